@@ -1,0 +1,121 @@
+//! The access: one read of stored data inside a trail, as `trace` hands it to `exposure`.
+
+use arrow_schema::{DataType, FieldRef};
+use serde::{Deserialize, Serialize};
+
+use crate::evidence::EventRef;
+use crate::table::{Row, flag, list, optional_text, optional_whole, text, whole};
+use crate::time::Instant;
+use crate::trail::Strength;
+
+/// Whether the statement ran to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Completion {
+    /// It did: an audit record with a row count, or a successful response, says so.
+    Completed,
+    /// It was refused or failed: nothing was shown beyond what the error says.
+    Failed,
+    /// The log does not say.
+    Unknown,
+}
+
+/// Where an access was read from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AccessKind {
+    /// A statement in a database log.
+    Statement,
+    /// A web request for which no statement was found; `statement` is the route's query from the estate file.
+    Route,
+}
+
+/// One read of stored data. A row of `accesses`.
+///
+/// All executions of one statement that a database logged twice (log_statement and pgaudit) are one access.
+/// Statements that only prepare a read (DECLARE CURSOR, FETCH, PREPARE, EXECUTE, CLOSE, BEGIN …) are accesses
+/// too: `exposure` reads them in `connection` and `sequence` order and knows what they mean.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Access {
+    /// Stable id: the first proof's place, `ARTEFACT@OFFSET`.
+    pub id: String,
+    /// The step it belongs to.
+    pub step: String,
+    /// When the statement ran, database clock where there is a database record.
+    pub time: Instant,
+    /// Where it was read from.
+    pub kind: AccessKind,
+    /// The system whose data was read.
+    pub system: String,
+    /// The database, by its id in the estate.
+    pub database: String,
+    /// The database role.
+    pub role: Option<String>,
+    /// The connection (database session id).
+    pub connection: Option<String>,
+    /// Number within the connection.
+    pub sequence: Option<i64>,
+    /// The actor's web session, where it came through one.
+    pub session: Option<String>,
+    /// The account that the actor used.
+    pub account: Option<String>,
+    /// The actor's address.
+    pub address: Option<String>,
+    /// The statement, secrets masked.
+    pub statement: String,
+    /// Bind values in order; `None` is SQL NULL.
+    pub parameters: Vec<Option<String>>,
+    /// Whether bind values are known: either logged, or there are none to log.
+    pub parameters_known: bool,
+    /// Whether a secret was masked in statement or parameters.
+    pub masked: bool,
+    /// Rows returned, where logged.
+    pub row_count: Option<i64>,
+    /// Whether it ran to its end.
+    pub completion: Completion,
+    /// How strongly it belongs to the actor.
+    pub strength: Strength,
+    /// Why it is the actor's, one sentence.
+    pub reason: String,
+    /// Status of the response that delivered it, where there was one.
+    pub response_status: Option<i64>,
+    /// Bytes of that response.
+    pub response_bytes: Option<i64>,
+    /// Database records of this execution, first first.
+    pub proof: Vec<EventRef>,
+    /// Records of the request that caused it and of its response.
+    pub delivery: Vec<EventRef>,
+}
+
+impl Row for Access {
+    const TABLE: &'static str = "accesses";
+
+    fn fields() -> Vec<FieldRef> {
+        vec![
+            text("id"),
+            text("step"),
+            whole("time"),
+            text("kind"),
+            text("system"),
+            text("database"),
+            optional_text("role"),
+            optional_text("connection"),
+            optional_whole("sequence"),
+            optional_text("session"),
+            optional_text("account"),
+            optional_text("address"),
+            text("statement"),
+            list("parameters", DataType::Utf8),
+            flag("parameters_known"),
+            flag("masked"),
+            optional_whole("row_count"),
+            text("completion"),
+            text("strength"),
+            text("reason"),
+            optional_whole("response_status"),
+            optional_whole("response_bytes"),
+            EventRef::list_field("proof"),
+            EventRef::list_field("delivery"),
+        ]
+    }
+}

@@ -1,0 +1,293 @@
+//! The estate: the organisation's description, written in peacetime. Plain data; `strandline-estate` reads and checks it.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// `estate.toml`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Estate {
+    /// Who we are.
+    pub organisation: Organisation,
+    /// Systems, with addresses.
+    #[serde(default, rename = "system")]
+    pub systems: Vec<System>,
+    /// Log sources.
+    #[serde(default, rename = "source")]
+    pub sources: Vec<LogSource>,
+    /// Databases.
+    #[serde(default, rename = "database")]
+    pub databases: Vec<Database>,
+    /// Tables that hold personal data.
+    #[serde(default, rename = "table")]
+    pub tables: Vec<Table>,
+    /// What web routes read.
+    #[serde(default, rename = "route")]
+    pub routes: Vec<Route>,
+    /// Who the people are and how to reach them.
+    pub register: Option<Register>,
+    /// Lawful mass readers.
+    #[serde(default, rename = "trusted")]
+    pub trusted: Vec<Trusted>,
+}
+
+/// The organisation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Organisation {
+    /// Name, by language tag; at least `en`.
+    pub name: BTreeMap<String, String>,
+    /// IANA time zone, for deadlines, letters and working hours.
+    pub time_zone: String,
+    /// Legal regimes that apply (`hk-pdpo`, `gdpr` …).
+    #[serde(default)]
+    pub regimes: Vec<String>,
+    /// The organisation's own domain: the only one that a letter may link to.
+    pub domain: Option<String>,
+    /// Whom people may ask.
+    pub contact: Option<Contact>,
+    /// Whom people may ask when they fear for their safety.
+    pub safety_contact: Option<Contact>,
+    /// Working hours, local time.
+    pub working_hours: Option<WorkingHours>,
+}
+
+/// Whom to ask.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Contact {
+    /// Office or person, by language tag.
+    pub name: BTreeMap<String, String>,
+    /// Telephone.
+    pub phone: Option<String>,
+    /// E-mail.
+    pub email: Option<String>,
+    /// Opening hours, by language tag.
+    #[serde(default)]
+    pub hours: BTreeMap<String, String>,
+}
+
+/// Working hours.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WorkingHours {
+    /// Days, `mon` to `sun`.
+    pub days: Vec<String>,
+    /// `08:30`
+    pub from: String,
+    /// `18:00`
+    pub to: String,
+}
+
+/// A system.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct System {
+    /// Short id.
+    pub id: String,
+    /// Name.
+    pub name: String,
+    /// Its own addresses: who connects *from* it comes from here.
+    #[serde(default)]
+    pub addresses: Vec<String>,
+    /// Database roles that its application uses.
+    #[serde(default)]
+    pub roles: Vec<String>,
+}
+
+/// A log source.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogSource {
+    /// Short id.
+    pub id: String,
+    /// The system it belongs to.
+    pub system: String,
+    /// Path patterns below the evidence folder (`*`, `**`, `?`). Compression and rotation suffixes are looked through.
+    pub path: Vec<String>,
+    /// `nginx`, `apache`, `json`, `text`, `postgresql` (csvlog, jsonlog or stderr, told apart by content), `mysql_general`,
+    /// `mysql_audit`, `linux_auth`, `journald`.
+    pub format: String,
+    /// nginx `log_format`, Apache `LogFormat`, or PostgreSQL `log_line_prefix`. Default: combined / by content.
+    pub log_format: Option<String>,
+    /// For `json`: event field -> JSON field (dots go into objects). Fields as in the events table, plus `time`.
+    #[serde(default)]
+    pub fields: BTreeMap<String, String>,
+    /// For `text`: patterns with named groups, tried in order. Groups as in the events table, plus `time`.
+    #[serde(default, rename = "pattern")]
+    pub patterns: Vec<TextPattern>,
+    /// IANA zone of stamps that carry no offset. Default UTC.
+    pub clock: Option<String>,
+    /// How to read the time, in strptime words, where it is not one of the usual forms.
+    pub time_format: Option<String>,
+    /// Values of a field that mean something: for `json` and `text`, which records are sign-ins.
+    #[serde(default)]
+    pub classify: Vec<Classify>,
+    /// Characters of a session id that this log keeps, where it cuts it (`12`).
+    pub session_prefix: Option<u32>,
+    /// How long such logs are kept, days.
+    pub retention_days: Option<u32>,
+}
+
+/// One line pattern of a text log.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TextPattern {
+    /// A regular expression with named groups.
+    pub pattern: String,
+    /// OCSF class of such a line (`authentication`, `http_activity` …). Default by what it holds.
+    pub class: Option<String>,
+    /// OCSF activity of such a line (`logon` …).
+    pub activity: Option<String>,
+    /// OCSF status of such a line (`success`, `failure`).
+    pub status: Option<String>,
+}
+
+/// A rule that gives a class to records by the value of one field.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Classify {
+    /// The record's own field name (`msg`).
+    pub field: String,
+    /// The value that it must have.
+    pub equals: String,
+    /// OCSF class.
+    pub class: String,
+    /// OCSF activity.
+    pub activity: Option<String>,
+    /// OCSF status.
+    pub status: Option<String>,
+}
+
+/// A database.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Database {
+    /// Short id; what tables and routes name.
+    pub id: String,
+    /// The system it belongs to.
+    pub system: String,
+    /// `postgresql` or `mysql`.
+    #[serde(default = "postgresql")]
+    pub dialect: String,
+    /// Its name at the server, where it differs from the id.
+    pub name: Option<String>,
+    /// Schemas searched for unqualified names, in order. Default: `public`.
+    #[serde(default = "public_schema")]
+    pub search_path: Vec<String>,
+    /// Snapshot files, relative to the evidence folder or else to the estate file: a plain `pg_dump`, or one CSV or
+    /// Parquet file a table (`schema.table.csv`).
+    #[serde(default)]
+    pub snapshot: Vec<String>,
+    /// The instant the snapshot was taken, RFC 3339. Default: before the first event of its log.
+    pub snapshot_time: Option<String>,
+}
+
+fn postgresql() -> String {
+    "postgresql".to_owned()
+}
+
+fn public_schema() -> Vec<String> {
+    vec!["public".to_owned()]
+}
+
+/// A table that holds personal data.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Table {
+    /// The database, by id.
+    pub database: String,
+    /// `schema.table`.
+    pub name: String,
+    /// The column that holds the subject's key.
+    pub subject_key: Option<String>,
+    /// Where the key stands in another table: this table's `column` equals `to_column` of `table`, which has a subject.
+    pub subject_via: Option<SubjectVia>,
+    /// Column -> personal data category. A column left out holds none.
+    #[serde(default)]
+    pub categories: BTreeMap<String, String>,
+}
+
+/// A subject found through another table.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SubjectVia {
+    /// This table's column.
+    pub column: String,
+    /// The other table, `schema.table`.
+    pub table: String,
+    /// The other table's column.
+    pub to_column: String,
+}
+
+/// What a web route reads.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Route {
+    /// The system.
+    pub system: String,
+    /// HTTP method. Default GET.
+    #[serde(default = "get_method")]
+    pub method: String,
+    /// Path with placeholders: `/staff/{staff_no}/postings`.
+    pub path: String,
+    /// The database it reads, by id.
+    pub database: String,
+    /// The query it runs. `:name` is a placeholder of the path or a query-string field; `:page?1` has a default.
+    pub reads: String,
+    /// Query-string fields that must be there for this entry to apply; entries are tried in order.
+    #[serde(default)]
+    pub requires: Vec<String>,
+}
+
+fn get_method() -> String {
+    "GET".to_owned()
+}
+
+/// The contact register.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Register {
+    /// A CSV file, relative to the evidence folder or else to the estate file.
+    pub file: String,
+    /// Column of the subject's key.
+    pub key: String,
+    /// Columns of the name, by language tag.
+    pub name: BTreeMap<String, String>,
+    /// Column of the e-mail address.
+    pub email: Option<String>,
+    /// Column of the telephone number.
+    pub phone: Option<String>,
+    /// Column of the postal address.
+    pub postal_address: Option<String>,
+    /// Column of the preferred language (a BCP 47 tag).
+    pub language: Option<String>,
+    /// Column of the status (`serving`, `departed`, `deceased`).
+    pub status: Option<String>,
+}
+
+/// A lawful mass reader: its reads stay out of a trail unless it is pinned.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Trusted {
+    /// Database role.
+    pub role: Option<String>,
+    /// Web account.
+    pub account: Option<String>,
+    /// Addresses it comes from; from elsewhere it is not trusted.
+    #[serde(default)]
+    pub addresses: Vec<String>,
+    /// Why it is trusted.
+    pub reason: String,
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_kept_example_is_an_estate() {
+        let text = include_str!("../../../examples/prison-service/estate.toml");
+        let estate: super::Estate = toml::from_str(text).expect("the example is valid");
+        assert_eq!(estate.tables.len(), 4);
+    }
+}

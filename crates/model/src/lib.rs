@@ -1,0 +1,15 @@
+//! The nouns of the glossary as plain data.
+//!
+//! Every stage stands on this crate and on no other of ours. It holds data, constructors and the shape
+//! of the tables; it does no IO, decides nothing, and knows no format.
+
+pub mod access;
+pub mod detection;
+pub mod estate;
+pub mod event;
+pub mod evidence;
+pub mod exposure;
+pub mod personal;
+pub mod table;
+pub mod time;
+pub mod trail;

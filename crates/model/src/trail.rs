@@ -1,0 +1,174 @@
+//! The actor's trail: pins, links, steps.
+
+use std::fmt;
+use std::str::FromStr;
+
+use arrow_schema::{DataType, FieldRef};
+use serde::{Deserialize, Serialize};
+
+use crate::evidence::EventRef;
+use crate::table::{Row, list, optional_text, text, whole};
+use crate::time::Instant;
+
+/// What a responder knows at the start.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(tag = "kind", content = "value", rename_all = "snake_case")]
+pub enum Pin {
+    /// An address: `address=203.0.113.7`.
+    Address(String),
+    /// An account and everything it did: `account=alice`. Wider than a session; use it for an insider.
+    Account(String),
+    /// A web or database session: `session=81b9f5ffad10`.
+    Session(String),
+    /// One record in the evidence: `statement=ARTEFACT@OFFSET`.
+    Statement(String),
+}
+
+/// A pin that cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not a pin: write address=…, account=…, session=… or statement=ARTEFACT@OFFSET")]
+pub struct PinError(pub String);
+
+impl FromStr for Pin {
+    type Err = PinError;
+    fn from_str(written: &str) -> Result<Self, Self::Err> {
+        let (kind, value) = written.split_once('=').ok_or_else(|| PinError(written.to_owned()))?;
+        let value = value.trim().to_owned();
+        match (kind.trim(), value.is_empty()) {
+            ("address", false) => Ok(Self::Address(value)),
+            ("account", false) => Ok(Self::Account(value)),
+            ("session", false) => Ok(Self::Session(value)),
+            ("statement", false) => Ok(Self::Statement(value)),
+            _ => Err(PinError(written.to_owned())),
+        }
+    }
+}
+
+impl fmt::Display for Pin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(v) => write!(f, "address={v}"),
+            Self::Account(v) => write!(f, "account={v}"),
+            Self::Session(v) => write!(f, "session={v}"),
+            Self::Statement(v) => write!(f, "statement={v}"),
+        }
+    }
+}
+
+/// How strong a link, and so everything that hangs on it alone, is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Strength {
+    /// Nothing speaks for it but that it could be: evidence is missing.
+    Open,
+    /// A pattern speaks for it (sequence, route shape, nearness in time), no identifier proves it.
+    Inferred,
+    /// An identifier, or a value that only one party had, proves it.
+    Proved,
+}
+
+/// One reason why two things belong to the same actor. A row of `links`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Link {
+    /// Stable id: the same evidence gives the same id, so that a decision can name it.
+    pub id: String,
+    /// The rule that made it (`address_to_session`, `session_to_address`, `request_to_statement` …).
+    pub rule: String,
+    /// What it starts from, as `kind=value`.
+    pub from: String,
+    /// What it leads to, as `kind=value`.
+    pub to: String,
+    /// How strong it is.
+    pub strength: Strength,
+    /// One sentence: why.
+    pub reason: String,
+    /// When it holds first.
+    pub first: Instant,
+    /// When it holds last.
+    pub last: Instant,
+    /// `confirmed` or `struck`, where a person decided.
+    pub verdict: Option<String>,
+    /// Events it stands on, at most a thousand.
+    pub events: Vec<EventRef>,
+}
+
+impl Row for Link {
+    const TABLE: &'static str = "links";
+
+    fn fields() -> Vec<FieldRef> {
+        vec![
+            text("id"),
+            text("rule"),
+            text("from"),
+            text("to"),
+            text("strength"),
+            text("reason"),
+            whole("first"),
+            whole("last"),
+            optional_text("verdict"),
+            EventRef::list_field("events"),
+        ]
+    }
+}
+
+/// One move of the actor. A row of `steps`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Step {
+    /// Stable id, in order: `S01`, `S02` …
+    pub id: String,
+    /// First event.
+    pub first: Instant,
+    /// Last event.
+    pub last: Instant,
+    /// ATT&CK tactic, as a word (`initial_access`, `collection` …).
+    pub tactic: String,
+    /// ATT&CK technique id (`T1190`).
+    pub technique: String,
+    /// ATT&CK technique name.
+    pub technique_name: String,
+    /// Where the actor came from: address or host.
+    pub from_host: Option<String>,
+    /// The system that was acted on.
+    pub system: String,
+    /// Account or database role used.
+    pub account: Option<String>,
+    /// Session used.
+    pub session: Option<String>,
+    /// What happened, one sentence, no personal data.
+    pub summary: String,
+    /// The weakness used, if one was (`SQL injection in GET /search, parameter q`).
+    pub exploited: Option<String>,
+    /// How strongly it belongs to the actor.
+    pub strength: Strength,
+    /// Events in the step.
+    pub event_count: i64,
+    /// Links and detections it hangs on.
+    pub because: Vec<String>,
+    /// Events, at most a thousand.
+    pub events: Vec<EventRef>,
+}
+
+impl Row for Step {
+    const TABLE: &'static str = "steps";
+
+    fn fields() -> Vec<FieldRef> {
+        vec![
+            text("id"),
+            whole("first"),
+            whole("last"),
+            text("tactic"),
+            text("technique"),
+            text("technique_name"),
+            optional_text("from_host"),
+            text("system"),
+            optional_text("account"),
+            optional_text("session"),
+            text("summary"),
+            optional_text("exploited"),
+            text("strength"),
+            whole("event_count"),
+            list("because", DataType::Utf8),
+            EventRef::list_field("events"),
+        ]
+    }
+}

@@ -124,12 +124,6 @@ impl Row for Decision {
     const TABLE: &'static str = "decisions";
 
     fn fields() -> Vec<FieldRef> {
-        vec![
-            text("target"),
-            text("verdict"),
-            text("decided_by"),
-            Arc::new(Field::new("decided_at", DataType::Int64, false)),
-            optional_text("reason"),
-        ]
+        vec![text("target"), text("verdict"), text("decided_by"), Arc::new(Field::new("decided_at", DataType::Int64, false)), optional_text("reason")]
     }
 }

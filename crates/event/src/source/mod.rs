@@ -1,0 +1,29 @@
+//! The formats, one file each, and the choice between them.
+
+use crate::{Context, EventError, Framing, Output, Record};
+
+/// One format, reading one artefact. It keeps what it must between records (a statement that goes on in the next
+/// line) and nothing else.
+pub trait Format {
+    /// Its name, as custody records it (`nginx`, `postgresql_csvlog`).
+    fn name(&self) -> &'static str;
+
+    /// How its records end.
+    fn framing(&self) -> Framing {
+        Framing::Lines
+    }
+
+    /// Reads one record: events to `output`, or a refusal with its reason.
+    fn read(&mut self, record: &Record<'_>, output: &mut Output<'_>);
+
+    /// Called after the last record: gives out what was kept.
+    fn finish(&mut self, _output: &mut Output<'_>) {}
+}
+
+/// The format for an artefact, as the estate says it and its first bytes confirm.
+///
+/// # Errors
+/// If the estate names no format that exists, or describes it wrongly.
+pub fn open<'c>(context: &Context<'c>, _head: &[u8]) -> Result<Box<dyn Format + 'c>, EventError> {
+    Err(EventError::Configuration { source_id: context.source.id.clone(), reason: format!("there is no format {:?}", context.source.format) })
+}

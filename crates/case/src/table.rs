@@ -134,9 +134,8 @@ impl TableWriter {
     ///
     /// # Errors
     /// If the disk does not take it.
-    pub fn finish(mut self) -> Result<TablePart, CaseError> {
-        let broken = |source| CaseError::Parquet { path: self.path.clone(), source };
-        self.writer.finish().map_err(broken)?;
+    pub fn finish(self) -> Result<TablePart, CaseError> {
+        // `into_inner` also writes the last row group and the footer.
         let mut file = self.writer.into_inner().map_err(|source| CaseError::Parquet { path: self.path.clone(), source })?;
         file.flush().map_err(crate::atomic::WriteError::at(&self.path))?;
         let sha256 = file.sha256();

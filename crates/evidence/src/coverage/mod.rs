@@ -1,0 +1,1 @@
+//! Where each source's evidence is missing, and which clocks disagree.

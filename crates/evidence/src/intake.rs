@@ -521,7 +521,7 @@ impl Unpacking<'_, '_> {
         }
         match packing {
             Packing::Tar => self.tar(&item, container, &mut stream),
-            Packing::Zip if container == Container::None => self.zip(item, &mut stream),
+            Packing::Zip => self.zip(item, container, &mut stream),
             _ => {
                 let inner = self.identify(item.inner(CONTENT_NAME), Box::new(&mut stream))?;
                 stream.drain();
@@ -563,9 +563,10 @@ impl Unpacking<'_, '_> {
         Ok(member)
     }
 
-    /// A zip archive is read from its end, so one inside another is sealed as a blob of its own first.
-    fn zip<R: Read>(&mut self, mut item: Item, stream: &mut Hashed<R>) -> Result<Vec<Artefact>, IntakeError> {
-        if item.is_blob {
+    /// A zip archive is read from its end, so its own bytes always lie in the store under their hash: one that came packed
+    /// in something else is sealed once more for that.
+    fn zip<R: Read>(&mut self, mut item: Item, container: Container, stream: &mut Hashed<R>) -> Result<Vec<Artefact>, IntakeError> {
+        if item.is_blob && container == Container::None {
             stream.drain();
         } else {
             let mut writer = self.run.store.begin().map_err(|error| store_error(&item.path, error))?;
@@ -573,10 +574,13 @@ impl Unpacking<'_, '_> {
             while let Ok(read @ 1..) = stream.read(&mut buffer) {
                 writer.write_all(&buffer[..read]).map_err(|error| store_error(&item.path, error))?;
             }
-            item.sealed = hexadecimal(&stream.digest());
-            writer.commit(&item.sealed).map_err(|error| store_error(&item.path, error))?;
+            let own = hexadecimal(&stream.digest());
+            writer.commit(&own).map_err(|error| store_error(&item.path, error))?;
+            if !item.is_blob {
+                item.sealed = own;
+            }
         }
-        let blob = self.run.store.open(&item.sealed).map_err(|error| store_error(&item.path, error))?;
+        let blob = self.run.store.open(&hexadecimal(&stream.digest())).map_err(|error| store_error(&item.path, error))?;
         let mut members = Vec::new();
         match crate::vault::open_zip(blob, self.run.request.limits.members) {
             Ok(mut archive) => {
@@ -590,7 +594,8 @@ impl Unpacking<'_, '_> {
             }
             Err(error) => stream.failure = Some(error),
         }
-        Ok(self.close(&item, Container::None, stream, members))
+        let container = if item.is_blob || container == Container::None { container } else { Container::None };
+        Ok(self.close(&item, container, stream, members))
     }
 
     fn zip_member(

@@ -123,9 +123,10 @@ impl<'a> Vault<'a> {
         let head = peek(&mut stream);
         let packing = identify_packing(&head.head);
         match packing {
-            Packing::Zip if parent.container == Container::None => {
+            // Intake leaves the bytes of every zip archive in the store under their own hash.
+            Packing::Zip => {
                 drop(stream);
-                zip_member(self.store.open(&parent.sealed_sha256)?, name)
+                zip_member(self.store.open(&parent.sha256)?, name)
             }
             Packing::Tar => tar_member(head.rejoin(stream), name),
             _ if name == CONTENT_NAME => Ok(head.rejoin(stream)),

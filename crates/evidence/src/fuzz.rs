@@ -4,7 +4,7 @@ use std::io::Read;
 
 use strandline_model::evidence::{ArtefactId, Container};
 
-use crate::identify::{identify_content, identify_packing, Packing};
+use crate::identify::{Packing, identify_content, identify_packing};
 use crate::tar::Tar;
 use crate::unpack::{Budget, Budgeted, Hashed, Limits, decompress};
 

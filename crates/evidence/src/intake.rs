@@ -17,7 +17,7 @@ use crate::identify::{Content, Packing, identify_content, identify_packing};
 use crate::pattern;
 use crate::seal::SealStore;
 use crate::tar::Tar;
-use crate::unpack::{Budget, Budgeted, Hashed, Limits, decompress, hexadecimal, peek};
+use crate::unpack::{Budget, Budgeted, Counted, Hashed, Limits, decompress, hexadecimal, peek};
 
 /// Anything that the receiver of artefacts may fail with.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -160,7 +160,8 @@ pub fn intake(
     let mut result = Intake::default();
     let files = list_files(request, &mut result.refused)?;
     let bytes_total = files.iter().map(|file| file.size).sum();
-    let mut run = Run { request, store, progress, taken, result, bytes: Progress { bytes_done: 0, bytes_total }, inodes: BTreeMap::new(), ids: BTreeMap::new() };
+    let mut run =
+        Run { request, store, progress, taken, result, bytes: Progress { bytes_done: 0, bytes_total }, inodes: BTreeMap::new(), ids: BTreeMap::new() };
     for file in &files {
         run.take_file(file)?;
     }
@@ -185,7 +186,9 @@ fn list_files(request: &Request<'_>, refused: &mut Vec<Refusal>) -> Result<Vec<S
                 files.push(Source { file: extra.path.clone(), path: extra.display.clone(), size: meta.len(), kind: Some(extra.kind) });
             }
             Ok(_) => refuse(refused, &extra.display, "the estate names it, and it is not a file"),
-            Err(error) => refuse(refused, &extra.display, &format!("the estate names it, and it cannot be read ({}): correct the path in the estate file", error.kind())),
+            Err(error) => {
+                refuse(refused, &extra.display, &format!("the estate names it, and it cannot be read ({}): correct the path in the estate file", error.kind()))
+            }
         }
     }
     let failed = |source| IntakeError::Evidence { path: request.evidence.to_owned(), source };
@@ -367,7 +370,8 @@ impl Run<'_> {
         let mut wanted = BTreeSet::from([root.id.clone()]);
         let mut rows = vec![root];
         loop {
-            let children = self.request.known.iter().filter(|a| a.member_of.as_ref().is_some_and(|(parent, _)| wanted.contains(parent)) && !wanted.contains(&a.id));
+            let children =
+                self.request.known.iter().filter(|a| a.member_of.as_ref().is_some_and(|(parent, _)| wanted.contains(parent)) && !wanted.contains(&a.id));
             let children: Vec<&Artefact> = children.collect();
             if children.is_empty() {
                 break;
@@ -449,7 +453,11 @@ fn open_regular(path: &Path) -> io::Result<(File, Metadata)> {
     }
     let file = File::open(path)?;
     let opened = file.metadata()?;
-    if opened.is_file() && (opened.dev(), opened.ino()) == (listed.dev(), listed.ino()) { Ok((file, opened)) } else { Err(io::Error::from(io::ErrorKind::InvalidInput)) }
+    if opened.is_file() && (opened.dev(), opened.ino()) == (listed.dev(), listed.ino()) {
+        Ok((file, opened))
+    } else {
+        Err(io::Error::from(io::ErrorKind::InvalidInput))
+    }
 }
 
 fn modified(meta: &Metadata) -> Option<Instant> {
@@ -582,7 +590,7 @@ impl Unpacking<'_, '_> {
         }
         let blob = self.run.store.open(&hexadecimal(&stream.digest())).map_err(|error| store_error(&item.path, error))?;
         let mut members = Vec::new();
-        match crate::vault::open_zip(blob, self.run.request.limits.members) {
+        match crate::vault::open_zip(self.budget.packed(blob), self.run.request.limits.members) {
             Ok(mut archive) => {
                 let mut names = BTreeSet::new();
                 for index in 0..archive.len() {
@@ -601,7 +609,7 @@ impl Unpacking<'_, '_> {
     fn zip_member(
         &mut self,
         item: &Item,
-        archive: &mut zip::ZipArchive<File>,
+        archive: &mut zip::ZipArchive<Counted<File>>,
         index: usize,
         names: &mut BTreeSet<String>,
         members: &mut Vec<Artefact>,
@@ -613,11 +621,15 @@ impl Unpacking<'_, '_> {
         }
         match archive.by_index(index) {
             Ok(member) if member.is_file() => {
-                let bytes: Box<dyn Read + '_> = Box::new(Budgeted::new(self.budget.packed(member), self.budget));
+                let bytes: Box<dyn Read + '_> = Box::new(Budgeted::new(member, self.budget));
                 members.extend(self.identify(item.inner(&name), bytes)?);
             }
             Ok(_) => {}
-            Err(_) => refuse(&mut self.run.result.refused, &item.inner(&name).path, "this member cannot be unpacked (a password, or a method not known here): unpack it and take it in again"),
+            Err(_) => refuse(
+                &mut self.run.result.refused,
+                &item.inner(&name).path,
+                "this member cannot be unpacked (a password, or a method not known here): unpack it and take it in again",
+            ),
         }
         Ok(Ok(()))
     }

@@ -98,9 +98,8 @@ fn without_number(name: &str) -> Option<&str> {
 /// Where `name` ends in `YYYY-MM-DD` (or with more fields after it), the part before the date.
 fn date_head<'n>(stem: &str, name: &'n str) -> Option<&'n str> {
     let bytes = name.as_bytes();
-    let is_date = |at: usize| {
-        bytes.get(at..at + 10).is_some_and(|d| d[4] == b'-' && d[7] == b'-' && [0, 1, 2, 3, 5, 6, 8, 9].iter().all(|&i| d[i].is_ascii_digit()))
-    };
+    let is_date =
+        |at: usize| bytes.get(at..at + 10).is_some_and(|d| d[4] == b'-' && d[7] == b'-' && [0, 1, 2, 3, 5, 6, 8, 9].iter().all(|&i| d[i].is_ascii_digit()));
     let tail_is_numbers = |at: usize| bytes[at..].iter().all(|b| b.is_ascii_digit() || b"-_.:T".contains(b));
     (0..stem.len()).find(|&at| is_date(at) && tail_is_numbers(at)).and_then(|at| name.get(..at))
 }
@@ -174,7 +173,14 @@ mod tests {
 
     #[test]
     fn patterns_look_through_rotation_and_compression() {
-        for path in ["kms/access.log", "kms/access.log.1", "kms/access.log.2.gz", "kms/access.log-20261123.gz", "kms/access.log-2026-11-23.zst", "kms/access-20261123.log"] {
+        for path in [
+            "kms/access.log",
+            "kms/access.log.1",
+            "kms/access.log.2.gz",
+            "kms/access.log-20261123.gz",
+            "kms/access.log-2026-11-23.zst",
+            "kms/access-20261123.log",
+        ] {
             check("kms/access.log", path, true);
         }
         check("kms/access.log", "hrs/access.log", false);

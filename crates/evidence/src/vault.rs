@@ -111,7 +111,9 @@ impl<'a> Vault<'a> {
         }
         let raw: Box<dyn Read + 'a> = match &artefact.member_of {
             None => Box::new(self.store.open(&artefact.sealed_sha256)?),
-            Some(_) if artefact.sealed_sha256 == artefact.sha256 && artefact.kind == ArtefactKind::Archive => Box::new(self.store.open(&artefact.sealed_sha256)?),
+            Some(_) if artefact.sealed_sha256 == artefact.sha256 && artefact.kind == ArtefactKind::Archive => {
+                Box::new(self.store.open(&artefact.sealed_sha256)?)
+            }
             Some((parent, name)) => self.member(parent, name, depth)?,
         };
         decompress(artefact.container, raw)
@@ -151,8 +153,7 @@ fn tar_member<'a>(mut stream: Box<dyn Read + 'a>, name: &str) -> io::Result<Box<
     Ok(Box::new(stream.take(left)))
 }
 
-/// A member's stream must own its archive: the archive is small beside what it unpacks, so a thread-free way is to read the
-/// member's place from the directory, and then to unpack from the file alone.
+/// The member's stream must own its file, so its place is read from the directory and the directory is let go.
 fn zip_member<'a>(file: File, name: &str) -> io::Result<Box<dyn Read + 'a>> {
     let mut archive = open_zip(file, Limits::default().members)?;
     let mut names = BTreeSet::new();
@@ -178,7 +179,7 @@ fn zip_member<'a>(file: File, name: &str) -> io::Result<Box<dyn Read + 'a>> {
 }
 
 /// Opens a zip archive whose directory claims no more members than allowed: the directory is held in memory.
-pub(crate) fn open_zip(mut file: File, members_max: u64) -> io::Result<zip::ZipArchive<File>> {
+pub(crate) fn open_zip<F: Read + Seek>(mut file: F, members_max: u64) -> io::Result<zip::ZipArchive<F>> {
     let size = file.seek(SeekFrom::End(0))?;
     let tail_at = size.saturating_sub(66_000);
     file.seek(SeekFrom::Start(tail_at))?;
@@ -186,7 +187,8 @@ pub(crate) fn open_zip(mut file: File, members_max: u64) -> io::Result<zip::ZipA
     (&mut file).take(66_000).read_to_end(&mut tail)?;
     let mut claimed = 0;
     for (at, window) in tail.windows(4).enumerate() {
-        let field = |from: usize, length: usize| tail.get(at + from..at + from + length).map_or(0, |b| b.iter().rev().fold(0u64, |v, &b| v << 8 | u64::from(b)));
+        let field =
+            |from: usize, length: usize| tail.get(at + from..at + from + length).map_or(0, |b| b.iter().rev().fold(0u64, |v, &b| v << 8 | u64::from(b)));
         match window {
             b"PK\x05\x06" => claimed = claimed.max(field(10, 2)),
             b"PK\x06\x06" => claimed = claimed.max(field(32, 8)),

@@ -124,7 +124,11 @@ fn a_bomb_is_stopped_and_named() {
     }
     let intake = bench.take();
     for name in ["bomb.gz", "bomb.zip!/zeros", "deep.tar!/x.gz"] {
-        assert!(intake.refused.iter().any(|r| r.path == name && r.reason.contains("bomb")) || intake.duplicates.iter().any(|d| d.0 == name), "{name}: {:?}", intake.refused);
+        assert!(
+            intake.refused.iter().any(|r| r.path == name && r.reason.contains("bomb")) || intake.duplicates.iter().any(|d| d.0 == name),
+            "{name}: {:?}",
+            intake.refused
+        );
     }
     let limits = Limits { members: 2, depth: 1, ..Limits::default() };
     let bench = Bench::new();
@@ -318,7 +322,11 @@ fn extras_outside_the_folder_are_taken_under_the_estates_name() {
     bench.write("a.log", LINE);
     let outside = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(outside.path(), b"key,name\n1,x\n").unwrap();
-    let extra = |path: &std::path::Path| strandline_evidence::Extra { path: path.to_owned(), kind: ArtefactKind::Register, display: format!("../register/{}", path.file_name().unwrap().to_string_lossy()) };
+    let extra = |path: &std::path::Path| strandline_evidence::Extra {
+        path: path.to_owned(),
+        kind: ArtefactKind::Register,
+        display: format!("../register/{}", path.file_name().unwrap().to_string_lossy()),
+    };
     let extras = vec![extra(outside.path()), extra(std::path::Path::new("/nonexistent/missing.csv"))];
     let shown = extras[0].display.clone();
     let intake = bench.take_with(&bench.store, &[], None, Limits::default(), extras, &mut |_| Ok(())).unwrap();

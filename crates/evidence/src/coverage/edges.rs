@@ -155,10 +155,16 @@ fn median(values: &mut [f64]) -> Option<f64> {
     values.get(values.len().checked_sub(1)? / 2).copied()
 }
 
-/// With no other day to compare, a long silence from working hours into the night counts for its working hours only.
+/// With no other day to compare, a long silence counts for its working hours only, and one that is mostly night not at all:
+/// when an office really opens and closes, its one night cannot say.
 fn by_hours(hours: &Hours, from: i64, to: i64, around: f64) -> f64 {
-    let night_on_both_sides = !hours.contain(from) && !hours.contain(to);
-    if to.saturating_sub(from) < HOUR || (night_on_both_sides && to.saturating_sub(from) < 6 * HOUR) { around } else { around * hours.share(from, to) }
+    let length = to.saturating_sub(from);
+    let busy_at_night = !hours.contain(from) && !hours.contain(to);
+    if length < HOUR || (busy_at_night && length < 6 * HOUR) {
+        return around;
+    }
+    let share = hours.share(from, to);
+    if length >= 6 * HOUR && share < 0.5 { 0.0 } else { around * share }
 }
 
 /// The log starts later than the window, or than the other sources.

@@ -86,7 +86,8 @@ impl<'e> CoverageBuilder<'e> {
     /// Sees one batch of events. A column left out reads as absent and weakens the checks that need it.
     pub fn observe(&mut self, batch: &RecordBatch) {
         for event in EventRows::new(batch).iter() {
-            let mark = Mark { time: event.time.0, artefact: self.artefacts.number(&event.place.artefact), offset: event.place.offset, length: event.place.length };
+            let mark =
+                Mark { time: event.time.0, artefact: self.artefacts.number(&event.place.artefact), offset: event.place.offset, length: event.place.length };
             let seen = match self.sources.get_mut(event.source.as_ref()) {
                 Some(seen) => seen,
                 None => self.sources.entry(event.source.clone().into_owned()).or_default(),

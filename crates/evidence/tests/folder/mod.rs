@@ -1,5 +1,5 @@
 //! A sealed store in a folder, as plain as one can be, for tests.
-#![allow(dead_code, reason = "each test file uses a part of it")]
+#![allow(dead_code, clippy::unwrap_used, reason = "each test file uses a part of it; a test may stop at once")]
 
 use std::fs::{self, File};
 use std::io::{self, Write};

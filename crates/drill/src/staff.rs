@@ -101,7 +101,7 @@ pub(crate) fn workers(plan: &Plan, rate: f64, start: Millis) -> Vec<Worker> {
                 } else {
                     format!("10.61.{}.{}", 32 + i / 200 % 16, 20 + i % 200)
                 },
-                agent: *dice.pick::<&str>(AGENTS),
+                agent: dice.pick::<&str>(AGENTS),
                 access,
                 crew_session: None,
                 board_session: None,
@@ -233,6 +233,13 @@ impl Worker {
 
     fn plan_errand(&mut self, world: &mut World) {
         let dice = &mut self.dice;
+        if self.access == Access::None && dice.chance(12) {
+            // The telephone directory needs no sign-in.
+            let surname = dice.pick(&SURNAMES[..24]).0.to_owned();
+            self.todo
+                .push_back(Errand::Crew(CrewCall::Directory(surname, None)));
+            return;
+        }
         if self.access == Access::None || dice.chance(35) {
             let call = match dice.below(10) {
                 0..=3 => BoardCall::Search((*dice.pick(TOPICS)).to_owned(), dice.below(14)),

@@ -307,6 +307,21 @@ impl Store {
         }
         hits.clone()
     }
+    /// The first 20 people who serve, by number, whose name contains `upper`.
+    pub(crate) fn directory(&self, upper: &str) -> Vec<u32> {
+        let named = |who: &u32| {
+            self.people[*who as usize]
+                .full_name
+                .to_uppercase()
+                .contains(upper)
+        };
+        self.serving
+            .iter()
+            .copied()
+            .filter(named)
+            .take(20)
+            .collect()
+    }
     /// Everybody at a pier, for the export.
     pub(crate) fn export(&self, pier: usize) -> Answer {
         self.answer(

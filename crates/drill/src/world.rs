@@ -61,7 +61,8 @@ pub(crate) enum CrewCall {
 #[derive(Clone, Debug)]
 pub(crate) enum Injected {
     Rows(Answer),
-    Error(&'static str, String),
+    /// SQLSTATE, message, and the text that the message points at.
+    Error(&'static str, String, &'static str),
 }
 
 /// Systems, database and logs.
@@ -268,12 +269,7 @@ impl World {
                 let target = format!("/search?q={}", encode(term, true));
                 if term.contains('\'') && !term.contains("--") {
                     let word = term.rsplit('\'').next().unwrap_or_default();
-                    let message = if word.is_empty() {
-                        "unterminated quoted string at or near \"%' ORDER BY 1 LIMIT 100\""
-                            .to_owned()
-                    } else {
-                        format!("syntax error at or near \"{word}\"")
-                    };
+                    let message = format!("syntax error at or near \"{word}\"");
                     let position = statement.sql.find(&format!("'{word}%")).map(|p| p + 2);
                     error = Some(message.clone());
                     statement.error = Some(("42601", message, position));
@@ -523,19 +519,18 @@ impl World {
         let target = format!("/directory?q={}", encode(term, true));
         let mut statement = Statement::simple(sql, 0);
         let (status, answer) = match injected {
-            Some(Injected::Error(state, message)) => {
-                statement.error = Some((state, message.clone(), None));
+            Some(Injected::Error(state, message, at)) => {
+                statement.error = Some((
+                    state,
+                    message.clone(),
+                    statement.sql.find(at).map(|p| p + 1),
+                ));
                 (500, Answer::default())
             }
             Some(Injected::Rows(answer)) => (200, answer.clone()),
             None => {
                 let upper = term.to_uppercase();
-                let people: Vec<u32> = self
-                    .store
-                    .those(|p| p.left_day.is_none() && p.full_name.to_uppercase().contains(&upper))
-                    .into_iter()
-                    .take(20)
-                    .collect();
+                let people = self.store.directory(&upper);
                 (200, self.store.answer(people, &[FULL_NAME, GRADE, PIER]))
             }
         };

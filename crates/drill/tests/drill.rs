@@ -1,5 +1,7 @@
 //! What a drill writes: the same bytes for the same plan, lines that parse, counts that are true, an estate that is one.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail loudly, too")]
+
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
@@ -288,4 +290,188 @@ fn the_truth_scores_full_marks_and_half_of_it_does_not() {
     };
     let false_one = score(&mut std::iter::once(wrong), &[], &department.truth).unwrap();
     assert_eq!((false_one.people_false, false_one.pairs_false), (1, 1));
+}
+
+/// The programs of PostgreSQL: `PGBIN`, or where Debian puts them.
+fn postgresql() -> Option<PathBuf> {
+    let folder = std::env::var_os("PGBIN").map_or_else(
+        || PathBuf::from("/usr/lib/postgresql/15/bin"),
+        PathBuf::from,
+    );
+    folder.join("psql").exists().then_some(folder)
+}
+
+struct Server {
+    programs: PathBuf,
+    folder: TempDir,
+}
+
+impl Server {
+    fn start(programs: PathBuf) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let server = Self { programs, folder };
+        let data = server.folder.path().join("data");
+        server.run(
+            "initdb",
+            &[
+                "-D",
+                data.to_str().unwrap(),
+                "-A",
+                "trust",
+                "-U",
+                "postgres",
+            ],
+            "",
+        );
+        let options = format!("-c listen_addresses= -k {}", server.folder.path().display());
+        let log = server.folder.path().join("log");
+        server.run(
+            "pg_ctl",
+            &[
+                "-D",
+                data.to_str().unwrap(),
+                "-o",
+                &options,
+                "-l",
+                log.to_str().unwrap(),
+                "-w",
+                "start",
+            ],
+            "",
+        );
+        server
+    }
+
+    fn run(&self, program: &str, arguments: &[&str], input: &str) -> String {
+        let typed = self.folder.path().join("typed");
+        std::fs::write(&typed, input).unwrap();
+        let out = std::process::Command::new(self.programs.join(program))
+            .args(arguments)
+            .stdin(File::open(&typed).unwrap())
+            .output()
+            .unwrap();
+        assert!(
+            out.status.success(),
+            "{program}: {}",
+            String::from_utf8_lossy(&out.stderr)
+        );
+        String::from_utf8_lossy(&out.stdout).into_owned()
+    }
+
+    fn sql(&self, user: &str, text: &str) -> String {
+        let host = self.folder.path().to_str().unwrap();
+        self.run(
+            "psql",
+            &[
+                "-h",
+                host,
+                "-U",
+                user,
+                "-d",
+                "postgres",
+                "-qAt",
+                "-v",
+                "ON_ERROR_STOP=1",
+            ],
+            text,
+        )
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let data = self.folder.path().join("data");
+        let stop = [
+            "-D",
+            data.to_str().unwrap_or_default(),
+            "-m",
+            "immediate",
+            "stop",
+        ];
+        let _ = std::process::Command::new(self.programs.join("pg_ctl"))
+            .args(stop)
+            .output();
+    }
+}
+
+/// Writes in the log between the dump and the theft, with their bind values in place.
+fn writes(department: &Department, after: &str, before: &str) -> String {
+    let text = log(department, "db/");
+    let mut reader = csv::ReaderBuilder::new()
+        .has_headers(false)
+        .from_reader(text.as_bytes());
+    let mut script = String::new();
+    for row in reader.records() {
+        let row = row.unwrap();
+        let Some(sql) = row[13]
+            .strip_prefix("execute <unnamed>: ")
+            .filter(|s| !s.starts_with("SELECT"))
+        else {
+            continue;
+        };
+        if &row[0] <= after || &row[0] >= before {
+            continue;
+        }
+        let values: Vec<&str> = row[14]
+            .strip_prefix("parameters: ")
+            .unwrap()
+            .split(", $")
+            .map(|p| p.split_once(" = ").unwrap().1)
+            .collect();
+        let placed = (0..values.len()).rev().fold(sql.to_owned(), |sql, i| {
+            sql.replace(&format!("${}", i + 1), values[i])
+        });
+        script.push_str(&format!("{placed};\n"));
+    }
+    script
+}
+
+#[test]
+#[ignore = "needs PostgreSQL's own programs (PGBIN) and a user other than root"]
+fn a_real_server_gives_the_counts_that_the_drill_logged() {
+    let Some(programs) = postgresql() else {
+        panic!("no psql: set PGBIN to the folder of PostgreSQL's programs")
+    };
+    let server = Server::start(programs);
+    server.sql("postgres", "CREATE ROLE crew_app LOGIN; CREATE ROLE crew_report LOGIN; CREATE ROLE crew_payroll; CREATE ROLE crew_backup; CREATE ROLE dba_szeto;");
+    let (_folder, department) = made(&small(Scenario::Pivot, 8));
+    server.sql("postgres", &read(&department.snapshot));
+    let told = intrusion(&department);
+    let stamp = |seconds: f64| {
+        let at = strandline_model::time::Instant((seconds * 1e6) as i64).to_string();
+        at.replace('T', " ").replace('Z', " UTC")
+    };
+    let taken = read(&department.estate)
+        .lines()
+        .find_map(|l| {
+            l.strip_prefix("snapshot_time = \"")
+                .map(|t| t.trim_end_matches("Z\"").replace('T', " "))
+        })
+        .unwrap();
+    server.sql(
+        "postgres",
+        &writes(
+            &department,
+            &format!("{taken}.999 UTC"),
+            &stamp(told.statements[0].t),
+        ),
+    );
+    let mut asked = 0;
+    for statement in &told.statements {
+        let (text, Some(rows)) = (&statement.text, statement.rows) else {
+            continue;
+        };
+        if ["SELECT", "WITH", "COPY"]
+            .iter()
+            .any(|w| text.starts_with(w))
+        {
+            assert_eq!(
+                server.sql("crew_report", text).lines().count(),
+                rows,
+                "{text}"
+            );
+            asked += 1;
+        }
+    }
+    assert!(asked >= 12);
 }

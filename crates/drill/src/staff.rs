@@ -364,8 +364,13 @@ impl Job {
             }
     }
 
-    /// Does its work; when it is due again.
+    /// Does its work; when it is due again, give or take what a timer is late.
     pub(crate) fn turn(&mut self, at: Millis, world: &mut World) -> Result<Millis, DrillError> {
+        let late = self.dice.between(-90, 110);
+        self.work(at, world).map(|next| next + late)
+    }
+
+    fn work(&mut self, at: Millis, world: &mut World) -> Result<Millis, DrillError> {
         let probe = Client {
             address: MONITOR_HOST.to_owned(),
             agent: "harbour-probe/2.1",

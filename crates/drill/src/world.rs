@@ -229,85 +229,9 @@ impl World {
         call: &BoardCall,
     ) -> Result<(Millis, u16), DrillError> {
         let rid = self.dice.hex(8);
-        let mut method = "GET";
-        let mut error = None;
-        let mut note = None;
-        let (target, statement, status, bytes) = match call {
-            BoardCall::Health => ("/healthz".to_owned(), None, 200, 3),
-            BoardCall::Home => ("/".to_owned(), None, 200, 412),
-            BoardCall::Login(account, right) => {
-                method = "POST";
-                note = Some(format!(
-                    "{} login={account} addr={}",
-                    if *right {
-                        "sign-in accepted"
-                    } else {
-                        "sign-in rejected"
-                    },
-                    client.address
-                ));
-                let password = format!(
-                    "{}{}",
-                    if *right { "Pier-" } else { "guess" },
-                    self.dice.hex(7)
-                );
-                let sql = "SELECT 1 FROM board.member WHERE login = $1 AND pass_hash = crypt($2, pass_hash)";
-                let statement =
-                    Statement::bound(sql, vec![account.clone(), password], usize::from(*right));
-                (
-                    "/login".to_owned(),
-                    Some(statement),
-                    if *right { 302 } else { 401 },
-                    if *right { 0 } else { 27 },
-                )
-            }
-            BoardCall::Search(term, rows) => {
-                let sql = format!(
-                    "SELECT page_id, headline FROM board.page WHERE headline ILIKE '%{term}%' ORDER BY 1 LIMIT 100"
-                );
-                let mut statement = Statement::simple(sql, *rows);
-                let target = format!("/search?q={}", encode(term, true));
-                if term.contains('\'') && !term.contains("--") {
-                    let word = term.rsplit('\'').next().unwrap_or_default();
-                    let message = format!("syntax error at or near \"{word}\"");
-                    let position = statement.sql.find(&format!("'{word}%")).map(|p| p + 2);
-                    error = Some(message.clone());
-                    statement.error = Some(("42601", message, position));
-                }
-                (
-                    target,
-                    Some(statement),
-                    if error.is_some() { 500 } else { 200 },
-                    if error.is_some() { 21 } else { 11 + rows * 52 },
-                )
-            }
-            BoardCall::Page(id) => {
-                let exists = (1..=PAGES).contains(id);
-                let statement = Statement::bound(
-                    "SELECT headline, content FROM board.page WHERE page_id = $1",
-                    vec![id.to_string()],
-                    usize::from(exists),
-                );
-                (
-                    format!("/p/{id}"),
-                    Some(statement),
-                    if exists { 200 } else { 404 },
-                    if exists {
-                        900 + (*id as usize * 37) % 2100
-                    } else {
-                        13
-                    },
-                )
-            }
-            BoardCall::Other(path, status) => (
-                path.clone(),
-                None,
-                *status,
-                if *status == 302 { 0 } else { 13 },
-            ),
-        };
+        let request = self.board_request(call);
         let begun = at + 1;
-        let done = match &statement {
+        let done = match &request.statement {
             Some(statement) => self.pooled(begun, false, statement)? + 1,
             None => begun,
         };
@@ -319,38 +243,112 @@ impl World {
                 local.milli
             )
         };
-        let level = |bad: bool, word: &str| {
-            if bad {
-                word.to_owned()
+        if let BoardCall::Login(tried, right) = call {
+            let (level, word) = if *right {
+                ("INFO", "accepted")
             } else {
-                "INFO".to_owned()
-            }
-        };
-        if let Some(note) = note {
-            self.board_app.line(
-                done,
-                format!("{} {note}", head(&level(status == 401, "WARNING"))),
-            )?;
+                ("WARNING", "rejected")
+            };
+            let line = format!(
+                "{} sign-in {word} login={tried} addr={}",
+                head(level),
+                client.address
+            );
+            self.board_app.line(done, line)?;
         }
-        if let Some(error) = error {
+        if let Some((_, message, _)) = request.statement.as_ref().and_then(|s| s.error.as_ref()) {
             self.board_app
-                .line(done, format!("{} database error: {error}", head("ERROR")))?;
+                .line(done, format!("{} database error: {message}", head("ERROR")))?;
         }
         let account = client.account.as_deref().unwrap_or("-");
         let session = client
             .session
             .as_deref()
             .map_or("-", |s| &s[..s.len().min(8)]);
-        let took = done - at;
-        self.board_app.line(done, format!("{} user={account} sess={session} addr={} {method} {target} -> {status} in {took}ms", head("INFO"), client.address))?;
-        let web = format!(
-            "{} - - [{} +0800] \"{method} {target} HTTP/1.1\" {status} {bytes} \"-\" \"{}\"",
-            client.address,
-            civil(done + 1, HONG_KONG).nginx(),
-            client.agent
+        let (address, agent, took) = (&client.address, client.agent, done - at);
+        let BoardRequest {
+            method,
+            target,
+            status,
+            bytes,
+            ..
+        } = request;
+        let line = format!(
+            "{} user={account} sess={session} addr={address} {method} {target} -> {status} in {took}ms",
+            head("INFO")
         );
-        self.board_web.line(done + 1, web)?;
+        self.board_app.line(done, line)?;
+        let sent = civil(done + 1, HONG_KONG).nginx();
+        let line = format!(
+            "{address} - - [{sent} +0800] \"{method} {target} HTTP/1.1\" {status} {bytes} \"-\" \"{agent}\""
+        );
+        self.board_web.line(done + 1, line)?;
         Ok((done, status))
+    }
+
+    fn board_request(&mut self, call: &BoardCall) -> BoardRequest {
+        let get = |target: String, statement, status, bytes| BoardRequest {
+            method: "GET",
+            target,
+            statement,
+            status,
+            bytes,
+        };
+        match call {
+            BoardCall::Health => get("/healthz".to_owned(), None, 200, 3),
+            BoardCall::Home => get("/".to_owned(), None, 200, 412),
+            BoardCall::Other(path, status) => get(
+                path.clone(),
+                None,
+                *status,
+                if *status == 302 { 0 } else { 13 },
+            ),
+            BoardCall::Login(account, right) => {
+                let password = format!(
+                    "{}{}",
+                    if *right { "Pier-" } else { "guess" },
+                    self.dice.hex(7)
+                );
+                let sql = "SELECT 1 FROM board.member WHERE login = $1 AND pass_hash = crypt($2, pass_hash)";
+                let statement =
+                    Statement::bound(sql, vec![account.clone(), password], usize::from(*right));
+                let (status, bytes) = if *right { (302, 0) } else { (401, 27) };
+                BoardRequest {
+                    method: "POST",
+                    ..get("/login".to_owned(), Some(statement), status, bytes)
+                }
+            }
+            BoardCall::Search(term, rows) => {
+                let sql = format!(
+                    "SELECT page_id, headline FROM board.page WHERE headline ILIKE '%{term}%' ORDER BY 1 LIMIT 100"
+                );
+                let mut statement = Statement::simple(sql, *rows);
+                let target = format!("/search?q={}", encode(term, true));
+                if !term.contains('\'') || term.contains("--") {
+                    return get(target, Some(statement), 200, 11 + rows * 52);
+                }
+                // An honest apostrophe breaks the statement: the board pastes the term in.
+                let word = term.rsplit('\'').next().unwrap_or_default();
+                let position = statement.sql.find(&format!("'{word}%")).map(|p| p + 2);
+                statement.error = Some((
+                    "42601",
+                    format!("syntax error at or near \"{word}\""),
+                    position,
+                ));
+                get(target, Some(statement), 500, 21)
+            }
+            BoardCall::Page(id) => {
+                let exists = (1..=PAGES).contains(id);
+                let sql = "SELECT headline, content FROM board.page WHERE page_id = $1";
+                let statement = Statement::bound(sql, vec![id.to_string()], usize::from(exists));
+                let (status, bytes) = if exists {
+                    (200, 900 + (*id as usize * 37) % 2100)
+                } else {
+                    (404, 13)
+                };
+                get(format!("/p/{id}"), Some(statement), status, bytes)
+            }
+        }
     }
 
     /// A request to the crew system; when the database answered, and what.
@@ -545,6 +543,14 @@ impl World {
             answer,
         }
     }
+}
+
+struct BoardRequest {
+    method: &'static str,
+    target: String,
+    statement: Option<Statement>,
+    status: u16,
+    bytes: usize,
 }
 
 struct CrewRequest {

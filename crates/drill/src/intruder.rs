@@ -643,7 +643,7 @@ fn enumerate(s: &mut Script, store: &Store, count: u32) {
     let number: u32 = store.people[from].emp_id[1..].parse().unwrap_or(100_400);
     for i in 0..count {
         let id = format!("E{:06}", number + i);
-        s.then(1_200, BROWSING, Move::Crew(CrewCall::Record(id.clone())));
+        s.then(2_500, BROWSING, Move::Crew(CrewCall::Record(id.clone())));
         if store.find(&id).is_some() && s.dice.chance(35) {
             let side = *s
                 .dice

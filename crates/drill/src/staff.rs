@@ -109,7 +109,8 @@ pub(crate) fn workers(plan: &Plan, rate: f64, start: Millis) -> Vec<Worker> {
                 weekends: night || (i >= 3 && dice.chance(15)),
                 until: None,
                 todo: VecDeque::new(),
-                think: ((55 * MINUTE) as f64 / rate) as Millis,
+                // The two whom an intruder may impersonate are busy, so that they work on meanwhile.
+                think: ((if i < 2 { 3 * MINUTE } else { 53 * MINUTE }) as f64 / rate) as Millis,
                 dice: Dice::stream(plan.seed, &format!("worker {i}")),
                 start,
             }

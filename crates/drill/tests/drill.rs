@@ -252,6 +252,25 @@ fn a_gap_takes_lines_away() {
 }
 
 #[test]
+fn the_owner_works_on_in_the_stolen_session() {
+    let (_folder, department) = made(&small(Scenario::StolenSession, 7));
+    let told = intrusion(&department);
+    let text = log(&department, "crew/crew.jsonl");
+    let of_session: Vec<&str> = text
+        .lines()
+        .filter(|l| l.contains(&told.sessions[0]))
+        .collect();
+    let by_intruder = |l: &&str| l.contains(&format!("\"ip\":\"{}\"", told.addresses[0]));
+    let first = of_session.iter().position(by_intruder).unwrap();
+    let last = of_session.iter().rposition(by_intruder).unwrap();
+    assert!(
+        of_session[first..last].iter().any(|l| !by_intruder(l)),
+        "the owner is there during the theft"
+    );
+    assert!(of_session[..first].iter().all(|l| !by_intruder(l)) && first > 2);
+}
+
+#[test]
 fn traffic_follows_the_target() {
     let mut told = 0;
     let folder = tempfile::tempdir().unwrap();

@@ -12,9 +12,7 @@ pub(crate) const DAY: Millis = 24 * HOUR;
 /// Hong Kong's distance from UTC.
 pub(crate) const HONG_KONG: Millis = 8 * HOUR;
 
-const MONTHS: [&str; 12] = [
-    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-];
+const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 /// A broken-down instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,15 +84,7 @@ pub(crate) fn local_midnight(at: Millis) -> Millis {
 impl Civil {
     /// `2026-09-07 09:12:33`
     pub(crate) fn seconds(&self) -> String {
-        let Self {
-            year,
-            month,
-            day,
-            hour,
-            minute,
-            second,
-            ..
-        } = self;
+        let Self { year, month, day, hour, minute, second, .. } = self;
         format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}")
     }
 
@@ -105,47 +95,20 @@ impl Civil {
 
     /// `2026-09-07T09:12:33`
     pub(crate) fn iso_seconds(&self) -> String {
-        let Self {
-            year,
-            month,
-            day,
-            hour,
-            minute,
-            second,
-            ..
-        } = self;
+        let Self { year, month, day, hour, minute, second, .. } = self;
         format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}")
     }
 
     /// `07/Sep/2026:09:12:33`
     pub(crate) fn nginx(&self) -> String {
-        let Self {
-            year,
-            day,
-            hour,
-            minute,
-            second,
-            ..
-        } = self;
-        format!(
-            "{day:02}/{}/{year:04}:{hour:02}:{minute:02}:{second:02}",
-            MONTHS[self.month as usize - 1]
-        )
+        let Self { year, day, hour, minute, second, .. } = self;
+        format!("{day:02}/{}/{year:04}:{hour:02}:{minute:02}:{second:02}", MONTHS[self.month as usize - 1])
     }
 
     /// `Sep  7 09:12:33`, as syslog writes it.
     pub(crate) fn syslog(&self) -> String {
-        let Self {
-            day,
-            hour,
-            minute,
-            second,
-            ..
-        } = self;
-        format!(
-            "{} {day:2} {hour:02}:{minute:02}:{second:02}",
-            MONTHS[self.month as usize - 1]
-        )
+        let Self { day, hour, minute, second, .. } = self;
+        format!("{} {day:2} {hour:02}:{minute:02}:{second:02}", MONTHS[self.month as usize - 1])
     }
 }
 
@@ -158,14 +121,7 @@ mod tests {
         for (year, month, day) in [(1970, 1, 1), (2000, 2, 29), (2026, 9, 7), (1961, 12, 31)] {
             assert_eq!(date(days(year, month, day)), (year, month, day));
         }
-        assert_eq!(
-            civil(1_795_466_577_109, 0).millis(),
-            "2026-11-23 20:42:57.109"
-        );
-        assert_eq!(
-            weekday(1_795_466_577_109),
-            1,
-            "04:42 on a Tuesday in Hong Kong"
-        );
+        assert_eq!(civil(1_795_466_577_109, 0).millis(), "2026-11-23 20:42:57.109");
+        assert_eq!(weekday(1_795_466_577_109), 1, "04:42 on a Tuesday in Hong Kong");
     }
 }

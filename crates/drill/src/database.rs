@@ -63,42 +63,19 @@ pub(crate) struct Statement {
 impl Statement {
     /// A SELECT through the simple protocol.
     pub(crate) fn simple(sql: impl Into<String>, rows: usize) -> Self {
-        Self {
-            sql: sql.into(),
-            tag: "SELECT",
-            audit: Some(("READ", "SELECT")),
-            rows,
-            ..Self::default()
-        }
+        Self { sql: sql.into(), tag: "SELECT", audit: Some(("READ", "SELECT")), rows, ..Self::default() }
     }
     /// A SELECT with bind values.
     pub(crate) fn bound(sql: impl Into<String>, parameters: Vec<String>, rows: usize) -> Self {
-        Self {
-            parameters,
-            extended: true,
-            ..Self::simple(sql, rows)
-        }
+        Self { parameters, extended: true, ..Self::simple(sql, rows) }
     }
     /// A write of `rows` rows with bind values.
-    pub(crate) fn write(
-        tag: &'static str,
-        sql: impl Into<String>,
-        parameters: Vec<String>,
-        rows: usize,
-    ) -> Self {
-        Self {
-            tag,
-            audit: Some(("WRITE", tag)),
-            ..Self::bound(sql, parameters, rows)
-        }
+    pub(crate) fn write(tag: &'static str, sql: impl Into<String>, parameters: Vec<String>, rows: usize) -> Self {
+        Self { tag, audit: Some(("WRITE", tag)), ..Self::bound(sql, parameters, rows) }
     }
     /// A statement that pgaudit passes over.
     pub(crate) fn control(tag: &'static str, sql: impl Into<String>) -> Self {
-        Self {
-            sql: sql.into(),
-            tag,
-            ..Self::default()
-        }
+        Self { sql: sql.into(), tag, ..Self::default() }
     }
 }
 
@@ -188,15 +165,7 @@ struct JsonRecord<'a> {
 impl Database {
     /// A server that logs as `setting` says, in the zone of the given name and offset.
     pub(crate) fn new(log: LogFile, setting: Setting, zone: (&'static str, Millis)) -> Self {
-        Self {
-            log,
-            setting,
-            zone,
-            now: 0,
-            next_pid: 2_200,
-            next_xid: 51_300,
-            slots: vec![(true, 0); 3],
-        }
+        Self { log, setting, zone, now: 0, next_pid: 2_200, next_xid: 51_300, slots: vec![(true, 0); 3] }
     }
 
     fn tick(&mut self, at: Millis) -> Millis {
@@ -213,48 +182,18 @@ impl Database {
         who: (&'static str, &'static str, &'static str),
     ) -> Result<Connection, DrillError> {
         let at = self.tick(at);
-        self.next_pid = if self.next_pid > 4_190_000 {
-            2_200
-        } else {
-            self.next_pid + 1 + (port % 7)
-        };
-        let slot = self
-            .slots
-            .iter()
-            .position(|(used, _)| !used)
-            .unwrap_or_else(|| {
-                self.slots.push((false, 0));
-                self.slots.len() - 1
-            });
+        self.next_pid = if self.next_pid > 4_190_000 { 2_200 } else { self.next_pid + 1 + (port % 7) };
+        let slot = self.slots.iter().position(|(used, _)| !used).unwrap_or_else(|| {
+            self.slots.push((false, 0));
+            self.slots.len() - 1
+        });
         self.slots[slot].0 = true;
         let (user, database, application) = who;
-        let mut c = Connection {
-            pid: self.next_pid,
-            host,
-            port,
-            start: at,
-            user,
-            database,
-            application,
-            slot,
-            lines: 0,
-            audited: 0,
-            in_transaction: false,
-        };
-        self.record(
-            &mut c,
-            &Record::log(
-                at,
-                "",
-                false,
-                format!("connection received: host={host} port={port}"),
-            ),
-        )?;
+        let mut c = Connection { pid: self.next_pid, host, port, start: at, user, database, application, slot, lines: 0, audited: 0, in_transaction: false };
+        self.record(&mut c, &Record::log(at, "", false, format!("connection received: host={host} port={port}")))?;
         let at = self.tick(at + 2);
         self.slots[slot].1 += 1;
-        let message = format!(
-            "connection authorized: user={user} database={database} application_name={application}"
-        );
+        let message = format!("connection authorized: user={user} database={database} application_name={application}");
         self.record(&mut c, &Record::log(at, "authentication", true, message))?;
         Ok(c)
     }
@@ -279,21 +218,12 @@ impl Database {
     }
 
     /// Runs a statement; the instant it was answered.
-    pub(crate) fn run(
-        &mut self,
-        at: Millis,
-        c: &mut Connection,
-        s: &Statement,
-    ) -> Result<Millis, DrillError> {
+    pub(crate) fn run(&mut self, at: Millis, c: &mut Connection, s: &Statement) -> Result<Millis, DrillError> {
         let at = self.tick(at);
         if !c.in_transaction {
             self.slots[c.slot].1 += 1;
         }
-        let idle = if c.in_transaction {
-            "idle in transaction"
-        } else {
-            "idle"
-        };
+        let idle = if c.in_transaction { "idle in transaction" } else { "idle" };
         if self.setting.statements() {
             self.log_statement(at, c, s, idle)?;
         }
@@ -301,12 +231,7 @@ impl Database {
         if let Some((state, message, position)) = &s.error {
             let tag = if *state == "42601" { idle } else { s.tag };
             let query = Some((s.sql.as_str(), *position));
-            let record = Record {
-                severity: "ERROR",
-                state,
-                query,
-                ..Record::log(done, tag, true, message.clone())
-            };
+            let record = Record { severity: "ERROR", state, query, ..Record::log(done, tag, true, message.clone()) };
             self.record(c, &record)?;
         } else if let (true, Some((class, command))) = (self.setting.audits(), s.audit) {
             c.audited += 1;
@@ -317,13 +242,7 @@ impl Database {
                 0
             };
             let message = audit_message(c.audited, 1, (class, command), s, s.rows);
-            self.record(
-                c,
-                &Record {
-                    xid,
-                    ..Record::log(done, s.tag, true, message)
-                },
-            )?;
+            self.record(c, &Record { xid, ..Record::log(done, s.tag, true, message) })?;
             if s.tag == "COPY" {
                 let message = audit_message(c.audited, 2, (class, "COPY"), s, 0);
                 self.record(c, &Record::log(done, s.tag, true, message))?;
@@ -337,42 +256,23 @@ impl Database {
         Ok(done)
     }
 
-    fn log_statement(
-        &mut self,
-        at: Millis,
-        c: &mut Connection,
-        s: &Statement,
-        idle: &str,
-    ) -> Result<(), DrillError> {
+    fn log_statement(&mut self, at: Millis, c: &mut Connection, s: &Statement, idle: &str) -> Result<(), DrillError> {
         // A syntax error is found before the statement would be logged.
         if matches!(s.error, Some(("42601", ..))) {
             return Ok(());
         }
         if !s.extended {
-            return self.record(
-                c,
-                &Record::log(at, idle, true, format!("statement: {}", s.sql)),
-            );
+            return self.record(c, &Record::log(at, idle, true, format!("statement: {}", s.sql)));
         }
-        let list: Vec<String> = s
-            .parameters
-            .iter()
-            .enumerate()
-            .map(|(i, v)| format!("${} = '{}'", i + 1, v.replace('\'', "''")))
-            .collect();
+        let list: Vec<String> = s.parameters.iter().enumerate().map(|(i, v)| format!("${} = '{}'", i + 1, v.replace('\'', "''"))).collect();
         let detail = (!list.is_empty()).then(|| format!("parameters: {}", list.join(", ")));
-        let record = Record {
-            detail,
-            ..Record::log(at, s.tag, true, format!("execute <unnamed>: {}", s.sql))
-        };
+        let record = Record { detail, ..Record::log(at, s.tag, true, format!("execute <unnamed>: {}", s.sql)) };
         self.record(c, &record)
     }
 
     fn record(&mut self, c: &mut Connection, r: &Record<'_>) -> Result<(), DrillError> {
         c.lines += 1;
-        let vxid = r
-            .virtual_transaction
-            .then(|| format!("{}/{}", c.slot, self.slots[c.slot].1));
+        let vxid = r.virtual_transaction.then(|| format!("{}/{}", c.slot, self.slots[c.slot].1));
         let line = match self.setting {
             Setting::CsvTwice | Setting::CsvStatement => self.csv(c, r, vxid),
             Setting::JsonAudit => self.json(c, r, vxid)?,
@@ -387,19 +287,14 @@ impl Database {
 
     fn stamp(&self, at: Millis) -> (String, String) {
         let civil = civil(at, self.zone.1);
-        (
-            format!("{} {}", civil.millis(), self.zone.0),
-            format!("{} {}", civil.seconds(), self.zone.0),
-        )
+        (format!("{} {}", civil.millis(), self.zone.0), format!("{} {}", civil.seconds(), self.zone.0))
     }
 
     fn csv(&self, c: &Connection, r: &Record<'_>, vxid: Option<String>) -> String {
         let known = !r.tag.is_empty();
         let quoted = |text: &str| format!("\"{}\"", text.replace('"', "\"\""));
         let named = |text: &str| if known { quoted(text) } else { String::new() };
-        let (query, position) = r.query.map_or((String::new(), String::new()), |(q, p)| {
-            (quoted(q), p.map(|p| p.to_string()).unwrap_or_default())
-        });
+        let (query, position) = r.query.map_or((String::new(), String::new()), |(q, p)| (quoted(q), p.map(|p| p.to_string()).unwrap_or_default()));
         format!(
             "{},{},{},{},\"{}:{}\",{},{},{},{},{},{},{},{},{},{},,,,,{},{},,{},{},,0",
             self.stamp(r.at).0,
@@ -420,25 +315,12 @@ impl Database {
             r.detail.as_deref().map(quoted).unwrap_or_default(),
             query,
             position,
-            quoted(if application_known(r.tag) {
-                c.application
-            } else {
-                ""
-            }),
-            quoted(if known {
-                "client backend"
-            } else {
-                "not initialized"
-            }),
+            quoted(if application_known(r.tag) { c.application } else { "" }),
+            quoted(if known { "client backend" } else { "not initialized" }),
         )
     }
 
-    fn json(
-        &self,
-        c: &Connection,
-        r: &Record<'_>,
-        vxid: Option<String>,
-    ) -> Result<String, DrillError> {
+    fn json(&self, c: &Connection, r: &Record<'_>, vxid: Option<String>) -> Result<String, DrillError> {
         let known = !r.tag.is_empty();
         let record = JsonRecord {
             timestamp: self.stamp(r.at).0,
@@ -460,58 +342,23 @@ impl Database {
             statement: r.query.map(|(q, _)| q),
             cursor_position: r.query.and_then(|(_, p)| p),
             application_name: application_known(r.tag).then_some(c.application),
-            backend_type: if known {
-                "client backend"
-            } else {
-                "not initialized"
-            },
+            backend_type: if known { "client backend" } else { "not initialized" },
             query_id: 0,
         };
         serde_json::to_string(&record).map_err(DrillError::Json)
     }
 
     fn stderr(&self, c: &Connection, r: &Record<'_>) -> String {
-        let user = if r.tag.is_empty() {
-            "[unknown]"
-        } else {
-            c.user
-        };
-        let database = if r.tag.is_empty() {
-            "[unknown]"
-        } else {
-            c.database
-        };
-        let application = if application_known(r.tag) {
-            c.application
-        } else {
-            "[unknown]"
-        };
-        let prefix = |line: u64| {
-            format!(
-                "{} [{}] {} {line} {user}@{database}/{application} {}({}) ",
-                self.stamp(r.at).0,
-                c.pid,
-                c.session(),
-                c.host,
-                c.port
-            )
-        };
-        let mut text = format!(
-            "{}{}:  {}",
-            prefix(c.lines),
-            r.severity,
-            r.message.replace('\n', "\n\t")
-        );
+        let user = if r.tag.is_empty() { "[unknown]" } else { c.user };
+        let database = if r.tag.is_empty() { "[unknown]" } else { c.database };
+        let application = if application_known(r.tag) { c.application } else { "[unknown]" };
+        let prefix = |line: u64| format!("{} [{}] {} {line} {user}@{database}/{application} {}({}) ", self.stamp(r.at).0, c.pid, c.session(), c.host, c.port);
+        let mut text = format!("{}{}:  {}", prefix(c.lines), r.severity, r.message.replace('\n', "\n\t"));
         if let Some((query, position)) = r.query {
             if let Some(position) = position {
                 let _ = write!(text, " at character {position}");
             }
-            let _ = write!(
-                text,
-                "\n{}STATEMENT:  {}",
-                prefix(c.lines + 1),
-                query.replace('\n', "\n\t")
-            );
+            let _ = write!(text, "\n{}STATEMENT:  {}", prefix(c.lines + 1), query.replace('\n', "\n\t"));
         }
         text
     }
@@ -524,48 +371,19 @@ fn application_known(tag: &str) -> bool {
 
 impl<'a> Record<'a> {
     fn log(at: Millis, tag: &'a str, virtual_transaction: bool, message: String) -> Self {
-        Self {
-            at,
-            tag,
-            virtual_transaction,
-            xid: 0,
-            severity: "LOG",
-            state: "00000",
-            message,
-            detail: None,
-            query: None,
-        }
+        Self { at, tag, virtual_transaction, xid: 0, severity: "LOG", state: "00000", message, detail: None, query: None }
     }
 }
 
 /// pgaudit's session line; its own CSV quotes a field only where it must.
-fn audit_message(
-    number: u64,
-    part: u64,
-    (class, command): (&str, &str),
-    s: &Statement,
-    rows: usize,
-) -> String {
+fn audit_message(number: u64, part: u64, (class, command): (&str, &str), s: &Statement, rows: usize) -> String {
     let parameters = match s.parameters.is_empty() {
         true => "<none>".to_owned(),
-        false => audit_field(
-            &s.parameters
-                .iter()
-                .map(|p| audit_field(p))
-                .collect::<Vec<_>>()
-                .join(","),
-        ),
+        false => audit_field(&s.parameters.iter().map(|p| audit_field(p)).collect::<Vec<_>>().join(",")),
     };
-    format!(
-        "AUDIT: SESSION,{number},{part},{class},{command},,,{},{parameters},{rows}",
-        audit_field(&s.sql)
-    )
+    format!("AUDIT: SESSION,{number},{part},{class},{command},,,{},{parameters},{rows}", audit_field(&s.sql))
 }
 
 fn audit_field(text: &str) -> String {
-    if text.contains([',', '"', '\n', '\r']) {
-        format!("\"{}\"", text.replace('"', "\"\""))
-    } else {
-        text.to_owned()
-    }
+    if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.to_owned() }
 }

@@ -9,9 +9,7 @@ impl Dice {
     /// The stream called `name` of `seed`: streams of different names do not disturb each other.
     pub(crate) fn stream(seed: u64, name: &str) -> Self {
         // FNV-1a over the name; the first numbers of a SplitMix64 stream are good whatever the state.
-        let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| {
-            (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3)
-        });
+        let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
         let mut dice = Self(seed ^ hash);
         dice.next();
         dice
@@ -49,8 +47,7 @@ impl Dice {
     /// A pause around `mean` milliseconds: exponential, between a tenth of the mean and three times the mean.
     pub(crate) fn pause(&mut self, mean_ms: i64) -> i64 {
         let unit = ((self.next() >> 11) as f64 + 1.0) / (1_u64 << 53) as f64;
-        ((-unit.ln() * mean_ms as f64) as i64)
-            .clamp(mean_ms / 10 + 1, mean_ms.saturating_mul(3) + 1)
+        ((-unit.ln() * mean_ms as f64) as i64).clamp(mean_ms / 10 + 1, mean_ms.saturating_mul(3) + 1)
     }
 
     /// `digits` hexadecimal digits.

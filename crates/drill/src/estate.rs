@@ -9,16 +9,8 @@ use crate::world::database_setting;
 pub(crate) fn estate(scenario: Scenario, snapshot_at: Millis) -> String {
     let (setting, zone) = database_setting(scenario);
     let clock = if zone.1 == 0 { "UTC" } else { "Asia/Hong_Kong" };
-    let prefix = if setting == Setting::StderrAudit {
-        format!("log_format = \"{LOG_LINE_PREFIX}\" # log_line_prefix\n")
-    } else {
-        String::new()
-    };
-    let auth = if scenario == Scenario::Pivot {
-        include_str!("estate/auth.toml")
-    } else {
-        ""
-    };
+    let prefix = if setting == Setting::StderrAudit { format!("log_format = \"{LOG_LINE_PREFIX}\" # log_line_prefix\n") } else { String::new() };
+    let auth = if scenario == Scenario::Pivot { include_str!("estate/auth.toml") } else { "" };
     let taken = civil(snapshot_at, 0);
     include_str!("estate/estate.toml")
         .replace("#@AUTH@\n", auth)

@@ -11,8 +11,8 @@ use crate::dice::Dice;
 use crate::people::{GRADES, ISSUERS, PIERS, TITLES};
 use crate::staff::Worker;
 use crate::store::{
-    ASSIGNMENT, Answer, BANK_NO, BIRTH_DATE, CHINESE_NAME, EMPLOYEE, FULL_NAME, GRADE, ID_CARD,
-    ISSUER, KIN_NAME, KIN_PHONE, MAIL, MOBILE, PAY_POINT, PIER, Side, Store, TITLE,
+    ASSIGNMENT, Answer, BANK_NO, BIRTH_DATE, CHINESE_NAME, EMPLOYEE, FULL_NAME, GRADE, ID_CARD, ISSUER, KIN_NAME, KIN_PHONE, MAIL, MOBILE, PAY_POINT, PIER,
+    Side, Store, TITLE,
 };
 use crate::truth::{TrueGap, seconds};
 use crate::world::{BOARD_HOST, BoardCall, Client, CrewCall, Injected, World};
@@ -74,80 +74,20 @@ enum Move {
 /// Tactic, technique, system and a sentence.
 type Label = (&'static str, &'static str, &'static str, &'static str);
 
-const RECONNAISSANCE: Label = (
-    "reconnaissance",
-    "T1595.003",
-    "board",
-    "asks for well-known paths",
-);
-const STUFFING: Label = (
-    "initial_access",
-    "T1110.004",
-    "board",
-    "tries stolen passwords until one fits",
-);
-const BOARD_INJECTION: Label = (
-    "credential_access",
-    "T1190",
-    "board",
-    "injects SQL into the search of the board",
-);
-const SECRETS: Label = (
-    "credential_access",
-    "T1552.001",
-    "board",
-    "reads pages of the board, one with secrets",
-);
-const SSH: Label = (
-    "lateral_movement",
-    "T1021.004",
-    "board",
-    "signs in to the board's host",
-);
-const PSQL: Label = (
-    "lateral_movement",
-    "T1078",
-    "db",
-    "connects to the crew database as the report role",
-);
+const RECONNAISSANCE: Label = ("reconnaissance", "T1595.003", "board", "asks for well-known paths");
+const STUFFING: Label = ("initial_access", "T1110.004", "board", "tries stolen passwords until one fits");
+const BOARD_INJECTION: Label = ("credential_access", "T1190", "board", "injects SQL into the search of the board");
+const SECRETS: Label = ("credential_access", "T1552.001", "board", "reads pages of the board, one with secrets");
+const SSH: Label = ("lateral_movement", "T1021.004", "board", "signs in to the board's host");
+const PSQL: Label = ("lateral_movement", "T1078", "db", "connects to the crew database as the report role");
 const DUMPING: Label = ("collection", "T1213", "db", "reads the crew database");
-const STOLEN_ACCOUNT: Label = (
-    "initial_access",
-    "T1078",
-    "crew",
-    "signs in with a stolen password",
-);
-const BROWSING: Label = (
-    "collection",
-    "T1213",
-    "crew",
-    "reads records through the crew system",
-);
+const STOLEN_ACCOUNT: Label = ("initial_access", "T1078", "crew", "signs in with a stolen password");
+const BROWSING: Label = ("collection", "T1213", "crew", "reads records through the crew system");
 const EXPORTING: Label = ("exfiltration", "T1567", "crew", "downloads an export");
-const COOKIE: Label = (
-    "initial_access",
-    "T1550.004",
-    "crew",
-    "uses a clerk's session cookie from another network",
-);
-const PROBING: Label = (
-    "initial_access",
-    "T1190",
-    "crew",
-    "finds that the directory's parameter goes into SQL",
-);
-const UNION: Label = (
-    "collection",
-    "T1190",
-    "crew",
-    "reads personal data with UNION SELECT",
-);
-const CURIOUS: Label = (
-    "collection",
-    "T1213",
-    "crew",
-    "looks people up without a reason",
-);
+const COOKIE: Label = ("initial_access", "T1550.004", "crew", "uses a clerk's session cookie from another network");
+const PROBING: Label = ("initial_access", "T1190", "crew", "finds that the directory's parameter goes into SQL");
+const UNION: Label = ("collection", "T1190", "crew", "reads personal data with UNION SELECT");
+const CURIOUS: Label = ("collection", "T1213", "crew", "looks people up without a reason");
 
 /// The intruder and what is left of the script.
 pub(crate) struct Intruder {
@@ -177,12 +117,7 @@ impl Script {
 
 impl Intruder {
     /// The intruder of a plan. `world` is read for numbers that exist, `workers` for accounts.
-    pub(crate) fn new(
-        plan: &Plan,
-        window: (Millis, Millis),
-        world: &mut World,
-        workers: &[Worker],
-    ) -> Self {
+    pub(crate) fn new(plan: &Plan, window: (Millis, Millis), world: &mut World, workers: &[Worker]) -> Self {
         let mut dice = Dice::stream(plan.seed, "intruder");
         let mut day = window.0 + i64::from(plan.days - 2) * DAY;
         while weekday(day) >= 5 {
@@ -196,27 +131,14 @@ impl Intruder {
             Scenario::Pivot | Scenario::Injection => 1,
             Scenario::Insider => 2,
         };
-        let mut script = Script {
-            at,
-            dice,
-            moves: VecDeque::new(),
-        };
-        let mut client = Client {
-            address: first.clone(),
-            agent: TOOL,
-            ..Client::default()
-        };
-        let (mut snapshot_at, mut addresses, mut accounts) =
-            (day + DUMP_HOUR, vec![first], Vec::new());
+        let mut script = Script { at, dice, moves: VecDeque::new() };
+        let mut client = Client { address: first.clone(), agent: TOOL, ..Client::default() };
+        let (mut snapshot_at, mut addresses, mut accounts) = (day + DUMP_HOUR, vec![first], Vec::new());
         match plan.scenario {
             Scenario::Pivot => {
                 pivot(&mut script, &world.store, workers);
                 addresses.push(second_address.clone());
-                accounts = vec![
-                    workers[5].account.clone(),
-                    "crew_report".to_owned(),
-                    workers[1].account.clone(),
-                ];
+                accounts = vec![workers[5].account.clone(), "crew_report".to_owned(), workers[1].account.clone()];
             }
             Scenario::StolenSession => {
                 client.agent = BROWSER;
@@ -232,32 +154,14 @@ impl Intruder {
                 accounts.push(client.account.clone().unwrap_or_default());
             }
         }
-        (
-            world.truth.intrusion.addresses,
-            world.truth.intrusion.accounts,
-        ) = (addresses, accounts);
+        (world.truth.intrusion.addresses, world.truth.intrusion.accounts) = (addresses, accounts);
         // A gap of the database's own log falls into the session at the database, where there is one.
         let labels = match (plan.scenario, plan.seed % 4) {
             (Scenario::Pivot, 3) => vec![DUMPING.3],
             _ => vec![BROWSING.3, UNION.3, CURIOUS.3],
         };
-        let theft = script
-            .moves
-            .iter()
-            .filter(|(_, _, l)| labels.contains(&l.3))
-            .map(|(at, ..)| *at)
-            .collect();
-        Self {
-            moves: script.moves,
-            theft,
-            client,
-            second_address,
-            scenario: plan.scenario,
-            victim,
-            snapshot_at,
-            psql: None,
-            fetched: 0,
-        }
+        let theft = script.moves.iter().filter(|(_, _, l)| labels.contains(&l.3)).map(|(at, ..)| *at).collect();
+        Self { moves: script.moves, theft, client, second_address, scenario: plan.scenario, victim, snapshot_at, psql: None, fetched: 0 }
     }
 
     /// When the dump was taken: the night before, or for an insider before it all.
@@ -284,14 +188,9 @@ impl Intruder {
             return;
         };
         let (sources, (from, to)) = match (plan.scenario, plan.seed % 4) {
-            (Scenario::Insider, _) | (_, 2) => {
-                (vec!["crew-app"], world.crew_app.lose_file_of(middle))
-            }
+            (Scenario::Insider, _) | (_, 2) => (vec!["crew-app"], world.crew_app.lose_file_of(middle)),
             (_, 3) => {
-                let hole = (
-                    middle - dice.between(8, 20) * SECOND,
-                    middle + dice.between(12, 20) * SECOND,
-                );
+                let hole = (middle - dice.between(8, 20) * SECOND, middle + dice.between(12, 20) * SECOND);
                 world.database.log.lose(hole.0, hole.1);
                 (vec!["db-log"], hole)
             }
@@ -304,44 +203,21 @@ impl Intruder {
             }
         };
         let sources = sources.into_iter().map(str::to_owned).collect();
-        world.truth.intrusion.gaps.push(TrueGap {
-            sources,
-            from: seconds(from),
-            to: seconds(to),
-        });
+        world.truth.intrusion.gaps.push(TrueGap { sources, from: seconds(from), to: seconds(to) });
     }
 
     /// Plays the next move; when the one after that is due.
-    pub(crate) fn turn(
-        &mut self,
-        at: Millis,
-        world: &mut World,
-        workers: &[Worker],
-    ) -> Result<Option<Millis>, DrillError> {
+    pub(crate) fn turn(&mut self, at: Millis, world: &mut World, workers: &[Worker]) -> Result<Option<Millis>, DrillError> {
         let Some((_, one, label)) = self.moves.pop_front() else {
             return Ok(None);
         };
         self.sign(workers, world);
         let done = self.play(at, &one, world, workers)?;
         let (tactic, technique, system, summary) = label;
-        let from_host = if system == "db" {
-            BOARD_HOST
-        } else {
-            &self.client.address
-        };
-        let account = if system == "db" {
-            Some("crew_report")
-        } else {
-            self.client.account.as_deref()
-        };
+        let from_host = if system == "db" { BOARD_HOST } else { &self.client.address };
+        let account = if system == "db" { Some("crew_report") } else { self.client.account.as_deref() };
         if !matches!(one, Move::Relocate | Move::NewSession) {
-            world.truth.step(
-                done,
-                (tactic, technique, system),
-                from_host,
-                account,
-                summary,
-            );
+            world.truth.step(done, (tactic, technique, system), from_host, account, summary);
         }
         Ok(self.next_turn())
     }
@@ -356,20 +232,11 @@ impl Intruder {
         }
     }
 
-    fn play(
-        &mut self,
-        at: Millis,
-        one: &Move,
-        world: &mut World,
-        workers: &[Worker],
-    ) -> Result<Millis, DrillError> {
+    fn play(&mut self, at: Millis, one: &Move, world: &mut World, workers: &[Worker]) -> Result<Millis, DrillError> {
         match one {
             Move::Board(BoardCall::Login(account, true)) => {
-                (self.client.account, self.client.session) =
-                    (Some(account.clone()), Some(world.dice.hex(32)));
-                world
-                    .board(at, &self.client, &BoardCall::Login(account.clone(), true))
-                    .map(|(t, _)| t)
+                (self.client.account, self.client.session) = (Some(account.clone()), Some(world.dice.hex(32)));
+                world.board(at, &self.client, &BoardCall::Login(account.clone(), true)).map(|(t, _)| t)
             }
             Move::Board(call) => world.board(at, &self.client, call).map(|(t, _)| t),
             Move::Ssh => self.ssh(at, world),
@@ -380,11 +247,7 @@ impl Intruder {
             Move::PsqlClose => {
                 if let Some(connection) = self.psql.take() {
                     let session = connection.session();
-                    world.truth.sent(
-                        at,
-                        format!("disconnect {session} (pid {})", connection.pid()),
-                        None,
-                    );
+                    world.truth.sent(at, format!("disconnect {session} (pid {})", connection.pid()), None);
                     world.database.disconnect(at, connection)?;
                 }
                 Ok(at)
@@ -404,18 +267,10 @@ impl Intruder {
                     self.client.agent = BROWSER;
                 }
                 note_session(world, self.client.session.as_deref());
-                let done = world
-                    .crew(at, &self.client, &CrewCall::Login(account.clone(), true))?
-                    .0;
+                let done = world.crew(at, &self.client, &CrewCall::Login(account.clone(), true))?.0;
                 if self.scenario == Scenario::Pivot {
                     let (tactic, technique, system, summary) = STOLEN_ACCOUNT;
-                    world.truth.step(
-                        done,
-                        (tactic, technique, system),
-                        &self.client.address,
-                        Some(&account),
-                        summary,
-                    );
+                    world.truth.step(done, (tactic, technique, system), &self.client.address, Some(&account), summary);
                 }
                 Ok(done)
             }
@@ -426,44 +281,16 @@ impl Intruder {
         let pid = 31_000 + world.dice.below(900);
         let port = 40_000 + world.dice.below(20_000);
         for (later, text) in [
-            (
-                0,
-                format!(
-                    "Failed password for invalid user admin from {} port {port} ssh2",
-                    self.client.address
-                ),
-            ),
-            (
-                4_100,
-                format!(
-                    "Accepted password for deploy from {} port {} ssh2",
-                    self.client.address,
-                    port + 2
-                ),
-            ),
-            (
-                4_150,
-                "pam_unix(sshd:session): session opened for user deploy(uid=1003) by (uid=0)"
-                    .to_owned(),
-            ),
+            (0, format!("Failed password for invalid user admin from {} port {port} ssh2", self.client.address)),
+            (4_100, format!("Accepted password for deploy from {} port {} ssh2", self.client.address, port + 2)),
+            (4_150, "pam_unix(sshd:session): session opened for user deploy(uid=1003) by (uid=0)".to_owned()),
         ] {
-            world.auth.line(
-                at + later,
-                format!(
-                    "{} board sshd[{pid}]: {text}",
-                    civil(at + later, HONG_KONG).syslog()
-                ),
-            )?;
+            world.auth.line(at + later, format!("{} board sshd[{pid}]: {text}", civil(at + later, HONG_KONG).syslog()))?;
         }
         Ok(at + 4_150)
     }
 
-    fn type_query(
-        &mut self,
-        at: Millis,
-        query: &Query,
-        world: &mut World,
-    ) -> Result<Millis, DrillError> {
+    fn type_query(&mut self, at: Millis, query: &Query, world: &mut World) -> Result<Millis, DrillError> {
         let (statement, answer) = ask(query, &world.store, &mut self.fetched);
         let Some(connection) = &mut self.psql else {
             return Ok(at);
@@ -475,37 +302,21 @@ impl Intruder {
         Ok(done)
     }
 
-    fn ask_crew(
-        &mut self,
-        at: Millis,
-        call: &CrewCall,
-        world: &mut World,
-    ) -> Result<Millis, DrillError> {
+    fn ask_crew(&mut self, at: Millis, call: &CrewCall, world: &mut World) -> Result<Millis, DrillError> {
         let (done, mut answer) = world.crew(at, &self.client, call)?;
         match call {
             CrewCall::Find(_) => answer.inferred.push(FULL_NAME),
             CrewCall::List(Some(_), _) | CrewCall::Export(_) => answer.inferred.push(PIER),
             _ => {}
         }
-        world
-            .truth
-            .sent(done, format!("{call:?}"), Some(answer.rows));
+        world.truth.sent(done, format!("{call:?}"), Some(answer.rows));
         world.truth.shown(done, "crew", &answer);
         Ok(done)
     }
 
-    fn inject(
-        &mut self,
-        at: Millis,
-        probe: &Probe,
-        world: &mut World,
-    ) -> Result<Millis, DrillError> {
+    fn inject(&mut self, at: Millis, probe: &Probe, world: &mut World) -> Result<Millis, DrillError> {
         let (term, injected) = payload(probe, &world.store);
-        let (done, answer) = world.crew(
-            at,
-            &self.client,
-            &CrewCall::Directory(term.clone(), Some(injected)),
-        )?;
+        let (done, answer) = world.crew(at, &self.client, &CrewCall::Directory(term.clone(), Some(injected)))?;
         world.truth.sent(done, term, Some(answer.rows));
         world.truth.shown(done, "crew", &answer);
         Ok(done)
@@ -521,51 +332,22 @@ fn note_session(world: &mut World, session: Option<&str>) {
 
 fn pivot(s: &mut Script, store: &Store, workers: &[Worker]) {
     if s.dice.chance(70) {
-        for path in [
-            "/robots.txt",
-            "/.env",
-            "/admin",
-            "/login.php",
-            "/.git/config",
-            "/backup.tar.gz",
-        ] {
-            s.then(
-                2 * SECOND,
-                RECONNAISSANCE,
-                Move::Board(BoardCall::Other(path.to_owned(), 302)),
-            );
+        for path in ["/robots.txt", "/.env", "/admin", "/login.php", "/.git/config", "/backup.tar.gz"] {
+            s.then(2 * SECOND, RECONNAISSANCE, Move::Board(BoardCall::Other(path.to_owned(), 302)));
         }
     }
     let tries = 24 + s.dice.below(22);
     for i in 0..tries {
-        let account = if i % 3 == 0 {
-            format!("{}.{}", s.dice.pick(workers).account, i)
-        } else {
-            s.dice.pick(&workers[6..]).account.clone()
-        };
+        let account = if i % 3 == 0 { format!("{}.{}", s.dice.pick(workers).account, i) } else { s.dice.pick(&workers[6..]).account.clone() };
         s.then(900, STUFFING, Move::Board(BoardCall::Login(account, false)));
     }
-    s.then(
-        SECOND,
-        STUFFING,
-        Move::Board(BoardCall::Login(workers[5].account.clone(), true)),
-    );
+    s.then(SECOND, STUFFING, Move::Board(BoardCall::Login(workers[5].account.clone(), true)));
     for (term, rows) in [
         ("zq' UNION SELECT 1, version() --", 1),
-        (
-            "zq' UNION SELECT 1, table_schema||'.'||table_name FROM information_schema.tables --",
-            100,
-        ),
-        (
-            "zq' UNION SELECT 1, login||':'||pass_hash FROM board.member --",
-            100,
-        ),
+        ("zq' UNION SELECT 1, table_schema||'.'||table_name FROM information_schema.tables --", 100),
+        ("zq' UNION SELECT 1, login||':'||pass_hash FROM board.member --", 100),
     ] {
-        s.then(
-            25 * SECOND,
-            BOARD_INJECTION,
-            Move::Board(BoardCall::Search(term.to_owned(), rows)),
-        );
+        s.then(25 * SECOND, BOARD_INJECTION, Move::Board(BoardCall::Search(term.to_owned(), rows)));
     }
     for _ in 0..14 + s.dice.below(10) {
         let page = s.dice.between(1, crate::world::PAGES);
@@ -582,11 +364,7 @@ fn pivot(s: &mut Script, store: &Store, workers: &[Worker]) {
     s.then(6 * MINUTE, STOLEN_ACCOUNT, Move::NewSession);
     let pier = s.dice.below(PIERS.len());
     for page in 1..=4 {
-        s.then(
-            5 * SECOND,
-            BROWSING,
-            Move::Crew(CrewCall::List(Some(pier), page)),
-        );
+        s.then(5 * SECOND, BROWSING, Move::Crew(CrewCall::List(Some(pier), page)));
     }
     enumerate(s, store, 60);
     s.then(20 * SECOND, BROWSING, Move::Relocate);
@@ -598,10 +376,7 @@ fn pivot(s: &mut Script, store: &Store, workers: &[Worker]) {
 fn psql_session(dice: &mut Dice, store: &Store) -> Vec<Query> {
     let half = store.people.len() / 2;
     let mut middle = vec![
-        vec![Query::Piers(
-            dice.below(PIERS.len()),
-            dice.below(PIERS.len()),
-        )],
+        vec![Query::Piers(dice.below(PIERS.len()), dice.below(PIERS.len()))],
         vec![Query::Certified(dice.below(GRADES.len()))],
         vec![Query::Averages],
         vec![Query::Accounts(dice.between(43, 47))],
@@ -615,26 +390,14 @@ fn psql_session(dice: &mut Dice, store: &Store) -> Vec<Query> {
         ],
         vec![Query::MailLike(["siu", "ho", "wai", "mei"][dice.below(4)])],
         vec![Query::Directory(dice.below(PIERS.len()))],
-        vec![Query::Holders(
-            dice.below(TITLES.len()),
-            dice.below(ISSUERS.len()),
-        )],
+        vec![Query::Holders(dice.below(TITLES.len()), dice.below(ISSUERS.len()))],
         vec![Query::Newest(days(2026, 1, 1), 30 + dice.below(30))],
         vec![Query::Mobiles(60, half), Query::Mobiles(60, half + 60)],
         vec![Query::KinOfPaid(dice.between(46, 48))],
     ];
     dice.shuffle(&mut middle);
-    let start = [
-        Query::Version,
-        Query::Tables,
-        Query::Count,
-        Query::First(3 + dice.below(4)),
-        Query::Vault,
-    ];
-    start
-        .into_iter()
-        .chain(middle.into_iter().flatten())
-        .collect()
+    let start = [Query::Version, Query::Tables, Query::Count, Query::First(3 + dice.below(4)), Query::Vault];
+    start.into_iter().chain(middle.into_iter().flatten()).collect()
 }
 
 /// Counts numbers up from somewhere; most do not exist.
@@ -645,9 +408,7 @@ fn enumerate(s: &mut Script, store: &Store, count: u32) {
         let id = format!("E{:06}", number + i);
         s.then(2_500, BROWSING, Move::Crew(CrewCall::Record(id.clone())));
         if store.find(&id).is_some() && s.dice.chance(35) {
-            let side = *s
-                .dice
-                .pick(&[Side::Certificates, Side::Assignments, Side::Kin]);
+            let side = *s.dice.pick(&[Side::Certificates, Side::Assignments, Side::Kin]);
             s.then(900, BROWSING, Move::Crew(CrewCall::Side(id, side)));
         }
     }
@@ -661,11 +422,7 @@ fn stolen_session(s: &mut Script, store: &Store) {
     enumerate(s, store, 120);
     let (one, two) = (s.dice.below(PIERS.len()), s.dice.below(PIERS.len()));
     for page in 1..=3 {
-        s.then(
-            8 * SECOND,
-            BROWSING,
-            Move::Crew(CrewCall::List(Some(one), page)),
-        );
+        s.then(8 * SECOND, BROWSING, Move::Crew(CrewCall::List(Some(one), page)));
     }
     enumerate(s, store, 60);
     s.then(40 * SECOND, EXPORTING, Move::Crew(CrewCall::Export(two)));
@@ -681,11 +438,7 @@ fn injection(s: &mut Script) {
     }
     let grade = s.dice.below(5);
     for page in 0..5 {
-        s.then(
-            15 * SECOND,
-            UNION,
-            Move::Inject(Probe::Kin(grade, page * 50)),
-        );
+        s.then(15 * SECOND, UNION, Move::Inject(Probe::Kin(grade, page * 50)));
     }
     let point = s.dice.between(45, 48);
     s.then(25 * SECOND, UNION, Move::Inject(Probe::Pay(point)));
@@ -700,30 +453,14 @@ fn insider(s: &mut Script, store: &mut Store, window: (Millis, Millis)) {
             s.at = day + 9 * HOUR + s.dice.between(40, 90) * MINUTE;
             s.then(MINUTE, CURIOUS, Move::NewSession);
             for i in 0..2 + s.dice.below(4) {
-                let who = if s.dice.chance(60) && !known.is_empty() {
-                    *s.dice.pick(&known)
-                } else {
-                    store.serving_at(s.dice.below(store.serving_count()))
-                };
+                let who = if s.dice.chance(60) && !known.is_empty() { *s.dice.pick(&known) } else { store.serving_at(s.dice.below(store.serving_count())) };
                 let id = store.emp_id(who).to_owned();
                 if i == 0 && s.dice.chance(40) {
-                    s.then(
-                        40 * MINUTE,
-                        CURIOUS,
-                        Move::Crew(CrewCall::Find(surname.to_owned())),
-                    );
+                    s.then(40 * MINUTE, CURIOUS, Move::Crew(CrewCall::Find(surname.to_owned())));
                 }
-                s.then(
-                    45 * MINUTE,
-                    CURIOUS,
-                    Move::Crew(CrewCall::Record(id.clone())),
-                );
+                s.then(45 * MINUTE, CURIOUS, Move::Crew(CrewCall::Record(id.clone())));
                 if s.dice.chance(30) {
-                    s.then(
-                        20 * SECOND,
-                        CURIOUS,
-                        Move::Crew(CrewCall::Side(id, Side::Kin)),
-                    );
+                    s.then(20 * SECOND, CURIOUS, Move::Crew(CrewCall::Side(id, Side::Kin)));
                 }
             }
         }
@@ -735,10 +472,7 @@ fn insider(s: &mut Script, store: &mut Store, window: (Millis, Millis)) {
 
 /// The statement of a query and what it returns now; `fetched` is how far the cursor has got.
 fn ask(query: &Query, store: &Store, fetched: &mut usize) -> (Statement, Answer) {
-    let rows = |rows| Answer {
-        rows,
-        ..Answer::default()
-    };
+    let rows = |rows| Answer { rows, ..Answer::default() };
     let select = |sql: String, answer: Answer| (Statement::simple(sql, answer.rows), answer);
     match query {
         Query::Version => select("SELECT version()".to_owned(), rows(1)),
@@ -754,14 +488,21 @@ fn ask(query: &Query, store: &Store, fetched: &mut usize) -> (Statement, Answer)
         }
         Query::Piers(a, b) => {
             let people = store.those(|p| p.pier == *a || p.pier == *b);
-            let sql = format!("SELECT emp_id, full_name, grade, pier FROM crew.employee WHERE pier IN ({}, {}) ORDER BY grade", literal(PIERS[*a]), literal(PIERS[*b]));
+            let sql = format!(
+                "SELECT emp_id, full_name, grade, pier FROM crew.employee WHERE pier IN ({}, {}) ORDER BY grade",
+                literal(PIERS[*a]),
+                literal(PIERS[*b])
+            );
             select(sql, store.answer(people, &[FULL_NAME, GRADE, PIER]))
         }
         Query::Certified(grade) => {
             let holders = store.those(|p| p.grade == *grade);
             let rows = holders.iter().map(|p| store.certificates_of(*p).count()).sum();
             let people = holders.into_iter().filter(|p| store.certificates_of(*p).next().is_some()).collect();
-            let sql = format!("SELECT e.full_name, e.birth_date, e.mail, c.title, c.issuer FROM crew.employee e JOIN crew.certificate c USING (emp_id) WHERE e.grade = {}", literal(GRADES[*grade]));
+            let sql = format!(
+                "SELECT e.full_name, e.birth_date, e.mail, c.title, c.issuer FROM crew.employee e JOIN crew.certificate c USING (emp_id) WHERE e.grade = {}",
+                literal(GRADES[*grade])
+            );
             let answer = Answer { rows, inferred: vec![GRADE], ..store.answer(people, &[FULL_NAME, BIRTH_DATE, MAIL, TITLE, ISSUER]) };
             select(sql, answer)
         }
@@ -800,7 +541,8 @@ fn ask(query: &Query, store: &Store, fetched: &mut usize) -> (Statement, Answer)
             let people = (0..store.people.len() as u32).filter(|p| store.certificates_of(*p).any(|c| c.title == *title && c.issuer == *issuer)).collect();
             let sql = format!(
                 "SELECT e.full_name FROM crew.employee e WHERE EXISTS (SELECT 1 FROM crew.certificate c WHERE c.emp_id = e.emp_id AND c.title = {} AND c.issuer = {})",
-                literal(TITLES[*title]), literal(ISSUERS[*issuer])
+                literal(TITLES[*title]),
+                literal(ISSUERS[*issuer])
             );
             select(sql, Answer { inferred: vec![TITLE, ISSUER], ..store.answer(people, &[FULL_NAME]) })
         }
@@ -818,7 +560,8 @@ fn ask(query: &Query, store: &Store, fetched: &mut usize) -> (Statement, Answer)
         }
         Query::KinOfPaid(point) => {
             let people: Vec<u32> = store.those(|p| p.pay_point >= *point).into_iter().filter(|p| store.kin_count(*p) > 0).collect();
-            let sql = format!("SELECT k.kin_name, k.kin_phone FROM crew.next_of_kin k WHERE k.emp_id IN (SELECT emp_id FROM crew.pay WHERE pay_point >= {point})");
+            let sql =
+                format!("SELECT k.kin_name, k.kin_phone FROM crew.next_of_kin k WHERE k.emp_id IN (SELECT emp_id FROM crew.pay WHERE pay_point >= {point})");
             select(sql, Answer { inferred: vec![PAY_POINT], ..store.answer(people, &[KIN_NAME, KIN_PHONE]) })
         }
     }
@@ -826,10 +569,7 @@ fn ask(query: &Query, store: &Store, fetched: &mut usize) -> (Statement, Answer)
 
 /// An average by pier. It shows nobody's pay, save where a pier has one person; a handful of people can be worked out.
 fn small_groups(store: &Store, rows: usize) -> Answer {
-    let mut answer = Answer {
-        rows,
-        ..Answer::default()
-    };
+    let mut answer = Answer { rows, ..Answer::default() };
     for pier in 0..PIERS.len() {
         let people = store.those(|p| p.pier == pier);
         if people.len() == 1 {
@@ -847,23 +587,17 @@ fn literal(text: &str) -> String {
 /// The parameter of a probe, and what the database makes of it now. No name ends in `zq`, so only the second half of the
 /// union has rows.
 fn payload(probe: &Probe, store: &Store) -> (String, Injected) {
-    let nothing = |rows| {
-        Injected::Rows(Answer {
-            rows,
-            bytes: 40 * rows + 2,
-            ..Answer::default()
-        })
-    };
+    let nothing = |rows| Injected::Rows(Answer { rows, bytes: 40 * rows + 2, ..Answer::default() });
     match probe {
-        Probe::Quote => {
-            ("zq')".to_owned(), Injected::Error("42601", "syntax error at or near \")\"".to_owned(), ")%"))
-        }
+        Probe::Quote => ("zq')".to_owned(), Injected::Error("42601", "syntax error at or near \")\"".to_owned(), ")%")),
         Probe::OrderBy => {
             let message = "ORDER BY position 5 is not in select list".to_owned();
             ("zq' ORDER BY 5 --".to_owned(), Injected::Error("42P10", message, "5 --"))
         }
         Probe::Version => ("zq' UNION SELECT NULL, NULL, NULL, version() --".to_owned(), nothing(1)),
-        Probe::Tables => ("zq' UNION SELECT table_schema, table_name, NULL, NULL FROM information_schema.tables WHERE table_schema = 'crew' --".to_owned(), nothing(6)),
+        Probe::Tables => {
+            ("zq' UNION SELECT table_schema, table_name, NULL, NULL FROM information_schema.tables WHERE table_schema = 'crew' --".to_owned(), nothing(6))
+        }
         Probe::Identity(pier) => {
             let people = store.those(|p| p.pier == *pier);
             let term = format!("zq' UNION SELECT emp_id, id_card, mobile, birth_date::text FROM crew.employee WHERE pier = {} --", literal(PIERS[*pier]));
@@ -880,7 +614,10 @@ fn payload(probe: &Probe, store: &Store) -> (String, Injected) {
         }
         Probe::Pay(point) => {
             let people = store.those(|p| p.pay_point >= *point);
-            (format!("zq' UNION SELECT emp_id, bank_no, pay_point::text, NULL FROM crew.pay WHERE pay_point >= {point} --"), Injected::Rows(store.answer(people, &[BANK_NO, PAY_POINT])))
+            (
+                format!("zq' UNION SELECT emp_id, bank_no, pay_point::text, NULL FROM crew.pay WHERE pay_point >= {point} --"),
+                Injected::Rows(store.answer(people, &[BANK_NO, PAY_POINT])),
+            )
         }
     }
 }

@@ -53,14 +53,7 @@ pub struct Plan {
 impl Plan {
     /// A department of 6,800 people over two weeks.
     pub fn new(scenario: Scenario, seed: u64) -> Self {
-        Self {
-            people: 6_800,
-            days: 14,
-            seed,
-            scenario,
-            gap: false,
-            target_bytes: None,
-        }
+        Self { people: 6_800, days: 14, seed, scenario, gap: false, target_bytes: None }
     }
 }
 
@@ -79,12 +72,7 @@ pub enum Scenario {
 
 impl Scenario {
     /// All of them.
-    pub const ALL: [Self; 4] = [
-        Self::Pivot,
-        Self::StolenSession,
-        Self::Injection,
-        Self::Insider,
-    ];
+    pub const ALL: [Self; 4] = [Self::Pivot, Self::StolenSession, Self::Injection, Self::Insider];
 }
 
 impl fmt::Display for Scenario {
@@ -106,10 +94,7 @@ pub struct ScenarioError(pub String);
 impl FromStr for Scenario {
     type Err = ScenarioError;
     fn from_str(written: &str) -> Result<Self, Self::Err> {
-        Self::ALL
-            .into_iter()
-            .find(|s| s.to_string() == written)
-            .ok_or_else(|| ScenarioError(written.to_owned()))
+        Self::ALL.into_iter().find(|s| s.to_string() == written).ok_or_else(|| ScenarioError(written.to_owned()))
     }
 }
 
@@ -168,11 +153,7 @@ pub enum DrillError {
 ///
 /// # Errors
 /// Where the plan is too small, or a file cannot be written.
-pub fn generate(
-    plan: &Plan,
-    into: &Path,
-    progress: &mut dyn FnMut(u64),
-) -> Result<Department, DrillError> {
+pub fn generate(plan: &Plan, into: &Path, progress: &mut dyn FnMut(u64)) -> Result<Department, DrillError> {
     for (value, least, what) in [(plan.people, 200, "people"), (plan.days, 3, "days")] {
         if value < least {
             return Err(DrillError::Plan { what, least });
@@ -184,10 +165,7 @@ pub fn generate(
     };
     let folders = ["evidence", "snapshot", "register", "truth"].map(|name| into.join(name));
     for folder in &folders {
-        std::fs::create_dir_all(folder).map_err(|source| DrillError::Write {
-            path: folder.clone(),
-            source,
-        })?;
+        std::fs::create_dir_all(folder).map_err(|source| DrillError::Write { path: folder.clone(), source })?;
     }
     let [evidence, snapshot, register, truth] = folders;
     let (snapshot, register) = (snapshot.join("crew.sql"), register.join("crew.csv"));
@@ -196,33 +174,13 @@ pub fn generate(
     simulation.run(window, Some(&snapshot), progress)?;
     let estate = into.join("estate.toml");
     let text = estate::estate(plan.scenario, simulation.snapshot_at);
-    std::fs::write(&estate, text).map_err(|source| DrillError::Write {
-        path: estate.clone(),
-        source,
-    })?;
-    dump::write_register(
-        &register,
-        &simulation.world.store,
-        &mut Dice::stream(plan.seed, "register"),
-    )?;
+    std::fs::write(&estate, text).map_err(|source| DrillError::Write { path: estate.clone(), source })?;
+    dump::write_register(&register, &simulation.world.store, &mut Dice::stream(plan.seed, "register"))?;
     let pins = simulation.intruder.pins();
-    let World {
-        truth: book, store, ..
-    } = simulation.world;
+    let World { truth: book, store, .. } = simulation.world;
     book.write(&truth, &store)?;
-    let window = Interval {
-        from: Instant(window.0 * 1000),
-        to: Instant(window.1 * 1000),
-    };
-    Ok(Department {
-        estate,
-        evidence,
-        register,
-        snapshot,
-        truth,
-        pins,
-        window,
-    })
+    let window = Interval { from: Instant(window.0 * 1000), to: Instant(window.1 * 1000) };
+    Ok(Department { estate, evidence, register, snapshot, truth, pins, window })
 }
 
 /// The window: from a Monday's midnight in Hong Kong.
@@ -243,15 +201,7 @@ fn rate_for(plan: &Plan, target: u64) -> Result<f64, DrillError> {
     }
     let by_people = ((measured[1] - measured[0]) / 2.0).max(1.0);
     let fixed = measured[0] - by_people;
-    let busy: f64 = (0..i64::from(plan.days))
-        .map(|d| {
-            if weekday(start + d * DAY) < 5 {
-                1.0
-            } else {
-                0.2
-            }
-        })
-        .sum();
+    let busy: f64 = (0..i64::from(plan.days)).map(|d| if weekday(start + d * DAY) < 5 { 1.0 } else { 0.2 }).sum();
     Ok(((target as f64 - fixed * f64::from(plan.days)) / (by_people * busy)).max(0.05))
 }
 
@@ -276,42 +226,16 @@ impl Simulation {
         if plan.gap && with_intruder {
             intruder.lose_evidence(plan, &mut world);
         }
-        Self {
-            world,
-            workers,
-            jobs,
-            intruder,
-            snapshot_at,
-            with_intruder,
-        }
+        Self { world, workers, jobs, intruder, snapshot_at, with_intruder }
     }
 
-    fn run(
-        &mut self,
-        window: (Millis, Millis),
-        snapshot: Option<&Path>,
-        progress: &mut dyn FnMut(u64),
-    ) -> Result<(), DrillError> {
+    fn run(&mut self, window: (Millis, Millis), snapshot: Option<&Path>, progress: &mut dyn FnMut(u64)) -> Result<(), DrillError> {
         let mut turns = BinaryHeap::new();
         let (people, jobs) = (self.workers.len(), self.jobs.len());
-        turns.extend(
-            self.workers
-                .iter()
-                .enumerate()
-                .map(|(i, w)| Reverse((w.first_turn(), i))),
-        );
-        turns.extend(
-            self.jobs
-                .iter()
-                .enumerate()
-                .map(|(i, j)| Reverse((j.first_turn(window.0), people + i))),
-        );
+        turns.extend(self.workers.iter().enumerate().map(|(i, w)| Reverse((w.first_turn(), i))));
+        turns.extend(self.jobs.iter().enumerate().map(|(i, j)| Reverse((j.first_turn(window.0), people + i))));
         if self.with_intruder {
-            turns.extend(
-                self.intruder
-                    .next_turn()
-                    .map(|at| Reverse((at, people + jobs))),
-            );
+            turns.extend(self.intruder.next_turn().map(|at| Reverse((at, people + jobs))));
         }
         turns.push(Reverse((self.snapshot_at, people + jobs + 1)));
         let mut told = window.0;
@@ -327,11 +251,7 @@ impl Simulation {
                 self.intruder.turn(at, &mut self.world, &self.workers)?
             } else {
                 if let Some(path) = snapshot {
-                    dump::write_dump(
-                        path,
-                        &self.world.store,
-                        &mut Dice::stream(at as u64, "dump"),
-                    )?;
+                    dump::write_dump(path, &self.world.store, &mut Dice::stream(at as u64, "dump"))?;
                 }
                 None
             };

@@ -50,12 +50,7 @@ pub(crate) struct LogFile {
 
 impl LogFile {
     /// A log at `path` (`None`: nowhere) for the window, rotated at midnight of the zone `offset` east of UTC.
-    pub(crate) fn new(
-        path: Option<PathBuf>,
-        naming: Naming,
-        offset: Millis,
-        window: (Millis, Millis),
-    ) -> Self {
+    pub(crate) fn new(path: Option<PathBuf>, naming: Naming, offset: Millis, window: (Millis, Millis)) -> Self {
         let period = |at: Millis| (at + offset).div_euclid(DAY);
         Self {
             path,
@@ -94,11 +89,7 @@ impl LogFile {
     pub(crate) fn line(&mut self, at: Millis, text: String) -> Result<(), DrillError> {
         self.sequence += 1;
         self.waiting.push(Reverse((at, self.sequence, text)));
-        while self
-            .waiting
-            .peek()
-            .is_some_and(|Reverse((first, ..))| *first < at - LATENESS)
-        {
+        while self.waiting.peek().is_some_and(|Reverse((first, ..))| *first < at - LATENESS) {
             self.write_first()?;
         }
         Ok(())
@@ -116,33 +107,22 @@ impl LogFile {
         let Some(Reverse((at, _, text))) = self.waiting.pop() else {
             return Ok(());
         };
-        if self
-            .holes
-            .iter()
-            .any(|(from, to)| (*from..=*to).contains(&at))
-        {
+        if self.holes.iter().any(|(from, to)| (*from..=*to).contains(&at)) {
             return Ok(());
         }
-        let period = (at + self.offset)
-            .div_euclid(DAY)
-            .clamp(self.first_period, self.last_period);
+        let period = (at + self.offset).div_euclid(DAY).clamp(self.first_period, self.last_period);
         if self.period.is_none_or(|current| period > current) {
             self.close()?;
             self.open(period)?;
         }
         self.written += text.len() as u64 + 1;
-        let failed = |source| DrillError::Write {
-            path: self.path.clone().unwrap_or_default(),
-            source,
-        };
+        let failed = |source| DrillError::Write { path: self.path.clone().unwrap_or_default(), source };
         let out: &mut dyn Write = match &mut self.output {
             Output::Plain(file) => file,
             Output::Gzip(file) => file,
             Output::Nowhere => return Ok(()),
         };
-        out.write_all(text.as_bytes())
-            .and_then(|()| out.write_all(b"\n"))
-            .map_err(failed)
+        out.write_all(text.as_bytes()).and_then(|()| out.write_all(b"\n")).map_err(failed)
     }
 
     fn open(&mut self, period: i64) -> Result<(), DrillError> {
@@ -153,19 +133,14 @@ impl LogFile {
         };
         let age = self.last_period - period;
         let path = file_of(base, self.naming, period, age);
-        let failed = |source| DrillError::Write {
-            path: path.clone(),
-            source,
-        };
+        let failed = |source| DrillError::Write { path: path.clone(), source };
         if let Some(parent) = path.parent() {
             std::fs::create_dir_all(parent).map_err(failed)?;
         }
         let file = BufWriter::with_capacity(1 << 16, File::create(&path).map_err(failed)?);
         self.output = if age >= 2 {
             // No time stamp in the header: the same plan gives the same bytes.
-            Output::Gzip(Box::new(
-                GzBuilder::new().mtime(0).write(file, Compression::fast()),
-            ))
+            Output::Gzip(Box::new(GzBuilder::new().mtime(0).write(file, Compression::fast())))
         } else {
             Output::Plain(file)
         };
@@ -173,26 +148,17 @@ impl LogFile {
     }
 
     fn close(&mut self) -> Result<(), DrillError> {
-        let failed = |source| DrillError::Write {
-            path: self.path.clone().unwrap_or_default(),
-            source,
-        };
+        let failed = |source| DrillError::Write { path: self.path.clone().unwrap_or_default(), source };
         match std::mem::replace(&mut self.output, Output::Nowhere) {
             Output::Plain(mut file) => file.flush().map_err(failed),
-            Output::Gzip(file) => file
-                .finish()
-                .and_then(|mut inner| inner.flush())
-                .map_err(failed),
+            Output::Gzip(file) => file.finish().and_then(|mut inner| inner.flush()).map_err(failed),
             Output::Nowhere => Ok(()),
         }
     }
 }
 
 fn file_of(base: &Path, naming: Naming, period: i64, age: i64) -> PathBuf {
-    let name = base
-        .file_name()
-        .map(|n| n.to_string_lossy().into_owned())
-        .unwrap_or_default();
+    let name = base.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
     let gzip = if age >= 2 { ".gz" } else { "" };
     let name = match (naming, age) {
         (Naming::Counted, 0) => name,
@@ -200,10 +166,7 @@ fn file_of(base: &Path, naming: Naming, period: i64, age: i64) -> PathBuf {
         (Naming::Dated, _) => {
             let day = civil(period * DAY, 0);
             let (stem, ending) = name.rsplit_once('.').unwrap_or((&name, "log"));
-            format!(
-                "{stem}-{:04}-{:02}-{:02}_000000.{ending}{gzip}",
-                day.year, day.month, day.day
-            )
+            format!("{stem}-{:04}-{:02}-{:02}_000000.{ending}{gzip}", day.year, day.month, day.day)
         }
     };
     base.with_file_name(name)

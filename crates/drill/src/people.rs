@@ -143,13 +143,7 @@ pub(crate) const TITLES: &[&str] = &[
     "BEng",
     "MBA",
 ];
-pub(crate) const ISSUERS: &[&str] = &[
-    "Marine Office",
-    "Island Sea School",
-    "Harbour Polytechnic",
-    "City Technical College",
-    "Southern University",
-];
+pub(crate) const ISSUERS: &[&str] = &["Marine Office", "Island Sea School", "Harbour Polytechnic", "City Technical College", "Southern University"];
 
 const RELATIONS: &[&str] = &["spouse", "parent", "sibling", "child", "friend"];
 
@@ -187,22 +181,9 @@ pub(crate) fn name(dice: &mut Dice) -> (String, String, String) {
     let (surname, zh) = dice.pick(SURNAMES);
     let (one, one_zh) = dice.pick(GIVEN);
     let (two, two_zh) = dice.pick(GIVEN);
-    let capital: String = one
-        .chars()
-        .take(1)
-        .flat_map(char::to_uppercase)
-        .chain(one.chars().skip(1))
-        .collect();
-    let plain: String = surname
-        .chars()
-        .filter(char::is_ascii_alphabetic)
-        .collect::<String>()
-        .to_lowercase();
-    (
-        format!("{surname} {capital} {two}"),
-        format!("{zh}{one_zh}{two_zh}"),
-        format!("{one}{two}.{plain}"),
-    )
+    let capital: String = one.chars().take(1).flat_map(char::to_uppercase).chain(one.chars().skip(1)).collect();
+    let plain: String = surname.chars().filter(char::is_ascii_alphabetic).collect::<String>().to_lowercase();
+    (format!("{surname} {capital} {two}"), format!("{zh}{one_zh}{two_zh}"), format!("{one}{two}.{plain}"))
 }
 
 /// A mobile number from the block that Hong Kong keeps free (`+852 4…` is not assigned to mobiles).
@@ -214,11 +195,8 @@ pub(crate) fn phone(dice: &mut Dice) -> String {
 pub(crate) fn person(dice: &mut Dice, number: u32, serial: u32, today: i64) -> Person {
     let (full_name, chinese_name, login) = name(dice);
     let birth_day = days(1962, 1, 1) + dice.between(0, 42 * 365);
-    let hired_day =
-        (birth_day + 19 * 365 + dice.between(0, 20 * 365)).min(today - dice.between(40, 4000));
-    let left_day = dice
-        .chance(9)
-        .then(|| (hired_day + dice.between(200, 5000)).min(today - 20));
+    let hired_day = (birth_day + 19 * 365 + dice.between(0, 20 * 365)).min(today - dice.between(40, 4000));
+    let left_day = dice.chance(9).then(|| (hired_day + dice.between(200, 5000)).min(today - 20));
     let ladder = dice.below(GRADES.len() * 3);
     Person {
         emp_id: format!("E{number:06}"),
@@ -230,26 +208,13 @@ pub(crate) fn person(dice: &mut Dice, number: u32, serial: u32, today: i64) -> P
         mail: format!("{login}{serial}@oifa.example.hk"),
         mobile: phone(dice),
         // Most people work in the lower grades.
-        grade: if ladder < GRADES.len() {
-            ladder
-        } else {
-            ladder % 5
-        },
+        grade: if ladder < GRADES.len() { ladder } else { ladder % 5 },
         pier: dice.below(PIERS.len()),
         hired_day,
         left_day,
-        bank_no: format!(
-            "{:03}-{:09}",
-            900 + dice.below(90),
-            dice.below(1_000_000_000)
-        ),
+        bank_no: format!("{:03}-{:09}", 900 + dice.below(90), dice.below(1_000_000_000)),
         pay_point: dice.between(4, 49),
-        postal_address: format!(
-            "Room {}, {}/F, {} Invented Street, Hong Kong",
-            dice.below(24) + 1,
-            dice.below(38) + 1,
-            dice.below(400) + 1
-        ),
+        postal_address: format!("Room {}, {}/F, {} Invented Street, Hong Kong", dice.below(24) + 1, dice.below(38) + 1, dice.below(400) + 1),
         language: if dice.chance(18) { "en" } else { "zh-Hant" },
     }
 }
@@ -263,9 +228,5 @@ fn id_card(dice: &mut Dice) -> String {
 /// A next of kin; the name is nobody's on the staff by design, only by chance.
 pub(crate) fn kin(dice: &mut Dice) -> Kin {
     let (english, _, _) = name(dice);
-    Kin {
-        name: english,
-        relation: dice.pick::<&str>(RELATIONS),
-        phone: phone(dice),
-    }
+    Kin { name: english, relation: dice.pick::<&str>(RELATIONS), phone: phone(dice) }
 }

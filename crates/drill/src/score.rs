@@ -82,29 +82,16 @@ impl fmt::Display for Score {
         writeln!(
             f,
             "people: {} in truth, {} confirmed, {} likely or confirmed, {} at any tier, {} missed, {} false",
-            self.people_true,
-            self.people_confirmed,
-            self.people_likely,
-            self.people_any,
-            self.people_missed,
-            self.people_false
+            self.people_true, self.people_confirmed, self.people_likely, self.people_any, self.people_missed, self.people_false
         )?;
         writeln!(
             f,
             "pairs: {} in truth, {} confirmed, {} missed, {} false, {} inferred but missed",
-            self.pairs_true,
-            self.pairs_confirmed,
-            self.pairs_missed,
-            self.pairs_false,
-            self.inferred_missed
+            self.pairs_true, self.pairs_confirmed, self.pairs_missed, self.pairs_false, self.inferred_missed
         )?;
         writeln!(f, "confirmed recall: {:.4}", self.confirmed_recall())?;
         writeln!(f, "over-notification: {:.4}", self.over_notification())?;
-        write!(
-            f,
-            "steps: {} of {} found",
-            self.steps_found, self.steps_true
-        )?;
+        write!(f, "steps: {} of {} found", self.steps_found, self.steps_true)?;
         for step in &self.steps_missed {
             write!(f, "\n  not found: {step}")?;
         }
@@ -117,11 +104,7 @@ impl fmt::Display for Score {
 ///
 /// # Errors
 /// Where the truth cannot be read.
-pub fn score(
-    exposures: &mut dyn Iterator<Item = Exported>,
-    steps: &[Step],
-    truth: &Path,
-) -> Result<Score, DrillError> {
+pub fn score(exposures: &mut dyn Iterator<Item = Exported>, steps: &[Step], truth: &Path) -> Result<Score, DrillError> {
     let (disclosed_truth, inferred_truth) = read_pairs(&truth.join("exposures.csv"))?;
     let mut disclosed: BTreeMap<(String, String), Certainty> = BTreeMap::new();
     let mut anything = BTreeSet::new();
@@ -133,16 +116,9 @@ pub fn score(
         }
         anything.insert(pair);
     }
-    let at_least = |tier: Certainty| {
-        disclosed
-            .iter()
-            .filter(move |(_, c)| **c >= tier)
-            .map(|(pair, _)| pair)
-    };
+    let at_least = |tier: Certainty| disclosed.iter().filter(move |(_, c)| **c >= tier).map(|(pair, _)| pair);
     let confirmed: BTreeSet<_> = at_least(Certainty::Confirmed).cloned().collect();
-    let people = |pairs: &mut dyn Iterator<Item = &(String, String)>| {
-        pairs.map(|p| p.0.clone()).collect::<BTreeSet<String>>()
-    };
+    let people = |pairs: &mut dyn Iterator<Item = &(String, String)>| pairs.map(|p| p.0.clone()).collect::<BTreeSet<String>>();
     let people_true = people(&mut disclosed_truth.iter());
     let people_any = people(&mut anything.iter());
     let people_confirmed = people(&mut confirmed.iter());
@@ -158,17 +134,10 @@ pub fn score(
         pairs_confirmed_true: confirmed.intersection(&disclosed_truth).count(),
         pairs_false: confirmed.difference(&disclosed_truth).count(),
         pairs_missed: disclosed_truth.difference(&anything).count(),
-        inferred_missed: inferred_truth
-            .difference(&disclosed_truth)
-            .filter(|p| !anything.contains(*p))
-            .count(),
+        inferred_missed: inferred_truth.difference(&disclosed_truth).filter(|p| !anything.contains(*p)).count(),
         ..Score::default()
     };
-    score_steps(
-        &mut score,
-        steps,
-        &read_intrusion(&truth.join("intrusion.json"))?,
-    );
+    score_steps(&mut score, steps, &read_intrusion(&truth.join("intrusion.json"))?);
     Ok(score)
 }
 
@@ -178,9 +147,7 @@ fn score_steps(score: &mut Score, steps: &[Step], truth: &[TrueStep]) {
         if steps.iter().any(|s| covers(s, t)) {
             score.steps_found += 1;
         } else {
-            score
-                .steps_missed
-                .push(format!("{} on {}: {}", t.technique, t.system, t.summary));
+            score.steps_missed.push(format!("{} on {}: {}", t.technique, t.system, t.summary));
         }
     }
 }
@@ -189,31 +156,20 @@ fn score_steps(score: &mut Score, steps: &[Step], truth: &[TrueStep]) {
 fn covers(found: &Step, step: &TrueStep) -> bool {
     let base = |technique: &str| technique.split('.').next().unwrap_or_default().to_owned();
     let alike = base(&found.technique) == base(&step.technique) || found.tactic == step.tactic;
-    let meets = found.first.seconds() <= step.last + STEP_SLACK
-        && found.last.seconds() >= step.first - STEP_SLACK;
+    let meets = found.first.seconds() <= step.last + STEP_SLACK && found.last.seconds() >= step.first - STEP_SLACK;
     alike && meets && found.system == step.system
 }
 
 type Pairs = BTreeSet<(String, String)>;
 
 fn read_pairs(path: &Path) -> Result<(Pairs, Pairs), DrillError> {
-    let failed = |source: csv::Error| DrillError::Truth {
-        path: path.to_owned(),
-        source: Box::new(source),
-    };
+    let failed = |source: csv::Error| DrillError::Truth { path: path.to_owned(), source: Box::new(source) };
     let mut reader = csv::Reader::from_path(path).map_err(failed)?;
     let (mut disclosed, mut inferred) = (Pairs::new(), Pairs::new());
     for row in reader.records() {
         let row = row.map_err(failed)?;
-        let pair = (
-            row.get(0).unwrap_or_default().to_owned(),
-            row.get(2).unwrap_or_default().to_owned(),
-        );
-        let pairs = if row.get(3) == Some("inferred") {
-            &mut inferred
-        } else {
-            &mut disclosed
-        };
+        let pair = (row.get(0).unwrap_or_default().to_owned(), row.get(2).unwrap_or_default().to_owned());
+        let pairs = if row.get(3) == Some("inferred") { &mut inferred } else { &mut disclosed };
         pairs.insert(pair);
     }
     Ok((disclosed, inferred))
@@ -221,16 +177,11 @@ fn read_pairs(path: &Path) -> Result<(Pairs, Pairs), DrillError> {
 
 /// The true steps; none where the folder is not a drill's.
 fn read_intrusion(path: &Path) -> Result<Vec<TrueStep>, DrillError> {
-    let failed = |source: Box<dyn std::error::Error + Send + Sync>| DrillError::Truth {
-        path: path.to_owned(),
-        source,
-    };
+    let failed = |source: Box<dyn std::error::Error + Send + Sync>| DrillError::Truth { path: path.to_owned(), source };
     let text = std::fs::read_to_string(path).map_err(|e| failed(Box::new(e)))?;
     let value: serde_json::Value = serde_json::from_str(&text).map_err(|e| failed(Box::new(e)))?;
     if value.get("steps").is_none() {
         return Ok(Vec::new());
     }
-    serde_json::from_value::<Intrusion>(value)
-        .map(|i| i.steps)
-        .map_err(|e| failed(Box::new(e)))
+    serde_json::from_value::<Intrusion>(value).map(|i| i.steps).map_err(|e| failed(Box::new(e)))
 }

@@ -32,32 +32,9 @@ pub(crate) const BANK_NO: Column = ("bank_no", "financial");
 pub(crate) const PAY_POINT: Column = ("pay_point", "financial");
 
 /// `SELECT *` of an employee.
-pub(crate) const EMPLOYEE: &[Column] = &[
-    FULL_NAME,
-    CHINESE_NAME,
-    SEX,
-    BIRTH_DATE,
-    ID_CARD,
-    MAIL,
-    MOBILE,
-    GRADE,
-    PIER,
-    HIRED,
-    LEFT_ON,
-];
+pub(crate) const EMPLOYEE: &[Column] = &[FULL_NAME, CHINESE_NAME, SEX, BIRTH_DATE, ID_CARD, MAIL, MOBILE, GRADE, PIER, HIRED, LEFT_ON];
 /// The record page, which leaves the identity card out.
-pub(crate) const RECORD: &[Column] = &[
-    FULL_NAME,
-    CHINESE_NAME,
-    SEX,
-    BIRTH_DATE,
-    MAIL,
-    MOBILE,
-    GRADE,
-    PIER,
-    HIRED,
-    LEFT_ON,
-];
+pub(crate) const RECORD: &[Column] = &[FULL_NAME, CHINESE_NAME, SEX, BIRTH_DATE, MAIL, MOBILE, GRADE, PIER, HIRED, LEFT_ON];
 
 /// What a statement returned.
 #[derive(Clone, Debug, Default)]
@@ -152,31 +129,13 @@ impl Store {
         let mut from = someone.hired_day;
         for left in (0..1 + dice.below(3)).rev() {
             let to = from + dice.between(150, 2200);
-            let (pier, grade) = if left == 0 {
-                (someone.pier, someone.grade)
-            } else {
-                (dice.below(PIERS.len()), dice.below(someone.grade + 1))
-            };
-            self.add_assignment(Assignment {
-                person: who,
-                pier,
-                grade,
-                from_day: from,
-                to_day: if left == 0 {
-                    someone.left_day
-                } else {
-                    Some(to)
-                },
-            });
+            let (pier, grade) = if left == 0 { (someone.pier, someone.grade) } else { (dice.below(PIERS.len()), dice.below(someone.grade + 1)) };
+            self.add_assignment(Assignment { person: who, pier, grade, from_day: from, to_day: if left == 0 { someone.left_day } else { Some(to) } });
             from = to + 1;
         }
         if dice.chance(62) {
             self.kin_of[who as usize].push(self.kin.len() as u32);
-            self.kin.push(KinRow {
-                id: self.kin.len() as u32 + 1,
-                person: who,
-                kin: kin(dice),
-            });
+            self.kin.push(KinRow { id: self.kin.len() as u32 + 1, person: who, kin: kin(dice) });
         }
     }
 
@@ -258,13 +217,7 @@ impl Store {
     pub(crate) fn page(&self, pier: Option<usize>, page: usize) -> Answer {
         let skip = (page.max(1) - 1) * 40;
         let people: Vec<u32> = match pier {
-            Some(pier) => self.by_pier[pier]
-                .iter()
-                .copied()
-                .filter(|p| self.is_serving(*p))
-                .skip(skip)
-                .take(40)
-                .collect(),
+            Some(pier) => self.by_pier[pier].iter().copied().filter(|p| self.is_serving(*p)).skip(skip).take(40).collect(),
             None => self.serving.iter().copied().skip(skip).take(40).collect(),
         };
         self.answer(people, &[FULL_NAME, GRADE, PIER, MAIL])
@@ -283,10 +236,7 @@ impl Store {
             Side::Assignments => self.assignments_of[who as usize].len(),
             Side::Kin => self.kin_of[who as usize].len(),
         };
-        let mut answer = self.answer(
-            if rows > 0 { vec![who] } else { Vec::new() },
-            side.columns(),
-        );
+        let mut answer = self.answer(if rows > 0 { vec![who] } else { Vec::new() }, side.columns());
         answer.rows = rows;
         answer.bytes = rows * 78 + 2;
         answer
@@ -296,11 +246,7 @@ impl Store {
         let upper = term.to_uppercase();
         let (scanned, hits) = self.found.entry(upper.clone()).or_default();
         while hits.len() < 20 && (*scanned as usize) < self.people.len() {
-            if self.people[*scanned as usize]
-                .full_name
-                .to_uppercase()
-                .contains(&upper)
-            {
+            if self.people[*scanned as usize].full_name.to_uppercase().contains(&upper) {
                 hits.push(*scanned);
             }
             *scanned += 1;
@@ -309,41 +255,18 @@ impl Store {
     }
     /// The first 20 people who serve, by number, whose name contains `upper`.
     pub(crate) fn directory(&self, upper: &str) -> Vec<u32> {
-        let named = |who: &u32| {
-            self.people[*who as usize]
-                .full_name
-                .to_uppercase()
-                .contains(upper)
-        };
-        self.serving
-            .iter()
-            .copied()
-            .filter(named)
-            .take(20)
-            .collect()
+        let named = |who: &u32| self.people[*who as usize].full_name.to_uppercase().contains(upper);
+        self.serving.iter().copied().filter(named).take(20).collect()
     }
     /// Everybody at a pier, for the export.
     pub(crate) fn export(&self, pier: usize) -> Answer {
-        self.answer(
-            self.by_pier[pier].clone(),
-            &[FULL_NAME, SEX, BIRTH_DATE, MAIL, GRADE],
-        )
+        self.answer(self.by_pier[pier].clone(), &[FULL_NAME, SEX, BIRTH_DATE, MAIL, GRADE])
     }
 
     /// An answer with one row a person.
     pub(crate) fn answer(&self, people: Vec<u32>, disclosed: &[Column]) -> Answer {
-        let bytes = people
-            .iter()
-            .map(|p| self.row_bytes(*p, disclosed))
-            .sum::<usize>()
-            + 2;
-        Answer {
-            rows: people.len(),
-            bytes,
-            people,
-            disclosed: disclosed.to_vec(),
-            inferred: Vec::new(),
-        }
+        let bytes = people.iter().map(|p| self.row_bytes(*p, disclosed)).sum::<usize>() + 2;
+        Answer { rows: people.len(), bytes, people, disclosed: disclosed.to_vec(), inferred: Vec::new() }
     }
 
     fn row_bytes(&self, who: u32, columns: &[Column]) -> usize {
@@ -368,15 +291,11 @@ impl Store {
 
     /// People that a condition holds for, in the order of their numbers.
     pub(crate) fn those(&self, condition: impl Fn(&Person) -> bool) -> Vec<u32> {
-        (0..self.people.len() as u32)
-            .filter(|p| condition(&self.people[*p as usize]))
-            .collect()
+        (0..self.people.len() as u32).filter(|p| condition(&self.people[*p as usize])).collect()
     }
     /// Certificates of a person.
     pub(crate) fn certificates_of(&self, who: u32) -> impl Iterator<Item = &Certificate> {
-        self.certificates_of[who as usize]
-            .iter()
-            .map(|row| &self.certificates[*row as usize])
+        self.certificates_of[who as usize].iter().map(|row| &self.certificates[*row as usize])
     }
     /// Next of kin of a person: how many rows.
     pub(crate) fn kin_count(&self, who: u32) -> usize {
@@ -385,13 +304,7 @@ impl Store {
     /// Each person's newest assignment's first day, newest first, ties by number.
     pub(crate) fn newest_assignments(&self) -> Vec<(i64, u32)> {
         let mut all: Vec<(i64, u32)> = (0..self.people.len() as u32)
-            .filter_map(|p| {
-                self.assignments_of[p as usize]
-                    .iter()
-                    .map(|row| self.assignments[*row as usize].from_day)
-                    .max()
-                    .map(|d| (d, p))
-            })
+            .filter_map(|p| self.assignments_of[p as usize].iter().map(|row| self.assignments[*row as usize].from_day).max().map(|d| (d, p)))
             .collect();
         all.sort_by_key(|(day, who)| (-day, *who));
         all
@@ -426,15 +339,9 @@ impl Side {
     /// The statement that the application sends.
     pub(crate) fn sql(self) -> &'static str {
         match self {
-            Self::Certificates => {
-                "SELECT c.emp_id, c.title, c.issuer, c.granted FROM crew.certificate c WHERE c.emp_id = $1 ORDER BY c.granted"
-            }
-            Self::Assignments => {
-                "SELECT a.emp_id, a.pier, a.grade, a.from_date, a.to_date FROM crew.assignment a WHERE a.emp_id = $1 ORDER BY a.from_date"
-            }
-            Self::Kin => {
-                "SELECT k.emp_id, k.kin_name, k.relation, k.kin_phone FROM crew.next_of_kin k WHERE k.emp_id = $1"
-            }
+            Self::Certificates => "SELECT c.emp_id, c.title, c.issuer, c.granted FROM crew.certificate c WHERE c.emp_id = $1 ORDER BY c.granted",
+            Self::Assignments => "SELECT a.emp_id, a.pier, a.grade, a.from_date, a.to_date FROM crew.assignment a WHERE a.emp_id = $1 ORDER BY a.from_date",
+            Self::Kin => "SELECT k.emp_id, k.kin_name, k.relation, k.kin_phone FROM crew.next_of_kin k WHERE k.emp_id = $1",
         }
     }
     fn columns(self) -> &'static [Column] {

@@ -97,10 +97,7 @@ impl TruthBook {
             gaps: Vec::new(),
             people: 0,
         };
-        Self {
-            intrusion,
-            cells: BTreeMap::new(),
-        }
+        Self { intrusion, cells: BTreeMap::new() }
     }
 
     /// The intruder received `answer`.
@@ -109,11 +106,7 @@ impl TruthBook {
             for &column in &answer.disclosed {
                 self.cells.entry((who, column, false)).or_insert((at, via));
             }
-            for &column in answer
-                .inferred
-                .iter()
-                .filter(|c| !answer.disclosed.contains(c))
-            {
+            for &column in answer.inferred.iter().filter(|c| !answer.disclosed.contains(c)) {
                 self.cells.entry((who, column, true)).or_insert((at, via));
             }
         }
@@ -123,23 +116,11 @@ impl TruthBook {
     pub(crate) fn sent(&mut self, at: Millis, text: String, rows: Option<usize>) {
         let t = seconds(at);
         let inside_gap = self.intrusion.gaps.iter().any(|g| g.from <= t && t <= g.to);
-        self.intrusion.statements.push(TrueStatement {
-            t,
-            text,
-            rows,
-            inside_gap,
-        });
+        self.intrusion.statements.push(TrueStatement { t, text, rows, inside_gap });
     }
 
     /// Adds a step, or stretches the last one of its kind.
-    pub(crate) fn step(
-        &mut self,
-        at: Millis,
-        step: (&str, &str, &str),
-        from_host: &str,
-        account: Option<&str>,
-        summary: &str,
-    ) {
+    pub(crate) fn step(&mut self, at: Millis, step: (&str, &str, &str), from_host: &str, account: Option<&str>, summary: &str) {
         let (tactic, technique, system) = step;
         let t = seconds(at);
         let same = |s: &&mut TrueStep| {
@@ -169,36 +150,23 @@ impl TruthBook {
     /// Writes `exposures.csv` and `intrusion.json` into `folder`.
     pub(crate) fn write(mut self, folder: &Path, store: &Store) -> Result<(), DrillError> {
         let path = folder.join("exposures.csv");
-        let failed = |source| DrillError::Write {
-            path: path.clone(),
-            source,
-        };
+        let failed = |source| DrillError::Write { path: path.clone(), source };
         let mut out = BufWriter::new(std::fs::File::create(&path).map_err(failed)?);
-        out.write_all(b"data_subject,column,category,basis,via,first_seen\n")
-            .map_err(failed)?;
+        out.write_all(b"data_subject,column,category,basis,via,first_seen\n").map_err(failed)?;
         let mut people: Vec<u32> = Vec::new();
         for ((who, (column, category), inferred), (at, via)) in &self.cells {
             let basis = if *inferred { "inferred" } else { "disclosed" };
             if !inferred {
                 people.push(*who);
             }
-            writeln!(
-                out,
-                "{},{column},{category},{basis},{via},{:.3}",
-                store.emp_id(*who),
-                seconds(*at)
-            )
-            .map_err(failed)?;
+            writeln!(out, "{},{column},{category},{basis},{via},{:.3}", store.emp_id(*who), seconds(*at)).map_err(failed)?;
         }
         out.flush().map_err(failed)?;
         people.dedup();
         self.intrusion.people = people.len();
         let path = folder.join("intrusion.json");
         let text = serde_json::to_string_pretty(&self.intrusion).map_err(DrillError::Json)?;
-        std::fs::write(&path, text + "\n").map_err(|source| DrillError::Write {
-            path: path.clone(),
-            source,
-        })
+        std::fs::write(&path, text + "\n").map_err(|source| DrillError::Write { path: path.clone(), source })
     }
 }
 

@@ -97,15 +97,9 @@ impl World {
         let mut dice = Dice::stream(plan.seed, "people");
         let today = (window.0 + HONG_KONG).div_euclid(crate::clock::DAY);
         let store = Store::new(&mut dice, plan.people.max(200), today);
-        let log = |name: &str, naming, offset| {
-            LogFile::new(evidence.map(|e| e.join(name)), naming, offset, window)
-        };
+        let log = |name: &str, naming, offset| LogFile::new(evidence.map(|e| e.join(name)), naming, offset, window);
         let (setting, zone) = database_setting(plan.scenario);
-        let database_log = log(
-            &format!("db/postgresql.{}", setting.ending()),
-            Naming::Dated,
-            zone.1,
-        );
+        let database_log = log(&format!("db/postgresql.{}", setting.ending()), Naming::Dated, zone.1);
         Self {
             store,
             dice: Dice::stream(plan.seed, "traffic"),
@@ -124,41 +118,19 @@ impl World {
 
     /// Bytes of log lines so far.
     pub(crate) fn written(&self) -> u64 {
-        [
-            &self.board_web,
-            &self.board_app,
-            &self.crew_web,
-            &self.crew_app,
-            &self.auth,
-            &self.database.log,
-        ]
-        .iter()
-        .map(|l| l.written())
-        .sum()
+        [&self.board_web, &self.board_app, &self.crew_web, &self.crew_app, &self.auth, &self.database.log].iter().map(|l| l.written()).sum()
     }
 
     /// Closes every log.
     pub(crate) fn finish(&mut self) -> Result<(), DrillError> {
-        for log in [
-            &mut self.board_web,
-            &mut self.board_app,
-            &mut self.crew_web,
-            &mut self.crew_app,
-            &mut self.auth,
-            &mut self.database.log,
-        ] {
+        for log in [&mut self.board_web, &mut self.board_app, &mut self.crew_web, &mut self.crew_app, &mut self.auth, &mut self.database.log] {
             log.finish()?;
         }
         Ok(())
     }
 
     /// Opens a database connection from `host`.
-    pub(crate) fn connect(
-        &mut self,
-        at: Millis,
-        host: &'static str,
-        who: (&'static str, &'static str, &'static str),
-    ) -> Result<Connection, DrillError> {
+    pub(crate) fn connect(&mut self, at: Millis, host: &'static str, who: (&'static str, &'static str, &'static str)) -> Result<Connection, DrillError> {
         let port = 32_768 + self.dice.below(28_000) as u32;
         self.database.connect(at, host, port, who)
     }
@@ -179,23 +151,10 @@ impl World {
         self.database.disconnect(at + 2, connection)
     }
 
-    fn pooled(
-        &mut self,
-        at: Millis,
-        crew: bool,
-        statement: &Statement,
-    ) -> Result<Millis, DrillError> {
-        let size = if crew {
-            self.crew_pool.len()
-        } else {
-            self.board_pool.len()
-        };
+    fn pooled(&mut self, at: Millis, crew: bool, statement: &Statement) -> Result<Millis, DrillError> {
+        let size = if crew { self.crew_pool.len() } else { self.board_pool.len() };
         let place = self.dice.below(size);
-        let pool = if crew {
-            &mut self.crew_pool
-        } else {
-            &mut self.board_pool
-        };
+        let pool = if crew { &mut self.crew_pool } else { &mut self.board_pool };
         let kept = pool[place].take();
         let mut connection = match kept {
             Some(c) if at - c.start < 3 * HOUR => c,
@@ -203,31 +162,18 @@ impl World {
                 if let Some(old) = old {
                     self.database.disconnect(at, old)?;
                 }
-                let (host, who) = if crew {
-                    (CREW_HOST, ("crew_app", "crew", "crew"))
-                } else {
-                    (BOARD_HOST, ("board_app", "board", "board"))
-                };
+                let (host, who) = if crew { (CREW_HOST, ("crew_app", "crew", "crew")) } else { (BOARD_HOST, ("board_app", "board", "board")) };
                 self.connect(at, host, who)?
             }
         };
         let done = self.database.run(at, &mut connection, statement)?;
-        let pool = if crew {
-            &mut self.crew_pool
-        } else {
-            &mut self.board_pool
-        };
+        let pool = if crew { &mut self.crew_pool } else { &mut self.board_pool };
         pool[place] = Some(connection);
         Ok(done)
     }
 
     /// A request to the notice board; when it was answered, and with which status.
-    pub(crate) fn board(
-        &mut self,
-        at: Millis,
-        client: &Client,
-        call: &BoardCall,
-    ) -> Result<(Millis, u16), DrillError> {
+    pub(crate) fn board(&mut self, at: Millis, client: &Client, call: &BoardCall) -> Result<(Millis, u16), DrillError> {
         let rid = self.dice.hex(8);
         let request = self.board_request(call);
         let begun = at + 1;
@@ -236,92 +182,42 @@ impl World {
             None => begun,
         };
         let local = civil(done, HONG_KONG);
-        let head = |level: &str| {
-            format!(
-                "[{},{:03}] {level} board.web rid={rid}",
-                local.seconds(),
-                local.milli
-            )
-        };
+        let head = |level: &str| format!("[{},{:03}] {level} board.web rid={rid}", local.seconds(), local.milli);
         if let BoardCall::Login(tried, right) = call {
-            let (level, word) = if *right {
-                ("INFO", "accepted")
-            } else {
-                ("WARNING", "rejected")
-            };
-            let line = format!(
-                "{} sign-in {word} login={tried} addr={}",
-                head(level),
-                client.address
-            );
+            let (level, word) = if *right { ("INFO", "accepted") } else { ("WARNING", "rejected") };
+            let line = format!("{} sign-in {word} login={tried} addr={}", head(level), client.address);
             self.board_app.line(done, line)?;
         }
         if let Some((_, message, _)) = request.statement.as_ref().and_then(|s| s.error.as_ref()) {
-            self.board_app
-                .line(done, format!("{} database error: {message}", head("ERROR")))?;
+            self.board_app.line(done, format!("{} database error: {message}", head("ERROR")))?;
         }
         let account = client.account.as_deref().unwrap_or("-");
-        let session = client
-            .session
-            .as_deref()
-            .map_or("-", |s| &s[..s.len().min(8)]);
+        let session = client.session.as_deref().map_or("-", |s| &s[..s.len().min(8)]);
         let (address, agent, took) = (&client.address, client.agent, done - at);
-        let BoardRequest {
-            method,
-            target,
-            status,
-            bytes,
-            ..
-        } = request;
-        let line = format!(
-            "{} user={account} sess={session} addr={address} {method} {target} -> {status} in {took}ms",
-            head("INFO")
-        );
+        let BoardRequest { method, target, status, bytes, .. } = request;
+        let line = format!("{} user={account} sess={session} addr={address} {method} {target} -> {status} in {took}ms", head("INFO"));
         self.board_app.line(done, line)?;
         let sent = civil(done + 1, HONG_KONG).nginx();
-        let line = format!(
-            "{address} - - [{sent} +0800] \"{method} {target} HTTP/1.1\" {status} {bytes} \"-\" \"{agent}\""
-        );
+        let line = format!("{address} - - [{sent} +0800] \"{method} {target} HTTP/1.1\" {status} {bytes} \"-\" \"{agent}\"");
         self.board_web.line(done + 1, line)?;
         Ok((done, status))
     }
 
     fn board_request(&mut self, call: &BoardCall) -> BoardRequest {
-        let get = |target: String, statement, status, bytes| BoardRequest {
-            method: "GET",
-            target,
-            statement,
-            status,
-            bytes,
-        };
+        let get = |target: String, statement, status, bytes| BoardRequest { method: "GET", target, statement, status, bytes };
         match call {
             BoardCall::Health => get("/healthz".to_owned(), None, 200, 3),
             BoardCall::Home => get("/".to_owned(), None, 200, 412),
-            BoardCall::Other(path, status) => get(
-                path.clone(),
-                None,
-                *status,
-                if *status == 302 { 0 } else { 13 },
-            ),
+            BoardCall::Other(path, status) => get(path.clone(), None, *status, if *status == 302 { 0 } else { 13 }),
             BoardCall::Login(account, right) => {
-                let password = format!(
-                    "{}{}",
-                    if *right { "Pier-" } else { "guess" },
-                    self.dice.hex(7)
-                );
+                let password = format!("{}{}", if *right { "Pier-" } else { "guess" }, self.dice.hex(7));
                 let sql = "SELECT 1 FROM board.member WHERE login = $1 AND pass_hash = crypt($2, pass_hash)";
-                let statement =
-                    Statement::bound(sql, vec![account.clone(), password], usize::from(*right));
+                let statement = Statement::bound(sql, vec![account.clone(), password], usize::from(*right));
                 let (status, bytes) = if *right { (302, 0) } else { (401, 27) };
-                BoardRequest {
-                    method: "POST",
-                    ..get("/login".to_owned(), Some(statement), status, bytes)
-                }
+                BoardRequest { method: "POST", ..get("/login".to_owned(), Some(statement), status, bytes) }
             }
             BoardCall::Search(term, rows) => {
-                let sql = format!(
-                    "SELECT page_id, headline FROM board.page WHERE headline ILIKE '%{term}%' ORDER BY 1 LIMIT 100"
-                );
+                let sql = format!("SELECT page_id, headline FROM board.page WHERE headline ILIKE '%{term}%' ORDER BY 1 LIMIT 100");
                 let mut statement = Statement::simple(sql, *rows);
                 let target = format!("/search?q={}", encode(term, true));
                 if !term.contains('\'') || term.contains("--") {
@@ -330,44 +226,28 @@ impl World {
                 // An honest apostrophe breaks the statement: the board pastes the term in.
                 let word = term.rsplit('\'').next().unwrap_or_default();
                 let position = statement.sql.find(&format!("'{word}%")).map(|p| p + 2);
-                statement.error = Some((
-                    "42601",
-                    format!("syntax error at or near \"{word}\""),
-                    position,
-                ));
+                statement.error = Some(("42601", format!("syntax error at or near \"{word}\""), position));
                 get(target, Some(statement), 500, 21)
             }
             BoardCall::Page(id) => {
                 let exists = (1..=PAGES).contains(id);
                 let sql = "SELECT headline, content FROM board.page WHERE page_id = $1";
                 let statement = Statement::bound(sql, vec![id.to_string()], usize::from(exists));
-                let (status, bytes) = if exists {
-                    (200, 900 + (*id as usize * 37) % 2100)
-                } else {
-                    (404, 13)
-                };
+                let (status, bytes) = if exists { (200, 900 + (*id as usize * 37) % 2100) } else { (404, 13) };
                 get(format!("/p/{id}"), Some(statement), status, bytes)
             }
         }
     }
 
     /// A request to the crew system; when the database answered, and what.
-    pub(crate) fn crew(
-        &mut self,
-        at: Millis,
-        client: &Client,
-        call: &CrewCall,
-    ) -> Result<(Millis, Answer), DrillError> {
+    pub(crate) fn crew(&mut self, at: Millis, client: &Client, call: &CrewCall) -> Result<(Millis, Answer), DrillError> {
         let rid = self.dice.hex(32);
         let request = self.crew_request(call);
         let begun = at + 1;
         let mut done = begun;
         if let Some((mut statement, route)) = request.statement {
             if self.comments {
-                statement.sql.push_str(&format!(
-                    " /*request_id='{rid}',route='{}'*/",
-                    encode(route, false)
-                ));
+                statement.sql.push_str(&format!(" /*request_id='{rid}',route='{}'*/", encode(route, false)));
             }
             done = self.pooled(begun, true, &statement)?;
         }
@@ -379,24 +259,19 @@ impl World {
             Some(account) => quoted(account)?,
             None => "null".to_owned(),
         };
-        let session = client
-            .session
-            .as_deref()
-            .map_or("", |s| &s[..s.len().min(16)]);
+        let session = client.session.as_deref().map_or("", |s| &s[..s.len().min(16)]);
         if let CrewCall::Login(tried, right) = call {
-            let (level, event) = if *right {
-                ("INFO", "sign_in_ok")
-            } else {
-                ("WARN", "sign_in_failed")
-            };
-            self.crew_app.line(answered, format!("{{\"@timestamp\":\"{stamp}\",\"level\":\"{level}\",\"event\":\"{event}\",\"rid\":\"{rid}\",\"actor\":{},\"ip\":\"{}\"}}", quoted(tried)?, client.address))?;
+            let (level, event) = if *right { ("INFO", "sign_in_ok") } else { ("WARN", "sign_in_failed") };
+            self.crew_app.line(
+                answered,
+                format!(
+                    "{{\"@timestamp\":\"{stamp}\",\"level\":\"{level}\",\"event\":\"{event}\",\"rid\":\"{rid}\",\"actor\":{},\"ip\":\"{}\"}}",
+                    quoted(tried)?,
+                    client.address
+                ),
+            )?;
         }
-        let (method, target, status, bytes) = (
-            request.method,
-            quoted(&request.target)?,
-            request.status,
-            request.bytes,
-        );
+        let (method, target, status, bytes) = (request.method, quoted(&request.target)?, request.status, request.bytes);
         self.crew_app.line(answered, format!("{{\"@timestamp\":\"{stamp}\",\"level\":\"INFO\",\"event\":\"request\",\"rid\":\"{rid}\",\"sid\":\"{session}\",\"actor\":{account},\"ip\":\"{}\",\"verb\":\"{method}\",\"target\":{target},\"code\":{status},\"size\":{bytes},\"ms\":{}}}", client.address, answered - at))?;
         let sent = answered + 1;
         self.crew_web.line(sent, format!("{{\"epoch\":{}.{:03},\"client\":\"{}\",\"rid\":\"{rid}\",\"verb\":\"{method}\",\"target\":{target},\"code\":{status},\"sent\":{bytes},\"agent\":{},\"took\":{}.{:03}}}", sent / 1000, sent % 1000, client.address, quoted(client.agent)?, (sent - at) / 1000, (sent - at) % 1000))?;
@@ -404,59 +279,23 @@ impl World {
     }
 
     fn crew_request(&mut self, call: &CrewCall) -> CrewRequest {
-        let plain = |target: &str, status, bytes| CrewRequest {
-            method: "GET",
-            target: target.to_owned(),
-            statement: None,
-            status,
-            bytes,
-            answer: Answer::default(),
-        };
-        let query = |target: String,
-                     sql: &str,
-                     parameters: Vec<String>,
-                     route: &'static str,
-                     answer: Answer| {
-            let statement = Statement {
-                extended: true,
-                ..Statement::bound(sql, parameters, answer.rows)
-            };
+        let plain =
+            |target: &str, status, bytes| CrewRequest { method: "GET", target: target.to_owned(), statement: None, status, bytes, answer: Answer::default() };
+        let query = |target: String, sql: &str, parameters: Vec<String>, route: &'static str, answer: Answer| {
+            let statement = Statement { extended: true, ..Statement::bound(sql, parameters, answer.rows) };
             let found = answer.rows > 0 || !matches!(route, "/people/<emp_id>");
-            let (status, bytes) = if found {
-                (200, answer.bytes)
-            } else {
-                (404, 24)
-            };
-            CrewRequest {
-                method: "GET",
-                target,
-                statement: Some((statement, route)),
-                status,
-                bytes,
-                answer,
-            }
+            let (status, bytes) = if found { (200, answer.bytes) } else { (404, 24) };
+            CrewRequest { method: "GET", target, statement: Some((statement, route)), status, bytes, answer }
         };
         match call {
             CrewCall::Health => plain("/healthz", 200, 15),
             CrewCall::Home => plain("/", 200, 388),
-            CrewCall::Other(path, status) => {
-                plain(path, *status, if *status == 302 { 0 } else { 24 })
-            }
-            CrewCall::Login(_, right) => CrewRequest {
-                method: "POST",
-                ..plain(
-                    "/login",
-                    if *right { 303 } else { 401 },
-                    if *right { 0 } else { 31 },
-                )
-            },
+            CrewCall::Other(path, status) => plain(path, *status, if *status == 302 { 0 } else { 24 }),
+            CrewCall::Login(_, right) => CrewRequest { method: "POST", ..plain("/login", if *right { 303 } else { 401 }, if *right { 0 } else { 31 }) },
             CrewCall::List(Some(pier), page) => query(
                 format!("/people?pier={}&p={page}", encode(PIERS[*pier], true)),
                 "SELECT emp_id, full_name, grade, pier, mail FROM crew.employee WHERE pier = $1 AND left_on IS NULL ORDER BY emp_id LIMIT 40 OFFSET $2",
-                vec![
-                    PIERS[*pier].to_owned(),
-                    ((page.max(&1) - 1) * 40).to_string(),
-                ],
+                vec![PIERS[*pier].to_owned(), ((page.max(&1) - 1) * 40).to_string()],
                 "/people",
                 self.store.page(Some(*pier), *page),
             ),
@@ -480,13 +319,7 @@ impl World {
                     Side::Assignments => "/people/<emp_id>/assignments",
                     Side::Kin => "/people/<emp_id>/kin",
                 };
-                query(
-                    format!("/people/{id}/{}", side.path()),
-                    side.sql(),
-                    vec![id.clone()],
-                    route,
-                    self.store.side(id, *side),
-                )
+                query(format!("/people/{id}/{}", side.path()), side.sql(), vec![id.clone()], route, self.store.side(id, *side))
             }
             CrewCall::Find(term) => {
                 let people = self.store.search(term);
@@ -511,18 +344,12 @@ impl World {
     }
 
     fn directory(&mut self, term: &str, injected: Option<&Injected>) -> CrewRequest {
-        let sql = format!(
-            "SELECT emp_id, full_name, grade, pier FROM crew.directory WHERE full_name ILIKE '%{term}%' ORDER BY 1 LIMIT 20"
-        );
+        let sql = format!("SELECT emp_id, full_name, grade, pier FROM crew.directory WHERE full_name ILIKE '%{term}%' ORDER BY 1 LIMIT 20");
         let target = format!("/directory?q={}", encode(term, true));
         let mut statement = Statement::simple(sql, 0);
         let (status, answer) = match injected {
             Some(Injected::Error(state, message, at)) => {
-                statement.error = Some((
-                    state,
-                    message.clone(),
-                    statement.sql.find(at).map(|p| p + 1),
-                ));
+                statement.error = Some((state, message.clone(), statement.sql.find(at).map(|p| p + 1)));
                 (500, Answer::default())
             }
             Some(Injected::Rows(answer)) => (200, answer.clone()),
@@ -534,14 +361,7 @@ impl World {
         };
         statement.rows = answer.rows;
         let bytes = if status == 500 { 36 } else { answer.bytes };
-        CrewRequest {
-            method: "GET",
-            target,
-            statement: Some((statement, "/directory")),
-            status,
-            bytes,
-            answer,
-        }
+        CrewRequest { method: "GET", target, statement: Some((statement, "/directory")), status, bytes, answer }
     }
 }
 
@@ -567,9 +387,7 @@ pub(crate) fn encode(text: &str, form: bool) -> String {
     let mut out = String::with_capacity(text.len() + 8);
     for byte in text.bytes() {
         match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
-                out.push(char::from(byte))
-            }
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => out.push(char::from(byte)),
             b' ' if form => out.push('+'),
             _ => out.push_str(&format!("%{byte:02X}")),
         }

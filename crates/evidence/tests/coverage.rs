@@ -1,5 +1,7 @@
 //! Coverage on made-up traffic: what is lost must be found, what is only quiet must not.
 
+#![allow(clippy::unwrap_used, reason = "a test may stop at once")]
+
 mod folder;
 
 use std::f64::consts::TAU;
@@ -271,4 +273,12 @@ fn the_lost_seconds_of_a_real_recording_are_found() {
         assert_eq!(coverage.gaps.len(), expected);
         assert!(coverage.gaps.iter().all(|gap| gap.source.starts_with("hrs") && gap.kind == GapKind::EarlyEnd));
     }
+}
+
+#[test]
+fn stamps_beyond_any_calendar_overflow_nothing() {
+    let times = vec![f64::MIN, -1e18, 0.0, MONDAY, MONDAY + 1.0, 1e18, f64::MAX];
+    let everything = Some(Interval { from: Instant::MIN, to: Instant::MAX });
+    let coverage = cover(&[("web", times.clone()), ("app", times)], everything, &|event, number| event.request_id = Some(format!("request-{number}").into()));
+    assert_eq!(coverage.spans.len(), 2);
 }

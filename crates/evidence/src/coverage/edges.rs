@@ -171,7 +171,7 @@ fn by_hours(hours: &Hours, from: i64, to: i64, around: f64) -> f64 {
 pub(crate) fn late_start(context: &Context<'_>, own: &Profile) -> Option<Gap> {
     let first = own.first()?;
     let others = context.others.iter().filter_map(|(_, profile)| profile.span()).map(|span| span.from.0).min();
-    let start = context.window.map(|window| window.from.0).or(others)?;
+    let start = context.window.map(|window| window.from.0).filter(|&from| from != i64::MIN).or(others)?;
     let length = first.time.saturating_sub(start);
     let expected = edge(context, own, start, first.time, own.count(first.time, first.time.saturating_add(length.max(0))))?;
     let reason = edge_reason(context, "starts", "later", length, expected, start, first.time);
@@ -182,7 +182,7 @@ pub(crate) fn late_start(context: &Context<'_>, own: &Profile) -> Option<Gap> {
 pub(crate) fn early_end(context: &Context<'_>, own: &Profile) -> Option<Gap> {
     let last = own.last()?;
     let others = context.others.iter().filter_map(|(_, profile)| profile.span()).map(|span| span.to.0).max();
-    let end = context.window.map(|window| window.to.0).or(others)?;
+    let end = context.window.map(|window| window.to.0).filter(|&to| to != i64::MAX).or(others)?;
     let length = end.saturating_sub(last.time);
     let expected = edge(context, own, last.time, end, own.count(last.time.saturating_sub(length.max(0)), last.time.saturating_add(1)))?;
     let reason = edge_reason(context, "ends", "earlier", length, expected, last.time, end);

@@ -187,6 +187,12 @@ impl edges::Context<'_> {
     }
 }
 
+/// A stamp is whatever the log says; far beyond any calendar it is held where sums cannot overflow.
+pub(crate) fn bounded(micros: i64) -> i64 {
+    const FAR: i64 = i64::MAX / 16;
+    micros.clamp(-FAR, FAR)
+}
+
 fn interval(from: i64, to: i64) -> Interval {
     Interval { from: Instant(from), to: Instant(to) }
 }

@@ -50,7 +50,7 @@ impl Skews {
             (None, Class::Http) => DURATION_UNKNOWN,
             _ => 0,
         };
-        let stamp = event.time.0;
+        let stamp = super::bounded(event.time.0);
         let new = Life { from: stamp.saturating_sub(duration), to: stamp.saturating_add(precision), stamp };
         self.lives
             .entry(hash)

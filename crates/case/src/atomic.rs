@@ -65,13 +65,7 @@ impl AtomicFile {
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let file = options.open(&temporary).map_err(WriteError::at(&temporary))?;
-        Ok(Self {
-            target_folder: folder.to_owned(),
-            temporary,
-            writer: Some(BufWriter::with_capacity(1 << 16, file)),
-            hasher: Sha256::new(),
-            bytes: 0,
-        })
+        Ok(Self { target_folder: folder.to_owned(), temporary, writer: Some(BufWriter::with_capacity(1 << 16, file)), hasher: Sha256::new(), bytes: 0 })
     }
 
     /// Bytes written so far.

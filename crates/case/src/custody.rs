@@ -64,18 +64,13 @@ impl Case {
 /// Entries for new artefacts, in chunks; the last one carries the hash of the record.
 fn custody_entries(fresh: &BTreeSet<&str>, record_sha256: &str, author: &Author, version: &str) -> Vec<Entry> {
     let fresh: Vec<&str> = fresh.iter().copied().collect();
-    let mut chunks: Vec<BTreeMap<String, String>> = fresh
-        .chunks(ARTEFACTS_IN_ENTRY)
-        .map(|chunk| chunk.iter().map(|sha256| (format!("{EVIDENCE}/{sha256}"), (*sha256).to_owned())).collect())
-        .collect();
+    let mut chunks: Vec<BTreeMap<String, String>> =
+        fresh.chunks(ARTEFACTS_IN_ENTRY).map(|chunk| chunk.iter().map(|sha256| (format!("{EVIDENCE}/{sha256}"), (*sha256).to_owned())).collect()).collect();
     if chunks.is_empty() {
         chunks.push(BTreeMap::new());
     }
     if let Some(last) = chunks.last_mut() {
         last.insert(CUSTODY.to_owned(), record_sha256.to_owned());
     }
-    chunks
-        .into_iter()
-        .map(|outputs| Entry { outputs, ..Entry::new(EntryKind::Custody, Function::Respond, &author.actor, author.time, version) })
-        .collect()
+    chunks.into_iter().map(|outputs| Entry { outputs, ..Entry::new(EntryKind::Custody, Function::Respond, &author.actor, author.time, version) }).collect()
 }

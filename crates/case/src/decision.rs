@@ -144,11 +144,5 @@ fn read_decision(row: &Row<'_>, first: usize) -> rusqlite::Result<Decision> {
         "struck" => Verdict::Struck,
         _ => return Err(rusqlite::Error::InvalidColumnType(first + 1, "verdict".to_owned(), rusqlite::types::Type::Text)),
     };
-    Ok(Decision {
-        target: row.get(first)?,
-        verdict,
-        decided_by: row.get(first + 2)?,
-        decided_at: Instant(row.get(first + 3)?),
-        reason: row.get(first + 4)?,
-    })
+    Ok(Decision { target: row.get(first)?, verdict, decided_by: row.get(first + 2)?, decided_at: Instant(row.get(first + 3)?), reason: row.get(first + 4)? })
 }

@@ -358,8 +358,7 @@ impl Case {
 
     /// Removes table files that were finished and never committed. They have our names, and only such are touched.
     fn remove_uncommitted_parts(&self) -> Result<(), CaseError> {
-        let named: BTreeSet<PathBuf> =
-            self.manifest.stages.values().flat_map(|s| &s.parts).map(|p| self.root.join(&p.file)).collect();
+        let named: BTreeSet<PathBuf> = self.manifest.stages.values().flat_map(|s| &s.parts).map(|p| self.root.join(&p.file)).collect();
         for table in read_folder(&self.root.join(TABLES)) {
             for path in read_folder(&table) {
                 let ours = path.file_name().and_then(|n| n.to_str()).is_some_and(crate::table::is_part_file);

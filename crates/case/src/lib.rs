@@ -7,17 +7,20 @@
 mod atomic;
 mod custody;
 mod decision;
+pub mod export;
 mod folder;
 mod ledger;
 mod manifest;
 mod names;
 mod seal;
 mod table;
+mod verify;
 
 pub use atomic::{AtomicFile, WriteError};
-pub use ledger::{Entry, EntryKind, Function, Ledger, LedgerError, ProofError, Salt, check_proof};
 pub use decision::StoredDecision;
 pub use folder::{Case, CaseError, Origin, OriginError, Secrets};
+pub use ledger::{Entry, EntryKind, Function, Ledger, LedgerError, ProofError, Salt, check_proof};
 pub use manifest::{Author, Inputs, Manifest, StageCommit, StageRecord, StoredFile, TablePart};
 pub use seal::{SealError, SealWriter};
 pub use table::{StoredTable, TableWriter};
+pub use verify::{Anchor, Problem, VerifyReport, verify};

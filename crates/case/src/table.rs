@@ -57,14 +57,7 @@ impl Case {
         let properties = properties(&schema, sorted_by)?;
         let writer = ArrowWriter::try_new(AtomicFile::create_in(&folder)?, schema, Some(properties))
             .map_err(|source| CaseError::Parquet { path: path.clone(), source })?;
-        Ok(TableWriter {
-            writer,
-            path,
-            table: table.to_owned(),
-            part: part.to_owned(),
-            sorted_by: sorted_by.iter().map(|&c| c.to_owned()).collect(),
-            rows: 0,
-        })
+        Ok(TableWriter { writer, path, table: table.to_owned(), part: part.to_owned(), sorted_by: sorted_by.iter().map(|&c| c.to_owned()).collect(), rows: 0 })
     }
 
     /// Writes a small table in one part named `all`.

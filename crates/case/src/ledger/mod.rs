@@ -18,7 +18,7 @@ use signed_note::{Note, StandardSigner, StandardVerifier, Verifier, VerifierList
 use tlog_tiles::{Checkpoint, Hash};
 
 pub use entry::{Entry, EntryKind, Function, Salt};
-pub(crate) use key::{PRIVATE_KEY, PUBLIC_KEY, SALT};
+pub(crate) use key::{PUBLIC_KEY, SALT};
 pub use proof::{ProofError, check_proof};
 
 use crate::atomic::{WriteError, create_folder, write_file};
@@ -263,8 +263,8 @@ impl Ledger {
 
     /// Partial tiles and bundles of the former checkpoint, which the new one no longer needs. Best effort.
     fn remove_partials_of(&self, former: &Edge) {
-        let stale_bundle = (!former.size().is_multiple_of(TILE_WIDTH))
-            .then(|| tile_path("entries", former.size() / TILE_WIDTH, Some(former.size() % TILE_WIDTH)));
+        let stale_bundle =
+            (!former.size().is_multiple_of(TILE_WIDTH)).then(|| tile_path("entries", former.size() / TILE_WIDTH, Some(former.size() % TILE_WIDTH)));
         let current: Vec<String> = self.edge.partial_tiles().map(|t| path_of(&t)).collect();
         for path in former.partial_tiles().map(|t| path_of(&t)).chain(stale_bundle).filter(|p| !current.contains(p)) {
             let _ = fs::remove_file(self.folder.join(path));
@@ -302,9 +302,7 @@ impl Ledger {
                 .unwrap_or_default()
                 .into_iter()
                 .zip(first..)
-                .map(|(bytes, index)| {
-                    serde_json::from_slice(bytes).map(|e| (index, e)).map_err(|source| LedgerError::UnknownEntry { index, source })
-                })
+                .map(|(bytes, index)| serde_json::from_slice(bytes).map(|e| (index, e)).map_err(|source| LedgerError::UnknownEntry { index, source }))
                 .collect(),
         }
     }
@@ -314,13 +312,11 @@ impl Ledger {
         if size > self.size() {
             return Ok(None);
         }
-        let mut edge = Edge::default();
-        let mut root = edge.root();
+        let mut root = Edge::default().root();
         let mut again = Self { edge: Edge::default(), ..Self::before_replay(&self.folder, &self.origin)? };
         again.replay(self.size(), |grown| {
             if grown.size() == size {
-                edge = grown.clone();
-                root = edge.root();
+                root = grown.root();
             }
             Ok(())
         })?;

@@ -80,6 +80,9 @@ impl Case {
             .prepare("SELECT ledger_size, digest, target, verdict, decided_by, decided_at, reason FROM pending_decision ORDER BY rowid")?
             .query_map([], |row| Ok((index(row.get(0)?), row.get(1)?, read_decision(row, 2)?)))?
             .collect::<Result<_, _>>()?;
+        if pending.is_empty() {
+            return Ok(());
+        }
         for (size_before, digest, decision) in pending {
             if let Some(entry) = find_digest(self.ledger(), size_before, &digest)? {
                 transaction.execute(

@@ -112,7 +112,7 @@ pub fn write_stix(out: &mut dyn Write, sources: &StixSources<'_>) -> Result<(), 
         set_interval(&mut actor, "first_seen", "last_seen", seen);
     }
     let actor = bundle.add("intrusion-set", "actor", actor);
-    bundle.relate(&incident, "attributed-to", &actor, json!({}));
+    bundle.relate(&incident, "related-to", &actor, json!({}));
     bundle.relate(&actor, "targets", &organisation, json!({}));
     add_techniques(&mut bundle, &trail, &actor);
     add_addresses(&mut bundle, &trail, &actor);
@@ -179,6 +179,7 @@ fn add_addresses(bundle: &mut Bundle, trail: &Trail, actor: &str) {
             &address.to_string(),
             json!({
                 "name": format!("The actor came from {address}"),
+                "description": format!("Steps {}; {} events.", sighting.steps.join(", "), sighting.events),
                 "indicator_types": ["malicious-activity"],
                 "pattern": pattern,
                 "pattern_type": "stix",
@@ -232,10 +233,9 @@ fn set_interval(object: &mut Value, from: &str, to: &str, interval: Interval) {
     object[to] = json!(timestamp(end));
 }
 
-/// RFC 3339 with milliseconds. An instant outside the years that STIX can write is the epoch.
+/// RFC 3339 with milliseconds. STIX can write the years to 9999; we have no business before 1970.
 fn timestamp(instant: Instant) -> String {
-    let years = Instant(0)..=Instant(253_402_300_799_000_000);
-    if years.contains(&instant) { instant.to_string() } else { Instant(0).to_string() }
+    instant.clamp(Instant(0), Instant(253_402_300_799_000_000)).to_string()
 }
 
 /// Objects by id: the order of the file, and the reason why nothing stands there twice.

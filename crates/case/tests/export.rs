@@ -1,5 +1,7 @@
 //! The exports: what stands in the files, and that the same case gives the same bytes.
 
+#![allow(clippy::unwrap_used)] // helpers of tests are tests too
+
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 
@@ -198,6 +200,15 @@ fn the_bundle_keeps_the_rules_of_stix() {
         }
         for reference in object["object_refs"].as_array().into_iter().flatten() {
             assert!(ids.contains(reference.as_str().unwrap()), "{id}");
+        }
+        for name in ["created", "modified", "first_seen", "last_seen", "first_observed", "last_observed", "start_time", "stop_time", "valid_from"] {
+            if let Some(time) = object.get(name) {
+                let time = time.as_str().unwrap();
+                assert!(time.len() == 24 && time.as_bytes()[10] == b'T' && time.ends_with('Z'), "{name} {time}");
+            }
+        }
+        for (from, to) in [("first_seen", "last_seen"), ("first_observed", "last_observed"), ("start_time", "stop_time")] {
+            assert!(object[from].as_str() <= object[to].as_str(), "{id}");
         }
         if let Some(confidence) = object["confidence"].as_i64() {
             assert!((0..=100).contains(&confidence));

@@ -1,5 +1,7 @@
 //! The case folder from outside: commits, resumption, locks, damage.
 
+#![allow(clippy::unwrap_used)] // helpers of tests are tests too
+
 use std::fs;
 use std::io::Write;
 use std::path::Path;

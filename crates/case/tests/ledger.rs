@@ -1,5 +1,7 @@
 //! The ledger, decisions and verification from outside: durability under kills, and every changed byte found.
 
+#![allow(clippy::unwrap_used)] // helpers of tests are tests too
+
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};

@@ -233,9 +233,12 @@ fn set_interval(object: &mut Value, from: &str, to: &str, interval: Interval) {
     object[to] = json!(timestamp(end));
 }
 
+/// The last whole second that can be written in every time zone of the earth with four digits of the year.
+const LAST_TIMESTAMP: Instant = Instant(253_402_207_199_000_000);
+
 /// RFC 3339 with milliseconds. STIX can write the years to 9999; we have no business before 1970.
 fn timestamp(instant: Instant) -> String {
-    instant.clamp(Instant(0), Instant(253_402_300_799_000_000)).to_string()
+    instant.clamp(Instant(0), LAST_TIMESTAMP).to_string()
 }
 
 /// Objects by id: the order of the file, and the reason why nothing stands there twice.

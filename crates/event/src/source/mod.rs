@@ -1,5 +1,9 @@
 //! The formats, one file each, and the choice between them.
 
+pub mod json;
+pub mod text;
+pub mod web;
+
 use crate::{Context, EventError, Framing, Output, Record};
 
 /// One format, reading one artefact. It keeps what it must between records (a statement that goes on in the next
@@ -25,5 +29,11 @@ pub trait Format {
 /// # Errors
 /// If the estate names no format that exists, or describes it wrongly.
 pub fn open<'c>(context: &Context<'c>, _head: &[u8]) -> Result<Box<dyn Format + 'c>, EventError> {
-    Err(EventError::Configuration { source_id: context.source.id.clone(), reason: format!("there is no format {:?}", context.source.format) })
+    match context.source.format.as_str() {
+        "nginx" => Ok(Box::new(web::Web::new(context, web::Server::Nginx)?)),
+        "apache" => Ok(Box::new(web::Web::new(context, web::Server::Apache)?)),
+        "json" => Ok(Box::new(json::Json::new(context)?)),
+        "text" => Ok(Box::new(text::Text::new(context)?)),
+        other => Err(EventError::Configuration { source_id: context.source.id.clone(), reason: format!("there is no format {other:?}") }),
+    }
 }

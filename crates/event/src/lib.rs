@@ -4,8 +4,11 @@
 //! collects batches. It opens no file and decides nothing about what an event means for the trail.
 
 pub mod mask;
+pub mod mask_sql;
 mod record;
 pub mod source;
+pub mod sql;
+pub mod sql_comment;
 pub mod stamp;
 
 use std::io::Read;

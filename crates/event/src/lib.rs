@@ -10,6 +10,8 @@ pub mod source;
 pub mod sql;
 pub mod sql_comment;
 pub mod stamp;
+#[cfg(test)]
+mod testing;
 
 use std::io::Read;
 

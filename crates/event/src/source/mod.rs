@@ -1,5 +1,11 @@
 //! The formats, one file each, and the choice between them.
 
+pub mod pgaudit;
+pub mod postgres;
+pub mod postgres_csv;
+pub mod postgres_json;
+pub mod postgres_text;
+
 use crate::{Context, EventError, Framing, Output, Record};
 
 /// One format, reading one artefact. It keeps what it must between records (a statement that goes on in the next

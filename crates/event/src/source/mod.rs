@@ -1,7 +1,9 @@
 //! The formats, one file each, and the choice between them.
 
-pub mod pgaudit;
-pub mod postgres;
+mod draft;
+pub mod mysql_general;
+mod pgaudit;
+mod postgres;
 pub mod postgres_csv;
 pub mod postgres_json;
 pub mod postgres_text;

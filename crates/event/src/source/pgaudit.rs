@@ -9,7 +9,8 @@ use std::borrow::Cow;
 
 use strandline_model::event::{Activity, RecordKind, Status};
 
-use super::postgres::{Draft, Entry, Log, csv_fields, filled};
+use super::draft::Draft;
+use super::postgres::{Entry, Log, csv_fields, filled};
 use crate::sql::{self, Dialect, Kind};
 
 const PREVIOUS: &str = "<previously logged>";

@@ -3,15 +3,16 @@
 //! records are read in `pgaudit.rs`.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 
 use strandline_model::event::{Activity, Class, Event, MASK, RecordKind, Status};
 use strandline_model::evidence::EventRef;
 
+use super::draft::Draft;
 use crate::mask::{self, Secrecy};
-use crate::sql::{self, Dialect, Kind};
+use crate::mask_sql;
+use crate::sql::{self, Dialect};
 use crate::stamp::Stamp;
-use crate::{mask_sql, sql_comment};
 
 /// One entry of a PostgreSQL log, whatever its layout. Absent is `None`, never an empty string.
 #[derive(Clone, Debug)]
@@ -91,7 +92,7 @@ pub(crate) struct Log {
 impl Log {
     /// The event of an entry.
     pub fn read<'e>(&mut self, entry: &'e Entry<'_>, place: EventRef) -> Event<'e> {
-        let mut draft = Draft::new(entry, place);
+        let mut draft = draft(entry, place);
         if let Some(record) = entry.message.strip_prefix("AUDIT: ") {
             super::pgaudit::read(self, entry, record, &mut draft);
         } else if let Some(statement) = entry.message.strip_prefix("statement: ") {
@@ -194,36 +195,19 @@ impl Log {
         }
     }
 
-    /// A statement: comments to fields, secrets masked, command and activity. Gives back which parameters are secrets.
+    /// A statement, as [`Draft::statement`] reads it. An EXECUTE takes its secrets from the PREPARE of its session.
     pub fn statement<'e>(&mut self, entry: &Entry<'_>, text: &'e str, execute: &[(usize, Secrecy)], draft: &mut Draft<'e>) -> Vec<(usize, Secrecy)> {
-        let dialect = Dialect::Postgresql;
-        let mut tokens = sql::tokens(text, dialect);
-        let comments = sql_comment::read(text, &tokens);
-        let rest = text.get(comments.rest.0..comments.rest.1).unwrap_or(text);
-        if rest.len() != text.len() {
-            tokens = sql::tokens(rest, dialect);
+        let session = self.sessions.get(session_key(entry).as_ref());
+        let known = |name: &str| match execute {
+            [] => session.and_then(|s| s.prepared.get(name)).cloned().unwrap_or_default(),
+            given => given.to_vec(),
+        };
+        let read = draft.statement(text, Dialect::Postgresql, known);
+        if let Some(name) = read.prepares.filter(|_| !read.secret_parameters.is_empty()) {
+            let secrets = read.secret_parameters.clone();
+            self.remember(entry, name.len() + secrets.len() * 24, |session| session.prepared.insert(name, secrets));
         }
-        draft.comments(comments);
-        let command = sql::command(rest, &tokens);
-        let words: Vec<&str> = tokens.iter().filter(|t| matches!(t.kind, Kind::Word | Kind::QuotedName)).take(2).map(|t| t.inner(rest)).collect();
-        let name = words.get(1).map(|name| name.to_lowercase());
-        let mut known = execute;
-        if known.is_empty() && command.as_deref() == Some("EXECUTE") {
-            known = name.as_ref().and_then(|n| self.sessions.get(session_key(entry).as_ref())?.prepared.get(n)).map_or(&[], Vec::as_slice);
-        }
-        let masked = mask_sql::statement(rest, &tokens, dialect, known);
-        if let (Some("PREPARE"), Some(name), false) = (command.as_deref(), name, masked.secret_parameters.is_empty()) {
-            let bytes = name.len() + masked.secret_parameters.len() * 24;
-            let secrets = masked.secret_parameters.clone();
-            self.remember(entry, bytes, |session| session.prepared.insert(name, secrets));
-        }
-        if let Some(command) = command {
-            draft.event.activity = sql::activity(&command, rest, &tokens);
-            draft.event.command = Some(Cow::Owned(command));
-        }
-        draft.event.masked |= masked.statement != rest;
-        draft.event.statement = filled(rest).map(|_| masked.statement);
-        masked.secret_parameters
+        read.secret_parameters
     }
 
     /// The session of an entry, if something is remembered of it.
@@ -283,82 +267,21 @@ fn session_key<'a>(entry: &Entry<'a>) -> Cow<'a, str> {
     }
 }
 
-/// An event being filled, with its labels.
-pub(crate) struct Draft<'e> {
-    pub event: Event<'e>,
-    labels: BTreeMap<String, String>,
-}
-
-impl<'e> Draft<'e> {
-    fn new(entry: &'e Entry<'_>, place: EventRef) -> Self {
-        let mut event = Event::new(entry.stamp.time, Class::Datastore, Activity::Other, place);
-        event.time_precision_micros = entry.stamp.precision_micros;
-        event.utc_offset_seconds = entry.stamp.utc_offset_seconds;
-        event.account = entry.account.map(Cow::Borrowed);
-        event.database = entry.database.map(Cow::Borrowed);
-        event.application = entry.application.map(mask::text);
-        event.src_ip = entry.host.map(Cow::Borrowed);
-        event.src_port = entry.port;
-        event.pid = entry.pid;
-        event.session = entry.session.map(Cow::Borrowed);
-        event.sequence = entry.sequence;
-        event.transaction = entry.transaction.map(Cow::Borrowed);
-        Self { event, labels: BTreeMap::new() }
-    }
-
-    /// An empty draft of the same record, for text that lives shorter than the entry.
-    pub fn fork<'s>(&self) -> Draft<'s> {
-        let event = Event::new(self.event.time, self.event.class, self.event.activity, self.event.place.clone());
-        Draft { event, labels: BTreeMap::new() }
-    }
-
-    /// Takes over what a statement filled in another draft, owned.
-    pub fn join(&mut self, other: Draft<'_>) {
-        let other_event = other.event.into_owned();
-        self.event.statement = other_event.statement;
-        self.event.command = other_event.command;
-        self.event.activity = other_event.activity;
-        self.event.request_id = other_event.request_id;
-        self.event.masked |= other_event.masked;
-        self.labels.extend(other.labels);
-    }
-
-    /// Adds a field that has no column.
-    pub fn label(&mut self, key: &str, value: &str) {
-        if !value.is_empty() {
-            self.labels.insert(key.to_owned(), value.to_owned());
-        }
-    }
-
-    fn comments(&mut self, comments: sql_comment::Comments) {
-        self.event.request_id = comments.request_id.map(Cow::Owned);
-        self.labels.extend(comments.fields);
-    }
-
-    /// Sets bind values, secrets masked.
-    pub fn parameters(&mut self, values: Option<Vec<Option<String>>>, secrets: &[(usize, Secrecy)]) {
-        let Some(values) = values else { return };
-        if values.iter().flatten().any(|value| value.ends_with("...")) {
-            self.label("parameters_cut", "possible"); // log_parameter_max_length leaves three dots
-        }
-        let mut masked_any = false;
-        let clean = |(index, value): (usize, String)| {
-            let masked = mask_sql::value(&value, mask_sql::parameter_secrecy(secrets, index + 1)).into_owned();
-            masked_any |= masked != value;
-            Cow::Owned(masked)
-        };
-        let mut clean = clean;
-        let list = values.into_iter().enumerate().map(|(index, value)| value.map(|v| clean((index, v)))).collect();
-        self.event.parameters = Some(list);
-        self.event.masked |= masked_any;
-    }
-
-    fn finish(mut self) -> Event<'e> {
-        if !self.labels.is_empty() {
-            self.event.labels = serde_json::to_string(&self.labels).ok().map(Cow::Owned);
-        }
-        self.event
-    }
+/// The event of an entry, with what every entry has.
+fn draft<'e>(entry: &'e Entry<'_>, place: EventRef) -> Draft<'e> {
+    let mut event = Event::new(entry.stamp.time, Class::Datastore, Activity::Other, place);
+    event.time_precision_micros = entry.stamp.precision_micros;
+    event.utc_offset_seconds = entry.stamp.utc_offset_seconds;
+    event.account = entry.account.map(Cow::Borrowed);
+    event.database = entry.database.map(Cow::Borrowed);
+    event.application = entry.application.map(mask::text);
+    event.src_ip = entry.host.map(Cow::Borrowed);
+    event.src_port = entry.port;
+    event.pid = entry.pid;
+    event.session = entry.session.map(Cow::Borrowed);
+    event.sequence = entry.sequence;
+    event.transaction = entry.transaction.map(Cow::Borrowed);
+    Draft::new(event)
 }
 
 /// Connections opened, authenticated, authorised and closed.

@@ -142,29 +142,143 @@ fn entry_of<'f>(fields: &'f [Cow<'_, str>], zone: &Zone) -> Result<Entry<'f>, &'
 }
 
 #[cfg(test)]
-mod scratch {
+mod tests {
+    use super::PostgresCsv;
+    use crate::testing;
+
+    fn check(input: &str, expected: &str) {
+        let (collected, _) = testing::read(input.as_bytes(), None, |context, _| Ok(Box::new(PostgresCsv::new(context)?)));
+        assert_eq!(collected.text(), expected);
+    }
+
+    /// One record of the columns that matter here; 26 columns as version 14 and later write them.
+    fn record(sequence: u32, severity: &str, code: &str, message: &str, detail: &str, context: &str, statement: &str) -> String {
+        let quoted = |text: &str| if text.is_empty() { String::new() } else { format!("\"{}\"", text.replace('"', "\"\"")) };
+        format!(
+            "2026-11-23 20:42:57.145 UTC,\"app\",\"hr\",7,\"10.0.0.5:123\",s.7,{sequence},\"x\",2026-11-23 20:42:57 UTC,5/16,0,{severity},{code},{},{},,,,{},{},,,\"psql\",\"client backend\",,0\n",
+            quoted(message), quoted(detail), quoted(context), quoted(statement)
+        )
+    }
+
+    /// What every such event begins with.
+    const WHO: &str = "ip=10.0.0.5 port=123 account=app session=s.7";
+
+    fn check_message(message: &str, detail: &str, expected: &str) {
+        check(&record(1, "LOG", "00000", message, detail, "", ""), &expected.replace("WHO", WHO).replace("AT", "database=hr application=psql pid=7"));
+    }
+
     #[test]
-    fn scratch() {
-        for f in ["csv", "json", "log"] {
-            let input = std::fs::read(format!("/tmp/edb/logcopy/pg.{f}")).unwrap();
-            let (c, s) = crate::testing::read(&input, (f == "log").then_some("%m [%p] %q%u@%d/%a %h %r %b %P c=%c l=%l s=%s v=%v x=%x e=%e Q=%Q i=%i t=%t n=%n: "), |x, h| {
-                Ok(match f {
-                    "csv" => Box::new(super::PostgresCsv::new(x)?) as Box<dyn super::Format>,
-                    "json" => Box::new(crate::source::postgres_json::PostgresJson::new(x)?),
-                    _ => Box::new(crate::source::postgres_text::PostgresText::new(x, h)?),
-                })
-            });
-            std::fs::write(format!("/tmp/edb/out.{f}"), c.text()).unwrap();
-            println!("{f} {s:?}");
-        }
-        for f in ["kms-pivot/evidence/db/postgresql.csv", "quiet-hours/evidence/db/postgresql.json"] {
-            let input = std::fs::read(format!("/work/shared/recordings/{f}")).unwrap();
-            let t = std::time::Instant::now();
-            let (c, s) = crate::testing::read(&input, None, |x, _| {
-                Ok(if f.ends_with("csv") { Box::new(super::PostgresCsv::new(x)?) as Box<dyn super::Format> } else { Box::new(crate::source::postgres_json::PostgresJson::new(x)?) })
-            });
-            println!("{f} {s:?} {:?}", t.elapsed());
-            std::fs::write(format!("/tmp/edb/rec.{}", &f[..3]), c.text()).unwrap();
+    fn statements_and_their_parameters() {
+        check_message(
+            "execute st1/p1: SELECT 1 FROM a WHERE u = $1 AND password_md5 = md5($2) AND c = $3",
+            "parameters: $1 = 'a''b', $2 = 'x', $3 = NULL",
+            "1 datastore_activity/read/unknown WHO AT command=SELECT name=st1/p1 statement=SELECT 1 FROM a WHERE u = $1 AND password_md5 = md5($2) AND c = $3 parameters=[\"a'b\", \"[masked]\", \"NULL\"] sequence=1 transaction=5/16 kind=execute masked=yes",
+        );
+        check_message(
+            "duration: 12.5 ms  statement: UPDATE t SET a = 1",
+            "",
+            "1 datastore_activity/write/success WHO micros=12500 AT command=UPDATE statement=UPDATE t SET a = 1 sequence=1 transaction=5/16 kind=duration",
+        );
+        check_message(
+            "duration: 0.5 ms  bind <unnamed>: SELECT $1",
+            "parameters: $1 = 'v'",
+            "1 datastore_activity/query/success WHO micros=500 AT command=BIND statement=SELECT $1 parameters=[\"v\"] sequence=1 transaction=5/16 kind=other",
+        );
+        check_message(
+            "statement: execute q('u', 'x')",
+            "prepare: prepare q as select 1 from a where u = $1 and password = $2",
+            "1 datastore_activity/query/unknown WHO AT command=EXECUTE statement=execute q('u', '[masked]') sequence=1 transaction=5/16 kind=statement labels={\"prepare\":\"prepare q as select 1 from a where u = $1 and password = $2\"} masked=yes",
+        );
+    }
+
+    #[test]
+    fn audit_records() {
+        check_message(
+            "AUDIT: SESSION,2,1,READ,SELECT,TABLE,hr.staff,\"select *\nfrom t where b=$1 or c=$2 or d=$3\",\"\"\"it's, \"\"\"\"q\"\"\"\"\nnl\"\",,x\",5",
+            "",
+            "1 datastore_activity/read/success WHO AT command=SELECT statement=select *\\nfrom t where b=$1 or c=$2 or d=$3 parameters=[\"it's, \\\"q\\\"\\nnl\", \"NULL\", \"x\"] rows=5 sequence=1 statement_id=2 transaction=5/16 kind=pgaudit_session labels={\"class\":\"READ\",\"empty_or_null\":\"true\",\"object_name\":\"hr.staff\",\"object_type\":\"TABLE\",\"substatement\":\"1\"}",
+        );
+        check_message(
+            "AUDIT: OBJECT,2,1,READ,SELECT,TABLE,hr.staff,select 1,<not logged>",
+            "",
+            "1 datastore_activity/read/unknown WHO AT command=SELECT statement=select 1 sequence=1 statement_id=2 transaction=5/16 kind=pgaudit_object labels={\"class\":\"READ\",\"object_name\":\"hr.staff\",\"object_type\":\"TABLE\",\"substatement\":\"1\"}",
+        );
+    }
+
+    #[test]
+    fn zero_rows_of_a_utility_command_is_no_count() {
+        check_message(
+            "AUDIT: SESSION,13,1,MISC,FETCH,,,fetch all from c;,<none>,0",
+            "",
+            "1 datastore_activity/read/success WHO AT command=FETCH statement=fetch all from c; parameters=[] sequence=1 statement_id=13 transaction=5/16 kind=pgaudit_session labels={\"class\":\"MISC\",\"substatement\":\"1\"}",
+        );
+    }
+
+    #[test]
+    fn what_was_previously_logged_is_filled_in() {
+        let first = record(1, "LOG", "00000", "AUDIT: SESSION,9,1,READ,SELECT,TABLE,a,select 1 from a where password=$1,x,1", "", "", "");
+        let second = record(2, "LOG", "00000", "AUDIT: SESSION,9,1,READ,SELECT,TABLE,b,<previously logged>,<previously logged>,1", "", "", "");
+        let third = record(3, "LOG", "00000", "AUDIT: SESSION,10,1,READ,SELECT,TABLE,b,<previously logged>,<previously logged>,1", "", "", "");
+        let line = |n: u32, id: u32, object: &str, filled: &str, end: &str| {
+            format!("{n} datastore_activity/read/success {WHO} database=hr application=psql pid=7 command=SELECT {filled}rows=1 sequence={n} statement_id={id} transaction=5/16 kind=pgaudit_session labels={{\"class\":\"READ\",\"object_name\":\"{object}\",\"object_type\":\"TABLE\",\"substatement\":\"1\"}}{end}")
+        };
+        let filled = "statement=select 1 from a where password=$1 parameters=[\"[masked]\"] ";
+        check(
+            &format!("{first}{second}{third}"),
+            &[line(1, 9, "a", filled, " masked=yes"), line(2, 9, "b", filled, " masked=yes"), line(3, 10, "b", "", "")].join("\n"),
+        );
+    }
+
+    #[test]
+    fn errors_keep_the_statement_and_hide_the_value() {
+        check(
+            &record(1, "ERROR", "23505", "duplicate key value violates unique constraint \"t_pkey\"", "Key (a)=(7) already exists.", "unnamed portal with parameters: $1 = '7'", "insert into t values($1)"),
+            &format!("1 datastore_activity/error/failure {WHO} database=hr application=psql pid=7 command=INSERT statement=insert into t values($1) parameters=[\"7\"] sequence=1 transaction=5/16 kind=error_context error=23505 message=duplicate key value violates unique constraint \"t_pkey\" labels={{\"detail\":\"Key (a)=([masked]) already exists.\"}}"),
+        );
+        check(
+            &record(1, "FATAL", "28P01", "password authentication failed for user \"app\"", "", "", ""),
+            &format!("1 authentication/logon/failure {WHO} database=hr application=psql pid=7 sequence=1 transaction=5/16 error=28P01 message=password authentication failed for user \"app\""),
+        );
+    }
+
+    #[test]
+    fn connections() {
+        check_message(
+            "disconnection: session time: 1:00:00.048 user=app database=hr host=10.0.0.5 port=123",
+            "",
+            "1 datastore_activity/disconnect/success WHO micros=3600048000 AT sequence=1 transaction=5/16 message=disconnection: session time: 1:00:00.048 user=app database=hr host=10.0.0.5 port=123",
+        );
+        check(
+            "2026-11-23 20:42:57.141 +08,,,7,,s.7,2,\"authentication\",2026-11-23 20:42:57 UTC,,0,LOG,00000,\"connection authorized: user=an app database=hr application_name=my app SSL enabled (protocol=TLSv1.3)\",,,,,,,,,\"\"\n",
+            "1 datastore_activity/connect/success account=an app session=s.7 database=hr application=my app pid=7 sequence=2 message=connection authorized: user=an app database=hr application_name=my app SSL enabled (protocol=TLSv1.3)",
+        );
+    }
+
+    #[test]
+    fn a_record_torn_in_a_quote_does_not_turn_the_rest_inside_out() {
+        let torn = "2026-11-23 20:42:57.145 UTC,\"app\",\"hr\",7,\"10.0.0.5:123\",s.7,1,\"x\",2026-11-23 20:42:57 UTC,5/16,0,LOG,00000,\"statement: SEL\n";
+        let line = |n: u32, sequence: u32, statement: &str| {
+            format!("{n} datastore_activity/read/unknown {WHO} database=hr application=psql pid=7 command=SELECT statement={statement} sequence={sequence} transaction=5/16 kind=statement")
+        };
+        check(
+            &format!("{torn}{}{}{}", record(2, "LOG", "00000", "statement: SELECT 1", "", "", ""), record(3, "LOG", "00000", "statement: SELECT\n2", "", "", ""), record(4, "LOG", "00000", "statement: SELECT 3", "", "", "")),
+            &[line(2, 2, "SELECT 1"), line(3, 3, "SELECT\\n2"), line(5, 4, "SELECT 3"), "1 refused: not a record of a csvlog: a quoted field does not end".to_owned()].join("\n"),
+        );
+    }
+
+    #[test]
+    fn a_forged_record_inside_a_statement_stays_a_statement() {
+        let forged = record(9, "LOG", "00000", "disconnection: ", "", "", "");
+        let input = record(1, "LOG", "00000", &format!("statement: SELECT '\n{forged}'"), "", "", "");
+        let (collected, _) = testing::read(input.as_bytes(), None, |context, _| Ok(Box::new(PostgresCsv::new(context)?)));
+        assert_eq!((collected.events().len(), collected.warnings.len()), (1, 0));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(lines in proptest::collection::vec("(2026-11-23 20:42:57 UTC,)?(a,){0,20}(LOG|\"|AUDIT: |,){0,8}[ -~é]{0,20}", 0..6), bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..40)) {
+            let input = [lines.join("\n").as_bytes(), &bytes].concat();
+            testing::read(&input, None, |context, _| Ok(Box::new(PostgresCsv::new(context)?)));
         }
     }
 }

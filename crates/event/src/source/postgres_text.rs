@@ -426,3 +426,68 @@ fn infer(head: &[u8]) -> Option<(&'static str, &'static str)> {
     }
     best.filter(|(fitting, _)| *fitting * 2 > lines.len()).map(|(_, candidate)| candidate)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::PostgresText;
+    use crate::testing;
+
+    fn check(prefix: Option<&str>, input: &str, name: &str, expected: &str) {
+        let (collected, summary) = testing::read(input.as_bytes(), prefix, |context, head| Ok(Box::new(PostgresText::new(context, head)?)));
+        assert_eq!((collected.text().as_str(), summary.format.as_str()), (expected, name));
+    }
+
+    #[test]
+    fn the_prefix_is_found_and_lines_are_joined() {
+        check(
+            None,
+            "2026-11-24 20:54:26.340 UTC [97] [unknown]@[unknown] LOG:  connection received: host=10.0.0.5 port=5\n\
+             2026-11-24 20:54:26.341 UTC [97] app@hr LOG:  execute <unnamed>: select *\n\tfrom t where a=$1\n\
+             2026-11-24 20:54:26.341 UTC [97] app@hr DETAIL:  parameters: $1 = 'x\n\ty'\n\
+             2026-11-24 20:54:26.350 UTC [98] app@hr ERROR:  invalid input syntax for type integer: \"abc\" at character 8\n\
+             2026-11-24 20:54:26.350 UTC [98] app@hr STATEMENT:  select 'abc'::int;\n\
+             2026-11-24 20:54:26.350 UTC [1] LOG:  checkpoint starting: time\n",
+            "postgresql_stderr (log_line_prefix taken to be '%m [%p] %q%u@%d ')",
+            "1 datastore_activity/connect/unknown ip=10.0.0.5 port=5 session=97@2026-11-24 20:54:26.340 UTC pid=97 message=connection received: host=10.0.0.5 port=5\n\
+             2 datastore_activity/read/unknown account=app session=97@2026-11-24 20:54:26.340 UTC database=hr pid=97 command=SELECT statement=select *\\nfrom t where a=$1 parameters=[\"x\\ny\"] kind=execute\n\
+             6 datastore_activity/error/failure account=app session=98@2026-11-24 20:54:26.350 UTC database=hr pid=98 command=SELECT statement=select 'abc'::int; kind=error_context message=invalid input syntax for type integer: \"[masked]\"\n\
+             8 application_lifecycle/other/unknown session=1@2026-11-24 20:54:26.350 UTC pid=1 message=checkpoint starting: time",
+        );
+    }
+
+    #[test]
+    fn entries_of_two_processes_may_be_mixed() {
+        check(
+            Some("%t:%r:%u@%d:[%p]:%l:"),
+            "2026-11-24 20:54:26 UTC:10.0.0.5(77):app@hr:[97]:3:LOG:  execute <unnamed>: select $1\n\
+             2026-11-24 20:54:26 UTC:10.0.0.6(78):app@hr:[98]:1:LOG:  statement: select 2\n\
+             2026-11-24 20:54:26 UTC:10.0.0.5(77):app@hr:[97]:4:DETAIL:  parameters: $1 = '1'\n\
+             2026-11-24 20:54:27 UTC:10.0.0.5(77):app@hr:[97]:5:LOG:  statement: select 3\n",
+            "postgresql_stderr",
+            "1 datastore_activity/read/unknown ip=10.0.0.5 port=77 account=app session=97@2026-11-24 20:54:26 UTC database=hr pid=97 command=SELECT statement=select $1 parameters=[\"1\"] sequence=3 kind=execute\n\
+             2 datastore_activity/read/unknown ip=10.0.0.6 port=78 account=app session=98@2026-11-24 20:54:26 UTC database=hr pid=98 command=SELECT statement=select 2 sequence=1 kind=statement\n\
+             4 datastore_activity/read/unknown ip=10.0.0.5 port=77 account=app session=97@2026-11-24 20:54:26 UTC database=hr pid=97 command=SELECT statement=select 3 sequence=4 kind=statement",
+        );
+    }
+
+    #[test]
+    fn an_audit_record_is_no_error_code() {
+        check(
+            Some("%m %c %e %-8u "),
+            "2026-11-24 20:54:26.341 UTC 6b05f982.3a95 00000 app      LOG:  AUDIT: SESSION,1,1,READ,SELECT,,,\"select 1,\n\t2\",<none>,1\n\
+             2026-11-24 20:54:26.341 UTC 6b05f982.3a95 00000 app      LOCATION:  log_audit_event, pgaudit.c:783\nnonsense\n\tgoes on\n",
+            "postgresql_stderr",
+            "1 datastore_activity/read/success account=app session=6b05f982.3a95 command=SELECT statement=select 1,\\n2 parameters=[] rows=1 statement_id=1 kind=pgaudit_session labels={\"class\":\"READ\",\"substatement\":\"1\"}\n\
+             4 refused: not a line of a server log with this log_line_prefix\n\
+             5 refused: a line that goes on, and nothing before it that it belongs to",
+        );
+    }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::test_runner::Config::with_cases(64))]
+        #[test]
+        fn no_bytes_make_it_panic(lines in proptest::collection::vec("(2026-11-24 20:54:26.341 UTC \\[1\\] )?(LOG:  |DETAIL:  |ERROR:  |\t)?(AUDIT: |execute |parameters: \\$1 = ')?[ -~é]{0,20}", 0..6)) {
+            testing::read(lines.join("\n").as_bytes(), Some("%m [%p] "), |context, head| Ok(Box::new(PostgresText::new(context, head)?)));
+        }
+    }
+}

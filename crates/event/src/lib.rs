@@ -5,9 +5,14 @@
 
 pub mod fields;
 pub mod mask;
+pub mod mask_sql;
 mod record;
 pub mod source;
+pub mod sql;
+pub mod sql_comment;
 pub mod stamp;
+#[cfg(test)]
+mod testing;
 
 use std::io::Read;
 

@@ -1,6 +1,13 @@
 //! The formats, one file each, and the choice between them.
 
+mod draft;
 pub mod json;
+pub mod mysql_general;
+mod pgaudit;
+mod postgres;
+pub mod postgres_csv;
+pub mod postgres_json;
+pub mod postgres_text;
 pub mod text;
 pub mod web;
 
@@ -28,12 +35,25 @@ pub trait Format {
 ///
 /// # Errors
 /// If the estate names no format that exists, or describes it wrongly.
-pub fn open<'c>(context: &Context<'c>, _head: &[u8]) -> Result<Box<dyn Format + 'c>, EventError> {
+pub fn open<'c>(context: &Context<'c>, head: &[u8]) -> Result<Box<dyn Format + 'c>, EventError> {
     match context.source.format.as_str() {
         "nginx" => Ok(Box::new(web::Web::new(context, web::Server::Nginx)?)),
         "apache" => Ok(Box::new(web::Web::new(context, web::Server::Apache)?)),
         "json" => Ok(Box::new(json::Json::new(context)?)),
         "text" => Ok(Box::new(text::Text::new(context)?)),
+        "postgresql" => open_postgresql(context, head),
+        "mysql_general" => Ok(Box::new(mysql_general::MysqlGeneral::new(context, head)?)),
         other => Err(EventError::Configuration { source_id: context.source.id.clone(), reason: format!("there is no format {other:?}") }),
+    }
+}
+
+/// PostgreSQL writes three kinds of logs; the first bytes tell which.
+fn open_postgresql<'c>(context: &Context<'c>, head: &[u8]) -> Result<Box<dyn Format + 'c>, EventError> {
+    if postgres_json::PostgresJson::recognises(head) {
+        Ok(Box::new(postgres_json::PostgresJson::new(context)?))
+    } else if postgres_csv::PostgresCsv::recognises(head) {
+        Ok(Box::new(postgres_csv::PostgresCsv::new(context)?))
+    } else {
+        Ok(Box::new(postgres_text::PostgresText::new(context, head)?))
     }
 }

@@ -1,0 +1,114 @@
+//! PostgreSQL jsonlog, version 15 and later
+//! (<https://www.postgresql.org/docs/current/runtime-config-logging.html#RUNTIME-CONFIG-LOGGING-JSONLOG>).
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+
+use super::Format;
+use super::postgres::{Entry, Log, filled};
+use crate::stamp::{self, Zone};
+use crate::{Context, EventError, Output, Record};
+
+/// A jsonlog.
+pub struct PostgresJson {
+    zone: Zone,
+    log: Log,
+}
+
+/// One line. Keys that are not read here stay in the evidence.
+#[derive(Deserialize)]
+struct Line<'a> {
+    #[serde(borrow)]
+    timestamp: Cow<'a, str>,
+    #[serde(borrow, default)]
+    user: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    dbname: Option<Cow<'a, str>>,
+    #[serde(default)]
+    pid: Option<i32>,
+    #[serde(borrow, default)]
+    remote_host: Option<Cow<'a, str>>,
+    #[serde(default)]
+    remote_port: Option<i32>,
+    #[serde(borrow, default)]
+    session_id: Option<Cow<'a, str>>,
+    #[serde(default)]
+    line_num: Option<i64>,
+    #[serde(borrow, default)]
+    vxid: Option<Cow<'a, str>>,
+    #[serde(default)]
+    txid: Option<u64>,
+    #[serde(borrow)]
+    error_severity: Cow<'a, str>,
+    #[serde(borrow, default)]
+    state_code: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    message: Cow<'a, str>,
+    #[serde(borrow, default)]
+    detail: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    context: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    statement: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    application_name: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    backend_type: Option<Cow<'a, str>>,
+}
+
+impl PostgresJson {
+    /// For one artefact.
+    ///
+    /// # Errors
+    /// If the estate names no zone that exists.
+    pub fn new(context: &Context<'_>) -> Result<Self, EventError> {
+        Ok(Self { zone: Zone::of(context)?, log: Log::default() })
+    }
+
+    /// Whether the first line of `head` is one of a jsonlog.
+    pub fn recognises(head: &[u8]) -> bool {
+        let line = head.split(|b| *b == b'\n').find(|l| !l.is_empty()).unwrap_or_default();
+        line.starts_with(b"{") && memchr::memmem::find(line, b"\"error_severity\"").is_some() && memchr::memmem::find(line, b"\"timestamp\"").is_some()
+    }
+
+    fn line(&mut self, text: &str, record: &Record<'_>, output: &mut Output<'_>) -> Result<(), &'static str> {
+        let line: Line<'_> = serde_json::from_str(text).map_err(|_| "not a record of a jsonlog")?;
+        let stamp = stamp::parse(&line.timestamp, &self.zone).ok_or("timestamp is no time stamp")?;
+        let transaction = line.txid.filter(|id| *id != 0).map(|id| id.to_string());
+        let mut entry = Entry::new(stamp, &line.error_severity, &line.message);
+        entry.account = line.user.as_deref().and_then(filled);
+        entry.database = line.dbname.as_deref().and_then(filled);
+        entry.pid = line.pid;
+        entry.host = line.remote_host.as_deref().and_then(filled);
+        entry.port = line.remote_port;
+        entry.session = line.session_id.as_deref().and_then(filled);
+        entry.sequence = line.line_num;
+        entry.transaction = line.vxid.as_deref().and_then(filled).or(transaction.as_deref());
+        entry.code = line.state_code.as_deref();
+        entry.detail = line.detail.as_deref();
+        entry.context = line.context.as_deref();
+        entry.statement = line.statement.as_deref();
+        entry.application = line.application_name.as_deref().and_then(filled);
+        entry.backend_type = line.backend_type.as_deref();
+        let event = self.log.read(&entry, output.place(record));
+        output.event(record, event);
+        Ok(())
+    }
+}
+
+impl Format for PostgresJson {
+    fn name(&self) -> &'static str {
+        "postgresql_jsonlog"
+    }
+
+    fn read(&mut self, record: &Record<'_>, output: &mut Output<'_>) {
+        if record.bytes.is_empty() {
+            return output.pass(record);
+        }
+        let text = String::from_utf8_lossy(record.bytes);
+        if let Err(reason) = self.line(&text, record, output) {
+            output.refuse(record, reason);
+        }
+    }
+}

@@ -21,24 +21,104 @@ pub struct Masked<'s> {
 
 /// Functions whose arguments are secrets.
 const SECRET_FUNCTIONS: &[&str] = &[
-    "md5", "sha", "sha1", "sha2", "sha224", "sha256", "sha384", "sha512", "crypt", "encrypt", "digest", "hmac", "password", "old_password", "hashbytes",
-    "encrypt_iv", "decrypt", "decrypt_iv", "aes_encrypt", "aes_decrypt", "des_encrypt", "des_decrypt", "pgp_sym_encrypt", "pgp_sym_decrypt",
-    "pgp_sym_encrypt_bytea", "pgp_sym_decrypt_bytea", "pgp_pub_encrypt", "pgp_pub_decrypt", "pbkdf2", "bcrypt", "scrypt", "argon2",
+    "md5",
+    "sha",
+    "sha1",
+    "sha2",
+    "sha224",
+    "sha256",
+    "sha384",
+    "sha512",
+    "crypt",
+    "encrypt",
+    "digest",
+    "hmac",
+    "password",
+    "old_password",
+    "hashbytes",
+    "encrypt_iv",
+    "decrypt",
+    "decrypt_iv",
+    "aes_encrypt",
+    "aes_decrypt",
+    "des_encrypt",
+    "des_decrypt",
+    "pgp_sym_encrypt",
+    "pgp_sym_decrypt",
+    "pgp_sym_encrypt_bytea",
+    "pgp_sym_decrypt_bytea",
+    "pgp_pub_encrypt",
+    "pgp_pub_decrypt",
+    "pbkdf2",
+    "bcrypt",
+    "scrypt",
+    "argon2",
 ];
 
 /// Functions that check a secret given beside a name: every argument but the first is one.
-const SIGN_IN_FUNCTIONS: &[&str] =
-    &["login", "log_in", "user_login", "sign_in", "signin", "authenticate", "auth_user", "authenticate_user", "verify_user", "check_login", "verify_login", "validate_login"];
+const SIGN_IN_FUNCTIONS: &[&str] = &[
+    "login",
+    "log_in",
+    "user_login",
+    "sign_in",
+    "signin",
+    "authenticate",
+    "auth_user",
+    "authenticate_user",
+    "verify_user",
+    "check_login",
+    "verify_login",
+    "validate_login",
+];
 
 /// Words that end the expression that a secret name began.
 const BOUNDARIES: &[&str] = &[
-    "and", "or", "where", "from", "order", "group", "limit", "offset", "union", "returning", "on", "when", "then", "else", "end", "having", "set", "select",
-    "join", "values", "require", "valid", "account", "into", "using", "as",
+    "and",
+    "or",
+    "where",
+    "from",
+    "order",
+    "group",
+    "limit",
+    "offset",
+    "union",
+    "returning",
+    "on",
+    "when",
+    "then",
+    "else",
+    "end",
+    "having",
+    "set",
+    "select",
+    "join",
+    "values",
+    "into",
+    "using",
+    "as",
 ];
 
 /// Beginnings of stored password hashes that nothing else looks like.
-const HASH_MARKS: &[&str] =
-    &["$2a$", "$2b$", "$2y$", "$argon2", "$1$", "$5$", "$6$", "$y$", "$pbkdf2", "pbkdf2_", "pbkdf2:", "scrypt:", "bcrypt_", "SCRAM-SHA-", "{SSHA", "{SHA", "{CRYPT}", "{bcrypt}"];
+const HASH_MARKS: &[&str] = &[
+    "$2a$",
+    "$2b$",
+    "$2y$",
+    "$argon2",
+    "$1$",
+    "$5$",
+    "$6$",
+    "$y$",
+    "$pbkdf2",
+    "pbkdf2_",
+    "pbkdf2:",
+    "scrypt:",
+    "bcrypt_",
+    "SCRAM-SHA-",
+    "{SSHA",
+    "{SHA",
+    "{CRYPT}",
+    "{bcrypt}",
+];
 
 /// Masks one statement of which the tokens are given. `execute` says which arguments of an `EXECUTE name(…)` are
 /// secrets, as the `PREPARE` of that name showed it. Linear in the length of the statement.
@@ -242,6 +322,9 @@ impl<'s, 't> Walk<'s, 't> {
         let word = self.word(index);
         let lower = word.to_ascii_lowercase();
         let before = index.checked_sub(1);
+        if self.is_listed(index) {
+            return self.name(index, word);
+        }
         match lower.as_str() {
             "identified" => {
                 self.frame().active = Secrecy::Secret;
@@ -257,7 +340,8 @@ impl<'s, 't> Walk<'s, 't> {
             }
             "from" if self.is_word(before, "distinct") => return,
             "password" if self.is_word(before, "set") && self.frames.len() == 1 && index == 1 => self.set_password = true,
-            "values" | "value" => return self.begin_rows(index),
+            "values" => return self.begin_rows(index),
+            "value" if self.word(index + 1) == "(" => return self.begin_rows(index),
             "select" => return self.begin_select(),
             _ => {}
         }
@@ -276,6 +360,12 @@ impl<'s, 't> Walk<'s, 't> {
         self.name(index, word);
     }
 
+    /// Whether a word is an item of a list of names, where a keyword is a name too: `(account, value, password)`.
+    fn is_listed(&self, index: usize) -> bool {
+        let in_list = self.frames.len() > 1 && self.frames.last().is_some_and(|f| f.names.is_some());
+        in_list && index.checked_sub(1).is_some_and(|i| matches!(self.word(i), "(" | ",")) && matches!(self.word(index + 1), "," | ")")
+    }
+
     /// A name: what follows it may be its value, and so may what stands before it.
     fn name(&mut self, index: usize, name: &str) {
         let before = index.checked_sub(1);
@@ -283,9 +373,8 @@ impl<'s, 't> Walk<'s, 't> {
             return; // a type
         }
         let secrecy = mask::secrecy(name);
-        if self.is_word(before, "into") {
-            self.insert_table = secrecy;
-        } else if before.is_some_and(|i| self.word(i) == ".") && before.and_then(|i| i.checked_sub(2)).is_some_and(|i| self.is_word(Some(i), "into")) {
+        let table_at = if before.is_some_and(|i| self.word(i) == ".") { before.and_then(|i| i.checked_sub(2)) } else { before };
+        if self.is_word(table_at, "into") {
             self.insert_table = secrecy;
         }
         let follows = before.map(|i| self.tokens[i]);
@@ -314,7 +403,8 @@ impl<'s, 't> Walk<'s, 't> {
         while at >= 2 && self.word(at - 1) == "." {
             at -= 2; // schema.table.column
         }
-        let Some(operator) = at.checked_sub(1).filter(|i| is_comparison(self.word(*i)) || self.is_word(Some(*i), "as") || self.is_word(Some(*i), "like")) else {
+        let Some(operator) = at.checked_sub(1).filter(|i| is_comparison(self.word(*i)) || self.is_word(Some(*i), "as") || self.is_word(Some(*i), "like"))
+        else {
             return;
         };
         let Some(mut end) = operator.checked_sub(1) else { return };
@@ -369,7 +459,7 @@ impl<'s, 't> Walk<'s, 't> {
 
     fn begin_rows(&mut self, index: usize) {
         let insert_table = self.insert_table;
-        let is_insert = insert_table == Secrecy::Secret && self.word(index).eq_ignore_ascii_case("values");
+        let is_insert = insert_table == Secrecy::Secret && self.word(index).to_ascii_lowercase().starts_with("value");
         let frame = self.frame();
         if frame.columns.is_none() && is_insert {
             frame.columns = Some(Rc::new([Secrecy::Open, Secrecy::Secret]));
@@ -392,7 +482,8 @@ impl<'s, 't> Walk<'s, 't> {
     fn open(&mut self, index: usize) {
         let before = index.checked_sub(1).map(|i| self.tokens[i]);
         let function = before.filter(|t| matches!(t.kind, Kind::Word | Kind::QuotedName)).map(|t| t.inner(self.sql).to_ascii_lowercase());
-        let function = function.filter(|name| !BOUNDARIES.contains(&name.as_str()) && !matches!(name.as_str(), "in" | "any" | "all" | "exists" | "not" | "some"));
+        let function =
+            function.filter(|name| !BOUNDARIES.contains(&name.as_str()) && !matches!(name.as_str(), "in" | "any" | "all" | "exists" | "not" | "some"));
         let executes = index >= 2 && self.is_word(index.checked_sub(2), "execute") && self.execute.is_some();
         let column_list = self.insert_list(index);
         let execute = self.execute.clone();
@@ -554,6 +645,7 @@ mod tests {
     fn column_lists_map_positions_to_names() {
         same("INSERT INTO account(username, password_md5) VALUES ($1,$2)", &[2]);
         same("INSERT INTO s.account (username, \"password\", email) VALUES ($1, md5($2), $3), ($4, $5, $6) ON CONFLICT DO NOTHING RETURNING id", &[2, 5]);
+        same("INSERT INTO a(account, value, \"order\", set, password) VALUES ($1, $2, $3, $4, $5)", &[5]);
         same("INSERT INTO account(username, password) SELECT $1, $2 FROM x WHERE no = $3", &[2]);
         check("insert into a(no, secret) values (1, E'x\\'y'), (2, null)", "insert into a(no, secret) values (1, E'[masked]'), (2, null)", &[]);
         check("insert into password_reset_token values ('C1', 'x')", "insert into password_reset_token values ('C1', '[masked]')", &[]);
@@ -566,10 +658,18 @@ mod tests {
         check("select set_password('ann', 'x')", "select set_password('ann', '[masked]')", &[]);
         check("select hash_password('x')", "select hash_password('[masked]')", &[]);
         check("select login('ann', 'x')", "select login('ann', '[masked]')", &[]);
-        check("select jsonb_build_object('user', 'ann', 'password', 'x', 'no', 1)", "select jsonb_build_object('user', 'ann', 'password', '[masked]', 'no', 1)", &[]);
+        check(
+            "select jsonb_build_object('user', 'ann', 'password', 'x', 'no', 1)",
+            "select jsonb_build_object('user', 'ann', 'password', '[masked]', 'no', 1)",
+            &[],
+        );
         check("ALTER ROLE ann WITH LOGIN PASSWORD 'x' VALID UNTIL '2027-01-01'", "ALTER ROLE ann WITH LOGIN PASSWORD '[masked]' VALID UNTIL '2027-01-01'", &[]);
         check("create role ann encrypted password 'md5x", "create role ann encrypted password '[masked]", &[]);
-        check("CREATE USER MAPPING FOR a SERVER s OPTIONS (user 'u', password 'x')", "CREATE USER MAPPING FOR a SERVER s OPTIONS (user 'u', password '[masked]')", &[]);
+        check(
+            "CREATE USER MAPPING FOR a SERVER s OPTIONS (user 'u', password 'x')",
+            "CREATE USER MAPPING FOR a SERVER s OPTIONS (user 'u', password '[masked]')",
+            &[],
+        );
         check("set app.token to 'x'", "set app.token to '[masked]'", &[]);
         check("select dblink('host=h user=u password=x', 'select 1')", "select dblink('host=h user=u password=[masked]', 'select 1')", &[]);
         check("select dblink('postgres://u:x@h/d', $$select 1$$)", "select dblink('postgres://u:[masked]@h/d', $$select 1$$)", &[]);
@@ -580,7 +680,11 @@ mod tests {
     fn mysql_accounts() {
         let check = |sql, expected, secret: &[usize]| check_dialect(Dialect::Mysql, sql, expected, secret);
         check("CREATE USER 'u'@'h' IDENTIFIED BY 'x'", "CREATE USER 'u'@'h' IDENTIFIED BY '[masked]'", &[]);
-        check("ALTER USER u IDENTIFIED WITH mysql_native_password AS '*ABC' REQUIRE SSL", "ALTER USER u IDENTIFIED WITH mysql_native_password AS '[masked]' REQUIRE SSL", &[]);
+        check(
+            "ALTER USER u IDENTIFIED WITH mysql_native_password AS '*ABC' REQUIRE SSL",
+            "ALTER USER u IDENTIFIED WITH mysql_native_password AS '[masked]' REQUIRE SSL",
+            &[],
+        );
         check("SET PASSWORD FOR 'u'@'h' = PASSWORD('x')", "SET PASSWORD FOR 'u'@'h' = PASSWORD('[masked]')", &[]);
         check("SET PASSWORD = \"x\"", "SET PASSWORD = \"[masked]\"", &[]);
         check("CHANGE MASTER TO MASTER_USER='u', MASTER_PASSWORD='x'", "CHANGE MASTER TO MASTER_USER='u', MASTER_PASSWORD='[masked]'", &[]);

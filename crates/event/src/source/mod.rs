@@ -1,6 +1,8 @@
 //! The formats, one file each, and the choice between them.
 
+pub mod database;
 mod draft;
+pub mod mysql_audit;
 pub mod mysql_general;
 mod pgaudit;
 mod postgres;
@@ -32,6 +34,9 @@ pub trait Format {
 ///
 /// # Errors
 /// If the estate names no format that exists, or describes it wrongly.
-pub fn open<'c>(context: &Context<'c>, _head: &[u8]) -> Result<Box<dyn Format + 'c>, EventError> {
+pub fn open<'c>(context: &Context<'c>, head: &[u8]) -> Result<Box<dyn Format + 'c>, EventError> {
+    if let Some(format) = database::open(context, head)? {
+        return Ok(format);
+    }
     Err(EventError::Configuration { source_id: context.source.id.clone(), reason: format!("there is no format {:?}", context.source.format) })
 }

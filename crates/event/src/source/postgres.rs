@@ -400,7 +400,8 @@ fn mask_detail(detail: &str) -> String {
         let after = rest.rfind(')').map_or("", |at| &rest[at..]);
         return format!("{before}contains ({MASK}{after}");
     }
-    let quoted: String = detail.split('"').enumerate().map(|(i, part)| if i == 0 { part.to_owned() } else { format!("\"{}", if i % 2 == 1 { MASK } else { part }) }).collect();
+    let quoted: String =
+        detail.split('"').enumerate().map(|(i, part)| if i == 0 { part.to_owned() } else { format!("\"{}", if i % 2 == 1 { MASK } else { part }) }).collect();
     mask_sql::message(&quoted, Dialect::Postgresql).into_owned()
 }
 

@@ -250,7 +250,11 @@ impl Format for PostgresText {
         let outcome = match prefix.captures(&text) {
             None => Err("not a line of a server log with this log_line_prefix"),
             Some(captures) if captures.name("part").is_some() => {
-                if self.part(&captures, record) { Ok(()) } else { Err("a DETAIL, HINT or STATEMENT line, and no entry before it that it belongs to") }
+                if self.part(&captures, record) {
+                    Ok(())
+                } else {
+                    Err("a DETAIL, HINT or STATEMENT line, and no entry before it that it belongs to")
+                }
             }
             Some(captures) => self.begin(&captures, record),
         };
@@ -357,42 +361,42 @@ fn without_position(message: &str) -> &str {
 
 /// The regular expression of a `log_line_prefix` and what follows it.
 fn compile(prefix: &str) -> Result<Regex, String> {
-        let mut pattern = String::from("(?s)^");
-        let mut seen = String::new();
-        let mut optional = false;
-        let mut letters = prefix.chars().peekable();
-        while let Some(letter) = letters.next() {
-            if letter != '%' {
-                pattern.push_str(&regex::escape(&letter.to_string()));
-                continue;
-            }
-            let mut padded = false;
-            while letters.peek().is_some_and(|c| c.is_ascii_digit() || *c == '-') {
-                padded = true;
-                letters.next();
-            }
-            let Some(escape) = letters.next() else { break };
-            if escape == 'q' {
-                optional = true;
-                pattern.push_str("(?:");
-                continue;
-            }
-            let Some(body) = escape_pattern(escape) else {
-                pattern.push_str(if escape == '%' { "%" } else { "" });
-                continue;
-            };
-            let space = if padded { " *" } else { "" };
-            let name = if seen.contains(escape) { String::new() } else { format!("?P<{escape}>") };
-            seen.push(escape);
-            pattern.push_str(&format!("{space}({name}{body}){space}"));
+    let mut pattern = String::from("(?s)^");
+    let mut seen = String::new();
+    let mut optional = false;
+    let mut letters = prefix.chars().peekable();
+    while let Some(letter) = letters.next() {
+        if letter != '%' {
+            pattern.push_str(&regex::escape(&letter.to_string()));
+            continue;
         }
-        pattern.push_str(if optional { ")?" } else { "" });
-        let code = "(?:(?P<code>(?:[0-5][0-9A-Z]|F0|HV|P0|XX|72)[0-9A-Z]{3}): )?";
-        pattern.push_str(&format!(r"\s*(?:(?P<severity>{SEVERITIES})|(?P<part>{PARTS})): {{1,2}}{code}(?P<message>.*)$"));
-        if !seen.contains(['m', 't', 'n', 's']) {
-            return Err("log_line_prefix holds no time (%m, %t or %n), so that its lines cannot be placed".to_owned());
+        let mut padded = false;
+        while letters.peek().is_some_and(|c| c.is_ascii_digit() || *c == '-') {
+            padded = true;
+            letters.next();
         }
-        regex::RegexBuilder::new(&pattern).size_limit(8 << 20).build().map_err(|_| "log_line_prefix cannot be understood".to_owned())
+        let Some(escape) = letters.next() else { break };
+        if escape == 'q' {
+            optional = true;
+            pattern.push_str("(?:");
+            continue;
+        }
+        let Some(body) = escape_pattern(escape) else {
+            pattern.push_str(if escape == '%' { "%" } else { "" });
+            continue;
+        };
+        let space = if padded { " *" } else { "" };
+        let name = if seen.contains(escape) { String::new() } else { format!("?P<{escape}>") };
+        seen.push(escape);
+        pattern.push_str(&format!("{space}({name}{body}){space}"));
+    }
+    pattern.push_str(if optional { ")?" } else { "" });
+    let code = "(?:(?P<code>(?:[0-5][0-9A-Z]|F0|HV|P0|XX|72)[0-9A-Z]{3}): )?";
+    pattern.push_str(&format!(r"\s*(?:(?P<severity>{SEVERITIES})|(?P<part>{PARTS})): {{1,2}}{code}(?P<message>.*)$"));
+    if !seen.contains(['m', 't', 'n', 's']) {
+        return Err("log_line_prefix holds no time (%m, %t or %n), so that its lines cannot be placed".to_owned());
+    }
+    regex::RegexBuilder::new(&pattern).size_limit(8 << 20).build().map_err(|_| "log_line_prefix cannot be understood".to_owned())
 }
 
 /// What an escape stands for; `None` for one that prints nothing.

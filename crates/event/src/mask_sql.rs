@@ -55,21 +55,8 @@ const SECRET_FUNCTIONS: &[&str] = &[
     "argon2",
 ];
 
-/// Functions that check a secret given beside a name: every argument but the first is one.
-const SIGN_IN_FUNCTIONS: &[&str] = &[
-    "login",
-    "log_in",
-    "user_login",
-    "sign_in",
-    "signin",
-    "authenticate",
-    "auth_user",
-    "authenticate_user",
-    "verify_user",
-    "check_login",
-    "verify_login",
-    "validate_login",
-];
+/// Parts of names of functions that check a secret given beside a name: every argument but the first is one.
+const SIGN_IN_PARTS: &[&str] = &["login", "log_in", "signin", "sign_in", "authenticat", "auth_user", "verify_user"];
 
 /// Words that end the expression that a secret name began.
 const BOUNDARIES: &[&str] = &[
@@ -198,6 +185,8 @@ struct Frame {
     single_argument: bool,
     /// It is a function call.
     call: bool,
+    /// The argument just read is a literal that names a secret: the next one is it.
+    names_secret: bool,
 }
 
 impl Frame {
@@ -215,6 +204,7 @@ impl Frame {
             rows: false,
             single_argument: false,
             call: false,
+            names_secret: false,
         }
     }
 
@@ -248,6 +238,10 @@ struct Walk<'s, 't> {
     execute: Option<Rc<[Secrecy]>>,
     /// Secrecy of the table of an INSERT without a column list.
     insert_table: Secrecy,
+    /// The next parenthesis is the column list of an INSERT.
+    expects_columns: bool,
+    /// Column list of an INSERT … SELECT, for `unnest` in its FROM.
+    insert_columns: Option<Rc<[Secrecy]>>,
 }
 
 impl<'s, 't> Walk<'s, 't> {
@@ -266,6 +260,8 @@ impl<'s, 't> Walk<'s, 't> {
             set_password: false,
             execute: (last > 0).then(|| (1..=last).map(|index| parameter_secrecy(execute, index)).collect()),
             insert_table: Secrecy::Open,
+            expects_columns: false,
+            insert_columns: None,
         }
     }
 
@@ -311,7 +307,7 @@ impl<'s, 't> Walk<'s, 't> {
         frame.names = None;
         // jsonb_build_object('password', $1): a literal that names a secret, before a comma, in a call.
         if token.kind == Kind::Text && frame.call && is_plain_name(token.inner(sql)) && mask::secrecy(token.inner(sql)) == Secrecy::Secret {
-            frame.operand = Secrecy::Secret;
+            frame.names_secret = true;
             self.secrecy[index] = if secrecy == Secrecy::Secret { secrecy } else { Secrecy::Open };
             return;
         }
@@ -339,13 +335,21 @@ impl<'s, 't> Walk<'s, 't> {
                 return;
             }
             "from" if self.is_word(before, "distinct") => return,
+            "when" if before.is_some_and(|i| matches!(self.tokens[i].kind, Kind::Word | Kind::QuotedName)) && self.frame().operand != Secrecy::Open => {
+                return self.compare(); // CASE password WHEN 'x'
+            }
+            "insert" | "into" => self.expects_columns = true,
             "password" if self.is_word(before, "set") && self.frames.len() == 1 && index == 1 => self.set_password = true,
-            "values" => return self.begin_rows(index),
+            "values" => {
+                self.expects_columns = false;
+                return self.begin_rows(index);
+            }
             "value" if self.word(index + 1) == "(" => return self.begin_rows(index),
             "select" => return self.begin_select(),
             _ => {}
         }
         if BOUNDARIES.contains(&lower.as_str()) {
+            self.expects_columns &= matches!(lower.as_str(), "into" | "as");
             let frame = self.frame();
             if lower != "as" {
                 frame.reset_expression();
@@ -408,8 +412,13 @@ impl<'s, 't> Walk<'s, 't> {
             return;
         };
         let Some(mut end) = operator.checked_sub(1) else { return };
-        while end >= 2 && self.tokens[end].kind == Kind::Word && self.word(end - 1) == "::" {
-            end -= 2;
+        loop {
+            // A cast: `::text`, `::varchar(255)`.
+            let named = if self.word(end) == ")" { (self.opened_by[end] as usize).saturating_sub(1) } else { end };
+            if named < 2 || self.tokens[named].kind != Kind::Word || self.word(named - 1) != "::" {
+                break;
+            }
+            end = named - 2;
         }
         if self.tokens[end].is_value() {
             self.backward.push((end, end));
@@ -424,7 +433,7 @@ impl<'s, 't> Walk<'s, 't> {
             ")" => self.pop(index),
             "," => {
                 let frame = self.frame();
-                let named = frame.call && frame.operand == Secrecy::Secret && frame.names.is_none();
+                let named = std::mem::take(&mut frame.names_secret);
                 frame.item += 1;
                 frame.reset_expression();
                 if named {
@@ -435,6 +444,9 @@ impl<'s, 't> Walk<'s, 't> {
                 self.frames.truncate(1);
                 *self.frame() = Frame::new(0);
                 self.set_password = false;
+                self.insert_table = Secrecy::Open;
+                self.expects_columns = false;
+                self.insert_columns = None;
             }
             "||" | "::" | "." | "*" | "->" | "->>" | "#>" | "#>>" => {}
             operator if is_comparison(operator) => {
@@ -469,6 +481,10 @@ impl<'s, 't> Walk<'s, 't> {
     }
 
     fn begin_select(&mut self) {
+        self.expects_columns = false;
+        if let Some(columns) = self.frame().columns.clone() {
+            self.insert_columns = Some(columns);
+        }
         let frame = self.frame();
         frame.reset_expression();
         frame.names = None;
@@ -485,7 +501,8 @@ impl<'s, 't> Walk<'s, 't> {
         let function =
             function.filter(|name| !BOUNDARIES.contains(&name.as_str()) && !matches!(name.as_str(), "in" | "any" | "all" | "exists" | "not" | "some"));
         let executes = index >= 2 && self.is_word(index.checked_sub(2), "execute") && self.execute.is_some();
-        let column_list = self.insert_list(index);
+        let column_list = std::mem::take(&mut self.expects_columns);
+        let unnested = self.insert_columns.clone();
         let execute = self.execute.clone();
         let frame = self.frame();
         let mut inherited = frame.current();
@@ -500,9 +517,11 @@ impl<'s, 't> Walk<'s, 't> {
             child.positions = execute;
         } else if let Some(name) = function.filter(|_| !column_list) {
             child.call = true;
-            if SECRET_FUNCTIONS.contains(&name.as_str()) {
+            if name == "unnest" {
+                child.positions = unnested;
+            } else if SECRET_FUNCTIONS.contains(&name.as_str()) {
                 inherited = Secrecy::Secret;
-            } else if SIGN_IN_FUNCTIONS.contains(&name.as_str()) {
+            } else if SIGN_IN_PARTS.iter().any(|part| name.contains(part)) {
                 child.positions = Some(Rc::new([Secrecy::Open, Secrecy::Secret]));
             } else if mask::secrecy(&name) == Secrecy::Secret {
                 child.positions = Some(Rc::new([Secrecy::Open, Secrecy::Secret]));
@@ -511,13 +530,6 @@ impl<'s, 't> Walk<'s, 't> {
         }
         child.inherited = inherited;
         self.frames.push(child);
-    }
-
-    /// Whether the parenthesis opens the column list of an INSERT: `INTO [schema.]table (`.
-    fn insert_list(&self, index: usize) -> bool {
-        let plain = self.is_word(index.checked_sub(2), "into");
-        let qualified = index >= 4 && self.word(index - 2) == "." && self.is_word(index.checked_sub(4), "into");
-        plain || qualified
     }
 
     fn pop(&mut self, index: usize) {
@@ -638,6 +650,11 @@ mod tests {
         check("select 1 from a where pin = 1234 and no = 5678", "select 1 from a where pin = [masked] and no = 5678", &[]);
         same("update a set password = (select password from b where no = 'C1') where no = $1", &[]);
         same("select 1 from a where (username, password) = ($1, $2)", &[2]);
+        same("select 1 from a where $1::varchar(255) = password and no = $2", &[1]);
+        same("select case password when $1 then 1 end, no from a where no = $2", &[1]);
+        same("select 1 from a where (email = $1 and password = $2) or no = $3", &[2]);
+        same("call sp_login($1, $2)", &[2]);
+        same("select f(p_user => $1, p_password => $2, p_no => $3)", &[2]);
         same("select 1 from a where password_changed_at < '2026-01-01'", &[]);
     }
 
@@ -649,6 +666,10 @@ mod tests {
         same("INSERT INTO account(username, password) SELECT $1, $2 FROM x WHERE no = $3", &[2]);
         check("insert into a(no, secret) values (1, E'x\\'y'), (2, null)", "insert into a(no, secret) values (1, E'[masked]'), (2, null)", &[]);
         check("insert into password_reset_token values ('C1', 'x')", "insert into password_reset_token values ('C1', '[masked]')", &[]);
+        same("INSERT INTO account AS a (username, password) VALUES ($1, $2)", &[2]);
+        same("INSERT INTO account(username, password) SELECT * FROM unnest($1::text[], $2::text[])", &[2]);
+        same("MERGE INTO a USING b ON a.u = b.u WHEN NOT MATCHED THEN INSERT (username, password) VALUES ($1, $2)", &[2]);
+        same("INSERT INTO t(a, b) VALUES ($1, (SELECT x FROM y WHERE z = $2 AND pin = $3))", &[3]);
         same("MERGE INTO a USING (SELECT $1 AS username, $2 AS password) s ON a.u = s.username", &[2]);
     }
 
@@ -686,6 +707,12 @@ mod tests {
             &[],
         );
         check("SET PASSWORD FOR 'u'@'h' = PASSWORD('x')", "SET PASSWORD FOR 'u'@'h' = PASSWORD('[masked]')", &[]);
+        check("INSERT INTO u SET name='a', pass='b', no=1", "INSERT INTO u SET name='a', pass='[masked]', no=1", &[]);
+        check(
+            "INSERT INTO u (name, pass) VALUES ('a','b') ON DUPLICATE KEY UPDATE pass='c', name='d'",
+            "INSERT INTO u (name, pass) VALUES ('a','[masked]') ON DUPLICATE KEY UPDATE pass='[masked]', name='d'",
+            &[],
+        );
         check("SET PASSWORD = \"x\"", "SET PASSWORD = \"[masked]\"", &[]);
         check("CHANGE MASTER TO MASTER_USER='u', MASTER_PASSWORD='x'", "CHANGE MASTER TO MASTER_USER='u', MASTER_PASSWORD='[masked]'", &[]);
         check("SELECT 1 FROM a WHERE u = ? AND `password` = SHA2(?, 256)", "SELECT 1 FROM a WHERE u = ? AND `password` = SHA2(?, [masked])", &[2]);

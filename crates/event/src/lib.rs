@@ -3,6 +3,7 @@
 //! A format is one file below [`source`]; this file drives it: it cuts the bytes into records, hands them over, and
 //! collects batches. It opens no file and decides nothing about what an event means for the trail.
 
+pub mod fields;
 pub mod mask;
 pub mod mask_sql;
 mod record;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arrow_schema::{DataType, Field, FieldRef, Fields};
 use serde::{Deserialize, Serialize};
 
+use crate::table::{Row, optional_text, text};
 use crate::time::{Instant, Interval};
 
 /// Names one artefact: the first 16 hexadecimal digits of the SHA-256 of its (decompressed) bytes.
@@ -217,4 +218,36 @@ pub struct Coverage {
     pub gaps: Vec<Gap>,
     /// Clocks that disagree.
     pub skews: Vec<ClockSkew>,
+}
+
+impl Row for Warning {
+    const TABLE: &'static str = "warnings";
+
+    fn fields() -> Vec<FieldRef> {
+        vec![
+            text("artefact"),
+            text("path"),
+            Arc::new(Field::new("line", DataType::UInt64, false)),
+            Arc::new(Field::new("offset", DataType::UInt64, false)),
+            text("reason"),
+        ]
+    }
+}
+
+impl Row for Gap {
+    const TABLE: &'static str = "gaps";
+
+    fn fields() -> Vec<FieldRef> {
+        let interval = Fields::from(vec![Field::new("from", DataType::Int64, false), Field::new("to", DataType::Int64, false)]);
+        vec![
+            text("source"),
+            text("system"),
+            optional_text("artefact"),
+            text("kind"),
+            Arc::new(Field::new("interval", DataType::Struct(interval), false)),
+            Arc::new(Field::new("missing", DataType::UInt64, true)),
+            text("reason"),
+            EventRef::list_field("evidence"),
+        ]
+    }
 }

@@ -98,9 +98,9 @@ pub(crate) fn list(name: &str, item: DataType) -> FieldRef {
 mod tests {
     use super::*;
     use crate::access::{Access, AccessKind, Completion};
-    use crate::evidence::{ArtefactId, EventRef};
+    use crate::evidence::{ArtefactId, EventRef, Gap, GapKind, Warning};
     use crate::exposure::{Basis, Certainty, Exposure};
-    use crate::time::Instant;
+    use crate::time::{Instant, Interval};
     use crate::trail::Strength;
 
     fn check<R: Row + PartialEq + std::fmt::Debug>(row: R) {
@@ -125,6 +125,17 @@ mod tests {
             access_count: 1,
             missing_proof: None,
             proof: vec![place.clone()],
+        });
+        check(Warning { artefact: place.artefact.clone(), path: "a".into(), line: 1, offset: 2, reason: "why".into() });
+        check(Gap {
+            source: "s".into(),
+            system: "t".into(),
+            artefact: None,
+            kind: GapKind::Silence,
+            interval: Interval { from: Instant(1), to: Instant(2) },
+            missing: Some(3),
+            reason: "why".into(),
+            evidence: vec![place.clone()],
         });
         check(Access {
             id: place.to_string(),

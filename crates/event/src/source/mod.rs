@@ -2,6 +2,7 @@
 
 pub mod database;
 mod draft;
+pub mod json;
 pub mod mysql_audit;
 pub mod mysql_general;
 mod pgaudit;
@@ -9,6 +10,8 @@ mod postgres;
 pub mod postgres_csv;
 pub mod postgres_json;
 pub mod postgres_text;
+pub mod text;
+pub mod web;
 
 use crate::{Context, EventError, Framing, Output, Record};
 
@@ -35,8 +38,14 @@ pub trait Format {
 /// # Errors
 /// If the estate names no format that exists, or describes it wrongly.
 pub fn open<'c>(context: &Context<'c>, head: &[u8]) -> Result<Box<dyn Format + 'c>, EventError> {
-    if let Some(format) = database::open(context, head)? {
-        return Ok(format);
+    match context.source.format.as_str() {
+        "nginx" => Ok(Box::new(web::Web::new(context, web::Server::Nginx)?)),
+        "apache" => Ok(Box::new(web::Web::new(context, web::Server::Apache)?)),
+        "json" => Ok(Box::new(json::Json::new(context)?)),
+        "text" => Ok(Box::new(text::Text::new(context)?)),
+        other => match database::open(context, head)? {
+            Some(format) => Ok(format),
+            None => Err(EventError::Configuration { source_id: context.source.id.clone(), reason: format!("there is no format {other:?}") }),
+        },
     }
-    Err(EventError::Configuration { source_id: context.source.id.clone(), reason: format!("there is no format {:?}", context.source.format) })
 }

@@ -1,0 +1,26 @@
+//! The case folder: sealed artefacts, tables, the append-only ledger, decisions, verification and exports.
+//!
+//! Whatever a run wants to keep goes through a [`Case`]. Every write is a temporary file that is flushed and
+//! renamed, and a stage becomes visible by one rename of `manifest.json`, so that a kill at any moment leaves
+//! either the old state or the new one. The crate does not run stages and does not know what they mean.
+
+mod atomic;
+mod custody;
+mod decision;
+pub mod export;
+mod folder;
+mod ledger;
+mod manifest;
+mod names;
+mod seal;
+mod table;
+mod verify;
+
+pub use atomic::{AtomicFile, WriteError};
+pub use decision::StoredDecision;
+pub use folder::{Case, CaseError, Origin, OriginError, Secrets};
+pub use ledger::{Entry, EntryKind, Function, Ledger, LedgerError, ProofError, Salt, check_proof};
+pub use manifest::{Author, Inputs, Manifest, StageCommit, StageRecord, StoredFile, TablePart};
+pub use seal::{SealError, SealWriter};
+pub use table::{StoredTable, TableWriter};
+pub use verify::{Anchor, Problem, VerifyReport, verify};

@@ -1,0 +1,110 @@
+//! `strandline drill`: rehearse all of it, and score the result against the truth.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::Args;
+use strandline_case::Case;
+use strandline_drill::{Exported, Plan, Scenario, Score, generate, score};
+use strandline_model::exposure::Exposure;
+use strandline_model::table::Row;
+use strandline_model::trail::Step;
+use strandline_response::{Names, Outcome, Watcher, respond};
+
+use crate::cmd::respond::print_outcome;
+use crate::cmd::{Common, print_json, read_estate};
+use crate::ui::{Format, Screen};
+
+/// Rehearse all of it on a made-up department, and score the result against the truth
+#[derive(Args)]
+pub struct Drill {
+    /// People in the department
+    #[arg(long, default_value_t = 6800)]
+    people: u32,
+    /// Days of normal work
+    #[arg(long, default_value_t = 14)]
+    days: u32,
+    /// The same seed makes the same department and the same theft
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// What the intruder does: pivot, stolen-session, injection or insider
+    #[arg(long, default_value = "pivot")]
+    scenario: Scenario,
+    /// Lose part of the logs
+    #[arg(long)]
+    gap: bool,
+    /// Scale normal work until the logs have about this many megabytes
+    #[arg(long, value_name = "MB")]
+    megabytes: Option<u64>,
+    /// Where to make it (default: a new folder `drill-SCENARIO-SEED`)
+    #[arg(long, value_name = "DIR")]
+    into: Option<PathBuf>,
+    /// Make the department and stop
+    #[arg(long)]
+    only_make: bool,
+}
+
+impl Drill {
+    pub fn run(self, common: &Common) -> anyhow::Result<ExitCode> {
+        let plan = Plan {
+            people: self.people,
+            days: self.days,
+            seed: self.seed,
+            scenario: self.scenario,
+            gap: self.gap,
+            target_bytes: self.megabytes.map(|mb| mb * 1_000_000),
+        };
+        let into = self.into.unwrap_or_else(|| PathBuf::from(format!("drill-{}-{}{}", plan.scenario, plan.seed, if plan.gap { "-gap" } else { "" })));
+        anyhow::ensure!(!into.join("case").exists(), "{} holds a drill already: choose another folder with --into, or remove it", into.display());
+        std::fs::create_dir_all(&into)?;
+        let mut screen = Screen::new(common.format());
+        screen.stage("department");
+        let department = generate(&plan, &into, &mut |bytes| screen.progress(bytes, plan.target_bytes.unwrap_or(0), "bytes"))?;
+        if self.only_make {
+            drop(screen);
+            println!("{}", into.display());
+            return Ok(ExitCode::SUCCESS);
+        }
+        let began = Instant::now();
+        let case = into.join("case");
+        let settings = common.settings(&case);
+        let (text, path) = read_estate(&department.estate)?;
+        let outcome = respond(&settings, (&text, &path), &department.evidence, &department.pins, Names::Masked, &mut screen)?;
+        drop(screen);
+        let seconds = began.elapsed().as_secs_f64();
+        let result = score_case(&case, &department.truth)?;
+        print_result(common, &plan, &outcome, &result, seconds, &case)?;
+        Ok(if result.is_sound() { ExitCode::SUCCESS } else { ExitCode::from(3) })
+    }
+}
+
+fn score_case(case: &std::path::Path, truth: &std::path::Path) -> anyhow::Result<Score> {
+    let case = Case::open_for_reading(case)?;
+    let steps: Vec<Step> = case.read_rows(Step::TABLE)?;
+    let exposures: Vec<Exposure> = case.read_rows(Exposure::TABLE)?;
+    let mut exported =
+        exposures.into_iter().map(|e| Exported { data_subject: e.data_subject, category: e.category, basis: e.basis, certainty: e.certainty });
+    Ok(score(&mut exported, &steps, truth)?)
+}
+
+fn print_result(common: &Common, plan: &Plan, outcome: &Outcome, score: &Score, seconds: f64, case: &std::path::Path) -> anyhow::Result<()> {
+    match common.format() {
+        Format::Json => print_json(&serde_json::json!({
+            "scenario": plan.scenario.to_string(), "seed": plan.seed, "gap": plan.gap, "seconds": seconds, "outcome": outcome,
+            "people_true": score.people_true, "people_confirmed": score.people_confirmed, "people_missed": score.people_missed,
+            "people_false": score.people_false, "pairs_true": score.pairs_true, "pairs_confirmed": score.pairs_confirmed,
+            "pairs_false": score.pairs_false, "pairs_missed": score.pairs_missed, "inferred_missed": score.inferred_missed,
+            "steps_true": score.steps_true, "steps_found": score.steps_found, "steps_missed": score.steps_missed,
+            "confirmed_recall": score.confirmed_recall(), "over_notification": score.over_notification(), "sound": score.is_sound(),
+        }))?,
+        Format::Text => {
+            print_outcome(outcome, case);
+            println!();
+            println!("Against the truth (scenario {}, seed {}{})", plan.scenario, plan.seed, if plan.gap { ", logs lost" } else { "" });
+            println!("{score}");
+            println!("From first evidence to letters: {seconds:.1} s");
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,72 @@
+//! `strandline expose`: whose data, which categories, how sure; and for one person, why.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use strandline_response::{Explanation, Response, explain};
+
+use crate::cmd::{Common, print_json};
+use crate::ui::{Format, Screen, printable, thousands};
+
+/// Work out whose data was exposed; explain one person
+#[derive(Args)]
+pub struct Expose {
+    /// The case folder
+    case: PathBuf,
+    /// A person's key: print each category, tier and statement, and the original log lines
+    #[arg(long, value_name = "KEY")]
+    explain: Option<String>,
+}
+
+impl Expose {
+    pub fn run(self, common: &Common) -> anyhow::Result<ExitCode> {
+        let settings = common.settings(&self.case);
+        let mut screen = Screen::new(common.format());
+        let mut response = Response::resume(&settings, &mut screen)?;
+        if let Some(key) = &self.explain {
+            let explanation = explain(&response, key)?;
+            match common.format() {
+                Format::Json => print_json(&explanation)?,
+                Format::Text => print(&explanation),
+            }
+            return Ok(ExitCode::SUCCESS);
+        }
+        response.expose()?;
+        let outcome = response.finish();
+        drop(screen);
+        match common.format() {
+            Format::Json => print_json(&outcome)?,
+            Format::Text => {
+                let tiers = outcome.tiers;
+                println!("{} confirmed, {} likely, {} possible", thousands(tiers.confirmed), thousands(tiers.likely), thousands(tiers.possible));
+            }
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn print(explanation: &Explanation) {
+    println!("{}", printable(&explanation.data_subject));
+    for category in &explanation.categories {
+        println!("\n{} — {} ({}), through {} access(es)", category.category, category.certainty, category.basis, category.access_count);
+        if !category.columns.is_empty() {
+            println!("  columns: {}", category.columns.join(", "));
+        }
+        if let Some(missing) = &category.missing_proof {
+            println!("  not surer because: {missing}");
+        }
+        for access in &category.accesses {
+            println!("  {}  {}", access.time, printable(&access.statement));
+            if !access.parameters.is_empty() {
+                let values: Vec<String> = access.parameters.iter().map(|p| p.as_deref().map_or("NULL".to_owned(), printable)).collect();
+                println!("      with {}", values.join(", "));
+            }
+            println!("      rows: {}", access.rows);
+            println!("      the intruder's because: {}", printable(&access.reason));
+            for line in &access.lines {
+                println!("      | {}\n      |   {}", printable(&line.place), line.line);
+            }
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! `strandline respond`: the whole story.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use strandline_model::trail::Pin;
+use strandline_response::{Names, Outcome, respond};
+
+use crate::cmd::{Common, print_json, read_estate};
+use crate::ui::{Format, Screen, thousands};
+
+/// Evidence in, letters and a report out
+#[derive(Args)]
+pub struct Respond {
+    /// The organisation's description
+    #[arg(long, value_name = "FILE")]
+    estate: PathBuf,
+    /// Folder (or file) of evidence
+    #[arg(long, value_name = "DIR")]
+    evidence: PathBuf,
+    /// The case folder; made if it is not there, gone on with if it is
+    #[arg(long, value_name = "DIR")]
+    case: PathBuf,
+    /// What is known at the start: address=…, account=…, session=… or statement=ARTEFACT@OFFSET
+    #[arg(long, value_name = "KIND=VALUE")]
+    pin: Vec<Pin>,
+    /// Show names in the report
+    #[arg(long)]
+    names: bool,
+}
+
+impl Respond {
+    pub fn run(self, common: &Common) -> anyhow::Result<ExitCode> {
+        let (text, path) = read_estate(&self.estate)?;
+        let settings = common.settings(&self.case);
+        let names = if self.names { Names::Shown } else { Names::Masked };
+        let mut screen = Screen::new(common.format());
+        let outcome = respond(&settings, (&text, &path), &self.evidence, &self.pin, names, &mut screen)?;
+        drop(screen);
+        match common.format() {
+            Format::Json => print_json(&outcome)?,
+            Format::Text => print_outcome(&outcome, &self.case),
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// The answer, on one screen.
+pub fn print_outcome(outcome: &Outcome, case: &std::path::Path) {
+    let reached = outcome.tiers.confirmed + outcome.tiers.likely + outcome.tiers.possible;
+    println!();
+    println!("People in the register      {:>9}", thousands(outcome.people));
+    println!("  confirmed                 {:>9}   the data was sent to the intruder, and delivery is proved", thousands(outcome.tiers.confirmed));
+    println!("  likely                    {:>9}   asked for, one proof missing; or it can be worked out", thousands(outcome.tiers.likely));
+    println!("  possible                  {:>9}   within reach while evidence is missing", thousands(outcome.tiers.possible));
+    println!("  not reached               {:>9}", thousands(outcome.people.saturating_sub(reached)));
+    println!();
+    println!(
+        "{} artefacts, {} events ({} records refused), {} gaps, {} detections, {} steps, {} accesses, {} letters drafted",
+        outcome.artefacts,
+        thousands(outcome.events),
+        outcome.refused,
+        outcome.gaps,
+        outcome.detections,
+        outcome.steps,
+        thousands(outcome.accesses),
+        thousands(outcome.letters)
+    );
+    println!();
+    println!("Report     {}", case.join("export/report.html").display());
+    println!("Exposures  {}", case.join("export/exposures.csv").display());
+    println!("Letters    {}", case.join("letters").display());
+    println!("Why one person: strandline expose {} --explain KEY", case.display());
+}

@@ -1,0 +1,169 @@
+//! The stages one by one. Each goes on where the last run stopped.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use strandline_model::detection::{Decision, Verdict};
+use strandline_model::trail::{Link, Pin, Step};
+use strandline_response::{Names, Outcome, Response};
+
+use crate::cmd::{Common, now, print_json, read_estate};
+use crate::ui::{Format, Screen, printable};
+
+/// A case, and nothing else to say
+#[derive(Args)]
+pub struct OfCase {
+    /// The case folder
+    case: PathBuf,
+}
+
+/// Take evidence into custody
+#[derive(Args)]
+pub struct Intake {
+    /// The case folder; made if it is not there
+    case: PathBuf,
+    /// Folder (or file) of evidence
+    #[arg(long, value_name = "DIR")]
+    evidence: PathBuf,
+    /// The organisation's description
+    #[arg(long, value_name = "FILE")]
+    estate: PathBuf,
+}
+
+/// Follow the intruder; confirm or strike out links
+#[derive(Args)]
+pub struct Trace {
+    /// The case folder
+    case: PathBuf,
+    /// What is known at the start; without it, the pins of the last run
+    #[arg(long, value_name = "KIND=VALUE")]
+    pin: Vec<Pin>,
+    /// Forget the pins of the last run: start from the detections
+    #[arg(long, conflicts_with = "pin")]
+    no_pins: bool,
+    /// Strike out a link or detection: it and what hangs on it alone leave the trail
+    #[arg(long, value_name = "ID")]
+    strike: Vec<String>,
+    /// Confirm a link or detection
+    #[arg(long, value_name = "ID")]
+    confirm: Vec<String>,
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    why: Option<String>,
+}
+
+/// Write the report
+#[derive(Args)]
+pub struct Report {
+    /// The case folder
+    case: PathBuf,
+    /// Show names
+    #[arg(long)]
+    names: bool,
+}
+
+impl Intake {
+    pub fn run(self, common: &Common) -> anyhow::Result<ExitCode> {
+        let (text, path) = read_estate(&self.estate)?;
+        let settings = common.settings(&self.case);
+        let mut screen = Screen::new(common.format());
+        let mut response = Response::begin(&settings, (&text, &path), &mut screen)?;
+        response.intake(&self.evidence)?;
+        response.read_events()?;
+        response.cover()?;
+        let outcome = response.finish();
+        drop(screen);
+        say(common, &outcome, &format!("{} artefacts in custody, {} events, {} records refused, {} gaps", outcome.artefacts, outcome.events, outcome.refused, outcome.gaps))
+    }
+}
+
+impl OfCase {
+    pub fn detect(self, common: &Common) -> anyhow::Result<ExitCode> {
+        let outcome = self.with(common, |response| {
+            response.read_events()?;
+            response.cover()?;
+            response.detect()
+        })?;
+        say(common, &outcome, &format!("{} detections, {} gaps", outcome.detections, outcome.gaps))
+    }
+
+    pub fn notify(self, common: &Common) -> anyhow::Result<ExitCode> {
+        let outcome = self.with(common, |response| {
+            response.expose()?;
+            response.draft_letters()
+        })?;
+        say(common, &outcome, &format!("{} letters drafted; nothing was sent", outcome.letters))
+    }
+
+    pub fn export(self, common: &Common) -> anyhow::Result<ExitCode> {
+        let folder = self.case.join("export");
+        let outcome = self.with(common, Response::export)?;
+        say(common, &outcome, &format!("written to {}", folder.display()))
+    }
+
+    fn with(&self, common: &Common, work: impl FnOnce(&mut Response<'_>) -> Result<(), strandline_response::ResponseError>) -> anyhow::Result<Outcome> {
+        let settings = common.settings(&self.case);
+        let mut screen = Screen::new(common.format());
+        let mut response = Response::resume(&settings, &mut screen)?;
+        work(&mut response)?;
+        Ok(response.finish())
+    }
+}
+
+impl Report {
+    pub fn run(self, common: &Common) -> anyhow::Result<ExitCode> {
+        let names = if self.names { Names::Shown } else { Names::Masked };
+        let path = self.case.join("export/report.html");
+        let outcome = OfCase { case: self.case }.with(common, |response| response.report(names))?;
+        say(common, &outcome, &format!("written to {}", path.display()))
+    }
+}
+
+impl Trace {
+    pub fn run(self, common: &Common) -> anyhow::Result<ExitCode> {
+        let settings = common.settings(&self.case);
+        let mut screen = Screen::new(common.format());
+        let mut response = Response::resume(&settings, &mut screen)?;
+        for (ids, verdict) in [(&self.strike, Verdict::Struck), (&self.confirm, Verdict::Confirmed)] {
+            for id in ids {
+                let decision =
+                    Decision { target: id.clone(), verdict, decided_by: common.responder.clone(), decided_at: now(), reason: self.why.clone() };
+                response.decide(&decision)?;
+            }
+        }
+        let pins = if self.no_pins || !self.pin.is_empty() { Some(self.pin.as_slice()) } else { None };
+        response.trace(pins)?;
+        let (steps, links) = response.trail()?;
+        drop(response);
+        drop(screen);
+        match common.format() {
+            Format::Json => print_json(&serde_json::json!({ "steps": steps, "links": links }))?,
+            Format::Text => print_trail(&steps, &links),
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn print_trail(steps: &[Step], links: &[Link]) {
+    println!("Links (strike out with --strike ID, confirm with --confirm ID)");
+    for link in links {
+        let verdict = link.verdict.as_deref().map(|v| format!(" [{v}]")).unwrap_or_default();
+        println!("  {}  {} -> {}  {:?}{verdict}: {}", link.id, printable(&link.from), printable(&link.to), link.strength, printable(&link.reason));
+    }
+    println!("\nSteps");
+    for step in steps {
+        println!("  {}  {}  {} {}: {} ({} events)", step.id, step.first, step.technique, step.technique_name, printable(&step.summary), step.event_count);
+        if let Some(exploited) = &step.exploited {
+            println!("       exploited: {}", printable(exploited));
+        }
+    }
+}
+
+fn say(common: &Common, outcome: &Outcome, text: &str) -> anyhow::Result<ExitCode> {
+    match common.format() {
+        Format::Json => print_json(outcome)?,
+        Format::Text => println!("{text}"),
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,120 @@
+//! Events to detections: the analytics that no rule language says.
+//!
+//! Each analytic is one file: it watches events stream by, keeps a bounded state for each address, session, account or
+//! role, and says at the end what it saw against what it expected. None decides who the actor is; that is the trace's work.
+
+mod access_rate;
+mod enumeration;
+mod injection;
+mod role;
+mod scan;
+mod session;
+mod sign_in;
+mod sink;
+
+use strandline_model::detection::Detection;
+use strandline_model::estate::{Estate, Trusted};
+use strandline_model::event::{Event, EventRows};
+use strandline_model::table::{Scan, ScanError};
+
+/// Why detection stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum DetectionError {
+    /// The events table could not be read.
+    #[error("the events table could not be read")]
+    Events(#[source] ScanError),
+}
+
+/// One analytic.
+trait Analytic {
+    /// Watches one event.
+    fn watch(&mut self, event: &Event<'_>);
+
+    /// What it saw.
+    fn conclude(self: Box<Self>, found: &mut Vec<Detection>);
+}
+
+/// The columns that the analytics look at.
+const COLUMNS: &[&str] = &[
+    "time",
+    "time_precision_micros",
+    "class",
+    "activity",
+    "status",
+    "source",
+    "system",
+    "artefact",
+    "offset",
+    "length",
+    "src_ip",
+    "account",
+    "session",
+    "request_id",
+    "method",
+    "url",
+    "status_code",
+    "bytes",
+    "user_agent",
+    "database",
+    "application",
+    "statement",
+    "command",
+    "row_count",
+    "record_kind",
+];
+
+/// Runs every analytic over the events, in one pass (two where an injection is checked against the statements that ran).
+/// Detections come sorted by first event, then id. Memory grows with the number of addresses, sessions, accounts and
+/// roles, not with the number of events.
+///
+/// # Errors
+/// If the events table cannot be read.
+pub fn detect(events: &dyn Scan, estate: &Estate) -> Result<Vec<Detection>, DetectionError> {
+    let mut injection = injection::Injection::new(estate);
+    let mut analytics: Vec<Box<dyn Analytic>> = vec![
+        Box::new(sign_in::SignIn::new(estate)),
+        Box::new(scan::Scanning::new(estate)),
+        Box::new(enumeration::Enumeration::new(estate)),
+        Box::new(session::SecondNetwork::default()),
+        Box::new(role::FirstRole::new(estate)),
+        Box::new(access_rate::AccessRate::new(estate)),
+    ];
+    each_event(events, |event| {
+        injection.watch(event);
+        for analytic in &mut analytics {
+            analytic.watch(event);
+        }
+    })?;
+    if injection.has_suspects() {
+        each_event(events, |event| injection.watch_statement(event))?;
+    }
+    analytics.push(Box::new(injection));
+    let mut found = Vec::new();
+    for analytic in analytics {
+        analytic.conclude(&mut found);
+    }
+    // The id is the tie-break: it is a hash of rule, system and subject, and so the same in every run.
+    found.sort_by(|a, b| (a.first, &a.id).cmp(&(b.first, &b.id)));
+    Ok(found)
+}
+
+fn each_event(events: &dyn Scan, mut look: impl FnMut(&Event<'_>)) -> Result<(), DetectionError> {
+    for batch in events.scan(COLUMNS).map_err(DetectionError::Events)? {
+        let batch = batch.map_err(DetectionError::Events)?;
+        for event in EventRows::new(&batch).iter() {
+            look(&event);
+        }
+    }
+    Ok(())
+}
+
+/// Whether the estate trusts this reader: all that an entry names (role, account, addresses) must fit.
+fn is_trusted(trusted: &[Trusted], role: Option<&str>, account: Option<&str>, address: Option<&str>) -> bool {
+    trusted.iter().any(|entry| {
+        let names_something = entry.role.is_some() || entry.account.is_some() || !entry.addresses.is_empty();
+        names_something
+            && entry.role.as_deref().is_none_or(|name| role == Some(name))
+            && entry.account.as_deref().is_none_or(|name| account == Some(name))
+            && (entry.addresses.is_empty() || address.is_some_and(|a| entry.addresses.iter().any(|known| known == a)))
+    })
+}

@@ -1,0 +1,136 @@
+//! Password guessing, stuffing and spraying: many failed sign-ins from one address in a short time, and what came of them.
+//!
+//! The measure is the share of failures, not their number alone: an address that a thousand people share fails often and
+//! succeeds far more often; somebody who guesses fails almost always.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use strandline_model::detection::{Detection, Level, SubjectKind};
+use strandline_model::estate::{Estate, Trusted};
+use strandline_model::event::{Activity, Class, Event, Status};
+use strandline_model::time::Instant;
+
+use crate::sink::{Artefacts, Seen, Statement, detection};
+use crate::{Analytic, is_trusted};
+
+/// Sign-ins are weighed together within this time.
+const WINDOW_MICROS: i64 = 15 * 60 * 1_000_000;
+/// Failures in a window that somebody who mistypes does not reach.
+const FAILURES: usize = 8;
+/// Share of failures in a window that a shared address does not reach.
+const FAILURE_SHARE: f64 = 0.75;
+/// Accounts tried that make it stuffing rather than the guessing of one password.
+const ACCOUNTS: usize = 4;
+/// Accounts remembered for an address.
+const ACCOUNTS_KEPT: usize = 1000;
+
+/// One sign-in in the window.
+struct Attempt {
+    at: Instant,
+    failed: bool,
+    account: String,
+}
+
+#[derive(Default)]
+struct Address {
+    window: VecDeque<Attempt>,
+    failures_in_window: usize,
+    guessing: Seen,
+    accounts: BTreeSet<String>,
+    opened: BTreeSet<String>,
+    guessing_until: Option<Instant>,
+}
+
+/// Watches sign-ins. State: one window for each system and address.
+pub struct SignIn {
+    trusted: Vec<Trusted>,
+    artefacts: Artefacts,
+    addresses: BTreeMap<(String, String), Address>,
+}
+
+impl SignIn {
+    /// For an estate.
+    pub fn new(estate: &Estate) -> Self {
+        Self { trusted: estate.trusted.clone(), artefacts: Artefacts::default(), addresses: BTreeMap::new() }
+    }
+}
+
+/// Whether an event is a sign-in, and whether it failed. A web log alone tells by the answer to a POST at a sign-in page.
+fn outcome(event: &Event<'_>) -> Option<bool> {
+    match (event.class, event.activity, event.status) {
+        (Class::Authentication, Activity::Logon, Status::Failure) => Some(true),
+        (Class::Authentication, Activity::Logon, _) => Some(false),
+        _ => None,
+    }
+}
+
+impl Analytic for SignIn {
+    fn watch(&mut self, event: &Event<'_>) {
+        let (Some(failed), Some(address)) = (outcome(event), event.src_ip.as_deref()) else { return };
+        let account = event.account.as_deref().unwrap_or("-");
+        if is_trusted(&self.trusted, None, Some(account), Some(address)) {
+            return;
+        }
+        let place = self.artefacts.place(event);
+        let state = self.addresses.entry((event.system.to_string(), address.to_owned())).or_default();
+        state.window.push_back(Attempt { at: event.time, failed, account: account.to_owned() });
+        state.failures_in_window += usize::from(failed);
+        while state.window.front().is_some_and(|old| old.at < event.time.plus_micros(-WINDOW_MICROS)) {
+            if let Some(old) = state.window.pop_front() {
+                state.failures_in_window -= usize::from(old.failed);
+            }
+        }
+        let guessing = state.failures_in_window >= FAILURES && state.failures_in_window as f64 >= FAILURE_SHARE * state.window.len() as f64;
+        if guessing {
+            if state.guessing_until.is_none() {
+                for attempt in state.window.iter().filter(|attempt| attempt.failed) {
+                    state.accounts.insert(attempt.account.clone());
+                }
+            }
+            state.guessing_until = Some(event.time);
+        }
+        if failed && state.accounts.len() < ACCOUNTS_KEPT {
+            state.accounts.insert(account.to_owned());
+        }
+        if failed {
+            state.guessing.add(event.time, place);
+        }
+        let follows_guessing = state.guessing_until.is_some_and(|until| event.time.micros() - until.micros() <= WINDOW_MICROS);
+        if !failed && follows_guessing && state.accounts.contains(account) {
+            state.guessing.add(event.time, place);
+            state.opened.insert(account.to_owned());
+        }
+    }
+
+    fn conclude(self: Box<Self>, found: &mut Vec<Detection>) {
+        for ((system, address), state) in &self.addresses {
+            if state.guessing_until.is_none() {
+                continue;
+            }
+            let stuffing = state.accounts.len() >= ACCOUNTS;
+            let opened = state.opened.len();
+            let reason = format!(
+                "{} failed sign-ins for {} account(s) from one address{}",
+                state.guessing.count as usize - opened,
+                state.accounts.len(),
+                if opened > 0 { format!("; {opened} of them then opened") } else { "; none opened".to_owned() }
+            );
+            let mut related: Vec<String> = state.opened.iter().map(|account| format!("account={account}")).collect();
+            related.push(format!("address={address}"));
+            found.push(detection(
+                &self.artefacts,
+                &state.guessing,
+                Statement {
+                    rule: if stuffing { "credential_stuffing" } else { "password_guessing" },
+                    title: if stuffing { "Many accounts tried from one address" } else { "One account's password guessed" },
+                    level: if opened > 0 { Level::High } else { Level::Medium },
+                    techniques: if stuffing { &["T1110.004"] } else { &["T1110.001"] },
+                    subject: (SubjectKind::Address, address),
+                    system,
+                    reason,
+                    related,
+                },
+            ));
+        }
+    }
+}

@@ -1,0 +1,333 @@
+//! A first estate file, proposed from a dump and a folder of logs. Each line says how sure it is and from what.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+/// A table as a dump shows it.
+#[derive(Clone, Debug, Default)]
+pub struct TableSketch {
+    /// `schema.table`
+    pub name: String,
+    /// Column names and types.
+    pub columns: Vec<(String, String)>,
+    /// The primary key's columns.
+    pub primary_key: Vec<String>,
+    /// Rows.
+    pub rows: u64,
+    /// Some values of each column, to recognise contents by. They never stand in the draft.
+    pub samples: Vec<Vec<String>>,
+    /// Distinct values of each column among the samples, as a share.
+    pub distinct: Vec<f64>,
+}
+
+/// A log as intake found it.
+#[derive(Clone, Debug, Default)]
+pub struct LogSketch {
+    /// Path below the folder.
+    pub path: String,
+    /// The format that fits best, and the share of records that it read.
+    pub format: Option<(String, f64)>,
+    /// Keys of its JSON records, if it has any.
+    pub json_keys: Vec<String>,
+    /// Database roles seen, with the hosts they came from.
+    pub roles: BTreeMap<String, BTreeSet<String>>,
+    /// Databases seen.
+    pub databases: BTreeSet<String>,
+}
+
+/// What the draft is made from.
+#[derive(Clone, Debug, Default)]
+pub struct Findings {
+    /// Path of the dump, as it should stand in the file.
+    pub snapshot: Option<String>,
+    /// Its tables.
+    pub tables: Vec<TableSketch>,
+    /// The logs.
+    pub logs: Vec<LogSketch>,
+    /// A CSV file that looks like a register, with its column names.
+    pub register: Option<(String, Vec<String>)>,
+}
+
+/// Name parts -> category. The first that fits wins, so the more telling ones come first.
+const BY_NAME: &[(&[&str], &str)] = &[
+    (&["password", "passwd", "pwd", "secret", "token", "api_key"], "credentials"),
+    (&["hkid", "passport", "national_id", "id_card", "id_number", "identity_no", "ssn", "nric", "nino"], "identity_document"),
+    (&["dob", "birth"], "date_of_birth"),
+    (&["email", "e_mail", "mail"], "email"),
+    (&["phone", "mobile", "telephone", "tel_no", "fax"], "phone"),
+    (&["address", "street", "postcode", "zip_code", "district", "city"], "address"),
+    (&["gender", "sex"], "gender"),
+    (&["bank", "iban", "account_no", "salary", "pay_", "wage", "card_no", "tax"], "financial"),
+    (&["diagnos", "allerg", "blood", "medic", "lab_", "result", "ward", "admission", "treatment", "disease", "symptom", "prescri", "health"], "health"),
+    (&["award", "degree", "qualification", "institution", "school", "education", "graduat"], "academic_qualification"),
+    (&["religion", "ethnic", "race", "nationality", "political"], "special_category"),
+    (&["spouse", "next_of_kin", "family", "marital", "children", "emergency_contact"], "family"),
+    (&["salutation", "surname", "given_name", "first_name", "last_name", "full_name", "name_"], "name"),
+    (&["rank", "unit", "post", "grade", "joined", "departed", "hired", "department", "job", "position", "employ"], "employment"),
+    (&["photo", "picture", "portrait"], "photo"),
+];
+
+/// Writes the draft. The same findings give the same text.
+pub fn write(findings: &Findings) -> String {
+    let mut text = String::new();
+    text.push_str(HEAD);
+    write_systems(findings, &mut text);
+    write_sources(findings, &mut text);
+    write_tables(findings, &mut text);
+    write_register(findings, &mut text);
+    text
+}
+
+const HEAD: &str = "# A first draft of an estate file. Every line says how sure it is: [sure] read off, [likely] by name or content, [guess] change it.\n\
+# Then run `strandline estate check` on it. docs/estate.md describes every field.\n\n\
+[organisation]\nname = { en = \"Our organisation\" }  # [guess]\ntime_zone = \"UTC\"  # [guess] for deadlines and letters\nregimes = []\n\n";
+
+fn write_systems(findings: &Findings, text: &mut String) {
+    let mut hosts: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for log in &findings.logs {
+        for (role, from) in &log.roles {
+            for host in from {
+                hosts.entry(host).or_default().insert(role);
+            }
+        }
+    }
+    for id in systems(findings) {
+        let _ = writeln!(text, "[[system]]\nid = {id:?}  # [likely] by its folder\nname = {id:?}  # [guess]");
+        let _ = writeln!(text, "addresses = []  # [guess] the host's own addresses; seen at the database: {}", list(hosts.keys().copied()));
+        let _ = writeln!(text, "roles = []  # [guess] the application's database roles; seen: {}\n", list(hosts.values().flatten().copied()));
+    }
+}
+
+fn systems(findings: &Findings) -> BTreeSet<String> {
+    let mut systems: BTreeSet<String> = findings.logs.iter().map(|log| system_of(&log.path)).collect();
+    if systems.is_empty() {
+        systems.insert("system".to_owned());
+    }
+    systems
+}
+
+fn system_of(path: &str) -> String {
+    match path.rsplit_once('/') {
+        Some((folder, _)) => word(folder.rsplit('/').next().unwrap_or(folder)),
+        None => "system".to_owned(),
+    }
+}
+
+fn write_sources(findings: &Findings, text: &mut String) {
+    let mut taken = BTreeSet::new();
+    for log in &findings.logs {
+        let Some((format, share)) = &log.format else {
+            let _ = writeln!(text, "# {:?}: no format fits; describe it with format = \"text\" and a [[source.pattern]]\n", log.path);
+            continue;
+        };
+        let file = log.path.rsplit('/').next().unwrap_or(&log.path);
+        let mut id = format!("{}-{}", system_of(&log.path), word(file.split('.').next().unwrap_or(file)));
+        while !taken.insert(id.clone()) {
+            id.push('x');
+        }
+        let sure = if *share >= 0.99 { "sure" } else { "likely" };
+        let _ = writeln!(text, "[[source]]\nid = {id:?}\nsystem = {:?}\npath = [{:?}]", system_of(&log.path), log.path);
+        let _ = writeln!(text, "format = {format:?}  # [{sure}] {:.0} % of its first records were read", share * 100.0);
+        if !log.json_keys.is_empty() {
+            let _ = writeln!(text, "fields = {{ {} }}  # [likely] by name", json_fields(&log.json_keys));
+        }
+        let _ = writeln!(text, "# clock = \"UTC\"  # [guess] only for stamps without an offset\n# retention_days = 365  # [guess]\n");
+    }
+}
+
+/// JSON keys that mean an event field.
+fn json_fields(keys: &[String]) -> String {
+    const NAMES: &[(&str, &[&str])] = &[
+        ("time", &["msec", "ts", "time", "timestamp", "@timestamp", "datetime"]),
+        ("src_ip", &["remote_addr", "client", "client_ip", "ip", "src_ip", "remote_ip"]),
+        ("account", &["user", "username", "account", "remote_user", "user_id"]),
+        ("session", &["session", "session_id", "sid"]),
+        ("request_id", &["request_id", "req_id", "requestId", "trace_id", "correlation_id"]),
+        ("method", &["method", "request_method", "verb"]),
+        ("url", &["uri", "path", "url", "request_uri"]),
+        ("status_code", &["status", "status_code", "code"]),
+        ("bytes", &["bytes", "body_bytes_sent", "size", "length"]),
+        ("user_agent", &["user_agent", "http_user_agent", "agent"]),
+        ("message", &["msg", "message"]),
+    ];
+    let found = NAMES.iter().filter_map(|(field, names)| names.iter().find(|n| keys.iter().any(|k| k == *n)).map(|key| format!("{field} = {key:?}")));
+    found.collect::<Vec<_>>().join(", ")
+}
+
+fn write_tables(findings: &Findings, text: &mut String) {
+    if findings.tables.is_empty() {
+        return;
+    }
+    let databases: BTreeSet<&String> = findings.logs.iter().flat_map(|log| &log.databases).collect();
+    let schemas: BTreeSet<&str> = findings.tables.iter().filter_map(|t| t.name.split_once('.')).map(|(schema, _)| schema).collect();
+    let system = systems(findings).into_iter().next().unwrap_or_default();
+    let _ = writeln!(text, "[[database]]\nid = \"main\"  # [guess] databases seen: {}", list(databases.iter().map(|d| d.as_str())));
+    let _ = writeln!(text, "system = {system:?}  # [guess]\nsearch_path = [{}]", schemas.iter().map(|s| format!("{s:?}")).collect::<Vec<_>>().join(", "));
+    if let Some(snapshot) = &findings.snapshot {
+        let _ = writeln!(text, "snapshot = [{snapshot:?}]  # [sure]");
+    }
+    text.push('\n');
+    let subject = subject_column(&findings.tables);
+    for table in &findings.tables {
+        write_table(table, subject.as_deref(), text);
+    }
+}
+
+fn write_table(table: &TableSketch, subject: Option<&str>, text: &mut String) {
+    let categories: Vec<(String, &str, &str)> = table
+        .columns
+        .iter()
+        .enumerate()
+        .filter(|(_, (name, _))| Some(name.as_str()) != subject)
+        .filter_map(|(i, (name, _))| category(name, table.samples.get(i)).map(|(category, how)| (name.clone(), category, how)))
+        .collect();
+    let has_subject = subject.is_some_and(|key| table.columns.iter().any(|(name, _)| name == key));
+    if categories.is_empty() && !has_subject {
+        let _ = writeln!(text, "# {}: {} rows, nothing in it looks personal  [likely]\n", table.name, table.rows);
+        return;
+    }
+    let _ = writeln!(text, "[[table]]\ndatabase = \"main\"\nname = {:?}  # [sure] {} rows", table.name, table.rows);
+    match (subject, has_subject) {
+        (Some(key), true) => {
+            let _ = writeln!(text, "subject_key = {key:?}  # [likely] the key that the tables share");
+        }
+        _ => text.push_str("# subject_key = \"\"  # [guess] whose row is it? or subject_via = { column = \"\", table = \"\", to_column = \"\" }\n"),
+    }
+    text.push_str("[table.categories]\n");
+    for (column, category, how) in categories {
+        let _ = writeln!(text, "{} = {category:?}  # [likely] by {how}", key(&column));
+    }
+    text.push('\n');
+}
+
+/// The column that stands for a person: a primary key of one table that other tables hold too.
+fn subject_column(tables: &[TableSketch]) -> Option<String> {
+    let mut scores: BTreeMap<&str, usize> = BTreeMap::new();
+    for table in tables.iter().filter(|t| t.primary_key.len() == 1) {
+        let key = table.primary_key[0].as_str();
+        let personal = table.columns.iter().enumerate().filter(|(i, (name, _))| category(name, table.samples.get(*i)).is_some()).count();
+        let elsewhere = tables.iter().filter(|t| t.name != table.name && t.columns.iter().any(|(name, _)| name == key)).count();
+        if key != "id" || elsewhere == 0 {
+            *scores.entry(key).or_default() += personal * (1 + elsewhere);
+        }
+    }
+    scores.into_iter().filter(|(_, score)| *score > 0).max_by_key(|(_, score)| *score).map(|(key, _)| key.to_owned())
+}
+
+/// The category of a column, by its name or else by what it holds.
+fn category(name: &str, samples: Option<&Vec<String>>) -> Option<(&'static str, &'static str)> {
+    let lower = name.to_lowercase();
+    let by_name = BY_NAME.iter().find(|(parts, _)| parts.iter().any(|part| lower.contains(part))).map(|(_, category)| *category);
+    let by_name = by_name.or_else(|| (lower == "name" || lower.ends_with("_name")).then_some("name"));
+    if let Some(category) = by_name {
+        return Some((category, "name"));
+    }
+    let samples = samples?;
+    let share = |test: fn(&str) -> bool| samples.iter().filter(|v| test(v)).count() * 10 >= samples.len() * 9 && samples.len() >= 5;
+    if share(is_email) {
+        return Some(("email", "content"));
+    }
+    share(is_hkid).then_some(("identity_document", "content"))
+}
+
+fn is_email(value: &str) -> bool {
+    value.split_once('@').is_some_and(|(user, host)| !user.is_empty() && host.contains('.') && !value.contains(char::is_whitespace))
+}
+
+/// A Hong Kong identity card number with a right check digit (weights 9 to 2, modulo 11; letters count from A = 10, a blank as 36).
+fn is_hkid(value: &str) -> bool {
+    let plain: Vec<char> = value.chars().filter(|c| c.is_ascii_alphanumeric()).map(|c| c.to_ascii_uppercase()).collect();
+    let Some((check, body)) = plain.split_last() else { return false };
+    let letters = body.iter().take_while(|c| c.is_ascii_alphabetic()).count();
+    if !(1..=2).contains(&letters) || body.len() != letters + 6 || !body[letters..].iter().all(char::is_ascii_digit) {
+        return false;
+    }
+    let value_of = |c: char| if c.is_ascii_digit() { c as u32 - '0' as u32 } else { c as u32 - 'A' as u32 + 10 };
+    let mut sum = if letters == 1 { 36 * 9 } else { 0 };
+    for (i, c) in body.iter().enumerate() {
+        sum += value_of(*c) * (letters as u32 + 7 - i as u32);
+    }
+    let expected = (11 - sum % 11) % 11;
+    value_of(*check) == expected
+}
+
+fn write_register(findings: &Findings, text: &mut String) {
+    let Some((file, columns)) = &findings.register else {
+        text.push_str("# [register]  # no CSV file looks like a register: who are the people, and how are they reached?\n");
+        return;
+    };
+    let find = |names: &[&str]| columns.iter().find(|c| names.iter().any(|n| c.to_lowercase().contains(n)));
+    let _ = writeln!(text, "[register]\nfile = {file:?}  # [likely] by its columns");
+    let _ = writeln!(text, "key = {:?}  # [likely] its first column", columns.first().map_or("", String::as_str));
+    let _ = writeln!(text, "name = {{ en = {:?} }}  # [likely]", find(&["name"]).map_or("", String::as_str));
+    for (field, names) in [
+        ("email", ["mail", "mail"]),
+        ("phone", ["phone", "mobile"]),
+        ("postal_address", ["address", "street"]),
+        ("language", ["lang", "locale"]),
+        ("status", ["status", "state"]),
+    ] {
+        if let Some(column) = find(&names) {
+            let _ = writeln!(text, "{field} = {column:?}  # [likely] by name");
+        }
+    }
+}
+
+fn key(name: &str) -> String {
+    if name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-') && !name.is_empty() { name.to_owned() } else { format!("{name:?}") }
+}
+
+fn word(text: &str) -> String {
+    let cleaned: String = text.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();
+    let trimmed = cleaned.trim_matches('-');
+    if trimmed.is_empty() { "system".to_owned() } else { trimmed.to_owned() }
+}
+
+fn list<'a>(items: impl Iterator<Item = &'a str>) -> String {
+    let all: BTreeSet<&str> = items.collect();
+    if all.is_empty() { "none".to_owned() } else { all.into_iter().take(20).collect::<Vec<_>>().join(", ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn check_digits_tell_identity_cards_from_other_numbers() {
+        assert!(is_hkid("A123456(3)"));
+        assert!(is_hkid("AB987654(3)") == is_hkid("AB9876543"));
+        assert!(!is_hkid("A123456(4)"));
+        assert!(!is_hkid("1234567"));
+    }
+
+    #[test]
+    fn a_draft_is_an_estate_file() {
+        let findings = Findings {
+            snapshot: Some("../snapshot/clinic.sql".into()),
+            tables: vec![
+                TableSketch {
+                    name: "care.patient".into(),
+                    columns: vec![("patient_no".into(), "text".into()), ("full_name".into(), "text".into()), ("contact".into(), "text".into())],
+                    primary_key: vec!["patient_no".into()],
+                    rows: 10,
+                    samples: vec![vec![], vec![], (0..9).map(|n| format!("p{n}@example.org")).collect()],
+                    distinct: vec![],
+                },
+                TableSketch {
+                    name: "care.visit".into(),
+                    columns: vec![("id".into(), "int".into()), ("patient_no".into(), "text".into()), ("diagnosis".into(), "text".into())],
+                    rows: 3,
+                    ..TableSketch::default()
+                },
+            ],
+            logs: vec![LogSketch { path: "web/access.log".into(), format: Some(("nginx".into(), 1.0)), ..LogSketch::default() }],
+            register: Some(("../register.csv".into(), vec!["patient_no".into(), "name".into(), "email".into()])),
+        };
+        let text = write(&findings);
+        let estate = crate::read(&text, "draft.toml").expect("a draft is valid");
+        assert_eq!(estate.tables[0].subject_key.as_deref(), Some("patient_no"));
+        assert_eq!(estate.tables[0].categories.get("contact").map(String::as_str), Some("email"));
+        assert_eq!(estate.tables[1].categories.get("diagnosis").map(String::as_str), Some("health"));
+        assert!(!text.contains("example.org"), "a value stands in the draft");
+    }
+}

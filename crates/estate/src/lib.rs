@@ -1,0 +1,184 @@
+//! The estate file: read it, check it, say what its logs could never answer, propose a first one.
+//!
+//! It works on text and on what others observed; it opens no file.
+
+pub mod draft;
+mod nearest;
+pub mod readiness;
+
+use std::collections::BTreeSet;
+
+use strandline_model::estate::Estate;
+
+pub use nearest::nearest;
+
+/// A mistake in an estate file, with its place and the way out.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{path} line {line}: {problem}")]
+pub struct EstateError {
+    /// The file.
+    pub path: String,
+    /// 1-based line; 0 where the whole file is meant.
+    pub line: usize,
+    /// What is wrong.
+    pub problem: String,
+    /// What would be right.
+    pub hint: Option<String>,
+}
+
+/// Reads an estate file and checks that everything it names exists in it.
+///
+/// # Errors
+/// The first mistake, with its line and the nearest right name.
+pub fn read(text: &str, path: &str) -> Result<Estate, EstateError> {
+    let estate: Estate = toml::from_str(text).map_err(|error| EstateError {
+        path: path.to_owned(),
+        line: error.span().map_or(0, |span| line_of(text, span.start)),
+        problem: error.message().to_owned(),
+        hint: Some("docs/estate.md describes every field".to_owned()),
+    })?;
+    check_names(&estate, text, path)?;
+    Ok(estate)
+}
+
+/// Checks the tables that the estate names against those that a snapshot holds (`schema.table`).
+///
+/// # Errors
+/// The first table that the snapshot has not, with its line in the estate file and the nearest name that it has.
+pub fn check_tables(estate: &Estate, database: &str, held: &BTreeSet<String>, text: &str, path: &str) -> Result<(), EstateError> {
+    for table in estate.tables.iter().filter(|t| t.database == database) {
+        if !held.contains(&table.name) {
+            return Err(unknown(text, path, "table", &table.name, held.iter().map(String::as_str)));
+        }
+    }
+    Ok(())
+}
+
+/// Checks the columns that the estate names for one table against those that the snapshot has.
+///
+/// # Errors
+/// The first column that the table has not, with its line and the nearest name.
+pub fn check_columns(estate: &Estate, database: &str, table: &str, columns: &BTreeSet<String>, text: &str, path: &str) -> Result<(), EstateError> {
+    let Some(described) = estate.tables.iter().find(|t| t.database == database && t.name == table) else { return Ok(()) };
+    let named = described.categories.keys().chain(described.subject_key.iter()).chain(described.subject_via.iter().map(|via| &via.column));
+    for column in named {
+        if !columns.contains(column) {
+            return Err(unknown(text, path, &format!("column of {table}"), column, columns.iter().map(String::as_str)));
+        }
+    }
+    Ok(())
+}
+
+fn check_names(estate: &Estate, text: &str, path: &str) -> Result<(), EstateError> {
+    let systems: Vec<&str> = estate.systems.iter().map(|s| s.id.as_str()).collect();
+    let databases: Vec<&str> = estate.databases.iter().map(|d| d.id.as_str()).collect();
+    let known = |kind: &str, name: &str, among: &[&str]| {
+        if among.contains(&name) { Ok(()) } else { Err(unknown(text, path, kind, name, among.iter().copied())) }
+    };
+    for source in &estate.sources {
+        known("system", &source.system, &systems)?;
+        check_clock(source.clock.as_deref(), text, path)?;
+    }
+    check_clock(Some(&estate.organisation.time_zone), text, path)?;
+    for database in &estate.databases {
+        known("system", &database.system, &systems)?;
+        known("dialect", &database.dialect, &["postgresql", "mysql"])?;
+    }
+    for table in &estate.tables {
+        known("database", &table.database, &databases)?;
+        if table.subject_key.is_some() && table.subject_via.is_some() {
+            return Err(at(text, path, &table.name, format!("table {} has both subject_key and subject_via", table.name), "keep one of them"));
+        }
+    }
+    for route in &estate.routes {
+        known("system", &route.system, &systems)?;
+        known("database", &route.database, &databases)?;
+    }
+    unique(estate.systems.iter().map(|s| s.id.as_str()), "system", text, path)?;
+    unique(estate.sources.iter().map(|s| s.id.as_str()), "source", text, path)?;
+    unique(estate.databases.iter().map(|d| d.id.as_str()), "database", text, path)
+}
+
+fn check_clock(zone: Option<&str>, text: &str, path: &str) -> Result<(), EstateError> {
+    match zone {
+        Some(zone) if jiff::tz::TimeZone::get(zone).is_err() => {
+            Err(at(text, path, zone, format!("there is no time zone {zone:?}"), "use an IANA name such as Asia/Hong_Kong or UTC"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn unique<'a>(ids: impl Iterator<Item = &'a str>, kind: &str, text: &str, path: &str) -> Result<(), EstateError> {
+    let mut seen = BTreeSet::new();
+    for id in ids {
+        if !seen.insert(id) {
+            return Err(at(text, path, id, format!("two entries have the {kind} id {id:?}"), "give one of them another id"));
+        }
+    }
+    Ok(())
+}
+
+fn unknown<'a>(text: &str, path: &str, kind: &str, name: &str, among: impl Iterator<Item = &'a str>) -> EstateError {
+    let names: Vec<&str> = among.collect();
+    let hint = match nearest(name, names.iter().copied()) {
+        Some(right) => format!("did you mean {right:?}?"),
+        None if names.is_empty() => format!("there is no {kind} at all yet"),
+        None => format!("there are: {}", names.join(", ")),
+    };
+    at(text, path, name, format!("there is no {kind} {name:?}"), &hint)
+}
+
+/// The mistake at the last line that holds the name as a value: definitions stand before uses.
+fn at(text: &str, path: &str, name: &str, problem: String, hint: &str) -> EstateError {
+    let quoted = [format!("\"{name}\""), format!("'{name}'")];
+    let line = text.lines().enumerate().filter(|(_, line)| quoted.iter().any(|q| line.contains(q)) || bare_key(line, name)).map(|(i, _)| i + 1).last();
+    EstateError { path: path.to_owned(), line: line.unwrap_or(0), problem, hint: Some(hint.to_owned()) }
+}
+
+fn bare_key(line: &str, name: &str) -> bool {
+    line.split_once('=').is_some_and(|(key, _)| key.trim() == name)
+}
+
+fn line_of(text: &str, offset: usize) -> usize {
+    text.as_bytes().iter().take(offset).filter(|b| **b == b'\n').count() + 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EXAMPLE: &str = include_str!("../../../examples/prison-service/estate.toml");
+
+    fn check(from: &str, to: &str, line_holds: &str, problem: &str, hint: &str) {
+        assert!(EXAMPLE.contains(from), "the example no longer holds what the test changes");
+        let text = EXAMPLE.replacen(from, to, 1);
+        let error = read(&text, "estate.toml").expect_err("a mistake was made");
+        assert!(text.lines().nth(error.line.wrapping_sub(1)).unwrap_or("").contains(line_holds), "line {} is wrong", error.line);
+        assert!(error.problem.contains(problem), "{}", error.problem);
+        assert!(error.hint.as_deref().unwrap_or("").contains(hint), "{:?}", error.hint);
+    }
+
+    #[test]
+    fn the_example_is_right() {
+        read(EXAMPLE, "estate.toml").expect("the kept example is valid");
+    }
+
+    #[test]
+    fn a_mistake_names_its_line_and_the_nearest_right_name() {
+        check("id = \"hrs-web\"\nsystem = \"hrs\"", "id = \"hrs-web\"\nsystem = \"hsr\"", "hsr", "no system", "\"hrs\"");
+        check("[[table]]\ndatabase = \"hrs\"", "[[table]]\ndatabase = \"hr\"", "\"hr\"", "no database", "\"hrs\"");
+        check("time_zone = \"Asia/Hong_Kong\"", "time_zone = \"Asia/HongKong\"", "HongKong", "no time zone", "IANA");
+        check("subject_key = \"staff_no\"", "subjct_key = \"staff_no\"", "subjct_key", "unknown field", "docs/estate.md");
+        check("id = \"kms-app\"", "id = \"kms-web\"", "kms-web", "two entries", "another id");
+    }
+
+    #[test]
+    fn a_wrong_table_name_gets_the_nearest_one_of_the_snapshot() {
+        let text = EXAMPLE.replacen("name = \"hr.staff\"", "name = \"hr.stafff\"", 1);
+        let estate = read(&text, "estate.toml").expect("only the snapshot can tell");
+        let held = BTreeSet::from(["hr.staff".to_owned(), "hr.posting".to_owned()]);
+        let error = check_tables(&estate, "hrs", &held, &text, "estate.toml").expect_err("no such table");
+        assert_eq!(error.hint.as_deref(), Some("did you mean \"hr.staff\"?"));
+        assert!(text.lines().nth(error.line - 1).is_some_and(|line| line.contains("stafff")));
+    }
+}

@@ -1,0 +1,339 @@
+//! Whether the logs, as they are configured, could ever answer *whose*: what would be lost, and the setting that mends it.
+//!
+//! It judges what the logs really held, not what somebody says they are set to.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use strandline_model::estate::Estate;
+use strandline_model::event::{Activity, Class, EventRows, RecordKind};
+
+/// How bad a shortcoming is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// Good as it is.
+    Good,
+    /// Costs certainty: *likely* where *confirmed* was to be had, or wider letters.
+    Costly,
+    /// The question *whose* cannot be answered from this log.
+    Blind,
+}
+
+impl Severity {
+    /// The word for screens and JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Good => "good",
+            Self::Costly => "costly",
+            Self::Blind => "blind",
+        }
+    }
+}
+
+/// One answer of the check.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The source, database, table or register meant.
+    pub subject: String,
+    /// How bad.
+    pub severity: Severity,
+    /// What was found, with figures.
+    pub found: String,
+    /// What would be lost in an incident.
+    pub lost: Option<String>,
+    /// The setting that mends it.
+    pub mend: Option<String>,
+}
+
+#[derive(Debug, Default)]
+struct Observed {
+    events: u64,
+    class_http: u64,
+    statements: u64,
+    with_placeholders: u64,
+    with_parameters: u64,
+    reads: u64,
+    reads_with_rows: u64,
+    with_session: u64,
+    with_request: u64,
+    with_status: u64,
+    with_bytes: u64,
+    coarse: u64,
+    sequenced: u64,
+    fetches: u64,
+    kinds: BTreeSet<&'static str>,
+    connections: u64,
+}
+
+/// Counts what each source's events hold.
+#[derive(Debug, Default)]
+pub struct Observer {
+    sources: BTreeMap<String, Observed>,
+}
+
+impl Observer {
+    /// Counts the events of one batch.
+    pub fn observe(&mut self, rows: &EventRows<'_>) {
+        for event in rows.iter() {
+            let seen = self.sources.entry(event.source.to_string()).or_default();
+            seen.events += 1;
+            seen.coarse += u64::from(event.time_precision_micros >= 1_000_000);
+            seen.with_session += u64::from(event.session.is_some());
+            seen.with_request += u64::from(event.request_id.is_some());
+            seen.sequenced += u64::from(event.sequence.is_some());
+            seen.connections += u64::from(event.activity == Activity::Connect);
+            if event.class == Class::Http {
+                seen.class_http += 1;
+                seen.with_status += u64::from(event.status_code.is_some());
+                seen.with_bytes += u64::from(event.bytes.is_some());
+            }
+            if let (Class::Datastore, Some(statement)) = (event.class, event.statement.as_deref()) {
+                seen.statements += 1;
+                let placeholders = statement.contains("$1") || statement.contains('?');
+                seen.with_placeholders += u64::from(placeholders);
+                seen.with_parameters += u64::from(placeholders && event.parameters.is_some());
+                let audited = matches!(event.record_kind, Some(RecordKind::PgauditSession | RecordKind::PgauditObject));
+                if event.activity == Activity::Read && (audited || event.row_count.is_some()) {
+                    seen.reads += 1;
+                    seen.reads_with_rows += u64::from(event.row_count.is_some());
+                }
+                seen.fetches += u64::from(statement.trim_start().get(..5).is_some_and(|word| word.eq_ignore_ascii_case("fetch")));
+                seen.kinds.extend(event.record_kind.map(RecordKind::as_str));
+            }
+        }
+    }
+
+    /// Judges the estate by what was counted. Answers come in the order of the estate file.
+    pub fn judge(&self, estate: &Estate) -> Vec<Answer> {
+        let mut answers = Vec::new();
+        for source in &estate.sources {
+            match self.sources.get(&source.id) {
+                None => answers.push(blind(
+                    &source.id,
+                    "no event of this source was found".to_owned(),
+                    "everything that this source would show",
+                    "check `path` and `format` of the source, and that the log is written and kept",
+                )),
+                Some(seen) => {
+                    judge_source(&source.id, seen, &mut answers);
+                    judge_retention(&source.id, source.retention_days, &mut answers);
+                }
+            }
+        }
+        judge_data(estate, &mut answers);
+        answers
+    }
+}
+
+fn judge_source(id: &str, seen: &Observed, answers: &mut Vec<Answer>) {
+    if seen.statements > 0 {
+        judge_statements(id, seen, answers);
+    }
+    if seen.class_http > 0 {
+        judge_requests(id, seen, answers);
+    }
+    if seen.coarse * 2 > seen.events {
+        answers.push(costly(
+            id,
+            format!("{} of {} stamps are to the whole second", seen.coarse, seen.events),
+            "which of two requests in one second caused a statement",
+            "nginx: $msec in log_format; Apache: %{msec_frac}t; PostgreSQL: %m in log_line_prefix",
+        ));
+    }
+}
+
+fn judge_statements(id: &str, seen: &Observed, answers: &mut Vec<Answer>) {
+    let before = answers.len();
+    if seen.with_placeholders > seen.with_parameters {
+        let lost = seen.with_placeholders - seen.with_parameters;
+        answers.push(blind(
+            id,
+            format!("{lost} of {} statements with placeholders were logged without their bind values", seen.with_placeholders),
+            "whose record a prepared statement read: everybody in its tables becomes possible",
+            "PostgreSQL: pgaudit.log_parameter = on, or log_parameter_max_length = -1 with log_statement",
+        ));
+    }
+    if seen.reads == 0 || seen.reads_with_rows * 10 < seen.reads * 9 {
+        answers.push(costly(
+            id,
+            format!("{} of {} audited reads carry a row count", seen.reads_with_rows, seen.reads),
+            "the proof that a replay is exact: reads become likely where they were to be confirmed",
+            "PostgreSQL: pgaudit.log_rows = on",
+        ));
+    }
+    if !seen.kinds.iter().any(|k| matches!(*k, "statement" | "execute" | "duration" | "mysql_general")) && seen.fetches == 0 {
+        answers.push(costly(
+            id,
+            "pgaudit alone does not log the FETCHes of a cursor".to_owned(),
+            "how far a cursor was read: all its rows become likely",
+            "PostgreSQL: log_statement = 'all' for roles of people, or log_min_duration_statement = 0",
+        ));
+    }
+    if seen.sequenced * 2 < seen.events {
+        answers.push(costly(
+            id,
+            "records carry no number within their session".to_owned(),
+            "the proof that no line was taken out",
+            "PostgreSQL: csvlog or jsonlog, or %c and %l in log_line_prefix",
+        ));
+    }
+    if seen.with_session == 0 {
+        answers.push(costly(
+            id,
+            "statements carry no connection id".to_owned(),
+            "which statements belong together",
+            "PostgreSQL: csvlog or jsonlog, or %c in log_line_prefix",
+        ));
+    }
+    if seen.connections == 0 {
+        answers.push(costly(
+            id,
+            "no connection is logged".to_owned(),
+            "from which host a role was used",
+            "PostgreSQL: log_connections = on, log_disconnections = on",
+        ));
+    }
+    if seen.with_request == 0 {
+        answers.push(costly(
+            id,
+            "no statement carries a request id".to_owned(),
+            "the proof which request caused a statement; it is then concluded from route, value and time",
+            "add a sqlcommenter comment with the request id in the application",
+        ));
+    }
+    if answers.len() == before {
+        answers.push(good(id, format!("{} statements with bind values, row counts, numbers and request ids", seen.statements)));
+    }
+}
+
+fn judge_requests(id: &str, seen: &Observed, answers: &mut Vec<Answer>) {
+    let before = answers.len();
+    if seen.with_session == 0 && seen.with_request == 0 {
+        answers.push(costly(
+            id,
+            "requests carry neither session nor request id".to_owned(),
+            "whose session made a request: it is joined to the application's log by address and time alone",
+            "log a request id at the web server and pass it on (nginx: $request_id, proxy_set_header X-Request-Id)",
+        ));
+    }
+    if seen.with_status * 10 < seen.class_http * 9 {
+        answers.push(costly(id, "requests carry no status".to_owned(), "whether anything was delivered", "log the response status"));
+    }
+    if seen.with_bytes * 10 < seen.class_http * 5 {
+        answers.push(costly(id, "requests carry no size".to_owned(), "whether a response could hold what the replay says", "log the bytes sent"));
+    }
+    if answers.len() == before {
+        answers.push(good(id, format!("{} requests with status, size and an id to join them by", seen.class_http)));
+    }
+}
+
+fn judge_retention(id: &str, days: Option<u32>, answers: &mut Vec<Answer>) {
+    match days {
+        None => answers.push(costly(
+            id,
+            "the estate does not say how long this log is kept".to_owned(),
+            "knowing beforehand how far back a question can be answered",
+            "set retention_days of the source",
+        )),
+        Some(days) if days < 180 => {
+            answers.push(costly(id, format!("kept for {days} days"), "intrusions are often found after months", "keep logs that can answer whose for a year"))
+        }
+        Some(_) => {}
+    }
+}
+
+fn judge_data(estate: &Estate, answers: &mut Vec<Answer>) {
+    for database in &estate.databases {
+        let described = estate.tables.iter().any(|t| t.database == database.id);
+        if described && database.snapshot.is_empty() {
+            answers.push(blind(
+                &database.id,
+                "no snapshot is named".to_owned(),
+                "the data as it stood: nothing can be replayed",
+                "name a plain pg_dump (or CSV or Parquet files) in `snapshot`, taken daily",
+            ));
+        }
+        if !described {
+            answers.push(costly(
+                &database.id,
+                "no table of it is described".to_owned(),
+                "whose data its statements read",
+                "add [[table]] entries, or say in a comment that it holds none",
+            ));
+        }
+    }
+    for table in estate.tables.iter().filter(|t| t.subject_key.is_none() && t.subject_via.is_none() && !t.categories.is_empty()) {
+        answers.push(blind(&table.name, "holds personal data and names no subject".to_owned(), "whose row it is", "set subject_key or subject_via"));
+    }
+    match &estate.register {
+        None => answers.push(blind("register", "there is none".to_owned(), "how to reach the people", "name a CSV file in [register]")),
+        Some(register) if register.email.is_none() && register.postal_address.is_none() => {
+            answers.push(blind("register", "it has neither e-mail nor postal address".to_owned(), "how to reach the people", "name the columns in [register]"));
+        }
+        Some(register) if register.language.is_none() => {
+            answers.push(costly("register", "it has no language".to_owned(), "letters in the reader's language", "name the column in [register]"));
+        }
+        Some(_) => {}
+    }
+}
+
+fn good(subject: &str, found: String) -> Answer {
+    Answer { subject: subject.to_owned(), severity: Severity::Good, found, lost: None, mend: None }
+}
+
+fn costly(subject: &str, found: String, lost: &str, mend: &str) -> Answer {
+    Answer { subject: subject.to_owned(), severity: Severity::Costly, found, lost: Some(lost.to_owned()), mend: Some(mend.to_owned()) }
+}
+
+fn blind(subject: &str, found: String, lost: &str, mend: &str) -> Answer {
+    Answer { severity: Severity::Blind, ..costly(subject, found, lost, mend) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use strandline_model::event::{Event, EventBatchBuilder};
+    use strandline_model::evidence::{ArtefactId, EventRef};
+    use strandline_model::time::Instant;
+
+    fn check(change: impl Fn(&mut Event<'_>), subject: &str, found: &str, severity: Severity) {
+        let estate: Estate = toml::from_str(include_str!("../../../examples/prison-service/estate.toml")).expect("the kept example is valid");
+        let mut builder = EventBatchBuilder::new();
+        for n in 0..10 {
+            let place = EventRef { artefact: ArtefactId("a".into()), offset: n, length: 1 };
+            let mut event = Event::new(Instant(n as i64), Class::Datastore, Activity::Read, place);
+            event.source = "db-log".into();
+            event.statement = Some("SELECT a FROM t WHERE k = $1".into());
+            event.parameters = Some(vec![Some("x".into())]);
+            event.row_count = Some(1);
+            event.sequence = Some(n as i64);
+            event.session = Some("s".into());
+            event.request_id = Some("r".into());
+            event.record_kind = Some(RecordKind::Execute);
+            change(&mut event);
+            builder.push(&event);
+        }
+        let batch = builder.finish().expect("schema and builders agree");
+        let mut observer = Observer::default();
+        observer.observe(&EventRows::new(&batch));
+        let answers = observer.judge(&estate);
+        assert!(answers.iter().any(|a| a.subject == subject && a.found.contains(found) && a.severity == severity), "{answers:#?}");
+    }
+
+    #[test]
+    fn what_the_log_lacks_is_named() {
+        check(|e| e.parameters = None, "db-log", "without their bind values", Severity::Blind);
+        check(
+            |e| {
+                e.row_count = None;
+                e.record_kind = Some(RecordKind::PgauditSession)
+            },
+            "db-log",
+            "carry a row count",
+            Severity::Costly,
+        );
+        check(|e| e.time_precision_micros = 1_000_000, "db-log", "whole second", Severity::Costly);
+        check(|e| e.request_id = None, "db-log", "request id", Severity::Costly);
+        check(|e| e.record_kind = Some(RecordKind::PgauditSession), "db-log", "FETCHes", Severity::Costly);
+        check(|_| {}, "kms-web", "no event of this source", Severity::Blind);
+    }
+}

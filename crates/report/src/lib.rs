@@ -1,0 +1,348 @@
+//! The case on one page: a self-contained HTML file that needs no script and prints well.
+//!
+//! It shows what the tables hold and concludes nothing of its own. Pictures have a pattern as well as a colour, and a text twin.
+
+mod chart;
+mod html;
+mod tally;
+
+use std::collections::BTreeMap;
+
+use jiff::tz::TimeZone;
+use strandline_model::detection::Detection;
+use strandline_model::evidence::{Artefact, Coverage, EventRef};
+use strandline_model::exposure::{Certainty, Replay};
+use strandline_model::table::{Row, Scan, ScanError};
+use strandline_model::time::Instant;
+use strandline_model::trail::Step;
+
+use html::{Page, escape};
+use tally::Tally;
+
+/// What the report is made from.
+pub struct Input<'a> {
+    /// The organisation's name.
+    pub organisation: &'a str,
+    /// The case's reference.
+    pub reference: &'a str,
+    /// When it is written; every number is "as of" then.
+    pub written_at: Instant,
+    /// IANA zone that times are shown in.
+    pub time_zone: &'a str,
+    /// People in the register.
+    pub register_people: u64,
+    /// Categories that the estate describes, sorted.
+    pub categories: &'a [String],
+    /// Evidence in custody.
+    pub artefacts: &'a [Artefact],
+    /// What the evidence covers.
+    pub coverage: &'a Coverage,
+    /// The actor's steps, in order.
+    pub steps: &'a [Step],
+    /// Detections, in order.
+    pub detections: &'a [Detection],
+    /// The table `exposures`.
+    pub exposures: &'a dyn Scan,
+    /// The table `replays`.
+    pub replays: &'a dyn Scan,
+    /// Notes of the stages, one sentence each.
+    pub notes: &'a [String],
+    /// Names by subject key, where somebody asked for names: adds the list of people.
+    pub names: Option<&'a BTreeMap<String, String>>,
+}
+
+/// Writes the page.
+///
+/// # Errors
+/// If a table cannot be read.
+pub fn write(input: &Input<'_>) -> Result<String, ScanError> {
+    let tally = Tally::of(input.exposures, input.categories)?;
+    let zone = Zone::new(input.time_zone);
+    let mut page = Page::new(&format!("{}: {}", input.organisation, input.reference));
+    write_answer(&mut page, input, &tally, &zone);
+    page.figure("The tide: people exposed, over time", &chart::tide(&tally, &zone));
+    write_categories(&mut page, &tally);
+    page.figure("The path, by system; holes are missing evidence", &chart::lanes(input.steps, input.coverage, &zone));
+    write_steps(&mut page, input, &zone);
+    write_matrix(&mut page, &tally);
+    write_gaps(&mut page, input, &zone);
+    write_replays(&mut page, input.replays)?;
+    write_detections(&mut page, input.detections, &zone);
+    write_custody(&mut page, input.artefacts, &zone);
+    write_notes(&mut page, input.notes);
+    if let Some(names) = input.names {
+        write_people(&mut page, &tally, names);
+    }
+    Ok(page.finish())
+}
+
+/// Times in the organisation's zone.
+pub(crate) struct Zone {
+    zone: TimeZone,
+    name: String,
+}
+
+impl Zone {
+    fn new(name: &str) -> Self {
+        match TimeZone::get(name) {
+            Ok(zone) => Self { zone, name: name.to_owned() },
+            Err(_) => Self { zone: TimeZone::UTC, name: "UTC".to_owned() },
+        }
+    }
+
+    pub(crate) fn show(&self, at: Instant, pattern: &str) -> String {
+        match jiff::Timestamp::from_microsecond(at.micros()) {
+            Ok(timestamp) => self.zone.to_datetime(timestamp).strftime(pattern).to_string(),
+            Err(_) => at.to_string(),
+        }
+    }
+
+    pub(crate) fn full(&self, at: Instant) -> String {
+        self.show(at, "%Y-%m-%d %H:%M:%S")
+    }
+}
+
+fn write_answer(page: &mut Page, input: &Input<'_>, tally: &Tally, zone: &Zone) {
+    let by_tier = tally.people_by_highest();
+    let reached: u64 = by_tier.iter().sum();
+    let not_reached = input.register_people.saturating_sub(reached);
+    page.raw("<div class=answer>");
+    for (class, label, count) in
+        [("confirmed", "confirmed", by_tier[2]), ("likely", "likely", by_tier[1]), ("possible", "possible", by_tier[0]), ("none", "not reached", not_reached)]
+    {
+        page.raw(&format!("<div class='tier {class}'><b>{}</b><span>{label}</span></div>", thousands(count)));
+    }
+    page.raw("</div>");
+    page.paragraph(&format!(
+        "People by the strongest that the evidence shows, of {} in the register, as of {} ({}). Confirmed: the data was sent to the intruder and delivery is proved. \
+         Likely: it was asked for and one proof is missing, or it can be worked out from what was sent. Possible: it was within reach while evidence is missing.",
+        thousands(input.register_people),
+        zone.full(input.written_at),
+        zone.name
+    ));
+    let covered = input.coverage.spans.iter().map(|(_, span)| *span).reduce(|a, b| a.hull(&b));
+    if let Some(span) = covered {
+        page.paragraph(&format!(
+            "Not reached means: the logs supplied cover {} to {}, with {} gap(s) listed below, and show no access to that person's data. It says nothing of times and systems without logs.",
+            zone.full(span.from),
+            zone.full(span.to),
+            input.coverage.gaps.len()
+        ));
+    }
+    page.paragraph("Accessed, disclosed and taken away are not the same. This page says what was disclosed to the intruder's session; what was done with it afterwards, logs cannot show.");
+}
+
+fn write_categories(page: &mut Page, tally: &Tally) {
+    page.heading("By category");
+    page.raw("<table><thead><tr><th>Category<th class=n>Confirmed<th class=n>Likely<th class=n>Possible<th>People</tr></thead><tbody>");
+    let most = tally.categories().iter().map(|(_, counts)| counts.iter().sum::<u64>()).max().unwrap_or(1).max(1);
+    for (name, counts) in tally.categories() {
+        page.raw(&format!(
+            "<tr><td>{}<td class=n>{}<td class=n>{}<td class=n>{}<td>{}</tr>",
+            escape(&name.replace('_', " ")),
+            thousands(counts[2]),
+            thousands(counts[1]),
+            thousands(counts[0]),
+            chart::bar(&counts, most)
+        ));
+    }
+    page.raw("</tbody></table>");
+}
+
+fn write_matrix(page: &mut Page, tally: &Tally) {
+    page.heading("People by category");
+    page.paragraph("People with the same row stand together. ● confirmed  ◐ likely  ○ possible  · not reached");
+    page.raw("<table class=matrix><thead><tr><th class=n>People");
+    for (name, _) in tally.categories() {
+        page.raw(&format!("<th><span>{}</span>", escape(&name.replace('_', " "))));
+    }
+    page.raw("</tr></thead><tbody>");
+    let patterns = tally.patterns();
+    const ROWS: usize = 60;
+    for (pattern, people) in patterns.iter().take(ROWS) {
+        page.raw(&format!("<tr><td class=n>{}", thousands(*people)));
+        for cell in pattern.iter() {
+            let (class, mark, word) = match cell {
+                Some(Certainty::Confirmed) => ("confirmed", "●", "confirmed"),
+                Some(Certainty::Likely) => ("likely", "◐", "likely"),
+                Some(Certainty::Possible) => ("possible", "○", "possible"),
+                None => ("", "·", "not reached"),
+            };
+            page.raw(&format!("<td class='{class}' title='{word}'>{mark}"));
+        }
+        page.raw("</tr>");
+    }
+    page.raw("</tbody></table>");
+    if patterns.len() > ROWS {
+        let rest: u64 = patterns[ROWS..].iter().map(|(_, people)| people).sum();
+        page.paragraph(&format!("{} further rows with {} people: see export/people.csv.", patterns.len() - ROWS, thousands(rest)));
+    }
+}
+
+fn write_steps(page: &mut Page, input: &Input<'_>, zone: &Zone) {
+    page.heading("What the intruder did");
+    page.raw(
+        "<table><thead><tr><th>Step<th>From<th>To<th>Technique<th>What happened<th>Where from<th>Account<th class=n>Lines<th>First line</tr></thead><tbody>",
+    );
+    for step in input.steps {
+        let exploited = step.exploited.as_ref().map(|weakness| format!("<br><em>Exploited: {}</em>", escape(weakness))).unwrap_or_default();
+        page.raw(&format!(
+            "<tr><td>{}<td>{}<td>{}<td>{} {}<td>{}{exploited}<td>{}<td>{}<td class=n>{}<td class=ref>{}</tr>",
+            escape(&step.id),
+            zone.full(step.first),
+            zone.show(step.last, "%H:%M:%S"),
+            escape(&step.technique),
+            escape(&step.technique_name),
+            escape(&step.summary),
+            escape(step.from_host.as_deref().unwrap_or("")),
+            escape(step.account.as_deref().unwrap_or("")),
+            step.event_count,
+            step.events.first().map(|place| locate(input.artefacts, place)).unwrap_or_default()
+        ));
+    }
+    page.raw("</tbody></table>");
+}
+
+fn write_gaps(page: &mut Page, input: &Input<'_>, zone: &Zone) {
+    page.heading("Missing evidence");
+    if input.coverage.gaps.is_empty() {
+        page.paragraph("No gap was found in the logs supplied: sequence numbers run on, and no silence stands out against a source's own rate.");
+    } else {
+        page.raw("<table><thead><tr><th>Source<th>From<th>To<th class=n>Records<th>Why it is a gap</tr></thead><tbody>");
+        for gap in &input.coverage.gaps {
+            page.raw(&format!(
+                "<tr><td>{}<td>{}<td>{}<td class=n>{}<td>{}</tr>",
+                escape(&gap.source),
+                zone.full(gap.interval.from),
+                zone.full(gap.interval.to),
+                gap.missing.map(thousands).unwrap_or_default(),
+                escape(&gap.reason)
+            ));
+        }
+        page.raw("</tbody></table>");
+    }
+    for skew in &input.coverage.skews {
+        page.paragraph(&format!(
+            "The clock of {} is {:.3} s {} that of {} (± {:.3} s, from {} requests that both logged).",
+            skew.source,
+            (skew.skew_micros as f64 / 1e6).abs(),
+            if skew.skew_micros >= 0 { "ahead of" } else { "behind" },
+            skew.reference,
+            skew.spread_micros as f64 / 1e6,
+            skew.pairs
+        ));
+    }
+}
+
+fn write_replays(page: &mut Page, replays: &dyn Scan) -> Result<(), ScanError> {
+    let mut counts: BTreeMap<String, u64> = BTreeMap::new();
+    let mut wider: BTreeMap<String, u64> = BTreeMap::new();
+    for batch in replays.scan(&[])? {
+        for replay in Replay::from_batch(&batch?)? {
+            if let (true, Some(reason)) = (replay.outcome == "widened" || replay.outcome == "undescribed", &replay.reason) {
+                *wider.entry(reason.clone()).or_default() += 1;
+            }
+            *counts.entry(replay.outcome).or_default() += 1;
+        }
+    }
+    page.heading("What was replayed");
+    page.raw("<table><thead><tr><th>Outcome<th class=n>Statements</tr></thead><tbody>");
+    for (outcome, count) in &counts {
+        page.raw(&format!("<tr><td>{}<td class=n>{}</tr>", escape(&outcome.replace('_', " ")), thousands(*count)));
+    }
+    page.raw("</tbody></table>");
+    if !wider.is_empty() {
+        page.paragraph("What could not be replayed as it stands counts wider, never narrower:");
+        page.raw("<ul>");
+        for (reason, count) in wider.iter().take(50) {
+            page.raw(&format!("<li>{} × {}</li>", thousands(*count), escape(reason)));
+        }
+        page.raw("</ul>");
+    }
+    Ok(())
+}
+
+fn write_detections(page: &mut Page, detections: &[Detection], zone: &Zone) {
+    page.heading("Detections");
+    page.raw("<table><thead><tr><th>First<th>Level<th>Detection<th>About<th>System<th>Figures</tr></thead><tbody>");
+    for detection in detections.iter().rev().take(200).rev() {
+        page.raw(&format!(
+            "<tr><td>{}<td>{}<td>{}<td>{}<td>{}<td>{}</tr>",
+            zone.full(detection.first),
+            format!("{:?}", detection.level).to_lowercase(),
+            escape(&detection.title),
+            escape(&detection.subject),
+            escape(&detection.system),
+            escape(&detection.reason)
+        ));
+    }
+    page.raw("</tbody></table>");
+}
+
+fn write_custody(page: &mut Page, artefacts: &[Artefact], zone: &Zone) {
+    page.heading("Evidence in custody");
+    page.raw("<table><thead><tr><th>Artefact<th>Read as<th class=n>Bytes<th class=n>Records<th class=n>Refused<th>First event<th>Last event<th>SHA-256</tr></thead><tbody>");
+    for artefact in artefacts {
+        let (first, last) = artefact.span.map(|span| (zone.full(span.from), zone.full(span.to))).unwrap_or_default();
+        page.raw(&format!(
+            "<tr><td>{}<td>{}<td class=n>{}<td class=n>{}<td class=n>{}<td>{first}<td>{last}<td class=ref>{}</tr>",
+            escape(&artefact.path),
+            escape(artefact.format.as_deref().unwrap_or("")),
+            thousands(artefact.size),
+            thousands(artefact.records_read),
+            thousands(artefact.records_refused),
+            escape(&artefact.sha256)
+        ));
+    }
+    page.raw("</tbody></table>");
+}
+
+fn write_notes(page: &mut Page, notes: &[String]) {
+    if notes.is_empty() {
+        return;
+    }
+    page.heading("Notes");
+    page.raw("<ul>");
+    for note in notes {
+        page.raw(&format!("<li>{}</li>", escape(note)));
+    }
+    page.raw("</ul>");
+}
+
+fn write_people(page: &mut Page, tally: &Tally, names: &BTreeMap<String, String>) {
+    page.heading("People, by name (shown because somebody asked for names)");
+    page.raw("<table><thead><tr><th>Key<th>Name<th>Confirmed<th>Likely<th>Possible</tr></thead><tbody>");
+    for (key, cells) in tally.people() {
+        let list = |tier: Certainty| {
+            let named: Vec<String> = tally.names().iter().zip(cells).filter(|(_, cell)| **cell == Some(tier)).map(|(n, _)| n.replace('_', " ")).collect();
+            escape(&named.join(", "))
+        };
+        page.raw(&format!(
+            "<tr><td>{}<td>{}<td>{}<td>{}<td>{}</tr>",
+            escape(key),
+            escape(names.get(key).map_or("", String::as_str)),
+            list(Certainty::Confirmed),
+            list(Certainty::Likely),
+            list(Certainty::Possible)
+        ));
+    }
+    page.raw("</tbody></table>");
+}
+
+fn locate(artefacts: &[Artefact], place: &EventRef) -> String {
+    let path = artefacts.iter().find(|a| a.id == place.artefact).map_or(place.artefact.0.as_str(), |a| a.path.as_str());
+    format!("{} byte {}", escape(path), place.offset)
+}
+
+/// 6800 as `6,800`.
+pub(crate) fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (i, c) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(c);
+    }
+    text
+}

@@ -1,0 +1,119 @@
+//! Why a response could not go on, and whose fault it is.
+
+use std::io;
+use std::path::PathBuf;
+
+use strandline_case::export::ExportError;
+use strandline_case::{CaseError, OriginError, SealError, WriteError};
+use strandline_detection::DetectionError;
+use strandline_estate::EstateError;
+use strandline_event::EventError;
+use strandline_evidence::{IntakeError, VaultError};
+use strandline_exposure::ExposureError;
+use strandline_model::table::{ScanError, TableError};
+use strandline_trace::TraceError;
+
+/// Why a response could not go on. What was committed before stays, and the same command goes on from there.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ResponseError {
+    /// The estate file has a mistake.
+    #[error(transparent)]
+    Estate(#[from] EstateError),
+    /// The case keeps no estate: intake did not run.
+    #[error("this case keeps no estate yet: run `strandline respond` or `strandline intake` with --estate first")]
+    NoEstate,
+    /// A stage is missing that this one stands on.
+    #[error("this case has no {missing} yet: run `strandline {command}` first")]
+    NotYet {
+        /// What is missing.
+        missing: &'static str,
+        /// The command that makes it.
+        command: &'static str,
+    },
+    /// The case folder.
+    #[error(transparent)]
+    Case(#[from] CaseError),
+    /// The case's name.
+    #[error(transparent)]
+    Origin(#[from] OriginError),
+    /// A file of the case could not be written.
+    #[error("{path} cannot be written: see that the disk has room and the folder may be written")]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// A file could not be read.
+    #[error("{path} cannot be read")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// A small file of the case is damaged.
+    #[error("{file} of the case is damaged: run its stage again")]
+    State {
+        /// The file.
+        file: String,
+        /// What is wrong.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// A file of the case could not be made durable.
+    #[error(transparent)]
+    Atomic(#[from] WriteError),
+    /// An export.
+    #[error(transparent)]
+    Export(#[from] ExportError),
+    /// An artefact could not be sealed.
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    /// Intake.
+    #[error(transparent)]
+    Intake(#[from] IntakeError),
+    /// Sealed evidence could not be read.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// A source is described wrongly, or its events could not be stored.
+    #[error(transparent)]
+    Event(#[from] EventError),
+    /// Detection.
+    #[error(transparent)]
+    Detection(#[from] DetectionError),
+    /// Trace.
+    #[error(transparent)]
+    Trace(#[from] TraceError),
+    /// Exposure.
+    #[error(transparent)]
+    Exposure(#[from] ExposureError),
+    /// A table of the case could not be read.
+    #[error("a table of the case cannot be read: run `strandline verify`, then the stage that writes it")]
+    Scan(#[source] ScanError),
+    /// A table has another shape.
+    #[error(transparent)]
+    Table(#[from] TableError),
+    /// The register.
+    #[error("{path} line {line}: {reason}")]
+    Register {
+        /// The file.
+        path: String,
+        /// 1-based.
+        line: u64,
+        /// What is wrong; never a value.
+        reason: String,
+    },
+    /// Nobody of that key is in the case.
+    #[error("nobody with the key {0:?} is in the exposures of this case")]
+    NobodyExposed(String),
+}
+
+impl From<ScanError> for ResponseError {
+    fn from(source: ScanError) -> Self {
+        Self::Scan(source)
+    }
+}

@@ -1,0 +1,162 @@
+//! Explains one person's exposures: each category, its tier, the statements behind it, and the original log lines.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+use strandline_evidence::Vault;
+use strandline_model::access::Access;
+use strandline_model::evidence::{Artefact, EventRef};
+use strandline_model::exposure::{Exposure, Replay};
+use strandline_model::table::{Row, Scan};
+
+use crate::error::ResponseError;
+use crate::run::Response;
+use crate::stage::intake::Seals;
+
+/// Accesses shown for one category; the count tells of the rest.
+const ACCESSES_SHOWN: usize = 5;
+/// Bytes shown of one log line.
+const LINE_BYTES_SHOWN: usize = 2000;
+
+/// One person's exposures, with their proof.
+#[derive(Clone, Debug, Serialize)]
+pub struct Explanation {
+    /// The person's key.
+    pub data_subject: String,
+    /// One entry for each category and basis.
+    pub categories: Vec<ExplainedCategory>,
+}
+
+/// One cell of the matrix, opened.
+#[derive(Clone, Debug, Serialize)]
+pub struct ExplainedCategory {
+    /// The category.
+    pub category: String,
+    /// Disclosed or inferred.
+    pub basis: &'static str,
+    /// The tier.
+    pub certainty: &'static str,
+    /// What keeps it from a higher tier.
+    pub missing_proof: Option<String>,
+    /// Columns behind it.
+    pub columns: Vec<String>,
+    /// How many accesses expose it.
+    pub access_count: i64,
+    /// The first of them.
+    pub accesses: Vec<ExplainedAccess>,
+}
+
+/// One access, with the lines that prove it.
+#[derive(Clone, Debug, Serialize)]
+pub struct ExplainedAccess {
+    /// When.
+    pub time: String,
+    /// The statement, secrets masked.
+    pub statement: String,
+    /// Its bind values.
+    pub parameters: Vec<Option<String>>,
+    /// Why it is the intruder's.
+    pub reason: String,
+    /// Rows in the log and in the replay.
+    pub rows: String,
+    /// The original lines: statement first, then the request that carried it.
+    pub lines: Vec<ProofLine>,
+}
+
+/// One original line.
+#[derive(Clone, Debug, Serialize)]
+pub struct ProofLine {
+    /// The artefact's path and the place in it.
+    pub place: String,
+    /// The bytes as they stand in the sealed evidence, made printable.
+    pub line: String,
+}
+
+/// Opens one person's cells.
+///
+/// # Errors
+/// If nobody of that key is exposed, or a table or the evidence cannot be read.
+pub fn explain(response: &Response<'_>, data_subject: &str) -> Result<Explanation, ResponseError> {
+    let exposures = exposures_of(response, data_subject)?;
+    if exposures.is_empty() {
+        return Err(ResponseError::NobodyExposed(data_subject.to_owned()));
+    }
+    let wanted: BTreeSet<&str> = exposures.iter().flat_map(|e| e.accesses.iter().take(ACCESSES_SHOWN)).map(String::as_str).collect();
+    let accesses = accesses_of(response, &wanted)?;
+    let replays = replays_of(response, &wanted)?;
+    let artefacts = response.custody()?;
+    let seals = Seals(&response.case);
+    let vault = Vault::new(&seals, &artefacts);
+    let mut categories = Vec::new();
+    for exposure in &exposures {
+        let mut shown = Vec::new();
+        for access in exposure.accesses.iter().take(ACCESSES_SHOWN).filter_map(|id| accesses.get(id)) {
+            shown.push(open_access(access, replays.get(&access.id), &vault, &artefacts)?);
+        }
+        categories.push(ExplainedCategory {
+            category: exposure.category.clone(),
+            basis: exposure.basis.as_str(),
+            certainty: exposure.certainty.as_str(),
+            missing_proof: exposure.missing_proof.clone(),
+            columns: exposure.columns.clone(),
+            access_count: exposure.access_count,
+            accesses: shown,
+        });
+    }
+    Ok(Explanation { data_subject: data_subject.to_owned(), categories })
+}
+
+fn exposures_of(response: &Response<'_>, data_subject: &str) -> Result<Vec<Exposure>, ResponseError> {
+    let mut found = Vec::new();
+    for batch in response.case.scan(Exposure::TABLE).scan(&[])? {
+        found.extend(Exposure::from_batch(&batch?)?.into_iter().filter(|e| e.data_subject == data_subject));
+    }
+    Ok(found)
+}
+
+fn accesses_of(response: &Response<'_>, wanted: &BTreeSet<&str>) -> Result<BTreeMap<String, Access>, ResponseError> {
+    let mut found = BTreeMap::new();
+    for batch in response.case.scan(Access::TABLE).scan(&[])? {
+        found.extend(Access::from_batch(&batch?)?.into_iter().filter(|a| wanted.contains(a.id.as_str())).map(|a| (a.id.clone(), a)));
+    }
+    Ok(found)
+}
+
+fn replays_of(response: &Response<'_>, wanted: &BTreeSet<&str>) -> Result<BTreeMap<String, Replay>, ResponseError> {
+    let mut found = BTreeMap::new();
+    for batch in response.case.scan(Replay::TABLE).scan(&[])? {
+        found.extend(Replay::from_batch(&batch?)?.into_iter().filter(|r| wanted.contains(r.access.as_str())).map(|r| (r.access.clone(), r)));
+    }
+    Ok(found)
+}
+
+fn open_access(access: &Access, replay: Option<&Replay>, vault: &Vault<'_>, artefacts: &[Artefact]) -> Result<ExplainedAccess, ResponseError> {
+    let mut lines = Vec::new();
+    for place in access.proof.iter().chain(&access.delivery) {
+        lines.push(ProofLine { place: place_text(place, artefacts), line: printable(&vault.read_at(place)?) });
+    }
+    let count = |rows: Option<i64>| rows.map_or_else(|| "not known".to_owned(), |n| n.to_string());
+    Ok(ExplainedAccess {
+        time: access.time.to_string(),
+        statement: access.statement.clone(),
+        parameters: access.parameters.clone(),
+        reason: access.reason.clone(),
+        rows: format!("{} in the log, {} in the replay", count(access.row_count), count(replay.and_then(|r| r.rows_replayed))),
+        lines,
+    })
+}
+
+fn place_text(place: &EventRef, artefacts: &[Artefact]) -> String {
+    let path = artefacts.iter().find(|a| a.id == place.artefact).map_or(place.artefact.0.as_str(), |a| a.path.as_str());
+    format!("{path} byte {}", place.offset)
+}
+
+/// Evidence must not be able to steer a terminal: control characters are shown, not sent.
+fn printable(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(&bytes[..bytes.len().min(LINE_BYTES_SHOWN)]);
+    let mut line: String = text.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect();
+    if bytes.len() > LINE_BYTES_SHOWN {
+        line.push('…');
+    }
+    line
+}

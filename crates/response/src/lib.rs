@@ -1,0 +1,14 @@
+//! The conductor. It alone calls stages and writes the case; what a stage decides is the stage's own.
+
+mod error;
+mod explain;
+mod people;
+mod readiness;
+mod run;
+mod stage;
+mod store;
+
+pub use error::ResponseError;
+pub use explain::{Explanation, ExplainedCategory, explain};
+pub use readiness::{Readiness, check_estate, draft_estate};
+pub use run::{Names, Outcome, Response, Settings, Tiers, Watcher, respond};

@@ -1,0 +1,304 @@
+//! The whole story of a response, on one screen: [`respond`].
+
+use std::path::PathBuf;
+
+use strandline_case::{Author, Case, Inputs, Origin, Secrets};
+use strandline_model::detection::Decision;
+use strandline_model::estate::Estate;
+use strandline_model::evidence::{Artefact, Coverage};
+use strandline_model::table::Row;
+use strandline_model::time::{Instant, Interval};
+use strandline_model::trail::{Link, Pin, Step};
+
+use crate::error::ResponseError;
+use crate::{stage, store};
+
+/// Whether names stand in the report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Names {
+    /// They do not.
+    Masked,
+    /// They do, because somebody asked.
+    Shown,
+}
+
+/// What a run is told.
+pub struct Settings<'a> {
+    /// The case folder.
+    pub case: PathBuf,
+    /// Who runs it.
+    pub responder: String,
+    /// The clock.
+    pub now: &'a dyn Fn() -> Instant,
+    /// Randomness for a new case: signing seed and salt.
+    pub secrets: &'a dyn Fn() -> ([u8; 32], [u8; 32]),
+    /// Memory that replays may use, bytes.
+    pub memory_limit_bytes: usize,
+    /// Threads.
+    pub threads: usize,
+}
+
+/// Hears how a run goes. Nothing that it hears is about a person.
+pub trait Watcher {
+    /// A stage begins.
+    fn stage(&mut self, name: &str);
+    /// How far it is: `done` of `total` (0: unknown) of a unit.
+    fn progress(&mut self, done: u64, total: u64, unit: &str);
+    /// What a person should know now.
+    fn note(&mut self, text: &str);
+}
+
+/// What came out.
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize)]
+pub struct Outcome {
+    /// Artefacts in custody.
+    pub artefacts: u64,
+    /// Events read.
+    pub events: u64,
+    /// Records that could not be read.
+    pub refused: u64,
+    /// Gaps found.
+    pub gaps: u64,
+    /// Detections.
+    pub detections: u64,
+    /// Steps of the trail.
+    pub steps: u64,
+    /// Accesses of the trail.
+    pub accesses: u64,
+    /// People in the register.
+    pub people: u64,
+    /// People by the strongest tier.
+    pub tiers: Tiers,
+    /// Letters drafted.
+    pub letters: u64,
+    /// First evidence to letters, seconds of work.
+    pub notes: Vec<String>,
+}
+
+/// People by the strongest that the evidence shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Tiers {
+    /// Confirmed.
+    pub confirmed: u64,
+    /// Likely.
+    pub likely: u64,
+    /// Possible.
+    pub possible: u64,
+}
+
+/// Evidence in, letters and a report out. Each step resumes where a killed run stopped, and does nothing twice.
+///
+/// # Errors
+/// [`ResponseError`]; what was committed before stays.
+pub fn respond(
+    settings: &Settings<'_>,
+    estate: (&str, &str),
+    evidence: &std::path::Path,
+    pins: &[Pin],
+    names: Names,
+    watcher: &mut dyn Watcher,
+) -> Result<Outcome, ResponseError> {
+    let mut response = Response::begin(settings, estate, watcher)?;
+    response.intake(evidence)?;
+    response.read_events()?;
+    response.cover()?;
+    response.detect()?;
+    response.trace(Some(pins))?;
+    response.expose()?;
+    response.draft_letters()?;
+    response.export()?;
+    response.report(names)?;
+    Ok(response.finish())
+}
+
+/// A case being worked on. Each method is one stage; each can be run alone, and knows whether it must.
+pub struct Response<'a> {
+    pub(crate) settings: &'a Settings<'a>,
+    pub(crate) watcher: &'a mut dyn Watcher,
+    pub(crate) case: Case,
+    pub(crate) estate: Estate,
+    pub(crate) estate_text: String,
+    pub(crate) estate_path: String,
+    pub(crate) outcome: Outcome,
+}
+
+impl<'a> Response<'a> {
+    /// Begins or goes on with a case. `estate` is the file's text and its path.
+    ///
+    /// # Errors
+    /// If the estate has a mistake, or the folder cannot be used.
+    pub fn begin(settings: &'a Settings<'a>, estate: (&str, &str), watcher: &'a mut dyn Watcher) -> Result<Self, ResponseError> {
+        let (text, path) = estate;
+        let read = strandline_estate::read(text, path)?;
+        let case = Case::open_or_create(&settings.case, &origin(&read, settings)?, &secrets(settings))?;
+        Ok(Self { settings, watcher, case, estate: read, estate_text: text.to_owned(), estate_path: path.to_owned(), outcome: Outcome::default() })
+    }
+
+    /// Goes on with a case by the estate that it keeps.
+    ///
+    /// # Errors
+    /// If there is no case, or it keeps no estate yet.
+    pub fn resume(settings: &'a Settings<'a>, watcher: &'a mut dyn Watcher) -> Result<Self, ResponseError> {
+        let case = Case::open(&settings.case)?;
+        let text = store::read_text(&case, store::ESTATE)?.ok_or(ResponseError::NoEstate)?;
+        let path = settings.case.join(store::ESTATE).display().to_string();
+        let estate = strandline_estate::read(&text, &path)?;
+        Ok(Self { settings, watcher, case, estate, estate_text: text, estate_path: path, outcome: Outcome::default() })
+    }
+
+    /// Takes evidence into custody.
+    ///
+    /// # Errors
+    /// If the evidence cannot be read or the case cannot be written.
+    pub fn intake(&mut self, evidence: &std::path::Path) -> Result<(), ResponseError> {
+        self.watcher.stage("intake");
+        stage::intake::run(self, evidence)
+    }
+
+    /// Reads every artefact of a known source into events.
+    ///
+    /// # Errors
+    /// If a source is described wrongly, or the case cannot be written.
+    pub fn read_events(&mut self) -> Result<(), ResponseError> {
+        self.watcher.stage("events");
+        stage::events::run(self)
+    }
+
+    /// Finds what the evidence covers and where it does not.
+    ///
+    /// # Errors
+    /// If the events cannot be read.
+    pub fn cover(&mut self) -> Result<(), ResponseError> {
+        self.watcher.stage("coverage");
+        stage::coverage::run(self)
+    }
+
+    /// Runs the detections.
+    ///
+    /// # Errors
+    /// If the events cannot be read.
+    pub fn detect(&mut self) -> Result<(), ResponseError> {
+        self.watcher.stage("detect");
+        stage::detect::run(self)
+    }
+
+    /// Follows the actor from `pins`; `None` keeps the pins of the last run.
+    ///
+    /// # Errors
+    /// If the events cannot be read.
+    pub fn trace(&mut self, pins: Option<&[Pin]>) -> Result<(), ResponseError> {
+        self.watcher.stage("trace");
+        stage::trace::run(self, pins)
+    }
+
+    /// Works out whose data was exposed.
+    ///
+    /// # Errors
+    /// If a snapshot cannot be read, or does not hold what the estate names.
+    pub fn expose(&mut self) -> Result<(), ResponseError> {
+        self.watcher.stage("expose");
+        stage::expose::run(self)
+    }
+
+    /// Drafts one letter for each affected person.
+    ///
+    /// # Errors
+    /// If the register cannot be read.
+    pub fn draft_letters(&mut self) -> Result<(), ResponseError> {
+        self.watcher.stage("letters");
+        stage::letters::run(self)
+    }
+
+    /// Writes the exports.
+    ///
+    /// # Errors
+    /// If a table cannot be read or the folder cannot be written.
+    pub fn export(&mut self) -> Result<(), ResponseError> {
+        self.watcher.stage("export");
+        stage::export::run(self)
+    }
+
+    /// Writes the report.
+    ///
+    /// # Errors
+    /// If a table cannot be read or the folder cannot be written.
+    pub fn report(&mut self, names: Names) -> Result<(), ResponseError> {
+        self.watcher.stage("report");
+        stage::report::run(self, names)
+    }
+
+    /// Records a person's decision on a link or detection; the ledger has it first. Later traces honour it.
+    ///
+    /// # Errors
+    /// If the case cannot be written.
+    pub fn decide(&mut self, decision: &Decision) -> Result<(), ResponseError> {
+        self.case.record_decision(decision, env!("CARGO_PKG_VERSION"))?;
+        Ok(())
+    }
+
+    /// The steps and links of the trail.
+    ///
+    /// # Errors
+    /// If the tables cannot be read.
+    pub fn trail(&self) -> Result<(Vec<Step>, Vec<Link>), ResponseError> {
+        Ok((self.case.read_rows(Step::TABLE)?, self.case.read_rows(Link::TABLE)?))
+    }
+
+    /// What came out.
+    pub fn finish(self) -> Outcome {
+        self.outcome
+    }
+
+    pub(crate) fn author(&self) -> Author {
+        Author { actor: self.settings.responder.clone(), time: (self.settings.now)() }
+    }
+
+    /// Inputs that every stage after intake stands on: the program and the estate.
+    pub(crate) fn inputs(&self) -> Inputs {
+        let mut inputs = Inputs::new(env!("CARGO_PKG_VERSION"));
+        inputs.insert_setting(store::ESTATE, &self.estate_text);
+        inputs
+    }
+
+    /// Inputs that stand on the result of another stage.
+    pub(crate) fn inputs_after(&self, stages: &[&str]) -> Inputs {
+        let mut inputs = self.inputs();
+        for stage in stages {
+            if let Some(record) = self.case.manifest().stages.get(*stage) {
+                for part in &record.parts {
+                    inputs.insert(format!("tables/{}/{}", part.table, part.part), part.sha256.clone());
+                }
+                for file in &record.files {
+                    inputs.insert(file.file.clone(), file.sha256.clone());
+                }
+            }
+        }
+        inputs
+    }
+
+    pub(crate) fn custody(&self) -> Result<Vec<Artefact>, ResponseError> {
+        Ok(self.case.custody()?)
+    }
+
+    pub(crate) fn coverage(&self) -> Result<Coverage, ResponseError> {
+        Ok(store::read_json(&self.case, store::COVERAGE)?.unwrap_or_default())
+    }
+
+    /// The whole time that events span.
+    pub(crate) fn span(&self) -> Result<Option<Interval>, ResponseError> {
+        Ok(self.custody()?.iter().filter_map(|a| a.span).reduce(|a, b| a.hull(&b)))
+    }
+}
+
+fn origin(estate: &Estate, settings: &Settings<'_>) -> Result<Origin, ResponseError> {
+    let organisation = estate.organisation.domain.clone().unwrap_or_else(|| "local".to_owned());
+    let folder = settings.case.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+    let id: String = folder.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' || c == '_' || c == '.' { c } else { '-' }).collect();
+    let id = if id.is_empty() { "case".to_owned() } else { id };
+    Ok(Origin::new(&organisation, &id).or_else(|_| Origin::new("local", &id)).or_else(|_| Origin::new("local", "case"))?)
+}
+
+fn secrets(settings: &Settings<'_>) -> Secrets {
+    let (seed, salt) = (settings.secrets)();
+    Secrets::new(seed, salt)
+}

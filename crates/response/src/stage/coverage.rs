@@ -1,0 +1,40 @@
+//! Coverage: one pass over the events says what the evidence covers, and where it does not.
+
+use strandline_case::StageCommit;
+use strandline_evidence::coverage::CoverageBuilder;
+use strandline_model::event;
+use strandline_model::evidence::{Gap, Warning};
+use strandline_model::table::{Row, Scan};
+
+use crate::error::ResponseError;
+use crate::run::Response;
+use crate::store;
+
+/// Finds gaps and skews.
+pub fn run(response: &mut Response<'_>) -> Result<(), ResponseError> {
+    let inputs = response.inputs_after(&["events"]);
+    if !response.case.stage_is_current("coverage", &inputs) {
+        let mut builder = CoverageBuilder::new(&response.estate, None);
+        for batch in response.case.scan(event::TABLE).scan(&[])? {
+            builder.observe(&batch?);
+        }
+        let warnings: Vec<Warning> = response.case.read_rows(Warning::TABLE)?;
+        for artefact in response.custody()? {
+            let own: Vec<Warning> = warnings.iter().filter(|w| w.artefact == artefact.id).cloned().collect();
+            if let (Some(source), false) = (&artefact.source, own.is_empty()) {
+                builder.refused(source, &own);
+            }
+        }
+        let coverage = builder.finish();
+        let gaps = response.case.write_rows::<Gap>(&coverage.gaps, &[])?;
+        let file = store::write_json(&response.case, store::COVERAGE, &coverage)?;
+        let author = response.author();
+        response.case.commit_stage(StageCommit { stage: "coverage".to_owned(), inputs, parts: vec![gaps], files: vec![file], author })?;
+    }
+    let coverage = response.coverage()?;
+    response.outcome.gaps = coverage.gaps.len() as u64;
+    for gap in &coverage.gaps {
+        response.watcher.note(&format!("gap in {}: {} ({})", gap.source, gap.interval, gap.reason));
+    }
+    Ok(())
+}

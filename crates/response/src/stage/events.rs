@@ -1,0 +1,133 @@
+//! Events: each artefact that a source claims becomes one part of the table `events`, committed alone, so that a killed run
+//! resumes at the artefact where it stopped.
+
+use strandline_case::{Inputs, StageCommit, TablePart, TableWriter};
+use strandline_event::{Context, EventError, Sink, SinkError, Summary, read_artefact};
+use strandline_evidence::Vault;
+use strandline_model::estate::LogSource;
+use strandline_model::event;
+use strandline_model::evidence::{Artefact, Warning};
+use strandline_model::table::Row;
+
+use crate::error::ResponseError;
+use crate::run::Response;
+use crate::stage::intake::Seals;
+
+/// Warnings kept for one artefact; the rest are counted.
+const WARNINGS_KEPT: usize = 10_000;
+
+struct Tables {
+    events: TableWriter,
+    warnings: Vec<Warning>,
+}
+
+impl Sink for Tables {
+    fn batch(&mut self, batch: arrow_array::RecordBatch) -> Result<(), SinkError> {
+        Ok(self.events.write(&batch)?)
+    }
+
+    fn warning(&mut self, warning: Warning) -> Result<(), SinkError> {
+        if self.warnings.len() < WARNINGS_KEPT {
+            self.warnings.push(warning);
+        }
+        Ok(())
+    }
+}
+
+/// Reads what is not read yet.
+pub fn run(response: &mut Response<'_>) -> Result<(), ResponseError> {
+    let mut artefacts = response.custody()?;
+    let total = artefacts.iter().filter(|a| a.source.is_some()).map(|a| a.size).sum();
+    let (mut done, mut parts, mut whole, mut changed) = (0, Vec::new(), response.inputs(), false);
+    for at in 0..artefacts.len() {
+        let Some(source) = source_of(response, &artefacts[at]) else { continue };
+        let inputs = part_inputs(&artefacts[at], &source);
+        whole.insert(format!("evidence/{}", artefacts[at].sha256), inputs.digest());
+        match [event::TABLE, Warning::TABLE].map(|table| response.case.current_part("events", table, &artefacts[at].id.0, &inputs)) {
+            [Some(events), Some(warnings)] => parts.extend([events, warnings]),
+            _ => {
+                let fresh = read_one(response, &artefacts.clone(), at, &source)?;
+                record(&mut artefacts[at], &fresh.summary);
+                response.case.commit_parts("events", fresh.parts.iter().map(|part| (part.clone(), inputs.clone())).collect())?;
+                parts.extend(fresh.parts);
+                changed = true;
+            }
+        }
+        done += artefacts[at].size;
+        response.watcher.progress(done, total, "bytes");
+    }
+    if changed {
+        let author = response.author();
+        response.case.save_custody(&artefacts, &author, env!("CARGO_PKG_VERSION"))?;
+    }
+    response.outcome.events = artefacts.iter().map(|a| a.records_read).sum();
+    response.outcome.refused = artefacts.iter().map(|a| a.records_refused).sum();
+    if !response.case.stage_is_current("events", &whole) {
+        let author = response.author();
+        response.case.commit_stage(StageCommit { stage: "events".to_owned(), inputs: whole, parts, files: Vec::new(), author })?;
+    }
+    Ok(())
+}
+
+struct Fresh {
+    parts: Vec<TablePart>,
+    summary: Summary,
+}
+
+fn read_one(response: &mut Response<'_>, artefacts: &[Artefact], at: usize, source: &LogSource) -> Result<Fresh, ResponseError> {
+    let artefact = &artefacts[at];
+    let seals = Seals(&response.case);
+    let vault = Vault::new(&seals, artefacts);
+    let mut input = vault.open(&artefact.id)?;
+    let context = Context { artefact: &artefact.id, path: &artefact.path, source, assumed_year: year_of(artefact) };
+    let writer = response.case.table_writer(event::TABLE, &artefact.id.0, event::schema(), &["offset"])?;
+    let mut tables = Tables { events: writer, warnings: Vec::new() };
+    let summary = match read_artefact(&mut *input, &context, &mut tables) {
+        Ok(summary) => summary,
+        // Half a file is half the evidence: what came before the break is in the tables, and custody says where it broke.
+        Err(EventError::Interrupted { path, offset, source }) => {
+            response.watcher.note(&format!("{path}: reading stopped at byte {offset} ({}); what came before is kept", source.kind()));
+            let reason = format!("truncated: reading stopped here ({})", source.kind());
+            let warning = Warning { artefact: artefact.id.clone(), path, line: 0, offset, reason };
+            tables.warnings.push(warning.clone());
+            Summary { format: source_format(artefact, &context), records_refused: 1, first_refusal: Some(warning), ..Summary::default() }
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let events = tables.events.finish()?;
+    let mut warnings = response.case.table_writer(Warning::TABLE, &artefact.id.0, Warning::schema(), &["offset"])?;
+    warnings.write(&Warning::to_batch(&tables.warnings)?)?;
+    Ok(Fresh { parts: vec![events, warnings.finish()?], summary })
+}
+
+fn source_format(artefact: &Artefact, context: &Context<'_>) -> String {
+    artefact.format.clone().unwrap_or_else(|| context.source.format.clone())
+}
+
+fn record(artefact: &mut Artefact, summary: &Summary) {
+    artefact.format = Some(summary.format.clone());
+    artefact.span = summary.span;
+    artefact.records_read = summary.records_read;
+    artefact.records_refused = summary.records_refused;
+    if artefact.first_refusal.is_none() {
+        artefact.first_refusal = summary.first_refusal.clone();
+    }
+}
+
+fn source_of(response: &Response<'_>, artefact: &Artefact) -> Option<LogSource> {
+    let id = artefact.source.as_ref()?;
+    response.estate.sources.iter().find(|s| s.id == *id).cloned()
+}
+
+/// A part stands on its artefact and on how its source is described: another source's change does not read it again.
+fn part_inputs(artefact: &Artefact, source: &LogSource) -> Inputs {
+    let mut inputs = Inputs::new(env!("CARGO_PKG_VERSION")).with("evidence", artefact.sha256.clone());
+    inputs.insert_setting("source", &serde_json::to_string(source).unwrap_or_default());
+    inputs
+}
+
+/// The year of the file's last change, for stamps that carry none.
+fn year_of(artefact: &Artefact) -> i16 {
+    let at = artefact.modified_at.unwrap_or(artefact.taken_at);
+    jiff::Timestamp::from_microsecond(at.micros()).map_or(1970, |t| jiff::tz::TimeZone::UTC.to_datetime(t).year())
+}

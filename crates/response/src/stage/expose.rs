@@ -1,0 +1,145 @@
+//! Expose: the accesses are replayed against the snapshots as they stood; whose data, which categories, how sure.
+
+use std::collections::BTreeMap;
+
+use arrow_array::RecordBatch;
+use serde::{Deserialize, Serialize};
+use strandline_case::{StageCommit, TableWriter};
+use strandline_evidence::Vault;
+use strandline_exposure::{Inputs, Options, Output, Snapshot, expose};
+use strandline_model::access::Access;
+use strandline_model::event;
+use strandline_model::exposure::{Certainty, Exposure, Replay};
+use strandline_model::register::RegisterEntry;
+use strandline_model::table::{Row, Scan, ScanError};
+
+use crate::error::ResponseError;
+use crate::people;
+use crate::run::{Response, Tiers};
+use crate::stage::intake::Seals;
+use crate::store;
+
+/// What the exposure stage leaves besides its tables.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct ExposureState {
+    /// What a person must know to read the numbers.
+    pub notes: Vec<String>,
+}
+
+struct Tables {
+    exposures: TableWriter,
+    replays: TableWriter,
+}
+
+impl Output for Tables {
+    fn exposures(&mut self, batch: RecordBatch) -> Result<(), ScanError> {
+        Ok(self.exposures.write(&batch)?)
+    }
+
+    fn replays(&mut self, batch: RecordBatch) -> Result<(), ScanError> {
+        Ok(self.replays.write(&batch)?)
+    }
+}
+
+/// Works out the exposures.
+pub fn run(response: &mut Response<'_>) -> Result<(), ResponseError> {
+    if !response.case.manifest().stages.contains_key("trace") {
+        return Err(ResponseError::NotYet { missing: "trail", command: "trace" });
+    }
+    let mut inputs = response.inputs_after(&["events", "coverage", "trace"]);
+    for artefact in response.custody()? {
+        inputs.insert(format!("evidence/{}", artefact.sha256), artefact.sha256.clone());
+    }
+    if !response.case.stage_is_current("expose", &inputs) {
+        replay_all(response, inputs)?;
+    }
+    let state: ExposureState = store::read_json(&response.case, store::EXPOSURE)?.unwrap_or_default();
+    for note in &state.notes {
+        response.watcher.note(note);
+    }
+    response.outcome.notes.extend(state.notes);
+    response.outcome.tiers = tiers(response)?;
+    Ok(())
+}
+
+fn replay_all(response: &mut Response<'_>, inputs: strandline_case::Inputs) -> Result<(), ResponseError> {
+    let artefacts = response.custody()?;
+    let coverage = response.coverage()?;
+    let seals = Seals(&response.case);
+    let vault = Vault::new(&seals, &artefacts);
+    let (accesses, events) = (response.case.scan(Access::TABLE), response.case.scan(event::TABLE));
+    let mut tables = Tables {
+        exposures: response.case.table_writer(Exposure::TABLE, "all", Exposure::schema(), &["data_subject", "category", "basis"])?,
+        replays: response.case.table_writer(Replay::TABLE, "all", Replay::schema(), &["time", "access"])?,
+    };
+    let mut snapshots = Vec::new();
+    for database in &response.estate.databases {
+        for written in &database.snapshot {
+            let artefact = vault.resolve_snapshot(written)?;
+            let reader = vault.open(&artefact.id)?;
+            snapshots.push(Snapshot { database: database.id.clone(), table: flat_table(written), path: written.clone(), reader });
+        }
+    }
+    let options = Options { memory_limit_bytes: response.settings.memory_limit_bytes, threads: response.settings.threads, ..Options::default() };
+    let stage_inputs = Inputs {
+        estate: &response.estate,
+        snapshots,
+        subjects: register(response)?.0.into_keys().collect(),
+        accesses: &accesses,
+        events: &events,
+        coverage: &coverage,
+        options,
+    };
+    let watcher = &mut *response.watcher;
+    let summary = expose(stage_inputs, &mut |p| watcher.progress(p.done, p.total, p.unit), &mut tables)?;
+    let file = store::write_json(&response.case, store::EXPOSURE, &ExposureState { notes: summary.notes })?;
+    let parts = vec![tables.exposures.finish()?, tables.replays.finish()?];
+    let author = response.author();
+    response.case.commit_stage(StageCommit { stage: "expose".to_owned(), inputs, parts, files: vec![file], author })?;
+    Ok(())
+}
+
+/// `schema.table.csv` and `schema.table.parquet` are one table each; anything else is a dump.
+fn flat_table(written: &str) -> Option<String> {
+    let name = written.rsplit('/').next().unwrap_or(written);
+    let stem = name.strip_suffix(".gz").or_else(|| name.strip_suffix(".zst")).unwrap_or(name);
+    let table = stem.strip_suffix(".csv").or_else(|| stem.strip_suffix(".parquet"))?;
+    Some(table.to_owned())
+}
+
+/// The register from its sealed copy, with notes on its lines; empty where the estate names none.
+pub fn register(response: &Response<'_>) -> Result<(BTreeMap<String, RegisterEntry>, Vec<String>), ResponseError> {
+    let Some(described) = &response.estate.register else { return Ok(Default::default()) };
+    let artefacts = response.custody()?;
+    let seals = Seals(&response.case);
+    let vault = Vault::new(&seals, &artefacts);
+    let artefact = vault.resolve_snapshot(&described.file)?;
+    people::read(described, &described.file, vault.open(&artefact.id)?)
+}
+
+/// People by the strongest tier. Rows come sorted by person.
+fn tiers(response: &Response<'_>) -> Result<Tiers, ResponseError> {
+    let mut tiers = Tiers::default();
+    let mut current: Option<(String, Certainty)> = None;
+    let count = |tiers: &mut Tiers, certainty: Certainty| match certainty {
+        Certainty::Confirmed => tiers.confirmed += 1,
+        Certainty::Likely => tiers.likely += 1,
+        Certainty::Possible => tiers.possible += 1,
+    };
+    for batch in response.case.scan(Exposure::TABLE).scan(&[])? {
+        for exposure in Exposure::from_batch(&batch?)? {
+            match &mut current {
+                Some((person, highest)) if *person == exposure.data_subject => *highest = (*highest).max(exposure.certainty),
+                _ => {
+                    if let Some((_, highest)) = current.replace((exposure.data_subject, exposure.certainty)) {
+                        count(&mut tiers, highest);
+                    }
+                }
+            }
+        }
+    }
+    if let Some((_, highest)) = current {
+        count(&mut tiers, highest);
+    }
+    Ok(tiers)
+}

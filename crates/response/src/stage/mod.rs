@@ -1,0 +1,11 @@
+//! One file a stage: what it needs from the case, what it leaves there.
+
+pub mod coverage;
+pub mod detect;
+pub mod events;
+pub mod export;
+pub mod expose;
+pub mod intake;
+pub mod letters;
+pub mod report;
+pub mod trace;

@@ -1,0 +1,56 @@
+//! Report: the case on one page.
+
+use std::collections::BTreeMap;
+
+use strandline_case::StageCommit;
+use strandline_model::detection::Detection;
+use strandline_model::exposure::{Exposure, Replay};
+use strandline_model::table::Row;
+use strandline_model::trail::Step;
+use strandline_report::Input;
+
+use crate::error::ResponseError;
+use crate::run::{Names, Response};
+use crate::stage::expose::{ExposureState, register};
+use crate::stage::letters::described_categories;
+use crate::stage::trace::TrailState;
+use crate::store;
+
+/// Writes `export/report.html`.
+pub fn run(response: &mut Response<'_>, names: Names) -> Result<(), ResponseError> {
+    if !response.case.manifest().stages.contains_key("expose") {
+        return Err(ResponseError::NotYet { missing: "exposures", command: "expose" });
+    }
+    let (people, _) = register(response)?;
+    let shown: Option<BTreeMap<String, String>> = (names == Names::Shown).then(|| {
+        let name = |entry: &strandline_model::register::RegisterEntry| entry.names.values().map(|n| n.expose_personal().clone()).collect::<Vec<_>>().join(" / ");
+        people.iter().map(|(key, entry)| (key.clone(), name(entry))).collect()
+    });
+    let trail: TrailState = store::read_json(&response.case, store::TRAIL)?.unwrap_or_default();
+    let exposure: ExposureState = store::read_json(&response.case, store::EXPOSURE)?.unwrap_or_default();
+    let notes: Vec<String> = trail.notes.into_iter().chain(exposure.notes).collect();
+    let organisation = &response.estate.organisation;
+    let reference = response.case.manifest().origin.clone();
+    let html = strandline_report::write(&Input {
+        organisation: organisation.name.get("en").or_else(|| organisation.name.values().next()).map_or("", String::as_str),
+        reference: &reference,
+        written_at: (response.settings.now)(),
+        time_zone: &organisation.time_zone,
+        register_people: people.len() as u64,
+        categories: &described_categories(response),
+        artefacts: &response.custody()?,
+        coverage: &response.coverage()?,
+        steps: &response.case.read_rows::<Step>(Step::TABLE)?,
+        detections: &response.case.read_rows::<Detection>(Detection::TABLE)?,
+        exposures: &response.case.scan(Exposure::TABLE),
+        replays: &response.case.scan(Replay::TABLE),
+        notes: &notes,
+        names: shown.as_ref(),
+    })?;
+    let file = store::write(&response.case, "export", "report.html", html.as_bytes())?;
+    let mut inputs = response.inputs_after(&["coverage", "detect", "trace", "expose"]);
+    inputs.insert_setting("names", &format!("{names:?}"));
+    let author = response.author();
+    response.case.commit_stage(StageCommit { stage: "report".to_owned(), inputs, parts: Vec::new(), files: vec![file], author })?;
+    Ok(())
+}

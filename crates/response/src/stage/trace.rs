@@ -1,0 +1,74 @@
+//! Trace: the actor's trail, from pins or from the detections, with the decisions that people made on links.
+
+use serde::{Deserialize, Serialize};
+use strandline_case::StageCommit;
+use strandline_model::access::Access;
+use strandline_model::detection::Detection;
+use strandline_model::event;
+use strandline_model::table::Row;
+use strandline_model::trail::{Link, Pin, Step};
+use strandline_trace::Inputs;
+
+use crate::error::ResponseError;
+use crate::run::Response;
+use crate::store;
+
+/// What the trail leaves besides its tables.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct TrailState {
+    /// What the run was told.
+    pub pins: Vec<Pin>,
+    /// Addresses of the actor.
+    pub addresses: Vec<String>,
+    /// Sessions of the actor, as `system/session`.
+    pub sessions: Vec<String>,
+    /// Accounts whose sessions the actor used.
+    pub stolen_accounts: Vec<String>,
+    /// Database connections of the actor.
+    pub connections: Vec<String>,
+    /// What a responder must know.
+    pub notes: Vec<String>,
+}
+
+/// Follows the actor.
+pub fn run(response: &mut Response<'_>, pins: Option<&[Pin]>) -> Result<(), ResponseError> {
+    if !response.case.manifest().stages.contains_key("detect") {
+        return Err(ResponseError::NotYet { missing: "detections", command: "detect" });
+    }
+    let before: TrailState = store::read_json(&response.case, store::TRAIL)?.unwrap_or_default();
+    let pins = pins.map_or(before.pins, <[Pin]>::to_vec);
+    let decisions = response.case.decisions()?;
+    let mut inputs = response.inputs_after(&["events", "coverage", "detect"]);
+    inputs.insert_setting("pins", &pins.iter().map(Pin::to_string).collect::<Vec<_>>().join("\n"));
+    inputs.insert_setting("decisions", &serde_json::to_string(&decisions).unwrap_or_default());
+    if !response.case.stage_is_current("trace", &inputs) {
+        let detections: Vec<Detection> = response.case.read_rows(Detection::TABLE)?;
+        let coverage = response.coverage()?;
+        let events = response.case.scan(event::TABLE);
+        let mut writer = response.case.table_writer(Access::TABLE, "all", Access::schema(), &["time", "id"])?;
+        let stage_inputs =
+            Inputs { events: &events, detections: &detections, coverage: &coverage, estate: &response.estate, pins: &pins, decisions: &decisions, window: None };
+        let trail = strandline_trace::trace(&stage_inputs, &mut |rows| Ok(writer.write(&Access::to_batch(&rows)?)?))?;
+        let state = TrailState {
+            pins,
+            addresses: trail.actor.addresses.clone(),
+            sessions: trail.actor.sessions.iter().map(|(system, session)| format!("{system}/{session}")).collect(),
+            stolen_accounts: trail.actor.stolen_accounts.clone(),
+            connections: trail.actor.connections.clone(),
+            notes: trail.notes.clone(),
+        };
+        let file = store::write_json(&response.case, store::TRAIL, &state)?;
+        let parts = vec![writer.finish()?, response.case.write_rows::<Link>(&trail.links, &[])?, response.case.write_rows::<Step>(&trail.steps, &[])?];
+        let author = response.author();
+        response.case.commit_stage(StageCommit { stage: "trace".to_owned(), inputs, parts, files: vec![file], author })?;
+    }
+    let state: TrailState = store::read_json(&response.case, store::TRAIL)?.unwrap_or_default();
+    for note in &state.notes {
+        response.watcher.note(note);
+    }
+    response.outcome.notes.extend(state.notes);
+    response.outcome.steps = response.case.read_rows::<Step>(Step::TABLE)?.len() as u64;
+    response.outcome.accesses =
+        response.case.manifest().stages.get("trace").map_or(0, |record| record.parts.iter().filter(|p| p.table == Access::TABLE).map(|p| p.rows).sum());
+    Ok(())
+}

@@ -9,31 +9,20 @@ use super::postgres_json::PostgresJson;
 use super::postgres_text::PostgresText;
 use crate::{Context, EventError};
 
-/// The format of a source that the estate calls `postgresql`, `mysql_general` or `mysql_audit`; `None` for any other.
-/// csvlog, jsonlog and text are told apart by content, and so are the kinds of MySQL's logs.
+/// Opens a source that the estate calls `postgresql`, `mysql_general` or `mysql_audit`. csvlog, jsonlog and text are
+/// told apart by content, and so are the kinds of MySQL's logs.
 ///
 /// # Errors
 /// If the estate describes the source wrongly, or no common `log_line_prefix` fits and none is given.
-pub fn open(context: &Context<'_>, head: &[u8]) -> Result<Option<Box<dyn Format>>, EventError> {
-    Ok(Some(match context.source.format.as_str() {
+pub fn open(context: &Context<'_>, head: &[u8]) -> Result<Box<dyn Format>, EventError> {
+    Ok(match context.source.format.as_str() {
         "postgresql" if PostgresJson::recognises(head) => Box::new(PostgresJson::new(context)?),
         "postgresql" if PostgresCsv::recognises(head) => Box::new(PostgresCsv::new(context)?),
         "postgresql" => Box::new(PostgresText::new(context, head)?),
-        "mysql_general" | "mysql_slow" => Box::new(MysqlGeneral::new(context, head)?),
+        "mysql_general" => Box::new(MysqlGeneral::new(context, head)?),
         "mysql_audit" => Box::new(MysqlAudit::new(context, head)?),
-        _ => return Ok(None),
-    }))
-}
-
-/// The format that the estate would have to name for such bytes, for `estate draft`; `None` if they are no database log.
-pub fn recognise(head: &[u8]) -> Option<&'static str> {
-    if PostgresJson::recognises(head) || PostgresCsv::recognises(head) || PostgresText::recognises(head) {
-        return Some("postgresql");
-    }
-    if MysqlAudit::recognises(head) {
-        return Some("mysql_audit");
-    }
-    MysqlGeneral::recognises(head).then_some("mysql_general")
+        other => return Err(EventError::Configuration { source_id: context.source.id.clone(), reason: format!("there is no format {other:?}") }),
+    })
 }
 
 #[cfg(test)]
@@ -45,16 +34,14 @@ mod tests {
     use crate::testing;
 
     #[test]
-    fn logs_are_recognised_by_content() {
-        let check = |head: &str, expected: Option<&str>| assert_eq!(recognise(head.as_bytes()), expected, "{head}");
-        check("{\"timestamp\":\"2026-11-23 20:46:01.416 UTC\",\"error_severity\":\"LOG\"}\n", Some("postgresql"));
-        check("2026-11-23 20:42:53.049 UTC,,,25930,,6b04a54c.654a,1,,2026-11-23 20:42:52 UTC,,0,LOG,00000,\"x\"\n", Some("postgresql"));
-        check("2026-11-24 20:54:26.340 UTC [97] app@hr LOG:  statement: select 1\n", Some("postgresql"));
-        check("20260124 21:00:00,db1,app,10.0.0.5,7,0,CONNECT,hr,,0\n", Some("mysql_audit"));
-        check("260124  9:00:00\t    5 Connect\tapp@localhost on \n", Some("mysql_general"));
-        check("10.0.0.5 - - [24/Jan/2026:21:00:00 +0000] \"GET / HTTP/1.1\" 200 5\n", None);
-        check("a,b,c\n1,2,3\n", None);
-        check("", None);
+    fn the_kinds_of_postgresql_logs_are_told_apart_by_content() {
+        let check = |head: &str, expected: &str| {
+            let (_, summary) = testing::read(head.as_bytes(), None, open);
+            assert_eq!((summary.format.as_str(), summary.records_refused), (expected, 0), "{head}");
+        };
+        check("{\"timestamp\":\"2026-11-23 20:46:01.416 UTC\",\"error_severity\":\"LOG\",\"message\":\"x\"}\n", "postgresql_jsonlog");
+        check("2026-11-23 20:42:53.049 UTC,,,25930,,6b04a54c.654a,1,,2026-11-23 20:42:52 UTC,,0,LOG,00000,\"x\",,,,,,,,,\"\"\n", "postgresql_csvlog");
+        check("2026-11-24 20:54:26.340 UTC [97] LOG:  statement: select 1\n", "postgresql_stderr (log_line_prefix taken to be '%m [%p] ')");
     }
 
     /// A log of a recording; `None`, with a word, where the recordings are not at hand.
@@ -84,7 +71,7 @@ mod tests {
 
     fn check_recording(path: &str, fewest_events: usize) {
         let Some(bytes) = recorded(path) else { return };
-        let (collected, summary) = testing::read(&bytes, None, |context, head| Ok(open(context, head)?.expect("a database log")));
+        let (collected, summary) = testing::read(&bytes, None, open);
         assert_eq!(summary.records_refused, 0);
         assert!(collected.events().len() >= fewest_events);
         let text = collected.text();

@@ -43,9 +43,6 @@ pub fn open<'c>(context: &Context<'c>, head: &[u8]) -> Result<Box<dyn Format + '
         "apache" => Ok(Box::new(web::Web::new(context, web::Server::Apache)?)),
         "json" => Ok(Box::new(json::Json::new(context)?)),
         "text" => Ok(Box::new(text::Text::new(context)?)),
-        other => match database::open(context, head)? {
-            Some(format) => Ok(format),
-            None => Err(EventError::Configuration { source_id: context.source.id.clone(), reason: format!("there is no format {other:?}") }),
-        },
+        _ => Ok(database::open(context, head)?),
     }
 }

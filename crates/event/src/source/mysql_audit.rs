@@ -46,15 +46,6 @@ impl MysqlAudit {
         Ok(Self { zone: Zone::of(context)?, json: None, is_json })
     }
 
-    /// Whether the first lines of `head` look like an audit log.
-    pub fn recognises(head: &[u8]) -> bool {
-        let has = |mark: &[u8]| memchr::memmem::find(head, mark).is_some();
-        let first = head.split(|b| *b == b'\n').find(|l| !l.is_empty()).unwrap_or_default();
-        let json = matches!(head.iter().find(|b| !b.is_ascii_whitespace()), Some(b'{' | b'['));
-        json && (has(b"\"audit_record\"") || has(b"\"connection_id\"") && (has(b"\"class\"") || has(b"\"sqltext\"")))
-            || csv_record(&String::from_utf8_lossy(first), &Zone::utc()).is_some()
-    }
-
     fn object_line(&mut self, record: &Record<'_>, output: &mut Output<'_>) {
         let mut bytes = record.bytes;
         if self.json.is_none() {

@@ -113,12 +113,6 @@ impl MysqlGeneral {
         Ok(Self { zone: Zone::of(context)?, stamp: None, pending: None, connections: HashMap::new(), starts: 0, slow })
     }
 
-    /// Whether the first lines of `head` look like a general or slow log.
-    pub fn recognises(head: &[u8]) -> bool {
-        let text = String::from_utf8_lossy(head);
-        text.lines().take(50).any(|l| l.starts_with("# User@Host:") || record_head(l, &Zone::utc()).is_some_and(|h| h.stamp.is_some()))
-    }
-
     fn general_line(&mut self, text: &str, record: &Record<'_>, output: &mut Output<'_>) {
         match record_head(text, &self.zone) {
             Some(head) => {

@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 
 use super::Format;
-use super::postgres::{Entry, Log, csv_fields, filled, split_remote};
+use super::postgres::{Entry, Log, csv_fields, filled, split_remote, without_lead};
 use crate::stamp::{self, Zone};
 use crate::{Context, EventError, MAX_RECORD_BYTES, Output, Record};
 
@@ -46,13 +46,14 @@ impl PostgresCsv {
     pub fn recognises(head: &[u8]) -> bool {
         let line = head.split(|b| *b == b'\n').find(|l| !l.is_empty()).unwrap_or_default();
         let text = String::from_utf8_lossy(line);
+        let text = without_lead(&text);
         let commas = text.bytes().filter(|b| *b == b',').count();
         text.split_once(',').is_some_and(|(time, _)| time.len() >= 19 && stamp::parse(time, &Zone::utc()).is_some()) && commas >= 11
     }
 
     fn whole(&mut self, bytes: &[u8], record: &Record<'_>, output: &mut Output<'_>) -> Result<(), &'static str> {
         let text = String::from_utf8_lossy(bytes);
-        let fields = csv_fields(&text).ok_or("not a record of a csvlog: a quoted field does not end")?;
+        let fields = csv_fields(without_lead(&text)).ok_or("not a record of a csvlog: a quoted field does not end")?;
         let entry = entry_of(&fields, &self.zone)?;
         let place = output.place(record);
         let event = self.log.read(&entry, place);

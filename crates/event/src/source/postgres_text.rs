@@ -10,7 +10,7 @@ use std::rc::Rc;
 use regex::{Captures, Regex};
 
 use super::Format;
-use super::postgres::{Entry, Log, filled};
+use super::postgres::{Entry, Log, filled, without_lead};
 use crate::stamp::{self, Stamp, Zone};
 use crate::{Context, EventError, MAX_RECORD_BYTES, Output, Record};
 
@@ -105,11 +105,6 @@ impl PostgresText {
         };
         let prefix = Rc::new(compile(prefix).map_err(configuration)?);
         Ok(Self { name, prefix, zone: Zone::of(context)?, log: Log::default(), open: VecDeque::new(), sessions: HashMap::new(), adrift: false })
-    }
-
-    /// Whether the first lines of `head` look like a server log with a common prefix.
-    pub fn recognises(head: &[u8]) -> bool {
-        infer(head).is_some()
     }
 
     /// A line that begins an entry.
@@ -238,8 +233,9 @@ impl Format for PostgresText {
 
     fn read(&mut self, record: &Record<'_>, output: &mut Output<'_>) {
         let text = String::from_utf8_lossy(record.bytes);
+        let text = without_lead(&text);
         if text.starts_with('\t') || text.is_empty() {
-            let joined = !self.adrift && self.go_on(&text, record);
+            let joined = !self.adrift && self.go_on(text, record);
             match (joined, text.is_empty()) {
                 (true, _) | (false, true) => {}
                 (false, false) => output.refuse(record, "a line that goes on, and nothing before it that it belongs to"),
@@ -247,7 +243,7 @@ impl Format for PostgresText {
             return;
         }
         let prefix = Rc::clone(&self.prefix);
-        let outcome = match prefix.captures(&text) {
+        let outcome = match prefix.captures(text) {
             None => Err("not a line of a server log with this log_line_prefix"),
             Some(captures) if captures.name("part").is_some() => {
                 if self.part(&captures, record) {

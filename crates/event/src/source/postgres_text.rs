@@ -1,4 +1,4 @@
-//! The PostgreSQL server log as text (`log_destination = stderr` or syslog's file), with any `log_line_prefix`
+//! The PostgreSQL server log as text (`log_destination = stderr`), with any `log_line_prefix`
 //! (<https://www.postgresql.org/docs/current/runtime-config-logging.html#GUC-LOG-LINE-PREFIX>). The prefix becomes one
 //! regular expression; where the estate gives none, the common one that fits most of the first lines is taken.
 //!

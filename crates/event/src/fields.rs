@@ -381,6 +381,13 @@ impl<'a> Filling<'a> {
     fn set_number(&mut self, column: &Column, value: Cow<'a, str>) {
         let whole = whole_number(&value);
         let small = whole.and_then(|n| i32::try_from(n).ok());
+        if *column == Column::StatusCode
+            && let Some(word) = status_word(&value)
+        {
+            // `"status": "failed"` says how it went, not with which code.
+            self.status.get_or_insert(word);
+            return;
+        }
         let event = &mut self.event;
         let (held, name) = match column {
             Column::SrcPort => (first_number(&mut event.src_port, small), "src_port"),

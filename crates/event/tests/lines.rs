@@ -16,12 +16,12 @@ fn json_without_a_mapping() {
             "{\"@timestamp\":\"2026-11-23T20:42:57.002Z\",\"remote_addr\":\"10.0.0.1\",\"user\":null,\"session\":\"\",\"path\":\"/a\",\"query\":\"pin=1234&id=5\",\"status\":\"200\",\"duration_ms\":1.5,\"level\":\"info\"}\n",
             "{\"ts\":1795466577.109,\"request\":{\"remote_ip\":\"10.0.0.2\",\"method\":\"GET\",\"uri\":\"/b\"},\"status\":404,\"size\":12,\"duration\":0.011}\n",
             "{\"time\":1795466577109,\"req\":{\"method\":\"GET\",\"url\":\"/c\",\"remoteAddress\":\"::1\"},\"res\":{\"statusCode\":200},\"responseTime\":7,\"msg\":\"request completed\"}\n",
-            "{\"timestamp\":\"2026-11-23 20:42:57\",\"message\":\"token=abc for amy\",\"user.name\":\"amy\"}\n",
+            "{\"timestamp\":\"2026-11-23 20:42:57\",\"message\":\"token=abc for amy\",\"user.name\":\"amy\",\"status\":\"failed\"}\n",
         ),
         r#"2026-11-23T20:42:57.002Z http_activity/request/success src_ip=10.0.0.1 url=/a?pin=[masked]&id=5 labels={"level":"info"} status_code=200 duration_micros=1500 masked
            2026-11-23T20:42:57.109Z http_activity/request/failure src_ip=10.0.0.2 method=GET url=/b status_code=404 bytes=12 duration_micros=11000
            2026-11-23T20:42:57.109Z http_activity/request/success src_ip=::1 method=GET url=/c message=request completed status_code=200 duration_micros=7000
-           2026-11-23T20:42:57.000Z base_event/other/unknown account=amy message=token=[masked] for amy masked"#,
+           2026-11-23T20:42:57.000Z base_event/other/failure account=amy message=token=[masked] for amy masked"#,
     );
 }
 

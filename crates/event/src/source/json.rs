@@ -20,11 +20,11 @@ const DEFAULT_NAMES: &[(&str, &[&str])] = &[
     (
         "time",
         &[
+            "msec",
             "time",
             "ts",
             "timestamp",
             "@timestamp",
-            "msec",
             "datetime",
             "date",
             "time_iso8601",

@@ -373,6 +373,10 @@ pub fn text(text: &str) -> Cow<'_, str> {
 }
 
 fn pairs(text: &str, cuts: &mut Vec<(usize, usize)>) {
+    // Prose names secrets without giving them away; only a separator or a flag does.
+    if memchr::memchr2(b'=', b':', text.as_bytes()).is_none() && !text.contains("--") {
+        return;
+    }
     let mut from = 0;
     while let Some(found) = PAIR.captures_at(text, from) {
         let (Some(whole), Some(name), Some(separator)) = (found.get(0), found.name("name"), found.name("sep")) else { return };

@@ -1,19 +1,67 @@
-//! From named fields - of a JSON object, of a pattern's groups, of a web server's directives - to the columns of an event.
+//! From named values (JSON fields, groups of a pattern, variables of a web log) to the columns of an event. The
+//! formats share this file so that a status, a duration or an absent value means the same in all of them.
 
 use std::borrow::Cow;
+use std::str::FromStr;
 
-use strandline_model::event::{Activity, Class, Event, Status};
+use strandline_model::estate::LogSource;
+use strandline_model::event::{Activity, Class, Event, MASK, Status};
+use strandline_model::evidence::EventRef;
+use strandline_model::time::Instant;
 
-use crate::mask;
-use crate::stamp::{Stamp, Zone, parse, parse_format};
+use crate::mask::{self, Secrecy};
+use crate::stamp::{self, Stamp, Zone};
+use crate::{Context, EventError};
 
-/// A column that a named field can fill.
+/// What a duration is counted in, where its text does not say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Field {
-    /// When.
+pub enum Unit {
+    /// Seconds, with a fraction.
+    Seconds,
+    /// Milliseconds.
+    Millis,
+    /// Microseconds.
+    Micros,
+    /// Nanoseconds.
+    Nanos,
+}
+
+impl Unit {
+    /// The unit that a field's own name gives (`duration_ms`, `elapsedMicros`); seconds where it gives none.
+    pub fn of_name(name: &str) -> Self {
+        let last = name.rsplit('.').next().unwrap_or(name);
+        let lower = last.to_ascii_lowercase();
+        let ends = |endings: &[&str]| endings.iter().any(|end| lower.ends_with(end));
+        if ends(&["_ms", "millis", "milliseconds", "msec", "_millisecond"]) || last.ends_with("Ms") || matches!(last, "ms" | "responseTime") {
+            Self::Millis
+        } else if ends(&["_us", "micros", "microseconds", "usec"]) || last.ends_with("Us") || last == "us" {
+            Self::Micros
+        } else if ends(&["_ns", "nanos", "nanoseconds", "nsec"]) || last.ends_with("Ns") || matches!(name, "ns" | "Duration" | "event.duration") {
+            Self::Nanos
+        } else {
+            Self::Seconds
+        }
+    }
+
+    fn micros(self) -> f64 {
+        match self {
+            Self::Seconds => 1e6,
+            Self::Millis => 1e3,
+            Self::Micros => 1.0,
+            Self::Nanos => 1e-3,
+        }
+    }
+}
+
+/// Where a named value goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Column {
+    /// The stamp. Where a record has several, the finest wins.
     Time,
     /// `src_ip`
     SrcIp,
+    /// The address at the other end of the wire: `src_ip` unless the server knows a better one, then a label.
+    PeerIp,
     /// `src_port`
     SrcPort,
     /// `account`
@@ -22,26 +70,26 @@ pub enum Field {
     Session,
     /// `request_id`
     RequestId,
+    /// A request id that the client or a proxy set: the request id if the server gave none, else a label.
+    ForeignRequestId(String),
     /// `method`
     Method,
-    /// `url`
+    /// `url`: path and query.
     Url,
-    /// A path without its query; joined with [`Field::Query`].
+    /// The path alone; makes a `url` together with [`Column::Query`].
     Path,
-    /// A query without its path.
+    /// The query alone.
     Query,
-    /// `METHOD URL PROTOCOL`
-    RequestLine,
+    /// The whole request line: method, URL and protocol.
+    Request,
     /// `status_code`
     StatusCode,
     /// `bytes`
     Bytes,
-    /// Seconds, with a fraction.
-    DurationSeconds,
-    /// Milliseconds.
-    DurationMillis,
-    /// Microseconds.
-    DurationMicros,
+    /// `bytes`, where `-` means none were sent (Apache's `%b`).
+    BytesOrDash,
+    /// `duration_micros`
+    Duration(Unit),
     /// `user_agent`
     UserAgent,
     /// `database`
@@ -50,24 +98,45 @@ pub enum Field {
     Application,
     /// `pid`
     Pid,
+    /// `statement`
+    Statement,
+    /// `command`
+    Command,
     /// `row_count`
     RowCount,
     /// `sequence`
     Sequence,
-    /// `command`
-    Command,
+    /// `transaction`
+    Transaction,
     /// `error_code`
     ErrorCode,
     /// `message`
     Message,
+    /// `class`, if the value is a word of OCSF that we fill.
+    Class,
+    /// `activity`, likewise.
+    Activity,
+    /// `status` of the event (`success`, `failure`).
+    Status,
+    /// No column: kept in `labels` under this name.
+    Label(String),
+    /// A secret by the record's own name for it: a label of this name that is always masked.
+    Secret(String),
+    /// Read and dropped.
+    Skip,
 }
 
-impl Field {
-    /// The field that the estate file calls so.
-    pub fn named(name: &str) -> Option<Self> {
-        Some(match name {
+impl Column {
+    /// The column that the estate file means by `name`; other names are labels. `from` is the record's own name of
+    /// the field, which may carry a unit.
+    pub fn named(name: &str, from: &str) -> Self {
+        // What the record calls a password stays one under any other name; a session may well be called a token.
+        if mask::secrecy(from) == Secrecy::Secret && !matches!(name, "session" | "request_id" | "time") {
+            return Self::Secret(name.to_owned());
+        }
+        match name {
             "time" => Self::Time,
-            "src_ip" => Self::SrcIp,
+            "src_ip" | "address" => Self::SrcIp,
             "src_port" => Self::SrcPort,
             "account" => Self::Account,
             "session" => Self::Session,
@@ -76,197 +145,535 @@ impl Field {
             "url" => Self::Url,
             "path" => Self::Path,
             "query" => Self::Query,
-            "request" => Self::RequestLine,
+            "request" => Self::Request,
             "status_code" => Self::StatusCode,
             "bytes" => Self::Bytes,
-            "duration" => Self::DurationSeconds,
-            "duration_ms" => Self::DurationMillis,
-            "duration_micros" => Self::DurationMicros,
+            "duration" => Self::Duration(Unit::of_name(from)),
+            "duration_ms" => Self::Duration(Unit::Millis),
+            "duration_micros" | "duration_us" => Self::Duration(Unit::Micros),
+            "duration_ns" => Self::Duration(Unit::Nanos),
             "user_agent" => Self::UserAgent,
             "database" => Self::Database,
             "application" => Self::Application,
             "pid" => Self::Pid,
+            "statement" => Self::Statement,
+            "command" => Self::Command,
             "row_count" => Self::RowCount,
             "sequence" => Self::Sequence,
-            "command" => Self::Command,
+            "transaction" => Self::Transaction,
             "error_code" => Self::ErrorCode,
             "message" => Self::Message,
-            _ => return None,
-        })
-    }
-
-    /// Names that a field goes by where nobody mapped it.
-    pub fn customary(name: &str) -> Option<Self> {
-        Some(match name {
-            "time" | "ts" | "timestamp" | "@timestamp" | "datetime" | "time_iso8601" | "msec" => Self::Time,
-            "remote_addr" | "client" | "client_ip" | "clientip" | "ip" | "src_ip" | "remote_ip" => Self::SrcIp,
-            "user" | "username" | "account" | "remote_user" | "user_name" => Self::Account,
-            "session" | "session_id" | "sid" => Self::Session,
-            "request_id" | "requestid" | "req_id" | "correlation_id" => Self::RequestId,
-            "method" | "request_method" | "verb" => Self::Method,
-            "uri" | "url" | "path" | "request_uri" => Self::Url,
-            "request" => Self::RequestLine,
-            "status" | "status_code" => Self::StatusCode,
-            "bytes" | "body_bytes_sent" | "bytes_sent" | "size" => Self::Bytes,
-            "request_time" | "duration" => Self::DurationSeconds,
-            "duration_ms" | "elapsed_ms" => Self::DurationMillis,
-            "user_agent" | "http_user_agent" => Self::UserAgent,
-            "msg" | "message" => Self::Message,
-            _ => return None,
-        })
+            "class" => Self::Class,
+            "activity" => Self::Activity,
+            "status" => Self::Status,
+            other => Self::Label(other.strip_prefix("labels.").unwrap_or(other).to_owned()),
+        }
     }
 }
 
-/// How a source writes its times.
+/// Whether a written value means that there is none.
+pub fn is_absent(value: &str) -> bool {
+    matches!(value, "" | "-" | "null")
+}
+
+/// How an artefact's stamps are read: its zone, and the estate's format before the usual forms.
 #[derive(Debug)]
-pub struct Times {
-    /// The clock's zone.
-    pub zone: Zone,
-    /// A format of the estate, where it is none of the usual ones.
-    pub format: Option<String>,
+pub struct Clock {
+    zone: Zone,
+    format: Option<String>,
 }
 
-impl Times {
-    /// Reads a stamp.
+impl Clock {
+    /// The clock of an artefact, as its source says.
+    ///
+    /// # Errors
+    /// If the estate names no zone that exists.
+    pub fn of(context: &Context<'_>) -> Result<Self, EventError> {
+        Ok(Self { zone: Zone::of(context)?, format: context.source.time_format.clone() })
+    }
+
+    /// Reads one stamp.
     pub fn read(&self, text: &str) -> Option<Stamp> {
-        match &self.format {
-            Some(format) => parse_format(text, format, &self.zone).or_else(|| parse(text, &self.zone)),
-            None => parse(text, &self.zone),
-        }
+        let own = self.format.as_deref().and_then(|format| stamp::parse_format(text, format, &self.zone));
+        own.or_else(|| stamp::parse(text, &self.zone))
+    }
+
+    /// Reads one stamp by the format that the log itself declares.
+    pub fn read_format(&self, text: &str, format: &str) -> Option<Stamp> {
+        stamp::parse_format(text, format, &self.zone)
+    }
+
+    /// Its zone.
+    pub fn zone(&self) -> &Zone {
+        &self.zone
     }
 }
 
-/// Values of one record on their way into an event.
+/// What a record is, where the estate says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kind {
+    /// OCSF class.
+    pub class: Class,
+    /// OCSF activity.
+    pub activity: Activity,
+    /// OCSF status, if given.
+    pub status: Option<Status>,
+}
+
+impl Kind {
+    /// From the words of the estate file.
+    ///
+    /// # Errors
+    /// If a word is none of ours; the message lists those that are.
+    pub fn parse(source: &LogSource, class: &str, activity: Option<&str>, status: Option<&str>) -> Result<Self, EventError> {
+        let class = word::<Class>(
+            source,
+            "class",
+            class,
+            "authentication, http_activity, datastore_activity, account_change, process_activity, application_lifecycle, base_event",
+        )?;
+        let activity = match activity {
+            Some(given) => word(source, "activity", given, "logon, logoff, connect, disconnect, request, read, write, define, query, error, execute, other")?,
+            None => default_activity(class),
+        };
+        let status = status.map(|given| word(source, "status", given, "success, failure, unknown")).transpose()?;
+        Ok(Self { class, activity, status })
+    }
+}
+
+fn word<W: FromStr>(source: &LogSource, what: &str, given: &str, known: &str) -> Result<W, EventError> {
+    given.parse().map_err(|_| EventError::Configuration { source_id: source.id.clone(), reason: format!("{what} {given:?} is none of: {known}") })
+}
+
+fn default_activity(class: Class) -> Activity {
+    match class {
+        Class::Authentication => Activity::Logon,
+        Class::Http => Activity::Request,
+        Class::Datastore => Activity::Query,
+        Class::Process => Activity::Execute,
+        Class::AccountChange | Class::Lifecycle | Class::Other => Activity::Other,
+    }
+}
+
+/// An event in the making. The first value that a column is given stays, so values are set in order of preference.
 #[derive(Debug)]
-pub struct Filling<'e> {
-    /// The event; its time is not set before a [`Field::Time`] was read.
-    pub event: Event<'e>,
-    timed: bool,
-    path: Option<Cow<'e, str>>,
-    query: Option<Cow<'e, str>>,
+pub struct Filling<'a> {
+    event: Event<'a>,
+    stamp: Option<Stamp>,
+    kind: Option<Kind>,
+    class: Option<Class>,
+    activity: Option<Activity>,
+    status: Option<Status>,
+    path: Option<Cow<'a, str>>,
+    query: Option<Cow<'a, str>>,
+    peer: Option<Cow<'a, str>>,
+    foreign_request: Option<(String, Cow<'a, str>)>,
+    labels: Vec<(Cow<'a, str>, Cow<'a, str>)>,
 }
 
-/// What a web server and an application write for "nothing".
-fn is_absent(value: &str) -> bool {
-    value.is_empty() || value == "-"
-}
-
-impl<'e> Filling<'e> {
-    /// Begins with an event whose time is yet unknown.
-    pub fn new(event: Event<'e>) -> Self {
-        Self { event, timed: false, path: None, query: None }
+impl<'a> Filling<'a> {
+    /// Nothing known yet but the place.
+    pub fn new(place: EventRef) -> Self {
+        Self {
+            event: Event::new(Instant(0), Class::Other, Activity::Other, place),
+            stamp: None,
+            kind: None,
+            class: None,
+            activity: None,
+            status: None,
+            path: None,
+            query: None,
+            peer: None,
+            foreign_request: None,
+            labels: Vec::new(),
+        }
     }
 
-    /// Sets one field; secrets are masked here. An absent value changes nothing.
-    ///
-    /// # Errors
-    /// Why the value cannot be this field. Never holds the value.
-    pub fn set(&mut self, field: Field, value: Cow<'e, str>, times: &Times) -> Result<(), &'static str> {
+    /// Sets what the record is.
+    pub fn kind(&mut self, kind: Kind) {
+        self.kind = Some(kind);
+    }
+
+    /// Sets when; the finest of several stands.
+    pub fn stamp(&mut self, stamp: Stamp) {
+        if self.stamp.is_none_or(|old| stamp.precision_micros < old.precision_micros) {
+            self.stamp = Some(stamp);
+        }
+    }
+
+    /// Whether it is known when.
+    pub fn is_stamped(&self) -> bool {
+        self.stamp.is_some()
+    }
+
+    /// The message so far.
+    pub fn message(&self) -> Option<&str> {
+        self.event.message.as_deref()
+    }
+
+    /// Sets one column, the stamp included; whether the stamp could be read, where it was one.
+    pub fn set(&mut self, column: &Column, value: Cow<'a, str>, clock: &Clock) -> bool {
+        if *column != Column::Time {
+            self.put(column, value);
+            return true;
+        }
         if is_absent(&value) {
-            return Ok(());
+            return true;
         }
-        let event = &mut self.event;
-        match field {
-            Field::Time => {
-                let stamp = times.read(&value).ok_or("the time cannot be read")?;
-                event.time = stamp.time;
-                event.time_precision_micros = stamp.precision_micros;
-                event.utc_offset_seconds = stamp.utc_offset_seconds;
-                self.timed = true;
+        let read = clock.read(&value);
+        if let Some(stamp) = read {
+            self.stamp(stamp);
+        }
+        read.is_some()
+    }
+
+    /// Sets one column other than the stamp. Absent values and columns that are set already are left alone; a value
+    /// that its column cannot hold is kept as a label, so that it does not vanish.
+    pub fn put(&mut self, column: &Column, value: Cow<'a, str>) {
+        if is_absent(&value) {
+            if *column == Column::BytesOrDash && value == "-" {
+                self.event.bytes.get_or_insert(0);
             }
-            Field::SrcIp => event.src_ip = Some(value),
-            Field::SrcPort => event.src_port = Some(number(&value).ok_or("the port is no number")?),
-            Field::Account => event.account = Some(value),
-            Field::Session => event.session = Some(value),
-            Field::RequestId => event.request_id = Some(value),
-            Field::Method => event.method = Some(value),
-            Field::Url => self.set_url(value),
-            Field::Path => self.path = Some(value),
-            Field::Query => self.query = Some(value),
-            Field::RequestLine => self.set_request_line(value),
-            Field::StatusCode => event.status_code = Some(number(&value).ok_or("the status is no number")?),
-            Field::Bytes => event.bytes = Some(number(&value).ok_or("the size is no number")?),
-            Field::DurationSeconds => event.duration_micros = Some(scaled(&value, 1e6).ok_or("the duration is no number")?),
-            Field::DurationMillis => event.duration_micros = Some(scaled(&value, 1e3).ok_or("the duration is no number")?),
-            Field::DurationMicros => event.duration_micros = Some(scaled(&value, 1.0).ok_or("the duration is no number")?),
-            Field::UserAgent => event.user_agent = Some(value),
-            Field::Database => event.database = Some(value),
-            Field::Application => event.application = Some(value),
-            Field::Pid => event.pid = Some(number(&value).ok_or("the process id is no number")?),
-            Field::RowCount => event.row_count = Some(number(&value).ok_or("the row count is no number")?),
-            Field::Sequence => event.sequence = Some(number(&value).ok_or("the sequence number is no number")?),
-            Field::Command => event.command = Some(value),
-            Field::ErrorCode => event.error_code = Some(value),
-            Field::Message => self.set_message(value),
-        }
-        Ok(())
-    }
-
-    fn set_url(&mut self, value: Cow<'e, str>) {
-        let masked = mask::url(&value).into_owned();
-        self.event.masked |= masked != *value;
-        self.event.url = Some(if masked == *value { value } else { Cow::Owned(masked) });
-    }
-
-    fn set_message(&mut self, value: Cow<'e, str>) {
-        let masked = mask::text(&value).into_owned();
-        self.event.masked |= masked != *value;
-        self.event.message = Some(if masked == *value { value } else { Cow::Owned(masked) });
-    }
-
-    /// `GET /path HTTP/1.1`; anything else (a TLS greeting at a plain port) is kept as the message.
-    fn set_request_line(&mut self, value: Cow<'e, str>) {
-        let (method, rest) = match value.split_once(' ') {
-            Some((method, rest)) if !method.is_empty() && method.bytes().all(|b| b.is_ascii_uppercase()) => (method.to_owned(), rest),
-            _ => return self.set_message(value),
-        };
-        let url = match rest.rsplit_once(' ') {
-            Some((url, protocol)) if protocol.starts_with("HTTP/") => url.to_owned(),
-            _ => rest.to_owned(),
-        };
-        self.event.method = Some(Cow::Owned(method));
-        self.set_url(Cow::Owned(url));
-    }
-
-    /// The event, with class, activity and status by what it holds where they were not said.
-    ///
-    /// # Errors
-    /// If the record had no time.
-    pub fn finish(mut self) -> Result<Event<'e>, &'static str> {
-        if !self.timed {
-            return Err("there is no time in the record");
-        }
-        if let Some(path) = self.path.take() {
-            let url = match self.query.take() {
-                Some(query) if query.starts_with('?') => Cow::Owned(format!("{path}{query}")),
-                Some(query) => Cow::Owned(format!("{path}?{query}")),
-                None => path,
-            };
-            self.set_url(url);
+            return;
         }
         let event = &mut self.event;
-        if event.class == Class::Other && event.url.is_some() {
-            event.class = Class::Http;
+        match column {
+            Column::SrcIp => self.address(value),
+            Column::Account => first(&mut event.account, value),
+            Column::Session => first(&mut event.session, value),
+            Column::RequestId => first(&mut event.request_id, value),
+            Column::Method => first(&mut event.method, value),
+            Column::Database => first(&mut event.database, value),
+            Column::Application => first(&mut event.application, value),
+            Column::Transaction => first(&mut event.transaction, value),
+            Column::ErrorCode => first(&mut event.error_code, value),
+            Column::Path => first(&mut self.path, value),
+            Column::Query => first(&mut self.query, value),
+            Column::PeerIp => first(&mut self.peer, value),
+            Column::Command => self.masked(value, mask::text, |e| &mut e.command),
+            Column::Url => self.masked(value, mask::url, |e| &mut e.url),
+            Column::UserAgent => self.masked(value, mask::text, |e| &mut e.user_agent),
+            Column::Statement => self.masked(value, mask::text, |e| &mut e.statement),
+            Column::Message => self.masked(value, mask::text, |e| &mut e.message),
+            Column::Request => self.request(value),
+            Column::Class => self.class = self.class.or_else(|| value.parse().ok()),
+            Column::Activity => self.activity = self.activity.or_else(|| value.parse().ok()),
+            Column::Status => self.status = self.status.or_else(|| status_word(&value)),
+            Column::ForeignRequestId(name) => self.foreign_request = self.foreign_request.take().or_else(|| Some((name.clone(), value))),
+            Column::Label(name) => self.label(name.clone(), value),
+            Column::Secret(name) => {
+                self.event.masked = true;
+                self.labels.push((Cow::Owned(name.clone()), Cow::Borrowed(MASK)));
+            }
+            Column::Time | Column::Skip => {}
+            _ => self.set_number(column, value),
         }
-        if event.class == Class::Http && event.activity == Activity::Other {
-            event.activity = Activity::Request;
-        }
-        if event.status == Status::Unknown
-            && let Some(code) = event.status_code
+    }
+
+    /// An address; of a list, as proxies forward it, the first, which is the client by its own word. The list is kept.
+    fn address(&mut self, value: Cow<'a, str>) {
+        let Some((client, _)) = value.split_once(',') else { return first(&mut self.event.src_ip, value) };
+        let client = Cow::Owned(client.trim().to_owned());
+        first(&mut self.event.src_ip, client);
+        self.label("forwarded", value);
+    }
+
+    fn set_number(&mut self, column: &Column, value: Cow<'a, str>) {
+        let whole = whole_number(&value);
+        let small = whole.and_then(|n| i32::try_from(n).ok());
+        if *column == Column::StatusCode
+            && let Some(word) = status_word(&value)
         {
-            event.status = if (100..400).contains(&code) { Status::Success } else { Status::Failure };
+            // `"status": "failed"` says how it went, not with which code.
+            self.status.get_or_insert(word);
+            return;
         }
-        Ok(self.event)
+        let event = &mut self.event;
+        let (held, name) = match column {
+            Column::SrcPort => (first_number(&mut event.src_port, small), "src_port"),
+            Column::StatusCode => (first_number(&mut event.status_code, small.or_else(|| leading_status(&value))), "status_code"),
+            Column::Pid => (first_number(&mut event.pid, small), "pid"),
+            Column::Bytes | Column::BytesOrDash => (first_number(&mut event.bytes, whole), "bytes"),
+            Column::RowCount => (first_number(&mut event.row_count, whole), "row_count"),
+            Column::Sequence => (first_number(&mut event.sequence, whole), "sequence"),
+            Column::Duration(unit) => (first_number(&mut event.duration_micros, duration_micros(&value, *unit)), "duration"),
+            _ => return,
+        };
+        if !held {
+            self.label(name, value);
+        }
+    }
+
+    /// A label: a value without a column.
+    pub fn label(&mut self, name: impl Into<Cow<'a, str>>, value: Cow<'a, str>) {
+        let name = name.into();
+        if self.labels.iter().any(|(known, _)| *known == name) {
+            return;
+        }
+        let hidden = mask::secrecy(&name).hides(&value);
+        let (value, changed) = match name.as_ref() {
+            _ if hidden => (Cow::Borrowed(MASK), true),
+            "referer" | "referrer" => masked_value(value, mask::url),
+            _ => masked_value(value, mask::text),
+        };
+        self.event.masked |= changed;
+        self.labels.push((name, value));
+    }
+
+    /// Settles what depends on whether a better value came, in whatever order they stood.
+    fn settle(&mut self) {
+        if let Some(peer) = self.peer.take() {
+            match &self.event.src_ip {
+                None => self.event.src_ip = Some(peer),
+                Some(known) if *known != peer => self.label("peer_ip", peer),
+                Some(_) => {}
+            }
+        }
+        if let Some((name, id)) = self.foreign_request.take() {
+            match &self.event.request_id {
+                None => self.event.request_id = Some(id),
+                Some(known) if *known != id => self.label(name, id),
+                Some(_) => {}
+            }
+        }
+    }
+
+    /// A request line. What is none (a TLS greeting on a plain port, a probe) is kept as the message.
+    fn request(&mut self, line: Cow<'a, str>) {
+        let Some((method, url)) = split_request(&line) else {
+            self.masked(line, mask::text, |e| &mut e.message);
+            return;
+        };
+        let (method, url) = match &line {
+            Cow::Borrowed(line) => (Cow::Borrowed(&line[..method]), Cow::Borrowed(&line[url.0..url.1])),
+            Cow::Owned(line) => (Cow::Owned(line[..method].to_owned()), Cow::Owned(line[url.0..url.1].to_owned())),
+        };
+        first(&mut self.event.method, method);
+        self.masked(url, mask::url, |e| &mut e.url);
+    }
+
+    fn masked(
+        &mut self,
+        value: Cow<'a, str>,
+        mask: for<'v> fn(&'v str) -> Cow<'v, str>,
+        column: for<'e> fn(&'e mut Event<'a>) -> &'e mut Option<Cow<'a, str>>,
+    ) {
+        if column(&mut self.event).is_some() {
+            return;
+        }
+        let (value, changed) = masked_value(value, mask);
+        self.event.masked |= changed;
+        *column(&mut self.event) = Some(value);
+    }
+
+    /// The event, once it is known when. `None` without a stamp.
+    pub fn finish(mut self) -> Option<Event<'a>> {
+        let stamp = self.stamp?;
+        self.join_path();
+        self.settle();
+        let mut event = self.event;
+        event.time = stamp.time;
+        event.time_precision_micros = stamp.precision_micros;
+        event.utc_offset_seconds = stamp.utc_offset_seconds;
+        let inferred = if event.statement.is_some() {
+            Class::Datastore
+        } else if event.url.is_some() && (event.method.is_some() || event.status_code.is_some()) {
+            Class::Http
+        } else {
+            Class::Other
+        };
+        event.class = self.kind.map(|k| k.class).or(self.class).unwrap_or(inferred);
+        event.activity = self.kind.map(|k| k.activity).or(self.activity).unwrap_or_else(|| default_activity(event.class));
+        event.status = self.kind.and_then(|k| k.status).or(self.status).unwrap_or_else(|| status_of(event.status_code));
+        if !self.labels.is_empty() {
+            event.labels = Some(Cow::Owned(json_object(&self.labels)));
+        }
+        Some(event)
+    }
+
+    fn join_path(&mut self) {
+        let Some(path) = self.path.take().filter(|_| self.event.url.is_none()) else { return };
+        let url = match self.query.take() {
+            Some(query) => Cow::Owned(format!("{path}?{}", query.strip_prefix('?').unwrap_or(&query))),
+            None => path,
+        };
+        self.masked(url, mask::url, |e| &mut e.url);
     }
 }
 
-fn number<N: std::str::FromStr>(text: &str) -> Option<N> {
-    text.trim().parse().ok()
+fn first<'a>(column: &mut Option<Cow<'a, str>>, value: Cow<'a, str>) {
+    if column.is_none() {
+        *column = Some(value);
+    }
 }
 
-fn scaled(text: &str, factor: f64) -> Option<i64> {
-    // nginx writes several upstream times as "0.001, 0.002": the first one counts.
-    let first = text.split([',', ' ']).next()?;
-    let value: f64 = first.parse().ok()?;
-    (value.is_finite() && value >= 0.0).then(|| (value * factor).round() as i64)
+/// Sets a number unless it is set already; false if the value is none.
+fn first_number<N>(column: &mut Option<N>, value: Option<N>) -> bool {
+    let held = value.is_some();
+    if column.is_none() {
+        *column = value;
+    }
+    held
+}
+
+/// Masks a value, keeping the borrow where nothing changed; also whether something did.
+pub(crate) fn masked_value<'a>(value: Cow<'a, str>, mask: for<'v> fn(&'v str) -> Cow<'v, str>) -> (Cow<'a, str>, bool) {
+    match value {
+        Cow::Borrowed(text) => match mask(text) {
+            Cow::Owned(masked) => (Cow::Owned(masked), true),
+            same => (same, false),
+        },
+        Cow::Owned(text) => {
+            let masked = match mask(&text) {
+                Cow::Owned(masked) => Some(masked),
+                Cow::Borrowed(_) => None,
+            };
+            let changed = masked.is_some();
+            (Cow::Owned(masked.unwrap_or(text)), changed)
+        }
+    }
+}
+
+/// Success or failure of a request, by its status code.
+pub fn status_of(code: Option<i32>) -> Status {
+    match code {
+        Some(100..=399) => Status::Success,
+        Some(400..=599) => Status::Failure,
+        _ => Status::Unknown,
+    }
+}
+
+fn status_word(value: &str) -> Option<Status> {
+    match value.to_ascii_lowercase().as_str() {
+        "success" | "succeeded" | "successful" | "ok" | "true" => Some(Status::Success),
+        "failure" | "failed" | "fail" | "error" | "denied" | "false" => Some(Status::Failure),
+        _ => None,
+    }
+}
+
+/// A whole number, also written `200.0` or `"1,024"`-free with blanks around it.
+fn whole_number(text: &str) -> Option<i64> {
+    let text = text.trim();
+    text.parse().ok().or_else(|| {
+        let number: f64 = text.parse().ok()?;
+        (number.fract() == 0.0 && number.abs() < 9e15).then_some(number as i64)
+    })
+}
+
+/// `404 Not Found`
+fn leading_status(text: &str) -> Option<i32> {
+    let head = text.trim().split(' ').next()?;
+    (head.len() == 3).then(|| head.parse().ok()).flatten()
+}
+
+/// A duration to microseconds: a number in `unit`, or with a unit of its own (`12ms`, `1.5s`, `340µs`, `1m2.5s`).
+fn duration_micros(text: &str, unit: Unit) -> Option<i64> {
+    let text = text.trim();
+    if text.is_empty() || text.len() > 40 {
+        return None;
+    }
+    if text.bytes().all(|b| b.is_ascii_digit() || b == b'.' || b == b'e' || b == b'-') {
+        return in_range(text.parse::<f64>().ok()? * unit.micros());
+    }
+    let mut total = 0.0;
+    let mut rest = text;
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.').filter(|n| *n > 0)?;
+        let number: f64 = rest[..digits].parse().ok()?;
+        rest = rest[digits..].trim_start();
+        let letters = rest.find(|c: char| c.is_ascii_digit() || c == ' ').unwrap_or(rest.len());
+        total += number
+            * match &rest[..letters] {
+                "h" => 3.6e9,
+                "m" | "min" => 6e7,
+                "s" | "sec" | "seconds" => 1e6,
+                "ms" | "msec" | "milliseconds" => 1e3,
+                "us" | "µs" | "μs" | "usec" => 1.0,
+                "ns" => 1e-3,
+                _ => return None,
+            };
+        rest = rest[letters..].trim_start();
+    }
+    in_range(total)
+}
+
+fn in_range(micros: f64) -> Option<i64> {
+    (0.0..9e15).contains(&micros).then(|| micros.round() as i64)
+}
+
+/// Method and URL of a request line, as ends of ranges; `None` if it is no request line. A URL may hold blanks; HTTP/0.9
+/// has no version.
+fn split_request(line: &str) -> Option<(usize, (usize, usize))> {
+    let method = memchr::memchr(b' ', line.as_bytes())?;
+    let is_token = |b: u8| b.is_ascii_alphanumeric() || b"-_!#$%&'*+.^`|~".contains(&b);
+    if method == 0 || method > 32 || !line.as_bytes()[..method].iter().all(|b| is_token(*b)) {
+        return None;
+    }
+    let rest = &line[method + 1..];
+    let end = match rest.rfind(' ') {
+        Some(blank) if rest[blank + 1..].starts_with("HTTP/") => blank,
+        _ if line[..method].bytes().all(|b| b.is_ascii_uppercase()) => rest.len(),
+        _ => return None,
+    };
+    let url = rest[..end].trim();
+    if url.is_empty() || url.bytes().any(|b| b < 0x20 || b == 0x7f) {
+        return None;
+    }
+    let from = method + 1 + (rest[..end].len() - rest[..end].trim_start().len());
+    Some((method, (from, from + url.len())))
+}
+
+/// Names and values as one JSON object, in the order given.
+fn json_object(labels: &[(Cow<'_, str>, Cow<'_, str>)]) -> String {
+    let mut object = String::with_capacity(32 * labels.len());
+    for (name, value) in labels {
+        object.push(if object.is_empty() { '{' } else { ',' });
+        push_json(&mut object, name);
+        object.push(':');
+        push_json(&mut object, value);
+    }
+    object.push('}');
+    object
+}
+
+fn push_json(object: &mut String, text: &str) {
+    match serde_json::to_string(text) {
+        Ok(quoted) => object.push_str(&quoted),
+        Err(_) => object.push_str("\"\""), // a string always has a JSON form
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations() {
+        let check = |text: &str, unit, expected: Option<i64>| assert_eq!(duration_micros(text, unit), expected, "{text}");
+        check("0.011", Unit::Seconds, Some(11_000));
+        check("12", Unit::Millis, Some(12_000));
+        check("1.5s", Unit::Millis, Some(1_500_000));
+        check("340µs", Unit::Seconds, Some(340));
+        check("1m2.5s", Unit::Seconds, Some(62_500_000));
+        check("-1", Unit::Seconds, None);
+        check("soon", Unit::Seconds, None);
+        assert_eq!(Unit::of_name("req.durationMs"), Unit::Millis);
+        assert_eq!(Unit::of_name("items"), Unit::Seconds);
+    }
+
+    #[test]
+    fn request_lines() {
+        let check = |line: &str, expected: Option<(&str, &str)>| {
+            let got = split_request(line).map(|(m, (from, to))| (&line[..m], &line[from..to]));
+            assert_eq!(got, expected, "{line:?}");
+        };
+        check("GET /a?b=c HTTP/1.1", Some(("GET", "/a?b=c")));
+        check("GET /a b c HTTP/1.1", Some(("GET", "/a b c")));
+        check("GET /old", Some(("GET", "/old")));
+        check("PRI * HTTP/2.0", Some(("PRI", "*")));
+        check("\u{16}\u{3}\u{1} x", None);
+        check("hello world", None);
+        check("", None);
+        check("GET  HTTP/1.1", None);
+    }
 }

@@ -4,6 +4,8 @@
 //! collects batches. It opens no file and decides nothing about what an event means for the trail.
 
 pub mod fields;
+#[doc(hidden)]
+pub mod fuzz;
 pub mod mask;
 pub mod mask_sql;
 mod record;
@@ -21,6 +23,9 @@ use strandline_model::estate::LogSource;
 use strandline_model::event::{Event, EventBatchBuilder};
 use strandline_model::evidence::{ArtefactId, EventRef, Warning};
 use strandline_model::time::{Instant, Interval};
+
+pub use source::recognise;
+pub use stamp::assumed_year;
 
 pub use record::{Framing, MAX_RECORD_BYTES, Record, Records};
 

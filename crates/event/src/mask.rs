@@ -251,12 +251,11 @@ fn user_info(text: &str, cuts: &mut Vec<(usize, usize)>) {
         let from = at + 3;
         let rest = &text[from..];
         let authority = &rest[..rest.find(|c: char| c.is_whitespace() || matches!(c, '/' | '?' | '#' | '"' | '\'' | '<' | '>')).unwrap_or(rest.len())];
-        if let Some(end) = authority.rfind('@') {
-            if let Some(colon) = authority[..end].find(':') {
-                if colon + 1 < end {
-                    cuts.push((from + colon + 1, from + end));
-                }
-            }
+        if let Some(end) = authority.rfind('@')
+            && let Some(colon) = authority[..end].find(':')
+            && colon + 1 < end
+        {
+            cuts.push((from + colon + 1, from + end));
         }
     }
 }
@@ -374,6 +373,10 @@ pub fn text(text: &str) -> Cow<'_, str> {
 }
 
 fn pairs(text: &str, cuts: &mut Vec<(usize, usize)>) {
+    // Prose names secrets without giving them away; only a separator or a flag does.
+    if memchr::memchr2(b'=', b':', text.as_bytes()).is_none() && !text.contains("--") {
+        return;
+    }
     let mut from = 0;
     while let Some(found) = PAIR.captures_at(text, from) {
         let (Some(whole), Some(name), Some(separator)) = (found.get(0), found.name("name"), found.name("sep")) else { return };
@@ -386,7 +389,7 @@ fn pairs(text: &str, cuts: &mut Vec<(usize, usize)>) {
         let end = whole.end() + value_length(&text[whole.end()..limit], separator.as_str(), header);
         let value = &text[whole.end()..end];
         // `PWD` is also a shell's working directory.
-        if value.starts_with(MASK) || name.as_str() == "PWD" && value.starts_with('/') {
+        if text[whole.end()..].starts_with(MASK) || name.as_str() == "PWD" && value.starts_with('/') {
             continue;
         }
         if secrecy.hides(value) {

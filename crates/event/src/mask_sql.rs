@@ -21,24 +21,91 @@ pub struct Masked<'s> {
 
 /// Functions whose arguments are secrets.
 const SECRET_FUNCTIONS: &[&str] = &[
-    "md5", "sha", "sha1", "sha2", "sha224", "sha256", "sha384", "sha512", "crypt", "encrypt", "digest", "hmac", "password", "old_password", "hashbytes",
-    "encrypt_iv", "decrypt", "decrypt_iv", "aes_encrypt", "aes_decrypt", "des_encrypt", "des_decrypt", "pgp_sym_encrypt", "pgp_sym_decrypt",
-    "pgp_sym_encrypt_bytea", "pgp_sym_decrypt_bytea", "pgp_pub_encrypt", "pgp_pub_decrypt", "pbkdf2", "bcrypt", "scrypt", "argon2",
+    "md5",
+    "sha",
+    "sha1",
+    "sha2",
+    "sha224",
+    "sha256",
+    "sha384",
+    "sha512",
+    "crypt",
+    "encrypt",
+    "digest",
+    "hmac",
+    "password",
+    "old_password",
+    "hashbytes",
+    "encrypt_iv",
+    "decrypt",
+    "decrypt_iv",
+    "aes_encrypt",
+    "aes_decrypt",
+    "des_encrypt",
+    "des_decrypt",
+    "pgp_sym_encrypt",
+    "pgp_sym_decrypt",
+    "pgp_sym_encrypt_bytea",
+    "pgp_sym_decrypt_bytea",
+    "pgp_pub_encrypt",
+    "pgp_pub_decrypt",
+    "pbkdf2",
+    "bcrypt",
+    "scrypt",
+    "argon2",
 ];
 
-/// Functions that check a secret given beside a name: every argument but the first is one.
-const SIGN_IN_FUNCTIONS: &[&str] =
-    &["login", "log_in", "user_login", "sign_in", "signin", "authenticate", "auth_user", "authenticate_user", "verify_user", "check_login", "verify_login", "validate_login"];
+/// Parts of names of functions that check a secret given beside a name: every argument but the first is one.
+const SIGN_IN_PARTS: &[&str] = &["login", "log_in", "signin", "sign_in", "authenticat", "auth_user", "verify_user"];
 
 /// Words that end the expression that a secret name began.
 const BOUNDARIES: &[&str] = &[
-    "and", "or", "where", "from", "order", "group", "limit", "offset", "union", "returning", "on", "when", "then", "else", "end", "having", "set", "select",
-    "join", "values", "require", "valid", "account", "into", "using", "as",
+    "and",
+    "or",
+    "where",
+    "from",
+    "order",
+    "group",
+    "limit",
+    "offset",
+    "union",
+    "returning",
+    "on",
+    "when",
+    "then",
+    "else",
+    "end",
+    "having",
+    "set",
+    "select",
+    "join",
+    "values",
+    "into",
+    "using",
+    "as",
 ];
 
 /// Beginnings of stored password hashes that nothing else looks like.
-const HASH_MARKS: &[&str] =
-    &["$2a$", "$2b$", "$2y$", "$argon2", "$1$", "$5$", "$6$", "$y$", "$pbkdf2", "pbkdf2_", "pbkdf2:", "scrypt:", "bcrypt_", "SCRAM-SHA-", "{SSHA", "{SHA", "{CRYPT}", "{bcrypt}"];
+const HASH_MARKS: &[&str] = &[
+    "$2a$",
+    "$2b$",
+    "$2y$",
+    "$argon2",
+    "$1$",
+    "$5$",
+    "$6$",
+    "$y$",
+    "$pbkdf2",
+    "pbkdf2_",
+    "pbkdf2:",
+    "scrypt:",
+    "bcrypt_",
+    "SCRAM-SHA-",
+    "{SSHA",
+    "{SHA",
+    "{CRYPT}",
+    "{bcrypt}",
+];
 
 /// Masks one statement of which the tokens are given. `execute` says which arguments of an `EXECUTE name(…)` are
 /// secrets, as the `PREPARE` of that name showed it. Linear in the length of the statement.
@@ -118,6 +185,8 @@ struct Frame {
     single_argument: bool,
     /// It is a function call.
     call: bool,
+    /// The argument just read is a literal that names a secret: the next one is it.
+    names_secret: bool,
 }
 
 impl Frame {
@@ -135,6 +204,7 @@ impl Frame {
             rows: false,
             single_argument: false,
             call: false,
+            names_secret: false,
         }
     }
 
@@ -168,6 +238,10 @@ struct Walk<'s, 't> {
     execute: Option<Rc<[Secrecy]>>,
     /// Secrecy of the table of an INSERT without a column list.
     insert_table: Secrecy,
+    /// The next parenthesis is the column list of an INSERT.
+    expects_columns: bool,
+    /// Column list of an INSERT … SELECT, for `unnest` in its FROM.
+    insert_columns: Option<Rc<[Secrecy]>>,
 }
 
 impl<'s, 't> Walk<'s, 't> {
@@ -186,6 +260,8 @@ impl<'s, 't> Walk<'s, 't> {
             set_password: false,
             execute: (last > 0).then(|| (1..=last).map(|index| parameter_secrecy(execute, index)).collect()),
             insert_table: Secrecy::Open,
+            expects_columns: false,
+            insert_columns: None,
         }
     }
 
@@ -231,7 +307,7 @@ impl<'s, 't> Walk<'s, 't> {
         frame.names = None;
         // jsonb_build_object('password', $1): a literal that names a secret, before a comma, in a call.
         if token.kind == Kind::Text && frame.call && is_plain_name(token.inner(sql)) && mask::secrecy(token.inner(sql)) == Secrecy::Secret {
-            frame.operand = Secrecy::Secret;
+            frame.names_secret = true;
             self.secrecy[index] = if secrecy == Secrecy::Secret { secrecy } else { Secrecy::Open };
             return;
         }
@@ -242,6 +318,9 @@ impl<'s, 't> Walk<'s, 't> {
         let word = self.word(index);
         let lower = word.to_ascii_lowercase();
         let before = index.checked_sub(1);
+        if self.is_listed(index) {
+            return self.name(index, word);
+        }
         match lower.as_str() {
             "identified" => {
                 self.frame().active = Secrecy::Secret;
@@ -256,12 +335,21 @@ impl<'s, 't> Walk<'s, 't> {
                 return;
             }
             "from" if self.is_word(before, "distinct") => return,
+            "when" if before.is_some_and(|i| matches!(self.tokens[i].kind, Kind::Word | Kind::QuotedName)) && self.frame().operand != Secrecy::Open => {
+                return self.compare(); // CASE password WHEN 'x'
+            }
+            "insert" | "into" => self.expects_columns = true,
             "password" if self.is_word(before, "set") && self.frames.len() == 1 && index == 1 => self.set_password = true,
-            "values" | "value" => return self.begin_rows(index),
+            "values" => {
+                self.expects_columns = false;
+                return self.begin_rows(index);
+            }
+            "value" if self.word(index + 1) == "(" => return self.begin_rows(index),
             "select" => return self.begin_select(),
             _ => {}
         }
         if BOUNDARIES.contains(&lower.as_str()) {
+            self.expects_columns &= matches!(lower.as_str(), "into" | "as");
             let frame = self.frame();
             if lower != "as" {
                 frame.reset_expression();
@@ -276,6 +364,12 @@ impl<'s, 't> Walk<'s, 't> {
         self.name(index, word);
     }
 
+    /// Whether a word is an item of a list of names, where a keyword is a name too: `(account, value, password)`.
+    fn is_listed(&self, index: usize) -> bool {
+        let in_list = self.frames.len() > 1 && self.frames.last().is_some_and(|f| f.names.is_some());
+        in_list && index.checked_sub(1).is_some_and(|i| matches!(self.word(i), "(" | ",")) && matches!(self.word(index + 1), "," | ")")
+    }
+
     /// A name: what follows it may be its value, and so may what stands before it.
     fn name(&mut self, index: usize, name: &str) {
         let before = index.checked_sub(1);
@@ -283,9 +377,8 @@ impl<'s, 't> Walk<'s, 't> {
             return; // a type
         }
         let secrecy = mask::secrecy(name);
-        if self.is_word(before, "into") {
-            self.insert_table = secrecy;
-        } else if before.is_some_and(|i| self.word(i) == ".") && before.and_then(|i| i.checked_sub(2)).is_some_and(|i| self.is_word(Some(i), "into")) {
+        let table_at = if before.is_some_and(|i| self.word(i) == ".") { before.and_then(|i| i.checked_sub(2)) } else { before };
+        if self.is_word(table_at, "into") {
             self.insert_table = secrecy;
         }
         let follows = before.map(|i| self.tokens[i]);
@@ -314,12 +407,18 @@ impl<'s, 't> Walk<'s, 't> {
         while at >= 2 && self.word(at - 1) == "." {
             at -= 2; // schema.table.column
         }
-        let Some(operator) = at.checked_sub(1).filter(|i| is_comparison(self.word(*i)) || self.is_word(Some(*i), "as") || self.is_word(Some(*i), "like")) else {
+        let Some(operator) = at.checked_sub(1).filter(|i| is_comparison(self.word(*i)) || self.is_word(Some(*i), "as") || self.is_word(Some(*i), "like"))
+        else {
             return;
         };
         let Some(mut end) = operator.checked_sub(1) else { return };
-        while end >= 2 && self.tokens[end].kind == Kind::Word && self.word(end - 1) == "::" {
-            end -= 2;
+        loop {
+            // A cast: `::text`, `::varchar(255)`.
+            let named = if self.word(end) == ")" { (self.opened_by[end] as usize).saturating_sub(1) } else { end };
+            if named < 2 || self.tokens[named].kind != Kind::Word || self.word(named - 1) != "::" {
+                break;
+            }
+            end = named - 2;
         }
         if self.tokens[end].is_value() {
             self.backward.push((end, end));
@@ -334,7 +433,7 @@ impl<'s, 't> Walk<'s, 't> {
             ")" => self.pop(index),
             "," => {
                 let frame = self.frame();
-                let named = frame.call && frame.operand == Secrecy::Secret && frame.names.is_none();
+                let named = std::mem::take(&mut frame.names_secret);
                 frame.item += 1;
                 frame.reset_expression();
                 if named {
@@ -345,6 +444,9 @@ impl<'s, 't> Walk<'s, 't> {
                 self.frames.truncate(1);
                 *self.frame() = Frame::new(0);
                 self.set_password = false;
+                self.insert_table = Secrecy::Open;
+                self.expects_columns = false;
+                self.insert_columns = None;
             }
             "||" | "::" | "." | "*" | "->" | "->>" | "#>" | "#>>" => {}
             operator if is_comparison(operator) => {
@@ -369,7 +471,7 @@ impl<'s, 't> Walk<'s, 't> {
 
     fn begin_rows(&mut self, index: usize) {
         let insert_table = self.insert_table;
-        let is_insert = insert_table == Secrecy::Secret && self.word(index).eq_ignore_ascii_case("values");
+        let is_insert = insert_table == Secrecy::Secret && self.word(index).to_ascii_lowercase().starts_with("value");
         let frame = self.frame();
         if frame.columns.is_none() && is_insert {
             frame.columns = Some(Rc::new([Secrecy::Open, Secrecy::Secret]));
@@ -379,6 +481,10 @@ impl<'s, 't> Walk<'s, 't> {
     }
 
     fn begin_select(&mut self) {
+        self.expects_columns = false;
+        if let Some(columns) = self.frame().columns.clone() {
+            self.insert_columns = Some(columns);
+        }
         let frame = self.frame();
         frame.reset_expression();
         frame.names = None;
@@ -392,9 +498,11 @@ impl<'s, 't> Walk<'s, 't> {
     fn open(&mut self, index: usize) {
         let before = index.checked_sub(1).map(|i| self.tokens[i]);
         let function = before.filter(|t| matches!(t.kind, Kind::Word | Kind::QuotedName)).map(|t| t.inner(self.sql).to_ascii_lowercase());
-        let function = function.filter(|name| !BOUNDARIES.contains(&name.as_str()) && !matches!(name.as_str(), "in" | "any" | "all" | "exists" | "not" | "some"));
+        let function =
+            function.filter(|name| !BOUNDARIES.contains(&name.as_str()) && !matches!(name.as_str(), "in" | "any" | "all" | "exists" | "not" | "some"));
         let executes = index >= 2 && self.is_word(index.checked_sub(2), "execute") && self.execute.is_some();
-        let column_list = self.insert_list(index);
+        let column_list = std::mem::take(&mut self.expects_columns);
+        let unnested = self.insert_columns.clone();
         let execute = self.execute.clone();
         let frame = self.frame();
         let mut inherited = frame.current();
@@ -409,9 +517,11 @@ impl<'s, 't> Walk<'s, 't> {
             child.positions = execute;
         } else if let Some(name) = function.filter(|_| !column_list) {
             child.call = true;
-            if SECRET_FUNCTIONS.contains(&name.as_str()) {
+            if name == "unnest" {
+                child.positions = unnested;
+            } else if SECRET_FUNCTIONS.contains(&name.as_str()) {
                 inherited = Secrecy::Secret;
-            } else if SIGN_IN_FUNCTIONS.contains(&name.as_str()) {
+            } else if SIGN_IN_PARTS.iter().any(|part| name.contains(part)) {
                 child.positions = Some(Rc::new([Secrecy::Open, Secrecy::Secret]));
             } else if mask::secrecy(&name) == Secrecy::Secret {
                 child.positions = Some(Rc::new([Secrecy::Open, Secrecy::Secret]));
@@ -420,13 +530,6 @@ impl<'s, 't> Walk<'s, 't> {
         }
         child.inherited = inherited;
         self.frames.push(child);
-    }
-
-    /// Whether the parenthesis opens the column list of an INSERT: `INTO [schema.]table (`.
-    fn insert_list(&self, index: usize) -> bool {
-        let plain = self.is_word(index.checked_sub(2), "into");
-        let qualified = index >= 4 && self.word(index - 2) == "." && self.is_word(index.checked_sub(4), "into");
-        plain || qualified
     }
 
     fn pop(&mut self, index: usize) {
@@ -547,6 +650,11 @@ mod tests {
         check("select 1 from a where pin = 1234 and no = 5678", "select 1 from a where pin = [masked] and no = 5678", &[]);
         same("update a set password = (select password from b where no = 'C1') where no = $1", &[]);
         same("select 1 from a where (username, password) = ($1, $2)", &[2]);
+        same("select 1 from a where $1::varchar(255) = password and no = $2", &[1]);
+        same("select case password when $1 then 1 end, no from a where no = $2", &[1]);
+        same("select 1 from a where (email = $1 and password = $2) or no = $3", &[2]);
+        same("call sp_login($1, $2)", &[2]);
+        same("select f(p_user => $1, p_password => $2, p_no => $3)", &[2]);
         same("select 1 from a where password_changed_at < '2026-01-01'", &[]);
     }
 
@@ -554,9 +662,14 @@ mod tests {
     fn column_lists_map_positions_to_names() {
         same("INSERT INTO account(username, password_md5) VALUES ($1,$2)", &[2]);
         same("INSERT INTO s.account (username, \"password\", email) VALUES ($1, md5($2), $3), ($4, $5, $6) ON CONFLICT DO NOTHING RETURNING id", &[2, 5]);
+        same("INSERT INTO a(account, value, \"order\", set, password) VALUES ($1, $2, $3, $4, $5)", &[5]);
         same("INSERT INTO account(username, password) SELECT $1, $2 FROM x WHERE no = $3", &[2]);
         check("insert into a(no, secret) values (1, E'x\\'y'), (2, null)", "insert into a(no, secret) values (1, E'[masked]'), (2, null)", &[]);
         check("insert into password_reset_token values ('C1', 'x')", "insert into password_reset_token values ('C1', '[masked]')", &[]);
+        same("INSERT INTO account AS a (username, password) VALUES ($1, $2)", &[2]);
+        same("INSERT INTO account(username, password) SELECT * FROM unnest($1::text[], $2::text[])", &[2]);
+        same("MERGE INTO a USING b ON a.u = b.u WHEN NOT MATCHED THEN INSERT (username, password) VALUES ($1, $2)", &[2]);
+        same("INSERT INTO t(a, b) VALUES ($1, (SELECT x FROM y WHERE z = $2 AND pin = $3))", &[3]);
         same("MERGE INTO a USING (SELECT $1 AS username, $2 AS password) s ON a.u = s.username", &[2]);
     }
 
@@ -566,10 +679,18 @@ mod tests {
         check("select set_password('ann', 'x')", "select set_password('ann', '[masked]')", &[]);
         check("select hash_password('x')", "select hash_password('[masked]')", &[]);
         check("select login('ann', 'x')", "select login('ann', '[masked]')", &[]);
-        check("select jsonb_build_object('user', 'ann', 'password', 'x', 'no', 1)", "select jsonb_build_object('user', 'ann', 'password', '[masked]', 'no', 1)", &[]);
+        check(
+            "select jsonb_build_object('user', 'ann', 'password', 'x', 'no', 1)",
+            "select jsonb_build_object('user', 'ann', 'password', '[masked]', 'no', 1)",
+            &[],
+        );
         check("ALTER ROLE ann WITH LOGIN PASSWORD 'x' VALID UNTIL '2027-01-01'", "ALTER ROLE ann WITH LOGIN PASSWORD '[masked]' VALID UNTIL '2027-01-01'", &[]);
         check("create role ann encrypted password 'md5x", "create role ann encrypted password '[masked]", &[]);
-        check("CREATE USER MAPPING FOR a SERVER s OPTIONS (user 'u', password 'x')", "CREATE USER MAPPING FOR a SERVER s OPTIONS (user 'u', password '[masked]')", &[]);
+        check(
+            "CREATE USER MAPPING FOR a SERVER s OPTIONS (user 'u', password 'x')",
+            "CREATE USER MAPPING FOR a SERVER s OPTIONS (user 'u', password '[masked]')",
+            &[],
+        );
         check("set app.token to 'x'", "set app.token to '[masked]'", &[]);
         check("select dblink('host=h user=u password=x', 'select 1')", "select dblink('host=h user=u password=[masked]', 'select 1')", &[]);
         check("select dblink('postgres://u:x@h/d', $$select 1$$)", "select dblink('postgres://u:[masked]@h/d', $$select 1$$)", &[]);
@@ -580,8 +701,18 @@ mod tests {
     fn mysql_accounts() {
         let check = |sql, expected, secret: &[usize]| check_dialect(Dialect::Mysql, sql, expected, secret);
         check("CREATE USER 'u'@'h' IDENTIFIED BY 'x'", "CREATE USER 'u'@'h' IDENTIFIED BY '[masked]'", &[]);
-        check("ALTER USER u IDENTIFIED WITH mysql_native_password AS '*ABC' REQUIRE SSL", "ALTER USER u IDENTIFIED WITH mysql_native_password AS '[masked]' REQUIRE SSL", &[]);
+        check(
+            "ALTER USER u IDENTIFIED WITH mysql_native_password AS '*ABC' REQUIRE SSL",
+            "ALTER USER u IDENTIFIED WITH mysql_native_password AS '[masked]' REQUIRE SSL",
+            &[],
+        );
         check("SET PASSWORD FOR 'u'@'h' = PASSWORD('x')", "SET PASSWORD FOR 'u'@'h' = PASSWORD('[masked]')", &[]);
+        check("INSERT INTO u SET name='a', pass='b', no=1", "INSERT INTO u SET name='a', pass='[masked]', no=1", &[]);
+        check(
+            "INSERT INTO u (name, pass) VALUES ('a','b') ON DUPLICATE KEY UPDATE pass='c', name='d'",
+            "INSERT INTO u (name, pass) VALUES ('a','[masked]') ON DUPLICATE KEY UPDATE pass='[masked]', name='d'",
+            &[],
+        );
         check("SET PASSWORD = \"x\"", "SET PASSWORD = \"[masked]\"", &[]);
         check("CHANGE MASTER TO MASTER_USER='u', MASTER_PASSWORD='x'", "CHANGE MASTER TO MASTER_USER='u', MASTER_PASSWORD='[masked]'", &[]);
         check("SELECT 1 FROM a WHERE u = ? AND `password` = SHA2(?, 256)", "SELECT 1 FROM a WHERE u = ? AND `password` = SHA2(?, [masked])", &[2]);

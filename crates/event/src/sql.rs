@@ -299,11 +299,7 @@ mod tests {
 
     #[test]
     fn postgresql_literals_names_and_comments() {
-        check(
-            Dialect::Postgresql,
-            r#"a='it''s' --x"#,
-            &[(Kind::Word, "a"), (Kind::Symbol, "="), (Kind::Text, "it''s"), (Kind::Comment, "x")],
-        );
+        check(Dialect::Postgresql, r#"a='it''s' --x"#, &[(Kind::Word, "a"), (Kind::Symbol, "="), (Kind::Text, "it''s"), (Kind::Comment, "x")]);
         check(Dialect::Postgresql, r"E'a\'b' 'a\'", &[(Kind::Text, r"a\'b"), (Kind::Text, r"a\")]);
         check(Dialect::Postgresql, "$f$a'b$f$ $1 $$", &[(Kind::Text, "a'b"), (Kind::Parameter, "$1"), (Kind::Text, "")]);
         check(Dialect::Postgresql, "/*a/*b*/c*/1.5e3", &[(Kind::Comment, "a/*b*/c"), (Kind::Number, "1.5e3")]);

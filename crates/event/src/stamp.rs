@@ -285,10 +285,10 @@ const ABBREVIATIONS: &[(&str, i32)] = &[
 
 fn named_offset(name: &str, civil: i64, zone: &Zone) -> Option<(i64, i32)> {
     let at = |offset: i32| (civil - i64::from(offset) * SECOND, offset);
-    if let Some(tz) = &zone.zone {
-        if let Some(offset) = abbreviated(tz, name, civil) {
-            return Some(at(offset));
-        }
+    if let Some(tz) = &zone.zone
+        && let Some(offset) = abbreviated(tz, name, civil)
+    {
+        return Some(at(offset));
     }
     ABBREVIATIONS.binary_search_by(|(known, _)| (*known).cmp(name)).ok().map(|i| at(ABBREVIATIONS[i].1))
 }

@@ -72,7 +72,11 @@ pub(crate) fn read(
     records.frame(format.framing());
     let mut output = Output::new(&context, &mut collected);
     while let Some(record) = records.next().expect("memory does not fail") {
-        if record.cut { output.refuse(&record, "too long") } else { format.read(&record, &mut output) }
+        if record.cut {
+            output.refuse(&record, "too long")
+        } else {
+            format.read(&record, &mut output)
+        }
         output.drain().expect("the collector does not fail");
     }
     format.finish(&mut output);

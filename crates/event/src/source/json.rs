@@ -1,163 +1,403 @@
-//! JSON lines: one object a line, by a field mapping of the estate or by customary names.
+//! JSON lines: one object a line, fields found by dotted paths, values borrowed from the line.
+//!
+//! The estate's mapping comes first; columns that it leaves out are filled from the names that common loggers use.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::HashMap;
+use std::fmt;
 
-use serde_json::Value;
-use strandline_model::estate::{Classify, LogSource};
-use strandline_model::event::{Activity, Class, Event, Status};
-use strandline_model::time::Instant;
+use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
 
-use crate::fields::{Field, Filling, Times};
-use crate::source::Format;
-use crate::stamp::Zone;
-use crate::{Context, EventError, Output, Record, mask};
+use super::Format;
+use crate::fields::{Clock, Column, Filling, Kind};
+use crate::{Context, EventError, Output, Record};
 
-/// Reads JSON lines.
-pub struct Json {
-    times: Times,
-    /// (event field, path into the object)
-    mapping: Vec<(Field, Vec<String>)>,
-    /// Fields that have no column go into labels under these names.
-    extras: Vec<(String, Vec<String>)>,
-    classify: Vec<Classified>,
+/// Names that common loggers use, best first within a column: plain names; Elastic Common Schema; Caddy, Traefik,
+/// pino, Kubernetes. A dot goes into an object, or stands in the name itself.
+const DEFAULT_NAMES: &[(&str, &[&str])] = &[
+    (
+        "time",
+        &[
+            "msec",
+            "time",
+            "ts",
+            "timestamp",
+            "@timestamp",
+            "datetime",
+            "date",
+            "time_iso8601",
+            "time_local",
+            "eventTime",
+            "event_time",
+            "created_at",
+            "StartUTC",
+            "requestReceivedTimestamp",
+            "stageTimestamp",
+            "Timestamp",
+            "logged_at",
+            "asctime",
+            "t",
+        ],
+    ),
+    (
+        "src_ip",
+        &[
+            "src_ip",
+            "remote_addr",
+            "client_ip",
+            "client_addr",
+            "client",
+            "remote_ip",
+            "remoteAddr",
+            "remoteAddress",
+            "clientIp",
+            "clientip",
+            "ip",
+            "ip_address",
+            "remote_host",
+            "source.ip",
+            "client.ip",
+            "client.address",
+            "request.remote_ip",
+            "req.remoteAddress",
+            "ClientHost",
+            "sourceIPs",
+            "sourceIPAddress",
+            "address",
+        ],
+    ),
+    ("src_port", &["src_port", "remote_port", "client_port", "source.port", "client.port", "request.remote_port", "req.remotePort", "ClientPort"]),
+    (
+        "account",
+        &[
+            "account",
+            "user",
+            "username",
+            "user_name",
+            "userName",
+            "remote_user",
+            "login",
+            "user.name",
+            "user.username",
+            "user.id",
+            "user_id",
+            "userId",
+            "actor.name",
+            "principal",
+            "ClientUsername",
+            "request.user_id",
+        ],
+    ),
+    ("session", &["session", "session_id", "sessionId", "sid", "session.id", "sessionid"]),
+    (
+        "request_id",
+        &[
+            "request_id",
+            "requestId",
+            "req_id",
+            "reqId",
+            "x_request_id",
+            "correlation_id",
+            "correlationId",
+            "trace_id",
+            "traceId",
+            "http.request.id",
+            "trace.id",
+            "req.id",
+            "request.id",
+            "auditID",
+            "requestID",
+        ],
+    ),
+    ("method", &["method", "request_method", "http_method", "verb", "http.request.method", "request.method", "req.method", "RequestMethod"]),
+    ("url", &["url", "request_uri", "uri", "url.original", "request.uri", "request.url", "req.url", "request_path", "RequestPath", "requestURI"]),
+    ("request", &["request", "request_line"]),
+    ("path", &["path", "url.path", "http.path", "endpoint", "route"]),
+    ("query", &["query", "query_string", "args", "url.query"]),
+    (
+        "status_code",
+        &[
+            "status_code",
+            "status",
+            "statusCode",
+            "response_status",
+            "http_status",
+            "code",
+            "http.response.status_code",
+            "response.status",
+            "res.statusCode",
+            "DownstreamStatus",
+            "responseStatus.code",
+        ],
+    ),
+    (
+        "bytes",
+        &[
+            "bytes",
+            "body_bytes_sent",
+            "bytes_sent",
+            "size",
+            "response_size",
+            "response_bytes",
+            "content_length",
+            "http.response.body.bytes",
+            "response.size",
+            "DownstreamContentSize",
+            "resp_size",
+            "length",
+        ],
+    ),
+    (
+        "duration",
+        &[
+            "duration",
+            "request_time",
+            "duration_ms",
+            "elapsed",
+            "elapsed_ms",
+            "latency",
+            "latency_ms",
+            "response_time",
+            "responseTime",
+            "took_ms",
+            "event.duration",
+            "Duration",
+        ],
+    ),
+    ("user_agent", &["user_agent", "http_user_agent", "userAgent", "agent", "user_agent.original", "ua"]),
+    ("message", &["message", "msg", "event", "log", "event.action"]),
+    ("error_code", &["error_code", "errorCode", "error.code"]),
+    ("pid", &["pid", "process.pid"]),
+    ("statement", &["statement", "sql", "db.statement"]),
+    ("database", &["db.name", "database"]),
+    ("forwarded", &["forwarded", "x_forwarded_for", "http_x_forwarded_for", "xff"]),
+    ("referer", &["referer", "referrer", "http_referer", "http.request.referrer"]),
+    ("host", &["host", "http_host", "server_name", "request.host", "url.domain", "RequestHost"]),
+    ("level", &["level", "severity", "log.level"]),
+];
+
+/// The JSON lines format.
+#[derive(Debug)]
+pub struct JsonLines {
+    clock: Clock,
+    fields: Mapping,
+    classify: Vec<(usize, String, Kind)>,
 }
 
-struct Classified {
-    path: Vec<String>,
-    equals: String,
-    class: Class,
-    activity: Option<Activity>,
-    status: Option<Status>,
+/// Opens a log of JSON lines.
+///
+/// # Errors
+/// If the estate's classes or its clock zone cannot be understood.
+pub fn open(context: &Context<'_>) -> Result<JsonLines, EventError> {
+    let source = context.source;
+    let mut fields = Mapping::default();
+    for (field, path) in &source.fields {
+        fields.add(path, Column::named(field, path));
+    }
+    for (field, names) in DEFAULT_NAMES {
+        let part_of_url = matches!(*field, "path" | "query" | "request");
+        let mapped = source.fields.contains_key(*field) || part_of_url && source.fields.contains_key("url");
+        if !mapped {
+            for name in *names {
+                fields.add(name, Column::named(field, name));
+            }
+        }
+    }
+    let mut classify = Vec::new();
+    for rule in &source.classify {
+        let kind = Kind::parse(source, &rule.class, rule.activity.as_deref(), rule.status.as_deref())?;
+        classify.push((fields.add(&rule.field, Column::Skip), rule.equals.clone(), kind));
+    }
+    Ok(JsonLines { clock: Clock::of(context)?, fields, classify })
 }
 
-fn path_of(dotted: &str) -> Vec<String> {
-    dotted.split('.').map(str::to_owned).collect()
-}
-
-impl Json {
-    /// For a source of the estate.
-    ///
-    /// # Errors
-    /// If the estate maps a field that does not exist, or classifies with a word that does not.
-    pub fn new(context: &Context<'_>) -> Result<Self, EventError> {
-        let source = context.source;
-        let times = Times { zone: Zone::of(context)?, format: source.time_format.clone() };
-        let (mut mapping, mut extras) = (Vec::new(), Vec::new());
-        for (field, path) in &source.fields {
-            match (Field::named(field), field.strip_prefix("labels.")) {
-                (Some(known), _) => mapping.push((known, path_of(path))),
-                (None, Some(label)) => extras.push((label.to_owned(), path_of(path))),
-                (None, None) => {
-                    return Err(wrong(source, format!("`fields` maps {field:?}, which is no event field; see docs/events.md, or write \"labels.{field}\"")));
-                }
-            }
-        }
-        let classify = source.classify.iter().map(|rule| classified(source, rule)).collect::<Result<_, _>>()?;
-        Ok(Self { times, mapping, extras, classify })
-    }
-
-    fn fill<'e>(&self, object: &Value, event: Event<'e>) -> Result<Event<'e>, &'static str> {
-        let mut filling = Filling::new(event);
-        if self.mapping.is_empty() {
-            let Value::Object(fields) = object else { return Err("the line is no JSON object") };
-            for (name, value) in fields {
-                if let (Some(field), Some(text)) = (Field::customary(name), text_of(value)) {
-                    filling.set(field, Cow::Owned(text), &self.times)?;
-                }
-            }
-        }
-        for (field, path) in &self.mapping {
-            if let Some(text) = look_up(object, path).and_then(text_of) {
-                filling.set(*field, Cow::Owned(text), &self.times)?;
-            }
-        }
-        self.classify(object, &mut filling.event);
-        self.label(object, &mut filling.event);
-        filling.finish()
-    }
-
-    fn classify(&self, object: &Value, event: &mut Event<'_>) {
-        for rule in &self.classify {
-            if look_up(object, &rule.path).and_then(text_of).as_deref() == Some(rule.equals.as_str()) {
-                event.class = rule.class;
-                event.activity = rule.activity.unwrap_or(event.activity);
-                event.status = rule.status.unwrap_or(event.status);
-                return;
-            }
-        }
-    }
-
-    fn label(&self, object: &Value, event: &mut Event<'_>) {
-        let mut labels = BTreeMap::new();
-        for (name, path) in &self.extras {
-            if let Some(text) = look_up(object, path).and_then(text_of) {
-                let masked = mask::field(name, &text).into_owned();
-                event.masked |= masked != text;
-                labels.insert(name.clone(), masked);
-            }
-        }
-        if !labels.is_empty() {
-            event.labels = serde_json::to_string(&labels).ok().map(Cow::Owned);
-        }
-    }
-}
-
-impl Format for Json {
+impl Format for JsonLines {
     fn name(&self) -> &'static str {
         "json"
     }
 
     fn read(&mut self, record: &Record<'_>, output: &mut Output<'_>) {
-        let bytes = record.bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(record.bytes);
-        if bytes.iter().all(u8::is_ascii_whitespace) {
-            return output.pass(record);
+        let line = super::trimmed(record.bytes);
+        if line.is_empty() {
+            return if super::is_blank(record.bytes) { output.pass(record) } else { output.refuse(record, "NUL bytes where a line should be") };
         }
-        let object: Value = match serde_json::from_slice(bytes) {
-            Ok(object @ Value::Object(_)) => object,
-            Ok(_) => return output.refuse(record, "the line is JSON but no object"),
-            Err(error) if error.is_eof() => return output.refuse(record, "the JSON object ends too early"),
-            Err(_) => return output.refuse(record, "the line is no JSON"),
-        };
-        let event = Event::new(Instant::default(), Class::Other, Activity::Other, output.place(record));
-        match self.fill(&object, event) {
-            Ok(event) => output.event(record, event),
+        let text = String::from_utf8_lossy(line);
+        let mut filling = Filling::new(output.place(record));
+        match self.give(&text, &mut filling) {
             Err(reason) => output.refuse(record, reason),
+            Ok(()) => match filling.finish() {
+                Some(event) => output.event(record, event),
+                None => output.refuse(record, "the record carries no time, or none under a name that is known; map it: fields = { time = \"…\" }"),
+            },
         }
     }
 }
 
-fn wrong(source: &LogSource, reason: String) -> EventError {
-    EventError::Configuration { source_id: source.id.clone(), reason }
-}
-
-fn classified(source: &LogSource, rule: &Classify) -> Result<Classified, EventError> {
-    let word = |kind: &str, word: &str| wrong(source, format!("`classify` names the {kind} {word:?}, which does not exist; see docs/events.md"));
-    Ok(Classified {
-        path: path_of(&rule.field),
-        equals: rule.equals.clone(),
-        class: rule.class.parse().map_err(|_| word("class", &rule.class))?,
-        activity: rule.activity.as_ref().map(|a| a.parse().map_err(|_| word("activity", a))).transpose()?,
-        status: rule.status.as_ref().map(|s| s.parse().map_err(|_| word("status", s))).transpose()?,
-    })
-}
-
-/// A field by its path; a name that itself holds dots is found too.
-fn look_up<'v>(object: &'v Value, path: &[String]) -> Option<&'v Value> {
-    if path.len() > 1
-        && let Some(value) = object.get(path.join("."))
-    {
-        return Some(value);
+impl JsonLines {
+    fn give<'a>(&self, text: &'a str, filling: &mut Filling<'a>) -> Result<(), &'static str> {
+        let found = self.fields.find(text)?;
+        for (slot, equals, kind) in &self.classify {
+            if found.values[*slot].and_then(plain_text).is_some_and(|value| value == *equals) {
+                filling.kind(*kind);
+                break;
+            }
+        }
+        let mut time_read = true;
+        for (column, value) in self.fields.columns.iter().zip(&found.values) {
+            let Some(value) = value.filter(|_| !(*column == Column::Time && filling.is_stamped())).and_then(plain_text) else { continue };
+            time_read &= filling.set(column, value, &self.clock);
+        }
+        if !found.repeated.is_empty() {
+            filling.label("repeated_fields", Cow::Owned(found.repeated.join(",")));
+        }
+        if time_read || filling.is_stamped() { Ok(()) } else { Err("the time cannot be read; say how it is written: time_format = \"…\"") }
     }
-    path.iter().try_fold(object, |value, key| value.get(key))
 }
 
-/// A scalar as text; null, lists and objects are none.
-fn text_of(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        Value::Bool(flag) => Some(flag.to_string()),
-        _ => None,
+/// Field paths and the columns that their values go to, as a tree over the objects of a record.
+#[derive(Debug, Default)]
+pub(super) struct Mapping {
+    root: Node,
+    pub(super) columns: Vec<Column>,
+}
+
+#[derive(Debug, Default)]
+struct Node {
+    slots: Vec<usize>,
+    below: HashMap<Box<str>, Node>, // looked up only, never iterated: its order shows nowhere
+}
+
+/// The values of one record, by slot.
+pub(super) struct Found<'a> {
+    pub(super) values: Vec<Option<&'a RawValue>>,
+    repeated: Vec<&'static str>,
+}
+
+impl Mapping {
+    /// Adds a path; returns its slot. Slots are in order of preference.
+    pub(super) fn add(&mut self, path: &str, column: Column) -> usize {
+        let slot = self.columns.len();
+        self.columns.push(column);
+        self.root.below.entry(path.into()).or_default().slots.push(slot);
+        if path.contains('.') {
+            let mut node = &mut self.root;
+            for part in path.split('.') {
+                node = node.below.entry(part.into()).or_default();
+            }
+            node.slots.push(slot);
+        }
+        slot
+    }
+
+    /// Finds the values of one record.
+    pub(super) fn find<'a>(&self, text: &'a str) -> Result<Found<'a>, &'static str> {
+        let mut found = Found { values: vec![None; self.columns.len()], repeated: Vec::new() };
+        if !text.starts_with('{') {
+            return Err(if text.starts_with('[') { "a JSON array, where one object a line is read" } else { "not a JSON object" });
+        }
+        let mut json = serde_json::Deserializer::from_str(text);
+        let walked = Walk { node: &self.root, found: &mut found }.deserialize(&mut json).and_then(|()| json.end());
+        match walked {
+            Ok(()) => Ok(found),
+            Err(error) if error.is_eof() => Err("the JSON object is cut off; if it is spread over several lines, convert it first: jq -c ."),
+            Err(_) if text.ends_with(',') => Err("a comma follows the JSON object; it is an element of an array: convert the file first: jq -c '.[]'"),
+            Err(_) => Err("not valid JSON"),
+        }
+    }
+}
+
+struct Walk<'n, 'f, 'a> {
+    node: &'n Node,
+    found: &'f mut Found<'a>,
+}
+
+impl<'a> DeserializeSeed<'a> for Walk<'_, '_, 'a> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'a> Visitor<'a> for Walk<'_, '_, 'a> {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a JSON object")
+    }
+
+    fn visit_map<M: MapAccess<'a>>(self, mut map: M) -> Result<(), M::Error> {
+        while let Some(Key(key)) = map.next_key()? {
+            let Some(node) = self.node.below.get(key.as_ref()) else {
+                map.next_value::<IgnoredAny>()?;
+                continue;
+            };
+            let value: &'a RawValue = map.next_value()?;
+            if value.get().starts_with('{') && !node.below.is_empty() {
+                let mut inner = serde_json::Deserializer::from_str(value.get());
+                // The text was checked when it was taken as a raw value; only its depth can still be refused.
+                Walk { node, found: &mut *self.found }.deserialize(&mut inner).map_err(serde::de::Error::custom)?;
+            }
+            for slot in &node.slots {
+                // The first of two equal names stands: a later one is what an intruder could have added.
+                match &mut self.found.values[*slot] {
+                    Some(known) if known.get() != value.get() => {
+                        if self.found.repeated.is_empty() {
+                            self.found.repeated.push("a field stands twice with different values; the first was taken");
+                        }
+                    }
+                    Some(_) => {}
+                    empty => *empty = Some(value),
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A key, borrowed where it holds no escapes.
+struct Key<'a>(Cow<'a, str>);
+
+impl<'de> Deserialize<'de> for Key<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Text;
+        impl<'de> Visitor<'de> for Text {
+            type Value = Key<'de>;
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a name")
+            }
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Key<'de>, E> {
+                Ok(Key(Cow::Borrowed(text)))
+            }
+            fn visit_str<E>(self, text: &str) -> Result<Key<'de>, E> {
+                Ok(Key(Cow::Owned(text.to_owned())))
+            }
+        }
+        deserializer.deserialize_str(Text)
+    }
+}
+
+/// A value as text: strings without their quotes and escapes, numbers as written, the first text of an array. Null and
+/// objects are none.
+pub(super) fn plain_text(value: &RawValue) -> Option<Cow<'_, str>> {
+    let raw = value.get();
+    match raw.as_bytes().first()? {
+        b'"' => {
+            let inside = raw.get(1..raw.len() - 1)?;
+            if memchr::memchr(b'\\', inside.as_bytes()).is_none() {
+                Some(Cow::Borrowed(inside))
+            } else {
+                serde_json::from_str::<String>(raw).ok().map(Cow::Owned)
+            }
+        }
+        b'n' | b'{' => None,
+        b'[' => {
+            let items: Vec<&RawValue> = serde_json::from_str(raw).ok()?;
+            let first = *items.first()?;
+            if matches!(first.get().as_bytes().first()?, b'[' | b'{') { None } else { plain_text(first).map(|text| Cow::Owned(text.into_owned())) }
+        }
+        _ => Some(Cow::Borrowed(raw)),
     }
 }

@@ -1,7 +1,11 @@
 //! The formats, one file each, and the choice between them.
 
+pub mod database;
 mod draft;
+pub mod journald;
 pub mod json;
+pub mod linux_auth;
+pub mod mysql_audit;
 pub mod mysql_general;
 mod pgaudit;
 mod postgres;
@@ -11,7 +15,10 @@ pub mod postgres_text;
 pub mod text;
 pub mod web;
 
-use crate::{Context, EventError, Framing, Output, Record};
+use strandline_model::estate::LogSource;
+use strandline_model::evidence::{ArtefactId, Warning};
+
+use crate::{Context, EventError, Framing, Output, Record, Records, Sink, SinkError};
 
 /// One format, reading one artefact. It keeps what it must between records (a statement that goes on in the next
 /// line) and nothing else.
@@ -31,29 +38,156 @@ pub trait Format {
     fn finish(&mut self, _output: &mut Output<'_>) {}
 }
 
+type Open = for<'c> fn(&Context<'c>, &[u8]) -> Result<Box<dyn Format + 'c>, EventError>;
+
+/// The formats by the name that the estate gives them. Among formats that read a file equally well, the earlier one is
+/// the more particular one and is recognised.
+const FORMATS: &[(&str, Open)] = &[
+    ("postgresql", |context, head| database::open(context, head)),
+    ("mysql_audit", |context, head| database::open(context, head)),
+    ("mysql_general", |context, head| database::open(context, head)),
+    ("nginx", |context, head| Ok(Box::new(web::open(context, web::Server::Nginx, head)?))),
+    ("apache", |context, head| Ok(Box::new(web::open(context, web::Server::Apache, head)?))),
+    ("journald", |context, head| Ok(Box::new(journald::open(context, head)?))),
+    ("linux_auth", |context, _| Ok(Box::new(linux_auth::open(context)?))),
+    ("json", |context, _| Ok(Box::new(json::open(context)?))),
+    ("text", |context, _| Ok(Box::new(text::open(context)?))),
+];
+
 /// The format for an artefact, as the estate says it and its first bytes confirm.
 ///
 /// # Errors
 /// If the estate names no format that exists, or describes it wrongly.
 pub fn open<'c>(context: &Context<'c>, head: &[u8]) -> Result<Box<dyn Format + 'c>, EventError> {
-    match context.source.format.as_str() {
-        "nginx" => Ok(Box::new(web::Web::new(context, web::Server::Nginx)?)),
-        "apache" => Ok(Box::new(web::Web::new(context, web::Server::Apache)?)),
-        "json" => Ok(Box::new(json::Json::new(context)?)),
-        "text" => Ok(Box::new(text::Text::new(context)?)),
-        "postgresql" => open_postgresql(context, head),
-        "mysql_general" => Ok(Box::new(mysql_general::MysqlGeneral::new(context, head)?)),
-        other => Err(EventError::Configuration { source_id: context.source.id.clone(), reason: format!("there is no format {other:?}") }),
+    let Some((_, open)) = FORMATS.iter().find(|(name, _)| *name == context.source.format) else {
+        let known: Vec<&str> = FORMATS.iter().map(|(name, _)| *name).collect();
+        let reason = format!("there is no format {:?}; there are {}", context.source.format, known.join(", "));
+        return Err(EventError::Configuration { source_id: context.source.id.clone(), reason });
+    };
+    let format = open(context, head)?;
+    Ok(match unreadable(head, &context.source.format) {
+        Some(reason) => Box::new(Unreadable { reason }),
+        None => format,
+    })
+}
+
+/// Why no format can read these bytes, and what would help.
+fn unreadable(head: &[u8], format: &str) -> Option<&'static str> {
+    if head.starts_with(&[0xff, 0xfe]) || head.starts_with(&[0xfe, 0xff]) || is_wide(head) {
+        return Some("the file is UTF-16; convert it first: iconv -f UTF-16 -t UTF-8");
+    }
+    let first = head.split(|b| *b == b'\n').map(<[u8]>::trim_ascii).find(|line| !line.is_empty())?;
+    let pretty = matches!(first, b"{" | b"[")
+        && format != "text"
+        && !head.split(|b| *b == b'\n').any(|line| line.len() > 2 && line.trim_ascii_start() == line && line.starts_with(b"{"));
+    let array = first.starts_with(b"[{") || first.starts_with(b"[ {");
+    if format == "json" && (pretty || array) || format == "journald" && pretty {
+        return Some("one JSON document over the whole file, not one object a line; convert it first: jq -c '.[]?' for an array, jq -c . otherwise");
+    }
+    None
+}
+
+/// Whether every second byte is NUL, as in UTF-16 without a byte order mark.
+fn is_wide(head: &[u8]) -> bool {
+    let sample = &head[..head.len().min(1024)];
+    let nuls = |odd: usize| sample.iter().skip(odd).step_by(2).filter(|b| **b == 0).count();
+    sample.len() >= 16 && (nuls(0) > sample.len() / 5 * 2) != (nuls(1) > sample.len() / 5 * 2)
+}
+
+/// A file that is no log of lines: each record is refused with the same hint.
+struct Unreadable {
+    reason: &'static str,
+}
+
+impl Format for Unreadable {
+    fn name(&self) -> &'static str {
+        "unreadable"
+    }
+
+    fn read(&mut self, record: &Record<'_>, output: &mut Output<'_>) {
+        output.refuse(record, self.reason);
     }
 }
 
-/// PostgreSQL writes three kinds of logs; the first bytes tell which.
-fn open_postgresql<'c>(context: &Context<'c>, head: &[u8]) -> Result<Box<dyn Format + 'c>, EventError> {
-    if postgres_json::PostgresJson::recognises(head) {
-        Ok(Box::new(postgres_json::PostgresJson::new(context)?))
-    } else if postgres_csv::PostgresCsv::recognises(head) {
-        Ok(Box::new(postgres_csv::PostgresCsv::new(context)?))
-    } else {
-        Ok(Box::new(postgres_text::PostgresText::new(context, head)?))
+/// A line without a byte order mark, without the NULs that a crash leaves in front of the first line after it, and
+/// without blanks around it.
+fn trimmed(mut line: &[u8]) -> &[u8] {
+    line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
+    while let [0, rest @ ..] | [rest @ .., 0] = line {
+        line = rest;
+    }
+    line.trim_ascii()
+}
+
+/// Whether a line holds nothing but blanks. A line of NULs is not blank: something was lost there.
+fn is_blank(line: &[u8]) -> bool {
+    line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line).trim_ascii().is_empty()
+}
+
+/// Which formats could read these first bytes of a file: name and share of its records read in full, best first.
+/// Formats that read nothing are left out, and so are those that only an estate file can describe.
+pub fn recognise(head: &[u8]) -> Vec<(&'static str, f32)> {
+    let head = &head[..head.len().min(64 << 10)];
+    // The last line may be cut; it counts only if it is the only one.
+    let whole = memchr::memrchr(b'\n', head).map_or(head, |end| &head[..=end]);
+    let mut shares: Vec<(&'static str, f32)> =
+        FORMATS.iter().filter_map(|(name, _)| Some((*name, share_read(name, whole)?))).filter(|(_, share)| *share > 0.0).collect();
+    shares.sort_by(|a, b| b.1.total_cmp(&a.1)); // stable: the order of the table among equals
+    shares
+}
+
+/// The share of records that a format reads in full: of those that are an event with more than a time and a message.
+fn share_read(name: &str, head: &[u8]) -> Option<f32> {
+    let source = bare_source(name);
+    let context = Context { artefact: &ArtefactId(String::new()), path: "", source: &source, assumed_year: 1970 };
+    let mut reader = head;
+    let mut records = Records::new(&mut reader);
+    let mut format = open(&context, head).ok().filter(|format| format.name() != "unreadable")?;
+    records.frame(format.framing());
+    let mut nothing = Nothing;
+    let mut output = Output::new(&context, &mut nothing);
+    let mut count = 0_u32;
+    while let Ok(Some(record)) = records.next() {
+        if record.bytes.trim_ascii().is_empty() {
+            continue;
+        }
+        count += 1;
+        format.read(&record, &mut output);
+        output.drain().ok()?;
+    }
+    format.finish(&mut output);
+    let summary = output.close(name).ok()?;
+    let refused = u32::try_from(summary.records_refused).unwrap_or(u32::MAX);
+    (count > 0).then(|| count.saturating_sub(refused) as f32 / count as f32)
+}
+
+/// A source of which nothing is known but its format.
+pub(crate) fn bare_source(format: &str) -> LogSource {
+    LogSource {
+        id: String::new(),
+        system: String::new(),
+        path: Vec::new(),
+        format: format.to_owned(),
+        log_format: None,
+        fields: std::collections::BTreeMap::new(),
+        patterns: Vec::new(),
+        clock: None,
+        time_format: None,
+        classify: Vec::new(),
+        session_prefix: None,
+        retention_days: None,
+    }
+}
+
+/// Takes everything and keeps nothing.
+pub(crate) struct Nothing;
+
+impl Sink for Nothing {
+    fn batch(&mut self, _batch: arrow_array::RecordBatch) -> Result<(), SinkError> {
+        Ok(())
+    }
+
+    fn warning(&mut self, _warning: Warning) -> Result<(), SinkError> {
+        Ok(())
     }
 }

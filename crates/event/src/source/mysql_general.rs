@@ -21,10 +21,46 @@ const MOST_CONNECTIONS: usize = 65_536;
 
 /// Commands that the general log names.
 const COMMANDS: &[&str] = &[
-    "Sleep", "Quit", "Init DB", "Query", "Field List", "Create DB", "Drop DB", "Refresh", "Shutdown", "Statistics", "Processlist", "Connect", "Kill",
-    "Debug", "Ping", "Time", "Delayed insert", "Change user", "Binlog Dump", "Binlog Dump GTID", "Table Dump", "Connect Out", "Register Slave",
-    "Register Replica", "Prepare", "Execute", "Long Data", "Close stmt", "Reset stmt", "Set option", "Fetch", "Daemon", "Error", "Reset Connection", "clone",
-    "Bulk_execute", "Slave_worker", "Slave_IO", "Slave_SQL", "Com_multi",
+    "Sleep",
+    "Quit",
+    "Init DB",
+    "Query",
+    "Field List",
+    "Create DB",
+    "Drop DB",
+    "Refresh",
+    "Shutdown",
+    "Statistics",
+    "Processlist",
+    "Connect",
+    "Kill",
+    "Debug",
+    "Ping",
+    "Time",
+    "Delayed insert",
+    "Change user",
+    "Binlog Dump",
+    "Binlog Dump GTID",
+    "Table Dump",
+    "Connect Out",
+    "Register Slave",
+    "Register Replica",
+    "Prepare",
+    "Execute",
+    "Long Data",
+    "Close stmt",
+    "Reset stmt",
+    "Set option",
+    "Fetch",
+    "Daemon",
+    "Error",
+    "Reset Connection",
+    "clone",
+    "Bulk_execute",
+    "Slave_worker",
+    "Slave_IO",
+    "Slave_SQL",
+    "Com_multi",
 ];
 
 /// A general or slow query log.
@@ -75,12 +111,6 @@ impl MysqlGeneral {
     pub fn new(context: &Context<'_>, head: &[u8]) -> Result<Self, EventError> {
         let slow = String::from_utf8_lossy(head).lines().any(|l| l.starts_with("# User@Host:") || l.starts_with("# Query_time:"));
         Ok(Self { zone: Zone::of(context)?, stamp: None, pending: None, connections: HashMap::new(), starts: 0, slow })
-    }
-
-    /// Whether the first lines of `head` look like a general or slow log.
-    pub fn recognises(head: &[u8]) -> bool {
-        let text = String::from_utf8_lossy(head);
-        text.lines().take(50).any(|l| l.starts_with("# User@Host:") || record_head(l, &Zone::utc()).is_some_and(|h| h.stamp.is_some()))
     }
 
     fn general_line(&mut self, text: &str, record: &Record<'_>, output: &mut Output<'_>) {

@@ -234,10 +234,11 @@ impl Log {
     }
 
     fn forget(&mut self, entry: &Entry<'_>) {
-        let key = session_key(entry).into_owned();
-        if self.sessions.contains_key(&key) {
-            self.drop_session(&key);
-            self.order.retain(|k| *k != key);
+        self.drop_session(&session_key(entry));
+        // Keys of ended sessions are swept out once they are the most, so that a sweep costs what it frees.
+        if self.order.len() > 1024 + 2 * self.sessions.len() {
+            let sessions = &self.sessions;
+            self.order.retain(|key| sessions.contains_key(key));
         }
     }
 
@@ -400,7 +401,8 @@ fn mask_detail(detail: &str) -> String {
         let after = rest.rfind(')').map_or("", |at| &rest[at..]);
         return format!("{before}contains ({MASK}{after}");
     }
-    let quoted: String = detail.split('"').enumerate().map(|(i, part)| if i == 0 { part.to_owned() } else { format!("\"{}", if i % 2 == 1 { MASK } else { part }) }).collect();
+    let quoted: String =
+        detail.split('"').enumerate().map(|(i, part)| if i == 0 { part.to_owned() } else { format!("\"{}", if i % 2 == 1 { MASK } else { part }) }).collect();
     mask_sql::message(&quoted, Dialect::Postgresql).into_owned()
 }
 
@@ -491,6 +493,11 @@ fn csv_quoted(inner: &str) -> Option<(Cow<'_, str>, &str)> {
     let text = &inner[..at];
     let field = if doubled { Cow::Owned(text.replace("\"\"", "\"")) } else { Cow::Borrowed(text) };
     Some((field, &inner[at + 1..]))
+}
+
+/// A line without the NULs that a crash leaves before it, and without a byte order mark.
+pub(crate) fn without_lead(line: &str) -> &str {
+    line.trim_start_matches(['\0', '\u{feff}'])
 }
 
 /// `host:port`, `[local]`, or a host alone.

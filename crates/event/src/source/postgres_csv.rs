@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 
 use super::Format;
-use super::postgres::{Entry, Log, csv_fields, filled, split_remote};
+use super::postgres::{Entry, Log, csv_fields, filled, split_remote, without_lead};
 use crate::stamp::{self, Zone};
 use crate::{Context, EventError, MAX_RECORD_BYTES, Output, Record};
 
@@ -46,13 +46,14 @@ impl PostgresCsv {
     pub fn recognises(head: &[u8]) -> bool {
         let line = head.split(|b| *b == b'\n').find(|l| !l.is_empty()).unwrap_or_default();
         let text = String::from_utf8_lossy(line);
+        let text = without_lead(&text);
         let commas = text.bytes().filter(|b| *b == b',').count();
         text.split_once(',').is_some_and(|(time, _)| time.len() >= 19 && stamp::parse(time, &Zone::utc()).is_some()) && commas >= 11
     }
 
     fn whole(&mut self, bytes: &[u8], record: &Record<'_>, output: &mut Output<'_>) -> Result<(), &'static str> {
         let text = String::from_utf8_lossy(bytes);
-        let fields = csv_fields(&text).ok_or("not a record of a csvlog: a quoted field does not end")?;
+        let fields = csv_fields(without_lead(&text)).ok_or("not a record of a csvlog: a quoted field does not end")?;
         let entry = entry_of(&fields, &self.zone)?;
         let place = output.place(record);
         let event = self.log.read(&entry, place);
@@ -100,7 +101,7 @@ impl Format for PostgresCsv {
     }
 
     fn read(&mut self, record: &Record<'_>, output: &mut Output<'_>) {
-        if self.pending.is_empty() && memchr::memchr_iter(b'"', record.bytes).count() % 2 == 0 {
+        if self.pending.is_empty() && memchr::memchr_iter(b'"', record.bytes).count().is_multiple_of(2) {
             if record.bytes.is_empty() {
                 output.pass(record);
             } else if let Err(reason) = self.whole(record.bytes, record, output) {
@@ -156,7 +157,10 @@ mod tests {
         let quoted = |text: &str| if text.is_empty() { String::new() } else { format!("\"{}\"", text.replace('"', "\"\"")) };
         format!(
             "2026-11-23 20:42:57.145 UTC,\"app\",\"hr\",7,\"10.0.0.5:123\",s.7,{sequence},\"x\",2026-11-23 20:42:57 UTC,5/16,0,{severity},{code},{},{},,,,{},{},,,\"psql\",\"client backend\",,0\n",
-            quoted(message), quoted(detail), quoted(context), quoted(statement)
+            quoted(message),
+            quoted(detail),
+            quoted(context),
+            quoted(statement)
         )
     }
 
@@ -164,7 +168,7 @@ mod tests {
     const WHO: &str = "ip=10.0.0.5 port=123 account=app session=s.7";
 
     fn check_message(message: &str, detail: &str, expected: &str) {
-        check(&record(1, "LOG", "00000", message, detail, "", ""), &expected.replace("WHO", WHO).replace("AT", "database=hr application=psql pid=7"));
+        check(&record(1, "LOG", "00000", message, detail, "", ""), &expected.replace("WHO", WHO).replace(" AT ", " database=hr application=psql pid=7 "));
     }
 
     #[test]
@@ -220,7 +224,9 @@ mod tests {
         let second = record(2, "LOG", "00000", "AUDIT: SESSION,9,1,READ,SELECT,TABLE,b,<previously logged>,<previously logged>,1", "", "", "");
         let third = record(3, "LOG", "00000", "AUDIT: SESSION,10,1,READ,SELECT,TABLE,b,<previously logged>,<previously logged>,1", "", "", "");
         let line = |n: u32, id: u32, object: &str, filled: &str, end: &str| {
-            format!("{n} datastore_activity/read/success {WHO} database=hr application=psql pid=7 command=SELECT {filled}rows=1 sequence={n} statement_id={id} transaction=5/16 kind=pgaudit_session labels={{\"class\":\"READ\",\"object_name\":\"{object}\",\"object_type\":\"TABLE\",\"substatement\":\"1\"}}{end}")
+            format!(
+                "{n} datastore_activity/read/success {WHO} database=hr application=psql pid=7 command=SELECT {filled}rows=1 sequence={n} statement_id={id} transaction=5/16 kind=pgaudit_session labels={{\"class\":\"READ\",\"object_name\":\"{object}\",\"object_type\":\"TABLE\",\"substatement\":\"1\"}}{end}"
+            )
         };
         let filled = "statement=select 1 from a where password=$1 parameters=[\"[masked]\"] ";
         check(
@@ -232,12 +238,24 @@ mod tests {
     #[test]
     fn errors_keep_the_statement_and_hide_the_value() {
         check(
-            &record(1, "ERROR", "23505", "duplicate key value violates unique constraint \"t_pkey\"", "Key (a)=(7) already exists.", "unnamed portal with parameters: $1 = '7'", "insert into t values($1)"),
-            &format!("1 datastore_activity/error/failure {WHO} database=hr application=psql pid=7 command=INSERT statement=insert into t values($1) parameters=[\"7\"] sequence=1 transaction=5/16 kind=error_context error=23505 message=duplicate key value violates unique constraint \"t_pkey\" labels={{\"detail\":\"Key (a)=([masked]) already exists.\"}}"),
+            &record(
+                1,
+                "ERROR",
+                "23505",
+                "duplicate key value violates unique constraint \"t_pkey\"",
+                "Key (a)=(7) already exists.",
+                "unnamed portal with parameters: $1 = '7'",
+                "insert into t values($1)",
+            ),
+            &format!(
+                "1 datastore_activity/error/failure {WHO} database=hr application=psql pid=7 command=INSERT statement=insert into t values($1) parameters=[\"7\"] sequence=1 transaction=5/16 kind=error_context error=23505 message=duplicate key value violates unique constraint \"t_pkey\" labels={{\"detail\":\"Key (a)=([masked]) already exists.\"}}"
+            ),
         );
         check(
             &record(1, "FATAL", "28P01", "password authentication failed for user \"app\"", "", "", ""),
-            &format!("1 authentication/logon/failure {WHO} database=hr application=psql pid=7 sequence=1 transaction=5/16 error=28P01 message=password authentication failed for user \"app\""),
+            &format!(
+                "1 authentication/logon/failure {WHO} database=hr application=psql pid=7 sequence=1 transaction=5/16 error=28P01 message=password authentication failed for user \"app\""
+            ),
         );
     }
 
@@ -258,11 +276,24 @@ mod tests {
     fn a_record_torn_in_a_quote_does_not_turn_the_rest_inside_out() {
         let torn = "2026-11-23 20:42:57.145 UTC,\"app\",\"hr\",7,\"10.0.0.5:123\",s.7,1,\"x\",2026-11-23 20:42:57 UTC,5/16,0,LOG,00000,\"statement: SEL\n";
         let line = |n: u32, sequence: u32, statement: &str| {
-            format!("{n} datastore_activity/read/unknown {WHO} database=hr application=psql pid=7 command=SELECT statement={statement} sequence={sequence} transaction=5/16 kind=statement")
+            format!(
+                "{n} datastore_activity/read/unknown {WHO} database=hr application=psql pid=7 command=SELECT statement={statement} sequence={sequence} transaction=5/16 kind=statement"
+            )
         };
         check(
-            &format!("{torn}{}{}{}", record(2, "LOG", "00000", "statement: SELECT 1", "", "", ""), record(3, "LOG", "00000", "statement: SELECT\n2", "", "", ""), record(4, "LOG", "00000", "statement: SELECT 3", "", "", "")),
-            &[line(2, 2, "SELECT 1"), line(3, 3, "SELECT\\n2"), line(5, 4, "SELECT 3"), "1 refused: not a record of a csvlog: a quoted field does not end".to_owned()].join("\n"),
+            &format!(
+                "{torn}{}{}{}",
+                record(2, "LOG", "00000", "statement: SELECT 1", "", "", ""),
+                record(3, "LOG", "00000", "statement: SELECT\n2", "", "", ""),
+                record(4, "LOG", "00000", "statement: SELECT 3", "", "", "")
+            ),
+            &[
+                line(2, 2, "SELECT 1"),
+                line(3, 3, "SELECT\\n2"),
+                line(5, 4, "SELECT 3"),
+                "1 refused: not a record of a csvlog: a quoted field does not end".to_owned(),
+            ]
+            .join("\n"),
         );
     }
 

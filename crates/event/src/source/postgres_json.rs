@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use serde::Deserialize;
 
 use super::Format;
-use super::postgres::{Entry, Log, filled};
+use super::postgres::{Entry, Log, filled, without_lead};
 use crate::stamp::{self, Zone};
 use crate::{Context, EventError, Output, Record};
 
@@ -69,7 +69,7 @@ impl PostgresJson {
     /// Whether the first line of `head` is one of a jsonlog.
     pub fn recognises(head: &[u8]) -> bool {
         let line = head.split(|b| *b == b'\n').find(|l| !l.is_empty()).unwrap_or_default();
-        line.starts_with(b"{") && memchr::memmem::find(line, b"\"error_severity\"").is_some() && memchr::memmem::find(line, b"\"timestamp\"").is_some()
+        line.contains(&b'{') && memchr::memmem::find(line, b"\"error_severity\"").is_some() && memchr::memmem::find(line, b"\"timestamp\"").is_some()
     }
 
     fn line(&mut self, text: &str, record: &Record<'_>, output: &mut Output<'_>) -> Result<(), &'static str> {
@@ -107,8 +107,38 @@ impl Format for PostgresJson {
             return output.pass(record);
         }
         let text = String::from_utf8_lossy(record.bytes);
-        if let Err(reason) = self.line(&text, record, output) {
+        if let Err(reason) = self.line(without_lead(&text), record, output) {
             output.refuse(record, reason);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::PostgresJson;
+    use crate::testing;
+
+    fn check(input: &str, expected: &str) {
+        let (collected, _) = testing::read(input.as_bytes(), None, |context, _| Ok(Box::new(PostgresJson::new(context)?)));
+        assert_eq!(collected.text(), expected);
+    }
+
+    #[test]
+    fn lines_of_version_15() {
+        check(
+            "\0\0{\"timestamp\":\"2026-11-24 21:01:56.860 UTC\",\"user\":\"app\",\"dbname\":\"hr\",\"pid\":7,\"remote_host\":\"10.0.0.5\",\"remote_port\":55,\"session_id\":\"s.7\",\"line_num\":34,\"ps\":\"BIND\",\"vxid\":\"3/96\",\"txid\":0,\"error_severity\":\"ERROR\",\"state_code\":\"22P02\",\"message\":\"invalid input syntax for type integer: \\\"oops\\\"\",\"context\":\"unnamed portal parameter $1 = 'oops'\",\"statement\":\"select $1::int\",\"application_name\":\"my app\",\"new_key\":{}}\n\
+             \nhalf {\n",
+            "1 datastore_activity/error/failure ip=10.0.0.5 port=55 account=app session=s.7 database=hr application=my app pid=7 command=SELECT statement=select $1::int sequence=34 transaction=3/96 kind=error_context error=22P02 message=invalid input syntax for type integer: \"[masked]\"\n\
+             3 refused: not a record of a jsonlog",
+        );
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(message in "(AUDIT: |execute |statement: |connection received: |duration: )?[ -~é]{0,60}", detail in "(parameters: \\$1 = ')?[ -~é]{0,30}", bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..40)) {
+            let line = serde_json::json!({"timestamp": "2026-11-24 21:01:56.860 UTC", "error_severity": "LOG", "message": message, "detail": detail}).to_string();
+            let input = [line.as_bytes(), b"\n", &bytes].concat();
+            testing::read(&input, None, |context, _| Ok(Box::new(PostgresJson::new(context)?)));
         }
     }
 }

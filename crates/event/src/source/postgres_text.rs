@@ -1,4 +1,4 @@
-//! The PostgreSQL server log as text (`log_destination = stderr` or syslog's file), with any `log_line_prefix`
+//! The PostgreSQL server log as text (`log_destination = stderr`), with any `log_line_prefix`
 //! (<https://www.postgresql.org/docs/current/runtime-config-logging.html#GUC-LOG-LINE-PREFIX>). The prefix becomes one
 //! regular expression; where the estate gives none, the common one that fits most of the first lines is taken.
 //!
@@ -10,7 +10,7 @@ use std::rc::Rc;
 use regex::{Captures, Regex};
 
 use super::Format;
-use super::postgres::{Entry, Log, filled};
+use super::postgres::{Entry, Log, filled, without_lead};
 use crate::stamp::{self, Stamp, Zone};
 use crate::{Context, EventError, MAX_RECORD_BYTES, Output, Record};
 
@@ -105,11 +105,6 @@ impl PostgresText {
         };
         let prefix = Rc::new(compile(prefix).map_err(configuration)?);
         Ok(Self { name, prefix, zone: Zone::of(context)?, log: Log::default(), open: VecDeque::new(), sessions: HashMap::new(), adrift: false })
-    }
-
-    /// Whether the first lines of `head` look like a server log with a common prefix.
-    pub fn recognises(head: &[u8]) -> bool {
-        infer(head).is_some()
     }
 
     /// A line that begins an entry.
@@ -238,8 +233,9 @@ impl Format for PostgresText {
 
     fn read(&mut self, record: &Record<'_>, output: &mut Output<'_>) {
         let text = String::from_utf8_lossy(record.bytes);
+        let text = without_lead(&text);
         if text.starts_with('\t') || text.is_empty() {
-            let joined = !self.adrift && self.go_on(&text, record);
+            let joined = !self.adrift && self.go_on(text, record);
             match (joined, text.is_empty()) {
                 (true, _) | (false, true) => {}
                 (false, false) => output.refuse(record, "a line that goes on, and nothing before it that it belongs to"),
@@ -247,10 +243,14 @@ impl Format for PostgresText {
             return;
         }
         let prefix = Rc::clone(&self.prefix);
-        let outcome = match prefix.captures(&text) {
+        let outcome = match prefix.captures(text) {
             None => Err("not a line of a server log with this log_line_prefix"),
             Some(captures) if captures.name("part").is_some() => {
-                if self.part(&captures, record) { Ok(()) } else { Err("a DETAIL, HINT or STATEMENT line, and no entry before it that it belongs to") }
+                if self.part(&captures, record) {
+                    Ok(())
+                } else {
+                    Err("a DETAIL, HINT or STATEMENT line, and no entry before it that it belongs to")
+                }
             }
             Some(captures) => self.begin(&captures, record),
         };
@@ -357,42 +357,42 @@ fn without_position(message: &str) -> &str {
 
 /// The regular expression of a `log_line_prefix` and what follows it.
 fn compile(prefix: &str) -> Result<Regex, String> {
-        let mut pattern = String::from("(?s)^");
-        let mut seen = String::new();
-        let mut optional = false;
-        let mut letters = prefix.chars().peekable();
-        while let Some(letter) = letters.next() {
-            if letter != '%' {
-                pattern.push_str(&regex::escape(&letter.to_string()));
-                continue;
-            }
-            let mut padded = false;
-            while letters.peek().is_some_and(|c| c.is_ascii_digit() || *c == '-') {
-                padded = true;
-                letters.next();
-            }
-            let Some(escape) = letters.next() else { break };
-            if escape == 'q' {
-                optional = true;
-                pattern.push_str("(?:");
-                continue;
-            }
-            let Some(body) = escape_pattern(escape) else {
-                pattern.push_str(if escape == '%' { "%" } else { "" });
-                continue;
-            };
-            let space = if padded { " *" } else { "" };
-            let name = if seen.contains(escape) { String::new() } else { format!("?P<{escape}>") };
-            seen.push(escape);
-            pattern.push_str(&format!("{space}({name}{body}){space}"));
+    let mut pattern = String::from("(?s)^");
+    let mut seen = String::new();
+    let mut optional = false;
+    let mut letters = prefix.chars().peekable();
+    while let Some(letter) = letters.next() {
+        if letter != '%' {
+            pattern.push_str(&regex::escape(&letter.to_string()));
+            continue;
         }
-        pattern.push_str(if optional { ")?" } else { "" });
-        let code = "(?:(?P<code>(?:[0-5][0-9A-Z]|F0|HV|P0|XX|72)[0-9A-Z]{3}): )?";
-        pattern.push_str(&format!(r"\s*(?:(?P<severity>{SEVERITIES})|(?P<part>{PARTS})): {{1,2}}{code}(?P<message>.*)$"));
-        if !seen.contains(['m', 't', 'n', 's']) {
-            return Err("log_line_prefix holds no time (%m, %t or %n), so that its lines cannot be placed".to_owned());
+        let mut padded = false;
+        while letters.peek().is_some_and(|c| c.is_ascii_digit() || *c == '-') {
+            padded = true;
+            letters.next();
         }
-        regex::RegexBuilder::new(&pattern).size_limit(8 << 20).build().map_err(|_| "log_line_prefix cannot be understood".to_owned())
+        let Some(escape) = letters.next() else { break };
+        if escape == 'q' {
+            optional = true;
+            pattern.push_str("(?:");
+            continue;
+        }
+        let Some(body) = escape_pattern(escape) else {
+            pattern.push_str(if escape == '%' { "%" } else { "" });
+            continue;
+        };
+        let space = if padded { " *" } else { "" };
+        let name = if seen.contains(escape) { String::new() } else { format!("?P<{escape}>") };
+        seen.push(escape);
+        pattern.push_str(&format!("{space}({name}{body}){space}"));
+    }
+    pattern.push_str(if optional { ")?" } else { "" });
+    let code = "(?:(?P<code>(?:[0-5][0-9A-Z]|F0|HV|P0|XX|72)[0-9A-Z]{3}): )?";
+    pattern.push_str(&format!(r"\s*(?:(?P<severity>{SEVERITIES})|(?P<part>{PARTS})): {{1,2}}{code}(?P<message>.*)$"));
+    if !seen.contains(['m', 't', 'n', 's']) {
+        return Err("log_line_prefix holds no time (%m, %t or %n), so that its lines cannot be placed".to_owned());
+    }
+    regex::RegexBuilder::new(&pattern).size_limit(8 << 20).build().map_err(|_| "log_line_prefix cannot be understood".to_owned())
 }
 
 /// What an escape stands for; `None` for one that prints nothing.

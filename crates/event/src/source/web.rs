@@ -1,336 +1,677 @@
-//! nginx and Apache access logs, by the very string that the server is configured with.
+//! nginx and Apache access logs: a `log_format` or `LogFormat` string compiled once into steps, lines cut by `memchr`.
 //!
-//! The string is compiled once into literals and fields; a line is cut by searching the next literal, which is several
-//! times faster than a regular expression. Formats: nginx `log_format` (ngx_http_log_module) and Apache `LogFormat` (mod_log_config).
+//! Sources: nginx, ngx_http_log_module; Apache HTTP Server, mod_log_config. Error logs of both are not read here.
 
 use std::borrow::Cow;
 
-use memchr::memmem;
-use strandline_model::event::{Activity, Class, Event};
-use strandline_model::time::Instant;
+use memchr::memmem::Finder;
+use strandline_model::event::{Activity, Class};
 
-use crate::fields::{Field, Filling, Times};
-use crate::source::Format;
-use crate::stamp::Zone;
+use super::Format;
+use crate::fields::{Clock, Column, Filling, Kind, Unit};
 use crate::{Context, EventError, Output, Record};
 
-/// Which server's words a format string uses.
+/// Which server's words a format string is written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Server {
-    /// nginx
+    /// `$variables`
     Nginx,
-    /// Apache httpd
+    /// `%{…}` directives
     Apache,
 }
 
-const NGINX_COMBINED: &str = r#"$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent""#;
-const NGINX_MAIN: &str =
-    r#"$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent" "$http_x_forwarded_for""#;
-const APACHE_COMMON: &str = r#"%h %l %u %t "%r" %>s %b"#;
-const APACHE_COMBINED: &str = r#"%h %l %u %t "%r" %>s %b "%{Referer}i" "%{User-Agent}i""#;
-const APACHE_VHOST: &str = r#"%v:%p %h %l %u %t "%r" %>s %O "%{Referer}i" "%{User-Agent}i""#;
+/// The formats that are tried where the estate gives none. The first to fit most lines is taken; lines that do not fit
+/// it are tried with the others, so that a file whose format was changed is read whole.
+const COMMON_FORMATS: &[(Server, &str)] = &[
+    (Server::Apache, r#"%h %l %u %t "%r" %>s %b "%{Referer}i" "%{User-Agent}i""#),
+    (
+        Server::Nginx,
+        r#"$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent" "$http_x_forwarded_for""#,
+    ),
+    (Server::Apache, r#"%v:%p %h %l %u %t "%r" %>s %O "%{Referer}i" "%{User-Agent}i""#),
+    (Server::Apache, r#"%h %l %u %t "%r" %>s %b"#),
+    (Server::Apache, r#"%v %h %l %u %t "%r" %>s %b "%{Referer}i" "%{User-Agent}i""#),
+    (Server::Apache, r#"%v %h %l %u %t "%r" %>s %b"#),
+    (Server::Nginx, r#"$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent" $request_time"#),
+    (
+        Server::Nginx,
+        r#"$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent" "$http_x_forwarded_for" $request_time"#,
+    ),
+    (Server::Apache, r#"%h %l %u %t "%r" %>s %b "%{Referer}i" "%{User-Agent}i" %D"#),
+    (
+        Server::Nginx,
+        r#"$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent" $request_length $request_time [$proxy_upstream_name] [$proxy_alternative_upstream_name] $upstream_addr $upstream_response_length $upstream_response_time $upstream_status $req_id"#,
+    ),
+];
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Piece {
-    Literal(Vec<u8>),
-    /// A value; `None` is one that no column holds.
-    Value(Option<Field>),
-    /// Apache's `%t`: the brackets belong to the value.
-    Bracketed,
-}
+/// Tries to place one field before another is given up: bounds the work on a hostile line.
+const FIT_BUDGET: u32 = 4096;
 
-/// Reads access logs.
+/// The nginx and Apache formats.
+#[derive(Debug)]
 pub struct Web {
-    server: Server,
-    times: Times,
-    /// Candidates, longest first; the one that reads the first lines wins at the first line that only it reads.
-    formats: Vec<Vec<Piece>>,
-    settled: Option<usize>,
+    name: &'static str,
+    clock: Clock,
+    formats: Vec<LineFormat>,
 }
 
-impl Web {
-    /// For a source of the estate: its own format string, or the usual ones.
-    ///
-    /// # Errors
-    /// If the format string cannot be understood.
-    pub fn new(context: &Context<'_>, server: Server) -> Result<Self, EventError> {
-        let source = context.source;
-        let wrong = |reason: String| EventError::Configuration { source_id: source.id.clone(), reason };
-        let strings: Vec<&str> = match (&source.log_format, server) {
-            (Some(own), _) => match (own.as_str(), server) {
-                ("combined", Server::Nginx) => vec![NGINX_COMBINED],
-                ("main", Server::Nginx) => vec![NGINX_MAIN],
-                ("combined", Server::Apache) => vec![APACHE_COMBINED],
-                ("common", _) => vec![APACHE_COMMON],
-                ("vhost_combined", _) => vec![APACHE_VHOST],
-                (own, _) => vec![own],
-            },
-            (None, Server::Nginx) => vec![NGINX_MAIN, NGINX_COMBINED],
-            (None, Server::Apache) => vec![APACHE_VHOST, APACHE_COMBINED, APACHE_COMMON],
-        };
-        let compile_one = |format: &&str| if format.contains('$') && !format.contains('%') { compile_nginx(format) } else { compile_apache(format) };
-        let formats = strings.iter().map(compile_one).collect::<Result<Vec<_>, _>>().map_err(wrong)?;
-        Ok(Self { server, times: Times { zone: Zone::of(context)?, format: source.time_format.clone() }, formats, settled: None })
-    }
-
-    fn fill<'e>(&self, line: &'e [u8], pieces: &[Piece], event: Event<'e>) -> Result<Event<'e>, &'static str> {
-        let mut filling = Filling::new(event);
-        let mut at = 0;
-        for (index, piece) in pieces.iter().enumerate() {
-            match piece {
-                Piece::Literal(literal) => at = after_literal(line, at, literal).ok_or(NOT_THE_FORMAT)?,
-                Piece::Bracketed => {
-                    let end = memchr::memchr(b']', line.get(at..).unwrap_or_default()).ok_or(NOT_THE_FORMAT)? + at;
-                    let value = line.get(at..end).and_then(|v| v.strip_prefix(b"[")).ok_or(NOT_THE_FORMAT)?;
-                    filling.set(Field::Time, unescape(value), &self.times)?;
-                    at = end + 1;
-                }
-                Piece::Value(field) => {
-                    let end = value_end(line, at, pieces.get(index + 1)).ok_or(NOT_THE_FORMAT)?;
-                    if let Some(field) = field {
-                        filling.set(*field, unescape(&line[at..end]), &self.times)?;
-                    }
-                    at = end;
-                }
+/// Opens an access log.
+///
+/// # Errors
+/// If the format string or the clock zone cannot be understood.
+pub fn open(context: &Context<'_>, server: Server, head: &[u8]) -> Result<Web, EventError> {
+    let source = context.source;
+    let wrong = |reason: String| EventError::Configuration { source_id: source.id.clone(), reason };
+    let overrides: Vec<(String, Column)> = source.fields.iter().map(|(field, from)| (plain_name(from), Column::named(field, from))).collect();
+    let given = source.log_format.as_deref().map(str::trim).filter(|text| !matches!(*text, "" | "combined" | "common" | "main" | "vhost_combined"));
+    let formats = match given {
+        Some(text) => vec![LineFormat::compile(server, text, &overrides).map_err(wrong)?],
+        None => {
+            let mut formats = Vec::new();
+            for (server, text) in COMMON_FORMATS {
+                formats.push(LineFormat::compile(*server, text, &overrides).map_err(wrong)?);
             }
+            best_first(formats, head)
         }
-        if at == line.len() { filling.finish() } else { Err(NOT_THE_FORMAT) }
-    }
+    };
+    let name = if server == Server::Nginx { "nginx" } else { "apache" };
+    Ok(Web { name, clock: Clock::of(context)?, formats })
 }
 
-const NOT_THE_FORMAT: &str = "the line does not have the shape of the log format";
-
-fn after_literal(line: &[u8], at: usize, literal: &[u8]) -> Option<usize> {
-    line.get(at..)?.starts_with(literal).then_some(at + literal.len())
-}
-
-/// Where a value ends: at the next literal, which inside quotes must not be an escaped quote; the last one at the line's end.
-fn value_end(line: &[u8], at: usize, next: Option<&Piece>) -> Option<usize> {
-    let Some(Piece::Literal(literal)) = next else { return Some(line.len()) };
-    let mut from = at;
-    loop {
-        let found = memmem::find(line.get(from..)?, literal)? + from;
-        if literal.first() != Some(&b'"') || !is_escaped(line, at, found) {
-            return Some(found);
-        }
-        from = found + 1;
-    }
-}
-
-/// Whether the byte at `index` stands behind an odd number of backslashes.
-fn is_escaped(line: &[u8], from: usize, index: usize) -> bool {
-    line[from..index].iter().rev().take_while(|b| **b == b'\\').count() % 2 == 1
-}
-
-/// Undoes `\xHH`, `\"` and `\\`, which both servers write for bytes that would break a line. Invalid UTF-8 is replaced.
-fn unescape(value: &[u8]) -> Cow<'_, str> {
-    if memchr::memchr(b'\\', value).is_none() {
-        return String::from_utf8_lossy(value);
-    }
-    let mut bytes = Vec::with_capacity(value.len());
-    let mut at = 0;
-    while at < value.len() {
-        match (value[at], value.get(at + 1)) {
-            (b'\\', Some(b'x')) => {
-                match value.get(at + 2..at + 4).and_then(|hex| std::str::from_utf8(hex).ok()).and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
-                    Some(byte) => {
-                        bytes.push(byte);
-                        at += 4;
-                    }
-                    None => {
-                        bytes.push(b'\\');
-                        at += 1;
-                    }
-                }
-            }
-            (b'\\', Some(escaped)) => {
-                bytes.push(match escaped {
-                    b'n' => b'\n',
-                    b't' => b'\t',
-                    b'r' => b'\r',
-                    other => *other,
-                });
-                at += 2;
-            }
-            (byte, _) => {
-                bytes.push(byte);
-                at += 1;
-            }
-        }
-    }
-    Cow::Owned(String::from_utf8_lossy(&bytes).into_owned())
-}
-
-fn nginx_field(name: &str) -> Option<Field> {
-    Some(match name {
-        "remote_addr" | "realip_remote_addr" => Field::SrcIp,
-        "remote_port" => Field::SrcPort,
-        "remote_user" => Field::Account,
-        "time_local" | "time_iso8601" | "msec" => Field::Time,
-        "request" => Field::RequestLine,
-        "request_method" => Field::Method,
-        "request_uri" => Field::Url,
-        "uri" | "document_uri" => Field::Path,
-        "args" | "query_string" => Field::Query,
-        "status" => Field::StatusCode,
-        "body_bytes_sent" | "bytes_sent" => Field::Bytes,
-        "request_time" => Field::DurationSeconds,
-        "request_id" | "http_x_request_id" | "sent_http_x_request_id" | "upstream_http_x_request_id" => Field::RequestId,
-        "http_user_agent" => Field::UserAgent,
-        _ if is_session_cookie(name.strip_prefix("cookie_")?) => Field::Session,
-        _ => return None,
-    })
-}
-
-/// Cookies that are a session by their usual names.
-fn is_session_cookie(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    ["sid", "session", "sessionid", "session_id", "jsessionid", "phpsessid", "connect.sid", "asp.net_sessionid"].contains(&name.as_str())
-}
-
-fn compile_nginx(format: &str) -> Result<Vec<Piece>, String> {
-    let mut pieces = Pieces::default();
-    let mut rest = format;
-    while let Some(at) = rest.find('$') {
-        pieces.literal(&rest[..at]);
-        let tail = &rest[at + 1..];
-        let (name, after) = match tail.strip_prefix('{') {
-            Some(braced) => braced.split_once('}').ok_or("a `${` of log_format is not closed")?,
-            None => tail.split_at(tail.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(tail.len())),
-        };
-        if name.is_empty() {
-            return Err("a `$` of log_format has no name".to_owned());
-        }
-        pieces.value(Piece::Value(nginx_field(name)))?;
-        rest = after;
-    }
-    pieces.literal(rest);
-    pieces.finish()
-}
-
-fn apache_field(directive: char, argument: &str) -> Option<Field> {
-    let lower = argument.to_ascii_lowercase();
-    Some(match (directive, lower.as_str()) {
-        ('h' | 'a', _) => Field::SrcIp,
-        ('u', _) => Field::Account,
-        ('t', _) => Field::Time,
-        ('r', _) => Field::RequestLine,
-        ('m', _) => Field::Method,
-        ('U', _) => Field::Path,
-        ('q', _) => Field::Query,
-        ('s', _) => Field::StatusCode,
-        ('b' | 'B' | 'O', _) => Field::Bytes,
-        ('D', _) => Field::DurationMicros,
-        ('T', "ms") => Field::DurationMillis,
-        ('T', "us") => Field::DurationMicros,
-        ('T', _) => Field::DurationSeconds,
-        ('P', "" | "pid") => Field::Pid,
-        ('L', _) => return None,
-        ('i', "user-agent") => Field::UserAgent,
-        ('i' | 'o', "x-request-id") | ('e', "unique_id" | "request_id") => Field::RequestId,
-        ('C', name) if is_session_cookie(name) => Field::Session,
-        _ => return None,
-    })
-}
-
-fn compile_apache(format: &str) -> Result<Vec<Piece>, String> {
-    let mut pieces = Pieces::default();
-    let mut rest = format;
-    while let Some(at) = rest.find('%') {
-        pieces.literal(&rest[..at]);
-        let mut tail = &rest[at + 1..];
-        if let Some(after) = tail.strip_prefix('%') {
-            pieces.literal("%");
-            rest = after;
-            continue;
-        }
-        // Status conditions (`%400,501{User-agent}i`, `%!200…`) and `<`, `>` choose what is written, not what it means.
-        tail = tail.trim_start_matches(|c: char| c.is_ascii_digit() || matches!(c, ',' | '!' | '<' | '>'));
-        let (argument, after) = match tail.strip_prefix('{') {
-            Some(braced) => braced.split_once('}').ok_or("a `%{` of LogFormat is not closed")?,
-            None => ("", tail),
-        };
-        let after = after.trim_start_matches(['<', '>']);
-        let directive = after.chars().next().ok_or("a `%` of LogFormat has no letter")?;
-        rest = after.strip_prefix("^ti").or_else(|| after.strip_prefix("^to")).unwrap_or(&after[directive.len_utf8()..]);
-        match (directive, argument) {
-            ('t', "") => pieces.value(Piece::Bracketed)?,
-            ('t', argument) if !is_epoch(argument) => {
-                return Err(format!(
-                    "LogFormat writes times as %{{{argument}}}t: use %t, %{{sec}}t, %{{msec}}t or %{{usec}}t, or set time_format and format = \"text\""
-                ));
-            }
-            _ => pieces.value(Piece::Value(apache_field(directive, argument)))?,
-        }
-    }
-    pieces.literal(rest);
-    pieces.finish()
-}
-
-/// `%{sec}t` and its finer kinds are numbers since the epoch, which the stamp reader knows by their size.
-fn is_epoch(argument: &str) -> bool {
-    let kind = argument.strip_prefix("begin:").or_else(|| argument.strip_prefix("end:")).unwrap_or(argument);
-    matches!(kind, "sec" | "msec" | "usec")
-}
-
-#[derive(Default)]
-struct Pieces {
-    list: Vec<Piece>,
-}
-
-impl Pieces {
-    fn literal(&mut self, text: &str) {
-        if text.is_empty() {
-            return;
-        }
-        match self.list.last_mut() {
-            Some(Piece::Literal(before)) => before.extend_from_slice(text.as_bytes()),
-            _ => self.list.push(Piece::Literal(text.as_bytes().to_vec())),
-        }
-    }
-
-    fn value(&mut self, piece: Piece) -> Result<(), String> {
-        if matches!(self.list.last(), Some(Piece::Value(_))) && piece != Piece::Bracketed {
-            return Err("two values of the log format stand side by side, with nothing between to tell them apart".to_owned());
-        }
-        self.list.push(piece);
-        Ok(())
-    }
-
-    fn finish(self) -> Result<Vec<Piece>, String> {
-        let has_time = self.list.iter().any(|p| matches!(p, Piece::Bracketed | Piece::Value(Some(Field::Time))));
-        if has_time { Ok(self.list) } else { Err("the log format writes no time".to_owned()) }
-    }
+/// Puts the format first that fits most of the first lines; the earlier one in the list among equals.
+fn best_first(mut formats: Vec<LineFormat>, head: &[u8]) -> Vec<LineFormat> {
+    let lines: Vec<&[u8]> = head.split(|b| *b == b'\n').take(200).map(|line| line.strip_suffix(b"\r").unwrap_or(line)).collect();
+    let mut spans = Vec::new();
+    let fits: Vec<usize> = formats.iter().map(|format| lines.iter().filter(|line| format.fit(line, &mut spans) == Some(Quotes::Escaped)).count()).collect();
+    let best = (0..formats.len()).max_by_key(|i| (fits[*i], usize::MAX - i)).unwrap_or(0);
+    formats[..=best].rotate_right(1);
+    formats
 }
 
 impl Format for Web {
     fn name(&self) -> &'static str {
-        match self.server {
-            Server::Nginx => "nginx",
-            Server::Apache => "apache",
-        }
+        self.name
     }
 
     fn read(&mut self, record: &Record<'_>, output: &mut Output<'_>) {
-        if record.bytes.is_empty() {
-            return output.pass(record);
+        let line = super::trimmed(record.bytes);
+        if line.is_empty() {
+            return if super::is_blank(record.bytes) { output.pass(record) } else { output.refuse(record, "NUL bytes where a line should be") };
         }
-        let order: Vec<usize> = match self.settled {
-            Some(settled) => vec![settled],
-            None => (0..self.formats.len()).collect(),
+        let mut spans = Vec::new();
+        let fitting = self.formats.iter().find_map(|format| format.fit(line, &mut spans).map(|quotes| (format, quotes)));
+        let Some((format, quotes)) = fitting else {
+            let reason = if line.first() == Some(&b'{') {
+                "does not fit the log format; it looks like JSON, for which the format is json"
+            } else {
+                "does not fit the log format"
+            };
+            return output.refuse(record, reason);
         };
-        let mut reason = NOT_THE_FORMAT;
-        for index in order {
-            let event = Event::new(Instant::default(), Class::Http, Activity::Request, output.place(record));
-            match self.fill(record.bytes, &self.formats[index], event) {
-                Ok(event) => {
-                    output.event(record, event);
-                    self.settled = Some(index);
-                    return;
+        // Lossy decoding would move places, so a line that is not UTF-8 is decoded field by field.
+        let text = std::str::from_utf8(line).ok();
+        let mut filling = Filling::new(output.place(record));
+        filling.kind(Kind { class: Class::Http, activity: Activity::Request, status: None });
+        let mut time_read = true;
+        for (step, (from, to)) in format.steps.iter().zip(&spans) {
+            let value = match text.and_then(|text| text.get(*from..*to)) {
+                Some(value) => Cow::Borrowed(value),
+                None => String::from_utf8_lossy(&line[*from..*to]),
+            };
+            time_read &= step.give(value, format.escape, &mut filling, &self.clock);
+        }
+        if quotes == Quotes::Anywhere {
+            filling.label("ambiguous", Cow::Borrowed("a quote stands unescaped in a field, so that where fields end is the likeliest reading and not certain"));
+        }
+        match (filling.is_stamped(), time_read, filling.finish()) {
+            (true, _, Some(event)) => output.event(record, event),
+            (_, true, _) => output.refuse(record, "the record carries no time"),
+            _ => output.refuse(record, "the time cannot be read"),
+        }
+    }
+}
+
+/// How a server writes bytes that would break its line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Escape {
+    /// `\x22`, `\"`, `\\`, `\n`
+    Backslash,
+    /// As in a JSON string.
+    Json,
+    /// Not at all.
+    None,
+}
+
+/// What a field's text must look like for a line to fit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shape {
+    Any,
+    /// Three digits, or `-`.
+    Status,
+    /// Digits, a point; or `-`.
+    Number,
+    /// One word: an address or a host name.
+    Word,
+    /// A name or `-`, but no address: what `%l` may be.
+    Ident,
+    /// A stamp that begins with a digit.
+    Time,
+    /// `[…]`, as `%t` writes it.
+    BracketedTime,
+    /// A stamp of a declared format.
+    FormattedTime,
+}
+
+/// One variable and the literal text before it.
+#[derive(Debug)]
+struct Step {
+    before: Finder<'static>,
+    column: Column,
+    shape: Shape,
+    quoted: bool,
+    /// strptime format of the field, where the format string declares one.
+    time_format: Option<String>,
+    /// The next field begins with this byte and nothing stands between: `$host$request_uri`.
+    begins_with_slash: bool,
+}
+
+/// A compiled format string.
+#[derive(Debug)]
+struct LineFormat {
+    steps: Vec<Step>,
+    tail: Finder<'static>,
+    escape: Escape,
+}
+
+impl LineFormat {
+    fn compile(server: Server, text: &str, overrides: &[(String, Column)]) -> Result<Self, String> {
+        let (text, escape) = format_string(server, text)?;
+        let pieces = match server {
+            Server::Nginx => nginx_pieces(&text),
+            Server::Apache => apache_pieces(&text)?,
+        };
+        if !pieces.iter().any(|p| matches!(p, Piece::Field { .. })) {
+            let example = if server == Server::Nginx { "$remote_addr" } else { "%h" };
+            return Err(format!("log_format names no field ({example} …)"));
+        }
+        let format = Self::from_pieces(merge_times(pieces), escape, overrides)?;
+        if !format.steps.iter().any(|step| step.column == Column::Time) {
+            return Err("log_format writes no time: such lines cannot be placed".to_owned());
+        }
+        Ok(format)
+    }
+
+    fn from_pieces(pieces: Vec<Piece>, escape: Escape, overrides: &[(String, Column)]) -> Result<Self, String> {
+        let mut steps: Vec<Step> = Vec::new();
+        let mut literal = String::new();
+        for piece in pieces {
+            let Piece::Field { name, column, time_format } = piece else {
+                let Piece::Literal(text) = piece else { continue };
+                literal.push_str(&text);
+                continue;
+            };
+            let plain = plain_name(&name);
+            let column = overrides.iter().find(|(from, _)| *from == plain).map_or(column, |(_, column)| column.clone());
+            let mut begins_with_slash = false;
+            if literal.is_empty()
+                && let Some(previous) = steps.last_mut()
+            {
+                if previous.column == Column::Path && matches!(column, Column::Query | Column::Skip)
+                    || previous.column == Column::Url && column == Column::Query
+                {
+                    previous.column = Column::Url;
+                    continue;
                 }
-                Err(why) => reason = why,
+                begins_with_slash = matches!(column, Column::Path | Column::Url);
+                if !begins_with_slash {
+                    return Err(format!("in log_format nothing stands between {name} and the field before it: such lines cannot be cut"));
+                }
+            }
+            let quoted = literal.ends_with('"');
+            steps.push(Step {
+                shape: match &time_format {
+                    Some(_) => Shape::FormattedTime,
+                    None if name == "%t" => Shape::BracketedTime,
+                    // A list of addresses, where the estate takes the client's from a header, stands in quotes.
+                    None if quoted && column == Column::SrcIp => Shape::Any,
+                    None => shape_of(&column),
+                },
+                before: Finder::new(literal.as_bytes()).into_owned(),
+                column,
+                quoted,
+                time_format,
+                begins_with_slash,
+            });
+            literal.clear();
+        }
+        Ok(Self { steps, tail: Finder::new(literal.as_bytes()).into_owned(), escape })
+    }
+
+    /// Cuts a line into its fields; `None` if it does not fit. First as servers write it, quotes in fields escaped; then,
+    /// for servers that escape nothing, with quotes anywhere.
+    fn fit(&self, line: &[u8], spans: &mut Vec<(usize, usize)>) -> Option<Quotes> {
+        let first = self.steps[0].before.needle();
+        if !line.starts_with(first) {
+            return None;
+        }
+        [Quotes::Escaped, Quotes::Anywhere].into_iter().find(|quotes| {
+            spans.clear();
+            let mut budget = FIT_BUDGET;
+            self.fit_from(line, 0, first.len(), *quotes, spans, &mut budget)
+        })
+    }
+
+    fn fit_from(&self, line: &[u8], index: usize, at: usize, quotes: Quotes, spans: &mut Vec<(usize, usize)>, budget: &mut u32) -> bool {
+        let step = &self.steps[index];
+        let Some(next) = self.steps.get(index + 1) else { return self.fit_last(step, line, at, quotes, spans) };
+        let literal = next.before.needle();
+        let (mut end, mut first) = (at, true);
+        // How often the next literal stands inside a stamp of the declared format.
+        let inside = match std::str::from_utf8(literal) {
+            Ok(literal) if step.shape == Shape::FormattedTime && !literal.is_empty() => {
+                step.time_format.as_deref().map_or(0, |format| format.matches(literal).count())
+            }
+            _ => 0,
+        };
+        let mut skip = inside;
+        loop {
+            let from = if first { end } else { end + 1 };
+            first = false;
+            let found = if next.begins_with_slash {
+                memchr::memchr(b'/', line.get(from..).unwrap_or_default())
+            } else {
+                next.before.find(line.get(from..).unwrap_or_default())
+            };
+            let Some(found) = found else { return false };
+            end = from + found;
+            *budget = budget.saturating_sub(1);
+            if *budget == 0 || !step.may_hold(&line[at..end], quotes) {
+                return false;
+            }
+            if skip > 0 {
+                skip -= 1;
+                continue;
+            }
+            if step.fits(&line[at..end]) && !(step.shape == Shape::Time && begins_with_offset(&line[end..])) {
+                spans.push((at, end));
+                if self.fit_from(line, index + 1, end + literal.len(), quotes, spans, budget) {
+                    return true;
+                }
+                spans.pop();
             }
         }
-        output.refuse(record, reason);
     }
+
+    fn fit_last(&self, step: &Step, line: &[u8], at: usize, quotes: Quotes, spans: &mut Vec<(usize, usize)>) -> bool {
+        let tail = self.tail.needle();
+        let Some(end) = line.len().checked_sub(tail.len()).filter(|end| *end >= at && line.ends_with(tail)) else { return false };
+        let value = &line[at..end];
+        let fits = step.may_hold(value, quotes) && step.fits(value);
+        if fits {
+            spans.push((at, end));
+        }
+        fits
+    }
+}
+
+/// Whether a quote inside a quoted field must be escaped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Quotes {
+    Escaped,
+    Anywhere,
+}
+
+impl Step {
+    /// Whether this value, or a longer one that begins with it, could fit: false ends the search.
+    fn may_hold(&self, value: &[u8], quotes: Quotes) -> bool {
+        if self.quoted && quotes == Quotes::Escaped && has_bare_quote(value) {
+            return false;
+        }
+        let absent = value == b"-";
+        match self.shape {
+            Shape::Any | Shape::FormattedTime => true,
+            Shape::Word => !value.contains(&b' '),
+            Shape::Ident => value.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_')),
+            Shape::Status => absent || value.len() <= 3 && value.iter().all(u8::is_ascii_digit),
+            Shape::Number => absent || value.len() <= 40 && value.iter().all(|b| b.is_ascii_digit() || *b == b'.'),
+            Shape::Time => absent || value.len() <= 48 && value.first().is_none_or(u8::is_ascii_digit),
+            Shape::BracketedTime => absent || value.len() <= 48 && value.first().is_none_or(|b| *b == b'['),
+        }
+    }
+
+    /// Whether a value that may hold is whole.
+    fn fits(&self, value: &[u8]) -> bool {
+        match self.shape {
+            Shape::Status => matches!(value, b"-" | [_, _, _]),
+            Shape::Time => !value.is_empty(),
+            Shape::BracketedTime => value == b"-" || value.ends_with(b"]"),
+            _ => true,
+        }
+    }
+
+    fn give<'a>(&self, value: Cow<'a, str>, escape: Escape, filling: &mut Filling<'a>, clock: &Clock) -> bool {
+        if let Some(format) = self.time_format.as_deref() {
+            return match clock.read_format(&value, format).or_else(|| clock.read(&value)) {
+                Some(stamp) => {
+                    filling.stamp(stamp);
+                    true
+                }
+                None => false,
+            };
+        }
+        let value = unescape(value, escape);
+        if self.column == Column::Request && value.bytes().any(|b| b < 0x20) {
+            // Bytes that are no request stay readable if they are kept as the server wrote them.
+            let shown: String = value.chars().flat_map(|c| if c < ' ' { c.escape_default().collect::<Vec<_>>() } else { vec![c] }).collect();
+            return filling.set(&Column::Message, Cow::Owned(shown), clock);
+        }
+        filling.set(&self.column, value, clock)
+    }
+}
+
+/// ` +0800`: the stamp before it is not over yet.
+fn begins_with_offset(rest: &[u8]) -> bool {
+    matches!(rest, [b' ', b'+' | b'-', a, b, c, d, ..] if [a, b, c, d].iter().all(|x| x.is_ascii_digit()))
+}
+
+fn has_bare_quote(value: &[u8]) -> bool {
+    memchr::memchr_iter(b'"', value).any(|at| value[..at].iter().rev().take_while(|b| **b == b'\\').count() % 2 == 0)
+}
+
+fn shape_of(column: &Column) -> Shape {
+    match column {
+        Column::StatusCode => Shape::Status,
+        Column::Bytes | Column::BytesOrDash | Column::Duration(_) | Column::SrcPort | Column::Pid => Shape::Number,
+        Column::Time => Shape::Time,
+        Column::Skip => Shape::Ident,
+        Column::SrcIp | Column::PeerIp => Shape::Word,
+        _ => Shape::Any,
+    }
+}
+
+/// Takes a server's escapes off a value.
+fn unescape(value: Cow<'_, str>, escape: Escape) -> Cow<'_, str> {
+    if escape == Escape::None || memchr::memchr(b'\\', value.as_bytes()).is_none() {
+        return value;
+    }
+    if escape == Escape::Json {
+        return match serde_json::from_str::<String>(&format!("\"{value}\"")) {
+            Ok(plain) => Cow::Owned(plain),
+            Err(_) => value,
+        };
+    }
+    let bytes = value.as_bytes();
+    let mut plain = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while at < bytes.len() {
+        let (byte, length) = match (bytes[at], bytes.get(at + 1)) {
+            (b'\\', Some(b'x')) => match value.get(at + 2..at + 4).and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
+                Some(byte) => (byte, 4),
+                None => (b'\\', 1),
+            },
+            (b'\\', Some(b'n')) => (b'\n', 2),
+            (b'\\', Some(b'r')) => (b'\r', 2),
+            (b'\\', Some(b't')) => (b'\t', 2),
+            (b'\\', Some(b'b')) => (8, 2),
+            (b'\\', Some(b'v')) => (11, 2),
+            (b'\\', Some(b'f')) => (12, 2),
+            (b'\\', Some(quoted @ (b'"' | b'\\' | b'\''))) => (*quoted, 2),
+            (byte, _) => (byte, 1),
+        };
+        plain.push(byte);
+        at += length;
+    }
+    Cow::Owned(String::from_utf8_lossy(&plain).into_owned())
+}
+
+/// A piece of a format string.
+#[derive(Debug)]
+enum Piece {
+    Literal(String),
+    Field { name: String, column: Column, time_format: Option<String> },
+}
+
+/// The format string itself, out of a whole `log_format NAME escape=json '…' '…';` or `LogFormat "…" NAME` directive.
+fn format_string(server: Server, text: &str) -> Result<(String, Escape), String> {
+    let mut rest = text.trim().trim_end_matches(';').trim();
+    let mut escape = Escape::Backslash;
+    let mut directive = false;
+    if let Some(after) = rest.strip_prefix("log_format ") {
+        directive = true;
+        let after = after.trim_start();
+        rest = after.split_once(char::is_whitespace).map_or("", |(_, body)| body.trim_start());
+    } else if let Some(after) = rest.strip_prefix("LogFormat ") {
+        directive = true;
+        rest = after.trim_start();
+    }
+    if let Some(after) = rest.strip_prefix("escape=") {
+        let (word, body) = after.split_once(char::is_whitespace).unwrap_or((after, ""));
+        escape = match word {
+            "json" => Escape::Json,
+            "default" => Escape::Backslash,
+            "none" => Escape::None,
+            other => return Err(format!("log_format: escape={other} is none of default, json, none")),
+        };
+        rest = body.trim_start();
+    }
+    let quoted = rest.starts_with('\'') && rest.ends_with('\'') || directive && rest.starts_with('"');
+    let body = if quoted { quoted_strings(rest) } else { rest.to_owned() };
+    let body = if server == Server::Apache { body.replace("\\\"", "\"").replace("\\t", "\t") } else { body };
+    // A nginx format that is itself a JSON object can only be read with the escapes of JSON.
+    if server == Server::Nginx && escape == Escape::Backslash && body.trim_start().starts_with('{') {
+        escape = Escape::Json;
+    }
+    Ok((body, escape))
+}
+
+/// Joins quoted strings as nginx does; for Apache the first one is the format.
+fn quoted_strings(text: &str) -> String {
+    let mut joined = String::new();
+    let mut chars = text.chars();
+    while let Some(open) = chars.next() {
+        if open.is_whitespace() {
+            continue;
+        }
+        if open != '\'' && open != '"' {
+            break; // the nickname of a LogFormat
+        }
+        while let Some(c) = chars.next() {
+            match c {
+                '\\' => match chars.next() {
+                    Some(next) if next == open || next == '\\' => joined.push(next),
+                    Some(next) => joined.extend(['\\', next]),
+                    None => joined.push('\\'),
+                },
+                c if c == open => break,
+                c => joined.push(c),
+            }
+        }
+    }
+    joined
+}
+
+fn nginx_pieces(text: &str) -> Vec<Piece> {
+    let mut pieces = Vec::new();
+    let mut rest = text;
+    while let Some(dollar) = rest.find('$') {
+        pieces.push(Piece::Literal(rest[..dollar].to_owned()));
+        rest = &rest[dollar + 1..];
+        let (name, after) = match rest.strip_prefix('{').and_then(|braced| braced.split_once('}')) {
+            Some((name, after)) => (name, after),
+            None => rest.split_at(rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len())),
+        };
+        pieces.push(if name.is_empty() {
+            Piece::Literal("$".to_owned())
+        } else {
+            Piece::Field { name: name.to_owned(), column: nginx_column(name), time_format: None }
+        });
+        rest = after;
+    }
+    pieces.push(Piece::Literal(rest.to_owned()));
+    pieces
+}
+
+fn nginx_column(name: &str) -> Column {
+    match name {
+        "remote_addr" => Column::SrcIp,
+        "remote_port" => Column::SrcPort,
+        "remote_user" => Column::Account,
+        "time_local" | "time_iso8601" | "msec" => Column::Time,
+        "request" => Column::Request,
+        "request_uri" => Column::Url,
+        "uri" | "document_uri" => Column::Path,
+        "args" | "query_string" => Column::Query,
+        "is_args" => Column::Skip,
+        "request_method" => Column::Method,
+        "status" => Column::StatusCode,
+        "body_bytes_sent" => Column::Bytes,
+        "request_time" => Column::Duration(Unit::Seconds),
+        "request_id" | "req_id" => Column::RequestId,
+        "http_x_request_id" | "sent_http_x_request_id" | "http_x_correlation_id" | "upstream_http_x_request_id" => Column::ForeignRequestId(name.to_owned()),
+        "http_user_agent" => Column::UserAgent,
+        "http_referer" => Column::Label("referer".to_owned()),
+        "http_x_forwarded_for" | "proxy_add_x_forwarded_for" => Column::Label("forwarded".to_owned()),
+        "realip_remote_addr" => Column::PeerIp,
+        "host" | "http_host" | "server_name" => Column::Label("host".to_owned()),
+        "pid" => Column::Pid,
+        other if other.strip_prefix("cookie_").is_some_and(is_session_cookie) => Column::Session,
+        other => Column::Label(other.to_owned()),
+    }
+}
+
+/// Cookies that hold a session, by their usual names. Others do where the estate says so.
+fn is_session_cookie(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    matches!(name.as_str(), "sid" | "session" | "sessionid" | "session_id" | "jsessionid" | "phpsessid" | "connect.sid" | "asp.net_sessionid")
+}
+
+fn apache_pieces(text: &str) -> Result<Vec<Piece>, String> {
+    let mut pieces = Vec::new();
+    let mut rest = text;
+    while let Some(percent) = rest.find('%') {
+        pieces.push(Piece::Literal(rest[..percent].to_owned()));
+        rest = &rest[percent + 1..];
+        if let Some(after) = rest.strip_prefix('%') {
+            pieces.push(Piece::Literal("%".to_owned()));
+            rest = after;
+            continue;
+        }
+        // `%!200,304>{Referer}i`: conditions say when a field is logged at all, `-` otherwise.
+        rest = rest.trim_start_matches(|c: char| c.is_ascii_digit() || matches!(c, '!' | ',' | '<' | '>'));
+        let (argument, after) = match rest.strip_prefix('{') {
+            Some(braced) => braced.split_once('}').ok_or("in LogFormat a %{ has no }")?,
+            None => ("", rest),
+        };
+        let length = if after.starts_with('^') { 3.min(after.len()) } else { after.chars().next().map_or(0, char::len_utf8) };
+        let directive = after.get(..length).filter(|d| !d.is_empty()).ok_or("LogFormat ends in a bare %")?;
+        rest = &after[length..];
+        let name = if argument.is_empty() { format!("%{directive}") } else { format!("%{{{argument}}}{directive}") };
+        pieces.push(apache_field(name, argument, directive)?);
+    }
+    pieces.push(Piece::Literal(rest.to_owned()));
+    Ok(pieces)
+}
+
+fn apache_field(name: String, argument: &str, directive: &str) -> Result<Piece, String> {
+    let label = |label: &str| Column::Label(label.to_owned());
+    let mut time_format = None;
+    let column = match (directive, argument) {
+        ("h", _) | ("a", "") => Column::SrcIp,
+        ("a", _) => Column::PeerIp,
+        ("l", _) => Column::Skip,
+        ("u", _) => Column::Account,
+        ("t", "") => Column::Time,
+        ("t", given) => {
+            let given = given.strip_prefix("begin:").or_else(|| given.strip_prefix("end:")).unwrap_or(given);
+            time_format = apache_time(given);
+            Column::Time
+        }
+        ("r", _) => Column::Request,
+        ("m", _) => Column::Method,
+        ("U", _) => Column::Path,
+        ("q", _) => Column::Query,
+        ("s", _) => Column::StatusCode,
+        ("b", _) => Column::BytesOrDash,
+        ("B", _) => Column::Bytes,
+        ("O", _) => label("bytes_sent"),
+        ("I", _) => label("bytes_received"),
+        ("D", _) | ("T", "us") => Column::Duration(Unit::Micros),
+        ("T", "ms") => Column::Duration(Unit::Millis),
+        ("T", _) => Column::Duration(Unit::Seconds),
+        ("P", "" | "pid") => Column::Pid,
+        ("p", "remote") => Column::SrcPort,
+        ("p", _) => label("port"),
+        ("v" | "V", _) => label("host"),
+        ("i", header) => apache_header(header),
+        ("o", header) if header.eq_ignore_ascii_case("x-request-id") => Column::ForeignRequestId("x_request_id".to_owned()),
+        ("e" | "n", "UNIQUE_ID") => Column::RequestId,
+        ("C", cookie) if is_session_cookie(cookie) => Column::Session,
+        ("C", cookie) => Column::Label(format!("cookie_{cookie}")),
+        ("X" | "k" | "L" | "H" | "f" | "A" | "R" | "S" | "P" | "o" | "e" | "n" | "x" | "c" | "^ti" | "^to" | "^FB" | "^FU" | "^GC", _) => {
+            label(name.trim_matches(['%', '{']).replace('}', "_").trim_end_matches('_'))
+        }
+        _ => return Err(format!("LogFormat: there is no directive {name}")),
+    };
+    Ok(Piece::Field { name, column, time_format })
+}
+
+fn apache_header(header: &str) -> Column {
+    match header.to_ascii_lowercase().as_str() {
+        "user-agent" => Column::UserAgent,
+        "referer" => Column::Label("referer".to_owned()),
+        "x-forwarded-for" => Column::Label("forwarded".to_owned()),
+        "host" => Column::Label("host".to_owned()),
+        "x-request-id" | "x-correlation-id" => Column::ForeignRequestId("x_request_id".to_owned()),
+        other => Column::Label(other.replace('-', "_")),
+    }
+}
+
+/// strftime of Apache as strptime; `None` for a count from the epoch, which is read without one.
+fn apache_time(given: &str) -> Option<String> {
+    match given {
+        "sec" | "msec" | "usec" | "%s" => None,
+        "msec_frac" => Some("%3f".to_owned()),
+        "usec_frac" => Some("%6f".to_owned()),
+        format => Some(format.to_owned()),
+    }
+}
+
+/// Joins a stamp that is written in pieces, `%{%d/%b/%Y:%H:%M:%S}t.%{msec_frac}t %{%z}t`, into one field.
+fn merge_times(pieces: Vec<Piece>) -> Vec<Piece> {
+    let mut merged: Vec<Piece> = Vec::new();
+    for piece in pieces {
+        let Piece::Field { time_format: Some(format), .. } = &piece else {
+            if !matches!(&piece, Piece::Literal(text) if text.is_empty()) {
+                merged.push(piece);
+            }
+            continue;
+        };
+        let between = match merged.as_slice() {
+            [.., Piece::Field { time_format: Some(_), .. }, Piece::Literal(text)] => Some(text.clone()),
+            [.., Piece::Field { time_format: Some(_), .. }] => Some(String::new()),
+            _ => None,
+        };
+        let Some(between) = between else {
+            merged.push(piece);
+            continue;
+        };
+        if matches!(merged.last(), Some(Piece::Literal(_))) {
+            merged.pop();
+        }
+        if let Some(Piece::Field { time_format: Some(whole), .. }) = merged.last_mut() {
+            whole.push_str(&between.replace('%', "%%"));
+            whole.push_str(format);
+        }
+    }
+    merged
+}
+
+/// The name of a field as an estate may write it: `$cookie_sid`, `%{X-User}i`, `X-User`.
+fn plain_name(name: &str) -> String {
+    let name = name.trim().trim_start_matches(['$', '%']);
+    let name = match name.strip_prefix('{').and_then(|n| n.split_once('}')) {
+        Some((argument, _)) => argument,
+        None => name,
+    };
+    name.to_ascii_lowercase()
 }

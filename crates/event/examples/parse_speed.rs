@@ -1,0 +1,115 @@
+//! How fast each format is read, on generated input: megabytes and events a second on one core.
+//!
+//! `cargo run --release -p strandline-event --example parse_speed [MEGABYTES]`
+#![allow(clippy::print_stdout, reason = "a program that prints its result")]
+
+use std::fmt::Write;
+use std::time::Instant;
+
+use arrow_array::RecordBatch;
+use strandline_event::{Context, Sink, SinkError, read_artefact};
+use strandline_model::estate::LogSource;
+use strandline_model::evidence::{ArtefactId, Warning};
+
+/// A format, what its source says in the estate file, and how its line number `n` looks.
+type Case = (&'static str, &'static str, fn(u64, &mut String));
+
+const TEXT_PATTERN: &str = r#"format = "text"
+[[pattern]]
+pattern = '^(?P<time>\S+) \w+ \[(?P<request_id>\w+)\] user=(?P<account>\S+) ip=(?P<src_ip>\S+) "(?P<method>[A-Z]+) (?P<url>\S+)" (?P<status_code>\d+)$'"#;
+
+/// One line a format.
+const CASES: &[Case] = &[
+    ("nginx combined", "format = \"nginx\"", combined),
+    ("nginx log_format", "format = \"nginx\"\nlog_format = '$remote_addr $msec $request_time \"$request\" $status $body_bytes_sent $request_id'", custom),
+    ("apache combined", "format = \"apache\"", combined),
+    ("json", "format = \"json\"", json),
+    ("text", TEXT_PATTERN, text),
+    ("linux_auth", "format = \"linux_auth\"", auth),
+    ("journald", "format = \"journald\"", journal),
+];
+
+/// A clock that goes on by 10 ms a line.
+fn clock(n: u64) -> String {
+    format!("20:{:02}:{:02}", n / 6000 % 60, n / 100 % 60)
+}
+
+fn address(n: u64) -> String {
+    format!("10.20.{}.{}", n % 8, n % 251)
+}
+
+fn combined(n: u64, out: &mut String) {
+    let (clock, address, staff, page, bytes) = (clock(n), address(n), n % 6800, n % 9, 300 + n % 5000);
+    let agent = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0";
+    let _ = writeln!(
+        out,
+        "{address} - - [23/Nov/2026:{clock} +0000] \"GET /staff/C{staff:05}?page={page} HTTP/1.1\" 200 {bytes} \"https://hrs.example.org/staff\" \"{agent}\""
+    );
+}
+
+fn custom(n: u64, out: &mut String) {
+    let (address, second, milli, staff, bytes) = (address(n), 1_795_466_577 + n / 100, n % 1000, n % 6800, 300 + n % 5000);
+    let _ = writeln!(out, "{address} {second}.{milli:03} 0.{:03} \"GET /staff/C{staff:05} HTTP/1.1\" 200 {bytes} {n:032x}", n % 300);
+}
+
+fn json(n: u64, out: &mut String) {
+    let (clock, address, milli, user, staff, bytes) = (clock(n), address(n), n % 1000, n % 200, n % 6800, 300 + n % 5000);
+    let _ = write!(out, r#"{{"ts": "2026-11-23T{clock}.{milli:03}Z", "level": "info", "msg": "request", "request_id": "{n:032x}", "session": "{user:012x}", "#);
+    let _ = writeln!(out, r#""user": "user{user}", "client": "{address}", "method": "GET", "path": "/staff/C{staff:05}", "status": 200, "bytes": {bytes}}}"#);
+}
+
+fn text(n: u64, out: &mut String) {
+    let (clock, address, milli, user) = (clock(n), address(n), n % 1000, n % 200);
+    let _ = writeln!(out, "2026-11-23T{clock}.{milli:03}Z INFO [{n:08x}] user=user{user} ip={address} \"GET /doc/{}\" 200", n % 400);
+}
+
+fn auth(n: u64, out: &mut String) {
+    let (clock, address, user, port) = (clock(n), address(n), n % 200, 1024 + n % 60_000);
+    let _ = writeln!(out, "Nov 23 {clock} gate sshd[{}]: Failed password for invalid user user{user} from {address} port {port} ssh2", n % 30_000);
+}
+
+fn journal(n: u64, out: &mut String) {
+    let (micros, address, user, port) = (1_795_466_577_000_000 + n * 10_000, address(n), n % 200, 1024 + n % 60_000);
+    let _ = write!(out, r#"{{"__REALTIME_TIMESTAMP":"{micros}","SYSLOG_IDENTIFIER":"sshd","_PID":"{}","_HOSTNAME":"gate","PRIORITY":"6","#, n % 30_000);
+    let _ = writeln!(out, r#""MESSAGE":"Accepted password for user{user} from {address} port {port} ssh2"}}"#);
+}
+
+#[derive(Default)]
+struct Count {
+    events: usize,
+    refused: usize,
+}
+
+impl Sink for Count {
+    fn batch(&mut self, batch: RecordBatch) -> Result<(), SinkError> {
+        self.events += batch.num_rows();
+        Ok(())
+    }
+
+    fn warning(&mut self, _warning: Warning) -> Result<(), SinkError> {
+        self.refused += 1;
+        Ok(())
+    }
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let megabytes: usize = std::env::args().nth(1).map_or(Ok(64), |given| given.parse())?;
+    println!("{:<18} {:>9} {:>12} {:>9}", "format", "MB/s", "events/s", "refused");
+    for (name, toml, line) in CASES {
+        let source: LogSource = toml::from_str(&format!("id = \"s\"\nsystem = \"s\"\npath = []\n{toml}"))?;
+        let mut input = String::with_capacity((megabytes + 1) << 20);
+        let mut n = 0;
+        while input.len() < megabytes << 20 {
+            line(n, &mut input);
+            n += 1;
+        }
+        let artefact = ArtefactId("0123456789abcdef".to_owned());
+        let context = Context { artefact: &artefact, path: "log", source: &source, assumed_year: 2026 };
+        let mut count = Count::default();
+        let start = Instant::now();
+        read_artefact(&mut input.as_bytes(), &context, &mut count)?;
+        let seconds = start.elapsed().as_secs_f64();
+        println!("{name:<18} {:>9.1} {:>12.0} {:>9}", input.len() as f64 / 1e6 / seconds, count.events as f64 / seconds, count.refused);
+    }
+    Ok(())
+}

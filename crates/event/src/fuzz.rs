@@ -1,0 +1,141 @@
+//! What the fuzz targets and the property tests run: any bytes, read as a format, and what must hold afterwards.
+//! It is no part of the library's promise to its callers.
+
+use arrow_array::RecordBatch;
+use strandline_model::estate::{LogSource, TextPattern};
+use strandline_model::event::EventRows;
+use strandline_model::evidence::{ArtefactId, Warning};
+
+use crate::source::{self, bare_source};
+use crate::{Context, Records, Sink, SinkError, mask, read_artefact, stamp};
+
+/// Any bytes as an nginx log, by content and by a format string.
+pub fn fuzz_nginx(bytes: &[u8]) {
+    run(&bare_source("nginx"), bytes);
+    let format = "escape=json '{\"t\":\"$msec\",\"a\":\"$remote_addr:$remote_port\",\"r\":\"$request\",\"s\":$status,\"u\":\"$uri$is_args$args\"}'";
+    run(&LogSource { log_format: Some(format.to_owned()), ..bare_source("nginx") }, bytes);
+}
+
+/// Any bytes as an Apache log, by content and by a format string.
+pub fn fuzz_apache(bytes: &[u8]) {
+    run(&bare_source("apache"), bytes);
+    let format = "%v:%p %a %u [%{%d/%b/%Y:%H:%M:%S}t.%{msec_frac}t %{%z}t] \"%m %U%q %H\" %>s %b %D \"%{User-Agent}i\"";
+    run(&LogSource { log_format: Some(format.to_owned()), ..bare_source("apache") }, bytes);
+}
+
+/// Any bytes as JSON lines.
+pub fn fuzz_json(bytes: &[u8]) {
+    run(&bare_source("json"), bytes);
+}
+
+/// Any bytes as a text log.
+pub fn fuzz_text(bytes: &[u8]) {
+    let pattern = r"^(?P<time>\S+ ?\S+) (?P<account>\w+) (?P<duration>\S+) (?P<url>\S+) (?P<message>.*)$".to_owned();
+    run(
+        &LogSource {
+            patterns: vec![TextPattern { pattern, class: None, activity: None, status: None }],
+            clock: Some("Europe/Berlin".to_owned()),
+            ..bare_source("text")
+        },
+        bytes,
+    );
+}
+
+/// Any bytes as an auth.log.
+pub fn fuzz_linux_auth(bytes: &[u8]) {
+    run(&bare_source("linux_auth"), bytes);
+}
+
+/// Any bytes as a journal export, of both kinds.
+pub fn fuzz_journald(bytes: &[u8]) {
+    run(&bare_source("journald"), bytes);
+    run(&bare_source("journald"), &[b"__CURSOR=a\n\n", bytes].concat());
+}
+
+/// Any bytes as a PostgreSQL log of each kind.
+pub fn fuzz_postgresql(bytes: &[u8]) {
+    run_counted(&bare_source("postgresql"), bytes, Count::Joined);
+    run_counted(&LogSource { log_format: Some("%m [%p] %q%u@%d ".to_owned()), ..bare_source("postgresql") }, bytes, Count::Joined);
+}
+
+/// Any bytes as MySQL's general and slow query logs.
+pub fn fuzz_mysql_general(bytes: &[u8]) {
+    run_counted(&bare_source("mysql_general"), bytes, Count::Joined);
+}
+
+/// Any bytes as MySQL's and MariaDB's audit logs.
+pub fn fuzz_mysql_audit(bytes: &[u8]) {
+    run_counted(&bare_source("mysql_audit"), bytes, Count::Joined);
+}
+
+/// Any bytes as a stamp, a URL and free text: masking twice changes nothing more.
+pub fn fuzz_values(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    for clock in [None, Some("America/New_York")] {
+        if let Ok(zone) = stamp::Zone::new(clock, 2026) {
+            let _ = stamp::parse(&text, &zone);
+            let _ = stamp::parse_format(&text, "%d.%m. %H:%M:%S%.f", &zone);
+        }
+    }
+    let _ = (mask::url(&text), mask::query(&text), mask::text(&text), mask::secrecy(&text));
+}
+
+/// Any bytes as whatever they look like.
+pub fn fuzz_recognise(bytes: &[u8]) {
+    for (_, share) in crate::recognise(bytes) {
+        assert!((0.0..=1.0).contains(&share), "a share lies between none and all");
+    }
+}
+
+/// What must become of a format's records.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Count {
+    /// Each is an event, a pass or a refusal of its own.
+    Each,
+    /// Lines may be joined to one record.
+    Joined,
+}
+
+/// Reads `bytes` as a format in which each record stands alone.
+fn run(source: &LogSource, bytes: &[u8]) {
+    run_counted(source, bytes, Count::Each);
+}
+
+/// Reads `bytes` and checks that events stand behind one another, and that no record vanishes.
+fn run_counted(source: &LogSource, bytes: &[u8], expected: Count) {
+    let artefact = ArtefactId(String::new());
+    let context = Context { artefact: &artefact, path: "", source, assumed_year: 2026 };
+    let mut places = Places { end: 0, size: bytes.len() as u64 };
+    let summary = read_artefact(&mut &*bytes, &context, &mut places);
+    let (Ok(summary), Ok(format)) = (summary, source::open(&context, &bytes[..bytes.len().min(64 << 10)])) else { return };
+    let mut reader = bytes;
+    let mut records = Records::new(&mut reader);
+    records.frame(format.framing());
+    let mut count = 0;
+    while let Ok(Some(_)) = records.next() {
+        count += 1;
+    }
+    let accounted = summary.records_read + summary.records_refused;
+    assert!(accounted == count || expected == Count::Joined && accounted < count, "events, passes and refusals are all records");
+}
+
+/// Checks that events stand one behind the other in the artefact.
+struct Places {
+    end: u64,
+    size: u64,
+}
+
+impl Sink for Places {
+    fn batch(&mut self, batch: RecordBatch) -> Result<(), SinkError> {
+        for event in EventRows::new(&batch).iter() {
+            assert!(event.place.offset >= self.end, "no byte belongs to two records");
+            self.end = event.place.offset + u64::from(event.place.length);
+            assert!(self.end <= self.size, "no record ends behind its artefact");
+        }
+        Ok(())
+    }
+
+    fn warning(&mut self, _warning: Warning) -> Result<(), SinkError> {
+        Ok(())
+    }
+}

@@ -1,0 +1,355 @@
+//! Audit plug-ins of MySQL and MariaDB: MariaDB's `server_audit` CSV
+//! (<https://mariadb.com/kb/en/mariadb-audit-plugin-log-format/>), and the JSON of MySQL Enterprise Audit
+//! (<https://dev.mysql.com/doc/refman/8.4/en/audit-log-file-formats.html>), Percona's audit_log and audit_log_filter.
+//! The XML layouts are not read. None of them logs row counts.
+
+use std::borrow::Cow;
+
+use serde_json::Value;
+use strandline_model::event::{Activity, Class, Event, RecordKind, Status};
+
+use super::Format;
+use super::draft::Draft;
+use crate::sql::Dialect;
+use crate::stamp::{self, Stamp, Zone};
+use crate::{Context, EventError, MAX_RECORD_BYTES, Output, Record};
+
+/// `server_audit_query_log_limit` by default: a statement of that length was probably cut.
+const QUERY_LOG_LIMIT: usize = 1024;
+
+/// An audit log.
+pub struct MysqlAudit {
+    zone: Zone,
+    json: Option<Object>,
+    is_json: bool,
+}
+
+/// A JSON object that goes on over lines.
+#[derive(Default)]
+struct Object {
+    bytes: Vec<u8>,
+    depth: i64,
+    in_text: bool,
+    escaped: bool,
+    offset: u64,
+    line: u64,
+    end: u64,
+}
+
+impl MysqlAudit {
+    /// For one artefact; `head` tells JSON from CSV.
+    ///
+    /// # Errors
+    /// If the estate names no zone that exists.
+    pub fn new(context: &Context<'_>, head: &[u8]) -> Result<Self, EventError> {
+        let is_json = head.iter().find(|b| !b.is_ascii_whitespace()).is_some_and(|b| matches!(b, b'{' | b'[' | b','));
+        Ok(Self { zone: Zone::of(context)?, json: None, is_json })
+    }
+
+    fn object_line(&mut self, record: &Record<'_>, output: &mut Output<'_>) {
+        let mut bytes = record.bytes;
+        if self.json.is_none() {
+            let skip = bytes.iter().take_while(|b| b.is_ascii_whitespace() || matches!(b, b'[' | b']' | b',')).count();
+            bytes = &bytes[skip..];
+            if bytes.is_empty() {
+                return output.pass(record);
+            }
+            if bytes[0] != b'{' {
+                return output.refuse(record, "not a record of an audit log in JSON");
+            }
+            self.json = Some(Object { offset: record.offset + skip as u64, line: record.line, ..Object::default() });
+        }
+        let object = self.json.as_mut().expect("it was just set");
+        let whole = object.add(bytes, record);
+        if whole || object.bytes.len() > MAX_RECORD_BYTES {
+            self.settle(output);
+        }
+    }
+
+    fn settle(&mut self, output: &mut Output<'_>) {
+        let Some(object) = self.json.take() else { return };
+        let bytes = object.bytes.trim_ascii_end();
+        let bytes = bytes.strip_suffix(b"]").unwrap_or(bytes).trim_ascii_end();
+        let bytes = bytes.strip_suffix(b",").unwrap_or(bytes);
+        let record = Record { bytes, offset: object.offset, line: object.line, cut: false };
+        let mut place = output.place(&record);
+        place.length = u32::try_from(object.end - object.offset).unwrap_or(u32::MAX);
+        let Ok(value) = serde_json::from_slice::<Value>(bytes) else {
+            return output.refuse(&record, "not a record of an audit log in JSON");
+        };
+        let value = value.get("audit_record").unwrap_or(&value);
+        match self.json_event(value, place) {
+            Some(draft) => output.event(&record, draft.finish()),
+            None => output.refuse(&record, "a record of an audit log without a time stamp that can be read"),
+        }
+    }
+
+    fn json_event<'e>(&self, value: &'e Value, place: strandline_model::evidence::EventRef) -> Option<Draft<'e>> {
+        let at = |path: &[&str]| path.iter().try_fold(value, |v, key| v.get(key)).and_then(Value::as_str).filter(|text| !text.is_empty());
+        let number = |path: &[&str]| path.iter().try_fold(value, |v, key| v.get(key)).and_then(|v| v.as_i64().or_else(|| v.as_str()?.parse().ok()));
+        let stamp = stamp::parse(at(&["timestamp"])?, &self.zone)?;
+        let mut draft = begin(stamp, place);
+        let account = at(&["login", "user"]).or(at(&["account", "user"])).or_else(|| at(&["user"]).map(|u| u.split('[').next().unwrap_or(u).trim()));
+        draft.event.account = account.filter(|a| !a.is_empty()).map(Cow::Borrowed);
+        draft.event.src_ip = at(&["login", "ip"]).or(at(&["ip"])).or(at(&["account", "host"])).or(at(&["host"])).map(Cow::Borrowed);
+        draft.event.session = number(&["connection_id"]).map(|id| Cow::Owned(id.to_string()));
+        draft.event.database = at(&["connection_data", "db"]).or(at(&["table_access_data", "db"])).or(at(&["db"])).map(Cow::Borrowed);
+        let class = at(&["class"]).or(at(&["name"])).unwrap_or_default().to_ascii_lowercase();
+        let event = at(&["event"]).unwrap_or_default();
+        let status = number(&["general_data", "status"]).or(number(&["connection_data", "status"])).or(number(&["status"]));
+        set_status(status, &mut draft);
+        let text = at(&["general_data", "query"]).or(at(&["query_data", "query"])).or(at(&["table_access_data", "query"])).or(at(&["sqltext"]));
+        draft.label("class", &class);
+        draft.label("event", event);
+        if let Some(table) = at(&["table_access_data", "table"]) {
+            draft.label("object_name", table);
+        }
+        match (class.as_str(), event, text) {
+            (_, _, Some(text)) => {
+                draft.statement(text, Dialect::Mysql, |_| Vec::new());
+                if class == "prepare" {
+                    draft.event.activity = Activity::Query;
+                }
+            }
+            ("connection", "disconnect", _) | ("quit", ..) => draft.event.activity = Activity::Disconnect,
+            ("connection", ..) | ("connect" | "change user", ..) => connect(&mut draft),
+            ("audit", ..) | ("noaudit", ..) => draft.event.class = Class::Lifecycle,
+            _ => draft.event.activity = Activity::Other,
+        }
+        Some(draft)
+    }
+
+    fn csv_line(&self, text: &str, record: &Record<'_>, output: &mut Output<'_>) {
+        let Some(fields) = csv_record(text, &self.zone) else {
+            return output
+                .refuse(record, "not a record of server_audit (timestamp,serverhost,username,host,connectionid,queryid,operation,database,object,retcode)");
+        };
+        let mut draft = begin(fields.stamp, output.place(record));
+        draft.event.account = filled(fields.account);
+        draft.event.src_ip = filled(fields.host);
+        draft.event.session = filled(fields.connection).filter(|id| id != "0");
+        draft.event.statement_id = fields.query.parse().ok().filter(|id| *id != 0);
+        draft.event.database = filled(fields.database);
+        set_status(fields.code, &mut draft);
+        draft.label("operation", fields.operation);
+        let object = unescape(fields.object);
+        match fields.operation {
+            "CONNECT" => draft.event.activity = Activity::Connect,
+            "FAILED_CONNECT" => connect(&mut draft),
+            "DISCONNECT" => draft.event.activity = Activity::Disconnect,
+            operation if operation.starts_with("QUERY") => {
+                if object.len() >= QUERY_LOG_LIMIT {
+                    draft.label("statement_cut", "possible");
+                }
+                let mut inner = draft.fork();
+                inner.statement(&object, Dialect::Mysql, |_| Vec::new());
+                draft.join(inner);
+            }
+            // A table event: which tables the query of that id touched.
+            operation => {
+                draft.event.activity = Activity::Other;
+                draft.event.command = Some(Cow::Owned(operation.to_owned()));
+                draft.label("object_name", &object);
+            }
+        }
+        output.event(record, draft.finish());
+    }
+}
+
+impl Object {
+    /// Adds a line; whether the object ends in it.
+    fn add(&mut self, bytes: &[u8], record: &Record<'_>) -> bool {
+        for byte in bytes {
+            match byte {
+                _ if self.escaped => self.escaped = false,
+                b'\\' if self.in_text => self.escaped = true,
+                b'"' => self.in_text = !self.in_text,
+                b'{' | b'[' if !self.in_text => self.depth += 1,
+                b'}' | b']' if !self.in_text => self.depth -= 1,
+                _ => {}
+            }
+        }
+        self.bytes.extend_from_slice(bytes);
+        self.bytes.push(b'\n');
+        self.end = record.offset + record.bytes.len() as u64;
+        self.depth <= 0
+    }
+}
+
+impl Format for MysqlAudit {
+    fn name(&self) -> &'static str {
+        if self.is_json { "mysql_audit_json" } else { "mysql_audit_csv" }
+    }
+
+    fn read(&mut self, record: &Record<'_>, output: &mut Output<'_>) {
+        if self.is_json {
+            return self.object_line(record, output);
+        }
+        if record.bytes.is_empty() {
+            return output.pass(record);
+        }
+        self.csv_line(&String::from_utf8_lossy(record.bytes), record, output);
+    }
+
+    fn finish(&mut self, output: &mut Output<'_>) {
+        self.settle(output);
+    }
+}
+
+fn begin<'e>(stamp: Stamp, place: strandline_model::evidence::EventRef) -> Draft<'e> {
+    let mut event = Event::new(stamp.time, Class::Datastore, Activity::Other, place);
+    event.time_precision_micros = stamp.precision_micros;
+    event.utc_offset_seconds = stamp.utc_offset_seconds;
+    event.record_kind = Some(RecordKind::MysqlAudit);
+    Draft::new(event)
+}
+
+fn set_status(code: Option<i64>, draft: &mut Draft<'_>) {
+    match code {
+        Some(0) => draft.event.status = Status::Success,
+        Some(code) => {
+            draft.event.status = Status::Failure;
+            draft.event.error_code = Some(Cow::Owned(code.to_string()));
+        }
+        None => {}
+    }
+}
+
+/// A connection; a refused one is a failed sign-in.
+fn connect(draft: &mut Draft<'_>) {
+    if draft.event.status == Status::Failure {
+        draft.event.class = Class::Authentication;
+        draft.event.activity = Activity::Logon;
+    } else {
+        draft.event.activity = Activity::Connect;
+    }
+}
+
+fn filled(text: &str) -> Option<Cow<'static, str>> {
+    (!text.is_empty()).then(|| Cow::Owned(text.to_owned()))
+}
+
+/// One record of `server_audit`.
+struct CsvRecord<'t> {
+    stamp: Stamp,
+    account: &'t str,
+    host: &'t str,
+    connection: &'t str,
+    query: &'t str,
+    operation: &'t str,
+    database: &'t str,
+    object: &'t str,
+    code: Option<i64>,
+}
+
+fn csv_record<'t>(text: &'t str, zone: &Zone) -> Option<CsvRecord<'t>> {
+    let mut fields = text.splitn(9, ',');
+    let written = fields.next()?;
+    let _server = fields.next()?;
+    let (account, host, connection, query, operation, database) =
+        (fields.next()?, fields.next()?, fields.next()?, fields.next()?, fields.next()?, fields.next()?);
+    let rest = fields.next()?;
+    let digits = written.bytes().take_while(u8::is_ascii_digit).count();
+    let stamp = if digits == 8 && written.len() >= 17 {
+        stamp::parse(&format!("{}-{}-{} {}", &written[..4], &written[4..6], &written[6..8], written.get(8..)?.trim()), zone)?
+    } else {
+        stamp::parse(written, zone)?
+    };
+    let known = operation.bytes().all(|b| b.is_ascii_uppercase() || b == b'_') && !operation.is_empty() && connection.bytes().all(|b| b.is_ascii_digit());
+    let (object, rest) = match rest.strip_prefix('\'') {
+        Some(quoted) => split_quoted(quoted),
+        None => rest.split_once(',').unwrap_or((rest, "")),
+    };
+    let code = rest.trim_start_matches(',').split(',').next().and_then(|code| code.trim().parse().ok());
+    known.then_some(CsvRecord { stamp, account, host, connection, query, operation, database, object, code })
+}
+
+/// Up to the closing quote; quotes inside stand behind a backslash.
+fn split_quoted(quoted: &str) -> (&str, &str) {
+    let mut escaped = false;
+    for (at, byte) in quoted.bytes().enumerate() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = true,
+            b'\'' => return (&quoted[..at], &quoted[at + 1..]),
+            _ => {}
+        }
+    }
+    (quoted, "")
+}
+
+fn unescape(text: &str) -> Cow<'_, str> {
+    if !text.contains('\\') {
+        return Cow::Borrowed(text);
+    }
+    let mut clean = String::with_capacity(text.len());
+    let mut letters = text.chars();
+    while let Some(letter) = letters.next() {
+        match (letter, letter == '\\') {
+            (_, true) => match letters.next() {
+                Some('n') => clean.push('\n'),
+                Some('r') => clean.push('\r'),
+                Some('t') => clean.push('\t'),
+                Some(other) => clean.push(other),
+                None => clean.push('\\'),
+            },
+            (letter, false) => clean.push(letter),
+        }
+    }
+    Cow::Owned(clean)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::MysqlAudit;
+    use crate::testing;
+
+    fn check(input: &str, expected: &str) {
+        let (collected, _) = testing::read(input.as_bytes(), None, |context, head| Ok(Box::new(MysqlAudit::new(context, head)?)));
+        assert_eq!(collected.text(), expected);
+    }
+
+    #[test]
+    fn server_audit_of_mariadb() {
+        check(
+            "20260124 21:00:00,db1,app,10.0.0.5,7,0,CONNECT,hr,,0\n\
+             20260124 21:00:01,db1,app,10.0.0.5,7,12,QUERY,hr,'SELECT \\'a,b\\'\\nFROM staff WHERE password = \\'x\\'',0\n\
+             20260124 21:00:01,db1,app,10.0.0.5,7,12,READ,hr,staff,\n\
+             20260124 21:00:02,db1,root,10.0.0.9,8,0,FAILED_CONNECT,,,1045\n\
+             broken\n",
+            "1 datastore_activity/connect/success ip=10.0.0.5 account=app session=7 database=hr kind=mysql_audit labels={\"operation\":\"CONNECT\"}\n\
+             2 datastore_activity/read/success ip=10.0.0.5 account=app session=7 database=hr command=SELECT statement=SELECT 'a,b'\\nFROM staff WHERE password = '[masked]' statement_id=12 kind=mysql_audit labels={\"operation\":\"QUERY\"} masked=yes\n\
+             3 datastore_activity/other/unknown ip=10.0.0.5 account=app session=7 database=hr command=READ statement_id=12 kind=mysql_audit labels={\"object_name\":\"staff\",\"operation\":\"READ\"}\n\
+             4 authentication/logon/failure ip=10.0.0.9 account=root session=8 kind=mysql_audit error=1045 labels={\"operation\":\"FAILED_CONNECT\"}\n\
+             5 refused: not a record of server_audit (timestamp,serverhost,username,host,connectionid,queryid,operation,database,object,retcode)",
+        );
+    }
+
+    #[test]
+    fn json_of_enterprise_audit() {
+        check(
+            "[\n{ \"timestamp\": \"2026-01-24 21:00:00\", \"id\": 0, \"class\": \"general\", \"event\": \"status\", \"connection_id\": 8,\n\
+             \"account\": { \"user\": \"app\", \"host\": \"localhost\" }, \"login\": { \"user\": \"app\", \"os\": \"\", \"ip\": \"10.0.0.5\", \"proxy\": \"\" },\n\
+             \"general_data\": { \"command\": \"Query\", \"sql_command\": \"select\", \"query\": \"SELECT '}' FROM t\", \"status\": 1064 } },\n\
+             { \"timestamp\": \"2026-01-24 21:00:01\", \"class\": \"connection\", \"event\": \"connect\", \"connection_id\": 9, \"account\": { \"user\": \"x\", \"host\": \"h\" }, \"connection_data\": { \"status\": 1045, \"db\": \"hr\" } }\n]\n",
+            "2 datastore_activity/read/failure ip=10.0.0.5 account=app session=8 command=SELECT statement=SELECT '}' FROM t kind=mysql_audit error=1064 labels={\"class\":\"general\",\"event\":\"status\"}\n\
+             5 authentication/logon/failure ip=h account=x session=9 database=hr kind=mysql_audit error=1045 labels={\"class\":\"connection\",\"event\":\"connect\"}",
+        );
+    }
+
+    #[test]
+    fn json_of_percona_audit() {
+        check(
+            "{\"audit_record\":{\"name\":\"Query\",\"record\":\"4_2026\",\"timestamp\":\"2026-01-24T21:00:00Z\",\"command_class\":\"select\",\"connection_id\":\"12\",\"status\":0,\"sqltext\":\"SELECT 1\",\"user\":\"root[root] @ localhost []\",\"host\":\"localhost\",\"os_user\":\"\",\"ip\":\"\",\"db\":\"hr\"}}\n",
+            "1 datastore_activity/read/success ip=localhost account=root session=12 database=hr command=SELECT statement=SELECT 1 kind=mysql_audit labels={\"class\":\"query\"}",
+        );
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(lines in proptest::collection::vec("(20260124 21:00:00,|\\{\"timestamp\":\"2026-01-24T21:00:00Z\",)?([a-zA-Z0-9é']{0,4},){0,9}[ -~é]{0,20}", 0..6), json in proptest::bool::ANY) {
+            let input = format!("{}{}", if json { "[\n" } else { "" }, lines.join("\n"));
+            testing::read(input.as_bytes(), None, |context, head| Ok(Box::new(MysqlAudit::new(context, head)?)));
+        }
+    }
+}

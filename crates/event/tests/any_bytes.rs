@@ -1,0 +1,61 @@
+//! Any bytes: no panic, no byte in two records, and events, passes and refusals together are the records.
+
+use proptest::prelude::*;
+use strandline_event::fuzz;
+
+const SEEDS: &[&str] = &[
+    "10.0.0.1 - amy [23/Nov/2026:20:42:55 +0000] \"GET /a?password=x HTTP/1.1\" 200 5 \"-\" \"x \\x22\"\n",
+    "{\"t\":\"1795466577.109\",\"a\":\"::1:22\",\"r\":\"GET / HTTP/1.1\",\"s\":200,\"u\":\"/a?b=c\"}\n",
+    "www:80 ::1 - [23/Nov/2026:20:42:55.109 +0000] \"GET /a?b HTTP/1.1\" 200 - 12 \"x\"\n",
+    "{\"time\":1795466577.5,\"req\":{\"method\":\"GET\",\"url\":\"/;jsessionid=a\"},\"status\":\"200\",\"duration\":\"1m2s\",\"user\":[\"a\"]}\n",
+    "2026-10-25 02:30:00 amy 12ms /a?token=b secret = \"x\n  at y\n",
+    "<34>Nov 23 20:42:57 gate sshd[7]: Failed password for invalid user x from 10.0.0.1 port 5 ssh2\n",
+    "Dec 31 23:59:59 gate sudo: amy : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/ls --password \"x\n",
+    "<1>1 2026-11-23T20:42:59Z gate su 12 - [x@1 a=\"]\"] (to root) amy on pts/0\n",
+    "{\"__REALTIME_TIMESTAMP\":\"1795466577109000\",\"_COMM\":\"su\",\"MESSAGE\":[40,116,111,32,255]}\n",
+    "__REALTIME_TIMESTAMP=1795466577109000\nMESSAGE\n\u{2}\0\0\0\0\0\0\0hi\n\n",
+    "2026-11-23 20:42:53.049 UTC [97] amy@hr LOG:  execute s1: select \"a\" from b where c = $1\n2026-11-23 20:42:53.049 UTC [97] amy@hr DETAIL:  parameters: $1 = 'x'\n\tand d\n",
+    "2026-11-23 20:42:53.049 UTC,\"amy\",\"hr\",25930,\"::1:5\",6b04a54c.654a,1,\"SELECT\",2026-11-23 20:42:52 UTC,3/1,0,LOG,00000,\"AUDIT: SESSION,1,1,READ,SELECT,,,\"\"select\n1\"\",<none>\",,,,,,,,,\"\"\n",
+    "{\"timestamp\":\"2026-11-23 20:46:01.416 UTC\",\"error_severity\":\"LOG\",\"message\":\"statement: select 1\"}\n",
+    "2026-11-23T20:42:57.109000Z\t   12 Query\tselect 1\nfrom a\n2026-11-23T20:42:57.109000Z\t   12 Connect\tamy@10.0.0.1 on hr using TCP/IP\n",
+    "20261123 20:42:57,db,amy,10.0.0.1,12,34,QUERY,hr,'select \\'a\\'',0\n",
+    "\u{feff}\0\0 é\r\n\n",
+    "Mon, 23 Nov 2026 20:42:57 GMT +08:00 20261123T204257Z 999999999999999999999",
+];
+
+/// Seeds cut, joined and dirtied, and plain bytes.
+fn input() -> impl Strategy<Value = Vec<u8>> {
+    let piece = prop_oneof![
+        4 => (prop::sample::select(SEEDS), any::<prop::sample::Index>(), any::<prop::sample::Index>()).prop_map(|(seed, a, b)| {
+            let (a, b) = (a.index(seed.len() + 1), b.index(seed.len() + 1));
+            seed.as_bytes()[a.min(b)..a.max(b)].to_vec()
+        }),
+        4 => prop::sample::select(SEEDS).prop_map(|seed| seed.as_bytes().to_vec()),
+        1 => prop::collection::vec(any::<u8>(), 0..40),
+        1 => prop::sample::select(&["\"", "\\", "\n", "%3F", "%3D", "eyJ", "://", ":", "@", "=", "[", "{", "\r\n", "\0"][..]).prop_map(|text| text.as_bytes().to_vec()),
+    ];
+    prop::collection::vec(piece, 0..8).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_bytes_are_read_or_refused(bytes in input()) {
+        fuzz::fuzz_nginx(&bytes);
+        fuzz::fuzz_apache(&bytes);
+        fuzz::fuzz_json(&bytes);
+        fuzz::fuzz_text(&bytes);
+        fuzz::fuzz_linux_auth(&bytes);
+        fuzz::fuzz_journald(&bytes);
+        fuzz::fuzz_values(&bytes);
+        fuzz::fuzz_postgresql(&bytes);
+        fuzz::fuzz_mysql_general(&bytes);
+        fuzz::fuzz_mysql_audit(&bytes);
+    }
+
+    #[test]
+    fn any_bytes_are_recognised_as_something_or_nothing(bytes in input()) {
+        fuzz::fuzz_recognise(&bytes);
+    }
+}

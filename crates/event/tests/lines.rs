@@ -1,0 +1,212 @@
+//! JSON lines, text, auth.log and the journal, through the door that everybody uses.
+
+mod common;
+
+use common::check;
+
+const JSON: &str = "format = \"json\"";
+const AUTH: &str = "format = \"linux_auth\"";
+const JOURNAL: &str = "format = \"journald\"";
+
+#[test]
+fn json_without_a_mapping() {
+    check(
+        JSON,
+        concat!(
+            "{\"@timestamp\":\"2026-11-23T20:42:57.002Z\",\"remote_addr\":\"10.0.0.1\",\"user\":null,\"session\":\"\",\"path\":\"/a\",\"query\":\"pin=1234&id=5\",\"status\":\"200\",\"duration_ms\":1.5,\"level\":\"info\"}\n",
+            "{\"ts\":1795466577.109,\"request\":{\"remote_ip\":\"10.0.0.2\",\"method\":\"GET\",\"uri\":\"/b\"},\"status\":404,\"size\":12,\"duration\":0.011}\n",
+            "{\"time\":1795466577109,\"req\":{\"method\":\"GET\",\"url\":\"/c\",\"remoteAddress\":\"::1\"},\"res\":{\"statusCode\":200},\"responseTime\":7,\"msg\":\"request completed\"}\n",
+            "{\"timestamp\":\"2026-11-23 20:42:57\",\"message\":\"token=abc for amy\",\"user.name\":\"amy\",\"status\":\"failed\"}\n",
+        ),
+        r#"2026-11-23T20:42:57.002Z http_activity/request/success src_ip=10.0.0.1 url=/a?pin=[masked]&id=5 labels={"level":"info"} status_code=200 duration_micros=1500 masked
+           2026-11-23T20:42:57.109Z http_activity/request/failure src_ip=10.0.0.2 method=GET url=/b status_code=404 bytes=12 duration_micros=11000
+           2026-11-23T20:42:57.109Z http_activity/request/success src_ip=::1 method=GET url=/c message=request completed status_code=200 duration_micros=7000
+           2026-11-23T20:42:57.000Z base_event/other/failure account=amy message=token=[masked] for amy masked"#,
+    );
+}
+
+#[test]
+fn json_with_a_mapping() {
+    check(
+        r#"format = "json"
+           time_format = "%d/%m/%Y %H:%M:%S"
+           clock = "Europe/Berlin"
+           fields = { time = "when.at", account = "who", src_ip = "net.peer", note = "password", unit = "unit" }
+           classify = [{ field = "kind", equals = "in", class = "authentication", status = "success" }]"#,
+        "{\"when\":{\"at\":\"23/11/2026 21:42:57\"},\"who\":7,\"net\":{\"peer\":[\"10.0.0.1\",\"x\"]},\"password\":\"hunter2\",\"unit\":\"caf\\u00e9\",\"kind\":\"in\"}\n",
+        r#"2026-11-23T20:42:57.000Z authentication/logon/success src_ip=10.0.0.1 account=7 labels={"note":"[masked]","unit":"café"} masked"#,
+    );
+}
+
+#[test]
+fn json_that_is_none_is_refused() {
+    check(
+        JSON,
+        "{\"time\":1795466577,\"user\":\"amy\",\"user\":\"bob\"}\n{\"time\":1\n{\"time\":1795466577},\nnull\n[1]\n{\"a\":1}\n{\"time\":\"soon\"}\n{\"time\":1795466577} x\n\n\0\0\0\n",
+        r#"2026-11-23T20:42:57.000Z base_event/other/unknown account=amy labels={"repeated_fields":"a field stands twice with different values; the first was taken"}
+           ! 2: the JSON object is cut off; if it is spread over several lines, convert it first: jq -c .
+           ! 3: a comma follows the JSON object; it is an element of an array: convert the file first: jq -c '.[]'
+           ! 4: not a JSON object
+           ! 5: a JSON array, where one object a line is read
+           ! 6: the record carries no time, or none under a name that is known; map it: fields = { time = "…" }
+           ! 7: the time cannot be read; say how it is written: time_format = "…"
+           ! 8: not valid JSON
+           ! 10: NUL bytes where a line should be"#,
+    );
+    let document = "one JSON document over the whole file, not one object a line; convert it first: jq -c '.[]?' for an array, jq -c . otherwise";
+    check(JSON, "{\n  \"time\": 1\n}\n", &format!("! 1: {document}\n! 2: {document}\n! 3: {document}"));
+    check(JSON, "[{\"time\": 1}, {\"time\": 2}]", &format!("! 1: {document}"));
+}
+
+#[test]
+fn deep_json_overflows_nothing() {
+    let deep = format!("{{\"time\":1795466577,\"a\":{}{}}}\n", "[".repeat(100_000), "]".repeat(100_000));
+    check(JSON, deep, "2026-11-23T20:42:57.000Z base_event/other/unknown");
+    let deep = format!("{{\"request\":{}1{}}}\n", "{\"request\":".repeat(100_000), "}".repeat(100_000));
+    check(JSON, deep, "! 1: the record carries no time, or none under a name that is known; map it: fields = { time = \"…\" }");
+}
+
+#[test]
+fn bytes_of_every_kind() {
+    let event = "2026-11-23T20:42:57.000Z base_event/other/unknown";
+    check(JSON, b"\xef\xbb\xbf{\"time\":1795466577,\"user\":\"a\xff\"}\r\n", &format!("{event} account=a\u{fffd}"));
+    check(JSON, b"\0\0\0{\"time\":1795466577}\n", event);
+    check(JSON, b"", "");
+    let wide: Vec<u8> = "{\"time\":1795466577}\r\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let hint = "the file is UTF-16; convert it first: iconv -f UTF-16 -t UTF-8";
+    check(JSON, &wide, &format!("! 1: {hint}\n! 2: {hint}"));
+    check(AUTH, b"\x7fELF\x02\x01\x01\0\0\0\n\xde\xad\xbe\xef\n", "! 1: the line begins with no syslog stamp\n! 2: the line begins with no syslog stamp");
+}
+
+#[test]
+fn a_line_of_a_hundred_megabytes_costs_one_line() {
+    let mut input = vec![b'x'; 100 << 20];
+    input.extend_from_slice(b"\n{\"time\":1795466577}\n");
+    check(JSON, input, "2026-11-23T20:42:57.000Z base_event/other/unknown\n! 1: longer than a record may be; its rest was skipped");
+}
+
+#[test]
+fn text_by_patterns() {
+    check(
+        r#"format = "text"
+           clock = "Asia/Hong_Kong"
+           [[pattern]]
+           pattern = '^(?P<time>\S+ \S+) \w+ login (?P<account>\S+) from (?P<src_ip>\S+) (?P<took_ms>\d+)ms$'
+           class = "authentication"
+           status = "success"
+           [[pattern]]
+           pattern = '^(?P<time>\S+ \S+) (?P<level>\w+) (?P<message>.*)$'"#,
+        concat!(
+            "2026-11-24 04:42:57,002 INFO login amy from 10.0.0.1 12ms\n",
+            "2026-11-24 04:42:58,000 ERROR failed password=hunter2\n",
+            "java.lang.NullPointerException: null\n",
+            "\tat x.y.Z(Z.java:10)\n",
+            "2026-11-24T04:42:59 broken\n",
+            "\tat x.y.Z(Z.java:10)\n",
+            "tomorrow morning x y\n",
+        ),
+        r#"2026-11-23T20:42:57.002Z authentication/logon/success src_ip=10.0.0.1 account=amy labels={"took_ms":"12"}
+           2026-11-23T20:42:58.000Z base_event/other/unknown message=failed password=[masked] labels={"level":"ERROR"} masked
+           ! 5: no pattern of the estate fits the line
+           ! 6: no pattern of the estate fits the line
+           ! 7: the time cannot be read; say how it is written: time_format = "…""#,
+    );
+}
+
+#[test]
+fn sshd() {
+    let wrap = |lines: &[&str]| lines.iter().map(|line| format!("Nov 23 20:42:57 gate sshd[7]: {line}\n")).collect::<String>();
+    let head = "2026-11-23T20:42:57.000Z authentication";
+    let lines = [
+        "Accepted publickey for amy from 10.0.0.1 port 22 ssh2: RSA SHA256:abc",
+        "Failed password for invalid user x from 1.1.1.1 port 1 ssh2 from 2001:db8::9 port 33 ssh2",
+        "Invalid user  from 10.0.0.2 port 3",
+        "Disconnected from user amy 10.0.0.1 port 22",
+        "Connection closed by authenticating user root 10.0.0.3 port 4 [preauth]",
+        "message repeated 2 times: [ Failed password for root from 10.0.0.4 port 5 ssh2]",
+    ];
+    check(
+        AUTH,
+        wrap(&lines),
+        &format!(
+            r#"{head}/logon/success src_ip=10.0.0.1 account=amy application=sshd message={} labels={{"host":"gate","method":"publickey","public_key":"RSA SHA256:abc"}} src_port=22 pid=7
+               {head}/logon/failure src_ip=2001:db8::9 account=x from 1.1.1.1 port 1 ssh2 application=sshd message={} labels={{"host":"gate","method":"password","invalid_user":"true"}} src_port=33 pid=7
+               {head}/logon/failure src_ip=10.0.0.2 application=sshd message={} labels={{"host":"gate","invalid_user":"true"}} src_port=3 pid=7
+               {head}/logoff/success src_ip=10.0.0.1 account=amy application=sshd message={} labels={{"host":"gate"}} src_port=22 pid=7
+               {head}/disconnect/unknown src_ip=10.0.0.3 account=root application=sshd message={} labels={{"host":"gate"}} src_port=4 pid=7
+               {head}/logon/failure src_ip=10.0.0.4 account=root application=sshd message={} labels={{"host":"gate","repeated":"2","method":"password"}} src_port=5 pid=7"#,
+            lines[0], lines[1], lines[2], lines[3], lines[4], lines[5]
+        ),
+    );
+}
+
+#[test]
+fn other_programs_of_auth_log() {
+    check(
+        AUTH,
+        concat!(
+            "2026-11-23T20:42:57.002+08:00 gate sudo:      amy : TTY=pts/0 ; PWD=/home/amy ; USER=root ; COMMAND=/usr/bin/mysql -phunter2\n",
+            "<86>Nov 23 20:42:58 gate sudo[9]: bob : 3 incorrect password attempts ; TTY=pts/1 ; PWD=/ ; USER=root ; COMMAND=/bin/sh\n",
+            "<86>1 2026-11-23T20:42:59Z gate su 12 - [x@1 a=\"]\"] FAILED SU (to root) amy on pts/0\n",
+            "Nov 23 20:43:00 gate CRON[1]: (root) CMD (run-parts /etc/cron.hourly)\n",
+            "Nov 23 20:43:01 gate useradd[2]: new user: name=eve, UID=0, GID=0, home=/, shell=/bin/sh, from=none\n",
+            "Nov 23 20:43:02 gate usermod[2]: add 'eve' to group 'sudo'\n",
+            "Nov 23 20:43:03 gate passwd[2]: pam_unix(passwd:chauthtok): password changed for eve\n",
+            "Nov 23 20:43:04 gate systemd-logind[3]: New session 12 of user eve.\n",
+            "Nov 23 20:43:05 gate login[3]: pam_unix(login:auth): authentication failure; logname= uid=0 euid=0 tty=tty1 ruser= rhost=10.0.0.9  user=eve\n",
+            "Nov 23 20:43:06 gate app: password: hunter2\n",
+            "no stamp\n",
+        ),
+        r#"2026-11-23T12:42:57.002Z process_activity/execute/success account=amy application=sudo command=/usr/bin/mysql -p[masked] message=amy : TTY=pts/0 ; PWD=/home/amy ; USER=root ; COMMAND=/usr/bin/mysql -p[masked] labels={"host":"gate","tty":"pts/0","folder":"/home/amy","run_as":"root"} masked
+           2026-11-23T20:42:58.000Z authentication/logon/failure account=bob application=sudo command=/bin/sh message=bob : 3 incorrect password attempts ; TTY=pts/1 ; PWD=/ ; USER=root ; COMMAND=/bin/sh labels={"host":"gate","tty":"pts/1","folder":"/","run_as":"root"} pid=9
+           2026-11-23T20:42:59.000Z authentication/logon/failure account=amy application=su message=FAILED SU (to root) amy on pts/0 labels={"host":"gate","run_as":"root"} pid=12
+           2026-11-23T20:43:00.000Z process_activity/execute/unknown account=root application=CRON command=run-parts /etc/cron.hourly message=(root) CMD (run-parts /etc/cron.hourly) labels={"host":"gate"} pid=1
+           2026-11-23T20:43:01.000Z account_change/other/success account=eve application=useradd message=new user: name=eve, UID=0, GID=0, home=/, shell=/bin/sh, from=none labels={"host":"gate"} pid=2
+           2026-11-23T20:43:02.000Z account_change/other/success account=eve application=usermod message=add 'eve' to group 'sudo' labels={"host":"gate","group":"sudo"} pid=2
+           2026-11-23T20:43:03.000Z account_change/other/success account=eve application=passwd message=pam_unix(passwd:chauthtok): password changed for eve labels={"host":"gate"} pid=2
+           2026-11-23T20:43:04.000Z authentication/logon/success account=eve application=systemd-logind message=New session 12 of user eve. labels={"host":"gate","login_session":"12"} pid=3
+           2026-11-23T20:43:05.000Z authentication/logon/failure src_ip=10.0.0.9 account=eve application=login message=pam_unix(login:auth): authentication failure; logname= uid=0 euid=0 tty=tty1 ruser= rhost=10.0.0.9  user=eve labels={"host":"gate","tty":"tty1"} pid=3
+           2026-11-23T20:43:06.000Z base_event/other/unknown application=app message=password: [masked] labels={"host":"gate"} masked
+           ! 11: the line begins with no syslog stamp"#,
+    );
+}
+
+#[test]
+fn the_journal_as_json_and_as_export() {
+    let event = r#"2026-11-23T20:42:57.109Z authentication/logon/failure src_ip=10.0.0.1 account=root application=sshd message=Failed password for root from 10.0.0.1 port 5 ssh2 labels={"host":"gate","method":"password"} src_port=5 pid=7"#;
+    check(
+        JOURNAL,
+        concat!(
+            "{\"__REALTIME_TIMESTAMP\":\"1795466577109000\",\"SYSLOG_IDENTIFIER\":\"sshd\",\"_PID\":\"7\",\"_HOSTNAME\":\"gate\",\"MESSAGE\":\"Failed password for root from 10.0.0.1 port 5 ssh2\"}\n",
+            "{\"__REALTIME_TIMESTAMP\":\"1795466577109000\",\"_COMM\":\"x\",\"MESSAGE\":[104,105,255]}\n",
+            "{\"MESSAGE\":\"no time\"}\n",
+        ),
+        &format!(
+            "{event}\n2026-11-23T20:42:57.109Z base_event/other/unknown application=x message=hi\u{fffd}\n! 3: the record carries no __REALTIME_TIMESTAMP"
+        ),
+    );
+    let mut export = b"__CURSOR=s=1\n__REALTIME_TIMESTAMP=1795466577109000\nSYSLOG_IDENTIFIER=sshd\n_PID=7\n_HOSTNAME=gate\nMESSAGE\n".to_vec();
+    let message = b"Failed password for root from 10.0.0.1 port 5 ssh2";
+    export.extend_from_slice(&(message.len() as u64).to_le_bytes());
+    export.extend_from_slice(message);
+    export.extend_from_slice(b"\n\n__REALTIME_TIMESTAMP=1\nMESSAGE\n\xff\xff\xff\xff\xff\xff\xff\xff\n");
+    check(JOURNAL, export, &format!("{event}\n! 9: a journal entry that is cut off, or whose binary field holds an empty line"));
+}
+
+#[test]
+fn formats_are_recognised_by_trial() {
+    let best = |head: &[u8]| strandline_event::recognise(head).first().copied();
+    let line = "10.0.0.1 - - [23/Nov/2026:20:42:55 +0000] \"GET / HTTP/1.1\" 200 5 \"-\" \"x\"\n";
+    assert_eq!(best(line.repeat(3).as_bytes()), Some(("nginx", 1.0)));
+    assert_eq!(best(format!("{line}garbage\n").as_bytes()), Some(("nginx", 0.5)));
+    assert_eq!(best(b"Nov 23 20:42:57 gate sshd[7]: x\n"), Some(("linux_auth", 1.0)));
+    assert_eq!(best(b"{\"time\":1795466577,\"path\":\"/\"}\n"), Some(("json", 1.0)));
+    assert_eq!(best(b"{\"__REALTIME_TIMESTAMP\":\"1795466577109000\",\"MESSAGE\":\"x\"}\n"), Some(("journald", 1.0)));
+    assert_eq!(best(b"{\"timestamp\":\"2026-11-23 20:46:01.416 UTC\",\"error_severity\":\"LOG\",\"message\":\"x\"}\n"), Some(("postgresql", 1.0)));
+    assert_eq!(best(b"2026-11-24 20:54:26.340 UTC [97] LOG:  statement: select 1\n"), Some(("postgresql", 1.0)));
+    assert_eq!(best(b"20261123 20:42:57,db,amy,10.0.0.1,12,34,QUERY,hr,'select 1',0\n"), Some(("mysql_audit", 1.0)));
+    assert_eq!(best(b"2026-11-23T20:42:57.109000Z\t   12 Query\tselect 1\n"), Some(("mysql_general", 1.0)));
+    assert_eq!(best(b"2026-11-23T20:42:57.002Z INFO hello\n"), None);
+    assert_eq!(best(b"\x7fELF\0\0\0\n"), None);
+    assert_eq!(best(b""), None);
+}

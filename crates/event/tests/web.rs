@@ -1,0 +1,147 @@
+//! nginx and Apache access logs, through the door that everybody uses.
+
+mod common;
+
+use common::check;
+
+const NGINX: &str = "format = \"nginx\"";
+const APACHE: &str = "format = \"apache\"";
+
+#[test]
+fn combined_is_the_default() {
+    check(
+        NGINX,
+        "127.0.0.1 - - [23/Nov/2026:20:42:55 +0000] \"GET /health?a=%20b HTTP/1.1\" 502 157 \"-\" \"curl/8\"\r\n2001:db8::7 - amy lee [24/Nov/2026:04:42:55 +0800] \"POST /login HTTP/2.0\" 302 0 \"https://h/x?token=abc\" \"M \\x22q\\x22\"\n",
+        r#"2026-11-23T20:42:55.000Z http_activity/request/failure src_ip=127.0.0.1 method=GET url=/health?a=%20b user_agent=curl/8 status_code=502 bytes=157
+           2026-11-23T20:42:55.000Z http_activity/request/success src_ip=2001:db8::7 account=amy lee method=POST url=/login user_agent=M "q" labels={"referer":"https://h/x?token=[masked]"} status_code=302 bytes=0 masked"#,
+    );
+}
+
+#[test]
+fn other_usual_formats_are_told_by_content() {
+    let line = "10.0.0.1 - - [23/Nov/2026:20:42:55 +0000] \"GET / HTTP/1.1\" 200 5 \"-\" \"x\"";
+    let head = "2026-11-23T20:42:55.000Z http_activity/request/success";
+    check(
+        NGINX,
+        format!("{line} \"203.0.113.9\"\n"),
+        &format!("{head} src_ip=10.0.0.1 method=GET url=/ user_agent=x labels={{\"forwarded\":\"203.0.113.9\"}} status_code=200 bytes=5"),
+    );
+    check(NGINX, format!("{line} 0.250\n"), &format!("{head} src_ip=10.0.0.1 method=GET url=/ user_agent=x status_code=200 bytes=5 duration_micros=250000"));
+    check(
+        APACHE,
+        format!("www.example.org:443 {line}\n"),
+        &format!(
+            "{head} src_ip=10.0.0.1 method=GET url=/ user_agent=x labels={{\"host\":\"www.example.org\",\"port\":\"443\",\"bytes_sent\":\"5\"}} status_code=200"
+        ),
+    );
+    check(
+        APACHE,
+        "10.0.0.1 - - [23/Nov/2026:20:42:55 +0000] \"HEAD / HTTP/1.0\" 304 -\n",
+        &format!("{head} src_ip=10.0.0.1 method=HEAD url=/ status_code=304 bytes=0"),
+    );
+}
+
+#[test]
+fn hostile_requests_cost_one_line_or_none() {
+    let wrap = |request: &str| format!("10.0.0.1 - - [23/Nov/2026:20:42:55 +0000] \"{request}\" 400 5 \"-\" \"-\"\n");
+    let head = "2026-11-23T20:42:55.000Z http_activity/request/failure src_ip=10.0.0.1";
+    check(NGINX, wrap("\\x16\\x03\\x01\\x00"), &format!("{head} message=\\u{{16}}\\u{{3}}\\u{{1}}\\u{{0}} status_code=400 bytes=5"));
+    check(NGINX, wrap(""), &format!("{head} status_code=400 bytes=5"));
+    check(NGINX, wrap("-"), &format!("{head} status_code=400 bytes=5"));
+    check(NGINX, wrap("GET /old"), &format!("{head} method=GET url=/old status_code=400 bytes=5"));
+    check(NGINX, wrap("GET /a b\\x22c HTTP/1.1"), &format!("{head} method=GET url=/a b\"c status_code=400 bytes=5"));
+    check(APACHE, wrap("GET /a\\\"b HTTP/1.1"), &format!("{head} method=GET url=/a\"b status_code=400 bytes=5"));
+    // A server that escapes nothing.
+    check(
+        NGINX,
+        wrap("GET /a\" 200x b HTTP/1.1"),
+        &format!(
+            "{head} method=GET url=/a\" 200x b labels={{\"ambiguous\":\"a quote stands unescaped in a field, so that where fields end is the likeliest reading and not certain\"}} status_code=400 bytes=5"
+        ),
+    );
+    let long = format!("GET /{} HTTP/1.1", "a".repeat(100_000));
+    check(NGINX, wrap(&long), &format!("{head} method=GET url=/{} status_code=400 bytes=5", "a".repeat(100_000)));
+    check(NGINX, "10.0.0.1 - - [23/Nov/2026:20:42\n", "! 1: does not fit the log format");
+    check(NGINX, "{\"a\":1}\n", "! 1: does not fit the log format; it looks like JSON, for which the format is json");
+    check(NGINX, "10.0.0.1 - - [99/Nov/2026:20:42:55 +0000] \"GET / HTTP/1.1\" 400 5 \"-\" \"-\"\n", "! 1: the time cannot be read");
+}
+
+#[test]
+fn many_quotes_do_not_make_it_slow() {
+    let line = format!("1 - - [23/Nov/2026:20:42:55 +0000] \"{}\n", "\" \"".repeat(200_000));
+    check(NGINX, line, "! 1: does not fit the log format");
+}
+
+#[test]
+fn nginx_formats_of_the_estate() {
+    check(
+        r#"format = "nginx"
+           log_format = '''$remote_addr:$remote_port $time_iso8601 $msec $request_method $scheme://$host$request_uri $status $body_bytes_sent $request_time "$http_x_forwarded_for" rid=$request_id sid="$cookie_sid" up=$upstream_response_time'''
+           fields = { session = "$cookie_sid" }"#,
+        "2001:db8::1:5123 2026-11-23T20:42:55+00:00 1795466575.109 GET https://hr.example.org/staff/C1?x=1 200 9 0.011 \"203.0.113.9, 10.0.0.9\" rid=abc sid=\"0123456789abcdef\" up=0.010, 0.020\n",
+        r#"2026-11-23T20:42:55.109Z http_activity/request/success src_ip=2001:db8::1 session=0123456789abcdef request_id=abc method=GET url=/staff/C1?x=1 labels={"scheme":"https","host":"hr.example.org","forwarded":"203.0.113.9, 10.0.0.9","upstream_response_time":"0.010, 0.020"} src_port=5123 status_code=200 bytes=9 duration_micros=11000"#,
+    );
+    check(
+        r#"format = "nginx"
+           log_format = """log_format json_log escape=json '{"time":"$time_iso8601","ip":"$remote_addr",' '"req":"$request","status":$status,"ua":"$http_user_agent","cookie":"$http_cookie"}';""""#,
+        "{\"time\":\"2026-11-23T20:42:55+08:00\",\"ip\":\"10.0.0.1\",\"req\":\"GET /a\\\"b HTTP/1.1\",\"status\":200,\"ua\":\"\",\"cookie\":\"sid=1\"}\n",
+        r#"2026-11-23T12:42:55.000Z http_activity/request/success src_ip=10.0.0.1 method=GET url=/a"b labels={"http_cookie":"[masked]"} status_code=200 masked"#,
+    );
+    check(
+        r#"format = "nginx"
+           log_format = '$remote_addr [$time_local] $request_method $uri$is_args$args $server_protocol $status $http_x_request_id'"#,
+        "10.0.0.1 [23/Nov/2026:20:42:55 +0000] GET /a?password=x HTTP/1.1 200 r1\n",
+        r#"2026-11-23T20:42:55.000Z http_activity/request/success src_ip=10.0.0.1 request_id=r1 method=GET url=/a?password=[masked] labels={"server_protocol":"HTTP/1.1"} status_code=200 masked"#,
+    );
+    check(
+        r#"format = "nginx"
+           log_format = '$time_local|$remote_addr|$request|$status|$http_x_custom'"#,
+        "23/Nov/2026:20:42:55 +0000|10.0.0.1|GET /a|b HTTP/1.1|200|v\n",
+        r#"2026-11-23T20:42:55.000Z http_activity/request/success src_ip=10.0.0.1 method=GET url=/a|b labels={"http_x_custom":"v"} status_code=200"#,
+    );
+}
+
+#[test]
+fn apache_formats_of_the_estate() {
+    check(
+        r#"format = "apache"
+           log_format = '''LogFormat "%a %{c}a %l %u [%{%d/%b/%Y:%H:%M:%S}t.%{msec_frac}t %{%z}t] \"%m %U%q %H\" %>s %b %D %{X-Request-ID}i \"%{Referer}i\" \"%{User-Agent}i\" %{UNIQUE_ID}e" mine'''"#,
+        "203.0.113.9 10.0.0.5 - amy [23/Nov/2026:20:42:55.109 +0000] \"GET /a?b=1 HTTP/1.1\" 200 - 1500 rid \"-\" \"x \\\"y\\\"\" uniq\n",
+        r#"2026-11-23T20:42:55.109Z http_activity/request/success src_ip=203.0.113.9 account=amy request_id=uniq method=GET url=/a?b=1 user_agent=x "y" labels={"H":"HTTP/1.1","peer_ip":"10.0.0.5","x_request_id":"rid"} status_code=200 bytes=0 duration_micros=1500"#,
+    );
+    check(
+        r#"format = "apache"
+           log_format = '%h %{sec}t %T "%r" %!200,304>s %B %{JSESSIONID}C %{seat}C'
+           fields = { account = "%{seat}C" }"#,
+        "10.0.0.1 1795466575 2 \"GET / HTTP/1.1\" 200 7 ABC amy\n",
+        "2026-11-23T20:42:55.000Z http_activity/request/success src_ip=10.0.0.1 account=amy session=ABC method=GET url=/ status_code=200 bytes=7 duration_micros=2000000",
+    );
+    check(
+        r#"format = "apache"
+           clock = "Asia/Hong_Kong"
+           log_format = '%{%Y-%m-%d %H:%M:%S}t %h "%r" %>s'"#,
+        "2026-11-24 04:42:55 10.0.0.1 \"GET / HTTP/1.1\" 200\n",
+        "2026-11-23T20:42:55.000Z http_activity/request/success src_ip=10.0.0.1 method=GET url=/ status_code=200",
+    );
+}
+
+#[test]
+fn a_format_that_cannot_work_is_said() {
+    for wrong in [
+        "format = \"nginx\"\nlog_format = 'no fields'",
+        "format = \"nginx\"\nlog_format = '$remote_addr$status'",
+        "format = \"nginx\"\nlog_format = '$remote_addr $status'",
+        "format = \"nginx\"\nlog_format = 'escape=xml $status'",
+        "format = \"apache\"\nlog_format = '%h %'",
+        "format = \"apache\"\nlog_format = '%h %{x'",
+        "format = \"apache\"\nlog_format = '%h %Z'",
+        "format = \"apache\"\nclock = \"Mars/Olympus\"",
+        "format = \"weblog\"",
+        "format = \"text\"",
+        "format = \"text\"\n[[pattern]]\npattern = '(?P<time>x'",
+        "format = \"text\"\n[[pattern]]\npattern = '(?P<url>x)'",
+        "format = \"json\"\nclassify = [{ field = \"a\", equals = \"b\", class = \"sign_in\" }]",
+    ] {
+        assert!(common::read(&common::source(wrong), b"x\n").is_err(), "{wrong}");
+    }
+}

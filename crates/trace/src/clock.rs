@@ -14,11 +14,15 @@ use crate::text::hash64;
 const SMALLEST_SKEW_MICROS: i64 = 1_500_000;
 /// Clocks are not looked for further apart than this.
 const WIDEST_SKEW_MICROS: i64 = 13 * 3600 * 1_000_000;
+const LARGEST_SKEW_MICROS: i64 = 315_576_000_000_000;
 const BUCKET_MICROS: i64 = 500_000;
 /// Votes that a difference needs.
 const FEWEST_VOTES: u32 = 8;
 /// Times kept for one value.
 const TIMES_OF_A_VALUE: usize = 64;
+
+/// Votes for each difference (in buckets), by (web source, database source).
+type Votes = BTreeMap<(Arc<str>, Arc<str>), BTreeMap<i64, u32>>;
 
 /// Offsets of sources from a common clock.
 #[derive(Clone, Debug, Default)]
@@ -50,6 +54,8 @@ impl Clocks {
 
     /// Notes that `source` runs `skew` microseconds ahead of `reference`.
     fn relate(&mut self, reference: &str, source: &str, skew: i64) {
+        // Ten years: what is beyond is no clock, and must not overflow later sums.
+        let skew = skew.clamp(-LARGEST_SKEW_MICROS, LARGEST_SKEW_MICROS);
         let known = (
             self.offsets.get(reference).copied(),
             self.offsets.get(source).copied(),
@@ -116,7 +122,7 @@ pub(crate) fn vote(
     if times.is_empty() {
         return Ok(Vec::new());
     }
-    let mut votes: BTreeMap<(Arc<str>, Arc<str>), BTreeMap<i64, u32>> = BTreeMap::new();
+    let mut votes: Votes = BTreeMap::new();
     for batch in events.scan(&["time", "class", "source", "parameters"])? {
         let batch = batch?;
         for event in EventRows::new(&batch)
@@ -153,10 +159,7 @@ pub(crate) fn vote(
     Ok(settle(&votes, clocks))
 }
 
-fn settle(
-    votes: &BTreeMap<(Arc<str>, Arc<str>), BTreeMap<i64, u32>>,
-    clocks: &mut Clocks,
-) -> Vec<String> {
+fn settle(votes: &Votes, clocks: &mut Clocks) -> Vec<String> {
     let mut notes = Vec::new();
     for ((source, database), buckets) in votes {
         let near = |at: i64| {

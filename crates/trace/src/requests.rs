@@ -298,6 +298,11 @@ fn own_lines(
     Ok(lines)
 }
 
+/// A request id of a system.
+type SystemAndId = (Arc<str>, Arc<str>);
+/// Source, time, precision and strength of one of the actor's lines.
+type Sighting = (Arc<str>, i64, i64, Strength);
+
 /// What joins two lines about one request that share no id.
 type Look = (
     Arc<str>,
@@ -350,8 +355,8 @@ fn joined_lines(
         .iter()
         .map(|l| (l.place.artefact.clone(), l.place.offset))
         .collect();
-    let mut ids: HashMap<(Arc<str>, Arc<str>), Vec<(i64, Strength)>> = HashMap::new();
-    let mut looks: HashMap<Look, Vec<(Arc<str>, i64, i64, Strength)>> = HashMap::new();
+    let mut ids: HashMap<SystemAndId, Vec<(i64, Strength)>> = HashMap::new();
+    let mut looks: HashMap<Look, Vec<Sighting>> = HashMap::new();
     let mut moments: BTreeMap<Arc<str>, Vec<(i64, i64)>> = BTreeMap::new();
     for l in own {
         let strength = l.mine.unwrap_or(Strength::Open);
@@ -413,7 +418,7 @@ fn joined_lines(
             });
         let by_look = || {
             let list = looks.get(&look(&found)?)?;
-            let close = |(source, time, precision, _): &&(Arc<str>, i64, i64, Strength)| {
+            let close = |(source, time, precision, _): &&Sighting| {
                 *source != found.source
                     && (time - found.time).abs()
                         <= (*precision).max(found.precision) + SAME_MOMENT_MICROS

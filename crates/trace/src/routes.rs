@@ -11,6 +11,7 @@ use crate::clock::Clocks;
 use crate::requests::{Request, interval};
 use crate::statements::{Execution, Statements, shape_key};
 use crate::survey::{Sample, Survey, TemplateKey};
+use crate::url::Target;
 
 /// Values of one statement that are compared.
 const MOST_SLOTS: usize = 16;
@@ -47,6 +48,8 @@ struct Learned {
     shape: u64,
     slots: Vec<Slot>,
     lag: i64,
+    /// Samples without such a statement, of a thousand: the kind of request that always causes it has the best claim.
+    without: i64,
     by_value: bool,
     free: bool,
 }
@@ -101,8 +104,8 @@ pub(crate) fn match_requests(
     serves: &dyn Fn(&Execution, &str) -> bool,
 ) -> Vec<Match> {
     let templates = learn(survey, clocks, requests, statements, serves);
-    // Smaller is better: kind, then distance from the usual delay, then order.
-    let mut pairs: Vec<((How, i64, usize, usize), usize, Strength, Option<String>)> = Vec::new();
+    // Smaller is better: way of knowing, how often the kind of request does it, then distance from the usual delay, then order.
+    let mut pairs: Vec<Pair> = Vec::new();
     let mut by_id: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     for (at, e) in statements.all.iter().enumerate() {
         if let Some(id) = e.request_id.as_deref() {
@@ -117,7 +120,7 @@ pub(crate) fn match_requests(
             .into_iter()
             .flatten();
         for e in with_id.filter(|e| (statements.all[**e].time - request.to).abs() <= 300_000_000) {
-            pairs.push(((How::Id, 0, r, *e), 0, Strength::Proved, None));
+            pairs.push(((How::Id, 0, 0, r, *e), 0, Strength::Proved, None));
         }
         let Some(template) = request.template().and_then(|key| templates.get(&key)) else {
             continue;
@@ -133,7 +136,7 @@ pub(crate) fn match_requests(
     let mut taken = BTreeSet::new();
     let mut served = BTreeSet::new();
     let mut matches = Vec::new();
-    for ((how, _, request, execution), rule, strength, field) in pairs {
+    for ((how, _, _, request, execution), rule, strength, field) in pairs {
         if taken.contains(&execution) || (how != How::Id && !served.insert((request, how, rule))) {
             continue;
         }
@@ -161,7 +164,13 @@ pub(crate) fn running(
     (start..statements.all.len()).take_while(move |i| statements.all[*i].time <= to)
 }
 
-type Pair = ((How, i64, usize, usize), usize, Strength, Option<String>);
+/// A candidate: what orders it (way of knowing, rarity, distance, request, execution), its rule, its strength, its field.
+type Pair = (
+    (How, i64, i64, usize, usize),
+    usize,
+    Strength,
+    Option<String>,
+);
 
 fn candidates(
     template: &Template,
@@ -182,7 +191,7 @@ fn candidates(
             .slots
             .iter()
             .enumerate()
-            .all(|(i, slot)| slot.agrees(execution.value(i), request))
+            .all(|(i, slot)| slot.agrees(execution.value(i), &request.target))
         {
             let how = if learned.by_value {
                 How::Value
@@ -195,7 +204,13 @@ fn candidates(
                 Strength::Proved
             };
             pairs.push((
-                (how, (request.to - execution.time - learned.lag).abs(), r, e),
+                (
+                    how,
+                    learned.without,
+                    (request.to - execution.time - learned.lag).abs(),
+                    r,
+                    e,
+                ),
                 rule,
                 strength,
                 None,
@@ -214,7 +229,7 @@ fn candidates(
             let injected = shape != carrier.shape || execution.completion == Completion::Failed;
             let how = if injected { How::Injected } else { How::Value };
             pairs.push((
-                (how, (request.to - execution.time).abs(), r, e),
+                (how, 0, (request.to - execution.time).abs(), r, e),
                 1000 + rule,
                 Strength::Proved,
                 injected.then(|| carrier.field.clone()),
@@ -315,7 +330,7 @@ fn verbatim(request: &Request, execution: &Execution) -> Option<(String, How)> {
 }
 
 impl Slot {
-    fn agrees(&self, value: Option<&str>, request: &Request) -> bool {
+    fn agrees(&self, value: Option<&str>, target: &Target) -> bool {
         match self {
             Self::Free => true,
             Self::Constant(known) => known.as_deref() == value,
@@ -323,7 +338,7 @@ impl Slot {
                 field,
                 before,
                 after,
-            } => match (request.target.field(field), value) {
+            } => match (target.field(field), value) {
                 (Some(have), Some(value)) => between(value, before, after)
                     .is_some_and(|inner| inner.eq_ignore_ascii_case(have)),
                 _ => false,
@@ -333,10 +348,7 @@ impl Slot {
                 origin,
                 scale,
             } => {
-                let have = request
-                    .target
-                    .field(field)
-                    .and_then(|v| v.parse::<i64>().ok());
+                let have = target.field(field).and_then(|v| v.parse::<i64>().ok());
                 have.and_then(|v| v.checked_sub(*origin)?.checked_mul(*scale))
                     == value.and_then(|v| v.parse().ok())
                     && have.is_some()
@@ -348,6 +360,9 @@ impl Slot {
 fn between<'v>(value: &'v str, before: &str, after: &str) -> Option<&'v str> {
     value.strip_prefix(before)?.strip_suffix(after)
 }
+
+/// A sample's number, a field's value in it, and the numbers that one slot had.
+type Numbers = (usize, i64, BTreeSet<i64>);
 
 /// A sample and the executions that ran within it, by shape.
 struct Observed<'s> {
@@ -456,10 +471,20 @@ fn learn_shape(
         .collect();
     lags.sort_unstable();
     let free = slots.contains(&Slot::Free);
+    let fits = |o: &&&Observed<'_>| {
+        o.shapes[&shape].iter().any(|e| {
+            slots
+                .iter()
+                .enumerate()
+                .all(|(i, slot)| slot.agrees(statements.all[*e].value(i), &o.sample.target))
+        })
+    };
+    let without = 1000 - (showing.iter().filter(fits).count() * 1000 / list.len().max(1)) as i64;
     Some(Learned {
         shape,
         slots,
         lag: lags.get(lags.len() / 2).copied().unwrap_or(0),
+        without,
         by_value,
         free,
     })
@@ -468,7 +493,7 @@ fn learn_shape(
 /// The best account of one value: a field, arithmetic on a field, always the same, or none.
 fn learn_slot(slot: usize, shape: u64, showing: &[&Observed<'_>], statements: &Statements) -> Slot {
     let mut votes: BTreeMap<Slot, BTreeSet<usize>> = BTreeMap::new();
-    let mut numbers: BTreeMap<&str, Vec<(usize, i64, BTreeSet<i64>)>> = BTreeMap::new();
+    let mut numbers: BTreeMap<&str, Vec<Numbers>> = BTreeMap::new();
     for (i, o) in showing.iter().enumerate() {
         let values: BTreeSet<Option<&str>> = o.shapes[&shape]
             .iter()
@@ -562,7 +587,7 @@ fn around(value: &str, have: &str) -> Option<(String, String)> {
 }
 
 /// `(origin, scale)` of the line that most samples lie on, and which do.
-fn line_through(seen: &[(usize, i64, BTreeSet<i64>)]) -> Option<(i64, i64, BTreeSet<usize>)> {
+fn line_through(seen: &[Numbers]) -> Option<(i64, i64, BTreeSet<usize>)> {
     let mut best: Option<(BTreeSet<usize>, i64, i64)> = None;
     for (n, (_, x, ys)) in seen.iter().enumerate().take(24) {
         for (_, other, other_ys) in seen.iter().skip(n + 1).take(24).filter(|(_, o, _)| o != x) {
@@ -580,7 +605,7 @@ fn line_through(seen: &[(usize, i64, BTreeSet<i64>)]) -> Option<(i64, i64, BTree
                     continue;
                 }
                 let origin = x.checked_sub(y.checked_div(scale)?)?;
-                let on = |(_, x, ys): &&(usize, i64, BTreeSet<i64>)| {
+                let on = |(_, x, ys): &&Numbers| {
                     x.checked_sub(origin)
                         .and_then(|d| d.checked_mul(scale))
                         .is_some_and(|y| ys.contains(&y))

@@ -140,7 +140,7 @@ pub(crate) fn group(
     links: &Links,
     detections: &[Detection],
 ) -> (Vec<Step>, BTreeMap<usize, String>) {
-    deeds.sort_by(|a, b| (a.1.time, a.1.what, a.0).cmp(&(b.1.time, b.1.what, b.0)));
+    deeds.sort_by_key(|(id, deed)| (deed.time, deed.what, *id));
     let mut groups: Vec<Group> = Vec::new();
     let mut open: BTreeMap<Key, usize> = BTreeMap::new();
     let mut of_deed: BTreeMap<usize, usize> = BTreeMap::new();

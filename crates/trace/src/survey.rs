@@ -70,6 +70,9 @@ impl Span {
     }
 }
 
+/// A sign-in: address, account, system.
+pub(crate) type SignIn = (Arc<str>, Arc<str>, Arc<str>);
+
 /// A web session, keyed by system and (cut) session id.
 pub(crate) type SessionKey = (Arc<str>, Arc<str>);
 
@@ -140,7 +143,7 @@ pub(crate) struct Survey {
     pub addresses: BTreeMap<Arc<str>, AddressSeen>,
     pub connections: BTreeMap<Arc<str>, ConnectionSeen>,
     /// Successful sign-ins by (address, account, system).
-    pub sign_ins: BTreeMap<(Arc<str>, Arc<str>, Arc<str>), Span>,
+    pub sign_ins: BTreeMap<SignIn, Span>,
     /// Sources that carry web requests, by system.
     pub request_sources: BTreeMap<Arc<str>, BTreeSet<Arc<str>>>,
     /// Sources that carry statements.
@@ -306,10 +309,10 @@ impl Survey {
         if let Some(key) = key {
             let seen = self.sessions.entry(key).or_default();
             seen.span.add(time);
-            if let Some(account) = present(event.account.as_deref()) {
-                if seen.accounts.len() < MOST_ACCOUNTS {
-                    seen.accounts.insert(pool.intern(account));
-                }
+            if let Some(account) =
+                present(event.account.as_deref()).filter(|_| seen.accounts.len() < MOST_ACCOUNTS)
+            {
+                seen.accounts.insert(pool.intern(account));
             }
             if let Some(address) = address {
                 seen.uses.entry(address).or_default().add(time);

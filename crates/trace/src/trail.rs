@@ -19,8 +19,13 @@ use crate::requests::{self, Request, Requests, interval, union};
 use crate::routes::{self, How, Match};
 use crate::statements::{self, Execution, Statements, Wanted};
 use crate::steps::{self, Deed, Move};
-use crate::survey::{SessionPrefix, Span, Survey, TemplateKey};
+use crate::survey::{SessionKey, SessionPrefix, Span, Survey, TemplateKey};
 use crate::{Actor, Inputs};
+
+/// From, to, and the way of knowing: what one link stands for.
+type MatchGroup = (String, String, How);
+/// Strength and reason of each such link; nothing where a person struck it.
+type Reached = BTreeMap<MatchGroup, Option<(Strength, Arc<str>)>>;
 
 /// Everything gathered about the actor.
 pub(crate) struct Work<'a> {
@@ -173,8 +178,7 @@ impl<'a> Work<'a> {
 
     /// Requests to the statements they caused: one link for each session, kind of request, and way of knowing.
     pub(crate) fn link_statements(&mut self, identity: &mut Identity<'_>, links: &mut Links) {
-        let mut grouped: BTreeMap<(String, String, How), (Span, Vec<EventRef>, Strength)> =
-            BTreeMap::new();
+        let mut grouped: BTreeMap<MatchGroup, (Span, Vec<EventRef>, Strength)> = BTreeMap::new();
         for m in self.own_matches() {
             let (request, execution) =
                 (&self.requests[m.request], &self.statements.all[m.execution]);
@@ -187,8 +191,7 @@ impl<'a> Work<'a> {
                 entry.1.push(execution.proof[0].event_ref());
             }
         }
-        let mut reached: BTreeMap<(String, String, How), Option<(Strength, Arc<str>)>> =
-            BTreeMap::new();
+        let mut reached: Reached = BTreeMap::new();
         for ((from, to, how), (span, events, strength)) in grouped {
             let reason = format!("{} statements: {}", span.count, how_words(how));
             let rule = if how == How::Injected {
@@ -216,10 +219,7 @@ impl<'a> Work<'a> {
         self.draft_routes(identity);
     }
 
-    fn draft_requests(
-        &mut self,
-        reached: &BTreeMap<(String, String, How), Option<(Strength, Arc<str>)>>,
-    ) {
+    fn draft_requests(&mut self, reached: &Reached) {
         let mut by_request: BTreeMap<usize, Vec<&Match>> = BTreeMap::new();
         for m in self
             .matches
@@ -228,7 +228,7 @@ impl<'a> Work<'a> {
         {
             by_request.entry(m.request).or_default().push(m);
         }
-        let mut addresses: HashMap<(Arc<str>, Arc<str>), HashSet<Arc<str>>> = HashMap::new();
+        let mut addresses: HashMap<SessionKey, HashSet<Arc<str>>> = HashMap::new();
         let (mut deeds, mut drafts) = (Vec::new(), Vec::new());
         for (r, request) in self
             .requests
@@ -597,7 +597,7 @@ impl<'a> Work<'a> {
                         IDLE_MICROS / 60_000_000
                     )
                 };
-                out.push((session, dark.from, to, format!("the actor's session was last seen {:.1} s before the gap, was not signed out, and {until}", (dark.from - last).max(0) as f64 / 1e6)));
+                out.push((session, dark.from, to, format!("the actor's session was last seen {:.1} s before the gap, was not signed out, and {until}", dark.from.saturating_sub(last).max(0) as f64 / 1e6)));
             }
         }
         // The session seen last has the best claim.
@@ -706,7 +706,7 @@ impl<'a> Work<'a> {
     }
 }
 
-fn group_of(request: &Request, m: &Match) -> (String, String, How) {
+fn group_of(request: &Request, m: &Match) -> MatchGroup {
     let route = format!(
         "{} {}",
         request.method.as_deref().unwrap_or("-"),

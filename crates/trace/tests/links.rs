@@ -611,3 +611,105 @@ fn records_of_one_execution_are_one_access_and_an_error_fails_it() {
         ]
     );
 }
+
+#[test]
+fn hostile_records_do_not_stop_a_trace() {
+    let long = "%".repeat(300_000);
+    let odd = [
+        "",
+        "?",
+        "%",
+        "/%zz/%",
+        "/a?b=&=&&=c",
+        "/\u{202e}?q=%00%ff",
+        "/patient/9223372036854775807",
+        "/patient/-1?page=9223372036854775807",
+        &long,
+    ];
+    let mut day = with_search();
+    for (n, url) in odd.iter().enumerate() {
+        let at = (200 + n as i64) * SECOND_MICROS;
+        day.request(at, BAD, "nurse1", "stolen", url);
+        day.statement(
+            at - 10_000,
+            "pool",
+            "172.16.0.5",
+            "ward_app",
+            &format!("SELECT '{url}"),
+            &[url, "-9223372036854775808"],
+        );
+        day.statement(
+            at - 9_000,
+            "pool",
+            "172.16.0.5",
+            "ward_app",
+            "$$ $x$ \u{0} /* ' \" `",
+            &[],
+        );
+    }
+    for (from, to) in [(Instant::MIN, Instant::MAX), (Instant(5), Instant(1))] {
+        day.coverage.gaps.push(Gap {
+            source: "web".into(),
+            system: "ward".into(),
+            artefact: None,
+            kind: GapKind::Silence,
+            interval: Interval { from, to },
+            missing: None,
+            reason: String::new(),
+            evidence: vec![],
+        });
+    }
+    day.coverage.skews.push(ClockSkew {
+        reference: "web".into(),
+        source: "db".into(),
+        skew_micros: i64::MIN,
+        spread_micros: i64::MIN + 1,
+        pairs: 0,
+    });
+    for pin in [
+        "address=198.51.100.9",
+        "session=",
+        "session=/",
+        "statement=@",
+        "statement=db@99999999999999999999",
+        "account=\u{0}",
+    ] {
+        if pin.parse::<Pin>().is_ok() {
+            day.run(&[pin]);
+        }
+    }
+}
+
+#[test]
+fn a_pinned_statement_leads_to_the_connection_that_only_the_actor_used() {
+    let day = pivot("report", true);
+    let at = day
+        .events
+        .iter()
+        .position(|e| e.session.as_deref() == Some("direct"))
+        .unwrap();
+    check(&day, &[&format!("statement=db@{at}")], &[proved("W1")]);
+}
+
+#[test]
+fn a_session_is_found_through_the_request_id_of_a_line_without_one() {
+    let mut day = Day::default();
+    day.lawful();
+    day.patient(101 * SECOND_MICROS, "", "nurse1", "stolen", "P900");
+    day.events.last_mut().unwrap().request_id = some("r-1");
+    let e = day.event(101 * SECOND_MICROS, Class::Http, Activity::Request, "proxy");
+    (e.src_ip, e.request_id, e.method, e.url, e.status_code) = (
+        some(BAD),
+        some("r-1"),
+        some("GET"),
+        some("/patient/P900"),
+        Some(200),
+    );
+    day.patient(105 * SECOND_MICROS, "", "nurse1", "stolen", "P903");
+    let trail = check(
+        &day,
+        &["address=198.51.100.9"],
+        &[proved("P900"), proved("P903")],
+    );
+    assert!(trail.links.iter().any(|l| l.rule == "request_to_session"));
+}

@@ -42,13 +42,7 @@ impl Clocks {
                 clocks.relate(&skew.reference, &skew.source, skew.skew_micros);
             }
         }
-        clocks.spread = coverage
-            .skews
-            .iter()
-            .map(|s| s.spread_micros.abs())
-            .max()
-            .unwrap_or(0)
-            .min(5_000_000);
+        clocks.spread = coverage.skews.iter().map(|s| s.spread_micros.abs()).max().unwrap_or(0).min(5_000_000);
         clocks
     }
 
@@ -56,10 +50,7 @@ impl Clocks {
     fn relate(&mut self, reference: &str, source: &str, skew: i64) {
         // Ten years: what is beyond is no clock, and must not overflow later sums.
         let skew = skew.clamp(-LARGEST_SKEW_MICROS, LARGEST_SKEW_MICROS);
-        let known = (
-            self.offsets.get(reference).copied(),
-            self.offsets.get(source).copied(),
-        );
+        let known = (self.offsets.get(reference).copied(), self.offsets.get(source).copied());
         match known {
             (None, None) => {
                 self.groups += 1;
@@ -67,12 +58,10 @@ impl Clocks {
                 self.offsets.insert(source.to_owned(), (self.groups, skew));
             }
             (Some((group, offset)), None) => {
-                self.offsets
-                    .insert(source.to_owned(), (group, offset.saturating_add(skew)));
+                self.offsets.insert(source.to_owned(), (group, offset.saturating_add(skew)));
             }
             (None, Some((group, offset))) => {
-                self.offsets
-                    .insert(reference.to_owned(), (group, offset.saturating_sub(skew)));
+                self.offsets.insert(reference.to_owned(), (group, offset.saturating_sub(skew)));
             }
             (Some((a, offset)), Some((b, other))) if a != b => {
                 let shift = offset.saturating_add(skew).saturating_sub(other);
@@ -102,12 +91,7 @@ impl Clocks {
 
 /// Where no estimate relates a database's clock to a web source's: values that stand both in sampled requests and
 /// among bind values vote for the difference of their times. Returns what was found, as sentences.
-pub(crate) fn vote(
-    events: &dyn Scan,
-    survey: &Survey,
-    wanted: &dyn Fn(&TemplateKey) -> bool,
-    clocks: &mut Clocks,
-) -> Result<Vec<String>, ScanError> {
+pub(crate) fn vote(events: &dyn Scan, survey: &Survey, wanted: &dyn Fn(&TemplateKey) -> bool, clocks: &mut Clocks) -> Result<Vec<String>, ScanError> {
     let mut times: HashMap<u64, Vec<(&Arc<str>, i64)>> = HashMap::new();
     for (_, samples) in survey.samples.iter().filter(|(key, _)| wanted(key)) {
         for sample in samples {
@@ -125,32 +109,13 @@ pub(crate) fn vote(
     let mut votes: Votes = BTreeMap::new();
     for batch in events.scan(&["time", "class", "source", "parameters"])? {
         let batch = batch?;
-        for event in EventRows::new(&batch)
-            .iter()
-            .filter(|e| e.class == Class::Datastore)
-        {
-            for value in event
-                .parameters
-                .iter()
-                .flatten()
-                .flatten()
-                .filter(|v| telling(v))
-            {
-                for (source, time) in times
-                    .get(&hash64(&[value.as_bytes()]))
-                    .into_iter()
-                    .flatten()
-                {
-                    let ahead = clocks
-                        .common(&event.source, event.time.micros())
-                        .saturating_sub(*time);
+        for event in EventRows::new(&batch).iter().filter(|e| e.class == Class::Datastore) {
+            for value in event.parameters.iter().flatten().flatten().filter(|v| telling(v)) {
+                for (source, time) in times.get(&hash64(&[value.as_bytes()])).into_iter().flatten() {
+                    let ahead = clocks.common(&event.source, event.time.micros()).saturating_sub(*time);
                     if ahead.abs() <= WIDEST_SKEW_MICROS && !clocks.related(source, &event.source) {
                         let pair = ((*source).clone(), Arc::from(event.source.as_ref()));
-                        *votes
-                            .entry(pair)
-                            .or_default()
-                            .entry(ahead.div_euclid(BUCKET_MICROS))
-                            .or_default() += 1;
+                        *votes.entry(pair).or_default().entry(ahead.div_euclid(BUCKET_MICROS)).or_default() += 1;
                     }
                 }
             }
@@ -162,31 +127,13 @@ pub(crate) fn vote(
 fn settle(votes: &Votes, clocks: &mut Clocks) -> Vec<String> {
     let mut notes = Vec::new();
     for ((source, database), buckets) in votes {
-        let near = |at: i64| {
-            (at - 1..=at + 1)
-                .filter_map(|b| buckets.get(&b))
-                .sum::<u32>()
-        };
-        let Some(best) = buckets
-            .keys()
-            .copied()
-            .max_by_key(|at| (near(*at), std::cmp::Reverse(at.abs())))
-        else {
+        let near = |at: i64| (at - 1..=at + 1).filter_map(|b| buckets.get(&b)).sum::<u32>();
+        let Some(best) = buckets.keys().copied().max_by_key(|at| (near(*at), std::cmp::Reverse(at.abs()))) else {
             continue;
         };
-        let rival = buckets
-            .keys()
-            .copied()
-            .filter(|at| (at - best).abs() > 2)
-            .map(near)
-            .max()
-            .unwrap_or(0);
+        let rival = buckets.keys().copied().filter(|at| (at - best).abs() > 2).map(near).max().unwrap_or(0);
         let ahead = best * BUCKET_MICROS + BUCKET_MICROS / 2;
-        if near(best) >= FEWEST_VOTES
-            && near(best) >= rival.saturating_mul(2)
-            && ahead.abs() > SMALLEST_SKEW_MICROS
-            && !clocks.related(source, database)
-        {
+        if near(best) >= FEWEST_VOTES && near(best) >= rival.saturating_mul(2) && ahead.abs() > SMALLEST_SKEW_MICROS && !clocks.related(source, database) {
             clocks.relate(source, database, ahead);
             clocks.spread = clocks.spread.max(2 * BUCKET_MICROS);
             notes.push(format!("the clock of {database} runs about {:.1} s ahead of that of {source}: {} values stand in requests and statements at that distance, {rival} at the next best", ahead as f64 / 1e6, near(best)));
@@ -197,7 +144,5 @@ fn settle(votes: &Votes, clocks: &mut Clocks) -> Vec<String> {
 
 /// A value that few requests share.
 fn telling(value: &str) -> bool {
-    value.len() >= 4
-        && value.bytes().any(|b| b.is_ascii_digit())
-        && value != strandline_model::event::MASK
+    value.len() >= 4 && value.bytes().any(|b| b.is_ascii_digit()) && value != strandline_model::event::MASK
 }

@@ -25,45 +25,22 @@ pub(crate) struct Dark {
 }
 
 /// Intervals that all request logs of a system miss. A log that the estate names and nobody supplied misses everything.
-pub(crate) fn dark(
-    coverage: &Coverage,
-    survey: &Survey,
-    clocks: &Clocks,
-    systems: &BTreeSet<Arc<str>>,
-) -> Vec<Dark> {
+pub(crate) fn dark(coverage: &Coverage, survey: &Survey, clocks: &Clocks, systems: &BTreeSet<Arc<str>>) -> Vec<Dark> {
     let mut out = Vec::new();
     for system in systems {
         let mut remaining: Option<Vec<(i64, i64)>> = None;
         for source in survey.request_sources.get(system).into_iter().flatten() {
             // Refused records are single lines, not silence; their count is in the coverage for people to judge.
-            let gaps = coverage
-                .gaps
-                .iter()
-                .filter(|g| g.source == source.as_ref() && g.kind != GapKind::Refused);
-            let mut list: Vec<(i64, i64)> = gaps
-                .map(|g| {
-                    (
-                        clocks.common(source, g.interval.from.micros()),
-                        clocks.common(source, g.interval.to.micros()),
-                    )
-                })
-                .collect();
+            let gaps = coverage.gaps.iter().filter(|g| g.source == source.as_ref() && g.kind != GapKind::Refused);
+            let mut list: Vec<(i64, i64)> =
+                gaps.map(|g| (clocks.common(source, g.interval.from.micros()), clocks.common(source, g.interval.to.micros()))).collect();
             list = crate::requests::union(list);
             remaining = Some(match remaining {
                 None => list,
                 Some(known) => overlap(&known, &list),
             });
         }
-        out.extend(
-            remaining
-                .unwrap_or_default()
-                .into_iter()
-                .map(|(from, to)| Dark {
-                    system: system.clone(),
-                    from,
-                    to,
-                }),
-        );
+        out.extend(remaining.unwrap_or_default().into_iter().map(|(from, to)| Dark { system: system.clone(), from, to }));
     }
     out
 }
@@ -71,23 +48,14 @@ pub(crate) fn dark(
 fn overlap(a: &[(i64, i64)], b: &[(i64, i64)]) -> Vec<(i64, i64)> {
     let mut out = Vec::new();
     for (from, to) in a {
-        out.extend(
-            b.iter()
-                .map(|(x, y)| (*from.max(x), *to.min(y)))
-                .filter(|(x, y)| x < y),
-        );
+        out.extend(b.iter().map(|(x, y)| (*from.max(x), *to.min(y))).filter(|(x, y)| x < y));
     }
     out
 }
 
 /// The text before an id's last digits, and the number they make.
 fn counted(value: &str) -> Option<(&str, i64)> {
-    let digits = value
-        .bytes()
-        .rev()
-        .take_while(u8::is_ascii_digit)
-        .count()
-        .min(15);
+    let digits = value.bytes().rev().take_while(u8::is_ascii_digit).count().min(15);
     let (stem, number) = value.split_at(value.len() - digits);
     number.parse().ok().map(|n| (stem, n))
 }
@@ -135,29 +103,19 @@ pub(crate) fn continued(before: &[&Execution], unexplained: &[(usize, &Execution
                 wait as f64 / 1e3,
                 run.stride,
                 run.pause as f64 / 1e3,
-                if used.contains(&e.connection) {
-                    ", on a connection that served the actor"
-                } else {
-                    ""
-                }
+                if used.contains(&e.connection) { ", on a connection that served the actor" } else { "" }
             );
             (run.last, run.time) = (number, e.time);
             current = Some((value, e.time, run.pause));
             (Strength::Inferred, reason)
         } else if current.as_ref().is_some_and(|(value, time, pause)| {
-            shapes.contains(&shape)
-                && e.time - time <= *pause
-                && (0..e.value_count()).any(|slot| e.value(slot) == Some(value))
+            shapes.contains(&shape) && e.time - time <= *pause && (0..e.value_count()).any(|slot| e.value(slot) == Some(value))
         }) {
             (Strength::Inferred, "it reads further data of the id that the actor's count had just reached, as his earlier requests did".to_owned())
         } else {
             (Strength::Open, "no logged request explains it and the actor's session was alive; nothing else speaks for it".to_owned())
         };
-        out.push(Found {
-            execution: *at,
-            strength,
-            reason,
-        });
+        out.push(Found { execution: *at, strength, reason });
     }
     out
 }
@@ -171,61 +129,27 @@ fn runs(before: &[&Execution]) -> BTreeMap<u64, Run> {
     let mut out = BTreeMap::new();
     for (shape, list) in by_shape {
         let tail = &list[list.len().saturating_sub(64)..];
-        for slot in 0..tail
-            .iter()
-            .map(|e| e.value_count())
-            .min()
-            .unwrap_or(0)
-            .min(8)
-        {
-            let ids: Vec<(&str, i64, i64)> = tail
-                .iter()
-                .filter_map(|e| {
-                    e.value(slot)
-                        .and_then(counted)
-                        .map(|(stem, n)| (stem, n, e.time))
-                })
-                .collect();
+        for slot in 0..tail.iter().map(|e| e.value_count()).min().unwrap_or(0).min(8) {
+            let ids: Vec<(&str, i64, i64)> = tail.iter().filter_map(|e| e.value(slot).and_then(counted).map(|(stem, n)| (stem, n, e.time))).collect();
             let Some((stem, last, time)) = ids.last().copied() else {
                 continue;
             };
-            let steps: Vec<(i64, i64)> = ids
-                .windows(2)
-                .filter(|w| w[0].0 == stem && w[1].0 == stem)
-                .map(|w| (w[1].1 - w[0].1, w[1].2 - w[0].2))
-                .collect();
+            let steps: Vec<(i64, i64)> = ids.windows(2).filter(|w| w[0].0 == stem && w[1].0 == stem).map(|w| (w[1].1 - w[0].1, w[1].2 - w[0].2)).collect();
             let mut strides: BTreeMap<i64, usize> = BTreeMap::new();
             for (step, _) in steps.iter().filter(|(s, _)| *s != 0) {
                 *strides.entry(*step).or_default() += 1;
             }
-            let Some((stride, count)) = strides
-                .into_iter()
-                .max_by_key(|(s, n)| (*n, std::cmp::Reverse(*s)))
-            else {
+            let Some((stride, count)) = strides.into_iter().max_by_key(|(s, n)| (*n, std::cmp::Reverse(*s))) else {
                 continue;
             };
             if count < 4 || count * 10 < steps.len() * 6 {
                 continue;
             }
-            let mut pauses: Vec<i64> = steps
-                .iter()
-                .filter(|(s, _)| *s == stride)
-                .map(|(_, p)| *p)
-                .collect();
+            let mut pauses: Vec<i64> = steps.iter().filter(|(s, _)| *s == stride).map(|(_, p)| *p).collect();
             pauses.sort_unstable();
             // Twice the slowest of the actor's steps but one in ten: a count that goes on keeps its pace.
             let pause = (pauses[(pauses.len() * 9 / 10).min(pauses.len() - 1)] * 2).max(1_000);
-            out.insert(
-                shape,
-                Run {
-                    slot,
-                    stem: stem.to_owned(),
-                    last,
-                    time,
-                    stride,
-                    pause,
-                },
-            );
+            out.insert(shape, Run { slot, stem: stem.to_owned(), last, time, stride, pause });
             break;
         }
     }

@@ -35,10 +35,7 @@ pub(crate) struct Links {
 
 /// The id of a link: the same rule between the same ends has the same id on every run.
 pub fn link_id(rule: &str, from: &str, to: &str) -> String {
-    format!(
-        "L{:016x}",
-        hash64(&[rule.as_bytes(), from.as_bytes(), to.as_bytes()])
-    )
+    format!("L{:016x}", hash64(&[rule.as_bytes(), from.as_bytes(), to.as_bytes()]))
 }
 
 impl Links {
@@ -46,13 +43,7 @@ impl Links {
     pub(crate) fn of(decisions: &[Decision]) -> Self {
         let mut sorted: Vec<&Decision> = decisions.iter().collect();
         sorted.sort_by_key(|d| d.decided_at);
-        Self {
-            verdicts: sorted
-                .into_iter()
-                .map(|d| (d.target.clone(), d.verdict))
-                .collect(),
-            ..Self::default()
-        }
+        Self { verdicts: sorted.into_iter().map(|d| (d.target.clone(), d.verdict)).collect(), ..Self::default() }
     }
 
     /// What a person decided about a link or detection.
@@ -73,21 +64,12 @@ impl Links {
     /// Nodes of one kind, by value.
     pub(crate) fn values(&self, kind: &str) -> Vec<String> {
         let start = format!("{kind}=");
-        self.nodes
-            .range(start.clone()..)
-            .take_while(|(n, _)| n.starts_with(&start))
-            .map(|(n, _)| n[start.len()..].to_owned())
-            .collect()
+        self.nodes.range(start.clone()..).take_while(|(n, _)| n.starts_with(&start)).map(|(n, _)| n[start.len()..].to_owned()).collect()
     }
 
     /// Links that lead to a node.
     pub(crate) fn because(&self, node: &str) -> Vec<String> {
-        self.because
-            .get(node)
-            .into_iter()
-            .flatten()
-            .cloned()
-            .collect()
+        self.because.get(node).into_iter().flatten().cloned().collect()
     }
 
     /// Makes a link, or makes a known one stronger. Returns the strength that what hangs on it has, or nothing where a
@@ -96,11 +78,7 @@ impl Links {
         let id = link_id(proposal.rule, proposal.from, proposal.to);
         let from = self.nodes.get(proposal.from).copied()?;
         let verdict = self.verdicts.get(&id).copied();
-        let strength = if verdict == Some(Verdict::Confirmed) {
-            Strength::Proved
-        } else {
-            proposal.strength
-        };
+        let strength = if verdict == Some(Verdict::Confirmed) { Strength::Proved } else { proposal.strength };
         let mut events = proposal.events;
         events.truncate(MOST_EVENTS);
         let link = Link {
@@ -110,31 +88,12 @@ impl Links {
             to: proposal.to.to_owned(),
             strength,
             reason: proposal.reason,
-            first: Instant(if proposal.span.count == 0 {
-                0
-            } else {
-                proposal.span.first
-            }),
-            last: Instant(if proposal.span.count == 0 {
-                0
-            } else {
-                proposal.span.last
-            }),
-            verdict: verdict.map(|v| {
-                if v == Verdict::Struck {
-                    "struck"
-                } else {
-                    "confirmed"
-                }
-                .to_owned()
-            }),
+            first: Instant(if proposal.span.count == 0 { 0 } else { proposal.span.first }),
+            last: Instant(if proposal.span.count == 0 { 0 } else { proposal.span.last }),
+            verdict: verdict.map(|v| if v == Verdict::Struck { "struck" } else { "confirmed" }.to_owned()),
             events,
         };
-        if self
-            .links
-            .get(&id)
-            .is_none_or(|known| known.strength <= strength)
-        {
+        if self.links.get(&id).is_none_or(|known| known.strength <= strength) {
             self.links.insert(id.clone(), link);
         }
         if verdict == Some(Verdict::Struck) {
@@ -143,10 +102,7 @@ impl Links {
         let reached = strength.min(from);
         let node = self.nodes.entry(proposal.to.to_owned()).or_insert(reached);
         *node = (*node).max(reached);
-        self.because
-            .entry(proposal.to.to_owned())
-            .or_default()
-            .insert(id);
+        self.because.entry(proposal.to.to_owned()).or_default().insert(id);
         Some(reached)
     }
 
@@ -173,11 +129,7 @@ impl Links {
             }
             node
         }
-        for link in self
-            .links
-            .values()
-            .filter(|l| l.verdict.as_deref() != Some("struck") && self.nodes.contains_key(&l.from))
-        {
+        for link in self.links.values().filter(|l| l.verdict.as_deref() != Some("struck") && self.nodes.contains_key(&l.from)) {
             for node in [link.from.as_str(), link.to.as_str()] {
                 group.entry(node).or_insert(node);
             }
@@ -186,16 +138,9 @@ impl Links {
             group.insert(a.max(b), a.min(b));
         }
         let mut parties: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-        let who = |n: &&&str| {
-            ["address=", "session=", "connection="]
-                .iter()
-                .any(|kind| n.starts_with(kind))
-        };
+        let who = |n: &&&str| ["address=", "session=", "connection="].iter().any(|kind| n.starts_with(kind));
         for node in group.keys().filter(who) {
-            parties
-                .entry(root(&group, node))
-                .or_default()
-                .push((*node).to_owned());
+            parties.entry(root(&group, node)).or_default().push((*node).to_owned());
         }
         parties.into_values().collect()
     }

@@ -86,9 +86,7 @@ pub struct Actor {
 #[derive(Debug, thiserror::Error)]
 pub enum TraceError {
     /// The table of events cannot be read.
-    #[error(
-        "the events of the case cannot be read; run detect again, which rebuilds them from the sealed evidence"
-    )]
+    #[error("the events of the case cannot be read; run detect again, which rebuilds them from the sealed evidence")]
     Events(#[source] ScanError),
     /// The caller could not take the accesses.
     #[error("the accesses cannot be written")]
@@ -104,10 +102,7 @@ const MOST_ROUNDS: usize = 4;
 ///
 /// # Errors
 /// If the events cannot be scanned, or the sink refuses the accesses.
-pub fn trace(
-    inputs: &Inputs<'_>,
-    accesses: &mut dyn FnMut(Vec<Access>) -> Result<(), ScanError>,
-) -> Result<Trail, TraceError> {
+pub fn trace(inputs: &Inputs<'_>, accesses: &mut dyn FnMut(Vec<Access>) -> Result<(), ScanError>) -> Result<Trail, TraceError> {
     let prefix = survey::SessionPrefix::of(inputs.estate);
     let survey = survey::survey(inputs.events, &prefix, inputs.pins).map_err(TraceError::Events)?;
     let mut links = ledger::Links::of(inputs.decisions);
@@ -117,22 +112,14 @@ pub fn trace(
     seeds::plant(inputs, &survey, &mut identity, &mut links);
     identity.spread(&mut links);
     let on: BTreeSet<Arc<str>> = identity.reached(&links).into_keys().collect();
-    for note in clock::vote(
-        inputs.events,
-        &survey,
-        &|key| on.contains(&key.0),
-        &mut clocks,
-    )
-    .map_err(TraceError::Events)?
-    {
+    for note in clock::vote(inputs.events, &survey, &|key| on.contains(&key.0), &mut clocks).map_err(TraceError::Events)? {
         identity.note(note);
     }
 
     let mut work = trail::Work::new(inputs, &survey, &clocks);
     for _ in 0..MOST_ROUNDS {
         let before = links.progress();
-        work.gather(&prefix, &mut identity, &mut links)
-            .map_err(TraceError::Events)?;
+        work.gather(&prefix, &mut identity, &mut links).map_err(TraceError::Events)?;
         work.exploits(&mut identity);
         identity.spread(&mut links);
         if links.progress() == before {
@@ -142,16 +129,10 @@ pub fn trace(
     work.link_statements(&mut identity, &mut links);
     work.link_dark_time(&mut identity, &mut links);
     let steps = work.steps(&links);
-    work.emit(&steps.1, ACCESSES_AT_A_TIME, accesses)
-        .map_err(TraceError::Accesses)?;
+    work.emit(&steps.1, ACCESSES_AT_A_TIME, accesses).map_err(TraceError::Accesses)?;
     let actor = work.actor(&identity, &links);
     let links = links.into_links();
     let mut notes = identity.into_notes();
     notes.extend(trail::parties_note(&actor));
-    Ok(Trail {
-        links,
-        steps: steps.0,
-        actor,
-        notes,
-    })
+    Ok(Trail { links, steps: steps.0, actor, notes })
 }

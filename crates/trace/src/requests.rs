@@ -104,11 +104,7 @@ pub(crate) struct Request {
 impl Request {
     /// Which requests it is like.
     pub(crate) fn template(&self) -> Option<TemplateKey> {
-        Some((
-            self.system.clone(),
-            self.method.clone()?,
-            Arc::from(self.target.template.as_str()),
-        ))
+        Some((self.system.clone(), self.method.clone()?, Arc::from(self.target.template.as_str())))
     }
 
     pub(crate) fn session_key(&self) -> Option<SessionKey> {
@@ -132,20 +128,11 @@ pub(crate) struct Requests {
 }
 
 /// When a request ran, from a stamp of its end.
-pub(crate) fn interval(
-    time: i64,
-    precision: i64,
-    duration: Option<i64>,
-    spread: i64,
-) -> (i64, i64) {
-    let took = duration
-        .filter(|d| (0..=LONGEST_REQUEST_MICROS).contains(d))
-        .unwrap_or(UNKNOWN_DURATION_MICROS);
+pub(crate) fn interval(time: i64, precision: i64, duration: Option<i64>, spread: i64) -> (i64, i64) {
+    let took = duration.filter(|d| (0..=LONGEST_REQUEST_MICROS).contains(d)).unwrap_or(UNKNOWN_DURATION_MICROS);
     let slack = 2_000 + spread;
     (
-        time.saturating_sub(took)
-            .saturating_sub(slack)
-            .saturating_sub(if precision > 1_000 { 0 } else { precision }),
+        time.saturating_sub(took).saturating_sub(slack).saturating_sub(if precision > 1_000 { 0 } else { precision }),
         time.saturating_add(precision).saturating_add(slack),
     )
 }
@@ -173,9 +160,7 @@ pub(crate) fn collect(
         }
         lines.extend(joined);
         lines.extend(others);
-        return Ok(Requests {
-            all: merge(lines, clocks.spread()),
-        });
+        return Ok(Requests { all: merge(lines, clocks.spread()) });
     }
     Ok(Requests::default())
 }
@@ -183,15 +168,8 @@ pub(crate) fn collect(
 fn line(event: &Event<'_>, prefix: &SessionPrefix, clocks: &Clocks, pool: &mut Pool) -> Line {
     let mut own = |value: Option<&str>| present(value).map(|v| pool.intern(v));
     let (address, account) = (own(event.src_ip.as_deref()), own(event.account.as_deref()));
-    let session = own(event
-        .session
-        .as_deref()
-        .map(|s| prefix.cut(&event.system, s)));
-    let (request_id, method, url) = (
-        own(event.request_id.as_deref()),
-        own(event.method.as_deref()),
-        own(event.url.as_deref()),
-    );
+    let session = own(event.session.as_deref().map(|s| prefix.cut(&event.system, s)));
+    let (request_id, method, url) = (own(event.request_id.as_deref()), own(event.method.as_deref()), own(event.url.as_deref()));
     Line {
         place: Place::of(&event.place, pool),
         source: pool.intern(&event.source),
@@ -200,8 +178,7 @@ fn line(event: &Event<'_>, prefix: &SessionPrefix, clocks: &Clocks, pool: &mut P
         time: clocks.common(&event.source, event.time.micros()),
         precision: i64::from(event.time_precision_micros).clamp(1, 86_400_000_000),
         duration: event.duration_micros,
-        sign_in: (event.class == Class::Authentication && event.activity == Activity::Logon)
-            .then_some(event.status),
+        sign_in: (event.class == Class::Authentication && event.activity == Activity::Logon).then_some(event.status),
         sign_out: event.class == Class::Authentication && event.activity == Activity::Logoff,
         address,
         account,
@@ -218,10 +195,7 @@ fn line(event: &Event<'_>, prefix: &SessionPrefix, clocks: &Clocks, pool: &mut P
 fn web_events(inputs: &Inputs<'_>, visit: &mut dyn FnMut(&Event<'_>)) -> Result<(), ScanError> {
     for batch in inputs.events.scan(COLUMNS)? {
         let batch = batch?;
-        for event in EventRows::new(&batch)
-            .iter()
-            .filter(|e| matches!(e.class, Class::Http | Class::Authentication))
-        {
+        for event in EventRows::new(&batch).iter().filter(|e| matches!(e.class, Class::Http | Class::Authentication)) {
             if inputs.window.is_none_or(|w| w.contains(event.time)) {
                 visit(&event);
             }
@@ -241,54 +215,32 @@ fn own_lines(
 ) -> Result<Vec<Line>, ScanError> {
     let mut sessions: HashMap<SessionKey, (Strength, Part)> = HashMap::new();
     for value in links.values("session") {
-        if let (Some(key), Some(strength)) = (
-            identity.session_of(&value),
-            links.strength(&format!("session={value}")),
-        ) {
+        if let (Some(key), Some(strength)) = (identity.session_of(&value), links.strength(&format!("session={value}"))) {
             let part = identity.part(&key, links);
             sessions.insert(key, (strength, part));
         }
     }
     let named = |kind: &str| -> HashMap<String, Strength> {
-        links
-            .values(kind)
-            .into_iter()
-            .filter_map(|v| links.strength(&format!("{kind}={v}")).map(|s| (v, s)))
-            .collect()
+        links.values(kind).into_iter().filter_map(|v| links.strength(&format!("{kind}={v}")).map(|s| (v, s))).collect()
     };
-    let (addresses, accounts, requests, sign_ins) = (
-        named("address"),
-        named("account"),
-        named("request"),
-        named("sign_in"),
-    );
+    let (addresses, accounts, requests, sign_ins) = (named("address"), named("account"), named("request"), named("sign_in"));
     let mut lines = Vec::new();
     web_events(inputs, &mut |event| {
         let address = present(event.src_ip.as_deref());
         let by_address = address.and_then(|a| addresses.get(a).copied());
         let by_account = present(event.account.as_deref()).and_then(|a| accounts.get(a).copied());
-        let by_request =
-            present(event.request_id.as_deref()).and_then(|r| requests.get(r).copied());
+        let by_request = present(event.request_id.as_deref()).and_then(|r| requests.get(r).copied());
         let by_sign_in = match (present(event.account.as_deref()), address) {
-            (Some(account), Some(address)) if !sign_ins.is_empty() => sign_ins
-                .get(&format!("{account}@{} from {address}", event.system))
-                .copied(),
+            (Some(account), Some(address)) if !sign_ins.is_empty() => sign_ins.get(&format!("{account}@{} from {address}", event.system)).copied(),
             _ => None,
         };
         let by_session = present(event.session.as_deref()).and_then(|s| {
-            let key: SessionKey = (
-                Arc::from(event.system.as_ref()),
-                Arc::from(prefix.cut(&event.system, s)),
-            );
+            let key: SessionKey = (Arc::from(event.system.as_ref()), Arc::from(prefix.cut(&event.system, s)));
             let (strength, part) = sessions.get(&key)?;
-            let owners =
-                matches!((part, address), (Part::Without(owners), Some(a)) if owners.contains(a));
+            let owners = matches!((part, address), (Part::Without(owners), Some(a)) if owners.contains(a));
             (!owners).then_some(*strength)
         });
-        let mine = [by_address, by_account, by_request, by_session, by_sign_in]
-            .into_iter()
-            .flatten()
-            .max();
+        let mine = [by_address, by_account, by_request, by_session, by_sign_in].into_iter().flatten().max();
         if mine.is_some() {
             let mut found = line(event, prefix, clocks, pool);
             found.mine = mine;
@@ -304,24 +256,10 @@ type SystemAndId = (Arc<str>, Arc<str>);
 type Sighting = (Arc<str>, i64, i64, Strength);
 
 /// What joins two lines about one request that share no id.
-type Look = (
-    Arc<str>,
-    Option<Arc<str>>,
-    Option<Arc<str>>,
-    Option<Arc<str>>,
-    Option<i64>,
-);
+type Look = (Arc<str>, Option<Arc<str>>, Option<Arc<str>>, Option<Arc<str>>, Option<i64>);
 
 fn look(line: &Line) -> Option<Look> {
-    (line.method.is_some() && line.url.is_some()).then(|| {
-        (
-            line.system.clone(),
-            line.address.clone(),
-            line.method.clone(),
-            line.url.clone(),
-            line.status,
-        )
-    })
+    (line.method.is_some() && line.url.is_some()).then(|| (line.system.clone(), line.address.clone(), line.method.clone(), line.url.clone(), line.status))
 }
 
 /// Moments as a sorted list of intervals that do not touch.
@@ -344,61 +282,30 @@ pub(crate) fn within(intervals: &[(i64, i64)], from: i64, to: i64) -> bool {
 }
 
 /// Other logs' lines about the actor's requests; and other people's lines at the same moments.
-fn joined_lines(
-    inputs: &Inputs<'_>,
-    prefix: &SessionPrefix,
-    clocks: &Clocks,
-    own: &[Line],
-    pool: &mut Pool,
-) -> Result<(Vec<Line>, Vec<Line>), ScanError> {
-    let known: std::collections::HashSet<(Arc<str>, u64)> = own
-        .iter()
-        .map(|l| (l.place.artefact.clone(), l.place.offset))
-        .collect();
+fn joined_lines(inputs: &Inputs<'_>, prefix: &SessionPrefix, clocks: &Clocks, own: &[Line], pool: &mut Pool) -> Result<(Vec<Line>, Vec<Line>), ScanError> {
+    let known: std::collections::HashSet<(Arc<str>, u64)> = own.iter().map(|l| (l.place.artefact.clone(), l.place.offset)).collect();
     let mut ids: HashMap<SystemAndId, Vec<(i64, Strength)>> = HashMap::new();
     let mut looks: HashMap<Look, Vec<Sighting>> = HashMap::new();
     let mut moments: BTreeMap<Arc<str>, Vec<(i64, i64)>> = BTreeMap::new();
     for l in own {
         let strength = l.mine.unwrap_or(Strength::Open);
         if let Some(id) = &l.request_id {
-            ids.entry((l.system.clone(), id.clone()))
-                .or_default()
-                .push((l.time, strength));
+            ids.entry((l.system.clone(), id.clone())).or_default().push((l.time, strength));
         }
         if let Some(key) = look(l) {
-            looks
-                .entry(key)
-                .or_default()
-                .push((l.source.clone(), l.time, l.precision, strength));
+            looks.entry(key).or_default().push((l.source.clone(), l.time, l.precision, strength));
         }
-        moments.entry(l.system.clone()).or_default().push(interval(
-            l.time,
-            l.precision,
-            l.duration,
-            clocks.spread(),
-        ));
+        moments.entry(l.system.clone()).or_default().push(interval(l.time, l.precision, l.duration, clocks.spread()));
     }
-    let moments: BTreeMap<Arc<str>, Vec<(i64, i64)>> = moments
-        .into_iter()
-        .map(|(system, list)| (system, union(list)))
-        .collect();
+    let moments: BTreeMap<Arc<str>, Vec<(i64, i64)>> = moments.into_iter().map(|(system, list)| (system, union(list))).collect();
     let (mut joined, mut others) = (Vec::new(), Vec::new());
     web_events(inputs, &mut |event| {
         let Some(moments) = moments.get(event.system.as_ref()) else {
             return;
         };
         let time = clocks.common(&event.source, event.time.micros());
-        let (from, to) = interval(
-            time,
-            i64::from(event.time_precision_micros),
-            event.duration_micros,
-            clocks.spread(),
-        );
-        let near = within(
-            moments,
-            from.saturating_sub(SAME_MOMENT_MICROS),
-            to.saturating_add(SAME_MOMENT_MICROS),
-        );
+        let (from, to) = interval(time, i64::from(event.time_precision_micros), event.duration_micros, clocks.spread());
+        let near = within(moments, from.saturating_sub(SAME_MOMENT_MICROS), to.saturating_add(SAME_MOMENT_MICROS));
         if !near && present(event.request_id.as_deref()).is_none() {
             return;
         }
@@ -410,28 +317,15 @@ fn joined_lines(
             .request_id
             .clone()
             .and_then(|id| ids.get(&(found.system.clone(), id)))
-            .and_then(|list| {
-                list.iter()
-                    .filter(|(t, _)| (t - found.time).abs() <= SAME_REQUEST_MICROS)
-                    .map(|(_, s)| *s)
-                    .max()
-            });
+            .and_then(|list| list.iter().filter(|(t, _)| (t - found.time).abs() <= SAME_REQUEST_MICROS).map(|(_, s)| *s).max());
         let by_look = || {
             let list = looks.get(&look(&found)?)?;
             let close = |(source, time, precision, _): &&Sighting| {
-                *source != found.source
-                    && (time - found.time).abs()
-                        <= (*precision).max(found.precision) + SAME_MOMENT_MICROS
+                *source != found.source && (time - found.time).abs() <= (*precision).max(found.precision) + SAME_MOMENT_MICROS
             };
             list.iter().filter(close).map(|(.., s)| *s).max()
         };
-        found.mine = by_id.or_else(|| {
-            if found.session.is_none() {
-                by_look()
-            } else {
-                None
-            }
-        });
+        found.mine = by_id.or_else(|| if found.session.is_none() { by_look() } else { None });
         if found.mine.is_some() {
             joined.push(found);
         } else if near && others.len() < MOST_OTHERS {
@@ -470,19 +364,8 @@ fn link_joined_sessions(own: &[Line], joined: &[Line], identity: &Identity<'_>, 
         }
     }
     for ((from, to), (span, events)) in found {
-        let reason = format!(
-            "{} requests of this session carry request ids of the actor's requests",
-            span.count
-        );
-        links.add(Proposal {
-            rule: "request_to_session",
-            from: &from,
-            to: &to,
-            strength: Strength::Proved,
-            reason,
-            span,
-            events,
-        });
+        let reason = format!("{} requests of this session carry request ids of the actor's requests", span.count);
+        links.add(Proposal { rule: "request_to_session", from: &from, to: &to, strength: Strength::Proved, reason, span, events });
     }
 }
 
@@ -495,16 +378,13 @@ fn merge(mut lines: Vec<Line>, spread: i64) -> Vec<Request> {
     let mut by_look: HashMap<Look, BTreeSet<(i64, usize)>> = HashMap::new();
     for l in lines {
         let id = l.request_id.clone().map(|id| (l.system.clone(), id));
-        let known = id.as_ref().and_then(|id| by_id.get(id)).and_then(|list| {
-            list.iter()
-                .copied()
-                .find(|i| (requests[*i][0].time - l.time).abs() <= SAME_REQUEST_MICROS)
-        });
+        let known = id
+            .as_ref()
+            .and_then(|id| by_id.get(id))
+            .and_then(|list| list.iter().copied().find(|i| (requests[*i][0].time - l.time).abs() <= SAME_REQUEST_MICROS));
         let known = known.or_else(|| partner(&l, by_look.get(&look(&l)?)?, &requests));
         let at = known.unwrap_or(requests.len());
-        if let Some(id) = id.filter(|_| {
-            known.is_none_or(|i| requests[i].iter().all(|o| o.request_id != l.request_id))
-        }) {
+        if let Some(id) = id.filter(|_| known.is_none_or(|i| requests[i].iter().all(|o| o.request_id != l.request_id))) {
             by_id.entry(id).or_default().push(at);
         }
         if let Some(key) = look(&l) {
@@ -516,37 +396,20 @@ fn merge(mut lines: Vec<Line>, spread: i64) -> Vec<Request> {
             None => requests.push(vec![l]),
         }
     }
-    let mut merged: Vec<Request> = requests
-        .into_iter()
-        .map(|lines| one_request(lines, spread))
-        .collect();
+    let mut merged: Vec<Request> = requests.into_iter().map(|lines| one_request(lines, spread)).collect();
     merged.sort_by(|a, b| (a.to, &a.lines[0].place).cmp(&(b.to, &b.lines[0].place)));
     merged
 }
 
 /// The nearest request with the same look that this line's log has not told of yet.
-fn partner(
-    line: &Line,
-    candidates: &BTreeSet<(i64, usize)>,
-    requests: &[Vec<Line>],
-) -> Option<usize> {
+fn partner(line: &Line, candidates: &BTreeSet<(i64, usize)>, requests: &[Vec<Line>]) -> Option<usize> {
     // Lines come in order of precision, so this line's own is the coarser one.
     let reach = line.precision + SAME_MOMENT_MICROS;
     let differ = |a: &Option<Arc<str>>, b: &Option<Arc<str>>| a.is_some() && b.is_some() && a != b;
-    let fits = |i: &usize| {
-        requests[*i].iter().all(|o| {
-            o.source != line.source
-                && !differ(&o.request_id, &line.request_id)
-                && !differ(&o.session, &line.session)
-        })
-    };
-    let near = candidates.range(
-        (line.time.saturating_sub(reach), 0)..=(line.time.saturating_add(reach), usize::MAX),
-    );
-    near.map(|(time, i)| ((time - line.time).abs(), *i))
-        .filter(|(_, i)| fits(i))
-        .min()
-        .map(|(_, i)| i)
+    let fits =
+        |i: &usize| requests[*i].iter().all(|o| o.source != line.source && !differ(&o.request_id, &line.request_id) && !differ(&o.session, &line.session));
+    let near = candidates.range((line.time.saturating_sub(reach), 0)..=(line.time.saturating_add(reach), usize::MAX));
+    near.map(|(time, i)| ((time - line.time).abs(), *i)).filter(|(_, i)| fits(i)).min().map(|(_, i)| i)
 }
 
 fn one_request(mut lines: Vec<Line>, spread: i64) -> Request {
@@ -557,23 +420,15 @@ fn one_request(mut lines: Vec<Line>, spread: i64) -> Request {
     for l in web.clone() {
         let (start, end) = interval(l.time, l.precision, l.duration, spread);
         // A duration narrows the start; the most exact stamp narrows the end.
-        from = if l.duration.is_some() {
-            from.max(start)
-        } else {
-            from
-        };
+        from = if l.duration.is_some() { from.max(start) } else { from };
         to = to.min(end);
     }
     let exact = lines.iter().min_by_key(|l| (l.precision, l.time)).cloned();
     if to == i64::MAX {
-        to = exact
-            .as_ref()
-            .map_or(0, |l| interval(l.time, l.precision, l.duration, spread).1);
+        to = exact.as_ref().map_or(0, |l| interval(l.time, l.precision, l.duration, spread).1);
     }
     if from == i64::MIN {
-        from = exact
-            .as_ref()
-            .map_or(to, |l| interval(l.time, l.precision, l.duration, spread).0);
+        from = exact.as_ref().map_or(to, |l| interval(l.time, l.precision, l.duration, spread).0);
     }
     let url = first_of(&|l| l.url.clone());
     Request {
@@ -584,11 +439,7 @@ fn one_request(mut lines: Vec<Line>, spread: i64) -> Request {
         request_id: first_of(&|l| l.request_id.clone()),
         method: first_of(&|l| l.method.clone()),
         status: lines.iter().find_map(|l| l.status),
-        bytes: lines
-            .iter()
-            .filter(|l| l.duration.is_some())
-            .find_map(|l| l.bytes)
-            .or_else(|| lines.iter().find_map(|l| l.bytes)),
+        bytes: lines.iter().filter(|l| l.duration.is_some()).find_map(|l| l.bytes).or_else(|| lines.iter().find_map(|l| l.bytes)),
         sign_in: lines.iter().find_map(|l| l.sign_in),
         sign_out: lines.iter().any(|l| l.sign_out),
         from: from.min(to),
@@ -603,10 +454,5 @@ fn one_request(mut lines: Vec<Line>, spread: i64) -> Request {
 
 /// Systems on which the actor made requests.
 pub(crate) fn systems(requests: &Requests) -> BTreeSet<Arc<str>> {
-    requests
-        .all
-        .iter()
-        .filter(|r| r.mine.is_some())
-        .map(|r| r.system.clone())
-        .collect()
+    requests.all.iter().filter(|r| r.mine.is_some()).map(|r| r.system.clone()).collect()
 }

@@ -113,22 +113,16 @@ pub(crate) fn match_requests(
         }
     }
     for (r, request) in requests.iter().enumerate() {
-        let with_id = request
-            .request_id
-            .as_deref()
-            .and_then(|id| by_id.get(id))
-            .into_iter()
-            .flatten();
+        let with_id = request.request_id.as_deref().and_then(|id| by_id.get(id)).into_iter().flatten();
         for e in with_id.filter(|e| (statements.all[**e].time - request.to).abs() <= 300_000_000) {
             pairs.push(((How::Id, 0, 0, r, *e), 0, Strength::Proved, None));
         }
         let Some(template) = request.template().and_then(|key| templates.get(&key)) else {
             continue;
         };
-        for e in running(statements, request.from, request.to).filter(|e| {
-            serves(&statements.all[*e], &request.system)
-                && (statements.all[*e].request_id.is_none() || request.request_id.is_none())
-        }) {
+        for e in running(statements, request.from, request.to)
+            .filter(|e| serves(&statements.all[*e], &request.system) && (statements.all[*e].request_id.is_none() || request.request_id.is_none()))
+        {
             candidates(template, request, r, e, &statements.all[e], &mut pairs);
         }
     }
@@ -141,13 +135,7 @@ pub(crate) fn match_requests(
             continue;
         }
         taken.insert(execution);
-        matches.push(Match {
-            execution,
-            request,
-            how,
-            strength,
-            field,
-        });
+        matches.push(Match { execution, request, how, strength, field });
     }
     remaining(requests, statements, serves, &mut taken, &mut matches);
     matches.sort_by_key(|m| m.execution);
@@ -155,102 +143,41 @@ pub(crate) fn match_requests(
 }
 
 /// Executions that ran within an interval of the common clock.
-pub(crate) fn running(
-    statements: &Statements,
-    from: i64,
-    to: i64,
-) -> impl Iterator<Item = usize> + '_ {
+pub(crate) fn running(statements: &Statements, from: i64, to: i64) -> impl Iterator<Item = usize> + '_ {
     let start = statements.all.partition_point(|e| e.time < from);
     (start..statements.all.len()).take_while(move |i| statements.all[*i].time <= to)
 }
 
 /// A candidate: what orders it (way of knowing, rarity, distance, request, execution), its rule, its strength, its field.
-type Pair = (
-    (How, i64, i64, usize, usize),
-    usize,
-    Strength,
-    Option<String>,
-);
+type Pair = ((How, i64, i64, usize, usize), usize, Strength, Option<String>);
 
-fn candidates(
-    template: &Template,
-    request: &Request,
-    r: usize,
-    e: usize,
-    execution: &Execution,
-    pairs: &mut Vec<Pair>,
-) {
+fn candidates(template: &Template, request: &Request, r: usize, e: usize, execution: &Execution, pairs: &mut Vec<Pair>) {
     let shape = shape_key(&execution.lifted);
-    for (rule, learned) in template
-        .learned
-        .iter()
-        .enumerate()
-        .filter(|(_, l)| l.shape == shape)
-    {
-        if learned
-            .slots
-            .iter()
-            .enumerate()
-            .all(|(i, slot)| slot.agrees(execution.value(i), &request.target))
-        {
-            let how = if learned.by_value {
-                How::Value
-            } else {
-                How::Route
-            };
-            let strength = if !learned.by_value && learned.free {
-                Strength::Inferred
-            } else {
-                Strength::Proved
-            };
-            pairs.push((
-                (
-                    how,
-                    learned.without,
-                    (request.to - execution.time - learned.lag).abs(),
-                    r,
-                    e,
-                ),
-                rule,
-                strength,
-                None,
-            ));
+    for (rule, learned) in template.learned.iter().enumerate().filter(|(_, l)| l.shape == shape) {
+        if learned.slots.iter().enumerate().all(|(i, slot)| slot.agrees(execution.value(i), &request.target)) {
+            let how = if learned.by_value { How::Value } else { How::Route };
+            let strength = if !learned.by_value && learned.free { Strength::Inferred } else { Strength::Proved };
+            pairs.push(((how, learned.without, (request.to - execution.time - learned.lag).abs(), r, e), rule, strength, None));
         }
     }
     for (rule, carrier) in template.carriers.iter().enumerate() {
         let Some(value) = request.target.field(&carrier.field) else {
             continue;
         };
-        let inner = execution
-            .statement
-            .strip_prefix(carrier.before.as_str())
-            .and_then(|s| s.strip_suffix(carrier.after.as_str()));
+        let inner = execution.statement.strip_prefix(carrier.before.as_str()).and_then(|s| s.strip_suffix(carrier.after.as_str()));
         if inner == Some(value) {
             let injected = shape != carrier.shape || execution.completion == Completion::Failed;
             let how = if injected { How::Injected } else { How::Value };
-            pairs.push((
-                (how, 0, (request.to - execution.time).abs(), r, e),
-                1000 + rule,
-                Strength::Proved,
-                injected.then(|| carrier.field.clone()),
-            ));
+            pairs.push(((how, 0, (request.to - execution.time).abs(), r, e), 1000 + rule, Strength::Proved, injected.then(|| carrier.field.clone())));
         }
     }
 }
 
 /// What no learned rule explains: SQL that stands in the actor's own request; and shapes never sent elsewhere.
-fn remaining(
-    requests: &[Request],
-    statements: &Statements,
-    serves: &dyn Fn(&Execution, &str) -> bool,
-    taken: &mut BTreeSet<usize>,
-    matches: &mut Vec<Match>,
-) {
+fn remaining(requests: &[Request], statements: &Statements, serves: &dyn Fn(&Execution, &str) -> bool, taken: &mut BTreeSet<usize>, matches: &mut Vec<Match>) {
     let mut rest: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     for (r, request) in requests.iter().enumerate() {
-        for e in running(statements, request.from, request.to)
-            .filter(|e| !taken.contains(e) && serves(&statements.all[*e], &request.system))
-        {
+        for e in running(statements, request.from, request.to).filter(|e| !taken.contains(e) && serves(&statements.all[*e], &request.system)) {
             rest.entry(e).or_default().push(r);
         }
     }
@@ -259,45 +186,20 @@ fn remaining(
         if execution.request_id.is_some() {
             continue;
         }
-        let carried = running
-            .iter()
-            .find_map(|r| verbatim(&requests[*r], execution).map(|(field, how)| (*r, field, how)));
+        let carried = running.iter().find_map(|r| verbatim(&requests[*r], execution).map(|(field, how)| (*r, field, how)));
         let unusual = || {
-            let known = statements
-                .elsewhere
-                .contains_key(&shape_key(&execution.lifted));
+            let known = statements.elsewhere.contains_key(&shape_key(&execution.lifted));
             let mine = running.iter().all(|r| requests[*r].mine.is_some());
             (statements.elsewhere_total >= FEWEST_ELSEWHERE && !known && mine)
-                .then(|| {
-                    running
-                        .iter()
-                        .min_by_key(|r| (requests[**r].to - execution.time).abs())
-                        .copied()
-                })
+                .then(|| running.iter().min_by_key(|r| (requests[**r].to - execution.time).abs()).copied())
                 .flatten()
         };
         if let Some((request, field, how)) = carried {
-            let strength = if how == How::Injected {
-                Strength::Proved
-            } else {
-                Strength::Inferred
-            };
-            matches.push(Match {
-                execution: e,
-                request,
-                how,
-                strength,
-                field: (how == How::Injected).then_some(field),
-            });
+            let strength = if how == How::Injected { Strength::Proved } else { Strength::Inferred };
+            matches.push(Match { execution: e, request, how, strength, field: (how == How::Injected).then_some(field) });
             taken.insert(e);
         } else if let Some(request) = unusual() {
-            matches.push(Match {
-                execution: e,
-                request,
-                how: How::Unusual,
-                strength: Strength::Inferred,
-                field: None,
-            });
+            matches.push(Match { execution: e, request, how: How::Unusual, strength: Strength::Inferred, field: None });
             taken.insert(e);
         }
     }
@@ -306,22 +208,12 @@ fn remaining(
 /// A value of the request that stands in the statement: as SQL, if it is not wholly inside one literal, else as a value.
 fn verbatim(request: &Request, execution: &Execution) -> Option<(String, How)> {
     for (name, value) in request.target.fields.iter().filter(|(_, v)| v.len() >= 4) {
-        let bound = execution
-            .parameters
-            .iter()
-            .flatten()
-            .any(|p| p.as_deref() == Some(value.as_str()));
-        let literal = execution
-            .lifted
-            .literals
-            .iter()
-            .any(|l| l.contains(value.as_str()));
+        let bound = execution.parameters.iter().flatten().any(|p| p.as_deref() == Some(value.as_str()));
+        let literal = execution.lifted.literals.iter().any(|l| l.contains(value.as_str()));
         if bound || literal {
             return Some((name.clone(), How::Value));
         }
-        let code = value
-            .bytes()
-            .any(|b| matches!(b, b'\'' | b'"' | b';' | b'(' | b' '));
+        let code = value.bytes().any(|b| matches!(b, b'\'' | b'"' | b';' | b'(' | b' '));
         if value.len() >= 6 && code && execution.statement.contains(value.as_str()) {
             return Some((name.clone(), How::Injected));
         }
@@ -334,24 +226,13 @@ impl Slot {
         match self {
             Self::Free => true,
             Self::Constant(known) => known.as_deref() == value,
-            Self::Field {
-                field,
-                before,
-                after,
-            } => match (target.field(field), value) {
-                (Some(have), Some(value)) => between(value, before, after)
-                    .is_some_and(|inner| inner.eq_ignore_ascii_case(have)),
+            Self::Field { field, before, after } => match (target.field(field), value) {
+                (Some(have), Some(value)) => between(value, before, after).is_some_and(|inner| inner.eq_ignore_ascii_case(have)),
                 _ => false,
             },
-            Self::Linear {
-                field,
-                origin,
-                scale,
-            } => {
+            Self::Linear { field, origin, scale } => {
                 let have = target.field(field).and_then(|v| v.parse::<i64>().ok());
-                have.and_then(|v| v.checked_sub(*origin)?.checked_mul(*scale))
-                    == value.and_then(|v| v.parse().ok())
-                    && have.is_some()
+                have.and_then(|v| v.checked_sub(*origin)?.checked_mul(*scale)) == value.and_then(|v| v.parse().ok()) && have.is_some()
             }
         }
     }
@@ -382,33 +263,18 @@ fn learn(
     let mut observed: BTreeMap<&TemplateKey, Vec<Observed<'_>>> = BTreeMap::new();
     let mut presence: BTreeMap<(&Arc<str>, u64), usize> = BTreeMap::new();
     let mut totals: BTreeMap<&Arc<str>, usize> = BTreeMap::new();
-    for (key, samples) in survey
-        .samples
-        .iter()
-        .filter(|(key, _)| wanted.contains(key))
-    {
+    for (key, samples) in survey.samples.iter().filter(|(key, _)| wanted.contains(key)) {
         for sample in samples {
-            let (from, to) = interval(
-                clocks.common(&sample.source, sample.time),
-                sample.precision,
-                sample.duration,
-                clocks.spread(),
-            );
+            let (from, to) = interval(clocks.common(&sample.source, sample.time), sample.precision, sample.duration, clocks.spread());
             let mut shapes: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
             for e in running(statements, from, to).filter(|e| serves(&statements.all[*e], &key.0)) {
-                shapes
-                    .entry(shape_key(&statements.all[e].lifted))
-                    .or_default()
-                    .push(e);
+                shapes.entry(shape_key(&statements.all[e].lifted)).or_default().push(e);
             }
             *totals.entry(&key.0).or_default() += 1;
             for shape in shapes.keys() {
                 *presence.entry((&key.0, *shape)).or_default() += 1;
             }
-            observed
-                .entry(key)
-                .or_default()
-                .push(Observed { sample, to, shapes });
+            observed.entry(key).or_default().push(Observed { sample, to, shapes });
         }
     }
     let mut out = BTreeMap::new();
@@ -416,16 +282,11 @@ fn learn(
         let mut template = Template::default();
         let shapes: BTreeSet<u64> = list.iter().flat_map(|o| o.shapes.keys().copied()).collect();
         for shape in shapes {
-            let here = list
-                .iter()
-                .filter(|o| o.shapes.contains_key(&shape))
-                .count();
+            let here = list.iter().filter(|o| o.shapes.contains_key(&shape)).count();
             let others = totals[&key.0] - list.len();
             let elsewhere = presence[&(&key.0, shape)] - here;
             let common = others > 0 && elsewhere as f64 > (1.0 - PRESENCE_SHARE) * others as f64;
-            template
-                .learned
-                .extend(learn_shape(shape, here, &list, common, statements));
+            template.learned.extend(learn_shape(shape, here, &list, common, statements));
         }
         template.carriers = carriers(&list, statements);
         out.insert(key.clone(), template);
@@ -433,61 +294,23 @@ fn learn(
     out
 }
 
-fn learn_shape(
-    shape: u64,
-    here: usize,
-    list: &[Observed<'_>],
-    common: bool,
-    statements: &Statements,
-) -> Option<Learned> {
-    let showing: Vec<&Observed<'_>> = list
-        .iter()
-        .filter(|o| o.shapes.contains_key(&shape))
-        .collect();
-    let count = showing
-        .iter()
-        .flat_map(|o| &o.shapes[&shape])
-        .map(|e| statements.all[*e].value_count())
-        .min()
-        .unwrap_or(0);
-    let slots: Vec<Slot> = (0..count.min(MOST_SLOTS))
-        .map(|slot| learn_slot(slot, shape, &showing, statements))
-        .collect();
-    let by_value = slots
-        .iter()
-        .any(|s| matches!(s, Slot::Field { .. } | Slot::Linear { .. }));
+fn learn_shape(shape: u64, here: usize, list: &[Observed<'_>], common: bool, statements: &Statements) -> Option<Learned> {
+    let showing: Vec<&Observed<'_>> = list.iter().filter(|o| o.shapes.contains_key(&shape)).collect();
+    let count = showing.iter().flat_map(|o| &o.shapes[&shape]).map(|e| statements.all[*e].value_count()).min().unwrap_or(0);
+    let slots: Vec<Slot> = (0..count.min(MOST_SLOTS)).map(|slot| learn_slot(slot, shape, &showing, statements)).collect();
+    let by_value = slots.iter().any(|s| matches!(s, Slot::Field { .. } | Slot::Linear { .. }));
     let frequent = here >= 3 && here as f64 >= PRESENCE_SHARE * list.len() as f64;
     if !by_value && (!frequent || common) {
         return None;
     }
-    let mut lags: Vec<i64> = showing
-        .iter()
-        .filter_map(|o| {
-            o.shapes[&shape]
-                .iter()
-                .map(|e| o.to - statements.all[*e].time)
-                .min()
-        })
-        .collect();
+    let mut lags: Vec<i64> = showing.iter().filter_map(|o| o.shapes[&shape].iter().map(|e| o.to - statements.all[*e].time).min()).collect();
     lags.sort_unstable();
     let free = slots.contains(&Slot::Free);
     let fits = |o: &&&Observed<'_>| {
-        o.shapes[&shape].iter().any(|e| {
-            slots
-                .iter()
-                .enumerate()
-                .all(|(i, slot)| slot.agrees(statements.all[*e].value(i), &o.sample.target))
-        })
+        o.shapes[&shape].iter().any(|e| slots.iter().enumerate().all(|(i, slot)| slot.agrees(statements.all[*e].value(i), &o.sample.target)))
     };
     let without = 1000 - (showing.iter().filter(fits).count() * 1000 / list.len().max(1)) as i64;
-    Some(Learned {
-        shape,
-        slots,
-        lag: lags.get(lags.len() / 2).copied().unwrap_or(0),
-        without,
-        by_value,
-        free,
-    })
+    Some(Learned { shape, slots, lag: lags.get(lags.len() / 2).copied().unwrap_or(0), without, by_value, free })
 }
 
 /// The best account of one value: a field, arithmetic on a field, always the same, or none.
@@ -495,58 +318,31 @@ fn learn_slot(slot: usize, shape: u64, showing: &[&Observed<'_>], statements: &S
     let mut votes: BTreeMap<Slot, BTreeSet<usize>> = BTreeMap::new();
     let mut numbers: BTreeMap<&str, Vec<Numbers>> = BTreeMap::new();
     for (i, o) in showing.iter().enumerate() {
-        let values: BTreeSet<Option<&str>> = o.shapes[&shape]
-            .iter()
-            .map(|e| statements.all[*e].value(slot))
-            .collect();
+        let values: BTreeSet<Option<&str>> = o.shapes[&shape].iter().map(|e| statements.all[*e].value(slot)).collect();
         for value in &values {
-            votes
-                .entry(Slot::Constant(value.map(str::to_owned)))
-                .or_default()
-                .insert(i);
+            votes.entry(Slot::Constant(value.map(str::to_owned))).or_default().insert(i);
         }
         for (field, have) in &o.sample.target.fields {
             for value in values.iter().flatten().filter(|_| !have.is_empty()) {
                 if let Some((before, after)) = around(value, have) {
-                    votes
-                        .entry(Slot::Field {
-                            field: field.clone(),
-                            before,
-                            after,
-                        })
-                        .or_default()
-                        .insert(i);
+                    votes.entry(Slot::Field { field: field.clone(), before, after }).or_default().insert(i);
                 }
             }
             if let Ok(have) = have.parse::<i64>() {
-                let seen = values
-                    .iter()
-                    .flatten()
-                    .filter_map(|v| v.parse().ok())
-                    .collect();
+                let seen = values.iter().flatten().filter_map(|v| v.parse().ok()).collect();
                 numbers.entry(field).or_default().push((i, have, seen));
             }
         }
     }
     for (field, seen) in &numbers {
         if let Some((origin, scale, by)) = line_through(seen) {
-            votes
-                .entry(Slot::Linear {
-                    field: (*field).to_owned(),
-                    origin,
-                    scale,
-                })
-                .or_default()
-                .extend(by);
+            votes.entry(Slot::Linear { field: (*field).to_owned(), origin, scale }).or_default().extend(by);
         }
     }
     let enough = |by: &BTreeSet<usize>| by.len() as f64 >= VALUE_SHARE * showing.len() as f64;
     let telling = |slot: &Slot, by: &BTreeSet<usize>| match slot {
         Slot::Field { field, .. } | Slot::Linear { field, .. } => {
-            let distinct: BTreeSet<Option<&str>> = by
-                .iter()
-                .map(|i| showing[*i].sample.target.field(field))
-                .collect();
+            let distinct: BTreeSet<Option<&str>> = by.iter().map(|i| showing[*i].sample.target.field(field)).collect();
             distinct.len() >= 2 || distinct.iter().flatten().any(|v| v.len() >= 4)
         }
         _ => false,
@@ -554,22 +350,12 @@ fn learn_slot(slot: usize, shape: u64, showing: &[&Observed<'_>], statements: &S
     let bound = votes
         .iter()
         .filter(|(s, by)| telling(s, by) && enough(by))
-        .max_by_key(|(s, by)| {
-            (
-                by.len(),
-                matches!(s, Slot::Field { .. }),
-                std::cmp::Reverse((*s).clone()),
-            )
-        });
+        .max_by_key(|(s, by)| (by.len(), matches!(s, Slot::Field { .. }), std::cmp::Reverse((*s).clone())));
     if let Some((slot, _)) = bound {
         return slot.clone();
     }
-    let constant = votes.iter().filter(|(s, by)| {
-        matches!(s, Slot::Constant(_)) && by.len() as f64 >= 0.9 * showing.len() as f64
-    });
-    constant
-        .max_by_key(|(s, by)| (by.len(), std::cmp::Reverse((*s).clone())))
-        .map_or(Slot::Free, |(s, _)| s.clone())
+    let constant = votes.iter().filter(|(s, by)| matches!(s, Slot::Constant(_)) && by.len() as f64 >= 0.9 * showing.len() as f64);
+    constant.max_by_key(|(s, by)| (by.len(), std::cmp::Reverse((*s).clone()))).map_or(Slot::Free, |(s, _)| s.clone())
 }
 
 /// The texts before and after a field's value inside a statement's value; a short one must be the whole.
@@ -577,10 +363,7 @@ fn around(value: &str, have: &str) -> Option<(String, String)> {
     if value.eq_ignore_ascii_case(have) {
         return Some((String::new(), String::new()));
     }
-    let at = value
-        .to_ascii_lowercase()
-        .find(&have.to_ascii_lowercase())
-        .filter(|_| have.len() >= 2)?;
+    let at = value.to_ascii_lowercase().find(&have.to_ascii_lowercase()).filter(|_| have.len() >= 2)?;
     let (before, after) = (&value[..at], &value[at + have.len()..]);
     let fixed = |s: &str| s.len() <= 4 && !s.bytes().any(|b| b.is_ascii_alphanumeric());
     (fixed(before) && fixed(after)).then(|| (before.to_owned(), after.to_owned()))
@@ -591,11 +374,7 @@ fn line_through(seen: &[Numbers]) -> Option<(i64, i64, BTreeSet<usize>)> {
     let mut best: Option<(BTreeSet<usize>, i64, i64)> = None;
     for (n, (_, x, ys)) in seen.iter().enumerate().take(24) {
         for (_, other, other_ys) in seen.iter().skip(n + 1).take(24).filter(|(_, o, _)| o != x) {
-            for (y, z) in ys
-                .iter()
-                .take(4)
-                .flat_map(|y| other_ys.iter().take(4).map(move |z| (*y, *z)))
-            {
+            for (y, z) in ys.iter().take(4).flat_map(|y| other_ys.iter().take(4).map(move |z| (*y, *z))) {
                 let (dy, dx) = (z.checked_sub(y)?, other.checked_sub(*x)?);
                 if dy == 0 || dy.checked_rem(dx) != Some(0) {
                     continue;
@@ -605,16 +384,9 @@ fn line_through(seen: &[Numbers]) -> Option<(i64, i64, BTreeSet<usize>)> {
                     continue;
                 }
                 let origin = x.checked_sub(y.checked_div(scale)?)?;
-                let on = |(_, x, ys): &&Numbers| {
-                    x.checked_sub(origin)
-                        .and_then(|d| d.checked_mul(scale))
-                        .is_some_and(|y| ys.contains(&y))
-                };
+                let on = |(_, x, ys): &&Numbers| x.checked_sub(origin).and_then(|d| d.checked_mul(scale)).is_some_and(|y| ys.contains(&y));
                 let by: BTreeSet<usize> = seen.iter().filter(on).map(|(i, ..)| *i).collect();
-                if best
-                    .as_ref()
-                    .is_none_or(|(known, ..)| by.len() > known.len())
-                {
+                if best.as_ref().is_none_or(|(known, ..)| by.len() > known.len()) {
                     best = Some((by, origin, scale));
                 }
             }
@@ -628,18 +400,8 @@ fn carriers(list: &[Observed<'_>], statements: &Statements) -> Vec<Carrier> {
     let mut votes: BTreeMap<Carrier, BTreeSet<&str>> = BTreeMap::new();
     for o in list {
         for (field, value) in o.sample.target.fields.iter().filter(|(_, v)| v.len() >= 3) {
-            for e in o
-                .shapes
-                .values()
-                .flatten()
-                .map(|e| &statements.all[*e])
-                .filter(|e| e.completion != Completion::Failed)
-            {
-                let Some(at) = e
-                    .statement
-                    .find(value.as_str())
-                    .filter(|_| e.statement.len() <= 16_384)
-                else {
+            for e in o.shapes.values().flatten().map(|e| &statements.all[*e]).filter(|e| e.completion != Completion::Failed) {
+                let Some(at) = e.statement.find(value.as_str()).filter(|_| e.statement.len() <= 16_384) else {
                     continue;
                 };
                 let carrier = Carrier {
@@ -655,20 +417,10 @@ fn carriers(list: &[Observed<'_>], statements: &Statements) -> Vec<Carrier> {
     // The shape that most values give is the application's own.
     let mut best: BTreeMap<(String, String, String), (usize, Carrier)> = BTreeMap::new();
     for (carrier, values) in votes {
-        let key = (
-            carrier.field.clone(),
-            carrier.before.clone(),
-            carrier.after.clone(),
-        );
-        if best
-            .get(&key)
-            .is_none_or(|(known, _)| *known < values.len())
-        {
+        let key = (carrier.field.clone(), carrier.before.clone(), carrier.after.clone());
+        if best.get(&key).is_none_or(|(known, _)| *known < values.len()) {
             best.insert(key, (values.len(), carrier));
         }
     }
-    best.into_values()
-        .filter(|(count, _)| *count >= 2)
-        .map(|(_, carrier)| carrier)
-        .collect()
+    best.into_values().filter(|(count, _)| *count >= 2).map(|(_, carrier)| carrier).collect()
 }

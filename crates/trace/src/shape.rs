@@ -35,9 +35,7 @@ pub(crate) fn lift(statement: &str) -> Lifted {
                 at + 1
             }
             b'0'..=b'9' => number(bytes, at, &mut out),
-            byte if byte.is_ascii_alphabetic() || byte == b'_' || byte >= 0x80 => {
-                word(bytes, at, &mut out)
-            }
+            byte if byte.is_ascii_alphabetic() || byte == b'_' || byte >= 0x80 => word(bytes, at, &mut out),
             byte if byte.is_ascii_whitespace() => at + 1,
             byte => {
                 put(&mut out.shape, (byte as char).encode_utf8(&mut [0; 4]));
@@ -62,9 +60,7 @@ fn text(bytes: &[u8]) -> Cow<'_, str> {
 
 fn find(bytes: &[u8], from: usize, needle: &[u8]) -> usize {
     let rest = bytes.get(from..).unwrap_or_default();
-    rest.windows(needle.len())
-        .position(|w| w == needle)
-        .map_or(bytes.len(), |p| from + p + needle.len())
+    rest.windows(needle.len()).position(|w| w == needle).map_or(bytes.len(), |p| from + p + needle.len())
 }
 
 /// A string in single quotes; a doubled quote is one. An open string runs to the end.
@@ -114,9 +110,7 @@ fn dollar(bytes: &[u8], start: usize, out: &mut Lifted) -> usize {
     }
     let tag = &bytes[start..=at];
     let end = find(bytes, at + 1, tag);
-    let inner = bytes
-        .get(at + 1..end.saturating_sub(tag.len()))
-        .unwrap_or_default();
+    let inner = bytes.get(at + 1..end.saturating_sub(tag.len())).unwrap_or_default();
     out.literals.push(text(inner).into_owned());
     put(&mut out.shape, "?");
     end
@@ -134,9 +128,7 @@ fn number(bytes: &[u8], start: usize, out: &mut Lifted) -> usize {
 
 fn word(bytes: &[u8], start: usize, out: &mut Lifted) -> usize {
     let mut at = start;
-    while at < bytes.len()
-        && (bytes[at].is_ascii_alphanumeric() || bytes[at] == b'_' || bytes[at] >= 0x80)
-    {
+    while at < bytes.len() && (bytes[at].is_ascii_alphanumeric() || bytes[at] == b'_' || bytes[at] >= 0x80) {
         at += 1;
     }
     put(&mut out.shape, &text(&bytes[start..at]).to_lowercase());
@@ -147,8 +139,7 @@ fn word(bytes: &[u8], start: usize, out: &mut Lifted) -> usize {
 fn one_of_each_list(shape: &str) -> String {
     let mut out: Vec<&str> = Vec::new();
     for token in shape.split(' ') {
-        if token == "?" && out.len() >= 2 && out[out.len() - 1] == "," && out[out.len() - 2] == "?"
-        {
+        if token == "?" && out.len() >= 2 && out[out.len() - 1] == "," && out[out.len() - 2] == "?" {
             out.pop();
             continue;
         }
@@ -163,31 +154,13 @@ mod tests {
 
     fn check(statement: &str, shape: &str, literals: &[&str]) {
         let lifted = lift(statement);
-        assert_eq!(
-            (
-                lifted.shape.as_str(),
-                lifted
-                    .literals
-                    .iter()
-                    .map(String::as_str)
-                    .collect::<Vec<_>>()
-            ),
-            (shape, literals.to_vec())
-        );
+        assert_eq!((lifted.shape.as_str(), lifted.literals.iter().map(String::as_str).collect::<Vec<_>>()), (shape, literals.to_vec()));
     }
 
     #[test]
     fn literals_leave_the_shape() {
-        check(
-            "SELECT a FROM t WHERE b = 'it''s' AND c=12",
-            "select a from t where b = ? and c = ?",
-            &["it's", "12"],
-        );
-        check(
-            "select A\n from T where b IN ('x', 'y',3)",
-            "select a from t where b in ( ? )",
-            &["x", "y", "3"],
-        );
+        check("SELECT a FROM t WHERE b = 'it''s' AND c=12", "select a from t where b = ? and c = ?", &["it's", "12"]);
+        check("select A\n from T where b IN ('x', 'y',3)", "select a from t where b in ( ? )", &["x", "y", "3"]);
         check("SELECT $1, $$x$$ /* hi */ -- end", "select $1 , ?", &["x"]);
     }
 
@@ -203,13 +176,7 @@ mod tests {
     #[test]
     fn injected_sql_has_another_shape() {
         let lawful = lift("SELECT id FROM d WHERE t ILIKE '%leave%' ORDER BY 1").shape;
-        assert_ne!(
-            lawful,
-            lift("SELECT id FROM d WHERE t ILIKE '%x' UNION SELECT 1 --%' ORDER BY 1").shape
-        );
-        assert_eq!(
-            lawful,
-            lift("SELECT id FROM d WHERE t ILIKE '%order%' ORDER BY 1").shape
-        );
+        assert_ne!(lawful, lift("SELECT id FROM d WHERE t ILIKE '%x' UNION SELECT 1 --%' ORDER BY 1").shape);
+        assert_eq!(lawful, lift("SELECT id FROM d WHERE t ILIKE '%order%' ORDER BY 1").shape);
     }
 }

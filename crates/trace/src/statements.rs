@@ -153,42 +153,20 @@ pub(crate) fn first_word(shape: &str) -> &str {
 
 /// Which systems' applications each connection serves. Roles and addresses of the estate say so; where a system has
 /// neither, its databases' untrusted connections may be its application's.
-pub(crate) fn applications(
-    estate: &Estate,
-    survey: &Survey,
-    systems: &BTreeSet<Arc<str>>,
-    own: &BTreeSet<String>,
-) -> HashMap<Arc<str>, Vec<Arc<str>>> {
+pub(crate) fn applications(estate: &Estate, survey: &Survey, systems: &BTreeSet<Arc<str>>, own: &BTreeSet<String>) -> HashMap<Arc<str>, Vec<Arc<str>>> {
     let mut out: HashMap<Arc<str>, Vec<Arc<str>>> = HashMap::new();
     for (id, c) in &survey.connections {
-        if own.contains(id.as_ref())
-            || trusted(estate, c.role.as_deref(), None, c.host.as_deref()).is_some()
-        {
+        if own.contains(id.as_ref()) || trusted(estate, c.role.as_deref(), None, c.host.as_deref()).is_some() {
             continue;
         }
         for system in systems {
             let described = estate.systems.iter().find(|s| s.id == system.as_ref());
-            let (roles, addresses) =
-                described.map_or((&[][..], &[][..]), |s| (&s.roles[..], &s.addresses[..]));
-            let by_role = c
-                .role
-                .as_deref()
-                .is_some_and(|role| roles.iter().any(|r| r == role));
-            let by_host = c
-                .host
-                .as_deref()
-                .is_some_and(|host| addresses.iter().any(|a| a == host));
+            let (roles, addresses) = described.map_or((&[][..], &[][..]), |s| (&s.roles[..], &s.addresses[..]));
+            let by_role = c.role.as_deref().is_some_and(|role| roles.iter().any(|r| r == role));
+            let by_host = c.host.as_deref().is_some_and(|host| addresses.iter().any(|a| a == host));
             let unknown = roles.is_empty() && addresses.is_empty();
-            let mut databases = estate
-                .databases
-                .iter()
-                .filter(|d| d.system == system.as_ref())
-                .peekable();
-            let by_database = unknown
-                && (databases.peek().is_none()
-                    || databases.any(|d| {
-                        Some(d.name.as_deref().unwrap_or(&d.id)) == c.database.as_deref()
-                    }));
+            let mut databases = estate.databases.iter().filter(|d| d.system == system.as_ref()).peekable();
+            let by_database = unknown && (databases.peek().is_none() || databases.any(|d| Some(d.name.as_deref().unwrap_or(&d.id)) == c.database.as_deref()));
             if by_role || (roles.is_empty() && by_host) || by_database {
                 out.entry(id.clone()).or_default().push(system.clone());
             }
@@ -198,20 +176,13 @@ pub(crate) fn applications(
 }
 
 /// Runs the pass.
-pub(crate) fn collect(
-    inputs: &Inputs<'_>,
-    clocks: &Clocks,
-    wanted: &Wanted,
-) -> Result<Statements, ScanError> {
+pub(crate) fn collect(inputs: &Inputs<'_>, clocks: &Clocks, wanted: &Wanted) -> Result<Statements, ScanError> {
     let (mut pool, mut out) = (Pool::default(), Statements::default());
     let mut records: BTreeMap<Arc<str>, Vec<Record>> = BTreeMap::new();
     let mut lifted_before: HashMap<Arc<str>, Arc<Lifted>> = HashMap::new();
     for batch in inputs.events.scan(COLUMNS)? {
         let batch = batch?;
-        for event in EventRows::new(&batch)
-            .iter()
-            .filter(|e| e.class == Class::Datastore)
-        {
+        for event in EventRows::new(&batch).iter().filter(|e| e.class == Class::Datastore) {
             let time = clocks.common(&event.source, event.time.micros());
             let in_window = inputs.window.is_none_or(|w| w.contains(event.time));
             let (keep, elsewhere) = judge(&event, time, wanted);
@@ -220,29 +191,21 @@ pub(crate) fn collect(
             }
             if keep && in_window {
                 let record = record(&event, &mut pool, &mut lifted_before);
-                records
-                    .entry(record.connection.clone())
-                    .or_default()
-                    .push(record);
+                records.entry(record.connection.clone()).or_default().push(record);
             }
         }
     }
     for (_, list) in records {
         out.all.extend(executions(list, clocks));
     }
-    out.all
-        .sort_by(|a, b| (a.time, &a.proof[0]).cmp(&(b.time, &b.proof[0])));
+    out.all.sort_by(|a, b| (a.time, &a.proof[0]).cmp(&(b.time, &b.proof[0])));
     Ok(out)
 }
 
 /// Whether to keep a record, and whether it counts as an application's statement outside the actor's moments.
 fn judge(event: &Event<'_>, time: i64, wanted: &Wanted) -> (bool, bool) {
     let session = present(event.session.as_deref()).unwrap_or_default();
-    if wanted.connections.contains(session)
-        || wanted
-            .places
-            .contains(&(event.place.artefact.0.clone(), event.place.offset))
-    {
+    if wanted.connections.contains(session) || wanted.places.contains(&(event.place.artefact.0.clone(), event.place.offset)) {
         return (true, false);
     }
     if event.statement.is_none() {
@@ -254,20 +217,12 @@ fn judge(event: &Event<'_>, time: i64, wanted: &Wanted) -> (bool, bool) {
     let Some(systems) = wanted.applications.get(session) else {
         return (false, false);
     };
-    let inside = |moments: &BTreeMap<Arc<str>, Vec<(i64, i64)>>| {
-        systems
-            .iter()
-            .any(|s| moments.get(s).is_some_and(|list| within(list, time, time)))
-    };
+    let inside = |moments: &BTreeMap<Arc<str>, Vec<(i64, i64)>>| systems.iter().any(|s| moments.get(s).is_some_and(|list| within(list, time, time)));
     (inside(&wanted.moments), !inside(&wanted.own_moments))
 }
 
 fn count_shape(event: &Event<'_>, out: &mut Statements) {
-    let Some(statement) = event
-        .statement
-        .as_deref()
-        .filter(|_| event.activity != Activity::Error)
-    else {
+    let Some(statement) = event.statement.as_deref().filter(|_| event.activity != Activity::Error) else {
         return;
     };
     let key = shape_key(&lift(statement));
@@ -277,33 +232,14 @@ fn count_shape(event: &Event<'_>, out: &mut Statements) {
     }
 }
 
-fn record(
-    event: &Event<'_>,
-    pool: &mut Pool,
-    lifted_before: &mut HashMap<Arc<str>, Arc<Lifted>>,
-) -> Record {
+fn record(event: &Event<'_>, pool: &mut Pool, lifted_before: &mut HashMap<Arc<str>, Arc<Lifted>>) -> Record {
     let mut own = |value: Option<&str>| present(value).map(|v| pool.intern(v));
-    let statement = own(event
-        .statement
-        .as_deref()
-        .map(|s| s.trim().trim_end_matches(';').trim_end()));
-    let (request_id, transaction, database) = (
-        own(event.request_id.as_deref()),
-        own(event.transaction.as_deref()),
-        own(event.database.as_deref()),
-    );
-    let connection = own(Some(event.session.as_deref().unwrap_or("unknown")))
-        .unwrap_or_else(|| Arc::from("unknown"));
-    let parameters = event.parameters.as_ref().map(|list| {
-        list.iter()
-            .map(|v| v.as_deref().map(|v| pool.intern(v)))
-            .collect()
-    });
+    let statement = own(event.statement.as_deref().map(|s| s.trim().trim_end_matches(';').trim_end()));
+    let (request_id, transaction, database) = (own(event.request_id.as_deref()), own(event.transaction.as_deref()), own(event.database.as_deref()));
+    let connection = own(Some(event.session.as_deref().unwrap_or("unknown"))).unwrap_or_else(|| Arc::from("unknown"));
+    let parameters = event.parameters.as_ref().map(|list| list.iter().map(|v| v.as_deref().map(|v| pool.intern(v))).collect());
     let lifted = match &statement {
-        Some(s) => lifted_before
-            .entry(s.clone())
-            .or_insert_with(|| Arc::new(lift(s)))
-            .clone(),
+        Some(s) => lifted_before.entry(s.clone()).or_insert_with(|| Arc::new(lift(s))).clone(),
         None => Arc::default(),
     };
     Record {
@@ -348,29 +284,19 @@ fn executions(mut records: Vec<Record>, clocks: &Clocks) -> Vec<Execution> {
             continue;
         };
         let start = out.len().saturating_sub(OPEN_EXECUTIONS);
-        match out[start..]
-            .iter_mut()
-            .rev()
-            .find(|e| same_execution(e, &r))
-        {
+        match out[start..].iter_mut().rev().find(|e| same_execution(e, &r)) {
             Some(execution) => absorb(execution, r),
             None => out.push(execution(r, statement, clocks)),
         }
     }
-    let audited: BTreeSet<String> = out
-        .iter()
-        .filter(|e| e.kinds.iter().any(|k| audits(*k)))
-        .map(|e| first_word(&e.lifted.shape).to_owned())
-        .collect();
+    let audited: BTreeSet<String> = out.iter().filter(|e| e.kinds.iter().any(|k| audits(*k))).map(|e| first_word(&e.lifted.shape).to_owned()).collect();
     for e in &mut out {
         if e.completion != Completion::Unknown || audited.contains(first_word(&e.lifted.shape)) {
             continue;
         }
         // No record tells of its end, and this log does not audit such commands. But the next line of the connection
         // is there, without a hole in the numbering, and it is no error: PostgreSQL reports every error.
-        let next = e
-            .last_sequence
-            .and_then(|s| sequences.get(&(e.source.clone(), s + 1)));
+        let next = e.last_sequence.and_then(|s| sequences.get(&(e.source.clone(), s + 1)));
         if next == Some(&false) {
             e.completion = Completion::Completed;
         }
@@ -379,20 +305,13 @@ fn executions(mut records: Vec<Record>, clocks: &Clocks) -> Vec<Execution> {
 }
 
 fn same_execution(e: &Execution, r: &Record) -> bool {
-    let again = e.kinds.contains(&r.kind)
-        && !(audits(r.kind)
-            && e.statement_id.is_some()
-            && e.statement_id == r.statement_id
-            && e.source == r.source);
+    let again = e.kinds.contains(&r.kind) && !(audits(r.kind) && e.statement_id.is_some() && e.statement_id == r.statement_id && e.source == r.source);
     let values = e.parameters.is_none() || r.parameters.is_none() || e.parameters == r.parameters;
     let transaction = match (&e.transaction, &r.transaction) {
         (Some(a), Some(b)) => a == b,
         _ => (r.raw - e.raw).abs() <= SAME_EXECUTION_MICROS,
     };
-    let other_audit = audits(r.kind)
-        && e.statement_id.is_some()
-        && r.statement_id.is_some()
-        && e.statement_id != r.statement_id;
+    let other_audit = audits(r.kind) && e.statement_id.is_some() && r.statement_id.is_some() && e.statement_id != r.statement_id;
     let text = e.statement.as_ref() == r.statement.as_deref().unwrap_or_default();
     text && values && transaction && !again && !other_audit
 }
@@ -408,9 +327,7 @@ fn absorb(e: &mut Execution, r: Record) {
     e.transaction = e.transaction.take().or(r.transaction);
     e.last_sequence = e.last_sequence.max(r.sequence);
     e.completion = completion(e.completion, r.failed, r.kind, r.rows);
-    if e.activity == Activity::Error
-        || (e.activity == Activity::Query && r.activity != Activity::Error)
-    {
+    if e.activity == Activity::Error || (e.activity == Activity::Query && r.activity != Activity::Error) {
         e.activity = r.activity;
     }
 }

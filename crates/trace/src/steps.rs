@@ -48,33 +48,15 @@ impl Move {
             Self::Scan => ("reconnaissance", "T1595", "Active Scanning"),
             Self::Guess => ("credential_access", "T1110", "Brute Force"),
             Self::SignIn => ("initial_access", "T1078", "Valid Accounts"),
-            Self::Exploit => (
-                "initial_access",
-                "T1190",
-                "Exploit Public-Facing Application",
-            ),
-            Self::SecondAddress => (
-                "lateral_movement",
-                "T1550.004",
-                "Use Alternate Authentication Material: Web Session Cookie",
-            ),
-            Self::Browse | Self::Dark => {
-                ("collection", "T1213", "Data from Information Repositories")
-            }
+            Self::Exploit => ("initial_access", "T1190", "Exploit Public-Facing Application"),
+            Self::SecondAddress => ("lateral_movement", "T1550.004", "Use Alternate Authentication Material: Web Session Cookie"),
+            Self::Browse | Self::Dark => ("collection", "T1213", "Data from Information Repositories"),
             Self::Export => ("exfiltration", "T1567", "Exfiltration Over Web Service"),
             Self::Connect => ("lateral_movement", "T1078", "Valid Accounts"),
             Self::Discover => ("discovery", "T1082", "System Information Discovery"),
             Self::DiscoverAccounts => ("discovery", "T1087", "Account Discovery"),
-            Self::Collect => (
-                "collection",
-                "T1213.006",
-                "Data from Information Repositories: Databases",
-            ),
-            Self::Manipulate => (
-                "impact",
-                "T1565.001",
-                "Data Manipulation: Stored Data Manipulation",
-            ),
+            Self::Collect => ("collection", "T1213.006", "Data from Information Repositories: Databases"),
+            Self::Manipulate => ("impact", "T1565.001", "Data Manipulation: Stored Data Manipulation"),
             Self::Destroy => ("impact", "T1485", "Data Destruction"),
         }
     }
@@ -115,15 +97,7 @@ pub(crate) struct Deed {
     pub target_account: Option<Arc<str>>,
 }
 
-type Key = (
-    Move,
-    Arc<str>,
-    Option<Arc<str>>,
-    Option<Arc<str>>,
-    Option<Arc<str>>,
-    Option<String>,
-    Strength,
-);
+type Key = (Move, Arc<str>, Option<Arc<str>>, Option<Arc<str>>, Option<Arc<str>>, Option<String>, Strength);
 
 struct Group {
     key: Key,
@@ -135,42 +109,19 @@ struct Group {
 }
 
 /// Groups the deeds; says for each deed which step it became part of.
-pub(crate) fn group(
-    mut deeds: Vec<(usize, Deed)>,
-    links: &Links,
-    detections: &[Detection],
-) -> (Vec<Step>, BTreeMap<usize, String>) {
+pub(crate) fn group(mut deeds: Vec<(usize, Deed)>, links: &Links, detections: &[Detection]) -> (Vec<Step>, BTreeMap<usize, String>) {
     deeds.sort_by_key(|(id, deed)| (deed.time, deed.what, *id));
     let mut groups: Vec<Group> = Vec::new();
     let mut open: BTreeMap<Key, usize> = BTreeMap::new();
     let mut of_deed: BTreeMap<usize, usize> = BTreeMap::new();
     for (id, deed) in deeds {
         // Guesses at many accounts are one move.
-        let account = if deed.what == Move::Guess {
-            None
-        } else {
-            deed.account.clone()
-        };
-        let key: Key = (
-            deed.what,
-            deed.system.clone(),
-            account,
-            deed.session.clone(),
-            deed.from_host.clone(),
-            deed.exploited.clone(),
-            deed.strength,
-        );
+        let account = if deed.what == Move::Guess { None } else { deed.account.clone() };
+        let key: Key = (deed.what, deed.system.clone(), account, deed.session.clone(), deed.from_host.clone(), deed.exploited.clone(), deed.strength);
         let at = match open.get(&key) {
             Some(at) if deed.time.saturating_sub(groups[*at].span.last) <= PAUSE_MICROS => *at,
             _ => {
-                groups.push(Group {
-                    key: key.clone(),
-                    span: Span::default(),
-                    count: 0,
-                    events: Vec::new(),
-                    nodes: BTreeSet::new(),
-                    targets: BTreeSet::new(),
-                });
+                groups.push(Group { key: key.clone(), span: Span::default(), count: 0, events: Vec::new(), nodes: BTreeSet::new(), targets: BTreeSet::new() });
                 groups.len() - 1
             }
         };
@@ -185,26 +136,11 @@ pub(crate) fn group(
         of_deed.insert(id, at);
     }
     let mut order: Vec<usize> = (0..groups.len()).collect();
-    order.sort_by(|a, b| {
-        (groups[*a].span.first, &groups[*a].key).cmp(&(groups[*b].span.first, &groups[*b].key))
-    });
+    order.sort_by(|a, b| (groups[*a].span.first, &groups[*a].key).cmp(&(groups[*b].span.first, &groups[*b].key)));
     let width = order.len().to_string().len().max(2);
-    let names: BTreeMap<usize, String> = order
-        .iter()
-        .enumerate()
-        .map(|(n, at)| (*at, format!("S{:0width$}", n + 1)))
-        .collect();
-    let steps = order
-        .iter()
-        .map(|at| step(&groups[*at], names[at].clone(), links, detections))
-        .collect();
-    (
-        steps,
-        of_deed
-            .into_iter()
-            .map(|(id, at)| (id, names[&at].clone()))
-            .collect(),
-    )
+    let names: BTreeMap<usize, String> = order.iter().enumerate().map(|(n, at)| (*at, format!("S{:0width$}", n + 1))).collect();
+    let steps = order.iter().map(|at| step(&groups[*at], names[at].clone(), links, detections)).collect();
+    (steps, of_deed.into_iter().map(|(id, at)| (id, names[&at].clone())).collect())
 }
 
 fn step(group: &Group, id: String, links: &Links, detections: &[Detection]) -> Step {
@@ -213,32 +149,20 @@ fn step(group: &Group, id: String, links: &Links, detections: &[Detection]) -> S
     let near: Vec<&Detection> = detections
         .iter()
         .filter(|d| {
-            (Some(d.subject.as_str()) == from_host.as_deref()
-                || Some(d.subject.as_str()) == session.as_deref())
+            (Some(d.subject.as_str()) == from_host.as_deref() || Some(d.subject.as_str()) == session.as_deref())
                 && (covers(d, group.span.first) || covers(d, group.span.last))
         })
         .collect();
     if *what == Move::Guess {
-        let stuffing = near.iter().any(|d| {
-            d.techniques.iter().any(|t| t == "T1110.004") || d.rule == "credential_stuffing"
-        });
+        let stuffing = near.iter().any(|d| d.techniques.iter().any(|t| t == "T1110.004") || d.rule == "credential_stuffing");
         (technique, name) = match (stuffing, group.targets.len()) {
             (true, _) => ("T1110.004", "Brute Force: Credential Stuffing"),
             (false, n) if n >= MANY_ACCOUNTS => ("T1110.003", "Brute Force: Password Spraying"),
             (false, _) => ("T1110.001", "Brute Force: Password Guessing"),
         };
     }
-    let targets = if *what == Move::Guess {
-        format!(", against {} accounts", group.targets.len())
-    } else {
-        String::new()
-    };
-    let mut because: Vec<String> = group
-        .nodes
-        .iter()
-        .flat_map(|n| links.because(n))
-        .chain(near.iter().map(|d| d.id.clone()))
-        .collect();
+    let targets = if *what == Move::Guess { format!(", against {} accounts", group.targets.len()) } else { String::new() };
+    let mut because: Vec<String> = group.nodes.iter().flat_map(|n| links.because(n)).chain(near.iter().map(|d| d.id.clone())).collect();
     because.sort();
     because.dedup();
     Step {
@@ -256,9 +180,7 @@ fn step(group: &Group, id: String, links: &Links, detections: &[Detection]) -> S
             "{}: {} on {system}{targets}{}",
             group.span.count,
             what.words(),
-            from_host
-                .as_deref()
-                .map_or(String::new(), |h| format!(", from {h}"))
+            from_host.as_deref().map_or(String::new(), |h| format!(", from {h}"))
         ),
         exploited: exploited.clone(),
         strength: *strength,
@@ -271,22 +193,13 @@ fn step(group: &Group, id: String, links: &Links, detections: &[Detection]) -> S
 /// What a request was for, unless a match says that it carried SQL.
 pub(crate) fn of_request(request: &Request) -> Move {
     let path = request.target.path_template().to_ascii_lowercase();
-    let file = [
-        ".csv", ".xlsx", ".xls", ".zip", ".pdf", ".tar", ".gz", ".sql", ".json",
-    ]
-    .iter()
-    .any(|end| path.ends_with(end));
-    let bulk = file
-        || ["export", "download", "dump", "bulk"]
-            .iter()
-            .any(|word| path.split('/').any(|segment| segment.contains(word)));
+    let file = [".csv", ".xlsx", ".xls", ".zip", ".pdf", ".tar", ".gz", ".sql", ".json"].iter().any(|end| path.ends_with(end));
+    let bulk = file || ["export", "download", "dump", "bulk"].iter().any(|word| path.split('/').any(|segment| segment.contains(word)));
     match (request.sign_in, &request.session) {
         (Some(Status::Failure), _) => Move::Guess,
         (Some(_), _) => Move::SignIn,
         (None, None) => Move::Scan,
-        (None, Some(_)) if bulk && request.status.is_some_and(|s| (200..300).contains(&s)) => {
-            Move::Export
-        }
+        (None, Some(_)) if bulk && request.status.is_some_and(|s| (200..300).contains(&s)) => Move::Export,
         (None, Some(_)) => Move::Browse,
     }
 }
@@ -294,23 +207,12 @@ pub(crate) fn of_request(request: &Request) -> Move {
 /// What a statement of the actor's own connection was for.
 pub(crate) fn of_statement(execution: &Execution) -> Move {
     let shape = execution.lifted.shape.as_str();
-    let any = |words: &[&str]| {
-        words
-            .iter()
-            .any(|w| shape.split([' ', '.']).any(|token| token == *w))
-    };
+    let any = |words: &[&str]| words.iter().any(|w| shape.split([' ', '.']).any(|token| token == *w));
     match first_word(shape) {
         "drop" | "truncate" | "delete" => Move::Destroy,
         _ if matches!(execution.activity, Activity::Write | Activity::Define) => Move::Manipulate,
-        _ if any(&[
-            "pg_roles",
-            "pg_user",
-            "pg_authid",
-            "pg_shadow",
-            "role_table_grants",
-            "user_privileges",
-            "pg_auth_members",
-        ]) || shape.contains("mysql . user") =>
+        _ if any(&["pg_roles", "pg_user", "pg_authid", "pg_shadow", "role_table_grants", "user_privileges", "pg_auth_members"])
+            || shape.contains("mysql . user") =>
         {
             Move::DiscoverAccounts
         }

@@ -54,11 +54,7 @@ pub(crate) struct Span {
 
 impl Default for Span {
     fn default() -> Self {
-        Self {
-            first: i64::MAX,
-            last: i64::MIN,
-            count: 0,
-        }
+        Self { first: i64::MAX, last: i64::MIN, count: 0 }
     }
 }
 
@@ -162,9 +158,7 @@ impl SessionPrefix {
         let mut shortest = BTreeMap::new();
         for source in &estate.sources {
             if let Some(length) = source.session_prefix {
-                let known = shortest
-                    .entry(source.system.clone())
-                    .or_insert(length as usize);
+                let known = shortest.entry(source.system.clone()).or_insert(length as usize);
                 *known = (*known).min(length as usize);
             }
         }
@@ -172,9 +166,7 @@ impl SessionPrefix {
     }
 
     pub(crate) fn cut<'s>(&self, system: &str, session: &'s str) -> &'s str {
-        self.0
-            .get(system)
-            .map_or(session, |length| crate::url::cut(session, (*length).max(1)))
+        self.0.get(system).map_or(session, |length| crate::url::cut(session, (*length).max(1)))
     }
 }
 
@@ -184,11 +176,7 @@ pub(crate) fn present(value: Option<&str>) -> Option<&str> {
 }
 
 /// Runs the pass.
-pub(crate) fn survey(
-    events: &dyn Scan,
-    prefix: &SessionPrefix,
-    pins: &[Pin],
-) -> Result<Survey, ScanError> {
+pub(crate) fn survey(events: &dyn Scan, prefix: &SessionPrefix, pins: &[Pin]) -> Result<Survey, ScanError> {
     let mut pool = Pool::default();
     let mut out = Survey::default();
     for batch in events.scan(COLUMNS)? {
@@ -208,13 +196,7 @@ pub(crate) fn survey(
 }
 
 impl Survey {
-    fn note_pin(
-        &mut self,
-        event: &Event<'_>,
-        pins: &[Pin],
-        prefix: &SessionPrefix,
-        pool: &mut Pool,
-    ) {
+    fn note_pin(&mut self, event: &Event<'_>, pins: &[Pin], prefix: &SessionPrefix, pool: &mut Pool) {
         for pin in pins {
             let Pin::Statement(written) = pin else {
                 continue;
@@ -227,15 +209,8 @@ impl Survey {
             self.pinned.push(PinnedRecord {
                 pin: pin.to_string(),
                 database_session: session.filter(|_| database).map(|s| pool.intern(s)),
-                web_session: session.filter(|_| !database).map(|s| {
-                    (
-                        pool.intern(&event.system),
-                        pool.intern(prefix.cut(&event.system, s)),
-                    )
-                }),
-                address: present(event.src_ip.as_deref())
-                    .filter(|_| !database)
-                    .map(|a| pool.intern(a)),
+                web_session: session.filter(|_| !database).map(|s| (pool.intern(&event.system), pool.intern(prefix.cut(&event.system, s)))),
+                address: present(event.src_ip.as_deref()).filter(|_| !database).map(|a| pool.intern(a)),
                 request_id: present(event.request_id.as_deref()).map(|r| pool.intern(r)),
                 time: event.time.micros(),
                 place: event.place.clone(),
@@ -245,21 +220,12 @@ impl Survey {
 
     fn note_request(&mut self, event: &Event<'_>, prefix: &SessionPrefix, pool: &mut Pool) {
         let (system, time) = (pool.intern(&event.system), event.time.micros());
-        self.request_sources
-            .entry(system.clone())
-            .or_default()
-            .insert(pool.intern(&event.source));
+        self.request_sources.entry(system.clone()).or_default().insert(pool.intern(&event.source));
         self.note_use(event, prefix, pool);
-        let (Some(method), Some(url)) = (
-            present(event.method.as_deref()),
-            present(event.url.as_deref()),
-        ) else {
+        let (Some(method), Some(url)) = (present(event.method.as_deref()), present(event.url.as_deref())) else {
             return;
         };
-        if !event
-            .status_code
-            .is_some_and(|code| (200..400).contains(&code))
-        {
+        if !event.status_code.is_some_and(|code| (200..400).contains(&code)) {
             return;
         }
         let target = Target::of(url);
@@ -267,27 +233,14 @@ impl Survey {
         if !self.samples.contains_key(&key) && self.samples.len() >= MOST_TEMPLATES {
             return;
         }
-        let rank = hash64(&[
-            event.place.artefact.0.as_bytes(),
-            &event.place.offset.to_le_bytes(),
-        ]);
+        let rank = hash64(&[event.place.artefact.0.as_bytes(), &event.place.offset.to_le_bytes()]);
         let kept = self.samples.entry(key).or_default();
         let at = kept.partition_point(|s| s.rank < rank);
         if at >= SAMPLES_OF_A_TEMPLATE {
             return;
         }
         let precision = i64::from(event.time_precision_micros);
-        kept.insert(
-            at,
-            Sample {
-                rank,
-                source: pool.intern(&event.source),
-                time,
-                precision,
-                duration: event.duration_micros,
-                target,
-            },
-        );
+        kept.insert(at, Sample { rank, source: pool.intern(&event.source), time, precision, duration: event.duration_micros, target });
         kept.truncate(SAMPLES_OF_A_TEMPLATE);
     }
 
@@ -295,8 +248,7 @@ impl Survey {
     fn note_use(&mut self, event: &Event<'_>, prefix: &SessionPrefix, pool: &mut Pool) {
         let (system, time) = (pool.intern(&event.system), event.time.micros());
         let address = present(event.src_ip.as_deref()).map(|a| pool.intern(a));
-        let key = present(event.session.as_deref())
-            .map(|s| (system.clone(), pool.intern(prefix.cut(&event.system, s))));
+        let key = present(event.session.as_deref()).map(|s| (system.clone(), pool.intern(prefix.cut(&event.system, s))));
         if let Some(address) = &address {
             let seen = self.addresses.entry(address.clone()).or_default();
             seen.span.add(time);
@@ -309,9 +261,7 @@ impl Survey {
         if let Some(key) = key {
             let seen = self.sessions.entry(key).or_default();
             seen.span.add(time);
-            if let Some(account) =
-                present(event.account.as_deref()).filter(|_| seen.accounts.len() < MOST_ACCOUNTS)
-            {
+            if let Some(account) = present(event.account.as_deref()).filter(|_| seen.accounts.len() < MOST_ACCOUNTS) {
                 seen.accounts.insert(pool.intern(account));
             }
             if let Some(address) = address {
@@ -325,10 +275,7 @@ impl Survey {
 
     fn note_sign_in(&mut self, event: &Event<'_>, prefix: &SessionPrefix, pool: &mut Pool) {
         self.note_use(event, prefix, pool);
-        let (Some(address), Some(account)) = (
-            present(event.src_ip.as_deref()),
-            present(event.account.as_deref()),
-        ) else {
+        let (Some(address), Some(account)) = (present(event.src_ip.as_deref()), present(event.account.as_deref())) else {
             return;
         };
         let address = pool.intern(address);
@@ -340,19 +287,13 @@ impl Survey {
                 }
             }
         } else if event.activity == Activity::Logon && event.status == Status::Success {
-            self.sign_ins
-                .entry((address, pool.intern(account), pool.intern(&event.system)))
-                .or_default()
-                .add(event.time.micros());
+            self.sign_ins.entry((address, pool.intern(account), pool.intern(&event.system))).or_default().add(event.time.micros());
         }
     }
 
     fn note_datastore(&mut self, event: &Event<'_>, pool: &mut Pool) {
         let time = event.time.micros();
-        self.statement_sources
-            .entry(pool.intern(&event.source))
-            .or_default()
-            .add(time);
+        self.statement_sources.entry(pool.intern(&event.source)).or_default().add(time);
         let Some(session) = present(event.session.as_deref()) else {
             return;
         };
@@ -369,10 +310,7 @@ impl Survey {
         keep(&mut seen.host, event.src_ip.as_deref());
         keep(&mut seen.database, event.database.as_deref());
         keep(&mut seen.application, event.application.as_deref());
-        if matches!(
-            event.activity,
-            Activity::Read | Activity::Write | Activity::Define | Activity::Query | Activity::Error
-        ) {
+        if matches!(event.activity, Activity::Read | Activity::Write | Activity::Define | Activity::Query | Activity::Error) {
             seen.statements += 1;
         }
         if seen.events.len() < 2 {
@@ -382,70 +320,37 @@ impl Survey {
 
     /// Accounts for which this address is where most of their sessions are: its lawful inhabitants.
     pub(crate) fn inhabitants(&self, homes: &BTreeMap<Arc<str>, Arc<str>>, address: &str) -> usize {
-        homes
-            .values()
-            .filter(|home| home.as_ref() == address)
-            .count()
+        homes.values().filter(|home| home.as_ref() == address).count()
     }
 
     /// Each account's usual address: where most of its sessions were first used; the earliest, then the least, of equals.
     pub(crate) fn homes(&self) -> BTreeMap<Arc<str>, Arc<str>> {
         let mut counts: BTreeMap<Arc<str>, BTreeMap<Arc<str>, Span>> = BTreeMap::new();
         for seen in self.sessions.values() {
-            let Some((address, span)) = seen
-                .uses
-                .iter()
-                .min_by_key(|(address, span)| (span.first, (*address).clone()))
-            else {
+            let Some((address, span)) = seen.uses.iter().min_by_key(|(address, span)| (span.first, (*address).clone())) else {
                 continue;
             };
             for account in &seen.accounts {
-                counts
-                    .entry(account.clone())
-                    .or_default()
-                    .entry(address.clone())
-                    .or_default()
-                    .add(span.first);
+                counts.entry(account.clone()).or_default().entry(address.clone()).or_default().add(span.first);
             }
         }
         let best = |spans: &BTreeMap<Arc<str>, Span>| {
-            spans
-                .iter()
-                .max_by_key(|(a, s)| {
-                    (
-                        s.count,
-                        std::cmp::Reverse(s.first),
-                        std::cmp::Reverse((*a).clone()),
-                    )
-                })
-                .map(|(a, _)| a.clone())
+            spans.iter().max_by_key(|(a, s)| (s.count, std::cmp::Reverse(s.first), std::cmp::Reverse((*a).clone()))).map(|(a, _)| a.clone())
         };
-        counts
-            .iter()
-            .filter_map(|(account, spans)| Some((account.clone(), best(spans)?)))
-            .collect()
+        counts.iter().filter_map(|(account, spans)| Some((account.clone(), best(spans)?))).collect()
     }
 }
 
 /// `ARTEFACT@OFFSET`, with or without `+LENGTH`.
 fn names_place(written: &str, place: &EventRef) -> bool {
     let wanted = written.split('+').next().unwrap_or_default();
-    wanted.split_once('@').is_some_and(|(artefact, offset)| {
-        artefact == place.artefact.0 && offset.parse() == Ok(place.offset)
-    })
+    wanted.split_once('@').is_some_and(|(artefact, offset)| artefact == place.artefact.0 && offset.parse() == Ok(place.offset))
 }
 
 /// Whether a role (or account) at an address is a lawful mass reader of the estate.
-pub(crate) fn trusted<'e>(
-    estate: &'e Estate,
-    role: Option<&str>,
-    account: Option<&str>,
-    address: Option<&str>,
-) -> Option<&'e Trusted> {
+pub(crate) fn trusted<'e>(estate: &'e Estate, role: Option<&str>, account: Option<&str>, address: Option<&str>) -> Option<&'e Trusted> {
     estate.trusted.iter().find(|t| {
-        let who = (t.role.is_some() && t.role.as_deref() == role)
-            || (t.account.is_some() && t.account.as_deref() == account);
-        who && (t.addresses.is_empty()
-            || address.is_some_and(|a| t.addresses.iter().any(|known| known == a)))
+        let who = (t.role.is_some() && t.role.as_deref() == role) || (t.account.is_some() && t.account.as_deref() == account);
+        who && (t.addresses.is_empty() || address.is_some_and(|a| t.addresses.iter().any(|known| known == a)))
     })
 }

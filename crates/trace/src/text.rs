@@ -31,19 +31,11 @@ pub(crate) struct Place {
 
 impl Place {
     pub(crate) fn of(place: &EventRef, pool: &mut Pool) -> Self {
-        Self {
-            artefact: pool.intern(&place.artefact.0),
-            offset: place.offset,
-            length: place.length,
-        }
+        Self { artefact: pool.intern(&place.artefact.0), offset: place.offset, length: place.length }
     }
 
     pub(crate) fn event_ref(&self) -> EventRef {
-        EventRef {
-            artefact: ArtefactId(self.artefact.to_string()),
-            offset: self.offset,
-            length: self.length,
-        }
+        EventRef { artefact: ArtefactId(self.artefact.to_string()), offset: self.offset, length: self.length }
     }
 }
 
@@ -54,9 +46,5 @@ pub(crate) fn hash64(parts: &[&[u8]]) -> u64 {
         hasher.update((part.len() as u64).to_le_bytes());
         hasher.update(part);
     }
-    hasher
-        .finalize()
-        .iter()
-        .take(8)
-        .fold(0, |sum, byte| sum << 8 | u64::from(*byte))
+    hasher.finalize().iter().take(8).fold(0, |sum, byte| sum << 8 | u64::from(*byte))
 }

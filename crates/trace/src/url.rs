@@ -31,9 +31,7 @@ impl Target {
             let segment = decode(raw, false);
             target.template.push('/');
             if looks_like_an_id(&segment) {
-                target
-                    .fields
-                    .push((format!("path.{}", target.fields.len()), segment.clone()));
+                target.fields.push((format!("path.{}", target.fields.len()), segment.clone()));
                 target.template.push_str("{}");
             } else {
                 target.template.push_str(&segment);
@@ -54,12 +52,7 @@ impl Target {
             target.template.push('?');
             target.template.push_str(&names.join("&"));
         }
-        target.fields.extend(
-            target
-                .query
-                .iter()
-                .map(|(name, value)| (format!("query.{name}"), value.clone())),
-        );
+        target.fields.extend(target.query.iter().map(|(name, value)| (format!("query.{name}"), value.clone())));
         target
     }
 
@@ -70,10 +63,7 @@ impl Target {
 
     /// The value of one field.
     pub(crate) fn field(&self, name: &str) -> Option<&str> {
-        self.fields
-            .iter()
-            .find(|(n, _)| n == name)
-            .map(|(_, v)| v.as_str())
+        self.fields.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str())
     }
 
     /// The values that the placeholders of a route take here, if the route's path and required fields fit.
@@ -90,11 +80,7 @@ impl Target {
                 None => return None,
             }
         }
-        if !route
-            .requires
-            .iter()
-            .all(|name| self.query.iter().any(|(n, v)| n == name && !v.is_empty()))
-        {
+        if !route.requires.iter().all(|name| self.query.iter().any(|(n, v)| n == name && !v.is_empty())) {
             return None;
         }
         values.extend(self.query.iter().cloned());
@@ -115,12 +101,7 @@ pub(crate) fn cut(text: &str, most: usize) -> &str {
 fn looks_like_an_id(segment: &str) -> bool {
     let version = segment.len() <= 3 && segment.starts_with(['v', 'V']);
     let file = segment.contains('.') && !segment.bytes().any(|b| b.is_ascii_digit());
-    !version
-        && !file
-        && (segment.len() > 32
-            || segment
-                .bytes()
-                .any(|b| b.is_ascii_digit() || b == b'@' || b == b' '))
+    !version && !file && (segment.len() > 32 || segment.bytes().any(|b| b.is_ascii_digit() || b == b'@' || b == b' '))
 }
 
 /// Percent decoding (RFC 3986, section 2.1); in a query `+` is a blank.
@@ -154,35 +135,16 @@ mod tests {
 
     fn check(url: &str, template: &str, fields: &[(&str, &str)]) {
         let target = Target::of(url);
-        let have: Vec<(&str, &str)> = target
-            .fields
-            .iter()
-            .map(|(n, v)| (n.as_str(), v.as_str()))
-            .collect();
-        assert_eq!(
-            (target.template.as_str(), have),
-            (template, fields.to_vec())
-        );
+        let have: Vec<(&str, &str)> = target.fields.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+        assert_eq!((target.template.as_str(), have), (template, fields.to_vec()));
     }
 
     #[test]
     fn ids_and_fields_are_lifted() {
         check("/", "/", &[]);
-        check(
-            "/staff/C1/postings",
-            "/staff/{}/postings",
-            &[("path.0", "C1")],
-        );
-        check(
-            "/api/v2/x?b=1&a=%27+OR",
-            "/api/v2/x?a&b",
-            &[("query.b", "1"), ("query.a", "' OR")],
-        );
-        check(
-            "/export.csv?unit=A%20B",
-            "/export.csv?unit",
-            &[("query.unit", "A B")],
-        );
+        check("/staff/C1/postings", "/staff/{}/postings", &[("path.0", "C1")]);
+        check("/api/v2/x?b=1&a=%27+OR", "/api/v2/x?a&b", &[("query.b", "1"), ("query.a", "' OR")]);
+        check("/export.csv?unit=A%20B", "/export.csv?unit", &[("query.unit", "A B")]);
         check("?%", "/?%", &[("query.%", "")]);
     }
 }

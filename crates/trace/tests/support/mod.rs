@@ -14,10 +14,7 @@ pub type Owned = Event<'static>;
 
 /// The folder of shared test data, where it is there.
 pub fn shared() -> Option<PathBuf> {
-    let path = std::env::var_os("STRANDLINE_SHARED").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared"),
-        PathBuf::from,
-    );
+    let path = std::env::var_os("STRANDLINE_SHARED").map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared"), PathBuf::from);
     if path.join("recordings").is_dir() {
         return Some(path);
     }
@@ -26,11 +23,7 @@ pub fn shared() -> Option<PathBuf> {
 }
 
 pub fn place(artefact: &str, offset: usize, length: usize) -> EventRef {
-    EventRef {
-        artefact: ArtefactId(artefact.to_owned()),
-        offset: offset as u64,
-        length: length as u32,
-    }
+    EventRef { artefact: ArtefactId(artefact.to_owned()), offset: offset as u64, length: length as u32 }
 }
 
 /// One table of events in order of time.
@@ -54,11 +47,7 @@ pub fn some(value: &str) -> Option<Cow<'static, str>> {
 
 fn stamp(text: &str) -> Instant {
     let text = text.replacen(' ', "T", 1).replace(" UTC", "Z");
-    Instant(
-        text.parse::<jiff::Timestamp>()
-            .expect("a stamp")
-            .as_microsecond(),
-    )
+    Instant(text.parse::<jiff::Timestamp>().expect("a stamp").as_microsecond())
 }
 
 /// Every line of a file with its offset.
@@ -88,14 +77,7 @@ pub fn recording(name: &str) -> Option<Vec<Owned>> {
     Some(events)
 }
 
-fn start(
-    time: Instant,
-    class: Class,
-    activity: Activity,
-    source: &'static str,
-    system: &'static str,
-    at: (usize, usize),
-) -> Owned {
+fn start(time: Instant, class: Class, activity: Activity, source: &'static str, system: &'static str, at: (usize, usize)) -> Owned {
     let mut event = Event::new(time, class, activity, place(source, at.0, at.1));
     event.source = source.into();
     event.system = system.into();
@@ -103,26 +85,14 @@ fn start(
 }
 
 fn combined(path: &Path) -> Vec<Owned> {
-    let pattern =
-        regex::Regex::new(r#"^(\S+) \S+ \S+ \[([^\]]+)\] "(\S+) (\S+) [^"]*" (\d+) (\d+)"#)
-            .unwrap();
+    let pattern = regex::Regex::new(r#"^(\S+) \S+ \S+ \[([^\]]+)\] "(\S+) (\S+) [^"]*" (\d+) (\d+)"#).unwrap();
     let mut out = Vec::new();
     for (at, line) in lines(path) {
         let Some(m) = pattern.captures(&line) else {
             continue;
         };
-        let time = jiff::fmt::strtime::parse("%d/%b/%Y:%H:%M:%S %z", &m[2])
-            .unwrap()
-            .to_timestamp()
-            .unwrap();
-        let mut e = start(
-            Instant(time.as_microsecond()),
-            Class::Http,
-            Activity::Request,
-            "kms-web",
-            "kms",
-            (at, line.len()),
-        );
+        let time = jiff::fmt::strtime::parse("%d/%b/%Y:%H:%M:%S %z", &m[2]).unwrap().to_timestamp().unwrap();
+        let mut e = start(Instant(time.as_microsecond()), Class::Http, Activity::Request, "kms-web", "kms", (at, line.len()));
         e.time_precision_micros = 1_000_000;
         (e.src_ip, e.method, e.url) = (some(&m[1]), some(&m[3]), some(&m[4]));
         (e.status_code, e.bytes) = (m[5].parse().ok(), m[6].parse().ok());
@@ -132,48 +102,19 @@ fn combined(path: &Path) -> Vec<Owned> {
 }
 
 fn kms_app(path: &Path) -> Vec<Owned> {
-    let login = regex::Regex::new(
-        r"^(\S+) +\w+ +\[(\w+)\] authentication (success|failure) user=(\S+) ip=(\S+)$",
-    )
-    .unwrap();
-    let request = regex::Regex::new(
-        r#"^(\S+) +\w+ +\[(\w+)\] user=(\S+) sid=(\S+) ip=(\S+) "([A-Z]+) (\S+)" (\d+)$"#,
-    )
-    .unwrap();
+    let login = regex::Regex::new(r"^(\S+) +\w+ +\[(\w+)\] authentication (success|failure) user=(\S+) ip=(\S+)$").unwrap();
+    let request = regex::Regex::new(r#"^(\S+) +\w+ +\[(\w+)\] user=(\S+) sid=(\S+) ip=(\S+) "([A-Z]+) (\S+)" (\d+)$"#).unwrap();
     let mut out = Vec::new();
     for (at, line) in lines(path) {
         if let Some(m) = login.captures(&line) {
-            let mut e = start(
-                stamp(&m[1]),
-                Class::Authentication,
-                Activity::Logon,
-                "kms-app",
-                "kms",
-                (at, line.len()),
-            );
-            e.status = if &m[3] == "success" {
-                Status::Success
-            } else {
-                Status::Failure
-            };
+            let mut e = start(stamp(&m[1]), Class::Authentication, Activity::Logon, "kms-app", "kms", (at, line.len()));
+            e.status = if &m[3] == "success" { Status::Success } else { Status::Failure };
             (e.request_id, e.account, e.src_ip) = (some(&m[2]), some(&m[4]), some(&m[5]));
             e.time_precision_micros = 1000;
             out.push(e);
         } else if let Some(m) = request.captures(&line) {
-            let mut e = start(
-                stamp(&m[1]),
-                Class::Http,
-                Activity::Request,
-                "kms-app",
-                "kms",
-                (at, line.len()),
-            );
-            (e.request_id, e.account, e.session, e.src_ip) = (
-                some(&m[2]),
-                some(m[3].trim_matches('-')),
-                some(m[4].trim_matches('-')),
-                some(&m[5]),
-            );
+            let mut e = start(stamp(&m[1]), Class::Http, Activity::Request, "kms-app", "kms", (at, line.len()));
+            (e.request_id, e.account, e.session, e.src_ip) = (some(&m[2]), some(m[3].trim_matches('-')), some(m[4].trim_matches('-')), some(&m[5]));
             (e.method, e.url, e.status_code) = (some(&m[6]), some(&m[7]), m[8].parse().ok());
             e.time_precision_micros = 1000;
             out.push(e);
@@ -188,39 +129,11 @@ fn json(path: &Path, source: &'static str) -> Vec<Owned> {
         let v: serde_json::Value = serde_json::from_str(&line).unwrap();
         let text = |name: &str| v[name].as_str().and_then(some);
         let web = source == "hrs-web";
-        let time = if web {
-            Instant(
-                (v["msec"]
-                    .as_str()
-                    .unwrap()
-                    .replace('.', "")
-                    .parse::<i64>()
-                    .unwrap())
-                    * 1000,
-            )
-        } else {
-            stamp(v["ts"].as_str().unwrap())
-        };
-        let mut e = start(
-            time,
-            Class::Http,
-            Activity::Request,
-            source,
-            "hrs",
-            (at, line.len()),
-        );
+        let time = if web { Instant((v["msec"].as_str().unwrap().replace('.', "").parse::<i64>().unwrap()) * 1000) } else { stamp(v["ts"].as_str().unwrap()) };
+        let mut e = start(time, Class::Http, Activity::Request, source, "hrs", (at, line.len()));
         e.time_precision_micros = 1000;
-        (e.request_id, e.session, e.account, e.method) = (
-            text("request_id"),
-            text("session"),
-            text("user"),
-            text("method"),
-        );
-        (e.src_ip, e.url) = if web {
-            (text("remote_addr"), text("uri"))
-        } else {
-            (text("client"), text("path"))
-        };
+        (e.request_id, e.session, e.account, e.method) = (text("request_id"), text("session"), text("user"), text("method"));
+        (e.src_ip, e.url) = if web { (text("remote_addr"), text("uri")) } else { (text("client"), text("path")) };
         (e.status_code, e.bytes) = (v["status"].as_i64().map(|s| s as i32), v["bytes"].as_i64());
         e.duration_micros = v["request_time"].as_f64().map(|s| (s * 1e6) as i64);
         let logon = match v["msg"].as_str() {
@@ -238,11 +151,7 @@ fn json(path: &Path, source: &'static str) -> Vec<Owned> {
 
 fn database(path: &Path) -> Vec<Owned> {
     if path.extension().is_some_and(|e| e == "csv") {
-        let mut reader = csv::ReaderBuilder::new()
-            .has_headers(false)
-            .flexible(true)
-            .from_path(path)
-            .unwrap();
+        let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_path(path).unwrap();
         return reader
             .records()
             .filter_map(|r| {
@@ -292,36 +201,13 @@ fn database(path: &Path) -> Vec<Owned> {
 
 fn postgres(at: (usize, usize), field: &dyn Fn(usize) -> String) -> Option<Owned> {
     let message = field(13);
-    let mut e = start(
-        stamp(&field(0)),
-        Class::Datastore,
-        Activity::Other,
-        "db-log",
-        "db",
-        at,
-    );
+    let mut e = start(stamp(&field(0)), Class::Datastore, Activity::Other, "db-log", "db", at);
     e.time_precision_micros = 1000;
-    (
-        e.account,
-        e.database,
-        e.session,
-        e.transaction,
-        e.application,
-    ) = (
-        some(&field(1)),
-        some(&field(2)),
-        some(&field(5)),
-        some(&field(9)),
-        some(&field(22)),
-    );
+    (e.account, e.database, e.session, e.transaction, e.application) = (some(&field(1)), some(&field(2)), some(&field(5)), some(&field(9)), some(&field(22)));
     e.src_ip = some(field(4).split(':').next().unwrap_or(""));
     e.sequence = field(6).parse().ok();
     if field(11) == "ERROR" {
-        (e.activity, e.status, e.record_kind) = (
-            Activity::Error,
-            Status::Failure,
-            Some(RecordKind::ErrorContext),
-        );
+        (e.activity, e.status, e.record_kind) = (Activity::Error, Status::Failure, Some(RecordKind::ErrorContext));
         (e.error_code, e.statement) = (some(&field(12)), some(&field(19)));
     } else if message.starts_with("connection authorized") {
         e.activity = Activity::Connect;
@@ -329,17 +215,11 @@ fn postgres(at: (usize, usize), field: &dyn Fn(usize) -> String) -> Option<Owned
     } else if message.starts_with("disconnection") {
         e.activity = Activity::Disconnect;
     } else if let Some(audit) = message.strip_prefix("AUDIT: SESSION,") {
-        let mut reader = csv::ReaderBuilder::new()
-            .has_headers(false)
-            .from_reader(audit.as_bytes());
+        let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(audit.as_bytes());
         let r = reader.records().next()?.unwrap();
         e.record_kind = Some(RecordKind::PgauditSession);
         e.statement_id = r[0].parse().ok();
-        e.activity = if &r[2] == "READ" {
-            Activity::Read
-        } else {
-            Activity::Write
-        };
+        e.activity = if &r[2] == "READ" { Activity::Read } else { Activity::Write };
         e.statement = some(&r[6]);
         if &r[7] != "<none>" {
             e.parameters = Some(r[7].split(',').map(some).collect());
@@ -348,35 +228,17 @@ fn postgres(at: (usize, usize), field: &dyn Fn(usize) -> String) -> Option<Owned
     } else if let Some(text) = message.strip_prefix("statement: ") {
         e.record_kind = Some(RecordKind::Statement);
         e.statement = some(text);
-        e.activity = if ["SELECT", "COPY", "FETCH", "DECLARE", "WITH"]
-            .iter()
-            .any(|w| text.starts_with(w))
-        {
-            Activity::Read
-        } else {
-            Activity::Query
-        };
+        e.activity = if ["SELECT", "COPY", "FETCH", "DECLARE", "WITH"].iter().any(|w| text.starts_with(w)) { Activity::Read } else { Activity::Query };
     } else if message.starts_with("execute ") {
         e.record_kind = Some(RecordKind::Execute);
         e.statement = some(message.split_once(": ")?.1);
-        e.activity = if message.contains("UPDATE") {
-            Activity::Write
-        } else {
-            Activity::Read
-        };
+        e.activity = if message.contains("UPDATE") { Activity::Write } else { Activity::Read };
         let detail = field(14);
         let list = detail.strip_prefix("parameters: ").unwrap_or("");
-        e.parameters = Some(
-            list.split(", $")
-                .filter_map(|p| p.split_once(" = "))
-                .map(|(_, v)| some(v.trim_matches('\'')))
-                .collect(),
-        );
+        e.parameters = Some(list.split(", $").filter_map(|p| p.split_once(" = ")).map(|(_, v)| some(v.trim_matches('\''))).collect());
     }
     if let Some(text) = e.statement.take() {
-        let (statement, comment) = text
-            .split_once("/*request_id='")
-            .map_or((text.as_ref(), ""), |(s, c)| (s, c));
+        let (statement, comment) = text.split_once("/*request_id='").map_or((text.as_ref(), ""), |(s, c)| (s, c));
         e.request_id = some(comment.split('\'').next().unwrap_or(""));
         e.statement = some(statement.trim());
     }

@@ -1,0 +1,191 @@
+//! What the actor read: executions and, where no statement was found, routes, in the form that exposure takes.
+
+use std::sync::Arc;
+
+use strandline_model::access::{Access, AccessKind, Completion};
+use strandline_model::estate::{Database, Estate, Route};
+use strandline_model::event::Activity;
+use strandline_model::time::Instant;
+use strandline_model::trail::Strength;
+
+use crate::requests::Request;
+use crate::statements::Execution;
+use crate::survey::ConnectionSeen;
+use crate::url::Target;
+
+/// What makes an execution or a route an access.
+#[derive(Clone, Debug)]
+pub(crate) struct Draft {
+    pub execution: Option<usize>,
+    pub request: Option<usize>,
+    pub route: Option<usize>,
+    /// The session it came through, where no request tells.
+    pub session: Option<Arc<str>>,
+    /// The deed it is part of.
+    pub deed: usize,
+    pub strength: Strength,
+    pub reason: Arc<str>,
+}
+
+/// Whether an execution can show data.
+pub(crate) fn can_show(execution: &Execution) -> bool {
+    let returning = || execution.lifted.shape.split(' ').any(|word| word == "returning");
+    match execution.activity {
+        Activity::Read | Activity::Query | Activity::Error => true,
+        Activity::Write => returning(),
+        _ => false,
+    }
+}
+
+fn database<'e>(estate: &'e Estate, name: Option<&str>) -> Option<&'e Database> {
+    let name = name?;
+    estate.databases.iter().find(|d| d.name.as_deref() == Some(name)).or_else(|| estate.databases.iter().find(|d| d.id == name))
+}
+
+/// The estate's id of a database, by its name at the server.
+pub(crate) fn database_id(estate: &Estate, name: Option<&str>) -> String {
+    database(estate, name).map_or_else(|| name.unwrap_or_default().to_owned(), |d| d.id.clone())
+}
+
+/// The access of an execution.
+pub(crate) fn of_execution(
+    draft: &Draft,
+    step: &str,
+    e: &Execution,
+    request: Option<&Request>,
+    connection: Option<&ConnectionSeen>,
+    estate: &Estate,
+) -> Access {
+    let name = e.database.as_deref().or(connection.and_then(|c| c.database.as_deref()));
+    let system = database(estate, name).map(|d| d.system.clone()).or_else(|| connection.map(|c| c.system.to_string())).unwrap_or_default();
+    let proof: Vec<_> = e.proof.iter().map(|p| p.event_ref()).collect();
+    let completion = match (e.completion, request.and_then(|r| r.status)) {
+        (Completion::Unknown, Some(200..=299)) => Completion::Completed,
+        (known, _) => known,
+    };
+    Access {
+        id: format!("{}@{}", e.proof[0].artefact, e.proof[0].offset),
+        step: step.to_owned(),
+        time: Instant(e.raw),
+        kind: AccessKind::Statement,
+        system,
+        database: database_id(estate, name),
+        role: connection.and_then(|c| c.role.as_deref()).map(str::to_owned),
+        connection: Some(e.connection.to_string()),
+        sequence: e.sequence,
+        session: request.and_then(|r| r.session.as_deref()).or(draft.session.as_deref()).map(str::to_owned),
+        account: request.and_then(|r| r.account.as_deref()).map(str::to_owned),
+        address: request.map_or(connection.and_then(|c| c.host.as_deref()), |r| r.address.as_deref()).map(str::to_owned),
+        statement: e.statement.to_string(),
+        parameters: e.parameters.iter().flatten().map(|v| v.as_deref().map(str::to_owned)).collect(),
+        parameters_known: e.parameters.is_some() || !e.lifted.has_placeholders,
+        masked: e.masked,
+        row_count: e.rows,
+        completion,
+        strength: draft.strength,
+        reason: draft.reason.to_string(),
+        response_status: request.and_then(|r| r.status),
+        response_bytes: request.and_then(|r| r.bytes),
+        proof,
+        delivery: request.map(delivery).unwrap_or_default(),
+    }
+}
+
+fn delivery(request: &Request) -> Vec<strandline_model::evidence::EventRef> {
+    request.lines.iter().filter(|l| l.sign_in.is_none()).map(|l| l.place.event_ref()).collect()
+}
+
+/// The estate's first route that fits a request.
+pub(crate) fn route_of(estate: &Estate, request: &Request) -> Option<usize> {
+    let method = request.method.as_deref()?;
+    estate
+        .routes
+        .iter()
+        .position(|route| route.system == request.system.as_ref() && route.method.eq_ignore_ascii_case(method) && request.target.fit(route).is_some())
+}
+
+/// The access of a request whose statement was not found: the route's query, with the request's values.
+pub(crate) fn of_route(draft: &Draft, step: &str, request: &Request, route: &Route, estate: &Estate) -> Access {
+    let (statement, parameters) = bind(&route.reads, &request.target, route);
+    let first = &request.lines[0].place;
+    Access {
+        id: format!("{}@{}", first.artefact, first.offset),
+        step: step.to_owned(),
+        time: Instant(request.raw),
+        kind: AccessKind::Route,
+        system: estate.databases.iter().find(|d| d.id == route.database).map_or_else(|| route.system.clone(), |d| d.system.clone()),
+        database: route.database.clone(),
+        role: None,
+        connection: None,
+        sequence: None,
+        session: request.session.as_deref().map(str::to_owned),
+        account: request.account.as_deref().map(str::to_owned),
+        address: request.address.as_deref().map(str::to_owned),
+        statement,
+        parameters,
+        parameters_known: true,
+        masked: request.url.as_deref().is_some_and(|u| u.contains(strandline_model::event::MASK)),
+        row_count: None,
+        completion: Completion::Completed,
+        strength: draft.strength,
+        reason: draft.reason.to_string(),
+        response_status: request.status,
+        response_bytes: request.bytes,
+        proof: Vec::new(),
+        delivery: delivery(request),
+    }
+}
+
+/// `:name` and `:name?default` become `$1`, `$2` …; a name that comes twice is one parameter. Quoted text and casts stay.
+fn bind(reads: &str, target: &Target, route: &Route) -> (String, Vec<Option<String>>) {
+    let values = target.fit(route).unwrap_or_default();
+    let (mut statement, mut names, mut parameters) = (String::new(), Vec::<String>::new(), Vec::new());
+    let mut chars = reads.chars().peekable();
+    let mut quoted = false;
+    let mut before = ' ';
+    while let Some(c) = chars.next() {
+        quoted ^= c == '\'';
+        let named = c == ':' && !quoted && before != ':' && chars.peek().is_some_and(|n| n.is_ascii_alphabetic() || *n == '_');
+        before = c;
+        if !named {
+            statement.push(c);
+            continue;
+        }
+        let mut take = |fits: &dyn Fn(char) -> bool| {
+            let mut word = String::new();
+            while let Some(next) = chars.next_if(|n| fits(*n)) {
+                word.push(next);
+            }
+            word
+        };
+        let name = take(&|n| n.is_ascii_alphanumeric() || n == '_');
+        let default = (!take(&|n| n == '?').is_empty()).then(|| take(&|n| n.is_ascii_alphanumeric() || matches!(n, '_' | '.')));
+        let at = names.iter().position(|known| *known == name).unwrap_or_else(|| {
+            let value = values.iter().find(|(n, v)| *n == name && !v.is_empty()).map(|(_, v)| v.clone());
+            names.push(name);
+            parameters.push(value.or(default));
+            names.len() - 1
+        });
+        statement.push_str(&format!("${}", at + 1));
+    }
+    (statement, parameters)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(reads: &str, path: &str, url: &str, statement: &str, parameters: &[Option<&str>]) {
+        let route = Route { system: "s".into(), method: "GET".into(), path: path.into(), database: "d".into(), reads: reads.into(), requires: Vec::new() };
+        let (have, values) = bind(reads, &Target::of(url), &route);
+        assert_eq!((have.as_str(), values.iter().map(|v| v.as_deref()).collect::<Vec<_>>()), (statement, parameters.to_vec()));
+    }
+
+    #[test]
+    fn placeholders_become_parameters() {
+        check("SELECT a::text FROM t WHERE b = :id", "/x/{id}", "/x/C%201", "SELECT a::text FROM t WHERE b = $1", &[Some("C 1")]);
+        check("… OFFSET (:page?1 - 1) * 50", "/x", "/x", "… OFFSET ($1 - 1) * 50", &[Some("1")]);
+        check("… OFFSET (:page?1 - 1) * 50", "/x", "/x?page=3", "… OFFSET ($1 - 1) * 50", &[Some("3")]);
+        check("':no' || :q || :q", "/x", "/x", "':no' || $1 || $1", &[None]);
+    }
+}

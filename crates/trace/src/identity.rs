@@ -1,0 +1,382 @@
+//! Who the actor is: from the starting points, over the survey's aggregates, to addresses, sessions and connections.
+//! An account is never followed unless a person pinned it: its owner may be at work elsewhere.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use strandline_model::estate::Estate;
+use strandline_model::trail::Strength;
+
+use crate::ledger::{Links, Proposal};
+use crate::survey::{PinnedRecord, SessionKey, SessionPrefix, Span, Survey, trusted};
+
+/// Accounts that must have an address as their usual one before it counts as shared.
+const INHABITANTS_OF_A_SHARED_ADDRESS: usize = 3;
+/// A first use of a role counts as the actor's if it starts this soon after the actor was last seen on the host's system.
+const REACH_MICROS: i64 = 30 * 60 * 1_000_000;
+
+/// Which addresses' requests of a session are the actor's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// All of them.
+    Whole,
+    /// All but those from here: the session's owner was there.
+    Without(BTreeSet<Arc<str>>),
+}
+
+/// What is known of who is who.
+pub(crate) struct Identity<'a> {
+    survey: &'a Survey,
+    estate: &'a Estate,
+    prefix: &'a SessionPrefix,
+    homes: BTreeMap<Arc<str>, Arc<str>>,
+    by_name: BTreeMap<Arc<str>, Vec<SessionKey>>,
+    /// Sessions that a person pinned: all of their addresses are followed.
+    pub pinned_sessions: BTreeSet<SessionKey>,
+    /// Statements that a person pinned and whose request must be found.
+    pub pinned_statements: Vec<PinnedRecord>,
+    /// Systems on which the actor ran SQL or code of his own.
+    pub exploited: BTreeMap<Arc<str>, (i64, String)>,
+    notes: BTreeSet<String>,
+}
+
+impl<'a> Identity<'a> {
+    pub(crate) fn new(survey: &'a Survey, estate: &'a Estate, prefix: &'a SessionPrefix) -> Self {
+        let mut by_name: BTreeMap<Arc<str>, Vec<SessionKey>> = BTreeMap::new();
+        for key in survey.sessions.keys() {
+            by_name.entry(key.1.clone()).or_default().push(key.clone());
+        }
+        let homes = survey.homes();
+        Self {
+            survey,
+            estate,
+            prefix,
+            homes,
+            by_name,
+            pinned_sessions: BTreeSet::new(),
+            pinned_statements: Vec::new(),
+            exploited: BTreeMap::new(),
+            notes: BTreeSet::new(),
+        }
+    }
+
+    pub(crate) fn note(&mut self, note: String) {
+        self.notes.insert(note);
+    }
+
+    pub(crate) fn into_notes(self) -> Vec<String> {
+        self.notes.into_iter().collect()
+    }
+
+    /// The node of a session.
+    pub(crate) fn node(&self, key: &SessionKey) -> String {
+        format!("session={}/{}", key.0, key.1)
+    }
+
+    /// The session of a node's value.
+    pub(crate) fn session_of(&self, value: &str) -> Option<SessionKey> {
+        let (system, session) = value.split_once('/')?;
+        self.by_name.get(session)?.iter().find(|key| key.0.as_ref() == system).cloned()
+    }
+
+    /// Sessions with this name, cut or whole, optionally as `SYSTEM/SESSION`.
+    pub(crate) fn sessions_called(&self, name: &str) -> Vec<SessionKey> {
+        let (system, id) =
+            name.split_once('/').filter(|(s, _)| self.estate.systems.iter().any(|known| known.id == *s)).map_or((None, name), |(s, i)| (Some(s), i));
+        let whole = self.by_name.get(id).into_iter().flatten();
+        let cut = self.estate.systems.iter().flat_map(|s| {
+            let short = self.prefix.cut(&s.id, id);
+            self.by_name.get(short).into_iter().flatten().filter(move |key| key.0.as_ref() == s.id)
+        });
+        let found: BTreeSet<SessionKey> = whole.chain(cut).filter(|key| system.is_none_or(|s| key.0.as_ref() == s)).cloned().collect();
+        found.into_iter().collect()
+    }
+
+    /// Why an address says nothing of who is behind it, if it does not.
+    pub(crate) fn shared(&self, address: &str) -> Option<String> {
+        if let Some(system) = self.estate.systems.iter().find(|s| s.addresses.iter().any(|a| a == address)) {
+            return Some(format!("it belongs to system {}", system.id));
+        }
+        if address == "[local]" || address.starts_with("127.0.0.") || address == "::1" {
+            return Some("it is the machine itself".to_owned());
+        }
+        let inhabitants = self.survey.inhabitants(&self.homes, address);
+        let failed = self.survey.addresses.get(address).map_or(0, |a| a.failed_accounts.len());
+        (inhabitants >= INHABITANTS_OF_A_SHARED_ADDRESS && failed < 2 * inhabitants)
+            .then(|| format!("{inhabitants} accounts have it as their usual address (a proxy or NAT)"))
+    }
+
+    /// Whether a connection is one that an application serves all of its users through.
+    pub(crate) fn application_connection(&self, id: &str) -> bool {
+        self.survey.connections.get(id).is_some_and(|c| {
+            c.role.as_deref().is_some_and(|role| {
+                self.estate.systems.iter().any(|s| {
+                    s.roles.iter().any(|r| r == role) && (s.addresses.is_empty() || c.host.as_deref().is_some_and(|h| s.addresses.iter().any(|a| a == h)))
+                })
+            })
+        })
+    }
+
+    /// Follows every rule that needs aggregates only, until nothing new is reached.
+    pub(crate) fn spread(&mut self, links: &mut Links) {
+        loop {
+            let before = links.progress();
+            self.addresses_to_sessions(links);
+            self.accounts_to_sessions(links);
+            self.sessions_to_addresses(links);
+            self.addresses_to_connections(links);
+            self.hosts_to_connections(links);
+            self.hosts_to_sign_ins(links);
+            if links.progress() == before {
+                return;
+            }
+        }
+    }
+
+    fn addresses_to_sessions(&mut self, links: &mut Links) {
+        for address in links.values("address") {
+            let Some(seen) = self.survey.addresses.get(address.as_str()) else {
+                continue;
+            };
+            for key in &seen.sessions {
+                let session = &self.survey.sessions[key];
+                let Some(span) = session.uses.get(address.as_str()) else {
+                    continue;
+                };
+                let accounts = session.accounts.iter().map(|a| a.as_ref()).collect::<Vec<_>>().join(", ");
+                let reason = format!(
+                    "the session was used from this address {} times; account {} is followed in this session only",
+                    span.count,
+                    if accounts.is_empty() { "(none logged)" } else { &accounts }
+                );
+                links.add(Proposal {
+                    rule: "address_to_session",
+                    from: &format!("address={address}"),
+                    to: &self.node(key),
+                    strength: Strength::Proved,
+                    reason,
+                    span: *span,
+                    events: Vec::new(),
+                });
+            }
+        }
+    }
+
+    fn accounts_to_sessions(&mut self, links: &mut Links) {
+        for account in links.values("account") {
+            let from = format!("account={account}");
+            for (key, seen) in self.survey.sessions.iter().filter(|(_, s)| s.accounts.iter().any(|a| a.as_ref() == account)) {
+                let reason = "a session of the pinned account".to_owned();
+                links.add(Proposal {
+                    rule: "account_to_session",
+                    from: &from,
+                    to: &self.node(key),
+                    strength: Strength::Proved,
+                    reason,
+                    span: seen.span,
+                    events: Vec::new(),
+                });
+                self.pinned_sessions.insert(key.clone());
+            }
+            for (id, seen) in self.survey.connections.iter().filter(|(_, c)| c.role.as_deref() == Some(account.as_str())) {
+                let reason = "a database connection of the pinned account".to_owned();
+                links.add(Proposal {
+                    rule: "account_to_connection",
+                    from: &from,
+                    to: &format!("connection={id}"),
+                    strength: Strength::Proved,
+                    reason,
+                    span: seen.span,
+                    events: seen.events.clone(),
+                });
+            }
+        }
+    }
+
+    /// Which part of a session is the actor's. Where a session began elsewhere and its owner is at home there, or went
+    /// on using it while the actor did, the cookie was stolen, and what came from there is the owner's.
+    pub(crate) fn part(&self, key: &SessionKey, links: &Links) -> Part {
+        let seen = &self.survey.sessions[key];
+        if self.pinned_sessions.contains(key) || seen.uses.len() < 2 {
+            return Part::Whole;
+        }
+        let bad = |address: &str| links.strength(&format!("address={address}")).is_some();
+        let Some((first, span)) = seen.uses.iter().min_by_key(|(a, s)| (s.first, (*a).clone())) else {
+            return Part::Whole;
+        };
+        let next = seen.uses.iter().filter(|(a, _)| a != &first).map(|(_, s)| s.first).min().unwrap_or(i64::MAX);
+        if bad(first) || self.shared(first).is_some() && span.last <= next {
+            return Part::Whole;
+        }
+        let at_home = self.survey.addresses.get(first).is_some_and(|a| {
+            a.sessions.iter().any(|other| other != key && self.survey.sessions[other].accounts.iter().any(|account| seen.accounts.contains(account)))
+        });
+        if at_home || span.last > next { Part::Without(BTreeSet::from([first.clone()])) } else { Part::Whole }
+    }
+
+    fn sessions_to_addresses(&mut self, links: &mut Links) {
+        for value in links.values("session") {
+            let Some(key) = self.session_of(&value) else {
+                continue;
+            };
+            let (seen, part) = (&self.survey.sessions[&key], self.part(&key, links));
+            let from = self.node(&key);
+            for (address, span) in &seen.uses {
+                if matches!(&part, Part::Without(owners) if owners.contains(address)) {
+                    self.notes.insert(format!(
+                        "session {} of {}: what came from {address} is left to its owner, who began the session there and is at home there or went on using it",
+                        key.1, key.0
+                    ));
+                    continue;
+                }
+                let insider = self.pinned_sessions.contains(&key);
+                let alone = self
+                    .survey
+                    .addresses
+                    .get(address)
+                    .is_some_and(|a| a.sessions.iter().all(|other| self.survey.sessions[other].accounts.iter().all(|x| seen.accounts.contains(x))));
+                let at_home = seen.accounts.iter().any(|a| self.homes.get(a) == Some(address));
+                let whole = alone && !insider && !at_home && self.shared(address).is_none();
+                let to = if whole { format!("address={address}") } else { format!("address_in_session={address} in {}/{}", key.0, key.1) };
+                let reason = format!(
+                    "the session was used from here {} times; {}",
+                    span.count,
+                    if whole {
+                        "no other account's session uses the address, so everything from it is followed"
+                    } else {
+                        "others use the address too, so it is followed in this session only"
+                    }
+                );
+                links.add(Proposal { rule: "session_to_address", from: &from, to: &to, strength: Strength::Proved, reason, span: *span, events: Vec::new() });
+            }
+        }
+    }
+
+    fn addresses_to_connections(&mut self, links: &mut Links) {
+        for address in links.values("address") {
+            for (id, seen) in self.survey.connections.iter().filter(|(_, c)| c.host.as_deref() == Some(address.as_str())) {
+                if trusted(self.estate, seen.role.as_deref(), None, Some(&address)).is_some() {
+                    continue;
+                }
+                let reason = "the database connection came from this address".to_owned();
+                links.add(Proposal {
+                    rule: "address_to_connection",
+                    from: &format!("address={address}"),
+                    to: &format!("connection={id}"),
+                    strength: Strength::Proved,
+                    reason,
+                    span: seen.span,
+                    events: seen.events.clone(),
+                });
+            }
+        }
+    }
+
+    /// When the actor was on each system, and how strongly that is known.
+    pub(crate) fn reached(&self, links: &Links) -> BTreeMap<Arc<str>, (Span, Strength, String)> {
+        let mut reached: BTreeMap<Arc<str>, (Span, Strength, String)> = BTreeMap::new();
+        let mut add = |system: &Arc<str>, span: &Span, strength: Strength, node: String| {
+            let known = reached.entry(system.clone()).or_insert((Span::default(), strength, node));
+            known.0.first = known.0.first.min(span.first);
+            known.0.last = known.0.last.max(span.last);
+            known.0.count += span.count;
+            known.1 = known.1.max(strength);
+        };
+        for value in links.values("session") {
+            if let (Some(key), Some(strength)) = (self.session_of(&value), links.strength(&format!("session={value}"))) {
+                for (address, span) in &self.survey.sessions[&key].uses {
+                    if !matches!(self.part(&key, links), Part::Without(owners) if owners.contains(address)) {
+                        add(&key.0, span, strength, format!("session={value}"));
+                    }
+                }
+            }
+        }
+        for ((address, account, system), span) in &self.survey.sign_ins {
+            for node in [format!("address={address}"), format!("sign_in={account}@{system} from {address}")] {
+                if let Some(strength) = links.strength(&node) {
+                    add(system, span, strength, node);
+                }
+            }
+        }
+        reached
+    }
+
+    /// A host reached by the actor, to connections from it that its application never made before.
+    fn hosts_to_connections(&mut self, links: &mut Links) {
+        for (system, (span, _, node)) in self.reached(links) {
+            let Some(described) = self.estate.systems.iter().find(|s| s.id == system.as_ref()) else {
+                continue;
+            };
+            for (id, c) in &self.survey.connections {
+                let (Some(host), Some(role)) = (&c.host, &c.role) else {
+                    continue;
+                };
+                let from_here = described.addresses.iter().any(|a| a == host.as_ref());
+                let soon = c.span.first >= span.first && c.span.first <= span.last.saturating_add(REACH_MICROS);
+                if !from_here || !soon || trusted(self.estate, Some(role), None, Some(host)).is_some() {
+                    continue;
+                }
+                let Some((novelty, strength)) = self.novelty(described, c, span.first) else {
+                    continue;
+                };
+                let exploited = self.exploited.get(&system).filter(|(time, _)| *time <= c.span.first);
+                let proof = exploited.map_or(String::new(), |(_, how)| format!("; the actor had made {system} run his own commands before ({how})"));
+                let strength = if exploited.is_some() { strength } else { strength.min(Strength::Inferred) };
+                let reason = format!("{novelty}; it began {:.0} s after the actor was first seen on {system}{proof}", (c.span.first - span.first) as f64 / 1e6);
+                links.add(Proposal {
+                    rule: "host_to_connection",
+                    from: &node,
+                    to: &format!("connection={id}"),
+                    strength,
+                    reason,
+                    span: c.span,
+                    events: c.events.clone(),
+                });
+            }
+        }
+    }
+
+    /// What is new about a connection from a reached host, and how much that says.
+    fn novelty(&self, system: &strandline_model::estate::System, c: &crate::survey::ConnectionSeen, since: i64) -> Option<(String, Strength)> {
+        let (host, role) = (c.host.as_deref()?, c.role.as_deref()?);
+        let earlier: Vec<_> = self.survey.connections.values().filter(|o| o.host.as_deref() == Some(host) && o.span.first < since).collect();
+        let own = system.roles.iter().any(|r| r == role);
+        if !own && !earlier.iter().any(|o| o.role.as_deref() == Some(role)) {
+            let strength = if earlier.is_empty() { Strength::Inferred } else { Strength::Proved };
+            return Some((format!("role {role} was never used from host {host} before ({} earlier connections from there)", earlier.len()), strength));
+        }
+        let application = c.application.as_deref()?;
+        let before = earlier.iter().any(|o| o.role.as_deref() == Some(role) && o.application.as_deref() == Some(application));
+        let used = earlier.iter().filter(|o| o.role.as_deref() == Some(role)).count();
+        let enough = if own { self.exploited.contains_key(system.id.as_str()) && used > 0 } else { used > 0 };
+        (!before && enough).then(|| {
+            (format!("role {role} was never used from host {host} by the program {application:?} before ({used} earlier connections)"), Strength::Inferred)
+        })
+    }
+
+    /// A sign-in from a reached host as an account that never came from there before.
+    fn hosts_to_sign_ins(&mut self, links: &mut Links) {
+        for (system, (span, _, node)) in self.reached(links) {
+            let Some(described) = self.estate.systems.iter().find(|s| s.id == system.as_ref()) else {
+                continue;
+            };
+            for ((address, account, to), seen) in &self.survey.sign_ins {
+                let from_here = described.addresses.iter().any(|a| a == address.as_ref());
+                let soon = seen.first >= span.first && seen.first <= span.last.saturating_add(REACH_MICROS);
+                if !from_here || !soon || to == &system || trusted(self.estate, None, Some(account), Some(address)).is_some() {
+                    continue;
+                }
+                let reason = format!("{account} signed in to {to} from {system}'s host for the first time, after the actor had reached {system}");
+                links.add(Proposal {
+                    rule: "host_to_sign_in",
+                    from: &node,
+                    to: &format!("sign_in={account}@{to} from {address}"),
+                    strength: Strength::Inferred,
+                    reason,
+                    span: *seen,
+                    events: Vec::new(),
+                });
+            }
+        }
+    }
+}

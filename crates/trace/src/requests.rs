@@ -1,0 +1,458 @@
+//! The second and third pass: the log lines of the actor's web requests and sign-ins, the lines of other logs about the
+//! same requests, and other people's requests that ran at the same moments.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use strandline_model::event::{Activity, Class, Event, EventRows, Status};
+use strandline_model::table::ScanError;
+use strandline_model::trail::Strength;
+
+use crate::Inputs;
+use crate::clock::Clocks;
+use crate::identity::{Identity, Part};
+use crate::ledger::{Links, Proposal};
+use crate::survey::{SessionKey, SessionPrefix, Span, TemplateKey, present};
+use crate::text::{Place, Pool};
+use crate::url::Target;
+
+const COLUMNS: &[&str] = &[
+    "time",
+    "time_precision_micros",
+    "class",
+    "activity",
+    "status",
+    "source",
+    "system",
+    "artefact",
+    "offset",
+    "length",
+    "src_ip",
+    "account",
+    "session",
+    "request_id",
+    "method",
+    "url",
+    "status_code",
+    "bytes",
+    "duration_micros",
+];
+
+/// How long before its log line a request may have begun, where no duration is logged.
+const UNKNOWN_DURATION_MICROS: i64 = 1_000_000;
+/// A logged duration longer than this is not believed.
+const LONGEST_REQUEST_MICROS: i64 = 3_600_000_000;
+/// Lines of one request that share a request id stand at most this far apart.
+const SAME_REQUEST_MICROS: i64 = 300_000_000;
+/// Lines of one request in two logs stand at most this far apart, beyond the precision of their stamps.
+const SAME_MOMENT_MICROS: i64 = 300_000;
+/// Lines about other people's requests that are held.
+const MOST_OTHERS: usize = 1_000_000;
+/// Rounds of looking for sessions through request ids.
+const MOST_ROUNDS: usize = 6;
+
+/// One log line about a web request or a sign-in.
+#[derive(Clone, Debug)]
+pub(crate) struct Line {
+    pub place: Place,
+    pub source: Arc<str>,
+    pub system: Arc<str>,
+    /// On the log's own clock.
+    pub raw: i64,
+    /// On the common clock.
+    pub time: i64,
+    pub precision: i64,
+    pub duration: Option<i64>,
+    pub sign_in: Option<Status>,
+    pub sign_out: bool,
+    pub address: Option<Arc<str>>,
+    pub account: Option<Arc<str>>,
+    pub session: Option<Arc<str>>,
+    pub request_id: Option<Arc<str>>,
+    pub method: Option<Arc<str>>,
+    pub url: Option<Arc<str>>,
+    pub status: Option<i64>,
+    pub bytes: Option<i64>,
+    /// How strongly it is the actor's; `None` for somebody else's.
+    pub mine: Option<Strength>,
+}
+
+/// One request, from all of its lines.
+#[derive(Clone, Debug)]
+pub(crate) struct Request {
+    pub lines: Vec<Line>,
+    pub system: Arc<str>,
+    pub session: Option<Arc<str>>,
+    pub account: Option<Arc<str>>,
+    pub address: Option<Arc<str>>,
+    pub request_id: Option<Arc<str>>,
+    pub method: Option<Arc<str>>,
+    pub url: Option<Arc<str>>,
+    pub status: Option<i64>,
+    pub bytes: Option<i64>,
+    pub sign_in: Option<Status>,
+    pub sign_out: bool,
+    /// Common clock: it ran within these.
+    pub from: i64,
+    pub to: i64,
+    /// Its best stamp, on that log's own clock, for people.
+    pub raw: i64,
+    pub mine: Option<Strength>,
+    pub target: Target,
+}
+
+impl Request {
+    /// Which requests it is like.
+    pub(crate) fn template(&self) -> Option<TemplateKey> {
+        Some((self.system.clone(), self.method.clone()?, Arc::from(self.target.template.as_str())))
+    }
+
+    pub(crate) fn session_key(&self) -> Option<SessionKey> {
+        Some((self.system.clone(), self.session.clone()?))
+    }
+
+    /// The node it hangs on.
+    pub(crate) fn owner_node(&self) -> String {
+        match (&self.session, &self.address) {
+            (Some(session), _) => format!("session={}/{session}", self.system),
+            (None, Some(address)) => format!("address={address}"),
+            (None, None) => format!("request={}", self.request_id.as_deref().unwrap_or("-")),
+        }
+    }
+}
+
+/// The actor's requests and those of others at the same moments.
+#[derive(Debug, Default)]
+pub(crate) struct Requests {
+    pub all: Vec<Request>,
+}
+
+/// When a request ran, from a stamp of its end.
+pub(crate) fn interval(time: i64, precision: i64, duration: Option<i64>, spread: i64) -> (i64, i64) {
+    let took = duration.filter(|d| (0..=LONGEST_REQUEST_MICROS).contains(d)).unwrap_or(UNKNOWN_DURATION_MICROS);
+    let slack = 2_000 + spread;
+    (
+        time.saturating_sub(took).saturating_sub(slack).saturating_sub(if precision > 1_000 { 0 } else { precision }),
+        time.saturating_add(precision).saturating_add(slack),
+    )
+}
+
+/// Collects them.
+pub(crate) fn collect(
+    inputs: &Inputs<'_>,
+    prefix: &SessionPrefix,
+    clocks: &Clocks,
+    identity: &mut Identity<'_>,
+    links: &mut Links,
+) -> Result<Requests, ScanError> {
+    let mut pool = Pool::default();
+    for round in 0.. {
+        let mut lines = own_lines(inputs, prefix, clocks, identity, links, &mut pool)?;
+        let before = links.progress();
+        let (joined, others) = joined_lines(inputs, prefix, clocks, &lines, &mut pool)?;
+        link_joined_sessions(&lines, &joined, identity, links);
+        identity.spread(links);
+        if links.progress() != before && round < MOST_ROUNDS {
+            continue;
+        }
+        if others.len() >= MOST_OTHERS {
+            identity.note(format!("more than {MOST_OTHERS} requests of others ran at the same moments as the actor's; the rest were not compared"));
+        }
+        lines.extend(joined);
+        lines.extend(others);
+        return Ok(Requests { all: merge(lines, clocks.spread()) });
+    }
+    Ok(Requests::default())
+}
+
+fn line(event: &Event<'_>, prefix: &SessionPrefix, clocks: &Clocks, pool: &mut Pool) -> Line {
+    let mut own = |value: Option<&str>| present(value).map(|v| pool.intern(v));
+    let (address, account) = (own(event.src_ip.as_deref()), own(event.account.as_deref()));
+    let session = own(event.session.as_deref().map(|s| prefix.cut(&event.system, s)));
+    let (request_id, method, url) = (own(event.request_id.as_deref()), own(event.method.as_deref()), own(event.url.as_deref()));
+    Line {
+        place: Place::of(&event.place, pool),
+        source: pool.intern(&event.source),
+        system: pool.intern(&event.system),
+        raw: event.time.micros(),
+        time: clocks.common(&event.source, event.time.micros()),
+        precision: i64::from(event.time_precision_micros).clamp(1, 86_400_000_000),
+        duration: event.duration_micros,
+        sign_in: (event.class == Class::Authentication && event.activity == Activity::Logon).then_some(event.status),
+        sign_out: event.class == Class::Authentication && event.activity == Activity::Logoff,
+        address,
+        account,
+        session,
+        request_id,
+        method,
+        url,
+        status: event.status_code.map(i64::from),
+        bytes: event.bytes,
+        mine: None,
+    }
+}
+
+fn web_events(inputs: &Inputs<'_>, visit: &mut dyn FnMut(&Event<'_>)) -> Result<(), ScanError> {
+    for batch in inputs.events.scan(COLUMNS)? {
+        let batch = batch?;
+        for event in EventRows::new(&batch).iter().filter(|e| matches!(e.class, Class::Http | Class::Authentication)) {
+            if inputs.window.is_none_or(|w| w.contains(event.time)) {
+                visit(&event);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Lines that carry the actor's own session or address, or a pinned account or request id.
+fn own_lines(
+    inputs: &Inputs<'_>,
+    prefix: &SessionPrefix,
+    clocks: &Clocks,
+    identity: &Identity<'_>,
+    links: &Links,
+    pool: &mut Pool,
+) -> Result<Vec<Line>, ScanError> {
+    let mut sessions: HashMap<SessionKey, (Strength, Part)> = HashMap::new();
+    for value in links.values("session") {
+        if let (Some(key), Some(strength)) = (identity.session_of(&value), links.strength(&format!("session={value}"))) {
+            let part = identity.part(&key, links);
+            sessions.insert(key, (strength, part));
+        }
+    }
+    let named = |kind: &str| -> HashMap<String, Strength> {
+        links.values(kind).into_iter().filter_map(|v| links.strength(&format!("{kind}={v}")).map(|s| (v, s))).collect()
+    };
+    let (addresses, accounts, requests, sign_ins) = (named("address"), named("account"), named("request"), named("sign_in"));
+    let mut lines = Vec::new();
+    web_events(inputs, &mut |event| {
+        let address = present(event.src_ip.as_deref());
+        let by_address = address.and_then(|a| addresses.get(a).copied());
+        let by_account = present(event.account.as_deref()).and_then(|a| accounts.get(a).copied());
+        let by_request = present(event.request_id.as_deref()).and_then(|r| requests.get(r).copied());
+        let by_sign_in = match (present(event.account.as_deref()), address) {
+            (Some(account), Some(address)) if !sign_ins.is_empty() => sign_ins.get(&format!("{account}@{} from {address}", event.system)).copied(),
+            _ => None,
+        };
+        let by_session = present(event.session.as_deref()).and_then(|s| {
+            let key: SessionKey = (Arc::from(event.system.as_ref()), Arc::from(prefix.cut(&event.system, s)));
+            let (strength, part) = sessions.get(&key)?;
+            let owners = matches!((part, address), (Part::Without(owners), Some(a)) if owners.contains(a));
+            (!owners).then_some(*strength)
+        });
+        let mine = [by_address, by_account, by_request, by_session, by_sign_in].into_iter().flatten().max();
+        if mine.is_some() {
+            let mut found = line(event, prefix, clocks, pool);
+            found.mine = mine;
+            lines.push(found);
+        }
+    })?;
+    Ok(lines)
+}
+
+/// A request id of a system.
+type SystemAndId = (Arc<str>, Arc<str>);
+/// Source, time, precision and strength of one of the actor's lines.
+type Sighting = (Arc<str>, i64, i64, Strength);
+
+/// What joins two lines about one request that share no id.
+type Look = (Arc<str>, Option<Arc<str>>, Option<Arc<str>>, Option<Arc<str>>, Option<i64>);
+
+fn look(line: &Line) -> Option<Look> {
+    (line.method.is_some() && line.url.is_some()).then(|| (line.system.clone(), line.address.clone(), line.method.clone(), line.url.clone(), line.status))
+}
+
+/// Moments as a sorted list of intervals that do not touch.
+pub(crate) fn union(mut intervals: Vec<(i64, i64)>) -> Vec<(i64, i64)> {
+    intervals.sort_unstable();
+    let mut out: Vec<(i64, i64)> = Vec::new();
+    for (from, to) in intervals {
+        match out.last_mut() {
+            Some(last) if from <= last.1 => last.1 = last.1.max(to),
+            _ => out.push((from, to)),
+        }
+    }
+    out
+}
+
+/// Whether a moment lies in one of the intervals that `union` made.
+pub(crate) fn within(intervals: &[(i64, i64)], from: i64, to: i64) -> bool {
+    let at = intervals.partition_point(|(_, end)| *end < from);
+    intervals.get(at).is_some_and(|(start, _)| *start <= to)
+}
+
+/// Other logs' lines about the actor's requests; and other people's lines at the same moments.
+fn joined_lines(inputs: &Inputs<'_>, prefix: &SessionPrefix, clocks: &Clocks, own: &[Line], pool: &mut Pool) -> Result<(Vec<Line>, Vec<Line>), ScanError> {
+    let known: std::collections::HashSet<(Arc<str>, u64)> = own.iter().map(|l| (l.place.artefact.clone(), l.place.offset)).collect();
+    let mut ids: HashMap<SystemAndId, Vec<(i64, Strength)>> = HashMap::new();
+    let mut looks: HashMap<Look, Vec<Sighting>> = HashMap::new();
+    let mut moments: BTreeMap<Arc<str>, Vec<(i64, i64)>> = BTreeMap::new();
+    for l in own {
+        let strength = l.mine.unwrap_or(Strength::Open);
+        if let Some(id) = &l.request_id {
+            ids.entry((l.system.clone(), id.clone())).or_default().push((l.time, strength));
+        }
+        if let Some(key) = look(l) {
+            looks.entry(key).or_default().push((l.source.clone(), l.time, l.precision, strength));
+        }
+        moments.entry(l.system.clone()).or_default().push(interval(l.time, l.precision, l.duration, clocks.spread()));
+    }
+    let moments: BTreeMap<Arc<str>, Vec<(i64, i64)>> = moments.into_iter().map(|(system, list)| (system, union(list))).collect();
+    let (mut joined, mut others) = (Vec::new(), Vec::new());
+    web_events(inputs, &mut |event| {
+        let Some(moments) = moments.get(event.system.as_ref()) else {
+            return;
+        };
+        let time = clocks.common(&event.source, event.time.micros());
+        let (from, to) = interval(time, i64::from(event.time_precision_micros), event.duration_micros, clocks.spread());
+        let near = within(moments, from.saturating_sub(SAME_MOMENT_MICROS), to.saturating_add(SAME_MOMENT_MICROS));
+        if !near && present(event.request_id.as_deref()).is_none() {
+            return;
+        }
+        let mut found = line(event, prefix, clocks, pool);
+        if known.contains(&(found.place.artefact.clone(), found.place.offset)) {
+            return;
+        }
+        let by_id = found
+            .request_id
+            .clone()
+            .and_then(|id| ids.get(&(found.system.clone(), id)))
+            .and_then(|list| list.iter().filter(|(t, _)| (t - found.time).abs() <= SAME_REQUEST_MICROS).map(|(_, s)| *s).max());
+        let by_look = || {
+            let list = looks.get(&look(&found)?)?;
+            let close = |(source, time, precision, _): &&Sighting| {
+                *source != found.source && (time - found.time).abs() <= (*precision).max(found.precision) + SAME_MOMENT_MICROS
+            };
+            list.iter().filter(close).map(|(.., s)| *s).max()
+        };
+        found.mine = by_id.or_else(|| if found.session.is_none() { by_look() } else { None });
+        if found.mine.is_some() {
+            joined.push(found);
+        } else if near && others.len() < MOST_OTHERS {
+            others.push(found);
+        }
+    })?;
+    Ok((joined, others))
+}
+
+/// A line joined by request id may name a session that was not known yet.
+fn link_joined_sessions(own: &[Line], joined: &[Line], identity: &Identity<'_>, links: &mut Links) {
+    let mut owners: HashMap<(Arc<str>, Arc<str>), String> = HashMap::new();
+    for l in own {
+        let node = match (&l.session, &l.address) {
+            (Some(session), _) => format!("session={}/{session}", l.system),
+            (None, Some(address)) => format!("address={address}"),
+            (None, None) => continue,
+        };
+        if let Some(id) = &l.request_id {
+            owners.entry((l.system.clone(), id.clone())).or_insert(node);
+        }
+    }
+    let mut found: BTreeMap<(String, String), (Span, Vec<_>)> = BTreeMap::new();
+    for l in joined {
+        let (Some(session), Some(id)) = (&l.session, &l.request_id) else {
+            continue;
+        };
+        let Some(from) = owners.get(&(l.system.clone(), id.clone())) else {
+            continue;
+        };
+        let to = identity.node(&(l.system.clone(), session.clone()));
+        if links.strength(&to).is_none() && links.strength(from).is_some() {
+            let entry = found.entry((from.clone(), to)).or_default();
+            entry.0.add(l.raw);
+            entry.1.push(l.place.event_ref());
+        }
+    }
+    for ((from, to), (span, events)) in found {
+        let reason = format!("{} requests of this session carry request ids of the actor's requests", span.count);
+        links.add(Proposal { rule: "request_to_session", from: &from, to: &to, strength: Strength::Proved, reason, span, events });
+    }
+}
+
+/// Lines about one request become one: by request id, else by look and nearness in time, one line a log.
+fn merge(mut lines: Vec<Line>, spread: i64) -> Vec<Request> {
+    // Exact stamps first, so that a line to the second finds its partner; then time, then place.
+    lines.sort_by(|a, b| (a.precision, a.time, &a.place).cmp(&(b.precision, b.time, &b.place)));
+    let mut requests: Vec<Vec<Line>> = Vec::new();
+    let mut by_id: HashMap<(Arc<str>, Arc<str>), Vec<usize>> = HashMap::new();
+    let mut by_look: HashMap<Look, BTreeSet<(i64, usize)>> = HashMap::new();
+    for l in lines {
+        let id = l.request_id.clone().map(|id| (l.system.clone(), id));
+        let known = id
+            .as_ref()
+            .and_then(|id| by_id.get(id))
+            .and_then(|list| list.iter().copied().find(|i| (requests[*i][0].time - l.time).abs() <= SAME_REQUEST_MICROS));
+        let known = known.or_else(|| partner(&l, by_look.get(&look(&l)?)?, &requests));
+        let at = known.unwrap_or(requests.len());
+        if let Some(id) = id.filter(|_| known.is_none_or(|i| requests[i].iter().all(|o| o.request_id != l.request_id))) {
+            by_id.entry(id).or_default().push(at);
+        }
+        if let Some(key) = look(&l) {
+            let time = requests.get(at).map_or(l.time, |r| r[0].time);
+            by_look.entry(key).or_default().insert((time, at));
+        }
+        match known {
+            Some(at) => requests[at].push(l),
+            None => requests.push(vec![l]),
+        }
+    }
+    let mut merged: Vec<Request> = requests.into_iter().map(|lines| one_request(lines, spread)).collect();
+    merged.sort_by(|a, b| (a.to, &a.lines[0].place).cmp(&(b.to, &b.lines[0].place)));
+    merged
+}
+
+/// The nearest request with the same look that this line's log has not told of yet.
+fn partner(line: &Line, candidates: &BTreeSet<(i64, usize)>, requests: &[Vec<Line>]) -> Option<usize> {
+    // Lines come in order of precision, so this line's own is the coarser one.
+    let reach = line.precision + SAME_MOMENT_MICROS;
+    let differ = |a: &Option<Arc<str>>, b: &Option<Arc<str>>| a.is_some() && b.is_some() && a != b;
+    let fits =
+        |i: &usize| requests[*i].iter().all(|o| o.source != line.source && !differ(&o.request_id, &line.request_id) && !differ(&o.session, &line.session));
+    let near = candidates.range((line.time.saturating_sub(reach), 0)..=(line.time.saturating_add(reach), usize::MAX));
+    near.map(|(time, i)| ((time - line.time).abs(), *i)).filter(|(_, i)| fits(i)).min().map(|(_, i)| i)
+}
+
+fn one_request(mut lines: Vec<Line>, spread: i64) -> Request {
+    lines.sort_by(|a, b| (a.time, &a.place).cmp(&(b.time, &b.place)));
+    let first_of = |of: &dyn Fn(&Line) -> Option<Arc<str>>| lines.iter().find_map(of);
+    let web = lines.iter().filter(|l| l.sign_in.is_none());
+    let (mut from, mut to) = (i64::MIN, i64::MAX);
+    for l in web.clone() {
+        let (start, end) = interval(l.time, l.precision, l.duration, spread);
+        // A duration narrows the start; the most exact stamp narrows the end.
+        from = if l.duration.is_some() { from.max(start) } else { from };
+        to = to.min(end);
+    }
+    let exact = lines.iter().min_by_key(|l| (l.precision, l.time)).cloned();
+    if to == i64::MAX {
+        to = exact.as_ref().map_or(0, |l| interval(l.time, l.precision, l.duration, spread).1);
+    }
+    if from == i64::MIN {
+        from = exact.as_ref().map_or(to, |l| interval(l.time, l.precision, l.duration, spread).0);
+    }
+    let url = first_of(&|l| l.url.clone());
+    Request {
+        system: lines[0].system.clone(),
+        session: first_of(&|l| l.session.clone()),
+        account: first_of(&|l| l.account.clone()),
+        address: first_of(&|l| l.address.clone()),
+        request_id: first_of(&|l| l.request_id.clone()),
+        method: first_of(&|l| l.method.clone()),
+        status: lines.iter().find_map(|l| l.status),
+        bytes: lines.iter().filter(|l| l.duration.is_some()).find_map(|l| l.bytes).or_else(|| lines.iter().find_map(|l| l.bytes)),
+        sign_in: lines.iter().find_map(|l| l.sign_in),
+        sign_out: lines.iter().any(|l| l.sign_out),
+        from: from.min(to),
+        to,
+        raw: exact.map_or(0, |l| l.raw),
+        mine: lines.iter().filter_map(|l| l.mine).max(),
+        target: url.as_deref().map(Target::of).unwrap_or_default(),
+        url,
+        lines,
+    }
+}
+
+/// Systems on which the actor made requests.
+pub(crate) fn systems(requests: &Requests) -> BTreeSet<Arc<str>> {
+    requests.all.iter().filter(|r| r.mine.is_some()).map(|r| r.system.clone()).collect()
+}

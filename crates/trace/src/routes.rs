@@ -1,0 +1,426 @@
+//! Which statements a request caused. What requests of one template cause is learned from all traffic: shapes that follow
+//! within the request, and bind values or literals that come from its URL. The actor's requests are matched by that.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use strandline_model::access::Completion;
+use strandline_model::trail::Strength;
+
+use crate::clock::Clocks;
+use crate::requests::{Request, interval};
+use crate::statements::{Execution, Statements, shape_key};
+use crate::survey::{Sample, Survey, TemplateKey};
+use crate::url::Target;
+
+/// Values of one statement that are compared.
+const MOST_SLOTS: usize = 16;
+/// Share of the samples that show a shape, in which a value must come from the URL.
+const VALUE_SHARE: f64 = 0.6;
+/// Share of all samples that must show a shape with no value from the URL, and the share of other templates' samples that may.
+const PRESENCE_SHARE: f64 = 0.7;
+/// Statements that must be known from elsewhere before an unknown shape is called unusual.
+const FEWEST_ELSEWHERE: u64 = 50;
+
+/// Where a value of a statement comes from.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Slot {
+    /// The field's value between two fixed texts.
+    Field {
+        field: String,
+        before: String,
+        after: String,
+    },
+    /// `(value − origin) × scale`.
+    Linear {
+        field: String,
+        origin: i64,
+        scale: i64,
+    },
+    /// Always the same.
+    Constant(Option<String>),
+    Free,
+}
+
+/// A shape that requests of one template cause.
+#[derive(Clone, Debug)]
+struct Learned {
+    shape: u64,
+    slots: Vec<Slot>,
+    lag: i64,
+    /// Samples without such a statement, of a thousand: the kind of request that always causes it has the best claim.
+    without: i64,
+    by_value: bool,
+    free: bool,
+}
+
+/// Fixed texts around a URL value that the application writes into its SQL.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Carrier {
+    field: String,
+    before: String,
+    after: String,
+    shape: u64,
+}
+
+#[derive(Debug, Default)]
+struct Template {
+    learned: Vec<Learned>,
+    carriers: Vec<Carrier>,
+}
+
+/// How a match was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum How {
+    /// The statement carries the request's id.
+    Id,
+    /// The request's own values stand in it.
+    Value,
+    /// Requests of this kind always cause it.
+    Route,
+    /// SQL from the request stands in it.
+    Injected,
+    /// Nothing else ran, and no application ever sent its like.
+    Unusual,
+}
+
+/// A statement and the request that caused it.
+#[derive(Clone, Debug)]
+pub(crate) struct Match {
+    pub execution: usize,
+    pub request: usize,
+    pub how: How,
+    pub strength: Strength,
+    /// The field whose value became SQL.
+    pub field: Option<String>,
+}
+
+/// Matches statements to requests; those of others' requests too, so that they are not taken for the actor's.
+pub(crate) fn match_requests(
+    survey: &Survey,
+    clocks: &Clocks,
+    requests: &[Request],
+    statements: &Statements,
+    serves: &dyn Fn(&Execution, &str) -> bool,
+) -> Vec<Match> {
+    let templates = learn(survey, clocks, requests, statements, serves);
+    // Smaller is better: way of knowing, how often the kind of request does it, then distance from the usual delay, then order.
+    let mut pairs: Vec<Pair> = Vec::new();
+    let mut by_id: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for (at, e) in statements.all.iter().enumerate() {
+        if let Some(id) = e.request_id.as_deref() {
+            by_id.entry(id).or_default().push(at);
+        }
+    }
+    for (r, request) in requests.iter().enumerate() {
+        let with_id = request.request_id.as_deref().and_then(|id| by_id.get(id)).into_iter().flatten();
+        for e in with_id.filter(|e| (statements.all[**e].time - request.to).abs() <= 300_000_000) {
+            pairs.push(((How::Id, 0, 0, r, *e), 0, Strength::Proved, None));
+        }
+        let Some(template) = request.template().and_then(|key| templates.get(&key)) else {
+            continue;
+        };
+        for e in running(statements, request.from, request.to)
+            .filter(|e| serves(&statements.all[*e], &request.system) && (statements.all[*e].request_id.is_none() || request.request_id.is_none()))
+        {
+            candidates(template, request, r, e, &statements.all[e], &mut pairs);
+        }
+    }
+    pairs.sort_by(|a, b| (&a.0, a.1).cmp(&(&b.0, b.1)));
+    let mut taken = BTreeSet::new();
+    let mut served = BTreeSet::new();
+    let mut matches = Vec::new();
+    for ((how, _, _, request, execution), rule, strength, field) in pairs {
+        if taken.contains(&execution) || (how != How::Id && !served.insert((request, how, rule))) {
+            continue;
+        }
+        taken.insert(execution);
+        matches.push(Match { execution, request, how, strength, field });
+    }
+    remaining(requests, statements, serves, &mut taken, &mut matches);
+    matches.sort_by_key(|m| m.execution);
+    matches
+}
+
+/// Executions that ran within an interval of the common clock.
+pub(crate) fn running(statements: &Statements, from: i64, to: i64) -> impl Iterator<Item = usize> + '_ {
+    let start = statements.all.partition_point(|e| e.time < from);
+    (start..statements.all.len()).take_while(move |i| statements.all[*i].time <= to)
+}
+
+/// A candidate: what orders it (way of knowing, rarity, distance, request, execution), its rule, its strength, its field.
+type Pair = ((How, i64, i64, usize, usize), usize, Strength, Option<String>);
+
+fn candidates(template: &Template, request: &Request, r: usize, e: usize, execution: &Execution, pairs: &mut Vec<Pair>) {
+    let shape = shape_key(&execution.lifted);
+    for (rule, learned) in template.learned.iter().enumerate().filter(|(_, l)| l.shape == shape) {
+        if learned.slots.iter().enumerate().all(|(i, slot)| slot.agrees(execution.value(i), &request.target)) {
+            let how = if learned.by_value { How::Value } else { How::Route };
+            let strength = if !learned.by_value && learned.free { Strength::Inferred } else { Strength::Proved };
+            pairs.push(((how, learned.without, (request.to - execution.time - learned.lag).abs(), r, e), rule, strength, None));
+        }
+    }
+    for (rule, carrier) in template.carriers.iter().enumerate() {
+        let Some(value) = request.target.field(&carrier.field) else {
+            continue;
+        };
+        let inner = execution.statement.strip_prefix(carrier.before.as_str()).and_then(|s| s.strip_suffix(carrier.after.as_str()));
+        if inner == Some(value) {
+            let injected = shape != carrier.shape || execution.completion == Completion::Failed;
+            let how = if injected { How::Injected } else { How::Value };
+            pairs.push(((how, 0, (request.to - execution.time).abs(), r, e), 1000 + rule, Strength::Proved, injected.then(|| carrier.field.clone())));
+        }
+    }
+}
+
+/// What no learned rule explains: SQL that stands in the actor's own request; and shapes never sent elsewhere.
+fn remaining(requests: &[Request], statements: &Statements, serves: &dyn Fn(&Execution, &str) -> bool, taken: &mut BTreeSet<usize>, matches: &mut Vec<Match>) {
+    let mut rest: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for (r, request) in requests.iter().enumerate() {
+        for e in running(statements, request.from, request.to).filter(|e| !taken.contains(e) && serves(&statements.all[*e], &request.system)) {
+            rest.entry(e).or_default().push(r);
+        }
+    }
+    for (e, running) in rest {
+        let execution = &statements.all[e];
+        if execution.request_id.is_some() {
+            continue;
+        }
+        let carried = running.iter().find_map(|r| verbatim(&requests[*r], execution).map(|(field, how)| (*r, field, how)));
+        let unusual = || {
+            let known = statements.elsewhere.contains_key(&shape_key(&execution.lifted));
+            let mine = running.iter().all(|r| requests[*r].mine.is_some());
+            (statements.elsewhere_total >= FEWEST_ELSEWHERE && !known && mine)
+                .then(|| running.iter().min_by_key(|r| (requests[**r].to - execution.time).abs()).copied())
+                .flatten()
+        };
+        if let Some((request, field, how)) = carried {
+            let strength = if how == How::Injected { Strength::Proved } else { Strength::Inferred };
+            matches.push(Match { execution: e, request, how, strength, field: (how == How::Injected).then_some(field) });
+            taken.insert(e);
+        } else if let Some(request) = unusual() {
+            matches.push(Match { execution: e, request, how: How::Unusual, strength: Strength::Inferred, field: None });
+            taken.insert(e);
+        }
+    }
+}
+
+/// A value of the request that stands in the statement: as SQL, if it is not wholly inside one literal, else as a value.
+fn verbatim(request: &Request, execution: &Execution) -> Option<(String, How)> {
+    for (name, value) in request.target.fields.iter().filter(|(_, v)| v.len() >= 4) {
+        let bound = execution.parameters.iter().flatten().any(|p| p.as_deref() == Some(value.as_str()));
+        let literal = execution.lifted.literals.iter().any(|l| l.contains(value.as_str()));
+        if bound || literal {
+            return Some((name.clone(), How::Value));
+        }
+        let code = value.bytes().any(|b| matches!(b, b'\'' | b'"' | b';' | b'(' | b' '));
+        if value.len() >= 6 && code && execution.statement.contains(value.as_str()) {
+            return Some((name.clone(), How::Injected));
+        }
+    }
+    None
+}
+
+impl Slot {
+    fn agrees(&self, value: Option<&str>, target: &Target) -> bool {
+        match self {
+            Self::Free => true,
+            Self::Constant(known) => known.as_deref() == value,
+            Self::Field { field, before, after } => match (target.field(field), value) {
+                (Some(have), Some(value)) => between(value, before, after).is_some_and(|inner| inner.eq_ignore_ascii_case(have)),
+                _ => false,
+            },
+            Self::Linear { field, origin, scale } => {
+                let have = target.field(field).and_then(|v| v.parse::<i64>().ok());
+                have.and_then(|v| v.checked_sub(*origin)?.checked_mul(*scale)) == value.and_then(|v| v.parse().ok()) && have.is_some()
+            }
+        }
+    }
+}
+
+fn between<'v>(value: &'v str, before: &str, after: &str) -> Option<&'v str> {
+    value.strip_prefix(before)?.strip_suffix(after)
+}
+
+/// A sample's number, a field's value in it, and the numbers that one slot had.
+type Numbers = (usize, i64, BTreeSet<i64>);
+
+/// A sample and the executions that ran within it, by shape.
+struct Observed<'s> {
+    sample: &'s Sample,
+    to: i64,
+    shapes: BTreeMap<u64, Vec<usize>>,
+}
+
+fn learn(
+    survey: &Survey,
+    clocks: &Clocks,
+    requests: &[Request],
+    statements: &Statements,
+    serves: &dyn Fn(&Execution, &str) -> bool,
+) -> BTreeMap<TemplateKey, Template> {
+    let wanted: BTreeSet<TemplateKey> = requests.iter().filter_map(Request::template).collect();
+    let mut observed: BTreeMap<&TemplateKey, Vec<Observed<'_>>> = BTreeMap::new();
+    let mut presence: BTreeMap<(&Arc<str>, u64), usize> = BTreeMap::new();
+    let mut totals: BTreeMap<&Arc<str>, usize> = BTreeMap::new();
+    for (key, samples) in survey.samples.iter().filter(|(key, _)| wanted.contains(key)) {
+        for sample in samples {
+            let (from, to) = interval(clocks.common(&sample.source, sample.time), sample.precision, sample.duration, clocks.spread());
+            let mut shapes: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
+            for e in running(statements, from, to).filter(|e| serves(&statements.all[*e], &key.0)) {
+                shapes.entry(shape_key(&statements.all[e].lifted)).or_default().push(e);
+            }
+            *totals.entry(&key.0).or_default() += 1;
+            for shape in shapes.keys() {
+                *presence.entry((&key.0, *shape)).or_default() += 1;
+            }
+            observed.entry(key).or_default().push(Observed { sample, to, shapes });
+        }
+    }
+    let mut out = BTreeMap::new();
+    for (key, list) in observed {
+        let mut template = Template::default();
+        let shapes: BTreeSet<u64> = list.iter().flat_map(|o| o.shapes.keys().copied()).collect();
+        for shape in shapes {
+            let here = list.iter().filter(|o| o.shapes.contains_key(&shape)).count();
+            let others = totals[&key.0] - list.len();
+            let elsewhere = presence[&(&key.0, shape)] - here;
+            let common = others > 0 && elsewhere as f64 > (1.0 - PRESENCE_SHARE) * others as f64;
+            template.learned.extend(learn_shape(shape, here, &list, common, statements));
+        }
+        template.carriers = carriers(&list, statements);
+        out.insert(key.clone(), template);
+    }
+    out
+}
+
+fn learn_shape(shape: u64, here: usize, list: &[Observed<'_>], common: bool, statements: &Statements) -> Option<Learned> {
+    let showing: Vec<&Observed<'_>> = list.iter().filter(|o| o.shapes.contains_key(&shape)).collect();
+    let count = showing.iter().flat_map(|o| &o.shapes[&shape]).map(|e| statements.all[*e].value_count()).min().unwrap_or(0);
+    let slots: Vec<Slot> = (0..count.min(MOST_SLOTS)).map(|slot| learn_slot(slot, shape, &showing, statements)).collect();
+    let by_value = slots.iter().any(|s| matches!(s, Slot::Field { .. } | Slot::Linear { .. }));
+    let frequent = here >= 3 && here as f64 >= PRESENCE_SHARE * list.len() as f64;
+    if !by_value && (!frequent || common) {
+        return None;
+    }
+    let mut lags: Vec<i64> = showing.iter().filter_map(|o| o.shapes[&shape].iter().map(|e| o.to - statements.all[*e].time).min()).collect();
+    lags.sort_unstable();
+    let free = slots.contains(&Slot::Free);
+    let fits = |o: &&&Observed<'_>| {
+        o.shapes[&shape].iter().any(|e| slots.iter().enumerate().all(|(i, slot)| slot.agrees(statements.all[*e].value(i), &o.sample.target)))
+    };
+    let without = 1000 - (showing.iter().filter(fits).count() * 1000 / list.len().max(1)) as i64;
+    Some(Learned { shape, slots, lag: lags.get(lags.len() / 2).copied().unwrap_or(0), without, by_value, free })
+}
+
+/// The best account of one value: a field, arithmetic on a field, always the same, or none.
+fn learn_slot(slot: usize, shape: u64, showing: &[&Observed<'_>], statements: &Statements) -> Slot {
+    let mut votes: BTreeMap<Slot, BTreeSet<usize>> = BTreeMap::new();
+    let mut numbers: BTreeMap<&str, Vec<Numbers>> = BTreeMap::new();
+    for (i, o) in showing.iter().enumerate() {
+        let values: BTreeSet<Option<&str>> = o.shapes[&shape].iter().map(|e| statements.all[*e].value(slot)).collect();
+        for value in &values {
+            votes.entry(Slot::Constant(value.map(str::to_owned))).or_default().insert(i);
+        }
+        for (field, have) in &o.sample.target.fields {
+            for value in values.iter().flatten().filter(|_| !have.is_empty()) {
+                if let Some((before, after)) = around(value, have) {
+                    votes.entry(Slot::Field { field: field.clone(), before, after }).or_default().insert(i);
+                }
+            }
+            if let Ok(have) = have.parse::<i64>() {
+                let seen = values.iter().flatten().filter_map(|v| v.parse().ok()).collect();
+                numbers.entry(field).or_default().push((i, have, seen));
+            }
+        }
+    }
+    for (field, seen) in &numbers {
+        if let Some((origin, scale, by)) = line_through(seen) {
+            votes.entry(Slot::Linear { field: (*field).to_owned(), origin, scale }).or_default().extend(by);
+        }
+    }
+    let enough = |by: &BTreeSet<usize>| by.len() as f64 >= VALUE_SHARE * showing.len() as f64;
+    let telling = |slot: &Slot, by: &BTreeSet<usize>| match slot {
+        Slot::Field { field, .. } | Slot::Linear { field, .. } => {
+            let distinct: BTreeSet<Option<&str>> = by.iter().map(|i| showing[*i].sample.target.field(field)).collect();
+            distinct.len() >= 2 || distinct.iter().flatten().any(|v| v.len() >= 4)
+        }
+        _ => false,
+    };
+    let bound = votes
+        .iter()
+        .filter(|(s, by)| telling(s, by) && enough(by))
+        .max_by_key(|(s, by)| (by.len(), matches!(s, Slot::Field { .. }), std::cmp::Reverse((*s).clone())));
+    if let Some((slot, _)) = bound {
+        return slot.clone();
+    }
+    let constant = votes.iter().filter(|(s, by)| matches!(s, Slot::Constant(_)) && by.len() as f64 >= 0.9 * showing.len() as f64);
+    constant.max_by_key(|(s, by)| (by.len(), std::cmp::Reverse((*s).clone()))).map_or(Slot::Free, |(s, _)| s.clone())
+}
+
+/// The texts before and after a field's value inside a statement's value; a short one must be the whole.
+fn around(value: &str, have: &str) -> Option<(String, String)> {
+    if value.eq_ignore_ascii_case(have) {
+        return Some((String::new(), String::new()));
+    }
+    let at = value.to_ascii_lowercase().find(&have.to_ascii_lowercase()).filter(|_| have.len() >= 2)?;
+    let (before, after) = (&value[..at], &value[at + have.len()..]);
+    let fixed = |s: &str| s.len() <= 4 && !s.bytes().any(|b| b.is_ascii_alphanumeric());
+    (fixed(before) && fixed(after)).then(|| (before.to_owned(), after.to_owned()))
+}
+
+/// `(origin, scale)` of the line that most samples lie on, and which do.
+fn line_through(seen: &[Numbers]) -> Option<(i64, i64, BTreeSet<usize>)> {
+    let mut best: Option<(BTreeSet<usize>, i64, i64)> = None;
+    for (n, (_, x, ys)) in seen.iter().enumerate().take(24) {
+        for (_, other, other_ys) in seen.iter().skip(n + 1).take(24).filter(|(_, o, _)| o != x) {
+            for (y, z) in ys.iter().take(4).flat_map(|y| other_ys.iter().take(4).map(move |z| (*y, *z))) {
+                let (dy, dx) = (z.checked_sub(y)?, other.checked_sub(*x)?);
+                if dy == 0 || dy.checked_rem(dx) != Some(0) {
+                    continue;
+                }
+                let scale = dy.checked_div(dx)?;
+                if y.checked_rem(scale) != Some(0) {
+                    continue;
+                }
+                let origin = x.checked_sub(y.checked_div(scale)?)?;
+                let on = |(_, x, ys): &&Numbers| x.checked_sub(origin).and_then(|d| d.checked_mul(scale)).is_some_and(|y| ys.contains(&y));
+                let by: BTreeSet<usize> = seen.iter().filter(on).map(|(i, ..)| *i).collect();
+                if best.as_ref().is_none_or(|(known, ..)| by.len() > known.len()) {
+                    best = Some((by, origin, scale));
+                }
+            }
+        }
+    }
+    best.map(|(by, origin, scale)| (origin, scale, by))
+}
+
+/// Texts around URL values that stand in the SQL itself: seen with at least two values.
+fn carriers(list: &[Observed<'_>], statements: &Statements) -> Vec<Carrier> {
+    let mut votes: BTreeMap<Carrier, BTreeSet<&str>> = BTreeMap::new();
+    for o in list {
+        for (field, value) in o.sample.target.fields.iter().filter(|(_, v)| v.len() >= 3) {
+            for e in o.shapes.values().flatten().map(|e| &statements.all[*e]).filter(|e| e.completion != Completion::Failed) {
+                let Some(at) = e.statement.find(value.as_str()).filter(|_| e.statement.len() <= 16_384) else {
+                    continue;
+                };
+                let carrier = Carrier {
+                    field: field.clone(),
+                    before: e.statement[..at].to_owned(),
+                    after: e.statement[at + value.len()..].to_owned(),
+                    shape: shape_key(&e.lifted),
+                };
+                votes.entry(carrier).or_default().insert(value);
+            }
+        }
+    }
+    // The shape that most values give is the application's own.
+    let mut best: BTreeMap<(String, String, String), (usize, Carrier)> = BTreeMap::new();
+    for (carrier, values) in votes {
+        let key = (carrier.field.clone(), carrier.before.clone(), carrier.after.clone());
+        if best.get(&key).is_none_or(|(known, _)| *known < values.len()) {
+            best.insert(key, (values.len(), carrier));
+        }
+    }
+    best.into_values().filter(|(count, _)| *count >= 2).map(|(_, carrier)| carrier).collect()
+}

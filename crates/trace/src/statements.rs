@@ -1,0 +1,365 @@
+//! The fourth pass: database records of the actor's connections and at the moments of the actor's requests, and the
+//! executions they tell of. A database may log one execution several times; here it becomes one.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use strandline_model::access::Completion;
+use strandline_model::estate::Estate;
+use strandline_model::event::{Activity, Class, Event, EventRows, RecordKind, Status};
+use strandline_model::table::ScanError;
+
+use crate::Inputs;
+use crate::clock::Clocks;
+use crate::requests::within;
+use crate::shape::{Lifted, lift};
+use crate::survey::{Survey, present, trusted};
+use crate::text::{Place, Pool, hash64};
+
+const COLUMNS: &[&str] = &[
+    "time",
+    "class",
+    "activity",
+    "status",
+    "source",
+    "system",
+    "artefact",
+    "offset",
+    "length",
+    "account",
+    "session",
+    "request_id",
+    "database",
+    "statement",
+    "parameters",
+    "row_count",
+    "sequence",
+    "statement_id",
+    "transaction",
+    "record_kind",
+    "masked",
+    "command",
+];
+
+/// Shapes that are counted outside the actor's moments.
+const MOST_SHAPES: usize = 200_000;
+/// Two records of one execution without a transaction id stand at most this far apart.
+const SAME_EXECUTION_MICROS: i64 = 600_000_000;
+/// How many executions back a record's twin may stand.
+const OPEN_EXECUTIONS: usize = 16;
+
+/// What to keep.
+pub(crate) struct Wanted {
+    /// Connections that are the actor's whole.
+    pub connections: BTreeSet<String>,
+    /// Request ids of the actor's requests.
+    pub request_ids: BTreeSet<Arc<str>>,
+    /// For each system, moments (common clock) in which its application's statements are kept.
+    pub moments: BTreeMap<Arc<str>, Vec<(i64, i64)>>,
+    /// For each system, the actor's own moments: shapes inside them are not "elsewhere".
+    pub own_moments: BTreeMap<Arc<str>, Vec<(i64, i64)>>,
+    /// Connections of each system's application.
+    pub applications: HashMap<Arc<str>, Vec<Arc<str>>>,
+    /// Pinned records.
+    pub places: BTreeSet<(String, u64)>,
+}
+
+/// One execution of a statement.
+#[derive(Clone, Debug)]
+pub(crate) struct Execution {
+    pub proof: Vec<Place>,
+    pub source: Arc<str>,
+    /// The database's own clock.
+    pub raw: i64,
+    /// The common clock.
+    pub time: i64,
+    pub connection: Arc<str>,
+    pub sequence: Option<i64>,
+    pub database: Option<Arc<str>>,
+    pub activity: Activity,
+    pub statement: Arc<str>,
+    pub lifted: Arc<Lifted>,
+    pub parameters: Option<Vec<Option<Arc<str>>>>,
+    pub rows: Option<i64>,
+    pub masked: bool,
+    pub request_id: Option<Arc<str>>,
+    pub completion: Completion,
+    kinds: BTreeSet<RecordKind>,
+    statement_id: Option<i64>,
+    transaction: Option<Arc<str>>,
+    last_sequence: Option<i64>,
+}
+
+impl Execution {
+    /// Bind values, then literals.
+    pub(crate) fn value(&self, slot: usize) -> Option<&str> {
+        let bound = self.parameters.as_ref().map_or(0, Vec::len);
+        match self.parameters.as_ref().and_then(|p| p.get(slot)) {
+            Some(value) => value.as_deref(),
+            None => self.lifted.literals.get(slot - bound).map(String::as_str),
+        }
+    }
+
+    /// How many values it has.
+    pub(crate) fn value_count(&self) -> usize {
+        self.parameters.as_ref().map_or(0, Vec::len) + self.lifted.literals.len()
+    }
+
+    pub(crate) fn is_read(&self) -> bool {
+        matches!(self.activity, Activity::Read) || first_word(&self.lifted.shape) == "select"
+    }
+}
+
+/// What the pass found.
+#[derive(Debug, Default)]
+pub(crate) struct Statements {
+    /// In order of the common clock, then place.
+    pub all: Vec<Execution>,
+    /// How often applications sent each shape outside the actor's moments.
+    pub elsewhere: HashMap<u64, u32>,
+    /// Statements counted there.
+    pub elsewhere_total: u64,
+}
+
+#[derive(Clone, Debug)]
+struct Record {
+    place: Place,
+    source: Arc<str>,
+    raw: i64,
+    connection: Arc<str>,
+    sequence: Option<i64>,
+    database: Option<Arc<str>>,
+    activity: Activity,
+    failed: bool,
+    statement: Option<Arc<str>>,
+    lifted: Arc<Lifted>,
+    parameters: Option<Vec<Option<Arc<str>>>>,
+    rows: Option<i64>,
+    masked: bool,
+    request_id: Option<Arc<str>>,
+    kind: RecordKind,
+    statement_id: Option<i64>,
+    transaction: Option<Arc<str>>,
+}
+
+/// The key of a shape.
+pub(crate) fn shape_key(lifted: &Lifted) -> u64 {
+    hash64(&[lifted.shape.as_bytes()])
+}
+
+pub(crate) fn first_word(shape: &str) -> &str {
+    shape.split(' ').next().unwrap_or_default()
+}
+
+/// Which systems' applications each connection serves. Roles and addresses of the estate say so; where a system has
+/// neither, its databases' untrusted connections may be its application's.
+pub(crate) fn applications(estate: &Estate, survey: &Survey, systems: &BTreeSet<Arc<str>>, own: &BTreeSet<String>) -> HashMap<Arc<str>, Vec<Arc<str>>> {
+    let mut out: HashMap<Arc<str>, Vec<Arc<str>>> = HashMap::new();
+    for (id, c) in &survey.connections {
+        if own.contains(id.as_ref()) || trusted(estate, c.role.as_deref(), None, c.host.as_deref()).is_some() {
+            continue;
+        }
+        for system in systems {
+            let described = estate.systems.iter().find(|s| s.id == system.as_ref());
+            let (roles, addresses) = described.map_or((&[][..], &[][..]), |s| (&s.roles[..], &s.addresses[..]));
+            let by_role = c.role.as_deref().is_some_and(|role| roles.iter().any(|r| r == role));
+            let by_host = c.host.as_deref().is_some_and(|host| addresses.iter().any(|a| a == host));
+            let unknown = roles.is_empty() && addresses.is_empty();
+            let mut databases = estate.databases.iter().filter(|d| d.system == system.as_ref()).peekable();
+            let by_database = unknown && (databases.peek().is_none() || databases.any(|d| Some(d.name.as_deref().unwrap_or(&d.id)) == c.database.as_deref()));
+            if by_role || (roles.is_empty() && by_host) || by_database {
+                out.entry(id.clone()).or_default().push(system.clone());
+            }
+        }
+    }
+    out
+}
+
+/// Runs the pass.
+pub(crate) fn collect(inputs: &Inputs<'_>, clocks: &Clocks, wanted: &Wanted) -> Result<Statements, ScanError> {
+    let (mut pool, mut out) = (Pool::default(), Statements::default());
+    let mut records: BTreeMap<Arc<str>, Vec<Record>> = BTreeMap::new();
+    let mut lifted_before: HashMap<Arc<str>, Arc<Lifted>> = HashMap::new();
+    for batch in inputs.events.scan(COLUMNS)? {
+        let batch = batch?;
+        for event in EventRows::new(&batch).iter().filter(|e| e.class == Class::Datastore) {
+            let time = clocks.common(&event.source, event.time.micros());
+            let in_window = inputs.window.is_none_or(|w| w.contains(event.time));
+            let (keep, elsewhere) = judge(&event, time, wanted);
+            if elsewhere {
+                count_shape(&event, &mut out);
+            }
+            if keep && in_window {
+                let record = record(&event, &mut pool, &mut lifted_before);
+                records.entry(record.connection.clone()).or_default().push(record);
+            }
+        }
+    }
+    for (_, list) in records {
+        out.all.extend(executions(list, clocks));
+    }
+    out.all.sort_by(|a, b| (a.time, &a.proof[0]).cmp(&(b.time, &b.proof[0])));
+    Ok(out)
+}
+
+/// Whether to keep a record, and whether it counts as an application's statement outside the actor's moments.
+fn judge(event: &Event<'_>, time: i64, wanted: &Wanted) -> (bool, bool) {
+    let session = present(event.session.as_deref()).unwrap_or_default();
+    if wanted.connections.contains(session) || wanted.places.contains(&(event.place.artefact.0.clone(), event.place.offset)) {
+        return (true, false);
+    }
+    if event.statement.is_none() {
+        return (false, false);
+    }
+    if present(event.request_id.as_deref()).is_some_and(|id| wanted.request_ids.contains(id)) {
+        return (true, false);
+    }
+    let Some(systems) = wanted.applications.get(session) else {
+        return (false, false);
+    };
+    let inside = |moments: &BTreeMap<Arc<str>, Vec<(i64, i64)>>| systems.iter().any(|s| moments.get(s).is_some_and(|list| within(list, time, time)));
+    (inside(&wanted.moments), !inside(&wanted.own_moments))
+}
+
+fn count_shape(event: &Event<'_>, out: &mut Statements) {
+    let Some(statement) = event.statement.as_deref().filter(|_| event.activity != Activity::Error) else {
+        return;
+    };
+    let key = shape_key(&lift(statement));
+    out.elsewhere_total += 1;
+    if out.elsewhere.len() < MOST_SHAPES || out.elsewhere.contains_key(&key) {
+        *out.elsewhere.entry(key).or_default() += 1;
+    }
+}
+
+fn record(event: &Event<'_>, pool: &mut Pool, lifted_before: &mut HashMap<Arc<str>, Arc<Lifted>>) -> Record {
+    let mut own = |value: Option<&str>| present(value).map(|v| pool.intern(v));
+    let statement = own(event.statement.as_deref().map(|s| s.trim().trim_end_matches(';').trim_end()));
+    let (request_id, transaction, database) = (own(event.request_id.as_deref()), own(event.transaction.as_deref()), own(event.database.as_deref()));
+    let connection = own(Some(event.session.as_deref().unwrap_or("unknown"))).unwrap_or_else(|| Arc::from("unknown"));
+    let parameters = event.parameters.as_ref().map(|list| list.iter().map(|v| v.as_deref().map(|v| pool.intern(v))).collect());
+    let lifted = match &statement {
+        Some(s) => lifted_before.entry(s.clone()).or_insert_with(|| Arc::new(lift(s))).clone(),
+        None => Arc::default(),
+    };
+    Record {
+        place: Place::of(&event.place, pool),
+        source: pool.intern(&event.source),
+        raw: event.time.micros(),
+        connection,
+        sequence: event.sequence,
+        database,
+        activity: event.activity,
+        failed: event.activity == Activity::Error || event.status == Status::Failure,
+        statement,
+        lifted,
+        parameters,
+        rows: event.row_count,
+        masked: event.masked,
+        request_id,
+        kind: event.record_kind.unwrap_or(RecordKind::Other),
+        statement_id: event.statement_id,
+        transaction,
+    }
+}
+
+fn audits(kind: RecordKind) -> bool {
+    matches!(kind, RecordKind::PgauditSession | RecordKind::PgauditObject)
+}
+
+fn ends(kind: RecordKind) -> bool {
+    audits(kind) || matches!(kind, RecordKind::Duration | RecordKind::MysqlAudit)
+}
+
+/// The executions of one connection.
+fn executions(mut records: Vec<Record>, clocks: &Clocks) -> Vec<Execution> {
+    records.sort_by(|a, b| (a.raw, a.sequence, &a.place).cmp(&(b.raw, b.sequence, &b.place)));
+    let mut out: Vec<Execution> = Vec::new();
+    let mut sequences: BTreeMap<(Arc<str>, i64), bool> = BTreeMap::new();
+    for r in records {
+        if let Some(sequence) = r.sequence {
+            sequences.insert((r.source.clone(), sequence), r.activity == Activity::Error);
+        }
+        let Some(statement) = r.statement.clone() else {
+            continue;
+        };
+        let start = out.len().saturating_sub(OPEN_EXECUTIONS);
+        match out[start..].iter_mut().rev().find(|e| same_execution(e, &r)) {
+            Some(execution) => absorb(execution, r),
+            None => out.push(execution(r, statement, clocks)),
+        }
+    }
+    let audited: BTreeSet<String> = out.iter().filter(|e| e.kinds.iter().any(|k| audits(*k))).map(|e| first_word(&e.lifted.shape).to_owned()).collect();
+    for e in &mut out {
+        if e.completion != Completion::Unknown || audited.contains(first_word(&e.lifted.shape)) {
+            continue;
+        }
+        // No record tells of its end, and this log does not audit such commands. But the next line of the connection
+        // is there, without a hole in the numbering, and it is no error: PostgreSQL reports every error.
+        let next = e.last_sequence.and_then(|s| sequences.get(&(e.source.clone(), s + 1)));
+        if next == Some(&false) {
+            e.completion = Completion::Completed;
+        }
+    }
+    out
+}
+
+fn same_execution(e: &Execution, r: &Record) -> bool {
+    let again = e.kinds.contains(&r.kind) && !(audits(r.kind) && e.statement_id.is_some() && e.statement_id == r.statement_id && e.source == r.source);
+    let values = e.parameters.is_none() || r.parameters.is_none() || e.parameters == r.parameters;
+    let transaction = match (&e.transaction, &r.transaction) {
+        (Some(a), Some(b)) => a == b,
+        _ => (r.raw - e.raw).abs() <= SAME_EXECUTION_MICROS,
+    };
+    let other_audit = audits(r.kind) && e.statement_id.is_some() && r.statement_id.is_some() && e.statement_id != r.statement_id;
+    let text = e.statement.as_ref() == r.statement.as_deref().unwrap_or_default();
+    text && values && transaction && !again && !other_audit
+}
+
+fn absorb(e: &mut Execution, r: Record) {
+    e.proof.push(r.place);
+    e.kinds.insert(r.kind);
+    e.rows = e.rows.max(r.rows);
+    e.masked |= r.masked;
+    e.parameters = e.parameters.take().or(r.parameters);
+    e.request_id = e.request_id.take().or(r.request_id);
+    e.statement_id = e.statement_id.or(r.statement_id);
+    e.transaction = e.transaction.take().or(r.transaction);
+    e.last_sequence = e.last_sequence.max(r.sequence);
+    e.completion = completion(e.completion, r.failed, r.kind, r.rows);
+    if e.activity == Activity::Error || (e.activity == Activity::Query && r.activity != Activity::Error) {
+        e.activity = r.activity;
+    }
+}
+
+fn completion(known: Completion, failed: bool, kind: RecordKind, rows: Option<i64>) -> Completion {
+    match known {
+        _ if failed => Completion::Failed,
+        Completion::Unknown if ends(kind) || rows.is_some() => Completion::Completed,
+        known => known,
+    }
+}
+
+fn execution(r: Record, statement: Arc<str>, clocks: &Clocks) -> Execution {
+    Execution {
+        time: clocks.common(&r.source, r.raw),
+        completion: completion(Completion::Unknown, r.failed, r.kind, r.rows),
+        proof: vec![r.place],
+        source: r.source,
+        raw: r.raw,
+        connection: r.connection,
+        sequence: r.sequence,
+        database: r.database,
+        activity: r.activity,
+        statement,
+        lifted: r.lifted,
+        parameters: r.parameters,
+        rows: r.rows,
+        masked: r.masked,
+        request_id: r.request_id,
+        kinds: BTreeSet::from([r.kind]),
+        statement_id: r.statement_id,
+        transaction: r.transaction,
+        last_sequence: r.sequence,
+    }
+}

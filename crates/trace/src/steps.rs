@@ -1,0 +1,271 @@
+//! The moves of the actor: requests, sign-ins and statements grouped by what they were for, with the ATT&CK technique.
+//! Summaries count; they never quote a URL's values or a statement's.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use strandline_model::detection::Detection;
+use strandline_model::event::{Activity, Status};
+use strandline_model::evidence::EventRef;
+use strandline_model::time::Instant;
+use strandline_model::trail::{Step, Strength};
+
+use crate::ledger::Links;
+use crate::requests::Request;
+use crate::seeds::covers;
+use crate::statements::{Execution, first_word};
+use crate::survey::{ConnectionSeen, Span};
+
+/// A move that pauses longer than this is two moves.
+const PAUSE_MICROS: i64 = 30 * 60 * 1_000_000;
+const MOST_EVENTS: usize = 1000;
+/// From this many accounts on, guessing is spraying or stuffing.
+const MANY_ACCOUNTS: usize = 5;
+
+/// What a move was for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Move {
+    Scan,
+    Guess,
+    SignIn,
+    Exploit,
+    SecondAddress,
+    Browse,
+    Export,
+    Connect,
+    Discover,
+    DiscoverAccounts,
+    Collect,
+    Manipulate,
+    Destroy,
+    Dark,
+}
+
+impl Move {
+    /// Tactic, technique, name (ATT&CK v16).
+    fn technique(self) -> (&'static str, &'static str, &'static str) {
+        match self {
+            Self::Scan => ("reconnaissance", "T1595", "Active Scanning"),
+            Self::Guess => ("credential_access", "T1110", "Brute Force"),
+            Self::SignIn => ("initial_access", "T1078", "Valid Accounts"),
+            Self::Exploit => ("initial_access", "T1190", "Exploit Public-Facing Application"),
+            Self::SecondAddress => ("lateral_movement", "T1550.004", "Use Alternate Authentication Material: Web Session Cookie"),
+            Self::Browse | Self::Dark => ("collection", "T1213", "Data from Information Repositories"),
+            Self::Export => ("exfiltration", "T1567", "Exfiltration Over Web Service"),
+            Self::Connect => ("lateral_movement", "T1078", "Valid Accounts"),
+            Self::Discover => ("discovery", "T1082", "System Information Discovery"),
+            Self::DiscoverAccounts => ("discovery", "T1087", "Account Discovery"),
+            Self::Collect => ("collection", "T1213.006", "Data from Information Repositories: Databases"),
+            Self::Manipulate => ("impact", "T1565.001", "Data Manipulation: Stored Data Manipulation"),
+            Self::Destroy => ("impact", "T1485", "Data Destruction"),
+        }
+    }
+
+    fn words(self) -> &'static str {
+        match self {
+            Self::Scan => "requests without a session, looking for what is there",
+            Self::Guess => "refused sign-ins",
+            Self::SignIn => "sign-ins with a password that worked",
+            Self::Exploit => "requests whose own SQL reached the database",
+            Self::SecondAddress => "the session went on from another address",
+            Self::Browse => "requests in the session",
+            Self::Export => "requests for files of many records",
+            Self::Connect => "a database connection that no application opened",
+            Self::Discover => "statements that ask what the database is and holds",
+            Self::DiscoverAccounts => "statements that ask for roles and rights",
+            Self::Collect => "statements on the connection",
+            Self::Manipulate => "statements that change data or rights",
+            Self::Destroy => "statements that delete data or definitions",
+            Self::Dark => "statements in a gap of the request logs, while the session was alive",
+        }
+    }
+}
+
+/// One thing that was done, before grouping.
+#[derive(Clone, Debug)]
+pub(crate) struct Deed {
+    pub what: Move,
+    pub time: i64,
+    pub system: Arc<str>,
+    pub account: Option<Arc<str>>,
+    pub session: Option<Arc<str>>,
+    pub from_host: Option<Arc<str>>,
+    pub exploited: Option<String>,
+    pub strength: Strength,
+    pub node: String,
+    pub events: Vec<EventRef>,
+    pub target_account: Option<Arc<str>>,
+}
+
+type Key = (Move, Arc<str>, Option<Arc<str>>, Option<Arc<str>>, Option<Arc<str>>, Option<String>, Strength);
+
+struct Group {
+    key: Key,
+    span: Span,
+    count: u64,
+    events: Vec<EventRef>,
+    nodes: BTreeSet<String>,
+    targets: BTreeSet<Arc<str>>,
+}
+
+/// Groups the deeds; says for each deed which step it became part of.
+pub(crate) fn group(mut deeds: Vec<(usize, Deed)>, links: &Links, detections: &[Detection]) -> (Vec<Step>, BTreeMap<usize, String>) {
+    deeds.sort_by_key(|(id, deed)| (deed.time, deed.what, *id));
+    let mut groups: Vec<Group> = Vec::new();
+    let mut open: BTreeMap<Key, usize> = BTreeMap::new();
+    let mut of_deed: BTreeMap<usize, usize> = BTreeMap::new();
+    for (id, deed) in deeds {
+        // Guesses at many accounts are one move.
+        let account = if deed.what == Move::Guess { None } else { deed.account.clone() };
+        let key: Key = (deed.what, deed.system.clone(), account, deed.session.clone(), deed.from_host.clone(), deed.exploited.clone(), deed.strength);
+        let at = match open.get(&key) {
+            Some(at) if deed.time.saturating_sub(groups[*at].span.last) <= PAUSE_MICROS => *at,
+            _ => {
+                groups.push(Group { key: key.clone(), span: Span::default(), count: 0, events: Vec::new(), nodes: BTreeSet::new(), targets: BTreeSet::new() });
+                groups.len() - 1
+            }
+        };
+        open.insert(key, at);
+        let group = &mut groups[at];
+        group.span.add(deed.time);
+        group.count += deed.events.len() as u64;
+        group.events.extend(deed.events);
+        group.events.truncate(MOST_EVENTS);
+        group.nodes.insert(deed.node);
+        group.targets.extend(deed.target_account);
+        of_deed.insert(id, at);
+    }
+    let mut order: Vec<usize> = (0..groups.len()).collect();
+    order.sort_by(|a, b| (groups[*a].span.first, &groups[*a].key).cmp(&(groups[*b].span.first, &groups[*b].key)));
+    let width = order.len().to_string().len().max(2);
+    let names: BTreeMap<usize, String> = order.iter().enumerate().map(|(n, at)| (*at, format!("S{:0width$}", n + 1))).collect();
+    let steps = order.iter().map(|at| step(&groups[*at], names[at].clone(), links, detections)).collect();
+    (steps, of_deed.into_iter().map(|(id, at)| (id, names[&at].clone())).collect())
+}
+
+fn step(group: &Group, id: String, links: &Links, detections: &[Detection]) -> Step {
+    let (what, system, account, session, from_host, exploited, strength) = &group.key;
+    let (tactic, mut technique, mut name) = what.technique();
+    let near: Vec<&Detection> = detections
+        .iter()
+        .filter(|d| {
+            (Some(d.subject.as_str()) == from_host.as_deref() || Some(d.subject.as_str()) == session.as_deref())
+                && (covers(d, group.span.first) || covers(d, group.span.last))
+        })
+        .collect();
+    if *what == Move::Guess {
+        let stuffing = near.iter().any(|d| d.techniques.iter().any(|t| t == "T1110.004") || d.rule == "credential_stuffing");
+        (technique, name) = match (stuffing, group.targets.len()) {
+            (true, _) => ("T1110.004", "Brute Force: Credential Stuffing"),
+            (false, n) if n >= MANY_ACCOUNTS => ("T1110.003", "Brute Force: Password Spraying"),
+            (false, _) => ("T1110.001", "Brute Force: Password Guessing"),
+        };
+    }
+    let targets = if *what == Move::Guess { format!(", against {} accounts", group.targets.len()) } else { String::new() };
+    let mut because: Vec<String> = group.nodes.iter().flat_map(|n| links.because(n)).chain(near.iter().map(|d| d.id.clone())).collect();
+    because.sort();
+    because.dedup();
+    Step {
+        id,
+        first: Instant(group.span.first),
+        last: Instant(group.span.last),
+        tactic: tactic.to_owned(),
+        technique: technique.to_owned(),
+        technique_name: name.to_owned(),
+        from_host: from_host.as_deref().map(str::to_owned),
+        system: system.to_string(),
+        account: account.as_deref().map(str::to_owned),
+        session: session.as_deref().map(str::to_owned),
+        summary: format!(
+            "{}: {} on {system}{targets}{}",
+            group.span.count,
+            what.words(),
+            from_host.as_deref().map_or(String::new(), |h| format!(", from {h}"))
+        ),
+        exploited: exploited.clone(),
+        strength: *strength,
+        event_count: i64::try_from(group.count).unwrap_or(i64::MAX),
+        because,
+        events: group.events.clone(),
+    }
+}
+
+/// What a request was for, unless a match says that it carried SQL.
+pub(crate) fn of_request(request: &Request) -> Move {
+    let path = request.target.path_template().to_ascii_lowercase();
+    let file = [".csv", ".xlsx", ".xls", ".zip", ".pdf", ".tar", ".gz", ".sql", ".json"].iter().any(|end| path.ends_with(end));
+    let bulk = file || ["export", "download", "dump", "bulk"].iter().any(|word| path.split('/').any(|segment| segment.contains(word)));
+    match (request.sign_in, &request.session) {
+        (Some(Status::Failure), _) => Move::Guess,
+        (Some(_), _) => Move::SignIn,
+        (None, None) => Move::Scan,
+        (None, Some(_)) if bulk && request.status.is_some_and(|s| (200..300).contains(&s)) => Move::Export,
+        (None, Some(_)) => Move::Browse,
+    }
+}
+
+/// What a statement of the actor's own connection was for.
+pub(crate) fn of_statement(execution: &Execution) -> Move {
+    let shape = execution.lifted.shape.as_str();
+    let any = |words: &[&str]| words.iter().any(|w| shape.split([' ', '.']).any(|token| token == *w));
+    match first_word(shape) {
+        "drop" | "truncate" | "delete" => Move::Destroy,
+        _ if matches!(execution.activity, Activity::Write | Activity::Define) => Move::Manipulate,
+        _ if any(&["pg_roles", "pg_user", "pg_authid", "pg_shadow", "role_table_grants", "user_privileges", "pg_auth_members"])
+            || shape.contains("mysql . user") =>
+        {
+            Move::DiscoverAccounts
+        }
+        "show" | "describe" | "explain" => Move::Discover,
+        _ if any(&[
+            "information_schema",
+            "pg_catalog",
+            "pg_class",
+            "pg_tables",
+            "pg_namespace",
+            "pg_settings",
+            "pg_database",
+            "current_setting",
+            "version",
+            "sqlite_master",
+        ]) =>
+        {
+            Move::Discover
+        }
+        _ => Move::Collect,
+    }
+}
+
+/// The deed of a request.
+pub(crate) fn request_deed(request: &Request, what: Move, exploited: Option<String>) -> Deed {
+    Deed {
+        what,
+        time: request.raw,
+        system: request.system.clone(),
+        account: request.account.clone().filter(|_| what != Move::Guess),
+        session: request.session.clone(),
+        from_host: request.address.clone(),
+        exploited,
+        strength: request.mine.unwrap_or(Strength::Open),
+        node: request.owner_node(),
+        events: request.lines.iter().map(|l| l.place.event_ref()).collect(),
+        target_account: request.lines.iter().find_map(|l| l.account.clone()),
+    }
+}
+
+/// The deed of opening a connection.
+pub(crate) fn connection_deed(id: &str, seen: &ConnectionSeen, strength: Strength) -> Deed {
+    Deed {
+        what: Move::Connect,
+        time: seen.span.first,
+        system: seen.system.clone(),
+        account: seen.role.clone(),
+        session: Some(Arc::from(id)),
+        from_host: seen.host.clone(),
+        exploited: None,
+        strength,
+        node: format!("connection={id}"),
+        events: seen.events.clone(),
+        target_account: None,
+    }
+}

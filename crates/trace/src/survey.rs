@@ -1,0 +1,356 @@
+//! The first pass over all events: who used which address, session, account, role and host, and when.
+//! It keeps aggregates and small samples, never events.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
+
+use strandline_model::estate::{Estate, Trusted};
+use strandline_model::event::{Activity, Class, Event, EventRows, Status};
+use strandline_model::evidence::EventRef;
+use strandline_model::table::{Scan, ScanError};
+use strandline_model::trail::Pin;
+
+use crate::text::{Pool, hash64};
+use crate::url::Target;
+
+/// Columns of this pass.
+const COLUMNS: &[&str] = &[
+    "time",
+    "time_precision_micros",
+    "class",
+    "activity",
+    "status",
+    "source",
+    "system",
+    "artefact",
+    "offset",
+    "length",
+    "src_ip",
+    "account",
+    "session",
+    "request_id",
+    "method",
+    "url",
+    "status_code",
+    "duration_micros",
+    "database",
+    "application",
+];
+
+/// Requests of one template that are kept to learn from.
+const SAMPLES_OF_A_TEMPLATE: usize = 64;
+/// Templates that are kept to learn from.
+const MOST_TEMPLATES: usize = 4096;
+/// Accounts named for one address; more make no difference to what follows.
+const MOST_ACCOUNTS: usize = 4096;
+
+/// First and last time of something, and how often.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Span {
+    pub first: i64,
+    pub last: i64,
+    pub count: u64,
+}
+
+impl Default for Span {
+    fn default() -> Self {
+        Self { first: i64::MAX, last: i64::MIN, count: 0 }
+    }
+}
+
+impl Span {
+    pub(crate) fn add(&mut self, time: i64) {
+        self.first = self.first.min(time);
+        self.last = self.last.max(time);
+        self.count += 1;
+    }
+}
+
+/// A sign-in: address, account, system.
+pub(crate) type SignIn = (Arc<str>, Arc<str>, Arc<str>);
+
+/// A web session, keyed by system and (cut) session id.
+pub(crate) type SessionKey = (Arc<str>, Arc<str>);
+
+/// What was seen of a web session.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct SessionSeen {
+    pub accounts: BTreeSet<Arc<str>>,
+    pub uses: BTreeMap<Arc<str>, Span>,
+    pub span: Span,
+    pub signed_out: Option<i64>,
+}
+
+/// What was seen of an address.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct AddressSeen {
+    pub span: Span,
+    pub systems: BTreeSet<Arc<str>>,
+    pub sessions: BTreeSet<SessionKey>,
+    pub failed_accounts: HashSet<u64>,
+    pub failures: u64,
+    pub events: Vec<EventRef>,
+}
+
+/// What was seen of a database connection.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ConnectionSeen {
+    pub source: Arc<str>,
+    pub system: Arc<str>,
+    pub role: Option<Arc<str>>,
+    pub host: Option<Arc<str>>,
+    pub database: Option<Arc<str>>,
+    pub application: Option<Arc<str>>,
+    pub span: Span,
+    pub statements: u64,
+    pub events: Vec<EventRef>,
+}
+
+/// One sampled request, to learn what requests of its template cause.
+#[derive(Clone, Debug)]
+pub(crate) struct Sample {
+    pub rank: u64,
+    pub source: Arc<str>,
+    pub time: i64,
+    pub precision: i64,
+    pub duration: Option<i64>,
+    pub target: Target,
+}
+
+/// Which requests are alike: system, method, URL template.
+pub(crate) type TemplateKey = (Arc<str>, Arc<str>, Arc<str>);
+
+/// Where a pinned record stands.
+#[derive(Clone, Debug)]
+pub(crate) struct PinnedRecord {
+    pub pin: String,
+    pub database_session: Option<Arc<str>>,
+    pub web_session: Option<SessionKey>,
+    pub address: Option<Arc<str>>,
+    pub request_id: Option<Arc<str>>,
+    pub time: i64,
+    pub place: EventRef,
+}
+
+/// All aggregates.
+#[derive(Debug, Default)]
+pub(crate) struct Survey {
+    pub sessions: BTreeMap<SessionKey, SessionSeen>,
+    pub addresses: BTreeMap<Arc<str>, AddressSeen>,
+    pub connections: BTreeMap<Arc<str>, ConnectionSeen>,
+    /// Successful sign-ins by (address, account, system).
+    pub sign_ins: BTreeMap<SignIn, Span>,
+    /// Sources that carry web requests, by system.
+    pub request_sources: BTreeMap<Arc<str>, BTreeSet<Arc<str>>>,
+    /// Sources that carry statements.
+    pub statement_sources: BTreeMap<Arc<str>, Span>,
+    pub samples: BTreeMap<TemplateKey, Vec<Sample>>,
+    pub pinned: Vec<PinnedRecord>,
+    pub events: u64,
+}
+
+/// Cuts session ids of a system to the length that its shortest log keeps.
+#[derive(Debug, Default)]
+pub(crate) struct SessionPrefix(BTreeMap<String, usize>);
+
+impl SessionPrefix {
+    pub(crate) fn of(estate: &Estate) -> Self {
+        let mut shortest = BTreeMap::new();
+        for source in &estate.sources {
+            if let Some(length) = source.session_prefix {
+                let known = shortest.entry(source.system.clone()).or_insert(length as usize);
+                *known = (*known).min(length as usize);
+            }
+        }
+        Self(shortest)
+    }
+
+    pub(crate) fn cut<'s>(&self, system: &str, session: &'s str) -> &'s str {
+        self.0.get(system).map_or(session, |length| crate::url::cut(session, (*length).max(1)))
+    }
+}
+
+/// Whether a sessions' value says that there is none.
+pub(crate) fn present(value: Option<&str>) -> Option<&str> {
+    value.filter(|v| !v.is_empty() && *v != "-")
+}
+
+/// Runs the pass.
+pub(crate) fn survey(events: &dyn Scan, prefix: &SessionPrefix, pins: &[Pin]) -> Result<Survey, ScanError> {
+    let mut pool = Pool::default();
+    let mut out = Survey::default();
+    for batch in events.scan(COLUMNS)? {
+        let batch = batch?;
+        for event in EventRows::new(&batch).iter() {
+            out.events += 1;
+            out.note_pin(&event, pins, prefix, &mut pool);
+            match event.class {
+                Class::Http => out.note_request(&event, prefix, &mut pool),
+                Class::Authentication => out.note_sign_in(&event, prefix, &mut pool),
+                Class::Datastore => out.note_datastore(&event, &mut pool),
+                _ => {}
+            }
+        }
+    }
+    Ok(out)
+}
+
+impl Survey {
+    fn note_pin(&mut self, event: &Event<'_>, pins: &[Pin], prefix: &SessionPrefix, pool: &mut Pool) {
+        for pin in pins {
+            let Pin::Statement(written) = pin else {
+                continue;
+            };
+            if !names_place(written, &event.place) {
+                continue;
+            }
+            let session = present(event.session.as_deref());
+            let database = event.class == Class::Datastore;
+            self.pinned.push(PinnedRecord {
+                pin: pin.to_string(),
+                database_session: session.filter(|_| database).map(|s| pool.intern(s)),
+                web_session: session.filter(|_| !database).map(|s| (pool.intern(&event.system), pool.intern(prefix.cut(&event.system, s)))),
+                address: present(event.src_ip.as_deref()).filter(|_| !database).map(|a| pool.intern(a)),
+                request_id: present(event.request_id.as_deref()).map(|r| pool.intern(r)),
+                time: event.time.micros(),
+                place: event.place.clone(),
+            });
+        }
+    }
+
+    fn note_request(&mut self, event: &Event<'_>, prefix: &SessionPrefix, pool: &mut Pool) {
+        let (system, time) = (pool.intern(&event.system), event.time.micros());
+        self.request_sources.entry(system.clone()).or_default().insert(pool.intern(&event.source));
+        self.note_use(event, prefix, pool);
+        let (Some(method), Some(url)) = (present(event.method.as_deref()), present(event.url.as_deref())) else {
+            return;
+        };
+        if !event.status_code.is_some_and(|code| (200..400).contains(&code)) {
+            return;
+        }
+        let target = Target::of(url);
+        let key = (system, pool.intern(method), pool.intern(&target.template));
+        if !self.samples.contains_key(&key) && self.samples.len() >= MOST_TEMPLATES {
+            return;
+        }
+        let rank = hash64(&[event.place.artefact.0.as_bytes(), &event.place.offset.to_le_bytes()]);
+        let kept = self.samples.entry(key).or_default();
+        let at = kept.partition_point(|s| s.rank < rank);
+        if at >= SAMPLES_OF_A_TEMPLATE {
+            return;
+        }
+        let precision = i64::from(event.time_precision_micros);
+        kept.insert(at, Sample { rank, source: pool.intern(&event.source), time, precision, duration: event.duration_micros, target });
+        kept.truncate(SAMPLES_OF_A_TEMPLATE);
+    }
+
+    /// Session, account and address of one web or sign-in record.
+    fn note_use(&mut self, event: &Event<'_>, prefix: &SessionPrefix, pool: &mut Pool) {
+        let (system, time) = (pool.intern(&event.system), event.time.micros());
+        let address = present(event.src_ip.as_deref()).map(|a| pool.intern(a));
+        let key = present(event.session.as_deref()).map(|s| (system.clone(), pool.intern(prefix.cut(&event.system, s))));
+        if let Some(address) = &address {
+            let seen = self.addresses.entry(address.clone()).or_default();
+            seen.span.add(time);
+            seen.systems.insert(system);
+            if seen.events.len() < 8 {
+                seen.events.push(event.place.clone());
+            }
+            seen.sessions.extend(key.clone());
+        }
+        if let Some(key) = key {
+            let seen = self.sessions.entry(key).or_default();
+            seen.span.add(time);
+            if let Some(account) = present(event.account.as_deref()).filter(|_| seen.accounts.len() < MOST_ACCOUNTS) {
+                seen.accounts.insert(pool.intern(account));
+            }
+            if let Some(address) = address {
+                seen.uses.entry(address).or_default().add(time);
+            }
+            if event.activity == Activity::Logoff {
+                seen.signed_out = Some(seen.signed_out.map_or(time, |t| t.max(time)));
+            }
+        }
+    }
+
+    fn note_sign_in(&mut self, event: &Event<'_>, prefix: &SessionPrefix, pool: &mut Pool) {
+        self.note_use(event, prefix, pool);
+        let (Some(address), Some(account)) = (present(event.src_ip.as_deref()), present(event.account.as_deref())) else {
+            return;
+        };
+        let address = pool.intern(address);
+        if event.activity == Activity::Logon && event.status == Status::Failure {
+            if let Some(seen) = self.addresses.get_mut(&address) {
+                seen.failures += 1;
+                if seen.failed_accounts.len() < MOST_ACCOUNTS {
+                    seen.failed_accounts.insert(hash64(&[account.as_bytes()]));
+                }
+            }
+        } else if event.activity == Activity::Logon && event.status == Status::Success {
+            self.sign_ins.entry((address, pool.intern(account), pool.intern(&event.system))).or_default().add(event.time.micros());
+        }
+    }
+
+    fn note_datastore(&mut self, event: &Event<'_>, pool: &mut Pool) {
+        let time = event.time.micros();
+        self.statement_sources.entry(pool.intern(&event.source)).or_default().add(time);
+        let Some(session) = present(event.session.as_deref()) else {
+            return;
+        };
+        let seen = self.connections.entry(pool.intern(session)).or_default();
+        seen.source = pool.intern(&event.source);
+        seen.system = pool.intern(&event.system);
+        seen.span.add(time);
+        let mut keep = |slot: &mut Option<Arc<str>>, value: Option<&str>| {
+            if let (None, Some(value)) = (&slot, present(value)) {
+                *slot = Some(pool.intern(value));
+            }
+        };
+        keep(&mut seen.role, event.account.as_deref());
+        keep(&mut seen.host, event.src_ip.as_deref());
+        keep(&mut seen.database, event.database.as_deref());
+        keep(&mut seen.application, event.application.as_deref());
+        if matches!(event.activity, Activity::Read | Activity::Write | Activity::Define | Activity::Query | Activity::Error) {
+            seen.statements += 1;
+        }
+        if seen.events.len() < 2 {
+            seen.events.push(event.place.clone());
+        }
+    }
+
+    /// Accounts for which this address is where most of their sessions are: its lawful inhabitants.
+    pub(crate) fn inhabitants(&self, homes: &BTreeMap<Arc<str>, Arc<str>>, address: &str) -> usize {
+        homes.values().filter(|home| home.as_ref() == address).count()
+    }
+
+    /// Each account's usual address: where most of its sessions were first used; the earliest, then the least, of equals.
+    pub(crate) fn homes(&self) -> BTreeMap<Arc<str>, Arc<str>> {
+        let mut counts: BTreeMap<Arc<str>, BTreeMap<Arc<str>, Span>> = BTreeMap::new();
+        for seen in self.sessions.values() {
+            let Some((address, span)) = seen.uses.iter().min_by_key(|(address, span)| (span.first, (*address).clone())) else {
+                continue;
+            };
+            for account in &seen.accounts {
+                counts.entry(account.clone()).or_default().entry(address.clone()).or_default().add(span.first);
+            }
+        }
+        let best = |spans: &BTreeMap<Arc<str>, Span>| {
+            spans.iter().max_by_key(|(a, s)| (s.count, std::cmp::Reverse(s.first), std::cmp::Reverse((*a).clone()))).map(|(a, _)| a.clone())
+        };
+        counts.iter().filter_map(|(account, spans)| Some((account.clone(), best(spans)?))).collect()
+    }
+}
+
+/// `ARTEFACT@OFFSET`, with or without `+LENGTH`.
+fn names_place(written: &str, place: &EventRef) -> bool {
+    let wanted = written.split('+').next().unwrap_or_default();
+    wanted.split_once('@').is_some_and(|(artefact, offset)| artefact == place.artefact.0 && offset.parse() == Ok(place.offset))
+}
+
+/// Whether a role (or account) at an address is a lawful mass reader of the estate.
+pub(crate) fn trusted<'e>(estate: &'e Estate, role: Option<&str>, account: Option<&str>, address: Option<&str>) -> Option<&'e Trusted> {
+    estate.trusted.iter().find(|t| {
+        let who = (t.role.is_some() && t.role.as_deref() == role) || (t.account.is_some() && t.account.as_deref() == account);
+        who && (t.addresses.is_empty() || address.is_some_and(|a| t.addresses.iter().any(|known| known == a)))
+    })
+}

@@ -1,0 +1,516 @@
+//! Puts the passes together: the actor's requests, the statements they caused, the connections that are the actor's
+//! whole, and the dark time; out of them come deeds (for steps) and drafts (for accesses).
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+use strandline_model::access::{Access, Completion};
+use strandline_model::evidence::EventRef;
+use strandline_model::table::ScanError;
+use strandline_model::time::Instant;
+use strandline_model::trail::{Step, Strength};
+
+use crate::accesses::{self, Draft};
+use crate::clock::Clocks;
+use crate::gaps::{self, Dark, IDLE_MICROS};
+use crate::identity::Identity;
+use crate::ledger::{Links, Proposal};
+use crate::requests::{self, Request, Requests, interval, union};
+use crate::routes::{self, How, Match};
+use crate::statements::{self, Execution, Statements, Wanted};
+use crate::steps::{self, Deed, Move};
+use crate::survey::{SessionKey, SessionPrefix, Span, Survey, TemplateKey};
+use crate::{Actor, Inputs};
+
+/// From, to, and the way of knowing: what one link stands for.
+type MatchGroup = (String, String, How);
+/// Strength and reason of each such link; nothing where a person struck it.
+type Reached = BTreeMap<MatchGroup, Option<(Strength, Arc<str>)>>;
+
+/// Everything gathered about the actor.
+pub(crate) struct Work<'a> {
+    inputs: &'a Inputs<'a>,
+    survey: &'a Survey,
+    clocks: &'a Clocks,
+    requests: Vec<Request>,
+    statements: Statements,
+    matches: Vec<Match>,
+    applications: HashMap<Arc<str>, Vec<Arc<str>>>,
+    own: BTreeSet<String>,
+    dark: Vec<Dark>,
+    deeds: Vec<Deed>,
+    drafts: Vec<Draft>,
+}
+
+impl<'a> Work<'a> {
+    pub(crate) fn new(inputs: &'a Inputs<'a>, survey: &'a Survey, clocks: &'a Clocks) -> Self {
+        Self {
+            inputs,
+            survey,
+            clocks,
+            requests: Vec::new(),
+            statements: Statements::default(),
+            matches: Vec::new(),
+            applications: HashMap::new(),
+            own: BTreeSet::new(),
+            dark: Vec::new(),
+            deeds: Vec::new(),
+            drafts: Vec::new(),
+        }
+    }
+
+    /// Runs the passes over the actor's events with what is known so far.
+    pub(crate) fn gather(&mut self, prefix: &SessionPrefix, identity: &mut Identity<'_>, links: &mut Links) -> Result<(), ScanError> {
+        let found: Requests = requests::collect(self.inputs, prefix, self.clocks, identity, links)?;
+        let systems = requests::systems(&found);
+        self.requests = found.all;
+        self.own = links.values("connection").into_iter().collect();
+        self.applications = statements::applications(self.inputs.estate, self.survey, &systems, &self.own);
+        self.dark = gaps::dark(self.inputs.coverage, self.survey, self.clocks, &systems);
+        let own_moments = self.moments(|r| r.mine.is_some());
+        let mut moments = own_moments.clone();
+        let wanted: BTreeSet<TemplateKey> = self.requests.iter().filter_map(Request::template).collect();
+        for (key, samples) in self.survey.samples.iter().filter(|(key, _)| wanted.contains(key)) {
+            let list = samples.iter().map(|s| interval(self.clocks.common(&s.source, s.time), s.precision, s.duration, self.clocks.spread()));
+            moments.entry(key.0.clone()).or_default().extend(list);
+        }
+        for dark in &self.dark {
+            moments.entry(dark.system.clone()).or_default().push((dark.from, dark.to));
+        }
+        let joined = |map: BTreeMap<Arc<str>, Vec<(i64, i64)>>| map.into_iter().map(|(system, list)| (system, union(list))).collect();
+        let wanted = Wanted {
+            connections: self.own.clone(),
+            request_ids: self.requests.iter().filter(|r| r.mine.is_some()).filter_map(|r| r.request_id.clone()).collect(),
+            moments: joined(moments),
+            own_moments: joined(own_moments),
+            applications: self.applications.clone(),
+            places: self.survey.pinned.iter().map(|p| (p.place.artefact.0.clone(), p.place.offset)).collect(),
+        };
+        self.statements = statements::collect(self.inputs, self.clocks, &wanted)?;
+        let (applications, own) = (&self.applications, &self.own);
+        let serves = |e: &Execution, system: &str| {
+            !own.contains(e.connection.as_ref()) && applications.get(&e.connection).is_some_and(|list| list.iter().any(|s| s.as_ref() == system))
+        };
+        self.matches = routes::match_requests(self.survey, self.clocks, &self.requests, &self.statements, &serves);
+        Ok(())
+    }
+
+    fn moments(&self, of: impl Fn(&Request) -> bool) -> BTreeMap<Arc<str>, Vec<(i64, i64)>> {
+        let mut moments: BTreeMap<Arc<str>, Vec<(i64, i64)>> = BTreeMap::new();
+        for request in self.requests.iter().filter(|r| of(r)) {
+            moments.entry(request.system.clone()).or_default().push((request.from, request.to));
+        }
+        moments
+    }
+
+    fn own_matches(&self) -> impl Iterator<Item = &Match> {
+        self.matches.iter().filter(|m| self.requests[m.request].mine.is_some())
+    }
+
+    /// Tells the identity on which systems the actor ran his own SQL.
+    pub(crate) fn exploits(&self, identity: &mut Identity<'_>) {
+        for m in self.own_matches().filter(|m| m.how == How::Injected) {
+            let (request, execution) = (&self.requests[m.request], &self.statements.all[m.execution]);
+            if execution.completion == Completion::Failed {
+                continue;
+            }
+            let how = weakness(request, m.field.as_deref());
+            let known = identity.exploited.entry(request.system.clone()).or_insert_with(|| (execution.raw, how.clone()));
+            if execution.raw < known.0 {
+                *known = (execution.raw, how);
+            }
+        }
+    }
+
+    /// Requests to the statements they caused: one link for each session, kind of request, and way of knowing.
+    pub(crate) fn link_statements(&mut self, identity: &mut Identity<'_>, links: &mut Links) {
+        let mut grouped: BTreeMap<MatchGroup, (Span, Vec<EventRef>, Strength)> = BTreeMap::new();
+        for m in self.own_matches() {
+            let (request, execution) = (&self.requests[m.request], &self.statements.all[m.execution]);
+            let entry = grouped.entry(group_of(request, m)).or_insert_with(|| (Span::default(), Vec::new(), m.strength));
+            entry.0.add(request.raw);
+            entry.2 = entry.2.max(m.strength);
+            if entry.1.len() < 1000 {
+                entry.1.push(execution.proof[0].event_ref());
+            }
+        }
+        let mut reached: Reached = BTreeMap::new();
+        for ((from, to, how), (span, events, strength)) in grouped {
+            let reason = format!("{} statements: {}", span.count, how_words(how));
+            let rule = if how == How::Injected { "injection_to_request" } else { "request_to_statement" };
+            let done = links.add(Proposal { rule, from: &from, to: &to, strength, reason, span, events });
+            reached.insert((from, to, how), done.map(|s| (s, Arc::from(how_words(how)))));
+        }
+        self.draft_requests(&reached);
+        self.draft_connections(links);
+        self.draft_pinned(identity);
+        self.draft_routes(identity);
+    }
+
+    fn draft_requests(&mut self, reached: &Reached) {
+        let mut by_request: BTreeMap<usize, Vec<&Match>> = BTreeMap::new();
+        for m in self.matches.iter().filter(|m| self.requests[m.request].mine.is_some()) {
+            by_request.entry(m.request).or_default().push(m);
+        }
+        let mut addresses: HashMap<SessionKey, HashSet<Arc<str>>> = HashMap::new();
+        let (mut deeds, mut drafts) = (Vec::new(), Vec::new());
+        for (r, request) in self.requests.iter().enumerate().filter(|(_, r)| r.mine.is_some()) {
+            let own = by_request.get(&r).map(Vec::as_slice).unwrap_or_default();
+            let kept = own.iter().filter_map(|m| reached.get(&group_of(request, m)).cloned().flatten().map(|(s, why)| (*m, s, why))).collect::<Vec<_>>();
+            let injected = kept.iter().find(|(m, ..)| m.how == How::Injected);
+            let what = if injected.is_some() { Move::Exploit } else { steps::of_request(request) };
+            let deed = deeds.len();
+            deeds.push(steps::request_deed(request, what, injected.map(|(m, ..)| weakness(request, m.field.as_deref()))));
+            if let (Some(key), Some(address)) = (request.session_key(), &request.address) {
+                let seen = addresses.entry(key).or_default();
+                if seen.insert(address.clone()) && seen.len() > 1 {
+                    deeds.push(steps::request_deed(request, Move::SecondAddress, None));
+                }
+            }
+            for (m, strength, reason) in kept {
+                let execution = &self.statements.all[m.execution];
+                if accesses::can_show(execution) {
+                    let strength = strength.min(m.strength).min(request.mine.unwrap_or(Strength::Open));
+                    drafts.push(Draft { execution: Some(m.execution), request: Some(r), route: None, session: None, deed, strength, reason });
+                }
+            }
+        }
+        self.deeds.extend(deeds);
+        self.drafts.extend(drafts);
+    }
+
+    fn draft_connections(&mut self, links: &Links) {
+        for id in &self.own {
+            let (Some(seen), Some(strength)) = (self.survey.connections.get(id.as_str()), links.strength(&format!("connection={id}"))) else {
+                continue;
+            };
+            self.deeds.push(steps::connection_deed(id, seen, strength));
+        }
+        let reason: Arc<str> = Arc::from("it ran on a database connection that is the actor's");
+        for (at, e) in self.statements.all.iter().enumerate() {
+            let Some(seen) = self.survey.connections.get(&e.connection).filter(|_| self.own.contains(e.connection.as_ref())) else {
+                continue;
+            };
+            let Some(strength) = links.strength(&format!("connection={}", e.connection)) else {
+                continue;
+            };
+            let mut deed = steps::connection_deed(&e.connection, seen, strength);
+            deed.what = steps::of_statement(e);
+            deed.time = e.raw;
+            deed.events = e.proof.iter().map(|p| p.event_ref()).collect();
+            if accesses::can_show(e) {
+                self.drafts.push(Draft {
+                    execution: Some(at),
+                    request: None,
+                    route: None,
+                    session: None,
+                    deed: self.deeds.len(),
+                    strength,
+                    reason: reason.clone(),
+                });
+            }
+            self.deeds.push(deed);
+        }
+    }
+
+    /// A pinned statement that no request and no connection explains is an access of its own.
+    fn draft_pinned(&mut self, identity: &mut Identity<'_>) {
+        let drafted: HashSet<usize> = self.drafts.iter().filter_map(|d| d.execution).collect();
+        for pinned in std::mem::take(&mut identity.pinned_statements) {
+            let of = |e: &&Execution| e.proof.iter().any(|p| p.artefact.as_ref() == pinned.place.artefact.0 && p.offset == pinned.place.offset);
+            let Some(at) = self.statements.all.iter().position(|e| of(&e)).filter(|at| !drafted.contains(at)) else {
+                continue;
+            };
+            identity.note(format!("{}: no request is known to have caused it; pin the session or address behind it to follow it further", pinned.pin));
+            let e = &self.statements.all[at];
+            let Some(seen) = self.survey.connections.get(&e.connection) else {
+                continue;
+            };
+            let mut deed = steps::connection_deed(&e.connection, seen, Strength::Proved);
+            (deed.what, deed.time, deed.node) = (Move::Collect, e.raw, format!("pin:{}", pinned.pin));
+            deed.events = e.proof.iter().map(|p| p.event_ref()).collect();
+            self.drafts.push(Draft {
+                execution: Some(at),
+                request: None,
+                route: None,
+                session: None,
+                deed: self.deeds.len(),
+                strength: Strength::Proved,
+                reason: Arc::from("a responder pinned this statement"),
+            });
+            self.deeds.push(deed);
+        }
+    }
+
+    /// Answered requests whose statement was not found, to routes that the estate describes.
+    fn draft_routes(&mut self, identity: &mut Identity<'_>) {
+        let mut found: HashSet<(usize, String)> = HashSet::new();
+        let mut explained: HashSet<usize> = HashSet::new();
+        for m in &self.matches {
+            found.insert((m.request, accesses::database_id(self.inputs.estate, self.statements.all[m.execution].database.as_deref())));
+            explained.insert(m.request);
+        }
+        let deed_of: HashMap<Vec<EventRef>, usize> =
+            self.deeds.iter().enumerate().filter(|(_, d)| d.what != Move::SecondAddress).map(|(at, d)| (d.events.clone(), at)).collect();
+        let reason: Arc<str> = Arc::from("the request was answered and no statement of it was found; the estate says what the route reads");
+        let mut undescribed: BTreeMap<(Arc<str>, String), u64> = BTreeMap::new();
+        for (r, request) in self.requests.iter().enumerate() {
+            let answered = request.status.is_some_and(|s| (200..300).contains(&s)) && request.sign_in.is_none();
+            let Some(strength) = request.mine.filter(|_| answered) else {
+                continue;
+            };
+            match accesses::route_of(self.inputs.estate, request) {
+                Some(route) if !found.contains(&(r, self.inputs.estate.routes[route].database.clone())) => {
+                    let events: Vec<EventRef> = request.lines.iter().map(|l| l.place.event_ref()).collect();
+                    let Some(deed) = deed_of.get(&events) else {
+                        continue;
+                    };
+                    self.drafts.push(Draft {
+                        execution: None,
+                        request: Some(r),
+                        route: Some(route),
+                        session: None,
+                        deed: *deed,
+                        strength,
+                        reason: reason.clone(),
+                    });
+                }
+                None if !explained.contains(&r) && request.session.is_some() => {
+                    *undescribed
+                        .entry((request.system.clone(), format!("{} {}", request.method.as_deref().unwrap_or("-"), request.target.path_template())))
+                        .or_default() += 1;
+                }
+                _ => {}
+            }
+        }
+        for ((system, route), count) in undescribed {
+            identity.note(format!(
+                "{count} answered requests of the actor to {route} on {system}: no statement was found and the estate does not say what the route reads"
+            ));
+        }
+    }
+
+    /// Statements in dark time.
+    pub(crate) fn link_dark_time(&mut self, identity: &mut Identity<'_>, links: &mut Links) {
+        let matched: HashSet<usize> = self.matches.iter().map(|m| m.execution).collect();
+        let mut claimed: HashSet<usize> = HashSet::new();
+        for dark in std::mem::take(&mut self.dark) {
+            for (session, from, to, why) in self.alive(&dark) {
+                let here = |e: &Execution| {
+                    self.applications.get(&e.connection).is_some_and(|list| list.contains(&dark.system)) && !self.own.contains(e.connection.as_ref())
+                };
+                let unexplained: Vec<(usize, &Execution)> = routes::running(&self.statements, from, to)
+                    .map(|at| (at, &self.statements.all[at]))
+                    .filter(|(at, e)| !matched.contains(at) && !claimed.contains(at) && here(e) && e.is_read() && accesses::can_show(e))
+                    .collect();
+                let node = format!("session={}/{session}", dark.system);
+                let before: Vec<&Execution> = self
+                    .own_matches()
+                    .filter(|m| self.requests[m.request].session.as_ref() == Some(&session))
+                    .map(|m| &self.statements.all[m.execution])
+                    .filter(|e| e.time <= from.saturating_add(1_000_000) && e.is_read())
+                    .collect();
+                let found = gaps::continued(&before, &unexplained);
+                claimed.extend(found.iter().map(|f| f.execution));
+                identity.note(format!("no log tells of requests on {} from {} to {}: {} statements of its application that nothing explains, {} of them carry on what the actor was doing", dark.system, Instant(dark.from), Instant(dark.to), found.len(), found.iter().filter(|f| f.strength == Strength::Inferred).count()));
+                self.draft_dark(&dark, &node, &session, &why, found, links);
+            }
+        }
+    }
+
+    fn draft_dark(&mut self, dark: &Dark, node: &str, session: &Arc<str>, why: &str, found: Vec<gaps::Found>, links: &mut Links) {
+        for strength in [Strength::Inferred, Strength::Open] {
+            let list: Vec<&gaps::Found> = found.iter().filter(|f| f.strength == strength).collect();
+            let mut span = Span::default();
+            for f in &list {
+                span.add(self.statements.all[f.execution].raw);
+            }
+            if list.is_empty() {
+                continue;
+            }
+            let word = if strength == Strength::Inferred { "continued" } else { "unexplained" };
+            let to = format!("gap={} {} to {}, {word}", dark.system, Instant(dark.from), Instant(dark.to));
+            let events = list.iter().take(1000).map(|f| self.statements.all[f.execution].proof[0].event_ref()).collect();
+            let reason = format!("{} statements in the gap, {word}; {why}", list.len());
+            let Some(reached) = links.add(Proposal { rule: "gap_to_statement", from: node, to: &to, strength, reason, span, events }) else {
+                continue;
+            };
+            for f in list {
+                let e = &self.statements.all[f.execution];
+                let deed = Deed {
+                    what: Move::Dark,
+                    time: e.raw,
+                    system: dark.system.clone(),
+                    account: None,
+                    session: Some(session.clone()),
+                    from_host: None,
+                    exploited: None,
+                    strength: reached,
+                    node: to.clone(),
+                    events: e.proof.iter().map(|p| p.event_ref()).collect(),
+                    target_account: None,
+                };
+                let session = (strength == Strength::Inferred).then(|| session.clone());
+                self.drafts.push(Draft {
+                    execution: Some(f.execution),
+                    request: None,
+                    route: None,
+                    session,
+                    deed: self.deeds.len(),
+                    strength: reached,
+                    reason: Arc::from(format!("{}; {why}", f.reason)),
+                });
+                self.deeds.push(deed);
+            }
+        }
+    }
+
+    /// The actor's sessions that were alive in a dark interval, and for how much of it.
+    fn alive(&self, dark: &Dark) -> Vec<(Arc<str>, i64, i64, String)> {
+        let mut sessions: BTreeMap<Arc<str>, (i64, i64, Option<i64>)> = BTreeMap::new();
+        for request in self.requests.iter().filter(|r| r.mine.is_some() && r.system == dark.system) {
+            let Some(session) = &request.session else {
+                continue;
+            };
+            let entry = sessions.entry(session.clone()).or_insert((i64::MIN, i64::MAX, None));
+            if request.to <= dark.from.saturating_add(1_500_000) {
+                entry.0 = entry.0.max(request.to);
+                if request.sign_out {
+                    entry.2 = Some(request.to);
+                }
+            } else {
+                entry.1 = entry.1.min(request.from);
+            }
+        }
+        let mut out = Vec::new();
+        for (session, (last, next, signed_out)) in sessions {
+            if last == i64::MIN || signed_out.is_some_and(|t| t >= last) {
+                continue;
+            }
+            let idle = last.saturating_add(IDLE_MICROS);
+            let to = if next < i64::MAX { dark.to } else { dark.to.min(idle) };
+            if to > dark.from {
+                let until = if next < i64::MAX {
+                    "was used again after it".to_owned()
+                } else {
+                    format!("is taken as alive for {} minutes after its last request", IDLE_MICROS / 60_000_000)
+                };
+                out.push((
+                    session,
+                    dark.from,
+                    to,
+                    format!(
+                        "the actor's session was last seen {:.1} s before the gap, was not signed out, and {until}",
+                        dark.from.saturating_sub(last).max(0) as f64 / 1e6
+                    ),
+                ));
+            }
+        }
+        // The session seen last has the best claim.
+        out.reverse();
+        out
+    }
+
+    /// The steps, and which deed became part of which.
+    pub(crate) fn steps(&self, links: &Links) -> (Vec<Step>, BTreeMap<usize, String>) {
+        steps::group(self.deeds.iter().cloned().enumerate().collect(), links, self.inputs.detections)
+    }
+
+    /// Hands out the accesses in order of (time, id).
+    pub(crate) fn emit(
+        &self,
+        step_of: &BTreeMap<usize, String>,
+        at_a_time: usize,
+        sink: &mut dyn FnMut(Vec<Access>) -> Result<(), ScanError>,
+    ) -> Result<(), ScanError> {
+        let mut order: Vec<&Draft> = self.drafts.iter().collect();
+        order.sort_by_cached_key(|d| {
+            let (raw, place) = match (d.execution, d.request) {
+                (Some(e), _) => (self.statements.all[e].raw, &self.statements.all[e].proof[0]),
+                (None, r) => {
+                    let request = &self.requests[r.expect("a draft has an execution or a request")];
+                    (request.raw, &request.lines[0].place)
+                }
+            };
+            (raw, format!("{}@{}", place.artefact, place.offset))
+        });
+        for chunk in order.chunks(at_a_time.max(1)) {
+            sink(chunk.iter().filter_map(|d| self.access(d, step_of.get(&d.deed).map_or("", String::as_str))).collect())?;
+        }
+        Ok(())
+    }
+
+    fn access(&self, draft: &Draft, step: &str) -> Option<Access> {
+        let request = draft.request.map(|r| &self.requests[r]);
+        match (draft.execution, draft.route, request) {
+            (Some(e), ..) => {
+                let e = &self.statements.all[e];
+                Some(accesses::of_execution(draft, step, e, request, self.survey.connections.get(&e.connection), self.inputs.estate))
+            }
+            (None, Some(route), Some(request)) => Some(accesses::of_route(draft, step, request, &self.inputs.estate.routes[route], self.inputs.estate)),
+            _ => None,
+        }
+    }
+
+    /// Who the actor is.
+    pub(crate) fn actor(&self, identity: &Identity<'_>, links: &Links) -> Actor {
+        let keys: Vec<_> = links.values("session").iter().filter_map(|v| identity.session_of(v)).collect();
+        let accounts = links.values("account");
+        let stolen: BTreeSet<String> =
+            keys.iter().flat_map(|k| &self.survey.sessions[k].accounts).map(|a| a.to_string()).filter(|a| !accounts.contains(a)).collect();
+        let partial: BTreeSet<String> = links.values("address_in_session").iter().filter_map(|v| v.split(' ').next().map(str::to_owned)).collect();
+        let addresses = links.values("address");
+        Actor {
+            addresses_in_sessions: partial.into_iter().filter(|a| !addresses.contains(a)).collect(),
+            addresses,
+            sessions: keys.iter().map(|k| (k.0.to_string(), k.1.to_string())).collect(),
+            accounts,
+            stolen_accounts: stolen.into_iter().collect(),
+            connections: links.values("connection"),
+            parties: links.parties(),
+        }
+    }
+}
+
+fn group_of(request: &Request, m: &Match) -> MatchGroup {
+    let route = format!("{} {}", request.method.as_deref().unwrap_or("-"), request.target.template);
+    (request.owner_node(), format!("statements={} of {}, {}", route, request.owner_node(), how_name(m.how)), m.how)
+}
+
+fn how_name(how: How) -> &'static str {
+    match how {
+        How::Id => "by request id",
+        How::Value => "by value",
+        How::Route => "by route",
+        How::Injected => "injected",
+        How::Unusual => "by unusual shape",
+    }
+}
+
+fn how_words(how: How) -> &'static str {
+    match how {
+        How::Id => "the statement carries the request's id",
+        How::Value => "it ran while the request did, as requests of this kind cause it, and its values come from the request's URL",
+        How::Route => "it ran while the request did, and requests of this kind always cause it",
+        How::Injected => "SQL from the request stands in it, outside any literal that the application writes",
+        How::Unusual => "only the actor's request was running, and no application sent a statement of this shape at any other time",
+    }
+}
+
+/// The weakness that a request used.
+fn weakness(request: &Request, field: Option<&str>) -> String {
+    let place = match field.and_then(|f| f.split_once('.')) {
+        Some(("query", name)) => format!("parameter {}", crate::url::cut(name, 64)),
+        Some((_, n)) => format!("path segment {}", n.parse::<usize>().map_or(1, |n| n + 1)),
+        None => "a value that the log does not show".to_owned(),
+    };
+    format!("SQL injection in {} {}, {place}", request.method.as_deref().unwrap_or("-"), crate::url::cut(request.target.path_template(), 200))
+}
+
+/// A sentence where no link joins the parts of a trail.
+pub(crate) fn parties_note(actor: &Actor) -> Option<String> {
+    (actor.parties.len() > 1).then(|| {
+        let parts: Vec<String> = actor.parties.iter().enumerate().map(|(n, p)| format!("actor {}: {}", n + 1, p.join(", "))).collect();
+        format!("no link joins all of the trail; there may be {} actors: {}", parts.len(), parts.join("; "))
+    })
+}

@@ -1,0 +1,150 @@
+//! The parts of a requested URL that matter for a trail: its template (ids lifted, names of query fields) and its values.
+
+use strandline_model::estate::Route;
+
+/// Longest URL that is taken apart.
+const LONGEST_BYTES: usize = 64 * 1024;
+/// More query fields than this are not looked at.
+const MOST_FIELDS: usize = 64;
+
+/// A URL taken apart.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Target {
+    /// Path with ids as `{}`, then `?` and the sorted names of the query fields: `/staff/{}?page`.
+    pub template: String,
+    /// Values by where they stand: `path.0` for the first lifted segment, `query.page` for a field.
+    pub fields: Vec<(String, String)>,
+    /// The decoded segments of the path.
+    pub segments: Vec<String>,
+    /// The decoded query fields, as they stand.
+    pub query: Vec<(String, String)>,
+}
+
+impl Target {
+    /// Takes a URL apart.
+    pub(crate) fn of(url: &str) -> Self {
+        let url = cut(url, LONGEST_BYTES);
+        let url = url.split('#').next().unwrap_or_default();
+        let (path, query) = url.split_once('?').unwrap_or((url, ""));
+        let mut target = Self::default();
+        for raw in path.split('/').filter(|s| !s.is_empty()) {
+            let segment = decode(raw, false);
+            target.template.push('/');
+            if looks_like_an_id(&segment) {
+                target.fields.push((format!("path.{}", target.fields.len()), segment.clone()));
+                target.template.push_str("{}");
+            } else {
+                target.template.push_str(&segment);
+            }
+            target.segments.push(segment);
+        }
+        if target.template.is_empty() {
+            target.template.push('/');
+        }
+        for pair in query.split('&').filter(|p| !p.is_empty()).take(MOST_FIELDS) {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            target.query.push((decode(name, true), decode(value, true)));
+        }
+        let mut names: Vec<&str> = target.query.iter().map(|(name, _)| name.as_str()).collect();
+        names.sort_unstable();
+        names.dedup();
+        if !names.is_empty() {
+            target.template.push('?');
+            target.template.push_str(&names.join("&"));
+        }
+        target.fields.extend(target.query.iter().map(|(name, value)| (format!("query.{name}"), value.clone())));
+        target
+    }
+
+    /// The path's template without query names.
+    pub(crate) fn path_template(&self) -> &str {
+        self.template.split('?').next().unwrap_or_default()
+    }
+
+    /// The value of one field.
+    pub(crate) fn field(&self, name: &str) -> Option<&str> {
+        self.fields.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str())
+    }
+
+    /// The values that the placeholders of a route take here, if the route's path and required fields fit.
+    pub(crate) fn fit(&self, route: &Route) -> Option<Vec<(String, String)>> {
+        let wanted: Vec<&str> = route.path.split('/').filter(|s| !s.is_empty()).collect();
+        if wanted.len() != self.segments.len() {
+            return None;
+        }
+        let mut values = Vec::new();
+        for (want, have) in wanted.iter().zip(&self.segments) {
+            match want.strip_prefix('{').and_then(|w| w.strip_suffix('}')) {
+                Some(name) => values.push((name.to_owned(), have.clone())),
+                None if want == have => {}
+                None => return None,
+            }
+        }
+        if !route.requires.iter().all(|name| self.query.iter().any(|(n, v)| n == name && !v.is_empty())) {
+            return None;
+        }
+        values.extend(self.query.iter().cloned());
+        Some(values)
+    }
+}
+
+/// The first `most` bytes, cut at a character.
+pub(crate) fn cut(text: &str, most: usize) -> &str {
+    let mut end = text.len().min(most);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
+/// A segment that names one thing among many: it holds a digit, a blank or an `@`, or is long.
+fn looks_like_an_id(segment: &str) -> bool {
+    let version = segment.len() <= 3 && segment.starts_with(['v', 'V']);
+    let file = segment.contains('.') && !segment.bytes().any(|b| b.is_ascii_digit());
+    !version && !file && (segment.len() > 32 || segment.bytes().any(|b| b.is_ascii_digit() || b == b'@' || b == b' '))
+}
+
+/// Percent decoding (RFC 3986, section 2.1); in a query `+` is a blank.
+pub(crate) fn decode(raw: &str, in_query: bool) -> String {
+    let bytes = raw.as_bytes();
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while at < bytes.len() {
+        let hex = |i: usize| bytes.get(i).and_then(|b| (*b as char).to_digit(16));
+        match (bytes[at], hex(at + 1), hex(at + 2)) {
+            (b'%', Some(high), Some(low)) => {
+                out.push((high * 16 + low) as u8);
+                at += 3;
+            }
+            (b'+', ..) if in_query => {
+                out.push(b' ');
+                at += 1;
+            }
+            (byte, ..) => {
+                out.push(byte);
+                at += 1;
+            }
+        }
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(url: &str, template: &str, fields: &[(&str, &str)]) {
+        let target = Target::of(url);
+        let have: Vec<(&str, &str)> = target.fields.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+        assert_eq!((target.template.as_str(), have), (template, fields.to_vec()));
+    }
+
+    #[test]
+    fn ids_and_fields_are_lifted() {
+        check("/", "/", &[]);
+        check("/staff/C1/postings", "/staff/{}/postings", &[("path.0", "C1")]);
+        check("/api/v2/x?b=1&a=%27+OR", "/api/v2/x?a&b", &[("query.b", "1"), ("query.a", "' OR")]);
+        check("/export.csv?unit=A%20B", "/export.csv?unit", &[("query.unit", "A B")]);
+        check("?%", "/?%", &[("query.%", "")]);
+    }
+}

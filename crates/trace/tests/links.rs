@@ -1,0 +1,421 @@
+//! Each link rule on events made by hand: what it must follow, and what it must leave alone.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::print_stderr)]
+
+mod support;
+
+use strandline_model::access::{Access, AccessKind, Completion};
+use strandline_model::detection::{Decision, Detection, Level, SubjectKind, Verdict};
+use strandline_model::estate::Estate;
+use strandline_model::event::{Activity, Class, Event, RecordKind, Status};
+use strandline_model::evidence::{ClockSkew, Coverage, Gap, GapKind};
+use strandline_model::time::{Instant, Interval};
+use strandline_model::trail::{Pin, Strength};
+use strandline_trace::{Inputs, Trail, trace};
+use support::{Owned, place, some, table};
+
+const ESTATE: &str = r#"
+[organisation]
+name = { en = "Clinic" }
+time_zone = "Europe/Vienna"
+[[system]]
+id = "ward"
+name = "Ward"
+addresses = ["172.16.0.5"]
+roles = ["ward_app"]
+[[database]]
+id = "patients"
+system = "ward"
+[[route]]
+system = "ward"
+path = "/patient/{id}"
+database = "patients"
+reads = "SELECT name FROM patient WHERE id = :id"
+[[trusted]]
+role = "backup"
+reason = "nightly"
+"#;
+const BAD: &str = "198.51.100.9";
+const SECOND_MICROS: i64 = 1_000_000;
+
+/// A day at the clinic, being written.
+#[derive(Default)]
+struct Day {
+    events: Vec<Owned>,
+    coverage: Coverage,
+    decisions: Vec<Decision>,
+    detections: Vec<Detection>,
+    skew: i64,
+    precision: Option<i32>,
+}
+
+impl Day {
+    fn event(&mut self, micros: i64, class: Class, activity: Activity, source: &'static str) -> &mut Owned {
+        let mut event = Event::new(Instant(micros), class, activity, place(source, self.events.len(), 1));
+        event.source = source.into();
+        event.system = if source == "db" { "db" } else { "ward" }.into();
+        event.time_precision_micros = 1000;
+        self.events.push(event);
+        self.events.last_mut().unwrap()
+    }
+
+    fn request(&mut self, micros: i64, address: &str, account: &str, session: &str, url: &str) {
+        let precision = self.precision.unwrap_or(1000);
+        let written = micros / i64::from(precision) * i64::from(precision);
+        let e = self.event(written, Class::Http, Activity::Request, "web");
+        (e.src_ip, e.account, e.session, e.method, e.url) = (some(address), some(account), some(session), some("GET"), some(url));
+        (e.status_code, e.duration_micros, e.time_precision_micros) = (Some(200), Some(20_000), precision);
+    }
+
+    fn statement(&mut self, micros: i64, connection: &str, host: &str, role: &str, text: &str, parameters: &[&str]) {
+        let (micros, sequence) = (micros + self.skew, self.events.len() as i64);
+        let e = self.event(micros, Class::Datastore, Activity::Read, "db");
+        (e.session, e.src_ip, e.account, e.database, e.statement) = (some(connection), some(host), some(role), some("patients"), some(text));
+        e.parameters = Some(parameters.iter().map(|p| some(p)).collect());
+        (e.row_count, e.sequence, e.record_kind) = (Some(1), Some(sequence), Some(RecordKind::PgauditSession));
+    }
+
+    /// A request for one patient, and its statement in the middle of it.
+    fn patient(&mut self, micros: i64, address: &str, account: &str, session: &str, id: &str) {
+        self.statement(micros - 10_000, "pool", "172.16.0.5", "ward_app", "SELECT name FROM patient WHERE id = $1", &[id]);
+        self.request(micros, address, account, session, &format!("/patient/{id}"));
+    }
+
+    /// Enough lawful work to learn from.
+    fn lawful(&mut self) {
+        for n in 0..40 {
+            let who = n % 4;
+            self.patient((n + 1) * 7 * SECOND_MICROS, &format!("10.0.0.{who}"), &format!("nurse{who}"), &format!("s{who}"), &format!("P{}", 500 + n * 3));
+        }
+    }
+
+    fn run(&self, pins: &[&str]) -> (Trail, Vec<Access>) {
+        let estate: Estate = toml::from_str(ESTATE).unwrap();
+        let pins: Vec<Pin> = pins.iter().map(|p| p.parse().unwrap()).collect();
+        let table = table(self.events.clone());
+        let inputs = Inputs {
+            events: &table,
+            detections: &self.detections,
+            coverage: &self.coverage,
+            estate: &estate,
+            pins: &pins,
+            decisions: &self.decisions,
+            window: None,
+        };
+        let mut accesses = Vec::new();
+        let trail = trace(&inputs, &mut |chunk| {
+            accesses.extend(chunk);
+            Ok(())
+        })
+        .unwrap();
+        (trail, accesses)
+    }
+}
+
+/// The patients read, with strength and completion's kind, in order.
+fn check(day: &Day, pins: &[&str], expected: &[(&str, Strength, AccessKind)]) -> Trail {
+    let (trail, accesses) = day.run(pins);
+    let have: Vec<(&str, Strength, AccessKind)> =
+        accesses.iter().map(|a| (a.parameters.first().and_then(|p| p.as_deref()).unwrap_or("-"), a.strength, a.kind)).collect();
+    assert_eq!(have, expected, "{:?} {:?}", trail.links, trail.notes);
+    trail
+}
+
+const PROVED: (Strength, AccessKind) = (Strength::Proved, AccessKind::Statement);
+
+fn proved(id: &'static str) -> (&'static str, Strength, AccessKind) {
+    (id, PROVED.0, PROVED.1)
+}
+
+#[test]
+fn the_owner_at_work_elsewhere_is_left_alone() {
+    let mut day = Day::default();
+    day.lawful();
+    day.patient(101 * SECOND_MICROS, BAD, "nurse1", "stolen", "P900");
+    day.patient(101 * SECOND_MICROS + 500_000, "10.0.0.1", "nurse1", "s1", "P901");
+    let trail = check(&day, &["address=198.51.100.9"], &[proved("P900")]);
+    assert_eq!(trail.actor.stolen_accounts, ["nurse1"]);
+}
+
+#[test]
+fn a_session_that_moves_takes_its_new_address_along() {
+    let mut day = Day::default();
+    day.lawful();
+    day.patient(101 * SECOND_MICROS, BAD, "nurse1", "stolen", "P900");
+    day.patient(103 * SECOND_MICROS, "192.0.2.7", "nurse1", "stolen", "P902");
+    let trail = check(&day, &["address=198.51.100.9"], &[proved("P900"), proved("P902")]);
+    assert_eq!(trail.actor.addresses, ["192.0.2.7", BAD]);
+}
+
+#[test]
+fn a_session_that_moves_to_a_colleagues_address_takes_only_itself() {
+    let mut day = Day::default();
+    day.lawful();
+    day.patient(101 * SECOND_MICROS, BAD, "nurse1", "stolen", "P900");
+    day.patient(103 * SECOND_MICROS, "10.0.0.2", "nurse1", "stolen", "P902");
+    let trail = check(&day, &["address=198.51.100.9"], &[proved("P900"), proved("P902")]);
+    assert_eq!(trail.actor.addresses_in_sessions, ["10.0.0.2"]);
+}
+
+#[test]
+fn a_stolen_cookie_leaves_its_owners_part_to_the_owner() {
+    let mut day = Day::default();
+    day.lawful();
+    day.patient(101 * SECOND_MICROS, BAD, "nurse1", "s1", "P900");
+    check(&day, &["address=198.51.100.9"], &[proved("P900")]);
+}
+
+#[test]
+fn a_shared_address_is_not_an_identity() {
+    let mut day = Day::default();
+    for who in 0..5 {
+        day.patient((who + 1) * SECOND_MICROS, "192.0.2.1", &format!("nurse{who}"), &format!("s{who}"), &format!("P{who}"));
+    }
+    let trail = check(&day, &["address=192.0.2.1"], &[]);
+    assert!(trail.notes.iter().any(|n| n.contains("5 accounts")));
+}
+
+#[test]
+fn two_users_of_one_pool_at_the_same_millisecond_are_told_apart_by_value() {
+    let mut day = Day::default();
+    day.lawful();
+    day.patient(101 * SECOND_MICROS, BAD, "nurse1", "stolen", "P900");
+    day.patient(101 * SECOND_MICROS, "10.0.0.2", "nurse2", "s2", "P555");
+    check(&day, &["address=198.51.100.9"], &[proved("P900")]);
+}
+
+#[test]
+fn stamps_to_the_second_are_enough_where_values_tell() {
+    let mut day = Day { precision: Some(1_000_000), ..Day::default() };
+    day.lawful();
+    day.patient(101 * SECOND_MICROS + 400_000, BAD, "nurse1", "stolen", "P900");
+    day.patient(101 * SECOND_MICROS + 600_000, "10.0.0.2", "nurse2", "s2", "P555");
+    check(&day, &["address=198.51.100.9"], &[proved("P900")]);
+}
+
+#[test]
+fn a_clock_90_seconds_off_is_allowed_for() {
+    for known in [true, false] {
+        let mut day = Day { skew: 90 * SECOND_MICROS, ..Day::default() };
+        if known {
+            day.coverage.skews.push(ClockSkew {
+                reference: "web".into(),
+                source: "db".into(),
+                skew_micros: 90 * SECOND_MICROS,
+                spread_micros: 2000,
+                pairs: 40,
+            });
+        }
+        day.lawful();
+        day.patient(101 * SECOND_MICROS, BAD, "nurse1", "stolen", "P900");
+        check(&day, &["address=198.51.100.9"], &[proved("P900")]);
+    }
+}
+
+#[test]
+fn without_a_statement_the_estates_route_says_what_was_read() {
+    let mut day = Day::default();
+    day.lawful();
+    day.request(101 * SECOND_MICROS, BAD, "nurse1", "stolen", "/patient/P900");
+    check(&day, &["address=198.51.100.9"], &[("P900", Strength::Proved, AccessKind::Route)]);
+}
+
+fn pivot(role: &str, before: bool) -> Day {
+    let mut day = Day::default();
+    day.lawful();
+    if before {
+        day.statement(SECOND_MICROS, "earlier", "172.16.0.5", role, "SELECT 1", &[]);
+    }
+    day.patient(101 * SECOND_MICROS, BAD, "nurse1", "stolen", "P900");
+    day.statement(110 * SECOND_MICROS, "direct", "172.16.0.5", role, "SELECT * FROM patient WHERE ward = $1", &["W1"]);
+    day
+}
+
+#[test]
+fn a_role_never_used_from_a_reached_host_is_the_actors() {
+    let inferred = ("W1", Strength::Inferred, AccessKind::Statement);
+    check(&pivot("report", false), &["address=198.51.100.9"], &[proved("P900"), inferred]);
+    check(&pivot("report", true), &["address=198.51.100.9"], &[proved("P900")]);
+    check(&pivot("backup", false), &["address=198.51.100.9"], &[proved("P900")]);
+}
+
+#[test]
+fn a_struck_link_takes_along_what_hangs_on_it_and_a_confirmed_one_proves_it() {
+    let mut day = pivot("report", false);
+    let trail = day.run(&["address=198.51.100.9"]).0;
+    let id = trail.links.iter().find(|l| l.rule == "host_to_connection").unwrap().id.clone();
+    let decide = |verdict| vec![Decision { target: id.clone(), verdict, decided_by: "responder".into(), decided_at: Instant(0), reason: None }];
+    day.decisions = decide(Verdict::Struck);
+    let trail = check(&day, &["address=198.51.100.9"], &[proved("P900")]);
+    assert!(trail.links.iter().any(|l| l.id == id && l.verdict.as_deref() == Some("struck")));
+    day.decisions = decide(Verdict::Confirmed);
+    check(&day, &["address=198.51.100.9"], &[proved("P900"), proved("W1")]);
+}
+
+fn with_search() -> Day {
+    let mut day = Day::default();
+    day.lawful();
+    for n in 0..20 {
+        let at = (n + 1) * 5 * SECOND_MICROS + 300_000;
+        day.statement(at - 10_000, "pool", "172.16.0.5", "ward_app", &format!("SELECT id FROM note WHERE body LIKE '%word{n}%' LIMIT 9"), &[]);
+        day.request(at, "10.0.0.3", "nurse3", "s3", &format!("/notes?q=word{n}"));
+    }
+    day
+}
+
+#[test]
+fn injected_sql_is_found_in_the_request_that_carried_it() {
+    let mut day = with_search();
+    let at = 150 * SECOND_MICROS;
+    day.statement(at - 10_000, "pool", "172.16.0.5", "ward_app", "SELECT id FROM note WHERE body LIKE '%x' UNION SELECT name FROM patient --%' LIMIT 9", &[]);
+    day.request(at, BAD, "nurse1", "stolen", "/notes?q=x%27+UNION+SELECT+name+FROM+patient+--");
+    let trail = check(&day, &["address=198.51.100.9"], &[proved("-")]);
+    assert!(trail.steps.iter().any(|s| s.technique == "T1190" && s.exploited.as_deref() == Some("SQL injection in GET /notes, parameter q")));
+}
+
+#[test]
+fn a_pinned_account_is_followed_and_its_colleagues_are_not() {
+    let mut day = Day::default();
+    day.patient(SECOND_MICROS, "10.0.0.1", "nurse1", "a", "P1");
+    day.patient(2 * SECOND_MICROS, "10.0.0.1", "nurse2", "b", "P2");
+    day.patient(3 * SECOND_MICROS, "10.0.0.9", "nurse1", "c", "P3");
+    let (_, accesses) = day.run(&["account=nurse1"]);
+    let read: Vec<_> = accesses.iter().filter_map(|a| a.parameters[0].as_deref()).collect();
+    assert_eq!(read, ["P1", "P3"]);
+}
+
+#[test]
+fn in_a_gap_the_count_goes_on_and_the_rest_stays_open() {
+    let mut day = Day::default();
+    day.lawful();
+    for n in 0..30 {
+        day.patient(400 * SECOND_MICROS + n * 50_000, BAD, "nurse1", "stolen", &format!("P{}", 900 + n));
+    }
+    let gap = Interval { from: Instant(401_450_000), to: Instant(411_450_000) };
+    for n in 30..35 {
+        day.statement(
+            400 * SECOND_MICROS + n * 50_000 - 10_000,
+            "pool",
+            "172.16.0.5",
+            "ward_app",
+            "SELECT name FROM patient WHERE id = $1",
+            &[&format!("P{}", 900 + n)],
+        );
+    }
+    day.statement(405 * SECOND_MICROS, "pool", "172.16.0.5", "ward_app", "SELECT name FROM patient WHERE id = $1", &["P77"]);
+    day.coverage.gaps.push(Gap {
+        source: "web".into(),
+        system: "ward".into(),
+        artefact: None,
+        kind: GapKind::Silence,
+        interval: gap,
+        missing: None,
+        reason: "silence".into(),
+        evidence: vec![],
+    });
+    let (_, accesses) = day.run(&["address=198.51.100.9"]);
+    let of = |strength| accesses.iter().filter(|a| a.strength == strength).map(|a| a.parameters[0].clone().unwrap()).collect::<Vec<_>>();
+    assert_eq!(of(Strength::Inferred), ["P930", "P931", "P932", "P933", "P934"]);
+    assert_eq!(of(Strength::Open), ["P77"]);
+    assert_eq!(of(Strength::Proved).len(), 30);
+}
+
+#[test]
+fn without_pins_two_medium_detections_start_a_trail_and_one_does_not() {
+    let mut day = Day::default();
+    day.lawful();
+    day.patient(101 * SECOND_MICROS, BAD, "nurse1", "stolen", "P900");
+    let detection = |rule: &str| Detection {
+        id: rule.into(),
+        rule: rule.into(),
+        title: rule.into(),
+        level: Level::Medium,
+        techniques: vec![],
+        subject_kind: SubjectKind::Address,
+        subject: BAD.into(),
+        system: "ward".into(),
+        first: Instant(0),
+        last: Instant::MAX,
+        event_count: 1,
+        reason: "by hand".into(),
+        related: vec![],
+        events: vec![],
+    };
+    day.detections = vec![detection("scanning")];
+    check(&day, &[], &[]);
+    day.detections.push(detection("id_enumeration"));
+    check(&day, &[], &[proved("P900")]);
+}
+
+#[test]
+fn records_of_one_execution_are_one_access_and_an_error_fails_it() {
+    let mut day = pivot("report", false);
+    let copy = |day: &mut Day, micros, kind, rows: Option<i64>, activity| {
+        day.statement(micros, "direct", "172.16.0.5", "report", "COPY (SELECT name FROM patient) TO STDOUT", &[]);
+        let e = day.events.last_mut().unwrap();
+        (e.record_kind, e.row_count, e.activity, e.parameters) = (Some(kind), rows, activity, None);
+        e.statement_id = (kind == RecordKind::PgauditSession).then_some(8);
+        e.status = Status::Unknown;
+    };
+    for (n, (kind, rows)) in
+        [(RecordKind::Statement, None), (RecordKind::PgauditSession, Some(70)), (RecordKind::PgauditSession, Some(0))].into_iter().enumerate()
+    {
+        copy(&mut day, 120 * SECOND_MICROS + n as i64, kind, rows, Activity::Read);
+    }
+    copy(&mut day, 130 * SECOND_MICROS, RecordKind::Statement, None, Activity::Read);
+    copy(&mut day, 130 * SECOND_MICROS + 1, RecordKind::ErrorContext, None, Activity::Error);
+    let (_, accesses) = day.run(&["address=198.51.100.9"]);
+    let have: Vec<_> = accesses.iter().skip(2).map(|a| (a.proof.len(), a.row_count, a.completion)).collect();
+    assert_eq!(have, [(3, Some(70), Completion::Completed), (2, None, Completion::Failed)]);
+}
+
+#[test]
+fn hostile_records_do_not_stop_a_trace() {
+    let long = "%".repeat(300_000);
+    let odd = ["", "?", "%", "/%zz/%", "/a?b=&=&&=c", "/\u{202e}?q=%00%ff", "/patient/9223372036854775807", "/patient/-1?page=9223372036854775807", &long];
+    let mut day = with_search();
+    for (n, url) in odd.iter().enumerate() {
+        let at = (200 + n as i64) * SECOND_MICROS;
+        day.request(at, BAD, "nurse1", "stolen", url);
+        day.statement(at - 10_000, "pool", "172.16.0.5", "ward_app", &format!("SELECT '{url}"), &[url, "-9223372036854775808"]);
+        day.statement(at - 9_000, "pool", "172.16.0.5", "ward_app", "$$ $x$ \u{0} /* ' \" `", &[]);
+    }
+    for (from, to) in [(Instant::MIN, Instant::MAX), (Instant(5), Instant(1))] {
+        day.coverage.gaps.push(Gap {
+            source: "web".into(),
+            system: "ward".into(),
+            artefact: None,
+            kind: GapKind::Silence,
+            interval: Interval { from, to },
+            missing: None,
+            reason: String::new(),
+            evidence: vec![],
+        });
+    }
+    day.coverage.skews.push(ClockSkew { reference: "web".into(), source: "db".into(), skew_micros: i64::MIN, spread_micros: i64::MIN + 1, pairs: 0 });
+    for pin in ["address=198.51.100.9", "session=", "session=/", "statement=@", "statement=db@99999999999999999999", "account=\u{0}"] {
+        if pin.parse::<Pin>().is_ok() {
+            day.run(&[pin]);
+        }
+    }
+}
+
+#[test]
+fn a_pinned_statement_leads_to_the_connection_that_only_the_actor_used() {
+    let day = pivot("report", true);
+    let at = day.events.iter().position(|e| e.session.as_deref() == Some("direct")).unwrap();
+    check(&day, &[&format!("statement=db@{at}")], &[proved("W1")]);
+}
+
+#[test]
+fn a_session_is_found_through_the_request_id_of_a_line_without_one() {
+    let mut day = Day::default();
+    day.lawful();
+    day.patient(101 * SECOND_MICROS, "", "nurse1", "stolen", "P900");
+    day.events.last_mut().unwrap().request_id = some("r-1");
+    let e = day.event(101 * SECOND_MICROS, Class::Http, Activity::Request, "proxy");
+    (e.src_ip, e.request_id, e.method, e.url, e.status_code) = (some(BAD), some("r-1"), some("GET"), some("/patient/P900"), Some(200));
+    day.patient(105 * SECOND_MICROS, "", "nurse1", "stolen", "P903");
+    let trail = check(&day, &["address=198.51.100.9"], &[proved("P900"), proved("P903")]);
+    assert!(trail.links.iter().any(|l| l.rule == "request_to_session"));
+}

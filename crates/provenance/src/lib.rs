@@ -4,8 +4,17 @@
 //! The logical plan is rewritten so that every result row also carries the subjects it came from; one execution
 //! gives the row count and the provenance. It knows nothing of logs, categories or certainty: that is `exposure`.
 
+mod arena;
+mod catalog;
+mod collect;
 mod database;
+mod engine;
+mod expression;
+mod functions;
+mod rewrite;
+mod statement;
 mod types;
 
 pub use database::{DOUBTFUL, Database, Dialect, Options, SUBJECT, TableName, VALID_FROM, VALID_TO, VersionedTable, View};
+pub use engine::{Engine, Prepared};
 pub use types::{Call, ColumnRef, Doubt, EngineError, How, ReplayError, Replayed, Revealed, RowWindow, Unsupported};

@@ -1,0 +1,305 @@
+//! The engine: prepares statements once, replays their calls.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arrow_array::RecordBatch;
+use arrow_schema::{DataType, Field};
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::metadata::ScalarAndMetadata;
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::{DFSchema, DataFusionError, ParamValues, ScalarValue};
+use datafusion::execution::session_state::SessionState;
+use datafusion::logical_expr::{Expr, ExprSchemable, Limit, LogicalPlan, placeholder};
+use datafusion::optimizer::decorrelate_lateral_join::DecorrelateLateralJoin;
+use datafusion::optimizer::decorrelate_predicate_subquery::DecorrelatePredicateSubquery;
+use datafusion::optimizer::extract_equijoin_predicate::ExtractEquijoinPredicate;
+use datafusion::optimizer::replace_distinct_aggregate::ReplaceDistinctWithAggregate;
+use datafusion::optimizer::rewrite_set_comparison::RewriteSetComparison;
+use datafusion::optimizer::scalar_subquery_to_join::ScalarSubqueryToJoin;
+use datafusion::optimizer::simplify_expressions::SimplifyExpressions;
+use datafusion::optimizer::{Analyzer, Optimizer, OptimizerContext};
+use tokio::runtime::Runtime;
+
+use crate::arena::{Arena, Subjects};
+use crate::catalog::{Tables, open};
+use crate::collect::Reader;
+use crate::database::{Database, Options};
+use crate::functions::Functions;
+use crate::rewrite::{Rewriter, Rewritten, set_name};
+use crate::statement::{Reading, read, tables_named};
+use crate::types::{Call, EngineError, ReplayError, Replayed, RowWindow, Unsupported};
+
+const SKIP: &str = "$__skip";
+const TAKE: &str = "$__take";
+
+/// Replays statements against one database.
+pub struct Engine {
+    database: Database,
+    options: Options,
+    state: SessionState,
+    tables: Tables,
+    runtime: Runtime,
+}
+
+/// A statement ready to be replayed.
+pub struct Prepared {
+    work: Option<Work>,
+}
+
+struct Work {
+    /// Decorrelated, with placeholders; not yet rewritten.
+    plan: LogicalPlan,
+    parameters: Vec<(usize, DataType)>,
+    arena: Arena,
+    /// One replay at a time may use the arena.
+    turn: Mutex<()>,
+    whole: Rewrite,
+    windowed: Rewrite,
+}
+
+/// A rewritten plan that gives the set columns alone, and how to read them.
+struct Rewrite {
+    plan: LogicalPlan,
+    reader: Reader,
+}
+
+impl Engine {
+    /// An engine over a database, with a runtime of its own. Its calls block.
+    ///
+    /// # Errors
+    /// If tables do not fit their description, or two bear one name.
+    pub fn new(database: Database, options: Options) -> Result<Self, EngineError> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(options.threads.max(1))
+            .thread_stack_size(8 << 20)
+            .enable_all()
+            .build()
+            .map_err(EngineError::Start)?;
+        let (state, tables) = runtime.block_on(open(&database, &options))?;
+        Ok(Self { database, options, state, tables, runtime })
+    }
+
+    /// Reads and plans a statement.
+    ///
+    /// # Errors
+    /// If it cannot be replayed; the error names its tables, for the caller to fall back on.
+    pub fn prepare(&self, sql: &str) -> Result<Prepared, Unsupported> {
+        let unsupported = |reason: String| Unsupported { reason, tables: tables_named(sql, &self.database) };
+        match read(sql, self.database.dialect).map_err(unsupported)? {
+            Reading::Nothing => Ok(Prepared { work: None }),
+            Reading::Query(statement) => {
+                let statement = datafusion::sql::parser::Statement::Statement(statement);
+                let plan = self.runtime.block_on(self.state.statement_to_plan(statement)).map_err(|error| unsupported(planning(&error)))?;
+                let work = self.work(plan).map_err(|error| unsupported(planning(&error)))?;
+                Ok(Prepared { work: Some(work) })
+            }
+        }
+    }
+
+    fn work(&self, plan: LogicalPlan) -> Result<Work, DataFusionError> {
+        let plan = self.decorrelate(typed(bind_clock(plan)?)?)?;
+        let mut parameters = Vec::new();
+        for (name, kind) in plan.get_parameter_types()? {
+            if let (Ok(number), Some(kind)) = (name.trim_start_matches('$').parse(), kind) {
+                parameters.push((number, kind));
+            }
+        }
+        parameters.sort_by_key(|(number, _)| *number);
+        let arena = Arena::new(self.options.memory_limit_bytes);
+        let whole = self.finish(&plan, &arena)?;
+        let window = LogicalPlan::Limit(Limit { skip: Some(Box::new(number(SKIP))), fetch: Some(Box::new(number(TAKE))), input: Arc::new(plan.clone()) });
+        let windowed = self.finish(&window, &arena)?;
+        Ok(Work { plan, parameters, arena, turn: Mutex::new(()), whole, windowed })
+    }
+
+    fn rewriter(&self, arena: &Arena, keeps_used: bool) -> Rewriter<'_> {
+        Rewriter::new(&self.tables, Functions { arena: arena.clone() }, self.options.inferable_group, keeps_used)
+    }
+
+    fn finish(&self, plan: &LogicalPlan, arena: &Arena) -> Result<Rewrite, DataFusionError> {
+        let rewritten = self.rewriter(arena, false).rewrite(plan, None)?;
+        let reader = Reader::new(&rewritten.all_marks(), rewritten.sets.clone(), self.options.inferable_group);
+        Ok(Rewrite { plan: only_sets(&rewritten)?, reader })
+    }
+
+    /// Turns subqueries into joins, and nothing else that would change which rows an operator sees.
+    fn decorrelate(&self, plan: LogicalPlan) -> Result<LogicalPlan, DataFusionError> {
+        let mut options = ConfigOptions::clone(self.state.config_options());
+        options.optimizer.skip_failed_rules = false;
+        let plan = Analyzer::new().execute_and_check(plan, &options, |_, _| {})?;
+        let context = OptimizerContext::new_with_config_options(Arc::new(options)).without_query_execution_start_time();
+        let rules = Optimizer::with_rules(vec![
+            Arc::new(RewriteSetComparison::new()),
+            Arc::new(SimplifyExpressions::new()),
+            Arc::new(ReplaceDistinctWithAggregate::new()),
+            Arc::new(DecorrelatePredicateSubquery::new()),
+            Arc::new(ScalarSubqueryToJoin::new()),
+            Arc::new(DecorrelateLateralJoin::new()),
+            Arc::new(ExtractEquijoinPredicate::new()),
+        ]);
+        rules.optimize(plan, &context, |_, _| {})
+    }
+
+    /// Replays calls of one statement: one result for each, in their order.
+    pub fn replay(&self, prepared: &Prepared, calls: &[Call]) -> Vec<Result<Replayed, ReplayError>> {
+        let Some(work) = &prepared.work else { return calls.iter().map(|_| Ok(Replayed::default())).collect() };
+        let _turn = work.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        calls.iter().map(|call| self.replay_one(work, call)).collect()
+    }
+
+    fn replay_one(&self, work: &Work, call: &Call) -> Result<Replayed, ReplayError> {
+        let rewrite = if call.rows.is_some() { &work.windowed } else { &work.whole };
+        let values = values_of(&work.parameters, call)?;
+        work.arena.clear();
+        let batches = self.run(&rewrite.plan, values).map_err(|error| failure(&error))?;
+        let replayed = rewrite.reader.read(&batches, &work.arena);
+        work.arena.clear();
+        Ok(replayed)
+    }
+
+    fn run(&self, plan: &LogicalPlan, values: HashMap<String, ScalarAndMetadata>) -> Result<Vec<RecordBatch>, DataFusionError> {
+        let plan = plan.clone().replace_params_with_values(&ParamValues::Map(values))?;
+        self.runtime.block_on(async {
+            let physical = self.state.create_physical_plan(&plan).await?;
+            datafusion::physical_plan::collect(physical, self.state.task_ctx()).await
+        })
+    }
+
+    /// Everybody whose rows took any part in the answer: for tests, where it is compared with removing people one by one.
+    #[doc(hidden)]
+    pub fn used(&self, prepared: &Prepared, call: &Call) -> Result<Vec<u32>, ReplayError> {
+        let Some(work) = &prepared.work else { return Ok(Vec::new()) };
+        let _turn = work.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let values = values_of(&work.parameters, call)?;
+        work.arena.clear();
+        let mut rewriter = self.rewriter(&work.arena, true);
+        let rewritten = rewriter.rewrite(&work.plan, None).map_err(|error| failure(&error))?;
+        let mut people = Subjects::new();
+        for part in std::iter::once(&rewritten).chain(&rewriter.aside) {
+            let plan = only_sets(part).map_err(|error| failure(&error))?;
+            let batches = self.run(&plan, values.clone()).map_err(|error| failure(&error))?;
+            for column in batches.iter().flat_map(RecordBatch::columns) {
+                if let Some(column) = arrow_array::cast::AsArray::as_primitive_opt::<arrow_array::types::UInt64Type>(column) {
+                    work.arena.collect(column.iter().flatten(), &mut people);
+                }
+            }
+        }
+        Ok(people.into_keys().collect())
+    }
+
+    /// The rows of the plain part of the rewritten plan: for tests, where they are compared with the statement as it stands.
+    #[doc(hidden)]
+    pub fn visible_rows(&self, prepared: &Prepared, call: &Call) -> Result<Vec<RecordBatch>, ReplayError> {
+        let Some(work) = &prepared.work else { return Ok(Vec::new()) };
+        let _turn = work.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let values = values_of(&work.parameters, call)?;
+        let rewritten = self.rewriter(&work.arena, true).rewrite(&work.plan, None).map_err(|error| failure(&error))?;
+        let batches = self.run(&rewritten.plan, values).map_err(|error| failure(&error))?;
+        let visible: Vec<usize> = (0..rewritten.columns.len()).collect();
+        batches.iter().map(|batch| batch.project(&visible).map_err(|error| ReplayError::Failed(error.to_string()))).collect()
+    }
+}
+
+/// The set columns alone; a plan without any still says how many rows there are.
+fn only_sets(rewritten: &Rewritten) -> Result<LogicalPlan, DataFusionError> {
+    let mut expressions: Vec<Expr> = rewritten.sets.iter().map(|set| Expr::Column(datafusion::common::Column::new_unqualified(set_name(*set)))).collect();
+    if expressions.is_empty() {
+        expressions.push(Functions::nobody().alias("__nobody"));
+    }
+    datafusion::logical_expr::LogicalPlanBuilder::from(rewritten.plan.clone()).project(expressions)?.build()
+}
+
+fn number(name: &str) -> Expr {
+    of_type(name, DataType::Int64)
+}
+
+fn of_type(name: &str, kind: DataType) -> Expr {
+    let mut expression = placeholder(name);
+    if let Expr::Placeholder(placeholder) = &mut expression {
+        placeholder.field = Some(Arc::new(Field::new(name, kind, true)));
+    }
+    expression
+}
+
+/// `now()` and its relatives become placeholders for the call's time, before anything can fold them into today's.
+fn bind_clock(plan: LogicalPlan) -> Result<LogicalPlan, DataFusionError> {
+    let bound = plan.transform_up_with_subqueries(|node| {
+        node.map_expressions(|expression| {
+            let name_kept = datafusion::logical_expr::expr_rewriter::NamePreserver::new_for_projection().save(&expression);
+            let changed = expression.transform_up(|part| match &part {
+                Expr::ScalarFunction(function) if ["now", "current_date", "current_time", "today"].contains(&function.name()) => {
+                    let kind = part.get_type(&DFSchema::empty())?;
+                    Ok(Transformed::yes(of_type(&format!("$__clock_{}", function.name()), kind)))
+                }
+                _ => Ok(Transformed::no(part)),
+            })?;
+            Ok(changed.update_data(|expression| name_kept.restore(expression)))
+        })
+    })?;
+    Ok(bound.data)
+}
+
+/// Parameters whose type the planner could not tell are text.
+fn typed(plan: LogicalPlan) -> Result<LogicalPlan, DataFusionError> {
+    let typed = plan.transform_up_with_subqueries(|node| {
+        node.map_expressions(|expression| {
+            expression.transform_up(|mut part| {
+                if let Expr::Placeholder(placeholder) = &mut part
+                    && placeholder.field.is_none()
+                {
+                    placeholder.field = Some(Arc::new(Field::new(&placeholder.id, DataType::Utf8, true)));
+                    return Ok(Transformed::yes(part));
+                }
+                Ok(Transformed::no(part))
+            })
+        })
+    })?;
+    typed.data.recompute_schema()
+}
+
+/// Values of a call's placeholders, our own and the statement's.
+fn values_of(parameters: &[(usize, DataType)], call: &Call) -> Result<HashMap<String, ScalarAndMetadata>, ReplayError> {
+    let mut values = HashMap::new();
+    let mut add = |name: &str, value: ScalarValue| values.insert(name.trim_start_matches('$').to_owned(), ScalarAndMetadata::from(value));
+    add(crate::rewrite::TIME, ScalarValue::Int64(Some(call.time)));
+    let nanoseconds = call.time.saturating_mul(1000);
+    add("__clock_now", ScalarValue::TimestampNanosecond(Some(nanoseconds), Some("+00:00".into())));
+    let date = ScalarValue::Date32(i32::try_from(call.time.div_euclid(86_400_000_000)).ok());
+    add("__clock_current_date", date.clone());
+    add("__clock_today", date);
+    add("__clock_current_time", ScalarValue::Time64Nanosecond(Some(call.time.rem_euclid(86_400_000_000) * 1000)));
+    if let Some(RowWindow { skip, take }) = call.rows {
+        let number = |count: u64| ScalarValue::Int64(Some(i64::try_from(count).unwrap_or(i64::MAX / 4).min(i64::MAX / 4)));
+        add(SKIP, number(skip));
+        add(TAKE, number(take.unwrap_or(u64::MAX)));
+    }
+    for (number, kind) in parameters {
+        let wrong = ReplayError::Parameter { number: *number };
+        let value = number.checked_sub(1).and_then(|position| call.parameters.get(position)).ok_or_else(|| wrong.clone())?;
+        add(&number.to_string(), ScalarValue::Utf8(value.clone()).cast_to(kind).map_err(|_| wrong.clone()).and_then(|cast| {
+            if cast.is_null() && value.is_some() { Err(wrong) } else { Ok(cast) }
+        })?);
+    }
+    Ok(values)
+}
+
+/// Why a statement could not be planned, without any text of the statement: that may hold personal data.
+fn planning(error: &DataFusionError) -> String {
+    match error.find_root() {
+        DataFusionError::SchemaError(..) => "it names a column that is not there, or not clearly".into(),
+        DataFusionError::NotImplemented(_) => "it uses something that the planner does not know".into(),
+        DataFusionError::Plan(text) if text.starts_with("table ") => "it names a table that is not in the data".into(),
+        DataFusionError::Plan(text) if text.ends_with("is not supported") && !text.contains('\'') => text.clone(),
+        DataFusionError::Plan(text) if text.starts_with("Invalid function") => "it uses a function that is not known".into(),
+        _ => "it cannot be planned".into(),
+    }
+}
+
+fn failure(error: &DataFusionError) -> ReplayError {
+    match error.find_root() {
+        DataFusionError::ResourcesExhausted(_) => ReplayError::Memory,
+        DataFusionError::ArrowError(..) => ReplayError::Failed("a value could not be computed".into()),
+        _ => ReplayError::Failed("the engine could not run it".into()),
+    }
+}

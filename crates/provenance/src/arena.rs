@@ -132,9 +132,9 @@ impl Arena {
 
     /// Adds the people of several sets to `found`.
     pub(crate) fn collect(&self, values: impl IntoIterator<Item = u64>, found: &mut Subjects) {
-        let nodes = self.lock();
         let mut seen = HashSet::new();
         let mut open: Vec<(u64, u64)> = values.into_iter().map(|value| (value, 0)).collect();
+        let nodes = self.lock();
         while let Some((value, doubts)) = open.pop() {
             if value & HANDLE == 0 {
                 let doubts = doubts | (value & DOUBTS);

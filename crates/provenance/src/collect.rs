@@ -63,6 +63,8 @@ impl Reader {
                     Gate::One => arena.is_at_most(*value, 1),
                     Gate::Few => arena.is_at_most(*value, self.few),
                 });
+                // The arena is locked while it collects, so its sizes are asked before.
+                let wanted: Vec<u64> = wanted.collect();
                 arena.collect(wanted, &mut found);
             }
             found

@@ -1,6 +1,7 @@
 //! The engine: prepares statements once, replays their calls.
 
 use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow_array::RecordBatch;
@@ -18,7 +19,7 @@ use datafusion::optimizer::replace_distinct_aggregate::ReplaceDistinctWithAggreg
 use datafusion::optimizer::rewrite_set_comparison::RewriteSetComparison;
 use datafusion::optimizer::scalar_subquery_to_join::ScalarSubqueryToJoin;
 use datafusion::optimizer::simplify_expressions::SimplifyExpressions;
-use datafusion::optimizer::{Analyzer, Optimizer, OptimizerContext};
+use datafusion::optimizer::{Analyzer, Optimizer};
 use tokio::runtime::Runtime;
 
 use crate::arena::{Arena, Subjects};
@@ -86,12 +87,17 @@ impl Engine {
     /// If it cannot be replayed; the error names its tables, for the caller to fall back on.
     pub fn prepare(&self, sql: &str) -> Result<Prepared, Unsupported> {
         let unsupported = |reason: String| Unsupported { reason, tables: tables_named(sql, &self.database) };
-        match read(sql, self.database.dialect).map_err(unsupported)? {
+        // The planner is large and the text may be hostile: a panic in it is one more statement that is not understood.
+        catch_unwind(AssertUnwindSafe(|| self.prepare_unguarded(sql))).unwrap_or_else(|_| Err("the planner failed".into())).map_err(unsupported)
+    }
+
+    fn prepare_unguarded(&self, sql: &str) -> Result<Prepared, String> {
+        match read(sql, self.database.dialect)? {
             Reading::Nothing => Ok(Prepared { work: None }),
             Reading::Query(statement) => {
                 let statement = datafusion::sql::parser::Statement::Statement(statement);
-                let plan = self.runtime.block_on(self.state.statement_to_plan(statement)).map_err(|error| unsupported(planning(&error)))?;
-                let work = self.work(plan).map_err(|error| unsupported(planning(&error)))?;
+                let plan = self.runtime.block_on(self.state.statement_to_plan(statement)).map_err(|error| planning(&error))?;
+                let work = self.work(plan).map_err(|error| planning(&error))?;
                 Ok(Prepared { work: Some(work) })
             }
         }
@@ -128,7 +134,6 @@ impl Engine {
         let mut options = ConfigOptions::clone(self.state.config_options());
         options.optimizer.skip_failed_rules = false;
         let plan = Analyzer::new().execute_and_check(plan, &options, |_, _| {})?;
-        let context = OptimizerContext::new_with_config_options(Arc::new(options)).without_query_execution_start_time();
         let rules = Optimizer::with_rules(vec![
             Arc::new(RewriteSetComparison::new()),
             Arc::new(SimplifyExpressions::new()),
@@ -138,14 +143,16 @@ impl Engine {
             Arc::new(DecorrelateLateralJoin::new()),
             Arc::new(ExtractEquijoinPredicate::new()),
         ]);
-        rules.optimize(plan, &context, |_, _| {})
+        // The clock was bound before, so nothing here can fold it.
+        rules.optimize(plan, &self.state, |_, _| {})
     }
 
     /// Replays calls of one statement: one result for each, in their order.
     pub fn replay(&self, prepared: &Prepared, calls: &[Call]) -> Vec<Result<Replayed, ReplayError>> {
         let Some(work) = &prepared.work else { return calls.iter().map(|_| Ok(Replayed::default())).collect() };
         let _turn = work.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        calls.iter().map(|call| self.replay_one(work, call)).collect()
+        let guarded = |call| catch_unwind(AssertUnwindSafe(|| self.replay_one(work, call)));
+        calls.iter().map(|call| guarded(call).unwrap_or_else(|_| Err(ReplayError::Failed("the engine failed".into())))).collect()
     }
 
     fn replay_one(&self, work: &Work, call: &Call) -> Result<Replayed, ReplayError> {

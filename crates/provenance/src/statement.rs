@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    CopySource, Declare, Expr, LimitClause, Offset, OffsetRows, Query, SetExpr, Statement, visit_relations, visit_statements_mut,
+    CopySource, DataType, Declare, Expr, LimitClause, Offset, OffsetRows, Query, SetExpr, Statement, visit_relations,
 };
 use datafusion::sql::sqlparser::dialect::{Dialect as Syntax, MySqlDialect, PostgreSqlDialect};
 use datafusion::sql::sqlparser::parser::Parser;
@@ -35,6 +35,12 @@ fn parse(sql: &str, dialect: Dialect) -> Result<Vec<Statement>, String> {
 
 /// Reads one statement.
 pub(crate) fn read(sql: &str, dialect: Dialect) -> Result<Reading, String> {
+    let trimmed = sql.trim_start();
+    if let (Some(word), Some(name)) = (trimmed.get(..6), trimmed.get(6..))
+        && word.eq_ignore_ascii_case("table ")
+    {
+        return read(&format!("SELECT * FROM {name}"), dialect);
+    }
     let mut statements = parse(sql, dialect)?;
     let (Some(statement), true) = (statements.pop(), statements.is_empty()) else {
         return Err("it is not one statement".into());
@@ -72,7 +78,6 @@ fn tidy(statement: &mut Statement) -> Result<(), String> {
     if let ControlFlow::Break(reason) = outcome {
         return Err(reason);
     }
-    let _unused: ControlFlow<()> = visit_statements_mut(statement, |_| ControlFlow::Continue(()));
     Ok(())
 }
 
@@ -129,6 +134,11 @@ impl datafusion::sql::sqlparser::ast::VisitorMut for Tidy {
 
     /// Functions that exist here under the same name but read their arguments otherwise than the database does.
     fn pre_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<String> {
+        if let Expr::Cast { data_type, .. } = expression
+            && is_text(data_type)
+        {
+            *data_type = DataType::Text;
+        }
         if let Expr::Function(function) = expression {
             let name = function.name.to_string().to_lowercase();
             const DIFFERENT: &[&str] = &["to_char", "to_date", "to_timestamp", "date_format", "str_to_date", "to_number", "to_time", "date_bin"];
@@ -138,6 +148,12 @@ impl datafusion::sql::sqlparser::ast::VisitorMut for Tidy {
         }
         ControlFlow::Continue(())
     }
+}
+
+/// Types of text that the planner does not know by this name.
+fn is_text(kind: &DataType) -> bool {
+    let known = matches!(kind, DataType::Character(_) | DataType::Char(_) | DataType::CharacterVarying(_) | DataType::CharVarying(_) | DataType::Nvarchar(_));
+    known || matches!(kind, DataType::Custom(name, _) if ["citext", "name", "bpchar"].contains(&name.to_string().to_lowercase().as_str()))
 }
 
 fn parts(statement: &Statement) -> BTreeSet<Vec<String>> {

@@ -120,7 +120,7 @@ impl Rewriter<'_> {
             marks.extend(scope.of(argument)?);
         }
         let mut deciding = Marks::new();
-        for condition in function.params.filter.iter().map(AsRef::as_ref).chain(function.params.order_by.iter().map(|sort| &sort.expr)) {
+        if let Some(condition) = &function.params.filter {
             deciding.extend(scope.deciding(condition)?);
         }
         let kind = kind_of(function.func.name());

@@ -76,8 +76,10 @@ impl Rewriter<'_> {
         for (left, right) in pairs.chain(parts.iter().filter_map(|part| equality(part))) {
             let (of_left, of_right) = (joined.scope().deciding(left)?, joined.scope().deciding(right)?);
             connected.extend(of_left.iter().chain(&of_right).map(|mark| (mark.set, mark.gate)));
-            said.extend(&of_left);
-            said.extend(&of_right);
+            if !self.joins_keys(&of_left, &of_right) {
+                said.extend(&of_left);
+                said.extend(&of_right);
+            }
         }
         for part in parts.iter().filter(|part| equality(part).is_none()) {
             let marks = joined.scope().deciding(part)?;

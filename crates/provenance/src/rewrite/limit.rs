@@ -170,22 +170,23 @@ impl Rewriter<'_> {
 
     /// Rows that are not sure carry everybody who may have been inside instead.
     fn widen(&mut self, input: Rewritten, sure: Expr, uncertain: Expr, doubt: Doubt) -> Result<Rewritten> {
-        let mut windows = Vec::new();
-        let mut names = Vec::new();
+        let is_sure = self.fresh("__sure");
+        let named = |name: &str| Expr::Column(Column::new_unqualified(name));
+        let mut before = input.visible();
+        before.extend(input.set_columns());
+        before.push(sure.alias(&is_sure));
+        let (mut windows, mut after) = (Vec::new(), input.visible());
         for set in &input.sets {
-            let name = self.fresh("__candidates");
-            let candidate = when(uncertain.clone(), set_column(*set)).end()?;
-            let union = window_of(self.functions.union_function(None), vec![candidate], Vec::new());
-            windows.push(union.alias(&name));
-            names.push((*set, name));
+            let (candidate, candidates) = (self.fresh("__candidate"), self.fresh("__candidates"));
+            before.push(when(uncertain.clone(), set_column(*set)).end()?.alias(&candidate));
+            windows.push(window_of(self.functions.union_function(None), vec![named(&candidate)], Vec::new()).alias(&candidates));
+            let doubted = self.functions.doubted(named(&candidates), doubt.bit());
+            after.push(when(named(&is_sure), set_column(*set)).otherwise(doubted)?.alias(set_name(*set)));
         }
-        let plan = LogicalPlan::Window(Window::try_new(windows, Arc::new(input.plan.clone()))?);
-        let mut expressions = input.visible();
-        for (set, name) in names {
-            let doubted = self.functions.doubted(Expr::Column(Column::new_unqualified(name)), doubt.bit());
-            expressions.push(when(sure.clone(), set_column(set)).otherwise(doubted)?.alias(set_name(set)));
-        }
-        Ok(Rewritten { plan: project(expressions, plan)?, ..input.without_plan() })
+        // A projection of its own: windows that follow each other directly are taken to be independent.
+        let plan = project(before, input.plan.clone())?;
+        let plan = LogicalPlan::Window(Window::try_new(windows, Arc::new(plan))?);
+        Ok(Rewritten { plan: project(after, plan)?, ..input })
     }
 
     pub(super) fn fresh(&mut self, name: &str) -> String {

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
-use arrow_array::types::UInt64Type;
+use arrow_array::types::{UInt32Type, UInt64Type};
+use arrow_array::{Array, RecordBatch, UInt64Array};
 
 use crate::arena::{Arena, Subjects};
 use crate::expression::{Gate, Marks};
@@ -49,6 +49,35 @@ impl Reader {
             }
         }
         self.arrange(rows, |set| values.get(set).into_iter().flatten().copied().collect(), arena)
+    }
+
+    /// Reads the rows of many calls; the last column says which. Calls without rows are left out.
+    pub(crate) fn read_calls(&self, batches: &[RecordBatch], arena: &Arena) -> Vec<(u32, Replayed)> {
+        let mut places: Vec<(u32, usize, usize)> = Vec::new();
+        let mut columns: Vec<Vec<&UInt64Array>> = Vec::new();
+        for (position, batch) in batches.iter().enumerate() {
+            let Some((calls, sets)) = batch.columns().split_last() else { continue };
+            places.extend(calls.as_primitive::<UInt32Type>().iter().enumerate().filter_map(|(row, call)| call.map(|call| (call, position, row))));
+            columns.push(sets.iter().map(|set| set.as_primitive::<UInt64Type>()).collect());
+        }
+        places.sort_unstable();
+        let mut results = Vec::new();
+        for of_call in places.chunk_by(|one, next| one.0 == next.0) {
+            let values = |set: usize| {
+                let value = |(_, batch, row): &(u32, usize, usize)| {
+                    let column: &UInt64Array = columns.get(*batch)?.get(set)?;
+                    column.is_valid(*row).then(|| column.value(*row))
+                };
+                let mut values: Vec<u64> = of_call.iter().filter_map(value).collect();
+                values.sort_unstable();
+                values.dedup();
+                values
+            };
+            if let Some((call, _, _)) = of_call.first() {
+                results.push((*call, self.arrange(of_call.len() as u64, values, arena)));
+            }
+        }
+        results
     }
 
     /// Arranges the values of the set columns, given by position, as what was revealed.

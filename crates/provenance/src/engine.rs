@@ -1,17 +1,21 @@
 //! The engine: prepares statements once, replays their calls.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arrow_array::RecordBatch;
-use arrow_schema::{DataType, Field};
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int64Type;
+use arrow_array::{ArrayRef, RecordBatch, UInt32Array};
+use arrow_schema::{DataType, Field, Schema};
+use datafusion::catalog::TableProvider;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::metadata::ScalarAndMetadata;
-use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::common::{DFSchema, DataFusionError, ParamValues, ScalarValue};
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::{Column, DFSchema, DataFusionError, ParamValues, ScalarValue};
+use datafusion::datasource::{MemTable, source_as_provider};
 use datafusion::execution::session_state::SessionState;
-use datafusion::logical_expr::{Expr, ExprSchemable, Limit, LogicalPlan, placeholder};
+use datafusion::logical_expr::{Expr, ExprSchemable, Limit, LogicalPlan, LogicalPlanBuilder, placeholder};
 use datafusion::optimizer::decorrelate_lateral_join::DecorrelateLateralJoin;
 use datafusion::optimizer::decorrelate_predicate_subquery::DecorrelatePredicateSubquery;
 use datafusion::optimizer::extract_equijoin_predicate::ExtractEquijoinPredicate;
@@ -25,12 +29,17 @@ use tokio::runtime::Runtime;
 use crate::arena::{Arena, Subjects};
 use crate::catalog::{Tables, open};
 use crate::collect::Reader;
-use crate::database::{Database, Options};
+use crate::batch::{CALL, batch, parameter_column};
+use crate::database::{Database, Options, VALID_FROM, VALID_TO};
 use crate::functions::Functions;
 use crate::rewrite::{Rewriter, Rewritten, set_name};
 use crate::statement::{Reading, read, tables_named};
 use crate::types::{Call, EngineError, ReplayError, Replayed, RowWindow, Unsupported};
 
+/// Calls that one plan answers at most: bounds the memory of a batch.
+const BATCH_CALLS: usize = 1 << 16;
+/// Fewer calls than these are not worth a plan of their own.
+const BATCH_CALLS_AT_LEAST: usize = 3;
 const SKIP: &str = "$__skip";
 const TAKE: &str = "$__take";
 
@@ -57,6 +66,10 @@ struct Work {
     turn: Mutex<()>,
     whole: Rewrite,
     windowed: Rewrite,
+    /// Instants at which a table of the statement changes, sorted; between two of them every call sees the same rows.
+    changes: Vec<i64>,
+    /// Whether the statement reads the clock, so that calls at two instants are never the same.
+    reads_clock: bool,
 }
 
 /// A rewritten plan that gives the set columns alone, and how to read them.
@@ -116,7 +129,9 @@ impl Engine {
         let whole = self.finish(&plan, &arena)?;
         let window = LogicalPlan::Limit(Limit { skip: Some(Box::new(number(SKIP))), fetch: Some(Box::new(number(TAKE))), input: Arc::new(plan.clone()) });
         let windowed = self.finish(&window, &arena)?;
-        Ok(Work { plan, parameters, arena, turn: Mutex::new(()), whole, windowed })
+        let changes = self.changes(&plan)?;
+        let reads_clock = plan.get_parameter_names()?.iter().any(|name| name.contains("__clock"));
+        Ok(Work { plan, parameters, arena, turn: Mutex::new(()), whole, windowed, changes, reads_clock })
     }
 
     fn rewriter(&self, arena: &Arena, keeps_used: bool) -> Rewriter<'_> {
@@ -151,8 +166,86 @@ impl Engine {
     pub fn replay(&self, prepared: &Prepared, calls: &[Call]) -> Vec<Result<Replayed, ReplayError>> {
         let Some(work) = &prepared.work else { return calls.iter().map(|_| Ok(Replayed::default())).collect() };
         let _turn = work.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        let guarded = |call| catch_unwind(AssertUnwindSafe(|| self.replay_one(work, call)));
-        calls.iter().map(|call| guarded(call).unwrap_or_else(|_| Err(ReplayError::Failed("the engine failed".into())))).collect()
+        let all = catch_unwind(AssertUnwindSafe(|| self.replay_all(work, calls)));
+        all.unwrap_or_else(|_| calls.iter().map(|_| Err(ReplayError::Failed("the engine failed".into()))).collect())
+    }
+
+    /// Equal calls between two changes of the tables are replayed once; many different ones at once where the shape allows it.
+    fn replay_all(&self, work: &Work, calls: &[Call]) -> Vec<Result<Replayed, ReplayError>> {
+        let mut distinct: BTreeMap<Question, usize> = BTreeMap::new();
+        let questions: Vec<Result<Question, ReplayError>> = calls.iter().map(|call| work.question(call)).collect();
+        for (position, question) in questions.iter().enumerate() {
+            if let Ok(question) = question {
+                distinct.entry(question.clone()).or_insert(position);
+            }
+        }
+        let mut answers: HashMap<usize, Result<Replayed, ReplayError>> = HashMap::new();
+        let distinct_calls: Vec<(&Question, usize)> = distinct.iter().map(|(question, position)| (question, *position)).collect();
+        for epoch in distinct_calls.chunk_by(|one, next| one.0.epoch == next.0.epoch) {
+            for chunk in epoch.chunks(BATCH_CALLS) {
+                let chunk: Vec<(usize, &Call)> = chunk.iter().filter_map(|(_, position)| calls.get(*position).map(|call| (*position, call))).collect();
+                answers.extend(self.replay_chunk(work, &chunk));
+            }
+        }
+        let answer = |question: Result<Question, ReplayError>| {
+            let position = distinct.get(&question?);
+            position.and_then(|position| answers.get(position).cloned()).unwrap_or_else(|| Err(ReplayError::Failed("a call was lost".into())))
+        };
+        questions.into_iter().map(answer).collect()
+    }
+
+    /// Calls that see the same rows.
+    fn replay_chunk(&self, work: &Work, calls: &[(usize, &Call)]) -> Vec<(usize, Result<Replayed, ReplayError>)> {
+        let together = if calls.len() >= BATCH_CALLS_AT_LEAST && !work.reads_clock { self.replay_together(work, calls).unwrap_or_default() } else { HashMap::new() };
+        let one = |call: &Call| {
+            let guarded = catch_unwind(AssertUnwindSafe(|| self.replay_one(work, call)));
+            guarded.unwrap_or_else(|_| Err(ReplayError::Failed("the engine failed".into())))
+        };
+        calls.iter().map(|(position, call)| (*position, together.get(position).cloned().map_or_else(|| one(call), Ok))).collect()
+    }
+
+    /// Answers of the calls that could be replayed in one plan, by position. A failure is no answer: those calls then run alone.
+    fn replay_together(&self, work: &Work, calls: &[(usize, &Call)]) -> Result<HashMap<usize, Replayed>, DataFusionError> {
+        let Some(first) = calls.first() else { return Ok(HashMap::new()) };
+        let table = table_of_calls(&work.parameters, calls)?;
+        let Some(batch) = batch(&work.plan, &table)? else { return Ok(HashMap::new()) };
+        let mut rewriter = self.rewriter(&work.arena, false);
+        rewriter.calls = Some(table);
+        let rewritten = rewriter.rewrite(&batch.plan, None)?;
+        let reader = Reader::new(&rewritten.all_marks(), rewritten.sets.clone(), self.options.inferable_group);
+        let mut expressions: Vec<Expr> = rewritten.sets.iter().map(|set| Expr::Column(Column::new_unqualified(set_name(*set)))).collect();
+        expressions.push(Expr::Column(Column::new_unqualified(CALL)));
+        let plan = LogicalPlanBuilder::from(rewritten.plan).project(expressions)?.build()?;
+        let mut values = HashMap::new();
+        values.insert(crate::rewrite::TIME.trim_start_matches('$').to_owned(), ScalarAndMetadata::from(ScalarValue::Int64(Some(first.1.time))));
+        work.arena.clear();
+        let batches = self.run(&plan, values)?;
+        let mut answers: HashMap<usize, Replayed> = calls.iter().map(|(position, _)| (*position, Replayed::default())).collect();
+        for (number, replayed) in reader.read_calls(&batches, &work.arena) {
+            let Some((position, call)) = calls.get(number as usize) else { continue };
+            let rows = replayed.rows;
+            let is_whole = batch.limit_rows.is_none_or(|limit| rows <= limit) && call.rows.is_none_or(|window| window.skip == 0 && window.take.is_none_or(|take| rows <= take));
+            // What LIMIT or a cursor cuts depends on an order: that call runs alone.
+            if is_whole { answers.insert(*position, replayed) } else { answers.remove(position) };
+        }
+        work.arena.clear();
+        Ok(answers)
+    }
+
+    /// Instants at which a table below a plan changes.
+    fn changes(&self, plan: &LogicalPlan) -> Result<Vec<i64>, DataFusionError> {
+        let mut changes = BTreeSet::new();
+        plan.apply(|node| {
+            if let LogicalPlan::TableScan(scan) = node
+                && let Some(table) = self.tables.find(&source_as_provider(&scan.source)?).and_then(|table| self.tables.table(table))
+            {
+                for column in table.batches.iter().flat_map(|batch| [VALID_FROM, VALID_TO].map(|name| batch.column_by_name(name))).flatten() {
+                    changes.extend(column.as_primitive::<Int64Type>().iter().flatten());
+                }
+            }
+            Ok(TreeNodeRecursion::Continue)
+        })?;
+        Ok(changes.into_iter().collect())
     }
 
     fn replay_one(&self, work: &Work, call: &Call) -> Result<Replayed, ReplayError> {
@@ -208,13 +301,61 @@ impl Engine {
     }
 }
 
+/// What makes two calls the same.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Question {
+    epoch: usize,
+    time: Option<i64>,
+    rows: Option<(u64, Option<u64>)>,
+    parameters: Vec<Option<String>>,
+}
+
+impl Work {
+    fn question(&self, call: &Call) -> Result<Question, ReplayError> {
+        let parameter = |(number, kind): &(usize, DataType)| {
+            parameter_value(*number, kind, call)?;
+            Ok(number.checked_sub(1).and_then(|position| call.parameters.get(position)).cloned().flatten())
+        };
+        Ok(Question {
+            epoch: self.changes.partition_point(|change| *change <= call.time),
+            time: self.reads_clock.then_some(call.time),
+            rows: call.rows.map(|window| (window.skip, window.take)),
+            parameters: self.parameters.iter().map(parameter).collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+/// One row a call: its number in the chunk, and its parameters.
+fn table_of_calls(parameters: &[(usize, DataType)], calls: &[(usize, &Call)]) -> Result<Arc<dyn TableProvider>, DataFusionError> {
+    let numbers: UInt32Array = (0..calls.len() as u32).map(Some).collect();
+    let mut fields = vec![Field::new(CALL, DataType::UInt32, false)];
+    let mut columns: Vec<ArrayRef> = vec![Arc::new(numbers)];
+    for (number, kind) in parameters.iter().filter(|_| !calls.is_empty()) {
+        let values = calls.iter().map(|(_, call)| parameter_value(*number, kind, call));
+        let values = values.collect::<Result<Vec<_>, _>>().map_err(|error| DataFusionError::External(Box::new(error)))?;
+        columns.push(ScalarValue::iter_to_array(values)?);
+        fields.push(Field::new(parameter_column(*number), kind.clone(), true));
+    }
+    let schema = Arc::new(Schema::new(fields));
+    let batch = RecordBatch::try_new(schema.clone(), columns)?;
+    Ok(Arc::new(MemTable::try_new(schema, vec![vec![batch]])?))
+}
+
+/// A parameter as a value of the type that the planner found for it.
+fn parameter_value(number: usize, kind: &DataType, call: &Call) -> Result<ScalarValue, ReplayError> {
+    let wrong = || ReplayError::Parameter { number };
+    let text = number.checked_sub(1).and_then(|position| call.parameters.get(position)).ok_or_else(wrong)?;
+    let value = ScalarValue::Utf8(text.clone()).cast_to(kind).map_err(|_| wrong())?;
+    if value.is_null() && text.is_some() { Err(wrong()) } else { Ok(value) }
+}
+
 /// The set columns alone; a plan without any still says how many rows there are.
 fn only_sets(rewritten: &Rewritten) -> Result<LogicalPlan, DataFusionError> {
-    let mut expressions: Vec<Expr> = rewritten.sets.iter().map(|set| Expr::Column(datafusion::common::Column::new_unqualified(set_name(*set)))).collect();
+    let mut expressions: Vec<Expr> = rewritten.sets.iter().map(|set| Expr::Column(Column::new_unqualified(set_name(*set)))).collect();
     if expressions.is_empty() {
         expressions.push(Functions::nobody().alias("__nobody"));
     }
-    datafusion::logical_expr::LogicalPlanBuilder::from(rewritten.plan.clone()).project(expressions)?.build()
+    LogicalPlanBuilder::from(rewritten.plan.clone()).project(expressions)?.build()
 }
 
 fn number(name: &str) -> Expr {
@@ -282,11 +423,7 @@ fn values_of(parameters: &[(usize, DataType)], call: &Call) -> Result<HashMap<St
         add(TAKE, number(take.unwrap_or(u64::MAX)));
     }
     for (number, kind) in parameters {
-        let wrong = ReplayError::Parameter { number: *number };
-        let value = number.checked_sub(1).and_then(|position| call.parameters.get(position)).ok_or_else(|| wrong.clone())?;
-        add(&number.to_string(), ScalarValue::Utf8(value.clone()).cast_to(kind).map_err(|_| wrong.clone()).and_then(|cast| {
-            if cast.is_null() && value.is_some() { Err(wrong) } else { Ok(cast) }
-        })?);
+        add(&number.to_string(), parameter_value(*number, kind, call)?);
     }
     Ok(values)
 }

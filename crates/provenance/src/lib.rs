@@ -5,6 +5,7 @@
 //! gives the row count and the provenance. It knows nothing of logs, categories or certainty: that is `exposure`.
 
 mod arena;
+mod batch;
 mod catalog;
 mod collect;
 mod database;

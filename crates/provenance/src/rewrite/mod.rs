@@ -13,6 +13,7 @@ mod window;
 
 use std::sync::Arc;
 
+use datafusion::catalog::TableProvider;
 use datafusion::common::{Column, DFSchemaRef, Result, plan_err};
 use datafusion::logical_expr::{Expr, LogicalPlan, Projection};
 
@@ -84,13 +85,15 @@ pub(crate) struct Rewriter<'a> {
     pub(crate) keeps_used: bool,
     /// With `keeps_used`: plans whose sets are used though no result row shows them.
     pub(crate) aside: Vec<Rewritten>,
+    /// The table of calls, where many calls are replayed at once.
+    pub(crate) calls: Option<Arc<dyn TableProvider>>,
     next_set: u32,
     work_tables: Vec<recursion::WorkTable>,
 }
 
 impl<'a> Rewriter<'a> {
     pub(crate) fn new(tables: &'a Tables, functions: Functions, inferable_group: u32, keeps_used: bool) -> Self {
-        Self { tables, functions, inferable_group, keeps_used, aside: Vec::new(), next_set: 0, work_tables: Vec::new() }
+        Self { tables, functions, inferable_group, keeps_used, aside: Vec::new(), calls: None, next_set: 0, work_tables: Vec::new() }
     }
 
     fn new_set(&mut self) -> u32 {

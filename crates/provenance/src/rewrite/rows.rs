@@ -9,6 +9,7 @@ use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{BinaryExpr, Expr, Filter, LogicalPlan, LogicalPlanBuilder, Operator, SubqueryAlias, TableScan, Union, Unnest, placeholder};
 
 use super::{Cut, Rewriter, Rewritten, project, set_column, set_name};
+use crate::batch::CALL;
 use crate::database::{DOUBTFUL, SUBJECT, VALID_FROM, VALID_TO};
 use crate::expression::{Gate, Mark, Marks, conjuncts, inferred, is_constant, is_random};
 use crate::functions::Functions;
@@ -20,6 +21,9 @@ pub(crate) const TIME: &str = "$__time";
 impl Rewriter<'_> {
     pub(super) fn scan(&mut self, scan: &TableScan) -> Result<Rewritten> {
         let provider: Arc<dyn TableProvider> = source_as_provider(&scan.source)?;
+        if self.calls.as_ref().is_some_and(|calls| Arc::ptr_eq(calls, &provider)) {
+            return Ok(Self::constant(&LogicalPlan::TableScan(scan.clone())));
+        }
         let Some(table) = self.tables.find(&provider) else {
             return self.work_table(scan);
         };
@@ -147,7 +151,8 @@ impl Rewriter<'_> {
     /// Marks on the columns of the relations that `speaking` reads from.
     fn look_up(&self, spoken_of: &Marks, speaking: &Expr, input: &mut Rewritten) -> Result<()> {
         let relations: Vec<_> = speaking.column_refs().into_iter().map(|column| column.relation.clone()).collect();
-        if input.is_constant || relations.iter().any(Option::is_none) {
+        let is_of_calls = speaking.column_refs().iter().all(|column| column.name.starts_with(CALL));
+        if input.is_constant || is_of_calls || relations.iter().any(Option::is_none) {
             input.rows.extend(spoken_of);
             return Ok(());
         }

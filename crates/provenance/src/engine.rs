@@ -266,6 +266,14 @@ impl Engine {
         })
     }
 
+    /// Whether calls of this statement are replayed many at once: for tests.
+    #[doc(hidden)]
+    pub fn runs_together(&self, prepared: &Prepared) -> bool {
+        let Some(work) = &prepared.work else { return false };
+        let table = table_of_calls(&work.parameters, &[(0, &Call { parameters: vec![None; 64], ..Call::default() })]);
+        !work.reads_clock && table.and_then(|table| batch(&work.plan, &table)).is_ok_and(|batch| batch.is_some())
+    }
+
     /// Everybody whose rows took any part in the answer: for tests, where it is compared with removing people one by one.
     #[doc(hidden)]
     pub fn used(&self, prepared: &Prepared, call: &Call) -> Result<Vec<u32>, ReplayError> {
@@ -388,15 +396,16 @@ fn bind_clock(plan: LogicalPlan) -> Result<LogicalPlan, DataFusionError> {
     Ok(bound.data)
 }
 
-/// Parameters whose type the planner could not tell are text.
+/// Parameters whose type the planner could not tell are text, or numbers of rows where they stand in LIMIT.
 fn typed(plan: LogicalPlan) -> Result<LogicalPlan, DataFusionError> {
     let typed = plan.transform_up_with_subqueries(|node| {
+        let kind = if matches!(node, LogicalPlan::Limit(_)) { DataType::Int64 } else { DataType::Utf8 };
         node.map_expressions(|expression| {
             expression.transform_up(|mut part| {
                 if let Expr::Placeholder(placeholder) = &mut part
                     && placeholder.field.is_none()
                 {
-                    placeholder.field = Some(Arc::new(Field::new(&placeholder.id, DataType::Utf8, true)));
+                    placeholder.field = Some(Arc::new(Field::new(&placeholder.id, kind.clone(), true)));
                     return Ok(Transformed::yes(part));
                 }
                 Ok(Transformed::no(part))

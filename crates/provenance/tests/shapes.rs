@@ -2,7 +2,8 @@
 
 mod hospital;
 
-use hospital::{check, check_used, unsupported};
+use hospital::{check, check_call, check_together, check_used, unsupported};
+use strandline_provenance::RowWindow;
 
 #[test]
 fn a_key_lookup_displays_one() {
@@ -318,4 +319,36 @@ fn what_cannot_be_replayed_names_its_tables() {
 fn what_decides_without_a_row_is_used() {
     check_used("SELECT title FROM ward w WHERE NOT EXISTS (SELECT 1 FROM admission a WHERE a.ward = w.code)", "1 2 3 5");
     check_used("SELECT count(*) FROM patient", "1 2 3 4 5 6 7 8");
+}
+
+#[test]
+fn point_statements_run_together_and_others_do_not() {
+    check_together("SELECT * FROM patient WHERE id = $1", true);
+    check_together("SELECT p.name FROM patient p JOIN admission a ON a.patient_id = p.id WHERE p.id = $1 AND a.ward = $2 ORDER BY p.name LIMIT 20", true);
+    check_together("SELECT x.name FROM (SELECT * FROM patient WHERE town = $1) x LEFT JOIN admission a ON a.patient_id = x.id", true);
+    check_together("SELECT n FROM names WHERE i = $1", true);
+    check_together("SELECT name FROM patient p WHERE p.id = $1 AND EXISTS (SELECT 1 FROM admission a WHERE a.patient_id = p.id)", true);
+    check_together("SELECT count(*) FROM patient WHERE town = $1", false);
+    check_together("SELECT name FROM patient WHERE id > $1", false);
+    check_together("SELECT name FROM patient WHERE born < now() AND id = $1", false);
+    check_together("SELECT name FROM patient ORDER BY id LIMIT $1", false);
+}
+
+#[test]
+fn parameters_take_the_type_of_what_they_stand_beside() {
+    check_call("SELECT name FROM patient WHERE id = $1", &["2"], None, "displayed name: 2; inferred id: 2");
+    check_call("SELECT id FROM patient WHERE name = $1", &["Ann"], None, "displayed id: 1; inferred name: 1");
+    check_call("SELECT id FROM patient WHERE born = $1", &["1970-01-03"], None, "displayed id: 2; inferred born: 2");
+    check_call("SELECT name FROM patient ORDER BY id LIMIT $1 OFFSET $2", &["2", "1"], None, "displayed name: 2 3");
+    check_call("SELECT id FROM patient WHERE name LIKE $1 || '%'", &["An"], None, "displayed id: 1; inferred name: 1");
+    check_call("SELECT id FROM patient WHERE id IN ($1, $2)", &["1", "2"], None, "displayed id: 1 2");
+}
+
+#[test]
+fn a_cursor_shows_what_it_fetched() {
+    let window = |skip, take| Some(RowWindow { skip, take: Some(take) });
+    check_call("SELECT name FROM patient ORDER BY id", &[], window(2, 3), "displayed name: 3 4 5");
+    check_call("SELECT name FROM patient ORDER BY id LIMIT 4", &[], window(2, 3), "displayed name: 3 4");
+    check_call("SELECT name FROM patient WHERE id < 4", &[], window(0, 2), "displayed name: 1 2 3 (UnorderedLimit); inferred id: 1 2 3 (UnorderedLimit)");
+    check_call("SELECT name FROM patient WHERE id < 4", &[], window(0, 3), "displayed name: 1 2 3; inferred id: 1 2 3");
 }

@@ -1,11 +1,12 @@
 //! A small hospital, and the checks over it.
+#![allow(dead_code, reason = "each test file uses a part")]
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, BooleanArray, Date32Array, Int64Array, RecordBatch, StringArray, UInt32Array};
 use arrow_schema::{DataType, Field, Schema};
-use strandline_provenance::{Call, Database, Dialect, Engine, How, Options, Replayed, VersionedTable, View};
+use strandline_provenance::{Call, Database, Dialect, Engine, How, Options, Replayed, RowWindow, VersionedTable, View};
 
 pub const NOW: i64 = 1_700_000_000_000_000;
 
@@ -112,6 +113,22 @@ pub fn check(sql: &str, rows: u64, expected: &str) {
     let prepared = engine.prepare(sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
     let replayed = engine.replay(&prepared, &[call()]).remove(0).unwrap_or_else(|error| panic!("{sql}: {error}"));
     assert_eq!((readable(&hospital(), &replayed), replayed.rows), (expected.to_owned(), rows), "{sql}");
+}
+
+/// A call of the statement reveals this.
+pub fn check_call(sql: &str, parameters: &[&str], rows: Option<RowWindow>, expected: &str) {
+    let engine = engine();
+    let prepared = engine.prepare(sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
+    let parameters = parameters.iter().map(|value| Some((*value).to_owned())).collect();
+    let replayed = engine.replay(&prepared, &[Call { time: NOW, parameters, rows }]).remove(0).unwrap_or_else(|error| panic!("{sql}: {error}"));
+    assert_eq!(readable(&hospital(), &replayed), expected, "{sql}");
+}
+
+/// Whether calls of the statement are replayed many at once.
+pub fn check_together(sql: &str, expected: bool) {
+    let engine = engine();
+    let prepared = engine.prepare(sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
+    assert_eq!(engine.runs_together(&prepared), expected, "{sql}");
 }
 
 /// The statement uses the rows of these people.

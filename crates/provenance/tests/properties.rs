@@ -82,7 +82,7 @@ fn database(chance: &mut Chance) -> Database {
 fn condition(chance: &mut Chance, depth: u64) -> String {
     let word = chance.pick(&["'a'", "'b'", "'c'"]);
     let number = chance.below(5);
-    match chance.below(if depth == 0 { 6 } else { 13 }) {
+    match chance.below(if depth == 0 { 6 } else { 19 }) {
         0 => format!("p.town = {word}"),
         1 => format!("p.score > {number}"),
         2 => format!("p.name IN ({word}, 'd')"),
@@ -94,6 +94,12 @@ fn condition(chance: &mut Chance, depth: u64) -> String {
         8 => format!("NOT EXISTS (SELECT 1 FROM visit w WHERE w.id = p.id AND w.cost > {number})"),
         9 => format!("p.id IN (SELECT id FROM visit WHERE what = {word})"),
         10 => format!("p.id NOT IN (SELECT id FROM visit WHERE cost < {number})"),
+        13 => format!("NOT EXISTS (SELECT 1 FROM visit w WHERE w.what = p.town AND w.cost > {number})"),
+        14 => "p.score NOT IN (SELECT cost FROM visit WHERE cost IS NOT NULL)".into(),
+        15 => format!("(p.town = {word} OR EXISTS (SELECT 1 FROM visit w WHERE w.what = p.name))"),
+        16 => format!("EXISTS (SELECT 1 FROM visit w WHERE w.cost < p.score AND w.what = {word})"),
+        17 => format!("(SELECT count(*) FROM visit w WHERE w.what = p.town) < {}", chance.below(3)),
+        18 => format!("p.score > ALL (SELECT cost FROM visit WHERE what = {word} AND cost IS NOT NULL)"),
         11 => "p.score > (SELECT avg(cost) FROM visit)".into(),
         _ => "p.score >= (SELECT min(w.cost) FROM visit w WHERE w.id = p.id)".into(),
     }
@@ -114,12 +120,22 @@ fn statement(chance: &mut Chance) -> String {
     let from = source(chance);
     let filter = condition(chance, 2);
     let aggregate = chance.pick(&["count(*)", "sum(p.score)", "max(p.name)", "min(p.score)", "avg(p.score)", "count(DISTINCT p.town)"]);
-    match chance.below(11) {
+    match chance.below(21) {
         0 => format!("SELECT DISTINCT p.town FROM {from} WHERE {filter}"),
         1 => format!("SELECT p.town, {aggregate} FROM {from} WHERE {filter} GROUP BY p.town"),
         2 => format!("SELECT {aggregate} FROM {from} WHERE {filter}"),
         3 => format!("SELECT p.town, {aggregate} FROM {from} GROUP BY p.town HAVING count(*) > 1"),
         4 => format!("SELECT p.name FROM {from} WHERE {filter} UNION SELECT what FROM visit"),
+        11 => format!("SELECT p.town FROM {from} WHERE {filter} EXCEPT SELECT what FROM visit"),
+        12 => format!("SELECT town, count(*), max(n) FROM (SELECT p.town, p.id, count(*) n FROM {from} WHERE {filter} GROUP BY p.town, p.id) t GROUP BY town"),
+        13 => format!("SELECT p.id, (SELECT max(w.what) FROM visit w WHERE w.id = p.id) FROM {from} WHERE {filter}"),
+        14 => format!("WITH t AS (SELECT p.id, p.town FROM {from} WHERE {filter}) SELECT a.id, b.id FROM t a JOIN t b ON a.town = b.town"),
+        15 => format!("SELECT p.town, sum(p.score) FROM {from} WHERE {filter} GROUP BY ROLLUP (p.town)"),
+        16 => format!("SELECT id, lag(name) OVER (PARTITION BY town ORDER BY id), first_value(score) OVER (ORDER BY id) FROM person p WHERE {filter}"),
+        17 => format!("SELECT count(*) FROM (SELECT p.id FROM person p WHERE {filter} ORDER BY p.id LIMIT 3) t"),
+        18 => "SELECT v.what, p.name FROM visit v RIGHT JOIN person p ON v.what = p.town AND v.cost > p.score".into(),
+        19 => "SELECT v.what, p.name FROM visit v FULL JOIN person p ON v.what = p.town".into(),
+        20 => format!("SELECT p.town, array_agg(p.name ORDER BY p.name, p.id) FROM {from} WHERE {filter} GROUP BY p.town"),
         5 => format!("SELECT p.id FROM {from} WHERE {filter} EXCEPT SELECT id FROM visit"),
         6 => format!("SELECT p.id FROM {from} WHERE {filter} INTERSECT SELECT id FROM visit"),
         7 => format!("SELECT name, sum(score) OVER (PARTITION BY town) FROM (SELECT p.* FROM {from} WHERE {filter}) t"),

@@ -48,14 +48,18 @@ impl Rewriter<'_> {
             }
         }
         let (input, names) = self.ungate(input, &read)?;
-        let mut windows = window.window_expr.clone();
+        let mut windows = Vec::new();
         let mut added = Vec::new();
         let mut columns = input.columns.clone();
         for function in functions {
             columns.push(self.partition_marks(function, &input, &names, &mut windows, &mut added)?);
         }
         let mut sets = input.sets.clone();
-        let plan = LogicalPlan::Window(Window::try_new(windows, Arc::new(input.plan.clone()))?);
+        let mut plan = LogicalPlan::Window(Window::try_new(window.window_expr.clone(), Arc::new(input.plan.clone()))?);
+        // One node each: the windows of one node must agree on their partition and order.
+        for union in windows {
+            plan = LogicalPlan::Window(Window::try_new(vec![union], Arc::new(plan))?);
+        }
         let mut expressions: Vec<Expr> = window.schema.columns().into_iter().map(Expr::Column).collect();
         expressions.extend(input.set_columns());
         for (set, expression) in added {

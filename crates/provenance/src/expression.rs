@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
-use datafusion::common::{Column, DFSchema, Result, ScalarValue, plan_err};
+use datafusion::common::{Column, DFSchema, Result, plan_err};
 use datafusion::logical_expr::{Expr, Operator};
 
 use crate::types::{ColumnRef, How};
@@ -32,7 +32,13 @@ pub(crate) type Marks = BTreeSet<Mark>;
 
 /// The same cells, as deciding only.
 pub(crate) fn inferred(marks: &Marks) -> Marks {
-    marks.iter().map(|mark| Mark { how: How::Inferred, ..*mark }).collect()
+    marks
+        .iter()
+        .map(|mark| Mark {
+            how: How::Inferred,
+            ..*mark
+        })
+        .collect()
 }
 
 /// The marks of the columns below, by position in their schema.
@@ -64,7 +70,11 @@ impl Scope<'_> {
         expression.apply(|part| {
             match part {
                 Expr::Column(column) => marks.extend(inferred(self.column(column)?)),
-                Expr::OuterReferenceColumn(..) | Expr::Exists(_) | Expr::InSubquery(_) | Expr::SetComparison(_) | Expr::ScalarSubquery(_) => {
+                Expr::OuterReferenceColumn(..)
+                | Expr::Exists(_)
+                | Expr::InSubquery(_)
+                | Expr::SetComparison(_)
+                | Expr::ScalarSubquery(_) => {
                     return plan_err!("a subquery of this shape is not supported");
                 }
                 _ => {}
@@ -78,33 +88,65 @@ impl Scope<'_> {
         match expression {
             Expr::Column(column) => marks.extend(self.column(column)?),
             Expr::Literal(..) | Expr::Placeholder(_) | Expr::ScalarVariable(..) => {}
-            Expr::BinaryExpr(binary) if !copies(binary.op) => marks.extend(self.deciding(expression)?),
+            Expr::BinaryExpr(binary) if !copies(binary.op) => {
+                marks.extend(self.deciding(expression)?)
+            }
             Expr::Case(case) => {
-                let conditions = case.expr.iter().chain(case.when_then_expr.iter().map(|(when, _)| when));
+                let conditions = case
+                    .expr
+                    .iter()
+                    .chain(case.when_then_expr.iter().map(|(when, _)| when));
                 for condition in conditions {
                     marks.extend(self.deciding(condition)?);
                 }
-                for value in case.when_then_expr.iter().map(|(_, then)| then).chain(&case.else_expr) {
+                for value in case
+                    .when_then_expr
+                    .iter()
+                    .map(|(_, then)| then)
+                    .chain(&case.else_expr)
+                {
                     self.add(value, marks)?;
                 }
             }
-            Expr::ScalarFunction(function) if decides(function.name()) => marks.extend(self.deciding(expression)?),
+            Expr::ScalarFunction(function) if decides(function.name()) => {
+                marks.extend(self.deciding(expression)?)
+            }
             Expr::ScalarFunction(function) if function.name() == "nullif" => {
                 marks.extend(self.deciding(expression)?);
-                function.args.first().map_or(Ok(()), |first| self.add(first, marks))?;
+                function
+                    .args
+                    .first()
+                    .map_or(Ok(()), |first| self.add(first, marks))?;
             }
-            Expr::Like(_) | Expr::SimilarTo(_) | Expr::Not(_) | Expr::IsNotNull(_) | Expr::IsNull(_) | Expr::IsTrue(_) | Expr::IsFalse(_) => {
+            Expr::Like(_)
+            | Expr::SimilarTo(_)
+            | Expr::Not(_)
+            | Expr::IsNotNull(_)
+            | Expr::IsNull(_)
+            | Expr::IsTrue(_)
+            | Expr::IsFalse(_) => {
                 marks.extend(self.deciding(expression)?);
             }
-            Expr::IsUnknown(_) | Expr::IsNotTrue(_) | Expr::IsNotFalse(_) | Expr::IsNotUnknown(_) | Expr::Between(_) | Expr::InList(_) => {
+            Expr::IsUnknown(_)
+            | Expr::IsNotTrue(_)
+            | Expr::IsNotFalse(_)
+            | Expr::IsNotUnknown(_)
+            | Expr::Between(_)
+            | Expr::InList(_) => {
                 marks.extend(self.deciding(expression)?);
             }
-            Expr::Exists(_) | Expr::InSubquery(_) | Expr::SetComparison(_) | Expr::ScalarSubquery(_) | Expr::OuterReferenceColumn(..) => {
+            Expr::Exists(_)
+            | Expr::InSubquery(_)
+            | Expr::SetComparison(_)
+            | Expr::ScalarSubquery(_)
+            | Expr::OuterReferenceColumn(..) => {
                 return plan_err!("a subquery of this shape is not supported");
             }
             // Casts, aliases, arithmetic, concatenation, text and date functions, and every function that is not known: copied.
             _ => {
-                expression.apply_children(|child| self.add(child, marks).map(|()| TreeNodeRecursion::Continue))?;
+                expression.apply_children(|child| {
+                    self.add(child, marks).map(|()| TreeNodeRecursion::Continue)
+                })?;
             }
         }
         Ok(())
@@ -113,21 +155,61 @@ impl Scope<'_> {
 
 fn copies(operator: Operator) -> bool {
     use Operator::{Divide, Minus, Modulo, Multiply, Plus, StringConcat};
-    let is_json = matches!(operator, Operator::Arrow | Operator::LongArrow | Operator::HashArrow | Operator::HashLongArrow);
+    let is_json = matches!(
+        operator,
+        Operator::Arrow | Operator::LongArrow | Operator::HashArrow | Operator::HashLongArrow
+    );
     let is_bits = matches!(
         operator,
-        Operator::BitwiseAnd | Operator::BitwiseOr | Operator::BitwiseXor | Operator::BitwiseShiftLeft | Operator::BitwiseShiftRight
+        Operator::BitwiseAnd
+            | Operator::BitwiseOr
+            | Operator::BitwiseXor
+            | Operator::BitwiseShiftLeft
+            | Operator::BitwiseShiftRight
     );
-    is_json || is_bits || matches!(operator, Plus | Minus | Multiply | Divide | Modulo | StringConcat)
+    is_json
+        || is_bits
+        || matches!(
+            operator,
+            Plus | Minus | Multiply | Divide | Modulo | StringConcat
+        )
 }
 
 /// Functions whose result does not hold the value.
 fn decides(function: &str) -> bool {
     const DECIDING: &[&str] = &[
-        "array_has", "array_has_all", "array_has_any", "array_length", "array_position", "array_positions", "arrow_typeof", "bit_length",
-        "cardinality", "char_length", "character_length", "contains", "digest", "empty", "ends_with", "find_in_set", "iszero", "isnan",
-        "length", "levenshtein", "md5", "octet_length", "regexp_count", "regexp_instr", "regexp_like", "sha224", "sha256", "sha384", "sha512",
-        "signum", "starts_with", "strpos", "any_of_text",
+        "array_has",
+        "array_has_all",
+        "array_has_any",
+        "array_length",
+        "array_position",
+        "array_positions",
+        "arrow_typeof",
+        "bit_length",
+        "cardinality",
+        "char_length",
+        "character_length",
+        "contains",
+        "digest",
+        "empty",
+        "ends_with",
+        "find_in_set",
+        "iszero",
+        "isnan",
+        "length",
+        "levenshtein",
+        "md5",
+        "octet_length",
+        "regexp_count",
+        "regexp_instr",
+        "regexp_like",
+        "sha224",
+        "sha256",
+        "sha384",
+        "sha512",
+        "signum",
+        "starts_with",
+        "strpos",
     ];
     DECIDING.contains(&function)
 }
@@ -139,15 +221,17 @@ pub(crate) fn conjuncts(predicate: &Expr) -> Vec<&Expr> {
 
 /// Whether an expression reads no column at all.
 pub(crate) fn is_constant(expression: &Expr) -> bool {
-    !expression.exists(|part| Ok(matches!(part, Expr::Column(_) | Expr::OuterReferenceColumn(..)))).unwrap_or(false)
+    !expression
+        .exists(|part| {
+            Ok(matches!(
+                part,
+                Expr::Column(_) | Expr::OuterReferenceColumn(..)
+            ))
+        })
+        .unwrap_or(false)
 }
 
 /// Whether an expression can give another value each time.
 pub(crate) fn is_random(expression: &Expr) -> bool {
     expression.is_volatile()
-}
-
-/// `NULL` of the type of sets.
-pub(crate) fn is_null(expression: &Expr) -> bool {
-    matches!(expression, Expr::Literal(ScalarValue::UInt64(None), _))
 }

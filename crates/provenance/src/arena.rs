@@ -62,16 +62,11 @@ pub(crate) type Subjects = BTreeMap<u32, u64>;
 
 impl Arena {
     pub(crate) fn new(limit_bytes: usize) -> Self {
-        Self {
-            nodes: Arc::default(),
-            limit_bytes,
-        }
+        Self { nodes: Arc::default(), limit_bytes }
     }
 
     fn lock(&self) -> MutexGuard<'_, Nodes> {
-        self.nodes
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.nodes.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     /// Forgets all sets; every handle given out before is void.
@@ -81,16 +76,9 @@ impl Arena {
 
     fn keep(&self, node: Node) -> Result<u64, DataFusionError> {
         let mut nodes = self.lock();
-        nodes.bytes += 32
-            + if let Node::Union(parts) = &node {
-                parts.len() * 8
-            } else {
-                0
-            };
+        nodes.bytes += 32 + if let Node::Union(parts) = &node { parts.len() * 8 } else { 0 };
         if nodes.bytes > self.limit_bytes || nodes.nodes.len() >= 0xffff_fff0 {
-            return Err(DataFusionError::ResourcesExhausted(
-                "sets of subjects".into(),
-            ));
+            return Err(DataFusionError::ResourcesExhausted("sets of subjects".into()));
         }
         nodes.nodes.push(node);
         Ok(HANDLE | (nodes.nodes.len() as u64 - 1))
@@ -150,19 +138,11 @@ impl Arena {
         while let Some((value, doubts)) = open.pop() {
             if value & HANDLE == 0 {
                 let doubts = doubts | (value & DOUBTS);
-                found
-                    .entry(subject_of(value))
-                    .and_modify(|known| *known = surer(*known, doubts))
-                    .or_insert(doubts);
+                found.entry(subject_of(value)).and_modify(|known| *known = surer(*known, doubts)).or_insert(doubts);
             } else if value != MANY && seen.insert((value, doubts)) {
                 match nodes.nodes.get((value & !HANDLE) as usize) {
-                    Some(Node::Union(parts)) => {
-                        open.extend(parts.iter().map(|part| (*part, doubts)))
-                    }
-                    Some(Node::Doubted {
-                        child,
-                        doubts: more,
-                    }) => open.push((*child, doubts | more)),
+                    Some(Node::Union(parts)) => open.extend(parts.iter().map(|part| (*part, doubts))),
+                    Some(Node::Doubted { child, doubts: more }) => open.push((*child, doubts | more)),
                     None => {}
                 }
             }
@@ -172,27 +152,18 @@ impl Arena {
 
 /// The doubts that weigh less: fewer, then the lower ones (a tie-break only).
 pub(crate) fn surer(one: u64, other: u64) -> u64 {
-    if (one.count_ones(), one) <= (other.count_ones(), other) {
-        one
-    } else {
-        other
-    }
+    if (one.count_ones(), one) <= (other.count_ones(), other) { one } else { other }
 }
 
 /// Sorts, and keeps each subject once, with its fewest doubts.
 fn tidy(parts: &mut Vec<u64>) {
     parts.sort_unstable();
     parts.dedup();
-    if parts
-        .windows(2)
-        .any(|pair| pair[0] & HANDLE == 0 && pair[0] >> SUBJECT_SHIFT == pair[1] >> SUBJECT_SHIFT)
-    {
+    if parts.windows(2).any(|pair| pair[0] & HANDLE == 0 && pair[0] >> SUBJECT_SHIFT == pair[1] >> SUBJECT_SHIFT) {
         let mut kept: Vec<u64> = Vec::with_capacity(parts.len());
         for part in parts.drain(..) {
             match kept.last_mut() {
-                Some(last)
-                    if part & HANDLE == 0 && *last >> SUBJECT_SHIFT == part >> SUBJECT_SHIFT =>
-                {
+                Some(last) if part & HANDLE == 0 && *last >> SUBJECT_SHIFT == part >> SUBJECT_SHIFT => {
                     *last = element(subject_of(part), surer(*last & DOUBTS, part & DOUBTS));
                 }
                 _ => kept.push(part),
@@ -220,22 +191,14 @@ impl Growing {
         if self.parts.len() >= step.max(self.tidied * 2) {
             tidy(&mut self.parts);
             self.tidied = self.parts.len();
-            let people = self
-                .parts
-                .iter()
-                .filter(|part| **part & HANDLE == 0)
-                .count();
+            let people = self.parts.iter().filter(|part| **part & HANDLE == 0).count();
             if self.parts.contains(&MANY) || cap.is_some_and(|cap| people > cap) {
                 self.parts = vec![MANY];
             }
         }
     }
 
-    pub(crate) fn finish(
-        &self,
-        arena: &Arena,
-        cap: Option<usize>,
-    ) -> Result<Option<u64>, DataFusionError> {
+    pub(crate) fn finish(&self, arena: &Arena, cap: Option<usize>) -> Result<Option<u64>, DataFusionError> {
         if self.parts.len() == 1 {
             return Ok(self.parts.first().copied());
         }

@@ -8,10 +8,7 @@ use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Column, JoinType, Result};
 use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::utils::conjunction;
-use datafusion::logical_expr::{
-    BinaryExpr, Expr, Filter, Join, LogicalPlan, LogicalPlanBuilder, Operator, Projection,
-    SubqueryAlias,
-};
+use datafusion::logical_expr::{BinaryExpr, Expr, Filter, Join, LogicalPlan, LogicalPlanBuilder, Operator, Projection, SubqueryAlias};
 
 use crate::expression::{conjuncts, is_constant, is_random};
 
@@ -38,10 +35,9 @@ pub(crate) struct Batch {
 pub(crate) fn batch(plan: &LogicalPlan, calls: &Arc<dyn TableProvider>) -> Result<Option<Batch>> {
     let (below, limit_rows) = match plan {
         LogicalPlan::Limit(limit) => match (limit.get_skip_type()?, limit.get_fetch_type()?) {
-            (
-                datafusion::logical_expr::SkipType::Literal(0),
-                datafusion::logical_expr::FetchType::Literal(fetch),
-            ) => (limit.input.as_ref(), fetch.map(|rows| rows as u64)),
+            (datafusion::logical_expr::SkipType::Literal(0), datafusion::logical_expr::FetchType::Literal(fetch)) => {
+                (limit.input.as_ref(), fetch.map(|rows| rows as u64))
+            }
             _ => return Ok(None),
         },
         plan => (plan, None),
@@ -57,11 +53,7 @@ type Carried = Option<(LogicalPlan, bool)>;
 
 fn carry(plan: &LogicalPlan, calls: &Arc<dyn TableProvider>) -> Result<Carried> {
     if !has_placeholders(plan)? {
-        return Ok(if is_alone(plan) {
-            Some((plan.clone(), false))
-        } else {
-            None
-        });
+        return Ok(if is_alone(plan) { Some((plan.clone(), false)) } else { None });
     }
     match plan {
         LogicalPlan::Filter(filter) => carry_filter(filter, calls),
@@ -74,41 +66,20 @@ fn carry(plan: &LogicalPlan, calls: &Arc<dyn TableProvider>) -> Result<Carried> 
             };
             let mut expressions = projection.expr.clone();
             expressions.extend(columns_of_calls(calls));
-            Ok(Some((
-                LogicalPlan::Projection(Projection::try_new(expressions, Arc::new(input))?),
-                true,
-            )))
+            Ok(Some((LogicalPlan::Projection(Projection::try_new(expressions, Arc::new(input))?), true)))
         }
         LogicalPlan::SubqueryAlias(alias) => {
             let Some((input, true)) = carry(&alias.input, calls)? else {
                 return Ok(None);
             };
-            let plan = LogicalPlan::SubqueryAlias(SubqueryAlias::try_new(
-                Arc::new(input),
-                alias.alias.clone(),
-            )?);
-            let mut expressions: Vec<Expr> = alias
-                .schema
-                .columns()
-                .into_iter()
-                .map(Expr::Column)
-                .collect();
-            let renamed = |field: &arrow_schema::FieldRef| {
-                Expr::Column(Column::new(Some(alias.alias.clone()), field.name()))
-                    .alias(field.name())
-            };
+            let plan = LogicalPlan::SubqueryAlias(SubqueryAlias::try_new(Arc::new(input), alias.alias.clone())?);
+            let mut expressions: Vec<Expr> = alias.schema.columns().into_iter().map(Expr::Column).collect();
+            let renamed = |field: &arrow_schema::FieldRef| Expr::Column(Column::new(Some(alias.alias.clone()), field.name())).alias(field.name());
             expressions.extend(calls.schema().fields().iter().map(renamed));
-            Ok(Some((
-                LogicalPlan::Projection(Projection::try_new(expressions, Arc::new(plan))?),
-                true,
-            )))
+            Ok(Some((LogicalPlan::Projection(Projection::try_new(expressions, Arc::new(plan))?), true)))
         }
         // Without LIMIT the order changes nothing.
-        LogicalPlan::Sort(sort)
-            if sort.fetch.is_none() && !sort.expr.iter().any(|key| is_variable(&key.expr)) =>
-        {
-            carry(&sort.input, calls)
-        }
+        LogicalPlan::Sort(sort) if sort.fetch.is_none() && !sort.expr.iter().any(|key| is_variable(&key.expr)) => carry(&sort.input, calls),
         LogicalPlan::Join(join) => carry_join(join, calls),
         _ => Ok(None),
     }
@@ -127,42 +98,23 @@ fn carry_filter(filter: &Filter, calls: &Arc<dyn TableProvider>) -> Result<Carri
     };
     if !is_carried {
         let scan = LogicalPlanBuilder::scan(CALL, provider_as_source(calls.clone()), None)?;
-        let mut expressions: Vec<Expr> = input
-            .schema()
-            .columns()
-            .into_iter()
-            .map(Expr::Column)
-            .collect();
-        let bare = |field: &arrow_schema::FieldRef| {
-            Expr::Column(Column::new(Some(CALL), field.name())).alias(field.name())
-        };
+        let mut expressions: Vec<Expr> = input.schema().columns().into_iter().map(Expr::Column).collect();
+        let bare = |field: &arrow_schema::FieldRef| Expr::Column(Column::new(Some(CALL), field.name())).alias(field.name());
         expressions.extend(calls.schema().fields().iter().map(bare));
-        input = LogicalPlanBuilder::from(input)
-            .cross_join(scan.build()?)?
-            .project(expressions)?
-            .build()?;
+        input = LogicalPlanBuilder::from(input).cross_join(scan.build()?)?.project(expressions)?.build()?;
     }
     match conjunction(replaced) {
-        Some(predicate) => Ok(Some((
-            LogicalPlan::Filter(Filter::try_new(predicate, Arc::new(input))?),
-            true,
-        ))),
+        Some(predicate) => Ok(Some((LogicalPlan::Filter(Filter::try_new(predicate, Arc::new(input))?), true))),
         None => Ok(None),
     }
 }
 
 fn carry_join(join: &Join, calls: &Arc<dyn TableProvider>) -> Result<Carried> {
-    let conditions = join
-        .on
-        .iter()
-        .flat_map(|(left, right)| [left, right])
-        .chain(&join.filter);
+    let conditions = join.on.iter().flat_map(|(left, right)| [left, right]).chain(&join.filter);
     if conditions.into_iter().any(is_variable) {
         return Ok(None);
     }
-    let (Some((left, in_left)), Some((right, in_right))) =
-        (carry(&join.left, calls)?, carry(&join.right, calls)?)
-    else {
+    let (Some((left, in_left)), Some((right, in_right))) = (carry(&join.left, calls)?, carry(&join.right, calls)?) else {
         return Ok(None);
     };
     let is_possible = match join.join_type {
@@ -174,52 +126,22 @@ fn carry_join(join: &Join, calls: &Arc<dyn TableProvider>) -> Result<Carried> {
         return Ok(None);
     }
     let parts = (join.on.clone(), join.filter.clone());
-    let rebuilt = Join::try_new(
-        Arc::new(left),
-        Arc::new(right),
-        parts.0,
-        parts.1,
-        join.join_type,
-        join.join_constraint,
-        join.null_equality,
-        join.null_aware,
-    )?;
-    let mut expressions: Vec<Expr> = join
-        .schema
-        .columns()
-        .into_iter()
-        .map(Expr::Column)
-        .collect();
+    let rebuilt = Join::try_new(Arc::new(left), Arc::new(right), parts.0, parts.1, join.join_type, join.join_constraint, join.null_equality, join.null_aware)?;
+    let mut expressions: Vec<Expr> = join.schema.columns().into_iter().map(Expr::Column).collect();
     expressions.extend(columns_of_calls(calls));
-    Ok(Some((
-        LogicalPlan::Projection(Projection::try_new(
-            expressions,
-            Arc::new(LogicalPlan::Join(rebuilt)),
-        )?),
-        true,
-    )))
+    Ok(Some((LogicalPlan::Projection(Projection::try_new(expressions, Arc::new(LogicalPlan::Join(rebuilt)))?), true)))
 }
 
 fn columns_of_calls(calls: &Arc<dyn TableProvider>) -> Vec<Expr> {
-    calls
-        .schema()
-        .fields()
-        .iter()
-        .map(|field| Expr::Column(Column::new_unqualified(field.name())))
-        .collect()
+    calls.schema().fields().iter().map(|field| Expr::Column(Column::new_unqualified(field.name()))).collect()
 }
 
 /// `expression = $n`.
 fn is_equality(part: &Expr) -> bool {
     let is_parameter = |side: &Expr| matches!(side, Expr::Placeholder(_));
     match part {
-        Expr::BinaryExpr(BinaryExpr {
-            left,
-            op: Operator::Eq,
-            right,
-        }) => {
-            is_parameter(left) && !has_placeholder(right) && !is_constant(right)
-                || is_parameter(right) && !has_placeholder(left) && !is_constant(left)
+        Expr::BinaryExpr(BinaryExpr { left, op: Operator::Eq, right }) => {
+            is_parameter(left) && !has_placeholder(right) && !is_constant(right) || is_parameter(right) && !has_placeholder(left) && !is_constant(left)
         }
         _ => false,
     }
@@ -229,9 +151,7 @@ fn with_columns(part: Expr) -> Result<Expr> {
     let replaced = part.transform_up(|node| match &node {
         Expr::Placeholder(placeholder) => {
             let name = format!("{CALL}_{}", placeholder.id.trim_start_matches('$'));
-            Ok(Transformed::yes(Expr::Column(Column::new_unqualified(
-                name,
-            ))))
+            Ok(Transformed::yes(Expr::Column(Column::new_unqualified(name))))
         }
         _ => Ok(Transformed::no(node)),
     })?;
@@ -239,9 +159,7 @@ fn with_columns(part: Expr) -> Result<Expr> {
 }
 
 fn has_placeholder(expression: &Expr) -> bool {
-    expression
-        .exists(|part| Ok(matches!(part, Expr::Placeholder(_))))
-        .unwrap_or(true)
+    expression.exists(|part| Ok(matches!(part, Expr::Placeholder(_)))).unwrap_or(true)
 }
 
 fn is_variable(expression: &Expr) -> bool {
@@ -254,7 +172,5 @@ fn has_placeholders(plan: &LogicalPlan) -> Result<bool> {
 
 /// Whether a part without parameters gives the same rows for every call.
 fn is_alone(plan: &LogicalPlan) -> bool {
-    !plan
-        .exists(|node| Ok(node.expressions().iter().any(is_random)))
-        .unwrap_or(true)
+    !plan.exists(|node| Ok(node.expressions().iter().any(is_random))).unwrap_or(true)
 }

@@ -3,9 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
-use datafusion::catalog::{
-    CatalogProvider, MemoryCatalogProvider, MemorySchemaProvider, SchemaProvider, TableProvider,
-};
+use datafusion::catalog::{CatalogProvider, MemoryCatalogProvider, MemorySchemaProvider, SchemaProvider, TableProvider};
 use datafusion::datasource::{MemTable, ViewTable};
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::context::SessionContext;
@@ -40,9 +38,7 @@ impl Tables {
     }
 
     pub(crate) fn find(&self, provider: &Arc<dyn TableProvider>) -> Option<usize> {
-        self.visible
-            .iter()
-            .position(|known| Arc::ptr_eq(known, provider))
+        self.visible.iter().position(|known| Arc::ptr_eq(known, provider))
     }
 
     /// Whether a column joins tables rather than says something: part of a unique key, or named like one.
@@ -52,116 +48,65 @@ impl Tables {
 }
 
 fn key_columns(tables: &[VersionedTable]) -> HashSet<ColumnRef> {
-    let name = |table: &VersionedTable, column: usize| {
-        table
-            .columns
-            .fields()
-            .get(column)
-            .map(|field| field.name().clone())
-    };
+    let name = |table: &VersionedTable, column: usize| table.columns.fields().get(column).map(|field| field.name().clone());
     let mut names = BTreeSet::new();
     let mut keys = HashSet::new();
     for (position, table) in tables.iter().enumerate() {
         for key in &table.unique_keys {
-            keys.extend(key.iter().map(|column| ColumnRef {
-                table: position,
-                column: *column,
-            }));
+            keys.extend(key.iter().map(|column| ColumnRef { table: position, column: *column }));
             if let ([column], true) = (key.as_slice(), table.has_subject) {
                 names.extend(name(table, *column));
             }
         }
     }
     for (position, table) in tables.iter().enumerate() {
-        let named = (0..table.columns.fields().len())
-            .filter(|column| name(table, *column).is_some_and(|name| names.contains(&name)));
-        keys.extend(named.map(|column| ColumnRef {
-            table: position,
-            column,
-        }));
+        let named = (0..table.columns.fields().len()).filter(|column| name(table, *column).is_some_and(|name| names.contains(&name)));
+        keys.extend(named.map(|column| ColumnRef { table: position, column }));
     }
     keys
 }
 
 fn configuration(database: &Database, options: &Options) -> SessionConfig {
-    let mut config = SessionConfig::new()
-        .with_default_catalog_and_schema(CATALOG, SEARCH)
-        .with_create_default_catalog_and_schema(false);
-    config = config
-        .with_target_partitions(options.threads.max(1))
-        .with_information_schema(false);
+    let mut config = SessionConfig::new().with_default_catalog_and_schema(CATALOG, SEARCH).with_create_default_catalog_and_schema(false);
+    config = config.with_target_partitions(options.threads.max(1)).with_information_schema(false);
     let settings = config.options_mut();
     settings.sql_parser.map_string_types_to_utf8view = false;
     settings.sql_parser.default_null_ordering = match database.dialect {
         Dialect::PostgreSql => "nulls_max".into(),
         Dialect::MySql => "nulls_min".into(),
     };
-    settings
-        .optimizer
-        .enable_physical_uncorrelated_scalar_subquery = false;
+    settings.optimizer.enable_physical_uncorrelated_scalar_subquery = false;
     settings.optimizer.skip_failed_rules = false;
     config
 }
 
 /// A planner's state for the database. Views that cannot be planned are left out, so that a statement that names one is not understood.
-pub(crate) async fn open(
-    database: &Database,
-    options: &Options,
-) -> Result<(SessionState, Tables), EngineError> {
-    let set_up =
-        |error: datafusion::common::DataFusionError| EngineError::SetUp(error.strip_backtrace());
+pub(crate) async fn open(database: &Database, options: &Options) -> Result<(SessionState, Tables), EngineError> {
+    let set_up = |error: datafusion::common::DataFusionError| EngineError::SetUp(error.strip_backtrace());
     let pool = Arc::new(FairSpillPool::new(options.memory_limit_bytes));
-    let runtime = RuntimeEnvBuilder::new()
-        .with_memory_pool(pool)
-        .build_arc()
-        .map_err(set_up)?;
-    let state = SessionStateBuilder::new()
-        .with_config(configuration(database, options))
-        .with_runtime_env(runtime)
-        .with_default_features()
-        .build();
+    let runtime = RuntimeEnvBuilder::new().with_memory_pool(pool).build_arc().map_err(set_up)?;
+    let state = SessionStateBuilder::new().with_config(configuration(database, options)).with_runtime_env(runtime).with_default_features().build();
     let context = SessionContext::new_with_state(state);
     let mut schemas: BTreeMap<String, Arc<MemorySchemaProvider>> = BTreeMap::new();
     schemas.insert(SEARCH.into(), Arc::default());
-    let mut tables = Tables {
-        tables: Vec::new(),
-        visible: Vec::new(),
-        stored: Vec::new(),
-        keys: key_columns(&database.tables),
-    };
+    let mut tables = Tables { tables: Vec::new(), visible: Vec::new(), stored: Vec::new(), keys: key_columns(&database.tables) };
     for table in &database.tables {
         table.check()?;
-        let visible: Arc<dyn TableProvider> =
-            Arc::new(MemTable::try_new(table.columns.clone(), vec![vec![]]).map_err(set_up)?);
+        let visible: Arc<dyn TableProvider> = Arc::new(MemTable::try_new(table.columns.clone(), vec![vec![]]).map_err(set_up)?);
         let schema = VersionedTable::stored_schema(&table.columns);
-        let batches = table
-            .batches
-            .iter()
-            .map(|batch| batch.clone().with_schema(schema.clone()))
-            .collect::<Result<Vec<_>, _>>();
-        let batches = batches.map_err(|_| EngineError::Table {
-            table: table.title(),
-        })?;
+        let batches = table.batches.iter().map(|batch| batch.clone().with_schema(schema.clone())).collect::<Result<Vec<_>, _>>();
+        let batches = batches.map_err(|_| EngineError::Table { table: table.title() })?;
         let home = schemas.entry(table.schema.clone()).or_default();
-        if home
-            .register_table(table.name.clone(), visible.clone())
-            .is_err()
-        {
-            return Err(EngineError::Duplicate {
-                table: table.title(),
-            });
+        if home.register_table(table.name.clone(), visible.clone()).is_err() {
+            return Err(EngineError::Duplicate { table: table.title() });
         }
         tables.visible.push(visible);
-        tables.stored.push(Arc::new(
-            MemTable::try_new(schema, vec![batches]).map_err(set_up)?,
-        ));
+        tables.stored.push(Arc::new(MemTable::try_new(schema, vec![batches]).map_err(set_up)?));
         tables.tables.push(table.clone());
     }
     let catalog = Arc::new(MemoryCatalogProvider::new());
     for (name, schema) in &schemas {
-        catalog
-            .register_schema(name, schema.clone())
-            .map_err(set_up)?;
+        catalog.register_schema(name, schema.clone()).map_err(set_up)?;
     }
     context.register_catalog(CATALOG, catalog.clone());
     fill_search_path(database, &catalog).await;
@@ -173,14 +118,9 @@ async fn fill_search_path(database: &Database, catalog: &MemoryCatalogProvider) 
     let Some(search) = catalog.schema(SEARCH) else {
         return;
     };
-    for schema in database
-        .search_path
-        .iter()
-        .filter_map(|name| catalog.schema(name))
-    {
+    for schema in database.search_path.iter().filter_map(|name| catalog.schema(name)) {
         for name in schema.table_names() {
-            if let (false, Ok(Some(table))) = (search.table_exist(&name), schema.table(&name).await)
-            {
+            if let (false, Ok(Some(table))) = (search.table_exist(&name), schema.table(&name).await) {
                 let _already_there = search.register_table(name, table);
             }
         }
@@ -188,11 +128,7 @@ async fn fill_search_path(database: &Database, catalog: &MemoryCatalogProvider) 
 }
 
 /// Plans views until no further one can be planned: they may stand on each other in any order.
-async fn open_views(
-    database: &Database,
-    context: &SessionContext,
-    catalog: &Arc<MemoryCatalogProvider>,
-) {
+async fn open_views(database: &Database, context: &SessionContext, catalog: &Arc<MemoryCatalogProvider>) {
     let mut waiting: Vec<_> = database.views.iter().collect();
     loop {
         let mut left = Vec::new();
@@ -211,8 +147,7 @@ async fn open_views(
                 let _new = catalog.register_schema(&view.schema, schema.clone());
                 schema
             });
-            let _already_there =
-                schema.register_table(view.name.clone(), Arc::new(ViewTable::new(plan, None)));
+            let _already_there = schema.register_table(view.name.clone(), Arc::new(ViewTable::new(plan, None)));
         }
         fill_search_path(database, catalog).await;
         if left.is_empty() || left.len() == before {

@@ -35,15 +35,8 @@ impl Reader {
         for (column, sources) in by_column {
             by_sources.entry(sources).or_default().push(column);
         }
-        let groups = by_sources
-            .into_iter()
-            .map(|((displayed, inferred), columns)| (displayed, inferred, columns))
-            .collect();
-        Self {
-            sets,
-            groups,
-            few: inferable_group.saturating_sub(1) as usize,
-        }
+        let groups = by_sources.into_iter().map(|((displayed, inferred), columns)| (displayed, inferred, columns)).collect();
+        Self { sets, groups, few: inferable_group.saturating_sub(1) as usize }
     }
 
     /// Reads all rows of a result.
@@ -55,37 +48,19 @@ impl Reader {
                 values.extend(column.as_primitive::<UInt64Type>().iter().flatten());
             }
         }
-        self.arrange(
-            rows,
-            |set| values.get(set).into_iter().flatten().copied().collect(),
-            arena,
-        )
+        self.arrange(rows, |set| values.get(set).into_iter().flatten().copied().collect(), arena)
     }
 
     /// Reads the rows of many calls; the last column says which. Calls without rows are left out.
-    pub(crate) fn read_calls(
-        &self,
-        batches: &[RecordBatch],
-        arena: &Arena,
-    ) -> Vec<(u32, Replayed)> {
+    pub(crate) fn read_calls(&self, batches: &[RecordBatch], arena: &Arena) -> Vec<(u32, Replayed)> {
         let mut places: Vec<(u32, usize, usize)> = Vec::new();
         let mut columns: Vec<Vec<&UInt64Array>> = Vec::new();
         for (position, batch) in batches.iter().enumerate() {
             let Some((calls, sets)) = batch.columns().split_last() else {
                 continue;
             };
-            places.extend(
-                calls
-                    .as_primitive::<UInt32Type>()
-                    .iter()
-                    .enumerate()
-                    .filter_map(|(row, call)| call.map(|call| (call, position, row))),
-            );
-            columns.push(
-                sets.iter()
-                    .map(|set| set.as_primitive::<UInt64Type>())
-                    .collect(),
-            );
+            places.extend(calls.as_primitive::<UInt32Type>().iter().enumerate().filter_map(|(row, call)| call.map(|call| (call, position, row))));
+            columns.push(sets.iter().map(|set| set.as_primitive::<UInt64Type>()).collect());
         }
         places.sort_unstable();
         let mut results = Vec::new();
@@ -108,14 +83,8 @@ impl Reader {
     }
 
     /// Arranges the values of the set columns, given by position, as what was revealed.
-    pub(crate) fn arrange(
-        &self,
-        rows: u64,
-        values: impl Fn(usize) -> Vec<u64>,
-        arena: &Arena,
-    ) -> Replayed {
-        let mut revealed: BTreeMap<(How, Option<Doubt>, Vec<u32>), Vec<ColumnRef>> =
-            BTreeMap::new();
+    pub(crate) fn arrange(&self, rows: u64, values: impl Fn(usize) -> Vec<u64>, arena: &Arena) -> Replayed {
+        let mut revealed: BTreeMap<(How, Option<Doubt>, Vec<u32>), Vec<ColumnRef>> = BTreeMap::new();
         let people = |sources: &Sources| {
             let mut found = Subjects::new();
             for (set, gate) in sources {
@@ -140,16 +109,11 @@ impl Reader {
             for (how, found) in [(How::Displayed, displayed), (How::Inferred, inferred)] {
                 let mut by_doubt: BTreeMap<Option<Doubt>, Vec<u32>> = BTreeMap::new();
                 for (subject, doubts) in found {
-                    let doubt = Doubt::ALL
-                        .into_iter()
-                        .find(|doubt| doubts & doubt.bit() != 0);
+                    let doubt = Doubt::ALL.into_iter().find(|doubt| doubts & doubt.bit() != 0);
                     by_doubt.entry(doubt).or_default().push(subject);
                 }
                 for (doubt, subjects) in by_doubt {
-                    revealed
-                        .entry((how, doubt, subjects))
-                        .or_default()
-                        .extend(columns);
+                    revealed.entry((how, doubt, subjects)).or_default().extend(columns);
                 }
             }
         }
@@ -158,19 +122,10 @@ impl Reader {
             .into_iter()
             .map(|((how, doubt, subjects), mut columns)| {
                 columns.sort_unstable();
-                Revealed {
-                    columns,
-                    how,
-                    doubt,
-                    subjects,
-                }
+                Revealed { columns, how, doubt, subjects }
             })
             .collect();
         revealed.sort_unstable();
-        Replayed {
-            rows,
-            revealed,
-            doubts: doubts.into_iter().collect(),
-        }
+        Replayed { rows, revealed, doubts: doubts.into_iter().collect() }
     }
 }

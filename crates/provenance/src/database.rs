@@ -74,26 +74,10 @@ impl VersionedTable {
         let fits = |batch: &RecordBatch| {
             let schema = batch.schema();
             schema.fields().len() == stored.fields().len()
-                && schema
-                    .fields()
-                    .iter()
-                    .zip(stored.fields())
-                    .all(|(is, should)| {
-                        is.name() == should.name() && is.data_type() == should.data_type()
-                    })
+                && schema.fields().iter().zip(stored.fields()).all(|(is, should)| is.name() == should.name() && is.data_type() == should.data_type())
         };
-        let keys_fit = self
-            .unique_keys
-            .iter()
-            .flatten()
-            .all(|column| *column < self.columns.fields().len());
-        if keys_fit && self.batches.iter().all(fits) {
-            Ok(())
-        } else {
-            Err(EngineError::Table {
-                table: self.title(),
-            })
-        }
+        let keys_fit = self.unique_keys.iter().flatten().all(|column| *column < self.columns.fields().len());
+        if keys_fit && self.batches.iter().all(fits) { Ok(()) } else { Err(EngineError::Table { table: self.title() }) }
     }
 }
 
@@ -121,11 +105,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self {
-            inferable_group: 5,
-            memory_limit_bytes: 1 << 30,
-            threads: 2,
-        }
+        Self { inferable_group: 5, memory_limit_bytes: 1 << 30, threads: 2 }
     }
 }
 

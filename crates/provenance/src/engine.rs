@@ -15,9 +15,7 @@ use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema, DataFusionError, ParamValues, ScalarValue};
 use datafusion::datasource::{MemTable, source_as_provider};
 use datafusion::execution::session_state::SessionState;
-use datafusion::logical_expr::{
-    Expr, ExprSchemable, Limit, LogicalPlan, LogicalPlanBuilder, placeholder,
-};
+use datafusion::logical_expr::{Expr, ExprSchemable, Limit, LogicalPlan, LogicalPlanBuilder, placeholder};
 use datafusion::optimizer::decorrelate_lateral_join::DecorrelateLateralJoin;
 use datafusion::optimizer::decorrelate_predicate_subquery::DecorrelatePredicateSubquery;
 use datafusion::optimizer::extract_equijoin_predicate::ExtractEquijoinPredicate;
@@ -94,13 +92,7 @@ impl Engine {
             .build()
             .map_err(EngineError::Start)?;
         let (state, tables) = runtime.block_on(open(&database, &options))?;
-        Ok(Self {
-            database,
-            options,
-            state,
-            tables,
-            runtime,
-        })
+        Ok(Self { database, options, state, tables, runtime })
     }
 
     /// Reads and plans a statement.
@@ -108,14 +100,9 @@ impl Engine {
     /// # Errors
     /// If it cannot be replayed; the error names its tables, for the caller to fall back on.
     pub fn prepare(&self, sql: &str) -> Result<Prepared, Unsupported> {
-        let unsupported = |reason: String| Unsupported {
-            reason,
-            tables: tables_named(sql, &self.database),
-        };
+        let unsupported = |reason: String| Unsupported { reason, tables: tables_named(sql, &self.database) };
         // The planner is large and the text may be hostile: a panic in it is one more statement that is not understood.
-        catch_unwind(AssertUnwindSafe(|| self.prepare_unguarded(sql)))
-            .unwrap_or_else(|_| Err("the planner failed".into()))
-            .map_err(unsupported)
+        catch_unwind(AssertUnwindSafe(|| self.prepare_unguarded(sql))).unwrap_or_else(|_| Err("the planner failed".into())).map_err(unsupported)
     }
 
     fn prepare_unguarded(&self, sql: &str) -> Result<Prepared, String> {
@@ -123,10 +110,7 @@ impl Engine {
             Reading::Nothing => Ok(Prepared { work: None }),
             Reading::Query(statement) => {
                 let statement = datafusion::sql::parser::Statement::Statement(statement);
-                let plan = self
-                    .runtime
-                    .block_on(self.state.statement_to_plan(statement))
-                    .map_err(|error| planning(&error))?;
+                let plan = self.runtime.block_on(self.state.statement_to_plan(statement)).map_err(|error| planning(&error))?;
                 let work = self.work(plan).map_err(|error| planning(&error))?;
                 Ok(Prepared { work: Some(work) })
             }
@@ -144,51 +128,21 @@ impl Engine {
         parameters.sort_by_key(|(number, _)| *number);
         let arena = Arena::new(self.options.memory_limit_bytes);
         let whole = self.finish(&plan, &arena)?;
-        let window = LogicalPlan::Limit(Limit {
-            skip: Some(Box::new(number(SKIP))),
-            fetch: Some(Box::new(number(TAKE))),
-            input: Arc::new(plan.clone()),
-        });
+        let window = LogicalPlan::Limit(Limit { skip: Some(Box::new(number(SKIP))), fetch: Some(Box::new(number(TAKE))), input: Arc::new(plan.clone()) });
         let windowed = self.finish(&window, &arena)?;
         let changes = self.changes(&plan)?;
-        let reads_clock = plan
-            .get_parameter_names()?
-            .iter()
-            .any(|name| name.contains("__clock"));
-        Ok(Work {
-            plan,
-            parameters,
-            arena,
-            turn: Mutex::new(()),
-            whole,
-            windowed,
-            changes,
-            reads_clock,
-        })
+        let reads_clock = plan.get_parameter_names()?.iter().any(|name| name.contains("__clock"));
+        Ok(Work { plan, parameters, arena, turn: Mutex::new(()), whole, windowed, changes, reads_clock })
     }
 
     fn rewriter(&self, arena: &Arena, keeps_used: bool) -> Rewriter<'_> {
-        Rewriter::new(
-            &self.tables,
-            Functions {
-                arena: arena.clone(),
-            },
-            self.options.inferable_group,
-            keeps_used,
-        )
+        Rewriter::new(&self.tables, Functions { arena: arena.clone() }, self.options.inferable_group, keeps_used)
     }
 
     fn finish(&self, plan: &LogicalPlan, arena: &Arena) -> Result<Rewrite, DataFusionError> {
         let rewritten = self.rewriter(arena, false).rewrite(plan, None)?;
-        let reader = Reader::new(
-            &rewritten.all_marks(),
-            rewritten.sets.clone(),
-            self.options.inferable_group,
-        );
-        Ok(Rewrite {
-            plan: only_sets(&rewritten)?,
-            reader,
-        })
+        let reader = Reader::new(&rewritten.all_marks(), rewritten.sets.clone(), self.options.inferable_group);
+        Ok(Rewrite { plan: only_sets(&rewritten)?, reader })
     }
 
     /// Turns subqueries into joins, and nothing else that would change which rows an operator sees.
@@ -213,92 +167,52 @@ impl Engine {
     }
 
     /// Replays calls of one statement: one result for each, in their order.
-    pub fn replay(
-        &self,
-        prepared: &Prepared,
-        calls: &[Call],
-    ) -> Vec<Result<Replayed, ReplayError>> {
+    pub fn replay(&self, prepared: &Prepared, calls: &[Call]) -> Vec<Result<Replayed, ReplayError>> {
         let Some(work) = &prepared.work else {
             return calls.iter().map(|_| Ok(Replayed::default())).collect();
         };
         let _turn = work.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let all = catch_unwind(AssertUnwindSafe(|| self.replay_all(work, calls)));
-        all.unwrap_or_else(|_| {
-            calls
-                .iter()
-                .map(|_| Err(ReplayError::Failed("the engine failed".into())))
-                .collect()
-        })
+        all.unwrap_or_else(|_| calls.iter().map(|_| Err(ReplayError::Failed("the engine failed".into()))).collect())
     }
 
     /// Equal calls between two changes of the tables are replayed once; many different ones at once where the shape allows it.
     fn replay_all(&self, work: &Work, calls: &[Call]) -> Vec<Result<Replayed, ReplayError>> {
         let mut distinct: BTreeMap<Question, usize> = BTreeMap::new();
-        let questions: Vec<Result<Question, ReplayError>> =
-            calls.iter().map(|call| work.question(call)).collect();
+        let questions: Vec<Result<Question, ReplayError>> = calls.iter().map(|call| work.question(call)).collect();
         for (position, question) in questions.iter().enumerate() {
             if let Ok(question) = question {
                 distinct.entry(question.clone()).or_insert(position);
             }
         }
         let mut answers: HashMap<usize, Result<Replayed, ReplayError>> = HashMap::new();
-        let distinct_calls: Vec<(&Question, usize)> = distinct
-            .iter()
-            .map(|(question, position)| (question, *position))
-            .collect();
+        let distinct_calls: Vec<(&Question, usize)> = distinct.iter().map(|(question, position)| (question, *position)).collect();
         for epoch in distinct_calls.chunk_by(|one, next| one.0.epoch == next.0.epoch) {
             for chunk in epoch.chunks(BATCH_CALLS) {
-                let chunk: Vec<(usize, &Call)> = chunk
-                    .iter()
-                    .filter_map(|(_, position)| calls.get(*position).map(|call| (*position, call)))
-                    .collect();
+                let chunk: Vec<(usize, &Call)> = chunk.iter().filter_map(|(_, position)| calls.get(*position).map(|call| (*position, call))).collect();
                 answers.extend(self.replay_chunk(work, &chunk));
             }
         }
         let answer = |question: Result<Question, ReplayError>| {
             let position = distinct.get(&question?);
-            position
-                .and_then(|position| answers.get(position).cloned())
-                .unwrap_or_else(|| Err(ReplayError::Failed("a call was lost".into())))
+            position.and_then(|position| answers.get(position).cloned()).unwrap_or_else(|| Err(ReplayError::Failed("a call was lost".into())))
         };
         questions.into_iter().map(answer).collect()
     }
 
     /// Calls that see the same rows.
-    fn replay_chunk(
-        &self,
-        work: &Work,
-        calls: &[(usize, &Call)],
-    ) -> Vec<(usize, Result<Replayed, ReplayError>)> {
-        let together = if calls.len() >= BATCH_CALLS_AT_LEAST && !work.reads_clock {
-            self.replay_together(work, calls).unwrap_or_default()
-        } else {
-            HashMap::new()
-        };
+    fn replay_chunk(&self, work: &Work, calls: &[(usize, &Call)]) -> Vec<(usize, Result<Replayed, ReplayError>)> {
+        let together =
+            if calls.len() >= BATCH_CALLS_AT_LEAST && !work.reads_clock { self.replay_together(work, calls).unwrap_or_default() } else { HashMap::new() };
         let one = |call: &Call| {
             let guarded = catch_unwind(AssertUnwindSafe(|| self.replay_one(work, call)));
             guarded.unwrap_or_else(|_| Err(ReplayError::Failed("the engine failed".into())))
         };
-        calls
-            .iter()
-            .map(|(position, call)| {
-                (
-                    *position,
-                    together
-                        .get(position)
-                        .cloned()
-                        .map_or_else(|| one(call), Ok),
-                )
-            })
-            .collect()
+        calls.iter().map(|(position, call)| (*position, together.get(position).cloned().map_or_else(|| one(call), Ok))).collect()
     }
 
     /// Answers of the calls that could be replayed in one plan, by position. A failure is no answer: those calls then run alone.
-    fn replay_together(
-        &self,
-        work: &Work,
-        calls: &[(usize, &Call)],
-    ) -> Result<HashMap<usize, Replayed>, DataFusionError> {
+    fn replay_together(&self, work: &Work, calls: &[(usize, &Call)]) -> Result<HashMap<usize, Replayed>, DataFusionError> {
         let Some(first) = calls.first() else {
             return Ok(HashMap::new());
         };
@@ -309,40 +223,22 @@ impl Engine {
         let mut rewriter = self.rewriter(&work.arena, false);
         rewriter.calls = Some(table);
         let rewritten = rewriter.rewrite(&batch.plan, None)?;
-        let reader = Reader::new(
-            &rewritten.all_marks(),
-            rewritten.sets.clone(),
-            self.options.inferable_group,
-        );
-        let mut expressions: Vec<Expr> = rewritten
-            .sets
-            .iter()
-            .map(|set| Expr::Column(Column::new_unqualified(set_name(*set))))
-            .collect();
+        let reader = Reader::new(&rewritten.all_marks(), rewritten.sets.clone(), self.options.inferable_group);
+        let mut expressions: Vec<Expr> = rewritten.sets.iter().map(|set| Expr::Column(Column::new_unqualified(set_name(*set)))).collect();
         expressions.push(Expr::Column(Column::new_unqualified(CALL)));
-        let plan = LogicalPlanBuilder::from(rewritten.plan)
-            .project(expressions)?
-            .build()?;
+        let plan = LogicalPlanBuilder::from(rewritten.plan).project(expressions)?.build()?;
         let mut values = HashMap::new();
-        values.insert(
-            crate::rewrite::TIME.trim_start_matches('$').to_owned(),
-            ScalarAndMetadata::from(ScalarValue::Int64(Some(first.1.time))),
-        );
+        values.insert(crate::rewrite::TIME.trim_start_matches('$').to_owned(), ScalarAndMetadata::from(ScalarValue::Int64(Some(first.1.time))));
         work.arena.clear();
         let batches = self.run(&plan, values)?;
-        let mut answers: HashMap<usize, Replayed> = calls
-            .iter()
-            .map(|(position, _)| (*position, Replayed::default()))
-            .collect();
+        let mut answers: HashMap<usize, Replayed> = calls.iter().map(|(position, _)| (*position, Replayed::default())).collect();
         for (number, replayed) in reader.read_calls(&batches, &work.arena) {
             let Some((position, call)) = calls.get(number as usize) else {
                 continue;
             };
             let rows = replayed.rows;
             let is_whole = batch.limit_rows.is_none_or(|limit| rows <= limit)
-                && call.rows.is_none_or(|window| {
-                    window.skip == 0 && window.take.is_none_or(|take| rows <= take)
-                });
+                && call.rows.is_none_or(|window| window.skip == 0 && window.take.is_none_or(|take| rows <= take));
             // What LIMIT or a cursor cuts depends on an order: that call runs alone.
             if is_whole {
                 answers.insert(*position, replayed)
@@ -359,17 +255,9 @@ impl Engine {
         let mut changes = BTreeSet::new();
         plan.apply(|node| {
             if let LogicalPlan::TableScan(scan) = node
-                && let Some(table) = self
-                    .tables
-                    .find(&source_as_provider(&scan.source)?)
-                    .and_then(|table| self.tables.table(table))
+                && let Some(table) = self.tables.find(&source_as_provider(&scan.source)?).and_then(|table| self.tables.table(table))
             {
-                for column in table
-                    .batches
-                    .iter()
-                    .flat_map(|batch| [VALID_FROM, VALID_TO].map(|name| batch.column_by_name(name)))
-                    .flatten()
-                {
+                for column in table.batches.iter().flat_map(|batch| [VALID_FROM, VALID_TO].map(|name| batch.column_by_name(name))).flatten() {
                     changes.extend(column.as_primitive::<Int64Type>().iter().flatten());
                 }
             }
@@ -379,29 +267,17 @@ impl Engine {
     }
 
     fn replay_one(&self, work: &Work, call: &Call) -> Result<Replayed, ReplayError> {
-        let rewrite = if call.rows.is_some() {
-            &work.windowed
-        } else {
-            &work.whole
-        };
+        let rewrite = if call.rows.is_some() { &work.windowed } else { &work.whole };
         let values = values_of(&work.parameters, call)?;
         work.arena.clear();
-        let batches = self
-            .run(&rewrite.plan, values)
-            .map_err(|error| failure(&error))?;
+        let batches = self.run(&rewrite.plan, values).map_err(|error| failure(&error))?;
         let replayed = rewrite.reader.read(&batches, &work.arena);
         work.arena.clear();
         Ok(replayed)
     }
 
-    fn run(
-        &self,
-        plan: &LogicalPlan,
-        values: HashMap<String, ScalarAndMetadata>,
-    ) -> Result<Vec<RecordBatch>, DataFusionError> {
-        let plan = plan
-            .clone()
-            .replace_params_with_values(&ParamValues::Map(values))?;
+    fn run(&self, plan: &LogicalPlan, values: HashMap<String, ScalarAndMetadata>) -> Result<Vec<RecordBatch>, DataFusionError> {
+        let plan = plan.clone().replace_params_with_values(&ParamValues::Map(values))?;
         self.runtime.block_on(async {
             let physical = self.state.create_physical_plan(&plan).await?;
             datafusion::physical_plan::collect(physical, self.state.task_ctx()).await
@@ -414,20 +290,8 @@ impl Engine {
         let Some(work) = &prepared.work else {
             return false;
         };
-        let table = table_of_calls(
-            &work.parameters,
-            &[(
-                0,
-                &Call {
-                    parameters: vec![None; 64],
-                    ..Call::default()
-                },
-            )],
-        );
-        !work.reads_clock
-            && table
-                .and_then(|table| batch(&work.plan, &table))
-                .is_ok_and(|batch| batch.is_some())
+        let table = table_of_calls(&work.parameters, &[(0, &Call { parameters: vec![None; 64], ..Call::default() })]);
+        !work.reads_clock && table.and_then(|table| batch(&work.plan, &table)).is_ok_and(|batch| batch.is_some())
     }
 
     /// Everybody whose rows took any part in the answer: for tests, where it is compared with removing people one by one.
@@ -440,15 +304,11 @@ impl Engine {
         let values = values_of(&work.parameters, call)?;
         work.arena.clear();
         let mut rewriter = self.rewriter(&work.arena, true);
-        let rewritten = rewriter
-            .rewrite(&work.plan, None)
-            .map_err(|error| failure(&error))?;
+        let rewritten = rewriter.rewrite(&work.plan, None).map_err(|error| failure(&error))?;
         let mut people = Subjects::new();
         for part in std::iter::once(&rewritten).chain(&rewriter.aside) {
             let plan = only_sets(part).map_err(|error| failure(&error))?;
-            let batches = self
-                .run(&plan, values.clone())
-                .map_err(|error| failure(&error))?;
+            let batches = self.run(&plan, values.clone()).map_err(|error| failure(&error))?;
             for column in batches.iter().flat_map(RecordBatch::columns) {
                 if let Some(column) = column.as_primitive_opt::<UInt64Type>() {
                     work.arena.collect(column.iter().flatten(), &mut people);
@@ -460,32 +320,16 @@ impl Engine {
 
     /// The rows of the plain part of the rewritten plan: for tests, where they are compared with the statement as it stands.
     #[doc(hidden)]
-    pub fn visible_rows(
-        &self,
-        prepared: &Prepared,
-        call: &Call,
-    ) -> Result<Vec<RecordBatch>, ReplayError> {
+    pub fn visible_rows(&self, prepared: &Prepared, call: &Call) -> Result<Vec<RecordBatch>, ReplayError> {
         let Some(work) = &prepared.work else {
             return Ok(Vec::new());
         };
         let _turn = work.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let values = values_of(&work.parameters, call)?;
-        let rewritten = self
-            .rewriter(&work.arena, true)
-            .rewrite(&work.plan, None)
-            .map_err(|error| failure(&error))?;
-        let batches = self
-            .run(&rewritten.plan, values)
-            .map_err(|error| failure(&error))?;
+        let rewritten = self.rewriter(&work.arena, true).rewrite(&work.plan, None).map_err(|error| failure(&error))?;
+        let batches = self.run(&rewritten.plan, values).map_err(|error| failure(&error))?;
         let visible: Vec<usize> = (0..rewritten.columns.len()).collect();
-        batches
-            .iter()
-            .map(|batch| {
-                batch
-                    .project(&visible)
-                    .map_err(|error| ReplayError::Failed(error.to_string()))
-            })
-            .collect()
+        batches.iter().map(|batch| batch.project(&visible).map_err(|error| ReplayError::Failed(error.to_string()))).collect()
     }
 }
 
@@ -502,40 +346,25 @@ impl Work {
     fn question(&self, call: &Call) -> Result<Question, ReplayError> {
         let parameter = |(number, kind): &(usize, DataType)| {
             parameter_value(*number, kind, call)?;
-            Ok(number
-                .checked_sub(1)
-                .and_then(|position| call.parameters.get(position))
-                .cloned()
-                .flatten())
+            Ok(number.checked_sub(1).and_then(|position| call.parameters.get(position)).cloned().flatten())
         };
         Ok(Question {
             epoch: self.changes.partition_point(|change| *change <= call.time),
             time: self.reads_clock.then_some(call.time),
             rows: call.rows.map(|window| (window.skip, window.take)),
-            parameters: self
-                .parameters
-                .iter()
-                .map(parameter)
-                .collect::<Result<_, _>>()?,
+            parameters: self.parameters.iter().map(parameter).collect::<Result<_, _>>()?,
         })
     }
 }
 
 /// One row a call: its number in the chunk, and its parameters.
-fn table_of_calls(
-    parameters: &[(usize, DataType)],
-    calls: &[(usize, &Call)],
-) -> Result<Arc<dyn TableProvider>, DataFusionError> {
+fn table_of_calls(parameters: &[(usize, DataType)], calls: &[(usize, &Call)]) -> Result<Arc<dyn TableProvider>, DataFusionError> {
     let numbers: UInt32Array = (0..calls.len() as u32).map(Some).collect();
     let mut fields = vec![Field::new(CALL, DataType::UInt32, false)];
     let mut columns: Vec<ArrayRef> = vec![Arc::new(numbers)];
     for (number, kind) in parameters.iter().filter(|_| !calls.is_empty()) {
-        let values = calls
-            .iter()
-            .map(|(_, call)| parameter_value(*number, kind, call));
-        let values = values
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(|error| DataFusionError::External(Box::new(error)))?;
+        let values = calls.iter().map(|(_, call)| parameter_value(*number, kind, call));
+        let values = values.collect::<Result<Vec<_>, _>>().map_err(|error| DataFusionError::External(Box::new(error)))?;
         columns.push(ScalarValue::iter_to_array(values)?);
         fields.push(Field::new(parameter_column(*number), kind.clone(), true));
     }
@@ -545,39 +374,20 @@ fn table_of_calls(
 }
 
 /// A parameter as a value of the type that the planner found for it.
-fn parameter_value(
-    number: usize,
-    kind: &DataType,
-    call: &Call,
-) -> Result<ScalarValue, ReplayError> {
+fn parameter_value(number: usize, kind: &DataType, call: &Call) -> Result<ScalarValue, ReplayError> {
     let wrong = || ReplayError::Parameter { number };
-    let text = number
-        .checked_sub(1)
-        .and_then(|position| call.parameters.get(position))
-        .ok_or_else(wrong)?;
-    let value = ScalarValue::Utf8(text.clone())
-        .cast_to(kind)
-        .map_err(|_| wrong())?;
-    if value.is_null() && text.is_some() {
-        Err(wrong())
-    } else {
-        Ok(value)
-    }
+    let text = number.checked_sub(1).and_then(|position| call.parameters.get(position)).ok_or_else(wrong)?;
+    let value = ScalarValue::Utf8(text.clone()).cast_to(kind).map_err(|_| wrong())?;
+    if value.is_null() && text.is_some() { Err(wrong()) } else { Ok(value) }
 }
 
 /// The set columns alone; a plan without any still says how many rows there are.
 fn only_sets(rewritten: &Rewritten) -> Result<LogicalPlan, DataFusionError> {
-    let mut expressions: Vec<Expr> = rewritten
-        .sets
-        .iter()
-        .map(|set| Expr::Column(Column::new_unqualified(set_name(*set))))
-        .collect();
+    let mut expressions: Vec<Expr> = rewritten.sets.iter().map(|set| Expr::Column(Column::new_unqualified(set_name(*set)))).collect();
     if expressions.is_empty() {
         expressions.push(Functions::nobody().alias("__nobody"));
     }
-    LogicalPlanBuilder::from(rewritten.plan.clone())
-        .project(expressions)?
-        .build()
+    LogicalPlanBuilder::from(rewritten.plan.clone()).project(expressions)?.build()
 }
 
 fn number(name: &str) -> Expr {
@@ -596,19 +406,11 @@ fn of_type(name: &str, kind: DataType) -> Expr {
 fn bind_clock(plan: LogicalPlan) -> Result<LogicalPlan, DataFusionError> {
     let bound = plan.transform_up_with_subqueries(|node| {
         node.map_expressions(|expression| {
-            let name_kept =
-                datafusion::logical_expr::expr_rewriter::NamePreserver::new_for_projection()
-                    .save(&expression);
+            let name_kept = datafusion::logical_expr::expr_rewriter::NamePreserver::new_for_projection().save(&expression);
             let changed = expression.transform_up(|part| match &part {
-                Expr::ScalarFunction(function)
-                    if ["now", "current_date", "current_time", "today"]
-                        .contains(&function.name()) =>
-                {
+                Expr::ScalarFunction(function) if ["now", "current_date", "current_time", "today"].contains(&function.name()) => {
                     let kind = part.get_type(&DFSchema::empty())?;
-                    Ok(Transformed::yes(of_type(
-                        &format!("$__clock_{}", function.name()),
-                        kind,
-                    )))
+                    Ok(Transformed::yes(of_type(&format!("$__clock_{}", function.name()), kind)))
                 }
                 _ => Ok(Transformed::no(part)),
             })?;
@@ -621,18 +423,13 @@ fn bind_clock(plan: LogicalPlan) -> Result<LogicalPlan, DataFusionError> {
 /// Parameters whose type the planner could not tell are text, or numbers of rows where they stand in LIMIT.
 fn typed(plan: LogicalPlan) -> Result<LogicalPlan, DataFusionError> {
     let typed = plan.transform_up_with_subqueries(|node| {
-        let kind = if matches!(node, LogicalPlan::Limit(_)) {
-            DataType::Int64
-        } else {
-            DataType::Utf8
-        };
+        let kind = if matches!(node, LogicalPlan::Limit(_)) { DataType::Int64 } else { DataType::Utf8 };
         node.map_expressions(|expression| {
             expression.transform_up(|mut part| {
                 if let Expr::Placeholder(placeholder) = &mut part
                     && placeholder.field.is_none()
                 {
-                    placeholder.field =
-                        Some(Arc::new(Field::new(&placeholder.id, kind.clone(), true)));
+                    placeholder.field = Some(Arc::new(Field::new(&placeholder.id, kind.clone(), true)));
                     return Ok(Transformed::yes(part));
                 }
                 Ok(Transformed::no(part))
@@ -643,38 +440,18 @@ fn typed(plan: LogicalPlan) -> Result<LogicalPlan, DataFusionError> {
 }
 
 /// Values of a call's placeholders, our own and the statement's.
-fn values_of(
-    parameters: &[(usize, DataType)],
-    call: &Call,
-) -> Result<HashMap<String, ScalarAndMetadata>, ReplayError> {
+fn values_of(parameters: &[(usize, DataType)], call: &Call) -> Result<HashMap<String, ScalarAndMetadata>, ReplayError> {
     let mut values = HashMap::new();
-    let mut add = |name: &str, value: ScalarValue| {
-        values.insert(
-            name.trim_start_matches('$').to_owned(),
-            ScalarAndMetadata::from(value),
-        )
-    };
+    let mut add = |name: &str, value: ScalarValue| values.insert(name.trim_start_matches('$').to_owned(), ScalarAndMetadata::from(value));
     add(crate::rewrite::TIME, ScalarValue::Int64(Some(call.time)));
     let nanoseconds = call.time.saturating_mul(1000);
-    add(
-        "__clock_now",
-        ScalarValue::TimestampNanosecond(Some(nanoseconds), Some("+00:00".into())),
-    );
+    add("__clock_now", ScalarValue::TimestampNanosecond(Some(nanoseconds), Some("+00:00".into())));
     let date = ScalarValue::Date32(i32::try_from(call.time.div_euclid(86_400_000_000)).ok());
     add("__clock_current_date", date.clone());
     add("__clock_today", date);
-    add(
-        "__clock_current_time",
-        ScalarValue::Time64Nanosecond(Some(call.time.rem_euclid(86_400_000_000) * 1000)),
-    );
+    add("__clock_current_time", ScalarValue::Time64Nanosecond(Some(call.time.rem_euclid(86_400_000_000) * 1000)));
     if let Some(RowWindow { skip, take }) = call.rows {
-        let number = |count: u64| {
-            ScalarValue::Int64(Some(
-                i64::try_from(count)
-                    .unwrap_or(i64::MAX / 4)
-                    .min(i64::MAX / 4),
-            ))
-        };
+        let number = |count: u64| ScalarValue::Int64(Some(i64::try_from(count).unwrap_or(i64::MAX / 4).min(i64::MAX / 4)));
         add(SKIP, number(skip));
         add(TAKE, number(take.unwrap_or(u64::MAX)));
     }
@@ -687,23 +464,11 @@ fn values_of(
 /// Why a statement could not be planned, without any text of the statement: that may hold personal data.
 fn planning(error: &DataFusionError) -> String {
     match error.find_root() {
-        DataFusionError::SchemaError(..) => {
-            "it names a column that is not there, or not clearly".into()
-        }
-        DataFusionError::NotImplemented(_) => {
-            "it uses something that the planner does not know".into()
-        }
-        DataFusionError::Plan(text) if text.starts_with("table ") => {
-            "it names a table that is not in the data".into()
-        }
-        DataFusionError::Plan(text)
-            if text.ends_with("is not supported") && !text.contains('\'') =>
-        {
-            text.clone()
-        }
-        DataFusionError::Plan(text) if text.starts_with("Invalid function") => {
-            "it uses a function that is not known".into()
-        }
+        DataFusionError::SchemaError(..) => "it names a column that is not there, or not clearly".into(),
+        DataFusionError::NotImplemented(_) => "it uses something that the planner does not know".into(),
+        DataFusionError::Plan(text) if text.starts_with("table ") => "it names a table that is not in the data".into(),
+        DataFusionError::Plan(text) if text.ends_with("is not supported") && !text.contains('\'') => text.clone(),
+        DataFusionError::Plan(text) if text.starts_with("Invalid function") => "it uses a function that is not known".into(),
         _ => "it cannot be planned".into(),
     }
 }
@@ -711,9 +476,7 @@ fn planning(error: &DataFusionError) -> String {
 fn failure(error: &DataFusionError) -> ReplayError {
     match error.find_root() {
         DataFusionError::ResourcesExhausted(_) => ReplayError::Memory,
-        DataFusionError::ArrowError(..) => {
-            ReplayError::Failed("a value could not be computed".into())
-        }
+        DataFusionError::ArrowError(..) => ReplayError::Failed("a value could not be computed".into()),
         _ => ReplayError::Failed("the engine could not run it".into()),
     }
 }

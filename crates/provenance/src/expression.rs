@@ -32,13 +32,7 @@ pub(crate) type Marks = BTreeSet<Mark>;
 
 /// The same cells, as deciding only.
 pub(crate) fn inferred(marks: &Marks) -> Marks {
-    marks
-        .iter()
-        .map(|mark| Mark {
-            how: How::Inferred,
-            ..*mark
-        })
-        .collect()
+    marks.iter().map(|mark| Mark { how: How::Inferred, ..*mark }).collect()
 }
 
 /// The marks of the columns below, by position in their schema.
@@ -70,11 +64,7 @@ impl Scope<'_> {
         expression.apply(|part| {
             match part {
                 Expr::Column(column) => marks.extend(inferred(self.column(column)?)),
-                Expr::OuterReferenceColumn(..)
-                | Expr::Exists(_)
-                | Expr::InSubquery(_)
-                | Expr::SetComparison(_)
-                | Expr::ScalarSubquery(_) => {
+                Expr::OuterReferenceColumn(..) | Expr::Exists(_) | Expr::InSubquery(_) | Expr::SetComparison(_) | Expr::ScalarSubquery(_) => {
                     return plan_err!("a subquery of this shape is not supported");
                 }
                 _ => {}
@@ -88,65 +78,33 @@ impl Scope<'_> {
         match expression {
             Expr::Column(column) => marks.extend(self.column(column)?),
             Expr::Literal(..) | Expr::Placeholder(_) | Expr::ScalarVariable(..) => {}
-            Expr::BinaryExpr(binary) if !copies(binary.op) => {
-                marks.extend(self.deciding(expression)?)
-            }
+            Expr::BinaryExpr(binary) if !copies(binary.op) => marks.extend(self.deciding(expression)?),
             Expr::Case(case) => {
-                let conditions = case
-                    .expr
-                    .iter()
-                    .chain(case.when_then_expr.iter().map(|(when, _)| when));
+                let conditions = case.expr.iter().chain(case.when_then_expr.iter().map(|(when, _)| when));
                 for condition in conditions {
                     marks.extend(self.deciding(condition)?);
                 }
-                for value in case
-                    .when_then_expr
-                    .iter()
-                    .map(|(_, then)| then)
-                    .chain(&case.else_expr)
-                {
+                for value in case.when_then_expr.iter().map(|(_, then)| then).chain(&case.else_expr) {
                     self.add(value, marks)?;
                 }
             }
-            Expr::ScalarFunction(function) if decides(function.name()) => {
-                marks.extend(self.deciding(expression)?)
-            }
+            Expr::ScalarFunction(function) if decides(function.name()) => marks.extend(self.deciding(expression)?),
             Expr::ScalarFunction(function) if function.name() == "nullif" => {
                 marks.extend(self.deciding(expression)?);
-                function
-                    .args
-                    .first()
-                    .map_or(Ok(()), |first| self.add(first, marks))?;
+                function.args.first().map_or(Ok(()), |first| self.add(first, marks))?;
             }
-            Expr::Like(_)
-            | Expr::SimilarTo(_)
-            | Expr::Not(_)
-            | Expr::IsNotNull(_)
-            | Expr::IsNull(_)
-            | Expr::IsTrue(_)
-            | Expr::IsFalse(_) => {
+            Expr::Like(_) | Expr::SimilarTo(_) | Expr::Not(_) | Expr::IsNotNull(_) | Expr::IsNull(_) | Expr::IsTrue(_) | Expr::IsFalse(_) => {
                 marks.extend(self.deciding(expression)?);
             }
-            Expr::IsUnknown(_)
-            | Expr::IsNotTrue(_)
-            | Expr::IsNotFalse(_)
-            | Expr::IsNotUnknown(_)
-            | Expr::Between(_)
-            | Expr::InList(_) => {
+            Expr::IsUnknown(_) | Expr::IsNotTrue(_) | Expr::IsNotFalse(_) | Expr::IsNotUnknown(_) | Expr::Between(_) | Expr::InList(_) => {
                 marks.extend(self.deciding(expression)?);
             }
-            Expr::Exists(_)
-            | Expr::InSubquery(_)
-            | Expr::SetComparison(_)
-            | Expr::ScalarSubquery(_)
-            | Expr::OuterReferenceColumn(..) => {
+            Expr::Exists(_) | Expr::InSubquery(_) | Expr::SetComparison(_) | Expr::ScalarSubquery(_) | Expr::OuterReferenceColumn(..) => {
                 return plan_err!("a subquery of this shape is not supported");
             }
             // Casts, aliases, arithmetic, concatenation, text and date functions, and every function that is not known: copied.
             _ => {
-                expression.apply_children(|child| {
-                    self.add(child, marks).map(|()| TreeNodeRecursion::Continue)
-                })?;
+                expression.apply_children(|child| self.add(child, marks).map(|()| TreeNodeRecursion::Continue))?;
             }
         }
         Ok(())
@@ -155,24 +113,10 @@ impl Scope<'_> {
 
 fn copies(operator: Operator) -> bool {
     use Operator::{Divide, Minus, Modulo, Multiply, Plus, StringConcat};
-    let is_json = matches!(
-        operator,
-        Operator::Arrow | Operator::LongArrow | Operator::HashArrow | Operator::HashLongArrow
-    );
-    let is_bits = matches!(
-        operator,
-        Operator::BitwiseAnd
-            | Operator::BitwiseOr
-            | Operator::BitwiseXor
-            | Operator::BitwiseShiftLeft
-            | Operator::BitwiseShiftRight
-    );
-    is_json
-        || is_bits
-        || matches!(
-            operator,
-            Plus | Minus | Multiply | Divide | Modulo | StringConcat
-        )
+    let is_json = matches!(operator, Operator::Arrow | Operator::LongArrow | Operator::HashArrow | Operator::HashLongArrow);
+    let is_bits =
+        matches!(operator, Operator::BitwiseAnd | Operator::BitwiseOr | Operator::BitwiseXor | Operator::BitwiseShiftLeft | Operator::BitwiseShiftRight);
+    is_json || is_bits || matches!(operator, Plus | Minus | Multiply | Divide | Modulo | StringConcat)
 }
 
 /// Functions whose result does not hold the value.
@@ -221,14 +165,7 @@ pub(crate) fn conjuncts(predicate: &Expr) -> Vec<&Expr> {
 
 /// Whether an expression reads no column at all.
 pub(crate) fn is_constant(expression: &Expr) -> bool {
-    !expression
-        .exists(|part| {
-            Ok(matches!(
-                part,
-                Expr::Column(_) | Expr::OuterReferenceColumn(..)
-            ))
-        })
-        .unwrap_or(false)
+    !expression.exists(|part| Ok(matches!(part, Expr::Column(_) | Expr::OuterReferenceColumn(..)))).unwrap_or(false)
 }
 
 /// Whether an expression can give another value each time.

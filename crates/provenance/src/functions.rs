@@ -10,8 +10,8 @@ use arrow_schema::DataType;
 use datafusion::common::{DataFusionError, Result, ScalarValue, internal_err};
 use datafusion::logical_expr::function::AccumulatorArgs;
 use datafusion::logical_expr::{
-    Accumulator, AggregateUDF, AggregateUDFImpl, ColumnarValue, EmitTo, Expr, GroupsAccumulator,
-    ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility, lit,
+    Accumulator, AggregateUDF, AggregateUDFImpl, ColumnarValue, EmitTo, Expr, GroupsAccumulator, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
+    Volatility, lit,
 };
 
 use crate::arena::{Arena, Growing, element};
@@ -47,14 +47,7 @@ impl ScalarUDFImpl for SetFunction {
     }
 
     fn schema_name(&self, args: &[Expr]) -> Result<String> {
-        Ok(format!(
-            "{:?}({})",
-            self.what,
-            args.iter()
-                .map(ToString::to_string)
-                .collect::<Vec<_>>()
-                .join(",")
-        ))
+        Ok(format!("{:?}({})", self.what, args.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")))
     }
 
     fn signature(&self) -> &Signature {
@@ -67,25 +60,14 @@ impl ScalarUDFImpl for SetFunction {
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let arrays = ColumnarValue::values_to_arrays(&args.args)?;
-        let first = arrays
-            .first()
-            .ok_or_else(|| DataFusionError::Internal("a set function without arguments".into()))?;
+        let first = arrays.first().ok_or_else(|| DataFusionError::Internal("a set function without arguments".into()))?;
         let result: UInt64Array = match self.what {
             Scalar::Element => {
                 let doubtful = arrays.get(1).map(|array| array.as_boolean());
                 let bit = |row| {
-                    if doubtful.is_some_and(|flags| flags.is_valid(row) && flags.value(row)) {
-                        Doubt::DoubtfulRow.bit()
-                    } else {
-                        0
-                    }
+                    if doubtful.is_some_and(|flags| flags.is_valid(row) && flags.value(row)) { Doubt::DoubtfulRow.bit() } else { 0 }
                 };
-                first
-                    .as_primitive::<UInt32Type>()
-                    .iter()
-                    .enumerate()
-                    .map(|(row, subject)| subject.map(|subject| element(subject, bit(row))))
-                    .collect()
+                first.as_primitive::<UInt32Type>().iter().enumerate().map(|(row, subject)| subject.map(|subject| element(subject, bit(row)))).collect()
             }
             Scalar::Doubted(doubts) => {
                 let mut last = None;
@@ -98,28 +80,17 @@ impl ScalarUDFImpl for SetFunction {
                     }
                 };
                 let mut doubted = doubted;
-                first
-                    .as_primitive::<UInt64Type>()
-                    .iter()
-                    .map(|value| value.map(&mut doubted).transpose())
-                    .collect::<Result<_>>()?
+                first.as_primitive::<UInt64Type>().iter().map(|value| value.map(&mut doubted).transpose()).collect::<Result<_>>()?
             }
-            Scalar::AtMost(limit) => first
-                .as_primitive::<UInt64Type>()
-                .iter()
-                .map(|value| value.filter(|value| self.arena.is_at_most(*value, limit)))
-                .collect(),
+            Scalar::AtMost(limit) => {
+                first.as_primitive::<UInt64Type>().iter().map(|value| value.filter(|value| self.arena.is_at_most(*value, limit))).collect()
+            }
             Scalar::Both => {
                 let Some(second) = arrays.get(1) else {
                     return internal_err!("a set function without its second argument");
                 };
-                let pairs = first
-                    .as_primitive::<UInt64Type>()
-                    .iter()
-                    .zip(second.as_primitive::<UInt64Type>().iter());
-                pairs
-                    .map(|(one, other)| self.arena.union(one.into_iter().chain(other).collect()))
-                    .collect::<Result<_>>()?
+                let pairs = first.as_primitive::<UInt64Type>().iter().zip(second.as_primitive::<UInt64Type>().iter());
+                pairs.map(|(one, other)| self.arena.union(one.into_iter().chain(other).collect())).collect::<Result<_>>()?
             }
         };
         Ok(ColumnarValue::Array(Arc::new(result)))
@@ -135,20 +106,11 @@ pub(crate) struct Functions {
 impl Functions {
     fn scalar(&self, what: Scalar, arguments: Vec<Expr>, types: Vec<DataType>) -> Expr {
         let signature = Signature::exact(types, Volatility::Stable);
-        ScalarUDF::new_from_impl(SetFunction {
-            what,
-            arena: self.arena.clone(),
-            signature,
-        })
-        .call(arguments)
+        ScalarUDF::new_from_impl(SetFunction { what, arena: self.arena.clone(), signature }).call(arguments)
     }
 
     pub(crate) fn element(&self, subject: Expr, doubtful: Expr) -> Expr {
-        self.scalar(
-            Scalar::Element,
-            vec![subject, doubtful],
-            vec![DataType::UInt32, DataType::Boolean],
-        )
+        self.scalar(Scalar::Element, vec![subject, doubtful], vec![DataType::UInt32, DataType::Boolean])
     }
 
     pub(crate) fn doubted(&self, set: Expr, doubt: u64) -> Expr {
@@ -160,20 +122,12 @@ impl Functions {
     }
 
     pub(crate) fn both(&self, one: Expr, other: Expr) -> Expr {
-        self.scalar(
-            Scalar::Both,
-            vec![one, other],
-            vec![DataType::UInt64, DataType::UInt64],
-        )
+        self.scalar(Scalar::Both, vec![one, other], vec![DataType::UInt64, DataType::UInt64])
     }
 
     pub(crate) fn union_function(&self, cap: Option<usize>) -> Arc<AggregateUDF> {
         let signature = Signature::exact(vec![DataType::UInt64], Volatility::Immutable);
-        Arc::new(AggregateUDF::new_from_impl(Union {
-            arena: self.arena.clone(),
-            cap,
-            signature,
-        }))
+        Arc::new(AggregateUDF::new_from_impl(Union { arena: self.arena.clone(), cap, signature }))
     }
 
     /// The union over a group; with a cap, who they are is not kept beyond it.
@@ -183,11 +137,7 @@ impl Functions {
 
     pub(crate) fn extreme_function(&self, is_maximum: bool) -> Arc<AggregateUDF> {
         let signature = Signature::any(2, Volatility::Immutable);
-        Arc::new(AggregateUDF::new_from_impl(Extreme {
-            arena: self.arena.clone(),
-            is_maximum,
-            signature,
-        }))
+        Arc::new(AggregateUDF::new_from_impl(Extreme { arena: self.arena.clone(), is_maximum, signature }))
     }
 
     /// Whose rows hold the extreme value of a group.
@@ -210,11 +160,7 @@ struct Union {
 
 impl AggregateUDFImpl for Union {
     fn name(&self) -> &str {
-        if self.cap.is_some() {
-            "subject_few"
-        } else {
-            "subject_union"
-        }
+        if self.cap.is_some() { "subject_few" } else { "subject_union" }
     }
 
     fn signature(&self) -> &Signature {
@@ -230,26 +176,15 @@ impl AggregateUDFImpl for Union {
     }
 
     fn accumulator(&self, _arguments: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        Ok(Box::new(UnionOfOne {
-            arena: self.arena.clone(),
-            cap: self.cap,
-            set: Growing::default(),
-        }))
+        Ok(Box::new(UnionOfOne { arena: self.arena.clone(), cap: self.cap, set: Growing::default() }))
     }
 
     fn groups_accumulator_supported(&self, _arguments: AccumulatorArgs) -> bool {
         true
     }
 
-    fn create_groups_accumulator(
-        &self,
-        _arguments: AccumulatorArgs,
-    ) -> Result<Box<dyn GroupsAccumulator>> {
-        Ok(Box::new(UnionOfGroups {
-            arena: self.arena.clone(),
-            cap: self.cap,
-            sets: Vec::new(),
-        }))
+    fn create_groups_accumulator(&self, _arguments: AccumulatorArgs) -> Result<Box<dyn GroupsAccumulator>> {
+        Ok(Box::new(UnionOfGroups { arena: self.arena.clone(), cap: self.cap, sets: Vec::new() }))
     }
 }
 
@@ -262,12 +197,7 @@ struct UnionOfOne {
 
 impl Accumulator for UnionOfOne {
     fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
-        for value in values
-            .first()
-            .into_iter()
-            .flat_map(|array| array.as_primitive::<UInt64Type>().iter())
-            .flatten()
-        {
+        for value in values.first().into_iter().flat_map(|array| array.as_primitive::<UInt64Type>().iter()).flatten() {
             self.set.add(value, self.cap);
         }
         Ok(())
@@ -297,24 +227,12 @@ struct UnionOfGroups {
 }
 
 impl GroupsAccumulator for UnionOfGroups {
-    fn update_batch(
-        &mut self,
-        values: &[ArrayRef],
-        groups: &[usize],
-        filter: Option<&BooleanArray>,
-        total: usize,
-    ) -> Result<()> {
-        self.sets
-            .resize_with(total.max(self.sets.len()), Growing::default);
+    fn update_batch(&mut self, values: &[ArrayRef], groups: &[usize], filter: Option<&BooleanArray>, total: usize) -> Result<()> {
+        self.sets.resize_with(total.max(self.sets.len()), Growing::default);
         let Some(values) = values.first() else {
             return Ok(());
         };
-        for (row, (value, group)) in values
-            .as_primitive::<UInt64Type>()
-            .iter()
-            .zip(groups)
-            .enumerate()
-        {
+        for (row, (value, group)) in values.as_primitive::<UInt64Type>().iter().zip(groups).enumerate() {
             let wanted = filter.is_none_or(|filter| filter.is_valid(row) && filter.value(row));
             if let (Some(value), true, Some(set)) = (value, wanted, self.sets.get_mut(*group)) {
                 set.add(value, self.cap);
@@ -325,10 +243,7 @@ impl GroupsAccumulator for UnionOfGroups {
 
     fn evaluate(&mut self, emit: EmitTo) -> Result<ArrayRef> {
         let sets = emit.take_needed(&mut self.sets);
-        let values: UInt64Array = sets
-            .iter()
-            .map(|set| set.finish(&self.arena, self.cap))
-            .collect::<Result<_>>()?;
+        let values: UInt64Array = sets.iter().map(|set| set.finish(&self.arena, self.cap)).collect::<Result<_>>()?;
         Ok(Arc::new(values))
     }
 
@@ -340,22 +255,12 @@ impl GroupsAccumulator for UnionOfGroups {
         self.update_batch(values, groups, None, total)
     }
 
-    fn convert_to_state(
-        &self,
-        values: &[ArrayRef],
-        filter: Option<&BooleanArray>,
-    ) -> Result<Vec<ArrayRef>> {
+    fn convert_to_state(&self, values: &[ArrayRef], filter: Option<&BooleanArray>) -> Result<Vec<ArrayRef>> {
         let Some(values) = values.first() else {
             return internal_err!("a union without an argument");
         };
-        let wanted =
-            |row: usize| filter.is_none_or(|filter| filter.is_valid(row) && filter.value(row));
-        let kept: UInt64Array = values
-            .as_primitive::<UInt64Type>()
-            .iter()
-            .enumerate()
-            .map(|(row, value)| value.filter(|_| wanted(row)))
-            .collect();
+        let wanted = |row: usize| filter.is_none_or(|filter| filter.is_valid(row) && filter.value(row));
+        let kept: UInt64Array = values.as_primitive::<UInt64Type>().iter().enumerate().map(|(row, value)| value.filter(|_| wanted(row))).collect();
         Ok(vec![Arc::new(kept)])
     }
 
@@ -373,11 +278,7 @@ struct Extreme {
 
 impl AggregateUDFImpl for Extreme {
     fn name(&self) -> &str {
-        if self.is_maximum {
-            "subject_of_maximum"
-        } else {
-            "subject_of_minimum"
-        }
+        if self.is_maximum { "subject_of_maximum" } else { "subject_of_minimum" }
     }
 
     fn signature(&self) -> &Signature {
@@ -389,38 +290,16 @@ impl AggregateUDFImpl for Extreme {
     }
 
     fn accumulator(&self, arguments: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        let value_type = arguments
-            .expr_fields
-            .first()
-            .map_or(DataType::Null, |field| field.data_type().clone());
+        let value_type = arguments.expr_fields.first().map_or(DataType::Null, |field| field.data_type().clone());
         let best = ScalarValue::try_from(&value_type)?;
-        Ok(Box::new(ExtremeOfOne {
-            arena: self.arena.clone(),
-            is_maximum: self.is_maximum,
-            best,
-            set: Growing::default(),
-        }))
+        Ok(Box::new(ExtremeOfOne { arena: self.arena.clone(), is_maximum: self.is_maximum, best, set: Growing::default() }))
     }
 
-    fn state_fields(
-        &self,
-        args: datafusion::logical_expr::function::StateFieldsArgs,
-    ) -> Result<Vec<arrow_schema::FieldRef>> {
-        let value_type = args
-            .input_fields
-            .first()
-            .map_or(DataType::Null, |field| field.data_type().clone());
+    fn state_fields(&self, args: datafusion::logical_expr::function::StateFieldsArgs) -> Result<Vec<arrow_schema::FieldRef>> {
+        let value_type = args.input_fields.first().map_or(DataType::Null, |field| field.data_type().clone());
         Ok(vec![
-            Arc::new(arrow_schema::Field::new(
-                format!("{}[value]", args.name),
-                value_type,
-                true,
-            )),
-            Arc::new(arrow_schema::Field::new(
-                format!("{}[set]", args.name),
-                DataType::UInt64,
-                true,
-            )),
+            Arc::new(arrow_schema::Field::new(format!("{}[value]", args.name), value_type, true)),
+            Arc::new(arrow_schema::Field::new(format!("{}[set]", args.name), DataType::UInt64, true)),
         ])
     }
 }
@@ -443,28 +322,16 @@ impl Accumulator for ExtremeOfOne {
                 continue;
             }
             let value = ScalarValue::try_from_array(values, row)?;
-            let order = if self.best.is_null() {
-                None
-            } else {
-                value.partial_cmp(&self.best)
-            };
+            let order = if self.best.is_null() { None } else { value.partial_cmp(&self.best) };
             let is_better = match order {
                 None => true,
-                Some(order) => {
-                    order
-                        == if self.is_maximum {
-                            std::cmp::Ordering::Greater
-                        } else {
-                            std::cmp::Ordering::Less
-                        }
-                }
+                Some(order) => order == if self.is_maximum { std::cmp::Ordering::Greater } else { std::cmp::Ordering::Less },
             };
             if is_better {
                 self.best = value;
                 self.set = Growing::default();
             }
-            if let Some(set) = set.filter(|_| is_better || order == Some(std::cmp::Ordering::Equal))
-            {
+            if let Some(set) = set.filter(|_| is_better || order == Some(std::cmp::Ordering::Equal)) {
                 self.set.add(set, None);
             }
         }
@@ -473,9 +340,7 @@ impl Accumulator for ExtremeOfOne {
 
     fn evaluate(&mut self) -> Result<ScalarValue> {
         let set = self.set.finish(&self.arena, None)?;
-        let doubted = set
-            .map(|set| self.arena.doubted(set, Doubt::ExtremeOfGroup.bit()))
-            .transpose()?;
+        let doubted = set.map(|set| self.arena.doubted(set, Doubt::ExtremeOfGroup.bit())).transpose()?;
         Ok(ScalarValue::UInt64(doubted))
     }
 
@@ -484,10 +349,7 @@ impl Accumulator for ExtremeOfOne {
     }
 
     fn state(&mut self) -> Result<Vec<ScalarValue>> {
-        Ok(vec![
-            self.best.clone(),
-            ScalarValue::UInt64(self.set.finish(&self.arena, None)?),
-        ])
+        Ok(vec![self.best.clone(), ScalarValue::UInt64(self.set.finish(&self.arena, None)?)])
     }
 
     fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {

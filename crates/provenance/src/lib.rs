@@ -17,12 +17,6 @@ mod rewrite;
 mod statement;
 mod types;
 
-pub use database::{
-    DOUBTFUL, Database, Dialect, Options, SUBJECT, TableName, VALID_FROM, VALID_TO, VersionedTable,
-    View,
-};
+pub use database::{DOUBTFUL, Database, Dialect, Options, SUBJECT, TableName, VALID_FROM, VALID_TO, VersionedTable, View};
 pub use engine::{Engine, Prepared};
-pub use types::{
-    Call, ColumnRef, Doubt, EngineError, How, ReplayError, Replayed, Revealed, RowWindow,
-    Unsupported,
-};
+pub use types::{Call, ColumnRef, Doubt, EngineError, How, ReplayError, Replayed, Revealed, RowWindow, Unsupported};

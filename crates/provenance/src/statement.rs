@@ -3,10 +3,7 @@
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
-use datafusion::sql::sqlparser::ast::{
-    CopySource, DataType, Declare, Expr, LimitClause, Offset, OffsetRows, Query, SetExpr,
-    Statement, visit_relations,
-};
+use datafusion::sql::sqlparser::ast::{CopySource, DataType, Declare, Expr, LimitClause, Offset, OffsetRows, Query, SetExpr, Statement, visit_relations};
 use datafusion::sql::sqlparser::dialect::{Dialect as Syntax, MySqlDialect, PostgreSqlDialect};
 use datafusion::sql::sqlparser::parser::Parser;
 
@@ -30,10 +27,7 @@ fn syntax(dialect: Dialect) -> Box<dyn Syntax> {
 fn parse(sql: &str, dialect: Dialect) -> Result<Vec<Statement>, String> {
     let syntax = syntax(dialect);
     // The parser's message may quote the text, so it is not passed on.
-    let parsed = Parser::new(syntax.as_ref())
-        .with_recursion_limit(100)
-        .try_with_sql(sql)
-        .and_then(|mut parser| parser.parse_statements());
+    let parsed = Parser::new(syntax.as_ref()).with_recursion_limit(100).try_with_sql(sql).and_then(|mut parser| parser.parse_statements());
     parsed.map_err(|_| "it cannot be parsed".to_owned())
 }
 
@@ -51,50 +45,18 @@ pub(crate) fn read(sql: &str, dialect: Dialect) -> Result<Reading, String> {
     };
     let query = match statement {
         Statement::Query(query) => query,
-        Statement::Copy {
-            source: CopySource::Query(query),
-            to: true,
-            ..
-        } => query,
-        Statement::Copy {
-            source:
-                CopySource::Table {
-                    table_name,
-                    columns,
-                },
-            to: true,
-            ..
-        } => {
-            let names = columns
-                .iter()
-                .map(ToString::to_string)
-                .collect::<Vec<_>>()
-                .join(", ");
-            let text = format!(
-                "SELECT {} FROM {table_name}",
-                if names.is_empty() {
-                    "*"
-                } else {
-                    names.as_str()
-                }
-            );
+        Statement::Copy { source: CopySource::Query(query), to: true, .. } => query,
+        Statement::Copy { source: CopySource::Table { table_name, columns }, to: true, .. } => {
+            let names = columns.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+            let text = format!("SELECT {} FROM {table_name}", if names.is_empty() { "*" } else { names.as_str() });
             return read(&text, dialect);
         }
         Statement::Declare { stmts } => cursor_query(stmts)?,
         Statement::Explain { analyze: false, .. } | Statement::ExplainTable { .. } => {
             return Ok(Reading::Nothing);
         }
-        Statement::StartTransaction { .. }
-        | Statement::Commit { .. }
-        | Statement::Rollback { .. }
-        | Statement::Set(_) => return Ok(Reading::Nothing),
-        Statement::Insert(insert)
-            if insert.returning.is_none()
-                && insert
-                    .source
-                    .as_ref()
-                    .is_some_and(|source| matches!(*source.body, SetExpr::Values(_))) =>
-        {
+        Statement::StartTransaction { .. } | Statement::Commit { .. } | Statement::Rollback { .. } | Statement::Set(_) => return Ok(Reading::Nothing),
+        Statement::Insert(insert) if insert.returning.is_none() && insert.source.as_ref().is_some_and(|source| matches!(*source.body, SetExpr::Values(_))) => {
             return Ok(Reading::Nothing);
         }
         Statement::Insert(_) | Statement::CreateTable(_) => {
@@ -104,11 +66,7 @@ pub(crate) fn read(sql: &str, dialect: Dialect) -> Result<Reading, String> {
     };
     let mut statement = Statement::Query(query);
     tidy(&mut statement)?;
-    if names_only_the_catalogue(&statement) {
-        Ok(Reading::Nothing)
-    } else {
-        Ok(Reading::Query(Box::new(statement)))
-    }
+    if names_only_the_catalogue(&statement) { Ok(Reading::Nothing) } else { Ok(Reading::Query(Box::new(statement))) }
 }
 
 fn cursor_query(declared: Vec<Declare>) -> Result<Box<Query>, String> {
@@ -133,11 +91,7 @@ impl datafusion::sql::sqlparser::ast::VisitorMut for Tidy {
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<String> {
         query.locks.clear();
         if let SetExpr::Table(table) = query.body.as_ref() {
-            let name = [table.schema_name.as_deref(), table.table_name.as_deref()]
-                .into_iter()
-                .flatten()
-                .collect::<Vec<_>>()
-                .join(".");
+            let name = [table.schema_name.as_deref(), table.table_name.as_deref()].into_iter().flatten().collect::<Vec<_>>().join(".");
             match read(&format!("SELECT * FROM {name}"), Dialect::PostgreSql) {
                 Ok(Reading::Query(inner)) => {
                     if let Statement::Query(inner) = *inner {
@@ -150,69 +104,33 @@ impl datafusion::sql::sqlparser::ast::VisitorMut for Tidy {
         if let SetExpr::Select(select) = query.body.as_ref()
             && select.into.is_some()
         {
-            return ControlFlow::Break(
-                "it stores rows in another table instead of sending them".into(),
-            );
+            return ControlFlow::Break("it stores rows in another table instead of sending them".into());
         }
-        if matches!(
-            query.body.as_ref(),
-            SetExpr::Insert(_) | SetExpr::Update(_) | SetExpr::Delete(_) | SetExpr::Merge(_)
-        ) {
+        if matches!(query.body.as_ref(), SetExpr::Insert(_) | SetExpr::Update(_) | SetExpr::Delete(_) | SetExpr::Merge(_)) {
             return ControlFlow::Break("it changes rows and returns them".into());
         }
         if let Some(fetch) = query.fetch.take() {
             if fetch.with_ties || fetch.percent {
-                return ControlFlow::Break(
-                    "FETCH … WITH TIES and PERCENT are not supported".into(),
-                );
+                return ControlFlow::Break("FETCH … WITH TIES and PERCENT are not supported".into());
             }
-            let one = || {
-                Expr::value(datafusion::sql::sqlparser::ast::Value::Number(
-                    "1".into(),
-                    false,
-                ))
-            };
+            let one = || Expr::value(datafusion::sql::sqlparser::ast::Value::Number("1".into(), false));
             let limit = Some(fetch.quantity.unwrap_or_else(one));
             query.limit_clause = Some(match query.limit_clause.take() {
-                Some(LimitClause::LimitOffset {
-                    offset, limit_by, ..
-                }) => LimitClause::LimitOffset {
-                    limit,
-                    offset,
-                    limit_by,
-                },
-                _ => LimitClause::LimitOffset {
-                    limit,
-                    offset: None,
-                    limit_by: Vec::new(),
-                },
+                Some(LimitClause::LimitOffset { offset, limit_by, .. }) => LimitClause::LimitOffset { limit, offset, limit_by },
+                _ => LimitClause::LimitOffset { limit, offset: None, limit_by: Vec::new() },
             });
         }
-        if let Some(LimitClause::OffsetCommaLimit { offset, limit }) = query
-            .limit_clause
-            .take_if(|clause| matches!(clause, LimitClause::OffsetCommaLimit { .. }))
+        if let Some(LimitClause::OffsetCommaLimit { offset, limit }) =
+            query.limit_clause.take_if(|clause| matches!(clause, LimitClause::OffsetCommaLimit { .. }))
         {
-            let offset = Some(Offset {
-                value: offset,
-                rows: OffsetRows::None,
-            });
-            query.limit_clause = Some(LimitClause::LimitOffset {
-                limit: Some(limit),
-                offset,
-                limit_by: Vec::new(),
-            });
+            let offset = Some(Offset { value: offset, rows: OffsetRows::None });
+            query.limit_clause = Some(LimitClause::LimitOffset { limit: Some(limit), offset, limit_by: Vec::new() });
         }
         ControlFlow::Continue(())
     }
 
-    fn pre_visit_table_factor(
-        &mut self,
-        factor: &mut datafusion::sql::sqlparser::ast::TableFactor,
-    ) -> ControlFlow<String> {
-        if let datafusion::sql::sqlparser::ast::TableFactor::Table {
-            sample: Some(_), ..
-        } = factor
-        {
+    fn pre_visit_table_factor(&mut self, factor: &mut datafusion::sql::sqlparser::ast::TableFactor) -> ControlFlow<String> {
+        if let datafusion::sql::sqlparser::ast::TableFactor::Table { sample: Some(_), .. } = factor {
             return ControlFlow::Break("TABLESAMPLE shows rows that only chance knows".into());
         }
         ControlFlow::Continue(())
@@ -227,20 +145,8 @@ impl datafusion::sql::sqlparser::ast::VisitorMut for Tidy {
         }
         if let Expr::Function(function) = expression {
             let name = function.name.to_string().to_lowercase();
-            const DIFFERENT: &[&str] = &[
-                "to_char",
-                "to_date",
-                "to_timestamp",
-                "date_format",
-                "str_to_date",
-                "to_number",
-                "to_time",
-                "date_bin",
-            ];
-            if DIFFERENT
-                .iter()
-                .any(|different| name == *different || name == format!("pg_catalog.{different}"))
-            {
+            const DIFFERENT: &[&str] = &["to_char", "to_date", "to_timestamp", "date_format", "str_to_date", "to_number", "to_time", "date_bin"];
+            if DIFFERENT.iter().any(|different| name == *different || name == format!("pg_catalog.{different}")) {
                 return ControlFlow::Break(format!("the function {name} is not supported"));
             }
         }
@@ -250,28 +156,14 @@ impl datafusion::sql::sqlparser::ast::VisitorMut for Tidy {
 
 /// Types of text that the planner does not know by this name.
 fn is_text(kind: &DataType) -> bool {
-    let known = matches!(
-        kind,
-        DataType::Character(_)
-            | DataType::Char(_)
-            | DataType::CharacterVarying(_)
-            | DataType::CharVarying(_)
-            | DataType::Nvarchar(_)
-    );
-    known
-        || matches!(kind, DataType::Custom(name, _) if ["citext", "name", "bpchar"].contains(&name.to_string().to_lowercase().as_str()))
+    let known = matches!(kind, DataType::Character(_) | DataType::Char(_) | DataType::CharacterVarying(_) | DataType::CharVarying(_) | DataType::Nvarchar(_));
+    known || matches!(kind, DataType::Custom(name, _) if ["citext", "name", "bpchar"].contains(&name.to_string().to_lowercase().as_str()))
 }
 
 fn parts(statement: &Statement) -> BTreeSet<Vec<String>> {
     let mut names = BTreeSet::new();
     let _all: ControlFlow<()> = visit_relations(statement, |name| {
-        names.insert(
-            name.0
-                .iter()
-                .filter_map(|part| part.as_ident())
-                .map(|ident| ident.value.to_lowercase())
-                .collect(),
-        );
+        names.insert(name.0.iter().filter_map(|part| part.as_ident()).map(|ident| ident.value.to_lowercase()).collect());
         ControlFlow::Continue(())
     });
     names
@@ -295,28 +187,15 @@ pub(crate) fn tables_named(sql: &str, database: &Database) -> Vec<TableName> {
         let words = words_of(&sql, database.dialect);
         let named = |schema: &str, name: &str| {
             words.iter().any(|parts| match parts.as_slice() {
-                [.., in_schema, table] => {
-                    table == &name.to_lowercase() && in_schema == &schema.to_lowercase()
-                }
+                [.., in_schema, table] => table == &name.to_lowercase() && in_schema == &schema.to_lowercase(),
                 [table] => table == &name.to_lowercase(),
                 [] => false,
             })
         };
-        for table in database
-            .tables
-            .iter()
-            .filter(|table| named(&table.schema, &table.name))
-        {
-            found.insert(TableName {
-                schema: table.schema.clone(),
-                name: table.name.clone(),
-            });
+        for table in database.tables.iter().filter(|table| named(&table.schema, &table.name)) {
+            found.insert(TableName { schema: table.schema.clone(), name: table.name.clone() });
         }
-        for view in database
-            .views
-            .iter()
-            .filter(|view| named(&view.schema, &view.name))
-        {
+        for view in database.views.iter().filter(|view| named(&view.schema, &view.name)) {
             if opened.insert((&view.schema, &view.name)) {
                 open.push(view.sql.clone());
             }
@@ -329,29 +208,14 @@ fn words_of(sql: &str, dialect: Dialect) -> BTreeSet<Vec<String>> {
     if let Ok(statements) = parse(sql, dialect) {
         let mut names: BTreeSet<_> = statements.iter().flat_map(parts).collect();
         for statement in &statements {
-            if let Statement::Copy {
-                source: CopySource::Table { table_name, .. },
-                ..
-            } = statement
-            {
-                names.insert(
-                    table_name
-                        .0
-                        .iter()
-                        .filter_map(|part| part.as_ident())
-                        .map(|ident| ident.value.to_lowercase())
-                        .collect(),
-                );
+            if let Statement::Copy { source: CopySource::Table { table_name, .. }, .. } = statement {
+                names.insert(table_name.0.iter().filter_map(|part| part.as_ident()).map(|ident| ident.value.to_lowercase()).collect());
             }
         }
         if !names.is_empty() {
             return names;
         }
     }
-    let is_word =
-        |character: char| character.is_alphanumeric() || character == '_' || character == '$';
-    sql.split(|character| !is_word(character))
-        .filter(|word| !word.is_empty())
-        .map(|word| vec![word.to_lowercase()])
-        .collect()
+    let is_word = |character: char| character.is_alphanumeric() || character == '_' || character == '$';
+    sql.split(|character| !is_word(character)).filter(|word| !word.is_empty()).map(|word| vec![word.to_lowercase()]).collect()
 }

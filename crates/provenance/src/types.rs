@@ -106,20 +106,12 @@ impl Doubt {
     pub fn sentence(self) -> &'static str {
         match self {
             Self::DoubtfulRow => "the values that the row had at that time are not proved",
-            Self::TiedLimit => {
-                "the order of the rows ties where LIMIT cuts, so any of the tied rows may have been sent"
-            }
+            Self::TiedLimit => "the order of the rows ties where LIMIT cuts, so any of the tied rows may have been sent",
             Self::UnorderedLimit => "LIMIT without an order: any of the rows may have been sent",
-            Self::Collation => {
-                "LIMIT cuts an order of texts that depends on the database's collation, so other rows may have been sent"
-            }
+            Self::Collation => "LIMIT cuts an order of texts that depends on the database's collation, so other rows may have been sent",
             Self::ExtremeOfGroup => "the value of one row stands for a group of several people",
-            Self::OrderOfPartition => {
-                "the value came from another row of the same partition, and which one is not proved"
-            }
-            Self::Nondeterministic => {
-                "the statement used a random value, so any of the rows may have been sent"
-            }
+            Self::OrderOfPartition => "the value came from another row of the same partition, and which one is not proved",
+            Self::Nondeterministic => "the statement used a random value, so any of the rows may have been sent",
             Self::Recursion => "a recursive query carried the value over from an earlier step",
         }
     }

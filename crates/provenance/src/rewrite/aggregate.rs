@@ -81,17 +81,9 @@ impl Rewriter<'_> {
     fn fold(&mut self, input: &Rewritten, whole: &BTreeSet<u32>) -> Folding {
         let mut folding = Folding::default();
         for set in &input.sets {
-            let cap = if whole.contains(set) {
-                None
-            } else {
-                self.cap()
-            };
+            let cap = if whole.contains(set) { None } else { self.cap() };
             let new = self.new_set();
-            folding.expressions.push(
-                self.functions
-                    .union(set_column(*set), cap)
-                    .alias(set_name(new)),
-            );
+            folding.expressions.push(self.functions.union(set_column(*set), cap).alias(set_name(new)));
             folding.sets.push(new);
             folding.moved.insert(*set, new);
         }
@@ -101,12 +93,7 @@ impl Rewriter<'_> {
     pub(super) fn distinct(&mut self, distinct: &Distinct) -> Result<Rewritten> {
         match distinct {
             Distinct::All(input) => {
-                let columns: Vec<Expr> = input
-                    .schema()
-                    .columns()
-                    .into_iter()
-                    .map(Expr::Column)
-                    .collect();
+                let columns: Vec<Expr> = input.schema().columns().into_iter().map(Expr::Column).collect();
                 let aggregate = Aggregate::try_new(Arc::clone(input), columns, Vec::new())?;
                 self.aggregate(&aggregate)
             }
@@ -116,95 +103,45 @@ impl Rewriter<'_> {
 
     pub(super) fn aggregate(&mut self, aggregate: &Aggregate) -> Result<Rewritten> {
         let input = self.rewrite(&aggregate.input, None)?;
-        let keys = grouping_set_to_exprlist(&aggregate.group_expr)?
-            .into_iter()
-            .cloned()
-            .collect::<Vec<_>>();
-        let functions = aggregate
-            .aggr_expr
-            .iter()
-            .map(function_of)
-            .collect::<Result<Vec<_>>>()?;
+        let keys = grouping_set_to_exprlist(&aggregate.group_expr)?.into_iter().cloned().collect::<Vec<_>>();
+        let functions = aggregate.aggr_expr.iter().map(function_of).collect::<Result<Vec<_>>>()?;
         // DISTINCT ON is a first value by key; DISTINCT has no function at all: the keys are copied for all that fold.
-        let is_distinct = functions
-            .iter()
-            .all(|function| matches!(kind_of(function.func.name()), Kind::Picks));
+        let is_distinct = functions.iter().all(|function| matches!(kind_of(function.func.name()), Kind::Picks));
         let (copied, picked) = copied_marks(&input, &keys, &functions, is_distinct)?;
         let copies_rows = !copied.is_empty();
         let (input, names) = self.ungate(input, &copied.union(&picked).copied().collect())?;
-        let whole: BTreeSet<u32> = renamed(&copied, &names)
-            .iter()
-            .map(|mark| mark.set)
-            .collect();
+        let whole: BTreeSet<u32> = renamed(&copied, &names).iter().map(|mark| mark.set).collect();
         let mut folding = self.fold(&input, &whole);
 
         let mut columns = Vec::new();
         let mut rows = Marks::new();
         for key in &keys {
-            columns.push(self.key_marks(
-                &renamed_if(is_distinct, input.scope().of(key)?, &names),
-                is_distinct,
-                &folding,
-            ));
+            columns.push(self.key_marks(&renamed_if(is_distinct, input.scope().of(key)?, &names), is_distinct, &folding));
         }
-        columns.resize(
-            aggregate.schema.fields().len() - functions.len(),
-            Marks::new(),
-        );
+        columns.resize(aggregate.schema.fields().len() - functions.len(), Marks::new());
         for function in &functions {
-            let (marks, about_rows) =
-                self.function_marks(function, &input, &names, &mut folding)?;
+            let (marks, about_rows) = self.function_marks(function, &input, &names, &mut folding)?;
             columns.push(marks);
             rows.extend(about_rows);
         }
-        rows.extend(self.key_marks(
-            &inferred(&renamed_if(copies_rows, input.rows.clone(), &names)),
-            copies_rows,
-            &folding,
-        ));
+        rows.extend(self.key_marks(&inferred(&renamed_if(copies_rows, input.rows.clone(), &names)), copies_rows, &folding));
 
         let mut expressions = aggregate.aggr_expr.clone();
         expressions.extend(folding.expressions);
-        let plan = LogicalPlan::Aggregate(Aggregate::try_new(
-            Arc::new(input.plan),
-            aggregate.group_expr.clone(),
-            expressions,
-        )?);
-        let mut ordered: Vec<Expr> = aggregate
-            .schema
-            .columns()
-            .into_iter()
-            .map(Expr::Column)
-            .collect();
+        let plan = LogicalPlan::Aggregate(Aggregate::try_new(Arc::new(input.plan), aggregate.group_expr.clone(), expressions)?);
+        let mut ordered: Vec<Expr> = aggregate.schema.columns().into_iter().map(Expr::Column).collect();
         ordered.extend(folding.sets.iter().map(|set| set_column(*set)));
-        Ok(Rewritten {
-            plan: project(ordered, plan)?,
-            columns,
-            rows,
-            sets: folding.sets,
-            schema: aggregate.schema.clone(),
-            is_constant: input.is_constant,
-        })
+        Ok(Rewritten { plan: project(ordered, plan)?, columns, rows, sets: folding.sets, schema: aggregate.schema.clone(), is_constant: input.is_constant })
     }
 
     /// Marks of a group's key: copied for all that fold, or by the size of the group.
     fn key_marks(&self, marks: &Marks, is_copied: bool, folding: &Folding) -> Marks {
         let moved = |set| folding.moved.get(&set).copied();
-        if is_copied {
-            moved_marks(marks, moved)
-        } else {
-            summarised(marks, moved)
-        }
+        if is_copied { moved_marks(marks, moved) } else { summarised(marks, moved) }
     }
 
     /// Marks of a function's value, and of the presence of the rows that it copies from.
-    fn function_marks(
-        &mut self,
-        function: &AggregateFunction,
-        input: &Rewritten,
-        names: &[Renaming],
-        folding: &mut Folding,
-    ) -> Result<(Marks, Marks)> {
+    fn function_marks(&mut self, function: &AggregateFunction, input: &Rewritten, names: &[Renaming], folding: &mut Folding) -> Result<(Marks, Marks)> {
         let scope = input.scope();
         let mut marks = Marks::new();
         for argument in &function.params.args {
@@ -235,28 +172,14 @@ impl Rewriter<'_> {
     }
 
     /// The rows that hold the extreme, or any row of the group where one is picked, are displayed with a doubt.
-    fn picked_marks(
-        &mut self,
-        kind: &Kind,
-        argument: Option<&Expr>,
-        marks: &Marks,
-        of_rows: &Marks,
-        folding: &mut Folding,
-    ) -> (Marks, Marks) {
+    fn picked_marks(&mut self, kind: &Kind, argument: Option<&Expr>, marks: &Marks, of_rows: &Marks, folding: &mut Folding) -> (Marks, Marks) {
         let (mut result, mut about_rows) = (Marks::new(), Marks::new());
         let sets: BTreeSet<u32> = marks.iter().map(|mark| mark.set).collect();
         for set in sets {
             let new = self.new_set();
             let whose = match (kind, argument) {
-                (Kind::Extreme { is_maximum }, Some(argument)) => {
-                    self.functions
-                        .extreme(argument.clone(), set_column(set), *is_maximum)
-                }
-                _ => self.functions.union(
-                    self.functions
-                        .doubted(set_column(set), Doubt::ExtremeOfGroup.bit()),
-                    None,
-                ),
+                (Kind::Extreme { is_maximum }, Some(argument)) => self.functions.extreme(argument.clone(), set_column(set), *is_maximum),
+                _ => self.functions.union(self.functions.doubted(set_column(set), Doubt::ExtremeOfGroup.bit()), None),
             };
             folding.expressions.push(whose.alias(set_name(new)));
             folding.sets.push(new);
@@ -269,27 +192,15 @@ impl Rewriter<'_> {
 }
 
 fn renamed_if(is_copied: bool, marks: Marks, names: &[Renaming]) -> Marks {
-    if is_copied {
-        renamed(&marks, names)
-    } else {
-        marks
-    }
+    if is_copied { renamed(&marks, names) } else { marks }
 }
 
 fn moved_marks(marks: &Marks, moved: impl Fn(u32) -> Option<u32>) -> Marks {
-    marks
-        .iter()
-        .filter_map(|mark| moved(mark.set).map(|set| Mark { set, ..*mark }))
-        .collect()
+    marks.iter().filter_map(|mark| moved(mark.set).map(|set| Mark { set, ..*mark })).collect()
 }
 
 /// Marks that are copied for all that fold, whose sets must stay whole; and marks that are copied for some.
-fn copied_marks(
-    input: &Rewritten,
-    keys: &[Expr],
-    functions: &[&AggregateFunction],
-    is_distinct: bool,
-) -> Result<(Marks, Marks)> {
+fn copied_marks(input: &Rewritten, keys: &[Expr], functions: &[&AggregateFunction], is_distinct: bool) -> Result<(Marks, Marks)> {
     let (mut copied, mut picked) = (Marks::new(), Marks::new());
     for key in keys.iter().filter(|_| is_distinct) {
         copied.extend(input.scope().of(key)?);

@@ -43,19 +43,12 @@ pub(crate) struct Rewritten {
 
 impl Rewritten {
     pub(crate) fn scope(&self) -> Scope<'_> {
-        Scope {
-            schema: &self.schema,
-            columns: &self.columns,
-        }
+        Scope { schema: &self.schema, columns: &self.columns }
     }
 
     /// The visible columns, as expressions over the plan.
     fn visible(&self) -> Vec<Expr> {
-        self.schema
-            .columns()
-            .into_iter()
-            .map(Expr::Column)
-            .collect()
+        self.schema.columns().into_iter().map(Expr::Column).collect()
     }
 
     /// The set columns, as expressions over the plan.
@@ -65,12 +58,7 @@ impl Rewritten {
 
     /// Every mark there is.
     pub(crate) fn all_marks(&self) -> Marks {
-        self.columns
-            .iter()
-            .flatten()
-            .chain(&self.rows)
-            .copied()
-            .collect()
+        self.columns.iter().flatten().chain(&self.rows).copied().collect()
     }
 }
 
@@ -84,10 +72,7 @@ fn set_column(set: u32) -> Expr {
 }
 
 fn project(expressions: Vec<Expr>, plan: LogicalPlan) -> Result<LogicalPlan> {
-    Ok(LogicalPlan::Projection(Projection::try_new(
-        expressions,
-        Arc::new(plan),
-    )?))
+    Ok(LogicalPlan::Projection(Projection::try_new(expressions, Arc::new(plan))?))
 }
 
 /// Rewrites one statement.
@@ -107,22 +92,8 @@ pub(crate) struct Rewriter<'a> {
 }
 
 impl<'a> Rewriter<'a> {
-    pub(crate) fn new(
-        tables: &'a Tables,
-        functions: Functions,
-        inferable_group: u32,
-        keeps_used: bool,
-    ) -> Self {
-        Self {
-            tables,
-            functions,
-            inferable_group,
-            keeps_used,
-            aside: Vec::new(),
-            calls: None,
-            next_set: 0,
-            work_tables: Vec::new(),
-        }
+    pub(crate) fn new(tables: &'a Tables, functions: Functions, inferable_group: u32, keeps_used: bool) -> Self {
+        Self { tables, functions, inferable_group, keeps_used, aside: Vec::new(), calls: None, next_set: 0, work_tables: Vec::new() }
     }
 
     fn new_set(&mut self) -> u32 {
@@ -141,13 +112,7 @@ impl<'a> Rewriter<'a> {
 
     /// Rewrites a plan. `cut` is the LIMIT that works right on its rows, in their order.
     pub(crate) fn rewrite(&mut self, plan: &LogicalPlan, cut: Option<&Cut>) -> Result<Rewritten> {
-        let keeps_order = matches!(
-            plan,
-            LogicalPlan::Projection(_)
-                | LogicalPlan::SubqueryAlias(_)
-                | LogicalPlan::Sort(_)
-                | LogicalPlan::Limit(_)
-        );
+        let keeps_order = matches!(plan, LogicalPlan::Projection(_) | LogicalPlan::SubqueryAlias(_) | LogicalPlan::Sort(_) | LogicalPlan::Limit(_));
         if let (Some(cut), false) = (cut, keeps_order) {
             let input = self.rewrite(plan, None)?;
             return self.unordered(input, cut);
@@ -184,21 +149,13 @@ impl<'a> Rewriter<'a> {
             expressions.push(expression.alias(set_name(set)));
             sets.push(set);
         }
-        Ok(Rewritten {
-            plan: project(expressions, input.plan)?,
-            sets,
-            ..input
-        })
+        Ok(Rewritten { plan: project(expressions, input.plan)?, sets, ..input })
     }
 
     /// Makes gated marks free of their gate, by set columns that hold the set only where the gate lets it through.
     /// Needed before rows fold: afterwards the size of the old set can no longer be told.
     fn ungate(&mut self, mut input: Rewritten, wanted: &Marks) -> Result<(Rewritten, Names)> {
-        let gated: std::collections::BTreeSet<(u32, Gate)> = wanted
-            .iter()
-            .filter(|mark| mark.gate != Gate::Always)
-            .map(|mark| (mark.set, mark.gate))
-            .collect();
+        let gated: std::collections::BTreeSet<(u32, Gate)> = wanted.iter().filter(|mark| mark.gate != Gate::Always).map(|mark| (mark.set, mark.gate)).collect();
         let mut added = Vec::new();
         let mut names = Vec::new();
         for (set, gate) in gated {
@@ -218,22 +175,8 @@ type Names = Vec<Renaming>;
 
 /// Marks renamed to the sets that have no gate any more.
 fn renamed(marks: &Marks, names: &[Renaming]) -> Marks {
-    let new = |mark: &Mark| {
-        names
-            .iter()
-            .find(|(old, _)| *old == (mark.set, mark.gate))
-            .map(|(_, new)| *new)
-    };
-    marks
-        .iter()
-        .map(|mark| {
-            new(mark).map_or(*mark, |set| Mark {
-                set,
-                gate: Gate::Always,
-                ..*mark
-            })
-        })
-        .collect()
+    let new = |mark: &Mark| names.iter().find(|(old, _)| *old == (mark.set, mark.gate)).map(|(_, new)| *new);
+    marks.iter().map(|mark| new(mark).map_or(*mark, |set| Mark { set, gate: Gate::Always, ..*mark })).collect()
 }
 
 /// Marks of a value that summarises a group: of one person it displays, of few it gives away, of many it says nothing.
@@ -242,25 +185,14 @@ fn summarised(marks: &Marks, moved: impl Fn(u32) -> Option<u32>) -> Marks {
     for mark in marks {
         let Some(set) = moved(mark.set) else { continue };
         if mark.how == How::Displayed {
-            result.insert(Mark {
-                set,
-                gate: Gate::One,
-                ..*mark
-            });
+            result.insert(Mark { set, gate: Gate::One, ..*mark });
         }
-        result.insert(Mark {
-            set,
-            gate: Gate::Few,
-            how: How::Inferred,
-            ..*mark
-        });
+        result.insert(Mark { set, gate: Gate::Few, how: How::Inferred, ..*mark });
     }
     result
 }
 
 fn name_of(plan: &LogicalPlan) -> String {
     let text = plan.display().to_string();
-    text.chars()
-        .take_while(|character| character.is_alphanumeric())
-        .collect()
+    text.chars().take_while(|character| character.is_alphanumeric()).collect()
 }

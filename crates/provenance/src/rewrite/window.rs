@@ -26,13 +26,12 @@ enum Kind {
 
 fn kind_of(function: &str) -> Kind {
     match function {
-        "row_number" | "rank" | "dense_rank" | "percent_rank" | "cume_dist" | "ntile" => {
-            Kind::Ranks
-        }
+        "row_number" | "rank" | "dense_rank" | "percent_rank" | "cume_dist" | "ntile" => Kind::Ranks,
         "lag" | "lead" | "first_value" | "last_value" | "nth_value" | "min" | "max" => Kind::Picks,
         "count" | "approx_distinct" => Kind::Counts,
-        "sum" | "avg" | "mean" | "median" | "stddev" | "stddev_pop" | "stddev_samp" | "var"
-        | "var_pop" | "var_samp" | "bool_and" | "bool_or" => Kind::Summarises,
+        "sum" | "avg" | "mean" | "median" | "stddev" | "stddev_pop" | "stddev_samp" | "var" | "var_pop" | "var_samp" | "bool_and" | "bool_or" => {
+            Kind::Summarises
+        }
         _ => Kind::Copies,
     }
 }
@@ -43,11 +42,7 @@ impl Rewriter<'_> {
         if self.keeps_used {
             self.aside.push(input.clone());
         }
-        let functions = window
-            .window_expr
-            .iter()
-            .map(function_of)
-            .collect::<Result<Vec<_>>>()?;
+        let functions = window.window_expr.iter().map(function_of).collect::<Result<Vec<_>>>()?;
         let mut read = Marks::new();
         for function in &functions {
             for argument in &function.params.args {
@@ -59,41 +54,21 @@ impl Rewriter<'_> {
         let mut added = Vec::new();
         let mut columns = input.columns.clone();
         for function in functions {
-            columns.push(self.partition_marks(
-                function,
-                &input,
-                &names,
-                &mut windows,
-                &mut added,
-            )?);
+            columns.push(self.partition_marks(function, &input, &names, &mut windows, &mut added)?);
         }
         let mut sets = input.sets.clone();
-        let mut plan = LogicalPlan::Window(Window::try_new(
-            window.window_expr.clone(),
-            Arc::new(input.plan.clone()),
-        )?);
+        let mut plan = LogicalPlan::Window(Window::try_new(window.window_expr.clone(), Arc::new(input.plan.clone()))?);
         // One node each: the windows of one node must agree on their partition and order.
         for union in windows {
             plan = LogicalPlan::Window(Window::try_new(vec![union], Arc::new(plan))?);
         }
-        let mut expressions: Vec<Expr> = window
-            .schema
-            .columns()
-            .into_iter()
-            .map(Expr::Column)
-            .collect();
+        let mut expressions: Vec<Expr> = window.schema.columns().into_iter().map(Expr::Column).collect();
         expressions.extend(input.set_columns());
         for (set, expression) in added {
             expressions.push(expression);
             sets.push(set);
         }
-        Ok(Rewritten {
-            plan: project(expressions, plan)?,
-            columns,
-            sets,
-            schema: window.schema.clone(),
-            ..input.without_plan()
-        })
+        Ok(Rewritten { plan: project(expressions, plan)?, columns, sets, schema: window.schema.clone(), ..input.without_plan() })
     }
 
     fn partition_marks(
@@ -117,75 +92,29 @@ impl Rewriter<'_> {
         }
         let free = renamed(&marks, names);
         let mut moved = Vec::new();
-        for set in marks
-            .iter()
-            .chain(&free)
-            .map(|mark| mark.set)
-            .collect::<std::collections::BTreeSet<_>>()
-        {
+        for set in marks.iter().chain(&free).map(|mark| mark.set).collect::<std::collections::BTreeSet<_>>() {
             let name = self.fresh("__partition");
-            windows.push(
-                window_of(
-                    self.functions.union_function(None),
-                    vec![set_column(set)],
-                    function.params.partition_by.clone(),
-                )
-                .alias(&name),
-            );
+            windows.push(window_of(self.functions.union_function(None), vec![set_column(set)], function.params.partition_by.clone()).alias(&name));
             let (whole, doubted) = (self.new_set(), self.new_set());
             let union = Expr::Column(Column::new_unqualified(name));
-            added.push((
-                doubted,
-                self.functions
-                    .doubted(union.clone(), Doubt::OrderOfPartition.bit())
-                    .alias(set_name(doubted)),
-            ));
+            added.push((doubted, self.functions.doubted(union.clone(), Doubt::OrderOfPartition.bit()).alias(set_name(doubted))));
             added.push((whole, union.alias(set_name(whole))));
             moved.push((set, whole, doubted));
         }
-        let whole = |set: u32| {
-            moved
-                .iter()
-                .find(|(old, _, _)| *old == set)
-                .map(|(_, whole, _)| *whole)
-        };
-        let doubted = |mark: &Mark| {
-            moved
-                .iter()
-                .find(|(old, _, _)| *old == mark.set)
-                .map(|(_, _, doubted)| Mark {
-                    set: *doubted,
-                    ..*mark
-                })
-        };
+        let whole = |set: u32| moved.iter().find(|(old, _, _)| *old == set).map(|(_, whole, _)| *whole);
+        let doubted = |mark: &Mark| moved.iter().find(|(old, _, _)| *old == mark.set).map(|(_, _, doubted)| Mark { set: *doubted, ..*mark });
         let frame = &function.params.window_frame;
-        let is_whole = frame.start_bound.is_unbounded()
-            && (frame.end_bound.is_unbounded() || function.params.order_by.is_empty());
-        let mut result = summarised(
-            &if matches!(kind, Kind::Counts) {
-                inferred(&marks)
-            } else {
-                marks.clone()
-            },
-            whole,
-        );
+        let is_whole = frame.start_bound.is_unbounded() && (frame.end_bound.is_unbounded() || function.params.order_by.is_empty());
+        let mut result = summarised(&if matches!(kind, Kind::Counts) { inferred(&marks) } else { marks.clone() }, whole);
         match kind {
             Kind::Picks => result.extend(free.iter().filter_map(doubted)),
-            Kind::Copies => result.extend(
-                free.iter()
-                    .filter_map(|mark| whole(mark.set).map(|set| Mark { set, ..*mark })),
-            ),
+            Kind::Copies => result.extend(free.iter().filter_map(|mark| whole(mark.set).map(|set| Mark { set, ..*mark }))),
             // Sums over moving frames differ by single values: whoever sees two knows one.
-            Kind::Summarises if !is_whole => {
-                result.extend(inferred(&free).iter().filter_map(doubted))
-            }
+            Kind::Summarises if !is_whole => result.extend(inferred(&free).iter().filter_map(doubted)),
             _ => {}
         }
         let is_current = |bound: &WindowFrameBound| matches!(bound, WindowFrameBound::CurrentRow);
-        if is_current(&frame.start_bound)
-            && is_current(&frame.end_bound)
-            && !matches!(kind, Kind::Counts)
-        {
+        if is_current(&frame.start_bound) && is_current(&frame.end_bound) && !matches!(kind, Kind::Counts) {
             result.extend(marks);
         }
         Ok(result)

@@ -3,6 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, ArrayRef};
+use arrow_schema::DataType;
 use datafusion::catalog::{CatalogProvider, MemoryCatalogProvider, MemorySchemaProvider, SchemaProvider, TableProvider};
 use datafusion::datasource::{MemTable, ViewTable};
 use datafusion::execution::SessionStateBuilder;
@@ -26,6 +29,7 @@ pub(crate) struct Tables {
     visible: Vec<Arc<dyn TableProvider>>,
     stored: Vec<Arc<MemTable>>,
     keys: HashSet<ColumnRef>,
+    sorting: HashSet<ColumnRef>,
 }
 
 impl Tables {
@@ -39,6 +43,12 @@ impl Tables {
 
     pub(crate) fn find(&self, provider: &Arc<dyn TableProvider>) -> Option<usize> {
         self.visible.iter().position(|known| Arc::ptr_eq(known, provider))
+    }
+
+    /// Whether the column is of a unique key, never null, and sorts alike in every collation: numbers and dates do, and so do
+    /// texts of digits and letters of one case.
+    pub(crate) fn sorts_alike(&self, column: ColumnRef) -> bool {
+        self.sorting.contains(&column)
     }
 
     /// Whether a column joins tables rather than says something: part of a unique key, or named like one.
@@ -66,6 +76,31 @@ fn key_columns(tables: &[VersionedTable]) -> HashSet<ColumnRef> {
     keys
 }
 
+fn sorting_columns(tables: &[VersionedTable]) -> HashSet<ColumnRef> {
+    let mut sorting = HashSet::new();
+    for (position, table) in tables.iter().enumerate() {
+        let columns: BTreeSet<usize> = table.unique_keys.iter().flatten().copied().collect();
+        for column in columns {
+            let values = || table.batches.iter().filter_map(|batch| batch.columns().get(column));
+            let letters = |is_letter: fn(&u8) -> bool| values().all(|values| texts_are(values, is_letter));
+            let is_plain =
+                letters(|byte| byte.is_ascii_digit() || byte.is_ascii_uppercase()) || letters(|byte| byte.is_ascii_digit() || byte.is_ascii_lowercase());
+            if is_plain && values().all(|values| values.null_count() == 0) {
+                sorting.insert(ColumnRef { table: position, column });
+            }
+        }
+    }
+    sorting
+}
+
+/// Whether all texts are of such bytes; other types are no texts.
+fn texts_are(values: &ArrayRef, is_letter: fn(&u8) -> bool) -> bool {
+    if let Some(texts) = values.as_string_opt::<i32>() {
+        return texts.iter().flatten().all(|text| text.as_bytes().iter().all(is_letter));
+    }
+    !matches!(values.data_type(), DataType::LargeUtf8 | DataType::Utf8View | DataType::Dictionary(..))
+}
+
 fn configuration(database: &Database, options: &Options) -> SessionConfig {
     let mut config = SessionConfig::new().with_default_catalog_and_schema(CATALOG, SEARCH).with_create_default_catalog_and_schema(false);
     config = config.with_target_partitions(options.threads.max(1)).with_information_schema(false);
@@ -89,7 +124,8 @@ pub(crate) async fn open(database: &Database, options: &Options) -> Result<(Sess
     let context = SessionContext::new_with_state(state);
     let mut schemas: BTreeMap<String, Arc<MemorySchemaProvider>> = BTreeMap::new();
     schemas.insert(SEARCH.into(), Arc::default());
-    let mut tables = Tables { tables: Vec::new(), visible: Vec::new(), stored: Vec::new(), keys: key_columns(&database.tables) };
+    let mut tables =
+        Tables { tables: Vec::new(), visible: Vec::new(), stored: Vec::new(), keys: key_columns(&database.tables), sorting: sorting_columns(&database.tables) };
     for table in &database.tables {
         table.check()?;
         let visible: Arc<dyn TableProvider> = Arc::new(MemTable::try_new(table.columns.clone(), vec![vec![]]).map_err(set_up)?);

@@ -1,12 +1,15 @@
 //! The functions that the rewritten plan calls to make, join, doubt and weigh sets of subjects.
 //! A statement can never name them: they are not registered.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{UInt32Type, UInt64Type};
 use arrow_array::{Array, ArrayRef, BooleanArray, UInt64Array};
 use arrow_schema::DataType;
+use datafusion::arrow::compute::kernels::cmp::eq;
+use datafusion::arrow::compute::{SortOptions, sort_to_indices};
 use datafusion::common::{DataFusionError, Result, ScalarValue, internal_err};
 use datafusion::logical_expr::function::AccumulatorArgs;
 use datafusion::logical_expr::{
@@ -317,21 +320,27 @@ impl Accumulator for ExtremeOfOne {
         let [values, sets] = values else {
             return internal_err!("an extreme takes a value and a set");
         };
-        for (row, set) in sets.as_primitive::<UInt64Type>().iter().enumerate() {
-            if values.is_null(row) {
-                continue;
-            }
-            let value = ScalarValue::try_from_array(values, row)?;
-            let order = if self.best.is_null() { None } else { value.partial_cmp(&self.best) };
-            let is_better = match order {
-                None => true,
-                Some(order) => order == if self.is_maximum { std::cmp::Ordering::Greater } else { std::cmp::Ordering::Less },
-            };
-            if is_better {
-                self.best = value;
+        let order = SortOptions { descending: self.is_maximum, nulls_first: false };
+        let first = sort_to_indices(values, Some(order), Some(1))?;
+        let Some(first) = first.iter().next().flatten() else {
+            return Ok(());
+        };
+        let best = ScalarValue::try_from_array(values, first as usize)?;
+        if best.is_null() {
+            return Ok(());
+        }
+        let worse = if self.is_maximum { Ordering::Less } else { Ordering::Greater };
+        match if self.best.is_null() { None } else { best.partial_cmp(&self.best) } {
+            Some(order) if order == worse => return Ok(()),
+            Some(Ordering::Equal) => {}
+            _ => {
+                self.best = best;
                 self.set = Growing::default();
             }
-            if let Some(set) = set.filter(|_| is_better || order == Some(std::cmp::Ordering::Equal)) {
+        }
+        let holds = eq(values, &self.best.to_scalar()?)?;
+        for (set, holds) in sets.as_primitive::<UInt64Type>().iter().zip(&holds) {
+            if let (Some(set), Some(true)) = (set, holds) {
                 self.set.add(set, None);
             }
         }

@@ -404,3 +404,18 @@ fn recursion_displays_each_step() {
     );
     check("WITH RECURSIVE t(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM t WHERE i < 3) SELECT i FROM t", 3, "");
 }
+
+#[test]
+fn the_least_and_the_greatest_of_several_batches_and_groups() {
+    check(
+        "SELECT town, min(nickname) FROM patient GROUP BY town",
+        3,
+        "displayed nickname: 1 2 4 (ExtremeOfGroup); displayed nickname,town: 3; inferred town: 1 4",
+    );
+    check(
+        "SELECT max(score) FILTER (WHERE id < 3), string_agg(name, ',') FILTER (WHERE id = 4) FROM patient",
+        1,
+        "displayed name: 4; displayed score: 2 (ExtremeOfGroup)",
+    );
+    check("SELECT min(score) FROM patient WHERE score = 2", 1, "displayed score: 2 3 4 (ExtremeOfGroup)");
+}

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use datafusion::common::{Result, plan_err};
 use datafusion::logical_expr::expr::AggregateFunction;
 use datafusion::logical_expr::utils::grouping_set_to_exprlist;
-use datafusion::logical_expr::{Aggregate, Distinct, Expr, LogicalPlan};
+use datafusion::logical_expr::{Aggregate, Distinct, Expr, LogicalPlan, when};
 
 use super::{Renaming, Rewriter, Rewritten, project, renamed, set_column, set_name, summarised};
+use crate::collation::{in_language, is_foreign, is_text};
 use crate::expression::{Mark, Marks, inferred};
 use crate::types::Doubt;
 
@@ -108,7 +109,6 @@ impl Rewriter<'_> {
         // DISTINCT ON is a first value by key; DISTINCT has no function at all: the keys are copied for all that fold.
         let is_distinct = functions.iter().all(|function| matches!(kind_of(function.func.name()), Kind::Picks));
         let (copied, picked) = copied_marks(&input, &keys, &functions, is_distinct)?;
-        let copies_rows = !copied.is_empty();
         let (input, names) = self.ungate(input, &copied.union(&picked).copied().collect())?;
         let whole: BTreeSet<u32> = renamed(&copied, &names).iter().map(|mark| mark.set).collect();
         let mut folding = self.fold(&input, &whole);
@@ -124,7 +124,7 @@ impl Rewriter<'_> {
             columns.push(marks);
             rows.extend(about_rows);
         }
-        rows.extend(self.key_marks(&inferred(&renamed_if(copies_rows, input.rows.clone(), &names)), copies_rows, &folding));
+        rows.extend(self.key_marks(&inferred(&renamed_if(is_distinct, input.rows.clone(), &names)), is_distinct, &folding));
 
         let mut expressions = aggregate.aggr_expr.clone();
         expressions.extend(folding.expressions);
@@ -153,41 +153,64 @@ impl Rewriter<'_> {
         }
         let kind = kind_of(function.func.name());
         let (copied, about_rows) = match &kind {
-            Kind::Counts | Kind::Summarises | Kind::Copies => (Marks::new(), Marks::new()),
-            Kind::Extreme { .. } | Kind::Picks => {
-                let argument = function.params.args.first();
-                let of_rows = inferred(&renamed(&input.rows, names));
-                self.picked_marks(&kind, argument, &renamed(&marks, names), &of_rows, folding)
-            }
+            Kind::Counts | Kind::Summarises => (Marks::new(), Marks::new()),
+            Kind::Extreme { .. } | Kind::Picks | Kind::Copies => self.picked_marks(function, input, names, folding)?,
         };
         let moved = |set| folding.moved.get(&set).copied();
         let mut result = match kind {
             Kind::Counts => summarised(&inferred(&marks), moved),
             Kind::Summarises | Kind::Extreme { .. } | Kind::Picks => summarised(&marks, moved),
-            Kind::Copies => moved_marks(&renamed(&marks, names), moved),
+            Kind::Copies => Marks::new(),
         };
         result.extend(copied);
         result.extend(summarised(&deciding, moved));
         Ok((result, about_rows))
     }
 
-    /// The rows that hold the extreme, or any row of the group where one is picked, are displayed with a doubt.
-    fn picked_marks(&mut self, kind: &Kind, argument: Option<&Expr>, marks: &Marks, of_rows: &Marks, folding: &mut Folding) -> (Marks, Marks) {
+    /// Marks of a function that copies from some rows of the group, on sets of their own.
+    fn picked_marks(&mut self, function: &AggregateFunction, input: &Rewritten, names: &[Renaming], folding: &mut Folding) -> Result<(Marks, Marks)> {
         let (mut result, mut about_rows) = (Marks::new(), Marks::new());
+        let of_rows = inferred(&renamed(&input.rows, names));
+        let mut marks = Marks::new();
+        for argument in &function.params.args {
+            marks.extend(renamed(&input.scope().of(argument)?, names));
+        }
         let sets: BTreeSet<u32> = marks.iter().map(|mark| mark.set).collect();
         for set in sets {
-            let new = self.new_set();
-            let whose = match (kind, argument) {
-                (Kind::Extreme { is_maximum }, Some(argument)) => self.functions.extreme(argument.clone(), set_column(set), *is_maximum),
-                _ => self.functions.union(self.functions.doubted(set_column(set), Doubt::ExtremeOfGroup.bit()), None),
-            };
-            folding.expressions.push(whose.alias(set_name(new)));
-            folding.sets.push(new);
-            let moved = |mark: &Mark| Mark { set: new, ..*mark };
-            result.extend(marks.iter().filter(|mark| mark.set == set).map(moved));
-            about_rows.extend(of_rows.iter().filter(|mark| mark.set == set).map(moved));
+            for whose in self.holders(function, set, input)? {
+                let new = self.new_set();
+                folding.expressions.push(whose.alias(set_name(new)));
+                folding.sets.push(new);
+                let moved = |mark: &Mark| Mark { set: new, ..*mark };
+                result.extend(marks.iter().filter(|mark| mark.set == set).map(moved));
+                about_rows.extend(of_rows.iter().filter(|mark| mark.set == set).map(moved));
+            }
         }
-        (result, about_rows)
+        Ok((result, about_rows))
+    }
+
+    /// Whose rows a function may have copied: those that hold the extreme, by bytes and as a language would order it; any row
+    /// where one is picked; all that its FILTER lets through where all are copied.
+    fn holders(&self, function: &AggregateFunction, set: u32, input: &Rewritten) -> Result<Vec<Expr>> {
+        let only = |value: Expr| match &function.params.filter {
+            Some(filter) => when(Expr::clone(filter), value).end(),
+            None => Ok(value),
+        };
+        let doubted = |set: Expr| self.functions.doubted(set, Doubt::ExtremeOfGroup.bit());
+        let set = set_column(set);
+        match (kind_of(function.func.name()), function.params.args.first()) {
+            (Kind::Extreme { is_maximum }, Some(argument)) => {
+                let mut holders = vec![self.functions.extreme(only(argument.clone())?, set.clone(), is_maximum)];
+                if is_text(argument, &input.schema) {
+                    holders.push(self.functions.extreme(only(in_language(argument))?, set.clone(), is_maximum));
+                    let foreign = when(is_foreign(argument), doubted(set)).end()?;
+                    holders.push(self.functions.union(only(foreign)?, None));
+                }
+                Ok(holders)
+            }
+            (Kind::Copies, _) => Ok(vec![self.functions.union(only(set)?, None)]),
+            _ => Ok(vec![self.functions.union(only(doubted(set))?, None)]),
+        }
     }
 }
 
@@ -207,15 +230,14 @@ fn copied_marks(input: &Rewritten, keys: &[Expr], functions: &[&AggregateFunctio
     }
     for function in functions {
         let into = match kind_of(function.func.name()) {
-            Kind::Copies => &mut copied,
-            Kind::Picks | Kind::Extreme { .. } => &mut picked,
+            Kind::Copies | Kind::Picks | Kind::Extreme { .. } => &mut picked,
             Kind::Counts | Kind::Summarises => continue,
         };
         for argument in &function.params.args {
             into.extend(input.scope().of(argument)?);
         }
     }
-    if is_distinct || !copied.is_empty() {
+    if is_distinct {
         copied.extend(&input.rows);
     } else if !picked.is_empty() {
         picked.extend(&input.rows);

@@ -8,9 +8,7 @@ use datafusion::common::{Column, Result};
 use datafusion::functions_aggregate::expr_fn::{bool_or, count};
 use datafusion::functions_window::expr_fn::rank;
 use datafusion::logical_expr::expr::{WindowFunction, WindowFunctionParams};
-use datafusion::logical_expr::{
-    Expr, ExprFunctionExt, ExprSchemable, Limit, LogicalPlan, Sort, SortExpr, Window, WindowFrame, WindowFunctionDefinition, cast, lit, when,
-};
+use datafusion::logical_expr::{Expr, ExprFunctionExt, Limit, LogicalPlan, Sort, SortExpr, Window, WindowFrame, WindowFunctionDefinition, cast, lit, when};
 
 use super::{Rewriter, Rewritten, project, set_column, set_name};
 use crate::collation::{in_language, is_foreign, is_text};
@@ -106,10 +104,9 @@ impl Rewriter<'_> {
             let Ok(marks) = scope.column(column) else {
                 return false;
             };
-            let is_text = key.expr.get_type(&input.schema).map_or(true, |kind| kind.is_string());
             let displayed: Vec<_> = marks.iter().filter(|mark| mark.how == How::Displayed && mark.gate == Gate::Always).collect();
             match displayed.as_slice() {
-                [mark] if !is_text => keys.push(mark.column),
+                [mark] if self.tables.sorts_alike(mark.column) => keys.push(mark.column),
                 _ => return false,
             }
         }

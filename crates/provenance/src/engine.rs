@@ -41,6 +41,8 @@ use crate::types::{Call, EngineError, ReplayError, Replayed, RowWindow, Unsuppor
 const BATCH_CALLS: usize = 1 << 16;
 /// Fewer calls than these are not worth a plan of their own.
 const BATCH_CALLS_AT_LEAST: usize = 3;
+/// Stack of the thread that plans and rewrites; a statement's operators are bounded, so this is enough.
+const STACK_BYTES: usize = 64 << 20;
 const SKIP: &str = "$__skip";
 const TAKE: &str = "$__take";
 
@@ -87,7 +89,7 @@ impl Engine {
     pub fn new(database: Database, options: Options) -> Result<Self, EngineError> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(options.threads.max(1))
-            .thread_stack_size(8 << 20)
+            .thread_stack_size(STACK_BYTES)
             .enable_all()
             .build()
             .map_err(EngineError::Start)?;
@@ -102,7 +104,7 @@ impl Engine {
     pub fn prepare(&self, sql: &str) -> Result<Prepared, Unsupported> {
         let unsupported = |reason: String| Unsupported { reason, tables: tables_named(sql, &self.database) };
         // The planner is large and the text may be hostile: a panic in it is one more statement that is not understood.
-        catch_unwind(AssertUnwindSafe(|| self.prepare_unguarded(sql))).unwrap_or_else(|_| Err("the planner failed".into())).map_err(unsupported)
+        on_a_large_stack(|| self.prepare_unguarded(sql)).unwrap_or_else(|| Err("the planner failed".into())).map_err(unsupported)
     }
 
     fn prepare_unguarded(&self, sql: &str) -> Result<Prepared, String> {
@@ -172,8 +174,8 @@ impl Engine {
             return calls.iter().map(|_| Ok(Replayed::default())).collect();
         };
         let _turn = work.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        let all = catch_unwind(AssertUnwindSafe(|| self.replay_all(work, calls)));
-        all.unwrap_or_else(|_| calls.iter().map(|_| Err(ReplayError::Failed("the engine failed".into()))).collect())
+        let all = on_a_large_stack(|| self.replay_all(work, calls));
+        all.unwrap_or_else(|| calls.iter().map(|_| Err(ReplayError::Failed("the engine failed".into()))).collect())
     }
 
     /// Equal calls between two changes of the tables are replayed once; many different ones at once where the shape allows it.
@@ -331,6 +333,14 @@ impl Engine {
         let visible: Vec<usize> = (0..rewritten.columns.len()).collect();
         batches.iter().map(|batch| batch.project(&visible).map_err(|error| ReplayError::Failed(error.to_string()))).collect()
     }
+}
+
+/// Runs work that walks deep trees; `None` if it panicked.
+fn on_a_large_stack<T: Send>(work: impl FnOnce() -> T + Send) -> Option<T> {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().name("replay".into()).stack_size(STACK_BYTES).spawn_scoped(scope, work);
+        thread.ok().and_then(|thread| thread.join().ok())
+    })
 }
 
 /// What makes two calls the same.

@@ -6,6 +6,7 @@ use std::ops::ControlFlow;
 use datafusion::sql::sqlparser::ast::{CopySource, DataType, Declare, Expr, LimitClause, Offset, OffsetRows, Query, SetExpr, Statement, visit_relations};
 use datafusion::sql::sqlparser::dialect::{Dialect as Syntax, MySqlDialect, PostgreSqlDialect};
 use datafusion::sql::sqlparser::parser::Parser;
+use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 
 use crate::database::{Database, Dialect, TableName};
 
@@ -24,10 +25,29 @@ fn syntax(dialect: Dialect) -> Box<dyn Syntax> {
     }
 }
 
+/// Operators that a statement may have: each can make its tree one level deeper, and a tree is walked on the stack.
+const OPERATORS_AT_MOST: usize = 1_000;
+
+fn has_too_many_operators(tokens: &[Token]) -> bool {
+    let is_operator = |token: &&Token| match token {
+        Token::Word(word) => ["AND", "OR", "NOT", "UNION", "INTERSECT", "EXCEPT", "JOIN", "IS"].iter().any(|known| word.value.eq_ignore_ascii_case(known)),
+        Token::Number(..) | Token::SingleQuotedString(_) | Token::DoubleQuotedString(_) | Token::Whitespace(_) | Token::Placeholder(_) => false,
+        Token::Comma | Token::LParen | Token::RParen | Token::Period | Token::SemiColon | Token::EscapedStringLiteral(_) | Token::NationalStringLiteral(_) => {
+            false
+        }
+        _ => true,
+    };
+    tokens.iter().filter(is_operator).count() > OPERATORS_AT_MOST
+}
+
 fn parse(sql: &str, dialect: Dialect) -> Result<Vec<Statement>, String> {
     let syntax = syntax(dialect);
+    let tokens = Tokenizer::new(syntax.as_ref(), sql).tokenize().map_err(|_| "it cannot be parsed".to_owned())?;
+    if has_too_many_operators(&tokens) {
+        return Err(format!("it has more than {OPERATORS_AT_MOST} operators"));
+    }
     // The parser's message may quote the text, so it is not passed on.
-    let parsed = Parser::new(syntax.as_ref()).with_recursion_limit(100).try_with_sql(sql).and_then(|mut parser| parser.parse_statements());
+    let parsed = Parser::new(syntax.as_ref()).with_recursion_limit(100).with_tokens(tokens).parse_statements();
     parsed.map_err(|_| "it cannot be parsed".to_owned())
 }
 

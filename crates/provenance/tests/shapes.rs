@@ -419,3 +419,13 @@ fn the_least_and_the_greatest_of_several_batches_and_groups() {
     );
     check("SELECT min(score) FROM patient WHERE score = 2", 1, "displayed score: 2 3 4 (ExtremeOfGroup)");
 }
+
+#[test]
+fn a_statement_too_deep_for_the_stack_is_refused_or_replayed() {
+    let chain = |terms: usize, with: &str| format!("SELECT id FROM patient WHERE id = 1 AND ({})", vec!["score > 0 OR name < 'a'"; terms].join(with));
+    check(&chain(200, " OR "), 1, "displayed id: 1; inferred name,score: 1");
+    unsupported(&chain(200_000, " OR "), "clinic.patient");
+    unsupported(&format!("SELECT {}1{} FROM patient", "(".repeat(100_000), ")".repeat(100_000)), "clinic.patient");
+    unsupported(&vec!["SELECT id FROM patient"; 50_000].join(" UNION "), "clinic.patient");
+    unsupported("SELECT 'x FROM patient", "clinic.patient");
+}

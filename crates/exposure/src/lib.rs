@@ -1,0 +1,81 @@
+//! Turns accesses into exposures: whose data, which categories, how sure, and with which proof.
+//!
+//! Every access is a query. It is replayed against the data as it stood, by `strandline-provenance`, which says whose
+//! cells it displayed; this crate rebuilds the data, reads the statements in the order of their connection, and judges
+//! how sure the answer is. It opens no file, and it never raises a tier by guessing.
+
+mod lexer;
+mod snapshot;
+mod store;
+mod value;
+
+use std::io;
+
+pub use snapshot::{OnCut, Snapshot};
+
+/// The SQL dialect of a database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    /// PostgreSQL.
+    PostgreSql,
+    /// MySQL and MariaDB.
+    MySql,
+}
+
+impl Dialect {
+    /// From the estate's word for it.
+    pub(crate) fn of_estate(word: &str) -> Self {
+        if word.eq_ignore_ascii_case("mysql") || word.eq_ignore_ascii_case("mariadb") { Self::MySql } else { Self::PostgreSql }
+    }
+}
+
+/// How to expose.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// An aggregate over fewer people than this gives their values away.
+    pub inferable_group: u32,
+    /// Memory that a replay may use, bytes.
+    pub memory_limit_bytes: usize,
+    /// Threads that a replay may use.
+    pub threads: usize,
+    /// What to do with a snapshot that ends too early.
+    pub on_cut: OnCut,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { inferable_group: 5, memory_limit_bytes: 2 << 30, threads: 2, on_cut: OnCut::Stop }
+    }
+}
+
+/// Why exposures could not be worked out.
+#[derive(Debug, thiserror::Error)]
+pub enum ExposureError {
+    /// The caller names a database that the estate does not have.
+    #[error("{path}: the estate has no database {database:?}; correct the snapshot's entry in estate.toml")]
+    UnknownDatabase {
+        /// The snapshot.
+        path: String,
+        /// The database it is said to be of.
+        database: String,
+    },
+    /// Damaged or unsupported snapshot.
+    #[error("{path} line {line}: {reason}")]
+    Snapshot {
+        /// The snapshot.
+        path: String,
+        /// 1-based; 0 where lines mean nothing.
+        line: u64,
+        /// What is wrong and what to do; never a value.
+        reason: String,
+    },
+    /// The snapshot's bytes could not be read.
+    #[error("{path}: cannot be read")]
+    Read {
+        /// The snapshot.
+        path: String,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+}

@@ -4,12 +4,17 @@
 //! cells it displayed; this crate rebuilds the data, reads the statements in the order of their connection, and judges
 //! how sure the answer is. It opens no file, and it never raises a tier by guessing.
 
+mod evaluate;
 mod lexer;
+mod roll;
 mod snapshot;
 mod store;
 mod value;
+mod writes;
 
 use std::io;
+
+use strandline_model::table::ScanError;
 
 pub use snapshot::{OnCut, Snapshot};
 
@@ -69,6 +74,15 @@ pub enum ExposureError {
         /// What is wrong and what to do; never a value.
         reason: String,
     },
+    /// A table of the case folder could not be read.
+    #[error("the table {table} of the case cannot be read; run the stage that writes it again")]
+    Table {
+        /// Its name.
+        table: &'static str,
+        /// Why.
+        #[source]
+        source: ScanError,
+    },
     /// The snapshot's bytes could not be read.
     #[error("{path}: cannot be read")]
     Read {
@@ -78,4 +92,10 @@ pub enum ExposureError {
         #[source]
         source: io::Error,
     },
+}
+
+impl ExposureError {
+    pub(crate) fn scan(table: &'static str) -> impl Fn(ScanError) -> Self {
+        move |source| Self::Table { table, source }
+    }
 }

@@ -6,8 +6,10 @@
 
 mod evaluate;
 mod lexer;
+mod matrix;
 mod roll;
 mod snapshot;
+mod statement;
 mod store;
 mod value;
 mod writes;

@@ -4,20 +4,31 @@
 //! cells it displayed; this crate rebuilds the data, reads the statements in the order of their connection, and judges
 //! how sure the answer is. It opens no file, and it never raises a tier by guessing.
 
+mod cursors;
+mod engine;
 mod evaluate;
+mod explain;
+mod fold;
 mod lexer;
 mod matrix;
+mod missing;
+mod reach;
+mod replay;
 mod roll;
+mod run;
 mod snapshot;
 mod statement;
 mod store;
 mod value;
+mod world;
 mod writes;
 
 use std::io;
 
 use strandline_model::table::ScanError;
 
+pub use explain::{ExplainedAccess, ExplainedCell, explain};
+pub use run::{Inputs, Output, Progress, Summary, expose};
 pub use snapshot::{OnCut, Snapshot};
 
 /// The SQL dialect of a database.
@@ -76,6 +87,17 @@ pub enum ExposureError {
         /// What is wrong and what to do; never a value.
         reason: String,
     },
+    /// The replay engine could not be set up: our bug, or too little memory.
+    #[error("database {database}: the replay engine cannot be set up: {reason}")]
+    Engine {
+        /// The database.
+        database: String,
+        /// Why.
+        reason: String,
+    },
+    /// The results could not be written.
+    #[error("the results cannot be written")]
+    Write(#[source] ScanError),
     /// A table of the case folder could not be read.
     #[error("the table {table} of the case cannot be read; run the stage that writes it again")]
     Table {

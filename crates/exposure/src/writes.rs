@@ -60,16 +60,18 @@ pub(crate) struct LogFacts {
 }
 
 /// Reads the events once. `connections` are those whose facts are wanted.
-pub(crate) fn read(events: &dyn Scan, connections: &BTreeSet<String>, dialect: Dialect) -> Result<LogFacts, ExposureError> {
+pub(crate) fn read(events: &dyn Scan, connections: &BTreeSet<String>) -> Result<LogFacts, ExposureError> {
     let columns = [
         "time", "time_precision_micros", "class", "activity", "status", "session", "pid", "database", "statement", "parameters", "row_count", "statement_id",
         "transaction", "record_kind", "masked",
     ];
-    let mut reader = Reader { facts: LogFacts::default(), open: HashMap::new(), parsed: HashMap::new(), dialect };
+    let mut reader = Reader { facts: LogFacts::default(), open: HashMap::new(), parsed: HashMap::new(), dialect: Dialect::PostgreSql };
     for batch in events.scan(&columns).map_err(ExposureError::scan("events"))? {
         let batch = batch.map_err(ExposureError::scan("events"))?;
         let rows = EventRows::new(&batch);
         for event in rows.iter().filter(|e| e.class == Class::Datastore || e.record_kind.is_some()) {
+            let mysql = matches!(event.record_kind, Some(RecordKind::MysqlGeneral | RecordKind::MysqlAudit));
+            reader.dialect = if mysql { Dialect::MySql } else { Dialect::PostgreSql };
             reader.take(&event, connections);
         }
     }
@@ -119,10 +121,13 @@ struct Open {
     pending: Vec<Pending>,
 }
 
+/// A parsed statement, and what it mentions where its target is not plain.
+type Understood = (Option<Arc<Statement>>, Vec<Vec<String>>);
+
 struct Reader {
     facts: LogFacts,
     open: HashMap<String, Open>,
-    parsed: HashMap<String, (Option<Arc<Statement>>, Vec<Vec<String>>)>,
+    parsed: HashMap<String, Understood>,
     dialect: Dialect,
 }
 
@@ -223,7 +228,7 @@ impl Reader {
         }
     }
 
-    fn understand(&mut self, sql: &str) -> (Option<Arc<Statement>>, Vec<Vec<String>>) {
+    fn understand(&mut self, sql: &str) -> Understood {
         if let Some(known) = self.parsed.get(sql) {
             return known.clone();
         }

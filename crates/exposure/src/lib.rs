@@ -19,6 +19,8 @@ mod run;
 mod snapshot;
 mod statement;
 mod store;
+#[cfg(test)]
+mod tests;
 mod value;
 mod world;
 mod writes;

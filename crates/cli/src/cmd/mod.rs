@@ -13,7 +13,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
-use rand::Rng;
+use rand::RngCore;
 use strandline_model::time::Instant;
 use strandline_response::Settings;
 

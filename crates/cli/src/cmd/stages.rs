@@ -98,7 +98,7 @@ impl OfCase {
 
     pub fn export(self, common: &Common) -> anyhow::Result<ExitCode> {
         let folder = self.case.join("export");
-        let outcome = self.with(common, Response::export)?;
+        let outcome = self.with(common, |response| response.export())?;
         say(common, &outcome, &format!("written to {}", folder.display()))
     }
 

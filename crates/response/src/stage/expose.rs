@@ -6,7 +6,7 @@ use arrow_array::RecordBatch;
 use serde::{Deserialize, Serialize};
 use strandline_case::{StageCommit, TableWriter};
 use strandline_evidence::Vault;
-use strandline_exposure::{Inputs, Options, Output, Snapshot, expose};
+use strandline_exposure::{Inputs, Options, Output, Progress, Snapshot, expose};
 use strandline_model::access::Access;
 use strandline_model::event;
 use strandline_model::exposure::{Certainty, Exposure, Replay};
@@ -91,7 +91,15 @@ fn replay_all(response: &mut Response<'_>, inputs: strandline_case::Inputs) -> R
         options,
     };
     let watcher = &mut *response.watcher;
-    let summary = expose(stage_inputs, &mut |p| watcher.progress(p.done, p.total, p.unit), &mut tables)?;
+    let summary = expose(
+        stage_inputs,
+        &mut |progress| {
+            if let Progress::Accesses(done, total) = progress {
+                watcher.progress(done, total, "accesses");
+            }
+        },
+        &mut tables,
+    )?;
     let file = store::write_json(&response.case, store::EXPOSURE, &ExposureState { notes: summary.notes })?;
     let parts = vec![tables.exposures.finish()?, tables.replays.finish()?];
     let author = response.author();

@@ -1,0 +1,107 @@
+//! The walls of the house, checked from `cargo metadata`, and that the map names places that exist.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::process::Command;
+
+fn root() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+}
+
+/// For each of our crates, the crates it depends on (not for its tests), by short name.
+fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--no-deps", "--format-version", "1", "--offline"])
+        .current_dir(root())
+        .output()
+        .expect("cargo runs, since it runs this test");
+    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).expect("cargo writes JSON");
+    let short = |name: &str| name.strip_prefix("strandline-").unwrap_or(name).to_owned();
+    let packages = metadata["packages"].as_array().expect("packages are a list");
+    packages
+        .iter()
+        .map(|package| {
+            let name = short(package["name"].as_str().expect("a package has a name"));
+            let list = package["dependencies"].as_array().expect("dependencies are a list");
+            let normal = list.iter().filter(|d| d["kind"].is_null()).filter_map(|d| d["name"].as_str()).map(short).collect();
+            (name, normal)
+        })
+        .collect()
+}
+
+const STAGES: [&str; 6] = ["evidence", "event", "detection", "trace", "exposure", "notice"];
+
+/// `crate` may depend on these of ours, and on no other.
+fn check(dependencies: &BTreeMap<String, BTreeSet<String>>, name: &str, allowed: &[&str]) {
+    let ours: BTreeSet<&str> = dependencies.keys().map(String::as_str).collect();
+    let used = dependencies.get(name).unwrap_or_else(|| panic!("there is no crate {name}"));
+    let beyond: Vec<&String> = used.iter().filter(|d| ours.contains(d.as_str()) && !allowed.contains(&d.as_str())).collect();
+    assert!(beyond.is_empty(), "{name} leans on {beyond:?}; it may lean on {allowed:?} (see ARCHITECTURE.md)");
+}
+
+#[test]
+fn a_stage_stands_on_model_alone() {
+    let dependencies = dependencies();
+    for stage in STAGES {
+        check(&dependencies, stage, if stage == "exposure" { &["model", "provenance"] } else { &["model"] });
+    }
+    check(&dependencies, "model", &[]);
+    for name in ["provenance", "estate", "case", "report", "drill"] {
+        check(&dependencies, name, &["model"]);
+    }
+}
+
+#[test]
+fn only_the_conductor_and_the_terminal_see_the_case() {
+    let dependencies = dependencies();
+    let seeing: Vec<&str> = dependencies.iter().filter(|(_, used)| used.contains("case")).map(|(name, _)| name.as_str()).collect();
+    assert_eq!(seeing, ["response", "strandline"]);
+}
+
+#[test]
+fn only_replay_and_sql_know_the_query_engine() {
+    let dependencies = dependencies();
+    let knowing: Vec<&str> = dependencies.iter().filter(|(_, used)| used.contains("datafusion")).map(|(name, _)| name.as_str()).collect();
+    assert_eq!(knowing, ["provenance", "strandline"]);
+}
+
+#[test]
+fn nobody_dials_the_network() {
+    for (name, used) in dependencies() {
+        for client in ["reqwest", "hyper", "ureq", "tokio-postgres", "postgres", "lettre", "curl"] {
+            assert!(!used.contains(client), "{name} depends on {client}: effects on the world belong to a crate of their own");
+        }
+    }
+}
+
+#[test]
+fn the_map_names_places_that_exist() {
+    for document in ["ARCHITECTURE.md", "README.md", "CONTRIBUTING.md"] {
+        let text = std::fs::read_to_string(root().join(document)).expect("the document is there");
+        for word in text.split(['`', '(', ')', ' ', '\n']) {
+            let is_path = ["crates/", "docs/", "letters/", "examples/", "fuzz/", ".ci/"].iter().any(|start| word.starts_with(start));
+            let plain = word.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '-' | '_'));
+            if is_path && plain {
+                assert!(root().join(word.trim_end_matches('.')).exists(), "{document} names {word}, which is not there");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_file_says_what_it_is_for() {
+    fn walk(folder: &Path, check: &mut dyn FnMut(&Path)) {
+        for entry in std::fs::read_dir(folder).expect("a folder of the project") {
+            let path = entry.expect("a readable entry").path();
+            match path.is_dir() {
+                true => walk(&path, check),
+                false if path.extension().is_some_and(|e| e == "rs") => check(&path),
+                false => {}
+            }
+        }
+    }
+    walk(&root().join("crates"), &mut |path| {
+        let text = std::fs::read_to_string(path).expect("our own source is readable");
+        assert!(text.starts_with("//! "), "{} does not begin with what it is for", path.display());
+    });
+}

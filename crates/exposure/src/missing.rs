@@ -1,0 +1,112 @@
+//! The vocabulary of missing proof: why a tier is not higher, in fixed sentences that `docs/exposure.md` lists.
+
+use strandline_model::access::{Access, AccessKind, Completion};
+use strandline_model::exposure::Certainty;
+use strandline_model::trail::Strength;
+
+use crate::statement::Sent;
+
+/// Why a tier is not higher.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Missing {
+    AttributionOpen,
+    AttributionInferred,
+    ResponseRefused,
+    ResponseEmpty,
+    ResponseNotLogged,
+    ResponsePartial,
+    SentToServer,
+    CompletionNotLogged,
+    CountNotLogged,
+    CountDiffers,
+    FetchesNotLogged,
+    ExecutionNotLogged,
+    CursorUnknown,
+    PreparedUnknown,
+    ValuesMasked,
+    ParametersUnknown,
+    NotUnderstood,
+    NotReplayed,
+    OtherRows,
+    TableDoubtful,
+    RowDoubtful,
+    OnlyInferred,
+    /// A doubt of the replay, in its own words.
+    Replay(&'static str),
+}
+
+impl Missing {
+    /// The sentence.
+    pub(crate) fn sentence(self) -> &'static str {
+        match self {
+            Self::AttributionOpen => "nothing ties the statement to the actor but that the evidence leaves it open",
+            Self::AttributionInferred => "a pattern, not an identifier, ties the statement to the actor",
+            Self::ResponseRefused => "the response was not a success, so nothing shows that the rows were delivered",
+            Self::ResponseEmpty => "the response had no body, so nothing shows that the rows were delivered",
+            Self::ResponseNotLogged => "no response to the request is logged",
+            Self::ResponsePartial => "the response delivered only a part, or told the client to use an earlier copy",
+            Self::SentToServer => "the rows went into a file or a table at the server; who took them from there is not proved",
+            Self::CompletionNotLogged => "the log does not say whether the statement ran to its end",
+            Self::CountNotLogged => "the log does not say how many rows were returned",
+            Self::CountDiffers => "the log counts other rows than the replay",
+            Self::FetchesNotLogged => "how many rows were fetched from the cursor is not logged",
+            Self::ExecutionNotLogged => "whether the prepared statement was executed is not logged",
+            Self::CursorUnknown => "rows were fetched from a cursor whose query is not in the log",
+            Self::PreparedUnknown => "a prepared statement was executed whose text is not in the log",
+            Self::ValuesMasked => "a value of the statement was masked",
+            Self::ParametersUnknown => "the parameters of the statement were not logged",
+            Self::NotUnderstood => "the statement cannot be understood",
+            Self::NotReplayed => "the statement could not be replayed",
+            Self::OtherRows => "which rows were returned is not known exactly; this person's could be among them",
+            Self::TableDoubtful => "the table was changed in a way that the evidence does not show in full",
+            Self::RowDoubtful => "the row was changed in a way that the evidence does not show in full",
+            Self::OnlyInferred => "the value itself was not sent, but what was sent gives it away",
+            Self::Replay(sentence) => sentence,
+        }
+    }
+}
+
+/// The highest tier that an access supports, and why it is not higher.
+pub(crate) type Cap = (Certainty, Option<Missing>);
+
+/// The lower of two caps; the first, if equal.
+pub(crate) fn lower(first: Cap, second: Cap) -> Cap {
+    if second.0 < first.0 { second } else { first }
+}
+
+/// What attribution, completion and delivery allow, before the rows are looked at.
+pub(crate) fn cap_of(access: &Access, sent: Sent) -> Cap {
+    let mut cap = (Certainty::Confirmed, None);
+    let mut at_most = |certainty, missing| cap = lower(cap, (certainty, Some(missing)));
+    match access.strength {
+        Strength::Open => at_most(Certainty::Possible, Missing::AttributionOpen),
+        Strength::Inferred => at_most(Certainty::Likely, Missing::AttributionInferred),
+        Strength::Proved => {}
+    }
+    let through_web = access.kind == AccessKind::Route || access.session.is_some() || !access.delivery.is_empty() || access.response_status.is_some();
+    match access.response_status {
+        Some(204 | 205) => at_most(Certainty::Possible, Missing::ResponseEmpty),
+        Some(206 | 304) => at_most(Certainty::Likely, Missing::ResponsePartial),
+        Some(200..=299) if access.response_bytes == Some(0) => at_most(Certainty::Possible, Missing::ResponseEmpty),
+        Some(200..=299) => {}
+        Some(_) => at_most(Certainty::Possible, Missing::ResponseRefused),
+        None if through_web => at_most(Certainty::Likely, Missing::ResponseNotLogged),
+        None => {}
+    }
+    if sent == Sent::ToServer {
+        at_most(Certainty::Likely, Missing::SentToServer);
+    }
+    if access.completion == Completion::Unknown && access.kind == AccessKind::Statement {
+        at_most(Certainty::Likely, Missing::CompletionNotLogged);
+    }
+    cap
+}
+
+/// Whether nothing was shown at all: the statement failed, or the request for the route was turned away.
+pub(crate) fn showed_nothing(access: &Access) -> bool {
+    match access.kind {
+        AccessKind::Statement => access.completion == Completion::Failed,
+        // No statement is known to have run: a refusal is all there is. A server error may come after the read.
+        AccessKind::Route => matches!(access.response_status, Some(300..=303 | 305..=407 | 409..=498)) || (access.completion == Completion::Failed && access.response_status.is_none_or(|s| s < 499)),
+    }
+}

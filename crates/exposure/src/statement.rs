@@ -1,0 +1,469 @@
+//! Says what one logged statement means for a replay: which query it shows, or which command of its connection it is.
+//! It works on tokens, since FETCH, MOVE, COPY and EXECUTE are beyond most parsers; queries themselves go on as text.
+
+use sqlparser::ast::{BinaryOperator, Expr, GroupByExpr, Query, SelectItem, SetExpr, Statement, Value as Literal, visit_expressions};
+use std::ops::ControlFlow;
+
+use crate::Dialect;
+use crate::lexer::{self, Kind, Token, after_bracket, outside_brackets, tokens};
+use crate::value::Value;
+
+/// What a statement means.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Meaning {
+    /// It shows the rows of a query.
+    Shows(Shown),
+    /// It belongs to the conversation of its connection.
+    Command(Command),
+    /// It shows no stored data.
+    Nothing,
+    /// It runs code that may read anything.
+    Opaque(&'static str),
+}
+
+/// A query and where its rows went.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Shown {
+    pub(crate) sql: String,
+    pub(crate) sent: Sent,
+    /// The rows are those from before the statement: it changed or deleted them.
+    pub(crate) as_before: bool,
+}
+
+/// Where rows went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sent {
+    /// To whoever ran the statement.
+    ToClient,
+    /// Into a file or a table at the server.
+    ToServer,
+}
+
+/// A command of a connection.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Command {
+    Declare { name: String, query: String },
+    Fetch { name: String, motion: Motion, shows: bool },
+    Close { name: Option<String> },
+    Prepare { name: String, statement: String },
+    /// `None`: an argument is no constant.
+    Execute { name: String, arguments: Option<Vec<Option<String>>> },
+    Deallocate { name: Option<String> },
+}
+
+/// How far a cursor moves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Motion {
+    /// Rows onward, back if negative, the current row if none.
+    Relative { rows: i64, all_between: AllBetween },
+    /// To a row counted from the start, from the end if negative.
+    Absolute(i64),
+}
+
+/// Whether a motion fetches every row on its way or only the last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AllBetween {
+    Yes,
+    No,
+}
+
+/// What one statement (not a string of several) means.
+pub(crate) fn understand(sql: &str, dialect: Dialect) -> Meaning {
+    let all = tokens(sql, dialect);
+    let Some(first) = all.first() else { return Meaning::Nothing };
+    let Kind::Word(word) = first.kind else {
+        return if first.is_symbol('(') { shows(sql, Sent::ToClient) } else { Meaning::Opaque("the statement cannot be understood") };
+    };
+    match word.to_ascii_lowercase().as_str() {
+        "select" | "with" | "table" | "values" => shows(sql, if selects_into(&all) { Sent::ToServer } else { Sent::ToClient }),
+        "copy" => copy(sql, &all),
+        "declare" => declare(sql, &all, dialect).unwrap_or(Meaning::Opaque("the cursor's declaration cannot be understood")),
+        "fetch" | "move" => fetch(&all, dialect).unwrap_or(Meaning::Opaque("the FETCH cannot be understood")),
+        "close" => Meaning::Command(Command::Close { name: all.get(1).filter(|t| !t.is("all")).and_then(|t| t.name(dialect)) }),
+        "prepare" => prepare(sql, &all, dialect).unwrap_or(Meaning::Opaque("the PREPARE cannot be understood")),
+        "execute" => execute(&all, dialect).unwrap_or(Meaning::Opaque("the EXECUTE cannot be understood")),
+        "deallocate" | "drop" if word.eq_ignore_ascii_case("deallocate") || all.get(1).is_some_and(|t| t.is("prepare")) => {
+            Meaning::Command(Command::Deallocate { name: all.iter().skip(1).find(|t| !t.is("prepare")).filter(|t| !t.is("all")).and_then(|t| t.name(dialect)) })
+        }
+        "create" => created_from(sql, &all),
+        "insert" | "replace" => match outside_brackets(&all, 1, |t| t.is("select") || t.is("with") || t.is("table")) {
+            Some(at) => shows(&sql[all[at].from..], Sent::ToServer),
+            None => Meaning::Nothing,
+        },
+        "update" => returning(sql, &all, "set"),
+        "delete" => returning(sql, &all, "from"),
+        "merge" => match outside_brackets(&all, 1, |t| t.is("returning")) {
+            Some(_) => Meaning::Opaque("MERGE … RETURNING is not replayed"),
+            None => Meaning::Nothing,
+        },
+        "call" | "do" | "exec" | "handler" => Meaning::Opaque("the statement runs code of the database"),
+        _ => Meaning::Nothing,
+    }
+}
+
+fn shows(sql: &str, sent: Sent) -> Meaning {
+    Meaning::Shows(Shown { sql: sql.trim_end_matches(|c: char| c == ';' || c.is_whitespace()).to_owned(), sent, as_before: false })
+}
+
+fn selects_into(all: &[Token<'_>]) -> bool {
+    let from = outside_brackets(all, 0, |t| t.is("from")).unwrap_or(all.len());
+    all[0].is("select") && outside_brackets(all, 0, |t| t.is("into")).is_some_and(|into| into < from || all.get(into + 1).is_some_and(|t| t.is("outfile") || t.is("dumpfile")))
+}
+
+/// `COPY (query) TO …`, `COPY table [(columns)] TO …`
+fn copy(sql: &str, all: &[Token<'_>]) -> Meaning {
+    let Some(to) = outside_brackets(all, 1, |t| t.is("to") || t.is("from")) else { return Meaning::Opaque("the COPY cannot be understood") };
+    if all[to].is("from") {
+        return Meaning::Nothing;
+    }
+    let sent = if all.get(to + 1).is_some_and(|t| t.is("stdout")) { Sent::ToClient } else { Sent::ToServer };
+    if all[1].is_symbol('(') {
+        let end = after_bracket(all, 1).saturating_sub(1).max(2);
+        return match (all.get(2), all.get(end)) {
+            (Some(from), Some(close)) => shows(&sql[from.from..close.from.max(from.from)], sent),
+            _ => Meaning::Opaque("the COPY cannot be understood"),
+        };
+    }
+    let open = all[..to].iter().position(|t| t.is_symbol('('));
+    let name = &sql[all[1].from..all[open.unwrap_or(to) - 1].to.max(all[1].to)];
+    let columns = open.map_or("*", |open| {
+        let close = after_bracket(all, open).saturating_sub(1).max(open + 1).min(to);
+        &sql[all[open].to..all[close].from]
+    });
+    shows(&format!("SELECT {columns} FROM {name}"), sent)
+}
+
+/// `CREATE TABLE … AS query`, `CREATE MATERIALIZED VIEW … AS query`: the data moves into a table that can be read later.
+fn created_from(sql: &str, all: &[Token<'_>]) -> Meaning {
+    let stored = all.iter().take(6).any(|t| t.is("table") || t.is("materialized"));
+    let Some(at) = outside_brackets(all, 1, |t| t.is("as")).filter(|_| stored) else { return Meaning::Nothing };
+    all.get(at + 1).map_or(Meaning::Nothing, |query| shows(&sql[query.from..], Sent::ToServer))
+}
+
+/// `UPDATE t SET … WHERE … RETURNING list` shows `list` of the rows that the condition chose.
+fn returning(sql: &str, all: &[Token<'_>], before_rest: &str) -> Meaning {
+    let Some(at) = outside_brackets(all, 1, |t| t.is("returning")) else { return Meaning::Nothing };
+    let (Some(list), Some(head)) = (all.get(at + 1), outside_brackets(all, 1, |t| t.is(before_rest))) else { return Meaning::Nothing };
+    let condition = outside_brackets(all, head, |t| t.is("where")).filter(|w| *w < at);
+    let end = condition.unwrap_or(at);
+    let first = if before_rest == "set" { 1 } else { head + 1 };
+    let first = if all.get(first).is_some_and(|t| t.is("only")) { first + 1 } else { first };
+    let second = outside_brackets(all, first, |t| t.is(if before_rest == "set" { "from" } else { "using" })).filter(|s| *s < end);
+    let target_end = if before_rest == "set" { head } else { second.unwrap_or(end) };
+    let (Some(target), Some(target_last)) = (all.get(first), all.get(target_end.saturating_sub(1))) else { return Meaning::Nothing };
+    let mut from = sql[target.from..target_last.to.max(target.from)].to_owned();
+    if let Some(second) = second {
+        from = format!("{from}, {}", &sql[all[second].to..all[end].from]);
+    }
+    let condition = condition.map_or("", |w| &sql[all[w].from..all[at].from]);
+    let query = format!("SELECT {} FROM {from} {condition}", sql[list.from..].trim_end_matches(';'));
+    Meaning::Shows(Shown { sql: query.trim_end().to_owned(), sent: Sent::ToClient, as_before: true })
+}
+
+fn declare(sql: &str, all: &[Token<'_>], dialect: Dialect) -> Option<Meaning> {
+    let name = all.get(1)?.name(dialect)?;
+    let cursor = all.iter().position(|t| t.is("cursor"))?;
+    let at = outside_brackets(all, cursor, |t| t.is("for"))?;
+    let query = sql[all.get(at + 1)?.from..].trim_end_matches(|c: char| c == ';' || c.is_whitespace()).to_owned();
+    Some(Meaning::Command(Command::Declare { name, query }))
+}
+
+fn prepare(sql: &str, all: &[Token<'_>], dialect: Dialect) -> Option<Meaning> {
+    let name = all.get(1)?.name(dialect)?;
+    let at = outside_brackets(all, 2, |t| t.is("as") || t.is("from"))?;
+    let body = all.get(at + 1)?;
+    let statement = match &body.kind {
+        Kind::Text(text) if dialect == Dialect::MySql => text.clone(),
+        _ => sql[body.from..].to_owned(),
+    };
+    let statement = statement.trim_end_matches(|c: char| c == ';' || c.is_whitespace()).to_owned();
+    Some(Meaning::Command(Command::Prepare { name, statement }))
+}
+
+fn execute(all: &[Token<'_>], dialect: Dialect) -> Option<Meaning> {
+    let name = all.get(1)?.name(dialect)?;
+    if all.get(2).is_some_and(|t| t.is("using")) {
+        return Some(Meaning::Command(Command::Execute { name, arguments: None }));
+    }
+    let mut arguments = Some(Vec::new());
+    if all.get(2).is_some_and(|t| t.is_symbol('(')) {
+        let mut at = 3;
+        let end = after_bracket(all, 2).saturating_sub(1).max(3);
+        while at < end {
+            let stop = outside_brackets(&all[..end], at, |t| t.is_symbol(',')).unwrap_or(end);
+            let argument = argument(&all[at..stop]);
+            arguments = arguments.zip(argument).map(|(mut list, value)| {
+                list.push(value);
+                list
+            });
+            at = stop + 1;
+        }
+    }
+    Some(Meaning::Command(Command::Execute { name, arguments }))
+}
+
+/// A constant argument, with a cast after it or not; `None` if it is no constant.
+fn argument(part: &[Token<'_>]) -> Option<Option<String>> {
+    let (sign, part) = match part {
+        [minus, rest @ ..] if minus.is_symbol('-') => ("-", rest),
+        part => ("", part),
+    };
+    let value = match &part.first()?.kind {
+        Kind::Text(text) => Some(text.clone()),
+        Kind::Number(number) => Some(format!("{sign}{number}")),
+        Kind::Word(word) if word.eq_ignore_ascii_case("null") => None,
+        Kind::Word(word) if word.eq_ignore_ascii_case("true") || word.eq_ignore_ascii_case("false") => Some(word.to_ascii_lowercase()),
+        _ => return None,
+    };
+    (part.len() == 1 || part[1].is_symbol(':')).then_some(value)
+}
+
+fn fetch(all: &[Token<'_>], dialect: Dialect) -> Option<Meaning> {
+    let shows = all.first()?.is("fetch");
+    let name = all.iter().rev().find(|t| !t.is_symbol(';'))?.name(dialect)?;
+    let direction: Vec<&Token<'_>> = all[1..].iter().rev().skip_while(|t| t.is_symbol(';')).skip(1).filter(|t| !t.is("from") && !t.is("in")).collect();
+    let direction: Vec<&Token<'_>> = direction.into_iter().rev().collect();
+    let number = |from: usize| {
+        let sign = if direction.get(from).is_some_and(|t| t.is_symbol('-')) { -1 } else { 1 };
+        direction.iter().skip(from).find_map(|t| if let Kind::Number(n) = t.kind { n.parse::<i64>().ok() } else { None }).map(|n| sign * n)
+    };
+    let all_between = |rows| Motion::Relative { rows, all_between: AllBetween::Yes };
+    let word = |w: &str| direction.first().is_some_and(|t| t.is(w));
+    let everything = direction.iter().any(|t| t.is("all"));
+    let motion = if word("prior") {
+        all_between(-1)
+    } else if word("first") {
+        Motion::Absolute(1)
+    } else if word("last") {
+        Motion::Absolute(-1)
+    } else if word("absolute") {
+        Motion::Absolute(number(1)?)
+    } else if word("relative") {
+        Motion::Relative { rows: number(1)?, all_between: AllBetween::No }
+    } else if word("backward") {
+        all_between(if everything { i64::MIN } else { number(1).unwrap_or(1).checked_neg()? })
+    } else if everything {
+        all_between(i64::MAX)
+    } else if direction.is_empty() || word("next") {
+        all_between(1)
+    } else {
+        all_between(if word("forward") { number(1).unwrap_or(1) } else { number(0)? })
+    };
+    Some(Meaning::Command(Command::Fetch { name, motion, shows }))
+}
+
+/// Where a cursor over `rows` rows stands after a motion from `position` (0 before the first, `rows + 1` after the
+/// last), and the rows it fetched: how many to skip, how many to take. Source: PostgreSQL documentation, FETCH.
+pub(crate) fn advance(position: u64, rows: u64, motion: Motion) -> (u64, Option<(u64, u64)>) {
+    let after = rows.saturating_add(1);
+    let one = |row: u64| (1..=rows).contains(&row).then(|| (row - 1, 1));
+    match motion {
+        Motion::Relative { rows: 0, .. } => (position, one(position)),
+        Motion::Relative { rows: n, all_between: AllBetween::No } => {
+            let target = position.saturating_add_signed(n).min(after);
+            (target, one(target))
+        }
+        Motion::Relative { rows: n, all_between: AllBetween::Yes } if n > 0 => {
+            let last = position.saturating_add(n.unsigned_abs()).min(rows);
+            let target = position.saturating_add(n.unsigned_abs()).min(after);
+            (target, (last > position).then(|| (position, last - position)))
+        }
+        Motion::Relative { rows: n, all_between: AllBetween::Yes } => {
+            let target = position.saturating_sub(n.unsigned_abs());
+            let first = target.max(1);
+            (target, (position > first).then(|| (first - 1, position - first)))
+        }
+        Motion::Absolute(n) if n >= 0 => {
+            let target = n.unsigned_abs().min(after);
+            (target, one(target))
+        }
+        Motion::Absolute(n) => {
+            let target = after.saturating_sub(n.unsigned_abs());
+            (target, one(target))
+        }
+    }
+}
+
+/// Which values of a statement are not known.
+pub(crate) struct Unknowns<'u> {
+    pub(crate) parameters: &'u [Option<String>],
+    /// Whether the parameters are those of the execution.
+    pub(crate) parameters_known: bool,
+}
+
+impl Unknowns<'_> {
+    fn hides(&self, expression: &Expr) -> bool {
+        visit_expressions(expression, |e| match e {
+            Expr::Value(value) if self.is_unknown(&value.value) => ControlFlow::Break(()),
+            _ => ControlFlow::Continue(()),
+        })
+        .is_break()
+    }
+
+    fn is_unknown(&self, value: &Literal) -> bool {
+        match value {
+            Literal::Placeholder(_) if !self.parameters_known => true,
+            Literal::Placeholder(name) if name == "?" => self.parameters.iter().flatten().any(|p| p == strandline_model::event::MASK),
+            value => matches!(crate::evaluate::literal(value, self.parameters), Value::Unknown),
+        }
+    }
+}
+
+/// The statement over all values that are not known, and without its LIMIT: it shows at least what the statement showed.
+/// `None` where that cannot be said, because a condition that is dropped would change what a row shows.
+pub(crate) fn widen(sql: &str, dialect: Dialect, unknowns: &Unknowns<'_>) -> Option<String> {
+    let Statement::Query(mut query) = crate::writes::parse(sql, dialect)? else { return None };
+    query.limit_clause = None;
+    query.fetch = None;
+    if !widen_body(&mut query, unknowns) {
+        return None;
+    }
+    let hidden = visit_expressions(&query, |e| match e {
+        Expr::Value(value) if unknowns.is_unknown(&value.value) => ControlFlow::Break(()),
+        _ => ControlFlow::Continue(()),
+    });
+    hidden.is_continue().then(|| query.to_string())
+}
+
+fn widen_body(query: &mut Query, unknowns: &Unknowns<'_>) -> bool {
+    let SetExpr::Select(select) = query.body.as_mut() else { return true };
+    let grouped = !matches!(&select.group_by, GroupByExpr::Expressions(list, _) if list.is_empty()) || select.having.is_some();
+    let computed = select.projection.iter().any(|item| match item {
+        SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => visit_expressions(expr, |e| match e {
+            Expr::Function(_) => ControlFlow::Break(()),
+            _ => ControlFlow::Continue(()),
+        })
+        .is_break(),
+        _ => false,
+    });
+    if let Some(condition) = select.selection.take() {
+        let hidden = unknowns.hides(&condition);
+        select.selection = known_conjuncts(condition, unknowns);
+        return !(hidden && (grouped || computed));
+    }
+    true
+}
+
+fn known_conjuncts(condition: Expr, unknowns: &Unknowns<'_>) -> Option<Expr> {
+    match condition {
+        Expr::BinaryOp { left, op: BinaryOperator::And, right } => match (known_conjuncts(*left, unknowns), known_conjuncts(*right, unknowns)) {
+            (Some(left), Some(right)) => Some(Expr::BinaryOp { left: Box::new(left), op: BinaryOperator::And, right: Box::new(right) }),
+            (left, right) => left.or(right),
+        },
+        Expr::Nested(inner) => known_conjuncts(*inner, unknowns).map(|inner| Expr::Nested(Box::new(inner))),
+        other if unknowns.hides(&other) => None,
+        other => Some(other),
+    }
+}
+
+/// The statement with the constants that its conditions compare columns with lifted into parameters, so that
+/// statements of one shape are replayed together.
+pub(crate) fn shape(sql: &str, dialect: Dialect, parameters: &mut Vec<Option<String>>) -> String {
+    if dialect == Dialect::MySql || sql.contains('?') {
+        return sql.to_owned();
+    }
+    let Some(Statement::Query(mut query)) = crate::writes::parse(sql, dialect) else { return sql.to_owned() };
+    let highest = lexer::tokens(sql, dialect)
+        .iter()
+        .filter_map(|t| if let Kind::Placeholder(p) = t.kind { p.trim_start_matches('$').parse::<usize>().ok() } else { None })
+        .max()
+        .unwrap_or(0);
+    if highest != parameters.len() {
+        return sql.to_owned();
+    }
+    let before = parameters.len();
+    if let SetExpr::Select(select) = query.body.as_mut()
+        && let Some(condition) = select.selection.as_mut()
+    {
+        lift(condition, parameters);
+    }
+    if parameters.len() == before { sql.to_owned() } else { query.to_string() }
+}
+
+fn lift(condition: &mut Expr, parameters: &mut Vec<Option<String>>) {
+    match condition {
+        Expr::Nested(inner) => lift(inner, parameters),
+        Expr::BinaryOp { left, op: BinaryOperator::And | BinaryOperator::Or, right } => {
+            lift(left, parameters);
+            lift(right, parameters);
+        }
+        Expr::BinaryOp { left, op: BinaryOperator::Eq, right } if matches!(left.as_ref(), Expr::Identifier(_) | Expr::CompoundIdentifier(_)) => {
+            if let Expr::Value(value) = right.as_mut()
+                && let Literal::SingleQuotedString(text) = &value.value
+            {
+                parameters.push(Some(text.clone()));
+                value.value = Literal::Placeholder(format!("${}", parameters.len()));
+            }
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(sql: &str, expected: &str) {
+        let meaning = match understand(sql, Dialect::PostgreSql) {
+            Meaning::Shows(shown) => format!("{}{}{}", shown.sql, if shown.sent == Sent::ToServer { " ->server" } else { "" }, if shown.as_before { " @before" } else { "" }),
+            other => format!("{other:?}"),
+        };
+        assert_eq!(meaning, expected);
+    }
+
+    #[test]
+    fn statements_are_understood() {
+        check("SELECT 1;", "SELECT 1");
+        check("select a into b from c", "select a into b from c ->server");
+        check("COPY (SELECT a FROM (t)) TO STDOUT", "SELECT a FROM (t)");
+        check("copy hr.staff (a, b) to '/tmp/x'", "SELECT a, b FROM hr.staff ->server");
+        check("COPY hr.staff TO STDOUT WITH CSV", "SELECT * FROM hr.staff");
+        check("COPY hr.staff FROM stdin", "Nothing");
+        check("CREATE TEMP TABLE x AS SELECT * FROM y", "SELECT * FROM y ->server");
+        check("UPDATE ONLY s.t x SET a = 1 FROM u WHERE x.k = u.k RETURNING x.a, x.b;", "SELECT x.a, x.b FROM s.t x,  u  WHERE x.k = u.k @before");
+        check("DELETE FROM t WHERE k = 1 RETURNING *", "SELECT * FROM t WHERE k = 1 @before");
+        check("UPDATE t SET a = 1", "Nothing");
+        check("BEGIN", "Nothing");
+        check("DECLARE c1 NO SCROLL CURSOR WITH HOLD FOR SELECT 1", "Command(Declare { name: \"c1\", query: \"SELECT 1\" })");
+        check("PREPARE p (text) AS SELECT $1;", "Command(Prepare { name: \"p\", statement: \"SELECT $1\" })");
+        check("EXECUTE p ('a', -1, NULL)", "Command(Execute { name: \"p\", arguments: Some([Some(\"a\"), Some(\"-1\"), None]) })");
+        check("EXECUTE p (now())", "Command(Execute { name: \"p\", arguments: None })");
+        check("CALL f()", "Opaque(\"the statement runs code of the database\")");
+    }
+
+    #[test]
+    fn cursors_move_as_the_manual_says() {
+        let run = |sql: &[&str]| {
+            let mut position = 0;
+            let mut windows = Vec::new();
+            for statement in sql {
+                let Meaning::Command(Command::Fetch { motion, .. }) = understand(statement, Dialect::PostgreSql) else { panic!("a FETCH: {statement}") };
+                let (next, window) = advance(position, 10, motion);
+                position = next;
+                windows.push(window);
+            }
+            windows
+        };
+        assert_eq!(run(&["FETCH 3 FROM c", "FETCH c", "MOVE 2 IN c", "FETCH ALL c"]), [Some((0, 3)), Some((3, 1)), Some((4, 2)), Some((6, 4))]);
+        assert_eq!(run(&["FETCH LAST c", "FETCH BACKWARD 2 c", "FETCH PRIOR c", "FETCH RELATIVE -6 FROM c"]), [Some((9, 1)), Some((7, 2)), Some((6, 1)), Some((0, 1))]);
+        assert_eq!(run(&["FETCH 20 c", "FETCH c", "FETCH BACKWARD ALL c", "FETCH ABSOLUTE 4 c", "FETCH 0 c"]), [Some((0, 10)), None, Some((0, 10)), Some((3, 1)), Some((3, 1))]);
+        assert_eq!(run(&["FETCH ABSOLUTE -11 c", "FETCH FORWARD 2 c", "FETCH -1 c"]), [None, Some((0, 2)), Some((0, 1))]);
+    }
+
+    #[test]
+    fn unknown_values_widen_a_statement() {
+        let unknown = Unknowns { parameters: &[], parameters_known: false };
+        let wide = |sql: &str| widen(sql, Dialect::PostgreSql, &unknown);
+        assert_eq!(wide("SELECT a FROM t WHERE b = $1 AND c = 2 LIMIT 5").as_deref(), Some("SELECT a FROM t WHERE c = 2"));
+        assert_eq!(wide("SELECT a FROM t WHERE b = '[masked]'").as_deref(), Some("SELECT a FROM t"));
+        assert_eq!(wide("SELECT count(*) FROM t WHERE b = $1"), None);
+        assert_eq!(wide("SELECT a FROM t WHERE NOT EXISTS (SELECT 1 FROM u WHERE u.x = $1)").as_deref(), Some("SELECT a FROM t"));
+    }
+
+    #[test]
+    fn constants_are_lifted_into_one_shape() {
+        let mut parameters = vec![Some("x".to_owned())];
+        assert_eq!(shape("SELECT a FROM t WHERE b = $1 AND c = 'y' LIMIT 3", Dialect::PostgreSql, &mut parameters), "SELECT a FROM t WHERE b = $1 AND c = $2 LIMIT 3");
+        assert_eq!(parameters, [Some("x".to_owned()), Some("y".to_owned())]);
+    }
+}

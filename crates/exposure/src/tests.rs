@@ -1,0 +1,524 @@
+//! The rules of the stage, each on a hand-made case: a small dump, a few accesses, and a naive replayer in place of the engine.
+
+use std::collections::BTreeMap;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Int64Type, UInt32Type};
+use arrow_array::{Array, RecordBatch};
+use sqlparser::ast::{Expr, ObjectNamePart, SelectItem, SetExpr, Statement, TableFactor};
+use strandline_model::access::{Access, AccessKind, Completion};
+use strandline_model::estate::Estate;
+use strandline_model::event::{Activity, Class, Event, EventBatchBuilder, RecordKind};
+use strandline_model::evidence::{ArtefactId, Coverage, EventRef, Gap, GapKind};
+use strandline_model::exposure::{Exposure, Replay};
+use strandline_model::table::{Row, ScanError};
+use strandline_model::time::{Instant, Interval};
+use strandline_model::trail::Strength;
+
+use crate::evaluate::Scope;
+use crate::replay::{Call, EngineDatabase, Replayed, Replayer, Revealed};
+use crate::run::{Inputs, Output, Summary, expose_with};
+use crate::snapshot::Snapshot;
+use crate::value::{ColumnKind, FoldCase, Value, read_cell};
+use crate::{Dialect, Options};
+
+/// Understands `SELECT columns FROM table WHERE condition` and no more.
+struct Naive {
+    database: EngineDatabase,
+    prepared: Vec<(usize, Vec<usize>, Option<Expr>)>,
+}
+
+fn kind_of(data_type: &arrow_schema::DataType) -> ColumnKind {
+    match data_type {
+        arrow_schema::DataType::Int32 => ColumnKind::Int,
+        _ => ColumnKind::Text,
+    }
+}
+
+impl Naive {
+    fn read(&self, sql: &str) -> Option<(usize, Vec<usize>, Option<Expr>)> {
+        let Statement::Query(query) = crate::writes::parse(sql, Dialect::PostgreSql)? else { return None };
+        let SetExpr::Select(select) = query.body.as_ref() else { return None };
+        let TableFactor::Table { name, .. } = &select.from.first()?.relation else { return None };
+        let name = name.0.iter().filter_map(ObjectNamePart::as_ident).map(|i| i.value.clone()).next_back()?;
+        let table = self.database.tables.iter().position(|t| t.name == name)?;
+        let mut columns = Vec::new();
+        for item in &select.projection {
+            match item {
+                SelectItem::Wildcard(_) => columns.extend(0..self.database.tables[table].columns.fields().len()),
+                SelectItem::UnnamedExpr(Expr::Identifier(i)) => columns.push(self.database.tables[table].columns.index_of(&i.value).ok()?),
+                _ => return None,
+            }
+        }
+        Some((table, columns, select.selection.clone()))
+    }
+
+    fn call(&self, statement: usize, call: &Call) -> Replayed {
+        let (table, columns, condition) = &self.prepared[statement];
+        let stored = &self.database.tables[*table];
+        let mut rows: Vec<(Option<u32>, bool)> = Vec::new();
+        for batch in &stored.batches {
+            let width = stored.columns.fields().len();
+            let (from, to) = (batch.column(width + 1).as_primitive::<Int64Type>(), batch.column(width + 2).as_primitive::<Int64Type>());
+            for row in 0..batch.num_rows() {
+                let cell = |name: &str| stored.columns.index_of(name).ok().map(|c| read_cell(kind_of(batch.column(c).data_type()), batch.column(c), row));
+                let scope = Scope { cell: &cell, parameters: &call.parameters, time: call.time, fold_case: FoldCase::No };
+                let wanted = condition.as_ref().is_none_or(|c| scope.evaluate(c) == Value::Bool(true));
+                if wanted && from.value(row) <= call.time && call.time < to.value(row) {
+                    let subjects = batch.column(width).as_primitive::<UInt32Type>();
+                    rows.push((subjects.is_valid(row).then(|| subjects.value(row)), batch.column(width + 3).as_boolean().value(row)));
+                }
+            }
+        }
+        if let Some((skip, take)) = call.rows {
+            rows = rows.into_iter().skip(skip as usize).take(take as usize).collect();
+        }
+        let revealed = [false, true].map(|doubtful| {
+            let mut subjects: Vec<u32> = rows.iter().filter(|(_, d)| *d == doubtful).filter_map(|(s, _)| *s).collect();
+            subjects.sort_unstable();
+            let doubt = doubtful.then_some(crate::replay::ReplayDoubt { sentence: "doubtful", other_rows: false });
+            Revealed { columns: columns.iter().map(|c| (*table, *c)).collect(), displayed: true, doubt, subjects }
+        });
+        Replayed { rows: rows.len() as u64, revealed: revealed.into(), other_rows: false }
+    }
+}
+
+impl Replayer for Naive {
+    fn prepare(&mut self, sql: &str) -> Result<usize, String> {
+        let read = self.read(sql).ok_or_else(|| "beyond this test".to_owned())?;
+        self.prepared.push(read);
+        Ok(self.prepared.len() - 1)
+    }
+
+    fn replay(&mut self, statement: usize, calls: &[Call]) -> Vec<Result<Replayed, String>> {
+        calls.iter().map(|call| Ok(self.call(statement, call))).collect()
+    }
+
+    fn forget(&mut self) {
+        self.prepared.clear();
+    }
+}
+
+pub(crate) const ESTATE: &str = r#"
+[organisation]
+name = { en = "X" }
+time_zone = "UTC"
+[[source]]
+id = "db-log"
+system = "db"
+path = ["db"]
+format = "postgresql"
+[[database]]
+id = "hrs"
+system = "hrs"
+search_path = ["hr"]
+[[table]]
+database = "hrs"
+name = "hr.staff"
+subject_key = "staff_no"
+categories = { name = "name", dob = "date_of_birth" }
+[[table]]
+database = "hrs"
+name = "hr.note"
+subject_via = { column = "case_id", table = "hr.case", to_column = "id" }
+categories = { text = "health" }
+[[table]]
+database = "hrs"
+name = "hr.case"
+subject_key = "staff_no"
+"#;
+
+pub(crate) const DUMP: &str = "CREATE TABLE hr.staff (staff_no text NOT NULL, name text, dob text);
+CREATE TABLE hr.case (id integer, staff_no text);
+CREATE TABLE hr.note (case_id integer, text text);
+CREATE TABLE hr.lunch (dish text);
+CREATE VIEW hr.directory AS SELECT staff_no, name FROM hr.staff;
+COPY hr.staff (staff_no, name, dob) FROM stdin;
+A\tann\t1
+B\tbob\t2
+C\tcat\t3
+D\tdan\t4
+\\.
+COPY hr.case (id, staff_no) FROM stdin;
+7\tB
+\\.
+COPY hr.note (case_id, text) FROM stdin;
+7\tx
+\\.
+ALTER TABLE ONLY hr.staff ADD CONSTRAINT k PRIMARY KEY (staff_no);
+GRANT SELECT ON TABLE hr.note TO clerk;
+";
+
+pub(crate) fn place(offset: u64) -> EventRef {
+    EventRef { artefact: ArtefactId("0123456789abcdef".into()), offset, length: 1 }
+}
+
+pub(crate) fn access(time: i64, statement: &str, row_count: Option<i64>) -> Access {
+    Access {
+        id: place(time.unsigned_abs()).to_string(),
+        step: "S01".into(),
+        time: Instant(time),
+        kind: AccessKind::Statement,
+        system: "hrs".into(),
+        database: "hrs".into(),
+        role: Some("clerk".into()),
+        connection: Some("c1".into()),
+        sequence: Some(time),
+        session: None,
+        account: None,
+        address: None,
+        statement: statement.into(),
+        parameters: Vec::new(),
+        parameters_known: true,
+        masked: false,
+        row_count,
+        completion: Completion::Completed,
+        strength: Strength::Proved,
+        reason: "because".into(),
+        response_status: None,
+        response_bytes: None,
+        proof: vec![place(time.unsigned_abs())],
+        delivery: Vec::new(),
+    }
+}
+
+#[derive(Default)]
+pub(crate) struct Kept {
+    pub(crate) exposures: Vec<Exposure>,
+    pub(crate) replays: Vec<Replay>,
+}
+
+impl Output for Kept {
+    fn exposures(&mut self, batch: RecordBatch) -> Result<(), ScanError> {
+        self.exposures.extend(Exposure::from_batch(&batch)?);
+        Ok(())
+    }
+
+    fn replays(&mut self, batch: RecordBatch) -> Result<(), ScanError> {
+        self.replays.extend(Replay::from_batch(&batch)?);
+        Ok(())
+    }
+}
+
+pub(crate) struct Case {
+    pub(crate) accesses: Vec<Access>,
+    pub(crate) events: Vec<Event<'static>>,
+    pub(crate) coverage: Coverage,
+}
+
+impl Case {
+    pub(crate) fn of(accesses: Vec<Access>) -> Self {
+        Self { accesses, events: Vec::new(), coverage: Coverage::default() }
+    }
+
+    pub(crate) fn run(&self, make: crate::replay::MakeReplayer<'_>) -> (Kept, Summary) {
+        let estate: Estate = toml::from_str(ESTATE).expect("the estate is valid");
+        let mut builder = EventBatchBuilder::new();
+        self.events.iter().for_each(|event| builder.push(event));
+        let events = vec![builder.finish().expect("events")];
+        let accesses = vec![Access::to_batch(&self.accesses).expect("accesses")];
+        let inputs = Inputs {
+            estate: &estate,
+            snapshots: vec![Snapshot { database: "hrs".into(), table: None, path: "dump.sql".into(), reader: Box::new(DUMP.as_bytes()) }],
+            subjects: vec!["A".into()],
+            accesses: &accesses,
+            events: &events,
+            coverage: &self.coverage,
+            options: Options::default(),
+        };
+        let mut kept = Kept::default();
+        let summary = expose_with(inputs, make, &mut |_| {}, &mut kept).expect("a case without faults");
+        (kept, summary)
+    }
+
+    fn naive(&self) -> (Kept, Summary) {
+        self.run(&mut |database| Ok(Box::new(Naive { database, prepared: Vec::new() })))
+    }
+}
+
+/// `C:name+ B:name? …`: subject, category, `+` confirmed, `~` likely, `?` possible, `i` for inferred.
+pub(crate) fn cells(kept: &Kept) -> String {
+    let mark = |e: &Exposure| format!("{}:{}{}{}", e.data_subject, e.category, &e.certainty.as_str().replace("confirmed", "+").replace("likely", "~").replace("possible", "?"), if e.basis.as_str() == "inferred" { "i" } else { "" });
+    kept.exposures.iter().map(mark).collect::<Vec<_>>().join(" ")
+}
+
+fn check(case: &Case, outcomes: &str, expected: &str) -> (Kept, Summary) {
+    let (kept, summary) = case.naive();
+    assert_eq!(kept.replays.iter().map(|r| r.outcome.as_str()).collect::<Vec<_>>().join(" "), outcomes);
+    assert_eq!(cells(&kept), expected);
+    assert!(kept.exposures.iter().all(|e| e.missing_proof.is_none() == (e.certainty.as_str() == "confirmed")), "a reason for every cell that is not confirmed");
+    (kept, summary)
+}
+
+fn with(mut access: Access, change: impl FnOnce(&mut Access)) -> Access {
+    change(&mut access);
+    access
+}
+
+const POINT: &str = "SELECT name FROM hr.staff WHERE staff_no = 'B'";
+
+#[test]
+fn displayed_and_delivered_is_confirmed() {
+    let (kept, summary) = check(&Case::of(vec![access(1, POINT, Some(1))]), "replayed", "B:name+");
+    assert_eq!(kept.exposures[0].columns, ["hr.staff.name"]);
+    assert_eq!(kept.exposures[0].proof, [place(1)]);
+    assert_eq!(summary.people, BTreeMap::from([(strandline_model::exposure::Certainty::Confirmed, 1)]));
+}
+
+#[test]
+fn the_tier_drops_with_each_missing_proof() {
+    let one = |change: fn(&mut Access)| Case::of(vec![with(access(1, POINT, Some(1)), change)]);
+    check(&one(|a| a.row_count = None), "replayed", "B:name~");
+    check(&one(|a| a.completion = Completion::Unknown), "replayed", "B:name~");
+    check(&one(|a| a.strength = Strength::Inferred), "replayed", "B:name~");
+    check(&one(|a| a.strength = Strength::Open), "replayed", "B:name?");
+    check(&one(|a| a.session = Some("s".into())), "replayed", "B:name~");
+    check(&one(|a| a.response_status = Some(200)), "replayed", "B:name+");
+    check(&one(|a| a.response_status = Some(500)), "replayed", "B:name?");
+    check(&one(|a| a.response_status = Some(403)), "replayed", "B:name?");
+    check(&one(|a| a.completion = Completion::Failed), "failed", "");
+    check(&one(|a| a.row_count = Some(0)), "replayed", "");
+}
+
+#[test]
+fn a_route_is_delivered_by_its_status() {
+    let route = |status| Case::of(vec![with(access(1, POINT, None), |a| { a.kind = AccessKind::Route; a.response_status = status; })]);
+    check(&route(Some(200)), "replayed", "B:name~");
+    check(&route(Some(404)), "failed", "");
+    check(&route(Some(502)), "replayed", "B:name?");
+    check(&route(None), "replayed", "B:name~");
+}
+
+#[test]
+fn a_count_that_differs_widens() {
+    check(&Case::of(vec![access(1, "SELECT name FROM hr.staff WHERE dob = '2'", Some(2))]), "replayed", "A:name? B:name~ C:name? D:name?");
+    // A statement that asks for one subject by key can show nobody else.
+    check(&Case::of(vec![access(1, POINT, Some(2))]), "replayed", "B:name~");
+    check(&Case::of(vec![access(1, "SELECT name FROM hr.staff WHERE staff_no = 'Z'", Some(1))]), "replayed", "Z:date_of_birth? Z:name?");
+}
+
+#[test]
+fn what_cannot_be_replayed_is_possible_for_all_of_its_tables() {
+    check(&Case::of(vec![access(1, "SELECT max(name) FROM hr.staff", Some(1))]), "widened", "A:date_of_birth? A:name? B:date_of_birth? B:name? C:date_of_birth? C:name? D:date_of_birth? D:name?");
+    check(&Case::of(vec![access(1, "SELECT text FROM hr.note JOIN", Some(1))]), "widened", "B:health?");
+    let (_, summary) = check(&Case::of(vec![access(1, "SELECT dish FROM hr.lunch", Some(1)), access(2, "SELECT * FROM other.thing", Some(1))]), "undescribed undescribed", "");
+    assert!(summary.undescribed.contains("hr.lunch") && summary.undescribed.contains("other.thing"));
+    check(&Case::of(vec![access(1, "SELECT version()", Some(1)), access(2, "SELECT relname FROM pg_class", Some(1)), access(3, "BEGIN", None)]), "no_personal_data no_personal_data control", "");
+    // A function that is not known to be harmless may read what the role may read.
+    check(&Case::of(vec![access(1, "SELECT query_to_xml('select 1', true, true, '')", Some(1)), access(2, "CALL f()", None)]), "widened widened", "B:health?");
+}
+
+#[test]
+fn masked_and_unknown_values_widen() {
+    let masked = with(access(1, "SELECT name FROM hr.staff WHERE name = $1 AND dob = '2'", Some(1)), |a| a.parameters = vec![Some("[masked]".into())]);
+    check(&Case::of(vec![masked]), "widened", "B:name?");
+    let unknown = with(access(1, "SELECT name FROM hr.staff WHERE staff_no = $1", Some(1)), |a| a.parameters_known = false);
+    check(&Case::of(vec![unknown]), "widened", "A:name? B:name? C:name? D:name?");
+}
+
+#[test]
+fn only_fetched_rows_of_a_cursor_are_displayed() {
+    let cursor = vec![
+        access(1, "BEGIN", None),
+        access(2, "DECLARE c1 CURSOR FOR SELECT name FROM hr.staff", Some(0)),
+        access(3, "FETCH 2 FROM c1", Some(2)),
+        access(4, "MOVE 1 FROM c1", None),
+        access(5, "FETCH NEXT FROM c1", Some(0)),
+        access(6, "FETCH NEXT FROM c1", Some(0)),
+        access(7, "CLOSE c1", None),
+    ];
+    let (kept, _) = check(&Case::of(cursor), "control control replayed control replayed replayed control", "A:name+ B:name+ D:name~");
+    assert_eq!(kept.exposures[0].proof, [place(2), place(3)]);
+    check(&Case::of(vec![access(1, "FETCH 2 FROM lost", None)]), "widened", "B:health?");
+}
+
+#[test]
+fn a_cursor_whose_fetches_are_not_logged_is_likely_throughout() {
+    let mut case = Case::of(vec![access(2, "DECLARE c1 CURSOR FOR SELECT name FROM hr.staff", Some(0))]);
+    let (kept, summary) = check(&case, "replayed", "A:name~ B:name~ C:name~ D:name~");
+    assert_eq!(kept.exposures[0].missing_proof.as_deref(), Some("how many rows were fetched from the cursor is not logged"));
+    assert_eq!(summary.notes.len(), 1);
+    // Where the log would have the FETCH, there was none.
+    let mut declared = event(2, "DECLARE c1 CURSOR FOR SELECT name FROM hr.staff");
+    declared.activity = Activity::Read;
+    case.events.push(declared);
+    check(&case, "control", "");
+}
+
+#[test]
+fn prepared_statements_run_with_their_arguments() {
+    let accesses = vec![
+        access(1, "PREPARE p (text) AS SELECT name FROM hr.staff WHERE staff_no = $1", None),
+        access(2, "EXECUTE p ('C')", None),
+        access(3, "EXECUTE q ('C')", None),
+    ];
+    check(&Case::of(accesses), "control replayed widened", "B:health? C:name~");
+    let audited = with(access(1, "PREPARE p (text) AS SELECT name FROM hr.staff WHERE staff_no = $1", Some(1)), |a| a.parameters = vec![Some("D".into())]);
+    check(&Case::of(vec![audited]), "replayed", "D:name+");
+    check(&Case::of(vec![access(1, "PREPARE p AS SELECT name FROM hr.staff WHERE staff_no = 'A'", None)]), "replayed", "A:name?");
+}
+
+fn event(time: i64, sql: &'static str) -> Event<'static> {
+    let mut event = Event::new(Instant(time), Class::Datastore, Activity::Write, place(1000 + time.unsigned_abs()));
+    event.session = Some("w".into());
+    event.database = Some("hrs".into());
+    event.statement = Some(sql.into());
+    event.record_kind = Some(RecordKind::Statement);
+    if sql.starts_with("DECLARE") {
+        event.session = Some("c1".into());
+    }
+    event
+}
+
+#[test]
+fn data_is_read_as_of_the_access() {
+    let mut case = Case::of(vec![access(10, "SELECT name FROM hr.staff WHERE dob = '2'", Some(1)), access(30, "SELECT name FROM hr.staff WHERE dob = '2'", Some(1))]);
+    let update = "UPDATE hr.staff SET dob = '2' WHERE staff_no = 'D'";
+    let mut audit = event(20, update);
+    audit.record_kind = Some(RecordKind::PgauditSession);
+    audit.row_count = Some(1);
+    let mut undo = event(25, "ROLLBACK");
+    undo.activity = Activity::Query;
+    let mut begin = event(24, "BEGIN");
+    begin.activity = Activity::Query;
+    case.events = vec![event(20, "DELETE FROM hr.staff WHERE staff_no = 'B'"), event(20, update), audit, begin, event(24, "DELETE FROM hr.staff"), undo];
+    check(&case, "replayed replayed", "B:name+ D:name+");
+}
+
+#[test]
+fn a_gap_makes_all_that_the_role_may_read_possible() {
+    let gap = |from, to| Gap {
+        source: "db-log".into(),
+        system: "db".into(),
+        artefact: None,
+        kind: GapKind::Silence,
+        interval: Interval { from: Instant(from), to: Instant(to) },
+        missing: None,
+        reason: "silence".into(),
+        evidence: vec![place(77)],
+    };
+    let mut case = Case::of(vec![access(5, POINT, Some(1)), access(50, "SELECT 1", Some(1))]);
+    case.coverage.gaps = vec![gap(10, 20)];
+    let (kept, summary) = check(&case, "replayed no_personal_data", "B:health? B:name+");
+    assert_eq!((kept.exposures[0].proof.as_slice(), kept.exposures[0].accesses.len()), ([place(77)].as_slice(), 0));
+    assert_eq!(summary.gaps.len(), 1);
+    // An unknown role may read everything; a session is gone when it is no more seen.
+    case.accesses.iter_mut().for_each(|a| a.role = Some("stranger".into()));
+    let (kept, _) = case.naive();
+    assert_eq!(kept.exposures.iter().filter(|e| e.category == "date_of_birth").count(), 4);
+    case.accesses.iter_mut().for_each(|a| a.session = Some("s".into()));
+    case.coverage.gaps = vec![gap(60, 70)];
+    assert_eq!(case.naive().0.exposures.len(), 1);
+}
+
+#[test]
+fn views_copies_and_returned_rows_are_reads() {
+    check(&Case::of(vec![access(1, "COPY (SELECT name FROM hr.staff WHERE dob = '1') TO STDOUT", Some(1))]), "replayed", "A:name+");
+    check(&Case::of(vec![access(1, "CREATE TABLE x AS SELECT name FROM hr.staff WHERE dob = '1'", Some(1))]), "replayed", "A:name~");
+    check(&Case::of(vec![access(1, "DELETE FROM hr.staff WHERE dob = '1' RETURNING name", Some(1))]), "replayed", "A:name+");
+    check(&Case::of(vec![access(1, "SELECT name FROM hr.directory", Some(4))]), "widened", "A:date_of_birth? A:name? B:date_of_birth? B:name? C:date_of_birth? C:name? D:date_of_birth? D:name?");
+    check(&Case::of(vec![access(1, "SELECT name FROM hr.staff WHERE dob = '1'; SELECT text FROM hr.note", Some(1))]), "replayed", "A:name~ B:health~");
+}
+
+#[test]
+fn a_person_is_explained_from_the_tables() {
+    let case = Case::of(vec![access(1, POINT, Some(1)), access(2, POINT, None)]);
+    let (kept, _) = case.naive();
+    let tables = (vec![Exposure::to_batch(&kept.exposures).expect("rows")], vec![Access::to_batch(&case.accesses).expect("rows")], vec![Replay::to_batch(&kept.replays).expect("rows")]);
+    let cells = crate::explain("B", &tables.0, &tables.1, &tables.2).expect("tables in memory");
+    assert_eq!(cells.len(), 1);
+    assert_eq!(cells[0].accesses.iter().map(|a| (a.time, a.rows)).collect::<Vec<_>>(), [(Instant(1), (Some(1), Some(1)))]);
+    assert!(crate::explain("Z", &tables.0, &tables.1, &tables.2).expect("tables in memory").is_empty());
+}
+
+#[test]
+fn the_same_input_gives_the_same_bytes() {
+    let case = Case::of((1..200).map(|t| access(t, if t % 3 == 0 { "SELECT * FROM hr.staff" } else { POINT }, Some(if t % 3 == 0 { 4 } else { 1 }))).collect());
+    let (first, second) = (case.naive().0, case.naive().0);
+    assert!(first.exposures == second.exposures && first.replays == second.replays);
+    assert_eq!(first.exposures.iter().map(|e| e.accesses.len()).max(), Some(100));
+}
+
+/// The same, through the real engine.
+fn check_engine(case: &Case, outcomes: &str, expected: &str) {
+    let options = Options::default();
+    let (kept, _) = case.run(&mut |database| crate::engine::replayer(database, &options));
+    let told = kept.replays.iter().map(|r| r.outcome.as_str()).collect::<Vec<_>>().join(" ");
+    assert_eq!((told.as_str(), cells(&kept).as_str()), (outcomes, expected), "{:?}", kept.replays.iter().map(|r| &r.reason).collect::<Vec<_>>());
+}
+
+#[test]
+fn the_engine_replays_points_joins_and_views() {
+    check_engine(&Case::of(vec![access(1, POINT, Some(1))]), "replayed", "B:name+");
+    let parameter = with(access(1, "SELECT name, dob FROM staff WHERE staff_no = $1", Some(1)), |a| a.parameters = vec![Some("C".into())]);
+    check_engine(&Case::of(vec![parameter]), "replayed", "C:date_of_birth+ C:name+");
+    let join = "SELECT n.text, s.name FROM hr.note n JOIN hr.case c ON c.id = n.case_id JOIN hr.staff s USING (staff_no)";
+    check_engine(&Case::of(vec![access(1, join, Some(1))]), "replayed", "B:health+ B:name+");
+    check_engine(&Case::of(vec![access(1, "SELECT name FROM directory ORDER BY staff_no LIMIT 2", Some(2))]), "replayed", "A:name+ B:name+");
+    check_engine(&Case::of(vec![access(1, "SELECT count(*) FROM hr.staff", Some(1))]), "replayed", "");
+    check_engine(&Case::of(vec![access(1, "TABLE hr.case", Some(1))]), "replayed", "");
+}
+
+#[test]
+fn the_engine_serves_cursors_prepared_and_masked_statements() {
+    let accesses = vec![
+        access(1, "DECLARE c1 CURSOR FOR SELECT name FROM hr.staff ORDER BY staff_no DESC", Some(0)),
+        access(2, "FETCH 1 FROM c1", Some(1)),
+        access(3, "FETCH BACKWARD ALL FROM c1", None),
+        access(4, "PREPARE p AS SELECT dob FROM hr.staff WHERE staff_no = $1", None),
+        access(5, "EXECUTE p ('A')", None),
+    ];
+    check_engine(&Case::of(accesses), "control replayed replayed control replayed", "A:date_of_birth~ D:name+");
+    let masked = with(access(1, "SELECT name FROM hr.staff WHERE name = $1 AND dob = '2'", Some(1)), |a| a.parameters = vec![Some("[masked]".into())]);
+    check_engine(&Case::of(vec![masked]), "widened", "B:name?");
+    let failed = with(access(1, POINT, None), |a| a.completion = Completion::Failed);
+    check_engine(&Case::of(vec![failed, access(2, "SELECT name FROM hr.staff WHERE dob = '2'", Some(2))]), "failed replayed", "A:name? B:date_of_birth~i B:name~ C:name? D:name?");
+    check_engine(&Case::of(vec![access(1, "SELECT name FROM hr.staff LIMIT 1", Some(1))]), "replayed", "A:name~ B:name? C:name? D:name?");
+}
+
+#[test]
+fn the_engine_reads_what_the_log_wrote() {
+    let mut case = Case::of(vec![access(10, "SELECT name FROM hr.staff WHERE staff_no = 'B'", Some(1)), access(30, "SELECT staff_no, name FROM hr.staff ORDER BY staff_no", Some(4))]);
+    case.events = vec![event(20, "DELETE FROM hr.staff WHERE staff_no = 'B'"), event(21, "INSERT INTO hr.staff (staff_no, name) VALUES ('E', 'eve')")];
+    check_engine(&case, "replayed replayed", "A:name+ B:name+ C:name+ D:name+ E:name+");
+}
+
+#[test]
+fn every_sentence_of_missing_proof_is_documented() {
+    let page = include_str!("../../../docs/exposure.md");
+    let source = include_str!("missing.rs");
+    let sentences = source.lines().filter_map(|line| line.trim().strip_prefix("Self::")?.split_once("=> \"")?.1.strip_suffix("\","));
+    assert!(sentences.clone().count() > 20);
+    for sentence in sentences {
+        assert!(page.contains(sentence), "{sentence}");
+    }
+}
+
+#[test]
+fn the_snapshots_of_the_recordings_are_read_in_full() {
+    let shared = std::env::var("STRANDLINE_SHARED").unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared").to_owned());
+    let mut any = false;
+    for recording in ["kms-pivot", "quiet-hours"] {
+        let path = format!("{shared}/recordings/{recording}/snapshot/hr.sql");
+        let Ok(text) = std::fs::read(&path) else { continue };
+        any = true;
+        let estate: Estate = toml::from_str(include_str!("../../../examples/prison-service/estate.toml")).expect("the example is valid");
+        let snapshot = Snapshot { database: "hrs".into(), table: None, path: "hr.sql".into(), reader: Box::new(text.as_slice()) };
+        let (databases, notes) = crate::snapshot::load(&estate, vec![snapshot], &Options::default()).expect("a whole dump");
+        let hrs = databases.iter().find(|d| d.id == "hrs").expect("the estate has it");
+        // A COPY row is a line, so lines between COPY and its end are the rows.
+        let (mut expected, mut inside) = (0, false);
+        for line in String::from_utf8_lossy(&text).lines() {
+            inside = (inside || line.starts_with("COPY ")) && line != "\\.";
+            expected += usize::from(inside && !line.starts_with("COPY "));
+        }
+        assert_eq!(hrs.tables.iter().map(crate::store::StoredTable::rows).sum::<usize>(), expected);
+        let staff = &hrs.tables[hrs.table("hr.staff").expect("described")];
+        assert_eq!((staff.columns.len(), staff.unique_keys.clone(), staff.unsure_rows.len(), notes.len()), (12, vec![vec![0]], 0, 0));
+        assert_eq!(staff.columns[staff.column_index("dob").expect("described")].kind, ColumnKind::Date);
+        assert_eq!(hrs.views.len(), 1);
+    }
+    if !any {
+        println!("skipped: the recordings are not here");
+    }
+}

@@ -1,0 +1,491 @@
+//! The data as it stood: the estate's tables with their categories, their rows in all versions, and whose they are.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use sqlparser::ast::{Expr, ObjectNamePart, visit_expressions, visit_relations};
+use strandline_model::estate::{Estate, Table as DescribedTable};
+
+use crate::replay::{EngineDatabase, EngineTable, MakeReplayer, Replayer};
+use crate::roll::{TableDoubt, Versions, write_target};
+use crate::store::{Rights, StoredDatabase};
+use crate::writes::{Write, mentions, parse};
+use crate::{Dialect, ExposureError};
+
+/// Data subjects by number, dense over the whole case.
+#[derive(Default)]
+pub(crate) struct People {
+    keys: Vec<String>,
+    numbers: HashMap<String, u32>,
+}
+
+impl People {
+    /// The number of a subject, a new one if need be.
+    pub(crate) fn number(&mut self, key: &str) -> u32 {
+        if let Some(number) = self.numbers.get(key) {
+            return *number;
+        }
+        let number = u32::try_from(self.keys.len()).expect("fewer than four thousand million people");
+        self.keys.push(key.to_owned());
+        self.numbers.insert(key.to_owned(), number);
+        number
+    }
+
+    /// The keys, by number.
+    pub(crate) fn keys(&self) -> &[String] {
+        &self.keys
+    }
+}
+
+/// A table that statements can read.
+pub(crate) struct TableWorld {
+    pub(crate) full_name: String,
+    pub(crate) described: bool,
+    /// For each column its number in [`World::columns`], if it has a category.
+    pub(crate) columns: Vec<Option<u32>>,
+    /// All its categorised columns.
+    pub(crate) categorised: BTreeSet<u32>,
+    pub(crate) subject_key: Option<String>,
+    /// Everybody who ever has a row in it.
+    pub(crate) subjects: Arc<Vec<u32>>,
+    pub(crate) doubts: Vec<TableDoubt>,
+    pub(crate) doubtful: Vec<(TableDoubt, u32)>,
+    owner: Option<String>,
+}
+
+/// A database that statements can be replayed against.
+pub(crate) struct DatabaseWorld {
+    pub(crate) id: String,
+    pub(crate) dialect: Dialect,
+    search_path: Vec<String>,
+    name: String,
+    pub(crate) tables: Vec<TableWorld>,
+    index: BTreeMap<String, usize>,
+    /// View -> its query.
+    views: BTreeMap<String, String>,
+    rights: Rights,
+    pub(crate) replayer: Box<dyn Replayer>,
+}
+
+/// Everything that can be read.
+pub(crate) struct World {
+    pub(crate) databases: Vec<DatabaseWorld>,
+    pub(crate) people: People,
+    /// Name and category number of each categorised column.
+    pub(crate) columns: Vec<(String, u32)>,
+    pub(crate) categories: Vec<String>,
+}
+
+/// What a statement names.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Named {
+    /// Numbers of described tables, views opened.
+    pub(crate) described: BTreeSet<usize>,
+    /// Other tables, as written.
+    pub(crate) other: BTreeSet<String>,
+    /// Whether it calls a function that may read what it does not name.
+    pub(crate) opaque: bool,
+    /// Views that were opened.
+    views: BTreeSet<String>,
+}
+
+/// Functions that read no table. A call of any other, in a statement that names no table, may read anything.
+const HARMLESS: [&str; 36] = [
+    "version", "now", "current_user", "session_user", "user", "current_database", "current_schema", "current_schemas", "current_setting", "set_config", "pg_backend_pid",
+    "pg_sleep", "sleep", "pg_is_in_recovery", "inet_client_addr", "inet_server_addr", "inet_server_port", "database", "connection_id", "current_timestamp", "current_date",
+    "clock_timestamp", "statement_timestamp", "random", "rand", "uuid", "gen_random_uuid", "generate_series", "has_table_privilege", "has_schema_privilege", "lastval",
+    "currval", "nextval", "last_insert_id", "pg_try_advisory_lock", "pg_advisory_unlock",
+];
+
+/// Parts of the names of functions that read whatever their argument says.
+const READERS: [&str; 10] = ["to_xml", "dblink", "pg_read", "pg_ls", "lo_get", "lo_export", "lo_import", "ts_stat", "load_file", "crosstab"];
+
+impl Named {
+    /// Whether every table is named by itself, not through a view.
+    pub(crate) fn without_views(&self) -> bool {
+        self.views.is_empty()
+    }
+}
+
+impl DatabaseWorld {
+    fn resolve(&self, parts: &[String]) -> Option<String> {
+        let known = |name: &str| self.index.contains_key(name) || self.views.contains_key(name);
+        let folded = |s: &String| if self.dialect == Dialect::MySql { s.to_lowercase() } else { s.clone() };
+        let try_one = |schema: &String, name: &String| {
+            let exact = format!("{schema}.{name}");
+            if known(&exact) {
+                return Some(exact);
+            }
+            let lower = format!("{}.{}", folded(schema), folded(name));
+            known(&lower).then_some(lower)
+        };
+        match parts {
+            [name] => self.search_path.iter().find_map(|schema| try_one(schema, name)),
+            [.., schema, name] if self.dialect == Dialect::MySql && schema.eq_ignore_ascii_case(&self.name) => {
+                try_one(schema, name).or_else(|| self.search_path.iter().find_map(|schema| try_one(schema, name)))
+            }
+            [.., schema, name] => try_one(schema, name),
+            [] => None,
+        }
+    }
+
+    /// What a query names; from its words, where it cannot be parsed.
+    pub(crate) fn named(&self, sql: &str) -> Named {
+        let mut named = Named::default();
+        self.add_named(sql, &mut named, 0);
+        named
+    }
+
+    fn add_named(&self, sql: &str, named: &mut Named, depth: usize) {
+        let Some(statement) = parse(sql, self.dialect) else {
+            named.opaque |= depth == 0 && !mentions(sql, self.dialect).iter().any(|parts| self.resolve(parts).is_some());
+            for parts in mentions(sql, self.dialect) {
+                if let Some(full) = self.resolve(&parts) {
+                    self.add_relation(&full, named, depth);
+                }
+            }
+            return;
+        };
+        let _: ControlFlow<()> = visit_relations(&statement, |name| {
+            let parts: Vec<String> = name
+                .0
+                .iter()
+                .filter_map(|part| match part {
+                    ObjectNamePart::Identifier(i) if i.quote_style.is_some() || self.dialect == Dialect::MySql => Some(i.value.clone()),
+                    ObjectNamePart::Identifier(i) => Some(i.value.to_lowercase()),
+                    ObjectNamePart::Function(_) => None,
+                })
+                .collect();
+            match self.resolve(&parts) {
+                Some(full) => self.add_relation(&full, named, depth),
+                None if is_catalogue(&parts) => {}
+                None => drop(named.other.insert(parts.join("."))),
+            }
+            ControlFlow::Continue(())
+        });
+        if let sqlparser::ast::Statement::Query(query) = &statement
+            && let Some(with) = &query.with
+        {
+            for table in &with.cte_tables {
+                named.other.remove(&table.alias.name.value.to_lowercase());
+                named.other.remove(&table.alias.name.value);
+            }
+        }
+        let no_table = named.described.is_empty() && named.other.is_empty();
+        let _: ControlFlow<()> = visit_expressions(&statement, |expression| {
+            if let Expr::Function(function) = expression {
+                let name = function.name.to_string().to_lowercase();
+                let name = name.rsplit('.').next().unwrap_or(&name);
+                named.opaque |= READERS.iter().any(|part| name.contains(part)) || (no_table && !HARMLESS.contains(&name));
+            }
+            ControlFlow::Continue(())
+        });
+        // A function in FROM reads as a relation of its name; only a known harmless one is nothing to worry about.
+        let calls: Vec<String> = named.other.iter().filter(|name| sql.to_lowercase().contains(&format!("{name}("))).cloned().collect();
+        for call in calls {
+            named.other.remove(&call);
+            named.opaque |= !HARMLESS.contains(&call.as_str());
+        }
+    }
+
+    fn add_relation(&self, full: &str, named: &mut Named, depth: usize) {
+        if let Some(&table) = self.index.get(full) {
+            if self.tables[table].described {
+                named.described.insert(table);
+            } else {
+                named.other.insert(full.to_owned());
+            }
+        } else if let Some(sql) = self.views.get(full).filter(|_| depth < 64 && named.views.insert(full.to_owned())) {
+            self.add_named(sql, named, depth + 1);
+        }
+    }
+
+    /// Described tables that the role may read; all, where the snapshot does not tell its rights.
+    pub(crate) fn readable(&self, role: Option<&str>) -> BTreeSet<usize> {
+        let all = || (0..self.tables.len()).filter(|t| self.tables[*t].described).collect();
+        let Some(role) = role else { return all() };
+        let mut roles = BTreeSet::from([role.to_owned(), "public".to_owned()]);
+        while let Some(more) = roles.iter().flat_map(|r| self.rights.memberships.get(r).into_iter().flatten()).find(|r| !roles.contains(*r)).cloned() {
+            roles.insert(more);
+        }
+        let holds = |readers: &BTreeSet<String>| readers.iter().any(|r| roles.contains(r));
+        let own = |readers: &BTreeSet<String>| readers.iter().any(|r| r != "public" && roles.contains(r));
+        let known_role = self.rights.readers.values().any(own) || self.rights.schema_readers.values().any(own);
+        if !known_role {
+            return all();
+        }
+        let mut named = Named::default();
+        for (relation, readers) in &self.rights.readers {
+            if holds(readers) {
+                self.add_relation(relation, &mut named, 0);
+            }
+        }
+        for (at, table) in self.tables.iter().enumerate().filter(|(_, t)| t.described) {
+            let schema = table.full_name.split('.').next().unwrap_or_default();
+            let by_schema = self.rights.schema_readers.get(schema).is_some_and(&holds);
+            if by_schema || table.owner.as_ref().is_some_and(|owner| roles.contains(owner)) {
+                named.described.insert(at);
+            }
+        }
+        named.described
+    }
+}
+
+fn is_catalogue(parts: &[String]) -> bool {
+    let catalogues = ["pg_catalog", "information_schema", "mysql", "performance_schema", "sys"];
+    match parts {
+        [name] => name.starts_with("pg_") || name == "dual",
+        [.., schema, _] => catalogues.iter().any(|c| schema.eq_ignore_ascii_case(c)),
+        [] => true,
+    }
+}
+
+/// Builds the world from what the snapshots hold and what the log wrote since.
+pub(crate) struct Builder<'b> {
+    pub(crate) estate: &'b Estate,
+    pub(crate) register: &'b [String],
+    pub(crate) writes: &'b [Write],
+    pub(crate) make: MakeReplayer<'b>,
+    pub(crate) notes: &'b mut Vec<String>,
+}
+
+impl Builder<'_> {
+    /// The world. Subjects are numbered in the order register, databases, tables, rows.
+    pub(crate) fn build(mut self, stored: Vec<StoredDatabase>) -> Result<World, ExposureError> {
+        let mut world = World { databases: Vec::new(), people: People::default(), columns: Vec::new(), categories: Vec::new() };
+        let categories: BTreeSet<String> = self.estate.tables.iter().flat_map(|t| t.categories.values().cloned()).collect();
+        world.categories = categories.into_iter().collect();
+        for key in self.register {
+            world.people.number(key);
+        }
+        for mut database in stored {
+            inherit_rows(&mut database);
+            let built = self.database(database, &mut world)?;
+            world.databases.push(built);
+        }
+        let everybody = Arc::new((0..u32::try_from(world.people.keys.len()).unwrap_or(u32::MAX)).collect::<Vec<_>>());
+        for table in world.databases.iter_mut().flat_map(|d| d.tables.iter_mut()).filter(|t| t.described && (t.subjects.is_empty() || whole_doubt(&t.doubts))) {
+            table.subjects = everybody.clone();
+        }
+        Ok(world)
+    }
+
+    fn database(&mut self, stored: StoredDatabase, world: &mut World) -> Result<DatabaseWorld, ExposureError> {
+        let described: BTreeMap<&str, &DescribedTable> = self.estate.tables.iter().filter(|t| t.database == stored.id).map(|t| (t.name.as_str(), t)).collect();
+        let snapshot_time = self.snapshot_time(&stored.id);
+        let targets = self.targets(&stored);
+        let mut rolled: Vec<Versions<'_>> = Vec::new();
+        for (at, table) in stored.tables.iter().enumerate() {
+            let mut versions = Versions::new(table, stored.dialect);
+            versions.roll(targets.get(&at).map(Vec::as_slice).unwrap_or_default(), snapshot_time);
+            rolled.push(versions);
+        }
+        let mut subjects: Vec<Option<Vec<Option<u32>>>> = vec![None; stored.tables.len()];
+        for at in 0..stored.tables.len() {
+            self.subjects(at, &stored, &described, &rolled, &mut subjects, &mut world.people, 0);
+        }
+        let mut tables = Vec::new();
+        let mut engine_tables = Vec::new();
+        for (at, table) in stored.tables.iter().enumerate() {
+            let full_name = table.full_name();
+            let own = subjects[at].take().unwrap_or_else(|| vec![None; rolled[at].len()]);
+            let description = described.get(full_name.as_str()).copied();
+            let columns: Vec<Option<u32>> = table.columns.iter().map(|c| column_number(description, &full_name, &c.name, world)).collect();
+            self.check_columns(description, table);
+            let mut everybody: Vec<u32> = own.iter().flatten().copied().collect();
+            everybody.sort_unstable();
+            everybody.dedup();
+            engine_tables.push(EngineTable {
+                schema: table.schema.clone(),
+                name: table.name.clone(),
+                columns: table.arrow_schema(),
+                unique_keys: table.unique_keys.clone(),
+                has_subject: description.is_some(),
+                batches: rolled[at].batches(&own),
+            });
+            tables.push(TableWorld {
+                described: description.is_some(),
+                categorised: columns.iter().flatten().copied().collect(),
+                columns,
+                subject_key: description.and_then(|d| d.subject_key.clone()),
+                subjects: Arc::new(everybody),
+                doubts: std::mem::take(&mut rolled[at].doubts),
+                doubtful: rolled[at].doubtful_subjects(&own),
+                owner: table.owner.clone(),
+                full_name,
+            });
+        }
+        drop(rolled);
+        self.add_missing_tables(&described, &stored, &mut tables, world);
+        let views: Vec<(String, String, String)> = stored.views.into_iter().map(|v| (v.schema, v.name, v.sql)).collect();
+        let index = tables.iter().enumerate().map(|(at, t)| (t.full_name.clone(), at)).collect();
+        let view_index = views.iter().map(|(schema, name, sql)| (format!("{schema}.{name}"), sql.clone())).collect();
+        let engine = EngineDatabase { search_path: stored.search_path.clone(), dialect: stored.dialect, tables: engine_tables, views };
+        let replayer = (self.make)(engine).map_err(|reason| ExposureError::Engine { database: stored.id.clone(), reason })?;
+        Ok(DatabaseWorld {
+            id: stored.id,
+            dialect: stored.dialect,
+            search_path: stored.search_path,
+            name: stored.name,
+            tables,
+            index,
+            views: view_index,
+            rights: stored.rights,
+            replayer,
+        })
+    }
+
+    fn snapshot_time(&mut self, id: &str) -> i64 {
+        let written = self.estate.databases.iter().find(|d| d.id == id).and_then(|d| d.snapshot_time.as_deref());
+        let Some(written) = written else { return i64::MIN };
+        match written.parse::<jiff::Timestamp>() {
+            Ok(time) => time.as_microsecond(),
+            Err(_) => {
+                self.notes.push(format!("database {id}: snapshot_time is no RFC 3339 instant; the snapshot is taken as older than the log"));
+                i64::MIN
+            }
+        }
+    }
+
+    fn check_columns(&mut self, description: Option<&DescribedTable>, table: &crate::store::StoredTable) {
+        let Some(description) = description else { return };
+        for column in description.categories.keys().chain(&description.subject_key) {
+            if table.column_index(column).is_none() {
+                self.notes.push(format!("table {}: the estate describes column {column}, which the snapshot does not have", description.name));
+            }
+        }
+    }
+
+    /// Described tables that no snapshot holds: nothing can be replayed on them, and anybody may be in them.
+    fn add_missing_tables(&mut self, described: &BTreeMap<&str, &DescribedTable>, stored: &StoredDatabase, tables: &mut Vec<TableWorld>, world: &mut World) {
+        for (name, description) in described {
+            if stored.table(name).is_some() {
+                continue;
+            }
+            self.notes.push(format!("table {name} of database {} is in no snapshot; everybody known counts as possibly in it", stored.id));
+            let columns: Vec<Option<u32>> = description.categories.keys().map(|c| column_number(Some(description), name, c, world)).collect();
+            tables.push(TableWorld {
+                full_name: (*name).to_owned(),
+                described: true,
+                categorised: columns.iter().flatten().copied().collect(),
+                columns,
+                subject_key: description.subject_key.clone(),
+                subjects: Arc::default(),
+                doubts: vec![TableDoubt { from: i64::MIN, to: i64::MAX }],
+                doubtful: Vec::new(),
+                owner: None,
+            });
+        }
+    }
+
+    /// The writes to each table, partitions and parents included.
+    fn targets(&self, stored: &StoredDatabase) -> BTreeMap<usize, Vec<&Write>> {
+        let mut targets: BTreeMap<usize, Vec<&Write>> = BTreeMap::new();
+        let known = |name: &str| stored.table(name).is_some();
+        for write in self.writes.iter().filter(|w| w.database.as_ref().is_none_or(|name| *name == stored.name)) {
+            let fold = |ident: &sqlparser::ast::Ident| if ident.quote_style.is_some() || stored.dialect == Dialect::MySql { ident.value.clone() } else { ident.value.to_lowercase() };
+            let names: Vec<Vec<String>> = match write.parsed.as_deref().and_then(write_target) {
+                Some(names) => names.iter().map(|n| n.0.iter().filter_map(|p| p.as_ident().map(fold)).collect()).collect(),
+                None => write.mentions.clone(),
+            };
+            let mut hit: BTreeSet<usize> = names.iter().filter_map(|parts| stored.resolve(parts, known)).filter_map(|full| stored.table(&full)).collect();
+            for (at, table) in stored.tables.iter().enumerate() {
+                for parent in table.parents.iter().filter_map(|p| stored.table(p)) {
+                    if hit.contains(&at) {
+                        hit.insert(parent);
+                    } else if hit.contains(&parent) {
+                        hit.insert(at);
+                    }
+                }
+            }
+            for at in hit {
+                targets.entry(at).or_default().push(write);
+            }
+        }
+        targets
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one recursive walk over borrowed parts")]
+    fn subjects(
+        &self,
+        at: usize,
+        stored: &StoredDatabase,
+        described: &BTreeMap<&str, &DescribedTable>,
+        rolled: &[Versions<'_>],
+        subjects: &mut Vec<Option<Vec<Option<u32>>>>,
+        people: &mut People,
+        depth: usize,
+    ) {
+        if subjects[at].is_some() || depth > 16 {
+            return;
+        }
+        let table = &stored.tables[at];
+        let mut own = vec![None; rolled[at].len()];
+        if let Some(description) = described.get(table.full_name().as_str()) {
+            if let Some(column) = description.subject_key.as_deref().and_then(|c| table.column_index(c)) {
+                for (row, text) in rolled[at].column_texts(column) {
+                    own[row] = text.filter(|t| !t.is_empty()).map(|key| people.number(&key));
+                }
+            } else if let Some(via) = &description.subject_via
+                && let Some(other) = stored.table(&via.table)
+                && let (Some(column), Some(to)) = (table.column_index(&via.column), stored.tables[other].column_index(&via.to_column))
+            {
+                self.subjects(other, stored, described, rolled, subjects, people, depth + 1);
+                let theirs = subjects[other].as_deref().unwrap_or_default();
+                let mut owner: HashMap<String, u32> = HashMap::new();
+                for (row, text) in rolled[other].column_texts(to) {
+                    if let (Some(text), Some(Some(subject))) = (text, theirs.get(row)) {
+                        owner.entry(text).or_insert(*subject);
+                    }
+                }
+                for (row, text) in rolled[at].column_texts(column) {
+                    own[row] = text.and_then(|t| owner.get(&t).copied());
+                }
+            }
+        }
+        subjects[at] = Some(own);
+    }
+}
+
+fn whole_doubt(doubts: &[TableDoubt]) -> bool {
+    doubts.iter().any(|d| d.from == i64::MIN && d.to == i64::MAX)
+}
+
+fn column_number(description: Option<&DescribedTable>, table: &str, column: &str, world: &mut World) -> Option<u32> {
+    let description = description?;
+    let category = description.categories.get(column).or_else(|| description.categories.iter().find(|(c, _)| c.eq_ignore_ascii_case(column)).map(|(_, c)| c))?;
+    let number = world.categories.binary_search(category).ok()?;
+    world.columns.push((format!("{table}.{column}"), u32::try_from(number).ok()?));
+    u32::try_from(world.columns.len() - 1).ok()
+}
+
+/// A partitioned or inherited table shows its children's rows.
+fn inherit_rows(database: &mut StoredDatabase) {
+    for child in 0..database.tables.len() {
+        let mut seen = BTreeSet::from([child]);
+        let mut open: Vec<String> = database.tables[child].parents.clone();
+        while let Some(name) = open.pop() {
+            let Some(parent) = database.table(&name).filter(|p| seen.insert(*p)) else { continue };
+            open.extend(database.tables[parent].parents.clone());
+            let from = &database.tables[child];
+            let places: Option<Vec<usize>> = database.tables[parent]
+                .columns
+                .iter()
+                .map(|c| from.column_index(&c.name).filter(|at| from.columns[*at].kind == c.kind))
+                .collect();
+            let schema = database.tables[parent].arrow_schema();
+            let Some(places) = places else {
+                database.tables[parent].complete = false;
+                continue;
+            };
+            let batches: Vec<RecordBatch> = from
+                .batches
+                .iter()
+                .filter_map(|batch| RecordBatch::try_new(schema.clone(), places.iter().map(|at| batch.column(*at).clone()).collect()).ok())
+                .collect();
+            batches.into_iter().for_each(|batch| database.tables[parent].push_batch(batch));
+        }
+    }
+}

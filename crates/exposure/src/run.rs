@@ -364,6 +364,10 @@ impl Run {
                 let rows = self.windows.get(&cursor).and_then(|w| w.as_ref()).and_then(|w| w.get(fetch).copied());
                 match rows {
                     Some(None) => report.outcome("replayed", Some("the cursor had no row there".to_owned())),
+                    Some(Some(window)) if self.commands.cursors[cursor].motions.get(fetch).is_some_and(|(motion, _)| motion.states(window.1)) => {
+                        context.count = CountUse::Stated(window.1);
+                        self.plan_cursor(cursor, Some(window), context, report, jobs);
+                    }
                     window => self.plan_cursor(cursor, window.flatten(), context, report, jobs),
                 }
             }
@@ -667,6 +671,8 @@ impl Run {
 /// How the logged row count may be used.
 #[derive(Clone, Copy, PartialEq)]
 enum CountUse {
+    /// A FETCH says how many rows it wants; having run to its end with that many left, it sent just these.
+    Stated(u64),
     /// It counts the rows of the query.
     Plain,
     /// An audit log writes 0 for commands that run a query inside (FETCH, EXECUTE, COPY): 0 says nothing.
@@ -691,6 +697,7 @@ impl Planning<'_> {
         match (self.count, self.access.kind) {
             (CountUse::None, _) | (_, AccessKind::Route) => None,
             (CountUse::ZeroMeansNothing, _) => self.access.row_count.filter(|n| *n > 0),
+            (CountUse::Stated(rows), _) => self.access.row_count.filter(|n| *n > 0).or_else(|| i64::try_from(rows).ok()),
             (CountUse::Plain, _) => self.access.row_count,
         }
     }

@@ -60,6 +60,16 @@ pub(crate) enum Motion {
     Absolute(i64),
 }
 
+impl Motion {
+    /// Whether the command itself states that it fetches just this many rows. `FETCH ALL` states no number.
+    pub(crate) fn states(self, fetched: u64) -> bool {
+        match self {
+            Self::Relative { rows, all_between: AllBetween::Yes } if rows != 0 => rows.unsigned_abs() == fetched,
+            _ => fetched == 1,
+        }
+    }
+}
+
 /// Whether a motion fetches every row on its way or only the last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AllBetween {

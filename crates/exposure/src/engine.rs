@@ -1,8 +1,81 @@
-//! The real replayer.
+//! The real replayer: `strandline-provenance` behind the port of this crate.
 
-use crate::Options;
-use crate::replay::{EngineDatabase, Replayer};
+use strandline_provenance::{self as provenance, Doubt, Engine, Prepared};
 
-pub(crate) fn replayer(_database: EngineDatabase, _options: &Options) -> Result<Box<dyn Replayer>, String> {
-    Err("the replay engine is not part of this build".to_owned())
+use crate::replay::{Call, EngineDatabase, ReplayDoubt, Replayed, Replayer, Revealed};
+use crate::{Dialect, Options};
+
+struct Provenance {
+    engine: Engine,
+    prepared: Vec<Prepared>,
+}
+
+/// A replayer for a database.
+pub(crate) fn replayer(database: EngineDatabase, options: &Options) -> Result<Box<dyn Replayer>, String> {
+    let database = provenance::Database {
+        search_path: database.search_path,
+        dialect: match database.dialect {
+            Dialect::PostgreSql => provenance::Dialect::PostgreSql,
+            Dialect::MySql => provenance::Dialect::MySql,
+        },
+        tables: database
+            .tables
+            .into_iter()
+            .map(|t| provenance::VersionedTable {
+                schema: t.schema,
+                name: t.name,
+                columns: t.columns,
+                unique_keys: t.unique_keys,
+                has_subject: t.has_subject,
+                batches: t.batches,
+            })
+            .collect(),
+        views: database.views.into_iter().map(|(schema, name, sql)| provenance::View { schema, name, sql }).collect(),
+    };
+    let options = provenance::Options { inferable_group: options.inferable_group, memory_limit_bytes: options.memory_limit_bytes, threads: options.threads };
+    let engine = Engine::new(database, options).map_err(|e| e.to_string())?;
+    Ok(Box::new(Provenance { engine, prepared: Vec::new() }))
+}
+
+impl Replayer for Provenance {
+    fn prepare(&mut self, sql: &str) -> Result<usize, String> {
+        let prepared = self.engine.prepare(sql).map_err(|unsupported| unsupported.reason)?;
+        self.prepared.push(prepared);
+        Ok(self.prepared.len() - 1)
+    }
+
+    fn replay(&mut self, statement: usize, calls: &[Call]) -> Vec<Result<Replayed, String>> {
+        let calls: Vec<provenance::Call> = calls
+            .iter()
+            .map(|call| provenance::Call {
+                time: call.time,
+                parameters: call.parameters.clone(),
+                rows: call.rows.map(|(skip, take)| provenance::RowWindow { skip, take: Some(take) }),
+            })
+            .collect();
+        let answers = self.engine.replay(&self.prepared[statement], &calls);
+        answers.into_iter().map(|answer| answer.map(replayed).map_err(|e| e.to_string())).collect()
+    }
+
+    fn forget(&mut self) {
+        self.prepared.clear();
+    }
+}
+
+fn replayed(answer: provenance::Replayed) -> Replayed {
+    let revealed = answer.revealed.into_iter().map(|r| Revealed {
+        columns: r.columns.iter().map(|c| (c.table, c.column)).collect(),
+        displayed: r.how == provenance::How::Displayed,
+        doubt: r.doubt.map(|doubt| ReplayDoubt { sentence: doubt.sentence(), other_rows: other_rows(doubt) }),
+        subjects: r.subjects,
+    });
+    Replayed { rows: answer.rows, revealed: revealed.collect(), other_rows: answer.doubts.iter().any(|d| other_rows(*d)) }
+}
+
+/// Whether rows that the replay did not choose may have been sent instead.
+fn other_rows(doubt: Doubt) -> bool {
+    match doubt {
+        Doubt::TiedLimit | Doubt::UnorderedLimit | Doubt::Collation | Doubt::OrderOfPartition | Doubt::Nondeterministic => true,
+        Doubt::DoubtfulRow | Doubt::ExtremeOfGroup | Doubt::Recursion => false,
+    }
 }

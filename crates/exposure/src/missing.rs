@@ -31,6 +31,8 @@ pub(crate) enum Missing {
     TableDoubtful,
     RowDoubtful,
     OnlyInferred,
+    /// A doubt of the replay, in its own words.
+    Replay(&'static str),
 }
 
 impl Missing {
@@ -59,6 +61,7 @@ impl Missing {
             Self::TableDoubtful => "the table was changed in a way that the evidence does not show in full",
             Self::RowDoubtful => "the row was changed in a way that the evidence does not show in full",
             Self::OnlyInferred => "the value itself was not sent, but what was sent gives it away",
+            Self::Replay(sentence) => sentence,
         }
     }
 }
@@ -104,6 +107,9 @@ pub(crate) fn showed_nothing(access: &Access) -> bool {
     match access.kind {
         AccessKind::Statement => access.completion == Completion::Failed,
         // No statement is known to have run: a refusal is all there is. A server error may come after the read.
-        AccessKind::Route => matches!(access.response_status, Some(300..=303 | 305..=407 | 409..=498)) || (access.completion == Completion::Failed && access.response_status.is_none_or(|s| s < 499)),
+        AccessKind::Route => {
+            matches!(access.response_status, Some(300..=303 | 305..=407 | 409..=498))
+                || (access.completion == Completion::Failed && access.response_status.is_none_or(|s| s < 499))
+        }
     }
 }

@@ -20,6 +20,8 @@ pub(crate) struct Call {
 pub(crate) struct Replayed {
     pub(crate) rows: u64,
     pub(crate) revealed: Vec<Revealed>,
+    /// Whether other rows than these may have been sent.
+    pub(crate) other_rows: bool,
 }
 
 /// Columns revealed about the same subjects in the same way.

@@ -79,7 +79,7 @@ impl Naive {
             let doubt = doubtful.then_some(crate::replay::ReplayDoubt { sentence: "doubtful", other_rows: false });
             Revealed { columns: columns.iter().map(|c| (*table, *c)).collect(), displayed: true, doubt, subjects }
         });
-        Replayed { rows: rows.len() as u64, revealed: revealed.into() }
+        Replayed { rows: rows.len() as u64, revealed: revealed.into(), other_rows: false }
     }
 }
 
@@ -238,7 +238,15 @@ impl Case {
 
 /// `C:name+ B:name? …`: subject, category, `+` confirmed, `~` likely, `?` possible, `i` for inferred.
 pub(crate) fn cells(kept: &Kept) -> String {
-    let mark = |e: &Exposure| format!("{}:{}{}{}", e.data_subject, e.category, &e.certainty.as_str().replace("confirmed", "+").replace("likely", "~").replace("possible", "?"), if e.basis.as_str() == "inferred" { "i" } else { "" });
+    let mark = |e: &Exposure| {
+        format!(
+            "{}:{}{}{}",
+            e.data_subject,
+            e.category,
+            &e.certainty.as_str().replace("confirmed", "+").replace("likely", "~").replace("possible", "?"),
+            if e.basis.as_str() == "inferred" { "i" } else { "" }
+        )
+    };
     kept.exposures.iter().map(mark).collect::<Vec<_>>().join(" ")
 }
 
@@ -282,7 +290,12 @@ fn the_tier_drops_with_each_missing_proof() {
 
 #[test]
 fn a_route_is_delivered_by_its_status() {
-    let route = |status| Case::of(vec![with(access(1, POINT, None), |a| { a.kind = AccessKind::Route; a.response_status = status; })]);
+    let route = |status| {
+        Case::of(vec![with(access(1, POINT, None), |a| {
+            a.kind = AccessKind::Route;
+            a.response_status = status;
+        })])
+    };
     check(&route(Some(200)), "replayed", "B:name~");
     check(&route(Some(404)), "failed", "");
     check(&route(Some(502)), "replayed", "B:name?");
@@ -299,11 +312,20 @@ fn a_count_that_differs_widens() {
 
 #[test]
 fn what_cannot_be_replayed_is_possible_for_all_of_its_tables() {
-    check(&Case::of(vec![access(1, "SELECT max(name) FROM hr.staff", Some(1))]), "widened", "A:date_of_birth? A:name? B:date_of_birth? B:name? C:date_of_birth? C:name? D:date_of_birth? D:name?");
+    check(
+        &Case::of(vec![access(1, "SELECT max(name) FROM hr.staff", Some(1))]),
+        "widened",
+        "A:date_of_birth? A:name? B:date_of_birth? B:name? C:date_of_birth? C:name? D:date_of_birth? D:name?",
+    );
     check(&Case::of(vec![access(1, "SELECT text FROM hr.note JOIN", Some(1))]), "widened", "B:health?");
-    let (_, summary) = check(&Case::of(vec![access(1, "SELECT dish FROM hr.lunch", Some(1)), access(2, "SELECT * FROM other.thing", Some(1))]), "undescribed undescribed", "");
+    let (_, summary) =
+        check(&Case::of(vec![access(1, "SELECT dish FROM hr.lunch", Some(1)), access(2, "SELECT * FROM other.thing", Some(1))]), "undescribed undescribed", "");
     assert!(summary.undescribed.contains("hr.lunch") && summary.undescribed.contains("other.thing"));
-    check(&Case::of(vec![access(1, "SELECT version()", Some(1)), access(2, "SELECT relname FROM pg_class", Some(1)), access(3, "BEGIN", None)]), "no_personal_data no_personal_data control", "");
+    check(
+        &Case::of(vec![access(1, "SELECT version()", Some(1)), access(2, "SELECT relname FROM pg_class", Some(1)), access(3, "BEGIN", None)]),
+        "no_personal_data no_personal_data control",
+        "",
+    );
     // A function that is not known to be harmless may read what the role may read.
     check(&Case::of(vec![access(1, "SELECT query_to_xml('select 1', true, true, '')", Some(1)), access(2, "CALL f()", None)]), "widened widened", "B:health?");
 }
@@ -372,7 +394,8 @@ fn event(time: i64, sql: &'static str) -> Event<'static> {
 
 #[test]
 fn data_is_read_as_of_the_access() {
-    let mut case = Case::of(vec![access(10, "SELECT name FROM hr.staff WHERE dob = '2'", Some(1)), access(30, "SELECT name FROM hr.staff WHERE dob = '2'", Some(1))]);
+    let mut case =
+        Case::of(vec![access(10, "SELECT name FROM hr.staff WHERE dob = '2'", Some(1)), access(30, "SELECT name FROM hr.staff WHERE dob = '2'", Some(1))]);
     let update = "UPDATE hr.staff SET dob = '2' WHERE staff_no = 'D'";
     let mut audit = event(20, update);
     audit.record_kind = Some(RecordKind::PgauditSession);
@@ -416,7 +439,11 @@ fn views_copies_and_returned_rows_are_reads() {
     check(&Case::of(vec![access(1, "COPY (SELECT name FROM hr.staff WHERE dob = '1') TO STDOUT", Some(1))]), "replayed", "A:name+");
     check(&Case::of(vec![access(1, "CREATE TABLE x AS SELECT name FROM hr.staff WHERE dob = '1'", Some(1))]), "replayed", "A:name~");
     check(&Case::of(vec![access(1, "DELETE FROM hr.staff WHERE dob = '1' RETURNING name", Some(1))]), "replayed", "A:name+");
-    check(&Case::of(vec![access(1, "SELECT name FROM hr.directory", Some(4))]), "widened", "A:date_of_birth? A:name? B:date_of_birth? B:name? C:date_of_birth? C:name? D:date_of_birth? D:name?");
+    check(
+        &Case::of(vec![access(1, "SELECT name FROM hr.directory", Some(4))]),
+        "widened",
+        "A:date_of_birth? A:name? B:date_of_birth? B:name? C:date_of_birth? C:name? D:date_of_birth? D:name?",
+    );
     check(&Case::of(vec![access(1, "SELECT name FROM hr.staff WHERE dob = '1'; SELECT text FROM hr.note", Some(1))]), "replayed", "A:name~ B:health~");
 }
 
@@ -424,7 +451,11 @@ fn views_copies_and_returned_rows_are_reads() {
 fn a_person_is_explained_from_the_tables() {
     let case = Case::of(vec![access(1, POINT, Some(1)), access(2, POINT, None)]);
     let (kept, _) = case.naive();
-    let tables = (vec![Exposure::to_batch(&kept.exposures).expect("rows")], vec![Access::to_batch(&case.accesses).expect("rows")], vec![Replay::to_batch(&kept.replays).expect("rows")]);
+    let tables = (
+        vec![Exposure::to_batch(&kept.exposures).expect("rows")],
+        vec![Access::to_batch(&case.accesses).expect("rows")],
+        vec![Replay::to_batch(&kept.replays).expect("rows")],
+    );
     let cells = crate::explain("B", &tables.0, &tables.1, &tables.2).expect("tables in memory");
     assert_eq!(cells.len(), 1);
     assert_eq!(cells[0].accesses.iter().map(|a| (a.time, a.rows)).collect::<Vec<_>>(), [(Instant(1), (Some(1), Some(1)))]);
@@ -437,4 +468,95 @@ fn the_same_input_gives_the_same_bytes() {
     let (first, second) = (case.naive().0, case.naive().0);
     assert!(first.exposures == second.exposures && first.replays == second.replays);
     assert_eq!(first.exposures.iter().map(|e| e.accesses.len()).max(), Some(100));
+}
+
+/// The same, through the real engine.
+fn check_engine(case: &Case, outcomes: &str, expected: &str) {
+    let options = Options::default();
+    let (kept, _) = case.run(&mut |database| crate::engine::replayer(database, &options));
+    let told = kept.replays.iter().map(|r| r.outcome.as_str()).collect::<Vec<_>>().join(" ");
+    assert_eq!((told.as_str(), cells(&kept).as_str()), (outcomes, expected), "{:?}", kept.replays.iter().map(|r| &r.reason).collect::<Vec<_>>());
+}
+
+#[test]
+fn the_engine_replays_points_joins_and_views() {
+    check_engine(&Case::of(vec![access(1, POINT, Some(1))]), "replayed", "B:name+");
+    let parameter = with(access(1, "SELECT name, dob FROM staff WHERE staff_no = $1", Some(1)), |a| a.parameters = vec![Some("C".into())]);
+    check_engine(&Case::of(vec![parameter]), "replayed", "C:date_of_birth+ C:name+");
+    let join = "SELECT n.text, s.name FROM hr.note n JOIN hr.case c ON c.id = n.case_id JOIN hr.staff s USING (staff_no)";
+    check_engine(&Case::of(vec![access(1, join, Some(1))]), "replayed", "B:health+ B:name+");
+    check_engine(&Case::of(vec![access(1, "SELECT name FROM directory ORDER BY staff_no LIMIT 2", Some(2))]), "replayed", "A:name+ B:name+");
+    check_engine(&Case::of(vec![access(1, "SELECT count(*) FROM hr.staff", Some(1))]), "replayed", "");
+    check_engine(&Case::of(vec![access(1, "TABLE hr.case", Some(1))]), "replayed", "");
+}
+
+#[test]
+fn the_engine_serves_cursors_prepared_and_masked_statements() {
+    let accesses = vec![
+        access(1, "DECLARE c1 CURSOR FOR SELECT name FROM hr.staff ORDER BY staff_no DESC", Some(0)),
+        access(2, "FETCH 1 FROM c1", Some(1)),
+        access(3, "FETCH BACKWARD ALL FROM c1", None),
+        access(4, "PREPARE p AS SELECT dob FROM hr.staff WHERE staff_no = $1", None),
+        access(5, "EXECUTE p ('A')", None),
+    ];
+    check_engine(&Case::of(accesses), "control replayed replayed control replayed", "A:date_of_birth~ D:name+");
+    let masked = with(access(1, "SELECT name FROM hr.staff WHERE name = $1 AND dob = '2'", Some(1)), |a| a.parameters = vec![Some("[masked]".into())]);
+    check_engine(&Case::of(vec![masked]), "widened", "B:name?");
+    let failed = with(access(1, POINT, None), |a| a.completion = Completion::Failed);
+    check_engine(
+        &Case::of(vec![failed, access(2, "SELECT name FROM hr.staff WHERE dob = '2'", Some(2))]),
+        "failed replayed",
+        "A:name? B:date_of_birth~i B:name~ C:name? D:name?",
+    );
+    check_engine(&Case::of(vec![access(1, "SELECT name FROM hr.staff LIMIT 1", Some(1))]), "replayed", "A:name~ B:name? C:name? D:name?");
+}
+
+#[test]
+fn the_engine_reads_what_the_log_wrote() {
+    let mut case = Case::of(vec![
+        access(10, "SELECT name FROM hr.staff WHERE staff_no = 'B'", Some(1)),
+        access(30, "SELECT staff_no, name FROM hr.staff ORDER BY staff_no", Some(4)),
+    ]);
+    case.events = vec![event(20, "DELETE FROM hr.staff WHERE staff_no = 'B'"), event(21, "INSERT INTO hr.staff (staff_no, name) VALUES ('E', 'eve')")];
+    check_engine(&case, "replayed replayed", "A:name+ B:name+ C:name+ D:name+ E:name+");
+}
+
+#[test]
+fn every_sentence_of_missing_proof_is_documented() {
+    let page = include_str!("../../../docs/exposure.md");
+    let source = include_str!("missing.rs");
+    let sentences = source.lines().filter_map(|line| line.trim().strip_prefix("Self::")?.split_once("=> \"")?.1.strip_suffix("\","));
+    assert!(sentences.clone().count() > 20);
+    for sentence in sentences {
+        assert!(page.contains(sentence), "{sentence}");
+    }
+}
+
+#[test]
+fn the_snapshots_of_the_recordings_are_read_in_full() {
+    let shared = std::env::var("STRANDLINE_SHARED").unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared").to_owned());
+    let mut any = false;
+    for recording in ["kms-pivot", "quiet-hours"] {
+        let path = format!("{shared}/recordings/{recording}/snapshot/hr.sql");
+        let Ok(text) = std::fs::read(&path) else { continue };
+        any = true;
+        let estate: Estate = toml::from_str(include_str!("../../../examples/prison-service/estate.toml")).expect("the example is valid");
+        let snapshot = Snapshot { database: "hrs".into(), table: None, path: "hr.sql".into(), reader: Box::new(text.as_slice()) };
+        let (databases, notes) = crate::snapshot::load(&estate, vec![snapshot], &Options::default()).expect("a whole dump");
+        let hrs = databases.iter().find(|d| d.id == "hrs").expect("the estate has it");
+        // A COPY row is a line, so lines between COPY and its end are the rows.
+        let (mut expected, mut inside) = (0, false);
+        for line in String::from_utf8_lossy(&text).lines() {
+            inside = (inside || line.starts_with("COPY ")) && line != "\\.";
+            expected += usize::from(inside && !line.starts_with("COPY "));
+        }
+        assert_eq!(hrs.tables.iter().map(crate::store::StoredTable::rows).sum::<usize>(), expected);
+        let staff = &hrs.tables[hrs.table("hr.staff").expect("described")];
+        assert_eq!((staff.columns.len(), staff.unique_keys.clone(), staff.unsure_rows.len(), notes.len()), (12, vec![vec![0]], 0, 0));
+        assert_eq!(staff.columns[staff.column_index("dob").expect("described")].kind, ColumnKind::Date);
+        assert_eq!(hrs.views.len(), 1);
+    }
+    if !any {
+        println!("skipped: the recordings are not here");
+    }
 }

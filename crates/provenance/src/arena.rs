@@ -1,0 +1,214 @@
+//! Sets of data subjects, as one 64-bit number each, so that a plan can carry them in an ordinary column.
+//!
+//! A number is either one subject with its doubts, or a handle to a set kept here. Sets share their parts, so a set
+//! that stands in every row of a result costs its size once. An arena serves one replay at a time.
+
+use std::collections::{BTreeMap, HashSet};
+use std::hash::{Hash, Hasher};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use datafusion::common::DataFusionError;
+
+const HANDLE: u64 = 1 << 63;
+/// A set of too many people to be inferred; who they are is not kept.
+pub(crate) const MANY: u64 = HANDLE | 0xffff_ffff;
+const SUBJECT_SHIFT: u32 = 8;
+const DOUBTS: u64 = 0xff;
+
+/// One subject, with the doubts about the row.
+pub(crate) fn element(subject: u32, doubts: u64) -> u64 {
+    (u64::from(subject) << SUBJECT_SHIFT) | (doubts & DOUBTS)
+}
+
+fn subject_of(element: u64) -> u32 {
+    (element >> SUBJECT_SHIFT) as u32
+}
+
+#[derive(Debug)]
+enum Node {
+    Union(Box<[u64]>),
+    Doubted { child: u64, doubts: u64 },
+}
+
+#[derive(Debug, Default)]
+struct Nodes {
+    nodes: Vec<Node>,
+    bytes: usize,
+}
+
+/// The sets of one replay. Two arenas are equal if they are the same one.
+#[derive(Clone, Debug)]
+pub(crate) struct Arena {
+    nodes: Arc<Mutex<Nodes>>,
+    limit_bytes: usize,
+}
+
+impl PartialEq for Arena {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.nodes, &other.nodes)
+    }
+}
+
+impl Eq for Arena {}
+
+impl Hash for Arena {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        Arc::as_ptr(&self.nodes).hash(state);
+    }
+}
+
+/// Subjects with the fewest doubts under which each was met.
+pub(crate) type Subjects = BTreeMap<u32, u64>;
+
+impl Arena {
+    pub(crate) fn new(limit_bytes: usize) -> Self {
+        Self { nodes: Arc::default(), limit_bytes }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Nodes> {
+        self.nodes.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// Forgets all sets; every handle given out before is void.
+    pub(crate) fn clear(&self) {
+        *self.lock() = Nodes::default();
+    }
+
+    fn keep(&self, node: Node) -> Result<u64, DataFusionError> {
+        let mut nodes = self.lock();
+        nodes.bytes += 32 + if let Node::Union(parts) = &node { parts.len() * 8 } else { 0 };
+        if nodes.bytes > self.limit_bytes || nodes.nodes.len() >= 0xffff_fff0 {
+            return Err(DataFusionError::ResourcesExhausted("sets of subjects".into()));
+        }
+        nodes.nodes.push(node);
+        Ok(HANDLE | (nodes.nodes.len() as u64 - 1))
+    }
+
+    /// The union of subjects and sets; `None` if there is nobody.
+    pub(crate) fn union(&self, mut parts: Vec<u64>) -> Result<Option<u64>, DataFusionError> {
+        tidy(&mut parts);
+        match parts.as_slice() {
+            [] => Ok(None),
+            [one] => Ok(Some(*one)),
+            _ if parts.contains(&MANY) => Ok(Some(MANY)),
+            _ => self.keep(Node::Union(parts.into_boxed_slice())).map(Some),
+        }
+    }
+
+    /// The same people, each with these doubts too.
+    pub(crate) fn doubted(&self, value: u64, doubts: u64) -> Result<u64, DataFusionError> {
+        match value {
+            MANY => Ok(MANY),
+            value if value & HANDLE == 0 => Ok(value | (doubts & DOUBTS)),
+            child => self.keep(Node::Doubted { child, doubts }),
+        }
+    }
+
+    /// Whether it is at most `limit` people.
+    pub(crate) fn is_at_most(&self, value: u64, limit: usize) -> bool {
+        if value & HANDLE == 0 {
+            return limit >= 1;
+        }
+        let nodes = self.lock();
+        let (mut people, mut seen, mut open) = (HashSet::new(), HashSet::new(), vec![value]);
+        while let Some(value) = open.pop() {
+            if value == MANY {
+                return false;
+            } else if value & HANDLE == 0 {
+                people.insert(subject_of(value));
+                if people.len() > limit {
+                    return false;
+                }
+            } else if seen.insert(value) {
+                match nodes.nodes.get((value & !HANDLE) as usize) {
+                    Some(Node::Union(parts)) => open.extend(parts.iter()),
+                    Some(Node::Doubted { child, .. }) => open.push(*child),
+                    None => return false,
+                }
+            }
+        }
+        true
+    }
+
+    /// Adds the people of several sets to `found`.
+    pub(crate) fn collect(&self, values: impl IntoIterator<Item = u64>, found: &mut Subjects) {
+        let mut seen = HashSet::new();
+        let mut open: Vec<(u64, u64)> = values.into_iter().map(|value| (value, 0)).collect();
+        let nodes = self.lock();
+        while let Some((value, doubts)) = open.pop() {
+            if value & HANDLE == 0 {
+                let doubts = doubts | (value & DOUBTS);
+                found.entry(subject_of(value)).and_modify(|known| *known = surer(*known, doubts)).or_insert(doubts);
+            } else if value != MANY && seen.insert((value, doubts)) {
+                match nodes.nodes.get((value & !HANDLE) as usize) {
+                    Some(Node::Union(parts)) => open.extend(parts.iter().map(|part| (*part, doubts))),
+                    Some(Node::Doubted { child, doubts: more }) => open.push((*child, doubts | more)),
+                    None => {}
+                }
+            }
+        }
+    }
+}
+
+/// The doubts that weigh less: fewer, then the lower ones (a tie-break only).
+pub(crate) fn surer(one: u64, other: u64) -> u64 {
+    if (one.count_ones(), one) <= (other.count_ones(), other) { one } else { other }
+}
+
+/// Sorts, and keeps each subject once, with its fewest doubts.
+fn tidy(parts: &mut Vec<u64>) {
+    parts.sort_unstable();
+    parts.dedup();
+    if parts.windows(2).any(|pair| pair[0] & HANDLE == 0 && pair[0] >> SUBJECT_SHIFT == pair[1] >> SUBJECT_SHIFT) {
+        let mut kept: Vec<u64> = Vec::with_capacity(parts.len());
+        for part in parts.drain(..) {
+            match kept.last_mut() {
+                Some(last) if part & HANDLE == 0 && *last >> SUBJECT_SHIFT == part >> SUBJECT_SHIFT => {
+                    *last = element(subject_of(part), surer(*last & DOUBTS, part & DOUBTS));
+                }
+                _ => kept.push(part),
+            }
+        }
+        *parts = kept;
+    }
+}
+
+/// A set that grows row by row.
+#[derive(Debug, Default)]
+pub(crate) struct Growing {
+    parts: Vec<u64>,
+    tidied: usize,
+}
+
+impl Growing {
+    /// Adds one; with a `cap`, a set of more single subjects than that becomes [`MANY`].
+    pub(crate) fn add(&mut self, value: u64, cap: Option<usize>) {
+        if self.parts.last() == Some(&value) || self.parts.first() == Some(&MANY) {
+            return;
+        }
+        self.parts.push(value);
+        let step = cap.map_or(64, |cap| cap.max(4) * 2);
+        if self.parts.len() >= step.max(self.tidied * 2) {
+            tidy(&mut self.parts);
+            self.tidied = self.parts.len();
+            let people = self.parts.iter().filter(|part| **part & HANDLE == 0).count();
+            if self.parts.contains(&MANY) || cap.is_some_and(|cap| people > cap) {
+                self.parts = vec![MANY];
+            }
+        }
+    }
+
+    pub(crate) fn finish(&self, arena: &Arena, cap: Option<usize>) -> Result<Option<u64>, DataFusionError> {
+        if self.parts.len() == 1 {
+            return Ok(self.parts.first().copied());
+        }
+        match arena.union(self.parts.clone())? {
+            Some(value) if cap.is_some_and(|cap| !arena.is_at_most(value, cap)) => Ok(Some(MANY)),
+            value => Ok(value),
+        }
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.parts.capacity() * 8 + 32
+    }
+}

@@ -1,0 +1,194 @@
+//! The database as the planner sees it: visible columns and views. Rows come in only when a plan has been rewritten.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, ArrayRef};
+use arrow_schema::DataType;
+use datafusion::catalog::{CatalogProvider, MemoryCatalogProvider, MemorySchemaProvider, SchemaProvider, TableProvider};
+use datafusion::datasource::{MemTable, ViewTable};
+use datafusion::execution::SessionStateBuilder;
+use datafusion::execution::context::SessionContext;
+use datafusion::execution::memory_pool::FairSpillPool;
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::execution::session_state::SessionState;
+use datafusion::prelude::SessionConfig;
+
+use crate::database::{Database, Dialect, Options, VersionedTable};
+use crate::statement::{Reading, read};
+use crate::types::{ColumnRef, EngineError};
+
+/// Schema in which unqualified names are found: the first match of the search path.
+const SEARCH: &str = "__search_path";
+const CATALOG: &str = "database";
+
+/// Tables by what the planner holds of them.
+pub(crate) struct Tables {
+    tables: Vec<VersionedTable>,
+    visible: Vec<Arc<dyn TableProvider>>,
+    stored: Vec<Arc<MemTable>>,
+    keys: HashSet<ColumnRef>,
+    sorting: HashSet<ColumnRef>,
+}
+
+impl Tables {
+    pub(crate) fn table(&self, table: usize) -> Option<&VersionedTable> {
+        self.tables.get(table)
+    }
+
+    pub(crate) fn stored(&self, table: usize) -> Option<Arc<MemTable>> {
+        self.stored.get(table).cloned()
+    }
+
+    pub(crate) fn find(&self, provider: &Arc<dyn TableProvider>) -> Option<usize> {
+        self.visible.iter().position(|known| Arc::ptr_eq(known, provider))
+    }
+
+    /// Whether the column is of a unique key, never null, and sorts alike in every collation: numbers and dates do, and so do
+    /// texts of digits and letters of one case.
+    pub(crate) fn sorts_alike(&self, column: ColumnRef) -> bool {
+        self.sorting.contains(&column)
+    }
+
+    /// Whether a column joins tables rather than says something: part of a unique key, or named like one.
+    pub(crate) fn is_key(&self, column: ColumnRef) -> bool {
+        self.keys.contains(&column)
+    }
+}
+
+fn key_columns(tables: &[VersionedTable]) -> HashSet<ColumnRef> {
+    let name = |table: &VersionedTable, column: usize| table.columns.fields().get(column).map(|field| field.name().clone());
+    let mut names = BTreeSet::new();
+    let mut keys = HashSet::new();
+    for (position, table) in tables.iter().enumerate() {
+        for key in &table.unique_keys {
+            keys.extend(key.iter().map(|column| ColumnRef { table: position, column: *column }));
+            if let ([column], true) = (key.as_slice(), table.has_subject) {
+                names.extend(name(table, *column));
+            }
+        }
+    }
+    for (position, table) in tables.iter().enumerate() {
+        let named = (0..table.columns.fields().len()).filter(|column| name(table, *column).is_some_and(|name| names.contains(&name)));
+        keys.extend(named.map(|column| ColumnRef { table: position, column }));
+    }
+    keys
+}
+
+fn sorting_columns(tables: &[VersionedTable]) -> HashSet<ColumnRef> {
+    let mut sorting = HashSet::new();
+    for (position, table) in tables.iter().enumerate() {
+        let columns: BTreeSet<usize> = table.unique_keys.iter().flatten().copied().collect();
+        for column in columns {
+            let values = || table.batches.iter().filter_map(|batch| batch.columns().get(column));
+            let letters = |is_letter: fn(&u8) -> bool| values().all(|values| texts_are(values, is_letter));
+            let is_plain =
+                letters(|byte| byte.is_ascii_digit() || byte.is_ascii_uppercase()) || letters(|byte| byte.is_ascii_digit() || byte.is_ascii_lowercase());
+            if is_plain && values().all(|values| values.null_count() == 0) {
+                sorting.insert(ColumnRef { table: position, column });
+            }
+        }
+    }
+    sorting
+}
+
+/// Whether all texts are of such bytes; other types are no texts.
+fn texts_are(values: &ArrayRef, is_letter: fn(&u8) -> bool) -> bool {
+    if let Some(texts) = values.as_string_opt::<i32>() {
+        return texts.iter().flatten().all(|text| text.as_bytes().iter().all(is_letter));
+    }
+    !matches!(values.data_type(), DataType::LargeUtf8 | DataType::Utf8View | DataType::Dictionary(..))
+}
+
+fn configuration(database: &Database, options: &Options) -> SessionConfig {
+    let mut config = SessionConfig::new().with_default_catalog_and_schema(CATALOG, SEARCH).with_create_default_catalog_and_schema(false);
+    config = config.with_target_partitions(options.threads.max(1)).with_information_schema(false);
+    let settings = config.options_mut();
+    settings.sql_parser.map_string_types_to_utf8view = false;
+    settings.sql_parser.default_null_ordering = match database.dialect {
+        Dialect::PostgreSql => "nulls_max".into(),
+        Dialect::MySql => "nulls_min".into(),
+    };
+    settings.optimizer.enable_physical_uncorrelated_scalar_subquery = false;
+    settings.optimizer.skip_failed_rules = false;
+    config
+}
+
+/// A planner's state for the database. Views that cannot be planned are left out, so that a statement that names one is not understood.
+pub(crate) async fn open(database: &Database, options: &Options) -> Result<(SessionState, Tables), EngineError> {
+    let set_up = |error: datafusion::common::DataFusionError| EngineError::SetUp(error.strip_backtrace());
+    let pool = Arc::new(FairSpillPool::new(options.memory_limit_bytes));
+    let runtime = RuntimeEnvBuilder::new().with_memory_pool(pool).build_arc().map_err(set_up)?;
+    let state = SessionStateBuilder::new().with_config(configuration(database, options)).with_runtime_env(runtime).with_default_features().build();
+    let context = SessionContext::new_with_state(state);
+    let mut schemas: BTreeMap<String, Arc<MemorySchemaProvider>> = BTreeMap::new();
+    schemas.insert(SEARCH.into(), Arc::default());
+    let mut tables =
+        Tables { tables: Vec::new(), visible: Vec::new(), stored: Vec::new(), keys: key_columns(&database.tables), sorting: sorting_columns(&database.tables) };
+    for table in &database.tables {
+        table.check()?;
+        let visible: Arc<dyn TableProvider> = Arc::new(MemTable::try_new(table.columns.clone(), vec![vec![]]).map_err(set_up)?);
+        let schema = VersionedTable::stored_schema(&table.columns);
+        let batches = table.batches.iter().map(|batch| batch.clone().with_schema(schema.clone())).collect::<Result<Vec<_>, _>>();
+        let batches = batches.map_err(|_| EngineError::Table { table: table.title() })?;
+        let home = schemas.entry(table.schema.clone()).or_default();
+        if home.register_table(table.name.clone(), visible.clone()).is_err() {
+            return Err(EngineError::Duplicate { table: table.title() });
+        }
+        tables.visible.push(visible);
+        tables.stored.push(Arc::new(MemTable::try_new(schema, vec![batches]).map_err(set_up)?));
+        tables.tables.push(table.clone());
+    }
+    let catalog = Arc::new(MemoryCatalogProvider::new());
+    for (name, schema) in &schemas {
+        catalog.register_schema(name, schema.clone()).map_err(set_up)?;
+    }
+    context.register_catalog(CATALOG, catalog.clone());
+    fill_search_path(database, &catalog).await;
+    open_views(database, &context, &catalog).await;
+    Ok((context.state(), tables))
+}
+
+async fn fill_search_path(database: &Database, catalog: &MemoryCatalogProvider) {
+    let Some(search) = catalog.schema(SEARCH) else {
+        return;
+    };
+    for schema in database.search_path.iter().filter_map(|name| catalog.schema(name)) {
+        for name in schema.table_names() {
+            if let (false, Ok(Some(table))) = (search.table_exist(&name), schema.table(&name).await) {
+                let _already_there = search.register_table(name, table);
+            }
+        }
+    }
+}
+
+/// Plans views until no further one can be planned: they may stand on each other in any order.
+async fn open_views(database: &Database, context: &SessionContext, catalog: &Arc<MemoryCatalogProvider>) {
+    let mut waiting: Vec<_> = database.views.iter().collect();
+    loop {
+        let mut left = Vec::new();
+        let before = waiting.len();
+        for view in waiting {
+            let Ok(Reading::Query(statement)) = read(&view.sql, database.dialect) else {
+                continue;
+            };
+            let statement = datafusion::sql::parser::Statement::Statement(statement);
+            let Ok(plan) = context.state().statement_to_plan(statement).await else {
+                left.push(view);
+                continue;
+            };
+            let schema = catalog.schema(&view.schema).unwrap_or_else(|| {
+                let schema: Arc<dyn SchemaProvider> = Arc::new(MemorySchemaProvider::new());
+                let _new = catalog.register_schema(&view.schema, schema.clone());
+                schema
+            });
+            let _already_there = schema.register_table(view.name.clone(), Arc::new(ViewTable::new(plan, None)));
+        }
+        fill_search_path(database, catalog).await;
+        if left.is_empty() || left.len() == before {
+            return;
+        }
+        waiting = left;
+    }
+}

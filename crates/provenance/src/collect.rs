@@ -1,0 +1,131 @@
+//! From the set columns of an executed plan to whose cells were revealed.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{UInt32Type, UInt64Type};
+use arrow_array::{Array, RecordBatch, UInt64Array};
+
+use crate::arena::{Arena, Subjects};
+use crate::expression::{Gate, Marks};
+use crate::types::{ColumnRef, Doubt, How, Replayed, Revealed};
+
+type Sources = BTreeSet<(u32, Gate)>;
+
+/// The marks of a statement, arranged for reading results: columns with the same sources are read together.
+#[derive(Debug, Default)]
+pub(crate) struct Reader {
+    sets: Vec<u32>,
+    groups: Vec<(Sources, Sources, Vec<ColumnRef>)>,
+    few: usize,
+}
+
+impl Reader {
+    /// `sets` are the numbers of the set columns, in their order in the result.
+    pub(crate) fn new(marks: &Marks, sets: Vec<u32>, inferable_group: u32) -> Self {
+        let mut by_column: BTreeMap<ColumnRef, (Sources, Sources)> = BTreeMap::new();
+        for mark in marks {
+            let (displayed, inferred) = by_column.entry(mark.column).or_default();
+            match mark.how {
+                How::Displayed => displayed.insert((mark.set, mark.gate)),
+                How::Inferred => inferred.insert((mark.set, mark.gate)),
+            };
+        }
+        let mut by_sources: BTreeMap<(Sources, Sources), Vec<ColumnRef>> = BTreeMap::new();
+        for (column, sources) in by_column {
+            by_sources.entry(sources).or_default().push(column);
+        }
+        let groups = by_sources.into_iter().map(|((displayed, inferred), columns)| (displayed, inferred, columns)).collect();
+        Self { sets, groups, few: inferable_group.saturating_sub(1) as usize }
+    }
+
+    /// Reads all rows of a result.
+    pub(crate) fn read(&self, batches: &[RecordBatch], arena: &Arena) -> Replayed {
+        let rows = batches.iter().map(RecordBatch::num_rows).sum::<usize>() as u64;
+        let mut values: Vec<HashSet<u64>> = vec![HashSet::new(); self.sets.len()];
+        for batch in batches {
+            for (column, values) in batch.columns().iter().zip(&mut values) {
+                values.extend(column.as_primitive::<UInt64Type>().iter().flatten());
+            }
+        }
+        self.arrange(rows, |set| values.get(set).into_iter().flatten().copied().collect(), arena)
+    }
+
+    /// Reads the rows of many calls; the last column says which. Calls without rows are left out.
+    pub(crate) fn read_calls(&self, batches: &[RecordBatch], arena: &Arena) -> Vec<(u32, Replayed)> {
+        let mut places: Vec<(u32, usize, usize)> = Vec::new();
+        let mut columns: Vec<Vec<&UInt64Array>> = Vec::new();
+        for (position, batch) in batches.iter().enumerate() {
+            let Some((calls, sets)) = batch.columns().split_last() else {
+                continue;
+            };
+            places.extend(calls.as_primitive::<UInt32Type>().iter().enumerate().filter_map(|(row, call)| call.map(|call| (call, position, row))));
+            columns.push(sets.iter().map(|set| set.as_primitive::<UInt64Type>()).collect());
+        }
+        places.sort_unstable();
+        let mut results = Vec::new();
+        for of_call in places.chunk_by(|one, next| one.0 == next.0) {
+            let values = |set: usize| {
+                let value = |(_, batch, row): &(u32, usize, usize)| {
+                    let column: &UInt64Array = columns.get(*batch)?.get(set)?;
+                    column.is_valid(*row).then(|| column.value(*row))
+                };
+                let mut values: Vec<u64> = of_call.iter().filter_map(value).collect();
+                values.sort_unstable();
+                values.dedup();
+                values
+            };
+            if let Some((call, _, _)) = of_call.first() {
+                results.push((*call, self.arrange(of_call.len() as u64, values, arena)));
+            }
+        }
+        results
+    }
+
+    /// Arranges the values of the set columns, given by position, as what was revealed.
+    pub(crate) fn arrange(&self, rows: u64, values: impl Fn(usize) -> Vec<u64>, arena: &Arena) -> Replayed {
+        let mut revealed: BTreeMap<(How, Option<Doubt>, Vec<u32>), Vec<ColumnRef>> = BTreeMap::new();
+        let people = |sources: &Sources| {
+            let mut found = Subjects::new();
+            for (set, gate) in sources {
+                let Some(position) = self.sets.iter().position(|known| known == set) else {
+                    continue;
+                };
+                let wanted = values(position).into_iter().filter(|value| match gate {
+                    Gate::Always => true,
+                    Gate::One => arena.is_at_most(*value, 1),
+                    Gate::Few => arena.is_at_most(*value, self.few),
+                });
+                // The arena is locked while it collects, so its sizes are asked before.
+                let wanted: Vec<u64> = wanted.collect();
+                arena.collect(wanted, &mut found);
+            }
+            found
+        };
+        for (displayed, inferred, columns) in &self.groups {
+            let displayed = people(displayed);
+            let mut inferred = people(inferred);
+            inferred.retain(|subject, _| !displayed.contains_key(subject));
+            for (how, found) in [(How::Displayed, displayed), (How::Inferred, inferred)] {
+                let mut by_doubt: BTreeMap<Option<Doubt>, Vec<u32>> = BTreeMap::new();
+                for (subject, doubts) in found {
+                    let doubt = Doubt::ALL.into_iter().find(|doubt| doubts & doubt.bit() != 0);
+                    by_doubt.entry(doubt).or_default().push(subject);
+                }
+                for (doubt, subjects) in by_doubt {
+                    revealed.entry((how, doubt, subjects)).or_default().extend(columns);
+                }
+            }
+        }
+        let doubts: BTreeSet<Doubt> = revealed.keys().filter_map(|(_, doubt, _)| *doubt).collect();
+        let mut revealed: Vec<Revealed> = revealed
+            .into_iter()
+            .map(|((how, doubt, subjects), mut columns)| {
+                columns.sort_unstable();
+                Revealed { columns, how, doubt, subjects }
+            })
+            .collect();
+        revealed.sort_unstable();
+        Replayed { rows, revealed, doubts: doubts.into_iter().collect() }
+    }
+}

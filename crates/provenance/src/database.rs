@@ -1,0 +1,119 @@
+//! What a statement is replayed against: tables whose rows carry a subject and an interval of validity.
+
+use arrow_array::RecordBatch;
+use arrow_schema::{DataType, Field, Schema, SchemaRef};
+use std::sync::Arc;
+
+use crate::types::EngineError;
+
+/// Name of the hidden column with the row's subject: UInt32, null = nobody.
+pub const SUBJECT: &str = "__subject";
+/// Name of the hidden column with the first instant at which the row version is visible: Int64, µs since 1970.
+pub const VALID_FROM: &str = "__valid_from";
+/// Name of the hidden column with the first instant at which it is visible no more: Int64, µs since 1970.
+pub const VALID_TO: &str = "__valid_to";
+/// Name of the hidden column that says that the version's values are not proved: Boolean.
+pub const DOUBTFUL: &str = "__doubtful";
+
+/// Whose SQL the statements are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    /// PostgreSQL and its relatives.
+    PostgreSql,
+    /// MySQL and MariaDB.
+    MySql,
+}
+
+/// One database, with every version of its rows.
+#[derive(Clone, Debug)]
+pub struct Database {
+    /// Schemas in which unqualified names are looked up, first first.
+    pub search_path: Vec<String>,
+    /// Whose SQL the statements are.
+    pub dialect: Dialect,
+    /// The tables.
+    pub tables: Vec<VersionedTable>,
+    /// The views.
+    pub views: Vec<View>,
+}
+
+/// A table, with every version of its rows.
+#[derive(Clone, Debug)]
+pub struct VersionedTable {
+    /// Its schema, as the database spells it.
+    pub schema: String,
+    /// Its name, as the database spells it.
+    pub name: String,
+    /// The visible columns, in order.
+    pub columns: SchemaRef,
+    /// Primary and unique keys, as column positions: they prove a total order.
+    pub unique_keys: Vec<Vec<usize>>,
+    /// Whether its rows belong to data subjects.
+    pub has_subject: bool,
+    /// Batches of [`VersionedTable::stored_schema`].
+    pub batches: Vec<RecordBatch>,
+}
+
+impl VersionedTable {
+    /// Schema of the batches: the visible columns, then [`SUBJECT`], [`VALID_FROM`], [`VALID_TO`] (half open) and [`DOUBTFUL`].
+    pub fn stored_schema(columns: &Schema) -> SchemaRef {
+        let mut fields = columns.fields().to_vec();
+        fields.push(Arc::new(Field::new(SUBJECT, DataType::UInt32, true)));
+        fields.push(Arc::new(Field::new(VALID_FROM, DataType::Int64, false)));
+        fields.push(Arc::new(Field::new(VALID_TO, DataType::Int64, false)));
+        fields.push(Arc::new(Field::new(DOUBTFUL, DataType::Boolean, false)));
+        Arc::new(Schema::new(fields))
+    }
+
+    pub(crate) fn title(&self) -> String {
+        format!("{}.{}", self.schema, self.name)
+    }
+
+    pub(crate) fn check(&self) -> Result<(), EngineError> {
+        let stored = Self::stored_schema(&self.columns);
+        let fits = |batch: &RecordBatch| {
+            let schema = batch.schema();
+            schema.fields().len() == stored.fields().len()
+                && schema.fields().iter().zip(stored.fields()).all(|(is, should)| is.name() == should.name() && is.data_type() == should.data_type())
+        };
+        let keys_fit = self.unique_keys.iter().flatten().all(|column| *column < self.columns.fields().len());
+        if keys_fit && self.batches.iter().all(fits) { Ok(()) } else { Err(EngineError::Table { table: self.title() }) }
+    }
+}
+
+/// A view: a name for a query.
+#[derive(Clone, Debug)]
+pub struct View {
+    /// Its schema.
+    pub schema: String,
+    /// Its name.
+    pub name: String,
+    /// The query, without `CREATE VIEW … AS`.
+    pub sql: String,
+}
+
+/// How to replay.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// k: an aggregate over fewer people than this gives their values away.
+    pub inferable_group: u32,
+    /// Bytes that one replay may take; a replay that needs more ends in [`crate::ReplayError::Memory`].
+    pub memory_limit_bytes: usize,
+    /// Threads of the engine's own runtime.
+    pub threads: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { inferable_group: 5, memory_limit_bytes: 1 << 30, threads: 2 }
+    }
+}
+
+/// A table's full name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TableName {
+    /// Its schema.
+    pub schema: String,
+    /// Its name.
+    pub name: String,
+}

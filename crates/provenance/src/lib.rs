@@ -1,0 +1,22 @@
+//! Replays a logged SQL statement against versioned tables and says which data subjects' cells it displayed,
+//! and whose values can be inferred from its answer.
+//!
+//! The logical plan is rewritten so that every result row also carries the subjects it came from; one execution
+//! gives the row count and the provenance. It knows nothing of logs, categories or certainty: that is `exposure`.
+
+mod arena;
+mod batch;
+mod catalog;
+mod collation;
+mod collect;
+mod database;
+mod engine;
+mod expression;
+mod functions;
+mod rewrite;
+mod statement;
+mod types;
+
+pub use database::{DOUBTFUL, Database, Dialect, Options, SUBJECT, TableName, VALID_FROM, VALID_TO, VersionedTable, View};
+pub use engine::{Engine, Prepared};
+pub use types::{Call, ColumnRef, Doubt, EngineError, How, ReplayError, Replayed, Revealed, RowWindow, Unsupported};

@@ -1,0 +1,198 @@
+//! Rewrites a logical plan so that every row also carries the sets of subjects it came from.
+//!
+//! Each operator keeps its rows as they are: as many, in the same order. Beside the visible columns a rewritten plan
+//! has set columns (see `arena`), and beside the plan stand marks: which set has had which column revealed by which
+//! output column, or by a row's mere presence. What cannot be rewritten is an error, never a narrower plan.
+
+mod aggregate;
+mod join;
+mod limit;
+mod recursion;
+mod rows;
+mod window;
+
+use std::sync::Arc;
+
+use datafusion::catalog::TableProvider;
+use datafusion::common::{Column, DFSchemaRef, Result, plan_err};
+use datafusion::logical_expr::{Expr, LogicalPlan, Projection};
+
+use crate::catalog::Tables;
+use crate::expression::{Gate, Mark, Marks, Scope};
+use crate::functions::Functions;
+use crate::types::How;
+
+pub(crate) use limit::Cut;
+pub(crate) use rows::TIME;
+
+/// A rewritten plan: its schema is the visible columns of the plan it came from, then the set columns `sets`.
+#[derive(Clone, Debug)]
+pub(crate) struct Rewritten {
+    pub(crate) plan: LogicalPlan,
+    /// Marks of the visible columns.
+    pub(crate) columns: Vec<Marks>,
+    /// Marks that a row's mere presence makes.
+    pub(crate) rows: Marks,
+    /// Numbers of the set columns, in order.
+    pub(crate) sets: Vec<u32>,
+    /// The visible schema.
+    pub(crate) schema: DFSchemaRef,
+    /// Whether its rows are written in the statement itself.
+    pub(crate) is_constant: bool,
+}
+
+impl Rewritten {
+    pub(crate) fn scope(&self) -> Scope<'_> {
+        Scope { schema: &self.schema, columns: &self.columns }
+    }
+
+    /// The visible columns, as expressions over the plan.
+    fn visible(&self) -> Vec<Expr> {
+        self.schema.columns().into_iter().map(Expr::Column).collect()
+    }
+
+    /// The set columns, as expressions over the plan.
+    fn set_columns(&self) -> Vec<Expr> {
+        self.sets.iter().map(|set| set_column(*set)).collect()
+    }
+
+    /// Every mark there is.
+    pub(crate) fn all_marks(&self) -> Marks {
+        self.columns.iter().flatten().chain(&self.rows).copied().collect()
+    }
+}
+
+/// Name of a set column.
+pub(crate) fn set_name(set: u32) -> String {
+    format!("__set_{set}")
+}
+
+fn set_column(set: u32) -> Expr {
+    Expr::Column(Column::new_unqualified(set_name(set)))
+}
+
+fn project(expressions: Vec<Expr>, plan: LogicalPlan) -> Result<LogicalPlan> {
+    Ok(LogicalPlan::Projection(Projection::try_new(expressions, Arc::new(plan))?))
+}
+
+/// Rewrites one statement.
+pub(crate) struct Rewriter<'a> {
+    pub(crate) tables: &'a Tables,
+    pub(crate) functions: Functions,
+    /// k.
+    pub(crate) inferable_group: u32,
+    /// Whether sets are kept whole even where only their size matters, and what decides without standing in a result row is kept too.
+    pub(crate) keeps_used: bool,
+    /// With `keeps_used`: plans whose sets are used though no result row shows them.
+    pub(crate) aside: Vec<Rewritten>,
+    /// The table of calls, where many calls are replayed at once.
+    pub(crate) calls: Option<Arc<dyn TableProvider>>,
+    next_set: u32,
+    work_tables: Vec<recursion::WorkTable>,
+}
+
+impl<'a> Rewriter<'a> {
+    pub(crate) fn new(tables: &'a Tables, functions: Functions, inferable_group: u32, keeps_used: bool) -> Self {
+        Self { tables, functions, inferable_group, keeps_used, aside: Vec::new(), calls: None, next_set: 0, work_tables: Vec::new() }
+    }
+
+    fn new_set(&mut self) -> u32 {
+        self.next_set += 1;
+        self.next_set
+    }
+
+    /// How many people of a set are still told apart where only its size matters; `None` is all.
+    fn cap(&self) -> Option<usize> {
+        (!self.keeps_used).then_some(self.inferable_group.max(1) as usize)
+    }
+
+    fn few(&self) -> usize {
+        self.inferable_group.saturating_sub(1) as usize
+    }
+
+    /// Rewrites a plan. `cut` is the LIMIT that works right on its rows, in their order.
+    pub(crate) fn rewrite(&mut self, plan: &LogicalPlan, cut: Option<&Cut>) -> Result<Rewritten> {
+        let keeps_order = matches!(plan, LogicalPlan::Projection(_) | LogicalPlan::SubqueryAlias(_) | LogicalPlan::Sort(_) | LogicalPlan::Limit(_));
+        if let (Some(cut), false) = (cut, keeps_order) {
+            let input = self.rewrite(plan, None)?;
+            return self.unordered(input, cut);
+        }
+        match plan {
+            LogicalPlan::TableScan(scan) => self.scan(scan),
+            LogicalPlan::Projection(projection) => self.projection(projection, cut),
+            LogicalPlan::Filter(filter) => self.filter(filter),
+            LogicalPlan::SubqueryAlias(alias) => self.alias(alias, cut),
+            LogicalPlan::Sort(sort) => self.sort(sort, cut),
+            LogicalPlan::Limit(limit) => self.limit(limit, cut),
+            LogicalPlan::Join(join) => self.join(join),
+            LogicalPlan::Aggregate(aggregate) => self.aggregate(aggregate),
+            LogicalPlan::Distinct(distinct) => self.distinct(distinct),
+            LogicalPlan::Window(window) => self.window(window),
+            LogicalPlan::Union(union) => self.union(union),
+            LogicalPlan::Values(_) | LogicalPlan::EmptyRelation(_) => Ok(Self::constant(plan)),
+            LogicalPlan::Unnest(unnest) => self.unnest(unnest),
+            LogicalPlan::RecursiveQuery(query) => self.recursive(query),
+            LogicalPlan::Subquery(subquery) => self.rewrite(&subquery.subquery, cut),
+            other => plan_err!("{} is not supported", name_of(other)),
+        }
+    }
+
+    /// Adds set columns, computed from what is there.
+    fn with_sets(&self, input: Rewritten, added: Vec<(u32, Expr)>) -> Result<Rewritten> {
+        if added.is_empty() {
+            return Ok(input);
+        }
+        let mut expressions = input.visible();
+        expressions.extend(input.set_columns());
+        let mut sets = input.sets.clone();
+        for (set, expression) in added {
+            expressions.push(expression.alias(set_name(set)));
+            sets.push(set);
+        }
+        Ok(Rewritten { plan: project(expressions, input.plan)?, sets, ..input })
+    }
+
+    /// Makes gated marks free of their gate, by set columns that hold the set only where the gate lets it through.
+    /// Needed before rows fold: afterwards the size of the old set can no longer be told.
+    fn ungate(&mut self, mut input: Rewritten, wanted: &Marks) -> Result<(Rewritten, Names)> {
+        let gated: std::collections::BTreeSet<(u32, Gate)> = wanted.iter().filter(|mark| mark.gate != Gate::Always).map(|mark| (mark.set, mark.gate)).collect();
+        let mut added = Vec::new();
+        let mut names = Vec::new();
+        for (set, gate) in gated {
+            let new = self.new_set();
+            let limit = if gate == Gate::One { 1 } else { self.few() };
+            added.push((new, self.functions.at_most(set_column(set), limit)));
+            names.push(((set, gate), new));
+        }
+        input = self.with_sets(input, added)?;
+        Ok((input, names))
+    }
+}
+
+/// A set under a gate, and the set that has no gate any more.
+type Renaming = ((u32, Gate), u32);
+type Names = Vec<Renaming>;
+
+/// Marks renamed to the sets that have no gate any more.
+fn renamed(marks: &Marks, names: &[Renaming]) -> Marks {
+    let new = |mark: &Mark| names.iter().find(|(old, _)| *old == (mark.set, mark.gate)).map(|(_, new)| *new);
+    marks.iter().map(|mark| new(mark).map_or(*mark, |set| Mark { set, gate: Gate::Always, ..*mark })).collect()
+}
+
+/// Marks of a value that summarises a group: of one person it displays, of few it gives away, of many it says nothing.
+fn summarised(marks: &Marks, moved: impl Fn(u32) -> Option<u32>) -> Marks {
+    let mut result = Marks::new();
+    for mark in marks {
+        let Some(set) = moved(mark.set) else { continue };
+        if mark.how == How::Displayed {
+            result.insert(Mark { set, gate: Gate::One, ..*mark });
+        }
+        result.insert(Mark { set, gate: Gate::Few, how: How::Inferred, ..*mark });
+    }
+    result
+}
+
+fn name_of(plan: &LogicalPlan) -> String {
+    let text = plan.display().to_string();
+    text.chars().take_while(|character| character.is_alphanumeric()).collect()
+}

@@ -1,0 +1,259 @@
+//! Operators that take rows as they come: scans, projections, filters, aliases, unions.
+
+use std::sync::Arc;
+
+use datafusion::catalog::TableProvider;
+use datafusion::common::{Column, Result, plan_err};
+use datafusion::datasource::{provider_as_source, source_as_provider};
+use datafusion::logical_expr::utils::conjunction;
+use datafusion::logical_expr::{
+    BinaryExpr, Expr, Filter, LogicalPlan, LogicalPlanBuilder, Operator, SubqueryAlias, TableScan, Union, Unnest, placeholder, when,
+};
+
+use super::{Cut, Rewriter, Rewritten, project, set_column, set_name};
+use crate::batch::CALL;
+use crate::collation::readings;
+use crate::database::{DOUBTFUL, SUBJECT, VALID_FROM, VALID_TO};
+use crate::expression::{Gate, Mark, Marks, conjuncts, inferred, is_constant, is_random};
+use crate::functions::Functions;
+use crate::types::{ColumnRef, Doubt, How};
+
+/// The placeholder for the instant of a call, µs since 1970.
+pub(crate) const TIME: &str = "$__time";
+
+impl Rewriter<'_> {
+    pub(super) fn scan(&mut self, scan: &TableScan) -> Result<Rewritten> {
+        let provider: Arc<dyn TableProvider> = source_as_provider(&scan.source)?;
+        if self.calls.as_ref().is_some_and(|calls| Arc::ptr_eq(calls, &provider)) {
+            return Ok(Self::constant(&LogicalPlan::TableScan(scan.clone())));
+        }
+        let Some(table) = self.tables.find(&provider) else {
+            return self.work_table(scan);
+        };
+        let (Some(stored), Some(description)) = (self.tables.stored(table), self.tables.table(table)) else {
+            return plan_err!("a table is not there");
+        };
+        if !scan.filters.is_empty() || scan.fetch.is_some() {
+            return plan_err!("a scan has filters already");
+        }
+        let source = LogicalPlanBuilder::scan(scan.table_name.clone(), provider_as_source(stored), None)?;
+        let hidden = |name: &str| Expr::Column(Column::new(Some(scan.table_name.clone()), name));
+        let mut time = placeholder(TIME);
+        if let Expr::Placeholder(time) = &mut time {
+            time.field = Some(Arc::new(arrow_schema::Field::new("time", arrow_schema::DataType::Int64, false)));
+        }
+        let is_valid = hidden(VALID_FROM).lt_eq(time.clone()).and(time.lt(hidden(VALID_TO)));
+        let mut expressions: Vec<Expr> = scan.projected_schema.columns().into_iter().map(Expr::Column).collect();
+        let mut columns = vec![Marks::new(); expressions.len()];
+        let mut sets = Vec::new();
+        if description.has_subject {
+            let set = self.new_set();
+            sets.push(set);
+            expressions.push(self.functions.element(hidden(SUBJECT), hidden(DOUBTFUL)).alias(set_name(set)));
+            for (position, marks) in columns.iter_mut().enumerate() {
+                let column = scan.projection.as_ref().map_or(Some(position), |projection| projection.get(position).copied());
+                let Some(column) = column else {
+                    return plan_err!("a scan's projection does not fit");
+                };
+                marks.insert(Mark { set, gate: Gate::Always, column: ColumnRef { table, column }, how: How::Displayed });
+            }
+        }
+        let plan = project(expressions, source.filter(is_valid)?.build()?)?;
+        Ok(Rewritten { plan, columns, rows: Marks::new(), sets, schema: scan.projected_schema.clone(), is_constant: false })
+    }
+
+    pub(super) fn constant(plan: &LogicalPlan) -> Rewritten {
+        let schema = plan.schema().clone();
+        Rewritten { plan: plan.clone(), columns: vec![Marks::new(); schema.fields().len()], rows: Marks::new(), sets: Vec::new(), schema, is_constant: true }
+    }
+
+    pub(super) fn projection(&mut self, projection: &datafusion::logical_expr::Projection, cut: Option<&Cut>) -> Result<Rewritten> {
+        let input = self.rewrite(&projection.input, cut)?;
+        let columns = projection.expr.iter().map(|expression| input.scope().of(expression)).collect::<Result<Vec<_>>>()?;
+        let mut expressions = projection.expr.clone();
+        expressions.extend(input.set_columns());
+        Ok(Rewritten { plan: project(expressions, input.plan)?, columns, schema: projection.schema.clone(), ..input })
+    }
+
+    pub(super) fn alias(&mut self, alias: &SubqueryAlias, cut: Option<&Cut>) -> Result<Rewritten> {
+        let input = self.rewrite(&alias.input, cut)?;
+        let plan = LogicalPlan::SubqueryAlias(SubqueryAlias::try_new(Arc::new(input.plan.clone()), alias.alias.clone())?);
+        let mut expressions: Vec<Expr> = alias.schema.columns().into_iter().map(Expr::Column).collect();
+        for set in &input.sets {
+            expressions.push(Expr::Column(Column::new(Some(alias.alias.clone()), set_name(*set))).alias(set_name(*set)));
+        }
+        Ok(Rewritten { plan: project(expressions, plan)?, schema: alias.schema.clone(), ..input })
+    }
+
+    pub(super) fn filter(&mut self, filter: &Filter) -> Result<Rewritten> {
+        let mut input = self.rewrite(&filter.input, None)?;
+        if self.keeps_used && folds(&filter.input) {
+            self.aside.push(input.clone());
+        }
+        let (random, sure): (Vec<&Expr>, Vec<&Expr>) = conjuncts(&filter.predicate).into_iter().partition(|part| is_random(part));
+        for part in &sure {
+            self.condition(part, &mut input)?;
+        }
+        for part in &random {
+            let marks = input.scope().deciding(part)?;
+            input.rows.extend(marks);
+        }
+        if let Some(predicate) = conjunction(sure.into_iter().cloned()) {
+            input = self.let_through(predicate, input)?;
+        }
+        // Which rows chance let through cannot be known: all of them, with a doubt.
+        if random.is_empty() { Ok(input) } else { self.doubt_all(input, Doubt::Nondeterministic) }
+    }
+
+    /// The rows that a predicate lets through; where it compares the order of texts, also those that a language's order would, in doubt.
+    fn let_through(&mut self, predicate: Expr, input: Rewritten) -> Result<Rewritten> {
+        let Some(readings) = readings(&predicate, &input.schema).filter(|_| !input.sets.is_empty()) else {
+            let plan = LogicalPlan::Filter(Filter::try_new(predicate, Arc::new(input.plan))?);
+            return Ok(Rewritten { plan, ..input });
+        };
+        let plan = LogicalPlan::Filter(Filter::try_new(readings.either, Arc::new(input.plan.clone()))?);
+        let mut expressions = input.visible();
+        for set in &input.sets {
+            let doubted = self.functions.doubted(set_column(*set), Doubt::Collation.bit());
+            expressions.push(when(readings.both.clone(), set_column(*set)).otherwise(doubted)?.alias(set_name(*set)));
+        }
+        Ok(Rewritten { plan: project(expressions, plan)?, ..input })
+    }
+
+    /// Every set with a doubt.
+    pub(super) fn doubt_all(&mut self, input: Rewritten, doubt: Doubt) -> Result<Rewritten> {
+        let mut expressions = input.visible();
+        for set in &input.sets {
+            expressions.push(self.functions.doubted(set_column(*set), doubt.bit()).alias(set_name(*set)));
+        }
+        Ok(Rewritten { plan: project(expressions, input.plan)?, ..input })
+    }
+
+    /// What one conjunct of WHERE or of an inner join gives away about the rows that it lets through.
+    pub(super) fn condition(&self, part: &Expr, input: &mut Rewritten) -> Result<()> {
+        if let Some((left, right)) = equality(part) {
+            let (of_left, of_right) = (input.scope().deciding(left)?, input.scope().deciding(right)?);
+            return self.equal(left, right, (of_left, of_right), input);
+        }
+        let marks = input.scope().deciding(part)?;
+        input.rows.extend(marks);
+        Ok(())
+    }
+
+    /// `left = right`, both from columns. Keys that join two tables say nothing by themselves, but whoever sees one side knows the other.
+    pub(super) fn equal(&self, left: &Expr, right: &Expr, (of_left, of_right): (Marks, Marks), input: &mut Rewritten) -> Result<()> {
+        for (from, marks, to) in [(&of_left, &of_right, left), (&of_right, &of_left, right)] {
+            // One side has no subjects: a table to look things up in, whose columns now speak of the other side.
+            if marks.is_empty() && !from.is_empty() || from.is_empty() && !marks.is_empty() {
+                let (spoken_of, speaking) = if from.is_empty() { (marks, to) } else { (from, if std::ptr::eq(to, left) { right } else { left }) };
+                return self.look_up(spoken_of, speaking, input);
+            }
+        }
+        if of_left.is_empty() {
+            return Ok(());
+        }
+        if self.joins_keys(&of_left, &of_right) {
+            for (side, other) in [(left, &of_right), (right, &of_left)] {
+                for column in side.column_refs() {
+                    let position = input.schema.index_of_column(column)?;
+                    if let Some(marks) = input.columns.get_mut(position) {
+                        marks.extend(other);
+                    }
+                }
+            }
+        } else {
+            input.rows.extend(of_left);
+            input.rows.extend(of_right);
+        }
+        Ok(())
+    }
+
+    /// Marks on the columns of the relations that `speaking` reads from.
+    fn look_up(&self, spoken_of: &Marks, speaking: &Expr, input: &mut Rewritten) -> Result<()> {
+        let relations: Vec<_> = speaking.column_refs().into_iter().map(|column| column.relation.clone()).collect();
+        let is_of_calls = speaking.column_refs().iter().all(|column| column.name.starts_with(CALL));
+        if input.is_constant || is_of_calls || relations.iter().any(Option::is_none) {
+            input.rows.extend(spoken_of);
+            return Ok(());
+        }
+        for (position, (relation, _)) in input.schema.iter().enumerate() {
+            let speaks = relations.iter().any(|known| known.as_ref() == relation);
+            if let (true, Some(marks)) = (speaks, input.columns.get_mut(position)) {
+                marks.extend(spoken_of);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether an equality joins tables by a key: the two sides are of different sets, and one is all key.
+    pub(super) fn joins_keys(&self, left: &Marks, right: &Marks) -> bool {
+        let is_key = |marks: &Marks| !marks.is_empty() && marks.iter().all(|mark| self.tables.is_key(mark.column));
+        let shares = left.iter().any(|mark| right.iter().any(|other| other.set == mark.set));
+        !shares && (is_key(left) || is_key(right))
+    }
+
+    pub(super) fn union(&mut self, union: &Union) -> Result<Rewritten> {
+        let inputs = union.inputs.iter().map(|input| self.rewrite(input, None)).collect::<Result<Vec<_>>>()?;
+        let sets: Vec<u32> = inputs.iter().flat_map(|input| input.sets.clone()).collect();
+        let mut columns = vec![Marks::new(); union.schema.fields().len()];
+        let mut rows = Marks::new();
+        let mut plans = Vec::new();
+        let is_constant = inputs.iter().all(|input| input.is_constant);
+        for input in inputs {
+            for (marks, more) in columns.iter_mut().zip(&input.columns) {
+                marks.extend(more);
+            }
+            rows.extend(&input.rows);
+            let mut expressions = Vec::new();
+            for (position, (column, field)) in input.visible().into_iter().zip(union.schema.fields()).enumerate() {
+                let is_same = input.schema.fields().get(position).is_some_and(|is| is.data_type() == field.data_type());
+                let value = if is_same { column } else { datafusion::logical_expr::cast(column, field.data_type().clone()) };
+                expressions.push(value.alias(format!("__union_{position}")));
+            }
+            for set in &sets {
+                let value = if input.sets.contains(set) { set_column(*set) } else { Functions::nobody() };
+                expressions.push(value.alias(set_name(*set)));
+            }
+            plans.push(Arc::new(project(expressions, input.plan)?));
+        }
+        let plan = LogicalPlan::Union(Union::try_new(plans)?);
+        let mut expressions: Vec<Expr> = Vec::new();
+        for (position, (relation, field)) in union.schema.iter().enumerate() {
+            expressions.push(Expr::Column(Column::new_unqualified(format!("__union_{position}"))).alias_qualified(relation.cloned(), field.name()));
+        }
+        expressions.extend(sets.iter().map(|set| set_column(*set)));
+        Ok(Rewritten { plan: project(expressions, plan)?, columns, rows, sets, schema: union.schema.clone(), is_constant })
+    }
+
+    pub(super) fn unnest(&mut self, unnest: &Unnest) -> Result<Rewritten> {
+        let input = self.rewrite(&unnest.input, None)?;
+        let exec_columns = unnest.exec_columns.clone();
+        let plan = LogicalPlanBuilder::from(input.plan).unnest_columns_with_options(exec_columns, unnest.options.clone())?.build()?;
+        let columns = unnest.dependency_indices.iter().map(|from| input.columns.get(*from).cloned().unwrap_or_default()).collect();
+        let visible: Vec<Expr> = unnest.schema.columns().into_iter().map(Expr::Column).collect();
+        let expressions = visible.into_iter().chain(input.sets.iter().map(|set| set_column(*set))).collect();
+        Ok(Rewritten { plan: project(expressions, plan)?, columns, schema: unnest.schema.clone(), ..Rewritten { plan: LogicalPlan::default(), ..input } })
+    }
+}
+
+/// The two sides of `a = b` where both read columns.
+pub(super) fn equality(part: &Expr) -> Option<(&Expr, &Expr)> {
+    match part {
+        Expr::BinaryExpr(BinaryExpr { left, op: Operator::Eq | Operator::IsNotDistinctFrom, right }) if !is_constant(left) && !is_constant(right) => {
+            Some((left, right))
+        }
+        _ => None,
+    }
+}
+
+/// Whether rows below a plan's top may stand for others: then what decides may not be in the result.
+pub(super) fn folds(plan: &LogicalPlan) -> bool {
+    use datafusion::common::tree_node::TreeNode;
+    plan.exists(|node| Ok(matches!(node, LogicalPlan::Aggregate(_) | LogicalPlan::Window(_) | LogicalPlan::Limit(_) | LogicalPlan::Distinct(_))))
+        .unwrap_or(true)
+}
+
+/// Marks of what an outer join's condition says about both sides.
+pub(super) fn said_by(condition: &Marks) -> Marks {
+    inferred(condition)
+}

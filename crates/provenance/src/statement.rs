@@ -1,0 +1,241 @@
+//! From logged text to one query: wrappers come off, and what a statement cannot show is told apart from what we cannot read.
+
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{CopySource, DataType, Declare, Expr, LimitClause, Offset, OffsetRows, Query, SetExpr, Statement, visit_relations};
+use datafusion::sql::sqlparser::dialect::{Dialect as Syntax, MySqlDialect, PostgreSqlDialect};
+use datafusion::sql::sqlparser::parser::Parser;
+use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
+
+use crate::database::{Database, Dialect, TableName};
+
+/// What a statement is to us.
+pub(crate) enum Reading {
+    /// A query whose rows are sent.
+    Query(Box<Statement>),
+    /// It sends no rows of any table.
+    Nothing,
+}
+
+fn syntax(dialect: Dialect) -> Box<dyn Syntax> {
+    match dialect {
+        Dialect::PostgreSql => Box::new(PostgreSqlDialect {}),
+        Dialect::MySql => Box::new(MySqlDialect {}),
+    }
+}
+
+/// Operators that a statement may have: each can make its tree one level deeper, and a tree is walked on the stack.
+const OPERATORS_AT_MOST: usize = 1_000;
+
+fn has_too_many_operators(tokens: &[Token]) -> bool {
+    let is_operator = |token: &&Token| match token {
+        Token::Word(word) => ["AND", "OR", "NOT", "UNION", "INTERSECT", "EXCEPT", "JOIN", "IS"].iter().any(|known| word.value.eq_ignore_ascii_case(known)),
+        Token::Number(..) | Token::SingleQuotedString(_) | Token::DoubleQuotedString(_) | Token::Whitespace(_) | Token::Placeholder(_) => false,
+        Token::Comma | Token::LParen | Token::RParen | Token::Period | Token::SemiColon | Token::EscapedStringLiteral(_) | Token::NationalStringLiteral(_) => {
+            false
+        }
+        _ => true,
+    };
+    tokens.iter().filter(is_operator).count() > OPERATORS_AT_MOST
+}
+
+fn parse(sql: &str, dialect: Dialect) -> Result<Vec<Statement>, String> {
+    let syntax = syntax(dialect);
+    let tokens = Tokenizer::new(syntax.as_ref(), sql).tokenize().map_err(|_| "it cannot be parsed".to_owned())?;
+    if has_too_many_operators(&tokens) {
+        return Err(format!("it has more than {OPERATORS_AT_MOST} operators"));
+    }
+    // The parser's message may quote the text, so it is not passed on.
+    let parsed = Parser::new(syntax.as_ref()).with_recursion_limit(100).with_tokens(tokens).parse_statements();
+    parsed.map_err(|_| "it cannot be parsed".to_owned())
+}
+
+/// Reads one statement.
+pub(crate) fn read(sql: &str, dialect: Dialect) -> Result<Reading, String> {
+    let trimmed = sql.trim_start();
+    if let (Some(word), Some(name)) = (trimmed.get(..6), trimmed.get(6..))
+        && word.eq_ignore_ascii_case("table ")
+    {
+        return read(&format!("SELECT * FROM {name}"), dialect);
+    }
+    let mut statements = parse(sql, dialect)?;
+    let (Some(statement), true) = (statements.pop(), statements.is_empty()) else {
+        return Err("it is not one statement".into());
+    };
+    let query = match statement {
+        Statement::Query(query) => query,
+        Statement::Copy { source: CopySource::Query(query), to: true, .. } => query,
+        Statement::Copy { source: CopySource::Table { table_name, columns }, to: true, .. } => {
+            let names = columns.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+            let text = format!("SELECT {} FROM {table_name}", if names.is_empty() { "*" } else { names.as_str() });
+            return read(&text, dialect);
+        }
+        Statement::Declare { stmts } => cursor_query(stmts)?,
+        Statement::Explain { analyze: false, .. } | Statement::ExplainTable { .. } => {
+            return Ok(Reading::Nothing);
+        }
+        Statement::StartTransaction { .. } | Statement::Commit { .. } | Statement::Rollback { .. } | Statement::Set(_) => return Ok(Reading::Nothing),
+        Statement::Insert(insert) if insert.returning.is_none() && insert.source.as_ref().is_some_and(|source| matches!(*source.body, SetExpr::Values(_))) => {
+            return Ok(Reading::Nothing);
+        }
+        Statement::Insert(_) | Statement::CreateTable(_) => {
+            return Err("it stores rows in another table instead of sending them".into());
+        }
+        _ => return Err("it is not a query".into()),
+    };
+    let mut statement = Statement::Query(query);
+    tidy(&mut statement)?;
+    if names_only_the_catalogue(&statement) { Ok(Reading::Nothing) } else { Ok(Reading::Query(Box::new(statement))) }
+}
+
+fn cursor_query(declared: Vec<Declare>) -> Result<Box<Query>, String> {
+    let query = declared.into_iter().find_map(|declare| declare.for_query);
+    query.ok_or_else(|| "it declares a cursor without a query".to_owned())
+}
+
+/// Rewrites what the planner does not know, and refuses what it would misread.
+fn tidy(statement: &mut Statement) -> Result<(), String> {
+    let outcome = datafusion::sql::sqlparser::ast::VisitMut::visit(statement, &mut Tidy);
+    if let ControlFlow::Break(reason) = outcome {
+        return Err(reason);
+    }
+    Ok(())
+}
+
+struct Tidy;
+
+impl datafusion::sql::sqlparser::ast::VisitorMut for Tidy {
+    type Break = String;
+
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<String> {
+        query.locks.clear();
+        if let SetExpr::Table(table) = query.body.as_ref() {
+            let name = [table.schema_name.as_deref(), table.table_name.as_deref()].into_iter().flatten().collect::<Vec<_>>().join(".");
+            match read(&format!("SELECT * FROM {name}"), Dialect::PostgreSql) {
+                Ok(Reading::Query(inner)) => {
+                    if let Statement::Query(inner) = *inner {
+                        query.body = inner.body;
+                    }
+                }
+                _ => return ControlFlow::Break("TABLE names nothing".into()),
+            }
+        }
+        if let SetExpr::Select(select) = query.body.as_ref()
+            && select.into.is_some()
+        {
+            return ControlFlow::Break("it stores rows in another table instead of sending them".into());
+        }
+        if matches!(query.body.as_ref(), SetExpr::Insert(_) | SetExpr::Update(_) | SetExpr::Delete(_) | SetExpr::Merge(_)) {
+            return ControlFlow::Break("it changes rows and returns them".into());
+        }
+        if let Some(fetch) = query.fetch.take() {
+            if fetch.with_ties || fetch.percent {
+                return ControlFlow::Break("FETCH … WITH TIES and PERCENT are not supported".into());
+            }
+            let one = || Expr::value(datafusion::sql::sqlparser::ast::Value::Number("1".into(), false));
+            let limit = Some(fetch.quantity.unwrap_or_else(one));
+            query.limit_clause = Some(match query.limit_clause.take() {
+                Some(LimitClause::LimitOffset { offset, limit_by, .. }) => LimitClause::LimitOffset { limit, offset, limit_by },
+                _ => LimitClause::LimitOffset { limit, offset: None, limit_by: Vec::new() },
+            });
+        }
+        if let Some(LimitClause::OffsetCommaLimit { offset, limit }) =
+            query.limit_clause.take_if(|clause| matches!(clause, LimitClause::OffsetCommaLimit { .. }))
+        {
+            let offset = Some(Offset { value: offset, rows: OffsetRows::None });
+            query.limit_clause = Some(LimitClause::LimitOffset { limit: Some(limit), offset, limit_by: Vec::new() });
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_table_factor(&mut self, factor: &mut datafusion::sql::sqlparser::ast::TableFactor) -> ControlFlow<String> {
+        if let datafusion::sql::sqlparser::ast::TableFactor::Table { sample: Some(_), .. } = factor {
+            return ControlFlow::Break("TABLESAMPLE shows rows that only chance knows".into());
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Functions that exist here under the same name but read their arguments otherwise than the database does.
+    fn pre_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<String> {
+        if let Expr::Cast { data_type, .. } = expression
+            && is_text(data_type)
+        {
+            *data_type = DataType::Text;
+        }
+        if let Expr::Function(function) = expression {
+            let name = function.name.to_string().to_lowercase();
+            const DIFFERENT: &[&str] = &["to_char", "to_date", "to_timestamp", "date_format", "str_to_date", "to_number", "to_time", "date_bin"];
+            if DIFFERENT.iter().any(|different| name == *different || name == format!("pg_catalog.{different}")) {
+                return ControlFlow::Break(format!("the function {name} is not supported"));
+            }
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// Types of text that the planner does not know by this name.
+fn is_text(kind: &DataType) -> bool {
+    let known = matches!(kind, DataType::Character(_) | DataType::Char(_) | DataType::CharacterVarying(_) | DataType::CharVarying(_) | DataType::Nvarchar(_));
+    known || matches!(kind, DataType::Custom(name, _) if ["citext", "name", "bpchar"].contains(&name.to_string().to_lowercase().as_str()))
+}
+
+fn parts(statement: &Statement) -> BTreeSet<Vec<String>> {
+    let mut names = BTreeSet::new();
+    let _all: ControlFlow<()> = visit_relations(statement, |name| {
+        names.insert(name.0.iter().filter_map(|part| part.as_ident()).map(|ident| ident.value.to_lowercase()).collect());
+        ControlFlow::Continue(())
+    });
+    names
+}
+
+fn names_only_the_catalogue(statement: &Statement) -> bool {
+    let names = parts(statement);
+    let is_catalogue = |name: &Vec<String>| match name.as_slice() {
+        [.., schema, _] => matches!(schema.as_str(), "pg_catalog" | "information_schema"),
+        _ => false,
+    };
+    !names.is_empty() && names.iter().all(is_catalogue)
+}
+
+/// Tables that a text names, views opened: by parsing, else by looking for their names among its words.
+pub(crate) fn tables_named(sql: &str, database: &Database) -> Vec<TableName> {
+    let mut found = BTreeSet::new();
+    let mut opened = BTreeSet::new();
+    let mut open = vec![sql.to_owned()];
+    while let Some(sql) = open.pop() {
+        let words = words_of(&sql, database.dialect);
+        let named = |schema: &str, name: &str| {
+            words.iter().any(|parts| match parts.as_slice() {
+                [.., in_schema, table] => table == &name.to_lowercase() && in_schema == &schema.to_lowercase(),
+                [table] => table == &name.to_lowercase(),
+                [] => false,
+            })
+        };
+        for table in database.tables.iter().filter(|table| named(&table.schema, &table.name)) {
+            found.insert(TableName { schema: table.schema.clone(), name: table.name.clone() });
+        }
+        for view in database.views.iter().filter(|view| named(&view.schema, &view.name)) {
+            if opened.insert((&view.schema, &view.name)) {
+                open.push(view.sql.clone());
+            }
+        }
+    }
+    found.into_iter().collect()
+}
+
+fn words_of(sql: &str, dialect: Dialect) -> BTreeSet<Vec<String>> {
+    if let Ok(statements) = parse(sql, dialect) {
+        let mut names: BTreeSet<_> = statements.iter().flat_map(parts).collect();
+        for statement in &statements {
+            if let Statement::Copy { source: CopySource::Table { table_name, .. }, .. } = statement {
+                names.insert(table_name.0.iter().filter_map(|part| part.as_ident()).map(|ident| ident.value.to_lowercase()).collect());
+            }
+        }
+        if !names.is_empty() {
+            return names;
+        }
+    }
+    let is_word = |character: char| character.is_alphanumeric() || character == '_' || character == '$';
+    sql.split(|character| !is_word(character)).filter(|word| !word.is_empty()).map(|word| vec![word.to_lowercase()]).collect()
+}

@@ -1,0 +1,168 @@
+//! What goes into a replay and what comes out.
+
+use crate::database::TableName;
+
+/// One execution of a prepared statement.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Call {
+    /// When it ran, µs since 1970: rows are read as of then.
+    pub time: i64,
+    /// `$1`, `$2` … as text; `None` is SQL NULL.
+    pub parameters: Vec<Option<String>>,
+    /// The rows that a cursor really fetched; `None` is all of them.
+    pub rows: Option<RowWindow>,
+}
+
+/// A run of rows of a result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RowWindow {
+    /// Rows before the first one.
+    pub skip: u64,
+    /// How many at most; `None` is all the rest.
+    pub take: Option<u64>,
+}
+
+/// What one execution showed.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Replayed {
+    /// Rows of the plain statement, inside the window.
+    pub rows: u64,
+    /// Whose cells, sorted; a subject stands at most once for a column: displayed before inferred, sure before doubtful.
+    pub revealed: Vec<Revealed>,
+    /// The doubts that occur in `revealed` or about the statement, sorted.
+    pub doubts: Vec<Doubt>,
+}
+
+/// Columns that were revealed about the same subjects in the same way.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Revealed {
+    /// Sorted.
+    pub columns: Vec<ColumnRef>,
+    /// Displayed or inferred.
+    pub how: How,
+    /// Why it is not sure, if it is not.
+    pub doubt: Option<Doubt>,
+    /// Sorted, unique.
+    pub subjects: Vec<u32>,
+}
+
+/// A column of the database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ColumnRef {
+    /// Position in [`crate::Database::tables`].
+    pub table: usize,
+    /// Position in that table's visible columns.
+    pub column: usize,
+}
+
+/// How a value came out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum How {
+    /// The value was copied into the result.
+    Displayed,
+    /// The result gives it away.
+    Inferred,
+}
+
+/// Why a replayed cell may not be what was really sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Doubt {
+    /// The row version's values are not proved.
+    DoubtfulRow,
+    /// ORDER BY ties where LIMIT cuts.
+    TiedLimit,
+    /// LIMIT without an order.
+    UnorderedLimit,
+    /// The order of texts depends on a collation that is not known, and LIMIT or a window depends on the order.
+    Collation,
+    /// The value of one row stands for a group: a minimum, a maximum, a first value.
+    ExtremeOfGroup,
+    /// A window function took the value from another row of its partition, whose order is not proved.
+    OrderOfPartition,
+    /// The statement used a random value.
+    Nondeterministic,
+    /// A recursive query carried the value over from an earlier step.
+    Recursion,
+}
+
+impl Doubt {
+    pub(crate) const ALL: [Self; 8] = [
+        Self::DoubtfulRow,
+        Self::TiedLimit,
+        Self::UnorderedLimit,
+        Self::Collation,
+        Self::ExtremeOfGroup,
+        Self::OrderOfPartition,
+        Self::Nondeterministic,
+        Self::Recursion,
+    ];
+
+    pub(crate) fn bit(self) -> u64 {
+        1 << (self as u8)
+    }
+
+    /// One sentence for people.
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::DoubtfulRow => "the values that the row had at that time are not proved",
+            Self::TiedLimit => "the order of the rows ties where LIMIT cuts, so any of the tied rows may have been sent",
+            Self::UnorderedLimit => "LIMIT without an order: any of the rows may have been sent",
+            Self::Collation => "LIMIT cuts an order of texts that depends on the database's collation, so other rows may have been sent",
+            Self::ExtremeOfGroup => "the value of one row stands for a group of several people",
+            Self::OrderOfPartition => "the value came from another row of the same partition, and which one is not proved",
+            Self::Nondeterministic => "the statement used a random value, so any of the rows may have been sent",
+            Self::Recursion => "a recursive query carried the value over from an earlier step",
+        }
+    }
+}
+
+/// A statement that cannot be replayed. The caller falls back to all subjects of `tables`.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub struct Unsupported {
+    /// Why, for people; names tables and functions, never a value.
+    pub reason: String,
+    /// The tables it names, views opened, sorted; found by parsing, else by looking for their names in the text.
+    pub tables: Vec<TableName>,
+}
+
+/// An engine that cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// Batches, keys or columns of a table do not fit its description. The caller's fault.
+    #[error("table {table}: its batches or keys do not fit its columns")]
+    Table {
+        /// The table.
+        table: String,
+    },
+    /// Two tables or views bear one name. The caller's fault.
+    #[error("{table} is there twice")]
+    Duplicate {
+        /// The table or view.
+        table: String,
+    },
+    /// The runtime could not be started.
+    #[error("cannot start the engine")]
+    Start(#[source] std::io::Error),
+    /// DataFusion refused its set-up; our bug.
+    #[error("cannot set up the engine: {0}")]
+    SetUp(String),
+}
+
+/// A call that could not be replayed. The caller falls back to all subjects of the statement's tables.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReplayError {
+    /// A parameter is missing or does not fit its type.
+    #[error("parameter {number} is missing or does not fit its type")]
+    Parameter {
+        /// 1 for `$1`.
+        number: usize,
+    },
+    /// It needed more memory than the options allow.
+    #[error("the replay needs more memory than it may take")]
+    Memory,
+    /// A function failed on the data, a type did not fit, or an operator is not supported.
+    #[error("the replay failed: {0}")]
+    Failed(String),
+}

@@ -1,0 +1,431 @@
+//! What each construct of SQL reveals, on a small hospital.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod hospital;
+
+use hospital::{check, check_call, check_together, check_used, unsupported};
+use strandline_provenance::RowWindow;
+
+#[test]
+fn a_key_lookup_displays_one() {
+    check("SELECT name, born FROM patient WHERE id = 1", 1, "displayed born,name: 1; inferred id: 1");
+}
+
+#[test]
+fn a_star_displays_visible_columns_alone() {
+    check("SELECT * FROM admission WHERE id = 11", 1, "displayed diagnosis,id,patient_id,started,ward: 1");
+}
+
+#[test]
+fn a_condition_gives_its_column_away() {
+    check("SELECT id FROM patient WHERE town = 'Aberdeen'", 2, "displayed id: 1 4; inferred town: 1 4");
+}
+
+#[test]
+fn like_gives_its_column_away() {
+    check("SELECT id FROM patient WHERE name LIKE 'Ch%'", 2, "displayed id: 2 3; inferred name: 2 3");
+}
+
+#[test]
+fn a_join_by_key_says_nothing_of_the_key() {
+    check(
+        "SELECT p.name, a.diagnosis FROM patient p JOIN admission a ON a.patient_id = p.id WHERE a.ward = 'W1'",
+        3,
+        "displayed diagnosis,name: 1 2 3; inferred ward: 1 2 3",
+    );
+}
+
+#[test]
+fn a_comma_join_is_a_join() {
+    check("SELECT p.name FROM patient p, admission a WHERE a.patient_id = p.id AND a.diagnosis = 'flu'", 3, "displayed name: 1 2 5; inferred diagnosis: 1 2 5");
+}
+
+#[test]
+fn a_lookup_table_decodes_the_column() {
+    check("SELECT a.id, w.title FROM admission a JOIN ward w ON w.code = a.ward WHERE a.id = 11", 1, "displayed id: 1; inferred ward: 1");
+}
+
+#[test]
+fn a_left_join_shows_who_has_nothing() {
+    check(
+        "SELECT p.name, a.diagnosis FROM patient p LEFT JOIN admission a ON a.patient_id = p.id AND a.diagnosis = 'flu' WHERE p.id IN (1, 4)",
+        2,
+        "displayed diagnosis: 1; displayed name: 1 4; inferred diagnosis: 4; inferred id: 1 4",
+    );
+}
+
+#[test]
+fn order_and_limit_display_the_rows_inside() {
+    check("SELECT name FROM patient ORDER BY id LIMIT 2", 2, "displayed name: 1 2");
+}
+
+#[test]
+fn offset_displays_the_page_not_what_came_before() {
+    check("SELECT name FROM patient ORDER BY id LIMIT 2 OFFSET 3", 2, "displayed name: 4 5");
+}
+
+#[test]
+fn limit_without_order_widens_to_everybody() {
+    check("SELECT name FROM patient WHERE id > 2 LIMIT 2", 2, "displayed name: 3 4 5 6 7 8 (UnorderedLimit); inferred id: 3 4 5 6 7 8 (UnorderedLimit)");
+}
+
+#[test]
+fn limit_that_cuts_nothing_is_exact() {
+    check("SELECT name FROM patient WHERE id = 2 LIMIT 1", 1, "displayed name: 2; inferred id: 2");
+}
+
+#[test]
+fn ties_at_the_edge_are_all_in_doubt() {
+    check("SELECT name FROM patient ORDER BY score LIMIT 3", 3, "displayed name: 1; displayed name: 2 3 4 (TiedLimit)");
+}
+
+#[test]
+fn a_collation_that_matters_widens() {
+    check("SELECT id FROM patient ORDER BY nickname LIMIT 1", 1, "displayed id: 1 2 (Collation)");
+}
+
+#[test]
+fn texts_that_every_collation_sorts_alike_are_exact() {
+    check("SELECT id FROM admission ORDER BY ward, id LIMIT 2", 2, "displayed id: 1 2");
+}
+
+#[test]
+fn a_count_over_many_reveals_nobody() {
+    check("SELECT count(*) FROM patient", 1, "");
+}
+
+#[test]
+fn a_count_by_group_reveals_small_groups() {
+    check("SELECT town, count(*) FROM patient GROUP BY town", 3, "displayed town: 3; inferred town: 1 4");
+}
+
+#[test]
+fn an_average_of_one_displays_it() {
+    check("SELECT avg(score) FROM patient WHERE town = 'Repulse Bay'", 1, "displayed score: 3; inferred town: 3");
+}
+
+#[test]
+fn having_and_order_by_aggregates() {
+    check("SELECT town, avg(score) FROM patient GROUP BY town HAVING count(*) > 1 ORDER BY avg(score) DESC", 2, "inferred score,town: 1 4");
+}
+
+#[test]
+fn the_greatest_of_many_is_displayed_in_doubt() {
+    check("SELECT max(score) FROM patient", 1, "displayed score: 8 (ExtremeOfGroup)");
+}
+
+#[test]
+fn distinct_displays_for_all_who_hold_the_value() {
+    check("SELECT DISTINCT town FROM patient", 3, "displayed town: 1 2 3 4 5 6 7 8");
+}
+
+#[test]
+fn group_by_alone_is_distinct() {
+    check("SELECT town FROM patient GROUP BY town", 3, "displayed town: 1 2 3 4 5 6 7 8");
+}
+
+#[test]
+fn distinct_over_small_groups_displays_what_the_groups_gave() {
+    check("SELECT DISTINCT n FROM (SELECT id, sum(score) n FROM patient GROUP BY id) t", 6, "displayed score: 1 2 3 4 5 6 7 8");
+}
+
+#[test]
+fn string_agg_displays_everybody() {
+    check("SELECT string_agg(name, ',') FROM patient", 1, "displayed name: 1 2 3 4 5 6 7 8");
+}
+
+#[test]
+fn exists_gives_its_condition_away() {
+    check(
+        "SELECT p.name FROM patient p WHERE EXISTS (SELECT 1 FROM admission a WHERE a.patient_id = p.id AND a.diagnosis = 'flu')",
+        3,
+        "displayed name: 1 2 5; inferred diagnosis: 1 2 5",
+    );
+}
+
+#[test]
+fn exists_with_an_inequality() {
+    check(
+        "SELECT p.name FROM patient p WHERE EXISTS (SELECT 1 FROM admission a WHERE a.patient_id = p.id AND a.started > p.born AND a.diagnosis = 'flu')",
+        3,
+        "displayed name: 1 2 5; inferred born,diagnosis,started: 1 2 5",
+    );
+}
+
+#[test]
+fn in_gives_its_condition_away() {
+    check(
+        "SELECT name FROM patient WHERE id IN (SELECT patient_id FROM admission WHERE diagnosis = 'flu')",
+        3,
+        "displayed name: 1 2 5; inferred diagnosis: 1 2 5",
+    );
+}
+
+#[test]
+fn not_exists_gives_the_absence_away() {
+    check(
+        "SELECT p.name FROM patient p WHERE NOT EXISTS (SELECT 1 FROM admission a WHERE a.patient_id = p.id AND a.diagnosis = 'flu')",
+        5,
+        "displayed name: 3 4 6 7 8; inferred diagnosis: 3 4 6 7 8",
+    );
+}
+
+#[test]
+fn not_in_gives_the_absence_away() {
+    check(
+        "SELECT name FROM patient WHERE id NOT IN (SELECT patient_id FROM admission WHERE diagnosis = 'flu')",
+        5,
+        "displayed name: 3 4 6 7 8; inferred diagnosis: 3 4 6 7 8",
+    );
+}
+
+#[test]
+fn exists_under_or() {
+    check(
+        "SELECT name FROM patient p WHERE p.id = 8 OR EXISTS (SELECT 1 FROM admission a WHERE a.patient_id = p.id AND a.diagnosis = 'flu')",
+        4,
+        "displayed name: 1 2 5 8; inferred diagnosis,id: 1 2 5 8",
+    );
+}
+
+#[test]
+fn a_scalar_subquery_in_select() {
+    check(
+        "SELECT p.name, (SELECT max(a.diagnosis) FROM admission a WHERE a.patient_id = p.id) FROM patient p WHERE p.id = 1",
+        1,
+        "displayed diagnosis,name: 1; inferred id: 1",
+    );
+}
+
+#[test]
+fn a_scalar_subquery_in_where() {
+    check("SELECT name FROM patient WHERE score > (SELECT avg(score) FROM patient)", 4, "displayed name: 5 6 7 8; inferred score: 5 6 7 8");
+}
+
+#[test]
+fn union_all_and_union() {
+    check(
+        "SELECT name FROM patient WHERE id = 1 UNION ALL SELECT diagnosis FROM admission WHERE id = 12",
+        2,
+        "displayed diagnosis: 2; displayed name: 1; inferred id: 1; inferred id: 2",
+    );
+    check("SELECT town FROM patient WHERE id < 3 UNION SELECT town FROM patient WHERE id = 4", 2, "displayed town: 1 2 4; inferred id: 1 2 4");
+}
+
+#[test]
+fn intersect_and_except() {
+    check("SELECT id FROM patient INTERSECT SELECT patient_id FROM admission", 4, "displayed id,patient_id: 1 2 3 5");
+    check("SELECT id FROM patient EXCEPT SELECT patient_id FROM admission", 4, "displayed id: 4 6 7 8");
+}
+
+#[test]
+fn row_numbers_are_used_only() {
+    check(
+        "SELECT n, name FROM (SELECT name, row_number() OVER (PARTITION BY town ORDER BY score DESC, id) n FROM patient) t WHERE n = 1",
+        3,
+        "displayed name: 3 4 8",
+    );
+}
+
+#[test]
+fn lag_shows_another_row() {
+    check("SELECT id, lag(name) OVER (ORDER BY id) FROM patient", 8, "displayed id: 1 2 3 4 5 6 7 8; displayed name: 1 2 3 4 5 6 7 8 (OrderOfPartition)");
+}
+
+#[test]
+fn a_window_sum_follows_the_partition() {
+    check("SELECT sum(score) OVER (PARTITION BY town) FROM patient", 8, "displayed score: 3; inferred score: 1 4");
+}
+
+#[test]
+fn common_table_expressions_views_and_aliases() {
+    check("WITH t AS (SELECT id AS i, upper(name) AS n FROM patient) SELECT n FROM t WHERE i = 3", 1, "displayed name: 3; inferred id: 3");
+    check("SELECT n FROM names WHERE i = 3", 1, "displayed name: 3; inferred id: 3");
+    check("SELECT n FROM clinic.names x WHERE x.i = 3", 1, "displayed name: 3; inferred id: 3");
+}
+
+#[test]
+fn self_joins_keep_their_rows_apart() {
+    check("SELECT b.name FROM patient a JOIN patient b ON b.id = a.id + 1 WHERE a.id = 1", 1, "displayed name: 2; inferred id: 1 2");
+}
+
+#[test]
+fn lengths_hashes_and_comparisons_decide() {
+    check("SELECT length(name), md5(town), born IS NULL, score > 3 FROM patient WHERE id = 1", 1, "inferred born,id,name,score,town: 1");
+}
+
+#[test]
+fn concatenation_case_and_coalesce_copy() {
+    check(
+        "SELECT name || town, CASE WHEN score > 3 THEN nickname ELSE 'x' END, coalesce(born, DATE '2000-01-01') FROM patient WHERE id = 1",
+        1,
+        "displayed born,name,nickname,town: 1; inferred id,score: 1",
+    );
+}
+
+#[test]
+fn values_and_cross_joins() {
+    check("SELECT v.k, p.name FROM (VALUES (1), (2)) v(k) JOIN patient p ON p.id = v.k", 2, "displayed name: 1 2; inferred id: 1 2");
+    check("SELECT p.name, w.title FROM patient p CROSS JOIN ward w WHERE p.id = 1", 2, "displayed name: 1; inferred id: 1");
+}
+
+#[test]
+fn distinct_on_shows_one_of_each() {
+    check(
+        "SELECT DISTINCT ON (patient_id) patient_id, diagnosis FROM admission ORDER BY patient_id, started DESC",
+        4,
+        "displayed diagnosis,patient_id: 1 2 3 5",
+    );
+}
+
+#[test]
+fn rollup_reveals_small_groups() {
+    check("SELECT town, count(*) FROM patient GROUP BY ROLLUP (town)", 4, "displayed town: 3; inferred town: 1 4");
+}
+
+#[test]
+fn lateral_joins() {
+    check(
+        "SELECT p.name, l.diagnosis FROM patient p JOIN LATERAL (SELECT a.diagnosis FROM admission a WHERE a.patient_id = p.id) l ON true WHERE p.id = 2",
+        1,
+        "displayed diagnosis,name: 2; inferred id,patient_id: 2",
+    );
+}
+
+#[test]
+fn wrappers_come_off() {
+    check("COPY (SELECT name FROM patient WHERE id = 1) TO STDOUT", 1, "displayed name: 1; inferred id: 1");
+    check("COPY patient (name, town) TO STDOUT", 8, "displayed name,town: 1 2 3 4 5 6 7 8");
+    check("TABLE ward", 2, "");
+    check("DECLARE c CURSOR FOR SELECT name FROM patient", 8, "displayed name: 1 2 3 4 5 6 7 8");
+    check("EXPLAIN SELECT name FROM patient", 0, "");
+    check("SELECT name FROM patient WHERE id = 1 FOR UPDATE", 1, "displayed name: 1; inferred id: 1");
+    check("SELECT name FROM patient ORDER BY id FETCH FIRST 2 ROWS ONLY", 2, "displayed name: 1 2");
+}
+
+#[test]
+fn postgresql_words() {
+    check("SELECT name FROM patient WHERE name ILIKE 'an%'", 1, "displayed name: 1");
+    check("SELECT name::text FROM patient WHERE name ~ '^An'", 1, "displayed name: 1");
+    check("SELECT name FROM patient WHERE id = ANY(ARRAY[1, 2])", 2, "displayed name: 1 2; inferred id: 1 2");
+    check("SELECT name::character varying FROM patient WHERE born < now() AND id = 1", 1, "displayed name: 1; inferred born,id: 1");
+    check("SELECT table_name FROM information_schema.tables", 0, "");
+}
+
+#[test]
+fn chance_widens() {
+    check("SELECT name FROM patient WHERE random() < 0.5 AND id < 3", 2, "displayed name: 1 2 (Nondeterministic); inferred id: 1 2 (Nondeterministic)");
+}
+
+#[test]
+fn doubtful_row_versions_are_in_doubt() {
+    check("SELECT phone FROM contact", 2, "displayed phone: 1; displayed phone: 2 (DoubtfulRow)");
+}
+
+#[test]
+fn what_cannot_be_replayed_names_its_tables() {
+    unsupported("INSERT INTO ward SELECT name, town FROM patient", "clinic.patient clinic.ward");
+    unsupported("SELECT frobnicate(name) FROM patient", "clinic.patient");
+    unsupported("UPDATE patient SET name = 'x' RETURNING name", "clinic.patient");
+    unsupported("SELECT * FROM names, nowhere", "clinic.patient");
+    unsupported("SELEC name FRM patient", "clinic.patient");
+    unsupported("SELECT to_char(born, 'YYYY') FROM patient", "clinic.patient");
+}
+
+#[test]
+fn what_decides_without_a_row_is_used() {
+    check_used("SELECT title FROM ward w WHERE NOT EXISTS (SELECT 1 FROM admission a WHERE a.ward = w.code)", "1 2 3 5");
+    check_used("SELECT count(*) FROM patient", "1 2 3 4 5 6 7 8");
+}
+
+#[test]
+fn point_statements_run_together_and_others_do_not() {
+    check_together("SELECT * FROM patient WHERE id = $1", true);
+    check_together("SELECT p.name FROM patient p JOIN admission a ON a.patient_id = p.id WHERE p.id = $1 AND a.ward = $2 ORDER BY p.name LIMIT 20", true);
+    check_together("SELECT x.name FROM (SELECT * FROM patient WHERE town = $1) x LEFT JOIN admission a ON a.patient_id = x.id", true);
+    check_together("SELECT n FROM names WHERE i = $1", true);
+    check_together("SELECT name FROM patient p WHERE p.id = $1 AND EXISTS (SELECT 1 FROM admission a WHERE a.patient_id = p.id)", true);
+    check_together("SELECT count(*) FROM patient WHERE town = $1", false);
+    check_together("SELECT name FROM patient WHERE id > $1", false);
+    check_together("SELECT name FROM patient WHERE born < now() AND id = $1", false);
+    check_together("SELECT name FROM patient ORDER BY id LIMIT $1", false);
+}
+
+#[test]
+fn parameters_take_the_type_of_what_they_stand_beside() {
+    check_call("SELECT name FROM patient WHERE id = $1", &["2"], None, "displayed name: 2; inferred id: 2");
+    check_call("SELECT id FROM patient WHERE name = $1", &["Ann"], None, "displayed id: 1; inferred name: 1");
+    check_call("SELECT id FROM patient WHERE born = $1", &["1970-01-03"], None, "displayed id: 2; inferred born: 2");
+    check_call("SELECT name FROM patient ORDER BY id LIMIT $1 OFFSET $2", &["2", "1"], None, "displayed name: 2 3");
+    check_call("SELECT id FROM patient WHERE name LIKE $1 || '%'", &["An"], None, "displayed id: 1; inferred name: 1");
+    check_call("SELECT id FROM patient WHERE id IN ($1, $2)", &["1", "2"], None, "displayed id: 1 2");
+}
+
+#[test]
+fn a_cursor_shows_what_it_fetched() {
+    let window = |skip, take| Some(RowWindow { skip, take: Some(take) });
+    check_call("SELECT name FROM patient ORDER BY id", &[], window(2, 3), "displayed name: 3 4 5");
+    check_call("SELECT name FROM patient ORDER BY id LIMIT 4", &[], window(2, 3), "displayed name: 3 4");
+    check_call("SELECT name FROM patient WHERE id < 4", &[], window(0, 2), "displayed name: 1 2 3 (UnorderedLimit); inferred id: 1 2 3 (UnorderedLimit)");
+    check_call("SELECT name FROM patient WHERE id < 4", &[], window(0, 3), "displayed name: 1 2 3; inferred id: 1 2 3");
+}
+
+#[test]
+fn an_order_of_texts_lets_both_readings_through() {
+    check(
+        "SELECT id FROM patient WHERE nickname < 'b'",
+        2,
+        "displayed id: 2; displayed id: 1 (Collation); inferred nickname: 2; inferred nickname: 1 (Collation)",
+    );
+    check("SELECT id FROM admission WHERE ward < 'W2'", 3, "displayed id: 1 2 3; inferred ward: 1 2 3");
+}
+
+#[test]
+fn mysql_compares_without_case() {
+    let check = hospital::check_mysql;
+    check("SELECT `id` FROM `patient` WHERE `name` = 'ANN'", 1, "displayed id: 1; inferred name: 1");
+    check("SELECT id FROM patient WHERE name IN ('ANN', 'eva') LIMIT 0, 5", 2, "displayed id: 1 5; inferred name: 1 5");
+    check("SELECT id FROM patient WHERE name LIKE 'an%'", 1, "displayed id: 1; inferred name: 1");
+    check("SELECT id FROM patient WHERE town IN (SELECT upper(town) FROM patient WHERE id = 3)", 1, "displayed id: 3; inferred town: 3");
+}
+
+#[test]
+fn recursion_displays_each_step() {
+    check(
+        "WITH RECURSIVE t(i, n) AS (SELECT id, name FROM patient WHERE id = 1 UNION ALL SELECT p.id, p.name FROM t JOIN patient p ON p.id = t.i + 1 WHERE p.id < 4) SELECT n FROM t",
+        3,
+        "displayed name: 1 2 3; inferred id: 1 2 3",
+    );
+    check(
+        "WITH RECURSIVE t(i, n) AS (SELECT id, name FROM patient WHERE id = 1 UNION ALL SELECT p.id, t.n || p.name FROM t JOIN patient p ON p.id = t.i + 1 WHERE p.id < 4) SELECT n FROM t WHERE i = 3",
+        1,
+        "displayed name: 3; displayed name: 1 2 (Recursion); inferred id: 3; inferred id: 1 2 (Recursion)",
+    );
+    check("WITH RECURSIVE t(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM t WHERE i < 3) SELECT i FROM t", 3, "");
+}
+
+#[test]
+fn the_least_and_the_greatest_of_several_batches_and_groups() {
+    check(
+        "SELECT town, min(nickname) FROM patient GROUP BY town",
+        3,
+        "displayed nickname: 1 2 4 (ExtremeOfGroup); displayed nickname,town: 3; inferred town: 1 4",
+    );
+    check(
+        "SELECT max(score) FILTER (WHERE id < 3), string_agg(name, ',') FILTER (WHERE id = 4) FROM patient",
+        1,
+        "displayed name: 4; displayed score: 2 (ExtremeOfGroup)",
+    );
+    check("SELECT min(score) FROM patient WHERE score = 2", 1, "displayed score: 2 3 4 (ExtremeOfGroup)");
+}
+
+#[test]
+fn a_statement_too_deep_for_the_stack_is_refused_or_replayed() {
+    let chain = |terms: usize, with: &str| format!("SELECT id FROM patient WHERE id = 1 AND ({})", vec!["score > 0 OR name < 'a'"; terms].join(with));
+    check(&chain(200, " OR "), 1, "displayed id: 1; inferred name,score: 1");
+    unsupported(&chain(200_000, " OR "), "clinic.patient");
+    unsupported(&format!("SELECT {}1{} FROM patient", "(".repeat(100_000), ")".repeat(100_000)), "clinic.patient");
+    unsupported(&vec!["SELECT id FROM patient"; 50_000].join(" UNION "), "clinic.patient");
+    unsupported("SELECT 'x FROM patient", "clinic.patient");
+}

@@ -111,11 +111,7 @@ impl Analytic for AccessRate {
             return;
         }
         let place = self.artefacts.place(event);
-        let key = ReaderKey {
-            system: event.system.to_string(),
-            name: account.to_owned(),
-            host: at_database.then(|| address.unwrap_or("[local]").to_owned()),
-        };
+        let key = ReaderKey { system: event.system.to_string(), name: account.to_owned(), host: at_database.then(|| address.unwrap_or("[local]").to_owned()) };
         let reader = self.readers.entry(key).or_default();
         let hour = event.time.micros().div_euclid(HOUR_MICROS);
         if reader.hours.len() < HOURS_KEPT {

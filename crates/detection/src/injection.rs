@@ -50,13 +50,7 @@ pub struct Injection {
 impl Injection {
     /// For an estate.
     pub fn new(estate: &Estate) -> Self {
-        Self {
-            trusted: estate.trusted.clone(),
-            artefacts: Artefacts::default(),
-            addresses: BTreeMap::new(),
-            suspects: BTreeMap::new(),
-            statements: Vec::new(),
-        }
+        Self { trusted: estate.trusted.clone(), artefacts: Artefacts::default(), addresses: BTreeMap::new(), suspects: BTreeMap::new(), statements: Vec::new() }
     }
 
     /// Whether a second pass over the statements is worth while.

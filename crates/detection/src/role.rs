@@ -11,7 +11,8 @@ use crate::sink::{Artefacts, Seen, Statement, detection};
 use crate::{Analytic, is_trusted};
 
 /// Client programs that people type into. An application's pool does not call itself so.
-const INTERACTIVE: &[&str] = &["psql", "pgadmin", "dbeaver", "datagrip", "heidisql", "navicat", "mysql", "sqlcl", "workbench", "pg_dump", "mysqldump", "tableplus"];
+const INTERACTIVE: &[&str] =
+    &["psql", "pgadmin", "dbeaver", "datagrip", "heidisql", "navicat", "mysql", "sqlcl", "workbench", "pg_dump", "mysqldump", "tableplus"];
 /// A pair that was there this soon after the log began is no news.
 const SETTLE_MICROS: i64 = 20 * 1_000_000;
 
@@ -51,7 +52,10 @@ impl FirstRole {
             Some((_, roles)) if roles.contains(role) => None,
             Some((system, roles)) if !roles.is_empty() => Some((
                 Level::High,
-                format!("the host of {system} used the role {role}, which is not its application's{}", if pair.interactive { ", with a program that people type into" } else { "" }),
+                format!(
+                    "the host of {system} used the role {role}, which is not its application's{}",
+                    if pair.interactive { ", with a program that people type into" } else { "" }
+                ),
             )),
             _ if early => None,
             _ if pair.interactive && others_at_host > 0 => {

@@ -130,7 +130,8 @@ impl Conversation<'_> {
         let place = (item.order.2, item.order.3);
         let resolved = match item.command {
             Command::Declare { name, query } => {
-                let repeated = self.open.get(&name).is_some_and(|at| self.commands.cursors[*at].query == query && self.commands.cursors[*at].motions.is_empty());
+                let repeated =
+                    self.open.get(&name).is_some_and(|at| self.commands.cursors[*at].query == query && self.commands.cursors[*at].motions.is_empty());
                 if !repeated {
                     self.open.insert(name, self.commands.cursors.len());
                     self.commands.cursors.push(Cursor {

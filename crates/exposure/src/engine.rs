@@ -32,8 +32,7 @@ pub(crate) fn replayer(database: EngineDatabase, options: &Options) -> Result<Bo
             .collect(),
         views: database.views.into_iter().map(|(schema, name, sql)| provenance::View { schema, name, sql }).collect(),
     };
-    let options =
-        provenance::Options { inferable_group: options.inferable_group, memory_limit_bytes: options.memory_limit_bytes, threads: options.threads };
+    let options = provenance::Options { inferable_group: options.inferable_group, memory_limit_bytes: options.memory_limit_bytes, threads: options.threads };
     let engine = Engine::new(database, options).map_err(|e| e.to_string())?;
     Ok(Box::new(Provenance { engine, prepared: Vec::new() }))
 }

@@ -3,7 +3,7 @@
 
 use std::cmp::Ordering;
 
-use sqlparser::ast::{BinaryOperator, Expr, Function, FunctionArgExpr, FunctionArg, FunctionArguments, UnaryOperator, Value as Literal};
+use sqlparser::ast::{BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, UnaryOperator, Value as Literal};
 use strandline_model::event::MASK;
 
 use crate::value::{ColumnKind, FoldCase, Value, compare};
@@ -106,9 +106,8 @@ impl Scope<'_> {
 
     fn in_list(&self, expr: &Expr, list: &[Expr]) -> Value {
         let value = self.evaluate(expr);
-        let none = list.iter().fold(Value::Bool(true), |none, item| {
-            and(none, || negate(self.ordering(&value, &self.evaluate(item), |o| o == Ordering::Equal)))
-        });
+        let none =
+            list.iter().fold(Value::Bool(true), |none, item| and(none, || negate(self.ordering(&value, &self.evaluate(item), |o| o == Ordering::Equal))));
         negate(none)
     }
 
@@ -157,9 +156,7 @@ impl Scope<'_> {
 pub(crate) fn literal(value: &Literal, parameters: &[Option<String>]) -> Value {
     let text = |text: &str| if text == MASK { Value::Unknown } else { Value::Text(text.to_owned()) };
     match value {
-        Literal::Number(number, _) => {
-            ColumnKind::BigInt.parse(number).or_else(|| ColumnKind::Double.parse(number)).unwrap_or(Value::Unknown)
-        }
+        Literal::Number(number, _) => ColumnKind::BigInt.parse(number).or_else(|| ColumnKind::Double.parse(number)).unwrap_or(Value::Unknown),
         Literal::SingleQuotedString(s) | Literal::EscapedStringLiteral(s) | Literal::DoubleQuotedString(s) | Literal::NationalStringLiteral(s) => text(s),
         Literal::DollarQuotedString(s) => text(&s.value),
         Literal::Boolean(b) => Value::Bool(*b),

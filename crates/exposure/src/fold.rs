@@ -138,7 +138,8 @@ impl Fold {
         let count = u32::from(self.proofs[proof as usize].access.is_some());
         let key = WholeKey { database, table, columns, missing: self.reasons.number(reason) };
         let subjects = &described.subjects;
-        let whole = self.wholes.entry(key).or_insert_with(|| Whole { subjects: subjects.clone(), first: i64::MAX, last: i64::MIN, count: 0, proofs: Vec::new() });
+        let whole =
+            self.wholes.entry(key).or_insert_with(|| Whole { subjects: subjects.clone(), first: i64::MAX, last: i64::MIN, count: 0, proofs: Vec::new() });
         whole.first = whole.first.min(times.0);
         whole.last = whole.last.max(times.1);
         whole.count = whole.count.saturating_add(count);
@@ -215,7 +216,11 @@ impl Fold {
             access_count: i64::from(cell.count),
             missing_proof: cell.missing.map(|m| self.reasons.text(m).to_owned()),
             proof: places
-                .map(|(artefact, offset, length)| EventRef { artefact: ArtefactId(self.artefacts.text(*artefact).to_owned()), offset: *offset, length: *length })
+                .map(|(artefact, offset, length)| EventRef {
+                    artefact: ArtefactId(self.artefacts.text(*artefact).to_owned()),
+                    offset: *offset,
+                    length: *length,
+                })
                 .collect(),
         }
     }

@@ -107,6 +107,9 @@ pub(crate) fn showed_nothing(access: &Access) -> bool {
     match access.kind {
         AccessKind::Statement => access.completion == Completion::Failed,
         // No statement is known to have run: a refusal is all there is. A server error may come after the read.
-        AccessKind::Route => matches!(access.response_status, Some(300..=303 | 305..=407 | 409..=498)) || (access.completion == Completion::Failed && access.response_status.is_none_or(|s| s < 499)),
+        AccessKind::Route => {
+            matches!(access.response_status, Some(300..=303 | 305..=407 | 409..=498))
+                || (access.completion == Completion::Failed && access.response_status.is_none_or(|s| s < 499))
+        }
     }
 }

@@ -350,7 +350,8 @@ impl<'t> Versions<'t> {
                 known.insert(column);
             }
         }
-        let one_row = self.table.unique_keys.iter().any(|key| key.iter().all(|column| known.contains(column))) || (write.row_count == Some(1) && !known.is_empty());
+        let one_row =
+            self.table.unique_keys.iter().any(|key| key.iter().all(|column| known.contains(column))) || (write.row_count == Some(1) && !known.is_empty());
         if !one_row {
             return false;
         }
@@ -602,7 +603,9 @@ fn constant(expression: &Expr) -> Option<&sqlparser::ast::Value> {
     match expression {
         Expr::Value(value) => Some(&value.value),
         Expr::Nested(inner) => constant(inner),
-        Expr::Cast { expr, data_type, .. } if matches!(data_type.to_string().to_lowercase().as_str(), "text" | "character varying" | "varchar") => constant(expr),
+        Expr::Cast { expr, data_type, .. } if matches!(data_type.to_string().to_lowercase().as_str(), "text" | "character varying" | "varchar") => {
+            constant(expr)
+        }
         _ => None,
     }
 }

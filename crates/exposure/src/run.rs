@@ -6,8 +6,8 @@ use std::rc::Rc;
 use arrow_array::RecordBatch;
 use strandline_model::access::{Access, AccessKind};
 use strandline_model::estate::Estate;
-use strandline_model::evidence::{Coverage, EventRef};
 use strandline_model::event::MASK;
+use strandline_model::evidence::{Coverage, EventRef};
 use strandline_model::exposure::{Basis, Certainty, Replay};
 use strandline_model::table::{Row, Scan, ScanError};
 use strandline_model::time::Instant;
@@ -104,7 +104,12 @@ pub fn expose(inputs: Inputs<'_>, progress: &mut dyn FnMut(Progress), out: &mut 
     expose_with(inputs, &mut make, progress, out)
 }
 
-pub(crate) fn expose_with(inputs: Inputs<'_>, make: MakeReplayer<'_>, progress: &mut dyn FnMut(Progress), out: &mut dyn Output) -> Result<Summary, ExposureError> {
+pub(crate) fn expose_with(
+    inputs: Inputs<'_>,
+    make: MakeReplayer<'_>,
+    progress: &mut dyn FnMut(Progress),
+    out: &mut dyn Output,
+) -> Result<Summary, ExposureError> {
     let mut summary = Summary::default();
     let mut first = FirstPass::default();
     let dialects: HashMap<&str, Dialect> = inputs.estate.databases.iter().map(|d| (d.id.as_str(), Dialect::of_estate(&d.dialect))).collect();
@@ -208,13 +213,19 @@ struct Report {
     cap: Option<Certainty>,
 }
 
+/// Rows to skip and to take, for each motion of a cursor; `None` where it moved over no row.
+type Windows = Vec<Option<(u64, u64)>>;
+
+/// Rows that each FETCH of a cursor took: skipped and taken; none where it moved past the end.
+type Windows = Vec<Option<(u64, u64)>>;
+
 struct Run {
     world: World,
     commands: Commands,
     fold: Fold,
     summary: Summary,
     /// Rows of each fetch, by cursor; `None` if the cursor cannot be replayed.
-    windows: HashMap<usize, Option<Vec<Option<(u64, u64)>>>>,
+    windows: HashMap<usize, Option<Windows>>,
     prepared: HashMap<(usize, String), Result<usize, String>>,
     whole_cursors: BTreeSet<u32>,
 }
@@ -437,7 +448,7 @@ impl Run {
             at: context.at,
             database: context.database,
             sql: shown.sql.clone(),
-            call: Call { time, parameters: Vec::new(), rows: rows.map(|(skip, take)| (skip, take)) },
+            call: Call { time, parameters: Vec::new(), rows },
             cap: context.cap,
             rows_logged: context.rows_logged(),
             named,
@@ -615,12 +626,17 @@ impl Run {
         }
         let sqlparser::ast::Statement::Query(query) = writes::parse(&job.sql, world.dialect)? else { return None };
         let sqlparser::ast::SetExpr::Select(select) = query.body.as_ref() else { return None };
-        if query.with.is_some() || select.from.len() != 1 || !select.from[0].joins.is_empty() || !matches!(select.from[0].relation, sqlparser::ast::TableFactor::Table { .. }) {
+        if query.with.is_some()
+            || select.from.len() != 1
+            || !select.from[0].joins.is_empty()
+            || !matches!(select.from[0].relation, sqlparser::ast::TableFactor::Table { .. })
+        {
             return None;
         }
         let mut equal = Vec::new();
         crate::roll::equalities(select.selection.as_ref(), &mut equal);
-        let value = equal.iter().find(|(column, _)| column.eq_ignore_ascii_case(&key)).map(|(_, value)| crate::evaluate::literal(value, &job.call.parameters))?;
+        let value =
+            equal.iter().find(|(column, _)| column.eq_ignore_ascii_case(&key)).map(|(_, value)| crate::evaluate::literal(value, &job.call.parameters))?;
         let subject = self.world.people.number(&value.text()?);
         Some(vec![subject])
     }

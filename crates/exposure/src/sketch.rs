@@ -47,7 +47,11 @@ fn sketch(table: &crate::store::StoredTable) -> TableSketch {
     TableSketch {
         name: table.full_name(),
         columns: table.columns.iter().map(|c| (c.name.clone(), c.kind.data_type().to_string())).collect(),
-        primary_key: table.unique_keys.first().map(|key| key.iter().filter_map(|i| table.columns.get(*i)).map(|c| c.name.clone()).collect()).unwrap_or_default(),
+        primary_key: table
+            .unique_keys
+            .first()
+            .map(|key| key.iter().filter_map(|i| table.columns.get(*i)).map(|c| c.name.clone()).collect())
+            .unwrap_or_default(),
         rows: table.rows() as u64,
         samples: samples.collect(),
     }

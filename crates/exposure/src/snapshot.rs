@@ -65,4 +65,3 @@ pub(crate) fn load(estate: &Estate, snapshots: Vec<Snapshot<'_>>, options: &Opti
     }
     Ok((databases, notes))
 }
-

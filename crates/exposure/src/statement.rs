@@ -5,7 +5,7 @@ use sqlparser::ast::{BinaryOperator, Expr, GroupByExpr, Query, SelectItem, SetEx
 use std::ops::ControlFlow;
 
 use crate::Dialect;
-use crate::lexer::{self, Kind, Token, after_bracket, outside_brackets, tokens};
+use crate::lexer::{Kind, Token, after_bracket, outside_brackets, tokens};
 use crate::value::Value;
 
 /// What a statement means.
@@ -42,13 +42,30 @@ pub(crate) enum Sent {
 /// A command of a connection.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Command {
-    Declare { name: String, query: String },
-    Fetch { name: String, motion: Motion, shows: bool },
-    Close { name: Option<String> },
-    Prepare { name: String, statement: String },
+    Declare {
+        name: String,
+        query: String,
+    },
+    Fetch {
+        name: String,
+        motion: Motion,
+        shows: bool,
+    },
+    Close {
+        name: Option<String>,
+    },
+    Prepare {
+        name: String,
+        statement: String,
+    },
     /// `None`: an argument is no constant.
-    Execute { name: String, arguments: Option<Vec<Option<String>>> },
-    Deallocate { name: Option<String> },
+    Execute {
+        name: String,
+        arguments: Option<Vec<Option<String>>>,
+    },
+    Deallocate {
+        name: Option<String>,
+    },
 }
 
 /// How far a cursor moves.
@@ -117,7 +134,8 @@ fn shows(sql: &str, sent: Sent) -> Meaning {
 
 fn selects_into(all: &[Token<'_>]) -> bool {
     let from = outside_brackets(all, 0, |t| t.is("from")).unwrap_or(all.len());
-    all[0].is("select") && outside_brackets(all, 0, |t| t.is("into")).is_some_and(|into| into < from || all.get(into + 1).is_some_and(|t| t.is("outfile") || t.is("dumpfile")))
+    all[0].is("select")
+        && outside_brackets(all, 0, |t| t.is("into")).is_some_and(|into| into < from || all.get(into + 1).is_some_and(|t| t.is("outfile") || t.is("dumpfile")))
 }
 
 /// `COPY (query) TO …`, `COPY table [(columns)] TO …`
@@ -373,7 +391,7 @@ pub(crate) fn shape(sql: &str, dialect: Dialect, parameters: &mut Vec<Option<Str
         return sql.to_owned();
     }
     let Some(Statement::Query(mut query)) = crate::writes::parse(sql, dialect) else { return sql.to_owned() };
-    let highest = lexer::tokens(sql, dialect)
+    let highest = tokens(sql, dialect)
         .iter()
         .filter_map(|t| if let Kind::Placeholder(p) = t.kind { p.trim_start_matches('$').parse::<usize>().ok() } else { None })
         .max()
@@ -415,7 +433,9 @@ mod tests {
 
     fn check(sql: &str, expected: &str) {
         let meaning = match understand(sql, Dialect::PostgreSql) {
-            Meaning::Shows(shown) => format!("{}{}{}", shown.sql, if shown.sent == Sent::ToServer { " ->server" } else { "" }, if shown.as_before { " @before" } else { "" }),
+            Meaning::Shows(shown) => {
+                format!("{}{}{}", shown.sql, if shown.sent == Sent::ToServer { " ->server" } else { "" }, if shown.as_before { " @before" } else { "" })
+            }
             other => format!("{other:?}"),
         };
         assert_eq!(meaning, expected);
@@ -455,8 +475,14 @@ mod tests {
             windows
         };
         assert_eq!(run(&["FETCH 3 FROM c", "FETCH c", "MOVE 2 IN c", "FETCH ALL c"]), [Some((0, 3)), Some((3, 1)), Some((4, 2)), Some((6, 4))]);
-        assert_eq!(run(&["FETCH LAST c", "FETCH BACKWARD 2 c", "FETCH PRIOR c", "FETCH RELATIVE -6 FROM c"]), [Some((9, 1)), Some((7, 2)), Some((6, 1)), Some((0, 1))]);
-        assert_eq!(run(&["FETCH 20 c", "FETCH c", "FETCH BACKWARD ALL c", "FETCH ABSOLUTE 4 c", "FETCH 0 c"]), [Some((0, 10)), None, Some((0, 10)), Some((3, 1)), Some((3, 1))]);
+        assert_eq!(
+            run(&["FETCH LAST c", "FETCH BACKWARD 2 c", "FETCH PRIOR c", "FETCH RELATIVE -6 FROM c"]),
+            [Some((9, 1)), Some((7, 2)), Some((6, 1)), Some((0, 1))]
+        );
+        assert_eq!(
+            run(&["FETCH 20 c", "FETCH c", "FETCH BACKWARD ALL c", "FETCH ABSOLUTE 4 c", "FETCH 0 c"]),
+            [Some((0, 10)), None, Some((0, 10)), Some((3, 1)), Some((3, 1))]
+        );
         assert_eq!(run(&["FETCH ABSOLUTE -11 c", "FETCH FORWARD 2 c", "FETCH -1 c"]), [None, Some((0, 2)), Some((0, 1))]);
     }
 
@@ -473,7 +499,10 @@ mod tests {
     #[test]
     fn constants_are_lifted_into_one_shape() {
         let mut parameters = vec![Some("x".to_owned())];
-        assert_eq!(shape("SELECT a FROM t WHERE b = $1 AND c = 'y' LIMIT 3", Dialect::PostgreSql, &mut parameters), "SELECT a FROM t WHERE b = $1 AND c = $2 LIMIT 3");
+        assert_eq!(
+            shape("SELECT a FROM t WHERE b = $1 AND c = 'y' LIMIT 3", Dialect::PostgreSql, &mut parameters),
+            "SELECT a FROM t WHERE b = $1 AND c = $2 LIMIT 3"
+        );
         assert_eq!(parameters, [Some("x".to_owned()), Some("y".to_owned())]);
     }
 }

@@ -142,13 +142,6 @@ impl StoredTable {
         let (batch, at) = self.locate(row);
         read_cell(self.columns[column].kind, self.batches[batch].column(column), at)
     }
-
-    /// Forgets all rows, to free memory once they have been handed on.
-    pub(crate) fn take_batches(&mut self) -> Vec<RecordBatch> {
-        self.starts.clear();
-        self.rows = 0;
-        std::mem::take(&mut self.batches)
-    }
 }
 
 /// A view's definition.

@@ -238,7 +238,15 @@ impl Case {
 
 /// `C:name+ B:name? …`: subject, category, `+` confirmed, `~` likely, `?` possible, `i` for inferred.
 pub(crate) fn cells(kept: &Kept) -> String {
-    let mark = |e: &Exposure| format!("{}:{}{}{}", e.data_subject, e.category, &e.certainty.as_str().replace("confirmed", "+").replace("likely", "~").replace("possible", "?"), if e.basis.as_str() == "inferred" { "i" } else { "" });
+    let mark = |e: &Exposure| {
+        format!(
+            "{}:{}{}{}",
+            e.data_subject,
+            e.category,
+            &e.certainty.as_str().replace("confirmed", "+").replace("likely", "~").replace("possible", "?"),
+            if e.basis.as_str() == "inferred" { "i" } else { "" }
+        )
+    };
     kept.exposures.iter().map(mark).collect::<Vec<_>>().join(" ")
 }
 
@@ -282,7 +290,12 @@ fn the_tier_drops_with_each_missing_proof() {
 
 #[test]
 fn a_route_is_delivered_by_its_status() {
-    let route = |status| Case::of(vec![with(access(1, POINT, None), |a| { a.kind = AccessKind::Route; a.response_status = status; })]);
+    let route = |status| {
+        Case::of(vec![with(access(1, POINT, None), |a| {
+            a.kind = AccessKind::Route;
+            a.response_status = status;
+        })])
+    };
     check(&route(Some(200)), "replayed", "B:name~");
     check(&route(Some(404)), "failed", "");
     check(&route(Some(502)), "replayed", "B:name?");
@@ -299,11 +312,20 @@ fn a_count_that_differs_widens() {
 
 #[test]
 fn what_cannot_be_replayed_is_possible_for_all_of_its_tables() {
-    check(&Case::of(vec![access(1, "SELECT max(name) FROM hr.staff", Some(1))]), "widened", "A:date_of_birth? A:name? B:date_of_birth? B:name? C:date_of_birth? C:name? D:date_of_birth? D:name?");
+    check(
+        &Case::of(vec![access(1, "SELECT max(name) FROM hr.staff", Some(1))]),
+        "widened",
+        "A:date_of_birth? A:name? B:date_of_birth? B:name? C:date_of_birth? C:name? D:date_of_birth? D:name?",
+    );
     check(&Case::of(vec![access(1, "SELECT text FROM hr.note JOIN", Some(1))]), "widened", "B:health?");
-    let (_, summary) = check(&Case::of(vec![access(1, "SELECT dish FROM hr.lunch", Some(1)), access(2, "SELECT * FROM other.thing", Some(1))]), "undescribed undescribed", "");
+    let (_, summary) =
+        check(&Case::of(vec![access(1, "SELECT dish FROM hr.lunch", Some(1)), access(2, "SELECT * FROM other.thing", Some(1))]), "undescribed undescribed", "");
     assert!(summary.undescribed.contains("hr.lunch") && summary.undescribed.contains("other.thing"));
-    check(&Case::of(vec![access(1, "SELECT version()", Some(1)), access(2, "SELECT relname FROM pg_class", Some(1)), access(3, "BEGIN", None)]), "no_personal_data no_personal_data control", "");
+    check(
+        &Case::of(vec![access(1, "SELECT version()", Some(1)), access(2, "SELECT relname FROM pg_class", Some(1)), access(3, "BEGIN", None)]),
+        "no_personal_data no_personal_data control",
+        "",
+    );
     // A function that is not known to be harmless may read what the role may read.
     check(&Case::of(vec![access(1, "SELECT query_to_xml('select 1', true, true, '')", Some(1)), access(2, "CALL f()", None)]), "widened widened", "B:health?");
 }
@@ -372,7 +394,8 @@ fn event(time: i64, sql: &'static str) -> Event<'static> {
 
 #[test]
 fn data_is_read_as_of_the_access() {
-    let mut case = Case::of(vec![access(10, "SELECT name FROM hr.staff WHERE dob = '2'", Some(1)), access(30, "SELECT name FROM hr.staff WHERE dob = '2'", Some(1))]);
+    let mut case =
+        Case::of(vec![access(10, "SELECT name FROM hr.staff WHERE dob = '2'", Some(1)), access(30, "SELECT name FROM hr.staff WHERE dob = '2'", Some(1))]);
     let update = "UPDATE hr.staff SET dob = '2' WHERE staff_no = 'D'";
     let mut audit = event(20, update);
     audit.record_kind = Some(RecordKind::PgauditSession);
@@ -416,7 +439,11 @@ fn views_copies_and_returned_rows_are_reads() {
     check(&Case::of(vec![access(1, "COPY (SELECT name FROM hr.staff WHERE dob = '1') TO STDOUT", Some(1))]), "replayed", "A:name+");
     check(&Case::of(vec![access(1, "CREATE TABLE x AS SELECT name FROM hr.staff WHERE dob = '1'", Some(1))]), "replayed", "A:name~");
     check(&Case::of(vec![access(1, "DELETE FROM hr.staff WHERE dob = '1' RETURNING name", Some(1))]), "replayed", "A:name+");
-    check(&Case::of(vec![access(1, "SELECT name FROM hr.directory", Some(4))]), "widened", "A:date_of_birth? A:name? B:date_of_birth? B:name? C:date_of_birth? C:name? D:date_of_birth? D:name?");
+    check(
+        &Case::of(vec![access(1, "SELECT name FROM hr.directory", Some(4))]),
+        "widened",
+        "A:date_of_birth? A:name? B:date_of_birth? B:name? C:date_of_birth? C:name? D:date_of_birth? D:name?",
+    );
     check(&Case::of(vec![access(1, "SELECT name FROM hr.staff WHERE dob = '1'; SELECT text FROM hr.note", Some(1))]), "replayed", "A:name~ B:health~");
 }
 
@@ -424,7 +451,11 @@ fn views_copies_and_returned_rows_are_reads() {
 fn a_person_is_explained_from_the_tables() {
     let case = Case::of(vec![access(1, POINT, Some(1)), access(2, POINT, None)]);
     let (kept, _) = case.naive();
-    let tables = (vec![Exposure::to_batch(&kept.exposures).expect("rows")], vec![Access::to_batch(&case.accesses).expect("rows")], vec![Replay::to_batch(&kept.replays).expect("rows")]);
+    let tables = (
+        vec![Exposure::to_batch(&kept.exposures).expect("rows")],
+        vec![Access::to_batch(&case.accesses).expect("rows")],
+        vec![Replay::to_batch(&kept.replays).expect("rows")],
+    );
     let cells = crate::explain("B", &tables.0, &tables.1, &tables.2).expect("tables in memory");
     assert_eq!(cells.len(), 1);
     assert_eq!(cells[0].accesses.iter().map(|a| (a.time, a.rows)).collect::<Vec<_>>(), [(Instant(1), (Some(1), Some(1)))]);
@@ -472,13 +503,20 @@ fn the_engine_serves_cursors_prepared_and_masked_statements() {
     let masked = with(access(1, "SELECT name FROM hr.staff WHERE name = $1 AND dob = '2'", Some(1)), |a| a.parameters = vec![Some("[masked]".into())]);
     check_engine(&Case::of(vec![masked]), "widened", "B:name?");
     let failed = with(access(1, POINT, None), |a| a.completion = Completion::Failed);
-    check_engine(&Case::of(vec![failed, access(2, "SELECT name FROM hr.staff WHERE dob = '2'", Some(2))]), "failed replayed", "A:name? B:date_of_birth~i B:name~ C:name? D:name?");
+    check_engine(
+        &Case::of(vec![failed, access(2, "SELECT name FROM hr.staff WHERE dob = '2'", Some(2))]),
+        "failed replayed",
+        "A:name? B:date_of_birth~i B:name~ C:name? D:name?",
+    );
     check_engine(&Case::of(vec![access(1, "SELECT name FROM hr.staff LIMIT 1", Some(1))]), "replayed", "A:name~ B:name? C:name? D:name?");
 }
 
 #[test]
 fn the_engine_reads_what_the_log_wrote() {
-    let mut case = Case::of(vec![access(10, "SELECT name FROM hr.staff WHERE staff_no = 'B'", Some(1)), access(30, "SELECT staff_no, name FROM hr.staff ORDER BY staff_no", Some(4))]);
+    let mut case = Case::of(vec![
+        access(10, "SELECT name FROM hr.staff WHERE staff_no = 'B'", Some(1)),
+        access(30, "SELECT staff_no, name FROM hr.staff ORDER BY staff_no", Some(4)),
+    ]);
     case.events = vec![event(20, "DELETE FROM hr.staff WHERE staff_no = 'B'"), event(21, "INSERT INTO hr.staff (staff_no, name) VALUES ('E', 'eve')")];
     check_engine(&case, "replayed replayed", "A:name+ B:name+ C:name+ D:name+ E:name+");
 }

@@ -93,10 +93,42 @@ pub(crate) struct Named {
 
 /// Functions that read no table. A call of any other, in a statement that names no table, may read anything.
 const HARMLESS: [&str; 36] = [
-    "version", "now", "current_user", "session_user", "user", "current_database", "current_schema", "current_schemas", "current_setting", "set_config", "pg_backend_pid",
-    "pg_sleep", "sleep", "pg_is_in_recovery", "inet_client_addr", "inet_server_addr", "inet_server_port", "database", "connection_id", "current_timestamp", "current_date",
-    "clock_timestamp", "statement_timestamp", "random", "rand", "uuid", "gen_random_uuid", "generate_series", "has_table_privilege", "has_schema_privilege", "lastval",
-    "currval", "nextval", "last_insert_id", "pg_try_advisory_lock", "pg_advisory_unlock",
+    "version",
+    "now",
+    "current_user",
+    "session_user",
+    "user",
+    "current_database",
+    "current_schema",
+    "current_schemas",
+    "current_setting",
+    "set_config",
+    "pg_backend_pid",
+    "pg_sleep",
+    "sleep",
+    "pg_is_in_recovery",
+    "inet_client_addr",
+    "inet_server_addr",
+    "inet_server_port",
+    "database",
+    "connection_id",
+    "current_timestamp",
+    "current_date",
+    "clock_timestamp",
+    "statement_timestamp",
+    "random",
+    "rand",
+    "uuid",
+    "gen_random_uuid",
+    "generate_series",
+    "has_table_privilege",
+    "has_schema_privilege",
+    "lastval",
+    "currval",
+    "nextval",
+    "last_insert_id",
+    "pg_try_advisory_lock",
+    "pg_advisory_unlock",
 ];
 
 /// Parts of the names of functions that read whatever their argument says.
@@ -385,7 +417,9 @@ impl Builder<'_> {
         let mut targets: BTreeMap<usize, Vec<&Write>> = BTreeMap::new();
         let known = |name: &str| stored.table(name).is_some();
         for write in self.writes.iter().filter(|w| w.database.as_ref().is_none_or(|name| *name == stored.name)) {
-            let fold = |ident: &sqlparser::ast::Ident| if ident.quote_style.is_some() || stored.dialect == Dialect::MySql { ident.value.clone() } else { ident.value.to_lowercase() };
+            let fold = |ident: &sqlparser::ast::Ident| {
+                if ident.quote_style.is_some() || stored.dialect == Dialect::MySql { ident.value.clone() } else { ident.value.to_lowercase() }
+            };
             let names: Vec<Vec<String>> = match write.parsed.as_deref().and_then(write_target) {
                 Some(names) => names.iter().map(|n| n.0.iter().filter_map(|p| p.as_ident().map(fold)).collect()).collect(),
                 None => write.mentions.clone(),
@@ -455,7 +489,8 @@ fn whole_doubt(doubts: &[TableDoubt]) -> bool {
 
 fn column_number(description: Option<&DescribedTable>, table: &str, column: &str, world: &mut World) -> Option<u32> {
     let description = description?;
-    let category = description.categories.get(column).or_else(|| description.categories.iter().find(|(c, _)| c.eq_ignore_ascii_case(column)).map(|(_, c)| c))?;
+    let category =
+        description.categories.get(column).or_else(|| description.categories.iter().find(|(c, _)| c.eq_ignore_ascii_case(column)).map(|(_, c)| c))?;
     let number = world.categories.binary_search(category).ok()?;
     world.columns.push((format!("{table}.{column}"), u32::try_from(number).ok()?));
     u32::try_from(world.columns.len() - 1).ok()
@@ -470,11 +505,8 @@ fn inherit_rows(database: &mut StoredDatabase) {
             let Some(parent) = database.table(&name).filter(|p| seen.insert(*p)) else { continue };
             open.extend(database.tables[parent].parents.clone());
             let from = &database.tables[child];
-            let places: Option<Vec<usize>> = database.tables[parent]
-                .columns
-                .iter()
-                .map(|c| from.column_index(&c.name).filter(|at| from.columns[*at].kind == c.kind))
-                .collect();
+            let places: Option<Vec<usize>> =
+                database.tables[parent].columns.iter().map(|c| from.column_index(&c.name).filter(|at| from.columns[*at].kind == c.kind)).collect();
             let schema = database.tables[parent].arrow_schema();
             let Some(places) = places else {
                 database.tables[parent].complete = false;

@@ -62,8 +62,21 @@ pub(crate) struct LogFacts {
 /// Reads the events once. `connections` are those whose facts are wanted.
 pub(crate) fn read(events: &dyn Scan, connections: &BTreeSet<String>) -> Result<LogFacts, ExposureError> {
     let columns = [
-        "time", "time_precision_micros", "class", "activity", "status", "session", "pid", "database", "statement", "parameters", "row_count", "statement_id",
-        "transaction", "record_kind", "masked",
+        "time",
+        "time_precision_micros",
+        "class",
+        "activity",
+        "status",
+        "session",
+        "pid",
+        "database",
+        "statement",
+        "parameters",
+        "row_count",
+        "statement_id",
+        "transaction",
+        "record_kind",
+        "masked",
     ];
     let mut reader = Reader { facts: LogFacts::default(), open: HashMap::new(), parsed: HashMap::new(), dialect: Dialect::PostgreSql };
     for batch in events.scan(&columns).map_err(ExposureError::scan("events"))? {
@@ -195,7 +208,8 @@ impl Reader {
     }
 
     fn take_write(&mut self, connection: &mut Open, event: &Event<'_>, statement: &str) {
-        let parameters = event.parameters.as_ref().map(|list| list.iter().map(|p| p.as_deref().map(str::to_owned)).collect::<Vec<_>>()).filter(|p| !p.is_empty());
+        let parameters =
+            event.parameters.as_ref().map(|list| list.iter().map(|p| p.as_deref().map(str::to_owned)).collect::<Vec<_>>()).filter(|p| !p.is_empty());
         let log = 1_u8 << log_of(event.record_kind);
         if let Some(last) = connection.pending.last_mut() {
             let same_parameters = last.write.parameters.is_none() || parameters.is_none() || last.write.parameters == parameters;

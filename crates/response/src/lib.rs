@@ -9,6 +9,6 @@ mod stage;
 mod store;
 
 pub use error::ResponseError;
-pub use explain::{Explanation, ExplainedCategory, explain};
+pub use explain::{ExplainedCategory, Explanation, explain};
 pub use readiness::{Readiness, check_estate, draft_estate};
 pub use run::{Names, Outcome, Response, Settings, Tiers, Watcher, respond};

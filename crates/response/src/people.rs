@@ -20,7 +20,8 @@ pub fn read(register: &Register, path: &str, bytes: Box<dyn Read + '_>) -> Resul
     let names: Vec<String> = headers.iter().map(|name| String::from_utf8_lossy(name).trim_start_matches('\u{feff}').trim().to_owned()).collect();
     let column = |wanted: &str| {
         names.iter().position(|name| name == wanted).ok_or_else(|| {
-            let hint = strandline_estate::nearest(wanted, names.iter().map(String::as_str)).map(|right| format!("; did you mean {right:?}?")).unwrap_or_default();
+            let hint =
+                strandline_estate::nearest(wanted, names.iter().map(String::as_str)).map(|right| format!("; did you mean {right:?}?")).unwrap_or_default();
             wrong(1, format!("the register has no column {wanted:?}{hint}"))
         })
     };
@@ -33,7 +34,8 @@ pub fn read(register: &Register, path: &str, bytes: Box<dyn Read + '_>) -> Resul
     let mut people = BTreeMap::new();
     let mut notes = Vec::new();
     for record in reader.byte_records() {
-        let record = record.map_err(|error| wrong(error.position().map_or(0, csv::Position::line), "the line is no CSV; quote fields that hold commas".to_owned()))?;
+        let record =
+            record.map_err(|error| wrong(error.position().map_or(0, csv::Position::line), "the line is no CSV; quote fields that hold commas".to_owned()))?;
         let line = record.position().map_or(0, csv::Position::line);
         let field = |column: usize| record.get(column).map(|bytes| String::from_utf8_lossy(bytes).trim().to_owned()).filter(|text| !text.is_empty());
         let personal = |column: Option<usize>| column.and_then(&field).map(Personal::new);

@@ -23,8 +23,23 @@ const DRAFT_BATCHES: usize = 4;
 const HEAD_BYTES: u64 = 64 << 10;
 /// Columns that the readiness check looks at.
 const COLUMNS: &[&str] = &[
-    "time", "time_precision_micros", "class", "activity", "source", "artefact", "offset", "length", "session", "request_id", "status_code", "bytes",
-    "statement", "parameters", "row_count", "sequence", "record_kind",
+    "time",
+    "time_precision_micros",
+    "class",
+    "activity",
+    "source",
+    "artefact",
+    "offset",
+    "length",
+    "session",
+    "request_id",
+    "status_code",
+    "bytes",
+    "statement",
+    "parameters",
+    "row_count",
+    "sequence",
+    "record_kind",
 ];
 
 /// What the check says.
@@ -59,15 +74,8 @@ pub fn draft_estate(settings: &Settings<'_>, folder: &Path, watcher: &mut dyn Wa
     let (seed, salt) = (settings.secrets)();
     let case = Case::open_or_create(&settings.case, &origin, &strandline_case::Secrets::new(seed, salt))?;
     let seals = Seals(&case);
-    let request = Request {
-        evidence: folder,
-        extra: Vec::new(),
-        known: &[],
-        taken_by: &settings.responder,
-        now: settings.now,
-        limits: Limits::default(),
-        estate: None,
-    };
+    let request =
+        Request { evidence: folder, extra: Vec::new(), known: &[], taken_by: &settings.responder, now: settings.now, limits: Limits::default(), estate: None };
     watcher.stage("draft");
     let intake = strandline_evidence::intake(&request, &seals, &mut |p| watcher.progress(p.bytes_done, p.bytes_total, "bytes"), &mut |_| Ok(()))?;
     let vault = Vault::new(&seals, &intake.artefacts);

@@ -24,11 +24,7 @@ pub fn write(case: &Case, folder: &str, name: &str, bytes: &[u8]) -> Result<Stor
     fs::create_dir_all(&path).map_err(|source| ResponseError::Write { path: path.clone(), source })?;
     let mut file = AtomicFile::create_in(&path)?;
     file.write_all(bytes).map_err(|source| ResponseError::Write { path: path.join(name), source })?;
-    let stored = StoredFile {
-        file: if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") },
-        sha256: file.sha256(),
-        bytes: file.bytes(),
-    };
+    let stored = StoredFile { file: if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") }, sha256: file.sha256(), bytes: file.bytes() };
     file.commit(name)?;
     Ok(stored)
 }

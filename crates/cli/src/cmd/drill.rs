@@ -83,8 +83,7 @@ fn score_case(case: &std::path::Path, truth: &std::path::Path) -> anyhow::Result
     let case = Case::open_for_reading(case)?;
     let steps: Vec<Step> = case.read_rows(Step::TABLE)?;
     let exposures: Vec<Exposure> = case.read_rows(Exposure::TABLE)?;
-    let mut exported =
-        exposures.into_iter().map(|e| Exported { data_subject: e.data_subject, category: e.category, basis: e.basis, certainty: e.certainty });
+    let mut exported = exposures.into_iter().map(|e| Exported { data_subject: e.data_subject, category: e.category, basis: e.basis, certainty: e.certainty });
     Ok(score(&mut exported, &steps, truth)?)
 }
 

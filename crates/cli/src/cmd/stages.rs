@@ -74,7 +74,11 @@ impl Intake {
         response.cover()?;
         let outcome = response.finish();
         drop(screen);
-        say(common, &outcome, &format!("{} artefacts in custody, {} events, {} records refused, {} gaps", outcome.artefacts, outcome.events, outcome.refused, outcome.gaps))
+        say(
+            common,
+            &outcome,
+            &format!("{} artefacts in custody, {} events, {} records refused, {} gaps", outcome.artefacts, outcome.events, outcome.refused, outcome.gaps),
+        )
     }
 }
 
@@ -127,8 +131,7 @@ impl Trace {
         let mut response = Response::resume(&settings, &mut screen)?;
         for (ids, verdict) in [(&self.strike, Verdict::Struck), (&self.confirm, Verdict::Confirmed)] {
             for id in ids {
-                let decision =
-                    Decision { target: id.clone(), verdict, decided_by: common.responder.clone(), decided_at: now(), reason: self.why.clone() };
+                let decision = Decision { target: id.clone(), verdict, decided_by: common.responder.clone(), decided_at: now(), reason: self.why.clone() };
                 response.decide(&decision)?;
             }
         }

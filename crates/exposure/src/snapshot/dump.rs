@@ -270,7 +270,9 @@ impl Dump<'_, '_> {
         let Some(to) = outside_brackets(all, 0, |t| t.is("to")) else { return };
         let roles: Vec<String> = split_at_commas(&all[to + 1..])
             .iter()
-            .filter_map(|part| part.iter().find(|t| !t.is("group")).and_then(|t| t.name(dialect).or(if let Kind::Text(s) = &t.kind { Some(s.clone()) } else { None })))
+            .filter_map(|part| {
+                part.iter().find(|t| !t.is("group")).and_then(|t| t.name(dialect).or(if let Kind::Text(s) = &t.kind { Some(s.clone()) } else { None }))
+            })
             .collect();
         let Some(on) = outside_brackets(all, 0, |t| t.is("on")).filter(|on| *on < to) else {
             for group in split_at_commas(&all[1..to]).iter().filter_map(|part| part.first().and_then(|t| t.name(dialect))) {
@@ -428,8 +430,30 @@ fn add_element(table: &mut StoredTable, element: &[Token<'_>], dialect: Dialect)
     }
     let Some(name) = first.name(dialect) else { return };
     let ends = [
-        "not", "null", "default", "collate", "constraint", "primary", "unique", "check", "references", "generated", "auto_increment", "comment", "on",
-        "encoding", "storage", "compression", "options", "charset", "key", "as", "virtual", "stored", "invisible", "visible",
+        "not",
+        "null",
+        "default",
+        "collate",
+        "constraint",
+        "primary",
+        "unique",
+        "check",
+        "references",
+        "generated",
+        "auto_increment",
+        "comment",
+        "on",
+        "encoding",
+        "storage",
+        "compression",
+        "options",
+        "charset",
+        "key",
+        "as",
+        "virtual",
+        "stored",
+        "invisible",
+        "visible",
     ];
     let stop = element.iter().skip(1).position(|t| ends.iter().any(|word| t.is(word))).map_or(element.len(), |p| p + 1);
     let (mut words, mut arguments, mut array) = (Vec::new(), Vec::new(), false);
@@ -615,9 +639,12 @@ mod tests {
     #[test]
     fn rows_come_from_copy_and_from_inserts() {
         let table = "CREATE TABLE hr.staff (\n staff_no text NOT NULL,\n \"Full; Name\" character varying(9) DEFAULT 'x'::text,\n age integer\n);\n";
-        let copy = format!("\\restrict abc\n{table}COPY hr.staff (staff_no, \"Full; Name\", age) FROM stdin;\nA\\tB\t\\N\t1\n\\\\.\t\\x41\\101\t\\N\n\\.\n\nSELECT 1;\n");
+        let copy = format!(
+            "\\restrict abc\n{table}COPY hr.staff (staff_no, \"Full; Name\", age) FROM stdin;\nA\\tB\t\\N\t1\n\\\\.\t\\x41\\101\t\\N\n\\.\n\nSELECT 1;\n"
+        );
         check(&copy, Dialect::PostgreSql, &[&["A\tB", "∅", "1"], &["\\.", "AA", "∅"]]);
-        let inserts = format!("{table}INSERT INTO hr.staff VALUES ('a''b', NULL, -3);\nINSERT INTO hr.staff (age, staff_no) VALUES (4, 'x\n; y'), (5, E'\\n');\n");
+        let inserts =
+            format!("{table}INSERT INTO hr.staff VALUES ('a''b', NULL, -3);\nINSERT INTO hr.staff (age, staff_no) VALUES (4, 'x\n; y'), (5, E'\\n');\n");
         check(&inserts, Dialect::PostgreSql, &[&["a'b", "∅", "-3"], &["x\n; y", "∅", "4"], &["\n", "∅", "5"]]);
     }
 

@@ -80,8 +80,7 @@ fn parquet(reader: &mut dyn BufRead, path: &str, schema: String, name: String, o
     for batch in builder.build().map_err(|_| refused("this Parquet file cannot be read"))? {
         let batch = batch.map_err(|_| refused("this Parquet file is damaged"))?;
         for row in 0..batch.num_rows() {
-            let cells: Vec<Value> =
-                table.columns.iter().enumerate().map(|(at, column)| crate::value::read_cell(column.kind, batch.column(at), row)).collect();
+            let cells: Vec<Value> = table.columns.iter().enumerate().map(|(at, column)| crate::value::read_cell(column.kind, batch.column(at), row)).collect();
             table.push_row(&cells, true);
         }
     }

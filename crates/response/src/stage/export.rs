@@ -40,7 +40,10 @@ pub fn run(response: &mut Response<'_>) -> Result<(), ResponseError> {
         })?,
         case.export_file("export", "timeline.csv", |out: &mut dyn Write| {
             let (links, detections) = (case.scan(Link::TABLE), case.scan(Detection::TABLE));
-            write_timeline(out, &TimelineSources { steps: &steps, links: &links, detections: &detections, gaps: &coverage.gaps, decisions: &decisions, locate: &locate })
+            write_timeline(
+                out,
+                &TimelineSources { steps: &steps, links: &links, detections: &detections, gaps: &coverage.gaps, decisions: &decisions, locate: &locate },
+            )
         })?,
         case.export_file("export", "stix.json", |out: &mut dyn Write| {
             let origin = case.manifest().origin.as_str();

@@ -157,6 +157,10 @@ fn missing(response: &Response<'_>, written: &str, looked: &[PathBuf]) -> Respon
         path: response.estate_path.clone(),
         line,
         problem: format!("there is no file {written:?}"),
-        hint: Some(format!("looked at {} and {}; a path is relative to the evidence folder or else to the estate file", looked[0].display(), looked[1].display())),
+        hint: Some(format!(
+            "looked at {} and {}; a path is relative to the evidence folder or else to the estate file",
+            looked[0].display(),
+            looked[1].display()
+        )),
     })
 }

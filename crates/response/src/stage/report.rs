@@ -23,7 +23,8 @@ pub fn run(response: &mut Response<'_>, names: Names) -> Result<(), ResponseErro
     }
     let (people, _) = register(response)?;
     let shown: Option<BTreeMap<String, String>> = (names == Names::Shown).then(|| {
-        let name = |entry: &strandline_model::register::RegisterEntry| entry.names.values().map(|n| n.expose_personal().clone()).collect::<Vec<_>>().join(" / ");
+        let name =
+            |entry: &strandline_model::register::RegisterEntry| entry.names.values().map(|n| n.expose_personal().clone()).collect::<Vec<_>>().join(" / ");
         people.iter().map(|(key, entry)| (key.clone(), name(entry))).collect()
     });
     let trail: TrailState = store::read_json(&response.case, store::TRAIL)?.unwrap_or_default();

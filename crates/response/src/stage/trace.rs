@@ -46,8 +46,15 @@ pub fn run(response: &mut Response<'_>, pins: Option<&[Pin]>) -> Result<(), Resp
         let coverage = response.coverage()?;
         let events = response.case.scan(event::TABLE);
         let mut writer = response.case.table_writer(Access::TABLE, "all", Access::schema(), &["time", "id"])?;
-        let stage_inputs =
-            Inputs { events: &events, detections: &detections, coverage: &coverage, estate: &response.estate, pins: &pins, decisions: &decisions, window: None };
+        let stage_inputs = Inputs {
+            events: &events,
+            detections: &detections,
+            coverage: &coverage,
+            estate: &response.estate,
+            pins: &pins,
+            decisions: &decisions,
+            window: None,
+        };
         let trail = strandline_trace::trace(&stage_inputs, &mut |rows| Ok(writer.write(&Access::to_batch(&rows)?)?))?;
         let state = TrailState {
             pins,

@@ -7,7 +7,7 @@ use strandline_model::detection::Decision;
 use strandline_model::estate::Estate;
 use strandline_model::evidence::{Artefact, Coverage};
 use strandline_model::table::Row;
-use strandline_model::time::{Instant, Interval};
+use strandline_model::time::Instant;
 use strandline_model::trail::{Link, Pin, Step};
 
 use crate::error::ResponseError;
@@ -282,11 +282,6 @@ impl<'a> Response<'a> {
 
     pub(crate) fn coverage(&self) -> Result<Coverage, ResponseError> {
         Ok(store::read_json(&self.case, store::COVERAGE)?.unwrap_or_default())
-    }
-
-    /// The whole time that events span.
-    pub(crate) fn span(&self) -> Result<Option<Interval>, ResponseError> {
-        Ok(self.custody()?.iter().filter_map(|a| a.span).reduce(|a, b| a.hull(&b)))
     }
 }
 

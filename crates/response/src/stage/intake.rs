@@ -83,10 +83,7 @@ pub fn run(response: &mut Response<'_>, evidence: &Path) -> Result<(), ResponseE
         })
     };
     // What was sealed before an error stays in custody: the next run goes on from there.
-    let result = intake.map(|intake| {
-        taken.clone_from(&intake.artefacts);
-        intake
-    });
+    let result = intake.inspect(|intake| taken.clone_from(&intake.artefacts));
     taken.sort_by(|a, b| a.path.cmp(&b.path));
     taken.dedup_by(|a, b| a.id == b.id);
     let merged = merge(taken, &known);

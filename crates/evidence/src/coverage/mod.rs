@@ -4,6 +4,7 @@
 mod density;
 mod edges;
 mod numbers;
+mod orphans;
 mod places;
 mod skew;
 
@@ -18,6 +19,7 @@ use strandline_model::time::{Instant, Interval};
 use crate::intake::TRUNCATED;
 use density::Density;
 use numbers::Numbers;
+use orphans::Orphans;
 use places::Places;
 use skew::Skews;
 
@@ -31,6 +33,7 @@ pub struct CoverageBuilder<'e> {
     artefacts: Artefacts,
     sources: BTreeMap<String, Seen>,
     skews: Skews,
+    orphans: Orphans,
 }
 
 /// Artefact ids as small numbers: every place kept names one.
@@ -80,7 +83,7 @@ impl<'e> CoverageBuilder<'e> {
     /// Coverage of the estate's sources, in the window of interest if there is one.
     pub fn new(estate: &'e Estate, window: Option<Interval>) -> Self {
         let sources = estate.sources.iter().map(|s| (s.id.clone(), Seen { system: s.system.clone(), ..Seen::default() })).collect();
-        Self { estate, window, artefacts: Artefacts::default(), sources, skews: Skews::default() }
+        Self { estate, window, artefacts: Artefacts::default(), sources, skews: Skews::default(), orphans: Orphans::default() }
     }
 
     /// Sees one batch of events. A column left out reads as absent and weakens the checks that need it.
@@ -106,6 +109,7 @@ impl<'e> CoverageBuilder<'e> {
             {
                 seen.numbers.session(session, event.activity == Activity::Connect, event.sequence.is_some(), mark);
             }
+            self.orphans.see(&event, self.estate);
             if event.request_id.is_some() {
                 self.skews.see(&event);
             }
@@ -143,6 +147,7 @@ impl<'e> CoverageBuilder<'e> {
             gaps.extend(edges::early_end(&context, own));
             gaps.extend(joined(seen.numbers.gaps(&context, span)));
             gaps.extend(joined(seen.places.gaps(&context, &seen.refused, TRUNCATED, span)));
+            gaps.extend(joined(self.orphans.gaps(&context)));
             coverage.gaps.extend(gaps);
         }
         if let Some(window) = self.window {

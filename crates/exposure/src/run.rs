@@ -216,9 +216,6 @@ struct Report {
 /// Rows to skip and to take, for each motion of a cursor; `None` where it moved over no row.
 type Windows = Vec<Option<(u64, u64)>>;
 
-/// Rows that each FETCH of a cursor took: skipped and taken; none where it moved past the end.
-type Windows = Vec<Option<(u64, u64)>>;
-
 struct Run {
     world: World,
     commands: Commands,

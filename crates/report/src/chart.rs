@@ -68,7 +68,7 @@ pub fn tide(tally: &Tally, zone: &Zone) -> String {
     };
     let last = moments.iter().filter_map(|m| m.last()).max().copied().unwrap_or(*last);
     let margin = ((last.micros() - first.micros()) / 20).max(500_000);
-    let scale = Scale::new(Interval { from: first.plus_micros(-margin), to: last.plus_micros(margin) }, 64.0, WIDTH - 16.0);
+    let scale = Scale::new(Interval { from: first.plus_micros(-margin), to: last.plus_micros(margin) }, 64.0, WIDTH - 40.0);
     let (top, bottom) = (12.0, 300.0);
     let most = all.len().max(1) as f64;
     let y = |people: usize| bottom - people as f64 / most * (bottom - top);
@@ -83,7 +83,7 @@ pub fn tide(tally: &Tally, zone: &Zone) -> String {
             svg,
             "<line x1=64 y1='{0:.1}' x2='{1}' y2='{0:.1}' stroke='#dee0e2'/><text x=58 y='{2:.1}' font-size=12 text-anchor=end fill='#505a5f'>{3}</text>",
             y(people),
-            WIDTH - 16.0,
+            WIDTH - 40.0,
             y(people) + 4.0,
             thousands(people as u64)
         );
@@ -144,7 +144,7 @@ pub fn lanes(steps: &[Step], coverage: &Coverage, zone: &Zone) -> String {
         return "<p>No trail was found.</p>".to_owned();
     };
     let margin = ((span.to.micros() - span.from.micros()) / 20).max(1_000_000);
-    let scale = Scale::new(Interval { from: span.from.plus_micros(-margin), to: span.to.plus_micros(margin) }, 120.0, WIDTH - 16.0);
+    let scale = Scale::new(Interval { from: span.from.plus_micros(-margin), to: span.to.plus_micros(margin) }, 120.0, WIDTH - 40.0);
     let height = 56.0 * systems.len() as f64;
     let mut svg = format!("<svg viewBox='0 0 {WIDTH} {}' role=img xmlns='http://www.w3.org/2000/svg'><title>The path</title>{PATTERNS}", height + 40.0);
     scale.ticks(zone, 8.0, height + 8.0, &mut svg);

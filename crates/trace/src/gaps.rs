@@ -22,6 +22,27 @@ pub(crate) struct Dark {
     pub system: Arc<str>,
     pub from: i64,
     pub to: i64,
+    /// The account that a person pinned, where only a log that may have named it is missing: any session may have been its.
+    pub account: Option<Arc<str>>,
+}
+
+/// For pinned accounts: intervals that any log of a system's requests misses, since that one may have been the only log that
+/// named the account. Gaps of all such logs at once are dark already.
+pub(crate) fn nameless(coverage: &Coverage, survey: &Survey, clocks: &Clocks, accounts: &[Arc<str>]) -> Vec<Dark> {
+    let mut out = Vec::new();
+    for (system, sources) in &survey.request_sources {
+        for source in sources {
+            let gaps = coverage.gaps.iter().filter(|g| g.source == source.as_ref() && g.kind != GapKind::Refused);
+            let list: Vec<(i64, i64)> =
+                gaps.map(|g| (clocks.common(source, g.interval.from.micros()), clocks.common(source, g.interval.to.micros()))).collect();
+            for (from, to) in crate::requests::union(list) {
+                out.extend(accounts.iter().map(|account| Dark { system: system.clone(), from, to, account: Some(account.clone()) }));
+            }
+        }
+    }
+    out.sort_by(|a, b| (&a.system, a.from, a.to, &a.account).cmp(&(&b.system, b.from, b.to, &b.account)));
+    out.dedup();
+    out
 }
 
 /// Intervals that all request logs of a system miss. A log that the estate names and nobody supplied misses everything.
@@ -40,7 +61,7 @@ pub(crate) fn dark(coverage: &Coverage, survey: &Survey, clocks: &Clocks, system
                 Some(known) => overlap(&known, &list),
             });
         }
-        out.extend(remaining.unwrap_or_default().into_iter().map(|(from, to)| Dark { system: system.clone(), from, to }));
+        out.extend(remaining.unwrap_or_default().into_iter().map(|(from, to)| Dark { system: system.clone(), from, to, account: None }));
     }
     out
 }

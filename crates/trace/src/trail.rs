@@ -8,7 +8,7 @@ use strandline_model::access::{Access, Completion};
 use strandline_model::evidence::EventRef;
 use strandline_model::table::ScanError;
 use strandline_model::time::Instant;
-use strandline_model::trail::{Step, Strength};
+use strandline_model::trail::{Pin, Step, Strength};
 
 use crate::accesses::{self, Draft};
 use crate::clock::Clocks;
@@ -65,8 +65,14 @@ impl<'a> Work<'a> {
         let systems = requests::systems(&found);
         self.requests = found.all;
         self.own = links.values("connection").into_iter().collect();
-        self.applications = statements::applications(self.inputs.estate, self.survey, &systems, &self.own);
-        self.dark = gaps::dark(self.inputs.coverage, self.survey, self.clocks, &systems);
+        let pinned = self.pinned_accounts();
+        let mut known = systems.clone();
+        if !pinned.is_empty() {
+            known.extend(self.survey.request_sources.keys().cloned());
+        }
+        self.applications = statements::applications(self.inputs.estate, self.survey, &known, &self.own);
+        self.dark = gaps::dark(self.inputs.coverage, self.survey, self.clocks, &known);
+        self.dark.extend(gaps::nameless(self.inputs.coverage, self.survey, self.clocks, &pinned));
         let own_moments = self.moments(|r| r.mine.is_some());
         let mut moments = own_moments.clone();
         let wanted: BTreeSet<TemplateKey> = self.requests.iter().filter_map(Request::template).collect();
@@ -93,6 +99,14 @@ impl<'a> Work<'a> {
         };
         self.matches = routes::match_requests(self.survey, self.clocks, &self.requests, &self.statements, &serves);
         Ok(())
+    }
+
+    fn pinned_accounts(&self) -> Vec<Arc<str>> {
+        let account = |pin: &Pin| match pin {
+            Pin::Account(account) => Some(Arc::from(account.as_str())),
+            _ => None,
+        };
+        self.inputs.pins.iter().filter_map(account).collect()
     }
 
     fn moments(&self, of: impl Fn(&Request) -> bool) -> BTreeMap<Arc<str>, Vec<(i64, i64)>> {
@@ -293,17 +307,21 @@ impl<'a> Work<'a> {
     /// Statements in dark time.
     pub(crate) fn link_dark_time(&mut self, identity: &mut Identity<'_>, links: &mut Links) {
         let matched: HashSet<usize> = self.matches.iter().map(|m| m.execution).collect();
+        // A request that names neither session nor account explains a statement, and does not say whose it was.
+        let named = |m: &&Match| self.requests[m.request].session.is_some() || self.requests[m.request].account.is_some();
+        let matched_by_name: HashSet<usize> = self.matches.iter().filter(named).map(|m| m.execution).collect();
         let mut claimed: HashSet<usize> = HashSet::new();
         for dark in std::mem::take(&mut self.dark) {
+            let explained = if dark.account.is_some() { &matched_by_name } else { &matched };
             for (session, from, to, why) in self.alive(&dark) {
                 let here = |e: &Execution| {
                     self.applications.get(&e.connection).is_some_and(|list| list.contains(&dark.system)) && !self.own.contains(e.connection.as_ref())
                 };
                 let unexplained: Vec<(usize, &Execution)> = routes::running(&self.statements, from, to)
                     .map(|at| (at, &self.statements.all[at]))
-                    .filter(|(at, e)| !matched.contains(at) && !claimed.contains(at) && here(e) && e.is_read() && accesses::can_show(e))
+                    .filter(|(at, e)| !explained.contains(at) && !claimed.contains(at) && here(e) && e.is_read() && accesses::can_show(e))
                     .collect();
-                let node = format!("session={}/{session}", dark.system);
+                let node = if dark.account.is_some() { format!("account={session}") } else { format!("session={}/{session}", dark.system) };
                 let before: Vec<&Execution> = self
                     .own_matches()
                     .filter(|m| self.requests[m.request].session.as_ref() == Some(&session))
@@ -367,6 +385,10 @@ impl<'a> Work<'a> {
 
     /// The actor's sessions that were alive in a dark interval, and for how much of it.
     fn alive(&self, dark: &Dark) -> Vec<(Arc<str>, i64, i64, String)> {
+        if let Some(account) = &dark.account {
+            let why = "the account was pinned, and the log that may have named it is missing here".to_owned();
+            return vec![(account.clone(), dark.from, dark.to, why)];
+        }
         let mut sessions: BTreeMap<Arc<str>, (i64, i64, Option<i64>)> = BTreeMap::new();
         for request in self.requests.iter().filter(|r| r.mine.is_some() && r.system == dark.system) {
             let Some(session) = &request.session else {

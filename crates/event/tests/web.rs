@@ -126,6 +126,65 @@ fn apache_formats_of_the_estate() {
 }
 
 #[test]
+fn apache_stamps_since_the_epoch() {
+    let event = "http_activity/request/success src_ip=10.0.0.1 method=GET url=/ status_code=200";
+    for (stamp, written, expected) in [
+        ("%{sec}t", "1795466577", "2026-11-23T20:42:57.000Z"),
+        ("%{msec}t", "1795466577109", "2026-11-23T20:42:57.109Z"),
+        ("%{usec}t", "1795466577109123", "2026-11-23T20:42:57.109Z"),
+        // The milliseconds were lost where seconds and fraction are two directives.
+        ("%{sec}t.%{msec_frac}t", "1795466577.109", "2026-11-23T20:42:57.109Z"),
+        ("%{sec}t.%{usec_frac}t", "1795466577.109123", "2026-11-23T20:42:57.109Z"),
+        ("%{begin:sec}t.%{begin:msec_frac}t", "1795466577.109", "2026-11-23T20:42:57.109Z"),
+    ] {
+        let source = format!("format = \"apache\"\nlog_format = '%h {stamp} \"%r\" %>s'");
+        check(&source, format!("10.0.0.1 {written} \"GET / HTTP/1.1\" 200\n"), &format!("{expected} {event}"));
+    }
+}
+
+#[test]
+fn bytes_of_every_kind() {
+    let line = "10.0.0.1 - - [23/Nov/2026:20:42:55 +0000] \"GET / HTTP/1.1\" 200 5 \"-\" \"x\"\r\n";
+    let event = "2026-11-23T20:42:55.000Z http_activity/request/success src_ip=10.0.0.1 method=GET url=/ user_agent=x status_code=200 bytes=5";
+    for format in [NGINX, APACHE] {
+        check(format, [b"\xef\xbb\xbf", line.as_bytes()].concat(), event);
+        check(format, [b"\0\0\0\0", line.as_bytes(), b"\0\0\0\n"].concat(), &format!("{event}\n! 2: NUL bytes where a line should be"));
+        check(format, [line.as_bytes(), b"\r\n", &line.as_bytes()[..60]].concat(), &format!("{event}\n! 3: does not fit the log format"));
+        check(format, b"10.0.0.1 - - [23/Nov/2026:20:42:55 +0000] \"GET /\xff HTTP/1.1\" 200 5 \"-\" \"x\"\n", &event.replace("url=/", "url=/\u{fffd}"));
+        let hint = "the file is UTF-16; convert it first: iconv -f UTF-16 -t UTF-8";
+        let little: Vec<u8> = line.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let big: Vec<u8> = [b"\xfe\xff".to_vec(), line.encode_utf16().flat_map(u16::to_be_bytes).collect()].concat();
+        check(format, &little, &format!("! 1: {hint}\n! 2: {hint}")); // a NUL stands behind its line feed
+        check(format, &big, &format!("! 1: {hint}"));
+        check(format, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\n", "! 1: does not fit the log format");
+    }
+}
+
+#[test]
+fn a_user_name_written_like_a_log_line_forges_nothing() {
+    for name in ["a [01/Jan/2020:00:00:00 +0000] \\x22GET", "a [01/Jan/2020:00:00:00 +0000] \\x22GET /x HTTP/1.1\\x22 200 5 \\x22-\\x22 \\x22x\\x22"] {
+        check(
+            NGINX,
+            format!("10.0.0.1 - {name} [23/Nov/2026:20:42:55 +0000] \"GET / HTTP/1.1\" 401 5 \"-\" \"x\"\n"),
+            &format!(
+                "2026-11-23T20:42:55.000Z http_activity/request/failure src_ip=10.0.0.1 account={} method=GET url=/ user_agent=x status_code=401 bytes=5",
+                name.replace("\\x22", "\"")
+            ),
+        );
+    }
+}
+
+#[test]
+fn the_token_in_a_cookie_of_any_name_stood_open() {
+    check(
+        r#"format = "nginx"
+           log_format = '$remote_addr [$time_local] $status "$cookie_app" "$cookie_language" "$http_authorization" "$request_body" $args'"#,
+        "10.0.0.1 [23/Nov/2026:20:42:55 +0000] 200 \"0123456789abcdef0123456789abcdef\" \"zh-HK\" \"Basic YTpi\" \"{\\x22password\\x22:\\x22hunter2\\x22}\" a=1&password=x\n",
+        r#"2026-11-23T20:42:55.000Z http_activity/request/success src_ip=10.0.0.1 labels={"cookie_app":"[masked]","cookie_language":"zh-HK","http_authorization":"[masked]","request_body":"{\"password\":\"[masked]\"}","query":"a=1&password=[masked]"} status_code=200 masked"#,
+    );
+}
+
+#[test]
 fn a_format_that_cannot_work_is_said() {
     for wrong in [
         "format = \"nginx\"\nlog_format = 'no fields'",

@@ -636,7 +636,8 @@ fn apache_time(given: &str) -> Option<String> {
     }
 }
 
-/// Joins a stamp that is written in pieces, `%{%d/%b/%Y:%H:%M:%S}t.%{msec_frac}t %{%z}t`, into one field.
+/// Joins a stamp that is written in pieces, `%{%d/%b/%Y:%H:%M:%S}t.%{msec_frac}t %{%z}t` or `%{sec}t.%{msec_frac}t`, into
+/// one field.
 fn merge_times(pieces: Vec<Piece>) -> Vec<Piece> {
     let mut merged: Vec<Piece> = Vec::new();
     for piece in pieces {
@@ -646,6 +647,14 @@ fn merge_times(pieces: Vec<Piece>) -> Vec<Piece> {
             }
             continue;
         };
+        if let [.., Piece::Field { column: Column::Time, time_format: None, name }, Piece::Literal(point)] = merged.as_slice()
+            && point == "."
+            && matches!(format.as_str(), "%3f" | "%6f")
+            && (name.ends_with("sec}t") || name == "%{%s}t")
+        {
+            merged.pop(); // seconds since 1970 and their fraction: one number
+            continue;
+        }
         let between = match merged.as_slice() {
             [.., Piece::Field { time_format: Some(_), .. }, Piece::Literal(text)] => Some(text.clone()),
             [.., Piece::Field { time_format: Some(_), .. }] => Some(String::new()),

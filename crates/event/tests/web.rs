@@ -185,6 +185,47 @@ fn the_token_in_a_cookie_of_any_name_stood_open() {
 }
 
 #[test]
+fn the_address_that_the_estate_names_lost_to_the_first_one_written() {
+    let line = |forwarded: &str| format!("10.0.0.9 - - [23/Nov/2026:20:42:55 +0000] \"GET / HTTP/1.1\" 200 5 \"-\" \"x\" \"{forwarded}\"\n");
+    let (head, tail) = ("2026-11-23T20:42:55.000Z http_activity/request/success", "method=GET url=/ user_agent=x");
+    let source = "format = \"nginx\"\nfields = { src_ip = \"$http_x_forwarded_for\" }";
+    let two = format!("{head} src_ip=203.0.113.9 {tail} labels={{\"forwarded\":\"203.0.113.9, 10.0.0.8\",\"peer_ip\":\"10.0.0.9\"}} status_code=200 bytes=5");
+    check(source, line("203.0.113.9, 10.0.0.8"), &two);
+    check(source, line("-"), &format!("{head} src_ip=10.0.0.9 {tail} status_code=200 bytes=5"));
+    // Where the format does not write that field, nothing is displaced.
+    check(source, line("-").replace(" \"-\"\n", "\n"), &format!("{head} src_ip=10.0.0.9 {tail} status_code=200 bytes=5"));
+    check(
+        r#"format = "apache"
+           log_format = '%h %l %u %t "%r" %>s %{X-User}i'
+           fields = { account = "%{X-User}i" }"#,
+        "10.0.0.9 - service [23/Nov/2026:20:42:55 +0000] \"GET / HTTP/1.1\" 200 amy\n",
+        &format!("{head} src_ip=10.0.0.9 account=amy method=GET url=/ labels={{\"u\":\"service\"}} status_code=200"),
+    );
+}
+
+#[test]
+fn lists_of_upstreams_moved_all_later_fields() {
+    let source = r#"format = "nginx"
+           log_format = '$remote_addr [$time_local] "$request" $status $upstream_addr $upstream_response_time $ssl_protocol $http_host'"#;
+    let head = "2026-11-23T20:42:55.000Z http_activity/request/success src_ip=10.0.0.9 method=GET url=/";
+    for (addresses, times) in
+        [("10.0.0.1:80", "0.1"), ("10.0.0.1:80, 10.0.0.2:80", "0.1, 0.2"), ("10.0.0.1:80, unix:/run/a : 10.0.0.2:80", "-, 0.1 : 0.2"), ("-", "-")]
+    {
+        let mut labels = String::new();
+        if addresses != "-" {
+            labels = format!("\"upstream_addr\":\"{addresses}\",\"upstream_response_time\":\"{times}\",");
+        }
+        check(
+            source,
+            format!("10.0.0.9 [23/Nov/2026:20:42:55 +0000] \"GET / HTTP/1.1\" 200 {addresses} {times} TLSv1.3 h:80\n"),
+            &format!("{head} labels={{{labels}\"ssl_protocol\":\"TLSv1.3\",\"host\":\"h:80\"}} status_code=200"),
+        );
+    }
+    let list = "203.0.113.9, 10.0.0.2 - - [23/Nov/2026:20:42:55 +0000] \"GET / HTTP/1.1\" 200 5 \"-\" \"-\"\n";
+    check(APACHE, list, "! 1: does not fit the log format"); // the first address was taken for a host, the second for the client
+}
+
+#[test]
 fn a_format_that_cannot_work_is_said() {
     for wrong in [
         "format = \"nginx\"\nlog_format = 'no fields'",

@@ -114,6 +114,29 @@ fn text_by_patterns() {
 }
 
 #[test]
+fn text_of_every_kind() {
+    let source = "format = \"text\"\n[[pattern]]\npattern = '^(?P<time>\\S+) (?P<account>\\w+) (?P<message>.*)$'";
+    let event = "2026-11-23T20:42:57.000Z base_event/other/unknown account=amy";
+    check(
+        source,
+        b"\xef\xbb\xbf2026-11-23T20:42:57Z amy hi\r\n\0\02026-11-23T20:42:57Z amy h\xff\r\n",
+        &format!("{event} message=hi\n{event} message=h\u{fffd}"),
+    );
+    // NULs and a stamp cut off were passed as if they carried on the record before them.
+    check(source, "2026-11-23T20:42:57Z amy hi\n\0\0\0\n", &format!("{event} message=hi\n! 2: NUL bytes where a line should be"));
+    check(source, "2026-11-23T20:42:57Z amy hi\n2026-11-2", &format!("{event} message=hi\n! 2: no pattern of the estate fits the line"));
+    let wide: Vec<u8> = "2026-11-23T20:42:57Z amy hi".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    check(source, wide, "! 1: the file is UTF-16; convert it first: iconv -f UTF-16 -t UTF-8");
+}
+
+#[test]
+fn stamps_in_json() {
+    for stamp in ["1795466577.109", "1795466577109", "\"1795466577109000\"", "1795466577109000000", "1.795466577109E9", "\"2026-11-24T04:42:57.109+08:00\""] {
+        check(JSON, format!("{{\"time\":{stamp}}}\n"), "2026-11-23T20:42:57.109Z base_event/other/unknown");
+    }
+}
+
+#[test]
 fn sshd() {
     let wrap = |lines: &[&str]| lines.iter().map(|line| format!("Nov 23 20:42:57 gate sshd[7]: {line}\n")).collect::<String>();
     let head = "2026-11-23T20:42:57.000Z authentication";

@@ -119,7 +119,7 @@ fn text_of_every_kind() {
     let event = "2026-11-23T20:42:57.000Z base_event/other/unknown account=amy";
     check(
         source,
-        b"\xef\xbb\xbf2026-11-23T20:42:57Z amy hi\r\n\0\02026-11-23T20:42:57Z amy h\xff\r\n",
+        b"\xef\xbb\xbf2026-11-23T20:42:57Z amy hi\r\n\x00\x002026-11-23T20:42:57Z amy h\xff\r\n",
         &format!("{event} message=hi\n{event} message=h\u{fffd}"),
     );
     // NULs and a stamp cut off were passed as if they carried on the record before them.

@@ -390,11 +390,11 @@ impl<'a> Filling<'a> {
         }
         let event = &mut self.event;
         let (held, name) = match column {
-            Column::SrcPort => (first_number(&mut event.src_port, small), "src_port"),
+            Column::SrcPort => (first_number(&mut event.src_port, small.filter(|n| (0..=65_535).contains(n))), "src_port"),
             Column::StatusCode => (first_number(&mut event.status_code, small.or_else(|| leading_status(&value))), "status_code"),
             Column::Pid => (first_number(&mut event.pid, small), "pid"),
-            Column::Bytes | Column::BytesOrDash => (first_number(&mut event.bytes, whole), "bytes"),
-            Column::RowCount => (first_number(&mut event.row_count, whole), "row_count"),
+            Column::Bytes | Column::BytesOrDash => (first_number(&mut event.bytes, whole.filter(|n| *n >= 0)), "bytes"),
+            Column::RowCount => (first_number(&mut event.row_count, whole.filter(|n| *n >= 0)), "row_count"),
             Column::Sequence => (first_number(&mut event.sequence, whole), "sequence"),
             Column::Duration(unit) => (first_number(&mut event.duration_micros, duration_micros(&value, *unit)), "duration"),
             _ => return,
@@ -410,10 +410,13 @@ impl<'a> Filling<'a> {
         if self.labels.iter().any(|(known, _)| *known == name) {
             return;
         }
-        let hidden = mask::secrecy(&name).hides(&value);
+        // A cookie of any name may be what a session hangs on.
+        let cookie = name.starts_with("cookie_") && Secrecy::IfRandom.hides(&value);
+        let hidden = cookie || mask::secrecy(&name).hides(&value);
         let (value, changed) = match name.as_ref() {
             _ if hidden => (Cow::Borrowed(MASK), true),
             "referer" | "referrer" => masked_value(value, mask::url),
+            "query" => masked_value(value, mask::query),
             _ => masked_value(value, mask::text),
         };
         self.event.masked |= changed;
@@ -492,8 +495,17 @@ impl<'a> Filling<'a> {
     }
 
     fn join_path(&mut self) {
-        let Some(path) = self.path.take().filter(|_| self.event.url.is_none()) else { return };
-        let url = match self.query.take() {
+        let (path, query) = (self.path.take(), self.query.take());
+        if self.event.url.is_some() {
+            return;
+        }
+        let Some(path) = path else {
+            if let Some(query) = query {
+                self.label("query", query);
+            }
+            return;
+        };
+        let url = match query {
             Some(query) => Cow::Owned(format!("{path}?{}", query.strip_prefix('?').unwrap_or(&query))),
             None => path,
         };

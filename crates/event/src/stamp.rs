@@ -19,6 +19,10 @@ const DAY: i64 = 86_400 * SECOND;
 /// twice, a stamp further back belongs to the second passage.
 const LATE_MICROS: i64 = 300 * SECOND;
 
+/// How far ahead a stamp may stand and be believed alone. Further ahead it takes a second one near it: a single forged or
+/// broken line must not move every later line into another year.
+const LEAP_MICROS: i64 = 60 * DAY;
+
 /// A stamp that was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stamp {
@@ -36,6 +40,8 @@ pub struct Stamp {
 pub struct Zone {
     zone: Option<TimeZone>,
     newest: Cell<Option<i64>>,
+    /// A stamp far ahead of the newest, which waits for a second one.
+    leap: Cell<Option<i64>>,
     year: Cell<i16>,
 }
 
@@ -52,7 +58,7 @@ impl Zone {
                     .ok_or_else(|| format!("there is no time zone {name:?}; clock takes an IANA name (Asia/Hong_Kong, Europe/Berlin) or an offset (+08:00)"))?,
             ),
         };
-        Ok(Self { zone, newest: Cell::new(None), year: Cell::new(assumed_year) })
+        Ok(Self { zone, newest: Cell::new(None), leap: Cell::new(None), year: Cell::new(assumed_year) })
     }
 
     /// The zone of an artefact, as its source says.
@@ -66,7 +72,7 @@ impl Zone {
 
     /// UTC.
     pub fn utc() -> Self {
-        Self { zone: None, newest: Cell::new(None), year: Cell::new(1970) }
+        Self { zone: None, newest: Cell::new(None), leap: Cell::new(None), year: Cell::new(1970) }
     }
 
     /// The instant of a civil time in this zone, and its offset. In a gap (spring) the offset before it holds; in a
@@ -101,6 +107,12 @@ impl Zone {
     }
 
     fn saw(&self, time: i64, year: Option<i16>) {
+        let near = |other: i64| time.saturating_sub(other).saturating_abs() <= LEAP_MICROS;
+        let ahead = self.newest.get().is_some_and(|newest| time > newest && !near(newest));
+        if ahead && !self.leap.get().is_some_and(near) {
+            return self.leap.set(Some(time));
+        }
+        self.leap.set(None); // the two must follow one another
         if self.newest.get().is_none_or(|newest| time > newest) {
             self.newest.set(Some(time));
             if let Some(year) = year {
@@ -758,6 +770,20 @@ mod tests {
         check(&zone, "Jan  1 00:00:01", "2027-01-01T00:00:01.000Z ±1000000 +0");
         check(&zone, "Dec 31 23:59:58", "2026-12-31T23:59:58.000Z ±1000000 +0");
         check(&zone, "Jan  1 00:00:02", "2027-01-01T00:00:02.000Z ±1000000 +0");
+    }
+
+    #[test]
+    fn one_forged_stamp_moved_all_later_lines_by_a_year() {
+        let zone = zone("UTC");
+        check(&zone, "Nov 23 20:42:57", "2026-11-23T20:42:57.000Z ±1000000 +0");
+        check(&zone, "2099-01-01 00:00:00", "2099-01-01T00:00:00.000Z ±1000000 +0");
+        check(&zone, "Nov 23 20:42:58", "2026-11-23T20:42:58.000Z ±1000000 +0");
+        check(&zone, "May  1 00:00:00", "2027-05-01T00:00:00.000Z ±1000000 +0");
+        check(&zone, "Nov 23 20:42:59", "2026-11-23T20:42:59.000Z ±1000000 +0");
+        // A machine that slept for months: the second line after it settles the year.
+        check(&zone, "May  1 00:00:00", "2027-05-01T00:00:00.000Z ±1000000 +0");
+        check(&zone, "May  1 00:00:01", "2027-05-01T00:00:01.000Z ±1000000 +0");
+        check(&zone, "Nov 23 20:42:59", "2027-11-23T20:42:59.000Z ±1000000 +0");
     }
 
     #[test]

@@ -114,6 +114,29 @@ fn text_by_patterns() {
 }
 
 #[test]
+fn text_of_every_kind() {
+    let source = "format = \"text\"\n[[pattern]]\npattern = '^(?P<time>\\S+) (?P<account>\\w+) (?P<message>.*)$'";
+    let event = "2026-11-23T20:42:57.000Z base_event/other/unknown account=amy";
+    check(
+        source,
+        b"\xef\xbb\xbf2026-11-23T20:42:57Z amy hi\r\n\x00\x002026-11-23T20:42:57Z amy h\xff\r\n",
+        &format!("{event} message=hi\n{event} message=h\u{fffd}"),
+    );
+    // NULs and a stamp cut off were passed as if they carried on the record before them.
+    check(source, "2026-11-23T20:42:57Z amy hi\n\0\0\0\n", &format!("{event} message=hi\n! 2: NUL bytes where a line should be"));
+    check(source, "2026-11-23T20:42:57Z amy hi\n2026-11-2", &format!("{event} message=hi\n! 2: no pattern of the estate fits the line"));
+    let wide: Vec<u8> = "2026-11-23T20:42:57Z amy hi".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    check(source, wide, "! 1: the file is UTF-16; convert it first: iconv -f UTF-16 -t UTF-8");
+}
+
+#[test]
+fn stamps_in_json() {
+    for stamp in ["1795466577.109", "1795466577109", "\"1795466577109000\"", "1795466577109000000", "1.795466577109E9", "\"2026-11-24T04:42:57.109+08:00\""] {
+        check(JSON, format!("{{\"time\":{stamp}}}\n"), "2026-11-23T20:42:57.109Z base_event/other/unknown");
+    }
+}
+
+#[test]
 fn sshd() {
     let wrap = |lines: &[&str]| lines.iter().map(|line| format!("Nov 23 20:42:57 gate sshd[7]: {line}\n")).collect::<String>();
     let head = "2026-11-23T20:42:57.000Z authentication";
@@ -168,6 +191,145 @@ fn other_programs_of_auth_log() {
            2026-11-23T20:43:05.000Z authentication/logon/failure src_ip=10.0.0.9 account=eve application=login message=pam_unix(login:auth): authentication failure; logname= uid=0 euid=0 tty=tty1 ruser= rhost=10.0.0.9  user=eve labels={"host":"gate","tty":"tty1"} pid=3
            2026-11-23T20:43:06.000Z base_event/other/unknown application=app message=password: [masked] labels={"host":"gate"} masked
            ! 11: the line begins with no syslog stamp"#,
+    );
+}
+
+/// Reads lines of auth.log that all were written at the same second on the same host, and shows them without what they
+/// share: the time, the host and the message.
+#[track_caller]
+fn check_auth(lines: &[(&str, &str)]) {
+    let head = "2026-11-23T20:42:57.000Z";
+    for (line, expected) in lines {
+        let input = format!("Nov 23 20:42:57 {line}\n");
+        let message = line.split_once(": ").map_or("", |(_, message)| message).trim();
+        check(AUTH, input, &format!("{head} {}", expected.replace("MESSAGE", message)));
+    }
+}
+
+#[test]
+fn failures_of_sshd_behind_pam_were_no_failures() {
+    check_auth(&[
+        (
+            "sshd[7]: error: PAM: Authentication failure for root from 10.0.0.7",
+            r#"authentication/logon/failure src_ip=10.0.0.7 account=root application=sshd message=MESSAGE labels={"method":"pam"} pid=7"#,
+        ),
+        (
+            "sshd[7]: error: PAM: User not known to the underlying authentication module for illegal user x from 10.0.0.7",
+            r#"authentication/logon/failure src_ip=10.0.0.7 account=x application=sshd message=MESSAGE labels={"method":"pam","invalid_user":"true"} pid=7"#,
+        ),
+        (
+            "sshd[7]: pam_sss(sshd:auth): authentication success; logname= uid=0 euid=0 tty=ssh ruser= rhost=10.0.0.1 user=amy",
+            r#"authentication/other/success src_ip=10.0.0.1 account=amy application=sshd message=MESSAGE labels={"tty":"ssh"} pid=7"#,
+        ),
+    ]);
+}
+
+#[test]
+fn words_of_sshd_were_taken_for_addresses() {
+    check_auth(&[
+        (
+            "sshd[7]: Timeout, client not responding from user amy 10.0.0.1 port 22",
+            "authentication/disconnect/unknown src_ip=10.0.0.1 account=amy application=sshd message=MESSAGE src_port=22 pid=7",
+        ),
+        ("sshd[7]: Connection closed by UNKNOWN port 65535", "authentication/disconnect/unknown application=sshd message=MESSAGE pid=7"),
+        (
+            "sshd[7]: Connection reset by authenticating user a 1.1.1.1 port 1 2001:db8::9 port 22 [preauth]",
+            "authentication/disconnect/unknown src_ip=2001:db8::9 account=a 1.1.1.1 port 1 application=sshd message=MESSAGE src_port=22 pid=7",
+        ),
+    ]);
+}
+
+#[test]
+fn the_second_line_of_a_long_sudo_command_was_a_failed_sign_in() {
+    check_auth(&[
+        (
+            "sudo[7]: amy : (command continued) tell the password office",
+            r#"process_activity/execute/unknown account=amy application=sudo command=tell the password office message=MESSAGE labels={"continued":"true"} pid=7"#,
+        ),
+        (
+            "sudo[7]: amy : user NOT in sudoers ; TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/sh",
+            r#"process_activity/execute/failure account=amy application=sudo command=/bin/sh message=MESSAGE labels={"tty":"pts/0","folder":"/","run_as":"root"} pid=7"#,
+        ),
+    ]);
+}
+
+#[test]
+fn shells_and_numbers_were_taken_for_groups() {
+    let change = "account_change/other/success account=amy application=usermod message=MESSAGE";
+    check_auth(&[
+        ("usermod: change user 'amy' UID from '1000' to '0'", change),
+        ("usermod: change user 'amy' shell from '/bin/sh' to '/bin/bash'", change),
+        ("usermod: change user name 'amy' to 'bob'", change),
+        ("usermod: add 'amy' to shadow group 'sudo'", &format!(r#"{change} labels={{"group":"sudo"}}"#)),
+        ("passwd: password for 'root' changed by 'amy'", r#"account_change/other/success account=root application=passwd message=MESSAGE labels={"by":"amy"}"#),
+        (
+            "gpasswd: user amy added by root to group sudo",
+            r#"account_change/other/success account=amy application=gpasswd message=MESSAGE labels={"group":"sudo"}"#,
+        ),
+        ("groupadd: new group: name=x, GID=1001", r#"account_change/other/success application=groupadd message=MESSAGE labels={"group":"x"}"#),
+        ("useradd: failed adding user 'amy', data deleted", "account_change/other/failure account=amy application=useradd message=MESSAGE"),
+    ]);
+}
+
+#[test]
+fn su_in_each_of_its_dialects() {
+    let su = r#"authentication/logon/success account=amy application=su message=MESSAGE labels={"run_as":"root"}"#;
+    check_auth(&[
+        ("su: (to root) amy on pts/0", su),
+        ("su: Successful su for root by amy", su),
+        ("su: + /dev/pts/0 amy:root", su),
+        ("su: - /dev/pts/0 amy:root", &su.replace("success", "failure")),
+        ("su: FAILED su for root by amy", &su.replace("success", "failure")),
+    ]);
+}
+
+#[test]
+fn the_year_turns_within_a_file() {
+    check(
+        AUTH,
+        "Dec 31 23:59:59 gate x: a\nJan  1 00:00:01 gate x: b\nDec 31 23:59:58 gate x: late\nJan  1 00:00:02 gate x: c\n",
+        r#"2026-12-31T23:59:59.000Z base_event/other/unknown application=x message=a labels={"host":"gate"}
+           2027-01-01T00:00:01.000Z base_event/other/unknown application=x message=b labels={"host":"gate"}
+           2026-12-31T23:59:58.000Z base_event/other/unknown application=x message=late labels={"host":"gate"}
+           2027-01-01T00:00:02.000Z base_event/other/unknown application=x message=c labels={"host":"gate"}"#,
+    );
+}
+
+#[test]
+fn a_stamp_of_the_journal_lay_beyond_the_calendar() {
+    let reason = "__REALTIME_TIMESTAMP is no count of microseconds, or lies beyond the calendar";
+    check(
+        JOURNAL,
+        "{\"__REALTIME_TIMESTAMP\":\"9223372036854775807\",\"MESSAGE\":\"x\"}\n{\"__REALTIME_TIMESTAMP\":\"-1\",\"MESSAGE\":\"x\"}\n",
+        &format!("! 1: {reason}\n! 2: {reason}"),
+    );
+}
+
+#[test]
+fn a_message_that_journalctl_left_out_vanished() {
+    let event = "2026-11-23T20:42:57.109Z base_event/other/unknown application=x";
+    let entry = |message: &str| format!("{{\"__REALTIME_TIMESTAMP\":\"1795466577109000\",\"_COMM\":\"x\",\"MESSAGE\":{message}}}\n");
+    check(JOURNAL, entry("null"), &format!(r#"{event} labels={{"message_omitted":"too long for journalctl without --all; export again with it"}}"#));
+    check(JOURNAL, entry("[[104,105],\"second\"]"), &format!("{event} message=hi"));
+    check(JOURNAL, entry("[\"first\",\"second\"]"), &format!("{event} message=first"));
+}
+
+#[test]
+fn numbers_that_cannot_be_stay_readable() {
+    check(
+        JSON,
+        "{\"time\":1795466577,\"status\":99999999999999999999,\"src_port\":70000,\"bytes\":-5,\"pid\":\"x\"}\n",
+        r#"2026-11-23T20:42:57.000Z base_event/other/unknown labels={"src_port":"70000","status_code":"99999999999999999999","bytes":"-5","pid":"x"}"#,
+    );
+    check(JSON, "{\"time\":\"20:42:57\",\"date\":\"2026-11-23\"}\n", "! 1: the time cannot be read; say how it is written: time_format = \"…\"");
+}
+
+#[test]
+fn a_query_without_a_path_vanished() {
+    check(
+        JSON,
+        "{\"time\":1795466577,\"query\":\"id=1&password=hunter2\"}\n",
+        r#"2026-11-23T20:42:57.000Z base_event/other/unknown labels={"query":"id=1&password=[masked]"} masked"#,
     );
 }
 

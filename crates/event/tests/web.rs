@@ -126,6 +126,106 @@ fn apache_formats_of_the_estate() {
 }
 
 #[test]
+fn apache_stamps_since_the_epoch() {
+    let event = "http_activity/request/success src_ip=10.0.0.1 method=GET url=/ status_code=200";
+    for (stamp, written, expected) in [
+        ("%{sec}t", "1795466577", "2026-11-23T20:42:57.000Z"),
+        ("%{msec}t", "1795466577109", "2026-11-23T20:42:57.109Z"),
+        ("%{usec}t", "1795466577109123", "2026-11-23T20:42:57.109Z"),
+        // The milliseconds were lost where seconds and fraction are two directives.
+        ("%{sec}t.%{msec_frac}t", "1795466577.109", "2026-11-23T20:42:57.109Z"),
+        ("%{sec}t.%{usec_frac}t", "1795466577.109123", "2026-11-23T20:42:57.109Z"),
+        ("%{begin:sec}t.%{begin:msec_frac}t", "1795466577.109", "2026-11-23T20:42:57.109Z"),
+    ] {
+        let source = format!("format = \"apache\"\nlog_format = '%h {stamp} \"%r\" %>s'");
+        check(&source, format!("10.0.0.1 {written} \"GET / HTTP/1.1\" 200\n"), &format!("{expected} {event}"));
+    }
+}
+
+#[test]
+fn bytes_of_every_kind() {
+    let line = "10.0.0.1 - - [23/Nov/2026:20:42:55 +0000] \"GET / HTTP/1.1\" 200 5 \"-\" \"x\"\r\n";
+    let event = "2026-11-23T20:42:55.000Z http_activity/request/success src_ip=10.0.0.1 method=GET url=/ user_agent=x status_code=200 bytes=5";
+    for format in [NGINX, APACHE] {
+        check(format, [b"\xef\xbb\xbf", line.as_bytes()].concat(), event);
+        check(format, [b"\0\0\0\0", line.as_bytes(), b"\0\0\0\n"].concat(), &format!("{event}\n! 2: NUL bytes where a line should be"));
+        check(format, [line.as_bytes(), b"\r\n", &line.as_bytes()[..60]].concat(), &format!("{event}\n! 3: does not fit the log format"));
+        check(format, b"10.0.0.1 - - [23/Nov/2026:20:42:55 +0000] \"GET /\xff HTTP/1.1\" 200 5 \"-\" \"x\"\n", &event.replace("url=/", "url=/\u{fffd}"));
+        let hint = "the file is UTF-16; convert it first: iconv -f UTF-16 -t UTF-8";
+        let little: Vec<u8> = line.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let big: Vec<u8> = [b"\xfe\xff".to_vec(), line.encode_utf16().flat_map(u16::to_be_bytes).collect()].concat();
+        check(format, &little, &format!("! 1: {hint}\n! 2: {hint}")); // a NUL stands behind its line feed
+        check(format, &big, &format!("! 1: {hint}"));
+        check(format, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\n", "! 1: does not fit the log format");
+    }
+}
+
+#[test]
+fn a_user_name_written_like_a_log_line_forges_nothing() {
+    for name in ["a [01/Jan/2020:00:00:00 +0000] \\x22GET", "a [01/Jan/2020:00:00:00 +0000] \\x22GET /x HTTP/1.1\\x22 200 5 \\x22-\\x22 \\x22x\\x22"] {
+        check(
+            NGINX,
+            format!("10.0.0.1 - {name} [23/Nov/2026:20:42:55 +0000] \"GET / HTTP/1.1\" 401 5 \"-\" \"x\"\n"),
+            &format!(
+                "2026-11-23T20:42:55.000Z http_activity/request/failure src_ip=10.0.0.1 account={} method=GET url=/ user_agent=x status_code=401 bytes=5",
+                name.replace("\\x22", "\"")
+            ),
+        );
+    }
+}
+
+#[test]
+fn the_token_in_a_cookie_of_any_name_stood_open() {
+    check(
+        r#"format = "nginx"
+           log_format = '$remote_addr [$time_local] $status "$cookie_app" "$cookie_language" "$http_authorization" "$request_body" $args'"#,
+        "10.0.0.1 [23/Nov/2026:20:42:55 +0000] 200 \"0123456789abcdef0123456789abcdef\" \"zh-HK\" \"Basic YTpi\" \"{\\x22password\\x22:\\x22hunter2\\x22}\" a=1&password=x\n",
+        r#"2026-11-23T20:42:55.000Z http_activity/request/success src_ip=10.0.0.1 labels={"cookie_app":"[masked]","cookie_language":"zh-HK","http_authorization":"[masked]","request_body":"{\"password\":\"[masked]\"}","query":"a=1&password=[masked]"} status_code=200 masked"#,
+    );
+}
+
+#[test]
+fn the_address_that_the_estate_names_lost_to_the_first_one_written() {
+    let line = |forwarded: &str| format!("10.0.0.9 - - [23/Nov/2026:20:42:55 +0000] \"GET / HTTP/1.1\" 200 5 \"-\" \"x\" \"{forwarded}\"\n");
+    let (head, tail) = ("2026-11-23T20:42:55.000Z http_activity/request/success", "method=GET url=/ user_agent=x");
+    let source = "format = \"nginx\"\nfields = { src_ip = \"$http_x_forwarded_for\" }";
+    let two = format!("{head} src_ip=203.0.113.9 {tail} labels={{\"forwarded\":\"203.0.113.9, 10.0.0.8\",\"peer_ip\":\"10.0.0.9\"}} status_code=200 bytes=5");
+    check(source, line("203.0.113.9, 10.0.0.8"), &two);
+    check(source, line("-"), &format!("{head} src_ip=10.0.0.9 {tail} status_code=200 bytes=5"));
+    // Where the format does not write that field, nothing is displaced.
+    check(source, line("-").replace(" \"-\"\n", "\n"), &format!("{head} src_ip=10.0.0.9 {tail} status_code=200 bytes=5"));
+    check(
+        r#"format = "apache"
+           log_format = '%h %l %u %t "%r" %>s %{X-User}i'
+           fields = { account = "%{X-User}i" }"#,
+        "10.0.0.9 - service [23/Nov/2026:20:42:55 +0000] \"GET / HTTP/1.1\" 200 amy\n",
+        &format!("{head} src_ip=10.0.0.9 account=amy method=GET url=/ labels={{\"u\":\"service\"}} status_code=200"),
+    );
+}
+
+#[test]
+fn lists_of_upstreams_moved_all_later_fields() {
+    let source = r#"format = "nginx"
+           log_format = '$remote_addr [$time_local] "$request" $status $upstream_addr $upstream_response_time $ssl_protocol $http_host'"#;
+    let head = "2026-11-23T20:42:55.000Z http_activity/request/success src_ip=10.0.0.9 method=GET url=/";
+    for (addresses, times) in
+        [("10.0.0.1:80", "0.1"), ("10.0.0.1:80, 10.0.0.2:80", "0.1, 0.2"), ("10.0.0.1:80, unix:/run/a : 10.0.0.2:80", "-, 0.1 : 0.2"), ("-", "-")]
+    {
+        let mut labels = String::new();
+        if addresses != "-" {
+            labels = format!("\"upstream_addr\":\"{addresses}\",\"upstream_response_time\":\"{times}\",");
+        }
+        check(
+            source,
+            format!("10.0.0.9 [23/Nov/2026:20:42:55 +0000] \"GET / HTTP/1.1\" 200 {addresses} {times} TLSv1.3 h:80\n"),
+            &format!("{head} labels={{{labels}\"ssl_protocol\":\"TLSv1.3\",\"host\":\"h:80\"}} status_code=200"),
+        );
+    }
+    let list = "203.0.113.9, 10.0.0.2 - - [23/Nov/2026:20:42:55 +0000] \"GET / HTTP/1.1\" 200 5 \"-\" \"-\"\n";
+    check(APACHE, list, "! 1: does not fit the log format"); // the first address was taken for a host, the second for the client
+}
+
+#[test]
 fn a_format_that_cannot_work_is_said() {
     for wrong in [
         "format = \"nginx\"\nlog_format = 'no fields'",

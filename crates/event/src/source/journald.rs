@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 
+use serde_json::value::RawValue;
 use strandline_model::time::Instant;
 
 use super::Format;
@@ -38,8 +39,17 @@ pub fn open(_context: &Context<'_>, head: &[u8]) -> Result<Journald, EventError>
     Ok(Journald { fields, framing: if export { Framing::Paragraphs } else { Framing::Lines } })
 }
 
-/// One journal entry, by [`FIELDS`].
-type Entry<'a> = [Option<Cow<'a, str>>; FIELDS.len()];
+/// The end of the year 9999, in microseconds since 1970: what a calendar can show.
+const LAST_MICROS: i64 = 253_402_300_799_999_999;
+
+/// One journal entry.
+#[derive(Default)]
+struct Entry<'a> {
+    /// By [`FIELDS`].
+    values: [Option<Cow<'a, str>>; FIELDS.len()],
+    /// Whether the message is null: it was longer than journalctl shows without `--all`.
+    message_omitted: bool,
+}
 
 impl Format for Journald {
     fn name(&self) -> &'static str {
@@ -63,9 +73,10 @@ impl Format for Journald {
             Ok(entry) => entry,
             Err(reason) => return output.refuse(record, reason),
         };
-        let [time, identifier, comm, message, pid, syslog_pid, host, unit, source_time] = entry;
-        let Some(time) = time.as_deref().or(source_time.as_deref()).and_then(|t| t.parse::<i64>().ok()).filter(|t| *t >= 0) else {
-            return output.refuse(record, "the record carries no __REALTIME_TIMESTAMP");
+        let [time, identifier, comm, message, pid, syslog_pid, host, unit, source_time] = entry.values;
+        let Some(time) = time.or(source_time) else { return output.refuse(record, "the record carries no __REALTIME_TIMESTAMP") };
+        let Some(time) = time.parse::<i64>().ok().filter(|t| (0..=LAST_MICROS).contains(t)) else {
+            return output.refuse(record, "__REALTIME_TIMESTAMP is no count of microseconds, or lies beyond the calendar");
         };
         let mut filling = Filling::new(output.place(record));
         filling.stamp(Stamp { time: Instant(time), precision_micros: 1, utc_offset_seconds: 0 });
@@ -80,6 +91,9 @@ impl Format for Journald {
                 filling.put(&column, value);
             }
         }
+        if entry.message_omitted {
+            filling.label("message_omitted", Cow::Borrowed("too long for journalctl without --all; export again with it"));
+        }
         describe(&mut filling, &program, message.as_deref().unwrap_or(""));
         match filling.finish() {
             Some(event) => output.event(record, event),
@@ -92,19 +106,31 @@ impl Journald {
     fn json_entry<'a>(&self, text: &'a str) -> Result<Entry<'a>, &'static str> {
         let found = self.fields.find(text)?;
         let mut entry = Entry::default();
-        for ((value, name), place) in found.values.iter().zip(FIELDS).zip(&mut entry) {
+        for ((value, name), place) in found.values.iter().zip(FIELDS).zip(&mut entry.values) {
             let Some(value) = value else { continue };
-            // Text that is not UTF-8 stands there as an array of byte values.
-            let bytes: Option<Vec<u8>> = if name == "MESSAGE" && value.get().starts_with('[') { serde_json::from_str(value.get()).ok() } else { None };
-            *place = match bytes {
-                Some(bytes) => Some(Cow::Owned(String::from_utf8_lossy(&bytes).into_owned())),
-                None => plain_text(value),
-            };
+            *place = if name == "MESSAGE" { message_text(value) } else { plain_text(value) };
+            entry.message_omitted |= name == "MESSAGE" && value.get() == "null";
         }
-        if entry[0].is_none() && entry[8].is_none() && entry[3].is_none() {
+        let [time, _, _, message, .., source_time] = &entry.values;
+        if time.is_none() && source_time.is_none() && message.is_none() {
             return Err("no journal entry: it has neither __REALTIME_TIMESTAMP nor MESSAGE");
         }
         Ok(entry)
+    }
+}
+
+/// A message: text; bytes that are no text as an array of numbers; of a field that stands twice the first, as an array
+/// of those.
+fn message_text(value: &RawValue) -> Option<Cow<'_, str>> {
+    let raw = value.get();
+    if !raw.starts_with('[') {
+        return plain_text(value);
+    }
+    let bytes = serde_json::from_str::<Vec<u8>>(raw).ok();
+    let bytes = bytes.or_else(|| serde_json::from_str(serde_json::from_str::<Vec<&RawValue>>(raw).ok()?.first()?.get()).ok());
+    match bytes {
+        Some(bytes) => Some(Cow::Owned(String::from_utf8_lossy(&bytes).into_owned())),
+        None => plain_text(value),
     }
 }
 
@@ -130,9 +156,9 @@ fn export_entry(mut bytes: &[u8]) -> Result<Entry<'_>, &'static str> {
             }
         };
         if let Some(slot) = FIELDS.iter().position(|field| field.as_bytes() == name)
-            && entry[slot].is_none()
+            && entry.values[slot].is_none()
         {
-            entry[slot] = Some(String::from_utf8_lossy(value));
+            entry.values[slot] = Some(String::from_utf8_lossy(value));
         }
         bytes = after;
     }

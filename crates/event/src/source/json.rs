@@ -247,6 +247,7 @@ impl JsonLines {
         let mut time_read = true;
         for (column, value) in self.fields.columns.iter().zip(&found.values) {
             let Some(value) = value.filter(|_| !(*column == Column::Time && filling.is_stamped())).and_then(plain_text) else { continue };
+            let value = if *column == Column::Time { plain_number(value) } else { value };
             time_read &= filling.set(column, value, &self.clock);
         }
         if !found.repeated.is_empty() {
@@ -376,6 +377,15 @@ impl<'de> Deserialize<'de> for Key<'de> {
             }
         }
         deserializer.deserialize_str(Text)
+    }
+}
+
+/// A stamp that a logger wrote as `1.795466577109E9`, written out to the microsecond; anything else as it is.
+fn plain_number(text: Cow<'_, str>) -> Cow<'_, str> {
+    let scientific = text.len() <= 40 && text.starts_with(|c: char| c.is_ascii_digit()) && text.contains(['e', 'E']);
+    match text.parse::<f64>() {
+        Ok(number) if scientific && (0.0..1e19).contains(&number) => Cow::Owned(format!("{number:.6}").trim_end_matches('0').trim_end_matches('.').to_owned()),
+        _ => text,
     }
 }
 

@@ -201,6 +201,12 @@ fn sshd<'a>(filling: &mut Filling<'a>, message: &'a str) -> Option<Kind> {
             return Some(if failed == "Postponed " { kind(Class::Authentication, Activity::Other, Status::Unknown) } else { SIGN_IN_FAILED });
         }
     }
+    if let Some((complaint, user)) = message.strip_prefix("PAM: ").and_then(|rest| rest.split_once(" for ")) {
+        filling.label("method", Cow::Borrowed("pam"));
+        user_from(filling, user);
+        let failed = complaint != "Authentication success";
+        return Some(if failed { SIGN_IN_FAILED } else { kind(Class::Authentication, Activity::Other, Status::Success) });
+    }
     for invalid in ["Invalid user ", "Illegal user "] {
         if let Some(rest) = message.strip_prefix(invalid) {
             filling.label("invalid_user", Cow::Borrowed("true"));
@@ -229,11 +235,8 @@ fn sshd_connection<'a>(filling: &mut Filling<'a>, message: &'a str) -> Option<Ki
         if rest.starts_with("invalid user ") {
             filling.label("invalid_user", Cow::Borrowed("true"));
         }
-        match signed_in.or(tried).and_then(|rest| rest[..rest.rfind(" port ")?].rsplit_once(' ').map(|(user, _)| (user, &rest[user.len() + 1..]))) {
-            Some((user, place)) => {
-                filling.put(&Column::Account, Cow::Borrowed(user));
-                address(filling, place);
-            }
+        match signed_in.or(tried) {
+            Some(named) => user_and_address(filling, named),
             None => address(filling, rest),
         }
         return Some(if signed_in.is_some() && !message.contains("[preauth]") {
@@ -241,6 +244,10 @@ fn sshd_connection<'a>(filling: &mut Filling<'a>, message: &'a str) -> Option<Ki
         } else {
             kind(Class::Authentication, Activity::Disconnect, Status::Unknown)
         });
+    }
+    if let Some(named) = message.strip_prefix("Timeout, client not responding from user ") {
+        user_and_address(filling, named);
+        return Some(kind(Class::Authentication, Activity::Disconnect, Status::Unknown));
     }
     if let Some((_, place)) = message.rsplit_once(" from ").or_else(|| message.rsplit_once(" with "))
         && (place.split([' ', ':']).next().is_some_and(|host| host.contains('.')) || place.contains(" port "))
@@ -250,9 +257,20 @@ fn sshd_connection<'a>(filling: &mut Filling<'a>, message: &'a str) -> Option<Ki
     None
 }
 
+/// `NAME ADDRESS port N`. The last ` port ` counts: a name may itself be written like an address.
+fn user_and_address<'a>(filling: &mut Filling<'a>, named: &'a str) {
+    match named.rfind(" port ").and_then(|end| named[..end].rsplit_once(' ')) {
+        Some((user, _)) => {
+            filling.put(&Column::Account, Cow::Borrowed(user));
+            address(filling, &named[user.len() + 1..]);
+        }
+        None => address(filling, named),
+    }
+}
+
 /// `[invalid user ]NAME from ADDRESS[ port N…]`. The last ` from ` counts: a name may itself be written like one.
 fn user_from<'a>(filling: &mut Filling<'a>, rest: &'a str) {
-    let rest = match rest.strip_prefix("invalid user ") {
+    let rest = match rest.strip_prefix("invalid user ").or_else(|| rest.strip_prefix("illegal user ")) {
         Some(rest) => {
             filling.label("invalid_user", Cow::Borrowed("true"));
             rest
@@ -276,6 +294,9 @@ fn user_from<'a>(filling: &mut Filling<'a>, rest: &'a str) {
 fn address<'a>(filling: &mut Filling<'a>, place: &'a str) {
     let end = place.find([' ', ',', ';']).unwrap_or(place.len());
     let host = place[..end].trim_end_matches(':');
+    if host == "UNKNOWN" {
+        return; // the peer was gone before sshd could ask; the port is made up, too
+    }
     filling.put(&Column::SrcIp, Cow::Borrowed(host));
     if let Some(port) = place[end..].strip_prefix(" port ") {
         let digits = port.bytes().take_while(u8::is_ascii_digit).count();
@@ -292,6 +313,12 @@ fn sudo<'a>(filling: &mut Filling<'a>, message: &'a str) -> Option<Kind> {
         return None;
     }
     filling.put(&Column::Account, Cow::Borrowed(user.trim()));
+    if let Some(command) = rest.strip_prefix("(command continued) ") {
+        // The rest of a command line too long for one message. How the command ended stands in the message before.
+        filling.label("continued", Cow::Borrowed("true"));
+        filling.put(&Column::Command, Cow::Borrowed(command));
+        return Some(kind(Class::Process, Activity::Execute, Status::Unknown));
+    }
     let (fields, command) = match rest.split_once("COMMAND=") {
         Some((fields, command)) => (fields, Some(command)),
         None => (rest, None),
@@ -361,7 +388,8 @@ fn pam<'a>(filling: &mut Filling<'a>, program: &str, message: &'a str) -> Option
         }
         return Some(if body.starts_with("session opened") { SIGNED_IN } else { SIGNED_OUT });
     }
-    if body.starts_with("authentication failure") || body.contains("more authentication failure") {
+    let succeeded = body.starts_with("authentication success");
+    if succeeded || body.starts_with("authentication failure") || body.contains("more authentication failure") {
         for part in body.split([' ', ';']) {
             match part.split_once('=') {
                 Some(("user", user)) => filling.put(&Column::Account, Cow::Borrowed(user)),
@@ -371,7 +399,8 @@ fn pam<'a>(filling: &mut Filling<'a>, program: &str, message: &'a str) -> Option
                 _ => {}
             }
         }
-        return Some(SIGN_IN_FAILED);
+        // The right password is not yet a sign-in: the account may still be refused.
+        return Some(if succeeded { kind(Class::Authentication, Activity::Other, Status::Success) } else { SIGN_IN_FAILED });
     }
     if let Some(user) = body.strip_prefix("password changed for ") {
         filling.put(&Column::Account, Cow::Borrowed(user));
@@ -397,6 +426,9 @@ fn logind<'a>(filling: &mut Filling<'a>, message: &'a str) -> Option<Kind> {
 fn account_tool<'a>(filling: &mut Filling<'a>, message: &'a str) -> Option<Kind> {
     let status = if message.contains("failed") || message.contains("cannot") || message.contains("can't") { Status::Failure } else { Status::Success };
     let mut quoted = message.split('\'').skip(1).step_by(2);
+    if let Some((_, by)) = message.strip_prefix("password for '").and_then(|rest| rest.split_once("' changed by '")) {
+        filling.label("by", Cow::Borrowed(by.trim_end_matches('\'')));
+    }
     let about_group = message.starts_with("new group")
         || message.starts_with("group ")
         || message.starts_with("removed group")
@@ -406,7 +438,8 @@ fn account_tool<'a>(filling: &mut Filling<'a>, message: &'a str) -> Option<Kind>
         .or_else(|| quoted.next())
         .or_else(|| message.strip_prefix("user ").and_then(|rest| rest.split(' ').next()))
         .or_else(|| message.rsplit_once(" for ").map(|(_, user)| user));
-    let group = quoted.next().or_else(|| message.rsplit_once(" group ").map(|(_, group)| group.trim_matches('\'')));
+    // A second quoted name is a group only where it is called one: others are shells, folders, numbers.
+    let group = message.rsplit_once(" group ").map(|(_, group)| group.trim_matches('\''));
     match subject {
         Some(subject) if about_group => filling.label("group", Cow::Borrowed(subject)),
         Some(subject) => filling.put(&Column::Account, Cow::Borrowed(subject)),

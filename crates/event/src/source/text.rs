@@ -75,6 +75,10 @@ impl Format for Text {
         }
         let line = String::from_utf8_lossy(record.bytes);
         let line = line.trim_start_matches(['\u{feff}', '\0']).trim_end_matches(['\0', '\r']);
+        if line.is_empty() {
+            self.after_record = false;
+            return output.refuse(record, "NUL bytes where a line should be");
+        }
         let Some((pattern, found)) = self.patterns.iter().find_map(|p| p.regex.captures(line).map(|found| (p, found))) else {
             return self.unmatched(record, line, output);
         };
@@ -126,9 +130,10 @@ impl Text {
     }
 }
 
-/// `03/04/2026`, `10:20:30`: a stamp in a form that is not one of the usual.
+/// `03/04/2026`, `10:20:30`: a stamp in a form that is not one of the usual. `2026-11-2`: one that is cut off.
 fn starts_with_clock(text: &str) -> bool {
     let head: Vec<u8> = text.bytes().take(8).collect();
     let pair = |at: usize| head.get(at).is_some_and(u8::is_ascii_digit) && head.get(at + 1).is_some_and(u8::is_ascii_digit);
-    pair(0) && pair(3) && pair(6) && matches!((head.get(2), head.get(5)), (Some(b':' | b'/' | b'.' | b'-'), Some(b':' | b'/' | b'.' | b'-')))
+    let cut = pair(0) && pair(2) && matches!(head.get(4), Some(b'-' | b'/'));
+    cut || pair(0) && pair(3) && pair(6) && matches!((head.get(2), head.get(5)), (Some(b':' | b'/' | b'.' | b'-'), Some(b':' | b'/' | b'.' | b'-')))
 }

@@ -154,6 +154,10 @@ enum Shape {
     Word,
     /// A name or `-`, but no address: what `%l` may be.
     Ident,
+    /// The server's own name: no list of addresses, which some put in front of the line.
+    ServerName,
+    /// One value for each server behind this one: `a, b : c`.
+    List,
     /// A stamp that begins with a digit.
     Time,
     /// `[…]`, as `%t` writes it.
@@ -204,6 +208,9 @@ impl LineFormat {
     fn from_pieces(pieces: Vec<Piece>, escape: Escape, overrides: &[(String, Column)]) -> Result<Self, String> {
         let mut steps: Vec<Step> = Vec::new();
         let mut literal = String::new();
+        let written: Vec<String> =
+            pieces.iter().filter_map(|piece| if let Piece::Field { name, .. } = piece { Some(plain_name(name)) } else { None }).collect();
+        let mapped: Vec<Column> = overrides.iter().filter(|(from, _)| written.contains(from)).map(|(_, column)| column.clone()).collect();
         for piece in pieces {
             let Piece::Field { name, column, time_format } = piece else {
                 let Piece::Literal(text) = piece else { continue };
@@ -211,7 +218,11 @@ impl LineFormat {
                 continue;
             };
             let plain = plain_name(&name);
-            let column = overrides.iter().find(|(from, _)| *from == plain).map_or(column, |(_, column)| column.clone());
+            let column = match overrides.iter().find(|(from, _)| *from == plain) {
+                Some((_, column)) => column.clone(),
+                None if mapped.contains(&column) => displaced(column, plain),
+                None => column,
+            };
             let mut begins_with_slash = false;
             if literal.is_empty()
                 && let Some(previous) = steps.last_mut()
@@ -232,6 +243,8 @@ impl LineFormat {
                 shape: match &time_format {
                     Some(_) => Shape::FormattedTime,
                     None if name == "%t" => Shape::BracketedTime,
+                    None if name == "%v" => Shape::ServerName,
+                    None if name.starts_with("upstream_") => Shape::List,
                     // A list of addresses, where the estate takes the client's from a header, stands in quotes.
                     None if quoted && column == Column::SrcIp => Shape::Any,
                     None => shape_of(&column),
@@ -292,7 +305,7 @@ impl LineFormat {
                 skip -= 1;
                 continue;
             }
-            if step.fits(&line[at..end]) && !(step.shape == Shape::Time && begins_with_offset(&line[end..])) {
+            if step.fits(&line[at..end]) && !step.goes_on(&line[end..]) {
                 spans.push((at, end));
                 if self.fit_from(line, index + 1, end + literal.len(), quotes, spans, budget) {
                     return true;
@@ -329,7 +342,8 @@ impl Step {
         }
         let absent = value == b"-";
         match self.shape {
-            Shape::Any | Shape::FormattedTime => true,
+            Shape::Any | Shape::List | Shape::FormattedTime => true,
+            Shape::ServerName => !value.iter().any(|b| matches!(b, b' ' | b',')),
             Shape::Word => !value.contains(&b' '),
             Shape::Ident => value.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_')),
             Shape::Status => absent || value.len() <= 3 && value.iter().all(u8::is_ascii_digit),
@@ -344,8 +358,18 @@ impl Step {
         match self.shape {
             Shape::Status => matches!(value, b"-" | [_, _, _]),
             Shape::Time => !value.is_empty(),
+            Shape::List => !value.ends_with(b",") && !value.ends_with(b" :"),
             Shape::BracketedTime => value == b"-" || value.ends_with(b"]"),
             _ => true,
+        }
+    }
+
+    /// Whether a value that fits is not over yet, by what stands behind it.
+    fn goes_on(&self, rest: &[u8]) -> bool {
+        match self.shape {
+            Shape::Time => begins_with_offset(rest),
+            Shape::List => rest.starts_with(b" : "),
+            _ => false,
         }
     }
 
@@ -376,6 +400,16 @@ fn begins_with_offset(rest: &[u8]) -> bool {
 
 fn has_bare_quote(value: &[u8]) -> bool {
     memchr::memchr_iter(b'"', value).any(|at| value[..at].iter().rev().take_while(|b| **b == b'\\').count() % 2 == 0)
+}
+
+/// Where a field goes whose column the estate fills from another field. The address at the other end of the wire is
+/// still the client's where the other field is empty.
+fn displaced(column: Column, name: String) -> Column {
+    match column {
+        Column::SrcIp | Column::PeerIp => Column::PeerIp,
+        Column::Time | Column::Skip => column,
+        _ => Column::Label(name),
+    }
 }
 
 fn shape_of(column: &Column) -> Shape {
@@ -636,7 +670,8 @@ fn apache_time(given: &str) -> Option<String> {
     }
 }
 
-/// Joins a stamp that is written in pieces, `%{%d/%b/%Y:%H:%M:%S}t.%{msec_frac}t %{%z}t`, into one field.
+/// Joins a stamp that is written in pieces, `%{%d/%b/%Y:%H:%M:%S}t.%{msec_frac}t %{%z}t` or `%{sec}t.%{msec_frac}t`, into
+/// one field.
 fn merge_times(pieces: Vec<Piece>) -> Vec<Piece> {
     let mut merged: Vec<Piece> = Vec::new();
     for piece in pieces {
@@ -646,6 +681,14 @@ fn merge_times(pieces: Vec<Piece>) -> Vec<Piece> {
             }
             continue;
         };
+        if let [.., Piece::Field { column: Column::Time, time_format: None, name }, Piece::Literal(point)] = merged.as_slice()
+            && point == "."
+            && matches!(format.as_str(), "%3f" | "%6f")
+            && (name.ends_with("sec}t") || name == "%{%s}t")
+        {
+            merged.pop(); // seconds since 1970 and their fraction: one number
+            continue;
+        }
         let between = match merged.as_slice() {
             [.., Piece::Field { time_format: Some(_), .. }, Piece::Literal(text)] => Some(text.clone()),
             [.., Piece::Field { time_format: Some(_), .. }] => Some(String::new()),

@@ -87,7 +87,7 @@ pub fn draft_estate(settings: &Settings<'_>, folder: &Path, watcher: &mut dyn Wa
 }
 
 fn look_at(artefact: &Artefact, vault: &Vault<'_>, findings: &mut Findings) -> Result<(), ResponseError> {
-    if !matches!(artefact.kind, ArtefactKind::Log | ArtefactKind::Text) {
+    if matches!(artefact.kind, ArtefactKind::Archive | ArtefactKind::Binary | ArtefactKind::Empty) {
         return Ok(());
     }
     let mut head = Vec::new();

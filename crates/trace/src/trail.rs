@@ -313,7 +313,7 @@ impl<'a> Work<'a> {
         let mut claimed: HashSet<usize> = HashSet::new();
         for dark in std::mem::take(&mut self.dark) {
             let explained = if dark.account.is_some() { &matched_by_name } else { &matched };
-            for (session, from, to, why) in self.alive(&dark) {
+            for (holder, from, to, why) in self.alive(&dark) {
                 let here = |e: &Execution| {
                     self.applications.get(&e.connection).is_some_and(|list| list.contains(&dark.system)) && !self.own.contains(e.connection.as_ref())
                 };
@@ -321,22 +321,22 @@ impl<'a> Work<'a> {
                     .map(|at| (at, &self.statements.all[at]))
                     .filter(|(at, e)| !explained.contains(at) && !claimed.contains(at) && here(e) && e.is_read() && accesses::can_show(e))
                     .collect();
-                let node = if dark.account.is_some() { format!("account={session}") } else { format!("session={}/{session}", dark.system) };
+                let node = holder.node(&dark.system);
                 let before: Vec<&Execution> = self
                     .own_matches()
-                    .filter(|m| self.requests[m.request].session.as_ref() == Some(&session))
+                    .filter(|m| Holder::of(&self.requests[m.request]).as_ref() == Some(&holder))
                     .map(|m| &self.statements.all[m.execution])
                     .filter(|e| e.time <= from.saturating_add(1_000_000) && e.is_read())
                     .collect();
                 let found = gaps::continued(&before, &unexplained);
                 claimed.extend(found.iter().map(|f| f.execution));
                 identity.note(format!("no log tells of requests on {} from {} to {}: {} statements of its application that nothing explains, {} of them carry on what the actor was doing", dark.system, Instant(dark.from), Instant(dark.to), found.len(), found.iter().filter(|f| f.strength == Strength::Inferred).count()));
-                self.draft_dark(&dark, &node, &session, &why, found, links);
+                self.draft_dark(&dark, &node, &holder, &why, found, links);
             }
         }
     }
 
-    fn draft_dark(&mut self, dark: &Dark, node: &str, session: &Arc<str>, why: &str, found: Vec<gaps::Found>, links: &mut Links) {
+    fn draft_dark(&mut self, dark: &Dark, node: &str, holder: &Holder, why: &str, found: Vec<gaps::Found>, links: &mut Links) {
         for strength in [Strength::Inferred, Strength::Open] {
             let list: Vec<&gaps::Found> = found.iter().filter(|f| f.strength == strength).collect();
             let mut span = Span::default();
@@ -360,7 +360,7 @@ impl<'a> Work<'a> {
                     time: e.raw,
                     system: dark.system.clone(),
                     account: None,
-                    session: Some(session.clone()),
+                    session: holder.session(),
                     from_host: None,
                     exploited: None,
                     strength: reached,
@@ -368,7 +368,7 @@ impl<'a> Work<'a> {
                     events: e.proof.iter().map(|p| p.event_ref()).collect(),
                     target_account: None,
                 };
-                let session = (strength == Strength::Inferred).then(|| session.clone());
+                let session = holder.session().filter(|_| strength == Strength::Inferred);
                 self.drafts.push(Draft {
                     execution: Some(f.execution),
                     request: None,
@@ -384,17 +384,17 @@ impl<'a> Work<'a> {
     }
 
     /// The actor's sessions that were alive in a dark interval, and for how much of it.
-    fn alive(&self, dark: &Dark) -> Vec<(Arc<str>, i64, i64, String)> {
+    fn alive(&self, dark: &Dark) -> Vec<(Holder, i64, i64, String)> {
         if let Some(account) = &dark.account {
             let why = "the account was pinned, and the log that may have named it is missing here".to_owned();
-            return vec![(account.clone(), dark.from, dark.to, why)];
+            return vec![(Holder::Account(account.clone()), dark.from, dark.to, why)];
         }
-        let mut sessions: BTreeMap<Arc<str>, (i64, i64, Option<i64>)> = BTreeMap::new();
+        let mut sessions: BTreeMap<Holder, (i64, i64, Option<i64>)> = BTreeMap::new();
         for request in self.requests.iter().filter(|r| r.mine.is_some() && r.system == dark.system) {
-            let Some(session) = &request.session else {
+            let Some(holder) = Holder::of(request) else {
                 continue;
             };
-            let entry = sessions.entry(session.clone()).or_insert((i64::MIN, i64::MAX, None));
+            let entry = sessions.entry(holder).or_insert((i64::MIN, i64::MAX, None));
             if request.to <= dark.from.saturating_add(1_500_000) {
                 entry.0 = entry.0.max(request.to);
                 if request.sign_out {
@@ -422,7 +422,7 @@ impl<'a> Work<'a> {
                     dark.from,
                     to,
                     format!(
-                        "the actor's session was last seen {:.1} s before the gap, was not signed out, and {until}",
+                        "the actor was last seen {:.1} s before the gap, was not signed out, and {until}",
                         dark.from.saturating_sub(last).max(0) as f64 / 1e6
                     ),
                 ));
@@ -535,4 +535,38 @@ pub(crate) fn parties_note(actor: &Actor) -> Option<String> {
         let parts: Vec<String> = actor.parties.iter().enumerate().map(|(n, p)| format!("actor {}: {}", n + 1, p.join(", "))).collect();
         format!("no link joins all of the trail; there may be {} actors: {}", parts.len(), parts.join("; "))
     })
+}
+
+/// What the actor held when a log went dark: a session, or where the application knows none, an address; or a pinned account.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Holder {
+    Session(Arc<str>),
+    Address(Arc<str>),
+    Account(Arc<str>),
+}
+
+impl Holder {
+    fn of(request: &Request) -> Option<Self> {
+        match (&request.session, &request.address) {
+            (Some(session), _) => Some(Self::Session(session.clone())),
+            (None, Some(address)) => Some(Self::Address(address.clone())),
+            (None, None) => None,
+        }
+    }
+
+    fn session(&self) -> Option<Arc<str>> {
+        match self {
+            Self::Session(session) => Some(session.clone()),
+            Self::Address(_) | Self::Account(_) => None,
+        }
+    }
+
+    /// The node that links start from.
+    fn node(&self, system: &str) -> String {
+        match self {
+            Self::Session(session) => format!("session={system}/{session}"),
+            Self::Address(address) => format!("address={address}"),
+            Self::Account(account) => format!("account={account}"),
+        }
+    }
 }

@@ -349,9 +349,18 @@ fn only_fetched_rows_of_a_cursor_are_displayed() {
         access(6, "FETCH NEXT FROM c1", Some(0)),
         access(7, "CLOSE c1", None),
     ];
-    let (kept, _) = check(&Case::of(cursor), "control control replayed control replayed replayed control", "A:name+ B:name+ D:name~");
+    let (kept, _) = check(&Case::of(cursor), "control control replayed control replayed replayed control", "A:name+ B:name+ D:name+");
     assert_eq!(kept.exposures[0].proof, [place(2), place(3)]);
     check(&Case::of(vec![access(1, "FETCH 2 FROM lost", None)]), "widened", "B:health?");
+}
+
+#[test]
+fn a_fetch_is_confirmed_by_the_number_that_it_states() {
+    let fetch = |command: &str| Case::of(vec![access(2, "DECLARE c1 CURSOR FOR SELECT name FROM hr.staff", Some(0)), access(3, command, None)]);
+    check(&fetch("FETCH 2 FROM c1"), "control replayed", "A:name+ B:name+");
+    // More were asked for than there are, or no number was: what was sent is then not stated.
+    check(&fetch("FETCH 9 FROM c1"), "control replayed", "A:name~ B:name~ C:name~ D:name~");
+    check(&fetch("FETCH ALL FROM c1"), "control replayed", "A:name~ B:name~ C:name~ D:name~");
 }
 
 #[test]

@@ -10,6 +10,7 @@ pub mod event;
 pub mod evidence;
 pub mod exposure;
 pub mod personal;
+pub mod record;
 pub mod register;
 pub mod table;
 pub mod time;

@@ -7,7 +7,6 @@
 mod cursors;
 mod engine;
 mod evaluate;
-mod explain;
 mod fold;
 mod lexer;
 mod matrix;
@@ -30,9 +29,8 @@ use std::io;
 
 use strandline_model::table::ScanError;
 
-pub use explain::{ExplainedAccess, ExplainedCell, explain};
 pub use run::{Inputs, Output, Progress, Summary, expose};
-pub use sketch::{TableSketch, sketch_dump};
+pub use sketch::{HeldTables, TableSketch, held_tables, sketch_dump};
 pub use snapshot::{OnCut, Snapshot};
 
 /// The SQL dialect of a database.
@@ -62,11 +60,22 @@ pub struct Options {
     pub threads: usize,
     /// What to do with a snapshot that ends too early.
     pub on_cut: OnCut,
+    /// Whether rows are read, or only what the tables are.
+    pub rows: Rows,
+}
+
+/// What is read of a snapshot's tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rows {
+    /// Names, columns, keys, rights and rows.
+    Read,
+    /// All but the rows.
+    Skipped,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { inferable_group: 5, memory_limit_bytes: 2 << 30, threads: 2, on_cut: OnCut::Stop }
+        Self { inferable_group: 5, memory_limit_bytes: 2 << 30, threads: 2, on_cut: OnCut::Stop, rows: Rows::Read }
     }
 }
 

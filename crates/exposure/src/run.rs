@@ -6,9 +6,9 @@ use std::rc::Rc;
 use arrow_array::RecordBatch;
 use strandline_model::access::{Access, AccessKind};
 use strandline_model::estate::Estate;
-use strandline_model::event::MASK;
+use strandline_model::event::{BATCH_ROWS, MASK};
 use strandline_model::evidence::{Coverage, EventRef};
-use strandline_model::exposure::{Basis, Certainty, Replay};
+use strandline_model::exposure::{Basis, Certainty, HeldSubject, Replay};
 use strandline_model::table::{Row, Scan, ScanError};
 use strandline_model::time::Instant;
 
@@ -60,6 +60,11 @@ pub trait Output {
     /// # Errors
     /// If they cannot be kept.
     fn replays(&mut self, batch: RecordBatch) -> Result<(), ScanError>;
+    /// Rows of `data_subjects`, sorted: everybody who has a row in the data at any time, whoever is in the register.
+    ///
+    /// # Errors
+    /// If they cannot be kept.
+    fn data_subjects(&mut self, batch: RecordBatch) -> Result<(), ScanError>;
 }
 
 /// How far the work has come.
@@ -124,6 +129,7 @@ pub(crate) fn expose_with(
     let facts = writes::read(inputs.events, &wanted)?;
     let world = Builder { estate: inputs.estate, register: &inputs.subjects, writes: &facts.writes, make, notes: &mut notes }.build(stored)?;
     summary.notes = notes;
+    write_held(&world, out)?;
     let FirstPass { collector, presences, total } = first;
     let commands = collector.resolve(&|connection| facts.connections.get(connection).is_some_and(|f| f.session_statements_logged));
     let mut run = Run { world, commands, fold: Fold::default(), summary, windows: HashMap::new(), prepared: HashMap::new(), whole_cursors: BTreeSet::new() };
@@ -140,6 +146,17 @@ pub(crate) fn expose_with(
     })?;
     run.replay_chunk(&chunk, out)?;
     run.finish(&inputs_left(inputs.estate, inputs.coverage, &presences, &facts), progress, out)
+}
+
+fn write_held(world: &World, out: &mut dyn Output) -> Result<(), ExposureError> {
+    let mut keys: Vec<&str> = world.in_data.iter().map(|number| world.people.key(*number)).collect();
+    keys.sort_unstable();
+    for part in keys.chunks(BATCH_ROWS) {
+        let rows: Vec<HeldSubject> = part.iter().map(|key| HeldSubject { data_subject: (*key).to_owned() }).collect();
+        let batch = HeldSubject::to_batch(&rows).map_err(|e| ExposureError::Write(Box::new(e)))?;
+        out.data_subjects(batch).map_err(ExposureError::Write)?;
+    }
+    Ok(())
 }
 
 /// What the end of the run still needs.

@@ -1,12 +1,14 @@
-//! A first look at a dump, for a draft of an estate file: its tables, their columns and keys, and a few values to
-//! recognise contents by. It judges nothing.
+//! A first look at snapshots: which tables and columns they hold, to check an estate file against; and, for a draft of
+//! one, keys and a few values to recognise contents by. It judges nothing.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 
 use arrow_array::cast::AsArray;
+use strandline_model::estate::Estate;
 
-use crate::snapshot::{OnCut, Snapshot, load_bare};
-use crate::{Dialect, ExposureError, Options};
+use crate::snapshot::{OnCut, Snapshot, load, load_bare};
+use crate::{Dialect, ExposureError, Options, Rows};
 
 /// Values kept of each column.
 const SAMPLES: usize = 200;
@@ -24,6 +26,21 @@ pub struct TableSketch {
     pub rows: u64,
     /// Some values of each text column; none of the others.
     pub samples: Vec<Vec<String>>,
+}
+
+/// The tables of one database (`schema.table`), each with its columns.
+pub type HeldTables = BTreeMap<String, BTreeSet<String>>;
+
+/// Which tables the snapshots of each database hold, by the database's id in the estate. Rows are passed over.
+///
+/// # Errors
+/// If a snapshot is damaged, or cut and `on_cut` says to stop.
+pub fn held_tables(estate: &Estate, snapshots: Vec<Snapshot<'_>>, on_cut: OnCut) -> Result<BTreeMap<String, HeldTables>, ExposureError> {
+    let options = Options { on_cut, rows: Rows::Skipped, ..Options::default() };
+    let (databases, _) = load(estate, snapshots, &options)?;
+    let columns = |table: &crate::store::StoredTable| table.columns.iter().map(|c| c.name.clone()).collect();
+    let tables = |database: &crate::store::StoredDatabase| database.tables.iter().map(|t| (t.full_name(), columns(t))).collect();
+    Ok(databases.iter().map(|d| (d.id.clone(), tables(d))).collect())
 }
 
 /// Sketches a plain `pg_dump` or `mysqldump`. The samples are about people: they must not be shown.

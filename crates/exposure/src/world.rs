@@ -34,6 +34,11 @@ impl People {
     }
 
     /// The keys, by number.
+    /// The key of a number that [`Self::number`] gave.
+    pub(crate) fn key(&self, number: u32) -> &str {
+        &self.keys[number as usize]
+    }
+
     pub(crate) fn keys(&self) -> &[String] {
         &self.keys
     }
@@ -76,6 +81,8 @@ pub(crate) struct World {
     /// Name and category number of each categorised column.
     pub(crate) columns: Vec<(String, u32)>,
     pub(crate) categories: Vec<String>,
+    /// Everybody who ever has a row in a described table, sorted.
+    pub(crate) in_data: Vec<u32>,
 }
 
 /// What a statement names.
@@ -286,7 +293,7 @@ pub(crate) struct Builder<'b> {
 impl Builder<'_> {
     /// The world. Subjects are numbered in the order register, databases, tables, rows.
     pub(crate) fn build(mut self, stored: Vec<StoredDatabase>) -> Result<World, ExposureError> {
-        let mut world = World { databases: Vec::new(), people: People::default(), columns: Vec::new(), categories: Vec::new() };
+        let mut world = World { databases: Vec::new(), people: People::default(), columns: Vec::new(), categories: Vec::new(), in_data: Vec::new() };
         let categories: BTreeSet<String> = self.estate.tables.iter().flat_map(|t| t.categories.values().cloned()).collect();
         world.categories = categories.into_iter().collect();
         for key in self.register {
@@ -297,6 +304,8 @@ impl Builder<'_> {
             let built = self.database(database, &mut world)?;
             world.databases.push(built);
         }
+        let in_data: BTreeSet<u32> = world.databases.iter().flat_map(|d| &d.tables).flat_map(|t| t.subjects.iter().copied()).collect();
+        world.in_data = in_data.into_iter().collect();
         let everybody = Arc::new((0..u32::try_from(world.people.keys.len()).unwrap_or(u32::MAX)).collect::<Vec<_>>());
         for table in world.databases.iter_mut().flat_map(|d| d.tables.iter_mut()).filter(|t| t.described && (t.subjects.is_empty() || whole_doubt(&t.doubts))) {
             table.subjects = everybody.clone();

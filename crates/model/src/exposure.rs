@@ -98,6 +98,22 @@ impl Row for Exposure {
     }
 }
 
+/// Somebody who has a row in a described table. A row of `data_subjects`: with the register it says who is in the one and
+/// not in the other.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldSubject {
+    /// The key.
+    pub data_subject: String,
+}
+
+impl Row for HeldSubject {
+    const TABLE: &'static str = "data_subjects";
+
+    fn fields() -> Vec<FieldRef> {
+        vec![text("data_subject")]
+    }
+}
+
 /// How the replay of one access went. A row of `replays`; one for every access that reads.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Replay {

@@ -1,5 +1,6 @@
 //! The conductor. It alone calls stages and writes the case; what a stage decides is the stage's own.
 
+mod choices;
 mod error;
 mod explain;
 mod people;
@@ -8,7 +9,8 @@ mod run;
 mod stage;
 mod store;
 
+pub use choices::{Choices, CutDump, Told};
 pub use error::ResponseError;
 pub use explain::{ExplainedCategory, Explanation, explain};
 pub use readiness::{Readiness, check_estate, draft_estate};
-pub use run::{Names, Outcome, Response, Settings, Tiers, Watcher, respond};
+pub use run::{Names, Outcome, Response, Settings, Tiers, Watcher, respond, time_zone};

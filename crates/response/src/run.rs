@@ -10,6 +10,7 @@ use strandline_model::table::Row;
 use strandline_model::time::Instant;
 use strandline_model::trail::{Link, Pin, Step};
 
+use crate::choices::{Choices, Told};
 use crate::error::ResponseError;
 use crate::{stage, store};
 
@@ -36,6 +37,8 @@ pub struct Settings<'a> {
     pub memory_limit_bytes: usize,
     /// Threads.
     pub threads: usize,
+    /// What this run is told beside pins.
+    pub told: Told,
 }
 
 /// Hears how a run goes. Nothing that it hears is about a person.
@@ -111,6 +114,11 @@ pub fn respond(
     Ok(response.finish())
 }
 
+/// The organisation's time zone, if the estate can be read.
+pub fn time_zone(text: &str, path: &str) -> Option<String> {
+    strandline_estate::read(text, path).ok().map(|estate| estate.organisation.time_zone)
+}
+
 /// A case being worked on. Each method is one stage; each can be run alone, and knows whether it must.
 pub struct Response<'a> {
     pub(crate) settings: &'a Settings<'a>,
@@ -119,6 +127,7 @@ pub struct Response<'a> {
     pub(crate) estate: Estate,
     pub(crate) estate_text: String,
     pub(crate) estate_path: String,
+    pub(crate) choices: Choices,
     pub(crate) outcome: Outcome,
 }
 
@@ -131,7 +140,8 @@ impl<'a> Response<'a> {
         let (text, path) = estate;
         let read = strandline_estate::read(text, path)?;
         let case = Case::open_or_create(&settings.case, &origin(&read, settings)?, &secrets(settings))?;
-        Ok(Self { settings, watcher, case, estate: read, estate_text: text.to_owned(), estate_path: path.to_owned(), outcome: Outcome::default() })
+        let choices = choices(&case, settings)?;
+        Ok(Self { settings, watcher, case, estate: read, estate_text: text.to_owned(), estate_path: path.to_owned(), choices, outcome: Outcome::default() })
     }
 
     /// Goes on with a case by the estate that it keeps.
@@ -143,7 +153,8 @@ impl<'a> Response<'a> {
         let text = store::read_text(&case, store::ESTATE)?.ok_or(ResponseError::NoEstate)?;
         let path = settings.case.join(store::ESTATE).display().to_string();
         let estate = strandline_estate::read(&text, &path)?;
-        Ok(Self { settings, watcher, case, estate, estate_text: text, estate_path: path, outcome: Outcome::default() })
+        let choices = choices(&case, settings)?;
+        Ok(Self { settings, watcher, case, estate, estate_text: text, estate_path: path, choices, outcome: Outcome::default() })
     }
 
     /// Takes evidence into custody.
@@ -283,6 +294,11 @@ impl<'a> Response<'a> {
     pub(crate) fn coverage(&self) -> Result<Coverage, ResponseError> {
         Ok(store::read_json(&self.case, store::COVERAGE)?.unwrap_or_default())
     }
+}
+
+fn choices(case: &Case, settings: &Settings<'_>) -> Result<Choices, ResponseError> {
+    let kept: Choices = store::read_json(case, store::CHOICES)?.unwrap_or_default();
+    Ok(kept.with(settings.told))
 }
 
 fn origin(estate: &Estate, settings: &Settings<'_>) -> Result<Origin, ResponseError> {

@@ -11,6 +11,8 @@ use crate::error::ResponseError;
 
 /// The estate that the case was worked on with.
 pub const ESTATE: &str = "estate.toml";
+/// What the responder chose.
+pub const CHOICES: &str = "choices.json";
 /// What the evidence covers.
 pub const COVERAGE: &str = "coverage.json";
 /// Pins, actor and notes of the trail.

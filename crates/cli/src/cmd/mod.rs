@@ -6,6 +6,7 @@ mod expose;
 mod respond;
 mod sql;
 mod stages;
+mod told;
 mod verify;
 
 use std::path::{Path, PathBuf};
@@ -15,7 +16,7 @@ use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 use rand::RngCore;
 use strandline_model::time::Instant;
-use strandline_response::Settings;
+use strandline_response::{Settings, Told};
 
 use crate::ui::Format;
 
@@ -103,6 +104,7 @@ impl Common {
             now: &now,
             secrets: &secrets,
             memory_limit_bytes: self.memory << 20,
+            told: Told::default(),
             threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
         }
     }
@@ -118,6 +120,11 @@ fn secrets() -> ([u8; 32], [u8; 32]) {
     generator.fill_bytes(&mut seed);
     generator.fill_bytes(&mut salt);
     (seed, salt)
+}
+
+/// The organisation's zone, for times on the command line; mistakes of the file are told by the run itself.
+fn zone_of(estate: &str, path: &str) -> String {
+    strandline_response::time_zone(estate, path).unwrap_or_else(|| "UTC".to_owned())
 }
 
 fn read_estate(path: &PathBuf) -> anyhow::Result<(String, String)> {

@@ -5,9 +5,10 @@ use std::process::ExitCode;
 
 use clap::Args;
 use strandline_model::trail::Pin;
-use strandline_response::{Names, Outcome, respond};
+use strandline_response::{Names, Outcome, Settings, respond};
 
-use crate::cmd::{Common, print_json, read_estate};
+use crate::cmd::told::ToldArgs;
+use crate::cmd::{Common, print_json, read_estate, zone_of};
 use crate::ui::{Format, Screen, thousands};
 
 /// Evidence in, letters and a report out
@@ -25,6 +26,8 @@ pub struct Respond {
     /// What is known at the start: address=…, account=…, session=… or statement=ARTEFACT@OFFSET
     #[arg(long, value_name = "KIND=VALUE")]
     pin: Vec<Pin>,
+    #[command(flatten)]
+    told: ToldArgs,
     /// Show names in the report
     #[arg(long)]
     names: bool,
@@ -33,7 +36,8 @@ pub struct Respond {
 impl Respond {
     pub fn run(self, common: &Common) -> anyhow::Result<ExitCode> {
         let (text, path) = read_estate(&self.estate)?;
-        let settings = common.settings(&self.case);
+        let told = self.told.told(&zone_of(&text, &path))?;
+        let settings = Settings { told, ..common.settings(&self.case) };
         let names = if self.names { Names::Shown } else { Names::Masked };
         let mut screen = Screen::new(common.format());
         let outcome = respond(&settings, (&text, &path), &self.evidence, &self.pin, names, &mut screen)?;

@@ -6,9 +6,10 @@ use std::process::ExitCode;
 use clap::Args;
 use strandline_model::detection::{Decision, Verdict};
 use strandline_model::trail::{Link, Pin, Step};
-use strandline_response::{Names, Outcome, Response};
+use strandline_response::{Names, Outcome, Response, Settings};
 
-use crate::cmd::{Common, now, print_json, read_estate};
+use crate::cmd::told::ToldArgs;
+use crate::cmd::{Common, now, print_json, read_estate, zone_of};
 use crate::ui::{Format, Screen, printable};
 
 /// A case, and nothing else to say
@@ -29,6 +30,8 @@ pub struct Intake {
     /// The organisation's description
     #[arg(long, value_name = "FILE")]
     estate: PathBuf,
+    #[command(flatten)]
+    told: ToldArgs,
 }
 
 /// Follow the intruder; confirm or strike out links
@@ -66,7 +69,8 @@ pub struct Report {
 impl Intake {
     pub fn run(self, common: &Common) -> anyhow::Result<ExitCode> {
         let (text, path) = read_estate(&self.estate)?;
-        let settings = common.settings(&self.case);
+        let told = self.told.told(&zone_of(&text, &path))?;
+        let settings = Settings { told, ..common.settings(&self.case) };
         let mut screen = Screen::new(common.format());
         let mut response = Response::begin(&settings, (&text, &path), &mut screen)?;
         response.intake(&self.evidence)?;

@@ -7,7 +7,7 @@ use std::io::{BufRead, Read};
 use crate::lexer::{Kind, Token, after_bracket, outside_brackets, qualified_name, tokens};
 use crate::store::{Column, ColumnDefault, StoredDatabase, StoredTable, StoredView};
 use crate::value::{ColumnKind, Value};
-use crate::{Dialect, ExposureError, OnCut, Options};
+use crate::{Dialect, ExposureError, OnCut, Options, Rows};
 
 /// Longest line that is read; PostgreSQL's own limit for a cell is 1 GB, but a dump of people has no such rows.
 const LINE_BYTES: u64 = 256 << 20;
@@ -19,7 +19,19 @@ pub(super) fn read(
     options: &Options,
     notes: &mut Vec<String>,
 ) -> Result<(), ExposureError> {
-    let mut dump = Dump { reader, path, database, line: 0, raw: Vec::new(), latin1: false, skipping: false, announced: false, finished: false, unread: 0 };
+    let mut dump = Dump {
+        reader,
+        path,
+        database,
+        line: 0,
+        raw: Vec::new(),
+        latin1: false,
+        skipping: false,
+        announced: false,
+        finished: false,
+        unread: 0,
+        rows: options.rows,
+    };
     let cut = dump.read_all()?;
     if dump.unread > 0 {
         notes.push(format!("{path}: {} rows have a cell that is not of its column's type, or too few cells; they count as doubtful", dump.unread));
@@ -28,7 +40,7 @@ pub(super) fn read(
     let line = dump.line;
     let whereabouts = table.as_ref().map_or_else(|| "between two statements".to_owned(), |t| format!("within table {t}"));
     if options.on_cut == OnCut::Stop {
-        let reason = format!("the dump ends {whereabouts}, before its own end mark; take a complete dump, or go on with what there is (OnCut::GoOn)");
+        let reason = format!("the dump ends {whereabouts}, before its own end mark; take a complete dump, or go on with what there is by --cut-dump go-on");
         return Err(ExposureError::Snapshot { path: path.to_owned(), line, reason });
     }
     notes.push(format!("{path} line {line}: the dump ends {whereabouts}; its tables count as incomplete"));
@@ -51,6 +63,7 @@ struct Dump<'r, 'd> {
     announced: bool,
     finished: bool,
     unread: u64,
+    rows: Rows,
 }
 
 impl Dump<'_, '_> {
@@ -306,6 +319,9 @@ impl Dump<'_, '_> {
     }
 
     fn take_insert(&mut self, all: &[Token<'_>]) {
+        if self.rows == Rows::Skipped {
+            return;
+        }
         let dialect = self.database.dialect;
         let Some(values) = outside_brackets(all, 0, |t| t.is("values")) else { return };
         let Some(at) = all.iter().position(|t| t.is("into")) else { return };
@@ -330,7 +346,7 @@ impl Dump<'_, '_> {
         let Some((parts, after)) = qualified_name(all, 1, dialect) else { return Ok(None) };
         let full = self.full_name(parts);
         let names = if all.get(after).is_some_and(|t| t.is_symbol('(')) { column_list(all, after, dialect) } else { Vec::new() };
-        let index = self.database.table(&full).filter(|_| !self.skipping);
+        let index = self.database.table(&full).filter(|_| !self.skipping && self.rows == Rows::Read);
         let order = index.map(|at| column_order(&self.database.tables[at], &names)).unwrap_or_default();
         loop {
             if !self.next_line()? {

@@ -7,7 +7,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use crate::store::{Column, ColumnDefault, StoredDatabase, StoredTable};
 use crate::value::{ColumnKind, Value};
-use crate::{ExposureError, Options};
+use crate::{ExposureError, Options, Rows};
 
 pub(super) fn read(
     reader: &mut dyn BufRead,
@@ -20,13 +20,13 @@ pub(super) fn read(
     let (schema, name) = table.rsplit_once('.').unwrap_or((database.search_path.first().map_or("public", String::as_str), table));
     let (schema, name) = (schema.to_owned(), name.to_owned());
     let start = reader.fill_buf().map_err(|source| ExposureError::Read { path: path.to_owned(), source })?;
-    let stored = if start.starts_with(b"PAR1") { parquet(reader, path, schema, name, options)? } else { csv(reader, path, schema, name, notes)? };
+    let stored = if start.starts_with(b"PAR1") { parquet(reader, path, schema, name, options)? } else { csv(reader, path, schema, name, options.rows, notes)? };
     database.add_table(stored);
     Ok(())
 }
 
 /// Every column is text: a CSV file does not say more, and a comparison with a number reads the text as one.
-fn csv(reader: &mut dyn BufRead, path: &str, schema: String, name: String, notes: &mut Vec<String>) -> Result<StoredTable, ExposureError> {
+fn csv(reader: &mut dyn BufRead, path: &str, schema: String, name: String, rows: Rows, notes: &mut Vec<String>) -> Result<StoredTable, ExposureError> {
     let mut records = csv::ReaderBuilder::new().flexible(true).from_reader(reader);
     let refused = |error: &csv::Error| ExposureError::Snapshot {
         path: path.to_owned(),
@@ -42,6 +42,9 @@ fn csv(reader: &mut dyn BufRead, path: &str, schema: String, name: String, notes
     let columns: Vec<Column> = header.iter().map(column).collect();
     let width = columns.len();
     let mut table = StoredTable::new(schema, name, columns);
+    if rows == Rows::Skipped {
+        return Ok(table);
+    }
     let mut record = csv::ByteRecord::new();
     let mut uneven = 0_u64;
     while records.read_byte_record(&mut record).map_err(|e| refused(&e))? {
@@ -77,6 +80,9 @@ fn parquet(reader: &mut dyn BufRead, path: &str, schema: String, name: String, o
         columns.push(Column { name: field.name().clone(), kind, default: ColumnDefault::Null });
     }
     let mut table = StoredTable::new(schema, name, columns);
+    if options.rows == Rows::Skipped {
+        return Ok(table);
+    }
     for batch in builder.build().map_err(|_| refused("this Parquet file cannot be read"))? {
         let batch = batch.map_err(|_| refused("this Parquet file is damaged"))?;
         for row in 0..batch.num_rows() {

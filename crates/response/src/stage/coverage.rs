@@ -1,6 +1,7 @@
 //! Coverage: one pass over the events says what the evidence covers, and where it does not.
 
 use strandline_case::StageCommit;
+use strandline_evidence::TRUNCATED;
 use strandline_evidence::coverage::CoverageBuilder;
 use strandline_model::event;
 use strandline_model::evidence::{Gap, Warning};
@@ -12,15 +13,18 @@ use crate::store;
 
 /// Finds gaps and skews.
 pub fn run(response: &mut Response<'_>) -> Result<(), ResponseError> {
-    let inputs = response.inputs_after(&["events"]);
+    let mut inputs = response.inputs_after(&["events"]);
+    inputs.insert_setting("window", &format!("{:?}", response.choices.window));
     if !response.case.stage_is_current("coverage", &inputs) {
-        let mut builder = CoverageBuilder::new(&response.estate, None);
+        let mut builder = CoverageBuilder::new(&response.estate, response.choices.window);
         for batch in response.case.scan(event::TABLE).scan(&[])? {
             builder.observe(&batch?);
         }
         let warnings: Vec<Warning> = response.case.read_rows(Warning::TABLE)?;
         for artefact in response.custody()? {
-            let own: Vec<Warning> = warnings.iter().filter(|w| w.artefact == artefact.id).cloned().collect();
+            let mut own: Vec<Warning> = warnings.iter().filter(|w| w.artefact == artefact.id).cloned().collect();
+            // What intake could not unpack is known to custody alone.
+            own.extend(artefact.first_refusal.iter().filter(|w| w.reason.starts_with(TRUNCATED) && !own.contains(w)).cloned().collect::<Vec<_>>());
             if let (Some(source), false) = (&artefact.source, own.is_empty()) {
                 builder.refused(source, &own);
             }

@@ -1,9 +1,11 @@
 //! Events: each artefact that a source claims becomes one part of the table `events`, committed alone, so that a killed run
 //! resumes at the artefact where it stopped.
 
+use std::io::Read;
+
 use strandline_case::{Inputs, StageCommit, TablePart, TableWriter};
-use strandline_event::{Context, EventError, Sink, SinkError, Summary, read_artefact};
-use strandline_evidence::Vault;
+use strandline_event::{Context, EventError, Sink, SinkError, Summary, assumed_year, read_artefact};
+use strandline_evidence::{TRUNCATED, Vault};
 use strandline_model::estate::LogSource;
 use strandline_model::event;
 use strandline_model::evidence::{Artefact, Warning};
@@ -15,6 +17,9 @@ use crate::stage::intake::Seals;
 
 /// Warnings kept for one artefact; the rest are counted.
 const WARNINGS_KEPT: usize = 10_000;
+
+/// First bytes of a log that tell the year of its stamps.
+const HEAD_BYTES: u64 = 64 << 10;
 
 struct Tables {
     events: TableWriter,
@@ -78,8 +83,12 @@ fn read_one(response: &mut Response<'_>, artefacts: &[Artefact], at: usize, sour
     let artefact = &artefacts[at];
     let seals = Seals(&response.case);
     let vault = Vault::new(&seals, artefacts);
+    let mut head = Vec::new();
+    // What is cut or damaged is told by the reading proper.
+    let _ = vault.open(&artefact.id)?.take(HEAD_BYTES).read_to_end(&mut head);
     let mut input = vault.open(&artefact.id)?;
-    let context = Context { artefact: &artefact.id, path: &artefact.path, source, assumed_year: year_of(artefact) };
+    let year = assumed_year(&head, artefact.modified_at.unwrap_or(artefact.taken_at));
+    let context = Context { artefact: &artefact.id, path: &artefact.path, source, assumed_year: year };
     let writer = response.case.table_writer(event::TABLE, &artefact.id.0, event::schema(), &["offset"])?;
     let mut tables = Tables { events: writer, warnings: Vec::new() };
     let summary = match read_artefact(&mut *input, &context, &mut tables) {
@@ -87,7 +96,7 @@ fn read_one(response: &mut Response<'_>, artefacts: &[Artefact], at: usize, sour
         // Half a file is half the evidence: what came before the break is in the tables, and custody says where it broke.
         Err(EventError::Interrupted { path, offset, source }) => {
             response.watcher.note(&format!("{path}: reading stopped at byte {offset} ({}); what came before is kept", source.kind()));
-            let reason = format!("truncated: reading stopped here ({})", source.kind());
+            let reason = format!("{TRUNCATED}reading stopped here ({})", source.kind());
             let warning = Warning { artefact: artefact.id.clone(), path, line: 0, offset, reason };
             tables.warnings.push(warning.clone());
             Summary { format: source_format(artefact, &context), records_refused: 1, first_refusal: Some(warning), ..Summary::default() }
@@ -124,10 +133,4 @@ fn part_inputs(artefact: &Artefact, source: &LogSource) -> Inputs {
     let mut inputs = Inputs::new(env!("CARGO_PKG_VERSION")).with("evidence", artefact.sha256.clone());
     inputs.insert_setting("source", &serde_json::to_string(source).unwrap_or_default());
     inputs
-}
-
-/// The year of the file's last change, for stamps that carry none.
-fn year_of(artefact: &Artefact) -> i16 {
-    let at = artefact.modified_at.unwrap_or(artefact.taken_at);
-    jiff::Timestamp::from_microsecond(at.micros()).map_or(1970, |t| jiff::tz::TimeZone::UTC.to_datetime(t).year())
 }

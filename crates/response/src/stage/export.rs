@@ -8,7 +8,7 @@ use strandline_case::StageCommit;
 use strandline_case::export::{PeopleSources, StixSources, TierCount, TimelineSources, write_exposures, write_people, write_stix, write_timeline};
 use strandline_model::detection::Detection;
 use strandline_model::evidence::EventRef;
-use strandline_model::exposure::{Certainty, Exposure};
+use strandline_model::exposure::{Certainty, Exposure, HeldSubject};
 use strandline_model::table::{Row, Scan};
 use strandline_model::trail::{Link, Step};
 
@@ -32,11 +32,15 @@ pub fn run(response: &mut Response<'_>) -> Result<(), ResponseError> {
     let organisation = &response.estate.organisation;
     let name = organisation.name.get("en").or_else(|| organisation.name.values().next()).map_or("", String::as_str);
     let made_at = (response.settings.now)();
+    let held: Vec<String> = case.read_rows::<HeldSubject>(HeldSubject::TABLE)?.into_iter().map(|row| row.data_subject).collect();
+    let has_snapshot = response.estate.databases.iter().any(|d| !d.snapshot.is_empty());
     let register_rows = RefCell::new(people.into_values());
     let files = vec![
         case.export_file("export", "exposures.csv", |out: &mut dyn Write| write_exposures(out, &exposures))?,
         case.export_file("export", "people.csv", |out: &mut dyn Write| {
-            write_people(out, PeopleSources { register: &mut *register_rows.borrow_mut(), data_subjects: None, exposures: &exposures })
+            let mut held = held.iter().cloned();
+            let data_subjects: Option<&mut dyn Iterator<Item = String>> = if has_snapshot { Some(&mut held) } else { None };
+            write_people(out, PeopleSources { register: &mut *register_rows.borrow_mut(), data_subjects, exposures: &exposures })
         })?,
         case.export_file("export", "timeline.csv", |out: &mut dyn Write| {
             let (links, detections) = (case.scan(Link::TABLE), case.scan(Detection::TABLE));

@@ -8,8 +8,9 @@ use strandline_case::{StageCommit, TableWriter};
 use strandline_evidence::Vault;
 use strandline_exposure::{Inputs, Options, Output, Progress, Snapshot, expose};
 use strandline_model::access::Access;
+use strandline_model::estate::Estate;
 use strandline_model::event;
-use strandline_model::exposure::{Certainty, Exposure, Replay};
+use strandline_model::exposure::{Certainty, Exposure, HeldSubject, Replay};
 use strandline_model::register::RegisterEntry;
 use strandline_model::table::{Row, Scan, ScanError};
 
@@ -29,6 +30,7 @@ pub struct ExposureState {
 struct Tables {
     exposures: TableWriter,
     replays: TableWriter,
+    data_subjects: TableWriter,
 }
 
 impl Output for Tables {
@@ -39,6 +41,10 @@ impl Output for Tables {
     fn replays(&mut self, batch: RecordBatch) -> Result<(), ScanError> {
         Ok(self.replays.write(&batch)?)
     }
+
+    fn data_subjects(&mut self, batch: RecordBatch) -> Result<(), ScanError> {
+        Ok(self.data_subjects.write(&batch)?)
+    }
 }
 
 /// Works out the exposures.
@@ -47,6 +53,7 @@ pub fn run(response: &mut Response<'_>) -> Result<(), ResponseError> {
         return Err(ResponseError::NotYet { missing: "trail", command: "trace" });
     }
     let mut inputs = response.inputs_after(&["events", "coverage", "trace"]);
+    inputs.insert_setting("cut_dump", &format!("{:?}", response.choices.cut_dump));
     for artefact in response.custody()? {
         inputs.insert(format!("evidence/{}", artefact.sha256), artefact.sha256.clone());
     }
@@ -71,16 +78,15 @@ fn replay_all(response: &mut Response<'_>, inputs: strandline_case::Inputs) -> R
     let mut tables = Tables {
         exposures: response.case.table_writer(Exposure::TABLE, "all", Exposure::schema(), &["data_subject", "category", "basis"])?,
         replays: response.case.table_writer(Replay::TABLE, "all", Replay::schema(), &["time", "access"])?,
+        data_subjects: response.case.table_writer(HeldSubject::TABLE, "all", HeldSubject::schema(), &["data_subject"])?,
     };
-    let mut snapshots = Vec::new();
-    for database in &response.estate.databases {
-        for written in &database.snapshot {
-            let artefact = vault.resolve_snapshot(written)?;
-            let reader = vault.open(&artefact.id)?;
-            snapshots.push(Snapshot { database: database.id.clone(), table: flat_table(written), path: written.clone(), reader });
-        }
-    }
-    let options = Options { memory_limit_bytes: response.settings.memory_limit_bytes, threads: response.settings.threads, ..Options::default() };
+    let snapshots = snapshots(&response.estate, &vault)?;
+    let options = Options {
+        memory_limit_bytes: response.settings.memory_limit_bytes,
+        threads: response.settings.threads,
+        on_cut: response.choices.on_cut(),
+        ..Options::default()
+    };
     let stage_inputs = Inputs {
         estate: &response.estate,
         snapshots,
@@ -101,10 +107,23 @@ fn replay_all(response: &mut Response<'_>, inputs: strandline_case::Inputs) -> R
         &mut tables,
     )?;
     let file = store::write_json(&response.case, store::EXPOSURE, &ExposureState { notes: summary.notes })?;
-    let parts = vec![tables.exposures.finish()?, tables.replays.finish()?];
+    let parts = vec![tables.exposures.finish()?, tables.replays.finish()?, tables.data_subjects.finish()?];
     let author = response.author();
     response.case.commit_stage(StageCommit { stage: "expose".to_owned(), inputs, parts, files: vec![file], author })?;
     Ok(())
+}
+
+/// The snapshots that the estate names, each from its sealed copy.
+pub fn snapshots<'a>(estate: &Estate, vault: &'a Vault<'_>) -> Result<Vec<Snapshot<'a>>, ResponseError> {
+    let mut snapshots = Vec::new();
+    for database in &estate.databases {
+        for written in &database.snapshot {
+            let artefact = vault.resolve_snapshot(written)?;
+            let reader = vault.open(&artefact.id)?;
+            snapshots.push(Snapshot { database: database.id.clone(), table: flat_table(written), path: written.clone(), reader });
+        }
+    }
+    Ok(snapshots)
 }
 
 /// `schema.table.csv` and `schema.table.parquet` are one table each; anything else is a dump.

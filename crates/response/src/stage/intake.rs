@@ -5,11 +5,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use strandline_case::{Case, StageCommit};
-use strandline_evidence::{Extra, Limits, Request, SealStore, SealWriter};
+use strandline_evidence::{Extra, Limits, Request, SealStore, SealWriter, Vault};
+use strandline_exposure::held_tables;
 use strandline_model::evidence::{Artefact, ArtefactKind};
 
+use crate::choices::CutDump;
 use crate::error::ResponseError;
 use crate::run::Response;
+use crate::stage::expose::snapshots;
 use crate::store;
 
 /// The case folder as the place where evidence is sealed.
@@ -97,6 +100,10 @@ pub fn run(response: &mut Response<'_>, evidence: &Path) -> Result<(), ResponseE
     for unclaimed in &intake.unclaimed {
         response.watcher.note(&format!("{}: no source of the estate claims it ({}); it is sealed and not read", unclaimed.path, unclaimed.reason));
     }
+    for (path, same) in &intake.duplicates {
+        let first = merged.iter().find(|a| a.id == *same).map_or("another artefact", |a| a.path.as_str());
+        response.watcher.note(&format!("{path}: the same bytes as {first}; they are sealed and read once"));
+    }
     response.outcome.artefacts = merged.len() as u64;
     keep_estate(response)
 }
@@ -118,12 +125,34 @@ fn keep_estate(response: &mut Response<'_>) -> Result<(), ResponseError> {
     for artefact in response.custody()? {
         inputs.insert(format!("evidence/{}", artefact.sealed_sha256), artefact.sealed_sha256.clone());
     }
+    inputs.insert_setting(store::CHOICES, &format!("{:?}", response.choices));
     if response.case.stage_is_current("intake", &inputs) {
         return Ok(());
     }
+    check_against_snapshots(response)?;
+    let choices = store::write_json(&response.case, store::CHOICES, &response.choices)?;
     let file = store::write(&response.case, "", store::ESTATE, response.estate_text.as_bytes())?;
     let author = response.author();
-    response.case.commit_stage(StageCommit { stage: "intake".to_owned(), inputs, parts: Vec::new(), files: vec![file], author })?;
+    response.case.commit_stage(StageCommit { stage: "intake".to_owned(), inputs, parts: Vec::new(), files: vec![file, choices], author })?;
+    Ok(())
+}
+
+/// A table or column that the estate names and no snapshot holds would be read by nobody: better told now than found in
+/// the figures.
+fn check_against_snapshots(response: &Response<'_>) -> Result<(), ResponseError> {
+    let (estate, text, path) = (&response.estate, response.estate_text.as_str(), response.estate_path.as_str());
+    let artefacts = response.custody()?;
+    let seals = Seals(&response.case);
+    let vault = Vault::new(&seals, &artefacts);
+    let held = held_tables(estate, snapshots(estate, &vault)?, response.choices.on_cut())?;
+    let cut_is_accepted = response.choices.cut_dump == CutDump::GoOn;
+    for database in estate.databases.iter().filter(|d| !d.snapshot.is_empty() && !cut_is_accepted) {
+        let Some(tables) = held.get(&database.id) else { continue };
+        strandline_estate::check_tables(estate, &database.id, &tables.keys().cloned().collect(), text, path)?;
+        for (table, columns) in tables {
+            strandline_estate::check_columns(estate, &database.id, table, columns, text, path)?;
+        }
+    }
     Ok(())
 }
 

@@ -40,6 +40,7 @@ pub fn run(response: &mut Response<'_>, pins: Option<&[Pin]>) -> Result<(), Resp
     let decisions = response.case.decisions()?;
     let mut inputs = response.inputs_after(&["events", "coverage", "detect"]);
     inputs.insert_setting("pins", &pins.iter().map(Pin::to_string).collect::<Vec<_>>().join("\n"));
+    inputs.insert_setting("window", &format!("{:?}", response.choices.window));
     inputs.insert_setting("decisions", &serde_json::to_string(&decisions).unwrap_or_default());
     if !response.case.stage_is_current("trace", &inputs) {
         let detections: Vec<Detection> = response.case.read_rows(Detection::TABLE)?;
@@ -53,7 +54,7 @@ pub fn run(response: &mut Response<'_>, pins: Option<&[Pin]>) -> Result<(), Resp
             estate: &response.estate,
             pins: &pins,
             decisions: &decisions,
-            window: None,
+            window: response.choices.window,
         };
         let trail = strandline_trace::trace(&stage_inputs, &mut |rows| Ok(writer.write(&Access::to_batch(&rows)?)?))?;
         let state = TrailState {

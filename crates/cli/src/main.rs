@@ -10,6 +10,17 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+/// The exit code of a program that an interrupt ended, as shells count it.
+const INTERRUPTED: i32 = 130;
+
 fn main() -> ExitCode {
+    // Every write of a case is one rename, so there is nothing to tidy up: say so, and go.
+    let watching = ctrlc::set_handler(|| {
+        eprintln!("\ninterrupted: nothing is lost, and the same command goes on from here");
+        std::process::exit(INTERRUPTED);
+    });
+    if let Err(error) = watching {
+        eprintln!("warning: an interrupt will end the program without a word ({error})");
+    }
     error::to_exit_code(cmd::Cli::parse().run())
 }

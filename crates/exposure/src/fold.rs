@@ -12,6 +12,7 @@ use strandline_model::time::Instant;
 
 use crate::matrix::{Effect, KEPT_ACCESSES, Matrix};
 use crate::run::Output;
+use crate::sightings::{Of, Sightings};
 use crate::world::World;
 use crate::{ExposureError, missing::Missing};
 
@@ -82,6 +83,9 @@ pub(crate) struct Showing<'s> {
 pub(crate) struct Fold {
     matrix: Matrix,
     proofs: Vec<Proof>,
+    /// Whose proof it is, for the sightings; absent for a gap.
+    sources: Vec<Option<Of>>,
+    pub(crate) sightings: Sightings,
     artefacts: Texts,
     reasons: Texts,
     wholes: BTreeMap<WholeKey, Whole>,
@@ -91,11 +95,14 @@ impl Fold {
     /// Keeps an access as a proof; `also` are the places of the access that it depends on, as a FETCH on its DECLARE.
     pub(crate) fn keep(&mut self, access: &Access, also: &[EventRef]) -> u32 {
         let statement = also.iter().chain(&access.proof);
+        let session = access.session.as_deref().or(access.connection.as_deref()).unwrap_or_default();
+        self.sources.push(Some(Of { session: session.into(), access: access.id.as_str().into() }));
         self.keep_places(Some(&access.id), access.time.micros(), statement.chain(&access.delivery))
     }
 
     /// Keeps a gap as a proof.
     pub(crate) fn keep_gap(&mut self, time: i64, places: &[EventRef]) -> u32 {
+        self.sources.push(None);
         self.keep_places(None, time, places.iter())
     }
 
@@ -108,7 +115,12 @@ impl Fold {
     /// Folds in what a replay showed.
     pub(crate) fn show(&mut self, showing: &Showing<'_>, world: &World) {
         let missing = showing.missing.map(|m| self.reasons.number(m.sentence()));
-        for (category, columns) in by_category(showing.columns, world) {
+        let groups = by_category(showing.columns, world);
+        if let Some(of) = self.sources[showing.proof as usize].clone() {
+            let categories = groups.keys().copied().collect();
+            self.sightings.people(&of, showing.time, showing.subjects, categories, showing.basis, showing.certainty);
+        }
+        for (category, columns) in groups {
             self.matrix.add(Effect {
                 subjects: showing.subjects,
                 columns: &columns,
@@ -134,6 +146,9 @@ impl Fold {
         };
         if columns.is_empty() {
             return;
+        }
+        if let Some(of) = self.sources[proof as usize].clone() {
+            self.sightings.table(&of, times.0, place, by_category(&columns, world).into_keys().collect());
         }
         let count = u32::from(self.proofs[proof as usize].access.is_some());
         let key = WholeKey { database, table, columns, missing: self.reasons.number(reason) };

@@ -15,6 +15,7 @@ mod reach;
 mod replay;
 mod roll;
 mod run;
+mod sightings;
 mod sketch;
 mod snapshot;
 mod statement;

@@ -65,6 +65,11 @@ pub trait Output {
     /// # Errors
     /// If they cannot be kept.
     fn data_subjects(&mut self, batch: RecordBatch) -> Result<(), ScanError>;
+    /// Rows of `sightings`, in runs sorted by session, time and access.
+    ///
+    /// # Errors
+    /// If they cannot be kept.
+    fn sightings(&mut self, batch: RecordBatch) -> Result<(), ScanError>;
 }
 
 /// How far the work has come.
@@ -326,6 +331,9 @@ impl Run {
                                 match answers.next().unwrap_or_else(|| Err("the engine gave no answer".to_owned())) {
                                     Ok(replayed) => jobs.extend(self.judge(job, &replayed, &mut reports[job.at])),
                                     Err(reason) => self.fall_back(job, &reason, &mut reports[job.at]),
+                                }
+                                if self.fold.sightings.is_full() {
+                                    self.fold.sightings.write(&self.world, out)?;
                                 }
                             }
                         }
@@ -691,6 +699,7 @@ impl Run {
             let note = format!("{} cursors: the log has no FETCH, so all their rows count as likely", self.whole_cursors.len());
             self.summary.notes.push(note);
         }
+        self.fold.sightings.write(&self.world, out)?;
         let counts = self.fold.write(&self.world, out)?;
         self.summary.cells = counts.cells;
         self.summary.people = counts.people;

@@ -10,7 +10,7 @@ use strandline_model::access::{Access, AccessKind, Completion};
 use strandline_model::estate::Estate;
 use strandline_model::event::{Activity, Class, Event, EventBatchBuilder, RecordKind};
 use strandline_model::evidence::{ArtefactId, Coverage, EventRef, Gap, GapKind};
-use strandline_model::exposure::{Exposure, Replay};
+use strandline_model::exposure::{Exposure, Replay, Sighting};
 use strandline_model::table::{Row, ScanError};
 use strandline_model::time::{Instant, Interval};
 use strandline_model::trail::Strength;
@@ -186,6 +186,7 @@ pub(crate) fn access(time: i64, statement: &str, row_count: Option<i64>) -> Acce
 pub(crate) struct Kept {
     pub(crate) exposures: Vec<Exposure>,
     pub(crate) replays: Vec<Replay>,
+    pub(crate) sightings: Vec<Sighting>,
 }
 
 impl Output for Kept {
@@ -200,6 +201,11 @@ impl Output for Kept {
     }
 
     fn data_subjects(&mut self, _batch: RecordBatch) -> Result<(), ScanError> {
+        Ok(())
+    }
+
+    fn sightings(&mut self, batch: RecordBatch) -> Result<(), ScanError> {
+        self.sightings.extend(Sighting::from_batch(&batch)?);
         Ok(())
     }
 }
@@ -259,7 +265,21 @@ fn check(case: &Case, outcomes: &str, expected: &str) -> (Kept, Summary) {
     assert_eq!(kept.replays.iter().map(|r| r.outcome.as_str()).collect::<Vec<_>>().join(" "), outcomes);
     assert_eq!(cells(&kept), expected);
     assert!(kept.exposures.iter().all(|e| e.missing_proof.is_none() == (e.certainty.as_str() == "confirmed")), "a reason for every cell that is not confirmed");
+    check_sightings(&kept);
     (kept, summary)
+}
+
+/// No access shows what the matrix does not hold, and whatever is surer than possible was shown by some access that sure.
+fn check_sightings(kept: &Kept) {
+    for seen in &kept.sightings {
+        let cells = kept.exposures.iter().filter(|e| e.category == seen.category && e.basis == seen.basis);
+        let mut cells = cells.filter(|e| seen.data_subject.as_ref().is_none_or(|subject| *subject == e.data_subject));
+        assert!(cells.any(|e| e.certainty >= seen.certainty), "a sighting has no cell");
+    }
+    for cell in kept.exposures.iter().filter(|e| e.certainty.as_str() != "possible") {
+        let same = |s: &&Sighting| s.data_subject.as_deref() == Some(cell.data_subject.as_str()) && s.category == cell.category && s.basis == cell.basis;
+        assert!(kept.sightings.iter().filter(same).any(|s| s.certainty == cell.certainty), "a cell has no sighting");
+    }
 }
 
 fn with(mut access: Access, change: impl FnOnce(&mut Access)) -> Access {

@@ -98,6 +98,45 @@ impl Row for Exposure {
     }
 }
 
+/// One category of one person (or of everybody in a table), shown by one access. A row of `sightings`: what the exposures
+/// fold, for questions about single sessions and times. Stored in runs, each sorted by session, time and access.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sighting {
+    /// The actor's web session, else the database connection, else empty.
+    pub session: String,
+    /// When the statement ran.
+    pub time: Instant,
+    /// Whose; `None` where everybody in a table is meant.
+    pub data_subject: Option<String>,
+    /// The table (`schema.table`) that everybody is meant of.
+    pub of_table: Option<String>,
+    /// The category, as in the estate file.
+    pub category: String,
+    /// Disclosed or inferred.
+    pub basis: Basis,
+    /// How sure this access alone makes it.
+    pub certainty: Certainty,
+    /// The access.
+    pub access: String,
+}
+
+impl Row for Sighting {
+    const TABLE: &'static str = "sightings";
+
+    fn fields() -> Vec<FieldRef> {
+        vec![
+            text("session"),
+            whole("time"),
+            optional_text("data_subject"),
+            optional_text("of_table"),
+            text("category"),
+            text("basis"),
+            text("certainty"),
+            text("access"),
+        ]
+    }
+}
+
 /// Somebody who has a row in a described table. A row of `data_subjects`: with the register it says who is in the one and
 /// not in the other.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,7 +3,7 @@
 //! A number is either one subject with its doubts, or a handle to a set kept here. Sets share their parts, so a set
 //! that stands in every row of a result costs its size once. An arena serves one replay at a time.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::hash::{Hash, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -57,8 +57,32 @@ impl Hash for Arena {
     }
 }
 
-/// Subjects with the fewest doubts under which each was met.
-pub(crate) type Subjects = BTreeMap<u32, u64>;
+/// Subjects with the fewest doubts under which each was met, sorted by subject.
+#[derive(Debug, Default)]
+pub(crate) struct Subjects(Vec<(u32, u64)>);
+
+impl Subjects {
+    /// Each subject and its doubts, by subject.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, u64)> {
+        self.0.iter().copied()
+    }
+
+    pub(crate) fn contains(&self, subject: u32) -> bool {
+        self.0.binary_search_by_key(&subject, |(known, _)| *known).is_ok()
+    }
+
+    /// Leaves those that another set has.
+    pub(crate) fn remove(&mut self, others: &Self) {
+        if !others.0.is_empty() {
+            self.0.retain(|(subject, _)| !others.contains(*subject));
+        }
+    }
+
+    fn settle(&mut self) {
+        self.0.sort_unstable_by_key(|(subject, doubts)| (*subject, doubts.count_ones(), *doubts));
+        self.0.dedup_by_key(|(subject, _)| *subject);
+    }
+}
 
 impl Arena {
     pub(crate) fn new(limit_bytes: usize) -> Self {
@@ -133,12 +157,15 @@ impl Arena {
     /// Adds the people of several sets to `found`.
     pub(crate) fn collect(&self, values: impl IntoIterator<Item = u64>, found: &mut Subjects) {
         let mut seen = HashSet::new();
-        let mut open: Vec<(u64, u64)> = values.into_iter().map(|value| (value, 0)).collect();
+        let mut open: Vec<(u64, u64)> = Vec::new();
+        for value in values {
+            // Most often a row is of one person.
+            if value & HANDLE == 0 { found.0.push((subject_of(value), value & DOUBTS)) } else { open.push((value, 0)) }
+        }
         let nodes = self.lock();
         while let Some((value, doubts)) = open.pop() {
             if value & HANDLE == 0 {
-                let doubts = doubts | (value & DOUBTS);
-                found.entry(subject_of(value)).and_modify(|known| *known = surer(*known, doubts)).or_insert(doubts);
+                found.0.push((subject_of(value), doubts | (value & DOUBTS)));
             } else if value != MANY && seen.insert((value, doubts)) {
                 match nodes.nodes.get((value & !HANDLE) as usize) {
                     Some(Node::Union(parts)) => open.extend(parts.iter().map(|part| (*part, doubts))),
@@ -147,6 +174,7 @@ impl Arena {
                 }
             }
         }
+        found.settle();
     }
 }
 

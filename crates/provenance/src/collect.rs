@@ -1,6 +1,7 @@
 //! From the set columns of an executed plan to whose cells were revealed.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{UInt32Type, UInt64Type};
@@ -42,13 +43,18 @@ impl Reader {
     /// Reads all rows of a result.
     pub(crate) fn read(&self, batches: &[RecordBatch], arena: &Arena) -> Replayed {
         let rows = batches.iter().map(RecordBatch::num_rows).sum::<usize>() as u64;
-        let mut values: Vec<HashSet<u64>> = vec![HashSet::new(); self.sets.len()];
+        let mut values: Vec<Vec<u64>> = vec![Vec::new(); self.sets.len()];
         for batch in batches {
             for (column, values) in batch.columns().iter().zip(&mut values) {
-                values.extend(column.as_primitive::<UInt64Type>().iter().flatten());
+                let column = column.as_primitive::<UInt64Type>();
+                if column.null_count() == 0 { values.extend_from_slice(column.values()) } else { values.extend(column.iter().flatten()) }
             }
         }
-        self.arrange(rows, |set| values.get(set).into_iter().flatten().copied().collect(), arena)
+        for values in &mut values {
+            values.sort_unstable();
+            values.dedup();
+        }
+        self.arrange(rows, |set| values.get(set).map_or(Cow::Borrowed(&[]), |values| Cow::Borrowed(values.as_slice())), arena)
     }
 
     /// Reads the rows of many calls; the last column says which. Calls without rows are left out.
@@ -73,7 +79,7 @@ impl Reader {
                 let mut values: Vec<u64> = of_call.iter().filter_map(value).collect();
                 values.sort_unstable();
                 values.dedup();
-                values
+                Cow::Owned(values)
             };
             if let Some((call, _, _)) = of_call.first() {
                 results.push((*call, self.arrange(of_call.len() as u64, values, arena)));
@@ -83,15 +89,16 @@ impl Reader {
     }
 
     /// Arranges the values of the set columns, given by position, as what was revealed.
-    pub(crate) fn arrange(&self, rows: u64, values: impl Fn(usize) -> Vec<u64>, arena: &Arena) -> Replayed {
+    pub(crate) fn arrange<'v>(&self, rows: u64, values: impl Fn(usize) -> Cow<'v, [u64]>, arena: &Arena) -> Replayed {
         let mut revealed: BTreeMap<(How, Option<Doubt>, Vec<u32>), Vec<ColumnRef>> = BTreeMap::new();
         let people = |sources: &Sources| {
-            let mut found = Subjects::new();
+            let mut found = Subjects::default();
             for (set, gate) in sources {
                 let Some(position) = self.sets.iter().position(|known| known == set) else {
                     continue;
                 };
-                let wanted = values(position).into_iter().filter(|value| match gate {
+                let values = values(position);
+                let wanted = values.iter().copied().filter(|value| match gate {
                     Gate::Always => true,
                     Gate::One => arena.is_at_most(*value, 1),
                     Gate::Few => arena.is_at_most(*value, self.few),
@@ -105,10 +112,10 @@ impl Reader {
         for (displayed, inferred, columns) in &self.groups {
             let displayed = people(displayed);
             let mut inferred = people(inferred);
-            inferred.retain(|subject, _| !displayed.contains_key(subject));
+            inferred.remove(&displayed);
             for (how, found) in [(How::Displayed, displayed), (How::Inferred, inferred)] {
                 let mut by_doubt: BTreeMap<Option<Doubt>, Vec<u32>> = BTreeMap::new();
-                for (subject, doubts) in found {
+                for (subject, doubts) in found.iter() {
                     let doubt = Doubt::ALL.into_iter().find(|doubt| doubts & doubt.bit() != 0);
                     by_doubt.entry(doubt).or_default().push(subject);
                 }

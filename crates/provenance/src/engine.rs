@@ -307,7 +307,7 @@ impl Engine {
         work.arena.clear();
         let mut rewriter = self.rewriter(&work.arena, true);
         let rewritten = rewriter.rewrite(&work.plan, None).map_err(|error| failure(&error))?;
-        let mut people = Subjects::new();
+        let mut people = Subjects::default();
         for part in std::iter::once(&rewritten).chain(&rewriter.aside) {
             let plan = only_sets(part).map_err(|error| failure(&error))?;
             let batches = self.run(&plan, values.clone()).map_err(|error| failure(&error))?;
@@ -317,7 +317,7 @@ impl Engine {
                 }
             }
         }
-        Ok(people.into_keys().collect())
+        Ok(people.iter().map(|(subject, _)| subject).collect())
     }
 
     /// The rows of the plain part of the rewritten plan: for tests, where they are compared with the statement as it stands.

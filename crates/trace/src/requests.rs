@@ -250,8 +250,8 @@ fn own_lines(
     Ok(lines)
 }
 
-/// A request id of a system.
-type SystemAndId = (Arc<str>, Arc<str>);
+/// Times and strengths of the actor's lines, by request id.
+type ById = HashMap<Arc<str>, Vec<(i64, Strength)>>;
 /// Source, time, precision and strength of one of the actor's lines.
 type Sighting = (Arc<str>, i64, i64, Strength);
 
@@ -284,13 +284,13 @@ pub(crate) fn within(intervals: &[(i64, i64)], from: i64, to: i64) -> bool {
 /// Other logs' lines about the actor's requests; and other people's lines at the same moments.
 fn joined_lines(inputs: &Inputs<'_>, prefix: &SessionPrefix, clocks: &Clocks, own: &[Line], pool: &mut Pool) -> Result<(Vec<Line>, Vec<Line>), ScanError> {
     let known: std::collections::HashSet<(Arc<str>, u64)> = own.iter().map(|l| (l.place.artefact.clone(), l.place.offset)).collect();
-    let mut ids: HashMap<SystemAndId, Vec<(i64, Strength)>> = HashMap::new();
+    let mut ids: HashMap<Arc<str>, ById> = HashMap::new();
     let mut looks: HashMap<Look, Vec<Sighting>> = HashMap::new();
     let mut moments: BTreeMap<Arc<str>, Vec<(i64, i64)>> = BTreeMap::new();
     for l in own {
         let strength = l.mine.unwrap_or(Strength::Open);
         if let Some(id) = &l.request_id {
-            ids.entry((l.system.clone(), id.clone())).or_default().push((l.time, strength));
+            ids.entry(l.system.clone()).or_default().entry(id.clone()).or_default().push((l.time, strength));
         }
         if let Some(key) = look(l) {
             looks.entry(key).or_default().push((l.source.clone(), l.time, l.precision, strength));
@@ -306,18 +306,17 @@ fn joined_lines(inputs: &Inputs<'_>, prefix: &SessionPrefix, clocks: &Clocks, ow
         let time = clocks.common(&event.source, event.time.micros());
         let (from, to) = interval(time, i64::from(event.time_precision_micros), event.duration_micros, clocks.spread());
         let near = within(moments, from.saturating_sub(SAME_MOMENT_MICROS), to.saturating_add(SAME_MOMENT_MICROS));
-        if !near && present(event.request_id.as_deref()).is_none() {
+        let by_id = present(event.request_id.as_deref())
+            .and_then(|id| ids.get(event.system.as_ref())?.get(id))
+            .and_then(|list| list.iter().filter(|(t, _)| (t - time).abs() <= SAME_REQUEST_MICROS).map(|(_, s)| *s).max());
+        // Nearly every line of the log is neither; a line that is made of one is held, with its strings.
+        if !near && by_id.is_none() {
             return;
         }
         let mut found = line(event, prefix, clocks, pool);
         if known.contains(&(found.place.artefact.clone(), found.place.offset)) {
             return;
         }
-        let by_id = found
-            .request_id
-            .clone()
-            .and_then(|id| ids.get(&(found.system.clone(), id)))
-            .and_then(|list| list.iter().filter(|(t, _)| (t - found.time).abs() <= SAME_REQUEST_MICROS).map(|(_, s)| *s).max());
         let by_look = || {
             let list = looks.get(&look(&found)?)?;
             let close = |(source, time, precision, _): &&Sighting| {

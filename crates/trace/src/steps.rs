@@ -28,6 +28,7 @@ pub(crate) enum Move {
     Scan,
     Guess,
     SignIn,
+    Shell,
     Exploit,
     SecondAddress,
     Browse,
@@ -48,6 +49,7 @@ impl Move {
             Self::Scan => ("reconnaissance", "T1595", "Active Scanning"),
             Self::Guess => ("credential_access", "T1110", "Brute Force"),
             Self::SignIn => ("initial_access", "T1078", "Valid Accounts"),
+            Self::Shell => ("lateral_movement", "T1021.004", "Remote Services: SSH"),
             Self::Exploit => ("initial_access", "T1190", "Exploit Public-Facing Application"),
             Self::SecondAddress => ("lateral_movement", "T1550.004", "Use Alternate Authentication Material: Web Session Cookie"),
             Self::Browse | Self::Dark => ("collection", "T1213", "Data from Information Repositories"),
@@ -66,6 +68,7 @@ impl Move {
             Self::Scan => "requests without a session, looking for what is there",
             Self::Guess => "refused sign-ins",
             Self::SignIn => "sign-ins with a password that worked",
+            Self::Shell => "sign-ins to the host itself",
             Self::Exploit => "requests whose own SQL reached the database",
             Self::SecondAddress => "the session went on from another address",
             Self::Browse => "requests in the session",
@@ -190,13 +193,15 @@ fn step(group: &Group, id: String, links: &Links, detections: &[Detection]) -> S
     }
 }
 
-/// What a request was for, unless a match says that it carried SQL.
-pub(crate) fn of_request(request: &Request) -> Move {
+/// What a request was for, unless a match says that it carried SQL. `is_host_log` knows logs of an operating system, whose
+/// sign-ins from an address are remote shells.
+pub(crate) fn of_request(request: &Request, is_host_log: &dyn Fn(&str) -> bool) -> Move {
     let path = request.target.path_template().to_ascii_lowercase();
     let file = [".csv", ".xlsx", ".xls", ".zip", ".pdf", ".tar", ".gz", ".sql", ".json"].iter().any(|end| path.ends_with(end));
     let bulk = file || ["export", "download", "dump", "bulk"].iter().any(|word| path.split('/').any(|segment| segment.contains(word)));
     match (request.sign_in, &request.session) {
         (Some(Status::Failure), _) => Move::Guess,
+        (Some(_), _) if request.lines.iter().any(|line| is_host_log(&line.source)) => Move::Shell,
         (Some(_), _) => Move::SignIn,
         (None, None) => Move::Scan,
         (None, Some(_)) if bulk && request.status.is_some_and(|s| (200..300).contains(&s)) => Move::Export,

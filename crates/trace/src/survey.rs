@@ -229,6 +229,9 @@ impl Survey {
             return;
         }
         let target = Target::of(url);
+        if self.samples.len() >= MOST_TEMPLATES && !pool.holds(&target.template) {
+            return;
+        }
         let key = (system, pool.intern(method), pool.intern(&target.template));
         if !self.samples.contains_key(&key) && self.samples.len() >= MOST_TEMPLATES {
             return;

@@ -19,6 +19,10 @@ impl Pool {
         self.0.insert(new.clone());
         new
     }
+
+    pub(crate) fn holds(&self, value: &str) -> bool {
+        self.0.contains(value)
+    }
 }
 
 /// An `EventRef` that shares its artefact's name.

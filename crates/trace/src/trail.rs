@@ -27,6 +27,9 @@ type MatchGroup = (String, String, How);
 /// Strength and reason of each such link; nothing where a person struck it.
 type Reached = BTreeMap<MatchGroup, Option<(Strength, Arc<str>)>>;
 
+/// Formats of an operating system's own log.
+const HOST_LOGS: [&str; 2] = ["linux_auth", "journald"];
+
 /// Everything gathered about the actor.
 pub(crate) struct Work<'a> {
     inputs: &'a Inputs<'a>,
@@ -167,16 +170,19 @@ impl<'a> Work<'a> {
             by_request.entry(m.request).or_default().push(m);
         }
         let mut addresses: HashMap<SessionKey, HashSet<Arc<str>>> = HashMap::new();
+        let is_host_log = |source: &str| self.inputs.estate.sources.iter().any(|s| s.id == source && HOST_LOGS.contains(&s.format.as_str()));
         let (mut deeds, mut drafts) = (Vec::new(), Vec::new());
         for (r, request) in self.requests.iter().enumerate().filter(|(_, r)| r.mine.is_some()) {
             let own = by_request.get(&r).map(Vec::as_slice).unwrap_or_default();
             let kept = own.iter().filter_map(|m| reached.get(&group_of(request, m)).cloned().flatten().map(|(s, why)| (*m, s, why))).collect::<Vec<_>>();
             let injected = kept.iter().find(|(m, ..)| m.how == How::Injected);
-            let what = if injected.is_some() { Move::Exploit } else { steps::of_request(request) };
+            let what = if injected.is_some() { Move::Exploit } else { steps::of_request(request, &is_host_log) };
             let deed = deeds.len();
             deeds.push(steps::request_deed(request, what, injected.map(|(m, ..)| weakness(request, m.field.as_deref()))));
             if let (Some(key), Some(address)) = (request.session_key(), &request.address) {
-                let seen = addresses.entry(key).or_default();
+                // Whoever began the session may be its owner, whose requests are not here.
+                let began = || self.survey.sessions.get(&key).and_then(|s| s.uses.iter().min_by_key(|(a, s)| (s.first, (*a).clone()))).map(|(a, _)| a.clone());
+                let seen = addresses.entry(key.clone()).or_insert_with(|| began().into_iter().collect());
                 if seen.insert(address.clone()) && seen.len() > 1 {
                     deeds.push(steps::request_deed(request, Move::SecondAddress, None));
                 }

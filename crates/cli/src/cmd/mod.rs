@@ -4,6 +4,7 @@ mod drill;
 mod estate;
 mod expose;
 mod respond;
+mod scope;
 mod sql;
 mod stages;
 mod told;
@@ -57,6 +58,8 @@ enum Command {
     Trace(stages::Trace),
     /// Work out whose data was exposed; explain one person
     Expose(expose::Expose),
+    /// Whose data some sessions saw in a time
+    Scope(scope::Scope),
     /// Draft the letters
     Notify(stages::OfCase),
     /// Write export/: exposures, people, timeline, STIX
@@ -82,6 +85,7 @@ impl Cli {
             Command::Detect(command) => command.detect(common),
             Command::Trace(command) => command.run(common),
             Command::Expose(command) => command.run(common),
+            Command::Scope(command) => command.run(common),
             Command::Notify(command) => command.notify(common),
             Command::Export(command) => command.export(common),
             Command::Report(command) => command.run(common),

@@ -7,15 +7,22 @@ use jiff::tz::TimeZone;
 use strandline_model::time::{Instant, Interval};
 use strandline_response::{CutDump, Told};
 
-/// Kept with the case: a later run without them goes on as it was told.
+/// A time with two ends.
 #[derive(Args)]
-pub struct ToldArgs {
-    /// Look for the intruder from here on: 2026-11-20, 2026-11-20T08:00 (the organisation's time) or with an offset or Z
+pub struct WindowArgs {
+    /// From here on: 2026-11-20, 2026-11-20T08:00 (the organisation's time) or with an offset or Z
     #[arg(long, value_name = "TIME")]
     from: Option<String>,
     /// … and up to here; a date means its whole day
     #[arg(long, value_name = "TIME")]
     to: Option<String>,
+}
+
+/// Kept with the case: a later run without them goes on as it was told.
+#[derive(Args)]
+pub struct ToldArgs {
+    #[command(flatten)]
+    window: WindowArgs,
     /// What to do with a dump that ends too early
     #[arg(long, value_name = "WHAT")]
     cut_dump: Option<OnCutDump>,
@@ -36,9 +43,9 @@ enum End {
     Last,
 }
 
-impl ToldArgs {
-    /// What was said, read in the organisation's zone.
-    pub fn told(&self, zone: &str) -> anyhow::Result<Told> {
+impl WindowArgs {
+    /// What was said, read in the organisation's zone; `None`: all time.
+    pub fn window(&self, zone: &str) -> anyhow::Result<Option<Interval>> {
         let zone = TimeZone::get(zone).unwrap_or(TimeZone::UTC);
         let from = self.from.as_deref().map(|text| instant(text, End::First, &zone).context("--from")).transpose()?;
         let to = self.to.as_deref().map(|text| instant(text, End::Last, &zone).context("--to")).transpose()?;
@@ -49,6 +56,14 @@ impl ToldArgs {
         if let Some(window) = window.filter(|w| w.from > w.to) {
             bail!("--from {} is after --to {}", window.from, window.to);
         }
+        Ok(window)
+    }
+}
+
+impl ToldArgs {
+    /// What was said, read in the organisation's zone.
+    pub fn told(&self, zone: &str) -> anyhow::Result<Told> {
+        let window = self.window.window(zone)?;
         let cut_dump = self.cut_dump.map(|what| match what {
             OnCutDump::Stop => CutDump::Stop,
             OnCutDump::GoOn => CutDump::GoOn,

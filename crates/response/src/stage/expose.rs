@@ -10,7 +10,7 @@ use strandline_exposure::{Inputs, Options, Output, Progress, Snapshot, expose};
 use strandline_model::access::Access;
 use strandline_model::estate::Estate;
 use strandline_model::event;
-use strandline_model::exposure::{Certainty, Exposure, HeldSubject, Replay};
+use strandline_model::exposure::{Certainty, Exposure, HeldSubject, Replay, Sighting};
 use strandline_model::register::RegisterEntry;
 use strandline_model::table::{Row, Scan, ScanError};
 
@@ -31,6 +31,7 @@ struct Tables {
     exposures: TableWriter,
     replays: TableWriter,
     data_subjects: TableWriter,
+    sightings: TableWriter,
 }
 
 impl Output for Tables {
@@ -44,6 +45,10 @@ impl Output for Tables {
 
     fn data_subjects(&mut self, batch: RecordBatch) -> Result<(), ScanError> {
         Ok(self.data_subjects.write(&batch)?)
+    }
+
+    fn sightings(&mut self, batch: RecordBatch) -> Result<(), ScanError> {
+        Ok(self.sightings.write(&batch)?)
     }
 }
 
@@ -79,6 +84,7 @@ fn replay_all(response: &mut Response<'_>, inputs: strandline_case::Inputs) -> R
         exposures: response.case.table_writer(Exposure::TABLE, "all", Exposure::schema(), &["data_subject", "category", "basis"])?,
         replays: response.case.table_writer(Replay::TABLE, "all", Replay::schema(), &["time", "access"])?,
         data_subjects: response.case.table_writer(HeldSubject::TABLE, "all", HeldSubject::schema(), &["data_subject"])?,
+        sightings: response.case.table_writer(Sighting::TABLE, "all", Sighting::schema(), &[])?,
     };
     let snapshots = snapshots(&response.estate, &vault)?;
     let options = Options {
@@ -107,7 +113,7 @@ fn replay_all(response: &mut Response<'_>, inputs: strandline_case::Inputs) -> R
         &mut tables,
     )?;
     let file = store::write_json(&response.case, store::EXPOSURE, &ExposureState { notes: summary.notes })?;
-    let parts = vec![tables.exposures.finish()?, tables.replays.finish()?, tables.data_subjects.finish()?];
+    let parts = vec![tables.exposures.finish()?, tables.replays.finish()?, tables.data_subjects.finish()?, tables.sightings.finish()?];
     let author = response.author();
     response.case.commit_stage(StageCommit { stage: "expose".to_owned(), inputs, parts, files: vec![file], author })?;
     Ok(())

@@ -133,6 +133,21 @@ fn check_sound(case: &Path) {
 }
 
 #[test]
+fn a_second_run_does_nothing_twice() {
+    let copy = Copy::new();
+    let written = || -> Vec<(PathBuf, std::time::SystemTime)> {
+        let parts = fs::read_dir(copy.path("case/tables/events")).expect("events").map(|entry| entry.expect("an entry").path());
+        let mut parts: Vec<_> = parts.map(|path| (path.clone(), fs::metadata(&path).expect("a part").modified().expect("a time"))).collect();
+        parts.sort();
+        parts
+    };
+    assert!(copy.respond(&[]).status.success());
+    let before = written();
+    assert!(copy.respond(&[]).status.success());
+    assert!(before == written(), "events were read again");
+}
+
+#[test]
 fn files_that_are_no_logs_change_nothing() {
     let copy = Copy::new();
     copy.write("evidence/strange/binary.bin", &(0..200_000_u32).flat_map(|i| i.wrapping_mul(2_654_435_761).to_le_bytes()).collect::<Vec<_>>());

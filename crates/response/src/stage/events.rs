@@ -15,6 +15,8 @@ use crate::error::ResponseError;
 use crate::run::Response;
 use crate::stage::intake::Seals;
 
+/// The tables that one artefact gives a part to.
+const PART_TABLES: [&str; 2] = [event::TABLE, Warning::TABLE];
 /// Warnings kept for one artefact; the rest are counted.
 const WARNINGS_KEPT: usize = 10_000;
 
@@ -48,13 +50,14 @@ pub fn run(response: &mut Response<'_>) -> Result<(), ResponseError> {
         let Some(source) = source_of(response, &artefacts[at]) else { continue };
         let inputs = part_inputs(&artefacts[at], &source);
         whole.insert(format!("evidence/{}", artefacts[at].sha256), inputs.digest());
-        match [event::TABLE, Warning::TABLE].map(|table| response.case.current_part("events", table, &artefacts[at].id.0, &inputs)) {
+        match PART_TABLES.map(|table| response.case.current_part("events", table, &artefacts[at].id.0, &inputs)) {
             [Some(events), Some(warnings)] => parts.extend([events, warnings]),
             _ => {
                 let fresh = read_one(response, &artefacts.clone(), at, &source)?;
                 record(&mut artefacts[at], &fresh.summary);
                 response.case.commit_parts("events", fresh.parts.iter().map(|part| (part.clone(), inputs.clone())).collect())?;
-                parts.extend(fresh.parts);
+                // As committed: with what they were made from, so that the next run knows them again.
+                parts.extend(PART_TABLES.iter().filter_map(|table| response.case.current_part("events", table, &artefacts[at].id.0, &inputs)));
                 changed = true;
             }
         }

@@ -64,7 +64,8 @@ pub fn repetition(repeats: &Repeats, first: Instant, number: u32, zone: &TimeZon
         Unit::Months => Span::new().try_months(amount),
         _ => Span::new().try_days(amount),
     };
-    let due = span.and_then(|span| local(first, zone).unwrap_or_default().checked_add(span));
+    let begun = local(first, zone)?;
+    let due = span.and_then(|span| begun.checked_add(span));
     due.map(|due| Instant(due.timestamp().as_microsecond())).map_err(|_| ClockError::OutOfRange)
 }
 

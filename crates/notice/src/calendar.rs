@@ -82,8 +82,7 @@ pub(crate) fn weekday(name: &str) -> Option<Weekday> {
     ALL.into_iter().find(|day| weekday_name(*day).eq_ignore_ascii_case(name))
 }
 
-const ALL: [Weekday; 7] =
-    [Weekday::Monday, Weekday::Tuesday, Weekday::Wednesday, Weekday::Thursday, Weekday::Friday, Weekday::Saturday, Weekday::Sunday];
+const ALL: [Weekday; 7] = [Weekday::Monday, Weekday::Tuesday, Weekday::Wednesday, Weekday::Thursday, Weekday::Friday, Weekday::Saturday, Weekday::Sunday];
 
 pub(crate) fn weekday_name(day: Weekday) -> &'static str {
     match day {

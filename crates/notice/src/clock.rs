@@ -5,7 +5,7 @@
 
 use jiff::civil::{Date, Time};
 use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Span, Timestamp, Zoned};
+use jiff::{SignedDuration, Span, Timestamp, ZonedDateTime};
 use strandline_model::time::Instant;
 
 use crate::calendar::Calendar;
@@ -73,28 +73,28 @@ pub fn repetition(repeats: &Repeats, first: Instant, number: u32, zone: &TimeZon
 ///
 /// # Errors
 /// If no calendar has it.
-pub fn local(at: Instant, zone: &TimeZone) -> Result<Zoned, ClockError> {
-    Timestamp::from_microsecond(at.micros()).map(|at| at.to_zoned(zone.clone())).map_err(|_| ClockError::OutOfRange)
+pub fn local(at: Instant, zone: &TimeZone) -> Result<ZonedDateTime, ClockError> {
+    Timestamp::from_microsecond(at.micros()).map(|at| at.to_zoned_datetime(zone.clone())).map_err(|_| ClockError::OutOfRange)
 }
 
-fn new_year(year: i16, zone: &TimeZone) -> Result<Zoned, ClockError> {
-    Date::new(year, 1, 1).and_then(|date| date.to_zoned(zone.clone())).map_err(|_| ClockError::OutOfRange)
+fn new_year(year: i16, zone: &TimeZone) -> Result<ZonedDateTime, ClockError> {
+    Date::new(year, 1, 1).and_then(|date| date.to_zoned_datetime(zone.clone())).map_err(|_| ClockError::OutOfRange)
 }
 
-fn business_days(period: &Period, begun: &Zoned, calendar: Option<&Calendar>) -> Result<Zoned, ClockError> {
+fn business_days(period: &Period, begun: &ZonedDateTime, calendar: Option<&Calendar>) -> Result<ZonedDateTime, ClockError> {
     let calendar = calendar.ok_or(ClockError::NoCalendar)?;
     let last = calendar
         .business_day_after(begun.date(), period.amount, &period.closed())
         .ok_or_else(|| ClockError::CalendarEnds { calendar: calendar.id.clone(), covers_to: calendar.covers_to })?;
-    last.to_datetime(begun.time()).to_zoned(begun.time_zone().clone()).map_err(|_| ClockError::OutOfRange)
+    last.to_datetime(begun.time()).to_zoned_datetime(begun.time_zone().clone()).map_err(|_| ClockError::OutOfRange)
 }
 
-fn end(last: &Zoned, period: &Period) -> Result<Instant, ClockError> {
+fn end(last: &ZonedDateTime, period: &Period) -> Result<Instant, ClockError> {
     let whole_days = matches!(period.unit, Unit::Days | Unit::BusinessDays | Unit::Months);
     let at = match (whole_days, period.from, period.ends) {
         // From midnight on, the same time is the midnight that ends the last day; a person reads 23:59:59 more safely.
         (true, CountedFrom::EndOfCalendarYear, _) => last.checked_sub(SignedDuration::from_secs(1)),
-        (true, CountedFrom::Event, Ends::EndOfDay) => last.date().to_datetime(LAST_SECOND).to_zoned(last.time_zone().clone()),
+        (true, CountedFrom::Event, Ends::EndOfDay) => last.date().to_datetime(LAST_SECOND).to_zoned_datetime(last.time_zone().clone()),
         _ => Ok(last.clone()),
     };
     at.map(|at| Instant(at.timestamp().as_microsecond())).map_err(|_| ClockError::OutOfRange)

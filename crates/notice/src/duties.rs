@@ -227,15 +227,7 @@ fn set_deadline(survey: &Survey<'_>, said: &Said<'_>, regime: &Regime, duty: &Du
     }
 }
 
-fn state(
-    survey: &Survey<'_>,
-    said: &Said<'_>,
-    regime: &Regime,
-    duty: &Duty,
-    start: Option<&Start<'_>>,
-    view: &DutyView,
-    zone: &TimeZone,
-) -> State {
+fn state(survey: &Survey<'_>, said: &Said<'_>, regime: &Regime, duty: &Duty, start: Option<&Start<'_>>, view: &DutyView, zone: &TimeZone) -> State {
     let record = said.duty(&duty.id);
     if record.required == Some(false) {
         return State::NotRequired;
@@ -299,10 +291,9 @@ fn note_rule(survey: &Survey<'_>, regime: &Regime, duty: &Duty, view: &mut DutyV
     }
     if let Some(threshold) = duty.threshold_people {
         notes.push(match survey.people {
-            Some(people) => format!(
-                "threshold: {threshold} people; the case shows {} confirmed, {} likely, {} possible",
-                people.confirmed, people.likely, people.possible
-            ),
+            Some(people) => {
+                format!("threshold: {threshold} people; the case shows {} confirmed, {} likely, {} possible", people.confirmed, people.likely, people.possible)
+            }
             None => format!("threshold: {threshold} people; how many are affected is unknown, because the case has no exposures yet"),
         });
     }

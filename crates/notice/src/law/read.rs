@@ -391,7 +391,9 @@ impl Context<'_> {
                 Err(self.place.at(duty, format!("there is no duty {:?} in this file", duty.get_ref()), &format!("there are: {}", known.join(", "))))
             }
             (Some(_), Some(duty)) => Err(self.place.at(duty, "a duty has both trigger and after".to_owned(), "keep one of them")),
-            (None, None) => Err(self.place.at(&raw.title, "the duty has neither trigger nor after".to_owned(), "say what starts its clock: trigger = \"aware\"")),
+            (None, None) => {
+                Err(self.place.at(&raw.title, "the duty has neither trigger nor after".to_owned(), "say what starts its clock: trigger = \"aware\""))
+            }
         }
     }
 
@@ -409,7 +411,9 @@ impl Context<'_> {
         match (&raw.within, &raw.promptly) {
             (Some(_), Some(words)) => Err(self.place.at(words, "the deadline has both within and promptly".to_owned(), "keep one of them")),
             (None, None) => Err(self.place.at(written, "the deadline has neither within nor promptly".to_owned(), "write { within = 72, unit = \"hours\" }")),
-            (None, Some(words)) if words.get_ref().trim().is_empty() => Err(self.place.at(words, "promptly says nothing".to_owned(), "give the rule's own words")),
+            (None, Some(words)) if words.get_ref().trim().is_empty() => {
+                Err(self.place.at(words, "promptly says nothing".to_owned(), "give the rule's own words"))
+            }
             (None, Some(words)) => Ok(Deadline::Promptly(words.get_ref().clone())),
             (Some(within), None) => {
                 let Some(unit) = &raw.unit else {
@@ -435,7 +439,11 @@ impl Context<'_> {
             return Err(self.place.at(&raw.unit, "a report can repeat every so many days or months".to_owned(), "write days or months"));
         }
         if deadline.get_ref().within.is_none() {
-            return Err(self.place.at(deadline, "a report that repeats needs a first deadline with a number".to_owned(), "write { within = 14, unit = \"days\" }"));
+            return Err(self.place.at(
+                deadline,
+                "a report that repeats needs a first deadline with a number".to_owned(),
+                "write { within = 14, unit = \"days\" }",
+            ));
         }
         Ok(Repeats { every: self.place.amount(&raw.every, "a repetition")?, unit: *raw.unit.get_ref(), until: self.event(&raw.until)? })
     }

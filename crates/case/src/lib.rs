@@ -13,6 +13,7 @@ mod ledger;
 mod manifest;
 mod names;
 mod seal;
+mod statement;
 mod table;
 mod verify;
 
@@ -22,5 +23,6 @@ pub use folder::{Case, CaseError, Origin, OriginError, Secrets};
 pub use ledger::{Entry, EntryKind, Function, Ledger, LedgerError, ProofError, Salt, check_proof};
 pub use manifest::{Author, Inputs, Manifest, StageCommit, StageRecord, StoredFile, TablePart};
 pub use seal::{SealError, SealWriter};
+pub use statement::{Statement, StoredStatement};
 pub use table::{StoredTable, TableWriter};
 pub use verify::{Anchor, Problem, VerifyReport, verify};

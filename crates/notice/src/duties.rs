@@ -4,6 +4,7 @@
 pub mod ics;
 mod said;
 
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 use strandline_model::duty::RecordedDecision;
@@ -105,6 +106,45 @@ pub struct DutyView {
     pub notes: Vec<String>,
 }
 
+/// What must be known of a regime whose duties are listed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RegimeView {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Who it applies to, where the sources say.
+    pub applies_to: Option<String>,
+    /// First day in force; `None`: the sources do not say.
+    pub in_force_from: Option<Date>,
+    /// Last day in force.
+    pub in_force_to: Option<Date>,
+    /// When somebody last compared it with its sources.
+    pub checked: Date,
+    /// What was read.
+    pub sources: Vec<String>,
+    /// What a reader must know.
+    pub note: Option<String>,
+    /// The file it was read from.
+    pub path: String,
+}
+
+impl RegimeView {
+    fn of(regime: &Regime) -> Self {
+        Self {
+            id: regime.id.clone(),
+            name: regime.name.clone(),
+            applies_to: regime.applies_to.clone(),
+            in_force_from: regime.in_force_from,
+            in_force_to: regime.in_force_to,
+            checked: regime.checked,
+            sources: regime.sources.clone(),
+            note: regime.note.clone(),
+            path: regime.path.clone(),
+        }
+    }
+}
+
 /// All duties of a case.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Duties {
@@ -112,6 +152,8 @@ pub struct Duties {
     pub as_of: Moment,
     /// The most urgent first.
     pub duties: Vec<DutyView>,
+    /// The regimes they are of, by id.
+    pub regimes: Vec<RegimeView>,
     /// What could not be told, one sentence each: an unknown regime, an event that nobody waits for.
     pub problems: Vec<String>,
 }
@@ -138,12 +180,16 @@ pub fn survey(survey: &Survey<'_>) -> Duties {
     let said = Said::of(survey.decisions);
     let mut duties = Vec::new();
     let mut problems = Vec::new();
+    let mut listed = Vec::new();
     let mut regimes: Vec<&String> = survey.regimes.iter().collect();
     regimes.sort();
     regimes.dedup();
     for id in &regimes {
         match survey.book.regime(id) {
-            Some(regime) => duties.extend(regime.duties.iter().map(|duty| view(survey, &said, regime, duty))),
+            Some(regime) => {
+                listed.push(RegimeView::of(regime));
+                duties.extend(regime.duties.iter().map(|duty| view(survey, &said, regime, duty)));
+            }
             None => {
                 let known: Vec<&str> = survey.book.regimes().map(|regime| regime.id.as_str()).collect();
                 problems.push(format!(
@@ -161,7 +207,7 @@ pub fn survey(survey: &Survey<'_>) -> Duties {
         let key = |view: &DutyView| (view.state, view.deadline.as_ref().map_or(Instant::MAX, |due| due.at));
         key(a).cmp(&key(b)).then_with(|| a.duty.id.cmp(&b.duty.id))
     });
-    Duties { as_of: moment(survey.now, survey.zone), duties, problems }
+    Duties { as_of: moment(survey.now, survey.zone), duties, regimes: listed, problems }
 }
 
 fn view(survey: &Survey<'_>, said: &Said<'_>, regime: &Regime, duty: &Duty) -> DutyView {
@@ -184,7 +230,7 @@ fn view(survey: &Survey<'_>, said: &Said<'_>, regime: &Regime, duty: &Duty) -> D
         required: record.required,
         notes: start.iter().flat_map(|start| start.notes.iter().cloned()).collect(),
     };
-    note_rule(survey, regime, duty, &mut view);
+    note_rule(survey, duty, &mut view);
     if let Some(start) = &start {
         set_deadline(survey, said, regime, duty, start, &zone, &mut view);
     } else {
@@ -276,11 +322,8 @@ fn finish(now: Instant, duty: &Duty, view: &mut DutyView) {
     }
 }
 
-fn note_rule(survey: &Survey<'_>, regime: &Regime, duty: &Duty, view: &mut DutyView) {
+fn note_rule(survey: &Survey<'_>, duty: &Duty, view: &mut DutyView) {
     let notes = &mut view.notes;
-    if let Some(applies_to) = &regime.applies_to {
-        notes.push(format!("applies to: {applies_to}"));
-    }
     if let Some(condition) = &duty.condition {
         let decided = match view.required {
             Some(true) => "recorded as met",
@@ -301,7 +344,6 @@ fn note_rule(survey: &Survey<'_>, regime: &Regime, duty: &Duty, view: &mut DutyV
     notes.extend(duty.exceptions.iter().map(|exception| format!("exception: {exception}")));
     notes.extend(duty.must_not_contain.iter().map(|what| format!("must not contain: {what}")));
     notes.extend(duty.note.clone());
-    notes.extend(regime.note.clone());
 }
 
 fn rule(duty: &Duty) -> String {

@@ -16,7 +16,7 @@ use strandline_model::evidence::EventRef;
 use strandline_model::time::Instant;
 
 pub use blocks::{Block, blocks, plain};
-pub use facts::{AccessFacts, CaseFacts, CategoryFacts, DetectionFacts, LetterFacts, PeopleFacts, StaffRule, StatusFacts, SystemFacts};
+pub use facts::{STAFF_QUESTION, StaffRuleError, AccessFacts, CaseFacts, CategoryFacts, DetectionFacts, LetterFacts, PeopleFacts, StaffRule, StatusFacts, SystemFacts};
 pub use guard::fields_about_people;
 
 use crate::duties::Moment;
@@ -199,7 +199,7 @@ pub fn questions() -> Vec<(&'static str, &'static str)> {
         .flat_map(|form| fill(form, &empty).parts)
         .flat_map(|part| part.fields)
         .map(|field| (field.id, field.label))
-        .chain([(facts::STAFF_QUESTION, "Who of the affected people are staff: everyone, nobody, or status=serving,departed (statuses of the register)")])
+        .chain([(STAFF_QUESTION, "Who of the affected people are staff: everyone, nobody, or status=serving,departed (statuses of the register)")])
         .collect();
     questions.sort_unstable();
     questions.dedup_by_key(|question| question.0);

@@ -1,8 +1,12 @@
 //! The commands and what they share.
 
+mod decide;
 mod drill;
+mod duties;
 mod estate;
 mod expose;
+mod forms;
+mod law;
 mod respond;
 mod sql;
 mod stages;
@@ -57,6 +61,12 @@ enum Command {
     Trace(stages::Trace),
     /// Work out whose data was exposed; explain one person
     Expose(expose::Expose),
+    /// What must be told to whom by when
+    Duties(duties::Duties),
+    /// Record a decision: what happened and when, what was done, what is not required
+    Decide(decide::Decide),
+    /// Fill an authority's form from the case
+    Forms(forms::Forms),
     /// Draft the letters
     Notify(stages::OfCase),
     /// Write export/: exposures, people, timeline, STIX
@@ -82,6 +92,9 @@ impl Cli {
             Command::Detect(command) => command.detect(common),
             Command::Trace(command) => command.run(common),
             Command::Expose(command) => command.run(common),
+            Command::Duties(command) => command.run(common),
+            Command::Decide(command) => command.run(common),
+            Command::Forms(command) => command.run(common),
             Command::Notify(command) => command.notify(common),
             Command::Export(command) => command.export(common),
             Command::Report(command) => command.run(common),

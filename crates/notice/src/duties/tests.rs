@@ -308,7 +308,7 @@ fn times_beyond_every_calendar_are_told_and_not_a_panic() {
             let Trigger::Event(event) = &duty.trigger else { continue };
             let word = DutyWord::Happened { event: event.clone(), at: instant, knowing: text("") };
             let view = look(&duty.id, "Asia/Hong_Kong", NOW, vec![word]);
-            let _ = ics::write(&Duties { as_of: moment(instant, &TimeZone::UTC), duties: vec![view], problems: vec![] }, &calendar());
+            let _ = ics::write(&Duties { as_of: moment(instant, &TimeZone::UTC), duties: vec![view], regimes: vec![], problems: vec![] }, &calendar());
         }
     }
 }
@@ -320,7 +320,7 @@ fn calendar() -> ics::Calendar<'static> {
 #[test]
 fn a_deadline_becomes_an_appointment() {
     let view = look("hk-ispg-sm02/c2", "UTC", NOW, vec![happened("identified", "2026-11-24T17:00:00+08:00")]);
-    let all = Duties { as_of: moment(at(NOW), &TimeZone::UTC), duties: vec![view], problems: vec![] };
+    let all = Duties { as_of: moment(at(NOW), &TimeZone::UTC), duties: vec![view], regimes: vec![], problems: vec![] };
     let file = ics::write(&all, &calendar());
     assert_eq!(file, ics::write(&all, &calendar()), "the same input gives the same bytes");
     assert!(file.split_terminator("\r\n").all(|line| line.len() <= 75 && !line.contains('\n')));

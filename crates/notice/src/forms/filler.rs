@@ -182,7 +182,9 @@ impl<'a> Filler<'a> {
                 _ => continue,
             };
             if ids.contains(&duty.as_str()) {
-                lines.push(format!("{duty}{part}: {}; {}", self.time(*at), what.expose_personal()));
+                let what = what.expose_personal().trim();
+                let what = if what.is_empty() { "no reference given" } else { what };
+                lines.push(format!("{duty}{part}: {}; {}", self.time(*at), with_coverage(what, &self.coverage)));
                 grounds.push(Ground::Ledger { entry: recorded.ledger_entry });
             }
         }

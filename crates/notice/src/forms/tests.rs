@@ -153,8 +153,6 @@ fn staff_and_citizens_are_apart_once_somebody_says_who_is_staff() {
     assert_eq!("status=".parse::<StaffRule>(), Err(StaffRuleError));
 }
 
-use facts::StaffRuleError;
-
 #[test]
 fn a_claim_of_absence_carries_what_the_logs_cover() {
     let mut facts = facts();

@@ -15,12 +15,7 @@ use crate::cmd::told::moment;
 use crate::cmd::{Common, law, now, print_json};
 use crate::ui::{Format, Screen, printable};
 
-/// Record a decision: what happened and when, what was done, what is not required
-///
-/// An event starts clocks: `decide CASE aware --at 2026-11-25T09:30 --knowing "…"`. Several events that happened at once can
-/// be named together; `gdpr/aware` is for one regime alone. On a duty: `done DUTY --at …`, `partly-done DUTY --at …`,
-/// `required DUTY --why …`, `not-required DUTY --why …`, `reopen DUTY --why …`. `retract EVENT --why …` takes an event back.
-/// `answer QUESTION --text …` fills a field of a form.
+/// Record a decision
 #[derive(Args)]
 pub struct Decide {
     /// The case folder

@@ -64,6 +64,11 @@ enum Command {
     /// What must be told to whom by when
     Duties(duties::Duties),
     /// Record a decision: what happened and when, what was done, what is not required
+    ///
+    /// An event starts clocks: `decide CASE aware --at 2026-11-25T09:30 --knowing "…"`. Several events that happened at once
+    /// can be named together; `gdpr/aware` is for one regime alone. On a duty: `done DUTY --at …`, `partly-done DUTY --at …`,
+    /// `required DUTY --why …`, `not-required DUTY --why …`, `reopen DUTY --why …`. `retract EVENT --why …` takes an event
+    /// back. `answer FIELD --text "…"` states a field of a form.
     Decide(decide::Decide),
     /// Fill an authority's form from the case
     Forms(forms::Forms),

@@ -131,7 +131,8 @@ fn open_for_reading(case: &Case) -> Result<Option<Connection>, CaseError> {
         return Ok(None);
     }
     let state = Connection::open_with_flags(case.path().join(STATE), OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-    let known: bool = state.query_row("SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'pending_statement')", [], |row| row.get(0))?;
+    let known: bool =
+        state.query_row("SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'pending_statement')", [], |row| row.get(0))?;
     Ok(known.then_some(state))
 }
 

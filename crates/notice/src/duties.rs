@@ -102,7 +102,9 @@ pub struct DutyView {
     pub reports: u32,
     /// Whether a person recorded that its condition is met.
     pub required: Option<bool>,
-    /// What a reader must know, one sentence each.
+    /// What is unusual in this case, one sentence each: lateness, a moved start, a deadline on a closed day or that cannot be told.
+    pub warnings: Vec<String>,
+    /// What the rule says besides, one sentence each: condition, threshold, exceptions.
     pub notes: Vec<String>,
 }
 
@@ -228,7 +230,8 @@ fn view(survey: &Survey<'_>, said: &Said<'_>, regime: &Regime, duty: &Duty) -> D
         done: record.last_given().map(|at| moment(at, &zone)),
         reports: record.given.len().try_into().unwrap_or(u32::MAX),
         required: record.required,
-        notes: start.iter().flat_map(|start| start.notes.iter().cloned()).collect(),
+        warnings: start.iter().flat_map(|start| start.notes.iter().cloned()).collect(),
+        notes: Vec::new(),
     };
     note_rule(survey, duty, &mut view);
     if let Some(start) = &start {
@@ -251,7 +254,7 @@ fn start_of<'a>(said: &Said<'a>, regime: &Regime, duty: &Duty) -> Option<Start<'
 
 fn set_deadline(survey: &Survey<'_>, said: &Said<'_>, regime: &Regime, duty: &Duty, start: &Start<'_>, zone: &TimeZone, view: &mut DutyView) {
     if start.at > survey.now {
-        view.notes.push("its start lies in the future: check the time that was stated".to_owned());
+        view.warnings.push("its start lies in the future: check the time that was stated".to_owned());
     }
     let Deadline::Within(period) = &duty.deadline else { return };
     let calendar = regime.calendar.as_deref().and_then(|id| survey.book.calendar(id));
@@ -266,10 +269,10 @@ fn set_deadline(survey: &Survey<'_>, said: &Said<'_>, regime: &Regime, duty: &Du
             if let (Some(calendar), Some(date)) = (calendar, date)
                 && let DayKind::Closed(why) = calendar.kind(date, &period.closed())
             {
-                view.notes.push(format!("the deadline falls on a closed day ({why}): send it before"));
+                view.warnings.push(format!("the deadline falls on a closed day ({why}): send it before"));
             }
         }
-        Err(error) => view.notes.push(format!("its deadline cannot be told: {error}")),
+        Err(error) => view.warnings.push(format!("its deadline cannot be told: {error}")),
     }
 }
 
@@ -315,10 +318,10 @@ fn finish(now: Instant, duty: &Duty, view: &mut DutyView) {
         _ => false,
     };
     if late && view.state != State::Overdue {
-        view.notes.push("it was done after its deadline".to_owned());
+        view.warnings.push("it was done after its deadline".to_owned());
     }
     if late && let Some(what) = &duty.late {
-        view.notes.push(format!("late: {what}"));
+        view.warnings.push(format!("late: {what}"));
     }
 }
 

@@ -16,7 +16,9 @@ use strandline_model::evidence::EventRef;
 use strandline_model::time::Instant;
 
 pub use blocks::{Block, blocks, plain};
-pub use facts::{STAFF_QUESTION, StaffRuleError, AccessFacts, CaseFacts, CategoryFacts, DetectionFacts, LetterFacts, PeopleFacts, StaffRule, StatusFacts, SystemFacts};
+pub use facts::{
+    AccessFacts, CaseFacts, CategoryFacts, DetectionFacts, LetterFacts, PeopleFacts, STAFF_QUESTION, StaffRule, StaffRuleError, StatusFacts, SystemFacts,
+};
 pub use guard::fields_about_people;
 
 use crate::duties::Moment;
@@ -107,6 +109,9 @@ pub struct Field {
     pub stated: Option<Stated>,
     /// What the value rests on.
     pub grounds: Vec<Ground>,
+    /// People's own words inside the value: they can be about a person.
+    #[serde(skip)]
+    words: Vec<String>,
 }
 
 /// What the case says in a field.

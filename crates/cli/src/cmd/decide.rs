@@ -94,7 +94,8 @@ impl Decide {
             return print_json(&serde_json::json!({ "ledger_entries": entries }));
         }
         let entries: Vec<String> = entries.iter().map(u64::to_string).collect();
-        println!("recorded by {}, ledger entry {}", printable(&common.responder), entries.join(", "));
+        let noun = if entries.len() == 1 { "entry" } else { "entries" };
+        println!("recorded by {}, ledger {noun} {}", printable(&common.responder), entries.join(", "));
         for view in duties(&self.case, law, now())?.duties.duties {
             let started = view.started.as_ref().is_some_and(|started| entries.contains(&started.ledger_entry.to_string()));
             if started {

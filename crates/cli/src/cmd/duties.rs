@@ -9,7 +9,7 @@ use strandline_response::notice::{DutyView, State};
 use strandline_response::{CaseDuties, duties};
 
 use crate::cmd::{Common, law, now, print_json};
-use crate::ui::{Format, printable};
+use crate::ui::{Format, put};
 
 /// A terminal of the old kind, and the width of a printed page.
 const WIDTH: usize = 80;
@@ -25,6 +25,18 @@ pub struct Duties {
     /// Folder of law files of your own; they stand beside those that come with the program, or in their place
     #[arg(long, value_name = "DIR")]
     law: Option<PathBuf>,
+    /// Show also who gets it, what started the clock, contents, exceptions, sources
+    #[arg(long)]
+    details: bool,
+}
+
+/// How much the table shows.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Detail {
+    /// Deadline, duty, rule, standing, what is unusual.
+    Short,
+    /// All of it.
+    Full,
 }
 
 impl Duties {
@@ -37,20 +49,14 @@ impl Duties {
         }
         match common.format() {
             Format::Json => print_json(&found)?,
-            Format::Text => print(&table(&found)),
+            Format::Text => put(&table(&found, if self.details { Detail::Full } else { Detail::Short }))?,
         }
         Ok(ExitCode::SUCCESS)
     }
 }
 
-fn print(lines: &[String]) {
-    for line in lines {
-        println!("{}", printable(line));
-    }
-}
-
 /// The table, no line wider than 80 columns (a single word may be).
-pub fn table(found: &CaseDuties) -> Vec<String> {
+pub fn table(found: &CaseDuties, detail: Detail) -> Vec<String> {
     let mut lines = vec![format!("Duties of {}, as of {}", found.reference, found.duties.as_of.local)];
     let mut state = None;
     for view in &found.duties.duties {
@@ -59,26 +65,33 @@ pub fn table(found: &CaseDuties) -> Vec<String> {
             lines.push(String::new());
             lines.push(heading(view.state).to_owned());
         }
-        duty(view, &mut lines);
+        duty(view, detail, &mut lines);
     }
-    if !found.duties.regimes.is_empty() {
-        lines.push(String::new());
-        lines.push("REGIMES".to_owned());
-    }
-    for regime in &found.duties.regimes {
-        wrap(&format!("{}: {}", regime.id, regime.name), 2, 4, &mut lines);
-        if let Some(applies_to) = &regime.applies_to {
-            wrap(&format!("applies to {applies_to}"), 4, 6, &mut lines);
-        }
-        if let Some(note) = &regime.note {
-            wrap(note, 4, 6, &mut lines);
-        }
+    if detail == Detail::Full {
+        regimes(found, &mut lines);
     }
     for problem in &found.duties.problems {
         lines.push(String::new());
         wrap(&format!("problem: {problem}"), 0, 2, &mut lines);
     }
     lines
+}
+
+fn regimes(found: &CaseDuties, lines: &mut Vec<String>) {
+    lines.push(String::new());
+    lines.push("REGIMES".to_owned());
+    for regime in &found.duties.regimes {
+        wrap(&format!("{}: {}", regime.id, regime.name), 2, 4, lines);
+        let from = regime.in_force_from.map_or("not stated in the sources".to_owned(), |date| date.to_string());
+        let to = regime.in_force_to.map(|date| format!(" to {date}")).unwrap_or_default();
+        wrap(&format!("in force from: {from}{to}; from {}", regime.path), 4, 6, lines);
+        for text in regime.applies_to.iter().map(|who| format!("applies to {who}")).chain(regime.note.clone()) {
+            wrap(&text, 4, 6, lines);
+        }
+        for source in &regime.sources {
+            wrap(&format!("source: {source}"), 4, 6, lines);
+        }
+    }
 }
 
 fn heading(state: State) -> &'static str {
@@ -94,7 +107,7 @@ fn heading(state: State) -> &'static str {
 }
 
 /// `Thu 26 Nov 2026 17:00 HKT` and `in 1 d 08:29` have columns of their own.
-fn duty(view: &DutyView, lines: &mut Vec<String>) {
+fn duty(view: &DutyView, detail: Detail, lines: &mut Vec<String>) {
     let due = match (&view.deadline, view.state) {
         (_, State::Waiting | State::NotRequired | State::NotInForce) => "-",
         (Some(due), _) => due.local.as_str(),
@@ -102,19 +115,30 @@ fn duty(view: &DutyView, lines: &mut Vec<String>) {
     };
     let left = view.left.as_deref().unwrap_or_default();
     lines.push(format!("  {due:<26}{left:<15}{}", view.duty.id));
-    wrap(&format!("{}; to {}", view.duty.title, view.duty.recipient), 4, 6, lines);
+    wrap(&view.duty.title, 4, 6, lines);
     wrap(&format!("{}; {}", view.rule, view.standing), 4, 6, lines);
     if let Some(what) = &view.waits_for {
         wrap(&format!("waits for: {what}"), 4, 6, lines);
     }
-    if let Some(started) = &view.started {
-        wrap(&format!("clock started {} (recorded by {}, ledger entry {})", started.at.local, started.by, started.ledger_entry), 4, 6, lines);
-    }
     if let Some(done) = &view.done {
         wrap(&format!("given {}", done.local), 4, 6, lines);
     }
-    for note in &view.notes {
-        wrap(note, 4, 6, lines);
+    for warning in &view.warnings {
+        wrap(&format!("! {warning}"), 4, 6, lines);
+    }
+    // What else must hold is never left out: it decides whether the line above is owed at all.
+    let shown = |note: &&String| detail == Detail::Full || note.starts_with("condition:") || note.starts_with("threshold:");
+    if !matches!(view.state, State::Done | State::NotRequired | State::NotInForce) || detail == Detail::Full {
+        view.notes.iter().filter(shown).for_each(|note| wrap(note, 4, 6, lines));
+    }
+    if detail == Detail::Full {
+        wrap(&format!("to: {}", view.duty.recipient), 4, 6, lines);
+        if let Some(started) = &view.started {
+            wrap(&format!("clock started {} (recorded by {}, ledger entry {})", started.at.local, started.by, started.ledger_entry), 4, 6, lines);
+        }
+        if !view.duty.contents.is_empty() {
+            wrap(&format!("contents: {}", view.duty.contents.join("; ")), 4, 6, lines);
+        }
     }
 }
 

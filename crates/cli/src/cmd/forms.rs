@@ -9,7 +9,7 @@ use strandline_response::Response;
 use strandline_response::notice::{FormId, blocks, plain, questions};
 
 use crate::cmd::{Common, print_json};
-use crate::ui::{Format, Screen, printable};
+use crate::ui::{Format, Screen, put};
 
 /// Fill an authority's form from the case
 #[derive(Args)]
@@ -40,7 +40,7 @@ impl Forms {
         match common.format() {
             Format::Json => print_json(&form)?,
             Format::Text => {
-                print!("{}", printable(&plain(&blocks(&form))));
+                put(&plain(&blocks(&form)).lines().map(str::to_owned).collect::<Vec<_>>())?;
                 eprintln!("kept as {}.json and .txt", self.case.join("forms").join(id.as_str()).display());
             }
         }

@@ -61,7 +61,7 @@ fn description(view: &DutyView) -> String {
     if let Some(started) = &view.started {
         let _ = write!(text, "\nClock started {} by {}, ledger entry {}", started.at.local, started.by, started.ledger_entry);
     }
-    for note in &view.notes {
+    for note in view.warnings.iter().chain(&view.notes) {
         let _ = write!(text, "\n{note}");
     }
     text

@@ -207,6 +207,14 @@ fn every_kept_duty_stands_in_the_tables_above() {
 }
 
 #[test]
+fn a_deadline_on_a_closed_day_is_told() {
+    let warnings = |when: &str| look("hk-ispg-sm02/c2", "UTC", NOW, vec![happened("identified", when)]).warnings.join("\n");
+    assert!(warnings("2026-11-27T17:00:00+08:00").contains("(Sunday)"));
+    assert!(warnings("2026-12-23T17:00:00+08:00").contains("(Christmas Day)"));
+    assert!(!warnings("2026-11-24T17:00:00+08:00").contains("closed"));
+}
+
+#[test]
 fn business_days_and_months_of_a_users_regime() {
     let told = |when| vec![happened("vendor_told", when)];
     // Monday 30 March 2026: 31, 1, 2; Good Friday to Tuesday 7 April closed; 8, 9.
@@ -218,7 +226,7 @@ fn business_days_and_months_of_a_users_regime() {
     check("house/month", "UTC", told("2027-01-31T11:00:00+08:00"), "Sun 28 Feb 2027 11:00 HKT");
     let beyond = look("house/board", "UTC", NOW, told("2027-12-28T11:00:00+08:00"));
     assert_eq!(beyond.deadline, None, "beyond the calendar nothing is guessed");
-    assert!(beyond.notes.iter().any(|note| note.contains("2027-12-31")), "{:?}", beyond.notes);
+    assert!(beyond.warnings.iter().any(|note| note.contains("2027-12-31")), "{:?}", beyond.warnings);
     assert!(beyond.standing.contains("house rule"), "{}", beyond.standing);
 }
 
@@ -256,7 +264,7 @@ fn the_last_word_counts_and_a_moved_start_is_told() {
     let aware = || happened("aware", "2026-11-24T10:00:00Z");
     let due = |words: Vec<DutyWord>| {
         let view = look("gdpr/authority", "UTC", NOW, words);
-        (view.state, view.deadline.map_or("-".to_owned(), |due| due.local), view.notes.join("\n"))
+        (view.state, view.deadline.map_or("-".to_owned(), |due| due.local), view.warnings.join("\n"))
     };
     let later = due(vec![aware(), happened("aware", "2026-11-24T20:00:00Z")]);
     assert_eq!(later.1, "Fri 27 Nov 2026 20:00 UTC");

@@ -58,7 +58,7 @@ pub fn blocks(form: &Form) -> Vec<Block> {
         blocks.push(Block::Heading { level: 2, text: part.heading.to_owned() });
         for field in &part.fields {
             let label = field.label.to_owned();
-            let grounds: Vec<String> = field.grounds.iter().map(ground).collect();
+            let grounds = grounds(&field.grounds);
             let stated = field.stated.as_ref().map(|stated| {
                 let who = format!("(stated by {}, recorded {}, ledger entry {})", stated.by, stated.at.local, stated.ledger_entry);
                 stated.text.lines().map(str::to_owned).chain([who]).collect::<Vec<_>>()
@@ -77,15 +77,29 @@ pub fn blocks(form: &Form) -> Vec<Block> {
     blocks
 }
 
-fn ground(ground: &Ground) -> String {
-    match ground {
-        Ground::Line { first, lines: 1 } => format!("evidence line {first}"),
-        Ground::Line { first, lines } => format!("{lines} evidence lines, the first {first}"),
-        Ground::Table { table } => format!("table {table} of the case"),
-        Ground::Ledger { entry } => format!("ledger entry {entry}"),
-        Ground::Estate { field } => format!("estate file, {field}"),
-        Ground::Coverage => "coverage.json of the case".to_owned(),
+/// One line a ground; all ledger entries together.
+fn grounds(grounds: &[Ground]) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut entries = Vec::new();
+    for ground in grounds {
+        lines.push(match ground {
+            Ground::Line { first, lines: 1 } => format!("evidence line {first}"),
+            Ground::Line { first, lines } => format!("{lines} evidence lines, the first {first}"),
+            Ground::Table { table } => format!("table {table} of the case"),
+            Ground::Estate { field } => format!("estate file, {field}"),
+            Ground::Coverage => "coverage.json of the case".to_owned(),
+            Ground::Ledger { entry } => {
+                entries.push(entry.to_string());
+                continue;
+            }
+        });
     }
+    match entries.as_slice() {
+        [] => {}
+        [entry] => lines.push(format!("ledger entry {entry}")),
+        entries => lines.push(format!("ledger entries {}", entries.join(", "))),
+    }
+    lines
 }
 
 /// Blocks as plain text.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::tz::TimeZone;
 use strandline_model::duty::DutyWord;
 use strandline_model::time::{Instant, Interval};
+use strandline_model::trail::Step;
 
 use super::facts::{CaseFacts, STAFF_QUESTION, StaffRule};
 use super::guard::with_coverage;
@@ -13,6 +14,15 @@ use crate::duties::{TierCounts, moment};
 
 /// Rows that a table of steps shows; the case has all of them.
 const STEPS_SHOWN: usize = 200;
+
+/// Steps that a text shows.
+const STEPS_TOLD: usize = 20;
+
+/// The tactic of steps that take data away (ATT&CK TA0010).
+const EXFILTRATION: &str = "exfiltration";
+
+/// A time in a table that names its zone below.
+const TABLE_TIME: &str = "%Y-%m-%d %H:%M:%S";
 
 pub(super) struct Filler<'a> {
     facts: &'a CaseFacts,
@@ -25,15 +35,20 @@ pub(super) struct Filler<'a> {
 pub(super) struct Found {
     value: Value,
     grounds: Vec<Ground>,
+    words: Vec<String>,
 }
 
 impl Found {
+    fn new(value: Value, grounds: Vec<Ground>) -> Self {
+        Self { value, grounds, words: Vec::new() }
+    }
+
     fn lines(lines: Vec<String>, grounds: Vec<Ground>) -> Self {
-        Self { value: Value::Lines(lines), grounds }
+        Self::new(Value::Lines(lines), grounds)
     }
 
     fn unknown(because: impl Into<String>) -> Self {
-        Self { value: Value::Unknown { because: because.into() }, grounds: Vec::new() }
+        Self::new(Value::Unknown { because: because.into() }, Vec::new())
     }
 }
 
@@ -64,7 +79,7 @@ impl<'a> Filler<'a> {
     /// A field that the case fills; a person's answer to it stands beside.
     pub fn field(&self, id: &'static str, label: &'static str, found: Found) -> Field {
         let stated = self.answers.get(id).cloned();
-        let mut field = Field { id, label, value: found.value, stated, grounds: found.grounds };
+        let mut field = Field { id, label, value: found.value, stated, grounds: found.grounds, words: found.words };
         if let Some(stated) = &field.stated {
             if matches!(field.value, Value::Unknown { .. }) {
                 field.value = Value::Stated;
@@ -79,12 +94,21 @@ impl<'a> Filler<'a> {
         self.field(id, label, Found::unknown(format!("nobody has stated it: strandline decide CASE answer {id} --text …")))
     }
 
+    /// To the second: what the evidence shows is no appointment.
     fn time(&self, at: Instant) -> String {
-        moment(at, &self.zone).local
+        self.show(at, "%a %-d %b %Y %H:%M:%S %Z")
+    }
+
+    fn show(&self, at: Instant, pattern: &str) -> String {
+        show(at, &self.zone, pattern)
     }
 
     fn between(&self, interval: Interval) -> String {
         format!("{} to {}", self.time(interval.from), self.time(interval.to))
+    }
+
+    fn zone_note(&self) -> String {
+        format!("Times are those of {}.", self.zone.iana_name().unwrap_or("UTC"))
     }
 
     // ---- who and where ----
@@ -155,21 +179,21 @@ impl<'a> Filler<'a> {
             }
         }
         match last {
-            Some((recorded, at, knowing)) => Found::lines(
-                vec![
+            Some((recorded, at, knowing)) => {
+                let lines = vec![
                     format!("{}, as recorded by {}", self.time(at), recorded.decision.decided_by),
                     format!("Knowing: {}", with_coverage(knowing.expose_personal(), &self.coverage)),
-                ],
-                vec![Ground::Ledger { entry: recorded.ledger_entry }],
-            ),
+                ];
+                let grounds = vec![Ground::Ledger { entry: recorded.ledger_entry }];
+                Found { words: vec![knowing.expose_personal().clone()], ..Found::lines(lines, grounds) }
+            }
             None => Found::unknown(format!("nobody has recorded it: strandline decide CASE {event} --at … --knowing …")),
         }
     }
 
     /// When a duty was done, of those whose id ends so (`/pcpd`).
     pub fn duty_done(&self, ids: &[&str]) -> Found {
-        let mut lines = Vec::new();
-        let mut grounds = Vec::new();
+        let (mut lines, mut grounds, mut words) = (Vec::new(), Vec::new(), Vec::new());
         for recorded in &self.facts.decisions {
             let (duty, at, what, part) = match &recorded.decision.word {
                 DutyWord::Done { duty, at, what } => (duty, at, what, ""),
@@ -177,6 +201,7 @@ impl<'a> Filler<'a> {
                 DutyWord::Reopened { duty, .. } if ids.contains(&duty.as_str()) => {
                     lines.clear();
                     grounds.clear();
+                    words.clear();
                     continue;
                 }
                 _ => continue,
@@ -186,12 +211,13 @@ impl<'a> Filler<'a> {
                 let what = if what.is_empty() { "no reference given" } else { what };
                 lines.push(format!("{duty}{part}: {}; {}", self.time(*at), with_coverage(what, &self.coverage)));
                 grounds.push(Ground::Ledger { entry: recorded.ledger_entry });
+                words.push(what.to_owned());
             }
         }
         if lines.is_empty() {
-            return Found::unknown(format!("nobody has recorded it: strandline decide CASE done {} --at … --what …", ids.first().unwrap_or(&"DUTY")));
+            return Found::unknown(format!("nobody has recorded it: strandline decide CASE done {} --at … --given …", ids.first().unwrap_or(&"DUTY")));
         }
-        Found::lines(lines, grounds)
+        Found { words, ..Found::lines(lines, grounds) }
     }
 
     // ---- what happened ----
@@ -204,8 +230,8 @@ impl<'a> Filler<'a> {
         let rows = self.facts.steps.iter().take(STEPS_SHOWN).map(|step| {
             vec![
                 step.id.clone(),
-                self.time(step.first),
-                self.time(step.last),
+                self.show(step.first, TABLE_TIME),
+                self.show(step.last, TABLE_TIME),
                 step.system.clone(),
                 step.summary.clone(),
                 format!("{} {}", step.technique, step.technique_name),
@@ -214,11 +240,11 @@ impl<'a> Filler<'a> {
                 step.events.first().map(ToString::to_string).unwrap_or_default(),
             ]
         });
-        let mut notes = vec!["Link: proved by an identifier, inferred from a pattern, or open where evidence is missing.".to_owned()];
+        let mut notes = vec![self.zone_note(), "Link: proved by an identifier, inferred from a pattern, or open where evidence is missing.".to_owned()];
         if self.facts.steps.len() > STEPS_SHOWN {
             notes.push(format!("The first {STEPS_SHOWN} of {} steps; the case has all of them.", self.facts.steps.len()));
         }
-        Found { value: Value::Table { columns, rows: rows.collect(), notes }, grounds: self.step_grounds() }
+        Found::new(Value::Table { columns, rows: rows.collect(), notes }, self.step_grounds())
     }
 
     fn step_grounds(&self) -> Vec<Ground> {
@@ -231,9 +257,10 @@ impl<'a> Filler<'a> {
         if self.facts.steps.is_empty() {
             return Found::unknown("the case has no trail yet");
         }
-        let mut lines: Vec<String> = self.facts.steps.iter().take(10).map(|step| format!("{} {}: {}", step.id, self.time(step.first), step.summary)).collect();
+        let mut lines: Vec<String> =
+            self.facts.steps.iter().take(STEPS_TOLD).map(|step| format!("{} {}: {}", step.id, self.time(step.first), step.summary)).collect();
         if self.facts.steps.len() > lines.len() {
-            lines.push(format!("… and {} more steps, in the sequence of events.", self.facts.steps.len() - lines.len()));
+            lines.push(format!("… and {} more steps in the case.", self.facts.steps.len() - lines.len()));
         }
         Found::lines(lines, self.step_grounds())
     }
@@ -300,7 +327,7 @@ impl<'a> Filler<'a> {
         let mut grounds = vec![Ground::Table { table: "exposures" }, Ground::Coverage];
         grounds.extend(rule.map(|(stated, _)| Ground::Ledger { entry: stated.ledger_entry }));
         let columns = ["Certainty", "People", "Staff", "Citizens", "Neither known"].map(str::to_owned).to_vec();
-        Found { value: Value::Table { columns, rows, notes }, grounds }
+        Found::new(Value::Table { columns, rows, notes }, grounds)
     }
 
     pub fn categories(&self) -> Found {
@@ -320,7 +347,7 @@ impl<'a> Filler<'a> {
             .map(|category| [category.category.replace('_', " ")].into_iter().chain(cells(&category.disclosed)).chain(cells(&category.inferred)).collect());
         let mut notes = tier_notes();
         notes.push("People, by type of data. Disclosed: the value itself was in what was sent. Worked out: it can be concluded from what was sent.".to_owned());
-        Found { value: Value::Table { columns, rows: rows.collect(), notes }, grounds: vec![Ground::Table { table: "exposures" }] }
+        Found::new(Value::Table { columns, rows: rows.collect(), notes }, vec![Ground::Table { table: "exposures" }])
     }
 
     /// Records, approximately: one for each person and type of data.
@@ -353,7 +380,7 @@ impl<'a> Filler<'a> {
             None => lines.push(format!("No statement of the intruder that reads personal data is in the case; {}.", self.coverage)),
         }
         lines.extend((!accesses.tables.is_empty()).then(|| format!("Tables read: {}.", accesses.tables.join(", "))));
-        lines.push(format!("People whose stored data they reached: {}.", tiers(&people.all)));
+        lines.push(format!("People whose stored data was read, or could have been: {}.", tiers(&people.all)));
         if accesses.widened > 0 {
             lines.push(format!("{} of them could not be replayed: every person in their tables counts as possible.", accesses.widened));
         }
@@ -371,12 +398,20 @@ impl<'a> Filler<'a> {
         Found::lines(lines, vec![Ground::Table { table: "exposures" }])
     }
 
-    /// What left the network is not in the logs that the case is made from.
+    /// Steps that took data away. How much of it left the network, the logs that a case is made from do not count.
     pub fn exfiltrated(&self) -> Found {
-        Found::unknown(format!(
-            "the case measures what was sent to the intruder's sessions (see disclosed), and not what left the organisation's network or was published; {}",
-            self.coverage
-        ))
+        let steps: Vec<&Step> = self.facts.steps.iter().filter(|step| step.tactic == EXFILTRATION).collect();
+        let limit = "what left the organisation's network or was published is not counted: what was sent to the intruder is under disclosed";
+        if steps.is_empty() {
+            return Found::unknown(format!("no step of the trail is one of exfiltration, and {limit}; {}", self.coverage));
+        }
+        let told = steps.iter().take(STEPS_TOLD).map(|step| format!("{} {}: {} ({} lines)", step.id, self.time(step.first), step.summary, step.event_count));
+        let lines = told.chain([format!("Of how many people: unknown, because {limit}; {}.", self.coverage)]).collect();
+        let mut grounds = vec![Ground::Table { table: "steps" }];
+        grounds.extend(
+            steps.iter().filter_map(|step| Some(Ground::Line { first: step.events.first()?.clone(), lines: u64::try_from(step.event_count).unwrap_or(0) })),
+        );
+        Found::lines(lines, grounds)
     }
 
     // ---- evidence ----
@@ -388,14 +423,21 @@ impl<'a> Filler<'a> {
         let columns = ["Log source", "From", "To", "Missing"].map(str::to_owned).to_vec();
         let mut rows = Vec::new();
         for (source, interval) in &self.facts.coverage.spans {
-            let gaps: Vec<String> =
-                self.facts.coverage.gaps.iter().filter(|gap| &gap.source == source).take(10).map(|gap| self.between(gap.interval)).collect();
-            rows.push(vec![source.clone(), self.time(interval.from), self.time(interval.to), gaps.join("; ")]);
+            let gaps: Vec<String> = self
+                .facts
+                .coverage
+                .gaps
+                .iter()
+                .filter(|gap| &gap.source == source)
+                .take(10)
+                .map(|gap| format!("{} to {}", self.show(gap.interval.from, TABLE_TIME), self.show(gap.interval.to, TABLE_TIME)))
+                .collect();
+            rows.push(vec![source.clone(), self.show(interval.from, TABLE_TIME), self.show(interval.to, TABLE_TIME), gaps.join("; ")]);
         }
         let absent = self.facts.coverage.gaps.iter().filter(|gap| !self.facts.coverage.spans.iter().any(|(source, _)| source == &gap.source));
         let notes = absent.take(20).map(|gap| format!("{}: {}", gap.source, gap.reason));
-        let notes = [format!("{} artefacts in custody, sealed by SHA-256.", self.facts.artefacts)].into_iter().chain(notes).collect();
-        Found { value: Value::Table { columns, rows, notes }, grounds: vec![Ground::Coverage, Ground::Table { table: "gaps" }] }
+        let notes = [self.zone_note(), format!("{} artefacts in custody, sealed by SHA-256.", self.facts.artefacts)].into_iter().chain(notes).collect();
+        Found::new(Value::Table { columns, rows, notes }, vec![Ground::Coverage, Ground::Table { table: "gaps" }])
     }
 
     // ---- what was done ----
@@ -412,10 +454,41 @@ impl<'a> Filler<'a> {
             Value::Lines(mut lines) => {
                 lines.insert(0, "Yes, as recorded:".to_owned());
                 lines.push(line);
-                Found { value: Value::Lines(lines), grounds: done.grounds }
+                Found { value: Value::Lines(lines), ..done }
             }
-            _ => Found::unknown(format!("nobody has recorded that they were informed, or why not; {line}")),
+            _ => match self.decided(duties) {
+                Found { value: Value::Lines(mut lines), grounds, words } => {
+                    lines.push(line);
+                    Found { value: Value::Lines(lines), grounds, words }
+                }
+                _ => Found::unknown(format!("nobody has recorded that they were informed, or why not; {line}")),
+            },
         }
+    }
+
+    /// Whether people recorded that the duties' condition is met, and why.
+    pub fn decided(&self, duties: &[&str]) -> Found {
+        let (mut lines, mut grounds, mut words) = (Vec::new(), Vec::new(), Vec::new());
+        for recorded in &self.facts.decisions {
+            let (duty, why, answer) = match &recorded.decision.word {
+                DutyWord::Required { duty, why } => (duty, why, "required"),
+                DutyWord::NotRequired { duty, why } => (duty, why, "not required"),
+                _ => continue,
+            };
+            if duties.contains(&duty.as_str()) {
+                let why = why.expose_personal();
+                lines.push(format!("{duty} is {answer}, as recorded by {}: {}", recorded.decision.decided_by, with_coverage(why, &self.coverage)));
+                grounds.push(Ground::Ledger { entry: recorded.ledger_entry });
+                words.push(why.clone());
+            }
+        }
+        if lines.is_empty() {
+            return Found::unknown(format!(
+                "nobody has decided it: strandline decide CASE required {0} --why …, or not-required {0}",
+                duties.first().unwrap_or(&"DUTY")
+            ));
+        }
+        Found { words, ..Found::lines(lines, grounds) }
     }
 
     /// Decisions that people recorded, in order: the log of who did what.
@@ -461,7 +534,15 @@ fn coverage_words(facts: &CaseFacts, zone: &TimeZone) -> String {
         1 => "with 1 gap".to_owned(),
         gaps => format!("with {gaps} gaps"),
     };
-    format!("the logs in custody ({} sources) cover {} to {}, {gaps}", spans.len(), moment(hull.from, zone).local, moment(hull.to, zone).local)
+    let pattern = "%a %-d %b %Y %H:%M:%S %Z";
+    format!("the logs in custody ({} sources) cover {} to {}, {gaps}", spans.len(), show(hull.from, zone, pattern), show(hull.to, zone, pattern))
+}
+
+fn show(at: Instant, zone: &TimeZone, pattern: &str) -> String {
+    match crate::clock::local(at, zone) {
+        Ok(local) => local.strftime(pattern).to_string(),
+        Err(_) => at.to_string(),
+    }
 }
 
 fn capital(text: &str) -> String {

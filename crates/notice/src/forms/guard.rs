@@ -16,7 +16,7 @@ const SHORTEST_BYTES: usize = 5;
 /// Words that claim an absence, in the languages that answers are written in.
 const ABSENCE: &[&str] = &["no evidence", "no sign", "no indication", "not aware of any", "沒有證據", "没有证据", "無證據", "沒有跡象", "无证据"];
 
-/// Fields in which a person's answer holds a name, address, number or key of somebody in the register. Values themselves are
+/// Fields in which a person's words hold a name, address, number or key of somebody in the register. Values themselves are
 /// never told.
 pub fn fields_about_people<'a>(form: &Form, register: impl Iterator<Item = &'a RegisterEntry>) -> BTreeSet<&'static str> {
     let answers: Vec<(&'static str, String)> = form
@@ -24,7 +24,7 @@ pub fn fields_about_people<'a>(form: &Form, register: impl Iterator<Item = &'a R
         .iter()
         .flat_map(|part| &part.fields)
         .filter(|field| !NAMES_OUR_PEOPLE.contains(&field.id))
-        .filter_map(|field| Some((field.id, field.stated.as_ref()?.text.to_lowercase())))
+        .flat_map(|field| field.stated.iter().map(|stated| &stated.text).chain(&field.words).map(|text| (field.id, text.to_lowercase())))
         .collect();
     let mut found = BTreeSet::new();
     if answers.is_empty() {

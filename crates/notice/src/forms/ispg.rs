@@ -158,7 +158,11 @@ fn handling(f: &Filler<'_>) -> Part {
     Part {
         heading: "GC 6/2024, media and public",
         fields: vec![
-            f.ask("embarrassed_government", "Does the Director consider that the incident has embarrassed the Government (GC 6/2024)?"),
+            f.field(
+                "embarrassed_government",
+                "Does the Director consider that the incident has embarrassed the Government (GC 6/2024)?",
+                f.decided(&["hk-ispg-sm02/c4-1"]),
+            ),
             f.ask("media_enquiries", "Media enquiries"),
             f.ask("public_enquiries", "Public enquiries"),
         ],

@@ -191,8 +191,23 @@ fn the_last_answer_stands() {
 }
 
 #[test]
-fn the_facts_hold_no_account_and_no_address_of_a_step() {
-    check(&facts(), &FormId::ALL, &[], &["j.account", "203.0.113.7"]);
+fn the_account_of_a_step_stays_out() {
+    check(&facts(), &FormId::ALL, &[], &["j.account"]);
+}
+
+#[test]
+fn a_step_of_exfiltration_is_told_and_no_number_is_made_of_it() {
+    let mut facts = facts();
+    facts.steps[0].tactic = "exfiltration".into();
+    check(&facts, &FormId::ALL, &["Of how many people: unknown, because"], &[]);
+}
+
+#[test]
+fn why_people_were_not_informed_is_told() {
+    let mut facts = facts();
+    let word = DutyWord::NotRequired { duty: "hk-ispg-sm02/individuals".into(), why: Personal::new("approved by the Head, 25 November".into()) };
+    facts.decisions.push(RecordedDecision { ledger_entry: 9, decision: DutyDecision { word, decided_by: "alice".into(), decided_at: Instant(0) } });
+    check(&facts, &[FormId::IspgC32], &["is not required, as recorded by alice: approved by the Head, 25 November"], &[]);
 }
 
 #[test]
@@ -213,6 +228,12 @@ fn an_answer_about_a_person_of_the_register_is_found() {
     assert_eq!(found("lessons", "mail to MING@example.org"), ["lessons"]);
     assert_eq!(found("lessons", "row c12345"), ["lessons"]);
     assert_eq!(found("lessons", "row c123456"), Vec::<&str>::new());
+    // What was known, and what was given, are people's words too.
+    let mut facts = facts();
+    let word = DutyWord::Happened { event: "identified".into(), at: Instant(0), knowing: Personal::new("the row of Chan Siu Ming was read".into()) };
+    facts.decisions.push(RecordedDecision { ledger_entry: 9, decision: DutyDecision { word, decided_by: "alice".into(), decided_at: Instant(0) } });
+    let about = fields_about_people(&fill(FormId::IspgC32, &facts), [&person].into_iter());
+    assert_eq!(about.into_iter().collect::<Vec<_>>(), ["identified"]);
     // Whom to call is named on purpose.
     assert_eq!(found("reporter", "CHAN Siu Ming, 2000 0000"), Vec::<&str>::new());
 }

@@ -96,7 +96,11 @@ fn register() -> Vec<String> {
     fn find(folder: &Path, found: &mut Vec<PathBuf>) {
         for entry in fs::read_dir(folder).expect("a folder").flatten() {
             let path = entry.path();
-            if path.is_dir() { find(&path, found) } else if path.file_name().is_some_and(|name| name.to_string_lossy().contains("register")) { found.push(path) }
+            if path.is_dir() {
+                find(&path, found)
+            } else if path.file_name().is_some_and(|name| name.to_string_lossy().contains("register")) {
+                found.push(path)
+            }
         }
     }
     let mut files = Vec::new();

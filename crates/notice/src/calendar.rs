@@ -104,7 +104,7 @@ mod tests {
     use crate::law::LawBook;
 
     fn check(start: Date, amount: u32, closed: &[Weekday], expected: Option<Date>) {
-        let book = LawBook::built_in();
+        let book = LawBook::built_in().expect("kept");
         let calendar = book.calendar("hk").expect("kept");
         assert_eq!(calendar.business_day_after(start, amount, closed), expected, "{start} + {amount}");
     }
@@ -134,7 +134,7 @@ mod tests {
     /// line), and there are as many as the ordinance has: seventeen a year.
     #[test]
     fn the_kept_calendar_has_seventeen_holidays_a_year_and_no_sunday() {
-        let book = LawBook::built_in();
+        let book = LawBook::built_in().expect("kept");
         let calendar = book.calendar("hk").expect("kept");
         for year in [2026, 2027] {
             let days: Vec<&Date> = calendar.holidays.keys().filter(|day| day.year() == year).collect();

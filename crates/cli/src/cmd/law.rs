@@ -14,7 +14,7 @@ const DEPTH_LIMIT: usize = 3;
 
 /// The law that comes with the program, and that of `folder` in its place or beside it.
 pub fn read(folder: Option<&Path>) -> anyhow::Result<LawBook> {
-    let book = LawBook::built_in();
+    let book = LawBook::built_in()?;
     let Some(folder) = folder else { return Ok(book) };
     let mut paths = Vec::new();
     find(folder, DEPTH_LIMIT, &mut paths)?;

@@ -30,7 +30,6 @@ pub fn write(duties: &Duties, calendar: &Calendar<'_>) -> String {
     file.line("VERSION:2.0");
     file.line("PRODID:-//Strandline//duties//EN");
     file.line("CALSCALE:GREGORIAN");
-    file.line("METHOD:PUBLISH");
     for view in &duties.duties {
         if let (State::Running | State::Overdue, Some(due)) = (view.state, &view.deadline)
             && let (Some(due), Some(stamp)) = (utc(due.at), utc(calendar.stamp))

@@ -305,7 +305,11 @@ fn check_names(place: &Place, raw: &RawRegime, calendars: &BTreeMap<String, Cale
     if let Some(zone) = &raw.time_zone
         && TimeZone::get(zone.get_ref()).is_err()
     {
-        return Err(place.at(zone, format!("there is no time zone {:?}", zone.get_ref()), "use an IANA name such as Asia/Hong_Kong"));
+        return Err(place.at(
+            zone,
+            format!("there is no time zone {:?}", zone.get_ref()),
+            "use an IANA name such as Asia/Hong_Kong; if it is one, this machine lacks the time zone database (tzdata)",
+        ));
     }
     if let Some(calendar) = &raw.calendar
         && !calendars.contains_key(calendar.get_ref())

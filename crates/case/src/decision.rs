@@ -64,7 +64,7 @@ impl Case {
         Ok(self.stored_decisions()?.into_iter().map(|d| d.decision).collect())
     }
 
-    fn require_salt(&self) -> Result<&Salt, CaseError> {
+    pub(crate) fn require_salt(&self) -> Result<&Salt, CaseError> {
         let absent = || LedgerError::BadKey(self.path().join(crate::folder::LEDGER).join(crate::ledger::SALT));
         Ok(self.ledger().salt().ok_or_else(absent)?)
     }
@@ -111,7 +111,7 @@ fn find_digest(ledger: &Ledger, from: u64, digest: &str) -> Result<Option<u64>, 
     Ok(None)
 }
 
-fn open_state(case: &Case) -> Result<Connection, CaseError> {
+pub(crate) fn open_state(case: &Case) -> Result<Connection, CaseError> {
     let state = Connection::open(case.path().join(STATE))?;
     state.pragma_update(None, "synchronous", "FULL")?;
     let form: i64 = state.pragma_query_value(None, "user_version", |row| row.get(0))?;
@@ -124,12 +124,12 @@ fn open_state(case: &Case) -> Result<Connection, CaseError> {
 }
 
 /// SQLite has signed whole numbers only; no ledger comes near their end.
-fn stored(index: u64) -> i64 {
+pub(crate) fn stored(index: u64) -> i64 {
     i64::try_from(index).unwrap_or(i64::MAX)
 }
 
 /// A negative number is none of ours and names no entry.
-fn index(stored: i64) -> u64 {
+pub(crate) fn index(stored: i64) -> u64 {
     u64::try_from(stored).unwrap_or(u64::MAX)
 }
 

@@ -199,6 +199,7 @@ impl Case {
         let mut case = Self { root: path.to_owned(), manifest, lock: Some(lock), ledger };
         case.remove_uncommitted_parts()?;
         case.finish_pending_decisions()?;
+        case.finish_pending_statements()?;
         Ok(case)
     }
 

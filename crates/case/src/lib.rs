@@ -14,6 +14,7 @@ mod manifest;
 mod names;
 mod scope;
 mod seal;
+mod statement;
 mod table;
 mod verify;
 
@@ -24,5 +25,6 @@ pub use ledger::{Entry, EntryKind, Function, Ledger, LedgerError, ProofError, Sa
 pub use manifest::{Author, Inputs, Manifest, StageCommit, StageRecord, StoredFile, TablePart};
 pub use scope::{Question, Seen, scope};
 pub use seal::{SealError, SealWriter};
+pub use statement::{Statement, StoredStatement};
 pub use table::{StoredTable, TableWriter};
 pub use verify::{Anchor, Problem, VerifyReport, verify};

@@ -15,6 +15,7 @@ use crate::folder::{Case, EVIDENCE, LEDGER, MANIFEST, TABLES, load_manifest, rea
 use crate::ledger::{Entry, EntryKind, Ledger, LedgerError, PUBLIC_KEY, read_checkpoint};
 use crate::manifest::Manifest;
 use crate::names::is_sha256;
+use crate::statement::{self, StoredStatement, statement_digest};
 
 /// What somebody outside kept, to check the case against. Without it, only the folder's own consistency is checked.
 #[derive(Clone, Copy, Debug, Default)]
@@ -72,6 +73,7 @@ struct Said {
     /// The last run of each stage.
     runs: BTreeMap<String, (u64, Entry)>,
     decisions: BTreeMap<u64, Option<String>>,
+    statements: BTreeMap<u64, String>,
 }
 
 /// Verifies the case in `path`.
@@ -86,6 +88,7 @@ pub fn verify(path: &Path, anchor: &Anchor<'_>) -> VerifyReport {
     }
     if let (Some(ledger), Some(said)) = (&ledger, &said) {
         verify_decisions(path, ledger, said, &mut report);
+        verify_statements(path, ledger, said, &mut report);
     }
     if anchor.checkpoint.is_none() {
         report.notes.push("no checkpoint from outside was given: the folder agrees with itself, which whoever holds its key could bring about; compare with a checkpoint that somebody else kept".to_owned());
@@ -164,6 +167,9 @@ fn read_ledger(ledger: &Ledger, report: &mut VerifyReport) -> Said {
                 if let Some(stage) = entry.stage.clone() {
                     said.runs.insert(stage, (index, entry));
                 }
+            }
+            EntryKind::Decision if entry.digests.contains_key(statement::DIGEST) => {
+                said.statements.extend(entry.digests.remove(statement::DIGEST).map(|digest| (index, digest)));
             }
             EntryKind::Decision => {
                 said.decisions.insert(index, entry.digests.remove(DIGEST));
@@ -278,5 +284,30 @@ fn verify_decisions(path: &Path, ledger: &Ledger, said: &Said, report: &mut Veri
     let rows: BTreeSet<u64> = stored.iter().map(|d| d.ledger_entry).collect();
     for index in said.decisions.keys().filter(|index| !rows.contains(index)) {
         report.problem(STATE, format!("ledger entry {index} records a decision that is not here: it was removed, or a run was stopped at that moment (then open the case for writing once)"));
+    }
+}
+
+fn verify_statements(path: &Path, ledger: &Ledger, said: &Said, report: &mut VerifyReport) {
+    const STATE: &str = crate::decision::STATE;
+    let stored = match Case::open_for_reading(path).and_then(|case| case.all_statements()) {
+        Ok(stored) => stored,
+        Err(e) => {
+            report.problem(STATE, format!("{}: statements cannot be told", told(&e)));
+            return;
+        }
+    };
+    if let Some(salt) = ledger.salt() {
+        for StoredStatement { ledger_entry, statement } in &stored {
+            report.decisions += 1;
+            if said.statements.get(ledger_entry) != Some(&statement_digest(salt, statement)) {
+                report.problem(STATE, format!("the statement that names ledger entry {ledger_entry} is not the one that was entered there"));
+            }
+        }
+    } else if !stored.is_empty() {
+        report.notes.push("the salt is not here: statements are not compared with their entries".to_owned());
+    }
+    let rows: BTreeSet<u64> = stored.iter().map(|s| s.ledger_entry).collect();
+    for index in said.statements.keys().filter(|index| !rows.contains(index)) {
+        report.problem(STATE, format!("ledger entry {index} records a statement that is not here: it was removed, or a run was stopped at that moment (then open the case for writing once)"));
     }
 }

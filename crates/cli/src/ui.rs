@@ -1,6 +1,6 @@
 //! What a person sees while work goes on: stages and bars on stderr, quiet where nobody watches.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -98,6 +98,15 @@ pub enum Format {
 /// Text from evidence must not steer a terminal.
 pub fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() && c != '\n' && c != '\t' { '\u{fffd}' } else { c }).collect()
+}
+
+/// Puts lines on stdout. Who closes the other end has seen enough: that is no error.
+pub fn put(lines: &[String]) -> std::io::Result<()> {
+    let text: String = lines.iter().flat_map(|line| [printable(line), "\n".to_owned()]).collect();
+    match std::io::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        written => written,
+    }
 }
 
 /// 6800 as `6,800`.

@@ -3,6 +3,11 @@
 //! The tier chooses the sentence, so that no letter hedges. It drafts text and sends nothing; clocks, forms, approval and
 //! sending are other parts.
 
+pub mod calendar;
+pub mod clock;
+pub mod duties;
+pub mod forms;
+pub mod law;
 mod words;
 
 use std::collections::BTreeMap;

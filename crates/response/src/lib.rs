@@ -1,8 +1,10 @@
 //! The conductor. It alone calls stages and writes the case; what a stage decides is the stage's own.
 
 mod choices;
+mod duties;
 mod error;
 mod explain;
+mod forms;
 mod people;
 mod readiness;
 mod run;
@@ -10,7 +12,15 @@ mod stage;
 mod store;
 
 pub use choices::{Choices, CutDump, Told};
+pub use duties::{CaseDuties, DutyError, duties};
 pub use error::ResponseError;
 pub use explain::{ExplainedCategory, Explanation, explain};
 pub use readiness::{Readiness, check_estate, draft_estate};
 pub use run::{Names, Outcome, Response, Settings, Tiers, Watcher, respond, time_zone};
+
+/// Law files and forms, for whoever reads files and prints: the stage decides nothing of the case.
+pub mod notice {
+    pub use strandline_notice::duties::{Duties, DutyView, State};
+    pub use strandline_notice::forms::{Block, Form, FormId, blocks, plain, questions};
+    pub use strandline_notice::law::{LawBook, LawError};
+}

@@ -255,6 +255,11 @@ impl<'a> Response<'a> {
         Ok((self.case.read_rows(Step::TABLE)?, self.case.read_rows(Link::TABLE)?))
     }
 
+    /// The organisation's time zone.
+    pub fn time_zone(&self) -> String {
+        self.estate.organisation.time_zone.clone()
+    }
+
     /// What came out.
     pub fn finish(self) -> Outcome {
         self.outcome

@@ -1,8 +1,12 @@
 //! The commands and what they share.
 
+mod decide;
 mod drill;
+mod duties;
 mod estate;
 mod expose;
+mod forms;
+mod law;
 mod respond;
 mod scope;
 mod sql;
@@ -60,6 +64,17 @@ enum Command {
     Expose(expose::Expose),
     /// Whose data some sessions saw in a time
     Scope(scope::Scope),
+    /// What must be told to whom by when
+    Duties(duties::Duties),
+    /// Record a decision: what happened and when, what was done, what is not required
+    ///
+    /// An event starts clocks: `decide CASE aware --at 2026-11-25T09:30 --knowing "…"`. Several events that happened at once
+    /// can be named together; `gdpr/aware` is for one regime alone. On a duty: `done DUTY --at …`, `partly-done DUTY --at …`,
+    /// `required DUTY --why …`, `not-required DUTY --why …`, `reopen DUTY --why …`. `retract EVENT --why …` takes an event
+    /// back. `answer FIELD --text "…"` states a field of a form.
+    Decide(decide::Decide),
+    /// Fill an authority's form from the case
+    Forms(forms::Forms),
     /// Draft the letters
     Notify(stages::OfCase),
     /// Write export/: exposures, people, timeline, STIX
@@ -86,6 +101,9 @@ impl Cli {
             Command::Trace(command) => command.run(common),
             Command::Expose(command) => command.run(common),
             Command::Scope(command) => command.run(common),
+            Command::Duties(command) => command.run(common),
+            Command::Decide(command) => command.run(common),
+            Command::Forms(command) => command.run(common),
             Command::Notify(command) => command.notify(common),
             Command::Export(command) => command.export(common),
             Command::Report(command) => command.run(common),

@@ -72,6 +72,14 @@ impl ToldArgs {
     }
 }
 
+/// A moment, in the organisation's zone where it has no offset. A day is none: clocks run by the minute.
+pub fn moment(text: &str, zone: &str) -> anyhow::Result<Instant> {
+    if text.parse::<Date>().is_ok() && !text.contains(['T', ' ']) {
+        bail!("{text:?} is a day: add the time, such as {text}T09:30");
+    }
+    instant(text, End::First, &TimeZone::get(zone).unwrap_or(TimeZone::UTC))
+}
+
 fn instant(text: &str, end: End, zone: &TimeZone) -> anyhow::Result<Instant> {
     if let Ok(time) = text.parse::<jiff::Timestamp>() {
         return Ok(Instant(time.as_microsecond()));

@@ -1,0 +1,141 @@
+//! Statements of people that this crate need not understand: a kind and a body. Entered in the ledger first, by a salted digest
+//! alone, and made a row of `case.db` after: the words can be about a person, and nothing leaves the ledger again.
+
+use rusqlite::{Connection, OpenFlags, Row, params};
+use serde::Serialize;
+use strandline_model::time::Instant;
+
+use crate::decision::{STATE, index, open_state, stored};
+use crate::folder::{Case, CaseError};
+use crate::ledger::{Entry, EntryKind, Function, Ledger, LedgerError, Salt};
+
+const SCHEMA: &str = include_str!("schema/statement.sql");
+
+/// The name of the digest in the ledger entry.
+pub(crate) const DIGEST: &str = "statement";
+
+/// What somebody stated.
+#[derive(Clone, PartialEq, Eq, Serialize)]
+pub struct Statement {
+    /// What it is about; names the shape of the body (`duty`).
+    pub kind: String,
+    /// What was stated, as JSON.
+    pub body: String,
+    /// Who.
+    pub made_by: String,
+    /// When it was recorded.
+    pub made_at: Instant,
+}
+
+impl std::fmt::Debug for Statement {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Statement").field("kind", &self.kind).field("made_by", &self.made_by).field("made_at", &self.made_at).finish_non_exhaustive()
+    }
+}
+
+/// A statement as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredStatement {
+    /// The ledger entry that committed it.
+    pub ledger_entry: u64,
+    /// The statement.
+    pub statement: Statement,
+}
+
+impl Case {
+    /// Records a statement and returns its ledger entry. When this returns, it is durable.
+    ///
+    /// # Errors
+    /// If the case is open for reading only, or the disk does not take it.
+    pub fn record_statement(&mut self, statement: &Statement, function: Function, version: &str) -> Result<u64, CaseError> {
+        self.require_writable()?;
+        let digest = statement_digest(self.require_salt()?, statement);
+        let state = open_state(self)?;
+        state.execute_batch(SCHEMA)?;
+        state.execute(
+            "INSERT INTO pending_statement VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            params![stored(self.ledger().size()), digest, statement.kind, statement.body, statement.made_by, statement.made_at.0],
+        )?;
+        let mut entry = Entry::new(EntryKind::Decision, function, &statement.made_by, statement.made_at, version);
+        entry.stage = Some(statement.kind.clone());
+        entry.digests.insert(DIGEST.to_owned(), digest);
+        let index = self.ledger_mut()?.append(&[entry])?.start;
+        self.settle_statements(state)?;
+        Ok(index)
+    }
+
+    /// Statements of a kind, oldest first.
+    ///
+    /// # Errors
+    /// If case.db cannot be read.
+    pub fn stored_statements(&self, kind: &str) -> Result<Vec<StoredStatement>, CaseError> {
+        self.read_statements("WHERE kind = ?1", params![kind])
+    }
+
+    pub(crate) fn all_statements(&self) -> Result<Vec<StoredStatement>, CaseError> {
+        self.read_statements("", params![])
+    }
+
+    fn read_statements(&self, which: &str, with: &[&dyn rusqlite::ToSql]) -> Result<Vec<StoredStatement>, CaseError> {
+        let Some(state) = open_for_reading(self)? else { return Ok(Vec::new()) };
+        let mut query = state.prepare(&format!("SELECT ledger_entry, kind, body, made_by, made_at FROM statement {which} ORDER BY ledger_entry"))?;
+        let rows = query.query_map(with, |row| Ok(StoredStatement { ledger_entry: index(row.get(0)?), statement: read_statement(row, 1)? }))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Completes statements that a killed run had entered in the ledger, and drops those that never got there.
+    pub(crate) fn finish_pending_statements(&mut self) -> Result<(), CaseError> {
+        if open_for_reading(self)?.is_some() { self.settle_statements(open_state(self)?) } else { Ok(()) }
+    }
+
+    fn settle_statements(&self, mut state: Connection) -> Result<(), CaseError> {
+        let transaction = state.transaction()?;
+        let pending: Vec<(u64, String, Statement)> = transaction
+            .prepare("SELECT ledger_size, digest, kind, body, made_by, made_at FROM pending_statement ORDER BY rowid")?
+            .query_map([], |row| Ok((index(row.get(0)?), row.get(1)?, read_statement(row, 2)?)))?
+            .collect::<Result<_, _>>()?;
+        if pending.is_empty() {
+            return Ok(());
+        }
+        for (size_before, digest, statement) in pending {
+            if let Some(entry) = find_digest(self.ledger(), size_before, &digest)? {
+                transaction.execute(
+                    "INSERT OR IGNORE INTO statement VALUES (?1, ?2, ?3, ?4, ?5)",
+                    params![stored(entry), statement.kind, statement.body, statement.made_by, statement.made_at.0],
+                )?;
+            }
+        }
+        transaction.execute("DELETE FROM pending_statement", [])?;
+        transaction.commit()?;
+        Ok(())
+    }
+}
+
+/// What the ledger says of a statement: the salted digest of its JSON.
+pub(crate) fn statement_digest(salt: &Salt, statement: &Statement) -> String {
+    salt.digest(&serde_json::to_vec(statement).expect("a statement has only texts and numbers"))
+}
+
+fn find_digest(ledger: &Ledger, from: u64, digest: &str) -> Result<Option<u64>, LedgerError> {
+    for index in from..ledger.size() {
+        if ledger.entry(index)?.digests.get(DIGEST).is_some_and(|d| d == digest) {
+            return Ok(Some(index));
+        }
+    }
+    Ok(None)
+}
+
+/// The state, if anybody has stated anything yet.
+fn open_for_reading(case: &Case) -> Result<Option<Connection>, CaseError> {
+    if !case.path().join(STATE).exists() {
+        return Ok(None);
+    }
+    let state = Connection::open_with_flags(case.path().join(STATE), OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    let known: bool =
+        state.query_row("SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'pending_statement')", [], |row| row.get(0))?;
+    Ok(known.then_some(state))
+}
+
+fn read_statement(row: &Row<'_>, first: usize) -> rusqlite::Result<Statement> {
+    Ok(Statement { kind: row.get(first)?, body: row.get(first + 1)?, made_by: row.get(first + 2)?, made_at: Instant(row.get(first + 3)?) })
+}

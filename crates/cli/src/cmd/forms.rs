@@ -1,0 +1,62 @@
+//! `strandline forms`: an authority's form, filled from the case; each field with its evidence, or "unknown, because …".
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::bail;
+use clap::Args;
+use strandline_response::Response;
+use strandline_response::notice::{FormId, blocks, plain, questions};
+
+use crate::cmd::{Common, print_json};
+use crate::ui::{Format, Screen, put};
+
+/// Fill an authority's form from the case
+#[derive(Args)]
+pub struct Forms {
+    /// The case folder
+    case: PathBuf,
+    /// The form; without one, the forms and the questions that only a person can answer are listed
+    #[arg(value_name = "FORM")]
+    form: Option<String>,
+}
+
+impl Forms {
+    pub fn run(self, common: &Common) -> anyhow::Result<ExitCode> {
+        let Some(written) = &self.form else {
+            list(common)?;
+            return Ok(ExitCode::SUCCESS);
+        };
+        let Some(id) = FormId::of(written) else {
+            let known: Vec<&str> = FormId::ALL.iter().map(|id| id.as_str()).collect();
+            bail!("there is no form {written:?}: there are {}", known.join(", "));
+        };
+        let settings = common.settings(&self.case);
+        let mut screen = Screen::new(common.format());
+        let mut response = Response::resume(&settings, &mut screen)?;
+        let form = response.write_form(id)?;
+        drop(response);
+        drop(screen);
+        match common.format() {
+            Format::Json => print_json(&form)?,
+            Format::Text => {
+                put(&plain(&blocks(&form)).lines().map(str::to_owned).collect::<Vec<_>>())?;
+                eprintln!("kept as {}.json and .txt", self.case.join("forms").join(id.as_str()).display());
+            }
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn list(common: &Common) -> anyhow::Result<()> {
+    let forms: Vec<&str> = FormId::ALL.iter().map(|id| id.as_str()).collect();
+    if common.format() == Format::Json {
+        return print_json(&serde_json::json!({ "forms": forms, "questions": questions().into_iter().collect::<std::collections::BTreeMap<_, _>>() }));
+    }
+    println!("Forms: {}", forms.join(", "));
+    println!("\nFields (strandline decide CASE answer FIELD --text \"…\" states one)");
+    for (id, label) in questions() {
+        println!("  {id:<26}{label}");
+    }
+    Ok(())
+}

@@ -1,0 +1,226 @@
+//! Duties of a case: what people recorded goes to the ledger first, and the clocks are read from it.
+
+use std::path::Path;
+
+use jiff::tz::TimeZone;
+use serde::Serialize;
+use strandline_case::{Case, CaseError, Function, Statement};
+use strandline_model::duty::{DutyDecision, DutyWord, RecordedDecision};
+use strandline_model::estate::Estate;
+use strandline_model::exposure::{Certainty, Exposure};
+use strandline_model::table::{Row, Scan};
+use strandline_model::time::Instant;
+use strandline_notice::duties::{Duties, Survey, TierCounts, ics, survey};
+use strandline_notice::forms::{self, StaffRule, StaffRuleError};
+use strandline_notice::law::LawBook;
+
+use crate::error::ResponseError;
+use crate::run::Response;
+use crate::store;
+
+/// What the case calls the statements that duties are made of.
+const KIND: &str = "duty";
+
+/// Why a word on a duty was not recorded, or a form not written.
+#[derive(Debug, thiserror::Error)]
+pub enum DutyError {
+    /// No regime waits for such an event.
+    #[error("no law file knows the event {event:?}; the regimes of this case wait for: {known}")]
+    UnknownEvent {
+        /// As it was written.
+        event: String,
+        /// What there is.
+        known: String,
+    },
+    /// There is no such duty.
+    #[error("there is no duty {duty:?}; the duties of this case are: {known}")]
+    UnknownDuty {
+        /// As it was written.
+        duty: String,
+        /// What there is.
+        known: String,
+    },
+    /// No form asks that.
+    #[error("no form asks {question:?}; forms ask: {known}")]
+    UnknownQuestion {
+        /// As it was written.
+        question: String,
+        /// What there is.
+        known: String,
+    },
+    /// What is to come has not happened.
+    #[error("{at} lies in the future, and a decision records what has happened: check --at")]
+    InFuture {
+        /// As it was stated.
+        at: Instant,
+    },
+    /// Who is staff was answered in other words.
+    #[error(transparent)]
+    Staff(#[from] StaffRuleError),
+    /// A form would tell something about an affected person.
+    #[error("answers about {fields} hold a value of a person in the register, and the form {form} must not: answer them in other words")]
+    AboutPeople {
+        /// The form.
+        form: &'static str,
+        /// The questions; never the values.
+        fields: String,
+    },
+    /// A stored decision is none that this version knows.
+    #[error("the decision of ledger entry {entry} is not one that this version knows: use the version that wrote it, or a newer one")]
+    UnknownDecision {
+        /// The entry.
+        entry: u64,
+        /// What is wrong.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// The case.
+    #[error(transparent)]
+    Response(#[from] ResponseError),
+}
+
+impl From<CaseError> for DutyError {
+    fn from(source: CaseError) -> Self {
+        Self::Response(source.into())
+    }
+}
+
+/// The duties of a case, and what a calendar file of them needs.
+#[derive(Clone, Debug, Serialize)]
+pub struct CaseDuties {
+    /// The case's origin.
+    pub case: String,
+    /// Its reference.
+    pub reference: String,
+    /// How many decisions stand behind it.
+    pub decisions: u64,
+    /// The duties.
+    #[serde(flatten)]
+    pub duties: Duties,
+}
+
+impl CaseDuties {
+    /// The running deadlines as a calendar file.
+    pub fn calendar(&self, stamp: Instant) -> String {
+        ics::write(&self.duties, &ics::Calendar { case: &self.case, reference: &self.reference, stamp, revision: self.decisions })
+    }
+}
+
+/// The duties of the case in `path`, as of `now`. Takes no lock and writes nothing.
+///
+/// # Errors
+/// If there is no case, it keeps no estate yet, or it cannot be read.
+pub fn duties(path: &Path, law: &LawBook, now: Instant) -> Result<CaseDuties, DutyError> {
+    let case = Case::open_for_reading(path)?;
+    let text = store::read_text(&case, store::ESTATE)?.ok_or(ResponseError::NoEstate)?;
+    let estate = strandline_estate::read(&text, &path.join(store::ESTATE).display().to_string()).map_err(ResponseError::from)?;
+    let decisions = decisions(&case)?;
+    let people = if case.manifest().stages.contains_key("expose") { Some(count_people(&case)?) } else { None };
+    let zone = zone_of(&estate);
+    let duties = survey(&Survey { book: law, regimes: &estate.organisation.regimes, decisions: &decisions, now, zone: &zone, people });
+    Ok(CaseDuties { case: case.manifest().origin.clone(), reference: reference(&case), decisions: decisions.len() as u64, duties })
+}
+
+impl Response<'_> {
+    /// Records a person's word on a duty; the ledger has it first. Returns its entry.
+    ///
+    /// # Errors
+    /// If it names what is not there, or something to come; or the case cannot be written.
+    pub fn decide_duty(&mut self, word: DutyWord, law: &LawBook) -> Result<u64, DutyError> {
+        let now = (self.settings.now)();
+        check(&word, law, &self.estate, now)?;
+        let decision = DutyDecision { word, decided_by: self.settings.responder.clone(), decided_at: now };
+        let body = serde_json::to_string(&decision.word).expect("a decision has only texts and numbers");
+        let statement = Statement { kind: KIND.to_owned(), body, made_by: decision.decided_by, made_at: decision.decided_at };
+        Ok(self.case.record_statement(&statement, Function::Respond, env!("CARGO_PKG_VERSION"))?)
+    }
+}
+
+/// Everything that people recorded on duties, oldest first.
+pub(crate) fn decisions(case: &Case) -> Result<Vec<RecordedDecision>, DutyError> {
+    let read = |stored: strandline_case::StoredStatement| {
+        let word: DutyWord =
+            serde_json::from_str(&stored.statement.body).map_err(|source| DutyError::UnknownDecision { entry: stored.ledger_entry, source })?;
+        let decision = DutyDecision { word, decided_by: stored.statement.made_by, decided_at: stored.statement.made_at };
+        Ok(RecordedDecision { ledger_entry: stored.ledger_entry, decision })
+    };
+    case.stored_statements(KIND)?.into_iter().map(read).collect()
+}
+
+/// The last part of the origin.
+pub(crate) fn reference(case: &Case) -> String {
+    case.manifest().origin.rsplit('/').next().unwrap_or_default().to_owned()
+}
+
+pub(crate) fn zone_of(estate: &Estate) -> TimeZone {
+    TimeZone::get(&estate.organisation.time_zone).unwrap_or(TimeZone::UTC)
+}
+
+fn check(word: &DutyWord, law: &LawBook, estate: &Estate, now: Instant) -> Result<(), DutyError> {
+    match word {
+        DutyWord::Happened { event, at, .. } => check_event(event, law, estate).and_then(|()| check_time(*at, now)),
+        DutyWord::Retracted { event, .. } => check_event(event, law, estate),
+        DutyWord::PartlyDone { duty, at, .. } | DutyWord::Done { duty, at, .. } => check_duty(duty, law, estate).and_then(|()| check_time(*at, now)),
+        DutyWord::Required { duty, .. } | DutyWord::NotRequired { duty, .. } | DutyWord::Reopened { duty, .. } => check_duty(duty, law, estate),
+        DutyWord::Answered { question, text } => {
+            let questions = forms::questions();
+            if !questions.iter().any(|(id, _)| id == question) {
+                let known: Vec<&str> = questions.iter().map(|(id, _)| *id).collect();
+                return Err(DutyError::UnknownQuestion { question: question.clone(), known: known.join(", ") });
+            }
+            if question == forms::STAFF_QUESTION {
+                text.expose_personal().parse::<StaffRule>()?;
+            }
+            Ok(())
+        }
+    }
+}
+
+/// The event, or `regime/event`, is one that a regime of this case waits for.
+fn check_event(event: &str, law: &LawBook, estate: &Estate) -> Result<(), DutyError> {
+    let regimes = &estate.organisation.regimes;
+    let found = match event.split_once('/') {
+        Some((regime, event)) => regimes.iter().any(|id| id == regime) && law.events_of(&[regime.to_owned()]).contains(&event),
+        None => law.events_of(regimes).contains(&event),
+    };
+    if found { Ok(()) } else { Err(DutyError::UnknownEvent { event: event.to_owned(), known: law.events_of(regimes).join(", ") }) }
+}
+
+fn check_duty(duty: &str, law: &LawBook, estate: &Estate) -> Result<(), DutyError> {
+    let regimes = &estate.organisation.regimes;
+    let known: Vec<&str> = regimes.iter().filter_map(|id| law.regime(id)).flat_map(|regime| &regime.duties).map(|duty| duty.id.as_str()).collect();
+    if known.contains(&duty) { Ok(()) } else { Err(DutyError::UnknownDuty { duty: duty.to_owned(), known: known.join(", ") }) }
+}
+
+fn check_time(at: Instant, now: Instant) -> Result<(), DutyError> {
+    if at > now { Err(DutyError::InFuture { at }) } else { Ok(()) }
+}
+
+/// People by the strongest tier. Rows come sorted by person.
+fn count_people(case: &Case) -> Result<TierCounts, DutyError> {
+    let mut counts = TierCounts::default();
+    let mut current: Option<(String, Certainty)> = None;
+    let stored = case.scan(Exposure::TABLE);
+    for batch in stored.scan(&[]).map_err(ResponseError::from)? {
+        for exposure in Exposure::from_batch(&batch.map_err(ResponseError::from)?).map_err(ResponseError::from)? {
+            match &mut current {
+                Some((person, highest)) if *person == exposure.data_subject => *highest = (*highest).max(exposure.certainty),
+                _ => {
+                    if let Some((_, highest)) = current.replace((exposure.data_subject, exposure.certainty)) {
+                        add(&mut counts, highest);
+                    }
+                }
+            }
+        }
+    }
+    current.into_iter().for_each(|(_, highest)| add(&mut counts, highest));
+    Ok(counts)
+}
+
+pub(crate) fn add(counts: &mut TierCounts, certainty: Certainty) {
+    match certainty {
+        Certainty::Confirmed => counts.confirmed += 1,
+        Certainty::Likely => counts.likely += 1,
+        Certainty::Possible => counts.possible += 1,
+    }
+}

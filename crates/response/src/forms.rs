@@ -1,0 +1,177 @@
+//! Forms of a case: the facts are counted from its tables, one batch at a time, and the filled form is kept in `forms/`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use strandline_case::StageCommit;
+use strandline_model::detection::Detection;
+use strandline_model::exposure::{Basis, Certainty, Exposure, Replay};
+use strandline_model::register::RegisterEntry;
+use strandline_model::table::{Row, Scan};
+use strandline_model::time::Interval;
+use strandline_model::trail::Step;
+use strandline_notice::duties::TierCounts;
+use strandline_notice::forms::{
+    AccessFacts, CaseFacts, CategoryFacts, DetectionFacts, Form, FormId, LetterFacts, PeopleFacts, StatusFacts, SystemFacts, blocks, fields_about_people, fill,
+    plain,
+};
+
+use crate::duties::{DutyError, add, decisions, reference};
+use crate::error::ResponseError;
+use crate::run::Response;
+use crate::stage::expose::register;
+use crate::store;
+
+type People = BTreeMap<String, RegisterEntry>;
+
+impl Response<'_> {
+    /// Fills a form from the case and keeps it as `forms/FORM.json` and `forms/FORM.txt`; the ledger has their hashes.
+    ///
+    /// # Errors
+    /// If an answer is about a person of the register, or the case cannot be read or written.
+    pub fn write_form(&mut self, id: FormId) -> Result<Form, DutyError> {
+        let (people, _) = register(self)?;
+        let facts = facts(self, &people)?;
+        let form = fill(id, &facts);
+        let about: Vec<&str> = fields_about_people(&form, people.values()).into_iter().collect();
+        if !about.is_empty() {
+            return Err(DutyError::AboutPeople { form: id.as_str(), fields: about.join(", ") });
+        }
+        let mut json = serde_json::to_vec_pretty(&form).expect("a form has only texts and numbers");
+        json.push(b'\n');
+        let files = vec![
+            store::write(&self.case, "forms", &format!("{}.json", id.as_str()), &json)?,
+            store::write(&self.case, "forms", &format!("{}.txt", id.as_str()), plain(&blocks(&form)).as_bytes())?,
+        ];
+        let mut inputs = self.inputs_after(&["coverage", "detect", "trace", "expose", "letters"]);
+        // The last decision: what was recorded after it is not in this form.
+        let last = facts.decisions.last().map_or("none".to_owned(), |last| last.ledger_entry.to_string());
+        inputs.insert_setting("last_decision", &last);
+        let author = self.author();
+        self.case.commit_stage(StageCommit { stage: format!("form-{}", id.as_str()), inputs, parts: Vec::new(), files, author })?;
+        Ok(form)
+    }
+}
+
+fn facts(response: &Response<'_>, people: &People) -> Result<CaseFacts, DutyError> {
+    let case = &response.case;
+    let estate = &response.estate;
+    let steps: Vec<Step> = case.read_rows(Step::TABLE)?;
+    let systems = estate.systems.iter().map(|system| SystemFacts {
+        id: system.id.clone(),
+        name: system.name.clone(),
+        steps: steps.iter().filter(|step| step.system == system.id).count() as u64,
+        sources: estate.sources.iter().filter(|source| source.system == system.id).map(|source| source.id.clone()).collect(),
+    });
+    let (counted, categories) = match case.manifest().stages.contains_key("expose") {
+        true => Counting::new(people, estate.register.is_some()).count(response).map(|(people, categories)| (Some(people), categories))?,
+        false => (None, Vec::new()),
+    };
+    let mut detections: Vec<DetectionFacts> = Vec::new();
+    for detection in case.read_rows::<Detection>(Detection::TABLE)? {
+        let events = u64::try_from(detection.event_count).unwrap_or(0);
+        detections.push(DetectionFacts { title: detection.title, system: detection.system, first: detection.first, events });
+    }
+    detections.sort_by(|a, b| (a.first, &a.system, &a.title).cmp(&(b.first, &b.system, &b.title)));
+    let letters = case.manifest().stages.get("letters").map_or(0, |record| record.files.iter().filter(|file| file.file.starts_with("letters/")).count());
+    Ok(CaseFacts {
+        reference: reference(case),
+        organisation: estate.organisation.clone(),
+        as_of: (response.settings.now)(),
+        people: counted,
+        categories,
+        coverage: response.coverage()?,
+        systems: systems.collect(),
+        steps,
+        accesses: accesses(response)?,
+        detections,
+        letters: LetterFacts { drafted: letters as u64, handed_over: None },
+        decisions: decisions(case)?,
+        artefacts: response.custody()?.len() as u64,
+    })
+}
+
+fn accesses(response: &Response<'_>) -> Result<AccessFacts, ResponseError> {
+    let mut facts = AccessFacts::default();
+    let mut tables = BTreeSet::new();
+    for batch in response.case.scan(Replay::TABLE).scan(&[])? {
+        for replay in Replay::from_batch(&batch?)? {
+            let widened = replay.outcome == "widened";
+            if !widened && replay.outcome != "replayed" {
+                continue;
+            }
+            facts.reads += 1;
+            facts.widened += u64::from(widened);
+            let at = Interval { from: replay.time, to: replay.time };
+            facts.span = Some(facts.span.map_or(at, |span| span.hull(&at)));
+            tables.extend(replay.tables);
+        }
+    }
+    facts.tables = tables.into_iter().collect();
+    Ok(facts)
+}
+
+/// One person's strongest tiers.
+#[derive(Default)]
+struct Strongest {
+    all: Option<Certainty>,
+    disclosed: Option<Certainty>,
+    inferred: Option<Certainty>,
+}
+
+/// Exposures being counted. Rows come sorted by person, so that one person is held at a time.
+struct Counting<'a> {
+    people: &'a People,
+    facts: PeopleFacts,
+    by_status: BTreeMap<(bool, Option<String>), TierCounts>,
+    by_category: BTreeMap<String, [TierCounts; 2]>,
+}
+
+impl<'a> Counting<'a> {
+    fn new(people: &'a People, has_register: bool) -> Self {
+        let facts = PeopleFacts { registered: has_register.then_some(people.len() as u64), ..PeopleFacts::default() };
+        Self { people, facts, by_status: BTreeMap::new(), by_category: BTreeMap::new() }
+    }
+
+    fn count(mut self, response: &Response<'_>) -> Result<(PeopleFacts, Vec<CategoryFacts>), ResponseError> {
+        let mut current: Option<(String, Strongest)> = None;
+        for batch in response.case.scan(Exposure::TABLE).scan(&[])? {
+            for exposure in Exposure::from_batch(&batch?)? {
+                let place = usize::from(exposure.basis == Basis::Inferred);
+                add(&mut self.by_category.entry(exposure.category).or_default()[place], exposure.certainty);
+                if current.as_ref().is_none_or(|(person, _)| *person != exposure.data_subject)
+                    && let Some((person, strongest)) = current.replace((exposure.data_subject, Strongest::default()))
+                {
+                    self.person(&person, &strongest);
+                }
+                if let Some((_, strongest)) = &mut current {
+                    strongest.all = strongest.all.max(Some(exposure.certainty));
+                    let of_basis = if place == 0 { &mut strongest.disclosed } else { &mut strongest.inferred };
+                    *of_basis = (*of_basis).max(Some(exposure.certainty));
+                }
+            }
+        }
+        if let Some((person, strongest)) = current {
+            self.person(&person, &strongest);
+        }
+        let by_status = self.by_status.into_iter();
+        self.facts.by_status = by_status.map(|((in_register, status), people)| StatusFacts { status, in_register, people }).collect();
+        let categories = self.by_category.into_iter().map(|(category, [disclosed, inferred])| CategoryFacts { category, disclosed, inferred });
+        Ok((self.facts, categories.collect()))
+    }
+
+    fn person(&mut self, key: &str, strongest: &Strongest) {
+        let entry = self.people.get(key);
+        let status = (entry.is_some(), entry.and_then(|entry| entry.status.clone()));
+        let tiers = [
+            (strongest.all, &mut self.facts.all),
+            (strongest.disclosed, &mut self.facts.disclosed),
+            (strongest.inferred, &mut self.facts.inferred),
+            (strongest.all, self.by_status.entry(status).or_default()),
+        ];
+        for (certainty, counts) in tiers {
+            if let Some(certainty) = certainty {
+                add(counts, certainty);
+            }
+        }
+    }
+}

@@ -8,6 +8,7 @@ pub mod fields;
 pub mod fuzz;
 pub mod mask;
 pub mod mask_sql;
+pub mod evtx;
 mod record;
 pub mod source;
 pub mod sql;

@@ -3,12 +3,12 @@
 //! A format is one file below [`source`]; this file drives it: it cuts the bytes into records, hands them over, and
 //! collects batches. It opens no file and decides nothing about what an event means for the trail.
 
+pub mod evtx;
 pub mod fields;
 #[doc(hidden)]
 pub mod fuzz;
 pub mod mask;
 pub mod mask_sql;
-pub mod evtx;
 mod record;
 pub mod source;
 pub mod sql;

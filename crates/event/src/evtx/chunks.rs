@@ -48,7 +48,10 @@ impl<'r> Chunks<'r> {
             if bytes.is_empty() {
                 return Ok(None);
             }
-            if self.offset == 0 && bytes.starts_with(FILE_MAGIC) && bytes.get(FILE_HEADER..).is_some_and(|rest| rest.is_empty() || rest.starts_with(CHUNK_MAGIC)) {
+            if self.offset == 0
+                && bytes.starts_with(FILE_MAGIC)
+                && bytes.get(FILE_HEADER..).is_some_and(|rest| rest.is_empty() || rest.starts_with(CHUNK_MAGIC))
+            {
                 self.skip(FILE_HEADER);
                 continue;
             }

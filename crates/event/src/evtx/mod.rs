@@ -97,13 +97,7 @@ pub struct ChunkReader {
 impl ChunkReader {
     /// For chunks of this artefact.
     pub fn new(artefact: &ArtefactId) -> Self {
-        Self {
-            artefact: artefact.clone(),
-            templates: RefCell::default(),
-            head: HeadFacts::default(),
-            slots: Vec::new(),
-            magic: Finder::new(RECORD_MAGIC),
-        }
+        Self { artefact: artefact.clone(), templates: RefCell::default(), head: HeadFacts::default(), slots: Vec::new(), magic: Finder::new(RECORD_MAGIC) }
     }
 
     /// Reads one chunk, or what is left of one; `offset` is its place in the artefact. Bytes that begin with no chunk's

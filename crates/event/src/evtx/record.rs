@@ -197,7 +197,13 @@ impl View<'_> {
         self.decoded.get_or_init(|| {
             let length = self.length as usize;
             let budget = Budget { bytes: length * 4 + SPARE_BYTES, fields: length / 4 + SPARE_FIELDS };
-            let mut decoder = Decoder { chunk: self.chunk, templates: self.templates, must_match: self.must_match(), budget, decoded: Decoded::default() };
+            let mut decoder = Decoder {
+                chunk: self.chunk,
+                templates: self.templates,
+                must_match: self.must_match(),
+                budget,
+                decoded: Decoded { text: String::with_capacity(length), entries: Vec::with_capacity(self.root.slots.len() + 32), ..Decoded::default() },
+            };
             let read = match &self.root.template {
                 Some(template) => decoder.template(template, self.root.slots, 0),
                 None => decoder.nameless(self.id, self.root.slots),

@@ -254,6 +254,7 @@ struct Open {
     called: Option<Name>,
     pieces: Vec<Piece>,
     has_children: bool,
+    has_attributes: bool,
 }
 
 /// Reads tokens into a plan. The stack is a list, so that no bytes can exhaust ours.
@@ -349,7 +350,7 @@ impl<'c, 't> Planner<'c, 't> {
         if let Some(parent) = self.open.last_mut() {
             parent.has_children = true;
         }
-        self.open.push(Open { name, inside, is_section: inside != outer, called: None, pieces: Vec::new(), has_children: false });
+        self.open.push(Open { name, inside, is_section: inside != outer, called: None, pieces: Vec::new(), has_children: false, has_attributes: false });
         Some(())
     }
 
@@ -364,6 +365,9 @@ impl<'c, 't> Planner<'c, 't> {
         } else if !name.starts_with("xmlns") && !pieces.is_empty() {
             let full = Rc::from(format!("{}_{}", self.prefixed(open), without_blanks(&name)));
             self.leaf(Name::Fixed(full), pieces, Needs::Value);
+            if let Some(open) = self.open.last_mut() {
+                open.has_attributes = true;
+            }
         }
     }
 
@@ -393,7 +397,7 @@ impl<'c, 't> Planner<'c, 't> {
             open.pieces.retain(|piece| !matches!(piece, Piece::Text(text) if text.trim().is_empty()));
         }
         let pieces = std::mem::take(&mut open.pieces);
-        let says_nothing = open.has_children || open.is_section;
+        let says_nothing = open.has_children || open.has_attributes || open.is_section;
         if pieces.is_empty() && (says_nothing || open.inside == Section::System) {
             return Some(());
         }
@@ -532,8 +536,6 @@ pub(super) struct Slot {
 pub(super) struct Instance {
     pub id: u32,
     pub definition: u32,
-    /// Where its bytes end.
-    pub end: usize,
     /// Whether values reach beyond the end of what holds them.
     pub is_cut: bool,
 }
@@ -557,7 +559,7 @@ pub(super) fn read_instance(cursor: &mut Cursor<'_>, slots: &mut Vec<Slot>) -> O
         }
         slots.push(Slot { kind: descriptor[2], from, length });
     }
-    Some(Instance { id, definition, end: cursor.at(), is_cut })
+    Some(Instance { id, definition, is_cut })
 }
 
 /// Id and place of the definition. One that is used for the first time stands right here.

@@ -1,8 +1,6 @@
 //! Values of BinXML as text and numbers, written as Windows writes them in XML (\[MS-EVEN6\] 2.2.14; the value types are
 //! in 2.2.12). A GUID keeps its braces: rules are written against them.
 
-use std::fmt::Write;
-
 use super::cursor::Cursor;
 
 /// Value types that need a name here.
@@ -109,26 +107,29 @@ pub(super) fn whole(kind: u8, bytes: &[u8]) -> Option<u64> {
 
 /// Appends UTF-16 text without the NULs that pad its end. A half of a pair reads as U+FFFD.
 pub(super) fn push_utf16(mut bytes: &[u8], text: &mut String) {
-    /// The bits of eight units of which none may be set in ASCII.
-    const BEYOND_ASCII: u128 = 0xff80_ff80_ff80_ff80_ff80_ff80_ff80_ff80;
+    /// Bytes looked at in one go.
+    const BLOCK: usize = 64;
     bytes = &bytes[..bytes.len() & !1];
     while let [head @ .., 0, 0] = bytes {
         bytes = head;
     }
     text.reserve(bytes.len() / 2);
-    let mut blocks = bytes.chunks_exact(16);
-    let mut at = 0;
-    for block in blocks.by_ref() {
-        let units = block.try_into().map_or(u128::MAX, u128::from_le_bytes);
-        if units & BEYOND_ASCII != 0 {
-            break;
+    for (number, block) in bytes.chunks(BLOCK).enumerate() {
+        let mut narrow = [0; BLOCK / 2];
+        let mut beyond = 0;
+        for (place, unit) in narrow.iter_mut().zip(block.chunks_exact(2)) {
+            beyond |= unit[0] & 0x80 | unit[1];
+            *place = unit[0];
         }
-        let narrow: [u8; 8] = std::array::from_fn(|i| block[i * 2]);
-        text.push_str(std::str::from_utf8(&narrow).unwrap_or_default());
-        at += 16;
+        match std::str::from_utf8(&narrow[..block.len() / 2]) {
+            Ok(ascii) if beyond == 0 => text.push_str(ascii),
+            _ => {
+                // From here on character by character: a pair may stand across two blocks.
+                let units = bytes[number * BLOCK..].chunks_exact(2).map(|unit| u16::from_le_bytes([unit[0], unit[1]]));
+                return text.extend(char::decode_utf16(units).map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER)));
+            }
+        }
     }
-    let units = bytes[at..].chunks_exact(2).map(|unit| u16::from_le_bytes([unit[0], unit[1]]));
-    text.extend(char::decode_utf16(units).map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER)));
 }
 
 /// Windows-1252, the code page of western machines; the record does not say which one it was written with.
@@ -146,26 +147,56 @@ fn push_ansi(bytes: &[u8], text: &mut String) {
 
 fn push_bytes(bytes: &[u8], text: &mut String) {
     const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
-    text.reserve(bytes.len() * 2);
-    for byte in bytes {
-        text.push(char::from(DIGITS[usize::from(byte >> 4)]));
-        text.push(char::from(DIGITS[usize::from(byte & 15)]));
+    for block in bytes.chunks(16) {
+        let mut digits = [0; 32];
+        for (pair, byte) in digits.chunks_exact_mut(2).zip(block) {
+            pair.copy_from_slice(&[DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
+        }
+        push_ascii(&digits[..block.len() * 2], text);
     }
 }
 
+/// Appends bytes that are known to be ASCII.
+fn push_ascii(bytes: &[u8], text: &mut String) {
+    text.push_str(std::str::from_utf8(bytes).unwrap_or_default());
+}
+
 fn push_hexadecimal(value: Option<u64>, text: &mut String) {
-    let _ = write!(text, "{:#x}", value.unwrap_or(0));
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let (mut rest, mut digits, mut at) = (value.unwrap_or(0), [b'0'; 18], 17);
+    loop {
+        digits[at] = DIGITS[(rest & 15) as usize];
+        rest >>= 4;
+        at -= 1;
+        if rest == 0 {
+            break;
+        }
+    }
+    digits[at] = b'x';
+    push_ascii(&digits[at - 1..], text);
+}
+
+/// Appends a number of at least `width` digits, with zeros in front.
+fn push_decimal(value: u64, width: usize, text: &mut String) {
+    let (mut rest, mut digits, mut at) = (value, [b'0'; 20], 20);
+    while rest > 0 {
+        at -= 1;
+        digits[at] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+    }
+    push_ascii(&digits[at.min(20 - width)..], text);
 }
 
 /// `{54849625-5478-4994-A5BA-3E3B0328C30D}`: the first three parts are little-endian.
 fn push_guid(bytes: &[u8], text: &mut String) {
-    const ORDER: [usize; 16] = [3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15];
-    text.push('{');
-    for (at, from) in ORDER.into_iter().enumerate() {
-        if matches!(at, 4 | 6 | 8 | 10) {
-            text.push('-');
+    const PARTS: [&[usize]; 5] = [&[3, 2, 1, 0], &[5, 4], &[7, 6], &[8, 9], &[10, 11, 12, 13, 14, 15]];
+    for (number, part) in PARTS.iter().enumerate() {
+        text.push(if number == 0 { '{' } else { '-' });
+        let mut ordered = [0; 6];
+        for (place, from) in ordered.iter_mut().zip(*part) {
+            *place = bytes[*from];
         }
-        push_bytes(&bytes[from..=from], text);
+        push_bytes(&ordered[..part.len()], text);
     }
     text.push('}');
 }
@@ -173,9 +204,13 @@ fn push_guid(bytes: &[u8], text: &mut String) {
 /// `S-1-5-18`; \[MS-DTYP\] 2.4.2.2.
 fn push_sid(bytes: &[u8], text: &mut String) {
     let authority = bytes[2..8].iter().fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte));
-    let _ = write!(text, "S-{}-{authority}", bytes[0]);
+    text.push_str("S-");
+    push_decimal(u64::from(bytes[0]), 1, text);
+    text.push('-');
+    push_decimal(authority, 1, text);
     for part in bytes[8..].chunks_exact(4).take(usize::from(bytes[1])) {
-        let _ = write!(text, "-{}", unsigned(part, 4).unwrap_or(0));
+        text.push('-');
+        push_decimal(unsigned(part, 4).unwrap_or(0), 1, text);
     }
 }
 
@@ -192,7 +227,17 @@ fn push_filetime(filetime: u64, text: &mut String) {
     let (seconds, tenths) = (filetime / 10_000_000, filetime % 10_000_000);
     let (days, second) = (seconds / 86_400, seconds % 86_400);
     let (year, month, day) = date(days);
-    let _ = write!(text, "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}.{tenths:07}Z", second / 3600, second / 60 % 60, second % 60);
+    push_time([year, month, day, second / 3600, second / 60 % 60, second % 60], (tenths, 7), text);
+}
+
+/// Parts from the year down to the second, then a fraction and its digits.
+fn push_time(parts: [u64; 6], fraction: (u64, usize), text: &mut String) {
+    for ((part, width), behind) in parts.into_iter().zip([4, 2, 2, 2, 2, 2]).zip(['-', '-', 'T', ':', ':', '.']) {
+        push_decimal(part, width, text);
+        text.push(behind);
+    }
+    push_decimal(fraction.0, fraction.1, text);
+    text.push('Z');
 }
 
 /// The Gregorian date of a day since 1 January 1601, which begins a cycle of 400 years.
@@ -212,8 +257,8 @@ fn date(days: u64) -> (u64, u64, u64) {
 fn push_system_time(bytes: &[u8], text: &mut String) {
     let mut cursor = Cursor::new(bytes, 0, bytes.len());
     let parts: [u16; 8] = std::array::from_fn(|_| cursor.u16().unwrap_or(0));
-    let [year, month, _, day, hour, minute, second, milli] = parts;
-    let _ = write!(text, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z");
+    let [year, month, _, day, hour, minute, second, milli] = parts.map(u64::from);
+    push_time([year, month, day, hour, minute, second], (milli, 3), text);
 }
 
 #[cfg(test)]
@@ -266,7 +311,7 @@ mod tests {
         check(0, "1601-01-01T00:00:00.0000000Z");
         check(116_444_736_000_000_000, "1970-01-01T00:00:00.0000000Z");
         check(131_124_751_716_816_402, "2016-07-08T18:12:51.6816402Z");
-        check(125_963_424_000_000_000, "2000-02-29T00:00:00.0000000Z");
+        check(125_962_560_000_000_000, "2000-02-29T00:00:00.0000000Z");
         check(u64::MAX, "60056-05-28T05:36:10.9551615Z");
         assert_eq!(micros(116_444_736_000_000_010), 1);
     }

@@ -147,6 +147,16 @@ pub struct Warning {
     pub reason: String,
 }
 
+impl Warning {
+    /// How the reason of a mere note begins: something is odd about the evidence, and nothing of it was lost.
+    pub const NOTED: &'static str = "noted: ";
+
+    /// Whether nothing was lost by what is warned of.
+    pub fn is_note(&self) -> bool {
+        self.reason.starts_with(Self::NOTED)
+    }
+}
+
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} line {} (byte {}): {}", self.path, self.line, self.offset, self.reason)

@@ -60,7 +60,7 @@ impl Sink for Events {
 
 type Way = fn(&[u8]) -> Result<u64, Box<dyn Error>>;
 
-const WAYS: [(&str, Way); 3] = [("evtx crate, JSON bytes", theirs), ("header facts", header), ("all fields", fields)];
+const WAYS: [(&str, Way); 4] = [("evtx crate, JSON bytes", theirs), ("header facts", header), ("all fields", fields), ("events in batches", events)];
 
 fn theirs(bytes: &[u8]) -> Result<u64, Box<dyn Error>> {
     let settings = evtx::ParserSettings::new().num_threads(1).indent(false);

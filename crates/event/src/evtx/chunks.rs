@@ -57,8 +57,7 @@ impl<'r> Chunks<'r> {
             }
             if bytes.starts_with(CHUNK_MAGIC) {
                 let length = chunk_length(bytes);
-                let is_cut = length < CHUNK_BYTES && bytes.len() > length;
-                return Ok(Some(self.take(length, is_cut.then_some("bytes are missing from a chunk: the next one begins within it"))));
+                return Ok(Some(self.take(length, None)));
             }
             let block = &bytes[..bytes.len().min(CHUNK_BYTES)];
             let next = memmem::find(bytes, CHUNK_MAGIC);

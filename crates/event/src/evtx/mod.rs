@@ -106,11 +106,11 @@ impl ChunkReader {
         self.templates.borrow_mut().clear();
         let mut walk = Walk { bytes, offset, told: Vec::new(), visit };
         if !bytes.starts_with(CHUNK_MAGIC) {
-            return self.carve(&mut walk, 0, bytes.len());
+            return self.carve(&mut walk, 0, bytes.len(), Ends::Whole);
         }
         let free = check_header(&mut walk);
         let end = self.live(&mut walk, free)?;
-        self.carve(&mut walk, end, bytes.len())
+        self.carve(&mut walk, end, bytes.len(), Ends::Whole)
     }
 
     /// Visits the records that the chunk counts as its own; where they end.
@@ -134,17 +134,18 @@ impl ChunkReader {
                         return ControlFlow::Continue(at.min(walk.bytes.len()));
                     }
                     walk.tell(at, rest.len(), None, Loss::Yes, "bytes among the records that are no record");
-                    let Some(next) = self.next_record(walk.bytes, at + 1, free) else { return ControlFlow::Continue(free) };
+                    let Some(next) = self.next_record(walk.bytes, at + 1, free, Ends::Whole) else { return ControlFlow::Continue(free) };
                     at = next;
                 }
             }
         }
     }
 
-    fn next_record(&self, bytes: &[u8], from: usize, to: usize) -> Option<usize> {
+    fn next_record(&self, bytes: &[u8], from: usize, to: usize, ends: Ends) -> Option<usize> {
         let mut from = from;
         while let Some(at) = self.magic.find(bytes.get(from..to)?).map(|i| from + i) {
-            if Found::at(bytes, at).is_some_and(|found| found.is_closed(bytes)) {
+            let is_one = |found: Found| found.is_closed(bytes) || ends == Ends::AtOuter(found.end()) && found.is_plausible();
+            if Found::at(bytes, at).is_some_and(is_one) {
                 return Some(at);
             }
             from = at + 1;
@@ -153,9 +154,9 @@ impl ChunkReader {
     }
 
     /// Visits what is left of older records: whole ones only.
-    fn carve(&mut self, walk: &mut Walk<'_, '_>, from: usize, to: usize) -> ControlFlow<()> {
+    fn carve(&mut self, walk: &mut Walk<'_, '_>, from: usize, to: usize, ends: Ends) -> ControlFlow<()> {
         let mut from = from;
-        while let Some(at) = self.next_record(walk.bytes, from, to) {
+        while let Some(at) = self.next_record(walk.bytes, from, to, ends) {
             let Some(found) = Found::at(walk.bytes, at).filter(|found| found.end() <= to) else {
                 from = at + 1;
                 continue;
@@ -203,10 +204,10 @@ impl ChunkReader {
         walk.visit.record(&view)?;
         // A record may be made to swallow the next one, which hides it from Windows' own viewer.
         if !is_carved && found.end() - used >= RECORD_MIN {
-            let (from, to) = (used, found.end());
-            if self.next_record(walk.bytes, from, to).is_some() {
+            let (from, to, ends) = (used, found.end(), Ends::AtOuter(found.end()));
+            if self.next_record(walk.bytes, from, to, ends).is_some() {
                 walk.tell(found.at, found.size, Some(found.id), Loss::No, "a record hides inside another one");
-                return self.carve(walk, from, to);
+                return self.carve(walk, from, to, ends);
             }
         }
         ControlFlow::Continue(())
@@ -255,7 +256,7 @@ fn check_header(walk: &mut Walk<'_, '_>) -> usize {
     let usable = (CHUNK_HEADER..=walk.bytes.len()).contains(&free);
     let (from, to) = if usable { (CHUNK_HEADER, free) } else { (CHUNK_HEADER.min(walk.bytes.len()), walk.bytes.len()) };
     if walk.bytes.len() < CHUNK_BYTES {
-        walk.tell(0, walk.bytes.len(), None, Loss::Yes, "the file ends within a chunk");
+        walk.tell(0, walk.bytes.len(), None, Loss::Yes, "truncated: a chunk that is not whole");
     } else if !usable {
         walk.tell(0, CHUNK_HEADER, None, Loss::No, "a chunk whose header says no place where its records end");
     }
@@ -280,6 +281,15 @@ struct Walk<'b, 'v> {
 enum Loss {
     Yes,
     No,
+}
+
+/// How a carved record must end.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ends {
+    /// With its own size.
+    Whole,
+    /// So, or where the record ends that swallowed it, whose size then stands there.
+    AtOuter(usize),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -328,9 +338,13 @@ impl Found {
 
     /// Whether its size stands at its end once more, and its id and time can be ones.
     fn is_closed(&self, bytes: &[u8]) -> bool {
+        let size = Cursor::new(bytes, self.end() - 4, self.end()).u32();
+        size.map(|size| size as usize) == Some(self.size) && self.is_plausible()
+    }
+
+    fn is_plausible(&self) -> bool {
         const YEAR_1980: u64 = 119_600_064_000_000_000;
         const YEAR_2200: u64 = 189_000_000_000_000_000;
-        let size = Cursor::new(bytes, self.end() - 4, self.end()).u32();
-        size.map(|size| size as usize) == Some(self.size) && self.id != 0 && (YEAR_1980..YEAR_2200).contains(&self.filetime)
+        self.id != 0 && (YEAR_1980..YEAR_2200).contains(&self.filetime)
     }
 }

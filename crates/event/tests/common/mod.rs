@@ -1,6 +1,8 @@
 //! Reads bytes as a format and shows what came out, for all tests of this crate.
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
+pub mod evtx;
+
 use std::fmt::Write;
 
 use arrow_array::RecordBatch;

@@ -181,6 +181,10 @@ pub enum GapKind {
     Refused,
     /// A source of the estate for which no artefact was supplied.
     Absent,
+    /// Recording was stopped, or told to record less.
+    Unlogged,
+    /// The clock was set: what lies in between was passed twice, or never.
+    ClockChange,
 }
 
 /// An interval for which a source's evidence is missing. A row of the table `gaps`.

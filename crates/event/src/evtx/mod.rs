@@ -15,7 +15,7 @@ mod record;
 mod template;
 mod value;
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::io::{self, Read};
 use std::ops::ControlFlow;
 
@@ -26,7 +26,7 @@ use strandline_model::record::LogRecord;
 pub use chunks::{CHUNK_BYTES, Chunk, Chunks};
 
 use cursor::Cursor;
-use record::{HeadFacts, Root, Start, View, after_header};
+use record::{Decoded, HeadFacts, Root, Start, View, after_header};
 use template::{Match, Section, Slot, Template, Templates, Unreadable, read_instance};
 
 /// What a log's first bytes are.
@@ -91,13 +91,21 @@ pub struct ChunkReader {
     templates: RefCell<Templates>,
     head: HeadFacts,
     slots: Vec<Slot>,
+    spare: Cell<Decoded>,
     magic: Finder<'static>,
 }
 
 impl ChunkReader {
     /// For chunks of this artefact.
     pub fn new(artefact: &ArtefactId) -> Self {
-        Self { artefact: artefact.clone(), templates: RefCell::default(), head: HeadFacts::default(), slots: Vec::new(), magic: Finder::new(RECORD_MAGIC) }
+        Self {
+            artefact: artefact.clone(),
+            templates: RefCell::default(),
+            head: HeadFacts::default(),
+            slots: Vec::new(),
+            spare: Cell::default(),
+            magic: Finder::new(RECORD_MAGIC),
+        }
     }
 
     /// Reads one chunk, or what is left of one; `offset` is its place in the artefact. Bytes that begin with no chunk's
@@ -200,8 +208,12 @@ impl ChunkReader {
             root,
             head: &self.head,
             decoded: OnceCell::new(),
+            spare: &self.spare,
         };
         walk.visit.record(&view)?;
+        if let Some(decoded) = view.decoded.into_inner() {
+            self.spare.set(decoded);
+        }
         // A record may be made to swallow the next one, which hides it from Windows' own viewer.
         if !is_carved && found.end() - used >= RECORD_MIN {
             let (from, to, ends) = (used, found.end(), Ends::AtOuter(found.end()));

@@ -1,7 +1,7 @@
 //! One record as a [`LogRecord`]: what stands in its header is read at once, its fields when somebody asks.
 
 use std::borrow::Cow;
-use std::cell::{OnceCell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
 
 use strandline_model::evidence::{ArtefactId, EventRef};
@@ -33,6 +33,8 @@ pub(super) struct View<'v> {
     pub root: Root<'v>,
     pub head: &'v HeadFacts,
     pub decoded: OnceCell<Decoded>,
+    /// The buffers of the record before, to be used again.
+    pub spare: &'v Cell<Decoded>,
 }
 
 /// What a record's tokens are.
@@ -197,13 +199,8 @@ impl View<'_> {
         self.decoded.get_or_init(|| {
             let length = self.length as usize;
             let budget = Budget { bytes: length * 4 + SPARE_BYTES, fields: length / 4 + SPARE_FIELDS };
-            let mut decoder = Decoder {
-                chunk: self.chunk,
-                templates: self.templates,
-                must_match: self.must_match(),
-                budget,
-                decoded: Decoded { text: String::with_capacity(length), entries: Vec::with_capacity(self.root.slots.len() + 32), ..Decoded::default() },
-            };
+            let decoded = self.spare.take().emptied();
+            let mut decoder = Decoder { chunk: self.chunk, templates: self.templates, must_match: self.must_match(), budget, decoded };
             let read = match &self.root.template {
                 Some(template) => decoder.template(template, self.root.slots, 0),
                 None => decoder.nameless(self.id, self.root.slots),
@@ -234,32 +231,42 @@ struct Entry {
 
 enum EntryName {
     /// Template and leaf.
-    Leaf(usize, usize),
-    Text(usize, usize),
+    Leaf(u32, u32),
+    /// From and to; a record's text is far below 4 GiB.
+    Text(u32, u32),
     Constant(&'static str),
 }
 
 enum EntryValue {
     Null,
-    Text(usize, usize),
+    Text(u32, u32),
     Whole(i128),
     Number(f64),
     Bool(bool),
 }
 
 impl Decoded {
+    /// Its buffers, without what they held.
+    fn emptied(mut self) -> Self {
+        self.text.clear();
+        self.entries.clear();
+        self.templates.clear();
+        self.is_cut = false;
+        self
+    }
+
     fn field<'a>(&'a self, entry: &Entry) -> Option<(Cow<'a, str>, FieldValue<'a>)> {
         let name = match entry.name {
             EntryName::Constant(name) => name,
-            EntryName::Text(from, to) => self.text.get(from..to)?,
-            EntryName::Leaf(template, leaf) => match &self.templates.get(template)?.leaves.get(leaf)?.name {
+            EntryName::Text(from, to) => self.text.get(from as usize..to as usize)?,
+            EntryName::Leaf(template, leaf) => match &self.templates.get(template as usize)?.leaves.get(leaf as usize)?.name {
                 Name::Fixed(name) => name,
                 Name::Pieces(..) => return None,
             },
         };
         let value = match entry.value {
             EntryValue::Null => FieldValue::Null,
-            EntryValue::Text(from, to) => FieldValue::Text(Cow::Borrowed(self.text.get(from..to)?)),
+            EntryValue::Text(from, to) => FieldValue::Text(Cow::Borrowed(self.text.get(from as usize..to as usize)?)),
             EntryValue::Whole(value) => FieldValue::Whole(value),
             EntryValue::Number(value) => FieldValue::Number(value),
             EntryValue::Bool(value) => FieldValue::Bool(value),
@@ -317,7 +324,7 @@ impl Decoder<'_> {
                     self.piece(piece, slots, leaf.inside, depth)?;
                 }
                 let to = self.decoded.text.len();
-                self.push(template, place, leaf, slots, EntryValue::Text(from, to))
+                self.push(template, place, leaf, slots, EntryValue::Text(from as u32, to as u32))
             }
         }
     }
@@ -356,7 +363,7 @@ impl Decoder<'_> {
         let value = match value::read(kind, bytes, &mut self.decoded.text) {
             Scalar::Null if leaf.needs_value => return Some(()),
             Scalar::Null => EntryValue::Null,
-            Scalar::Text(from) => EntryValue::Text(from, self.decoded.text.len()),
+            Scalar::Text(from) => EntryValue::Text(from as u32, self.decoded.text.len() as u32),
             Scalar::Whole(value) => EntryValue::Whole(value),
             Scalar::Number(value) => EntryValue::Number(value),
             Scalar::Bool(value) => EntryValue::Bool(value),
@@ -367,13 +374,13 @@ impl Decoder<'_> {
     fn push(&mut self, template: &Template, place: (usize, usize), leaf: &Leaf, slots: &[Slot], value: EntryValue) -> Option<()> {
         self.budget.fields = self.budget.fields.checked_sub(1)?;
         let name = match &leaf.name {
-            Name::Fixed(_) => EntryName::Leaf(place.0, place.1),
+            Name::Fixed(_) => EntryName::Leaf(place.0 as u32, place.1 as u32),
             Name::Pieces(from, to) => {
                 let start = self.decoded.text.len();
                 for piece in template.pieces_of((*from, *to)).iter().filter(|piece| matches!(piece, Piece::Text(_) | Piece::Slot(_))) {
                     self.piece(piece, slots, Section::Other, NESTING_MAX)?;
                 }
-                if self.decoded.text.len() == start { EntryName::Constant("Data") } else { EntryName::Text(start, self.decoded.text.len()) }
+                if self.decoded.text.len() == start { EntryName::Constant("Data") } else { EntryName::Text(start as u32, self.decoded.text.len() as u32) }
             }
         };
         self.decoded.entries.push(Entry { name, value });
@@ -438,7 +445,7 @@ impl Decoder<'_> {
             self.budget.fields = self.budget.fields.checked_sub(1)?;
             let value = match value::read(slot.kind, bytes, &mut self.decoded.text) {
                 Scalar::Null => continue,
-                Scalar::Text(from) => EntryValue::Text(from, self.decoded.text.len()),
+                Scalar::Text(from) => EntryValue::Text(from as u32, self.decoded.text.len() as u32),
                 Scalar::Whole(value) => EntryValue::Whole(value),
                 Scalar::Number(value) => EntryValue::Number(value),
                 Scalar::Bool(value) => EntryValue::Bool(value),

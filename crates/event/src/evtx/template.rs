@@ -471,7 +471,7 @@ impl<'c, 't> Planner<'c, 't> {
             "gt" => ">",
             "quot" => "\"",
             "apos" => "'",
-            other => return Some(self.push(Piece::Text(format!("&{other};").into()))),
+            other => &format!("&{other};"),
         };
         self.push(Piece::Text(text.into()));
         Some(())

@@ -78,6 +78,9 @@ fn show_event(event: &Event<'_>) -> String {
         ("command", &event.command),
         ("error_code", &event.error_code),
         ("message", &event.message),
+        ("host", &event.host),
+        ("channel", &event.channel),
+        ("object", &event.object),
         ("labels", &event.labels),
     ];
     let numbers = [

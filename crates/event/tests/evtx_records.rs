@@ -6,7 +6,7 @@ use std::fmt::Write;
 use std::ops::ControlFlow;
 
 use common::evtx::{Chunk, Node, TIME, Value, data, element, event, file, seal, strings, text, time, u16_value, values, wide};
-use strandline_event::evtx::{Damage, Visit, read_records};
+use strandline_event::evtx::{ChunkReader, Chunks, Damage, Visit, read_records};
 use strandline_model::evidence::ArtefactId;
 use strandline_model::record::{FieldList, FieldValue, LogRecord};
 
@@ -312,6 +312,27 @@ fn a_small_record_cannot_grow_without_bound() {
     content[count..count + 4].copy_from_slice(&u32::MAX.to_le_bytes());
     counted.raw_record(1, TIME, &content);
     check(&file(&[counted.finish()]), "! lost: a record whose values are cut off");
+}
+
+#[test]
+fn chunks_read_on_several_threads_read_the_same() {
+    let log = file(&(0..8).map(|n| chunk(n * 3 + 1..=n * 3 + 3).finish()).collect::<Vec<_>>());
+    let mut input = &log[..];
+    let mut chunks = Chunks::new(&mut input);
+    let mut owned = Vec::new();
+    while let Some(chunk) = chunks.next().expect("memory does not fail") {
+        owned.push((chunk.offset, chunk.bytes.to_vec()));
+    }
+    let read_one = |(offset, bytes): &(u64, Vec<u8>)| {
+        let mut shown = Shown::default();
+        let _ = ChunkReader::new(&ArtefactId("00".into())).read(bytes, *offset, &mut shown);
+        shown.text
+    };
+    let text: String = std::thread::scope(|scope| {
+        let threads: Vec<_> = owned.iter().map(|chunk| scope.spawn(move || read_one(chunk))).collect();
+        threads.into_iter().map(|thread| thread.join().expect("no thread panics")).collect()
+    });
+    assert_eq!(text, read(&log).text);
 }
 
 #[test]

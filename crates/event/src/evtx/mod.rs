@@ -85,7 +85,7 @@ pub fn read_records(input: &mut dyn Read, artefact: &ArtefactId, visit: &mut dyn
     Ok(())
 }
 
-/// Reads chunks, one at a time. It keeps buffers from one to the next, and nothing else: take one for each thread.
+/// Reads chunks, one at a time. It keeps buffers from one to the next, and nothing else: each thread makes one of its own.
 pub struct ChunkReader {
     artefact: ArtefactId,
     templates: RefCell<Templates>,

@@ -108,6 +108,8 @@ const fn kind(class: Class, activity: Activity, status: Status) -> Kind {
 
 const OTHER: Kind = kind(Class::Other, Activity::Other, Status::Unknown);
 
+const PARTIAL: &str = "some of its fields cannot be read";
+
 /// Reads what a record says: when, where, what, who.
 fn describe<'r>(filling: &mut Filling<'r>, record: &'r dyn LogRecord) {
     if let Some(time) = record.time().filter(|time| (-LAST_MICROS..=LAST_MICROS).contains(&time.micros())) {
@@ -124,11 +126,15 @@ fn describe<'r>(filling: &mut Filling<'r>, record: &'r dyn LogRecord) {
         filling.label("carved", Cow::Borrowed("true"));
     }
     if let Some(id) = record.record_id() {
-        // What was carved has no place in the order of its channel.
-        let column = if record.is_carved() { Column::Label("record_id".to_owned()) } else { Column::Sequence };
+        // What was carved has no place in the order of its channel, and without a channel a number counts nothing.
+        let is_counted = !record.is_carved() && record.channel().is_some();
+        let column = if is_counted { Column::Sequence } else { Column::Label("record_id".to_owned()) };
         filling.put(&column, Cow::Owned(id.to_string()));
     }
     let Some(reader) = record.event_id().and_then(|id| reader(record.provider().unwrap_or(""), id)) else {
+        if record.event_id().is_none() {
+            filling.label("partial", Cow::Borrowed(PARTIAL));
+        }
         return filling.kind(OTHER);
     };
     let mut fields = FieldList::new();
@@ -136,7 +142,7 @@ fn describe<'r>(filling: &mut Filling<'r>, record: &'r dyn LogRecord) {
     let named = Named::new(record.host().unwrap_or(""), fields);
     let kind = reader(filling, &named);
     if record.is_partial() {
-        filling.label("partial", Cow::Borrowed("some of its fields cannot be read"));
+        filling.label("partial", Cow::Borrowed(PARTIAL));
     }
     filling.kind(kind);
 }

@@ -280,6 +280,14 @@ struct Budget {
     fields: usize,
 }
 
+/// What a leaf's name comes from: the definition, the leaf's place in it, the leaf, the record's values.
+type Named<'n> = (&'n Template, (usize, usize), &'n Leaf, &'n [Slot]);
+
+/// A value by its number; one that is not there is null.
+fn slot(slots: &[Slot], number: u16) -> Slot {
+    slots.get(usize::from(number)).copied().unwrap_or(Slot { kind: value::NULL, from: 0, length: 0 })
+}
+
 /// Reads values into [`Decoded`]. `None` anywhere means that the record asks for too much, and ends it.
 struct Decoder<'d> {
     chunk: &'d [u8],
@@ -302,45 +310,58 @@ impl Decoder<'_> {
     }
 
     fn leaf(&mut self, template: &Template, place: (usize, usize), leaf: &Leaf, slots: &[Slot], depth: usize) -> Option<()> {
-        match template.pieces_of(leaf.pieces) {
+        let pieces = template.pieces_of(leaf.pieces);
+        for piece in pieces {
+            self.nested(piece, slots, leaf.inside, depth)?;
+        }
+        let name = (template, place, leaf, slots);
+        match pieces {
+            [] => self.entry(name, value::NULL, &[]),
             [Piece::Slot(number)] => {
-                let slot = slots.get(usize::from(*number)).copied().unwrap_or(Slot { kind: value::NULL, from: 0, length: 0 });
-                if slot.kind == value::FRAGMENT {
-                    let from = slot.from as usize;
-                    return self.fragment(from, from + usize::from(slot.length), leaf.inside, depth);
-                }
+                let slot = slot(slots, *number);
                 let bytes = bytes_of(self.chunk, &slot);
-                if slot.kind & value::ARRAY != 0 {
-                    return value::read_array(slot.kind, bytes, &mut |kind, item| self.entry(template, place, leaf, slots, kind, item));
+                match slot.kind {
+                    value::FRAGMENT => Some(()),
+                    kind if kind & value::ARRAY != 0 => value::read_array(kind, bytes, &mut |kind, item| self.entry(name, kind, item)),
+                    kind => self.entry(name, kind, bytes),
                 }
-                self.entry(template, place, leaf, slots, slot.kind, bytes)
             }
-            [Piece::Fragment(from, to)] => self.fragment(*from, *to, leaf.inside, depth),
-            [Piece::Instance(at)] => self.instance(*at, self.chunk.len(), leaf.inside, depth),
-            [] => self.entry(template, place, leaf, slots, value::NULL, &[]),
             pieces => {
                 let from = self.decoded.text.len();
                 for piece in pieces {
-                    self.piece(piece, slots, leaf.inside, depth)?;
+                    self.part(piece, slots)?;
                 }
                 let to = self.decoded.text.len();
-                self.push(template, place, leaf, slots, EntryValue::Text(from as u32, to as u32))
+                if from == to && leaf.needs_value { Some(()) } else { self.push(name, EntryValue::Text(from as u32, to as u32)) }
             }
         }
     }
 
-    /// Appends one of several pieces of a value to the text.
-    fn piece(&mut self, piece: &Piece, slots: &[Slot], inside: Section, depth: usize) -> Option<()> {
+    /// Reads the fragment that a piece may be; its leaves are fields of their own.
+    fn nested(&mut self, piece: &Piece, slots: &[Slot], inside: Section, depth: usize) -> Option<()> {
+        match piece {
+            Piece::Text(_) => Some(()),
+            Piece::Slot(number) => {
+                let slot = slot(slots, *number);
+                let from = slot.from as usize;
+                if slot.kind == value::FRAGMENT { self.fragment(from, from + usize::from(slot.length), inside, depth) } else { Some(()) }
+            }
+            Piece::Fragment(from, to) => self.fragment(*from, *to, inside, depth),
+            Piece::Instance(at) => self.instance(*at, self.chunk.len(), inside, depth),
+        }
+    }
+
+    /// Appends one of several parts of a value to the text.
+    fn part(&mut self, piece: &Piece, slots: &[Slot]) -> Option<()> {
         match piece {
             Piece::Text(text) => {
                 self.spend(text.len())?;
                 self.decoded.text.push_str(text);
             }
             Piece::Slot(number) => {
-                let Some(slot) = slots.get(usize::from(*number)).copied() else { return Some(()) };
-                let from = slot.from as usize;
+                let slot = slot(slots, *number);
                 if slot.kind == value::FRAGMENT {
-                    return self.fragment(from, from + usize::from(slot.length), inside, depth);
+                    return Some(());
                 }
                 let bytes = bytes_of(self.chunk, &slot);
                 self.spend(bytes.len() * 2)?;
@@ -352,33 +373,37 @@ impl Decoder<'_> {
                     Scalar::Null | Scalar::Text(_) => {}
                 }
             }
-            Piece::Fragment(from, to) => self.fragment(*from, *to, inside, depth)?,
-            Piece::Instance(at) => self.instance(*at, self.chunk.len(), inside, depth)?,
+            Piece::Fragment(..) | Piece::Instance(_) => {}
         }
         Some(())
     }
 
-    fn entry(&mut self, template: &Template, place: (usize, usize), leaf: &Leaf, slots: &[Slot], kind: u8, bytes: &[u8]) -> Option<()> {
+    fn entry(&mut self, name: Named<'_>, kind: u8, bytes: &[u8]) -> Option<()> {
+        match self.value(kind, bytes)? {
+            EntryValue::Null if name.2.needs_value => Some(()),
+            value => self.push(name, value),
+        }
+    }
+
+    fn value(&mut self, kind: u8, bytes: &[u8]) -> Option<EntryValue> {
         self.spend(bytes.len() * 2)?;
-        let value = match value::read(kind, bytes, &mut self.decoded.text) {
-            Scalar::Null if leaf.needs_value => return Some(()),
+        Some(match value::read(kind, bytes, &mut self.decoded.text) {
             Scalar::Null => EntryValue::Null,
             Scalar::Text(from) => EntryValue::Text(from as u32, self.decoded.text.len() as u32),
             Scalar::Whole(value) => EntryValue::Whole(value),
             Scalar::Number(value) => EntryValue::Number(value),
             Scalar::Bool(value) => EntryValue::Bool(value),
-        };
-        self.push(template, place, leaf, slots, value)
+        })
     }
 
-    fn push(&mut self, template: &Template, place: (usize, usize), leaf: &Leaf, slots: &[Slot], value: EntryValue) -> Option<()> {
+    fn push(&mut self, (template, place, leaf, slots): Named<'_>, value: EntryValue) -> Option<()> {
         self.budget.fields = self.budget.fields.checked_sub(1)?;
         let name = match &leaf.name {
             Name::Fixed(_) => EntryName::Leaf(place.0 as u32, place.1 as u32),
             Name::Pieces(from, to) => {
                 let start = self.decoded.text.len();
-                for piece in template.pieces_of((*from, *to)).iter().filter(|piece| matches!(piece, Piece::Text(_) | Piece::Slot(_))) {
-                    self.piece(piece, slots, Section::Other, NESTING_MAX)?;
+                for piece in template.pieces_of((*from, *to)) {
+                    self.part(piece, slots)?;
                 }
                 if self.decoded.text.len() == start { EntryName::Constant("Data") } else { EntryName::Text(start as u32, self.decoded.text.len() as u32) }
             }
@@ -440,17 +465,11 @@ impl Decoder<'_> {
                 self.fragment(from, from + usize::from(slot.length), section, depth + 1)?;
                 continue;
             }
-            let bytes = bytes_of(self.chunk, slot);
-            self.spend(bytes.len() * 2)?;
-            self.budget.fields = self.budget.fields.checked_sub(1)?;
-            let value = match value::read(slot.kind, bytes, &mut self.decoded.text) {
-                Scalar::Null => continue,
-                Scalar::Text(from) => EntryValue::Text(from as u32, self.decoded.text.len() as u32),
-                Scalar::Whole(value) => EntryValue::Whole(value),
-                Scalar::Number(value) => EntryValue::Number(value),
-                Scalar::Bool(value) => EntryValue::Bool(value),
-            };
-            self.decoded.entries.push(Entry { name: EntryName::Constant("Data"), value });
+            let value = self.value(slot.kind, bytes_of(self.chunk, slot))?;
+            if !matches!(value, EntryValue::Null) {
+                self.budget.fields = self.budget.fields.checked_sub(1)?;
+                self.decoded.entries.push(Entry { name: EntryName::Constant("Data"), value });
+            }
         }
         Some(())
     }

@@ -6,8 +6,8 @@ use std::fmt::Write;
 use std::ops::ControlFlow;
 
 use common::evtx::{Chunk, Node, TIME, Value, data, element, event, file, seal, strings, text, time, u16_value, values, wide};
-use strandline_event::evtx::{ChunkReader, Chunks, Damage, Visit, read_records};
-use strandline_model::evidence::ArtefactId;
+use strandline_event::evtx::{ChunkReader, Chunks, Damage, Visit, find_record, read_records};
+use strandline_model::evidence::{ArtefactId, EventRef};
 use strandline_model::record::{FieldList, FieldValue, LogRecord};
 
 #[derive(Default)]
@@ -333,6 +333,29 @@ fn chunks_read_on_several_threads_read_the_same() {
         threads.into_iter().map(|thread| thread.join().expect("no thread panics")).collect()
     });
     assert_eq!(text, read(&log).text);
+}
+
+#[test]
+fn a_record_is_found_again_by_its_place() {
+    let log = file(&[chunk(1..=3).finish(), chunk(4..=6).finish()]);
+    let mut places = Vec::new();
+    struct Places<'p>(&'p mut Vec<(EventRef, Option<u64>)>);
+    impl Visit for Places<'_> {
+        fn record(&mut self, record: &dyn LogRecord) -> ControlFlow<()> {
+            self.0.push((record.place(), record.record_id()));
+            ControlFlow::Continue(())
+        }
+        fn damage(&mut self, _: Damage) {}
+    }
+    read_records(&mut &log[..], &ArtefactId("00".into()), &mut Places(&mut places)).expect("memory does not fail");
+    assert_eq!(places.len(), 6);
+    for (place, id) in &places {
+        let mut found = None;
+        assert!(find_record(&mut &log[..], place, &mut |record| found = record.record_id()).expect("memory does not fail"));
+        assert_eq!(found, *id);
+    }
+    let nowhere = EventRef { offset: 9, ..places[0].0.clone() };
+    assert!(!find_record(&mut &log[..], &nowhere, &mut |_| {}).expect("memory does not fail"));
 }
 
 #[test]

@@ -20,7 +20,7 @@ use std::io::{self, Read};
 use std::ops::ControlFlow;
 
 use memchr::memmem::Finder;
-use strandline_model::evidence::ArtefactId;
+use strandline_model::evidence::{ArtefactId, EventRef};
 use strandline_model::record::LogRecord;
 
 pub use chunks::{CHUNK_BYTES, Chunk, Chunks};
@@ -83,6 +83,39 @@ pub fn read_records(input: &mut dyn Read, artefact: &ArtefactId, visit: &mut dyn
         }
     }
     Ok(())
+}
+
+/// Finds one record again by its place, to show it: its bytes alone say little without the definitions of its chunk.
+/// Whether it was found.
+///
+/// # Errors
+/// If reading the stream fails.
+pub fn find_record(input: &mut dyn Read, place: &EventRef, show: &mut dyn FnMut(&dyn LogRecord)) -> io::Result<bool> {
+    struct Find<'f> {
+        place: &'f EventRef,
+        show: &'f mut dyn FnMut(&dyn LogRecord),
+    }
+    impl Visit for Find<'_> {
+        fn record(&mut self, record: &dyn LogRecord) -> ControlFlow<()> {
+            if record.place() != *self.place {
+                return ControlFlow::Continue(());
+            }
+            (self.show)(record);
+            ControlFlow::Break(())
+        }
+
+        fn damage(&mut self, _damage: Damage) {}
+    }
+    let mut find = Find { place, show };
+    let mut chunks = Chunks::new(input);
+    let mut reader = ChunkReader::new(&place.artefact);
+    while let Some(chunk) = chunks.next()? {
+        let holds = (chunk.offset..chunk.offset + chunk.bytes.len() as u64).contains(&place.offset);
+        if holds {
+            return Ok(reader.read(chunk.bytes, chunk.offset, &mut find).is_break());
+        }
+    }
+    Ok(false)
 }
 
 /// Reads chunks, one at a time. It keeps buffers from one to the next, and nothing else: each thread makes one of its own.

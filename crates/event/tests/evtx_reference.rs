@@ -2,12 +2,15 @@
 
 #![allow(clippy::print_stdout, reason = "a test that skips says so")]
 
+mod common;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use strandline_event::evtx::{Damage, Visit, read_records};
+use strandline_model::event::Class;
 use strandline_model::evidence::ArtefactId;
 use strandline_model::record::{FieldList, FieldValue, LogRecord};
 
@@ -156,6 +159,37 @@ fn check(folder: &str, fewest_records: usize) {
     }
     println!("{compared} records compared");
     assert!(compared >= fewest_records);
+}
+
+/// Every record of every log below a folder becomes an event; how many there are of each class.
+#[track_caller]
+fn check_events(folder: &str, fewest: &[(Class, usize)]) {
+    let Some(folder) = shared(folder) else { return };
+    let mut paths = Vec::new();
+    logs(&folder, &mut paths);
+    let mut counts = BTreeMap::<Class, usize>::new();
+    for path in paths {
+        let bytes = std::fs::read(&path).expect("a log");
+        let (summary, kept) = common::read(&common::source("format = \"evtx\""), &bytes).expect("a source that can be read");
+        assert_eq!(summary.records_refused, 0, "{}", path.display());
+        let events = kept.events();
+        assert_eq!(events.len() as u64, summary.records_read);
+        for event in events {
+            *counts.entry(event.class).or_default() += 1;
+            let carved = event.labels.as_deref().is_some_and(|labels| labels.contains("\"carved\":\"true\""));
+            assert_eq!(event.sequence.is_none(), carved || event.channel.is_none(), "{}", path.display());
+        }
+    }
+    for (class, count) in fewest {
+        assert!(counts.get(class) >= Some(count), "{class:?}: {counts:?}");
+    }
+}
+
+#[test]
+fn every_record_of_the_collected_channels_becomes_an_event() {
+    let fewest = [(Class::Authentication, 5000), (Class::Process, 2000), (Class::FileSystem, 3000), (Class::EventLog, 60), (Class::AccountChange, 100)];
+    check_events("evtx/by-channel", &fewest);
+    check_events("sigma/regression_data", &[(Class::Process, 50)]);
 }
 
 #[test]

@@ -376,3 +376,20 @@ fn times_come_from_the_event_and_else_from_the_record() {
     read_records(&mut &file(&[chunk.finish()])[..], &ArtefactId("00".into()), &mut times).expect("memory does not fail");
     assert_eq!(times.0, ["2026-11-22T20:42:57.000Z"]);
 }
+
+#[test]
+fn a_long_name_cannot_be_asked_for_again_and_again() {
+    // One name of 500 characters, and thousands of attributes that point to it.
+    let long = "n".repeat(500);
+    let first = Node::Element("Data", vec![(Box::leak(long.into_boxed_str()), Node::Slot(6))], vec![]);
+    let mut probe = Chunk::new();
+    let _ = probe.instance(536, 7, &event(vec![element("EventData", vec![first.clone()])]), &[]);
+    let at = probe.name_offset(&"n".repeat(500)).expect("the name was written");
+    let again = [&[0x41, 0xff, 0xff, 0, 0, 0, 0][..], &probe.name_offset("Data").expect("written").to_le_bytes(), &[0; 4]].concat();
+    let attribute = [&[0x06][..], &at.to_le_bytes(), &[0x0e, 6, 0, 1]].concat();
+    let raw = Node::Raw([again, attribute.repeat(5000), vec![0x03]].concat());
+    let mut chunk = Chunk::new();
+    chunk.record(1, 7, &event(vec![element("EventData", vec![first, raw])]), &values("P", 1, 1, "C", vec![text("x")]));
+    let shown = read(&file(&[chunk.finish()])).text;
+    assert!(shown.contains("! records without the definition of their fields"), "{}", shown.len());
+}

@@ -16,6 +16,8 @@ const DEPTH_MAX: usize = 64;
 const NAME_UNITS_MAX: usize = 512;
 /// Bytes of definitions that are read for one chunk. They do not overlap, so a chunk of 64 KiB holds fewer.
 const CHUNK_BYTES_MAX: usize = 256 << 10;
+/// Bytes of names that are kept for one chunk. Tokens point to names, so a few bytes may ask for a long one.
+const NAME_BYTES_MAX: usize = 512 << 10;
 /// Records of one chunk that may be written without a template, in bytes read for them.
 const DIRECT_BYTES_MAX: usize = 256 << 10;
 
@@ -125,6 +127,7 @@ pub(super) struct Templates {
     known: HashMap<(u32, Section), Result<Rc<Template>, Unreadable>>,
     offsets: BTreeMap<u32, u32>,
     names: HashMap<u32, Option<Rc<str>>>,
+    name_bytes: usize,
     bytes_read: usize,
     direct_bytes_read: usize,
 }
@@ -138,6 +141,7 @@ impl Templates {
         self.known.clear();
         self.offsets.clear();
         self.names.clear();
+        self.name_bytes = 0;
         self.bytes_read = 0;
         self.direct_bytes_read = 0;
     }
@@ -221,7 +225,8 @@ impl Templates {
             value::push_utf16(cursor.take(units * 2).filter(|_| units <= NAME_UNITS_MAX && units > 0)?, &mut name);
             Some(Rc::from(name))
         };
-        let name = read();
+        let name: Option<Rc<str>> = read();
+        self.name_bytes += name.as_ref().map_or(0, |name| name.len());
         self.names.insert(offset, name.clone());
         name
     }
@@ -285,6 +290,9 @@ impl<'c, 't> Planner<'c, 't> {
 
     /// Reads one token; false at the end of the stream. The flag 0x40 says that more of the same follow.
     fn token(&mut self, cursor: &mut Cursor<'c>) -> Option<bool> {
+        if self.templates.name_bytes > NAME_BYTES_MAX {
+            return None;
+        }
         let token = cursor.u8()?;
         match token {
             0x00 => return Some(false),
@@ -414,6 +422,7 @@ impl<'c, 't> Planner<'c, 't> {
     fn leaf(&mut self, name: Name, pieces: Vec<Piece>, needs: Needs) {
         let inside = self.open.last().map_or(self.section, |open| open.inside);
         let at = self.template.leaves.len();
+        self.templates.name_bytes += if let Name::Fixed(name) = &name { name.len() } else { 0 };
         if let (Section::System, Name::Fixed(name)) = (inside, &name) {
             let head = &mut self.template.head;
             let place = match &**name {

@@ -98,6 +98,11 @@ impl Chunk {
         Self { bytes, names: HashMap::new(), definitions: HashMap::new(), ids: Vec::new(), last: 512 }
     }
 
+    /// Where a name was written.
+    pub fn name_offset(&self, name: &str) -> Option<u32> {
+        self.names.get(name).copied()
+    }
+
     fn name(&mut self, out: &mut Vec<u8>, at: usize, name: &str) {
         if let Some(offset) = self.names.get(name) {
             return out.extend(offset.to_le_bytes());

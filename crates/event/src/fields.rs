@@ -112,6 +112,12 @@ pub enum Column {
     ErrorCode,
     /// `message`
     Message,
+    /// `host`
+    Host,
+    /// `channel`
+    Channel,
+    /// `object`
+    Object,
     /// `class`, if the value is a word of OCSF that we fill.
     Class,
     /// `activity`, likewise.
@@ -230,10 +236,15 @@ impl Kind {
             source,
             "class",
             class,
-            "authentication, http_activity, datastore_activity, account_change, process_activity, application_lifecycle, base_event",
+            "authentication, http_activity, datastore_activity, account_change, process_activity, application_lifecycle, file_system_activity, event_log_activity, base_event",
         )?;
         let activity = match activity {
-            Some(given) => word(source, "activity", given, "logon, logoff, connect, disconnect, request, read, write, define, query, error, execute, other")?,
+            Some(given) => word(
+                source,
+                "activity",
+                given,
+                "logon, logoff, connect, disconnect, request, read, write, define, query, error, execute, start, stop, clear, clock_change, other",
+            )?,
             None => default_activity(class),
         };
         let status = status.map(|given| word(source, "status", given, "success, failure, unknown")).transpose()?;
@@ -251,7 +262,7 @@ fn default_activity(class: Class) -> Activity {
         Class::Http => Activity::Request,
         Class::Datastore => Activity::Query,
         Class::Process => Activity::Execute,
-        Class::AccountChange | Class::Lifecycle | Class::Other => Activity::Other,
+        Class::AccountChange | Class::Lifecycle | Class::FileSystem | Class::EventLog | Class::Other => Activity::Other,
     }
 }
 
@@ -347,6 +358,9 @@ impl<'a> Filling<'a> {
             Column::Application => first(&mut event.application, value),
             Column::Transaction => first(&mut event.transaction, value),
             Column::ErrorCode => first(&mut event.error_code, value),
+            Column::Host => first(&mut event.host, value),
+            Column::Channel => first(&mut event.channel, value),
+            Column::Object => self.masked(value, mask::url, |e| &mut e.object),
             Column::Path => first(&mut self.path, value),
             Column::Query => first(&mut self.query, value),
             Column::PeerIp => first(&mut self.peer, value),

@@ -1,13 +1,16 @@
 //! What the fuzz targets and the property tests run: any bytes, read as a format, and what must hold afterwards.
 //! It is no part of the library's promise to its callers.
 
+use std::ops::ControlFlow;
+
 use arrow_array::RecordBatch;
 use strandline_model::estate::{LogSource, TextPattern};
 use strandline_model::event::EventRows;
 use strandline_model::evidence::{ArtefactId, Warning};
+use strandline_model::record::{FieldList, FieldValue, LogRecord};
 
 use crate::source::{self, bare_source};
-use crate::{Context, Records, Sink, SinkError, mask, read_artefact, stamp};
+use crate::{Context, Records, Sink, SinkError, evtx, mask, read_artefact, stamp};
 
 /// Any bytes as an nginx log, by content and by a format string.
 pub fn fuzz_nginx(bytes: &[u8]) {
@@ -66,6 +69,55 @@ pub fn fuzz_mysql_general(bytes: &[u8]) {
 /// Any bytes as MySQL's and MariaDB's audit logs.
 pub fn fuzz_mysql_audit(bytes: &[u8]) {
     run_counted(&bare_source("mysql_audit"), bytes, Count::Joined);
+}
+
+/// Any bytes as a Windows event log: as they are, as what follows a chunk's magic, and as the content of one record.
+pub fn fuzz_evtx(bytes: &[u8]) {
+    let bytes = &bytes[..bytes.len().min(1 << 20)];
+    run_evtx(bytes);
+    let mut log = vec![0; 4096];
+    log[..8].copy_from_slice(evtx::FILE_MAGIC);
+    let mut chunk = [evtx::CHUNK_MAGIC, bytes].concat();
+    chunk.resize(evtx::CHUNK_BYTES, 0);
+    run_evtx(&[&log[..], &chunk].concat());
+    chunk.truncate(8);
+    chunk.resize(512, 0);
+    let content = &bytes[..bytes.len().min(60 << 10)];
+    let size = (content.len() as u32 + 28).to_le_bytes();
+    for part in [b"**\0\0", &size, &1_u64.to_le_bytes()[..], &134_399_401_770_000_000_u64.to_le_bytes(), content, &size] {
+        chunk.extend_from_slice(part);
+    }
+    let free = (chunk.len() as u32).to_le_bytes();
+    chunk[48..52].copy_from_slice(&free);
+    chunk.resize(evtx::CHUNK_BYTES, 0);
+    run_evtx(&[&log[..], &chunk].concat());
+}
+
+/// Reads `bytes` and checks that every record lies within them and gives no more than a few times its size.
+fn run_evtx(bytes: &[u8]) {
+    struct Within(u64);
+    impl evtx::Visit for Within {
+        fn record(&mut self, record: &dyn LogRecord) -> ControlFlow<()> {
+            let place = record.place();
+            assert!(place.offset + u64::from(place.length) <= self.0, "no record ends behind its artefact");
+            let mut fields = FieldList::new();
+            record.fields(&mut fields);
+            let size = place.length as usize;
+            assert!(fields.len() <= size + 2048, "a record gives no more fields than it can hold");
+            let texts = fields.iter().map(|(_, value)| if let FieldValue::Text(text) = value { text.len() } else { 0 });
+            assert!(texts.sum::<usize>() <= size * 8 + (256 << 10), "a record gives no more text than a few times its size");
+            ControlFlow::Continue(())
+        }
+
+        fn damage(&mut self, damage: evtx::Damage) {
+            assert!(damage.offset + damage.length <= self.0, "no damage lies behind its artefact");
+        }
+    }
+    let artefact = ArtefactId(String::new());
+    let read = evtx::read_records(&mut &*bytes, &artefact, &mut Within(bytes.len() as u64));
+    assert!(read.is_ok(), "memory does not fail");
+    let context = Context { artefact: &artefact, path: "", source: &bare_source("evtx"), assumed_year: 2026 };
+    let _ = read_artefact(&mut &*bytes, &context, &mut source::Nothing);
 }
 
 /// Any bytes as a stamp, a URL and free text: masking twice changes nothing more.

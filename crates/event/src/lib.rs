@@ -3,6 +3,7 @@
 //! A format is one file below [`source`]; this file drives it: it cuts the bytes into records, hands them over, and
 //! collects batches. It opens no file and decides nothing about what an event means for the trail.
 
+pub mod evtx;
 pub mod fields;
 #[doc(hidden)]
 pub mod fuzz;
@@ -118,6 +119,14 @@ pub fn read_artefact(input: &mut dyn Read, context: &Context<'_>, sink: &mut dyn
     let mut format = source::open(context, records.peek().map_err(|source| interrupted(context, 0, source))?)?;
     records.frame(format.framing());
     let mut output = Output::new(context, sink);
+    if format.framing() == Framing::Stream {
+        let read = format.read_stream(&mut records.into_stream(), &mut output);
+        return match read {
+            Ok(()) => output.close(format.name()),
+            Err(error @ EventError::Interrupted { .. }) => output.close(format.name()).and(Err(error)),
+            Err(error) => Err(error),
+        };
+    }
     loop {
         let at = records.offset();
         match records.next().map_err(|source| interrupted(context, at, source)) {
@@ -171,6 +180,11 @@ impl<'a> Output<'a> {
         self.builder.push(&event);
     }
 
+    /// What is read, and for whom.
+    pub fn context(&self) -> &'a Context<'a> {
+        self.context
+    }
+
     /// Counts a record that was read in full and is no event.
     pub fn pass(&mut self, _record: &Record<'_>) {
         self.summary.records_read += 1;
@@ -178,18 +192,22 @@ impl<'a> Output<'a> {
 
     /// Refuses a record: one warning with its place. `reason` never holds the record's bytes.
     pub fn refuse(&mut self, record: &Record<'_>, reason: &str) {
-        let warning = Warning {
+        self.note(record, reason);
+        self.summary.records_refused += 1;
+        if self.summary.first_refusal.is_none() {
+            self.summary.first_refusal = self.warnings.last().cloned();
+        }
+    }
+
+    /// Warns of something by which no record was lost; `reason` begins with [`Warning::NOTED`].
+    pub fn note(&mut self, record: &Record<'_>, reason: &str) {
+        self.warnings.push(Warning {
             artefact: self.context.artefact.clone(),
             path: self.context.path.to_owned(),
             line: record.line,
             offset: record.offset,
             reason: reason.to_owned(),
-        };
-        self.summary.records_refused += 1;
-        if self.summary.first_refusal.is_none() {
-            self.summary.first_refusal = Some(warning.clone());
-        }
-        self.warnings.push(warning);
+        });
     }
 
     fn widen(&mut self, time: Instant) {

@@ -22,6 +22,8 @@ pub enum Framing {
     QuotedLines,
     /// At an empty line: records of several lines.
     Paragraphs,
+    /// Nowhere that is known here: the format reads the stream itself.
+    Stream,
 }
 
 /// One record.
@@ -68,6 +70,11 @@ impl<'r> Records<'r> {
     /// Sets how records end. Before the first `next`.
     pub fn frame(&mut self, framing: Framing) {
         self.framing = framing;
+    }
+
+    /// The stream from the next record on, byte for byte.
+    pub fn into_stream(self) -> impl Read {
+        io::Cursor::new(self.buffer[self.start..].to_vec()).chain(self.input)
     }
 
     /// Offset of the next record.
@@ -178,7 +185,7 @@ impl Scan {
     /// Length of the record and of its ending, once it is seen.
     fn find(&mut self, framing: Framing, bytes: &[u8], ended: bool) -> Option<(usize, usize)> {
         match framing {
-            Framing::Lines => self.find_line(bytes),
+            Framing::Lines | Framing::Stream => self.find_line(bytes),
             Framing::QuotedLines => self.find_quoted(bytes),
             Framing::Paragraphs => self.find_paragraph(bytes, ended),
         }

@@ -1,5 +1,8 @@
 //! Any bytes: no panic, no byte in two records, and events, passes and refusals together are the records.
 
+mod common;
+
+use common::evtx::{Chunk, Node, Value, data, element, event, file, strings, text, values};
 use proptest::prelude::*;
 use strandline_event::fuzz;
 
@@ -37,6 +40,25 @@ fn input() -> impl Strategy<Value = Vec<u8>> {
     prop::collection::vec(piece, 0..8).prop_map(|pieces| pieces.concat())
 }
 
+/// Bytes that mean something in BinXML, more often than others.
+fn windows_byte() -> impl Strategy<Value = u8> {
+    prop_oneof![prop::sample::select(&[0, 1, 2, 3, 4, 5, 6, 0x0c, 0x0d, 0x0e, 0x0f, 0x21, 0x41, 0x81, 0xff][..]), any::<u8>()]
+}
+
+/// A log with records of each shape.
+fn windows_log() -> Vec<u8> {
+    let plain = event(vec![element("EventData", vec![data("User", 6), element("Data", vec![Node::Slot(7)])])]);
+    let nested = event(vec![element("UserData", vec![element("EventXML", vec![element("Param1", vec![Node::Slot(6)]), Node::Slot(7)])])]);
+    let fragment = [&[0x0f, 1, 1, 0, 0x0c, 1, 7, 0, 0, 0][..], &600_u32.to_le_bytes(), &[0; 5]].concat();
+    let mut chunk = Chunk::new();
+    for id in 1..=6 {
+        let provider = "Microsoft-Windows-Security-Auditing";
+        chunk.record(id, 7, &plain, &values(provider, 4624, id, "Security", vec![text("amy"), strings(&["a", "b"])]));
+        chunk.record(id + 100, 8, &nested, &values("P", 1149, id, "C", vec![text("amy"), Value(0x21, fragment.clone())]));
+    }
+    file(&[chunk.finish()])
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -52,6 +74,17 @@ proptest! {
         fuzz::fuzz_postgresql(&bytes);
         fuzz::fuzz_mysql_general(&bytes);
         fuzz::fuzz_mysql_audit(&bytes);
+        fuzz::fuzz_evtx(&bytes);
+    }
+
+    #[test]
+    fn any_change_of_a_windows_log_is_read_or_refused(changes in prop::collection::vec((any::<prop::sample::Index>(), windows_byte()), 1..24)) {
+        let mut log = windows_log();
+        let used = 4096 + 512 + 6000;
+        for (at, byte) in changes {
+            log[at.index(used)] = byte;
+        }
+        fuzz::fuzz_evtx(&log);
     }
 
     #[test]

@@ -60,8 +60,7 @@ fn is_skippable_zstd(head: &[u8]) -> bool {
 
 /// What the unpacked bytes that start with `head` are.
 pub fn identify_content(head: &[u8]) -> Content {
-    const BINARY: [(&[u8], &str); 9] = [
-        (b"ElfFile\0", "evtx"),
+    const BINARY: [(&[u8], &str); 8] = [
         (b"\x7fELF", "elf"),
         (b"PGDMP", "pg_dump_custom"),
         (b"SQLite format 3\0", "sqlite"),
@@ -76,6 +75,10 @@ pub fn identify_content(head: &[u8]) -> Content {
     }
     if head.starts_with(b"PAR1") {
         return Content::Snapshot("parquet");
+    }
+    // The header of a Windows event log, or of a chunk of one where the file has lost its own.
+    if head.starts_with(b"ElfFile\0") || head.starts_with(b"ElfChnk\0") {
+        return Content::Log("evtx");
     }
     let binary = !is_text(head);
     for (magic, name) in BINARY {
@@ -209,7 +212,8 @@ mod tests {
     fn contents_are_told_apart() {
         check(b"", Content::Empty);
         check(b"PAR1....", Content::Snapshot("parquet"));
-        check(b"ElfFile\0\0\0\0\0", Content::Binary(Some("evtx")));
+        check(b"ElfFile\0\0\0\0\0", Content::Log("evtx"));
+        check(b"ElfChnk\0\x01\0\0\0", Content::Log("evtx"));
         check(b"--\n-- PostgreSQL database dump\n--\n", Content::Snapshot("pg_dump"));
         check(b"10.0.0.1 - - [01/Jan/2026:00:00:00 +0000] \"GET / HTTP/1.1\" 200 1 \"-\" \"-\"\n", Content::Log("nginx"));
         check(b"2026-01-01 00:00:00.000 UTC,\"a\",\"b\",1,\"x\",s,1,\"S\",t,1/1,0,LOG,00000,\"m\",,,,\n", Content::Log("postgresql_csvlog"));

@@ -131,7 +131,8 @@ fn candidate_paths(path: &str) -> Vec<String> {
     paths
 }
 
-/// No pattern fits: the name alone may still, and a database log is rare enough for its format to say enough.
+/// No pattern fits: the name alone may still, and a log of a database or of Windows is rare enough for its format to say
+/// enough.
 fn claim_by_content<'e>(estate: &'e Estate, paths: &[String], content: Content) -> Option<&'e LogSource> {
     let Content::Log(format) = content else { return None };
     let speaking: Vec<&LogSource> = estate.sources.iter().filter(|source| speaks(source, content)).collect();
@@ -143,7 +144,7 @@ fn claim_by_content<'e>(estate: &'e Estate, paths: &[String], content: Content) 
         .collect();
     match (&named[..], &speaking[..]) {
         ([only], _) => Some(only),
-        ([], [only]) if format.starts_with("postgresql") || format.starts_with("mysql") => Some(only),
+        ([], [only]) if format.starts_with("postgresql") || format.starts_with("mysql") || format == "evtx" => Some(only),
         _ => None,
     }
 }

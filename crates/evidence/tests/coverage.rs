@@ -282,3 +282,97 @@ fn stamps_beyond_any_calendar_overflow_nothing() {
     let coverage = cover(&[("web", times.clone()), ("app", times)], everything, &|event, number| event.request_id = Some(format!("request-{number}").into()));
     assert_eq!(coverage.spans.len(), 2);
 }
+
+/// One record of a Windows channel.
+fn windows(channel: &'static str, seconds: f64, record_id: i64) -> Event<'static> {
+    let mut event = event("win", seconds, usize::try_from(record_id).unwrap());
+    event.class = Class::Other;
+    event.activity = Activity::Other;
+    event.host = Some("pc1".into());
+    event.channel = Some(channel.into());
+    event.sequence = Some(record_id);
+    event
+}
+
+/// Gaps of Windows records that do not follow from silence, as kind, seconds from and to, and how many are missing.
+fn check_windows(events: &[Event<'_>], expected: &[(GapKind, f64, f64, Option<u64>)]) {
+    let estate = estate(&[("win", "win", "evtx")]);
+    let mut builder = CoverageBuilder::new(&estate, None);
+    let mut batch = EventBatchBuilder::new();
+    events.iter().for_each(|event| batch.push(event));
+    builder.observe(&batch.finish().unwrap());
+    let seconds = |at: Instant| (at.0 - instant(MONDAY).0) as f64 / SECOND;
+    let found: Vec<_> = builder
+        .finish()
+        .gaps
+        .iter()
+        .filter(|gap| gap.kind != GapKind::Silence)
+        .map(|gap| (gap.kind, seconds(gap.interval.from), seconds(gap.interval.to), gap.missing))
+        .collect();
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn record_ids_of_each_channel_are_counted_by_themselves() {
+    let events: Vec<Event<'_>> = (0..40)
+        .filter(|n| !(10..13).contains(n))
+        .flat_map(|n| [windows("Security", MONDAY + n as f64 * 10.0, 7000 + n), windows("System", MONDAY + n as f64 * 10.0 + 1.0, 12 + n)])
+        .filter(|e| e.channel.as_deref() == Some("Security") || e.sequence != Some(30))
+        .collect();
+    check_windows(&events, &[(GapKind::Sequence, 90.0, 130.0, Some(3)), (GapKind::Sequence, 91.0, 131.0, Some(3)), (GapKind::Sequence, 171.0, 191.0, Some(1))]);
+}
+
+#[test]
+fn a_log_that_was_cleared_stopped_or_told_to_record_less_has_a_gap() {
+    let mut events: Vec<Event<'_>> = (0..10).map(|n| windows("Security", MONDAY + n as f64 * 100.0, 50 + n)).collect();
+    let mut mark = |at: usize, class, activity, labels: &'static str| {
+        events[at].class = class;
+        events[at].activity = activity;
+        events[at].object = Some(if activity == Activity::Define { "{0CCE9215}" } else { "Security" }.into());
+        events[at].labels = Some(labels.into());
+    };
+    mark(2, Class::EventLog, Activity::Clear, "{}");
+    mark(4, Class::EventLog, Activity::Stop, "{}");
+    mark(6, Class::EventLog, Activity::Define, r#"{"records_less":"true"}"#);
+    mark(8, Class::EventLog, Activity::Define, "{}");
+    mark(9, Class::Lifecycle, Activity::ClockChange, r#"{"clock_from":"2026-01-05T00:15:00.0000000Z","clock_to":"2026-01-05T01:15:00.0000000Z"}"#);
+    check_windows(
+        &events,
+        &[
+            (GapKind::Truncated, 100.0, 200.0, None),
+            (GapKind::Unlogged, 400.0, 500.0, None),
+            (GapKind::Unlogged, 600.0, 800.0, None),
+            (GapKind::ClockChange, 900.0, 4500.0, None),
+        ],
+    );
+}
+
+#[test]
+fn small_corrections_of_a_clock_are_no_gap() {
+    let mut events: Vec<Event<'_>> = (0..3).map(|n| windows("System", MONDAY + n as f64, n + 1)).collect();
+    events[1].class = Class::Lifecycle;
+    events[1].activity = Activity::ClockChange;
+    events[1].labels = Some(r#"{"clock_from":"2026-01-05T00:00:01.5000000Z","clock_to":"2026-01-05T00:00:01.0000000Z"}"#.into());
+    check_windows(&events, &[]);
+}
+
+#[test]
+fn carved_records_do_not_stretch_what_a_log_covers() {
+    let mut events: Vec<Event<'_>> = (0..3).map(|n| windows("System", MONDAY + n as f64, n + 100)).collect();
+    let mut carved = windows("System", MONDAY - 30.0 * DAY, 4);
+    carved.sequence = None;
+    events.push(carved);
+    check_windows(&events, &[]);
+}
+
+#[test]
+fn a_note_on_a_chunk_is_no_refused_record() {
+    let estate = estate(&[("win", "win", "evtx")]);
+    let mut builder = CoverageBuilder::new(&estate, None);
+    let warning = Warning { artefact: artefact("win"), path: "a.evtx".into(), line: 0, offset: 4096, reason: format!("{}a checksum", Warning::NOTED) };
+    let mut batch = EventBatchBuilder::new();
+    batch.push(&windows("System", MONDAY, 1));
+    builder.observe(&batch.finish().unwrap());
+    builder.refused("win", &[warning]);
+    assert_eq!(builder.finish().gaps, []);
+}

@@ -42,6 +42,7 @@ fn check(name: &str, bytes: &[u8], expected: &[(&str, ArtefactKind)]) -> (Bench,
 #[test]
 fn content_counts_and_extensions_do_not() {
     check("photo.jpg", LINE, &[("photo.jpg", ArtefactKind::Log)]);
+    check("notes.txt", b"ElfFile\0\0\0\0\0\0\0\0\0", &[("notes.txt", ArtefactKind::Log)]);
     check("access.log", b"\x7fELF\x02\x01\x01\0\0\0\0", &[("access.log", ArtefactKind::Binary)]);
     check("access.log", b"", &[("access.log", ArtefactKind::Empty)]);
     check("access.log", &gzip(LINE), &[("access.log", ArtefactKind::Log)]);

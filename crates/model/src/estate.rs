@@ -107,7 +107,7 @@ pub struct LogSource {
     /// Path patterns below the evidence folder (`*`, `**`, `?`). Compression and rotation suffixes are looked through.
     pub path: Vec<String>,
     /// `nginx`, `apache`, `json`, `text`, `postgresql` (csvlog, jsonlog or stderr, told apart by content), `mysql_general`,
-    /// `mysql_audit`, `linux_auth`, `journald`.
+    /// `mysql_audit`, `linux_auth`, `journald`, `evtx`.
     pub format: String,
     /// nginx `log_format`, Apache `LogFormat`, or PostgreSQL `log_line_prefix`. Default: combined / by content.
     pub log_format: Option<String>,

@@ -62,8 +62,12 @@ words! {
         AccountChange = "account_change",
         /// Process Activity [1007]: a command that ran.
         Process = "process_activity",
-        /// Application Lifecycle [6002]: start, stop, configuration.
+        /// Application Lifecycle [6002]: start, stop, configuration; also services, scheduled tasks and the clock.
         Lifecycle = "application_lifecycle",
+        /// File System Activity [1001]: a file, or a share and a file below it.
+        FileSystem = "file_system_activity",
+        /// Event Log Activity [1008]: what was done to the log itself.
+        EventLog = "event_log_activity",
         /// Anything else that was read in full.
         Other = "base_event",
     }
@@ -94,6 +98,14 @@ words! {
         Error = "error",
         /// A command that ran, and by whom (sudo, cron, audit).
         Execute = "execute",
+        /// Something began to run or to record.
+        Start = "start",
+        /// Something stopped running or recording.
+        Stop = "stop",
+        /// A log was emptied.
+        Clear = "clear",
+        /// The machine's clock was set.
+        ClockChange = "clock_change",
         /// Anything else.
         Other = "other",
     }
@@ -208,6 +220,12 @@ pub struct Event<'a> {
     pub error_code: Option<Cow<'a, str>>,
     /// What is left: message text, command line, error text; secrets masked.
     pub message: Option<Cow<'a, str>>,
+    /// Machine that wrote the record (`device.hostname`), where the record says it.
+    pub host: Option<Cow<'a, str>>,
+    /// Windows channel (`metadata.log_name`). With it, `sequence` is the record id: consecutive within channel and host.
+    pub channel: Option<Cow<'a, str>>,
+    /// What was touched, where it is nothing in a database (`file.path`): file, share and file, service, task, log.
+    pub object: Option<Cow<'a, str>>,
     /// Fields that have no column (sqlcommenter fields, mapped extras), as one JSON object.
     pub labels: Option<Cow<'a, str>>,
     /// Whether a secret was masked in this event.
@@ -256,6 +274,9 @@ impl<'a> Event<'a> {
             record_kind: None,
             error_code: None,
             message: None,
+            host: None,
+            channel: None,
+            object: None,
             labels: None,
             masked: false,
         }
@@ -285,6 +306,9 @@ impl<'a> Event<'a> {
             transaction: own(self.transaction),
             error_code: own(self.error_code),
             message: own(self.message),
+            host: own(self.host),
+            channel: own(self.channel),
+            object: own(self.object),
             labels: own(self.labels),
             time: self.time,
             time_precision_micros: self.time_precision_micros,
@@ -350,6 +374,9 @@ pub fn schema() -> SchemaRef {
         utf8("record_kind", true),
         utf8("error_code", true),
         utf8("message", true),
+        utf8("host", true),
+        utf8("channel", true),
+        utf8("object", true),
         utf8("labels", true),
         Field::new("masked", DataType::Boolean, false),
     ]))
@@ -396,6 +423,9 @@ pub struct EventBatchBuilder {
     record_kind: StringBuilder,
     error_code: StringBuilder,
     message: StringBuilder,
+    host: StringBuilder,
+    channel: StringBuilder,
+    object: StringBuilder,
     labels: StringBuilder,
     masked: BooleanBuilder,
 }
@@ -461,6 +491,9 @@ impl EventBatchBuilder {
         self.record_kind.append_option(event.record_kind.map(RecordKind::as_str));
         self.error_code.append_option(event.error_code.as_deref());
         self.message.append_option(event.message.as_deref());
+        self.host.append_option(event.host.as_deref());
+        self.channel.append_option(event.channel.as_deref());
+        self.object.append_option(event.object.as_deref());
         self.labels.append_option(event.labels.as_deref());
         self.masked.append_value(event.masked);
     }
@@ -518,6 +551,9 @@ impl EventBatchBuilder {
             Arc::new(self.record_kind.finish()),
             Arc::new(self.error_code.finish()),
             Arc::new(self.message.finish()),
+            Arc::new(self.host.finish()),
+            Arc::new(self.channel.finish()),
+            Arc::new(self.object.finish()),
             Arc::new(self.labels.finish()),
             Arc::new(self.masked.finish()),
         ];
@@ -570,6 +606,9 @@ pub struct EventRows<'b> {
     record_kind: Option<&'b StringArray>,
     error_code: Option<&'b StringArray>,
     message: Option<&'b StringArray>,
+    host: Option<&'b StringArray>,
+    channel: Option<&'b StringArray>,
+    object: Option<&'b StringArray>,
     labels: Option<&'b StringArray>,
     masked: Option<&'b BooleanArray>,
 }
@@ -620,6 +659,9 @@ impl<'b> EventRows<'b> {
             record_kind: utf8("record_kind"),
             error_code: utf8("error_code"),
             message: utf8("message"),
+            host: utf8("host"),
+            channel: utf8("channel"),
+            object: utf8("object"),
             labels: utf8("labels"),
             masked: batch.column_by_name("masked").and_then(|c| c.as_boolean_opt()),
         }
@@ -686,6 +728,9 @@ impl<'b> EventRows<'b> {
             record_kind: word(self.record_kind, row),
             error_code: text(self.error_code, row),
             message: text(self.message, row),
+            host: text(self.host, row),
+            channel: text(self.channel, row),
+            object: text(self.object, row),
             labels: text(self.labels, row),
             masked: self.masked.is_some_and(|c| c.value(row)),
         }

@@ -147,6 +147,16 @@ pub struct Warning {
     pub reason: String,
 }
 
+impl Warning {
+    /// How the reason of a mere note begins: something is odd about the evidence, and nothing of it was lost.
+    pub const NOTED: &'static str = "noted: ";
+
+    /// Whether nothing was lost by what is warned of.
+    pub fn is_note(&self) -> bool {
+        self.reason.starts_with(Self::NOTED)
+    }
+}
+
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} line {} (byte {}): {}", self.path, self.line, self.offset, self.reason)
@@ -171,6 +181,10 @@ pub enum GapKind {
     Refused,
     /// A source of the estate for which no artefact was supplied.
     Absent,
+    /// Recording was stopped, or told to record less.
+    Unlogged,
+    /// The clock was set: what lies in between was passed twice, or never.
+    ClockChange,
 }
 
 /// An interval for which a source's evidence is missing. A row of the table `gaps`.

@@ -53,4 +53,15 @@ pub trait LogRecord {
     /// Appends every field, header fields included, under the names that Sigma uses (`EventID`, `Channel`, `Computer`,
     /// `Provider_Name`, `TargetUserName` …).
     fn fields<'a>(&'a self, into: &mut FieldList<'a>);
+
+    /// Whether it was found in bytes that the log no longer counts as its own (the slack of a chunk): it is genuine as
+    /// bytes, its order and its neighbours are not known.
+    fn is_carved(&self) -> bool {
+        false
+    }
+
+    /// Whether some of it could not be read: names are missing, or values. May decode the record.
+    fn is_partial(&self) -> bool {
+        false
+    }
 }

@@ -2,6 +2,7 @@
 
 pub mod database;
 mod draft;
+pub mod evtx;
 pub mod journald;
 pub mod json;
 pub mod linux_auth;
@@ -34,15 +35,28 @@ pub trait Format {
     /// Reads one record: events to `output`, or a refusal with its reason.
     fn read(&mut self, record: &Record<'_>, output: &mut Output<'_>);
 
+    /// Reads the whole stream by itself, where [`Framing::Stream`] says that it has no records to be cut. It drains `output`
+    /// as it goes on.
+    ///
+    /// # Errors
+    /// If the stream breaks off, or the receiver of the events fails.
+    fn read_stream(&mut self, _input: &mut dyn std::io::Read, _output: &mut Output<'_>) -> Result<(), EventError> {
+        Ok(())
+    }
+
     /// Called after the last record: gives out what was kept.
     fn finish(&mut self, _output: &mut Output<'_>) {}
 }
+
+/// The one format that is no text; its magic says so.
+const EVTX: &str = "evtx";
 
 type Open = for<'c> fn(&Context<'c>, &[u8]) -> Result<Box<dyn Format + 'c>, EventError>;
 
 /// The formats by the name that the estate gives them. Among formats that read a file equally well, the earlier one is
 /// the more particular one and is recognised.
 const FORMATS: &[(&str, Open)] = &[
+    (EVTX, |_, _| Ok(Box::new(evtx::Evtx::default()))),
     ("postgresql", |context, head| database::open(context, head)),
     ("mysql_audit", |context, head| database::open(context, head)),
     ("mysql_general", |context, head| database::open(context, head)),
@@ -73,6 +87,12 @@ pub fn open<'c>(context: &Context<'c>, head: &[u8]) -> Result<Box<dyn Format + '
 
 /// Why no format can read these bytes, and what would help.
 fn unreadable(head: &[u8], format: &str) -> Option<&'static str> {
+    if format == EVTX {
+        return None;
+    }
+    if evtx::recognises(head) {
+        return Some("the file is a Windows event log; give its source the format \"evtx\"");
+    }
     if head.starts_with(&[0xff, 0xfe]) || head.starts_with(&[0xfe, 0xff]) || is_wide(head) {
         return Some("the file is UTF-16; convert it first: iconv -f UTF-16 -t UTF-8");
     }
@@ -128,6 +148,9 @@ fn is_blank(line: &[u8]) -> bool {
 /// Formats that read nothing are left out, and so are those that only an estate file can describe.
 pub fn recognise(head: &[u8]) -> Vec<(&'static str, f32)> {
     let head = &head[..head.len().min(64 << 10)];
+    if evtx::recognises(head) {
+        return vec![(EVTX, 1.0)];
+    }
     // The last line may be cut; it counts only if it is the only one.
     let whole = memchr::memrchr(b'\n', head).map_or(head, |end| &head[..=end]);
     let mut shares: Vec<(&'static str, f32)> =
@@ -138,6 +161,9 @@ pub fn recognise(head: &[u8]) -> Vec<(&'static str, f32)> {
 
 /// The share of records that a format reads in full: of those that are an event with more than a time and a message.
 fn share_read(name: &str, head: &[u8]) -> Option<f32> {
+    if name == EVTX {
+        return None;
+    }
     let source = bare_source(name);
     let context = Context { artefact: &ArtefactId(String::new()), path: "", source: &source, assumed_year: 1970 };
     let mut reader = head;

@@ -1,6 +1,8 @@
 //! Reads bytes as a format and shows what came out, for all tests of this crate.
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
+pub mod evtx;
+
 use std::fmt::Write;
 
 use arrow_array::RecordBatch;
@@ -76,6 +78,9 @@ fn show_event(event: &Event<'_>) -> String {
         ("command", &event.command),
         ("error_code", &event.error_code),
         ("message", &event.message),
+        ("host", &event.host),
+        ("channel", &event.channel),
+        ("object", &event.object),
         ("labels", &event.labels),
     ];
     let numbers = [

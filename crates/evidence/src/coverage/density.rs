@@ -20,6 +20,7 @@ struct Bin {
 /// Counts over time.
 #[derive(Debug)]
 pub(crate) struct Density {
+    bins_max: usize,
     width: i64,
     bins: BTreeMap<i64, Bin>,
     precision: i64,
@@ -27,15 +28,32 @@ pub(crate) struct Density {
 
 impl Default for Density {
     fn default() -> Self {
-        Self { width: SECOND, bins: BTreeMap::new(), precision: 1 }
+        Self::of_bins(BINS_MAX)
     }
 }
 
 impl Density {
+    /// Counts in at most so many bins.
+    pub fn of_bins(bins_max: usize) -> Self {
+        Self { bins_max, width: SECOND, bins: BTreeMap::new(), precision: 1 }
+    }
+
+    /// The last event known to be before `time`: within the bin that holds it, that bin's first.
+    pub fn before(&self, time: i64) -> Option<Mark> {
+        let bin = self.bins.range(..=time.div_euclid(self.width)).rev().map(|(_, bin)| bin).find(|bin| bin.first.time < time)?;
+        Some(if bin.last.time < time { bin.last } else { bin.first })
+    }
+
+    /// The first event known to be after `time`: within the bin that holds it, that bin's last.
+    pub fn after(&self, time: i64) -> Option<Mark> {
+        let bin = self.bins.range(time.div_euclid(self.width)..).map(|(_, bin)| bin).find(|bin| bin.last.time > time)?;
+        Some(if bin.first.time > time { bin.first } else { bin.last })
+    }
+
     pub fn see(&mut self, mark: Mark, precision: i64) {
         self.precision = self.precision.max(precision);
         add(&mut self.bins, mark.time.div_euclid(self.width), Bin { count: 1, first: mark, last: mark });
-        while self.bins.len() > BINS_MAX {
+        while self.bins.len() > self.bins_max {
             self.width = self.width.saturating_mul(2);
             for (at, bin) in std::mem::take(&mut self.bins) {
                 add(&mut self.bins, at.div_euclid(2), bin);

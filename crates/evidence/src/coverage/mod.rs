@@ -7,6 +7,7 @@ mod numbers;
 mod orphans;
 mod places;
 mod skew;
+mod upkeep;
 
 use std::collections::BTreeMap;
 
@@ -18,10 +19,11 @@ use strandline_model::time::{Instant, Interval};
 
 use crate::intake::TRUNCATED;
 use density::Density;
-use numbers::Numbers;
+use numbers::{Counter, Numbers};
 use orphans::Orphans;
 use places::Places;
 use skew::Skews;
+use upkeep::Upkeep;
 
 /// Gaps of one kind that are listed one by one for a source; more are joined into one that covers them all.
 const GAPS_LISTED_MAX: usize = 200;
@@ -74,6 +76,7 @@ struct Seen {
     system: String,
     density: Density,
     numbers: Numbers,
+    upkeep: Upkeep,
     places: Places,
     refused: Vec<Warning>,
     refused_count: u64,
@@ -98,11 +101,20 @@ impl<'e> CoverageBuilder<'e> {
             if seen.system.is_empty() {
                 seen.system = event.system.clone().into_owned();
             }
+            if event.channel.is_some() && event.sequence.is_none() {
+                continue; // carved from what the log no longer counts as its own: it says nothing of what the log covers
+            }
             seen.density.see(mark, i64::from(event.time_precision_micros));
             seen.places.see(mark);
+            seen.upkeep.see(&event, mark);
             let session = event.session.as_deref().filter(|_| event.class == Class::Datastore);
             if let Some(sequence) = event.sequence {
-                seen.numbers.see(session, sequence, mark);
+                let counter = match (&event.channel, session) {
+                    (Some(channel), _) => Counter::Channel { host: event.host.as_deref().unwrap_or_default(), channel },
+                    (None, Some(session)) => Counter::Session(session),
+                    (None, None) => Counter::Log,
+                };
+                seen.numbers.see(counter, sequence, mark);
             }
             if event.class == Class::Datastore
                 && let Some(session) = session
@@ -119,8 +131,9 @@ impl<'e> CoverageBuilder<'e> {
     /// Sees records of a source that could not be read, or the warning of a cut that custody keeps.
     pub fn refused(&mut self, source: &str, warnings: &[Warning]) {
         let seen = self.sources.entry(source.to_owned()).or_default();
-        seen.refused_count += warnings.len() as u64;
-        for warning in warnings {
+        // A note is no loss.
+        for warning in warnings.iter().filter(|warning| !warning.is_note()) {
+            seen.refused_count += 1;
             places::keep_refused(&mut seen.refused, warning);
         }
     }
@@ -146,6 +159,7 @@ impl<'e> CoverageBuilder<'e> {
             gaps.extend(edges::late_start(&context, own));
             gaps.extend(edges::early_end(&context, own));
             gaps.extend(joined(seen.numbers.gaps(&context, span)));
+            gaps.extend(joined(seen.upkeep.gaps(&context, span)));
             gaps.extend(joined(seen.places.gaps(&context, &seen.refused, TRUNCATED, span)));
             gaps.extend(joined(self.orphans.gaps(&context)));
             coverage.gaps.extend(gaps);

@@ -1,6 +1,7 @@
 //! Numbers that skip. PostgreSQL counts the lines it writes for a session, in each log by itself
 //! (`session_line_num`; documentation, "Error Reporting and Logging", `%l`): lines below `log_min_messages` take no number,
-//! so a number that is missing is a line that was there. pgaudit's statement ids are not asked: they also count
+//! so a number that is missing is a line that was there. Windows counts the records of a channel on its host
+//! (`EventRecordID`), from wherever the log that was supplied begins. pgaudit's statement ids are not asked: they also count
 //! statements that the settings leave out of the log (pgaudit README, "Format").
 
 use std::collections::BTreeMap;
@@ -29,6 +30,43 @@ struct Stretch {
     last: Mark,
 }
 
+/// What a number counts the records of.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Counter<'n> {
+    /// The log as a whole, from anywhere.
+    Log,
+    /// A database session, from 1.
+    Session(&'n str),
+    /// A Windows channel of a host, from anywhere.
+    Channel { host: &'n str, channel: &'n str },
+}
+
+impl Counter<'_> {
+    /// Host and channel stand apart by a character that neither can hold.
+    const APART: char = '\u{1f}';
+
+    fn name(&self) -> String {
+        match self {
+            Self::Log => String::new(),
+            Self::Session(name) => (*name).to_owned(),
+            Self::Channel { host, channel } => format!("{host}{}{channel}", Self::APART),
+        }
+    }
+
+    /// Whose numbers they are, by the name.
+    fn shown(name: &str) -> String {
+        match name.split_once(Self::APART) {
+            Some((host, channel)) => format!("channel {channel} of {host}"),
+            None if name.is_empty() => "the log's numbers".to_owned(),
+            None => format!("session {name}"),
+        }
+    }
+
+    fn is_session(name: &str) -> bool {
+        !name.is_empty() && !name.contains(Self::APART)
+    }
+}
+
 #[derive(Debug)]
 struct Session {
     stretches: Vec<Stretch>,
@@ -41,7 +79,7 @@ struct Session {
 /// What is kept of a source's numbers.
 #[derive(Debug, Default)]
 pub(crate) struct Numbers {
-    /// By session; the empty name is the log as a whole.
+    /// By the counter's name.
     sessions: BTreeMap<String, Session>,
     findings: Vec<Finding>,
     let_go: u64,
@@ -65,9 +103,9 @@ enum Kind {
 }
 
 impl Numbers {
-    /// Sees a numbered record. With no session, the number counts the log as a whole.
-    pub fn see(&mut self, session: Option<&str>, number: i64, mark: Mark) {
-        let session = self.open(session.unwrap_or_default(), mark);
+    /// Sees a numbered record.
+    pub fn see(&mut self, counter: Counter<'_>, number: i64, mark: Mark) {
+        let session = self.open(&counter.name(), mark);
         session.numbered = true;
         insert(&mut session.stretches, number, mark);
     }
@@ -99,9 +137,11 @@ impl Numbers {
         ends.truncate(SESSIONS_MAX / 2);
         for (_, name) in ends {
             if let Some(session) = self.sessions.remove(&name) {
-                self.let_go += 1;
-                let count = if session.connected { &mut self.connected } else { &mut self.unconnected };
-                *count += 1;
+                if Counter::is_session(&name) {
+                    self.let_go += 1;
+                    let count = if session.connected { &mut self.connected } else { &mut self.unconnected };
+                    *count += 1;
+                }
                 let room = FINDINGS_MAX.saturating_sub(self.findings.len());
                 self.findings.extend(judge(&name, &session).into_iter().take(room));
             }
@@ -113,7 +153,7 @@ impl Numbers {
         let mut findings = self.findings.clone();
         findings.extend(self.sessions.iter().flat_map(|(name, session)| judge(name, session)));
         let connected = self.connected + self.sessions.values().filter(|s| s.connected).count() as u64;
-        let all = self.let_go + self.sessions.keys().filter(|name| !name.is_empty()).count() as u64;
+        let all = self.let_go + self.sessions.keys().filter(|name| Counter::is_session(name)).count() as u64;
         let connections_are_logged = connected >= CONNECTS_MIN && connected * 100 >= all * CONNECTS_PERCENT;
         let mut gaps = Vec::new();
         let mut earlier: Option<(i64, i64, u64, Mark)> = None;
@@ -142,7 +182,7 @@ impl Numbers {
 
 fn skip(context: &Context<'_>, finding: &Finding, from: i64, to: i64) -> Gap {
     let missing = to.saturating_sub(from).saturating_add(1);
-    let whose = if finding.session.is_empty() { "the log's numbers".to_owned() } else { format!("session {}", finding.session) };
+    let whose = Counter::shown(&finding.session);
     let reason = format!("{whose}: numbers {from} to {to} are missing ({missing} records)");
     let before = finding.before.unwrap_or(finding.after);
     context.gap(GapKind::Sequence, interval(before.time, finding.after.time), u64::try_from(missing).ok(), reason, &[before, finding.after])
@@ -167,8 +207,8 @@ fn judge(name: &str, session: &Session) -> Vec<Finding> {
         }
     }
     match session.stretches.first() {
-        // A log's own counter may start anywhere; a session's starts at 1.
-        Some(first) if !name.is_empty() && first.low > 1 => findings.push(finding(Kind::Head { missing: first.low - 1 }, None, first.first)),
+        // A log's own counter may start anywhere, and so may a channel's; a session's starts at 1.
+        Some(first) if Counter::is_session(name) && first.low > 1 => findings.push(finding(Kind::Head { missing: first.low - 1 }, None, first.first)),
         None if !session.connected && !session.numbered => findings.push(finding(Kind::NoConnection, None, session.first)),
         _ => {}
     }

@@ -5,7 +5,7 @@
 //! sender too and proves the opposite. That a letter is not in the log proves nothing by itself: the log may be another day's.
 
 use std::collections::BTreeSet;
-use std::io::{self, BufRead};
+use std::io::{self, BufRead, Read};
 
 use strandline_model::letter::LetterReference;
 
@@ -23,7 +23,7 @@ pub fn find_accepted(mut log: impl BufRead, return_path: &ReturnPath) -> io::Res
     let mut line = Vec::new();
     loop {
         line.clear();
-        if log.by_ref().take(LINE_LIMIT).read_until(b'\n', &mut line)? == 0 {
+        if Read::take(&mut log, LINE_LIMIT).read_until(b'\n', &mut line)? == 0 {
             return Ok(found);
         }
         found.extend(accepted_in(&String::from_utf8_lossy(&line), return_path));

@@ -25,8 +25,21 @@ pub(crate) fn open_state_for_reading(case: &Case, form: usize) -> Result<Option<
     if !case.path().join(STATE).exists() {
         return Ok(None);
     }
-    let state = Connection::open_with_flags(case.path().join(STATE), OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-    Ok(if form_of(&state, case)? >= form { Some(state) } else { None })
+    let open = |flags| Connection::open_with_flags(case.path().join(STATE), flags);
+    let mut state = open(OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    let found = match form_of(&state, case) {
+        // A run was killed inside a transaction. Whoever reads next must take that half away; nothing else is written.
+        Err(CaseError::State(error)) if is_half_written(&error) => {
+            state = open(OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+            form_of(&state, case)?
+        }
+        found => found?,
+    };
+    Ok(if found >= form { Some(state) } else { None })
+}
+
+fn is_half_written(error: &rusqlite::Error) -> bool {
+    error.sqlite_error().is_some_and(|e| e.extended_code == rusqlite::ffi::SQLITE_READONLY_ROLLBACK)
 }
 
 fn form_of(state: &Connection, case: &Case) -> Result<usize, CaseError> {

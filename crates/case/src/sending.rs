@@ -110,6 +110,14 @@ impl Case {
         Ok(LetterReference::from_bits(bits))
     }
 
+    /// The digest of a value with the case's salt: it can stand in a hash that is given away.
+    ///
+    /// # Errors
+    /// If the case has no salt here.
+    pub fn salted_digest(&self, value: &[u8]) -> Result<String, CaseError> {
+        Ok(self.require_salt()?.digest(value))
+    }
+
     /// The letters, to move them.
     ///
     /// # Errors
@@ -253,26 +261,26 @@ impl Sending<'_> {
         Ok(steps.len() as u64)
     }
 
-    /// At most `limit` letters of a channel that are queued or due and not in `taken`, by reference.
+    /// At most `limit` letters of a round and channel that are queued or due and not in `taken`, by reference.
     ///
     /// # Errors
     /// If case.db cannot be read.
-    pub fn next(&self, channel: Channel, now: Instant, limit: usize, taken: &BTreeSet<LetterReference>) -> Result<Vec<StoredLetter>, CaseError> {
+    pub fn next(&self, (round, channel): (u32, Channel), now: Instant, limit: usize, taken: &BTreeSet<LetterReference>) -> Result<Vec<StoredLetter>, CaseError> {
         let wanted = stored(limit.saturating_add(taken.len()) as u64);
-        let clause = "WHERE channel = ?1 AND state IN ('queued', 'deferred') AND (due_at IS NULL OR due_at <= ?2) ORDER BY reference LIMIT ?3";
-        let mut found = read_letters(&self.state, clause, params![channel.as_str(), now.0, wanted])?;
+        let clause = "WHERE channel = ?1 AND state IN ('queued', 'deferred') AND (due_at IS NULL OR due_at <= ?2) AND round = ?4 ORDER BY reference LIMIT ?3";
+        let mut found = read_letters(&self.state, clause, params![channel.as_str(), now.0, wanted, round])?;
         found.retain(|letter| !taken.contains(&letter.letter.reference));
         found.truncate(limit);
         Ok(found)
     }
 
-    /// When the earliest deferred letter of a channel is due.
+    /// When the earliest deferred letter of a round and channel is due.
     ///
     /// # Errors
     /// If case.db cannot be read.
-    pub fn next_due(&self, channel: Channel) -> Result<Option<Instant>, CaseError> {
-        let due: Option<i64> =
-            self.state.query_row("SELECT min(due_at) FROM sending WHERE channel = ?1 AND state = 'deferred'", [channel.as_str()], |row| row.get(0))?;
+    pub fn next_due(&self, (round, channel): (u32, Channel)) -> Result<Option<Instant>, CaseError> {
+        let query = "SELECT min(due_at) FROM sending WHERE channel = ?1 AND state = 'deferred' AND round = ?2";
+        let due: Option<i64> = self.state.query_row(query, params![channel.as_str(), round], |row| row.get(0))?;
         Ok(due.map(Instant))
     }
 

@@ -93,8 +93,8 @@ fn a_letter_goes_once_and_what_a_dead_run_left_in_flight_is_uncertain() {
         let mut sending = case.sending().unwrap();
         assert_eq!(sending.queue(&all, Instant(1)).unwrap(), 3);
         assert_eq!(sending.queue(&all, Instant(2)).unwrap(), 0, "the same letters were queued twice");
-        assert_eq!(sending.next(Channel::Email, Instant(3), 10, &none).unwrap().len(), 3);
-        assert_eq!(sending.next(Channel::Email, Instant(3), 1, &BTreeSet::from([all[0].reference.clone()])).unwrap().len(), 1);
+        assert_eq!(sending.next((1, Channel::Email), Instant(3), 10, &none).unwrap().len(), 3);
+        assert_eq!(sending.next((1, Channel::Email), Instant(3), 1, &BTreeSet::from([all[0].reference.clone()])).unwrap().len(), 1);
         sending.commit(&[step(&all[0], SendingState::InFlight), step(&all[1], SendingState::InFlight)]).unwrap();
         sending.commit(&[step(&all[0], SendingState::Accepted)]).unwrap();
         assert!(sending.commit(&[step(&all[0], SendingState::InFlight)]).is_err(), "an accepted letter could be sent again");
@@ -106,7 +106,7 @@ fn a_letter_goes_once_and_what_a_dead_run_left_in_flight_is_uncertain() {
     case = Case::open(&path).unwrap();
     let mut sending = case.sending().unwrap();
     assert_eq!(sending.settle(Instant(8)).unwrap(), 1);
-    assert_eq!(sending.next(Channel::Email, Instant(9), 10, &none).unwrap().len(), 1);
+    assert_eq!(sending.next((1, Channel::Email), Instant(9), 10, &none).unwrap().len(), 1);
     assert_eq!(sending.find(&all[1].reference, Channel::Email).unwrap().unwrap().state, SendingState::Uncertain);
 }
 
@@ -118,9 +118,9 @@ fn a_deferred_letter_waits_for_its_time() {
     let mut sending = case.sending().unwrap();
     sending.queue(&all[..1], Instant(1)).unwrap();
     sending.commit(&[SendingStep { due_at: Some(Instant(100)), ..step(&all[0], SendingState::Deferred) }]).unwrap();
-    assert_eq!(sending.next_due(Channel::Email).unwrap(), Some(Instant(100)));
-    assert_eq!(sending.next(Channel::Email, Instant(99), 10, &BTreeSet::new()).unwrap(), []);
-    let due = sending.next(Channel::Email, Instant(100), 10, &BTreeSet::new()).unwrap();
+    assert_eq!(sending.next_due((1, Channel::Email)).unwrap(), Some(Instant(100)));
+    assert_eq!(sending.next((1, Channel::Email), Instant(99), 10, &BTreeSet::new()).unwrap(), []);
+    let due = sending.next((1, Channel::Email), Instant(100), 10, &BTreeSet::new()).unwrap();
     assert_eq!((due.len(), due[0].attempts), (1, 1));
 }
 

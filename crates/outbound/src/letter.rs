@@ -211,6 +211,11 @@ fn parse_address(text: &str) -> Result<Address, ComposeError> {
     Address::new(local, domain).map_err(|_| ComposeError::Address)
 }
 
+/// Whether a letter can be sent to this address.
+pub fn is_address(text: &str) -> bool {
+    parse_address(text).is_ok()
+}
+
 fn language_tag(tag: &str) -> Result<String, ComposeError> {
     let plain = !tag.is_empty() && tag.len() <= 35 && tag.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
     if plain { Ok(tag.to_owned()) } else { Err(ComposeError::Kind) }

@@ -20,7 +20,7 @@ mod smtp;
 pub use bounce::{Bounce, BounceKind, read_bounce};
 pub use dkim::{DkimError, DkimKey};
 pub use dry_run::{DryRunError, write_eml};
-pub use letter::{Attachment, ComposeError, ComposedMail, OutgoingLetter, SenderIdentity, compose};
+pub use letter::{Attachment, ComposeError, ComposedMail, OutgoingLetter, SenderIdentity, compose, is_address};
 pub use mail_log::find_accepted;
 pub use mailbox::{MailboxError, read_messages};
 pub use outbox::{Outbox, Outcome, SendResult};

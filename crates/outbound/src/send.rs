@@ -58,8 +58,6 @@ pub struct SendPlan<'a> {
     pub dkim: Option<&'a DkimKey>,
     /// How fast.
     pub pace: Pace,
-    /// The clock.
-    pub now: &'a (dyn Fn() -> Instant + Sync),
     /// Set from outside to end the run: what is under way is finished, nothing new begins.
     pub stop: &'a AtomicBool,
 }
@@ -123,12 +121,18 @@ const FAILURES_LIMIT: u32 = 8;
 const GLANCE: Duration = Duration::from_millis(200);
 
 /// Sends what the outbox has until nothing is left that can go now. Each letter goes once; what cannot be known is uncertain.
+/// `now` is the clock.
 ///
 /// # Errors
 /// [`SendError`]; all that was said to be sent is recorded.
-pub fn send<O: Outbox>(plan: &SendPlan<'_>, outbox: &mut O, progress: &mut dyn FnMut(&Tally)) -> Result<Tally, SendError<O::Error>> {
+pub fn send<O: Outbox>(
+    plan: &SendPlan<'_>,
+    outbox: &mut O,
+    now: &dyn Fn() -> Instant,
+    progress: &mut dyn FnMut(&Tally),
+) -> Result<Tally, SendError<O::Error>> {
     let tls = plan.server.tls().map_err(SendError::Server)?;
-    let found_in_flight = outbox.settle((plan.now)()).map_err(SendError::Outbox)?;
+    let found_in_flight = outbox.settle(now()).map_err(SendError::Outbox)?;
     let (events, inbox) = channel();
     let connections = plan.pace.connections.clamp(1, 64);
     std::thread::scope(|scope| {
@@ -142,7 +146,7 @@ pub fn send<O: Outbox>(plan: &SendPlan<'_>, outbox: &mut O, progress: &mut dyn F
         drop(events);
         let tally = Tally { uncertain: found_in_flight, found_in_flight, ..Tally::default() };
         // Dropping the coordinator closes the desks, which ends the workers, which ends the scope.
-        Coordinator::new(plan, outbox, desks, tally).run(&inbox, progress)
+        Coordinator::new(plan, outbox, now, desks, tally).run(&inbox, progress)
     })
 }
 
@@ -177,10 +181,10 @@ struct Worker<'a> {
 }
 
 impl Worker<'_> {
-    fn run(mut self, letters: &Receiver<OutgoingLetter>) {
-        while let Ok(letter) = letters.recv() {
+    fn run(mut self, letters: &Receiver<(OutgoingLetter, Instant)>) {
+        while let Ok((letter, at)) = letters.recv() {
             let reference = letter.reference.clone();
-            let event = match self.carry(&letter) {
+            let event = match self.carry(&letter, at) {
                 Ok(verdict) => Event::Done(self.number, reference, verdict),
                 Err(error) => Event::Failed(self.number, Box::new(letter), error),
             };
@@ -194,8 +198,8 @@ impl Worker<'_> {
     }
 
     /// Sends one letter; an error means that no connection could be had for it.
-    fn carry(&mut self, letter: &OutgoingLetter) -> Result<Verdict, SmtpError> {
-        let mail = match compose(letter, self.plan.identity, self.plan.dkim, (self.plan.now)()) {
+    fn carry(&mut self, letter: &OutgoingLetter, at: Instant) -> Result<Verdict, SmtpError> {
+        let mail = match compose(letter, self.plan.identity, self.plan.dkim, at) {
             Ok(mail) => mail,
             Err(error) => return Ok(Verdict::Unsendable(Answer::own(error))),
         };
@@ -240,7 +244,8 @@ impl Worker<'_> {
 struct Coordinator<'a, O: Outbox> {
     plan: &'a SendPlan<'a>,
     outbox: &'a mut O,
-    desks: Vec<Sender<OutgoingLetter>>,
+    now: &'a dyn Fn() -> Instant,
+    desks: Vec<Sender<(OutgoingLetter, Instant)>>,
     idle: Vec<usize>,
     at_hand: VecDeque<OutgoingLetter>,
     /// At hand, or with a worker.
@@ -258,12 +263,13 @@ struct Coordinator<'a, O: Outbox> {
 }
 
 impl<'a, O: Outbox> Coordinator<'a, O> {
-    fn new(plan: &'a SendPlan<'a>, outbox: &'a mut O, desks: Vec<Sender<OutgoingLetter>>, tally: Tally) -> Self {
+    fn new(plan: &'a SendPlan<'a>, outbox: &'a mut O, now: &'a dyn Fn() -> Instant, desks: Vec<Sender<(OutgoingLetter, Instant)>>, tally: Tally) -> Self {
         let idle = (0..desks.len()).rev().collect();
-        let now = Moment::now();
+        let began = Moment::now();
         Self {
             plan,
             outbox,
+            now,
             desks,
             idle,
             at_hand: VecDeque::new(),
@@ -273,8 +279,8 @@ impl<'a, O: Outbox> Coordinator<'a, O> {
             proven: false,
             failures: 0,
             refusals: 0,
-            not_before: now,
-            began: now,
+            not_before: began,
+            began,
             tally,
         }
     }
@@ -306,7 +312,7 @@ impl<'a, O: Outbox> Coordinator<'a, O> {
     /// Gives letters to idle workers, as far as pace and caution allow.
     fn hand_out(&mut self) -> Result<(), O::Error> {
         if self.at_hand.len() < AT_HAND / 4 {
-            let fresh = self.outbox.next((self.plan.now)(), AT_HAND, &self.taken)?;
+            let fresh = self.outbox.next((self.now)(), AT_HAND, &self.taken)?;
             for letter in fresh {
                 if self.taken.insert(letter.reference.clone()) {
                     self.at_hand.push_back(letter);
@@ -322,7 +328,7 @@ impl<'a, O: Outbox> Coordinator<'a, O> {
             }
             self.in_work += 1;
             // A worker ends only when its desk is dropped.
-            let _ = self.desks[number].send(letter);
+            let _ = self.desks[number].send((letter, (self.now)()));
         }
         Ok(())
     }
@@ -335,7 +341,7 @@ impl<'a, O: Outbox> Coordinator<'a, O> {
         match self.outbox.next_due() {
             Ok(None) => true,
             Ok(Some(due)) => {
-                let left = due.micros().saturating_sub((self.plan.now)().micros());
+                let left = due.micros().saturating_sub((self.now)().micros());
                 let end = self.began + self.plan.pace.patience;
                 u64::try_from(left).is_ok_and(|left| Moment::now() + Duration::from_micros(left) > end)
             }
@@ -353,7 +359,7 @@ impl<'a, O: Outbox> Coordinator<'a, O> {
 
     /// Commits what came in, together; only then are marks released.
     fn take_in(&mut self, events: Vec<Event>) -> Result<(), SendError<O::Error>> {
-        let now = (self.plan.now)();
+        let now = (self.now)();
         let (mut marks, mut outcomes, mut trouble) = (Vec::new(), Vec::new(), None);
         for event in events {
             match event {

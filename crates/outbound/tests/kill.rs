@@ -28,8 +28,8 @@ fn child_that_gets_killed() {
     let sink = Sink::start(Sinkable::default());
     let (identity, server) = (identity(), Server { port: port.parse().unwrap(), ..server(&sink) });
     let pace = strandline_outbound::Pace { connections: CONNECTIONS, ..pace() };
-    let plan = SendPlan { server: &server, identity: &identity, dkim: None, pace, now: &now, stop: &NEVER };
-    send(&plan, &mut CaseOutbox(case.sending().unwrap()), &mut |_| ()).unwrap();
+    let plan = SendPlan { server: &server, identity: &identity, dkim: None, pace, stop: &NEVER };
+    send(&plan, &mut CaseOutbox(case.sending().unwrap()), &now, &mut |_| ()).unwrap();
 }
 
 #[test]

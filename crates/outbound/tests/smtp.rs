@@ -26,8 +26,8 @@ fn send_all(server: &Server, pace: Pace, count: usize) -> Sent {
     let case = new_case(&folder.path().join("case"));
     queue(&case, count);
     let identity = identity();
-    let plan = SendPlan { server, identity: &identity, dkim: None, pace, now: &now, stop: &NEVER };
-    let result = send(&plan, &mut CaseOutbox(case.sending().unwrap()), &mut |_| ());
+    let plan = SendPlan { server, identity: &identity, dkim: None, pace, stop: &NEVER };
+    let result = send(&plan, &mut CaseOutbox(case.sending().unwrap()), &now, &mut |_| ());
     (result, states(&case))
 }
 
@@ -188,8 +188,8 @@ fn a_stopped_run_finishes_what_is_under_way_and_no_more() {
     queue(&case, 300);
     let sink = Sink::start(Sinkable { pause: Duration::from_millis(2), ..Sinkable::default() });
     let (stop, identity, server) = (AtomicBool::new(false), identity(), server(&sink));
-    let plan = SendPlan { server: &server, identity: &identity, dkim: None, pace: pace(), now: &now, stop: &stop };
-    let tally = send(&plan, &mut CaseOutbox(case.sending().unwrap()), &mut |tally| stop.store(tally.accepted >= 20, Ordering::SeqCst)).unwrap();
+    let plan = SendPlan { server: &server, identity: &identity, dkim: None, pace: pace(), stop: &stop };
+    let tally = send(&plan, &mut CaseOutbox(case.sending().unwrap()), &now, &mut |tally| stop.store(tally.accepted >= 20, Ordering::SeqCst)).unwrap();
     let found = states(&case);
     assert_eq!(found[&SendingState::Accepted].len(), sink.taken().len());
     assert!(tally.accepted < 300 && !found.contains_key(&SendingState::InFlight) && !found.contains_key(&SendingState::Uncertain));
@@ -236,9 +236,9 @@ fn no_letter_goes_whose_mark_is_not_on_the_disk() {
         queue(&case, 60);
         let sink = Sink::scripted(|_, _, _| Act::Go);
         let (identity, server) = (identity(), server(&sink));
-        let plan = SendPlan { server: &server, identity: &identity, dkim: None, pace: pace(), now: &now, stop: &NEVER };
+        let plan = SendPlan { server: &server, identity: &identity, dkim: None, pace: pace(), stop: &NEVER };
         let mut outbox = FullDisk { inner: CaseOutbox(case.sending().unwrap()), left, marked: BTreeSet::new() };
-        assert!(matches!(send(&plan, &mut outbox, &mut |_| ()), Err(SendError::Outbox(Full))));
+        assert!(matches!(send(&plan, &mut outbox, &now, &mut |_| ()), Err(SendError::Outbox(Full))));
         let marked: BTreeSet<String> = outbox.marked.iter().map(|r| format!("bounces+{r}@example.org")).collect();
         let seen = sink.seen.lock().unwrap();
         assert!(seen.taken.iter().all(|(_, sender, _)| marked.contains(sender)), "after {left} commits");

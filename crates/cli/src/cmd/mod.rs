@@ -3,11 +3,14 @@
 mod drill;
 mod estate;
 mod expose;
+mod notify;
 mod respond;
 mod sql;
 mod stages;
 mod told;
 mod verify;
+
+pub use notify::is_interrupt_heeded;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -57,8 +60,8 @@ enum Command {
     Trace(stages::Trace),
     /// Work out whose data was exposed; explain one person
     Expose(expose::Expose),
-    /// Draft the letters
-    Notify(stages::OfCase),
+    /// Draft the letters; look at them, approve, send, follow them
+    Notify(notify::Notify),
     /// Write export/: exposures, people, timeline, STIX
     Export(stages::OfCase),
     /// Write the report
@@ -82,7 +85,7 @@ impl Cli {
             Command::Detect(command) => command.detect(common),
             Command::Trace(command) => command.run(common),
             Command::Expose(command) => command.run(common),
-            Command::Notify(command) => command.notify(common),
+            Command::Notify(command) => command.run(common),
             Command::Export(command) => command.export(common),
             Command::Report(command) => command.run(common),
             Command::Sql(command) => command.run(common),

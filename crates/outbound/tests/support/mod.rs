@@ -307,12 +307,12 @@ impl Outbox for CaseOutbox<'_> {
     }
 
     fn next(&mut self, now: Instant, limit: usize, taken: &BTreeSet<LetterReference>) -> Result<Vec<OutgoingLetter>, CaseError> {
-        let due = self.0.next(Channel::Email, now, limit, taken)?;
+        let due = self.0.next((1, Channel::Email), now, limit, taken)?;
         Ok(due.into_iter().map(|stored| letter(stored.letter.reference, stored.letter.data_subject.parse().unwrap())).collect())
     }
 
     fn next_due(&mut self) -> Result<Option<Instant>, CaseError> {
-        self.0.next_due(Channel::Email)
+        self.0.next_due((1, Channel::Email))
     }
 
     fn commit(&mut self, in_flight: &[LetterReference], outcomes: &[Outcome], now: Instant) -> Result<(), CaseError> {

@@ -89,7 +89,7 @@ impl DkimKey {
             self.domain,
             self.selector,
             at.micros().div_euclid(1_000_000),
-            names.join(":\r\n  ")
+            names.join(":")
         );
         let signature = self.sign_bytes(hashed_input(&fields, &names, &unsigned).as_bytes())?;
         Ok(format!("{unsigned}{}\r\n", folded(&BASE64_STANDARD.encode(signature))))
@@ -191,6 +191,20 @@ mod tests {
         assert_eq!(relaxed_body(b"\r\n\r\n"), b"");
         assert_eq!(relaxed_body(b"a"), b"a\r\n");
         assert_eq!(relaxed_body(b"a\r\n\r\nb\r\n"), b"a\r\n\r\nb\r\n");
+    }
+
+    /// The signed message of RFC 8463, appendix A: its own signature must verify over what we would hash.
+    #[test]
+    fn the_example_of_rfc_8463_verifies() {
+        let headers = b"From: Joe SixPack <joe@football.example.com>\r\nTo: Suzie Q <suzie@shopping.example.net>\r\nSubject: Is dinner ready?\r\nDate: Fri, 11 Jul 2003 21:00:37 -0700 (PDT)\r\nMessage-ID: <20030712040037.46341.5F8J@football.example.com>\r\n";
+        let body = b"Hi.\r\n\r\nWe lost the game.  Are you hungry yet?\r\n\r\nJoe.\r\n";
+        let unsigned = "DKIM-Signature: v=1; a=ed25519-sha256; c=relaxed/relaxed;\r\n d=football.example.com; i=@football.example.com;\r\n q=dns/txt; s=brisbane; t=1528637909; h=from : to :\r\n subject : date : message-id : from : subject : date;\r\n bh=2jUSOH9NhtVGCQWNr9BrIAPreKQjO6Sn7XIkfJVOzv8=;\r\n b=";
+        assert_eq!(BASE64_STANDARD.encode(Sha256::digest(relaxed_body(body))), "2jUSOH9NhtVGCQWNr9BrIAPreKQjO6Sn7XIkfJVOzv8=");
+        let names = ["from", "to", "subject", "date", "message-id", "from", "subject", "date"];
+        let input = hashed_input(&header_fields(headers), &names, unsigned);
+        let public = BASE64_STANDARD.decode("11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=").unwrap();
+        let signature = BASE64_STANDARD.decode("/gCrinpcQOoIfuHNQIbq4pgh9kyIK3AQUdt9OdqQehSwhEIug4D11BusFa3bT3FY5OsU7ZbnKELq+eXdp1Q1Dw==").unwrap();
+        ring::signature::UnparsedPublicKey::new(&ring::signature::ED25519, public).verify(&Sha256::digest(input), &signature).expect("the signature of the example");
     }
 
     #[test]

@@ -93,14 +93,7 @@ impl Case {
             if let Some(entry) = find_digest(self.ledger(), *size_before, DIGEST, digest)? {
                 transaction.execute(
                     "INSERT OR IGNORE INTO approval VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-                    params![
-                        stored(entry),
-                        approval.plan_sha256,
-                        stored(approval.letters),
-                        approval.approved_by,
-                        approval.approved_at.0,
-                        approval.reason
-                    ],
+                    params![stored(entry), approval.plan_sha256, stored(approval.letters), approval.approved_by, approval.approved_at.0, approval.reason],
                 )?;
             }
         }

@@ -225,15 +225,17 @@ impl Sending<'_> {
         let mut fresh = 0;
         for letter in letters {
             let (reference, channel) = (letter.reference.as_str(), letter.channel.as_str());
-            let inserted = transaction.prepare_cached("INSERT OR IGNORE INTO sending VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'queued', 0, ?7, NULL, NULL)")?.execute(
-                params![reference, channel, letter.round, letter.data_subject, letter.letter_sha256, letter.plan_sha256, at.0],
-            )?;
+            let inserted = transaction
+                .prepare_cached("INSERT OR IGNORE INTO sending VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'queued', 0, ?7, NULL, NULL)")?
+                .execute(params![reference, channel, letter.round, letter.data_subject, letter.letter_sha256, letter.plan_sha256, at.0])?;
             if inserted == 1 {
                 fresh += 1;
                 add_event(&transaction, reference, channel, SendingState::Queued, at, None)?;
             } else {
                 transaction
-                    .prepare_cached("UPDATE sending SET letter_sha256 = ?3, plan_sha256 = ?4 WHERE reference = ?1 AND channel = ?2 AND state IN ('queued', 'deferred')")?
+                    .prepare_cached(
+                        "UPDATE sending SET letter_sha256 = ?3, plan_sha256 = ?4 WHERE reference = ?1 AND channel = ?2 AND state IN ('queued', 'deferred')",
+                    )?
                     .execute(params![reference, channel, letter.letter_sha256, letter.plan_sha256])?;
             }
         }
@@ -266,7 +268,13 @@ impl Sending<'_> {
     ///
     /// # Errors
     /// If case.db cannot be read.
-    pub fn next(&self, (round, channel): (u32, Channel), now: Instant, limit: usize, taken: &BTreeSet<LetterReference>) -> Result<Vec<StoredLetter>, CaseError> {
+    pub fn next(
+        &self,
+        (round, channel): (u32, Channel),
+        now: Instant,
+        limit: usize,
+        taken: &BTreeSet<LetterReference>,
+    ) -> Result<Vec<StoredLetter>, CaseError> {
         let wanted = stored(limit.saturating_add(taken.len()) as u64);
         let clause = "WHERE channel = ?1 AND state IN ('queued', 'deferred') AND (due_at IS NULL OR due_at <= ?2) AND round = ?4 ORDER BY reference LIMIT ?3";
         let mut found = read_letters(&self.state, clause, params![channel.as_str(), now.0, wanted, round])?;
@@ -339,9 +347,13 @@ fn take_step(transaction: &Transaction<'_>, step: &SendingStep) -> Result<(), Ca
 }
 
 fn add_event(transaction: &Transaction<'_>, reference: &str, channel: &str, state: SendingState, at: Instant, answer: Option<&str>) -> Result<(), CaseError> {
-    transaction
-        .prepare_cached("INSERT INTO sending_event (reference, channel, state, at, answer) VALUES (?1, ?2, ?3, ?4, ?5)")?
-        .execute(params![reference, channel, state.as_str(), at.0, answer])?;
+    transaction.prepare_cached("INSERT INTO sending_event (reference, channel, state, at, answer) VALUES (?1, ?2, ?3, ?4, ?5)")?.execute(params![
+        reference,
+        channel,
+        state.as_str(),
+        at.0,
+        answer
+    ])?;
     Ok(())
 }
 

@@ -327,7 +327,10 @@ fn verify_letters(path: &Path, ledger: &Ledger, said: &Said, report: &mut Verify
     for (entry, count, sha256) in &said.histories {
         match case.sending_history(Some(*count)) {
             Ok((found, hash)) if found == *count && hash == *sha256 => {}
-            Ok(_) => report.problem(STATE, format!("what happened to letters is not what ledger entry {entry} says of its first {count} steps: steps were changed or removed")),
+            Ok(_) => report.problem(
+                STATE,
+                format!("what happened to letters is not what ledger entry {entry} says of its first {count} steps: steps were changed or removed"),
+            ),
             Err(e) => report.problem(STATE, told(&e)),
         }
     }

@@ -28,5 +28,10 @@ fn main() {
     let began = Instant::now();
     let tally = send(&plan, &mut CaseOutbox(case.sending().unwrap()), &now, &mut |_| ()).unwrap();
     let seconds = began.elapsed().as_secs_f64();
-    println!("strandline, {connections} connections: {} letters in {seconds:.2} s, {:.0} a second, {} uncertain", tally.accepted, tally.accepted as f64 / seconds, tally.uncertain);
+    println!(
+        "strandline, {connections} connections: {} letters in {seconds:.2} s, {:.0} a second, {} uncertain",
+        tally.accepted,
+        tally.accepted as f64 / seconds,
+        tally.uncertain
+    );
 }

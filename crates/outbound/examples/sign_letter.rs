@@ -12,7 +12,12 @@ use strandline_outbound::{DkimKey, OutgoingLetter, ReturnPath, SenderIdentity, c
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
     let key = DkimKey::from_pem(&std::fs::read_to_string(&arguments[1]).unwrap(), &arguments[2], &arguments[3]).unwrap();
-    let identity = SenderIdentity::new("notice@example.org", Some("Harbour Hospital 海港醫院"), Some("help@example.org"), ReturnPath::new("bounces@example.org", '+').unwrap());
+    let identity = SenderIdentity::new(
+        "notice@example.org",
+        Some("Harbour Hospital 海港醫院"),
+        Some("help@example.org"),
+        ReturnPath::new("bounces@example.org", '+').unwrap(),
+    );
     let letter = OutgoingLetter {
         reference: LetterReference::from_bits([9; 10]),
         address: Personal::new("person@example.net".into()),

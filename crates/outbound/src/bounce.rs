@@ -46,7 +46,8 @@ pub fn read_bounce(message: &[u8], return_path: &ReturnPath) -> Option<Bounce> {
     let parsed = MessageParser::default().parse(message)?;
     let reference = find_reference(&parsed, return_path)?;
     let report = parsed.parts.iter().find(|part| part.is_content_type("message", "delivery-status")).and_then(|part| text_of(&part.body));
-    let (kind, answer) = report.and_then(|text| read_report(&text)).unwrap_or_else(|| (BounceKind::Unclear, Answer::own("not a report that is understood: read it")));
+    let (kind, answer) =
+        report.and_then(|text| read_report(&text)).unwrap_or_else(|| (BounceKind::Unclear, Answer::own("not a report that is understood: read it")));
     Some(Bounce { reference, kind, answer })
 }
 
@@ -62,7 +63,7 @@ fn find_reference(message: &Message<'_>, return_path: &ReturnPath) -> Option<Let
         }
     }
     message.parts.iter().skip(1).find_map(|part| match &part.body {
-        PartType::Message(returned) => returned.message_id().and_then(|id| reference_of_id(id)).or_else(|| sender_of(returned, return_path)),
+        PartType::Message(returned) => returned.message_id().and_then(reference_of_id).or_else(|| sender_of(returned, return_path)),
         body if part.is_content_type("text", "rfc822-headers") => text_of(body).and_then(|text| find_in_headers(&text, return_path)),
         _ => None,
     })
@@ -79,7 +80,8 @@ fn sender_of(returned: &Message<'_>, return_path: &ReturnPath) -> Option<LetterR
 fn find_in_headers(headers: &str, return_path: &ReturnPath) -> Option<LetterReference> {
     let value = |line: &str, name: &str| line.get(..name.len()).filter(|start| start.eq_ignore_ascii_case(name)).map(|_| line[name.len()..].to_owned());
     headers.lines().find_map(|line| {
-        value(line, "message-id:").and_then(|id| words(&id).find_map(|word| reference_of_id(word)))
+        value(line, "message-id:")
+            .and_then(|id| words(&id).find_map(reference_of_id))
             .or_else(|| value(line, "return-path:").and_then(|path| words(&path).find_map(|word| return_path.reference_in(word))))
     })
 }
@@ -169,7 +171,8 @@ mod tests {
     }
 
     const FAILED: &str = "Final-Recipient: rfc822; someone@example.net\nAction: failed\nStatus: 5.1.1\nDiagnostic-Code: smtp; 550 5.1.1\n <someone@example.net>: Recipient address rejected\n";
-    const HEADERS_ONLY: &str = "Content-Type: text/rfc822-headers\n\nReturn-Path: <bounces@example.org>\nMessage-ID: <abcdefghijklmnop@example.org>\nSubject: x\n";
+    const HEADERS_ONLY: &str =
+        "Content-Type: text/rfc822-headers\n\nReturn-Path: <bounces@example.org>\nMessage-ID: <abcdefghijklmnop@example.org>\nSubject: x\n";
     const WHOLE: &str = "Content-Type: message/rfc822\n\nMessage-ID: <abcdefghijklmnop@example.org>\nSubject: x\n\nText\n";
 
     #[test]
@@ -192,7 +195,10 @@ mod tests {
 
     #[test]
     fn what_is_no_report_is_for_a_person_to_read() {
-        check("To: bounces+abcdefghijklmnop@example.org\nSubject: Out of office\n\nI am away.\n", Some((BounceKind::Unclear, "not a report that is understood: read it")));
+        check(
+            "To: bounces+abcdefghijklmnop@example.org\nSubject: Out of office\n\nI am away.\n",
+            Some((BounceKind::Unclear, "not a report that is understood: read it")),
+        );
         check("To: somebody@example.org\n\nHello\n", None);
         check("", None);
     }

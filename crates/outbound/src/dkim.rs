@@ -204,7 +204,9 @@ mod tests {
         let input = hashed_input(&header_fields(headers), &names, unsigned);
         let public = BASE64_STANDARD.decode("11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=").unwrap();
         let signature = BASE64_STANDARD.decode("/gCrinpcQOoIfuHNQIbq4pgh9kyIK3AQUdt9OdqQehSwhEIug4D11BusFa3bT3FY5OsU7ZbnKELq+eXdp1Q1Dw==").unwrap();
-        ring::signature::UnparsedPublicKey::new(&ring::signature::ED25519, public).verify(&Sha256::digest(input), &signature).expect("the signature of the example");
+        ring::signature::UnparsedPublicKey::new(&ring::signature::ED25519, public)
+            .verify(&Sha256::digest(input), &signature)
+            .expect("the signature of the example");
     }
 
     #[test]

@@ -231,10 +231,7 @@ fn parts(letter: &OutgoingLetter, language: &str) -> Result<MultiPart, ComposeEr
         Some(html) => html.expose_personal().clone(),
         None => html_of(&text, &one_line(letter.subject.expose_personal(), HEADER_TEXT_LIMIT), language),
     };
-    let both = MultiPart::alternative()
-        .boundary(boundary(letter, "alternative"))
-        .singlepart(SinglePart::plain(text))
-        .singlepart(SinglePart::html(html));
+    let both = MultiPart::alternative().boundary(boundary(letter, "alternative")).singlepart(SinglePart::plain(text)).singlepart(SinglePart::html(html));
     if letter.attachments.is_empty() {
         return Ok(both);
     }
@@ -337,7 +334,8 @@ mod tests {
     }
 
     fn identity() -> SenderIdentity {
-        SenderIdentity::new("notice@example.org", Some("Harbour Hospital"), Some("help@example.org"), ReturnPath::new("bounces@example.org", '+').unwrap()).unwrap()
+        SenderIdentity::new("notice@example.org", Some("Harbour Hospital"), Some("help@example.org"), ReturnPath::new("bounces@example.org", '+').unwrap())
+            .unwrap()
     }
 
     /// The message, parsed by a library that did not write it: (to, subject, text, headers).
@@ -374,7 +372,19 @@ mod tests {
 
     #[test]
     fn an_address_is_one_address_or_none() {
-        for bad in ["", "a", "a@", "@b.org", "a@b.org\r\nRCPT TO:<c@d.org>", "a@b.org>", "a b@c.org", "a@b.org,c@d.org", "\"a b\"@c.org", "a@b.org (x)", "a@[127.0.0.1]"] {
+        for bad in [
+            "",
+            "a",
+            "a@",
+            "@b.org",
+            "a@b.org\r\nRCPT TO:<c@d.org>",
+            "a@b.org>",
+            "a b@c.org",
+            "a@b.org,c@d.org",
+            "\"a b\"@c.org",
+            "a@b.org (x)",
+            "a@[127.0.0.1]",
+        ] {
             let result = compose(&letter("A", bad, "s", "t"), &identity(), None, AT);
             assert!(matches!(result, Err(ComposeError::Address)), "{bad:?}");
         }

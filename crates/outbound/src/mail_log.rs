@@ -32,13 +32,8 @@ pub fn find_accepted(mut log: impl BufRead, return_path: &ReturnPath) -> io::Res
 
 fn accepted_in(line: &str, return_path: &ReturnPath) -> Option<LetterReference> {
     let after = |mark: &str| line.split_once(mark).map(|(_, rest)| rest);
-    let sender = if line.contains("(queue active)") {
-        after("from=<")?.split('>').next()?
-    } else if line.contains(" mda delivery ") || line.contains(" mta delivery ") {
-        after("from=<")?.split('>').next()?
-    } else {
-        after(" <= ")?.split_whitespace().next()?
-    };
+    let of_queue = ["(queue active)", " mda delivery ", " mta delivery "].iter().any(|mark| line.contains(mark));
+    let sender = if of_queue { after("from=<")?.split('>').next()? } else { after(" <= ")?.split_whitespace().next()? };
     return_path.reference_in(sender)
 }
 

@@ -10,7 +10,8 @@ pub(crate) fn one_line(text: &str, limit: usize) -> String {
 /// Characters that steer a terminal, a reader or a header: controls, line separators, and the direction marks of Unicode
 /// UAX #9 (the trick of a name that reads backwards).
 fn is_steering(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{061c}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+    c.is_control()
+        || matches!(c, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{061c}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
 /// What a server said, fit to be kept: addresses in it are masked, since it goes to screens and reports.

@@ -183,7 +183,8 @@ fn address_lines(address: &str) -> Vec<String> {
 /// without postcodes (Hong Kong) have none, and their letters sort by reference.
 fn postcode(address: &str) -> String {
     let words: Vec<&str> = address.split(|c: char| c.is_whitespace() || matches!(c, ',' | '，')).filter(|w| !w.is_empty()).collect();
-    let shaped = |word: &str| (2..=10).contains(&word.len()) && word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') && word.bytes().any(|b| b.is_ascii_digit());
+    let shaped =
+        |word: &str| (2..=10).contains(&word.len()) && word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') && word.bytes().any(|b| b.is_ascii_digit());
     let numeric = |word: &str| (4..=7).contains(&word.len()) && word.bytes().all(|b| b.is_ascii_digit() || b == b'-');
     for (at, word) in words.iter().enumerate().rev().take(3) {
         // `SW1A 1AA`, `1234 AB`: two short words.
@@ -235,7 +236,12 @@ mod tests {
     }
 
     fn address(number: u8, name: &str, address: &str) -> LetterAddress {
-        LetterAddress { reference: LetterReference::from_bits([number; 10]), name: Personal::new(name.into()), address: Personal::new(address.into()), language: "en".into() }
+        LetterAddress {
+            reference: LetterReference::from_bits([number; 10]),
+            name: Personal::new(name.into()),
+            address: Personal::new(address.into()),
+            language: "en".into(),
+        }
     }
 
     #[test]
@@ -247,7 +253,10 @@ mod tests {
         assert_eq!(batches.len(), 1);
         let table = fs::read_to_string(&batches[0].manifest).unwrap();
         let lines: Vec<&str> = table.lines().collect();
-        assert_eq!(lines[0], "position,letter,first_page,pages,language,name,address_1,address_2,address_3,address_4,address_5,address_6,postcode,letter_sha256");
+        assert_eq!(
+            lines[0],
+            "position,letter,first_page,pages,language,name,address_1,address_2,address_3,address_4,address_5,address_6,postcode,letter_sha256"
+        );
         assert!(lines[1].ends_with(",C,Flat 5,Mong Kok,,,,,,00") && lines[1].starts_with("1,"), "{}", lines[1]);
         assert!(lines[2].contains(",2,2,en,B,2 Low St,Town,90210,,,,90210,00"), "{}", lines[2]);
         assert!(lines[3].contains(",4,3,en, =cmd(),1 High St,London,SW1A 1AA,,,,SW1A 1AA,00"), "{}", lines[3]);
@@ -258,7 +267,13 @@ mod tests {
 
     #[test]
     fn a_postcode_is_found_or_not() {
-        for (address, code) in [("1 High St, London sw1a 1aa", "SW1A 1AA"), ("Amsterdam 1234 AB, Netherlands", "1234 AB"), ("Flat 5, Mong Kok, Hong Kong", ""), ("Main St 5, 90210 Town", "90210"), ("", "")] {
+        for (address, code) in [
+            ("1 High St, London sw1a 1aa", "SW1A 1AA"),
+            ("Amsterdam 1234 AB, Netherlands", "1234 AB"),
+            ("Flat 5, Mong Kok, Hong Kong", ""),
+            ("Main St 5, 90210 Town", "90210"),
+            ("", ""),
+        ] {
             assert_eq!(postcode(address), code, "{address}");
         }
     }

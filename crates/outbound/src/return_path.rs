@@ -16,7 +16,9 @@ pub struct ReturnPath {
 
 /// An address that cannot be a return path.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the return path must be a plain address such as bounces@example.org: letters, digits, dots, hyphens and underscores before the @, at most 40 of them, and a domain in ASCII after it")]
+#[error(
+    "the return path must be a plain address such as bounces@example.org: letters, digits, dots, hyphens and underscores before the @, at most 40 of them, and a domain in ASCII after it"
+)]
 pub struct ReturnPathError;
 
 /// Longest part before the separator: with a separator and a reference it stays within the 64 octets of RFC 5321, 4.5.3.1.1.
@@ -80,7 +82,15 @@ mod tests {
         let address = path.of(&reference);
         assert_eq!(path.reference_in(&address), Some(reference.clone()));
         assert_eq!(path.reference_in(&address.to_uppercase()), Some(reference));
-        for foreign in ["bounces@example.org", "bounces+abc@example.org", "x@example.org", "bounces+aaaaaaaaaaaaaaaa@other.org", "ébounces+aaaaaaaaaaaaaaaa@example.org", "@", ""] {
+        for foreign in [
+            "bounces@example.org",
+            "bounces+abc@example.org",
+            "x@example.org",
+            "bounces+aaaaaaaaaaaaaaaa@other.org",
+            "ébounces+aaaaaaaaaaaaaaaa@example.org",
+            "@",
+            "",
+        ] {
             assert_eq!(path.reference_in(foreign), None, "{foreign}");
         }
     }

@@ -99,7 +99,9 @@ pub enum SendError<E: std::error::Error + 'static> {
     #[error("the mail server refuses this sender ({0}): no letter was counted as refused; see that the return path may be used there")]
     SenderRefused(Answer),
     /// It refused one letter after another: something is wrong beyond single addresses.
-    #[error("{letters} letters in a row were refused, the last with ({last}): stopped, so that not everybody is refused for one mistake; correct it, or run again to go on")]
+    #[error(
+        "{letters} letters in a row were refused, the last with ({last}): stopped, so that not everybody is refused for one mistake; correct it, or run again to go on"
+    )]
     AllRefused {
         /// How many.
         letters: u32,
@@ -125,12 +127,7 @@ const GLANCE: Duration = Duration::from_millis(200);
 ///
 /// # Errors
 /// [`SendError`]; all that was said to be sent is recorded.
-pub fn send<O: Outbox>(
-    plan: &SendPlan<'_>,
-    outbox: &mut O,
-    now: &dyn Fn() -> Instant,
-    progress: &mut dyn FnMut(&Tally),
-) -> Result<Tally, SendError<O::Error>> {
+pub fn send<O: Outbox>(plan: &SendPlan<'_>, outbox: &mut O, now: &dyn Fn() -> Instant, progress: &mut dyn FnMut(&Tally)) -> Result<Tally, SendError<O::Error>> {
     let tls = plan.server.tls().map_err(SendError::Server)?;
     let found_in_flight = outbox.settle(now()).map_err(SendError::Outbox)?;
     let (events, inbox) = channel();

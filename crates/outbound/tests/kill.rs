@@ -1,6 +1,6 @@
 //! The sender is killed in the middle and started again, on the store that is used in earnest: each person once, or listed.
 
-#![allow(clippy::unwrap_used)] // helpers of tests are tests too
+#![allow(clippy::unwrap_used, clippy::print_stdout)] // helpers of tests are tests too
 
 mod support;
 
@@ -87,5 +87,9 @@ fn killed_and_started_again_each_person_gets_one_letter_or_is_listed() {
     assert_eq!(found.get(&SendingState::Accepted).map_or(0, Vec::len) + uncertain.len(), PEOPLE, "{found:?}");
     assert!(kills >= 5, "killed only {kills} times");
     assert!(uncertain.len() <= kills * CONNECTIONS, "{} uncertain after {kills} kills", uncertain.len());
-    println!("{kills} kills, {} uncertain, of which {} had arrived", uncertain.len(), uncertain.iter().filter(|p| taken.contains_key(&address_of(**p))).count());
+    println!(
+        "{kills} kills, {} uncertain, of which {} had arrived",
+        uncertain.len(),
+        uncertain.iter().filter(|p| taken.contains_key(&address_of(**p))).count()
+    );
 }

@@ -1,6 +1,6 @@
 //! A real mail server: 6,800 letters, the sender killed in the middle, and reports of those that did not arrive.
 
-#![allow(clippy::unwrap_used)] // helpers of tests are tests too
+#![allow(clippy::unwrap_used, clippy::print_stdout)] // helpers of tests are tests too
 
 mod support;
 
@@ -145,7 +145,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 }
 
 fn has_no_mailbox(person: usize) -> bool {
-    person % 50 == 0
+    person.is_multiple_of(50)
 }
 
 /// Not a test of its own: the child that is killed. Sends what the case has.

@@ -91,16 +91,19 @@ fn later_means_later_and_once() {
 
 #[test]
 fn later_for_ever_is_given_up() {
-    check(|at, recipient, _| if at == At::Recipient && recipient.starts_with("p00003") { Act::Say("452 4.2.2 full") } else { Act::Go }, 10, &[
-        (SendingState::Accepted, 9),
-        (SendingState::Refused, 1),
-    ]);
+    check(
+        |at, recipient, _| if at == At::Recipient && recipient.starts_with("p00003") { Act::Say("452 4.2.2 full") } else { Act::Go },
+        10,
+        &[(SendingState::Accepted, 9), (SendingState::Refused, 1)],
+    );
 }
 
 #[test]
 fn never_is_final_and_costs_no_connection() {
     for at in [At::Recipient, At::Data, At::Dot] {
-        let odd = move |here, recipient: &str, _| if here == at && recipient[5..6].parse::<u32>().unwrap() % 2 == 0 { Act::Say("550 5.1.1 no such user") } else { Act::Go };
+        let odd = move |here, recipient: &str, _| {
+            if here == at && recipient[5..6].parse::<u32>().unwrap() % 2 == 0 { Act::Say("550 5.1.1 no such user") } else { Act::Go }
+        };
         let sink = check(odd, 20, &[(SendingState::Accepted, 10), (SendingState::Refused, 10)]);
         assert!(sink.seen.lock().unwrap().connections <= 4);
         assert!(sink.seen.lock().unwrap().attempts.values().all(|n| *n == 1), "a refused letter was tried again");

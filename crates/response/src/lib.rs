@@ -15,9 +15,8 @@ pub use explain::{ExplainedCategory, Explanation, explain};
 pub use readiness::{Readiness, check_estate, draft_estate};
 pub use run::{Names, Outcome, Response, Settings, Tiers, Watcher, respond, time_zone};
 pub use stage::notify::{
-    AfterFailure, ApprovalState, Attach, BounceTally, HeldLetter, LetterPlan, LetterStatus, LogIs, OutboxError, PersonStatus, PlannedLetter, Resolved, SendOrder,
+    AfterFailure, ApprovalState, Attach, BounceTally, HeldLetter, LetterPlan, LetterStatus, LogIs, OutboxError, PersonStatus, PlannedLetter, Resolved,
+    SendOrder,
 };
 // What a terminal or a console must name to have letters sent: they do not see `outbound` themselves.
-pub use strandline_outbound::{
-    Credentials, DkimKey, OutgoingLetter, Pace, ReturnPath, Secret, Security, SenderIdentity, Server, Tally as SentTally, Timeouts,
-};
+pub use strandline_outbound::{Credentials, DkimKey, OutgoingLetter, Pace, ReturnPath, Secret, Security, SenderIdentity, Server, Tally as SentTally, Timeouts};

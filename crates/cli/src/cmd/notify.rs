@@ -11,8 +11,8 @@ use clap::{Args, Subcommand, ValueEnum};
 use strandline_model::estate::{Dkim, MailServer, Sending};
 use strandline_model::letter::{Channel, SendingState};
 use strandline_response::{
-    AfterFailure, ApprovalState, Attach, Credentials, DkimKey, LetterStatus, LogIs, Pace, Response, ReturnPath, Secret, Security, SendOrder,
-    SenderIdentity, SentTally, Server, Timeouts,
+    AfterFailure, ApprovalState, Attach, Credentials, DkimKey, LetterStatus, LogIs, Pace, Response, ReturnPath, Secret, Security, SendOrder, SenderIdentity,
+    SentTally, Server, Timeouts,
 };
 
 use crate::cmd::{Common, print_json};
@@ -383,7 +383,8 @@ impl Mail {
 }
 
 fn return_path(given: Option<&str>, described: Option<&Sending>) -> anyhow::Result<ReturnPath> {
-    let address = given.or(described.map(|s| s.return_path.as_str())).context("where do reports go? give --return-path, or [sending] return_path in the estate")?;
+    let address =
+        given.or(described.map(|s| s.return_path.as_str())).context("where do reports go? give --return-path, or [sending] return_path in the estate")?;
     Ok(ReturnPath::new(address, described.and_then(|s| s.separator).unwrap_or('+'))?)
 }
 
@@ -473,7 +474,9 @@ fn print_sent(common: &Common, done: &Done, status: &LetterStatus) -> anyhow::Re
             println!("This run: {} accepted, {} refused, {} uncertain, {} times put off", tally.accepted, tally.refused, tally.uncertain, tally.deferrals);
             print_counts(&status.counts);
             if count("uncertain") > 0 {
-                println!("Uncertain letters are not sent again by themselves: `strandline notify CASE record --mail-log FILE`, or --arrived / --send-again KEY");
+                println!(
+                    "Uncertain letters are not sent again by themselves: `strandline notify CASE record --mail-log FILE`, or --arrived / --send-again KEY"
+                );
             }
             if count("deferred") + count("queued") > 0 {
                 println!("Run it again to go on with those that wait.");

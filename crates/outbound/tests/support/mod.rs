@@ -15,7 +15,7 @@ use strandline_case::{Case, CaseError, NewLetter, Origin, Secrets, Sending, Send
 use strandline_model::letter::{Channel, LetterReference, SendingState};
 use strandline_model::personal::Personal;
 use strandline_model::time::Instant;
-use strandline_outbound::{Outbox, Outcome, OutgoingLetter, Pace, ReturnPath, SendResult, Security, SenderIdentity, Server, Timeouts};
+use strandline_outbound::{Outbox, Outcome, OutgoingLetter, Pace, ReturnPath, Security, SendResult, SenderIdentity, Server, Timeouts};
 
 /// What the server does at one point of a conversation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,7 +76,14 @@ pub struct Sinkable {
 
 impl Default for Sinkable {
     fn default() -> Self {
-        Self { script: Arc::new(|_, _, _| Act::Go), extensions: &["PIPELINING", "8BITMIME"], tls: None, immediate_tls: false, injected: "", pause: Duration::ZERO }
+        Self {
+            script: Arc::new(|_, _, _| Act::Go),
+            extensions: &["PIPELINING", "8BITMIME"],
+            tls: None,
+            immediate_tls: false,
+            injected: "",
+            pause: Duration::ZERO,
+        }
     }
 }
 
@@ -316,7 +323,14 @@ impl Outbox for CaseOutbox<'_> {
     }
 
     fn commit(&mut self, in_flight: &[LetterReference], outcomes: &[Outcome], now: Instant) -> Result<(), CaseError> {
-        let step = |reference: &LetterReference, state, at, due_at, answer| SendingStep { reference: reference.clone(), channel: Channel::Email, state, at, due_at, answer };
+        let step = |reference: &LetterReference, state, at, due_at, answer| SendingStep {
+            reference: reference.clone(),
+            channel: Channel::Email,
+            state,
+            at,
+            due_at,
+            answer,
+        };
         let mut steps: Vec<SendingStep> = in_flight.iter().map(|r| step(r, SendingState::InFlight, now, None, None)).collect();
         steps.extend(outcomes.iter().map(|outcome| {
             let (state, due, answer) = match &outcome.result {

@@ -14,8 +14,8 @@ use strandline_case::{Approval, NewLetter, Sending, SendingFiles, SendingStep, S
 use strandline_model::letter::{Channel, LetterReference, SendingState};
 use strandline_model::time::Instant;
 use strandline_outbound::{
-    BounceKind, DkimKey, LetterAddress, OutgoingLetter, Pace, Printer, ReturnPath, SendPlan, SenderIdentity, Server, Tally, compose, find_accepted, read_bounce,
-    read_messages, send, write_batch, write_eml,
+    BounceKind, DkimKey, LetterAddress, OutgoingLetter, Pace, Printer, ReturnPath, SendPlan, SenderIdentity, Server, Tally, compose, find_accepted,
+    read_bounce, read_messages, send, write_batch, write_eml,
 };
 
 pub use outbox::{Attach, OutboxError};
@@ -214,13 +214,8 @@ impl Response<'_> {
         if before.approved_by.iter().any(|known| same_name(known) == same_name(&name)) {
             return Err(ResponseError::ApprovedAlready(name));
         }
-        let approval = Approval {
-            plan_sha256: plan.sha256.clone(),
-            letters: plan.letters.len() as u64,
-            approved_by: name,
-            approved_at: (self.settings.now)(),
-            reason,
-        };
+        let approval =
+            Approval { plan_sha256: plan.sha256.clone(), letters: plan.letters.len() as u64, approved_by: name, approved_at: (self.settings.now)(), reason };
         self.case.record_approval(&approval, env!("CARGO_PKG_VERSION"))?;
         self.approval_state(&plan, second_approver_from)
     }

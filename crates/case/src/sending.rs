@@ -230,7 +230,7 @@ impl Sending<'_> {
                 .execute(params![reference, channel, letter.round, letter.data_subject, letter.letter_sha256, letter.plan_sha256, at.0])?;
             if inserted == 1 {
                 fresh += 1;
-                add_event(&transaction, reference, channel, SendingState::Queued, at, None)?;
+                add_event(&transaction, reference, channel, SendingState::Queued.as_str(), at, None)?;
             } else {
                 transaction
                     .prepare_cached(
@@ -241,6 +241,28 @@ impl Sending<'_> {
         }
         transaction.commit()?;
         Ok(fresh)
+    }
+
+    /// Takes back letters that still wait: they are as if they had never been queued, but for what is told of them. One that
+    /// has left is not touched. Returns how many were taken back.
+    ///
+    /// # Errors
+    /// If the disk does not take it; then none is taken back.
+    pub fn withdraw(&mut self, letters: &[(LetterReference, Channel)], why: &str, at: Instant) -> Result<u64, CaseError> {
+        let transaction = self.state.transaction()?;
+        let mut count = 0;
+        for (reference, channel) in letters {
+            let (reference, channel) = (reference.as_str(), channel.as_str());
+            let removed = transaction
+                .prepare_cached("DELETE FROM sending WHERE reference = ?1 AND channel = ?2 AND state IN ('queued', 'deferred')")?
+                .execute(params![reference, channel])?;
+            if removed == 1 {
+                count += 1;
+                add_event(&transaction, reference, channel, "withdrawn", at, Some(why))?;
+            }
+        }
+        transaction.commit()?;
+        Ok(count)
     }
 
     /// Letters that a run which died had in flight become uncertain. Returns how many.
@@ -343,14 +365,14 @@ fn take_step(transaction: &Transaction<'_>, step: &SendingStep) -> Result<(), Ca
             "UPDATE sending SET state = ?3, attempts = attempts + ?4, changed_at = ?5, due_at = ?6, answer = coalesce(?7, answer) WHERE reference = ?1 AND channel = ?2",
         )?
         .execute(params![reference, channel, step.state.as_str(), put_off, step.at.0, step.due_at.map(|due| due.0), step.answer])?;
-    add_event(transaction, reference, channel, step.state, step.at, step.answer.as_deref())
+    add_event(transaction, reference, channel, step.state.as_str(), step.at, step.answer.as_deref())
 }
 
-fn add_event(transaction: &Transaction<'_>, reference: &str, channel: &str, state: SendingState, at: Instant, answer: Option<&str>) -> Result<(), CaseError> {
+fn add_event(transaction: &Transaction<'_>, reference: &str, channel: &str, what: &str, at: Instant, answer: Option<&str>) -> Result<(), CaseError> {
     transaction.prepare_cached("INSERT INTO sending_event (reference, channel, state, at, answer) VALUES (?1, ?2, ?3, ?4, ?5)")?.execute(params![
         reference,
         channel,
-        state.as_str(),
+        what,
         at.0,
         answer
     ])?;

@@ -151,3 +151,19 @@ fn a_case_of_the_first_form_is_read_and_brought_forward() {
     case.sending().unwrap().queue(&letters(&case), Instant(1)).unwrap();
     assert_eq!(case.stored_letters().unwrap().len(), 3);
 }
+
+#[test]
+fn a_letter_that_was_taken_back_can_be_queued_again_and_one_that_left_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let case = new_case(&folder.path().join("case"));
+    let all = letters(&case);
+    let mut sending = case.sending().unwrap();
+    sending.queue(&all, Instant(1)).unwrap();
+    sending.commit(&[step(&all[0], SendingState::InFlight)]).unwrap();
+    sending.commit(&[step(&all[0], SendingState::Accepted)]).unwrap();
+    let both: Vec<_> = all[..2].iter().map(|l| (l.reference.clone(), l.channel)).collect();
+    assert_eq!(sending.withdraw(&both, "no longer meant", Instant(2)).unwrap(), 1);
+    assert_eq!(sending.find(&all[1].reference, Channel::Email).unwrap(), None);
+    assert_eq!(sending.queue(&all, Instant(3)).unwrap(), 1);
+    assert_eq!(sending.find(&all[0].reference, Channel::Email).unwrap().unwrap().state, SendingState::Accepted);
+}

@@ -141,7 +141,7 @@ pub enum ComposeError {
 const HEADER_TEXT_LIMIT: usize = 200;
 
 /// Headers that a letter has, each at most once. Anything else in the finished message was injected.
-const HEADERS: [&str; 14] = [
+const HEADERS: [&str; 12] = [
     "from",
     "to",
     "reply-to",
@@ -154,8 +154,6 @@ const HEADERS: [&str; 14] = [
     "content-language",
     "auto-submitted",
     "dkim-signature",
-    "x-auto-response-suppress",
-    "precedence",
 ];
 
 /// Makes the message.

@@ -255,6 +255,8 @@ struct Coordinator<'a, O: Outbox> {
     refusals: u32,
     /// No letter goes before this moment.
     not_before: Moment,
+    /// Failures before this moment belong to one that was counted.
+    counted_until: Moment,
     began: Moment,
     tally: Tally,
 }
@@ -277,6 +279,7 @@ impl<'a, O: Outbox> Coordinator<'a, O> {
             failures: 0,
             refusals: 0,
             not_before: began,
+            counted_until: began,
             began,
             tally,
         }
@@ -447,7 +450,7 @@ impl<'a, O: Outbox> Coordinator<'a, O> {
         }
         // Connections that failed at the same time count once.
         let now = Moment::now();
-        if self.failures > 0 && now < self.not_before {
+        if now < self.counted_until {
             return;
         }
         self.failures += 1;
@@ -456,7 +459,8 @@ impl<'a, O: Outbox> Coordinator<'a, O> {
         } else {
             // One connection proves the server again before all are tried.
             self.proven = false;
-            self.not_before = now + doubled(self.plan.pace.reconnect_after, self.failures, Duration::from_secs(60));
+            self.counted_until = now + doubled(self.plan.pace.reconnect_after, self.failures, Duration::from_secs(60));
+            self.not_before = self.not_before.max(self.counted_until);
         }
     }
 }

@@ -44,7 +44,7 @@ CREATE TABLE sending_event (
     number    INTEGER PRIMARY KEY,
     reference TEXT    NOT NULL,
     channel   TEXT    NOT NULL,
-    state     TEXT    NOT NULL,
+    state     TEXT    NOT NULL, -- the state it came to, or `withdrawn`
     at        INTEGER NOT NULL,
     answer    TEXT
 ) STRICT;

@@ -187,8 +187,13 @@ impl Notify {
     pub fn run(self, common: &Common) -> anyhow::Result<ExitCode> {
         let settings = common.settings(&self.case);
         let mut screen = Screen::new(common.format());
-        let mut response = Response::resume(&settings, &mut screen)?;
-        match self.action.unwrap_or(Action::Draft) {
+        let action = self.action.unwrap_or(Action::Draft);
+        // Somebody may look while letters go out.
+        let mut response = match &action {
+            Action::Preview { .. } | Action::Status { .. } => Response::look(&settings, &mut screen)?,
+            _ => Response::resume(&settings, &mut screen)?,
+        };
+        match action {
             Action::Draft => draft(common, response),
             Action::Preview { key, round } => preview(common, &response, key.as_deref(), round),
             Action::Approve { why, round } => {

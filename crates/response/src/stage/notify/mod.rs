@@ -315,6 +315,7 @@ impl Response<'_> {
             None => tally.foreign += 1,
         })?;
         let mut sending = self.case.sending()?;
+        sending.settle(now)?;
         let mut steps = BTreeMap::new();
         for bounce in reports {
             let Some(stored) = sending.find(&bounce.reference, Channel::Email)? else {
@@ -440,14 +441,11 @@ impl Response<'_> {
     /// Queues what is approved: each person by one channel, and by another only after the first has failed.
     fn queue(&mut self, plan: &LetterPlan, order: &SendOrder<'_>, now: Instant) -> Result<(), ResponseError> {
         let known = by_person(self.case.stored_letters()?.into_iter().filter(|s| s.letter.round == order.round).collect());
-        let mut sending = self.case.sending()?;
-        sending.settle(now)?;
-        let mut withdrawn: Vec<SendingStep> = Vec::new();
-        let mut fresh = Vec::new();
+        let (mut elsewhere, mut fresh) = (Vec::new(), Vec::new());
         for planned in plan.letters.values() {
             let rows = known.get(&planned.data_subject).map(Vec::as_slice).unwrap_or_default();
-            let (channel, withdraw) = next_channel(planned, rows, order);
-            withdrawn.extend(withdraw.into_iter().map(|channel| withdrawal(&planned.reference, channel, "sent by another channel", now)));
+            let (channel, taken_back) = next_channel(planned, rows, order);
+            elsewhere.extend(taken_back.map(|channel| (planned.reference.clone(), channel)));
             let Some(channel) = channel else { continue };
             fresh.push(NewLetter {
                 reference: planned.reference.clone(),
@@ -459,10 +457,11 @@ impl Response<'_> {
             });
         }
         // Queued under an earlier approval, and no longer meant.
-        for stored in known.values().flatten().filter(|s| is_waiting(s.state) && !plan.letters.contains_key(&s.letter.reference)) {
-            withdrawn.push(withdrawal(&stored.letter.reference, stored.letter.channel, "no longer among the approved letters", now));
-        }
-        sending.commit(&withdrawn)?;
+        let dropped = known.values().flatten().filter(|s| is_waiting(s.state) && !plan.letters.contains_key(&s.letter.reference));
+        let dropped: Vec<_> = dropped.map(|s| (s.letter.reference.clone(), s.letter.channel)).collect();
+        let mut sending = self.case.sending()?;
+        sending.withdraw(&elsewhere, "sent by another channel", now)?;
+        sending.withdraw(&dropped, "no longer among the approved letters", now)?;
         sending.queue(&fresh, now)?;
         Ok(())
     }
@@ -498,10 +497,6 @@ fn same_name(name: &str) -> String {
 
 fn is_waiting(state: SendingState) -> bool {
     matches!(state, SendingState::Queued | SendingState::Deferred)
-}
-
-fn withdrawal(reference: &LetterReference, channel: Channel, why: &str, now: Instant) -> SendingStep {
-    SendingStep { channel, ..step(reference, SendingState::Refused, now, None, Some(format!("withdrawn: {why}"))) }
 }
 
 fn first_channel(planned: &PlannedLetter, asked: Option<Channel>) -> Option<Channel> {

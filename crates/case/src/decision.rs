@@ -1,14 +1,12 @@
 //! Decisions of responders: rows in `case.db`, each committed by a ledger entry that holds its salted digest.
 
-use rusqlite::{Connection, OpenFlags, Row, params};
+use rusqlite::{Connection, Row, params};
 use strandline_model::detection::{Decision, Verdict};
 use strandline_model::time::Instant;
 
 use crate::folder::{Case, CaseError};
 use crate::ledger::{Entry, EntryKind, Function, Ledger, LedgerError, Salt};
-
-pub(crate) const STATE: &str = "case.db";
-const SCHEMA: &str = include_str!("schema/case_1.sql");
+use crate::state::{index, open_state, open_state_for_reading, stored};
 
 /// The name of the digest in the ledger entry.
 pub(crate) const DIGEST: &str = "decision";
@@ -47,10 +45,7 @@ impl Case {
     /// # Errors
     /// If case.db cannot be read.
     pub fn stored_decisions(&self) -> Result<Vec<StoredDecision>, CaseError> {
-        if !self.path().join(STATE).exists() {
-            return Ok(Vec::new());
-        }
-        let state = Connection::open_with_flags(self.path().join(STATE), OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        let Some(state) = open_state_for_reading(self, 1)? else { return Ok(Vec::new()) };
         let mut query = state.prepare("SELECT ledger_entry, target, verdict, decided_by, decided_at, reason FROM decision ORDER BY ledger_entry")?;
         let rows = query.query_map([], |row| Ok(StoredDecision { ledger_entry: index(row.get(0)?), decision: read_decision(row, 1)? }))?;
         Ok(rows.collect::<Result<_, _>>()?)
@@ -71,7 +66,7 @@ impl Case {
 
     /// Completes decisions that a killed run had entered in the ledger, and drops those that never got there.
     pub(crate) fn finish_pending_decisions(&mut self) -> Result<(), CaseError> {
-        if self.path().join(STATE).exists() { self.settle_pending(open_state(self)?) } else { Ok(()) }
+        if open_state_for_reading(self, 1)?.is_some() { self.settle_pending(open_state(self)?) } else { Ok(()) }
     }
 
     fn settle_pending(&self, mut state: Connection) -> Result<(), CaseError> {
@@ -84,7 +79,7 @@ impl Case {
             return Ok(());
         }
         for (size_before, digest, decision) in pending {
-            if let Some(entry) = find_digest(self.ledger(), size_before, &digest)? {
+            if let Some(entry) = find_digest(self.ledger(), size_before, DIGEST, &digest)? {
                 transaction.execute(
                     "INSERT OR IGNORE INTO decision VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
                     params![stored(entry), decision.target, word(decision.verdict), decision.decided_by, decision.decided_at.0, decision.reason],
@@ -102,35 +97,14 @@ pub(crate) fn decision_digest(salt: &Salt, decision: &Decision) -> String {
     salt.digest(&serde_json::to_vec(decision).expect("a decision has only texts and numbers"))
 }
 
-fn find_digest(ledger: &Ledger, from: u64, digest: &str) -> Result<Option<u64>, LedgerError> {
+/// The entry from `from` on that holds this digest under this name.
+pub(crate) fn find_digest(ledger: &Ledger, from: u64, name: &str, digest: &str) -> Result<Option<u64>, LedgerError> {
     for index in from..ledger.size() {
-        if ledger.entry(index)?.digests.get(DIGEST).is_some_and(|d| d == digest) {
+        if ledger.entry(index)?.digests.get(name).is_some_and(|d| d == digest) {
             return Ok(Some(index));
         }
     }
     Ok(None)
-}
-
-pub(crate) fn open_state(case: &Case) -> Result<Connection, CaseError> {
-    let state = Connection::open(case.path().join(STATE))?;
-    state.pragma_update(None, "synchronous", "FULL")?;
-    let form: i64 = state.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    match form {
-        0 => state.execute_batch(&format!("BEGIN;{SCHEMA}COMMIT;"))?,
-        1 => {}
-        newer => return Err(CaseError::UnknownForm { path: case.path().join(STATE), form: u32::try_from(newer).unwrap_or(u32::MAX) }),
-    }
-    Ok(state)
-}
-
-/// SQLite has signed whole numbers only; no ledger comes near their end.
-pub(crate) fn stored(index: u64) -> i64 {
-    i64::try_from(index).unwrap_or(i64::MAX)
-}
-
-/// A negative number is none of ours and names no entry.
-pub(crate) fn index(stored: i64) -> u64 {
-    u64::try_from(stored).unwrap_or(u64::MAX)
 }
 
 fn word(verdict: Verdict) -> &'static str {

@@ -142,6 +142,14 @@ pub enum CaseError {
     /// A stored table does not have the shape that this version expects.
     #[error("a stored table does not fit this version: run its stage again")]
     Shape(#[from] strandline_model::table::TableError),
+    /// A letter that is not there, or that cannot go from where it is to where it was to go; a caller's mistake.
+    #[error("the letter {reference} cannot become {state} from where it is")]
+    ImpossibleStep {
+        /// The letter.
+        reference: String,
+        /// Where it was to go.
+        state: &'static str,
+    },
     /// The state database.
     #[error("case.db failed")]
     State(#[from] rusqlite::Error),
@@ -200,6 +208,7 @@ impl Case {
         case.remove_uncommitted_parts()?;
         case.finish_pending_decisions()?;
         case.finish_pending_statements()?;
+        case.finish_pending_approvals()?;
         Ok(case)
     }
 

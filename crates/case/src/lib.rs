@@ -4,6 +4,7 @@
 //! renamed, and a stage becomes visible by one rename of `manifest.json`, so that a kill at any moment leaves
 //! either the old state or the new one. The crate does not run stages and does not know what they mean.
 
+mod approval;
 mod atomic;
 mod custody;
 mod decision;
@@ -14,10 +15,13 @@ mod manifest;
 mod names;
 mod scope;
 mod seal;
+mod sending;
+mod state;
 mod statement;
 mod table;
 mod verify;
 
+pub use approval::{Approval, StoredApproval};
 pub use atomic::{AtomicFile, WriteError};
 pub use decision::StoredDecision;
 pub use folder::{Case, CaseError, Origin, OriginError, Secrets};
@@ -25,6 +29,7 @@ pub use ledger::{Entry, EntryKind, Function, Ledger, LedgerError, ProofError, Sa
 pub use manifest::{Author, Inputs, Manifest, StageCommit, StageRecord, StoredFile, TablePart};
 pub use scope::{Question, Seen, scope};
 pub use seal::{SealError, SealWriter};
+pub use sending::{NewLetter, Sending, SendingFiles, SendingStep, StoredLetter};
 pub use statement::{Statement, StoredStatement};
 pub use table::{StoredTable, TableWriter};
 pub use verify::{Anchor, Problem, VerifyReport, verify};

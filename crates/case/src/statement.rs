@@ -5,9 +5,9 @@ use rusqlite::{Connection, OpenFlags, Row, params};
 use serde::Serialize;
 use strandline_model::time::Instant;
 
-use crate::decision::{STATE, index, open_state, stored};
 use crate::folder::{Case, CaseError};
 use crate::ledger::{Entry, EntryKind, Function, Ledger, LedgerError, Salt};
+use crate::state::{STATE, index, open_state, stored};
 
 const SCHEMA: &str = include_str!("schema/statement.sql");
 

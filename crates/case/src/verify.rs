@@ -8,6 +8,7 @@ use std::path::Path;
 use signed_note::StandardVerifier;
 use strandline_model::evidence::Artefact;
 
+use crate::approval::{self, StoredApproval, approval_digest};
 use crate::atomic::hash_reader;
 use crate::custody::CUSTODY;
 use crate::decision::{DIGEST, StoredDecision, decision_digest};
@@ -65,6 +66,9 @@ impl VerifyReport {
     }
 }
 
+/// What an output of an action is called that is the hash over the first so many events of letters: `sending/123`.
+pub(crate) const HISTORY: &str = "sending/";
+
 /// What the ledger says of the rest of the folder.
 #[derive(Default)]
 struct Said {
@@ -74,6 +78,9 @@ struct Said {
     runs: BTreeMap<String, (u64, Entry)>,
     decisions: BTreeMap<u64, Option<String>>,
     statements: BTreeMap<u64, String>,
+    approvals: BTreeMap<u64, String>,
+    /// Hash over the first so many events of letters, by ledger entry.
+    histories: Vec<(u64, u64, String)>,
 }
 
 /// Verifies the case in `path`.
@@ -89,6 +96,7 @@ pub fn verify(path: &Path, anchor: &Anchor<'_>) -> VerifyReport {
     if let (Some(ledger), Some(said)) = (&ledger, &said) {
         verify_decisions(path, ledger, said, &mut report);
         verify_statements(path, ledger, said, &mut report);
+        verify_letters(path, ledger, said, &mut report);
     }
     if anchor.checkpoint.is_none() {
         report.notes.push("no checkpoint from outside was given: the folder agrees with itself, which whoever holds its key could bring about; compare with a checkpoint that somebody else kept".to_owned());
@@ -171,10 +179,19 @@ fn read_ledger(ledger: &Ledger, report: &mut VerifyReport) -> Said {
             EntryKind::Decision if entry.digests.contains_key(statement::DIGEST) => {
                 said.statements.extend(entry.digests.remove(statement::DIGEST).map(|digest| (index, digest)));
             }
-            EntryKind::Decision => {
-                said.decisions.insert(index, entry.digests.remove(DIGEST));
+            EntryKind::Decision => match entry.digests.remove(approval::DIGEST) {
+                Some(digest) => {
+                    said.approvals.insert(index, digest);
+                }
+                None => {
+                    said.decisions.insert(index, entry.digests.remove(DIGEST));
+                }
+            },
+            EntryKind::Action => {
+                let counted = entry.outputs.into_iter().filter_map(|(name, sha256)| Some((name.strip_prefix(HISTORY)?.parse().ok()?, sha256)));
+                said.histories.extend(counted.map(|(count, sha256)| (index, count, sha256)));
             }
-            EntryKind::Export | EntryKind::Action => {}
+            EntryKind::Export => {}
         }
     }
     said
@@ -261,7 +278,7 @@ fn verify_stages(path: &Path, manifest: &Manifest, said: Option<&Said>, report: 
 }
 
 fn verify_decisions(path: &Path, ledger: &Ledger, said: &Said, report: &mut VerifyReport) {
-    const STATE: &str = crate::decision::STATE;
+    const STATE: &str = crate::state::STATE;
     let stored = match Case::open_for_reading(path).and_then(|case| case.stored_decisions()) {
         Ok(stored) => stored,
         Err(e) => {
@@ -288,7 +305,7 @@ fn verify_decisions(path: &Path, ledger: &Ledger, said: &Said, report: &mut Veri
 }
 
 fn verify_statements(path: &Path, ledger: &Ledger, said: &Said, report: &mut VerifyReport) {
-    const STATE: &str = crate::decision::STATE;
+    const STATE: &str = crate::state::STATE;
     let stored = match Case::open_for_reading(path).and_then(|case| case.all_statements()) {
         Ok(stored) => stored,
         Err(e) => {
@@ -309,5 +326,43 @@ fn verify_statements(path: &Path, ledger: &Ledger, said: &Said, report: &mut Ver
     let rows: BTreeSet<u64> = stored.iter().map(|s| s.ledger_entry).collect();
     for index in said.statements.keys().filter(|index| !rows.contains(index)) {
         report.problem(STATE, format!("ledger entry {index} records a statement that is not here: it was removed, or a run was stopped at that moment (then open the case for writing once)"));
+    }
+}
+
+/// Approvals against their entries, and what happened to letters against the hashes that the ledger has of it.
+fn verify_letters(path: &Path, ledger: &Ledger, said: &Said, report: &mut VerifyReport) {
+    const STATE: &str = crate::state::STATE;
+    if said.approvals.is_empty() && said.histories.is_empty() && !path.join(STATE).exists() {
+        return;
+    }
+    let read = Case::open_for_reading(path).and_then(|case| Ok((case.stored_approvals()?, case)));
+    let (stored, case) = match read {
+        Ok(read) => read,
+        Err(e) => {
+            report.problem(STATE, format!("{}: approvals cannot be told", told(&e)));
+            return;
+        }
+    };
+    if let Some(salt) = ledger.salt() {
+        for StoredApproval { ledger_entry, approval } in &stored {
+            report.decisions += 1;
+            if said.approvals.get(ledger_entry) != Some(&approval_digest(salt, approval)) {
+                report.problem(STATE, format!("the approval that names ledger entry {ledger_entry} is not the one that was entered there"));
+            }
+        }
+    }
+    let rows: BTreeSet<u64> = stored.iter().map(|a| a.ledger_entry).collect();
+    for index in said.approvals.keys().filter(|index| !rows.contains(index)) {
+        report.problem(STATE, format!("ledger entry {index} records an approval that is not here: it was removed, or a run was stopped at that moment (then open the case for writing once)"));
+    }
+    for (entry, count, sha256) in &said.histories {
+        match case.sending_history(Some(*count)) {
+            Ok((found, hash)) if found == *count && hash == *sha256 => {}
+            Ok(_) => report.problem(
+                STATE,
+                format!("what happened to letters is not what ledger entry {entry} says of its first {count} steps: steps were changed or removed"),
+            ),
+            Err(e) => report.problem(STATE, told(&e)),
+        }
     }
 }

@@ -46,7 +46,7 @@ fn a_stage_stands_on_model_alone() {
         check(&dependencies, stage, if stage == "exposure" { &["model", "provenance"] } else { &["model"] });
     }
     check(&dependencies, "model", &[]);
-    for name in ["provenance", "estate", "case", "report", "drill"] {
+    for name in ["provenance", "estate", "case", "report", "drill", "outbound"] {
         check(&dependencies, name, &["model"]);
     }
 }
@@ -66,12 +66,15 @@ fn only_replay_and_sql_know_the_query_engine() {
 }
 
 #[test]
-fn nobody_dials_the_network() {
-    for (name, used) in dependencies() {
-        for client in ["reqwest", "hyper", "ureq", "tokio-postgres", "postgres", "lettre", "curl"] {
-            assert!(!used.contains(client), "{name} depends on {client}: effects on the world belong to a crate of their own");
+fn only_outbound_acts_on_the_world_and_only_the_conductor_has_it_act() {
+    let dependencies = dependencies();
+    for (name, used) in &dependencies {
+        for client in ["reqwest", "hyper", "ureq", "tokio-postgres", "postgres", "lettre", "rustls", "curl"] {
+            assert!(name == "outbound" || !used.contains(client), "{name} depends on {client}: effects on the world belong in outbound");
         }
     }
+    let acting: Vec<&str> = dependencies.iter().filter(|(_, used)| used.contains("outbound")).map(|(name, _)| name.as_str()).collect();
+    assert_eq!(acting, ["response"]);
 }
 
 #[test]

@@ -30,6 +30,8 @@ pub struct Estate {
     /// Lawful mass readers.
     #[serde(default, rename = "trusted")]
     pub trusted: Vec<Trusted>,
+    /// How letters go out.
+    pub sending: Option<Sending>,
 }
 
 /// The organisation.
@@ -280,6 +282,56 @@ pub struct Trusted {
     pub addresses: Vec<String>,
     /// Why it is trusted.
     pub reason: String,
+}
+
+/// How letters go out. No secret stands here: passwords and keys are given when letters are sent.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sending {
+    /// The address that letters come from.
+    pub from: String,
+    /// The name shown with it. Default: the organisation's English name.
+    pub from_name: Option<String>,
+    /// Where answers go. Default: `from`.
+    pub reply_to: Option<String>,
+    /// Where reports of undelivered letters go: `bounces@example.org`. Each letter has its own, `bounces+…@example.org`.
+    pub return_path: String,
+    /// What parts the two in the mail system: `+` (default), `-`, `=`, `_` or `#`.
+    pub separator: Option<char>,
+    /// From this many letters on, two people must approve.
+    pub second_approver_from: Option<u64>,
+    /// The mail server.
+    pub mail_server: Option<MailServer>,
+    /// Signatures.
+    pub dkim: Option<Dkim>,
+}
+
+/// The mail server that takes letters.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MailServer {
+    /// Name or address.
+    pub host: String,
+    /// Port. Default 465 for `tls`, 587 for `starttls`, 25 for `plain`.
+    pub port: Option<u16>,
+    /// `tls` (default), `starttls` or `plain`.
+    pub security: Option<String>,
+    /// Account, where the server wants one.
+    pub account: Option<String>,
+    /// Connections at the same time. Default 8.
+    pub connections: Option<usize>,
+    /// Letters a minute at most.
+    pub letters_per_minute: Option<u32>,
+}
+
+/// Where the public half of the DKIM key is published: `SELECTOR._domainkey.DOMAIN`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Dkim {
+    /// Selector.
+    pub selector: String,
+    /// Domain.
+    pub domain: String,
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ pub mod estate;
 pub mod event;
 pub mod evidence;
 pub mod exposure;
+pub mod letter;
 pub mod personal;
 pub mod record;
 pub mod register;

@@ -11,7 +11,10 @@ use strandline_event::EventError;
 use strandline_evidence::{IntakeError, VaultError};
 use strandline_exposure::ExposureError;
 use strandline_model::table::{ScanError, TableError};
+use strandline_outbound::{DryRunError, MailboxError, SendError};
 use strandline_trace::TraceError;
+
+use crate::stage::notify::OutboxError;
 
 /// Why a response could not go on. What was committed before stays, and the same command goes on from there.
 #[derive(Debug, thiserror::Error)]
@@ -107,6 +110,46 @@ pub enum ResponseError {
         /// What is wrong; never a value.
         reason: String,
     },
+    /// An approver without a name.
+    #[error("an approval needs the name of the person who gives it: --responder \"A. Chan\"")]
+    NoName,
+    /// The same person again.
+    #[error("{0} has approved exactly these letters already: a second approval is another person's")]
+    ApprovedAlready(String),
+    /// Approvals are missing.
+    #[error("{have} of {needed} approvals: nothing was sent{}. Look with `strandline notify CASE preview`, then `strandline notify CASE approve --responder NAME`", if *outdated > 0 { "; letters, addresses or people were changed after an earlier approval" } else { "" })]
+    NotApproved {
+        /// How many there are.
+        have: usize,
+        /// How many are needed.
+        needed: usize,
+        /// Approvals of what was changed since.
+        outdated: usize,
+    },
+    /// There is no letter that can go.
+    #[error("there is no letter to send: see `strandline notify CASE status`")]
+    NothingToSend,
+    /// A person has no letter of which this can be said.
+    #[error("{0:?} has no letter of which this can be said: see `strandline notify CASE status`")]
+    NoLetter(String),
+    /// A folder that must be empty.
+    #[error("{} holds files: choose a new folder", .0.display())]
+    NotEmpty(PathBuf),
+    /// A letter could not be fetched.
+    #[error(transparent)]
+    Outbox(#[from] OutboxError),
+    /// Sending ended before its time.
+    #[error(transparent)]
+    Send(#[from] SendError<OutboxError>),
+    /// A dry run.
+    #[error(transparent)]
+    DryRun(#[from] DryRunError),
+    /// A mailbox of reports.
+    #[error(transparent)]
+    Mailbox(#[from] MailboxError),
+    /// A batch of paper.
+    #[error(transparent)]
+    Post(Box<dyn std::error::Error + Send + Sync>),
     /// Nobody of that key is in the case.
     #[error("nobody with the key {0:?} is in the exposures of this case")]
     NobodyExposed(String),

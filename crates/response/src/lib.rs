@@ -24,3 +24,9 @@ pub mod notice {
     pub use strandline_notice::forms::{Block, Form, FormId, blocks, plain, questions};
     pub use strandline_notice::law::{LawBook, LawError};
 }
+pub use stage::notify::{
+    AfterFailure, ApprovalState, Attach, BounceTally, HeldLetter, LetterPlan, LetterStatus, LogIs, OutboxError, PersonStatus, PlannedLetter, Resolved,
+    SendOrder,
+};
+// What a terminal or a console must name to have letters sent: they do not see `outbound` themselves.
+pub use strandline_outbound::{Credentials, DkimKey, OutgoingLetter, Pace, ReturnPath, Secret, Security, SenderIdentity, Server, Tally as SentTally, Timeouts};

@@ -149,7 +149,18 @@ impl<'a> Response<'a> {
     /// # Errors
     /// If there is no case, or it keeps no estate yet.
     pub fn resume(settings: &'a Settings<'a>, watcher: &'a mut dyn Watcher) -> Result<Self, ResponseError> {
-        let case = Case::open(&settings.case)?;
+        Self::with(Case::open(&settings.case)?, settings, watcher)
+    }
+
+    /// Looks at a case, also while another run works on it. Whatever would write fails.
+    ///
+    /// # Errors
+    /// If there is no case, or it keeps no estate yet.
+    pub fn look(settings: &'a Settings<'a>, watcher: &'a mut dyn Watcher) -> Result<Self, ResponseError> {
+        Self::with(Case::open_for_reading(&settings.case)?, settings, watcher)
+    }
+
+    fn with(case: Case, settings: &'a Settings<'a>, watcher: &'a mut dyn Watcher) -> Result<Self, ResponseError> {
         let text = store::read_text(&case, store::ESTATE)?.ok_or(ResponseError::NoEstate)?;
         let path = settings.case.join(store::ESTATE).display().to_string();
         let estate = strandline_estate::read(&text, &path)?;

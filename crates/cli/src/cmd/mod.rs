@@ -7,12 +7,15 @@ mod estate;
 mod expose;
 mod forms;
 mod law;
+mod notify;
 mod respond;
 mod scope;
 mod sql;
 mod stages;
 mod told;
 mod verify;
+
+pub use notify::is_interrupt_heeded;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -75,8 +78,8 @@ enum Command {
     Decide(decide::Decide),
     /// Fill an authority's form from the case
     Forms(forms::Forms),
-    /// Draft the letters
-    Notify(stages::OfCase),
+    /// Draft the letters; look at them, approve, send, follow them
+    Notify(notify::Notify),
     /// Write export/: exposures, people, timeline, STIX
     Export(stages::OfCase),
     /// Write the report
@@ -104,7 +107,7 @@ impl Cli {
             Command::Duties(command) => command.run(common),
             Command::Decide(command) => command.run(common),
             Command::Forms(command) => command.run(common),
-            Command::Notify(command) => command.notify(common),
+            Command::Notify(command) => command.run(common),
             Command::Export(command) => command.export(common),
             Command::Report(command) => command.run(common),
             Command::Sql(command) => command.run(common),

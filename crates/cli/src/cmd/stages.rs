@@ -96,14 +96,6 @@ impl OfCase {
         say(common, &outcome, &format!("{} detections, {} gaps", outcome.detections, outcome.gaps))
     }
 
-    pub fn notify(self, common: &Common) -> anyhow::Result<ExitCode> {
-        let outcome = self.with(common, |response| {
-            response.expose()?;
-            response.draft_letters()
-        })?;
-        say(common, &outcome, &format!("{} letters drafted; nothing was sent", outcome.letters))
-    }
-
     pub fn export(self, common: &Common) -> anyhow::Result<ExitCode> {
         let folder = self.case.join("export");
         let outcome = self.with(common, |response| response.export())?;

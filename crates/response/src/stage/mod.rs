@@ -7,5 +7,6 @@ pub mod export;
 pub mod expose;
 pub mod intake;
 pub mod letters;
+pub mod notify;
 pub mod report;
 pub mod trace;

@@ -1,0 +1,543 @@
+//! `strandline notify`: letters from draft to answer. Nothing leaves without approval, and everybody is listed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context, bail, ensure};
+use clap::{Args, Subcommand, ValueEnum};
+use strandline_model::estate::{Dkim, MailServer, Sending};
+use strandline_model::letter::{Channel, SendingState};
+use strandline_response::{
+    AfterFailure, ApprovalState, Attach, Credentials, DkimKey, LetterStatus, LogIs, Pace, Response, ReturnPath, Secret, Security, SendOrder, SenderIdentity,
+    SentTally, Server, Timeouts,
+};
+
+use crate::cmd::{Common, print_json};
+use crate::ui::{Format, Screen, printable, thousands};
+
+/// Whether letters are being sent, and whether somebody has asked for an end.
+static SENDING: AtomicBool = AtomicBool::new(false);
+static STOP: AtomicBool = AtomicBool::new(false);
+
+/// At an interrupt: whether it will be heeded by the work under way, so that the program must not end now.
+pub fn is_interrupt_heeded() -> bool {
+    SENDING.load(Ordering::SeqCst) && !STOP.swap(true, Ordering::SeqCst)
+}
+
+/// Draft the letters; look at them, approve, send, follow them
+#[derive(Args)]
+pub struct Notify {
+    /// The case folder
+    case: PathBuf,
+    #[command(subcommand)]
+    action: Option<Action>,
+}
+
+#[derive(Subcommand)]
+enum Action {
+    /// Draft the letters (the default)
+    Draft,
+    /// Show one letter as it would go, who gets one, and what is held
+    Preview {
+        /// Whose letter; without it, the first one
+        key: Option<String>,
+        #[command(flatten)]
+        round: Round,
+    },
+    /// Approve exactly the letters as they are now, in the name of --responder
+    Approve {
+        /// On what condition, or why
+        #[arg(long, value_name = "TEXT")]
+        why: Option<String>,
+        #[command(flatten)]
+        round: Round,
+    },
+    /// Send what is approved; run again, it goes on where it stopped
+    Send(Box<Send>),
+    /// Where everybody's letter is
+    Status {
+        /// List these states only (`uncertain`, `bounced`, `held` …)
+        #[arg(long, value_name = "STATE")]
+        only: Vec<String>,
+        #[command(flatten)]
+        round: Round,
+    },
+    /// Record what became of letters: reports, answers, paper that came back, uncertain ones
+    Record(Record),
+}
+
+#[derive(Args, Clone, Copy)]
+struct Round {
+    /// The round of letters: 1 to everybody first, 2 for the next news
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    round: u32,
+    /// From this many letters on two people approve; it can only tighten what the estate says
+    #[arg(long, value_name = "N")]
+    second_from: Option<u64>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum By {
+    Email,
+    Post,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Protection {
+    Tls,
+    Starttls,
+    Plain,
+}
+
+/// Send what is approved; run again, it goes on where it stopped
+#[derive(Args)]
+struct Send {
+    #[command(flatten)]
+    round: Round,
+    /// Write what would be sent as .eml files into a new folder, and send nothing
+    #[arg(long, value_name = "DIR")]
+    dry_run: Option<PathBuf>,
+    /// One channel only; otherwise each person's better one
+    #[arg(long, value_name = "CHANNEL")]
+    by: Option<By>,
+    /// Use the other channel where one failed (refused, bounced, returned)
+    #[arg(long)]
+    other_channel: bool,
+    /// Attach the PDF to the e-mail; people are better told not to open attachments
+    #[arg(long)]
+    attach_pdf: bool,
+    #[command(flatten)]
+    mail: Mail,
+}
+
+/// How to reach the mail server; what is not given is taken from [sending] of the estate
+#[derive(Args)]
+struct Mail {
+    /// The mail server: HOST or HOST:PORT
+    #[arg(long, value_name = "HOST")]
+    server: Option<String>,
+    /// Protection of the connection; plain is never chosen by itself, except to this machine
+    #[arg(long, value_name = "HOW")]
+    security: Option<Protection>,
+    /// Account at the mail server
+    #[arg(long, value_name = "NAME")]
+    account: Option<String>,
+    /// Environment variable that holds the account's password
+    #[arg(long, value_name = "VAR", conflicts_with = "password_file")]
+    password_env: Option<String>,
+    /// File that holds the account's password
+    #[arg(long, value_name = "FILE")]
+    password_file: Option<PathBuf>,
+    /// Certificate authorities of the organisation, PEM
+    #[arg(long, value_name = "FILE")]
+    authorities: Option<PathBuf>,
+    /// The address that letters come from
+    #[arg(long, value_name = "ADDRESS")]
+    from: Option<String>,
+    /// Where reports of undelivered letters go
+    #[arg(long, value_name = "ADDRESS")]
+    return_path: Option<String>,
+    /// Private key for DKIM signatures, PEM
+    #[arg(long, value_name = "FILE")]
+    dkim_key: Option<PathBuf>,
+    /// Connections at the same time
+    #[arg(long, value_name = "N")]
+    connections: Option<usize>,
+    /// Letters a minute at most
+    #[arg(long, value_name = "N")]
+    per_minute: Option<u32>,
+    /// Minutes to wait for letters that the server put off before leaving them to the next run
+    #[arg(long, value_name = "MINUTES", default_value_t = 15)]
+    patience: u64,
+}
+
+/// Record what became of letters
+#[derive(Args)]
+struct Record {
+    /// Reports of undelivered letters: a Maildir, an mbox, a folder of .eml files, or one
+    #[arg(long, value_name = "PATH")]
+    bounces: Option<PathBuf>,
+    /// The return path that was used, if the estate does not say
+    #[arg(long, value_name = "ADDRESS")]
+    return_path: Option<String>,
+    /// The mail server's log: uncertain letters that are in it were accepted
+    #[arg(long, value_name = "FILE")]
+    mail_log: Option<PathBuf>,
+    /// That log holds all of the run: uncertain letters that are not in it are queued again
+    #[arg(long, requires = "mail_log")]
+    log_is_complete: bool,
+    /// People whose uncertain letter arrived, as they or the mail server say
+    #[arg(long, value_name = "KEY")]
+    arrived: Vec<String>,
+    /// People whose uncertain letter is sent again, at the risk that they get two
+    #[arg(long, value_name = "KEY")]
+    send_again: Vec<String>,
+    /// People whose letter on paper came back
+    #[arg(long, value_name = "KEY")]
+    returned: Vec<String>,
+    /// People who answered
+    #[arg(long, value_name = "KEY")]
+    answered: Vec<String>,
+}
+
+impl Notify {
+    pub fn run(self, common: &Common) -> anyhow::Result<ExitCode> {
+        let settings = common.settings(&self.case);
+        let mut screen = Screen::new(common.format());
+        let action = self.action.unwrap_or(Action::Draft);
+        // Somebody may look while letters go out.
+        let mut response = match &action {
+            Action::Preview { .. } | Action::Status { .. } => Response::look(&settings, &mut screen)?,
+            _ => Response::resume(&settings, &mut screen)?,
+        };
+        match action {
+            Action::Draft => draft(common, response),
+            Action::Preview { key, round } => preview(common, &response, key.as_deref(), round),
+            Action::Approve { why, round } => {
+                let approval = response.approve_letters(round.round, why, round.second_from)?;
+                drop(response);
+                drop(screen);
+                print_approval(common, &approval)
+            }
+            Action::Send(order) => {
+                let done = order.run(&mut response)?;
+                let status = response.letter_status(order.round.round, order.round.second_from)?;
+                drop(response);
+                drop(screen);
+                print_sent(common, &done, &status)
+            }
+            Action::Status { only, round } => {
+                let status = response.letter_status(round.round, round.second_from)?;
+                drop(response);
+                drop(screen);
+                print_status(common, status, &only)
+            }
+            Action::Record(record) => record.run(common, &mut response),
+        }
+    }
+}
+
+fn draft(common: &Common, mut response: Response<'_>) -> anyhow::Result<ExitCode> {
+    response.expose()?;
+    response.draft_letters()?;
+    let outcome = response.finish();
+    match common.format() {
+        Format::Json => print_json(&outcome)?,
+        Format::Text => println!("{} letters drafted; nothing was sent", outcome.letters),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn preview(common: &Common, response: &Response<'_>, key: Option<&str>, round: Round) -> anyhow::Result<ExitCode> {
+    let plan = response.letter_plan(round.round)?;
+    let approval = response.approval_state(&plan, round.second_from)?;
+    let letter = response.preview_letter(&plan, key)?;
+    let mut channels: BTreeMap<&str, u64> = BTreeMap::new();
+    for planned in plan.letters.values() {
+        *channels.entry(planned.channels.first().map_or("none", |c| c.as_str())).or_insert(0) += 1;
+    }
+    let mut held: BTreeMap<&str, u64> = BTreeMap::new();
+    for letter in &plan.held {
+        *held.entry(letter.reason).or_insert(0) += 1;
+    }
+    match common.format() {
+        Format::Json => print_json(&serde_json::json!({
+            "approval": approval, "channels": channels, "held": held, "reference": letter.reference, "language": letter.language,
+            "subject": letter.subject.expose_personal(), "text": letter.text.expose_personal(),
+        }))?,
+        Format::Text => {
+            println!("Subject: {}\n\n{}", printable(letter.subject.expose_personal()), printable(letter.text.expose_personal()));
+            println!("----");
+            for (channel, letters) in &channels {
+                println!("{:>8}  by {channel}", thousands(*letters));
+            }
+            for (reason, letters) in &held {
+                println!("{:>8}  held: {reason}", thousands(*letters));
+            }
+            println!("{:>8}  of {} approvals; what is approved: {}", approval.approved_by.len(), approval.needed, approval.plan_sha256);
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+impl Send {
+    /// Sends, or writes what would be sent. Returns what was done.
+    fn run(&self, response: &mut Response<'_>) -> anyhow::Result<Done> {
+        let described = response.sending_described().cloned();
+        let organisation = response.organisation_name();
+        let identity = self.mail.identity(described.as_ref(), &organisation)?;
+        let dkim = self.mail.dkim(described.as_ref().and_then(|s| s.dkim.as_ref()))?;
+        let of_estate = described.as_ref().and_then(|s| s.mail_server.as_ref());
+        let dry = self.dry_run.is_some();
+        let server = if dry { unused_server() } else { self.mail.server(of_estate, identity.return_path().domain())? };
+        let order = SendOrder {
+            round: self.round.round,
+            second_approver_from: self.round.second_from,
+            channel: self.by.map(|by| match by {
+                By::Email => Channel::Email,
+                By::Post => Channel::Post,
+            }),
+            after_failure: if self.other_channel { AfterFailure::OtherChannel } else { AfterFailure::Leave },
+            attach: if self.attach_pdf { Attach::Pdf } else { Attach::Nothing },
+            server: &server,
+            identity: &identity,
+            dkim: dkim.as_ref(),
+            pace: self.mail.pace(of_estate),
+            stop: &STOP,
+        };
+        if let Some(folder) = &self.dry_run {
+            return Ok(Done::Written(response.dry_run_letters(&order, folder)?, folder.clone()));
+        }
+        SENDING.store(true, Ordering::SeqCst);
+        let sent = response.send_letters(&order);
+        SENDING.store(false, Ordering::SeqCst);
+        Ok(Done::Sent(sent?))
+    }
+}
+
+enum Done {
+    Written(u64, PathBuf),
+    Sent(SentTally),
+}
+
+/// A dry run reaches no server, and a description of one needs none.
+fn unused_server() -> Server {
+    Server {
+        host: String::new(),
+        port: 0,
+        security: Security::Tls,
+        credentials: None,
+        own_name: String::new(),
+        timeouts: Timeouts::default(),
+        authorities_pem: None,
+    }
+}
+
+impl Mail {
+    fn identity(&self, described: Option<&Sending>, organisation: &str) -> anyhow::Result<SenderIdentity> {
+        let from = self.from.as_deref().or(described.map(|s| s.from.as_str())).context("who writes? give --from, or [sending] from in the estate")?;
+        let return_path = return_path(self.return_path.as_deref(), described)?;
+        let name = described.and_then(|s| s.from_name.as_deref()).unwrap_or(organisation);
+        let reply_to = described.and_then(|s| s.reply_to.as_deref());
+        Ok(SenderIdentity::new(from, Some(name), reply_to, return_path)?)
+    }
+
+    fn dkim(&self, described: Option<&Dkim>) -> anyhow::Result<Option<DkimKey>> {
+        let Some(path) = &self.dkim_key else { return Ok(None) };
+        let described = described.context("a DKIM key needs [sending.dkim] selector and domain in the estate")?;
+        let pem = read_secret(path)?;
+        let key = DkimKey::from_pem(&pem, &described.selector, &described.domain).with_context(|| format!("the DKIM key {}", path.display()))?;
+        Ok(Some(key))
+    }
+
+    fn server(&self, described: Option<&MailServer>, own_name: &str) -> anyhow::Result<Server> {
+        let (host, port) = match (&self.server, described) {
+            (Some(text), _) => host_and_port(text)?,
+            (None, Some(described)) => (described.host.clone(), described.port),
+            (None, None) => bail!("which mail server? give --server HOST:PORT, or [sending.mail_server] in the estate"),
+        };
+        let mut server = Server { host, own_name: own_name.to_owned(), timeouts: Timeouts::default(), ..unused_server() };
+        server.security = self.protection(described, &server, port)?;
+        server.port = port.unwrap_or(match server.security {
+            Security::Tls => 465,
+            Security::StartTls => 587,
+            Security::Plain => 25,
+        });
+        server.authorities_pem = self.authorities.as_deref().map(read_secret).transpose()?;
+        let account = self.account.clone().or_else(|| described.and_then(|d| d.account.clone()));
+        server.credentials = account.map(|account| Ok::<_, anyhow::Error>(Credentials { account, password: self.password()? })).transpose()?;
+        Ok(server)
+    }
+
+    fn protection(&self, described: Option<&MailServer>, server: &Server, port: Option<u16>) -> anyhow::Result<Security> {
+        let asked = match (self.security, described.and_then(|d| d.security.as_deref())) {
+            (Some(Protection::Tls), _) | (None, Some("tls")) => Some(Security::Tls),
+            (Some(Protection::Starttls), _) | (None, Some("starttls")) => Some(Security::StartTls),
+            (Some(Protection::Plain), _) | (None, Some("plain")) => Some(Security::Plain),
+            (None, Some(other)) => bail!("[sending.mail_server] security = {other:?}: it is tls, starttls or plain"),
+            (None, None) => None,
+        };
+        Ok(asked.unwrap_or(match port {
+            _ if server.is_local() => Security::Plain,
+            None | Some(465) => Security::Tls,
+            Some(_) => Security::StartTls,
+        }))
+    }
+
+    fn password(&self) -> anyhow::Result<Secret> {
+        let password = match (&self.password_env, &self.password_file) {
+            (Some(name), _) => std::env::var(name).ok().with_context(|| format!("the environment variable {name} holds no password"))?,
+            (None, Some(path)) => read_secret(path)?.trim_end_matches(['\r', '\n']).to_owned(),
+            (None, None) => bail!("the account needs a password: --password-env VAR or --password-file FILE (never on the command line)"),
+        };
+        ensure!(!password.is_empty(), "the password is empty");
+        Ok(Secret::new(password))
+    }
+
+    fn pace(&self, described: Option<&MailServer>) -> Pace {
+        Pace {
+            connections: self.connections.or_else(|| described.and_then(|d| d.connections)).unwrap_or(Pace::default().connections),
+            letters_per_minute: self.per_minute.or_else(|| described.and_then(|d| d.letters_per_minute)),
+            patience: Duration::from_secs(self.patience.saturating_mul(60)),
+            ..Pace::default()
+        }
+    }
+}
+
+fn return_path(given: Option<&str>, described: Option<&Sending>) -> anyhow::Result<ReturnPath> {
+    let address =
+        given.or(described.map(|s| s.return_path.as_str())).context("where do reports go? give --return-path, or [sending] return_path in the estate")?;
+    Ok(ReturnPath::new(address, described.and_then(|s| s.separator).unwrap_or('+'))?)
+}
+
+fn host_and_port(text: &str) -> anyhow::Result<(String, Option<u16>)> {
+    // An IPv6 address stands in brackets if a port follows.
+    let (host, port) = match text.rsplit_once(':') {
+        Some((host, port)) if !host.contains(':') || host.ends_with(']') => (host, Some(port)),
+        _ => (text, None),
+    };
+    let port = port.map(|port| port.parse().ok().with_context(|| format!("{text:?} is no HOST:PORT"))).transpose()?;
+    Ok((host.trim_matches(['[', ']']).to_owned(), port))
+}
+
+fn read_secret(path: impl AsRef<Path>) -> anyhow::Result<String> {
+    let path = path.as_ref();
+    std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))
+}
+
+impl Record {
+    fn run(self, common: &Common, response: &mut Response<'_>) -> anyhow::Result<ExitCode> {
+        let described = response.sending_described().cloned();
+        let path = || return_path(self.return_path.as_deref(), described.as_ref());
+        let mut told = serde_json::Map::new();
+        let mut note = |what: &str, value: serde_json::Value| told.insert(what.to_owned(), value);
+        if let Some(mailbox) = &self.bounces {
+            note("bounces", serde_json::to_value(response.read_bounces(mailbox, &path()?)?)?);
+        }
+        if let Some(log) = &self.mail_log {
+            let log_is = if self.log_is_complete { LogIs::Complete } else { LogIs::Partial };
+            note("mail_log", serde_json::to_value(response.resolve_by_log(log, &path()?, log_is)?)?);
+        }
+        for (what, keys, state) in [("arrived", &self.arrived, SendingState::Accepted), ("send_again", &self.send_again, SendingState::Queued)] {
+            if !keys.is_empty() {
+                note(what, response.resolve_by_word(&set(keys), state)?.into());
+            }
+        }
+        for (what, keys, state) in [("returned", &self.returned, SendingState::Returned), ("answered", &self.answered, SendingState::Answered)] {
+            if !keys.is_empty() {
+                note(what, response.record_letters(&set(keys), state)?.into());
+            }
+        }
+        ensure!(!told.is_empty(), "record what? give --bounces, --mail-log, --arrived, --send-again, --returned or --answered");
+        match common.format() {
+            Format::Json => print_json(&told)?,
+            Format::Text => told.iter().for_each(|(what, value)| println!("{what}: {value}")),
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn set(keys: &[String]) -> BTreeSet<String> {
+    keys.iter().cloned().collect()
+}
+
+fn print_approval(common: &Common, approval: &ApprovalState) -> anyhow::Result<ExitCode> {
+    match common.format() {
+        Format::Json => print_json(approval)?,
+        Format::Text => {
+            println!("{} letters, approved by {}: {}", thousands(approval.letters), approval.approved_by.join(" and "), approval.plan_sha256);
+            if !approval.is_enough() {
+                println!("{} of {} approvals: another person must approve the same", approval.approved_by.len(), approval.needed);
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// 0 if everybody's letter is on its way; 3 if a person must see to some.
+fn print_sent(common: &Common, done: &Done, status: &LetterStatus) -> anyhow::Result<ExitCode> {
+    let tally = match done {
+        Done::Written(letters, folder) => {
+            match common.format() {
+                Format::Json => print_json(&serde_json::json!({ "written": letters, "folder": folder }))?,
+                Format::Text => println!("{} e-mails written to {}; nothing was sent", thousands(*letters), folder.display()),
+            }
+            return Ok(ExitCode::SUCCESS);
+        }
+        Done::Sent(tally) => tally,
+    };
+    let count = |state: &str| status.counts.get(state).copied().unwrap_or(0);
+    match common.format() {
+        Format::Json => print_json(&serde_json::json!({
+            "accepted": tally.accepted, "refused": tally.refused, "uncertain": tally.uncertain, "found_in_flight": tally.found_in_flight,
+            "deferrals": tally.deferrals, "counts": status.counts,
+        }))?,
+        Format::Text => {
+            println!("This run: {} accepted, {} refused, {} uncertain, {} times put off", tally.accepted, tally.refused, tally.uncertain, tally.deferrals);
+            print_counts(&status.counts);
+            if count("uncertain") > 0 {
+                println!(
+                    "Uncertain letters are not sent again by themselves: `strandline notify CASE record --mail-log FILE`, or --arrived / --send-again KEY"
+                );
+            }
+            if count("deferred") + count("queued") > 0 {
+                println!("Run it again to go on with those that wait.");
+            }
+        }
+    }
+    let open = ["queued", "in_flight", "deferred", "refused", "uncertain", "bounced", "returned", "held"].iter().map(|s| count(s)).sum::<u64>();
+    Ok(if open == 0 { ExitCode::SUCCESS } else { ExitCode::from(3) })
+}
+
+fn print_counts(counts: &BTreeMap<String, u64>) {
+    for (state, people) in counts {
+        println!("{:>8}  {state}", thousands(*people));
+    }
+}
+
+fn print_status(common: &Common, mut status: LetterStatus, only: &[String]) -> anyhow::Result<ExitCode> {
+    let known = SendingState::ALL.map(SendingState::as_str);
+    if let Some(unknown) = only.iter().find(|state| !known.contains(&state.as_str()) && !["held", "drafted", "approved"].contains(&state.as_str())) {
+        bail!("{unknown:?} is no state: held, drafted, approved, {}", known.join(", "));
+    }
+    if !only.is_empty() {
+        status.people.retain(|person| only.contains(&person.state));
+    }
+    match common.format() {
+        Format::Json => print_json(&status)?,
+        Format::Text => {
+            let approval = &status.approval;
+            println!("{} of {} approvals of {} letters ({})", approval.approved_by.len(), approval.needed, thousands(approval.letters), approval.plan_sha256);
+            print_counts(&status.counts);
+            // Without a question, only those whom a person must see to.
+            let listed = |state: &str| !only.is_empty() || ["uncertain", "bounced", "refused", "returned", "held"].contains(&state);
+            for person in status.people.iter().filter(|person| listed(&person.state)) {
+                let channel = person.channel.map_or("-", Channel::as_str);
+                println!("{}  {} {channel}  {}", printable(&person.data_subject), person.state, printable(person.answer.as_deref().unwrap_or_default()));
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_is_named_with_or_without_a_port() {
+        for (text, expected) in [
+            ("mail.example.org", Some(("mail.example.org", None))),
+            ("mail.example.org:587", Some(("mail.example.org", Some(587)))),
+            ("[::1]:25", Some(("::1", Some(25)))),
+            ("::1", Some(("::1", None))),
+            ("mail:99999", None),
+        ] {
+            let got = host_and_port(text).ok();
+            assert_eq!(got.as_ref().map(|(host, port)| (host.as_str(), *port)), expected, "{text}");
+        }
+    }
+}

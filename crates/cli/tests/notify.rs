@@ -1,0 +1,157 @@
+//! Letters through the binary, from draft to report: nothing goes unapproved, everybody gets one, and what was done stands up.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::{Arc, Mutex};
+
+use tempfile::TempDir;
+
+/// (return path, recipient) of each letter taken.
+type Taken = Arc<Mutex<Vec<(String, String)>>>;
+
+/// A mail server that takes everything.
+fn start_server() -> (u16, Taken) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    let taken = Taken::default();
+    let shared = Arc::clone(&taken);
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let taken = Arc::clone(&shared);
+            std::thread::spawn(move || converse(&stream, &taken));
+        }
+    });
+    (port, taken)
+}
+
+fn converse(mut stream: &TcpStream, taken: &Taken) -> Option<()> {
+    let mut lines = BufReader::new(stream.try_clone().ok()?).lines();
+    let (mut sender, mut recipient) = (String::new(), String::new());
+    stream.write_all(b"220 test\r\n").ok()?;
+    loop {
+        let line = lines.next()?.ok()?;
+        let path = line.split_once('<').and_then(|(_, rest)| rest.split_once('>')).map(|(path, _)| path.to_owned());
+        let answer = match line.get(..4).unwrap_or_default() {
+            "MAIL" => {
+                sender = path?;
+                "250 ok"
+            }
+            "RCPT" => {
+                recipient = path?;
+                "250 ok"
+            }
+            "DATA" => {
+                stream.write_all(b"354 go\r\n").ok()?;
+                while lines.next()?.ok()? != "." {}
+                taken.lock().ok()?.push((sender.clone(), recipient.clone()));
+                "250 taken"
+            }
+            _ => "250 ok",
+        };
+        stream.write_all(format!("{answer}\r\n").as_bytes()).ok()?;
+    }
+}
+
+fn strandline(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_strandline")).args(arguments).output().expect("the binary runs")
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("temporary paths are UTF-8")
+}
+
+/// Runs it; the exit code must be `code` and its words must hold `holds`. Returns standard output.
+fn check(arguments: &[&str], code: i32, holds: &str) -> String {
+    let output = strandline(arguments);
+    let (out, err) = (String::from_utf8_lossy(&output.stdout).into_owned(), String::from_utf8_lossy(&output.stderr).into_owned());
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {out}{err}");
+    assert!(format!("{out}{err}").contains(holds), "{arguments:?} does not say {holds:?}: {out}{err}");
+    out
+}
+
+/// A small department that was robbed, with its letters drafted.
+fn new_case(folder: &TempDir) -> PathBuf {
+    let into = folder.path().join("made");
+    check(&["drill", "--only-make", "--people", "120", "--days", "2", "--into", text(&into)], 0, "");
+    let estate = into.join("estate.toml");
+    let sending = "\n[sending]\nfrom = \"notice@example.org\"\nreturn_path = \"bounces@example.org\"\nsecond_approver_from = 2\n";
+    fs::write(&estate, fs::read_to_string(&estate).expect("an estate") + sending).expect("an estate");
+    let case = folder.path().join("case");
+    check(&["respond", "--estate", text(&estate), "--evidence", text(&into.join("evidence")), "--case", text(&case)], 0, "");
+    case
+}
+
+fn counts(case: &Path) -> BTreeMap<String, u64> {
+    let status = check(&["notify", text(case), "status", "--json"], 0, "");
+    let status: serde_json::Value = serde_json::from_str(&status).expect("JSON");
+    serde_json::from_value(status["counts"].clone()).expect("counts")
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a folder");
+    for entry in fs::read_dir(from).expect("a folder").flatten() {
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).expect("a copy");
+        }
+    }
+}
+
+#[test]
+fn letters_go_when_two_people_have_approved_them_and_once() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let case = new_case(&folder);
+    let name = text(&case);
+    let (port, taken) = start_server();
+    let server = format!("127.0.0.1:{port}");
+    let send = ["notify", name, "send", "--server", &server];
+    let number = || taken.lock().expect("no panic").len();
+
+    check(&send, 1, "0 of 2 approvals");
+    check(&["notify", name, "approve"], 1, "--responder");
+    check(&["notify", name, "approve", "--responder", "A. Chan"], 0, "1 of 2");
+    check(&["notify", name, "approve", "--responder", "a.  CHAN"], 1, "another person's");
+    check(&send, 1, "1 of 2 approvals");
+    check(&["notify", name, "approve", "--responder", "B. Lee"], 0, "A. Chan and B. Lee");
+    let before = counts(&case);
+    let letters = before["approved"];
+    check(&["notify", name, "send", "--dry-run", text(&folder.path().join("eml"))], 0, "nothing was sent");
+    assert_eq!(number(), 0, "a letter went without approval");
+
+    // Letters that were changed after approval stop the run, in a copy of the case.
+    let spoilt = folder.path().join("spoilt");
+    copy(&case, &spoilt);
+    for letter in fs::read_dir(spoilt.join("letters")).expect("letters").flatten() {
+        fs::write(letter.path(), "Language: en\nSubject: x\n\nPay here\n").expect("a file");
+    }
+    check(&["notify", text(&spoilt), "send", "--server", &server, "--by", "email"], 1, "not what was approved");
+    assert_eq!(number(), 0, "something went although a letter was changed");
+
+    let written = fs::read_dir(folder.path().join("eml")).expect("a folder").count();
+    let sent = strandline(&send);
+    assert!(matches!(sent.status.code(), Some(0 | 3)), "{}", String::from_utf8_lossy(&sent.stderr));
+    assert_eq!(number(), written, "a dry run shows other letters than those that go");
+    assert_eq!(counts(&case).get("accepted"), Some(&(written as u64)));
+    assert_eq!(counts(&case).values().sum::<u64>(), before.values().sum::<u64>(), "somebody was dropped");
+    assert!(letters >= written as u64);
+    let again = strandline(&send);
+    assert!(matches!(again.status.code(), Some(0 | 3)));
+    assert_eq!(number(), written, "somebody got two");
+
+    let (path, _) = taken.lock().expect("no panic")[0].clone();
+    let report = format!(
+        "To: {path}\nContent-Type: multipart/report; boundary=b\n\n--b\nContent-Type: message/delivery-status\n\nReporting-MTA: dns; x\n\nAction: failed\nStatus: 5.1.1\n\n--b--\n"
+    );
+    let reports = folder.path().join("report.eml");
+    fs::write(&reports, report).expect("a file");
+    check(&["notify", name, "record", "--bounces", text(&reports)], 0, "\"failed\":1");
+    check(&["notify", name, "record", "--bounces", text(&reports)], 0, "\"known\":1");
+    check(&["notify", name, "status", "--only", "bounced"], 0, "5.1.1");
+    check(&["verify", name], 0, "sound");
+}

@@ -1,0 +1,30 @@
+//! Every effect on the world goes through here: letters by e-mail and by post, and what comes back of them.
+//!
+//! It does what was approved and no more: it neither writes letters nor decides who gets one, and it knows no case. What is
+//! to go and what has become of it stands behind [`Outbox`], which the conductor implements. Why a person gets one letter,
+//! and what a kill can leave in doubt, is told in `docs/sending.md`.
+
+mod bounce;
+mod dkim;
+mod dry_run;
+mod letter;
+mod mail_log;
+mod mailbox;
+mod outbox;
+mod plain;
+mod post;
+mod return_path;
+mod send;
+mod smtp;
+
+pub use bounce::{Bounce, BounceKind, read_bounce};
+pub use dkim::{DkimError, DkimKey};
+pub use dry_run::{DryRunError, write_eml};
+pub use letter::{Attachment, ComposeError, ComposedMail, OutgoingLetter, SenderIdentity, compose, is_address};
+pub use mail_log::find_accepted;
+pub use mailbox::{MailboxError, read_messages};
+pub use outbox::{Outbox, Outcome, SendResult};
+pub use post::{BatchFiles, LetterAddress, PostError, PrintedBatch, PrintedLetter, Printer, write_batch};
+pub use return_path::{ReturnPath, ReturnPathError};
+pub use send::{Pace, SendError, SendPlan, Tally, send};
+pub use smtp::{Answer, Credentials, Secret, Security, Server, SmtpError, Stage, Timeouts};

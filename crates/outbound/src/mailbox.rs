@@ -1,0 +1,125 @@
+//! Messages out of a Maildir, an mbox file, a folder of `.eml` files or one such file, one at a time and each with a limit.
+
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+
+use crate::bounce::REPORT_BYTES_LIMIT;
+
+/// A mailbox that cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("{} cannot be read: give a Maildir, an mbox file, a folder of .eml files, or one of them", path.display())]
+pub struct MailboxError {
+    /// The file or folder.
+    pub path: PathBuf,
+    /// Why not.
+    #[source]
+    pub source: io::Error,
+}
+
+/// Gives each message to `each`, in the order of file names; no more than the first mebibyte of each. Returns how many there
+/// were. Links are not followed.
+///
+/// # Errors
+/// The file or folder that cannot be read.
+pub fn read_messages(path: &Path, each: &mut dyn FnMut(&[u8])) -> Result<u64, MailboxError> {
+    let at = |source| MailboxError { path: path.to_owned(), source };
+    if !fs::metadata(path).map_err(at)?.is_dir() {
+        return read_file(path, each);
+    }
+    let folders = if path.join("cur").is_dir() || path.join("new").is_dir() { vec![path.join("cur"), path.join("new")] } else { vec![path.to_owned()] };
+    let mut files = Vec::new();
+    for folder in folders.iter().filter(|f| f.is_dir()) {
+        for entry in fs::read_dir(folder).map_err(at)? {
+            let entry = entry.map_err(at)?;
+            if entry.file_type().map_err(at)?.is_file() {
+                files.push(entry.path());
+            }
+        }
+    }
+    files.sort();
+    files.iter().try_fold(0, |count, file| Ok(count + read_file(file, each)?))
+}
+
+fn read_file(path: &Path, each: &mut dyn FnMut(&[u8])) -> Result<u64, MailboxError> {
+    let at = |source| MailboxError { path: path.to_owned(), source };
+    let mut reader = BufReader::new(File::open(path).map_err(at)?);
+    let is_mbox = reader.fill_buf().map_err(at)?.starts_with(b"From ");
+    if is_mbox {
+        return split_mbox(reader, each).map_err(at);
+    }
+    let mut message = Vec::new();
+    reader.take(REPORT_BYTES_LIMIT as u64).read_to_end(&mut message).map_err(at)?;
+    each(&message);
+    Ok(1)
+}
+
+/// An mbox (RFC 4155): a message begins at a line `From ` that follows an empty line. `>From ` loses its mark.
+fn split_mbox(mut reader: impl BufRead, each: &mut dyn FnMut(&[u8])) -> io::Result<u64> {
+    let (mut message, mut line, mut count) = (Vec::new(), Vec::new(), 0);
+    let (mut after_empty, mut line_begins) = (true, true);
+    loop {
+        line.clear();
+        // A line without an end comes in pieces.
+        if reader.by_ref().take(1 << 16).read_until(b'\n', &mut line)? == 0 {
+            break;
+        }
+        if line_begins && after_empty && line.starts_with(b"From ") {
+            if count > 0 {
+                each(&message);
+            }
+            message.clear();
+            count += 1;
+        } else {
+            let marks = line.iter().take_while(|b| **b == b'>').count();
+            let quoted = line_begins && marks > 0 && line[marks..].starts_with(b"From ");
+            let kept = if quoted { &line[1..] } else { &line[..] };
+            let room = REPORT_BYTES_LIMIT - message.len().min(REPORT_BYTES_LIMIT);
+            message.extend_from_slice(&kept[..kept.len().min(room)]);
+        }
+        after_empty = line_begins && matches!(&line[..], b"\n" | b"\r\n");
+        line_begins = line.ends_with(b"\n");
+    }
+    if count > 0 {
+        each(&message);
+    }
+    Ok(count)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(path: &Path) -> Vec<String> {
+        let mut messages = Vec::new();
+        let count = read_messages(path, &mut |m| messages.push(String::from_utf8_lossy(m).into_owned())).unwrap();
+        assert_eq!(count, messages.len() as u64);
+        messages
+    }
+
+    #[test]
+    fn each_kind_of_mailbox_gives_its_messages() {
+        let folder = tempfile::tempdir().unwrap();
+        let mbox = folder.path().join("mbox");
+        fs::write(&mbox, "From a Mon\nSubject: 1\n\n>From x\nFrom y\n\nFrom b Tue\nSubject: 2\n\n").unwrap();
+        assert_eq!(read(&mbox), ["Subject: 1\n\nFrom x\nFrom y\n\n", "Subject: 2\n\n"]);
+        let maildir = folder.path().join("maildir");
+        for name in ["cur", "new", "tmp"] {
+            fs::create_dir_all(maildir.join(name)).unwrap();
+            fs::write(maildir.join(name).join("1"), name).unwrap();
+        }
+        assert_eq!(read(&maildir), ["cur", "new"]);
+        assert_eq!(read(&maildir.join("cur")), ["cur"]);
+        assert!(read_messages(&folder.path().join("absent"), &mut |_| ()).is_err());
+    }
+
+    #[test]
+    fn a_long_message_is_cut_and_not_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("mbox");
+        fs::write(&path, format!("From a\n{}\n\nFrom b\nx\n", "y".repeat(3 << 20))).unwrap();
+        let messages = read(&path);
+        assert_eq!(messages.len(), 2);
+        assert_eq!(messages[0].len(), REPORT_BYTES_LIMIT);
+    }
+}

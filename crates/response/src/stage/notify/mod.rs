@@ -1,0 +1,548 @@
+//! Letters from draft to answer: what people approve, what goes, what came of it, and what a person still has to see to.
+//!
+//! Nothing leaves without the approvals that the plan needs, and each effect is in the ledger before it happens.
+
+mod outbox;
+mod plan;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+
+use serde::Serialize;
+use strandline_case::{Approval, NewLetter, Sending, SendingFiles, SendingStep, StoredLetter};
+use strandline_model::letter::{Channel, LetterReference, SendingState};
+use strandline_model::time::Instant;
+use strandline_outbound::{
+    BounceKind, DkimKey, LetterAddress, OutgoingLetter, Pace, Printer, ReturnPath, SendPlan, SenderIdentity, Server, Tally, compose, find_accepted,
+    read_bounce, read_messages, send, write_batch, write_eml,
+};
+
+pub use outbox::{Attach, OutboxError};
+pub use plan::{HeldLetter, LetterPlan, PlannedLetter};
+
+use self::outbox::{CaseOutbox, by_person, load, step};
+use crate::error::ResponseError;
+use crate::run::Response;
+
+/// From this many letters on, two people approve, where the estate says nothing.
+const SECOND_APPROVER_FROM: u64 = 50;
+
+/// Where approval of a round stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ApprovalState {
+    /// SHA-256 of what is to be approved.
+    pub plan_sha256: String,
+    /// Letters in it.
+    pub letters: u64,
+    /// Who has approved exactly this.
+    pub approved_by: Vec<String>,
+    /// How many different people must.
+    pub needed: usize,
+    /// Approvals of something that was changed since.
+    pub outdated: usize,
+}
+
+impl ApprovalState {
+    /// Whether the letters may go.
+    pub fn is_enough(&self) -> bool {
+        self.approved_by.len() >= self.needed
+    }
+}
+
+/// What is to be sent, and how.
+pub struct SendOrder<'a> {
+    /// The round; 1 is the first letter to everybody.
+    pub round: u32,
+    /// From this many letters on two people approve; the smaller of this and the estate's number counts.
+    pub second_approver_from: Option<u64>,
+    /// One channel only; otherwise each person's better one.
+    pub channel: Option<Channel>,
+    /// Whether to use the other channel where one failed.
+    pub after_failure: AfterFailure,
+    /// What goes with an e-mail.
+    pub attach: Attach,
+    /// The mail server.
+    pub server: &'a Server,
+    /// Who writes.
+    pub identity: &'a SenderIdentity,
+    /// Signs.
+    pub dkim: Option<&'a DkimKey>,
+    /// How fast.
+    pub pace: Pace,
+    /// Set to end the run early.
+    pub stop: &'a AtomicBool,
+}
+
+/// What to do about a letter that did not arrive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AfterFailure {
+    /// Leave it: it is listed.
+    Leave,
+    /// Send it by the person's other channel.
+    OtherChannel,
+}
+
+/// Where the letter to one person is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PersonStatus {
+    /// The person's key.
+    pub data_subject: String,
+    /// The letter.
+    pub reference: Option<LetterReference>,
+    /// `held`, `drafted`, `approved`, or a state of sending.
+    pub state: String,
+    /// By which channel.
+    pub channel: Option<Channel>,
+    /// Since when.
+    pub since: Option<Instant>,
+    /// Times that it was put off.
+    pub attempts: u64,
+    /// What was said last, or why it is held.
+    pub answer: Option<String>,
+}
+
+/// Where a round is.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct LetterStatus {
+    /// The round.
+    pub round: u32,
+    /// Approval.
+    pub approval: ApprovalState,
+    /// People by state.
+    pub counts: BTreeMap<String, u64>,
+    /// Everybody.
+    pub people: Vec<PersonStatus>,
+}
+
+/// What a mailbox of reports said.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct BounceTally {
+    /// Messages read.
+    pub messages: u64,
+    /// Letters that did not arrive.
+    pub failed: u64,
+    /// Reports of a delay.
+    pub delayed: u64,
+    /// Reports of arrival.
+    pub delivered: u64,
+    /// Messages about a letter of ours that a person must read.
+    pub unclear: u64,
+    /// Messages that name no letter of this case.
+    pub foreign: u64,
+    /// Reports that were known already.
+    pub known: u64,
+}
+
+/// What became of uncertain letters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Resolved {
+    /// The log proves that the server took them.
+    pub accepted: u64,
+    /// They are queued again.
+    pub queued: u64,
+    /// They stay uncertain.
+    pub uncertain: u64,
+}
+
+/// Whether the mail server's log holds all that it did in the time of the run, as a person says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogIs {
+    /// Perhaps not: a letter that is not in it stays uncertain.
+    Partial,
+    /// It does: a letter that is not in it was not taken, and is queued again.
+    Complete,
+}
+
+impl Response<'_> {
+    /// How the estate says that letters go out.
+    pub fn sending_described(&self) -> Option<&strandline_model::estate::Sending> {
+        self.estate.sending.as_ref()
+    }
+
+    /// The organisation's English name, or the first that it has.
+    pub fn organisation_name(&self) -> String {
+        let names = &self.estate.organisation.name;
+        names.get("en").or_else(|| names.values().next()).cloned().unwrap_or_default()
+    }
+
+    /// The plan of a round: who gets what.
+    ///
+    /// # Errors
+    /// If there are no letters yet, or the register cannot be read.
+    pub fn letter_plan(&self, round: u32) -> Result<LetterPlan, ResponseError> {
+        plan::make(self, round)
+    }
+
+    /// Where approval of a plan stands.
+    ///
+    /// # Errors
+    /// If the state of the case cannot be read.
+    pub fn approval_state(&self, plan: &LetterPlan, second_approver_from: Option<u64>) -> Result<ApprovalState, ResponseError> {
+        let stored = self.case.stored_approvals()?;
+        let mut names: BTreeMap<String, String> = BTreeMap::new();
+        for approval in stored.iter().map(|s| &s.approval).filter(|a| a.plan_sha256 == plan.sha256) {
+            names.entry(same_name(&approval.approved_by)).or_insert_with(|| approval.approved_by.clone());
+        }
+        let of_estate = self.estate.sending.as_ref().and_then(|s| s.second_approver_from).unwrap_or(SECOND_APPROVER_FROM);
+        let threshold = second_approver_from.map_or(of_estate, |asked| asked.min(of_estate));
+        let letters = plan.letters.len() as u64;
+        let outdated = stored.iter().filter(|s| s.approval.plan_sha256 != plan.sha256).count();
+        Ok(ApprovalState {
+            plan_sha256: plan.sha256.clone(),
+            letters,
+            approved_by: names.into_values().collect(),
+            needed: if letters >= threshold { 2 } else { 1 },
+            outdated,
+        })
+    }
+
+    /// Records that the responder approves exactly the letters as they are now. The ledger has it first.
+    ///
+    /// # Errors
+    /// If there is nothing to approve, the responder has no name or has approved this already, or the case cannot be written.
+    pub fn approve_letters(&mut self, round: u32, reason: Option<String>, second_approver_from: Option<u64>) -> Result<ApprovalState, ResponseError> {
+        let name = self.settings.responder.split_whitespace().collect::<Vec<_>>().join(" ");
+        if name.is_empty() || same_name(&name) == "responder" {
+            return Err(ResponseError::NoName);
+        }
+        let plan = self.letter_plan(round)?;
+        if plan.letters.is_empty() {
+            return Err(ResponseError::NothingToSend);
+        }
+        let before = self.approval_state(&plan, second_approver_from)?;
+        if before.approved_by.iter().any(|known| same_name(known) == same_name(&name)) {
+            return Err(ResponseError::ApprovedAlready(name));
+        }
+        let approval =
+            Approval { plan_sha256: plan.sha256.clone(), letters: plan.letters.len() as u64, approved_by: name, approved_at: (self.settings.now)(), reason };
+        self.case.record_approval(&approval, env!("CARGO_PKG_VERSION"))?;
+        self.approval_state(&plan, second_approver_from)
+    }
+
+    /// One letter as it would go by e-mail, for somebody to look at: the first of the plan, or a person's.
+    ///
+    /// # Errors
+    /// If there is no such letter, or it is not what was committed.
+    pub fn preview_letter(&self, plan: &LetterPlan, data_subject: Option<&str>) -> Result<OutgoingLetter, ResponseError> {
+        let found = plan.letters.values().find(|letter| data_subject.is_none_or(|key| key == letter.data_subject));
+        let planned = found.ok_or(ResponseError::NothingToSend)?;
+        Ok(load(self.case.path(), planned, plan.people.get(&planned.data_subject), Attach::Nothing)?)
+    }
+
+    /// Writes every e-mail of the plan into a folder, which must be empty, as it would go. Nothing is sent, and nothing is recorded.
+    ///
+    /// # Errors
+    /// If a letter cannot be read or made, or the folder cannot be written.
+    pub fn dry_run_letters(&mut self, order: &SendOrder<'_>, folder: &Path) -> Result<u64, ResponseError> {
+        let plan = self.letter_plan(order.round)?;
+        let failed = |source| ResponseError::Write { path: folder.to_owned(), source };
+        std::fs::create_dir_all(folder).map_err(failed)?;
+        if std::fs::read_dir(folder).map_err(failed)?.next().is_some() {
+            return Err(ResponseError::NotEmpty(folder.to_owned()));
+        }
+        let mut written = 0;
+        for planned in plan.letters.values().filter(|l| first_channel(l, order.channel) == Some(Channel::Email)) {
+            let letter = load(self.case.path(), planned, plan.people.get(&planned.data_subject), order.attach)?;
+            match compose(&letter, order.identity, order.dkim, (self.settings.now)()) {
+                Ok(mail) => {
+                    write_eml(folder, &mail)?;
+                    written += 1;
+                }
+                Err(error) => self.watcher.note(&format!("letter {}: {error}", planned.reference)),
+            }
+        }
+        Ok(written)
+    }
+
+    /// Sends what is approved by e-mail, each letter once. Letters for other channels are queued for them.
+    ///
+    /// # Errors
+    /// If approvals are missing, or the run ended before its time; what was done is recorded, and the same call goes on.
+    pub fn send_letters(&mut self, order: &SendOrder<'_>) -> Result<Tally, ResponseError> {
+        let plan = self.approved_plan(order)?;
+        let now = (self.settings.now)();
+        self.queue(&plan, order, now)?;
+        let inputs = BTreeMap::from([("letters".to_owned(), plan.sha256.clone())]);
+        self.enter("send", inputs.clone(), BTreeMap::new())?;
+        let total = plan.letters.len() as u64;
+        let (clock, watcher, path) = (self.settings.now, &mut *self.watcher, self.case.path());
+        let sent = {
+            let mut outbox = CaseOutbox { sending: self.case.sending()?, case: path, plan: &plan, attach: order.attach, round: order.round };
+            let told = SendPlan { server: order.server, identity: order.identity, dkim: order.dkim, pace: order.pace, stop: order.stop };
+            send(&told, &mut outbox, clock, &mut |tally| watcher.progress(tally.accepted + tally.refused + tally.uncertain, total, "letters"))
+        };
+        // What happened is entered whether the run came to its end or not.
+        self.enter("sent", inputs, BTreeMap::new())?;
+        Ok(sent?)
+    }
+
+    /// Prints what is approved and goes by post into a new folder: one PDF a batch, manifests, checksums. Returns how many.
+    ///
+    /// # Errors
+    /// If approvals are missing, or the folder cannot be written.
+    pub fn print_letters<P: Printer>(&mut self, order: &SendOrder<'_>, printer: &mut P, folder: &Path) -> Result<u64, ResponseError> {
+        let plan = self.approved_plan(order)?;
+        let now = (self.settings.now)();
+        self.queue(&plan, order, now)?;
+        let due = self.case.sending()?.next((order.round, Channel::Post), now, usize::MAX / 2, &BTreeSet::new())?;
+        let addresses: Vec<LetterAddress> = due.iter().filter_map(|stored| postal(&plan, stored)).collect();
+        let batches = write_batch(&addresses, printer, folder).map_err(|error| ResponseError::Post(Box::new(error)))?;
+        let mut outputs = BTreeMap::new();
+        for (number, batch) in (1..).zip(&batches) {
+            outputs.insert(format!("batch-{number:03}.pdf"), batch.pdf_sha256.clone());
+            outputs.insert(format!("batch-{number:03}.csv"), batch.manifest_sha256.clone());
+        }
+        self.enter("post", BTreeMap::from([("letters".to_owned(), plan.sha256.clone())]), outputs)?;
+        let steps: Vec<SendingStep> = batches
+            .iter()
+            .flat_map(|batch| &batch.letters)
+            .map(|reference| SendingStep { channel: Channel::Post, ..step(reference, SendingState::HandedOver, now, None, None) })
+            .collect();
+        self.case.sending()?.commit(&steps)?;
+        Ok(steps.len() as u64)
+    }
+
+    /// Reads reports of undelivered letters.
+    ///
+    /// # Errors
+    /// If the mailbox cannot be read or the case cannot be written.
+    pub fn read_bounces(&mut self, mailbox: &Path, return_path: &ReturnPath) -> Result<BounceTally, ResponseError> {
+        let now = (self.settings.now)();
+        let (mut tally, mut reports) = (BounceTally::default(), Vec::new());
+        tally.messages = read_messages(mailbox, &mut |message| match read_bounce(message, return_path) {
+            Some(bounce) => reports.push(bounce),
+            None => tally.foreign += 1,
+        })?;
+        let mut sending = self.case.sending()?;
+        sending.settle(now)?;
+        let mut steps = BTreeMap::new();
+        for bounce in reports {
+            let Some(stored) = sending.find(&bounce.reference, Channel::Email)? else {
+                tally.foreign += 1;
+                continue;
+            };
+            match bounce.kind {
+                BounceKind::Delayed => tally.delayed += 1,
+                BounceKind::Delivered => tally.delivered += 1,
+                BounceKind::Unclear => tally.unclear += 1,
+                BounceKind::Failed if matches!(stored.state, SendingState::Accepted | SendingState::Uncertain) && !steps.contains_key(&bounce.reference) => {
+                    tally.failed += 1;
+                    steps.insert(bounce.reference.clone(), step(&bounce.reference, SendingState::Bounced, now, None, Some(bounce.answer.to_string())));
+                }
+                BounceKind::Failed => tally.known += 1,
+            }
+        }
+        sending.commit(&steps.into_values().collect::<Vec<_>>())?;
+        drop(sending);
+        self.enter("bounces", BTreeMap::new(), BTreeMap::new())?;
+        Ok(tally)
+    }
+
+    /// Looks for uncertain letters in the mail server's own log.
+    ///
+    /// # Errors
+    /// If the log cannot be read or the case cannot be written.
+    pub fn resolve_by_log(&mut self, log: &Path, return_path: &ReturnPath, log_is: LogIs) -> Result<Resolved, ResponseError> {
+        let failed = |source| ResponseError::Read { path: log.to_owned(), source };
+        let found = find_accepted(std::io::BufReader::new(std::fs::File::open(log).map_err(failed)?), return_path).map_err(failed)?;
+        let mut resolved = Resolved::default();
+        self.resolve(&mut |stored| match (found.contains(&stored.letter.reference), log_is) {
+            (true, _) => {
+                resolved.accepted += 1;
+                Some((SendingState::Accepted, "the mail server's log has it"))
+            }
+            (false, LogIs::Complete) => {
+                resolved.queued += 1;
+                Some((SendingState::Queued, "the mail server's log, said to be complete, does not have it"))
+            }
+            (false, LogIs::Partial) => {
+                resolved.uncertain += 1;
+                None
+            }
+        })?;
+        Ok(resolved)
+    }
+
+    /// A person's word on uncertain letters: they arrived, or they are to be sent again at the risk of arriving twice.
+    ///
+    /// # Errors
+    /// If the case cannot be written.
+    pub fn resolve_by_word(&mut self, keys: &BTreeSet<String>, state: SendingState) -> Result<u64, ResponseError> {
+        let words = match state {
+            SendingState::Queued => "a person has it sent again",
+            _ => "a person says that it arrived",
+        };
+        self.resolve(&mut |stored| keys.contains(&stored.letter.data_subject).then_some((state, words)))
+    }
+
+    /// Records that letters came back, or were answered. Returns how many letters that was.
+    ///
+    /// # Errors
+    /// If a person has no letter that this can be said of, or the case cannot be written.
+    pub fn record_letters(&mut self, keys: &BTreeSet<String>, state: SendingState) -> Result<u64, ResponseError> {
+        let now = (self.settings.now)();
+        let letters = by_person(self.case.stored_letters()?);
+        let mut steps = Vec::new();
+        for key in keys {
+            let possible = |stored: &&StoredLetter| match state {
+                SendingState::Returned => stored.state == SendingState::HandedOver,
+                _ => !matches!(stored.state, SendingState::Queued | SendingState::Deferred | SendingState::InFlight | SendingState::Refused),
+            };
+            let stored = letters.get(key).and_then(|l| l.iter().rev().find(possible)).ok_or_else(|| ResponseError::NoLetter(key.clone()))?;
+            steps.push(SendingStep { channel: stored.letter.channel, ..step(&stored.letter.reference, state, now, None, None) });
+        }
+        self.case.sending()?.commit(&steps)?;
+        self.enter(state.as_str(), BTreeMap::new(), BTreeMap::new())?;
+        Ok(steps.len() as u64)
+    }
+
+    /// Where the letters of a round are: everybody, and numbers by state.
+    ///
+    /// # Errors
+    /// If the case cannot be read.
+    pub fn letter_status(&self, round: u32, second_approver_from: Option<u64>) -> Result<LetterStatus, ResponseError> {
+        let plan = self.letter_plan(round)?;
+        let approval = self.approval_state(&plan, second_approver_from)?;
+        let mut stored = by_person(self.case.stored_letters()?.into_iter().filter(|s| s.letter.round == round).collect());
+        let mut people: Vec<PersonStatus> = Vec::new();
+        for planned in plan.letters.values() {
+            let rows = stored.remove(&planned.data_subject).unwrap_or_default();
+            people.push(told(&planned.data_subject, Some(&planned.reference), rows, if approval.is_enough() { "approved" } else { "drafted" }));
+        }
+        for held in &plan.held {
+            let rows = stored.remove(&held.data_subject).unwrap_or_default();
+            let mut status = told(&held.data_subject, None, rows, "held");
+            status.answer = status.answer.or_else(|| Some(held.reason.to_owned()));
+            people.push(status);
+        }
+        // People who were written to and are in the plan no more.
+        people.extend(stored.into_iter().map(|(key, rows)| told(&key, None, rows, "drafted")));
+        people.sort_by(|a, b| a.data_subject.cmp(&b.data_subject));
+        let mut counts = BTreeMap::new();
+        for person in &people {
+            *counts.entry(person.state.clone()).or_insert(0) += 1;
+        }
+        Ok(LetterStatus { round, approval, counts, people })
+    }
+
+    fn approved_plan(&self, order: &SendOrder<'_>) -> Result<LetterPlan, ResponseError> {
+        let plan = self.letter_plan(order.round)?;
+        if plan.letters.is_empty() {
+            return Err(ResponseError::NothingToSend);
+        }
+        let approval = self.approval_state(&plan, order.second_approver_from)?;
+        if approval.is_enough() {
+            return Ok(plan);
+        }
+        Err(ResponseError::NotApproved { have: approval.approved_by.len(), needed: approval.needed, outdated: approval.outdated })
+    }
+
+    /// Queues what is approved: each person by one channel, and by another only after the first has failed.
+    fn queue(&mut self, plan: &LetterPlan, order: &SendOrder<'_>, now: Instant) -> Result<(), ResponseError> {
+        let known = by_person(self.case.stored_letters()?.into_iter().filter(|s| s.letter.round == order.round).collect());
+        let (mut elsewhere, mut fresh) = (Vec::new(), Vec::new());
+        for planned in plan.letters.values() {
+            let rows = known.get(&planned.data_subject).map(Vec::as_slice).unwrap_or_default();
+            let (channel, taken_back) = next_channel(planned, rows, order);
+            elsewhere.extend(taken_back.map(|channel| (planned.reference.clone(), channel)));
+            let Some(channel) = channel else { continue };
+            fresh.push(NewLetter {
+                reference: planned.reference.clone(),
+                channel,
+                round: order.round,
+                data_subject: planned.data_subject.clone(),
+                letter_sha256: planned.letter_sha256.clone(),
+                plan_sha256: plan.sha256.clone(),
+            });
+        }
+        // Queued under an earlier approval, and no longer meant.
+        let dropped = known.values().flatten().filter(|s| is_waiting(s.state) && !plan.letters.contains_key(&s.letter.reference));
+        let dropped: Vec<_> = dropped.map(|s| (s.letter.reference.clone(), s.letter.channel)).collect();
+        let mut sending = self.case.sending()?;
+        sending.withdraw(&elsewhere, "sent by another channel", now)?;
+        sending.withdraw(&dropped, "no longer among the approved letters", now)?;
+        sending.queue(&fresh, now)?;
+        Ok(())
+    }
+
+    fn resolve(&mut self, decide: &mut dyn FnMut(&StoredLetter) -> Option<(SendingState, &'static str)>) -> Result<u64, ResponseError> {
+        let now = (self.settings.now)();
+        let mut sending: Sending<'_> = self.case.sending()?;
+        sending.settle(now)?;
+        let uncertain = self.case.stored_letters()?.into_iter().filter(|stored| stored.state == SendingState::Uncertain);
+        let steps: Vec<SendingStep> = uncertain
+            .filter_map(|stored| {
+                let (state, words) = decide(&stored)?;
+                Some(step(&stored.letter.reference, state, now, None, Some(words.to_owned())))
+            })
+            .collect();
+        sending.commit(&steps)?;
+        drop(sending);
+        self.enter("resolve", BTreeMap::new(), BTreeMap::new())?;
+        Ok(steps.len() as u64)
+    }
+
+    fn enter(&mut self, what: &str, inputs: BTreeMap<String, String>, outputs: BTreeMap<String, String>) -> Result<(), ResponseError> {
+        let author = self.author();
+        self.case.enter_sending(what, &author, env!("CARGO_PKG_VERSION"), SendingFiles { inputs, outputs })?;
+        Ok(())
+    }
+}
+
+/// A name as two spellings of it compare: case and spaces do not make another person.
+fn same_name(name: &str) -> String {
+    name.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
+}
+
+fn is_waiting(state: SendingState) -> bool {
+    matches!(state, SendingState::Queued | SendingState::Deferred)
+}
+
+fn first_channel(planned: &PlannedLetter, asked: Option<Channel>) -> Option<Channel> {
+    match asked {
+        Some(channel) => planned.channels.contains(&channel).then_some(channel),
+        None => planned.channels.first().copied(),
+    }
+}
+
+/// The channel to queue a letter for, if any; and a channel to take it back from first, where it still waits there.
+fn next_channel(planned: &PlannedLetter, rows: &[StoredLetter], order: &SendOrder<'_>) -> (Option<Channel>, Option<Channel>) {
+    let standing = rows.iter().find(|row| !row.state.has_failed());
+    match standing {
+        // It waits where it is; queueing it again gives it the text that is approved now.
+        Some(row) if is_waiting(row.state) => match first_channel(planned, order.channel) {
+            Some(asked) if order.channel.is_some() && asked != row.letter.channel => (Some(asked), Some(row.letter.channel)),
+            _ => (Some(row.letter.channel), None),
+        },
+        Some(_) => (None, None),
+        None if rows.is_empty() => (first_channel(planned, order.channel), None),
+        None if order.after_failure == AfterFailure::Leave => (None, None),
+        None => {
+            let unused = planned.channels.iter().find(|channel| rows.iter().all(|row| row.letter.channel != **channel));
+            (unused.copied().filter(|channel| order.channel.is_none_or(|asked| asked == *channel)), None)
+        }
+    }
+}
+
+fn postal(plan: &LetterPlan, stored: &StoredLetter) -> Option<LetterAddress> {
+    let entry = plan.people.get(&stored.letter.data_subject)?;
+    let language = entry.language.clone().unwrap_or_else(|| "en".to_owned());
+    let name = entry.names.get(&language).or_else(|| entry.names.get("en")).or_else(|| entry.names.values().next()).cloned().unwrap_or_default();
+    Some(LetterAddress { reference: stored.letter.reference.clone(), name, address: entry.postal_address.clone()?, language })
+}
+
+/// Where one person's letter is: the channel that has not failed, or else the last that did.
+fn told(data_subject: &str, reference: Option<&LetterReference>, rows: Vec<StoredLetter>, without: &str) -> PersonStatus {
+    let last = rows.into_iter().max_by_key(|row| (!row.state.has_failed(), row.changed_at, row.letter.channel));
+    let state = last.as_ref().map_or(without, |row| row.state.as_str()).to_owned();
+    PersonStatus {
+        data_subject: data_subject.to_owned(),
+        reference: last.as_ref().map(|row| row.letter.reference.clone()).or_else(|| reference.cloned()),
+        state,
+        channel: last.as_ref().map(|row| row.letter.channel),
+        since: last.as_ref().map(|row| row.changed_at),
+        attempts: last.as_ref().map_or(0, |row| row.attempts),
+        answer: last.and_then(|row| row.answer),
+    }
+}

@@ -222,7 +222,7 @@ fn inner_first(documents: &[(&Header, &Correlation)], names: &HashMap<&str, usiz
         if ready.is_empty() {
             break;
         }
-        ready.iter().for_each(|at| drop(left.remove(at)));
+        left.retain(|at| !ready.contains(at));
         order.extend(ready);
     }
     refused.extend(left.into_iter().map(|at| (at, Refusal::Circle)));

@@ -479,6 +479,10 @@ impl Correlations {
                 window.leave(self, start);
                 start += 1;
             }
+            // Between two windows that share no event, the condition was not asked.
+            if open.as_ref().is_some_and(|stretch| stretch.until <= start) {
+                found.extend(open.take().map(|stretch| stretch.close(hits)));
+            }
             (at..next).for_each(|one| window.enter(self, one));
             match window.judge(of) {
                 Some(figure) => match &mut open {

@@ -390,17 +390,19 @@ fn merged(under: Value, over: Value) -> Value {
 
 impl Refusal {
     /// The line that the refusal is about: that of the key it names, or else that of the title.
-    fn line_in(&self, text: &str, title: Option<&str>) -> Option<usize> {
+    pub(super) fn line_in(&self, text: &str, title: Option<&str>) -> Option<usize> {
         let title = title.and_then(|title| line_of(text, title));
-        let needle = match self {
-            Self::Field { key, .. } | Self::Regex { key, .. } => key.as_str(),
-            Self::Condition(_) => "condition:",
-            Self::Placeholder(name) => name.as_str(),
+        let is_meant: Box<dyn Fn(&str) -> bool> = match self {
+            Self::Field { key, .. } | Self::Regex { key, .. } => {
+                Box::new(move |line| line.trim_start_matches([' ', '-', '\'', '"']).strip_prefix(key.as_str()).is_some_and(|rest| rest.starts_with([':', '\'', '"'])))
+            }
+            Self::Condition(_) => Box::new(|line| line.trim_start().starts_with("condition:")),
+            Self::Placeholder(name) => Box::new(move |line| line.contains(name.as_str())),
             _ => return title,
         };
         // In a file of several rules the key may stand in an earlier one; the search begins at this rule's title.
         let from = title.map_or(0, |line| line - 1);
-        text.lines().skip(from).position(|line| line.contains(needle)).map(|at| at + from + 1).or(title)
+        text.lines().skip(from).position(is_meant).map(|at| at + from + 1).or(title)
     }
 }
 

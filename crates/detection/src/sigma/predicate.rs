@@ -343,7 +343,9 @@ mod tests {
     #[test]
     fn required_text_of_expressions() {
         check_required("foo.*barbaz", Some("barbaz"));
-        check_required("(?i)PowerShell", Some("powershell"));
+        check_required("(?i)CMD.EXE", Some("cmd"));
+        // A long s has the same case as s for an expression, and another letter's for folded text.
+        check_required("(?i)PowerShell", Some("power"));
         check_required("a|b", None);
         check_required("abc(def)?ghij", Some("ghij"));
         check_required("(abc)+def", Some("abc"));

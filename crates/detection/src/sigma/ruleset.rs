@@ -3,6 +3,7 @@
 //! Nothing here opens a file. Whoever calls gives paths with bytes, or with the reason why a file was not read.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::rc::Rc;
 use std::sync::OnceLock;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
@@ -211,6 +212,8 @@ struct Loader<'p> {
 /// A document with its file.
 struct Placed {
     path: String,
+    /// The whole file, to find lines in.
+    text: Rc<str>,
     sha256: String,
     number: usize,
     document: Document,
@@ -271,9 +274,10 @@ impl<'p> Loader<'p> {
                 }
             };
             let sha256: String = Sha256::digest(&bytes).iter().map(|b| format!("{b:02x}")).collect();
-            for (number, document) in read_documents(text).into_iter().enumerate() {
+            let text: Rc<str> = text.into();
+            for (number, document) in read_documents(&text).into_iter().enumerate() {
                 match document {
-                    Ok(document) => documents.push(Placed { path: path.clone(), sha256: sha256.clone(), number, document }),
+                    Ok(document) => documents.push(Placed { path: path.clone(), text: Rc::clone(&text), sha256: sha256.clone(), number, document }),
                     Err(RefusedDocument { title, line, refusal }) => self.refuse(&path, line, title, refusal),
                 }
             }
@@ -286,7 +290,8 @@ impl<'p> Loader<'p> {
     }
 
     fn refuse_document(&mut self, placed: &Placed, reason: Refusal) {
-        self.refuse(&placed.path, None, Some(placed.document.header.title.clone()), reason);
+        let title = &placed.document.header.title;
+        self.refuse(&placed.path, reason.line_in(&placed.text, Some(title)), Some(title.clone()), reason);
     }
 
     fn remark(&mut self, placed: &Placed, text: String) {

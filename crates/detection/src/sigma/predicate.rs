@@ -350,7 +350,7 @@ mod tests {
         check_required("abc(def)?ghij", Some("ghij"));
         check_required("(abc)+def", Some("abc"));
         check_required("x[0-9]y", None);
-        check_required("(?i)k[0-9]set", Some("set"));
+        check_required("(?i)k[0-9]met", Some("met"));
     }
 
     fn check_number(text: &str, expected: Option<i128>) {

@@ -255,20 +255,20 @@ pub fn order_by_cost(node: &mut Node, interner: &Interner) -> u64 {
 
 /// Predicates with a literal of which at least one must hit before the condition can hold; the choice that hits least
 /// often, by the lengths of the literals. None where the condition can hold without any.
-pub fn witnesses(node: &Node, interner: &Interner, weights: &[Option<u32>]) -> Option<(u64, Vec<u32>)> {
+pub fn witnesses(node: &Node, weights: &[Option<u32>]) -> Option<(u64, Vec<u32>)> {
     match node {
         Node::Predicate(number) => weights[*number as usize].map(|weight| (u64::from(weight), vec![*number])),
-        Node::All(nodes) => nodes.iter().filter_map(|one| witnesses(one, interner, weights)).min_by_key(|(weight, list)| (*weight, list.len())),
+        Node::All(nodes) => nodes.iter().filter_map(|one| witnesses(one, weights)).min_by_key(|(weight, list)| (*weight, list.len())),
         Node::Any(nodes) => {
             let mut sum = (0, Vec::new());
             for one in nodes {
-                let (weight, list) = witnesses(one, interner, weights)?;
+                let (weight, list) = witnesses(one, weights)?;
                 sum.0 += weight;
                 sum.1.extend(list);
             }
             Some(sum)
         }
-        Node::AtLeast(_, nodes) => witnesses(&Node::Any(nodes.clone()), interner, weights),
+        Node::AtLeast(_, nodes) => witnesses(&Node::Any(nodes.clone()), weights),
         Node::Not(_) => None,
     }
 }

@@ -138,7 +138,13 @@ impl Correlations {
     }
 
     /// A rule that a correlation refers to fires by itself only where the correlation says `generate: true`.
-    fn silence(&mut self, documents: &[(&Header, &Correlation)], names: &HashMap<String, Vec<usize>>, own: &HashMap<&str, usize>, placed: &HashMap<usize, usize>) {
+    fn silence(
+        &mut self,
+        documents: &[(&Header, &Correlation)],
+        names: &HashMap<String, Vec<usize>>,
+        own: &HashMap<&str, usize>,
+        placed: &HashMap<usize, usize>,
+    ) {
         let (mut quiet, mut loud) = (BTreeSet::new(), BTreeSet::new());
         for (at, _) in &self.loaded {
             let correlation = documents[*at].1;
@@ -174,7 +180,8 @@ impl Correlations {
         let mut legs = Vec::new();
         let mut needs = BTreeSet::new();
         for (place, (name, found)) in (0u32..).zip(correlation.rules.iter().zip(targets)) {
-            let field = |wanted: &String| correlation.aliases.iter().find(|(alias, _)| alias == wanted).map_or(Some(wanted), |(_, mapping)| mapping.get(name)).cloned();
+            let field =
+                |wanted: &String| correlation.aliases.iter().find(|(alias, _)| alias == wanted).map_or(Some(wanted), |(_, mapping)| mapping.get(name)).cloned();
             for target in found {
                 let mut origin = |wanted: &String| match (field(wanted), target) {
                     (None, _) => Origin::Nowhere,

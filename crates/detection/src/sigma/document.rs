@@ -188,6 +188,9 @@ pub enum FilterTarget {
     Rules(Vec<String>),
 }
 
+/// Alias, rule, field.
+pub type Aliases = Vec<(String, BTreeMap<String, String>)>;
+
 /// `correlation`, as written.
 #[derive(Clone, Debug)]
 pub struct Correlation {
@@ -201,8 +204,8 @@ pub struct Correlation {
     pub span_micros: i64,
     /// `condition`
     pub condition: CorrelationCondition,
-    /// Alias, rule, field.
-    pub aliases: Vec<(String, BTreeMap<String, String>)>,
+    /// The names that stand for different fields of different rules.
+    pub aliases: Aliases,
     /// Whether the rules it refers to also fire by themselves.
     pub generate: bool,
 }
@@ -393,9 +396,9 @@ impl Refusal {
     pub(super) fn line_in(&self, text: &str, title: Option<&str>) -> Option<usize> {
         let title = title.and_then(|title| line_of(text, title));
         let is_meant: Box<dyn Fn(&str) -> bool> = match self {
-            Self::Field { key, .. } | Self::Regex { key, .. } => {
-                Box::new(move |line| line.trim_start_matches([' ', '-', '\'', '"']).strip_prefix(key.as_str()).is_some_and(|rest| rest.starts_with([':', '\'', '"'])))
-            }
+            Self::Field { key, .. } | Self::Regex { key, .. } => Box::new(move |line| {
+                line.trim_start_matches([' ', '-', '\'', '"']).strip_prefix(key.as_str()).is_some_and(|rest| rest.starts_with([':', '\'', '"']))
+            }),
             Self::Condition(_) => Box::new(|line| line.trim_start().starts_with("condition:")),
             Self::Placeholder(name) => Box::new(move |line| line.contains(name.as_str())),
             _ => return title,
@@ -675,7 +678,7 @@ fn read_bounds(value: Option<&Value>, kind: CorrelationKind) -> Result<Correlati
     Ok(CorrelationCondition::Bounds { bounds, fields, percentile })
 }
 
-fn read_aliases(value: &Value) -> Result<Vec<(String, BTreeMap<String, String>)>, Refusal> {
+fn read_aliases(value: &Value) -> Result<Aliases, Refusal> {
     let wrong = || shape("`aliases` must map an alias to rules and their fields");
     let map = value.as_mapping().ok_or_else(wrong)?;
     let fields = |value: &Value| -> Result<BTreeMap<String, String>, Refusal> {

@@ -502,7 +502,9 @@ impl<'v, 'r> View<'v, 'r, '_> {
             Node::Predicate(number) => self.answer(*number),
             Node::All(nodes) => nodes.iter().all(|one| self.holds(one)),
             Node::Any(nodes) => nodes.iter().any(|one| self.holds(one)),
-            Node::AtLeast(count, nodes) => nodes.iter().filter(|one| self.holds(one)).take(usize::try_from(*count).unwrap_or(usize::MAX)).count() as u64 == *count,
+            Node::AtLeast(count, nodes) => {
+                nodes.iter().filter(|one| self.holds(one)).take(usize::try_from(*count).unwrap_or(usize::MAX)).count() as u64 == *count
+            }
             Node::Not(one) => !self.holds(one),
         }
     }
@@ -656,7 +658,8 @@ impl<'v, 'r> View<'v, 'r, '_> {
                 link = self.answers.links[link as usize].next;
             }
         }
-        let field = |(name, values): (&'v str, BTreeSet<u32>)| MatchedField { name, values: values.iter().filter_map(|v| self.text(*v)).map(Personal::new).collect() };
+        let field =
+            |(name, values): (&'v str, BTreeSet<u32>)| MatchedField { name, values: values.iter().filter_map(|v| self.text(*v)).map(Personal::new).collect() };
         values.into_iter().map(field).collect()
     }
 

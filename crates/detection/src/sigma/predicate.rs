@@ -245,11 +245,7 @@ fn compile(source: &str) -> Result<Regex, regex::Error> {
 /// # Errors
 /// With the reason, in words.
 pub fn check_regex(source: &str) -> Result<(), String> {
-    let hir = parse(source).map_err(|error| match error {
-        regex_syntax::Error::Parse(error) => error.kind().to_string(),
-        regex_syntax::Error::Translate(error) => error.kind().to_string(),
-        other => other.to_string(),
-    })?;
+    let hir = parse(source)?;
     if states(&hir) > EAGER_STATES {
         compile(source).map_err(|error| match error {
             regex::Error::CompiledTooBig(limit) => format!("it would take more than {limit} bytes"),
@@ -259,8 +255,13 @@ pub fn check_regex(source: &str) -> Result<(), String> {
     Ok(())
 }
 
-fn parse(source: &str) -> Result<regex_syntax::hir::Hir, regex_syntax::Error> {
-    regex_syntax::ParserBuilder::new().nest_limit(REGEX_NESTING).build().parse(source)
+/// Reads an expression; the reason, where it cannot be, leaves out the expression itself.
+fn parse(source: &str) -> Result<regex_syntax::hir::Hir, String> {
+    regex_syntax::ParserBuilder::new().nest_limit(REGEX_NESTING).build().parse(source).map_err(|error| match error {
+        regex_syntax::Error::Parse(error) => error.kind().to_string(),
+        regex_syntax::Error::Translate(error) => error.kind().to_string(),
+        other => other.to_string(),
+    })
 }
 
 /// An upper estimate of the states of the automaton.

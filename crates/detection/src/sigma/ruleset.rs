@@ -192,8 +192,7 @@ impl RuleSet {
         let windows = if channel.starts_with('@') { &[][..] } else { &self.every_channel[..] };
         let of_channel = self.by_channel.get(channel).map_or(&[][..], Vec::as_slice);
         let is_meant = move |dispatch: &&Dispatch| {
-            self.sources.entry(dispatch.source).takes(event_id)
-                && dispatch.pinned.as_ref().is_none_or(|ids| event_id.is_some_and(|id| ids.contains(&id)))
+            self.sources.entry(dispatch.source).takes(event_id) && dispatch.pinned.as_ref().is_none_or(|ids| event_id.is_some_and(|id| ids.contains(&id)))
         };
         of_channel.iter().chain(windows).filter(is_meant)
     }
@@ -339,7 +338,10 @@ impl<'p> Loader<'p> {
             .filter(|at| {
                 let pending = &self.pending[*at];
                 let of = &pending.source;
-                is_meant(pending) && is_within(&source.product, &of.product) && is_within(&source.category, &of.category) && is_within(&source.service, &of.service)
+                is_meant(pending)
+                    && is_within(&source.product, &of.product)
+                    && is_within(&source.category, &of.category)
+                    && is_within(&source.service, &of.service)
             })
             .collect();
         if chosen.is_empty() {
@@ -440,7 +442,7 @@ fn assemble(pending: Vec<Pending>, correlations: Vec<Rule>, interner: Interner, 
     for (number, mut one) in (0u32..).zip(pending) {
         order_by_cost(&mut one.program, &set.interner);
         dispatch(&mut set, number, &one);
-        let list = witnesses(&one.program, &set.interner, &weights).map(|(_, list)| list).unwrap_or_default();
+        let list = witnesses(&one.program, &weights).map(|(_, list)| list).unwrap_or_default();
         let fields: BTreeSet<u32> = list.iter().map(|predicate| set.interner.predicates[*predicate as usize].field).collect();
         set.witness_fields.push(fields.into_iter().collect());
         for predicate in list.into_iter().collect::<BTreeSet<_>>() {
@@ -566,7 +568,8 @@ impl RuleSet {
             ids = pinned;
         }
         let every = channels.iter().any(|channel| *channel == "*");
-        if seen_of_these.is_empty() && !(every && !seen.is_empty()) {
+        let none_seen = if every { seen.is_empty() } else { seen_of_these.is_empty() };
+        if none_seen {
             return Unreachable::ChannelsNotSeen(channels.into_iter().map(|channel| self.channel_title(channel)).collect());
         }
         let named = if every { vec!["Windows".to_owned()] } else { seen_of_these };

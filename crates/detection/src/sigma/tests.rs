@@ -250,7 +250,9 @@ fn check_condition(detection: &str, expected: bool) {
 
 #[test]
 fn conditions() {
-    let with = |condition: &str| format!("    s_a:\n        a: 1\n    s_b:\n        b: 3\n    _x:\n        a: 9\n    other:\n        b: 2\n    condition: {condition}\n");
+    let with = |condition: &str| {
+        format!("    s_a:\n        a: 1\n    s_b:\n        b: 3\n    _x:\n        a: 9\n    other:\n        b: 2\n    condition: {condition}\n")
+    };
     check_condition(&with("s_a and other"), true);
     check_condition(&with("s_a and s_b"), false);
     check_condition(&with("s_a or s_b and _x"), true);
@@ -459,7 +461,8 @@ fn processes_are_read_under_both_sets_of_names() {
 
 #[test]
 fn what_was_not_looked_at_is_counted() {
-    let unknown = rule("    s:\n        a: 1\n    condition: s\n").replace("category: application", "product: aws\n    service: cloudtrail").replace("id: r", "id: aws");
+    let unknown =
+        rule("    s:\n        a: 1\n    condition: s\n").replace("category: application", "product: aws\n    service: cloudtrail").replace("id: r", "id: aws");
     let (set, _) = load(&[
         ("a.yml", &windows_rule("service: security", "        EventID: 4624")),
         ("b.yml", &windows_rule("service: security", "        EventID: 4625").replace("id: r", "id: q")),
@@ -507,7 +510,9 @@ fn techniques_come_from_tags() {
 /// The base rules `one`, `two` and `three` match a=1, a=2 and a=3; they have names, and records have fields u, v and n.
 fn correlations(correlation: &str) -> (RuleSet, LoadReport) {
     let base = |name: &str, value: u32| {
-        format!("title: {name}\nid: id-{name}\nname: {name}\nlogsource:\n    category: application\ndetection:\n    s:\n        a: {value}\n    condition: s\n---\n")
+        format!(
+            "title: {name}\nid: id-{name}\nname: {name}\nlogsource:\n    category: application\ndetection:\n    s:\n        a: {value}\n    condition: s\n---\n"
+        )
     };
     let yaml = base("one", 1) + &base("two", 2) + &base("three", 3) + correlation;
     load(&[("c.yml", &yaml)])

@@ -50,14 +50,21 @@ enum Draft {
     Bytes(Vec<u8>),
     Base64(Pattern),
     Cased(Pattern),
-    Regex { source: String, flags: String },
+    Regex {
+        source: String,
+        flags: String,
+    },
     Network(std::net::IpAddr, u8),
     Whole(i128),
     Number(f64),
     Compare(Comparison, f64),
     Bool(bool),
     Null,
-    Field { name: String, open_start: bool, open_end: bool },
+    Field {
+        name: String,
+        open_start: bool,
+        open_end: bool,
+    },
 }
 
 /// Values for placeholders, by name.
@@ -261,7 +268,9 @@ fn compared(value: &Draft, comparison: Comparison) -> Result<Draft, Failure> {
 
 fn bytes(value: &Draft) -> Result<Vec<u8>, Failure> {
     match value {
-        Draft::Text(pattern) | Draft::Cased(pattern) => pattern.plain().map(|text| text.as_bytes().to_vec()).ok_or(Failure::Reason("text with wildcards cannot be encoded")),
+        Draft::Text(pattern) | Draft::Cased(pattern) => {
+            pattern.plain().map(|text| text.as_bytes().to_vec()).ok_or(Failure::Reason("text with wildcards cannot be encoded"))
+        }
         Draft::Bytes(bytes) => Ok(bytes.clone()),
         Draft::Whole(number) => Ok(number.to_string().into_bytes()),
         _ => Err(Failure::Reason("only text can be encoded")),
@@ -469,9 +478,10 @@ mod tests {
         assert_eq!(count("-a /b"), 25);
         assert_eq!(count("a-b"), 1);
         assert_eq!(count("- "), 1);
-        assert_eq!(with_dashes(&Pattern::of_rule("-a -b -c")), [Pattern {
-            pieces: vec![Piece::Dash, Piece::Text("a ".into()), Piece::Dash, Piece::Text("b ".into()), Piece::Dash, Piece::Text("c".into())]
-        }]);
+        assert_eq!(
+            with_dashes(&Pattern::of_rule("-a -b -c")),
+            [Pattern { pieces: vec![Piece::Dash, Piece::Text("a ".into()), Piece::Dash, Piece::Text("b ".into()), Piece::Dash, Piece::Text("c".into())] }]
+        );
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Windows records for tests and measurements, read by the `evtx` crate and not by our own reader, and rule files from
 //! a folder.
-#![allow(dead_code, clippy::unwrap_used, missing_docs)]
+#![allow(dead_code, clippy::print_stdout, clippy::unwrap_used, missing_docs)]
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};

@@ -5,6 +5,7 @@
 
 mod access_rate;
 mod enumeration;
+pub mod fuzz;
 mod injection;
 mod role;
 mod scan;

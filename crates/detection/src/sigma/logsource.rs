@@ -2,6 +2,7 @@
 //! leads to no evidence, and the rule is reported as one that cannot match, never tried on everything.
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use serde::Deserialize;
 
@@ -53,7 +54,12 @@ pub struct Meaning {
 
 impl Sources {
     /// The table that comes with this version.
-    pub fn built_in() -> Self {
+    pub fn built_in() -> &'static Self {
+        static SOURCES: OnceLock<Sources> = OnceLock::new();
+        SOURCES.get_or_init(Self::read)
+    }
+
+    fn read() -> Self {
         let table: Table = toml::from_str(TABLE).expect("the table of log sources is part of the program and was tested with it");
         let folded = |mut source: Source| {
             source.channels = source.channels.iter().map(|channel| fold(channel)).collect();

@@ -131,7 +131,7 @@ pub struct RuleSet {
     pub(super) rules: Vec<Rule>,
     pub(super) programs: Vec<Node>,
     pub(super) interner: Interner,
-    pub(super) sources: Sources,
+    pub(super) sources: &'static Sources,
     /// Folded channel to the rules that may be tried there.
     pub(super) by_channel: HashMap<String, Vec<Dispatch>>,
     /// Rules for every Windows channel.
@@ -182,7 +182,7 @@ impl RuleSet {
         &self.rules[number.0 as usize]
     }
 
-    /// How many distinct predicates and fields the rules have between them.
+    /// How many distinct predicates the rules have between them.
     pub fn predicate_count(&self) -> usize {
         self.interner.predicates.len()
     }
@@ -203,7 +203,7 @@ struct Loader<'p> {
     placeholders: &'p Placeholders,
     report: LoadReport,
     interner: Interner,
-    sources: Sources,
+    sources: &'static Sources,
     ids: HashMap<String, String>,
     pending: Vec<Pending>,
 }
@@ -424,7 +424,7 @@ fn describe(placed: &Placed, logsource: Option<LogSource>) -> Rule {
     }
 }
 
-fn assemble(pending: Vec<Pending>, correlations: Vec<Rule>, interner: Interner, sources: Sources, compiled: Correlations) -> RuleSet {
+fn assemble(pending: Vec<Pending>, correlations: Vec<Rule>, interner: Interner, sources: &'static Sources, compiled: Correlations) -> RuleSet {
     let mut set = RuleSet {
         rules: Vec::new(),
         programs: Vec::new(),

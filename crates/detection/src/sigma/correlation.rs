@@ -16,6 +16,8 @@ use super::ruleset::{RuleNumber, RuleSet};
 
 /// Matches that one matcher keeps for correlations. What is over is counted, and the correlations concerned say so.
 const HITS: usize = 1_000_000;
+/// Bytes of the values that they are grouped by and that are counted, over all of them.
+const TEXT_BYTES: usize = 64 << 20;
 /// Places that a correlation's detection cites: the first half and the last half.
 const PLACES: usize = 1000;
 
@@ -280,6 +282,7 @@ pub struct HitLog {
 struct Texts {
     numbers: HashMap<String, u32>,
     texts: Vec<String>,
+    bytes: usize,
 }
 
 impl Texts {
@@ -287,6 +290,7 @@ impl Texts {
         if let Some(number) = self.numbers.get(&text) {
             return *number;
         }
+        self.bytes += text.len();
         let number = self.texts.len() as u32;
         self.texts.push(text.clone());
         self.numbers.insert(text, number);
@@ -320,7 +324,7 @@ impl HitLog {
             self.without_group += 1;
             return;
         };
-        if self.hits.len() >= HITS {
+        if self.hits.len() >= HITS || self.texts.bytes >= TEXT_BYTES {
             *self.over_limit.entry(leg).or_default() += 1;
             return;
         }

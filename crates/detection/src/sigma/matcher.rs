@@ -21,8 +21,10 @@ use super::text::{fold, fold_into};
 
 /// Kinds of record (channel and event id) that are remembered one by one. A hostile log may invent any number.
 const KINDS: usize = 20_000;
-/// Field names that are remembered for a kind.
-const NAMES: usize = 4000;
+/// Field names that a matcher remembers, over all kinds.
+const NAMES: usize = 200_000;
+/// Bytes of a name or channel that is remembered.
+const NAME_BYTES: usize = 256;
 /// No link.
 const END: u32 = u32::MAX;
 
@@ -145,6 +147,8 @@ pub struct Matcher<'r> {
     /// By channel as written: kinds by event id.
     kinds: HashMap<String, HashMap<Option<u32>, Kind>>,
     kind_count: usize,
+    /// Names that may still be remembered.
+    names_left: usize,
     uncounted: u64,
     without_channel: u64,
     event: Answers,
@@ -165,7 +169,7 @@ impl<'r> Matcher<'r> {
             arena: String::new(),
             set_off: Vec::new(),
         };
-        Self { set, kinds: HashMap::new(), kind_count: 0, uncounted: 0, without_channel: 0, event, hits: HitLog::default() }
+        Self { set, kinds: HashMap::new(), kind_count: 0, names_left: NAMES, uncounted: 0, without_channel: 0, event, hits: HitLog::default() }
     }
 
     /// Whether any rule may be tried on records of this channel and event id. A reader that skips the others must still
@@ -208,7 +212,7 @@ impl<'r> Matcher<'r> {
         let mut list = FieldList::new();
         record.fields(&mut list);
         self.event.begin(list.len());
-        bind(set, kind, &list, &mut self.event);
+        bind(set, kind, &list, &mut self.names_left, &mut self.event);
         let group = Rc::clone(&kind.group);
         let mut event = View { set, list: &list, answers: &mut self.event };
         for number in event.candidates(&group) {
@@ -241,7 +245,7 @@ impl<'r> Matcher<'r> {
     fn kind(&mut self, channel: &str, event_id: Option<u32>) -> Option<&mut Kind> {
         let known = self.kinds.get(channel).is_some_and(|ids| ids.contains_key(&event_id));
         if !known {
-            if self.kind_count >= KINDS {
+            if self.kind_count >= KINDS || channel.len() > NAME_BYTES {
                 return None;
             }
             self.kind_count += 1;
@@ -276,18 +280,22 @@ fn new_kind(set: &RuleSet, channel: &str, event_id: Option<u32>) -> Kind {
 }
 
 /// Puts the record's values under the numbers of the fields that rules know.
-fn bind(set: &RuleSet, kind: &mut Kind, list: &FieldList<'_>, answers: &mut Answers) {
+fn bind(set: &RuleSet, kind: &mut Kind, list: &FieldList<'_>, names_left: &mut usize, answers: &mut Answers) {
     for (at, (name, _)) in list.iter().enumerate() {
         let same = kind.layout.get(at).is_some_and(|(known, _)| known == name);
         if !same {
-            let numbers = numbers_of(set, kind, name);
-            if at < kind.layout.len() {
-                kind.layout[at] = (name.to_string(), numbers);
-            } else if at < NAMES {
-                kind.layout.push((name.to_string(), numbers));
-            } else {
-                numbers.iter().for_each(|field| answers.link(*field, at as u32));
-                continue;
+            let numbers = numbers_of(set, kind, name, names_left);
+            let is_kept = name.len() <= NAME_BYTES;
+            match kind.layout.get_mut(at) {
+                Some(place) if is_kept => *place = (name.to_string(), numbers),
+                None if is_kept && at == kind.layout.len() && *names_left > 0 => {
+                    *names_left -= 1;
+                    kind.layout.push((name.to_string(), numbers));
+                }
+                _ => {
+                    numbers.iter().for_each(|field| answers.link(*field, at as u32));
+                    continue;
+                }
             }
         }
         for field in kind.layout[at].1.iter() {
@@ -297,7 +305,7 @@ fn bind(set: &RuleSet, kind: &mut Kind, list: &FieldList<'_>, answers: &mut Answ
 }
 
 /// The numbers of a field of the log, in every space of names that this kind of record is read in.
-fn numbers_of(set: &RuleSet, kind: &mut Kind, name: &str) -> Rc<[u32]> {
+fn numbers_of(set: &RuleSet, kind: &mut Kind, name: &str, names_left: &mut usize) -> Rc<[u32]> {
     if let Some(numbers) = kind.names.get(name) {
         return Rc::clone(numbers);
     }
@@ -308,7 +316,8 @@ fn numbers_of(set: &RuleSet, kind: &mut Kind, name: &str) -> Rc<[u32]> {
         numbers.extend(set.sources.entry(*source).rule_names(&folded).filter_map(|rule_name| number(*space, rule_name)));
     }
     let numbers: Rc<[u32]> = numbers.into_iter().collect();
-    if kind.names.len() < NAMES {
+    if *names_left > 0 && name.len() <= NAME_BYTES {
+        *names_left -= 1;
         kind.names.insert(name.to_owned(), Rc::clone(&numbers));
     }
     numbers

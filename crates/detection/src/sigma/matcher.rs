@@ -286,9 +286,10 @@ fn bind(set: &RuleSet, kind: &mut Kind, list: &FieldList<'_>, names_left: &mut u
         if !same {
             let numbers = numbers_of(set, kind, name, names_left);
             let is_kept = name.len() <= NAME_BYTES;
+            let length = kind.layout.len();
             match kind.layout.get_mut(at) {
                 Some(place) if is_kept => *place = (name.to_string(), numbers),
-                None if is_kept && at == kind.layout.len() && *names_left > 0 => {
+                None if is_kept && at == length && *names_left > 0 => {
                     *names_left -= 1;
                     kind.layout.push((name.to_string(), numbers));
                 }

@@ -4,6 +4,7 @@ mod drill;
 mod estate;
 mod expose;
 mod respond;
+mod rules;
 mod sql;
 mod stages;
 mod verify;
@@ -68,6 +69,8 @@ enum Command {
     Verify(verify::Verify),
     /// The organisation's description: draft one, check one
     Estate(estate::EstateCommand),
+    /// Detection rules: check a folder of them
+    Rules(rules::RulesCommand),
 }
 
 impl Cli {
@@ -87,6 +90,7 @@ impl Cli {
             Command::Sql(command) => command.run(common),
             Command::Verify(command) => command.run(common),
             Command::Estate(command) => command.run(common),
+            Command::Rules(command) => command.run(common),
         }
     }
 }

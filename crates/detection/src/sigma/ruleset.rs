@@ -525,6 +525,11 @@ impl std::fmt::Display for Unreachable {
 }
 
 impl RuleSet {
+    /// Rules whose log source leads to no evidence that this version reads, whatever the case holds.
+    pub fn without_evidence(&self) -> impl Iterator<Item = &Rule> {
+        self.rules.iter().filter(|rule| rule.logsource.as_ref().is_some_and(|source| self.sources.meaning(source).sources.is_empty()))
+    }
+
     /// Every rule that the evidence seen could not match, and why. `seen`: channel as the records say, event id, records.
     pub fn unreachable(&self, seen: &super::Seen) -> Vec<(RuleNumber, Unreachable)> {
         let mut channels: BTreeMap<String, (String, BTreeSet<Option<u32>>)> = BTreeMap::new();

@@ -1,14 +1,16 @@
-//! Events to detections: the analytics that no rule language says.
+//! Events to detections: Sigma rules ([`sigma`]), and the analytics that no rule language says.
 //!
 //! Each analytic is one file: it watches events stream by, keeps a bounded state for each address, session, account or
 //! role, and says at the end what it saw against what it expected. None decides who the actor is; that is the trace's work.
 
 mod access_rate;
 mod enumeration;
+pub mod fuzz;
 mod injection;
 mod role;
 mod scan;
 mod session;
+pub mod sigma;
 mod sign_in;
 mod sink;
 

@@ -7,6 +7,7 @@ mod explain;
 mod forms;
 mod people;
 mod readiness;
+mod rules;
 mod run;
 mod stage;
 mod store;
@@ -29,4 +30,5 @@ pub use stage::notify::{
     SendOrder,
 };
 // What a terminal or a console must name to have letters sent: they do not see `outbound` themselves.
+pub use rules::{CheckedRules, check_rules, load_rules};
 pub use strandline_outbound::{Credentials, DkimKey, OutgoingLetter, Pace, ReturnPath, Secret, Security, SenderIdentity, Server, Tally as SentTally, Timeouts};

@@ -9,6 +9,7 @@ mod forms;
 mod law;
 mod notify;
 mod respond;
+mod rules;
 mod scope;
 mod sql;
 mod stages;
@@ -90,6 +91,8 @@ enum Command {
     Verify(verify::Verify),
     /// The organisation's description: draft one, check one
     Estate(estate::EstateCommand),
+    /// Detection rules: check a folder of them
+    Rules(rules::RulesCommand),
 }
 
 impl Cli {
@@ -113,6 +116,7 @@ impl Cli {
             Command::Sql(command) => command.run(common),
             Command::Verify(command) => command.run(common),
             Command::Estate(command) => command.run(common),
+            Command::Rules(command) => command.run(common),
         }
     }
 }

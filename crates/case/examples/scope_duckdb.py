@@ -16,7 +16,7 @@ parameters = [*sessions, int(start), int(end)]
 best = None
 for _ in range(3):
     started = time.perf_counter()
-    rows = connection.execute(question, parameters).fetch_arrow_table().num_rows
+    rows = connection.execute(question, parameters).to_arrow_table().num_rows
     took = (time.perf_counter() - started) * 1000
     best = took if best is None else min(best, took)
 print(f"{best:.1f} {rows}")

@@ -76,7 +76,7 @@ fn check(arguments: &[&str], code: i32, holds: &str) -> String {
 /// A small department that was robbed, with its letters drafted.
 fn new_case(folder: &TempDir) -> PathBuf {
     let into = folder.path().join("made");
-    check(&["drill", "--only-make", "--people", "120", "--days", "2", "--into", text(&into)], 0, "");
+    check(&["drill", "--only-make", "--people", "200", "--days", "3", "--into", text(&into)], 0, "");
     let estate = into.join("estate.toml");
     let sending = "\n[sending]\nfrom = \"notice@example.org\"\nreturn_path = \"bounces@example.org\"\nsecond_approver_from = 2\n";
     fs::write(&estate, fs::read_to_string(&estate).expect("an estate") + sending).expect("an estate");

@@ -414,6 +414,23 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        /// Whatever stands in the register, a message has one of each header, one recipient, and the text that was written.
+        #[test]
+        fn any_words_make_a_letter_or_none(name in ".{0,60}", local in ".{0,30}", subject in "(?s).{0,120}", text in "(?s).{0,400}") {
+            let written = letter(&name, &format!("{local}@example.net"), &subject, &text);
+            if let Ok(mail) = compose(&written, &identity(), None, AT) {
+                let parsed = MessageParser::default().parse(&mail.bytes).expect("a message");
+                let to = parsed.to().expect("a recipient");
+                proptest::prop_assert_eq!(to.iter().count(), 1);
+                proptest::prop_assert_eq!(to.first().and_then(|to| to.address()), Some(mail.recipient.expose_personal().as_str()));
+                let told = parsed.body_text(0).expect("a text").replace("\r\n", "\n");
+                let meant = lines(&text).join("\n");
+                proptest::prop_assert_eq!(told.trim_end_matches('\n'), meant.trim_end_matches('\n'));
+            }
+        }
+    }
+
     #[test]
     fn an_attachment_goes_only_where_it_was_asked_for() {
         let mut with = letter("A", "a@example.org", "s", "t");

@@ -7,6 +7,7 @@
 mod bounce;
 mod dkim;
 mod dry_run;
+pub mod fuzz;
 mod letter;
 mod mail_log;
 mod mailbox;

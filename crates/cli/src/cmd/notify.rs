@@ -483,7 +483,11 @@ fn print_sent(common: &Common, done: &Done, status: &LetterStatus) -> anyhow::Re
                     "Uncertain letters are not sent again by themselves: `strandline notify CASE record --mail-log FILE`, or --arrived / --send-again KEY"
                 );
             }
-            if count("deferred") + count("queued") > 0 {
+            let on_paper = status.people.iter().filter(|p| p.state == "queued" && p.channel == Some(Channel::Post)).count() as u64;
+            if on_paper > 0 {
+                println!("{} wait for paper, which this program cannot print yet", thousands(on_paper));
+            }
+            if count("deferred") + count("queued") > on_paper {
                 println!("Run it again to go on with those that wait.");
             }
         }

@@ -91,24 +91,18 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// Names, e-mail addresses and keys of the register.
+/// Names, e-mail addresses and telephone numbers of the register; the cells before the first quoted one.
 fn register() -> Vec<String> {
-    fn find(folder: &Path, found: &mut Vec<PathBuf>) {
-        for entry in fs::read_dir(folder).expect("a folder").flatten() {
-            let path = entry.path();
-            if path.is_dir() {
-                find(&path, found)
-            } else if path.file_name().is_some_and(|name| name.to_string_lossy().contains("register")) {
-                found.push(path)
-            }
-        }
-    }
-    let mut files = Vec::new();
-    find(&CASE.path().join("made/evidence"), &mut files);
-    let text = fs::read_to_string(files.first().expect("the drill writes a register")).expect("a register");
-    let mut values: Vec<String> = text.lines().skip(1).flat_map(|line| line.split(',')).map(|cell| cell.trim_matches('"').to_owned()).collect();
-    values.retain(|value| value.contains(['@', ' ']) && value.len() > 6);
-    assert!(values.len() > 200);
+    let text = fs::read_to_string(CASE.path().join("made/register/crew.csv")).expect("the drill writes a register");
+    let mut lines = text.lines();
+    let header: Vec<&str> = lines.next().expect("a header").split(',').collect();
+    let wanted: Vec<usize> = (0..header.len()).filter(|i| ["name", "chinese_name", "mail", "mobile"].contains(&header[*i])).collect();
+    let cells = |line: &str| {
+        let plain: Vec<&str> = line.split('"').next().unwrap_or_default().split(',').collect();
+        wanted.iter().filter_map(|i| plain.get(*i)).map(|cell| (*cell).to_owned()).collect::<Vec<_>>()
+    };
+    let values: Vec<String> = lines.flat_map(cells).filter(|value| value.len() > 6).collect();
+    assert!(values.len() > 400, "{} values", values.len());
     values
 }
 

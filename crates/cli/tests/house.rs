@@ -46,7 +46,7 @@ fn a_stage_stands_on_model_alone() {
         check(&dependencies, stage, if stage == "exposure" { &["model", "provenance"] } else { &["model"] });
     }
     check(&dependencies, "model", &[]);
-    for name in ["provenance", "estate", "case", "report", "drill", "outbound"] {
+    for name in ["provenance", "estate", "case", "report", "drill", "outbound", "print"] {
         check(&dependencies, name, &["model"]);
     }
 }

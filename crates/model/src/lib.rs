@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod detection;
+pub mod document;
 pub mod duty;
 pub mod estate;
 pub mod event;

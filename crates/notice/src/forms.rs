@@ -4,6 +4,7 @@
 //! and what left the network are three fields. No value about an affected person is in the facts that forms are filled from.
 
 mod blocks;
+mod document;
 mod facts;
 mod filler;
 mod gdpr;
@@ -16,6 +17,7 @@ use strandline_model::evidence::EventRef;
 use strandline_model::time::Instant;
 
 pub use blocks::{Block, blocks, plain};
+pub use document::document;
 pub use facts::{
     AccessFacts, CaseFacts, CategoryFacts, DetectionFacts, LetterFacts, PeopleFacts, STAFF_QUESTION, StaffRule, StaffRuleError, StatusFacts, SystemFacts,
 };

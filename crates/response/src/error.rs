@@ -94,6 +94,9 @@ pub enum ResponseError {
     /// Exposure.
     #[error(transparent)]
     Exposure(#[from] ExposureError),
+    /// A letter could not be drafted.
+    #[error(transparent)]
+    Letter(#[from] strandline_notice::letter::DraftError),
     /// A table of the case could not be read.
     #[error("a table of the case cannot be read: run `strandline verify`, then the stage that writes it")]
     Scan(#[source] ScanError),

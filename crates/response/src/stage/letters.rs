@@ -1,13 +1,14 @@
 //! Letters: one draft for each affected person, in the person's language. Nothing is sent.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use strandline_case::StageCommit;
+use strandline_model::evidence::Coverage;
 use strandline_model::exposure::Exposure;
 use strandline_model::table::{Row, Scan};
 use strandline_model::time::Interval;
 use strandline_model::trail::Step;
-use strandline_notice::{Facts, draft};
+use strandline_notice::letter::{Attention, Facts, Recipient, Templates, draft, record_endings};
 
 use crate::error::ResponseError;
 use crate::run::Response;
@@ -36,11 +37,12 @@ pub fn run(response: &mut Response<'_>) -> Result<(), ResponseError> {
         let author = response.author();
         response.case.commit_stage(StageCommit { stage: "letters".to_owned(), inputs, parts: Vec::new(), files, author })?;
     }
-    response.outcome.letters = response.case.manifest().stages.get("letters").map_or(0, |record| record.files.len() as u64);
+    response.outcome.letters =
+        response.case.manifest().stages.get("letters").map_or(0, |record| record.files.iter().filter(|f| f.file.ends_with(".txt")).count() as u64);
     Ok(())
 }
 
-type People = std::collections::BTreeMap<String, strandline_model::register::RegisterEntry>;
+type People = BTreeMap<String, strandline_model::register::RegisterEntry>;
 
 fn write_all(response: &mut Response<'_>, people: &People) -> Result<Vec<strandline_case::StoredFile>, ResponseError> {
     let steps: Vec<Step> = response.case.read_rows(Step::TABLE)?;
@@ -49,21 +51,29 @@ fn write_all(response: &mut Response<'_>, people: &People) -> Result<Vec<strandl
     let now = (response.settings.now)();
     let reference = response.case.manifest().origin.rsplit('/').next().unwrap_or_default().to_owned();
     let organisation = response.estate.organisation.clone();
+    let account = BTreeMap::new();
     let facts = Facts {
         organisation: &organisation,
         reference: &reference,
         intrusion,
+        // Only a person's decision says when it was found, and only a verified action when it was stopped.
+        found_at: None,
+        stopped_at: None,
+        checked: covered(&response.coverage()?, intrusion),
+        account: &account,
+        measures: &[],
         drafted_at: now,
         next_update: now.plus_micros(NEXT_UPDATE_MICROS),
         categories: &categories,
     };
+    let mut writer = Writer { people, endings: record_endings(people.values()), templates: Templates::built_in(), facts, attention: Vec::new() };
     let mut files = Vec::new();
     let mut current: Vec<Exposure> = Vec::new();
     let total = response.outcome.tiers.confirmed + response.outcome.tiers.likely + response.outcome.tiers.possible;
     for batch in response.case.scan(Exposure::TABLE).scan(&[])? {
         for exposure in Exposure::from_batch(&batch?)? {
             if current.first().is_some_and(|first| first.data_subject != exposure.data_subject) {
-                files.push(write_one(response, people, &current, &facts)?);
+                files.push(writer.write(response, &current)?);
                 current.clear();
                 response.watcher.progress(files.len() as u64, total, "letters");
             }
@@ -71,16 +81,55 @@ fn write_all(response: &mut Response<'_>, people: &People) -> Result<Vec<strandl
         }
     }
     if !current.is_empty() {
-        files.push(write_one(response, people, &current, &facts)?);
+        files.push(writer.write(response, &current)?);
     }
+    files.push(writer.list_attention(response)?);
     Ok(files)
 }
 
-fn write_one(response: &Response<'_>, people: &People, exposures: &[Exposure], facts: &Facts<'_>) -> Result<strandline_case::StoredFile, ResponseError> {
-    let key = &exposures[0].data_subject;
-    let letter = draft(people.get(key), exposures, facts);
-    let text = format!("Language: {}\nSubject: {}\n\n{}", letter.language.tag(), letter.subject, letter.body.expose_personal());
-    store::write(&response.case, "letters", &format!("{}.txt", file_name(key)), text.as_bytes())
+/// The window that every source covers, where it reaches into the intrusion. Its holes are exposures of their own.
+fn covered(coverage: &Coverage, intrusion: Interval) -> Option<Interval> {
+    let from = coverage.spans.iter().map(|(_, span)| span.from).max()?;
+    let to = coverage.spans.iter().map(|(_, span)| span.to).min()?;
+    let window = Interval { from, to };
+    (from <= to && window.overlaps(&intrusion)).then_some(window)
+}
+
+struct Writer<'a> {
+    people: &'a People,
+    endings: BTreeMap<String, String>,
+    templates: Templates,
+    facts: Facts<'a>,
+    attention: Vec<(String, Attention)>,
+}
+
+impl Writer<'_> {
+    fn write(&mut self, response: &Response<'_>, exposures: &[Exposure]) -> Result<strandline_case::StoredFile, ResponseError> {
+        let key = &exposures[0].data_subject;
+        let record_ending = self.endings.get(key).map(String::as_str);
+        let recipient = Recipient { key, entry: self.people.get(key), exposures, code: None, record_ending };
+        let letter = draft(&recipient, &self.facts, &self.templates)?;
+        self.attention.extend(letter.attention.iter().map(|attention| (key.clone(), *attention)));
+        let text = format!("Language: {}\nSubject: {}\n\n{}", letter.language, letter.subject, letter.plain_text().expose_personal());
+        store::write(&response.case, "letters", &format!("{}.txt", file_name(key)), text.as_bytes())
+    }
+
+    /// Lists what a person must know or decide before letters go out: nobody is dropped in silence.
+    fn list_attention(&self, response: &mut Response<'_>) -> Result<strandline_case::StoredFile, ResponseError> {
+        let mut csv = csv::Writer::from_writer(Vec::new());
+        let mut held = BTreeSet::new();
+        let mut write = |record: [&str; 3]| csv.write_record(record).expect("memory takes every record of three fields");
+        write(["data_subject", "held", "attention"]);
+        for (key, attention) in &self.attention {
+            held.extend(attention.holds().then_some(key));
+            write([key, if attention.holds() { "yes" } else { "no" }, attention.explain()]);
+        }
+        if !held.is_empty() {
+            response.watcher.note(&format!("{} letters wait for a person's decision: see letters/attention.csv", held.len()));
+        }
+        let bytes = csv.into_inner().expect("memory can be flushed");
+        store::write(&response.case, "letters", "attention.csv", &bytes)
+    }
 }
 
 /// A subject's key as a file name: letters, digits and hyphens stay, everything else is percent-encoded, so that no two keys

@@ -1,0 +1,316 @@
+//! What must not be approved: [`lint`] reads one letter as its reader will, and says what is wrong and where. No finding prints a value.
+//!
+//! The limits come from research on breach notices: Zou and others, "You 'Might' Be Affected" (CHI 2019), found 97 % of notices
+//! hard to read, 70 % hedging and 40 % saying "no evidence of misuse"; plain-English guidance asks for 15 words a sentence.
+
+mod links;
+mod prose;
+mod readability;
+mod strangers;
+mod words;
+
+use std::fmt;
+
+use strandline_model::document::{Block, Document};
+
+use super::compose::{ACTIONS_LIMIT, expected_rows, written, zone};
+use super::recipient::Addressee;
+use super::template::Templates;
+use super::{Facts, Kind, Letter, Recipient};
+use prose::{Passage, passages};
+
+pub use readability::{Reading, flesch, read};
+pub use strangers::Strangers;
+
+/// Words of prose in an English letter, at most: with the table it then fits one A4 page.
+const WORDS_LIMIT: usize = 300;
+/// Characters of prose in a Chinese letter, at most.
+const CHARACTERS_LIMIT: usize = 600;
+/// Words in one sentence, at most.
+const SENTENCE_WORDS_LIMIT: usize = 25;
+/// Words in a sentence on average, at most.
+const MEAN_SENTENCE_WORDS_LIMIT: f64 = 15.0;
+/// Flesch reading ease, at least.
+const FLESCH_LIMIT: f64 = 60.0;
+/// Characters in one Chinese clause, at most.
+const CLAUSE_CHARACTERS_LIMIT: usize = 30;
+/// Minutes that the first action takes, at most: what is quick is done.
+const FIRST_ACTION_MINUTES_LIMIT: u32 = 5;
+
+/// A rule of the lint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Rule {
+    /// The letter is too long.
+    Length,
+    /// A sentence, or the mean sentence, is too long.
+    SentenceLength,
+    /// The letter is hard to read.
+    Readability,
+    /// A Chinese clause is too long.
+    ClauseLength,
+    /// A word that hedges.
+    Hedge,
+    /// "No evidence", which says nothing without the window that the logs cover.
+    NoEvidence,
+    /// A boast: "we take your privacy seriously".
+    Boast,
+    /// An action that does not say how long it takes.
+    ActionWithoutTime,
+    /// More actions than anybody does, or none.
+    ActionCount,
+    /// A first action that is not quick.
+    FirstActionSlow,
+    /// The letter does not say when the organisation writes again, or that day is not ahead.
+    NextDate,
+    /// A link or mail address outside the organisation's own domain.
+    ForeignLink,
+    /// A slot that was not filled.
+    UnfilledSlot,
+    /// A part that every letter must have.
+    MissingPart,
+    /// Something that is not the recipient's.
+    WrongPerson,
+    /// The letter's language has no measure of readability; a person must read it. Does not block.
+    Unmeasured,
+}
+
+impl Rule {
+    /// The word that lists use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Length => "length",
+            Self::SentenceLength => "sentence-length",
+            Self::Readability => "readability",
+            Self::ClauseLength => "clause-length",
+            Self::Hedge => "hedge",
+            Self::NoEvidence => "no-evidence",
+            Self::Boast => "boast",
+            Self::ActionWithoutTime => "action-without-time",
+            Self::ActionCount => "action-count",
+            Self::FirstActionSlow => "first-action-slow",
+            Self::NextDate => "next-date",
+            Self::ForeignLink => "foreign-link",
+            Self::UnfilledSlot => "unfilled-slot",
+            Self::MissingPart => "missing-part",
+            Self::WrongPerson => "wrong-person",
+            Self::Unmeasured => "unmeasured",
+        }
+    }
+
+    /// Whether a letter with such a finding must not be approved.
+    pub fn blocks(self) -> bool {
+        self != Self::Unmeasured
+    }
+}
+
+/// What is wrong with a letter, and where. It holds no word of the person.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Finding {
+    /// The rule.
+    pub rule: Rule,
+    /// The place in the letter: `paragraph 3, sentence 2`.
+    pub place: String,
+    /// What is wrong, and the way out.
+    pub problem: String,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}: {}", self.rule.as_str(), self.place, self.problem)
+    }
+}
+
+/// What is wrong with a letter as it stands, edited by hand or not. Findings come sorted.
+///
+/// `recipient` and `facts` are what it should say; `strangers` is everybody else.
+pub fn lint(letter: &Letter, recipient: &Recipient<'_>, facts: &Facts<'_>, templates: &Templates, strangers: &Strangers) -> Vec<Finding> {
+    let document = letter.document.expose_personal();
+    let addressee = Addressee::of(recipient, facts, templates);
+    let passages = passages(document, &own_values(recipient, &addressee));
+    let mut findings = Vec::new();
+    check_reading(&document.language, &passages, &mut findings);
+    words::check(&passages, &letter.subject, &mut findings);
+    links::check(&passages, &letter.subject, facts.organisation, &mut findings);
+    check_actions(document, &mut findings);
+    check_parts(letter, recipient, facts, templates, &mut findings);
+    check_person(letter, recipient, &addressee, facts, templates, &mut findings);
+    strangers.check(&passages, &mut findings);
+    findings.sort();
+    findings.dedup();
+    findings
+}
+
+/// The finding that a letter does not fit its page; a letter's pages are counted where it is printed.
+pub fn check_pages(pages: usize) -> Option<Finding> {
+    (pages > 1).then(|| finding(Rule::Length, "the letter", format!("it takes {pages} pages; one is what people read: shorten the account or the measures")))
+}
+
+fn finding(rule: Rule, place: impl Into<String>, problem: impl Into<String>) -> Finding {
+    Finding { rule, place: place.into(), problem: problem.into() }
+}
+
+/// What a letter may hold of its person: it is looked away from when the words are judged.
+fn own_values(recipient: &Recipient<'_>, addressee: &Addressee) -> Vec<String> {
+    let mut values: Vec<String> = addressee.address.clone();
+    values.extend(addressee.name.clone());
+    values.extend(addressee.email.clone());
+    values.extend(recipient.code.map(str::to_owned));
+    values.extend(recipient.record_ending.map(str::to_owned));
+    values.push(recipient.key.to_owned());
+    if let Some(entry) = recipient.entry {
+        values.extend(entry.names.values().map(|name| super::cleaning::line(name.expose_personal(), super::cleaning::NAME_LIMIT_CHARS).text));
+    }
+    values.retain(|value| !value.is_empty());
+    // The longest first, so that none is cut by a shorter one within it.
+    values.sort_by(|a, b| b.len().cmp(&a.len()).then(a.cmp(b)));
+    values
+}
+
+fn check_reading(language: &str, passages: &[Passage], findings: &mut Vec<Finding>) {
+    match language.split('-').next().unwrap_or_default() {
+        "en" => check_english(passages, findings),
+        "zh" => check_chinese(passages, findings),
+        _ => findings.push(finding(Rule::Unmeasured, "the letter", "no measure of readability is known for its language; let a reader of it judge")),
+    }
+}
+
+fn check_english(passages: &[Passage], findings: &mut Vec<Finding>) {
+    let mut whole = Reading::default();
+    let mut words = 0;
+    for passage in passages.iter().filter(|p| p.is_prose()) {
+        words += readability::words(passage.prose()).count();
+        for (number, sentence) in readability::sentences(passage.prose()).enumerate() {
+            let reading = read(sentence);
+            if reading.words > SENTENCE_WORDS_LIMIT {
+                let place = format!("{}, sentence {}", passage.place, number + 1);
+                findings.push(finding(Rule::SentenceLength, place, format!("{} words; at most {SENTENCE_WORDS_LIMIT}", reading.words)));
+            }
+            whole = whole.with(reading);
+        }
+    }
+    if words > WORDS_LIMIT {
+        findings.push(finding(Rule::Length, "the letter", format!("{words} words beside the table; at most {WORDS_LIMIT}")));
+    }
+    if whole.sentences == 0 {
+        return;
+    }
+    if whole.mean_sentence_words() > MEAN_SENTENCE_WORDS_LIMIT {
+        let problem = format!("{:.1} words a sentence; at most {MEAN_SENTENCE_WORDS_LIMIT}", whole.mean_sentence_words());
+        findings.push(finding(Rule::SentenceLength, "the letter", problem));
+    }
+    if flesch(whole) < FLESCH_LIMIT {
+        let problem = format!("Flesch reading ease {:.0}; at least {FLESCH_LIMIT}: use shorter words and sentences", flesch(whole));
+        findings.push(finding(Rule::Readability, "the letter", problem));
+    }
+}
+
+fn check_chinese(passages: &[Passage], findings: &mut Vec<Finding>) {
+    let mut characters = 0;
+    for passage in passages.iter().filter(|p| p.is_prose() || p.is_cell()) {
+        if passage.is_prose() {
+            characters += passage.prose().chars().filter(|c| !c.is_whitespace()).count();
+        }
+        for (number, clause) in readability::clauses(passage.prose()).enumerate() {
+            let length = clause.chars().filter(|c| !c.is_whitespace()).count();
+            if length > CLAUSE_CHARACTERS_LIMIT {
+                let place = format!("{}, clause {}", passage.place, number + 1);
+                findings.push(finding(Rule::ClauseLength, place, format!("{length} characters; at most {CLAUSE_CHARACTERS_LIMIT}")));
+            }
+        }
+    }
+    if characters > CHARACTERS_LIMIT {
+        findings.push(finding(Rule::Length, "the letter", format!("{characters} characters beside the table; at most {CHARACTERS_LIMIT}")));
+    }
+}
+
+fn check_actions(document: &Document, findings: &mut Vec<Finding>) {
+    let actions: Vec<&String> = document.blocks.iter().filter_map(|b| if let Block::Numbered { items } = b { Some(items) } else { None }).flatten().collect();
+    if actions.is_empty() || actions.len() > ACTIONS_LIMIT {
+        let problem = format!("{} numbered actions; one to {ACTIONS_LIMIT}: people do what is short and clear", actions.len());
+        findings.push(finding(Rule::ActionCount, "the actions", problem));
+    }
+    for (i, action) in actions.iter().enumerate() {
+        let time = prose::time_of(action).map(|(_, time)| time).filter(|time| time.chars().any(|c| c.is_ascii_digit()));
+        let place = format!("action {}", i + 1);
+        match time {
+            None => findings.push(finding(Rule::ActionWithoutTime, place, "say how long it takes, in brackets at the end: (5 minutes)")),
+            Some(time) if i == 0 && !is_quick(time) => {
+                findings.push(finding(Rule::FirstActionSlow, place, format!("put first what takes at most {FIRST_ACTION_MINUTES_LIMIT} minutes")));
+            }
+            Some(_) => {}
+        }
+    }
+}
+
+fn is_quick(time: &str) -> bool {
+    let number: String = time.chars().skip_while(|c| !c.is_ascii_digit()).take_while(char::is_ascii_digit).collect();
+    let slow = ["hour", "day", "week", "小時", "天", "日"].iter().any(|unit| time.contains(unit));
+    !slow && number.parse::<u32>().is_ok_and(|minutes| minutes <= FIRST_ACTION_MINUTES_LIMIT)
+}
+
+fn check_parts(letter: &Letter, recipient: &Recipient<'_>, facts: &Facts<'_>, templates: &Templates, findings: &mut Vec<Finding>) {
+    let document = letter.document.expose_personal();
+    let text = super::mail::plain_text(document);
+    let mut missing = |part: &str, way_out: &str| findings.push(finding(Rule::MissingPart, part, way_out));
+    match recipient.code {
+        None => missing("the code", "the letter has no code; draw one before it is approved"),
+        Some(code) if !text.contains(code) => missing("the code", "the letter does not show its code; put {code} into the template"),
+        Some(_) => {}
+    }
+    let organisation = facts.organisation;
+    for (contact, part, key) in [(&organisation.contact, "whom to ask", "contact"), (&organisation.safety_contact, "the safety contact", "safety_contact")] {
+        match contact.as_ref().map(|c| c.phone.as_deref().or(c.email.as_deref())) {
+            None | Some(None) => missing(part, &format!("the estate file has no organisation.{key} with a telephone number or e-mail address")),
+            Some(Some(way)) if !text.contains(way) => missing(part, "the letter does not name it; put {contacts} into the template"),
+            Some(Some(_)) => {}
+        }
+    }
+    if !document.blocks.iter().any(|block| matches!(block, Block::Table { .. })) {
+        missing("the table", "the letter does not say which data; put {table} into the template");
+    }
+    if document.sender.iter().all(String::is_empty) {
+        missing("the sender", "the estate file has no organisation.name");
+    }
+    if facts.reference.is_empty() {
+        missing("the reference", "the case has no reference");
+    }
+    let next = templates.texts(&letter.language).map(|texts| written(facts.next_update, "date", texts, &zone(facts)));
+    if !next.is_some_and(|next| text.contains(&next)) {
+        findings.push(finding(Rule::NextDate, "the letter", "it does not say when you write again; put {next_update} into the template"));
+    }
+    if facts.next_update <= facts.drafted_at {
+        findings.push(finding(Rule::NextDate, "the letter", "the day that it promises is not ahead"));
+    }
+}
+
+/// Every value of the person stands as the register and the exposures have it.
+fn check_person(letter: &Letter, recipient: &Recipient<'_>, addressee: &Addressee, facts: &Facts<'_>, templates: &Templates, findings: &mut Vec<Finding>) {
+    let document = letter.document.expose_personal();
+    let mut wrong = |place: &str, problem: &str| findings.push(finding(Rule::WrongPerson, place, problem));
+    if letter.data_subject != recipient.key || recipient.entry.is_some_and(|entry| entry.key != recipient.key) {
+        wrong("the letter", "it belongs to another person; draft it again");
+    }
+    if recipient.exposures.iter().any(|exposure| exposure.data_subject != recipient.key) {
+        wrong("the table", "an exposure of another person was given");
+    }
+    if document.recipient.iter().skip(1).ne(addressee.address.iter()) {
+        wrong("the address", "it is not the one in the register");
+    }
+    if let Some(name) = &addressee.name {
+        let greets = document.blocks.iter().find_map(|b| if let Block::Paragraph { text, .. } = b { Some(text.contains(name.as_str())) } else { None });
+        let addresses = document.recipient.first().is_some_and(|line| if letter.kind == Kind::Deceased { line.contains(name.as_str()) } else { line == name });
+        if !addresses || greets != Some(true) {
+            wrong("the name", "the letter is not addressed to the name in the register");
+        }
+    }
+    if letter.email.as_ref().map(|email| email.expose_personal()) != addressee.email.as_ref() {
+        wrong("the mail address", "it is not the one in the register");
+    }
+    if let Some(texts) = templates.texts(&letter.language) {
+        let expected = expected_rows(recipient, facts, texts);
+        let shown = document.blocks.iter().find_map(|block| if let Block::Table { rows, .. } = block { Some(rows) } else { None });
+        if shown.is_some_and(|rows| *rows != expected) {
+            wrong("the table", "its rows are not what the exposures of this person say; draft the letter again");
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! Letters: what each person is told, and how sure we are. Drafts and checks them; approves and sends none.
+//!
+//! The tier chooses the sentence, so that no letter hedges. The words are files that an organisation edits ([`Templates`]); one
+//! draft is a [`Document`] that is printed, and a mail that says the same. [`lint`] finds what must not be approved.
+
+mod cleaning;
+mod compose;
+mod dates;
+pub mod lint;
+mod mail;
+mod namesake;
+mod pattern;
+mod recipient;
+mod template;
+
+use std::collections::BTreeMap;
+
+use strandline_model::document::Document;
+use strandline_model::estate::Organisation;
+use strandline_model::exposure::{Certainty, Exposure};
+use strandline_model::letter::Channel;
+use strandline_model::personal::Personal;
+use strandline_model::register::RegisterEntry;
+use strandline_model::time::{Instant, Interval};
+use thiserror::Error;
+
+pub use compose::draft;
+pub use mail::Mail;
+pub use namesake::record_endings;
+pub use template::{TemplateError, Templates};
+
+/// What all letters of a case share.
+#[derive(Clone, Debug)]
+pub struct Facts<'a> {
+    /// Who writes.
+    pub organisation: &'a Organisation,
+    /// The case's reference.
+    pub reference: &'a str,
+    /// From the intruder's first move to the last.
+    pub intrusion: Interval,
+    /// When a person decided that it was found; `None` says nothing of it.
+    pub found_at: Option<Instant>,
+    /// When the intruder was shut out, by an action that was verified; `None` says nothing of it.
+    pub stopped_at: Option<Instant>,
+    /// The window that the logs cover whole, or whose holes are *possible* exposures. `None`: no letter says "not touched".
+    pub checked: Option<Interval>,
+    /// What happened in the organisation's own words, by language tag: one or two sentences, or nothing.
+    pub account: &'a BTreeMap<String, String>,
+    /// What was done about it beyond securing and reading the logs, by language tag, a sentence each.
+    pub measures: &'a [BTreeMap<String, String>],
+    /// The day the letter is drafted.
+    pub drafted_at: Instant,
+    /// When the organisation writes again.
+    pub next_update: Instant,
+    /// Every category that the estate describes, sorted: those without an exposure were not touched.
+    pub categories: &'a [String],
+}
+
+/// The person a letter goes to, and what is known.
+#[derive(Clone, Copy, Debug)]
+pub struct Recipient<'a> {
+    /// The subject's key.
+    pub key: &'a str,
+    /// The person's entry of the register; `None` if there is none.
+    pub entry: Option<&'a RegisterEntry>,
+    /// All exposures of the person, and of nobody else; none for the letter to a person who was not reached.
+    pub exposures: &'a [Exposure],
+    /// The code of this letter; drawn, kept and hashed by the caller.
+    pub code: Option<&'a str>,
+    /// How the record's key ends, where somebody of the same name has the same address ([`record_endings`]).
+    pub record_ending: Option<&'a str>,
+}
+
+/// Which letter it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// At least one category is confirmed or likely.
+    Exposed,
+    /// *Possible*, and no more.
+    Possible,
+    /// Not reached.
+    NotReached,
+    /// The person has died; to the family.
+    Deceased,
+}
+
+impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Exposed, Self::Possible, Self::NotReached, Self::Deceased];
+
+    /// The word that lists use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Exposed => "exposed",
+            Self::Possible => "possible",
+            Self::NotReached => "not_reached",
+            Self::Deceased => "deceased",
+        }
+    }
+
+    const fn body_file(self) -> &'static str {
+        match self {
+            Self::Exposed => "body.txt",
+            Self::Possible => "body-possible.txt",
+            Self::NotReached => "body-not-reached.txt",
+            Self::Deceased => "body-deceased.txt",
+        }
+    }
+
+    /// Which letter a person gets by the strongest tier.
+    fn of(highest: Option<Certainty>, deceased: bool) -> Self {
+        match highest {
+            _ if deceased => Self::Deceased,
+            Some(Certainty::Confirmed | Certainty::Likely) => Self::Exposed,
+            Some(Certainty::Possible) => Self::Possible,
+            None => Self::NotReached,
+        }
+    }
+}
+
+/// What a person must know, or decide, before a letter goes out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Attention {
+    /// The key is not in the register: nobody is known to write to.
+    NotInRegister,
+    /// The person has died: somebody decides whether and to whom the letter goes.
+    Deceased,
+    /// The register's status is a word that we do not know.
+    UnclearStatus,
+    /// Neither a usable e-mail address nor a postal address.
+    NoChannel,
+    /// The register has no name.
+    NoName,
+    /// The name held what a letter cannot show and was cleaned.
+    NameCleaned,
+    /// The postal address held what a letter cannot show, or was too long, and was cleaned.
+    AddressCleaned,
+    /// The e-mail address is none that mail can be sent to.
+    UnusableEmail,
+    /// The person has left: the address may be old.
+    Departed,
+    /// The person has left, and the e-mail address is one of the organisation's own.
+    WorkEmailOfDeparted,
+    /// The register has no language; the letter is in the first one, and offers the others.
+    NoLanguage,
+    /// There are no templates in the person's language; the letter is in the nearest one, and offers the others.
+    LanguageWithoutTemplate,
+    /// An account or measure of the organisation has no text in this language and is left out.
+    Untranslated,
+    /// Somebody of the same name has the same address.
+    Namesake,
+}
+
+impl Attention {
+    /// Whether the letter waits until a person has decided.
+    pub fn holds(self) -> bool {
+        matches!(self, Self::NotInRegister | Self::Deceased | Self::UnclearStatus | Self::NoChannel | Self::NoName | Self::NameCleaned | Self::AddressCleaned)
+    }
+
+    /// What it is, and the way out. Never a value.
+    pub fn explain(self) -> &'static str {
+        match self {
+            Self::NotInRegister => "is not in the register: find out who this is, and add a line",
+            Self::Deceased => "has died: decide whether, and to whom, this letter goes",
+            Self::UnclearStatus => "has a status that is not known: use serving, departed or deceased",
+            Self::NoChannel => "has neither an e-mail address nor a postal address: find one, and add it to the register",
+            Self::NoName => "has no name in the register: add it",
+            Self::NameCleaned => "has a name with characters that cannot be shown: correct it in the register",
+            Self::AddressCleaned => "has a postal address that cannot be shown as it stands: correct it in the register",
+            Self::UnusableEmail => "has an e-mail address that mail cannot be sent to: correct it in the register",
+            Self::Departed => "has left: the address may be old",
+            Self::WorkEmailOfDeparted => "has left, and the e-mail address is the organisation's own: the letter goes by post",
+            Self::NoLanguage => "has no language in the register: the letter offers the other languages",
+            Self::LanguageWithoutTemplate => "reads a language that there are no templates for: the letter offers the others",
+            Self::Untranslated => "gets a letter that leaves out an account or a measure, which has no text in its language",
+            Self::Namesake => "has a namesake at the same address: the letter says which record it is about",
+        }
+    }
+}
+
+/// One drafted letter. Its text is about a person.
+#[derive(Clone, Debug)]
+pub struct Letter {
+    /// The subject's key.
+    pub data_subject: String,
+    /// Which letter it is.
+    pub kind: Kind,
+    /// The language it is written in, a tag of [`Templates::languages`].
+    pub language: String,
+    /// The subject line. It holds nothing of the person.
+    pub subject: String,
+    /// The letter.
+    pub document: Personal<Document>,
+    /// The ways to the person, best first; none if there is no way.
+    pub channels: Vec<Channel>,
+    /// What a person must know or decide, sorted.
+    pub attention: Vec<Attention>,
+    /// The address that mail goes to.
+    email: Option<Personal<String>>,
+}
+
+impl Letter {
+    /// Whether it waits for a person's decision.
+    pub fn is_held(&self) -> bool {
+        self.attention.iter().any(|attention| attention.holds())
+    }
+
+    /// The letter as plain text, from the same parts as the printed one.
+    pub fn plain_text(&self) -> Personal<String> {
+        Personal::new(mail::plain_text(self.document.expose_personal()))
+    }
+
+    /// The letter as a mail; `None` where mail is no way to the person.
+    pub fn mail(&self) -> Option<Mail> {
+        self.channels.contains(&Channel::Email).then_some(())?;
+        Some(Mail { to: self.email.clone()?, subject: self.subject.clone(), text: self.plain_text() })
+    }
+}
+
+/// Why a letter cannot be drafted.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum DraftError {
+    /// Our bug: the register entry or an exposure is of another person.
+    #[error("the letter for one person was given what belongs to another; nothing was written. Please report this")]
+    OtherPerson,
+    /// A person without exposures, and no window that the logs cover.
+    #[error("nobody can be told that they were not reached: no window is known that the logs cover. Run `coverage`, or add the missing logs")]
+    NotCovered,
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,140 @@
+//! The person behind a letter: name, address, language and ways, as far as the register has them and they can be used.
+
+use std::collections::BTreeMap;
+
+use strandline_model::letter::Channel;
+use strandline_model::personal::Personal;
+use strandline_model::register::Status;
+
+use super::template::Templates;
+use super::{Attention, Facts, Recipient, cleaning};
+
+/// What the register gives for one letter.
+pub(super) struct Addressee {
+    pub(super) name: Option<String>,
+    pub(super) address: Vec<String>,
+    pub(super) email: Option<String>,
+    pub(super) language: String,
+    /// Languages that the letter offers, where the person's own is not known or not written.
+    pub(super) offers: Vec<String>,
+    pub(super) status: Status,
+    pub(super) channels: Vec<Channel>,
+    pub(super) attention: Vec<Attention>,
+}
+
+impl Addressee {
+    pub(super) fn of(recipient: &Recipient<'_>, facts: &Facts<'_>, templates: &Templates) -> Self {
+        let mut attention = Vec::new();
+        let entry = recipient.entry;
+        if entry.is_none() {
+            attention.push(Attention::NotInRegister);
+        }
+        let (language, offers) = language(entry.and_then(|e| e.language.as_deref()), templates, entry.is_some(), &mut attention);
+        let name = entry.and_then(|e| name(&e.names, &language, &mut attention));
+        if entry.is_some() && name.is_none() {
+            attention.push(Attention::NoName);
+        }
+        let status = entry.map_or(Status::Serving, |e| e.standing());
+        let address = entry.and_then(|e| e.postal_address.as_ref()).map(|a| cleaning::address(a.expose_personal()));
+        if address.as_ref().is_some_and(|(_, changed)| *changed) {
+            attention.push(Attention::AddressCleaned);
+        }
+        let given = entry.and_then(|e| e.email.as_ref());
+        let email = given.and_then(|value| cleaning::email(value.expose_personal()));
+        if given.is_some() && email.is_none() {
+            attention.push(Attention::UnusableEmail);
+        }
+        let mut addressee =
+            Self { name, address: address.map(|(lines, _)| lines).unwrap_or_default(), email, language, offers, status, channels: Vec::new(), attention };
+        addressee.find_channels(facts, entry.is_some());
+        if recipient.record_ending.is_some() {
+            addressee.attention.push(Attention::Namesake);
+        }
+        addressee
+    }
+
+    fn find_channels(&mut self, facts: &Facts<'_>, registered: bool) {
+        let own_domain = facts.organisation.domain.as_deref();
+        match self.status {
+            Status::Serving => {}
+            Status::Unclear => self.attention.push(Attention::UnclearStatus),
+            Status::Deceased => {
+                self.attention.push(Attention::Deceased);
+                // Nobody else is meant to read the mailbox of somebody who has died.
+                self.email = None;
+            }
+            Status::Departed => {
+                self.attention.push(Attention::Departed);
+                if self.email.as_deref().is_some_and(|email| own_domain.is_some_and(|domain| is_under(email, domain))) {
+                    self.attention.push(Attention::WorkEmailOfDeparted);
+                    self.email = None;
+                }
+            }
+        }
+        self.channels.extend(self.email.as_ref().map(|_| Channel::Email));
+        self.channels.extend((!self.address.is_empty()).then_some(Channel::Post));
+        if self.channels.is_empty() && registered {
+            self.attention.push(Attention::NoChannel);
+        }
+    }
+}
+
+/// Whether a mail address belongs to a domain or one below it.
+fn is_under(email: &str, domain: &str) -> bool {
+    let host = email.rsplit('@').next().unwrap_or_default().to_ascii_lowercase();
+    let domain = domain.to_ascii_lowercase();
+    host == domain || host.ends_with(&format!(".{domain}"))
+}
+
+/// The name in the letter's language, or else in English, or else in any.
+fn name(names: &BTreeMap<String, Personal<String>>, language: &str, attention: &mut Vec<Attention>) -> Option<String> {
+    let raw = named(names, language)?;
+    let cleaned = cleaning::line(raw.expose_personal(), cleaning::NAME_LIMIT_CHARS);
+    if cleaned.changed {
+        attention.push(Attention::NameCleaned);
+    }
+    Some(cleaned.text).filter(|name| !name.is_empty())
+}
+
+/// The value for a language, or else for English, or else for any.
+pub(super) fn named<'a, T>(names: &'a BTreeMap<String, T>, language: &str) -> Option<&'a T> {
+    names.get(language).or_else(|| names.get("en")).or_else(|| names.values().next())
+}
+
+/// The language of the letter, and the others where the person's own is not certain.
+fn language(tag: Option<&str>, templates: &Templates, registered: bool, attention: &mut Vec<Attention>) -> (String, Vec<String>) {
+    let known: Vec<&str> = templates.languages().collect();
+    let fallback = || known.iter().find(|l| **l == "en").or(known.first()).copied().unwrap_or("en").to_owned();
+    let others = |chosen: &str| known.iter().filter(|l| **l != chosen).map(|l| (*l).to_owned()).collect();
+    let Some(tag) = tag.map(|t| t.trim().to_lowercase().replace('_', "-")).filter(|t| !t.is_empty()) else {
+        if registered {
+            attention.push(Attention::NoLanguage);
+        }
+        let chosen = fallback();
+        let offers = others(&chosen);
+        return (chosen, offers);
+    };
+    let wanted = alias(&tag);
+    let exact = known.iter().find(|l| l.eq_ignore_ascii_case(wanted) || wanted.strip_prefix(&l.to_lowercase()).is_some_and(|rest| rest.starts_with('-')));
+    if let Some(exact) = exact {
+        return ((*exact).to_owned(), Vec::new());
+    }
+    attention.push(Attention::LanguageWithoutTemplate);
+    // A reader of simplified characters is nearer to traditional ones than to English.
+    let primary = wanted.split('-').next().unwrap_or_default();
+    let nearest = known.iter().find(|l| l.to_lowercase().split('-').next() == Some(primary)).map(|l| (*l).to_owned());
+    let chosen = nearest.unwrap_or_else(fallback);
+    let offers = others(&chosen);
+    (chosen, offers)
+}
+
+/// Tags and words that registers use for the languages that letters come in.
+fn alias(tag: &str) -> &str {
+    match tag {
+        "zh" | "zh-hk" | "zh-tw" | "zh-mo" | "zh-hant-hk" | "zh-hant-tw" | "zh-hant-mo" | "yue" | "yue-hant" | "yue-hant-hk" | "chi" | "zho" | "chinese"
+        | "中文" | "繁體中文" | "tc" => "zh-hant",
+        "eng" | "english" | "英文" | "e" => "en",
+        "zh-cn" | "zh-sg" | "簡體中文" | "简体中文" | "sc" => "zh-hans",
+        other => other,
+    }
+}

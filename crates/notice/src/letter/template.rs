@@ -1,0 +1,453 @@
+//! Templates of letters: folders of text that an organisation edits without a compiler. Reads and checks them; fills none.
+//!
+//! `<folder>/<language>/<file>.txt`, where the folder is a regime or `default`. `docs/letters.md` describes the files.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use thiserror::Error;
+
+use super::Kind;
+use super::pattern::{Body, Pattern, Section, read_body, read_sections};
+
+/// What is wrong with a template. The file is to blame, and its place is named.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum TemplateError {
+    /// A slot that nothing fills.
+    #[error("{file} line {line}: nothing fills the slot {{{slot}}}; here you can use {known}")]
+    UnknownSlot {
+        /// The file.
+        file: String,
+        /// The line, from 1.
+        line: usize,
+        /// The slot.
+        slot: String,
+        /// The slots that this place has.
+        known: String,
+    },
+    /// A slot that is a block stands within a line.
+    #[error("{file} line {line}: {{{slot}}} is a block; put it on a line of its own, with nothing else")]
+    BlockWithinLine {
+        /// The file.
+        file: String,
+        /// The line, from 1.
+        line: usize,
+        /// The slot.
+        slot: &'static str,
+    },
+    /// A brace without its partner.
+    #[error("{file} line {line}: a brace has no partner; write {{{{ or }}}} for a brace that is meant to be printed")]
+    Brace {
+        /// The file.
+        file: String,
+        /// The line, from 1.
+        line: usize,
+    },
+    /// Text before the first `[section]`.
+    #[error("{file} line {line}: text stands before the first [section]")]
+    NoSection {
+        /// The file.
+        file: String,
+        /// The line, from 1.
+        line: usize,
+    },
+    /// A section that stands twice, or is empty.
+    #[error("{file} line {line}: the section [{section}] is empty, or stands there twice")]
+    BadSection {
+        /// The file.
+        file: String,
+        /// The line, from 1.
+        line: usize,
+        /// The section.
+        section: String,
+    },
+    /// A section that nothing uses.
+    #[error("{file} line {line}: nothing uses the section [{section}]; there are {known}")]
+    UnknownSection {
+        /// The file.
+        file: String,
+        /// The line, from 1.
+        line: usize,
+        /// The section.
+        section: String,
+        /// The sections that there are.
+        known: String,
+    },
+    /// A row of the table without its two parts.
+    #[error("{file} line {line}: a row is written `what they did | how we know`, on one line")]
+    BadRow {
+        /// The file.
+        file: String,
+        /// The line, from 1.
+        line: usize,
+    },
+    /// A date pattern that cannot be written.
+    #[error("{file} line {line}: a date is written in strftime words, such as %-d %B %Y")]
+    BadDate {
+        /// The file.
+        file: String,
+        /// The line, from 1.
+        line: usize,
+    },
+    /// A text file with a name of none of ours.
+    #[error("{file}: no letter uses a file of this name; there are {known}")]
+    UnknownFile {
+        /// The file.
+        file: String,
+        /// The names that there are.
+        known: String,
+    },
+    /// A language without one of its files.
+    #[error("the language {language} has no {file}; put it beside its other files")]
+    MissingFile {
+        /// The language.
+        language: String,
+        /// The file.
+        file: &'static str,
+    },
+    /// A language without one of its sentences.
+    #[error("the language {language} lacks the section [{section}] in {file}")]
+    MissingSection {
+        /// The language.
+        language: String,
+        /// The file.
+        file: &'static str,
+        /// The section.
+        section: &'static str,
+    },
+    /// A file beyond reason.
+    #[error("{file}: a template of more than {limit_bytes} bytes is not read")]
+    TooLong {
+        /// The file.
+        file: String,
+        /// The limit.
+        limit_bytes: usize,
+    },
+}
+
+/// A file beyond this is no template.
+const LIMIT_BYTES: usize = 256 * 1024;
+
+/// The folder of the templates that every regime falls back to.
+const DEFAULT_FOLDER: &str = "default";
+
+const SUBJECT: &str = "subject.txt";
+const SENTENCES: &str = "sentences.txt";
+const CATEGORIES: &str = "categories.txt";
+const CONSEQUENCES: &str = "consequences.txt";
+const ACTIONS: &str = "actions.txt";
+
+/// Every file of a language.
+const FILES: [&str; 9] = [
+    SUBJECT,
+    SENTENCES,
+    CATEGORIES,
+    CONSEQUENCES,
+    ACTIONS,
+    Kind::Exposed.body_file(),
+    Kind::Possible.body_file(),
+    Kind::NotReached.body_file(),
+    Kind::Deceased.body_file(),
+];
+
+/// The subject lines.
+const SUBJECTS: [&str; 5] = ["confirmed", "likely", "possible", "not-reached", "deceased"];
+
+/// The sentences, and the slots that each has.
+const SENTENCE_SLOTS: &[(&str, &[&str])] = &[
+    ("date", &[]),
+    ("moment", &[]),
+    ("day", &[]),
+    ("time", &[]),
+    ("when-at", &["day", "time"]),
+    ("when-same-day", &["day", "time", "last_time"]),
+    ("when-days", &["day", "time", "last_day", "last_time"]),
+    ("span-same-day", &["day", "time", "last_time"]),
+    ("span-days", &["day", "time", "last_day", "last_time"]),
+    ("comma", &[]),
+    ("salutation", &["name"]),
+    ("salutation-deceased", &["name"]),
+    ("unnamed", &[]),
+    ("addressee-deceased", &["name"]),
+    ("opening-confirmed", &[]),
+    ("opening-likely", &[]),
+    ("opening-possible", &[]),
+    ("opening-not-reached", &[]),
+    ("opening-deceased-confirmed", &["name"]),
+    ("opening-deceased-likely", &["name"]),
+    ("opening-deceased-possible", &["name"]),
+    ("opening-deceased-not-reached", &["name"]),
+    ("table-data", &[]),
+    ("table-state", &[]),
+    ("table-why", &[]),
+    ("row-confirmed", &["when"]),
+    ("row-confirmed-inferred", &["when"]),
+    ("row-likely", &["when"]),
+    ("row-likely-inferred", &["when"]),
+    ("row-possible", &["when"]),
+    ("row-not-touched", &[]),
+    ("row-unknown", &[]),
+    ("checked", &["checked_from", "checked_to"]),
+    ("measures", &[]),
+    ("label-reference", &[]),
+    ("label-date", &[]),
+    ("label-questions", &[]),
+    ("label-safety", &[]),
+    ("namesake", &["record"]),
+    ("departed", &[]),
+    ("offer", &["phone"]),
+];
+
+/// The date patterns among the sentences.
+const DATES: [&str; 4] = ["date", "moment", "day", "time"];
+
+/// A list of texts, each for some categories: what it can lead to, what to do now.
+#[derive(Clone, Debug)]
+pub(super) struct Advice {
+    /// Category ids, with `*` for any run of characters.
+    pub(super) categories: Vec<String>,
+    /// A text each.
+    pub(super) lines: Vec<String>,
+}
+
+/// Everything that a letter of one language is made of.
+#[derive(Clone, Debug)]
+pub(super) struct Texts {
+    subjects: BTreeMap<&'static str, String>,
+    sentences: BTreeMap<&'static str, Pattern>,
+    categories: BTreeMap<String, String>,
+    pub(super) consequences: Vec<Advice>,
+    pub(super) actions: Vec<Advice>,
+    bodies: BTreeMap<Kind, Body>,
+}
+
+impl Texts {
+    /// A sentence by its section. Every language has every one: [`Templates::read`] refuses it otherwise.
+    pub(super) fn sentence(&self, section: &'static str) -> &Pattern {
+        self.sentences.get(section).expect("a language without one of its sentences is refused when it is read")
+    }
+
+    pub(super) fn subject(&self, section: &'static str) -> &str {
+        self.subjects.get(section).expect("a language without one of its subject lines is refused when it is read")
+    }
+
+    pub(super) fn body(&self, kind: Kind) -> &Body {
+        self.bodies.get(&kind).expect("a language without one of its bodies is refused when it is read")
+    }
+
+    /// What a category is called; its id in plain words where the templates do not say.
+    pub(super) fn category(&self, id: &str) -> String {
+        if let Some(name) = self.categories.get(id) {
+            return name.clone();
+        }
+        let mut words = super::cleaning::line(id, 60).text.replace(['_', '-'], " ");
+        if let Some(first) = words.get_mut(..1) {
+            first.make_ascii_uppercase();
+        }
+        words
+    }
+}
+
+/// The templates of letters, by language.
+#[derive(Clone, Debug)]
+pub struct Templates {
+    languages: BTreeMap<String, Texts>,
+    own_words: String,
+}
+
+impl Templates {
+    /// The templates that come with Strandline: English and Traditional Chinese.
+    pub fn built_in() -> Self {
+        Self::read(&[], &[]).expect("a test reads the built-in templates")
+    }
+
+    /// The built-in templates, and over them an organisation's own files, given as (path within its folder, text).
+    ///
+    /// For each file the first of these that has it counts: own folder of a regime (in the order of `regimes`), own `default`.
+    /// In `subject`, `sentences` and `categories` that holds for each section; the other files count whole. Files that do not end
+    /// in `.txt` belong to the layout and are passed over.
+    ///
+    /// # Errors
+    /// [`TemplateError`], which names the file and the line.
+    pub fn read(files: &[(String, String)], regimes: &[String]) -> Result<Self, TemplateError> {
+        let order = |folder: &str| regimes.iter().position(|r| r == folder).or((folder == DEFAULT_FOLDER).then_some(regimes.len()));
+        let mut own: Vec<(usize, Place<'_>, &str)> =
+            files.iter().filter_map(|(path, text)| Place::of(path).and_then(|place| Some((order(place.folder)?, place, text.as_str())))).collect();
+        // Farthest first: what comes later is laid over it. The path is the tie-break.
+        own.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.path.cmp(b.1.path)));
+        let mut raw = Raw::default();
+        for (path, text) in BUILT_IN {
+            raw.lay(&Place::of(path).expect("a built-in path has a folder, a language and a file"), text)?;
+        }
+        for (_, place, text) in &own {
+            raw.lay(place, text)?;
+        }
+        raw.finish()
+    }
+
+    /// The languages, by tag, sorted.
+    pub fn languages(&self) -> impl Iterator<Item = &str> {
+        self.languages.keys().map(String::as_str)
+    }
+
+    pub(super) fn texts(&self, language: &str) -> Option<&Texts> {
+        self.languages.get(language)
+    }
+
+    /// Every text of the templates, in lower case: what stands here is nobody's data.
+    pub(super) fn own_words(&self) -> &str {
+        &self.own_words
+    }
+}
+
+/// Where a template stands.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    path: &'a str,
+    folder: &'a str,
+    language: &'a str,
+    file: &'a str,
+}
+
+impl<'a> Place<'a> {
+    /// `default/en/body.txt`; `None` for a file that is no template's text.
+    fn of(path: &'a str) -> Option<Self> {
+        let mut parts = path.rsplit(['/', '\\']);
+        let (file, language, folder) = (parts.next()?, parts.next()?, parts.next()?);
+        file.ends_with(".txt").then_some(Self { path, folder, language, file })
+    }
+}
+
+/// The files of the languages as they are laid over each other.
+#[derive(Default)]
+struct Raw {
+    sections: BTreeMap<(String, &'static str), Vec<Section>>,
+    bodies: BTreeMap<(String, &'static str), Body>,
+    own_words: String,
+}
+
+impl Raw {
+    fn lay(&mut self, place: &Place<'_>, text: &str) -> Result<(), TemplateError> {
+        let Some(file) = FILES.iter().copied().find(|known| *known == place.file) else {
+            return Err(TemplateError::UnknownFile { file: place.path.to_owned(), known: FILES.join(", ") });
+        };
+        if text.len() > LIMIT_BYTES {
+            return Err(TemplateError::TooLong { file: place.path.to_owned(), limit_bytes: LIMIT_BYTES });
+        }
+        self.own_words.push_str(&text.to_lowercase());
+        self.own_words.push('\n');
+        let key = (place.language.to_owned(), file);
+        if file.starts_with("body") {
+            self.bodies.insert(key, read_body(place.path, text)?);
+            return Ok(());
+        }
+        let sections = read_sections(place.path, text)?;
+        let kept = self.sections.entry(key).or_default();
+        if matches!(file, SUBJECT | SENTENCES | CATEGORIES) {
+            kept.retain(|old| sections.iter().all(|new| new.name != old.name));
+            kept.extend(sections);
+        } else {
+            *kept = sections;
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> Result<Templates, TemplateError> {
+        let names: BTreeSet<String> = self.sections.keys().chain(self.bodies.keys()).map(|(language, _)| language.clone()).collect();
+        let languages = names.into_iter().map(|name| Ok((name.clone(), self.language(&name)?))).collect::<Result<_, TemplateError>>()?;
+        Ok(Templates { languages, own_words: self.own_words })
+    }
+
+    fn language(&self, language: &str) -> Result<Texts, TemplateError> {
+        let missing = |file| TemplateError::MissingFile { language: language.to_owned(), file };
+        let sections = |file| self.sections.get(&(language.to_owned(), file)).ok_or_else(|| missing(file));
+        let mut bodies = BTreeMap::new();
+        for kind in Kind::ALL {
+            let file = kind.body_file();
+            bodies.insert(kind, self.bodies.get(&(language.to_owned(), file)).ok_or_else(|| missing(file))?.clone());
+        }
+        Ok(Texts {
+            subjects: subjects(language, sections(SUBJECT)?)?,
+            sentences: sentences(language, sections(SENTENCES)?)?,
+            categories: sections(CATEGORIES)?.iter().map(|section| (section.name.clone(), section.joined())).collect(),
+            consequences: advice(sections(CONSEQUENCES)?),
+            actions: advice(sections(ACTIONS)?),
+            bodies,
+        })
+    }
+}
+
+/// The one section of `name`; an unknown one beside it is an error, so that a mistyped name is not passed over.
+fn known(sections: &[Section], names: impl Iterator<Item = &'static str> + Clone) -> Result<BTreeMap<&'static str, &Section>, TemplateError> {
+    let mut by_name = BTreeMap::new();
+    for section in sections {
+        let Some(name) = names.clone().find(|name| *name == section.name) else {
+            return Err(TemplateError::UnknownSection {
+                file: section.file.clone(),
+                line: section.line,
+                section: section.name.clone(),
+                known: names.collect::<Vec<_>>().join(", "),
+            });
+        };
+        by_name.insert(name, section);
+    }
+    Ok(by_name)
+}
+
+fn subjects(language: &str, sections: &[Section]) -> Result<BTreeMap<&'static str, String>, TemplateError> {
+    let found = known(sections, SUBJECTS.iter().copied())?;
+    let missing = |section| TemplateError::MissingSection { language: language.to_owned(), file: SUBJECT, section };
+    SUBJECTS.iter().map(|name| Ok((*name, found.get(name).ok_or_else(|| missing(name))?.joined()))).collect()
+}
+
+fn sentences(language: &str, sections: &[Section]) -> Result<BTreeMap<&'static str, Pattern>, TemplateError> {
+    let found = known(sections, SENTENCE_SLOTS.iter().map(|(name, _)| *name))?;
+    let mut sentences = BTreeMap::new();
+    for (name, slots) in SENTENCE_SLOTS {
+        let section = found.get(name).ok_or_else(|| TemplateError::MissingSection { language: language.to_owned(), file: SENTENCES, section: name })?;
+        let pattern = Pattern::read(&section.file, section.first_line(), &section.joined(), slots)?;
+        let text = section.joined();
+        if name.starts_with("row-") && text.split('|').count() != 2 {
+            return Err(TemplateError::BadRow { file: section.file.clone(), line: section.first_line() });
+        }
+        if DATES.contains(name) && super::dates::write(&text, jiff::civil::DateTime::ZERO).is_none() {
+            return Err(TemplateError::BadDate { file: section.file.clone(), line: section.first_line() });
+        }
+        sentences.insert(*name, pattern);
+    }
+    Ok(sentences)
+}
+
+fn advice(sections: &[Section]) -> Vec<Advice> {
+    let one = |section: &Section| Advice {
+        categories: section.name.split_whitespace().map(str::to_owned).collect(),
+        lines: section.lines.iter().map(|(_, line)| line.clone()).collect(),
+    };
+    sections.iter().map(one).collect()
+}
+
+macro_rules! built_in {
+    ($($path:literal),* $(,)?) => {
+        &[$(($path, include_str!(concat!("../../../../letters/", $path)))),*]
+    };
+}
+
+const BUILT_IN: &[(&str, &str)] = built_in![
+    "default/en/subject.txt",
+    "default/en/sentences.txt",
+    "default/en/categories.txt",
+    "default/en/consequences.txt",
+    "default/en/actions.txt",
+    "default/en/body.txt",
+    "default/en/body-possible.txt",
+    "default/en/body-not-reached.txt",
+    "default/en/body-deceased.txt",
+    "default/zh-Hant/subject.txt",
+    "default/zh-Hant/sentences.txt",
+    "default/zh-Hant/categories.txt",
+    "default/zh-Hant/consequences.txt",
+    "default/zh-Hant/actions.txt",
+    "default/zh-Hant/body.txt",
+    "default/zh-Hant/body-possible.txt",
+    "default/zh-Hant/body-not-reached.txt",
+    "default/zh-Hant/body-deceased.txt",
+];

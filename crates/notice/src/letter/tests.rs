@@ -1,0 +1,558 @@
+//! Letters as their readers see them, and registers as an intruder would write them.
+
+use std::collections::BTreeMap;
+
+use strandline_model::document::Block;
+use strandline_model::estate::{Contact, Organisation};
+use strandline_model::exposure::{Basis, Certainty, Exposure};
+use strandline_model::personal::Personal;
+use strandline_model::register::RegisterEntry;
+use strandline_model::time::{Instant, Interval};
+
+use super::lint::{Finding, Rule, Strangers, check_pages, lint};
+use super::*;
+
+const HOUR: i64 = 3_600_000_000;
+const BREAK_IN: Instant = Instant(1_795_466_660_000_000);
+
+fn both(english: &str, chinese: &str) -> BTreeMap<String, String> {
+    BTreeMap::from([("en".to_owned(), english.to_owned()), ("zh-Hant".to_owned(), chinese.to_owned())])
+}
+
+fn organisation() -> Organisation {
+    Organisation {
+        name: both("Harbour Hospital", "海港醫院"),
+        time_zone: "Asia/Hong_Kong".into(),
+        regimes: vec![],
+        domain: Some("harbour.example.hk".into()),
+        contact: Some(Contact {
+            name: both("Privacy Office", "私隱辦事處"),
+            phone: Some("+852 2000 0300".into()),
+            email: Some("privacy@harbour.example.hk".into()),
+            hours: both("Monday to Friday, 9 am to 5 pm", "星期一至五，上午九時至下午五時"),
+        }),
+        safety_contact: Some(Contact {
+            name: both("Welfare Officer", "福利主任"), phone: Some("+852 2000 0301".into()), email: None, hours: BTreeMap::new()
+        }),
+        working_hours: None,
+    }
+}
+
+fn person(key: &str, name: &str, name_zh: &str, language: &str) -> RegisterEntry {
+    RegisterEntry {
+        key: key.into(),
+        names: BTreeMap::from([("en".into(), Personal::new(name.into())), ("zh-Hant".into(), Personal::new(name_zh.into()))]),
+        email: Some(Personal::new(format!("{}@mail.example.hk", key.to_lowercase()))),
+        phone: Some(Personal::new("+852 9123 4567".into())),
+        postal_address: Some(Personal::new("Flat 9B, 12 Sample Road, Hong Kong".into())),
+        language: Some(language.into()),
+        status: Some("serving".into()),
+    }
+}
+
+fn chan(language: &str) -> RegisterEntry {
+    person("P00007", "CHAN Siu Ming", "陳小明", language)
+}
+
+fn exposure(key: &str, category: &str, certainty: Certainty, basis: Basis) -> Exposure {
+    Exposure {
+        data_subject: key.into(),
+        category: category.into(),
+        basis,
+        certainty,
+        first_seen: BREAK_IN,
+        last_seen: BREAK_IN.plus_micros(if certainty == Certainty::Possible { HOUR } else { 0 }),
+        columns: vec![],
+        accesses: vec![],
+        access_count: 1,
+        missing_proof: (certainty != Certainty::Confirmed).then(|| "why".into()),
+        proof: vec![],
+    }
+}
+
+fn categories() -> Vec<String> {
+    ["academic_qualification", "date_of_birth", "email", "employment", "employment_history", "financial", "gender", "identity_document", "name", "phone"]
+        .map(str::to_owned)
+        .to_vec()
+}
+
+/// A case and its register, and what a test wants to change of them.
+struct Case {
+    organisation: Organisation,
+    account: BTreeMap<String, String>,
+    measures: Vec<BTreeMap<String, String>>,
+    checked: Option<Interval>,
+    next_update: Instant,
+    templates: Templates,
+    register: Vec<RegisterEntry>,
+    categories: Vec<String>,
+}
+
+impl Case {
+    fn new(register: Vec<RegisterEntry>) -> Self {
+        Self {
+            organisation: organisation(),
+            account: BTreeMap::new(),
+            measures: vec![both("We changed every password of the system.", "我們更改了系統的全部密碼。")],
+            checked: Some(Interval { from: BREAK_IN.plus_micros(-72 * HOUR), to: BREAK_IN.plus_micros(HOUR) }),
+            next_update: BREAK_IN.plus_micros(15 * 24 * HOUR),
+            templates: Templates::built_in(),
+            register,
+            categories: categories(),
+        }
+    }
+
+    fn facts(&self) -> Facts<'_> {
+        Facts {
+            organisation: &self.organisation,
+            reference: "HH-2026-01",
+            intrusion: Interval { from: BREAK_IN.plus_micros(-HOUR), to: BREAK_IN.plus_micros(HOUR) },
+            found_at: Some(BREAK_IN.plus_micros(8 * HOUR)),
+            stopped_at: Some(BREAK_IN.plus_micros(12 * HOUR)),
+            checked: self.checked,
+            account: &self.account,
+            measures: &self.measures,
+            drafted_at: BREAK_IN.plus_micros(30 * HOUR),
+            next_update: self.next_update,
+            categories: &self.categories,
+        }
+    }
+
+    fn draft(&self, number: usize, exposures: &[Exposure]) -> (Letter, Vec<Finding>) {
+        let entry = &self.register[number];
+        let endings = record_endings(self.register.iter());
+        let recipient = Recipient {
+            key: &entry.key,
+            entry: Some(entry),
+            exposures,
+            code: Some("7K2M-QX4D-9RTV-H3"),
+            record_ending: endings.get(&entry.key).map(String::as_str),
+        };
+        let letter = draft(&recipient, &self.facts(), &self.templates).expect("the case has what a letter needs");
+        let findings = self.lint(&letter, number, exposures);
+        (letter, findings)
+    }
+
+    fn lint(&self, letter: &Letter, number: usize, exposures: &[Exposure]) -> Vec<Finding> {
+        let entry = &self.register[number];
+        let endings = record_endings(self.register.iter());
+        let recipient = Recipient {
+            key: &entry.key,
+            entry: Some(entry),
+            exposures,
+            code: Some("7K2M-QX4D-9RTV-H3"),
+            record_ending: endings.get(&entry.key).map(String::as_str),
+        };
+        let strangers = Strangers::of(self.register.iter(), &self.facts(), &self.templates);
+        lint(letter, &recipient, &self.facts(), &self.templates, &strangers)
+    }
+}
+
+fn rules(findings: &[Finding]) -> Vec<Rule> {
+    let mut rules: Vec<Rule> = findings.iter().map(|f| f.rule).collect();
+    rules.dedup();
+    rules
+}
+
+/// Everything of one tier: what the longest letter of that tier says.
+fn all(key: &str, certainty: Certainty, basis: Basis) -> Vec<Exposure> {
+    categories().iter().map(|category| exposure(key, category, certainty, basis)).collect()
+}
+
+fn mixed(key: &str) -> Vec<Exposure> {
+    vec![
+        exposure(key, "name", Certainty::Confirmed, Basis::Disclosed),
+        exposure(key, "academic_qualification", Certainty::Confirmed, Basis::Inferred),
+        exposure(key, "email", Certainty::Likely, Basis::Inferred),
+        exposure(key, "phone", Certainty::Likely, Basis::Disclosed),
+        exposure(key, "financial", Certainty::Possible, Basis::Disclosed),
+    ]
+}
+
+fn check_snapshot(name: &str, status: &str, exposures: &[Exposure]) {
+    for language in ["en", "zh-Hant"] {
+        let case = Case::new(vec![RegisterEntry { status: Some(status.into()), ..chan(language) }]);
+        let (letter, findings) = case.draft(0, exposures);
+        assert_eq!(findings, [], "{name} in {language}");
+        assert!(!format!("{letter:?}").contains("CHAN"), "a letter prints its text");
+        let text = format!("{}\n\n{}\n\n{}", letter.document.expose_personal().recipient.join("\n"), letter.subject, letter.plain_text().expose_personal());
+        insta::assert_snapshot!(format!("{name}_{language}"), text);
+    }
+}
+
+#[test]
+fn each_tier_has_its_letter_in_each_language() {
+    check_snapshot("confirmed", "serving", &all("P00007", Certainty::Confirmed, Basis::Disclosed));
+    check_snapshot("likely", "serving", &all("P00007", Certainty::Likely, Basis::Disclosed));
+    check_snapshot("inferred", "serving", &all("P00007", Certainty::Likely, Basis::Inferred));
+    check_snapshot("possible", "serving", &all("P00007", Certainty::Possible, Basis::Disclosed));
+    check_snapshot("mixed", "serving", &mixed("P00007"));
+    check_snapshot("not_reached", "serving", &[]);
+    check_snapshot("departed", "departed", &mixed("P00007"));
+    check_snapshot("deceased", "deceased", &mixed("P00007"));
+}
+
+#[test]
+fn the_strongest_tier_chooses_the_letter() {
+    let check = |exposures: &[Exposure], kind: Kind, subject: &str| {
+        let (letter, _) = Case::new(vec![chan("en")]).draft(0, exposures);
+        assert_eq!((letter.kind, letter.subject.as_str()), (kind, subject));
+    };
+    let one = |certainty| [exposure("P00007", "email", certainty, Basis::Disclosed)];
+    check(&one(Certainty::Confirmed), Kind::Exposed, "An intruder saw data about you");
+    check(&one(Certainty::Likely), Kind::Exposed, "Treat data about you as seen by an intruder");
+    check(&one(Certainty::Possible), Kind::Possible, "An intruder was near data about you");
+    check(&[], Kind::NotReached, "The intruder did not reach your data");
+}
+
+#[test]
+fn a_disclosed_value_outranks_an_inferred_one() {
+    let both = [exposure("P00007", "email", Certainty::Confirmed, Basis::Inferred), exposure("P00007", "email", Certainty::Confirmed, Basis::Disclosed)];
+    let (letter, _) = Case::new(vec![chan("en")]).draft(0, &both);
+    let Some(Block::Table { rows, .. }) = letter.document.expose_personal().blocks.iter().find(|b| matches!(b, Block::Table { .. })) else {
+        panic!("no table")
+    };
+    assert_eq!(rows[0][..2], ["E-mail address", "Seen"]);
+    assert_eq!(rows.len(), categories().len(), "one row a category");
+}
+
+#[test]
+fn no_letter_says_not_touched_without_a_window() {
+    let mut case = Case::new(vec![chan("en")]);
+    case.checked = None;
+    let (letter, _) = case.draft(0, &mixed("P00007"));
+    assert!(!letter.plain_text().expose_personal().contains("Not touched"));
+    let entry = chan("en");
+    let recipient = Recipient { key: "P00007", entry: Some(&entry), exposures: &[], code: None, record_ending: None };
+    assert_eq!(draft(&recipient, &case.facts(), &case.templates).err(), Some(DraftError::NotCovered));
+}
+
+#[test]
+fn what_belongs_to_another_is_refused() {
+    let case = Case::new(vec![chan("en")]);
+    let entry = chan("en");
+    let others = mixed("P00008");
+    let refuse = |recipient: Recipient<'_>| assert_eq!(draft(&recipient, &case.facts(), &case.templates).err(), Some(DraftError::OtherPerson));
+    refuse(Recipient { key: "P00007", entry: Some(&entry), exposures: &others, code: None, record_ending: None });
+    refuse(Recipient { key: "P00008", entry: Some(&entry), exposures: &others, code: None, record_ending: None });
+}
+
+#[test]
+fn two_namesakes_in_a_household_get_the_right_two_letters() {
+    let other = person("P99907", "CHAN Siu-ming", "陳小明", "en");
+    let case = Case::new(vec![chan("en"), other]);
+    let (first, of_first) = case.draft(0, &[exposure("P00007", "email", Certainty::Confirmed, Basis::Disclosed)]);
+    let (second, of_second) = case.draft(1, &[exposure("P99907", "phone", Certainty::Confirmed, Basis::Disclosed)]);
+    assert_eq!((of_first, of_second), (vec![], vec![]));
+    for (letter, ending, category) in [(&first, "0007", "E-mail address: Seen"), (&second, "9907", "Telephone number: Seen")] {
+        let text = letter.plain_text();
+        assert!(text.expose_personal().contains(&format!("the record that ends in {ending}")) && text.expose_personal().contains(category));
+        assert!(letter.attention.contains(&Attention::Namesake) && !letter.is_held());
+    }
+    // The letters are put into each other's envelopes: the lint sees it, by the exposures and by the record.
+    let exposures = [exposure("P99907", "phone", Certainty::Confirmed, Basis::Disclosed)];
+    let mut swapped = second.clone();
+    swapped.document = first.document.clone();
+    assert!(rules(&case.lint(&swapped, 1, &exposures)).contains(&Rule::WrongPerson));
+}
+
+#[test]
+fn endings_tell_namesakes_apart_and_show_no_more() {
+    let people = |keys: &[&str]| keys.iter().map(|key| person(key, "A Chan", "", "en")).collect::<Vec<_>>();
+    let check = |keys: &[&str], expected: &[&str]| {
+        let people = people(keys);
+        assert_eq!(record_endings(people.iter()).values().map(String::as_str).collect::<Vec<_>>(), expected);
+    };
+    check(&["A1234567"], &[]);
+    check(&["A1230001", "A1230002"], &["0001", "0002"]);
+    check(&["A1230001", "A1290001"], &["30001", "90001"]);
+    check(&["7", "8"], &["7", "8"]);
+}
+
+/// Draws the letter of a person whose entry is changed, and says what it calls for.
+fn check_attention(change: impl Fn(&mut RegisterEntry), expected: &[Attention], channels: &[Channel], held: bool) -> Letter {
+    let mut entry = chan("en");
+    change(&mut entry);
+    let (letter, findings) = Case::new(vec![entry]).draft(0, &mixed("P00007"));
+    assert_eq!(findings, [], "{expected:?}");
+    assert_eq!(letter.attention, expected);
+    assert_eq!(letter.channels, channels);
+    assert_eq!(letter.is_held(), held);
+    letter
+}
+
+#[test]
+fn what_the_register_lacks_is_listed_and_nobody_is_dropped() {
+    use Attention::*;
+    use Channel::*;
+    let personal = |text: &str| Some(Personal::new(text.to_owned()));
+    check_attention(|_| {}, &[], &[Email, Post], false);
+    check_attention(|e| e.language = None, &[NoLanguage], &[Email, Post], false);
+    check_attention(|e| e.language = Some("zh-HK".into()), &[], &[Email, Post], false);
+    let letter = check_attention(|e| e.language = Some("zh-Hans".into()), &[LanguageWithoutTemplate], &[Email, Post], false);
+    assert_eq!(letter.language, "zh-Hant");
+    let letter = check_attention(|e| e.language = Some("ne".into()), &[LanguageWithoutTemplate], &[Email, Post], false);
+    assert!(letter.plain_text().expose_personal().contains("如需本函的中文版，請致電+852 2000 0300。"));
+    check_attention(|e| e.email = None, &[], &[Post], false);
+    check_attention(|e| e.postal_address = None, &[], &[Email], false);
+    check_attention(|e| (e.email, e.postal_address) = (None, None), &[NoChannel], &[], true);
+    check_attention(|e| e.names.clear(), &[NoName], &[Email, Post], true);
+    check_attention(|e| e.status = Some("Departed".into()), &[Departed], &[Email, Post], false);
+    let work = |e: &mut RegisterEntry| (e.status, e.email) = (Some("離職".into()), Some(Personal::new("chan@HARBOUR.example.hk".into())));
+    check_attention(work, &[Departed, WorkEmailOfDeparted], &[Post], false);
+    check_attention(|e| e.status = Some("deceased".into()), &[Deceased], &[Post], true);
+    check_attention(|e| e.status = Some("on the moon".into()), &[UnclearStatus], &[Email, Post], true);
+    check_attention(|e| e.email = personal("a@b.hk\r\nBcc: c@d.hk"), &[UnusableEmail], &[Post], false);
+    check_attention(|e| e.email = personal("a@b.hk, c@d.hk"), &[UnusableEmail], &[Post], false);
+}
+
+#[test]
+fn a_person_beside_the_register_gets_a_letter_that_waits() {
+    let case = Case::new(vec![]);
+    let exposures = mixed("P1");
+    let recipient = Recipient { key: "P1", entry: None, exposures: &exposures, code: None, record_ending: None };
+    let letter = draft(&recipient, &case.facts(), &case.templates).expect("it is drafted");
+    assert_eq!((letter.attention.as_slice(), letter.is_held()), ([Attention::NotInRegister].as_slice(), true));
+    assert!(letter.mail().is_none() && !letter.plain_text().expose_personal().contains("P1"), "a key can be an identity number");
+}
+
+#[test]
+fn a_hostile_name_stays_one_line_of_text() {
+    let check = |name: &str, shown: &str, held: bool| {
+        let mut entry = chan("en");
+        entry.names = BTreeMap::from([("en".into(), Personal::new(name.to_owned()))]);
+        let (letter, findings) = Case::new(vec![entry]).draft(0, &mixed("P00007"));
+        assert_eq!(findings, []);
+        let document = letter.document.expose_personal();
+        assert!(document.recipient[0] == shown, "the envelope shows something else");
+        let Block::Paragraph { text, .. } = &document.blocks[0] else { panic!("a letter begins with its salutation") };
+        assert!(*text == format!("Dear {shown},"), "the salutation shows something else");
+        assert_eq!(letter.is_held(), held);
+        assert!(!letter.subject.contains('\n') && letter.mail().is_some_and(|mail| !mail.to.expose_personal().contains(['\r', '\n'])));
+    };
+    check("CHAN Siu Ming\r\nBcc: all@example.org", "CHAN Siu Ming Bcc: all@example.org", true);
+    check("{code} {name}", "{code} {name}", false);
+    check("#eval(read(\"/etc/passwd\")) *bold* $x$ \\u{1F600} // @ref <label>", "#eval(read(\"/etc/passwd\")) *bold* $x$ \\u{1F600} // @ref <label>", false);
+    check("\u{202E}NAHC\u{2066}", "NAHC", true);
+    check("محمد عبد الله", "محمد عبد الله", false);
+    check("e\u{301}\u{301}\u{301}\u{301}\u{301}\u{301}", "e\u{301}\u{301}\u{301}", true);
+    check(&"Maximilian ".repeat(40), "Maximilian ".repeat(11)[..120].trim(), true);
+    check("May Might Could", "May Might Could", false);
+    check("https://evil.example/x", "https://evil.example/x", false);
+}
+
+#[test]
+fn an_address_of_many_lines_is_cut_and_listed() {
+    let mut entry = chan("en");
+    entry.postal_address = Some(Personal::new("Flat A\n\n  1 Road \r\n".to_owned()));
+    let (letter, _) = Case::new(vec![entry.clone()]).draft(0, &mixed("P00007"));
+    assert_eq!(letter.document.expose_personal().recipient[1..], ["Flat A", "1 Road"]);
+    entry.postal_address = Some(Personal::new("x\n".repeat(1_000_000)));
+    let (letter, _) = Case::new(vec![entry]).draft(0, &mixed("P00007"));
+    assert!(letter.attention == [Attention::AddressCleaned] && letter.document.expose_personal().recipient.len() == 7);
+}
+
+/// Own files over the built-in ones.
+fn with(files: &[(&str, &str)], regimes: &[&str]) -> Result<Templates, TemplateError> {
+    let files: Vec<(String, String)> = files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect();
+    Templates::read(&files, &regimes.iter().map(|r| (*r).to_owned()).collect::<Vec<_>>())
+}
+
+#[test]
+fn a_mistake_in_a_template_names_file_and_line() {
+    let check = |path: &str, text: &str, expected: &str| {
+        let error = with(&[(path, text)], &[]).expect_err("it is a mistake").to_string();
+        assert!(error.contains(expected), "{error:?} should say {expected:?}");
+    };
+    check(
+        "default/en/body.txt",
+        "Dear {name},\n\nYou owe {amount}.",
+        "default/en/body.txt line 3: nothing fills the slot {amount}; here you can use organisation",
+    );
+    check("own/default/en/body.txt", "{name}\nSee {table} now", "own/default/en/body.txt line 2: {table} is a block");
+    check("default/en/body.txt", "{name", "line 1: a brace has no partner");
+    check("default/en/body.txt", "name}", "line 1: a brace has no partner");
+    check("default/en/sentences.txt", "[opening-confirmed]\nThey saw {name}.", "line 2: nothing fills the slot {name}; here you can use no slot");
+    check("default/en/sentences.txt", "// a note\n[opening-confirmd]\nx", "line 2: nothing uses the section [opening-confirmd]; there are date,");
+    check("default/en/sentences.txt", "x", "line 1: text stands before the first [section]");
+    check("default/en/sentences.txt", "[comma]\n\n[date]\n%Y", "line 1: the section [comma] is empty");
+    check("default/en/sentences.txt", "[row-confirmed]\nSeen {when}.", "line 2: a row is written");
+    check("default/en/sentences.txt", "[date]\n%Q", "line 2: a date is written in strftime words");
+    check("default/en/actoins.txt", "[*]\nx", "no letter uses a file of this name; there are subject.txt,");
+    check("default/fr/subject.txt", "[confirmed]\nx", "the language fr has no");
+    check("default/en/body.txt", &"x\n".repeat(200_000), "is not read");
+}
+
+#[test]
+fn an_organisation_edits_one_sentence_or_one_file() {
+    let regime = "[opening-confirmed]\nThey read it.";
+    let templates = with(
+        &[
+            ("letters/default/en/sentences.txt", "[opening-confirmed]\nThey looked."),
+            ("letters/hk-pdpo/en/sentences.txt", regime),
+            ("letters/gdpr/en/sentences.txt", "[opening-confirmed]\nNot ours."),
+            ("letters/default/layout.typ", "#let x = 1"),
+            ("letters/default/en/body-possible.txt", "{salutation}\n\n{{}} {opening}"),
+        ],
+        &["hk-pdpo"],
+    )
+    .expect("they are templates");
+    let mut case = Case::new(vec![chan("en")]);
+    case.templates = templates;
+    let text = case.draft(0, &mixed("P00007")).0.plain_text();
+    assert!(text.expose_personal().contains("They read it."));
+    let (letter, findings) = case.draft(0, &all("P00007", Certainty::Possible, Basis::Disclosed));
+    assert!(letter.plain_text().expose_personal().contains("{} In that time"));
+    assert_eq!(rules(&findings), [Rule::ActionCount, Rule::NextDate, Rule::UnfilledSlot, Rule::MissingPart]);
+}
+
+/// One paragraph is put before the end of a clean letter; the lint says what it must.
+fn check_paragraph(language: &str, paragraph: &str, expected: &[Rule]) {
+    let case = Case::new(vec![chan(language), person("P00042", "LEE Ka Yan", "李嘉欣", "en"), person("P00043", "LO Wai", "盧偉", "zh-Hant")]);
+    let exposures = [exposure("P00007", "email", Certainty::Confirmed, Basis::Disclosed)];
+    let (mut letter, clean) = case.draft(0, &exposures);
+    assert_eq!(clean, []);
+    let mut document = letter.document.into_personal();
+    document.blocks.push(Block::paragraph(paragraph));
+    letter.document = Personal::new(document);
+    let findings = case.lint(&letter, 0, &exposures);
+    assert_eq!(rules(&findings), expected, "{paragraph}");
+    for finding in findings {
+        let said = finding.to_string();
+        assert!(!["CHAN", "LEE", "陳", "李", "盧", "P000", "Flat", "@mail"].iter().any(|value| said.contains(value)), "a finding prints a value");
+    }
+}
+
+#[test]
+fn hedges_and_empty_phrases_are_found() {
+    check_paragraph("en", "Your data might be out.", &[Rule::Hedge]);
+    check_paragraph("en", "You may be at risk.", &[Rule::Hedge]);
+    check_paragraph("en", "May we call you?", &[Rule::Hedge]);
+    check_paragraph("en", "We met on 3 May 2026. Call on May 4.", &[]);
+    check_paragraph("en", "It is potentially out. It is likely. We cannot rule out more.", &[Rule::Hedge]);
+    check_paragraph("en", "There is no\u{a0}evidence of misuse.", &[Rule::NoEvidence]);
+    check_paragraph("en", "We take this seriously.", &[Rule::Boast]);
+    check_paragraph("zh-Hant", "你的資料可能外洩。", &[Rule::Hedge]);
+    check_paragraph("zh-Hant", "沒有證據顯示資料外洩。", &[Rule::NoEvidence]);
+    check_paragraph("zh-Hant", "我們高度重視此事。", &[Rule::Boast]);
+    check_paragraph("en", "Call {phone} now.", &[Rule::UnfilledSlot]);
+}
+
+#[test]
+fn long_and_hard_text_is_found() {
+    let long = "We went to the bank and then we saw that the man at the door had a red hat on and that it was too big for him to wear.";
+    check_paragraph("en", long, &[Rule::SentenceLength]);
+    check_paragraph("en", &"We see it now. ".repeat(60), &[Rule::Length]);
+    let hard = "Unauthorised individuals systematically compromised organisational infrastructure containing confidential documentation.";
+    check_paragraph("en", &format!("{hard} ").repeat(4), &[Rule::Readability]);
+    check_paragraph("zh-Hant", "入侵者進入系統之後在多部伺服器之間移動並且讀取了許多人員的紀錄然後離開。", &[Rule::ClauseLength]);
+    check_paragraph("zh-Hant", &"我們已經通知你。".repeat(60), &[Rule::Length]);
+    assert_eq!((check_pages(1), check_pages(2).map(|f| f.rule)), (None, Some(Rule::Length)));
+}
+
+#[test]
+fn links_lead_home_or_nowhere() {
+    for good in [
+        "See https://www.harbour.example.hk/help.",
+        "See harbour.example.hk.",
+        "Write to help@it.harbour.example.hk.",
+        "It was 5.30 pm, e.g. late.",
+        "Read HH-2026-01.pdf2.",
+    ] {
+        check_paragraph("en", good, &[]);
+    }
+    for bad in [
+        "See https://harbour.example.hk.evil.example/a.",
+        "See https://harbour.example.hk@evil.example.",
+        "See https://evil.example/harbour.example.hk.",
+        "See http://203.0.113.9/x.",
+        "See www.evil.example.",
+        "See bit.ly/x.",
+        "See HTTPS://EVIL.EXAMPLE.",
+        "See notharbour.example.hk.",
+        "Write to help@harbour-example.hk.",
+        "See https://h\u{430}rbour.example.hk.",
+    ] {
+        check_paragraph("en", bad, &[Rule::ForeignLink]);
+    }
+    check_paragraph("zh-Hant", "請瀏覽evil.example查詢。", &[Rule::ForeignLink]);
+}
+
+#[test]
+fn another_persons_value_is_found() {
+    for text in ["Ask Lee Ka-yan about it.", "It was P00042.", "Call 9123 4567 now."] {
+        check_paragraph("en", text, &[Rule::WrongPerson]);
+    }
+    check_paragraph("en", "We write to Flat 9B, 12 Sample Road, Hong Kong.", &[]);
+    check_paragraph("en", "Write to p00042@mail.example.hk.", &[Rule::ForeignLink, Rule::WrongPerson]);
+    check_paragraph("zh-Hant", "請問李嘉欣。", &[Rule::WrongPerson]);
+    check_paragraph("zh-Hant", "姓名：盧偉。", &[Rule::WrongPerson]);
+    check_paragraph("zh-Hant", "致陳小明。", &[]);
+    check_paragraph("en", "Dear CHAN Siu Ming, we wrote to P00007.", &[]);
+}
+
+#[test]
+fn a_letter_changed_by_hand_is_read_again() {
+    let exposures = mixed("P00007");
+    let check = |change: &dyn Fn(&mut Document), expected: &[Rule]| {
+        let case = Case::new(vec![chan("en")]);
+        let (mut letter, _) = case.draft(0, &exposures);
+        let mut document = letter.document.into_personal();
+        change(&mut document);
+        letter.document = Personal::new(document);
+        assert_eq!(rules(&case.lint(&letter, 0, &exposures)), expected);
+    };
+    let actions = |document: &mut Document, items: &[&str]| {
+        for block in &mut document.blocks {
+            if let Block::Numbered { items: list } = block {
+                *list = items.iter().map(|item| (*item).to_owned()).collect();
+            }
+        }
+    };
+    check(&|_| {}, &[]);
+    check(&|d| actions(d, &["Call your bank."]), &[Rule::ActionWithoutTime]);
+    check(&|d| actions(d, &["Call your bank. (soon)"]), &[Rule::ActionWithoutTime]);
+    check(&|d| actions(d, &["Call your bank. (20 minutes)"]), &[Rule::FirstActionSlow]);
+    check(&|d| actions(d, &["Call your bank. (1 hour)"]), &[Rule::FirstActionSlow]);
+    check(&|d| actions(d, &["Call us. (1 minute)"; 6]), &[Rule::ActionCount]);
+    check(&|d| d.blocks.retain(|b| !matches!(b, Block::Numbered { .. })), &[Rule::ActionCount]);
+    check(&|d| d.blocks.retain(|b| !matches!(b, Block::Fields { .. })), &[Rule::MissingPart]);
+    check(&|d| d.blocks.retain(|b| !matches!(b, Block::Table { .. })), &[Rule::MissingPart]);
+    check(&|d| d.recipient[1] = "Flat 1, 2 Other Road".into(), &[Rule::WrongPerson]);
+    check(&|d| d.recipient[0] = "CHAN Siu Wing".into(), &[Rule::WrongPerson]);
+    check(&|d| d.blocks[0] = Block::paragraph("Dear CHAN Siu Wing,"), &[Rule::WrongPerson]);
+    check(
+        &|d| {
+            for block in &mut d.blocks {
+                if let Block::Table { rows, .. } = block {
+                    rows.pop();
+                }
+            }
+        },
+        &[Rule::WrongPerson],
+    );
+}
+
+#[test]
+fn a_letter_without_a_day_ahead_or_a_contact_is_found() {
+    let exposures = mixed("P00007");
+    let mut case = Case::new(vec![chan("en")]);
+    case.next_update = BREAK_IN;
+    assert_eq!(rules(&case.draft(0, &exposures).1), [Rule::NextDate]);
+    let mut case = Case::new(vec![chan("en")]);
+    case.organisation.safety_contact = None;
+    assert_eq!(rules(&case.draft(0, &exposures).1), [Rule::MissingPart]);
+    let case = Case::new(vec![chan("en")]);
+    let recipient = Recipient { key: "P00007", entry: Some(&case.register[0]), exposures: &exposures, code: None, record_ending: None };
+    let letter = draft(&recipient, &case.facts(), &case.templates).expect("it is drafted");
+    assert!(!letter.plain_text().expose_personal().contains("Your code"), "a line whose slot is empty is left out");
+    assert_eq!(rules(&lint(&letter, &recipient, &case.facts(), &case.templates, &Strangers::default())), [Rule::MissingPart]);
+}
+
+#[test]
+fn an_account_without_a_translation_is_left_out_and_listed() {
+    let mut case = Case::new(vec![chan("zh-Hant")]);
+    case.account = BTreeMap::from([("en".into(), "Somebody stole a password.".into())]);
+    let (letter, findings) = case.draft(0, &mixed("P00007"));
+    assert_eq!((letter.attention.as_slice(), findings.as_slice()), ([Attention::Untranslated].as_slice(), [].as_slice()));
+}

@@ -1,0 +1,102 @@
+//! Drafts, lints and prints letters to made-up people, and says how long each took: `many_letters [count] [threads] [folder]`.
+//! With a folder, each letter's PDF is kept there beside the values that it may hold, for other programs to check.
+#![allow(clippy::print_stdout, reason = "a measurement speaks to the person who runs it")]
+
+#[path = "../tests/support/mod.rs"]
+mod support;
+
+use std::time::Instant as Clock;
+
+use strandline_model::exposure::{Basis, Certainty};
+use strandline_model::register::RegisterEntry;
+use strandline_notice::letter::lint::{Strangers, lint};
+use strandline_notice::letter::{Letter, Recipient};
+use strandline_print::{Layout, Printer};
+use support::{BREAK_IN, Case, fonts, person};
+
+const FAMILY: [&str; 10] = ["CHAN", "LEE", "WONG", "HO", "LAM", "NG", "YIP", "TANG", "FUNG", "MOK"];
+const GIVEN: [&str; 10] = ["Siu", "Ka", "Wai", "Chi", "Man", "Kwok", "Yuk", "Lai", "Ho", "Mei"];
+const HAN: [char; 20] = ['陳', '李', '黃', '何', '林', '吳', '葉', '鄧', '馮', '莫', '小', '嘉', '慧', '志', '敏', '國', '玉', '麗', '浩', '美'];
+
+fn name(n: usize, language: &str) -> String {
+    let digit = |place: u32| n / 10_usize.pow(place) % 10;
+    match language {
+        "en" => format!("{} {} {} {}", FAMILY[digit(0)], GIVEN[digit(1)], GIVEN[digit(2)].to_lowercase(), GIVEN[digit(3)].to_lowercase()),
+        _ => [HAN[digit(0)], HAN[10 + digit(1)], HAN[10 + digit(2)], HAN[10 + digit(3)]].iter().collect(),
+    }
+}
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let number = |at: usize, default: usize| arguments.get(at).and_then(|a| a.parse().ok()).unwrap_or(default);
+    let (count, threads) = (number(0, 1_000), number(1, 1).max(1));
+    let Some(fonts) = fonts() else { return };
+    let case = Case::new();
+    let people: Vec<RegisterEntry> = (0..count)
+        .map(|n| {
+            let language = if n % 3 == 0 { "en" } else { "zh-Hant" };
+            person(&format!("K{n:06}"), &name(n, language), language)
+        })
+        .collect();
+
+    let clock = Clock::now();
+    let exposures = |n: usize, key: &str| match n % 5 {
+        0 => case.exposures(key, Certainty::Confirmed, Basis::Disclosed),
+        1 => case.exposures(key, Certainty::Likely, Basis::Disclosed).into_iter().take(4).collect(),
+        2 => case.exposures(key, Certainty::Possible, Basis::Disclosed),
+        3 => case.exposures(key, Certainty::Confirmed, Basis::Inferred).into_iter().skip(5).collect(),
+        _ => Vec::new(),
+    };
+    let letters: Vec<Letter> = people.iter().enumerate().map(|(n, entry)| case.draft(entry, &exposures(n, &entry.key))).collect();
+    println!("drafted {count} in {:.2} s", clock.elapsed().as_secs_f64());
+
+    let clock = Clock::now();
+    let strangers = Strangers::of(people.iter(), &case.facts(), &case.templates);
+    println!("indexed {count} people in {:.2} s", clock.elapsed().as_secs_f64());
+    let clock = Clock::now();
+    let findings: usize = people
+        .iter()
+        .zip(&letters)
+        .enumerate()
+        .map(|(n, (entry, letter))| {
+            let exposures = exposures(n, &entry.key);
+            let recipient = Recipient { key: &entry.key, entry: Some(entry), exposures: &exposures, code: Some("7K2M-QX4D-9RTV-H3"), record_ending: None };
+            lint(letter, &recipient, &case.facts(), &case.templates, &strangers).len()
+        })
+        .sum();
+    println!("linted {count} in {:.2} s, {findings} findings", clock.elapsed().as_secs_f64());
+
+    let printer = Printer::new(fonts, &Layout::letter()).expect("the layout comes along");
+    let folder = arguments.get(2);
+    let clock = Clock::now();
+    let printed: Vec<(usize, usize)> = std::thread::scope(|scope| {
+        let share = count.div_ceil(threads);
+        let workers: Vec<_> = letters
+            .chunks(share)
+            .map(|chunk| {
+                let printer = &printer;
+                scope.spawn(move || {
+                    let mut totals = (0, 0);
+                    for letter in chunk {
+                        let pdf = printer.print(letter.document.expose_personal(), BREAK_IN).expect("every letter can be printed");
+                        totals = (totals.0 + pdf.bytes.len(), totals.1 + pdf.pages);
+                        if let Some(folder) = folder {
+                            let stem = format!("{folder}/{}", letter.data_subject);
+                            std::fs::write(format!("{stem}.pdf"), &pdf.bytes).expect("the folder is there");
+                            std::fs::write(format!("{stem}.txt"), letter.plain_text().expose_personal()).expect("the folder is there");
+                        }
+                    }
+                    totals
+                })
+            })
+            .collect();
+        workers.into_iter().map(|worker| worker.join().expect("no worker panics")).collect()
+    });
+    let seconds = clock.elapsed().as_secs_f64();
+    let (bytes, pages) = printed.iter().fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
+    println!(
+        "printed {count} letters, {pages} pages, {:.1} KB each, in {seconds:.2} s: {:.0} a second",
+        bytes as f64 / 1e3 / count as f64,
+        count as f64 / seconds
+    );
+}

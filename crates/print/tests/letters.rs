@@ -1,0 +1,201 @@
+//! Letters and forms on paper. Where `pdftotext` is installed their text is read back by it, a tool that knows nothing of us.
+
+mod support;
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+use strandline_model::document::{Block, Document, Field};
+use strandline_model::exposure::{Basis, Certainty};
+use strandline_model::time::Instant;
+use strandline_notice::forms::{CaseFacts, FormId, fill};
+use strandline_print::{Fonts, Layout, Pdf, PrintError, Printer};
+use support::{Case, fonts, person};
+
+fn printer(fonts: Fonts, layout: &Layout) -> Printer {
+    Printer::new(fonts, layout).expect("the layout comes along")
+}
+
+/// The text of a PDF as another program reads it; `None` where it is not installed.
+fn read_back(pdf: &Pdf) -> Option<String> {
+    let mut child = Command::new("pdftotext").args(["-raw", "-", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().ok()?;
+    let mut input = child.stdin.take().expect("it was asked for");
+    let bytes = pdf.bytes.clone();
+    let writer = std::thread::spawn(move || input.write_all(&bytes));
+    let output = child.wait_with_output().ok()?;
+    let _ = writer.join();
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// Prints the letter of one tier to a person and looks at what came out.
+fn check_letter(printer: &Printer, name: &str, language: &str, exposures: &dyn Fn(&Case) -> Vec<strandline_model::exposure::Exposure>) {
+    let case = Case::new();
+    let letter = case.draft(&person("P00007", name, language), &exposures(&case));
+    let document = letter.document.expose_personal();
+    let pdf = printer.print(document, support::BREAK_IN).expect("the letter can be printed");
+    if let Ok(folder) = std::env::var("STRANDLINE_PRINTED") {
+        std::fs::write(
+            format!("{folder}/{}-{}-{language}.pdf", letter.subject.len(), exposures(&case).first().map_or("none", |e| e.basis.as_str())),
+            &pdf.bytes,
+        )
+        .expect("the folder is there");
+    }
+    assert_eq!((pdf.pages, pdf.first_pages.as_slice()), (1, [1].as_slice()), "{:?} in {language}", letter.kind);
+    assert!(pdf.bytes.len() < 100_000, "{} bytes", pdf.bytes.len());
+    let again = printer.print(document, support::BREAK_IN).expect("it was printed before");
+    assert!(pdf.bytes == again.bytes, "the same letter gives other bytes");
+    if let Some(text) = read_back(&pdf) {
+        let unbroken = |text: &str| text.split_whitespace().collect::<String>();
+        assert!(unbroken(&text).contains(&unbroken(name)), "the name cannot be read back");
+        assert!(text.contains("7K2M-QX4D-9RTV-H3"), "the code cannot be read back");
+    }
+}
+
+#[test]
+fn each_letter_fits_its_page_in_each_language() {
+    let Some(fonts) = fonts() else { return };
+    let printer = printer(fonts, &Layout::letter());
+    for (name, language) in [("CHAN Siu Ming", "en"), ("陳小明", "zh-Hant")] {
+        for (certainty, basis) in [
+            (Certainty::Confirmed, Basis::Disclosed),
+            (Certainty::Confirmed, Basis::Inferred),
+            (Certainty::Likely, Basis::Disclosed),
+            (Certainty::Possible, Basis::Disclosed),
+        ] {
+            check_letter(&printer, name, language, &|case| case.exposures("P00007", certainty, basis));
+        }
+        check_letter(&printer, name, language, &|_| Vec::new());
+    }
+}
+
+#[test]
+fn a_rare_character_is_printed_and_read_back() {
+    let Some(fonts) = fonts() else { return };
+    let printer = printer(fonts, &Layout::letter());
+    for name in ["𠮷田𨋢", "㗎嘅咗冚鰂涌邨啲𥄫衞説", "Nguyễn Thị Hồng Ánh", "Ярослав Müller-Łukasz", "#eval(\"x\") *b* $x$ `r` @a <l> // c"]
+    {
+        check_letter(&printer, name, "en", &|case| case.exposures("P00007", Certainty::Confirmed, Basis::Disclosed));
+    }
+}
+
+#[test]
+fn a_character_without_a_glyph_is_an_error_that_does_not_print_it() {
+    let check = |name: &str, characters: usize| {
+        let printer = printer(Fonts::built_in(), &Layout::letter());
+        let letter = Case::new().draft(&person("P00007", name, "en"), &[]);
+        let Err(error) = printer.print(letter.document.expose_personal(), Instant(0)) else { panic!("a box was printed") };
+        let PrintError::NoGlyph { characters: lacking } = &error else { panic!("another error") };
+        assert_eq!(lacking.expose_personal().len(), characters);
+        assert!(error.to_string().contains("fonts-noto-cjk") && !format!("{error} {error:?}").contains(name), "the error prints the name");
+    };
+    check("陳明", 2);
+    check("محمد", 3);
+}
+
+#[test]
+fn a_name_longer_than_the_line_stays_on_the_page() {
+    let printer = printer(Fonts::built_in(), &Layout::letter());
+    let name = format!("{} {}", "Wolfeschlegelsteinhausenbergerdorff".repeat(2), "Maximilian Jakob".repeat(2));
+    check_letter(&printer, &name[..100], "en", &|_| Vec::new());
+    let letter = Case::new().draft(&person("P00007", &"W".repeat(120), "en"), &[]);
+    assert_eq!(printer.print(letter.document.expose_personal(), Instant(0)).map(|pdf| pdf.pages).ok(), Some(1));
+}
+
+#[test]
+fn a_batch_knows_where_each_letter_begins() {
+    let printer = printer(Fonts::built_in(), &Layout::letter());
+    let case = Case::new();
+    let letters: Vec<_> = (0..7).map(|n| case.draft(&person(&format!("P{n}"), &format!("Person {n}"), "en"), &[])).collect();
+    let documents: Vec<&Document> = letters.iter().map(|letter| letter.document.expose_personal()).collect();
+    let pdf = printer.print_all(&documents, Instant(0)).expect("they can be printed");
+    assert_eq!((pdf.pages, pdf.first_pages), (7, (1..=7).collect::<Vec<_>>()));
+    assert!(matches!(printer.print_all(&[], Instant(0)), Err(PrintError::Nothing)));
+}
+
+#[test]
+fn a_form_runs_over_pages_with_its_tables() {
+    let printer = printer(Fonts::built_in(), &Layout::form());
+    let field = |n: usize| Field {
+        label: format!("{n}. What was reached"),
+        value: "6,790 people".into(),
+        note: n.is_multiple_of(2).then(|| "unknown, because the log of 02:10 to 02:50 is missing".into()),
+    };
+    let document = Document {
+        language: "en".into(),
+        title: "Preliminary report".into(),
+        sender: vec!["Harbour Hospital".into()],
+        head: vec![Field { label: "As of".into(), value: "24 November 2026, 09:00".into(), note: None }],
+        blocks: vec![
+            Block::Heading { level: 1, text: "What happened".into() },
+            Block::Heading { level: 2, text: "Figures".into() },
+            Block::Fields { fields: (1..60).map(field).collect() },
+            Block::Table {
+                columns: vec!["Tier".into(), "Staff".into(), "Citizens".into()],
+                rows: vec![vec!["confirmed".into(), "12".into(), "6,778".into()]; 40],
+            },
+        ],
+        ..Document::default()
+    };
+    let pdf = printer.print(&document, Instant(0)).expect("the form can be printed");
+    assert!(pdf.pages > 2, "{} pages", pdf.pages);
+    if let Ok(folder) = std::env::var("STRANDLINE_PRINTED") {
+        std::fs::write(format!("{folder}/form.pdf"), &pdf.bytes).expect("the folder is there");
+    }
+    if let Some(text) = read_back(&pdf) {
+        assert!(text.contains("59. What was reached") && text.contains("6,778"));
+    }
+}
+
+#[test]
+fn every_authority_form_can_be_printed() {
+    let printer = printer(Fonts::built_in(), &Layout::form());
+    let facts = CaseFacts::empty(support::BREAK_IN);
+    for id in FormId::ALL {
+        let form = strandline_notice::forms::document(&fill(id, &facts));
+        let pdf = printer.print(&form, Instant(0)).unwrap_or_else(|error| panic!("{}: {error}", id.as_str()));
+        if let Ok(folder) = std::env::var("STRANDLINE_PRINTED") {
+            std::fs::write(format!("{folder}/{}.pdf", id.as_str()), &pdf.bytes).expect("the folder is there");
+        }
+        if let Some(text) = read_back(&pdf) {
+            assert!(text.contains("Unknown, because"), "{} does not say what it lacks", id.as_str());
+        }
+    }
+}
+
+#[test]
+fn a_mistake_in_a_layout_names_its_line() {
+    let check = |text: &str, expected: &str| {
+        let layout = Layout::letter_with(&[("own/layout.typ".to_owned(), text.as_bytes().to_vec())]);
+        let Err(error) = Printer::new(Fonts::built_in(), &layout) else { panic!("it was taken") };
+        assert!(error.to_string().contains(expected), "{error} should say {expected:?}");
+    };
+    check("#let page-of(document, tightness: 0) = {\n  oops\n}", "own/layout.typ line 2: unknown variable: oops");
+    check("#let page-of(document, tightness: 0) = [#document.nobody]", "own/layout.typ line 1: dictionary does not contain key");
+    check("#let page-of(document, tightness: 0) = read(\"/etc/passwd\")", "own/layout.typ line 1: file not found");
+    check("#let page-of(document, tightness: 0) = read(\"../../x\")", "own/layout.typ line 1");
+    check("#import \"@preview/letter:1.0.0\": page-of", "own/layout.typ line 1");
+    check("#let other = 1", "own/layout.typ line 1: unresolved import; a layout defines page-of(document, tightness: 0)");
+    check("#let page-of(document) = []", "own/layout.typ line 1: unexpected argument: tightness");
+    check("#let page-of(document, tightness: 0) = {\n  image(\"logo.svg\")\n}", "own/layout.typ line 2: file not found");
+}
+
+#[test]
+fn an_organisation_brings_its_letterhead() {
+    let logo = r#"<svg xmlns="http://www.w3.org/2000/svg" width="10" height="10"><rect width="10" height="10" fill="red"/></svg>"#;
+    let layout = |alt: &str| {
+        let text = format!("#import \"/blocks.typ\": flow\n#let page-of(document, tightness: 0) = {{\n  image(\"logo.svg\"{alt})\n  flow(document.blocks)\n}}");
+        Layout::letter_with(&[("letters/default/layout.typ".into(), text.into_bytes()), ("letters/default/logo.svg".into(), logo.as_bytes().to_vec())])
+    };
+    let printer = printer(Fonts::built_in(), &layout(", alt: \"Harbour Hospital\""));
+    let letter = Case::new().draft(&person("P1", "A Chan", "en"), &[]);
+    assert!(printer.print(letter.document.expose_personal(), Instant(0)).is_ok());
+    let Err(error) = Printer::new(Fonts::built_in(), &layout("")) else { panic!("a picture without a description was taken") };
+    assert!(error.to_string().contains("letters/default/layout.typ line 3"), "{error}");
+}
+
+#[test]
+fn a_file_that_is_no_font_is_named() {
+    let error = Fonts::built_in().with([("fonts/readme.ttf".to_owned(), b"hello".to_vec())]).err().map(|error| error.to_string());
+    assert!(error.is_some_and(|text| text.starts_with("fonts/readme.ttf holds no font")));
+    assert!(Fonts::is_font_file("A.TTC") && !Fonts::is_font_file("ttf"));
+}

@@ -13,7 +13,7 @@ use parquet::arrow::arrow_reader::{
     ArrowPredicateFn, ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowFilter, RowSelection, RowSelector,
 };
 use parquet::data_type::ByteArray;
-use parquet::file::metadata::PageIndexPolicy;
+use parquet::file::metadata::{PageIndexPolicy, RowGroupMetaData};
 use parquet::file::page_index::column_index::ColumnIndexMetaData;
 use parquet::file::statistics::Statistics;
 use strandline_model::exposure::{Certainty, Sighting};
@@ -77,30 +77,40 @@ pub fn scope(files: &[PathBuf], question: &Question, threads: usize) -> Result<V
     let mut sessions = question.sessions.clone();
     sessions.sort();
     sessions.dedup();
-    let mut work = Vec::new();
-    for path in files {
-        work.extend(pieces(path, &sessions, question.within)?);
+    let found = in_lanes(files, threads, |path| pieces(path, &sessions, question.within));
+    let mut work: Vec<Piece> = Vec::new();
+    for pieces in found {
+        work.extend(pieces?);
     }
-    let lanes = threads.clamp(1, work.len().max(1));
-    let found: Vec<Result<Tally, CaseError>> = std::thread::scope(|scope| {
-        let lanes: Vec<_> = (0..lanes)
-            .map(|lane| {
-                let (work, sessions) = (&work, &sessions);
-                scope.spawn(move || {
-                    let mut tally = Tally::default();
-                    work.iter().skip(lane).step_by(lanes).try_for_each(|piece| piece.read(sessions, question.within, &mut tally))?;
-                    Ok(tally)
-                })
-            })
-            .collect();
-        lanes.into_iter().map(|lane| lane.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
+    // Each lane counts by itself; the smaller counts are then added to the largest.
+    let lanes: Vec<Vec<&Piece>> = (0..threads.max(1)).map(|lane| work.iter().skip(lane).step_by(threads.max(1)).collect()).collect();
+    let found = in_lanes(&lanes, threads, |lane| {
+        let mut tally = Tally::default();
+        lane.iter().try_for_each(|piece| piece.read(&sessions, question.within, &mut tally))?;
+        Ok(tally)
     });
-    let mut tallies = found.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let mut tallies = found.into_iter().collect::<Result<Vec<Tally>, CaseError>>()?;
     tallies.sort_by_key(|tally| std::cmp::Reverse(tally.cells.len()));
     let mut tallies = tallies.into_iter();
     let mut whole = tallies.next().unwrap_or_default();
     tallies.for_each(|part| whole.merge(part));
     Ok(whole.rows())
+}
+
+/// Works on all items, some threads at a time; results in the order of the items.
+fn in_lanes<I: Sync, T: Send>(items: &[I], threads: usize, work: impl Fn(&I) -> T + Sync) -> Vec<T> {
+    let lanes = threads.clamp(1, items.len().max(1));
+    let mut found: Vec<(usize, T)> = std::thread::scope(|scope| {
+        let lanes: Vec<_> = (0..lanes)
+            .map(|lane| {
+                let work = &work;
+                scope.spawn(move || items.iter().enumerate().skip(lane).step_by(lanes).map(|(at, item)| (at, work(item))).collect::<Vec<_>>())
+            })
+            .collect();
+        lanes.into_iter().flat_map(|lane| lane.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
+    });
+    found.sort_by_key(|(at, _)| *at);
+    found.into_iter().map(|(_, result)| result).collect()
 }
 
 /// Rows of one row group that may hold an answer.
@@ -113,29 +123,34 @@ struct Piece {
 
 fn pieces(path: &Path, sessions: &[String], within: Interval) -> Result<Vec<Piece>, CaseError> {
     let file = File::open(path).map_err(|source| CaseError::Read { path: path.to_owned(), source })?;
-    let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Optional);
-    let metadata = ArrowReaderMetadata::load(&file, options).map_err(|source| CaseError::Parquet { path: path.to_owned(), source })?;
-    let column = |name: &str| metadata.schema().index_of(name).ok();
+    let broken = |source| CaseError::Parquet { path: path.to_owned(), source };
+    // Most files have no answer: the index of pages is read only of those that may.
+    let footer = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new()).map_err(broken)?;
+    let column = |name: &str| footer.schema().index_of(name).ok();
     let (Some(session), Some(time)) = (column("session"), column("time")) else { return Ok(Vec::new()) };
-    let mut found = Vec::new();
-    for (group, described) in metadata.metadata().row_groups().iter().enumerate() {
-        let may_time = match described.column(time).statistics() {
+    let may = |described: &RowGroupMetaData| {
+        let in_time = match described.column(time).statistics() {
             Some(Statistics::Int64(s)) => s.min_opt().is_none_or(|low| *low <= within.to.0) && s.max_opt().is_none_or(|high| *high >= within.from.0),
             _ => true,
         };
-        let may_session = match described.column(session).statistics() {
-            Some(Statistics::ByteArray(s)) => any_between(sessions, s.min_opt().map(ByteArray::data), s.max_opt().map(ByteArray::data)),
-            _ => true,
-        };
-        if may_time && may_session {
-            let rows = usize::try_from(described.num_rows()).unwrap_or(0);
-            let selection = selection(&metadata, group, (session, time), rows, sessions, within);
-            if selection.selects_any() {
-                found.push(Piece { path: path.to_owned(), metadata: metadata.clone(), group, selection });
+        in_time
+            && match described.column(session).statistics() {
+                Some(Statistics::ByteArray(s)) => any_between(sessions, s.min_opt().map(ByteArray::data), s.max_opt().map(ByteArray::data)),
+                _ => true,
             }
-        }
+    };
+    let groups = footer.metadata().row_groups().iter().enumerate().filter(|(_, described)| may(described));
+    let groups: Vec<(usize, usize)> = groups.map(|(group, described)| (group, usize::try_from(described.num_rows()).unwrap_or(0))).collect();
+    if groups.is_empty() {
+        return Ok(Vec::new());
     }
-    Ok(found)
+    let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Optional);
+    let metadata = ArrowReaderMetadata::load(&file, options).map_err(broken)?;
+    let pieces = groups.into_iter().map(|(group, rows)| {
+        let selection = selection(&metadata, group, (session, time), rows, sessions, within);
+        Piece { path: path.to_owned(), metadata: metadata.clone(), group, selection }
+    });
+    Ok(pieces.filter(|piece| piece.selection.selects_any()).collect())
 }
 
 /// Whether one of the sorted sessions lies between the bounds; bounds that are not known bound nothing.

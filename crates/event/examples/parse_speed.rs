@@ -27,6 +27,11 @@ const CASES: &[Case] = &[
     ("text", TEXT_PATTERN, text),
     ("linux_auth", "format = \"linux_auth\"", auth),
     ("journald", "format = \"journald\"", journal),
+    ("postgresql csvlog", "format = \"postgresql\"", csvlog),
+    ("postgresql jsonlog", "format = \"postgresql\"", jsonlog),
+    ("postgresql stderr", "format = \"postgresql\"\nlog_format = '%m [%p] %q%u@%d '", stderr),
+    ("mysql general", "format = \"mysql_general\"", general),
+    ("mariadb audit", "format = \"mysql_audit\"", audit),
 ];
 
 /// A clock that goes on by 10 ms a line.
@@ -72,6 +77,47 @@ fn journal(n: u64, out: &mut String) {
     let (micros, address, user, port) = (1_795_466_577_000_000 + n * 10_000, address(n), n % 200, 1024 + n % 60_000);
     let _ = write!(out, r#"{{"__REALTIME_TIMESTAMP":"{micros}","SYSLOG_IDENTIFIER":"sshd","_PID":"{}","_HOSTNAME":"gate","PRIORITY":"6","#, n % 30_000);
     let _ = writeln!(out, r#""MESSAGE":"Accepted password for user{user} from {address} port {port} ssh2"}}"#);
+}
+
+/// pgaudit with parameters and rows, as a session's line.
+fn csvlog(n: u64, out: &mut String) {
+    let (clock, milli, session, staff) = (clock(n), n % 1000, n % 40, n % 6800);
+    let _ = write!(out, r#"2026-11-23 {clock}.{milli:03} UTC,"hr_app","hr",{},"10.0.0.20:5{session:04}",6b04a5.{session:x},{},"#, 900 + session, n / 40 + 1);
+    let _ = write!(out, r#""SELECT",2026-11-23 20:00:00 UTC,{session}/{},0,LOG,00000,"AUDIT: SESSION,{n},1,READ,SELECT,,,"#, n / 40);
+    let _ = writeln!(out, r#"""select staff_no, name, grade from hr.staff where staff_no = $1"",C{staff:05},1",,,,,,,,,"hrs","client backend",,0"#);
+}
+
+fn jsonlog(n: u64, out: &mut String) {
+    let (clock, milli, session, staff) = (clock(n), n % 1000, n % 40, n % 6800);
+    let _ =
+        write!(out, r#"{{"timestamp":"2026-11-23 {clock}.{milli:03} UTC","user":"hr_app","dbname":"hr","pid":{},"remote_host":"10.0.0.20","#, 900 + session);
+    let _ = write!(out, r#""session_id":"6b04a5.{session:x}","line_num":{},"ps":"SELECT","vxid":"{session}/{}","error_severity":"LOG","#, n / 40 + 1, n / 40);
+    let _ = writeln!(
+        out,
+        r#""message":"AUDIT: SESSION,{n},1,READ,SELECT,,,\"select name from hr.staff where staff_no = $1\",C{staff:05},1","application_name":"hrs"}}"#
+    );
+}
+
+fn stderr(n: u64, out: &mut String) {
+    let (clock, milli, session, staff) = (clock(n), n % 1000, n % 40, n % 6800);
+    let prefix = format!("2026-11-23 {clock}.{milli:03} UTC [{}] hr_app@hr", 900 + session);
+    let _ = writeln!(out, "{prefix} LOG:  execute <unnamed>: select staff_no, name, grade from hr.staff where staff_no = $1");
+    let _ = writeln!(out, "{prefix} DETAIL:  parameters: $1 = 'C{staff:05}'");
+}
+
+fn general(n: u64, out: &mut String) {
+    let (clock, staff) = (clock(n), n % 6800);
+    let _ = writeln!(
+        out,
+        "2026-11-23T{clock}.000000Z\t{:>5} Query\tSELECT staff_no, name FROM staff WHERE staff_no = 'C{staff:05}' /*request_id='{n:x}'*/",
+        n % 40
+    );
+}
+
+fn audit(n: u64, out: &mut String) {
+    let (clock, staff) = (clock(n), n % 6800);
+    let _ =
+        writeln!(out, "20261123 {clock},db1,hr_app,10.0.0.20,{},{n},QUERY,hr,'SELECT staff_no, name FROM staff WHERE staff_no = \\'C{staff:05}\\'',0", n % 40);
 }
 
 #[derive(Default)]

@@ -101,13 +101,28 @@ impl Case {
     /// # Errors
     /// If the case has no salt here.
     pub fn letter_reference(&self, round: u32, data_subject: &str) -> Result<LetterReference, CaseError> {
-        let digest = self.require_salt()?.digest(format!("letter\0{round}\0{data_subject}").as_bytes());
+        Ok(LetterReference::from_bits(self.keyed_bits(&format!("letter\0{round}\0{data_subject}"))?))
+    }
+
+    /// The code by which a person proves to the help desk which letter is theirs: in the letter and nowhere else, the same in every
+    /// round, and not to be guessed without the case's salt. `abcd-efgh-ij`: 50 bits.
+    ///
+    /// # Errors
+    /// If the case has no salt here.
+    pub fn support_code(&self, data_subject: &str) -> Result<String, CaseError> {
+        let drawn = LetterReference::from_bits(self.keyed_bits(&format!("support code\0{data_subject}"))?);
+        let drawn = drawn.as_str();
+        Ok(format!("{}-{}-{}", &drawn[..4], &drawn[4..8], &drawn[8..10]))
+    }
+
+    fn keyed_bits(&self, label: &str) -> Result<[u8; 10], CaseError> {
+        let digest = self.require_salt()?.digest(label.as_bytes());
         let mut bits = [0; 10];
         for (byte, pair) in bits.iter_mut().zip(digest.as_bytes().chunks_exact(2)) {
             let digit = |d: u8| (d as char).to_digit(16).map_or(0, |n| n as u8);
             *byte = digit(pair[0]) << 4 | digit(pair[1]);
         }
-        Ok(LetterReference::from_bits(bits))
+        Ok(bits)
     }
 
     /// The digest of a value with the case's salt: it can stand in a hash that is given away.

@@ -1,15 +1,17 @@
 //! Statements of people that this crate need not understand: a kind and a body. Entered in the ledger first, by a salted digest
 //! alone, and made a row of `case.db` after: the words can be about a person, and nothing leaves the ledger again.
 
-use rusqlite::{Connection, OpenFlags, Row, params};
+use rusqlite::{Connection, Row, params};
 use serde::Serialize;
 use strandline_model::time::Instant;
 
+use crate::decision::find_digest;
 use crate::folder::{Case, CaseError};
-use crate::ledger::{Entry, EntryKind, Function, Ledger, LedgerError, Salt};
-use crate::state::{STATE, index, open_state, stored};
+use crate::ledger::{Entry, EntryKind, Function, Salt};
+use crate::state::{index, open_state, open_state_for_reading, stored};
 
-const SCHEMA: &str = include_str!("schema/statement.sql");
+/// The form of case.db that first has statements.
+const FORM: usize = 3;
 
 /// The name of the digest in the ledger entry.
 pub(crate) const DIGEST: &str = "statement";
@@ -51,7 +53,6 @@ impl Case {
         self.require_writable()?;
         let digest = statement_digest(self.require_salt()?, statement);
         let state = open_state(self)?;
-        state.execute_batch(SCHEMA)?;
         state.execute(
             "INSERT INTO pending_statement VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             params![stored(self.ledger().size()), digest, statement.kind, statement.body, statement.made_by, statement.made_at.0],
@@ -77,7 +78,7 @@ impl Case {
     }
 
     fn read_statements(&self, which: &str, with: &[&dyn rusqlite::ToSql]) -> Result<Vec<StoredStatement>, CaseError> {
-        let Some(state) = open_for_reading(self)? else { return Ok(Vec::new()) };
+        let Some(state) = open_state_for_reading(self, FORM)? else { return Ok(Vec::new()) };
         let mut query = state.prepare(&format!("SELECT ledger_entry, kind, body, made_by, made_at FROM statement {which} ORDER BY ledger_entry"))?;
         let rows = query.query_map(with, |row| Ok(StoredStatement { ledger_entry: index(row.get(0)?), statement: read_statement(row, 1)? }))?;
         Ok(rows.collect::<Result<_, _>>()?)
@@ -85,7 +86,7 @@ impl Case {
 
     /// Completes statements that a killed run had entered in the ledger, and drops those that never got there.
     pub(crate) fn finish_pending_statements(&mut self) -> Result<(), CaseError> {
-        if open_for_reading(self)?.is_some() { self.settle_statements(open_state(self)?) } else { Ok(()) }
+        if open_state_for_reading(self, FORM)?.is_some() { self.settle_statements(open_state(self)?) } else { Ok(()) }
     }
 
     fn settle_statements(&self, mut state: Connection) -> Result<(), CaseError> {
@@ -98,7 +99,7 @@ impl Case {
             return Ok(());
         }
         for (size_before, digest, statement) in pending {
-            if let Some(entry) = find_digest(self.ledger(), size_before, &digest)? {
+            if let Some(entry) = find_digest(self.ledger(), size_before, DIGEST, &digest)? {
                 transaction.execute(
                     "INSERT OR IGNORE INTO statement VALUES (?1, ?2, ?3, ?4, ?5)",
                     params![stored(entry), statement.kind, statement.body, statement.made_by, statement.made_at.0],
@@ -114,26 +115,6 @@ impl Case {
 /// What the ledger says of a statement: the salted digest of its JSON.
 pub(crate) fn statement_digest(salt: &Salt, statement: &Statement) -> String {
     salt.digest(&serde_json::to_vec(statement).expect("a statement has only texts and numbers"))
-}
-
-fn find_digest(ledger: &Ledger, from: u64, digest: &str) -> Result<Option<u64>, LedgerError> {
-    for index in from..ledger.size() {
-        if ledger.entry(index)?.digests.get(DIGEST).is_some_and(|d| d == digest) {
-            return Ok(Some(index));
-        }
-    }
-    Ok(None)
-}
-
-/// The state, if anybody has stated anything yet.
-fn open_for_reading(case: &Case) -> Result<Option<Connection>, CaseError> {
-    if !case.path().join(STATE).exists() {
-        return Ok(None);
-    }
-    let state = Connection::open_with_flags(case.path().join(STATE), OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-    let known: bool =
-        state.query_row("SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'pending_statement')", [], |row| row.get(0))?;
-    Ok(known.then_some(state))
 }
 
 fn read_statement(row: &Row<'_>, first: usize) -> rusqlite::Result<Statement> {

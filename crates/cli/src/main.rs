@@ -2,9 +2,10 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is the one crate that talks to a terminal")]
 
+#[macro_use]
+mod ui;
 mod cmd;
 mod error;
-mod ui;
 
 use std::process::ExitCode;
 

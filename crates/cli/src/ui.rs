@@ -100,6 +100,22 @@ pub fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() && c != '\n' && c != '\t' { '\u{fffd}' } else { c }).collect()
 }
 
+/// Prints a line on stdout, as `println!` does; but who closes the other end has seen enough, and that is no error.
+macro_rules! say {
+    ($($part:tt)*) => { $crate::ui::line(format_args!($($part)*)) };
+}
+
+/// What `say!` calls.
+pub fn line(text: std::fmt::Arguments<'_>) {
+    match writeln!(std::io::stdout().lock(), "{text}") {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            eprintln!("error: the result cannot be printed ({error})");
+            std::process::exit(1);
+        }
+        _ => {}
+    }
+}
+
 /// Puts lines on stdout. Who closes the other end has seen enough: that is no error.
 pub fn put(lines: &[String]) -> std::io::Result<()> {
     let text: String = lines.iter().flat_map(|line| [printable(line), "\n".to_owned()]).collect();

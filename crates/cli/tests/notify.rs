@@ -73,13 +73,13 @@ fn check(arguments: &[&str], code: i32, holds: &str) -> String {
     out
 }
 
-/// A small department that was robbed, with its letters drafted.
-fn new_case(folder: &TempDir) -> PathBuf {
+/// A small department that was robbed, with its letters drafted. `describe` may change its estate file first.
+fn new_case(folder: &TempDir, describe: impl FnOnce(String) -> String) -> PathBuf {
     let into = folder.path().join("made");
     check(&["drill", "--only-make", "--people", "200", "--days", "3", "--into", text(&into)], 0, "");
     let estate = into.join("estate.toml");
     let sending = "\n[sending]\nfrom = \"notice@example.org\"\nreturn_path = \"bounces@example.org\"\nsecond_approver_from = 2\n";
-    fs::write(&estate, fs::read_to_string(&estate).expect("an estate") + sending).expect("an estate");
+    fs::write(&estate, describe(fs::read_to_string(&estate).expect("an estate")) + sending).expect("an estate");
     let case = folder.path().join("case");
     check(&["respond", "--estate", text(&estate), "--evidence", text(&into.join("evidence")), "--case", text(&case)], 0, "");
     case
@@ -106,7 +106,7 @@ fn copy(from: &Path, to: &Path) {
 #[test]
 fn letters_go_when_two_people_have_approved_them_and_once() {
     let folder = TempDir::new().expect("a temporary folder");
-    let case = new_case(&folder);
+    let case = new_case(&folder, |estate| estate);
     let name = text(&case);
     let (port, taken) = start_server();
     let server = format!("127.0.0.1:{port}");
@@ -120,6 +120,8 @@ fn letters_go_when_two_people_have_approved_them_and_once() {
     check(&send, 1, "1 of 2 approvals");
     check(&["notify", name, "approve", "--responder", "B. Lee"], 0, "A. Chan and B. Lee");
     let before = counts(&case);
+    let drafted = fs::read_dir(case.join("letters")).expect("letters").count() as u64;
+    assert_eq!(before.values().sum::<u64>(), drafted, "the plan has other people than the letters");
     let letters = before["approved"];
     check(&["notify", name, "send", "--dry-run", text(&folder.path().join("eml"))], 0, "nothing was sent");
     assert_eq!(number(), 0, "a letter went without approval");
@@ -154,4 +156,19 @@ fn letters_go_when_two_people_have_approved_them_and_once() {
     check(&["notify", name, "record", "--bounces", text(&reports)], 0, "\"known\":1");
     check(&["notify", name, "status", "--only", "bounced"], 0, "5.1.1");
     check(&["verify", name], 0, "sound");
+}
+
+#[test]
+fn letters_that_the_lint_blocks_cannot_be_approved() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let without_safety_contact = |estate: String| {
+        let kept: Vec<&str> = estate.lines().filter(|line| !line.starts_with("safety_contact")).collect();
+        assert_eq!(kept.len() + 1, estate.lines().count(), "the drill's estate names a safety contact");
+        kept.join("\n") + "\n"
+    };
+    let case = new_case(&folder, without_safety_contact);
+    let name = text(&case);
+    check(&["notify", name, "lint"], 3, "missing-part: the safety contact");
+    check(&["notify", name, "approve", "--responder", "A. Chan"], 1, "notify CASE lint");
+    assert!(!counts(&case).contains_key("approved"));
 }

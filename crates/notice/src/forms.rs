@@ -16,7 +16,8 @@ use serde::Serialize;
 use strandline_model::evidence::EventRef;
 use strandline_model::time::Instant;
 
-pub use blocks::{Block, blocks, plain};
+pub use blocks::plain;
+use blocks::{Block, blocks};
 pub use document::document;
 pub use facts::{
     AccessFacts, CaseFacts, CategoryFacts, DetectionFacts, LetterFacts, PeopleFacts, STAFF_QUESTION, StaffRule, StaffRuleError, StatusFacts, SystemFacts,

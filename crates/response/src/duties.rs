@@ -7,14 +7,14 @@ use serde::Serialize;
 use strandline_case::{Case, CaseError, Function, Statement};
 use strandline_model::duty::{DutyDecision, DutyWord, RecordedDecision};
 use strandline_model::estate::Estate;
-use strandline_model::exposure::{Certainty, Exposure};
-use strandline_model::table::{Row, Scan};
+use strandline_model::exposure::Certainty;
 use strandline_model::time::Instant;
 use strandline_notice::duties::{Duties, Survey, TierCounts, ics, survey};
 use strandline_notice::forms::{self, StaffRule, StaffRuleError};
 use strandline_notice::law::LawBook;
 
 use crate::error::ResponseError;
+use crate::exposed;
 use crate::run::Response;
 use crate::store;
 
@@ -196,25 +196,9 @@ fn check_time(at: Instant, now: Instant) -> Result<(), DutyError> {
     if at > now { Err(DutyError::InFuture { at }) } else { Ok(()) }
 }
 
-/// People by the strongest tier. Rows come sorted by person.
 fn count_people(case: &Case) -> Result<TierCounts, DutyError> {
-    let mut counts = TierCounts::default();
-    let mut current: Option<(String, Certainty)> = None;
-    let stored = case.scan(Exposure::TABLE);
-    for batch in stored.scan(&[]).map_err(ResponseError::from)? {
-        for exposure in Exposure::from_batch(&batch.map_err(ResponseError::from)?).map_err(ResponseError::from)? {
-            match &mut current {
-                Some((person, highest)) if *person == exposure.data_subject => *highest = (*highest).max(exposure.certainty),
-                _ => {
-                    if let Some((_, highest)) = current.replace((exposure.data_subject, exposure.certainty)) {
-                        add(&mut counts, highest);
-                    }
-                }
-            }
-        }
-    }
-    current.into_iter().for_each(|(_, highest)| add(&mut counts, highest));
-    Ok(counts)
+    let tiers = exposed::tiers(case)?;
+    Ok(TierCounts { confirmed: tiers.confirmed, likely: tiers.likely, possible: tiers.possible })
 }
 
 pub(crate) fn add(counts: &mut TierCounts, certainty: Certainty) {

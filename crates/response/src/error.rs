@@ -132,6 +132,9 @@ pub enum ResponseError {
     /// There is no letter that can go.
     #[error("there is no letter to send: see `strandline notify CASE status`")]
     NothingToSend,
+    /// The lint found what must not go out.
+    #[error("{0} findings in the letters: `strandline notify CASE lint` lists them; mend the templates, the register or the estate, and draft again")]
+    Lint(usize),
     /// A person has no letter of which this can be said.
     #[error("{0:?} has no letter of which this can be said: see `strandline notify CASE status`")]
     NoLetter(String),

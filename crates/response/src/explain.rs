@@ -1,12 +1,16 @@
 //! Explains one person's exposures: each category, its tier, the statements behind it, and the original log lines.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use serde::Serialize;
+use strandline_event::evtx::find_record;
+use strandline_event::mask;
 use strandline_evidence::Vault;
 use strandline_model::access::Access;
 use strandline_model::evidence::{Artefact, EventRef};
 use strandline_model::exposure::{Exposure, Replay};
+use strandline_model::record::{FieldList, FieldValue, LogRecord};
 use strandline_model::table::{Row, Scan};
 
 use crate::error::ResponseError;
@@ -15,6 +19,8 @@ use crate::stage::intake::Seals;
 
 /// Accesses shown for one category; the count tells of the rest.
 const ACCESSES_SHOWN: usize = 5;
+/// The format whose records are not lines.
+const EVTX: &str = "evtx";
 /// Bytes shown of one log line.
 const LINE_BYTES_SHOWN: usize = 2000;
 
@@ -133,7 +139,7 @@ fn replays_of(response: &Response<'_>, wanted: &BTreeSet<&str>) -> Result<BTreeM
 fn open_access(access: &Access, replay: Option<&Replay>, vault: &Vault<'_>, artefacts: &[Artefact]) -> Result<ExplainedAccess, ResponseError> {
     let mut lines = Vec::new();
     for place in access.proof.iter().chain(&access.delivery) {
-        lines.push(ProofLine { place: place_text(place, artefacts), line: printable(&vault.read_at(place)?) });
+        lines.push(ProofLine { place: place_text(place, artefacts), line: line(place, vault, artefacts)? });
     }
     let count = |rows: Option<i64>| rows.map_or_else(|| "not known".to_owned(), |n| n.to_string());
     Ok(ExplainedAccess {
@@ -144,6 +150,34 @@ fn open_access(access: &Access, replay: Option<&Replay>, vault: &Vault<'_>, arte
         rows: format!("{} in the log, {} in the replay", count(access.row_count), count(replay.and_then(|r| r.rows_replayed))),
         lines,
     })
+}
+
+/// The record as a person can read it. Windows event logs are binary: there the names and values of the record are shown.
+fn line(place: &EventRef, vault: &Vault<'_>, artefacts: &[Artefact]) -> Result<String, ResponseError> {
+    let is_evtx = artefacts.iter().any(|a| a.id == place.artefact && a.format.as_deref() == Some(EVTX));
+    if !is_evtx {
+        return Ok(printable(&vault.read_at(place)?));
+    }
+    let mut text = String::new();
+    let mut show = |record: &dyn LogRecord| {
+        let mut fields = FieldList::new();
+        record.fields(&mut fields);
+        text = fields.iter().map(|(name, value)| format!("{name}={}", shown(value))).collect::<Vec<_>>().join(" ");
+    };
+    let path = || artefacts.iter().find(|a| a.id == place.artefact).map_or_else(PathBuf::new, |a| PathBuf::from(&a.path));
+    find_record(&mut *vault.open(&place.artefact)?, place, &mut show).map_err(|source| ResponseError::Read { path: path(), source })?;
+    Ok(printable(text.as_bytes()))
+}
+
+/// A value as a log would write it; secrets masked as in the tables.
+fn shown(value: &FieldValue<'_>) -> String {
+    match value {
+        FieldValue::Null => "-".to_owned(),
+        FieldValue::Text(text) => mask::text(text).into_owned(),
+        FieldValue::Whole(number) => number.to_string(),
+        FieldValue::Number(number) => number.to_string(),
+        FieldValue::Bool(truth) => truth.to_string(),
+    }
 }
 
 fn place_text(place: &EventRef, artefacts: &[Artefact]) -> String {

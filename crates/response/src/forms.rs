@@ -4,19 +4,19 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use strandline_case::StageCommit;
 use strandline_model::detection::Detection;
-use strandline_model::exposure::{Basis, Certainty, Exposure, Replay};
+use strandline_model::exposure::{Basis, Exposure, Replay};
 use strandline_model::register::RegisterEntry;
 use strandline_model::table::{Row, Scan};
 use strandline_model::time::Interval;
 use strandline_model::trail::Step;
 use strandline_notice::duties::TierCounts;
 use strandline_notice::forms::{
-    AccessFacts, CaseFacts, CategoryFacts, DetectionFacts, Form, FormId, LetterFacts, PeopleFacts, StatusFacts, SystemFacts, blocks, fields_about_people, fill,
-    plain,
+    AccessFacts, CaseFacts, CategoryFacts, DetectionFacts, Form, FormId, LetterFacts, PeopleFacts, StatusFacts, SystemFacts, fields_about_people, fill, plain,
 };
 
 use crate::duties::{DutyError, add, decisions, reference};
 use crate::error::ResponseError;
+use crate::exposed;
 use crate::run::Response;
 use crate::stage::expose::register;
 use crate::store;
@@ -40,7 +40,7 @@ impl Response<'_> {
         json.push(b'\n');
         let files = vec![
             store::write(&self.case, "forms", &format!("{}.json", id.as_str()), &json)?,
-            store::write(&self.case, "forms", &format!("{}.txt", id.as_str()), plain(&blocks(&form)).as_bytes())?,
+            store::write(&self.case, "forms", &format!("{}.txt", id.as_str()), plain(&form).as_bytes())?,
         ];
         let mut inputs = self.inputs_after(&["coverage", "detect", "trace", "expose", "letters"]);
         // The last decision: what was recorded after it is not in this form.
@@ -72,7 +72,11 @@ fn facts(response: &Response<'_>, people: &People) -> Result<CaseFacts, DutyErro
         detections.push(DetectionFacts { title: detection.title, system: detection.system, first: detection.first, events });
     }
     detections.sort_by(|a, b| (a.first, &a.system, &a.title).cmp(&(b.first, &b.system, &b.title)));
-    let letters = case.manifest().stages.get("letters").map_or(0, |record| record.files.iter().filter(|file| file.file.starts_with("letters/")).count());
+    let letters = case
+        .manifest()
+        .stages
+        .get("letters")
+        .map_or(0, |record| record.files.iter().filter(|file| file.file.starts_with("letters/") && file.file.ends_with(".txt")).count());
     Ok(CaseFacts {
         reference: reference(case),
         organisation: estate.organisation.clone(),
@@ -110,15 +114,7 @@ fn accesses(response: &Response<'_>) -> Result<AccessFacts, ResponseError> {
     Ok(facts)
 }
 
-/// One person's strongest tiers.
-#[derive(Default)]
-struct Strongest {
-    all: Option<Certainty>,
-    disclosed: Option<Certainty>,
-    inferred: Option<Certainty>,
-}
-
-/// Exposures being counted. Rows come sorted by person, so that one person is held at a time.
+/// Exposures being counted.
 struct Counting<'a> {
     people: &'a People,
     facts: PeopleFacts,
@@ -133,40 +129,30 @@ impl<'a> Counting<'a> {
     }
 
     fn count(mut self, response: &Response<'_>) -> Result<(PeopleFacts, Vec<CategoryFacts>), ResponseError> {
-        let mut current: Option<(String, Strongest)> = None;
-        for batch in response.case.scan(Exposure::TABLE).scan(&[])? {
-            for exposure in Exposure::from_batch(&batch?)? {
+        exposed::each_person(&response.case, &mut |exposures| {
+            for exposure in exposures {
                 let place = usize::from(exposure.basis == Basis::Inferred);
-                add(&mut self.by_category.entry(exposure.category).or_default()[place], exposure.certainty);
-                if current.as_ref().is_none_or(|(person, _)| *person != exposure.data_subject)
-                    && let Some((person, strongest)) = current.replace((exposure.data_subject, Strongest::default()))
-                {
-                    self.person(&person, &strongest);
-                }
-                if let Some((_, strongest)) = &mut current {
-                    strongest.all = strongest.all.max(Some(exposure.certainty));
-                    let of_basis = if place == 0 { &mut strongest.disclosed } else { &mut strongest.inferred };
-                    *of_basis = (*of_basis).max(Some(exposure.certainty));
-                }
+                add(&mut self.by_category.entry(exposure.category.clone()).or_default()[place], exposure.certainty);
             }
-        }
-        if let Some((person, strongest)) = current {
-            self.person(&person, &strongest);
-        }
+            self.person(exposures);
+            Ok(())
+        })?;
         let by_status = self.by_status.into_iter();
         self.facts.by_status = by_status.map(|((in_register, status), people)| StatusFacts { status, in_register, people }).collect();
         let categories = self.by_category.into_iter().map(|(category, [disclosed, inferred])| CategoryFacts { category, disclosed, inferred });
         Ok((self.facts, categories.collect()))
     }
 
-    fn person(&mut self, key: &str, strongest: &Strongest) {
-        let entry = self.people.get(key);
+    fn person(&mut self, exposures: &[Exposure]) {
+        let entry = exposures.first().and_then(|first| self.people.get(&first.data_subject));
         let status = (entry.is_some(), entry.and_then(|entry| entry.status.clone()));
+        let all = exposed::strongest(exposures);
+        let of = |basis: Basis| exposed::strongest(exposures.iter().filter(|exposure| exposure.basis == basis));
         let tiers = [
-            (strongest.all, &mut self.facts.all),
-            (strongest.disclosed, &mut self.facts.disclosed),
-            (strongest.inferred, &mut self.facts.inferred),
-            (strongest.all, self.by_status.entry(status).or_default()),
+            (all, &mut self.facts.all),
+            (of(Basis::Disclosed), &mut self.facts.disclosed),
+            (of(Basis::Inferred), &mut self.facts.inferred),
+            (all, self.by_status.entry(status).or_default()),
         ];
         for (certainty, counts) in tiers {
             if let Some(certainty) = certainty {

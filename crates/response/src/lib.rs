@@ -4,6 +4,7 @@ mod choices;
 mod duties;
 mod error;
 mod explain;
+mod exposed;
 mod forms;
 mod people;
 mod readiness;
@@ -22,8 +23,9 @@ pub use run::{Names, Outcome, Response, Settings, Tiers, Watcher, respond, time_
 /// Law files and forms, for whoever reads files and prints: the stage decides nothing of the case.
 pub mod notice {
     pub use strandline_notice::duties::{Duties, DutyView, State};
-    pub use strandline_notice::forms::{Block, Form, FormId, blocks, plain, questions};
+    pub use strandline_notice::forms::{Form, FormId, plain, questions};
     pub use strandline_notice::law::{LawBook, LawError};
+    pub use strandline_notice::letter::lint::Finding;
 }
 pub use stage::notify::{
     AfterFailure, ApprovalState, Attach, BounceTally, HeldLetter, LetterPlan, LetterStatus, LogIs, OutboxError, PersonStatus, PlannedLetter, Resolved,

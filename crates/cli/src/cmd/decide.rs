@@ -95,12 +95,12 @@ impl Decide {
         }
         let entries: Vec<String> = entries.iter().map(u64::to_string).collect();
         let noun = if entries.len() == 1 { "entry" } else { "entries" };
-        println!("recorded by {}, ledger {noun} {}", printable(&common.responder), entries.join(", "));
+        say!("recorded by {}, ledger {noun} {}", printable(&common.responder), entries.join(", "));
         for view in duties(&self.case, law, now())?.duties.duties {
             let started = view.started.as_ref().is_some_and(|started| entries.contains(&started.ledger_entry.to_string()));
             if started {
                 let due = view.deadline.map_or(view.rule, |due| format!("{} ({})", due.local, view.left.unwrap_or_default()));
-                println!("  {:<28}{}", view.duty.id, printable(&due));
+                say!("  {:<28}{}", view.duty.id, printable(&due));
             }
         }
         Ok(())

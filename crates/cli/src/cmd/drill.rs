@@ -63,7 +63,7 @@ impl Drill {
         let department = generate(&plan, &into, &mut |bytes| screen.progress(bytes, plan.target_bytes.unwrap_or(0), "bytes"))?;
         if self.only_make {
             drop(screen);
-            println!("{}", into.display());
+            say!("{}", into.display());
             return Ok(ExitCode::SUCCESS);
         }
         let began = Instant::now();
@@ -99,10 +99,10 @@ fn print_result(common: &Common, plan: &Plan, outcome: &Outcome, score: &Score, 
         }))?,
         Format::Text => {
             print_outcome(outcome, case);
-            println!();
-            println!("Against the truth (scenario {}, seed {}{})", plan.scenario, plan.seed, if plan.gap { ", logs lost" } else { "" });
-            println!("{score}");
-            println!("From first evidence to letters: {seconds:.1} s");
+            say!("");
+            say!("Against the truth (scenario {}, seed {}{})", plan.scenario, plan.seed, if plan.gap { ", logs lost" } else { "" });
+            say!("{score}");
+            say!("From first evidence to letters: {seconds:.1} s");
         }
     }
     Ok(())

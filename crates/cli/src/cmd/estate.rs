@@ -44,7 +44,7 @@ impl EstateCommand {
                 drop(screen);
                 match common.format() {
                     Format::Json => print_json(&serde_json::json!({ "estate": text }))?,
-                    Format::Text => print!("{text}"),
+                    Format::Text => say!("{}", text.trim_end()),
                 }
                 Ok(ExitCode::SUCCESS)
             }
@@ -72,12 +72,12 @@ fn print_readiness(common: &Common, readiness: &strandline_response::Readiness) 
         }
         Format::Text => {
             for answer in &readiness.answers {
-                println!("{:<7} {:<12} {}", answer.severity.as_str(), answer.subject, answer.found);
+                say!("{:<7} {:<12} {}", answer.severity.as_str(), answer.subject, answer.found);
                 if let Some(lost) = &answer.lost {
-                    println!("{:21}lost:  {lost}", "");
+                    say!("{:21}lost:  {lost}", "");
                 }
                 if let Some(mend) = &answer.mend {
-                    println!("{:21}mend:  {mend}", "");
+                    say!("{:21}mend:  {mend}", "");
                 }
             }
         }

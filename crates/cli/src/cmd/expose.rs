@@ -39,7 +39,7 @@ impl Expose {
             Format::Json => print_json(&outcome)?,
             Format::Text => {
                 let tiers = outcome.tiers;
-                println!("{} confirmed, {} likely, {} possible", thousands(tiers.confirmed), thousands(tiers.likely), thousands(tiers.possible));
+                say!("{} confirmed, {} likely, {} possible", thousands(tiers.confirmed), thousands(tiers.likely), thousands(tiers.possible));
             }
         }
         Ok(ExitCode::SUCCESS)
@@ -47,25 +47,25 @@ impl Expose {
 }
 
 fn print(explanation: &Explanation) {
-    println!("{}", printable(&explanation.data_subject));
+    say!("{}", printable(&explanation.data_subject));
     for category in &explanation.categories {
-        println!("\n{} — {} ({}), through {} access(es)", category.category, category.certainty, category.basis, category.access_count);
+        say!("\n{} — {} ({}), through {} access(es)", category.category, category.certainty, category.basis, category.access_count);
         if !category.columns.is_empty() {
-            println!("  columns: {}", category.columns.join(", "));
+            say!("  columns: {}", category.columns.join(", "));
         }
         if let Some(missing) = &category.missing_proof {
-            println!("  not surer because: {missing}");
+            say!("  not surer because: {missing}");
         }
         for access in &category.accesses {
-            println!("  {}  {}", access.time, printable(&access.statement));
+            say!("  {}  {}", access.time, printable(&access.statement));
             if !access.parameters.is_empty() {
                 let values: Vec<String> = access.parameters.iter().map(|p| p.as_deref().map_or("NULL".to_owned(), printable)).collect();
-                println!("      with {}", values.join(", "));
+                say!("      with {}", values.join(", "));
             }
-            println!("      rows: {}", access.rows);
-            println!("      the intruder's because: {}", printable(&access.reason));
+            say!("      rows: {}", access.rows);
+            say!("      the intruder's because: {}", printable(&access.reason));
             for line in &access.lines {
-                println!("      | {}\n      |   {}", printable(&line.place), line.line);
+                say!("      | {}\n      |   {}", printable(&line.place), line.line);
             }
         }
     }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::bail;
 use clap::Args;
 use strandline_response::Response;
-use strandline_response::notice::{FormId, blocks, plain, questions};
+use strandline_response::notice::{FormId, plain, questions};
 
 use crate::cmd::{Common, print_json};
 use crate::ui::{Format, Screen, put};
@@ -40,7 +40,7 @@ impl Forms {
         match common.format() {
             Format::Json => print_json(&form)?,
             Format::Text => {
-                put(&plain(&blocks(&form)).lines().map(str::to_owned).collect::<Vec<_>>())?;
+                put(&plain(&form).lines().map(str::to_owned).collect::<Vec<_>>())?;
                 eprintln!("kept as {}.json and .txt", self.case.join("forms").join(id.as_str()).display());
             }
         }
@@ -53,10 +53,10 @@ fn list(common: &Common) -> anyhow::Result<()> {
     if common.format() == Format::Json {
         return print_json(&serde_json::json!({ "forms": forms, "questions": questions().into_iter().collect::<std::collections::BTreeMap<_, _>>() }));
     }
-    println!("Forms: {}", forms.join(", "));
-    println!("\nFields (strandline decide CASE answer FIELD --text \"…\" states one)");
+    say!("Forms: {}", forms.join(", "));
+    say!("\nFields (strandline decide CASE answer FIELD --text \"…\" states one)");
     for (id, label) in questions() {
-        println!("  {id:<26}{label}");
+        say!("  {id:<26}{label}");
     }
     Ok(())
 }

@@ -162,6 +162,6 @@ fn read_estate(path: &PathBuf) -> anyhow::Result<(String, String)> {
 }
 
 fn print_json<T: serde::Serialize>(value: &T) -> anyhow::Result<()> {
-    println!("{}", serde_json::to_string_pretty(value)?);
+    say!("{}", serde_json::to_string_pretty(value)?);
     Ok(())
 }

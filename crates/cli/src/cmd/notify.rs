@@ -10,6 +10,7 @@ use anyhow::{Context, bail, ensure};
 use clap::{Args, Subcommand, ValueEnum};
 use strandline_model::estate::{Dkim, MailServer, Sending};
 use strandline_model::letter::{Channel, SendingState};
+use strandline_response::notice::Finding;
 use strandline_response::{
     AfterFailure, ApprovalState, Attach, Credentials, DkimKey, LetterStatus, LogIs, Pace, Response, ReturnPath, Secret, Security, SendOrder, SenderIdentity,
     SentTally, Server, Timeouts,
@@ -40,6 +41,8 @@ pub struct Notify {
 enum Action {
     /// Draft the letters (the default)
     Draft,
+    /// Read every letter as its reader will: length, hedges, somebody else's data …; what it finds blocks approval
+    Lint,
     /// Show one letter as it would go, who gets one, and what is held
     Preview {
         /// Whose letter; without it, the first one
@@ -195,6 +198,12 @@ impl Notify {
         };
         match action {
             Action::Draft => draft(common, response),
+            Action::Lint => {
+                let findings = response.lint_letters()?;
+                drop(response);
+                drop(screen);
+                print_findings(common, &findings)
+            }
             Action::Preview { key, round } => preview(common, &response, key.as_deref(), round),
             Action::Approve { why, round } => {
                 let approval = response.approve_letters(round.round, why, round.second_from)?;
@@ -226,9 +235,29 @@ fn draft(common: &Common, mut response: Response<'_>) -> anyhow::Result<ExitCode
     let outcome = response.finish();
     match common.format() {
         Format::Json => print_json(&outcome)?,
-        Format::Text => println!("{} letters drafted; nothing was sent", outcome.letters),
+        Format::Text => say!("{} letters drafted; nothing was sent", outcome.letters),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// One line a finding and the people it concerns: a mistake of a template is everybody's.
+fn print_findings(common: &Common, findings: &[(String, Finding)]) -> anyhow::Result<ExitCode> {
+    let mut by_finding: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for (key, finding) in findings {
+        by_finding.entry(finding.to_string()).or_default().push(key);
+    }
+    match common.format() {
+        Format::Json => print_json(&by_finding)?,
+        Format::Text => {
+            for (finding, keys) in &by_finding {
+                let first: Vec<String> = keys.iter().take(3).map(|key| printable(key)).collect();
+                say!("{:>8}  {finding}\n          {}{}", thousands(keys.len() as u64), first.join(", "), if keys.len() > 3 { " …" } else { "" });
+            }
+            say!("{} findings", thousands(findings.len() as u64));
+        }
+    }
+    let blocked = findings.iter().any(|(_, finding)| finding.rule.blocks());
+    Ok(if blocked { ExitCode::from(3) } else { ExitCode::SUCCESS })
 }
 
 fn preview(common: &Common, response: &Response<'_>, key: Option<&str>, round: Round) -> anyhow::Result<ExitCode> {
@@ -241,7 +270,7 @@ fn preview(common: &Common, response: &Response<'_>, key: Option<&str>, round: R
     }
     let mut held: BTreeMap<&str, u64> = BTreeMap::new();
     for letter in &plan.held {
-        *held.entry(letter.reason).or_insert(0) += 1;
+        *held.entry(letter.reason.as_str()).or_insert(0) += 1;
     }
     match common.format() {
         Format::Json => print_json(&serde_json::json!({
@@ -249,15 +278,15 @@ fn preview(common: &Common, response: &Response<'_>, key: Option<&str>, round: R
             "subject": letter.subject.expose_personal(), "text": letter.text.expose_personal(),
         }))?,
         Format::Text => {
-            println!("Subject: {}\n\n{}", printable(letter.subject.expose_personal()), printable(letter.text.expose_personal()));
-            println!("----");
+            say!("Subject: {}\n\n{}", printable(letter.subject.expose_personal()), printable(letter.text.expose_personal()));
+            say!("----");
             for (channel, letters) in &channels {
-                println!("{:>8}  by {channel}", thousands(*letters));
+                say!("{:>8}  by {channel}", thousands(*letters));
             }
             for (reason, letters) in &held {
-                println!("{:>8}  held: {reason}", thousands(*letters));
+                say!("{:>8}  held: {reason}", thousands(*letters));
             }
-            println!("{:>8}  of {} approvals; what is approved: {}", approval.approved_by.len(), approval.needed, approval.plan_sha256);
+            say!("{:>8}  of {} approvals; what is approved: {}", approval.approved_by.len(), approval.needed, approval.plan_sha256);
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -434,7 +463,7 @@ impl Record {
         ensure!(!told.is_empty(), "record what? give --bounces, --mail-log, --arrived, --send-again, --returned or --answered");
         match common.format() {
             Format::Json => print_json(&told)?,
-            Format::Text => told.iter().for_each(|(what, value)| println!("{what}: {value}")),
+            Format::Text => told.iter().for_each(|(what, value)| say!("{what}: {value}")),
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -448,9 +477,9 @@ fn print_approval(common: &Common, approval: &ApprovalState) -> anyhow::Result<E
     match common.format() {
         Format::Json => print_json(approval)?,
         Format::Text => {
-            println!("{} letters, approved by {}: {}", thousands(approval.letters), approval.approved_by.join(" and "), approval.plan_sha256);
+            say!("{} letters, approved by {}: {}", thousands(approval.letters), approval.approved_by.join(" and "), approval.plan_sha256);
             if !approval.is_enough() {
-                println!("{} of {} approvals: another person must approve the same", approval.approved_by.len(), approval.needed);
+                say!("{} of {} approvals: another person must approve the same", approval.approved_by.len(), approval.needed);
             }
         }
     }
@@ -463,7 +492,7 @@ fn print_sent(common: &Common, done: &Done, status: &LetterStatus) -> anyhow::Re
         Done::Written(letters, folder) => {
             match common.format() {
                 Format::Json => print_json(&serde_json::json!({ "written": letters, "folder": folder }))?,
-                Format::Text => println!("{} e-mails written to {}; nothing was sent", thousands(*letters), folder.display()),
+                Format::Text => say!("{} e-mails written to {}; nothing was sent", thousands(*letters), folder.display()),
             }
             return Ok(ExitCode::SUCCESS);
         }
@@ -476,19 +505,17 @@ fn print_sent(common: &Common, done: &Done, status: &LetterStatus) -> anyhow::Re
             "deferrals": tally.deferrals, "counts": status.counts,
         }))?,
         Format::Text => {
-            println!("This run: {} accepted, {} refused, {} uncertain, {} times put off", tally.accepted, tally.refused, tally.uncertain, tally.deferrals);
+            say!("This run: {} accepted, {} refused, {} uncertain, {} times put off", tally.accepted, tally.refused, tally.uncertain, tally.deferrals);
             print_counts(&status.counts);
             if count("uncertain") > 0 {
-                println!(
-                    "Uncertain letters are not sent again by themselves: `strandline notify CASE record --mail-log FILE`, or --arrived / --send-again KEY"
-                );
+                say!("Uncertain letters are not sent again by themselves: `strandline notify CASE record --mail-log FILE`, or --arrived / --send-again KEY");
             }
             let on_paper = status.people.iter().filter(|p| p.state == "queued" && p.channel == Some(Channel::Post)).count() as u64;
             if on_paper > 0 {
-                println!("{} wait for paper, which this program cannot print yet", thousands(on_paper));
+                say!("{} wait for paper, which this program cannot print yet", thousands(on_paper));
             }
             if count("deferred") + count("queued") > on_paper {
-                println!("Run it again to go on with those that wait.");
+                say!("Run it again to go on with those that wait.");
             }
         }
     }
@@ -498,7 +525,7 @@ fn print_sent(common: &Common, done: &Done, status: &LetterStatus) -> anyhow::Re
 
 fn print_counts(counts: &BTreeMap<String, u64>) {
     for (state, people) in counts {
-        println!("{:>8}  {state}", thousands(*people));
+        say!("{:>8}  {state}", thousands(*people));
     }
 }
 
@@ -514,13 +541,13 @@ fn print_status(common: &Common, mut status: LetterStatus, only: &[String]) -> a
         Format::Json => print_json(&status)?,
         Format::Text => {
             let approval = &status.approval;
-            println!("{} of {} approvals of {} letters ({})", approval.approved_by.len(), approval.needed, thousands(approval.letters), approval.plan_sha256);
+            say!("{} of {} approvals of {} letters ({})", approval.approved_by.len(), approval.needed, thousands(approval.letters), approval.plan_sha256);
             print_counts(&status.counts);
             // Without a question, only those whom a person must see to.
             let listed = |state: &str| !only.is_empty() || ["uncertain", "bounced", "refused", "returned", "held"].contains(&state);
             for person in status.people.iter().filter(|person| listed(&person.state)) {
                 let channel = person.channel.map_or("-", Channel::as_str);
-                println!("{}  {} {channel}  {}", printable(&person.data_subject), person.state, printable(person.answer.as_deref().unwrap_or_default()));
+                say!("{}  {} {channel}  {}", printable(&person.data_subject), person.state, printable(person.answer.as_deref().unwrap_or_default()));
             }
         }
     }

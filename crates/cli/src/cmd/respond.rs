@@ -53,14 +53,14 @@ impl Respond {
 /// The answer, on one screen.
 pub fn print_outcome(outcome: &Outcome, case: &std::path::Path) {
     let reached = outcome.tiers.confirmed + outcome.tiers.likely + outcome.tiers.possible;
-    println!();
-    println!("People in the register      {:>9}", thousands(outcome.people));
-    println!("  confirmed                 {:>9}   the data was sent to the intruder, and delivery is proved", thousands(outcome.tiers.confirmed));
-    println!("  likely                    {:>9}   asked for, one proof missing; or it can be worked out", thousands(outcome.tiers.likely));
-    println!("  possible                  {:>9}   within reach while evidence is missing", thousands(outcome.tiers.possible));
-    println!("  not reached               {:>9}", thousands(outcome.people.saturating_sub(reached)));
-    println!();
-    println!(
+    say!("");
+    say!("People in the register      {:>9}", thousands(outcome.people));
+    say!("  confirmed                 {:>9}   the data was sent to the intruder, and delivery is proved", thousands(outcome.tiers.confirmed));
+    say!("  likely                    {:>9}   asked for, one proof missing; or it can be worked out", thousands(outcome.tiers.likely));
+    say!("  possible                  {:>9}   within reach while evidence is missing", thousands(outcome.tiers.possible));
+    say!("  not reached               {:>9}", thousands(outcome.people.saturating_sub(reached)));
+    say!("");
+    say!(
         "{} artefacts, {} events ({} records refused), {} gaps, {} detections, {} steps, {} accesses, {} letters drafted",
         outcome.artefacts,
         thousands(outcome.events),
@@ -71,9 +71,9 @@ pub fn print_outcome(outcome: &Outcome, case: &std::path::Path) {
         thousands(outcome.accesses),
         thousands(outcome.letters)
     );
-    println!();
-    println!("Report     {}", case.join("export/report.html").display());
-    println!("Exposures  {}", case.join("export/exposures.csv").display());
-    println!("Letters    {}", case.join("letters").display());
-    println!("Why one person: strandline expose {} --explain KEY", case.display());
+    say!("");
+    say!("Report     {}", case.join("export/report.html").display());
+    say!("Exposures  {}", case.join("export/exposures.csv").display());
+    say!("Letters    {}", case.join("letters").display());
+    say!("Why one person: strandline expose {} --explain KEY", case.display());
 }

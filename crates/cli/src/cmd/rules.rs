@@ -59,22 +59,22 @@ fn print_as_json(checked: &CheckedRules) -> anyhow::Result<()> {
 fn print_as_text(checked: &CheckedRules, all: bool) {
     for (path, line, title, reason) in &checked.refused {
         let place = line.map_or_else(|| path.clone(), |line| format!("{path}:{line}"));
-        println!("refused  {place}\n         {}{reason}", title.as_ref().map(|title| format!("{title}: ")).unwrap_or_default());
+        say!("refused  {place}\n         {}{reason}", title.as_ref().map(|title| format!("{title}: ")).unwrap_or_default());
     }
     for (path, title, text) in &checked.remarks {
-        println!("odd      {path}\n         {title}: {text}");
+        say!("odd      {path}\n         {title}: {text}");
     }
     let mut by_source = std::collections::BTreeMap::<&str, Vec<(&str, &str)>>::new();
     for (path, title, source) in &checked.without_evidence {
         by_source.entry(source).or_default().push((path, title));
     }
     for (source, rules) in &by_source {
-        println!("no log   {source}: {} rule(s) about evidence that this version does not read", rules.len());
+        say!("no log   {source}: {} rule(s) about evidence that this version does not read", rules.len());
         for (path, title) in rules.iter().filter(|_| all) {
-            println!("         {title} ({path})");
+            say!("         {title} ({path})");
         }
     }
-    println!(
+    say!(
         "{} files: {} rules, {} correlations, {} filters; {} refused, {} odd, {} without evidence that this version reads",
         checked.files,
         checked.rules,

@@ -49,15 +49,15 @@ fn print(seen: &[Seen]) {
         }
     }
     let all: BTreeSet<&str> = seen.iter().filter_map(|cell| cell.data_subject.as_deref()).collect();
-    println!("{:<24} {:>10} {:>10} {:>10}", "people by category", "confirmed", "likely", "possible");
+    say!("{:<24} {:>10} {:>10} {:>10}", "people by category", "confirmed", "likely", "possible");
     for (category, tiers) in &people {
         let count = |tier: Certainty| thousands(tiers.get(&tier).map_or(0, BTreeSet::len) as u64);
-        println!("{:<24} {:>10} {:>10} {:>10}", printable(category), count(Certainty::Confirmed), count(Certainty::Likely), count(Certainty::Possible));
+        say!("{:<24} {:>10} {:>10} {:>10}", printable(category), count(Certainty::Confirmed), count(Certainty::Likely), count(Certainty::Possible));
     }
-    println!("{} people, {} cells", thousands(all.len() as u64), thousands(seen.len() as u64));
+    say!("{} people, {} cells", thousands(all.len() as u64), thousands(seen.len() as u64));
     for cell in seen.iter().filter(|cell| cell.data_subject.is_none()) {
         let table = printable(cell.of_table.as_deref().unwrap_or_default());
-        println!("possible for everybody in {table}: {} ({} statements)", printable(&cell.category), thousands(cell.count));
+        say!("possible for everybody in {table}: {} ({} statements)", printable(&cell.category), thousands(cell.count));
     }
-    println!("What is possible because of a gap in the logs belongs to no session: see the exposures.");
+    say!("What is possible because of a gap in the logs belongs to no session: see the exposures.");
 }

@@ -43,7 +43,7 @@ impl Sql {
                 writer.write_batches(&batches.iter().collect::<Vec<_>>())?;
                 writer.finish()?;
             }
-            Format::Text => println!("{}", printable(&pretty_format_batches(&batches)?.to_string())),
+            Format::Text => say!("{}", printable(&pretty_format_batches(&batches)?.to_string())),
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -145,16 +145,16 @@ impl Trace {
 }
 
 fn print_trail(steps: &[Step], links: &[Link]) {
-    println!("Links (strike out with --strike ID, confirm with --confirm ID)");
+    say!("Links (strike out with --strike ID, confirm with --confirm ID)");
     for link in links {
         let verdict = link.verdict.as_deref().map(|v| format!(" [{v}]")).unwrap_or_default();
-        println!("  {}  {} -> {}  {:?}{verdict}: {}", link.id, printable(&link.from), printable(&link.to), link.strength, printable(&link.reason));
+        say!("  {}  {} -> {}  {:?}{verdict}: {}", link.id, printable(&link.from), printable(&link.to), link.strength, printable(&link.reason));
     }
-    println!("\nSteps");
+    say!("\nSteps");
     for step in steps {
-        println!("  {}  {}  {} {}: {} ({} events)", step.id, step.first, step.technique, step.technique_name, printable(&step.summary), step.event_count);
+        say!("  {}  {}  {} {}: {} ({} events)", step.id, step.first, step.technique, step.technique_name, printable(&step.summary), step.event_count);
         if let Some(exploited) = &step.exploited {
-            println!("       exploited: {}", printable(exploited));
+            say!("       exploited: {}", printable(exploited));
         }
     }
 }
@@ -162,7 +162,7 @@ fn print_trail(steps: &[Step], links: &[Link]) {
 fn say(common: &Common, outcome: &Outcome, text: &str) -> anyhow::Result<ExitCode> {
     match common.format() {
         Format::Json => print_json(outcome)?,
-        Format::Text => println!("{text}"),
+        Format::Text => say!("{text}"),
     }
     Ok(ExitCode::SUCCESS)
 }

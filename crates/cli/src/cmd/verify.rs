@@ -37,12 +37,12 @@ impl Verify {
             }
             Format::Text => {
                 for problem in &report.problems {
-                    println!("{}: {}", printable(&problem.file), printable(&problem.meaning));
+                    say!("{}: {}", printable(&problem.file), printable(&problem.meaning));
                 }
                 for note in &report.notes {
-                    println!("note: {}", printable(note));
+                    say!("note: {}", printable(note));
                 }
-                println!(
+                say!(
                     "{} ledger entries, {} artefacts, {} files ({} bytes), {} decisions: {}",
                     report.ledger_entries,
                     report.artefacts,

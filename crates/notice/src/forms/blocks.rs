@@ -1,15 +1,12 @@
-//! A form as neutral blocks, for whoever draws pages; and as plain text.
+//! A form as blocks of the form's own kind, from which its document and its plain text are made.
 
 use std::fmt::Write;
-
-use serde::Serialize;
 
 use super::{Form, Ground, Value};
 
 /// One block of a page.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(tag = "block", rename_all = "snake_case")]
-pub enum Block {
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Block {
     /// A heading.
     Heading {
         /// 1 for the form, 2 for a part.
@@ -47,7 +44,7 @@ pub enum Block {
 }
 
 /// The form as blocks, in reading order.
-pub fn blocks(form: &Form) -> Vec<Block> {
+pub(super) fn blocks(form: &Form) -> Vec<Block> {
     let mut blocks = vec![
         Block::Heading { level: 1, text: form.title.to_owned() },
         Block::Paragraph { text: format!("To: {}", form.recipient) },
@@ -102,10 +99,10 @@ fn grounds(grounds: &[Ground]) -> Vec<String> {
     lines
 }
 
-/// Blocks as plain text.
-pub fn plain(blocks: &[Block]) -> String {
+/// The form as plain text.
+pub fn plain(form: &Form) -> String {
     let mut text = String::new();
-    for block in blocks {
+    for block in &blocks(form) {
         // Writing to a String does not fail.
         let _ = match block {
             Block::Heading { level: 1, text: heading } => writeln!(text, "{heading}\n{}\n", "=".repeat(heading.chars().count())),

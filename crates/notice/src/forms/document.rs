@@ -1,4 +1,4 @@
-//! A form as the document that is printed. What it says is decided in [`super::blocks()`].
+//! A form as the document that is printed. What it says is decided in `super::blocks`.
 
 use strandline_model::document::{self, Document};
 

@@ -83,7 +83,7 @@ fn facts() -> CaseFacts {
 }
 
 fn text_of(form: FormId, facts: &CaseFacts) -> String {
-    plain(&blocks(&fill(form, facts)))
+    plain(&fill(form, facts))
 }
 
 /// Every form must hold, and must lack.

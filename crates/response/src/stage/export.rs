@@ -4,15 +4,16 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 
-use strandline_case::StageCommit;
 use strandline_case::export::{PeopleSources, StixSources, TierCount, TimelineSources, write_exposures, write_people, write_stix, write_timeline};
+use strandline_case::{Case, StageCommit};
 use strandline_model::detection::Detection;
 use strandline_model::evidence::EventRef;
 use strandline_model::exposure::{Certainty, Exposure, HeldSubject};
-use strandline_model::table::{Row, Scan};
+use strandline_model::table::Row;
 use strandline_model::trail::{Link, Step};
 
 use crate::error::ResponseError;
+use crate::exposed;
 use crate::run::Response;
 use crate::stage::expose::register;
 
@@ -28,7 +29,7 @@ pub fn run(response: &mut Response<'_>) -> Result<(), ResponseError> {
     let locate = |place: &EventRef| paths.get(&place.artefact.0).map(|path| format!("{path}@{}", place.offset));
     let case = &response.case;
     let (exposures, steps) = (case.scan(Exposure::TABLE), case.scan(Step::TABLE));
-    let tiers = tier_counts(&exposures)?;
+    let tiers = tier_counts(case)?;
     let organisation = &response.estate.organisation;
     let name = organisation.name.get("en").or_else(|| organisation.name.values().next()).map_or("", String::as_str);
     let made_at = (response.settings.now)();
@@ -60,20 +61,20 @@ pub fn run(response: &mut Response<'_>) -> Result<(), ResponseError> {
     Ok(())
 }
 
-/// People and categories by tier: a person counts once, at the highest.
-fn tier_counts(exposures: &dyn Scan) -> Result<Vec<TierCount>, ResponseError> {
-    let mut highest: BTreeMap<String, Certainty> = BTreeMap::new();
+/// People and categories by tier: a person counts once, at the strongest.
+fn tier_counts(case: &Case) -> Result<Vec<TierCount>, ResponseError> {
+    let mut people: BTreeMap<Certainty, u64> = BTreeMap::new();
     let mut categories: BTreeMap<Certainty, BTreeSet<String>> = BTreeMap::new();
-    for batch in exposures.scan(&[])? {
-        for exposure in Exposure::from_batch(&batch?)? {
-            categories.entry(exposure.certainty).or_default().insert(exposure.category);
-            let tier = highest.entry(exposure.data_subject).or_insert(exposure.certainty);
-            *tier = (*tier).max(exposure.certainty);
+    exposed::each_person(case, &mut |exposures| {
+        for exposure in exposures {
+            categories.entry(exposure.certainty).or_default().insert(exposure.category.clone());
         }
-    }
+        exposed::strongest(exposures).into_iter().for_each(|tier| *people.entry(tier).or_default() += 1);
+        Ok(())
+    })?;
     let count = |certainty: Certainty| TierCount {
         certainty,
-        people: highest.values().filter(|tier| **tier == certainty).count() as u64,
+        people: people.get(&certainty).copied().unwrap_or_default(),
         categories: categories.get(&certainty).cloned().unwrap_or_default(),
     };
     Ok([Certainty::Confirmed, Certainty::Likely, Certainty::Possible].map(count).into_iter().filter(|c| c.people > 0).collect())

@@ -10,15 +10,15 @@ use strandline_exposure::{Inputs, Options, Output, Progress, Snapshot, expose};
 use strandline_model::access::Access;
 use strandline_model::estate::Estate;
 use strandline_model::event;
-use strandline_model::exposure::{Certainty, Exposure, HeldSubject, Replay, Sighting};
+use strandline_model::exposure::{Exposure, HeldSubject, Replay, Sighting};
 use strandline_model::register::RegisterEntry;
-use strandline_model::table::{Row, Scan, ScanError};
+use strandline_model::table::{Row, ScanError};
 
 use crate::error::ResponseError;
-use crate::people;
-use crate::run::{Response, Tiers};
+use crate::run::Response;
 use crate::stage::intake::Seals;
 use crate::store;
+use crate::{exposed, people};
 
 /// What the exposure stage leaves besides its tables.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -70,7 +70,7 @@ pub fn run(response: &mut Response<'_>) -> Result<(), ResponseError> {
         response.watcher.note(note);
     }
     response.outcome.notes.extend(state.notes);
-    response.outcome.tiers = tiers(response)?;
+    response.outcome.tiers = exposed::tiers(&response.case)?;
     Ok(())
 }
 
@@ -148,31 +148,4 @@ pub fn register(response: &Response<'_>) -> Result<(BTreeMap<String, RegisterEnt
     let vault = Vault::new(&seals, &artefacts);
     let artefact = vault.resolve_snapshot(&described.file)?;
     people::read(described, &described.file, vault.open(&artefact.id)?)
-}
-
-/// People by the strongest tier. Rows come sorted by person.
-fn tiers(response: &Response<'_>) -> Result<Tiers, ResponseError> {
-    let mut tiers = Tiers::default();
-    let mut current: Option<(String, Certainty)> = None;
-    let count = |tiers: &mut Tiers, certainty: Certainty| match certainty {
-        Certainty::Confirmed => tiers.confirmed += 1,
-        Certainty::Likely => tiers.likely += 1,
-        Certainty::Possible => tiers.possible += 1,
-    };
-    for batch in response.case.scan(Exposure::TABLE).scan(&[])? {
-        for exposure in Exposure::from_batch(&batch?)? {
-            match &mut current {
-                Some((person, highest)) if *person == exposure.data_subject => *highest = (*highest).max(exposure.certainty),
-                _ => {
-                    if let Some((_, highest)) = current.replace((exposure.data_subject, exposure.certainty)) {
-                        count(&mut tiers, highest);
-                    }
-                }
-            }
-        }
-    }
-    if let Some((_, highest)) = current {
-        count(&mut tiers, highest);
-    }
-    Ok(tiers)
 }

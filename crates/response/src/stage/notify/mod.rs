@@ -13,17 +13,20 @@ use serde::Serialize;
 use strandline_case::{Approval, NewLetter, Sending, SendingFiles, SendingStep, StoredLetter};
 use strandline_model::letter::{Channel, LetterReference, SendingState};
 use strandline_model::time::Instant;
+use strandline_notice::letter::lint::Finding;
 use strandline_outbound::{
     BounceKind, DkimKey, LetterAddress, OutgoingLetter, Pace, Printer, ReturnPath, SendPlan, SenderIdentity, Server, Tally, compose, find_accepted,
     read_bounce, read_messages, send, write_batch, write_eml,
 };
 
 pub use outbox::{Attach, OutboxError};
+pub(crate) use plan::hexadecimal;
 pub use plan::{HeldLetter, LetterPlan, PlannedLetter};
 
 use self::outbox::{CaseOutbox, by_person, load, step};
 use crate::error::ResponseError;
 use crate::run::Response;
+use crate::stage::letters;
 
 /// From this many letters on, two people approve, where the estate says nothing.
 const SECOND_APPROVER_FROM: u64 = 50;
@@ -197,6 +200,14 @@ impl Response<'_> {
         })
     }
 
+    /// What is wrong with the committed letters, by person. What blocks keeps them from being approved.
+    ///
+    /// # Errors
+    /// If there are no letters yet, or a table or file cannot be read.
+    pub fn lint_letters(&mut self) -> Result<Vec<(String, Finding)>, ResponseError> {
+        letters::lint_all(self)
+    }
+
     /// Records that the responder approves exactly the letters as they are now. The ledger has it first.
     ///
     /// # Errors
@@ -209,6 +220,10 @@ impl Response<'_> {
         let plan = self.letter_plan(round)?;
         if plan.letters.is_empty() {
             return Err(ResponseError::NothingToSend);
+        }
+        let findings = self.lint_letters()?.into_iter().filter(|(_, finding)| finding.rule.blocks()).count();
+        if findings > 0 {
+            return Err(ResponseError::Lint(findings));
         }
         let before = self.approval_state(&plan, second_approver_from)?;
         if before.approved_by.iter().any(|known| same_name(known) == same_name(&name)) {
@@ -413,7 +428,7 @@ impl Response<'_> {
         for held in &plan.held {
             let rows = stored.remove(&held.data_subject).unwrap_or_default();
             let mut status = told(&held.data_subject, None, rows, "held");
-            status.answer = status.answer.or_else(|| Some(held.reason.to_owned()));
+            status.answer = status.answer.or_else(|| Some(held.reason.clone()));
             people.push(status);
         }
         // People who were written to and are in the plan no more.

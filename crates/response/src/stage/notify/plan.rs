@@ -13,6 +13,7 @@ use strandline_model::register::RegisterEntry;
 use crate::error::ResponseError;
 use crate::run::Response;
 use crate::stage::expose::register;
+use crate::stage::letters::{IndexedLetter, index};
 
 /// A letter of the plan.
 #[derive(Clone, Debug)]
@@ -35,7 +36,7 @@ pub struct HeldLetter {
     /// Whose it is.
     pub data_subject: String,
     /// Why a person must see to it.
-    pub reason: &'static str,
+    pub reason: String,
 }
 
 /// A round of letters.
@@ -57,70 +58,38 @@ pub fn make(response: &Response<'_>, round: u32) -> Result<LetterPlan, ResponseE
         return Err(ResponseError::NotYet { missing: "letters", command: "notify CASE draft" });
     };
     let (people, _) = register(response)?;
-    let mut files: BTreeMap<String, Vec<StoredFile>> = BTreeMap::new();
-    for file in &record.files {
-        if let Some(key) = data_subject_of(&file.file) {
-            files.entry(key).or_default().push(file.clone());
-        }
-    }
     let (mut letters, mut held, mut lines) = (BTreeMap::new(), Vec::new(), Vec::new());
-    for (data_subject, mut files) in files {
-        let entry = people.get(&data_subject);
-        // The text first, then by name.
-        files.sort_by_key(|file| (!file.file.ends_with(".txt"), file.file.clone()));
-        let channels = match channels_of(entry) {
+    for indexed in if record.files.is_empty() { Vec::new() } else { index(response)? } {
+        let entry = people.get(&indexed.data_subject);
+        let channels = match channels_of(&indexed, entry) {
             Ok(channels) => channels,
             Err(reason) => {
-                held.push(HeldLetter { data_subject, reason });
+                held.push(HeldLetter { data_subject: indexed.data_subject, reason });
                 continue;
             }
         };
-        let reference = response.case.letter_reference(round, &data_subject)?;
+        let own = format!("letters/{}.", indexed.stem);
+        let mut files: Vec<StoredFile> = record.files.iter().filter(|file| file.file.starts_with(&own)).cloned().collect();
+        // The text first, then by name.
+        files.sort_by_key(|file| (!file.file.ends_with(".txt"), file.file.clone()));
+        let reference = response.case.letter_reference(round, &indexed.data_subject)?;
         let letter_sha256 = hash_files(&files);
         lines.push(format!("{reference}  {letter_sha256}  {}\n", response.case.salted_digest(&address_text(entry))?));
-        letters.insert(reference.clone(), PlannedLetter { reference, data_subject, files, letter_sha256, channels });
+        letters.insert(reference.clone(), PlannedLetter { reference, data_subject: indexed.data_subject, files, letter_sha256, channels });
     }
     lines.sort();
     let sha256 = hexadecimal(&Sha256::digest(format!("letters of round {round}\n{}", lines.concat())));
     Ok(LetterPlan { letters, held, sha256, people })
 }
 
-/// Whose file it is: `letters/KEY.txt`, with the key percent-encoded.
-fn data_subject_of(file: &str) -> Option<String> {
-    let name = file.strip_prefix("letters/")?;
-    let (stem, _) = name.rsplit_once('.')?;
-    let mut bytes = Vec::with_capacity(stem.len());
-    let mut rest = stem.as_bytes();
-    while let Some((first, tail)) = rest.split_first() {
-        if *first == b'%' {
-            let (pair, tail) = tail.split_at_checked(2)?;
-            bytes.push(u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?);
-            rest = tail;
-        } else {
-            bytes.push(*first);
-            rest = tail;
-        }
+/// The ways that the draft found to the person, as far as mail can really be sent to the address; or why the letter waits.
+fn channels_of(indexed: &IndexedLetter, entry: Option<&RegisterEntry>) -> Result<Vec<Channel>, String> {
+    if indexed.is_held() {
+        return Err(indexed.attention.clone());
     }
-    String::from_utf8(bytes).ok()
-}
-
-/// Ways to a person, the better one first. Who has left may have no mailbox here any more, so paper comes first.
-fn channels_of(entry: Option<&RegisterEntry>) -> Result<Vec<Channel>, &'static str> {
-    let Some(entry) = entry else { return Err("not in the register: find out who this is") };
-    let status = entry.status.as_deref().unwrap_or_default().trim().to_lowercase();
-    if matches!(status.as_str(), "deceased" | "dead" | "died" | "已故" | "身故") {
-        return Err("recorded as deceased: a person decides whether and to whom to write");
-    }
-    let email = entry.email.as_ref().is_some_and(|email| strandline_outbound::is_address(email.expose_personal()));
-    let post = entry.postal_address.as_ref().is_some_and(|address| !address.expose_personal().trim().is_empty());
-    let left = matches!(status.as_str(), "departed" | "left" | "former" | "resigned" | "retired" | "離職" | "退休");
-    match (email, post) {
-        (true, true) if left => Ok(vec![Channel::Post, Channel::Email]),
-        (true, true) => Ok(vec![Channel::Email, Channel::Post]),
-        (true, false) => Ok(vec![Channel::Email]),
-        (false, true) => Ok(vec![Channel::Post]),
-        (false, false) => Err("no usable e-mail or postal address in the register"),
-    }
+    let mailable = entry.and_then(|e| e.email.as_ref()).is_some_and(|email| strandline_outbound::is_address(email.expose_personal()));
+    let ways: Vec<Channel> = indexed.ways().into_iter().filter(|way| *way != Channel::Email || mailable).collect();
+    if ways.is_empty() { Err("no usable e-mail or postal address in the register".to_owned()) } else { Ok(ways) }
 }
 
 /// What of a register entry decides where a letter goes, joined so that no two entries give the same text.
@@ -154,39 +123,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_names_its_person() {
-        for (file, key) in [
-            ("letters/C-12.txt", Some("C-12")),
-            ("letters/%E9%99%B3.pdf", Some("陳")),
-            ("letters/%2E%2E%2Fx.txt", Some("../x")),
-            ("letters/%E9.txt", None),
-            ("letters/%4", None),
-            ("letters/a", None),
-            ("export/a.csv", None),
-        ] {
-            assert_eq!(data_subject_of(file).as_deref(), key, "{file}");
-        }
-    }
-
-    #[test]
-    fn nobody_without_an_address_is_dropped_in_silence() {
-        let entry = |email: &str, post: &str, status: &str| RegisterEntry {
-            key: "P".into(),
-            email: Some(Personal::new(email.into())),
-            postal_address: Some(Personal::new(post.into())),
-            status: Some(status.into()),
-            ..RegisterEntry::default()
+    fn nobody_without_a_way_is_dropped_in_silence() {
+        let entry = |email: &str| RegisterEntry { key: "P".into(), email: Some(Personal::new(email.into())), ..RegisterEntry::default() };
+        let indexed = |channels: &str, held: &str| IndexedLetter {
+            data_subject: "P".into(),
+            stem: "P".into(),
+            kind: "exposed".into(),
+            language: "en".into(),
+            channels: channels.into(),
+            held: held.into(),
+            attention: "has died: decide".into(),
         };
-        for (entry, expected) in [
-            (entry("a@b.org", "1 High St", "serving"), Some(vec![Channel::Email, Channel::Post])),
-            (entry("a@b.org", "1 High St", "Departed"), Some(vec![Channel::Post, Channel::Email])),
-            (entry("a@b.org", " ", "departed"), Some(vec![Channel::Email])),
-            (entry("not an address", "1 High St", ""), Some(vec![Channel::Post])),
-            (entry("a@b.org\r\nBcc: c@d.org", "", ""), None),
-            (entry("a@b.org", "1 High St", "deceased"), None),
+        for (letter, email, expected) in [
+            (indexed("email post", "no"), "a@b.org", Ok(vec![Channel::Email, Channel::Post])),
+            (indexed("post email", "no"), "a@b.org", Ok(vec![Channel::Post, Channel::Email])),
+            (indexed("email post", "no"), "not an address", Ok(vec![Channel::Post])),
+            (indexed("email", "no"), "a@b.org\r\nBcc: c@d.org", Err("no usable e-mail or postal address in the register")),
+            (indexed("", "no"), "", Err("no usable e-mail or postal address in the register")),
+            (indexed("email post", "yes"), "a@b.org", Err("has died: decide")),
         ] {
-            assert_eq!(channels_of(Some(&entry)).ok(), expected);
+            assert_eq!(channels_of(&letter, Some(&entry(email))), expected.map_err(str::to_owned));
         }
-        assert!(channels_of(None).is_err());
     }
 }

@@ -172,3 +172,25 @@ fn letters_that_the_lint_blocks_cannot_be_approved() {
     check(&["notify", name, "approve", "--responder", "A. Chan"], 1, "notify CASE lint");
     assert!(!counts(&case).contains_key("approved"));
 }
+
+#[test]
+fn an_organisation_writes_in_its_own_words_and_a_mistake_names_its_line() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let case = new_case(&folder, |estate| estate);
+    let templates = folder.path().join("own");
+    let own = templates.join("default/en");
+    fs::create_dir_all(&own).expect("a folder");
+    let built_in = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../letters/default/en/body.txt")).expect("the built-in body");
+    let (first, rest) = built_in.split_once("\n\n").expect("paragraphs");
+    let write = |line: &str| fs::write(own.join("body.txt"), format!("{first}\n\n{line}\n\n{rest}")).expect("a template");
+    let draft = ["notify", text(&case), "draft", "--templates", text(&templates)];
+    write("Call {nobody_knows_this}.");
+    check(&draft, 1, &format!("body.txt line {}", first.lines().count() + 2));
+    write("We are sorry, says the fleet.");
+    check(&draft, 0, "letters drafted");
+    let mut texts = fs::read_dir(case.join("letters")).expect("letters").flatten().map(|entry| fs::read_to_string(entry.path()).expect("a letter"));
+    assert!(texts.any(|letter| letter.contains("says the fleet")));
+    // Kept with the case.
+    check(&["notify", text(&case), "draft"], 0, "letters drafted");
+    check(&["notify", text(&case), "lint"], 0, "0 findings");
+}

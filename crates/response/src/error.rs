@@ -97,6 +97,9 @@ pub enum ResponseError {
     /// A letter could not be drafted.
     #[error(transparent)]
     Letter(#[from] strandline_notice::letter::DraftError),
+    /// A template of a letter has a mistake.
+    #[error(transparent)]
+    Template(#[from] strandline_notice::letter::TemplateError),
     /// A table of the case could not be read.
     #[error("a table of the case cannot be read: run `strandline verify`, then the stage that writes it")]
     Scan(#[source] ScanError),

@@ -222,6 +222,14 @@ impl<'a> Response<'a> {
         stage::expose::run(self)
     }
 
+    /// Has letters drafted from the organisation's own templates, given as (path within their folder, text), from now on.
+    ///
+    /// # Errors
+    /// If a template has a mistake, or the case cannot be written.
+    pub fn use_templates(&mut self, files: &[(String, String)]) -> Result<(), ResponseError> {
+        stage::letters::use_templates(self, files)
+    }
+
     /// Drafts one letter for each affected person.
     ///
     /// # Errors

@@ -13,6 +13,8 @@ use crate::error::ResponseError;
 pub const ESTATE: &str = "estate.toml";
 /// What the responder chose.
 pub const CHOICES: &str = "choices.json";
+/// The organisation's own templates of letters.
+pub const TEMPLATES: &str = "templates.json";
 /// What the evidence covers.
 pub const COVERAGE: &str = "coverage.json";
 /// Pins, actor and notes of the trail.

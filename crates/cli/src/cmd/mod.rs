@@ -13,6 +13,7 @@ mod rules;
 mod scope;
 mod sql;
 mod stages;
+mod texts;
 mod told;
 mod verify;
 

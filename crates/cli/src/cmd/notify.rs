@@ -16,7 +16,7 @@ use strandline_response::{
     SentTally, Server, Timeouts,
 };
 
-use crate::cmd::{Common, print_json};
+use crate::cmd::{Common, print_json, texts};
 use crate::ui::{Format, Screen, printable, thousands};
 
 /// Whether letters are being sent, and whether somebody has asked for an end.
@@ -40,7 +40,11 @@ pub struct Notify {
 #[derive(Subcommand)]
 enum Action {
     /// Draft the letters (the default)
-    Draft,
+    Draft {
+        /// The organisation's own templates, kept with the case: docs/letters.md says what the folder holds
+        #[arg(long, value_name = "DIR")]
+        templates: Option<PathBuf>,
+    },
     /// Read every letter as its reader will: length, hedges, somebody else's data …; what it finds blocks approval
     Lint,
     /// Show one letter as it would go, who gets one, and what is held
@@ -190,14 +194,14 @@ impl Notify {
     pub fn run(self, common: &Common) -> anyhow::Result<ExitCode> {
         let settings = common.settings(&self.case);
         let mut screen = Screen::new(common.format());
-        let action = self.action.unwrap_or(Action::Draft);
+        let action = self.action.unwrap_or(Action::Draft { templates: None });
         // Somebody may look while letters go out.
         let mut response = match &action {
             Action::Preview { .. } | Action::Status { .. } => Response::look(&settings, &mut screen)?,
             _ => Response::resume(&settings, &mut screen)?,
         };
         match action {
-            Action::Draft => draft(common, response),
+            Action::Draft { templates } => draft(common, response, templates.as_deref()),
             Action::Lint => {
                 let findings = response.lint_letters()?;
                 drop(response);
@@ -229,8 +233,11 @@ impl Notify {
     }
 }
 
-fn draft(common: &Common, mut response: Response<'_>) -> anyhow::Result<ExitCode> {
+fn draft(common: &Common, mut response: Response<'_>, templates: Option<&Path>) -> anyhow::Result<ExitCode> {
     response.expose()?;
+    if let Some(folder) = templates {
+        response.use_templates(&texts::read(folder, "txt", "docs/letters.md")?)?;
+    }
     response.draft_letters()?;
     let outcome = response.finish();
     match common.format() {

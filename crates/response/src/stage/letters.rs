@@ -76,6 +76,28 @@ impl IndexedLetter {
     }
 }
 
+/// Keeps the organisation's templates as a stage of their own, once they are without mistakes.
+pub fn use_templates(response: &mut Response<'_>, files: &[(String, String)]) -> Result<(), ResponseError> {
+    Templates::read(files, &response.estate.organisation.regimes)?;
+    let mut inputs = response.inputs();
+    for (path, text) in files {
+        inputs.insert_setting(format!("templates/{path}"), text);
+    }
+    if response.case.stage_is_current("templates", &inputs) {
+        return Ok(());
+    }
+    let file = store::write_json(&response.case, store::TEMPLATES, &files)?;
+    let author = response.author();
+    response.case.commit_stage(StageCommit { stage: "templates".to_owned(), inputs, parts: Vec::new(), files: vec![file], author })?;
+    Ok(())
+}
+
+/// The templates that this case uses.
+fn templates(response: &Response<'_>) -> Result<Templates, ResponseError> {
+    let own: Vec<(String, String)> = store::read_json(&response.case, store::TEMPLATES)?.unwrap_or_default();
+    Ok(Templates::read(&own, &response.estate.organisation.regimes)?)
+}
+
 /// Drafts the letters.
 pub fn run(response: &mut Response<'_>) -> Result<(), ResponseError> {
     if !response.case.manifest().stages.contains_key("expose") {
@@ -83,7 +105,7 @@ pub fn run(response: &mut Response<'_>) -> Result<(), ResponseError> {
     }
     let (people, notes) = register(response)?;
     response.outcome.people = people.len() as u64;
-    let mut inputs = response.inputs_after(&["trace", "expose"]);
+    let mut inputs = response.inputs_after(&["trace", "expose", "templates"]);
     for artefact in response.custody()? {
         inputs.insert(format!("evidence/{}", artefact.sha256), artefact.sha256.clone());
     }
@@ -180,7 +202,7 @@ impl Drafting {
         Ok(Some(Self {
             endings: record_endings(people.values()),
             people,
-            templates: Templates::built_in(),
+            templates: templates(response)?,
             organisation: response.estate.organisation.clone(),
             reference: response.case.manifest().origin.rsplit('/').next().unwrap_or_default().to_owned(),
             intrusion,

@@ -2,7 +2,7 @@
 //!
 //! `cargo run --release -p strandline-case --example scope_speed [FOLDER [ACCESSES]]` makes the table `sightings` of a case
 //! with so many accesses (100,000,000; three categories each) in FOLDER once, then asks five times, in turn with
-//! `python3 scope_duckdb.py` beside this file, which needs the Python package duckdb and is left out where it is absent.
+//! `python3 scope_duckdb.py` beside this file, which needs the Python packages duckdb and pyarrow and is left out where they are absent.
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a program for a terminal, over data of its own")]
 
 use std::path::{Path, PathBuf};
@@ -69,7 +69,7 @@ fn main() {
                 assert_eq!(cells.parse::<usize>().unwrap(), seen.len(), "the two answers differ");
                 println!("   duckdb {took} ms, {cells} cells");
             }
-            _ => println!("   (duckdb: python3 has no package duckdb)"),
+            _ => println!("   (duckdb: python3 lacks the package duckdb or pyarrow)"),
         }
     }
     if theirs < f64::MAX {

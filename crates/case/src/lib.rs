@@ -29,7 +29,7 @@ pub use ledger::{Entry, EntryKind, Function, Ledger, LedgerError, ProofError, Sa
 pub use manifest::{Author, Inputs, Manifest, StageCommit, StageRecord, StoredFile, TablePart};
 pub use scope::{Question, Seen, scope};
 pub use seal::{SealError, SealWriter};
-pub use sending::{NewLetter, Sending, SendingFiles, SendingStep, StoredLetter};
+pub use sending::{LetterEvent, NewLetter, Sending, SendingFiles, SendingStep, StoredLetter};
 pub use statement::{Statement, StoredStatement};
 pub use table::{StoredTable, TableWriter};
 pub use verify::{Anchor, Problem, VerifyReport, verify};

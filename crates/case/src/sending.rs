@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{Connection, Row, Transaction, params};
 use sha2::{Digest, Sha256};
+use strandline_model::code::SupportCode;
 use strandline_model::letter::{Channel, LetterReference, SendingState};
 use strandline_model::time::Instant;
 
@@ -47,6 +48,23 @@ pub struct StoredLetter {
     /// When a deferred letter is due.
     pub due_at: Option<Instant>,
     /// The last word of a server, a report or a person.
+    pub answer: Option<String>,
+}
+
+/// Something that happened to a letter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LetterEvent {
+    /// The letter.
+    pub reference: LetterReference,
+    /// The way that it goes.
+    pub channel: Channel,
+    /// The round of letters.
+    pub round: u32,
+    /// The state that it came to, or `withdrawn`: queued for another way.
+    pub state: String,
+    /// When.
+    pub at: Instant,
+    /// What a server, a report or a person said.
     pub answer: Option<String>,
 }
 
@@ -105,14 +123,12 @@ impl Case {
     }
 
     /// The code by which a person proves to the help desk which letter is theirs: in the letter and nowhere else, the same in every
-    /// round, and not to be guessed without the case's salt. `abcd-efgh-ij`: 50 bits.
+    /// round. It is a keyed digest of the person's key: the case keeps no list of codes, and nobody guesses one without its salt.
     ///
     /// # Errors
     /// If the case has no salt here.
-    pub fn support_code(&self, data_subject: &str) -> Result<String, CaseError> {
-        let drawn = LetterReference::from_bits(self.keyed_bits(&format!("support code\0{data_subject}"))?);
-        let drawn = drawn.as_str();
-        Ok(format!("{}-{}-{}", &drawn[..4], &drawn[4..8], &drawn[8..10]))
+    pub fn support_code(&self, data_subject: &str) -> Result<SupportCode, CaseError> {
+        Ok(SupportCode::from_bits(self.keyed_bits(&format!("support code\0{data_subject}"))?))
     }
 
     fn keyed_bits(&self, label: &str) -> Result<[u8; 10], CaseError> {
@@ -153,6 +169,31 @@ impl Case {
     pub fn stored_letters(&self) -> Result<Vec<StoredLetter>, CaseError> {
         let Some(state) = open_state_for_reading(self, 2)? else { return Ok(Vec::new()) };
         read_letters(&state, "ORDER BY reference, channel", [])
+    }
+
+    /// What happened to the letters to one person, oldest first.
+    ///
+    /// # Errors
+    /// If case.db cannot be read.
+    pub fn letter_events(&self, data_subject: &str) -> Result<Vec<LetterEvent>, CaseError> {
+        let Some(state) = open_state_for_reading(self, 2)? else { return Ok(Vec::new()) };
+        let mut query = state.prepare(
+            "SELECT e.reference, e.channel, own.round, e.state, e.at, e.answer FROM sending_event e
+             JOIN (SELECT DISTINCT reference, round FROM sending WHERE data_subject = ?1) own ON own.reference = e.reference ORDER BY e.number",
+        )?;
+        let foreign = |column: usize| rusqlite::Error::InvalidColumnType(column, "sending_event".to_owned(), rusqlite::types::Type::Text);
+        let rows = query.query_map([data_subject], |row| {
+            let (reference, channel): (String, String) = (row.get(0)?, row.get(1)?);
+            Ok(LetterEvent {
+                reference: LetterReference::parse(&reference).map_err(|_| foreign(0))?,
+                channel: Channel::parse(&channel).ok_or_else(|| foreign(1))?,
+                round: row.get(2)?,
+                state: row.get(3)?,
+                at: Instant(row.get(4)?),
+                answer: row.get(5)?,
+            })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
     }
 
     /// SHA-256 over the first `count` events of letters, for the ledger; and how many there are now.

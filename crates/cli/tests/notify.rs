@@ -78,8 +78,8 @@ fn new_case(folder: &TempDir, describe: impl FnOnce(String) -> String) -> PathBu
     let into = folder.path().join("made");
     check(&["drill", "--only-make", "--people", "200", "--days", "3", "--into", text(&into)], 0, "");
     let estate = into.join("estate.toml");
-    let sending = "\n[sending]\nfrom = \"notice@example.org\"\nreturn_path = \"bounces@example.org\"\nsecond_approver_from = 2\n";
-    fs::write(&estate, describe(fs::read_to_string(&estate).expect("an estate")) + sending).expect("an estate");
+    let text_of_estate = fs::read_to_string(&estate).expect("an estate").replace("[sending]\n", "[sending]\nsecond_approver_from = 2\n");
+    fs::write(&estate, describe(text_of_estate)).expect("an estate");
     let case = folder.path().join("case");
     check(&["respond", "--estate", text(&estate), "--evidence", text(&into.join("evidence")), "--case", text(&case)], 0, "");
     case
@@ -193,4 +193,117 @@ fn an_organisation_writes_in_its_own_words_and_a_mistake_names_its_line() {
     // Kept with the case.
     check(&["notify", text(&case), "draft"], 0, "letters drafted");
     check(&["notify", text(&case), "lint"], 0, "0 findings");
+}
+
+/// The letters of a case: key and text.
+fn letters(case: &Path) -> BTreeMap<String, String> {
+    let files = fs::read_dir(case.join("letters")).expect("letters").flatten().map(|entry| entry.path());
+    let texts = files.filter(|path| path.extension().is_some_and(|kind| kind == "txt"));
+    texts.map(|path| (path.file_stem().expect("a name").to_string_lossy().into_owned(), fs::read_to_string(&path).expect("a letter"))).collect()
+}
+
+fn index(case: &Path) -> Vec<BTreeMap<String, String>> {
+    csv::Reader::from_path(case.join("export/letters.csv")).expect("an index").deserialize().collect::<Result<_, _>>().expect("lines")
+}
+
+#[test]
+fn everybody_of_the_register_gets_one_letter_and_says_what_people_stated() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let case = new_case(&folder, |estate| estate);
+    let name = text(&case);
+    let lines = index(&case);
+    let mut keys: Vec<&str> = lines.iter().map(|line| line["data_subject"].as_str()).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    assert_eq!(keys.len(), lines.len(), "somebody has two letters");
+    let people = csv::Reader::from_path(case.join("export/people.csv")).expect("people").into_records().count();
+    assert_eq!(lines.len(), people, "somebody has no letter");
+    assert!(lines.iter().any(|line| line["kind"] == "not_reached") && lines.iter().any(|line| line["kind"] == "exposed"));
+
+    let by = ["--responder", "A. Chan"];
+    check(&[&["decide", name, "found", "--at", "2026-02-03T08:15", "--knowing", "x"], &by[..]].concat(), 0, "");
+    check(&[&["decide", name, "answer", "letter_account/en", "--text", "A stolen account was used."], &by[..]].concat(), 0, "");
+    check(&[&["decide", name, "answer", "letter_account/xx", "--text", "y"], &by[..]].concat(), 1, "letters are written in: en, zh-Hant");
+    check(&[&["decide", name, "nonsense", "--knowing", "y"], &by[..]].concat(), 1, "letters wait for: found, stopped");
+    check(&["notify", name, "lint"], 3, "draft again");
+    check(&["notify", name, "draft"], 0, "to people who were not reached");
+    let drafted = letters(&case);
+    for line in lines.iter().filter(|line| line["language"] == "en") {
+        let letter = &drafted[&line["stem"]];
+        assert!(letter.contains("We found out on 3 February 2026") && letter.contains("A stolen account was used."), "a letter lacks what was stated");
+    }
+    check(&["verify", name], 0, "sound");
+}
+
+#[test]
+fn the_desk_finds_a_person_by_key_or_code_and_tells_our_letters_from_others() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let case = new_case(&folder, |estate| estate);
+    let name = text(&case);
+    let line = index(&case).into_iter().find(|line| line["kind"] == "exposed" && line["channels"].starts_with("email")).expect("an exposed person");
+    let key = line["data_subject"].as_str();
+    let letter = &letters(&case)[&line["stem"]];
+    let is_code = |word: &&str| word.len() == 19 && word.split('-').all(|group| group.len() == 4);
+    let code = letter.split(|c: char| !c.is_ascii_alphanumeric() && c != '-').find(is_code).expect("a code in the letter");
+
+    check(&["person", name, key], 0, "confirmed");
+    let by_code = check(&["person", name, &code.to_lowercase().replace('-', " ")], 0, "confirmed");
+    assert!(by_code.starts_with(key));
+    let swapped = format!("{}{}{}", &code[1..2], &code[..1], &code[2..]);
+    let wrong = if swapped == code { format!("{}{}", if code.starts_with('0') { "1" } else { "0" }, &code[1..]) } else { swapped };
+    check(&["person", name, &wrong], 1, "mistyped");
+    check(&["person", name, "nobody"], 1, "neither the key");
+    let unreached = index(&case).into_iter().find(|line| line["kind"] == "not_reached").expect("somebody was not reached");
+    check(&["person", name, &unreached["data_subject"]], 0, "Not reached. That rests on the logs from");
+    check(&["notify", name, "check", "--code", code], 0, key);
+
+    let mails = folder.path().join("eml");
+    check(&["notify", name, "send", "--dry-run", text(&mails)], 0, "nothing was sent");
+    let path = fs::read_dir(&mails).expect("mails").flatten().map(|entry| entry.path()).next().expect("a mail");
+    check(&["notify", name, "check", text(&path)], 0, "has not left yet");
+    let copied = folder.path().join("copied.txt");
+    let body = letter.split_once("\n\n").expect("head and body").1;
+    fs::write(&copied, body.replace('\n', "\n> ")).expect("a file");
+    check(&["notify", name, "check", text(&copied)], 0, "has not left yet");
+    let lure = folder.path().join("lure.txt");
+    fs::write(&lure, format!("Pay here: https://refund.example/{code}\n{body}")).expect("a file");
+    check(&["notify", name, "check", text(&lure)], 3, "our letter has no https://refund.example/");
+    fs::write(&lure, format!("Your code is {code}. Tell us your date of birth.\n")).expect("a file");
+    check(&["notify", name, "check", text(&lure)], 3, "says something else");
+    fs::write(&lure, "Dear customer, click.").expect("a file");
+    check(&["notify", name, "check", text(&lure)], 3, "names no letter of this case");
+}
+
+#[test]
+fn letters_on_paper_are_printed_approved_and_handed_over_once() {
+    let printer = Path::new(env!("CARGO_BIN_EXE_strandline")).with_file_name(format!("strandline-print{}", std::env::consts::EXE_SUFFIX));
+    let fonts = Path::new("/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc");
+    if !printer.exists() || !fonts.exists() {
+        println!("SKIPPED: no strandline-print is built, or no font with Chinese is installed (Debian: fonts-noto-cjk)");
+        return;
+    }
+    let folder = TempDir::new().expect("a temporary folder");
+    let case = new_case(&folder, |estate| estate);
+    let name = text(&case);
+    let batch = folder.path().join("batch");
+    let post = ["notify", name, "send", "--by", "post", "--into", text(&batch)];
+    let approve = || ["A. Chan", "B. Lee"].map(|by| check(&["notify", name, "approve", "--responder", by], 0, "letters, approved by"));
+    approve();
+    check(&post, 1, "notify CASE print");
+    check(&["notify", name, "print"], 0, "letters printed");
+    check(&post, 1, "0 of 2 approvals");
+    approve();
+    let printed =
+        fs::read_dir(case.join("letters")).expect("letters").flatten().map(|entry| entry.path()).filter(|p| p.extension().is_some_and(|k| k == "pdf"));
+    assert_eq!(printed.count(), index(&case).len());
+    check(&post, 0, "letters for the mail house");
+    let manifest: Vec<BTreeMap<String, String>> =
+        csv::Reader::from_path(batch.join("batch-001.csv")).expect("a manifest").deserialize().collect::<Result<_, _>>().expect("lines");
+    assert!(!manifest.is_empty() && manifest.iter().all(|line| line["pages"] == "1"));
+    assert!(fs::read(batch.join("batch-001.pdf")).expect("a batch").starts_with(b"%PDF-"));
+    assert_eq!(counts(&case)["handed_over"], manifest.len() as u64);
+    check(&["notify", name, "send", "--by", "post", "--into", text(&folder.path().join("again"))], 0, "No letter waits for paper");
+    check(&["forms", name, "gdpr-33", "--pdf"], 0, "");
+    assert!(fs::read(case.join("forms/gdpr-33.pdf")).expect("a form").starts_with(b"%PDF-"));
+    check(&["verify", name], 0, "sound");
 }

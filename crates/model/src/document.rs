@@ -5,10 +5,10 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A letter or a form.
-#[derive(Clone, Default, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Document {
     /// Its language, a BCP 47 tag.
     pub language: String,
@@ -31,19 +31,19 @@ impl fmt::Debug for Document {
 }
 
 /// A label and what stands beside it.
-#[derive(Clone, Default, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Field {
     /// The label.
     pub label: String,
     /// The value.
     pub value: String,
     /// What the value rests on, or why it is unknown.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
 }
 
 /// One piece of a document's text.
-#[derive(Clone, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Block {
     /// A heading.
@@ -58,7 +58,7 @@ pub enum Block {
         /// Its text, one line.
         text: String,
         /// Its language where it is not the document's.
-        #[serde(skip_serializing_if = "Option::is_none")]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         language: Option<String>,
     },
     /// A list whose order counts.

@@ -300,6 +300,8 @@ pub struct Sending {
     pub separator: Option<char>,
     /// From this many letters on, two people must approve.
     pub second_approver_from: Option<u64>,
+    /// Whether people who were not reached get a letter that says so. Default: they do.
+    pub reassure: Option<bool>,
     /// The mail server.
     pub mail_server: Option<MailServer>,
     /// Signatures.

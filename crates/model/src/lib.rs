@@ -4,6 +4,7 @@
 //! of the tables; it does no IO, decides nothing, and knows no format.
 
 pub mod access;
+pub mod code;
 pub mod detection;
 pub mod document;
 pub mod duty;
@@ -13,6 +14,7 @@ pub mod evidence;
 pub mod exposure;
 pub mod letter;
 pub mod personal;
+pub mod print;
 pub mod record;
 pub mod register;
 pub mod table;

@@ -12,6 +12,8 @@ use strandline_model::time::Instant;
 use strandline_notice::duties::{Duties, Survey, TierCounts, ics, survey};
 use strandline_notice::forms::{self, StaffRule, StaffRuleError};
 use strandline_notice::law::LawBook;
+use strandline_notice::letter::Templates;
+use strandline_notice::letter::said::{FOUND, STOPPED, is_letter_event, language_of_question};
 
 use crate::error::ResponseError;
 use crate::exposed;
@@ -25,7 +27,7 @@ const KIND: &str = "duty";
 #[derive(Debug, thiserror::Error)]
 pub enum DutyError {
     /// No regime waits for such an event.
-    #[error("no law file knows the event {event:?}; the regimes of this case wait for: {known}")]
+    #[error("no law file knows the event {event:?}; the regimes of this case wait for: {known}; letters wait for: {FOUND}, {STOPPED}")]
     UnknownEvent {
         /// As it was written.
         event: String,
@@ -41,10 +43,18 @@ pub enum DutyError {
         known: String,
     },
     /// No form asks that.
-    #[error("no form asks {question:?}; forms ask: {known}")]
+    #[error("no form asks {question:?}; forms ask: {known}; letters ask: letter_account/LANGUAGE, letter_measures/LANGUAGE (a sentence a line)")]
     UnknownQuestion {
         /// As it was written.
         question: String,
+        /// What there is.
+        known: String,
+    },
+    /// No letter is written in that language.
+    #[error("no letter is written in {language:?}; letters are written in: {known}")]
+    UnknownLanguage {
+        /// As it was written.
+        language: String,
         /// What there is.
         known: String,
     },
@@ -64,15 +74,6 @@ pub enum DutyError {
         form: &'static str,
         /// The questions; never the values.
         fields: String,
-    },
-    /// A stored decision is none that this version knows.
-    #[error("the decision of ledger entry {entry} is not one that this version knows: use the version that wrote it, or a newer one")]
-    UnknownDecision {
-        /// The entry.
-        entry: u64,
-        /// What is wrong.
-        #[source]
-        source: serde_json::Error,
     },
     /// The case.
     #[error(transparent)]
@@ -129,6 +130,7 @@ impl Response<'_> {
     pub fn decide_duty(&mut self, word: DutyWord, law: &LawBook) -> Result<u64, DutyError> {
         let now = (self.settings.now)();
         check(&word, law, &self.estate, now)?;
+        self.check_language(&word)?;
         let decision = DutyDecision { word, decided_by: self.settings.responder.clone(), decided_at: now };
         let body = serde_json::to_string(&decision.word).expect("a decision has only texts and numbers");
         let statement = Statement { kind: KIND.to_owned(), body, made_by: decision.decided_by, made_at: decision.decided_at };
@@ -136,11 +138,26 @@ impl Response<'_> {
     }
 }
 
+impl Response<'_> {
+    /// What letters say of their own is in a language that they are written in.
+    fn check_language(&self, word: &DutyWord) -> Result<(), DutyError> {
+        let DutyWord::Answered { question, .. } = word else { return Ok(()) };
+        let Some(language) = language_of_question(question) else { return Ok(()) };
+        let own: Vec<(String, String)> = store::read_json(&self.case, store::TEMPLATES)?.unwrap_or_default();
+        let templates = Templates::read(&own, &self.estate.organisation.regimes).map_err(ResponseError::from)?;
+        if templates.languages().any(|known| known == language) {
+            return Ok(());
+        }
+        let known: Vec<&str> = templates.languages().collect();
+        Err(DutyError::UnknownLanguage { language: language.to_owned(), known: known.join(", ") })
+    }
+}
+
 /// Everything that people recorded on duties, oldest first.
-pub(crate) fn decisions(case: &Case) -> Result<Vec<RecordedDecision>, DutyError> {
+pub(crate) fn decisions(case: &Case) -> Result<Vec<RecordedDecision>, ResponseError> {
     let read = |stored: strandline_case::StoredStatement| {
         let word: DutyWord =
-            serde_json::from_str(&stored.statement.body).map_err(|source| DutyError::UnknownDecision { entry: stored.ledger_entry, source })?;
+            serde_json::from_str(&stored.statement.body).map_err(|source| ResponseError::UnknownDecision { entry: stored.ledger_entry, source })?;
         let decision = DutyDecision { word, decided_by: stored.statement.made_by, decided_at: stored.statement.made_at };
         Ok(RecordedDecision { ledger_entry: stored.ledger_entry, decision })
     };
@@ -158,6 +175,9 @@ pub(crate) fn zone_of(estate: &Estate) -> TimeZone {
 
 fn check(word: &DutyWord, law: &LawBook, estate: &Estate, now: Instant) -> Result<(), DutyError> {
     match word {
+        DutyWord::Happened { event, at, .. } if is_letter_event(event) => check_time(*at, now),
+        DutyWord::Retracted { event, .. } if is_letter_event(event) => Ok(()),
+        DutyWord::Answered { question, .. } if language_of_question(question).is_some() => Ok(()),
         DutyWord::Happened { event, at, .. } => check_event(event, law, estate).and_then(|()| check_time(*at, now)),
         DutyWord::Retracted { event, .. } => check_event(event, law, estate),
         DutyWord::PartlyDone { duty, at, .. } | DutyWord::Done { duty, at, .. } => check_duty(duty, law, estate).and_then(|()| check_time(*at, now)),

@@ -10,8 +10,9 @@ use strandline_estate::EstateError;
 use strandline_event::EventError;
 use strandline_evidence::{IntakeError, VaultError};
 use strandline_exposure::ExposureError;
+use strandline_model::code::NotACode;
 use strandline_model::table::{ScanError, TableError};
-use strandline_outbound::{DryRunError, MailboxError, SendError};
+use strandline_outbound::{DryRunError, MailboxError, PressError, SendError};
 use strandline_trace::TraceError;
 
 use crate::stage::notify::OutboxError;
@@ -116,6 +117,15 @@ pub enum ResponseError {
         /// What is wrong; never a value.
         reason: String,
     },
+    /// A stored decision is none that this version knows.
+    #[error("the decision of ledger entry {entry} is not one that this version knows: use the version that wrote it, or a newer one")]
+    UnknownDecision {
+        /// The entry.
+        entry: u64,
+        /// What is wrong.
+        #[source]
+        source: serde_json::Error,
+    },
     /// An approver without a name.
     #[error("an approval needs the name of the person who gives it: --responder \"A. Chan\"")]
     NoName,
@@ -156,9 +166,30 @@ pub enum ResponseError {
     /// A mailbox of reports.
     #[error(transparent)]
     Mailbox(#[from] MailboxError),
+    /// The printer.
+    #[error(transparent)]
+    Press(#[from] PressError),
+    /// Something that letters stand on was changed after they were drafted.
+    #[error("the letters are not what the templates, the decisions and the exposures say now: run `strandline notify CASE draft` again")]
+    LettersChanged,
+    /// PDFs are wanted that nobody has seen.
+    #[error("these letters were not printed yet, so nobody can have approved the PDFs: run `strandline notify CASE print`, then approve")]
+    PrintFirst,
+    /// Another layout or other fonts than those of the approved PDFs.
+    #[error("layout or fonts are not those that the approved PDFs were printed with: give the same --layout and --fonts, or print and approve again")]
+    OtherPage,
     /// A batch of paper.
     #[error(transparent)]
     Post(Box<dyn std::error::Error + Send + Sync>),
+    /// The code of a letter is mistyped.
+    #[error(transparent)]
+    Code(#[from] NotACode),
+    /// A code that is well-formed and on no letter.
+    #[error("no letter of this case has this code: it is of another case, or somebody made it up")]
+    CodeOfNobody,
+    /// Neither a key nor a code.
+    #[error("{0:?} is neither the key of a person in this case nor the code of a letter")]
+    NobodyHere(String),
     /// Nobody of that key is in the case.
     #[error("nobody with the key {0:?} is in the exposures of this case")]
     NobodyExposed(String),

@@ -11,7 +11,8 @@ use strandline_model::time::Interval;
 use strandline_model::trail::Step;
 use strandline_notice::duties::TierCounts;
 use strandline_notice::forms::{
-    AccessFacts, CaseFacts, CategoryFacts, DetectionFacts, Form, FormId, LetterFacts, PeopleFacts, StatusFacts, SystemFacts, fields_about_people, fill, plain,
+    AccessFacts, CaseFacts, CategoryFacts, DetectionFacts, Form, FormId, LetterFacts, PeopleFacts, StatusFacts, SystemFacts, document, fields_about_people,
+    fill, plain,
 };
 
 use crate::duties::{DutyError, add, decisions, reference};
@@ -19,16 +20,18 @@ use crate::error::ResponseError;
 use crate::exposed;
 use crate::run::Response;
 use crate::stage::expose::register;
+use crate::stage::print::Page;
 use crate::store;
 
 type People = BTreeMap<String, RegisterEntry>;
 
 impl Response<'_> {
-    /// Fills a form from the case and keeps it as `forms/FORM.json` and `forms/FORM.txt`; the ledger has their hashes.
+    /// Fills a form from the case and keeps it as `forms/FORM.json` and `forms/FORM.txt`, and with a page as `forms/FORM.pdf`; the
+    /// ledger has their hashes.
     ///
     /// # Errors
-    /// If an answer is about a person of the register, or the case cannot be read or written.
-    pub fn write_form(&mut self, id: FormId) -> Result<Form, DutyError> {
+    /// If an answer is about a person of the register, the case cannot be read or written, or there is no printer.
+    pub fn write_form(&mut self, id: FormId, page: Option<&Page>) -> Result<Form, DutyError> {
         let (people, _) = register(self)?;
         let facts = facts(self, &people)?;
         let form = fill(id, &facts);
@@ -38,10 +41,14 @@ impl Response<'_> {
         }
         let mut json = serde_json::to_vec_pretty(&form).expect("a form has only texts and numbers");
         json.push(b'\n');
-        let files = vec![
+        let mut files = vec![
             store::write(&self.case, "forms", &format!("{}.json", id.as_str()), &json)?,
             store::write(&self.case, "forms", &format!("{}.txt", id.as_str()), plain(&form).as_bytes())?,
         ];
+        if let Some(page) = page {
+            let print = page.form_press().and_then(|mut press| press.print(&[&document(&form)], facts.as_of)).map_err(ResponseError::from)?;
+            files.push(store::write(&self.case, "forms", &format!("{}.pdf", id.as_str()), &print.pdf)?);
+        }
         let mut inputs = self.inputs_after(&["coverage", "detect", "trace", "expose", "letters"]);
         // The last decision: what was recorded after it is not in this form.
         let last = facts.decisions.last().map_or("none".to_owned(), |last| last.ledger_entry.to_string());

@@ -7,6 +7,7 @@ mod explain;
 mod exposed;
 mod forms;
 mod people;
+mod person;
 mod readiness;
 mod rules;
 mod run;
@@ -17,6 +18,7 @@ pub use choices::{Choices, CutDump, Told};
 pub use duties::{CaseDuties, DutyError, duties};
 pub use error::ResponseError;
 pub use explain::{ExplainedCategory, Explanation, explain};
+pub use person::{Authenticity, DraftedLetter, PersonEvent, PersonFile, RegisterLine};
 pub use readiness::{Readiness, check_estate, draft_estate};
 pub use run::{Names, Outcome, Response, Settings, Tiers, Watcher, respond, time_zone};
 
@@ -29,8 +31,9 @@ pub mod notice {
 }
 pub use stage::notify::{
     AfterFailure, ApprovalState, Attach, BounceTally, HeldLetter, LetterPlan, LetterStatus, LogIs, OutboxError, PersonStatus, PlannedLetter, Resolved,
-    SendOrder,
+    SendOrder, Wave,
 };
+pub use stage::print::{Page, PrintFinding, PrintedLetters};
 // What a terminal or a console must name to have letters sent: they do not see `outbound` themselves.
 pub use rules::{CheckedRules, check_rules, load_rules};
 pub use strandline_outbound::{Credentials, DkimKey, OutgoingLetter, Pace, ReturnPath, Secret, Security, SenderIdentity, Server, Tally as SentTally, Timeouts};

@@ -12,6 +12,7 @@ use strandline_model::trail::{Link, Pin, Step};
 
 use crate::choices::{Choices, Told};
 use crate::error::ResponseError;
+use crate::stage::print::{Page, PrintedLetters};
 use crate::{stage, store};
 
 /// Whether names stand in the report.
@@ -72,8 +73,10 @@ pub struct Outcome {
     pub people: u64,
     /// People by the strongest tier.
     pub tiers: Tiers,
-    /// Letters drafted.
+    /// Letters drafted to people who were reached, or could have been.
     pub letters: u64,
+    /// Letters drafted to people who were not.
+    pub reassurances: u64,
     /// First evidence to letters, seconds of work.
     pub notes: Vec<String>,
 }
@@ -230,13 +233,23 @@ impl<'a> Response<'a> {
         stage::letters::use_templates(self, files)
     }
 
-    /// Drafts one letter for each affected person.
+    /// Drafts one letter for each affected person, and one for each other person of the register where the logs cover the whole
+    /// intrusion.
     ///
     /// # Errors
     /// If the register cannot be read.
     pub fn draft_letters(&mut self) -> Result<(), ResponseError> {
         self.watcher.stage("letters");
         stage::letters::run(self)
+    }
+
+    /// Prints the drafted letters as PDFs.
+    ///
+    /// # Errors
+    /// If there are no letters, or no printer, or the case cannot be written.
+    pub fn print_letters(&mut self, page: &Page) -> Result<PrintedLetters, ResponseError> {
+        self.watcher.stage("print");
+        stage::print::run(self, page)
     }
 
     /// Writes the exports.

@@ -15,6 +15,8 @@ pub const ESTATE: &str = "estate.toml";
 pub const CHOICES: &str = "choices.json";
 /// The organisation's own templates of letters.
 pub const TEMPLATES: &str = "templates.json";
+/// What was printed, and with what.
+pub const PRINT: &str = "print.json";
 /// What the evidence covers.
 pub const COVERAGE: &str = "coverage.json";
 /// Pins, actor and notes of the trail.
@@ -31,6 +33,50 @@ pub fn write(case: &Case, folder: &str, name: &str, bytes: &[u8]) -> Result<Stor
     let stored = StoredFile { file: if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") }, sha256: file.sha256(), bytes: file.bytes() };
     file.commit(name)?;
     Ok(stored)
+}
+
+/// Many files of one folder of the case, flushed to the disk some hundred at a time.
+pub struct ManyFiles {
+    folder: &'static str,
+    written: Vec<(AtomicFile, String)>,
+    stored: Vec<StoredFile>,
+}
+
+impl ManyFiles {
+    /// Files that are open at the same time.
+    const OPEN_LIMIT: usize = 256;
+
+    /// Of this folder.
+    pub fn of(folder: &'static str) -> Self {
+        Self { folder, written: Vec::new(), stored: Vec::new() }
+    }
+
+    /// Adds a file.
+    pub fn add(&mut self, case: &Case, name: String, bytes: &[u8]) -> Result<(), ResponseError> {
+        let path = case.path().join(self.folder);
+        if self.stored.is_empty() {
+            fs::create_dir_all(&path).map_err(|source| ResponseError::Write { path: path.clone(), source })?;
+        }
+        let mut file = AtomicFile::create_in(&path)?;
+        file.write_all(bytes).map_err(|source| ResponseError::Write { path: path.join(&name), source })?;
+        self.stored.push(StoredFile { file: format!("{}/{name}", self.folder), sha256: file.sha256(), bytes: file.bytes() });
+        self.written.push((file, name));
+        if self.written.len() == Self::OPEN_LIMIT {
+            AtomicFile::commit_all(std::mem::take(&mut self.written))?;
+        }
+        Ok(())
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> u64 {
+        self.stored.len() as u64
+    }
+
+    /// All of them, once they are on the disk.
+    pub fn finish(self) -> Result<Vec<StoredFile>, ResponseError> {
+        AtomicFile::commit_all(self.written)?;
+        Ok(self.stored)
+    }
 }
 
 /// Stores a value as JSON.

@@ -1,6 +1,6 @@
 //! `strandline drill`: rehearse all of it, and score the result against the truth.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -10,11 +10,11 @@ use strandline_drill::{Exported, Plan, Scenario, Score, generate, score};
 use strandline_model::exposure::Exposure;
 use strandline_model::table::Row;
 use strandline_model::trail::Step;
-use strandline_response::{Names, Outcome, Watcher, respond};
+use strandline_response::{Names, Outcome, Response, Watcher, respond};
 
 use crate::cmd::respond::print_outcome;
-use crate::cmd::{Common, print_json, read_estate};
-use crate::ui::{Format, Screen};
+use crate::cmd::{Common, notify, print_json, read_estate};
+use crate::ui::{Format, Screen, thousands};
 
 /// Rehearse all of it on a made-up department, and score the result against the truth
 #[derive(Args)]
@@ -74,12 +74,19 @@ impl Drill {
         drop(screen);
         let seconds = began.elapsed().as_secs_f64();
         let result = score_case(&case, &department.truth)?;
-        print_result(common, &plan, &outcome, &result, seconds, &case)?;
+        // Nothing is sent in a drill: what would go stands in a folder.
+        let mail = into.join("mail");
+        let mut screen = Screen::new(common.format());
+        screen.stage("rehearsal");
+        let written = notify::rehearse(&mut Response::resume(&settings, &mut screen)?, &mail)?;
+        drop(screen);
+        let done = Rehearsed { seconds, case: &case, mail: &mail, written };
+        print_result(common, &plan, &outcome, &result, &done)?;
         Ok(if result.is_sound() { ExitCode::SUCCESS } else { ExitCode::from(3) })
     }
 }
 
-fn score_case(case: &std::path::Path, truth: &std::path::Path) -> anyhow::Result<Score> {
+fn score_case(case: &Path, truth: &Path) -> anyhow::Result<Score> {
     let case = Case::open_for_reading(case)?;
     let steps: Vec<Step> = case.read_rows(Step::TABLE)?;
     let exposures: Vec<Exposure> = case.read_rows(Exposure::TABLE)?;
@@ -87,10 +94,18 @@ fn score_case(case: &std::path::Path, truth: &std::path::Path) -> anyhow::Result
     Ok(score(&mut exported, &steps, truth)?)
 }
 
-fn print_result(common: &Common, plan: &Plan, outcome: &Outcome, score: &Score, seconds: f64, case: &std::path::Path) -> anyhow::Result<()> {
+/// What a drill took, and where it left things.
+struct Rehearsed<'a> {
+    seconds: f64,
+    case: &'a Path,
+    mail: &'a Path,
+    written: u64,
+}
+
+fn print_result(common: &Common, plan: &Plan, outcome: &Outcome, score: &Score, done: &Rehearsed<'_>) -> anyhow::Result<()> {
     match common.format() {
         Format::Json => print_json(&serde_json::json!({
-            "scenario": plan.scenario.to_string(), "seed": plan.seed, "gap": plan.gap, "seconds": seconds, "outcome": outcome,
+            "scenario": plan.scenario.to_string(), "seed": plan.seed, "gap": plan.gap, "seconds": done.seconds, "mails_written": done.written, "outcome": outcome,
             "people_true": score.people_true, "people_confirmed": score.people_confirmed, "people_missed": score.people_missed,
             "people_false": score.people_false, "pairs_true": score.pairs_true, "pairs_confirmed": score.pairs_confirmed,
             "pairs_false": score.pairs_false, "pairs_missed": score.pairs_missed, "inferred_missed": score.inferred_missed,
@@ -98,11 +113,12 @@ fn print_result(common: &Common, plan: &Plan, outcome: &Outcome, score: &Score, 
             "confirmed_recall": score.confirmed_recall(), "over_notification": score.over_notification(), "sound": score.is_sound(),
         }))?,
         Format::Text => {
-            print_outcome(outcome, case);
+            print_outcome(outcome, done.case);
+            say!("E-mails    {} as they would go, in {}", thousands(done.written), done.mail.display());
             say!("");
             say!("Against the truth (scenario {}, seed {}{})", plan.scenario, plan.seed, if plan.gap { ", logs lost" } else { "" });
             say!("{score}");
-            say!("From first evidence to letters: {seconds:.1} s");
+            say!("From first evidence to letters: {:.1} s", done.seconds);
         }
     }
     Ok(())

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use strandline_response::{Explanation, Response, explain};
+use strandline_response::{ExplainedCategory, Explanation, Response, explain};
 
 use crate::cmd::{Common, print_json};
 use crate::ui::{Format, Screen, printable, thousands};
@@ -48,7 +48,12 @@ impl Expose {
 
 fn print(explanation: &Explanation) {
     say!("{}", printable(&explanation.data_subject));
-    for category in &explanation.categories {
+    print_categories(&explanation.categories);
+}
+
+/// Each category, its tier, the statements behind it, and the original log lines.
+pub fn print_categories(categories: &[ExplainedCategory]) {
+    for category in categories {
         say!("\n{} — {} ({}), through {} access(es)", category.category, category.certainty, category.basis, category.access_count);
         if !category.columns.is_empty() {
             say!("  columns: {}", category.columns.join(", "));

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use anyhow::bail;
 use clap::Args;
-use strandline_response::Response;
 use strandline_response::notice::{FormId, plain, questions};
+use strandline_response::{Page, Response};
 
 use crate::cmd::{Common, print_json};
 use crate::ui::{Format, Screen, put};
@@ -19,6 +19,12 @@ pub struct Forms {
     /// The form; without one, the forms and the questions that only a person can answer are listed
     #[arg(value_name = "FORM")]
     form: Option<String>,
+    /// Print it as well, as forms/FORM.pdf
+    #[arg(long)]
+    pdf: bool,
+    /// A folder of fonts; without it, the fonts of the system that hold Chinese
+    #[arg(long, value_name = "DIR", requires = "pdf")]
+    fonts: Option<PathBuf>,
 }
 
 impl Forms {
@@ -31,17 +37,19 @@ impl Forms {
             let known: Vec<&str> = FormId::ALL.iter().map(|id| id.as_str()).collect();
             bail!("there is no form {written:?}: there are {}", known.join(", "));
         };
+        let page = self.pdf.then(|| Page { layout: None, fonts: self.fonts.clone() });
         let settings = common.settings(&self.case);
         let mut screen = Screen::new(common.format());
         let mut response = Response::resume(&settings, &mut screen)?;
-        let form = response.write_form(id)?;
+        let form = response.write_form(id, page.as_ref())?;
         drop(response);
         drop(screen);
         match common.format() {
             Format::Json => print_json(&form)?,
             Format::Text => {
                 put(&plain(&form).lines().map(str::to_owned).collect::<Vec<_>>())?;
-                eprintln!("kept as {}.json and .txt", self.case.join("forms").join(id.as_str()).display());
+                let kinds = if self.pdf { ".json, .txt and .pdf" } else { ".json and .txt" };
+                eprintln!("kept as {}{kinds}", self.case.join("forms").join(id.as_str()).display());
             }
         }
         Ok(ExitCode::SUCCESS)

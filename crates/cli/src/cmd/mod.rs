@@ -7,7 +7,10 @@ mod estate;
 mod expose;
 mod forms;
 mod law;
+mod mail;
 mod notify;
+mod page;
+mod person;
 mod respond;
 mod rules;
 mod scope;
@@ -76,12 +79,15 @@ enum Command {
     /// An event starts clocks: `decide CASE aware --at 2026-11-25T09:30 --knowing "…"`. Several events that happened at once
     /// can be named together; `gdpr/aware` is for one regime alone. On a duty: `done DUTY --at …`, `partly-done DUTY --at …`,
     /// `required DUTY --why …`, `not-required DUTY --why …`, `reopen DUTY --why …`. `retract EVENT --why …` takes an event
-    /// back. `answer FIELD --text "…"` states a field of a form.
+    /// back. `answer FIELD --text "…"` states a field of a form. For the letters: `found`, `stopped` (the intruder was shut out),
+    /// `answer letter_account/en --text "…"`, `answer letter_measures/en --text "…"` (a sentence a line).
     Decide(decide::Decide),
     /// Fill an authority's form from the case
     Forms(forms::Forms),
     /// Draft the letters; look at them, approve, send, follow them
     Notify(notify::Notify),
+    /// Everything that the case holds on one person, for the desk that answers them
+    Person(person::Person),
     /// Write export/: exposures, people, timeline, STIX
     Export(stages::OfCase),
     /// Write the report
@@ -112,6 +118,7 @@ impl Cli {
             Command::Decide(command) => command.run(common),
             Command::Forms(command) => command.run(common),
             Command::Notify(command) => command.run(common),
+            Command::Person(command) => command.run(common),
             Command::Export(command) => command.export(common),
             Command::Report(command) => command.run(common),
             Command::Sql(command) => command.run(common),

@@ -4,18 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{bail, ensure};
 use clap::{Args, Subcommand, ValueEnum};
-use strandline_model::estate::{Dkim, MailServer, Sending};
 use strandline_model::letter::{Channel, SendingState};
 use strandline_response::notice::Finding;
-use strandline_response::{
-    AfterFailure, ApprovalState, Attach, Credentials, DkimKey, LetterStatus, LogIs, Pace, Response, ReturnPath, Secret, Security, SendOrder, SenderIdentity,
-    SentTally, Server, Timeouts,
-};
+use strandline_response::{AfterFailure, ApprovalState, Attach, Authenticity, LetterStatus, LogIs, Pace, PrintedLetters, Response, SendOrder, SentTally, Wave};
 
+use crate::cmd::mail::{Mail, return_path, unused_server};
+use crate::cmd::page::PageArgs;
 use crate::cmd::{Common, print_json, texts};
 use crate::ui::{Format, Screen, printable, thousands};
 
@@ -47,6 +44,8 @@ enum Action {
     },
     /// Read every letter as its reader will: length, hedges, somebody else's data …; what it finds blocks approval
     Lint,
+    /// Print every letter as a PDF, letters/KEY.pdf; from then on the PDFs belong to what is approved
+    Print(PageArgs),
     /// Show one letter as it would go, who gets one, and what is held
     Preview {
         /// Whose letter; without it, the first one
@@ -72,6 +71,17 @@ enum Action {
         #[command(flatten)]
         round: Round,
     },
+    /// Tell whether a message that somebody received, or a code that somebody names, is of one of these letters
+    Check {
+        /// The message: an .eml file, text copied out of it, a mailbox or a folder of them
+        #[arg(required_unless_present = "code")]
+        message: Option<PathBuf>,
+        /// The code
+        #[arg(long, value_name = "CODE", conflicts_with = "message")]
+        code: Option<String>,
+        #[command(flatten)]
+        round: Round,
+    },
     /// Record what became of letters: reports, answers, paper that came back, uncertain ones
     Record(Record),
 }
@@ -92,13 +102,6 @@ enum By {
     Post,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-enum Protection {
-    Tls,
-    Starttls,
-    Plain,
-}
-
 /// Send what is approved; run again, it goes on where it stopped
 #[derive(Args)]
 struct Send {
@@ -116,49 +119,13 @@ struct Send {
     /// Attach the PDF to the e-mail; people are better told not to open attachments
     #[arg(long)]
     attach_pdf: bool,
+    /// Write what goes by post into a new folder for the mail house: one PDF a batch, a manifest, checksums
+    #[arg(long, value_name = "DIR", conflicts_with = "dry_run")]
+    into: Option<PathBuf>,
+    #[command(flatten)]
+    page: PageArgs,
     #[command(flatten)]
     mail: Mail,
-}
-
-/// How to reach the mail server; what is not given is taken from [sending] of the estate
-#[derive(Args)]
-struct Mail {
-    /// The mail server: HOST or HOST:PORT
-    #[arg(long, value_name = "HOST")]
-    server: Option<String>,
-    /// Protection of the connection; plain is never chosen by itself, except to this machine
-    #[arg(long, value_name = "HOW")]
-    security: Option<Protection>,
-    /// Account at the mail server
-    #[arg(long, value_name = "NAME")]
-    account: Option<String>,
-    /// Environment variable that holds the account's password
-    #[arg(long, value_name = "VAR", conflicts_with = "password_file")]
-    password_env: Option<String>,
-    /// File that holds the account's password
-    #[arg(long, value_name = "FILE")]
-    password_file: Option<PathBuf>,
-    /// Certificate authorities of the organisation, PEM
-    #[arg(long, value_name = "FILE")]
-    authorities: Option<PathBuf>,
-    /// The address that letters come from
-    #[arg(long, value_name = "ADDRESS")]
-    from: Option<String>,
-    /// Where reports of undelivered letters go
-    #[arg(long, value_name = "ADDRESS")]
-    return_path: Option<String>,
-    /// Private key for DKIM signatures, PEM
-    #[arg(long, value_name = "FILE")]
-    dkim_key: Option<PathBuf>,
-    /// Connections at the same time
-    #[arg(long, value_name = "N")]
-    connections: Option<usize>,
-    /// Letters a minute at most
-    #[arg(long, value_name = "N")]
-    per_minute: Option<u32>,
-    /// Minutes to wait for letters that the server put off before leaving them to the next run
-    #[arg(long, value_name = "MINUTES", default_value_t = 15)]
-    patience: u64,
 }
 
 /// Record what became of letters
@@ -197,7 +164,7 @@ impl Notify {
         let action = self.action.unwrap_or(Action::Draft { templates: None });
         // Somebody may look while letters go out.
         let mut response = match &action {
-            Action::Preview { .. } | Action::Status { .. } => Response::look(&settings, &mut screen)?,
+            Action::Preview { .. } | Action::Status { .. } | Action::Check { .. } => Response::look(&settings, &mut screen)?,
             _ => Response::resume(&settings, &mut screen)?,
         };
         match action {
@@ -207,6 +174,21 @@ impl Notify {
                 drop(response);
                 drop(screen);
                 print_findings(common, &findings)
+            }
+            Action::Print(page) => {
+                let printed = response.print_letters(&page.page())?;
+                drop(response);
+                drop(screen);
+                print_printed(common, &printed)
+            }
+            Action::Check { message, code, round } => {
+                let told = match (&message, &code) {
+                    (Some(path), _) => Checked::Messages(response.check_messages(path, round.round)?),
+                    (None, code) => Checked::Code(response.whose_code(code.as_deref().unwrap_or_default())?),
+                };
+                drop(response);
+                drop(screen);
+                print_checked(common, &told)
             }
             Action::Preview { key, round } => preview(common, &response, key.as_deref(), round),
             Action::Approve { why, round } => {
@@ -242,7 +224,11 @@ fn draft(common: &Common, mut response: Response<'_>, templates: Option<&Path>) 
     let outcome = response.finish();
     match common.format() {
         Format::Json => print_json(&outcome)?,
-        Format::Text => say!("{} letters drafted; nothing was sent", outcome.letters),
+        Format::Text => {
+            let reassurances =
+                if outcome.reassurances > 0 { format!(", {} to people who were not reached", thousands(outcome.reassurances)) } else { String::new() };
+            say!("{} letters drafted to people who were reached or could have been{reassurances}; nothing was sent", thousands(outcome.letters));
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -299,17 +285,25 @@ fn preview(common: &Common, response: &Response<'_>, key: Option<&str>, round: R
     Ok(ExitCode::SUCCESS)
 }
 
+/// Writes every e-mail as it would go into a new folder, as a drill does. Returns how many.
+pub fn rehearse(response: &mut Response<'_>, folder: &Path) -> anyhow::Result<u64> {
+    let described = response.sending_described().cloned();
+    let identity = Mail::default().identity(described.as_ref(), &response.organisation_name())?;
+    let order = SendOrder {
+        wave: Wave { round: 1, second_approver_from: None, channel: None, after_failure: AfterFailure::Leave },
+        attach: Attach::Nothing,
+        server: &unused_server(),
+        identity: &identity,
+        dkim: None,
+        pace: Pace::default(),
+        stop: &STOP,
+    };
+    Ok(response.dry_run_letters(&order, folder)?)
+}
+
 impl Send {
-    /// Sends, or writes what would be sent. Returns what was done.
-    fn run(&self, response: &mut Response<'_>) -> anyhow::Result<Done> {
-        let described = response.sending_described().cloned();
-        let organisation = response.organisation_name();
-        let identity = self.mail.identity(described.as_ref(), &organisation)?;
-        let dkim = self.mail.dkim(described.as_ref().and_then(|s| s.dkim.as_ref()))?;
-        let of_estate = described.as_ref().and_then(|s| s.mail_server.as_ref());
-        let dry = self.dry_run.is_some();
-        let server = if dry { unused_server() } else { self.mail.server(of_estate, identity.return_path().domain())? };
-        let order = SendOrder {
+    fn wave(&self) -> Wave {
+        Wave {
             round: self.round.round,
             second_approver_from: self.round.second_from,
             channel: self.by.map(|by| match by {
@@ -317,6 +311,27 @@ impl Send {
                 By::Post => Channel::Post,
             }),
             after_failure: if self.other_channel { AfterFailure::OtherChannel } else { AfterFailure::Leave },
+        }
+    }
+
+    /// Sends, or writes what would be sent. Returns what was done.
+    fn run(&self, response: &mut Response<'_>) -> anyhow::Result<Done> {
+        let described = response.sending_described().cloned();
+        let organisation = response.organisation_name();
+        let wave = self.wave();
+        let on_paper = wave.channel == Some(Channel::Post);
+        match &self.into {
+            Some(folder) if on_paper => return Ok(Done::HandedOver(response.hand_over_letters(wave, &self.page.page(), folder)?, folder.clone())),
+            Some(_) => bail!("--into is for letters on paper: add --by post"),
+            None => ensure!(!on_paper, "letters on paper go into a folder for the mail house: --by post --into DIR"),
+        }
+        let identity = self.mail.identity(described.as_ref(), &organisation)?;
+        let dkim = self.mail.dkim(described.as_ref().and_then(|s| s.dkim.as_ref()))?;
+        let of_estate = described.as_ref().and_then(|s| s.mail_server.as_ref());
+        let dry = self.dry_run.is_some();
+        let server = if dry { unused_server() } else { self.mail.server(of_estate, identity.return_path().domain())? };
+        let order = SendOrder {
+            wave,
             attach: if self.attach_pdf { Attach::Pdf } else { Attach::Nothing },
             server: &server,
             identity: &identity,
@@ -336,112 +351,8 @@ impl Send {
 
 enum Done {
     Written(u64, PathBuf),
+    HandedOver(u64, PathBuf),
     Sent(SentTally),
-}
-
-/// A dry run reaches no server, and a description of one needs none.
-fn unused_server() -> Server {
-    Server {
-        host: String::new(),
-        port: 0,
-        security: Security::Tls,
-        credentials: None,
-        own_name: String::new(),
-        timeouts: Timeouts::default(),
-        authorities_pem: None,
-    }
-}
-
-impl Mail {
-    fn identity(&self, described: Option<&Sending>, organisation: &str) -> anyhow::Result<SenderIdentity> {
-        let from = self.from.as_deref().or(described.map(|s| s.from.as_str())).context("who writes? give --from, or [sending] from in the estate")?;
-        let return_path = return_path(self.return_path.as_deref(), described)?;
-        let name = described.and_then(|s| s.from_name.as_deref()).unwrap_or(organisation);
-        let reply_to = described.and_then(|s| s.reply_to.as_deref());
-        Ok(SenderIdentity::new(from, Some(name), reply_to, return_path)?)
-    }
-
-    fn dkim(&self, described: Option<&Dkim>) -> anyhow::Result<Option<DkimKey>> {
-        let Some(path) = &self.dkim_key else { return Ok(None) };
-        let described = described.context("a DKIM key needs [sending.dkim] selector and domain in the estate")?;
-        let pem = read_secret(path)?;
-        let key = DkimKey::from_pem(&pem, &described.selector, &described.domain).with_context(|| format!("the DKIM key {}", path.display()))?;
-        Ok(Some(key))
-    }
-
-    fn server(&self, described: Option<&MailServer>, own_name: &str) -> anyhow::Result<Server> {
-        let (host, port) = match (&self.server, described) {
-            (Some(text), _) => host_and_port(text)?,
-            (None, Some(described)) => (described.host.clone(), described.port),
-            (None, None) => bail!("which mail server? give --server HOST:PORT, or [sending.mail_server] in the estate"),
-        };
-        let mut server = Server { host, own_name: own_name.to_owned(), timeouts: Timeouts::default(), ..unused_server() };
-        server.security = self.protection(described, &server, port)?;
-        server.port = port.unwrap_or(match server.security {
-            Security::Tls => 465,
-            Security::StartTls => 587,
-            Security::Plain => 25,
-        });
-        server.authorities_pem = self.authorities.as_deref().map(read_secret).transpose()?;
-        let account = self.account.clone().or_else(|| described.and_then(|d| d.account.clone()));
-        server.credentials = account.map(|account| Ok::<_, anyhow::Error>(Credentials { account, password: self.password()? })).transpose()?;
-        Ok(server)
-    }
-
-    fn protection(&self, described: Option<&MailServer>, server: &Server, port: Option<u16>) -> anyhow::Result<Security> {
-        let asked = match (self.security, described.and_then(|d| d.security.as_deref())) {
-            (Some(Protection::Tls), _) | (None, Some("tls")) => Some(Security::Tls),
-            (Some(Protection::Starttls), _) | (None, Some("starttls")) => Some(Security::StartTls),
-            (Some(Protection::Plain), _) | (None, Some("plain")) => Some(Security::Plain),
-            (None, Some(other)) => bail!("[sending.mail_server] security = {other:?}: it is tls, starttls or plain"),
-            (None, None) => None,
-        };
-        Ok(asked.unwrap_or(match port {
-            _ if server.is_local() => Security::Plain,
-            None | Some(465) => Security::Tls,
-            Some(_) => Security::StartTls,
-        }))
-    }
-
-    fn password(&self) -> anyhow::Result<Secret> {
-        let password = match (&self.password_env, &self.password_file) {
-            (Some(name), _) => std::env::var(name).ok().with_context(|| format!("the environment variable {name} holds no password"))?,
-            (None, Some(path)) => read_secret(path)?.trim_end_matches(['\r', '\n']).to_owned(),
-            (None, None) => bail!("the account needs a password: --password-env VAR or --password-file FILE (never on the command line)"),
-        };
-        ensure!(!password.is_empty(), "the password is empty");
-        Ok(Secret::new(password))
-    }
-
-    fn pace(&self, described: Option<&MailServer>) -> Pace {
-        Pace {
-            connections: self.connections.or_else(|| described.and_then(|d| d.connections)).unwrap_or(Pace::default().connections),
-            letters_per_minute: self.per_minute.or_else(|| described.and_then(|d| d.letters_per_minute)),
-            patience: Duration::from_secs(self.patience.saturating_mul(60)),
-            ..Pace::default()
-        }
-    }
-}
-
-fn return_path(given: Option<&str>, described: Option<&Sending>) -> anyhow::Result<ReturnPath> {
-    let address =
-        given.or(described.map(|s| s.return_path.as_str())).context("where do reports go? give --return-path, or [sending] return_path in the estate")?;
-    Ok(ReturnPath::new(address, described.and_then(|s| s.separator).unwrap_or('+'))?)
-}
-
-fn host_and_port(text: &str) -> anyhow::Result<(String, Option<u16>)> {
-    // An IPv6 address stands in brackets if a port follows.
-    let (host, port) = match text.rsplit_once(':') {
-        Some((host, port)) if !host.contains(':') || host.ends_with(']') => (host, Some(port)),
-        _ => (text, None),
-    };
-    let port = port.map(|port| port.parse().ok().with_context(|| format!("{text:?} is no HOST:PORT"))).transpose()?;
-    Ok((host.trim_matches(['[', ']']).to_owned(), port))
-}
-
-fn read_secret(path: impl AsRef<Path>) -> anyhow::Result<String> {
-    let path = path.as_ref();
-    std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))
 }
 
 impl Record {
@@ -503,6 +414,14 @@ fn print_sent(common: &Common, done: &Done, status: &LetterStatus) -> anyhow::Re
             }
             return Ok(ExitCode::SUCCESS);
         }
+        Done::HandedOver(letters, folder) => {
+            match common.format() {
+                Format::Json => print_json(&serde_json::json!({ "handed_over": letters, "folder": folder }))?,
+                Format::Text if *letters == 0 => say!("No letter waits for paper"),
+                Format::Text => say!("{} letters for the mail house in {}, with manifests and SHA256SUMS", thousands(*letters), folder.display()),
+            }
+            return Ok(ExitCode::SUCCESS);
+        }
         Done::Sent(tally) => tally,
     };
     let count = |state: &str| status.counts.get(state).copied().unwrap_or(0);
@@ -519,7 +438,7 @@ fn print_sent(common: &Common, done: &Done, status: &LetterStatus) -> anyhow::Re
             }
             let on_paper = status.people.iter().filter(|p| p.state == "queued" && p.channel == Some(Channel::Post)).count() as u64;
             if on_paper > 0 {
-                say!("{} wait for paper, which this program cannot print yet", thousands(on_paper));
+                say!("{} wait for paper: `strandline notify CASE send --by post --into DIR`", thousands(on_paper));
             }
             if count("deferred") + count("queued") > on_paper {
                 say!("Run it again to go on with those that wait.");
@@ -561,21 +480,65 @@ fn print_status(common: &Common, mut status: LetterStatus, only: &[String]) -> a
     Ok(ExitCode::SUCCESS)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_server_is_named_with_or_without_a_port() {
-        for (text, expected) in [
-            ("mail.example.org", Some(("mail.example.org", None))),
-            ("mail.example.org:587", Some(("mail.example.org", Some(587)))),
-            ("[::1]:25", Some(("::1", Some(25)))),
-            ("::1", Some(("::1", None))),
-            ("mail:99999", None),
-        ] {
-            let got = host_and_port(text).ok();
-            assert_eq!(got.as_ref().map(|(host, port)| (host.as_str(), *port)), expected, "{text}");
+/// 0 if every letter is there and on one page; 3 if a person must see to some.
+fn print_printed(common: &Common, printed: &PrintedLetters) -> anyhow::Result<ExitCode> {
+    match common.format() {
+        Format::Json => print_json(&serde_json::json!({ "letters": printed.letters, "findings": printed.findings }))?,
+        Format::Text => {
+            let mut by_problem: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+            for finding in &printed.findings {
+                by_problem.entry(&finding.problem).or_default().push(&finding.data_subject);
+            }
+            for (problem, keys) in &by_problem {
+                let first: Vec<String> = keys.iter().take(3).map(|key| printable(key)).collect();
+                say!("{:>8}  {problem}\n          {}{}", thousands(keys.len() as u64), first.join(", "), if keys.len() > 3 { " …" } else { "" });
+            }
+            say!("{} letters printed; approvals of before do not cover the PDFs", thousands(printed.letters));
         }
+    }
+    Ok(if printed.findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(3) })
+}
+
+enum Checked {
+    Messages(Vec<Authenticity>),
+    Code(String),
+}
+
+/// 0 if everything is ours, 3 if something is not.
+fn print_checked(common: &Common, checked: &Checked) -> anyhow::Result<ExitCode> {
+    let verdicts = match checked {
+        Checked::Messages(verdicts) => verdicts,
+        Checked::Code(key) => {
+            match common.format() {
+                Format::Json => print_json(&serde_json::json!({ "data_subject": key }))?,
+                Format::Text => say!("The code of the letters to {}", printable(key)),
+            }
+            return Ok(ExitCode::SUCCESS);
+        }
+    };
+    match common.format() {
+        Format::Json => print_json(verdicts)?,
+        Format::Text => verdicts.iter().for_each(say_verdict),
+    }
+    let all_ours = !verdicts.is_empty() && verdicts.iter().all(|verdict| matches!(verdict, Authenticity::Ours { .. }));
+    Ok(if all_ours { ExitCode::SUCCESS } else { ExitCode::from(3) })
+}
+
+fn say_verdict(verdict: &Authenticity) {
+    match verdict {
+        Authenticity::Ours { data_subject, sent: true } => say!("OURS: it says, word for word, what our letter to {} says", printable(data_subject)),
+        Authenticity::Ours { data_subject, sent: false } => {
+            say!("Our words to {}, but that letter has not left yet: find out where the message comes from", printable(data_subject));
+        }
+        Authenticity::Altered { data_subject, line, foreign_links } => {
+            say!("NOT OURS: it names our letter to {} and says something else", printable(data_subject));
+            if *line > 0 {
+                say!("          first at line {line}");
+            }
+            for link in foreign_links {
+                say!("          our letter has no {}", printable(link));
+            }
+        }
+        Authenticity::NotOurs => say!("NOT OURS: it names no letter of this case"),
     }
 }

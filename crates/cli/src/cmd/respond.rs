@@ -61,7 +61,7 @@ pub fn print_outcome(outcome: &Outcome, case: &std::path::Path) {
     say!("  not reached               {:>9}", thousands(outcome.people.saturating_sub(reached)));
     say!("");
     say!(
-        "{} artefacts, {} events ({} records refused), {} gaps, {} detections, {} steps, {} accesses, {} letters drafted",
+        "{} artefacts, {} events ({} records refused), {} gaps, {} detections, {} steps, {} accesses, {} letters drafted{}",
         outcome.artefacts,
         thousands(outcome.events),
         outcome.refused,
@@ -69,7 +69,8 @@ pub fn print_outcome(outcome: &Outcome, case: &std::path::Path) {
         outcome.detections,
         outcome.steps,
         thousands(outcome.accesses),
-        thousands(outcome.letters)
+        thousands(outcome.letters),
+        if outcome.reassurances > 0 { format!(", {} more to people who were not reached", thousands(outcome.reassurances)) } else { String::new() }
     );
     say!("");
     say!("Report     {}", case.join("export/report.html").display());

@@ -11,6 +11,7 @@ mod mail;
 mod namesake;
 mod pattern;
 mod recipient;
+pub mod said;
 mod template;
 
 use std::collections::BTreeMap;
@@ -27,6 +28,7 @@ use thiserror::Error;
 pub use compose::draft;
 pub use mail::Mail;
 pub use namesake::record_endings;
+pub use said::Said;
 pub use template::{TemplateError, Templates};
 
 /// What all letters of a case share.

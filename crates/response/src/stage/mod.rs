@@ -8,5 +8,6 @@ pub mod expose;
 pub mod intake;
 pub mod letters;
 pub mod notify;
+pub mod print;
 pub mod report;
 pub mod trace;

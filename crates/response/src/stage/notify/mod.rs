@@ -15,18 +15,20 @@ use strandline_model::letter::{Channel, LetterReference, SendingState};
 use strandline_model::time::Instant;
 use strandline_notice::letter::lint::Finding;
 use strandline_outbound::{
-    BounceKind, DkimKey, LetterAddress, OutgoingLetter, Pace, Printer, ReturnPath, SendPlan, SenderIdentity, Server, Tally, compose, find_accepted,
-    read_bounce, read_messages, send, write_batch, write_eml,
+    BounceKind, DkimKey, LetterAddress, OutgoingLetter, Pace, ReturnPath, SendPlan, SenderIdentity, Server, Tally, compose, find_accepted, read_bounce,
+    read_messages, send, write_batch, write_eml,
 };
 
+pub(crate) use outbox::load;
 pub use outbox::{Attach, OutboxError};
 pub(crate) use plan::hexadecimal;
 pub use plan::{HeldLetter, LetterPlan, PlannedLetter};
 
-use self::outbox::{CaseOutbox, by_person, load, step};
+use self::outbox::{CaseOutbox, by_person, step};
 use crate::error::ResponseError;
 use crate::run::Response;
 use crate::stage::letters;
+use crate::stage::print::{self, BatchPrinter, Page};
 
 /// From this many letters on, two people approve, where the estate says nothing.
 const SECOND_APPROVER_FROM: u64 = 50;
@@ -53,8 +55,9 @@ impl ApprovalState {
     }
 }
 
-/// What is to be sent, and how.
-pub struct SendOrder<'a> {
+/// Which letters are to go, and by which way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wave {
     /// The round; 1 is the first letter to everybody.
     pub round: u32,
     /// From this many letters on two people approve; the smaller of this and the estate's number counts.
@@ -63,6 +66,12 @@ pub struct SendOrder<'a> {
     pub channel: Option<Channel>,
     /// Whether to use the other channel where one failed.
     pub after_failure: AfterFailure,
+}
+
+/// What is to be sent by e-mail, and how.
+pub struct SendOrder<'a> {
+    /// Which letters.
+    pub wave: Wave,
     /// What goes with an e-mail.
     pub attach: Attach,
     /// The mail server.
@@ -250,14 +259,14 @@ impl Response<'_> {
     /// # Errors
     /// If a letter cannot be read or made, or the folder cannot be written.
     pub fn dry_run_letters(&mut self, order: &SendOrder<'_>, folder: &Path) -> Result<u64, ResponseError> {
-        let plan = self.letter_plan(order.round)?;
+        let plan = self.letter_plan(order.wave.round)?;
         let failed = |source| ResponseError::Write { path: folder.to_owned(), source };
         std::fs::create_dir_all(folder).map_err(failed)?;
         if std::fs::read_dir(folder).map_err(failed)?.next().is_some() {
             return Err(ResponseError::NotEmpty(folder.to_owned()));
         }
         let mut written = 0;
-        for planned in plan.letters.values().filter(|l| first_channel(l, order.channel) == Some(Channel::Email)) {
+        for planned in plan.letters.values().filter(|l| first_channel(l, order.wave.channel) == Some(Channel::Email)) {
             let letter = load(self.case.path(), planned, plan.people.get(&planned.data_subject), order.attach)?;
             match compose(&letter, order.identity, order.dkim, (self.settings.now)()) {
                 Ok(mail) => {
@@ -275,15 +284,19 @@ impl Response<'_> {
     /// # Errors
     /// If approvals are missing, or the run ended before its time; what was done is recorded, and the same call goes on.
     pub fn send_letters(&mut self, order: &SendOrder<'_>) -> Result<Tally, ResponseError> {
-        let plan = self.approved_plan(order)?;
+        let plan = self.approved_plan(order.wave)?;
+        let lacks_pdf = |letter: &PlannedLetter| letter.channels.contains(&Channel::Email) && !letter.files.iter().any(plan::is_pdf);
+        if order.attach == Attach::Pdf && plan.letters.values().any(lacks_pdf) {
+            return Err(ResponseError::PrintFirst);
+        }
         let now = (self.settings.now)();
-        self.queue(&plan, order, now)?;
+        self.queue(&plan, order.wave, now)?;
         let inputs = BTreeMap::from([("letters".to_owned(), plan.sha256.clone())]);
         self.enter("send", inputs.clone(), BTreeMap::new())?;
         let total = plan.letters.len() as u64;
         let (clock, watcher, path) = (self.settings.now, &mut *self.watcher, self.case.path());
         let sent = {
-            let mut outbox = CaseOutbox { sending: self.case.sending()?, case: path, plan: &plan, attach: order.attach, round: order.round };
+            let mut outbox = CaseOutbox { sending: self.case.sending()?, case: path, plan: &plan, attach: order.attach, round: order.wave.round };
             let told = SendPlan { server: order.server, identity: order.identity, dkim: order.dkim, pace: order.pace, stop: order.stop };
             send(&told, &mut outbox, clock, &mut |tally| watcher.progress(tally.accepted + tally.refused + tally.uncertain, total, "letters"))
         };
@@ -295,14 +308,22 @@ impl Response<'_> {
     /// Prints what is approved and goes by post into a new folder: one PDF a batch, manifests, checksums. Returns how many.
     ///
     /// # Errors
-    /// If approvals are missing, or the folder cannot be written.
-    pub fn print_letters<P: Printer>(&mut self, order: &SendOrder<'_>, printer: &mut P, folder: &Path) -> Result<u64, ResponseError> {
-        let plan = self.approved_plan(order)?;
+    /// If approvals are missing, the letters were not printed on this page before, or the folder cannot be written.
+    pub fn hand_over_letters(&mut self, wave: Wave, page: &Page, folder: &Path) -> Result<u64, ResponseError> {
+        let plan = self.approved_plan(wave)?;
+        if print::current(self)?.is_none() {
+            return Err(ResponseError::PrintFirst);
+        }
         let now = (self.settings.now)();
-        self.queue(&plan, order, now)?;
-        let due = self.case.sending()?.next((order.round, Channel::Post), now, usize::MAX / 2, &BTreeSet::new())?;
+        self.queue(&plan, Wave { channel: Some(Channel::Post), ..wave }, now)?;
+        let due = self.case.sending()?.next((wave.round, Channel::Post), now, usize::MAX / 2, &BTreeSet::new())?;
+        if due.is_empty() {
+            return Ok(0);
+        }
         let addresses: Vec<LetterAddress> = due.iter().filter_map(|stored| postal(&plan, stored)).collect();
-        let batches = write_batch(&addresses, printer, folder).map_err(|error| ResponseError::Post(Box::new(error)))?;
+        let wanted: BTreeSet<LetterReference> = addresses.iter().map(|address| address.reference.clone()).collect();
+        let mut printer = BatchPrinter::new(self, page, &plan, &wanted)?;
+        let batches = write_batch(&addresses, &mut printer, folder).map_err(|error| ResponseError::Post(Box::new(error)))?;
         let mut outputs = BTreeMap::new();
         for (number, batch) in (1..).zip(&batches) {
             outputs.insert(format!("batch-{number:03}.pdf"), batch.pdf_sha256.clone());
@@ -441,12 +462,12 @@ impl Response<'_> {
         Ok(LetterStatus { round, approval, counts, people })
     }
 
-    fn approved_plan(&self, order: &SendOrder<'_>) -> Result<LetterPlan, ResponseError> {
-        let plan = self.letter_plan(order.round)?;
+    fn approved_plan(&self, wave: Wave) -> Result<LetterPlan, ResponseError> {
+        let plan = self.letter_plan(wave.round)?;
         if plan.letters.is_empty() {
             return Err(ResponseError::NothingToSend);
         }
-        let approval = self.approval_state(&plan, order.second_approver_from)?;
+        let approval = self.approval_state(&plan, wave.second_approver_from)?;
         if approval.is_enough() {
             return Ok(plan);
         }
@@ -454,18 +475,18 @@ impl Response<'_> {
     }
 
     /// Queues what is approved: each person by one channel, and by another only after the first has failed.
-    fn queue(&mut self, plan: &LetterPlan, order: &SendOrder<'_>, now: Instant) -> Result<(), ResponseError> {
-        let known = by_person(self.case.stored_letters()?.into_iter().filter(|s| s.letter.round == order.round).collect());
+    fn queue(&mut self, plan: &LetterPlan, wave: Wave, now: Instant) -> Result<(), ResponseError> {
+        let known = by_person(self.case.stored_letters()?.into_iter().filter(|s| s.letter.round == wave.round).collect());
         let (mut elsewhere, mut fresh) = (Vec::new(), Vec::new());
         for planned in plan.letters.values() {
             let rows = known.get(&planned.data_subject).map(Vec::as_slice).unwrap_or_default();
-            let (channel, taken_back) = next_channel(planned, rows, order);
+            let (channel, taken_back) = next_channel(planned, rows, wave);
             elsewhere.extend(taken_back.map(|channel| (planned.reference.clone(), channel)));
             let Some(channel) = channel else { continue };
             fresh.push(NewLetter {
                 reference: planned.reference.clone(),
                 channel,
-                round: order.round,
+                round: wave.round,
                 data_subject: planned.data_subject.clone(),
                 letter_sha256: planned.letter_sha256.clone(),
                 plan_sha256: plan.sha256.clone(),
@@ -522,20 +543,20 @@ fn first_channel(planned: &PlannedLetter, asked: Option<Channel>) -> Option<Chan
 }
 
 /// The channel to queue a letter for, if any; and a channel to take it back from first, where it still waits there.
-fn next_channel(planned: &PlannedLetter, rows: &[StoredLetter], order: &SendOrder<'_>) -> (Option<Channel>, Option<Channel>) {
+fn next_channel(planned: &PlannedLetter, rows: &[StoredLetter], wave: Wave) -> (Option<Channel>, Option<Channel>) {
     let standing = rows.iter().find(|row| !row.state.has_failed());
     match standing {
         // It waits where it is; queueing it again gives it the text that is approved now.
-        Some(row) if is_waiting(row.state) => match first_channel(planned, order.channel) {
-            Some(asked) if order.channel.is_some() && asked != row.letter.channel => (Some(asked), Some(row.letter.channel)),
+        Some(row) if is_waiting(row.state) => match first_channel(planned, wave.channel) {
+            Some(asked) if wave.channel.is_some() && asked != row.letter.channel => (Some(asked), Some(row.letter.channel)),
             _ => (Some(row.letter.channel), None),
         },
         Some(_) => (None, None),
-        None if rows.is_empty() => (first_channel(planned, order.channel), None),
-        None if order.after_failure == AfterFailure::Leave => (None, None),
+        None if rows.is_empty() => (first_channel(planned, wave.channel), None),
+        None if wave.after_failure == AfterFailure::Leave => (None, None),
         None => {
             let unused = planned.channels.iter().find(|channel| rows.iter().all(|row| row.letter.channel != **channel));
-            (unused.copied().filter(|channel| order.channel.is_none_or(|asked| asked == *channel)), None)
+            (unused.copied().filter(|channel| wave.channel.is_none_or(|asked| asked == *channel)), None)
         }
     }
 }

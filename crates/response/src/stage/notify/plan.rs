@@ -14,6 +14,7 @@ use crate::error::ResponseError;
 use crate::run::Response;
 use crate::stage::expose::register;
 use crate::stage::letters::{IndexedLetter, index};
+use crate::stage::print;
 
 /// A letter of the plan.
 #[derive(Clone, Debug)]
@@ -58,20 +59,20 @@ pub fn make(response: &Response<'_>, round: u32) -> Result<LetterPlan, ResponseE
         return Err(ResponseError::NotYet { missing: "letters", command: "notify CASE draft" });
     };
     let (people, _) = register(response)?;
+    let printed = print::current(response)?.and_then(|_| response.case.manifest().stages.get("print"));
+    let mut files_of = files_by_stem(record.files.iter().chain(printed.into_iter().flat_map(|record| &record.files)));
     let (mut letters, mut held, mut lines) = (BTreeMap::new(), Vec::new(), Vec::new());
     for indexed in if record.files.is_empty() { Vec::new() } else { index(response)? } {
         let entry = people.get(&indexed.data_subject);
-        let channels = match channels_of(&indexed, entry) {
+        let files = files_of.remove(&indexed.stem).unwrap_or_default();
+        let paper = if printed.is_none() || files.iter().any(is_pdf) { Paper::Possible } else { Paper::Impossible };
+        let channels = match channels_of(&indexed, entry, paper) {
             Ok(channels) => channels,
             Err(reason) => {
                 held.push(HeldLetter { data_subject: indexed.data_subject, reason });
                 continue;
             }
         };
-        let own = format!("letters/{}.", indexed.stem);
-        let mut files: Vec<StoredFile> = record.files.iter().filter(|file| file.file.starts_with(&own)).cloned().collect();
-        // The text first, then by name.
-        files.sort_by_key(|file| (!file.file.ends_with(".txt"), file.file.clone()));
         let reference = response.case.letter_reference(round, &indexed.data_subject)?;
         let letter_sha256 = hash_files(&files);
         lines.push(format!("{reference}  {letter_sha256}  {}\n", response.case.salted_digest(&address_text(entry))?));
@@ -82,14 +83,50 @@ pub fn make(response: &Response<'_>, round: u32) -> Result<LetterPlan, ResponseE
     Ok(LetterPlan { letters, held, sha256, people })
 }
 
-/// The ways that the draft found to the person, as far as mail can really be sent to the address; or why the letter waits.
-fn channels_of(indexed: &IndexedLetter, entry: Option<&RegisterEntry>) -> Result<Vec<Channel>, String> {
+/// The files of letters, by the letter's stem: the text first, then by name.
+fn files_by_stem<'f>(files: impl Iterator<Item = &'f StoredFile>) -> BTreeMap<String, Vec<StoredFile>> {
+    let mut by_stem: BTreeMap<String, Vec<StoredFile>> = BTreeMap::new();
+    for file in files {
+        let stem = file.file.strip_prefix("letters/").and_then(|name| name.rsplit_once('.')).map(|(stem, _)| stem);
+        if let Some(stem) = stem {
+            by_stem.entry(stem.to_owned()).or_default().push(file.clone());
+        }
+    }
+    by_stem.values_mut().for_each(|files| files.sort_by_key(|file| (!file.file.ends_with(".txt"), file.file.clone())));
+    by_stem
+}
+
+/// Whether a file is a letter's PDF.
+pub fn is_pdf(file: &StoredFile) -> bool {
+    file.file.ends_with(".pdf")
+}
+
+/// Whether a letter can go on paper.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Paper {
+    /// It can, or nobody has tried yet.
+    Possible,
+    /// The printer could not set it.
+    Impossible,
+}
+
+/// The ways that the draft found to the person, as far as mail can really be sent to the address, and the letter was printed if
+/// others were; or why the letter waits.
+fn channels_of(indexed: &IndexedLetter, entry: Option<&RegisterEntry>, paper: Paper) -> Result<Vec<Channel>, String> {
     if indexed.is_held() {
         return Err(indexed.attention.clone());
     }
     let mailable = entry.and_then(|e| e.email.as_ref()).is_some_and(|email| strandline_outbound::is_address(email.expose_personal()));
-    let ways: Vec<Channel> = indexed.ways().into_iter().filter(|way| *way != Channel::Email || mailable).collect();
-    if ways.is_empty() { Err("no usable e-mail or postal address in the register".to_owned()) } else { Ok(ways) }
+    let can = |way: &Channel| match way {
+        Channel::Email => mailable,
+        Channel::Post => paper == Paper::Possible,
+    };
+    let ways: Vec<Channel> = indexed.ways().into_iter().filter(can).collect();
+    match paper {
+        _ if !ways.is_empty() => Ok(ways),
+        Paper::Impossible if indexed.ways().contains(&Channel::Post) => Err("cannot be printed: `strandline notify CASE print` says why".to_owned()),
+        _ => Err("no usable e-mail or postal address in the register".to_owned()),
+    }
 }
 
 /// What of a register entry decides where a letter goes, joined so that no two entries give the same text.
@@ -134,15 +171,18 @@ mod tests {
             held: held.into(),
             attention: "has died: decide".into(),
         };
-        for (letter, email, expected) in [
-            (indexed("email post", "no"), "a@b.org", Ok(vec![Channel::Email, Channel::Post])),
-            (indexed("post email", "no"), "a@b.org", Ok(vec![Channel::Post, Channel::Email])),
-            (indexed("email post", "no"), "not an address", Ok(vec![Channel::Post])),
-            (indexed("email", "no"), "a@b.org\r\nBcc: c@d.org", Err("no usable e-mail or postal address in the register")),
-            (indexed("", "no"), "", Err("no usable e-mail or postal address in the register")),
-            (indexed("email post", "yes"), "a@b.org", Err("has died: decide")),
+        let unreachable = Err("no usable e-mail or postal address in the register");
+        for (letter, email, paper, expected) in [
+            (indexed("email post", "no"), "a@b.org", Paper::Possible, Ok(vec![Channel::Email, Channel::Post])),
+            (indexed("email post", "no"), "a@b.org", Paper::Impossible, Ok(vec![Channel::Email])),
+            (indexed("post email", "no"), "a@b.org", Paper::Possible, Ok(vec![Channel::Post, Channel::Email])),
+            (indexed("email post", "no"), "not an address", Paper::Possible, Ok(vec![Channel::Post])),
+            (indexed("post", "no"), "", Paper::Impossible, Err("cannot be printed: `strandline notify CASE print` says why")),
+            (indexed("email", "no"), "a@b.org\r\nBcc: c@d.org", Paper::Possible, unreachable.clone()),
+            (indexed("", "no"), "", Paper::Possible, unreachable),
+            (indexed("email post", "yes"), "a@b.org", Paper::Possible, Err("has died: decide")),
         ] {
-            assert_eq!(channels_of(&letter, Some(&entry(email))), expected.map_err(str::to_owned));
+            assert_eq!(channels_of(&letter, Some(&entry(email)), paper), expected.map_err(str::to_owned));
         }
     }
 }

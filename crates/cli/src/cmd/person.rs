@@ -1,0 +1,76 @@
+//! `strandline person`: one person's question, answered from the case.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use strandline_response::{PersonFile, Response};
+
+use crate::cmd::expose::print_categories;
+use crate::cmd::{Common, print_json};
+use crate::ui::{Format, Screen, printable};
+
+/// Everything that the case holds on one person
+#[derive(Args)]
+pub struct Person {
+    /// The case folder
+    case: PathBuf,
+    /// The person's key, or the code of their letter. Name and date of birth identify nobody: they were stolen
+    #[arg(value_name = "KEY|CODE")]
+    who: String,
+}
+
+impl Person {
+    pub fn run(self, common: &Common) -> anyhow::Result<ExitCode> {
+        let settings = common.settings(&self.case);
+        let mut screen = Screen::new(common.format());
+        let person = Response::look(&settings, &mut screen)?.person(&self.who)?;
+        drop(screen);
+        match common.format() {
+            Format::Json => print_json(&person)?,
+            Format::Text => print(&person),
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn print(person: &PersonFile) {
+    say!("{}", printable(&person.data_subject));
+    match &person.register {
+        None => say!("  not in the register: nobody is known to write to"),
+        Some(line) => {
+            let ways = [(line.has_email, "e-mail"), (line.has_postal_address, "postal address"), (line.has_phone, "telephone")];
+            let ways: Vec<&str> = ways.iter().filter(|(has, _)| *has).map(|(_, way)| *way).collect();
+            let word = |text: &Option<String>| text.as_deref().map_or_else(|| "not known".to_owned(), printable);
+            say!(
+                "  status {}, language {}, {}",
+                word(&line.status),
+                word(&line.language),
+                if ways.is_empty() { "no way to reach them".to_owned() } else { ways.join(", ") }
+            );
+        }
+    }
+    print_letters(person);
+    match (&person.categories[..], person.checked) {
+        ([], Some(checked)) => say!("\nNot reached. That rests on the logs from {} to {}.", checked.from, checked.to),
+        ([], None) => say!("\nNothing was found, but the logs at hand do not cover the whole intrusion: do not say \"not reached\"."),
+        (categories, _) => print_categories(categories),
+    }
+}
+
+fn print_letters(person: &PersonFile) {
+    match &person.letter {
+        None => say!("  no letter drafted"),
+        Some(letter) => {
+            let held = if letter.held { ", HELD for a person's decision" } else { "" };
+            say!("  letter: {} ({}){held}, {}", letter.kind.replace('_', " "), letter.language, printable(&letter.file));
+            if !letter.attention.is_empty() {
+                say!("          {}", letter.attention);
+            }
+        }
+    }
+    for event in &person.events {
+        let answer = event.answer.as_deref().map(|answer| format!(": {}", printable(answer))).unwrap_or_default();
+        say!("  {}  round {} by {}: {}{answer}", event.at, event.round, event.channel.as_str(), event.state);
+    }
+}

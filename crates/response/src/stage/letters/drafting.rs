@@ -1,0 +1,182 @@
+//! What all letters of a case are drafted from, and the drafting of each: the same drafts again whenever somebody lints, prints or
+//! checks them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sha2::{Digest, Sha256};
+use strandline_case::{Case, CaseError};
+use strandline_model::estate::Organisation;
+use strandline_model::evidence::Coverage;
+use strandline_model::exposure::Exposure;
+use strandline_model::register::RegisterEntry;
+use strandline_model::table::Row;
+use strandline_model::time::{Instant, Interval};
+use strandline_model::trail::Step;
+use strandline_notice::letter::{Facts, Letter, Recipient, Said, Templates, draft, record_endings};
+
+use crate::duties::decisions;
+use crate::error::ResponseError;
+use crate::exposed::each_person;
+use crate::run::Response;
+use crate::stage::expose::register;
+use crate::stage::letters::index::file_stem;
+use crate::stage::notify::hexadecimal;
+use crate::store;
+
+/// An organisation writes again within this time.
+const NEXT_UPDATE_MICROS: i64 = 14 * 24 * 3_600_000_000;
+
+/// People of the register, by key.
+pub type People = BTreeMap<String, RegisterEntry>;
+
+/// What all letters of a case are drafted from.
+pub struct Drafting {
+    /// The register.
+    pub people: People,
+    /// The words.
+    pub templates: Templates,
+    /// When they are or were drafted.
+    pub drafted_at: Instant,
+    endings: BTreeMap<String, String>,
+    organisation: Organisation,
+    reference: String,
+    intrusion: Interval,
+    checked: Option<Interval>,
+    said: Said,
+    categories: Vec<String>,
+}
+
+/// Whom reassurance letters go to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reassurance {
+    /// Everybody of the register who was not reached.
+    Given,
+    /// Nobody, since the organisation does not want it.
+    Unwanted,
+    /// Nobody: the logs do not cover the whole intrusion, so nobody can be told that they were not reached.
+    NotCovered,
+}
+
+impl Drafting {
+    /// `None` where there is no trail, and so nobody to write to.
+    pub fn new(response: &Response<'_>, people: People, drafted_at: Instant) -> Result<Option<Self>, ResponseError> {
+        let steps: Vec<Step> = response.case.read_rows(Step::TABLE)?;
+        let Some(intrusion) = steps.iter().map(|s| Interval { from: s.first, to: s.last }).reduce(|a, b| a.hull(&b)) else { return Ok(None) };
+        let own: Vec<(String, String)> = store::read_json(&response.case, store::TEMPLATES)?.unwrap_or_default();
+        Ok(Some(Self {
+            endings: record_endings(people.values()),
+            people,
+            templates: Templates::read(&own, &response.estate.organisation.regimes)?,
+            organisation: response.estate.organisation.clone(),
+            reference: response.case.manifest().origin.rsplit('/').next().unwrap_or_default().to_owned(),
+            intrusion,
+            checked: covered(&response.coverage()?, intrusion),
+            said: Said::of(&decisions(&response.case)?),
+            categories: described_categories(response),
+            drafted_at,
+        }))
+    }
+
+    /// The letters as they were committed, to be drafted again as of their day; `None` where there is no trail.
+    ///
+    /// # Errors
+    /// If there are no letters yet, or something cannot be read.
+    pub fn again(response: &Response<'_>) -> Result<Option<(Self, Committed)>, ResponseError> {
+        let record = response.case.manifest().stages.get("letters");
+        let Some(entry) = record.and_then(|record| record.ledger_entry) else {
+            return Err(ResponseError::NotYet { missing: "letters", command: "notify CASE draft" });
+        };
+        let drafted_at = response.case.ledger().entry(entry).map_err(CaseError::from)?.time;
+        let (people, _) = register(response)?;
+        let texts = record.into_iter().flat_map(|record| &record.files).filter(|f| f.file.ends_with(".txt"));
+        let committed = Committed(texts.map(|f| (f.file.clone(), f.sha256.clone())).collect());
+        Ok(Self::new(response, people, drafted_at)?.map(|drafting| (drafting, committed)))
+    }
+
+    /// Whom reassurance letters go to.
+    pub fn reassurance(&self, response: &Response<'_>) -> Reassurance {
+        if response.estate.sending.as_ref().is_some_and(|sending| sending.reassure == Some(false)) {
+            return Reassurance::Unwanted;
+        }
+        let whole = self.checked.is_some_and(|checked| checked.from <= self.intrusion.from && self.intrusion.to <= checked.to);
+        if whole { Reassurance::Given } else { Reassurance::NotCovered }
+    }
+
+    /// What all letters share.
+    pub fn facts(&self) -> Facts<'_> {
+        Facts {
+            organisation: &self.organisation,
+            reference: &self.reference,
+            intrusion: self.intrusion,
+            found_at: self.said.found_at,
+            stopped_at: self.said.stopped_at,
+            checked: self.checked,
+            account: &self.said.account,
+            measures: &self.said.measures,
+            drafted_at: self.drafted_at,
+            next_update: self.drafted_at.plus_micros(NEXT_UPDATE_MICROS),
+            categories: &self.categories,
+        }
+    }
+
+    /// Drafts one letter after another: to everybody who was reached, by key, and then to everybody else of the register if they
+    /// are to be reassured.
+    ///
+    /// # Errors
+    /// If a table cannot be read, a letter cannot be drafted, or what `visit` says.
+    pub fn each_letter(
+        &self,
+        case: &Case,
+        reassurance: Reassurance,
+        visit: &mut dyn FnMut(Letter, &Recipient<'_>) -> Result<(), ResponseError>,
+    ) -> Result<(), ResponseError> {
+        let facts = self.facts();
+        let mut one = |key: &str, exposures: &[Exposure]| {
+            let code = case.support_code(key)?.grouped();
+            let record_ending = self.endings.get(key).map(String::as_str);
+            let recipient = Recipient { key, entry: self.people.get(key), exposures, code: Some(&code), record_ending };
+            visit(draft(&recipient, &facts, &self.templates)?, &recipient)
+        };
+        let mut reached = BTreeSet::new();
+        each_person(case, &mut |exposures| {
+            reached.insert(exposures[0].data_subject.clone());
+            one(&exposures[0].data_subject, exposures)
+        })?;
+        let others = self.people.keys().filter(|key| reassurance == Reassurance::Given && !reached.contains(*key));
+        others.into_iter().try_for_each(|key| one(key, &[]))
+    }
+}
+
+/// The letters of the case, by file name: SHA-256 of each text.
+pub struct Committed(BTreeMap<String, String>);
+
+impl Committed {
+    /// How many there are.
+    pub fn len(&self) -> u64 {
+        self.0.len() as u64
+    }
+
+    /// Whether this draft is the committed letter, byte by byte.
+    pub fn is(&self, letter: &Letter) -> bool {
+        self.0.get(&format!("letters/{}.txt", file_stem(&letter.data_subject))) == Some(&hexadecimal(&Sha256::digest(text_of(letter))))
+    }
+}
+
+/// A letter as its file has it.
+pub fn text_of(letter: &Letter) -> Vec<u8> {
+    format!("Language: {}\nSubject: {}\n\n{}", letter.language, letter.subject, letter.plain_text().expose_personal()).into_bytes()
+}
+
+/// The window that every source covers, where it reaches into the intrusion. Its holes are exposures of their own.
+fn covered(coverage: &Coverage, intrusion: Interval) -> Option<Interval> {
+    let from = coverage.spans.iter().map(|(_, span)| span.from).max()?;
+    let to = coverage.spans.iter().map(|(_, span)| span.to).min()?;
+    let window = Interval { from, to };
+    (from <= to && window.overlaps(&intrusion)).then_some(window)
+}
+
+/// Categories that the estate describes, sorted.
+pub fn described_categories(response: &Response<'_>) -> Vec<String> {
+    let categories: BTreeSet<String> = response.estate.tables.iter().flat_map(|t| t.categories.values().cloned()).collect();
+    categories.into_iter().collect()
+}

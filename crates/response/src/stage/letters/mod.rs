@@ -1,0 +1,127 @@
+//! Letters: one draft a person, in the person's language, and an index of them. Nothing is sent.
+
+mod drafting;
+mod index;
+
+use strandline_case::{Author, StageCommit, StoredFile};
+use strandline_notice::letter::lint::{Finding, Rule, Strangers, lint};
+use strandline_notice::letter::{Kind, Said, Templates};
+
+pub use drafting::{Committed, Drafting, Reassurance, described_categories};
+use drafting::{People, text_of};
+use index::INDEX;
+pub use index::{IndexedLetter, file_stem, index};
+
+use crate::duties::decisions;
+use crate::error::ResponseError;
+use crate::run::Response;
+use crate::stage::expose::register;
+use crate::stage::print;
+use crate::store::{self, ManyFiles};
+
+/// Keeps the organisation's templates as a stage of their own, once they are without mistakes.
+pub fn use_templates(response: &mut Response<'_>, files: &[(String, String)]) -> Result<(), ResponseError> {
+    Templates::read(files, &response.estate.organisation.regimes)?;
+    let mut inputs = response.inputs();
+    for (path, text) in files {
+        inputs.insert_setting(format!("templates/{path}"), text);
+    }
+    if response.case.stage_is_current("templates", &inputs) {
+        return Ok(());
+    }
+    let file = store::write_json(&response.case, store::TEMPLATES, &files)?;
+    let author = response.author();
+    response.case.commit_stage(StageCommit { stage: "templates".to_owned(), inputs, parts: Vec::new(), files: vec![file], author })?;
+    Ok(())
+}
+
+/// Drafts the letters.
+pub fn run(response: &mut Response<'_>) -> Result<(), ResponseError> {
+    if !response.case.manifest().stages.contains_key("expose") {
+        return Err(ResponseError::NotYet { missing: "exposures", command: "expose" });
+    }
+    let (people, notes) = register(response)?;
+    response.outcome.people = people.len() as u64;
+    let mut inputs = response.inputs_after(&["trace", "expose", "templates"]);
+    for artefact in response.custody()? {
+        inputs.insert(format!("evidence/{}", artefact.sha256), artefact.sha256.clone());
+    }
+    if let Some(entry) = Said::of(&decisions(&response.case)?).last_entry {
+        inputs.insert_setting("decisions", &entry.to_string());
+    }
+    if !response.case.stage_is_current("letters", &inputs) {
+        for note in &notes {
+            response.watcher.note(note);
+        }
+        // The commit has the same instant as the letters: a lint later drafts them again as of then.
+        let author = response.author();
+        let files = write_all(response, people, &author)?;
+        response.case.commit_stage(StageCommit { stage: "letters".to_owned(), inputs, parts: Vec::new(), files, author })?;
+    }
+    let drafted = response.case.manifest().stages.get("letters").is_some_and(|record| !record.files.is_empty());
+    for letter in if drafted { index(response)? } else { Vec::new() } {
+        let reassures = letter.kind == Kind::NotReached.as_str();
+        response.outcome.letters += u64::from(!reassures);
+        response.outcome.reassurances += u64::from(reassures);
+    }
+    Ok(())
+}
+
+fn write_all(response: &mut Response<'_>, people: People, author: &Author) -> Result<Vec<StoredFile>, ResponseError> {
+    let Some(drafting) = Drafting::new(response, people, author.time)? else { return Ok(Vec::new()) };
+    let reassurance = drafting.reassurance(response);
+    let mut files = ManyFiles::of("letters");
+    let mut index = csv::Writer::from_writer(Vec::new());
+    let (mut held, total) = (0_u64, drafting.people.len() as u64);
+    drafting.each_letter(&response.case, reassurance, &mut |letter, _| {
+        held += u64::from(letter.is_held());
+        index.serialize(IndexedLetter::of(&letter)).expect("memory takes every record of texts");
+        files.add(&response.case, format!("{}.txt", file_stem(&letter.data_subject)), &text_of(&letter))?;
+        response.watcher.progress(files.len(), total, "letters");
+        Ok(())
+    })?;
+    if held > 0 {
+        response.watcher.note(&format!("{held} letters wait for a person's decision: see {}/{}", INDEX.0, INDEX.1));
+    }
+    if reassurance == Reassurance::NotCovered {
+        response.watcher.note("people who were not reached get no letter yet: the logs at hand do not cover the whole intrusion (`strandline intake` more)");
+    }
+    let mut files = files.finish()?;
+    let bytes = index.into_inner().expect("memory can be flushed");
+    files.push(store::write(&response.case, INDEX.0, INDEX.1, &bytes)?);
+    Ok(files)
+}
+
+/// Judges the committed letters: each is drafted again as of its day and must be what was committed, and what its reader gets is
+/// read by the rules of the lint. Held letters are left out: a person writes those.
+///
+/// # Errors
+/// If there are no letters yet, or a table or file cannot be read.
+pub fn lint_all(response: &mut Response<'_>) -> Result<Vec<(String, Finding)>, ResponseError> {
+    let Some((drafting, committed)) = Drafting::again(response)? else { return Ok(Vec::new()) };
+    let reassurance = drafting.reassurance(response);
+    let facts = drafting.facts();
+    let strangers = Strangers::of(drafting.people.values(), &facts, &drafting.templates);
+    let mut findings: Vec<(String, Finding)> = Vec::new();
+    for printed in print::current(response)?.map(|printed| printed.findings).unwrap_or_default() {
+        if printed.pages.is_some() {
+            findings.push((printed.data_subject, Finding { rule: Rule::Length, place: "the printed letter".to_owned(), problem: printed.problem }));
+        }
+    }
+    let (mut done, total) = (0, committed.len());
+    drafting.each_letter(&response.case, reassurance, &mut |letter, recipient| {
+        if !committed.is(&letter) {
+            let problem = "the committed text is not what the templates, the decisions and the exposures say now: draft again";
+            findings.push((letter.data_subject.clone(), Finding { rule: Rule::MissingPart, place: "the letter".to_owned(), problem: problem.to_owned() }));
+        } else if !letter.is_held() {
+            let found = lint(&letter, recipient, &facts, &drafting.templates, &strangers);
+            findings.extend(found.into_iter().map(|finding| (letter.data_subject.clone(), finding)));
+        }
+        done += 1;
+        if done % 64 == 0 {
+            response.watcher.progress(done, total, "letters");
+        }
+        Ok(())
+    })?;
+    Ok(findings)
+}

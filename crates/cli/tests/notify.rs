@@ -224,7 +224,7 @@ fn everybody_of_the_register_gets_one_letter_and_says_what_people_stated() {
     check(&[&["decide", name, "found", "--at", "2026-02-03T08:15", "--knowing", "x"], &by[..]].concat(), 0, "");
     check(&[&["decide", name, "answer", "letter_account/en", "--text", "A stolen account was used."], &by[..]].concat(), 0, "");
     check(&[&["decide", name, "answer", "letter_account/xx", "--text", "y"], &by[..]].concat(), 1, "letters are written in: en, zh-Hant");
-    check(&[&["decide", name, "nonsense", "--knowing", "y"], &by[..]].concat(), 1, "letters wait for: found, stopped");
+    check(&[&["decide", name, "nonsense", "--at", "2026-02-03T08:15", "--knowing", "y"], &by[..]].concat(), 1, "letters wait for: found, stopped");
     check(&["notify", name, "lint"], 3, "draft again");
     check(&["notify", name, "draft"], 0, "to people who were not reached");
     let drafted = letters(&case);

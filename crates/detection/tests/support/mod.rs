@@ -24,6 +24,11 @@ pub fn shared(part: &str) -> Option<PathBuf> {
 
 /// All files under a folder with this ending, sorted.
 pub fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
+    all_files(folder).into_iter().filter(|path| path.extension().is_some_and(|e| e == ending)).collect()
+}
+
+/// All files under a folder, sorted.
+pub fn all_files(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {
@@ -31,7 +36,7 @@ pub fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
             let path = entry.unwrap().path();
             if path.is_dir() {
                 folders.push(path);
-            } else if path.extension().is_some_and(|e| e == ending) {
+            } else {
                 found.push(path);
             }
         }

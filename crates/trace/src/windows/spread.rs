@@ -177,14 +177,18 @@ impl<'s> Spread<'s> {
     /// An account that the trail holds, from an origin that it never used before, while the actor had it.
     fn held_accounts(&mut self) {
         let logons = self.logons;
-        for (held, (since, _)) in followed(logons, self.links) {
+        let followed = followed(logons, self.links);
+        // From there another rule follows, with more to say for it; a person who strikes that one means it.
+        let hosts: BTreeSet<Arc<str>> =
+            followed.keys().filter_map(|entry| Some(self.addresses_of(&entry.1, &logons.entries.get(entry)?.system))).flatten().collect();
+        for (held, (since, _)) in followed {
             let Some(there) = logons.entries.get(&held) else { continue };
             let until = there.span.last.saturating_add(HELD_MICROS);
             let new =
                 |e: &Entry, s: &EntrySeen| same_account(&e.0, &held.0) && !e.2.is_empty() && e.2 != held.2 && s.span.first >= since && s.span.first <= until;
             for (entry, seen) in logons.entries.iter().filter(|(e, s)| new(e, s)) {
                 // An origin that any sign-in of the account used before is the owner's.
-                if at_home(logons, &entry.0, &entry.2, since) || self.links.strength(&node(entry)).is_some() {
+                if hosts.contains(&entry.2) || at_home(logons, &entry.0, &entry.2, since) || self.links.strength(&node(entry)).is_some() {
                     continue;
                 }
                 let origins: BTreeSet<&Arc<str>> =

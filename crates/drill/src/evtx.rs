@@ -428,3 +428,96 @@ fn file_header(chunks: u64, next_record: u64) -> Vec<u8> {
     bytes[124..128].copy_from_slice(&checksum.to_le_bytes());
     bytes
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    static SHAPE: Shape = Shape {
+        provider: "Example-Provider",
+        guid: "{00000000-0000-0000-0000-000000000001}",
+        event_id: 1,
+        version: 0,
+        level: 4,
+        task: 0,
+        keywords: 0,
+        user_data: None,
+        fields: &["First", "Second"],
+    };
+
+    fn number(bytes: &[u8], at: usize, length: usize) -> u64 {
+        bytes[at..at + length].iter().rev().fold(0, |sum, byte| sum << 8 | u64::from(*byte))
+    }
+
+    fn written() -> Vec<u8> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("a.evtx");
+        let mut channel = Channel::new("pc1", "Example", 7);
+        channel.go_on_in(Some(path.clone())).expect("a file");
+        for n in 0..1_000 {
+            let values = vec![Value::Text(format!("value {n}")), Value::Hex64(n)];
+            channel.write(&Entry { at: n as i64, shape: &SHAPE, process: 4, values }).expect("room on the disk");
+        }
+        channel.close().expect("room on the disk");
+        std::fs::read(path).expect("the file")
+    }
+
+    #[test]
+    fn the_headers_say_what_is_there() {
+        let bytes = written();
+        let chunks = number(&bytes, 42, 2) as usize;
+        assert_eq!((bytes.len(), number(&bytes, 16, 8) as usize, number(&bytes, 24, 8)), (FILE_HEADER + chunks * CHUNK, chunks - 1, 1_007));
+        let mut next = 7;
+        for chunk in bytes[FILE_HEADER..].chunks(CHUNK) {
+            let (first, last, last_at, free) = (number(chunk, 24, 8), number(chunk, 32, 8), number(chunk, 44, 4) as usize, number(chunk, 48, 4) as usize);
+            assert_eq!((first, number(chunk, last_at + 8, 8)), (next, last));
+            assert_eq!(last_at + number(chunk, last_at + 4, 4) as usize, free);
+            next = last + 1;
+        }
+        assert_eq!(next, 1_007);
+    }
+
+    #[test]
+    fn every_name_hangs_in_the_bucket_of_its_hash() {
+        let bytes = written();
+        let chunk = &bytes[FILE_HEADER..FILE_HEADER + CHUNK];
+        let mut names = Vec::new();
+        for bucket in 0..64 {
+            let mut at = number(chunk, NAMES.0 + bucket * 4, 4) as usize;
+            while at != 0 {
+                assert_eq!(number(chunk, at + 4, 2) as usize % 64, bucket);
+                let length = number(chunk, at + 6, 2) as usize;
+                names.push(String::from_utf16_lossy(&(0..length).map(|n| number(chunk, at + 8 + 2 * n, 2) as u16).collect::<Vec<_>>()));
+                at = number(chunk, at, 4) as usize;
+            }
+        }
+        names.sort();
+        let expected = [
+            "Channel",
+            "Computer",
+            "Correlation",
+            "Data",
+            "Event",
+            "EventData",
+            "EventID",
+            "EventRecordID",
+            "Execution",
+            "Guid",
+            "Keywords",
+            "Level",
+            "Name",
+            "Opcode",
+            "ProcessID",
+            "Provider",
+            "Security",
+            "System",
+            "SystemTime",
+            "Task",
+            "ThreadID",
+            "TimeCreated",
+            "Version",
+            "xmlns",
+        ];
+        assert_eq!(names, expected);
+    }
+}

@@ -349,12 +349,8 @@ fn run(office: &mut Office, plan: &Plan, window: (Millis, Millis), with: Option<
                 office.files.channel.go_on_in(None)?;
                 office.files.flush(at)?;
                 office.files.channel.go_on_in(Some(file))?;
-                theft.lost(office, (day, at));
             }
-            Some(theft::Loss::ArchiveGone) => {
-                office.files.channel.go_on_in(None)?;
-                theft.lost(office, (day, end));
-            }
+            Some(theft::Loss::ArchiveGone) => office.files.channel.go_on_in(None)?,
             None => office.files.channel.go_on_in(Some(file))?,
         }
         [&mut office.dc, &mut office.files, &mut office.desk, &mut office.desktops].into_iter().try_for_each(|log| log.flush(end))?;

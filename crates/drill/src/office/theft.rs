@@ -55,15 +55,19 @@ impl Theft {
         Self { day, loss, at, colleague, address, victim: dice.below(PERSONNEL), sprays: plan.seed % 3 == 2, audits_objects: plan.seed % 4 < 2, dice }
     }
 
-    /// Tells the truth of what was lost.
-    pub(super) fn lost(&self, office: &mut Office, hole: (Millis, Millis)) {
-        office.truth.intrusion.gaps.push(gap(hole));
+    /// The hole in the file server's log, where there is one.
+    fn hole(&self) -> Option<(Millis, Millis)> {
+        match self.loss? {
+            Loss::Cleared(at) => Some((self.day, at)),
+            Loss::ArchiveGone => Some((self.day, self.day + DAY)),
+        }
     }
 
     pub(super) fn play(&self, office: &mut Office) {
         let mut dice = self.dice.clone();
         let victim = office.staff[self.victim].clone();
         let workstation = self.colleague.map_or_else(|| "DESKTOP-7QK2R1".to_owned(), |_| machine(&self.address));
+        office.truth.intrusion.gaps.extend(self.hole().map(gap));
         office.truth.intrusion.addresses = vec![self.address.clone(), DESK_ADDRESS.to_owned()];
         office.truth.intrusion.accounts = vec![victim.written()];
         let at = self.guess(office, &mut dice, &victim, &workstation);

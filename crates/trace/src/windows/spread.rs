@@ -102,14 +102,19 @@ impl<'s> Spread<'s> {
         for address in self.links.values("address") {
             let from = format!("address={address}");
             let since = self.links.since(&from).unwrap_or(i64::MIN);
+            let mut left: BTreeSet<&Arc<str>> = BTreeSet::new();
             for (entry, seen) in logons.entries.iter().filter(|(e, _)| e.2.as_ref() == address) {
                 if at_home(logons, &entry.0, &address, since) {
-                    self.notes.insert(format!("sign-ins of {} from {address} are left to their owner, who came from there before the trail did", entry.0));
+                    left.insert(&entry.0);
                     continue;
                 }
                 let reason =
                     format!("{} signed in to {} from this address {} times; the account is followed in these sign-ins only", entry.0, entry.1, seen.span.count);
                 self.link(To { rule: "address_to_logon", from: &from, entry, seen, since, strength: Strength::Proved, reason });
+            }
+            if !left.is_empty() {
+                self.notes
+                    .insert(format!("sign-ins of {} accounts from {address} are left to their owners, who came from there before the trail did", left.len()));
             }
         }
     }

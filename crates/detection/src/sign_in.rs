@@ -37,8 +37,9 @@ struct Address {
     failures_in_window: usize,
     guessing: Seen,
     accounts: BTreeSet<String>,
-    /// Accounts that signed in from here before any guessing did.
-    usual: BTreeSet<String>,
+    /// When each account first signed in from here. Records come file by file, so the first seen is not the first.
+    usual: BTreeMap<String, Instant>,
+    guessing_since: Option<Instant>,
     opened: BTreeSet<String>,
     guessing_until: Option<Instant>,
 }
@@ -47,7 +48,8 @@ impl Address {
     /// Whether a sign-in after guessing is what the guessing was for: an account that was tried in vain before, or, where
     /// many are tried with one password each, one that never came from here and did not fail at all.
     fn has_opened(&self, account: &str) -> bool {
-        let is_first_here = self.usual.len() < ACCOUNTS_KEPT && !self.usual.contains(account);
+        let first = self.usual.get(account).copied();
+        let is_first_here = self.guessing_since.is_some_and(|since| first.is_some_and(|first| first >= since));
         self.accounts.contains(account) || self.accounts.len() >= ACCOUNTS && is_first_here
     }
 }
@@ -91,12 +93,17 @@ impl Analytic for SignIn {
                 state.failures_in_window -= usize::from(old.failed);
             }
         }
+        if !failed && (state.usual.len() < ACCOUNTS_KEPT || state.usual.contains_key(account)) {
+            let first = state.usual.entry(account.to_owned()).or_insert(event.time);
+            *first = (*first).min(event.time);
+        }
         let guessing = state.failures_in_window >= FAILURES && state.failures_in_window as f64 >= FAILURE_SHARE * state.window.len() as f64;
         if guessing {
             if state.guessing_until.is_none() {
                 for attempt in state.window.iter().filter(|attempt| attempt.failed) {
                     state.accounts.insert(attempt.account.clone());
                 }
+                state.guessing_since = state.window.iter().filter(|attempt| attempt.failed).map(|attempt| attempt.at).min();
             }
             state.guessing_until = Some(event.time);
         }
@@ -110,8 +117,6 @@ impl Analytic for SignIn {
         if !failed && follows_guessing && state.has_opened(account) {
             state.guessing.add(event.time, place);
             state.opened.insert(account.to_owned());
-        } else if !failed && state.guessing_until.is_none() && state.usual.len() < ACCOUNTS_KEPT {
-            state.usual.insert(account.to_owned());
         }
     }
 

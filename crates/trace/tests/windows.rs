@@ -178,7 +178,8 @@ fn a_read_that_the_disk_logged_too_is_one_access_and_ran() {
     day.open(1023, "CLINIC\\nurse1", "0xbee", r"E:\ward\lists\patients-2026.csv", (4663, "0x1"));
     let (trail, accesses) = day.run(ADDRESS);
     let completions: Vec<_> = accesses.iter().map(|a| (a.kind, a.completion)).collect();
-    assert_eq!(completions, [(AccessKind::File, Completion::Unknown), (AccessKind::File, Completion::Completed)], "{:?}", trail.links);
+    assert_eq!(completions, [(AccessKind::File, Completion::Completed)], "{:?}", trail.links);
+    assert_eq!(accesses[0].proof.len(), 2);
 }
 
 #[test]
@@ -218,7 +219,11 @@ fn who_came_from_the_address_before_is_left_alone() {
         related: Vec::new(),
         events: Vec::new(),
     });
+    // A slip of the owner's.
+    let slip = day.event(1200, "fs1", Class::Authentication, Activity::Logon, Status::Failure);
+    (slip.account, slip.src_ip) = (some("nurse2"), some("10.0.0.2"));
     let trail = check(&day, &[], &[PATIENTS_READ]);
+    assert_eq!(techniques(&trail), ["T1021.002", "T1039"]);
     assert!(trail.links.iter().all(|l| !l.to.contains("nurse2")), "{:?}", trail.links);
     assert!(trail.notes.iter().any(|n| n.contains("left to their owner")), "{:?}", trail.notes);
 }
@@ -273,6 +278,15 @@ fn while_the_file_servers_log_is_missing_every_file_is_open() {
     });
     let open = |query| (query, Strength::Open, AccessKind::FileExtract, Completion::Unknown);
     check(&day, ADDRESS, &[open("SELECT * FROM patients"), open("SELECT * FROM staff")]);
+    // The domain controller's ticket says that he went there.
+    let e = day.event(1019, "term1", Class::Authentication, Activity::Other, Status::Success);
+    (e.account, e.src_ip) = (some("nurse1@CLINIC.EXAMPLE"), some(TERMINAL));
+    e.labels = some("{\"event_id\":\"4769\",\"service\":\"FS1$\"}");
+    assert!(day.run(ADDRESS).1.iter().all(|a| a.reason.contains("tickets for fs1") && a.proof.len() == 2));
+    // Who cleared the log did it in a session that nobody can see any more.
+    let e = day.event(1500, "fs1", Class::EventLog, Activity::Clear, Status::Success);
+    (e.account, e.session) = (some("CLINIC\\nurse1"), some("fs1/0xbee"));
+    assert!(techniques(&day.run(ADDRESS).0).contains(&"T1070.001"));
     // A gap in which the actor had no session leaves nothing open.
     day.coverage.gaps[0].interval = Interval { from: Instant(400 * SECOND_MICROS), to: Instant(900 * SECOND_MICROS) };
     check(&day, ADDRESS, &[]);

@@ -38,6 +38,7 @@ const GUESSING: (&str, &str, &str) = ("credential_access", "T1110", "desktop");
 const DESKTOP: (&str, &str, &str) = ("lateral_movement", "T1021.001", "desktop");
 const PROGRAMS: (&str, &str, &str) = ("execution", "T1059", "desktop");
 const SHARE: (&str, &str, &str) = ("lateral_movement", "T1021.002", "files");
+const CLEARING: (&str, &str, &str) = ("defense_evasion", "T1070.001", "files");
 const READING: (&str, &str, &str) = ("collection", "T1039", "files");
 
 impl Theft {
@@ -79,6 +80,7 @@ impl Theft {
         if let Some(Loss::Cleared(cleared)) = self.loss {
             let values = subject(&victim, files_logon);
             office.record(Host::Files, cleared, &shapes::CLEARED, values);
+            office.truth.step(cleared, CLEARING, DESK_ADDRESS, Some(&victim.written()), "clears the file server's log");
         }
         let end = self.at + HOUR + 10 * MINUTE;
         office.desktop(end, &shapes::DESKTOP_ENDED, &victim, session, &self.address);

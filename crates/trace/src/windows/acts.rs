@@ -9,9 +9,9 @@ use strandline_model::table::ScanError;
 use strandline_model::trail::Strength;
 
 use super::files::{Files, Read};
-use super::spread::Followed;
+use super::spread::{Followed, owners};
 use super::survey::{Labels, Logons, REMOTE_DESKTOP};
-use super::{Entry, Sources, account_key, host_key, node};
+use super::{Entry, Sources, account_key, host_key, node, same_account};
 use crate::Inputs;
 use crate::gaps::IDLE_MICROS;
 use crate::ledger::Links;
@@ -25,6 +25,9 @@ const SECOND_COLUMNS: &[&str] =
     &["time", "class", "activity", "status", "source", "system", "artefact", "offset", "length", "src_ip", "account", "session", "host", "object", "labels"];
 /// A desktop session that was not seen to end may have stayed open for so long after its last record.
 const OPEN_DESKTOP_MICROS: i64 = 24 * 3600 * 1_000_000;
+
+/// Two logs of one host write of the same thing within this time.
+const ABOUT_MICROS: i64 = 60 * 1_000_000;
 
 /// What the passes found.
 #[derive(Debug, Default)]
@@ -77,7 +80,25 @@ struct Act {
 enum By {
     Session(Arc<str>),
     Entry(Entry),
+    /// An account that the trail holds, in a session whose sign-in is not there.
+    Held(Entry),
     Address(Arc<str>),
+}
+
+/// Since when an address is the trail's, and whose it was before.
+type Owners = (i64, BTreeSet<Arc<str>>);
+
+/// Whether a refused sign-in from an address of the trail is the actor's, and not a slip of who sits there.
+fn is_tried_by_the_actor(event: &Event<'_>, owners: Option<&Owners>) -> bool {
+    let account = account_key(present(event.account.as_deref()).unwrap_or_default());
+    owners.is_some_and(|(since, owners)| event.time.micros() >= *since && !owners.iter().any(|owner| same_account(owner, &account)))
+}
+
+/// The followed entry whose account a record names, while the actor had it.
+fn holder(event: &Event<'_>, followed: &Followed) -> Option<Entry> {
+    let (account, time) = (account_key(present(event.account.as_deref())?), event.time.micros());
+    let held = |(entry, (since, _)): &(&Entry, &(i64, Strength))| same_account(&entry.0, &account) && *since <= time && time - since <= OPEN_DESKTOP_MICROS;
+    followed.iter().find(held).map(|(entry, _)| entry.clone())
 }
 
 enum What {
@@ -92,7 +113,7 @@ enum What {
 
 /// Gathers what the actor did in followed sign-ins, inside the window of interest.
 pub(crate) fn gather(inputs: &Inputs<'_>, sources: &Sources, logons: &Logons, followed: &Followed, links: &Links) -> Result<Gathered, ScanError> {
-    let addresses: BTreeSet<String> = links.values("address").into_iter().collect();
+    let addresses: BTreeMap<String, Owners> = links.values("address").into_iter().map(|a| (a.clone(), owners(logons, links, &a))).collect();
     if sources.is_empty() || followed.is_empty() && addresses.is_empty() {
         return Ok(Gathered::default());
     }
@@ -172,7 +193,7 @@ fn second_pass(
     inputs: &Inputs<'_>,
     sources: &Sources,
     followed: &Followed,
-    addresses: &BTreeSet<String>,
+    addresses: &BTreeMap<String, Owners>,
     sessions: &Sessions,
     files: &mut Files<'_>,
     pool: &mut Pool,
@@ -185,7 +206,7 @@ fn second_pass(
         }
         let session = present(event.session.as_deref()).filter(|id| sessions.contains_key(*id)).map(|id| pool.intern(id));
         let is_refused = (event.class, event.activity, event.status) == (Class::Authentication, Activity::Logon, Status::Failure);
-        let address = present(event.src_ip.as_deref()).filter(|a| is_refused && addresses.contains(*a)).map(|a| pool.intern(a));
+        let address = present(event.src_ip.as_deref()).filter(|a| is_refused && is_tried_by_the_actor(event, addresses.get(*a))).map(|a| pool.intern(a));
         let by = match (session, address) {
             (Some(session), _) => By::Session(session),
             (None, Some(address)) => By::Address(address),
@@ -193,6 +214,11 @@ fn second_pass(
             (None, None) if event.class == Class::Authentication && event.session.is_none() => match entry_of(event, pool) {
                 Some(entry) if followed.get(&entry).is_some_and(|(since, _)| event.time.micros() >= *since) => By::Entry(entry),
                 _ => return,
+            },
+            // Whoever cleared a log cleared the sign-in that it was done by.
+            (None, None) if (event.class, event.activity) == (Class::EventLog, Activity::Clear) => match holder(event, followed) {
+                Some(entry) => By::Held(entry),
+                None => return,
             },
             (None, None) => return,
         };
@@ -331,6 +357,13 @@ impl Telling<'_> {
         self.sessions.get(id)?.iter().rfind(|s| s.holds(act.time))
     }
 
+    /// The desktop session that the session manager speaks of: it does so a little before or after the sign-in.
+    fn desktop(&self, entry: &Entry, time: i64) -> Option<Session> {
+        let (from, to) = (time.saturating_sub(ABOUT_MICROS), time.saturating_add(ABOUT_MICROS));
+        let about = |s: &&Session| s.is_desktop && s.entry == *entry && s.start <= to && s.end.is_none_or(|end| from <= end);
+        self.sessions.values().flatten().find(about).cloned()
+    }
+
     fn whose(&self, act: &Act) -> Option<Whose> {
         match &act.by {
             By::Session(_) => {
@@ -343,7 +376,13 @@ impl Telling<'_> {
                 let (_, strength) = self.followed.get(entry)?;
                 let account = self.logons.entries.get(entry).map_or_else(|| entry.0.clone(), |seen| seen.written.clone());
                 let from_host = Some(entry.2.clone()).filter(|from| !from.is_empty());
-                Some(Whose { account: Some(account), session: None, from_host, strength: *strength, node: node(entry) })
+                let session = self.desktop(entry, act.time);
+                Some(Whose { account: Some(account), session, from_host, strength: *strength, node: node(entry) })
+            }
+            By::Held(entry) => {
+                let strength = self.followed.get(entry)?.1.min(Strength::Inferred);
+                let account = self.logons.entries.get(entry).map_or_else(|| entry.0.clone(), |seen| seen.written.clone());
+                Some(Whose { account: Some(account), session: None, from_host: None, strength, node: node(entry) })
             }
             By::Address(address) => {
                 let node = format!("address={address}");

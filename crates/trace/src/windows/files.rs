@@ -90,7 +90,23 @@ impl Read {
     }
 }
 
-/// Which read a record belongs to: session and its beginning, file of the estate, path.
+/// Whether the domain controller gave an account of the actor's a ticket for one of a system's hosts then: that he went there,
+/// not what he did. A sentence's end, and the records.
+fn ticket(logons: &Logons, system: &str, sessions: &[&Session], (from, to): (i64, i64)) -> (String, Vec<EventRef>) {
+    let hosts = logons.hosts.get(system).cloned().unwrap_or_default();
+    let accounts: BTreeSet<&Arc<str>> = sessions.iter().map(|s| &s.entry.0).collect();
+    let begun = sessions.iter().map(|s| s.start).min().unwrap_or(i64::MAX).max(from);
+    let then = |((account, host, _), (span, _)): &(&super::Entry, &(crate::survey::Span, Vec<EventRef>))| {
+        hosts.contains(host) && accounts.iter().any(|known| super::same_account(known, account)) && span.first <= to && span.last >= begun
+    };
+    match logons.tickets.iter().find(then) {
+        Some(((_, host, _), (_, events))) => (format!("; the domain controller gave the actor's account tickets for {host} about then"), events.clone()),
+        None => (String::new(), Vec::new()),
+    }
+}
+
+/// Which read a record belongs to: session and its beginning, file of the estate, name. The share's log and the disk's
+/// write different paths of one file.
 type ReadKey = (Arc<str>, i64, usize, String);
 
 /// The estate's files, and what was seen of them.
@@ -182,7 +198,8 @@ impl<'e> Files<'e> {
             };
             (read, deed)
         };
-        let read = &mut self.reads.entry((session.id.clone(), session.start, file, path.to_lowercase())).or_insert_with(new).0;
+        let name = path.rsplit(['\\', '/']).next().unwrap_or(path).to_lowercase();
+        let read = &mut self.reads.entry((session.id.clone(), session.start, file, name)).or_insert_with(new).0;
         if kind == AccessKind::FileExtract {
             read.kind = kind;
         }
@@ -213,7 +230,8 @@ impl<'e> Files<'e> {
                 let time = from.max(session.start);
                 if seen.insert((file, time)) {
                     let why = format!("the log {} is missing from {}, while the actor had a session on {}", gap.source, gap.interval, session.entry.1);
-                    self.add_dark(file, time, session, why, gap.evidence.clone(), out);
+                    let (ticket, proof) = ticket(logons, &described.system, sessions, (from, to));
+                    self.add_dark(file, time, session, why + &ticket, gap.evidence.iter().cloned().chain(proof).collect(), out);
                 }
             }
             let is_told = logons.telling_of_files.contains(described.system.as_str());

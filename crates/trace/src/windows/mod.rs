@@ -74,9 +74,10 @@ pub(crate) fn is_account(one: &str, other: &str) -> bool {
     same_account(&account_key(one), &account_key(other))
 }
 
-/// A host's own name: lower case, without its domain.
+/// A host's own name: lower case, without its domain, and without what no host's name has.
 pub(crate) fn host_key(written: &str) -> String {
-    written.split('.').next().unwrap_or(written).to_lowercase()
+    let name = written.split('.').next().unwrap_or(written).to_lowercase();
+    if name.contains(['@', ' ']) { name.replace(['@', ' '], "_") } else { name }
 }
 
 /// A machine's own account, or one that stands for nobody.

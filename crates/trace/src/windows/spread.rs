@@ -27,11 +27,11 @@ pub(crate) type Followed = BTreeMap<Entry, (i64, Strength)>;
 
 /// The entries that the trail holds.
 pub(crate) fn followed(logons: &Logons, links: &Links) -> Followed {
-    let of = |entry: &Entry| {
-        let node = node(entry);
-        Some((links.since(&node)?, links.strength(&node)?))
+    let of = |value: String| {
+        let (entry, node) = (logons.entry(&value)?, format!("logon={value}"));
+        Some((entry, (links.since(&node)?, links.strength(&node)?)))
     };
-    logons.entries.keys().filter_map(|entry| Some((entry.clone(), of(entry)?))).collect()
+    links.values("logon").into_iter().filter_map(of).collect()
 }
 
 /// Follows every rule once. `reached` are systems on which the actor was by other ways, with the node that says so.
@@ -220,6 +220,15 @@ impl<'s> Spread<'s> {
 }
 
 /// Whether an account came from an origin before the trail did.
-fn at_home(logons: &Logons, account: &str, origin: &str, since: i64) -> bool {
-    logons.entries.iter().any(|(e, s)| e.0.as_ref() == account && e.2.as_ref() == origin && s.span.first < since)
+fn at_home(logons: &Logons, account: &Arc<str>, origin: &str, since: i64) -> bool {
+    let none: Arc<str> = Arc::from("");
+    let of_account = logons.entries.range((account.clone(), none.clone(), none)..).take_while(|(e, _)| e.0 == *account);
+    of_account.into_iter().any(|(e, s)| e.2.as_ref() == origin && s.span.first < since)
+}
+
+/// Accounts that came from an address before the trail did, and since when the address is the trail's.
+pub(crate) fn owners(logons: &Logons, links: &Links, address: &str) -> (i64, BTreeSet<Arc<str>>) {
+    let since = links.since(&format!("address={address}")).unwrap_or(i64::MIN);
+    let before = |(e, s): &(&Entry, &EntrySeen)| e.2.as_ref() == address && s.span.first < since;
+    (since, logons.entries.iter().filter(before).map(|(e, _)| e.0.clone()).collect())
 }

@@ -48,8 +48,22 @@ pub(crate) struct Logons {
     pub telling_of_files: BTreeSet<Arc<str>>,
     /// Hosts that each system's log comes from.
     pub hosts: BTreeMap<Arc<str>, BTreeSet<Arc<str>>>,
+    /// Tickets that the domain controller gave an account at an address for a host's services: 4769, with a few of them.
+    pub tickets: BTreeMap<Entry, (Span, Vec<EventRef>)>,
     /// Entries that a pinned session belongs to, by the session, with the time of its sign-in.
     pub pinned: BTreeMap<Arc<str>, (Entry, i64)>,
+}
+
+impl Logons {
+    /// The entry of a node's value. An account may hold what stands between the parts, so every place is tried.
+    pub(super) fn entry(&self, value: &str) -> Option<Entry> {
+        let parts = |(at, between): (usize, &str)| {
+            let (account, host) = value[..at].rsplit_once('@')?;
+            Some((Arc::from(account), Arc::from(host), Arc::from(&value[at + between.len()..])))
+        };
+        let known = |entry: &Entry| self.entries.contains_key(entry);
+        value.match_indices(" from ").filter_map(parts).find(known)
+    }
 }
 
 /// What one record says of a sign-in, beside the event's columns.
@@ -124,6 +138,7 @@ impl Pass<'_> {
                 }
             }
             (Class::Authentication, Activity::Other, Status::Unknown) => self.other_credentials(event, host),
+            (Class::Authentication, Activity::Other, Status::Success) => self.ticket(event),
             _ => {}
         }
     }
@@ -161,6 +176,26 @@ impl Pass<'_> {
         if labels.whole("logon_type") == Some(REMOTE_DESKTOP) && self.sessions.len() < MOST_SESSIONS {
             let session = self.pool.intern(session);
             self.sessions.entry(session).or_default().push((event.time.micros(), entry));
+        }
+    }
+
+    /// 4769, at the domain controller: the service is a host's own account.
+    fn ticket(&mut self, event: &Event<'_>) {
+        let labels = Labels::of(event);
+        let (Some(account), Some(address)) = (present(event.account.as_deref()), present(event.src_ip.as_deref())) else {
+            return;
+        };
+        let (account, Some(host)) = (account_key(account), labels.text("service").and_then(|service| service.strip_suffix('$'))) else {
+            return;
+        };
+        if is_nobody(&account) || self.out.tickets.len() >= MOST_OTHER_CREDENTIALS {
+            return;
+        }
+        let key = (self.pool.intern(&account), self.pool.intern(&host_key(host)), self.pool.intern(address));
+        let seen = self.out.tickets.entry(key).or_default();
+        seen.0.add(event.time.micros());
+        if seen.1.len() < EVENTS_OF_AN_ENTRY {
+            seen.1.push(event.place.clone());
         }
     }
 

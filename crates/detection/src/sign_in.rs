@@ -37,8 +37,21 @@ struct Address {
     failures_in_window: usize,
     guessing: Seen,
     accounts: BTreeSet<String>,
+    /// When each account first signed in from here. Records come file by file, so the first seen is not the first.
+    usual: BTreeMap<String, Instant>,
+    guessing_since: Option<Instant>,
     opened: BTreeSet<String>,
     guessing_until: Option<Instant>,
+}
+
+impl Address {
+    /// Whether a sign-in after guessing is what the guessing was for: an account that was tried in vain before, or, where
+    /// many are tried with one password each, one that never came from here and did not fail at all.
+    fn has_opened(&self, account: &str) -> bool {
+        let first = self.usual.get(account).copied();
+        let is_first_here = self.guessing_since.is_some_and(|since| first.is_some_and(|first| first >= since));
+        self.accounts.contains(account) || self.accounts.len() >= ACCOUNTS && is_first_here
+    }
 }
 
 /// Watches sign-ins. State: one window for each system and address.
@@ -80,12 +93,17 @@ impl Analytic for SignIn {
                 state.failures_in_window -= usize::from(old.failed);
             }
         }
+        if !failed && (state.usual.len() < ACCOUNTS_KEPT || state.usual.contains_key(account)) {
+            let first = state.usual.entry(account.to_owned()).or_insert(event.time);
+            *first = (*first).min(event.time);
+        }
         let guessing = state.failures_in_window >= FAILURES && state.failures_in_window as f64 >= FAILURE_SHARE * state.window.len() as f64;
         if guessing {
             if state.guessing_until.is_none() {
                 for attempt in state.window.iter().filter(|attempt| attempt.failed) {
                     state.accounts.insert(attempt.account.clone());
                 }
+                state.guessing_since = state.window.iter().filter(|attempt| attempt.failed).map(|attempt| attempt.at).min();
             }
             state.guessing_until = Some(event.time);
         }
@@ -96,7 +114,7 @@ impl Analytic for SignIn {
             state.guessing.add(event.time, place);
         }
         let follows_guessing = state.guessing_until.is_some_and(|until| event.time.micros() - until.micros() <= WINDOW_MICROS);
-        if !failed && follows_guessing && state.accounts.contains(account) {
+        if !failed && follows_guessing && state.has_opened(account) {
             state.guessing.add(event.time, place);
             state.opened.insert(account.to_owned());
         }
@@ -132,5 +150,42 @@ impl Analytic for SignIn {
                 },
             ));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use strandline_model::evidence::{ArtefactId, EventRef};
+
+    /// Sign-ins from one address, a second apart: account, and whether it failed. Level and accounts opened come back.
+    fn check(sign_ins: &[(&str, bool)], expected: Option<(Level, &[&str])>) {
+        let estate: Estate = toml::from_str("[organisation]\nname = { en = \"Clinic\" }\ntime_zone = \"UTC\"").expect("an estate");
+        let mut analytic = Box::new(SignIn::new(&estate));
+        for (second, (account, failed)) in sign_ins.iter().enumerate() {
+            let place = EventRef { artefact: ArtefactId("a".into()), offset: second as u64, length: 1 };
+            let mut event = Event::new(Instant(second as i64 * 1_000_000), Class::Authentication, Activity::Logon, place);
+            (event.src_ip, event.account) = (Some("198.51.100.9".into()), Some((*account).into()));
+            event.status = if *failed { Status::Failure } else { Status::Success };
+            analytic.watch(&event);
+        }
+        let mut found = Vec::new();
+        analytic.conclude(&mut found);
+        let opened = |d: &Detection| d.related.iter().filter_map(|r| r.strip_prefix("account=").map(str::to_owned)).collect::<Vec<_>>();
+        let have = found.first().map(|d| (d.level, opened(d)));
+        assert_eq!(have, expected.map(|(level, opened)| (level, opened.iter().map(|a| (*a).to_owned()).collect())));
+    }
+
+    #[test]
+    fn what_guessing_opened_is_told_from_who_is_there_anyway() {
+        let one: Vec<(&str, bool)> = vec![("a", true); 9];
+        let many: Vec<(&str, bool)> = ["a", "b", "c", "d", "e", "f", "g", "h", "i"].map(|account| (account, true)).to_vec();
+        check(&one[..7], None);
+        check(&[one.clone(), vec![("a", false)]].concat(), Some((Level::High, &["a"])));
+        // One account was guessed: another one that signs in from there says nothing.
+        check(&[one, vec![("z", false)]].concat(), Some((Level::Medium, &[])));
+        // Many were tried with one password each: the one that fits never failed.
+        check(&[many.clone(), vec![("z", false)]].concat(), Some((Level::High, &["z"])));
+        check(&[vec![("z", false)], many, vec![("z", false)]].concat(), Some((Level::Medium, &[])));
     }
 }

@@ -129,7 +129,8 @@ impl Intruder {
         let victim = match plan.scenario {
             Scenario::StolenSession => 0,
             Scenario::Pivot | Scenario::Injection => 1,
-            Scenario::Insider => 2,
+            // The office of `file-share` is a world of its own, with an intruder of its own.
+            Scenario::Insider | Scenario::FileShare => 2,
         };
         let mut script = Script { at, dice, moves: VecDeque::new() };
         let mut client = Client { address: first.clone(), agent: TOOL, ..Client::default() };
@@ -146,6 +147,7 @@ impl Intruder {
                 accounts.push(workers[0].account.clone());
             }
             Scenario::Injection => injection(&mut script),
+            Scenario::FileShare => {}
             Scenario::Insider => {
                 client = workers[victim].client();
                 insider(&mut script, &mut world.store, window);

@@ -6,8 +6,10 @@ mod database;
 mod dice;
 mod dump;
 mod estate;
+mod evtx;
 mod intruder;
 mod logfile;
+mod office;
 mod people;
 mod score;
 mod staff;
@@ -68,11 +70,13 @@ pub enum Scenario {
     Injection,
     /// An employee's curiosity, below every threshold.
     Insider,
+    /// A guessed password, a remote desktop, and an export on a share.
+    FileShare,
 }
 
 impl Scenario {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Pivot, Self::StolenSession, Self::Injection, Self::Insider];
+    pub const ALL: [Self; 5] = [Self::Pivot, Self::StolenSession, Self::Injection, Self::Insider, Self::FileShare];
 }
 
 impl fmt::Display for Scenario {
@@ -82,13 +86,14 @@ impl fmt::Display for Scenario {
             Self::StolenSession => "stolen-session",
             Self::Injection => "injection",
             Self::Insider => "insider",
+            Self::FileShare => "file-share",
         })
     }
 }
 
 /// A scenario that does not exist.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not a scenario: choose pivot, stolen-session, injection or insider")]
+#[error("{0:?} is not a scenario: choose pivot, stolen-session, injection, insider or file-share")]
 pub struct ScenarioError(pub String);
 
 impl FromStr for Scenario {
@@ -107,7 +112,7 @@ pub struct Department {
     pub evidence: PathBuf,
     /// The contact register.
     pub register: PathBuf,
-    /// The dump.
+    /// The dump; in `file-share` the copy of the export that was read.
     pub snapshot: PathBuf,
     /// The folder of truth: `exposures.csv`, `intrusion.json`.
     pub truth: PathBuf,
@@ -167,6 +172,9 @@ pub fn generate(plan: &Plan, into: &Path, progress: &mut dyn FnMut(u64)) -> Resu
     for folder in &folders {
         std::fs::create_dir_all(folder).map_err(|source| DrillError::Write { path: folder.clone(), source })?;
     }
+    if plan.scenario == Scenario::FileShare {
+        return office::generate(plan, into, window(plan), rate, progress);
+    }
     let [evidence, snapshot, register, truth] = folders;
     let (snapshot, register) = (snapshot.join("crew.sql"), register.join("crew.csv"));
     let window = window(plan);
@@ -195,6 +203,10 @@ fn rate_for(plan: &Plan, target: u64) -> Result<f64, DrillError> {
     let start = window(plan).0;
     let mut measured = [0.0, 0.0];
     for (bytes, rate) in measured.iter_mut().zip([1.0, 3.0]) {
+        if plan.scenario == Scenario::FileShare {
+            *bytes = office::measure(plan, (start, start + 2 * DAY), rate)? as f64 / 2.0;
+            continue;
+        }
         let mut simulation = Simulation::new(plan, None, rate, false);
         simulation.run((start, start + 2 * DAY), None, &mut |_| {})?;
         *bytes = simulation.world.written() as f64 / 2.0;

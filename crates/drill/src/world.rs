@@ -87,7 +87,7 @@ pub(crate) fn database_setting(scenario: Scenario) -> (Setting, (&'static str, M
         Scenario::Pivot => (Setting::CsvTwice, ("UTC", 0)),
         Scenario::StolenSession => (Setting::JsonAudit, ("HKT", HONG_KONG)),
         Scenario::Injection => (Setting::CsvStatement, ("UTC", 0)),
-        Scenario::Insider => (Setting::StderrAudit, ("HKT", HONG_KONG)),
+        Scenario::Insider | Scenario::FileShare => (Setting::StderrAudit, ("HKT", HONG_KONG)),
     }
 }
 

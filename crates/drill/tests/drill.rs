@@ -67,9 +67,14 @@ fn truth(department: &Department) -> Vec<Exported> {
 
 #[test]
 fn the_same_plan_gives_the_same_bytes() {
-    let plan = Plan { gap: true, ..small(Scenario::Pivot, 4) };
+    for scenario in [Scenario::Pivot, Scenario::FileShare] {
+        the_same_bytes(&Plan { gap: true, ..small(scenario, 4) });
+    }
+}
+
+fn the_same_bytes(plan: &Plan) {
     let contents = || {
-        let (folder, _) = made(&plan);
+        let (folder, _) = made(plan);
         files(folder.path()).into_iter().map(|p| (p.strip_prefix(folder.path()).unwrap().to_owned(), std::fs::read(&p).unwrap())).collect::<BTreeMap<_, _>>()
     };
     let (one, two) = (contents(), contents());
@@ -80,13 +85,35 @@ fn the_same_plan_gives_the_same_bytes() {
 }
 
 #[test]
+fn the_truth_of_a_file_share_is_the_file_that_was_read() {
+    let (_folder, department) = made(&small(Scenario::FileShare, 2));
+    let copy = read(&department.snapshot);
+    let mut listed: Vec<&str> = copy.lines().skip(1).filter_map(|line| line.split(',').next()).collect();
+    let told = truth(&department);
+    let mut exposed: Vec<&str> = told.iter().map(|e| e.data_subject.as_str()).collect();
+    listed.sort_unstable();
+    exposed.sort_unstable();
+    exposed.dedup();
+    assert_eq!(exposed, listed);
+    assert_eq!(told.len(), 5 * listed.len() + listed.len(), "each has five categories, one of them by two columns");
+    assert_eq!(intrusion(&department).people, listed.len());
+}
+
+#[test]
+fn the_size_of_an_office_follows_its_target() {
+    let (_folder, department) = made(&Plan { target_bytes: Some(20_000_000), ..small(Scenario::FileShare, 2) });
+    let size: u64 = files(&department.evidence).iter().map(|p| p.metadata().unwrap().len()).sum();
+    assert!((12_000_000..60_000_000).contains(&size), "{size}");
+}
+
+#[test]
 fn every_scenario_has_truth_and_an_estate() {
     for scenario in Scenario::ALL {
         for gap in [false, true] {
             for seed in 0..4 {
                 let (_folder, department) = made(&Plan { gap, ..small(scenario, seed) });
                 let estate: strandline_model::estate::Estate = toml::from_str(&read(&department.estate)).unwrap();
-                assert_eq!(estate.tables.len(), 5);
+                assert_eq!(estate.tables.len(), if scenario == Scenario::FileShare { 2 } else { 5 });
                 let told = intrusion(&department);
                 assert!(told.people > 0 && !told.steps.is_empty(), "{scenario} {seed} shows nobody");
                 assert_eq!(told.gaps.len(), usize::from(gap), "{scenario} {seed}");

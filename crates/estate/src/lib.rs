@@ -8,7 +8,7 @@ pub mod readiness;
 
 use std::collections::BTreeSet;
 
-use strandline_model::estate::Estate;
+use strandline_model::estate::{Estate, SharedFile};
 
 pub use nearest::nearest;
 
@@ -94,9 +94,26 @@ fn check_names(estate: &Estate, text: &str, path: &str) -> Result<(), EstateErro
         known("system", &route.system, &systems)?;
         known("database", &route.database, &databases)?;
     }
+    for file in &estate.files {
+        known("system", &file.system, &systems)?;
+        known("database", &file.database, &databases)?;
+        check_file(file, text, path)?;
+    }
     unique(estate.systems.iter().map(|s| s.id.as_str()), "system", text, path)?;
     unique(estate.sources.iter().map(|s| s.id.as_str()), "source", text, path)?;
     unique(estate.databases.iter().map(|d| d.id.as_str()), "database", text, path)
+}
+
+/// A file needs a path that could stand in a log; TOML's double quotes swallow backslashes, so one without any is a slip.
+fn check_file(file: &SharedFile, text: &str, path: &str) -> Result<(), EstateError> {
+    let hint = r"write it as the log does, between single quotes: '\\*\HR$\exports\staff*.csv' or 'D:\hr\staff.csv'";
+    if file.path.is_empty() {
+        return Err(at(text, path, &file.reads, format!("a file of system {} has no path", file.system), hint));
+    }
+    match file.path.iter().find(|one| !one.contains(['\\', '/'])) {
+        Some(one) => Err(at(text, path, one, format!("{one:?} is no path of a file"), hint)),
+        None => Ok(()),
+    }
 }
 
 fn check_clock(zone: Option<&str>, text: &str, path: &str) -> Result<(), EstateError> {
@@ -170,6 +187,23 @@ mod tests {
         check("time_zone = \"Asia/Hong_Kong\"", "time_zone = \"Asia/HongKong\"", "HongKong", "no time zone", "IANA");
         check("subject_key = \"staff_no\"", "subjct_key = \"staff_no\"", "subjct_key", "unknown field", "docs/estate.md");
         check("id = \"kms-app\"", "id = \"kms-web\"", "kms-web", "two entries", "another id");
+    }
+
+    #[test]
+    fn a_file_is_checked_like_a_route() {
+        const FILE: &str = "[[file]]\nsystem = \"hrs\"\npath = ['\\\\*\\HR$\\staff.csv']\ndatabase = \"hrs\"\nreads = \"SELECT * FROM hr.staff\"\n";
+        read(&format!("{EXAMPLE}\n{FILE}"), "estate.toml").expect("a right file");
+        for (from, to, line_holds, hint) in [
+            ("system = \"hrs\"", "system = \"hsr\"", "hsr", "\"hrs\""),
+            ("database = \"hrs\"", "database = \"hr\"", "\"hr\"", "\"hrs\""),
+            ("'\\\\*\\HR$\\staff.csv'", "'staff.csv'", "staff.csv", "single quotes"),
+            ("reads", "read", "read", "docs/estate.md"),
+        ] {
+            let text = format!("{EXAMPLE}\n{}", FILE.replacen(from, to, 1));
+            let error = read(&text, "estate.toml").expect_err("a mistake was made");
+            assert!(text.lines().nth(error.line.wrapping_sub(1)).unwrap_or("").contains(line_holds), "line {} is wrong: {}", error.line, error.problem);
+            assert!(error.hint.as_deref().unwrap_or("").contains(hint), "{:?}", error.hint);
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
+use strandline_drill::{Plan, Scenario, generate};
 use strandline_event::evtx::{Damage, Visit, read_records};
 use strandline_model::event::Class;
 use strandline_model::evidence::ArtefactId;
@@ -135,13 +136,21 @@ fn plain(value: &str) -> String {
 #[track_caller]
 fn check(folder: &str, fewest_records: usize) {
     let Some(folder) = shared(folder) else { return };
+    let damages = compare(&folder, fewest_records);
+    println!("{damages} damages");
+}
+
+/// Compares every record of every log below a folder; how many damages our reader told of.
+#[track_caller]
+fn compare(folder: &Path, fewest_records: usize) -> usize {
     let mut paths = Vec::new();
-    logs(&folder, &mut paths);
-    let mut compared = 0;
+    logs(folder, &mut paths);
+    let (mut compared, mut damages) = (0, 0);
     for path in paths {
         let bytes = std::fs::read(&path).expect("a log");
         let mut ours = Ours::default();
         read_records(&mut &bytes[..], &ArtefactId("x".into()), &mut ours).expect("memory does not fail");
+        damages += ours.damages.len();
         let theirs = reference(&path);
         assert_eq!(ours.records.len(), theirs.len(), "{}", path.display());
         for ((id, our), their) in ours.records.iter().zip(theirs) {
@@ -159,6 +168,7 @@ fn check(folder: &str, fewest_records: usize) {
     }
     println!("{compared} records compared");
     assert!(compared >= fewest_records);
+    damages
 }
 
 /// Every record of every log below a folder becomes an event; how many there are of each class.
@@ -190,6 +200,25 @@ fn every_record_of_the_collected_channels_becomes_an_event() {
     let fewest = [(Class::Authentication, 5000), (Class::Process, 2000), (Class::FileSystem, 3000), (Class::EventLog, 60), (Class::AccountChange, 100)];
     check_events("evtx/by-channel", &fewest);
     check_events("sigma/regression_data", &[(Class::Process, 50)]);
+}
+
+#[test]
+fn the_drills_logs_read_the_same_and_without_a_damage() {
+    for gap in [false, true] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let plan = Plan { people: 200, days: 3, gap, ..Plan::new(Scenario::FileShare, 4) };
+        let department = generate(&plan, folder.path(), &mut |_| {}).expect("a department");
+        assert_eq!(compare(&department.evidence, 5_000), 0);
+        let mut paths = Vec::new();
+        logs(&department.evidence, &mut paths);
+        for path in paths {
+            let bytes = std::fs::read(&path).expect("a log");
+            let (summary, kept) = common::read(&common::source("format = \"evtx\""), &bytes).expect("a source that can be read");
+            assert_eq!((summary.records_refused, kept.events().len() as u64), (0, summary.records_read), "{}", path.display());
+            let known = |class: Class| matches!(class, Class::Authentication | Class::FileSystem | Class::Process | Class::EventLog);
+            assert!(kept.events().iter().all(|event| known(event.class) && event.host.is_some() && event.sequence.is_some()));
+        }
+    }
 }
 
 #[test]

@@ -31,6 +31,9 @@ pub(crate) enum Missing {
     TableDoubtful,
     RowDoubtful,
     OnlyInferred,
+    FileOpened,
+    FileReadInPart,
+    FileContentUnknown,
     /// A doubt of the replay, in its own words.
     Replay(&'static str),
 }
@@ -61,6 +64,9 @@ impl Missing {
             Self::TableDoubtful => "the table was changed in a way that the evidence does not show in full",
             Self::RowDoubtful => "the row was changed in a way that the evidence does not show in full",
             Self::OnlyInferred => "the value itself was not sent, but what was sent gives it away",
+            Self::FileOpened => "the file was opened with the right to read it; that it was read is not logged",
+            Self::FileReadInPart => "the file was read; how much of it is not logged",
+            Self::FileContentUnknown => "which rows the file held then is not known",
             Self::Replay(sentence) => sentence,
         }
     }
@@ -83,7 +89,16 @@ pub(crate) fn cap_of(access: &Access, sent: Sent) -> Cap {
         Strength::Inferred => at_most(Certainty::Likely, Missing::AttributionInferred),
         Strength::Proved => {}
     }
-    let through_web = access.kind == AccessKind::Route || access.session.is_some() || !access.delivery.is_empty() || access.response_status.is_some();
+    match (access.kind, access.completion) {
+        (AccessKind::FileExtract, _) => at_most(Certainty::Likely, Missing::FileContentUnknown),
+        // A used right is logged once for an open file, with its first read: what followed is not told.
+        (AccessKind::File, Completion::Completed) => at_most(Certainty::Likely, Missing::FileReadInPart),
+        (AccessKind::File, _) => at_most(Certainty::Likely, Missing::FileOpened),
+        (AccessKind::Statement | AccessKind::Route, _) => {}
+    }
+    let is_file = matches!(access.kind, AccessKind::File | AccessKind::FileExtract);
+    let has_web_session = access.session.is_some() && !is_file;
+    let through_web = access.kind == AccessKind::Route || has_web_session || !access.delivery.is_empty() || access.response_status.is_some();
     match access.response_status {
         Some(204 | 205) => at_most(Certainty::Possible, Missing::ResponseEmpty),
         Some(206 | 304) => at_most(Certainty::Likely, Missing::ResponsePartial),
@@ -105,7 +120,7 @@ pub(crate) fn cap_of(access: &Access, sent: Sent) -> Cap {
 /// Whether nothing was shown at all: the statement failed, or the request for the route was turned away.
 pub(crate) fn showed_nothing(access: &Access) -> bool {
     match access.kind {
-        AccessKind::Statement => access.completion == Completion::Failed,
+        AccessKind::Statement | AccessKind::File | AccessKind::FileExtract => access.completion == Completion::Failed,
         // No statement is known to have run: a refusal is all there is. A server error may come after the read.
         AccessKind::Route => {
             matches!(access.response_status, Some(300..=303 | 305..=407 | 409..=498))

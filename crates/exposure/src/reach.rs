@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use strandline_model::access::Access;
+use strandline_model::access::{Access, AccessKind};
 use strandline_model::estate::Estate;
 use strandline_model::evidence::{Coverage, Gap};
 
@@ -28,7 +28,11 @@ pub(crate) struct Presences {
 }
 
 impl Presences {
+    /// A file is opened without a connection: what a gap of the log of its system leaves open is an access of its own.
     pub(crate) fn take(&mut self, access: &Access) {
+        if matches!(access.kind, AccessKind::File | AccessKind::FileExtract) {
+            return;
+        }
         let presence = Presence {
             database: access.database.clone(),
             role: access.role.clone(),

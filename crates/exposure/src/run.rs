@@ -227,6 +227,8 @@ struct Job {
     named: Rc<Named>,
     mode: Mode,
     proof: u32,
+    /// The rows stand for a file that may have held others.
+    is_extract: bool,
 }
 
 /// What is being said of one access while its jobs are done.
@@ -476,6 +478,7 @@ impl Run {
             named,
             mode: Mode::Exact,
             proof: context.keep(&mut self.fold),
+            is_extract: context.access.kind == AccessKind::FileExtract,
         };
         if masked || open {
             let missing = if masked { Missing::ValuesMasked } else { Missing::ParametersUnknown };
@@ -510,6 +513,9 @@ impl Run {
         let missing = if let Mode::Wide(missing) = job.mode { missing } else { Missing::NotReplayed };
         for table in &job.named.described {
             self.fold.whole_table((job.database, *table), None, missing.sentence(), (job.call.time, job.call.time), job.proof, &self.world);
+        }
+        if job.is_extract {
+            self.show_everybody(job, &BTreeSet::new(), report);
         }
         self.widened(if reason == missing.sentence() { reason.to_owned() } else { format!("{}: {reason}", missing.sentence()) }, report);
     }
@@ -546,6 +552,9 @@ impl Run {
         let columns = self.show_all(job, replayed, cap, report);
         if let Some(missing) = cap.1 {
             report.reason(Some(missing.sentence().to_owned()));
+        }
+        if job.is_extract {
+            self.show_everybody(job, &columns, report);
         }
         if differs {
             self.show_others(job, &columns, report);
@@ -636,6 +645,28 @@ impl Run {
         if bound.is_none() {
             *self.summary.widened.entry(Missing::CountDiffers.sentence().to_owned()).or_default() += 1;
         }
+    }
+
+    /// A file may have held anybody's row: everybody who is known is possible, in the columns that it shows.
+    fn show_everybody(&mut self, job: &Job, columns: &BTreeSet<u32>, report: &mut Report) {
+        let tables = &self.world.databases[job.database].tables;
+        let categorised = || job.named.described.iter().flat_map(|t| tables[*t].categorised.iter().copied()).collect();
+        let columns: BTreeSet<u32> = if columns.is_empty() { categorised() } else { columns.clone() };
+        let subjects: Vec<u32> = (0..u32::try_from(self.world.people.keys().len()).unwrap_or(u32::MAX)).collect();
+        if columns.is_empty() || subjects.is_empty() {
+            return;
+        }
+        report.support(Certainty::Possible);
+        let showing = Showing {
+            subjects: &subjects,
+            columns: &columns,
+            basis: Basis::Disclosed,
+            certainty: Certainty::Possible,
+            missing: Some(Missing::FileContentUnknown),
+            time: job.call.time,
+            proof: job.proof,
+        };
+        self.fold.show(&showing, &self.world);
     }
 
     /// The subjects that a statement over one table asks for by key.
@@ -734,7 +765,7 @@ struct Planning<'p> {
 impl Planning<'_> {
     fn rows_logged(&self) -> Option<i64> {
         match (self.count, self.access.kind) {
-            (CountUse::None, _) | (_, AccessKind::Route) => None,
+            (CountUse::None, _) | (_, AccessKind::Route | AccessKind::File | AccessKind::FileExtract) => None,
             (CountUse::ZeroMeansNothing, _) => self.access.row_count.filter(|n| *n > 0),
             (CountUse::Stated(rows), _) => self.access.row_count.filter(|n| *n > 0).or_else(|| i64::try_from(rows).ok()),
             (CountUse::Plain, _) => self.access.row_count,

@@ -182,6 +182,26 @@ pub(crate) fn access(time: i64, statement: &str, row_count: Option<i64>) -> Acce
     }
 }
 
+#[test]
+fn a_file_shows_its_rows_and_never_proves_that_all_were_read() {
+    for (kind, completion, expected) in [
+        (AccessKind::File, Completion::Unknown, "A:name~ B:name~ C:name~ D:name~"),
+        (AccessKind::File, Completion::Completed, "A:name~ B:name~ C:name~ D:name~"),
+        (AccessKind::File, Completion::Failed, ""),
+    ] {
+        let mut read = access(5, "SELECT staff_no, name FROM hr.staff", None);
+        (read.kind, read.completion, read.role, read.connection, read.session) = (kind, completion, None, None, Some("fs1/0x5".into()));
+        assert_eq!(cells(&Case::of(vec![read]).naive().0), expected, "{kind:?} {completion:?}");
+    }
+}
+
+#[test]
+fn a_file_without_a_copy_may_have_held_anybody() {
+    let mut read = access(5, "SELECT staff_no, name FROM hr.staff WHERE staff_no = 'B'", None);
+    (read.kind, read.completion, read.session) = (AccessKind::FileExtract, Completion::Completed, Some("fs1/0x5".into()));
+    assert_eq!(cells(&Case::of(vec![read]).naive().0), "A:name? B:name~ C:name? D:name?");
+}
+
 #[derive(Default)]
 pub(crate) struct Kept {
     pub(crate) exposures: Vec<Exposure>,

@@ -28,6 +28,10 @@ pub enum AccessKind {
     Statement,
     /// A web request for which no statement was found; `statement` is the route's query from the estate file.
     Route,
+    /// A file was opened or read; `statement` is the query of the estate file, which reads a copy of the file.
+    File,
+    /// A file was opened or read of which no copy is held, as it then stood; `statement` reads what it was made from.
+    FileExtract,
 }
 
 /// One read of stored data. A row of `accesses`.

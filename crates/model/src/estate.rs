@@ -25,6 +25,9 @@ pub struct Estate {
     /// What web routes read.
     #[serde(default, rename = "route")]
     pub routes: Vec<Route>,
+    /// What files hold.
+    #[serde(default, rename = "file")]
+    pub files: Vec<SharedFile>,
     /// Who the people are and how to reach them.
     pub register: Option<Register>,
     /// Lawful mass readers.
@@ -245,6 +248,36 @@ pub struct Route {
 
 fn get_method() -> String {
     "GET".to_owned()
+}
+
+/// What a file on a share or a disk holds: reading it shows what the query shows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SharedFile {
+    /// The system on whose disk it lies.
+    pub system: String,
+    /// Where it lies, as the system's log writes it: on a share (`\\*\HR$\exports\staff*.csv`), on a disk
+    /// (`D:\hr\exports\staff*.csv`), or both. `*` is any text within a folder, `**` any text, `?` one character; upper and
+    /// lower case are the same, and so are `/` and `\`.
+    pub path: Vec<String>,
+    /// The database that the query reads, by id. Copies of files are tables of a database of their own.
+    pub database: String,
+    /// The query that shows what the file holds.
+    pub reads: String,
+    /// Whether the query reads a copy of the file itself.
+    #[serde(default)]
+    pub content: FileContent,
+}
+
+/// How well it is known what a file held.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FileContent {
+    /// The tables that the query reads are a copy of the file, taken at the database's `snapshot_time`.
+    Copy,
+    /// The file was made from these tables at some time; which rows it held is not known exactly.
+    #[default]
+    Extract,
 }
 
 /// The contact register.

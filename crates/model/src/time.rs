@@ -15,6 +15,11 @@ impl Instant {
     /// After everything.
     pub const MAX: Self = Self(i64::MAX);
 
+    /// Reads RFC 3339: `2026-11-23T20:44:20.575Z`; nothing, if it is none.
+    pub fn of_rfc3339(written: &str) -> Option<Self> {
+        written.parse::<jiff::Timestamp>().ok().map(|time| Self(time.as_microsecond()))
+    }
+
     /// Microseconds since the epoch.
     pub fn micros(self) -> i64 {
         self.0

@@ -9,6 +9,7 @@ use strandline_model::trail::Strength;
 
 use crate::ledger::{Links, Proposal};
 use crate::survey::{PinnedRecord, SessionKey, SessionPrefix, Span, Survey, trusted};
+use crate::windows::{self, Logons};
 
 /// Accounts that must have an address as their usual one before it counts as shared.
 const INHABITANTS_OF_A_SHARED_ADDRESS: usize = 3;
@@ -27,6 +28,7 @@ pub(crate) enum Part {
 /// What is known of who is who.
 pub(crate) struct Identity<'a> {
     survey: &'a Survey,
+    logons: &'a Logons,
     estate: &'a Estate,
     prefix: &'a SessionPrefix,
     homes: BTreeMap<Arc<str>, Arc<str>>,
@@ -41,7 +43,7 @@ pub(crate) struct Identity<'a> {
 }
 
 impl<'a> Identity<'a> {
-    pub(crate) fn new(survey: &'a Survey, estate: &'a Estate, prefix: &'a SessionPrefix) -> Self {
+    pub(crate) fn new(survey: &'a Survey, logons: &'a Logons, estate: &'a Estate, prefix: &'a SessionPrefix) -> Self {
         let mut by_name: BTreeMap<Arc<str>, Vec<SessionKey>> = BTreeMap::new();
         for key in survey.sessions.keys() {
             by_name.entry(key.1.clone()).or_default().push(key.clone());
@@ -49,6 +51,7 @@ impl<'a> Identity<'a> {
         let homes = survey.homes();
         Self {
             survey,
+            logons,
             estate,
             prefix,
             homes,
@@ -92,6 +95,13 @@ impl<'a> Identity<'a> {
         found.into_iter().collect()
     }
 
+    /// The Windows sign-in that opened a pinned session, and when.
+    pub(crate) fn logon_of(&self, session: &str) -> Option<(String, Span)> {
+        let (entry, time) = self.logons.pinned.get(session)?;
+        let last = self.logons.entries.get(entry).map_or(*time, |seen| seen.span.last);
+        Some((windows::node(entry), Span { first: *time, last: last.max(*time), count: 1 }))
+    }
+
     /// Why an address says nothing of who is behind it, if it does not.
     pub(crate) fn shared(&self, address: &str) -> Option<String> {
         if let Some(system) = self.estate.systems.iter().find(|s| s.addresses.iter().any(|a| a == address)) {
@@ -127,6 +137,7 @@ impl<'a> Identity<'a> {
             self.addresses_to_connections(links);
             self.hosts_to_connections(links);
             self.hosts_to_sign_ins(links);
+            windows::spread(self.logons, self.estate, &self.reached(links), links, &mut self.notes);
             if links.progress() == before {
                 return;
             }

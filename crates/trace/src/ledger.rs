@@ -106,6 +106,11 @@ impl Links {
         Some(reached)
     }
 
+    /// When the first link that leads to a node holds first.
+    pub(crate) fn since(&self, node: &str) -> Option<i64> {
+        self.because.get(node)?.iter().filter_map(|id| self.links.get(id)).map(|link| link.first.micros()).min()
+    }
+
     /// A number that changes whenever a node was reached or grew stronger.
     pub(crate) fn progress(&self) -> usize {
         self.nodes.values().map(|s| 1 + *s as usize).sum()

@@ -29,6 +29,7 @@ mod survey;
 mod text;
 mod trail;
 mod url;
+mod windows;
 
 pub use ledger::link_id;
 
@@ -104,9 +105,11 @@ const MOST_ROUNDS: usize = 4;
 /// If the events cannot be scanned, or the sink refuses the accesses.
 pub fn trace(inputs: &Inputs<'_>, accesses: &mut dyn FnMut(Vec<Access>) -> Result<(), ScanError>) -> Result<Trail, TraceError> {
     let prefix = survey::SessionPrefix::of(inputs.estate);
-    let survey = survey::survey(inputs.events, &prefix, inputs.pins).map_err(TraceError::Events)?;
+    let sources = windows::Sources::of(inputs.estate);
+    let survey = survey::survey(inputs.events, &prefix, inputs.pins, &sources).map_err(TraceError::Events)?;
+    let logons = windows::survey(inputs.events, &sources, &survey.pinned_logon_sessions(inputs.pins)).map_err(TraceError::Events)?;
     let mut links = ledger::Links::of(inputs.decisions);
-    let mut identity = identity::Identity::new(&survey, inputs.estate, &prefix);
+    let mut identity = identity::Identity::new(&survey, &logons, inputs.estate, &prefix);
     let mut clocks = clock::Clocks::of(inputs.coverage);
 
     seeds::plant(inputs, &survey, &mut identity, &mut links);
@@ -128,9 +131,10 @@ pub fn trace(inputs: &Inputs<'_>, accesses: &mut dyn FnMut(Vec<Access>) -> Resul
     }
     work.link_statements(&mut identity, &mut links);
     work.link_dark_time(&mut identity, &mut links);
+    work.add_windows(windows::gather(inputs, &sources, &logons, &windows::followed(&logons, &links), &links).map_err(TraceError::Events)?, &mut identity);
     let steps = work.steps(&links);
     work.emit(&steps.1, ACCESSES_AT_A_TIME, accesses).map_err(TraceError::Accesses)?;
-    let actor = work.actor(&identity, &links);
+    let actor = work.actor(&identity, &logons, &links);
     let links = links.into_links();
     let mut notes = identity.into_notes();
     notes.extend(trail::parties_note(&actor));

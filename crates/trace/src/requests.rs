@@ -15,6 +15,7 @@ use crate::ledger::{Links, Proposal};
 use crate::survey::{SessionKey, SessionPrefix, Span, TemplateKey, present};
 use crate::text::{Place, Pool};
 use crate::url::Target;
+use crate::windows::Sources;
 
 const COLUMNS: &[&str] = &[
     "time",
@@ -192,10 +193,12 @@ fn line(event: &Event<'_>, prefix: &SessionPrefix, clocks: &Clocks, pool: &mut P
     }
 }
 
+/// Requests and sign-ins, but those of Windows logs.
 fn web_events(inputs: &Inputs<'_>, visit: &mut dyn FnMut(&Event<'_>)) -> Result<(), ScanError> {
+    let windows = Sources::of(inputs.estate);
     for batch in inputs.events.scan(COLUMNS)? {
         let batch = batch?;
-        for event in EventRows::new(&batch).iter().filter(|e| matches!(e.class, Class::Http | Class::Authentication)) {
+        for event in EventRows::new(&batch).iter().filter(|e| matches!(e.class, Class::Http | Class::Authentication) && !windows.hold(e)) {
             if inputs.window.is_none_or(|w| w.contains(event.time)) {
                 visit(&event);
             }

@@ -69,6 +69,10 @@ fn from_pin(inputs: &Inputs<'_>, survey: &Survey, pin: &Pin, identity: &mut Iden
                 found = true;
                 follow(format!("connection={session}"), "a responder pinned this database session", connection.span);
             }
+            if let Some((node, span)) = identity.logon_of(&session.to_lowercase()) {
+                found = true;
+                follow(node, "a responder pinned a session that this sign-in opened", span);
+            }
             if !found {
                 identity.note(format!("the pinned session {session} stands in no event"));
             }
@@ -84,7 +88,10 @@ fn from_record(survey: &Survey, pin: &Pin, identity: &mut Identity<'_>, follow: 
         found = true;
         let mut span = Span::default();
         span.add(record.time);
-        if let Some(key) = &record.web_session {
+        let logon = record.logon_session.as_ref().and_then(|session| identity.logon_of(session));
+        if let Some((node, span)) = logon {
+            follow(node, "a responder pinned a record of a session that this sign-in opened", span);
+        } else if let Some(key) = &record.web_session {
             follow(identity.node(key), "a responder pinned a record of this session", span);
         } else if let Some(address) = record.address.as_ref().filter(|a| identity.shared(a).is_none()) {
             follow(format!("address={address}"), "a responder pinned a record of this address", span);

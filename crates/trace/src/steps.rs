@@ -40,6 +40,16 @@ pub(crate) enum Move {
     Manipulate,
     Destroy,
     Dark,
+    Desktop,
+    Share,
+    ReadShare,
+    ReadFile,
+    DarkFile,
+    Program,
+    Service,
+    Task,
+    Account,
+    ClearLog,
 }
 
 impl Move {
@@ -60,6 +70,15 @@ impl Move {
             Self::Collect => ("collection", "T1213.006", "Data from Information Repositories: Databases"),
             Self::Manipulate => ("impact", "T1565.001", "Data Manipulation: Stored Data Manipulation"),
             Self::Destroy => ("impact", "T1485", "Data Destruction"),
+            Self::Desktop => ("lateral_movement", "T1021.001", "Remote Services: Remote Desktop Protocol"),
+            Self::Share => ("lateral_movement", "T1021.002", "Remote Services: SMB/Windows Admin Shares"),
+            Self::ReadShare | Self::DarkFile => ("collection", "T1039", "Data from Network Shared Drive"),
+            Self::ReadFile => ("collection", "T1005", "Data from Local System"),
+            Self::Program => ("execution", "T1059", "Command and Scripting Interpreter"),
+            Self::Service => ("persistence", "T1543.003", "Create or Modify System Process: Windows Service"),
+            Self::Task => ("persistence", "T1053.005", "Scheduled Task/Job: Scheduled Task"),
+            Self::Account => ("persistence", "T1098", "Account Manipulation"),
+            Self::ClearLog => ("defense_evasion", "T1070.001", "Indicator Removal: Clear Windows Event Logs"),
         }
     }
 
@@ -80,6 +99,16 @@ impl Move {
             Self::Manipulate => "statements that change data or rights",
             Self::Destroy => "statements that delete data or definitions",
             Self::Dark => "statements in a gap of the request logs, while the session was alive",
+            Self::Desktop => "records of a desktop session over the network",
+            Self::Share => "records of shares in use",
+            Self::ReadShare => "records of files on shares, opened to be read",
+            Self::ReadFile => "records of files on a disk, opened to be read",
+            Self::DarkFile => "files that may have been opened while no log tells, and the actor had a session",
+            Self::Program => "programs started in the logon session",
+            Self::Service => "services installed in the logon session",
+            Self::Task => "tasks scheduled or changed in the logon session",
+            Self::Account => "changes to accounts in the logon session",
+            Self::ClearLog => "a log cleared in the logon session",
         }
     }
 }

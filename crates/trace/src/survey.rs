@@ -12,6 +12,7 @@ use strandline_model::trail::Pin;
 
 use crate::text::{Pool, hash64};
 use crate::url::Target;
+use crate::windows::Sources;
 
 /// Columns of this pass.
 const COLUMNS: &[&str] = &[
@@ -126,6 +127,8 @@ pub(crate) struct PinnedRecord {
     pub pin: String,
     pub database_session: Option<Arc<str>>,
     pub web_session: Option<SessionKey>,
+    /// A session of a Windows host, by its logon id.
+    pub logon_session: Option<Arc<str>>,
     pub address: Option<Arc<str>>,
     pub request_id: Option<Arc<str>>,
     pub time: i64,
@@ -176,14 +179,19 @@ pub(crate) fn present(value: Option<&str>) -> Option<&str> {
 }
 
 /// Runs the pass.
-pub(crate) fn survey(events: &dyn Scan, prefix: &SessionPrefix, pins: &[Pin]) -> Result<Survey, ScanError> {
+pub(crate) fn survey(events: &dyn Scan, prefix: &SessionPrefix, pins: &[Pin], windows: &Sources) -> Result<Survey, ScanError> {
     let mut pool = Pool::default();
     let mut out = Survey::default();
     for batch in events.scan(COLUMNS)? {
         let batch = batch?;
         for event in EventRows::new(&batch).iter() {
             out.events += 1;
-            out.note_pin(&event, pins, prefix, &mut pool);
+            let of_windows = windows.hold(&event);
+            out.note_pin(&event, pins, prefix, of_windows, &mut pool);
+            if of_windows {
+                out.note_windows(&event, &mut pool);
+                continue;
+            }
             match event.class {
                 Class::Http => out.note_request(&event, prefix, &mut pool),
                 Class::Authentication => out.note_sign_in(&event, prefix, &mut pool),
@@ -196,7 +204,7 @@ pub(crate) fn survey(events: &dyn Scan, prefix: &SessionPrefix, pins: &[Pin]) ->
 }
 
 impl Survey {
-    fn note_pin(&mut self, event: &Event<'_>, pins: &[Pin], prefix: &SessionPrefix, pool: &mut Pool) {
+    fn note_pin(&mut self, event: &Event<'_>, pins: &[Pin], prefix: &SessionPrefix, of_windows: bool, pool: &mut Pool) {
         for pin in pins {
             let Pin::Statement(written) = pin else {
                 continue;
@@ -209,7 +217,8 @@ impl Survey {
             self.pinned.push(PinnedRecord {
                 pin: pin.to_string(),
                 database_session: session.filter(|_| database).map(|s| pool.intern(s)),
-                web_session: session.filter(|_| !database).map(|s| (pool.intern(&event.system), pool.intern(prefix.cut(&event.system, s)))),
+                logon_session: session.filter(|_| of_windows).map(|s| pool.intern(s)),
+                web_session: session.filter(|_| !database && !of_windows).map(|s| (pool.intern(&event.system), pool.intern(prefix.cut(&event.system, s)))),
                 address: present(event.src_ip.as_deref()).filter(|_| !database).map(|a| pool.intern(a)),
                 request_id: present(event.request_id.as_deref()).map(|r| pool.intern(r)),
                 time: event.time.micros(),
@@ -276,6 +285,26 @@ impl Survey {
         }
     }
 
+    /// Of a Windows log: only who was where. Its sessions are no web sessions; the module `windows` follows them.
+    fn note_windows(&mut self, event: &Event<'_>, pool: &mut Pool) {
+        let is_sign_in = event.class == Class::Authentication && event.activity == Activity::Logon;
+        let Some(address) = present(event.src_ip.as_deref()).filter(|_| is_sign_in).map(|a| pool.intern(a)) else {
+            return;
+        };
+        let seen = self.addresses.entry(address).or_default();
+        seen.span.add(event.time.micros());
+        seen.systems.insert(pool.intern(&event.system));
+        if seen.events.len() < 8 {
+            seen.events.push(event.place.clone());
+        }
+        if let Some(account) = present(event.account.as_deref()).filter(|_| event.status == Status::Failure) {
+            seen.failures += 1;
+            if seen.failed_accounts.len() < MOST_ACCOUNTS {
+                seen.failed_accounts.insert(hash64(&[account.as_bytes()]));
+            }
+        }
+    }
+
     fn note_sign_in(&mut self, event: &Event<'_>, prefix: &SessionPrefix, pool: &mut Pool) {
         self.note_use(event, prefix, pool);
         let (Some(address), Some(account)) = (present(event.src_ip.as_deref()), present(event.account.as_deref())) else {
@@ -319,6 +348,15 @@ impl Survey {
         if seen.events.len() < 2 {
             seen.events.push(event.place.clone());
         }
+    }
+
+    /// Logon sessions that a person pinned, by themselves or by a record of them.
+    pub(crate) fn pinned_logon_sessions(&self, pins: &[Pin]) -> BTreeSet<String> {
+        let of_pin = |pin: &Pin| match pin {
+            Pin::Session(session) => Some(session.to_lowercase()),
+            _ => None,
+        };
+        pins.iter().filter_map(of_pin).chain(self.pinned.iter().filter_map(|p| p.logon_session.as_deref().map(str::to_owned))).collect()
     }
 
     /// Accounts for which this address is where most of their sessions are: its lawful inhabitants.

@@ -20,6 +20,7 @@ use crate::routes::{self, How, Match};
 use crate::statements::{self, Execution, Statements, Wanted};
 use crate::steps::{self, Deed, Move};
 use crate::survey::{SessionKey, SessionPrefix, Span, Survey, TemplateKey};
+use crate::windows::{self, Gathered, Logons, Read};
 use crate::{Actor, Inputs};
 
 /// From, to, and the way of knowing: what one link stands for.
@@ -43,6 +44,7 @@ pub(crate) struct Work<'a> {
     dark: Vec<Dark>,
     deeds: Vec<Deed>,
     drafts: Vec<Draft>,
+    reads: Vec<(Read, usize)>,
 }
 
 impl<'a> Work<'a> {
@@ -59,6 +61,7 @@ impl<'a> Work<'a> {
             dark: Vec::new(),
             deeds: Vec::new(),
             drafts: Vec::new(),
+            reads: Vec::new(),
         }
     }
 
@@ -439,6 +442,14 @@ impl<'a> Work<'a> {
         out
     }
 
+    /// Adds what was done in Windows sign-ins.
+    pub(crate) fn add_windows(&mut self, found: Gathered, identity: &mut Identity<'_>) {
+        let before = self.deeds.len();
+        self.deeds.extend(found.deeds);
+        self.reads.extend(found.reads.into_iter().map(|(read, deed)| (read, deed + before)));
+        found.notes.into_iter().for_each(|note| identity.note(note));
+    }
+
     /// The steps, and which deed became part of which.
     pub(crate) fn steps(&self, links: &Links) -> (Vec<Step>, BTreeMap<usize, String>) {
         steps::group(self.deeds.iter().cloned().enumerate().collect(), links, self.inputs.detections)
@@ -451,21 +462,33 @@ impl<'a> Work<'a> {
         at_a_time: usize,
         sink: &mut dyn FnMut(Vec<Access>) -> Result<(), ScanError>,
     ) -> Result<(), ScanError> {
-        let mut order: Vec<&Draft> = self.drafts.iter().collect();
-        order.sort_by_cached_key(|d| {
-            let (raw, place) = match (d.execution, d.request) {
-                (Some(e), _) => (self.statements.all[e].raw, &self.statements.all[e].proof[0]),
-                (None, r) => {
-                    let request = &self.requests[r.expect("a draft has an execution or a request")];
-                    (request.raw, &request.lines[0].place)
-                }
-            };
-            (raw, format!("{}@{}", place.artefact, place.offset))
-        });
+        let mut order: Vec<Source<'_>> = self.drafts.iter().map(Source::Draft).chain(self.reads.iter().map(|(read, deed)| Source::Read(read, *deed))).collect();
+        order.sort_by_cached_key(|source| self.order(source));
         for chunk in order.chunks(at_a_time.max(1)) {
-            sink(chunk.iter().filter_map(|d| self.access(d, step_of.get(&d.deed).map_or("", String::as_str))).collect())?;
+            sink(chunk.iter().filter_map(|source| self.access_of(source, step_of)).collect())?;
         }
         Ok(())
+    }
+
+    /// Time and id of an access.
+    fn order(&self, source: &Source<'_>) -> (i64, String) {
+        let (raw, place) = match source {
+            Source::Read(read, _) => return (read.time, read.id()),
+            Source::Draft(Draft { execution: Some(e), .. }) => (self.statements.all[*e].raw, &self.statements.all[*e].proof[0]),
+            Source::Draft(draft) => {
+                let request = &self.requests[draft.request.expect("a draft has an execution or a request")];
+                (request.raw, &request.lines[0].place)
+            }
+        };
+        (raw, format!("{}@{}", place.artefact, place.offset))
+    }
+
+    fn access_of(&self, source: &Source<'_>, step_of: &BTreeMap<usize, String>) -> Option<Access> {
+        let step = |deed: usize| step_of.get(&deed).map_or("", String::as_str);
+        match source {
+            Source::Draft(draft) => self.access(draft, step(draft.deed)),
+            Source::Read(read, deed) => Some(read.access(step(*deed), &self.inputs.estate.files[read.file])),
+        }
     }
 
     fn access(&self, draft: &Draft, step: &str) -> Option<Access> {
@@ -481,11 +504,12 @@ impl<'a> Work<'a> {
     }
 
     /// Who the actor is.
-    pub(crate) fn actor(&self, identity: &Identity<'_>, links: &Links) -> Actor {
+    pub(crate) fn actor(&self, identity: &Identity<'_>, logons: &Logons, links: &Links) -> Actor {
         let keys: Vec<_> = links.values("session").iter().filter_map(|v| identity.session_of(v)).collect();
         let accounts = links.values("account");
+        let used = windows::accounts(logons, links).into_iter().filter(|used| !accounts.iter().any(|pinned| windows::is_account(pinned, used)));
         let stolen: BTreeSet<String> =
-            keys.iter().flat_map(|k| &self.survey.sessions[k].accounts).map(|a| a.to_string()).filter(|a| !accounts.contains(a)).collect();
+            keys.iter().flat_map(|k| &self.survey.sessions[k].accounts).map(|a| a.to_string()).filter(|a| !accounts.contains(a)).chain(used).collect();
         let partial: BTreeSet<String> = links.values("address_in_session").iter().filter_map(|v| v.split(' ').next().map(str::to_owned)).collect();
         let addresses = links.values("address");
         Actor {
@@ -498,6 +522,13 @@ impl<'a> Work<'a> {
             parties: links.parties(),
         }
     }
+}
+
+/// What an access is made from.
+enum Source<'s> {
+    Draft(&'s Draft),
+    /// A read of a file, with its deed.
+    Read(&'s Read, usize),
 }
 
 fn group_of(request: &Request, m: &Match) -> MatchGroup {

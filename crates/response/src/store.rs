@@ -15,6 +15,10 @@ pub const ESTATE: &str = "estate.toml";
 pub const CHOICES: &str = "choices.json";
 /// The organisation's own templates of letters.
 pub const TEMPLATES: &str = "templates.json";
+/// The rules that the case was told to use.
+pub const RULES: &str = "rules.json";
+/// What rules said and could not say.
+pub const SIGMA: &str = "sigma.json";
 /// What the evidence covers.
 pub const COVERAGE: &str = "coverage.json";
 /// Pins, actor and notes of the trail.

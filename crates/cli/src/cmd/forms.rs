@@ -41,7 +41,7 @@ impl Forms {
             Format::Json => print_json(&form)?,
             Format::Text => {
                 put(&plain(&form).lines().map(str::to_owned).collect::<Vec<_>>())?;
-                eprintln!("kept as {}.json and .txt", self.case.join("forms").join(id.as_str()).display());
+                tell!("kept as {}.json and .txt", self.case.join("forms").join(id.as_str()).display());
             }
         }
         Ok(ExitCode::SUCCESS)

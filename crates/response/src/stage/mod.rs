@@ -9,4 +9,5 @@ pub mod intake;
 pub mod letters;
 pub mod notify;
 pub mod report;
+pub mod rules;
 pub mod trace;

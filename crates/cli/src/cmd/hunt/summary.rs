@@ -1,5 +1,7 @@
 //! What a hunt found, on one screen of 80 columns; and, as plainly, what it did not look at.
 
+use std::collections::BTreeMap;
+
 use strandline_model::time::Instant;
 use strandline_response::{HuntReport, RuleHits, Tally};
 
@@ -116,15 +118,29 @@ fn section(lines: &mut Vec<String>, count: u64, what: &str, all: bool, list: imp
     }
 }
 
+/// Why rules could not match, the reason of the most rules first.
+fn reasons(report: &HuntReport) -> Vec<String> {
+    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+    for rule in &report.rules_unmatched {
+        *counts.entry(&rule.reason).or_default() += 1;
+    }
+    let mut list: Vec<(&str, u64)> = counts.into_iter().collect();
+    list.sort_by(|a, b| (b.1, a.0).cmp(&(a.1, b.0)));
+    list.into_iter().map(|(reason, count)| format!("{} × {reason}", thousands(count))).collect()
+}
+
 fn not_looked_at(report: &HuntReport, all: bool) -> Vec<String> {
     let mut lines = Vec::new();
     let refused = report.rules_refused.iter().map(|one| {
         let line = one.line.map(|line| format!(":{line}")).unwrap_or_default();
-        format!("{}{line}: {}", one.path, one.reason)
+        // In the short list the file's name must do: its reason is worth more than its folders.
+        let path = if all { one.path.as_str() } else { one.path.rsplit('/').next().unwrap_or_default() };
+        format!("{}{line}: {}", if all { path.to_owned() } else { cut(path, 40) }, one.reason)
     });
     section(&mut lines, report.rules_refused.len() as u64, "rule documents are not loaded", all, refused);
-    let unmatched = report.rules_unmatched.iter().map(|one| format!("{}: {}", one.title, one.reason));
-    section(&mut lines, report.rules_unmatched.len() as u64, "rules could not match: nothing here is of their log source", all, unmatched);
+    let unmatched: Vec<String> =
+        if all { report.rules_unmatched.iter().map(|one| format!("{}: {}", one.title, one.reason)).collect() } else { reasons(report) };
+    section(&mut lines, report.rules_unmatched.len() as u64, "rules could not match: nothing here is of their log source", all, unmatched.into_iter());
     let unlooked = report.unlooked.iter().map(|one| {
         let id = one.event_id.map(|id| format!(" {id}")).unwrap_or_default();
         format!("{} × {}{id}", thousands(one.records), one.channel)

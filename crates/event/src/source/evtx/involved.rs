@@ -46,8 +46,8 @@ pub fn involved(record: &dyn LogRecord) -> Involved {
 /// Accounts that every machine has, and those of machines themselves: a match on one says where, not who. Windows
 /// translates the names of the first; one that is not known here stands as an account, beside its host.
 fn is_of_machine(account: &str) -> bool {
-    const NAMES: [&str; 7] = ["system", "local service", "network service", "anonymous logon", "s-1-5-18", "s-1-5-19", "s-1-5-20"];
-    let name = account.rsplit('\\').next().unwrap_or(account).to_lowercase();
+    const NAMES: [&str; 8] = ["system", "localsystem", "localservice", "networkservice", "anonymouslogon", "s-1-5-18", "s-1-5-19", "s-1-5-20"];
+    let name = account.rsplit('\\').next().unwrap_or(account).to_lowercase().replace(' ', "");
     let is_numbered = |start: &str| name.strip_prefix(start).is_some_and(|number| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()));
     NAMES.contains(&name.as_str()) || name.ends_with('$') || is_numbered("dwm-") || is_numbered("umfd-")
 }
@@ -61,6 +61,8 @@ mod tests {
         let check = |account: &str, expected: bool| assert_eq!(is_of_machine(account), expected, "{account}");
         check("NT AUTHORITY\\SYSTEM", true);
         check("PC1$", true);
+        check("LocalSystem", true);
+        check("NT AUTHORITY\\LOCAL SERVICE", true);
         check("Window Manager\\DWM-3", true);
         check("DWM-team", false);
         check("EXAMPLE\\systems", false);

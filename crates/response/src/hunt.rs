@@ -344,7 +344,7 @@ struct Gathered<'g, 't> {
 
 impl Gathered<'_, '_> {
     fn looked(&mut self, looked: Looked) -> Result<(), BoxError> {
-        let Looked { origin, hits, seen, log, damages, outside } = looked;
+        let Looked { origin, hits, seen, log, damages, outside, .. } = looked;
         if self.files.len() <= origin.number {
             self.files.resize(origin.number + 1, (0, 0));
         }

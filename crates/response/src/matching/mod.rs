@@ -24,7 +24,8 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 pub fn feed_evtx(input: &mut dyn Read, origin: &Arc<Origin>, feeder: &mut Feeder<'_, '_>, told: &mut dyn FnMut()) -> Result<(), BoxError> {
     let mut chunks = Chunks::new(input);
     while let Some(chunk) = chunks.next()? {
-        feeder.submit(Piece::chunk(origin, chunk.offset, chunk.bytes, chunk.damage))?;
+        let piece = Piece::chunk(origin, &chunk, feeder.spare());
+        feeder.submit(piece)?;
         told();
     }
     Ok(())

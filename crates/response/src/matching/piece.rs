@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use strandline_detection::sigma::{EventView, HitLog, Match, Matcher, RuleNumber, RuleSet, Seen};
-use strandline_event::evtx::{ChunkReader, Damage, Visit};
+use strandline_event::evtx::{Chunk, ChunkReader, Damage, Visit};
 use strandline_event::mask;
 use strandline_event::source::evtx::involved;
 use strandline_model::event::{Event, EventRows};
@@ -49,9 +49,11 @@ enum Content {
 }
 
 impl Piece {
-    /// A chunk of a Windows event log, as the log was cut.
-    pub fn chunk(origin: &Arc<Origin>, offset: u64, bytes: &[u8], damage: Option<Damage>) -> Self {
-        Self { origin: Arc::clone(origin), content: Content::Chunk { offset, bytes: bytes.to_vec(), damage } }
+    /// A chunk of a Windows event log, as the log was cut; `spare` is a buffer that it may use.
+    pub fn chunk(origin: &Arc<Origin>, chunk: &Chunk<'_>, mut spare: Vec<u8>) -> Self {
+        spare.clear();
+        spare.extend_from_slice(chunk.bytes);
+        Self { origin: Arc::clone(origin), content: Content::Chunk { offset: chunk.offset, bytes: spare, damage: chunk.damage.clone() } }
     }
 
     /// Events of sources with these formats. Events of a source without one are passed over.
@@ -140,6 +142,8 @@ pub struct Looked {
     pub damages: Vec<Damage>,
     /// Records outside the time that was asked for.
     pub outside: u64,
+    /// The piece's buffer, to be used again.
+    pub spare: Option<Vec<u8>>,
 }
 
 /// One thread's part of a run.
@@ -159,6 +163,7 @@ impl<'r> Worker<'r> {
     pub fn look(&mut self, piece: Piece) -> Looked {
         let mut looking =
             Looking { matcher: &mut self.matcher, window: self.window, system: &piece.origin.system, hits: Vec::new(), damages: Vec::new(), outside: 0 };
+        let mut spare = None;
         match piece.content {
             Content::Chunk { offset, bytes, damage } => {
                 looking.damages.extend(damage);
@@ -169,6 +174,7 @@ impl<'r> Worker<'r> {
                     // Nothing here ends the reading early.
                     let _ = reader.read(&bytes, offset, &mut looking);
                 }
+                spare = Some(bytes);
             }
             Content::Events { batch, formats } => {
                 for event in EventRows::new(&batch).iter() {
@@ -180,7 +186,7 @@ impl<'r> Worker<'r> {
         }
         let Looking { hits, damages, outside, .. } = looking;
         let (seen, log) = self.matcher.take();
-        Looked { origin: piece.origin, hits, seen, log, damages, outside }
+        Looked { origin: piece.origin, hits, seen, log, damages, outside, spare }
     }
 }
 

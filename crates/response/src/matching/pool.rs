@@ -21,6 +21,8 @@ const PIECES_EACH: usize = 16;
 /// Takes pieces, and hands each answer on when its turn comes.
 pub struct Feeder<'f, 'r> {
     way: Way<'r>,
+    /// Buffers of pieces that are done.
+    spare: Vec<Vec<u8>>,
     take: &'f mut dyn FnMut(Looked) -> Result<(), BoxError>,
 }
 
@@ -59,7 +61,7 @@ pub fn run(
     feed: impl FnOnce(&mut Feeder<'_, '_>) -> Result<(), BoxError>,
 ) -> Result<(), BoxError> {
     if threads <= 1 {
-        let mut feeder = Feeder { way: Way::Alone(Box::new(Worker::new(set, window))), take };
+        let mut feeder = Feeder { way: Way::Alone(Box::new(Worker::new(set, window))), spare: Vec::new(), take };
         return feed(&mut feeder);
     }
     thread::scope(|scope| {
@@ -71,7 +73,7 @@ pub fn run(
             scope.spawn(move || work(set, window, &waiting, &done));
         }
         let many = Many { pieces, answers, workers: threads, next_piece: 0, next_answer: 0, early: BTreeMap::new(), sizes: BTreeMap::new(), bytes: 0 };
-        let mut feeder = Feeder { way: Way::Many(many), take };
+        let mut feeder = Feeder { way: Way::Many(many), spare: Vec::new(), take };
         feed(&mut feeder)?;
         feeder.finish()
     })
@@ -97,10 +99,20 @@ impl Feeder<'_, '_> {
     /// # Errors
     /// If the receiver of the answers fails.
     pub fn submit(&mut self, piece: Piece) -> Result<(), BoxError> {
-        match &mut self.way {
-            Way::Alone(worker) => (self.take)(worker.look(piece)),
-            Way::Many(many) => many.submit(piece, self.take),
+        let Self { way, spare, take } = self;
+        let mut done = |mut looked: Looked| {
+            spare.extend(looked.spare.take());
+            take(looked)
+        };
+        match way {
+            Way::Alone(worker) => done(worker.look(piece)),
+            Way::Many(many) => many.submit(piece, &mut done),
         }
+    }
+
+    /// A buffer that a piece does not need any more, or a new one.
+    pub fn spare(&mut self) -> Vec<u8> {
+        self.spare.pop().unwrap_or_default()
     }
 
     /// Waits for all answers.

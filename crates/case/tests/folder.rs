@@ -7,7 +7,7 @@ use std::io::Write;
 use std::path::Path;
 
 use strandline_case::{Author, Case, CaseError, Inputs, Origin, SealError, Secrets, StageCommit, TablePart};
-use strandline_model::detection::{Detection, Level, SubjectKind};
+use strandline_model::detection::{Detection, DetectionOrigin, Level, SubjectKind};
 use strandline_model::table::{Row, Scan};
 use strandline_model::time::Instant;
 
@@ -24,6 +24,7 @@ fn new_case(path: &Path) -> Case {
 fn detection(number: i64) -> Detection {
     Detection {
         id: format!("d{number}"),
+        origin: DetectionOrigin::Analytic,
         rule: "scan".into(),
         title: "Scan".into(),
         level: Level::High,

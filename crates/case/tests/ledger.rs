@@ -12,7 +12,7 @@ use strandline_case::{
     Anchor, Author, Case, CaseError, Entry, EntryKind, Function, Inputs, Origin, Problem, ProofError, Secrets, StageCommit, StoredFile, VerifyReport,
     check_proof, verify,
 };
-use strandline_model::detection::{Decision, Detection, Level, SubjectKind, Verdict};
+use strandline_model::detection::{Decision, Detection, DetectionOrigin, Level, SubjectKind, Verdict};
 use strandline_model::evidence::{Artefact, ArtefactId, ArtefactKind, Container};
 use strandline_model::time::Instant;
 
@@ -72,6 +72,7 @@ fn full_case(path: &Path) -> Case {
     }
     let rows = [Detection {
         id: "d1".into(),
+        origin: DetectionOrigin::Analytic,
         rule: "scan".into(),
         title: "Scan".into(),
         level: Level::High,

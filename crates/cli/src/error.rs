@@ -9,18 +9,18 @@ pub fn to_exit_code(result: anyhow::Result<ExitCode>) -> ExitCode {
     match result {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("error: {error}");
+            tell!("error: {error}");
             let mut said = error.to_string();
             for cause in error.chain().skip(1) {
                 let text = cause.to_string();
                 // A transparent wrapper says the same words again.
                 if !said.contains(&text) {
-                    eprintln!("  because: {text}");
+                    tell!("  because: {text}");
                     said = text;
                 }
             }
             if let Some(hint) = hint(&error) {
-                eprintln!("hint: {hint}");
+                tell!("hint: {hint}");
             }
             ExitCode::from(1)
         }

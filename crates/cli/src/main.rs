@@ -18,14 +18,14 @@ fn main() -> ExitCode {
     // Every write of a case is one rename, so there is nothing to tidy up: say so, and go.
     let watching = ctrlc::set_handler(|| {
         if cmd::is_interrupt_heeded() {
-            eprintln!("\nfinishing the letters that are under way; once more ends at once and leaves them uncertain");
+            tell!("\nfinishing the letters that are under way; once more ends at once and leaves them uncertain");
             return;
         }
-        eprintln!("\ninterrupted: nothing is lost, and the same command goes on from here");
+        tell!("\ninterrupted: nothing is lost, and the same command goes on from here");
         std::process::exit(INTERRUPTED);
     });
     if let Err(error) = watching {
-        eprintln!("warning: an interrupt will end the program without a word ({error})");
+        tell!("warning: an interrupt will end the program without a word ({error})");
     }
     error::to_exit_code(cmd::Cli::parse().run())
 }

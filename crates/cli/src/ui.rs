@@ -6,6 +6,16 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 use strandline_response::Watcher;
 
+/// Prints a line on stdout, as `println!` does; but who closes the other end has seen enough, and that is no error.
+macro_rules! say {
+    ($($part:tt)*) => { $crate::ui::line(format_args!($($part)*)) };
+}
+
+/// Prints a line on stderr, as `eprintln!` does, and goes on where nobody listens any more.
+macro_rules! tell {
+    ($($part:tt)*) => { $crate::ui::aside(format_args!($($part)*)) };
+}
+
 /// A watcher that draws on stderr.
 pub struct Screen {
     bar: Option<ProgressBar>,
@@ -30,9 +40,9 @@ impl Screen {
         }
         if !self.stage.is_empty() && !self.quiet {
             if self.notes > NOTES_SHOWN {
-                eprintln!("  … and {} more notes, in the report", self.notes - NOTES_SHOWN);
+                tell!("  … and {} more notes, in the report", self.notes - NOTES_SHOWN);
             }
-            eprintln!("  {:<10} {:>8.1} s", self.stage, self.began.elapsed().as_secs_f64());
+            tell!("  {:<10} {:>8.1} s", self.stage, self.began.elapsed().as_secs_f64());
         }
         self.stage.clear();
     }
@@ -81,7 +91,7 @@ impl Watcher for Screen {
         let line = format!("  note: {}", printable(text));
         match &self.bar {
             Some(bar) => bar.println(line),
-            None => eprintln!("{line}"),
+            None => tell!("{line}"),
         }
     }
 }
@@ -100,16 +110,17 @@ pub fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() && c != '\n' && c != '\t' { '\u{fffd}' } else { c }).collect()
 }
 
-/// Prints a line on stdout, as `println!` does; but who closes the other end has seen enough, and that is no error.
-macro_rules! say {
-    ($($part:tt)*) => { $crate::ui::line(format_args!($($part)*)) };
+/// What `tell!` calls.
+pub fn aside(text: std::fmt::Arguments<'_>) {
+    // There is nowhere left to say that nobody listens.
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
 }
 
 /// What `say!` calls.
 pub fn line(text: std::fmt::Arguments<'_>) {
     match writeln!(std::io::stdout().lock(), "{text}") {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            eprintln!("error: the result cannot be printed ({error})");
+            tell!("error: the result cannot be printed ({error})");
             std::process::exit(1);
         }
         _ => {}

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::collections::VecDeque;
 
 use sha2::{Digest, Sha256};
-use strandline_model::detection::{Detection, Level, SubjectKind};
+use strandline_model::detection::{Detection, DetectionOrigin, Level, SubjectKind};
 use strandline_model::event::Event;
 use strandline_model::evidence::{ArtefactId, EventRef};
 use strandline_model::time::Instant;
@@ -22,7 +22,12 @@ pub struct Artefacts {
 impl Artefacts {
     /// The place of an event, in 16 bytes.
     pub fn place(&mut self, event: &Event<'_>) -> Place {
-        let name = &event.place.artefact.0;
+        self.place_of(&event.place)
+    }
+
+    /// The same, of any place in the evidence.
+    pub fn place_of(&mut self, place: &EventRef) -> Place {
+        let name = &place.artefact.0;
         let artefact = match self.numbers.get(name) {
             Some(number) => *number,
             None => {
@@ -32,10 +37,11 @@ impl Artefacts {
                 number
             }
         };
-        Place { artefact, length: event.place.length, offset: event.place.offset }
+        Place { artefact, length: place.length, offset: place.offset }
     }
 
-    fn reference(&self, place: Place) -> EventRef {
+    /// The place as a detection cites it.
+    pub fn reference(&self, place: Place) -> EventRef {
         let name = self.names.get(place.artefact as usize).cloned().unwrap_or_default();
         EventRef { artefact: ArtefactId(name), offset: place.offset, length: place.length }
     }
@@ -65,9 +71,29 @@ pub struct Seen {
 impl Seen {
     /// Adds one event.
     pub fn add(&mut self, at: Instant, place: Place) {
+        self.widen(at, at);
+        self.add_untimed(place);
+    }
+
+    /// Adds one event that carries no time.
+    pub fn add_untimed(&mut self, place: Place) {
         self.count += 1;
-        self.first = Some(self.first.map_or(at, |t| t.min(at)));
-        self.last = Some(self.last.map_or(at, |t| t.max(at)));
+        self.keep(place);
+    }
+
+    /// Adds events at once, of which some places are known.
+    pub fn add_stretch(&mut self, (first, last): (Instant, Instant), count: u64, places: impl Iterator<Item = Place>) {
+        self.count += count;
+        self.widen(first, last);
+        places.for_each(|place| self.keep(place));
+    }
+
+    fn widen(&mut self, first: Instant, last: Instant) {
+        self.first = Some(self.first.map_or(first, |t| t.min(first)));
+        self.last = Some(self.last.map_or(last, |t| t.max(last)));
+    }
+
+    fn keep(&mut self, place: Place) {
         if self.head.len() < HALF {
             self.head.push(place);
         } else {
@@ -78,7 +104,8 @@ impl Seen {
         }
     }
 
-    fn places(&self) -> Vec<Place> {
+    /// The places kept, sorted.
+    pub fn places(&self) -> Vec<Place> {
         let mut places: Vec<Place> = self.head.iter().chain(&self.tail).copied().collect();
         places.sort_unstable();
         places.dedup();
@@ -119,6 +146,7 @@ pub fn detection(artefacts: &Artefacts, seen: &Seen, said: Statement<'_>) -> Det
     related.dedup();
     Detection {
         id: format!("D-{id}"),
+        origin: DetectionOrigin::Analytic,
         rule: said.rule.to_owned(),
         title: said.title.to_owned(),
         level: said.level,

@@ -25,7 +25,7 @@ use strandline_model::event::{Event, EventBatchBuilder};
 use strandline_model::evidence::{ArtefactId, EventRef, Warning};
 use strandline_model::time::{Instant, Interval};
 
-pub use source::recognise;
+pub use source::{bare_source, recognise};
 pub use stamp::assumed_year;
 
 pub use record::{Framing, MAX_RECORD_BYTES, Record, Records};

@@ -170,11 +170,11 @@ pub fn intake(
 
 /// A file to take in.
 #[derive(Debug)]
-struct Source {
-    file: PathBuf,
-    path: String,
-    size: u64,
-    kind: Option<ArtefactKind>,
+pub(crate) struct Source {
+    pub file: PathBuf,
+    pub path: String,
+    pub size: u64,
+    pub kind: Option<ArtefactKind>,
 }
 
 /// The files the estate names, then those of the folder by name. Links, devices and pipes become refusals.
@@ -191,12 +191,19 @@ fn list_files(request: &Request<'_>, refused: &mut Vec<Refusal>) -> Result<Vec<S
             }
         }
     }
-    let failed = |source| IntakeError::Evidence { path: request.evidence.to_owned(), source };
-    let root = request.evidence.canonicalize().map_err(failed)?;
+    list_folder(request.evidence, request.limits, &mut files, refused)?;
+    files[..].sort_by(|a, b| (a.kind.is_none(), &a.path, &a.file).cmp(&(b.kind.is_none(), &b.path, &b.file)));
+    Ok(files)
+}
+
+/// The files below a folder, in no order, or the one file. Links, devices and pipes become refusals.
+pub(crate) fn list_folder(evidence: &Path, limits: Limits, files: &mut Vec<Source>, refused: &mut Vec<Refusal>) -> Result<(), IntakeError> {
+    let failed = |source| IntakeError::Evidence { path: evidence.to_owned(), source };
+    let root = evidence.canonicalize().map_err(failed)?;
     let meta = fs::metadata(&root).map_err(failed)?;
     if meta.is_file() {
         files.push(Source { path: display(Path::new(root.file_name().unwrap_or_default())), file: root, size: meta.len(), kind: None });
-        return Ok(files);
+        return Ok(());
     }
     fs::read_dir(&root).map_err(failed)?;
     let mut folders = vec![(root.clone(), 0)];
@@ -211,13 +218,12 @@ fn list_files(request: &Request<'_>, refused: &mut Vec<Refusal>) -> Result<Vec<S
                 Ok(meta) if meta.is_symlink() => refuse_link(&root, &path, &shown, refused),
                 Ok(_) => refuse(refused, &shown, "not a file (a device, pipe or socket): skipped"),
             }
-            if files.len() > request.limits.files {
-                return Err(IntakeError::TooManyFiles { path: request.evidence.to_owned(), limit: request.limits.files });
+            if files.len() > limits.files {
+                return Err(IntakeError::TooManyFiles { path: evidence.to_owned(), limit: limits.files });
             }
         }
     }
-    files[..].sort_by(|a, b| (a.kind.is_none(), &a.path, &a.file).cmp(&(b.kind.is_none(), &b.path, &b.file)));
-    Ok(files)
+    Ok(())
 }
 
 fn entries(folder: &Path, root: &Path, refused: &mut Vec<Refusal>) -> Vec<PathBuf> {
@@ -250,11 +256,11 @@ fn refuse_link(root: &Path, link: &Path, shown: &str, refused: &mut Vec<Refusal>
     }
 }
 
-fn refuse(refused: &mut Vec<Refusal>, path: &str, reason: &str) {
+pub(crate) fn refuse(refused: &mut Vec<Refusal>, path: &str, reason: &str) {
     refused.push(Refusal { path: path.to_owned(), reason: reason.to_owned() });
 }
 
-fn unreadable(error: &io::Error) -> String {
+pub(crate) fn unreadable(error: &io::Error) -> String {
     format!("it cannot be read ({}): check its rights, then run again", error.kind())
 }
 
@@ -263,7 +269,7 @@ fn display(path: &Path) -> String {
     printable(path.as_os_str().as_bytes())
 }
 
-fn printable(bytes: &[u8]) -> String {
+pub(crate) fn printable(bytes: &[u8]) -> String {
     let mut text = String::new();
     for chunk in bytes.utf8_chunks() {
         for character in chunk.valid().chars() {
@@ -446,7 +452,7 @@ fn looks_like(artefact: &Artefact) -> String {
 }
 
 /// Opens a file that was a regular file when it was listed and must be the same one still.
-fn open_regular(path: &Path) -> io::Result<(File, Metadata)> {
+pub(crate) fn open_regular(path: &Path) -> io::Result<(File, Metadata)> {
     let listed = fs::metadata(path)?;
     if !listed.is_file() {
         return Err(io::Error::from(io::ErrorKind::InvalidInput));
@@ -460,7 +466,7 @@ fn open_regular(path: &Path) -> io::Result<(File, Metadata)> {
     }
 }
 
-fn modified(meta: &Metadata) -> Option<Instant> {
+pub(crate) fn modified(meta: &Metadata) -> Option<Instant> {
     Some(Instant(meta.mtime().checked_mul(1_000_000)?.checked_add(meta.mtime_nsec() / 1000)?))
 }
 
@@ -692,7 +698,7 @@ impl Unpacking<'_, '_> {
     }
 }
 
-fn cut_reason(error: &io::Error, size: u64) -> String {
+pub(crate) fn cut_reason(error: &io::Error, size: u64) -> String {
     let exceeded = error.get_ref().and_then(|inner| inner.downcast_ref::<crate::unpack::Exceeded>());
     match exceeded {
         Some(exceeded) => format!("{TRUNCATED}{exceeded}; the first {size} bytes were read: unpack it by hand, or raise the limit, if it is genuine"),
@@ -700,7 +706,7 @@ fn cut_reason(error: &io::Error, size: u64) -> String {
     }
 }
 
-fn failing(error: io::Error) -> impl Read {
+pub(crate) fn failing(error: io::Error) -> impl Read {
     struct Once(Option<io::Error>);
     impl Read for Once {
         fn read(&mut self, _buffer: &mut [u8]) -> io::Result<usize> {

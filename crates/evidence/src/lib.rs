@@ -3,6 +3,7 @@
 //! Files from outside are opened here and nowhere else. Nothing is ever extracted to the file system: members of
 //! archives are read as streams, so a hostile name inside an archive is only a name.
 
+mod browse;
 pub mod coverage;
 mod fuzz;
 mod identify;
@@ -14,6 +15,7 @@ mod tar;
 mod unpack;
 mod vault;
 
+pub use browse::{BrowseError, Found, browse};
 pub use fuzz::fuzz_intake;
 pub use identify::{Content, Packing, identify_content, identify_packing};
 pub use intake::{BoxError, Extra, Intake, IntakeError, Progress, Refusal, Request, TRUNCATED, intake};

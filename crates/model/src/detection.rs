@@ -37,6 +37,19 @@ pub enum SubjectKind {
     Session,
     /// A database role at a host: `role@host`.
     RoleAtHost,
+    /// A machine, where the events name neither account nor address.
+    Host,
+}
+
+/// What a detection comes from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DetectionOrigin {
+    /// One of our own analytics, whose figures are known; a trail may start from it.
+    #[default]
+    Analytic,
+    /// A Sigma rule, which anybody may have written: no trail starts from it before a responder confirms it.
+    Sigma,
 }
 
 /// A rule's statement about some events. A row of `detections`.
@@ -44,6 +57,9 @@ pub enum SubjectKind {
 pub struct Detection {
     /// Stable id: the same evidence gives the same id.
     pub id: String,
+    /// What it comes from.
+    #[serde(default)]
+    pub origin: DetectionOrigin,
     /// The rule (`password_guessing`, or a Sigma rule's id).
     pub rule: String,
     /// Its title.
@@ -54,7 +70,7 @@ pub struct Detection {
     pub techniques: Vec<String>,
     /// What it is about.
     pub subject_kind: SubjectKind,
-    /// The address, account, session or `role@host`.
+    /// The address, account, session, `role@host` or host.
     pub subject: String,
     /// The system that it happened to.
     pub system: String,
@@ -78,6 +94,7 @@ impl Row for Detection {
     fn fields() -> Vec<FieldRef> {
         vec![
             text("id"),
+            text("origin"),
             text("rule"),
             text("title"),
             text("level"),

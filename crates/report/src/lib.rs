@@ -4,6 +4,7 @@
 
 mod chart;
 mod html;
+mod rules;
 mod tally;
 
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ use strandline_model::time::Instant;
 use strandline_model::trail::Step;
 
 use html::{Page, escape};
+pub use rules::RulesRun;
 use tally::Tally;
 
 /// What the report is made from.
@@ -41,6 +43,8 @@ pub struct Input<'a> {
     pub steps: &'a [Step],
     /// Detections, in order.
     pub detections: &'a [Detection],
+    /// What Sigma rules could do with the evidence, if they ran.
+    pub rules: Option<&'a RulesRun>,
     /// The table `exposures`.
     pub exposures: &'a dyn Scan,
     /// The table `replays`.
@@ -68,6 +72,9 @@ pub fn write(input: &Input<'_>) -> Result<String, ScanError> {
     write_gaps(&mut page, input, &zone);
     write_replays(&mut page, input.replays)?;
     write_detections(&mut page, input.detections, &zone);
+    if let Some(run) = input.rules {
+        rules::write(&mut page, run, input.detections);
+    }
     write_custody(&mut page, input.artefacts, &zone);
     write_notes(&mut page, input.notes);
     if let Some(names) = input.names {

@@ -68,6 +68,9 @@ pub enum ResponseError {
         #[source]
         source: serde_json::Error,
     },
+    /// Evidence could not be searched, or what was found could not be kept.
+    #[error(transparent)]
+    Scanning(Box<dyn std::error::Error + Send + Sync>),
     /// A file of the case could not be made durable.
     #[error(transparent)]
     Atomic(#[from] WriteError),

@@ -6,6 +6,8 @@ mod error;
 mod explain;
 mod exposed;
 mod forms;
+mod hunt;
+mod matching;
 mod people;
 mod person;
 mod readiness;
@@ -13,14 +15,18 @@ mod rules;
 mod run;
 mod stage;
 mod store;
+mod tally;
 
 pub use choices::{Choices, CutDump, Told};
 pub use duties::{CaseDuties, DutyError, duties};
 pub use error::ResponseError;
 pub use explain::{ExplainedCategory, Explanation, explain};
+pub use hunt::{CorrelationFigures, HuntReport, HuntRequest, NotScanned, RefusedRecord, RuleChoice, RuleHits, ScannedFile, TakeHit, Unlooked, hunt};
+pub use matching::{BoxError, Hit};
 pub use person::{Authenticity, DraftedLetter, PersonEvent, PersonFile, RegisterLine};
 pub use readiness::{Readiness, check_estate, draft_estate};
 pub use run::{Names, Outcome, Response, Settings, Tiers, Watcher, respond, time_zone};
+pub use tally::{Histogram, Tally};
 
 /// Law files and forms, for whoever reads files and prints: the stage decides nothing of the case.
 pub mod notice {
@@ -35,5 +41,6 @@ pub use stage::notify::{
 };
 pub use stage::print::{Page, PrintFinding, PrintedLetters};
 // What a terminal or a console must name to have letters sent: they do not see `outbound` themselves.
-pub use rules::{CheckedRules, check_rules, load_rules};
+pub use rules::{CheckedRules, RefusedRule, RuleFigures, UnmatchedRule, check_rules, load_rules};
+pub use strandline_detection::sigma::Rule;
 pub use strandline_outbound::{Credentials, DkimKey, OutgoingLetter, Pace, ReturnPath, Secret, Security, SenderIdentity, Server, Tally as SentTally, Timeouts};

@@ -12,6 +12,7 @@ use strandline_model::trail::{Link, Pin, Step};
 
 use crate::choices::{Choices, Told};
 use crate::error::ResponseError;
+use crate::rules::{CheckedRules, check_rules};
 use crate::stage::print::{Page, PrintedLetters};
 use crate::{stage, store};
 
@@ -38,6 +39,8 @@ pub struct Settings<'a> {
     pub memory_limit_bytes: usize,
     /// Threads.
     pub threads: usize,
+    /// Folders of Sigma rules to use from now on; none: those that the case keeps, else the built-in ones.
+    pub rules: Vec<PathBuf>,
     /// What this run is told beside pins.
     pub told: Told,
 }
@@ -65,6 +68,8 @@ pub struct Outcome {
     pub gaps: u64,
     /// Detections.
     pub detections: u64,
+    /// Of these, what Sigma rules say.
+    pub sigma_detections: u64,
     /// Steps of the trail.
     pub steps: u64,
     /// Accesses of the trail.
@@ -290,6 +295,18 @@ impl<'a> Response<'a> {
     /// The organisation's time zone.
     pub fn time_zone(&self) -> String {
         self.estate.organisation.time_zone.clone()
+    }
+
+    /// Loads the rules of folders, and says what is wrong with them and which of them none of this case's evidence could
+    /// match. Without a folder: the built-in rules.
+    ///
+    /// # Errors
+    /// If a folder cannot be read, or the case has no events yet.
+    pub fn check_rules(&self, folders: &[PathBuf]) -> Result<CheckedRules, ResponseError> {
+        if !self.case.manifest().stages.contains_key("events") {
+            return Err(ResponseError::NotYet { missing: "events", command: "detect" });
+        }
+        check_rules(folders, Some(&stage::rules::seen(self)?))
     }
 
     /// What came out.

@@ -17,6 +17,10 @@ pub const CHOICES: &str = "choices.json";
 pub const TEMPLATES: &str = "templates.json";
 /// What was printed, and with what.
 pub const PRINT: &str = "print.json";
+/// The rules that the case was told to use.
+pub const RULES: &str = "rules.json";
+/// What rules said and could not say.
+pub const SIGMA: &str = "sigma.json";
 /// What the evidence covers.
 pub const COVERAGE: &str = "coverage.json";
 /// Pins, actor and notes of the trail.

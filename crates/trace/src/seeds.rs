@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use strandline_model::detection::{Detection, Level, SubjectKind, Verdict};
+use strandline_model::detection::{Detection, DetectionOrigin, Level, SubjectKind, Verdict};
 use strandline_model::time::Instant;
 use strandline_model::trail::{Pin, Strength};
 
@@ -15,8 +15,11 @@ use crate::survey::{SessionKey, Span, Survey, trusted};
 /// Weight at which the detections on one subject start a trail: one high, or two medium ones of different rules.
 const ENOUGH: u32 = 4;
 
-fn weight(level: Level) -> u32 {
-    match level {
+/// A Sigma rule may be anybody's, and one that fires on ordinary work would pull innocent people into the trail: it weighs
+/// nothing until a responder confirms what it says.
+fn weight(detection: &Detection) -> u32 {
+    match detection.level {
+        _ if detection.origin == DetectionOrigin::Sigma => 0,
         Level::Critical => 8,
         Level::High => 4,
         Level::Medium => 2,
@@ -115,7 +118,7 @@ fn from_record(survey: &Survey, pin: &Pin, identity: &mut Identity<'_>, follow: 
 /// Sessions at a shared address that a detection names.
 fn named_sessions(inputs: &Inputs<'_>, survey: &Survey, identity: &Identity<'_>, address: &str) -> BTreeMap<SessionKey, String> {
     let mut named = BTreeMap::new();
-    for detection in inputs.detections.iter().filter(|d| weight(d.level) >= 2) {
+    for detection in inputs.detections.iter().filter(|d| weight(d) >= 2) {
         let mut sessions: Vec<&str> = related(detection, "session").collect();
         if detection.subject_kind == SubjectKind::Session {
             sessions.push(&detection.subject);
@@ -165,6 +168,8 @@ fn anchors(detection: &Detection, inputs: &Inputs<'_>, survey: &Survey, identity
             let during = |s: &Span| s.last >= detection.first.micros() && s.first <= detection.last.micros().saturating_add(1_000_000);
             out.extend(survey.connections.iter().filter(|(_, c)| at(c) && during(&c.span)).map(|(id, _)| Anchor::Connection(id.clone())));
         }
+        // Everybody who works at a machine would be followed.
+        SubjectKind::Host => {}
     }
     out.retain(|anchor| match anchor {
         Anchor::Connection(id) => {
@@ -199,7 +204,7 @@ fn from_detections(inputs: &Inputs<'_>, survey: &Survey, identity: &mut Identity
         let found = match links.verdict(&detection.id) {
             Some(Verdict::Struck) => continue,
             Some(Verdict::Confirmed) => ENOUGH,
-            None => weight(detection.level),
+            None => weight(detection),
         };
         for anchor in anchors(detection, inputs, survey, identity).into_iter().filter(|_| found > 0) {
             let known = weights.entry(anchor).or_default().entry(detection.rule.as_str()).or_insert((found, detection));

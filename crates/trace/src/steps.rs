@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use strandline_model::detection::Detection;
+use strandline_model::detection::{Detection, DetectionOrigin};
 use strandline_model::event::{Activity, Status};
 use strandline_model::evidence::EventRef;
 use strandline_model::time::Instant;
@@ -181,7 +181,8 @@ fn step(group: &Group, id: String, links: &Links, detections: &[Detection]) -> S
     let near: Vec<&Detection> = detections
         .iter()
         .filter(|d| {
-            (Some(d.subject.as_str()) == from_host.as_deref() || Some(d.subject.as_str()) == session.as_deref())
+            d.origin == DetectionOrigin::Analytic
+                && (Some(d.subject.as_str()) == from_host.as_deref() || Some(d.subject.as_str()) == session.as_deref())
                 && (covers(d, group.span.first) || covers(d, group.span.last))
         })
         .collect();

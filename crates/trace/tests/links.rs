@@ -5,7 +5,7 @@
 mod support;
 
 use strandline_model::access::{Access, AccessKind, Completion};
-use strandline_model::detection::{Decision, Detection, Level, SubjectKind, Verdict};
+use strandline_model::detection::{Decision, Detection, DetectionOrigin, Level, SubjectKind, Verdict};
 use strandline_model::estate::Estate;
 use strandline_model::event::{Activity, Class, Event, RecordKind, Status};
 use strandline_model::evidence::{ClockSkew, Coverage, Gap, GapKind};
@@ -327,6 +327,7 @@ fn without_pins_two_medium_detections_start_a_trail_and_one_does_not() {
     day.patient(101 * SECOND_MICROS, BAD, "nurse1", "stolen", "P900");
     let detection = |rule: &str| Detection {
         id: rule.into(),
+        origin: DetectionOrigin::Analytic,
         rule: rule.into(),
         title: rule.into(),
         level: Level::Medium,

@@ -8,7 +8,7 @@ mod support;
 use std::collections::{BTreeMap, BTreeSet};
 
 use strandline_model::access::{Access, AccessKind, Completion};
-use strandline_model::detection::{Detection, Level, SubjectKind};
+use strandline_model::detection::{Detection, DetectionOrigin, Level, SubjectKind};
 use strandline_model::estate::Estate;
 use strandline_model::evidence::{Coverage, Gap, GapKind};
 use strandline_model::time::{Instant, Interval};
@@ -50,6 +50,7 @@ fn coverage(events: &[Owned]) -> Coverage {
 fn detections(events: &[Owned]) -> Vec<Detection> {
     let detection = |rule: &str, level, kind, subject: &str, system: &str| Detection {
         id: format!("D-{rule}-{subject}"),
+        origin: DetectionOrigin::Analytic,
         rule: rule.into(),
         title: rule.into(),
         level,

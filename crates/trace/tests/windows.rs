@@ -5,7 +5,7 @@
 mod support;
 
 use strandline_model::access::{Access, AccessKind, Completion};
-use strandline_model::detection::{Decision, Detection, Level, SubjectKind, Verdict};
+use strandline_model::detection::{Decision, Detection, DetectionOrigin, Level, SubjectKind, Verdict};
 use strandline_model::estate::Estate;
 use strandline_model::event::{Activity, Class, Event, Status};
 use strandline_model::evidence::{Coverage, Gap, GapKind};
@@ -208,6 +208,7 @@ fn who_came_from_the_address_before_is_left_alone() {
         rule: "password_guessing".into(),
         title: String::new(),
         level: Level::High,
+        origin: DetectionOrigin::Analytic,
         techniques: Vec::new(),
         subject_kind: SubjectKind::Address,
         subject: "10.0.0.2".into(),

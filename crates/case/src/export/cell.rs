@@ -5,7 +5,7 @@ use std::fmt::Display;
 
 /// A free text as a cell. A spreadsheet takes `=`, `+`, `-`, `@` at the beginning (also after blanks, tabs and line ends) for a
 /// formula; an apostrophe in front stops that. Plain numbers stay as they are.
-pub(super) fn text(value: &str) -> Cow<'_, str> {
+pub fn text(value: &str) -> Cow<'_, str> {
     let starts_formula = value.trim_start().starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠']) || value.starts_with(['\t', '\r']);
     let is_number = value.strip_prefix(['-', '+']).unwrap_or(value).bytes().all(|b| b.is_ascii_digit() || b == b'.');
     if starts_formula && !is_number { Cow::Owned(format!("'{value}")) } else { Cow::Borrowed(value) }

@@ -11,6 +11,7 @@ use std::io::{self, Write};
 
 use strandline_model::table::{Row, Scan, ScanError};
 
+pub use cell::text as spreadsheet_text;
 pub use exposures::write_exposures;
 pub use people::{PeopleSources, write_people};
 pub use stix::{StixSources, TierCount, write_stix};

@@ -49,7 +49,7 @@ impl Forms {
             Format::Text => {
                 put(&plain(&form).lines().map(str::to_owned).collect::<Vec<_>>())?;
                 let kinds = if self.pdf { ".json, .txt and .pdf" } else { ".json and .txt" };
-                eprintln!("kept as {}{kinds}", self.case.join("forms").join(id.as_str()).display());
+                tell!("kept as {}{kinds}", self.case.join("forms").join(id.as_str()).display());
             }
         }
         Ok(ExitCode::SUCCESS)

@@ -6,6 +6,7 @@ mod duties;
 mod estate;
 mod expose;
 mod forms;
+mod hunt;
 mod law;
 mod mail;
 mod notify;
@@ -65,7 +66,7 @@ enum Command {
     /// Take evidence into custody
     Intake(stages::Intake),
     /// Read events, find gaps, run the detections
-    Detect(stages::OfCase),
+    Detect(stages::Detect),
     /// Follow the intruder; confirm or strike out links
     Trace(stages::Trace),
     /// Work out whose data was exposed; explain one person
@@ -100,6 +101,8 @@ enum Command {
     Estate(estate::EstateCommand),
     /// Detection rules: check a folder of them
     Rules(rules::RulesCommand),
+    /// Sigma rules over files and folders, without a case: every hit, and what was not looked at
+    Hunt(Box<hunt::Hunt>),
 }
 
 impl Cli {
@@ -110,7 +113,7 @@ impl Cli {
             Command::Drill(command) => command.run(common),
             Command::Respond(command) => command.run(common),
             Command::Intake(command) => command.run(common),
-            Command::Detect(command) => command.detect(common),
+            Command::Detect(command) => command.run(common),
             Command::Trace(command) => command.run(common),
             Command::Expose(command) => command.run(common),
             Command::Scope(command) => command.run(common),
@@ -125,6 +128,7 @@ impl Cli {
             Command::Verify(command) => command.run(common),
             Command::Estate(command) => command.run(common),
             Command::Rules(command) => command.run(common),
+            Command::Hunt(command) => command.run(common),
         }
     }
 }
@@ -142,6 +146,7 @@ impl Common {
             secrets: &secrets,
             memory_limit_bytes: self.memory << 20,
             told: Told::default(),
+            rules: Vec::new(),
             threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
         }
     }

@@ -28,6 +28,9 @@ pub struct Respond {
     pin: Vec<Pin>,
     #[command(flatten)]
     told: ToldArgs,
+    /// Folders (or files) of Sigma rules, which the case then keeps; without one, those that it keeps, else the built-in rules
+    #[arg(long, value_name = "DIR", num_args = 1..)]
+    rules: Vec<PathBuf>,
     /// Show names in the report
     #[arg(long)]
     names: bool,
@@ -37,7 +40,7 @@ impl Respond {
     pub fn run(self, common: &Common) -> anyhow::Result<ExitCode> {
         let (text, path) = read_estate(&self.estate)?;
         let told = self.told.told(&zone_of(&text, &path))?;
-        let settings = Settings { told, ..common.settings(&self.case) };
+        let settings = Settings { told, rules: self.rules, ..common.settings(&self.case) };
         let names = if self.names { Names::Shown } else { Names::Masked };
         let mut screen = Screen::new(common.format());
         let outcome = respond(&settings, (&text, &path), &self.evidence, &self.pin, names, &mut screen)?;

@@ -19,6 +19,16 @@ pub struct OfCase {
     case: PathBuf,
 }
 
+/// Read events, find gaps, run the analytics and Sigma rules
+#[derive(Args)]
+pub struct Detect {
+    /// The case folder
+    case: PathBuf,
+    /// Folders (or files) of Sigma rules, which the case then keeps; without one, those that it keeps, else the built-in rules
+    #[arg(long, value_name = "DIR", num_args = 1..)]
+    rules: Vec<PathBuf>,
+}
+
 /// Take evidence into custody
 #[derive(Args)]
 pub struct Intake {
@@ -86,16 +96,22 @@ impl Intake {
     }
 }
 
-impl OfCase {
-    pub fn detect(self, common: &Common) -> anyhow::Result<ExitCode> {
-        let outcome = self.with(common, |response| {
-            response.read_events()?;
-            response.cover()?;
-            response.detect()
-        })?;
-        say(common, &outcome, &format!("{} detections, {} gaps", outcome.detections, outcome.gaps))
+impl Detect {
+    pub fn run(self, common: &Common) -> anyhow::Result<ExitCode> {
+        let settings = Settings { rules: self.rules, ..common.settings(&self.case) };
+        let mut screen = Screen::new(common.format());
+        let mut response = Response::resume(&settings, &mut screen)?;
+        response.read_events()?;
+        response.cover()?;
+        response.detect()?;
+        let outcome = response.finish();
+        drop(screen);
+        let text = format!("{} detections, {} of them by Sigma rules; {} gaps", outcome.detections, outcome.sigma_detections, outcome.gaps);
+        say(common, &outcome, &text)
     }
+}
 
+impl OfCase {
     pub fn export(self, common: &Common) -> anyhow::Result<ExitCode> {
         let folder = self.case.join("export");
         let outcome = self.with(common, |response| response.export())?;

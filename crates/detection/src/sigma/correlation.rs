@@ -85,6 +85,12 @@ impl Correlations {
         self.compiled.len()
     }
 
+    /// Keeps those correlations whose place is marked, and forgets what would feed the others.
+    pub(super) fn keep(&mut self, is_kept: &[bool]) {
+        let legs = &self.legs;
+        self.feeds.values_mut().for_each(|list| list.retain(|leg| is_kept[legs[*leg as usize].correlation as usize]));
+    }
+
     /// By correlation: the numbers of the rules that it needs.
     pub(super) fn needs(&self) -> impl Iterator<Item = &BTreeSet<u32>> {
         self.compiled.iter().map(|one| &one.needs)
@@ -314,6 +320,10 @@ fn split(joined: &str) -> Vec<String> {
 }
 
 impl HitLog {
+    fn is_full(&self) -> bool {
+        self.hits.len() >= HITS || self.texts.bytes >= TEXT_BYTES
+    }
+
     /// Adds a match. `group` and `values` are what the leg's origins gave; nothing where a field is missing.
     pub(super) fn add(&mut self, leg: u32, time: Option<Instant>, place: &EventRef, group: Option<Vec<String>>, values: Option<Vec<String>>) {
         let Some(time) = time else {
@@ -324,7 +334,7 @@ impl HitLog {
             self.without_group += 1;
             return;
         };
-        if self.hits.len() >= HITS || self.texts.bytes >= TEXT_BYTES {
+        if self.is_full() {
             *self.over_limit.entry(leg).or_default() += 1;
             return;
         }
@@ -334,16 +344,20 @@ impl HitLog {
         self.hits.push(Hit { time: time.micros(), leg, key, value, place: Place { artefact, offset: place.offset, length: place.length } });
     }
 
-    /// Joins another matcher's log.
-    pub fn join(&mut self, other: Self) {
-        let numbers: Vec<u32> = other.texts.texts.into_iter().map(|text| self.texts.number(text)).collect();
-        let renumber = |hit: Hit| Hit {
-            key: numbers[hit.key as usize],
-            value: numbers[hit.value as usize],
-            place: Place { artefact: numbers[hit.place.artefact as usize], ..hit.place },
-            ..hit
-        };
-        self.hits.extend(other.hits.into_iter().map(renumber));
+    /// Joins another matcher's log, within the same limits. Below them the order of joining makes no difference.
+    pub fn join(&mut self, mut other: Self) {
+        let mut numbers: Vec<Option<u32>> = vec![None; other.texts.texts.len()];
+        let mut number =
+            |mine: &mut Texts, text: u32| *numbers[text as usize].get_or_insert_with(|| mine.number(std::mem::take(&mut other.texts.texts[text as usize])));
+        for hit in other.hits {
+            if self.is_full() {
+                *self.over_limit.entry(hit.leg).or_default() += 1;
+                continue;
+            }
+            let artefact = number(&mut self.texts, hit.place.artefact);
+            let (key, value) = (number(&mut self.texts, hit.key), number(&mut self.texts, hit.value));
+            self.hits.push(Hit { key, value, place: Place { artefact, ..hit.place }, ..hit });
+        }
         self.without_time += other.without_time;
         self.without_group += other.without_group;
         for (leg, count) in other.over_limit {

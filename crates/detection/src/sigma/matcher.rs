@@ -97,12 +97,15 @@ impl Seen {
         self.kinds.values().filter(|kind| kind.rules == 0).map(|kind| kind.records).sum::<u64>() + self.without_channel
     }
 
-    /// Adds what another matcher saw.
+    /// Adds what another matcher saw. Kinds beyond those that are counted one by one count as one.
     pub fn add(&mut self, other: &Self) {
         for (kind, figures) in &other.kinds {
-            let mine = self.kinds.entry(kind.clone()).or_default();
-            mine.records += figures.records;
-            mine.rules = figures.rules;
+            let is_full = self.kinds.len() >= KINDS;
+            match self.kinds.get_mut(kind) {
+                Some(mine) => mine.records += figures.records,
+                None if !is_full => drop(self.kinds.insert(kind.clone(), *figures)),
+                None => self.uncounted += figures.records,
+            }
         }
         self.uncounted += other.uncounted;
         self.without_channel += other.without_channel;
@@ -231,14 +234,28 @@ impl<'r> Matcher<'r> {
     }
 
     /// What was seen, and the matches that correlations need.
-    pub fn finish(self) -> (Seen, HitLog) {
-        let mut seen = Seen { kinds: BTreeMap::new(), uncounted: self.uncounted, without_channel: self.without_channel };
-        for (channel, ids) in self.kinds {
-            for (id, kind) in ids.into_iter().filter(|(_, kind)| kind.records > 0) {
-                seen.kinds.insert((channel.clone(), id), SeenKind { records: kind.records, rules: kind.group.rule_count });
+    pub fn finish(mut self) -> (Seen, HitLog) {
+        self.take()
+    }
+
+    /// What was seen since it was last asked, and the matches that correlations need. Who cuts the evidence into pieces of
+    /// at most 10,000 records, asks after each piece and joins the answers in the order of the pieces gets the same
+    /// figures whichever matcher looked at which piece.
+    pub fn take(&mut self) -> (Seen, HitLog) {
+        let mut seen =
+            Seen { kinds: BTreeMap::new(), uncounted: std::mem::take(&mut self.uncounted), without_channel: std::mem::take(&mut self.without_channel) };
+        for (channel, ids) in &mut self.kinds {
+            for (id, kind) in ids.iter_mut().filter(|(_, kind)| kind.records > 0) {
+                seen.kinds.insert((channel.clone(), *id), SeenKind { records: std::mem::take(&mut kind.records), rules: kind.group.rule_count });
             }
         }
-        (seen, self.hits)
+        // What was learnt from earlier pieces only saves time; it must not fill up and make later ones count differently.
+        if self.kind_count > KINDS / 2 || self.names_left < NAMES / 2 {
+            self.kinds.clear();
+            self.kind_count = 0;
+            self.names_left = NAMES;
+        }
+        (seen, std::mem::take(&mut self.hits))
     }
 
     /// The kind of a record; none if there are too many to remember.

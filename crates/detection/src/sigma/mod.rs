@@ -4,9 +4,11 @@
 //! records; [`RuleSet::correlate`] judges correlations over what the matchers saw, and [`RuleSet::unreachable`] lists the
 //! rules that this evidence could not match. What is supported stands in `docs/sigma.md`.
 
+mod built_in;
 mod compile;
 mod correlation;
 mod document;
+mod fold;
 mod logsource;
 mod matcher;
 mod predicate;
@@ -18,8 +20,10 @@ mod view;
 #[cfg(test)]
 mod tests;
 
+pub use built_in::built_in_rules;
 pub use correlation::{CorrelationMatch, CorrelationReport, HitLog};
 pub use document::{LogSource, Refusal};
+pub use fold::{DetectionFold, Subject};
 pub use matcher::{Match, MatchedField, Matcher, Seen, SeenKind};
 pub use ruleset::{LoadReport, Refused, Remark, Rule, RuleFile, RuleNumber, RuleSet, Unreachable};
 pub use value::Placeholders;

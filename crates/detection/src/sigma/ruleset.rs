@@ -145,6 +145,8 @@ pub struct RuleSet {
     /// By rule: the fields whose literals set it off; empty for a rule that is always tried.
     pub(super) witness_fields: Vec<Vec<u32>>,
     pub(super) correlations: Correlations,
+    /// By rule, correlations included: whether it is tried.
+    kept: Vec<bool>,
 }
 
 /// A rule on its way into the set.
@@ -180,6 +182,33 @@ impl RuleSet {
     /// If the number is of another set.
     pub fn rule(&self, number: RuleNumber) -> &Rule {
         &self.rules[number.0 as usize]
+    }
+
+    /// Leaves out all rules but those wanted, and those on which a wanted correlation builds, which then fire none of their
+    /// own. What is left out costs nothing and is not reported as unable to match.
+    pub fn keep(&mut self, wanted: impl Fn(&Rule) -> bool) {
+        let is_wanted: Vec<bool> = self.rules.iter().map(wanted).collect();
+        let first = self.programs.len();
+        let mut kept = is_wanted.clone();
+        let needs: Vec<&BTreeSet<u32>> = self.correlations.needs().collect();
+        // Inner correlations come before those that build on them: from the last to the first, each need is known in time.
+        for (at, needed) in needs.iter().enumerate().rev() {
+            if kept[first + at] {
+                needed.iter().for_each(|rule| kept[*rule as usize] = true);
+            }
+        }
+        self.correlations.keep(&kept[first..]);
+        self.every_channel.retain(|dispatch| kept[dispatch.rule as usize]);
+        self.by_channel.values_mut().for_each(|list| list.retain(|dispatch| kept[dispatch.rule as usize]));
+        for (rule, is_wanted) in self.rules.iter_mut().zip(is_wanted) {
+            rule.is_quiet |= !is_wanted;
+        }
+        self.kept = kept;
+    }
+
+    /// How many rules are tried, correlations included.
+    pub fn kept_count(&self) -> usize {
+        self.kept.iter().filter(|kept| **kept).count()
     }
 
     /// How many distinct predicates the rules have between them.
@@ -437,6 +466,7 @@ fn assemble(pending: Vec<Pending>, correlations: Vec<Rule>, interner: Interner, 
         witness_fields: Vec::new(),
         correlations: compiled,
         interner,
+        kept: Vec::new(),
     };
     let weights = index_literals(&mut set);
     for (number, mut one) in (0u32..).zip(pending) {
@@ -452,6 +482,7 @@ fn assemble(pending: Vec<Pending>, correlations: Vec<Rule>, interner: Interner, 
         set.rules.push(one.rule);
     }
     set.rules.extend(correlations);
+    set.kept = vec![true; set.rules.len()];
     set
 }
 
@@ -544,7 +575,7 @@ impl RuleSet {
         }
         let mut found: Vec<(RuleNumber, Unreachable)> = Vec::new();
         for (number, rule) in (0u32..).zip(&self.rules[..self.programs.len()]) {
-            if !reached[number as usize] {
+            if !reached[number as usize] && self.kept[number as usize] {
                 found.push((RuleNumber(number), self.why_unreached(number, rule, &channels)));
             }
         }
@@ -552,6 +583,7 @@ impl RuleSet {
         for (at, needed) in self.correlations.needs().enumerate() {
             let missing = needed.iter().find(|rule| !reached[**rule as usize]);
             match missing {
+                _ if !self.kept[first + at] => {}
                 Some(rule) => found.push((RuleNumber((first + at) as u32), Unreachable::NeedsRule(self.rules[*rule as usize].title.clone()))),
                 None => reached[first + at] = true,
             }

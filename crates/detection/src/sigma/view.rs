@@ -134,7 +134,7 @@ impl LogRecord for EventView<'_> {
     }
 
     fn host(&self) -> Option<&str> {
-        Some(self.event.system.as_ref()).filter(|system| !system.is_empty())
+        self.event.host.as_deref().or(Some(self.event.system.as_ref())).filter(|host| !host.is_empty())
     }
 
     fn fields<'a>(&'a self, into: &mut FieldList<'a>) {

@@ -4,6 +4,7 @@
 
 mod accounts;
 mod files;
+mod involved;
 mod named;
 mod programs;
 mod sign_ins;
@@ -24,6 +25,8 @@ use crate::fields::{Column, Filling, Kind};
 use crate::stamp::Stamp;
 use crate::{Context, EventError, Framing, Output, Record};
 use named::Named;
+
+pub use involved::{Involved, involved};
 
 /// Whether a file's first bytes are those of an event log, its header intact or not.
 pub fn recognises(head: &[u8]) -> bool {

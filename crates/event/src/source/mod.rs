@@ -187,8 +187,8 @@ fn share_read(name: &str, head: &[u8]) -> Option<f32> {
     (count > 0).then(|| count.saturating_sub(refused) as f32 / count as f32)
 }
 
-/// A source of which nothing is known but its format.
-pub(crate) fn bare_source(format: &str) -> LogSource {
+/// A source of which nothing is known but its format: what is read without an estate's description.
+pub fn bare_source(format: &str) -> LogSource {
     LogSource {
         id: String::new(),
         system: String::new(),

@@ -10,4 +10,5 @@ pub mod letters;
 pub mod notify;
 pub mod print;
 pub mod report;
+pub mod rules;
 pub mod trace;

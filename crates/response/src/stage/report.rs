@@ -7,12 +7,14 @@ use strandline_model::detection::Detection;
 use strandline_model::exposure::{Exposure, Replay};
 use strandline_model::table::Row;
 use strandline_model::trail::Step;
-use strandline_report::Input;
+use strandline_report::{Input, RulesRun};
 
 use crate::error::ResponseError;
+use crate::rules::RefusedRule;
 use crate::run::{Names, Response};
 use crate::stage::expose::{ExposureState, register};
 use crate::stage::letters::described_categories;
+use crate::stage::rules::{SigmaState, UnlookedKind};
 use crate::stage::trace::TrailState;
 use crate::store;
 
@@ -32,6 +34,8 @@ pub fn run(response: &mut Response<'_>, names: Names) -> Result<(), ResponseErro
     let notes: Vec<String> = trail.notes.into_iter().chain(exposure.notes).collect();
     let organisation = &response.estate.organisation;
     let reference = response.case.manifest().origin.clone();
+    let sigma: Option<SigmaState> = store::read_json(&response.case, store::SIGMA)?;
+    let rules = sigma.map(rules_run);
     let html = strandline_report::write(&Input {
         organisation: organisation.name.get("en").or_else(|| organisation.name.values().next()).map_or("", String::as_str),
         reference: &reference,
@@ -43,6 +47,7 @@ pub fn run(response: &mut Response<'_>, names: Names) -> Result<(), ResponseErro
         coverage: &response.coverage()?,
         steps: &response.case.read_rows::<Step>(Step::TABLE)?,
         detections: &response.case.read_rows::<Detection>(Detection::TABLE)?,
+        rules: rules.as_ref(),
         exposures: &response.case.scan(Exposure::TABLE),
         replays: &response.case.scan(Replay::TABLE),
         notes: &notes,
@@ -54,4 +59,25 @@ pub fn run(response: &mut Response<'_>, names: Names) -> Result<(), ResponseErro
     let author = response.author();
     response.case.commit_stage(StageCommit { stage: "report".to_owned(), inputs, parts: Vec::new(), files: vec![file], author })?;
     Ok(())
+}
+
+/// What rules said of the case, as the report tells it.
+fn rules_run(state: SigmaState) -> RulesRun {
+    let mut unmatched: BTreeMap<String, u64> = BTreeMap::new();
+    for rule in state.unmatched {
+        *unmatched.entry(rule.reason).or_default() += 1;
+    }
+    let place = |rule: RefusedRule| (rule.line.map_or_else(|| rule.path.clone(), |line| format!("{}:{line}", rule.path)), rule.reason);
+    let kind = |kind: UnlookedKind| (kind.event_id.map_or_else(|| kind.channel.clone(), |id| format!("{} {id}", kind.channel)), kind.records);
+    RulesRun {
+        is_built_in: state.is_built_in,
+        loaded: state.figures.rules + state.figures.correlations,
+        matched: state.rules_matched,
+        refused: state.refused.into_iter().map(place).collect(),
+        unmatched,
+        records: state.records,
+        unlooked: state.records_unlooked,
+        unlooked_kinds: state.unlooked.into_iter().map(kind).collect(),
+        incomplete: state.incomplete,
+    }
 }

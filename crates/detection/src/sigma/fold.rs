@@ -17,10 +17,23 @@ const ROWS: usize = 10_000;
 /// What else a detection names.
 const RELATED: usize = 100;
 
+/// Whom and what a match names.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Named<'n> {
+    /// The account.
+    pub account: Option<&'n str>,
+    /// The other end's address.
+    pub address: Option<&'n str>,
+    /// The session.
+    pub session: Option<&'n str>,
+    /// The machine.
+    pub host: Option<&'n str>,
+}
+
 /// What a match is about: what the detection stands on, and what else it names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subject {
-    /// Account, address or host, in this order of preference.
+    /// Account, address, session or host, in this order of preference.
     pub kind: SubjectKind,
     /// Which one.
     pub name: String,
@@ -30,8 +43,13 @@ pub struct Subject {
 
 impl Subject {
     /// The subject among what an event names; `system` where it names nothing.
-    pub fn of(account: Option<&str>, address: Option<&str>, host: Option<&str>, system: &str) -> Self {
-        let named = [(SubjectKind::Account, "account", account), (SubjectKind::Address, "address", address), (SubjectKind::Host, "host", host)];
+    pub fn of(named: &Named<'_>, system: &str) -> Self {
+        let named = [
+            (SubjectKind::Account, "account", named.account),
+            (SubjectKind::Address, "address", named.address),
+            (SubjectKind::Session, "session", named.session),
+            (SubjectKind::Host, "host", named.host),
+        ];
         let mut there = named.into_iter().filter_map(|(kind, word, name)| Some((kind, word, name.filter(|n| !n.is_empty())?)));
         match there.next() {
             Some((kind, _, name)) => Self { kind, name: name.to_owned(), related: there.map(|(_, word, name)| format!("{word}={name}")).collect() },
@@ -101,13 +119,13 @@ impl DetectionFold {
         let group: Vec<(&str, &str)> = found.group.iter().map(|(name, value)| (name.as_str(), value.expose_personal().as_str())).collect();
         let named =
             |words: &[&str]| group.iter().find(|(name, value)| words.contains(&name.to_lowercase().as_str()) && !value.is_empty()).map(|(_, value)| *value);
-        let account = named(&["user", "username", "account", "targetusername", "subjectusername", "cs-username"]);
-        let address = named(&["src_ip", "c-ip", "ipaddress", "sourceip", "clientip", "client_ip"]);
-        let host = named(&["computer", "computername", "host", "hostname", "workstationname", "system"]);
-        let mut subject = Subject::of(account, address, host, system);
-        if let Some(session) = named(&["session"]) {
-            subject.related.push(format!("session={session}"));
-        }
+        let named = Named {
+            account: named(&["user", "username", "account", "targetusername", "subjectusername", "cs-username"]),
+            address: named(&["src_ip", "c-ip", "ipaddress", "sourceip", "clientip", "client_ip"]),
+            session: named(&["session"]),
+            host: named(&["computer", "computername", "host", "hostname", "workstationname"]),
+        };
+        let subject = Subject::of(&named, system);
         let places: Vec<_> = found.events.iter().map(|place| self.artefacts.place_of(place)).collect();
         let row = self.row(found.rule, system, subject);
         row.seen.add_stretch((found.first, found.last), found.event_count, places.into_iter());
@@ -176,7 +194,7 @@ fn reason(is_correlation: bool, row: &Row) -> String {
         text.push_str(&format!("; {} of them carry no time", row.untimed));
     }
     if row.is_crowd {
-        text.push_str("; of further accounts, addresses or hosts, too many to keep apart");
+        text.push_str("; of further accounts, addresses, sessions or hosts, too many to keep apart");
     }
     text
 }
@@ -214,7 +232,7 @@ mod tests {
         let mut fold = DetectionFold::default();
         for at in 0..5000_i64 {
             let account = if at % 2 == 0 { "ann" } else { "bob" };
-            let subject = Subject::of(Some(account), Some("10.0.0.1"), None, "web");
+            let subject = Subject::of(&Named { account: Some(account), address: Some("10.0.0.1"), ..Named::default() }, "web");
             fold.add(RuleNumber(0), "web", subject, Some(Instant(at)), &place(at.unsigned_abs()), ["c-uri"].into_iter());
         }
         let found = fold.conclude(&set());
@@ -228,7 +246,7 @@ mod tests {
     fn subjects_without_number_are_folded_into_one() {
         let mut fold = DetectionFold::default();
         for at in 0..ROWS as i64 + 500 {
-            let subject = Subject::of(None, Some(&format!("a{at}")), None, "web");
+            let subject = Subject::of(&Named { address: Some(&format!("a{at}")), ..Named::default() }, "web");
             fold.add(RuleNumber(0), "web", subject, None, &place(at.unsigned_abs()), std::iter::empty());
         }
         let found = fold.conclude(&set());

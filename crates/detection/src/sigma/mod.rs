@@ -23,7 +23,7 @@ mod tests;
 pub use built_in::built_in_rules;
 pub use correlation::{CorrelationMatch, CorrelationReport, HitLog};
 pub use document::{LogSource, Refusal};
-pub use fold::{DetectionFold, Subject};
+pub use fold::{DetectionFold, Named, Subject};
 pub use matcher::{Match, MatchedField, Matcher, Seen, SeenKind};
 pub use ruleset::{LoadReport, Refused, Remark, Rule, RuleFile, RuleNumber, RuleSet, Unreachable};
 pub use value::Placeholders;

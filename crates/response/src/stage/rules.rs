@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use strandline_case::{StageCommit, StoredFile};
-use strandline_detection::sigma::{DetectionFold, EventView, HitLog, LoadReport, Matcher, RuleFile, RuleSet, Seen, Subject, built_in_rules};
+use strandline_detection::sigma::{DetectionFold, EventView, HitLog, LoadReport, Matcher, Named, RuleFile, RuleSet, Seen, Subject, built_in_rules};
 use strandline_evidence::Vault;
 use strandline_model::detection::Detection;
 use strandline_model::event::{self, EventRows};
@@ -219,11 +219,9 @@ impl Gathered<'_> {
     fn hit(&mut self, hit: &Hit) {
         self.hits[hit.rule.0 as usize] += 1;
         let text = |value: &Option<strandline_model::personal::Personal<String>>| value.as_ref().map(|v| v.expose_personal().clone());
-        let (account, address) = (text(&hit.account), text(&hit.address));
-        let mut subject = Subject::of(account.as_deref(), address.as_deref(), hit.host.as_deref(), &hit.system);
-        if let Some(session) = text(&hit.session) {
-            subject.related.push(format!("session={session}"));
-        }
+        let (account, address, session) = (text(&hit.account), text(&hit.address), text(&hit.session));
+        let named = Named { account: account.as_deref(), address: address.as_deref(), session: session.as_deref(), host: hit.host.as_deref() };
+        let subject = Subject::of(&named, &hit.system);
         self.fold.add(hit.rule, &hit.system, subject, hit.time, &hit.place, hit.fields.iter().map(|(name, _)| name.as_str()));
     }
 

@@ -147,7 +147,7 @@ impl<'s> Spread<'s> {
                 if seen.span.last < since || seen.span.first > until {
                     continue;
                 }
-                if let Some((strength, why)) = self.from_host(&held, entry, seen, (since, until)) {
+                if let Some((strength, why)) = self.over_host(&held, entry, seen, (since, until)) {
                     let reason = format!("{} signed in to {} from {}, where the actor had a session: {why}", entry.0, entry.1, held.1);
                     self.link(To { rule: "host_to_logon", from: &node(&held), entry, seen, since, strength, reason });
                 }
@@ -156,7 +156,7 @@ impl<'s> Spread<'s> {
     }
 
     /// How much speaks for a sign-in from a host being the work of the actor in his session there.
-    fn from_host(&self, held: &Entry, entry: &Entry, seen: &EntrySeen, (since, until): (i64, i64)) -> Option<(Strength, String)> {
+    fn over_host(&self, held: &Entry, entry: &Entry, seen: &EntrySeen, (since, until): (i64, i64)) -> Option<(Strength, String)> {
         let given = |((host, by, used, target), span): (&super::survey::OtherCredentials, &Span)| {
             *host == held.1 && same_account(by, &held.0) && same_account(used, &entry.0) && *target == entry.1 && span.last >= since && span.first <= until
         };

@@ -14,15 +14,18 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{BufReader, Read};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
 use serde_json::Value;
 use strandline_detection::sigma::{EventView, Matcher, RuleSet};
 use strandline_drill::{Plan, Scenario, generate};
+use strandline_event::evtx::{Damage, Visit, read_records};
 use strandline_model::estate::{Estate, LogSource};
 use strandline_model::event::Event;
-use strandline_model::evidence::EventRef;
+use strandline_model::evidence::{ArtefactId, EventRef};
+use strandline_model::record::LogRecord;
 
 const WEEK_MICROS: f64 = 7.0 * 86_400e6;
 /// Clocks of two logs may differ by this much, microseconds.
@@ -208,6 +211,21 @@ impl Remembered {
     }
 }
 
+/// Tries the rules on the records of a Windows event log: they ask for fields that events do not hold.
+struct Records<'r, 's> {
+    matcher: &'r mut Matcher<'s>,
+    found: &'r mut Vec<(u32, EventRef)>,
+}
+
+impl Visit for Records<'_, '_> {
+    fn record(&mut self, record: &dyn LogRecord) -> ControlFlow<()> {
+        self.matcher.look(record, &mut |hit| self.found.push((hit.number.0, hit.place.clone())));
+        ControlFlow::Continue(())
+    }
+
+    fn damage(&mut self, _: Damage) {}
+}
+
 fn measure(set: &RuleSet, evidence: &Path, estate: &Path, truth: &Path) -> Figures {
     let estate: Estate = toml::from_str(&std::fs::read_to_string(estate).expect("an estate file")).expect("a valid estate file");
     let intruder = Intruder::read(truth);
@@ -217,13 +235,20 @@ fn measure(set: &RuleSet, evidence: &Path, estate: &Path, truth: &Path) -> Figur
     let mut span = (i64::MAX, i64::MIN);
     let begin = support::cpu_seconds();
     for (source, path) in artefacts(evidence, &estate) {
-        let mut input = open(&path);
+        let name = path.display().to_string();
+        let is_windows = source.format == "evtx";
         let mut look = |event: &Event<'_>| {
             span = (span.0.min(event.time.micros()), span.1.max(event.time.micros()));
             remembered.add(event, intruder.did(event));
-            matcher.look(&EventView::new(event, &source.format), &mut |hit| found.push((hit.number.0, hit.place.clone())));
+            if !is_windows {
+                matcher.look(&EventView::new(event, &source.format), &mut |hit| found.push((hit.number.0, hit.place.clone())));
+            }
         };
-        logs::read(source, &path.display().to_string(), &mut input, &mut look).expect("a log that can be read");
+        logs::read(source, &name, &mut open(&path), &mut look).expect("a log that can be read");
+        if is_windows {
+            let mut records = Records { matcher: &mut matcher, found: &mut found };
+            read_records(&mut open(&path), &ArtefactId(name), &mut records).expect("an event log that can be read");
+        }
     }
     let correlated = set.correlate(matcher.finish().1);
     let mut figures = Figures { micros: (span.1 - span.0).max(0), cpu_micros: (support::cpu_seconds() - begin) * 1e6, ..Figures::default() };

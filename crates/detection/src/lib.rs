@@ -4,6 +4,7 @@
 //! role, and says at the end what it saw against what it expected. None decides who the actor is; that is the trace's work.
 
 mod access_rate;
+mod account_host;
 mod enumeration;
 pub mod fuzz;
 mod injection;
@@ -79,6 +80,7 @@ pub fn detect(events: &dyn Scan, estate: &Estate) -> Result<Vec<Detection>, Dete
         Box::new(enumeration::Enumeration::new(estate)),
         Box::new(session::SecondNetwork::default()),
         Box::new(role::FirstRole::new(estate)),
+        Box::new(account_host::FirstAccount::new(estate)),
         Box::new(access_rate::AccessRate::new(estate)),
     ];
     each_event(events, |event| {

@@ -88,6 +88,13 @@ impl Seen {
         places.for_each(|place| self.keep(place));
     }
 
+    /// Adds what was seen elsewhere.
+    pub fn add_all(&mut self, other: &Self) {
+        if let Some(stretch) = other.first.zip(other.last) {
+            self.add_stretch(stretch, other.count, other.head.iter().chain(&other.tail).copied());
+        }
+    }
+
     fn widen(&mut self, first: Instant, last: Instant) {
         self.first = Some(self.first.map_or(first, |t| t.min(first)));
         self.last = Some(self.last.map_or(last, |t| t.max(last)));

@@ -303,7 +303,7 @@ fn letters_on_paper_are_printed_approved_and_handed_over_once() {
     assert!(fs::read(batch.join("batch-001.pdf")).expect("a batch").starts_with(b"%PDF-"));
     assert_eq!(counts(&case)["handed_over"], manifest.len() as u64);
     check(&["notify", name, "send", "--by", "post", "--into", text(&folder.path().join("again"))], 0, "No letter waits for paper");
-    check(&["forms", name, "gdpr-33", "--pdf"], 0, "");
+    check(&["forms", name, "gdpr-33", "--pdf"], 0, &format!("letters to {} people handed over for delivery.", manifest.len()));
     assert!(fs::read(case.join("forms/gdpr-33.pdf")).expect("a form").starts_with(b"%PDF-"));
     check(&["verify", name], 0, "sound");
 }

@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use strandline_case::StageCommit;
-use strandline_model::detection::Detection;
+use strandline_case::{Case, StageCommit};
+use strandline_model::detection::{Detection, DetectionOrigin, Level};
 use strandline_model::exposure::{Basis, Exposure, Replay};
+use strandline_model::letter::SendingState;
 use strandline_model::register::RegisterEntry;
 use strandline_model::table::{Row, Scan};
 use strandline_model::time::Interval;
-use strandline_model::trail::Step;
+use strandline_model::trail::{Link, Step};
 use strandline_notice::duties::TierCounts;
 use strandline_notice::forms::{
     AccessFacts, CaseFacts, CategoryFacts, DetectionFacts, Form, FormId, LetterFacts, PeopleFacts, StatusFacts, SystemFacts, document, fields_about_people,
@@ -20,6 +21,7 @@ use crate::error::ResponseError;
 use crate::exposed;
 use crate::run::Response;
 use crate::stage::expose::register;
+use crate::stage::notify::by_person;
 use crate::stage::print::Page;
 use crate::store;
 
@@ -73,8 +75,15 @@ fn facts(response: &Response<'_>, people: &People) -> Result<CaseFacts, DutyErro
         true => Counting::new(people, estate.register.is_some()).count(response).map(|(people, categories)| (Some(people), categories))?,
         false => (None, Vec::new()),
     };
+    let links: Vec<Link> = case.read_rows(Link::TABLE)?;
+    let starts: BTreeSet<&str> = links.iter().filter_map(|link| link.from.strip_prefix("detection=")).collect();
     let mut detections: Vec<DetectionFacts> = Vec::new();
     for detection in case.read_rows::<Detection>(Detection::TABLE)? {
+        // An authority is told what the case stands on, and not each rule that ordinary work set off.
+        let weighs = detection.origin == DetectionOrigin::Analytic && detection.level >= Level::Medium;
+        if !weighs && !starts.contains(detection.id.as_str()) {
+            continue;
+        }
         let events = u64::try_from(detection.event_count).unwrap_or(0);
         detections.push(DetectionFacts { title: detection.title, system: detection.system, first: detection.first, events });
     }
@@ -95,10 +104,26 @@ fn facts(response: &Response<'_>, people: &People) -> Result<CaseFacts, DutyErro
         steps,
         accesses: accesses(response)?,
         detections,
-        letters: LetterFacts { drafted: letters as u64, handed_over: None },
+        letters: letter_facts(case, letters as u64)?,
         decisions: decisions(case)?,
         artefacts: response.custody()?.len() as u64,
     })
+}
+
+/// How many people's letters left, and of how many none arrived.
+fn letter_facts(case: &Case, drafted: u64) -> Result<LetterFacts, ResponseError> {
+    let left = |state: SendingState| {
+        state.has_failed() && state != SendingState::Refused || matches!(state, SendingState::Accepted | SendingState::HandedOver | SendingState::Answered)
+    };
+    let mut facts = LetterFacts { drafted, ..LetterFacts::default() };
+    for letters in by_person(case.stored_letters()?).into_values() {
+        let mut left = letters.iter().filter(|letter| left(letter.state)).peekable();
+        if left.peek().is_some() {
+            facts.handed_over += 1;
+            facts.came_back += u64::from(left.all(|letter| letter.state.has_failed()));
+        }
+    }
+    Ok(facts)
 }
 
 fn accesses(response: &Response<'_>) -> Result<AccessFacts, ResponseError> {

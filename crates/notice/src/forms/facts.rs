@@ -34,7 +34,7 @@ pub struct CaseFacts {
     pub steps: Vec<Step>,
     /// The intruder's reads of stored data.
     pub accesses: AccessFacts,
-    /// Detections, earliest first.
+    /// Detections that weigh, earliest first.
     pub detections: Vec<DetectionFacts>,
     /// Letters to affected people.
     pub letters: LetterFacts,
@@ -125,8 +125,10 @@ pub struct DetectionFacts {
 pub struct LetterFacts {
     /// Drafted.
     pub drafted: u64,
-    /// Handed over for delivery; `None`: the case does not track it.
-    pub handed_over: Option<u64>,
+    /// People whose letter was handed over for delivery, by whichever channel.
+    pub handed_over: u64,
+    /// Of these, people of whom it is known that nothing arrived.
+    pub came_back: u64,
 }
 
 impl CaseFacts {

@@ -288,7 +288,7 @@ impl<'a> Filler<'a> {
 
     pub fn detections(&self) -> Found {
         if self.facts.detections.is_empty() {
-            return Found::unknown(format!("no rule fired; {}", self.coverage));
+            return Found::unknown(format!("no rule from which a trail could start fired; {}", self.coverage));
         }
         let mut lines: Vec<String> =
             self.facts.detections.iter().take(20).map(|d| format!("{} on {}: {} ({} events)", self.time(d.first), d.system, d.title, d.events)).collect();
@@ -445,11 +445,8 @@ impl<'a> Filler<'a> {
     pub fn individuals_informed(&self, duties: &[&str]) -> Found {
         let done = self.duty_done(duties);
         let letters = &self.facts.letters;
-        let handed = match letters.handed_over {
-            Some(handed) => format!("{handed} handed over for delivery"),
-            None => "how many were handed over is unknown, because the case does not track it".to_owned(),
-        };
-        let line = format!("{} letters drafted; {handed}.", letters.drafted);
+        let back = if letters.came_back == 0 { String::new() } else { format!("; those to {} of them came back", letters.came_back) };
+        let line = format!("{} letters drafted; letters to {} people handed over for delivery{back}.", letters.drafted, letters.handed_over);
         match done.value {
             Value::Lines(mut lines) => {
                 lines.insert(0, "Yes, as recorded:".to_owned());

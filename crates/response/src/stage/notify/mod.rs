@@ -20,11 +20,11 @@ use strandline_outbound::{
 };
 
 pub(crate) use outbox::load;
-pub use outbox::{Attach, OutboxError};
+pub use outbox::{Attach, OutboxError, by_person};
 pub(crate) use plan::hexadecimal;
 pub use plan::{HeldLetter, LetterPlan, PlannedLetter};
 
-use self::outbox::{CaseOutbox, by_person, step};
+use self::outbox::{CaseOutbox, step};
 use crate::error::ResponseError;
 use crate::run::Response;
 use crate::stage::letters;

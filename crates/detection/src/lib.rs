@@ -113,7 +113,7 @@ fn each_event(events: &dyn Scan, mut look: impl FnMut(&Event<'_>)) -> Result<(),
 }
 
 /// Whether the estate trusts this reader: all that an entry names (role, account, addresses) must fit.
-fn is_trusted(trusted: &[Trusted], role: Option<&str>, account: Option<&str>, address: Option<&str>) -> bool {
+pub fn is_trusted(trusted: &[Trusted], role: Option<&str>, account: Option<&str>, address: Option<&str>) -> bool {
     trusted.iter().any(|entry| {
         let names_something = entry.role.is_some() || entry.account.is_some() || !entry.addresses.is_empty();
         names_something

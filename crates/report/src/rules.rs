@@ -27,6 +27,8 @@ pub struct RulesRun {
     pub unmatched: BTreeMap<String, u64>,
     /// Records that rules were offered.
     pub records: u64,
+    /// Records of readers that the estate trusts, which were left out.
+    pub trusted: u64,
     /// Records that no rule looked at.
     pub unlooked: u64,
     /// What they are, most first: kind, and how many.
@@ -40,7 +42,7 @@ pub(crate) fn write(page: &mut Page, run: &RulesRun, detections: &[Detection]) {
     page.heading("Sigma rules");
     let unmatched: u64 = run.unmatched.values().sum();
     page.paragraph(&format!(
-        "{} rules ran ({}): {} matched, {} could match nothing of this evidence, since it holds no log of theirs; {} were not loaded. Of {} records, {} are of a kind that no rule is about. \
+        "{} rules ran ({}): {} matched, {} could match nothing of this evidence, since it holds no log of theirs; {} were not loaded. Of {} records, {} are of a kind that no rule is about; {} more are of readers that the estate trusts, and were left out. \
          What a rule says starts no trail before a responder confirms it.",
         thousands(run.loaded as u64),
         if run.is_built_in { "those that come with the program" } else { "given with the case" },
@@ -48,7 +50,8 @@ pub(crate) fn write(page: &mut Page, run: &RulesRun, detections: &[Detection]) {
         thousands(unmatched),
         thousands(run.refused.len() as u64),
         thousands(run.records),
-        thousands(run.unlooked)
+        thousands(run.unlooked),
+        thousands(run.trusted)
     ));
     write_top(page, detections);
     let mut lines: Vec<String> = run.refused.iter().take(LISTED).map(|(place, reason)| format!("Not loaded: {place}: {reason}")).collect();

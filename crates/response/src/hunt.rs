@@ -15,7 +15,7 @@ use strandline_model::personal::Personal;
 use strandline_model::time::{Instant, Interval};
 
 use crate::error::ResponseError;
-use crate::matching::{BoxError, Feeder, Hit, Looked, Origin, Piece, feed_evtx, run};
+use crate::matching::{BoxError, Feeder, Hit, Looked, Origin, Piece, Scope, feed_evtx, run};
 use crate::rules::{RefusedRule, RuleFigures, UnmatchedRule, load_rules};
 use crate::run::Watcher;
 use crate::tally::{Histogram, Tally};
@@ -213,7 +213,8 @@ pub fn hunt(request: &HuntRequest<'_>, watcher: &mut dyn Watcher, take: &mut Tak
         take,
     };
     let mut files = Files { watcher, request, scanned: Vec::new(), report: HuntReport::default() };
-    run(&set, request.threads, request.window, &mut |looked| gathered.looked(looked), |feeder| files.feed(feeder)).map_err(ResponseError::Scanning)?;
+    let scope = Scope { window: request.window, trusted: &[] };
+    run(&set, request.threads, scope, &mut |looked| gathered.looked(looked), |feeder| files.feed(feeder)).map_err(ResponseError::Scanning)?;
     gathered.correlate().map_err(ResponseError::Scanning)?;
     let Files { scanned, report: of_files, .. } = files;
     Ok(gathered.report(&loaded, scanned, of_files))

@@ -6,7 +6,7 @@
 mod piece;
 mod pool;
 
-pub use piece::{Hit, Looked, Origin, Piece};
+pub use piece::{Hit, Looked, Origin, Piece, Scope};
 pub use pool::{Feeder, run};
 
 use std::io::Read;

@@ -7,11 +7,13 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
+use strandline_detection::is_trusted;
 use strandline_detection::sigma::{EventView, HitLog, Match, Matcher, RuleNumber, RuleSet, Seen};
 use strandline_event::evtx::{Chunk, ChunkReader, Damage, Visit};
 use strandline_event::mask;
 use strandline_event::source::evtx::involved;
-use strandline_model::event::{Event, EventRows};
+use strandline_model::estate::Trusted;
+use strandline_model::event::{Class, Event, EventRows};
 use strandline_model::evidence::{ArtefactId, EventRef};
 use strandline_model::personal::Personal;
 use strandline_model::record::LogRecord;
@@ -142,6 +144,8 @@ pub struct Looked {
     pub damages: Vec<Damage>,
     /// Records outside the time that was asked for.
     pub outside: u64,
+    /// Records of readers that the estate trusts, which rules were not tried on.
+    pub trusted: u64,
     /// The piece's buffer, to be used again.
     pub spare: Option<Vec<u8>>,
 }
@@ -150,19 +154,51 @@ pub struct Looked {
 pub struct Worker<'r> {
     matcher: Matcher<'r>,
     reader: Option<(usize, ChunkReader)>,
-    window: Option<Interval>,
+    scope: Scope<'r>,
+}
+
+/// Which records rules are tried on.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Scope<'s> {
+    /// Those of this time.
+    pub window: Option<Interval>,
+    /// Not what these do at databases and web applications, as their work is: a backup reads everything every night.
+    pub trusted: &'s [Trusted],
+}
+
+impl Scope<'_> {
+    /// A record without a time may be of any: it is looked at.
+    fn is_outside(&self, time: Option<Instant>) -> bool {
+        self.window.is_some_and(|window| time.is_some_and(|time| !window.contains(time)))
+    }
+
+    fn is_trusted(&self, event: &Event<'_>) -> bool {
+        let (role, account) = match event.class {
+            Class::Datastore => (event.account.as_deref(), None),
+            Class::Http => (None, event.account.as_deref()),
+            _ => return false,
+        };
+        is_trusted(self.trusted, role, account, event.src_ip.as_deref())
+    }
 }
 
 impl<'r> Worker<'r> {
-    /// A worker over a set of rules, for records of a time.
-    pub fn new(set: &'r RuleSet, window: Option<Interval>) -> Self {
-        Self { matcher: Matcher::new(set), reader: None, window }
+    /// A worker over a set of rules.
+    pub fn new(set: &'r RuleSet, scope: Scope<'r>) -> Self {
+        Self { matcher: Matcher::new(set), reader: None, scope }
     }
 
     /// Looks at a piece.
     pub fn look(&mut self, piece: Piece) -> Looked {
-        let mut looking =
-            Looking { matcher: &mut self.matcher, window: self.window, system: &piece.origin.system, hits: Vec::new(), damages: Vec::new(), outside: 0 };
+        let mut looking = Looking {
+            matcher: &mut self.matcher,
+            scope: self.scope,
+            system: &piece.origin.system,
+            hits: Vec::new(),
+            damages: Vec::new(),
+            outside: 0,
+            trusted: 0,
+        };
         let mut spare = None;
         match piece.content {
             Content::Chunk { offset, bytes, damage } => {
@@ -184,30 +220,30 @@ impl<'r> Worker<'r> {
                 }
             }
         }
-        let Looking { hits, damages, outside, .. } = looking;
+        let Looking { hits, damages, outside, trusted, .. } = looking;
         let (seen, log) = self.matcher.take();
-        Looked { origin: piece.origin, hits, seen, log, damages, outside, spare }
+        Looked { origin: piece.origin, hits, seen, log, damages, outside, trusted, spare }
     }
 }
 
 struct Looking<'l, 'r> {
     matcher: &'l mut Matcher<'r>,
-    window: Option<Interval>,
+    scope: Scope<'l>,
     system: &'l str,
     hits: Vec<Hit>,
     damages: Vec<Damage>,
     outside: u64,
+    trusted: u64,
 }
 
 impl Looking<'_, '_> {
-    /// A record without a time may be of any: it is looked at.
-    fn is_outside(&self, time: Option<Instant>) -> bool {
-        self.window.is_some_and(|window| time.is_some_and(|time| !window.contains(time)))
-    }
-
     fn event(&mut self, event: &Event<'_>, format: &str) {
-        if self.is_outside(Some(event.time)) {
+        if self.scope.is_outside(Some(event.time)) {
             self.outside += 1;
+            return;
+        }
+        if self.scope.is_trusted(event) {
+            self.trusted += 1;
             return;
         }
         let view = EventView::new(event, format);
@@ -228,7 +264,7 @@ impl Looking<'_, '_> {
 
 impl Visit for Looking<'_, '_> {
     fn record(&mut self, record: &dyn LogRecord) -> ControlFlow<()> {
-        if self.is_outside(record.time()) {
+        if self.scope.is_outside(record.time()) {
             self.outside += 1;
             return ControlFlow::Continue(());
         }

@@ -8,10 +8,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use strandline_detection::sigma::RuleSet;
-use strandline_model::time::Interval;
 
 use super::BoxError;
-use super::piece::{Looked, Piece, Worker};
+use super::piece::{Looked, Piece, Scope, Worker};
 
 /// Bytes of pieces that are under way at once.
 const BYTES_UNDER_WAY: usize = 16 << 20;
@@ -48,7 +47,7 @@ struct Many {
     bytes: usize,
 }
 
-/// Runs `feed` with workers on `threads` threads. `take` gets the answers in the order in which `feed` submitted the pieces.
+/// Runs `feed` with workers on `threads` threads, which try the rules on these records. `take` gets the answers in the order in which `feed` submitted the pieces.
 /// Memory is bounded by what is under way.
 ///
 /// # Errors
@@ -56,12 +55,12 @@ struct Many {
 pub fn run(
     set: &RuleSet,
     threads: usize,
-    window: Option<Interval>,
+    records: Scope<'_>,
     take: &mut dyn FnMut(Looked) -> Result<(), BoxError>,
     feed: impl FnOnce(&mut Feeder<'_, '_>) -> Result<(), BoxError>,
 ) -> Result<(), BoxError> {
     if threads <= 1 {
-        let mut feeder = Feeder { way: Way::Alone(Box::new(Worker::new(set, window))), spare: Vec::new(), take };
+        let mut feeder = Feeder { way: Way::Alone(Box::new(Worker::new(set, records))), spare: Vec::new(), take };
         return feed(&mut feeder);
     }
     thread::scope(|scope| {
@@ -70,7 +69,7 @@ pub fn run(
         let waiting = Arc::new(Mutex::new(waiting));
         for _ in 0..threads {
             let (waiting, done) = (Arc::clone(&waiting), done.clone());
-            scope.spawn(move || work(set, window, &waiting, &done));
+            scope.spawn(move || work(set, records, &waiting, &done));
         }
         let many = Many { pieces, answers, workers: threads, next_piece: 0, next_answer: 0, early: BTreeMap::new(), sizes: BTreeMap::new(), bytes: 0 };
         let mut feeder = Feeder { way: Way::Many(many), spare: Vec::new(), take };
@@ -80,8 +79,8 @@ pub fn run(
 }
 
 /// One worker, until there are no more pieces.
-fn work(set: &RuleSet, window: Option<Interval>, pieces: &Mutex<Receiver<(u64, Piece)>>, done: &Sender<Answer>) {
-    let mut worker = Worker::new(set, window);
+fn work(set: &RuleSet, records: Scope<'_>, pieces: &Mutex<Receiver<(u64, Piece)>>, done: &Sender<Answer>) {
+    let mut worker = Worker::new(set, records);
     loop {
         let next = pieces.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok((number, piece)) = next else { return };

@@ -76,6 +76,7 @@ fn rules_run(state: SigmaState) -> RulesRun {
         refused: state.refused.into_iter().map(place).collect(),
         unmatched,
         records: state.records,
+        trusted: state.records_trusted,
         unlooked: state.records_unlooked,
         unlooked_kinds: state.unlooked.into_iter().map(kind).collect(),
         incomplete: state.incomplete,

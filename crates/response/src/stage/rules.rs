@@ -17,7 +17,7 @@ use strandline_model::table::Scan;
 
 use crate::error::ResponseError;
 use crate::hunt::{Unlooked, unlooked};
-use crate::matching::{BoxError, Feeder, Hit, Looked, Origin, Piece, feed_evtx, run as run_pool};
+use crate::matching::{BoxError, Feeder, Hit, Looked, Origin, Piece, Scope, feed_evtx, run as run_pool};
 use crate::rules::{RefusedRule, RuleFigures, UnmatchedRule, rule_files};
 use crate::run::Response;
 use crate::stage::intake::Seals;
@@ -49,6 +49,9 @@ pub struct SigmaState {
     pub hits: u64,
     /// Records that rules were offered.
     pub records: u64,
+    /// Records of readers that the estate trusts: no rule was tried on them.
+    #[serde(default)]
+    pub records_trusted: u64,
     /// Records that no rule looked at.
     pub records_unlooked: u64,
     /// What they are, most first.
@@ -147,7 +150,8 @@ pub fn run(response: &mut Response<'_>, rules: CaseRules) -> Result<(Vec<Detecti
         let line = refused.line.map(|line| format!(":{line}")).unwrap_or_default();
         response.watcher.note(&format!("rule {}{line} is not loaded: {}", refused.path, refused.reason));
     }
-    let mut gathered = Gathered { set: &set, fold: DetectionFold::default(), seen: Seen::default(), log: HitLog::default(), hits: vec![0; set.rules().len()] };
+    let mut gathered =
+        Gathered { set: &set, fold: DetectionFold::default(), seen: Seen::default(), log: HitLog::default(), hits: vec![0; set.rules().len()], trusted: 0 };
     let custody = response.custody()?;
     match_all(response, &custody, &set, &mut gathered)?;
     let incomplete = gathered.correlate(response, &custody);
@@ -183,7 +187,8 @@ fn match_all(response: &mut Response<'_>, custody: &[Artefact], set: &RuleSet, g
         }
         Ok(())
     };
-    run_pool(set, settings.threads, None, &mut |looked| gathered.looked(looked), |feeder| feed(feeder)).map_err(ResponseError::Scanning)
+    let scope = Scope { window: None, trusted: &estate.trusted };
+    run_pool(set, settings.threads, scope, &mut |looked| gathered.looked(looked), |feeder| feed(feeder)).map_err(ResponseError::Scanning)
 }
 
 /// Reads what is cut as ended: that it is cut, the reading of its events has told.
@@ -204,6 +209,7 @@ struct Gathered<'g> {
     seen: Seen,
     log: HitLog,
     hits: Vec<u64>,
+    trusted: u64,
 }
 
 impl Gathered<'_> {
@@ -211,6 +217,7 @@ impl Gathered<'_> {
         for hit in &looked.hits {
             self.hit(hit);
         }
+        self.trusted += looked.trusted;
         self.seen.add(&looked.seen);
         self.log.join(looked.log);
         Ok(())
@@ -248,6 +255,7 @@ impl Gathered<'_> {
             rules_matched: self.hits.iter().filter(|hits| **hits > 0).count(),
             hits: self.hits.iter().sum(),
             records: self.seen.records(),
+            records_trusted: self.trusted,
             records_unlooked: self.seen.unlooked(),
             unlooked: unlooked(&self.seen).into_iter().map(kind).collect(),
             incomplete,

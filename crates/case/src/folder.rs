@@ -238,6 +238,12 @@ impl Case {
         &self.root
     }
 
+    /// Opens a file in the case's folder that has no name and is gone when it is closed, for what does not fit into memory.
+    pub fn scratch(&self) -> Box<dyn Fn() -> io::Result<File> + Send> {
+        let root = self.root.clone();
+        Box::new(move || tempfile::tempfile_in(&root))
+    }
+
     /// What the stages have committed.
     pub fn manifest(&self) -> &Manifest {
         &self.manifest

@@ -21,7 +21,7 @@ use flate2::read::MultiGzDecoder;
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 use strandline_detection::is_trusted;
-use strandline_detection::sigma::{EventView, Matcher, RuleSet};
+use strandline_detection::sigma::{EventView, HitLog, Matcher, RuleSet};
 use strandline_drill::{Plan, Scenario, generate};
 use strandline_event::evtx::{Damage, Visit, read_records};
 use strandline_model::estate::{Estate, LogSource};
@@ -253,6 +253,7 @@ fn measure(set: &RuleSet, evidence: &Path, estate: &Path, truth: &Path) -> Figur
     let estate: Estate = toml::from_str(&std::fs::read_to_string(estate).expect("an estate file")).expect("a valid estate file");
     let intruder = Intruder::read(truth);
     let mut matcher = Matcher::new(set);
+    let mut log = HitLog::without_limit(set, Box::new(tempfile::tempfile));
     let mut remembered = Remembered::default();
     let mut found: Vec<(u32, EventRef)> = Vec::new();
     let mut span = (i64::MAX, i64::MIN);
@@ -274,8 +275,9 @@ fn measure(set: &RuleSet, evidence: &Path, estate: &Path, truth: &Path) -> Figur
             let mut records = Records { matcher: &mut matcher, found: &mut found };
             read_records(&mut open(&path), &ArtefactId(name), &mut records).expect("an event log that can be read");
         }
+        log.join(matcher.take().1).expect("the scratch file can be written");
     }
-    let correlated = set.correlate(matcher.finish().1);
+    let correlated = set.correlate(log).expect("the scratch file is read back");
     let mut figures = Figures { micros: (span.1 - span.0).max(0), cpu_micros: (support::cpu_seconds() - begin) * 1e6, ..Figures::default() };
     for (rule, place) in &found {
         let fires = figures.fires.entry(*rule).or_default();

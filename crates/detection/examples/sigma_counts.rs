@@ -54,7 +54,7 @@ fn main() {
     }
     let spent = support::cpu_seconds() - begin;
     let (seen, log) = matcher.finish();
-    let correlated = set.correlate(log);
+    let correlated = set.correlate(log).expect("in memory");
     for (number, count) in &counts {
         println!("{}\t{count}\t{}", set.rule(*number).id, set.rule(*number).title);
     }

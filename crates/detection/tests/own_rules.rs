@@ -125,7 +125,7 @@ fn fires(set: &RuleSet, rule: &str, case: &Case) -> (usize, Seen) {
         assert!(events > 0, "{rule}, {}: the lines hold no event", case.what);
     }
     let (seen, hits) = matcher.finish();
-    let found = set.correlate(hits);
+    let found = set.correlate(hits).expect("in memory");
     count += found.matches.iter().filter(|found| is_meant(&set.rule(found.rule).path)).count();
     (count, seen)
 }

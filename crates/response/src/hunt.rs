@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::io::Read;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::Serialize;
-use strandline_detection::sigma::{CorrelationReport, HitLog, LoadReport, Rule, RuleNumber, RuleSet, Seen};
+use strandline_detection::sigma::{CorrelationReport, HitLog, LoadReport, Rule, RuleNumber, RuleSet, Scratch, Seen};
 use strandline_event::{Context, EventError, Sink, SinkError, assumed_year, bare_source, read_artefact, recognise};
 use strandline_evidence::{Content, Found, Limits, browse};
 use strandline_model::detection::Level;
@@ -39,8 +39,19 @@ pub struct HuntRequest<'a> {
     pub window: Option<Interval>,
     /// Worker threads.
     pub threads: usize,
+    /// Where matches that do not fit into memory are put aside, in a file without a name; none: where the system puts such files.
+    pub scratch: Option<&'a Path>,
     /// The clock, for stamps without a year in files without a date.
     pub now: Instant,
+}
+
+impl HuntRequest<'_> {
+    fn scratch(&self) -> Scratch {
+        match self.scratch.map(Path::to_owned) {
+            Some(folder) => Box::new(move || tempfile::tempfile_in(&folder)),
+            None => Box::new(tempfile::tempfile),
+        }
+    }
 }
 
 /// Which rules of a folder.
@@ -208,7 +219,7 @@ pub fn hunt(request: &HuntRequest<'_>, watcher: &mut dyn Watcher, take: &mut Tak
         hits_by_rule: vec![0; set.rules().len()],
         report: HuntReport::default(),
         seen: Seen::default(),
-        log: HitLog::default(),
+        log: HitLog::without_limit(&set, request.scratch()),
         files: Vec::new(),
         take,
     };
@@ -363,7 +374,7 @@ impl Gathered<'_, '_> {
             }
         }
         self.seen.add(&seen);
-        self.log.join(log);
+        self.log.join(log)?;
         for hit in hits {
             self.hit(&hit, &origin.path)?;
         }
@@ -390,7 +401,7 @@ impl Gathered<'_, '_> {
 
     /// Judges the correlations; what they found goes out behind everything else.
     fn correlate(&mut self) -> Result<(), BoxError> {
-        let CorrelationReport { matches, without_time, without_group, incomplete } = self.set.correlate(std::mem::take(&mut self.log));
+        let CorrelationReport { matches, without_time, without_group, incomplete } = self.set.correlate(std::mem::take(&mut self.log))?;
         let title = |number: RuleNumber| self.set.rule(number).title.clone();
         let incomplete = incomplete.into_iter().map(|(number, count)| (title(number), count)).collect();
         self.report.correlations = CorrelationFigures { without_time, without_group, incomplete };

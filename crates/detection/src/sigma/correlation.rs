@@ -5,6 +5,8 @@
 //! Source: the Sigma correlation rules specification 2.1. Windows slide over the events and are never cut to the hour.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::io;
+use std::rc::Rc;
 
 use rsigma_parser::{ConditionExpr, Quantifier, SelectorPattern};
 use strandline_model::evidence::{ArtefactId, EventRef};
@@ -13,11 +15,15 @@ use strandline_model::time::Instant;
 use super::compile::Interner;
 use super::document::{Correlation, CorrelationCondition, CorrelationKind, Header, Refusal};
 use super::ruleset::{RuleNumber, RuleSet};
+use super::runs::{self, Hit, Place, Runs, Scratch, Source, Texts};
 
-/// Matches that one matcher keeps for correlations. What is over is counted, and the correlations concerned say so.
+/// Matches for correlations that a log holds in memory. What is over is put aside; where a log has no file, it is counted,
+/// and the correlations concerned say so.
 const HITS: usize = 1_000_000;
 /// Bytes of the values that they are grouped by and that are counted, over all of them.
 const TEXT_BYTES: usize = 64 << 20;
+/// Matches of one group that are judged together, in memory.
+const GROUP_HITS: usize = 2_000_000;
 /// Places that a correlation's detection cites: the first half and the last half.
 const PLACES: usize = 1000;
 
@@ -255,24 +261,6 @@ fn check_names(condition: &ConditionExpr, rules: &[String]) -> Result<(), Refusa
     }
 }
 
-/// One match that a correlation needs.
-#[derive(Clone, Debug)]
-struct Hit {
-    time: i64,
-    leg: u32,
-    key: u32,
-    value: u32,
-    place: Place,
-}
-
-/// Where an event stands, small.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Place {
-    artefact: u32,
-    offset: u64,
-    length: u32,
-}
-
 /// The matches that correlations need, as one matcher saw them. Logs of several matchers can be joined in any order.
 #[derive(Debug, Default)]
 pub struct HitLog {
@@ -281,27 +269,17 @@ pub struct HitLog {
     without_time: u64,
     without_group: u64,
     over_limit: BTreeMap<u32, u64>,
+    aside: Option<Aside>,
 }
 
-/// Texts by number. A list of texts is joined with their lengths, so that no two lists are the same text.
-#[derive(Debug, Default)]
-struct Texts {
-    numbers: HashMap<String, u32>,
-    texts: Vec<String>,
-    bytes: usize,
-}
-
-impl Texts {
-    fn number(&mut self, text: String) -> u32 {
-        if let Some(number) = self.numbers.get(&text) {
-            return *number;
-        }
-        self.bytes += text.len();
-        let number = self.texts.len() as u32;
-        self.texts.push(text.clone());
-        self.numbers.insert(text, number);
-        number
-    }
+/// Where a log puts what does not fit into memory.
+struct Aside {
+    scratch: Scratch,
+    /// By leg: its correlation.
+    correlations: Vec<u32>,
+    runs: Option<Runs>,
+    /// Matches held in memory.
+    limit: usize,
 }
 
 fn join(texts: &[String]) -> String {
@@ -319,9 +297,25 @@ fn split(joined: &str) -> Vec<String> {
     list
 }
 
+impl std::fmt::Debug for Aside {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Aside").field("runs", &self.runs).field("limit", &self.limit).finish_non_exhaustive()
+    }
+}
+
 impl HitLog {
+    /// A log without a limit: what does not fit into memory is put into one file that `scratch` opens.
+    pub fn without_limit(set: &RuleSet, scratch: Scratch) -> Self {
+        Self::with_runs(set, scratch, HITS)
+    }
+
+    pub(super) fn with_runs(set: &RuleSet, scratch: Scratch, limit: usize) -> Self {
+        let correlations = set.correlations.legs.iter().map(|leg| leg.correlation).collect();
+        Self { aside: Some(Aside { scratch, correlations, runs: None, limit }), ..Self::default() }
+    }
+
     fn is_full(&self) -> bool {
-        self.hits.len() >= HITS || self.texts.bytes >= TEXT_BYTES
+        self.hits.len() >= self.aside.as_ref().map_or(HITS, |aside| aside.limit) || self.texts.bytes() >= TEXT_BYTES
     }
 
     /// Adds a match. `group` and `values` are what the leg's origins gave; nothing where a field is missing.
@@ -338,24 +332,29 @@ impl HitLog {
             *self.over_limit.entry(leg).or_default() += 1;
             return;
         }
-        let key = self.texts.number(join(&group));
-        let value = self.texts.number(join(&values));
-        let artefact = self.texts.number(place.artefact.0.clone());
+        let key = self.texts.number(&join(&group));
+        let value = self.texts.number(&join(&values));
+        let artefact = self.texts.number(&place.artefact.0);
         self.hits.push(Hit { time: time.micros(), leg, key, value, place: Place { artefact, offset: place.offset, length: place.length } });
     }
 
-    /// Joins another matcher's log, within the same limits. Below them the order of joining makes no difference.
-    pub fn join(&mut self, mut other: Self) {
-        let mut numbers: Vec<Option<u32>> = vec![None; other.texts.texts.len()];
-        let mut number =
-            |mine: &mut Texts, text: u32| *numbers[text as usize].get_or_insert_with(|| mine.number(std::mem::take(&mut other.texts.texts[text as usize])));
+    /// Joins another matcher's log. The order of joining makes no difference, but where a log without a file is full.
+    ///
+    /// # Errors
+    /// If what does not fit into memory cannot be put aside.
+    pub fn join(&mut self, other: Self) -> io::Result<()> {
+        let mut numbers: Vec<Option<u32>> = vec![None; other.texts.len()];
         for hit in other.hits {
             if self.is_full() {
-                *self.over_limit.entry(hit.leg).or_default() += 1;
-                continue;
+                if self.aside.is_none() {
+                    *self.over_limit.entry(hit.leg).or_default() += 1;
+                    continue;
+                }
+                self.put_aside()?;
+                numbers.fill(None);
             }
-            let artefact = number(&mut self.texts, hit.place.artefact);
-            let (key, value) = (number(&mut self.texts, hit.key), number(&mut self.texts, hit.value));
+            let mut number = |text: u32| *numbers[text as usize].get_or_insert_with(|| self.texts.number(other.texts.text(text)));
+            let (artefact, key, value) = (number(hit.place.artefact), number(hit.key), number(hit.value));
             self.hits.push(Hit { key, value, place: Place { artefact, ..hit.place }, ..hit });
         }
         self.without_time += other.without_time;
@@ -363,6 +362,31 @@ impl HitLog {
         for (leg, count) in other.over_limit {
             *self.over_limit.entry(leg).or_default() += count;
         }
+        Ok(())
+    }
+
+    /// Puts what is held aside as one run.
+    fn put_aside(&mut self) -> io::Result<()> {
+        let Some(aside) = &mut self.aside else { return Ok(()) };
+        let correlation_of = |leg: u32| aside.correlations[leg as usize];
+        runs::sort(&mut self.hits, &self.texts, correlation_of);
+        let runs = match &mut aside.runs {
+            Some(runs) => runs,
+            None => aside.runs.insert(Runs::new((aside.scratch)()?)),
+        };
+        runs.put(&self.hits, &self.texts, correlation_of)?;
+        self.hits.clear();
+        self.texts = Texts::default();
+        Ok(())
+    }
+
+    /// Everything, in sorted sources.
+    fn sources(&mut self, correlation_of: impl Fn(u32) -> u32 + Copy) -> io::Result<Vec<Source>> {
+        let mut hits = std::mem::take(&mut self.hits);
+        runs::sort(&mut hits, &self.texts, correlation_of);
+        let held = Source::memory(hits, Rc::new(std::mem::take(&mut self.texts)), correlation_of);
+        let runs = self.aside.take().and_then(|aside| aside.runs).map(Runs::read).transpose()?;
+        Ok(runs.into_iter().flatten().chain([held]).collect())
     }
 }
 
@@ -401,43 +425,53 @@ pub struct CorrelationReport {
 
 impl RuleSet {
     /// Judges the correlations over all matches that matchers kept.
-    pub fn correlate(&self, mut log: HitLog) -> CorrelationReport {
+    ///
+    /// # Errors
+    /// If what was put aside cannot be read back.
+    pub fn correlate(&self, mut log: HitLog) -> io::Result<CorrelationReport> {
         let correlations = &self.correlations;
+        let correlation_of = |leg: u32| correlations.legs[leg as usize].correlation;
         let mut report = CorrelationReport { without_time: log.without_time, without_group: log.without_group, ..CorrelationReport::default() };
         let first = self.programs.len() as u32;
         for (leg, count) in &log.over_limit {
-            *report.incomplete.entry(RuleNumber(first + correlations.legs[*leg as usize].correlation)).or_default() += count;
+            *report.incomplete.entry(RuleNumber(first + correlation_of(*leg))).or_default() += count;
         }
-        let mut by_correlation: Vec<Vec<Hit>> = vec![Vec::new(); correlations.compiled.len()];
-        for hit in log.hits.drain(..) {
-            by_correlation[correlations.legs[hit.leg as usize].correlation as usize].push(hit);
-        }
+        let mut sources = log.sources(correlation_of)?;
+        // What inner correlations found, for the outer ones.
+        let mut chained: Vec<(Vec<Hit>, Texts)> = correlations.compiled.iter().map(|_| Default::default()).collect();
         for at in 0..correlations.compiled.len() {
             let rule = RuleNumber(first + at as u32);
-            let hits = std::mem::take(&mut by_correlation[at]);
-            for found in correlations.judge(at, hits, &log.texts) {
-                let group = split(&log.texts.texts[found.key as usize]);
-                for leg in correlations.legs_of(rule.0) {
-                    if let Some(hit) = correlations.chained(*leg, &found, &group, &mut log.texts) {
-                        by_correlation[correlations.legs[*leg as usize].correlation as usize].push(hit);
-                    } else {
-                        report.without_group += 1;
+            let (mut hits, texts) = std::mem::take(&mut chained[at]);
+            runs::sort(&mut hits, &texts, correlation_of);
+            sources.push(Source::memory(hits, Rc::new(texts), correlation_of));
+            while let Some(group) = runs::next_group(&mut sources, at as u32, GROUP_HITS)? {
+                if group.left_out > 0 {
+                    *report.incomplete.entry(rule).or_default() += group.left_out;
+                }
+                let values = split(&group.key);
+                for found in correlations.judge(at, group.hits, &group.texts) {
+                    for leg in correlations.legs_of(rule.0) {
+                        let (hits, texts) = &mut chained[correlation_of(*leg) as usize];
+                        match correlations.chained(*leg, &found, &values, &group.texts, texts) {
+                            Some(hit) => hits.push(hit),
+                            None => report.without_group += 1,
+                        }
+                    }
+                    if !self.rules[rule.0 as usize].is_quiet {
+                        report.matches.push(correlations.describe(at, rule, found, &values, &group.texts));
                     }
                 }
-                if !self.rules[rule.0 as usize].is_quiet {
-                    report.matches.push(correlations.describe(at, rule, found, group, &log.texts));
-                }
             }
+            sources.pop();
         }
         let group_texts = |found: &CorrelationMatch| -> Vec<String> { found.group.iter().map(|(_, value)| value.expose_personal().clone()).collect() };
         report.matches.sort_by(|a, b| (a.first, a.rule, a.last).cmp(&(b.first, b.rule, b.last)).then_with(|| group_texts(a).cmp(&group_texts(b))));
-        report
+        Ok(report)
     }
 }
 
 /// A stretch in which a condition held.
 struct Found {
-    key: u32,
     figure: f64,
     first: i64,
     last: i64,
@@ -449,23 +483,24 @@ struct Found {
 }
 
 impl Correlations {
-    fn chained(&self, leg: u32, found: &Found, group: &[String], texts: &mut Texts) -> Option<Hit> {
+    /// What an inner correlation gives to an outer one. `texts`: of the inner one's group; `outer`: of what is given.
+    fn chained(&self, leg: u32, found: &Found, group: &[String], texts: &Texts, outer: &mut Texts) -> Option<Hit> {
         let pick = |origins: &[Origin]| -> Option<Vec<String>> {
             origins.iter().map(|origin| if let Origin::Group(place) = origin { group.get(*place).cloned() } else { None }).collect()
         };
         let of = &self.legs[leg as usize];
-        let key = texts.number(join(&pick(&of.group)?));
-        let value = texts.number(join(&pick(&of.values)?));
-        Some(Hit { time: found.held_at, leg, key, value, place: found.end })
+        let key = outer.number(&join(&pick(&of.group)?));
+        let value = outer.number(&join(&pick(&of.values)?));
+        let artefact = outer.number(texts.text(found.end.artefact));
+        Some(Hit { time: found.held_at, leg, key, value, place: Place { artefact, ..found.end } })
     }
 
-    fn describe(&self, at: usize, rule: RuleNumber, found: Found, group: Vec<String>, texts: &Texts) -> CorrelationMatch {
+    fn describe(&self, at: usize, rule: RuleNumber, found: Found, group: &[String], texts: &Texts) -> CorrelationMatch {
         let personal = strandline_model::personal::Personal::new;
-        let reference =
-            |place: &Place| EventRef { artefact: ArtefactId(texts.texts[place.artefact as usize].clone()), offset: place.offset, length: place.length };
+        let reference = |place: &Place| EventRef { artefact: ArtefactId(texts.text(place.artefact).to_owned()), offset: place.offset, length: place.length };
         CorrelationMatch {
             rule,
-            group: self.compiled[at].group_names.iter().cloned().zip(group.into_iter().map(personal)).collect(),
+            group: self.compiled[at].group_names.iter().cloned().zip(group.iter().cloned().map(personal)).collect(),
             first: Instant(found.first),
             last: Instant(found.last),
             event_count: found.count,
@@ -474,20 +509,15 @@ impl Correlations {
         }
     }
 
-    /// All stretches of one correlation, group by group.
+    /// All stretches of one group of one correlation.
     fn judge(&self, at: usize, mut hits: Vec<Hit>, texts: &Texts) -> Vec<Found> {
-        let place = |p: &Place| (texts.texts[p.artefact as usize].as_str(), p.offset, p.length);
+        let place = |p: &Place| (texts.text(p.artefact), p.offset, p.length);
         // Time first; of events of one moment, the place decides, so that every run sees the same order. An event that
         // feeds the same leg twice (two rules behind one name) counts once.
-        hits.sort_by(|a, b| {
-            let key = |hit: &Hit| texts.texts[hit.key as usize].as_str();
-            key(a).cmp(key(b)).then(a.time.cmp(&b.time)).then_with(|| place(&a.place).cmp(&place(&b.place))).then(a.leg.cmp(&b.leg))
-        });
-        hits.dedup_by(|a, b| a.key == b.key && a.time == b.time && a.place == b.place && self.legs[a.leg as usize].rule == self.legs[b.leg as usize].rule);
+        hits.sort_by(|a, b| a.time.cmp(&b.time).then_with(|| place(&a.place).cmp(&place(&b.place))).then(a.leg.cmp(&b.leg)));
+        hits.dedup_by(|a, b| a.time == b.time && a.place == b.place && self.legs[a.leg as usize].rule == self.legs[b.leg as usize].rule);
         let mut found = Vec::new();
-        for group in hits.chunk_by(|a, b| a.key == b.key) {
-            self.slide(&self.compiled[at], group, texts, &mut found);
-        }
+        self.slide(&self.compiled[at], &hits, texts, &mut found);
         found
     }
 
@@ -541,7 +571,6 @@ impl Stretch {
         }
         places.dedup();
         Found {
-            key: taken[0].key,
             figure: self.figure,
             first: taken[0].time,
             last: taken[taken.len() - 1].time,
@@ -625,7 +654,7 @@ impl<'h> Window<'h> {
     fn new(of: &Compiled, hits: &'h [Hit], texts: &Texts) -> Self {
         use CorrelationKind::{ValueAverage, ValueMedian, ValuePercentile, ValueSum};
         let number = |hit: &Hit| {
-            let text = split(&texts.texts[hit.value as usize]).pop()?;
+            let text = split(texts.text(hit.value)).pop()?;
             super::predicate::number_of(&strandline_model::record::FieldValue::Text(text.into()))
         };
         let has_numbers = matches!(of.kind, ValueSum | ValueAverage | ValuePercentile | ValueMedian);

@@ -523,18 +523,49 @@ type Line = (i64, &'static str, &'static str, &'static str);
 
 fn correlate(set: &RuleSet, lines: &[Line]) -> CorrelationReport {
     // Two matchers, each with every second record, as two threads would have them.
-    let mut logs: Vec<super::HitLog> = Vec::new();
-    for half in 0..2 {
+    let half = |half: usize| {
         let mut matcher = Matcher::new(set);
         for (number, (at, a, u, v)) in lines.iter().enumerate().filter(|(number, _)| number % 2 == half) {
             let fields = vec![("a", text(a)), ("u", text(u)), ("v", text(v))].into_iter().filter(|(_, value)| *value != text("")).collect();
             matcher.look(&Written { channel: "@application", event_id: None, at: *at, number: number as u64, fields }, &mut |_| {});
         }
-        logs.push(matcher.finish().1);
+        matcher.finish().1
+    };
+    let mut log = half(1);
+    log.join(half(0)).expect("in memory");
+    let report = set.correlate(log).expect("in memory");
+    // The same with next to no memory, so that nearly everything is put aside and merged.
+    for limit in [1, 2, 7] {
+        let mut log = super::HitLog::with_runs(set, Box::new(tempfile::tempfile), limit);
+        log.join(half(0)).expect("a scratch file");
+        log.join(half(1)).expect("a scratch file");
+        let aside = set.correlate(log).expect("a scratch file");
+        assert_eq!(aside.matches, report.matches, "with {limit} matches in memory");
+        assert_eq!((aside.without_time, aside.without_group, aside.incomplete.len()), (report.without_time, report.without_group, 0));
     }
-    let mut log = logs.pop().expect("two");
-    log.join(logs.pop().expect("one"));
-    set.correlate(log)
+    report
+}
+
+#[test]
+fn thousands_of_matches_put_aside_are_judged_as_if_they_were_in_memory() {
+    let names: Vec<&'static str> = vec!["ann", "bob", "cid", "dora", "", "eve", "fay", "Ünal"];
+    for kind in ["event_count", "value_count", "temporal", "temporal_ordered"] {
+        let rest = match kind {
+            "event_count" => "    condition: {gte: 6}\n",
+            "value_count" => "    condition: {gte: 4, field: v}\n",
+            _ => "",
+        };
+        let (set, _) = correlations(&correlation(kind, "[one, two, three]", rest));
+        let mut state = 42u64;
+        let mut next = |below: u64| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) % below
+        };
+        let lines: Vec<Line> = (0..4000)
+            .map(|_| (next(3000) as i64, ["1", "2", "3"][next(3) as usize], names[next(8) as usize], ["p", "q", "r", "s", "t"][next(5) as usize]))
+            .collect();
+        assert!(correlate(&set, &lines).matches.len() > 20, "{kind}");
+    }
 }
 
 /// The stretches found: group, first second, last second, events. Input order must not matter.

@@ -150,11 +150,17 @@ pub fn run(response: &mut Response<'_>, rules: CaseRules) -> Result<(Vec<Detecti
         let line = refused.line.map(|line| format!(":{line}")).unwrap_or_default();
         response.watcher.note(&format!("rule {}{line} is not loaded: {}", refused.path, refused.reason));
     }
-    let mut gathered =
-        Gathered { set: &set, fold: DetectionFold::default(), seen: Seen::default(), log: HitLog::default(), hits: vec![0; set.rules().len()], trusted: 0 };
+    let mut gathered = Gathered {
+        set: &set,
+        fold: DetectionFold::default(),
+        seen: Seen::default(),
+        log: HitLog::without_limit(&set, response.case.scratch()),
+        hits: vec![0; set.rules().len()],
+        trusted: 0,
+    };
     let custody = response.custody()?;
     match_all(response, &custody, &set, &mut gathered)?;
-    let incomplete = gathered.correlate(response, &custody);
+    let incomplete = gathered.correlate(response, &custody).map_err(|error| ResponseError::Scanning(error.into()))?;
     let state = gathered.state(&loaded, hashes, is_built_in, incomplete);
     let file = store::write_json(&response.case, store::SIGMA, &state)?;
     Ok((gathered.fold.conclude(&set), file))
@@ -219,7 +225,7 @@ impl Gathered<'_> {
         }
         self.trusted += looked.trusted;
         self.seen.add(&looked.seen);
-        self.log.join(looked.log);
+        self.log.join(looked.log)?;
         Ok(())
     }
 
@@ -233,15 +239,15 @@ impl Gathered<'_> {
     }
 
     /// Judges the correlations. Returns those that had to leave matches out.
-    fn correlate(&mut self, response: &Response<'_>, custody: &[Artefact]) -> Vec<(String, u64)> {
-        let report = self.set.correlate(std::mem::take(&mut self.log));
+    fn correlate(&mut self, response: &Response<'_>, custody: &[Artefact]) -> std::io::Result<Vec<(String, u64)>> {
+        let report = self.set.correlate(std::mem::take(&mut self.log))?;
         for found in &report.matches {
             self.hits[found.rule.0 as usize] += 1;
             let artefact = found.events.first().and_then(|place| custody.iter().find(|a| a.id == place.artefact));
             let source = artefact.and_then(|a| a.source.as_ref()).and_then(|id| response.estate.sources.iter().find(|s| s.id == *id));
             self.fold.add_correlation(found, source.map_or("", |source| source.system.as_str()));
         }
-        report.incomplete.into_iter().map(|(number, count)| (self.set.rule(number).title.clone(), count)).collect()
+        Ok(report.incomplete.into_iter().map(|(number, count)| (self.set.rule(number).title.clone(), count)).collect())
     }
 
     fn state(&self, loaded: &LoadReport, files: Vec<(String, Option<String>)>, is_built_in: bool, incomplete: Vec<(String, u64)>) -> SigmaState {

@@ -91,6 +91,7 @@ impl Hunt {
             choice: RuleChoice { level: self.level.into(), techniques: self.technique.clone(), rules: self.rule.clone() },
             window: self.window.window("UTC")?,
             threads: self.threads.unwrap_or(cores).clamp(1, 256),
+            scratch: folder,
             now: now(),
         };
         // Without a file, JSON on stdout is the summary alone.

@@ -58,7 +58,7 @@ pub(crate) fn write(page: &mut Page, run: &RulesRun, detections: &[Detection]) {
     lines.extend(run.incomplete.iter().map(|(title, count)| format!("Incomplete: {title}, {} matches beyond what is kept", thousands(*count))));
     let mut reasons: Vec<(&String, u64)> = run.unmatched.iter().map(|(reason, count)| (reason, *count)).collect();
     reasons.sort_by(|a, b| (b.1, a.0).cmp(&(a.1, b.0)));
-    lines.extend(reasons.iter().take(LISTED).map(|(reason, count)| format!("Could not match: {} rules, {reason}", thousands(*count))));
+    lines.extend(reasons.iter().take(LISTED).map(|(reason, count)| format!("Could not match: {}, {reason}", some(*count, "rule"))));
     lines.extend(run.unlooked_kinds.iter().take(LISTED).map(|(kind, count)| format!("No rule is about: {} × {kind}", thousands(*count))));
     if lines.is_empty() {
         return;
@@ -66,6 +66,10 @@ pub(crate) fn write(page: &mut Page, run: &RulesRun, detections: &[Detection]) {
     page.raw("<ul>");
     lines.iter().for_each(|line| page.raw(&format!("<li>{}</li>", escape(line))));
     page.raw("</ul>");
+}
+
+fn some(count: u64, what: &str) -> String {
+    format!("{} {what}{}", thousands(count), if count == 1 { "" } else { "s" })
 }
 
 /// The rules with the most events of each level, highest level first.
@@ -81,14 +85,14 @@ fn write_top(page: &mut Page, detections: &[Detection]) {
     }
     let mut rows: Vec<_> = by_rule.into_iter().collect();
     rows.sort_by(|a, b| (a.0.0, b.1.1, a.0.1).cmp(&(b.0.0, a.1.1, b.0.1)));
-    page.raw("<table><thead><tr><th>Level<th>Rule<th class=n>About<th class=n>Events</tr></thead><tbody>");
+    page.raw("<table><thead><tr><th>Level<th>Rule<th class=n>Subjects<th class=n>Events</tr></thead><tbody>");
     for of_level in rows.chunk_by(|a, b| a.0.0 == b.0.0) {
         for ((level, _, title), (subjects, events)) in of_level.iter().take(SHOWN) {
             let level = format!("{:?}", level.0).to_lowercase();
             page.raw(&format!("<tr><td>{level}<td>{}<td class=n>{}<td class=n>{}</tr>", escape(title), thousands(*subjects), thousands(events.unsigned_abs())));
         }
         if let Some(rest @ 1..) = of_level.len().checked_sub(SHOWN) {
-            page.raw(&format!("<tr><td><td>and {rest} more rules of this level<td><td></tr>"));
+            page.raw(&format!("<tr><td><td>and {} of this level<td><td></tr>", some(rest as u64, "more rule")));
         }
     }
     page.raw("</tbody></table>");

@@ -605,7 +605,7 @@ impl RuleSet {
             ids = pinned;
         }
         let every = channels.iter().any(|channel| *channel == "*");
-        let none_seen = if every { seen.is_empty() } else { seen_of_these.is_empty() };
+        let none_seen = if every { seen.keys().all(|channel| channel.starts_with('@')) } else { seen_of_these.is_empty() };
         if none_seen {
             return Unreachable::ChannelsNotSeen(channels.into_iter().map(|channel| self.channel_title(channel)).collect());
         }

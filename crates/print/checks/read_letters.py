@@ -97,7 +97,7 @@ def read(row):
     if pdf.returncode != 0 or text.count("\f") != 1:
         wrong.append("a PDF that cannot be read, or has not one page")
     flat = tight(text)
-    names = [tight(value) for column, value in people.get(key, {}).items() if column.startswith("name") and value]
+    names = [tight(value) for column, value in people.get(key, {}).items() if "name" in column and value]
     if names and not any(name in flat for name in names):
         wrong.append("a letter without its reader's name")
     for place in range(len(flat) - STEM + 1):

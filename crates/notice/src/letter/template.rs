@@ -234,6 +234,11 @@ impl Texts {
         self.bodies.get(&kind).expect("a language without one of its bodies is refused when it is read")
     }
 
+    /// Whether the templates say what a category is called.
+    pub(super) fn names(&self, id: &str) -> bool {
+        self.categories.contains_key(id)
+    }
+
     /// What a category is called; its id in plain words where the templates do not say.
     pub(super) fn category(&self, id: &str) -> String {
         if let Some(name) = self.categories.get(id) {

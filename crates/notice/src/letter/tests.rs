@@ -534,6 +534,18 @@ fn a_letter_changed_by_hand_is_read_again() {
 }
 
 #[test]
+fn a_category_that_the_letters_language_does_not_name_is_found() {
+    let mut exposures = mixed("P00007");
+    exposures.push(exposure("P00007", "blood_group", Certainty::Confirmed, Basis::Disclosed));
+    let english = Case::new(vec![chan("en")]).draft(0, &exposures);
+    assert_eq!(rules(&english.1), []);
+    assert!(english.0.plain_text().expose_personal().contains("Blood group"));
+    let chinese = Case::new(vec![chan("zh-Hant")]).draft(0, &exposures);
+    assert_eq!(rules(&chinese.1), [Rule::MissingPart]);
+    assert!(chinese.1[0].to_string().contains("blood_group"), "{}", chinese.1[0]);
+}
+
+#[test]
 fn a_letter_without_a_day_ahead_or_a_contact_is_found() {
     let exposures = mixed("P00007");
     let mut case = Case::new(vec![chan("en")]);

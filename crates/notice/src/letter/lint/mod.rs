@@ -9,6 +9,7 @@ mod readability;
 mod strangers;
 mod words;
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use strandline_model::document::{Block, Document};
@@ -273,6 +274,17 @@ fn check_parts(letter: &Letter, recipient: &Recipient<'_>, facts: &Facts<'_>, te
     }
     if facts.reference.is_empty() {
         missing("the reference", "the case has no reference");
+    }
+    // An id is made of English words, so in English it will do.
+    if let Some(texts) = templates.texts(&letter.language).filter(|_| !letter.language.starts_with("en")) {
+        let reached = recipient.exposures.iter().map(|exposure| &exposure.category);
+        let nameless: BTreeSet<&String> = facts.categories.iter().chain(reached).filter(|category| !texts.names(category)).collect();
+        for category in nameless {
+            missing(
+                &format!("the name of the category {category:?}"),
+                &format!("categories.txt of {} has no [{category}]; add it with what its readers call it", letter.language),
+            );
+        }
     }
     let next = templates.texts(&letter.language).map(|texts| written(facts.next_update, "date", texts, &zone(facts)));
     if !next.is_some_and(|next| text.contains(&next)) {

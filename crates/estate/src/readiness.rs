@@ -136,7 +136,7 @@ fn judge_source(id: &str, seen: &Observed, answers: &mut Vec<Answer>) {
             id,
             format!("{} of {} stamps are to the whole second", seen.coarse, seen.events),
             "which of two requests in one second caused a statement",
-            "nginx: $msec in log_format; Apache: %{msec_frac}t; PostgreSQL: %m in log_line_prefix",
+            "nginx: $msec in log_format; Apache: %{msec_frac}t; PostgreSQL: %m in log_line_prefix; MariaDB has no finer stamps, MySQL has",
         ));
     }
 }
@@ -157,10 +157,10 @@ fn judge_statements(id: &str, seen: &Observed, answers: &mut Vec<Answer>) {
             id,
             format!("{} of {} audited reads carry a row count", seen.reads_with_rows, seen.reads),
             "the proof that a replay is exact: reads become likely where they were to be confirmed",
-            "PostgreSQL: pgaudit.log_rows = on",
+            "PostgreSQL: pgaudit.log_rows = on; MySQL and MariaDB: slow_query_log = ON with long_query_time = 0, beside the general or the audit log",
         ));
     }
-    if !seen.kinds.iter().any(|k| matches!(*k, "statement" | "execute" | "duration" | "mysql_general")) && seen.fetches == 0 {
+    if !seen.kinds.iter().any(|k| matches!(*k, "statement" | "execute" | "duration" | "mysql_general" | "mysql_slow" | "mysql_audit")) && seen.fetches == 0 {
         answers.push(costly(
             id,
             "pgaudit alone does not log the FETCHes of a cursor".to_owned(),

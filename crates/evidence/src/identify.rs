@@ -106,7 +106,9 @@ fn text_content(head: &[u8]) -> Content {
     if head.starts_with(b"--\n-- PostgreSQL database dump") || head.starts_with(b"-- PostgreSQL database dump") {
         return Content::Snapshot("pg_dump");
     }
-    if head.starts_with(b"-- MySQL dump") || head.starts_with(b"-- MariaDB dump") {
+    // Since 2024 mariadb-dump begins with a line that keeps its reader from running commands.
+    let sandboxed = head.strip_prefix(b"/*M!999999\\- ").and_then(|rest| rest.iter().position(|&b| b == b'\n').map(|end| &rest[end + 1..]));
+    if [b"-- MySQL dump".as_slice(), b"-- MariaDB dump"].iter().any(|words| sandboxed.unwrap_or(head).starts_with(words)) {
         return Content::Snapshot("mysqldump");
     }
     let mut votes: Vec<(&'static str, usize)> = Vec::new();
@@ -215,6 +217,8 @@ mod tests {
         check(b"ElfFile\0\0\0\0\0", Content::Log("evtx"));
         check(b"ElfChnk\0\x01\0\0\0", Content::Log("evtx"));
         check(b"--\n-- PostgreSQL database dump\n--\n", Content::Snapshot("pg_dump"));
+        check(b"-- MySQL dump 10.13  Distrib 8.0.36\n", Content::Snapshot("mysqldump"));
+        check(b"/*M!999999\\- enable the sandbox mode */ \n-- MariaDB dump 10.19  Distrib 10.11.19-MariaDB\n", Content::Snapshot("mysqldump"));
         check(b"10.0.0.1 - - [01/Jan/2026:00:00:00 +0000] \"GET / HTTP/1.1\" 200 1 \"-\" \"-\"\n", Content::Log("nginx"));
         check(b"2026-01-01 00:00:00.000 UTC,\"a\",\"b\",1,\"x\",s,1,\"S\",t,1/1,0,LOG,00000,\"m\",,,,\n", Content::Log("postgresql_csvlog"));
         check(b"{\"timestamp\":\"x\",\"session_start\":\"y\",\"error_severity\":\"LOG\"}\n", Content::Log("postgresql_jsonlog"));

@@ -44,9 +44,9 @@ pub enum Dialect {
 }
 
 impl Dialect {
-    /// From the estate's word for it.
-    pub(crate) fn of_estate(word: &str) -> Self {
-        if word.eq_ignore_ascii_case("mysql") || word.eq_ignore_ascii_case("mariadb") { Self::MySql } else { Self::PostgreSql }
+    /// As the estate says.
+    pub(crate) fn of_estate(database: &strandline_model::estate::Database) -> Self {
+        if database.is_mysql() { Self::MySql } else { Self::PostgreSql }
     }
 }
 

@@ -53,7 +53,7 @@ impl Presences {
 /// The log sources of a database: those of its own system if it has any, else every log of its kind of database.
 fn sources<'e>(estate: &'e Estate, database: &str) -> BTreeSet<&'e str> {
     let Some(database) = estate.databases.iter().find(|d| d.id == database) else { return BTreeSet::new() };
-    let family = if crate::Dialect::of_estate(&database.dialect) == crate::Dialect::MySql { "mysql" } else { "postgresql" };
+    let family = if crate::Dialect::of_estate(database) == crate::Dialect::MySql { "mysql" } else { "postgresql" };
     let logs: Vec<_> = estate.sources.iter().filter(|s| s.format.starts_with(family)).collect();
     let own: BTreeSet<&str> = logs.iter().filter(|s| s.system == database.system).map(|s| s.id.as_str()).collect();
     if own.is_empty() { logs.iter().map(|s| s.id.as_str()).collect() } else { own }

@@ -122,7 +122,7 @@ pub(crate) fn expose_with(
 ) -> Result<Summary, ExposureError> {
     let mut summary = Summary::default();
     let mut first = FirstPass::default();
-    let dialects: HashMap<&str, Dialect> = inputs.estate.databases.iter().map(|d| (d.id.as_str(), Dialect::of_estate(&d.dialect))).collect();
+    let dialects: HashMap<&str, Dialect> = inputs.estate.databases.iter().map(|d| (d.id.as_str(), Dialect::of_estate(d))).collect();
     for_each_access(inputs.accesses, |number, access| {
         first.take(number, access, dialects.get(access.database.as_str()).copied().unwrap_or(Dialect::PostgreSql));
         Ok(())

@@ -44,11 +44,8 @@ pub(crate) fn load_bare(snapshot: Snapshot<'_>, dialect: Dialect, options: &Opti
 
 /// Reads all snapshots into the databases of the estate. Returns the databases and notes on what could not be read.
 pub(crate) fn load(estate: &Estate, snapshots: Vec<Snapshot<'_>>, options: &Options) -> Result<(Vec<StoredDatabase>, Vec<String>), ExposureError> {
-    let mut databases: Vec<StoredDatabase> = estate
-        .databases
-        .iter()
-        .map(|d| StoredDatabase::new(&d.id, d.name.as_deref().unwrap_or(&d.id), Dialect::of_estate(&d.dialect), &d.search_path))
-        .collect();
+    let mut databases: Vec<StoredDatabase> =
+        estate.databases.iter().map(|d| StoredDatabase::new(&d.id, d.server_name(), Dialect::of_estate(d), &d.searched_schemas())).collect();
     let mut notes = Vec::new();
     for snapshot in snapshots {
         let Some(database) = databases.iter_mut().find(|d| d.id == snapshot.database) else {

@@ -2,6 +2,7 @@
 //! rolled back; and, on the same pass, what the log shows of the connections that the accesses name.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use sqlparser::ast::Statement;
@@ -38,6 +39,9 @@ impl Write {
     }
 }
 
+/// Two logs tell of one write at most this far apart: one when it began, one when it ended.
+const SAME_WRITE_MICROS: i64 = 600_000_000;
+
 /// What the log shows of one connection.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct ConnectionFacts {
@@ -67,6 +71,7 @@ pub(crate) fn read(events: &dyn Scan, connections: &BTreeSet<String>) -> Result<
         "class",
         "activity",
         "status",
+        "source",
         "session",
         "pid",
         "database",
@@ -78,23 +83,101 @@ pub(crate) fn read(events: &dyn Scan, connections: &BTreeSet<String>) -> Result<
         "record_kind",
         "masked",
     ];
-    let mut reader = Reader { facts: LogFacts::default(), open: HashMap::new(), parsed: HashMap::new(), dialect: Dialect::PostgreSql };
+    let mut reader = Reader {
+        facts: LogFacts::default(),
+        logged: Vec::new(),
+        logs: HashMap::new(),
+        open: HashMap::new(),
+        parsed: HashMap::new(),
+        dialect: Dialect::PostgreSql,
+    };
     for batch in events.scan(&columns).map_err(ExposureError::scan("events"))? {
         let batch = batch.map_err(ExposureError::scan("events"))?;
         let rows = EventRows::new(&batch);
         for event in rows.iter().filter(|e| e.class == Class::Datastore || e.record_kind.is_some()) {
-            let mysql = matches!(event.record_kind, Some(RecordKind::MysqlGeneral | RecordKind::MysqlAudit));
+            let mysql = matches!(event.record_kind, Some(RecordKind::MysqlGeneral | RecordKind::MysqlSlow | RecordKind::MysqlAudit));
             reader.dialect = if mysql { Dialect::MySql } else { Dialect::PostgreSql };
             reader.take(&event, connections);
         }
     }
-    let mut open: Vec<(String, Open)> = std::mem::take(&mut reader.open).into_iter().collect();
+    let mut open: Vec<((u32, String), Open)> = std::mem::take(&mut reader.open).into_iter().collect();
     open.sort_by(|a, b| a.0.cmp(&b.0));
     for (_, mut connection) in open {
         reader.flush(&mut connection, None);
     }
-    reader.facts.writes.sort_by_key(|w| w.time);
-    Ok(reader.facts)
+    let Reader { mut facts, logged, logs, .. } = reader;
+    facts.writes = once_each(logged, logs.len());
+    facts.writes.sort_by_key(|w| w.time);
+    Ok(facts)
+}
+
+/// A write as one log tells of it.
+struct Logged {
+    write: Write,
+    /// Which log.
+    log: u32,
+    /// Session and statement, as a digest.
+    what: u64,
+    /// It failed or was rolled back.
+    undone: bool,
+}
+
+/// Makes one write of what several logs tell of it: those of one session and one text that stand nearest in time, one of
+/// each log. If any log says that it failed or was rolled back, it was.
+fn once_each(logged: Vec<Logged>, logs: usize) -> Vec<Write> {
+    if logs < 2 {
+        return logged.into_iter().filter(|l| !l.undone).map(|l| l.write).collect();
+    }
+    let mut counts: HashMap<(u64, u32), usize> = HashMap::new();
+    for one in &logged {
+        *counts.entry((one.what, one.log)).or_default() += 1;
+    }
+    let mut groups: BTreeMap<u64, Vec<Logged>> = BTreeMap::new();
+    for one in logged {
+        groups.entry(one.what).or_default().push(one);
+    }
+    let mut out = Vec::new();
+    for (what, mut group) in groups {
+        // The log that has most of them is the one that the others are laid beside.
+        group.sort_by_key(|l| (std::cmp::Reverse(counts.get(&(what, l.log)).copied()), l.log, l.write.time));
+        let mut kept: Vec<(Logged, BTreeSet<u32>)> = Vec::new();
+        for one in group {
+            match nearest(&kept, &one) {
+                Some(at) => {
+                    let (known, seen) = &mut kept[at];
+                    seen.insert(one.log);
+                    known.join(one);
+                }
+                None => {
+                    let seen = BTreeSet::from([one.log]);
+                    kept.push((one, seen));
+                }
+            }
+        }
+        out.extend(kept.into_iter().filter(|(l, _)| !l.undone).map(|(l, _)| l.write));
+    }
+    out
+}
+
+/// The write that `one` tells of once more, if any. `kept` begins with one log's writes in order of their time.
+fn nearest(kept: &[(Logged, BTreeSet<u32>)], one: &Logged) -> Option<usize> {
+    let apart = |l: &Logged| l.write.time.saturating_sub(one.write.time).saturating_abs();
+    let same_parameters = |l: &Logged| l.write.parameters.is_none() || one.write.parameters.is_none() || l.write.parameters == one.write.parameters;
+    let fits = |l: &Logged, seen: &BTreeSet<u32>| apart(l) <= SAME_WRITE_MICROS && !seen.contains(&one.log) && same_parameters(l);
+    let candidates = kept.iter().enumerate().filter(|(_, (l, seen))| fits(l, seen));
+    candidates.min_by_key(|(_, (l, _))| apart(l)).map(|(at, _)| at)
+}
+
+impl Logged {
+    fn join(&mut self, other: Self) {
+        self.undone |= other.undone;
+        // A transaction's log knows when it was committed; the others know when the statement ran.
+        self.write.time = self.write.time.max(other.write.time);
+        self.write.precision = self.write.precision.max(other.write.precision);
+        self.write.row_count = self.write.row_count.or(other.write.row_count);
+        self.write.parameters = self.write.parameters.take().or(other.write.parameters);
+        self.write.unsure |= other.write.unsure;
+    }
 }
 
 /// The statement as the parser has it; only the first of several.
@@ -116,13 +199,47 @@ fn log_of(kind: Option<RecordKind>) -> u8 {
         Some(RecordKind::Duration) => 3,
         Some(RecordKind::MysqlGeneral) => 4,
         Some(RecordKind::MysqlAudit) => 5,
-        _ => 6,
+        Some(RecordKind::MysqlSlow) => 6,
+        _ => 7,
+    }
+}
+
+/// What a session wrote, as a digest: logs differ in blanks at the end.
+fn digest(session: &str, statement: &str) -> u64 {
+    let mut hasher = std::hash::DefaultHasher::new();
+    (session, statement.trim().trim_end_matches(';').trim_end()).hash(&mut hasher);
+    hasher.finish()
+}
+
+/// What `SET autocommit = …` sets it to.
+fn autocommit(statement: &str) -> Option<bool> {
+    let lower = statement.to_ascii_lowercase();
+    let value = lower.split_once("autocommit")?.1.trim_start_matches(['`', ' ', ':', '=']);
+    let word: String = value.chars().take_while(char::is_ascii_alphanumeric).collect();
+    match word.as_str() {
+        "0" | "off" | "false" => Some(false),
+        "1" | "on" | "true" => Some(true),
+        _ => None,
+    }
+}
+
+fn write_of(event: &Event<'_>, parsed: Option<Arc<Statement>>, mentions: Vec<Vec<String>>, parameters: Option<Vec<Option<String>>>) -> Write {
+    Write {
+        time: event.time.micros(),
+        precision: i64::from(event.time_precision_micros.max(1)),
+        database: event.database.as_deref().map(str::to_owned),
+        parsed,
+        mentions,
+        parameters,
+        row_count: None,
+        unsure: false,
     }
 }
 
 struct Pending {
     write: Write,
     statement: String,
+    what: u64,
     logs: u8,
 }
 
@@ -131,6 +248,9 @@ struct Open {
     transaction: Option<String>,
     explicit: bool,
     aborted: bool,
+    /// `SET autocommit = 0`: each write begins a transaction.
+    manual: bool,
+    log: u32,
     pending: Vec<Pending>,
 }
 
@@ -139,7 +259,10 @@ type Understood = (Option<Arc<Statement>>, Vec<Vec<String>>);
 
 struct Reader {
     facts: LogFacts,
-    open: HashMap<String, Open>,
+    logged: Vec<Logged>,
+    /// A log source, and which of a server's logs. Each has transactions of its own.
+    logs: HashMap<(String, u8), u32>,
+    open: HashMap<(u32, String), Open>,
     parsed: HashMap<String, Understood>,
     dialect: Dialect,
 }
@@ -163,23 +286,32 @@ impl Reader {
             let logs_all = matches!(event.record_kind, Some(RecordKind::Statement | RecordKind::Execute | RecordKind::MysqlGeneral));
             facts.session_statements_logged |= logs_all && ["declare", "fetch", "move", "prepare", "execute"].contains(&word.as_str());
         }
-        let mut connection = self.open.remove(&key).unwrap_or_default();
-        self.step(&mut connection, event, statement, &word);
-        if !connection.pending.is_empty() || connection.explicit {
-            self.open.insert(key, connection);
+        let log = self.log_number(event);
+        let mut connection = self.open.remove(&(log, key.clone())).unwrap_or_default();
+        connection.log = log;
+        self.step(&mut connection, event, (statement, &word), &key);
+        if !connection.pending.is_empty() || connection.explicit || connection.manual {
+            self.open.insert((log, key), connection);
         }
     }
 
-    fn step(&mut self, connection: &mut Open, event: &Event<'_>, statement: &str, word: &str) {
+    fn log_number(&mut self, event: &Event<'_>) -> u32 {
+        let family = if self.dialect == Dialect::MySql { log_of(event.record_kind) } else { 0 };
+        let next = u32::try_from(self.logs.len()).unwrap_or(u32::MAX);
+        *self.logs.entry((event.source.to_string(), family)).or_insert(next)
+    }
+
+    fn step(&mut self, connection: &mut Open, event: &Event<'_>, (statement, word): (&str, &str), session: &str) {
         let time = event.time.micros();
         if event.transaction.is_some() && connection.transaction.is_some() && event.transaction.as_deref() != connection.transaction.as_deref() {
             self.flush(connection, None);
         }
         if event.activity == Activity::Disconnect {
             if connection.explicit {
-                connection.pending.clear();
+                self.undo(connection);
             }
             self.flush(connection, None);
+            connection.manual = false;
             return;
         }
         if event.activity == Activity::Error || event.status == Status::Failure {
@@ -187,6 +319,11 @@ impl Reader {
                 connection.pending.pop();
             }
             connection.aborted |= self.dialect == Dialect::PostgreSql && (connection.explicit || event.transaction.is_some());
+            if self.dialect == Dialect::MySql && event.activity == Activity::Write {
+                // The general log tells of it without a word of its end; this log knows better.
+                let write = write_of(event, None, Vec::new(), None);
+                self.logged.push(Logged { write, log: connection.log, what: digest(session, statement), undone: true });
+            }
             return;
         }
         let mut second = statement.split_whitespace().skip(1).map(str::to_ascii_lowercase);
@@ -196,18 +333,24 @@ impl Reader {
                 connection.explicit = true;
                 connection.transaction = event.transaction.as_deref().map(str::to_owned);
             }
+            "set" if self.dialect == Dialect::MySql => {
+                if let Some(on) = autocommit(statement) {
+                    connection.manual = !on;
+                    // Switching it on commits.
+                    if on {
+                        self.flush(connection, Some(time));
+                    }
+                }
+            }
             "commit" | "end" => self.flush(connection, Some(time)),
             "rollback" | "abort" if second.any(|w| w == "to") => connection.pending.iter_mut().for_each(|p| p.write.unsure = true),
-            "rollback" | "abort" => {
-                connection.pending.clear();
-                self.flush(connection, None);
-            }
-            _ if event.activity == Activity::Write && event.statement.is_some() => self.take_write(connection, event, statement),
+            "rollback" | "abort" => self.undo(connection),
+            _ if event.activity == Activity::Write && event.statement.is_some() => self.take_write(connection, event, statement, session),
             _ => {}
         }
     }
 
-    fn take_write(&mut self, connection: &mut Open, event: &Event<'_>, statement: &str) {
+    fn take_write(&mut self, connection: &mut Open, event: &Event<'_>, statement: &str, session: &str) {
         let parameters =
             event.parameters.as_ref().map(|list| list.iter().map(|p| p.as_deref().map(str::to_owned)).collect::<Vec<_>>()).filter(|p| !p.is_empty());
         let log = 1_u8 << log_of(event.record_kind);
@@ -220,6 +363,7 @@ impl Reader {
                 return;
             }
         }
+        connection.explicit |= connection.manual;
         if !connection.explicit && event.transaction.is_none() {
             self.flush(connection, None);
         }
@@ -228,17 +372,9 @@ impl Reader {
         let several = parts.len() > 1;
         for part in parts {
             let (parsed, mentions) = self.understand(part);
-            let write = Write {
-                time: event.time.micros(),
-                precision: i64::from(event.time_precision_micros.max(1)),
-                database: event.database.as_deref().map(str::to_owned),
-                parsed,
-                mentions,
-                parameters: parameters.clone(),
-                row_count: if several { None } else { event.row_count },
-                unsure: false,
-            };
-            connection.pending.push(Pending { write, statement: statement.to_owned(), logs: log });
+            let mut write = write_of(event, parsed, mentions, parameters.clone());
+            write.row_count = event.row_count.filter(|_| !several);
+            connection.pending.push(Pending { write, statement: statement.to_owned(), what: digest(session, part), logs: log });
         }
     }
 
@@ -256,18 +392,24 @@ impl Reader {
         understood
     }
 
+    /// The transaction was rolled back.
+    fn undo(&mut self, connection: &mut Open) {
+        connection.aborted = true;
+        self.flush(connection, None);
+    }
+
     /// The transaction is over; its writes count unless it was aborted.
     fn flush(&mut self, connection: &mut Open, committed: Option<i64>) {
         let pending = std::mem::take(&mut connection.pending);
-        if !connection.aborted {
-            for Pending { mut write, .. } in pending {
-                if let Some(time) = committed {
-                    write.time = write.time.max(time);
-                }
-                self.facts.writes.push(write);
-            }
+        self.settle(pending, connection, committed, connection.aborted);
+        *connection = Open { log: connection.log, manual: connection.manual, ..Open::default() };
+    }
+
+    fn settle(&mut self, pending: Vec<Pending>, connection: &Open, committed: Option<i64>, undone: bool) {
+        for Pending { mut write, what, .. } in pending {
+            write.time = committed.map_or(write.time, |time| write.time.max(time));
+            self.logged.push(Logged { write, log: connection.log, what, undone });
         }
-        *connection = Open::default();
     }
 }
 
@@ -288,4 +430,86 @@ pub(crate) fn mentions(sql: &str, dialect: Dialect) -> Vec<Vec<String>> {
     found.sort();
     found.dedup();
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use strandline_model::event::EventBatchBuilder;
+    use strandline_model::evidence::{ArtefactId, EventRef};
+    use strandline_model::time::Instant;
+
+    use super::*;
+
+    const SECOND: i64 = 1_000_000;
+
+    /// Lines `log second statement`; a statement with ` !` at its end failed. Gives `second statement` of each write.
+    fn check(lines: &[&'static str], expected: &[&str]) {
+        let mut builder = EventBatchBuilder::new();
+        for (n, line) in lines.iter().enumerate() {
+            let mut words = line.splitn(3, ' ');
+            let (log, second, statement) = (words.next().expect("log"), words.next().expect("second"), words.next().expect("statement"));
+            let place = EventRef { artefact: ArtefactId(log.into()), offset: n as u64, length: 1 };
+            let second: i64 = second.parse().expect("a number");
+            let (statement, failed) = statement.strip_suffix(" !").map_or((statement, false), |s| (s, true));
+            let writes = ["insert", "update", "delete"].iter().any(|word| statement.to_ascii_lowercase().starts_with(word));
+            let mut event = Event::new(Instant(second * SECOND), Class::Datastore, if writes { Activity::Write } else { Activity::Query }, place);
+            event.source = "db".into();
+            event.session = Some("7".into());
+            event.statement = Some(statement.into());
+            event.status = if failed { Status::Failure } else { Status::Unknown };
+            event.record_kind = Some(match log {
+                "general" => RecordKind::MysqlGeneral,
+                "slow" => RecordKind::MysqlSlow,
+                "audit" => RecordKind::MysqlAudit,
+                _ => RecordKind::Statement,
+            });
+            builder.push(&event);
+        }
+        let events = vec![builder.finish().expect("events")];
+        let facts = read(&events, &BTreeSet::new()).expect("facts");
+        let found: Vec<String> =
+            facts.writes.iter().map(|w| format!("{} {}", w.time / SECOND, w.parsed.as_ref().map_or_else(|| "?".to_owned(), ToString::to_string))).collect();
+        assert_eq!(found, expected, "{lines:?}");
+    }
+
+    #[test]
+    fn several_logs_tell_of_one_write() {
+        let twice = "UPDATE t SET n = n + 1";
+        check(
+            &[
+                "general 10 UPDATE t SET n = n + 1",
+                "general 10 UPDATE t SET n = n + 1",
+                "general 40 INSERT INTO t VALUES (1)",
+                "slow 10 UPDATE t SET n = n + 1",
+                "slow 11 UPDATE t SET n = n + 1",
+                "slow 50 INSERT INTO t VALUES (2)",
+                "audit 12 UPDATE t SET n = n + 1",
+                "audit 12 UPDATE t SET n = n + 1",
+                "audit 43 INSERT INTO t VALUES (1)",
+            ],
+            &[&format!("12 {twice}"), &format!("12 {twice}"), "43 INSERT INTO t VALUES (1)", "50 INSERT INTO t VALUES (2)"],
+        );
+        check(&["general 10 DELETE FROM t", "audit 10 DELETE FROM t !"], &[]);
+        check(&["audit 10 DELETE FROM t !", "general 10 DELETE FROM t", "general 2000 DELETE FROM t"], &["2000 DELETE FROM t"]);
+    }
+
+    #[test]
+    fn a_rollback_that_one_log_has_undoes_what_another_tells() {
+        check(&["general 10 START TRANSACTION", "general 11 DELETE FROM t", "general 12 ROLLBACK", "slow 11 DELETE FROM t"], &[]);
+        check(&["general 10 BEGIN", "general 11 DELETE FROM t", "general 19 COMMIT", "slow 11 DELETE FROM t"], &["19 DELETE FROM t"]);
+    }
+
+    #[test]
+    fn without_autocommit_each_write_begins_a_transaction() {
+        check(&["general 1 SET AUTOCOMMIT = 0", "general 2 DELETE FROM a", "general 3 DELETE FROM b", "general 4 ROLLBACK"], &[]);
+        check(
+            &["general 1 set @@session.autocommit=OFF", "general 2 DELETE FROM a", "general 3 COMMIT", "general 4 DELETE FROM b", "general 5 ROLLBACK"],
+            &["3 DELETE FROM a"],
+        );
+        check(
+            &["general 1 SET autocommit=0", "general 2 DELETE FROM a", "general 9 SET autocommit=1", "general 10 DELETE FROM b"],
+            &["9 DELETE FROM a", "10 DELETE FROM b"],
+        );
+        check(&["statement 1 SET autocommit = 0", "statement 2 DELETE FROM a", "statement 3 DELETE FROM b"], &["2 DELETE FROM a", "3 DELETE FROM b"]);
+    }
 }

@@ -178,11 +178,11 @@ pub struct Database {
     pub dialect: String,
     /// Its name at the server, where it differs from the id.
     pub name: Option<String>,
-    /// Schemas searched for unqualified names, in order. Default: `public`.
-    #[serde(default = "public_schema")]
+    /// Schemas searched for unqualified names, in order. Default: `public`; for MySQL, where a schema is a database, its name.
+    #[serde(default)]
     pub search_path: Vec<String>,
-    /// Snapshot files, relative to the evidence folder or else to the estate file: a plain `pg_dump`, or one CSV or
-    /// Parquet file a table (`schema.table.csv`).
+    /// Snapshot files, relative to the evidence folder or else to the estate file: a plain `pg_dump`, `mysqldump` or
+    /// `mariadb-dump`, or one CSV or Parquet file a table (`schema.table.csv`).
     #[serde(default)]
     pub snapshot: Vec<String>,
     /// The instant the snapshot was taken, RFC 3339. Default: before the first event of its log.
@@ -193,8 +193,25 @@ fn postgresql() -> String {
     "postgresql".to_owned()
 }
 
-fn public_schema() -> Vec<String> {
-    vec!["public".to_owned()]
+impl Database {
+    /// Whether it is MySQL or MariaDB.
+    pub fn is_mysql(&self) -> bool {
+        self.dialect.eq_ignore_ascii_case("mysql")
+    }
+
+    /// What its server calls it.
+    pub fn server_name(&self) -> &str {
+        self.name.as_deref().unwrap_or(&self.id)
+    }
+
+    /// The schemas that are searched, with the default where the estate says nothing.
+    pub fn searched_schemas(&self) -> Vec<String> {
+        match self.search_path.as_slice() {
+            [] if self.is_mysql() => vec![self.server_name().to_owned()],
+            [] => vec!["public".to_owned()],
+            named => named.to_vec(),
+        }
+    }
 }
 
 /// A table that holds personal data.

@@ -140,6 +140,8 @@ words! {
         ErrorContext = "error_context",
         /// MySQL general log.
         MysqlGeneral = "mysql_general",
+        /// MySQL or MariaDB slow query log.
+        MysqlSlow = "mysql_slow",
         /// MySQL or MariaDB audit plug-in.
         MysqlAudit = "mysql_audit",
         /// Anything else.

@@ -45,8 +45,12 @@ const COLUMNS: &[&str] = &[
 const MOST_SHAPES: usize = 200_000;
 /// Two records of one execution without a transaction id stand at most this far apart.
 const SAME_EXECUTION_MICROS: i64 = 600_000_000;
-/// How many executions back a record's twin may stand.
+/// How many executions back a record's twin may stand …
 const OPEN_EXECUTIONS: usize = 16;
+/// … or how far: where stamps are whole seconds, all records of one log in a second stand before those of the next log.
+const ONE_STAMP_MICROS: i64 = 2_000_000;
+/// Executions of one text that are looked through for a twin.
+const MOST_CANDIDATES: usize = 1024;
 
 /// What to keep.
 pub(crate) struct Wanted {
@@ -268,7 +272,7 @@ fn audits(kind: RecordKind) -> bool {
 }
 
 fn ends(kind: RecordKind) -> bool {
-    audits(kind) || matches!(kind, RecordKind::Duration | RecordKind::MysqlAudit)
+    audits(kind) || matches!(kind, RecordKind::Duration | RecordKind::MysqlSlow | RecordKind::MysqlAudit)
 }
 
 /// The executions of one connection.
@@ -276,6 +280,7 @@ fn executions(mut records: Vec<Record>, clocks: &Clocks) -> Vec<Execution> {
     records.sort_by(|a, b| (a.raw, a.sequence, &a.place).cmp(&(b.raw, b.sequence, &b.place)));
     let mut out: Vec<Execution> = Vec::new();
     let mut sequences: BTreeMap<(Arc<str>, i64), bool> = BTreeMap::new();
+    let mut by_text: HashMap<Arc<str>, Vec<usize>> = HashMap::new();
     for r in records {
         if let Some(sequence) = r.sequence {
             sequences.insert((r.source.clone(), sequence), r.activity == Activity::Error);
@@ -283,10 +288,13 @@ fn executions(mut records: Vec<Record>, clocks: &Clocks) -> Vec<Execution> {
         let Some(statement) = r.statement.clone() else {
             continue;
         };
-        let start = out.len().saturating_sub(OPEN_EXECUTIONS);
-        match out[start..].iter_mut().rev().find(|e| same_execution(e, &r)) {
-            Some(execution) => absorb(execution, r),
-            None => out.push(execution(r, statement, clocks)),
+        let same_text = by_text.entry(statement.clone()).or_default();
+        match twin(&out, same_text, &r) {
+            Some(at) => absorb(&mut out[at], r),
+            None => {
+                same_text.push(out.len());
+                out.push(execution(r, statement, clocks));
+            }
         }
     }
     let audited: BTreeSet<String> = out.iter().filter(|e| e.kinds.iter().any(|k| audits(*k))).map(|e| first_word(&e.lifted.shape).to_owned()).collect();
@@ -302,6 +310,16 @@ fn executions(mut records: Vec<Record>, clocks: &Clocks) -> Vec<Execution> {
         }
     }
     out
+}
+
+/// The execution that a record tells of once more, among those with its text: the latest; of those that another log
+/// tells of with the very same stamp the first, since both logs have them in one order.
+fn twin(all: &[Execution], same_text: &[usize], r: &Record) -> Option<usize> {
+    let near = |at: &usize| *at + OPEN_EXECUTIONS >= all.len() || (r.raw - all[*at].raw).abs() <= ONE_STAMP_MICROS;
+    let mut candidates = same_text.iter().rev().take(MOST_CANDIDATES).take_while(|at| near(at)).filter(|at| same_execution(&all[**at], r));
+    let latest = *candidates.next()?;
+    let in_step = |at: usize| all[at].raw == r.raw && all[at].proof[0].artefact != r.place.artefact;
+    Some(if in_step(latest) { candidates.copied().take_while(|at| in_step(*at)).last().unwrap_or(latest) } else { latest })
 }
 
 fn same_execution(e: &Execution, r: &Record) -> bool {

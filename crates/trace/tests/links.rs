@@ -371,6 +371,28 @@ fn records_of_one_execution_are_one_access_and_an_error_fails_it() {
 }
 
 #[test]
+fn three_logs_of_one_second_are_one_access_an_execution() {
+    let mut day = pivot("report", false);
+    let kinds = [(RecordKind::MysqlGeneral, "general"), (RecordKind::MysqlSlow, "slow"), (RecordKind::MysqlAudit, "audit")];
+    for (kind, artefact) in kinds {
+        for n in 0..40_i64 {
+            // The first and the last are the same statement, with another answer.
+            let text = format!("SELECT name FROM patient WHERE ward = {}", n % 39);
+            day.statement(120 * SECOND_MICROS, "direct", "172.16.0.5", "report", &text, &[]);
+            let e = day.events.last_mut().unwrap();
+            (e.record_kind, e.parameters, e.sequence, e.status) = (Some(kind), None, None, Status::Unknown);
+            e.row_count = (kind == RecordKind::MysqlSlow).then_some(n);
+            (e.place.artefact, e.place.offset) = (strandline_model::evidence::ArtefactId(artefact.into()), n as u64 * 100);
+        }
+    }
+    let (_, accesses) = day.run(&["address=198.51.100.9"]);
+    let mut have: Vec<_> = accesses.iter().skip(2).map(|a| (a.proof.len(), a.row_count, a.completion)).collect();
+    have.sort_by_key(|(_, rows, _)| *rows);
+    let expected: Vec<_> = (0..40).map(|n| (3, Some(n), Completion::Completed)).collect();
+    assert_eq!(have, expected);
+}
+
+#[test]
 fn hostile_records_do_not_stop_a_trace() {
     let long = "%".repeat(300_000);
     let odd = ["", "?", "%", "/%zz/%", "/a?b=&=&&=c", "/\u{202e}?q=%00%ff", "/patient/9223372036854775807", "/patient/-1?page=9223372036854775807", &long];

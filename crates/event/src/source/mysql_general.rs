@@ -19,6 +19,8 @@ use crate::{Context, EventError, MAX_RECORD_BYTES, Output, Record};
 /// Connections that are remembered at a time.
 const MOST_CONNECTIONS: usize = 65_536;
 
+const SECOND_MICROS: i32 = 1_000_000;
+
 /// Commands that the general log names.
 const COMMANDS: &[&str] = &[
     "Sleep",
@@ -99,6 +101,8 @@ struct Pending {
 struct Slow {
     connection: Connection,
     micros: Option<i64>,
+    /// `SET timestamp=`, microseconds: by the server when the statement began, or what a client made of it.
+    began: Option<i64>,
     rows_sent: Option<i64>,
     labels: Vec<(&'static str, String)>,
 }
@@ -133,7 +137,7 @@ impl MysqlGeneral {
     fn other_line(&mut self, text: &str, record: &Record<'_>, output: &mut Output<'_>) {
         if is_header(text) {
             self.settle(output);
-            if text.contains("started with:") {
+            if text.ends_with("started with:") {
                 self.starts += 1;
                 self.connections.clear();
             }
@@ -154,8 +158,9 @@ impl MysqlGeneral {
         let Some(comment) = text.strip_prefix("# ") else {
             return match &mut self.pending {
                 Some(pending) if pending.slow.is_some() => {
-                    if let Some(seconds) = text.strip_prefix("SET timestamp=").and_then(|t| t.trim_end_matches(';').parse::<f64>().ok()) {
-                        pending.set_time(seconds);
+                    let began = text.strip_prefix("SET timestamp=").filter(|_| pending.argument.is_empty());
+                    if let (Some(seconds), Some(slow)) = (began.and_then(|t| t.trim_end_matches(';').parse::<f64>().ok()), &mut pending.slow) {
+                        slow.began = Some((seconds * 1e6) as i64);
                     } else if let Some(name) = text.strip_prefix("use ").filter(|_| pending.argument.is_empty()) {
                         if let Some(slow) = &mut pending.slow {
                             slow.connection.database = Some(name.trim_end_matches(';').trim_matches('`').to_owned());
@@ -177,16 +182,16 @@ impl MysqlGeneral {
         if self.pending.as_ref().is_some_and(|p| !p.argument.is_empty()) {
             self.settle(output);
         }
-        let unknown = Stamp { time: strandline_model::time::Instant(0), precision_micros: 1_000_000, utc_offset_seconds: 0 };
+        let unknown = Stamp { time: strandline_model::time::Instant(0), precision_micros: SECOND_MICROS, utc_offset_seconds: 0 };
         let stamp = self.stamp.unwrap_or(unknown);
         let pending = self.pending.get_or_insert_with(|| Pending { slow: Some(Slow::default()), ..Pending::new(stamp, None, "Query", "", record) });
         pending.slow_comment(comment);
     }
 
     fn settle(&mut self, output: &mut Output<'_>) {
-        let Some(pending) = self.pending.take() else { return };
+        let Some(mut pending) = self.pending.take() else { return };
         let record = Record { bytes: &[], offset: pending.offset, line: pending.line, cut: false };
-        if pending.slow.is_some() && pending.stamp.time.micros() == 0 {
+        if pending.slow.is_some() && !pending.settle_slow() {
             return output.refuse(&record, "a record of a slow query log without a time");
         }
         let mut place = output.place(&record);
@@ -194,7 +199,7 @@ impl MysqlGeneral {
         let mut event = Event::new(pending.stamp.time, Class::Datastore, Activity::Query, place);
         event.time_precision_micros = pending.stamp.precision_micros;
         event.utc_offset_seconds = pending.stamp.utc_offset_seconds;
-        event.record_kind = Some(if pending.slow.is_some() { RecordKind::Duration } else { RecordKind::MysqlGeneral });
+        event.record_kind = Some(if pending.slow.is_some() { RecordKind::MysqlSlow } else { RecordKind::MysqlGeneral });
         event.session = pending.thread.map(|thread| Cow::Owned(if self.starts > 1 { format!("{thread}@{}", self.starts) } else { thread.to_string() }));
         let mut draft = Draft::new(event);
         self.command(&pending, &mut draft);
@@ -223,6 +228,9 @@ impl MysqlGeneral {
                     slow.fill(draft);
                 }
                 draft.statement(argument, Dialect::Mysql, |_| Vec::new());
+                if draft.event.activity == Activity::Write {
+                    draft.event.row_count = None; // rows sent; a write sends none
+                }
                 if pending.command == "Prepare" {
                     draft.event.activity = Activity::Query;
                     draft.event.command = Some(Cow::Borrowed("PREPARE"));
@@ -307,11 +315,22 @@ impl Pending {
         self.end = record.offset + record.bytes.len() as u64;
     }
 
-    /// `SET timestamp=` is when the statement began; it is the time where no `# Time:` line says the end.
-    fn set_time(&mut self, seconds: f64) {
-        if self.stamp.time.micros() == 0 {
-            self.stamp.time = strandline_model::time::Instant((seconds * 1e6) as i64);
+    /// Sets when the statement began, as the other logs have it, and takes off the semicolon that this log adds; whether
+    /// there is a time at all. `# Time:` says when the statement ended, some servers to the second only. `SET timestamp=`
+    /// says when it began, but a client may have set it: it counts only where it fits, or where nothing else is.
+    fn settle_slow(&mut self) -> bool {
+        let Some(slow) = &self.slow else { return true };
+        if let Some(statement) = self.argument.strip_suffix(';') {
+            self.argument.truncate(statement.len());
         }
+        let ended = self.stamp.time.micros();
+        let began = ended - slow.micros.unwrap_or(0);
+        self.stamp.time = strandline_model::time::Instant(match slow.began {
+            Some(said) if ended == 0 => said,
+            Some(said) if self.stamp.precision_micros >= SECOND_MICROS && (said - began).abs() <= i64::from(2 * SECOND_MICROS) => said,
+            _ => began,
+        });
+        ended != 0 || slow.began.is_some()
     }
 
     /// `User@Host: u[u] @ host [ip]  Id: 8`, `Query_time: 0.1  Lock_time: 0  Rows_sent: 1 …`, `Thread_id: 5  Schema: db …`.
@@ -392,8 +411,13 @@ fn old_stamp<'t>(text: &'t str, zone: &Zone) -> Option<(Stamp, &'t str)> {
     Some((stamp::parse(&written, zone)?, &text[15..]))
 }
 
+/// One of the three lines that a server writes when it opens the log: `Time`, `Id`, `Command`, `Argument` stand apart by
+/// blanks in MySQL and by tabs in MariaDB.
 fn is_header(text: &str) -> bool {
-    text.contains("started with:") || text.starts_with("Tcp port:") || text.starts_with("TCP Port:") || text.starts_with("Time  ") && text.contains("Command")
+    text.contains(", Version: ") && text.ends_with("started with:")
+        || text.starts_with("Tcp port:")
+        || text.starts_with("TCP Port:")
+        || text.starts_with("Time") && text.split_ascii_whitespace().eq(["Time", "Id", "Command", "Argument"])
 }
 
 #[cfg(test)]
@@ -438,7 +462,7 @@ mod tests {
         check(
             "# Time: 2026-01-24T21:00:00.000000Z\n# User@Host: app[app] @ localhost [10.0.0.5]  Id:     8\n\
              # Query_time: 1.500000  Lock_time: 0.000000 Rows_sent: 3  Rows_examined: 9\nuse hr;\nSET timestamp=1769288398;\nSELECT *\nFROM staff;\n",
-            "2 datastore_activity/read/success ip=10.0.0.5 account=app session=8 micros=1500000 database=hr command=SELECT statement=SELECT *\\nFROM staff; rows=3 kind=duration labels={\"rows_examined\":\"9\"}",
+            "2 datastore_activity/read/success ip=10.0.0.5 account=app session=8 micros=1500000 database=hr command=SELECT statement=SELECT *\\nFROM staff rows=3 kind=mysql_slow labels={\"rows_examined\":\"9\"}",
         );
     }
 

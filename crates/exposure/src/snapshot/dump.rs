@@ -73,7 +73,7 @@ impl Dump<'_, '_> {
         let mut scanner = Scanner::default();
         while self.next_line()? {
             let text = self.text();
-            if statement.is_empty() && self.outside_statement(&text) {
+            if statement.is_empty() && self.outside_statement(&text)? {
                 continue;
             }
             if statement.len() as u64 + text.len() as u64 > LINE_BYTES {
@@ -128,19 +128,34 @@ impl Dump<'_, '_> {
     }
 
     /// Comments, psql and mysql client lines between statements.
-    fn outside_statement(&mut self, line: &str) -> bool {
+    fn outside_statement(&mut self, line: &str) -> Result<bool, ExposureError> {
         let trimmed = line.trim();
         if let Some(comment) = trimmed.strip_prefix("--") {
             let comment = comment.trim();
-            self.announced |= comment.ends_with("database dump") || comment.ends_with("database cluster dump") || comment.starts_with("MySQL dump");
+            if let Some(dialect) = announced_dialect(comment) {
+                self.announced = true;
+                self.check_dialect(dialect)?;
+            }
             self.finished |= comment.ends_with("dump complete") || comment.starts_with("Dump completed");
-            return true;
+            return Ok(true);
         }
         if let Some(rest) = trimmed.strip_prefix("\\connect").or_else(|| trimmed.strip_prefix("\\c ")) {
             let name = rest.split_whitespace().find(|w| !w.starts_with('-')).unwrap_or_default().trim_matches('"').to_owned();
             self.skipping = name != self.database.name;
         }
-        trimmed.is_empty() || trimmed.starts_with('\\') || trimmed.to_ascii_uppercase().starts_with("DELIMITER ")
+        // mariadb-dump begins with such a line, without a semicolon: `/*M!999999\- enable the sandbox mode */`.
+        let comment =
+            trimmed.strip_prefix("/*").and_then(|rest| rest.strip_suffix("*/")).is_some_and(|inside| !inside.starts_with('!') && !inside.contains("*/"));
+        Ok(comment || trimmed.is_empty() || trimmed.starts_with('\\') || trimmed.to_ascii_uppercase().starts_with("DELIMITER "))
+    }
+
+    /// One dialect's quoting read as the other's loses rows without a sign of it.
+    fn check_dialect(&self, found: Dialect) -> Result<(), ExposureError> {
+        if found == self.database.dialect {
+            return Ok(());
+        }
+        let (what, word) = if found == Dialect::MySql { ("MySQL or MariaDB", "mysql") } else { ("PostgreSQL", "postgresql") };
+        Err(self.error(&format!("this is a dump of {what}; write dialect = \"{word}\" for the database {:?} in the estate", self.database.id)))
     }
 
     fn take_statement(&mut self, statement: &str) -> Result<Option<Option<String>>, ExposureError> {
@@ -362,6 +377,14 @@ impl Dump<'_, '_> {
             self.unread += u64::from(!all_read);
         }
     }
+}
+
+/// Whose dump a comment says that this is, if it says so.
+pub(super) fn announced_dialect(comment: &str) -> Option<Dialect> {
+    if comment.starts_with("MySQL dump") || comment.starts_with("MariaDB dump") {
+        return Some(Dialect::MySql);
+    }
+    (comment.ends_with("PostgreSQL database dump") || comment.ends_with("PostgreSQL database cluster dump")).then_some(Dialect::PostgreSql)
 }
 
 fn decode(bytes: &[u8], latin1: bool) -> String {
@@ -670,6 +693,18 @@ mod tests {
         check(dump, Dialect::MySql, &[&["1", "O'Neil;"], &["2", "∅"]]);
         let (database, _) = load(dump, Dialect::MySql, OnCut::Stop).expect("whole");
         assert_eq!(database.tables[0].unique_keys, [[0]]);
+    }
+
+    #[test]
+    fn a_dump_of_the_other_dialect_is_not_read() {
+        let head = "/*M!999999\\- enable the sandbox mode */ \n-- MariaDB dump 10.19  Distrib 10.11.19-MariaDB, for debian-linux-gnu (x86_64)\n";
+        let dump = format!("{head}CREATE TABLE `t` (`a` text);\nINSERT INTO `t` VALUES ('O\\'Brien'),('b');\n-- Dump completed on 2026-11-25 14:40:04\n");
+        check(&dump, Dialect::MySql, &[&["O'Brien"], &["b"]]);
+        let error = load(&dump, Dialect::PostgreSql, OnCut::Stop).err().expect("the estate says PostgreSQL");
+        assert!(error.to_string().contains("line 2") && error.to_string().contains("dialect = \"mysql\""), "{error}");
+        let error = load("--\n-- PostgreSQL database dump\n--\n", Dialect::MySql, OnCut::Stop).err().expect("the estate says MySQL");
+        assert!(error.to_string().contains("dialect = \"postgresql\""), "{error}");
+        assert!(load(&format!("{head}CREATE TABLE `t` (`a` text);\n"), Dialect::MySql, OnCut::Stop).is_err(), "its end mark is missing");
     }
 
     #[test]

@@ -16,7 +16,7 @@ use datafusion::execution::session_state::SessionState;
 use datafusion::prelude::SessionConfig;
 
 use crate::database::{Database, Dialect, Options, VersionedTable};
-use crate::statement::{Reading, read};
+use crate::statement::{Reading, read_view};
 use crate::types::{ColumnRef, EngineError};
 
 /// Schema in which unqualified names are found: the first match of the search path.
@@ -122,6 +122,7 @@ pub(crate) async fn open(database: &Database, options: &Options) -> Result<(Sess
     let runtime = RuntimeEnvBuilder::new().with_memory_pool(pool).build_arc().map_err(set_up)?;
     let state = SessionStateBuilder::new().with_config(configuration(database, options)).with_runtime_env(runtime).with_default_features().build();
     let context = SessionContext::new_with_state(state);
+    context.register_udf(crate::vocabulary::opaque_function());
     let mut schemas: BTreeMap<String, Arc<MemorySchemaProvider>> = BTreeMap::new();
     schemas.insert(SEARCH.into(), Arc::default());
     let mut tables =
@@ -170,7 +171,7 @@ async fn open_views(database: &Database, context: &SessionContext, catalog: &Arc
         let mut left = Vec::new();
         let before = waiting.len();
         for view in waiting {
-            let Ok(Reading::Query(statement)) = read(&view.sql, database.dialect) else {
+            let Ok(Reading::Query(statement)) = read_view(&view.sql, database.dialect) else {
                 continue;
             };
             let statement = datafusion::sql::parser::Statement::Statement(statement);

@@ -24,6 +24,7 @@ use datafusion::optimizer::rewrite_set_comparison::RewriteSetComparison;
 use datafusion::optimizer::scalar_subquery_to_join::ScalarSubqueryToJoin;
 use datafusion::optimizer::simplify_expressions::SimplifyExpressions;
 use datafusion::optimizer::{Analyzer, Optimizer};
+use datafusion::sql::sqlparser::ast;
 use tokio::runtime::Runtime;
 
 use crate::arena::{Arena, Subjects};
@@ -36,6 +37,7 @@ use crate::functions::Functions;
 use crate::rewrite::{Rewriter, Rewritten, set_name};
 use crate::statement::{Reading, read, tables_named};
 use crate::types::{Call, EngineError, ReplayError, Replayed, RowWindow, Unsupported};
+use crate::vocabulary::write_arrays;
 
 /// Calls that one plan answers at most: bounds the memory of a batch.
 const BATCH_CALLS: usize = 1 << 16;
@@ -43,6 +45,8 @@ const BATCH_CALLS: usize = 1 << 16;
 const BATCH_CALLS_AT_LEAST: usize = 3;
 /// Stack of the thread that plans and rewrites; a statement's operators are bounded, so this is enough.
 const STACK_BYTES: usize = 64 << 20;
+/// Parameters that a statement may have (PostgreSQL's protocol counts them in 16 bits).
+const MOST_PARAMETERS: usize = 1 << 16;
 const SKIP: &str = "$__skip";
 const TAKE: &str = "$__take";
 
@@ -58,6 +62,8 @@ pub struct Engine {
 /// A statement ready to be replayed.
 pub struct Prepared {
     work: Option<Work>,
+    /// A statement that compares with an array among its parameters (`= ANY ($1)`): planned anew for each call.
+    late: Option<Box<ast::Statement>>,
 }
 
 struct Work {
@@ -109,14 +115,31 @@ impl Engine {
 
     fn prepare_unguarded(&self, sql: &str) -> Result<Prepared, String> {
         match read(sql, self.database.dialect)? {
-            Reading::Nothing => Ok(Prepared { work: None }),
-            Reading::Query(statement) => {
-                let statement = datafusion::sql::parser::Statement::Statement(statement);
-                let plan = self.runtime.block_on(self.state.statement_to_plan(statement)).map_err(|error| planning(&error))?;
-                let work = self.work(plan).map_err(|error| planning(&error))?;
-                Ok(Prepared { work: Some(work) })
+            Reading::Nothing => Ok(Prepared { work: None, late: None }),
+            Reading::Query(mut statement) => {
+                let late = statement.clone();
+                // With arrays that could be any, to see whether it can be planned at all.
+                let is_late = write_arrays(&mut statement, &vec![Some("{0,1}".to_owned()); MOST_PARAMETERS]);
+                let work = self.planned(statement).map_err(|error| planning(&error))?;
+                Ok(if is_late { Prepared { work: None, late: Some(late) } } else { Prepared { work: Some(work), late: None } })
             }
         }
+    }
+
+    fn planned(&self, statement: Box<ast::Statement>) -> Result<Work, DataFusionError> {
+        let statement = datafusion::sql::parser::Statement::Statement(statement);
+        self.work(self.runtime.block_on(self.state.statement_to_plan(statement))?)
+    }
+
+    /// One call of a statement with an array among its parameters.
+    fn replay_late(&self, statement: &ast::Statement, call: &Call) -> Result<Replayed, ReplayError> {
+        let one = || {
+            let mut statement = Box::new(statement.clone());
+            write_arrays(&mut statement, &call.parameters);
+            let work = self.planned(statement).map_err(|error| failure(&error))?;
+            self.replay_one(&work, call)
+        };
+        on_a_large_stack(one).unwrap_or_else(|| Err(ReplayError::Failed("the engine failed".into())))
     }
 
     fn work(&self, plan: LogicalPlan) -> Result<Work, DataFusionError> {
@@ -170,6 +193,9 @@ impl Engine {
 
     /// Replays calls of one statement: one result for each, in their order.
     pub fn replay(&self, prepared: &Prepared, calls: &[Call]) -> Vec<Result<Replayed, ReplayError>> {
+        if let Some(statement) = &prepared.late {
+            return calls.iter().map(|call| self.replay_late(statement, call)).collect();
+        }
         let Some(work) = &prepared.work else {
             return calls.iter().map(|_| Ok(Replayed::default())).collect();
         };

@@ -16,6 +16,7 @@ mod functions;
 mod rewrite;
 mod statement;
 mod types;
+mod vocabulary;
 
 pub use database::{DOUBTFUL, Database, Dialect, Options, SUBJECT, TableName, VALID_FROM, VALID_TO, VersionedTable, View};
 pub use engine::{Engine, Prepared};

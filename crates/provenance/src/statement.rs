@@ -9,6 +9,7 @@ use datafusion::sql::sqlparser::parser::Parser;
 use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 
 use crate::database::{Database, Dialect, TableName};
+use crate::vocabulary::{hide_values, translate, truth};
 
 /// What a statement is to us.
 pub(crate) enum Reading {
@@ -51,8 +52,18 @@ fn parse(sql: &str, dialect: Dialect) -> Result<Vec<Statement>, String> {
     parsed.map_err(|_| "it cannot be parsed".to_owned())
 }
 
+/// Reads the query of a view.
+pub(crate) fn read_view(sql: &str, dialect: Dialect) -> Result<Reading, String> {
+    read_as(sql, dialect, false)
+}
+
 /// Reads one statement.
 pub(crate) fn read(sql: &str, dialect: Dialect) -> Result<Reading, String> {
+    read_as(sql, dialect, true)
+}
+
+/// `sent`: what it selects is sent, and nothing else is done with it.
+fn read_as(sql: &str, dialect: Dialect, sent: bool) -> Result<Reading, String> {
     let trimmed = sql.trim_start();
     if let (Some(word), Some(name)) = (trimmed.get(..6), trimmed.get(6..))
         && word.eq_ignore_ascii_case("table ")
@@ -84,8 +95,12 @@ pub(crate) fn read(sql: &str, dialect: Dialect) -> Result<Reading, String> {
         }
         _ => return Err("it is not a query".into()),
     };
+    let mut query = query;
+    if sent {
+        hide_values(&mut query);
+    }
     let mut statement = Statement::Query(query);
-    tidy(&mut statement)?;
+    tidy(&mut statement, dialect)?;
     if names_only_the_catalogue(&statement) { Ok(Reading::Nothing) } else { Ok(Reading::Query(Box::new(statement))) }
 }
 
@@ -95,15 +110,17 @@ fn cursor_query(declared: Vec<Declare>) -> Result<Box<Query>, String> {
 }
 
 /// Rewrites what the planner does not know, and refuses what it would misread.
-fn tidy(statement: &mut Statement) -> Result<(), String> {
-    let outcome = datafusion::sql::sqlparser::ast::VisitMut::visit(statement, &mut Tidy);
+fn tidy(statement: &mut Statement, dialect: Dialect) -> Result<(), String> {
+    let outcome = datafusion::sql::sqlparser::ast::VisitMut::visit(statement, &mut Tidy { dialect });
     if let ControlFlow::Break(reason) = outcome {
         return Err(reason);
     }
     Ok(())
 }
 
-struct Tidy;
+struct Tidy {
+    dialect: Dialect,
+}
 
 impl datafusion::sql::sqlparser::ast::VisitorMut for Tidy {
     type Break = String;
@@ -156,21 +173,31 @@ impl datafusion::sql::sqlparser::ast::VisitorMut for Tidy {
         ControlFlow::Continue(())
     }
 
-    /// Functions that exist here under the same name but read their arguments otherwise than the database does.
+    fn post_visit_query(&mut self, query: &mut Query) -> ControlFlow<String> {
+        if self.dialect == Dialect::MySql
+            && let SetExpr::Select(select) = query.body.as_mut()
+        {
+            for condition in [&mut select.selection, &mut select.having].into_iter().flatten() {
+                *condition = truth(condition.clone());
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
     fn pre_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<String> {
         if let Expr::Cast { data_type, .. } = expression
             && is_text(data_type)
         {
             *data_type = DataType::Text;
         }
-        if let Expr::Function(function) = expression {
-            let name = function.name.to_string().to_lowercase();
-            const DIFFERENT: &[&str] = &["to_char", "to_date", "to_timestamp", "date_format", "str_to_date", "to_number", "to_time", "date_bin"];
-            if DIFFERENT.iter().any(|different| name == *different || name == format!("pg_catalog.{different}")) {
-                return ControlFlow::Break(format!("the function {name} is not supported"));
-            }
-        }
         ControlFlow::Continue(())
+    }
+
+    fn post_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<String> {
+        match translate(expression, self.dialect) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(reason) => ControlFlow::Break(reason),
+        }
     }
 }
 

@@ -153,7 +153,17 @@ pub fn check_used(sql: &str, expected: &str) {
 
 /// The statement is refused, and these are its tables.
 pub fn unsupported(sql: &str, tables: &str) {
-    let Err(error) = engine().prepare(sql) else { panic!("{sql}: is supported") };
+    refused(&engine(), sql, tables);
+}
+
+/// The same, the hospital being a MySQL database.
+pub fn unsupported_mysql(sql: &str, tables: &str) {
+    let database = Database { dialect: Dialect::MySql, ..hospital() };
+    refused(&Engine::new(database, Options { threads: 1, ..Options::default() }).unwrap(), sql, tables);
+}
+
+fn refused(engine: &Engine, sql: &str, tables: &str) {
+    let Err(error) = engine.prepare(sql) else { panic!("{sql}: is supported") };
     let named = error.tables.iter().map(|table| format!("{}.{}", table.schema, table.name)).collect::<Vec<_>>().join(" ");
     assert_eq!(named, tables, "{sql}: {error}");
 }

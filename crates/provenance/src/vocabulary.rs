@@ -1,0 +1,743 @@
+//! What the databases say otherwise than the planner: functions and operators of MySQL and PostgreSQL, put into its words
+//! where they mean exactly the same, and functions whose value only goes out, which need not be computed at all.
+//!
+//! Sources: MySQL 8.4 Reference Manual, Functions and Operators; PostgreSQL 17 documentation, Functions and Operators.
+//! What waits, or fails with a value in its message (`SLEEP`, `BENCHMARK`, `EXTRACTVALUE`, `pg_sleep` …), is left as it is
+//! and so refused: it tells something by other means than rows.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use arrow_array::StringArray;
+use arrow_schema::DataType as ArrowType;
+use datafusion::common::Result as PlanResult;
+use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
+use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
+use datafusion::sql::sqlparser::ast::{
+    BinaryOperator, CaseWhen, CastKind, DataType, DateTimeField, Expr, ExtractSyntax, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
+    FunctionArgumentList, FunctionArguments, Ident, ObjectName, OrderByKind, Query, Select, SelectItem, SetExpr, SetOperator, SetQuantifier, TimezoneInfo,
+    UnaryOperator, Value, visit_expressions,
+};
+
+use crate::database::Dialect;
+
+/// A function of unknown meaning: its arguments are copied into what is sent.
+pub(crate) const OPAQUE: &str = "opaque_value";
+
+/// Functions of one row that the planner does not have, or reads otherwise than the database does. All that is known of
+/// them is that their value comes from their arguments.
+const OF_ONE_ROW: &[&str] = &[
+    "abbrev",
+    "adddate",
+    "addtime",
+    "aes_decrypt",
+    "aes_encrypt",
+    "age",
+    "bin",
+    "charset",
+    "collation",
+    "compress",
+    "connection_id",
+    "conv",
+    "convert_from",
+    "convert_to",
+    "convert_tz",
+    "crc32",
+    "crypt",
+    "current_database",
+    "current_role",
+    "current_schema",
+    "current_setting",
+    "current_user",
+    "database",
+    "date_add",
+    "date_bin",
+    "date_format",
+    "date_sub",
+    "datediff",
+    "dayname",
+    "dayofweek",
+    "dayofyear",
+    "decrypt",
+    "des_decrypt",
+    "elt",
+    "export_set",
+    "field",
+    "format",
+    "format_type",
+    "found_rows",
+    "from_base64",
+    "from_days",
+    "from_unixtime",
+    "hex",
+    "host",
+    "inet6_ntoa",
+    "inet_aton",
+    "inet_client_addr",
+    "inet_ntoa",
+    "inet_server_addr",
+    "json_array",
+    "json_build_array",
+    "json_build_object",
+    "json_contains",
+    "json_extract",
+    "json_extract_path_text",
+    "json_keys",
+    "json_length",
+    "json_merge_patch",
+    "json_object",
+    "json_pretty",
+    "json_query",
+    "json_quote",
+    "json_search",
+    "json_set",
+    "json_unquote",
+    "json_value",
+    "jsonb_build_array",
+    "jsonb_build_object",
+    "jsonb_extract_path_text",
+    "jsonb_object",
+    "jsonb_pretty",
+    "jsonb_set",
+    "justify_interval",
+    "last_day",
+    "last_insert_id",
+    "makedate",
+    "make_set",
+    "monthname",
+    "oct",
+    "password",
+    "period_diff",
+    "pg_backend_pid",
+    "pg_typeof",
+    "pgp_pub_decrypt",
+    "pgp_sym_decrypt",
+    "quote",
+    "quote_ident",
+    "quote_literal",
+    "quote_nullable",
+    "row_count",
+    "row_to_json",
+    "schema",
+    "sec_to_time",
+    "session_user",
+    "sha",
+    "sha1",
+    "sha2",
+    "similarity",
+    "soundex",
+    "space",
+    "st_asgeojson",
+    "st_astext",
+    "st_x",
+    "st_y",
+    "str_to_date",
+    "subdate",
+    "system_user",
+    "time_format",
+    "time_to_sec",
+    "timediff",
+    "timestampadd",
+    "timestampdiff",
+    "to_base64",
+    "to_char",
+    "to_date",
+    "to_days",
+    "to_json",
+    "to_jsonb",
+    "to_number",
+    "to_time",
+    "to_timestamp",
+    "truncate",
+    "unaccent",
+    "uncompress",
+    "unhex",
+    "unix_timestamp",
+    "user",
+    "uuid",
+    "version",
+    "weekday",
+    "weekofyear",
+    "width_bucket",
+    "xmlforest",
+    "yearweek",
+];
+
+/// Functions that exist in the planner under the same name, and read their arguments otherwise.
+const READ_OTHERWISE: &[&str] = &["to_char", "to_date", "to_timestamp", "date_format", "str_to_date", "to_number", "to_time", "date_bin"];
+
+/// Functions of many rows: a value inside them may be opaque, they themselves never are.
+const OF_MANY_ROWS: &[&str] = &[
+    "any_value",
+    "array_agg",
+    "avg",
+    "bit_and",
+    "bit_or",
+    "bit_xor",
+    "bool_and",
+    "bool_or",
+    "count",
+    "every",
+    "group_concat",
+    "json_agg",
+    "json_arrayagg",
+    "json_object_agg",
+    "json_objectagg",
+    "jsonb_agg",
+    "jsonb_object_agg",
+    "max",
+    "min",
+    "std",
+    "stddev",
+    "stddev_pop",
+    "stddev_samp",
+    "string_agg",
+    "sum",
+    "var_pop",
+    "var_samp",
+    "variance",
+    "xmlagg",
+];
+
+/// Functions of the planner whose value is a number, where MySQL takes one for a truth.
+const NUMBERS: &[&str] = &["abs", "ascii", "ceil", "char_length", "find_in_set", "floor", "length", "mod", "octet_length", "round", "sign", "strpos"];
+
+/// Makes opaque what is only sent: functions in the items of the outermost SELECT on which no row depends.
+pub(crate) fn hide_values(query: &mut Query) {
+    let keys: Vec<Expr> = match query.order_by.as_ref().map(|order| &order.kind) {
+        Some(OrderByKind::Expressions(keys)) => keys.iter().map(|key| key.expr.clone()).collect(),
+        Some(OrderByKind::All(_)) => return,
+        None => Vec::new(),
+    };
+    hide_in(&mut query.body, &keys);
+}
+
+fn hide_in(body: &mut SetExpr, keys: &[Expr]) {
+    match body {
+        SetExpr::Select(select) if select.distinct.is_none() && ungrouped(select) => {
+            for (position, item) in select.projection.iter_mut().enumerate() {
+                match item {
+                    SelectItem::UnnamedExpr(value) if !sorted_by(keys, position, None) => hide(value),
+                    SelectItem::ExprWithAlias { expr, alias } if !sorted_by(keys, position, Some(alias)) => hide(expr),
+                    _ => continue,
+                };
+            }
+        }
+        SetExpr::Query(inner) if keys.is_empty() => hide_values(inner),
+        SetExpr::SetOperation { op: SetOperator::Union, set_quantifier: SetQuantifier::All, left, right } => {
+            hide_in(left, keys);
+            hide_in(right, keys);
+        }
+        _ => {}
+    }
+}
+
+fn ungrouped(select: &Select) -> bool {
+    use datafusion::sql::sqlparser::ast::GroupByExpr;
+    matches!(&select.group_by, GroupByExpr::Expressions(keys, _) if keys.is_empty()) && select.having.is_none() && select.qualify.is_none()
+}
+
+/// Whether a key of ORDER BY is this item, by its number or its alias.
+fn sorted_by(keys: &[Expr], position: usize, alias: Option<&Ident>) -> bool {
+    keys.iter().any(|key| {
+        let found = visit_expressions(key, |part| {
+            let here = match part {
+                Expr::Identifier(name) => alias.is_some_and(|alias| alias.value.eq_ignore_ascii_case(&name.value)),
+                Expr::Value(value) => matches!(&value.value, Value::Number(number, _) if *number == (position + 1).to_string()),
+                _ => false,
+            };
+            if here { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        found.is_break()
+    })
+}
+
+/// Makes functions of one row opaque; whether the whole value now is.
+fn hide(value: &mut Expr) -> bool {
+    let inside = match value {
+        Expr::Function(function) => return hide_function(value_of(function), value),
+        Expr::Nested(inner) | Expr::Cast { expr: inner, .. } | Expr::UnaryOp { expr: inner, .. } | Expr::Extract { expr: inner, .. } => hide(inner),
+        Expr::Collate { expr: inner, .. } => hide(inner),
+        Expr::BinaryOp { left, right, .. } => hide(left) | hide(right),
+        Expr::Case { conditions, else_result, .. } => {
+            conditions.iter_mut().map(|when| &mut when.result).chain(else_result.as_deref_mut()).fold(false, |any, result| hide(result) | any);
+            return false;
+        }
+        _ => false,
+    };
+    if inside {
+        let parts = match value {
+            Expr::BinaryOp { left, right, .. } => vec![(**left).clone(), (**right).clone()],
+            Expr::Nested(inner) | Expr::Cast { expr: inner, .. } | Expr::UnaryOp { expr: inner, .. } | Expr::Extract { expr: inner, .. } => {
+                vec![(**inner).clone()]
+            }
+            Expr::Collate { expr: inner, .. } => vec![(**inner).clone()],
+            _ => return false,
+        };
+        *value = opaque(parts, "value");
+    }
+    inside
+}
+
+/// The name keeps two functions of one value apart: the planner wants its columns named differently.
+fn opaque(mut parts: Vec<Expr>, name: &str) -> Expr {
+    parts.push(text(name));
+    call(OPAQUE, parts)
+}
+
+/// What is needed of a function before it is replaced: its name, and whether it is plain.
+fn value_of(function: &Function) -> (String, bool) {
+    let plain = function.over.is_none() && function.filter.is_none() && function.within_group.is_empty();
+    let listed = match &function.args {
+        FunctionArguments::List(list) => list.duplicate_treatment.is_none() && list.clauses.is_empty(),
+        FunctionArguments::None => true,
+        FunctionArguments::Subquery(_) => false,
+    };
+    (plain_name(function), plain && listed)
+}
+
+fn hide_function((name, plain): (String, bool), value: &mut Expr) -> bool {
+    let Expr::Function(function) = value else { return false };
+    if !plain {
+        return false;
+    }
+    let mut inside = false;
+    for argument in arguments_mut(function) {
+        inside |= hide(argument);
+    }
+    let many = OF_MANY_ROWS.contains(&name.as_str());
+    if many || !(inside || OF_ONE_ROW.contains(&name.as_str())) {
+        return false;
+    }
+    // A unit of time (`TIMESTAMPDIFF(YEAR, …)`) is no column.
+    let unit = ["timestampdiff", "timestampadd"].contains(&name.as_str());
+    let parts = arguments(function).into_iter().skip(usize::from(unit)).filter(|part| !matches!(part, Expr::Interval(_))).collect();
+    *value = opaque(parts, &name);
+    true
+}
+
+/// Puts one expression, whose parts have been translated, into the planner's words.
+///
+/// # Errors
+/// If it is a function that the planner would misread.
+pub(crate) fn translate(expression: &mut Expr, dialect: Dialect) -> Result<(), String> {
+    any_of_a_list(expression);
+    if dialect == Dialect::MySql {
+        mysql_operator(expression);
+    }
+    let Expr::Function(function) = expression else { return Ok(()) };
+    let name = plain_name(function);
+    if function.over.is_none()
+        && let Some(translated) = translated(function, &name, dialect)
+    {
+        *expression = translated;
+        return Ok(());
+    }
+    if READ_OTHERWISE.contains(&name.as_str()) { Err(format!("the function {name} is not supported")) } else { Ok(()) }
+}
+
+fn translated(function: &mut Function, name: &str, dialect: Dialect) -> Option<Expr> {
+    let mysql = dialect == Dialect::MySql;
+    let rename = |function: &Function, to: &str| Some(Expr::Function(Function { name: object_name(to), ..function.clone() }));
+    let mut list = arguments(function);
+    let field = |field, mut list: Vec<Expr>| Some(Expr::Extract { field, syntax: ExtractSyntax::From, expr: Box::new(list.pop()?) });
+    match (name, list.len()) {
+        ("json_agg" | "jsonb_agg" | "json_arrayagg", 1) => rename(function, "array_agg"),
+        ("to_char", 2) if !mysql => {
+            let format = postgres_format(&text_of(list.get(1)?)?)?;
+            Some(call("to_char", vec![list.swap_remove(0), text(&format)]))
+        }
+        _ if !mysql => None,
+        ("if", 3) => {
+            let (otherwise, then, when) = (list.pop()?, list.pop()?, list.pop()?);
+            Some(Expr::Case {
+                case_token: AttachedToken::empty(),
+                end_token: AttachedToken::empty(),
+                operand: None,
+                conditions: vec![CaseWhen { condition: truth(when), result: then }],
+                else_result: Some(Box::new(otherwise)),
+            })
+        }
+        ("isnull", 1) => Some(Expr::IsNull(Box::new(list.pop()?))),
+        // MySQL's is NULL if any part is; the planner's leaves such parts out.
+        ("concat", 1..) => {
+            let texts = list.into_iter().map(|part| cast(part, DataType::Text));
+            texts.reduce(|left, right| binary(left, BinaryOperator::StringConcat, right)).map(|all| Expr::Nested(Box::new(all)))
+        }
+        ("year", 1) => field(DateTimeField::Year, list),
+        ("quarter", 1) => field(DateTimeField::Quarter, list),
+        ("month", 1) => field(DateTimeField::Month, list),
+        ("day" | "dayofmonth", 1) => field(DateTimeField::Day, list),
+        ("hour", 1) => field(DateTimeField::Hour, list),
+        ("minute", 1) => field(DateTimeField::Minute, list),
+        ("second", 1) => field(DateTimeField::Second, list),
+        ("date", 1) => Some(cast(list.pop()?, DataType::Date)),
+        ("curdate" | "current_date", 0) => Some(call("current_date", Vec::new())),
+        ("sysdate" | "localtime" | "localtimestamp" | "current_timestamp", 0 | 1) => Some(call("now", Vec::new())),
+        ("now", 1) => Some(call("now", Vec::new())),
+        ("date_add" | "adddate" | "date_sub" | "subdate", 2) => {
+            let sign = if name.ends_with("add") || name == "adddate" { BinaryOperator::Plus } else { BinaryOperator::Minus };
+            let (interval, from) = (list.pop()?, list.pop()?);
+            let from = if text_of(&from).is_some() { cast(from, DataType::Timestamp(None, TimezoneInfo::None)) } else { from };
+            matches!(interval, Expr::Interval(_)).then(|| Expr::Nested(Box::new(binary(from, sign, interval))))
+        }
+        ("date_format", 2) => {
+            let format = mysql_format(&text_of(list.get(1)?)?)?;
+            Some(call("to_char", vec![list.swap_remove(0), text(&format)]))
+        }
+        ("ucase", 1) => rename(function, "upper"),
+        ("lcase", 1) => rename(function, "lower"),
+        ("mid" | "substr", 2 | 3) => rename(function, "substr"),
+        ("length", 1) => rename(function, "octet_length"),
+        ("instr", 2) => rename(function, "strpos"),
+        ("locate" | "position", 2) => {
+            list.swap(0, 1);
+            Some(call("strpos", list))
+        }
+        ("rand", 0) => Some(call("random", Vec::new())),
+        ("std" | "stddev", 1) => rename(function, "stddev_pop"),
+        ("variance", 1) => rename(function, "var_pop"),
+        ("sha2", 2) if text_or_number(list.get(1)?).as_deref() == Some("256") => {
+            let digest = call("sha256", vec![list.swap_remove(0)]);
+            Some(call("encode", vec![digest, text("hex")]))
+        }
+        ("group_concat", 1..) => group_concat(function, list),
+        _ => None,
+    }
+}
+
+/// `GROUP_CONCAT(DISTINCT a, b ORDER BY c SEPARATOR ';')` is `string_agg(DISTINCT a || b, ';' ORDER BY c)`.
+fn group_concat(function: &mut Function, list: Vec<Expr>) -> Option<Expr> {
+    let FunctionArguments::List(arguments) = &mut function.args else { return None };
+    let mut separator = text(",");
+    let mut order = Vec::new();
+    for clause in arguments.clauses.drain(..) {
+        match clause {
+            FunctionArgumentClause::Separator(value) => separator = Expr::Value(value),
+            FunctionArgumentClause::OrderBy(keys) => order = keys,
+            _ => return None,
+        }
+    }
+    let joined = list.into_iter().map(|part| cast(part, DataType::Text)).reduce(|left, right| binary(left, BinaryOperator::StringConcat, right))?;
+    // An order does not change whose values are in it, and with DISTINCT the planner takes none.
+    if !order.is_empty() && arguments.duplicate_treatment.is_none() {
+        arguments.clauses.push(FunctionArgumentClause::OrderBy(order));
+    }
+    arguments.args = vec![joined, separator].into_iter().map(|part| FunctionArg::Unnamed(FunctionArgExpr::Expr(part))).collect();
+    function.name = object_name("string_agg");
+    Some(Expr::Function(function.clone()))
+}
+
+/// `x = ANY ('{1,2}')` is `x IN ('1', '2')`, and `x <> ALL ('{1,2}')` is `x NOT IN ('1', '2')`.
+fn any_of_a_list(expression: &mut Expr) {
+    let (left, right, negated) = match expression {
+        Expr::AnyOp { left, compare_op: BinaryOperator::Eq, right, .. } => (left, right, false),
+        Expr::AllOp { left, compare_op: BinaryOperator::NotEq, right } => (left, right, true),
+        _ => return,
+    };
+    let Some(items) = text_of(bare(right)).as_deref().and_then(array_items) else { return };
+    let list = items.into_iter().map(|item| item.map_or_else(|| Expr::value(Value::Null), |item| text(&item))).collect::<Vec<_>>();
+    *expression = match list.is_empty() {
+        true => Expr::value(Value::Boolean(negated)),
+        false => Expr::InList { expr: left.clone(), list, negated },
+    };
+}
+
+/// Writes a call's arrays into its statement, where a placeholder stands in `= ANY ($1)` or `<> ALL ($1)`; whether there was one.
+pub(crate) fn write_arrays(statement: &mut datafusion::sql::sqlparser::ast::Statement, parameters: &[Option<String>]) -> bool {
+    let mut found = false;
+    let _all: ControlFlow<()> = datafusion::sql::sqlparser::ast::visit_expressions_mut(statement, |expression| {
+        let (Expr::AnyOp { right, .. } | Expr::AllOp { right, .. }) = expression else { return ControlFlow::Continue(()) };
+        let number = match bare(right) {
+            Expr::Value(value) => match &value.value {
+                Value::Placeholder(name) => name.strip_prefix('$').and_then(|number| number.parse::<usize>().ok()),
+                _ => None,
+            },
+            _ => None,
+        };
+        if let Some(number) = number {
+            found = true;
+            // Without its value the placeholder stays, and the statement is refused.
+            if let Some(Some(array)) = number.checked_sub(1).and_then(|at| parameters.get(at)) {
+                **right = text(array);
+                any_of_a_list(expression);
+            }
+        }
+        ControlFlow::Continue(())
+    });
+    found
+}
+
+/// The items of PostgreSQL's text of an array of one dimension; `None` for another text.
+fn array_items(array: &str) -> Option<Vec<Option<String>>> {
+    let inside = array.trim().strip_prefix('{')?.strip_suffix('}')?;
+    let mut items = Vec::new();
+    let mut letters = inside.chars().peekable();
+    while letters.peek().is_some() {
+        let mut item = String::new();
+        let quoted = letters.next_if_eq(&'"').is_some();
+        loop {
+            match letters.next() {
+                Some('\\') => item.push(letters.next()?),
+                Some('"') if quoted => {
+                    if letters.next().is_some_and(|next| next != ',') {
+                        return None;
+                    }
+                    break;
+                }
+                None if quoted => return None,
+                Some(',') if !quoted => break,
+                None => break,
+                Some('{' | '}' | '"') if !quoted => return None,
+                Some(letter) => item.push(letter),
+            }
+        }
+        items.push((quoted || !item.eq_ignore_ascii_case("null")).then_some(item));
+    }
+    Some(items)
+}
+
+fn mysql_operator(expression: &mut Expr) {
+    match expression {
+        Expr::RLike { negated, expr, pattern, .. } => {
+            let operator = if *negated { BinaryOperator::PGRegexNotIMatch } else { BinaryOperator::PGRegexIMatch };
+            *expression = binary((**expr).clone(), operator, (**pattern).clone());
+        }
+        // The replay compares texts as the widest collation does.
+        Expr::Collate { expr, .. } | Expr::Cast { expr, data_type: DataType::Binary(_), .. } | Expr::Convert { expr, data_type: None, .. } => {
+            *expression = (**expr).clone();
+        }
+        Expr::Convert { expr, data_type: Some(kind), is_try: false, .. } => *expression = cast((**expr).clone(), number_type(kind)),
+        Expr::Cast { data_type, .. } => *data_type = number_type(data_type),
+        Expr::BinaryOp { left, op, right } if *op == BinaryOperator::StringConcat => {
+            *expression = binary(truth((**left).clone()), BinaryOperator::Or, truth((**right).clone()));
+        }
+        Expr::BinaryOp { left, op: BinaryOperator::And | BinaryOperator::Or, right } => {
+            **left = truth((**left).clone());
+            **right = truth((**right).clone());
+        }
+        Expr::UnaryOp { op: UnaryOperator::Not | UnaryOperator::BangNot, expr } => **expr = truth((**expr).clone()),
+        // LIKE compares anything as text. Of times only the date is written alike.
+        Expr::Like { expr, pattern, .. } if matches!(**expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_)) => {
+            let plain = text_of(pattern).is_some_and(|pattern| pattern.chars().all(|c| c.is_ascii_digit() || matches!(c, '%' | '_' | '-' | '.')));
+            if plain {
+                **expr = cast((**expr).clone(), DataType::Text);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// A value that stands where a truth is wanted: anything but zero is true.
+pub(crate) fn truth(value: Expr) -> Expr {
+    use BinaryOperator::{BitwiseAnd, BitwiseOr, BitwiseXor, Divide, Minus, Modulo, Multiply, Plus};
+    let number = match &value {
+        Expr::Nested(inner) => return Expr::Nested(Box::new(truth((**inner).clone()))),
+        Expr::Value(literal) => matches!(literal.value, Value::Number(..)),
+        Expr::Extract { .. } => true,
+        Expr::Function(function) => NUMBERS.contains(&plain_name(function).as_str()),
+        Expr::BinaryOp { op, .. } => matches!(op, Plus | Minus | Multiply | Divide | Modulo | BitwiseAnd | BitwiseOr | BitwiseXor),
+        _ => false,
+    };
+    // A text counts as the number at its beginning.
+    if let Some(words) = text_of(&value) {
+        let digits: String = words.trim_start().chars().take_while(|c| c.is_ascii_digit() || *c == '.').collect();
+        return Expr::value(Value::Boolean(digits.parse::<f64>().is_ok_and(|number| number != 0.0)));
+    }
+    if number { binary(value, BinaryOperator::NotEq, Expr::value(Value::Number("0".into(), false))) } else { value }
+}
+
+/// MySQL's names of whole numbers, in a cast.
+fn number_type(kind: &DataType) -> DataType {
+    match kind {
+        DataType::Signed | DataType::SignedInteger | DataType::Unsigned | DataType::UnsignedInteger => DataType::BigInt(None),
+        DataType::Char(_) | DataType::Character(_) | DataType::JSON => DataType::Text,
+        other => other.clone(),
+    }
+}
+
+/// `DATE_FORMAT`'s template as strftime's; `None` where a specifier has no equal.
+fn mysql_format(template: &str) -> Option<String> {
+    let mut out = String::new();
+    let mut letters = template.chars();
+    while let Some(letter) = letters.next() {
+        if letter != '%' {
+            out.push(letter);
+            continue;
+        }
+        out.push_str(match letters.next()? {
+            'Y' => "%Y",
+            'y' => "%y",
+            'm' => "%m",
+            'c' => "%-m",
+            'd' => "%d",
+            'e' => "%-d",
+            'H' => "%H",
+            'k' => "%-H",
+            'h' | 'I' => "%I",
+            'l' => "%-I",
+            'i' => "%M",
+            's' | 'S' => "%S",
+            'f' => "%6f",
+            'p' => "%p",
+            'M' => "%B",
+            'b' => "%b",
+            'W' => "%A",
+            'a' => "%a",
+            'j' => "%j",
+            'w' => "%w",
+            'T' => "%T",
+            'r' => "%I:%M:%S %p",
+            '%' => "%%",
+            _ => return None,
+        });
+    }
+    Some(out)
+}
+
+/// `to_char`'s template of a time as strftime's; `None` for numbers, and where a pattern has no equal.
+fn postgres_format(template: &str) -> Option<String> {
+    const PATTERNS: &[(&str, &str)] = &[
+        ("YYYY", "%Y"),
+        ("yyyy", "%Y"),
+        ("HH24", "%H"),
+        ("hh24", "%H"),
+        ("HH12", "%I"),
+        ("hh12", "%I"),
+        ("DDD", "%j"),
+        ("ddd", "%j"),
+        ("Mon", "%b"),
+        ("YY", "%y"),
+        ("yy", "%y"),
+        ("MM", "%m"),
+        ("mm", "%m"),
+        ("DD", "%d"),
+        ("dd", "%d"),
+        ("HH", "%I"),
+        ("hh", "%I"),
+        ("MI", "%M"),
+        ("mi", "%M"),
+        ("SS", "%S"),
+        ("ss", "%S"),
+        ("Dy", "%a"),
+    ];
+    let (mut out, mut rest, mut times) = (String::new(), template, 0);
+    while let Some(letter) = rest.chars().next() {
+        if let Some((pattern, format)) = PATTERNS.iter().find(|(pattern, _)| rest.starts_with(pattern)) {
+            out.push_str(format);
+            rest = &rest[pattern.len()..];
+            times += 1;
+        } else if matches!(letter, '-' | '/' | '.' | ':' | ' ' | ',') {
+            out.push(letter);
+            rest = &rest[1..];
+        } else {
+            return None;
+        }
+    }
+    (times > 0).then_some(out)
+}
+
+fn plain_name(function: &Function) -> String {
+    let name = function.name.to_string().to_lowercase();
+    name.strip_prefix("pg_catalog.").map_or(name.clone(), str::to_owned)
+}
+
+fn arguments(function: &Function) -> Vec<Expr> {
+    let FunctionArguments::List(list) = &function.args else { return Vec::new() };
+    list.args.iter().filter_map(|argument| if let FunctionArg::Unnamed(FunctionArgExpr::Expr(value)) = argument { Some(value.clone()) } else { None }).collect()
+}
+
+fn arguments_mut(function: &mut Function) -> impl Iterator<Item = &mut Expr> {
+    let list = if let FunctionArguments::List(list) = &mut function.args { list.args.as_mut_slice() } else { &mut [] };
+    list.iter_mut().filter_map(|argument| if let FunctionArg::Unnamed(FunctionArgExpr::Expr(value)) = argument { Some(value) } else { None })
+}
+
+/// An expression without brackets and casts.
+fn bare(expression: &Expr) -> &Expr {
+    match expression {
+        Expr::Nested(inner) | Expr::Cast { expr: inner, .. } => bare(inner),
+        other => other,
+    }
+}
+
+fn text_of(expression: &Expr) -> Option<String> {
+    match expression {
+        Expr::Value(value) => match &value.value {
+            Value::SingleQuotedString(text) | Value::DoubleQuotedString(text) | Value::EscapedStringLiteral(text) => Some(text.clone()),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn text_or_number(expression: &Expr) -> Option<String> {
+    match expression {
+        Expr::Value(value) => match &value.value {
+            Value::Number(number, _) => Some(number.clone()),
+            _ => text_of(expression),
+        },
+        _ => None,
+    }
+}
+
+fn text(words: &str) -> Expr {
+    Expr::value(Value::SingleQuotedString(words.to_owned()))
+}
+
+fn binary(left: Expr, op: BinaryOperator, right: Expr) -> Expr {
+    Expr::BinaryOp { left: Box::new(left), op, right: Box::new(right) }
+}
+
+fn cast(expr: Expr, data_type: DataType) -> Expr {
+    Expr::Cast { kind: CastKind::Cast, expr: Box::new(expr), data_type, array: false, format: None }
+}
+
+fn object_name(name: &str) -> ObjectName {
+    ObjectName::from(vec![Ident::new(name)])
+}
+
+fn call(name: &str, arguments: Vec<Expr>) -> Expr {
+    let args = arguments.into_iter().map(|value| FunctionArg::Unnamed(FunctionArgExpr::Expr(value))).collect();
+    Expr::Function(Function {
+        name: object_name(name),
+        uses_odbc_syntax: false,
+        parameters: FunctionArguments::None,
+        args: FunctionArguments::List(FunctionArgumentList { duplicate_treatment: None, args, clauses: Vec::new() }),
+        filter: None,
+        null_treatment: None,
+        over: None,
+        within_group: Vec::new(),
+    })
+}
+
+/// The function that stands for a value that need not be computed: NULL if all its arguments are, else any text.
+pub(crate) fn opaque_function() -> ScalarUDF {
+    ScalarUDF::new_from_impl(Opaque { signature: Signature::variadic_any(Volatility::Immutable) })
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Opaque {
+    signature: Signature,
+}
+
+impl ScalarUDFImpl for Opaque {
+    fn name(&self) -> &str {
+        OPAQUE
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _arguments: &[ArrowType]) -> PlanResult<ArrowType> {
+        Ok(ArrowType::Utf8)
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> PlanResult<ColumnarValue> {
+        let arrays = args.args.iter().map(|value| value.to_array(args.number_rows)).collect::<PlanResult<Vec<_>>>()?;
+        let parts = arrays.split_last().map_or(&[][..], |(_name, parts)| parts);
+        let known = |row: usize| parts.is_empty() || parts.iter().any(|array| !array.is_null(row));
+        let values: StringArray = (0..args.number_rows).map(|row| known(row).then_some("…")).collect();
+        Ok(ColumnarValue::Array(Arc::new(values)))
+    }
+}

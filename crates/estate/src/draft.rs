@@ -12,6 +12,8 @@ pub struct TableSketch {
     pub columns: Vec<(String, String)>,
     /// The primary key's columns.
     pub primary_key: Vec<String>,
+    /// Columns that name a row of another table: column, `schema.table`, its column.
+    pub foreign_keys: Vec<(String, String, String)>,
     /// Rows.
     pub rows: u64,
     /// Some values of each column, to recognise contents by. They never stand in the draft.
@@ -27,7 +29,7 @@ pub struct LogSketch {
     pub path: String,
     /// The format that fits best, and the share of records that it read.
     pub format: Option<(String, f64)>,
-    /// Keys of its JSON records, if it has any.
+    /// Keys of its JSON records, if it has any; dots go into objects.
     pub json_keys: Vec<String>,
     /// Database roles seen, with the hosts they came from.
     pub roles: BTreeMap<String, BTreeSet<String>>,
@@ -40,6 +42,10 @@ pub struct LogSketch {
 pub struct Findings {
     /// Path of the dump, as it should stand in the file.
     pub snapshot: Option<String>,
+    /// Whether it is of MySQL or MariaDB.
+    pub is_mysql: bool,
+    /// What the dump calls the database.
+    pub database: Option<String>,
     /// Its tables.
     pub tables: Vec<TableSketch>,
     /// The logs.
@@ -57,8 +63,31 @@ const BY_NAME: &[(&[&str], &str)] = &[
     (&["phone", "mobile", "telephone", "tel_no", "fax"], "phone"),
     (&["address", "street", "postcode", "zip_code", "district", "city"], "address"),
     (&["gender", "sex"], "gender"),
-    (&["bank", "iban", "account_no", "salary", "pay_", "wage", "card_no", "tax"], "financial"),
-    (&["diagnos", "allerg", "blood", "medic", "lab_", "result", "ward", "admission", "treatment", "disease", "symptom", "prescri", "health"], "health"),
+    (&["bank", "iban", "account_no", "salary", "pay_", "wage", "card_n", "credit_card", "card_holder", "tax", "amount", "balance"], "financial"),
+    (
+        &[
+            "diagnos",
+            "allerg",
+            "blood",
+            "medic",
+            "lab_",
+            "result",
+            "ward",
+            "admission",
+            "admitted",
+            "discharge",
+            "treatment",
+            "disease",
+            "symptom",
+            "prescri",
+            "drug",
+            "dose",
+            "dosage",
+            "vaccin",
+            "health",
+        ],
+        "health",
+    ),
     (&["award", "degree", "qualification", "institution", "school", "education", "graduat"], "academic_qualification"),
     (&["religion", "ethnic", "race", "nationality", "political"], "special_category"),
     (&["spouse", "next_of_kin", "family", "marital", "children", "emergency_contact"], "family"),
@@ -92,10 +121,17 @@ fn write_systems(findings: &Findings, text: &mut String) {
         }
     }
     for id in systems(findings) {
+        // A role that bears the system's name is its application's, and so is the host that it comes from.
+        let own: BTreeSet<&str> = hosts.values().flatten().copied().filter(|role| !role.is_empty() && (role.contains(&id) || id.contains(role))).collect();
+        let from: BTreeSet<&str> = hosts.iter().filter(|(_, roles)| !own.is_empty() && roles.is_subset(&own)).map(|(host, _)| *host).collect();
         let _ = writeln!(text, "[[system]]\nid = {id:?}  # [likely] by its folder\nname = {id:?}  # [guess]");
-        let _ = writeln!(text, "addresses = []  # [guess] the host's own addresses; seen at the database: {}", list(hosts.keys().copied()));
-        let _ = writeln!(text, "roles = []  # [guess] the application's database roles; seen: {}\n", list(hosts.values().flatten().copied()));
+        let _ = writeln!(text, "addresses = [{}]  # [guess] the host's own addresses; seen at the database: {}", quoted(&from), list(hosts.keys().copied()));
+        let _ = writeln!(text, "roles = [{}]  # [guess] the application's database roles; seen: {}\n", quoted(&own), list(hosts.values().flatten().copied()));
     }
+}
+
+fn quoted(words: &BTreeSet<&str>) -> String {
+    words.iter().map(|word| format!("{word:?}")).collect::<Vec<_>>().join(", ")
 }
 
 fn systems(findings: &Findings) -> BTreeSet<String> {
@@ -115,18 +151,22 @@ fn system_of(path: &str) -> String {
 
 fn write_sources(findings: &Findings, text: &mut String) {
     let mut taken = BTreeSet::new();
-    for log in &findings.logs {
+    for (path, logs) in rotated(&findings.logs) {
+        let log = logs[0];
         let Some((format, share)) = &log.format else {
-            let _ = writeln!(text, "# {:?}: no format fits; describe it with format = \"text\" and a [[source.pattern]]\n", log.path);
+            let _ = writeln!(
+                text,
+                "# {path:?}: no format fits. A web server's own log_format goes into format = \"nginx\" or \"apache\" with log_format = \"…\"; for another text use format = \"text\" and a [[source.pattern]]\n"
+            );
             continue;
         };
-        let file = log.path.rsplit('/').next().unwrap_or(&log.path);
-        let mut id = format!("{}-{}", system_of(&log.path), word(file.split('.').next().unwrap_or(file)));
+        let file = path.rsplit('/').next().unwrap_or(path);
+        let mut id = format!("{}-{}", system_of(path), word(file.split('.').next().unwrap_or(file)));
         while !taken.insert(id.clone()) {
             id.push('x');
         }
         let sure = if *share >= 0.99 { "sure" } else { "likely" };
-        let _ = writeln!(text, "[[source]]\nid = {id:?}\nsystem = {:?}\npath = [{:?}]", system_of(&log.path), log.path);
+        let _ = writeln!(text, "[[source]]\nid = {id:?}\nsystem = {:?}\npath = [{path:?}]{}", system_of(path), of_files(logs.len()));
         let _ = writeln!(text, "format = {format:?}  # [{sure}] {:.0} % of its first records were read", share * 100.0);
         if !log.json_keys.is_empty() {
             let _ = writeln!(text, "fields = {{ {} }}  # [likely] by name", json_fields(&log.json_keys));
@@ -135,22 +175,51 @@ fn write_sources(findings: &Findings, text: &mut String) {
     }
 }
 
+fn of_files(count: usize) -> String {
+    if count > 1 { format!("  # {count} files: it is rotated") } else { String::new() }
+}
+
+/// Logs by the path that a source names: `access.log.1` and `access.log-20261120.gz` are found under `access.log`.
+fn rotated(logs: &[LogSketch]) -> BTreeMap<&str, Vec<&LogSketch>> {
+    let mut families: BTreeMap<&str, Vec<&LogSketch>> = BTreeMap::new();
+    for log in logs {
+        families.entry(before_rotation(&log.path)).or_default().push(log);
+    }
+    families
+}
+
+/// A path without the number or the day that rotation put at its end.
+fn before_rotation(path: &str) -> &str {
+    let mut rest = path;
+    for compressed in [".gz", ".bz2", ".xz", ".zst"] {
+        rest = rest.strip_suffix(compressed).unwrap_or(rest);
+    }
+    let end = rest.trim_end_matches(|c: char| c.is_ascii_digit() || c == '-' || c == '_');
+    match end.strip_suffix('.').or((end.len() < rest.len() && rest[end.len()..].starts_with('-')).then_some(end)) {
+        Some(base) if base.rsplit('/').next().is_some_and(|file| file.contains('.')) => base,
+        _ => rest,
+    }
+}
+
 /// JSON keys that mean an event field.
 fn json_fields(keys: &[String]) -> String {
     const NAMES: &[(&str, &[&str])] = &[
         ("time", &["msec", "ts", "time", "timestamp", "@timestamp", "datetime"]),
-        ("src_ip", &["remote_addr", "client", "client_ip", "ip", "src_ip", "remote_ip"]),
-        ("account", &["user", "username", "account", "remote_user", "user_id"]),
-        ("session", &["session", "session_id", "sid"]),
-        ("request_id", &["request_id", "req_id", "requestId", "trace_id", "correlation_id"]),
-        ("method", &["method", "request_method", "verb"]),
-        ("url", &["uri", "path", "url", "request_uri"]),
-        ("status_code", &["status", "status_code", "code"]),
-        ("bytes", &["bytes", "body_bytes_sent", "size", "length"]),
-        ("user_agent", &["user_agent", "http_user_agent", "agent"]),
-        ("message", &["msg", "message"]),
+        ("src_ip", &["remote_addr", "client", "client_ip", "clientip", "ip", "src_ip", "source_ip", "remote_ip", "client_address", "source_address"]),
+        ("account", &["user", "username", "user_name", "account", "remote_user", "user_id"]),
+        ("session", &["session", "session_id", "sessionid", "sid"]),
+        ("request_id", &["request_id", "http_request_id", "req_id", "requestid", "trace_id", "correlation_id"]),
+        ("method", &["method", "request_method", "http_request_method", "verb"]),
+        ("url", &["uri", "path", "url", "request_uri", "url_original", "url_path"]),
+        ("status_code", &["status", "status_code", "code", "http_response_status_code", "response_status"]),
+        ("bytes", &["bytes", "body_bytes_sent", "size", "length", "http_response_bytes", "http_response_body_bytes", "response_bytes"]),
+        ("user_agent", &["user_agent", "http_user_agent", "agent", "user_agent_original"]),
+        ("message", &["msg", "message", "event_action"]),
     ];
-    let found = NAMES.iter().filter_map(|(field, names)| names.iter().find(|n| keys.iter().any(|k| k == *n)).map(|key| format!("{field} = {key:?}")));
+    let plain = |key: &str| key.replace('.', "_").to_lowercase();
+    let found = NAMES
+        .iter()
+        .filter_map(|(field, names)| names.iter().find_map(|name| keys.iter().find(|key| plain(key) == *name)).map(|key| format!("{field} = {key:?}")));
     found.collect::<Vec<_>>().join(", ")
 }
 
@@ -160,39 +229,48 @@ fn write_tables(findings: &Findings, text: &mut String) {
     }
     let databases: BTreeSet<&String> = findings.logs.iter().flat_map(|log| &log.databases).collect();
     let schemas: BTreeSet<&str> = findings.tables.iter().filter_map(|t| t.name.split_once('.')).map(|(schema, _)| schema).collect();
-    let system = systems(findings).into_iter().next().unwrap_or_default();
-    let _ = writeln!(text, "[[database]]\nid = \"main\"  # [guess] databases seen: {}", list(databases.iter().map(|d| d.as_str())));
-    let _ = writeln!(text, "system = {system:?}  # [guess]\nsearch_path = [{}]", schemas.iter().map(|s| format!("{s:?}")).collect::<Vec<_>>().join(", "));
+    // The database's own log lies with the system that it belongs to.
+    let logged = findings.logs.iter().find(|log| !log.databases.is_empty()).map(|log| system_of(&log.path));
+    let system = logged.or_else(|| systems(findings).into_iter().next()).unwrap_or_default();
+    let (id, sure) = findings.database.as_deref().map_or(("main", "guess"), |name| (name, "sure"));
+    let _ = writeln!(text, "[[database]]\nid = {id:?}  # [{sure}] databases seen: {}", list(databases.iter().map(|d| d.as_str())));
+    let _ = writeln!(text, "system = {system:?}  # [guess]");
+    if findings.is_mysql {
+        text.push_str("dialect = \"mysql\"  # [sure]\n");
+    }
+    let _ = writeln!(text, "search_path = [{}]", quoted(&schemas));
     if let Some(snapshot) = &findings.snapshot {
         let _ = writeln!(text, "snapshot = [{snapshot:?}]  # [sure]");
     }
     text.push('\n');
-    let subject = subject_column(&findings.tables);
+    let register = findings.register.as_ref().map_or(&[][..], |(_, columns)| columns);
+    let owners = owners(&findings.tables, register);
     for table in &findings.tables {
-        write_table(table, subject.as_deref(), text);
+        write_table(id, table, owners.get(table.name.as_str()), text);
     }
 }
 
-fn write_table(table: &TableSketch, subject: Option<&str>, text: &mut String) {
+fn write_table(database: &str, table: &TableSketch, owner: Option<&Owner>, text: &mut String) {
+    let key_column = owner.map(Owner::column);
     let categories: Vec<(String, &str, &str)> = table
         .columns
         .iter()
         .enumerate()
-        .filter(|(_, (name, _))| Some(name.as_str()) != subject)
+        .filter(|(_, (name, _))| Some(name.as_str()) != key_column)
         .filter_map(|(i, (name, _))| category(name, table.samples.get(i)).map(|(category, how)| (name.clone(), category, how)))
         .collect();
-    let has_subject = subject.is_some_and(|key| table.columns.iter().any(|(name, _)| name == key));
-    if categories.is_empty() && !has_subject {
+    if categories.is_empty() && owner.is_none() {
         let _ = writeln!(text, "# {}: {} rows, nothing in it looks personal  [likely]\n", table.name, table.rows);
         return;
     }
-    let _ = writeln!(text, "[[table]]\ndatabase = \"main\"\nname = {:?}  # [sure] {} rows", table.name, table.rows);
-    match (subject, has_subject) {
-        (Some(key), true) => {
-            let _ = writeln!(text, "subject_key = {key:?}  # [likely] the key that the tables share");
+    let _ = writeln!(text, "[[table]]\ndatabase = {database:?}\nname = {:?}  # [sure] {} rows", table.name, table.rows);
+    let _ = match owner {
+        Some(Owner::Key { column, why }) => writeln!(text, "subject_key = {column:?}  # [likely] {why}"),
+        Some(Owner::Via { column, table, to_column }) => {
+            writeln!(text, "subject_via = {{ column = {column:?}, table = {table:?}, to_column = {to_column:?} }}  # [likely] it names a row there")
         }
-        _ => text.push_str("# subject_key = \"\"  # [guess] whose row is it? or subject_via = { column = \"\", table = \"\", to_column = \"\" }\n"),
-    }
+        None => writeln!(text, "# subject_key = \"\"  # [guess] whose row is it? or subject_via = {{ column = \"\", table = \"\", to_column = \"\" }}"),
+    };
     text.push_str("[table.categories]\n");
     for (column, category, how) in categories {
         let _ = writeln!(text, "{} = {category:?}  # [likely] by {how}", key(&column));
@@ -200,18 +278,93 @@ fn write_table(table: &TableSketch, subject: Option<&str>, text: &mut String) {
     text.push('\n');
 }
 
-/// The column that stands for a person: a primary key of one table that other tables hold too.
-fn subject_column(tables: &[TableSketch]) -> Option<String> {
-    let mut scores: BTreeMap<&str, usize> = BTreeMap::new();
-    for table in tables.iter().filter(|t| t.primary_key.len() == 1) {
-        let key = table.primary_key[0].as_str();
-        let personal = table.columns.iter().enumerate().filter(|(i, (name, _))| category(name, table.samples.get(*i)).is_some()).count();
-        let elsewhere = tables.iter().filter(|t| t.name != table.name && t.columns.iter().any(|(name, _)| name == key)).count();
-        if key != "id" || elsewhere == 0 {
-            *scores.entry(key).or_default() += personal * (1 + elsewhere);
+/// How a table's rows belong to a person.
+#[derive(Debug, PartialEq)]
+enum Owner {
+    /// A column holds the person's key.
+    Key { column: String, why: &'static str },
+    /// A column names a row of a table whose rows belong to people.
+    Via { column: String, table: String, to_column: String },
+}
+
+impl Owner {
+    fn column(&self) -> &str {
+        match self {
+            Self::Key { column, .. } | Self::Via { column, .. } => column,
         }
     }
-    scores.into_iter().filter(|(_, score)| *score > 0).max_by_key(|(_, score)| *score).map(|(key, _)| key.to_owned())
+}
+
+/// Whose the rows of each table are: of the table of people by its key, and of those that lead to it, step by step.
+fn owners<'t>(tables: &'t [TableSketch], register: &[String]) -> BTreeMap<&'t str, Owner> {
+    let mut owners = BTreeMap::new();
+    let Some(people) = table_of_people(tables) else { return owners };
+    let primary = people.primary_key[0].as_str();
+    let named = |name: &str| people.columns.iter().any(|(column, _)| column == name);
+    let in_register = |name: &str| register.iter().any(|column| column.eq_ignore_ascii_case(name));
+    // The register knows people by its own key, which may be another column than the table's.
+    let other = register.first().map(String::as_str).filter(|first| !in_register(primary) && named(first));
+    let key = other.unwrap_or(primary);
+    owners.insert(people.name.as_str(), Owner::Key { column: key.to_owned(), why: "the key of the table that describes people" });
+    let mut before = 0;
+    while owners.len() > before {
+        before = owners.len();
+        for table in tables {
+            if owners.contains_key(table.name.as_str()) {
+                continue;
+            }
+            if let Some(owner) = leads_to(table, tables, &owners, (people, key)) {
+                owners.insert(table.name.as_str(), owner);
+            }
+        }
+    }
+    owners
+}
+
+fn leads_to(table: &TableSketch, tables: &[TableSketch], owners: &BTreeMap<&str, Owner>, (people, key): (&TableSketch, &str)) -> Option<Owner> {
+    let held = |name: &str| table.columns.iter().any(|(column, _)| column == name);
+    // A column of the same name, unless it says no more than `id`.
+    if key != "id" && held(key) {
+        return Some(Owner::Key { column: key.to_owned(), why: "the key that the tables share" });
+    }
+    let to = |other: &TableSketch, column: &str, to_column: &str| {
+        if other.name == people.name && to_column == key {
+            Owner::Key { column: column.to_owned(), why: "it names a row of the table that describes people" }
+        } else {
+            Owner::Via { column: column.to_owned(), table: other.name.clone(), to_column: to_column.to_owned() }
+        }
+    };
+    let mut known: Vec<&TableSketch> = tables.iter().filter(|other| owners.contains_key(other.name.as_str())).collect();
+    known.sort_by_key(|other| other.name != people.name); // the nearest way first
+    for other in known {
+        if let Some((column, _, to_column)) = table.foreign_keys.iter().find(|(_, name, _)| *name == other.name) {
+            return Some(to(other, column, to_column));
+        }
+        // By the usual names: `patient_id` is the key of `patient` or `patients`.
+        let [primary] = other.primary_key.as_slice() else { continue };
+        let short = other.name.rsplit('.').next().unwrap_or(&other.name).to_lowercase();
+        let usual = [short.trim_end_matches('s').to_owned(), short]
+            .map(|name| if primary.to_lowercase().starts_with(&name) { primary.to_lowercase() } else { format!("{name}_{primary}").to_lowercase() });
+        if let Some((column, _)) = table.columns.iter().find(|(column, _)| usual.contains(&column.to_lowercase())) {
+            return Some(to(other, column, primary));
+        }
+    }
+    None
+}
+
+/// The table that describes people: a key of one column, and the most kinds of what tells people apart.
+fn table_of_people(tables: &[TableSketch]) -> Option<&TableSketch> {
+    const OF_PEOPLE: &[&str] = &["name", "date_of_birth", "identity_document", "email", "phone", "address", "gender"];
+    let score = |table: &TableSketch| {
+        let kinds: BTreeSet<&str> =
+            table.columns.iter().enumerate().filter_map(|(i, (name, _))| category(name, table.samples.get(i))).map(|(kind, _)| kind).collect();
+        let shared = tables
+            .iter()
+            .filter(|other| other.name != table.name && other.columns.iter().any(|(name, _)| *name == table.primary_key[0] && name != "id"))
+            .count();
+        (kinds.iter().filter(|kind| OF_PEOPLE.contains(kind)).count(), shared, kinds.len(), table.rows)
+    };
+    tables.iter().filter(|t| t.primary_key.len() == 1).max_by_key(|t| score(t)).filter(|t| score(t).0 + score(t).1 > 0)
 }
 
 /// The category of a column, by its name or else by what it holds.

@@ -31,7 +31,7 @@ use std::io;
 use strandline_model::table::ScanError;
 
 pub use run::{Inputs, Output, Progress, Summary, expose};
-pub use sketch::{HeldTables, TableSketch, held_tables, sketch_dump};
+pub use sketch::{DumpSketch, HeldTables, TableSketch, held_tables, sketch_dump};
 pub use snapshot::{OnCut, Snapshot};
 
 /// The SQL dialect of a database.

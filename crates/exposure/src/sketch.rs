@@ -2,16 +2,18 @@
 //! one, keys and a few values to recognise contents by. It judges nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read};
 
 use arrow_array::cast::AsArray;
 use strandline_model::estate::Estate;
 
-use crate::snapshot::{OnCut, Snapshot, load, load_bare};
+use crate::snapshot::{OnCut, Snapshot, announced_dialect, load, load_bare};
 use crate::{Dialect, ExposureError, Options, Rows};
 
 /// Values kept of each column.
 const SAMPLES: usize = 200;
+/// First bytes of a dump, in which it says what it is.
+const HEAD_BYTES: usize = 1 << 16;
 
 /// A table as a dump has it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -24,8 +26,21 @@ pub struct TableSketch {
     pub primary_key: Vec<String>,
     /// Rows.
     pub rows: u64,
+    /// Columns that name a row of another table: column, `schema.table`, its column.
+    pub foreign_keys: Vec<(String, String, String)>,
     /// Some values of each text column; none of the others.
     pub samples: Vec<Vec<String>>,
+}
+
+/// A dump as it says of itself.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DumpSketch {
+    /// Whose SQL it is.
+    pub dialect: Dialect,
+    /// The database's name, where the dump says it (MySQL and MariaDB).
+    pub database: Option<String>,
+    /// Its tables, by name.
+    pub tables: Vec<TableSketch>,
 }
 
 /// The tables of one database (`schema.table`), each with its columns.
@@ -47,13 +62,25 @@ pub fn held_tables(estate: &Estate, snapshots: Vec<Snapshot<'_>>, on_cut: OnCut)
 ///
 /// # Errors
 /// If the dump cannot be read.
-pub fn sketch_dump(reader: Box<dyn Read + '_>, path: &str) -> Result<Vec<TableSketch>, ExposureError> {
+pub fn sketch_dump(reader: Box<dyn Read + '_>, path: &str) -> Result<DumpSketch, ExposureError> {
+    let mut reader = BufReader::with_capacity(HEAD_BYTES, reader);
+    let head = reader.fill_buf().map_err(|source| ExposureError::Read { path: path.to_owned(), source })?;
+    let (dialect, database) = head_of_dump(&String::from_utf8_lossy(head));
     let options = Options { on_cut: OnCut::GoOn, ..Options::default() };
-    let snapshot = Snapshot { database: "draft".to_owned(), table: None, path: path.to_owned(), reader };
-    let database = load_bare(snapshot, Dialect::PostgreSql, &options)?;
-    let mut sketches: Vec<TableSketch> = database.tables.iter().map(sketch).collect();
-    sketches.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(sketches)
+    let snapshot = Snapshot { database: "draft".to_owned(), table: None, path: path.to_owned(), reader: Box::new(reader) };
+    let schema = database.clone().filter(|_| dialect == Dialect::MySql).unwrap_or_else(|| "public".to_owned());
+    let stored = load_bare(snapshot, dialect, &schema, &options)?;
+    let mut tables: Vec<TableSketch> = stored.tables.iter().map(sketch).collect();
+    tables.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(DumpSketch { dialect, database, tables })
+}
+
+/// What the first comments say: whose dump, and of which database (`-- Host: localhost    Database: clinic`).
+fn head_of_dump(head: &str) -> (Dialect, Option<String>) {
+    let comments = || head.lines().filter_map(|line| line.trim().strip_prefix("--")).map(str::trim);
+    let dialect = comments().find_map(announced_dialect).unwrap_or(Dialect::PostgreSql);
+    let database = comments().filter(|c| c.starts_with("Host:")).find_map(|c| c.split_once("Database:")).map(|(_, name)| name.trim().to_owned());
+    (dialect, database.filter(|name| !name.is_empty()))
 }
 
 fn sketch(table: &crate::store::StoredTable) -> TableSketch {
@@ -70,6 +97,11 @@ fn sketch(table: &crate::store::StoredTable) -> TableSketch {
             .map(|key| key.iter().filter_map(|i| table.columns.get(*i)).map(|c| c.name.clone()).collect())
             .unwrap_or_default(),
         rows: table.rows() as u64,
+        foreign_keys: table
+            .foreign_keys
+            .iter()
+            .filter_map(|key| Some((table.columns.get(key.column)?.name.clone(), key.table.clone(), key.to_column.clone())))
+            .collect(),
         samples: samples.collect(),
     }
 }

@@ -8,6 +8,8 @@ use std::io::{BufReader, Read};
 
 use strandline_model::estate::Estate;
 
+pub(crate) use dump::announced_dialect;
+
 use crate::store::StoredDatabase;
 use crate::{Dialect, ExposureError, Options};
 
@@ -34,8 +36,8 @@ pub enum OnCut {
 }
 
 /// Reads one dump of a database that no estate describes yet.
-pub(crate) fn load_bare(snapshot: Snapshot<'_>, dialect: Dialect, options: &Options) -> Result<StoredDatabase, ExposureError> {
-    let mut database = StoredDatabase::new(&snapshot.database, &snapshot.database, dialect, &["public".to_owned()]);
+pub(crate) fn load_bare(snapshot: Snapshot<'_>, dialect: Dialect, schema: &str, options: &Options) -> Result<StoredDatabase, ExposureError> {
+    let mut database = StoredDatabase::new(&snapshot.database, &snapshot.database, dialect, &[schema.to_owned()]);
     let mut reader = BufReader::with_capacity(1 << 18, snapshot.reader);
     dump::read(&mut reader, &snapshot.path, &mut database, options, &mut Vec::new())?;
     database.tables.iter_mut().for_each(crate::store::StoredTable::close_batch);

@@ -33,12 +33,22 @@ pub(crate) struct Column {
     pub(crate) default: ColumnDefault,
 }
 
+/// A column that names a row of another table.
+pub(crate) struct ForeignKey {
+    pub(crate) column: usize,
+    /// `schema.table`
+    pub(crate) table: String,
+    pub(crate) to_column: String,
+}
+
 /// A table as the snapshot has it.
 pub(crate) struct StoredTable {
     pub(crate) schema: String,
     pub(crate) name: String,
     pub(crate) columns: Vec<Column>,
     pub(crate) unique_keys: Vec<Vec<usize>>,
+    /// Those of one column.
+    pub(crate) foreign_keys: Vec<ForeignKey>,
     pub(crate) batches: Vec<RecordBatch>,
     starts: Vec<usize>,
     rows: usize,
@@ -61,6 +71,7 @@ impl StoredTable {
             name,
             columns,
             unique_keys: Vec::new(),
+            foreign_keys: Vec::new(),
             batches: Vec::new(),
             starts: Vec::new(),
             rows: 0,

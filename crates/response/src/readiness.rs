@@ -21,6 +21,9 @@ use crate::stage::intake::Seals;
 const DRAFT_BATCHES: usize = 4;
 /// First bytes of a log that a format is recognised by.
 const HEAD_BYTES: u64 = 64 << 10;
+/// Keys of a JSON log that a draft looks at, and how deep.
+const MOST_KEYS: usize = 1_000;
+const MOST_DEPTH: usize = 5;
 /// Columns that the readiness check looks at.
 const COLUMNS: &[&str] = &[
     "time",
@@ -95,10 +98,13 @@ fn look_at(artefact: &Artefact, vault: &Vault<'_>, findings: &mut Findings) -> R
     if looks_like_a_dump(&head) {
         let sketch = strandline_exposure::sketch_dump(vault.open(&artefact.id)?, &artefact.path)?;
         findings.snapshot = Some(artefact.path.clone());
-        findings.tables.extend(sketch.into_iter().map(|table| strandline_estate::draft::TableSketch {
+        findings.is_mysql = sketch.dialect == strandline_exposure::Dialect::MySql;
+        findings.database = sketch.database;
+        findings.tables.extend(sketch.tables.into_iter().map(|table| strandline_estate::draft::TableSketch {
             name: table.name,
             columns: table.columns,
             primary_key: table.primary_key,
+            foreign_keys: table.foreign_keys,
             rows: table.rows,
             samples: table.samples,
             distinct: Vec::new(),
@@ -134,15 +140,28 @@ fn register_columns(head: &[u8]) -> Option<Vec<String>> {
     (plain && has(&["name"]) && has(&["mail", "address", "phone"])).then_some(columns)
 }
 
+/// Keys of JSON records; those inside objects with dots (`http.request.id`).
 fn json_keys(head: &[u8]) -> Vec<String> {
     let text = String::from_utf8_lossy(head);
     let mut keys = BTreeSet::new();
     for line in text.lines().take(50) {
-        if let Ok(serde_json::Value::Object(object)) = serde_json::from_str(line) {
-            keys.extend(object.keys().cloned());
+        if let Ok(value) = serde_json::from_str(line) {
+            add_keys(&value, "", 0, &mut keys);
         }
     }
     keys.into_iter().collect()
+}
+
+fn add_keys(value: &serde_json::Value, above: &str, depth: usize, keys: &mut BTreeSet<String>) {
+    let serde_json::Value::Object(object) = value else { return };
+    for (key, value) in object {
+        let path = if above.is_empty() { key.clone() } else { format!("{above}.{key}") };
+        if value.is_object() && depth < MOST_DEPTH {
+            add_keys(value, &path, depth + 1, keys);
+        } else if keys.len() < MOST_KEYS {
+            keys.insert(path);
+        }
+    }
 }
 
 /// Reads the beginning of a log, to learn which roles come from where.

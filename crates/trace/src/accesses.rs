@@ -9,6 +9,7 @@ use strandline_model::time::Instant;
 use strandline_model::trail::Strength;
 
 use crate::requests::Request;
+use crate::routes::Derived;
 use crate::statements::Execution;
 use crate::survey::ConnectionSeen;
 use crate::url::Target;
@@ -19,6 +20,8 @@ pub(crate) struct Draft {
     pub execution: Option<usize>,
     pub request: Option<usize>,
     pub route: Option<usize>,
+    /// The statement that the request must have run.
+    pub derived: Option<usize>,
     /// The session it came through, where no request tells.
     pub session: Option<Arc<str>>,
     /// The deed it is part of.
@@ -89,6 +92,32 @@ pub(crate) fn of_execution(
         proof,
         delivery: request.map(delivery).unwrap_or_default(),
     }
+}
+
+/// The access of a request whose statement was not found, where other requests of its kind tell what it runs.
+pub(crate) fn of_derived(
+    draft: &Draft,
+    step: &str,
+    request: &Request,
+    derived: &Derived,
+    exemplar: &Execution,
+    connection: Option<&ConnectionSeen>,
+    estate: &Estate,
+) -> Access {
+    let first = &request.lines[0].place;
+    let mut access = of_execution(draft, step, exemplar, Some(request), connection, estate);
+    // A request may run several statements; its own id is the first one's.
+    access.id = format!("{}@{}{}", first.artefact, first.offset, if derived.rank == 0 { String::new() } else { format!("+{}", derived.rank) });
+    access.time = Instant(request.raw);
+    access.kind = AccessKind::Route;
+    (access.connection, access.sequence, access.row_count) = (None, None, None);
+    access.statement.clone_from(&derived.statement);
+    access.parameters.clone_from(&derived.parameters);
+    access.parameters_known = derived.known;
+    access.masked = exemplar.masked || request.url.as_deref().is_some_and(|u| u.contains(strandline_model::event::MASK));
+    access.completion = Completion::Completed;
+    access.proof = Vec::new();
+    access
 }
 
 fn delivery(request: &Request) -> Vec<strandline_model::evidence::EventRef> {

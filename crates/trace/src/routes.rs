@@ -19,6 +19,10 @@ const MOST_SLOTS: usize = 16;
 const VALUE_SHARE: f64 = 0.6;
 /// Share of all samples that must show a shape with no value from the URL, and the share of other templates' samples that may.
 const PRESENCE_SHARE: f64 = 0.7;
+/// Samples of a thousand that may be without a shape, for it to be taken as run by a request that no statement is known of …
+const USUALLY_WITHOUT: i64 = 300;
+/// … and by one of which other statements are known.
+const ALWAYS_WITHOUT: i64 = 100;
 /// Statements that must be known from elsewhere before an unknown shape is called unusual.
 const FEWEST_ELSEWHERE: u64 = 50;
 
@@ -46,6 +50,8 @@ enum Slot {
 #[derive(Clone, Debug)]
 struct Learned {
     shape: u64,
+    /// An execution that fits.
+    exemplar: usize,
     slots: Vec<Slot>,
     lag: i64,
     /// Samples without such a statement, of a thousand: the kind of request that always causes it has the best claim.
@@ -95,6 +101,23 @@ pub(crate) struct Match {
     pub field: Option<String>,
 }
 
+/// A statement that an answered request must have run, though no log tells of it: from a cache, or in a gap.
+#[derive(Clone, Debug)]
+pub(crate) struct Derived {
+    pub request: usize,
+    /// Its number among those of the request.
+    pub rank: usize,
+    /// An execution of the same shape.
+    pub exemplar: usize,
+    pub statement: String,
+    pub parameters: Vec<Option<String>>,
+    /// Whether every value of it follows from the request.
+    pub known: bool,
+}
+
+/// Statements to requests, and statements that requests must have run.
+pub(crate) type Matched = (Vec<Match>, Vec<Derived>);
+
 /// Matches statements to requests; those of others' requests too, so that they are not taken for the actor's.
 pub(crate) fn match_requests(
     survey: &Survey,
@@ -102,7 +125,7 @@ pub(crate) fn match_requests(
     requests: &[Request],
     statements: &Statements,
     serves: &dyn Fn(&Execution, &str) -> bool,
-) -> Vec<Match> {
+) -> Matched {
     let templates = learn(survey, clocks, requests, statements, serves);
     // Smaller is better: way of knowing, how often the kind of request does it, then distance from the usual delay, then order.
     let mut pairs: Vec<Pair> = Vec::new();
@@ -139,13 +162,67 @@ pub(crate) fn match_requests(
     }
     remaining(requests, statements, serves, &mut taken, &mut matches);
     matches.sort_by_key(|m| m.execution);
-    matches
+    let derived = derive(&templates, requests, statements, &matches);
+    (matches, derived)
 }
 
-/// Executions that ran within an interval of the common clock.
+/// Statements that requests of their kind run, for answered requests of the actor that no such statement is matched with.
+fn derive(templates: &BTreeMap<TemplateKey, Template>, requests: &[Request], statements: &Statements, matches: &[Match]) -> Vec<Derived> {
+    let mut found: BTreeMap<usize, BTreeSet<u64>> = BTreeMap::new();
+    let mut odd: BTreeSet<usize> = BTreeSet::new();
+    for m in matches {
+        found.entry(m.request).or_default().insert(shape_key(&statements.all[m.execution].lifted));
+        if matches!(m.how, How::Injected | How::Unusual) {
+            odd.insert(m.request); // it ran something else instead
+        }
+    }
+    let mut derived = Vec::new();
+    for (r, request) in requests.iter().enumerate().filter(|(r, _)| !odd.contains(r)) {
+        let answered = request.status.is_some_and(|s| (200..300).contains(&s)) && request.sign_in.is_none() && request.mine.is_some();
+        let Some(template) = request.template().filter(|_| answered).and_then(|key| templates.get(&key)) else { continue };
+        let shapes = found.get(&r);
+        let rarest = if shapes.is_some() { ALWAYS_WITHOUT } else { USUALLY_WITHOUT };
+        let usual = |l: &&Learned| l.without <= rarest && (l.by_value || !l.free) && shapes.is_none_or(|s| !s.contains(&l.shape));
+        let of_request = template.learned.iter().filter(usual).filter_map(|learned| derived_statement(r, request, learned, statements));
+        derived.extend(of_request.enumerate().map(|(rank, one)| Derived { rank, ..one }));
+    }
+    derived
+}
+
+fn derived_statement(r: usize, request: &Request, learned: &Learned, statements: &Statements) -> Option<Derived> {
+    let exemplar = &statements.all[learned.exemplar];
+    if exemplar.value_count() != learned.slots.len() || !exemplar.is_read() {
+        return None;
+    }
+    let values: Vec<Option<Option<String>>> = learned.slots.iter().map(|slot| slot.value(&request.target)).collect();
+    let bound = exemplar.parameters.as_ref().map_or(0, Vec::len);
+    let mut statement = exemplar.statement.to_string();
+    for (value, (from, to)) in values[bound..].iter().zip(&exemplar.lifted.spans).rev() {
+        let plain = statement.as_bytes().get(*from).is_some_and(u8::is_ascii_digit);
+        statement.get(*from..*to)?;
+        statement.replace_range(*from..*to, &written(value.as_ref(), plain, exemplar.is_mysql()));
+    }
+    let known = values.iter().all(Option::is_some);
+    let parameters = values.into_iter().take(bound).map(Option::flatten).collect();
+    Some(Derived { request: r, rank: 0, exemplar: learned.exemplar, statement, parameters, known })
+}
+
+/// A value as SQL; a placeholder where it is not known.
+fn written(value: Option<&Option<String>>, plain: bool, backslashes: bool) -> String {
+    match value {
+        None => "?".to_owned(),
+        Some(None) => "NULL".to_owned(),
+        Some(Some(number)) if plain && number.parse::<f64>().is_ok() => number.clone(),
+        Some(Some(text)) if backslashes => format!("'{}'", text.replace('\\', "\\\\").replace('\'', "''")),
+        Some(Some(text)) => format!("'{}'", text.replace('\'', "''")),
+    }
+}
+
+/// Executions that may have run within an interval of the common clock, as far as their stamps say.
 pub(crate) fn running(statements: &Statements, from: i64, to: i64) -> impl Iterator<Item = usize> + '_ {
-    let start = statements.all.partition_point(|e| e.time < from);
-    (start..statements.all.len()).take_while(move |i| statements.all[*i].time <= to)
+    let start = statements.all.partition_point(|e| e.time < from.saturating_sub(statements.coarsest));
+    let in_time = (start..statements.all.len()).take_while(move |i| statements.all[*i].time <= to);
+    in_time.filter(move |i| statements.all[*i].time.saturating_add(statements.all[*i].precision - 1) >= from)
 }
 
 /// A candidate: what orders it (way of knowing, rarity, distance, request, execution), its rule, its strength, its field.
@@ -222,6 +299,19 @@ fn verbatim(request: &Request, execution: &Execution) -> Option<(String, How)> {
 }
 
 impl Slot {
+    /// The value that a request gives it: `None` if it does not follow from the request, `Some(None)` if it is NULL.
+    fn value(&self, target: &Target) -> Option<Option<String>> {
+        match self {
+            Self::Free => None,
+            Self::Constant(known) => Some(known.clone()),
+            Self::Field { field, before, after } => target.field(field).map(|have| Some(format!("{before}{have}{after}"))),
+            Self::Linear { field, origin, scale } => {
+                let have = target.field(field)?.parse::<i64>().ok()?;
+                Some(Some(have.checked_sub(*origin)?.checked_mul(*scale)?.to_string()))
+            }
+        }
+    }
+
     fn agrees(&self, value: Option<&str>, target: &Target) -> bool {
         match self {
             Self::Free => true,
@@ -310,7 +400,8 @@ fn learn_shape(shape: u64, here: usize, list: &[Observed<'_>], common: bool, sta
         o.shapes[&shape].iter().any(|e| slots.iter().enumerate().all(|(i, slot)| slot.agrees(statements.all[*e].value(i), &o.sample.target)))
     };
     let without = 1000 - (showing.iter().filter(fits).count() * 1000 / list.len().max(1)) as i64;
-    Some(Learned { shape, slots, lag: lags.get(lags.len() / 2).copied().unwrap_or(0), without, by_value, free })
+    let exemplar = *showing.iter().find(fits).or(showing.first())?.shapes[&shape].first()?;
+    Some(Learned { shape, exemplar, slots, lag: lags.get(lags.len() / 2).copied().unwrap_or(0), without, by_value, free })
 }
 
 /// The best account of one value: a field, arithmetic on a field, always the same, or none.

@@ -10,6 +10,8 @@ pub(crate) struct Lifted {
     pub shape: String,
     /// The literals, in order, quotes taken off.
     pub literals: Vec<String>,
+    /// Where each literal stands in the text, quotes included, bytes.
+    pub spans: Vec<(usize, usize)>,
     /// Whether it has placeholders (`$1`, `?`) for bind values.
     pub has_placeholders: bool,
 }
@@ -17,14 +19,16 @@ pub(crate) struct Lifted {
 /// Longest statement that is looked at; what is beyond it is compared as nothing.
 const LONGEST_BYTES: usize = 256 * 1024;
 
-/// Lifts the literals out of a statement.
-pub(crate) fn lift(statement: &str) -> Lifted {
+/// Lifts the literals out of a statement; `backslashes` says that they escape within quotes, as in MySQL.
+pub(crate) fn lift(statement: &str, backslashes: bool) -> Lifted {
     let bytes = &statement.as_bytes()[..statement.len().min(LONGEST_BYTES)];
     let mut out = Lifted::default();
     let mut at = 0;
     while at < bytes.len() {
+        let (start, known) = (at, out.literals.len());
         at = match bytes[at] {
-            b'\'' => literal(bytes, at, &mut out),
+            b'\'' => literal(bytes, at, backslashes, &mut out),
+            b'"' if backslashes => literal(bytes, at, true, &mut out),
             b'-' if bytes.get(at + 1) == Some(&b'-') => find(bytes, at, b"\n"),
             b'/' if bytes.get(at + 1) == Some(&b'*') => find(bytes, at + 2, b"*/"),
             b'"' | b'`' => quoted_name(bytes, at, &mut out),
@@ -42,6 +46,9 @@ pub(crate) fn lift(statement: &str) -> Lifted {
                 at + 1
             }
         };
+        if out.literals.len() > known {
+            out.spans.push((start, at));
+        }
     }
     out.shape = one_of_each_list(&out.shape);
     out
@@ -63,24 +70,28 @@ fn find(bytes: &[u8], from: usize, needle: &[u8]) -> usize {
     rest.windows(needle.len()).position(|w| w == needle).map_or(bytes.len(), |p| from + p + needle.len())
 }
 
-/// A string in single quotes; a doubled quote is one. An open string runs to the end.
-fn literal(bytes: &[u8], start: usize, out: &mut Lifted) -> usize {
+/// A string in quotes; a doubled quote is one. An open string runs to the end.
+fn literal(bytes: &[u8], start: usize, backslashes: bool, out: &mut Lifted) -> usize {
+    let quote = bytes[start];
     let mut value = Vec::new();
     let mut at = start + 1;
     while at < bytes.len() {
-        if bytes[at] == b'\'' {
-            if bytes.get(at + 1) != Some(&b'\'') {
+        if backslashes && bytes[at] == b'\\' {
+            // The letter after it stands for itself, near enough: `\n` is told from nothing by it.
+            at += 1;
+        } else if bytes[at] == quote {
+            if bytes.get(at + 1) != Some(&quote) {
                 at += 1;
                 break;
             }
             at += 1;
         }
-        value.push(bytes[at]);
+        value.extend(bytes.get(at));
         at += 1;
     }
     out.literals.push(text(&value).into_owned());
     put(&mut out.shape, "?");
-    at
+    at.min(bytes.len())
 }
 
 fn quoted_name(bytes: &[u8], start: usize, out: &mut Lifted) -> usize {
@@ -153,7 +164,7 @@ mod tests {
     use super::*;
 
     fn check(statement: &str, shape: &str, literals: &[&str]) {
-        let lifted = lift(statement);
+        let lifted = lift(statement, false);
         assert_eq!((lifted.shape.as_str(), lifted.literals.iter().map(String::as_str).collect::<Vec<_>>()), (shape, literals.to_vec()));
     }
 
@@ -162,6 +173,15 @@ mod tests {
         check("SELECT a FROM t WHERE b = 'it''s' AND c=12", "select a from t where b = ? and c = ?", &["it's", "12"]);
         check("select A\n from T where b IN ('x', 'y',3)", "select a from t where b in ( ? )", &["x", "y", "3"]);
         check("SELECT $1, $$x$$ /* hi */ -- end", "select $1 , ?", &["x"]);
+    }
+
+    #[test]
+    fn mysql_escapes_quotes_with_backslashes() {
+        let lifted = lift(r#"SELECT `a` FROM t WHERE b = 'O\'Brien' AND c = "x'\"" LIMIT 5, 25"#, true);
+        assert_eq!(lifted.shape, "select `a` from t where b = ? and c = ? limit ?");
+        assert_eq!(lifted.literals, ["O'Brien", "x'\"", "5", "25"]);
+        assert_eq!(lift(r"a\' '\", true).literals, [" "]);
+        assert_eq!(lift(r"b = '\' AND c", false).literals, ["\\"]);
     }
 
     #[test]
@@ -175,8 +195,8 @@ mod tests {
 
     #[test]
     fn injected_sql_has_another_shape() {
-        let lawful = lift("SELECT id FROM d WHERE t ILIKE '%leave%' ORDER BY 1").shape;
-        assert_ne!(lawful, lift("SELECT id FROM d WHERE t ILIKE '%x' UNION SELECT 1 --%' ORDER BY 1").shape);
-        assert_eq!(lawful, lift("SELECT id FROM d WHERE t ILIKE '%order%' ORDER BY 1").shape);
+        let lawful = lift("SELECT id FROM d WHERE t ILIKE '%leave%' ORDER BY 1", false).shape;
+        assert_ne!(lawful, lift("SELECT id FROM d WHERE t ILIKE '%x' UNION SELECT 1 --%' ORDER BY 1", false).shape);
+        assert_eq!(lawful, lift("SELECT id FROM d WHERE t ILIKE '%order%' ORDER BY 1", false).shape);
     }
 }

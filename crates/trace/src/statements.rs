@@ -18,6 +18,7 @@ use crate::text::{Place, Pool, hash64};
 
 const COLUMNS: &[&str] = &[
     "time",
+    "time_precision_micros",
     "class",
     "activity",
     "status",
@@ -45,6 +46,8 @@ const COLUMNS: &[&str] = &[
 const MOST_SHAPES: usize = 200_000;
 /// Two records of one execution without a transaction id stand at most this far apart.
 const SAME_EXECUTION_MICROS: i64 = 600_000_000;
+/// The coarsest stamps that are compared.
+pub(crate) const WIDEST_PRECISION_MICROS: i64 = 60_000_000;
 /// How many executions back a record's twin may stand …
 const OPEN_EXECUTIONS: usize = 16;
 /// … or how far: where stamps are whole seconds, all records of one log in a second stand before those of the next log.
@@ -77,6 +80,8 @@ pub(crate) struct Execution {
     pub raw: i64,
     /// The common clock.
     pub time: i64,
+    /// Resolution of its stamp: it ran at `time` or up to so much later.
+    pub precision: i64,
     pub connection: Arc<str>,
     pub sequence: Option<i64>,
     pub database: Option<Arc<str>>,
@@ -109,6 +114,11 @@ impl Execution {
         self.parameters.as_ref().map_or(0, Vec::len) + self.lifted.literals.len()
     }
 
+    /// Whether a MySQL or MariaDB server ran it.
+    pub(crate) fn is_mysql(&self) -> bool {
+        self.kinds.iter().any(|kind| is_mysql(Some(*kind)))
+    }
+
     pub(crate) fn is_read(&self) -> bool {
         matches!(self.activity, Activity::Read) || first_word(&self.lifted.shape) == "select"
     }
@@ -119,6 +129,8 @@ impl Execution {
 pub(crate) struct Statements {
     /// In order of the common clock, then place.
     pub all: Vec<Execution>,
+    /// The coarsest stamp among them, microseconds.
+    pub coarsest: i64,
     /// How often applications sent each shape outside the actor's moments.
     pub elsewhere: HashMap<u64, u32>,
     /// Statements counted there.
@@ -130,6 +142,7 @@ struct Record {
     place: Place,
     source: Arc<str>,
     raw: i64,
+    precision: i64,
     connection: Arc<str>,
     sequence: Option<i64>,
     database: Option<Arc<str>>,
@@ -202,6 +215,7 @@ pub(crate) fn collect(inputs: &Inputs<'_>, clocks: &Clocks, wanted: &Wanted) -> 
     for (_, list) in records {
         out.all.extend(executions(list, clocks));
     }
+    out.coarsest = out.all.iter().map(|e| e.precision).max().unwrap_or(0);
     out.all.sort_by(|a, b| (a.time, &a.proof[0]).cmp(&(b.time, &b.proof[0])));
     Ok(out)
 }
@@ -221,15 +235,22 @@ fn judge(event: &Event<'_>, time: i64, wanted: &Wanted) -> (bool, bool) {
     let Some(systems) = wanted.applications.get(session) else {
         return (false, false);
     };
-    let inside = |moments: &BTreeMap<Arc<str>, Vec<(i64, i64)>>| systems.iter().any(|s| moments.get(s).is_some_and(|list| within(list, time, time)));
+    let inside = |moments: &BTreeMap<Arc<str>, Vec<(i64, i64)>>| {
+        systems.iter().any(|s| moments.get(s).is_some_and(|list| within(list, time, time.saturating_add(precision(event)))))
+    };
     (inside(&wanted.moments), !inside(&wanted.own_moments))
+}
+
+/// What a stamp leaves open, microseconds; at most a minute, whatever a record says.
+fn precision(event: &Event<'_>) -> i64 {
+    i64::from(event.time_precision_micros).clamp(1, WIDEST_PRECISION_MICROS)
 }
 
 fn count_shape(event: &Event<'_>, out: &mut Statements) {
     let Some(statement) = event.statement.as_deref().filter(|_| event.activity != Activity::Error) else {
         return;
     };
-    let key = shape_key(&lift(statement));
+    let key = shape_key(&lift(statement, is_mysql(event.record_kind)));
     out.elsewhere_total += 1;
     if out.elsewhere.len() < MOST_SHAPES || out.elsewhere.contains_key(&key) {
         *out.elsewhere.entry(key).or_default() += 1;
@@ -243,13 +264,14 @@ fn record(event: &Event<'_>, pool: &mut Pool, lifted_before: &mut HashMap<Arc<st
     let connection = own(Some(event.session.as_deref().unwrap_or("unknown"))).unwrap_or_else(|| Arc::from("unknown"));
     let parameters = event.parameters.as_ref().map(|list| list.iter().map(|v| v.as_deref().map(|v| pool.intern(v))).collect());
     let lifted = match &statement {
-        Some(s) => lifted_before.entry(s.clone()).or_insert_with(|| Arc::new(lift(s))).clone(),
+        Some(s) => lifted_before.entry(s.clone()).or_insert_with(|| Arc::new(lift(s, is_mysql(event.record_kind)))).clone(),
         None => Arc::default(),
     };
     Record {
         place: Place::of(&event.place, pool),
         source: pool.intern(&event.source),
         raw: event.time.micros(),
+        precision: precision(event),
         connection,
         sequence: event.sequence,
         database,
@@ -265,6 +287,10 @@ fn record(event: &Event<'_>, pool: &mut Pool, lifted_before: &mut HashMap<Arc<st
         statement_id: event.statement_id,
         transaction,
     }
+}
+
+fn is_mysql(kind: Option<RecordKind>) -> bool {
+    matches!(kind, Some(RecordKind::MysqlGeneral | RecordKind::MysqlSlow | RecordKind::MysqlAudit))
 }
 
 fn audits(kind: RecordKind) -> bool {
@@ -365,6 +391,7 @@ fn execution(r: Record, statement: Arc<str>, clocks: &Clocks) -> Execution {
         proof: vec![r.place],
         source: r.source,
         raw: r.raw,
+        precision: r.precision,
         connection: r.connection,
         sequence: r.sequence,
         database: r.database,

@@ -16,7 +16,7 @@ use crate::gaps::{self, Dark, IDLE_MICROS};
 use crate::identity::Identity;
 use crate::ledger::{Links, Proposal};
 use crate::requests::{self, Request, Requests, interval, union};
-use crate::routes::{self, How, Match};
+use crate::routes::{self, Derived, How, Match};
 use crate::statements::{self, Execution, Statements, Wanted};
 use crate::steps::{self, Deed, Move};
 use crate::survey::{SessionKey, SessionPrefix, Span, Survey, TemplateKey};
@@ -39,6 +39,7 @@ pub(crate) struct Work<'a> {
     requests: Vec<Request>,
     statements: Statements,
     matches: Vec<Match>,
+    derived: Vec<Derived>,
     applications: HashMap<Arc<str>, Vec<Arc<str>>>,
     own: BTreeSet<String>,
     dark: Vec<Dark>,
@@ -56,6 +57,7 @@ impl<'a> Work<'a> {
             requests: Vec::new(),
             statements: Statements::default(),
             matches: Vec::new(),
+            derived: Vec::new(),
             applications: HashMap::new(),
             own: BTreeSet::new(),
             dark: Vec::new(),
@@ -103,7 +105,7 @@ impl<'a> Work<'a> {
         let serves = |e: &Execution, system: &str| {
             !own.contains(e.connection.as_ref()) && applications.get(&e.connection).is_some_and(|list| list.iter().any(|s| s.as_ref() == system))
         };
-        self.matches = routes::match_requests(self.survey, self.clocks, &self.requests, &self.statements, &serves);
+        (self.matches, self.derived) = routes::match_requests(self.survey, self.clocks, &self.requests, &self.statements, &serves);
         Ok(())
     }
 
@@ -194,7 +196,7 @@ impl<'a> Work<'a> {
                 let execution = &self.statements.all[m.execution];
                 if accesses::can_show(execution) {
                     let strength = strength.min(m.strength).min(request.mine.unwrap_or(Strength::Open));
-                    drafts.push(Draft { execution: Some(m.execution), request: Some(r), route: None, session: None, deed, strength, reason });
+                    drafts.push(Draft { execution: Some(m.execution), request: Some(r), route: None, derived: None, session: None, deed, strength, reason });
                 }
             }
         }
@@ -226,6 +228,7 @@ impl<'a> Work<'a> {
                     execution: Some(at),
                     request: None,
                     route: None,
+                    derived: None,
                     session: None,
                     deed: self.deeds.len(),
                     strength,
@@ -256,6 +259,7 @@ impl<'a> Work<'a> {
                 execution: Some(at),
                 request: None,
                 route: None,
+                derived: None,
                 session: None,
                 deed: self.deeds.len(),
                 strength: Strength::Proved,
@@ -265,7 +269,8 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// Answered requests whose statement was not found, to routes that the estate describes.
+    /// Answered requests whose statement was not found: to routes that the estate describes, else to what other requests of
+    /// their kind run.
     fn draft_routes(&mut self, identity: &mut Identity<'_>) {
         let mut found: HashSet<(usize, String)> = HashSet::new();
         let mut explained: HashSet<usize> = HashSet::new();
@@ -276,6 +281,11 @@ impl<'a> Work<'a> {
         let deed_of: HashMap<Vec<EventRef>, usize> =
             self.deeds.iter().enumerate().filter(|(_, d)| d.what != Move::SecondAddress).map(|(at, d)| (d.events.clone(), at)).collect();
         let reason: Arc<str> = Arc::from("the request was answered and no statement of it was found; the estate says what the route reads");
+        let mut derived: HashMap<usize, Vec<usize>> = HashMap::new();
+        for (at, d) in self.derived.iter().enumerate() {
+            derived.entry(d.request).or_default().push(at);
+        }
+        let by_its_kind: Arc<str> = Arc::from("the request was answered and no statement of it was found; other requests of its kind run this one");
         let mut undescribed: BTreeMap<(Arc<str>, String), u64> = BTreeMap::new();
         for (r, request) in self.requests.iter().enumerate() {
             let answered = request.status.is_some_and(|s| (200..300).contains(&s)) && request.sign_in.is_none();
@@ -292,11 +302,28 @@ impl<'a> Work<'a> {
                         execution: None,
                         request: Some(r),
                         route: Some(route),
+                        derived: None,
                         session: None,
                         deed: *deed,
                         strength,
                         reason: reason.clone(),
                     });
+                }
+                None if derived.contains_key(&r) => {
+                    let events: Vec<EventRef> = request.lines.iter().map(|l| l.place.event_ref()).collect();
+                    let Some(deed) = deed_of.get(&events) else {
+                        continue;
+                    };
+                    self.drafts.extend(derived[&r].iter().map(|at| Draft {
+                        execution: None,
+                        request: Some(r),
+                        route: None,
+                        derived: Some(*at),
+                        session: None,
+                        deed: *deed,
+                        strength,
+                        reason: by_its_kind.clone(),
+                    }));
                 }
                 None if !explained.contains(&r) && request.session.is_some() => {
                     *undescribed
@@ -382,6 +409,7 @@ impl<'a> Work<'a> {
                     execution: Some(f.execution),
                     request: None,
                     route: None,
+                    derived: None,
                     session,
                     deed: self.deeds.len(),
                     strength: reached,
@@ -497,6 +525,12 @@ impl<'a> Work<'a> {
             (Some(e), ..) => {
                 let e = &self.statements.all[e];
                 Some(accesses::of_execution(draft, step, e, request, self.survey.connections.get(&e.connection), self.inputs.estate))
+            }
+            (None, None, Some(request)) => {
+                let derived = &self.derived[draft.derived?];
+                let exemplar = &self.statements.all[derived.exemplar];
+                let connection = self.survey.connections.get(&exemplar.connection);
+                Some(accesses::of_derived(draft, step, request, derived, exemplar, connection, self.inputs.estate))
             }
             (None, Some(route), Some(request)) => Some(accesses::of_route(draft, step, request, &self.inputs.estate.routes[route], self.inputs.estate)),
             _ => None,

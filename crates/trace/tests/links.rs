@@ -220,6 +220,34 @@ fn without_a_statement_the_estates_route_says_what_was_read() {
     check(&day, &["address=198.51.100.9"], &[("P900", Strength::Proved, AccessKind::Route)]);
 }
 
+#[test]
+fn without_a_statement_and_a_route_others_of_its_kind_say_what_was_read() {
+    let mut day = with_search();
+    day.request(150 * SECOND_MICROS, BAD, "nurse1", "stolen", "/notes?q=it%27s");
+    let (_, accesses) = day.run(&["address=198.51.100.9"]);
+    let have: Vec<_> = accesses.iter().map(|a| (a.statement.as_str(), a.kind, a.parameters_known, a.proof.len(), a.delivery.len())).collect();
+    assert_eq!(have, [("SELECT id FROM note WHERE body LIKE '%it''s%' LIMIT 9", AccessKind::Route, true, 0, 1)]);
+    assert!(accesses[0].reason.contains("other requests of its kind"), "{}", accesses[0].reason);
+}
+
+#[test]
+fn a_statement_stamped_to_the_second_ran_within_that_second() {
+    let mut day = Day::default();
+    day.lawful();
+    for n in 0..20 {
+        let at = (n + 1) * 5 * SECOND_MICROS + 950_000;
+        day.request(at, "10.0.0.3", "nurse3", "s3", &format!("/chart/C{n}"));
+        day.statement(at - 950_000, "pool", "172.16.0.5", "ward_app", &format!("SELECT body FROM chart WHERE id = 'C{n}'"), &[]);
+        day.events.last_mut().unwrap().time_precision_micros = 1_000_000;
+    }
+    day.request(150 * SECOND_MICROS + 970_000, BAD, "nurse1", "stolen", "/chart/C7");
+    day.statement(150 * SECOND_MICROS, "pool", "172.16.0.5", "ward_app", "SELECT body FROM chart WHERE id = 'C7'", &[]);
+    day.events.last_mut().unwrap().time_precision_micros = 1_000_000;
+    let (_, accesses) = day.run(&["address=198.51.100.9"]);
+    let have: Vec<_> = accesses.iter().map(|a| (a.statement.as_str(), a.kind, a.strength)).collect();
+    assert_eq!(have, [("SELECT body FROM chart WHERE id = 'C7'", AccessKind::Statement, Strength::Proved)]);
+}
+
 fn pivot(role: &str, before: bool) -> Day {
     let mut day = Day::default();
     day.lawful();

@@ -5,7 +5,7 @@
 use std::io::{BufRead, Read};
 
 use crate::lexer::{Kind, Token, after_bracket, outside_brackets, qualified_name, tokens};
-use crate::store::{Column, ColumnDefault, StoredDatabase, StoredTable, StoredView};
+use crate::store::{Column, ColumnDefault, ForeignKey, StoredDatabase, StoredTable, StoredView};
 use crate::value::{ColumnKind, Value};
 use crate::{Dialect, ExposureError, OnCut, Options, Rows};
 
@@ -380,7 +380,7 @@ impl Dump<'_, '_> {
 }
 
 /// Whose dump a comment says that this is, if it says so.
-pub(super) fn announced_dialect(comment: &str) -> Option<Dialect> {
+pub(crate) fn announced_dialect(comment: &str) -> Option<Dialect> {
     if comment.starts_with("MySQL dump") || comment.starts_with("MariaDB dump") {
         return Some(Dialect::MySql);
     }
@@ -513,8 +513,21 @@ fn add_element(table: &mut StoredTable, element: &[Token<'_>], dialect: Dialect)
     let default = column_default(&element[stop..], serial);
     table.columns.push(Column { name, kind, default });
     let key = element[stop..].windows(2).any(|pair| pair[0].is("primary") && pair[1].is("key")) || element[stop..].iter().any(|t| t.is("unique"));
+    let column = table.columns.len() - 1;
     if key {
-        table.unique_keys.push(vec![table.columns.len() - 1]);
+        table.unique_keys.push(vec![column]);
+    }
+    add_reference(table, column, &element[stop..], dialect);
+}
+
+/// `REFERENCES other (column)`, after a column or after `FOREIGN KEY (column)`.
+fn add_reference(table: &mut StoredTable, column: usize, element: &[Token<'_>], dialect: Dialect) {
+    let Some(at) = outside_brackets(element, 0, |t| t.is("references")) else { return };
+    let Some((parts, after)) = qualified_name(element, at + 1, dialect) else { return };
+    let other = if parts.len() == 1 { format!("{}.{}", table.schema, parts[0]) } else { parts.join(".") };
+    let named = element.get(after).filter(|t| t.is_symbol('(')).map(|_| column_list(element, after, dialect)).unwrap_or_default();
+    if let [to_column] = named.as_slice() {
+        table.foreign_keys.push(ForeignKey { column, table: other, to_column: to_column.clone() });
     }
 }
 
@@ -536,6 +549,14 @@ fn column_default(tail: &[Token<'_>], serial: bool) -> ColumnDefault {
 
 /// A primary or unique key among the tokens of a constraint.
 fn add_key(table: &mut StoredTable, element: &[Token<'_>], dialect: Dialect) {
+    if let Some(at) = outside_brackets(element, 0, |t| t.is("foreign"))
+        && let Some(open) = element.iter().skip(at).position(|t| t.is_symbol('(')).map(|p| p + at)
+        && let [column] = column_list(element, open, dialect).as_slice()
+        && let Some(column) = table.column_index(column)
+    {
+        add_reference(table, column, element, dialect);
+        return;
+    }
     let Some(at) = outside_brackets(element, 0, |t| t.is("primary") || t.is("unique")) else { return };
     let Some(open) = element.iter().skip(at).position(|t| t.is_symbol('(')).map(|p| p + at) else { return };
     let columns: Option<Vec<usize>> = column_list(element, open, dialect).iter().map(|name| table.column_index(name)).collect();
@@ -705,6 +726,15 @@ mod tests {
         let error = load("--\n-- PostgreSQL database dump\n--\n", Dialect::MySql, OnCut::Stop).err().expect("the estate says MySQL");
         assert!(error.to_string().contains("dialect = \"postgresql\""), "{error}");
         assert!(load(&format!("{head}CREATE TABLE `t` (`a` text);\n"), Dialect::MySql, OnCut::Stop).is_err(), "its end mark is missing");
+    }
+
+    #[test]
+    fn foreign_keys_are_read() {
+        let dump = "CREATE TABLE `a` (`id` int PRIMARY KEY);\nCREATE TABLE `b` (`n` int REFERENCES `a` (`id`), `m` int, KEY `k` (`m`), CONSTRAINT `f` FOREIGN KEY (`m`) REFERENCES `a` (`id`) ON DELETE CASCADE);\n\
+            ALTER TABLE ONLY b ADD CONSTRAINT g FOREIGN KEY (m) REFERENCES x.y(z);\n";
+        let (database, _) = load(dump, Dialect::MySql, OnCut::Stop).expect("whole");
+        let found: Vec<String> = database.tables[1].foreign_keys.iter().map(|key| format!("{} {} {}", key.column, key.table, key.to_column)).collect();
+        assert_eq!(found, ["0 hr.a id", "1 hr.a id", "1 x.y z"]);
     }
 
     #[test]

@@ -122,7 +122,7 @@ fn write_systems(findings: &Findings, text: &mut String) {
     }
     for id in systems(findings) {
         // A role that bears the system's name is its application's, and so is the host that it comes from.
-        let own: BTreeSet<&str> = hosts.values().flatten().copied().filter(|role| !role.is_empty() && (role.contains(&id) || id.contains(role))).collect();
+        let own: BTreeSet<&str> = hosts.values().flatten().copied().filter(|role| shares_a_word(role, &id)).collect();
         let from: BTreeSet<&str> = hosts.iter().filter(|(_, roles)| !own.is_empty() && roles.is_subset(&own)).map(|(host, _)| *host).collect();
         let _ = writeln!(text, "[[system]]\nid = {id:?}  # [likely] by its folder\nname = {id:?}  # [guess]");
         let _ = writeln!(text, "addresses = [{}]  # [guess] the host's own addresses; seen at the database: {}", quoted(&from), list(hosts.keys().copied()));
@@ -130,12 +130,19 @@ fn write_systems(findings: &Findings, text: &mut String) {
     }
 }
 
+/// Whether two names are the same word, or one is a word of the other: `hrs_app` of `hrs`.
+fn shares_a_word(a: &str, b: &str) -> bool {
+    let (a, b) = (a.to_lowercase(), b.to_lowercase());
+    let words = |name: &str, other: &str| name.split(|c: char| !c.is_alphanumeric()).any(|word| word == other);
+    words(&a, &b) || words(&b, &a)
+}
+
 fn quoted(words: &BTreeSet<&str>) -> String {
     words.iter().map(|word| format!("{word:?}")).collect::<Vec<_>>().join(", ")
 }
 
 fn systems(findings: &Findings) -> BTreeSet<String> {
-    let mut systems: BTreeSet<String> = findings.logs.iter().map(|log| system_of(&log.path)).collect();
+    let mut systems: BTreeSet<String> = findings.logs.iter().filter(|log| log.format.is_some()).map(|log| system_of(&log.path)).collect();
     if systems.is_empty() {
         systems.insert("system".to_owned());
     }
@@ -412,11 +419,14 @@ fn write_register(findings: &Findings, text: &mut String) {
     let find = |names: &[&str]| columns.iter().find(|c| names.iter().any(|n| c.to_lowercase().contains(n)));
     let _ = writeln!(text, "[register]\nfile = {file:?}  # [likely] by its columns");
     let _ = writeln!(text, "key = {:?}  # [likely] its first column", columns.first().map_or("", String::as_str));
-    let _ = writeln!(text, "name = {{ en = {:?} }}  # [likely]", find(&["name"]).map_or("", String::as_str));
+    let chinese = find(&["chinese", "_zh", "zh_"]);
+    let english = columns.iter().find(|c| c.to_lowercase().contains("name") && Some(*c) != chinese);
+    let also = chinese.map(|column| format!(", \"zh-Hant\" = {column:?}")).unwrap_or_default();
+    let _ = writeln!(text, "name = {{ en = {:?}{also} }}  # [likely]", english.map_or("", String::as_str));
     for (field, names) in [
         ("email", ["mail", "mail"]),
         ("phone", ["phone", "mobile"]),
-        ("postal_address", ["address", "street"]),
+        ("postal_address", ["address", "postal"]),
         ("language", ["lang", "locale"]),
         ("status", ["status", "state"]),
     ] {
@@ -463,6 +473,7 @@ mod tests {
                     columns: vec![("patient_no".into(), "text".into()), ("full_name".into(), "text".into()), ("contact".into(), "text".into())],
                     primary_key: vec!["patient_no".into()],
                     rows: 10,
+                    foreign_keys: vec![],
                     samples: vec![vec![], vec![], (0..9).map(|n| format!("p{n}@example.org")).collect()],
                     distinct: vec![],
                 },
@@ -475,6 +486,7 @@ mod tests {
             ],
             logs: vec![LogSketch { path: "web/access.log".into(), format: Some(("nginx".into(), 1.0)), ..LogSketch::default() }],
             register: Some(("../register.csv".into(), vec!["patient_no".into(), "name".into(), "email".into()])),
+            ..Findings::default()
         };
         let text = write(&findings);
         let estate = crate::read(&text, "draft.toml").expect("a draft is valid");
@@ -482,5 +494,65 @@ mod tests {
         assert_eq!(estate.tables[0].categories.get("contact").map(String::as_str), Some("email"));
         assert_eq!(estate.tables[1].categories.get("diagnosis").map(String::as_str), Some("health"));
         assert!(!text.contains("example.org"), "a value stands in the draft");
+    }
+
+    fn table(name: &str, columns: &[&str], key: &str, foreign: &[(&str, &str, &str)]) -> TableSketch {
+        TableSketch {
+            name: name.into(),
+            columns: columns.iter().map(|c| ((*c).to_owned(), "Utf8".to_owned())).collect(),
+            primary_key: vec![key.into()],
+            foreign_keys: foreign.iter().map(|(a, b, c)| ((*a).into(), (*b).into(), (*c).into())).collect(),
+            rows: 5,
+            ..TableSketch::default()
+        }
+    }
+
+    #[test]
+    fn rows_belong_to_people_by_the_keys_that_lead_to_them() {
+        let tables = vec![
+            table("clinic.admission", &["id", "patient_id", "diagnosis"], "id", &[("patient_id", "clinic.patient", "id")]),
+            table("clinic.lab_result", &["id", "admission_id", "value"], "id", &[]),
+            table("clinic.patient", &["id", "mrn", "surname", "birth_date", "mobile"], "id", &[]),
+            table("clinic.drug", &["code", "label"], "code", &[]),
+        ];
+        let by_id = owners(&tables, &["id".to_owned(), "name".to_owned()]);
+        let key = |column: &str| matches!(by_id.get("clinic.admission"), Some(Owner::Key { column: c, .. }) if c == column);
+        assert!(key("patient_id") && !by_id.contains_key("clinic.drug"));
+        let via = |column: &str, table: &str| Owner::Via { column: column.into(), table: table.into(), to_column: "id".into() };
+        assert_eq!(by_id["clinic.lab_result"], via("admission_id", "clinic.admission"));
+        // A register that knows people by another number than the tables do.
+        let by_number = owners(&tables, &["mrn".to_owned(), "name".to_owned()]);
+        assert_eq!(by_number["clinic.patient"].column(), "mrn");
+        assert_eq!(by_number["clinic.admission"], via("patient_id", "clinic.patient"));
+    }
+
+    #[test]
+    fn rotated_logs_are_one_source_and_a_mysql_dump_says_so() {
+        let log = |path: &str| LogSketch { path: path.into(), format: Some(("mysql_audit".into(), 1.0)), ..LogSketch::default() };
+        let findings = Findings {
+            snapshot: Some("clinic.sql".into()),
+            is_mysql: true,
+            database: Some("clinic".into()),
+            tables: vec![table("clinic.patient", &["id", "surname", "birth_date"], "id", &[])],
+            logs: vec![log("db/server_audit.log"), log("db/server_audit.log.1"), log("db/server_audit.log-20261120.gz"), log("db/v2.log")],
+            register: Some(("r.csv".into(), vec!["id".into(), "english_name".into(), "chinese_name".into(), "mail".into()])),
+        };
+        let text = write(&findings);
+        let estate = crate::read(&text, "draft.toml").expect("a draft is valid");
+        let paths: Vec<&str> = estate.sources.iter().map(|s| s.path[0].as_str()).collect();
+        assert_eq!(paths, ["db/server_audit.log", "db/v2.log"]);
+        assert_eq!((estate.databases[0].dialect.as_str(), estate.databases[0].id.as_str()), ("mysql", "clinic"));
+        assert!(shares_a_word("hrs_app", "hrs") && !shares_a_word("dba_ho", "db"), "a name is not a part of a word");
+        assert!(text.contains("\"zh-Hant\" = \"chinese_name\""));
+    }
+
+    #[test]
+    fn nested_keys_mean_fields() {
+        let keys = ["@timestamp", "http.request.id", "http.response.status_code", "source.ip", "url.original", "user.name"].map(str::to_owned);
+        let text = json_fields(&keys);
+        for part in ["time = \"@timestamp\"", "src_ip = \"source.ip\"", "account = \"user.name\"", "request_id = \"http.request.id\"", "url = \"url.original\""]
+        {
+            assert!(text.contains(part), "{text}");
+        }
     }
 }

@@ -86,6 +86,21 @@ fn a_collation_that_matters_widens() {
 }
 
 #[test]
+fn a_text_outside_ascii_may_stand_anywhere_and_moves_the_others_by_one() {
+    let mut database = hospital::hospital();
+    let columns = database.tables[0].batches[0].columns().to_vec();
+    let names = hospital::texts(&["Ann", "Chan", "Éva", "Dora", "Eva", "Fu", "Gu", "Ho"]);
+    let columns = columns.into_iter().enumerate().map(|(at, column)| if at == 1 { names.clone() } else { column }).collect();
+    let schema = database.tables[0].batches[0].schema();
+    database.tables[0].batches = vec![arrow_array::RecordBatch::try_new(schema, columns).unwrap()];
+    let engine = strandline_provenance::Engine::new(database, strandline_provenance::Options { threads: 1, ..Default::default() }).unwrap();
+    let check = |sql: &str, rows, expected: &str| hospital::check_with(&engine, sql, rows, expected);
+    check("SELECT id FROM patient ORDER BY name LIMIT 3", 3, "displayed id: 1 2; displayed id: 3 4 (Collation)");
+    check("SELECT id FROM patient ORDER BY name LIMIT 2 OFFSET 5", 2, "displayed id: 7; displayed id: 3 6 8 (Collation)");
+    check("SELECT id FROM patient ORDER BY name LIMIT 8", 8, "displayed id: 1 2 3 4 5 6 7 8");
+}
+
+#[test]
 fn texts_that_every_collation_sorts_alike_are_exact() {
     check("SELECT id FROM admission ORDER BY ward, id LIMIT 2", 2, "displayed id: 1 2");
 }

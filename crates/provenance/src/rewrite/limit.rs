@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow_schema::DataType;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, Result};
-use datafusion::functions_aggregate::expr_fn::{bool_or, count};
+use datafusion::functions_aggregate::expr_fn::count;
 use datafusion::functions_window::expr_fn::rank;
 use datafusion::logical_expr::expr::{WindowFunction, WindowFunctionParams};
 use datafusion::logical_expr::{Expr, ExprFunctionExt, Limit, LogicalPlan, Sort, SortExpr, Window, WindowFrame, WindowFunctionDefinition, cast, lit, when};
@@ -137,23 +137,31 @@ impl Rewriter<'_> {
 
     /// LIMIT in an order: ties at the edge, and texts that a language would sort otherwise, leave rows of which any may have been inside.
     fn ordered(&mut self, input: Rewritten, keys: &[SortExpr], cut: &Cut) -> Result<Rewritten> {
-        let (first, ties) = (self.fresh("__first"), self.fresh("__ties"));
-        let by = keys.iter().map(|key| key.expr.clone()).collect::<Vec<_>>();
-        let mut windows = vec![rank().order_by(keys.to_vec()).build()?.alias(&first), over(count(lit(1_i64)), by)?.alias(&ties)];
-        let mut folded = None;
         let texts: Vec<&SortExpr> = keys.iter().filter(|key| is_text(&key.expr, &input.schema)).collect();
-        if !texts.is_empty() {
-            let (first, ties, foreign) = (self.fresh("__first"), self.fresh("__ties"), self.fresh("__foreign"));
+        // Where a language puts a text with characters outside ASCII is not known: it may stand anywhere, and move each other row
+        // by one place. So the other rows are ranked among themselves.
+        let foreign = texts.iter().map(|key| is_foreign(&key.expr).is_true()).reduce(Expr::or);
+        let among: Vec<Expr> = foreign.iter().cloned().collect();
+        let mut windows = Vec::new();
+        let mut rank_by = |keys: Vec<SortExpr>, first: &str, ties: &str| -> Result<()> {
+            let by = among.iter().cloned().chain(keys.iter().map(|key| key.expr.clone())).collect();
+            windows.push(rank().partition_by(among.clone()).order_by(keys).build()?.alias(first));
+            windows.push(over(count(lit(1_i64)), by)?.alias(ties));
+            Ok(())
+        };
+        let (first, ties) = (self.fresh("__first"), self.fresh("__ties"));
+        rank_by(keys.to_vec(), &first, &ties)?;
+        let mut folded = None;
+        if let Some(foreign) = foreign {
+            let (first, ties) = (self.fresh("__first"), self.fresh("__ties"));
             let weighed = |key: &SortExpr| {
                 if is_text(&key.expr, &input.schema) { in_language(&key.expr) } else { key.expr.clone() }
             };
-            let in_language: Vec<SortExpr> = keys.iter().map(|key| SortExpr { expr: weighed(key), ..key.clone() }).collect();
-            let by = in_language.iter().map(|key| key.expr.clone()).collect::<Vec<_>>();
-            windows.push(rank().order_by(in_language).build()?.alias(&first));
-            windows.push(over(count(lit(1_i64)), by)?.alias(&ties));
-            let is_foreign = texts.iter().map(|key| is_foreign(&key.expr)).reduce(Expr::or).unwrap_or_else(|| lit(false));
-            windows.push(over(bool_or(is_foreign), Vec::new())?.alias(&foreign));
-            folded = Some((first, ties, foreign));
+            rank_by(keys.iter().map(|key| SortExpr { expr: weighed(key), ..key.clone() }).collect(), &first, &ties)?;
+            let (strangers, total) = (self.fresh("__strangers"), self.fresh("__total"));
+            windows.push(over(count(when(foreign.clone(), lit(1_i64)).end()?), Vec::new())?.alias(&strangers));
+            windows.push(over(count(lit(1_i64)), Vec::new())?.alias(&total));
+            folded = Some((first, ties, foreign, strangers, total));
         }
         let plan = windows.into_iter().try_fold(input.plan.clone(), |plan, window| {
             Ok::<_, datafusion::common::DataFusionError>(LogicalPlan::Window(Window::try_new(vec![window], Arc::new(plan))?))
@@ -163,12 +171,17 @@ impl Rewriter<'_> {
         let (from, to) = positions(&first, &ties);
         let (mut sure, mut possible) = (cut.holds(&from, &to), cut.touches(&from, &to));
         let mut doubt = Doubt::TiedLimit;
-        if let Some((first, ties, foreign)) = folded {
-            let (from, to) = positions(&first, &ties);
-            let is_foreign = Expr::Column(Column::new_unqualified(foreign));
-            // If nothing is cut off, the order does not matter.
-            sure = sure.and(cut.holds(&from, &to)).and(is_foreign.clone().is_not_true().or(cut_is_open(cut)));
-            possible = possible.or(cut.touches(&from, &to)).or(is_foreign);
+        if let Some((first, ties, foreign, strangers, total)) = folded {
+            let (from_too, to_too) = positions(&first, &ties);
+            let anywhere = (lit(0_i64), named(&total) - lit(1_i64));
+            let held = |from: &Expr, to: &Expr| cut.holds(from, &(to.clone() + named(&strangers)));
+            let touched = |from: &Expr, to: &Expr| cut.touches(from, &(to.clone() + named(&strangers)));
+            let of_strangers = (cut.holds(&anywhere.0, &anywhere.1), cut.touches(&anywhere.0, &anywhere.1));
+            sure = when(foreign.clone(), of_strangers.0).otherwise(held(&from, &to).and(held(&from_too, &to_too)))?;
+            // What lies between the two readings may be inside as well.
+            let first_of_both = when(from.clone().lt(from_too.clone()), from.clone()).otherwise(from_too)?;
+            let last_of_both = when(to.clone().gt(to_too.clone()), to.clone()).otherwise(to_too)?;
+            possible = when(foreign, of_strangers.1).otherwise(touched(&first_of_both, &last_of_both))?;
             doubt = Doubt::Collation;
         }
         self.widen(Rewritten { plan, ..input.without_plan() }, sure.clone(), possible.and(sure.is_not_true()), doubt)
@@ -205,10 +218,6 @@ impl Rewritten {
     pub(super) fn without_plan(self) -> Self {
         Self { plan: LogicalPlan::default(), ..self }
     }
-}
-
-fn cut_is_open(cut: &Cut) -> Expr {
-    if cut.take.is_none() { cut.skip.clone().eq(lit(0_i64)) } else { lit(false) }
 }
 
 /// An aggregate over the whole partition.

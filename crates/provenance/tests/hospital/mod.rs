@@ -121,7 +121,7 @@ pub fn check_mysql(sql: &str, rows: u64, expected: &str) {
     check_with(&Engine::new(database, Options { threads: 1, ..Options::default() }).unwrap(), sql, rows, expected);
 }
 
-fn check_with(engine: &Engine, sql: &str, rows: u64, expected: &str) {
+pub fn check_with(engine: &Engine, sql: &str, rows: u64, expected: &str) {
     let prepared = engine.prepare(sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
     let replayed = engine.replay(&prepared, &[call()]).remove(0).unwrap_or_else(|error| panic!("{sql}: {error}"));
     assert_eq!((readable(&hospital(), &replayed), replayed.rows), (expected.to_owned(), rows), "{sql}");

@@ -76,6 +76,6 @@ fn replayed(answer: provenance::Replayed) -> Replayed {
 fn other_rows(doubt: Doubt) -> bool {
     match doubt {
         Doubt::TiedLimit | Doubt::UnorderedLimit | Doubt::Collation | Doubt::OrderOfPartition | Doubt::Nondeterministic => true,
-        Doubt::DoubtfulRow | Doubt::ExtremeOfGroup | Doubt::Recursion => false,
+        Doubt::DoubtfulRow | Doubt::ExtremeOfGroup | Doubt::Recursion | Doubt::Shortened => false,
     }
 }

@@ -12,8 +12,8 @@ use datafusion::common::DataFusionError;
 const HANDLE: u64 = 1 << 63;
 /// A set of too many people to be inferred; who they are is not kept.
 pub(crate) const MANY: u64 = HANDLE | 0xffff_ffff;
-const SUBJECT_SHIFT: u32 = 8;
-const DOUBTS: u64 = 0xff;
+const SUBJECT_SHIFT: u32 = 16;
+const DOUBTS: u64 = 0xffff;
 
 /// One subject, with the doubts about the row.
 pub(crate) fn element(subject: u32, doubts: u64) -> u64 {

@@ -161,7 +161,10 @@ impl Engine {
     }
 
     fn rewriter(&self, arena: &Arena, keeps_used: bool) -> Rewriter<'_> {
-        Rewriter::new(&self.tables, Functions { arena: arena.clone() }, self.options.inferable_group, keeps_used)
+        let functions = Functions { arena: arena.clone() };
+        let mut rewriter = Rewriter::new(&self.tables, functions, self.options.inferable_group, keeps_used);
+        rewriter.is_mysql = self.database.dialect == Dialect::MySql;
+        rewriter
     }
 
     fn finish(&self, plan: &LogicalPlan, arena: &Arena) -> Result<Rewrite, DataFusionError> {

@@ -14,7 +14,7 @@ use datafusion::common::{DataFusionError, Result, ScalarValue, internal_err};
 use datafusion::logical_expr::function::AccumulatorArgs;
 use datafusion::logical_expr::{
     Accumulator, AggregateUDF, AggregateUDFImpl, ColumnarValue, EmitTo, Expr, GroupsAccumulator, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
-    Volatility, lit,
+    Volatility, cast, lit,
 };
 
 use crate::arena::{Arena, Growing, element};
@@ -148,6 +148,12 @@ impl Functions {
         self.extreme_function(is_maximum).call(vec![value, set])
     }
 
+    /// The union over a group whose texts are joined; in doubt if they come to more than `limit` bytes.
+    pub(crate) fn joined(&self, text: Expr, set: Expr, limit: u64) -> Expr {
+        let signature = Signature::any(2, Volatility::Immutable);
+        Arc::new(AggregateUDF::new_from_impl(Joined { arena: self.arena.clone(), limit, signature })).call(vec![cast(text, DataType::Utf8), set])
+    }
+
     /// Nobody.
     pub(crate) fn nobody() -> Expr {
         lit(ScalarValue::UInt64(None))
@@ -269,6 +275,88 @@ impl GroupsAccumulator for UnionOfGroups {
 
     fn size(&self) -> usize {
         size_of_val(self) + self.sets.iter().map(Growing::bytes).sum::<usize>()
+    }
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Joined {
+    arena: Arena,
+    limit: u64,
+    signature: Signature,
+}
+
+impl AggregateUDFImpl for Joined {
+    fn name(&self) -> &str {
+        "subject_joined"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _arguments: &[DataType]) -> Result<DataType> {
+        Ok(DataType::UInt64)
+    }
+
+    fn accumulator(&self, _arguments: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
+        Ok(Box::new(JoinedOfOne { arena: self.arena.clone(), limit: self.limit, bytes: 0, set: Growing::default() }))
+    }
+
+    fn state_fields(&self, args: datafusion::logical_expr::function::StateFieldsArgs) -> Result<Vec<arrow_schema::FieldRef>> {
+        let field = |part: &str| Arc::new(arrow_schema::Field::new(format!("{}[{part}]", args.name), DataType::UInt64, true));
+        Ok(vec![field("bytes"), field("set")])
+    }
+}
+
+#[derive(Debug)]
+struct JoinedOfOne {
+    arena: Arena,
+    limit: u64,
+    /// Of the texts, with a separator of one byte after each.
+    bytes: u64,
+    set: Growing,
+}
+
+impl JoinedOfOne {
+    fn add(&mut self, sets: &ArrayRef) {
+        for set in sets.as_primitive::<UInt64Type>().iter().flatten() {
+            self.set.add(set, None);
+        }
+    }
+}
+
+impl Accumulator for JoinedOfOne {
+    fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
+        let [texts, sets] = values else {
+            return internal_err!("a join of texts takes a text and a set");
+        };
+        self.bytes += texts.as_string::<i32>().iter().flatten().map(|text| text.len() as u64 + 1).sum::<u64>();
+        self.add(sets);
+        Ok(())
+    }
+
+    fn evaluate(&mut self) -> Result<ScalarValue> {
+        let set = self.set.finish(&self.arena, None)?;
+        let is_long = self.bytes > self.limit + 1;
+        let set = set.map(|set| if is_long { self.arena.doubted(set, Doubt::Shortened.bit()) } else { Ok(set) }).transpose()?;
+        Ok(ScalarValue::UInt64(set))
+    }
+
+    fn size(&self) -> usize {
+        size_of_val(self) + self.set.bytes()
+    }
+
+    fn state(&mut self) -> Result<Vec<ScalarValue>> {
+        Ok(vec![ScalarValue::UInt64(Some(self.bytes)), ScalarValue::UInt64(self.set.finish(&self.arena, None)?)])
+    }
+
+    fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
+        let [bytes, sets] = states else {
+            return internal_err!("a join of texts has two parts");
+        };
+        self.bytes += bytes.as_primitive::<UInt64Type>().iter().flatten().sum::<u64>();
+        self.add(sets);
+        Ok(())
     }
 }
 

@@ -84,10 +84,12 @@ pub enum Doubt {
     Nondeterministic,
     /// A recursive query carried the value over from an earlier step.
     Recursion,
+    /// The server may have cut a joined text before it came to the value.
+    Shortened,
 }
 
 impl Doubt {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::DoubtfulRow,
         Self::TiedLimit,
         Self::UnorderedLimit,
@@ -96,10 +98,11 @@ impl Doubt {
         Self::OrderOfPartition,
         Self::Nondeterministic,
         Self::Recursion,
+        Self::Shortened,
     ];
 
     pub(crate) fn bit(self) -> u64 {
-        1 << (self as u8)
+        1_u64 << (self as u8)
     }
 
     /// One sentence for people.
@@ -113,6 +116,7 @@ impl Doubt {
             Self::OrderOfPartition => "the value came from another row of the same partition, and which one is not proved",
             Self::Nondeterministic => "the statement used a random value, so any of the rows may have been sent",
             Self::Recursion => "a recursive query carried the value over from an earlier step",
+            Self::Shortened => "the values were joined to one long text, which the server may have cut (group_concat_max_len)",
         }
     }
 }

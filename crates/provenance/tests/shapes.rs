@@ -472,6 +472,18 @@ fn mysql_words() {
 }
 
 #[test]
+fn a_joined_text_that_mysql_may_have_cut_is_in_doubt() {
+    let check = hospital::check_mysql;
+    check("SELECT GROUP_CONCAT(RPAD(name, 500, 'x')) FROM patient WHERE id < 3", 1, "displayed name: 1 2; inferred id: 1 2");
+    check("SELECT GROUP_CONCAT(RPAD(name, 512, 'x')) FROM patient WHERE id < 3", 1, "displayed name: 1 2 (Shortened); inferred id: 1 2");
+    check(
+        "SELECT town, GROUP_CONCAT(RPAD(name, 300, 'x') SEPARATOR '') FROM patient WHERE id IN (1, 2, 4, 5, 6, 7) GROUP BY town",
+        2,
+        "displayed name: 1 4; displayed name: 2 5 6 7 (Shortened); inferred id,town: 1 2 4 5 6 7",
+    );
+}
+
+#[test]
 fn what_tells_by_waiting_is_not_replayed() {
     for sql in [
         "SELECT id FROM patient WHERE id = 1 AND SLEEP(5)",

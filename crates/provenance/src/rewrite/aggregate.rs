@@ -13,6 +13,9 @@ use crate::collation::{in_language, is_foreign, is_text};
 use crate::expression::{Mark, Marks, inferred};
 use crate::types::Doubt;
 
+/// MySQL's default of `group_concat_max_len`, bytes; MariaDB's is a megabyte.
+const GROUP_CONCAT_MAX_LEN: u64 = 1024;
+
 /// What an aggregate function does with the values of a group.
 enum Kind {
     /// Counts or weighs them.
@@ -207,6 +210,10 @@ impl Rewriter<'_> {
                     holders.push(self.functions.union(only(foreign)?, None));
                 }
                 Ok(holders)
+            }
+            // What GROUP_CONCAT became; PostgreSQL's string_agg cuts nothing.
+            (Kind::Copies, Some(text)) if self.is_mysql && function.func.name() == "string_agg" => {
+                Ok(vec![self.functions.joined(only(text.clone())?, only(set)?, GROUP_CONCAT_MAX_LEN)])
             }
             (Kind::Copies, _) => Ok(vec![self.functions.union(only(set)?, None)]),
             _ => Ok(vec![self.functions.union(only(doubted(set))?, None)]),

@@ -83,6 +83,8 @@ pub(crate) struct Rewriter<'a> {
     pub(crate) inferable_group: u32,
     /// Whether sets are kept whole even where only their size matters, and what decides without standing in a result row is kept too.
     pub(crate) keeps_used: bool,
+    /// Whether the database is MySQL or MariaDB.
+    pub(crate) is_mysql: bool,
     /// With `keeps_used`: plans whose sets are used though no result row shows them.
     pub(crate) aside: Vec<Rewritten>,
     /// The table of calls, where many calls are replayed at once.
@@ -93,7 +95,7 @@ pub(crate) struct Rewriter<'a> {
 
 impl<'a> Rewriter<'a> {
     pub(crate) fn new(tables: &'a Tables, functions: Functions, inferable_group: u32, keeps_used: bool) -> Self {
-        Self { tables, functions, inferable_group, keeps_used, aside: Vec::new(), calls: None, next_set: 0, work_tables: Vec::new() }
+        Self { tables, functions, inferable_group, keeps_used, is_mysql: false, aside: Vec::new(), calls: None, next_set: 0, work_tables: Vec::new() }
     }
 
     fn new_set(&mut self) -> u32 {

@@ -118,7 +118,7 @@ impl Literals {
     /// The automaton that finds all of them at once. Built when it is first needed: most log sources are not there.
     pub fn automaton(&self) -> Option<&AhoCorasick> {
         let build = || {
-            let kind = if self.texts.len() <= 4096 { AhoCorasickKind::DFA } else { AhoCorasickKind::ContiguousNFA };
+            let kind = if self.texts.len() <= 200 { AhoCorasickKind::DFA } else { AhoCorasickKind::ContiguousNFA };
             AhoCorasick::builder().match_kind(MatchKind::Standard).kind(Some(kind)).build(&self.texts).ok()
         };
         self.automaton.get_or_init(build).as_ref()

@@ -235,6 +235,9 @@ struct Job {
 struct Report {
     replay: Replay,
     cap: Option<Certainty>,
+    /// Sorted, unique.
+    shown: Vec<u32>,
+    inferred: Vec<u32>,
 }
 
 /// Rows to skip and to take, for each motion of a cursor; `None` where it moved over no row.
@@ -610,7 +613,7 @@ impl Run {
                 Showing { subjects: &revealed.subjects, columns: &columns, basis, certainty: own.0, missing: own.1, time: job.call.time, proof: job.proof };
             self.fold.show(&showing, &self.world);
         }
-        report.count(&mut shown, &mut inferred);
+        report.count(&shown, &inferred);
         displayed
     }
 
@@ -791,7 +794,7 @@ impl Report {
             subjects_inferred: 0,
             tables: Vec::new(),
         };
-        Self { replay, cap: None }
+        Self { replay, cap: None, shown: Vec::new(), inferred: Vec::new() }
     }
 
     /// Of the outcomes of several statements in one string, the one that says most about people stays.
@@ -818,13 +821,15 @@ impl Report {
         self.replay.rows_replayed = Some(self.replay.rows_replayed.unwrap_or(0).saturating_add(rows));
     }
 
-    fn count(&mut self, shown: &mut Vec<u32>, inferred: &mut Vec<u32>) {
-        for list in [&mut *shown, &mut *inferred] {
-            list.sort_unstable();
-            list.dedup();
+    /// An access may be replayed twice, the second time without its LIMIT: each person counts once.
+    fn count(&mut self, shown: &[u32], inferred: &[u32]) {
+        for (all, new) in [(&mut self.shown, shown), (&mut self.inferred, inferred)] {
+            all.extend_from_slice(new);
+            all.sort_unstable();
+            all.dedup();
         }
-        self.replay.subjects_displayed += shown.len() as i64;
-        self.replay.subjects_inferred += inferred.len() as i64;
+        self.replay.subjects_displayed = self.shown.len() as i64;
+        self.replay.subjects_inferred = self.inferred.len() as i64;
     }
 
     fn name_tables(&mut self, named: &Named, world: &crate::world::DatabaseWorld) {

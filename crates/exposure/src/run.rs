@@ -368,6 +368,11 @@ impl Run {
             self.summary.undescribed.insert(access.database.clone());
             return;
         };
+        if access.kind == AccessKind::Route && access.statement.is_empty() {
+            // What the missing log leaves open is folded in with the gap itself.
+            report.outcome("unknown", Some("what the request read is not known, and the database's log of that time is missing".to_owned()));
+            return;
+        }
         let dialect = self.world.databases[database].dialect;
         let statements: Vec<String> = lexer::statements(&access.statement, dialect).into_iter().map(str::to_owned).collect();
         let mut context = Planning { at, database, access, cap: (Certainty::Confirmed, None), count: CountUse::Plain, proof: None, also: Vec::new() };
@@ -799,7 +804,7 @@ impl Report {
 
     /// Of the outcomes of several statements in one string, the one that says most about people stays.
     fn outcome(&mut self, outcome: &str, reason: Option<String>) {
-        let weight = |word: &str| ["control", "no_personal_data", "undescribed", "failed", "replayed", "widened"].iter().position(|w| *w == word);
+        let weight = |word: &str| ["control", "unknown", "no_personal_data", "undescribed", "failed", "replayed", "widened"].iter().position(|w| *w == word);
         if weight(outcome) >= weight(&self.replay.outcome) {
             self.replay.outcome = outcome.to_owned();
             self.reason(reason);

@@ -22,6 +22,8 @@ pub(crate) struct Draft {
     pub route: Option<usize>,
     /// The statement that the request must have run.
     pub derived: Option<usize>,
+    /// The database that the request may have read, where nothing tells what it did.
+    pub unknown: Option<usize>,
     /// The session it came through, where no request tells.
     pub session: Option<Arc<str>>,
     /// The deed it is part of.
@@ -118,6 +120,37 @@ pub(crate) fn of_derived(
     access.completion = Completion::Completed;
     access.proof = Vec::new();
     access
+}
+
+/// The access of an answered request of which nothing tells what it read, while the database's own log is missing.
+pub(crate) fn of_unknown(draft: &Draft, step: &str, request: &Request, database: &Database) -> Access {
+    let first = &request.lines[0].place;
+    Access {
+        id: format!("{}@{}+{}", first.artefact, first.offset, database.id),
+        step: step.to_owned(),
+        time: Instant(request.raw),
+        kind: AccessKind::Route,
+        system: database.system.clone(),
+        database: database.id.clone(),
+        role: None,
+        connection: None,
+        sequence: None,
+        session: request.session.as_deref().or(request.address.as_deref()).map(str::to_owned),
+        account: request.account.as_deref().map(str::to_owned),
+        address: request.address.as_deref().map(str::to_owned),
+        statement: String::new(),
+        parameters: Vec::new(),
+        parameters_known: false,
+        masked: false,
+        row_count: None,
+        completion: Completion::Completed,
+        strength: draft.strength,
+        reason: draft.reason.to_string(),
+        response_status: request.status,
+        response_bytes: request.bytes,
+        proof: Vec::new(),
+        delivery: delivery(request),
+    }
 }
 
 fn delivery(request: &Request) -> Vec<strandline_model::evidence::EventRef> {

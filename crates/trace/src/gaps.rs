@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use strandline_model::estate::Estate;
 use strandline_model::evidence::{Coverage, GapKind};
 use strandline_model::trail::Strength;
 
@@ -64,6 +65,25 @@ pub(crate) fn dark(coverage: &Coverage, survey: &Survey, clocks: &Clocks, system
         out.extend(remaining.unwrap_or_default().into_iter().map(|(from, to)| Dark { system: system.clone(), from, to, account: None }));
     }
     out
+}
+
+/// The databases that a system's application may read, by their place in the estate: those that its routes name or that
+/// belong to it; where neither is told, all of them.
+pub(crate) fn databases(estate: &Estate, system: &str) -> Vec<usize> {
+    let named = |id: &str| estate.routes.iter().any(|route| route.system == system && route.database == id);
+    let own: Vec<usize> = (0..estate.databases.len()).filter(|at| estate.databases[*at].system == system || named(&estate.databases[*at].id)).collect();
+    if own.is_empty() { (0..estate.databases.len()).filter(|at| !estate.databases[*at].snapshot.is_empty()).collect() } else { own }
+}
+
+/// Whether a log of a database is missing at some time of an interval of the common clock.
+pub(crate) fn is_missing(estate: &Estate, coverage: &Coverage, clocks: &Clocks, database: usize, (from, to): (i64, i64)) -> bool {
+    let database = &estate.databases[database];
+    let family = if database.is_mysql() { "mysql" } else { "postgresql" };
+    let of_family = || estate.sources.iter().filter(|s| s.format.starts_with(family));
+    let is_own = of_family().any(|s| s.system == database.system);
+    let logs: BTreeSet<&str> = of_family().filter(|s| !is_own || s.system == database.system).map(|s| s.id.as_str()).collect();
+    let gaps = coverage.gaps.iter().filter(|g| logs.contains(g.source.as_str()));
+    gaps.into_iter().any(|g| clocks.common(&g.source, g.interval.from.micros()) <= to && from <= clocks.common(&g.source, g.interval.to.micros()))
 }
 
 fn overlap(a: &[(i64, i64)], b: &[(i64, i64)]) -> Vec<(i64, i64)> {

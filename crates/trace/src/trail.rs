@@ -196,7 +196,17 @@ impl<'a> Work<'a> {
                 let execution = &self.statements.all[m.execution];
                 if accesses::can_show(execution) {
                     let strength = strength.min(m.strength).min(request.mine.unwrap_or(Strength::Open));
-                    drafts.push(Draft { execution: Some(m.execution), request: Some(r), route: None, derived: None, session: None, deed, strength, reason });
+                    drafts.push(Draft {
+                        execution: Some(m.execution),
+                        request: Some(r),
+                        route: None,
+                        derived: None,
+                        unknown: None,
+                        session: None,
+                        deed,
+                        strength,
+                        reason,
+                    });
                 }
             }
         }
@@ -229,6 +239,7 @@ impl<'a> Work<'a> {
                     request: None,
                     route: None,
                     derived: None,
+                    unknown: None,
                     session: None,
                     deed: self.deeds.len(),
                     strength,
@@ -260,6 +271,7 @@ impl<'a> Work<'a> {
                 request: None,
                 route: None,
                 derived: None,
+                unknown: None,
                 session: None,
                 deed: self.deeds.len(),
                 strength: Strength::Proved,
@@ -286,6 +298,7 @@ impl<'a> Work<'a> {
             derived.entry(d.request).or_default().push(at);
         }
         let by_its_kind: Arc<str> = Arc::from("the request was answered and no statement of it was found; other requests of its kind run this one");
+        let mut unknown: Vec<(usize, usize, Strength)> = Vec::new();
         let mut undescribed: BTreeMap<(Arc<str>, String), u64> = BTreeMap::new();
         for (r, request) in self.requests.iter().enumerate() {
             let answered = request.status.is_some_and(|s| (200..300).contains(&s)) && request.sign_in.is_none();
@@ -303,6 +316,7 @@ impl<'a> Work<'a> {
                         request: Some(r),
                         route: Some(route),
                         derived: None,
+                        unknown: None,
                         session: None,
                         deed: *deed,
                         strength,
@@ -319,24 +333,54 @@ impl<'a> Work<'a> {
                         request: Some(r),
                         route: None,
                         derived: Some(*at),
+                        unknown: None,
                         session: None,
                         deed: *deed,
                         strength,
                         reason: by_its_kind.clone(),
                     }));
                 }
-                None if !explained.contains(&r) && request.session.is_some() => {
-                    *undescribed
-                        .entry((request.system.clone(), format!("{} {}", request.method.as_deref().unwrap_or("-"), request.target.path_template())))
-                        .or_default() += 1;
+                None if !explained.contains(&r) => {
+                    if request.session.is_some() {
+                        let route = format!("{} {}", request.method.as_deref().unwrap_or("-"), request.target.path_template());
+                        *undescribed.entry((request.system.clone(), route)).or_default() += 1;
+                    }
+                    let events: Vec<EventRef> = request.lines.iter().map(|l| l.place.event_ref()).collect();
+                    if let Some(deed) = deed_of.get(&events).filter(|_| !request.target.is_asset()) {
+                        unknown.push((r, *deed, strength));
+                    }
                 }
                 _ => {}
             }
+        }
+        for (r, deed, strength) in unknown {
+            self.draft_unknown(r, deed, strength);
         }
         for ((system, route), count) in undescribed {
             identity.note(format!(
                 "{count} answered requests of the actor to {route} on {system}: no statement was found and the estate does not say what the route reads"
             ));
+        }
+    }
+
+    /// A request that may have read anything of a database whose log is missing at that moment.
+    fn draft_unknown(&mut self, r: usize, deed: usize, strength: Strength) {
+        let request = &self.requests[r];
+        let reason: Arc<str> = Arc::from("the request was answered while the database's log is missing; what it read is not known");
+        for at in gaps::databases(self.inputs.estate, &request.system) {
+            if gaps::is_missing(self.inputs.estate, self.inputs.coverage, self.clocks, at, (request.from, request.to)) {
+                self.drafts.push(Draft {
+                    execution: None,
+                    request: Some(r),
+                    route: None,
+                    derived: None,
+                    unknown: Some(at),
+                    session: None,
+                    deed,
+                    strength,
+                    reason: reason.clone(),
+                });
+            }
         }
     }
 
@@ -410,6 +454,7 @@ impl<'a> Work<'a> {
                     request: None,
                     route: None,
                     derived: None,
+                    unknown: None,
                     session,
                     deed: self.deeds.len(),
                     strength: reached,
@@ -525,6 +570,9 @@ impl<'a> Work<'a> {
             (Some(e), ..) => {
                 let e = &self.statements.all[e];
                 Some(accesses::of_execution(draft, step, e, request, self.survey.connections.get(&e.connection), self.inputs.estate))
+            }
+            (None, None, Some(request)) if draft.unknown.is_some() => {
+                Some(accesses::of_unknown(draft, step, request, self.inputs.estate.databases.get(draft.unknown?)?))
             }
             (None, None, Some(request)) => {
                 let derived = &self.derived[draft.derived?];

@@ -20,7 +20,16 @@ pub(crate) struct Target {
     pub query: Vec<(String, String)>,
 }
 
+/// Ends of paths whose answers are parts of a page's look.
+const ASSETS: &[&str] = &["css", "js", "map", "png", "jpg", "jpeg", "gif", "svg", "ico", "webp", "woff", "woff2", "ttf", "eot"];
+
 impl Target {
+    /// Whether the path is that of a picture, a script, a font or the like.
+    pub(crate) fn is_asset(&self) -> bool {
+        let last = self.segments.last().map_or("", String::as_str);
+        last.rsplit_once('.').is_some_and(|(_, end)| ASSETS.iter().any(|asset| end.eq_ignore_ascii_case(asset)))
+    }
+
     /// Takes a URL apart.
     pub(crate) fn of(url: &str) -> Self {
         let url = cut(url, LONGEST_BYTES);

@@ -23,6 +23,11 @@ id = "ward"
 name = "Ward"
 addresses = ["172.16.0.5"]
 roles = ["ward_app"]
+[[source]]
+id = "db"
+system = "db"
+path = ["db.csv"]
+format = "postgresql"
 [[database]]
 id = "patients"
 system = "ward"
@@ -228,6 +233,29 @@ fn without_a_statement_and_a_route_others_of_its_kind_say_what_was_read() {
     let have: Vec<_> = accesses.iter().map(|a| (a.statement.as_str(), a.kind, a.parameters_known, a.proof.len(), a.delivery.len())).collect();
     assert_eq!(have, [("SELECT id FROM note WHERE body LIKE '%it''s%' LIMIT 9", AccessKind::Route, true, 0, 1)]);
     assert!(accesses[0].reason.contains("other requests of its kind"), "{}", accesses[0].reason);
+}
+
+#[test]
+fn while_the_databases_log_is_missing_an_unknown_request_may_have_read_anything() {
+    let mut day = Day::default();
+    day.lawful();
+    for url in ["/portrait/P7", "/assets/app.3f2a.js"] {
+        day.request(150 * SECOND_MICROS, BAD, "nurse1", "stolen", url);
+    }
+    assert!(day.run(&["address=198.51.100.9"]).1.is_empty(), "the log is there, and has no statement");
+    day.coverage.gaps.push(Gap {
+        source: "db".into(),
+        system: "db".into(),
+        artefact: None,
+        kind: GapKind::Absent,
+        interval: Interval { from: Instant(149 * SECOND_MICROS), to: Instant(151 * SECOND_MICROS) },
+        missing: None,
+        reason: String::new(),
+        evidence: vec![],
+    });
+    let (_, accesses) = day.run(&["address=198.51.100.9"]);
+    let have: Vec<_> = accesses.iter().map(|a| (a.statement.as_str(), a.kind, a.parameters_known, a.delivery.len())).collect();
+    assert_eq!(have, [("", AccessKind::Route, false, 1)]);
 }
 
 #[test]

@@ -137,6 +137,7 @@ pub fn trace(inputs: &Inputs<'_>, accesses: &mut dyn FnMut(Vec<Access>) -> Resul
     let actor = work.actor(&identity, &logons, &links);
     let links = links.into_links();
     let mut notes = identity.into_notes();
+    notes.extend(seeds::left_out(inputs, &actor));
     notes.extend(trail::parties_note(&actor));
     Ok(Trail { links, steps: steps.0, actor, notes })
 }

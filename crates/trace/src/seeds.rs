@@ -7,13 +7,16 @@ use strandline_model::detection::{Detection, DetectionOrigin, Level, SubjectKind
 use strandline_model::time::Instant;
 use strandline_model::trail::{Pin, Strength};
 
-use crate::Inputs;
 use crate::identity::Identity;
 use crate::ledger::{Links, Proposal};
 use crate::survey::{SessionKey, Span, Survey, trusted};
+use crate::{Actor, Inputs};
 
 /// Weight at which the detections on one subject start a trail: one high, or two medium ones of different rules.
 const ENOUGH: u32 = 4;
+
+/// Detections that are named one by one as not followed.
+const MOST_LEFT_OUT: usize = 10;
 
 /// A Sigma rule may be anybody's, and one that fires on ordinary work would pull innocent people into the trail: it weighs
 /// nothing until a responder confirms what it says.
@@ -264,6 +267,32 @@ fn share_between_sessions_and_addresses<'d>(survey: &Survey, identity: &Identity
             }
         }
     }
+}
+
+/// What a responder should look at: detections of some weight on addresses and sessions that the trail does not hold.
+pub(crate) fn left_out(inputs: &Inputs<'_>, actor: &Actor) -> Vec<String> {
+    let struck = |d: &Detection| inputs.decisions.iter().any(|decision| decision.target == d.id && decision.verdict == Verdict::Struck);
+    let followed = |d: &Detection| match d.subject_kind {
+        SubjectKind::Address => actor.addresses.contains(&d.subject) || actor.addresses_in_sessions.contains(&d.subject),
+        SubjectKind::Session => {
+            let named = |session: &str| session == d.subject || d.subject.ends_with(&format!("/{session}"));
+            actor.sessions.iter().any(|(_, session)| named(session)) || actor.connections.contains(&d.subject)
+        }
+        _ => true,
+    };
+    let left: Vec<&Detection> = inputs.detections.iter().filter(|d| weight(d) >= 2 && !struck(d) && !followed(d)).collect();
+    let mut notes: Vec<String> = left
+        .iter()
+        .take(MOST_LEFT_OUT)
+        .map(|d| {
+            let kind = if d.subject_kind == SubjectKind::Address { "address" } else { "session" };
+            format!("{} ({}, {kind} {}) is not part of the trail: confirm it to follow it, or strike it", d.id, d.title, d.subject)
+        })
+        .collect();
+    if left.len() > MOST_LEFT_OUT {
+        notes.push(format!("{} more detections are not part of the trail", left.len() - MOST_LEFT_OUT));
+    }
+    notes
 }
 
 /// First and last instant of a detection as a span's ends; used by steps.

@@ -399,9 +399,11 @@ fn without_pins_two_medium_detections_start_a_trail_and_one_does_not() {
         events: vec![],
     };
     day.detections = vec![detection("scanning")];
-    check(&day, &[], &[]);
+    let alone = check(&day, &[], &[]);
+    assert!(alone.notes.iter().any(|note| note.contains("is not part of the trail: confirm it")), "{:?}", alone.notes);
     day.detections.push(detection("id_enumeration"));
-    check(&day, &[], &[proved("P900")]);
+    let both = check(&day, &[], &[proved("P900")]);
+    assert!(!both.notes.iter().any(|note| note.contains("not part of the trail")), "{:?}", both.notes);
 }
 
 #[test]

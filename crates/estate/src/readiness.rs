@@ -249,7 +249,7 @@ fn judge_data(estate: &Estate, answers: &mut Vec<Answer>) {
                 &database.id,
                 "no snapshot is named".to_owned(),
                 "the data as it stood: nothing can be replayed",
-                "name a plain pg_dump (or CSV or Parquet files) in `snapshot`, taken daily",
+                "name a plain pg_dump or mysqldump (or CSV or Parquet files) in `snapshot`, taken daily",
             ));
         }
         if !described {
@@ -264,6 +264,14 @@ fn judge_data(estate: &Estate, answers: &mut Vec<Answer>) {
     for table in estate.tables.iter().filter(|t| t.subject_key.is_none() && t.subject_via.is_none() && !t.categories.is_empty()) {
         answers.push(blind(&table.name, "holds personal data and names no subject".to_owned(), "whose row it is", "set subject_key or subject_via"));
     }
+    for system in estate.systems.iter().filter(|s| has_application(estate, &s.id) && s.roles.is_empty() && s.addresses.is_empty()) {
+        answers.push(blind(
+            &system.id,
+            "neither its addresses nor its database roles are named".to_owned(),
+            "which database connections are its application's: one that an intruder opens from its host does not stand out",
+            "set `addresses` (the hosts that it connects from) and `roles` (its database accounts)",
+        ));
+    }
     match &estate.register {
         None => answers.push(blind("register", "there is none".to_owned(), "how to reach the people", "name a CSV file in [register]")),
         Some(register) if register.email.is_none() && register.postal_address.is_none() => {
@@ -274,6 +282,14 @@ fn judge_data(estate: &Estate, answers: &mut Vec<Answer>) {
         }
         Some(_) => {}
     }
+}
+
+/// Whether a system has a log of its own that is no database's and no machine's, while there are databases that it could read.
+fn has_application(estate: &Estate, system: &str) -> bool {
+    const APPLICATIONS: &[&str] = &["nginx", "apache", "json", "text"];
+    let logs = estate.sources.iter().any(|s| s.system == system && APPLICATIONS.contains(&s.format.as_str()));
+    let is_server = |format: &str| format.starts_with("postgresql") || format.starts_with("mysql");
+    logs && estate.sources.iter().any(|s| is_server(&s.format))
 }
 
 fn good(subject: &str, found: String) -> Answer {
@@ -335,5 +351,20 @@ mod tests {
         check(|e| e.request_id = None, "db-log", "request id", Severity::Costly);
         check(|e| e.record_kind = Some(RecordKind::PgauditSession), "db-log", "FETCHes", Severity::Costly);
         check(|_| {}, "kms-web", "no event of this source", Severity::Blind);
+    }
+
+    #[test]
+    fn a_system_whose_connections_cannot_be_told_is_named() {
+        let mut estate: Estate = toml::from_str(include_str!("../../../examples/prison-service/estate.toml")).expect("the kept example is valid");
+        let named = |estate: &Estate| {
+            let mut answers = Vec::new();
+            judge_data(estate, &mut answers);
+            answers.iter().filter(|a| a.found.contains("neither its addresses")).map(|a| a.subject.clone()).collect::<Vec<_>>()
+        };
+        assert!(named(&estate).is_empty());
+        for system in &mut estate.systems {
+            (system.addresses, system.roles) = (Vec::new(), Vec::new());
+        }
+        assert_eq!(named(&estate), ["kms", "hrs"]);
     }
 }

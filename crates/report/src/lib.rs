@@ -213,7 +213,9 @@ fn write_steps(page: &mut Page, input: &Input<'_>, zone: &Zone) {
 fn write_gaps(page: &mut Page, input: &Input<'_>, zone: &Zone) {
     page.heading("Missing evidence");
     if input.coverage.gaps.is_empty() {
-        page.paragraph("No gap was found in the logs supplied: sequence numbers run on, and no silence stands out against a source's own rate.");
+        page.paragraph(
+            "No gap was found in the logs supplied: where records are numbered the numbers run on, and no silence stands out against a source's own rate.",
+        );
     } else {
         page.raw("<table><thead><tr><th>Source<th>From<th>To<th class=n>Records<th>Why it is a gap</tr></thead><tbody>");
         for gap in &input.coverage.gaps {

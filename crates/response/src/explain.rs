@@ -185,10 +185,10 @@ fn place_text(place: &EventRef, artefacts: &[Artefact]) -> String {
     format!("{path} byte {}", place.offset)
 }
 
-/// Evidence must not be able to steer a terminal: control characters are shown, not sent.
+/// Evidence must not be able to steer a terminal: control characters are shown, not sent. A record may have several lines.
 fn printable(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(&bytes[..bytes.len().min(LINE_BYTES_SHOWN)]);
-    let mut line: String = text.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect();
+    let mut line: String = text.chars().map(|c| if c.is_control() && c != '\t' && c != '\n' { '\u{fffd}' } else { c }).collect();
     if bytes.len() > LINE_BYTES_SHOWN {
         line.push('…');
     }

@@ -70,7 +70,7 @@ pub fn print_categories(categories: &[ExplainedCategory]) {
             say!("      rows: {}", access.rows);
             say!("      the intruder's because: {}", printable(&access.reason));
             for line in &access.lines {
-                say!("      | {}\n      |   {}", printable(&line.place), line.line);
+                say!("      | {}\n      |   {}", printable(&line.place), line.line.trim_end().replace('\n', "\n      |   "));
             }
         }
     }

@@ -225,7 +225,7 @@ impl Composer<'_> {
             ("date", self.date(self.facts.drafted_at)),
             ("salutation", self.salutation()),
             ("name", self.name()),
-            ("intrusion", span(self.facts.intrusion, "date", ["span-same-day", "span-same-day", "span-days"], self.texts, &self.zone)),
+            ("intrusion", span(self.facts.intrusion, "date", ["span-moment", "span-same-day", "span-days"], self.texts, &self.zone)),
             ("opening", self.opening()),
             ("next_update", self.date(self.facts.next_update)),
             ("leads_to", join_lines(advised(&self.texts.consequences, &self.told, CONSEQUENCES_LIMIT).into_iter())),

@@ -161,6 +161,7 @@ const SENTENCE_SLOTS: &[(&str, &[&str])] = &[
     ("when-at", &["day", "time"]),
     ("when-same-day", &["day", "time", "last_time"]),
     ("when-days", &["day", "time", "last_day", "last_time"]),
+    ("span-moment", &["day", "time"]),
     ("span-same-day", &["day", "time", "last_time"]),
     ("span-days", &["day", "time", "last_day", "last_time"]),
     ("comma", &[]),

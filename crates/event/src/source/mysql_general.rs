@@ -160,7 +160,7 @@ impl MysqlGeneral {
                 Some(pending) if pending.slow.is_some() => {
                     let began = text.strip_prefix("SET timestamp=").filter(|_| pending.argument.is_empty());
                     if let (Some(seconds), Some(slow)) = (began.and_then(|t| t.trim_end_matches(';').parse::<f64>().ok()), &mut pending.slow) {
-                        slow.began = Some((seconds * 1e6) as i64);
+                        slow.began = micros_of(seconds).filter(|micros| *micros > 0);
                     } else if let Some(name) = text.strip_prefix("use ").filter(|_| pending.argument.is_empty()) {
                         if let Some(slow) = &mut pending.slow {
                             slow.connection.database = Some(name.trim_end_matches(';').trim_matches('`').to_owned());
@@ -324,10 +324,10 @@ impl Pending {
             self.argument.truncate(statement.len());
         }
         let ended = self.stamp.time.micros();
-        let began = ended - slow.micros.unwrap_or(0);
+        let began = ended.saturating_sub(slow.micros.unwrap_or(0));
         self.stamp.time = strandline_model::time::Instant(match slow.began {
             Some(said) if ended == 0 => said,
-            Some(said) if self.stamp.precision_micros >= SECOND_MICROS && (said - began).abs() <= i64::from(2 * SECOND_MICROS) => said,
+            Some(said) if self.stamp.precision_micros >= SECOND_MICROS && (said.saturating_sub(began)).saturating_abs() <= i64::from(2 * SECOND_MICROS) => said,
             _ => began,
         });
         ended != 0 || slow.began.is_some()
@@ -348,7 +348,7 @@ impl Pending {
             match key {
                 "Id:" | "Thread_id:" => self.thread = value.parse().ok(),
                 "Schema:" => slow.connection.database = (!value.ends_with(':')).then(|| value.to_owned()),
-                "Query_time:" => slow.micros = value.parse::<f64>().ok().map(|s| (s * 1e6).round() as i64),
+                "Query_time:" => slow.micros = value.parse().ok().and_then(micros_of),
                 "Rows_sent:" => slow.rows_sent = value.parse().ok(),
                 "Rows_examined:" => slow.labels.push(("rows_examined", value.to_owned())),
                 "Rows_affected:" => slow.labels.push(("rows_affected", value.to_owned())),
@@ -411,6 +411,11 @@ fn old_stamp<'t>(text: &'t str, zone: &Zone) -> Option<(Stamp, &'t str)> {
     Some((stamp::parse(&written, zone)?, &text[15..]))
 }
 
+/// Seconds of a log as microseconds; `None` for what is no time of this calendar.
+fn micros_of(seconds: f64) -> Option<i64> {
+    (0.0..=253_402_300_799.0).contains(&seconds).then(|| (seconds * 1e6).round() as i64)
+}
+
 /// One of the three lines that a server writes when it opens the log: `Time`, `Id`, `Command`, `Argument` stand apart by
 /// blanks in MySQL and by tabs in MariaDB.
 fn is_header(text: &str) -> bool {
@@ -466,9 +471,27 @@ mod tests {
         );
     }
 
+    #[test]
+    fn a_slow_log_of_mariadb_tells_when_a_statement_began_as_far_as_that_can_be_believed() {
+        let times = |log: &str| {
+            let (collected, _) = testing::read(log.as_bytes(), None, |context, head| Ok(Box::new(MysqlGeneral::new(context, head)?)));
+            collected.events().iter().map(|e| e.time.to_string()).collect::<Vec<_>>()
+        };
+        let record = |timestamp: &str, seconds: &str| {
+            format!(
+                "# User@Host: a[a] @  [10.0.0.1]\n# Thread_id: 5  Schema: d  QC_hit: No\n# Query_time: {seconds}  Lock_time: 0  Rows_sent: 1\nSET timestamp={timestamp};\nSELECT 1;\n"
+            )
+        };
+        // 2026-01-24T21:00:10Z is 1769288410.
+        let log = format!("# Time: 260124 21:00:10\n{}{}{}", record("1769288407", "3.2"), record("1", "0.1"), record("9e300", "9e18"));
+        assert_eq!(times(&log), ["2026-01-24T21:00:07.000Z", "2026-01-24T21:00:09.900Z", "2026-01-24T21:00:10.000Z"]);
+        // Without `# Time:` nothing else is known.
+        assert_eq!(times(&record("1769288407", "3.2")), ["2026-01-24T21:00:07.000Z"]);
+    }
+
     proptest::proptest! {
         #[test]
-        fn no_bytes_make_it_panic(lines in proptest::collection::vec("(260124  9:00:00|\t\t|2026-01-24T21:00:00Z\t|# Time: |# User@Host: |# Query_time: |é| )?[ -~é\t]{0,40}", 0..6), slow in proptest::bool::ANY) {
+        fn no_bytes_make_it_panic(lines in proptest::collection::vec("(260124  9:00:00|\t\t|2026-01-24T21:00:00Z\t|# Time: |# Time: 260124  9:00:00|# User@Host: |# Query_time: |# Query_time: 9e18|SET timestamp=9e300;|SET timestamp=1|use `|é| )?[ -~é\t]{0,40}", 0..6), slow in proptest::bool::ANY) {
             let input = format!("{}{}", if slow { "# User@Host: a[a] @ b []\n" } else { "" }, lines.join("\n"));
             testing::read(input.as_bytes(), None, |context, head| Ok(Box::new(MysqlGeneral::new(context, head)?)));
         }

@@ -86,12 +86,17 @@ impl Observer {
                 seen.with_status += u64::from(event.status_code.is_some());
                 seen.with_bytes += u64::from(event.bytes.is_some());
             }
-            if let (Class::Datastore, Some(statement)) = (event.class, event.statement.as_deref()) {
+            // A prepared statement is written down once more when it is executed, with its values.
+            let prepared = event.record_kind == Some(RecordKind::MysqlGeneral) && event.command.as_deref() == Some("PREPARE");
+            if let (Class::Datastore, Some(statement)) = (event.class, event.statement.as_deref().filter(|_| !prepared)) {
                 seen.statements += 1;
                 let placeholders = statement.contains("$1") || statement.contains('?');
                 seen.with_placeholders += u64::from(placeholders);
                 seen.with_parameters += u64::from(placeholders && event.parameters.is_some());
-                let audited = matches!(event.record_kind, Some(RecordKind::PgauditSession | RecordKind::PgauditObject));
+                let audited = matches!(
+                    event.record_kind,
+                    Some(RecordKind::PgauditSession | RecordKind::PgauditObject | RecordKind::MysqlGeneral | RecordKind::MysqlSlow | RecordKind::MysqlAudit)
+                );
                 if event.activity == Activity::Read && (audited || event.row_count.is_some()) {
                     seen.reads += 1;
                     seen.reads_with_rows += u64::from(event.row_count.is_some());
@@ -114,7 +119,10 @@ impl Observer {
                     "check `path` and `format` of the source, and that the log is written and kept",
                 )),
                 Some(seen) => {
-                    judge_source(&source.id, seen, &mut answers);
+                    // Another log of the same server may have the counts that this one lacks.
+                    let beside = estate.sources.iter().filter(|other| other.system == source.system && other.id != source.id);
+                    let counted = beside.filter_map(|other| self.sources.get(&other.id)).map(|other| other.reads_with_rows).max().unwrap_or(0);
+                    judge_source(&source.id, seen, counted, &mut answers);
                     judge_retention(&source.id, source.retention_days, &mut answers);
                 }
             }
@@ -124,9 +132,9 @@ impl Observer {
     }
 }
 
-fn judge_source(id: &str, seen: &Observed, answers: &mut Vec<Answer>) {
+fn judge_source(id: &str, seen: &Observed, counted: u64, answers: &mut Vec<Answer>) {
     if seen.statements > 0 {
-        judge_statements(id, seen, answers);
+        judge_statements(id, seen, counted, answers);
     }
     if seen.class_http > 0 {
         judge_requests(id, seen, answers);
@@ -141,7 +149,7 @@ fn judge_source(id: &str, seen: &Observed, answers: &mut Vec<Answer>) {
     }
 }
 
-fn judge_statements(id: &str, seen: &Observed, answers: &mut Vec<Answer>) {
+fn judge_statements(id: &str, seen: &Observed, counted: u64, answers: &mut Vec<Answer>) {
     let before = answers.len();
     if seen.with_placeholders > seen.with_parameters {
         let lost = seen.with_placeholders - seen.with_parameters;
@@ -152,7 +160,7 @@ fn judge_statements(id: &str, seen: &Observed, answers: &mut Vec<Answer>) {
             "PostgreSQL: pgaudit.log_parameter = on, or log_parameter_max_length = -1 with log_statement",
         ));
     }
-    if seen.reads == 0 || seen.reads_with_rows * 10 < seen.reads * 9 {
+    if seen.reads == 0 || seen.reads_with_rows.max(counted) * 10 < seen.reads * 9 {
         answers.push(costly(
             id,
             format!("{} of {} audited reads carry a row count", seen.reads_with_rows, seen.reads),
@@ -347,10 +355,27 @@ mod tests {
             "carry a row count",
             Severity::Costly,
         );
+        check(|e| (e.row_count, e.record_kind) = (None, Some(RecordKind::MysqlAudit)), "db-log", "0 of 10 audited reads carry a row count", Severity::Costly);
         check(|e| e.time_precision_micros = 1_000_000, "db-log", "whole second", Severity::Costly);
         check(|e| e.request_id = None, "db-log", "request id", Severity::Costly);
         check(|e| e.record_kind = Some(RecordKind::PgauditSession), "db-log", "FETCHes", Severity::Costly);
         check(|_| {}, "kms-web", "no event of this source", Severity::Blind);
+    }
+
+    #[test]
+    fn a_statement_that_is_only_prepared_lacks_no_values() {
+        let seen = |kind: RecordKind| {
+            let place = EventRef { artefact: ArtefactId("a".into()), offset: 0, length: 1 };
+            let mut event = Event::new(Instant(0), Class::Datastore, Activity::Query, place);
+            (event.source, event.statement, event.command) = ("db-log".into(), Some("SELECT a FROM t WHERE k = ?".into()), Some("PREPARE".into()));
+            event.record_kind = Some(kind);
+            let mut builder = EventBatchBuilder::new();
+            builder.push(&event);
+            let mut observer = Observer::default();
+            observer.observe(&EventRows::new(&builder.finish().expect("schema and builders agree")));
+            observer.sources["db-log"].with_placeholders
+        };
+        assert_eq!((seen(RecordKind::MysqlGeneral), seen(RecordKind::MysqlSlow)), (0, 1));
     }
 
     #[test]

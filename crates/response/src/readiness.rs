@@ -40,6 +40,7 @@ const COLUMNS: &[&str] = &[
     "bytes",
     "statement",
     "parameters",
+    "command",
     "row_count",
     "sequence",
     "record_kind",

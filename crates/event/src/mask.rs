@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use regex::Regex;
 use strandline_model::event::MASK;
 
@@ -238,7 +239,12 @@ pub fn query(query: &str) -> Cow<'_, str> {
 /// Masks the value of one named field: a form field, a JSON field, a header, a cookie. What the name does not give
 /// away, the value may: it is read as free text.
 pub fn field<'v>(name: &str, value: &'v str) -> Cow<'v, str> {
-    match secrecy(name) {
+    named(secrecy(name), value)
+}
+
+/// The same, where it is known what the name says.
+pub fn named(secrecy: Secrecy, value: &str) -> Cow<'_, str> {
+    match secrecy {
         Secrecy::Open => text(value),
         secrecy if secrecy.hides(value) => Cow::Borrowed(MASK),
         _ => text(value),
@@ -319,22 +325,73 @@ fn web_tokens(text: &str, cuts: &mut Vec<(usize, usize)>) {
     }
 }
 
-/// What a secret in free text gives itself away by; a text without any of it is not looked at twice.
-static TRIGGER: LazyLock<Regex> = LazyLock::new(|| {
-    compiled(
-        r"(?i)pass|pwd|secret|token|credential|api[_-]?key|_key|access.?key|private.?key|authoriz|cookie|bearer|basic |otp|pin|cvv|cvc|sess|eyJ|://[^/\s]*:[^/\s]*@|gh[pousr]_|github_pat|glpat-|xox[abprs]-|sk_live|curl|mysql|sshpass|-u ",
-    )
-});
+/// What a secret in free text gives itself away by, in any case of letters; a text without any of it is not looked at twice.
+const WORDS: &[&str] = &[
+    "pass",
+    "pwd",
+    "secret",
+    "token",
+    "credential",
+    "apikey",
+    "api_key",
+    "api-key",
+    "_key",
+    "authoriz",
+    "cookie",
+    "bearer",
+    "basic ",
+    "otp",
+    "pin",
+    "cvv",
+    "cvc",
+    "sess",
+    "eyj",
+    "ghp_",
+    "gho_",
+    "ghu_",
+    "ghs_",
+    "ghr_",
+    "github_pat",
+    "glpat-",
+    "xoxa-",
+    "xoxb-",
+    "xoxp-",
+    "xoxr-",
+    "xoxs-",
+    "sk_live",
+    "curl",
+    "mysql",
+    "-u ",
+];
 
-/// `name=value`, `name: value`, `"name": "value"`, `name => value`, `--name value`.
+/// Words that do so only in company.
+const BEGINNINGS: &[&str] = &["access", "private", "://"];
+
+static TRIGGERS: LazyLock<AhoCorasick> = LazyLock::new(|| words_to_find(WORDS));
+static HALF_TRIGGERS: LazyLock<AhoCorasick> = LazyLock::new(|| words_to_find(BEGINNINGS));
+static COMPANY: LazyLock<Regex> = LazyLock::new(|| compiled(r"(?i:access.?key|private.?key)|://[^/\s]*:[^/\s]*@"));
+
+#[allow(clippy::expect_used, reason = "the words are constants")]
+fn words_to_find(words: &[&str]) -> AhoCorasick {
+    AhoCorasick::builder().ascii_case_insensitive(true).kind(Some(AhoCorasickKind::DFA)).build(words).expect("a few constant words")
+}
+
+fn is_triggered(text: &str) -> bool {
+    TRIGGERS.is_match(text) || HALF_TRIGGERS.is_match(text) && COMPANY.is_match(text)
+}
+
+/// `name=value`, `name: value`, `"name": "value"`, `name => value`.
 static PAIR: LazyLock<Regex> = LazyLock::new(|| {
     compiled(
         r#"(?x)
         (?P<open>["'\\(]*) (?P<name>[A-Za-z][A-Za-z0-9_.\-\[\]]{1,60})
-        (?P<sep> \\?["']?\s?(?:=>?|:=)\s?\\?["']? | \\?["']\s?:\s?\\?["']? | :\s\\?["']? | : | \s )
+        (?P<sep> \\?["']?\s?(?:=>?|:=)\s?\\?["']? | \\?["']\s?:\s?\\?["']? | :\s\\?["']? | : )
         "#,
     )
 });
+
+/// `--name value`.
+static FLAG: LazyLock<Regex> = LazyLock::new(|| compiled(r"--(?P<name>[A-Za-z][A-Za-z0-9_.\-\[\]]{1,60})\s"));
 
 /// `Bearer …`, `Basic …`, and tokens that carry their maker's mark.
 static MARKED: LazyLock<Regex> = LazyLock::new(|| {
@@ -359,7 +416,7 @@ fn compiled(pattern: &str) -> Regex {
 /// headers, bearer and basic credentials, JSON web tokens, private keys, `user:pass@host`, and passwords on the command
 /// lines of well-known tools.
 pub fn text(text: &str) -> Cow<'_, str> {
-    if !TRIGGER.is_match(text) {
+    if !is_triggered(text) {
         return Cow::Borrowed(text);
     }
     let mut cuts = Vec::new();
@@ -383,7 +440,7 @@ fn pairs(text: &str, cuts: &mut Vec<(usize, usize)>) {
         from = name.end().max(from + 1);
         let header = separator.as_str().contains(':') && is_header(name.as_str());
         let open = found.name("open").map_or("", |m| m.as_str());
-        let Some(secrecy) = pair_secrecy(name.as_str(), separator.as_str(), open, text.as_bytes().get(..name.start()).unwrap_or_default()) else { continue };
+        let Some(secrecy) = pair_secrecy(name.as_str(), separator.as_str(), open) else { continue };
         // What is masked only by its look is never long: looking no further keeps hostile text linear.
         let limit = if secrecy == Secrecy::Secret { text.len() } else { floor_boundary(text, text.len().min(whole.end() + 1024)) };
         let end = whole.end() + value_length(&text[whole.end()..limit], separator.as_str(), header);
@@ -397,6 +454,32 @@ fn pairs(text: &str, cuts: &mut Vec<(usize, usize)>) {
             from = end.max(from);
         }
     }
+    flags(text, cuts);
+}
+
+/// Values behind flags: prose is full of secret words with a blank behind them, so only what follows two dashes counts.
+fn flags(text: &str, cuts: &mut Vec<(usize, usize)>) {
+    if !text.contains("--") {
+        return;
+    }
+    let mut from = 0;
+    while let Some(found) = FLAG.captures_at(text, from) {
+        let (Some(whole), Some(name)) = (found.get(0), found.name("name")) else { return };
+        from = whole.end();
+        // Dashes within a word make no flag.
+        let is_of_name = |b: &&u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-' | b'[' | b']');
+        let within = text.as_bytes()[..whole.start()].iter().rev().take(60).take_while(is_of_name).any(u8::is_ascii_alphabetic);
+        // `--name = value` is a pair.
+        let is_pair = text[from..].starts_with('=') || text[from..].starts_with(":=");
+        if within || is_pair || secrecy(name.as_str().trim_end_matches(['.', '-'])) != Secrecy::Secret || text[from..].starts_with(MASK) {
+            continue;
+        }
+        let end = from + value_length(&text[from..], " ", false);
+        if Secrecy::Secret.hides(&text[from..end]) {
+            cuts.push((from, end));
+            from = end;
+        }
+    }
 }
 
 fn is_header(name: &str) -> bool {
@@ -404,15 +487,12 @@ fn is_header(name: &str) -> bool {
 }
 
 /// What a name and what stands behind it say. Prose is full of such words: `password for root`, `pam_unix(passwd:chauthtok)`,
-/// `token: expired`; so a blank counts only behind `--name`, and a colon only where the value can be one.
-fn pair_secrecy(name: &str, separator: &str, open: &str, before: &[u8]) -> Option<Secrecy> {
+/// `token: expired`; so a colon counts only where the value can be one.
+fn pair_secrecy(name: &str, separator: &str, open: &str) -> Option<Secrecy> {
     let secrecy = match secrecy(name.trim_end_matches(['.', '-'])) {
         Secrecy::Open => return None,
         other => other,
     };
-    if separator.trim().is_empty() {
-        return before.ends_with(b"--").then_some(secrecy).filter(|s| *s == Secrecy::Secret);
-    }
     if separator == ":" && open.ends_with('(') {
         return None;
     }
@@ -532,6 +612,15 @@ mod tests {
         ] {
             check_url(same, same);
         }
+    }
+
+    #[test]
+    fn values_behind_flags() {
+        check_text("run --password hunter2 --user=x", "run --password [masked] --user=x");
+        check_text("run --password = x, --client-secret  y", "run --password = [masked], --client-secret  y");
+        check_text("long--password is prose", "long--password is prose");
+        check_text("--token [masked] --token-type bearer", "--token [masked] --token-type bearer");
+        check_text("--api-key abc --api-key def", "--api-key [masked] --api-key [masked]");
     }
 
     #[test]

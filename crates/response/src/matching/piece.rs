@@ -2,7 +2,7 @@
 //! looks at it, or when.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use arrow_array::RecordBatch;
 use strandline_detection::is_trusted;
 use strandline_detection::sigma::{EventView, HitLog, Match, Matcher, RuleNumber, RuleSet, Seen};
 use strandline_event::evtx::{Chunk, ChunkReader, Damage, Visit};
-use strandline_event::mask;
+use strandline_event::mask::{self, Secrecy};
 use strandline_event::source::evtx::involved;
 use strandline_model::estate::Trusted;
 use strandline_model::event::{Class, Event, EventRows};
@@ -21,6 +21,8 @@ use strandline_model::time::{Instant, Interval};
 
 /// Bytes of one value that a hit keeps; the evidence has the rest.
 const VALUE_BYTES: usize = 8 << 10;
+/// Names of fields that are remembered.
+const MOST_NAMES: usize = 4096;
 /// Values of one field that a hit keeps: a keyword may stand in many.
 const VALUES: usize = 16;
 
@@ -155,6 +157,8 @@ pub struct Worker<'r> {
     matcher: Matcher<'r>,
     reader: Option<(usize, ChunkReader)>,
     scope: Scope<'r>,
+    /// What the names of fields that rules speak of say about their values.
+    names: HashMap<String, Secrecy>,
 }
 
 /// Which records rules are tried on.
@@ -185,13 +189,14 @@ impl Scope<'_> {
 impl<'r> Worker<'r> {
     /// A worker over a set of rules.
     pub fn new(set: &'r RuleSet, scope: Scope<'r>) -> Self {
-        Self { matcher: Matcher::new(set), reader: None, scope }
+        Self { matcher: Matcher::new(set), reader: None, scope, names: HashMap::new() }
     }
 
     /// Looks at a piece.
     pub fn look(&mut self, piece: Piece) -> Looked {
         let mut looking = Looking {
             matcher: &mut self.matcher,
+            names: &mut self.names,
             scope: self.scope,
             system: &piece.origin.system,
             hits: Vec::new(),
@@ -228,6 +233,7 @@ impl<'r> Worker<'r> {
 
 struct Looking<'l, 'r> {
     matcher: &'l mut Matcher<'r>,
+    names: &'l mut HashMap<String, Secrecy>,
     scope: Scope<'l>,
     system: &'l str,
     hits: Vec<Hit>,
@@ -248,8 +254,8 @@ impl Looking<'_, '_> {
         }
         let view = EventView::new(event, format);
         let first = self.hits.len();
-        let (hits, system) = (&mut self.hits, self.system);
-        self.matcher.look(&view, &mut |found| hits.push(hit(found, system)));
+        let (hits, system, names) = (&mut self.hits, self.system, &mut *self.names);
+        self.matcher.look(&view, &mut |found| hits.push(hit(found, system, names)));
         for hit in &mut hits[first..] {
             hit.line = Some(event.line).filter(|line| *line > 0);
             hit.host = view.host().map(str::to_owned);
@@ -269,8 +275,8 @@ impl Visit for Looking<'_, '_> {
             return ControlFlow::Continue(());
         }
         let first = self.hits.len();
-        let (hits, system) = (&mut self.hits, self.system);
-        self.matcher.look(record, &mut |found| hits.push(hit(found, system)));
+        let (hits, system, names) = (&mut self.hits, self.system, &mut *self.names);
+        self.matcher.look(record, &mut |found| hits.push(hit(found, system, names)));
         if hits.len() > first {
             let named = involved(record);
             for hit in &mut hits[first..] {
@@ -290,16 +296,28 @@ impl Visit for Looking<'_, '_> {
     }
 }
 
-fn hit(found: Match<'_>, system: &str) -> Hit {
-    let values = |name: &str, values: &[Personal<Cow<'_, str>>]| values.iter().take(VALUES).map(|v| Personal::new(kept(name, v.expose_personal()))).collect();
-    let fields = found.fields.iter().map(|field| (field.name.to_owned(), values(field.name, &field.values))).collect();
+fn hit(found: Match<'_>, system: &str, names: &mut HashMap<String, Secrecy>) -> Hit {
+    let mut fields = Vec::with_capacity(found.fields.len());
+    for field in &found.fields {
+        let secrecy = names.get(field.name).copied().unwrap_or_else(|| {
+            let found = mask::secrecy(field.name);
+            // A rule of keywords finds fields of any name.
+            if names.len() >= MOST_NAMES {
+                names.clear();
+            }
+            names.insert(field.name.to_owned(), found);
+            found
+        });
+        let values = field.values.iter().take(VALUES).map(|v| Personal::new(kept(secrecy, v.expose_personal())));
+        fields.push((field.name.to_owned(), values.collect()));
+    }
     Hit { time: found.time, system: system.to_owned(), fields, ..Hit::bare(found.number, found.place) }
 }
 
 /// A value as it may leave the evidence: secrets masked, not too long.
-fn kept(name: &str, value: &str) -> String {
+fn kept(secrecy: Secrecy, value: &str) -> String {
     let end = value.floor_char_boundary(VALUE_BYTES);
-    let mut text = mask::field(name, &value[..end]).into_owned();
+    let mut text = mask::named(secrecy, &value[..end]).into_owned();
     if end < value.len() {
         text.push('…');
     }

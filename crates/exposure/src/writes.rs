@@ -116,56 +116,59 @@ struct Logged {
     write: Write,
     /// Which log.
     log: u32,
-    /// Session and statement, as a digest.
+    /// Session, statement and values, as a digest.
     what: u64,
     /// It failed or was rolled back.
     undone: bool,
 }
 
-/// Makes one write of what several logs tell of it: those of one session and one text that stand nearest in time, one of
-/// each log. If any log says that it failed or was rolled back, it was.
+/// Makes one write of what several logs tell of it: those of one session, text and values, each log's in order of time. If any
+/// log says that it failed or was rolled back, it was.
 fn once_each(logged: Vec<Logged>, logs: usize) -> Vec<Write> {
     if logs < 2 {
         return logged.into_iter().filter(|l| !l.undone).map(|l| l.write).collect();
     }
-    let mut counts: HashMap<(u64, u32), usize> = HashMap::new();
-    for one in &logged {
-        *counts.entry((one.what, one.log)).or_default() += 1;
-    }
-    let mut groups: BTreeMap<u64, Vec<Logged>> = BTreeMap::new();
+    let mut groups: BTreeMap<u64, BTreeMap<u32, Vec<Logged>>> = BTreeMap::new();
     for one in logged {
-        groups.entry(one.what).or_default().push(one);
+        groups.entry(one.what).or_default().entry(one.log).or_default().push(one);
     }
     let mut out = Vec::new();
-    for (what, mut group) in groups {
+    for of_logs in groups.into_values() {
+        let mut lists: Vec<Vec<Logged>> = of_logs.into_values().collect();
+        lists.iter_mut().for_each(|list| list.sort_by_key(|l| l.write.time));
         // The log that has most of them is the one that the others are laid beside.
-        group.sort_by_key(|l| (std::cmp::Reverse(counts.get(&(what, l.log)).copied()), l.log, l.write.time));
-        let mut kept: Vec<(Logged, BTreeSet<u32>)> = Vec::new();
-        for one in group {
-            match nearest(&kept, &one) {
-                Some(at) => {
-                    let (known, seen) = &mut kept[at];
-                    seen.insert(one.log);
-                    known.join(one);
-                }
-                None => {
-                    let seen = BTreeSet::from([one.log]);
-                    kept.push((one, seen));
-                }
-            }
-        }
-        out.extend(kept.into_iter().filter(|(l, _)| !l.undone).map(|(l, _)| l.write));
+        lists.sort_by_key(|list| std::cmp::Reverse(list.len()));
+        let joined = lists.into_iter().reduce(lay_beside).unwrap_or_default();
+        out.extend(joined.into_iter().filter(|l| !l.undone).map(|l| l.write));
     }
     out
 }
 
-/// The write that `one` tells of once more, if any. `kept` begins with one log's writes in order of their time.
-fn nearest(kept: &[(Logged, BTreeSet<u32>)], one: &Logged) -> Option<usize> {
-    let apart = |l: &Logged| l.write.time.saturating_sub(one.write.time).saturating_abs();
-    let same_parameters = |l: &Logged| l.write.parameters.is_none() || one.write.parameters.is_none() || l.write.parameters == one.write.parameters;
-    let fits = |l: &Logged, seen: &BTreeSet<u32>| apart(l) <= SAME_WRITE_MICROS && !seen.contains(&one.log) && same_parameters(l);
-    let candidates = kept.iter().enumerate().filter(|(_, (l, seen))| fits(l, seen));
-    candidates.min_by_key(|(_, (l, _))| apart(l)).map(|(at, _)| at)
+/// Joins what another log tells to the nearest that is known, one to one and in order; what is near none stands by itself.
+fn lay_beside(mut known: Vec<Logged>, other: Vec<Logged>) -> Vec<Logged> {
+    let times: Vec<i64> = known.iter().map(|l| l.write.time).collect();
+    let apart = |at: usize, time: i64| times.get(at).map_or(i64::MAX, |t| t.saturating_sub(time).saturating_abs());
+    let mut next = 0;
+    let mut to_come = other.len();
+    for one in other {
+        let time = one.write.time;
+        while times.get(next).is_some_and(|t| t.saturating_add(SAME_WRITE_MICROS) < time) {
+            next += 1;
+        }
+        // A nearer one is taken only if enough are left for those to come.
+        while next + to_come < times.len() && apart(next + 1, time) < apart(next, time) {
+            next += 1;
+        }
+        to_come -= 1;
+        if apart(next, time) <= SAME_WRITE_MICROS {
+            known[next].join(one);
+            next += 1;
+        } else {
+            known.push(one);
+        }
+    }
+    known.sort_by_key(|l| l.write.time);
+    known
 }
 
 impl Logged {
@@ -205,9 +208,9 @@ fn log_of(kind: Option<RecordKind>) -> u8 {
 }
 
 /// What a session wrote, as a digest: logs differ in blanks at the end.
-fn digest(session: &str, statement: &str) -> u64 {
+fn digest(session: &str, statement: &str, parameters: Option<&[Option<String>]>) -> u64 {
     let mut hasher = std::hash::DefaultHasher::new();
-    (session, statement.trim().trim_end_matches(';').trim_end()).hash(&mut hasher);
+    (session, statement.trim().trim_end_matches(';').trim_end(), parameters).hash(&mut hasher);
     hasher.finish()
 }
 
@@ -322,7 +325,7 @@ impl Reader {
             if self.dialect == Dialect::MySql && event.activity == Activity::Write {
                 // The general log tells of it without a word of its end; this log knows better.
                 let write = write_of(event, None, Vec::new(), None);
-                self.logged.push(Logged { write, log: connection.log, what: digest(session, statement), undone: true });
+                self.logged.push(Logged { write, log: connection.log, what: digest(session, statement, None), undone: true });
             }
             return;
         }
@@ -374,7 +377,7 @@ impl Reader {
             let (parsed, mentions) = self.understand(part);
             let mut write = write_of(event, parsed, mentions, parameters.clone());
             write.row_count = event.row_count.filter(|_| !several);
-            connection.pending.push(Pending { write, statement: statement.to_owned(), what: digest(session, part), logs: log });
+            connection.pending.push(Pending { write, statement: statement.to_owned(), what: digest(session, part, parameters.as_deref()), logs: log });
         }
     }
 

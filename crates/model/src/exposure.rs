@@ -162,7 +162,8 @@ pub struct Replay {
     pub time: Instant,
     /// `replayed`, `widened` (could not be replayed; all subjects of its tables are possible), `failed` (the statement
     /// itself failed, nothing shown), `no_personal_data`, `undescribed` (reads tables that the estate does not describe),
-    /// `control` (prepares or ends a read).
+    /// `unknown` (nothing tells what an answered request read, while the database's log is missing), `control` (prepares or
+    /// ends a read).
     pub outcome: String,
     /// Why, where it was not replayed as it stands.
     pub reason: Option<String>,

@@ -50,22 +50,14 @@ impl Presences {
     }
 }
 
-/// The log sources of a database: those of its own system if it has any, else every log of its kind of database.
-fn sources<'e>(estate: &'e Estate, database: &str) -> BTreeSet<&'e str> {
-    let Some(database) = estate.databases.iter().find(|d| d.id == database) else { return BTreeSet::new() };
-    let family = if crate::Dialect::of_estate(database) == crate::Dialect::MySql { "mysql" } else { "postgresql" };
-    let logs: Vec<_> = estate.sources.iter().filter(|s| s.format.starts_with(family)).collect();
-    let own: BTreeSet<&str> = logs.iter().filter(|s| s.system == database.system).map(|s| s.id.as_str()).collect();
-    if own.is_empty() { logs.iter().map(|s| s.id.as_str()).collect() } else { own }
-}
-
 /// Folds in what the gaps leave open. Returns, for each gap that mattered, its reason.
 pub(crate) fn reach(estate: &Estate, coverage: &Coverage, presences: &Presences, facts: &LogFacts, world: &World, fold: &mut Fold) -> Vec<String> {
     let mut reasons = BTreeSet::new();
     let mut done: BTreeSet<(usize, usize, Option<&str>)> = BTreeSet::new();
     for (presence, seen) in &presences.all {
         let Some(at) = world.databases.iter().position(|d| d.id == presence.database) else { continue };
-        let logs = sources(estate, &presence.database);
+        let Some(database) = estate.databases.iter().find(|d| d.id == presence.database) else { continue };
+        let logs = estate.logs_of(database);
         let (from, to) = alive(presence, *seen, facts);
         for (number, gap) in coverage.gaps.iter().enumerate().filter(|(_, g)| logs.contains(g.source.as_str())) {
             let (gap_from, gap_to) = (gap.interval.from.micros(), gap.interval.to.micros());

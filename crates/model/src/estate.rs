@@ -1,6 +1,6 @@
 //! The estate: the organisation's description, written in peacetime. Plain data; `strandline-estate` reads and checks it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -191,6 +191,17 @@ pub struct Database {
 
 fn postgresql() -> String {
     "postgresql".to_owned()
+}
+
+impl Estate {
+    /// The sources that log a database's statements: those of its own system if it has any, else every log of its kind of
+    /// database.
+    pub fn logs_of(&self, database: &Database) -> BTreeSet<&str> {
+        let family = if database.is_mysql() { "mysql" } else { "postgresql" };
+        let logs = || self.sources.iter().filter(|s| s.format.starts_with(family));
+        let own: BTreeSet<&str> = logs().filter(|s| s.system == database.system).map(|s| s.id.as_str()).collect();
+        if own.is_empty() { logs().map(|s| s.id.as_str()).collect() } else { own }
+    }
 }
 
 impl Database {

@@ -77,13 +77,12 @@ pub(crate) fn databases(estate: &Estate, system: &str) -> Vec<usize> {
 
 /// Whether a log of a database is missing at some time of an interval of the common clock.
 pub(crate) fn is_missing(estate: &Estate, coverage: &Coverage, clocks: &Clocks, database: usize, (from, to): (i64, i64)) -> bool {
-    let database = &estate.databases[database];
-    let family = if database.is_mysql() { "mysql" } else { "postgresql" };
-    let of_family = || estate.sources.iter().filter(|s| s.format.starts_with(family));
-    let is_own = of_family().any(|s| s.system == database.system);
-    let logs: BTreeSet<&str> = of_family().filter(|s| !is_own || s.system == database.system).map(|s| s.id.as_str()).collect();
-    let gaps = coverage.gaps.iter().filter(|g| logs.contains(g.source.as_str()));
-    gaps.into_iter().any(|g| clocks.common(&g.source, g.interval.from.micros()) <= to && from <= clocks.common(&g.source, g.interval.to.micros()))
+    let logs = estate.logs_of(&estate.databases[database]);
+    coverage
+        .gaps
+        .iter()
+        .filter(|g| logs.contains(g.source.as_str()))
+        .any(|g| clocks.common(&g.source, g.interval.from.micros()) <= to && from <= clocks.common(&g.source, g.interval.to.micros()))
 }
 
 fn overlap(a: &[(i64, i64)], b: &[(i64, i64)]) -> Vec<(i64, i64)> {

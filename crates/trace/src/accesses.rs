@@ -14,16 +14,24 @@ use crate::statements::Execution;
 use crate::survey::ConnectionSeen;
 use crate::url::Target;
 
-/// What makes an execution or a route an access.
+/// What an access is made from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// A logged execution.
+    Execution(usize),
+    /// The query of a route of the estate.
+    Route(usize),
+    /// A statement that the request must have run.
+    Derived(usize),
+    /// Anything of a database: nothing tells what the request did.
+    Unknown(usize),
+}
+
+/// What makes something that was read an access.
 #[derive(Clone, Debug)]
 pub(crate) struct Draft {
-    pub execution: Option<usize>,
+    pub origin: Origin,
     pub request: Option<usize>,
-    pub route: Option<usize>,
-    /// The statement that the request must have run.
-    pub derived: Option<usize>,
-    /// The database that the request may have read, where nothing tells what it did.
-    pub unknown: Option<usize>,
     /// The session it came through, where no request tells.
     pub session: Option<Arc<str>>,
     /// The deed it is part of.
@@ -106,42 +114,47 @@ pub(crate) fn of_derived(
     connection: Option<&ConnectionSeen>,
     estate: &Estate,
 ) -> Access {
-    let first = &request.lines[0].place;
-    let mut access = of_execution(draft, step, exemplar, Some(request), connection, estate);
-    // A request may run several statements; its own id is the first one's.
-    access.id = format!("{}@{}{}", first.artefact, first.offset, if derived.rank == 0 { String::new() } else { format!("+{}", derived.rank) });
-    access.time = Instant(request.raw);
-    access.kind = AccessKind::Route;
-    (access.connection, access.sequence, access.row_count) = (None, None, None);
-    access.statement.clone_from(&derived.statement);
-    access.parameters.clone_from(&derived.parameters);
-    access.parameters_known = derived.known;
-    access.masked = exemplar.masked || request.url.as_deref().is_some_and(|u| u.contains(strandline_model::event::MASK));
-    access.completion = Completion::Completed;
-    access.proof = Vec::new();
-    access
+    let as_logged = of_execution(draft, step, exemplar, Some(request), connection, estate);
+    let access = of_request(draft, step, request, (as_logged.system, as_logged.database));
+    Access {
+        // A request may run several statements; its own id is the first one's.
+        id: if derived.rank == 0 { access.id } else { format!("{}+{}", access.id, derived.rank) },
+        role: as_logged.role,
+        statement: derived.statement.clone(),
+        parameters: derived.parameters.clone(),
+        parameters_known: derived.known,
+        masked: exemplar.masked || access.masked,
+        ..access
+    }
 }
 
 /// The access of an answered request of which nothing tells what it read, while the database's own log is missing.
 pub(crate) fn of_unknown(draft: &Draft, step: &str, request: &Request, database: &Database) -> Access {
+    let access = of_request(draft, step, request, (database.system.clone(), database.id.clone()));
+    let session = access.session.or_else(|| access.address.clone());
+    Access { id: format!("{}+{}", access.id, database.id), session, ..access }
+}
+
+/// What a request alone tells of an access, without a statement.
+fn of_request(draft: &Draft, step: &str, request: &Request, (system, database): (String, String)) -> Access {
     let first = &request.lines[0].place;
     Access {
-        id: format!("{}@{}+{}", first.artefact, first.offset, database.id),
+        id: format!("{}@{}", first.artefact, first.offset),
         step: step.to_owned(),
         time: Instant(request.raw),
         kind: AccessKind::Route,
-        system: database.system.clone(),
-        database: database.id.clone(),
+        system,
+        database,
         role: None,
         connection: None,
         sequence: None,
-        session: request.session.as_deref().or(request.address.as_deref()).map(str::to_owned),
+        session: request.session.as_deref().map(str::to_owned),
         account: request.account.as_deref().map(str::to_owned),
         address: request.address.as_deref().map(str::to_owned),
         statement: String::new(),
         parameters: Vec::new(),
         parameters_known: false,
-        masked: false,
+        masked: request.url.as_deref().is_some_and(|u| u.contains(strandline_model::event::MASK)),
         row_count: None,
         completion: Completion::Completed,
         strength: draft.strength,
@@ -169,33 +182,9 @@ pub(crate) fn route_of(estate: &Estate, request: &Request) -> Option<usize> {
 /// The access of a request whose statement was not found: the route's query, with the request's values.
 pub(crate) fn of_route(draft: &Draft, step: &str, request: &Request, route: &Route, estate: &Estate) -> Access {
     let (statement, parameters) = bind(&route.reads, &request.target, route);
-    let first = &request.lines[0].place;
-    Access {
-        id: format!("{}@{}", first.artefact, first.offset),
-        step: step.to_owned(),
-        time: Instant(request.raw),
-        kind: AccessKind::Route,
-        system: estate.databases.iter().find(|d| d.id == route.database).map_or_else(|| route.system.clone(), |d| d.system.clone()),
-        database: route.database.clone(),
-        role: None,
-        connection: None,
-        sequence: None,
-        session: request.session.as_deref().map(str::to_owned),
-        account: request.account.as_deref().map(str::to_owned),
-        address: request.address.as_deref().map(str::to_owned),
-        statement,
-        parameters,
-        parameters_known: true,
-        masked: request.url.as_deref().is_some_and(|u| u.contains(strandline_model::event::MASK)),
-        row_count: None,
-        completion: Completion::Completed,
-        strength: draft.strength,
-        reason: draft.reason.to_string(),
-        response_status: request.status,
-        response_bytes: request.bytes,
-        proof: Vec::new(),
-        delivery: delivery(request),
-    }
+    let system = estate.databases.iter().find(|d| d.id == route.database).map_or_else(|| route.system.clone(), |d| d.system.clone());
+    let access = of_request(draft, step, request, (system, route.database.clone()));
+    Access { statement, parameters, parameters_known: true, ..access }
 }
 
 /// `:name` and `:name?default` become `$1`, `$2` …; a name that comes twice is one parameter. Quoted text and casts stay.

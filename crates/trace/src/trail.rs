@@ -10,7 +10,7 @@ use strandline_model::table::ScanError;
 use strandline_model::time::Instant;
 use strandline_model::trail::{Pin, Step, Strength};
 
-use crate::accesses::{self, Draft};
+use crate::accesses::{self, Draft, Origin};
 use crate::clock::Clocks;
 use crate::gaps::{self, Dark, IDLE_MICROS};
 use crate::identity::Identity;
@@ -196,17 +196,7 @@ impl<'a> Work<'a> {
                 let execution = &self.statements.all[m.execution];
                 if accesses::can_show(execution) {
                     let strength = strength.min(m.strength).min(request.mine.unwrap_or(Strength::Open));
-                    drafts.push(Draft {
-                        execution: Some(m.execution),
-                        request: Some(r),
-                        route: None,
-                        derived: None,
-                        unknown: None,
-                        session: None,
-                        deed,
-                        strength,
-                        reason,
-                    });
+                    drafts.push(Draft { origin: Origin::Execution(m.execution), request: Some(r), session: None, deed, strength, reason });
                 }
             }
         }
@@ -235,11 +225,8 @@ impl<'a> Work<'a> {
             deed.events = e.proof.iter().map(|p| p.event_ref()).collect();
             if accesses::can_show(e) {
                 self.drafts.push(Draft {
-                    execution: Some(at),
+                    origin: Origin::Execution(at),
                     request: None,
-                    route: None,
-                    derived: None,
-                    unknown: None,
                     session: None,
                     deed: self.deeds.len(),
                     strength,
@@ -252,7 +239,7 @@ impl<'a> Work<'a> {
 
     /// A pinned statement that no request and no connection explains is an access of its own.
     fn draft_pinned(&mut self, identity: &mut Identity<'_>) {
-        let drafted: HashSet<usize> = self.drafts.iter().filter_map(|d| d.execution).collect();
+        let drafted: HashSet<usize> = self.drafts.iter().filter_map(|d| if let Origin::Execution(e) = d.origin { Some(e) } else { None }).collect();
         for pinned in std::mem::take(&mut identity.pinned_statements) {
             let of = |e: &&Execution| e.proof.iter().any(|p| p.artefact.as_ref() == pinned.place.artefact.0 && p.offset == pinned.place.offset);
             let Some(at) = self.statements.all.iter().position(|e| of(&e)).filter(|at| !drafted.contains(at)) else {
@@ -267,11 +254,8 @@ impl<'a> Work<'a> {
             (deed.what, deed.time, deed.node) = (Move::Collect, e.raw, format!("pin:{}", pinned.pin));
             deed.events = e.proof.iter().map(|p| p.event_ref()).collect();
             self.drafts.push(Draft {
-                execution: Some(at),
+                origin: Origin::Execution(at),
                 request: None,
-                route: None,
-                derived: None,
-                unknown: None,
                 session: None,
                 deed: self.deeds.len(),
                 strength: Strength::Proved,
@@ -282,80 +266,46 @@ impl<'a> Work<'a> {
     }
 
     /// Answered requests whose statement was not found: to routes that the estate describes, else to what other requests of
-    /// their kind run.
+    /// their kind run, else to anything while the database's log is missing.
     fn draft_routes(&mut self, identity: &mut Identity<'_>) {
         let mut found: HashSet<(usize, String)> = HashSet::new();
-        let mut explained: HashSet<usize> = HashSet::new();
         for m in &self.matches {
             found.insert((m.request, accesses::database_id(self.inputs.estate, self.statements.all[m.execution].database.as_deref())));
-            explained.insert(m.request);
         }
-        let deed_of: HashMap<Vec<EventRef>, usize> =
-            self.deeds.iter().enumerate().filter(|(_, d)| d.what != Move::SecondAddress).map(|(at, d)| (d.events.clone(), at)).collect();
-        let reason: Arc<str> = Arc::from("the request was answered and no statement of it was found; the estate says what the route reads");
-        let mut derived: HashMap<usize, Vec<usize>> = HashMap::new();
+        let explained: HashSet<usize> = self.matches.iter().map(|m| m.request).collect();
+        let mut derived: HashMap<usize, Vec<Origin>> = HashMap::new();
         for (at, d) in self.derived.iter().enumerate() {
-            derived.entry(d.request).or_default().push(at);
+            derived.entry(d.request).or_default().push(Origin::Derived(at));
         }
-        let by_its_kind: Arc<str> = Arc::from("the request was answered and no statement of it was found; other requests of its kind run this one");
-        let mut unknown: Vec<(usize, usize, Strength)> = Vec::new();
+        let deed_of: HashMap<&[EventRef], usize> =
+            self.deeds.iter().enumerate().filter(|(_, d)| d.what != Move::SecondAddress).map(|(at, d)| (d.events.as_slice(), at)).collect();
         let mut undescribed: BTreeMap<(Arc<str>, String), u64> = BTreeMap::new();
+        let mut drafts = Vec::new();
         for (r, request) in self.requests.iter().enumerate() {
             let answered = request.status.is_some_and(|s| (200..300).contains(&s)) && request.sign_in.is_none();
             let Some(strength) = request.mine.filter(|_| answered) else {
                 continue;
             };
-            match accesses::route_of(self.inputs.estate, request) {
-                Some(route) if !found.contains(&(r, self.inputs.estate.routes[route].database.clone())) => {
-                    let events: Vec<EventRef> = request.lines.iter().map(|l| l.place.event_ref()).collect();
-                    let Some(deed) = deed_of.get(&events) else {
-                        continue;
-                    };
-                    self.drafts.push(Draft {
-                        execution: None,
-                        request: Some(r),
-                        route: Some(route),
-                        derived: None,
-                        unknown: None,
-                        session: None,
-                        deed: *deed,
-                        strength,
-                        reason: reason.clone(),
-                    });
-                }
-                None if derived.contains_key(&r) => {
-                    let events: Vec<EventRef> = request.lines.iter().map(|l| l.place.event_ref()).collect();
-                    let Some(deed) = deed_of.get(&events) else {
-                        continue;
-                    };
-                    self.drafts.extend(derived[&r].iter().map(|at| Draft {
-                        execution: None,
-                        request: Some(r),
-                        route: None,
-                        derived: Some(*at),
-                        unknown: None,
-                        session: None,
-                        deed: *deed,
-                        strength,
-                        reason: by_its_kind.clone(),
-                    }));
-                }
-                None if !explained.contains(&r) => {
+            let origins = match (accesses::route_of(self.inputs.estate, request), derived.remove(&r)) {
+                (Some(route), _) if !found.contains(&(r, self.inputs.estate.routes[route].database.clone())) => vec![Origin::Route(route)],
+                (None, Some(derived)) => derived,
+                (None, None) if !explained.contains(&r) => {
                     if request.session.is_some() {
                         let route = format!("{} {}", request.method.as_deref().unwrap_or("-"), request.target.path_template());
                         *undescribed.entry((request.system.clone(), route)).or_default() += 1;
                     }
-                    let events: Vec<EventRef> = request.lines.iter().map(|l| l.place.event_ref()).collect();
-                    if let Some(deed) = deed_of.get(&events).filter(|_| !request.target.is_asset()) {
-                        unknown.push((r, *deed, strength));
-                    }
+                    self.within_reach(request)
                 }
-                _ => {}
-            }
+                _ => continue,
+            };
+            let events: Vec<EventRef> = request.lines.iter().map(|l| l.place.event_ref()).collect();
+            let Some(deed) = deed_of.get(events.as_slice()) else {
+                continue;
+            };
+            let draft = |origin| Draft { origin, request: Some(r), session: None, deed: *deed, strength, reason: Arc::from(why_without_statement(origin)) };
+            drafts.extend(origins.into_iter().map(draft));
         }
-        for (r, deed, strength) in unknown {
-            self.draft_unknown(r, deed, strength);
-        }
+        self.drafts.extend(drafts);
         for ((system, route), count) in undescribed {
             identity.note(format!(
                 "{count} answered requests of the actor to {route} on {system}: no statement was found and the estate does not say what the route reads"
@@ -363,25 +313,14 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// A request that may have read anything of a database whose log is missing at that moment.
-    fn draft_unknown(&mut self, r: usize, deed: usize, strength: Strength) {
-        let request = &self.requests[r];
-        let reason: Arc<str> = Arc::from("the request was answered while the database's log is missing; what it read is not known");
-        for at in gaps::databases(self.inputs.estate, &request.system) {
-            if gaps::is_missing(self.inputs.estate, self.inputs.coverage, self.clocks, at, (request.from, request.to)) {
-                self.drafts.push(Draft {
-                    execution: None,
-                    request: Some(r),
-                    route: None,
-                    derived: None,
-                    unknown: Some(at),
-                    session: None,
-                    deed,
-                    strength,
-                    reason: reason.clone(),
-                });
-            }
+    /// The databases of which a request may have read anything, since their logs are missing at that moment.
+    fn within_reach(&self, request: &Request) -> Vec<Origin> {
+        if request.target.is_asset() {
+            return Vec::new();
         }
+        let estate = self.inputs.estate;
+        let is_missing = |at: &usize| gaps::is_missing(estate, self.inputs.coverage, self.clocks, *at, (request.from, request.to));
+        gaps::databases(estate, &request.system).into_iter().filter(is_missing).map(Origin::Unknown).collect()
     }
 
     /// Statements in dark time.
@@ -450,11 +389,8 @@ impl<'a> Work<'a> {
                 };
                 let session = holder.session().filter(|_| strength == Strength::Inferred);
                 self.drafts.push(Draft {
-                    execution: Some(f.execution),
+                    origin: Origin::Execution(f.execution),
                     request: None,
-                    route: None,
-                    derived: None,
-                    unknown: None,
                     session,
                     deed: self.deeds.len(),
                     strength: reached,
@@ -547,7 +483,7 @@ impl<'a> Work<'a> {
     fn order(&self, source: &Source<'_>) -> (i64, String) {
         let (raw, place) = match source {
             Source::Read(read, _) => return (read.time, read.id()),
-            Source::Draft(Draft { execution: Some(e), .. }) => (self.statements.all[*e].raw, &self.statements.all[*e].proof[0]),
+            Source::Draft(Draft { origin: Origin::Execution(e), .. }) => (self.statements.all[*e].raw, &self.statements.all[*e].proof[0]),
             Source::Draft(draft) => {
                 let request = &self.requests[draft.request.expect("a draft has an execution or a request")];
                 (request.raw, &request.lines[0].place)
@@ -566,22 +502,21 @@ impl<'a> Work<'a> {
 
     fn access(&self, draft: &Draft, step: &str) -> Option<Access> {
         let request = draft.request.map(|r| &self.requests[r]);
-        match (draft.execution, draft.route, request) {
-            (Some(e), ..) => {
+        let estate = self.inputs.estate;
+        match (draft.origin, request) {
+            (Origin::Execution(e), request) => {
                 let e = &self.statements.all[e];
-                Some(accesses::of_execution(draft, step, e, request, self.survey.connections.get(&e.connection), self.inputs.estate))
+                Some(accesses::of_execution(draft, step, e, request, self.survey.connections.get(&e.connection), estate))
             }
-            (None, None, Some(request)) if draft.unknown.is_some() => {
-                Some(accesses::of_unknown(draft, step, request, self.inputs.estate.databases.get(draft.unknown?)?))
-            }
-            (None, None, Some(request)) => {
-                let derived = &self.derived[draft.derived?];
+            (Origin::Route(route), Some(request)) => Some(accesses::of_route(draft, step, request, &estate.routes[route], estate)),
+            (Origin::Derived(at), Some(request)) => {
+                let derived = &self.derived[at];
                 let exemplar = &self.statements.all[derived.exemplar];
                 let connection = self.survey.connections.get(&exemplar.connection);
-                Some(accesses::of_derived(draft, step, request, derived, exemplar, connection, self.inputs.estate))
+                Some(accesses::of_derived(draft, step, request, derived, exemplar, connection, estate))
             }
-            (None, Some(route), Some(request)) => Some(accesses::of_route(draft, step, request, &self.inputs.estate.routes[route], self.inputs.estate)),
-            _ => None,
+            (Origin::Unknown(database), Some(request)) => Some(accesses::of_unknown(draft, step, request, &estate.databases[database])),
+            (_, None) => None,
         }
     }
 
@@ -616,6 +551,16 @@ enum Source<'s> {
 fn group_of(request: &Request, m: &Match) -> MatchGroup {
     let route = format!("{} {}", request.method.as_deref().unwrap_or("-"), request.target.template);
     (request.owner_node(), format!("statements={} of {}, {}", route, request.owner_node(), how_name(m.how)), m.how)
+}
+
+/// Why something was read though no statement of the request was found.
+fn why_without_statement(origin: Origin) -> &'static str {
+    match origin {
+        Origin::Execution(_) => "the statement is in the log",
+        Origin::Route(_) => "the request was answered and no statement of it was found; the estate says what the route reads",
+        Origin::Derived(_) => "the request was answered and no statement of it was found; other requests of its kind run this one",
+        Origin::Unknown(_) => "the request was answered while the database's log is missing; what it read is not known",
+    }
 }
 
 fn how_name(how: How) -> &'static str {

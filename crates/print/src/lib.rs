@@ -6,6 +6,7 @@
 
 mod fonts;
 mod layout;
+mod pack;
 mod printer;
 mod world;
 

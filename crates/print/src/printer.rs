@@ -16,6 +16,7 @@ use typst_layout::PagedDocument;
 use typst_pdf::{PdfOptions, PdfStandard, PdfStandards, Timestamp as PdfTimestamp, pdf};
 
 use crate::layout::Aim;
+use crate::pack::packed;
 use crate::world::{Desk, Shelf};
 use crate::{Fonts, Layout, PrintError};
 
@@ -123,7 +124,7 @@ impl Printer {
             standards: self.standards.clone(),
             ..PdfOptions::default()
         };
-        Ok(Pdf { bytes: pdf(set, &options)?, pages: set.pages().len(), first_pages })
+        Ok(Pdf { bytes: packed(pdf(set, &options)?), pages: set.pages().len(), first_pages })
     }
 
     fn layout_error(&self, errors: &[SourceDiagnostic]) -> PrintError {

@@ -73,7 +73,11 @@ pub fn run(response: &mut Response<'_>, page: &Page) -> Result<PrintedLetters, R
     let Some((drafting, committed)) = Drafting::again(response)? else { return Err(ResponseError::NothingToSend) };
     let mut presses = vec![page.press()?];
     let page_sha256 = presses[0].page_sha256().to_owned();
-    if let Some(printed) = current(response)?.filter(|printed| printed.page_sha256 == page_sha256) {
+    let mut inputs = response.inputs_after(&["letters"]);
+    inputs.insert("page", page_sha256.clone());
+    if response.case.stage_is_current("print", &inputs)
+        && let Some(printed) = current(response)?
+    {
         return Ok(printed);
     }
     while presses.len() < response.settings.threads.min(usize::try_from(committed.len()).unwrap_or(1)) {
@@ -98,8 +102,6 @@ pub fn run(response: &mut Response<'_>, page: &Page) -> Result<PrintedLetters, R
     let mut files = files.finish()?;
     let printed = PrintedLetters { letters_entry, page_sha256, letters: files.len() as u64, findings };
     files.push(store::write_json(&response.case, store::PRINT, &printed)?);
-    let mut inputs = response.inputs_after(&["letters"]);
-    inputs.insert("page", printed.page_sha256.clone());
     let author = response.author();
     response.case.commit_stage(StageCommit { stage: "print".to_owned(), inputs, parts: Vec::new(), files, author })?;
     Ok(printed)

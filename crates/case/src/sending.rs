@@ -6,7 +6,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{Connection, Row, Transaction, params};
 use sha2::{Digest, Sha256};
-use strandline_model::code::SupportCode;
 use strandline_model::letter::{Channel, LetterReference, SendingState};
 use strandline_model::time::Instant;
 
@@ -120,15 +119,6 @@ impl Case {
     /// If the case has no salt here.
     pub fn letter_reference(&self, round: u32, data_subject: &str) -> Result<LetterReference, CaseError> {
         Ok(LetterReference::from_bits(self.keyed_bits(&format!("letter\0{round}\0{data_subject}"))?))
-    }
-
-    /// The code by which a person proves to the help desk which letter is theirs: in the letter and nowhere else, the same in every
-    /// round. It is a keyed digest of the person's key: the case keeps no list of codes, and nobody guesses one without its salt.
-    ///
-    /// # Errors
-    /// If the case has no salt here.
-    pub fn support_code(&self, data_subject: &str) -> Result<SupportCode, CaseError> {
-        Ok(SupportCode::from_bits(self.keyed_bits(&format!("support code\0{data_subject}"))?))
     }
 
     fn keyed_bits(&self, label: &str) -> Result<[u8; 10], CaseError> {

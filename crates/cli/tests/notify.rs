@@ -272,6 +272,27 @@ fn the_desk_finds_a_person_by_key_or_code_and_tells_our_letters_from_others() {
     check(&["notify", name, "check", text(&lure)], 3, "says something else");
     fs::write(&lure, "Dear customer, click.").expect("a file");
     check(&["notify", name, "check", text(&lure)], 3, "names no letter of this case");
+
+    // A letter that says something else now keeps its code; nothing but the letter has it.
+    check(&["decide", name, "answer", "letter_account/en", "--text", "A stolen account was used.", "--responder", "A. Chan"], 0, "");
+    check(&["decide", name, "answer", "letter_account/zh-Hant", "--text", "有人用了被盜的帳戶。", "--responder", "A. Chan"], 0, "");
+    check(&["notify", name, "draft"], 0, "to people who were not reached");
+    let again = &letters(&case)[&line["stem"]];
+    assert!(again != letter && again.contains(code), "a letter that was drafted again lost its code");
+    check(&["notify", name, "check", "--code", code], 0, key);
+    let mut holding: Vec<PathBuf> = files(&case).into_iter().filter(|path| holds(&fs::read(path).expect("a file of the case"), code.as_bytes())).collect();
+    assert_eq!(holding.pop().expect("the letter").file_name(), Some(format!("{}.txt", line["stem"]).as_ref()));
+    assert!(holding.is_empty(), "a file beside the letter has its code");
+}
+
+/// Every file of a folder.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let paths = fs::read_dir(folder).expect("a folder").flatten().map(|entry| entry.path());
+    paths.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+}
+
+fn holds(bytes: &[u8], text: &[u8]) -> bool {
+    bytes.windows(text.len()).any(|window| window == text)
 }
 
 #[test]
@@ -293,9 +314,11 @@ fn letters_on_paper_are_printed_approved_and_handed_over_once() {
     check(&["notify", name, "print"], 0, "letters printed");
     check(&post, 1, "0 of 2 approvals");
     approve();
-    let printed =
-        fs::read_dir(case.join("letters")).expect("letters").flatten().map(|entry| entry.path()).filter(|p| p.extension().is_some_and(|k| k == "pdf"));
-    assert_eq!(printed.count(), index(&case).len());
+    let printed = || files(&case.join("letters")).into_iter().filter(|path| path.extension().is_some_and(|kind| kind == "pdf"));
+    assert_eq!(printed().count(), index(&case).len());
+    fs::remove_file(printed().next().expect("a PDF")).expect("it can be removed");
+    check(&["notify", name, "print"], 0, "letters printed");
+    assert_eq!(printed().count(), index(&case).len(), "a PDF that has gone is printed again, and is what was approved");
     check(&post, 0, "letters for the mail house");
     let manifest: Vec<BTreeMap<String, String>> =
         csv::Reader::from_path(batch.join("batch-001.csv")).expect("a manifest").deserialize().collect::<Result<_, _>>().expect("lines");

@@ -35,12 +35,17 @@ pub fn read_received(message: &[u8]) -> ReceivedMessage {
     };
     let whole = String::from_utf8_lossy(message);
     let references = unique(whole.split(|c: char| !c.is_ascii_alphanumeric()).filter_map(|word| LetterReference::parse(word).ok()));
-    let codes = unique(text.split(|c: char| !c.is_ascii_alphanumeric() && c != '-').filter_map(|word| word.trim_matches('-').parse().ok()));
+    let codes = codes_in(&text);
     let is_link = |word: &&str| word.contains("://") || word.contains('@') || word.starts_with("www.");
     let bare =
         |word: &str| word.trim_matches(|c: char| matches!(c, '<' | '>' | '(' | ')' | '[' | ']' | '"' | '\'' | ',' | '.' | ';' | ':' | '。' | '，')).to_owned();
     let links = unique(text.split_whitespace().filter(is_link).map(bare));
     ReceivedMessage { references, codes, links, text: Personal::new(text) }
+}
+
+/// What could be codes of letters in a text.
+pub fn codes_in(text: &str) -> Vec<SupportCode> {
+    unique(text.split(|c: char| !c.is_ascii_alphanumeric() && c != '-').filter_map(|word| word.trim_matches('-').parse().ok()))
 }
 
 fn unique<T: Ord + Clone>(found: impl Iterator<Item = T>) -> Vec<T> {

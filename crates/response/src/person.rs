@@ -15,7 +15,7 @@ use crate::error::ResponseError;
 use crate::explain::{ExplainedCategory, explain};
 use crate::run::Response;
 use crate::stage::expose::register;
-use crate::stage::letters::{Drafting, IndexedLetter, Reassurance, index};
+use crate::stage::letters::{Codes, Drafting, IndexedLetter, Reassurance, index};
 use crate::stage::notify::{Attach, PlannedLetter, load};
 
 /// Everything on one person.
@@ -120,7 +120,7 @@ impl Response<'_> {
         let letters = self.indexed()?;
         let data_subject = match people.contains_key(key_or_code) || letters.contains_key(key_or_code) {
             true => key_or_code.to_owned(),
-            false => self.key_of_code(key_or_code, &people, &letters)?,
+            false => self.whose_code(key_or_code)?,
         };
         let categories = match explain(self, &data_subject) {
             Ok(explanation) => explanation.categories,
@@ -150,14 +150,14 @@ impl Response<'_> {
     /// If there are no letters, or a message or a letter cannot be read.
     pub fn check_messages(&self, path: &Path, round: u32) -> Result<Vec<Authenticity>, ResponseError> {
         let plan = self.letter_plan(round)?;
-        let (people, letters) = (&plan.people, self.indexed()?);
+        let codes = Codes::of(&self.case)?;
         let mut messages = Vec::new();
         read_messages(path, &mut |bytes| messages.push(read_received(bytes)))?;
         let mut verdicts = Vec::new();
         for message in messages {
             let named = message.references.iter().find_map(|reference| plan.letters.get(reference));
-            let by_code = || message.codes.iter().find_map(|code| self.key_of_code(&code.grouped(), people, &letters).ok());
-            let by_key = |key: String| plan.letters.values().find(|planned| planned.data_subject == key);
+            let by_code = || message.codes.iter().find_map(|code| codes.owner(&self.case, code).ok().flatten());
+            let by_key = |key: &str| plan.letters.values().find(|planned| planned.data_subject == key);
             verdicts.push(match named.or_else(|| by_code().and_then(by_key)) {
                 Some(planned) => self.compare(planned, plan.people.get(&planned.data_subject), &message)?,
                 None => Authenticity::NotOurs,
@@ -170,23 +170,13 @@ impl Response<'_> {
     ///
     /// # Errors
     /// If it is mistyped, or on no letter.
-    pub fn whose_code(&self, code: &str) -> Result<String, ResponseError> {
-        let (people, _) = register(self)?;
-        self.key_of_code(code, &people, &self.indexed()?)
-    }
-
-    fn key_of_code(&self, text: &str, people: &BTreeMap<String, RegisterEntry>, letters: &BTreeMap<String, IndexedLetter>) -> Result<String, ResponseError> {
+    pub fn whose_code(&self, text: &str) -> Result<String, ResponseError> {
         let code: SupportCode = match text.parse() {
             Ok(code) => code,
             Err(strandline_model::code::NotACode::Shape) => return Err(ResponseError::NobodyHere(text.to_owned())),
             Err(error) => return Err(error.into()),
         };
-        for key in people.keys().chain(letters.keys()) {
-            if self.case.support_code(key)? == code {
-                return Ok(key.clone());
-            }
-        }
-        Err(ResponseError::CodeOfNobody)
+        Codes::of(&self.case)?.owner(&self.case, &code)?.map(str::to_owned).ok_or(ResponseError::CodeOfNobody)
     }
 
     fn indexed(&self) -> Result<BTreeMap<String, IndexedLetter>, ResponseError> {

@@ -75,8 +75,8 @@ pub fn check_estate(settings: &Settings<'_>, estate: (&str, &str), logs: &Path, 
 /// If the folder cannot be read.
 pub fn draft_estate(settings: &Settings<'_>, folder: &Path, watcher: &mut dyn Watcher) -> Result<String, ResponseError> {
     let origin = strandline_case::Origin::new("local", "draft")?;
-    let (seed, salt) = (settings.secrets)();
-    let case = Case::open_or_create(&settings.case, &origin, &strandline_case::Secrets::new(seed, salt))?;
+    let secrets = strandline_case::Secrets::new((settings.random)(), (settings.random)());
+    let case = Case::open_or_create(&settings.case, &origin, &secrets)?;
     let seals = Seals(&case);
     let request =
         Request { evidence: folder, extra: Vec::new(), known: &[], taken_by: &settings.responder, now: settings.now, limits: Limits::default(), estate: None };

@@ -33,8 +33,8 @@ pub struct Settings<'a> {
     pub responder: String,
     /// The clock.
     pub now: &'a dyn Fn() -> Instant,
-    /// Randomness for a new case: signing seed and salt.
-    pub secrets: &'a dyn Fn() -> ([u8; 32], [u8; 32]),
+    /// Randomness, from a cryptographic generator: for the secrets of a new case, and the codes on letters.
+    pub random: &'a dyn Fn() -> [u8; 32],
     /// Memory that replays may use, bytes.
     pub memory_limit_bytes: usize,
     /// Threads.
@@ -364,6 +364,5 @@ fn origin(estate: &Estate, settings: &Settings<'_>) -> Result<Origin, ResponseEr
 }
 
 fn secrets(settings: &Settings<'_>) -> Secrets {
-    let (seed, salt) = (settings.secrets)();
-    Secrets::new(seed, salt)
+    Secrets::new((settings.random)(), (settings.random)())
 }

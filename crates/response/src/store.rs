@@ -15,6 +15,8 @@ pub const ESTATE: &str = "estate.toml";
 pub const CHOICES: &str = "choices.json";
 /// The organisation's own templates of letters.
 pub const TEMPLATES: &str = "templates.json";
+/// Whose each letter's code is, by the code's digest.
+pub const CODES: &str = "codes.json";
 /// What was printed, and with what.
 pub const PRINT: &str = "print.json";
 /// The rules that the case was told to use.

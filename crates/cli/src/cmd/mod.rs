@@ -143,7 +143,7 @@ impl Common {
             case: case.to_owned(),
             responder: self.responder.clone(),
             now: &now,
-            secrets: &secrets,
+            random: &random,
             memory_limit_bytes: self.memory << 20,
             told: Told::default(),
             rules: Vec::new(),
@@ -156,12 +156,10 @@ fn now() -> Instant {
     Instant(jiff::Timestamp::now().as_microsecond())
 }
 
-fn secrets() -> ([u8; 32], [u8; 32]) {
-    let mut generator = rand::rng();
-    let (mut seed, mut salt) = ([0; 32], [0; 32]);
-    generator.fill_bytes(&mut seed);
-    generator.fill_bytes(&mut salt);
-    (seed, salt)
+fn random() -> [u8; 32] {
+    let mut bytes = [0; 32];
+    rand::rng().fill_bytes(&mut bytes);
+    bytes
 }
 
 /// The organisation's zone, for times on the command line; mistakes of the file are told by the run itself.

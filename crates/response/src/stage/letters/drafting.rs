@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest, Sha256};
 use strandline_case::{Case, CaseError};
+use strandline_model::code::SupportCode;
 use strandline_model::estate::Organisation;
 use strandline_model::evidence::Coverage;
 use strandline_model::exposure::Exposure;
@@ -19,6 +20,7 @@ use crate::error::ResponseError;
 use crate::exposed::each_person;
 use crate::run::Response;
 use crate::stage::expose::register;
+use crate::stage::letters::codes::Codes;
 use crate::stage::letters::index::file_stem;
 use crate::stage::notify::hexadecimal;
 use crate::store;
@@ -37,6 +39,8 @@ pub struct Drafting {
     pub templates: Templates,
     /// When they are or were drafted.
     pub drafted_at: Instant,
+    /// The codes on them.
+    pub codes: Codes,
     endings: BTreeMap<String, String>,
     organisation: Organisation,
     reference: String,
@@ -45,6 +49,9 @@ pub struct Drafting {
     said: Said,
     categories: Vec<String>,
 }
+
+/// Takes a letter, and whom it is to.
+pub type Visit<'v> = &'v mut dyn FnMut(Letter, &Recipient<'_>) -> Result<(), ResponseError>;
 
 /// Whom reassurance letters go to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +72,7 @@ impl Drafting {
         let own: Vec<(String, String)> = store::read_json(&response.case, store::TEMPLATES)?.unwrap_or_default();
         Ok(Some(Self {
             endings: record_endings(people.values()),
+            codes: Codes::of(&response.case)?,
             people,
             templates: Templates::read(&own, &response.estate.organisation.regimes)?,
             organisation: response.estate.organisation.clone(),
@@ -119,22 +127,42 @@ impl Drafting {
         }
     }
 
-    /// Drafts one letter after another: to everybody who was reached, by key, and then to everybody else of the register if they
-    /// are to be reassured.
+    /// Drafts one letter after another, with the codes that the committed letters have: to everybody who was reached, by key, and then
+    /// to everybody else of the register if they are to be reassured.
     ///
     /// # Errors
-    /// If a table cannot be read, a letter cannot be drafted, or what `visit` says.
-    pub fn each_letter(
+    /// If a table or a letter cannot be read, a letter cannot be drafted, or what `visit` says.
+    pub fn each_letter(&self, case: &Case, reassurance: Reassurance, visit: Visit<'_>) -> Result<(), ResponseError> {
+        self.each_coded_letter(case, reassurance, &mut |key| self.codes.in_letter(case, key), visit)
+    }
+
+    /// As [`Drafting::each_letter`]; whoever has no code yet is given one. `random` is a cryptographic generator.
+    ///
+    /// # Errors
+    /// As [`Drafting::each_letter`].
+    pub fn each_new_letter(&mut self, case: &Case, reassurance: Reassurance, random: &dyn Fn() -> [u8; 32], visit: Visit<'_>) -> Result<(), ResponseError> {
+        let mut codes = std::mem::take(&mut self.codes);
+        let mut code_of = |key: &str| match codes.in_letter(case, key)? {
+            Some(code) => Ok(Some(code)),
+            None => codes.give(case, key, random()).map(Some),
+        };
+        let drafted = self.each_coded_letter(case, reassurance, &mut code_of, visit);
+        self.codes = codes;
+        drafted
+    }
+
+    fn each_coded_letter(
         &self,
         case: &Case,
         reassurance: Reassurance,
-        visit: &mut dyn FnMut(Letter, &Recipient<'_>) -> Result<(), ResponseError>,
+        code_of: &mut dyn FnMut(&str) -> Result<Option<SupportCode>, ResponseError>,
+        visit: Visit<'_>,
     ) -> Result<(), ResponseError> {
         let facts = self.facts();
         let mut one = |key: &str, exposures: &[Exposure]| {
-            let code = case.support_code(key)?.grouped();
+            let code = code_of(key)?.map(|code| code.grouped());
             let record_ending = self.endings.get(key).map(String::as_str);
-            let recipient = Recipient { key, entry: self.people.get(key), exposures, code: Some(&code), record_ending };
+            let recipient = Recipient { key, entry: self.people.get(key), exposures, code: code.as_deref(), record_ending };
             visit(draft(&recipient, &facts, &self.templates)?, &recipient)
         };
         let mut reached = BTreeSet::new();

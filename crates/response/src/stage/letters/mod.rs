@@ -1,5 +1,6 @@
 //! Letters: one draft a person, in the person's language, and an index of them. Nothing is sent.
 
+mod codes;
 mod drafting;
 mod index;
 
@@ -7,6 +8,7 @@ use strandline_case::{Author, StageCommit, StoredFile};
 use strandline_notice::letter::lint::{Finding, Rule, Strangers, lint};
 use strandline_notice::letter::{Kind, Said, Templates};
 
+pub use codes::Codes;
 pub use drafting::{Committed, Drafting, Reassurance, described_categories};
 use drafting::{People, text_of};
 use index::INDEX;
@@ -68,12 +70,12 @@ pub fn run(response: &mut Response<'_>) -> Result<(), ResponseError> {
 }
 
 fn write_all(response: &mut Response<'_>, people: People, author: &Author) -> Result<Vec<StoredFile>, ResponseError> {
-    let Some(drafting) = Drafting::new(response, people, author.time)? else { return Ok(Vec::new()) };
+    let Some(mut drafting) = Drafting::new(response, people, author.time)? else { return Ok(Vec::new()) };
     let reassurance = drafting.reassurance(response);
     let mut files = ManyFiles::of("letters");
     let mut index = csv::Writer::from_writer(Vec::new());
     let (mut held, total) = (0_u64, drafting.people.len() as u64);
-    drafting.each_letter(&response.case, reassurance, &mut |letter, _| {
+    drafting.each_new_letter(&response.case, reassurance, response.settings.random, &mut |letter, _| {
         held += u64::from(letter.is_held());
         index.serialize(IndexedLetter::of(&letter)).expect("memory takes every record of texts");
         files.add(&response.case, format!("{}.txt", file_stem(&letter.data_subject)), &text_of(&letter))?;
@@ -89,6 +91,7 @@ fn write_all(response: &mut Response<'_>, people: People, author: &Author) -> Re
     let mut files = files.finish()?;
     let bytes = index.into_inner().expect("memory can be flushed");
     files.push(store::write(&response.case, INDEX.0, INDEX.1, &bytes)?);
+    files.push(drafting.codes.store(&response.case)?);
     Ok(files)
 }
 

@@ -167,7 +167,7 @@ impl Attention {
             Self::UnclearStatus => "has a status that is not known: use serving, departed or deceased",
             Self::NoChannel => "has neither an e-mail address nor a postal address: find one, and add it to the register",
             Self::NoName => "has no name in the register: add it",
-            Self::NameCleaned => "has a name with characters that cannot be shown: correct it in the register",
+            Self::NameCleaned => "has a name that cannot be shown as it stands (too long, or with invisible characters): correct it in the register",
             Self::AddressCleaned => "has a postal address that cannot be shown as it stands: correct it in the register",
             Self::UnusableEmail => "has an e-mail address that mail cannot be sent to: correct it in the register",
             Self::Departed => "has left: the address may be old",

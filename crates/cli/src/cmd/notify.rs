@@ -493,7 +493,7 @@ fn print_printed(common: &Common, printed: &PrintedLetters) -> anyhow::Result<Ex
                 let first: Vec<String> = keys.iter().take(3).map(|key| printable(key)).collect();
                 say!("{:>8}  {problem}\n          {}{}", thousands(keys.len() as u64), first.join(", "), if keys.len() > 3 { " …" } else { "" });
             }
-            say!("{} letters printed; approvals of before do not cover the PDFs", thousands(printed.letters));
+            say!("{} letters printed; the PDFs belong to what is approved", thousands(printed.letters));
         }
     }
     Ok(if printed.findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(3) })

@@ -15,6 +15,10 @@ use clap::Parser;
 const INTERRUPTED: i32 = 130;
 
 fn main() -> ExitCode {
+    // Before anything else is there that a reader of hostile evidence could use.
+    if std::env::args_os().skip(1).eq([strandline_reader::ARGUMENT]) {
+        return strandline_reader::serve();
+    }
     // Every write of a case is one rename, so there is nothing to tidy up: say so, and go.
     let watching = ctrlc::set_handler(|| {
         if cmd::is_interrupt_heeded() {

@@ -46,6 +46,8 @@ fn a_stage_stands_on_model_alone() {
         check(&dependencies, stage, if stage == "exposure" { &["model", "provenance"] } else { &["model"] });
     }
     check(&dependencies, "model", &[]);
+    // It is the stage, in a process of its own.
+    check(&dependencies, "reader", &["event", "model"]);
     for name in ["provenance", "estate", "case", "report", "drill", "outbound", "print"] {
         check(&dependencies, name, &["model"]);
     }

@@ -20,6 +20,7 @@ mod testing;
 use std::io::Read;
 
 use arrow_array::RecordBatch;
+use serde::{Deserialize, Serialize};
 use strandline_model::estate::LogSource;
 use strandline_model::event::{Event, EventBatchBuilder};
 use strandline_model::evidence::{ArtefactId, EventRef, Warning};
@@ -62,7 +63,7 @@ pub trait Sink {
 }
 
 /// What became of one artefact.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
     /// The format it was read as (`nginx`, `postgresql_csvlog` …).
     pub format: String,

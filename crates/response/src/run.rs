@@ -35,6 +35,8 @@ pub struct Settings<'a> {
     pub now: &'a dyn Fn() -> Instant,
     /// Randomness, from a cryptographic generator: for the secrets of a new case, and the codes on letters.
     pub random: &'a dyn Fn() -> [u8; 32],
+    /// The program whose processes read the evidence (`strandline_reader::ARGUMENT`); none: this process reads it.
+    pub reader: Option<PathBuf>,
     /// Memory that replays may use, bytes.
     pub memory_limit_bytes: usize,
     /// Threads.

@@ -144,6 +144,7 @@ impl Common {
             responder: self.responder.clone(),
             now: &now,
             random: &random,
+            reader: std::env::current_exe().ok(),
             memory_limit_bytes: self.memory << 20,
             told: Told::default(),
             rules: Vec::new(),

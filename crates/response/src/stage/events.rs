@@ -2,6 +2,7 @@
 //! resumes at the artefact where it stopped.
 
 use std::io::Read;
+use std::path::Path;
 
 use strandline_case::{Inputs, StageCommit, TablePart, TableWriter};
 use strandline_event::{Context, EventError, Sink, SinkError, Summary, assumed_year, read_artefact};
@@ -10,9 +11,10 @@ use strandline_model::estate::LogSource;
 use strandline_model::event;
 use strandline_model::evidence::{Artefact, Warning};
 use strandline_model::table::Row;
+use strandline_reader::ReaderError;
 
 use crate::error::ResponseError;
-use crate::run::Response;
+use crate::run::{Response, Watcher};
 use crate::stage::intake::Seals;
 
 /// The tables that one artefact gives a part to.
@@ -38,6 +40,15 @@ impl Sink for Tables {
             self.warnings.push(warning);
         }
         Ok(())
+    }
+}
+
+impl Tables {
+    fn finish(self, response: &Response<'_>, artefact: &Artefact, summary: Summary) -> Result<Fresh, ResponseError> {
+        let events = self.events.finish()?;
+        let mut warnings = response.case.table_writer(Warning::TABLE, &artefact.id.0, Warning::schema(), &["offset"])?;
+        warnings.write(&Warning::to_batch(&self.warnings)?)?;
+        Ok(Fresh { parts: vec![events, warnings.finish()?], summary })
     }
 }
 
@@ -94,22 +105,38 @@ fn read_one(response: &mut Response<'_>, artefacts: &[Artefact], at: usize, sour
     let context = Context { artefact: &artefact.id, path: &artefact.path, source, assumed_year: year };
     let writer = response.case.table_writer(event::TABLE, &artefact.id.0, event::schema(), &["offset"])?;
     let mut tables = Tables { events: writer, warnings: Vec::new() };
-    let summary = match read_artefact(&mut *input, &context, &mut tables) {
-        Ok(summary) => summary,
-        // Half a file is half the evidence: what came before the break is in the tables, and custody says where it broke.
-        Err(EventError::Interrupted { path, offset, source }) => {
-            response.watcher.note(&format!("{path}: reading stopped at byte {offset} ({}); what came before is kept", source.kind()));
-            let reason = format!("{TRUNCATED}reading stopped here ({})", source.kind());
-            let warning = Warning { artefact: artefact.id.clone(), path, line: 0, offset, reason };
-            tables.warnings.push(warning.clone());
-            Summary { format: source_format(artefact, &context), records_refused: 1, first_refusal: Some(warning), ..Summary::default() }
-        }
+    // Half a file is half the evidence: what came before the break is in the tables, and custody says where it broke.
+    let (offset, why) = match read_apart(response.settings.reader.as_deref(), response.watcher, &mut *input, &context, &mut tables) {
+        Ok(summary) => return tables.finish(response, artefact, summary),
+        Err(ReaderError::Event(EventError::Interrupted { offset, source, .. })) => (offset, source.kind().to_string()),
+        Err(ReaderError::Ended { how, offset }) => (offset, format!("the process that read it ended: {how}")),
         Err(error) => return Err(error.into()),
     };
-    let events = tables.events.finish()?;
-    let mut warnings = response.case.table_writer(Warning::TABLE, &artefact.id.0, Warning::schema(), &["offset"])?;
-    warnings.write(&Warning::to_batch(&tables.warnings)?)?;
-    Ok(Fresh { parts: vec![events, warnings.finish()?], summary })
+    response.watcher.note(&format!("{}: reading stopped at byte {offset} ({why}); what came before is kept", artefact.path));
+    let reason = format!("{TRUNCATED}reading stopped here ({why})");
+    let warning = Warning { artefact: artefact.id.clone(), path: artefact.path.clone(), line: 0, offset, reason };
+    tables.warnings.push(warning.clone());
+    let format = source_format(artefact, &context);
+    tables.finish(response, artefact, Summary { format, records_refused: 1, first_refusal: Some(warning), ..Summary::default() })
+}
+
+/// Reads in a process of its own, if one can be had.
+fn read_apart(
+    reader: Option<&Path>,
+    watcher: &mut dyn Watcher,
+    input: &mut dyn Read,
+    context: &Context<'_>,
+    tables: &mut Tables,
+) -> Result<Summary, ReaderError> {
+    if let Some(program) = reader {
+        match strandline_reader::read_artefact(program, input, context, tables) {
+            Err(ReaderError::NotStarted(source)) => {
+                watcher.note(&format!("a process that reads evidence cannot be started ({source}): {} is read without one", context.path));
+            }
+            read => return read,
+        }
+    }
+    Ok(read_artefact(input, context, tables)?)
 }
 
 fn source_format(artefact: &Artefact, context: &Context<'_>) -> String {

@@ -22,6 +22,9 @@ const PART_TABLES: [&str; 2] = [event::TABLE, Warning::TABLE];
 /// Warnings kept for one artefact; the rest are counted.
 const WARNINGS_KEPT: usize = 10_000;
 
+/// A process that ends once may have met a machine short of memory; one that ends again met it in the bytes.
+const TRIES: u32 = 2;
+
 /// First bytes of a log that tell the year of its stamps.
 const HEAD_BYTES: u64 = 64 << 10;
 
@@ -100,13 +103,21 @@ fn read_one(response: &mut Response<'_>, artefacts: &[Artefact], at: usize, sour
     let mut head = Vec::new();
     // What is cut or damaged is told by the reading proper.
     let _ = vault.open(&artefact.id)?.take(HEAD_BYTES).read_to_end(&mut head);
-    let mut input = vault.open(&artefact.id)?;
     let year = assumed_year(&head, artefact.modified_at.unwrap_or(artefact.taken_at));
     let context = Context { artefact: &artefact.id, path: &artefact.path, source, assumed_year: year };
-    let writer = response.case.table_writer(event::TABLE, &artefact.id.0, event::schema(), &["offset"])?;
-    let mut tables = Tables { events: writer, warnings: Vec::new() };
+    let mut tries = 0;
+    let (mut tables, read) = loop {
+        let mut input = vault.open(&artefact.id)?;
+        let writer = response.case.table_writer(event::TABLE, &artefact.id.0, event::schema(), &["offset"])?;
+        let mut tables = Tables { events: writer, warnings: Vec::new() };
+        let read = read_apart(response.settings.reader.as_deref(), response.watcher, &mut *input, &context, &mut tables);
+        tries += 1;
+        if tries == TRIES || !matches!(read, Err(ReaderError::Ended { .. })) {
+            break (tables, read);
+        }
+    };
     // Half a file is half the evidence: what came before the break is in the tables, and custody says where it broke.
-    let (offset, why) = match read_apart(response.settings.reader.as_deref(), response.watcher, &mut *input, &context, &mut tables) {
+    let (offset, why) = match read {
         Ok(summary) => return tables.finish(response, artefact, summary),
         Err(ReaderError::Event(EventError::Interrupted { offset, source, .. })) => (offset, source.kind().to_string()),
         Err(ReaderError::Ended { how, offset }) => (offset, format!("the process that read it ended: {how}")),

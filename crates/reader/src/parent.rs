@@ -10,7 +10,8 @@ use std::time::Duration;
 use arrow_array::cast::AsArray;
 use arrow_array::types::UInt64Type;
 use arrow_array::{Array, RecordBatch};
-use arrow_ipc::reader::StreamReader;
+use arrow_buffer::Buffer;
+use arrow_ipc::reader::StreamDecoder;
 use strandline_event::{Context, EventError, Sink, Summary};
 use strandline_model::event;
 use strandline_model::evidence::Warning;
@@ -20,8 +21,8 @@ use crate::{ARGUMENT, frame};
 
 /// Bytes of the artefact in one frame.
 const CHUNK_BYTES: usize = 256 << 10;
-/// Frames on their way to the process.
-const CHUNKS_AHEAD: usize = 4;
+/// Frames on their way to the process: some batches of events, so that it has work while we store one.
+const CHUNKS_AHEAD: usize = 32;
 /// Answers that wait for us; the process waits when there are more.
 const ANSWERS_AHEAD: usize = 4;
 
@@ -139,27 +140,33 @@ impl Conversation<'_> {
         }
     }
 
-    /// Gives the next bytes of the artefact, or its end.
+    /// Gives the next bytes of the artefact, or its end, or that there are no more.
     fn give_next(&mut self, input: &mut dyn Read) {
-        let mut chunk = vec![0; CHUNK_BYTES];
-        match input.read(&mut chunk) {
-            Ok(0) => self.give(frame::END, &[]),
-            Ok(count) => self.give(frame::DATA, &chunk[..count]),
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => {
-                self.failure = Some(error);
-                self.give(frame::BROKEN, &[]);
-            }
+        let mut framed = Vec::with_capacity(frame::HEAD_BYTES + CHUNK_BYTES);
+        framed.resize(frame::HEAD_BYTES, 0);
+        // What came before a failure is in the vector.
+        self.failure = input.take(CHUNK_BYTES as u64).read_to_end(&mut framed).err();
+        let count = framed.len() - frame::HEAD_BYTES;
+        if count > 0 {
+            framed[..frame::HEAD_BYTES].copy_from_slice(&frame::head(frame::DATA, count).expect("a chunk is short"));
+            self.send(framed);
+        }
+        if self.failure.is_some() || count == 0 {
+            self.give(if self.failure.is_some() { frame::BROKEN } else { frame::END }, &[]);
+            self.fed = true;
         }
     }
 
     fn give(&mut self, kind: u8, bytes: &[u8]) {
-        let mut framed = Vec::with_capacity(bytes.len() + 5);
+        let mut framed = Vec::with_capacity(frame::HEAD_BYTES + bytes.len());
         frame::write(&mut framed, kind, bytes).expect("memory takes every byte");
+        self.send(framed);
+    }
+
+    fn send(&mut self, framed: Vec<u8>) {
         // Where the process has gone, its answers say how.
-        let gone = self.give.send(framed).is_err();
-        self.fed |= gone || matches!(kind, frame::END | frame::BROKEN);
-        self.room -= 1;
+        self.fed |= self.give.send(framed).is_err();
+        self.room = self.room.saturating_sub(1);
     }
 
     fn ended(&self) -> ReaderError {
@@ -180,7 +187,7 @@ fn feed(mut stdin: ChildStdin, given: &Receiver<Vec<u8>>, tell: &SyncSender<Told
 fn listen(stdout: ChildStdout, tell: &SyncSender<Told>) {
     let mut answers = BufReader::new(stdout);
     while let Ok(Some((kind, bytes))) = frame::read(&mut answers) {
-        let Some(answer) = understood(kind, &bytes) else { break };
+        let Some(answer) = understood(kind, bytes) else { break };
         if tell.send(answer).is_err() {
             return;
         }
@@ -188,13 +195,13 @@ fn listen(stdout: ChildStdout, tell: &SyncSender<Told>) {
     let _ = tell.send(Told::Over);
 }
 
-fn understood(kind: u8, bytes: &[u8]) -> Option<Told> {
+fn understood(kind: u8, bytes: Vec<u8>) -> Option<Told> {
     match kind {
-        frame::BATCH => StreamReader::try_new(bytes, None).ok()?.next()?.ok().map(Told::Batch),
-        frame::WARNING => serde_json::from_slice(bytes).ok().map(Told::Warning),
-        frame::SUMMARY => serde_json::from_slice(bytes).ok().map(Told::Done),
-        frame::STOPPED => serde_json::from_slice(bytes).ok().map(Told::Stopped),
-        frame::CONFIGURATION => serde_json::from_slice(bytes).ok().map(Told::Misdescribed),
+        frame::BATCH => StreamDecoder::new().decode(&mut Buffer::from_vec(bytes)).ok().flatten().map(Told::Batch),
+        frame::WARNING => serde_json::from_slice(&bytes).ok().map(Told::Warning),
+        frame::SUMMARY => serde_json::from_slice(&bytes).ok().map(Told::Done),
+        frame::STOPPED => serde_json::from_slice(&bytes).ok().map(Told::Stopped),
+        frame::CONFIGURATION => serde_json::from_slice(&bytes).ok().map(Told::Misdescribed),
         _ => None,
     }
 }

@@ -54,14 +54,13 @@ pub enum ReaderError {
 /// # Errors
 /// [`ReaderError`]; a record that cannot be read is a warning and not an error.
 pub fn read_artefact(program: &Path, input: &mut dyn Read, context: &Context<'_>, sink: &mut dyn Sink) -> Result<Summary, ReaderError> {
-    let mut child = Command::new(program)
-        .arg(ARGUMENT)
-        .env_clear()
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null()) // a panic's words may hold what it read
-        .spawn()
-        .map_err(ReaderError::NotStarted)?;
+    let mut command = Command::new(program);
+    command.arg(ARGUMENT).env_clear().stdin(Stdio::piped()).stdout(Stdio::piped());
+    command.stderr(Stdio::null()); // a panic's words may hold what it read
+    // An interrupt at the terminal is for us: the process ends when its input does, and not as if the bytes had ended it.
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::process_group(&mut command, 0);
+    let mut child = command.spawn().map_err(ReaderError::NotStarted)?;
     let (stdin, stdout) = (child.stdin.take().expect("it is piped"), child.stdout.take().expect("it is piped"));
     thread::scope(|scope| {
         let (tell, told) = sync_channel(ANSWERS_AHEAD);

@@ -31,10 +31,12 @@ const HEAD_BYTES: u64 = 64 << 10;
 struct Tables {
     events: TableWriter,
     warnings: Vec<Warning>,
+    rows: u64,
 }
 
 impl Sink for Tables {
     fn batch(&mut self, batch: arrow_array::RecordBatch) -> Result<(), SinkError> {
+        self.rows += batch.num_rows() as u64;
         Ok(self.events.write(&batch)?)
     }
 
@@ -109,7 +111,7 @@ fn read_one(response: &mut Response<'_>, artefacts: &[Artefact], at: usize, sour
     let (mut tables, read) = loop {
         let mut input = vault.open(&artefact.id)?;
         let writer = response.case.table_writer(event::TABLE, &artefact.id.0, event::schema(), &["offset"])?;
-        let mut tables = Tables { events: writer, warnings: Vec::new() };
+        let mut tables = Tables { events: writer, warnings: Vec::new(), rows: 0 };
         let read = read_apart(response.settings.reader.as_deref(), response.watcher, &mut *input, &context, &mut tables);
         tries += 1;
         if tries == TRIES || !matches!(read, Err(ReaderError::Ended { .. })) {
@@ -127,8 +129,9 @@ fn read_one(response: &mut Response<'_>, artefacts: &[Artefact], at: usize, sour
     let reason = format!("{TRUNCATED}reading stopped here ({why})");
     let warning = Warning { artefact: artefact.id.clone(), path: artefact.path.clone(), line: 0, offset, reason };
     tables.warnings.push(warning.clone());
-    let format = source_format(artefact, &context);
-    tables.finish(response, artefact, Summary { format, records_refused: 1, first_refusal: Some(warning), ..Summary::default() })
+    let summary =
+        Summary { format: source_format(artefact, &context), records_read: tables.rows, records_refused: 1, first_refusal: Some(warning), span: None };
+    tables.finish(response, artefact, summary)
 }
 
 /// Reads in a process of its own, if one can be had.

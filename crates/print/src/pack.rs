@@ -12,11 +12,11 @@ const TOGETHER: usize = 200;
 /// Bytes of a line of the table of objects (7.5.4).
 const TABLE_LINE: usize = 20;
 
-/// The file with its small objects packed; as it was, where it is not built as Typst builds one.
+/// The file with its small objects packed; as it was, where it is not built as Typst builds one, or is longer than four bytes can say.
 pub fn packed(pdf: Vec<u8>) -> Vec<u8> {
     match Plain::read(&pdf) {
-        Some(plain) => plain.pack(),
-        None => pdf,
+        Some(plain) if u32::try_from(pdf.len()).is_ok() => plain.pack(),
+        _ => pdf,
     }
 }
 
@@ -105,9 +105,9 @@ impl Entry {
             Self::At(place) => (1, place, 0),
             Self::In { stream, index } => (2, stream, index),
         };
-        // Batches are some hundreds of letters, so that no place is beyond four bytes.
-        let [a, b, c, d] = u32::try_from(place).unwrap_or(u32::MAX).to_be_bytes();
-        let [e, f] = u16::try_from(index).unwrap_or(u16::MAX).to_be_bytes();
+        // A packed file is shorter than it was, and has at most `TOGETHER` objects in a stream.
+        let [a, b, c, d] = u32::try_from(place).expect("a place is within the file").to_be_bytes();
+        let [e, f] = u16::try_from(index).expect("an index is below the limit").to_be_bytes();
         [kind, a, b, c, d, e, f]
     }
 }

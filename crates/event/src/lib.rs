@@ -22,7 +22,7 @@ use std::io::Read;
 use arrow_array::RecordBatch;
 use serde::{Deserialize, Serialize};
 use strandline_model::estate::LogSource;
-use strandline_model::event::{Event, EventBatchBuilder};
+use strandline_model::event::{Event, EventBatchBuilder, EventRows};
 use strandline_model::evidence::{ArtefactId, EventRef, Warning};
 use strandline_model::time::{Instant, Interval};
 
@@ -60,6 +60,34 @@ pub trait Sink {
     /// # Errors
     /// Whatever stops the receiver; reading stops with it.
     fn warning(&mut self, warning: Warning) -> Result<(), SinkError>;
+}
+
+/// Keeps everything in memory: for what is known to be small, and for tests.
+#[derive(Debug, Default, PartialEq)]
+pub struct Collected {
+    /// Batches of events.
+    pub batches: Vec<RecordBatch>,
+    /// Warnings.
+    pub warnings: Vec<Warning>,
+}
+
+impl Sink for Collected {
+    fn batch(&mut self, batch: RecordBatch) -> Result<(), SinkError> {
+        self.batches.push(batch);
+        Ok(())
+    }
+
+    fn warning(&mut self, warning: Warning) -> Result<(), SinkError> {
+        self.warnings.push(warning);
+        Ok(())
+    }
+}
+
+impl Collected {
+    /// The events.
+    pub fn events(&self) -> Vec<Event<'static>> {
+        self.batches.iter().flat_map(|batch| EventRows::new(batch).iter().map(Event::into_owned).collect::<Vec<_>>()).collect()
+    }
 }
 
 /// What became of one artefact.

@@ -1,38 +1,15 @@
 //! What the tests of the database formats share: reading bytes with a format, and events as text.
 
-use arrow_array::RecordBatch;
 use strandline_model::estate::LogSource;
-use strandline_model::event::{Event, EventRows};
-use strandline_model::evidence::{ArtefactId, Warning};
+use strandline_model::event::Event;
+use strandline_model::evidence::ArtefactId;
 
 use crate::source::Format;
-use crate::{Context, EventError, Output, Records, Sink, SinkError, Summary};
-
-#[derive(Default)]
-pub(crate) struct Collected {
-    pub batches: Vec<RecordBatch>,
-    pub warnings: Vec<Warning>,
-}
-
-impl Sink for Collected {
-    fn batch(&mut self, batch: RecordBatch) -> Result<(), SinkError> {
-        self.batches.push(batch);
-        Ok(())
-    }
-
-    fn warning(&mut self, warning: Warning) -> Result<(), SinkError> {
-        self.warnings.push(warning);
-        Ok(())
-    }
-}
+use crate::{Collected, Context, EventError, Output, Records, Summary};
 
 impl Collected {
-    pub fn events(&self) -> Vec<Event<'static>> {
-        self.batches.iter().flat_map(|batch| EventRows::new(batch).iter().map(Event::into_owned).collect::<Vec<_>>()).collect()
-    }
-
     /// One line an event, then one a warning.
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let events = self.events().iter().map(render).collect::<Vec<_>>();
         let warnings = self.warnings.iter().map(|w| format!("{} refused: {}", w.line, w.reason));
         events.into_iter().chain(warnings).collect::<Vec<_>>().join("\n")

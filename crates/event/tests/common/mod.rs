@@ -5,53 +5,27 @@ pub mod evtx;
 
 use std::fmt::Write;
 
-use arrow_array::RecordBatch;
-use strandline_event::{Context, EventError, Sink, SinkError, Summary, read_artefact};
+use strandline_event::{Collected, Context, EventError, Summary, read_artefact};
 use strandline_model::estate::LogSource;
-use strandline_model::event::{Event, EventRows};
-use strandline_model::evidence::{ArtefactId, Warning};
-
-/// Keeps everything: for tests only.
-#[derive(Default)]
-pub struct Kept {
-    pub batches: Vec<RecordBatch>,
-    pub warnings: Vec<Warning>,
-}
-
-impl Sink for Kept {
-    fn batch(&mut self, batch: RecordBatch) -> Result<(), SinkError> {
-        self.batches.push(batch);
-        Ok(())
-    }
-
-    fn warning(&mut self, warning: Warning) -> Result<(), SinkError> {
-        self.warnings.push(warning);
-        Ok(())
-    }
-}
-
-impl Kept {
-    pub fn events(&self) -> Vec<Event<'static>> {
-        self.batches.iter().flat_map(|batch| EventRows::new(batch).iter().map(Event::into_owned).collect::<Vec<_>>()).collect()
-    }
-}
+use strandline_model::event::Event;
+use strandline_model::evidence::ArtefactId;
 
 /// A source of the estate file, from its TOML.
 pub fn source(toml: &str) -> LogSource {
     toml::from_str(&format!("id = \"s\"\nsystem = \"y\"\npath = [\"*\"]\n{toml}")).expect("a source")
 }
 
-pub fn read(source: &LogSource, input: &[u8]) -> Result<(Summary, Kept), EventError> {
+pub fn read(source: &LogSource, input: &[u8]) -> Result<(Summary, Collected), EventError> {
     let artefact = ArtefactId("00".into());
     let context = Context { artefact: &artefact, path: "log", source, assumed_year: 2026 };
-    let mut kept = Kept::default();
+    let mut kept = Collected::default();
     let mut reader = input;
     let summary = read_artefact(&mut reader, &context, &mut kept)?;
     Ok((summary, kept))
 }
 
 /// Events one a line: the columns that are set, in the table's order. Refusals behind them, as `! line: reason`.
-pub fn show(kept: &Kept) -> String {
+pub fn show(kept: &Collected) -> String {
     let mut shown = String::new();
     for event in kept.events() {
         let _ = writeln!(shown, "{}", show_event(&event));

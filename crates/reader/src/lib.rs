@@ -8,7 +8,7 @@ mod parent;
 mod serve;
 
 pub use confine::{Confinement, confine};
-pub use parent::{ReaderError, read_artefact};
+pub use parent::{Reader, ReaderError};
 pub use serve::serve;
 
 /// The only argument of the program that makes it such a process.

@@ -33,9 +33,6 @@ const MOMENT: Duration = Duration::from_millis(1);
 /// Why an artefact was not read, or not to its end.
 #[derive(Debug, thiserror::Error)]
 pub enum ReaderError {
-    /// The process could not be started, and not a byte was taken from the input.
-    #[error("a process that reads evidence could not be started")]
-    NotStarted(#[source] io::Error),
     /// The process ended, by itself or by a limit, or answered what no reader answers. What it gave before was handed on.
     #[error("the process that read it ended ({how})")]
     Ended {
@@ -49,35 +46,53 @@ pub enum ReaderError {
     Event(#[from] EventError),
 }
 
-/// As [`strandline_event::read_artefact`], by a process of its own: `program` with [`ARGUMENT`]. It gets no environment.
-///
-/// # Errors
-/// [`ReaderError`]; a record that cannot be read is a warning and not an error.
-pub fn read_artefact(program: &Path, input: &mut dyn Read, context: &Context<'_>, sink: &mut dyn Sink) -> Result<Summary, ReaderError> {
-    let mut command = Command::new(program);
-    command.arg(ARGUMENT).env_clear().stdin(Stdio::piped()).stdout(Stdio::piped());
-    command.stderr(Stdio::null()); // a panic's words may hold what it read
-    // An interrupt at the terminal is for us: the process ends when its input does, and not as if the bytes had ended it.
-    #[cfg(unix)]
-    std::os::unix::process::CommandExt::process_group(&mut command, 0);
-    let mut child = command.spawn().map_err(ReaderError::NotStarted)?;
-    let (stdin, stdout) = (child.stdin.take().expect("it is piped"), child.stdout.take().expect("it is piped"));
-    thread::scope(|scope| {
-        let (tell, told) = sync_channel(ANSWERS_AHEAD);
-        let (give, given) = channel();
-        let teller = tell.clone();
-        scope.spawn(move || feed(stdin, &given, &teller));
-        scope.spawn(move || listen(stdout, &tell));
-        // Both channels are this conversation's own: when it ends, by an error too, the threads end.
-        let mut conversation = Conversation { give, told, context, sink, room: CHUNKS_AHEAD, fed: false, failure: None, last_offset: 0 };
-        let outcome = conversation.hold(input);
-        drop(conversation);
-        let how = end(&mut child);
-        outcome.map_err(|error| match error {
-            ReaderError::Ended { offset, .. } => ReaderError::Ended { how, offset },
-            error => error,
+/// A process that reads one artefact.
+pub struct Reader {
+    process: Child,
+    stdin: ChildStdin,
+    stdout: ChildStdout,
+}
+
+impl Reader {
+    /// Starts one: `program` with [`ARGUMENT`], and no environment.
+    ///
+    /// # Errors
+    /// If it cannot be started; the program is to blame, or a limit of this machine.
+    pub fn start(program: &Path) -> io::Result<Self> {
+        let mut command = Command::new(program);
+        command.arg(ARGUMENT).env_clear().stdin(Stdio::piped()).stdout(Stdio::piped());
+        command.stderr(Stdio::null()); // a panic's words may hold what it read
+        // An interrupt at the terminal is for us: the process ends when its input does, and not as if the bytes had ended it.
+        #[cfg(unix)]
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        let mut process = command.spawn()?;
+        let (stdin, stdout) = (process.stdin.take().expect("it is piped"), process.stdout.take().expect("it is piped"));
+        Ok(Self { process, stdin, stdout })
+    }
+
+    /// As [`strandline_event::read_artefact`], by the process, which ends with it.
+    ///
+    /// # Errors
+    /// [`ReaderError`]; a record that cannot be read is a warning and not an error.
+    pub fn read_artefact(self, input: &mut dyn Read, context: &Context<'_>, sink: &mut dyn Sink) -> Result<Summary, ReaderError> {
+        let Self { mut process, stdin, stdout } = self;
+        thread::scope(|scope| {
+            let (tell, told) = sync_channel(ANSWERS_AHEAD);
+            let (give, given) = channel();
+            let teller = tell.clone();
+            scope.spawn(move || feed(stdin, &given, &teller));
+            scope.spawn(move || listen(stdout, &tell));
+            // Both channels are this conversation's own: when it ends, by an error too, the threads end.
+            let mut conversation = Conversation { give, told, context, sink, room: CHUNKS_AHEAD, fed: false, failure: None, last_offset: 0 };
+            let outcome = conversation.hold(input);
+            drop(conversation);
+            let how = end(&mut process);
+            outcome.map_err(|error| match error {
+                ReaderError::Ended { offset, .. } => ReaderError::Ended { how, offset },
+                error => error,
+            })
         })
-    })
+    }
 }
 
 /// What the two threads tell.

@@ -89,9 +89,6 @@ pub enum ResponseError {
     /// A source is described wrongly, or its events could not be stored.
     #[error(transparent)]
     Event(#[from] EventError),
-    /// Evidence could not be read by a process of its own.
-    #[error(transparent)]
-    Reader(#[from] strandline_reader::ReaderError),
     /// Detection.
     #[error(transparent)]
     Detection(#[from] DetectionError),

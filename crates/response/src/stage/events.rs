@@ -11,7 +11,7 @@ use strandline_model::estate::LogSource;
 use strandline_model::event;
 use strandline_model::evidence::{Artefact, Warning};
 use strandline_model::table::Row;
-use strandline_reader::ReaderError;
+use strandline_reader::{Reader, ReaderError};
 
 use crate::error::ResponseError;
 use crate::run::{Response, Watcher};
@@ -123,7 +123,7 @@ fn read_one(response: &mut Response<'_>, artefacts: &[Artefact], at: usize, sour
         Ok(summary) => return tables.finish(response, artefact, summary),
         Err(ReaderError::Event(EventError::Interrupted { offset, source, .. })) => (offset, source.kind().to_string()),
         Err(ReaderError::Ended { how, offset }) => (offset, format!("the process that read it ended: {how}")),
-        Err(error) => return Err(error.into()),
+        Err(ReaderError::Event(error)) => return Err(error.into()),
     };
     response.watcher.note(&format!("{}: reading stopped at byte {offset} ({why}); what came before is kept", artefact.path));
     let reason = format!("{TRUNCATED}reading stopped here ({why})");
@@ -142,13 +142,12 @@ fn read_apart(
     context: &Context<'_>,
     tables: &mut Tables,
 ) -> Result<Summary, ReaderError> {
-    if let Some(program) = reader {
-        match strandline_reader::read_artefact(program, input, context, tables) {
-            Err(ReaderError::NotStarted(source)) => {
-                watcher.note(&format!("a process that reads evidence cannot be started ({source}): {} is read without one", context.path));
-            }
-            read => return read,
+    match reader.map(Reader::start) {
+        Some(Ok(reader)) => return reader.read_artefact(input, context, tables),
+        Some(Err(source)) => {
+            watcher.note(&format!("a process that reads evidence cannot be started ({source}): {} is read without one", context.path));
         }
+        None => {}
     }
     Ok(read_artefact(input, context, tables)?)
 }

@@ -6,9 +6,9 @@ use strandline_model::access::Access;
 use strandline_model::evidence::EventRef;
 
 use crate::Dialect;
-use crate::lexer;
 use crate::missing::Missing;
 use crate::statement::{Command, Meaning, Motion, understand};
+use strandline_sql::lexer;
 
 /// What a command of a connection comes to.
 #[derive(Clone, Debug, PartialEq)]

@@ -2,8 +2,8 @@
 
 use strandline_provenance::{self as provenance, Doubt, Engine, Prepared};
 
+use crate::Options;
 use crate::replay::{Call, EngineDatabase, ReplayDoubt, Replayed, Replayer, Revealed};
-use crate::{Dialect, Options};
 
 struct Provenance {
     engine: Engine,
@@ -14,10 +14,7 @@ struct Provenance {
 pub(crate) fn replayer(database: EngineDatabase, options: &Options) -> Result<Box<dyn Replayer>, String> {
     let database = provenance::Database {
         search_path: database.search_path,
-        dialect: match database.dialect {
-            Dialect::PostgreSql => provenance::Dialect::PostgreSql,
-            Dialect::MySql => provenance::Dialect::MySql,
-        },
+        dialect: database.dialect,
         tables: database
             .tables
             .into_iter()

@@ -6,49 +6,24 @@
 
 mod cursors;
 mod engine;
-mod evaluate;
 mod fold;
-mod lexer;
 mod matrix;
 mod missing;
 mod reach;
 mod replay;
-mod roll;
 mod run;
 mod sightings;
-mod sketch;
-mod snapshot;
 mod statement;
-mod store;
 #[cfg(test)]
 mod tests;
-mod value;
 mod world;
-mod writes;
 
-use std::io;
-
+use strandline_history::{ReadOptions, Rows};
 use strandline_model::table::ScanError;
 
 pub use run::{Inputs, Output, Progress, Summary, expose};
-pub use sketch::{DumpSketch, HeldTables, TableSketch, held_tables, sketch_dump};
-pub use snapshot::{OnCut, Snapshot};
-
-/// The SQL dialect of a database.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Dialect {
-    /// PostgreSQL.
-    PostgreSql,
-    /// MySQL and MariaDB.
-    MySql,
-}
-
-impl Dialect {
-    /// As the estate says.
-    pub(crate) fn of_estate(database: &strandline_model::estate::Database) -> Self {
-        if database.is_mysql() { Self::MySql } else { Self::PostgreSql }
-    }
-}
+pub use strandline_history::{HistoryError, OnCut, Snapshot};
+pub(crate) use strandline_sql::Dialect;
 
 /// How to expose.
 #[derive(Clone, Debug)]
@@ -61,46 +36,20 @@ pub struct Options {
     pub threads: usize,
     /// What to do with a snapshot that ends too early.
     pub on_cut: OnCut,
-    /// Whether rows are read, or only what the tables are.
-    pub rows: Rows,
-}
-
-/// What is read of a snapshot's tables.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rows {
-    /// Names, columns, keys, rights and rows.
-    Read,
-    /// All but the rows.
-    Skipped,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { inferable_group: 5, memory_limit_bytes: 2 << 30, threads: 2, on_cut: OnCut::Stop, rows: Rows::Read }
+        Self { inferable_group: 5, memory_limit_bytes: 2 << 30, threads: 2, on_cut: OnCut::Stop }
     }
 }
 
 /// Why exposures could not be worked out.
 #[derive(Debug, thiserror::Error)]
 pub enum ExposureError {
-    /// The caller names a database that the estate does not have.
-    #[error("{path}: the estate has no database {database:?}; correct the snapshot's entry in estate.toml")]
-    UnknownDatabase {
-        /// The snapshot.
-        path: String,
-        /// The database it is said to be of.
-        database: String,
-    },
-    /// Damaged or unsupported snapshot.
-    #[error("{path} line {line}: {reason}")]
-    Snapshot {
-        /// The snapshot.
-        path: String,
-        /// 1-based; 0 where lines mean nothing.
-        line: u64,
-        /// What is wrong and what to do; never a value.
-        reason: String,
-    },
+    /// The data as it stood cannot be told.
+    #[error(transparent)]
+    History(#[from] HistoryError),
     /// The replay engine could not be set up: our bug, or too little memory.
     #[error("database {database}: the replay engine cannot be set up: {reason}")]
     Engine {
@@ -121,15 +70,13 @@ pub enum ExposureError {
         #[source]
         source: ScanError,
     },
-    /// The snapshot's bytes could not be read.
-    #[error("{path}: cannot be read")]
-    Read {
-        /// The snapshot.
-        path: String,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
+}
+
+impl Options {
+    /// How the snapshots are to be read.
+    fn reading(&self) -> ReadOptions {
+        ReadOptions { memory_limit_bytes: self.memory_limit_bytes, on_cut: self.on_cut, rows: Rows::Read }
+    }
 }
 
 impl ExposureError {

@@ -9,7 +9,7 @@ use strandline_model::evidence::{Coverage, Gap};
 
 use crate::fold::Fold;
 use crate::world::World;
-use crate::writes::LogFacts;
+use strandline_history::writes::LogFacts;
 
 /// A connection of the actor's, or a role that its web session used.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

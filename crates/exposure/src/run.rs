@@ -17,11 +17,12 @@ use crate::fold::{Fold, Showing};
 use crate::missing::{Cap, Missing, cap_of, lower, showed_nothing};
 use crate::reach::{Presences, reach};
 use crate::replay::{Call, MakeReplayer, Replayed};
-use crate::snapshot::{Snapshot, load};
 use crate::statement::{Meaning, Sent, Shown, Unknowns, advance, shape, understand, widen};
 use crate::world::{Builder, Named, World};
-use crate::writes::{self, LogFacts};
-use crate::{Dialect, ExposureError, Options, lexer};
+use crate::{Dialect, ExposureError, Options};
+use strandline_history::writes::{self, LogFacts};
+use strandline_history::{Snapshot, load};
+use strandline_sql::lexer;
 
 /// Accesses that are replayed together.
 const CHUNK_ACCESSES: usize = 1024;
@@ -122,13 +123,13 @@ pub(crate) fn expose_with(
 ) -> Result<Summary, ExposureError> {
     let mut summary = Summary::default();
     let mut first = FirstPass::default();
-    let dialects: HashMap<&str, Dialect> = inputs.estate.databases.iter().map(|d| (d.id.as_str(), Dialect::of_estate(d))).collect();
+    let dialects: HashMap<&str, Dialect> = inputs.estate.databases.iter().map(|d| (d.id.as_str(), strandline_history::dialect_of(d))).collect();
     for_each_access(inputs.accesses, |number, access| {
         first.take(number, access, dialects.get(access.database.as_str()).copied().unwrap_or(Dialect::PostgreSql));
         Ok(())
     })?;
     progress(Progress::Snapshots);
-    let (stored, mut notes) = load(inputs.estate, inputs.snapshots, &inputs.options)?;
+    let (stored, mut notes) = load(inputs.estate, inputs.snapshots, &inputs.options.reading())?;
     progress(Progress::Writes);
     let wanted = first.collector.connections().chain(first.presences.connections()).map(str::to_owned).collect();
     let facts = writes::read(inputs.events, &wanted)?;
@@ -695,9 +696,11 @@ impl Run {
             return None;
         }
         let mut equal = Vec::new();
-        crate::roll::equalities(select.selection.as_ref(), &mut equal);
-        let value =
-            equal.iter().find(|(column, _)| column.eq_ignore_ascii_case(&key)).map(|(_, value)| crate::evaluate::literal(value, &job.call.parameters))?;
+        strandline_history::roll::equalities(select.selection.as_ref(), &mut equal);
+        let value = equal
+            .iter()
+            .find(|(column, _)| column.eq_ignore_ascii_case(&key))
+            .map(|(_, value)| strandline_history::evaluate::literal(value, &job.call.parameters))?;
         let subject = self.world.people.number(&value.text()?);
         Some(vec![subject])
     }

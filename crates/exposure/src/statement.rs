@@ -5,8 +5,8 @@ use sqlparser::ast::{BinaryOperator, Expr, GroupByExpr, Query, SelectItem, SetEx
 use std::ops::ControlFlow;
 
 use crate::Dialect;
-use crate::lexer::{Kind, Token, after_bracket, outside_brackets, tokens};
-use crate::value::Value;
+use strandline_history::value::Value;
+use strandline_sql::lexer::{Kind, Token, after_bracket, outside_brackets, tokens};
 
 /// What a statement means.
 #[derive(Clone, Debug, PartialEq)]
@@ -332,7 +332,7 @@ impl Unknowns<'_> {
         match value {
             Literal::Placeholder(_) if !self.parameters_known => true,
             Literal::Placeholder(name) if name == "?" => self.parameters.iter().flatten().any(|p| p == strandline_model::event::MASK),
-            value => matches!(crate::evaluate::literal(value, self.parameters), Value::Unknown),
+            value => matches!(strandline_history::evaluate::literal(value, self.parameters), Value::Unknown),
         }
     }
 }
@@ -340,7 +340,7 @@ impl Unknowns<'_> {
 /// The statement over all values that are not known, and without its LIMIT: it shows at least what the statement showed.
 /// `None` where that cannot be said, because a condition that is dropped would change what a row shows.
 pub(crate) fn widen(sql: &str, dialect: Dialect, unknowns: &Unknowns<'_>) -> Option<String> {
-    let Statement::Query(mut query) = crate::writes::parse(sql, dialect)? else { return None };
+    let Statement::Query(mut query) = strandline_history::writes::parse(sql, dialect)? else { return None };
     query.limit_clause = None;
     query.fetch = None;
     if !widen_body(&mut query, unknowns) {
@@ -390,7 +390,7 @@ pub(crate) fn shape(sql: &str, dialect: Dialect, parameters: &mut Vec<Option<Str
     if dialect == Dialect::MySql || sql.contains('?') {
         return sql.to_owned();
     }
-    let Some(Statement::Query(mut query)) = crate::writes::parse(sql, dialect) else { return sql.to_owned() };
+    let Some(Statement::Query(mut query)) = strandline_history::writes::parse(sql, dialect) else { return sql.to_owned() };
     let highest = tokens(sql, dialect)
         .iter()
         .filter_map(|t| if let Kind::Placeholder(p) = t.kind { p.trim_start_matches('$').parse::<usize>().ok() } else { None })

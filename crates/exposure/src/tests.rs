@@ -15,12 +15,12 @@ use strandline_model::table::{Row, ScanError};
 use strandline_model::time::{Instant, Interval};
 use strandline_model::trail::Strength;
 
-use crate::evaluate::Scope;
 use crate::replay::{Call, EngineDatabase, Replayed, Replayer, Revealed};
 use crate::run::{Inputs, Output, Summary, expose_with};
-use crate::snapshot::Snapshot;
-use crate::value::{ColumnKind, FoldCase, Value, read_cell};
 use crate::{Dialect, Options};
+use strandline_history::Snapshot;
+use strandline_history::evaluate::Scope;
+use strandline_history::value::{ColumnKind, FoldCase, Value, read_cell};
 
 /// Understands `SELECT columns FROM table WHERE condition` and no more.
 struct Naive {
@@ -37,7 +37,7 @@ fn kind_of(data_type: &arrow_schema::DataType) -> ColumnKind {
 
 impl Naive {
     fn read(&self, sql: &str) -> Option<(usize, Vec<usize>, Option<Expr>)> {
-        let Statement::Query(query) = crate::writes::parse(sql, Dialect::PostgreSql)? else { return None };
+        let Statement::Query(query) = strandline_history::writes::parse(sql, Dialect::PostgreSql)? else { return None };
         let SetExpr::Select(select) = query.body.as_ref() else { return None };
         let TableFactor::Table { name, .. } = &select.from.first()?.relation else { return None };
         let name = name.0.iter().filter_map(ObjectNamePart::as_ident).map(|i| i.value.clone()).next_back()?;
@@ -580,7 +580,7 @@ fn the_snapshots_of_the_recordings_are_read_in_full() {
         any = true;
         let estate: Estate = toml::from_str(include_str!("../../../examples/prison-service/estate.toml")).expect("the example is valid");
         let snapshot = Snapshot { database: "hrs".into(), table: None, path: "hr.sql".into(), reader: Box::new(text.as_slice()) };
-        let (databases, notes) = crate::snapshot::load(&estate, vec![snapshot], &Options::default()).expect("a whole dump");
+        let (databases, notes) = strandline_history::load(&estate, vec![snapshot], &strandline_history::ReadOptions::default()).expect("a whole dump");
         let hrs = databases.iter().find(|d| d.id == "hrs").expect("the estate has it");
         // A COPY row is a line, so lines between COPY and its end are the rows.
         let (mut expected, mut inside) = (0, false);
@@ -588,7 +588,7 @@ fn the_snapshots_of_the_recordings_are_read_in_full() {
             inside = (inside || line.starts_with("COPY ")) && line != "\\.";
             expected += usize::from(inside && !line.starts_with("COPY "));
         }
-        assert_eq!(hrs.tables.iter().map(crate::store::StoredTable::rows).sum::<usize>(), expected);
+        assert_eq!(hrs.tables.iter().map(strandline_history::store::StoredTable::rows).sum::<usize>(), expected);
         let staff = &hrs.tables[hrs.table("hr.staff").expect("described")];
         assert_eq!((staff.columns.len(), staff.unique_keys.clone(), staff.unsure_rows.len(), notes.len()), (12, vec![vec![0]], 0, 0));
         assert_eq!(staff.columns[staff.column_index("dob").expect("described")].kind, ColumnKind::Date);

@@ -9,10 +9,10 @@ use sqlparser::ast::{Expr, ObjectNamePart, visit_expressions, visit_relations};
 use strandline_model::estate::{Estate, Table as DescribedTable};
 
 use crate::replay::{EngineDatabase, EngineTable, MakeReplayer, Replayer};
-use crate::roll::{TableDoubt, Versions, write_target};
-use crate::store::{Rights, StoredDatabase};
-use crate::writes::{Write, mentions, parse};
 use crate::{Dialect, ExposureError};
+use strandline_history::roll::{TableDoubt, Versions, write_target};
+use strandline_history::store::{Rights, StoredDatabase};
+use strandline_history::writes::{Write, mentions, parse};
 
 /// Data subjects by number, dense over the whole case.
 #[derive(Default)]
@@ -390,7 +390,7 @@ impl Builder<'_> {
         }
     }
 
-    fn check_columns(&mut self, description: Option<&DescribedTable>, table: &crate::store::StoredTable) {
+    fn check_columns(&mut self, description: Option<&DescribedTable>, table: &strandline_history::store::StoredTable) {
         let Some(description) = description else { return };
         for column in description.categories.keys().chain(&description.subject_key) {
             if table.column_index(column).is_none() {

@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use crate::types::EngineError;
 
+pub use strandline_sql::Dialect;
+
 /// Name of the hidden column with the row's subject: UInt32, null = nobody.
 pub const SUBJECT: &str = "__subject";
 /// Name of the hidden column with the first instant at which the row version is visible: Int64, µs since 1970.
@@ -14,15 +16,6 @@ pub const VALID_FROM: &str = "__valid_from";
 pub const VALID_TO: &str = "__valid_to";
 /// Name of the hidden column that says that the version's values are not proved: Boolean.
 pub const DOUBTFUL: &str = "__doubtful";
-
-/// Whose SQL the statements are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Dialect {
-    /// PostgreSQL and its relatives.
-    PostgreSql,
-    /// MySQL and MariaDB.
-    MySql,
-}
 
 /// One database, with every version of its rows.
 #[derive(Clone, Debug)]

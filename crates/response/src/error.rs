@@ -98,6 +98,9 @@ pub enum ResponseError {
     /// Exposure.
     #[error(transparent)]
     Exposure(#[from] ExposureError),
+    /// The data as it stood.
+    #[error(transparent)]
+    History(#[from] strandline_history::HistoryError),
     /// A letter could not be drafted.
     #[error(transparent)]
     Letter(#[from] strandline_notice::letter::DraftError),

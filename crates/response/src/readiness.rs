@@ -97,9 +97,9 @@ fn look_at(artefact: &Artefact, vault: &Vault<'_>, findings: &mut Findings) -> R
     let mut head = Vec::new();
     vault.open(&artefact.id)?.take(HEAD_BYTES).read_to_end(&mut head).map_err(|source| ResponseError::Read { path: artefact.path.clone().into(), source })?;
     if looks_like_a_dump(&head) {
-        let sketch = strandline_exposure::sketch_dump(vault.open(&artefact.id)?, &artefact.path)?;
+        let sketch = strandline_history::sketch_dump(vault.open(&artefact.id)?, &artefact.path)?;
         findings.snapshot = Some(artefact.path.clone());
-        findings.is_mysql = sketch.dialect == strandline_exposure::Dialect::MySql;
+        findings.is_mysql = sketch.dialect == strandline_history::Dialect::MySql;
         findings.database = sketch.database;
         findings.tables.extend(sketch.tables.into_iter().map(|table| strandline_estate::draft::TableSketch {
             name: table.name,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use strandline_case::{Case, StageCommit};
 use strandline_evidence::{Extra, Limits, Request, SealStore, SealWriter, Vault};
-use strandline_exposure::held_tables;
+use strandline_history::held_tables;
 use strandline_model::evidence::{Artefact, ArtefactKind};
 
 use crate::choices::CutDump;

@@ -7,28 +7,28 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use crate::store::{Column, ColumnDefault, StoredDatabase, StoredTable};
 use crate::value::{ColumnKind, Value};
-use crate::{ExposureError, Options, Rows};
+use crate::{HistoryError, ReadOptions, Rows};
 
 pub(super) fn read(
     reader: &mut dyn BufRead,
     path: &str,
     table: &str,
     database: &mut StoredDatabase,
-    options: &Options,
+    options: &ReadOptions,
     notes: &mut Vec<String>,
-) -> Result<(), ExposureError> {
+) -> Result<(), HistoryError> {
     let (schema, name) = table.rsplit_once('.').unwrap_or((database.search_path.first().map_or("public", String::as_str), table));
     let (schema, name) = (schema.to_owned(), name.to_owned());
-    let start = reader.fill_buf().map_err(|source| ExposureError::Read { path: path.to_owned(), source })?;
+    let start = reader.fill_buf().map_err(|source| HistoryError::Read { path: path.to_owned(), source })?;
     let stored = if start.starts_with(b"PAR1") { parquet(reader, path, schema, name, options)? } else { csv(reader, path, schema, name, options.rows, notes)? };
     database.add_table(stored);
     Ok(())
 }
 
 /// Every column is text: a CSV file does not say more, and a comparison with a number reads the text as one.
-fn csv(reader: &mut dyn BufRead, path: &str, schema: String, name: String, rows: Rows, notes: &mut Vec<String>) -> Result<StoredTable, ExposureError> {
+fn csv(reader: &mut dyn BufRead, path: &str, schema: String, name: String, rows: Rows, notes: &mut Vec<String>) -> Result<StoredTable, HistoryError> {
     let mut records = csv::ReaderBuilder::new().flexible(true).from_reader(reader);
-    let refused = |error: &csv::Error| ExposureError::Snapshot {
+    let refused = |error: &csv::Error| HistoryError::Snapshot {
         path: path.to_owned(),
         line: error.position().map_or(0, csv::Position::line),
         reason: "this is not a CSV record; save the table again as UTF-8 or Latin-1 CSV with a header".to_owned(),
@@ -64,11 +64,11 @@ fn csv(reader: &mut dyn BufRead, path: &str, schema: String, name: String, rows:
     Ok(table)
 }
 
-fn parquet(reader: &mut dyn BufRead, path: &str, schema: String, name: String, options: &Options) -> Result<StoredTable, ExposureError> {
+fn parquet(reader: &mut dyn BufRead, path: &str, schema: String, name: String, options: &ReadOptions) -> Result<StoredTable, HistoryError> {
     let limit = options.memory_limit_bytes as u64;
     let mut bytes = Vec::new();
-    reader.take(limit + 1).read_to_end(&mut bytes).map_err(|source| ExposureError::Read { path: path.to_owned(), source })?;
-    let refused = |reason: &str| ExposureError::Snapshot { path: path.to_owned(), line: 0, reason: reason.to_owned() };
+    reader.take(limit + 1).read_to_end(&mut bytes).map_err(|source| HistoryError::Read { path: path.to_owned(), source })?;
+    let refused = |reason: &str| HistoryError::Snapshot { path: path.to_owned(), line: 0, reason: reason.to_owned() };
     if bytes.len() as u64 > limit {
         return Err(refused("the file is larger than the memory limit; split it, or raise the limit"));
     }

@@ -15,20 +15,31 @@ use arrow_schema::{DataType, TimeUnit};
 
 /// The type of a column, as far as comparison and Arrow need it. Everything else is text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ColumnKind {
+pub enum ColumnKind {
+    /// Text, and whatever is no other kind.
     Text,
     /// `char(n)`: trailing blanks mean nothing.
     Padded,
+    /// 16 bits.
     SmallInt,
+    /// 32 bits.
     Int,
+    /// 64 bits.
     BigInt,
+    /// Exact decimal.
     Decimal {
+        /// Digits in all.
         precision: u8,
+        /// Digits after the point.
         scale: i8,
     },
+    /// Float of 32 bits.
     Real,
+    /// Float of 64 bits.
     Double,
+    /// Truth.
     Bool,
+    /// Day.
     Date,
     /// Without zone.
     Timestamp,
@@ -41,7 +52,7 @@ const OPEN_SCALE: i8 = 10;
 
 impl ColumnKind {
     /// The Arrow type of such a column.
-    pub(crate) fn data_type(self) -> DataType {
+    pub fn data_type(self) -> DataType {
         match self {
             Self::Text | Self::Padded => DataType::Utf8,
             Self::SmallInt => DataType::Int16,
@@ -58,7 +69,7 @@ impl ColumnKind {
     }
 
     /// From a type as written in a definition: its words in lower case, and its arguments.
-    pub(crate) fn of_sql(words: &str, arguments: &[u32]) -> Self {
+    pub fn of_sql(words: &str, arguments: &[u32]) -> Self {
         let decimal = |precision: u32, scale: u32| match (u8::try_from(precision), i8::try_from(scale)) {
             (Ok(precision @ 1..=38), Ok(scale)) if scale as u8 <= precision => Self::Decimal { precision, scale },
             _ => Self::Text,
@@ -85,7 +96,7 @@ impl ColumnKind {
     }
 
     /// Reads a cell of this type from its text; `None` if it is not one.
-    pub(crate) fn parse(self, text: &str) -> Option<Value> {
+    pub fn parse(self, text: &str) -> Option<Value> {
         let trimmed = text.trim();
         Some(match self {
             Self::Text => Value::Text(text.to_owned()),
@@ -114,7 +125,7 @@ impl ColumnKind {
     }
 
     /// The value as a cell of this type; `None` if it does not fit.
-    pub(crate) fn coerce(self, value: Value) -> Option<Value> {
+    pub fn coerce(self, value: Value) -> Option<Value> {
         match (self, value) {
             (_, value @ (Value::Null | Value::Unknown)) => Some(value),
             (Self::Text, Value::Text(text)) => Some(Value::Text(text)),
@@ -131,15 +142,20 @@ const DAY_MICROS: i64 = 86_400_000_000;
 
 /// One cell. It cannot print itself: it may be about a person.
 #[derive(Clone, PartialEq)]
-pub(crate) enum Value {
+pub enum Value {
     /// Not to be known from the evidence.
     Unknown,
+    /// SQL NULL.
     Null,
+    /// Truth.
     Bool(bool),
+    /// Whole number.
     Int(i64),
     /// Unscaled value and scale.
     Decimal(i128, i8),
+    /// Float.
     Float(f64),
+    /// Text.
     Text(String),
     /// Days since 1970-01-01.
     Date(i32),
@@ -155,7 +171,7 @@ impl fmt::Debug for Value {
 
 impl Value {
     /// The cell as text, the way a key is written; `None` for NULL and unknown.
-    pub(crate) fn text(&self) -> Option<String> {
+    pub fn text(&self) -> Option<String> {
         Some(match self {
             Self::Unknown | Self::Null => return None,
             Self::Bool(b) => if *b { "t" } else { "f" }.to_owned(),
@@ -169,7 +185,7 @@ impl Value {
     }
 
     /// Whether it is unknown.
-    pub(crate) fn is_unknown(&self) -> bool {
+    pub fn is_unknown(&self) -> bool {
         matches!(self, Self::Unknown)
     }
 
@@ -185,7 +201,7 @@ impl Value {
 
 /// How two cells compare; `None` if either is NULL or unknown, or if their types do not meet.
 /// A text meets any other type as a constant of that type, as an untyped SQL constant does.
-pub(crate) fn compare(left: &Value, right: &Value, fold_case: FoldCase) -> Option<Ordering> {
+pub fn compare(left: &Value, right: &Value, fold_case: FoldCase) -> Option<Ordering> {
     use Value::{Bool, Date, Decimal, Float, Int, Text, Timestamp};
     match (left, right) {
         (Int(a), Int(b)) => Some(a.cmp(b)),
@@ -208,8 +224,10 @@ pub(crate) fn compare(left: &Value, right: &Value, fold_case: FoldCase) -> Optio
 
 /// Whether texts compare without regard to case, as under MySQL's default collations.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum FoldCase {
+pub enum FoldCase {
+    /// They do.
     Yes,
+    /// They do not.
     No,
 }
 
@@ -305,21 +323,32 @@ fn zone_offset_micros(zone: &str) -> Option<i64> {
 }
 
 /// Collects the cells of one column.
-pub(crate) enum CellBuilder {
+pub enum CellBuilder {
+    /// Text.
     Text(StringBuilder),
+    /// 16 bits.
     SmallInt(Int16Builder),
+    /// 32 bits.
     Int(Int32Builder),
+    /// 64 bits.
     BigInt(Int64Builder),
+    /// Decimal.
     Decimal(Decimal128Builder),
+    /// Float of 32 bits.
     Real(Float32Builder),
+    /// Float of 64 bits.
     Double(Float64Builder),
+    /// Truth.
     Bool(BooleanBuilder),
+    /// Day.
     Date(Date32Builder),
+    /// Instant.
     Timestamp(TimestampMicrosecondBuilder),
 }
 
 impl CellBuilder {
-    pub(crate) fn new(kind: ColumnKind) -> Self {
+    /// An empty column of this kind.
+    pub fn new(kind: ColumnKind) -> Self {
         match kind {
             ColumnKind::Text | ColumnKind::Padded => Self::Text(StringBuilder::new()),
             ColumnKind::SmallInt => Self::SmallInt(Int16Builder::new()),
@@ -335,7 +364,7 @@ impl CellBuilder {
     }
 
     /// Adds a cell that is of the column's kind; anything else is NULL.
-    pub(crate) fn push(&mut self, value: &Value) {
+    pub fn push(&mut self, value: &Value) {
         match self {
             Self::Text(b) => match value {
                 Value::Text(text) => b.append_value(text),
@@ -353,7 +382,8 @@ impl CellBuilder {
         }
     }
 
-    pub(crate) fn finish(&mut self) -> ArrayRef {
+    /// The column; the builder is empty again.
+    pub fn finish(&mut self) -> ArrayRef {
         match self {
             Self::Text(b) => Arc::new(b.finish()),
             Self::SmallInt(b) => Arc::new(b.finish()),
@@ -374,7 +404,7 @@ fn whole<T: TryFrom<i64>>(value: &Value) -> Option<T> {
 }
 
 /// Reads one cell back from an Arrow column of this kind.
-pub(crate) fn read_cell(kind: ColumnKind, column: &dyn Array, row: usize) -> Value {
+pub fn read_cell(kind: ColumnKind, column: &dyn Array, row: usize) -> Value {
     if column.is_null(row) {
         return Value::Null;
     }

@@ -11,30 +11,35 @@ use sqlparser::parser::Parser;
 use strandline_model::event::{Activity, Class, Event, EventRows, RecordKind, Status};
 use strandline_model::table::Scan;
 
-use crate::{Dialect, ExposureError, lexer};
+use strandline_sql::lexer;
+
+use crate::{Dialect, HistoryError};
 
 /// One write that took effect.
 #[derive(Clone)]
-pub(crate) struct Write {
+pub struct Write {
     /// When it took effect, microseconds: at its COMMIT, where that is logged.
-    pub(crate) time: i64,
+    pub time: i64,
     /// Resolution of the log's clock, microseconds.
-    pub(crate) precision: i64,
+    pub precision: i64,
     /// The database's name at the server, where logged.
-    pub(crate) database: Option<String>,
+    pub database: Option<String>,
     /// The statement; `None` if it cannot be understood.
-    pub(crate) parsed: Option<Arc<Statement>>,
+    pub parsed: Option<Arc<Statement>>,
     /// Bare and qualified names that a statement that was not understood mentions.
-    pub(crate) mentions: Vec<Vec<String>>,
-    pub(crate) parameters: Option<Vec<Option<String>>>,
-    pub(crate) row_count: Option<i64>,
+    pub mentions: Vec<Vec<String>>,
+    /// Bind values, where logged.
+    pub parameters: Option<Vec<Option<String>>>,
+    /// Rows that it touched, where logged.
+    pub row_count: Option<i64>,
     /// Whether a rollback to a savepoint may have undone it.
-    pub(crate) unsure: bool,
+    pub unsure: bool,
 }
 
 impl Write {
     #[cfg(test)]
-    pub(crate) fn bare(time: i64, row_count: Option<i64>) -> Self {
+    /// A write of which nothing else is known.
+    pub fn bare(time: i64, row_count: Option<i64>) -> Self {
         Self { time, precision: 1, database: None, parsed: None, mentions: Vec::new(), parameters: None, row_count, unsure: false }
     }
 }
@@ -44,27 +49,32 @@ const SAME_WRITE_MICROS: i64 = 600_000_000;
 
 /// What the log shows of one connection.
 #[derive(Clone, Copy, Default)]
-pub(crate) struct ConnectionFacts {
-    pub(crate) first: Option<i64>,
-    pub(crate) last: Option<i64>,
-    pub(crate) connected: Option<i64>,
-    pub(crate) disconnected: Option<i64>,
+pub struct ConnectionFacts {
+    /// First record.
+    pub first: Option<i64>,
+    /// Last record.
+    pub last: Option<i64>,
+    /// When it was opened.
+    pub connected: Option<i64>,
+    /// When it was closed.
+    pub disconnected: Option<i64>,
     /// A DECLARE, FETCH, PREPARE or EXECUTE stands in a record of `log_statement`, which then logs them all.
-    pub(crate) session_statements_logged: bool,
+    pub session_statements_logged: bool,
 }
 
 /// What the events say.
 #[derive(Default)]
-pub(crate) struct LogFacts {
+pub struct LogFacts {
     /// By time; writes at one time in the order of the log.
-    pub(crate) writes: Vec<Write>,
+    pub writes: Vec<Write>,
     /// First database event.
-    pub(crate) first_event: Option<i64>,
-    pub(crate) connections: BTreeMap<String, ConnectionFacts>,
+    pub first_event: Option<i64>,
+    /// What the log shows of each connection that was asked for.
+    pub connections: BTreeMap<String, ConnectionFacts>,
 }
 
 /// Reads the events once. `connections` are those whose facts are wanted.
-pub(crate) fn read(events: &dyn Scan, connections: &BTreeSet<String>) -> Result<LogFacts, ExposureError> {
+pub fn read(events: &dyn Scan, connections: &BTreeSet<String>) -> Result<LogFacts, HistoryError> {
     let columns = [
         "time",
         "time_precision_micros",
@@ -91,8 +101,8 @@ pub(crate) fn read(events: &dyn Scan, connections: &BTreeSet<String>) -> Result<
         parsed: HashMap::new(),
         dialect: Dialect::PostgreSql,
     };
-    for batch in events.scan(&columns).map_err(ExposureError::scan("events"))? {
-        let batch = batch.map_err(ExposureError::scan("events"))?;
+    for batch in events.scan(&columns).map_err(HistoryError::scan("events"))? {
+        let batch = batch.map_err(HistoryError::scan("events"))?;
         let rows = EventRows::new(&batch);
         for event in rows.iter().filter(|e| e.class == Class::Datastore || e.record_kind.is_some()) {
             let mysql = matches!(event.record_kind, Some(RecordKind::MysqlGeneral | RecordKind::MysqlSlow | RecordKind::MysqlAudit));
@@ -184,7 +194,7 @@ impl Logged {
 }
 
 /// The statement as the parser has it; only the first of several.
-pub(crate) fn parse(sql: &str, dialect: Dialect) -> Option<Statement> {
+pub fn parse(sql: &str, dialect: Dialect) -> Option<Statement> {
     let parsed = match dialect {
         Dialect::PostgreSql => Parser::parse_sql(&PostgreSqlDialect {}, sql),
         Dialect::MySql => Parser::parse_sql(&MySqlDialect {}, sql),
@@ -417,7 +427,7 @@ impl Reader {
 }
 
 /// Every name in a statement, qualified ones whole.
-pub(crate) fn mentions(sql: &str, dialect: Dialect) -> Vec<Vec<String>> {
+pub fn mentions(sql: &str, dialect: Dialect) -> Vec<Vec<String>> {
     let all = lexer::tokens(sql, dialect);
     let mut found = Vec::new();
     let mut at = 0;

@@ -8,10 +8,10 @@ use std::io::{BufReader, Read};
 
 use strandline_model::estate::Estate;
 
-pub(crate) use dump::announced_dialect;
+pub use dump::announced_dialect;
 
 use crate::store::StoredDatabase;
-use crate::{Dialect, ExposureError, Options};
+use crate::{Dialect, HistoryError, ReadOptions};
 
 /// One snapshot file, opened elsewhere.
 pub struct Snapshot<'a> {
@@ -36,7 +36,7 @@ pub enum OnCut {
 }
 
 /// Reads one dump of a database that no estate describes yet.
-pub(crate) fn load_bare(snapshot: Snapshot<'_>, dialect: Dialect, schema: &str, options: &Options) -> Result<StoredDatabase, ExposureError> {
+pub fn load_bare(snapshot: Snapshot<'_>, dialect: Dialect, schema: &str, options: &ReadOptions) -> Result<StoredDatabase, HistoryError> {
     let mut database = StoredDatabase::new(&snapshot.database, &snapshot.database, dialect, &[schema.to_owned()]);
     let mut reader = BufReader::with_capacity(1 << 18, snapshot.reader);
     dump::read(&mut reader, &snapshot.path, &mut database, options, &mut Vec::new())?;
@@ -45,13 +45,13 @@ pub(crate) fn load_bare(snapshot: Snapshot<'_>, dialect: Dialect, schema: &str, 
 }
 
 /// Reads all snapshots into the databases of the estate. Returns the databases and notes on what could not be read.
-pub(crate) fn load(estate: &Estate, snapshots: Vec<Snapshot<'_>>, options: &Options) -> Result<(Vec<StoredDatabase>, Vec<String>), ExposureError> {
+pub fn load(estate: &Estate, snapshots: Vec<Snapshot<'_>>, options: &ReadOptions) -> Result<(Vec<StoredDatabase>, Vec<String>), HistoryError> {
     let mut databases: Vec<StoredDatabase> =
-        estate.databases.iter().map(|d| StoredDatabase::new(&d.id, d.server_name(), Dialect::of_estate(d), &d.searched_schemas())).collect();
+        estate.databases.iter().map(|d| StoredDatabase::new(&d.id, d.server_name(), crate::dialect_of(d), &d.searched_schemas())).collect();
     let mut notes = Vec::new();
     for snapshot in snapshots {
         let Some(database) = databases.iter_mut().find(|d| d.id == snapshot.database) else {
-            return Err(ExposureError::UnknownDatabase { path: snapshot.path, database: snapshot.database });
+            return Err(HistoryError::UnknownDatabase { path: snapshot.path, database: snapshot.database });
         };
         let mut reader = BufReader::with_capacity(1 << 18, snapshot.reader);
         match &snapshot.table {

@@ -30,20 +30,23 @@ struct Life {
 
 /// An interval in which any row of a table may differ from what is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct TableDoubt {
-    pub(crate) from: i64,
-    pub(crate) to: i64,
+pub struct TableDoubt {
+    /// First instant, microseconds.
+    pub from: i64,
+    /// First instant after it.
+    pub to: i64,
 }
 
 /// A table with all known versions of its rows.
-pub(crate) struct Versions<'t> {
+pub struct Versions<'t> {
     table: &'t StoredTable,
     dialect: Dialect,
     lives: HashMap<usize, Life>,
     /// Versions beyond the snapshot's rows; row number = rows of the snapshot + position.
     added: Vec<Vec<Value>>,
     indexes: HashMap<usize, Index>,
-    pub(crate) doubts: Vec<TableDoubt>,
+    /// When any row may differ.
+    pub doubts: Vec<TableDoubt>,
 }
 
 #[derive(Default)]
@@ -59,7 +62,8 @@ enum Direction {
 }
 
 impl<'t> Versions<'t> {
-    pub(crate) fn new(table: &'t StoredTable, dialect: Dialect) -> Self {
+    /// The table as its snapshot has it.
+    pub fn new(table: &'t StoredTable, dialect: Dialect) -> Self {
         let mut lives = HashMap::new();
         for row in &table.unsure_rows {
             lives.insert(*row, Life { from: i64::MIN, to: i64::MAX, doubtful: true });
@@ -69,7 +73,7 @@ impl<'t> Versions<'t> {
     }
 
     /// Applies the writes to this table, in order of time, to a snapshot taken at `snapshot_time`.
-    pub(crate) fn roll(&mut self, writes: &[&Write], snapshot_time: i64) {
+    pub fn roll(&mut self, writes: &[&Write], snapshot_time: i64) {
         let later = writes.partition_point(|w| w.time < snapshot_time);
         for write in &writes[later..] {
             self.apply(write, Direction::Forward);
@@ -483,17 +487,17 @@ impl<'t> Versions<'t> {
     }
 
     /// The values of a column over all versions, with the version's row number.
-    pub(crate) fn column_texts(&self, column: usize) -> impl Iterator<Item = (usize, Option<String>)> + '_ {
+    pub fn column_texts(&self, column: usize) -> impl Iterator<Item = (usize, Option<String>)> + '_ {
         (0..self.row_count()).map(move |row| (row, self.cell(row, column).text()))
     }
 
     /// Row versions, their number.
-    pub(crate) fn len(&self) -> usize {
+    pub fn len(&self) -> usize {
         self.row_count()
     }
 
     /// Subjects of doubtful versions, with the interval in which they are.
-    pub(crate) fn doubtful_subjects(&self, subjects: &[Option<u32>]) -> Vec<(TableDoubt, u32)> {
+    pub fn doubtful_subjects(&self, subjects: &[Option<u32>]) -> Vec<(TableDoubt, u32)> {
         let mut found: Vec<(TableDoubt, u32)> = self
             .lives
             .iter()
@@ -505,7 +509,7 @@ impl<'t> Versions<'t> {
     }
 
     /// The stored batches: visible columns, then subject, from, to and doubtful.
-    pub(crate) fn batches(&self, subjects: &[Option<u32>]) -> Vec<RecordBatch> {
+    pub fn batches(&self, subjects: &[Option<u32>]) -> Vec<RecordBatch> {
         let schema = stored_schema(&self.table.arrow_schema());
         let mut all = Vec::new();
         let mut start = 0;
@@ -536,7 +540,7 @@ impl<'t> Versions<'t> {
 }
 
 /// The visible columns, then the hidden ones that provenance reads.
-pub(crate) fn stored_schema(visible: &Schema) -> SchemaRef {
+pub fn stored_schema(visible: &Schema) -> SchemaRef {
     let mut fields: Vec<_> = visible.fields().iter().cloned().collect();
     fields.push(Arc::new(Field::new("__subject", DataType::UInt32, true)));
     fields.push(Arc::new(Field::new("__valid_from", DataType::Int64, false)));
@@ -571,7 +575,7 @@ fn last_part(name: &ObjectName) -> Option<String> {
 }
 
 /// `column = constant` among the conditions that all must hold.
-pub(crate) fn equalities<'e>(condition: Option<&'e Expr>, found: &mut Vec<(String, &'e sqlparser::ast::Value)>) {
+pub fn equalities<'e>(condition: Option<&'e Expr>, found: &mut Vec<(String, &'e sqlparser::ast::Value)>) {
     match condition {
         Some(Expr::Nested(inner)) => equalities(Some(inner), found),
         Some(Expr::BinaryOp { left, op: BinaryOperator::And, right }) => {
@@ -611,7 +615,7 @@ fn constant(expression: &Expr) -> Option<&sqlparser::ast::Value> {
 }
 
 /// The table that a parsed write goes to, in parts.
-pub(crate) fn write_target(statement: &Statement) -> Option<Vec<ObjectName>> {
+pub fn write_target(statement: &Statement) -> Option<Vec<ObjectName>> {
     let of_table = |table: &TableWithJoins| if let TableFactor::Table { name, .. } = &table.relation { Some(name.clone()) } else { None };
     Some(match statement {
         Statement::Insert(insert) => match &insert.table {

@@ -16,7 +16,7 @@ const BATCH_BYTES: usize = 16 << 20;
 
 /// What a column takes when an INSERT leaves it out.
 #[derive(Clone, PartialEq)]
-pub(crate) enum ColumnDefault {
+pub enum ColumnDefault {
     /// NULL.
     Null,
     /// A constant or `now()`, in SQL.
@@ -27,45 +27,57 @@ pub(crate) enum ColumnDefault {
 
 /// A column of a table.
 #[derive(Clone)]
-pub(crate) struct Column {
-    pub(crate) name: String,
-    pub(crate) kind: ColumnKind,
-    pub(crate) default: ColumnDefault,
+pub struct Column {
+    /// As the dump writes it.
+    pub name: String,
+    /// Its type, as far as comparison needs it.
+    pub kind: ColumnKind,
+    /// What an INSERT leaves.
+    pub default: ColumnDefault,
 }
 
 /// A column that names a row of another table.
-pub(crate) struct ForeignKey {
-    pub(crate) column: usize,
+pub struct ForeignKey {
+    /// Number of the column.
+    pub column: usize,
     /// `schema.table`
-    pub(crate) table: String,
-    pub(crate) to_column: String,
+    pub table: String,
+    /// The column there.
+    pub to_column: String,
 }
 
 /// A table as the snapshot has it.
-pub(crate) struct StoredTable {
-    pub(crate) schema: String,
-    pub(crate) name: String,
-    pub(crate) columns: Vec<Column>,
-    pub(crate) unique_keys: Vec<Vec<usize>>,
+pub struct StoredTable {
+    /// Its schema.
+    pub schema: String,
+    /// Its name.
+    pub name: String,
+    /// In order.
+    pub columns: Vec<Column>,
+    /// Column numbers of each primary or unique key.
+    pub unique_keys: Vec<Vec<usize>>,
     /// Those of one column.
-    pub(crate) foreign_keys: Vec<ForeignKey>,
-    pub(crate) batches: Vec<RecordBatch>,
+    pub foreign_keys: Vec<ForeignKey>,
+    /// Closed batches of rows.
+    pub batches: Vec<RecordBatch>,
     starts: Vec<usize>,
     rows: usize,
     builders: Vec<CellBuilder>,
     pending_rows: usize,
     pending_bytes: usize,
     /// Rows with a cell that could not be read in its type, or that stand where the snapshot was cut.
-    pub(crate) unsure_rows: BTreeSet<usize>,
+    pub unsure_rows: BTreeSet<usize>,
     /// Parents (partitioned or inherited): their readers see these rows too.
-    pub(crate) parents: Vec<String>,
-    pub(crate) owner: Option<String>,
+    pub parents: Vec<String>,
+    /// The role that owns it.
+    pub owner: Option<String>,
     /// Whether the snapshot has the rows of this table in full.
-    pub(crate) complete: bool,
+    pub complete: bool,
 }
 
 impl StoredTable {
-    pub(crate) fn new(schema: String, name: String, columns: Vec<Column>) -> Self {
+    /// A table without rows.
+    pub fn new(schema: String, name: String, columns: Vec<Column>) -> Self {
         Self {
             schema,
             name,
@@ -86,25 +98,27 @@ impl StoredTable {
     }
 
     /// `schema.table`.
-    pub(crate) fn full_name(&self) -> String {
+    pub fn full_name(&self) -> String {
         format!("{}.{}", self.schema, self.name)
     }
 
-    pub(crate) fn column_index(&self, name: &str) -> Option<usize> {
+    /// The number of a column, by its name, in any case where none fits exactly.
+    pub fn column_index(&self, name: &str) -> Option<usize> {
         self.columns.iter().position(|c| c.name == name).or_else(|| self.columns.iter().position(|c| c.name.eq_ignore_ascii_case(name)))
     }
 
-    pub(crate) fn arrow_schema(&self) -> SchemaRef {
+    /// The columns as Arrow has them.
+    pub fn arrow_schema(&self) -> SchemaRef {
         Arc::new(Schema::new(self.columns.iter().map(|c| Field::new(&c.name, c.kind.data_type(), true)).collect::<Vec<_>>()))
     }
 
     /// Rows in closed batches.
-    pub(crate) fn rows(&self) -> usize {
+    pub fn rows(&self) -> usize {
         self.rows
     }
 
     /// Adds one row; `cells` in column order, and whether every cell could be read.
-    pub(crate) fn push_row(&mut self, cells: &[Value], all_read: bool) {
+    pub fn push_row(&mut self, cells: &[Value], all_read: bool) {
         if self.builders.is_empty() {
             self.builders = self.columns.iter().map(|c| CellBuilder::new(c.kind)).collect();
         }
@@ -124,7 +138,7 @@ impl StoredTable {
     }
 
     /// Closes the batch being filled.
-    pub(crate) fn close_batch(&mut self) {
+    pub fn close_batch(&mut self) {
         if self.pending_rows == 0 || self.columns.is_empty() {
             return;
         }
@@ -136,7 +150,7 @@ impl StoredTable {
     }
 
     /// Adds a batch that already has this table's schema.
-    pub(crate) fn push_batch(&mut self, batch: RecordBatch) {
+    pub fn push_batch(&mut self, batch: RecordBatch) {
         self.starts.push(self.rows);
         self.rows += batch.num_rows();
         self.batches.push(batch);
@@ -149,45 +163,55 @@ impl StoredTable {
     }
 
     /// One cell of the snapshot.
-    pub(crate) fn cell(&self, row: usize, column: usize) -> Value {
+    pub fn cell(&self, row: usize, column: usize) -> Value {
         let (batch, at) = self.locate(row);
         read_cell(self.columns[column].kind, self.batches[batch].column(column), at)
     }
 }
 
 /// A view's definition.
-pub(crate) struct StoredView {
-    pub(crate) schema: String,
-    pub(crate) name: String,
-    pub(crate) sql: String,
+pub struct StoredView {
+    /// Its schema.
+    pub schema: String,
+    /// Its name.
+    pub name: String,
+    /// Its query.
+    pub sql: String,
 }
 
 /// Who may read what, as the snapshot says.
 #[derive(Default)]
-pub(crate) struct Rights {
+pub struct Rights {
     /// Relation (`schema.table`) -> roles with SELECT on it, whole or in part; `public` is everybody.
-    pub(crate) readers: BTreeMap<String, BTreeSet<String>>,
+    pub readers: BTreeMap<String, BTreeSet<String>>,
     /// Schema -> roles with SELECT on all its tables.
-    pub(crate) schema_readers: BTreeMap<String, BTreeSet<String>>,
+    pub schema_readers: BTreeMap<String, BTreeSet<String>>,
     /// Role -> roles it is a member of.
-    pub(crate) memberships: BTreeMap<String, BTreeSet<String>>,
+    pub memberships: BTreeMap<String, BTreeSet<String>>,
 }
 
 /// One database of the estate, as its snapshots have it.
-pub(crate) struct StoredDatabase {
-    pub(crate) id: String,
+pub struct StoredDatabase {
+    /// Its id in the estate.
+    pub id: String,
     /// Its name at the server.
-    pub(crate) name: String,
-    pub(crate) dialect: Dialect,
-    pub(crate) search_path: Vec<String>,
-    pub(crate) tables: Vec<StoredTable>,
+    pub name: String,
+    /// Whose SQL it speaks.
+    pub dialect: Dialect,
+    /// Schemas in which a bare name is looked for, first first.
+    pub search_path: Vec<String>,
+    /// Its tables.
+    pub tables: Vec<StoredTable>,
     index: BTreeMap<String, usize>,
-    pub(crate) views: Vec<StoredView>,
-    pub(crate) rights: Rights,
+    /// Its views.
+    pub views: Vec<StoredView>,
+    /// Who may read what.
+    pub rights: Rights,
 }
 
 impl StoredDatabase {
-    pub(crate) fn new(id: &str, name: &str, dialect: Dialect, search_path: &[String]) -> Self {
+    /// A database without tables.
+    pub fn new(id: &str, name: &str, dialect: Dialect, search_path: &[String]) -> Self {
         Self {
             id: id.to_owned(),
             name: name.to_owned(),
@@ -201,7 +225,7 @@ impl StoredDatabase {
     }
 
     /// Adds a table, in place of one of the same name.
-    pub(crate) fn add_table(&mut self, table: StoredTable) -> usize {
+    pub fn add_table(&mut self, table: StoredTable) -> usize {
         let name = table.full_name();
         if let Some(&at) = self.index.get(&name) {
             self.tables[at] = table;
@@ -213,12 +237,12 @@ impl StoredDatabase {
     }
 
     /// The table of that full name.
-    pub(crate) fn table(&self, full_name: &str) -> Option<usize> {
+    pub fn table(&self, full_name: &str) -> Option<usize> {
         self.index.get(full_name).copied()
     }
 
     /// The full name that a name of one or more parts stands for, among `known`, along the search path.
-    pub(crate) fn resolve(&self, parts: &[String], known: impl Fn(&str) -> bool) -> Option<String> {
+    pub fn resolve(&self, parts: &[String], known: impl Fn(&str) -> bool) -> Option<String> {
         let lower = |s: &str| if self.dialect == Dialect::PostgreSql { s.to_owned() } else { s.to_lowercase() };
         let matches = |schema: &str, name: &str| {
             let exact = format!("{schema}.{name}");

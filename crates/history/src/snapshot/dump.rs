@@ -4,10 +4,10 @@
 
 use std::io::{BufRead, Read};
 
-use crate::lexer::{Kind, Token, after_bracket, outside_brackets, qualified_name, tokens};
 use crate::store::{Column, ColumnDefault, ForeignKey, StoredDatabase, StoredTable, StoredView};
 use crate::value::{ColumnKind, Value};
-use crate::{Dialect, ExposureError, OnCut, Options, Rows};
+use crate::{Dialect, HistoryError, OnCut, ReadOptions, Rows};
+use strandline_sql::lexer::{Kind, Token, after_bracket, outside_brackets, qualified_name, tokens};
 
 /// Longest line that is read; PostgreSQL's own limit for a cell is 1 GB, but a dump of people has no such rows.
 const LINE_BYTES: u64 = 256 << 20;
@@ -16,9 +16,9 @@ pub(super) fn read(
     reader: &mut dyn BufRead,
     path: &str,
     database: &mut StoredDatabase,
-    options: &Options,
+    options: &ReadOptions,
     notes: &mut Vec<String>,
-) -> Result<(), ExposureError> {
+) -> Result<(), HistoryError> {
     let mut dump = Dump {
         reader,
         path,
@@ -41,7 +41,7 @@ pub(super) fn read(
     let whereabouts = table.as_ref().map_or_else(|| "between two statements".to_owned(), |t| format!("within table {t}"));
     if options.on_cut == OnCut::Stop {
         let reason = format!("the dump ends {whereabouts}, before its own end mark; take a complete dump, or go on with what there is by --cut-dump go-on");
-        return Err(ExposureError::Snapshot { path: path.to_owned(), line, reason });
+        return Err(HistoryError::Snapshot { path: path.to_owned(), line, reason });
     }
     notes.push(format!("{path} line {line}: the dump ends {whereabouts}; its tables count as incomplete"));
     for table in &mut database.tables {
@@ -68,7 +68,7 @@ struct Dump<'r, 'd> {
 
 impl Dump<'_, '_> {
     /// Reads to the end. `Some` says that the dump is cut, and within which table.
-    fn read_all(&mut self) -> Result<Option<Option<String>>, ExposureError> {
+    fn read_all(&mut self) -> Result<Option<Option<String>>, HistoryError> {
         let mut statement = String::new();
         let mut scanner = Scanner::default();
         while self.next_line()? {
@@ -99,14 +99,14 @@ impl Dump<'_, '_> {
         Ok((self.announced && !self.finished).then_some(None))
     }
 
-    fn error(&self, reason: &str) -> ExposureError {
-        ExposureError::Snapshot { path: self.path.to_owned(), line: self.line, reason: reason.to_owned() }
+    fn error(&self, reason: &str) -> HistoryError {
+        HistoryError::Snapshot { path: self.path.to_owned(), line: self.line, reason: reason.to_owned() }
     }
 
-    fn next_line(&mut self) -> Result<bool, ExposureError> {
+    fn next_line(&mut self) -> Result<bool, HistoryError> {
         self.raw.clear();
         let read = (&mut *self.reader).take(LINE_BYTES).read_until(b'\n', &mut self.raw);
-        let read = read.map_err(|source| ExposureError::Read { path: self.path.to_owned(), source })?;
+        let read = read.map_err(|source| HistoryError::Read { path: self.path.to_owned(), source })?;
         if read == 0 {
             return Ok(false);
         }
@@ -128,7 +128,7 @@ impl Dump<'_, '_> {
     }
 
     /// Comments, psql and mysql client lines between statements.
-    fn outside_statement(&mut self, line: &str) -> Result<bool, ExposureError> {
+    fn outside_statement(&mut self, line: &str) -> Result<bool, HistoryError> {
         let trimmed = line.trim();
         if let Some(comment) = trimmed.strip_prefix("--") {
             let comment = comment.trim();
@@ -150,7 +150,7 @@ impl Dump<'_, '_> {
     }
 
     /// One dialect's quoting read as the other's loses rows without a sign of it.
-    fn check_dialect(&self, found: Dialect) -> Result<(), ExposureError> {
+    fn check_dialect(&self, found: Dialect) -> Result<(), HistoryError> {
         if found == self.database.dialect {
             return Ok(());
         }
@@ -158,7 +158,7 @@ impl Dump<'_, '_> {
         Err(self.error(&format!("this is a dump of {what}; write dialect = \"{word}\" for the database {:?} in the estate", self.database.id)))
     }
 
-    fn take_statement(&mut self, statement: &str) -> Result<Option<Option<String>>, ExposureError> {
+    fn take_statement(&mut self, statement: &str) -> Result<Option<Option<String>>, HistoryError> {
         let dialect = self.database.dialect;
         let all = tokens(statement, dialect);
         let Some(first) = all.first() else { return Ok(None) };
@@ -356,7 +356,7 @@ impl Dump<'_, '_> {
     }
 
     /// Reads the rows after `COPY … FROM stdin;`. `Some` says that they are cut.
-    fn take_copy(&mut self, all: &[Token<'_>]) -> Result<Option<Option<String>>, ExposureError> {
+    fn take_copy(&mut self, all: &[Token<'_>]) -> Result<Option<Option<String>>, HistoryError> {
         let dialect = self.database.dialect;
         let Some((parts, after)) = qualified_name(all, 1, dialect) else { return Ok(None) };
         let full = self.full_name(parts);
@@ -380,7 +380,7 @@ impl Dump<'_, '_> {
 }
 
 /// Whose dump a comment says that this is, if it says so.
-pub(crate) fn announced_dialect(comment: &str) -> Option<Dialect> {
+pub fn announced_dialect(comment: &str) -> Option<Dialect> {
     if comment.starts_with("MySQL dump") || comment.starts_with("MariaDB dump") {
         return Some(Dialect::MySql);
     }
@@ -678,10 +678,10 @@ mod tests {
     use super::*;
     use crate::store::StoredDatabase;
 
-    fn load(text: &str, dialect: Dialect, on_cut: OnCut) -> Result<(StoredDatabase, Vec<String>), ExposureError> {
+    fn load(text: &str, dialect: Dialect, on_cut: OnCut) -> Result<(StoredDatabase, Vec<String>), HistoryError> {
         let mut database = StoredDatabase::new("d", "d", dialect, &["hr".to_owned()]);
         let mut notes = Vec::new();
-        let options = Options { on_cut, ..Options::default() };
+        let options = ReadOptions { on_cut, ..ReadOptions::default() };
         read(&mut text.as_bytes(), "dump.sql", &mut database, &options, &mut notes)?;
         database.tables.iter_mut().for_each(StoredTable::close_batch);
         Ok((database, notes))

@@ -9,17 +9,20 @@ use strandline_model::event::MASK;
 use crate::value::{ColumnKind, FoldCase, Value, compare};
 
 /// What an expression is evaluated in.
-pub(crate) struct Scope<'s> {
+pub struct Scope<'s> {
     /// The row's cell in a column of that name; `None` if there is no such column.
-    pub(crate) cell: &'s dyn Fn(&str) -> Option<Value>,
-    pub(crate) parameters: &'s [Option<String>],
-    pub(crate) time: i64,
-    pub(crate) fold_case: FoldCase,
+    pub cell: &'s dyn Fn(&str) -> Option<Value>,
+    /// Bind values, `$1` first.
+    pub parameters: &'s [Option<String>],
+    /// When, microseconds.
+    pub time: i64,
+    /// Whether texts compare without case.
+    pub fold_case: FoldCase,
 }
 
 impl Scope<'_> {
     /// The value of `expression` in this row.
-    pub(crate) fn evaluate(&self, expression: &Expr) -> Value {
+    pub fn evaluate(&self, expression: &Expr) -> Value {
         match expression {
             Expr::Nested(inner) | Expr::Collate { expr: inner, .. } => self.evaluate(inner),
             Expr::Value(value) => literal(&value.value, self.parameters),
@@ -153,7 +156,7 @@ impl Scope<'_> {
 }
 
 /// The value of a constant or a parameter.
-pub(crate) fn literal(value: &Literal, parameters: &[Option<String>]) -> Value {
+pub fn literal(value: &Literal, parameters: &[Option<String>]) -> Value {
     let text = |text: &str| if text == MASK { Value::Unknown } else { Value::Text(text.to_owned()) };
     match value {
         Literal::Number(number, _) => ColumnKind::BigInt.parse(number).or_else(|| ColumnKind::Double.parse(number)).unwrap_or(Value::Unknown),

@@ -8,7 +8,7 @@ use arrow_array::cast::AsArray;
 use strandline_model::estate::Estate;
 
 use crate::snapshot::{OnCut, Snapshot, announced_dialect, load, load_bare};
-use crate::{Dialect, ExposureError, Options, Rows};
+use crate::{Dialect, HistoryError, ReadOptions, Rows};
 
 /// Values kept of each column.
 const SAMPLES: usize = 200;
@@ -50,8 +50,8 @@ pub type HeldTables = BTreeMap<String, BTreeSet<String>>;
 ///
 /// # Errors
 /// If a snapshot is damaged, or cut and `on_cut` says to stop.
-pub fn held_tables(estate: &Estate, snapshots: Vec<Snapshot<'_>>, on_cut: OnCut) -> Result<BTreeMap<String, HeldTables>, ExposureError> {
-    let options = Options { on_cut, rows: Rows::Skipped, ..Options::default() };
+pub fn held_tables(estate: &Estate, snapshots: Vec<Snapshot<'_>>, on_cut: OnCut) -> Result<BTreeMap<String, HeldTables>, HistoryError> {
+    let options = ReadOptions { on_cut, rows: Rows::Skipped, ..ReadOptions::default() };
     let (databases, _) = load(estate, snapshots, &options)?;
     let columns = |table: &crate::store::StoredTable| table.columns.iter().map(|c| c.name.clone()).collect();
     let tables = |database: &crate::store::StoredDatabase| database.tables.iter().map(|t| (t.full_name(), columns(t))).collect();
@@ -62,11 +62,11 @@ pub fn held_tables(estate: &Estate, snapshots: Vec<Snapshot<'_>>, on_cut: OnCut)
 ///
 /// # Errors
 /// If the dump cannot be read.
-pub fn sketch_dump(reader: Box<dyn Read + '_>, path: &str) -> Result<DumpSketch, ExposureError> {
+pub fn sketch_dump(reader: Box<dyn Read + '_>, path: &str) -> Result<DumpSketch, HistoryError> {
     let mut reader = BufReader::with_capacity(HEAD_BYTES, reader);
-    let head = reader.fill_buf().map_err(|source| ExposureError::Read { path: path.to_owned(), source })?;
+    let head = reader.fill_buf().map_err(|source| HistoryError::Read { path: path.to_owned(), source })?;
     let (dialect, database) = head_of_dump(&String::from_utf8_lossy(head));
-    let options = Options { on_cut: OnCut::GoOn, ..Options::default() };
+    let options = ReadOptions { on_cut: OnCut::GoOn, ..ReadOptions::default() };
     let snapshot = Snapshot { database: "draft".to_owned(), table: None, path: path.to_owned(), reader: Box::new(reader) };
     let schema = database.clone().filter(|_| dialect == Dialect::MySql).unwrap_or_else(|| "public".to_owned());
     let stored = load_bare(snapshot, dialect, &schema, &options)?;

@@ -4,15 +4,18 @@
 use crate::Dialect;
 
 /// One token and where it stands in the text.
-pub(crate) struct Token<'t> {
-    pub(crate) kind: Kind<'t>,
-    pub(crate) from: usize,
-    pub(crate) to: usize,
+pub struct Token<'t> {
+    /// What it is.
+    pub kind: Kind<'t>,
+    /// Its first byte.
+    pub from: usize,
+    /// One past its last byte.
+    pub to: usize,
 }
 
 /// What a token is.
 #[derive(Clone, PartialEq)]
-pub(crate) enum Kind<'t> {
+pub enum Kind<'t> {
     /// A bare word, as written.
     Word(&'t str),
     /// A quoted identifier, unescaped.
@@ -29,17 +32,17 @@ pub(crate) enum Kind<'t> {
 
 impl Token<'_> {
     /// Whether this is the bare word `word` (lower case), in any case.
-    pub(crate) fn is(&self, word: &str) -> bool {
+    pub fn is(&self, word: &str) -> bool {
         matches!(&self.kind, Kind::Word(w) if w.eq_ignore_ascii_case(word))
     }
 
     /// Whether this is the character `c`.
-    pub(crate) fn is_symbol(&self, c: char) -> bool {
+    pub fn is_symbol(&self, c: char) -> bool {
         matches!(self.kind, Kind::Symbol(s) if s == c)
     }
 
     /// The name that this token stands for: folded to lower case unless quoted.
-    pub(crate) fn name(&self, dialect: Dialect) -> Option<String> {
+    pub fn name(&self, dialect: Dialect) -> Option<String> {
         match &self.kind {
             Kind::Word(w) if dialect == Dialect::PostgreSql => Some(w.to_lowercase()),
             Kind::Word(w) => Some((*w).to_owned()),
@@ -50,7 +53,7 @@ impl Token<'_> {
 }
 
 /// All tokens of `text`. Whitespace and comments are left out; what is not closed ends with the text.
-pub(crate) fn tokens(text: &str, dialect: Dialect) -> Vec<Token<'_>> {
+pub fn tokens(text: &str, dialect: Dialect) -> Vec<Token<'_>> {
     let mut lexer = Lexer { text, at: 0, dialect, conditional: false };
     let mut all = Vec::new();
     while let Some(token) = lexer.next_token() {
@@ -60,7 +63,7 @@ pub(crate) fn tokens(text: &str, dialect: Dialect) -> Vec<Token<'_>> {
 }
 
 /// The statements of `text`, cut at semicolons outside quotes, trimmed, empty ones left out.
-pub(crate) fn statements(text: &str, dialect: Dialect) -> Vec<&str> {
+pub fn statements(text: &str, dialect: Dialect) -> Vec<&str> {
     let mut parts = Vec::new();
     let mut from = None;
     let mut to = 0;
@@ -81,7 +84,7 @@ pub(crate) fn statements(text: &str, dialect: Dialect) -> Vec<&str> {
 }
 
 /// A name of up to several parts (`a.b`), and the index after it.
-pub(crate) fn qualified_name(tokens: &[Token<'_>], mut at: usize, dialect: Dialect) -> Option<(Vec<String>, usize)> {
+pub fn qualified_name(tokens: &[Token<'_>], mut at: usize, dialect: Dialect) -> Option<(Vec<String>, usize)> {
     let mut parts = vec![tokens.get(at)?.name(dialect)?];
     at += 1;
     while tokens.get(at).is_some_and(|t| t.is_symbol('.')) {
@@ -92,7 +95,7 @@ pub(crate) fn qualified_name(tokens: &[Token<'_>], mut at: usize, dialect: Diale
 }
 
 /// The index after the bracket that closes the one at `open`, or the end.
-pub(crate) fn after_bracket(tokens: &[Token<'_>], open: usize) -> usize {
+pub fn after_bracket(tokens: &[Token<'_>], open: usize) -> usize {
     let mut depth = 0_usize;
     for (at, token) in tokens.iter().enumerate().skip(open) {
         match token.kind {
@@ -110,7 +113,7 @@ pub(crate) fn after_bracket(tokens: &[Token<'_>], open: usize) -> usize {
 }
 
 /// The first token from `from` on that stands outside brackets and satisfies `wanted`.
-pub(crate) fn outside_brackets(tokens: &[Token<'_>], from: usize, wanted: impl Fn(&Token<'_>) -> bool) -> Option<usize> {
+pub fn outside_brackets(tokens: &[Token<'_>], from: usize, wanted: impl Fn(&Token<'_>) -> bool) -> Option<usize> {
     let mut depth = 0_usize;
     for (at, token) in tokens.iter().enumerate().skip(from) {
         if depth == 0 && wanted(token) {

@@ -1,0 +1,96 @@
+//! The data as it stood: reads snapshots, rolls them with the logged writes, and gives every table as of any instant.
+//! It knows no access, no category and no tier, and opens no file.
+
+pub mod evaluate;
+pub mod roll;
+mod sketch;
+mod snapshot;
+pub mod store;
+pub mod value;
+pub mod writes;
+
+use std::io;
+
+use strandline_model::table::ScanError;
+
+pub use sketch::{DumpSketch, HeldTables, TableSketch, held_tables, sketch_dump};
+pub use snapshot::{OnCut, Snapshot, load};
+pub use strandline_sql::Dialect;
+
+/// The dialect of a database, as the estate says.
+pub fn dialect_of(database: &strandline_model::estate::Database) -> Dialect {
+    if database.is_mysql() { Dialect::MySql } else { Dialect::PostgreSql }
+}
+
+/// How to read snapshots.
+#[derive(Clone, Debug)]
+pub struct ReadOptions {
+    /// Memory that a file which must be held as a whole may take, bytes.
+    pub memory_limit_bytes: usize,
+    /// What to do with a snapshot that ends too early.
+    pub on_cut: OnCut,
+    /// Whether rows are read, or only what the tables are.
+    pub rows: Rows,
+}
+
+/// What is read of a snapshot's tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rows {
+    /// Names, columns, keys, rights and rows.
+    Read,
+    /// All but the rows.
+    Skipped,
+}
+
+impl Default for ReadOptions {
+    fn default() -> Self {
+        Self { memory_limit_bytes: 2 << 30, on_cut: OnCut::Stop, rows: Rows::Read }
+    }
+}
+
+/// Why the data as it stood cannot be told.
+#[derive(Debug, thiserror::Error)]
+pub enum HistoryError {
+    /// The caller names a database that the estate does not have.
+    #[error("{path}: the estate has no database {database:?}; correct the snapshot's entry in estate.toml")]
+    UnknownDatabase {
+        /// The snapshot.
+        path: String,
+        /// The database it is said to be of.
+        database: String,
+    },
+    /// Damaged or unsupported snapshot.
+    #[error("{path} line {line}: {reason}")]
+    Snapshot {
+        /// The snapshot.
+        path: String,
+        /// 1-based; 0 where lines mean nothing.
+        line: u64,
+        /// What is wrong and what to do; never a value.
+        reason: String,
+    },
+    /// A table of the case folder could not be read.
+    #[error("the table {table} of the case cannot be read; run the stage that writes it again")]
+    Table {
+        /// Its name.
+        table: &'static str,
+        /// Why.
+        #[source]
+        source: ScanError,
+    },
+    /// The snapshot's bytes could not be read.
+    #[error("{path}: cannot be read")]
+    Read {
+        /// The snapshot.
+        path: String,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl HistoryError {
+    pub(crate) fn scan(table: &'static str) -> impl Fn(ScanError) -> Self {
+        move |source| Self::Table { table, source }
+    }
+}

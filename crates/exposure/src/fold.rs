@@ -11,7 +11,7 @@ use strandline_model::table::Row;
 use strandline_model::time::Instant;
 
 use crate::matrix::{Effect, KEPT_ACCESSES, Matrix};
-use crate::run::Output;
+use crate::stage::Output;
 use crate::sightings::{Of, Sightings};
 use crate::world::World;
 use crate::{ExposureError, missing::Missing};
@@ -55,6 +55,8 @@ struct Proof {
 struct WholeKey {
     database: usize,
     table: usize,
+    /// Of the whole case, not only of the table.
+    everybody: bool,
     columns: BTreeSet<u32>,
     missing: u32,
 }
@@ -65,17 +67,6 @@ struct Whole {
     last: i64,
     count: u32,
     proofs: Vec<u32>,
-}
-
-/// What one piece of a replay says of some subjects.
-pub(crate) struct Showing<'s> {
-    pub(crate) subjects: &'s [u32],
-    pub(crate) columns: &'s BTreeSet<u32>,
-    pub(crate) basis: Basis,
-    pub(crate) certainty: Certainty,
-    pub(crate) missing: Option<Missing>,
-    pub(crate) time: i64,
-    pub(crate) proof: u32,
 }
 
 /// The collection.
@@ -112,47 +103,48 @@ impl Fold {
         u32::try_from(self.proofs.len() - 1).expect("fewer than four thousand million accesses")
     }
 
-    /// Folds in what a replay showed.
-    pub(crate) fn show(&mut self, showing: &Showing<'_>, world: &World) {
-        let missing = showing.missing.map(|m| self.reasons.number(m.sentence()));
-        let groups = by_category(showing.columns, world);
-        if let Some(of) = self.sources[showing.proof as usize].clone() {
+    /// Folds in what a replay showed of some people: how, how surely, and why not more surely.
+    pub(crate) fn show(
+        &mut self,
+        subjects: &[u32],
+        columns: &BTreeSet<u32>,
+        (basis, certainty, missing): (Basis, Certainty, Option<Missing>),
+        time: i64,
+        proof: u32,
+        world: &World,
+    ) {
+        let missing = missing.map(|m| self.reasons.number(m.sentence()));
+        let groups = by_category(columns, world);
+        if let Some(of) = self.sources[proof as usize].clone() {
             let categories = groups.keys().copied().collect();
-            self.sightings.people(&of, showing.time, showing.subjects, categories, showing.basis, showing.certainty);
+            self.sightings.people(&of, time, subjects, categories, basis, certainty);
         }
         for (category, columns) in groups {
-            self.matrix.add(Effect {
-                subjects: showing.subjects,
-                columns: &columns,
-                category,
-                basis: showing.basis,
-                certainty: showing.certainty,
-                missing,
-                first: showing.time,
-                last: showing.time,
-                proof: showing.proof,
-                count: 1,
-            });
+            self.matrix.add(Effect { subjects, columns: &columns, category, basis, certainty, missing, first: time, last: time, proof, count: 1 });
         }
     }
 
-    /// Everybody of a table is possible in `columns` (all of them, if none is given).
-    pub(crate) fn whole_table(&mut self, place: (usize, usize), columns: Option<&BTreeSet<u32>>, reason: &str, times: (i64, i64), proof: u32, world: &World) {
-        let (database, table) = place;
-        let described = &world.databases[database].tables[table];
-        let columns: BTreeSet<u32> = match columns {
-            Some(some) => described.categorised.intersection(some).copied().collect(),
-            None => described.categorised.clone(),
-        };
+    /// Everybody of a table, who is given, is possible in `columns`.
+    #[expect(clippy::too_many_arguments, reason = "one effect on a table with everything that is kept of it")]
+    pub(crate) fn whole_table(
+        &mut self,
+        place: (usize, usize),
+        subjects: &Arc<Vec<u32>>,
+        columns: &BTreeSet<u32>,
+        reason: &str,
+        times: (i64, i64),
+        proof: u32,
+        world: &World,
+    ) {
         if columns.is_empty() {
             return;
         }
         if let Some(of) = self.sources[proof as usize].clone() {
-            self.sightings.table(&of, times.0, place, by_category(&columns, world).into_keys().collect());
+            self.sightings.table(&of, times.0, place, by_category(columns, world).into_keys().collect());
         }
         let count = u32::from(self.proofs[proof as usize].access.is_some());
-        let key = WholeKey { database, table, columns, missing: self.reasons.number(reason) };
-        let subjects = &described.subjects;
+        let everybody = Arc::ptr_eq(subjects, &world.everybody);
+        let key = WholeKey { database: place.0, table: place.1, everybody, columns: columns.clone(), missing: self.reasons.number(reason) };
         let whole =
             self.wholes.entry(key).or_insert_with(|| Whole { subjects: subjects.clone(), first: i64::MAX, last: i64::MIN, count: 0, proofs: Vec::new() });
         whole.first = whole.first.min(times.0);
@@ -203,6 +195,7 @@ impl Fold {
             }
             if let Some(certainty) = highest {
                 *counts.people.entry(certainty).or_default() += 1;
+                counts.exposed.push(subject);
             }
             if rows.len() >= BATCH_ROWS {
                 flush(&mut rows, out)?;
@@ -246,6 +239,8 @@ impl Fold {
 pub(crate) struct Counts {
     pub(crate) cells: BTreeMap<Certainty, u64>,
     pub(crate) people: BTreeMap<Certainty, u64>,
+    /// Who stands in a tier, in the order of their keys.
+    pub(crate) exposed: Vec<u32>,
 }
 
 fn flush(rows: &mut Vec<Exposure>, out: &mut dyn Output) -> Result<(), ExposureError> {

@@ -4,15 +4,21 @@
 //! cells it displayed; this crate rebuilds the data, reads the statements in the order of their connection, and judges
 //! how sure the answer is. It opens no file, and it never raises a tier by guessing.
 
+mod account;
+mod clearance;
 mod cursors;
 mod engine;
 mod fold;
+mod judge;
 mod matrix;
 mod missing;
+mod nobody;
+mod plan;
 mod reach;
 mod replay;
 mod run;
 mod sightings;
+mod stage;
 mod statement;
 #[cfg(test)]
 mod tests;
@@ -21,7 +27,8 @@ mod world;
 use strandline_history::{ReadOptions, Rows};
 use strandline_model::table::ScanError;
 
-pub use run::{Inputs, Output, Progress, Summary, expose};
+pub use run::expose;
+pub use stage::{Inputs, Output, Progress, Summary};
 pub use strandline_history::{HistoryError, OnCut, Snapshot};
 pub(crate) use strandline_sql::Dialect;
 

@@ -34,6 +34,7 @@ pub(crate) enum Missing {
     FileOpened,
     FileReadInPart,
     FileContentUnknown,
+    FailedWithError,
     /// A doubt of the replay, in its own words.
     Replay(&'static str),
 }
@@ -67,6 +68,7 @@ impl Missing {
             Self::FileOpened => "the file was opened with the right to read it; that it was read is not logged",
             Self::FileReadInPart => "the file was read; how much of it is not logged",
             Self::FileContentUnknown => "which rows the file held then is not known",
+            Self::FailedWithError => "the statement failed, and its error message may quote a value",
             Self::Replay(sentence) => sentence,
         }
     }
@@ -115,16 +117,4 @@ pub(crate) fn cap_of(access: &Access, sent: Sent) -> Cap {
         at_most(Certainty::Likely, Missing::CompletionNotLogged);
     }
     cap
-}
-
-/// Whether nothing was shown at all: the statement failed, or the request for the route was turned away.
-pub(crate) fn showed_nothing(access: &Access) -> bool {
-    match access.kind {
-        AccessKind::Statement | AccessKind::File | AccessKind::FileExtract => access.completion == Completion::Failed,
-        // No statement is known to have run: a refusal is all there is. A server error may come after the read.
-        AccessKind::Route => {
-            matches!(access.response_status, Some(300..=303 | 305..=407 | 409..=498))
-                || (access.completion == Completion::Failed && access.response_status.is_none_or(|s| s < 499))
-        }
-    }
 }

@@ -67,7 +67,9 @@ pub(crate) fn reach(estate: &Estate, coverage: &Coverage, presences: &Presences,
             let reason = sentence(gap);
             let proof = fold.keep_gap(gap_from, &gap.evidence);
             for table in world.databases[at].readable(presence.role.as_deref()) {
-                fold.whole_table((at, table), None, &reason, (gap_from, gap_to), proof, world);
+                let columns = &world.databases[at].tables[table].categorised;
+                let subjects = world.population_between(at, table, gap_from, gap_to);
+                fold.whole_table((at, table), &subjects, columns, &reason, (gap_from, gap_to), proof, world);
             }
             reasons.insert(reason);
         }

@@ -1,28 +1,31 @@
 //! The whole story: read the data and the writes, put the accesses in order, replay them, judge, fold, write.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::rc::Rc;
 
-use arrow_array::RecordBatch;
-use strandline_model::access::{Access, AccessKind};
+use strandline_history::{load, writes};
+use strandline_model::access::Access;
+use strandline_model::clearance::OpenQuestion;
 use strandline_model::estate::Estate;
-use strandline_model::event::{BATCH_ROWS, MASK};
-use strandline_model::evidence::{Coverage, EventRef};
-use strandline_model::exposure::{Basis, Certainty, HeldSubject, Replay};
-use strandline_model::table::{Row, Scan, ScanError};
-use strandline_model::time::Instant;
+use strandline_model::event::BATCH_ROWS;
+use strandline_model::evidence::Coverage;
+use strandline_model::exposure::{HeldSubject, Replay};
+use strandline_model::table::{Row, Scan};
+use strandline_sql::Dialect;
 
-use crate::cursors::{Collector, Commands, Resolved};
-use crate::fold::{Fold, Showing};
-use crate::missing::{Cap, Missing, cap_of, lower, showed_nothing};
+use crate::account::Account;
+use crate::clearance::{Grounds, keys_apart};
+use crate::cursors::{Collector, Commands};
+use crate::fold::Fold;
+use crate::judge::{Judged, Showing, Whom, everybody, judge};
+use crate::missing::Missing;
+use crate::nobody::Nobody;
+use crate::plan::{Job, Mode, Part, Planned, Scene, Windows, plan};
 use crate::reach::{Presences, reach};
 use crate::replay::{Call, MakeReplayer, Replayed};
-use crate::statement::{Meaning, Sent, Shown, Unknowns, advance, shape, understand, widen};
-use crate::world::{Builder, Named, World};
-use crate::{Dialect, ExposureError, Options};
-use strandline_history::writes::{self, LogFacts};
-use strandline_history::{Snapshot, load};
-use strandline_sql::lexer;
+use crate::stage::{Inputs, Output, Progress, Summary};
+use crate::statement::advance;
+use crate::world::{Builder, World};
+use crate::{ExposureError, Options};
 
 /// Accesses that are replayed together.
 const CHUNK_ACCESSES: usize = 1024;
@@ -31,86 +34,12 @@ const CALLS: usize = 128;
 /// Statements kept ready.
 const PREPARED: usize = 2048;
 
-/// What the stage works on.
-pub struct Inputs<'a> {
-    /// The organisation's description.
-    pub estate: &'a Estate,
-    /// Snapshots of its databases.
-    pub snapshots: Vec<Snapshot<'a>>,
-    /// Keys of the people in the register.
-    pub subjects: Vec<String>,
-    /// The table `accesses`, in order of time.
-    pub accesses: &'a dyn Scan,
-    /// The table `events`, in order of time.
-    pub events: &'a dyn Scan,
-    /// Where evidence is missing.
-    pub coverage: &'a Coverage,
-    /// How to expose.
-    pub options: Options,
-}
-
-/// Where results go. Batches arrive in order.
-pub trait Output {
-    /// Rows of `exposures`, sorted by data subject, category and basis.
-    ///
-    /// # Errors
-    /// If they cannot be kept.
-    fn exposures(&mut self, batch: RecordBatch) -> Result<(), ScanError>;
-    /// Rows of `replays`, in the order of `accesses`.
-    ///
-    /// # Errors
-    /// If they cannot be kept.
-    fn replays(&mut self, batch: RecordBatch) -> Result<(), ScanError>;
-    /// Rows of `data_subjects`, sorted: everybody who has a row in the data at any time, whoever is in the register.
-    ///
-    /// # Errors
-    /// If they cannot be kept.
-    fn data_subjects(&mut self, batch: RecordBatch) -> Result<(), ScanError>;
-    /// Rows of `sightings`, in runs sorted by session, time and access.
-    ///
-    /// # Errors
-    /// If they cannot be kept.
-    fn sightings(&mut self, batch: RecordBatch) -> Result<(), ScanError>;
-}
-
-/// How far the work has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Progress {
-    /// The snapshots are being read.
-    Snapshots,
-    /// The log's writes are being read and applied.
-    Writes,
-    /// So many accesses of so many are replayed.
-    Accesses(u64, u64),
-    /// The exposures are being written.
-    Exposures,
-}
-
-/// What came out, in figures.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Summary {
-    /// Cells of the matrix by tier.
-    pub cells: BTreeMap<Certainty, u64>,
-    /// People by the highest tier that any of their cells has.
-    pub people: BTreeMap<Certainty, u64>,
-    /// Accesses by the outcome of their replay.
-    pub outcomes: BTreeMap<String, u64>,
-    /// Why statements were widened to whole tables, and how many.
-    pub widened: BTreeMap<String, u64>,
-    /// Tables that statements read and the estate does not describe.
-    pub undescribed: BTreeSet<String>,
-    /// Gaps of database logs that leave data open.
-    pub gaps: Vec<String>,
-    /// What a reader of the figures must know: incomplete snapshots, cursors whose fetches are not logged …
-    pub notes: Vec<String>,
-}
-
 /// Works out the exposures.
 ///
 /// # Errors
 /// If a snapshot is damaged, a table cannot be read, the engine cannot start, or a result cannot be written.
 pub fn expose(inputs: Inputs<'_>, progress: &mut dyn FnMut(Progress), out: &mut dyn Output) -> Result<Summary, ExposureError> {
-    let options = inputs.options.clone();
+    let options: Options = inputs.options.clone();
     let mut make = |database| crate::engine::replayer(database, &options);
     expose_with(inputs, &mut make, progress, out)
 }
@@ -138,7 +67,7 @@ pub(crate) fn expose_with(
     write_held(&world, out)?;
     let FirstPass { collector, presences, total } = first;
     let commands = collector.resolve(&|connection| facts.connections.get(connection).is_some_and(|f| f.session_statements_logged));
-    let mut run = Run { world, commands, fold: Fold::default(), summary, windows: HashMap::new(), prepared: HashMap::new(), whole_cursors: BTreeSet::new() };
+    let mut run = Run::new(world, commands, summary);
     run.complete_cursors(inputs.accesses)?;
     let mut chunk = Vec::new();
     for_each_access(inputs.accesses, |number, access| {
@@ -151,7 +80,18 @@ pub(crate) fn expose_with(
         Ok(())
     })?;
     run.replay_chunk(&chunk, out)?;
-    run.finish(&inputs_left(inputs.estate, inputs.coverage, &presences, &facts), progress, out)
+    let left = Left { estate: inputs.estate, coverage: inputs.coverage, presences: &presences, facts: &facts, register: &inputs.subjects, open: inputs.open };
+    run.finish(left, progress, out)
+}
+
+/// What the end of the run still needs.
+struct Left<'l> {
+    estate: &'l Estate,
+    coverage: &'l Coverage,
+    presences: &'l Presences,
+    facts: &'l writes::LogFacts,
+    register: &'l [String],
+    open: Vec<OpenQuestion>,
 }
 
 fn write_held(world: &World, out: &mut dyn Output) -> Result<(), ExposureError> {
@@ -163,18 +103,6 @@ fn write_held(world: &World, out: &mut dyn Output) -> Result<(), ExposureError> 
         out.data_subjects(batch).map_err(ExposureError::Write)?;
     }
     Ok(())
-}
-
-/// What the end of the run still needs.
-struct Left<'l> {
-    estate: &'l Estate,
-    coverage: &'l Coverage,
-    presences: &'l Presences,
-    facts: &'l LogFacts,
-}
-
-fn inputs_left<'l>(estate: &'l Estate, coverage: &'l Coverage, presences: &'l Presences, facts: &'l LogFacts) -> Left<'l> {
-    Left { estate, coverage, presences, facts }
 }
 
 fn for_each_access(accesses: &dyn Scan, mut take: impl FnMut(usize, &Access) -> Result<(), ExposureError>) -> Result<(), ExposureError> {
@@ -207,55 +135,40 @@ impl FirstPass {
     }
 }
 
-/// How a job's result is to be read.
-#[derive(Clone, PartialEq)]
-enum Mode {
-    /// As the statement stands.
-    Exact,
-    /// The statement was widened: whoever it shows is possible.
-    Wide(Missing),
-}
-
-/// One replay to do.
-struct Job {
-    /// Place in the chunk.
+/// A job of an access.
+struct Pending {
+    /// Place of the access in the chunk.
     at: usize,
-    database: usize,
-    sql: String,
-    call: Call,
-    cap: Cap,
-    rows_logged: Option<i64>,
-    named: Rc<Named>,
-    mode: Mode,
     proof: u32,
-    /// The rows stand for a file that may have held others.
-    is_extract: bool,
+    job: Job,
 }
-
-/// What is being said of one access while its jobs are done.
-struct Report {
-    replay: Replay,
-    cap: Option<Certainty>,
-    /// Sorted, unique.
-    shown: Vec<u32>,
-    inferred: Vec<u32>,
-}
-
-/// Rows to skip and to take, for each motion of a cursor; `None` where it moved over no row.
-type Windows = Vec<Option<(u64, u64)>>;
 
 struct Run {
     world: World,
     commands: Commands,
     fold: Fold,
+    grounds: Grounds,
     summary: Summary,
     /// Rows of each fetch, by cursor; `None` if the cursor cannot be replayed.
     windows: HashMap<usize, Option<Windows>>,
     prepared: HashMap<(usize, String), Result<usize, String>>,
-    whole_cursors: BTreeSet<u32>,
+    whole_cursors: u64,
 }
 
 impl Run {
+    fn new(world: World, commands: Commands, summary: Summary) -> Self {
+        Self {
+            world,
+            commands,
+            fold: Fold::default(),
+            grounds: Grounds::default(),
+            summary,
+            windows: HashMap::new(),
+            prepared: HashMap::new(),
+            whole_cursors: 0,
+        }
+    }
+
     /// Fills in when each cursor was declared and how large it is, and so which rows each FETCH took.
     fn complete_cursors(&mut self, accesses: &dyn Scan) -> Result<(), ExposureError> {
         if self.commands.cursors.is_empty() {
@@ -275,7 +188,7 @@ impl Run {
         })?;
         for at in 0..self.commands.cursors.len() {
             let cursor = self.commands.cursors[at].clone();
-            let Some(database) = self.database(&cursor.database) else { continue };
+            let Some(database) = self.world.database(&cursor.database) else { continue };
             let call = Call { time: cursor.time, parameters: cursor.parameters.clone(), rows: None };
             let rows = self.replay_one(database, &cursor.query, &call).ok().filter(|_| cursor.parameters_known).map(|r| r.rows);
             let windows = rows.map(|rows| {
@@ -290,10 +203,6 @@ impl Run {
             self.windows.insert(at, windows);
         }
         Ok(())
-    }
-
-    fn database(&self, id: &str) -> Option<usize> {
-        self.world.databases.iter().position(|d| d.id == id)
     }
 
     fn prepare(&mut self, database: usize, sql: &str) -> Result<usize, String> {
@@ -316,539 +225,181 @@ impl Run {
     }
 
     fn replay_chunk(&mut self, chunk: &[(usize, Access)], out: &mut dyn Output) -> Result<(), ExposureError> {
-        let mut reports: Vec<Report> = chunk.iter().map(|(_, access)| Report::new(access)).collect();
+        if chunk.is_empty() {
+            return Ok(());
+        }
+        let mut accounts: Vec<Account> = chunk.iter().map(|(_, access)| Account::new(access)).collect();
         let mut jobs = Vec::new();
         for (at, (number, access)) in chunk.iter().enumerate() {
-            self.plan(at, *number, access, &mut reports[at], &mut jobs);
+            let planned = plan(*number, access, &Scene { world: &self.world, commands: &self.commands, windows: &self.windows });
+            self.begin(at, access, planned, &mut accounts[at], &mut jobs);
         }
         while !jobs.is_empty() {
-            let mut groups: BTreeMap<(usize, String), Vec<Job>> = BTreeMap::new();
-            for job in std::mem::take(&mut jobs) {
-                groups.entry((job.database, job.sql.clone())).or_default().push(job);
+            let mut groups: BTreeMap<(usize, String), Vec<Pending>> = BTreeMap::new();
+            for pending in std::mem::take(&mut jobs) {
+                groups.entry((pending.job.database, pending.job.sql.clone())).or_default().push(pending);
             }
             for ((database, sql), group) in groups {
-                match self.prepare(database, &sql) {
-                    Err(reason) => group.iter().for_each(|job| self.fall_back(job, &reason, &mut reports[job.at])),
-                    Ok(statement) => {
-                        for part in group.chunks(CALLS) {
-                            let calls: Vec<Call> = part.iter().map(|job| job.call.clone()).collect();
-                            let mut answers = self.world.databases[database].replayer.replay(statement, &calls).into_iter();
-                            for job in part {
-                                match answers.next().unwrap_or_else(|| Err("the engine gave no answer".to_owned())) {
-                                    Ok(replayed) => jobs.extend(self.judge(job, &replayed, &mut reports[job.at])),
-                                    Err(reason) => self.fall_back(job, &reason, &mut reports[job.at]),
-                                }
-                                if self.fold.sightings.is_full() {
-                                    self.fold.sightings.write(&self.world, out)?;
-                                }
-                            }
-                        }
-                    }
-                }
+                self.replay_group(database, &sql, &group, (&mut accounts, &mut jobs), out)?;
             }
         }
-        let rows: Vec<Replay> = reports.into_iter().map(Report::finish).collect();
+        for ((_, access), account) in chunk.iter().zip(&accounts) {
+            self.grounds.take(access, account.shows(), account.nobody());
+        }
+        let rows: Vec<Replay> = accounts.into_iter().map(Account::finish).collect();
         for row in &rows {
             *self.summary.outcomes.entry(row.outcome.clone()).or_default() += 1;
-        }
-        if rows.is_empty() {
-            return Ok(());
         }
         let batch = Replay::to_batch(&rows).map_err(|e| ExposureError::Write(Box::new(e)))?;
         out.replays(batch).map_err(ExposureError::Write)
     }
 
-    /// Which replays an access asks for.
-    fn plan(&mut self, at: usize, number: usize, access: &Access, report: &mut Report, jobs: &mut Vec<Job>) {
-        if showed_nothing(access) {
-            report.outcome("failed", Some("the statement or its request failed, so it showed no rows; an error message may still quote a value".to_owned()));
-            return;
-        }
-        let Some(database) = self.database(&access.database) else {
-            report.outcome("undescribed", Some("the estate does not describe this database".to_owned()));
-            self.summary.undescribed.insert(access.database.clone());
-            return;
-        };
-        if access.kind == AccessKind::Route && access.statement.is_empty() {
-            // What the missing log leaves open is folded in with the gap itself.
-            report.outcome("unknown", Some("what the request read is not known, and the database's log of that time is missing".to_owned()));
-            return;
-        }
-        let dialect = self.world.databases[database].dialect;
-        let statements: Vec<String> = lexer::statements(&access.statement, dialect).into_iter().map(str::to_owned).collect();
-        let mut context = Planning { at, database, access, cap: (Certainty::Confirmed, None), count: CountUse::Plain, proof: None, also: Vec::new() };
-        if statements.len() > 1 {
-            context.count = CountUse::None;
-        }
-        for (part, sql) in statements.iter().enumerate() {
-            context.cap = cap_of(access, Sent::ToClient);
-            match self.commands.resolved.get(&(number, part)).cloned() {
-                Some(resolved) => self.plan_command(resolved, &mut context, report, jobs),
-                None => self.plan_statement(understand(sql, dialect), &mut context, report, jobs),
-            }
-        }
-    }
-
-    fn plan_command(&mut self, resolved: Resolved, context: &mut Planning<'_>, report: &mut Report, jobs: &mut Vec<Job>) {
-        let utility = if context.count == CountUse::Plain { CountUse::ZeroMeansNothing } else { context.count };
-        match resolved {
-            Resolved::Control => report.outcome("control", None),
-            Resolved::Lost(missing) => self.widen_to_role(context, missing, None, report),
-            Resolved::Executed { sql, parameters, parameters_known, missing } => {
-                if let Some(missing) = missing {
-                    context.cap = lower(context.cap, (Certainty::Possible, Some(missing)));
+    /// Takes what was planned for an access: what is settled is folded in, what must be replayed becomes a job.
+    fn begin(&mut self, at: usize, access: &Access, planned: Planned, account: &mut Account, jobs: &mut Vec<Pending>) {
+        let Planned { parts, also, described, undescribed, is_whole_cursor } = planned;
+        account.name_tables(described.iter().chain(&undescribed));
+        let about = undescribed.iter().cloned().collect::<Vec<_>>().join(", ");
+        self.whole_cursors += u64::from(is_whole_cursor);
+        let mut proof = None;
+        for part in parts {
+            match part {
+                Part::Nobody(reason, detail) => {
+                    let about = if matches!(reason, Nobody::UndescribedTable | Nobody::UndescribedDatabase | Nobody::Failed) { about.as_str() } else { "" };
+                    account.shows_nobody(reason, about, detail);
                 }
-                context.count = utility;
-                let meaning = understand(&sql, self.world.databases[context.database].dialect);
-                let Meaning::Shows(shown) = meaning else { return self.plan_statement(meaning, context, report, jobs) };
-                self.plan_query(&shown, parameters, parameters_known, context.access.time.micros(), None, context, report, jobs);
-            }
-            Resolved::Fetched { cursor, fetch } => {
-                context.count = utility;
-                let rows = self.windows.get(&cursor).and_then(|w| w.as_ref()).and_then(|w| w.get(fetch).copied());
-                match rows {
-                    Some(None) => report.outcome("replayed", Some("the cursor had no row there".to_owned())),
-                    Some(Some(window)) if self.commands.cursors[cursor].motions.get(fetch).is_some_and(|(motion, _)| motion.states(window.1)) => {
-                        context.count = CountUse::Stated(window.1);
-                        self.plan_cursor(cursor, Some(window), context, report, jobs);
+                Part::Everybody { database, tables, missing, detail } => {
+                    let proof = *proof.get_or_insert_with(|| self.fold.keep(access, &also));
+                    let time = access.time.micros();
+                    for showing in everybody(database, &tables, time, missing, &self.world) {
+                        self.show(showing, time, proof, account);
                     }
-                    window => self.plan_cursor(cursor, window.flatten(), context, report, jobs),
+                    self.widened(missing, detail.as_deref(), account);
                 }
-            }
-            Resolved::WholeCursor { cursor } => {
-                context.count = CountUse::None;
-                context.cap = lower(context.cap, (Certainty::Likely, Some(Missing::FetchesNotLogged)));
-                self.plan_cursor(cursor, None, context, report, jobs);
-                if let Some(proof) = context.proof {
-                    self.whole_cursors.insert(proof);
+                Part::Replay(job) => {
+                    if let Mode::Wide(missing) = job.mode {
+                        account.outcome("widened", Some(missing.sentence().to_owned()));
+                    }
+                    let proof = *proof.get_or_insert_with(|| self.fold.keep(access, &also));
+                    jobs.push(Pending { at, proof, job: *job });
                 }
             }
         }
+        self.summary.undescribed.extend(undescribed);
     }
 
-    fn plan_cursor(&mut self, cursor: usize, rows: Option<(u64, u64)>, context: &mut Planning<'_>, report: &mut Report, jobs: &mut Vec<Job>) {
-        let cursor = self.commands.cursors[cursor].clone();
-        context.also = if context.access.proof == cursor.proof { Vec::new() } else { cursor.proof };
-        let Meaning::Shows(shown) = understand(&cursor.query, self.world.databases[context.database].dialect) else {
-            return self.widen_to_role(context, Missing::NotUnderstood, None, report);
-        };
-        self.plan_query(&shown, cursor.parameters, cursor.parameters_known, cursor.time, rows, context, report, jobs);
-    }
-
-    fn plan_statement(&mut self, meaning: Meaning, context: &mut Planning<'_>, report: &mut Report, jobs: &mut Vec<Job>) {
-        match meaning {
-            Meaning::Shows(shown) => {
-                context.cap = lower(context.cap, cap_of(context.access, shown.sent));
-                if context.count == CountUse::Plain && context.access.statement.trim_start().get(..4).is_some_and(|w| w.eq_ignore_ascii_case("copy")) {
-                    context.count = CountUse::ZeroMeansNothing;
-                }
-                let time = context.access.time.micros().saturating_sub(i64::from(shown.as_before));
-                self.plan_query(&shown, context.access.parameters.clone(), context.access.parameters_known, time, None, context, report, jobs);
-            }
-            Meaning::Nothing | Meaning::Command(_) => report.outcome("control", None),
-            Meaning::Opaque(reason) => self.widen_to_role(context, Missing::NotUnderstood, Some(reason), report),
-        }
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "one statement with everything that its replay depends on")]
-    fn plan_query(
+    fn replay_group(
         &mut self,
-        shown: &Shown,
-        mut parameters: Vec<Option<String>>,
-        parameters_known: bool,
-        time: i64,
-        rows: Option<(u64, u64)>,
-        context: &mut Planning<'_>,
-        report: &mut Report,
-        jobs: &mut Vec<Job>,
-    ) {
-        let world = &self.world.databases[context.database];
-        let named = Rc::new(world.named(&shown.sql));
-        report.name_tables(&named, world);
-        self.summary.undescribed.extend(named.other.iter().cloned());
-        if named.opaque {
-            return self.widen_to_role(context, Missing::NotUnderstood, Some("it calls code that may read what it does not name"), report);
-        }
-        if named.described.is_empty() {
-            return match named.other.is_empty() {
-                true => report.outcome("no_personal_data", None),
-                false => report.outcome("undescribed", Some("the estate does not describe the tables that it reads".to_owned())),
-            };
-        }
-        let masked = shown.sql.contains(MASK) || parameters.iter().flatten().any(|p| p == MASK);
-        let open = !parameters_known && lexer::tokens(&shown.sql, world.dialect).iter().any(|t| matches!(t.kind, lexer::Kind::Placeholder(_)));
-        let mut job = Job {
-            at: context.at,
-            database: context.database,
-            sql: shown.sql.clone(),
-            call: Call { time, parameters: Vec::new(), rows },
-            cap: context.cap,
-            rows_logged: context.rows_logged(),
-            named,
-            mode: Mode::Exact,
-            proof: context.keep(&mut self.fold),
-            is_extract: context.access.kind == AccessKind::FileExtract,
-        };
-        if masked || open {
-            let missing = if masked { Missing::ValuesMasked } else { Missing::ParametersUnknown };
-            let wide = widen(&shown.sql, world.dialect, &Unknowns { parameters: &parameters, parameters_known });
-            job.mode = Mode::Wide(missing);
-            job.call.rows = None;
-            match wide {
-                Some(sql) => job.sql = sql,
-                None => return self.fall_back(&job, missing.sentence(), report),
+        database: usize,
+        sql: &str,
+        group: &[Pending],
+        (accounts, jobs): (&mut [Account], &mut Vec<Pending>),
+        out: &mut dyn Output,
+    ) -> Result<(), ExposureError> {
+        let statement = match self.prepare(database, sql) {
+            Ok(statement) => statement,
+            Err(reason) => {
+                group.iter().for_each(|pending| self.fall_back(pending, &reason, &mut accounts[pending.at]));
+                return Ok(());
             }
-            report.outcome("widened", Some(missing.sentence().to_owned()));
-        } else {
-            job.sql = shape(&shown.sql, world.dialect, &mut parameters);
+        };
+        for part in group.chunks(CALLS) {
+            let calls: Vec<Call> = part.iter().map(|pending| pending.job.call.clone()).collect();
+            let mut answers = self.world.databases[database].replayer.replay(statement, &calls).into_iter();
+            for pending in part {
+                let account = &mut accounts[pending.at];
+                match answers.next().unwrap_or_else(|| Err("the engine gave no answer".to_owned())) {
+                    Ok(replayed) => jobs.extend(self.take(pending, &replayed, account)),
+                    Err(reason) => self.fall_back(pending, &reason, account),
+                }
+                if self.fold.sightings.is_full() {
+                    self.fold.sightings.write(&self.world, out)?;
+                }
+            }
         }
-        job.call.parameters = parameters;
-        jobs.push(job);
+        Ok(())
     }
 
-    /// Everything that the role may read is possible.
-    fn widen_to_role(&mut self, context: &mut Planning<'_>, missing: Missing, detail: Option<&str>, report: &mut Report) {
-        let proof = context.keep(&mut self.fold);
-        let time = context.access.time.micros();
-        for table in self.world.databases[context.database].readable(context.access.role.as_deref()) {
-            self.fold.whole_table((context.database, table), None, missing.sentence(), (time, time), proof, &self.world);
+    /// Folds in what a replay showed; the wider replay that it calls for comes back.
+    fn take(&mut self, pending: &Pending, replayed: &Replayed, account: &mut Account) -> Option<Pending> {
+        let job = &pending.job;
+        if job.mode == Mode::Exact {
+            account.rows_replayed(replayed.rows);
+            account.outcome("replayed", None);
         }
-        let reason = detail.map_or_else(|| missing.sentence().to_owned(), |detail| format!("{}: {detail}", missing.sentence()));
-        self.widened(reason, report);
+        let Judged { showings, nobody, missing, is_widened, wider } = judge(job, replayed, &self.world);
+        for showing in showings {
+            self.show(showing, job.call.time, pending.proof, account);
+        }
+        if let Some(reason) = nobody {
+            account.shows_nobody(reason, "", (reason == Nobody::NoRowCounted && replayed.rows > 0).then(|| reason.sentence().to_owned()));
+        }
+        if let Some(missing) = missing {
+            account.reason(Some(missing.sentence().to_owned()));
+        }
+        if is_widened {
+            *self.summary.widened.entry(missing.unwrap_or(Missing::OtherRows).sentence().to_owned()).or_default() += 1;
+        }
+        wider.map(|job| Pending { at: pending.at, proof: pending.proof, job })
+    }
+
+    fn show(&mut self, showing: Showing, time: i64, proof: u32, account: &mut Account) {
+        account.support(showing.certainty);
+        match showing.whom {
+            Whom::Subjects(subjects) => {
+                account.count(&subjects, showing.basis);
+                self.fold.show(&subjects, &showing.columns, (showing.basis, showing.certainty, showing.missing), time, proof, &self.world);
+            }
+            Whom::Keyed(key) => {
+                let subject = self.world.people.number(&key);
+                self.fold.show(&[subject], &showing.columns, (showing.basis, showing.certainty, showing.missing), time, proof, &self.world);
+            }
+            Whom::Table(database, table, subjects) => {
+                let reason = showing.missing.map_or("", Missing::sentence);
+                self.fold.whole_table((database, table), &subjects, &showing.columns, reason, (time, time), proof, &self.world);
+            }
+        }
     }
 
     /// All subjects of the tables that the statement names are possible.
-    fn fall_back(&mut self, job: &Job, reason: &str, report: &mut Report) {
+    fn fall_back(&mut self, pending: &Pending, reason: &str, account: &mut Account) {
+        let job = &pending.job;
         let missing = if let Mode::Wide(missing) = job.mode { missing } else { Missing::NotReplayed };
-        for table in &job.named.described {
-            self.fold.whole_table((job.database, *table), None, missing.sentence(), (job.call.time, job.call.time), job.proof, &self.world);
+        for showing in everybody(job.database, &job.named.described, job.call.time, missing, &self.world) {
+            let showing = if job.is_extract { Showing { whom: Whom::Subjects(self.world.everybody.to_vec()), ..showing } } else { showing };
+            self.show(showing, job.call.time, pending.proof, account);
         }
-        if job.is_extract {
-            self.show_everybody(job, &BTreeSet::new(), report);
-        }
-        self.widened(if reason == missing.sentence() { reason.to_owned() } else { format!("{}: {reason}", missing.sentence()) }, report);
+        self.widened(missing, (reason != missing.sentence()).then_some(reason), account);
     }
 
-    fn widened(&mut self, reason: String, report: &mut Report) {
+    fn widened(&mut self, missing: Missing, detail: Option<&str>, account: &mut Account) {
+        let reason = detail.map_or_else(|| missing.sentence().to_owned(), |detail| format!("{}: {detail}", missing.sentence()));
         *self.summary.widened.entry(reason.clone()).or_default() += 1;
-        report.support(Certainty::Possible);
-        report.outcome("widened", Some(reason));
+        account.outcome("widened", Some(reason));
     }
 
-    /// Reads one replay: who was shown what, how surely; and which wider replays it calls for.
-    fn judge(&mut self, job: &Job, replayed: &Replayed, report: &mut Report) -> Option<Job> {
-        if let Mode::Wide(missing) = job.mode {
-            self.show_all(job, replayed, (Certainty::Possible, Some(missing)), report);
-            return None;
-        }
-        report.rows_replayed(replayed.rows);
-        report.outcome("replayed", None);
-        if job.rows_logged == Some(0) {
-            report.reason(if replayed.rows > 0 { Some("the log says that it returned no row".to_owned()) } else { None });
-            return None;
-        }
-        let mut cap = job.cap;
-        let differs = job.rows_logged.is_some_and(|logged| u64::try_from(logged) != Ok(replayed.rows));
-        match job.rows_logged {
-            None => cap = lower(cap, (Certainty::Likely, Some(Missing::CountNotLogged))),
-            Some(_) if differs => cap = lower(cap, (Certainty::Likely, Some(Missing::CountDiffers))),
-            Some(_) => {}
-        }
-        let tables = &self.world.databases[job.database].tables;
-        if job.named.described.iter().any(|t| tables[*t].doubts.iter().any(|d| d.from <= job.call.time && job.call.time < d.to)) {
-            cap = lower(cap, (Certainty::Likely, Some(Missing::TableDoubtful)));
-        }
-        let columns = self.show_all(job, replayed, cap, report);
-        if let Some(missing) = cap.1 {
-            report.reason(Some(missing.sentence().to_owned()));
-        }
-        if job.is_extract {
-            self.show_everybody(job, &columns, report);
-        }
-        if differs {
-            self.show_others(job, &columns, report);
-            return None;
-        }
-        self.show_doubtful(job, &columns);
-        let other_rows = replayed.other_rows || replayed.revealed.iter().any(|r| r.doubt.is_some_and(|d| d.other_rows));
-        other_rows.then(|| self.without_limit(job, report)).flatten()
-    }
-
-    fn without_limit(&mut self, job: &Job, report: &mut Report) -> Option<Job> {
-        let dialect = self.world.databases[job.database].dialect;
-        let known = Unknowns { parameters: &job.call.parameters, parameters_known: true };
-        let sql = widen(&job.sql, dialect, &known);
-        let mut wider = Job { call: job.call.clone(), named: job.named.clone(), sql: String::new(), mode: Mode::Wide(Missing::OtherRows), ..*job };
-        wider.call.rows = None;
-        match sql {
-            Some(sql) => Some(Job { sql, ..wider }),
-            None => {
-                self.fall_back(&wider, Missing::OtherRows.sentence(), report);
-                None
-            }
-        }
-    }
-
-    /// Folds in all that a replay revealed; the columns that it displayed come back.
-    fn show_all(&mut self, job: &Job, replayed: &Replayed, cap: Cap, report: &mut Report) -> BTreeSet<u32> {
-        let mut displayed = BTreeSet::new();
-        let (mut shown, mut inferred) = (Vec::new(), Vec::new());
-        for revealed in &replayed.revealed {
-            let tables = &self.world.databases[job.database].tables;
-            let columns: BTreeSet<u32> =
-                revealed.columns.iter().filter_map(|(table, column)| tables.get(*table).and_then(|t| t.columns.get(*column).copied().flatten())).collect();
-            let mut own = cap;
-            if let Some(doubt) = revealed.doubt {
-                own = lower(own, (Certainty::Likely, Some(Missing::Replay(doubt.sentence))));
-            }
-            let basis = if revealed.displayed { Basis::Disclosed } else { Basis::Inferred };
-            if !revealed.displayed {
-                own = lower(own, (Certainty::Likely, Some(Missing::OnlyInferred)));
-            }
-            if columns.is_empty() || revealed.subjects.is_empty() {
-                continue;
-            }
-            if revealed.displayed {
-                displayed.extend(&columns);
-                shown.extend_from_slice(&revealed.subjects);
-            } else {
-                inferred.extend_from_slice(&revealed.subjects);
-            }
-            report.support(own.0);
-            let showing =
-                Showing { subjects: &revealed.subjects, columns: &columns, basis, certainty: own.0, missing: own.1, time: job.call.time, proof: job.proof };
-            self.fold.show(&showing, &self.world);
-        }
-        report.count(&shown, &inferred);
-        displayed
-    }
-
-    /// The log counts other rows than the replay: anybody whom the statement could show is possible. A statement that
-    /// asks for one subject by key can show nobody else.
-    fn show_others(&mut self, job: &Job, columns: &BTreeSet<u32>, report: &mut Report) {
-        report.support(Certainty::Possible);
-        let bound = self.bound_subjects(job);
-        for table in &job.named.described {
-            let own = &self.world.databases[job.database].tables[*table];
-            let some: BTreeSet<u32> = if columns.is_empty() { own.categorised.clone() } else { own.categorised.intersection(columns).copied().collect() };
-            match &bound {
-                Some(subjects) if !some.is_empty() => {
-                    let showing = Showing {
-                        subjects,
-                        columns: &some,
-                        basis: Basis::Disclosed,
-                        certainty: Certainty::Possible,
-                        missing: Some(Missing::OtherRows),
-                        time: job.call.time,
-                        proof: job.proof,
-                    };
-                    self.fold.show(&showing, &self.world);
-                }
-                Some(_) => {}
-                None => {
-                    let time = job.call.time;
-                    self.fold.whole_table((job.database, *table), Some(&some), Missing::OtherRows.sentence(), (time, time), job.proof, &self.world);
-                }
-            }
-        }
-        if bound.is_none() {
-            *self.summary.widened.entry(Missing::CountDiffers.sentence().to_owned()).or_default() += 1;
-        }
-    }
-
-    /// A file may have held anybody's row: everybody who is known is possible, in the columns that it shows.
-    fn show_everybody(&mut self, job: &Job, columns: &BTreeSet<u32>, report: &mut Report) {
-        let tables = &self.world.databases[job.database].tables;
-        let categorised = || job.named.described.iter().flat_map(|t| tables[*t].categorised.iter().copied()).collect();
-        let columns: BTreeSet<u32> = if columns.is_empty() { categorised() } else { columns.clone() };
-        let subjects: Vec<u32> = (0..u32::try_from(self.world.people.keys().len()).unwrap_or(u32::MAX)).collect();
-        if columns.is_empty() || subjects.is_empty() {
-            return;
-        }
-        report.support(Certainty::Possible);
-        let showing = Showing {
-            subjects: &subjects,
-            columns: &columns,
-            basis: Basis::Disclosed,
-            certainty: Certainty::Possible,
-            missing: Some(Missing::FileContentUnknown),
-            time: job.call.time,
-            proof: job.proof,
-        };
-        self.fold.show(&showing, &self.world);
-    }
-
-    /// The subjects that a statement over one table asks for by key.
-    fn bound_subjects(&mut self, job: &Job) -> Option<Vec<u32>> {
-        let world = &self.world.databases[job.database];
-        let [table] = job.named.described.iter().copied().collect::<Vec<_>>()[..] else { return None };
-        let key = world.tables[table].subject_key.clone()?;
-        if !job.named.other.is_empty() || !job.named.without_views() {
-            return None;
-        }
-        let sqlparser::ast::Statement::Query(query) = writes::parse(&job.sql, world.dialect)? else { return None };
-        let sqlparser::ast::SetExpr::Select(select) = query.body.as_ref() else { return None };
-        if query.with.is_some()
-            || select.from.len() != 1
-            || !select.from[0].joins.is_empty()
-            || !matches!(select.from[0].relation, sqlparser::ast::TableFactor::Table { .. })
-        {
-            return None;
-        }
-        let mut equal = Vec::new();
-        strandline_history::roll::equalities(select.selection.as_ref(), &mut equal);
-        let value = equal
-            .iter()
-            .find(|(column, _)| column.eq_ignore_ascii_case(&key))
-            .map(|(_, value)| strandline_history::evaluate::literal(value, &job.call.parameters))?;
-        let subject = self.world.people.number(&value.text()?);
-        Some(vec![subject])
-    }
-
-    /// People whose rows were doubtful then could have been among the rows.
-    fn show_doubtful(&mut self, job: &Job, columns: &BTreeSet<u32>) {
-        if job.named.described.iter().all(|t| self.world.databases[job.database].tables[*t].doubtful.is_empty()) {
-            return;
-        }
-        let bound = self.bound_subjects(job);
-        for table in &job.named.described {
-            let own = &self.world.databases[job.database].tables[*table];
-            let time = job.call.time;
-            let mut subjects: Vec<u32> = own.doubtful.iter().filter(|(d, _)| d.from <= time && time < d.to).map(|(_, subject)| *subject).collect();
-            subjects.dedup();
-            subjects.retain(|s| bound.as_ref().is_none_or(|b| b.contains(s)));
-            let some: BTreeSet<u32> = if columns.is_empty() { own.categorised.clone() } else { own.categorised.intersection(columns).copied().collect() };
-            if subjects.is_empty() || some.is_empty() {
-                continue;
-            }
-            let showing = Showing {
-                subjects: &subjects,
-                columns: &some,
-                basis: Basis::Disclosed,
-                certainty: Certainty::Possible,
-                missing: Some(Missing::RowDoubtful),
-                time,
-                proof: job.proof,
-            };
-            self.fold.show(&showing, &self.world);
-        }
-    }
-
-    fn finish(mut self, left: &Left<'_>, progress: &mut dyn FnMut(Progress), out: &mut dyn Output) -> Result<Summary, ExposureError> {
+    fn finish(mut self, left: Left<'_>, progress: &mut dyn FnMut(Progress), out: &mut dyn Output) -> Result<Summary, ExposureError> {
         self.summary.gaps = reach(left.estate, left.coverage, left.presences, left.facts, &self.world, &mut self.fold);
         progress(Progress::Exposures);
-        if !self.whole_cursors.is_empty() {
-            let note = format!("{} cursors: the log has no FETCH, so all their rows count as likely", self.whole_cursors.len());
+        if self.whole_cursors > 0 {
+            let note = format!("{} cursors: the log has no FETCH, so all their rows count as likely", self.whole_cursors);
             self.summary.notes.push(note);
         }
         self.fold.sightings.write(&self.world, out)?;
         let counts = self.fold.write(&self.world, out)?;
         self.summary.cells = counts.cells;
         self.summary.people = counts.people;
+        let exposed: BTreeSet<&str> = counts.exposed.iter().map(|subject| self.world.people.key(*subject)).collect();
+        let in_data: BTreeSet<&str> = self.world.in_data.iter().map(|subject| self.world.people.key(*subject)).collect();
+        let apart = keys_apart(left.register, &in_data, &exposed);
+        let mut questions = self.grounds.questions(left.open);
+        let is_open = !questions.is_empty();
+        questions.extend(apart.question());
+        let batch = OpenQuestion::to_batch(&questions).map_err(|e| ExposureError::Write(Box::new(e)))?;
+        out.open_questions(batch).map_err(ExposureError::Write)?;
+        let everybody: BTreeSet<&str> = left.register.iter().map(String::as_str).chain(in_data).collect();
+        let cleared: Vec<&str> = everybody.into_iter().filter(|key| !is_open && !exposed.contains(key) && !apart.uncleared.contains(key)).collect();
+        self.summary.cleared = self.grounds.clear(&cleared, out)?;
+        self.summary.open = questions.iter().map(OpenQuestion::told).collect();
         Ok(self.summary)
-    }
-}
-
-/// How the logged row count may be used.
-#[derive(Clone, Copy, PartialEq)]
-enum CountUse {
-    /// A FETCH says how many rows it wants; having run to its end with that many left, it sent just these.
-    Stated(u64),
-    /// It counts the rows of the query.
-    Plain,
-    /// An audit log writes 0 for commands that run a query inside (FETCH, EXECUTE, COPY): 0 says nothing.
-    ZeroMeansNothing,
-    /// It counts something else.
-    None,
-}
-
-/// What is common to the statements of one access.
-struct Planning<'p> {
-    at: usize,
-    database: usize,
-    access: &'p Access,
-    cap: Cap,
-    count: CountUse,
-    proof: Option<u32>,
-    also: Vec<EventRef>,
-}
-
-impl Planning<'_> {
-    fn rows_logged(&self) -> Option<i64> {
-        match (self.count, self.access.kind) {
-            (CountUse::None, _) | (_, AccessKind::Route | AccessKind::File | AccessKind::FileExtract) => None,
-            (CountUse::ZeroMeansNothing, _) => self.access.row_count.filter(|n| *n > 0),
-            (CountUse::Stated(rows), _) => self.access.row_count.filter(|n| *n > 0).or_else(|| i64::try_from(rows).ok()),
-            (CountUse::Plain, _) => self.access.row_count,
-        }
-    }
-
-    fn keep(&mut self, fold: &mut Fold) -> u32 {
-        *self.proof.get_or_insert_with(|| fold.keep(self.access, &self.also))
-    }
-}
-
-impl Report {
-    fn new(access: &Access) -> Self {
-        let replay = Replay {
-            access: access.id.clone(),
-            time: Instant(access.time.micros()),
-            outcome: "control".to_owned(),
-            reason: None,
-            rows_logged: access.row_count,
-            rows_replayed: None,
-            certainty: None,
-            subjects_displayed: 0,
-            subjects_inferred: 0,
-            tables: Vec::new(),
-        };
-        Self { replay, cap: None, shown: Vec::new(), inferred: Vec::new() }
-    }
-
-    /// Of the outcomes of several statements in one string, the one that says most about people stays.
-    fn outcome(&mut self, outcome: &str, reason: Option<String>) {
-        let weight = |word: &str| ["control", "unknown", "no_personal_data", "undescribed", "failed", "replayed", "widened"].iter().position(|w| *w == word);
-        if weight(outcome) >= weight(&self.replay.outcome) {
-            self.replay.outcome = outcome.to_owned();
-            self.reason(reason);
-        }
-    }
-
-    fn reason(&mut self, reason: Option<String>) {
-        if reason.is_some() {
-            self.replay.reason = reason;
-        }
-    }
-
-    fn support(&mut self, certainty: Certainty) {
-        self.cap = self.cap.max(Some(certainty));
-    }
-
-    fn rows_replayed(&mut self, rows: u64) {
-        let rows = i64::try_from(rows).unwrap_or(i64::MAX);
-        self.replay.rows_replayed = Some(self.replay.rows_replayed.unwrap_or(0).saturating_add(rows));
-    }
-
-    /// An access may be replayed twice, the second time without its LIMIT: each person counts once.
-    fn count(&mut self, shown: &[u32], inferred: &[u32]) {
-        for (all, new) in [(&mut self.shown, shown), (&mut self.inferred, inferred)] {
-            all.extend_from_slice(new);
-            all.sort_unstable();
-            all.dedup();
-        }
-        self.replay.subjects_displayed = self.shown.len() as i64;
-        self.replay.subjects_inferred = self.inferred.len() as i64;
-    }
-
-    fn name_tables(&mut self, named: &Named, world: &crate::world::DatabaseWorld) {
-        self.replay.tables.extend(named.described.iter().map(|t| world.tables[*t].full_name.clone()));
-        self.replay.tables.extend(named.other.iter().cloned());
-    }
-
-    fn finish(mut self) -> Replay {
-        self.replay.tables.sort();
-        self.replay.tables.dedup();
-        self.replay.certainty = self.cap.map(|c| c.as_str().to_owned());
-        self.replay
     }
 }

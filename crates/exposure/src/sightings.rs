@@ -11,7 +11,7 @@ use strandline_model::exposure::{Basis, Certainty, Sighting};
 use strandline_model::table::Row;
 
 use crate::ExposureError;
-use crate::run::Output;
+use crate::stage::Output;
 use crate::world::World;
 
 /// Subjects held before a run is written: sixteen megabytes of them.

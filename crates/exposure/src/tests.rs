@@ -16,7 +16,8 @@ use strandline_model::time::{Instant, Interval};
 use strandline_model::trail::Strength;
 
 use crate::replay::{Call, EngineDatabase, Replayed, Replayer, Revealed};
-use crate::run::{Inputs, Output, Summary, expose_with};
+use crate::run::expose_with;
+use crate::stage::{Inputs, Output, Summary};
 use crate::{Dialect, Options};
 use strandline_history::Snapshot;
 use strandline_history::evaluate::Scope;

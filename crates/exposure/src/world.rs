@@ -68,6 +68,8 @@ pub(crate) struct DatabaseWorld {
     name: String,
     pub(crate) tables: Vec<TableWorld>,
     index: BTreeMap<String, usize>,
+    /// Tables of which the estate says that they hold no personal data.
+    without_personal_data: BTreeSet<String>,
     /// View -> its query.
     views: BTreeMap<String, String>,
     rights: Rights,
@@ -83,6 +85,32 @@ pub(crate) struct World {
     pub(crate) categories: Vec<String>,
     /// Everybody who ever has a row in a described table, sorted.
     pub(crate) in_data: Vec<u32>,
+    /// Everybody of the register and of the data.
+    pub(crate) everybody: Arc<Vec<u32>>,
+}
+
+impl World {
+    /// The number of the database with this id.
+    pub(crate) fn database(&self, id: &str) -> Option<usize> {
+        self.databases.iter().position(|d| d.id == id)
+    }
+
+    /// Whether others may have stood in a table at an instant than those who are known in it.
+    pub(crate) fn is_open(&self, database: usize, table: usize, time: i64) -> bool {
+        self.databases[database].tables[table].doubts.iter().any(|doubt| doubt.from <= time && time < doubt.to)
+    }
+
+    /// Who may have stood in a table at an instant: those who ever do, or everybody, where others may have.
+    pub(crate) fn population(&self, database: usize, table: usize, time: i64) -> Arc<Vec<u32>> {
+        self.population_between(database, table, time, time)
+    }
+
+    /// Who may have stood in a table from one instant to another.
+    pub(crate) fn population_between(&self, database: usize, table: usize, from: i64, to: i64) -> Arc<Vec<u32>> {
+        let table = &self.databases[database].tables[table];
+        let is_open = table.subjects.is_empty() || table.doubts.iter().any(|doubt| doubt.from <= to && from < doubt.to);
+        if is_open { self.everybody.clone() } else { table.subjects.clone() }
+    }
 }
 
 /// What a statement names.
@@ -149,6 +177,12 @@ impl Named {
 }
 
 impl DatabaseWorld {
+    /// Whether the estate says that a table, as a statement names it, holds no personal data.
+    pub(crate) fn is_without_personal_data(&self, table: &str) -> bool {
+        let in_schema = |schema: &String| self.without_personal_data.contains(&format!("{schema}.{table}"));
+        self.without_personal_data.contains(table) || (!table.contains('.') && self.search_path.iter().any(in_schema))
+    }
+
     fn resolve(&self, parts: &[String]) -> Option<String> {
         let known = |name: &str| self.index.contains_key(name) || self.views.contains_key(name);
         let folded = |s: &String| if self.dialect == Dialect::MySql { s.to_lowercase() } else { s.clone() };
@@ -293,7 +327,7 @@ pub(crate) struct Builder<'b> {
 impl Builder<'_> {
     /// The world. Subjects are numbered in the order register, databases, tables, rows.
     pub(crate) fn build(mut self, stored: Vec<StoredDatabase>) -> Result<World, ExposureError> {
-        let mut world = World { databases: Vec::new(), people: People::default(), columns: Vec::new(), categories: Vec::new(), in_data: Vec::new() };
+        let mut world = World { databases: Vec::new(), people: People::default(), columns: Vec::new(), categories: Vec::new(), in_data: Vec::new(), everybody: Arc::default() };
         let categories: BTreeSet<String> = self.estate.tables.iter().flat_map(|t| t.categories.values().cloned()).collect();
         world.categories = categories.into_iter().collect();
         for key in self.register {
@@ -306,10 +340,7 @@ impl Builder<'_> {
         }
         let in_data: BTreeSet<u32> = world.databases.iter().flat_map(|d| &d.tables).flat_map(|t| t.subjects.iter().copied()).collect();
         world.in_data = in_data.into_iter().collect();
-        let everybody = Arc::new((0..u32::try_from(world.people.keys.len()).unwrap_or(u32::MAX)).collect::<Vec<_>>());
-        for table in world.databases.iter_mut().flat_map(|d| d.tables.iter_mut()).filter(|t| t.described && (t.subjects.is_empty() || whole_doubt(&t.doubts))) {
-            table.subjects = everybody.clone();
-        }
+        world.everybody = Arc::new((0..u32::try_from(world.people.keys.len()).unwrap_or(u32::MAX)).collect());
         Ok(world)
     }
 
@@ -364,6 +395,8 @@ impl Builder<'_> {
         let index = tables.iter().enumerate().map(|(at, t)| (t.full_name.clone(), at)).collect();
         let view_index = views.iter().map(|(schema, name, sql)| (format!("{schema}.{name}"), sql.clone())).collect();
         let engine = EngineDatabase { search_path: stored.search_path.clone(), dialect: stored.dialect, tables: engine_tables, views };
+        let of_estate = self.estate.databases.iter().find(|d| d.id == stored.id);
+        let without_personal_data = of_estate.into_iter().flat_map(|d| d.without_personal_data.iter().cloned()).collect();
         let replayer = (self.make)(engine).map_err(|reason| ExposureError::Engine { database: stored.id.clone(), reason })?;
         Ok(DatabaseWorld {
             id: stored.id,
@@ -374,6 +407,7 @@ impl Builder<'_> {
             index,
             views: view_index,
             rights: stored.rights,
+            without_personal_data,
             replayer,
         })
     }
@@ -490,10 +524,6 @@ impl Builder<'_> {
         }
         subjects[at] = Some(own);
     }
-}
-
-fn whole_doubt(doubts: &[TableDoubt]) -> bool {
-    doubts.iter().any(|d| d.from == i64::MIN && d.to == i64::MAX)
 }
 
 fn column_number(description: Option<&DescribedTable>, table: &str, column: &str, world: &mut World) -> Option<u32> {

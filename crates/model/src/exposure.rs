@@ -179,6 +179,8 @@ pub struct Replay {
     pub subjects_inferred: i64,
     /// Tables it reads, sorted.
     pub tables: Vec<String>,
+    /// Why it, or a part of it, showed nobody: words out of a closed list, sorted.
+    pub nobody: Vec<String>,
 }
 
 impl Row for Replay {
@@ -196,6 +198,7 @@ impl Row for Replay {
             whole("subjects_displayed"),
             whole("subjects_inferred"),
             list("tables", DataType::Utf8),
+            list("nobody", DataType::Utf8),
         ]
     }
 }

@@ -1,0 +1,248 @@
+//! From a replay to showings: whose cells, how surely, and why not more surely. The table of rules in docs/exposure.md, as code. Pure.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use strandline_model::exposure::{Basis, Certainty};
+
+use crate::missing::{Cap, Missing, lower};
+use crate::nobody::Nobody;
+use crate::plan::{Job, Mode, bound_subject};
+use crate::replay::{Replayed, Revealed};
+use crate::statement::{Unknowns, widen};
+use crate::world::World;
+
+/// Whom a showing is about.
+#[derive(Clone, Debug)]
+pub(crate) enum Whom {
+    /// These, by number.
+    Subjects(Vec<u32>),
+    /// Whoever has this key.
+    Keyed(String),
+    /// Everybody who may stand in a table: database, table, and who that is.
+    Table(usize, usize, Arc<Vec<u32>>),
+}
+
+/// What one piece of a replay says of some people.
+#[derive(Clone, Debug)]
+pub(crate) struct Showing {
+    pub(crate) whom: Whom,
+    pub(crate) columns: BTreeSet<u32>,
+    pub(crate) basis: Basis,
+    pub(crate) certainty: Certainty,
+    pub(crate) missing: Option<Missing>,
+}
+
+/// What a replay comes to.
+#[derive(Default)]
+pub(crate) struct Judged {
+    pub(crate) showings: Vec<Showing>,
+    /// Why nobody is shown, where nobody is.
+    pub(crate) nobody: Option<Nobody>,
+    /// Why the tier is not higher, or what the count says.
+    pub(crate) missing: Option<Missing>,
+    /// The log counts rows that the replay does not have.
+    pub(crate) is_widened: bool,
+    /// A wider replay that is needed besides.
+    pub(crate) wider: Option<Job>,
+}
+
+/// Reads one replay.
+pub(crate) fn judge(job: &Job, replayed: &Replayed, world: &World) -> Judged {
+    let mut judge = Judge { job, replayed, world, judged: Judged::default() };
+    match job.mode {
+        Mode::Wide(missing) => {
+            judge.revealed((Certainty::Possible, Some(missing)));
+            judge.others(&judge.displayed(), Missing::TableDoubtful);
+        }
+        Mode::Exact => judge.exact(),
+    }
+    let mut judged = judge.judged;
+    debug_assert!(judged.showings.iter().all(|s| s.certainty <= job.cap.0), "a tier never rises above what attribution and delivery allow");
+    if judged.showings.is_empty() && judged.nobody.is_none() && judged.wider.is_none() {
+        judged.nobody = Some(Nobody::ReplayedWithout);
+    }
+    judged
+}
+
+/// Everybody of these tables is possible, in all their columns.
+pub(crate) fn everybody(database: usize, tables: &BTreeSet<usize>, time: i64, missing: Missing, world: &World) -> Vec<Showing> {
+    let showing = |table: &usize| Showing {
+        whom: Whom::Table(database, *table, world.population(database, *table, time)),
+        columns: world.databases[database].tables[*table].categorised.clone(),
+        basis: Basis::Disclosed,
+        certainty: Certainty::Possible,
+        missing: Some(missing),
+    };
+    tables.iter().map(showing).filter(|showing| !showing.columns.is_empty()).collect()
+}
+
+struct Judge<'j> {
+    job: &'j Job,
+    replayed: &'j Replayed,
+    world: &'j World,
+    judged: Judged,
+}
+
+impl Judge<'_> {
+    fn exact(&mut self) {
+        let (job, replayed) = (self.job, self.replayed);
+        if job.rows_logged == Some(0) {
+            self.judged.nobody = Some(Nobody::NoRowCounted);
+            return;
+        }
+        let mut cap = job.cap;
+        let differs = job.rows_logged.is_some_and(|logged| u64::try_from(logged) != Ok(replayed.rows));
+        match job.rows_logged {
+            None => cap = lower(cap, (Certainty::Likely, Some(Missing::CountNotLogged))),
+            Some(_) if differs => cap = lower(cap, (Certainty::Likely, Some(Missing::CountDiffers))),
+            Some(_) => {}
+        }
+        let is_open = job.named.described.iter().any(|table| self.world.is_open(job.database, *table, job.call.time));
+        if is_open {
+            cap = lower(cap, (Certainty::Likely, Some(Missing::TableDoubtful)));
+        }
+        self.revealed(cap);
+        self.judged.missing = cap.1;
+        let columns = self.displayed();
+        if job.is_extract {
+            self.everybody_known(&columns);
+        }
+        if differs {
+            self.judged.is_widened = true;
+            return self.all_of_tables(&columns, Missing::OtherRows);
+        }
+        self.doubtful(&columns);
+        self.others(&columns, Missing::TableDoubtful);
+        let other_rows = replayed.other_rows || replayed.revealed.iter().any(|r| r.doubt.is_some_and(|d| d.other_rows));
+        if other_rows {
+            self.without_limit();
+        }
+    }
+
+    /// The categorised columns of a piece of the replay.
+    fn columns_of(&self, revealed: &Revealed) -> BTreeSet<u32> {
+        let tables = &self.world.databases[self.job.database].tables;
+        revealed.columns.iter().filter_map(|(table, column)| tables.get(*table).and_then(|t| t.columns.get(*column).copied().flatten())).collect()
+    }
+
+    /// The columns that the replay displays of anybody.
+    fn displayed(&self) -> BTreeSet<u32> {
+        let shown = self.replayed.revealed.iter().filter(|r| r.displayed && !r.subjects.is_empty());
+        shown.flat_map(|r| self.columns_of(r)).collect()
+    }
+
+    fn possible(&mut self, whom: Whom, columns: BTreeSet<u32>, missing: Missing) {
+        self.judged.showings.push(Showing { whom, columns, basis: Basis::Disclosed, certainty: Certainty::Possible, missing: Some(missing) });
+    }
+
+    /// All that the replay revealed.
+    fn revealed(&mut self, cap: Cap) {
+        for revealed in &self.replayed.revealed {
+            let columns = self.columns_of(revealed);
+            if columns.is_empty() || revealed.subjects.is_empty() {
+                continue;
+            }
+            let mut own = cap;
+            if let Some(doubt) = revealed.doubt {
+                own = lower(own, (Certainty::Likely, Some(Missing::Replay(doubt.sentence))));
+            }
+            let basis = if revealed.displayed { Basis::Disclosed } else { Basis::Inferred };
+            if !revealed.displayed {
+                own = lower(own, (Certainty::Likely, Some(Missing::OnlyInferred)));
+            }
+            let whom = Whom::Subjects(revealed.subjects.clone());
+            self.judged.showings.push(Showing { whom, columns, basis, certainty: own.0, missing: own.1 });
+        }
+    }
+
+    /// The columns of a table that are in question: those displayed, or all of them where none is.
+    fn in_question(&self, table: usize, displayed: &BTreeSet<u32>) -> BTreeSet<u32> {
+        let own = &self.world.databases[self.job.database].tables[table].categorised;
+        if displayed.is_empty() { own.clone() } else { own.intersection(displayed).copied().collect() }
+    }
+
+    /// The log counts other rows than the replay: anybody whom the statement could show is possible. A statement that
+    /// asks for one subject by key can show nobody else.
+    fn all_of_tables(&mut self, displayed: &BTreeSet<u32>, missing: Missing) {
+        let bound = bound_subject(self.job, self.world);
+        for table in self.job.named.described.clone() {
+            let columns = self.in_question(table, displayed);
+            let whom = match &bound {
+                Some(key) => Whom::Keyed(key.clone()),
+                // A count that the known rows do not give proves that the table held others.
+                None => Whom::Table(self.job.database, table, self.world.everybody.clone()),
+            };
+            if !columns.is_empty() {
+                self.possible(whom, columns, missing);
+            }
+        }
+    }
+
+    /// Where others may have stood in a table than those who are known in it, they are possible.
+    fn others(&mut self, displayed: &BTreeSet<u32>, missing: Missing) {
+        let (database, time) = (self.job.database, self.job.call.time);
+        let open: Vec<usize> = self.job.named.described.iter().copied().filter(|table| self.world.is_open(database, *table, time)).collect();
+        if open.is_empty() {
+            return;
+        }
+        let bound = bound_subject(self.job, self.world);
+        for table in open {
+            let columns = self.in_question(table, displayed);
+            let whom = match &bound {
+                Some(key) => Whom::Keyed(key.clone()),
+                None => Whom::Table(database, table, self.world.population(database, table, time)),
+            };
+            if !columns.is_empty() {
+                self.possible(whom, columns, missing);
+            }
+        }
+    }
+
+    /// A file may have held anybody's row: everybody who is known is possible, in the columns that it shows.
+    fn everybody_known(&mut self, displayed: &BTreeSet<u32>) {
+        for table in self.job.named.described.clone() {
+            let columns = self.in_question(table, displayed);
+            if !columns.is_empty() {
+                let whom = Whom::Subjects(self.world.everybody.to_vec());
+                self.possible(whom, columns, Missing::FileContentUnknown);
+            }
+        }
+    }
+
+    /// People whose rows were doubtful then could have been among the rows.
+    fn doubtful(&mut self, displayed: &BTreeSet<u32>) {
+        let (world, time) = (&self.world.databases[self.job.database], self.job.call.time);
+        if self.job.named.described.iter().all(|table| world.tables[*table].doubtful.is_empty()) {
+            return;
+        }
+        let bound = bound_subject(self.job, self.world);
+        for table in self.job.named.described.clone() {
+            let doubtful = world.tables[table].doubtful.iter().filter(|(doubt, _)| doubt.from <= time && time < doubt.to);
+            let mut subjects: Vec<u32> = doubtful.map(|(_, subject)| *subject).collect();
+            subjects.dedup();
+            subjects.retain(|subject| bound.as_deref().is_none_or(|key| self.world.people.key(*subject) == key));
+            let columns = self.in_question(table, displayed);
+            if !subjects.is_empty() && !columns.is_empty() {
+                self.possible(Whom::Subjects(subjects), columns, Missing::RowDoubtful);
+            }
+        }
+    }
+
+    /// Other rows than those that the replay chose may have been sent: whoever is in them without the LIMIT is possible.
+    fn without_limit(&mut self) {
+        let job = self.job;
+        let known = Unknowns { parameters: &job.call.parameters, parameters_known: true };
+        match widen(&job.sql, self.world.databases[job.database].dialect, &known) {
+            Some(sql) => {
+                let mut wider = Job { sql, mode: Mode::Wide(Missing::OtherRows), ..job.clone() };
+                wider.call.rows = None;
+                self.judged.wider = Some(wider);
+            }
+            None => {
+                self.judged.showings.extend(everybody(job.database, &job.named.described, job.call.time, Missing::OtherRows, self.world));
+                self.judged.is_widened = true;
+            }
+        }
+    }
+}

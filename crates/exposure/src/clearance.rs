@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use strandline_model::access::Access;
-use strandline_model::clearance::{Clearance, OpenQuestion};
+use strandline_model::clearance::{Clearance, Question};
 use strandline_model::evidence::EventRef;
 use strandline_model::table::Row;
 use strandline_model::time::Instant;
@@ -66,8 +66,8 @@ impl Grounds {
     }
 
     /// What is open, those of the case first.
-    pub(crate) fn questions(&self, of_the_case: Vec<OpenQuestion>) -> Vec<OpenQuestion> {
-        let of_accesses = self.open.iter().map(|((reason, about), standing)| OpenQuestion {
+    pub(crate) fn questions(&self, of_the_case: Vec<Question>) -> Vec<Question> {
+        let of_accesses = self.open.iter().map(|((reason, about), standing)| Question {
             reason: reason.as_str().to_owned(),
             sentence: reason.sentence().to_owned(),
             about: (!about.is_empty()).then(|| about.clone()),
@@ -105,10 +105,10 @@ pub(crate) struct KeysApart<'k> {
 
 impl KeysApart<'_> {
     /// The question, if there is one.
-    pub(crate) fn question(&self) -> Option<OpenQuestion> {
+    pub(crate) fn question(&self) -> Option<Question> {
         let about = format!("{} exposed keys are not in the register; {} keys of the register are in no row of the data", self.strangers, self.uncleared.len());
         (!self.uncleared.is_empty()).then(|| {
-            OpenQuestion::of_the_case(
+            Question::of_the_case(
                 "register_keys",
                 "people of the register whose key is in no row of the data may be among those who were exposed under another key",
                 Some(about),

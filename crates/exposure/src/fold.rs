@@ -11,8 +11,8 @@ use strandline_model::table::Row;
 use strandline_model::time::Instant;
 
 use crate::matrix::{Effect, KEPT_ACCESSES, Matrix};
-use crate::stage::Output;
 use crate::sightings::{Of, Sightings};
+use crate::stage::Output;
 use crate::world::World;
 use crate::{ExposureError, missing::Missing};
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use strandline_history::{load, writes};
 use strandline_model::access::Access;
-use strandline_model::clearance::OpenQuestion;
+use strandline_model::clearance::Question;
 use strandline_model::estate::Estate;
 use strandline_model::event::BATCH_ROWS;
 use strandline_model::evidence::Coverage;
@@ -91,7 +91,7 @@ struct Left<'l> {
     presences: &'l Presences,
     facts: &'l writes::LogFacts,
     register: &'l [String],
-    open: Vec<OpenQuestion>,
+    open: Vec<Question>,
 }
 
 fn write_held(world: &World, out: &mut dyn Output) -> Result<(), ExposureError> {
@@ -394,12 +394,12 @@ impl Run {
         let mut questions = self.grounds.questions(left.open);
         let is_open = !questions.is_empty();
         questions.extend(apart.question());
-        let batch = OpenQuestion::to_batch(&questions).map_err(|e| ExposureError::Write(Box::new(e)))?;
+        let batch = Question::to_batch(&questions).map_err(|e| ExposureError::Write(Box::new(e)))?;
         out.open_questions(batch).map_err(ExposureError::Write)?;
         let everybody: BTreeSet<&str> = left.register.iter().map(String::as_str).chain(in_data).collect();
         let cleared: Vec<&str> = everybody.into_iter().filter(|key| !is_open && !exposed.contains(key) && !apart.uncleared.contains(key)).collect();
         self.summary.cleared = self.grounds.clear(&cleared, out)?;
-        self.summary.open = questions.iter().map(OpenQuestion::told).collect();
+        self.summary.open = questions.iter().map(Question::told).collect();
         Ok(self.summary)
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use arrow_array::RecordBatch;
 use strandline_history::Snapshot;
-use strandline_model::clearance::OpenQuestion;
+use strandline_model::clearance::Question;
 use strandline_model::estate::Estate;
 use strandline_model::evidence::Coverage;
 use strandline_model::exposure::Certainty;
@@ -27,7 +27,7 @@ pub struct Inputs<'a> {
     /// Where evidence is missing.
     pub coverage: &'a Coverage,
     /// What the stages before left open: no actor, logs that do not cover the intrusion, requests that nobody can tell about.
-    pub open: Vec<OpenQuestion>,
+    pub open: Vec<Question>,
     /// How to expose.
     pub options: Options,
 }

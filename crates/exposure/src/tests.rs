@@ -7,6 +7,7 @@ use arrow_array::types::{Int64Type, UInt32Type};
 use arrow_array::{Array, RecordBatch};
 use sqlparser::ast::{Expr, ObjectNamePart, SelectItem, SetExpr, Statement, TableFactor};
 use strandline_model::access::{Access, AccessKind, Completion};
+use strandline_model::clearance::{Clearance, Question};
 use strandline_model::estate::Estate;
 use strandline_model::event::{Activity, Class, Event, EventBatchBuilder, RecordKind};
 use strandline_model::evidence::{ArtefactId, Coverage, EventRef, Gap, GapKind};
@@ -208,6 +209,8 @@ pub(crate) struct Kept {
     pub(crate) exposures: Vec<Exposure>,
     pub(crate) replays: Vec<Replay>,
     pub(crate) sightings: Vec<Sighting>,
+    pub(crate) clearances: Vec<Clearance>,
+    pub(crate) questions: Vec<Question>,
 }
 
 impl Output for Kept {
@@ -227,6 +230,16 @@ impl Output for Kept {
 
     fn sightings(&mut self, batch: RecordBatch) -> Result<(), ScanError> {
         self.sightings.extend(Sighting::from_batch(&batch)?);
+        Ok(())
+    }
+
+    fn clearances(&mut self, batch: RecordBatch) -> Result<(), ScanError> {
+        self.clearances.extend(Clearance::from_batch(&batch)?);
+        Ok(())
+    }
+
+    fn open_questions(&mut self, batch: RecordBatch) -> Result<(), ScanError> {
+        self.questions.extend(Question::from_batch(&batch)?);
         Ok(())
     }
 }
@@ -255,6 +268,7 @@ impl Case {
             accesses: &accesses,
             events: &events,
             coverage: &self.coverage,
+            open: Vec::new(),
             options: Options::default(),
         };
         let mut kept = Kept::default();

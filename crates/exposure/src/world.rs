@@ -327,7 +327,14 @@ pub(crate) struct Builder<'b> {
 impl Builder<'_> {
     /// The world. Subjects are numbered in the order register, databases, tables, rows.
     pub(crate) fn build(mut self, stored: Vec<StoredDatabase>) -> Result<World, ExposureError> {
-        let mut world = World { databases: Vec::new(), people: People::default(), columns: Vec::new(), categories: Vec::new(), in_data: Vec::new(), everybody: Arc::default() };
+        let mut world = World {
+            databases: Vec::new(),
+            people: People::default(),
+            columns: Vec::new(),
+            categories: Vec::new(),
+            in_data: Vec::new(),
+            everybody: Arc::default(),
+        };
         let categories: BTreeSet<String> = self.estate.tables.iter().flat_map(|t| t.categories.values().cloned()).collect();
         world.categories = categories.into_iter().collect();
         for key in self.register {

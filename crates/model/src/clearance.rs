@@ -31,7 +31,7 @@ impl Row for Clearance {
 
 /// What keeps everybody who is in no tier from being told that they were not reached. A row of `open_questions`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OpenQuestion {
+pub struct Question {
     /// One word out of a closed list.
     pub reason: String,
     /// One sentence: what is not known.
@@ -52,7 +52,7 @@ pub struct OpenQuestion {
     pub proof: Vec<EventRef>,
 }
 
-impl OpenQuestion {
+impl Question {
     /// A question that stands on no access.
     pub fn of_the_case(reason: &str, sentence: &str, about: Option<String>, hint: &str) -> Self {
         Self {
@@ -77,7 +77,7 @@ impl OpenQuestion {
     }
 }
 
-impl Row for OpenQuestion {
+impl Row for Question {
     const TABLE: &'static str = "open_questions";
 
     fn fields() -> Vec<FieldRef> {

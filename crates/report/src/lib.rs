@@ -10,6 +10,7 @@ mod tally;
 use std::collections::BTreeMap;
 
 use jiff::tz::TimeZone;
+use strandline_model::clearance::{Clearance, Question};
 use strandline_model::detection::Detection;
 use strandline_model::evidence::{Artefact, Coverage, EventRef};
 use strandline_model::exposure::{Certainty, Replay};
@@ -33,6 +34,12 @@ pub struct Input<'a> {
     pub time_zone: &'a str,
     /// People in the register.
     pub register_people: u64,
+    /// People of the register who are cleared.
+    pub cleared_people: u64,
+    /// What the clearances rest on; that of anybody, since it is the same for all.
+    pub clearance: Option<&'a Clearance>,
+    /// What keeps people who are in no tier from being cleared.
+    pub questions: &'a [Question],
     /// Categories that the estate describes, sorted.
     pub categories: &'a [String],
     /// Evidence in custody.
@@ -112,11 +119,18 @@ impl Zone {
 fn write_answer(page: &mut Page, input: &Input<'_>, tally: &Tally, zone: &Zone) {
     let by_tier = tally.people_by_highest();
     let reached: u64 = by_tier.iter().sum();
-    let not_reached = input.register_people.saturating_sub(reached);
+    let not_known = input.register_people.saturating_sub(reached).saturating_sub(input.cleared_people);
     page.raw("<div class=answer>");
-    for (class, label, count) in
-        [("confirmed", "confirmed", by_tier[2]), ("likely", "likely", by_tier[1]), ("possible", "possible", by_tier[0]), ("none", "not reached", not_reached)]
-    {
+    for (class, label, count) in [
+        ("confirmed", "confirmed", by_tier[2]),
+        ("likely", "likely", by_tier[1]),
+        ("possible", "possible", by_tier[0]),
+        ("none", "not reached", input.cleared_people),
+        ("none", "not known yet", not_known),
+    ] {
+        if label == "not known yet" && count == 0 {
+            continue;
+        }
         page.raw(&format!("<div class='tier {class}'><b>{}</b><span>{label}</span></div>", thousands(count)));
     }
     page.raw("</div>");
@@ -127,16 +141,39 @@ fn write_answer(page: &mut Page, input: &Input<'_>, tally: &Tally, zone: &Zone) 
         zone.full(input.written_at),
         zone.name
     ));
+    write_clearance(page, input, zone);
+    page.paragraph("Accessed, disclosed and taken away are not the same. This page says what was disclosed to the intruder's session; what was done with it afterwards, logs cannot show.");
+}
+
+/// What "not reached" rests on, or why nobody can be told so.
+fn write_clearance(page: &mut Page, input: &Input<'_>, zone: &Zone) {
     let covered = input.coverage.spans.iter().map(|(_, span)| *span).reduce(|a, b| a.hull(&b));
-    if let Some(span) = covered {
+    if let (Some(span), Some(clearance)) = (covered, input.clearance) {
         page.paragraph(&format!(
-            "Not reached means: the logs supplied cover {} to {}, with {} gap(s) listed below, and show no access to that person's data. It says nothing of times and systems without logs.",
+            "Not reached rests on this: the logs supplied cover {} to {}, with {} gap(s) listed below; of the intruder's {} accesses, {} were replayed without that person, \
+             and the others are proved to have shown nobody ({}). It says nothing of times and systems without logs.",
             zone.full(span.from),
             zone.full(span.to),
-            input.coverage.gaps.len()
+            input.coverage.gaps.len(),
+            clearance.accesses,
+            clearance.replayed,
+            if clearance.reasons.is_empty() { "there are none".to_owned() } else { clearance.reasons.join("; ") }
         ));
     }
-    page.paragraph("Accessed, disclosed and taken away are not the same. This page says what was disclosed to the intruder's session; what was done with it afterwards, logs cannot show.");
+    if input.questions.is_empty() {
+        return;
+    }
+    page.paragraph("Nobody else can be told yet that they were not reached. These questions are open:");
+    page.raw("<table><thead><tr><th>What is not known<th class=n>Accesses<th>What answers it</tr></thead><tbody>");
+    for question in input.questions {
+        page.raw(&format!(
+            "<tr><td>{}<td class=n>{}<td>{}</tr>",
+            escape(&question.told()),
+            thousands(question.accesses.unsigned_abs()),
+            escape(&question.hint)
+        ));
+    }
+    page.raw("</tbody></table>");
 }
 
 fn write_categories(page: &mut Page, tally: &Tally) {
@@ -158,7 +195,7 @@ fn write_categories(page: &mut Page, tally: &Tally) {
 
 fn write_matrix(page: &mut Page, tally: &Tally) {
     page.heading("People by category");
-    page.paragraph("People with the same row stand together. ● confirmed  ◐ likely  ○ possible  · not reached");
+    page.paragraph("People with the same row stand together. ● confirmed  ◐ likely  ○ possible  · in no tier");
     page.raw("<table class=matrix><thead><tr><th class=n>People");
     for (name, _) in tally.categories() {
         page.raw(&format!("<th><span>{}</span>", escape(&name.replace('_', " "))));
@@ -173,7 +210,7 @@ fn write_matrix(page: &mut Page, tally: &Tally) {
                 Some(Certainty::Confirmed) => ("confirmed", "●", "confirmed"),
                 Some(Certainty::Likely) => ("likely", "◐", "likely"),
                 Some(Certainty::Possible) => ("possible", "○", "possible"),
-                None => ("", "·", "not reached"),
+                None => ("", "·", "in no tier"),
             };
             page.raw(&format!("<td class='{class}' title='{word}'>{mark}"));
         }

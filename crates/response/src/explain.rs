@@ -8,13 +8,16 @@ use strandline_event::evtx::find_record;
 use strandline_event::mask;
 use strandline_evidence::Vault;
 use strandline_model::access::Access;
+use strandline_model::clearance::{Clearance, Question};
 use strandline_model::evidence::{Artefact, EventRef};
 use strandline_model::exposure::{Exposure, Replay};
 use strandline_model::record::{FieldList, FieldValue, LogRecord};
 use strandline_model::table::{Row, Scan};
 
+use crate::clearance::{clearance_of, open_questions};
 use crate::error::ResponseError;
 use crate::run::Response;
+use crate::stage::expose::register;
 use crate::stage::intake::Seals;
 
 /// Accesses shown for one category; the count tells of the rest.
@@ -31,6 +34,10 @@ pub struct Explanation {
     pub data_subject: String,
     /// One entry for each category and basis.
     pub categories: Vec<ExplainedCategory>,
+    /// For somebody who was not reached: what that rests on.
+    pub clearance: Option<Clearance>,
+    /// For somebody who is in no tier and not cleared: what is open.
+    pub open: Vec<Question>,
 }
 
 /// One cell of the matrix, opened.
@@ -81,11 +88,11 @@ pub struct ProofLine {
 /// Opens one person's cells.
 ///
 /// # Errors
-/// If nobody of that key is exposed, or a table or the evidence cannot be read.
+/// If nobody of that key is known, or a table or the evidence cannot be read.
 pub fn explain(response: &Response<'_>, data_subject: &str) -> Result<Explanation, ResponseError> {
     let exposures = exposures_of(response, data_subject)?;
     if exposures.is_empty() {
-        return Err(ResponseError::NobodyExposed(data_subject.to_owned()));
+        return unexposed(response, data_subject);
     }
     let wanted: BTreeSet<&str> = exposures.iter().flat_map(|e| e.accesses.iter().take(ACCESSES_SHOWN)).map(String::as_str).collect();
     let accesses = accesses_of(response, &wanted)?;
@@ -109,7 +116,18 @@ pub fn explain(response: &Response<'_>, data_subject: &str) -> Result<Explanatio
             accesses: shown,
         });
     }
-    Ok(Explanation { data_subject: data_subject.to_owned(), categories })
+    Ok(Explanation { data_subject: data_subject.to_owned(), categories, clearance: None, open: Vec::new() })
+}
+
+/// Somebody who stands in no tier: cleared, or not, and why.
+fn unexposed(response: &Response<'_>, data_subject: &str) -> Result<Explanation, ResponseError> {
+    let clearance = clearance_of(&response.case, data_subject)?;
+    let is_known = clearance.is_some() || register(response)?.0.contains_key(data_subject);
+    if !is_known {
+        return Err(ResponseError::NobodyExposed(data_subject.to_owned()));
+    }
+    let open = if clearance.is_some() { Vec::new() } else { open_questions(&response.case)? };
+    Ok(Explanation { data_subject: data_subject.to_owned(), categories: Vec::new(), clearance, open })
 }
 
 fn exposures_of(response: &Response<'_>, data_subject: &str) -> Result<Vec<Exposure>, ResponseError> {

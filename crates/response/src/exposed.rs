@@ -1,7 +1,10 @@
 //! The exposures of a case, one person at a time, and how many people stand at each tier.
 
+use std::collections::BTreeMap;
+
 use strandline_case::Case;
 use strandline_model::exposure::{Certainty, Exposure};
+use strandline_model::register::RegisterEntry;
 use strandline_model::table::{Row, Scan};
 
 use crate::error::ResponseError;
@@ -28,6 +31,19 @@ pub fn each_person(case: &Case, visit: &mut dyn FnMut(&[Exposure]) -> Result<(),
 /// The strongest tier among some exposures.
 pub fn strongest<'e>(exposures: impl IntoIterator<Item = &'e Exposure>) -> Option<Certainty> {
     exposures.into_iter().map(|exposure| exposure.certainty).max()
+}
+
+/// How many people of the register stand in a tier.
+///
+/// # Errors
+/// If the table cannot be read.
+pub fn of_register(case: &Case, people: &BTreeMap<String, RegisterEntry>) -> Result<u64, ResponseError> {
+    let mut count = 0;
+    each_person(case, &mut |exposures| {
+        count += u64::from(people.contains_key(&exposures[0].data_subject));
+        Ok(())
+    })?;
+    Ok(count)
 }
 
 /// People by their strongest tier.

@@ -1,6 +1,7 @@
 //! The conductor. It alone calls stages and writes the case; what a stage decides is the stage's own.
 
 mod choices;
+mod clearance;
 mod duties;
 mod error;
 mod explain;
@@ -18,6 +19,7 @@ mod store;
 mod tally;
 
 pub use choices::{Choices, CutDump, Told};
+pub use clearance::{clearance_of, cleared, open_questions};
 pub use duties::{CaseDuties, DutyError, duties};
 pub use error::ResponseError;
 pub use explain::{ExplainedCategory, Explanation, explain};

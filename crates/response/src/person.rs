@@ -5,17 +5,19 @@ use std::path::Path;
 
 use serde::Serialize;
 use strandline_case::LetterEvent;
+use strandline_model::clearance::{Clearance, Question};
 use strandline_model::code::SupportCode;
 use strandline_model::letter::{Channel, SendingState};
 use strandline_model::register::RegisterEntry;
 use strandline_model::time::{Instant, Interval};
 use strandline_outbound::{ReceivedMessage, read_messages, read_received};
 
+use crate::clearance::{covered, intrusion};
 use crate::error::ResponseError;
-use crate::explain::{ExplainedCategory, explain};
+use crate::explain::{ExplainedCategory, Explanation, explain};
 use crate::run::Response;
 use crate::stage::expose::register;
-use crate::stage::letters::{Codes, Drafting, IndexedLetter, Reassurance, index};
+use crate::stage::letters::{Codes, IndexedLetter, index};
 use crate::stage::notify::{Attach, PlannedLetter, load};
 
 /// Everything on one person.
@@ -27,8 +29,12 @@ pub struct PersonFile {
     pub register: Option<RegisterLine>,
     /// What was exposed, with its proof; empty if nothing was.
     pub categories: Vec<ExplainedCategory>,
-    /// For somebody without exposures: the window that "not reached" rests on; `None` if the logs do not cover the intrusion.
+    /// For somebody who is cleared: the window that "not reached" rests on.
     pub checked: Option<Interval>,
+    /// For somebody who is cleared: what it rests on.
+    pub clearance: Option<Clearance>,
+    /// For somebody who is in no tier and not cleared: what is open.
+    pub open: Vec<Question>,
     /// The letter as it was drafted.
     pub letter: Option<DraftedLetter>,
     /// What happened to letters, oldest first.
@@ -122,11 +128,7 @@ impl Response<'_> {
             true => key_or_code.to_owned(),
             false => self.whose_code(key_or_code)?,
         };
-        let categories = match explain(self, &data_subject) {
-            Ok(explanation) => explanation.categories,
-            Err(ResponseError::NobodyExposed(_)) if people.contains_key(&data_subject) => Vec::new(),
-            Err(error) => return Err(error),
-        };
+        let Explanation { categories, clearance, open, .. } = explain(self, &data_subject)?;
         let line = |entry: &RegisterEntry| RegisterLine {
             status: entry.status.clone(),
             language: entry.language.clone(),
@@ -136,7 +138,9 @@ impl Response<'_> {
         };
         Ok(PersonFile {
             register: people.get(&data_subject).map(line),
-            checked: if categories.is_empty() { self.checked()? } else { None },
+            checked: if clearance.is_some() { self.checked()? } else { None },
+            clearance,
+            open,
             letter: letters.get(&data_subject).map(drafted),
             events: self.case.letter_events(&data_subject)?.into_iter().map(PersonEvent::from).collect(),
             categories,
@@ -187,9 +191,8 @@ impl Response<'_> {
 
     /// The window that "not reached" rests on.
     fn checked(&self) -> Result<Option<Interval>, ResponseError> {
-        let (people, _) = register(self)?;
-        let drafting = Drafting::new(self, people, (self.settings.now)())?;
-        Ok(drafting.filter(|drafting| drafting.reassurance(self) != Reassurance::NotCovered).and_then(|drafting| drafting.facts().checked))
+        let coverage = self.coverage()?;
+        Ok(intrusion(self)?.and_then(|intrusion| covered(&coverage, intrusion)))
     }
 
     fn compare(&self, planned: &PlannedLetter, entry: Option<&RegisterEntry>, message: &ReceivedMessage) -> Result<Authenticity, ResponseError> {

@@ -80,6 +80,12 @@ pub struct Outcome {
     pub people: u64,
     /// People by the strongest tier.
     pub tiers: Tiers,
+    /// People of the register who are cleared: the evidence proves that no access of the trail showed their data.
+    pub not_reached: u64,
+    /// People of the register of whom neither is known.
+    pub not_known: u64,
+    /// What keeps them from being cleared.
+    pub open: Vec<String>,
     /// Letters drafted to people who were reached, or could have been.
     pub letters: u64,
     /// Letters drafted to people who were not.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use strandline_model::clearance::{Clearance, Question};
 use strandline_response::{ExplainedCategory, Explanation, Response, explain};
 
 use crate::cmd::{Common, print_json};
@@ -39,7 +40,15 @@ impl Expose {
             Format::Json => print_json(&outcome)?,
             Format::Text => {
                 let tiers = outcome.tiers;
-                say!("{} confirmed, {} likely, {} possible", thousands(tiers.confirmed), thousands(tiers.likely), thousands(tiers.possible));
+                say!(
+                    "{} confirmed, {} likely, {} possible, {} not reached, {} not known yet",
+                    thousands(tiers.confirmed),
+                    thousands(tiers.likely),
+                    thousands(tiers.possible),
+                    thousands(outcome.not_reached),
+                    thousands(outcome.not_known)
+                );
+                outcome.open.iter().for_each(|question| say!("  open: {}", printable(question)));
             }
         }
         Ok(ExitCode::SUCCESS)
@@ -49,6 +58,25 @@ impl Expose {
 fn print(explanation: &Explanation) {
     say!("{}", printable(&explanation.data_subject));
     print_categories(&explanation.categories);
+    explanation.clearance.iter().for_each(print_clearance);
+    if explanation.categories.is_empty() && explanation.clearance.is_none() {
+        say!("  in no tier, and not cleared: do not say \"not reached\"");
+        print_questions(&explanation.open);
+    }
+}
+
+/// What *not reached* rests on.
+pub fn print_clearance(clearance: &Clearance) {
+    say!("  not reached: of {} accesses, {} were replayed without this person", clearance.accesses, clearance.replayed);
+    clearance.reasons.iter().for_each(|reason| say!("      {}", printable(reason)));
+}
+
+/// What keeps people from being cleared.
+pub fn print_questions(questions: &[Question]) {
+    for question in questions {
+        say!("  open: {} ({} accesses)", printable(&question.told()), question.accesses);
+        say!("        hint: {}", question.hint);
+    }
 }
 
 /// Each category, its tier, the statements behind it, and the original log lines.

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 use strandline_response::{PersonFile, Response};
 
-use crate::cmd::expose::print_categories;
+use crate::cmd::expose::{print_categories, print_clearance, print_questions};
 use crate::cmd::{Common, print_json};
 use crate::ui::{Format, Screen, printable};
 
@@ -52,8 +52,14 @@ fn print(person: &PersonFile) {
     }
     print_letters(person);
     match (&person.categories[..], person.checked) {
-        ([], Some(checked)) => say!("\nNot reached. That rests on the logs from {} to {}.", checked.from, checked.to),
-        ([], None) => say!("\nNothing was found, but the logs at hand do not cover the whole intrusion: do not say \"not reached\"."),
+        ([], Some(checked)) => {
+            say!("\nNot reached. That rests on the logs from {} to {}.", checked.from, checked.to);
+            person.clearance.iter().for_each(print_clearance);
+        }
+        ([], None) => {
+            say!("\nIn no tier, and not cleared: do not say \"not reached\".");
+            print_questions(&person.open);
+        }
         (categories, _) => print_categories(categories),
     }
 }

@@ -9,7 +9,7 @@ use strandline_response::{Names, Outcome, Settings, respond};
 
 use crate::cmd::told::ToldArgs;
 use crate::cmd::{Common, print_json, read_estate, zone_of};
-use crate::ui::{Format, Screen, thousands};
+use crate::ui::{Format, Screen, printable, thousands};
 
 /// Evidence in, letters and a report out
 #[derive(Args)]
@@ -55,13 +55,16 @@ impl Respond {
 
 /// The answer, on one screen.
 pub fn print_outcome(outcome: &Outcome, case: &std::path::Path) {
-    let reached = outcome.tiers.confirmed + outcome.tiers.likely + outcome.tiers.possible;
     say!("");
     say!("People in the register      {:>9}", thousands(outcome.people));
     say!("  confirmed                 {:>9}   the data was sent to the intruder, and delivery is proved", thousands(outcome.tiers.confirmed));
     say!("  likely                    {:>9}   asked for, one proof missing; or it can be worked out", thousands(outcome.tiers.likely));
     say!("  possible                  {:>9}   within reach while evidence is missing", thousands(outcome.tiers.possible));
-    say!("  not reached               {:>9}", thousands(outcome.people.saturating_sub(reached)));
+    say!("  not reached               {:>9}   every access was replayed without them, or proved to show nobody", thousands(outcome.not_reached));
+    if outcome.not_known > 0 || !outcome.open.is_empty() {
+        say!("  not known yet             {:>9}   in no tier, and not cleared, because:", thousands(outcome.not_known));
+        outcome.open.iter().for_each(|question| say!("      - {}", printable(question)));
+    }
     say!("");
     say!(
         "{} artefacts, {} events ({} records refused), {} gaps, {} detections, {} steps, {} accesses, {} letters drafted{}",

@@ -8,6 +8,7 @@ use strandline_case::{StageCommit, TableWriter};
 use strandline_evidence::Vault;
 use strandline_exposure::{Inputs, Options, Output, Progress, Snapshot, expose};
 use strandline_model::access::Access;
+use strandline_model::clearance::{Clearance, Question};
 use strandline_model::estate::Estate;
 use strandline_model::event;
 use strandline_model::exposure::{Exposure, HeldSubject, Replay, Sighting};
@@ -18,7 +19,7 @@ use crate::error::ResponseError;
 use crate::run::Response;
 use crate::stage::intake::Seals;
 use crate::store;
-use crate::{exposed, people};
+use crate::{clearance, exposed, people};
 
 /// What the exposure stage leaves besides its tables.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -32,6 +33,8 @@ struct Tables {
     replays: TableWriter,
     data_subjects: TableWriter,
     sightings: TableWriter,
+    clearances: TableWriter,
+    open_questions: TableWriter,
 }
 
 impl Output for Tables {
@@ -49,6 +52,14 @@ impl Output for Tables {
 
     fn sightings(&mut self, batch: RecordBatch) -> Result<(), ScanError> {
         Ok(self.sightings.write(&batch)?)
+    }
+
+    fn clearances(&mut self, batch: RecordBatch) -> Result<(), ScanError> {
+        Ok(self.clearances.write(&batch)?)
+    }
+
+    fn open_questions(&mut self, batch: RecordBatch) -> Result<(), ScanError> {
+        Ok(self.open_questions.write(&batch)?)
     }
 }
 
@@ -71,6 +82,12 @@ pub fn run(response: &mut Response<'_>) -> Result<(), ResponseError> {
     }
     response.outcome.notes.extend(state.notes);
     response.outcome.tiers = exposed::tiers(&response.case)?;
+    let people = register(response)?.0;
+    response.outcome.people = people.len() as u64;
+    let cleared = clearance::cleared(&response.case)?;
+    response.outcome.not_reached = people.keys().filter(|key| cleared.contains(*key)).count() as u64;
+    response.outcome.not_known = people.keys().filter(|key| !cleared.contains(*key)).count() as u64 - exposed::of_register(&response.case, &people)?;
+    response.outcome.open = clearance::open_questions(&response.case)?.iter().map(Question::told).collect();
     Ok(())
 }
 
@@ -85,6 +102,8 @@ fn replay_all(response: &mut Response<'_>, inputs: strandline_case::Inputs) -> R
         replays: response.case.table_writer(Replay::TABLE, "all", Replay::schema(), &["time", "access"])?,
         data_subjects: response.case.table_writer(HeldSubject::TABLE, "all", HeldSubject::schema(), &["data_subject"])?,
         sightings: response.case.table_writer(Sighting::TABLE, "all", Sighting::schema(), &[])?,
+        clearances: response.case.table_writer(Clearance::TABLE, "all", Clearance::schema(), &["data_subject"])?,
+        open_questions: response.case.table_writer(Question::TABLE, "all", Question::schema(), &[])?,
     };
     let snapshots = snapshots(&response.estate, &vault)?;
     let options = Options {
@@ -100,6 +119,7 @@ fn replay_all(response: &mut Response<'_>, inputs: strandline_case::Inputs) -> R
         accesses: &accesses,
         events: &events,
         coverage: &coverage,
+        open: clearance::open_before(response)?,
         options,
     };
     let watcher = &mut *response.watcher;
@@ -113,7 +133,9 @@ fn replay_all(response: &mut Response<'_>, inputs: strandline_case::Inputs) -> R
         &mut tables,
     )?;
     let file = store::write_json(&response.case, store::EXPOSURE, &ExposureState { notes: summary.notes })?;
-    let parts = vec![tables.exposures.finish()?, tables.replays.finish()?, tables.data_subjects.finish()?, tables.sightings.finish()?];
+    let Tables { exposures, replays, data_subjects, sightings, clearances, open_questions } = tables;
+    let writers = [exposures, replays, data_subjects, sightings, clearances, open_questions];
+    let parts = writers.into_iter().map(TableWriter::finish).collect::<Result<_, _>>()?;
     let author = response.author();
     response.case.commit_stage(StageCommit { stage: "expose".to_owned(), inputs, parts, files: vec![file], author })?;
     Ok(())

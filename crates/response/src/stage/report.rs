@@ -9,6 +9,7 @@ use strandline_model::table::Row;
 use strandline_model::trail::Step;
 use strandline_report::{Input, RulesRun};
 
+use crate::clearance::{clearance_of, cleared, open_questions};
 use crate::error::ResponseError;
 use crate::rules::RefusedRule;
 use crate::run::{Names, Response};
@@ -36,12 +37,17 @@ pub fn run(response: &mut Response<'_>, names: Names) -> Result<(), ResponseErro
     let reference = response.case.manifest().origin.clone();
     let sigma: Option<SigmaState> = store::read_json(&response.case, store::SIGMA)?;
     let rules = sigma.map(rules_run);
+    let cleared = cleared(&response.case)?;
+    let clearance = cleared.first().map(|key| clearance_of(&response.case, key)).transpose()?.flatten();
     let html = strandline_report::write(&Input {
         organisation: organisation.name.get("en").or_else(|| organisation.name.values().next()).map_or("", String::as_str),
         reference: &reference,
         written_at: (response.settings.now)(),
         time_zone: &organisation.time_zone,
         register_people: people.len() as u64,
+        cleared_people: people.keys().filter(|key| cleared.contains(*key)).count() as u64,
+        clearance: clearance.as_ref(),
+        questions: &open_questions(&response.case)?,
         categories: &described_categories(response),
         artefacts: &response.custody()?,
         coverage: &response.coverage()?,

@@ -7,14 +7,12 @@ use sha2::{Digest, Sha256};
 use strandline_case::{Case, CaseError};
 use strandline_model::code::SupportCode;
 use strandline_model::estate::Organisation;
-use strandline_model::evidence::Coverage;
 use strandline_model::exposure::Exposure;
 use strandline_model::register::RegisterEntry;
-use strandline_model::table::Row;
 use strandline_model::time::{Instant, Interval};
-use strandline_model::trail::Step;
 use strandline_notice::letter::{Facts, Letter, Recipient, Said, Templates, draft, record_endings};
 
+use crate::clearance::{cleared, covered, intrusion};
 use crate::duties::decisions;
 use crate::error::ResponseError;
 use crate::exposed::each_person;
@@ -46,6 +44,7 @@ pub struct Drafting {
     reference: String,
     intrusion: Interval,
     checked: Option<Interval>,
+    cleared: BTreeSet<String>,
     said: Said,
     categories: Vec<String>,
 }
@@ -56,19 +55,18 @@ pub type Visit<'v> = &'v mut dyn FnMut(Letter, &Recipient<'_>) -> Result<(), Res
 /// Whom reassurance letters go to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reassurance {
-    /// Everybody of the register who was not reached.
+    /// Everybody of the register who is cleared.
     Given,
     /// Nobody, since the organisation does not want it.
     Unwanted,
-    /// Nobody: the logs do not cover the whole intrusion, so nobody can be told that they were not reached.
-    NotCovered,
+    /// Nobody: questions are open, so nobody is cleared.
+    NotCleared,
 }
 
 impl Drafting {
     /// `None` where there is no trail, and so nobody to write to.
     pub fn new(response: &Response<'_>, people: People, drafted_at: Instant) -> Result<Option<Self>, ResponseError> {
-        let steps: Vec<Step> = response.case.read_rows(Step::TABLE)?;
-        let Some(intrusion) = steps.iter().map(|s| Interval { from: s.first, to: s.last }).reduce(|a, b| a.hull(&b)) else { return Ok(None) };
+        let Some(intrusion) = intrusion(response)? else { return Ok(None) };
         let own: Vec<(String, String)> = store::read_json(&response.case, store::TEMPLATES)?.unwrap_or_default();
         Ok(Some(Self {
             endings: record_endings(people.values()),
@@ -79,6 +77,7 @@ impl Drafting {
             reference: response.case.manifest().origin.rsplit('/').next().unwrap_or_default().to_owned(),
             intrusion,
             checked: covered(&response.coverage()?, intrusion),
+            cleared: cleared(&response.case)?,
             said: Said::of(&decisions(&response.case)?),
             categories: described_categories(response),
             drafted_at,
@@ -106,8 +105,7 @@ impl Drafting {
         if response.estate.sending.as_ref().is_some_and(|sending| sending.reassure == Some(false)) {
             return Reassurance::Unwanted;
         }
-        let whole = self.checked.is_some_and(|checked| checked.from <= self.intrusion.from && self.intrusion.to <= checked.to);
-        if whole { Reassurance::Given } else { Reassurance::NotCovered }
+        if self.checked.is_some() && !self.cleared.is_empty() { Reassurance::Given } else { Reassurance::NotCleared }
     }
 
     /// What all letters share.
@@ -170,7 +168,7 @@ impl Drafting {
             reached.insert(exposures[0].data_subject.clone());
             one(&exposures[0].data_subject, exposures)
         })?;
-        let others = self.people.keys().filter(|key| reassurance == Reassurance::Given && !reached.contains(*key));
+        let others = self.people.keys().filter(|key| reassurance == Reassurance::Given && !reached.contains(*key) && self.cleared.contains(*key));
         others.into_iter().try_for_each(|key| one(key, &[]))
     }
 }
@@ -193,14 +191,6 @@ impl Committed {
 /// A letter as its file has it.
 pub fn text_of(letter: &Letter) -> Vec<u8> {
     format!("Language: {}\nSubject: {}\n\n{}", letter.language, letter.subject, letter.plain_text().expose_personal()).into_bytes()
-}
-
-/// The window that every source covers, where it reaches into the intrusion. Its holes are exposures of their own.
-fn covered(coverage: &Coverage, intrusion: Interval) -> Option<Interval> {
-    let from = coverage.spans.iter().map(|(_, span)| span.from).max()?;
-    let to = coverage.spans.iter().map(|(_, span)| span.to).min()?;
-    let window = Interval { from, to };
-    (from <= to && window.overlaps(&intrusion)).then_some(window)
 }
 
 /// Categories that the estate describes, sorted.

@@ -14,6 +14,7 @@ use drafting::{People, text_of};
 use index::INDEX;
 pub use index::{IndexedLetter, file_stem, index};
 
+use crate::clearance::open_questions;
 use crate::duties::decisions;
 use crate::error::ResponseError;
 use crate::run::Response;
@@ -85,8 +86,10 @@ fn write_all(response: &mut Response<'_>, people: People, author: &Author) -> Re
     if held > 0 {
         response.watcher.note(&format!("{held} letters wait for a person's decision: see {}/{}", INDEX.0, INDEX.1));
     }
-    if reassurance == Reassurance::NotCovered {
-        response.watcher.note("people who were not reached get no letter yet: the logs at hand do not cover the whole intrusion (`strandline intake` more)");
+    if reassurance == Reassurance::NotCleared {
+        for question in open_questions(&response.case)? {
+            response.watcher.note(&format!("nobody can be told yet that they were not reached: {}; {}", question.told(), question.hint));
+        }
     }
     let mut files = files.finish()?;
     let bytes = index.into_inner().expect("memory can be flushed");

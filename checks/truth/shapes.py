@@ -28,6 +28,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import grammar
 from world import Column, Table, Values, World, literal, quote
 
 CATALOGUE = Path(__file__).resolve().parent / "catalogue"
@@ -356,7 +357,7 @@ class Renderer:
         return f"({names}) VALUES ({', '.join(literal(value, self.dialect) for value in row.values())})"
 
 
-def script(world: World, shapes: list[Shape], count: int, rng: random.Random, mix: str) -> list[Step]:
+def script(world: World, shapes: list[Shape], count: int, rng: random.Random, mix: str, grammar_share: float = grammar.GRAMMAR_SHARE) -> list[Step]:
     """A session's worth of steps. `mix` is `reads`, `writes` (some) or `wild` (everything)."""
     values = Values(rng, world.owners)
     fitting = [shape for shape in shapes if shape.fits(world)]
@@ -372,6 +373,9 @@ def script(world: World, shapes: list[Shape], count: int, rng: random.Random, mi
     while len(steps) < count and tries < count * 4 and fitting:
         tries += 1
         shape = rng.choices(fitting, weights)[0]
+        if rng.random() < grammar_share:
+            name, template, writes = grammar.chance_template(world, rng, mix)
+            shape = Shape(name, frozenset({"write"} if writes else ()), [template])
         try:
             rendered = Renderer(world, rng, values, f"{len(steps)}").render(shape, rng.randrange(2) * 2)
         except Unfit:

@@ -28,6 +28,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import grammar
 import servers
 import session
 import shrink
@@ -36,6 +37,7 @@ from judge import Answers, Refused, Said, Verdict, judge, respond, said_of
 from shapes import Step, read_catalogue, script
 from world import Owner, World
 
+sys.dont_write_bytecode = True
 HERE = Path(__file__).resolve().parent
 STEPS_A_WORLD = 260
 HALF_LOGGED = re.compile(r"(?i)^\s*(fetch|execute)\b")
@@ -139,7 +141,8 @@ def world_and_script(server: servers.Server, seed: int, options: argparse.Namesp
     mix = options.mix or random.Random(f"mix {server.dialect} {seed}").choices(["reads", "writes", "wild"], [4, 3, 3])[0]
     world = worlds.world_of(seed, server.dialect, options.world or "")
     shapes = [shape for shape in read_catalogue() if not options.only or any(word in shape.name for word in options.only)]
-    steps = script(world, shapes, options.steps, random.Random(f"script {server.dialect} {seed}"), mix)
+    share = grammar.GRAMMAR_SHARE if not options.only else 1.0 if options.only == ["grammar"] else 0.0
+    steps = script(world, shapes or read_catalogue(), options.steps, random.Random(f"script {server.dialect} {seed}"), mix, share)
     plan = session.random_plan(server, random.Random(f"plan {server.dialect} {seed}"))
     if options.setting:
         plan.setting = next(setting for setting, _ in server.settings() if setting.name == options.setting)

@@ -17,6 +17,24 @@ from world import Owner, World, creation, estate, quote, register
 PAUSE_SECONDS = 0.0022
 """Between steps, so that stamps of milliseconds tell them apart."""
 GROWTH_SECONDS = 0.02
+ACTOR, VISITOR = "203.0.113.9", "198.51.100.20"
+WEB_SHARE = 0.12
+"""So many worlds are read through a web application."""
+WEB_LOG = '$msec $remote_addr "$request" $status $body_bytes_sent $request_id'
+WEB_ESTATE = f"""
+[[system]]
+id = "web"
+name = "Web application"
+addresses = ["127.0.0.1"]
+roles = ["app"]
+
+[[source]]
+id = "access"
+system = "web"
+path = ["web/access.log"]
+format = "nginx"
+log_format = '{WEB_LOG}'
+"""
 
 
 @dataclass
@@ -27,6 +45,12 @@ class Plan:
     dump_at: float
     """0: before the first step; 1: after the last."""
     dump_options: list[str]
+    web: bool = False
+    """The actor comes through a web application, which writes the request's id into each statement's comment."""
+
+    @property
+    def pin(self) -> str:
+        return f"address={ACTOR}" if self.web else "account=app"
 
 
 @dataclass
@@ -43,6 +67,8 @@ class Done:
     failed: bool = False
     error: str = ""
     sent: bytes = b""
+    judged: bool = True
+    """Not where another visitor of the application asked."""
 
 
 POSTGRES_DUMPS = [[], [], [], ["--inserts"], ["--column-inserts"], ["--no-owner", "--no-privileges"], ["-C"], ["--quote-all-identifiers"],
@@ -57,7 +83,7 @@ def random_plan(server: servers.Server, rng: random.Random) -> Plan:
         options = ["--single-transaction", *options]
     else:
         options = ["--lock-wait-timeout=300", *options]
-    return Plan(servers.pick_setting(server, rng), at, options)
+    return Plan(servers.pick_setting(server, rng), at, options, rng.random() < WEB_SHARE)
 
 
 class WorldNotMade(Exception):
@@ -113,6 +139,7 @@ class Runner:
         self.server, self.world, self.plan, self.folder = server, world, plan, folder
         self.sessions: dict[tuple[str, int], object] = {}
         self.snapshot_time = ""
+        self.requests: list[str] = []
         self.former: dict[str, list[Owner]] = {}
 
     def run(self, steps: list[Step]) -> list[Done]:
@@ -143,7 +170,12 @@ class Runner:
         servers.cut(self.server, start, self.folder / "evidence" / "db")
         (self.folder / "register").mkdir(exist_ok=True)
         (self.folder / "register" / "people.csv").write_text(register(self.world), encoding="utf-8")
-        (self.folder / "estate.toml").write_text(estate(self.world, self.plan.setting.files, self.plan.setting.prefix, self.snapshot_time), encoding="utf-8")
+        described = estate(self.world, self.plan.setting.files, self.plan.setting.prefix, self.snapshot_time)
+        if self.plan.web:
+            described += WEB_ESTATE
+            (self.folder / "evidence" / "web").mkdir()
+            (self.folder / "evidence" / "web" / "access.log").write_text("".join(self.requests), encoding="utf-8")
+        (self.folder / "estate.toml").write_text(described, encoding="utf-8")
         return done
 
     def dump(self) -> None:
@@ -195,6 +227,9 @@ class Runner:
         offsets = {file: self.server.size(file) - size for file, size in start.items()}
         began = time.time()
         received, pid = Received(), 0
+        request = f"r{len(self.requests):05}a{self.world.seed}" if self.plan.web and step.who == "app" else ""
+        # In front: behind, a comment of the statement's own could swallow it.
+        sql = f"/* request_id='{request}' */ {step.sql}" if request else step.sql
         try:
             if key not in self.sessions:
                 self.sessions[key] = self.server.connect(step.who, self.world.name, "tool" if step.who == "app" else "desk")
@@ -203,25 +238,37 @@ class Runner:
             if step.drop:
                 self.hang_up(key)
             elif step.parameters is None:
-                received = session.query(step.sql, step.copy_in.encode())  # type: ignore[attr-defined]
+                received = session.query(sql, step.copy_in.encode())  # type: ignore[attr-defined]
             else:
-                received = session.execute(step.sql, step.parameters, "", step.fetch)  # type: ignore[attr-defined]
+                received = session.execute(sql, step.parameters, "", step.fetch)  # type: ignore[attr-defined]
         except (Gone, OSError) as error:
             received.failed = True
             received.errors.append(str(error).encode())
             self.hang_up(key)
         ended = time.time()
         self.let_the_log_follow(offsets, start)
+        visitor = bool(request) and step.instance % 4 == 0
+        if request:
+            self.answer(request, VISITOR if visitor else ACTOR, ended, received)
         done = Done(step, began, ended, offsets, pid, rows=received.rows, failed=received.failed, sent=received.bytes())
         if step.moves and not received.failed:
             self.find_owners()
-        if step.who == "app":
+        done.judged = step.who == "app" and not visitor
+        if request and (visitor or received.failed):
+            # Another's request, or an error page: nothing of it went to the actor.
+            done.truth.all_may = True
+        elif step.who == "app":
             own_words = step.sql + " " + " ".join(value or "" for value in step.parameters or ())
             done.truth = truth_of(b"\x00".join([*received.cells, received.copied]), b"\x00".join(received.errors), own_words, self.world.owners, self.former,
                                   step.derived or is_derived(step.sql))
         if received.failed and received.errors:
             done.error = received.errors[-1].decode(errors="replace")
         return done
+
+    def answer(self, request: str, address: str, moment: float, received: Received) -> None:
+        """The application's answer, as its web server logs it: the rows as they came, or an error page."""
+        status, size = (500, 21) if received.failed else (200, len(received.bytes()) + 2)
+        self.requests.append(f'{moment + 0.001:.3f} {address} "GET /page/{len(self.requests)} HTTP/1.1" {status} {size} {request}\n')
 
     def let_the_log_follow(self, offsets: dict[str, int], start: dict[str, int]) -> None:
         """MariaDB writes some records after the answer: waits until they stand there. PostgreSQL's tell by their time."""

@@ -11,6 +11,7 @@ import dataclasses
 import json
 import re
 import shutil
+import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -90,7 +91,7 @@ class Shrinker:
 
     def plainer_plan(self, case: Case) -> Case:
         plain = next((setting for setting, _ in self.server.settings() if setting.name in ("audit-rows/csvlog", "general+slow")), case.plan.setting)
-        for change in ({"setting": plain}, {"dump_at": 0.0}, {"dump_at": 1.0}, {"dump_options": case.plan.dump_options[:1]}):
+        for change in ({"web": False}, {"setting": plain}, {"dump_at": 0.0}, {"dump_at": 1.0}, {"dump_options": case.plan.dump_options[:1]}):
             tried = dataclasses.replace(case, plan=dataclasses.replace(case.plan, **change))
             if tried.plan != case.plan and self.still_wrong(tried):
                 case = tried
@@ -182,7 +183,7 @@ def keep(case: Case, result: Result, folder: Path, name: str, title: str, into: 
     truth = ["data_subject,category"] + [f"{person},{category}" for person, category in sorted(result.sent)]
     (target / "truth.csv").write_text("\n".join(truth) + "\n", encoding="utf-8")
     (target / "expect.toml").write_text("", encoding="utf-8")
-    (target / "run.toml").write_text('args = ["--pin", "account=app"]\nestate = "estate.toml"\n', encoding="utf-8")
+    (target / "run.toml").write_text(f'args = ["--pin", "{case.plan.pin}"]\nestate = "estate.toml"\n', encoding="utf-8")
     words = [f"# {title}", "", f"Found by the truth machine, and made small by it ({case.world.dialect}, logs: {case.plan.setting.name}). {kind} was:", ""]
     for index, one in enumerate(result.done):
         mark = result.wrong.get(index, "")
@@ -191,7 +192,7 @@ def keep(case: Case, result: Result, folder: Path, name: str, title: str, into: 
             words.append(f"        with {one.step.parameters}")
     words += ["", "`truth.csv` is what the server sent. `truth.py --replay FOLDER` judges the program on it again; with `--again` it is first run on a server anew.", ""]
     (target / "README.md").write_text("\n".join(words), encoding="utf-8")
-    plan = {"setting": case.plan.setting.name, "dump_at": case.plan.dump_at, "dump_options": case.plan.dump_options}
+    plan = {"setting": case.plan.setting.name, "dump_at": case.plan.dump_at, "dump_options": case.plan.dump_options, "web": case.plan.web}
     raw = {"world": json.loads(case.world.to_json()), "steps": [dataclasses.asdict(step) for step in case.steps], "plan": plan}
     (target / "world.json").write_text(json.dumps(raw, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     return target
@@ -200,7 +201,7 @@ def keep(case: Case, result: Result, folder: Path, name: str, title: str, into: 
 def read_kept(folder: Path, server: servers.Server) -> Case:
     raw = json.loads((folder / "world.json").read_text(encoding="utf-8"))
     setting = next(setting for setting, _ in server.settings() if setting.name == raw["plan"]["setting"])
-    return Case(World.from_json(json.dumps(raw["world"])), [Step(**step) for step in raw["steps"]], session.Plan(setting, raw["plan"]["dump_at"], raw["plan"]["dump_options"]))
+    return Case(World.from_json(json.dumps(raw["world"])), [Step(**step) for step in raw["steps"]], session.Plan(setting, raw["plan"]["dump_at"], raw["plan"]["dump_options"], raw["plan"]["web"]))
 
 
 def faults(answers: Answers, truth: set[Owner]) -> list[str]:
@@ -222,6 +223,7 @@ def replay(strandline: Path, folder: Path, scratch: Path) -> list[str]:
         (shutil.copytree if source.is_dir() else shutil.copy)(source, work / part)
     truth = {tuple(line.split(",", 1)) for line in (folder / "truth.csv").read_text(encoding="utf-8").splitlines()[1:]}
     try:
-        return faults(respond(strandline, work, "account=app"), truth)  # type: ignore[arg-type]
+        pin = tomllib.loads((folder / "run.toml").read_text(encoding="utf-8"))["args"][1]
+        return faults(respond(strandline, work, pin), truth)  # type: ignore[arg-type]
     except Refused as error:
         return [f"FAILED {error}"]

@@ -42,7 +42,6 @@ HERE = Path(__file__).resolve().parent
 STEPS_A_WORLD = 260
 HALF_LOGGED = re.compile(r"(?i)^\s*(fetch|execute)\b")
 """Some settings log the cursor or the prepared statement, but not this: then what is said of the one speaks of both."""
-PIN = "account=app"
 
 
 @dataclass
@@ -144,6 +143,8 @@ def world_and_script(server: servers.Server, seed: int, options: argparse.Namesp
     share = grammar.GRAMMAR_SHARE if not options.only else 1.0 if options.only == ["grammar"] else 0.0
     steps = script(world, shapes or read_catalogue(), options.steps, random.Random(f"script {server.dialect} {seed}"), mix, share)
     plan = session.random_plan(server, random.Random(f"plan {server.dialect} {seed}"))
+    if options.web is not None:
+        plan.web = options.web
     if options.setting:
         plan.setting = next(setting for setting, _ in server.settings() if setting.name == options.setting)
     return world, steps, plan, mix
@@ -163,7 +164,7 @@ def run_case(case: shrink.Case, folder: Path, server: servers.Server, strandline
         done = session.Runner(server, case.world, case.plan, folder).run(case.steps)
     finally:
         session.drop_world(server, case.world)
-    answers = respond(strandline, folder, PIN)
+    answers = respond(strandline, folder, case.plan.pin)
     result = shrink.Result(done)
     for index, one, said, verdict in verdicts_of(done, answers, case.world, server.dialect):
         result.sent |= one.truth.sure
@@ -207,7 +208,7 @@ def run_script(server, world: World, steps, plan: session.Plan, folder: Path, st
         if one.failed:
             figures.broken_shapes[f"{one.step.shape}: {one.error[:110]}"] += 1
     try:
-        answers = respond(strandline, folder, PIN)
+        answers = respond(strandline, folder, plan.pin)
     except Refused as error:
         figures.trouble.append(f"world {world.seed} {server.dialect} {plan.setting.name}: {error}")
         return figures
@@ -226,7 +227,7 @@ def verdicts_of(done: list[session.Done], answers: Answers, world: World, dialec
     for one, accesses in zip(done, all_accesses):
         instances[one.step.instance] += accesses
     for index, (one, accesses) in enumerate(zip(done, all_accesses)):
-        if one.step.who != "app":
+        if not one.judged:
             continue
         if not accesses and HALF_LOGGED.search(one.step.sql):
             accesses = instances[one.step.instance]
@@ -362,6 +363,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--mix", choices=["reads", "writes", "wild"])
     parser.add_argument("--world", help="a fixed schema, or `random`")
     parser.add_argument("--setting", help="one setting of the logs, by name")
+    parser.add_argument("--web", action=argparse.BooleanOptionalAction, help="read through a web application, or never (default: some worlds)")
     parser.add_argument("--only", action="append", metavar="WORD", help="only shapes with this in their name; may be repeated")
     parser.add_argument("--verbose", type=int, default=0, metavar="N", help="the N most common of each list")
     parser.add_argument("--shrink", type=int, default=0, metavar="N", help="make the first N counter-examples small, each of another shape, and keep them")

@@ -38,7 +38,7 @@ ECHOES = re.compile(r"(?i)^\s*explain\b|pg_stat_activity|processlist")
 """What these send back may be the statement's own words."""
 
 
-def truth_of(sent: bytes, errors: bytes, own_words: str, owners: dict[str, list[Owner]], former: dict[str, list[Owner]], derived: bool) -> Truth:
+def truth_of(sent: bytes, errors: bytes, own_words: str, owners: dict[str, list[Owner]], former: dict[str, list[Owner]], joint: set[str], derived: bool) -> Truth:
     """Whose values stand in the bytes that the actor's connection received. What the statement itself said is no news in an
     error or a plan."""
     truth = Truth(all_may=derived)
@@ -50,7 +50,7 @@ def truth_of(sent: bytes, errors: bytes, own_words: str, owners: dict[str, list[
         raw = token.encode()
         if raw in sent or raw in errors:
             known = token in own_words and (echo or raw not in sent)
-            truth.sure.update(whose if len(whose) == 1 and not known else ())
+            truth.sure.update(whose if (len(whose) == 1 or token in joint) and not known else ())
             truth.may.update(whose)
             truth.may.update(former.get(token, ()))
         elif piece_in(raw.lower(), lower):
@@ -64,6 +64,10 @@ def piece_in(token: bytes, sent: bytes) -> bool:
     return any(token[start : start + PIECE] in sent or token[start : start + PIECE] in backwards for start in range(len(token) - PIECE + 1))
 
 
+OPEN = {"failed", "undescribed_table", "undescribed_database", "unknown_request"}
+"""Reasons to show nobody that leave it open whom."""
+
+
 @dataclass
 class Said:
     """What Strandline says of one step, by tier. `everybody` are categories of whole tables."""
@@ -75,6 +79,8 @@ class Said:
     everybody: set[str] = field(default_factory=set)
     outcomes: list[str] = field(default_factory=list)
     accesses: list[str] = field(default_factory=list)
+    open: bool = False
+    """Whom it showed is said to be not known: then nobody is reassured."""
 
     def displayed(self) -> set[Owner]:
         return self.confirmed | self.likely
@@ -93,21 +99,23 @@ class Verdict:
 
 
 def judge(truth: Truth, said: Said) -> Verdict:
-    """exact: shows whom the server sent, and nobody else. wider: shows them, and others too. only_wider: only *possible*."""
+    """held: some are in no tier, but the access is an open question, which keeps everybody from being reassured. exact: shows whom the server sent, and nobody else. wider: shows them, and others too. only_wider: only *possible*."""
     missed = {owner for owner in truth.sure if not said.holds(owner)}
     false = set() if truth.all_may else said.confirmed - truth.sure - truth.may
     displayed, allowed = said.displayed(), truth.sure | truth.may
     others = not truth.all_may and bool(displayed - allowed)
     wide = bool(said.possible - allowed) or bool(said.everybody)
+    if missed and said.open and not false:
+        return Verdict("held", set(), set())
     if missed or false:
-        kind = "missed" if missed else "false"
+        kind = "missed" if missed and not said.open else "false"
     elif truth.sure - displayed:
         kind = "only_wider"
     elif truth.sure:
         kind = "wider" if others or wide else "exact"
     else:
         kind = "only_wider" if wide else "wider" if others else "exact"
-    return Verdict(kind, missed, false)
+    return Verdict(kind, set() if said.open else missed, false)
 
 
 class Refused(Exception):
@@ -153,7 +161,7 @@ def read_answers(strandline: Path, folder: Path) -> Answers:
     return Answers(
         accesses=ask("select id, time, connection, statement, proof from accesses"),
         sightings=ask("select data_subject, of_table, category, basis, certainty, access from sightings"),
-        replays={row["access"]: row for row in ask("select access, outcome, reason, rows_logged, rows_replayed, certainty from replays")},
+        replays={row["access"]: row for row in ask("select * from replays")},
         exposures={(row["data_subject"], row["category"]) for row in exposures},
         confirmed={(row["data_subject"], row["category"]) for row in exposures if row["certainty"] == "confirmed" and row["basis"] == "disclosed"},
         letters={row["data_subject"]: (row["kind"], row["held"] == "yes") for row in letters},
@@ -186,6 +194,7 @@ def said_of(accesses: list[dict], answers: Answers, by_access: dict[str, list[di
         said.accesses.append(access["id"])
         replay = answers.replays.get(access["id"])
         if replay:
+            said.open = said.open or bool(OPEN & set(replay.get("nobody") or ()))
             said.outcomes.append(f"{replay['outcome']}{': ' + replay['reason'] if replay.get('reason') else ''} logged={replay.get('rows_logged')} replayed={replay.get('rows_replayed')}")
         for sighting in by_access.get(access["id"], ()):
             if sighting.get("data_subject") is None:

@@ -200,7 +200,7 @@ class Runner:
             source, person = f"{q(table.schema)}.{q(table.name)} t", f"t.{q(table.subject)}"
             if table.via:
                 above = next(other for other in self.world.tables if f"{other.schema}.{other.name}" == table.via["table"])
-                source += f" JOIN {q(above.schema)}.{q(above.name)} u ON u.{q(table.via['to_column'])} = t.{q(table.via['column'])}"
+                source += f" LEFT JOIN {q(above.schema)}.{q(above.name)} u ON u.{q(table.via['to_column'])} = t.{q(table.via['column'])}"
                 person = f"u.{q(above.subject)}"
             for column in described:
                 text = f"t.{q(column.name)}::text" if self.world.dialect == "postgresql" else f"CAST(t.{q(column.name)} AS char)"
@@ -210,7 +210,7 @@ class Runner:
                         if token.encode() in value:
                             owner = (key.decode(), column.category)
                             held.setdefault(token, [])
-                            if owner not in held[token]:
+                            if key and owner not in held[token]:
                                 held[token].append(owner)
         for token, owners in held.items():
             if owners != self.world.owners[token]:
@@ -260,7 +260,7 @@ class Runner:
         elif step.who == "app":
             own_words = step.sql + " " + " ".join(value or "" for value in step.parameters or ())
             done.truth = truth_of(b"\x00".join([*received.cells, received.copied]), b"\x00".join(received.errors), own_words, self.world.owners, self.former,
-                                  step.derived or is_derived(step.sql))
+                                  set(self.world.joint), step.derived or is_derived(step.sql))
         if received.failed and received.errors:
             done.error = received.errors[-1].decode(errors="replace")
         return done

@@ -13,6 +13,7 @@ A step may begin with a line `@clerk` (another role's session), `@app2` (the act
 Placeholders, the same words giving the same thing within a shape:
 
     {P} {C} {L} {K} {V}     tables of people, of things, of things of things, of nobody; a view
+    {A} {H}                 accounts that several may hold, and the table of who holds them
     {P!}                    its bare name, quoted as mappers do;  {P.part} a partition of it
     {P.key} {P.text} {P.own2} {P.fint} …   a column by kind, `:p` puts an alias in front, `!` quotes as mappers do
     {P.list} {P.all}        some columns with personal data; all columns

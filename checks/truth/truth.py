@@ -40,6 +40,7 @@ from world import Owner, World
 sys.dont_write_bytecode = True
 HERE = Path(__file__).resolve().parent
 STEPS_A_WORLD = 260
+KINDS = ("exact", "wider", "only_wider", "held", "missed", "false")
 HALF_LOGGED = re.compile(r"(?i)^\s*(fetch|execute)\b")
 """Some settings log the cursor or the prepared statement, but not this: then what is said of the one speaks of both."""
 
@@ -243,7 +244,7 @@ def judge_world(figures: Figures, done: list[session.Done], answers: Answers, wo
         figures.judged += 1
         figures.kinds[verdict.kind] += 1
         figures.by_mix[mix][verdict.kind] += 1
-        if verdict.kind in ("wider", "only_wider"):
+        if verdict.kind in ("wider", "only_wider", "held"):
             figures.wide_shapes[f"{verdict.kind} {one.step.shape}"] += 1
             figures.wide_reasons[f"{verdict.kind} {reason_of(said)}"] += 1
         for kind, pairs in (("missed", verdict.missed), ("false", verdict.false)):
@@ -324,10 +325,10 @@ def report(which: str, figures: Figures, options: argparse.Namespace) -> None:
     judged = max(1, figures.judged)
     print(f"== {which}: {figures.worlds} worlds, {figures.statements} statements, {figures.judged} judged; "
           f"server {figures.seconds['server']:.0f} s, strandline {figures.seconds['strandline']:.0f} s")
-    print("   " + ", ".join(f"{kind} {figures.kinds[kind]} ({100 * figures.kinds[kind] / judged:.1f} %)" for kind in ("exact", "wider", "only_wider", "missed", "false")))
+    print("   " + ", ".join(f"{kind} {figures.kinds[kind]} ({100 * figures.kinds[kind] / judged:.1f} %)" for kind in KINDS))
     for mix, kinds in sorted(figures.by_mix.items()):
         total = max(1, sum(kinds.values()))
-        print(f"   {mix:7}" + ", ".join(f"{kind} {100 * kinds[kind] / total:.1f} %" for kind in ("exact", "wider", "only_wider", "missed", "false")))
+        print(f"   {mix:7}" + ", ".join(f"{kind} {100 * kinds[kind] / total:.1f} %" for kind in KINDS))
     print("   letters: " + ", ".join(f"{name} {count}" for name, count in sorted(figures.letters.items())))
     if options.verbose:
         for title, counter in (("wide shapes", figures.wide_shapes), ("wide reasons", figures.wide_reasons), ("failing shapes", figures.broken_shapes)):

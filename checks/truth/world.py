@@ -78,6 +78,8 @@ class World:
     database_settings: dict[str, str] = field(default_factory=dict)
     owners: dict[str, list[Owner]] = field(default_factory=dict)
     """Token to whose it is and what."""
+    joint: list[str] = field(default_factory=list)
+    """Tokens that several people hold together: sent, they are sent of each."""
     people: list[str] = field(default_factory=list)
     fixed: str = ""
     """Name of a fixed schema, where it is none of chance."""
@@ -345,7 +347,27 @@ class Builder:
         world.tables.extend(things)
         if rng.random() < 0.7:
             world.tables.append(self.lines(things[0]))
+        if rng.random() < 0.4:
+            self.accounts(people)
         self.views(people, things)
+
+    def accounts(self, people: Table) -> None:
+        """Accounts that one or two people hold: whose they are stands in a table of holders."""
+        rng, integer, text = self.rng, "integer" if self.postgres else "int", "text" if self.postgres else "varchar(80)"
+        holders = Table(self.schema, "holder", "H", [Column("account_id", integer, "fkey", nullable=False), Column("held_by", people.columns[0].type, "fkey", nullable=False),
+                                                     Column("share", integer, "fint"), Column("remark", text, "text", "remark")], ["account_id", "held_by"], subject="held_by")
+        accounts = Table(self.schema, "bank_account", "A", [Column("id", integer, "key", nullable=False), Column("iban", text, "digits", "bank"), Column("branch", text, "ftext")],
+                         ["id"], via={"column": "id", "table": f"{self.schema}.holder", "to_column": "account_id"})
+        for number in range(1, rng.randrange(5, 12)):
+            owners = rng.sample([str(row[people.key[0]]) for row in people.rows], rng.choice([1, 1, 2]))
+            iban = self.values.digits(9)
+            for owner in owners:
+                self.values.note(iban, (owner, "bank"))
+                holders.rows.append({"account_id": str(number), "held_by": owner, "share": str(rng.randrange(1, 4)), "remark": self.values.value(holders.columns[3], owner)})
+            if len(owners) > 1:
+                self.world.joint.append(iban)
+            accounts.rows.append({"id": str(number), "iban": iban, "branch": self.values.filter_value(accounts.columns[2])})
+        self.world.tables += [accounts, holders]
 
     def types(self) -> None:
         if not self.postgres:

@@ -362,3 +362,15 @@ SELECT {P.text} FROM {P} WHERE 1 = 0
 SELECT 1
 -- version |
 SELECT version()
+-- joint-all |
+SELECT {A.own} FROM {A}
+-- joint-one |
+SELECT a.{A.own}, a.{A.ftext} FROM {A} a WHERE a.{A.key} = {=A.key}
+-- joint-join |
+SELECT a.{A.own}, p.{P.text} FROM {A} a JOIN {H} h ON h.account_id = a.id JOIN {P} p ON p.{P.key} = h.held_by
+-- joint-filter |
+SELECT {A.own} FROM {A} WHERE {A.ftext} = {=A.ftext}
+-- joint-holders |
+SELECT {H.own}, {H.fint} FROM {H} WHERE {H.fk} = {=H.fk}
+-- joint-exists |
+SELECT a.{A.own} FROM {A} a WHERE EXISTS (SELECT 1 FROM {H} h WHERE h.account_id = a.id AND h.share > 1)

@@ -208,3 +208,21 @@ INSERT INTO {C} {insert:C}
 UPDATE {C} SET {C.text} = CONCAT({C.text}, '!') WHERE {C.fk} = {=C.fk}
 ;;
 SELECT {C.text} FROM {C} WHERE {C.fk} = {=C.fk}
+-- joint-relink | moves
+UPDATE {H} SET {H.fk} = {=P.key@b} WHERE {H.fk} = {=H.fk} AND NOT EXISTS (SELECT 1 FROM (SELECT * FROM {H}) q WHERE q.{H.fk} = {=P.key@b})
+;;
+SELECT {A.own} FROM {A}
+-- joint-one-leaves | moves
+DELETE FROM {H} WHERE {H.fk} = {=H.fk} AND share > 1
+;;
+SELECT {A.own}, {A.ftext} FROM {A}
+-- joint-clerk-adds | moves
+@clerk
+INSERT INTO {H} (account_id, held_by, share) SELECT max(account_id), {=P.key}, 1 FROM (SELECT * FROM {H}) q
+;;
+SELECT {A.own} FROM {A} ORDER BY {A.key} DESC LIMIT 1
+-- bulk-load | pg simple moves
+@copy={=P.key@b#}\t{n}\n
+COPY {H} (held_by, account_id) FROM STDIN
+;;
+SELECT {A.own} FROM {A}

@@ -201,7 +201,7 @@ class MariaDb:
         if os.getuid() == 0:
             shutil.chown(self.home, user)
             shutil.chown(self.logs, user)
-        data, common = self.home / "data", [f"--datadir={self.home / 'data'}", f"--user={user}"]
+        common = [f"--datadir={self.home / 'data'}", f"--user={user}"]
         run(["mariadb-install-db", "--no-defaults", *common, "--auth-root-authentication-method=normal", "--skip-test-db"])
         options = ["--bind-address=127.0.0.1", f"--port={self.port}", f"--socket={self.home / 'socket'}", f"--pid-file={self.home / 'pid'}",
                    "--general-log=1", f"--general-log-file={self.logs / 'general.log'}", "--slow-query-log=1",
@@ -214,7 +214,6 @@ class MariaDb:
                         "--server-audit-excl-users=root", "--server-audit-events=CONNECT,QUERY", "--server-audit-file-rotate-size=1000000000"]
         with (self.home / "server.out").open("wb") as out:
             self.process = subprocess.Popen([self.program, "--no-defaults", *common, *options], stdout=out, stderr=out, stdin=subprocess.DEVNULL)
-        _ = data
         self.keeper = patiently(self.keeper_connection)
 
     def keeper_connection(self) -> wire_mysql.Connection:

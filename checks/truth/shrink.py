@@ -18,7 +18,7 @@ from pathlib import Path
 
 import servers
 import session
-from judge import Answers, Refused, judge, respond
+from judge import Answers, Refused, respond
 from shapes import Step
 from world import Owner, World
 

@@ -101,7 +101,7 @@ class World:
 class Values:
     """Makes values that nobody else has, and notes whose they are."""
 
-    def __init__(self, rng: random.Random, owners: dict[str, list[Owner]], zone_offsets: bool = False):
+    def __init__(self, rng: random.Random, owners: dict[str, list[Owner]]):
         self.rng, self.owners, self.made = rng, owners, set(owners)
 
     def letters(self) -> str:
@@ -533,7 +533,6 @@ def with_needed(chosen: list[tuple], pool: list[tuple], names: tuple[str, ...]) 
 # Writing it down
 
 
-RESERVED = {"user", "order", "group", "table", "select", "key", "from", "to", "no", "print", "span", "rate", "office", "wait", "status", "active", "code"}
 MUST_QUOTE = {"user", "order", "group", "table", "select", "from", "to", "key", "rank", "rows", "window", "condition", "function"}
 
 

@@ -391,3 +391,9 @@ SELECT {P.text} FROM {P} ORDER BY {P.key} OFFSET 1 ROWS FETCH NEXT {n} ROWS ONLY
 SELECT {P.text} FROM {P} ORDER BY {P.fint} FETCH FIRST {n} ROWS WITH TIES
 -- for-update-skip |
 SELECT {P.text} FROM {P} WHERE {P.fenum} = {=P.fenum} ORDER BY {P.key} LIMIT {n} FOR UPDATE SKIP LOCKED
+-- error-after-rows | pg
+SELECT {P.text}, 1 / ({P.fint} - {=P.fint}) FROM {P} ORDER BY {P.key}
+-- error-after-rows-unsorted | pg
+SELECT {P.text}, 1 / ({P.fint} - {=P.fint}) FROM {P}
+-- error-after-rows-mysql | mysql
+SELECT {P.text}, CASE WHEN {P.key} = {=P.key} THEN (SELECT id FROM department UNION SELECT id FROM department) END FROM {P}

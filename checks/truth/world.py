@@ -581,7 +581,11 @@ def estate(world: World, setting_files: tuple[str, ...], prefix: str, snapshot_t
         out.append("")
     path = ", ".join(toml(schema) for schema in world.search_path)
     out += ["[[database]]", f'id = "{world.name}"', f'name = "{world.name}"', 'system = "db"', f'dialect = "{world.dialect}"',
-            f"search_path = [{path}]", 'snapshot = ["snapshot/dump.sql"]', f'snapshot_time = "{snapshot_time}"', ""]
+            f"search_path = [{path}]", 'snapshot = ["snapshot/dump.sql"]', f'snapshot_time = "{snapshot_time}"']
+    bare = [toml(f"{table.schema}.{table.name}") for table in world.tables if not any(column.category for column in table.columns)]
+    if bare:
+        out.append(f"without_personal_data = [{', '.join(bare)}]")
+    out.append("")
     for table in world.tables:
         described = [column for column in table.columns if column.category]
         if not described or table.role == "K":

@@ -3,6 +3,7 @@
 //! no grammar, so it survives broken and injected SQL; what identifies a person stays, and so does injected text.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::rc::Rc;
 
 use strandline_model::event::MASK;
@@ -132,6 +133,11 @@ pub fn value(value: &str, secrecy: Secrecy) -> Cow<'_, str> {
         return Cow::Borrowed(MASK);
     }
     literal(value)
+}
+
+/// Whether a value is a pattern that a search box makes: it begins or ends with what stands for any text.
+pub fn is_pattern(value: &str) -> bool {
+    value.len() > 2 && (value.starts_with('%') || value.ends_with('%'))
 }
 
 /// How secret the `index`-th bind value (1-based) is.
@@ -558,6 +564,7 @@ impl<'s, 't> Walk<'s, 't> {
         let mut question_marks = 0;
         let mut masked = String::new();
         let mut copied = 0;
+        let searched = self.searched();
         for (token, secrecy) in self.tokens.iter().zip(&self.secrecy) {
             match token.kind {
                 Kind::Parameter => {
@@ -569,7 +576,8 @@ impl<'s, 't> Walk<'s, 't> {
                 }
                 Kind::Text | Kind::Number => {
                     let inner = token.inner(self.sql);
-                    let clean = if token.kind == Kind::Text { value(inner, *secrecy) } else { number(inner, *secrecy) };
+                    let secrecy = if searched.contains(inner) { Secrecy::Open } else { *secrecy };
+                    let clean = if token.kind == Kind::Text { value(inner, secrecy) } else { number(inner, secrecy) };
                     if clean != inner {
                         masked.push_str(&self.sql[copied..token.inner_start]);
                         masked.push_str(&clean);
@@ -586,6 +594,13 @@ impl<'s, 't> Walk<'s, 't> {
             Cow::Owned(masked)
         };
         Masked { statement, secret_parameters }
+    }
+
+    /// Search patterns that stand in the clear: the same pattern beside them, over a secret column, is what somebody looked
+    /// for everywhere, and no secret.
+    fn searched(&self) -> HashSet<&'s str> {
+        let open = self.tokens.iter().zip(&self.secrecy).filter(|(token, secrecy)| token.kind == Kind::Text && **secrecy == Secrecy::Open);
+        open.map(|(token, _)| token.inner(self.sql)).filter(|text| is_pattern(text)).collect()
     }
 
     /// Marks the spans found backwards, in one sweep.
@@ -656,6 +671,13 @@ mod tests {
         same("call sp_login($1, $2)", &[2]);
         same("select f(p_user => $1, p_password => $2, p_no => $3)", &[2]);
         same("select 1 from a where password_changed_at < '2026-01-01'", &[]);
+    }
+
+    #[test]
+    fn a_pattern_that_is_searched_for_everywhere_is_no_secret() {
+        same("select no from a where upper(name::text) like upper('%bra%') or upper(secret::text) like upper('%bra%')", &[]);
+        check("select no from a where name like '%x%' or secret like '%y%'", "select no from a where name like '%x%' or secret like '[masked]'", &[]);
+        check("select no from a where name = 'ann' and password = 'ann'", "select no from a where name = 'ann' and password = '[masked]'", &[]);
     }
 
     #[test]

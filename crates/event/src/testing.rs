@@ -89,6 +89,7 @@ fn render(event: &Event<'_>) -> String {
     put("kind", event.record_kind.map(|k| k.as_str().to_owned()));
     put("error", own(&event.error_code));
     put("message", own(&event.message));
+    put("error_values", event.error_values.as_ref().filter(|p| !p.is_empty()).map(|p| format!("{:?}", p.iter().flatten().collect::<Vec<_>>())));
     put("labels", own(&event.labels));
     put("masked", event.masked.then(|| "yes".to_owned()));
     text

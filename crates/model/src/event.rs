@@ -136,8 +136,12 @@ words! {
         Execute = "execute",
         /// `duration: … statement/execute:` of log_min_duration_statement.
         Duration = "duration",
-        /// A statement quoted by an error record.
+        /// A statement quoted by an error record that does not say when the error came.
         ErrorContext = "error_context",
+        /// A statement quoted by an error that came while it was parsed or bound: it did not run.
+        ErrorUnrun = "error_unrun",
+        /// A statement quoted by an error that came while it ran.
+        ErrorRunning = "error_running",
         /// MySQL general log.
         MysqlGeneral = "mysql_general",
         /// MySQL or MariaDB slow query log.
@@ -190,7 +194,7 @@ pub struct Event<'a> {
     pub status_code: Option<i32>,
     /// Bytes of the response body (`http_response.length`).
     pub bytes: Option<i64>,
-    /// How long it took, microseconds. A web server stamps the end of a request.
+    /// How long it took, microseconds. nginx stamps the end of a request, Apache its beginning.
     pub duration_micros: Option<i64>,
     /// User agent.
     pub user_agent: Option<Cow<'a, str>>,
@@ -222,6 +226,9 @@ pub struct Event<'a> {
     pub error_code: Option<Cow<'a, str>>,
     /// What is left: message text, command line, error text; secrets masked.
     pub message: Option<Cow<'a, str>>,
+    /// What an error quotes beyond names, the statement's own words and its bind values: values of the data, perhaps, which
+    /// its client saw. For comparing only, never shown. `None` where that is not known.
+    pub error_values: Option<Vec<Option<Cow<'a, str>>>>,
     /// Machine that wrote the record (`device.hostname`), where the record says it.
     pub host: Option<Cow<'a, str>>,
     /// Windows channel (`metadata.log_name`). With it, `sequence` is the record id: consecutive within channel and host.
@@ -276,6 +283,7 @@ impl<'a> Event<'a> {
             record_kind: None,
             error_code: None,
             message: None,
+            error_values: None,
             host: None,
             channel: None,
             object: None,
@@ -308,6 +316,7 @@ impl<'a> Event<'a> {
             transaction: own(self.transaction),
             error_code: own(self.error_code),
             message: own(self.message),
+            error_values: self.error_values.map(|list| list.into_iter().map(own).collect()),
             host: own(self.host),
             channel: own(self.channel),
             object: own(self.object),
@@ -376,6 +385,7 @@ pub fn schema() -> SchemaRef {
         utf8("record_kind", true),
         utf8("error_code", true),
         utf8("message", true),
+        Field::new("error_values", DataType::List(Arc::new(Field::new("element", DataType::Utf8, true))), true),
         utf8("host", true),
         utf8("channel", true),
         utf8("object", true),
@@ -425,6 +435,7 @@ pub struct EventBatchBuilder {
     record_kind: StringBuilder,
     error_code: StringBuilder,
     message: StringBuilder,
+    error_values: Option<ListBuilder<StringBuilder>>,
     host: StringBuilder,
     channel: StringBuilder,
     object: StringBuilder,
@@ -485,7 +496,7 @@ impl EventBatchBuilder {
         self.statement.append_option(event.statement.as_deref());
         self.command.append_option(event.command.as_deref());
         self.statement_name.append_option(event.statement_name.as_deref());
-        self.push_parameters(event.parameters.as_deref());
+        push_list(&mut self.parameters, event.parameters.as_deref());
         self.row_count.append_option(event.row_count);
         self.sequence.append_option(event.sequence);
         self.statement_id.append_option(event.statement_id);
@@ -493,19 +504,12 @@ impl EventBatchBuilder {
         self.record_kind.append_option(event.record_kind.map(RecordKind::as_str));
         self.error_code.append_option(event.error_code.as_deref());
         self.message.append_option(event.message.as_deref());
+        push_list(&mut self.error_values, event.error_values.as_deref());
         self.host.append_option(event.host.as_deref());
         self.channel.append_option(event.channel.as_deref());
         self.object.append_option(event.object.as_deref());
         self.labels.append_option(event.labels.as_deref());
         self.masked.append_value(event.masked);
-    }
-
-    fn push_parameters(&mut self, parameters: Option<&[Option<Cow<'_, str>>]>) {
-        let builder = self.parameters.get_or_insert_with(new_parameter_builder);
-        for value in parameters.unwrap_or_default() {
-            builder.values().append_option(value.as_deref());
-        }
-        builder.append(parameters.is_some());
     }
 
     /// The batch so far; the builder is empty afterwards.
@@ -514,7 +518,8 @@ impl EventBatchBuilder {
     /// Only if schema and builders disagree, which is our bug.
     pub fn finish(&mut self) -> Result<RecordBatch, ArrowError> {
         self.rows = 0;
-        let mut parameters = self.parameters.take().unwrap_or_else(new_parameter_builder);
+        let mut parameters = self.parameters.take().unwrap_or_else(new_list_builder);
+        let mut error_values = self.error_values.take().unwrap_or_else(new_list_builder);
         let columns: Vec<ArrayRef> = vec![
             Arc::new(self.time.finish().with_timezone("UTC")),
             Arc::new(self.time_precision.finish()),
@@ -553,6 +558,7 @@ impl EventBatchBuilder {
             Arc::new(self.record_kind.finish()),
             Arc::new(self.error_code.finish()),
             Arc::new(self.message.finish()),
+            Arc::new(error_values.finish()),
             Arc::new(self.host.finish()),
             Arc::new(self.channel.finish()),
             Arc::new(self.object.finish()),
@@ -563,7 +569,15 @@ impl EventBatchBuilder {
     }
 }
 
-fn new_parameter_builder() -> ListBuilder<StringBuilder> {
+fn push_list(builder: &mut Option<ListBuilder<StringBuilder>>, list: Option<&[Option<Cow<'_, str>>]>) {
+    let builder = builder.get_or_insert_with(new_list_builder);
+    for value in list.unwrap_or_default() {
+        builder.values().append_option(value.as_deref());
+    }
+    builder.append(list.is_some());
+}
+
+fn new_list_builder() -> ListBuilder<StringBuilder> {
     ListBuilder::new(StringBuilder::new()).with_field(Field::new("element", DataType::Utf8, true))
 }
 
@@ -608,6 +622,7 @@ pub struct EventRows<'b> {
     record_kind: Option<&'b StringArray>,
     error_code: Option<&'b StringArray>,
     message: Option<&'b StringArray>,
+    error_values: Option<&'b ListArray>,
     host: Option<&'b StringArray>,
     channel: Option<&'b StringArray>,
     object: Option<&'b StringArray>,
@@ -661,6 +676,7 @@ impl<'b> EventRows<'b> {
             record_kind: utf8("record_kind"),
             error_code: utf8("error_code"),
             message: utf8("message"),
+            error_values: batch.column_by_name("error_values").and_then(|c| c.as_list_opt::<i32>()),
             host: utf8("host"),
             channel: utf8("channel"),
             object: utf8("object"),
@@ -722,7 +738,7 @@ impl<'b> EventRows<'b> {
             statement: text(self.statement, row),
             command: text(self.command, row),
             statement_name: text(self.statement_name, row),
-            parameters: self.parameters.filter(|c| c.is_valid(row)).map(|c| parameter_row(c, row)),
+            parameters: self.parameters.filter(|c| c.is_valid(row)).map(|c| list_row(c, row)),
             row_count: whole(self.row_count, row),
             sequence: whole(self.sequence, row),
             statement_id: whole(self.statement_id, row),
@@ -730,6 +746,7 @@ impl<'b> EventRows<'b> {
             record_kind: word(self.record_kind, row),
             error_code: text(self.error_code, row),
             message: text(self.message, row),
+            error_values: self.error_values.filter(|c| c.is_valid(row)).map(|c| list_row(c, row)),
             host: text(self.host, row),
             channel: text(self.channel, row),
             object: text(self.object, row),
@@ -751,7 +768,7 @@ fn word<W: FromStr>(column: Option<&StringArray>, row: usize) -> Option<W> {
     column.filter(|c| c.is_valid(row)).and_then(|c| c.value(row).parse().ok())
 }
 
-fn parameter_row<'b>(column: &'b ListArray, row: usize) -> Vec<Option<Cow<'b, str>>> {
+fn list_row<'b>(column: &'b ListArray, row: usize) -> Vec<Option<Cow<'b, str>>> {
     let offsets = column.value_offsets();
     let (from, to) = (offsets[row] as usize, offsets[row + 1] as usize);
     match column.values().as_string_opt::<i32>() {
@@ -772,6 +789,7 @@ mod tests {
         event.parameters = Some(vec![Some("a".into()), None]);
         event.row_count = Some(1);
         event.record_kind = Some(RecordKind::PgauditSession);
+        event.error_values = Some(vec![Some("b".into())]);
         let bare = Event::new(Instant(0), Class::Http, Activity::Request, event.place.clone());
         let mut builder = EventBatchBuilder::new();
         builder.push(&event);

@@ -92,10 +92,15 @@ impl<'e> Draft<'e> {
         if values.iter().flatten().any(|value| value.ends_with("...")) {
             self.label("parameters_cut", "possible"); // log_parameter_max_length leaves three dots
         }
+        let secrecy = |index: usize| mask_sql::parameter_secrecy(secrets, index + 1);
+        // A pattern that is searched for in other columns too is no secret.
+        let open = |(index, value): (usize, &Option<String>)| value.clone().filter(|v| mask_sql::is_pattern(v) && secrecy(index) == Secrecy::Open);
+        let searched: Vec<String> = if secrets.is_empty() { Vec::new() } else { values.iter().enumerate().filter_map(open).collect() };
         let mut list = Vec::with_capacity(values.len());
         for (index, value) in values.into_iter().enumerate() {
             list.push(value.map(|value| {
-                let clean = mask_sql::value(&value, mask_sql::parameter_secrecy(secrets, index + 1)).into_owned();
+                let secrecy = if searched.contains(&value) { Secrecy::Open } else { secrecy(index) };
+                let clean = mask_sql::value(&value, secrecy).into_owned();
                 self.event.masked |= clean != value;
                 Cow::Owned(clean)
             }));

@@ -79,7 +79,10 @@ impl MysqlAudit {
         };
         let value = value.get("audit_record").unwrap_or(&value);
         match self.json_event(value, place) {
-            Some(draft) => output.event(&record, draft.finish()),
+            Some(mut draft) => {
+                note_error(&mut draft);
+                output.event(&record, draft.finish());
+            }
             None => output.refuse(&record, "a record of an audit log without a time stamp that can be read"),
         }
     }
@@ -152,6 +155,7 @@ impl MysqlAudit {
                 draft.label("object_name", &object);
             }
         }
+        note_error(&mut draft);
         output.event(record, draft.finish());
     }
 }
@@ -212,6 +216,19 @@ fn set_status(code: Option<i64>, draft: &mut Draft<'_>) {
             draft.event.error_code = Some(Cow::Owned(code.to_string()));
         }
         None => {}
+    }
+}
+
+/// Errors whose text holds names and the statement's own words alone: access denied, no such database, table, column or
+/// routine, syntax, locks, an end from outside (<https://mariadb.com/docs/server/reference/error-codes>).
+const NAMES_ONLY: [&str; 15] = ["1044", "1045", "1046", "1049", "1054", "1064", "1142", "1143", "1146", "1205", "1213", "1305", "1317", "1370", "1969"];
+
+/// No audit log has an error's text, but its number tells whether the text can hold a value. A statement that another one
+/// makes at run time may be made of values, and so may the words of its error.
+fn note_error(draft: &mut Draft<'_>) {
+    let made_at_run_time = draft.event.command.as_deref().is_some_and(|c| ["PREPARE", "EXECUTE", "CALL"].iter().any(|word| c.starts_with(word)));
+    if !made_at_run_time && draft.event.error_code.as_deref().is_some_and(|code| NAMES_ONLY.contains(&code)) {
+        draft.event.error_values = Some(Vec::new());
     }
 }
 

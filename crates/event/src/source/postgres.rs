@@ -34,6 +34,8 @@ pub(crate) struct Entry<'a> {
     pub context: Option<&'a str>,
     pub statement: Option<&'a str>,
     pub backend_type: Option<&'a str>,
+    /// What the backend was doing (`%i`, `ps`): PARSE, BIND, or a command's tag.
+    pub activity: Option<&'a str>,
 }
 
 impl<'a> Entry<'a> {
@@ -57,6 +59,7 @@ impl<'a> Entry<'a> {
             context: None,
             statement: None,
             backend_type: None,
+            activity: None,
         }
     }
 }
@@ -190,8 +193,12 @@ impl Log {
             let activity = draft.event.activity;
             let secrets = self.statement(entry, statement, &[], draft);
             draft.event.activity = activity;
-            draft.event.record_kind = Some(RecordKind::ErrorContext);
-            draft.parameters(entry.context.and_then(context_parameters), &secrets);
+            draft.event.record_kind = Some(phase(entry));
+            let parameters = entry.context.and_then(context_parameters);
+            if failed {
+                draft.event.error_values = error_values(entry, statement, parameters.as_deref().unwrap_or_default());
+            }
+            draft.parameters(parameters, &secrets);
         }
     }
 
@@ -366,6 +373,71 @@ fn authentication_failed(entry: &Entry<'_>) -> bool {
                 || message.starts_with("pg_hba.conf rejects")
                 || message.ends_with("is not permitted to log in")
                 || entry.severity == "FATAL" && message.starts_with("role \"") && message.ends_with("does not exist"))
+}
+
+/// When an error came, as far as the entry says what its backend was doing.
+fn phase(entry: &Entry<'_>) -> RecordKind {
+    match entry.activity {
+        Some("PARSE" | "BIND") => RecordKind::ErrorUnrun,
+        Some(tag) if tag.starts_with(|c: char| c.is_ascii_uppercase()) => RecordKind::ErrorRunning,
+        _ => RecordKind::ErrorContext,
+    }
+}
+
+/// Longest text of an error that is kept for comparing, bytes.
+const MOST_ERROR_BYTES: usize = 8192;
+
+/// What an error quotes that stands neither in its statement nor among its bind values: names that the server made, and
+/// values of the data. The client saw them. What was not run yet quotes no row. Secrets are masked here as everywhere.
+fn error_values(entry: &Entry<'_>, statement: &str, parameters: &[Option<String>]) -> Option<Vec<Option<Cow<'static, str>>>> {
+    if phase(entry) == RecordKind::ErrorUnrun || names_things_only(entry) {
+        return Some(Vec::new());
+    }
+    let own = statement.to_lowercase();
+    let said = |text: &str| {
+        let text = text.to_lowercase();
+        own.contains(&text) || parameters.iter().flatten().any(|p| p.to_lowercase().contains(&text))
+    };
+    let mut found: Vec<&str> = Vec::new();
+    found.extend(quoted_span(entry.message));
+    found.extend(entry.detail.and_then(|detail| if entry.message.contains("XML") { Some(detail) } else { detail_span(detail) }));
+    found.extend(entry.context.into_iter().flat_map(|c| c.split('\n')).filter(|line| line.starts_with("JSON data, line") || line.starts_with("COPY ")));
+    // A RAISE of the database's own code says whatever its author wanted, in quotes or not.
+    found.extend(entry.code.filter(|c| c.starts_with("P0") || *c == "XX000").map(|_| entry.message));
+    found.retain(|text| !text.trim().is_empty() && !said(text.trim()));
+    Some(found.into_iter().map(|text| Some(Cow::Owned(mask::text(cut(text, MOST_ERROR_BYTES)).into_owned()))).collect())
+}
+
+fn cut(text: &str, most: usize) -> &str {
+    let mut end = text.len().min(most);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
+/// Errors whose words are fixed but for names of schema objects, by their code: no place, no object, cancelled, no resources,
+/// a transaction's state. Class 42, names
+/// that do not exist and syntax, is not among them: a statement may be made from values at run time.
+fn names_things_only(entry: &Entry<'_>) -> bool {
+    entry.code.is_some_and(|c| ["08", "25", "26", "28", "34", "40", "53", "55", "57", "58"].iter().any(|class| c.starts_with(class)))
+}
+
+/// What stands between the first quote of a message and the last; a value may hold quotes itself.
+fn quoted_span(message: &str) -> Option<&str> {
+    let first = message.find(['"', '\u{ab}', '\u{201e}', '\u{201c}'])?;
+    let from = first + message[first..].chars().next().map_or(1, char::len_utf8);
+    let to = message.rfind(['"', '\u{bb}', '\u{201c}', '\u{201d}']).filter(|last| *last >= from).unwrap_or(message.len());
+    message.get(from..to)
+}
+
+/// The values of a DETAIL: `Key (a)=(value) …`, `Failing row contains (…).`, else whatever it quotes.
+fn detail_span(detail: &str) -> Option<&str> {
+    let after = detail.split_once(")=(").or_else(|| detail.split_once("contains (")).map(|(_, rest)| rest);
+    match after {
+        Some(rest) => Some(rest.rfind(')').map_or(rest, |at| &rest[..at])),
+        None => quoted_span(detail),
+    }
 }
 
 fn quoted_after<'m>(text: &'m str, marks: &[&str]) -> Option<&'m str> {
@@ -549,6 +621,41 @@ mod tests {
         let stamp = Stamp { time: strandline_model::time::Instant(0), precision_micros: 1, utc_offset_seconds: 0 };
         let entry = Entry { code, ..Entry::new(stamp, severity, message) };
         assert_eq!(mask_message(&entry), expected);
+    }
+
+    fn check_error(code: Option<&str>, activity: Option<&str>, message: &str, detail: Option<&str>, statement: &str, expected: &[&str]) {
+        let stamp = Stamp { time: strandline_model::time::Instant(0), precision_micros: 1, utc_offset_seconds: 0 };
+        let entry = Entry { code, activity, detail, ..Entry::new(stamp, "ERROR", message) };
+        let got = error_values(&entry, statement, &[]).expect("always known here");
+        assert_eq!(got.iter().flatten().map(AsRef::as_ref).collect::<Vec<&str>>(), expected);
+    }
+
+    #[test]
+    fn what_an_error_quotes_of_the_data() {
+        let cast = "select 1 = cast((select name from t) as int)";
+        check_error(None, None, "invalid input syntax for type integer: \"Ann \"A\" Lee\"", None, cast, &["Ann \"A\" Lee"]);
+        check_error(Some("22P02"), Some("SELECT"), "invalid input syntax for type integer: \"x'y\"", None, "select 'x'y'::int", &[]);
+        check_error(Some("22P02"), Some("BIND"), "invalid input syntax for type integer: \"Ann\"", None, cast, &[]);
+        check_error(Some("42P01"), None, "relation \"nope\" does not exist", None, "select * from Nope", &[]);
+        check_error(Some("42P01"), None, "relation \"ann lee\" does not exist", None, "select query_to_xml((select name from t))", &["ann lee"]);
+        check_error(Some("42501"), None, "permission denied for table patient", None, cast, &[]);
+        check_error(
+            Some("23505"),
+            None,
+            "duplicate key value violates unique constraint \"t_pkey\"",
+            Some("Key (a, b)=(1, x) already exists."),
+            "t_pkey",
+            &["1, x"],
+        );
+        check_error(
+            Some("23502"),
+            None,
+            "null value in column \"a\"",
+            Some("Failing row contains (1, (x), null)."),
+            "update t set a = null",
+            &["1, (x), null"],
+        );
+        check_error(Some("P0001"), None, "no such person: Ann", None, "select f()", &["no such person: Ann"]);
     }
 
     #[test]

@@ -139,6 +139,7 @@ fn entry_of<'f>(fields: &'f [Cow<'_, str>], zone: &Zone) -> Result<Entry<'f>, &'
     entry.statement = field(19);
     entry.application = field(22);
     entry.backend_type = field(23);
+    entry.activity = field(7);
     Ok(entry)
 }
 

@@ -55,6 +55,8 @@ struct Line<'a> {
     application_name: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
     backend_type: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    ps: Option<Cow<'a, str>>,
 }
 
 impl PostgresJson {
@@ -91,6 +93,7 @@ impl PostgresJson {
         entry.statement = line.statement.as_deref();
         entry.application = line.application_name.as_deref().and_then(filled);
         entry.backend_type = line.backend_type.as_deref();
+        entry.activity = line.ps.as_deref();
         let event = self.log.read(&entry, output.place(record));
         output.event(record, event);
         Ok(())
@@ -128,7 +131,7 @@ mod tests {
         check(
             "\0\0{\"timestamp\":\"2026-11-24 21:01:56.860 UTC\",\"user\":\"app\",\"dbname\":\"hr\",\"pid\":7,\"remote_host\":\"10.0.0.5\",\"remote_port\":55,\"session_id\":\"s.7\",\"line_num\":34,\"ps\":\"BIND\",\"vxid\":\"3/96\",\"txid\":0,\"error_severity\":\"ERROR\",\"state_code\":\"22P02\",\"message\":\"invalid input syntax for type integer: \\\"oops\\\"\",\"context\":\"unnamed portal parameter $1 = 'oops'\",\"statement\":\"select $1::int\",\"application_name\":\"my app\",\"new_key\":{}}\n\
              \nhalf {\n",
-            "1 datastore_activity/error/failure ip=10.0.0.5 port=55 account=app session=s.7 database=hr application=my app pid=7 command=SELECT statement=select $1::int sequence=34 transaction=3/96 kind=error_context error=22P02 message=invalid input syntax for type integer: \"[masked]\"\n\
+            "1 datastore_activity/error/failure ip=10.0.0.5 port=55 account=app session=s.7 database=hr application=my app pid=7 command=SELECT statement=select $1::int sequence=34 transaction=3/96 kind=error_unrun error=22P02 message=invalid input syntax for type integer: \"[masked]\"\n\
              3 refused: not a record of a jsonlog",
         );
     }

@@ -46,6 +46,18 @@ static PREFIXES: &[(&str, &str)] = prefixes![
     "%m [%p] %q%a %u@%d ",
     "%m [%p] %q%u@%d %h ",
     "%m [%p] %q%u@%d %r ",
+    "%m [%p] %q%u@%d %c %l %v ",
+    "%m [%p] %q%u@%d %c %l ",
+    "%m [%p] %q%u@%d %c ",
+    "%m [%p] %q%u@%d %c:%l ",
+    "%m [%p] %q%u@%d %h %c %l ",
+    "%m [%p] %q%u@%d %v ",
+    "%m [%p] %q%u@%d %x ",
+    "%m [%p] %q%u@%d %e ",
+    "%m [%p] %q%u@%d %l ",
+    "%m [%p] %q%u@%d %i ",
+    "%m [%p] %q[%c] %u@%d ",
+    "%m [%p] %c %l %q%u@%d ",
     "%m [%p] [%c] %q%u@%d ",
     "%m [%p:%c] %q%u@%d ",
     "%m %p %u@%d from %h [vxid:%v txid:%x] [%i] ",
@@ -152,6 +164,7 @@ impl PostgresText {
             context: None,
             statement: None,
             backend: group("b").map(str::to_owned),
+            activity: group("i").map(str::to_owned),
             last: Part::Message,
             offset: record.offset,
             line: record.line,
@@ -310,6 +323,7 @@ struct Draft {
     context: Option<String>,
     statement: Option<String>,
     backend: Option<String>,
+    activity: Option<String>,
     last: Part,
     offset: u64,
     line: u64,
@@ -339,6 +353,7 @@ impl Draft {
         entry.context = self.context.as_deref();
         entry.statement = self.statement.as_deref();
         entry.backend_type = self.backend.as_deref();
+        entry.activity = self.activity.as_deref();
         let record = Record { bytes: &[], offset: self.offset, line: self.line, cut: false };
         let mut place = output.place(&record);
         place.length = u32::try_from(self.end - self.offset).unwrap_or(u32::MAX);
@@ -412,6 +427,18 @@ fn escape_pattern(escape: char) -> Option<&'static str> {
     })
 }
 
+/// Whether what a guessed prefix calls a role or a database can be one. A guess that is too short takes the words that it does
+/// not know for a part of the last name before the level, and a database of that name is nobody's: such a line does not fit.
+fn names_are_plausible(captures: &Captures<'_>) -> bool {
+    let plausible = |name: &str| {
+        let name = captures.name(name).map_or("", |m| m.as_str());
+        name == "[unknown]" || !name.contains(|c: char| c.is_whitespace() || matches!(c, ',' | '=' | '[' | ']' | '(' | ')' | '"' | '|'))
+    };
+    // A command's tag (`%i`) is made of words.
+    let tag = captures.name("i").map_or("", |m| m.as_str());
+    plausible("u") && plausible("d") && tag.bytes().all(|b| b.is_ascii_alphabetic() || b == b' ')
+}
+
 /// The common prefix that fits most of the first lines; the one listed first where several fit as many.
 fn infer(head: &[u8]) -> Option<(&'static str, &'static str)> {
     let text = String::from_utf8_lossy(head);
@@ -419,7 +446,7 @@ fn infer(head: &[u8]) -> Option<(&'static str, &'static str)> {
     let mut best: Option<(usize, (&'static str, &'static str))> = None;
     for candidate in PREFIXES {
         let Ok(prefix) = compile(candidate.0) else { continue };
-        let fitting = lines.iter().filter(|l| prefix.captures(l).is_some()).count();
+        let fitting = lines.iter().filter(|l| prefix.captures(l).is_some_and(|c| names_are_plausible(&c))).count();
         if fitting > best.map_or(0, |(most, _)| most) {
             best = Some((fitting, *candidate));
         }
@@ -453,6 +480,23 @@ mod tests {
              6 datastore_activity/error/failure account=app session=98@2026-11-24 20:54:26.350 UTC database=hr pid=98 command=SELECT statement=select 'abc'::int; kind=error_context message=invalid input syntax for type integer: \"[masked]\"\n\
              8 application_lifecycle/other/unknown session=1@2026-11-24 20:54:26.350 UTC pid=1 message=checkpoint starting: time",
         );
+    }
+
+    #[test]
+    fn a_prefix_that_leaves_words_before_the_level_is_not_guessed() {
+        let line = |prefix: &str| format!("2026-11-28 19:48:46.406 UTC [5150] app@mini {prefix} LOG:  statement: select 1\n");
+        let expected = |session: &str, rest: &str| {
+            format!(
+                "1 datastore_activity/read/unknown account=app session={session} database=mini pid=5150 command=SELECT statement=select 1{rest} kind=statement"
+            )
+        };
+        check(
+            None,
+            &line("6b0b301e.141e 3 3/30255"),
+            "postgresql_stderr (log_line_prefix taken to be '%m [%p] %q%u@%d %c %l %v ')",
+            &expected("6b0b301e.141e", " sequence=3 transaction=3/30255"),
+        );
+        assert!(super::infer(line("[queryid=77] of a fork").as_bytes()).is_none());
     }
 
     #[test]

@@ -175,6 +175,8 @@ pub(crate) fn access(time: i64, statement: &str, row_count: Option<i64>) -> Acce
         masked: false,
         row_count,
         completion: Completion::Completed,
+        error: None,
+        error_values: None,
         strength: Strength::Proved,
         reason: "because".into(),
         response_status: None,

@@ -4,7 +4,7 @@ use arrow_schema::{DataType, FieldRef};
 use serde::{Deserialize, Serialize};
 
 use crate::evidence::EventRef;
-use crate::table::{Row, flag, list, optional_text, optional_whole, text, whole};
+use crate::table::{Row, flag, list, optional_list, optional_text, optional_whole, text, whole};
 use crate::time::Instant;
 use crate::trail::Strength;
 
@@ -14,10 +14,32 @@ use crate::trail::Strength;
 pub enum Completion {
     /// It did: an audit record with a row count, or a successful response, says so.
     Completed,
-    /// It was refused or failed: nothing was shown beyond what the error says.
+    /// It was refused or failed: nothing was shown beyond what the error says ([`Access::error_shows`]).
     Failed,
     /// The log does not say.
     Unknown,
+}
+
+/// What the answer to a failed statement may have shown of the data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorShows<'a> {
+    /// Nothing: it is made of fixed words, names, and what the statement itself holds.
+    Nothing,
+    /// These texts, which may be or hold values of the data.
+    These(&'a [String]),
+    /// Not known: the log has no text of it.
+    Unknown,
+}
+
+impl Access {
+    /// What the answer to this statement may have shown of the data, if it failed.
+    pub fn error_shows(&self) -> ErrorShows<'_> {
+        match self.error_values.as_deref() {
+            None => ErrorShows::Unknown,
+            Some([]) => ErrorShows::Nothing,
+            Some(values) => ErrorShows::These(values),
+        }
+    }
 }
 
 /// Where an access was read from.
@@ -77,6 +99,10 @@ pub struct Access {
     pub row_count: Option<i64>,
     /// Whether it ran to its end.
     pub completion: Completion,
+    /// What a failed statement was answered with, values masked; `None` where no log tells.
+    pub error: Option<String>,
+    /// What that answer quotes beyond names, the statement's own words and its bind values; `None` where that is not known.
+    pub error_values: Option<Vec<String>>,
     /// How strongly it belongs to the actor.
     pub strength: Strength,
     /// Why it is the actor's, one sentence.
@@ -114,6 +140,8 @@ impl Row for Access {
             flag("masked"),
             optional_whole("row_count"),
             text("completion"),
+            optional_text("error"),
+            optional_list("error_values", DataType::Utf8),
             text("strength"),
             text("reason"),
             optional_whole("response_status"),

@@ -94,6 +94,10 @@ pub(crate) fn list(name: &str, item: DataType) -> FieldRef {
     Arc::new(Field::new(name, DataType::List(Arc::new(Field::new("element", item, true))), false))
 }
 
+pub(crate) fn optional_list(name: &str, item: DataType) -> FieldRef {
+    Arc::new(Field::new(name, DataType::List(Arc::new(Field::new("element", item, true))), true))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -156,6 +160,8 @@ mod tests {
             masked: false,
             row_count: Some(1),
             completion: Completion::Completed,
+            error: None,
+            error_values: Some(vec!["x".into()]),
             strength: Strength::Proved,
             reason: "because".into(),
             response_status: Some(200),

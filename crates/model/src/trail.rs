@@ -67,6 +67,88 @@ pub enum Strength {
     Proved,
 }
 
+/// What a trail leaves open: why nobody may conclude from it, as it stands, that somebody was not reached. It has no
+/// catch-all on purpose: what is open is named, and whoever reads it must answer each kind.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum OpenQuestion {
+    /// No actor was found: nothing is pinned, and no detection weighs enough to start a trail.
+    NoActor {
+        /// Detections that were weighed.
+        detections: u64,
+    },
+    /// What was pinned stands in no event, or nothing hangs on it.
+    PinLeadsNowhere {
+        /// The pin, as it is written.
+        pin: String,
+    },
+    /// A pinned address is not followed as a whole, since others use it too.
+    SharedAddress {
+        /// The address.
+        address: String,
+        /// Why it is taken as shared.
+        reason: String,
+    },
+    /// A detection of some weight that the trail does not hold: nobody confirmed it, and nobody struck it.
+    DetectionNotFollowed {
+        /// Its id.
+        detection: String,
+        /// What it says, and of whom.
+        title: String,
+    },
+    /// More requests ran at the moments of the actor's than are compared, so that statements may be taken for the wrong one.
+    RequestsNotCompared {
+        /// How many are.
+        most: u64,
+    },
+    /// The requests of a system carry no session, and its application looks one up by a secret that differs from user to
+    /// user: what the actor did from another address with that secret is not seen.
+    SessionNotFollowed {
+        /// The system.
+        system: String,
+    },
+}
+
+impl OpenQuestion {
+    /// Whether *not reached* must wait for an answer: true where statements of the actor may be missing from the trail as a
+    /// whole. A detection that was not followed is a task for a responder, and held as one.
+    pub fn holds_reassurance(&self) -> bool {
+        match self {
+            Self::NoActor { .. }
+            | Self::PinLeadsNowhere { .. }
+            | Self::SharedAddress { .. }
+            | Self::RequestsNotCompared { .. }
+            | Self::SessionNotFollowed { .. } => true,
+            Self::DetectionNotFollowed { .. } => false,
+        }
+    }
+}
+
+impl fmt::Display for OpenQuestion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoActor { detections } => write!(
+                f,
+                "no actor was found: none of {detections} detections is strong enough alone or with another on its subject; pin an address, account, session or record"
+            ),
+            Self::PinLeadsNowhere { pin } => write!(f, "the pin {pin} stands in no event"),
+            Self::SharedAddress { address, reason } => {
+                write!(f, "address {address} is not followed as a whole: {reason}; only sessions that a detection names are. Pin a session to follow it")
+            }
+            Self::DetectionNotFollowed { detection, title } => {
+                write!(f, "{detection} ({title}) is not part of the trail: confirm it to follow it, or strike it")
+            }
+            Self::RequestsNotCompared { most } => {
+                write!(f, "more than {most} requests of others ran at the same moments as the actor's; the rest were not compared")
+            }
+            Self::SessionNotFollowed { system } => write!(
+                f,
+                "no log of {system} names the session of a request, and the application looks it up by a secret: what the actor did with it from other addresses is not known"
+            ),
+        }
+    }
+}
+
 /// One reason why two things belong to the same actor. A row of `links`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Link {
@@ -170,5 +252,19 @@ impl Row for Step {
             list("because", DataType::Utf8),
             EventRef::list_field("events"),
         ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn open_questions_keep_their_words_in_a_file() {
+        let open = OpenQuestion::NoActor { detections: 3 };
+        let written = serde_json::to_string(&open).expect("plain data is written");
+        assert_eq!(written, r#"{"kind":"no_actor","detections":3}"#);
+        assert_eq!(serde_json::from_str::<OpenQuestion>(&written).expect("and read again"), open);
+        assert!(open.holds_reassurance() && open.to_string().starts_with("no actor was found"));
     }
 }

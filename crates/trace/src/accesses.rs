@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use strandline_model::access::{Access, AccessKind, Completion};
 use strandline_model::estate::{Database, Estate, Route};
-use strandline_model::event::Activity;
 use strandline_model::time::Instant;
 use strandline_model::trail::Strength;
 
@@ -40,14 +39,19 @@ pub(crate) struct Draft {
     pub reason: Arc<str>,
 }
 
-/// Whether an execution can show data.
+/// Whether an execution can show, copy or define anything. All do but plain transaction control: a write may carry what a
+/// subquery read to where it is read again, and a definition may name it. What a statement shows is for exposure to say.
 pub(crate) fn can_show(execution: &Execution) -> bool {
-    let returning = || execution.lifted.shape.split(' ').any(|word| word == "returning");
-    match execution.activity {
-        Activity::Read | Activity::Query | Activity::Error => true,
-        Activity::Write => returning(),
+    let (shape, mut words) = (&execution.lifted.shape, execution.lifted.shape.split(' '));
+    let controls = match words.next().unwrap_or_default() {
+        // MariaDB runs whole blocks that begin with BEGIN NOT ATOMIC.
+        "begin" => words.next() != Some("not"),
+        "start" => words.next() == Some("transaction"),
+        "commit" | "end" | "rollback" | "abort" | "savepoint" | "release" => true,
         _ => false,
-    }
+    };
+    // One string may hold several statements.
+    !controls || shape.trim_end_matches([';', ' ']).contains(';')
 }
 
 fn database<'e>(estate: &'e Estate, name: Option<&str>) -> Option<&'e Database> {
@@ -95,6 +99,8 @@ pub(crate) fn of_execution(
         masked: e.masked,
         row_count: e.rows,
         completion,
+        error: e.error.as_deref().map(str::to_owned),
+        error_values: e.error_values.as_ref().map(|list| list.iter().map(|v| v.to_string()).collect()),
         strength: draft.strength,
         reason: draft.reason.to_string(),
         response_status: request.and_then(|r| r.status),
@@ -157,6 +163,8 @@ fn of_request(draft: &Draft, step: &str, request: &Request, (system, database): 
         masked: request.url.as_deref().is_some_and(|u| u.contains(strandline_model::event::MASK)),
         row_count: None,
         completion: Completion::Completed,
+        error: None,
+        error_values: None,
         strength: draft.strength,
         reason: draft.reason.to_string(),
         response_status: request.status,

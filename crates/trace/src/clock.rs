@@ -1,12 +1,14 @@
 //! Clocks that disagree: what to take from a source's stamp to compare it with another source's.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use strandline_model::estate::Estate;
 use strandline_model::event::{Class, EventRows};
 use strandline_model::evidence::Coverage;
 use strandline_model::table::{Scan, ScanError};
 
+use crate::requests::took;
 use crate::survey::{Survey, TemplateKey};
 use crate::text::hash64;
 
@@ -31,12 +33,15 @@ pub(crate) struct Clocks {
     groups: usize,
     /// Widest spread of any estimate, microseconds.
     spread: i64,
+    /// Sources that stamp a request when it comes in, not when it is answered: Apache's `%t`.
+    stamps_beginning: BTreeSet<String>,
 }
 
 impl Clocks {
     /// From the coverage's estimates.
-    pub(crate) fn of(coverage: &Coverage) -> Self {
-        let mut clocks = Self::default();
+    pub(crate) fn of(coverage: &Coverage, estate: &Estate) -> Self {
+        let stamps_beginning = estate.sources.iter().filter(|s| s.format == "apache").map(|s| s.id.clone()).collect();
+        let mut clocks = Self { stamps_beginning, ..Self::default() };
         for _ in 0..=coverage.skews.len() {
             for skew in &coverage.skews {
                 clocks.relate(&skew.reference, &skew.source, skew.skew_micros);
@@ -79,6 +84,12 @@ impl Clocks {
         time.saturating_sub(self.offsets.get(source).map_or(0, |(_, offset)| *offset))
     }
 
+    /// When a request ended, on the common clock, from its stamp.
+    pub(crate) fn end_of_request(&self, source: &str, time: i64, duration: Option<i64>) -> i64 {
+        let late = if self.stamps_beginning.contains(source) { took(duration, None) } else { 0 };
+        self.common(source, time).saturating_add(late)
+    }
+
     /// How far estimates may be off.
     pub(crate) fn spread(&self) -> i64 {
         self.spread
@@ -98,7 +109,7 @@ pub(crate) fn vote(events: &dyn Scan, survey: &Survey, wanted: &dyn Fn(&Template
             for (_, value) in sample.target.fields.iter().filter(|(_, v)| telling(v)) {
                 let kept = times.entry(hash64(&[value.as_bytes()])).or_default();
                 if kept.len() < TIMES_OF_A_VALUE {
-                    kept.push((&sample.source, clocks.common(&sample.source, sample.time)));
+                    kept.push((&sample.source, clocks.end_of_request(&sample.source, sample.time, sample.duration)));
                 }
             }
         }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use strandline_model::estate::Estate;
-use strandline_model::trail::Strength;
+use strandline_model::trail::{OpenQuestion, Strength};
 
 use crate::ledger::{Links, Proposal};
 use crate::survey::{PinnedRecord, SessionKey, SessionPrefix, Span, Survey, trusted};
@@ -25,6 +25,32 @@ pub(crate) enum Part {
     Without(BTreeSet<Arc<str>>),
 }
 
+/// First words of names of programs with which people, not applications, use a database.
+const FOR_HANDS: [&str; 15] = [
+    "psql",
+    "pgcli",
+    "pgadmin",
+    "pg_dump",
+    "pg_dumpall",
+    "dbeaver",
+    "datagrip",
+    "navicat",
+    "tableplus",
+    "adminer",
+    "mysql",
+    "mariadb",
+    "mycli",
+    "mysqldump",
+    "heidisql",
+];
+
+/// Whether a program is one that people use by hand.
+fn is_for_hands(application: &str) -> bool {
+    let name = application.to_ascii_lowercase();
+    let first = name.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').find(|word| !word.is_empty()).unwrap_or_default();
+    FOR_HANDS.contains(&first)
+}
+
 /// What is known of who is who.
 pub(crate) struct Identity<'a> {
     survey: &'a Survey,
@@ -40,6 +66,7 @@ pub(crate) struct Identity<'a> {
     /// Systems on which the actor ran SQL or code of his own.
     pub exploited: BTreeMap<Arc<str>, (i64, String)>,
     notes: BTreeSet<String>,
+    open: BTreeSet<OpenQuestion>,
 }
 
 impl<'a> Identity<'a> {
@@ -60,6 +87,7 @@ impl<'a> Identity<'a> {
             pinned_statements: Vec::new(),
             exploited: BTreeMap::new(),
             notes: BTreeSet::new(),
+            open: BTreeSet::new(),
         }
     }
 
@@ -67,8 +95,14 @@ impl<'a> Identity<'a> {
         self.notes.insert(note);
     }
 
-    pub(crate) fn into_notes(self) -> Vec<String> {
-        self.notes.into_iter().collect()
+    /// Notes what the trail leaves open.
+    pub(crate) fn leave_open(&mut self, question: OpenQuestion) {
+        self.open.insert(question);
+    }
+
+    /// The notes, and what is open.
+    pub(crate) fn into_notes(self) -> (Vec<String>, BTreeSet<OpenQuestion>) {
+        (self.notes.into_iter().collect(), self.open)
     }
 
     /// The node of a session.
@@ -359,7 +393,8 @@ impl<'a> Identity<'a> {
         let application = c.application.as_deref()?;
         let before = earlier.iter().any(|o| o.role.as_deref() == Some(role) && o.application.as_deref() == Some(application));
         let used = earlier.iter().filter(|o| o.role.as_deref() == Some(role)).count();
-        let enough = if own { self.exploited.contains_key(system.id.as_str()) && used > 0 } else { used > 0 };
+        // An application's role has many programs' reasons to come from its host; a program for people's hands is none of them.
+        let enough = used > 0 && (!own || self.exploited.contains_key(system.id.as_str()) || is_for_hands(application));
         (!before && enough).then(|| {
             (format!("role {role} was never used from host {host} by the program {application:?} before ({used} earlier connections)"), Strength::Inferred)
         })

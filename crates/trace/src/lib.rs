@@ -12,10 +12,11 @@ use strandline_model::estate::Estate;
 use strandline_model::evidence::Coverage;
 use strandline_model::table::{Scan, ScanError};
 use strandline_model::time::Interval;
-use strandline_model::trail::{Link, Pin, Step};
+use strandline_model::trail::{Link, OpenQuestion, Pin, Step};
 
 mod accesses;
 mod clock;
+mod conserve;
 mod gaps;
 mod identity;
 mod ledger;
@@ -62,6 +63,8 @@ pub struct Trail {
     pub actor: Actor,
     /// What a responder must know: evidence that is missing, what was left out and why.
     pub notes: Vec<String>,
+    /// What the trail leaves open, in order, none twice.
+    pub open: Vec<OpenQuestion>,
 }
 
 /// Who the actor is, as far as the evidence says.
@@ -96,6 +99,8 @@ pub enum TraceError {
 
 /// Accesses handed over at a time.
 const ACCESSES_AT_A_TIME: usize = 4096;
+/// Open questions that the notes tell one by one.
+const MOST_OPEN_IN_NOTES: usize = 20;
 /// Rounds in which what the statements show may reach further connections.
 const MOST_ROUNDS: usize = 4;
 
@@ -110,7 +115,7 @@ pub fn trace(inputs: &Inputs<'_>, accesses: &mut dyn FnMut(Vec<Access>) -> Resul
     let logons = windows::survey(inputs.events, &sources, &survey.pinned_logon_sessions(inputs.pins)).map_err(TraceError::Events)?;
     let mut links = ledger::Links::of(inputs.decisions);
     let mut identity = identity::Identity::new(&survey, &logons, inputs.estate, &prefix);
-    let mut clocks = clock::Clocks::of(inputs.coverage);
+    let mut clocks = clock::Clocks::of(inputs.coverage, inputs.estate);
 
     seeds::plant(inputs, &survey, &mut identity, &mut links);
     identity.spread(&mut links);
@@ -130,14 +135,20 @@ pub fn trace(inputs: &Inputs<'_>, accesses: &mut dyn FnMut(Vec<Access>) -> Resul
         }
     }
     work.link_statements(&mut identity, &mut links);
+    work.note_secret_sessions(&mut identity);
     work.link_dark_time(&mut identity, &mut links);
     work.add_windows(windows::gather(inputs, &sources, &logons, &windows::followed(&logons, &links), &links).map_err(TraceError::Events)?, &mut identity);
     let steps = work.steps(&links);
     work.emit(&steps.1, ACCESSES_AT_A_TIME, accesses).map_err(TraceError::Accesses)?;
     let actor = work.actor(&identity, &logons, &links);
     let links = links.into_links();
-    let mut notes = identity.into_notes();
-    notes.extend(seeds::left_out(inputs, &actor));
+    let (mut notes, mut open) = identity.into_notes();
+    open.extend(seeds::left_out(inputs, &actor));
+    open.extend(seeds::pins_without_events(inputs, &links, &steps.0));
+    notes.extend(open.iter().take(MOST_OPEN_IN_NOTES).map(OpenQuestion::to_string));
+    if open.len() > MOST_OPEN_IN_NOTES {
+        notes.push(format!("{} more questions are open", open.len() - MOST_OPEN_IN_NOTES));
+    }
     notes.extend(trail::parties_note(&actor));
-    Ok(Trail { links, steps: steps.0, actor, notes })
+    Ok(Trail { links, steps: steps.0, actor, notes, open: open.into_iter().collect() })
 }

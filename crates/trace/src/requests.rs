@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use strandline_model::event::{Activity, Class, Event, EventRows, Status};
 use strandline_model::table::ScanError;
-use strandline_model::trail::Strength;
+use strandline_model::trail::{OpenQuestion, Strength};
 
 use crate::Inputs;
 use crate::clock::Clocks;
@@ -41,6 +41,8 @@ const COLUMNS: &[&str] = &[
 
 /// How long before its log line a request may have begun, where no duration is logged.
 const UNKNOWN_DURATION_MICROS: i64 = 1_000_000;
+/// A line of 4 Mbit/s: what a download may have come over whose duration is not logged.
+const SLOW_LINE_BYTES_PER_MILLISECOND: i64 = 500;
 /// A logged duration longer than this is not believed.
 const LONGEST_REQUEST_MICROS: i64 = 3_600_000_000;
 /// Lines of one request that share a request id stand at most this far apart.
@@ -76,6 +78,12 @@ pub(crate) struct Line {
     pub bytes: Option<i64>,
     /// How strongly it is the actor's; `None` for somebody else's.
     pub mine: Option<Strength>,
+}
+
+impl Line {
+    fn took(&self) -> i64 {
+        took(self.duration, self.bytes)
+    }
 }
 
 /// One request, from all of its lines.
@@ -128,9 +136,14 @@ pub(crate) struct Requests {
     pub all: Vec<Request>,
 }
 
-/// When a request ran, from a stamp of its end.
-pub(crate) fn interval(time: i64, precision: i64, duration: Option<i64>, spread: i64) -> (i64, i64) {
-    let took = duration.filter(|d| (0..=LONGEST_REQUEST_MICROS).contains(d)).unwrap_or(UNKNOWN_DURATION_MICROS);
+/// How long a request took: as logged, else a moment and what its answer takes on a slow line.
+pub(crate) fn took(duration: Option<i64>, bytes: Option<i64>) -> i64 {
+    let sending = bytes.unwrap_or(0).max(0) / SLOW_LINE_BYTES_PER_MILLISECOND * 1_000;
+    duration.filter(|d| (0..=LONGEST_REQUEST_MICROS).contains(d)).unwrap_or_else(|| UNKNOWN_DURATION_MICROS.saturating_add(sending).min(LONGEST_REQUEST_MICROS))
+}
+
+/// When a request ran, from the moment of its end.
+pub(crate) fn interval(time: i64, precision: i64, took: i64, spread: i64) -> (i64, i64) {
     let slack = 2_000 + spread;
     (
         time.saturating_sub(took).saturating_sub(slack).saturating_sub(if precision > 1_000 { 0 } else { precision }),
@@ -157,7 +170,7 @@ pub(crate) fn collect(
             continue;
         }
         if others.len() >= MOST_OTHERS {
-            identity.note(format!("more than {MOST_OTHERS} requests of others ran at the same moments as the actor's; the rest were not compared"));
+            identity.leave_open(OpenQuestion::RequestsNotCompared { most: MOST_OTHERS as u64 });
         }
         lines.extend(joined);
         lines.extend(others);
@@ -176,7 +189,7 @@ fn line(event: &Event<'_>, prefix: &SessionPrefix, clocks: &Clocks, pool: &mut P
         source: pool.intern(&event.source),
         system: pool.intern(&event.system),
         raw: event.time.micros(),
-        time: clocks.common(&event.source, event.time.micros()),
+        time: clocks.end_of_request(&event.source, event.time.micros(), event.duration_micros),
         precision: i64::from(event.time_precision_micros).clamp(1, 86_400_000_000),
         duration: event.duration_micros,
         sign_in: (event.class == Class::Authentication && event.activity == Activity::Logon).then_some(event.status),
@@ -298,7 +311,7 @@ fn joined_lines(inputs: &Inputs<'_>, prefix: &SessionPrefix, clocks: &Clocks, ow
         if let Some(key) = look(l) {
             looks.entry(key).or_default().push((l.source.clone(), l.time, l.precision, strength));
         }
-        moments.entry(l.system.clone()).or_default().push(interval(l.time, l.precision, l.duration, clocks.spread()));
+        moments.entry(l.system.clone()).or_default().push(interval(l.time, l.precision, l.took(), clocks.spread()));
     }
     let moments: BTreeMap<Arc<str>, Vec<(i64, i64)>> = moments.into_iter().map(|(system, list)| (system, union(list))).collect();
     let (mut joined, mut others) = (Vec::new(), Vec::new());
@@ -306,8 +319,8 @@ fn joined_lines(inputs: &Inputs<'_>, prefix: &SessionPrefix, clocks: &Clocks, ow
         let Some(moments) = moments.get(event.system.as_ref()) else {
             return;
         };
-        let time = clocks.common(&event.source, event.time.micros());
-        let (from, to) = interval(time, i64::from(event.time_precision_micros), event.duration_micros, clocks.spread());
+        let time = clocks.end_of_request(&event.source, event.time.micros(), event.duration_micros);
+        let (from, to) = interval(time, i64::from(event.time_precision_micros), took(event.duration_micros, event.bytes), clocks.spread());
         let near = within(moments, from.saturating_sub(SAME_MOMENT_MICROS), to.saturating_add(SAME_MOMENT_MICROS));
         let by_id = present(event.request_id.as_deref())
             .and_then(|id| ids.get(event.system.as_ref())?.get(id))
@@ -420,17 +433,17 @@ fn one_request(mut lines: Vec<Line>, spread: i64) -> Request {
     let web = lines.iter().filter(|l| l.sign_in.is_none());
     let (mut from, mut to) = (i64::MIN, i64::MAX);
     for l in web.clone() {
-        let (start, end) = interval(l.time, l.precision, l.duration, spread);
+        let (start, end) = interval(l.time, l.precision, l.took(), spread);
         // A duration narrows the start; the most exact stamp narrows the end.
         from = if l.duration.is_some() { from.max(start) } else { from };
         to = to.min(end);
     }
     let exact = lines.iter().min_by_key(|l| (l.precision, l.time)).cloned();
     if to == i64::MAX {
-        to = exact.as_ref().map_or(0, |l| interval(l.time, l.precision, l.duration, spread).1);
+        to = exact.as_ref().map_or(0, |l| interval(l.time, l.precision, l.took(), spread).1);
     }
     if from == i64::MIN {
-        from = exact.as_ref().map_or(to, |l| interval(l.time, l.precision, l.duration, spread).0);
+        from = exact.as_ref().map_or(to, |l| interval(l.time, l.precision, l.took(), spread).0);
     }
     let url = first_of(&|l| l.url.clone());
     Request {

@@ -8,7 +8,8 @@ use strandline_model::access::Completion;
 use strandline_model::trail::Strength;
 
 use crate::clock::Clocks;
-use crate::requests::{Request, interval};
+use crate::conserve::{Ground, conserve};
+use crate::requests::Request;
 use crate::statements::{Execution, Statements, shape_key};
 use crate::survey::{Sample, Survey, TemplateKey};
 use crate::url::Target;
@@ -88,6 +89,14 @@ pub(crate) enum How {
     Injected,
     /// Nothing else ran, and no application ever sent its like.
     Unusual,
+    /// It stands in one transaction with statements of the request.
+    Transaction,
+    /// It stands between statements of the request on a connection that serves one request at a time.
+    Connection,
+    /// Only the actor's requests were running.
+    Alone,
+    /// Requests of others were running too, and nothing tells whose it is.
+    Open,
 }
 
 /// A statement and the request that caused it.
@@ -125,6 +134,7 @@ pub(crate) fn match_requests(
     requests: &[Request],
     statements: &Statements,
     serves: &dyn Fn(&Execution, &str) -> bool,
+    compared: &dyn Fn(&Execution) -> bool,
 ) -> Matched {
     let templates = learn(survey, clocks, requests, statements, serves);
     // Smaller is better: way of knowing, how often the kind of request does it, then distance from the usual delay, then order.
@@ -153,7 +163,12 @@ pub(crate) fn match_requests(
     let mut taken = BTreeSet::new();
     let mut served = BTreeSet::new();
     let mut matches = Vec::new();
+    let mut claims: BTreeMap<usize, (How, usize)> = BTreeMap::new();
     for ((how, _, _, request, execution), rule, strength, field) in pairs {
+        if requests[request].mine.is_some() {
+            let claim = claims.entry(execution).or_insert((how, request));
+            *claim = (*claim).min((how, request));
+        }
         if taken.contains(&execution) || (how != How::Id && !served.insert((request, how, rule))) {
             continue;
         }
@@ -161,6 +176,10 @@ pub(crate) fn match_requests(
         matches.push(Match { execution, request, how, strength, field });
     }
     remaining(requests, statements, serves, &mut taken, &mut matches);
+    // A request of the actor that explains a statement as surely as the one that got it leaves it open whose it was.
+    let contested = |m: &&Match| requests[m.request].mine.is_none() && m.how != How::Id && claims.get(&m.execution).is_some_and(|(how, _)| *how <= m.how);
+    let contested: BTreeMap<usize, usize> = matches.iter().filter(contested).map(|m| (m.execution, claims[&m.execution].1)).collect();
+    conserve(&Ground { requests, statements, serves, compared }, &contested, &mut matches);
     matches.sort_by_key(|m| m.execution);
     let derived = derive(&templates, requests, statements, &matches);
     (matches, derived)
@@ -170,7 +189,7 @@ pub(crate) fn match_requests(
 fn derive(templates: &BTreeMap<TemplateKey, Template>, requests: &[Request], statements: &Statements, matches: &[Match]) -> Vec<Derived> {
     let mut found: BTreeMap<usize, BTreeSet<u64>> = BTreeMap::new();
     let mut odd: BTreeSet<usize> = BTreeSet::new();
-    for m in matches {
+    for m in matches.iter().filter(|m| m.strength > Strength::Open) {
         found.entry(m.request).or_default().insert(shape_key(&statements.all[m.execution].lifted));
         if matches!(m.how, How::Injected | How::Unusual) {
             odd.insert(m.request); // it ran something else instead
@@ -178,8 +197,8 @@ fn derive(templates: &BTreeMap<TemplateKey, Template>, requests: &[Request], sta
     }
     let mut derived = Vec::new();
     for (r, request) in requests.iter().enumerate().filter(|(r, _)| !odd.contains(r)) {
-        let answered = request.status.is_some_and(|s| (200..300).contains(&s)) && request.sign_in.is_none() && request.mine.is_some();
-        let Some(template) = request.template().filter(|_| answered).and_then(|key| templates.get(&key)) else { continue };
+        let followed = request.sign_in.is_none() && request.mine.is_some();
+        let Some(template) = request.template().filter(|_| followed).and_then(|key| templates.get(&key)) else { continue };
         let shapes = found.get(&r);
         let rarest = if shapes.is_some() { ALWAYS_WITHOUT } else { USUALLY_WITHOUT };
         let usual = |l: &&Learned| l.without <= rarest && (l.by_value || !l.free) && shapes.is_none_or(|s| !s.contains(&l.shape));
@@ -263,7 +282,9 @@ fn remaining(requests: &[Request], statements: &Statements, serves: &dyn Fn(&Exe
         if execution.request_id.is_some() {
             continue;
         }
-        let carried = running.iter().find_map(|r| verbatim(&requests[*r], execution).map(|(field, how)| (*r, field, how)));
+        // The actor first: what may be either's is not taken from him.
+        let ordered = running.iter().filter(|r| requests[**r].mine.is_some()).chain(running.iter().filter(|r| requests[**r].mine.is_none()));
+        let carried = ordered.into_iter().find_map(|r| verbatim(&requests[*r], execution).map(|(field, how)| (*r, field, how)));
         let unusual = || {
             let known = statements.elsewhere.contains_key(&shape_key(&execution.lifted));
             let mine = running.iter().all(|r| requests[*r].mine.is_some());
@@ -355,7 +376,7 @@ fn learn(
     let mut totals: BTreeMap<&Arc<str>, usize> = BTreeMap::new();
     for (key, samples) in survey.samples.iter().filter(|(key, _)| wanted.contains(key)) {
         for sample in samples {
-            let (from, to) = interval(clocks.common(&sample.source, sample.time), sample.precision, sample.duration, clocks.spread());
+            let (from, to) = sample.interval(clocks);
             let mut shapes: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
             for e in running(statements, from, to).filter(|e| serves(&statements.all[*e], &key.0)) {
                 shapes.entry(shape_key(&statements.all[e].lifted)).or_default().push(e);

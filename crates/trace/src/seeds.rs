@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use strandline_model::detection::{Detection, DetectionOrigin, Level, SubjectKind, Verdict};
 use strandline_model::time::Instant;
-use strandline_model::trail::{Pin, Strength};
+use strandline_model::trail::{Link, OpenQuestion, Pin, Step, Strength};
 
 use crate::identity::Identity;
 use crate::ledger::{Links, Proposal};
@@ -14,9 +14,6 @@ use crate::{Actor, Inputs};
 
 /// Weight at which the detections on one subject start a trail: one high, or two medium ones of different rules.
 const ENOUGH: u32 = 4;
-
-/// Detections that are named one by one as not followed.
-const MOST_LEFT_OUT: usize = 10;
 
 /// A Sigma rule may be anybody's, and one that fires on ordinary work would pull innocent people into the trail: it weighs
 /// nothing until a responder confirms what it says.
@@ -49,9 +46,8 @@ fn from_pin(inputs: &Inputs<'_>, survey: &Survey, pin: &Pin, identity: &mut Iden
     match pin {
         Pin::Address(address) => {
             let span = survey.addresses.get(address.as_str()).map(|a| a.span).unwrap_or_default();
-            if let Some(why) = identity.shared(address) {
-                identity
-                    .note(format!("address {address} is not followed as a whole: {why}; only sessions that a detection names are. Pin a session to follow it"));
+            if let Some(reason) = identity.shared(address) {
+                identity.leave_open(OpenQuestion::SharedAddress { address: address.clone(), reason });
                 for (key, id) in named_sessions(inputs, survey, identity, address) {
                     let seen = &survey.sessions[&key];
                     follow(identity.node(&key), &format!("detection {id} names it, and it was used from the pinned address"), seen.span);
@@ -59,7 +55,7 @@ fn from_pin(inputs: &Inputs<'_>, survey: &Survey, pin: &Pin, identity: &mut Iden
                 return;
             }
             if span.count == 0 && !survey.connections.values().any(|c| c.host.as_deref() == Some(address)) {
-                identity.note(format!("the pinned address {address} stands in no event"));
+                identity.leave_open(OpenQuestion::PinLeadsNowhere { pin: pin.to_string() });
             }
             follow(format!("address={address}"), "a responder pinned this address", span);
         }
@@ -80,7 +76,7 @@ fn from_pin(inputs: &Inputs<'_>, survey: &Survey, pin: &Pin, identity: &mut Iden
                 follow(node, "a responder pinned a session that this sign-in opened", span);
             }
             if !found {
-                identity.note(format!("the pinned session {session} stands in no event"));
+                identity.leave_open(OpenQuestion::PinLeadsNowhere { pin: pin.to_string() });
             }
         }
         Pin::Statement(_) => from_record(survey, pin, identity, &mut follow),
@@ -114,7 +110,7 @@ fn from_record(survey: &Survey, pin: &Pin, identity: &mut Identity<'_>, follow: 
         }
     }
     if !found {
-        identity.note(format!("the pinned record {written} stands in no event"));
+        identity.leave_open(OpenQuestion::PinLeadsNowhere { pin: written });
     }
 }
 
@@ -241,10 +237,7 @@ fn from_detections(inputs: &Inputs<'_>, survey: &Survey, identity: &mut Identity
         }
     }
     if links.values("address").is_empty() && links.values("session").is_empty() && links.values("connection").is_empty() {
-        identity.note(format!(
-            "no trail: none of {} detections is strong enough alone or with another on its subject; pin an address, account, session or record",
-            inputs.detections.len()
-        ));
+        identity.leave_open(OpenQuestion::NoActor { detections: inputs.detections.len() as u64 });
     }
 }
 
@@ -270,7 +263,7 @@ fn share_between_sessions_and_addresses<'d>(survey: &Survey, identity: &Identity
 }
 
 /// What a responder should look at: detections of some weight on addresses and sessions that the trail does not hold.
-pub(crate) fn left_out(inputs: &Inputs<'_>, actor: &Actor) -> Vec<String> {
+pub(crate) fn left_out(inputs: &Inputs<'_>, actor: &Actor) -> Vec<OpenQuestion> {
     let struck = |d: &Detection| inputs.decisions.iter().any(|decision| decision.target == d.id && decision.verdict == Verdict::Struck);
     let followed = |d: &Detection| match d.subject_kind {
         SubjectKind::Address => actor.addresses.contains(&d.subject) || actor.addresses_in_sessions.contains(&d.subject),
@@ -281,18 +274,22 @@ pub(crate) fn left_out(inputs: &Inputs<'_>, actor: &Actor) -> Vec<String> {
         _ => true,
     };
     let left: Vec<&Detection> = inputs.detections.iter().filter(|d| weight(d) >= 2 && !struck(d) && !followed(d)).collect();
-    let mut notes: Vec<String> = left
-        .iter()
-        .take(MOST_LEFT_OUT)
+    left.iter()
         .map(|d| {
             let kind = if d.subject_kind == SubjectKind::Address { "address" } else { "session" };
-            format!("{} ({}, {kind} {}) is not part of the trail: confirm it to follow it, or strike it", d.id, d.title, d.subject)
+            OpenQuestion::DetectionNotFollowed { detection: d.id.clone(), title: format!("{}, {kind} {}", d.title, d.subject) }
         })
-        .collect();
-    if left.len() > MOST_LEFT_OUT {
-        notes.push(format!("{} more detections are not part of the trail", left.len() - MOST_LEFT_OUT));
-    }
-    notes
+        .collect()
+}
+
+/// Pinned accounts that nothing was found of: a name that is written otherwise in the logs leads nowhere.
+pub(crate) fn pins_without_events(inputs: &Inputs<'_>, links: &[Link], steps: &[Step]) -> Vec<OpenQuestion> {
+    let known = |account: &str| {
+        let node = format!("account={account}");
+        links.iter().any(|link| link.from == node) || steps.iter().any(|step| step.account.as_deref() == Some(account))
+    };
+    let lost = |pin: &&Pin| matches!(pin, Pin::Account(account) if !known(account));
+    inputs.pins.iter().filter(lost).map(|pin| OpenQuestion::PinLeadsNowhere { pin: pin.to_string() }).collect()
 }
 
 /// First and last instant of a detection as a span's ends; used by steps.

@@ -13,7 +13,7 @@ use crate::Inputs;
 use crate::clock::Clocks;
 use crate::requests::within;
 use crate::shape::{Lifted, lift};
-use crate::survey::{Survey, present, trusted};
+use crate::survey::{Survey, connection_of, present, trusted};
 use crate::text::{Place, Pool, hash64};
 
 const COLUMNS: &[&str] = &[
@@ -27,6 +27,7 @@ const COLUMNS: &[&str] = &[
     "artefact",
     "offset",
     "length",
+    "src_ip",
     "account",
     "session",
     "request_id",
@@ -40,6 +41,9 @@ const COLUMNS: &[&str] = &[
     "record_kind",
     "masked",
     "command",
+    "error_code",
+    "message",
+    "error_values",
 ];
 
 /// Shapes that are counted outside the actor's moments.
@@ -93,9 +97,13 @@ pub(crate) struct Execution {
     pub masked: bool,
     pub request_id: Option<Arc<str>>,
     pub completion: Completion,
+    /// What a failed one was answered with, values masked.
+    pub error: Option<Arc<str>>,
+    /// What that answer quotes beyond the statement's own words and values.
+    pub error_values: Option<Vec<Arc<str>>>,
     kinds: BTreeSet<RecordKind>,
     statement_id: Option<i64>,
-    transaction: Option<Arc<str>>,
+    pub transaction: Option<Arc<str>>,
     last_sequence: Option<i64>,
 }
 
@@ -148,6 +156,9 @@ struct Record {
     database: Option<Arc<str>>,
     activity: Activity,
     failed: bool,
+    succeeded: bool,
+    error: Option<Arc<str>>,
+    error_values: Option<Vec<Arc<str>>>,
     statement: Option<Arc<str>>,
     lifted: Arc<Lifted>,
     parameters: Option<Vec<Option<Arc<str>>>>,
@@ -184,7 +195,9 @@ pub(crate) fn applications(estate: &Estate, survey: &Survey, systems: &BTreeSet<
             let unknown = roles.is_empty() && addresses.is_empty();
             let mut databases = estate.databases.iter().filter(|d| d.system == system.as_ref()).peekable();
             let by_database = unknown && (databases.peek().is_none() || databases.any(|d| Some(d.name.as_deref().unwrap_or(&d.id)) == c.database.as_deref()));
-            if by_role || (roles.is_empty() && by_host) || by_database {
+            // A log that names neither role nor host may hold anybody's statements, the application's too.
+            let nameless = c.role.is_none() && c.host.is_none();
+            if by_role || (roles.is_empty() && by_host) || by_database || nameless {
                 out.entry(id.clone()).or_default().push(system.clone());
             }
         }
@@ -222,8 +235,8 @@ pub(crate) fn collect(inputs: &Inputs<'_>, clocks: &Clocks, wanted: &Wanted) -> 
 
 /// Whether to keep a record, and whether it counts as an application's statement outside the actor's moments.
 fn judge(event: &Event<'_>, time: i64, wanted: &Wanted) -> (bool, bool) {
-    let session = present(event.session.as_deref()).unwrap_or_default();
-    if wanted.connections.contains(session) || wanted.places.contains(&(event.place.artefact.0.clone(), event.place.offset)) {
+    let session = connection_of(event);
+    if wanted.connections.contains(session.as_ref()) || wanted.places.contains(&(event.place.artefact.0.clone(), event.place.offset)) {
         return (true, false);
     }
     if event.statement.is_none() {
@@ -232,7 +245,7 @@ fn judge(event: &Event<'_>, time: i64, wanted: &Wanted) -> (bool, bool) {
     if present(event.request_id.as_deref()).is_some_and(|id| wanted.request_ids.contains(id)) {
         return (true, false);
     }
-    let Some(systems) = wanted.applications.get(session) else {
+    let Some(systems) = wanted.applications.get(session.as_ref()) else {
         return (false, false);
     };
     let inside = |moments: &BTreeMap<Arc<str>, Vec<(i64, i64)>>| {
@@ -247,7 +260,7 @@ fn precision(event: &Event<'_>) -> i64 {
 }
 
 fn count_shape(event: &Event<'_>, out: &mut Statements) {
-    let Some(statement) = event.statement.as_deref().filter(|_| event.activity != Activity::Error) else {
+    let Some(statement) = event.statement.as_deref().filter(|_| event.activity != Activity::Error && !prepares(event)) else {
         return;
     };
     let key = shape_key(&lift(statement, is_mysql(event.record_kind)));
@@ -257,11 +270,15 @@ fn count_shape(event: &Event<'_>, out: &mut Statements) {
     }
 }
 
+/// Whether a record tells that a statement was parsed or bound, by the time it took: that is no execution of it.
+fn prepares(event: &Event<'_>) -> bool {
+    event.record_kind == Some(RecordKind::Other) && matches!(event.command.as_deref(), Some("PARSE" | "BIND"))
+}
+
 fn record(event: &Event<'_>, pool: &mut Pool, lifted_before: &mut HashMap<Arc<str>, Arc<Lifted>>) -> Record {
     let mut own = |value: Option<&str>| present(value).map(|v| pool.intern(v));
-    let statement = own(event.statement.as_deref().map(|s| s.trim().trim_end_matches(';').trim_end()));
+    let statement = own(event.statement.as_deref().filter(|_| !prepares(event)).map(|s| s.trim().trim_end_matches(';').trim_end()));
     let (request_id, transaction, database) = (own(event.request_id.as_deref()), own(event.transaction.as_deref()), own(event.database.as_deref()));
-    let connection = own(Some(event.session.as_deref().unwrap_or("unknown"))).unwrap_or_else(|| Arc::from("unknown"));
     let parameters = event.parameters.as_ref().map(|list| list.iter().map(|v| v.as_deref().map(|v| pool.intern(v))).collect());
     let lifted = match &statement {
         Some(s) => lifted_before.entry(s.clone()).or_insert_with(|| Arc::new(lift(s, is_mysql(event.record_kind)))).clone(),
@@ -272,11 +289,14 @@ fn record(event: &Event<'_>, pool: &mut Pool, lifted_before: &mut HashMap<Arc<st
         source: pool.intern(&event.source),
         raw: event.time.micros(),
         precision: precision(event),
-        connection,
+        connection: pool.intern(&connection_of(event)),
         sequence: event.sequence,
         database,
         activity: event.activity,
         failed: event.activity == Activity::Error || event.status == Status::Failure,
+        succeeded: event.status == Status::Success,
+        error: error_text(event).map(|text| pool.intern(&text)),
+        error_values: event.error_values.as_ref().map(|list| list.iter().flatten().map(|v| pool.intern(v)).collect()),
         statement,
         lifted,
         parameters,
@@ -289,6 +309,13 @@ fn record(event: &Event<'_>, pool: &mut Pool, lifted_before: &mut HashMap<Arc<st
     }
 }
 
+/// Code and message of an error record, values masked.
+fn error_text(event: &Event<'_>) -> Option<String> {
+    let failed = event.activity == Activity::Error || event.status == Status::Failure;
+    let parts: Vec<&str> = [event.error_code.as_deref(), event.message.as_deref()].into_iter().flatten().collect();
+    (failed && !parts.is_empty()).then(|| parts.join(": "))
+}
+
 fn is_mysql(kind: Option<RecordKind>) -> bool {
     matches!(kind, Some(RecordKind::MysqlGeneral | RecordKind::MysqlSlow | RecordKind::MysqlAudit))
 }
@@ -297,8 +324,14 @@ fn audits(kind: RecordKind) -> bool {
     matches!(kind, RecordKind::PgauditSession | RecordKind::PgauditObject)
 }
 
-fn ends(kind: RecordKind) -> bool {
-    audits(kind) || matches!(kind, RecordKind::Duration | RecordKind::MysqlSlow | RecordKind::MysqlAudit)
+/// Whether a record is an error's, with the statement that it was raised for.
+fn is_error(kind: RecordKind) -> bool {
+    matches!(kind, RecordKind::ErrorContext | RecordKind::ErrorUnrun | RecordKind::ErrorRunning)
+}
+
+/// Whether a record is written once the statement has ended. pgaudit writes before it runs, unless it counts rows.
+fn ends(kind: RecordKind, succeeded: bool) -> bool {
+    (audits(kind) && succeeded) || matches!(kind, RecordKind::Duration | RecordKind::MysqlSlow | RecordKind::MysqlAudit)
 }
 
 /// The executions of one connection.
@@ -357,10 +390,24 @@ fn same_execution(e: &Execution, r: &Record) -> bool {
     };
     let other_audit = audits(r.kind) && e.statement_id.is_some() && r.statement_id.is_some() && e.statement_id != r.statement_id;
     let text = e.statement.as_ref() == r.statement.as_deref().unwrap_or_default();
-    text && values && transaction && !again && !other_audit
+    text && values && transaction && !again && !other_audit && (!is_error(r.kind) || may_have_failed(e, r))
+}
+
+/// Whether an error record may tell of the end of this execution. One that was raised while a statement was parsed or bound
+/// is of a statement that did not run; where the record does not say when it was raised, only the simple protocol, in which
+/// each run has a line of its own, ties it to a run. What is not tied says nothing of an execution that may have gone well.
+fn may_have_failed(e: &Execution, r: &Record) -> bool {
+    let ended = e.rows.is_some() || e.kinds.contains(&RecordKind::Duration) || e.kinds.iter().any(|k| is_error(*k));
+    let tied = match r.kind {
+        RecordKind::ErrorUnrun => false,
+        RecordKind::ErrorContext => e.kinds.contains(&RecordKind::Statement),
+        _ => true,
+    };
+    tied && !ended
 }
 
 fn absorb(e: &mut Execution, r: Record) {
+    e.completion = completion(e.completion, &r);
     e.proof.push(r.place);
     e.kinds.insert(r.kind);
     e.rows = e.rows.max(r.rows);
@@ -370,16 +417,17 @@ fn absorb(e: &mut Execution, r: Record) {
     e.statement_id = e.statement_id.or(r.statement_id);
     e.transaction = e.transaction.take().or(r.transaction);
     e.last_sequence = e.last_sequence.max(r.sequence);
-    e.completion = completion(e.completion, r.failed, r.kind, r.rows);
+    e.error = e.error.take().or(r.error);
+    e.error_values = e.error_values.take().or(r.error_values);
     if e.activity == Activity::Error || (e.activity == Activity::Query && r.activity != Activity::Error) {
         e.activity = r.activity;
     }
 }
 
-fn completion(known: Completion, failed: bool, kind: RecordKind, rows: Option<i64>) -> Completion {
+fn completion(known: Completion, r: &Record) -> Completion {
     match known {
-        _ if failed => Completion::Failed,
-        Completion::Unknown if ends(kind) || rows.is_some() => Completion::Completed,
+        _ if r.failed => Completion::Failed,
+        Completion::Unknown if ends(r.kind, r.succeeded) || r.rows.is_some() => Completion::Completed,
         known => known,
     }
 }
@@ -387,7 +435,9 @@ fn completion(known: Completion, failed: bool, kind: RecordKind, rows: Option<i6
 fn execution(r: Record, statement: Arc<str>, clocks: &Clocks) -> Execution {
     Execution {
         time: clocks.common(&r.source, r.raw),
-        completion: completion(Completion::Unknown, r.failed, r.kind, r.rows),
+        completion: completion(Completion::Unknown, &r),
+        error: r.error,
+        error_values: r.error_values,
         proof: vec![r.place],
         source: r.source,
         raw: r.raw,

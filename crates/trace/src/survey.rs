@@ -1,6 +1,7 @@
 //! The first pass over all events: who used which address, session, account, role and host, and when.
 //! It keeps aggregates and small samples, never events.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
@@ -10,6 +11,8 @@ use strandline_model::evidence::EventRef;
 use strandline_model::table::{Scan, ScanError};
 use strandline_model::trail::Pin;
 
+use crate::clock::Clocks;
+use crate::requests::{interval, took};
 use crate::text::{Pool, hash64};
 use crate::url::Target;
 use crate::windows::Sources;
@@ -118,6 +121,14 @@ pub(crate) struct Sample {
     pub target: Target,
 }
 
+impl Sample {
+    /// When it ran, on the common clock.
+    pub(crate) fn interval(&self, clocks: &Clocks) -> (i64, i64) {
+        let end = clocks.end_of_request(&self.source, self.time, self.duration);
+        interval(end, self.precision, took(self.duration, None), clocks.spread())
+    }
+}
+
 /// Which requests are alike: system, method, URL template.
 pub(crate) type TemplateKey = (Arc<str>, Arc<str>, Arc<str>);
 
@@ -176,6 +187,18 @@ impl SessionPrefix {
 /// Whether a sessions' value says that there is none.
 pub(crate) fn present(value: Option<&str>) -> Option<&str> {
     value.filter(|v| !v.is_empty() && *v != "-")
+}
+
+/// The connection of a database record. Where a log tells nothing that sets connections apart, all of one role from one host
+/// count as one: coarse, but no statement of them is lost.
+pub(crate) fn connection_of<'e>(event: &'e Event<'_>) -> Cow<'e, str> {
+    match present(event.session.as_deref()) {
+        Some(session) => Cow::Borrowed(session),
+        None => {
+            let (role, host) = (event.account.as_deref().unwrap_or("-"), event.src_ip.as_deref().unwrap_or("-"));
+            Cow::Owned(format!("{}:{role}@{host}", event.source))
+        }
+    }
 }
 
 /// Runs the pass.
@@ -326,10 +349,10 @@ impl Survey {
     fn note_datastore(&mut self, event: &Event<'_>, pool: &mut Pool) {
         let time = event.time.micros();
         self.statement_sources.entry(pool.intern(&event.source)).or_default().add(time);
-        let Some(session) = present(event.session.as_deref()) else {
+        if present(event.session.as_deref()).is_none() && !matches!(event.activity, Activity::Read | Activity::Write | Activity::Define | Activity::Query) {
             return;
-        };
-        let seen = self.connections.entry(pool.intern(session)).or_default();
+        }
+        let seen = self.connections.entry(pool.intern(&connection_of(event))).or_default();
         seen.source = pool.intern(&event.source);
         seen.system = pool.intern(&event.system);
         seen.span.add(time);

@@ -5,17 +5,18 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use strandline_model::access::{Access, Completion};
+use strandline_model::event::MASK;
 use strandline_model::evidence::EventRef;
 use strandline_model::table::ScanError;
 use strandline_model::time::Instant;
-use strandline_model::trail::{Pin, Step, Strength};
+use strandline_model::trail::{OpenQuestion, Pin, Step, Strength};
 
 use crate::accesses::{self, Draft, Origin};
 use crate::clock::Clocks;
 use crate::gaps::{self, Dark, IDLE_MICROS};
 use crate::identity::Identity;
 use crate::ledger::{Links, Proposal};
-use crate::requests::{self, Request, Requests, interval, union};
+use crate::requests::{self, Request, Requests, union};
 use crate::routes::{self, Derived, How, Match};
 use crate::statements::{self, Execution, Statements, Wanted};
 use crate::steps::{self, Deed, Move};
@@ -85,7 +86,7 @@ impl<'a> Work<'a> {
         let mut moments = own_moments.clone();
         let wanted: BTreeSet<TemplateKey> = self.requests.iter().filter_map(Request::template).collect();
         for (key, samples) in self.survey.samples.iter().filter(|(key, _)| wanted.contains(key)) {
-            let list = samples.iter().map(|s| interval(self.clocks.common(&s.source, s.time), s.precision, s.duration, self.clocks.spread()));
+            let list = samples.iter().map(|s| s.interval(self.clocks));
             moments.entry(key.0.clone()).or_default().extend(list);
         }
         for dark in &self.dark {
@@ -105,7 +106,8 @@ impl<'a> Work<'a> {
         let serves = |e: &Execution, system: &str| {
             !own.contains(e.connection.as_ref()) && applications.get(&e.connection).is_some_and(|list| list.iter().any(|s| s.as_ref() == system))
         };
-        (self.matches, self.derived) = routes::match_requests(self.survey, self.clocks, &self.requests, &self.statements, &serves);
+        let compared = |e: &Execution| applications.get(&e.connection).is_some_and(|list| list.iter().all(|s| systems.contains(s)));
+        (self.matches, self.derived) = routes::match_requests(self.survey, self.clocks, &self.requests, &self.statements, &serves, &compared);
         Ok(())
     }
 
@@ -167,6 +169,26 @@ impl<'a> Work<'a> {
         self.draft_connections(links);
         self.draft_pinned(identity);
         self.draft_routes(identity);
+    }
+
+    /// Systems whose logs name no session, though the application looks one up by a secret with most of the actor's requests:
+    /// the secret is masked, so that nothing ties his requests from another address to these.
+    pub(crate) fn note_secret_sessions(&self, identity: &mut Identity<'_>) {
+        let mut counts: BTreeMap<&Arc<str>, (BTreeSet<usize>, BTreeSet<usize>)> = BTreeMap::new();
+        for m in self.own_matches().filter(|m| m.strength > Strength::Open) {
+            let execution = &self.statements.all[m.execution];
+            let (all, by_secret) = counts.entry(&self.requests[m.request].system).or_default();
+            all.insert(m.request);
+            if execution.is_read() && (0..execution.value_count()).any(|slot| execution.value(slot) == Some(MASK)) {
+                by_secret.insert(m.request);
+            }
+        }
+        let has_sessions = |system: &Arc<str>| self.survey.sessions.keys().any(|(known, _)| known == system);
+        for (system, (all, by_secret)) in counts {
+            if 2 * by_secret.len() > all.len() && !has_sessions(system) {
+                identity.leave_open(OpenQuestion::SessionNotFollowed { system: system.to_string() });
+            }
+        }
     }
 
     fn draft_requests(&mut self, reached: &Reached) {
@@ -269,10 +291,11 @@ impl<'a> Work<'a> {
     /// their kind run, else to anything while the database's log is missing.
     fn draft_routes(&mut self, identity: &mut Identity<'_>) {
         let mut found: HashSet<(usize, String)> = HashSet::new();
-        for m in &self.matches {
+        let explaining = || self.matches.iter().filter(|m| m.strength > Strength::Open);
+        for m in explaining() {
             found.insert((m.request, accesses::database_id(self.inputs.estate, self.statements.all[m.execution].database.as_deref())));
         }
-        let explained: HashSet<usize> = self.matches.iter().map(|m| m.request).collect();
+        let explained: HashSet<usize> = explaining().map(|m| m.request).collect();
         let mut derived: HashMap<usize, Vec<Origin>> = HashMap::new();
         for (at, d) in self.derived.iter().enumerate() {
             derived.entry(d.request).or_default().push(Origin::Derived(at));
@@ -282,15 +305,28 @@ impl<'a> Work<'a> {
         let mut undescribed: BTreeMap<(Arc<str>, String), u64> = BTreeMap::new();
         let mut drafts = Vec::new();
         for (r, request) in self.requests.iter().enumerate() {
-            let answered = request.status.is_some_and(|s| (200..300).contains(&s)) && request.sign_in.is_none();
-            let Some(strength) = request.mine.filter(|_| answered) else {
+            let Some(strength) = request.mine.filter(|_| request.sign_in.is_none()) else {
                 continue;
             };
-            let origins = match (accesses::route_of(self.inputs.estate, request), derived.remove(&r)) {
+            let answer = Answer::of(request.status);
+            let route = accesses::route_of(self.inputs.estate, request);
+            // Without an answer in full, a request counts as a read only where the database's log cannot tell that it was none.
+            let is_told = match answer {
+                Answer::Full => false,
+                Answer::CutOff => {
+                    let databases = route.map_or_else(|| gaps::databases(self.inputs.estate, &request.system), |route| self.database_of_route(route));
+                    !databases.into_iter().any(|database| self.is_dark(database, request))
+                }
+                Answer::Refused => true,
+            };
+            if is_told {
+                continue;
+            }
+            let origins = match (route, derived.remove(&r)) {
                 (Some(route), _) if !found.contains(&(r, self.inputs.estate.routes[route].database.clone())) => vec![Origin::Route(route)],
                 (None, Some(derived)) => derived,
                 (None, None) if !explained.contains(&r) => {
-                    if request.session.is_some() {
+                    if request.session.is_some() && answer == Answer::Full {
                         let route = format!("{} {}", request.method.as_deref().unwrap_or("-"), request.target.path_template());
                         *undescribed.entry((request.system.clone(), route)).or_default() += 1;
                     }
@@ -318,9 +354,17 @@ impl<'a> Work<'a> {
         if request.target.is_asset() {
             return Vec::new();
         }
+        gaps::databases(self.inputs.estate, &request.system).into_iter().filter(|at| self.is_dark(*at, request)).map(Origin::Unknown).collect()
+    }
+
+    /// Whether a log of a database is missing while a request ran.
+    fn is_dark(&self, database: usize, request: &Request) -> bool {
+        gaps::is_missing(self.inputs.estate, self.inputs.coverage, self.clocks, database, (request.from, request.to))
+    }
+
+    fn database_of_route(&self, route: usize) -> Vec<usize> {
         let estate = self.inputs.estate;
-        let is_missing = |at: &usize| gaps::is_missing(estate, self.inputs.coverage, self.clocks, *at, (request.from, request.to));
-        gaps::databases(estate, &request.system).into_iter().filter(is_missing).map(Origin::Unknown).collect()
+        (0..estate.databases.len()).filter(|at| estate.databases[*at].id == estate.routes[route].database).collect()
     }
 
     /// Statements in dark time.
@@ -541,6 +585,28 @@ impl<'a> Work<'a> {
     }
 }
 
+/// How a request was answered, as far as that tells whether data may have gone out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Answer {
+    /// It succeeded.
+    Full,
+    /// It ended late, or nobody logged how: part of an answer may have been sent before.
+    CutOff,
+    /// It was turned away: the refusal is all there is.
+    Refused,
+}
+
+impl Answer {
+    /// nginx writes 499 where the client went away. After 304 the client goes on with what it has.
+    fn of(status: Option<i64>) -> Self {
+        match status {
+            Some(200..=299) => Self::Full,
+            None | Some(304 | 408 | 499..) => Self::CutOff,
+            Some(_) => Self::Refused,
+        }
+    }
+}
+
 /// What an access is made from.
 enum Source<'s> {
     Draft(&'s Draft),
@@ -570,6 +636,10 @@ fn how_name(how: How) -> &'static str {
         How::Route => "by route",
         How::Injected => "injected",
         How::Unusual => "by unusual shape",
+        How::Transaction => "by transaction",
+        How::Connection => "by connection",
+        How::Alone => "by time alone",
+        How::Open => "open",
     }
 }
 
@@ -580,6 +650,10 @@ fn how_words(how: How) -> &'static str {
         How::Route => "it ran while the request did, and requests of this kind always cause it",
         How::Injected => "SQL from the request stands in it, outside any literal that the application writes",
         How::Unusual => "only the actor's request was running, and no application sent a statement of this shape at any other time",
+        How::Transaction => "it stands in one transaction with statements of the request",
+        How::Connection => "it stands between statements of the request, on a connection that serves one request at a time",
+        How::Alone => "it ran while only the actor's requests were running",
+        How::Open => "it ran while the actor's request did, others' requests were running too, and nothing tells whose it is",
     }
 }
 

@@ -450,6 +450,150 @@ fn three_logs_of_one_second_are_one_access_an_execution() {
     assert_eq!(have, expected);
 }
 
+/// The strengths of the accesses to a text that no rule explains, after an ordinary day.
+fn check_unexplained(day: &Day, expected: &[Strength]) {
+    let (_, accesses) = day.run(&["address=198.51.100.9"]);
+    let have: Vec<Strength> = accesses.iter().filter(|a| a.statement.contains("FROM note")).map(|a| a.strength).collect();
+    assert_eq!(have, expected);
+}
+
+#[test]
+fn what_ran_while_only_the_actor_was_there_is_the_actors_however_usual_it_is() {
+    let mut day = Day::default();
+    day.lawful();
+    for n in 0..10 {
+        day.statement((n + 1) * 7 * SECOND_MICROS - 9_000, "pool", "172.16.0.5", "ward_app", "SELECT text FROM note", &[]);
+    }
+    day.patient(101 * SECOND_MICROS, BAD, "nurse1", "stolen", "P900");
+    // The same statement three times: a loop.
+    for n in 0..3 {
+        day.statement(101 * SECOND_MICROS - 9_000 + n, "pool", "172.16.0.5", "ward_app", "SELECT text FROM note", &[]);
+    }
+    check_unexplained(&day, &[Strength::Inferred; 3]);
+}
+
+#[test]
+fn what_ran_while_others_were_there_too_is_open_and_never_dropped() {
+    let mut day = Day::default();
+    day.lawful();
+    day.statement(101 * SECOND_MICROS - 9_000, "pool", "172.16.0.5", "ward_app", "SELECT text FROM note", &[]);
+    day.patient(101 * SECOND_MICROS, BAD, "nurse1", "stolen", "P900");
+    day.patient(101 * SECOND_MICROS, "10.0.0.2", "nurse2", "s2", "P555");
+    check_unexplained(&day, &[Strength::Open]);
+}
+
+#[test]
+fn a_transaction_belongs_to_one_request() {
+    for (id, expected) in [("P900", &[Strength::Proved][..]), ("P555", &[])] {
+        let mut day = Day::default();
+        day.lawful();
+        day.patient(101 * SECOND_MICROS, BAD, "nurse1", "stolen", "P900");
+        day.patient(101 * SECOND_MICROS, "10.0.0.2", "nurse2", "s2", "P555");
+        let own = |e: &&mut Owned| e.parameters.as_ref().is_some_and(|p| p[0].as_deref() == Some(id));
+        day.events.iter_mut().find(own).unwrap().transaction = some("3/77");
+        day.statement(101 * SECOND_MICROS - 9_000, "pool", "172.16.0.5", "ward_app", "SELECT text FROM note", &[]);
+        day.events.last_mut().unwrap().transaction = some("3/77");
+        check_unexplained(&day, expected);
+    }
+}
+
+#[test]
+fn writes_and_definitions_are_accesses_and_transaction_control_is_none() {
+    let mut day = pivot("report", false);
+    let texts = [
+        ("CREATE TABLE t AS SELECT name FROM patient", true),
+        ("INSERT INTO t SELECT name FROM patient", true),
+        ("SET @e = (SELECT name FROM patient)", true),
+        ("BEGIN NOT ATOMIC SELECT name FROM patient; END", true),
+        ("BEGIN", false),
+        ("START TRANSACTION ISOLATION LEVEL SERIALIZABLE", false),
+        ("SAVEPOINT a", false),
+        ("COMMIT; SELECT name FROM patient", true),
+        ("ROLLBACK TO a;", false),
+    ];
+    for (n, (text, _)) in texts.iter().enumerate() {
+        day.statement(120 * SECOND_MICROS + n as i64, "direct", "172.16.0.5", "report", text, &[]);
+        day.events.last_mut().unwrap().activity = Activity::Define;
+    }
+    let (_, accesses) = day.run(&["address=198.51.100.9"]);
+    let have: Vec<&str> = accesses.iter().skip(2).map(|a| a.statement.as_str()).collect();
+    assert_eq!(have, texts.iter().filter(|(_, shows)| *shows).map(|(text, _)| *text).collect::<Vec<_>>());
+}
+
+#[test]
+fn an_error_at_bind_says_nothing_of_a_run_of_the_same_text_before() {
+    let run = |kind: RecordKind| {
+        let mut day = pivot("report", false);
+        let text = "SELECT name FROM patient WHERE id = $1";
+        day.statement(120 * SECOND_MICROS, "direct", "172.16.0.5", "report", text, &["P5"]);
+        let e = day.events.last_mut().unwrap();
+        (e.record_kind, e.row_count) = (Some(RecordKind::Execute), None);
+        day.statement(124 * SECOND_MICROS, "direct", "172.16.0.5", "report", text, &[]);
+        let e = day.events.last_mut().unwrap();
+        (e.record_kind, e.row_count, e.activity, e.parameters) = (Some(kind), None, Activity::Error, None);
+        e.error_values = Some(vec![some("Ann")]);
+        let (_, accesses) = day.run(&["address=198.51.100.9"]);
+        accesses.iter().skip(2).map(|a| (a.completion, a.error_values.clone())).collect::<Vec<_>>()
+    };
+    let failed = (Completion::Failed, Some(vec!["Ann".to_owned()]));
+    assert_eq!(run(RecordKind::ErrorRunning), [failed.clone()]);
+    assert_eq!(run(RecordKind::ErrorUnrun), [(Completion::Unknown, None), failed.clone()]);
+    assert_eq!(run(RecordKind::ErrorContext), [(Completion::Unknown, None), failed]);
+}
+
+#[test]
+fn parsing_and_binding_are_no_executions() {
+    let mut day = pivot("report", false);
+    let text = "SELECT name FROM patient WHERE id = $1";
+    for (n, command) in ["PARSE", "BIND", "SELECT"].into_iter().enumerate() {
+        day.statement(120 * SECOND_MICROS + n as i64, "direct", "172.16.0.5", "report", text, &["P5"]);
+        let e = day.events.last_mut().unwrap();
+        (e.command, e.row_count) = (some(command), None);
+        e.record_kind = Some(if command == "SELECT" { RecordKind::Duration } else { RecordKind::Other });
+    }
+    let (_, accesses) = day.run(&["address=198.51.100.9"]);
+    assert_eq!(accesses.iter().skip(2).map(|a| a.completion).collect::<Vec<_>>(), [Completion::Completed]);
+}
+
+#[test]
+fn an_answer_that_was_cut_off_is_a_read_only_while_the_databases_log_is_missing() {
+    for (status, is_dark, expected) in [(499, true, 1), (504, true, 1), (500, true, 1), (499, false, 0), (404, true, 0), (302, true, 0), (200, false, 1)] {
+        let mut day = Day::default();
+        day.lawful();
+        day.request(101 * SECOND_MICROS, BAD, "nurse1", "stolen", "/patient/P900");
+        day.events.last_mut().unwrap().status_code = Some(status);
+        if is_dark {
+            let interval = Interval { from: Instant(100 * SECOND_MICROS), to: Instant(102 * SECOND_MICROS) };
+            let (source, system) = ("db".into(), "db".into());
+            day.coverage.gaps.push(Gap {
+                source,
+                system,
+                artefact: None,
+                kind: GapKind::Silence,
+                interval,
+                missing: None,
+                reason: "".into(),
+                evidence: vec![],
+            });
+        }
+        let (_, accesses) = day.run(&["address=198.51.100.9"]);
+        assert_eq!(accesses.len(), expected, "{status} {is_dark}");
+    }
+}
+
+#[test]
+fn nobody_found_is_an_open_question_that_holds_every_reassurance() {
+    let mut day = Day::default();
+    day.lawful();
+    for (pins, kind) in [(&[][..], "no actor"), (&["address=192.0.2.99"], "stands in no event"), (&["account=nobody"], "stands in no event")] {
+        let (trail, accesses) = day.run(pins);
+        assert!(accesses.is_empty());
+        assert!(trail.open.iter().any(|q| q.holds_reassurance() && q.to_string().contains(kind)), "{:?}", trail.open);
+    }
+    day.patient(101 * SECOND_MICROS, BAD, "nurse1", "stolen", "P900");
+    assert_eq!(day.run(&["address=198.51.100.9"]).0.open, []);
+}
+
 #[test]
 fn hostile_records_do_not_stop_a_trace() {
     let long = "%".repeat(300_000);

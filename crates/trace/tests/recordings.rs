@@ -146,8 +146,11 @@ fn the_intruder_of_kms_pivot_is_found_from_one_address_and_from_none() {
     };
     assert_eq!(pinned, unpinned);
     assert!(
-        pinned.iter().filter(|a| a.database == "hrs").all(|a| a.kind == AccessKind::Statement && a.strength == Strength::Proved),
-        "every statement of the HR database can be proved"
+        pinned
+            .iter()
+            .filter(|a| a.database == "hrs" && !a.statement.starts_with("UPDATE"))
+            .all(|a| a.kind == AccessKind::Statement && a.strength == Strength::Proved),
+        "every read of the HR database can be proved; the batch's updates carry no request id, and are told apart by time alone"
     );
     assert!(pinned.iter().any(|a| a.completion == Completion::Failed), "one statement was refused");
 }

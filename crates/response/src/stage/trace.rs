@@ -6,7 +6,7 @@ use strandline_model::access::Access;
 use strandline_model::detection::Detection;
 use strandline_model::event;
 use strandline_model::table::Row;
-use strandline_model::trail::{Link, Pin, Step};
+use strandline_model::trail::{Link, OpenQuestion, Pin, Step};
 use strandline_trace::Inputs;
 
 use crate::error::ResponseError;
@@ -28,6 +28,9 @@ pub struct TrailState {
     pub connections: Vec<String>,
     /// What a responder must know.
     pub notes: Vec<String>,
+    /// What the trail leaves open: while one of these holds reassurance, nobody may be told that they were not reached.
+    #[serde(default)]
+    pub open: Vec<OpenQuestion>,
 }
 
 /// Follows the actor.
@@ -64,6 +67,7 @@ pub fn run(response: &mut Response<'_>, pins: Option<&[Pin]>) -> Result<(), Resp
             stolen_accounts: trail.actor.stolen_accounts.clone(),
             connections: trail.actor.connections.clone(),
             notes: trail.notes.clone(),
+            open: trail.open.clone(),
         };
         let file = store::write_json(&response.case, store::TRAIL, &state)?;
         let parts = vec![writer.finish()?, response.case.write_rows::<Link>(&trail.links, &[])?, response.case.write_rows::<Step>(&trail.steps, &[])?];

@@ -80,6 +80,8 @@ impl Read {
             masked: false,
             row_count: None,
             completion: self.completion,
+            error: None,
+            error_values: None,
             strength: self.strength,
             reason: self.reason.clone(),
             response_status: None,

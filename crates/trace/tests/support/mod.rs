@@ -207,7 +207,11 @@ fn postgres(at: (usize, usize), field: &dyn Fn(usize) -> String) -> Option<Owned
     e.src_ip = some(field(4).split(':').next().unwrap_or(""));
     e.sequence = field(6).parse().ok();
     if field(11) == "ERROR" {
-        (e.activity, e.status, e.record_kind) = (Activity::Error, Status::Failure, Some(RecordKind::ErrorContext));
+        (e.activity, e.status, e.record_kind) = (
+            Activity::Error,
+            Status::Failure,
+            Some(if matches!(field(7).as_str(), "PARSE" | "BIND") { RecordKind::ErrorUnrun } else { RecordKind::ErrorRunning }),
+        );
         (e.error_code, e.statement) = (some(&field(12)), some(&field(19)));
     } else if message.starts_with("connection authorized") {
         e.activity = Activity::Connect;

@@ -7,10 +7,12 @@ use strandline_model::clearance::{Clearance, Question};
 use strandline_model::evidence::Coverage;
 use strandline_model::table::{Row, Scan};
 use strandline_model::time::Interval;
-use strandline_model::trail::Step;
+use strandline_model::trail::{OpenQuestion, Step};
 
 use crate::error::ResponseError;
 use crate::run::Response;
+use crate::stage::trace::TrailState;
+use crate::store;
 
 /// Everybody who is cleared: of whom the evidence proves that no access of the trail showed their data.
 ///
@@ -58,7 +60,8 @@ pub(crate) fn open_before(response: &Response<'_>) -> Result<Vec<Question>, Resp
             "tell what you know with --pin (an address, an account, a session), or confirm a detection",
         )]);
     };
-    let mut open = Vec::new();
+    let trail: TrailState = store::read_json(&response.case, store::TRAIL)?.unwrap_or_default();
+    let mut open: Vec<Question> = trail.open.iter().filter(|question| question.holds_reassurance()).map(of_trail).collect();
     let is_whole = covered(&response.coverage()?, intrusion).is_some_and(|span| span.from <= intrusion.from && intrusion.to <= span.to);
     if !is_whole {
         open.push(Question::of_the_case(
@@ -69,6 +72,17 @@ pub(crate) fn open_before(response: &Response<'_>) -> Result<Vec<Question>, Resp
         ));
     }
     Ok(open)
+}
+
+/// What the trail leaves open, as a question of the case.
+fn of_trail(question: &OpenQuestion) -> Question {
+    let sentence = "the trail may not hold all that the actor did";
+    Question::of_the_case(
+        "trail",
+        sentence,
+        Some(question.to_string()),
+        "answer it: pin what is known, confirm or strike links and detections, add the missing log",
+    )
 }
 
 /// From the first step of the trail to its last.

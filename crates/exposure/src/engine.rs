@@ -29,7 +29,12 @@ pub(crate) fn replayer(database: EngineDatabase, options: &Options) -> Result<Bo
             .collect(),
         views: database.views.into_iter().map(|(schema, name, sql)| provenance::View { schema, name, sql }).collect(),
     };
-    let options = provenance::Options { inferable_group: options.inferable_group, memory_limit_bytes: options.memory_limit_bytes, threads: options.threads };
+    let options = provenance::Options {
+        inferable_group: options.inferable_group,
+        memory_limit_bytes: options.memory_limit_bytes,
+        threads: options.threads,
+        ..provenance::Options::default()
+    };
     let engine = Engine::new(database, options).map_err(|e| e.to_string())?;
     Ok(Box::new(Provenance { engine, prepared: Vec::new() }))
 }
@@ -74,5 +79,6 @@ fn other_rows(doubt: Doubt) -> bool {
     match doubt {
         Doubt::TiedLimit | Doubt::UnorderedLimit | Doubt::Collation | Doubt::OrderOfPartition | Doubt::Nondeterministic => true,
         Doubt::DoubtfulRow | Doubt::ExtremeOfGroup | Doubt::Recursion | Doubt::Shortened => false,
+        Doubt::Piece | Doubt::Branch | Doubt::UnknownFunction => false,
     }
 }

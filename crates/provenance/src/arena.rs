@@ -9,6 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use datafusion::common::DataFusionError;
 
+use crate::types::Doubt;
+
 const HANDLE: u64 = 1 << 63;
 /// A set of too many people to be inferred; who they are is not kept.
 pub(crate) const MANY: u64 = HANDLE | 0xffff_ffff;
@@ -27,7 +29,20 @@ fn subject_of(element: u64) -> u32 {
 #[derive(Debug)]
 enum Node {
     Union(Box<[u64]>),
-    Doubted { child: u64, doubts: u64 },
+    Doubted {
+        child: u64,
+        doubts: u64,
+    },
+    /// Values joined in an order that is known: who stands where.
+    Sequence(Box<[Placed]>),
+}
+
+/// Whose value stands at which characters of a joined text, or elements of an array: from, and up to but without.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Placed {
+    pub(crate) from: u32,
+    pub(crate) to: u32,
+    pub(crate) set: u64,
 }
 
 #[derive(Debug, Default)]
@@ -100,7 +115,12 @@ impl Arena {
 
     fn keep(&self, node: Node) -> Result<u64, DataFusionError> {
         let mut nodes = self.lock();
-        nodes.bytes += 32 + if let Node::Union(parts) = &node { parts.len() * 8 } else { 0 };
+        nodes.bytes += 32
+            + match &node {
+                Node::Union(parts) => parts.len() * 8,
+                Node::Sequence(parts) => parts.len() * 16,
+                Node::Doubted { .. } => 0,
+            };
         if nodes.bytes > self.limit_bytes || nodes.nodes.len() >= 0xffff_fff0 {
             return Err(DataFusionError::ResourcesExhausted("sets of subjects".into()));
         }
@@ -128,6 +148,35 @@ impl Arena {
         }
     }
 
+    /// Values joined in an order that is known.
+    pub(crate) fn sequence(&self, parts: Vec<Placed>) -> Result<Option<u64>, DataFusionError> {
+        if parts.is_empty() { Ok(None) } else { self.keep(Node::Sequence(parts.into_boxed_slice())).map(Some) }
+    }
+
+    /// Whose values stand in `from..to` of a sequence, which becomes a sequence of its own; of any other set, everybody in doubt.
+    pub(crate) fn piece(&self, value: u64, from: i64, to: i64) -> Result<Option<u64>, DataFusionError> {
+        let unplaced = || self.doubted(value, Doubt::Piece.bit()).map(Some);
+        if value == MANY || value & HANDLE == 0 {
+            return unplaced();
+        }
+        let (child, doubts) = {
+            let nodes = self.lock();
+            match nodes.nodes.get((value & !HANDLE) as usize) {
+                Some(Node::Sequence(parts)) => {
+                    let parts = parts.iter().filter_map(|part| cut(*part, from, to)).collect();
+                    drop(nodes);
+                    return self.sequence(parts);
+                }
+                Some(Node::Doubted { child, doubts }) => (*child, *doubts),
+                _ => {
+                    drop(nodes);
+                    return unplaced();
+                }
+            }
+        };
+        self.piece(child, from, to)?.map(|piece| self.doubted(piece, doubts)).transpose()
+    }
+
     /// Whether it is at most `limit` people.
     pub(crate) fn is_at_most(&self, value: u64, limit: usize) -> bool {
         if value & HANDLE == 0 {
@@ -147,6 +196,7 @@ impl Arena {
                 match nodes.nodes.get((value & !HANDLE) as usize) {
                     Some(Node::Union(parts)) => open.extend(parts.iter()),
                     Some(Node::Doubted { child, .. }) => open.push(*child),
+                    Some(Node::Sequence(parts)) => open.extend(parts.iter().map(|part| part.set)),
                     None => return false,
                 }
             }
@@ -170,12 +220,25 @@ impl Arena {
                 match nodes.nodes.get((value & !HANDLE) as usize) {
                     Some(Node::Union(parts)) => open.extend(parts.iter().map(|part| (*part, doubts))),
                     Some(Node::Doubted { child, doubts: more }) => open.push((*child, doubts | more)),
+                    Some(Node::Sequence(parts)) => open.extend(parts.iter().map(|part| (part.set, doubts))),
                     None => {}
                 }
             }
         }
         found.settle();
     }
+}
+
+/// What of a part lies in `from..to`, moved there.
+fn cut(part: Placed, from: i64, to: i64) -> Option<Placed> {
+    let start = i64::from(part.from).max(from);
+    let end = i64::from(part.to).min(to);
+    // A part of no characters stands nowhere.
+    if start >= end {
+        return None;
+    }
+    let place = |position: i64| u32::try_from(position.saturating_sub(from.max(0))).unwrap_or(u32::MAX);
+    Some(Placed { from: place(start), to: place(end), set: part.set })
 }
 
 /// The doubts that weigh less: fewer, then the lower ones (a tie-break only).

@@ -16,6 +16,7 @@ use datafusion::execution::session_state::SessionState;
 use datafusion::prelude::SessionConfig;
 
 use crate::database::{Database, Dialect, Options, VersionedTable};
+use crate::pieces::are_all_present;
 use crate::statement::{Reading, read_view};
 use crate::types::{ColumnRef, EngineError};
 
@@ -30,6 +31,7 @@ pub(crate) struct Tables {
     stored: Vec<Arc<MemTable>>,
     keys: HashSet<ColumnRef>,
     sorting: HashSet<ColumnRef>,
+    absent: HashSet<ColumnRef>,
 }
 
 impl Tables {
@@ -49,6 +51,11 @@ impl Tables {
     /// texts of digits and letters of one case.
     pub(crate) fn sorts_alike(&self, column: ColumnRef) -> bool {
         self.sorting.contains(&column)
+    }
+
+    /// Whether any version of the column is NULL or an empty text.
+    pub(crate) fn may_be_absent(&self, column: ColumnRef) -> bool {
+        self.absent.contains(&column)
     }
 
     /// Whether a column joins tables rather than says something: part of a unique key, or named like one.
@@ -74,6 +81,18 @@ fn key_columns(tables: &[VersionedTable]) -> HashSet<ColumnRef> {
         keys.extend(named.map(|column| ColumnRef { table: position, column }));
     }
     keys
+}
+
+fn absent_columns(tables: &[VersionedTable]) -> HashSet<ColumnRef> {
+    let mut absent = HashSet::new();
+    for (table, stored) in tables.iter().enumerate() {
+        for column in 0..stored.columns.fields().len() {
+            if !stored.batches.iter().filter_map(|batch| batch.columns().get(column)).all(are_all_present) {
+                absent.insert(ColumnRef { table, column });
+            }
+        }
+    }
+    absent
 }
 
 fn sorting_columns(tables: &[VersionedTable]) -> HashSet<ColumnRef> {
@@ -123,10 +142,17 @@ pub(crate) async fn open(database: &Database, options: &Options) -> Result<(Sess
     let state = SessionStateBuilder::new().with_config(configuration(database, options)).with_runtime_env(runtime).with_default_features().build();
     let context = SessionContext::new_with_state(state);
     context.register_udf(crate::vocabulary::opaque_function());
+    context.register_udf(crate::whole_row::whole_row_function());
     let mut schemas: BTreeMap<String, Arc<MemorySchemaProvider>> = BTreeMap::new();
     schemas.insert(SEARCH.into(), Arc::default());
-    let mut tables =
-        Tables { tables: Vec::new(), visible: Vec::new(), stored: Vec::new(), keys: key_columns(&database.tables), sorting: sorting_columns(&database.tables) };
+    let mut tables = Tables {
+        tables: Vec::new(),
+        visible: Vec::new(),
+        stored: Vec::new(),
+        keys: key_columns(&database.tables),
+        sorting: sorting_columns(&database.tables),
+        absent: absent_columns(&database.tables),
+    };
     for table in &database.tables {
         table.check()?;
         let visible: Arc<dyn TableProvider> = Arc::new(MemTable::try_new(table.columns.clone(), vec![vec![]]).map_err(set_up)?);

@@ -92,13 +92,17 @@ pub struct Options {
     pub inferable_group: u32,
     /// Bytes that one replay may take; a replay that needs more ends in [`crate::ReplayError::Memory`].
     pub memory_limit_bytes: usize,
+    /// Rows that may flow through one replay; beyond, it ends in [`crate::ReplayError::Rows`].
+    pub rows_at_most: u64,
+    /// Seconds that one replay may take; beyond, it ends in [`crate::ReplayError::Time`].
+    pub seconds_at_most: u64,
     /// Threads of the engine's own runtime.
     pub threads: usize,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { inferable_group: 5, memory_limit_bytes: 1 << 30, threads: 2 }
+        Self { inferable_group: 5, memory_limit_bytes: 1 << 30, rows_at_most: 100_000_000, seconds_at_most: 30, threads: 2 }
     }
 }
 

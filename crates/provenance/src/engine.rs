@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int64Type, UInt64Type};
@@ -15,7 +16,7 @@ use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema, DataFusionError, ParamValues, ScalarValue};
 use datafusion::datasource::{MemTable, source_as_provider};
 use datafusion::execution::session_state::SessionState;
-use datafusion::logical_expr::{Expr, ExprSchemable, Limit, LogicalPlan, LogicalPlanBuilder, placeholder};
+use datafusion::logical_expr::{Expr, ExprSchemable, Limit, LogicalPlan, LogicalPlanBuilder, Projection, Sort, placeholder};
 use datafusion::optimizer::decorrelate_lateral_join::DecorrelateLateralJoin;
 use datafusion::optimizer::decorrelate_predicate_subquery::DecorrelatePredicateSubquery;
 use datafusion::optimizer::extract_equijoin_predicate::ExtractEquijoinPredicate;
@@ -29,15 +30,19 @@ use tokio::runtime::Runtime;
 
 use crate::arena::{Arena, Subjects};
 use crate::batch::{CALL, batch, parameter_column};
+use crate::budget::{Budget, TOO_LONG, TOO_MANY_ROWS, metered};
 use crate::catalog::{Tables, open};
 use crate::collation::without_case;
 use crate::collect::Reader;
+use crate::cross_join::limit_cross_joins;
 use crate::database::{Database, Dialect, Options, VALID_FROM, VALID_TO};
+use crate::expression::Marks;
 use crate::functions::Functions;
 use crate::rewrite::{Rewriter, Rewritten, set_name};
 use crate::statement::{Reading, read, tables_named};
 use crate::types::{Call, EngineError, ReplayError, Replayed, RowWindow, Unsupported};
 use crate::vocabulary::write_arrays;
+use crate::whole_row::{has_rows, with_columns, write_whole_rows};
 
 /// Calls that one plan answers at most: bounds the memory of a batch.
 const BATCH_CALLS: usize = 1 << 16;
@@ -127,8 +132,17 @@ impl Engine {
     }
 
     fn planned(&self, statement: Box<ast::Statement>) -> Result<Work, DataFusionError> {
-        let statement = datafusion::sql::parser::Statement::Statement(statement);
-        self.work(self.runtime.block_on(self.state.statement_to_plan(statement))?)
+        let plan = |statement: Box<ast::Statement>| {
+            let statement = datafusion::sql::parser::Statement::Statement(statement);
+            with_sort_keys(self.runtime.block_on(self.state.statement_to_plan(statement))?)
+        };
+        let mut with_rows = statement.clone();
+        // A name that is of no column may be a row's: columns come first, as at the server.
+        match plan(statement) {
+            Ok(planned) if !has_rows(&planned)? => self.work(planned),
+            _ if write_whole_rows(&mut with_rows) => self.work(with_columns(plan(with_rows)?)?),
+            planned => self.work(planned?),
+        }
     }
 
     /// One call of a statement with an array among its parameters.
@@ -143,7 +157,7 @@ impl Engine {
     }
 
     fn work(&self, plan: LogicalPlan) -> Result<Work, DataFusionError> {
-        let plan = self.decorrelate(typed(bind_clock(plan)?)?)?;
+        let plan = limit_cross_joins(self.decorrelate(typed(bind_clock(plan)?)?)?)?;
         let mut parameters = Vec::new();
         for (name, kind) in plan.get_parameter_types()? {
             if let (Ok(number), Some(kind)) = (name.trim_start_matches('$').parse(), kind) {
@@ -168,7 +182,10 @@ impl Engine {
     }
 
     fn finish(&self, plan: &LogicalPlan, arena: &Arena) -> Result<Rewrite, DataFusionError> {
-        let rewritten = self.rewriter(arena, false).rewrite(plan, None)?;
+        let mut rewriter = self.rewriter(arena, false);
+        let rewritten = rewriter.rewrite(plan, None)?;
+        let rewritten = rewriter.settled(rewritten)?;
+        let rewritten = rewriter.spoken(rewritten, &Marks::new())?;
         let reader = Reader::new(&rewritten.all_marks(), rewritten.sets.clone(), self.options.inferable_group);
         Ok(Rewrite { plan: only_sets(&rewritten)?, reader })
     }
@@ -254,6 +271,7 @@ impl Engine {
         let mut rewriter = self.rewriter(&work.arena, false);
         rewriter.calls = Some(table);
         let rewritten = rewriter.rewrite(&batch.plan, None)?;
+        let rewritten = rewriter.settled(rewritten)?;
         let reader = Reader::new(&rewritten.all_marks(), rewritten.sets.clone(), self.options.inferable_group);
         let mut expressions: Vec<Expr> = rewritten.sets.iter().map(|set| Expr::Column(Column::new_unqualified(set_name(*set)))).collect();
         expressions.push(Expr::Column(Column::new_unqualified(CALL)));
@@ -309,8 +327,9 @@ impl Engine {
 
     fn run(&self, plan: &LogicalPlan, values: HashMap<String, ScalarAndMetadata>) -> Result<Vec<RecordBatch>, DataFusionError> {
         let plan = plan.clone().replace_params_with_values(&ParamValues::Map(values))?;
+        let budget = Budget::new(self.options.rows_at_most, Duration::from_secs(self.options.seconds_at_most));
         self.runtime.block_on(async {
-            let physical = self.state.create_physical_plan(&plan).await?;
+            let physical = metered(self.state.create_physical_plan(&plan).await?, &budget)?;
             datafusion::physical_plan::collect(physical, self.state.task_ctx()).await
         })
     }
@@ -478,6 +497,24 @@ fn typed(plan: LogicalPlan) -> Result<LogicalPlan, DataFusionError> {
     typed.data.recompute_schema()
 }
 
+/// The planner takes a key of ORDER BY that is not selected along below a set-returning function, and then drops it above.
+fn with_sort_keys(plan: LogicalPlan) -> Result<LogicalPlan, DataFusionError> {
+    let mended = plan.transform_up_with_subqueries(|node| {
+        let LogicalPlan::Sort(sort) = &node else { return Ok(Transformed::no(node)) };
+        let LogicalPlan::Projection(projection) = sort.input.as_ref() else { return Ok(Transformed::no(node)) };
+        let keys: BTreeSet<&Column> = sort.expr.iter().flat_map(|key| key.expr.column_refs()).collect();
+        let is_lost = |key: &&&Column| !projection.schema.has_column(key) && projection.input.schema().has_column(key);
+        let lost: Vec<Expr> = keys.iter().filter(is_lost).map(|key| Expr::Column(Column::clone(key))).collect();
+        if lost.is_empty() {
+            return Ok(Transformed::no(node));
+        }
+        let expressions = projection.expr.iter().cloned().chain(lost).collect();
+        let input = Projection::try_new(expressions, Arc::clone(&projection.input))?;
+        Ok(Transformed::yes(LogicalPlan::Sort(Sort { input: Arc::new(LogicalPlan::Projection(input)), ..sort.clone() })))
+    })?;
+    Ok(mended.data)
+}
+
 /// Values of a call's placeholders, our own and the statement's.
 fn values_of(parameters: &[(usize, DataType)], call: &Call) -> Result<HashMap<String, ScalarAndMetadata>, ReplayError> {
     let mut values = HashMap::new();
@@ -514,6 +551,8 @@ fn planning(error: &DataFusionError) -> String {
 
 fn failure(error: &DataFusionError) -> ReplayError {
     match error.find_root() {
+        DataFusionError::ResourcesExhausted(what) if what == TOO_MANY_ROWS => ReplayError::Rows,
+        DataFusionError::ResourcesExhausted(what) if what == TOO_LONG => ReplayError::Time,
         DataFusionError::ResourcesExhausted(_) => ReplayError::Memory,
         DataFusionError::ArrowError(..) => ReplayError::Failed("a value could not be computed".into()),
         _ => ReplayError::Failed("the engine could not run it".into()),

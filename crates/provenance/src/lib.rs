@@ -6,17 +6,23 @@
 
 mod arena;
 mod batch;
+mod budget;
 mod catalog;
 mod collation;
 mod collect;
+mod copies;
+mod cross_join;
 mod database;
 mod engine;
 mod expression;
 mod functions;
+mod pieces;
+mod place;
 mod rewrite;
 mod statement;
 mod types;
 mod vocabulary;
+mod whole_row;
 
 pub use database::{DOUBTFUL, Database, Dialect, Options, SUBJECT, TableName, VALID_FROM, VALID_TO, VersionedTable, View};
 pub use engine::{Engine, Prepared};

@@ -86,10 +86,16 @@ pub enum Doubt {
     Recursion,
     /// The server may have cut a joined text before it came to the value.
     Shortened,
+    /// A piece of several joined values was sent, and whose value stood in it is not known.
+    Piece,
+    /// Which branch of a condition was taken is not known.
+    Branch,
+    /// The value went through a function of which only the arguments are known.
+    UnknownFunction,
 }
 
 impl Doubt {
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::DoubtfulRow,
         Self::TiedLimit,
         Self::UnorderedLimit,
@@ -99,6 +105,9 @@ impl Doubt {
         Self::Nondeterministic,
         Self::Recursion,
         Self::Shortened,
+        Self::Piece,
+        Self::Branch,
+        Self::UnknownFunction,
     ];
 
     pub(crate) fn bit(self) -> u64 {
@@ -117,6 +126,9 @@ impl Doubt {
             Self::Nondeterministic => "the statement used a random value, so any of the rows may have been sent",
             Self::Recursion => "a recursive query carried the value over from an earlier step",
             Self::Shortened => "the values were joined to one long text, which the server may have cut (group_concat_max_len)",
+            Self::Piece => "a piece of several joined values was sent, and whose value stood in it is not known",
+            Self::Branch => "which branch of a condition was taken, and so which value was sent, is not known",
+            Self::UnknownFunction => "the value went through a function of which it is not known what it copies",
         }
     }
 }
@@ -166,6 +178,12 @@ pub enum ReplayError {
     /// It needed more memory than the options allow.
     #[error("the replay needs more memory than it may take")]
     Memory,
+    /// More rows went through it than the options allow.
+    #[error("the replay goes through more rows than it may")]
+    Rows,
+    /// It took more time than the options allow.
+    #[error("the replay takes more time than it may")]
+    Time,
     /// A function failed on the data, a type did not fit, or an operator is not supported.
     #[error("the replay failed: {0}")]
     Failed(String),

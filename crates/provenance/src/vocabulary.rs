@@ -288,8 +288,10 @@ fn opaque(mut parts: Vec<Expr>, name: &str) -> Expr {
 /// What is needed of a function before it is replaced: its name, and whether it is plain.
 fn value_of(function: &Function) -> (String, bool) {
     let plain = function.over.is_none() && function.filter.is_none() && function.within_group.is_empty();
+    let is_value = |argument: &FunctionArg| matches!(argument, FunctionArg::Unnamed(FunctionArgExpr::Expr(_)));
     let listed = match &function.args {
-        FunctionArguments::List(list) => list.duplicate_treatment.is_none() && list.clauses.is_empty(),
+        // An argument that is no plain value (`t.*`) would be lost.
+        FunctionArguments::List(list) => list.duplicate_treatment.is_none() && list.clauses.is_empty() && list.args.iter().all(is_value),
         FunctionArguments::None => true,
         FunctionArguments::Subquery(_) => false,
     };
@@ -305,7 +307,7 @@ fn hide_function((name, plain): (String, bool), value: &mut Expr) -> bool {
     for argument in arguments_mut(function) {
         inside |= hide(argument);
     }
-    let many = OF_MANY_ROWS.contains(&name.as_str());
+    let many = OF_MANY_ROWS.contains(&name.as_str()) || name == "unnest";
     if many || !(inside || OF_ONE_ROW.contains(&name.as_str())) {
         return false;
     }
@@ -347,6 +349,8 @@ fn translated(function: &mut Function, name: &str, dialect: Dialect) -> Option<E
             let format = postgres_format(&text_of(list.get(1)?)?)?;
             Some(call("to_char", vec![list.swap_remove(0), text(&format)]))
         }
+        // In the select list it makes a row of each of its values.
+        ("generate_series", 2 | 3) if !mysql => Some(call("unnest", vec![call("generate_series", list)])),
         _ if !mysql => None,
         ("if", 3) => {
             let (otherwise, then, when) = (list.pop()?, list.pop()?, list.pop()?);

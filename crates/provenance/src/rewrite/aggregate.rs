@@ -4,14 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use datafusion::common::{Result, plan_err};
-use datafusion::logical_expr::expr::AggregateFunction;
+use datafusion::logical_expr::expr::{AggregateFunction, NullTreatment};
 use datafusion::logical_expr::utils::grouping_set_to_exprlist;
-use datafusion::logical_expr::{Aggregate, Distinct, Expr, LogicalPlan, when};
+use datafusion::logical_expr::{Aggregate, Distinct, Expr, LogicalPlan, lit, when};
 
+use super::values::{Added, Argued, Folds};
 use super::{Renaming, Rewriter, Rewritten, project, renamed, set_column, set_name, summarised};
 use crate::collation::{in_language, is_foreign, is_text};
-use crate::expression::{Mark, Marks, inferred};
-use crate::types::Doubt;
+use crate::expression::{Gate, Layout, Mark, Marks, Presence, inferred};
+use crate::pieces::Joined;
+use crate::place::Cut;
+use crate::types::{Doubt, How};
 
 /// MySQL's default of `group_concat_max_len`, bytes; MariaDB's is a megabyte.
 const GROUP_CONCAT_MAX_LEN: u64 = 1024;
@@ -78,6 +81,10 @@ struct Folding {
     expressions: Vec<Expr>,
     sets: Vec<u32>,
     moved: BTreeMap<u32, u32>,
+    /// Sets of joined values of which only a piece is picked.
+    pieces: BTreeMap<u32, Cut>,
+    /// New sets: of the first set being of at most so many people, the second.
+    narrowed: Vec<(u32, u32, u32, usize)>,
 }
 
 impl Rewriter<'_> {
@@ -111,19 +118,25 @@ impl Rewriter<'_> {
         let functions = aggregate.aggr_expr.iter().map(function_of).collect::<Result<Vec<_>>>()?;
         // DISTINCT ON is a first value by key; DISTINCT has no function at all: the keys are copied for all that fold.
         let is_distinct = functions.iter().all(|function| matches!(kind_of(function.func.name()), Kind::Picks));
-        let (copied, picked) = copied_marks(&input, &keys, &functions, is_distinct)?;
-        let (input, names) = self.ungate(input, &copied.union(&picked).copied().collect())?;
-        let whole: BTreeSet<u32> = renamed(&copied, &names).iter().map(|mark| mark.set).collect();
+        let (input, of_keys) = self.computed(input, &keys, Folds::No)?;
+        let (input, of_arguments) = self.arguments(input, &functions)?;
+        let picked: Vec<Marks> = of_arguments.iter().map(|argued| argued.iter().map(|argued| argued.mark).collect()).collect();
+        let wanted = copied_marks(&input, &of_keys, &functions, &picked, is_distinct);
+        let (input, names) = self.ungate(input, &wanted.0.union(&wanted.1).copied().collect())?;
+        let whole: BTreeSet<u32> = renamed(&wanted.0, &names).iter().map(|mark| mark.set).collect();
+        let spoken = of_keys.iter().chain(&picked).flat_map(|marks| marks.iter().chain(&renamed(marks, &names)).copied().collect::<Vec<_>>());
+        let of_values = of_arguments.iter().flatten().map(|argued| Mark { set: argued.all, ..argued.mark });
+        let input = self.spoken(input, &spoken.chain(of_values).collect())?;
         let mut folding = self.fold(&input, &whole);
 
         let mut columns = Vec::new();
         let mut rows = Marks::new();
-        for key in &keys {
-            columns.push(self.key_marks(&renamed_if(is_distinct, input.scope().of(key)?, &names), is_distinct, &folding));
+        for marks in of_keys {
+            columns.push(self.key_marks(&renamed_if(is_distinct, marks, &names), is_distinct, &folding));
         }
         columns.resize(aggregate.schema.fields().len() - functions.len(), Marks::new());
-        for function in &functions {
-            let (marks, about_rows) = self.function_marks(function, &input, &names, &mut folding)?;
+        for (function, of_argument) in functions.iter().zip(&of_arguments) {
+            let (marks, about_rows) = self.function_marks(function, of_argument, &input, &names, &mut folding)?;
             columns.push(marks);
             rows.extend(about_rows);
         }
@@ -134,7 +147,42 @@ impl Rewriter<'_> {
         let plan = LogicalPlan::Aggregate(Aggregate::try_new(Arc::new(input.plan), aggregate.group_expr.clone(), expressions)?);
         let mut ordered: Vec<Expr> = aggregate.schema.columns().into_iter().map(Expr::Column).collect();
         ordered.extend(folding.sets.iter().map(|set| set_column(*set)));
-        Ok(Rewritten { plan: project(ordered, plan)?, columns, rows, sets: folding.sets, schema: aggregate.schema.clone(), is_constant: input.is_constant })
+        let folded =
+            Rewritten { columns, rows, sets: folding.sets, schema: aggregate.schema.clone(), plan: project(ordered, plan)?, is_constant: input.is_constant };
+        let narrowed = folding.narrowed.iter().map(|(new, all, own, limit)| (*new, self.narrowed(*all, *own, *limit))).collect();
+        let folded = self.with_pieces(folded, folding.pieces)?;
+        self.with_sets(folded, narrowed)
+    }
+
+    /// Marks of what the functions read of each row: of values that are there, in rows that their FILTER lets through.
+    fn arguments(&mut self, input: Rewritten, functions: &[&AggregateFunction]) -> Result<(Rewritten, Vec<Vec<Argued>>)> {
+        let mut added = Added::default();
+        let mut all = Vec::new();
+        for function in functions {
+            let counts = matches!(kind_of(function.func.name()), Kind::Counts);
+            let mut argued = Vec::new();
+            for argument in &function.params.args {
+                let folds = if counts { Folds::No } else { Folds::Yes };
+                argued.extend(self.argued(&input, argument, (folds, function.params.filter.as_deref()), &mut added)?);
+            }
+            all.push(argued);
+        }
+        Ok((self.with_sets(input, added.columns())?, all))
+    }
+
+    /// Sets that stand for a piece of what was joined below.
+    fn with_pieces(&self, input: Rewritten, pieces: BTreeMap<u32, Cut>) -> Result<Rewritten> {
+        if pieces.is_empty() {
+            return Ok(input);
+        }
+        let mut expressions = input.visible();
+        for set in &input.sets {
+            expressions.push(match pieces.get(set) {
+                Some(cut) => self.functions.piece(set_column(*set), cut.from.clone(), cut.to.clone()).alias(set_name(*set)),
+                None => set_column(*set),
+            });
+        }
+        Ok(Rewritten { plan: project(expressions, input.plan)?, ..input })
     }
 
     /// Marks of a group's key: copied for all that fold, or by the size of the group.
@@ -144,81 +192,157 @@ impl Rewriter<'_> {
     }
 
     /// Marks of a function's value, and of the presence of the rows that it copies from.
-    fn function_marks(&mut self, function: &AggregateFunction, input: &Rewritten, names: &[Renaming], folding: &mut Folding) -> Result<(Marks, Marks)> {
-        let scope = input.scope();
-        let mut marks = Marks::new();
-        for argument in &function.params.args {
-            marks.extend(scope.of(argument)?);
-        }
+    fn function_marks(
+        &mut self,
+        function: &AggregateFunction,
+        argued: &[Argued],
+        input: &Rewritten,
+        names: &[Renaming],
+        folding: &mut Folding,
+    ) -> Result<(Marks, Marks)> {
+        let marks: Marks = argued.iter().map(|argued| argued.mark).collect();
         let mut deciding = Marks::new();
         if let Some(condition) = &function.params.filter {
-            deciding.extend(scope.deciding(condition)?);
+            deciding.extend(input.scope().deciding(condition)?);
         }
         let kind = kind_of(function.func.name());
         let (copied, about_rows) = match &kind {
             Kind::Counts | Kind::Summarises => (Marks::new(), Marks::new()),
-            Kind::Extreme { .. } | Kind::Picks | Kind::Copies => self.picked_marks(function, input, names, folding)?,
+            Kind::Extreme { .. } | Kind::Picks | Kind::Copies => self.picked_marks(function, &marks, input, names, folding)?,
         };
         let moved = |set| folding.moved.get(&set).copied();
         let mut result = match kind {
             Kind::Counts => summarised(&inferred(&marks), moved),
-            Kind::Summarises | Kind::Extreme { .. } | Kind::Picks => summarised(&marks, moved),
+            // Where the order says whose value is picked, it says nothing of the others.
+            Kind::Picks if self.joined_by(function, &kind).is_some() => Marks::new(),
+            Kind::Summarises => self.summarise(argued, None, folding),
+            // What is picked may be NULL or empty though another value of the group is not.
+            Kind::Extreme { .. } | Kind::Picks => self.summarise(argued, Some(Presence::Asked), folding),
             Kind::Copies => Marks::new(),
         };
+        let moved = |set| folding.moved.get(&set).copied();
         result.extend(copied);
         result.extend(summarised(&deciding, moved));
         Ok((result, about_rows))
     }
 
+    /// Marks of a value that summarises a group: by how many people have a value in it, whichever of their cells it is made of.
+    fn summarise(&mut self, argued: &[Argued], presence: Option<Presence>, folding: &mut Folding) -> Marks {
+        let mut result = Marks::new();
+        for Argued { mark, all } in argued {
+            let mark = Mark { presence: presence.unwrap_or(mark.presence), ..*mark };
+            let (Some(own), Some(of_all)) = (folding.moved.get(&mark.set).copied(), folding.moved.get(all).copied()) else { continue };
+            if own == of_all || mark.how == How::Inferred {
+                result.extend(summarised(&Marks::from([mark]), |_| Some(own)));
+                continue;
+            }
+            for (how, limit) in [(How::Displayed, 1), (How::Inferred, self.few())] {
+                let set = self.new_set();
+                folding.narrowed.push((set, of_all, own, limit));
+                result.insert(Mark { set, how, gate: Gate::Always, ..mark });
+            }
+        }
+        result
+    }
+
     /// Marks of a function that copies from some rows of the group, on sets of their own.
-    fn picked_marks(&mut self, function: &AggregateFunction, input: &Rewritten, names: &[Renaming], folding: &mut Folding) -> Result<(Marks, Marks)> {
+    fn picked_marks(
+        &mut self,
+        function: &AggregateFunction,
+        marks: &Marks,
+        input: &Rewritten,
+        names: &[Renaming],
+        folding: &mut Folding,
+    ) -> Result<(Marks, Marks)> {
         let (mut result, mut about_rows) = (Marks::new(), Marks::new());
         let of_rows = inferred(&renamed(&input.rows, names));
-        let mut marks = Marks::new();
-        for argument in &function.params.args {
-            marks.extend(renamed(&input.scope().of(argument)?, names));
-        }
+        let marks = renamed(marks, names);
         let sets: BTreeSet<u32> = marks.iter().map(|mark| mark.set).collect();
         for set in sets {
-            for whose in self.holders(function, set, input)? {
+            for Holders { whose, layout, cut } in self.holders(function, set, input)? {
                 let new = self.new_set();
                 folding.expressions.push(whose.alias(set_name(new)));
                 folding.sets.push(new);
-                let moved = |mark: &Mark| Mark { set: new, ..*mark };
-                result.extend(marks.iter().filter(|mark| mark.set == set).map(moved));
-                about_rows.extend(of_rows.iter().filter(|mark| mark.set == set).map(moved));
+                folding.pieces.extend(cut.map(|cut| (new, cut)));
+                // A value that is not the whole of what is joined stands somewhere in it.
+                let layout = |mark: &Mark| if mark.layout == Layout::Whole { layout } else { Layout::Loose };
+                result.extend(marks.iter().filter(|mark| mark.set == set).map(|mark| Mark { set: new, layout: layout(mark), ..*mark }));
+                let is_same = |mark: &&Mark| self.origin(mark.set) == self.origin(set);
+                about_rows.extend(of_rows.iter().filter(is_same).map(|mark| Mark { set: new, ..*mark }));
             }
         }
         Ok((result, about_rows))
     }
 
     /// Whose rows a function may have copied: those that hold the extreme, by bytes and as a language would order it; any row
-    /// where one is picked; all that its FILTER lets through where all are copied.
-    fn holders(&self, function: &AggregateFunction, set: u32, input: &Rewritten) -> Result<Vec<Expr>> {
+    /// where one is picked and the order is not known; all that its FILTER lets through where all are copied.
+    fn holders(&self, function: &AggregateFunction, set: u32, input: &Rewritten) -> Result<Vec<Holders>> {
         let only = |value: Expr| match &function.params.filter {
             Some(filter) => when(Expr::clone(filter), value).end(),
             None => Ok(value),
         };
         let doubted = |set: Expr| self.functions.doubted(set, Doubt::ExtremeOfGroup.bit());
         let set = set_column(set);
-        match (kind_of(function.func.name()), function.params.args.first()) {
+        let kind = kind_of(function.func.name());
+        if let Some((joined, cut)) = self.joined_by(function, &kind) {
+            let whose = self.functions.sequence(&joined, set, &function.params.order_by, function.params.filter.clone());
+            let layout = if cut.is_some() { Layout::Whole } else { Layout::Placed };
+            return Ok(vec![Holders { whose, layout, cut }]);
+        }
+        let any = |whose: Expr| Holders { whose, layout: Layout::Whole, cut: None };
+        match (kind, function.params.args.first()) {
             (Kind::Extreme { is_maximum }, Some(argument)) => {
-                let mut holders = vec![self.functions.extreme(only(argument.clone())?, set.clone(), is_maximum)];
+                let mut holders = vec![any(self.functions.extreme(only(argument.clone())?, set.clone(), is_maximum))];
                 if is_text(argument, &input.schema) {
-                    holders.push(self.functions.extreme(only(in_language(argument))?, set.clone(), is_maximum));
+                    holders.push(any(self.functions.extreme(only(in_language(argument))?, set.clone(), is_maximum)));
                     let foreign = when(is_foreign(argument), doubted(set)).end()?;
-                    holders.push(self.functions.union(only(foreign)?, None));
+                    holders.push(any(self.functions.union(only(foreign)?, None)));
                 }
                 Ok(holders)
             }
             // What GROUP_CONCAT became; PostgreSQL's string_agg cuts nothing.
             (Kind::Copies, Some(text)) if self.is_mysql && function.func.name() == "string_agg" => {
-                Ok(vec![self.functions.joined(only(text.clone())?, only(set)?, GROUP_CONCAT_MAX_LEN)])
+                let whose = self.functions.joined(only(text.clone())?, only(set)?, GROUP_CONCAT_MAX_LEN);
+                Ok(vec![Holders { whose, layout: Layout::Loose, cut: None }])
             }
-            (Kind::Copies, _) => Ok(vec![self.functions.union(only(set)?, None)]),
-            _ => Ok(vec![self.functions.union(only(doubted(set))?, None)]),
+            (Kind::Copies, _) => Ok(vec![Holders { whose: self.functions.union(only(set)?, None), layout: Layout::Loose, cut: None }]),
+            _ => Ok(vec![any(self.functions.union(only(doubted(set))?, None))]),
         }
     }
+
+    /// Values that a function joins, or picks one of, in an order that the statement gives.
+    fn joined_by(&self, function: &AggregateFunction, kind: &Kind) -> Option<(Joined, Option<Cut>)> {
+        let params = &function.params;
+        let number = |argument: &Expr| match argument {
+            Expr::Literal(number, _) => number.cast_to(&arrow_schema::DataType::Int64).ok().and_then(|number| i64::try_from(number).ok()),
+            _ => None,
+        };
+        if params.distinct || params.order_by.is_empty() || params.null_treatment == Some(NullTreatment::IgnoreNulls) {
+            return None;
+        }
+        let value = params.args.first()?.clone();
+        let limit_bytes = if self.is_mysql { GROUP_CONCAT_MAX_LEN } else { u64::MAX };
+        let elements = |cut| Some((Joined { value: value.clone(), separator: None, limit_bytes: u64::MAX }, cut));
+        let place = |index: i64| (index > 0).then(|| Cut { from: lit(index - 1), to: lit(index) });
+        match (function.func.name(), kind) {
+            ("string_agg", Kind::Copies) => {
+                let Some(Expr::Literal(separator, _)) = params.args.get(1) else { return None };
+                let separator = Some(separator.try_as_str()??.to_owned());
+                Some((Joined { value, separator, limit_bytes }, None))
+            }
+            ("array_agg", Kind::Copies) => elements(None),
+            ("first_value", Kind::Picks) => elements(place(1)),
+            ("nth_value", Kind::Picks) => elements(Some(place(number(params.args.get(1)?)?)?)),
+            _ => None,
+        }
+    }
+}
+
+/// Whose rows a function may have copied from, and how their values lie in its value.
+struct Holders {
+    whose: Expr,
+    layout: Layout,
+    cut: Option<Cut>,
 }
 
 fn renamed_if(is_copied: bool, marks: Marks, names: &[Renaming]) -> Marks {
@@ -230,18 +354,13 @@ fn moved_marks(marks: &Marks, moved: impl Fn(u32) -> Option<u32>) -> Marks {
 }
 
 /// Marks that are copied for all that fold, whose sets must stay whole; and marks that are copied for some.
-fn copied_marks(input: &Rewritten, keys: &[Expr], functions: &[&AggregateFunction], is_distinct: bool) -> Result<(Marks, Marks)> {
+fn copied_marks(input: &Rewritten, of_keys: &[Marks], functions: &[&AggregateFunction], of_arguments: &[Marks], is_distinct: bool) -> (Marks, Marks) {
     let (mut copied, mut picked) = (Marks::new(), Marks::new());
-    for key in keys.iter().filter(|_| is_distinct) {
-        copied.extend(input.scope().of(key)?);
-    }
-    for function in functions {
-        let into = match kind_of(function.func.name()) {
-            Kind::Copies | Kind::Picks | Kind::Extreme { .. } => &mut picked,
+    copied.extend(of_keys.iter().filter(|_| is_distinct).flatten());
+    for (function, marks) in functions.iter().zip(of_arguments) {
+        match kind_of(function.func.name()) {
+            Kind::Copies | Kind::Picks | Kind::Extreme { .. } => picked.extend(marks),
             Kind::Counts | Kind::Summarises => continue,
-        };
-        for argument in &function.params.args {
-            into.extend(input.scope().of(argument)?);
         }
     }
     if is_distinct {
@@ -249,7 +368,7 @@ fn copied_marks(input: &Rewritten, keys: &[Expr], functions: &[&AggregateFunctio
     } else if !picked.is_empty() {
         picked.extend(&input.rows);
     }
-    Ok((copied, picked))
+    (copied, picked)
 }
 
 fn function_of(expression: &Expr) -> Result<&AggregateFunction> {

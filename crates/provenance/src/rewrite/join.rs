@@ -87,7 +87,7 @@ impl Rewriter<'_> {
             said.extend(&marks);
         }
         for (set, gate) in connected {
-            said.extend(about.iter().map(|column| Mark { set, gate, column: *column, how: How::Inferred }));
+            said.extend(about.iter().map(|column| Mark::inferred(set, gate, *column)));
         }
         let is_left_empty = matches!(join.join_type, JoinType::Right | JoinType::Full);
         let is_right_empty = matches!(join.join_type, JoinType::Left | JoinType::Full);
@@ -215,7 +215,7 @@ impl Rewriter<'_> {
         let asked: BTreeSet<_> = said_right.iter().chain(&right.rows).map(|mark| mark.column).collect();
         let mut said = said_left;
         for (set, gate) in tied {
-            said.extend(asked.iter().map(|column| Mark { set, gate, column: *column, how: How::Inferred }));
+            said.extend(asked.iter().map(|column| Mark::inferred(set, gate, *column)));
         }
         let plan = rebuilt(join, left.plan.clone(), right.plan.clone())?;
         if !is_mark {

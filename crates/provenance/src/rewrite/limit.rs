@@ -12,7 +12,7 @@ use datafusion::logical_expr::{Expr, ExprFunctionExt, Limit, LogicalPlan, Sort, 
 
 use super::{Rewriter, Rewritten, project, set_column, set_name};
 use crate::collation::{in_language, is_foreign, is_text};
-use crate::expression::{Gate, is_random};
+use crate::expression::{Gate, Marks, is_random};
 use crate::types::{Doubt, How};
 
 /// The rows that a LIMIT lets through: after `skip`, at most `take`. Expressions without columns.
@@ -127,6 +127,9 @@ impl Rewriter<'_> {
         if input.sets.is_empty() {
             return Ok(input);
         }
+        // Rows stand for others from here on: what their values hold says nothing of those.
+        let input = self.settled(input)?;
+        let input = self.spoken(input, &Marks::new())?;
         let total = self.fresh("__total");
         let counted = over(count(lit(1_i64)), Vec::new())?.alias(&total);
         let plan = LogicalPlan::Window(Window::try_new(vec![counted], Arc::new(input.plan.clone()))?);
@@ -137,6 +140,8 @@ impl Rewriter<'_> {
 
     /// LIMIT in an order: ties at the edge, and texts that a language would sort otherwise, leave rows of which any may have been inside.
     fn ordered(&mut self, input: Rewritten, keys: &[SortExpr], cut: &Cut) -> Result<Rewritten> {
+        let input = self.settled(input)?;
+        let input = self.spoken(input, &Marks::new())?;
         let texts: Vec<&SortExpr> = keys.iter().filter(|key| is_text(&key.expr, &input.schema)).collect();
         // Where a language puts a text with characters outside ASCII is not known: it may stand anywhere, and move each other row
         // by one place. So the other rows are ranked among themselves.

@@ -9,13 +9,15 @@ mod join;
 mod limit;
 mod recursion;
 mod rows;
+mod values;
 mod window;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use datafusion::catalog::TableProvider;
 use datafusion::common::{Column, DFSchemaRef, Result, plan_err};
-use datafusion::logical_expr::{Expr, LogicalPlan, Projection};
+use datafusion::logical_expr::{Expr, LogicalPlan, Projection, when};
 
 use crate::catalog::Tables;
 use crate::expression::{Gate, Mark, Marks, Scope};
@@ -90,12 +92,25 @@ pub(crate) struct Rewriter<'a> {
     /// The table of calls, where many calls are replayed at once.
     pub(crate) calls: Option<Arc<dyn TableProvider>>,
     next_set: u32,
+    /// Of a set column that holds some of the rows of another: that other one.
+    origins: HashMap<u32, u32>,
     work_tables: Vec<recursion::WorkTable>,
 }
 
 impl<'a> Rewriter<'a> {
     pub(crate) fn new(tables: &'a Tables, functions: Functions, inferable_group: u32, keeps_used: bool) -> Self {
-        Self { tables, functions, inferable_group, keeps_used, is_mysql: false, aside: Vec::new(), calls: None, next_set: 0, work_tables: Vec::new() }
+        Self {
+            tables,
+            functions,
+            inferable_group,
+            keeps_used,
+            is_mysql: false,
+            aside: Vec::new(),
+            calls: None,
+            next_set: 0,
+            origins: HashMap::new(),
+            work_tables: Vec::new(),
+        }
     }
 
     fn new_set(&mut self) -> u32 {
@@ -154,6 +169,12 @@ impl<'a> Rewriter<'a> {
         Ok(Rewritten { plan: project(expressions, input.plan)?, sets, ..input })
     }
 
+    /// A set, where another is of at most so many people.
+    fn narrowed(&self, all: u32, own: u32, limit: usize) -> Expr {
+        let is_small = self.functions.at_most(set_column(all), limit).is_not_null();
+        when(is_small, set_column(own)).end().unwrap_or_else(|_| set_column(own))
+    }
+
     /// Makes gated marks free of their gate, by set columns that hold the set only where the gate lets it through.
     /// Needed before rows fold: afterwards the size of the old set can no longer be told.
     fn ungate(&mut self, mut input: Rewritten, wanted: &Marks) -> Result<(Rewritten, Names)> {
@@ -163,6 +184,7 @@ impl<'a> Rewriter<'a> {
         for (set, gate) in gated {
             let new = self.new_set();
             let limit = if gate == Gate::One { 1 } else { self.few() };
+            self.origins.insert(new, self.origin(set));
             added.push((new, self.functions.at_most(set_column(set), limit)));
             names.push(((set, gate), new));
         }

@@ -44,9 +44,8 @@ impl Rewriter<'_> {
             let next = self.rewrite(&query.recursive_term, None);
             self.work_tables.pop();
             let next = next?;
-            let of = |set: u32| {
-                if set == own || set == carried { carried } else { own }
-            };
+            let is_earlier = |set: u32| matches!(self.origin(set), origin if origin == own || origin == carried);
+            let of = |set: u32| if is_earlier(set) { carried } else { own };
             let mut is_done = true;
             for (known, marks) in columns.iter_mut().zip(&next.columns).chain([(&mut rows, &next.rows)]) {
                 for mark in moved(marks, &of) {
@@ -58,8 +57,8 @@ impl Rewriter<'_> {
             }
         };
         let own_of_first = self.joined(first.sets.iter().copied());
-        let own_of_next = self.joined(next.sets.iter().copied().filter(|set| *set != own && *set != carried));
-        let earlier = [own, carried].into_iter().filter(|set| next.sets.contains(set)).collect::<Vec<_>>();
+        let (earlier, new): (Vec<u32>, Vec<u32>) = next.sets.iter().partition(|set| [own, carried].contains(&self.origin(**set)));
+        let own_of_next = self.joined(new.into_iter());
         let earlier = self.functions.doubted(self.joined(earlier.into_iter()), Doubt::Recursion.bit());
         let names = query.schema.columns().into_iter().map(|column| column.name).collect::<Vec<_>>();
         let static_term = step(&first, &names, own_of_first, Functions::nobody())?;

@@ -10,13 +10,14 @@ use datafusion::logical_expr::{
     BinaryExpr, Expr, Filter, LogicalPlan, LogicalPlanBuilder, Operator, SubqueryAlias, TableScan, Union, Unnest, placeholder, when,
 };
 
+use super::values::Folds;
 use super::{Cut, Rewriter, Rewritten, project, set_column, set_name};
 use crate::batch::CALL;
 use crate::collation::readings;
 use crate::database::{DOUBTFUL, SUBJECT, VALID_FROM, VALID_TO};
-use crate::expression::{Gate, Mark, Marks, conjuncts, inferred, is_constant, is_random};
+use crate::expression::{Layout, Mark, Marks, Presence, conjuncts, inferred, is_constant, is_random};
 use crate::functions::Functions;
-use crate::types::{ColumnRef, Doubt, How};
+use crate::types::{ColumnRef, Doubt};
 
 /// The placeholder for the instant of a call, µs since 1970.
 pub(crate) const TIME: &str = "$__time";
@@ -55,7 +56,9 @@ impl Rewriter<'_> {
                 let Some(column) = column else {
                     return plan_err!("a scan's projection does not fit");
                 };
-                marks.insert(Mark { set, gate: Gate::Always, column: ColumnRef { table, column }, how: How::Displayed });
+                let column = ColumnRef { table, column };
+                let presence = if self.tables.may_be_absent(column) { Presence::Asked } else { Presence::Proved };
+                marks.insert(Mark::displayed(set, column, presence));
             }
         }
         let plan = project(expressions, source.filter(is_valid)?.build()?)?;
@@ -69,7 +72,7 @@ impl Rewriter<'_> {
 
     pub(super) fn projection(&mut self, projection: &datafusion::logical_expr::Projection, cut: Option<&Cut>) -> Result<Rewritten> {
         let input = self.rewrite(&projection.input, cut)?;
-        let columns = projection.expr.iter().map(|expression| input.scope().of(expression)).collect::<Result<Vec<_>>>()?;
+        let (input, columns) = self.computed(input, &projection.expr, Folds::No)?;
         let mut expressions = projection.expr.clone();
         expressions.extend(input.set_columns());
         Ok(Rewritten { plan: project(expressions, input.plan)?, columns, schema: projection.schema.clone(), ..input })
@@ -188,7 +191,7 @@ impl Rewriter<'_> {
     /// Whether an equality joins tables by a key: the two sides are of different sets, and one is all key.
     pub(super) fn joins_keys(&self, left: &Marks, right: &Marks) -> bool {
         let is_key = |marks: &Marks| !marks.is_empty() && marks.iter().all(|mark| self.tables.is_key(mark.column));
-        let shares = left.iter().any(|mark| right.iter().any(|other| other.set == mark.set));
+        let shares = left.iter().any(|mark| right.iter().any(|other| self.origin(other.set) == self.origin(mark.set)));
         !shares && (is_key(left) || is_key(right))
     }
 
@@ -229,7 +232,14 @@ impl Rewriter<'_> {
         let input = self.rewrite(&unnest.input, None)?;
         let exec_columns = unnest.exec_columns.clone();
         let plan = LogicalPlanBuilder::from(input.plan).unnest_columns_with_options(exec_columns, unnest.options.clone())?.build()?;
-        let columns = unnest.dependency_indices.iter().map(|from| input.columns.get(*from).cloned().unwrap_or_default()).collect();
+        // An element may be missing where its list is not.
+        let list_columns: Vec<usize> = unnest.list_type_columns.iter().map(|(position, _)| *position).collect();
+        let unnested = |marks: &Marks| marks.iter().map(|mark| Mark { presence: Presence::Asked, layout: Layout::Loose, ..*mark }).collect();
+        let marks = |from: &usize| {
+            let marks = input.columns.get(*from).cloned().unwrap_or_default();
+            if list_columns.contains(from) { unnested(&marks) } else { marks }
+        };
+        let columns = unnest.dependency_indices.iter().map(marks).collect();
         let visible: Vec<Expr> = unnest.schema.columns().into_iter().map(Expr::Column).collect();
         let expressions = visible.into_iter().chain(input.sets.iter().map(|set| set_column(*set))).collect();
         Ok(Rewritten { plan: project(expressions, plan)?, columns, schema: unnest.schema.clone(), ..Rewritten { plan: LogicalPlan::default(), ..input } })

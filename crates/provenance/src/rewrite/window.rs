@@ -7,9 +7,10 @@ use datafusion::logical_expr::expr::WindowFunction;
 use datafusion::logical_expr::{Expr, LogicalPlan, Window, WindowFrameBound};
 
 use super::limit::window_of;
+use super::values::{Added, Argued, Folds};
 use super::{Renaming, Rewriter, Rewritten, project, renamed, set_column, set_name, summarised};
-use crate::expression::{Mark, Marks, inferred};
-use crate::types::Doubt;
+use crate::expression::{Gate, Layout, Mark, Marks, Presence, inferred};
+use crate::types::{Doubt, How};
 
 enum Kind {
     /// The row's place.
@@ -43,18 +44,14 @@ impl Rewriter<'_> {
             self.aside.push(input.clone());
         }
         let functions = window.window_expr.iter().map(function_of).collect::<Result<Vec<_>>>()?;
-        let mut read = Marks::new();
-        for function in &functions {
-            for argument in &function.params.args {
-                read.extend(input.scope().of(argument)?);
-            }
-        }
-        let (input, names) = self.ungate(input, &read)?;
+        let (input, of_arguments) = self.read(input, &functions)?;
+        let (input, names) = self.ungate(input, &of_arguments.iter().flatten().map(|argued| argued.mark).collect())?;
         let mut windows = Vec::new();
         let mut added = Vec::new();
+        let mut narrow = Vec::new();
         let mut columns = input.columns.clone();
-        for function in functions {
-            columns.push(self.partition_marks(function, &input, &names, &mut windows, &mut added)?);
+        for (function, argued) in functions.into_iter().zip(of_arguments) {
+            columns.push(self.partition_marks(function, &argued, &names, &mut windows, &mut added, &mut narrow)?);
         }
         let mut sets = input.sets.clone();
         let mut plan = LogicalPlan::Window(Window::try_new(window.window_expr.clone(), Arc::new(input.plan.clone()))?);
@@ -68,33 +65,59 @@ impl Rewriter<'_> {
             expressions.push(expression);
             sets.push(set);
         }
-        Ok(Rewritten { plan: project(expressions, plan)?, columns, sets, schema: window.schema.clone(), ..input.without_plan() })
+        let windowed = Rewritten { plan: project(expressions, plan)?, columns, sets, schema: window.schema.clone(), ..input.without_plan() };
+        let narrowed = narrow.into_iter().map(|(new, all, own, limit)| (new, self.narrowed(all, own, limit))).collect();
+        self.with_sets(windowed, narrowed)
+    }
+
+    /// Marks of what the functions read of each row: of values that are there, in rows that their FILTER lets through.
+    fn read(&mut self, input: Rewritten, functions: &[&WindowFunction]) -> Result<(Rewritten, Vec<Vec<Argued>>)> {
+        let mut added = Added::default();
+        let mut all = Vec::new();
+        for function in functions {
+            let folds = if matches!(kind_of(&function.fun.to_string().to_lowercase()), Kind::Counts) { Folds::No } else { Folds::Yes };
+            let mut argued = Vec::new();
+            for argument in &function.params.args {
+                argued.extend(self.argued(&input, argument, (folds, function.params.filter.as_deref()), &mut added)?);
+            }
+            if let Some(filter) = &function.params.filter {
+                argued.extend(input.scope().deciding(filter)?.into_iter().map(|mark| Argued { mark, all: mark.set }));
+            }
+            // Another row's value may be NULL where this row's is not.
+            let asked = |mark: Mark| Mark { presence: Presence::Asked, layout: Layout::Loose, ..mark };
+            all.push(argued.into_iter().map(|argued| Argued { mark: asked(argued.mark), all: argued.all }).collect());
+        }
+        Ok((self.with_sets(input, added.columns())?, all))
     }
 
     fn partition_marks(
         &mut self,
         function: &WindowFunction,
-        input: &Rewritten,
+        argued: &[Argued],
         names: &[Renaming],
         windows: &mut Vec<Expr>,
         added: &mut Vec<(u32, Expr)>,
+        narrow: &mut Vec<(u32, u32, u32, usize)>,
     ) -> Result<Marks> {
         let kind = kind_of(&function.fun.to_string().to_lowercase());
         if matches!(kind, Kind::Ranks) {
             return Ok(Marks::new());
         }
-        let mut marks = Marks::new();
-        for argument in &function.params.args {
-            marks.extend(input.scope().of(argument)?);
-        }
-        if let Some(filter) = &function.params.filter {
-            marks.extend(input.scope().deciding(filter)?);
-        }
+        let marks: Marks = argued.iter().map(|argued| argued.mark).collect();
         let free = renamed(&marks, names);
         let mut moved = Vec::new();
-        for set in marks.iter().chain(&free).map(|mark| mark.set).collect::<std::collections::BTreeSet<_>>() {
-            let name = self.fresh("__partition");
-            windows.push(window_of(self.functions.union_function(None), vec![set_column(set)], function.params.partition_by.clone()).alias(&name));
+        for set in marks.iter().chain(&free).map(|mark| mark.set).chain(argued.iter().map(|argued| argued.all)).collect::<std::collections::BTreeSet<_>>() {
+            let union = window_of(self.functions.union_function(None), vec![set_column(set)], function.params.partition_by.clone());
+            // The optimizer loses one of two windows that are the same.
+            let known = windows.iter().find_map(|window| match window {
+                Expr::Alias(alias) if *alias.expr == union => Some(alias.name.clone()),
+                _ => None,
+            });
+            let name = known.unwrap_or_else(|| {
+                let name = self.fresh("__partition");
+                windows.push(union.alias(&name));
+                name
+            });
             let (whole, doubted) = (self.new_set(), self.new_set());
             let union = Expr::Column(Column::new_unqualified(name));
             added.push((doubted, self.functions.doubted(union.clone(), Doubt::OrderOfPartition.bit()).alias(set_name(doubted))));
@@ -105,7 +128,20 @@ impl Rewriter<'_> {
         let doubted = |mark: &Mark| moved.iter().find(|(old, _, _)| *old == mark.set).map(|(_, _, doubted)| Mark { set: *doubted, ..*mark });
         let frame = &function.params.window_frame;
         let is_whole = frame.start_bound.is_unbounded() && (frame.end_bound.is_unbounded() || function.params.order_by.is_empty());
-        let mut result = summarised(&if matches!(kind, Kind::Counts) { inferred(&marks) } else { marks.clone() }, whole);
+        let mut result = Marks::new();
+        for Argued { mark, all } in argued {
+            let mark = if matches!(kind, Kind::Counts) { Mark::inferred(mark.set, mark.gate, mark.column) } else { *mark };
+            let (Some(own), Some(of_all)) = (whole(mark.set), whole(*all)) else { continue };
+            if own == of_all || mark.how == How::Inferred {
+                result.extend(summarised(&Marks::from([mark]), whole));
+                continue;
+            }
+            for (how, limit) in [(How::Displayed, 1), (How::Inferred, self.few())] {
+                let set = self.new_set();
+                narrow.push((set, of_all, own, limit));
+                result.insert(Mark { set, how, gate: Gate::Always, ..mark });
+            }
+        }
         match kind {
             Kind::Picks => result.extend(free.iter().filter_map(doubted)),
             Kind::Copies => result.extend(free.iter().filter_map(|mark| whole(mark.set).map(|set| Mark { set, ..*mark }))),

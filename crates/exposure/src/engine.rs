@@ -1,9 +1,10 @@
 //! The real replayer: `strandline-provenance` behind the port of this crate.
 
-use strandline_provenance::{self as provenance, Doubt, Engine, Prepared};
+use strandline_model::exposure::Certainty;
+use strandline_provenance::{self as provenance, Doubt, Engine, Prepared, Sureness};
 
 use crate::Options;
-use crate::replay::{Call, EngineDatabase, ReplayDoubt, Replayed, Replayer, Revealed};
+use crate::replay::{Call, EngineDatabase, ReplayDoubt, Replayed, Replayer, Revealed, RowRange};
 
 struct Provenance {
     engine: Engine,
@@ -14,6 +15,7 @@ struct Provenance {
 pub(crate) fn replayer(database: EngineDatabase, options: &Options) -> Result<Box<dyn Replayer>, String> {
     let database = provenance::Database {
         search_path: database.search_path,
+        collation: None,
         dialect: database.dialect,
         tables: database
             .tables
@@ -68,17 +70,30 @@ fn replayed(answer: provenance::Replayed) -> Replayed {
     let revealed = answer.revealed.into_iter().map(|r| Revealed {
         columns: r.columns.iter().map(|c| (c.table, c.column)).collect(),
         displayed: r.how == provenance::How::Displayed,
-        doubt: r.doubt.map(|doubt| ReplayDoubt { sentence: doubt.sentence(), other_rows: other_rows(doubt) }),
+        doubt: r.doubt.map(read_doubt),
         subjects: r.subjects,
     });
-    Replayed { rows: answer.rows, revealed: revealed.collect(), other_rows: answer.doubts.iter().any(|d| other_rows(*d)) }
+    Replayed {
+        rows: RowRange { least: answer.rows.least, most: answer.rows.most },
+        revealed: revealed.collect(),
+        other_rows: answer.doubts.iter().any(|d| other_rows(*d)),
+        others: answer.others.iter().map(|c| (c.table, c.column)).collect(),
+    }
+}
+
+fn read_doubt(doubt: Doubt) -> ReplayDoubt {
+    let at_most = match doubt.at_most() {
+        Sureness::Likely => Certainty::Likely,
+        Sureness::Possible => Certainty::Possible,
+    };
+    ReplayDoubt { sentence: doubt.sentence(), other_rows: other_rows(doubt), at_most, is_settled_by_count: doubt.is_settled_by_count() }
 }
 
 /// Whether rows that the replay did not choose may have been sent instead.
 fn other_rows(doubt: Doubt) -> bool {
     match doubt {
         Doubt::TiedLimit | Doubt::UnorderedLimit | Doubt::Collation | Doubt::OrderOfPartition | Doubt::Nondeterministic => true,
-        Doubt::DoubtfulRow | Doubt::ExtremeOfGroup | Doubt::Recursion | Doubt::Shortened => false,
-        Doubt::Piece | Doubt::Branch | Doubt::UnknownFunction => false,
+        // Those whom a comparison may have let through are in the answer themselves, or in its `others`.
+        Doubt::DoubtfulRow | Doubt::ExtremeOfGroup | Doubt::Recursion | Doubt::Shortened | Doubt::Comparison | Doubt::LetThrough | Doubt::Piece | Doubt::Branch | Doubt::UnknownFunction => false,
     }
 }

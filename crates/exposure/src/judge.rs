@@ -1,6 +1,6 @@
 //! From a replay to showings: whose cells, how surely, and why not more surely. The table of rules in docs/exposure.md, as code. Pure.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use strandline_model::exposure::{Basis, Certainty};
@@ -8,7 +8,7 @@ use strandline_model::exposure::{Basis, Certainty};
 use crate::missing::{Cap, Missing, lower};
 use crate::nobody::Nobody;
 use crate::plan::{Job, Mode, bound_subject};
-use crate::replay::{Replayed, Revealed};
+use crate::replay::{Counted, Replayed, Revealed};
 use crate::statement::{Unknowns, widen};
 use crate::world::World;
 
@@ -49,11 +49,16 @@ pub(crate) struct Judged {
 
 /// Reads one replay.
 pub(crate) fn judge(job: &Job, replayed: &Replayed, world: &World) -> Judged {
-    let mut judge = Judge { job, replayed, world, judged: Judged::default() };
+    let counted = replayed.rows.against(job.rows_logged);
+    let is_proved = job.named.described.iter().all(|table| !world.is_doubtful_at(job.database, *table, job.call.time));
+    // A count says which rows were sent only where every row is certain but for what decided about it.
+    let settled = if is_proved && job.mode == Mode::Exact { settled(replayed, counted) } else { replayed.clone() };
+    let mut judge = Judge { job, replayed: &settled, counted, world, judged: Judged::default() };
     match job.mode {
         Mode::Wide(missing) => {
             judge.revealed((Certainty::Possible, Some(missing)));
             judge.others(&judge.displayed(), Missing::TableDoubtful);
+            judge.let_through();
         }
         Mode::Exact => judge.exact(),
     }
@@ -63,6 +68,21 @@ pub(crate) fn judge(job: &Job, replayed: &Replayed, world: &World) -> Judged {
         judged.nobody = Some(Nobody::ReplayedWithout);
     }
     judged
+}
+
+/// What a replay says once the log's count is known: with all rows sent none is in doubt, with the sure ones alone no other was sent.
+fn settled(replayed: &Replayed, counted: Counted) -> Replayed {
+    let mut settled = replayed.clone();
+    let is_certain = |r: &Revealed| r.doubt.is_none_or(|d| d.is_settled_by_count);
+    if !replayed.others.is_empty() || !replayed.revealed.iter().all(is_certain) {
+        return settled;
+    }
+    match counted {
+        Counted::All => settled.revealed.iter_mut().for_each(|r| r.doubt = None),
+        Counted::SureAlone => settled.revealed.retain(|r| r.doubt.is_none()),
+        Counted::NotLogged | Counted::Differs | Counted::Between => {}
+    }
+    settled
 }
 
 /// Everybody of these tables is possible, in all their columns.
@@ -80,6 +100,7 @@ pub(crate) fn everybody(database: usize, tables: &BTreeSet<usize>, time: i64, mi
 struct Judge<'j> {
     job: &'j Job,
     replayed: &'j Replayed,
+    counted: Counted,
     world: &'j World,
     judged: Judged,
 }
@@ -92,11 +113,10 @@ impl Judge<'_> {
             return;
         }
         let mut cap = job.cap;
-        let differs = job.rows_logged.is_some_and(|logged| u64::try_from(logged) != Ok(replayed.rows));
-        match job.rows_logged {
-            None => cap = lower(cap, (Certainty::Likely, Some(Missing::CountNotLogged))),
-            Some(_) if differs => cap = lower(cap, (Certainty::Likely, Some(Missing::CountDiffers))),
-            Some(_) => {}
+        match self.counted {
+            Counted::NotLogged => cap = lower(cap, (Certainty::Likely, Some(Missing::CountNotLogged))),
+            Counted::Differs => cap = lower(cap, (Certainty::Likely, Some(Missing::CountDiffers))),
+            Counted::All | Counted::SureAlone | Counted::Between => {}
         }
         let is_open = job.named.described.iter().any(|table| self.world.is_open(job.database, *table, job.call.time));
         if is_open {
@@ -108,7 +128,8 @@ impl Judge<'_> {
         if job.is_extract {
             self.everybody_known(&columns);
         }
-        if differs {
+        self.let_through();
+        if self.counted == Counted::Differs {
             self.judged.is_widened = true;
             return self.all_of_tables(&columns, Missing::OtherRows);
         }
@@ -145,7 +166,7 @@ impl Judge<'_> {
             }
             let mut own = cap;
             if let Some(doubt) = revealed.doubt {
-                own = lower(own, (Certainty::Likely, Some(Missing::Replay(doubt.sentence))));
+                own = lower(own, (doubt.at_most, Some(Missing::Replay(doubt.sentence))));
             }
             let basis = if revealed.displayed { Basis::Disclosed } else { Basis::Inferred };
             if !revealed.displayed {
@@ -153,6 +174,24 @@ impl Judge<'_> {
             }
             let whom = Whom::Subjects(revealed.subjects.clone());
             self.judged.showings.push(Showing { whom, columns, basis, certainty: own.0, missing: own.1 });
+        }
+    }
+
+    /// Something decided about the rows that the server may have decided otherwise: anybody of the tables may have been displayed.
+    fn let_through(&mut self) {
+        let (database, time) = (self.job.database, self.job.call.time);
+        let mut tables: BTreeMap<usize, BTreeSet<u32>> = BTreeMap::new();
+        for (table, column) in &self.replayed.others {
+            let number = self.world.databases[database].tables.get(*table).and_then(|t| t.columns.get(*column).copied().flatten());
+            tables.entry(*table).or_default().extend(number);
+        }
+        let bound = bound_subject(self.job, self.world);
+        for (table, columns) in tables.into_iter().filter(|(_, columns)| !columns.is_empty()) {
+            let whom = match &bound {
+                Some(key) => Whom::Keyed(key.clone()),
+                None => Whom::Table(database, table, self.world.population(database, table, time)),
+            };
+            self.possible(whom, columns, Missing::OtherRows);
         }
     }
 

@@ -2,6 +2,7 @@
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
+use strandline_model::exposure::Certainty;
 
 use crate::Dialect;
 
@@ -18,10 +19,53 @@ pub(crate) struct Call {
 /// What one execution showed.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Replayed {
-    pub(crate) rows: u64,
+    pub(crate) rows: RowRange,
     pub(crate) revealed: Vec<Revealed>,
     /// Whether other rows than these may have been sent.
     pub(crate) other_rows: bool,
+    /// Table and column numbers in which anybody of those tables may have been displayed.
+    pub(crate) others: Vec<(usize, usize)>,
+}
+
+/// How many rows were sent: at least those that are sure, at most those that could be among them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct RowRange {
+    pub(crate) least: u64,
+    pub(crate) most: u64,
+}
+
+impl RowRange {
+    /// Exactly so many.
+    #[cfg(test)]
+    pub(crate) fn exactly(rows: u64) -> Self {
+        Self { least: rows, most: rows }
+    }
+
+    /// What a count in the log says of the rows that are in doubt.
+    pub(crate) fn against(self, logged: Option<i64>) -> Counted {
+        let Some(logged) = logged else { return Counted::NotLogged };
+        match u64::try_from(logged) {
+            Ok(logged) if logged == self.most => Counted::All,
+            Ok(logged) if logged == self.least => Counted::SureAlone,
+            Ok(logged) if self.least < logged && logged < self.most => Counted::Between,
+            _ => Counted::Differs,
+        }
+    }
+}
+
+/// A logged row count beside a replay's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Counted {
+    /// There is none.
+    NotLogged,
+    /// It is one that the replay cannot give.
+    Differs,
+    /// Every row that could have been let through was sent: none is in doubt any more.
+    All,
+    /// As many as are sure: no row in doubt was sent.
+    SureAlone,
+    /// Some of the rows in doubt were sent.
+    Between,
 }
 
 /// Columns revealed about the same subjects in the same way.
@@ -41,6 +85,10 @@ pub(crate) struct ReplayDoubt {
     pub(crate) sentence: &'static str,
     /// Whether rows that the replay did not choose may have been sent instead.
     pub(crate) other_rows: bool,
+    /// The tier that it leaves.
+    pub(crate) at_most: Certainty,
+    /// Whether a count of all rows, or of the sure rows alone, leaves nothing of it.
+    pub(crate) is_settled_by_count: bool,
 }
 
 /// A database as the engine takes it.

@@ -190,7 +190,9 @@ impl Run {
             let cursor = self.commands.cursors[at].clone();
             let Some(database) = self.world.database(&cursor.database) else { continue };
             let call = Call { time: cursor.time, parameters: cursor.parameters.clone(), rows: None };
-            let rows = self.replay_one(database, &cursor.query, &call).ok().filter(|_| cursor.parameters_known).map(|r| r.rows);
+            let rows = self.replay_one(database, &cursor.query, &call).ok().filter(|_| cursor.parameters_known);
+            // Where a cursor stands can be told only if every row before it is sure.
+            let rows = rows.filter(|r| r.rows.least == r.rows.most).map(|r| r.rows.most);
             let windows = rows.map(|rows| {
                 let mut position = 0;
                 let mut step = |(motion, _): &(_, bool)| {
@@ -323,7 +325,10 @@ impl Run {
     fn take(&mut self, pending: &Pending, replayed: &Replayed, account: &mut Account) -> Option<Pending> {
         let job = &pending.job;
         if job.mode == Mode::Exact {
-            account.rows_replayed(replayed.rows);
+            // An open statement may have sent any number.
+            if replayed.rows.most < u64::MAX {
+                account.rows_replayed(replayed.rows.most);
+            }
             account.outcome("replayed", None);
         }
         let Judged { showings, nobody, missing, is_widened, wider } = judge(job, replayed, &self.world);
@@ -331,7 +336,7 @@ impl Run {
             self.show(showing, job.call.time, pending.proof, account);
         }
         if let Some(reason) = nobody {
-            account.shows_nobody(reason, "", (reason == Nobody::NoRowCounted && replayed.rows > 0).then(|| reason.sentence().to_owned()));
+            account.shows_nobody(reason, "", (reason == Nobody::NoRowCounted && replayed.rows.least > 0).then(|| reason.sentence().to_owned()));
         }
         if let Some(missing) = missing {
             account.reason(Some(missing.sentence().to_owned()));

@@ -16,7 +16,7 @@ use strandline_model::table::{Row, ScanError};
 use strandline_model::time::{Instant, Interval};
 use strandline_model::trail::Strength;
 
-use crate::replay::{Call, EngineDatabase, Replayed, Replayer, Revealed};
+use crate::replay::{Call, EngineDatabase, Replayed, Replayer, Revealed, RowRange};
 use crate::run::expose_with;
 use crate::stage::{Inputs, Output, Summary};
 use crate::{Dialect, Options};
@@ -81,7 +81,7 @@ impl Naive {
             let doubt = doubtful.then_some(crate::replay::ReplayDoubt { sentence: "doubtful", other_rows: false });
             Revealed { columns: columns.iter().map(|c| (*table, *c)).collect(), displayed: true, doubt, subjects }
         });
-        Replayed { rows: rows.len() as u64, revealed: revealed.into(), other_rows: false }
+        Replayed { rows: RowRange::exactly(rows.len() as u64), revealed: revealed.into(), other_rows: false, others: Vec::new() }
     }
 }
 

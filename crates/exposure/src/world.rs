@@ -60,6 +60,14 @@ pub(crate) struct TableWorld {
     owner: Option<String>,
 }
 
+impl TableWorld {
+    /// Whether any of its rows is doubtful at an instant.
+    pub(crate) fn is_doubtful_at(&self, time: i64) -> bool {
+        let holds = |d: &TableDoubt| d.from <= time && time < d.to;
+        self.doubts.iter().any(holds) || self.doubtful.iter().any(|(d, _)| holds(d))
+    }
+}
+
 /// A database that statements can be replayed against.
 pub(crate) struct DatabaseWorld {
     pub(crate) id: String,
@@ -98,6 +106,11 @@ impl World {
     /// Whether others may have stood in a table at an instant than those who are known in it.
     pub(crate) fn is_open(&self, database: usize, table: usize, time: i64) -> bool {
         self.databases[database].tables[table].doubts.iter().any(|doubt| doubt.from <= time && time < doubt.to)
+    }
+
+    /// Whether rows of a table, or all of it, are doubtful at an instant.
+    pub(crate) fn is_doubtful_at(&self, database: usize, table: usize, time: i64) -> bool {
+        self.databases[database].tables[table].is_doubtful_at(time)
     }
 
     /// Who may have stood in a table at an instant: those who ever do, or everybody, where others may have.

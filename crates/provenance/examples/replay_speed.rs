@@ -43,7 +43,7 @@ fn database(people: u32) -> Database {
         ("award", text(&|row| format!("a{}", row % 6), awards)),
     ];
     let tables = vec![table("staff", staff, (0..people).collect()), table("award", award, (0..awards).map(|row| row / 2).collect())];
-    Database { search_path: vec!["hr".into()], dialect: Dialect::PostgreSql, tables, views: vec![] }
+    Database { search_path: vec!["hr".into()], dialect: Dialect::PostgreSql, collation: None, tables, views: vec![] }
 }
 
 /// The statement as DataFusion runs it, over the same rows and without provenance.
@@ -97,7 +97,7 @@ fn main() {
     let of = |call: u32| Call { time: 1, parameters: vec![Some(format!("C{}", (u64::from(call) * 7919) % u64::from(people)))], rows: None };
     let many: Vec<Call> = (0..calls).map(of).collect();
     let (answers, together) = timed(|| engine.replay(&point, &many));
-    assert!(answers.iter().all(|answer| answer.as_ref().is_ok_and(|replayed| replayed.rows == 1)));
+    assert!(answers.iter().all(|answer| answer.as_ref().is_ok_and(|replayed| replayed.rows.most == 1)));
     let few: Vec<&Call> = many.iter().take(200).collect();
     let (_, alone) = timed(|| few.iter().map(|call| engine.replay(&point, std::slice::from_ref(*call))).collect::<Vec<_>>());
     println!(

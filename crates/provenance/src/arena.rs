@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use datafusion::common::DataFusionError;
 
+use crate::kernels::Spelled;
 use crate::types::Doubt;
 
 const HANDLE: u64 = 1 << 63;
@@ -49,6 +50,8 @@ pub(crate) struct Placed {
 struct Nodes {
     nodes: Vec<Node>,
     bytes: usize,
+    is_open: bool,
+    spelled: Spelled,
 }
 
 /// The sets of one replay. Two arenas are equal if they are the same one.
@@ -94,7 +97,7 @@ impl Subjects {
     }
 
     fn settle(&mut self) {
-        self.0.sort_unstable_by_key(|(subject, doubts)| (*subject, doubts.count_ones(), *doubts));
+        self.0.sort_unstable_by_key(|(subject, doubts)| (*subject, weight(*doubts)));
         self.0.dedup_by_key(|(subject, _)| *subject);
     }
 }
@@ -111,6 +114,22 @@ impl Arena {
     /// Forgets all sets; every handle given out before is void.
     pub(crate) fn clear(&self) {
         *self.lock() = Nodes::default();
+    }
+
+    /// Notes that something decided which the server may decide otherwise, where that cannot be told row by row.
+    pub(crate) fn open(&self) {
+        self.lock().is_open = true;
+    }
+
+    /// Whether that was noted in this replay.
+    pub(crate) fn is_open(&self) -> bool {
+        let nodes = self.lock();
+        nodes.is_open || nodes.spelled.differ
+    }
+
+    /// Looks at the texts that were folded so far.
+    pub(crate) fn spell(&self, note: impl FnOnce(&mut Spelled)) {
+        note(&mut self.lock().spelled);
     }
 
     fn keep(&self, node: Node) -> Result<u64, DataFusionError> {
@@ -241,9 +260,19 @@ fn cut(part: Placed, from: i64, to: i64) -> Option<Placed> {
     Some(Placed { from: place(start), to: place(end), set: part.set })
 }
 
-/// The doubts that weigh less: fewer, then the lower ones (a tie-break only).
+/// What doubts weigh: whether the replay did not find the row at all, how many they are, and their bits as a tie-break.
+fn weight(doubts: u64) -> (bool, u32, u64) {
+    (doubts & Doubt::LetThrough.bit() != 0, doubts.count_ones(), doubts)
+}
+
+/// The doubts that weigh less.
 pub(crate) fn surer(one: u64, other: u64) -> u64 {
-    if (one.count_ones(), one) <= (other.count_ones(), other) { one } else { other }
+    if weight(one) <= weight(other) { one } else { other }
+}
+
+/// Whether a set of rows (not of people) says that its row is sure: nobody doubted it.
+pub(crate) fn is_sure(row: u64) -> bool {
+    row & HANDLE == 0 && row & DOUBTS == 0
 }
 
 /// Sorts, and keeps each subject once, with its fewest doubts.

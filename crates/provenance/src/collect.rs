@@ -7,11 +7,20 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::{UInt32Type, UInt64Type};
 use arrow_array::{Array, RecordBatch, UInt64Array};
 
-use crate::arena::{Arena, Subjects};
+use crate::arena::{Arena, Subjects, is_sure};
 use crate::expression::{Gate, Marks};
-use crate::types::{ColumnRef, Doubt, How, Replayed, Revealed};
+use crate::types::{ColumnRef, Doubt, How, Replayed, Revealed, RowRange};
 
 type Sources = BTreeSet<(u32, Gate)>;
+
+/// What is known of how a statement's rows were decided.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Decided {
+    /// Set columns that hold, instead of people, whether the row itself is sure.
+    pub(crate) rows: BTreeSet<u32>,
+    /// Whether something decides that the server may decide otherwise, in a place where that cannot be told row by row.
+    pub(crate) is_open: bool,
+}
 
 /// The marks of a statement, arranged for reading results: columns with the same sources are read together.
 #[derive(Debug, Default)]
@@ -19,11 +28,17 @@ pub(crate) struct Reader {
     sets: Vec<u32>,
     groups: Vec<(Sources, Sources, Vec<ColumnRef>)>,
     few: usize,
+    /// Positions of the set columns that say whether the row itself is sure.
+    rows: Vec<usize>,
+    /// Whether something decides in every replay that the server may decide otherwise.
+    is_open: bool,
+    /// The columns that the statement can display.
+    displayable: Vec<ColumnRef>,
 }
 
 impl Reader {
-    /// `sets` are the numbers of the set columns, in their order in the result.
-    pub(crate) fn new(marks: &Marks, sets: Vec<u32>, inferable_group: u32) -> Self {
+    /// `sets` are the numbers of the set columns, in their order in the result; `decided` is what decides about its rows.
+    pub(crate) fn new(marks: &Marks, sets: Vec<u32>, inferable_group: u32, decided: &Decided) -> Self {
         let mut by_column: BTreeMap<ColumnRef, (Sources, Sources)> = BTreeMap::new();
         for mark in marks {
             let (displayed, inferred) = by_column.entry(mark.column).or_default();
@@ -37,12 +52,34 @@ impl Reader {
             by_sources.entry(sources).or_default().push(column);
         }
         let groups = by_sources.into_iter().map(|((displayed, inferred), columns)| (displayed, inferred, columns)).collect();
-        Self { sets, groups, few: inferable_group.saturating_sub(1) as usize }
+        let rows = sets.iter().enumerate().filter(|(_, set)| decided.rows.contains(set)).map(|(position, _)| position).collect();
+        let displayed: BTreeSet<ColumnRef> = marks.iter().filter(|mark| mark.how == How::Displayed).map(|mark| mark.column).collect();
+        let (is_open, displayable) = (decided.is_open, displayed.into_iter().collect());
+        Self { sets, groups, few: inferable_group.saturating_sub(1) as usize, rows, is_open, displayable }
+    }
+
+    /// The rows of a result, given for each whether it is sure.
+    fn range(&self, are_sure: impl Iterator<Item = bool>) -> RowRange {
+        let (mut least, mut most) = (0, 0);
+        for is_sure in are_sure {
+            least += u64::from(is_sure);
+            most += 1;
+        }
+        RowRange { least, most }
+    }
+
+    /// Whether a row is sure, by its set columns.
+    fn is_sure<'a>(&self, column: impl Fn(usize) -> Option<&'a UInt64Array>, row: usize) -> bool {
+        self.rows.iter().filter_map(|position| column(*position)).all(|marks| marks.is_null(row) || is_sure(marks.value(row)))
     }
 
     /// Reads all rows of a result.
     pub(crate) fn read(&self, batches: &[RecordBatch], arena: &Arena) -> Replayed {
-        let rows = batches.iter().map(RecordBatch::num_rows).sum::<usize>() as u64;
+        let are_sure = batches.iter().flat_map(|batch| {
+            let column = |position: usize| batch.columns().get(position).and_then(|column| column.as_primitive_opt::<UInt64Type>());
+            (0..batch.num_rows()).map(move |row| self.is_sure(column, row))
+        });
+        let rows = self.range(are_sure);
         let mut values: Vec<Vec<u64>> = vec![Vec::new(); self.sets.len()];
         for batch in batches {
             for (column, values) in batch.columns().iter().zip(&mut values) {
@@ -81,15 +118,17 @@ impl Reader {
                 values.dedup();
                 Cow::Owned(values)
             };
+            let is_sure = |(_, batch, row): &(u32, usize, usize)| self.is_sure(|set| columns.get(*batch)?.get(set).copied(), *row);
+            let rows = self.range(of_call.iter().map(is_sure));
             if let Some((call, _, _)) = of_call.first() {
-                results.push((*call, self.arrange(of_call.len() as u64, values, arena)));
+                results.push((*call, self.arrange(rows, values, arena)));
             }
         }
         results
     }
 
     /// Arranges the values of the set columns, given by position, as what was revealed.
-    pub(crate) fn arrange<'v>(&self, rows: u64, values: impl Fn(usize) -> Cow<'v, [u64]>, arena: &Arena) -> Replayed {
+    pub(crate) fn arrange<'v>(&self, rows: RowRange, values: impl Fn(usize) -> Cow<'v, [u64]>, arena: &Arena) -> Replayed {
         let mut revealed: BTreeMap<(How, Option<Doubt>, Vec<u32>), Vec<ColumnRef>> = BTreeMap::new();
         let people = |sources: &Sources| {
             let mut found = Subjects::default();
@@ -109,6 +148,7 @@ impl Reader {
             }
             found
         };
+        let is_open = self.is_open || arena.is_open();
         for (displayed, inferred, columns) in &self.groups {
             let displayed = people(displayed);
             let mut inferred = people(inferred);
@@ -117,6 +157,7 @@ impl Reader {
                 let mut by_doubt: BTreeMap<Option<Doubt>, Vec<u32>> = BTreeMap::new();
                 for (subject, doubts) in found.iter() {
                     let doubt = Doubt::ALL.into_iter().find(|doubt| doubts & doubt.bit() != 0);
+                    let doubt = doubt.or_else(|| is_open.then_some(Doubt::Comparison));
                     by_doubt.entry(doubt).or_default().push(subject);
                 }
                 for (doubt, subjects) in by_doubt {
@@ -124,7 +165,8 @@ impl Reader {
                 }
             }
         }
-        let doubts: BTreeSet<Doubt> = revealed.keys().filter_map(|(_, doubt, _)| *doubt).collect();
+        let mut doubts: BTreeSet<Doubt> = revealed.keys().filter_map(|(_, doubt, _)| *doubt).collect();
+        doubts.extend(is_open.then_some(Doubt::LetThrough));
         let mut revealed: Vec<Revealed> = revealed
             .into_iter()
             .map(|((how, doubt, subjects), mut columns)| {
@@ -133,6 +175,7 @@ impl Reader {
             })
             .collect();
         revealed.sort_unstable();
-        Replayed { rows, revealed, doubts: doubts.into_iter().collect() }
+        let (rows, others) = if is_open { (RowRange { least: 0, most: u64::MAX }, self.displayable.clone()) } else { (rows, Vec::new()) };
+        Replayed { rows, revealed, doubts: doubts.into_iter().collect(), others }
     }
 }

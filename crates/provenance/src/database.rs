@@ -17,6 +17,9 @@ pub const VALID_TO: &str = "__valid_to";
 /// Name of the hidden column that says that the version's values are not proved: Boolean.
 pub const DOUBTFUL: &str = "__doubtful";
 
+/// The scale of a `numeric` column that declares none: its values are kept with it, so their text is not the server's.
+pub const OPEN_SCALE: i8 = 10;
+
 /// One database, with every version of its rows.
 #[derive(Clone, Debug)]
 pub struct Database {
@@ -24,6 +27,8 @@ pub struct Database {
     pub search_path: Vec<String>,
     /// Whose SQL the statements are.
     pub dialect: Dialect,
+    /// The collation of texts that declare none: `icu:de-DE`, `libc:en_US.UTF-8`, or its name; `None` if it is not known.
+    pub collation: Option<String>,
     /// The tables.
     pub tables: Vec<VersionedTable>,
     /// The views.

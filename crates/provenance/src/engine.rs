@@ -32,12 +32,13 @@ use crate::arena::{Arena, Subjects};
 use crate::batch::{CALL, batch, parameter_column};
 use crate::budget::{Budget, TOO_LONG, TOO_MANY_ROWS, metered};
 use crate::catalog::{Tables, open};
-use crate::collation::without_case;
 use crate::collect::Reader;
 use crate::cross_join::limit_cross_joins;
 use crate::database::{Database, Dialect, Options, VALID_FROM, VALID_TO};
 use crate::expression::Marks;
+use crate::fidelity::Server;
 use crate::functions::Functions;
+use crate::keyed::in_words_of;
 use crate::rewrite::{Rewriter, Rewritten, set_name};
 use crate::statement::{Reading, read, tables_named};
 use crate::types::{Call, EngineError, ReplayError, Replayed, RowWindow, Unsupported};
@@ -176,7 +177,7 @@ impl Engine {
 
     fn rewriter(&self, arena: &Arena, keeps_used: bool) -> Rewriter<'_> {
         let functions = Functions { arena: arena.clone() };
-        let mut rewriter = Rewriter::new(&self.tables, functions, self.options.inferable_group, keeps_used);
+        let mut rewriter = Rewriter::new(&self.tables, functions, Server::of(&self.database), self.options.inferable_group, keeps_used);
         rewriter.is_mysql = self.database.dialect == Dialect::MySql;
         rewriter
     }
@@ -186,7 +187,7 @@ impl Engine {
         let rewritten = rewriter.rewrite(plan, None)?;
         let rewritten = rewriter.settled(rewritten)?;
         let rewritten = rewriter.spoken(rewritten, &Marks::new())?;
-        let reader = Reader::new(&rewritten.all_marks(), rewritten.sets.clone(), self.options.inferable_group);
+        let reader = Reader::new(&rewritten.all_marks(), rewritten.sets.clone(), self.options.inferable_group, &rewriter.decided);
         Ok(Rewrite { plan: only_sets(&rewritten)?, reader })
     }
 
@@ -195,9 +196,7 @@ impl Engine {
         let mut options = ConfigOptions::clone(self.state.config_options());
         options.optimizer.skip_failed_rules = false;
         let mut plan = Analyzer::new().execute_and_check(plan, &options, |_, _| {})?;
-        if self.database.dialect == Dialect::MySql {
-            plan = without_case(plan)?;
-        }
+        plan = in_words_of(&Server::of(&self.database), plan)?;
         let rules = Optimizer::with_rules(vec![
             Arc::new(RewriteSetComparison::new()),
             Arc::new(SimplifyExpressions::new()),
@@ -272,7 +271,7 @@ impl Engine {
         rewriter.calls = Some(table);
         let rewritten = rewriter.rewrite(&batch.plan, None)?;
         let rewritten = rewriter.settled(rewritten)?;
-        let reader = Reader::new(&rewritten.all_marks(), rewritten.sets.clone(), self.options.inferable_group);
+        let reader = Reader::new(&rewritten.all_marks(), rewritten.sets.clone(), self.options.inferable_group, &rewriter.decided);
         let mut expressions: Vec<Expr> = rewritten.sets.iter().map(|set| Expr::Column(Column::new_unqualified(set_name(*set)))).collect();
         expressions.push(Expr::Column(Column::new_unqualified(CALL)));
         let plan = LogicalPlanBuilder::from(rewritten.plan).project(expressions)?.build()?;
@@ -280,12 +279,17 @@ impl Engine {
         values.insert(crate::rewrite::TIME.trim_start_matches('$').to_owned(), ScalarAndMetadata::from(ScalarValue::Int64(Some(first.1.time))));
         work.arena.clear();
         let batches = self.run(&plan, values)?;
-        let mut answers: HashMap<usize, Replayed> = calls.iter().map(|(position, _)| (*position, Replayed::default())).collect();
+        // What was in doubt is told of the whole run: these calls are then asked one by one.
+        if work.arena.is_open() {
+            return Ok(HashMap::new());
+        }
+        let nothing = reader.read(&[], &work.arena);
+        let mut answers: HashMap<usize, Replayed> = calls.iter().map(|(position, _)| (*position, nothing.clone())).collect();
         for (number, replayed) in reader.read_calls(&batches, &work.arena) {
             let Some((position, call)) = calls.get(number as usize) else {
                 continue;
             };
-            let rows = replayed.rows;
+            let rows = replayed.rows.most;
             let is_whole = batch.limit_rows.is_none_or(|limit| rows <= limit)
                 && call.rows.is_none_or(|window| window.skip == 0 && window.take.is_none_or(|take| rows <= take));
             // What LIMIT or a cursor cuts depends on an order: that call runs alone.

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema, Result, plan_err};
 use datafusion::logical_expr::expr::{Case, ScalarFunction};
-use datafusion::logical_expr::{BinaryExpr, Expr, Operator, binary_expr, lit};
+use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, Operator, binary_expr, lit};
 
 use crate::copies::{Reading, reading_of};
 use crate::place::{Cut, Span, cut_of};
@@ -316,11 +316,11 @@ impl Scope<'_> {
     /// The greatest or the least: whoever holds the value. Which text it is depends on a collation.
     fn chosen(&self, whole: &Expr, arguments: &[&Expr]) -> Result<Said> {
         let mut said = Said { copies: Vec::new(), deciding: self.deciding(whole)? };
-        let is_text = crate::collation::is_text(whole, self.schema);
+        let as_text = is_text(whole, self.schema);
         for argument in arguments {
             let mut own = self.read(argument, false)?;
             for copy in &mut own.copies {
-                if is_text {
+                if as_text {
                     copy.needs_value(argument);
                     copy.doubts |= Doubt::Collation.bit();
                 } else {
@@ -367,8 +367,8 @@ impl Said {
 
     /// The same values in another type.
     fn written_as(mut self, written: &Expr, from: &Expr, schema: &DFSchema) -> Self {
-        let is_text = |value: &Expr| crate::collation::is_text(value, schema);
-        if is_text(written) && is_text(from) {
+        let as_text = |value: &Expr| is_text(value, schema);
+        if as_text(written) && as_text(from) {
             return self;
         }
         for copy in &mut self.copies {
@@ -458,4 +458,9 @@ pub(crate) fn is_constant(expression: &Expr) -> bool {
 /// Whether an expression can give another value each time.
 pub(crate) fn is_random(expression: &Expr) -> bool {
     expression.is_volatile()
+}
+
+/// Whether an expression's value is a text.
+pub(crate) fn is_text(expression: &Expr, schema: &DFSchema) -> bool {
+    expression.get_type(schema).is_ok_and(|kind| kind.is_string())
 }

@@ -100,6 +100,39 @@ impl ScalarUDFImpl for SetFunction {
     }
 }
 
+/// Lets through what we decide, and notes where the server may decide otherwise.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Witness {
+    arena: Arena,
+    signature: Signature,
+}
+
+impl ScalarUDFImpl for Witness {
+    fn name(&self) -> &str {
+        "decision_witness"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _arguments: &[DataType]) -> Result<DataType> {
+        Ok(DataType::Boolean)
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let arrays = ColumnarValue::values_to_arrays(&args.args)?;
+        let [ours, must, may] = arrays.as_slice() else {
+            return internal_err!("a witness takes three decisions");
+        };
+        let is_true = |decisions: &ArrayRef, row| decisions.as_boolean().is_valid(row) && decisions.as_boolean().value(row);
+        if (0..may.len()).any(|row| is_true(may, row) && !is_true(must, row)) {
+            self.arena.open();
+        }
+        Ok(ColumnarValue::Array(ours.clone()))
+    }
+}
+
 /// Builds the expressions of one plan, over one arena.
 #[derive(Clone, Debug)]
 pub(crate) struct Functions {
@@ -152,6 +185,17 @@ impl Functions {
     pub(crate) fn joined(&self, text: Expr, set: Expr, limit: u64) -> Expr {
         let signature = Signature::any(2, Volatility::Immutable);
         Arc::new(AggregateUDF::new_from_impl(Joined { arena: self.arena.clone(), limit, signature })).call(vec![cast(text, DataType::Utf8), set])
+    }
+
+    /// Our own decision; that it may come out otherwise at the server is noted in the arena.
+    pub(crate) fn witness(&self, ours: Expr, must: Expr, may: Expr) -> Expr {
+        let signature = Signature::exact(vec![DataType::Boolean; 3], Volatility::Volatile);
+        ScalarUDF::new_from_impl(Witness { arena: self.arena.clone(), signature }).call(vec![ours, must, may])
+    }
+
+    /// A set that stands for the row itself instead of people.
+    pub(crate) fn row() -> Expr {
+        lit(ScalarValue::UInt64(Some(element(u32::MAX, 0))))
     }
 
     /// Nobody.

@@ -26,11 +26,44 @@ pub struct RowWindow {
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Replayed {
     /// Rows of the plain statement, inside the window.
-    pub rows: u64,
+    pub rows: RowRange,
     /// Whose cells, sorted; a subject stands at most once for a column: displayed before inferred, sure before doubtful.
     pub revealed: Vec<Revealed>,
     /// The doubts that occur in `revealed` or about the statement, sorted.
     pub doubts: Vec<Doubt>,
+    /// Columns in which anybody of their tables may have been displayed beside `revealed`, sorted: something decides about
+    /// the statement's rows that the server may decide otherwise, and what it would let through cannot be told row by row.
+    pub others: Vec<ColumnRef>,
+}
+
+/// How many rows were sent: at least those that are sure, at most those that could be among them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct RowRange {
+    /// Rows that are sure.
+    pub least: u64,
+    /// Rows that are sure, and those that may have been let through.
+    pub most: u64,
+}
+
+impl RowRange {
+    /// Exactly so many.
+    pub fn exactly(rows: u64) -> Self {
+        Self { least: rows, most: rows }
+    }
+
+    /// Whether the server may have sent so many.
+    pub fn holds(self, rows: u64) -> bool {
+        (self.least..=self.most).contains(&rows)
+    }
+}
+
+/// The most that a doubt leaves of a cell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Sureness {
+    /// It could have been sent, and the replay does not find it.
+    Possible,
+    /// The replay finds it, by something that may have come out otherwise.
+    Likely,
 }
 
 /// Columns that were revealed about the same subjects in the same way.
@@ -92,10 +125,16 @@ pub enum Doubt {
     Branch,
     /// The value went through a function of which only the arguments are known.
     UnknownFunction,
+    /// The row was found by a comparison that may come out otherwise at the server.
+    Comparison,
+    /// The row was not found, by a comparison that may come out otherwise at the server.
+    LetThrough,
 }
 
 impl Doubt {
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 14] = [
+        // What leaves less goes first: the first that a row has is the one that is told.
+        Self::LetThrough,
         Self::DoubtfulRow,
         Self::TiedLimit,
         Self::UnorderedLimit,
@@ -108,10 +147,36 @@ impl Doubt {
         Self::Piece,
         Self::Branch,
         Self::UnknownFunction,
+        Self::Comparison,
     ];
 
     pub(crate) fn bit(self) -> u64 {
         1_u64 << (self as u8)
+    }
+
+    /// The most that it leaves of a cell.
+    pub fn at_most(self) -> Sureness {
+        match self {
+            Self::LetThrough => Sureness::Possible,
+            Self::DoubtfulRow
+            | Self::TiedLimit
+            | Self::UnorderedLimit
+            | Self::Collation
+            | Self::ExtremeOfGroup
+            | Self::OrderOfPartition
+            | Self::Nondeterministic
+            | Self::Recursion
+            | Self::Shortened
+            | Self::Piece
+            | Self::Branch
+            | Self::UnknownFunction
+            | Self::Comparison => Sureness::Likely,
+        }
+    }
+
+    /// Whether it says nothing more once the number of rows that were sent is known to be the least or the most of the range.
+    pub fn is_settled_by_count(self) -> bool {
+        matches!(self, Self::Comparison | Self::LetThrough)
     }
 
     /// One sentence for people.
@@ -129,6 +194,8 @@ impl Doubt {
             Self::Piece => "a piece of several joined values was sent, and whose value stood in it is not known",
             Self::Branch => "which branch of a condition was taken, and so which value was sent, is not known",
             Self::UnknownFunction => "the value went through a function of which it is not known what it copies",
+            Self::Comparison => "the row was found by a comparison that may come out otherwise at the server",
+            Self::LetThrough => "a comparison that may come out otherwise at the server could have let the row through",
         }
     }
 }

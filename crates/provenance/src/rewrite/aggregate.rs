@@ -6,12 +6,13 @@ use std::sync::Arc;
 use datafusion::common::{Result, plan_err};
 use datafusion::logical_expr::expr::{AggregateFunction, NullTreatment};
 use datafusion::logical_expr::utils::grouping_set_to_exprlist;
-use datafusion::logical_expr::{Aggregate, Distinct, Expr, LogicalPlan, lit, when};
+use datafusion::logical_expr::{Aggregate, Distinct, Expr, Filter, LogicalPlan, lit, when};
 
 use super::values::{Added, Argued, Folds};
 use super::{Renaming, Rewriter, Rewritten, project, renamed, set_column, set_name, summarised};
-use crate::collation::{in_language, is_foreign, is_text};
 use crate::expression::{Gate, Layout, Mark, Marks, Presence, inferred};
+use crate::fidelity::{Grouping, Judge, Value};
+use crate::kernels::one_spelling;
 use crate::pieces::Joined;
 use crate::place::Cut;
 use crate::types::{Doubt, How};
@@ -97,6 +98,9 @@ impl Rewriter<'_> {
             folding.expressions.push(self.functions.union(set_column(*set), cap).alias(set_name(new)));
             folding.sets.push(new);
             folding.moved.insert(*set, new);
+            if self.decided.rows.contains(set) {
+                self.decided.rows.insert(new);
+            }
         }
         folding
     }
@@ -113,8 +117,10 @@ impl Rewriter<'_> {
     }
 
     pub(super) fn aggregate(&mut self, aggregate: &Aggregate) -> Result<Rewritten> {
-        let input = self.rewrite(&aggregate.input, None)?;
+        // DISTINCT folds equal rows alone: that one of them is in doubt changes nothing for the others.
+        let input = if aggregate.aggr_expr.is_empty() { self.rewrite(&aggregate.input, None)? } else { self.rewrite_folded(&aggregate.input, None)? };
         let keys = grouping_set_to_exprlist(&aggregate.group_expr)?.into_iter().cloned().collect::<Vec<_>>();
+        let input = self.grouped_alike(&keys, aggregate, input)?;
         let functions = aggregate.aggr_expr.iter().map(function_of).collect::<Result<Vec<_>>>()?;
         // DISTINCT ON is a first value by key; DISTINCT has no function at all: the keys are copied for all that fold.
         let is_distinct = functions.iter().all(|function| matches!(kind_of(function.func.name()), Kind::Picks));
@@ -183,6 +189,30 @@ impl Rewriter<'_> {
             });
         }
         Ok(Rewritten { plan: project(expressions, input.plan)?, ..input })
+    }
+
+    /// Watches for groups that the server would make otherwise.
+    fn grouped_alike(&mut self, keys: &[Expr], aggregate: &Aggregate, mut input: Rewritten) -> Result<Rewritten> {
+        let (mut watches, mut is_open) = (Vec::new(), false);
+        let judge = Judge::over(&self.server, &aggregate.input);
+        for key in keys {
+            match judge.grouping(key) {
+                Grouping::Same => {}
+                Grouping::If(guard) => watches.push(self.functions.witness(lit(true), guard, lit(true))),
+                Grouping::OneSpelling(collation) => watches.push(one_spelling(&self.functions.arena, collation, key.clone())),
+                Grouping::Unknown => is_open = true,
+            }
+        }
+        for function in aggregate.aggr_expr.iter().filter_map(|expression| function_of(expression).ok()) {
+            if let Some(readings) = function.params.filter.as_ref().and_then(|filter| judge.readings(filter)) {
+                watches.push(self.functions.witness(lit(true), readings.must, readings.may));
+            }
+        }
+        self.decided.is_open |= is_open;
+        for watch in watches {
+            input.plan = LogicalPlan::Filter(Filter::try_new(watch, Arc::new(input.plan))?);
+        }
+        Ok(input)
     }
 
     /// Marks of a group's key: copied for all that fold, or by the size of the group.
@@ -292,11 +322,15 @@ impl Rewriter<'_> {
         let any = |whose: Expr| Holders { whose, layout: Layout::Whole, cut: None };
         match (kind, function.params.args.first()) {
             (Kind::Extreme { is_maximum }, Some(argument)) => {
-                let mut holders = vec![any(self.functions.extreme(only(argument.clone())?, set.clone(), is_maximum))];
-                if is_text(argument, &input.schema) {
-                    holders.push(any(self.functions.extreme(only(in_language(argument))?, set.clone(), is_maximum)));
-                    let foreign = when(is_foreign(argument), doubted(set)).end()?;
-                    holders.push(any(self.functions.union(only(foreign)?, None)));
+                let judge = Judge::of(&self.server, &input.schema, vec![Value::Same; input.schema.fields().len()]);
+                let Some(order) = judge.extreme(argument) else {
+                    return Ok(vec![any(self.functions.union(only(doubted(set))?, None))]);
+                };
+                let holder = |reading: Expr| Ok(any(self.functions.extreme(only(reading)?, set.clone(), is_maximum)));
+                let mut holders = order.readings.into_iter().map(holder).collect::<Result<Vec<_>>>()?;
+                if let Some(placed) = order.guards.into_iter().reduce(Expr::and) {
+                    let anywhere = when(placed.is_not_true(), doubted(set)).end()?;
+                    holders.push(any(self.functions.union(only(anywhere)?, None)));
                 }
                 Ok(holders)
             }

@@ -5,17 +5,63 @@ use std::sync::Arc;
 
 use datafusion::common::{Column, JoinType, NullEquality, Result, plan_err};
 use datafusion::functions_window::expr_fn::row_number;
-use datafusion::logical_expr::{Aggregate, Expr, Join, JoinConstraint, LogicalPlan, Window};
+use datafusion::logical_expr::{Aggregate, Expr, Join, JoinConstraint, LogicalPlan, Operator, Window, binary_expr};
 
-use super::rows::{equality, folds, said_by};
+use super::rows::{equality, folds, has_limit, said_by};
 use super::{Rewriter, Rewritten, project, renamed, set_column, set_name, summarised};
 use crate::expression::{Mark, Marks, Scope, conjuncts, inferred};
+use crate::fidelity::Judge;
 use crate::types::How;
 
 impl Rewriter<'_> {
     pub(super) fn join(&mut self, join: &Join) -> Result<Rewritten> {
-        let left = self.rewrite(&join.left, None)?;
-        let right = self.rewrite(&join.right, None)?;
+        let (join, open) = self.decided_alike(join)?;
+        let joined = self.join_alike(&join)?;
+        match open {
+            Some(condition) => {
+                let readings = Judge::over(&self.server, &LogicalPlan::Join(join)).readings(&condition);
+                self.let_through(condition, readings, joined)
+            }
+            None => Ok(joined),
+        }
+    }
+
+    /// The join on what the server decides as we do. What it may decide otherwise becomes a condition above an inner join;
+    /// of another join it is watched while it runs, or leaves the statement open where that cannot be.
+    fn decided_alike(&mut self, join: &Join) -> Result<(Join, Option<Expr>)> {
+        let judge = Judge::over_join(&self.server, join);
+        let equal = |(left, right): &(Expr, Expr)| binary_expr(left.clone(), Operator::Eq, right.clone());
+        let (same, open): (Vec<_>, Vec<_>) = join.on.iter().cloned().partition(|(left, right)| judge.comparison(left, Operator::Eq, right).is_same());
+        let parts: Vec<Expr> = join.filter.iter().flat_map(|filter| conjuncts(filter)).cloned().collect();
+        let (alike, doubtful): (Vec<Expr>, Vec<Expr>) = parts.into_iter().partition(|part| judge.readings(part).is_none());
+        if open.is_empty() && doubtful.is_empty() {
+            return Ok((join.clone(), None));
+        }
+        let doubtful = open.iter().map(equal).chain(doubtful).reduce(Expr::and);
+        let rebuilt = |filter: Option<Expr>| {
+            Join::try_new(join.left.clone(), join.right.clone(), same, filter, join.join_type, join.join_constraint, join.null_equality, join.null_aware)
+        };
+        match (doubtful, join.join_type) {
+            (Some(condition), JoinType::Inner) if join.null_equality == NullEquality::NullEqualsNothing => {
+                Ok((rebuilt(alike.into_iter().reduce(Expr::and))?, Some(condition)))
+            }
+            (Some(condition), _) if !join.null_aware && join.null_equality == NullEquality::NullEqualsNothing => {
+                let readings = judge.readings(&condition);
+                let watched = readings.map(|readings| self.functions.witness(condition, readings.must, readings.may));
+                Ok((rebuilt(alike.into_iter().chain(watched).reduce(Expr::and))?, None))
+            }
+            _ => {
+                self.decided.is_open = true;
+                Ok((join.clone(), None))
+            }
+        }
+    }
+
+    fn join_alike(&mut self, join: &Join) -> Result<Rewritten> {
+        // A row in doubt on one side would leave the people of the other side in doubt.
+        let keeps_left_alone = matches!(join.join_type, JoinType::LeftSemi | JoinType::LeftAnti | JoinType::LeftMark);
+        let left = if keeps_left_alone && !has_limit(&join.left) { self.rewrite(&join.left, None)? } else { self.rewrite_folded(&join.left, None)? };
+        let right = self.rewrite_folded(&join.right, None)?;
         if self.keeps_used {
             for (side, plan) in [(&left, &join.left), (&right, &join.right)] {
                 if folds(plan) || matches!(join.join_type, JoinType::LeftAnti | JoinType::LeftMark) && std::ptr::eq(side, &right) {

@@ -8,11 +8,13 @@ use datafusion::common::{Column, Result};
 use datafusion::functions_aggregate::expr_fn::count;
 use datafusion::functions_window::expr_fn::rank;
 use datafusion::logical_expr::expr::{WindowFunction, WindowFunctionParams};
-use datafusion::logical_expr::{Expr, ExprFunctionExt, Limit, LogicalPlan, Sort, SortExpr, Window, WindowFrame, WindowFunctionDefinition, cast, lit, when};
+use datafusion::logical_expr::{
+    Expr, ExprFunctionExt, Filter, Limit, LogicalPlan, Sort, SortExpr, Window, WindowFrame, WindowFunctionDefinition, cast, lit, when,
+};
 
 use super::{Rewriter, Rewritten, project, set_column, set_name};
-use crate::collation::{in_language, is_foreign, is_text};
 use crate::expression::{Gate, Marks, is_random};
+use crate::fidelity::{Judge, OrderKey};
 use crate::types::{Doubt, How};
 
 /// The rows that a LIMIT lets through: after `skip`, at most `take`. Expressions without columns.
@@ -20,13 +22,15 @@ use crate::types::{Doubt, How};
 pub(crate) struct Cut {
     pub(crate) skip: Expr,
     pub(crate) take: Option<Expr>,
+    /// Whether something above depends on which rows it let through.
+    is_inner: bool,
 }
 
 impl Cut {
-    fn of(limit: &Limit) -> Self {
+    fn of(limit: &Limit, is_inner: bool) -> Self {
         let number = |expression: &Expr| cast(expression.clone(), DataType::Int64);
         let skip = limit.skip.as_deref().map_or(lit(0_i64), number);
-        Self { skip, take: limit.fetch.as_deref().map(number) }
+        Self { skip, take: limit.fetch.as_deref().map(number), is_inner }
     }
 
     /// This cut of what an inner cut lets through, as one cut.
@@ -36,7 +40,7 @@ impl Cut {
             (Some(take), Some(rest)) => when(take.clone().lt(rest.clone()), take.clone()).otherwise(rest).ok().or(Some(take)),
             (take, rest) => take.or(rest),
         };
-        Self { skip: inner.skip.clone() + self.skip.clone(), take }
+        Self { skip: inner.skip.clone() + self.skip.clone(), take, is_inner: self.is_inner || inner.is_inner }
     }
 
     /// Whether all of positions `first..=last` (from 0) are inside.
@@ -60,9 +64,11 @@ impl Cut {
 
 impl Rewriter<'_> {
     pub(super) fn limit(&mut self, limit: &Limit, outer: Option<&Cut>) -> Result<Rewritten> {
-        let own = Cut::of(limit);
+        // Right under another LIMIT, the two are one.
+        let is_inner = self.filtering > 0 || self.folding > usize::from(outer.is_some());
+        let own = Cut::of(limit, is_inner);
         let cut = outer.map_or_else(|| own.clone(), |outer| outer.inside(&own));
-        let input = self.rewrite(&limit.input, Some(&cut))?;
+        let input = self.rewrite_folded(&limit.input, Some(&cut))?;
         let plan = LogicalPlan::Limit(Limit { skip: limit.skip.clone(), fetch: limit.fetch.clone(), input: Arc::new(input.plan) });
         Ok(Rewritten { plan, ..input })
     }
@@ -71,10 +77,12 @@ impl Rewriter<'_> {
         let mut input = self.rewrite(&sort.input, None)?;
         if let Some(cut) = cut {
             let is_random = sort.expr.iter().any(|key| is_random(&key.expr));
-            if is_random {
-                input = self.unordered(input, cut)?;
-            } else if !input.sets.is_empty() && !self.is_total_order(sort, &input) {
-                input = self.ordered(input, &sort.expr, cut)?;
+            let judge = Judge::over(&self.server, &sort.input);
+            let orders: Option<Vec<OrderKey>> = sort.expr.iter().map(|key| judge.order(&key.expr)).collect();
+            match orders.filter(|_| !is_random) {
+                None => input = self.unordered(input, cut)?,
+                Some(_) if input.sets.is_empty() || self.is_total_order(sort, &input) => {}
+                Some(orders) => input = self.ordered(input, &sort.expr, &orders, cut)?,
             }
         }
         let plan = LogicalPlan::Sort(Sort { expr: sort.expr.clone(), input: Arc::new(input.plan), fetch: sort.fetch });
@@ -135,70 +143,73 @@ impl Rewriter<'_> {
         let plan = LogicalPlan::Window(Window::try_new(vec![counted], Arc::new(input.plan.clone()))?);
         let (zero, last) = (lit(0_i64), Expr::Column(Column::new_unqualified(total)) - lit(1_i64));
         let sure = cut.holds(&zero, &last);
-        self.widen(Rewritten { plan, ..input.without_plan() }, sure.clone(), sure.is_not_true(), Doubt::UnorderedLimit)
+        self.widen(Rewritten { plan, ..input.without_plan() }, sure.clone(), sure.is_not_true(), Doubt::UnorderedLimit, cut)
     }
 
-    /// LIMIT in an order: ties at the edge, and texts that a language would sort otherwise, leave rows of which any may have been inside.
-    fn ordered(&mut self, input: Rewritten, keys: &[SortExpr], cut: &Cut) -> Result<Rewritten> {
+    /// LIMIT in an order: ties at the edge, and keys that the server may order otherwise, leave rows of which any may have been inside.
+    fn ordered(&mut self, input: Rewritten, keys: &[SortExpr], orders: &[OrderKey], cut: &Cut) -> Result<Rewritten> {
         let input = self.settled(input)?;
         let input = self.spoken(input, &Marks::new())?;
-        let texts: Vec<&SortExpr> = keys.iter().filter(|key| is_text(&key.expr, &input.schema)).collect();
-        // Where a language puts a text with characters outside ASCII is not known: it may stand anywhere, and move each other row
-        // by one place. So the other rows are ranked among themselves.
-        let foreign = texts.iter().map(|key| is_foreign(&key.expr).is_true()).reduce(Expr::or);
-        let among: Vec<Expr> = foreign.iter().cloned().collect();
-        let mut windows = Vec::new();
-        let mut rank_by = |keys: Vec<SortExpr>, first: &str, ties: &str| -> Result<()> {
-            let by = among.iter().cloned().chain(keys.iter().map(|key| key.expr.clone())).collect();
-            windows.push(rank().partition_by(among.clone()).order_by(keys).build()?.alias(first));
-            windows.push(over(count(lit(1_i64)), by)?.alias(ties));
-            Ok(())
-        };
-        let (first, ties) = (self.fresh("__first"), self.fresh("__ties"));
-        rank_by(keys.to_vec(), &first, &ties)?;
-        let mut folded = None;
-        if let Some(foreign) = foreign {
-            let (first, ties) = (self.fresh("__first"), self.fresh("__ties"));
-            let weighed = |key: &SortExpr| {
-                if is_text(&key.expr, &input.schema) { in_language(&key.expr) } else { key.expr.clone() }
+        // Where a row stands whose place is not sure is not known: it may stand anywhere, and move each other row by one place.
+        // So the other rows are ranked among themselves.
+        let placed = orders.iter().flat_map(|order| order.guards.iter().cloned()).reduce(Expr::and);
+        let stranger = placed.map(Expr::is_not_true);
+        let among: Vec<Expr> = stranger.iter().cloned().collect();
+        let named = |name: &str| cast(Expr::Column(Column::new_unqualified(name)), DataType::Int64);
+        let readings = orders.iter().map(|order| order.readings.len()).max().unwrap_or(1);
+        let (mut windows, mut ranges) = (Vec::new(), Vec::new());
+        for reading in 0..readings {
+            let key = |(key, order): (&SortExpr, &OrderKey)| {
+                let expr = order.readings.get(reading).or(order.readings.first()).cloned().unwrap_or_else(|| key.expr.clone());
+                SortExpr { expr, ..key.clone() }
             };
-            rank_by(keys.iter().map(|key| SortExpr { expr: weighed(key), ..key.clone() }).collect(), &first, &ties)?;
-            let (strangers, total) = (self.fresh("__strangers"), self.fresh("__total"));
-            windows.push(over(count(when(foreign.clone(), lit(1_i64)).end()?), Vec::new())?.alias(&strangers));
+            let keys: Vec<SortExpr> = keys.iter().zip(orders).map(key).collect();
+            let (first, ties) = (self.fresh("__first"), self.fresh("__ties"));
+            let by = among.iter().cloned().chain(keys.iter().map(|key| key.expr.clone())).collect();
+            windows.push(rank().partition_by(among.clone()).order_by(keys).build()?.alias(&first));
+            windows.push(over(count(lit(1_i64)), by)?.alias(&ties));
+            ranges.push((named(&first) - lit(1_i64), named(&first) + named(&ties) - lit(2_i64)));
+        }
+        let (strangers, total) = (self.fresh("__strangers"), self.fresh("__total"));
+        if let Some(stranger) = &stranger {
+            windows.push(over(count(when(stranger.clone(), lit(1_i64)).end()?), Vec::new())?.alias(&strangers));
             windows.push(over(count(lit(1_i64)), Vec::new())?.alias(&total));
-            folded = Some((first, ties, foreign, strangers, total));
         }
         let plan = windows.into_iter().try_fold(input.plan.clone(), |plan, window| {
             Ok::<_, datafusion::common::DataFusionError>(LogicalPlan::Window(Window::try_new(vec![window], Arc::new(plan))?))
         })?;
-        let named = |name: &str| cast(Expr::Column(Column::new_unqualified(name)), DataType::Int64);
-        let positions = |first: &str, ties: &str| (named(first) - lit(1_i64), named(first) + named(ties) - lit(2_i64));
-        let (from, to) = positions(&first, &ties);
-        let (mut sure, mut possible) = (cut.holds(&from, &to), cut.touches(&from, &to));
-        let mut doubt = Doubt::TiedLimit;
-        if let Some((first, ties, foreign, strangers, total)) = folded {
-            let (from_too, to_too) = positions(&first, &ties);
-            let anywhere = (lit(0_i64), named(&total) - lit(1_i64));
-            let held = |from: &Expr, to: &Expr| cut.holds(from, &(to.clone() + named(&strangers)));
-            let touched = |from: &Expr, to: &Expr| cut.touches(from, &(to.clone() + named(&strangers)));
-            let of_strangers = (cut.holds(&anywhere.0, &anywhere.1), cut.touches(&anywhere.0, &anywhere.1));
-            sure = when(foreign.clone(), of_strangers.0).otherwise(held(&from, &to).and(held(&from_too, &to_too)))?;
-            // What lies between the two readings may be inside as well.
-            let first_of_both = when(from.clone().lt(from_too.clone()), from.clone()).otherwise(from_too)?;
-            let last_of_both = when(to.clone().gt(to_too.clone()), to.clone()).otherwise(to_too)?;
-            possible = when(foreign, of_strangers.1).otherwise(touched(&first_of_both, &last_of_both))?;
-            doubt = Doubt::Collation;
-        }
-        self.widen(Rewritten { plan, ..input.without_plan() }, sure.clone(), possible.and(sure.is_not_true()), doubt)
+        let is_sure_order = stranger.is_none() && readings == 1;
+        let moved = |last: Expr| if stranger.is_some() { last + named(&strangers) } else { last };
+        let ranges: Vec<(Expr, Expr)> = ranges.into_iter().map(|(first, last)| (first, moved(last))).collect();
+        let held = ranges.iter().map(|(first, last)| cut.holds(first, last)).reduce(Expr::and).unwrap_or_else(|| lit(true));
+        // What lies between two readings may be inside as well.
+        let ends = ranges.into_iter().reduce(|(first, last), (first_too, last_too)| {
+            let first = when(first.clone().lt(first_too.clone()), first.clone()).otherwise(first_too).unwrap_or(first);
+            let last = when(last.clone().gt(last_too.clone()), last.clone()).otherwise(last_too).unwrap_or(last);
+            (first, last)
+        });
+        let touched = ends.map_or_else(|| lit(true), |(first, last)| cut.touches(&first, &last));
+        let (sure, possible) = match stranger {
+            Some(stranger) => {
+                let anywhere = (lit(0_i64), named(&total) - lit(1_i64));
+                let sure = when(stranger.clone(), cut.holds(&anywhere.0, &anywhere.1)).otherwise(held)?;
+                (sure, when(stranger, cut.touches(&anywhere.0, &anywhere.1)).otherwise(touched)?)
+            }
+            None => (held, touched),
+        };
+        let doubt = if is_sure_order { Doubt::TiedLimit } else { Doubt::Collation };
+        self.widen(Rewritten { plan, ..input.without_plan() }, sure.clone(), possible.and(sure.is_not_true()), doubt, cut)
     }
 
     /// Rows that are not sure carry everybody who may have been inside instead.
-    fn widen(&mut self, input: Rewritten, sure: Expr, uncertain: Expr, doubt: Doubt) -> Result<Rewritten> {
+    fn widen(&mut self, input: Rewritten, sure: Expr, uncertain: Expr, doubt: Doubt, cut: &Cut) -> Result<Rewritten> {
         let is_sure = self.fresh("__sure");
         let named = |name: &str| Expr::Column(Column::new_unqualified(name));
         let mut before = input.visible();
         before.extend(input.set_columns());
         before.push(sure.alias(&is_sure));
+        let uncertain_name = self.fresh("__uncertain");
+        before.push(uncertain.clone().alias(&uncertain_name));
         let (mut windows, mut after) = (Vec::new(), input.visible());
         for set in &input.sets {
             let (candidate, candidates) = (self.fresh("__candidate"), self.fresh("__candidates"));
@@ -208,7 +219,12 @@ impl Rewriter<'_> {
             after.push(when(named(&is_sure), set_column(*set)).otherwise(doubted)?.alias(set_name(*set)));
         }
         // A projection of its own: windows that follow each other directly are taken to be independent.
-        let plan = project(before, input.plan.clone())?;
+        let mut plan = project(before, input.plan.clone())?;
+        // What is done with the rows of an inner LIMIT depends on which they are.
+        if cut.is_inner {
+            let watch = self.functions.witness(lit(true), named(&is_sure).or(named(&uncertain_name).is_not_true()), lit(true));
+            plan = LogicalPlan::Filter(Filter::try_new(watch, Arc::new(plan))?);
+        }
         let plan = LogicalPlan::Window(Window::try_new(windows, Arc::new(plan))?);
         Ok(Rewritten { plan: project(after, plan)?, ..input })
     }

@@ -20,7 +20,9 @@ use datafusion::common::{Column, DFSchemaRef, Result, plan_err};
 use datafusion::logical_expr::{Expr, LogicalPlan, Projection, when};
 
 use crate::catalog::Tables;
+use crate::collect::Decided;
 use crate::expression::{Gate, Mark, Marks, Scope};
+use crate::fidelity::Server;
 use crate::functions::Functions;
 use crate::types::How;
 
@@ -91,6 +93,14 @@ pub(crate) struct Rewriter<'a> {
     pub(crate) aside: Vec<Rewritten>,
     /// The table of calls, where many calls are replayed at once.
     pub(crate) calls: Option<Arc<dyn TableProvider>>,
+    /// What decides about the rows of the statement.
+    pub(crate) decided: Decided,
+    /// Operators above the one being rewritten under which a row that may not be there changes what others show.
+    folding: usize,
+    /// Conditions above the one being rewritten.
+    filtering: usize,
+    /// What is known of the server.
+    server: Server,
     next_set: u32,
     /// Of a set column that holds some of the rows of another: that other one.
     origins: HashMap<u32, u32>,
@@ -98,7 +108,7 @@ pub(crate) struct Rewriter<'a> {
 }
 
 impl<'a> Rewriter<'a> {
-    pub(crate) fn new(tables: &'a Tables, functions: Functions, inferable_group: u32, keeps_used: bool) -> Self {
+    pub(crate) fn new(tables: &'a Tables, functions: Functions, server: Server, inferable_group: u32, keeps_used: bool) -> Self {
         Self {
             tables,
             functions,
@@ -107,6 +117,10 @@ impl<'a> Rewriter<'a> {
             is_mysql: false,
             aside: Vec::new(),
             calls: None,
+            decided: Decided::default(),
+            folding: 0,
+            filtering: 0,
+            server,
             next_set: 0,
             origins: HashMap::new(),
             work_tables: Vec::new(),
@@ -125,6 +139,14 @@ impl<'a> Rewriter<'a> {
 
     fn few(&self) -> usize {
         self.inferable_group.saturating_sub(1) as usize
+    }
+
+    /// Rewrites a plan under an operator that folds its rows, counts or compares them.
+    fn rewrite_folded(&mut self, plan: &LogicalPlan, cut: Option<&Cut>) -> Result<Rewritten> {
+        self.folding += 1;
+        let rewritten = self.rewrite(plan, cut);
+        self.folding -= 1;
+        rewritten
     }
 
     /// Rewrites a plan. `cut` is the LIMIT that works right on its rows, in their order.

@@ -33,7 +33,7 @@ impl Rewriter<'_> {
         if query.is_distinct {
             return plan_err!("a recursive query with UNION instead of UNION ALL is not supported");
         }
-        let first = self.rewrite(&query.static_term, None)?;
+        let first = self.rewrite_folded(&query.static_term, None)?;
         let (own, carried) = (self.new_set(), self.new_set());
         let moved = |marks: &Marks, of: &dyn Fn(u32) -> u32| marks.iter().map(|mark| Mark { set: of(mark.set), ..*mark }).collect::<Marks>();
         let mut columns: Vec<Marks> = first.columns.iter().map(|marks| moved(marks, &|_| own)).collect();
@@ -41,7 +41,7 @@ impl Rewriter<'_> {
         // What a step copies depends on what the step before copied: until nothing new comes, and marks are finitely many.
         let next = loop {
             self.work_tables.push(WorkTable { name: query.name.clone(), columns: columns.clone(), rows: rows.clone(), own, carried });
-            let next = self.rewrite(&query.recursive_term, None);
+            let next = self.rewrite_folded(&query.recursive_term, None);
             self.work_tables.pop();
             let next = next?;
             let is_earlier = |set: u32| matches!(self.origin(set), origin if origin == own || origin == carried);

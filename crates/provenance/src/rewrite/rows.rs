@@ -13,9 +13,9 @@ use datafusion::logical_expr::{
 use super::values::Folds;
 use super::{Cut, Rewriter, Rewritten, project, set_column, set_name};
 use crate::batch::CALL;
-use crate::collation::readings;
 use crate::database::{DOUBTFUL, SUBJECT, VALID_FROM, VALID_TO};
 use crate::expression::{Layout, Mark, Marks, Presence, conjuncts, inferred, is_constant, is_random};
+use crate::fidelity::{Judge, Readings};
 use crate::functions::Functions;
 use crate::types::{ColumnRef, Doubt};
 
@@ -89,7 +89,10 @@ impl Rewriter<'_> {
     }
 
     pub(super) fn filter(&mut self, filter: &Filter) -> Result<Rewritten> {
-        let mut input = self.rewrite(&filter.input, None)?;
+        self.filtering += 1;
+        // Which rows a LIMIT chose shows in their values: those cannot be told apart above it.
+        let mut input = if has_limit(&filter.input) { self.rewrite_folded(&filter.input, None)? } else { self.rewrite(&filter.input, None)? };
+        self.filtering -= 1;
         if self.keeps_used && folds(&filter.input) {
             self.aside.push(input.clone());
         }
@@ -102,25 +105,39 @@ impl Rewriter<'_> {
             input.rows.extend(marks);
         }
         if let Some(predicate) = conjunction(sure.into_iter().cloned()) {
-            input = self.let_through(predicate, input)?;
+            let readings = Judge::over(&self.server, &filter.input).readings(&predicate);
+            input = self.let_through(predicate, readings, input)?;
         }
         // Which rows chance let through cannot be known: all of them, with a doubt.
         if random.is_empty() { Ok(input) } else { self.doubt_all(input, Doubt::Nondeterministic) }
     }
 
-    /// The rows that a predicate lets through; where it compares the order of texts, also those that a language's order would, in doubt.
-    fn let_through(&mut self, predicate: Expr, input: Rewritten) -> Result<Rewritten> {
-        let Some(readings) = readings(&predicate, &input.schema).filter(|_| !input.sets.is_empty()) else {
+    /// The rows that a predicate lets through; where the server may decide otherwise, also those that it could let through, in doubt.
+    pub(super) fn let_through(&mut self, predicate: Expr, readings: Option<Readings>, input: Rewritten) -> Result<Rewritten> {
+        let Some(readings) = readings else {
             let plan = LogicalPlan::Filter(Filter::try_new(predicate, Arc::new(input.plan))?);
             return Ok(Rewritten { plan, ..input });
         };
-        let plan = LogicalPlan::Filter(Filter::try_new(readings.either, Arc::new(input.plan.clone()))?);
+        if self.folding > 0 || input.sets.is_empty() {
+            let witnessed = self.functions.witness(predicate, readings.must, readings.may);
+            let plan = LogicalPlan::Filter(Filter::try_new(witnessed, Arc::new(input.plan))?);
+            return Ok(Rewritten { plan, ..input });
+        }
+        let plan = LogicalPlan::Filter(Filter::try_new(readings.may, Arc::new(input.plan.clone()))?);
+        let row = self.new_set();
+        self.decided.rows.insert(row);
+        let by_reading = |functions: &Functions, set: Expr| {
+            let found = functions.doubted(set.clone(), Doubt::Comparison.bit());
+            let otherwise = functions.doubted(set.clone(), Doubt::LetThrough.bit());
+            when(readings.must.clone(), set).when(predicate.clone(), found).otherwise(otherwise)
+        };
         let mut expressions = input.visible();
         for set in &input.sets {
-            let doubted = self.functions.doubted(set_column(*set), Doubt::Collation.bit());
-            expressions.push(when(readings.both.clone(), set_column(*set)).otherwise(doubted)?.alias(set_name(*set)));
+            expressions.push(by_reading(&self.functions, set_column(*set))?.alias(set_name(*set)));
         }
-        Ok(Rewritten { plan: project(expressions, plan)?, ..input })
+        expressions.push(by_reading(&self.functions, Functions::row())?.alias(set_name(row)));
+        let sets = input.sets.iter().copied().chain([row]).collect();
+        Ok(Rewritten { plan: project(expressions, plan)?, sets, ..input })
     }
 
     /// Every set with a doubt.
@@ -254,6 +271,12 @@ pub(super) fn equality(part: &Expr) -> Option<(&Expr, &Expr)> {
         }
         _ => None,
     }
+}
+
+/// Whether a LIMIT stands below.
+pub(super) fn has_limit(plan: &LogicalPlan) -> bool {
+    use datafusion::common::tree_node::TreeNode;
+    plan.exists(|node| Ok(matches!(node, LogicalPlan::Limit(_)))).unwrap_or(true)
 }
 
 /// Whether rows below a plan's top may stand for others: then what decides may not be in the result.

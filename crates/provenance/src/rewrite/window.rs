@@ -3,13 +3,16 @@
 use std::sync::Arc;
 
 use datafusion::common::{Column, Result, plan_err};
+use datafusion::functions_aggregate::expr_fn::count;
+use datafusion::functions_window::expr_fn::rank;
 use datafusion::logical_expr::expr::WindowFunction;
-use datafusion::logical_expr::{Expr, LogicalPlan, Window, WindowFrameBound};
+use datafusion::logical_expr::{Expr, ExprFunctionExt, Filter, LogicalPlan, SortExpr, Window, WindowFrameBound, lit};
 
-use super::limit::window_of;
+use super::limit::{over, window_of};
 use super::values::{Added, Argued, Folds};
 use super::{Renaming, Rewriter, Rewritten, project, renamed, set_column, set_name, summarised};
 use crate::expression::{Gate, Layout, Mark, Marks, Presence, inferred};
+use crate::fidelity::{Grouping, Judge, OrderKey};
 use crate::types::{Doubt, How};
 
 enum Kind {
@@ -39,11 +42,12 @@ fn kind_of(function: &str) -> Kind {
 
 impl Rewriter<'_> {
     pub(super) fn window(&mut self, window: &Window) -> Result<Rewritten> {
-        let input = self.rewrite(&window.input, None)?;
+        let input = self.rewrite_folded(&window.input, None)?;
         if self.keeps_used {
             self.aside.push(input.clone());
         }
         let functions = window.window_expr.iter().map(function_of).collect::<Result<Vec<_>>>()?;
+        let input = if self.folding + self.filtering > 0 { self.ordered_alike(&functions, window, input)? } else { input };
         let (input, of_arguments) = self.read(input, &functions)?;
         let (input, names) = self.ungate(input, &of_arguments.iter().flatten().map(|argued| argued.mark).collect())?;
         let mut windows = Vec::new();
@@ -88,6 +92,60 @@ impl Rewriter<'_> {
             all.push(argued.into_iter().map(|argued| Argued { mark: asked(argued.mark), all: argued.all }).collect());
         }
         Ok((self.with_sets(input, added.columns())?, all))
+    }
+
+    /// Where something depends on a window's values: watches for rows whose place in it the server may see otherwise.
+    fn ordered_alike(&mut self, functions: &[&WindowFunction], window: &Window, mut input: Rewritten) -> Result<Rewritten> {
+        let judge = Judge::over(&self.server, &window.input);
+        let mut watches: Vec<(Vec<Expr>, Vec<Vec<SortExpr>>, Vec<Expr>)> = Vec::new();
+        for function in functions {
+            let params = &function.params;
+            let is_placed = matches!(kind_of(&function.fun.to_string().to_lowercase()), Kind::Ranks | Kind::Picks);
+            self.decided.is_open |= is_placed && params.order_by.is_empty();
+            let orders: Option<Vec<OrderKey>> = params.order_by.iter().map(|key| judge.order(&key.expr)).collect();
+            let groups = params.partition_by.iter().map(|key| judge.grouping(key));
+            let Some(orders) = orders.filter(|_| groups.into_iter().all(|grouping| matches!(grouping, Grouping::Same))) else {
+                self.decided.is_open = true;
+                continue;
+            };
+            let guards = orders.iter().flat_map(|order| order.guards.clone()).collect();
+            let readings = orders.iter().map(|order| order.readings.len()).max().unwrap_or(0);
+            let by = |reading: usize| {
+                let key = |(key, order): (&SortExpr, &OrderKey)| {
+                    let expr = order.readings.get(reading).or(order.readings.first()).cloned().unwrap_or_else(|| key.expr.clone());
+                    SortExpr { expr, ..key.clone() }
+                };
+                params.order_by.iter().zip(&orders).map(key).collect()
+            };
+            watches.push((params.partition_by.clone(), (0..readings).map(by).collect(), guards));
+        }
+        for (partition, orders, guards) in watches {
+            input = self.watch_order(partition, orders, guards, input)?;
+        }
+        Ok(input)
+    }
+
+    /// Watches that no rows tie and that all orders rank the rows alike.
+    fn watch_order(&mut self, partition: Vec<Expr>, orders: Vec<Vec<SortExpr>>, guards: Vec<Expr>, input: Rewritten) -> Result<Rewritten> {
+        let named = |name: &str| Expr::Column(Column::new_unqualified(name));
+        let mut plan = input.plan.clone();
+        let mut ranks: Vec<String> = Vec::new();
+        let mut sure = guards;
+        for order in orders {
+            let (rank_name, ties) = (self.fresh("__rank"), self.fresh("__ties"));
+            let by = partition.iter().cloned().chain(order.iter().map(|key| key.expr.clone())).collect();
+            let ranked = rank().partition_by(partition.clone()).order_by(order).build()?.alias(&rank_name);
+            plan = LogicalPlan::Window(Window::try_new(vec![ranked], Arc::new(plan))?);
+            plan = LogicalPlan::Window(Window::try_new(vec![over(count(lit(1_i64)), by)?.alias(&ties)], Arc::new(plan))?);
+            sure.push(named(&ties).eq(lit(1_i64)));
+            sure.extend(ranks.first().map(|first| named(first).eq(named(&rank_name))));
+            ranks.push(rank_name);
+        }
+        let Some(sure) = sure.into_iter().reduce(Expr::and) else { return Ok(input) };
+        let plan = LogicalPlan::Filter(Filter::try_new(self.functions.witness(lit(true), sure, lit(true)), Arc::new(plan))?);
+        let mut kept = input.visible();
+        kept.extend(input.set_columns());
+        Ok(Rewritten { plan: project(kept, plan)?, ..input })
     }
 
     fn partition_marks(

@@ -1,0 +1,271 @@
+//! Functions of texts that a plan calls to compare as the server does, and to say where that is not sure.
+//! A statement can never name them: they are not registered.
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow_array::builder::BinaryBuilder;
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, ArrayRef, BooleanArray, Float64Array, StringArray};
+use arrow_schema::DataType;
+use datafusion::common::{Result, internal_err};
+use datafusion::logical_expr::expr::ScalarFunction;
+use datafusion::logical_expr::{ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility, cast};
+
+use crate::arena::Arena;
+use crate::collation::{Collation, Reading, general};
+use crate::declared::Declared;
+use crate::fidelity::Readings;
+
+/// Bytes of texts that a witness of spellings keeps; beyond them it takes the worst for granted.
+const SPELLINGS_BYTES: usize = 64 << 20;
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum What {
+    /// (text): a key in the order of a reading.
+    Key(Reading),
+    /// (text): a key in the order of a declared type.
+    DeclaredKey(Declared),
+    /// (text): its characters as MySQL weighs them, for LIKE.
+    Weighed,
+    /// (text): whether all readings know its place.
+    Placed(Vec<Reading>),
+    /// (text): whether it has a key in the type.
+    HasKey(Declared),
+    /// (text): whether it is of plain characters, for which all servers do the same.
+    Plain,
+    /// (text, text): whether their order is sure.
+    Ordered(Collation),
+    /// (text, text): whether it is sure that they are equal or are not.
+    Told(Collation),
+    /// (ours, must, may): a decision with its readings; ours.
+    Decided,
+    /// (number): to the nearest whole number, halves to the even one.
+    ToEven,
+}
+
+/// A function of texts.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Kernel {
+    what: What,
+    signature: Signature,
+}
+
+fn call(what: What, arguments: Vec<Expr>) -> Expr {
+    let kind = match what {
+        What::ToEven => DataType::Float64,
+        What::Decided => DataType::Boolean,
+        _ => DataType::Utf8,
+    };
+    let signature = Signature::exact(vec![kind.clone(); arguments.len()], Volatility::Immutable);
+    let arguments = arguments.into_iter().map(|argument| cast(argument, kind.clone())).collect();
+    ScalarUDF::new_from_impl(Kernel { what, signature }).call(arguments)
+}
+
+/// A key of a text in the order of a reading.
+pub(crate) fn key(reading: Reading, text: Expr) -> Expr {
+    call(What::Key(reading), vec![text])
+}
+
+/// A key of a text in the order of a declared type.
+pub(crate) fn declared_key(declared: Declared, text: Expr) -> Expr {
+    call(What::DeclaredKey(declared), vec![text])
+}
+
+/// A text's characters as MySQL weighs them.
+pub(crate) fn weighed(text: Expr) -> Expr {
+    call(What::Weighed, vec![text])
+}
+
+/// Whether all readings know where a text stands.
+pub(crate) fn placed(readings: Vec<Reading>, text: Expr) -> Expr {
+    call(What::Placed(readings), vec![text])
+}
+
+/// Whether a text has a key in a declared type.
+pub(crate) fn has_key(declared: Declared, text: Expr) -> Expr {
+    call(What::HasKey(declared), vec![text])
+}
+
+/// Whether a text is of plain characters.
+pub(crate) fn plain(text: Expr) -> Expr {
+    call(What::Plain, vec![text])
+}
+
+/// Whether the order of two texts is sure.
+pub(crate) fn ordered(collation: Collation, left: Expr, right: Expr) -> Expr {
+    call(What::Ordered(collation), vec![left, right])
+}
+
+/// Whether it is sure that two texts are equal, or are not.
+pub(crate) fn told(collation: Collation, left: Expr, right: Expr) -> Expr {
+    call(What::Told(collation), vec![left, right])
+}
+
+/// A decision that the server may make otherwise, with its readings.
+pub(crate) fn decided(ours: Expr, readings: Readings) -> Expr {
+    call(What::Decided, vec![ours, readings.must, readings.may])
+}
+
+/// The readings of a decision.
+pub(crate) fn readings_of(function: &ScalarFunction) -> Option<Readings> {
+    match function.args.as_slice() {
+        [_, must, may] if function.name() == "decided" => Some(Readings { must: must.clone(), may: may.clone() }),
+        _ => None,
+    }
+}
+
+/// A number to the nearest whole one, halves to the even one.
+pub(crate) fn to_even(number: Expr) -> Expr {
+    call(What::ToEven, vec![number])
+}
+
+/// The declared type of a key.
+pub(crate) fn declared_of(function: &ScalarFunction) -> Option<Declared> {
+    let inner: &dyn Any = function.func.inner().as_ref();
+    match &inner.downcast_ref::<Kernel>()?.what {
+        What::DeclaredKey(declared) => Some(declared.clone()),
+        _ => None,
+    }
+}
+
+impl ScalarUDFImpl for Kernel {
+    fn name(&self) -> &str {
+        match self.what {
+            What::Key(_) => "text_key",
+            What::DeclaredKey(_) => "declared_key",
+            What::Weighed => "text_weighed",
+            What::Placed(_) => "text_placed",
+            What::HasKey(_) => "declared_has_key",
+            What::Plain => "text_plain",
+            What::Ordered(_) => "text_ordered",
+            What::Told(_) => "text_told",
+            What::ToEven => "number_to_even",
+            What::Decided => "decided",
+        }
+    }
+
+    fn schema_name(&self, args: &[Expr]) -> Result<String> {
+        Ok(format!("{:?}({})", self.what, args.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")))
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _arguments: &[DataType]) -> Result<DataType> {
+        Ok(match self.what {
+            What::Key(_) | What::DeclaredKey(_) => DataType::Binary,
+            What::Weighed => DataType::Utf8,
+            What::ToEven => DataType::Float64,
+            _ => DataType::Boolean,
+        })
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let arrays = args.args.iter().map(|value| value.to_array(args.number_rows)).collect::<Result<Vec<_>>>()?;
+        let Some(first) = arrays.first() else {
+            return internal_err!("a function of texts without a text");
+        };
+        if self.what == What::ToEven {
+            let rounded: Float64Array = first.as_primitive::<arrow_array::types::Float64Type>().unary(f64::round_ties_even);
+            return Ok(ColumnarValue::Array(Arc::new(rounded)));
+        }
+        if self.what == What::Decided {
+            return Ok(ColumnarValue::Array(first.clone()));
+        }
+        let texts = first.as_string::<i32>();
+        let second = arrays.get(1).map(|array| array.as_string::<i32>());
+        // A NULL decides alike everywhere.
+        let judged = |judge: &dyn Fn(&str) -> bool| -> ArrayRef { Arc::new(texts.iter().map(|text| Some(text.is_none_or(judge))).collect::<BooleanArray>()) };
+        let compared = |judge: &dyn Fn(&str, &str) -> bool| -> ArrayRef {
+            let pair = |(left, right): (Option<&str>, Option<&str>)| Some(left.zip(right).is_none_or(|(left, right)| judge(left, right)));
+            Arc::new(texts.iter().zip(second.into_iter().flatten()).map(pair).collect::<BooleanArray>())
+        };
+        Ok(ColumnarValue::Array(match &self.what {
+            What::Key(reading) => keys(texts, |text| Some(reading.key(text))),
+            What::DeclaredKey(declared) => keys(texts, |text| declared.key(text)),
+            What::Weighed => Arc::new(texts.iter().map(|text| text.map(general)).collect::<StringArray>()),
+            What::Placed(readings) => judged(&|text| readings.iter().all(|reading| reading.places(text))),
+            What::HasKey(declared) => judged(&|text| declared.key(text).is_some()),
+            What::Plain => judged(&|text| text.bytes().all(|byte| (b' '..=b'~').contains(&byte))),
+            What::Ordered(collation) => compared(&|left, right| collation.orders_alike(left, right)),
+            What::Told(collation) => compared(&|left, right| collation.equals_alike(left, right)),
+            What::ToEven | What::Decided => return internal_err!("it is no text"),
+        }))
+    }
+}
+
+fn keys(texts: &StringArray, key: impl Fn(&str) -> Option<Vec<u8>>) -> ArrayRef {
+    let mut builder = BinaryBuilder::new();
+    for text in texts {
+        builder.append_option(text.and_then(&key));
+    }
+    Arc::new(builder.finish())
+}
+
+/// Lets every text through, and notes in the arena if two that the server folds into one are not the same.
+pub(crate) fn one_spelling(arena: &Arena, collation: Collation, text: Expr) -> Expr {
+    let signature = Signature::exact(vec![DataType::Utf8], Volatility::Volatile);
+    let spellings = Spellings { arena: arena.clone(), collation, signature };
+    ScalarUDF::new_from_impl(spellings).call(vec![cast(text, DataType::Utf8)])
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Spellings {
+    arena: Arena,
+    collation: Collation,
+    signature: Signature,
+}
+
+impl ScalarUDFImpl for Spellings {
+    fn name(&self) -> &str {
+        "one_spelling"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _arguments: &[DataType]) -> Result<DataType> {
+        Ok(DataType::Boolean)
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let arrays = args.args.iter().map(|value| value.to_array(args.number_rows)).collect::<Result<Vec<_>>>()?;
+        let Some(texts) = arrays.first().map(|array| array.as_string::<i32>()) else {
+            return internal_err!("spellings without a text");
+        };
+        self.arena.spell(|spelled| spelled.note(&self.collation, texts.iter().flatten()));
+        Ok(ColumnarValue::Array(Arc::new(BooleanArray::from(vec![true; texts.len()]))))
+    }
+}
+
+/// Texts that were met, by what the server takes for the same.
+#[derive(Debug, Default)]
+pub(crate) struct Spelled {
+    known: HashMap<Vec<u8>, String>,
+    bytes: usize,
+    /// Whether one was met in two spellings, or cannot be told.
+    pub(crate) differ: bool,
+}
+
+impl Spelled {
+    fn note<'t>(&mut self, collation: &Collation, texts: impl Iterator<Item = &'t str>) {
+        let Some(reading) = collation.readings.first() else { return };
+        for text in texts {
+            if self.differ {
+                return;
+            }
+            match self.known.get(&reading.key(text)) {
+                Some(known) => self.differ |= known != text,
+                None => {
+                    self.bytes += text.len() * 2 + 64;
+                    self.differ |= self.bytes > SPELLINGS_BYTES || !collation.readings.iter().all(|reading| reading.places(text));
+                    self.known.insert(reading.key(text), text.to_owned());
+                }
+            }
+        }
+    }
+}

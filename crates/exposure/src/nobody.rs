@@ -1,10 +1,12 @@
 //! Why a branch shows nobody. Each says whether that proves it: what does not prove it stands against every "not reached".
 
+use strandline_sql::ShowsNobody;
+
 /// Why an access, or a part of it, showed nobody. Closed: a new branch must say what it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Nobody {
-    /// It belongs to the conversation of its connection: transactions, settings, definitions, writes without a query.
-    Statement,
+    /// Its class shows nobody: transactions, settings, definitions, writes without a query.
+    Statement(ShowsNobody),
     /// A command of a cursor or of a prepared statement, whose rows other accesses show.
     Command,
     /// A cursor that had no row there.
@@ -44,7 +46,7 @@ impl Nobody {
     /// Whether it proves that nothing was shown.
     pub(crate) fn standing(self) -> Standing {
         match self {
-            Self::Statement
+            Self::Statement(_)
             | Self::Command
             | Self::CursorAtItsEnd
             | Self::NoTable
@@ -60,7 +62,7 @@ impl Nobody {
     /// The outcome of the access in the table `replays`.
     pub(crate) fn outcome(self) -> &'static str {
         match self {
-            Self::Statement | Self::Command => "control",
+            Self::Statement(_) | Self::Command => "control",
             Self::CursorAtItsEnd | Self::ReplayedWithout | Self::NoRowCounted => "replayed",
             Self::NoTable | Self::DeclaredWithout => "no_personal_data",
             Self::RequestRefused | Self::RefusedBeforeReading | Self::Failed => "failed",
@@ -72,7 +74,7 @@ impl Nobody {
     /// The word for it in tables.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
-            Self::Statement => "statement",
+            Self::Statement(class) => class.as_str(),
             Self::Command => "command",
             Self::CursorAtItsEnd => "cursor_at_its_end",
             Self::NoTable => "no_table",
@@ -95,7 +97,7 @@ impl Nobody {
             Self::UndescribedTable => "describe the table in estate.toml, or name it in `without_personal_data` of its database if it holds none",
             Self::UndescribedDatabase => "describe the database in estate.toml, with a snapshot of it",
             Self::UnknownRequest => "add the missing log, or describe what the request reads as a route in estate.toml",
-            Self::Statement
+            Self::Statement(_)
             | Self::Command
             | Self::CursorAtItsEnd
             | Self::NoTable
@@ -110,7 +112,7 @@ impl Nobody {
     /// One sentence.
     pub(crate) fn sentence(self) -> &'static str {
         match self {
-            Self::Statement => "it is a command of the connection, a setting, a definition, or a write without a query",
+            Self::Statement(class) => class.proof(),
             Self::Command => "it is a command of a cursor or a prepared statement, whose rows other accesses show",
             Self::CursorAtItsEnd => "the cursor had no row there",
             Self::NoTable => "it reads the database's own catalogue or no table",

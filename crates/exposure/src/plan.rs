@@ -8,7 +8,7 @@ use strandline_model::access::{Access, AccessKind};
 use strandline_model::event::MASK;
 use strandline_model::evidence::EventRef;
 use strandline_model::exposure::Certainty;
-use strandline_sql::lexer;
+use strandline_sql::{ShowsNobody, lexer};
 
 use crate::cursors::{Commands, Resolved};
 use crate::missing::{Cap, Missing, cap_of, lower};
@@ -100,7 +100,7 @@ pub(crate) fn plan(number: usize, access: &Access, scene: &Scene<'_>) -> Planned
     planner.access(number);
     if planner.planned.parts.is_empty() {
         // No statement stands in it: an empty query, or a comment.
-        planner.nobody(Nobody::Statement, None);
+        planner.nobody(Nobody::Statement(ShowsNobody::Empty), None);
     }
     planner.planned
 }
@@ -166,7 +166,7 @@ impl Planner<'_> {
     fn failed(&mut self, sql: &str) {
         let named = match understand(sql, self.world().dialect) {
             Meaning::Shows(shown) => self.world().named(&shown.sql),
-            Meaning::Nothing => return self.nobody(Nobody::Statement, None),
+            Meaning::Nobody(class) => return self.nobody(Nobody::Statement(class), None),
             Meaning::Command(_) => return self.nobody(Nobody::Command, None),
             Meaning::Opaque(reason) => return self.widen_to_role(Missing::FailedWithError, Some(reason)),
         };
@@ -240,7 +240,7 @@ impl Planner<'_> {
                 let values = Values { parameters: self.access.parameters.clone(), parameters_known: self.access.parameters_known };
                 self.query(&shown, values, time, None);
             }
-            Meaning::Nothing => self.nobody(Nobody::Statement, None),
+            Meaning::Nobody(class) => self.nobody(Nobody::Statement(class), None),
             Meaning::Command(_) => self.nobody(Nobody::Command, None),
             Meaning::Opaque(reason) => self.widen_to_role(Missing::NotUnderstood, Some(reason)),
         }

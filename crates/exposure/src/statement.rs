@@ -7,6 +7,7 @@ use std::ops::ControlFlow;
 use crate::Dialect;
 use strandline_history::value::Value;
 use strandline_sql::lexer::{Kind, Token, after_bracket, outside_brackets, tokens};
+use strandline_sql::{ShowsNobody, canonical, utility};
 
 /// What a statement means.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,8 +16,8 @@ pub(crate) enum Meaning {
     Shows(Shown),
     /// It belongs to the conversation of its connection.
     Command(Command),
-    /// It shows no stored data.
-    Nothing,
+    /// It shows no stored data, for this reason.
+    Nobody(ShowsNobody),
     /// It runs code that may read anything.
     Opaque(&'static str),
 }
@@ -96,8 +97,10 @@ pub(crate) enum AllBetween {
 
 /// What one statement (not a string of several) means.
 pub(crate) fn understand(sql: &str, dialect: Dialect) -> Meaning {
+    let canonical = canonical(sql, dialect);
+    let sql = canonical.as_ref();
     let all = tokens(sql, dialect);
-    let Some(first) = all.first() else { return Meaning::Nothing };
+    let Some(first) = all.first() else { return Meaning::Nobody(ShowsNobody::Empty) };
     let Kind::Word(word) = first.kind else {
         return if first.is_symbol('(') { shows(sql, Sent::ToClient) } else { Meaning::Opaque("the statement cannot be understood") };
     };
@@ -115,16 +118,25 @@ pub(crate) fn understand(sql: &str, dialect: Dialect) -> Meaning {
         "create" => created_from(sql, &all),
         "insert" | "replace" => match outside_brackets(&all, 1, |t| t.is("select") || t.is("with") || t.is("table")) {
             Some(at) => shows(&sql[all[at].from..], Sent::ToServer),
-            None => Meaning::Nothing,
+            None => without_query(&all, ShowsNobody::WriteWithoutQuery),
         },
         "update" => returning(sql, &all, "set"),
         "delete" => returning(sql, &all, "from"),
         "merge" => match outside_brackets(&all, 1, |t| t.is("returning")) {
             Some(_) => Meaning::Opaque("MERGE … RETURNING is not replayed"),
-            None => Meaning::Nothing,
+            None => without_query(&all, ShowsNobody::WriteWithoutQuery),
         },
         "call" | "do" | "exec" | "handler" => Meaning::Opaque("the statement runs code of the database"),
-        _ => Meaning::Nothing,
+        "describe" | "desc" | "explain" if !all.iter().any(|t| t.is("analyze") || t.is("analyse")) => Meaning::Nobody(ShowsNobody::CatalogueOnly),
+        _ => utility(&all, dialect).map_or(Meaning::Opaque("the statement cannot be understood"), Meaning::Nobody),
+    }
+}
+
+/// A statement that shows nobody, unless a query stands in it.
+fn without_query(all: &[Token<'_>], class: ShowsNobody) -> Meaning {
+    match all.iter().any(|t| t.is("select") || t.is("table")) {
+        true => Meaning::Opaque("the statement moves rows by a query inside it"),
+        false => Meaning::Nobody(class),
     }
 }
 
@@ -142,7 +154,10 @@ fn selects_into(all: &[Token<'_>]) -> bool {
 fn copy(sql: &str, all: &[Token<'_>]) -> Meaning {
     let Some(to) = outside_brackets(all, 1, |t| t.is("to") || t.is("from")) else { return Meaning::Opaque("the COPY cannot be understood") };
     if all[to].is("from") {
-        return Meaning::Nothing;
+        return match all.get(to + 1).is_some_and(|t| t.is("program")) {
+            true => Meaning::Opaque("the statement runs a program at the server"),
+            false => Meaning::Nobody(ShowsNobody::WriteWithoutQuery),
+        };
     }
     let sent = if all.get(to + 1).is_some_and(|t| t.is("stdout")) { Sent::ToClient } else { Sent::ToServer };
     if all[1].is_symbol('(') {
@@ -164,21 +179,29 @@ fn copy(sql: &str, all: &[Token<'_>]) -> Meaning {
 /// `CREATE TABLE … AS query`, `CREATE MATERIALIZED VIEW … AS query`: the data moves into a table that can be read later.
 fn created_from(sql: &str, all: &[Token<'_>]) -> Meaning {
     let stored = all.iter().take(6).any(|t| t.is("table") || t.is("materialized"));
-    let Some(at) = outside_brackets(all, 1, |t| t.is("as")).filter(|_| stored) else { return Meaning::Nothing };
-    all.get(at + 1).map_or(Meaning::Nothing, |query| shows(&sql[query.from..], Sent::ToServer))
+    let Some(at) = outside_brackets(all, 1, |t| t.is("as")).filter(|_| stored) else {
+        return Meaning::Nobody(ShowsNobody::DefinitionWithoutQuery);
+    };
+    all.get(at + 1).map_or(Meaning::Opaque("the statement is cut off"), |query| shows(&sql[query.from..], Sent::ToServer))
 }
 
 /// `UPDATE t SET … WHERE … RETURNING list` shows `list` of the rows that the condition chose.
 fn returning(sql: &str, all: &[Token<'_>], before_rest: &str) -> Meaning {
-    let Some(at) = outside_brackets(all, 1, |t| t.is("returning")) else { return Meaning::Nothing };
-    let (Some(list), Some(head)) = (all.get(at + 1), outside_brackets(all, 1, |t| t.is(before_rest))) else { return Meaning::Nothing };
+    let Some(at) = outside_brackets(all, 1, |t| t.is("returning")) else {
+        return without_query(all, ShowsNobody::WriteWithoutQuery);
+    };
+    let (Some(list), Some(head)) = (all.get(at + 1), outside_brackets(all, 1, |t| t.is(before_rest))) else {
+        return Meaning::Opaque("the statement cannot be understood");
+    };
     let condition = outside_brackets(all, head, |t| t.is("where")).filter(|w| *w < at);
     let end = condition.unwrap_or(at);
     let first = if before_rest == "set" { 1 } else { head + 1 };
     let first = if all.get(first).is_some_and(|t| t.is("only")) { first + 1 } else { first };
     let second = outside_brackets(all, first, |t| t.is(if before_rest == "set" { "from" } else { "using" })).filter(|s| *s < end);
     let target_end = if before_rest == "set" { head } else { second.unwrap_or(end) };
-    let (Some(target), Some(target_last)) = (all.get(first), all.get(target_end.saturating_sub(1))) else { return Meaning::Nothing };
+    let (Some(target), Some(target_last)) = (all.get(first), all.get(target_end.saturating_sub(1))) else {
+        return Meaning::Opaque("the statement cannot be understood");
+    };
     let mut from = sql[target.from..target_last.to.max(target.from)].to_owned();
     if let Some(second) = second {
         from = format!("{from}, {}", &sql[all[second].to..all[end].from]);
@@ -448,12 +471,12 @@ mod tests {
         check("COPY (SELECT a FROM (t)) TO STDOUT", "SELECT a FROM (t)");
         check("copy hr.staff (a, b) to '/tmp/x'", "SELECT a, b FROM hr.staff ->server");
         check("COPY hr.staff TO STDOUT WITH CSV", "SELECT * FROM hr.staff");
-        check("COPY hr.staff FROM stdin", "Nothing");
+        check("COPY hr.staff FROM stdin", "Nobody(WriteWithoutQuery)");
         check("CREATE TEMP TABLE x AS SELECT * FROM y", "SELECT * FROM y ->server");
         check("UPDATE ONLY s.t x SET a = 1 FROM u WHERE x.k = u.k RETURNING x.a, x.b;", "SELECT x.a, x.b FROM s.t x,  u  WHERE x.k = u.k @before");
         check("DELETE FROM t WHERE k = 1 RETURNING *", "SELECT * FROM t WHERE k = 1 @before");
-        check("UPDATE t SET a = 1", "Nothing");
-        check("BEGIN", "Nothing");
+        check("UPDATE t SET a = 1", "Nobody(WriteWithoutQuery)");
+        check("BEGIN", "Nobody(TransactionControl)");
         check("DECLARE c1 NO SCROLL CURSOR WITH HOLD FOR SELECT 1", "Command(Declare { name: \"c1\", query: \"SELECT 1\" })");
         check("PREPARE p (text) AS SELECT $1;", "Command(Prepare { name: \"p\", statement: \"SELECT $1\" })");
         check("EXECUTE p ('a', -1, NULL)", "Command(Execute { name: \"p\", arguments: Some([Some(\"a\"), Some(\"-1\"), None]) })");

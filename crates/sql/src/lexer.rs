@@ -1,9 +1,14 @@
-//! Cuts SQL text into tokens, and strings of statements into statements, without understanding them.
-//! It serves dumps, whose definitions a full parser may refuse, and the session commands that no parser knows.
+//! The tokens of a statement with what they stand for: comments left out, escapes resolved, strings that go on put
+//! together. It serves all who read statements without a grammar: dumps, session commands, the choice of a query.
 
-use crate::Dialect;
+use std::borrow::Cow;
+
+use crate::constant::content;
+use crate::token::{self, Escapes, tokenize};
+use crate::{Dialect, Rules};
 
 /// One token and where it stands in the text.
+#[derive(Clone, PartialEq)]
 pub struct Token<'t> {
     /// What it is.
     pub kind: Kind<'t>,
@@ -26,6 +31,8 @@ pub enum Kind<'t> {
     Number(&'t str),
     /// `$1`, `?`
     Placeholder(&'t str),
+    /// `@name`, `@@name` of MySQL, as written.
+    Variable(&'t str),
     /// Any other character.
     Symbol(char),
 }
@@ -36,6 +43,14 @@ impl Token<'_> {
         matches!(&self.kind, Kind::Word(w) if w.eq_ignore_ascii_case(word))
     }
 
+    /// The bare word, as written.
+    pub fn word(&self) -> Option<&str> {
+        match self.kind {
+            Kind::Word(word) => Some(word),
+            _ => None,
+        }
+    }
+
     /// Whether this is the character `c`.
     pub fn is_symbol(&self, c: char) -> bool {
         matches!(self.kind, Kind::Symbol(s) if s == c)
@@ -43,44 +58,132 @@ impl Token<'_> {
 
     /// The name that this token stands for: folded to lower case unless quoted.
     pub fn name(&self, dialect: Dialect) -> Option<String> {
-        match &self.kind {
-            Kind::Word(w) if dialect == Dialect::PostgreSql => Some(w.to_lowercase()),
-            Kind::Word(w) => Some((*w).to_owned()),
-            Kind::Quoted(q) => Some(q.clone()),
+        match (&self.kind, dialect) {
+            (Kind::Word(w), Dialect::PostgreSql) => Some(w.to_lowercase()),
+            (Kind::Word(w), Dialect::MySql) => Some((*w).to_owned()),
+            (Kind::Quoted(q), _) => Some(q.clone()),
             _ => None,
         }
     }
 }
 
 /// All tokens of `text`. Whitespace and comments are left out; what is not closed ends with the text.
-pub fn tokens(text: &str, dialect: Dialect) -> Vec<Token<'_>> {
-    let mut lexer = Lexer { text, at: 0, dialect, conditional: false };
-    let mut all = Vec::new();
-    while let Some(token) = lexer.next_token() {
-        all.push(token);
+pub fn tokens(text: &str, rules: impl Into<Rules>) -> Vec<Token<'_>> {
+    let rules = rules.into();
+    let mut all = tokenize(text, rules);
+    all.retain(|t| t.kind != token::Kind::Comment);
+    let mut out = Vec::with_capacity(all.len());
+    let mut rest = all.as_slice();
+    while let [first, ..] = rest {
+        let taken = match first.kind {
+            token::Kind::Text => string(rest, text, rules, &mut out),
+            token::Kind::QuotedName => name(rest, text, &mut out),
+            token::Kind::Word if introduces(rest, text, rules) => 1,
+            token::Kind::Symbol => {
+                let symbols = first.text(text).char_indices();
+                out.extend(symbols.map(|(at, c)| Token { kind: Kind::Symbol(c), from: first.start + at, to: first.start + at + c.len_utf8() }));
+                1
+            }
+            kind => {
+                let written = first.text(text);
+                let kind = match kind {
+                    token::Kind::Number => Kind::Number(written),
+                    token::Kind::Parameter => Kind::Placeholder(written),
+                    token::Kind::Variable => Kind::Variable(written),
+                    _ => Kind::Word(written),
+                };
+                out.push(Token { kind, from: first.start, to: first.end });
+                1
+            }
+        };
+        rest = &rest[taken..];
     }
-    all
+    out
 }
 
-/// The statements of `text`, cut at semicolons outside quotes, trimmed, empty ones left out.
-pub fn statements(text: &str, dialect: Dialect) -> Vec<&str> {
-    let mut parts = Vec::new();
-    let mut from = None;
-    let mut to = 0;
-    for token in tokens(text, dialect) {
-        if token.is_symbol(';') {
-            if let Some(start) = from.take() {
-                parts.push(&text[start..to]);
-            }
-        } else {
-            from.get_or_insert(token.from);
-            to = token.to;
+/// How many tokens the string constant at the beginning of `rest` takes: those that go on with it, and its UESCAPE.
+pub(crate) fn string_length(rest: &[token::Token], text: &str, rules: Rules) -> usize {
+    let mut taken = 1;
+    while let (Some(last), Some(next)) = (rest.get(taken - 1), rest.get(taken)) {
+        let gap = text.get(last.end..next.start).unwrap_or_default();
+        let goes_on = next.kind == token::Kind::Text
+            && match rules.dialect {
+                Dialect::PostgreSql => gap.contains(['\n', '\r']) && text[next.start..].starts_with('\'') && first_of(rest).escapes != Escapes::None,
+                Dialect::MySql => !matches!(next.escapes, Escapes::Bits | Escapes::Hexadecimal) && !text[next.start..].starts_with(['n', 'N']),
+            };
+        if !goes_on {
+            break;
+        }
+        taken += 1;
+    }
+    taken + uescape(&rest[taken..], text).map_or(0, |_| if first_of(rest).escapes == Escapes::Unicode { 2 } else { 0 })
+}
+
+fn first_of(rest: &[token::Token]) -> &token::Token {
+    rest.first().expect("whoever asks has a token")
+}
+
+fn uescape(rest: &[token::Token], text: &str) -> Option<char> {
+    match rest {
+        [word, escape, ..] if word.is_word(text, "uescape") && escape.kind == token::Kind::Text => escape.inner(text).chars().next(),
+        _ => None,
+    }
+}
+
+/// What the string constant that these tokens make stands for.
+pub(crate) fn string_content<'t>(taken: &[token::Token], text: &'t str) -> Cow<'t, str> {
+    let first = first_of(taken);
+    let tail = taken.len().saturating_sub(2).max(1);
+    let escape = if first.escapes == Escapes::Unicode { uescape(&taken[tail..], text) } else { None };
+    let parts = if escape.is_some() { &taken[..tail] } else { taken };
+    match parts {
+        [one] => content(one, text, escape.unwrap_or('\\')),
+        many => Cow::Owned(many.iter().map(|t| content(t, text, escape.unwrap_or('\\'))).collect()),
+    }
+}
+
+fn string<'t>(rest: &[token::Token], text: &'t str, rules: Rules, out: &mut Vec<Token<'t>>) -> usize {
+    let taken = string_length(rest, text, rules);
+    let value = string_content(&rest[..taken], text).into_owned();
+    out.push(Token { kind: Kind::Text(value), from: rest[0].start, to: rest[taken - 1].end });
+    taken
+}
+
+/// How many tokens a quoted name takes, and what it stands for.
+pub(crate) fn name_content<'t>(rest: &[token::Token], text: &'t str) -> (usize, Cow<'t, str>) {
+    let first = first_of(rest);
+    let escape = if first.escapes == Escapes::Unicode { uescape(&rest[1..], text) } else { None };
+    (if escape.is_some() { 3 } else { 1 }, content(first, text, escape.unwrap_or('\\')))
+}
+
+fn name<'t>(rest: &[token::Token], text: &'t str, out: &mut Vec<Token<'t>>) -> usize {
+    let (taken, value) = name_content(rest, text);
+    out.push(Token { kind: Kind::Quoted(value.into_owned()), from: rest[0].start, to: rest[taken - 1].end });
+    taken
+}
+
+/// Character sets that MySQL knows; before a string, `_` and one of them say how its bytes are to be read.
+const CHARACTER_SETS: [&str; 42] = [
+    "armscii8", "ascii", "big5", "binary", "cp1250", "cp1251", "cp1256", "cp1257", "cp850", "cp852", "cp866", "cp932", "dec8", "eucjpms", "euckr", "gb18030",
+    "gb2312", "gbk", "geostd8", "greek", "hebrew", "hp8", "keybcs2", "koi8r", "koi8u", "latin1", "latin2", "latin5", "latin7", "macce", "macroman", "sjis",
+    "swe7", "tis620", "ucs2", "ujis", "utf16", "utf16le", "utf32", "utf8", "utf8mb3", "utf8mb4",
+];
+
+/// Whether the first token says of the string after it in which character set it is written.
+pub(crate) fn introduces(rest: &[token::Token], text: &str, rules: Rules) -> bool {
+    let [word, string, ..] = rest else { return false };
+    match rules.dialect {
+        Dialect::PostgreSql => false,
+        Dialect::MySql => {
+            let set = word.text(text).strip_prefix('_').map(str::to_ascii_lowercase);
+            word.kind == token::Kind::Word && string.kind == token::Kind::Text && set.is_some_and(|set| CHARACTER_SETS.contains(&set.as_str()))
         }
     }
-    if let Some(start) = from {
-        parts.push(&text[start..to]);
-    }
-    parts
+}
+
+/// The statements of `text` as they stand, cut at semicolons outside quotes, trimmed, empty ones left out.
+pub fn statements(text: &str, rules: impl Into<Rules>) -> Vec<&str> {
+    crate::split::ranges(text, rules.into()).into_iter().map(|range| &text[range]).collect()
 }
 
 /// A name of up to several parts (`a.b`), and the index after it.
@@ -126,183 +229,4 @@ pub fn outside_brackets(tokens: &[Token<'_>], from: usize, wanted: impl Fn(&Toke
         }
     }
     None
-}
-
-struct Lexer<'t> {
-    text: &'t str,
-    at: usize,
-    dialect: Dialect,
-    /// Inside a MySQL `/*!40101 … */`, whose content counts.
-    conditional: bool,
-}
-
-impl<'t> Lexer<'t> {
-    fn rest(&self) -> &'t str {
-        &self.text[self.at..]
-    }
-
-    fn next_token(&mut self) -> Option<Token<'t>> {
-        self.skip_blank();
-        let from = self.at;
-        let first = self.rest().chars().next()?;
-        let kind = match first {
-            '\'' => Kind::Text(self.quoted('\'', self.dialect == Dialect::MySql)),
-            '"' if self.dialect == Dialect::MySql => Kind::Text(self.quoted('"', true)),
-            '"' => Kind::Quoted(self.quoted('"', false)),
-            '`' => Kind::Quoted(self.quoted('`', false)),
-            '$' => self.dollar(),
-            '?' => {
-                self.at += 1;
-                Kind::Placeholder(&self.text[from..self.at])
-            }
-            c if c.is_ascii_digit() => {
-                self.take_while(|c| c.is_ascii_alphanumeric() || c == '.');
-                Kind::Number(&self.text[from..self.at])
-            }
-            c if c.is_alphabetic() || c == '_' => self.word(),
-            c => {
-                self.at += c.len_utf8();
-                Kind::Symbol(c)
-            }
-        };
-        Some(Token { kind, from, to: self.at })
-    }
-
-    fn take_while(&mut self, wanted: impl Fn(char) -> bool) {
-        let rest = self.rest();
-        self.at += rest.find(|c| !wanted(c)).unwrap_or(rest.len());
-    }
-
-    fn word(&mut self) -> Kind<'t> {
-        let from = self.at;
-        self.take_while(|c| c.is_alphanumeric() || c == '_' || c == '$');
-        let word = &self.text[from..self.at];
-        let quote_follows = self.rest().starts_with('\'');
-        if quote_follows && word.eq_ignore_ascii_case("e") {
-            return Kind::Text(self.quoted('\'', true));
-        }
-        let prefixed = word.eq_ignore_ascii_case("b") || word.eq_ignore_ascii_case("x") || word.eq_ignore_ascii_case("n") || word.starts_with('_');
-        if quote_follows && prefixed {
-            return Kind::Text(self.quoted('\'', self.dialect == Dialect::MySql));
-        }
-        Kind::Word(word)
-    }
-
-    fn dollar(&mut self) -> Kind<'t> {
-        let from = self.at;
-        let rest = &self.text[from + 1..];
-        let tag = rest.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(rest.len());
-        let digits = !rest[..tag].is_empty() && rest[..tag].bytes().all(|b| b.is_ascii_digit());
-        if digits || !rest[tag..].starts_with('$') {
-            self.at = from + 1 + tag;
-            return if digits { Kind::Placeholder(&self.text[from..self.at]) } else { Kind::Symbol('$') };
-        }
-        let fence = &self.text[from..from + tag + 2];
-        let body = from + fence.len();
-        let end = self.text[body..].find(fence).map_or(self.text.len(), |p| body + p);
-        self.at = (end + fence.len()).min(self.text.len());
-        Kind::Text(self.text[body..end].to_owned())
-    }
-
-    /// Reads a quoted token; the quote doubled stands for itself, and a backslash escapes where `backslash` says so.
-    fn quoted(&mut self, quote: char, backslash: bool) -> String {
-        let body = self.at + 1;
-        let mut text = String::new();
-        let mut chars = self.text[body..].char_indices().peekable();
-        while let Some((at, c)) = chars.next() {
-            if c == quote {
-                if chars.peek().is_some_and(|&(_, next)| next == quote) {
-                    chars.next();
-                    text.push(quote);
-                    continue;
-                }
-                self.at = body + at + 1;
-                return text;
-            }
-            if backslash && c == '\\' {
-                if let Some((_, escaped)) = chars.next() {
-                    text.push(match escaped {
-                        'n' => '\n',
-                        't' => '\t',
-                        'r' => '\r',
-                        'b' => '\u{8}',
-                        'f' => '\u{c}',
-                        '0' => '\0',
-                        'Z' => '\u{1a}',
-                        other => other,
-                    });
-                }
-                continue;
-            }
-            text.push(c);
-        }
-        self.at = self.text.len();
-        text
-    }
-
-    fn skip_blank(&mut self) {
-        loop {
-            self.take_while(char::is_whitespace);
-            let rest = self.rest();
-            if self.conditional && rest.starts_with("*/") {
-                self.conditional = false;
-                self.at += 2;
-            } else if self.dialect == Dialect::MySql && rest.starts_with("/*!") {
-                self.at += 3;
-                self.take_while(|c| c.is_ascii_digit());
-                self.conditional = true;
-            } else if rest.starts_with("/*") {
-                self.at += block_comment(rest);
-            } else if rest.starts_with("--") || (self.dialect == Dialect::MySql && rest.starts_with('#')) {
-                self.at += rest.find('\n').unwrap_or(rest.len());
-            } else {
-                return;
-            }
-        }
-    }
-}
-
-/// Length of the comment, nested ones included, that `text` starts with.
-fn block_comment(text: &str) -> usize {
-    let bytes = text.as_bytes();
-    let mut depth = 0_usize;
-    let mut at = 0;
-    while at < bytes.len() {
-        if bytes[at..].starts_with(b"/*") {
-            depth += 1;
-            at += 2;
-        } else if bytes[at..].starts_with(b"*/") {
-            depth -= 1;
-            at += 2;
-            if depth == 0 {
-                return at;
-            }
-        } else {
-            at += 1;
-        }
-    }
-    bytes.len()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn check(text: &str, expected: &[&str]) {
-        assert_eq!(statements(text, Dialect::PostgreSql), expected);
-    }
-
-    #[test]
-    fn statements_are_cut_outside_quotes_only() {
-        check("a; b", &["a", "b"]);
-        check("SELECT ';', \";\", $x$;$x$, E'\\';' /* ; */ -- ;\n;;", &["SELECT ';', \";\", $x$;$x$, E'\\';'"]);
-        check("SELECT $1; SELECT '", &["SELECT $1", "SELECT '"]);
-        check(" ", &[]);
-    }
-
-    #[test]
-    fn conditional_comments_count_in_mysql() {
-        let words: Vec<String> = tokens("/*!50001 CREATE */ /*!50013 VIEW `v` */", Dialect::MySql).iter().filter_map(|t| t.name(Dialect::MySql)).collect();
-        assert_eq!(words, ["CREATE", "VIEW", "v"]);
-    }
 }

@@ -7,6 +7,7 @@ use std::collections::HashSet;
 use std::rc::Rc;
 
 use strandline_model::event::MASK;
+use strandline_sql::content;
 
 use crate::mask::{self, Secrecy};
 use crate::sql::{Dialect, Kind, Token};
@@ -286,9 +287,10 @@ impl<'s, 't> Walk<'s, 't> {
     fn step(&mut self, index: usize) {
         let token = self.tokens[index];
         match token.kind {
-            Kind::Text if self.is_key_of_json(index) => self.name(index, token.inner(self.sql)),
+            Kind::Text if self.is_key_of_json(index) || self.may_be_name(index) => self.name(index, token.inner(self.sql)),
             Kind::Text | Kind::Number | Kind::Parameter => self.value(index),
-            Kind::QuotedName => self.name(index, token.inner(self.sql)),
+            Kind::QuotedName => self.name(index, &content(token, self.sql, '\\')),
+            Kind::Variable => self.name(index, token.inner(self.sql)),
             Kind::Word => self.keyword_or_name(index),
             Kind::Symbol => self.symbol(index),
             Kind::Comment => {}
@@ -300,11 +302,22 @@ impl<'s, 't> Walk<'s, 't> {
         index.checked_sub(1).is_some_and(|before| matches!(self.word(before), "->" | "->>" | "#>" | "#>>"))
     }
 
+    /// `"password" = 'x'`: a name, where the session has ANSI_QUOTES, which one record does not tell.
+    fn may_be_name(&self, index: usize) -> bool {
+        match self.dialect {
+            Dialect::PostgreSql => false,
+            Dialect::MySql => {
+                let names_secret = || mask::secrecy(self.tokens[index].inner(self.sql)) == Secrecy::Secret;
+                self.word(index).starts_with('"') && is_comparison(self.word(index + 1)) && names_secret()
+            }
+        }
+    }
+
     fn value(&mut self, index: usize) {
         let token = self.tokens[index];
         let sql = self.sql;
         let before = index.checked_sub(1).and_then(|i| self.tokens.get(i)).copied();
-        let follows_name = before.is_some_and(|t| matches!(t.kind, Kind::Word | Kind::QuotedName));
+        let follows_name = before.is_some_and(|t| matches!(t.kind, Kind::Word | Kind::QuotedName | Kind::Variable));
         let frame = self.frame();
         let mut secrecy = frame.current();
         if follows_name {
@@ -569,7 +582,10 @@ impl<'s, 't> Walk<'s, 't> {
             match token.kind {
                 Kind::Parameter => {
                     question_marks += 1;
-                    let number = if self.dialect == Dialect::Mysql { Some(question_marks) } else { token.text(self.sql)[1..].parse().ok() };
+                    let number = match self.dialect {
+                        Dialect::MySql => Some(question_marks),
+                        Dialect::PostgreSql => token.text(self.sql)[1..].parse().ok(),
+                    };
                     if let Some(number) = number.filter(|_| *secrecy != Secrecy::Open) {
                         secret_parameters.push((number, *secrecy));
                     }
@@ -643,7 +659,7 @@ mod tests {
     }
 
     fn check(statement_in: &str, expected: &str, secret: &[usize]) {
-        check_dialect(Dialect::Postgresql, statement_in, expected, secret);
+        check_dialect(Dialect::PostgreSql, statement_in, expected, secret);
     }
 
     fn same(statement_in: &str, secret: &[usize]) {
@@ -660,6 +676,7 @@ mod tests {
         same("select 1 from a where upper($1)::text = password_hash and no = $2", &[1]);
         check("select 1 from a where lower(password) like 'x%' or b in ('y')", "select 1 from a where lower(password) like '[masked]' or b in ('y')", &[]);
         check("select 1 from a where password in ('x','y') and b in ('z')", "select 1 from a where password in ('[masked]','[masked]') and b in ('z')", &[]);
+        check(r#"select 1 from a where U&"p\0061ssword" = 'x'"#, r#"select 1 from a where U&"p\0061ssword" = '[masked]'"#, &[]);
         check("select 1 from a where \"Password\" is distinct from 'x'", "select 1 from a where \"Password\" is distinct from '[masked]'", &[]);
         check("select 1 from a where d->>'password' = 'x'", "select 1 from a where d->>'password' = '[masked]'", &[]);
         check("select 1 from a where pin = 1234 and no = 5678", "select 1 from a where pin = [masked] and no = 5678", &[]);
@@ -721,7 +738,7 @@ mod tests {
 
     #[test]
     fn mysql_accounts() {
-        let check = |sql, expected, secret: &[usize]| check_dialect(Dialect::Mysql, sql, expected, secret);
+        let check = |sql, expected, secret: &[usize]| check_dialect(Dialect::MySql, sql, expected, secret);
         check("CREATE USER 'u'@'h' IDENTIFIED BY 'x'", "CREATE USER 'u'@'h' IDENTIFIED BY '[masked]'", &[]);
         check(
             "ALTER USER u IDENTIFIED WITH mysql_native_password AS '*ABC' REQUIRE SSL",
@@ -733,6 +750,11 @@ mod tests {
         check(
             "INSERT INTO u (name, pass) VALUES ('a','b') ON DUPLICATE KEY UPDATE pass='c', name='d'",
             "INSERT INTO u (name, pass) VALUES ('a','[masked]') ON DUPLICATE KEY UPDATE pass='[masked]', name='d'",
+            &[],
+        );
+        check(
+            "SELECT 1 FROM a WHERE \"password\" = 'x' /*! AND `pin` = 1234 */",
+            "SELECT 1 FROM a WHERE \"password\" = '[masked]' /*! AND `pin` = [masked] */",
             &[],
         );
         check("SET PASSWORD = \"x\"", "SET PASSWORD = \"[masked]\"", &[]);
@@ -751,15 +773,15 @@ mod tests {
     #[test]
     fn execute_takes_its_secrets_from_prepare() {
         let sql = "execute q('ann', 'x')";
-        let tokens = sql::tokens(sql, Dialect::Postgresql);
-        let masked = statement(sql, &tokens, Dialect::Postgresql, &[(2, Secrecy::Secret)]);
+        let tokens = sql::tokens(sql, Dialect::PostgreSql);
+        let masked = statement(sql, &tokens, Dialect::PostgreSql, &[(2, Secrecy::Secret)]);
         assert_eq!(masked.statement, "execute q('ann', '[masked]')");
     }
 
     proptest::proptest! {
         #[test]
         fn no_text_makes_it_panic(text in "[ -~\n'\"$()=,;pasword*/é-]{0,80}", mysql in proptest::bool::ANY) {
-            let dialect = if mysql { Dialect::Mysql } else { Dialect::Postgresql };
+            let dialect = if mysql { Dialect::MySql } else { Dialect::PostgreSql };
             let tokens = sql::tokens(&text, dialect);
             statement(&text, &tokens, dialect, &[(2, Secrecy::Secret)]);
             message(&text, dialect);

@@ -160,7 +160,7 @@ mod tests {
     use crate::sql::{Dialect, tokens};
 
     fn check(sql: &str, rest: &str, request_id: Option<&str>, fields: &[(&str, &str)]) {
-        let found = read(sql, &tokens(sql, Dialect::Postgresql));
+        let found = read(sql, &tokens(sql, Dialect::PostgreSql));
         assert_eq!(&sql[found.rest.0..found.rest.1], rest);
         assert_eq!(found.request_id.as_deref(), request_id);
         let got: Vec<(&str, &str)> = found.fields.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
@@ -197,7 +197,7 @@ mod tests {
             "SELECT 1 /* a='b'",
         ] {
             let expected = if sql.ends_with("a='b'") { "SELECT 1" } else { sql };
-            let found = read(sql, &tokens(sql, Dialect::Postgresql));
+            let found = read(sql, &tokens(sql, Dialect::PostgreSql));
             assert_eq!(&sql[found.rest.0..found.rest.1], expected);
         }
     }

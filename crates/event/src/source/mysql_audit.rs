@@ -109,7 +109,7 @@ impl MysqlAudit {
         }
         match (class.as_str(), event, text) {
             (_, _, Some(text)) => {
-                draft.statement(text, Dialect::Mysql, |_| Vec::new());
+                draft.statement(text, Dialect::MySql, |_| Vec::new());
                 if class == "prepare" {
                     draft.event.activity = Activity::Query;
                 }
@@ -145,7 +145,7 @@ impl MysqlAudit {
                     draft.label("statement_cut", "possible");
                 }
                 let mut inner = draft.fork();
-                inner.statement(&object, Dialect::Mysql, |_| Vec::new());
+                inner.statement(&object, Dialect::MySql, |_| Vec::new());
                 draft.join(inner);
             }
             // A table event: which tables the query of that id touched.

@@ -227,7 +227,7 @@ impl MysqlGeneral {
                 if let Some(slow) = &pending.slow {
                     slow.fill(draft);
                 }
-                draft.statement(argument, Dialect::Mysql, |_| Vec::new());
+                draft.statement(argument, Dialect::MySql, |_| Vec::new());
                 if draft.event.activity == Activity::Write {
                     draft.event.row_count = None; // rows sent; a write sends none
                 }

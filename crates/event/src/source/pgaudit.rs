@@ -82,7 +82,7 @@ fn without_prepare<'s>(statement: &Cow<'s, str>, command: &str, draft: &mut Draf
     if !begins || command == "PREPARE" {
         return statement.clone();
     }
-    let tokens = sql::tokens(statement, Dialect::Postgresql);
+    let tokens = sql::tokens(statement, Dialect::PostgreSql);
     let significant: Vec<_> = tokens.iter().filter(|t| t.kind != Kind::Comment).collect();
     let query = significant.iter().position(|t| t.is_word(statement, "as")).and_then(|at| significant.get(at + 1));
     let (Some(name), Some(query)) = (significant.get(1), query) else { return statement.clone() };

@@ -118,8 +118,8 @@ impl Log {
         draft.event.record_kind = Some(RecordKind::Statement);
         let mut execute = Vec::new();
         if let Some(prepare) = entry.detail.and_then(|d| d.strip_prefix("prepare: ")) {
-            let tokens = sql::tokens(prepare, Dialect::Postgresql);
-            let masked = mask_sql::statement(prepare, &tokens, Dialect::Postgresql, &[]);
+            let tokens = sql::tokens(prepare, Dialect::PostgreSql);
+            let masked = mask_sql::statement(prepare, &tokens, Dialect::PostgreSql, &[]);
             execute = masked.secret_parameters;
             draft.label("prepare", &masked.statement);
         }
@@ -160,7 +160,7 @@ impl Log {
             draft.event.activity = Activity::Query;
             draft.event.command = Some(Cow::Borrowed(if step == "parse" { "PARSE" } else { "BIND" }));
         } else if !what.is_empty() {
-            draft.event.message = Some(mask_sql::message(entry.message, Dialect::Postgresql));
+            draft.event.message = Some(mask_sql::message(entry.message, Dialect::PostgreSql));
         }
     }
 
@@ -209,7 +209,7 @@ impl Log {
             [] => session.and_then(|s| s.prepared.get(name)).cloned().unwrap_or_default(),
             given => given.to_vec(),
         };
-        let read = draft.statement(text, Dialect::Postgresql, known);
+        let read = draft.statement(text, Dialect::PostgreSql, known);
         if let Some(name) = read.prepares.filter(|_| !read.secret_parameters.is_empty()) {
             let secrets = read.secret_parameters.clone();
             self.remember(entry, name.len() + secrets.len() * 24, |session| session.prepared.insert(name, secrets));
@@ -450,11 +450,11 @@ fn mask_message<'e>(entry: &'e Entry<'_>) -> Cow<'e, str> {
     const VALUE_FOLLOWS: &[&str] = &["at or near ", "value ", "input ", ": ", "string ", "time zone "];
     let message = entry.message;
     let data_error = entry.code.is_some_and(|c| c.starts_with("22"));
-    let Some(first) = message.find(['"', '\u{ab}', '\u{201e}', '\u{201c}']) else { return mask_sql::message(message, Dialect::Postgresql) };
+    let Some(first) = message.find(['"', '\u{ab}', '\u{201e}', '\u{201c}']) else { return mask_sql::message(message, Dialect::PostgreSql) };
     let before = &message[..first];
     let quotes_value = data_error || VALUE_FOLLOWS.iter().any(|mark| before.ends_with(mark)) || entry.code == Some("42601");
     if !quotes_value || before.is_empty() {
-        return mask_sql::message(message, Dialect::Postgresql);
+        return mask_sql::message(message, Dialect::PostgreSql);
     }
     // The value itself may hold quotes, so the mask goes on to the last one.
     let quote = message[first..].chars().next().map_or(1, char::len_utf8);
@@ -475,7 +475,7 @@ fn mask_detail(detail: &str) -> String {
     }
     let quoted: String =
         detail.split('"').enumerate().map(|(i, part)| if i == 0 { part.to_owned() } else { format!("\"{}", if i % 2 == 1 { MASK } else { part }) }).collect();
-    mask_sql::message(&quoted, Dialect::Postgresql).into_owned()
+    mask_sql::message(&quoted, Dialect::PostgreSql).into_owned()
 }
 
 /// DETAIL `parameters: $1 = 'a''b', $2 = NULL`.

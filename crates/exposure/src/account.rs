@@ -53,7 +53,7 @@ impl Account {
 
     /// A part of it showed nobody, for this reason; `about` names tables.
     pub(crate) fn shows_nobody(&mut self, reason: Nobody, about: &str, detail: Option<String>) {
-        let is_told = matches!(reason, Nobody::ReplayedWithout | Nobody::NoRowCounted | Nobody::NoTable | Nobody::Statement | Nobody::Command);
+        let is_told = matches!(reason, Nobody::ReplayedWithout | Nobody::NoRowCounted | Nobody::NoTable | Nobody::Statement(_) | Nobody::Command);
         self.outcome(reason.outcome(), detail.or_else(|| (!is_told).then(|| reason.sentence().to_owned())));
         self.nobody.insert((reason, about.to_owned()));
     }

@@ -374,7 +374,7 @@ impl Said {
         for copy in &mut self.copies {
             copy.is_placed = false;
             let is_asked_for = copy.span.take().is_some();
-            copy.span = (is_asked_for && copy.is_whole && is_text(written)).then(|| Span::whole(written));
+            copy.span = (is_asked_for && copy.is_whole && as_text(written)).then(|| Span::whole(written));
         }
         self
     }

@@ -43,7 +43,7 @@ fn database(people: u32) -> Database {
         ("award", text(&|row| format!("a{}", row % 6), awards)),
     ];
     let tables = vec![table("staff", staff, (0..people).collect()), table("award", award, (0..awards).map(|row| row / 2).collect())];
-    Database { search_path: vec!["hr".into()], dialect: Dialect::PostgreSql, collation: None, tables, views: vec![] }
+    Database { search_path: vec!["hr".into()], dialect: Dialect::PostgreSql, collation: None, tables, views: vec![], holders: Vec::new().into() }
 }
 
 /// The statement as DataFusion runs it, over the same rows and without provenance.
@@ -89,12 +89,12 @@ fn main() {
     ] {
         let prepared = engine.prepare(sql).unwrap();
         let as_it_is = best(|| runtime.block_on(async { context.sql(sql).await.unwrap().collect().await.unwrap() }));
-        let replayed = best(|| engine.replay(&prepared, &[Call { time: 1, ..Call::default() }]).remove(0).unwrap());
+        let replayed = best(|| engine.replay(&prepared, &[Call { time: 1, as_of: None, ..Call::default() }]).remove(0).unwrap());
         println!("{:6.2}x  {replayed:>10.1?} against {as_it_is:>10.1?}  {sql}", replayed.as_secs_f64() / as_it_is.as_secs_f64());
     }
 
     let point = engine.prepare("SELECT s.name, s.pay FROM staff s WHERE s.staff_no = $1").unwrap();
-    let of = |call: u32| Call { time: 1, parameters: vec![Some(format!("C{}", (u64::from(call) * 7919) % u64::from(people)))], rows: None };
+    let of = |call: u32| Call { time: 1, as_of: None, parameters: vec![Some(format!("C{}", (u64::from(call) * 7919) % u64::from(people)))], rows: None };
     let many: Vec<Call> = (0..calls).map(of).collect();
     let (answers, together) = timed(|| engine.replay(&point, &many));
     assert!(answers.iter().all(|answer| answer.as_ref().is_ok_and(|replayed| replayed.rows.most == 1)));
@@ -109,6 +109,6 @@ fn main() {
     let texts: Vec<String> =
         (0..shapes).map(|shape| format!("SELECT name, pay + {shape} FROM staff WHERE staff_no = 'C{}' AND pay >= 0", shape % people)).collect();
     let (_, distinct) =
-        timed(|| texts.iter().map(|sql| engine.replay(&engine.prepare(sql).unwrap(), &[Call { time: 1, ..Call::default() }]).len()).sum::<usize>());
+        timed(|| texts.iter().map(|sql| engine.replay(&engine.prepare(sql).unwrap(), &[Call { time: 1, as_of: None, ..Call::default() }]).len()).sum::<usize>());
     println!("{shapes} statements of different text, prepared and replayed once: {distinct:.1?}, {:.1?} each", distinct / shapes.max(1));
 }

@@ -3,7 +3,7 @@
 //! A number is either one subject with its doubts, or a handle to a set kept here. Sets share their parts, so a set
 //! that stands in every row of a result costs its size once. An arena serves one replay at a time.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::hash::{Hash, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -15,6 +15,8 @@ use crate::types::Doubt;
 const HANDLE: u64 = 1 << 63;
 /// A set of too many people to be inferred; who they are is not kept.
 pub(crate) const MANY: u64 = HANDLE | 0xffff_ffff;
+/// In a row's subject: it is a number of holders.
+const TOGETHER: u32 = 1 << 31;
 const SUBJECT_SHIFT: u32 = 16;
 const DOUBTS: u64 = 0xffff;
 
@@ -52,6 +54,8 @@ struct Nodes {
     bytes: usize,
     is_open: bool,
     spelled: Spelled,
+    /// Sets made of people who own rows together, by their number and doubts.
+    of_holders: HashMap<(u32, u64), u64>,
 }
 
 /// The sets of one replay. Two arenas are equal if they are the same one.
@@ -59,6 +63,7 @@ struct Nodes {
 pub(crate) struct Arena {
     nodes: Arc<Mutex<Nodes>>,
     limit_bytes: usize,
+    holders: Arc<[Box<[u32]>]>,
 }
 
 impl PartialEq for Arena {
@@ -104,7 +109,27 @@ impl Subjects {
 
 impl Arena {
     pub(crate) fn new(limit_bytes: usize) -> Self {
-        Self { nodes: Arc::default(), limit_bytes }
+        Self { nodes: Arc::default(), limit_bytes, holders: Arc::new([]) }
+    }
+
+    /// The same, for rows that may be owned together.
+    pub(crate) fn with_holders(self, holders: Arc<[Box<[u32]>]>) -> Self {
+        Self { holders, ..self }
+    }
+
+    /// The subject of a row, or the set of its holders, with the doubts about the row.
+    pub(crate) fn of_row(&self, subject: u32, doubts: u64) -> Result<u64, DataFusionError> {
+        if subject & TOGETHER == 0 {
+            return Ok(element(subject, doubts));
+        }
+        if let Some(known) = self.lock().of_holders.get(&(subject, doubts)) {
+            return Ok(*known);
+        }
+        let people = self.holders.get((subject & !TOGETHER) as usize).map(|people| people.iter().map(|person| element(*person, doubts)).collect());
+        let set = people.map(|people| self.union(people)).transpose()?.flatten();
+        let set = set.ok_or_else(|| DataFusionError::Internal("a row is owned by nobody of the holders".into()))?;
+        self.lock().of_holders.insert((subject, doubts), set);
+        Ok(set)
     }
 
     fn lock(&self) -> MutexGuard<'_, Nodes> {

@@ -8,7 +8,8 @@ use crate::types::EngineError;
 
 pub use strandline_sql::Dialect;
 
-/// Name of the hidden column with the row's subject: UInt32, null = nobody.
+/// Name of the hidden column with the row's subject: UInt32, null = nobody. With the highest bit set it is a number in
+/// [`Database::holders`].
 pub const SUBJECT: &str = "__subject";
 /// Name of the hidden column with the first instant at which the row version is visible: Int64, µs since 1970.
 pub const VALID_FROM: &str = "__valid_from";
@@ -33,6 +34,8 @@ pub struct Database {
     pub tables: Vec<VersionedTable>,
     /// The views.
     pub views: Vec<View>,
+    /// People who own rows together, each sorted.
+    pub holders: Arc<[Box<[u32]>]>,
 }
 
 /// A table, with every version of its rows.

@@ -166,7 +166,7 @@ impl Engine {
             }
         }
         parameters.sort_by_key(|(number, _)| *number);
-        let arena = Arena::new(self.options.memory_limit_bytes);
+        let arena = Arena::new(self.options.memory_limit_bytes).with_holders(self.database.holders.clone());
         let whole = self.finish(&plan, &arena)?;
         let window = LogicalPlan::Limit(Limit { skip: Some(Box::new(number(SKIP))), fetch: Some(Box::new(number(TAKE))), input: Arc::new(plan.clone()) });
         let windowed = self.finish(&window, &arena)?;
@@ -276,7 +276,7 @@ impl Engine {
         expressions.push(Expr::Column(Column::new_unqualified(CALL)));
         let plan = LogicalPlanBuilder::from(rewritten.plan).project(expressions)?.build()?;
         let mut values = HashMap::new();
-        values.insert(crate::rewrite::TIME.trim_start_matches('$').to_owned(), ScalarAndMetadata::from(ScalarValue::Int64(Some(first.1.time))));
+        values.insert(crate::rewrite::TIME.trim_start_matches('$').to_owned(), ScalarAndMetadata::from(ScalarValue::Int64(Some(first.1.reads_at()))));
         work.arena.clear();
         let batches = self.run(&plan, values)?;
         // What was in doubt is told of the whole run: these calls are then asked one by one.
@@ -411,7 +411,7 @@ impl Work {
             Ok(number.checked_sub(1).and_then(|position| call.parameters.get(position)).cloned().flatten())
         };
         Ok(Question {
-            epoch: self.changes.partition_point(|change| *change <= call.time),
+            epoch: self.changes.partition_point(|change| *change <= call.reads_at()),
             time: self.reads_clock.then_some(call.time),
             rows: call.rows.map(|window| (window.skip, window.take)),
             parameters: self.parameters.iter().map(parameter).collect::<Result<_, _>>()?,
@@ -523,7 +523,7 @@ fn with_sort_keys(plan: LogicalPlan) -> Result<LogicalPlan, DataFusionError> {
 fn values_of(parameters: &[(usize, DataType)], call: &Call) -> Result<HashMap<String, ScalarAndMetadata>, ReplayError> {
     let mut values = HashMap::new();
     let mut add = |name: &str, value: ScalarValue| values.insert(name.trim_start_matches('$').to_owned(), ScalarAndMetadata::from(value));
-    add(crate::rewrite::TIME, ScalarValue::Int64(Some(call.time)));
+    add(crate::rewrite::TIME, ScalarValue::Int64(Some(call.reads_at())));
     let nanoseconds = call.time.saturating_mul(1000);
     add("__clock_now", ScalarValue::TimestampNanosecond(Some(nanoseconds), Some("+00:00".into())));
     let date = ScalarValue::Date32(i32::try_from(call.time.div_euclid(86_400_000_000)).ok());

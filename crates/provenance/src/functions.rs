@@ -17,7 +17,7 @@ use datafusion::logical_expr::{
     Volatility, cast, lit,
 };
 
-use crate::arena::{Arena, Growing, element};
+use crate::arena::{Arena, Growing};
 use crate::types::Doubt;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -70,7 +70,8 @@ impl ScalarUDFImpl for SetFunction {
                 let bit = |row| {
                     if doubtful.is_some_and(|flags| flags.is_valid(row) && flags.value(row)) { Doubt::DoubtfulRow.bit() } else { 0 }
                 };
-                first.as_primitive::<UInt32Type>().iter().enumerate().map(|(row, subject)| subject.map(|subject| element(subject, bit(row)))).collect()
+                let of_row = |(row, subject): (usize, Option<u32>)| subject.map(|subject| self.arena.of_row(subject, bit(row))).transpose();
+                first.as_primitive::<UInt32Type>().iter().enumerate().map(of_row).collect::<Result<_>>()?
             }
             Scalar::Doubted(doubts) => {
                 let mut last = None;

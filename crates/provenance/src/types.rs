@@ -5,12 +5,21 @@ use crate::database::TableName;
 /// One execution of a prepared statement.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Call {
-    /// When it ran, µs since 1970: rows are read as of then.
+    /// When it ran, µs since 1970: what `now()` says.
     pub time: i64,
+    /// As of when rows are read, in the unit of the tables' validity; where absent, `time`.
+    pub as_of: Option<i64>,
     /// `$1`, `$2` … as text; `None` is SQL NULL.
     pub parameters: Vec<Option<String>>,
     /// The rows that a cursor really fetched; `None` is all of them.
     pub rows: Option<RowWindow>,
+}
+
+impl Call {
+    /// As of when rows are read.
+    pub(crate) fn reads_at(&self) -> i64 {
+        self.as_of.unwrap_or(self.time)
+    }
 }
 
 /// A run of rows of a result.

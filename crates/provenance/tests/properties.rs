@@ -77,7 +77,7 @@ fn database(chance: &mut Chance) -> Database {
     let fields = vec![whole("vid"), whole("id"), text("what"), whole("cost")];
     let visit = versioned("visit", fields, vec![vec![0]], visit_columns, Some(owners), chance);
     let code = versioned("code", vec![text("c"), text("title")], vec![], vec![words(chance, 4), words(chance, 4)], None, chance);
-    Database { search_path: vec!["clinic".into()], dialect: Dialect::PostgreSql, collation: None, tables: vec![person, visit, code], views: vec![] }
+    Database { search_path: vec!["clinic".into()], dialect: Dialect::PostgreSql, collation: None, tables: vec![person, visit, code], views: vec![], holders: Vec::new().into() }
 }
 
 /// A condition over columns of `p` (person) and, if there, `v` (visit).
@@ -236,7 +236,7 @@ proptest! {
         let calls: Vec<Call> = (0..chance.below(12)).map(|_| {
             let one = (chance.below(9) > 0).then(|| first(&mut chance));
             let rows = (chance.below(6) == 0).then(|| RowWindow { skip: 0, take: Some(chance.below(3)) });
-            Call { time: NOW - 6 + chance.below(12) as i64, parameters: vec![one, Some(chance.below(5).to_string())], rows }
+            Call { time: NOW - 6 + chance.below(12) as i64, as_of: None, parameters: vec![one, Some(chance.below(5).to_string())], rows }
         }).collect();
         let together = engine.replay(&prepared, &calls);
         for (call, result) in calls.iter().zip(together) {

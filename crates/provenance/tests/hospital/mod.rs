@@ -87,6 +87,7 @@ pub fn hospital() -> Database {
         collation: None,
         tables: vec![patient, admission, contact, ward],
         views: vec![names],
+        holders: Vec::new().into(),
     }
 }
 
@@ -138,7 +139,7 @@ pub fn check_call(sql: &str, parameters: &[&str], rows: Option<RowWindow>, expec
     let engine = engine();
     let prepared = engine.prepare(sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
     let parameters = parameters.iter().map(|value| Some((*value).to_owned())).collect();
-    let replayed = engine.replay(&prepared, &[Call { time: NOW, parameters, rows }]).remove(0).unwrap_or_else(|error| panic!("{sql}: {error}"));
+    let replayed = engine.replay(&prepared, &[Call { time: NOW, as_of: None, parameters, rows }]).remove(0).unwrap_or_else(|error| panic!("{sql}: {error}"));
     assert_eq!(readable(&hospital(), &replayed), expected, "{sql}");
 }
 

@@ -1,0 +1,170 @@
+//! What a logged statement changes, table by table.
+
+use sqlparser::ast::{
+    Delete, FromTable, Insert, MergeAction, ObjectName, Query, SetExpr, Statement, TableFactor, TableObject, TableWithJoins, Update, UpdateTableFromKind,
+};
+
+use crate::doubt::{DoubtReason, Open};
+use crate::roll::{Direction, Versions};
+use crate::writes::{End, Write};
+
+/// A write, as it meets one table.
+pub(crate) struct Change<'w> {
+    pub(crate) write: &'w Write,
+    /// The moment of it.
+    pub(crate) at: i64,
+    /// Whether it was said of the parent of the table: the row may be another child's.
+    pub(crate) through_parent: bool,
+    /// Whether the logged row count is of this change alone.
+    pub(crate) is_whole: bool,
+}
+
+impl Change<'_> {
+    pub(crate) fn parameters(&self) -> &[Option<String>] {
+        self.write.parameters.as_deref().unwrap_or_default()
+    }
+
+    pub(crate) fn is_unsure(&self) -> bool {
+        self.write.end == End::Unsure
+    }
+
+    pub(crate) fn row_count(&self) -> Option<i64> {
+        self.write.row_count.filter(|_| self.is_whole && !self.through_parent)
+    }
+}
+
+/// What one statement, or a part of it, does to its tables.
+pub(crate) enum Action<'s> {
+    /// Rows are put in.
+    Insert(&'s Insert),
+    /// Rows of one table are changed.
+    Update(&'s Update),
+    /// Rows of one table are deleted.
+    Delete(&'s Delete),
+    /// All rows are deleted.
+    Empty,
+    /// Rows come from outside.
+    Load,
+    /// MERGE.
+    Merge(&'s sqlparser::ast::Merge),
+    /// Something else.
+    Unknown,
+}
+
+impl Action<'_> {
+    /// Applies it to one of its tables.
+    pub(crate) fn apply(&self, versions: &mut Versions<'_>, change: &Change<'_>) {
+        match self {
+            Self::Insert(insert) => versions.insert(insert, change),
+            Self::Update(update) if is_plain_update(update) => versions.update(&update.assignments, update.selection.as_ref(), change),
+            Self::Update(update) => versions.update_by_others(&update.assignments, change),
+            Self::Delete(delete) if is_plain_delete(delete) => versions.delete(delete, change),
+            Self::Delete(_) => versions.delete_by_others(change),
+            Self::Empty => versions.truncate(change),
+            Self::Load => versions.load(change, DoubtReason::BulkLoad),
+            Self::Merge(merge) => merge_into(merge, versions, change),
+            Self::Unknown => versions.not_understood(change),
+        }
+    }
+}
+
+fn merge_into(merge: &sqlparser::ast::Merge, versions: &mut Versions<'_>, change: &Change<'_>) {
+    for clause in &merge.clauses {
+        match &clause.action {
+            MergeAction::Insert(_) => versions.load(change, DoubtReason::BulkLoad),
+            MergeAction::Update(update) => versions.update_by_others(&update.assignments, change),
+            MergeAction::Delete { .. } => versions.delete_by_others(change),
+        }
+    }
+}
+
+fn is_plain_update(update: &Update) -> bool {
+    update.from.is_none() && update.limit.is_none() && update.order_by.is_empty() && update.table.joins.is_empty()
+}
+
+fn is_plain_delete(delete: &Delete) -> bool {
+    let (FromTable::WithFromKeyword(tables) | FromTable::WithoutKeyword(tables)) = &delete.from;
+    let one = matches!(tables.as_slice(), [TableWithJoins { relation: TableFactor::Table { .. }, joins }] if joins.is_empty());
+    one && delete.using.is_none() && delete.limit.is_none() && delete.order_by.is_empty()
+}
+
+fn name_of(table: &TableWithJoins) -> Option<ObjectName> {
+    if let TableFactor::Table { name, .. } = &table.relation { Some(name.clone()) } else { None }
+}
+
+/// The parts of a statement that change rows, each with the tables that it names as its targets. `None`: it may change
+/// whatever it mentions.
+pub(crate) fn actions(statement: &Statement) -> Option<Vec<(Vec<ObjectName>, Action<'_>)>> {
+    Some(match statement {
+        Statement::Insert(insert) => match &insert.table {
+            TableObject::TableName(name) => {
+                let mut all = insert.source.as_deref().map(in_query).unwrap_or_default();
+                all.push((vec![name.clone()], Action::Insert(insert)));
+                all
+            }
+            _ => return None,
+        },
+        Statement::Update(update) => {
+            let mut names = vec![name_of(&update.table)?];
+            // MySQL's UPDATE of several tables: any of them may be the one that is assigned to.
+            names.extend(update.table.joins.iter().filter_map(|j| if let TableFactor::Table { name, .. } = &j.relation { Some(name.clone()) } else { None }));
+            if let Some(UpdateTableFromKind::BeforeSet(more)) = &update.from {
+                names.extend(more.iter().filter_map(name_of));
+            }
+            let several = names.len() > 1;
+            vec![(names, if several { Action::Unknown } else { Action::Update(update) })]
+        }
+        Statement::Delete(delete) => {
+            let (FromTable::WithFromKeyword(tables) | FromTable::WithoutKeyword(tables)) = &delete.from;
+            let mut names: Vec<ObjectName> = tables.iter().filter_map(name_of).collect();
+            for join in tables.iter().flat_map(|t| &t.joins) {
+                names.extend(if let TableFactor::Table { name, .. } = &join.relation { Some(name.clone()) } else { None });
+            }
+            vec![(names, Action::Delete(delete))]
+        }
+        Statement::Merge(merge) => match &merge.table {
+            TableFactor::Table { name, .. } => vec![(vec![name.clone()], Action::Merge(merge))],
+            _ => return None,
+        },
+        Statement::Truncate(truncate) => vec![(truncate.table_names.iter().map(|t| t.name.clone()).collect(), Action::Empty)],
+        Statement::Copy { source: sqlparser::ast::CopySource::Table { table_name, .. }, to: false, .. } => vec![(vec![table_name.clone()], Action::Load)],
+        Statement::Copy { .. } => Vec::new(),
+        Statement::LoadData { table_name, .. } => vec![(vec![table_name.clone()], Action::Load)],
+        Statement::Explain { analyze: false, .. } => Vec::new(),
+        Statement::Explain { statement, .. } => return actions(statement),
+        Statement::Query(query) => in_query(query),
+        _ => return None,
+    })
+}
+
+/// The changes that a query carries: `WITH x AS (DELETE …) SELECT …`.
+fn in_query(query: &Query) -> Vec<(Vec<ObjectName>, Action<'_>)> {
+    let mut found = Vec::new();
+    for table in query.with.iter().flat_map(|with| &with.cte_tables) {
+        found.extend(in_query(&table.query));
+    }
+    in_body(&query.body, &mut found);
+    found
+}
+
+fn in_body<'s>(body: &'s SetExpr, found: &mut Vec<(Vec<ObjectName>, Action<'s>)>) {
+    match body {
+        SetExpr::Insert(statement) | SetExpr::Update(statement) | SetExpr::Delete(statement) | SetExpr::Merge(statement) => {
+            found.extend(actions(statement).unwrap_or_default());
+        }
+        SetExpr::Query(query) => found.extend(in_query(query)),
+        SetExpr::SetOperation { left, right, .. } => {
+            in_body(left, found);
+            in_body(right, found);
+        }
+        SetExpr::Select(_) | SetExpr::Values(_) | SetExpr::Table(_) => {}
+    }
+}
+
+/// A deletion that the log shows of a parent, and that the database carried on to a table by itself.
+pub(crate) fn cascade(versions: &mut Versions<'_>, change: &Change<'_>, direction: Direction) {
+    match direction {
+        Direction::Forward => versions.delete_by_others(change),
+        Direction::Backward => versions.doubt(change, Open::People, DoubtReason::Deleted),
+    }
+}

@@ -1,0 +1,300 @@
+//! Whose the rows are, at every moment: by a key of their own, or through another table, in which the holder may change and
+//! may be more than one.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use arrow_array::{Array, ArrayRef, BooleanArray, Int64Array, RecordBatch, UInt32Array};
+use arrow_schema::{DataType, Field, Schema};
+use arrow_select::take::take;
+use strandline_model::estate::Table as DescribedTable;
+
+use crate::cells::{Life, RowDoubt, batch};
+use crate::doubt::{DoubtReason, Open, TableDoubt};
+use crate::rebuild::interval;
+use crate::roll::Versions;
+use crate::store::StoredDatabase;
+use crate::value::Value;
+
+/// The subject of a row that is somebody's, and nobody knows whose.
+pub const SOMEBODY: u32 = (1 << 31) - 1;
+/// A subject with this bit is the number of a set of people.
+pub const SET: u32 = 1 << 31;
+/// Links through other tables that are followed.
+const DEPTH: usize = 16;
+/// Holders of one thing that are told apart at most.
+const HOLDERS: usize = 1 << 12;
+
+/// A stretch of a row's life, with whose it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stretch {
+    from: i64,
+    to: i64,
+    holder: Option<u32>,
+    doubt: RowDoubt,
+}
+
+/// Whose the rows of one table are.
+#[derive(Clone, Default)]
+pub(crate) struct Owned {
+    /// By row, in its first stretch.
+    first: Vec<Option<u32>>,
+    /// Rows that had one holder after the other, or none for a time.
+    split: HashMap<usize, Vec<Stretch>>,
+    /// Doubts that come from the table that says whose they are.
+    pub(crate) doubts: Vec<TableDoubt>,
+    /// Rows that two or more hold, in numbers of [`Holders::sets`].
+    sets: Arc<Vec<Box<[u32]>>>,
+}
+
+/// Finds the holders of a database's rows.
+pub(crate) struct Holders<'h> {
+    stored: &'h StoredDatabase,
+    described: &'h [Option<&'h DescribedTable>],
+    rolled: &'h [Versions<'h>],
+    known: HashMap<usize, Owned>,
+    sets: Vec<Box<[u32]>>,
+    numbers: HashMap<Box<[u32]>, u32>,
+}
+
+/// Who holds what a text stands for, and when.
+#[derive(Default)]
+struct Links {
+    by_text: HashMap<String, Vec<Stretch>>,
+    /// Links whose text is not known.
+    open: Vec<(i64, i64)>,
+}
+
+impl<'h> Holders<'h> {
+    pub(crate) fn new(stored: &'h StoredDatabase, described: &'h [Option<&'h DescribedTable>], rolled: &'h [Versions<'h>]) -> Self {
+        Self { stored, described, rolled, known: HashMap::new(), sets: Vec::new(), numbers: HashMap::new() }
+    }
+
+    pub(crate) fn into_sets(self) -> Vec<Box<[u32]>> {
+        self.sets
+    }
+
+    /// Whose the rows of a table are.
+    pub(crate) fn of(&mut self, at: usize, number: &mut dyn FnMut(&str) -> u32) -> Owned {
+        self.find(at, number, 0);
+        let mut owned = self.known.get(&at).cloned().unwrap_or_default();
+        owned.sets = Arc::new(self.sets.clone());
+        owned
+    }
+
+    fn find(&mut self, at: usize, number: &mut dyn FnMut(&str) -> u32, depth: usize) {
+        if self.known.contains_key(&at) {
+            return;
+        }
+        let versions = &self.rolled[at];
+        let table = &self.stored.tables[at];
+        let mut owned = Owned { first: vec![None; versions.row_count()], ..Owned::default() };
+        if let Some(described) = self.described[at] {
+            if let Some(column) = described.subject_key.as_deref().and_then(|c| table.column_index(c)) {
+                for row in 0..versions.row_count() {
+                    owned.first[row] = match versions.cell(row, column) {
+                        Value::Unknown => Some(SOMEBODY),
+                        value => value.text().filter(|t| !t.is_empty()).map(|key| number(&key)),
+                    };
+                }
+            } else if let Some(via) = &described.subject_via
+                && let Some(other) = self.stored.table(&via.table)
+                && let (Some(column), Some(to)) = (table.column_index(&via.column), self.stored.tables[other].column_index(&via.to_column))
+                && other != at
+                && depth < DEPTH
+            {
+                self.find(other, number, depth + 1);
+                self.through(at, column, other, to, &mut owned);
+            } else if described.subject_via.is_some() {
+                owned.first.fill(Some(SOMEBODY));
+            }
+        }
+        self.known.insert(at, owned);
+    }
+
+    /// Rows whose holder stands in another table.
+    fn through(&mut self, at: usize, column: usize, other: usize, to: usize, owned: &mut Owned) {
+        let links = self.links(other, to);
+        let theirs: Vec<TableDoubt> = self.rolled[other].doubts.iter().chain(&self.known[&other].doubts).copied().collect();
+        owned.doubts = theirs.iter().map(|d| TableDoubt { open: Open::People, reason: DoubtReason::Holder, ..*d }).collect();
+        owned.doubts.dedup();
+        for row in 0..self.rolled[at].row_count() {
+            let life = self.rolled[at].life(row);
+            let stretches = match self.rolled[at].cell(row, column) {
+                Value::Unknown => vec![Stretch { from: life.from, to: life.to, holder: Some(SOMEBODY), doubt: RowDoubt::VALUES }],
+                value => self.stretches(life, value.text().as_deref(), &links),
+            };
+            owned.first[row] = stretches.first().and_then(|s| s.holder);
+            let is_plain = matches!(stretches.as_slice(), [one] if !one.doubt.is_any());
+            if !is_plain {
+                owned.split.insert(row, stretches);
+            }
+        }
+    }
+
+    fn links(&self, other: usize, to: usize) -> Links {
+        let mut links = Links::default();
+        let (versions, owned) = (&self.rolled[other], &self.known[&other]);
+        for row in 0..versions.row_count() {
+            let life = versions.life(row);
+            let stretches = owned.stretches(row, life);
+            match versions.cell(row, to) {
+                Value::Unknown => links.open.push((life.from, life.to)),
+                value => {
+                    if let Some(text) = value.text() {
+                        links.by_text.entry(text).or_default().extend(stretches.into_iter().filter(|s| s.holder.is_some() && s.from < s.to));
+                    }
+                }
+            }
+        }
+        links
+    }
+
+    /// A life cut where its holders change.
+    fn stretches(&mut self, life: Life, text: Option<&str>, links: &Links) -> Vec<Stretch> {
+        let none: Vec<Stretch> = Vec::new();
+        let found = text.and_then(|t| links.by_text.get(t)).unwrap_or(&none);
+        if let ([one], true) = (found.as_slice(), links.open.is_empty())
+            && one.from <= life.from
+            && life.to <= one.to
+        {
+            return vec![Stretch { from: life.from, to: life.to, holder: one.holder, doubt: one.doubt }];
+        }
+        let mut cuts = BTreeSet::from([life.from, life.to]);
+        let inside = |moment: &i64| life.from < *moment && *moment < life.to;
+        cuts.extend(found.iter().flat_map(|s| [s.from, s.to]).filter(inside));
+        if text.is_some() {
+            cuts.extend(links.open.iter().flat_map(|(from, to)| [*from, *to]).filter(inside));
+        }
+        let cuts: Vec<i64> = cuts.into_iter().take(HOLDERS).chain([life.to]).collect();
+        let mut stretches: Vec<Stretch> = Vec::new();
+        for pair in cuts.windows(2).filter(|pair| pair[0] < pair[1]) {
+            let there = found.iter().filter(|s| s.from <= pair[0] && pair[1] <= s.to);
+            let doubt = there.clone().fold(RowDoubt::NONE, |doubt, s| doubt.and(s.doubt));
+            let mut people: BTreeSet<u32> = there.filter_map(|s| s.holder).flat_map(|h| self.members(h)).collect();
+            if text.is_some() && links.open.iter().any(|(from, to)| *from <= pair[0] && pair[1] <= *to) {
+                people.insert(SOMEBODY);
+            }
+            let holder = self.holder(people);
+            match stretches.last_mut() {
+                Some(last) if last.holder == holder && last.doubt == doubt => last.to = pair[1],
+                _ => stretches.push(Stretch { from: pair[0], to: pair[1], holder, doubt }),
+            }
+        }
+        stretches
+    }
+
+    fn members(&self, holder: u32) -> Vec<u32> {
+        members(&self.sets, holder)
+    }
+
+    fn holder(&mut self, people: BTreeSet<u32>) -> Option<u32> {
+        let people: Box<[u32]> = people.into_iter().collect();
+        match &*people {
+            [] => None,
+            [one] => Some(*one),
+            _ => {
+                let next = SET | u32::try_from(self.sets.len()).unwrap_or(SET - 1);
+                let (sets, key) = (&mut self.sets, people.clone());
+                Some(*self.numbers.entry(key).or_insert_with(|| {
+                    sets.push(people);
+                    next
+                }))
+            }
+        }
+    }
+}
+
+fn members(sets: &[Box<[u32]>], holder: u32) -> Vec<u32> {
+    if holder & SET == 0 {
+        return vec![holder];
+    }
+    sets.get((holder & !SET) as usize).map(|set| set.to_vec()).unwrap_or_default()
+}
+
+/// Doubtful rows, rows that do not last, and everybody: each sorted by person.
+pub(crate) type People = (Vec<(i64, i64, u32)>, Vec<(i64, i64, u32)>, Vec<u32>);
+
+impl Owned {
+    fn stretches(&self, row: usize, life: Life) -> Vec<Stretch> {
+        match self.split.get(&row) {
+            Some(split) => split.iter().map(|s| Stretch { doubt: s.doubt.and(life.doubt), ..*s }).collect(),
+            None => vec![Stretch { from: life.from, to: life.to, holder: self.first.get(row).copied().flatten(), doubt: life.doubt }],
+        }
+    }
+
+    /// The people of a table's rows.
+    pub(crate) fn people(&self, versions: &Versions<'_>) -> People {
+        let (mut doubtful, mut timed) = (Vec::new(), Vec::new());
+        let (mut always, mut all) = (BTreeSet::new(), BTreeSet::new());
+        for row in 0..versions.row_count() {
+            for stretch in self.stretches(row, versions.life(row)).into_iter().filter(|s| s.from < s.to) {
+                let (from, to) = interval(stretch.from, stretch.to);
+                for person in stretch.holder.map(|h| members(&self.sets, h)).unwrap_or_default().into_iter().filter(|p| *p != SOMEBODY) {
+                    all.insert(person);
+                    if (from, to) == (i64::MIN, i64::MAX) {
+                        always.insert(person);
+                    } else {
+                        timed.push((from, to, person));
+                    }
+                    if stretch.doubt.is_any() {
+                        doubtful.push((from, to, person));
+                    }
+                }
+            }
+        }
+        timed.retain(|(_, _, person)| !always.contains(person));
+        [&mut doubtful, &mut timed].into_iter().for_each(|list| list.sort_unstable_by_key(|(from, to, person)| (*person, *from, *to)));
+        (doubtful, timed, all.into_iter().collect())
+    }
+
+    /// The stored batches: visible columns, then subject, from, to and doubtful.
+    pub(crate) fn batches(&self, versions: &Versions<'_>) -> Vec<RecordBatch> {
+        let schema = Arc::new(stored_schema(&versions.table.arrow_schema()));
+        let mut all = Vec::new();
+        let mut start = 0;
+        let base = versions.table.rows();
+        let snapshot = versions.table.batches.iter().map(|b| (b.columns().to_vec(), b.num_rows()));
+        let mut parts: Vec<(usize, Vec<ArrayRef>, usize)> = Vec::new();
+        for (columns, rows) in snapshot {
+            parts.push((start, columns, rows));
+            start += rows;
+        }
+        parts.extend(versions.added.batches(&versions.kinds).map(|(at, columns, rows)| (base + at, columns, rows)));
+        for (start, columns, rows) in parts {
+            self.part(versions, &schema, start, &columns, rows, &mut all);
+        }
+        all
+    }
+
+    fn part(&self, versions: &Versions<'_>, schema: &Arc<Schema>, start: usize, columns: &[ArrayRef], rows: usize, all: &mut Vec<RecordBatch>) {
+        let (mut picked, mut stretches) = (Vec::with_capacity(rows), Vec::with_capacity(rows));
+        for at in 0..rows {
+            for stretch in self.stretches(start + at, versions.life(start + at)).into_iter().filter(|s| s.from < s.to) {
+                picked.push(u32::try_from(at).unwrap_or(u32::MAX));
+                stretches.push(stretch);
+            }
+        }
+        let is_whole = picked.len() == rows && picked.iter().enumerate().all(|(at, row)| at == *row as usize);
+        let picked = UInt32Array::from(picked);
+        let mut arrays: Vec<ArrayRef> =
+            if is_whole { columns.to_vec() } else { columns.iter().map(|c| take(c.as_ref(), &picked, None).expect("rows of the batch")).collect() };
+        arrays.push(Arc::new(UInt32Array::from(stretches.iter().map(|s| s.holder).collect::<Vec<_>>())));
+        arrays.push(Arc::new(Int64Array::from_iter_values(stretches.iter().map(|s| s.from))));
+        arrays.push(Arc::new(Int64Array::from_iter_values(stretches.iter().map(|s| s.to))));
+        arrays.push(Arc::new(BooleanArray::from(stretches.iter().map(|s| s.doubt.is_any()).collect::<Vec<_>>())));
+        if arrays.last().is_some_and(|a| !a.is_empty()) {
+            all.push(batch(schema, arrays));
+        }
+    }
+}
+
+/// The visible columns, then the hidden ones that provenance reads.
+pub(crate) fn stored_schema(visible: &Schema) -> Schema {
+    let mut fields: Vec<_> = visible.fields().iter().cloned().collect();
+    fields.push(Arc::new(Field::new("__subject", DataType::UInt32, true)));
+    fields.push(Arc::new(Field::new("__valid_from", DataType::Int64, false)));
+    fields.push(Arc::new(Field::new("__valid_to", DataType::Int64, false)));
+    fields.push(Arc::new(Field::new("__doubtful", DataType::Boolean, false)));
+    Schema::new(fields)
+}

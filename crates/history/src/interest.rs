@@ -1,0 +1,185 @@
+//! Which writes are worth keeping: those that name a table, or something made from one, that is described or read.
+
+use std::collections::{BTreeSet, HashSet};
+use std::hash::Hasher;
+
+use strandline_model::estate::Estate;
+
+use crate::store::StoredDatabase;
+
+/// Words that are kept at most; with more, every write is kept.
+const WORDS: usize = 1 << 20;
+
+/// The words of many statements, as digests.
+#[derive(Clone, Debug, Default)]
+pub struct Words {
+    seen: HashSet<u64>,
+    texts: HashSet<u64>,
+    overflow: bool,
+}
+
+impl Words {
+    /// Adds the words of a statement.
+    pub fn add(&mut self, text: &str) {
+        if self.overflow || !self.texts.insert(digest(text)) {
+            return;
+        }
+        self.overflow |= hides_names(text) || self.seen.len() > WORDS || self.texts.len() > WORDS;
+        self.seen.extend(words(text));
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.overflow || !is_plain(name) || self.seen.contains(&digest(&name.to_lowercase()))
+    }
+}
+
+/// Names, one of which a write must hold to matter.
+#[derive(Clone, Debug, Default)]
+pub struct Interest {
+    names: HashSet<u64>,
+    everything: bool,
+}
+
+impl Interest {
+    /// Every write matters.
+    pub fn everything() -> Self {
+        Self { names: HashSet::new(), everything: true }
+    }
+
+    /// What the estate describes and what `read` names, with all that these depend on: what views are made of, parents and
+    /// partitions, and the tables whose deletions cascade.
+    pub fn of(estate: &Estate, stored: &[StoredDatabase], read: &Words) -> Self {
+        let mut names: BTreeSet<String> = BTreeSet::new();
+        let mut add = |full: &str| names.insert(full.rsplit('.').next().unwrap_or(full).to_lowercase());
+        for table in &estate.tables {
+            add(&table.name);
+            table.subject_via.iter().for_each(|via| drop(add(&via.table)));
+        }
+        let relations = || stored.iter().flat_map(|d| d.tables.iter().map(|t| &t.name).chain(d.views.iter().map(|v| &v.name)));
+        relations().filter(|name| read.has(name)).for_each(|name| drop(add(name)));
+        close(stored, &mut names);
+        let everything = names.iter().any(|name| !is_plain(name));
+        Self { names: names.iter().map(|name| digest(name)).collect(), everything }
+    }
+
+    /// Whether the statement names anything that matters.
+    pub(crate) fn touches(&self, statement: &str) -> bool {
+        self.everything || hides_names(statement) || words(statement).any(|word| self.names.contains(&word))
+    }
+
+    /// What a definition names matters from then on.
+    pub(crate) fn add(&mut self, definition: &str) {
+        if self.names.len() < WORDS {
+            self.names.extend(words(definition).filter(|word| !reserved().contains(word)));
+        }
+    }
+}
+
+/// Adds what the named relations depend on, until nothing is left to add.
+fn close(stored: &[StoredDatabase], names: &mut BTreeSet<String>) {
+    loop {
+        let mut more: BTreeSet<String> = BTreeSet::new();
+        for database in stored {
+            let bare = |full: &str| full.rsplit('.').next().unwrap_or(full).to_lowercase();
+            for view in database.views.iter().filter(|v| names.contains(&v.name.to_lowercase())) {
+                let mut of_view = Words::default();
+                of_view.add(&view.sql);
+                let all = database.tables.iter().map(|t| &t.name).chain(database.views.iter().map(|v| &v.name));
+                more.extend(all.filter(|name| of_view.has(name)).map(|name| name.to_lowercase()));
+            }
+            for table in &database.tables {
+                let own = table.name.to_lowercase();
+                if names.contains(&own) {
+                    more.extend(table.parents.iter().map(|p| bare(p)));
+                    more.extend(table.foreign_keys.iter().map(|key| bare(&key.table)));
+                } else if table.parents.iter().any(|p| names.contains(&bare(p))) {
+                    more.insert(own);
+                }
+            }
+        }
+        let before = names.len();
+        names.append(&mut more);
+        if names.len() == before {
+            return;
+        }
+    }
+}
+
+/// Words of definitions that are no names.
+fn reserved() -> &'static HashSet<u64> {
+    static WORDS: std::sync::OnceLock<HashSet<u64>> = std::sync::OnceLock::new();
+    WORDS.get_or_init(|| {
+        let all = "create table view temporary temp or replace materialized as select from where and not null default primary key alter add drop column \
+                   rename to set update delete insert into values on by order group limit is in exists if text integer int varchar with data index unique";
+        all.split_whitespace().map(digest).collect()
+    })
+}
+
+/// Whether a name may be written so that its letters do not stand in the text.
+fn hides_names(text: &str) -> bool {
+    text.as_bytes().windows(2).any(|pair| pair[0].eq_ignore_ascii_case(&b'u') && pair[1] == b'&')
+}
+
+fn is_plain(name: &str) -> bool {
+    !name.is_empty() && name.chars().all(is_letter)
+}
+
+fn is_letter(c: char) -> bool {
+    c.is_alphanumeric() || c == '_' || c == '$'
+}
+
+fn words(text: &str) -> impl Iterator<Item = u64> + '_ {
+    text.split(|c| !is_letter(c)).filter(|word| !word.is_empty()).map(|word| {
+        if word.is_ascii() {
+            let mut hasher = Fnv::default();
+            word.bytes().for_each(|b| hasher.write_u8(b.to_ascii_lowercase()));
+            hasher.finish()
+        } else {
+            digest(&word.to_lowercase())
+        }
+    })
+}
+
+fn digest(text: &str) -> u64 {
+    let mut hasher = Fnv::default();
+    hasher.write(text.as_bytes());
+    hasher.finish()
+}
+
+/// FNV-1a: the same in every run.
+struct Fnv(u64);
+
+impl Default for Fnv {
+    fn default() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Hasher for Fnv {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(names: &[&str], statement: &str, expected: bool) {
+        let interest = Interest { names: names.iter().map(|n| digest(n)).collect(), everything: false };
+        assert_eq!(interest.touches(statement), expected, "{statement}");
+    }
+
+    #[test]
+    fn only_writes_that_name_something_held_matter() {
+        check(&["patient"], "UPDATE public.\"Patient\" SET a = 1", true);
+        check(&["patient"], "INSERT INTO journal VALUES (1, 'patients')", false);
+        check(&["patient"], "UPDATE U&\"p\\0061tient\" SET a = 1", true);
+    }
+}

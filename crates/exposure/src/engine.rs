@@ -1,5 +1,6 @@
 //! The real replayer: `strandline-provenance` behind the port of this crate.
 
+use strandline_history::SOMEBODY;
 use strandline_model::exposure::Certainty;
 use strandline_provenance::{self as provenance, Doubt, Engine, Prepared, Sureness};
 
@@ -29,6 +30,7 @@ pub(crate) fn replayer(database: EngineDatabase, options: &Options) -> Result<Bo
                 batches: t.batches,
             })
             .collect(),
+        holders: database.holders.into(),
         views: database.views.into_iter().map(|(schema, name, sql)| provenance::View { schema, name, sql }).collect(),
     };
     let options = provenance::Options {
@@ -53,6 +55,7 @@ impl Replayer for Provenance {
             .iter()
             .map(|call| provenance::Call {
                 time: call.time,
+                as_of: Some(call.as_of.unwrap_or_else(|| strandline_history::moment(call.time))),
                 parameters: call.parameters.clone(),
                 rows: call.rows.map(|(skip, take)| provenance::RowWindow { skip, take: Some(take) }),
             })
@@ -67,15 +70,20 @@ impl Replayer for Provenance {
 }
 
 fn replayed(answer: provenance::Replayed) -> Replayed {
+    let mut of_somebody = Vec::new();
+    for revealed in answer.revealed.iter().filter(|r| r.how == provenance::How::Displayed && r.subjects.contains(&SOMEBODY)) {
+        of_somebody.extend(revealed.columns.iter().map(|c| (c.table, c.column)));
+    }
     let revealed = answer.revealed.into_iter().map(|r| Revealed {
         columns: r.columns.iter().map(|c| (c.table, c.column)).collect(),
         displayed: r.how == provenance::How::Displayed,
         doubt: r.doubt.map(read_doubt),
-        subjects: r.subjects,
+        subjects: r.subjects.into_iter().filter(|person| *person != SOMEBODY).collect(),
     });
     Replayed {
         rows: RowRange { least: answer.rows.least, most: answer.rows.most },
         revealed: revealed.collect(),
+        of_somebody,
         other_rows: answer.doubts.iter().any(|d| other_rows(*d)),
         others: answer.others.iter().map(|c| (c.table, c.column)).collect(),
     }

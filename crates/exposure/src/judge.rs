@@ -118,8 +118,8 @@ impl Judge<'_> {
             Counted::Differs => cap = lower(cap, (Certainty::Likely, Some(Missing::CountDiffers))),
             Counted::All | Counted::SureAlone | Counted::Between => {}
         }
-        let is_open = job.named.described.iter().any(|table| self.world.is_open(job.database, *table, job.call.time));
-        if is_open {
+        let is_doubtful = job.named.described.iter().any(|table| self.world.has_doubtful_rows(job.database, *table, job.call.time));
+        if is_doubtful {
             cap = lower(cap, (Certainty::Likely, Some(Missing::TableDoubtful)));
         }
         self.revealed(cap);
@@ -134,7 +134,13 @@ impl Judge<'_> {
             return self.all_of_tables(&columns, Missing::OtherRows);
         }
         self.doubtful(&columns);
-        self.others(&columns, Missing::TableDoubtful);
+        if !replayed.of_somebody.is_empty() {
+            // One of the rows that were sent is of somebody, and nobody knows of whom.
+            self.all_of_tables(&columns, Missing::RowDoubtful);
+        }
+        if !self.count_leaves_nobody(is_doubtful) {
+            self.others(&columns, Missing::TableDoubtful);
+        }
         let other_rows = replayed.other_rows || replayed.revealed.iter().any(|r| r.doubt.is_some_and(|d| d.other_rows));
         if other_rows {
             self.without_limit();
@@ -193,6 +199,20 @@ impl Judge<'_> {
             };
             self.possible(whom, columns, Missing::OtherRows);
         }
+    }
+
+    /// Whether the logged count, which is the replay's, proves that no row of others was sent: all rows that were replayed are proved.
+    fn count_leaves_nobody(&self, is_doubtful: bool) -> bool {
+        let (job, replayed) = (self.job, self.replayed);
+        let world = &self.world.databases[job.database];
+        let holds = |table: &usize| world.tables[*table].doubtful.iter().any(|(doubt, _)| doubt.holds(job.call.time));
+        matches!(self.counted, Counted::All | Counted::SureAlone)
+            && replayed.rows.least == replayed.rows.most
+            && replayed.others.is_empty()
+            && !is_doubtful
+            && !replayed.other_rows
+            && replayed.revealed.iter().all(|r| r.doubt.is_none())
+            && !job.named.described.iter().any(holds)
     }
 
     /// The columns of a table that are in question: those displayed, or all of them where none is.

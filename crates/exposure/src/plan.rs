@@ -273,7 +273,7 @@ impl Planner<'_> {
         let job = Job {
             database: self.database,
             sql: shown.sql.clone(),
-            call: Call { time, parameters: Vec::new(), rows },
+            call: Call { time, as_of: None, parameters: Vec::new(), rows },
             cap: self.cap,
             rows_logged: self.rows_logged(),
             named,

@@ -9,8 +9,10 @@ use crate::Dialect;
 /// One execution of a prepared statement.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub(crate) struct Call {
-    /// Rows are read as of then, microseconds.
+    /// When it ran, microseconds: what `now()` says.
     pub(crate) time: i64,
+    /// As of which moment its rows are read, where that is not the committed state of its time.
+    pub(crate) as_of: Option<i64>,
     pub(crate) parameters: Vec<Option<String>>,
     /// Rows to skip and to take, of a cursor.
     pub(crate) rows: Option<(u64, u64)>,
@@ -25,6 +27,8 @@ pub(crate) struct Replayed {
     pub(crate) other_rows: bool,
     /// Table and column numbers in which anybody of those tables may have been displayed.
     pub(crate) others: Vec<(usize, usize)>,
+    /// Columns displayed of rows that are somebody's, and nobody knows whose: table and column numbers.
+    pub(crate) of_somebody: Vec<(usize, usize)>,
 }
 
 /// How many rows were sent: at least those that are sure, at most those that could be among them.
@@ -98,6 +102,8 @@ pub(crate) struct EngineDatabase {
     pub(crate) tables: Vec<EngineTable>,
     /// Schema, name and query.
     pub(crate) views: Vec<(String, String, String)>,
+    /// People who own rows together.
+    pub(crate) holders: Vec<Box<[u32]>>,
 }
 
 /// A table as the engine takes it.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use strandline_history::{load, writes};
+use strandline_history::{Interest, Words, load, writes};
 use strandline_model::access::Access;
 use strandline_model::clearance::Question;
 use strandline_model::estate::Estate;
@@ -61,11 +61,12 @@ pub(crate) fn expose_with(
     let (stored, mut notes) = load(inputs.estate, inputs.snapshots, &inputs.options.reading())?;
     progress(Progress::Writes);
     let wanted = first.collector.connections().chain(first.presences.connections()).map(str::to_owned).collect();
-    let facts = writes::read(inputs.events, &wanted)?;
+    let interest = Interest::of(inputs.estate, &stored, &first.words);
+    let facts = writes::read(inputs.events, &wanted, interest)?;
     let world = Builder { estate: inputs.estate, register: &inputs.subjects, writes: &facts.writes, make, notes: &mut notes }.build(stored)?;
     summary.notes = notes;
     write_held(&world, out)?;
-    let FirstPass { collector, presences, total } = first;
+    let FirstPass { collector, presences, total, .. } = first;
     let commands = collector.resolve(&|connection| facts.connections.get(connection).is_some_and(|f| f.session_statements_logged));
     let mut run = Run::new(world, commands, summary);
     run.complete_cursors(inputs.accesses)?;
@@ -124,12 +125,15 @@ fn for_each_access(accesses: &dyn Scan, mut take: impl FnMut(usize, &Access) -> 
 struct FirstPass {
     collector: Collector,
     presences: Presences,
+    /// The words of all statements: what they name is worth following.
+    words: Words,
     total: u64,
 }
 
 impl FirstPass {
     fn take(&mut self, number: usize, access: &Access, dialect: Dialect) {
         self.total += 1;
+        self.words.add(&access.statement);
         self.collector.take(number, access, dialect);
         self.presences.take(access);
     }
@@ -189,7 +193,7 @@ impl Run {
         for at in 0..self.commands.cursors.len() {
             let cursor = self.commands.cursors[at].clone();
             let Some(database) = self.world.database(&cursor.database) else { continue };
-            let call = Call { time: cursor.time, parameters: cursor.parameters.clone(), rows: None };
+            let call = Call { time: cursor.time, as_of: None, parameters: cursor.parameters.clone(), rows: None };
             let rows = self.replay_one(database, &cursor.query, &call).ok().filter(|_| cursor.parameters_known);
             // Where a cursor stands can be told only if every row before it is sure.
             let rows = rows.filter(|r| r.rows.least == r.rows.most).map(|r| r.rows.most);

@@ -10,9 +10,9 @@ use strandline_model::estate::{Estate, Table as DescribedTable};
 
 use crate::replay::{EngineDatabase, EngineTable, MakeReplayer, Replayer};
 use crate::{Dialect, ExposureError};
-use strandline_history::roll::{TableDoubt, Versions, write_target};
 use strandline_history::store::{Rights, StoredDatabase};
 use strandline_history::writes::{Write, mentions, parse};
+use strandline_history::{DoubtReason, Effects, Open, Rebuild, TableDoubt, descriptions};
 
 /// Data subjects by number, dense over the whole case.
 #[derive(Default)]
@@ -81,6 +81,8 @@ pub(crate) struct DatabaseWorld {
     /// View -> its query.
     views: BTreeMap<String, String>,
     rights: Rights,
+    /// When the writes took effect.
+    pub(crate) effects: Effects,
     pub(crate) replayer: Box<dyn Replayer>,
 }
 
@@ -103,9 +105,14 @@ impl World {
         self.databases.iter().position(|d| d.id == id)
     }
 
-    /// Whether others may have stood in a table at an instant than those who are known in it.
+    /// Whether a table may have been different, at an instant, from what is known of it.
     pub(crate) fn is_open(&self, database: usize, table: usize, time: i64) -> bool {
-        self.databases[database].tables[table].doubts.iter().any(|doubt| doubt.from <= time && time < doubt.to)
+        self.databases[database].tables[table].doubts.iter().any(|doubt| doubt.holds(time))
+    }
+
+    /// Whether the rows that are known of it may have been others, or gone.
+    pub(crate) fn has_doubtful_rows(&self, database: usize, table: usize, time: i64) -> bool {
+        self.databases[database].tables[table].doubts.iter().any(|doubt| doubt.open == Open::Rows && doubt.holds(time))
     }
 
     /// Whether rows of a table, or all of it, are doubtful at an instant.
@@ -121,7 +128,7 @@ impl World {
     /// Who may have stood in a table from one instant to another.
     pub(crate) fn population_between(&self, database: usize, table: usize, from: i64, to: i64) -> Arc<Vec<u32>> {
         let table = &self.databases[database].tables[table];
-        let is_open = table.subjects.is_empty() || table.doubts.iter().any(|doubt| doubt.from <= to && from < doubt.to);
+        let is_open = table.subjects.is_empty() || table.doubts.iter().any(|doubt| doubt.open == Open::People && doubt.from <= to && from < doubt.to);
         if is_open { self.everybody.clone() } else { table.subjects.clone() }
     }
 }
@@ -367,54 +374,40 @@ impl Builder<'_> {
     fn database(&mut self, stored: StoredDatabase, world: &mut World) -> Result<DatabaseWorld, ExposureError> {
         let described: BTreeMap<&str, &DescribedTable> = self.estate.tables.iter().filter(|t| t.database == stored.id).map(|t| (t.name.as_str(), t)).collect();
         let snapshot_time = self.snapshot_time(&stored.id);
-        let targets = self.targets(&stored);
-        let mut rolled: Vec<Versions<'_>> = Vec::new();
-        for (at, table) in stored.tables.iter().enumerate() {
-            let mut versions = Versions::new(table, stored.dialect);
-            versions.roll(targets.get(&at).map(Vec::as_slice).unwrap_or_default(), snapshot_time);
-            rolled.push(versions);
-        }
-        let mut subjects: Vec<Option<Vec<Option<u32>>>> = vec![None; stored.tables.len()];
-        for at in 0..stored.tables.len() {
-            self.subjects(at, &stored, &described, &rolled, &mut subjects, &mut world.people, 0);
-        }
+        let of_tables = descriptions(&stored, &self.estate.tables);
+        let rebuild = Rebuild { stored: &stored, described: &of_tables, writes: self.writes, snapshot_time };
+        let history = rebuild.run(&mut |key| world.people.number(key));
         let mut tables = Vec::new();
         let mut engine_tables = Vec::new();
-        for (at, table) in stored.tables.iter().enumerate() {
+        for ((table, description), history) in stored.tables.iter().zip(of_tables).zip(history.tables) {
             let full_name = table.full_name();
-            let own = subjects[at].take().unwrap_or_else(|| vec![None; rolled[at].len()]);
-            let description = described.get(full_name.as_str()).copied();
             let columns: Vec<Option<u32>> = table.columns.iter().map(|c| column_number(description, &full_name, &c.name, world)).collect();
-            self.check_columns(description, table);
-            let mut everybody: Vec<u32> = own.iter().flatten().copied().collect();
-            everybody.sort_unstable();
-            everybody.dedup();
-            engine_tables.push(EngineTable {
-                schema: table.schema.clone(),
-                name: table.name.clone(),
-                columns: table.arrow_schema(),
-                unique_keys: table.unique_keys.clone(),
-                has_subject: description.is_some(),
-                batches: rolled[at].batches(&own),
-            });
+            self.check_columns(description.filter(|d| d.name == full_name), table);
             tables.push(TableWorld {
                 described: description.is_some(),
                 categorised: columns.iter().flatten().copied().collect(),
                 columns,
                 subject_key: description.and_then(|d| d.subject_key.clone()),
-                subjects: Arc::new(everybody),
-                doubts: std::mem::take(&mut rolled[at].doubts),
-                doubtful: rolled[at].doubtful_subjects(&own),
+                subjects: Arc::new(history.subjects),
+                doubts: history.doubts,
+                doubtful: history.doubtful.into_iter().map(|(from, to, person)| (doubtful_row(from, to), person)).collect(),
                 owner: table.owner.clone(),
                 full_name,
             });
+            engine_tables.push(EngineTable {
+                schema: history.schema,
+                name: history.name,
+                columns: history.columns,
+                unique_keys: history.unique_keys,
+                has_subject: description.is_some(),
+                batches: history.batches,
+            });
         }
-        drop(rolled);
         self.add_missing_tables(&described, &stored, &mut tables, world);
         let views: Vec<(String, String, String)> = stored.views.into_iter().map(|v| (v.schema, v.name, v.sql)).collect();
         let index = tables.iter().enumerate().map(|(at, t)| (t.full_name.clone(), at)).collect();
         let view_index = views.iter().map(|(schema, name, sql)| (format!("{schema}.{name}"), sql.clone())).collect();
-        let engine = EngineDatabase { search_path: stored.search_path.clone(), dialect: stored.dialect, tables: engine_tables, views };
+        let engine = EngineDatabase { search_path: stored.search_path.clone(), dialect: stored.dialect, tables: engine_tables, views, holders: history.holders };
         let of_estate = self.estate.databases.iter().find(|d| d.id == stored.id);
         let without_personal_data = of_estate.into_iter().flat_map(|d| d.without_personal_data.iter().cloned()).collect();
         let replayer = (self.make)(engine).map_err(|reason| ExposureError::Engine { database: stored.id.clone(), reason })?;
@@ -428,6 +421,7 @@ impl Builder<'_> {
             views: view_index,
             rights: stored.rights,
             without_personal_data,
+            effects: history.effects,
             replayer,
         })
     }
@@ -468,82 +462,16 @@ impl Builder<'_> {
                 columns,
                 subject_key: description.subject_key.clone(),
                 subjects: Arc::default(),
-                doubts: vec![TableDoubt { from: i64::MIN, to: i64::MAX }],
+                doubts: [Open::Rows, Open::People].map(|open| TableDoubt::always(open, DoubtReason::NotInSnapshot)).to_vec(),
                 doubtful: Vec::new(),
                 owner: None,
             });
         }
     }
+}
 
-    /// The writes to each table, partitions and parents included.
-    fn targets(&self, stored: &StoredDatabase) -> BTreeMap<usize, Vec<&Write>> {
-        let mut targets: BTreeMap<usize, Vec<&Write>> = BTreeMap::new();
-        let known = |name: &str| stored.table(name).is_some();
-        for write in self.writes.iter().filter(|w| w.database.as_ref().is_none_or(|name| *name == stored.name)) {
-            let fold = |ident: &sqlparser::ast::Ident| {
-                if ident.quote_style.is_some() || stored.dialect == Dialect::MySql { ident.value.clone() } else { ident.value.to_lowercase() }
-            };
-            let names: Vec<Vec<String>> = match write.parsed.as_deref().and_then(write_target) {
-                Some(names) => names.iter().map(|n| n.0.iter().filter_map(|p| p.as_ident().map(fold)).collect()).collect(),
-                None => write.mentions.clone(),
-            };
-            let mut hit: BTreeSet<usize> = names.iter().filter_map(|parts| stored.resolve(parts, known)).filter_map(|full| stored.table(&full)).collect();
-            for (at, table) in stored.tables.iter().enumerate() {
-                for parent in table.parents.iter().filter_map(|p| stored.table(p)) {
-                    if hit.contains(&at) {
-                        hit.insert(parent);
-                    } else if hit.contains(&parent) {
-                        hit.insert(at);
-                    }
-                }
-            }
-            for at in hit {
-                targets.entry(at).or_default().push(write);
-            }
-        }
-        targets
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "one recursive walk over borrowed parts")]
-    fn subjects(
-        &self,
-        at: usize,
-        stored: &StoredDatabase,
-        described: &BTreeMap<&str, &DescribedTable>,
-        rolled: &[Versions<'_>],
-        subjects: &mut Vec<Option<Vec<Option<u32>>>>,
-        people: &mut People,
-        depth: usize,
-    ) {
-        if subjects[at].is_some() || depth > 16 {
-            return;
-        }
-        let table = &stored.tables[at];
-        let mut own = vec![None; rolled[at].len()];
-        if let Some(description) = described.get(table.full_name().as_str()) {
-            if let Some(column) = description.subject_key.as_deref().and_then(|c| table.column_index(c)) {
-                for (row, text) in rolled[at].column_texts(column) {
-                    own[row] = text.filter(|t| !t.is_empty()).map(|key| people.number(&key));
-                }
-            } else if let Some(via) = &description.subject_via
-                && let Some(other) = stored.table(&via.table)
-                && let (Some(column), Some(to)) = (table.column_index(&via.column), stored.tables[other].column_index(&via.to_column))
-            {
-                self.subjects(other, stored, described, rolled, subjects, people, depth + 1);
-                let theirs = subjects[other].as_deref().unwrap_or_default();
-                let mut owner: HashMap<String, u32> = HashMap::new();
-                for (row, text) in rolled[other].column_texts(to) {
-                    if let (Some(text), Some(Some(subject))) = (text, theirs.get(row)) {
-                        owner.entry(text).or_insert(*subject);
-                    }
-                }
-                for (row, text) in rolled[at].column_texts(column) {
-                    own[row] = text.and_then(|t| owner.get(&t).copied());
-                }
-            }
-        }
-        subjects[at] = Some(own);
-    }
+fn doubtful_row(from: i64, to: i64) -> TableDoubt {
+    TableDoubt { from, to, open: Open::Rows, reason: DoubtReason::RowsNotKnown }
 }
 
 fn column_number(description: Option<&DescribedTable>, table: &str, column: &str, world: &mut World) -> Option<u32> {
@@ -571,12 +499,14 @@ fn inherit_rows(database: &mut StoredDatabase) {
                 database.tables[parent].complete = false;
                 continue;
             };
+            let unsure: Vec<usize> = from.unsure_rows.iter().map(|row| row + database.tables[parent].rows()).collect();
             let batches: Vec<RecordBatch> = from
                 .batches
                 .iter()
                 .filter_map(|batch| RecordBatch::try_new(schema.clone(), places.iter().map(|at| batch.column(*at).clone()).collect()).ok())
                 .collect();
             batches.into_iter().for_each(|batch| database.tables[parent].push_batch(batch));
+            database.tables[parent].unsure_rows.extend(unsure);
         }
     }
 }

@@ -4,8 +4,8 @@ use sqlparser::ast::{
     Delete, FromTable, Insert, MergeAction, ObjectName, Query, SetExpr, Statement, TableFactor, TableObject, TableWithJoins, Update, UpdateTableFromKind,
 };
 
-use crate::doubt::{DoubtReason, Open};
-use crate::roll::{Direction, Versions};
+use crate::doubt::DoubtReason;
+use crate::roll::Versions;
 use crate::writes::{End, Write};
 
 /// A write, as it meets one table.
@@ -158,13 +158,5 @@ fn in_body<'s>(body: &'s SetExpr, found: &mut Vec<(Vec<ObjectName>, Action<'s>)>
             in_body(right, found);
         }
         SetExpr::Select(_) | SetExpr::Values(_) | SetExpr::Table(_) => {}
-    }
-}
-
-/// A deletion that the log shows of a parent, and that the database carried on to a table by itself.
-pub(crate) fn cascade(versions: &mut Versions<'_>, change: &Change<'_>, direction: Direction) {
-    match direction {
-        Direction::Forward => versions.delete_by_others(change),
-        Direction::Backward => versions.doubt(change, Open::People, DoubtReason::Deleted),
     }
 }

@@ -43,7 +43,7 @@ pub(crate) struct Owned {
     split: HashMap<usize, Vec<Stretch>>,
     /// Doubts that come from the table that says whose they are.
     pub(crate) doubts: Vec<TableDoubt>,
-    /// Rows that two or more hold, in numbers of [`Holders::sets`].
+    /// Rows that two or more hold, in numbers of `sets`.
     sets: Arc<Vec<Box<[u32]>>>,
 }
 
@@ -70,19 +70,15 @@ impl<'h> Holders<'h> {
         Self { stored, described, rolled, known: HashMap::new(), sets: Vec::new(), numbers: HashMap::new() }
     }
 
-    pub(crate) fn into_sets(self) -> Vec<Box<[u32]>> {
-        self.sets
+    /// Whose the rows of each table are, and the sets of people that they speak of.
+    pub(crate) fn finish(mut self, tables: usize) -> (Vec<Owned>, Vec<Box<[u32]>>) {
+        let sets = Arc::new(self.sets);
+        let owned = (0..tables).map(|at| Owned { sets: sets.clone(), ..self.known.remove(&at).unwrap_or_default() }).collect();
+        (owned, sets.to_vec())
     }
 
-    /// Whose the rows of a table are.
-    pub(crate) fn of(&mut self, at: usize, number: &mut dyn FnMut(&str) -> u32) -> Owned {
-        self.find(at, number, 0);
-        let mut owned = self.known.get(&at).cloned().unwrap_or_default();
-        owned.sets = Arc::new(self.sets.clone());
-        owned
-    }
-
-    fn find(&mut self, at: usize, number: &mut dyn FnMut(&str) -> u32, depth: usize) {
+    /// Finds whose the rows of a table are, and before them those of the tables that it goes through.
+    pub(crate) fn find(&mut self, at: usize, number: &mut dyn FnMut(&str) -> u32, depth: usize) {
         if self.known.contains_key(&at) {
             return;
         }

@@ -50,13 +50,15 @@ impl Interest {
     /// partitions, and the tables whose deletions cascade.
     pub fn of(estate: &Estate, stored: &[StoredDatabase], read: &Words) -> Self {
         let mut names: BTreeSet<String> = BTreeSet::new();
-        let mut add = |full: &str| names.insert(full.rsplit('.').next().unwrap_or(full).to_lowercase());
+        let mut add = |full: &str| {
+            names.insert(full.rsplit('.').next().unwrap_or(full).to_lowercase());
+        };
         for table in &estate.tables {
             add(&table.name);
-            table.subject_via.iter().for_each(|via| drop(add(&via.table)));
+            table.subject_via.iter().for_each(|via| add(&via.table));
         }
         let relations = || stored.iter().flat_map(|d| d.tables.iter().map(|t| &t.name).chain(d.views.iter().map(|v| &v.name)));
-        relations().filter(|name| read.has(name)).for_each(|name| drop(add(name)));
+        relations().filter(|name| read.has(name)).for_each(|name| add(name));
         close(stored, &mut names);
         let everything = names.iter().any(|name| !is_plain(name));
         Self { names: names.iter().map(|name| digest(name)).collect(), everything }
@@ -67,12 +69,26 @@ impl Interest {
         self.everything || hides_names(statement) || words(statement).any(|word| self.names.contains(&word))
     }
 
-    /// What a definition names matters from then on.
+    /// What a definition makes, or gives a new name, matters from then on.
     pub(crate) fn add(&mut self, definition: &str) {
         if self.names.len() < WORDS {
-            self.names.extend(words(definition).filter(|word| !reserved().contains(word)));
+            self.names.extend(made_by(definition).iter().map(|name| digest(name)));
         }
     }
+}
+
+/// The names that a definition makes: after `TABLE` or `VIEW` in a CREATE, after `TO` in a renaming, after `INTO`.
+fn made_by(definition: &str) -> Vec<String> {
+    let lower = definition.to_lowercase();
+    let words: Vec<&str> = lower.split(|c: char| !is_letter(c) && c != '.').map(|w| w.trim_matches('.')).filter(|w| !w.is_empty()).collect();
+    let creates = words.first() == Some(&"create");
+    let starts = |word: &str| if creates { matches!(word, "table" | "view") } else { matches!(word, "to" | "into" | "table") };
+    let skipped = ["if", "not", "exists", "temp", "temporary", "table", "unlogged"];
+    (0..words.len())
+        .filter(|at| starts(words[*at]))
+        .filter_map(|at| words[at + 1..].iter().find(|w| !skipped.contains(w)))
+        .map(|name| name.rsplit('.').next().unwrap_or(name).to_owned())
+        .collect()
 }
 
 /// Adds what the named relations depend on, until nothing is left to add.
@@ -103,16 +119,6 @@ fn close(stored: &[StoredDatabase], names: &mut BTreeSet<String>) {
             return;
         }
     }
-}
-
-/// Words of definitions that are no names.
-fn reserved() -> &'static HashSet<u64> {
-    static WORDS: std::sync::OnceLock<HashSet<u64>> = std::sync::OnceLock::new();
-    WORDS.get_or_init(|| {
-        let all = "create table view temporary temp or replace materialized as select from where and not null default primary key alter add drop column \
-                   rename to set update delete insert into values on by order group limit is in exists if text integer int varchar with data index unique";
-        all.split_whitespace().map(digest).collect()
-    })
 }
 
 /// Whether a name may be written so that its letters do not stand in the text.

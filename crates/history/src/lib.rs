@@ -1,11 +1,20 @@
 //! The data as it stood: reads snapshots, rolls them with the logged writes, and gives every table as of any instant.
 //! It knows no access, no category and no tier, and opens no file.
 
+mod cells;
+mod change;
+mod definition;
+mod doubt;
 pub mod evaluate;
+mod holders;
+mod index;
+mod interest;
+mod rebuild;
 pub mod roll;
 mod sketch;
 mod snapshot;
 pub mod store;
+mod transactions;
 pub mod value;
 pub mod writes;
 
@@ -13,9 +22,15 @@ use std::io;
 
 use strandline_model::table::ScanError;
 
+pub use doubt::{DoubtReason, Open, Population, TableDoubt};
+pub use holders::{SET, SOMEBODY};
+pub use interest::{Interest, Words};
+pub use rebuild::{DatabaseHistory, Rebuild, TableHistory, descriptions};
+pub use roll::moment;
 pub use sketch::{DumpSketch, HeldTables, TableSketch, held_tables, sketch_dump};
 pub use snapshot::{OnCut, Snapshot, load};
 pub use strandline_sql::Dialect;
+pub use transactions::{Effects, Isolation, ReadInstant, Transaction};
 
 /// The dialect of a database, as the estate says.
 pub fn dialect_of(database: &strandline_model::estate::Database) -> Dialect {

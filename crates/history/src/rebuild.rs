@@ -10,6 +10,7 @@ use strandline_model::estate::Table as DescribedTable;
 
 use crate::Dialect;
 use crate::change::{Action, Change, actions};
+use crate::definition::{Definition, Name, definitions, loads_rows};
 use crate::doubt::{DoubtReason, Open, Population, TableDoubt};
 use crate::holders::{Holders, Owned};
 use crate::roll::{Direction, SLOTS, Versions, micros};
@@ -86,9 +87,10 @@ impl Rebuild<'_> {
             .collect();
         let effects = Roller::new(self, &mut rolled).roll();
         let mut holders = Holders::new(stored, self.described, &rolled);
-        let owned: Vec<Owned> = (0..rolled.len()).map(|at| holders.of(at, number)).collect();
+        (0..rolled.len()).for_each(|at| holders.find(at, number, 0));
+        let (owned, holders) = holders.finish(rolled.len());
         let tables = rolled.into_iter().zip(owned).zip(self.described).map(|((versions, owned), described)| finish(versions, owned, described.is_some()));
-        DatabaseHistory { tables: tables.collect(), holders: holders.into_sets(), effects }
+        DatabaseHistory { tables: tables.collect(), holders, effects }
     }
 }
 
@@ -136,14 +138,13 @@ impl<'r, 't> Roller<'r, 't> {
         let moments = moments(&own);
         let later = own.partition_point(|w| w.time < self.rebuild.snapshot_time);
         for (write, at) in own[..later].iter().zip(&moments).rev().filter(|(w, _)| !matches!(w.end, End::Undone(_))) {
-            self.apply(write, *at, Direction::Backward);
+            self.apply(write, *at);
         }
         self.tables.iter_mut().for_each(|versions| versions.turn(Direction::Forward));
         let mut undone: Option<(u32, &Write, i64)> = None;
         for (write, at) in own[later..].iter().zip(&moments[later..]) {
             let of = if let (End::Undone(_), Some(owner)) = (write.end, write.owner) { Some(owner.connection) } else { None };
-            if let Some((connection, last, moment)) = undone.filter(|(connection, ..)| of != Some(*connection)) {
-                let _ = connection;
+            if let Some((_, last, moment)) = undone.filter(|(connection, ..)| of != Some(*connection)) {
                 self.take_back(last, moment);
                 undone = None;
             }
@@ -151,7 +152,7 @@ impl<'r, 't> Roller<'r, 't> {
                 self.tables.iter_mut().for_each(Versions::follow);
                 undone = Some((connection, write, *at));
             }
-            self.apply(write, *at, Direction::Forward);
+            self.apply(write, *at);
         }
         if let Some((_, last, moment)) = undone {
             self.take_back(last, moment);
@@ -183,20 +184,17 @@ impl<'r, 't> Roller<'r, 't> {
         tree
     }
 
-    fn apply(&mut self, write: &Write, at: i64, direction: Direction) {
+    fn apply(&mut self, write: &Write, at: i64) {
         let tree = self.tree(write);
-        if direction == Direction::Backward && self.tables.first().is_some() {
-            // Nothing: rolling back needs no turn, since it comes first.
-        }
         match tree.as_deref().and_then(actions) {
             Some(all) => {
                 let is_whole = all.len() == 1;
                 for (names, action) in &all {
                     let full: Vec<String> = names.iter().filter_map(|name| self.resolve(name)).collect();
-                    self.apply_action(&full, action, write, at, is_whole && names.len() == 1, direction);
+                    self.apply_action(&full, action, write, at, is_whole && names.len() == 1);
                 }
             }
-            None => self.apply_unknown(write, at, tree.as_deref(), direction),
+            None => self.apply_unknown(write, at),
         }
     }
 
@@ -209,7 +207,7 @@ impl<'r, 't> Roller<'r, 't> {
         stored.resolve(&parts, |name| stored.table(name).is_some())
     }
 
-    fn apply_action(&mut self, names: &[String], action: &Action<'_>, write: &Write, at: i64, is_whole: bool, direction: Direction) {
+    fn apply_action(&mut self, names: &[String], action: &Action<'_>, write: &Write, at: i64, is_whole: bool) {
         let stored = self.rebuild.stored;
         let own: BTreeSet<usize> = names.iter().filter_map(|name| stored.table(name)).collect();
         for table in &own {
@@ -225,31 +223,44 @@ impl<'r, 't> Roller<'r, 't> {
             let change = Change { write, at, through_parent: true, is_whole };
             action.apply(&mut self.tables[child], &change);
         }
-        let deletes = matches!(action, Action::Delete(_) | Action::Empty | Action::Unknown | Action::Merge(_));
-        if deletes {
-            self.carry_on(&own, write, at, direction);
-        }
     }
 
-    /// Deletions that the database carries on to the tables that refer to the one named.
-    fn carry_on(&mut self, _own: &BTreeSet<usize>, _write: &Write, _at: i64, _direction: Direction) {}
-
-    /// A statement that is not understood as a change of rows: definitions change no row that is followed here, anything
-    /// else may have changed whatever it mentions.
-    fn apply_unknown(&mut self, write: &Write, at: i64, tree: Option<&Statement>, direction: Direction) {
-        let _ = direction;
-        if tree.is_some_and(crate::definition::leaves_rows) {
-            return;
+    /// A statement that is not understood as a change of rows: a definition, or one that may have changed whatever it mentions.
+    fn apply_unknown(&mut self, write: &Write, at: i64) {
+        if let Some(definitions) = definitions(&write.statement, write.dialect) {
+            return definitions.iter().for_each(|definition| self.define(definition, write, at));
         }
         let stored = self.rebuild.stored;
-        let copies = tree.is_none() && crate::definition::loads_rows(&write.statement);
         let known = |name: &str| stored.table(name).is_some();
         let hit: BTreeSet<usize> =
             mentions(&write.statement, write.dialect).iter().filter_map(|parts| stored.resolve(parts, known)).filter_map(|full| stored.table(&full)).collect();
-        let (parents, children) = family(stored, &hit);
+        let loads = loads_rows(&write.statement);
+        self.with_family(&hit, write, at, |versions, change| match loads {
+            true => versions.load(change, DoubtReason::BulkLoad),
+            false => versions.not_understood(change),
+        });
+    }
+
+    fn define(&mut self, definition: &Definition, write: &Write, at: i64) {
+        let names: Vec<&Name> = match definition {
+            Definition::Changed { name } | Definition::Rename { name, .. } | Definition::Move { name, .. } => vec![name],
+            Definition::RenameColumn { name, .. } | Definition::AddColumn { name, .. } | Definition::DropColumn { name, .. } => vec![name],
+            Definition::Drop { names } => names.iter().collect(),
+            Definition::View { .. } | Definition::Copy { .. } | Definition::Table { .. } | Definition::Refresh { .. } => Vec::new(),
+        };
+        let stored = self.rebuild.stored;
+        let known = |name: &str| stored.table(name).is_some();
+        let hit: BTreeSet<usize> = names.into_iter().filter_map(|parts| stored.resolve(parts, known)).filter_map(|full| stored.table(&full)).collect();
+        self.with_family(&hit, write, at, |versions, change| {
+            versions.doubt(change, Open::Rows, DoubtReason::Definition);
+            versions.doubt(change, Open::People, DoubtReason::Definition);
+        });
+    }
+
+    fn with_family(&mut self, hit: &BTreeSet<usize>, write: &Write, at: i64, mut act: impl FnMut(&mut Versions<'_>, &Change<'_>)) {
+        let (parents, children) = family(self.rebuild.stored, hit);
         for table in hit.iter().copied().chain(parents).chain(children).collect::<BTreeSet<usize>>() {
-            let change = Change { write, at, through_parent: false, is_whole: false };
-            if copies { self.tables[table].load(&change, DoubtReason::BulkLoad) } else { self.tables[table].not_understood(&change) }
+            act(&mut self.tables[table], &Change { write, at, through_parent: false, is_whole: false });
         }
     }
 }

@@ -1,455 +1,790 @@
-//! Rolls a snapshot forward and back with the logged writes, so that a table can be read as of any instant.
+//! Rolls one table of a snapshot forward and back with the logged writes, so that it can be read as of any moment.
 //! Only rows that change get versions. What the log does not settle is marked doubtful, never left as it was.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::Arc;
 
-use arrow_array::{BooleanArray, Int64Array, RecordBatch, UInt32Array};
-use arrow_schema::{DataType, Field, Schema, SchemaRef};
-use sqlparser::ast::{
-    Assignment, AssignmentTarget, BinaryOperator, Expr, FromTable, Insert, ObjectName, ObjectNamePart, OnConflictAction, OnInsert, SetExpr, Statement,
-    TableFactor, TableObject, TableWithJoins,
-};
+use sqlparser::ast::{Assignment, AssignmentTarget, BinaryOperator, Delete, Expr, Insert, ObjectName, ObjectNamePart, OnConflictAction, OnInsert, SetExpr};
 
 use crate::Dialect;
+use crate::cells::{Added, Life, RowDoubt, kinds};
+use crate::change::Change;
+use crate::doubt::{DoubtReason, Open, TableDoubt};
 use crate::evaluate::{Scope, literal};
+use crate::index::Index;
 use crate::store::{ColumnDefault, StoredTable};
-use crate::value::{CellBuilder, ColumnKind, FoldCase, Value};
-use crate::writes::Write;
+use crate::value::{ColumnKind, FoldCase, Value};
 
 /// Beyond this many rows that a write may have touched, the table as a whole is doubtful instead of each row.
-const DOUBTFUL_ROWS: usize = 10_000;
+const DOUBTFUL_ROWS: usize = 1_000;
+/// Rows that all writes together may look at one by one; then only those with a key are followed row by row.
+const LOOKED_AT: usize = 20_000_000;
+/// Moments in a microsecond. Writes that the log stamps alike follow each other in it; the last one is the state after all.
+pub(crate) const SLOTS: i64 = 1024;
 
-/// When a row version holds, half open, and whether its values are proved.
-#[derive(Clone, Copy)]
-struct Life {
-    from: i64,
-    to: i64,
-    doubtful: bool,
+/// The committed state of an instant, microseconds: the last moment of it. Row versions hold between moments.
+pub fn moment(time: i64) -> i64 {
+    match time.checked_mul(SLOTS) {
+        Some(start) => start + (SLOTS - 1),
+        None if time < 0 => i64::MIN,
+        None => i64::MAX,
+    }
 }
 
-/// An interval in which any row of a table may differ from what is known.
+/// The instant that a moment lies in.
+pub(crate) fn micros(moment: i64) -> i64 {
+    match moment {
+        i64::MIN | i64::MAX => moment,
+        _ => moment.div_euclid(SLOTS),
+    }
+}
+
+/// Which way a snapshot is rolled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TableDoubt {
-    /// First instant, microseconds.
-    pub from: i64,
-    /// First instant after it.
-    pub to: i64,
-}
-
-/// A table with all known versions of its rows.
-pub struct Versions<'t> {
-    table: &'t StoredTable,
-    dialect: Dialect,
-    lives: HashMap<usize, Life>,
-    /// Versions beyond the snapshot's rows; row number = rows of the snapshot + position.
-    added: Vec<Vec<Value>>,
-    indexes: HashMap<usize, Index>,
-    /// When any row may differ.
-    pub doubts: Vec<TableDoubt>,
-}
-
-#[derive(Default)]
-struct Index {
-    rows: HashMap<String, Vec<usize>>,
-    unknown: Vec<usize>,
-}
-
-#[derive(Clone, Copy, PartialEq)]
-enum Direction {
+pub(crate) enum Direction {
     Forward,
     Backward,
 }
 
+/// A table with all known versions of its rows.
+pub(crate) struct Versions<'t> {
+    pub(crate) table: &'t StoredTable,
+    pub(crate) kinds: Vec<ColumnKind>,
+    dialect: Dialect,
+    /// Columns that say whose a row is.
+    subject_columns: Vec<usize>,
+    /// Lives of the snapshot's rows that changed.
+    base: HashMap<usize, Life>,
+    pub(crate) added: Added,
+    live_added: BTreeSet<usize>,
+    indexes: HashMap<usize, Index>,
+    direction: Direction,
+    snapshot: i64,
+    looked_at: usize,
+    pub(crate) doubts: Vec<TableDoubt>,
+    /// Rows that ended and began while a transaction is followed that was undone.
+    journal: Option<Journal>,
+}
+
+/// What an undone transaction did.
+struct Journal {
+    ended: Vec<usize>,
+    begun: Vec<usize>,
+    doubts: Vec<TableDoubt>,
+}
+
+/// Rows that a write touched, and rows that it may have touched.
+struct Touched {
+    sure: Vec<usize>,
+    open: Vec<usize>,
+}
+
+/// What a write assigns, by column.
+type Assigned<'e> = BTreeMap<usize, &'e Expr>;
+
 impl<'t> Versions<'t> {
-    /// The table as its snapshot has it.
-    pub fn new(table: &'t StoredTable, dialect: Dialect) -> Self {
-        let mut lives = HashMap::new();
-        for row in &table.unsure_rows {
-            lives.insert(*row, Life { from: i64::MIN, to: i64::MAX, doubtful: true });
-        }
-        let doubts = if table.complete { Vec::new() } else { vec![TableDoubt { from: i64::MIN, to: i64::MAX }] };
-        Self { table, dialect, lives, added: Vec::new(), indexes: HashMap::new(), doubts }
-    }
-
-    /// Applies the writes to this table, in order of time, to a snapshot taken at `snapshot_time`.
-    pub fn roll(&mut self, writes: &[&Write], snapshot_time: i64) {
-        let later = writes.partition_point(|w| w.time < snapshot_time);
-        for write in &writes[later..] {
-            self.apply(write, Direction::Forward);
-        }
-        for write in writes[..later].iter().rev() {
-            self.apply(write, Direction::Backward);
-        }
-    }
-
-    fn apply(&mut self, write: &Write, direction: Direction) {
-        if write.row_count == Some(0) {
-            return;
-        }
-        let understood = match write.parsed.as_deref() {
-            _ if write.unsure => false,
-            Some(Statement::Insert(insert)) => self.insert(insert, write, direction),
-            Some(Statement::Update(update)) if update.from.is_none() && update.limit.is_none() && update.table.joins.is_empty() => {
-                self.update(&update.assignments, update.selection.as_ref(), write, direction)
-            }
-            Some(Statement::Delete(delete)) if delete.using.is_none() && delete.limit.is_none() && plain_from(&delete.from) => {
-                self.delete(delete.selection.as_ref(), write, direction)
-            }
-            Some(Statement::Truncate(_)) => self.truncate(write, direction),
-            _ => false,
-        };
-        if !understood {
-            self.doubt(write, direction);
+    /// The table as its snapshot of `snapshot_time` has it.
+    pub(crate) fn new(table: &'t StoredTable, dialect: Dialect, subject_columns: Vec<usize>, snapshot_time: i64) -> Self {
+        let unsure = Life { doubt: RowDoubt::VALUES, ..Life::ALWAYS };
+        let base = table.unsure_rows.iter().map(|row| (*row, unsure)).collect();
+        let missing = [Open::Rows, Open::People].map(|open| TableDoubt::always(open, DoubtReason::SnapshotIncomplete));
+        Self {
+            table,
+            kinds: kinds(table),
+            dialect,
+            subject_columns,
+            base,
+            added: Added::default(),
+            live_added: BTreeSet::new(),
+            indexes: HashMap::new(),
+            direction: Direction::Backward,
+            snapshot: snapshot_time,
+            looked_at: 0,
+            doubts: if table.complete { Vec::new() } else { missing.to_vec() },
+            journal: None,
         }
     }
 
-    /// Any row may have changed at this write.
-    fn doubt(&mut self, write: &Write, direction: Direction) {
-        let (from, to) = match direction {
-            Direction::Forward => (write.time, i64::MAX),
-            Direction::Backward => (i64::MIN, write.time.saturating_add(write.precision)),
-        };
-        match self.doubts.iter_mut().find(|d| d.from <= from && to <= d.to || from <= d.from && d.to <= to) {
-            Some(known) => *known = TableDoubt { from: known.from.min(from), to: known.to.max(to) },
-            None => self.doubts.push(TableDoubt { from, to }),
+    /// Which way the writes that follow are to be applied. Back first: what is live at the edge is found anew.
+    pub(crate) fn turn(&mut self, direction: Direction) {
+        self.direction = direction;
+        self.indexes.clear();
+        let live = (0..self.added.len()).map(|at| at + self.table.rows());
+        self.live_added = live.filter(|row| self.is_live(*row)).collect();
+    }
+
+    /// Any row may have changed, or others may be there, from this write on (or until it, rolling back).
+    pub(crate) fn doubt(&mut self, change: &Change<'_>, open: Open, reason: DoubtReason) {
+        let (time, until) = (change.write.time, change.write.time.saturating_add(change.write.precision));
+        let (from, to) = if self.direction == Direction::Forward { (time, i64::MAX) } else { (i64::MIN, until) };
+        match self.doubts.iter_mut().find(|d| d.open == open && (d.from <= from && to <= d.to || from <= d.from && d.to <= to)) {
+            Some(known) => (known.from, known.to) = (known.from.min(from), known.to.max(to)),
+            None => self.doubts.push(TableDoubt { from, to, open, reason }),
         }
     }
 
-    fn row_count(&self) -> usize {
+    fn is_doubted(&self, change: &Change<'_>, open: Open) -> bool {
+        let edge = if self.direction == Direction::Forward { i64::MAX } else { i64::MIN };
+        self.doubts.iter().any(|d| d.open == open && d.holds(change.write.time) && (d.to == edge || d.from == edge))
+    }
+
+    pub(crate) fn row_count(&self) -> usize {
         self.table.rows() + self.added.len()
     }
 
-    fn life(&self, row: usize) -> Life {
-        self.lives.get(&row).copied().unwrap_or(Life { from: i64::MIN, to: i64::MAX, doubtful: false })
+    pub(crate) fn life(&self, row: usize) -> Life {
+        match row.checked_sub(self.table.rows()) {
+            Some(added) => self.added.lives[added],
+            None => self.base.get(&row).copied().unwrap_or(Life::ALWAYS),
+        }
     }
 
-    fn cell(&self, row: usize, column: usize) -> Value {
+    fn set_life(&mut self, row: usize, life: Life) {
         match row.checked_sub(self.table.rows()) {
-            Some(added) => self.added[added][column].clone(),
+            Some(added) => self.added.lives[added] = life,
+            None => drop(self.base.insert(row, life)),
+        }
+    }
+
+    /// What is stored of a cell: what is known, or a guess.
+    fn stored(&self, row: usize, column: usize) -> Value {
+        match row.checked_sub(self.table.rows()) {
+            Some(added) => self.added.stored(&self.kinds, added, column),
             None => self.table.cell(row, column),
         }
     }
 
+    fn unknown_columns(&self, row: usize) -> &[u16] {
+        row.checked_sub(self.table.rows()).and_then(|added| self.added.unknown.get(&added)).map_or(&[], |columns| columns)
+    }
+
+    pub(crate) fn cell(&self, row: usize, column: usize) -> Value {
+        let is_unknown = self.unknown_columns(row).iter().any(|unknown| usize::from(*unknown) == column);
+        if is_unknown { Value::Unknown } else { self.stored(row, column) }
+    }
+
     fn cells(&self, row: usize) -> Vec<Value> {
-        (0..self.table.columns.len()).map(|column| self.cell(row, column)).collect()
+        (0..self.kinds.len()).map(|column| self.cell(row, column)).collect()
+    }
+
+    fn guesses(&self, row: usize) -> Vec<Value> {
+        (0..self.kinds.len()).map(|column| self.stored(row, column)).collect()
     }
 
     /// Whether the version stands at the edge that the rolling has reached.
-    fn is_live(&self, row: usize, direction: Direction) -> bool {
+    fn is_live(&self, row: usize) -> bool {
         let life = self.life(row);
-        match direction {
+        match self.direction {
             Direction::Forward => life.to == i64::MAX,
             Direction::Backward => life.from == i64::MIN,
         }
     }
 
-    fn add(&mut self, cells: Vec<Value>, life: Life) {
+    fn live_rows(&self) -> impl Iterator<Item = usize> + '_ {
+        let base = (0..self.table.rows()).filter(|row| !self.base.contains_key(row) || self.is_live(*row));
+        base.chain(self.live_added.iter().copied())
+    }
+
+    fn live_count_at_most(&self) -> usize {
+        self.table.rows() + self.live_added.len()
+    }
+
+    /// Adds a version; cells that are unknown are stored as `guesses` has them.
+    fn add(&mut self, mut cells: Vec<Value>, guesses: Option<Vec<Value>>, life: Life) -> Option<usize> {
         if life.from >= life.to {
-            return;
+            return None;
         }
+        let unknown: Vec<u16> = (0..cells.len()).filter(|c| cells[*c].is_unknown()).filter_map(|c| u16::try_from(c).ok()).collect();
+        let doubt = if unknown.is_empty() { life.doubt } else { life.doubt.and(RowDoubt::VALUES) };
         let row = self.row_count();
-        for (column, index) in &mut self.indexes {
-            index_row(index, row, &cells[*column], self.dialect);
+        let is_live = if self.direction == Direction::Forward { life.to == i64::MAX } else { life.from == i64::MIN };
+        if is_live {
+            for (column, index) in &mut self.indexes {
+                index.add(row, &cells[*column], self.dialect);
+            }
+            self.live_added.insert(row);
         }
-        self.added.push(cells);
-        self.lives.insert(row, life);
+        for column in unknown.iter().map(|c| usize::from(*c)) {
+            cells[column] = guesses.as_ref().map_or(Value::Null, |g| if g[column].is_unknown() { Value::Null } else { g[column].clone() });
+        }
+        self.added.push(&self.kinds, cells, Life { doubt, ..life }, unknown);
+        Some(row)
+    }
+
+    /// Takes a row out of what is live.
+    fn retire(&mut self, row: usize) {
+        let columns: Vec<usize> = self.indexes.keys().copied().collect();
+        for column in columns {
+            let cell = self.cell(row, column);
+            if let Some(index) = self.indexes.get_mut(&column) {
+                index.remove(row, &cell, self.dialect);
+            }
+        }
+        self.live_added.remove(&row);
     }
 
     /// Ends a version at the write; where the log's clock is coarse, it may still hold until the next tick.
-    fn end(&mut self, row: usize, write: &Write) {
+    fn end(&mut self, row: usize, change: &Change<'_>) {
         let mut life = self.life(row);
-        life.to = write.time.max(life.from);
-        self.lives.insert(row, life);
-        if write.precision > 1 {
-            let until = write.time.saturating_add(write.precision);
-            self.add(self.cells(row), Life { from: write.time, to: until, doubtful: true });
+        self.retire(row);
+        life.to = change.at.max(life.from);
+        self.set_life(row, life);
+        if let Some(journal) = &mut self.journal {
+            journal.ended.push(row);
+        }
+        if change.write.precision > 1 {
+            let until = moment(change.write.time.saturating_add(change.write.precision));
+            let doubt = life.doubt.and(RowDoubt::MAYBE);
+            self.add(self.cells(row), Some(self.guesses(row)), Life { from: change.at, to: until, doubt });
         }
     }
 
     /// A version that begins with the write.
-    fn begin(&mut self, cells: Vec<Value>, write: &Write, doubtful: bool) {
-        let unknown = cells.iter().any(Value::is_unknown);
-        let mut from = write.time;
-        if write.precision > 1 {
-            from = from.saturating_add(write.precision);
-            self.add(cells.clone(), Life { from: write.time, to: from, doubtful: true });
+    fn begin(&mut self, cells: Vec<Value>, guesses: Option<Vec<Value>>, change: &Change<'_>, doubt: RowDoubt) {
+        let mut from = change.at;
+        if change.write.precision > 1 {
+            from = moment(change.write.time.saturating_add(change.write.precision));
+            self.add(cells.clone(), guesses.clone(), Life { from: change.at, to: from, doubt: doubt.and(RowDoubt::MAYBE) });
         }
-        self.add(cells, Life { from, to: i64::MAX, doubtful: doubtful || unknown });
+        let row = self.add(cells, guesses, Life { from, to: i64::MAX, doubt });
+        if let (Some(journal), Some(row)) = (&mut self.journal, row) {
+            journal.begun.push(row);
+        }
     }
 
-    fn scope_cell<'c>(&'c self, cells: &'c [Value]) -> impl Fn(&str) -> Option<Value> + 'c {
-        move |name: &str| self.table.column_index(name).map(|column| cells[column].clone())
+    /// The row from here on with another doubt.
+    fn redoubt(&mut self, row: usize, change: &Change<'_>, doubt: RowDoubt) {
+        let now = self.life(row).doubt;
+        if now.and(doubt) != now {
+            let (cells, guesses) = (self.cells(row), self.guesses(row));
+            self.end(row, change);
+            self.begin(cells, Some(guesses), change, now.and(doubt));
+        }
     }
 
     fn fold_case(&self) -> FoldCase {
         if self.dialect == Dialect::MySql { FoldCase::Yes } else { FoldCase::No }
     }
 
-    fn evaluate(&self, expression: &Expr, cells: &[Value], write: &Write) -> Value {
-        let cell = self.scope_cell(cells);
-        Scope { cell: &cell, parameters: write.parameters.as_deref().unwrap_or_default(), time: write.time, fold_case: self.fold_case() }.evaluate(expression)
+    fn evaluate(&self, expression: &Expr, cell: &dyn Fn(usize) -> Value, change: &Change<'_>) -> Value {
+        let by_name = |name: &str| self.table.column_index(name).map(cell);
+        Scope { cell: &by_name, parameters: change.parameters(), time: change.write.time, fold_case: self.fold_case() }.evaluate(expression)
     }
 
-    /// Live rows that satisfy the condition, and those that may. `blind` columns count as unknown.
-    fn touched(&mut self, condition: Option<&Expr>, write: &Write, direction: Direction, blind: &BTreeSet<usize>) -> (Vec<usize>, Vec<usize>) {
-        let mut equal = Vec::new();
-        equalities(condition, &mut equal);
-        let parameters = write.parameters.clone().unwrap_or_default();
-        let key = equal.iter().find_map(|(name, constant)| {
-            let column = self.table.column_index(name).filter(|c| !blind.contains(c))?;
-            let text = self.table.columns[column].kind.parse(&literal(constant, &parameters).text()?)?.text()?;
-            Some((column, text))
-        });
-        let candidates: Vec<usize> = match key {
-            Some((column, text)) => self.lookup(column, &text),
-            None => (0..self.row_count()).collect(),
-        };
-        let (mut sure, mut open) = (Vec::new(), Vec::new());
-        for row in candidates.into_iter().filter(|row| self.is_live(*row, direction)) {
-            let mut cells = self.cells(row);
-            for column in blind {
-                cells[*column] = Value::Unknown;
-            }
-            match condition.map_or(Value::Bool(true), |c| self.evaluate(c, &cells, write)) {
-                Value::Bool(true) => sure.push(row),
-                Value::Unknown => open.push(row),
-                _ => {}
-            }
-        }
-        (sure, open)
+    /// `column = constant` or `column IN (constants)` on a column that is not blind: the texts that it may have.
+    fn keyed(&self, condition: Option<&Expr>, change: &Change<'_>, blind: &BTreeSet<usize>) -> Option<(usize, Vec<String>)> {
+        let mut lists = Vec::new();
+        constants(condition, &mut lists);
+        let mut found: Vec<(usize, Vec<String>)> = lists
+            .into_iter()
+            .filter_map(|(name, values)| {
+                let column = self.table.column_index(&name).filter(|c| !blind.contains(c))?;
+                let text = |value: &&sqlparser::ast::Value| self.kinds[column].parse(&literal(value, change.parameters()).text()?)?.text();
+                Some((column, values.iter().map(text).collect::<Option<Vec<String>>>()?))
+            })
+            .collect();
+        // A unique key looks at the fewest rows.
+        found.sort_by_key(|(column, values)| (!self.table.unique_keys.iter().any(|key| key == &[*column]), values.len()));
+        found.into_iter().next()
     }
 
-    fn lookup(&mut self, column: usize, text: &str) -> Vec<usize> {
+    fn index(&mut self, column: usize) -> &Index {
         if !self.indexes.contains_key(&column) {
             let mut index = Index::default();
-            for row in 0..self.row_count() {
-                index_row(&mut index, row, &self.cell(row, column), self.dialect);
+            for row in self.live_rows() {
+                index.add(row, &self.cell(row, column), self.dialect);
             }
             self.indexes.insert(column, index);
         }
-        let index = &self.indexes[&column];
-        let mut rows = index.rows.get(&index_key(text, self.dialect)).cloned().unwrap_or_default();
-        rows.extend(&index.unknown);
+        &self.indexes[&column]
+    }
+
+    fn lookup(&mut self, column: usize, texts: &[String]) -> Vec<usize> {
+        let dialect = self.dialect;
+        let index = self.index(column);
+        let mut rows: Vec<usize> = texts.iter().flat_map(|text| index.find(text, dialect)).collect();
+        rows.sort_unstable();
+        rows.dedup();
         rows
     }
 
-    fn assigned(&self, assignments: &[Assignment]) -> Option<BTreeMap<usize, Expr>> {
+    /// Live rows that satisfy the condition, and those that may. `blind` columns count as unknown. `None`: there is no
+    /// looking at all of them any more.
+    fn touched(&mut self, condition: Option<&Expr>, change: &Change<'_>, blind: &BTreeSet<usize>) -> Option<Touched> {
+        let candidates: Vec<usize> = match self.keyed(condition, change, blind) {
+            Some((column, texts)) => self.lookup(column, &texts),
+            None => {
+                self.looked_at = self.looked_at.saturating_add(self.live_count_at_most());
+                if self.looked_at > LOOKED_AT {
+                    return None;
+                }
+                self.live_rows().collect()
+            }
+        };
+        let mut touched = Touched { sure: Vec::new(), open: Vec::new() };
+        for row in candidates {
+            let cell = |column: usize| if blind.contains(&column) { Value::Unknown } else { self.cell(row, column) };
+            match condition.map_or(Value::Bool(true), |c| self.evaluate(c, &cell, change)) {
+                Value::Bool(true) => touched.sure.push(row),
+                Value::Unknown => touched.open.push(row),
+                _ => {}
+            }
+        }
+        Some(touched)
+    }
+
+    fn assigned<'e>(&self, assignments: &'e [Assignment]) -> Option<Assigned<'e>> {
         let mut set = BTreeMap::new();
         for assignment in assignments {
             let AssignmentTarget::ColumnName(name) = &assignment.target else { return None };
-            let column = self.table.column_index(&last_part(name)?)?;
-            set.insert(column, assignment.value.clone());
+            set.insert(self.table.column_index(&last_part(name)?)?, &assignment.value);
         }
         Some(set)
     }
 
-    fn update(&mut self, assignments: &[Assignment], condition: Option<&Expr>, write: &Write, direction: Direction) -> bool {
-        let Some(set) = self.assigned(assignments) else { return false };
-        if direction == Direction::Backward {
-            return self.undo_update(&set, condition, write);
-        }
-        let (sure, open) = self.touched(condition, write, direction, &BTreeSet::new());
-        let agrees = write.row_count.is_none_or(|count| usize::try_from(count) == Ok(sure.len()));
-        if !self.settle_open(&open, write, agrees && write.row_count.is_some()) {
-            return false;
-        }
-        for row in sure.iter().copied() {
-            let old = self.cells(row);
-            let mut new = old.clone();
-            for (column, expression) in &set {
-                let value = self.evaluate(expression, &old, write);
-                new[*column] = self.table.columns[*column].kind.coerce(value).unwrap_or(Value::Unknown);
-            }
-            let doubtful = self.life(row).doubtful || !agrees;
-            self.end(row, write);
-            self.begin(new, write, doubtful);
-        }
-        // More rows changed than are known to satisfy the condition: which ones, the log does not say.
-        agrees || write.row_count.is_some_and(|count| usize::try_from(count).is_ok_and(|n| n < sure.len() + open.len() || n <= sure.len()))
+    fn assigns_subject(&self, set: &Assigned<'_>) -> bool {
+        set.keys().any(|column| self.subject_columns.contains(column))
     }
 
-    /// Rows that a write may have touched are doubtful from then on; `none` says that the count leaves none.
-    fn settle_open(&mut self, open: &[usize], write: &Write, none: bool) -> bool {
-        if none {
-            return true;
+    /// An UPDATE of this table alone.
+    pub(crate) fn update(&mut self, assignments: &[Assignment], condition: Option<&Expr>, change: &Change<'_>) {
+        let Some(set) = self.assigned(assignments) else { return self.not_understood(change) };
+        match self.direction {
+            Direction::Forward => self.change_rows(&set, condition, change),
+            Direction::Backward => self.undo_update(&set, condition, change),
         }
-        if open.len() > DOUBTFUL_ROWS {
-            return false;
+    }
+
+    /// An UPDATE whose rows or values stand in other tables: any row may have been changed in the columns that it assigns.
+    pub(crate) fn update_by_others(&mut self, assignments: &[Assignment], change: &Change<'_>) {
+        let Some(set) = self.assigned(assignments) else { return self.not_understood(change) };
+        self.rows_may_differ(&set, change);
+        if self.assigns_subject(&set) {
+            self.doubt(change, Open::People, DoubtReason::RowsNotKnown);
         }
-        for row in open.iter().copied() {
-            let cells = self.cells(row);
-            self.end(row, write);
-            let from = write.time;
-            self.add(cells, Life { from, to: i64::MAX, doubtful: true });
+    }
+
+    /// Every row may have what an UPDATE assigned.
+    fn rows_may_differ(&mut self, set: &Assigned<'_>, change: &Change<'_>) {
+        if self.direction == Direction::Backward || self.live_count_at_most() > DOUBTFUL_ROWS {
+            return self.doubt(change, Open::Rows, DoubtReason::RowsNotKnown);
         }
-        true
+        let rows: Vec<usize> = self.live_rows().collect();
+        self.maybe_changed(&rows, set, change);
+    }
+
+    fn change_rows(&mut self, set: &Assigned<'_>, condition: Option<&Expr>, change: &Change<'_>) {
+        let Some(Touched { sure, open }) = self.touched(condition, change, &BTreeSet::new()) else {
+            self.doubt(change, Open::Rows, DoubtReason::RowsNotKnown);
+            if self.assigns_subject(set) {
+                self.doubt(change, Open::People, DoubtReason::RowsNotKnown);
+            }
+            return;
+        };
+        let counted = Counted::new(change, &sure, &open, self.dialect);
+        if !counted.none_open {
+            self.maybe_changed(&open, set, change);
+        }
+        if change.is_unsure() || counted.fewer {
+            self.maybe_changed(&sure, set, change);
+        } else {
+            for row in sure {
+                self.rewrite(row, set, change, counted.settled);
+            }
+        }
+        if counted.more {
+            self.strangers(change);
+        }
+    }
+
+    fn rewrite(&mut self, row: usize, set: &Assigned<'_>, change: &Change<'_>, was_seen: bool) {
+        let old = self.cells(row);
+        let mut new = old.clone();
+        for (column, expression) in set {
+            let value = self.evaluate(expression, &|at| old[at].clone(), change);
+            new[*column] = self.kinds[*column].coerce(value).unwrap_or(Value::Unknown);
+        }
+        if self.subject_columns.iter().any(|column| new[*column].is_unknown() && !old[*column].is_unknown()) {
+            self.doubt(change, Open::People, DoubtReason::ValuesNotLogged);
+        }
+        let doubt = self.life(row).doubt;
+        let guesses = self.guesses(row);
+        self.end(row, change);
+        self.begin(new, Some(guesses), change, if was_seen { doubt.seen() } else { doubt });
+    }
+
+    /// Rows that may have been given what is assigned: those cells are not known from then on.
+    fn maybe_changed(&mut self, rows: &[usize], set: &Assigned<'_>, change: &Change<'_>) {
+        if rows.is_empty() || self.is_doubted(change, Open::Rows) {
+            return;
+        }
+        if self.assigns_subject(set) {
+            self.doubt(change, Open::People, DoubtReason::RowsNotKnown);
+        }
+        if rows.len() > DOUBTFUL_ROWS {
+            return self.doubt(change, Open::Rows, DoubtReason::RowsNotKnown);
+        }
+        for row in rows.iter().copied() {
+            let old = self.cells(row);
+            let guesses = self.guesses(row);
+            let mut new = old.clone();
+            for (column, expression) in set {
+                let value = self.evaluate(expression, &|at| old[at].clone(), change);
+                let value = self.kinds[*column].coerce(value).unwrap_or(Value::Unknown);
+                if value != old[*column] {
+                    new[*column] = Value::Unknown;
+                }
+            }
+            let doubt = self.life(row).doubt;
+            if new != old {
+                self.end(row, change);
+                self.begin(new, Some(guesses), change, doubt.and(RowDoubt::VALUES));
+            }
+        }
+    }
+
+    fn maybe_gone(&mut self, rows: &[usize], change: &Change<'_>) {
+        if rows.is_empty() || self.is_doubted(change, Open::Rows) {
+            return;
+        }
+        if rows.len() > DOUBTFUL_ROWS {
+            return self.doubt(change, Open::Rows, DoubtReason::RowsNotKnown);
+        }
+        rows.iter().for_each(|row| self.redoubt(*row, change, RowDoubt::MAYBE));
+    }
+
+    /// The log counts rows that nobody knows of: they were there all the time.
+    fn strangers(&mut self, change: &Change<'_>) {
+        self.doubt(change, Open::People, DoubtReason::CountDiffers);
+        if !self.doubts.iter().any(|d| d.open == Open::People && d.from == i64::MIN && d.to >= change.write.time) {
+            let to = change.write.time.saturating_add(change.write.precision);
+            self.doubts.push(TableDoubt { from: i64::MIN, to, open: Open::People, reason: DoubtReason::CountDiffers });
+        }
+    }
+
+    /// A statement of which nothing is known but that it changed this table.
+    pub(crate) fn not_understood(&mut self, change: &Change<'_>) {
+        self.doubt(change, Open::Rows, DoubtReason::NotUnderstood);
+        self.doubt(change, Open::People, DoubtReason::NotUnderstood);
+    }
+
+    /// Rows came in that the log does not hold. Rolling back, any row may have begun with it.
+    pub(crate) fn load(&mut self, change: &Change<'_>, reason: DoubtReason) {
+        match self.direction {
+            Direction::Forward => self.doubt(change, Open::People, reason),
+            Direction::Backward => self.doubt(change, Open::Rows, reason),
+        }
+    }
+
+    /// A DELETE whose rows stand in other tables.
+    pub(crate) fn delete_by_others(&mut self, change: &Change<'_>) {
+        match self.direction {
+            Direction::Backward => self.doubt(change, Open::People, DoubtReason::Deleted),
+            Direction::Forward if self.live_count_at_most() > DOUBTFUL_ROWS => self.doubt(change, Open::Rows, DoubtReason::RowsNotKnown),
+            Direction::Forward => {
+                let rows: Vec<usize> = self.live_rows().collect();
+                self.maybe_gone(&rows, change);
+            }
+        }
+    }
+
+    /// A DELETE from this table alone.
+    pub(crate) fn delete(&mut self, delete: &Delete, change: &Change<'_>) {
+        let condition = delete.selection.as_ref();
+        if self.direction == Direction::Backward {
+            return self.undo_delete(condition, change);
+        }
+        let Some(Touched { sure, open }) = self.touched(condition, change, &BTreeSet::new()) else {
+            return self.doubt(change, Open::Rows, DoubtReason::RowsNotKnown);
+        };
+        let counted = Counted::new(change, &sure, &open, self.dialect);
+        if !counted.none_open {
+            self.maybe_gone(&open, change);
+        }
+        if change.is_unsure() || counted.fewer {
+            self.maybe_gone(&sure, change);
+        } else {
+            sure.iter().for_each(|row| self.end(*row, change));
+        }
+        if counted.more {
+            self.strangers(change);
+        }
+        if condition.is_none() && !change.is_unsure() {
+            self.settle(change);
+        }
+    }
+
+    /// TRUNCATE, and DROP.
+    pub(crate) fn truncate(&mut self, change: &Change<'_>) {
+        if self.direction == Direction::Backward {
+            return self.doubt(change, Open::People, DoubtReason::Deleted);
+        }
+        let rows: Vec<usize> = self.live_rows().collect();
+        if change.is_unsure() {
+            return self.maybe_gone(&rows, change);
+        }
+        rows.iter().for_each(|row| self.end(*row, change));
+        self.settle(change);
+    }
+
+    /// The table is empty, whatever was not known of it before.
+    fn settle(&mut self, change: &Change<'_>) {
+        let until = change.write.time.saturating_add(change.write.precision);
+        self.doubts.iter_mut().filter(|d| d.to == i64::MAX && d.from <= change.write.time).for_each(|d| d.to = until);
     }
 
     /// Before an update the assigned cells are not known. Only rows that now hold what it assigned can have been touched.
-    fn undo_update(&mut self, set: &BTreeMap<usize, Expr>, condition: Option<&Expr>, write: &Write) -> bool {
+    fn undo_update(&mut self, set: &Assigned<'_>, condition: Option<&Expr>, change: &Change<'_>) {
         let blind: BTreeSet<usize> = set.keys().copied().collect();
-        let (sure, open) = self.touched(condition, write, Direction::Backward, &blind);
-        let mut rows = Vec::new();
-        for row in sure.into_iter().chain(open) {
-            let now = self.cells(row);
-            let contradicts = set.iter().any(|(column, expression)| {
-                let value = self.evaluate(expression, &vec![Value::Unknown; now.len()], write);
-                let value = self.table.columns[*column].kind.coerce(value).unwrap_or(Value::Unknown);
-                !value.is_unknown() && !now[*column].is_unknown() && value != now[*column]
-            });
-            if !contradicts {
-                rows.push(row);
+        let touched = self.touched(condition, change, &blind);
+        let rows: Option<Vec<usize>> = touched.map(|t| t.sure.into_iter().chain(t.open).filter(|row| self.may_have_got(*row, set, change)).collect());
+        let Some(rows) = rows.filter(|rows| rows.len() <= DOUBTFUL_ROWS) else {
+            self.doubt(change, Open::Rows, DoubtReason::RowsNotKnown);
+            if self.assigns_subject(set) {
+                self.doubt(change, Open::People, DoubtReason::RowsNotKnown);
             }
-        }
-        if rows.len() > DOUBTFUL_ROWS {
-            return false;
+            return;
+        };
+        let mut known = Vec::new();
+        equalities(condition, &mut known);
+        let before: BTreeMap<usize, Value> = known
+            .into_iter()
+            .filter_map(|(name, value)| {
+                let column = self.table.column_index(&name).filter(|c| blind.contains(c))?;
+                Some((column, self.kinds[column].coerce(literal(value, change.parameters()))?))
+            })
+            .collect();
+        let subject_is_lost = self.subject_columns.iter().any(|c| blind.contains(c) && !before.contains_key(c));
+        if subject_is_lost && !rows.is_empty() {
+            self.doubt(change, Open::People, DoubtReason::ValuesNotLogged);
         }
         for row in rows {
             let mut cells = self.cells(row);
             for column in &blind {
-                cells[*column] = Value::Unknown;
+                cells[*column] = before.get(column).cloned().unwrap_or(Value::Unknown);
             }
-            self.start_at(row, write.time);
-            self.add(cells, Life { from: i64::MIN, to: write.time.saturating_add(write.precision.max(1) - 1).max(write.time), doubtful: true });
+            let doubt = self.life(row).doubt.and(RowDoubt::VALUES);
+            self.start_at(row, change);
+            self.add(cells, None, Life { from: i64::MIN, to: self.until(change), doubt });
         }
-        true
     }
 
-    fn start_at(&mut self, row: usize, time: i64) {
+    /// Whether the row's cells do not contradict that the update touched it last.
+    fn may_have_got(&self, row: usize, set: &Assigned<'_>, change: &Change<'_>) -> bool {
+        set.iter().all(|(column, expression)| {
+            let value = self.evaluate(expression, &|_| Value::Unknown, change);
+            let value = self.kinds[*column].coerce(value).unwrap_or(Value::Unknown);
+            let now = self.cell(row, *column);
+            value.is_unknown() || now.is_unknown() || value == now
+        })
+    }
+
+    /// Until when the state before a write may have held.
+    fn until(&self, change: &Change<'_>) -> i64 {
+        if change.write.precision > 1 { moment(change.write.time.saturating_add(change.write.precision)) } else { change.at }
+    }
+
+    /// The row was not there before the write.
+    fn start_at(&mut self, row: usize, change: &Change<'_>) {
+        self.retire(row);
         let mut life = self.life(row);
-        life.from = time.min(life.to);
-        self.lives.insert(row, life);
+        life.from = change.at.min(life.to);
+        self.set_life(row, life);
     }
 
-    fn delete(&mut self, condition: Option<&Expr>, write: &Write, direction: Direction) -> bool {
-        if direction == Direction::Backward {
-            return self.undo_delete(condition, write);
-        }
-        let (sure, open) = self.touched(condition, write, direction, &BTreeSet::new());
-        let agrees = write.row_count.is_none_or(|count| usize::try_from(count) == Ok(sure.len()));
-        if !self.settle_open(&open, write, agrees && write.row_count.is_some()) {
-            return false;
-        }
-        for row in sure {
-            let cells = self.cells(row);
-            self.end(row, write);
-            if !agrees {
-                self.add(cells, Life { from: write.time, to: i64::MAX, doubtful: true });
+    /// The deleted rows were there before, with the cells that the condition names and others that nobody knows.
+    fn undo_delete(&mut self, condition: Option<&Expr>, change: &Change<'_>) {
+        let mut lists = Vec::new();
+        constants(condition, &mut lists);
+        let mut single: BTreeMap<usize, Value> = BTreeMap::new();
+        let mut listed: Option<(usize, Vec<Value>)> = None;
+        for (name, values) in lists {
+            let Some(column) = self.table.column_index(&name) else { continue };
+            let values: Option<Vec<Value>> =
+                values.iter().map(|v| self.kinds[column].coerce(literal(v, change.parameters())).filter(|v| !v.is_unknown() && *v != Value::Null)).collect();
+            match values {
+                Some(mut one) if one.len() == 1 => drop(single.insert(column, one.remove(0))),
+                Some(many) => listed = Some((column, many)),
+                None => {}
             }
         }
-        agrees || !open.is_empty()
+        let names = |column: &usize| single.contains_key(column) || listed.as_ref().is_some_and(|(c, _)| c == column);
+        let by_key = self.table.unique_keys.iter().any(|key| key.iter().all(names));
+        let of_known_people = !self.subject_columns.is_empty() && self.subject_columns.iter().all(names);
+        let of_one = change.write.row_count == Some(1) && !single.is_empty();
+        if !by_key && !of_known_people && !(of_one && self.subject_columns.is_empty()) {
+            return self.doubt(change, Open::People, DoubtReason::Deleted);
+        }
+        if !of_known_people && !self.subject_columns.is_empty() {
+            self.doubt(change, Open::People, DoubtReason::Deleted);
+        }
+        if !by_key && !of_one {
+            self.doubt(change, Open::Rows, DoubtReason::Deleted);
+        }
+        let rows: Vec<(usize, Value)> = listed.map_or_else(Vec::new, |(column, values)| values.into_iter().map(|v| (column, v)).collect());
+        let rows: Vec<Option<(usize, Value)>> = if rows.is_empty() { vec![None] } else { rows.into_iter().map(Some).collect() };
+        for one in rows.into_iter().take(DOUBTFUL_ROWS) {
+            let mut cells = vec![Value::Unknown; self.kinds.len()];
+            single.iter().map(|(c, v)| (*c, v.clone())).chain(one).for_each(|(column, value)| cells[column] = value);
+            self.add(cells, None, Life { from: i64::MIN, to: self.until(change), doubt: RowDoubt::MAYBE });
+        }
     }
 
-    /// The deleted row was there before, with the cells that the condition names and others that nobody knows.
-    fn undo_delete(&mut self, condition: Option<&Expr>, write: &Write) -> bool {
-        let mut equal = Vec::new();
-        equalities(condition, &mut equal);
-        let mut cells = vec![Value::Unknown; self.table.columns.len()];
-        let mut known = BTreeSet::new();
-        for (name, constant) in equal {
-            let value = literal(constant, write.parameters.as_deref().unwrap_or_default());
-            if let Some(column) = self.table.column_index(&name).filter(|_| !value.is_unknown()) {
-                cells[column] = self.table.columns[column].kind.coerce(value).unwrap_or(Value::Unknown);
-                known.insert(column);
+    /// An INSERT of rows that the log holds.
+    pub(crate) fn insert(&mut self, insert: &Insert, change: &Change<'_>) {
+        let Some(rows) = self.inserted_rows(insert, change) else {
+            return match self.direction {
+                Direction::Forward if insert.on.is_some() || insert.replace_into => self.not_understood(change),
+                _ => self.load(change, DoubtReason::BulkLoad),
+            };
+        };
+        for row in rows {
+            match self.direction {
+                Direction::Forward => self.put(row, insert, change),
+                Direction::Backward => self.undo_insert(row, insert, change),
             }
         }
-        let one_row =
-            self.table.unique_keys.iter().any(|key| key.iter().all(|column| known.contains(column))) || (write.row_count == Some(1) && !known.is_empty());
-        if !one_row {
-            return false;
-        }
-        self.add(cells, Life { from: i64::MIN, to: write.time.saturating_add(write.precision), doubtful: true });
-        true
     }
 
-    fn truncate(&mut self, write: &Write, direction: Direction) -> bool {
-        if direction == Direction::Backward {
-            return false;
+    fn put(&mut self, row: NewRow, insert: &Insert, change: &Change<'_>) {
+        let mut doubt = if change.is_unsure() || change.through_parent { RowDoubt::MAYBE } else { RowDoubt::NONE };
+        if self.subject_columns.iter().any(|column| row.cells[*column].is_unknown()) {
+            self.doubt(change, Open::People, DoubtReason::ValuesNotLogged);
         }
-        for row in 0..self.row_count() {
-            if self.is_live(row, direction) {
-                self.end(row, write);
+        let replaces = insert.on.is_some() || insert.replace_into || insert.ignore;
+        if replaces && self.table.unique_keys.iter().any(|key| key.iter().any(|c| row.cells[*c].is_unknown())) {
+            // Which row was in its way, if any, is not known.
+            self.doubt(change, Open::Rows, DoubtReason::ValuesNotLogged);
+            doubt = doubt.and(RowDoubt::MAYBE);
+        }
+        let taken = if replaces { self.conflicting(&row.cells) } else { None };
+        match (taken, &insert.on) {
+            (Some(old), _) if insert.replace_into => {
+                self.end(old, change);
+                self.begin(row.cells, None, change, doubt);
             }
+            (Some(old), Some(on)) => self.resolve_conflict(old, &row.cells, on, change),
+            (Some(_), None) => {}
+            (None, _) => self.begin(row.cells, None, change, doubt),
         }
-        true
     }
 
-    fn insert(&mut self, insert: &Insert, write: &Write, direction: Direction) -> bool {
-        let Some(rows) = self.inserted_rows(insert, write) else { return false };
-        if direction == Direction::Backward {
-            for cells in &rows {
-                for row in self.same_rows(cells, Direction::Backward) {
-                    self.start_at(row, write.time);
-                }
-            }
-            return insert.on.is_none();
-        }
-        for cells in rows {
-            let taken = if insert.on.is_some() || insert.replace_into || insert.ignore { self.conflicting(&cells) } else { None };
-            match (taken, &insert.on) {
-                (Some(row), _) if insert.replace_into => {
-                    self.end(row, write);
-                    self.begin(cells, write, false);
-                }
-                (Some(row), Some(on)) => self.resolve_conflict(row, on, write),
-                (Some(_), None) => {}
-                (None, _) => self.begin(cells, write, false),
-            }
-        }
-        true
-    }
-
-    fn resolve_conflict(&mut self, row: usize, on: &OnInsert, write: &Write) {
-        let assignments = match on {
-            OnInsert::DuplicateKeyUpdate(assignments) => assignments,
+    fn resolve_conflict(&mut self, row: usize, proposed: &[Value], on: &OnInsert, change: &Change<'_>) {
+        let (assignments, condition) = match on {
+            OnInsert::DuplicateKeyUpdate(assignments) => (assignments, None),
             OnInsert::OnConflict(conflict) => match &conflict.action {
                 OnConflictAction::DoNothing => return,
-                OnConflictAction::DoUpdate(update) => &update.assignments,
+                OnConflictAction::DoUpdate(update) => (&update.assignments, update.selection.as_ref()),
             },
-            _ => return self.doubt(write, Direction::Forward),
+            _ => return self.not_understood(change),
         };
-        let mut cells = self.cells(row);
-        match self.assigned(assignments) {
-            Some(set) => set.keys().for_each(|column| cells[*column] = Value::Unknown),
-            None => cells.fill(Value::Unknown),
+        let old = self.cells(row);
+        let Some(set) = self.assigned(assignments) else { return self.not_understood(change) };
+        let holds = condition.map_or(Value::Bool(true), |c| {
+            if speaks_of_proposed(c) { Value::Unknown } else { self.evaluate(c, &|at| old[at].clone(), change) }
+        });
+        if matches!(holds, Value::Bool(false) | Value::Null) {
+            return;
         }
-        self.end(row, write);
-        self.begin(cells, write, true);
+        if holds.is_unknown() || change.is_unsure() {
+            return self.maybe_changed(&[row], &set, change);
+        }
+        let mut new = old.clone();
+        for (column, expression) in &set {
+            let value = match proposed_column(expression) {
+                Some(name) => self.table.column_index(&name).map_or(Value::Unknown, |at| proposed[at].clone()),
+                None if speaks_of_proposed(expression) => Value::Unknown,
+                None => self.evaluate(expression, &|at| old[at].clone(), change),
+            };
+            new[*column] = self.kinds[*column].coerce(value).unwrap_or(Value::Unknown);
+        }
+        let (doubt, guesses) = (self.life(row).doubt, self.guesses(row));
+        self.end(row, change);
+        self.begin(new, Some(guesses), change, doubt.seen());
     }
 
-    fn inserted_rows(&self, insert: &Insert, write: &Write) -> Option<Vec<Vec<Value>>> {
-        let SetExpr::Values(values) = insert.source.as_deref()?.body.as_ref() else { return None };
-        let order: Option<Vec<usize>> = if insert.columns.is_empty() {
-            Some((0..self.table.columns.len()).collect())
-        } else {
-            insert.columns.iter().map(|name| self.table.column_index(&last_part(name)?)).collect()
+    /// Before an INSERT its row was not there. Which one it is, only a key or all that was said of it can tell.
+    fn undo_insert(&mut self, row: NewRow, insert: &Insert, change: &Change<'_>) {
+        let by_key = self.table.unique_keys.iter().find(|key| !key.is_empty() && key.iter().all(|c| row.cells[*c].text().is_some())).cloned();
+        let all_said = !row.said.is_empty() && row.said.iter().all(|c| !row.cells[*c].is_unknown()) && row.said.iter().any(|c| row.cells[*c].text().is_some());
+        let columns = match by_key {
+            Some(key) => key,
+            None if all_said => row.said.iter().copied().collect(),
+            None => return self.doubt(change, Open::Rows, DoubtReason::ValuesNotLogged),
         };
-        let order = order?;
-        let blank = vec![Value::Unknown; self.table.columns.len()];
-        let defaults: Vec<Value> = self.table.columns.iter().map(|c| self.default_value(&c.default, c.kind, write)).collect();
+        let is_key = self.table.unique_keys.contains(&columns);
+        let found = self.same_rows(&row.cells, &columns);
+        let may_be_older = insert.on.is_some() || insert.replace_into || insert.ignore || change.is_unsure() || change.through_parent;
+        match found.as_slice() {
+            // It was changed or deleted later, in a way that hides it.
+            [] if self.is_kept_elsewhere(change) => {}
+            [] => {
+                let to = moment(self.snapshot).max(change.at);
+                self.add(row.cells, None, Life { from: change.at, to, doubt: RowDoubt::MAYBE });
+            }
+            rows if may_be_older || !is_key && rows.len() > 1 => {
+                let rows = rows.to_vec();
+                if rows.len() > DOUBTFUL_ROWS {
+                    return self.doubt(change, Open::Rows, DoubtReason::RowsNotKnown);
+                }
+                for at in rows {
+                    let (mut cells, doubt) = (self.cells(at), self.life(at).doubt.and(RowDoubt::MAYBE));
+                    if may_be_older {
+                        (0..cells.len()).filter(|c| !columns.contains(c)).for_each(|c| cells[c] = Value::Unknown);
+                    }
+                    self.start_at(at, change);
+                    self.add(cells, None, Life { from: i64::MIN, to: self.until(change), doubt });
+                }
+            }
+            rows => rows.to_vec().iter().for_each(|at| self.start_at(*at, change)),
+        }
+    }
+
+    /// A row of a partition may have gone to another one.
+    fn is_kept_elsewhere(&self, change: &Change<'_>) -> bool {
+        change.through_parent
+    }
+
+    fn inserted_rows(&self, insert: &Insert, change: &Change<'_>) -> Option<Vec<NewRow>> {
+        let defaults: Vec<Value> = self.table.columns.iter().map(|c| self.default_value(&c.default, c.kind, change)).collect();
+        if !insert.assignments.is_empty() {
+            let set = self.assigned(&insert.assignments)?;
+            let mut cells = defaults;
+            set.iter().for_each(|(column, expression)| cells[*column] = self.constant(*column, expression, change));
+            return Some(vec![NewRow { cells, said: set.into_keys().collect() }]);
+        }
+        let SetExpr::Values(values) = insert.source.as_deref().filter(|q| q.with.is_none())?.body.as_ref() else { return None };
+        let order: Vec<usize> = if insert.columns.is_empty() {
+            (0..self.kinds.len()).collect()
+        } else {
+            insert.columns.iter().map(|name| self.table.column_index(&last_part(name)?)).collect::<Option<_>>()?
+        };
         let mut rows = Vec::new();
         for row in &values.rows {
-            let mut cells = defaults.clone();
+            let mut new = NewRow { cells: defaults.clone(), said: BTreeSet::new() };
             for (expression, column) in row.content.iter().zip(&order) {
                 if matches!(expression, Expr::Identifier(word) if word.value.eq_ignore_ascii_case("default")) {
                     continue;
                 }
-                let value = self.evaluate(expression, &blank, write);
-                cells[*column] = self.table.columns[*column].kind.coerce(value).unwrap_or(Value::Unknown);
+                new.said.insert(*column);
+                new.cells[*column] = self.constant(*column, expression, change);
             }
-            rows.push(cells);
+            rows.push(new);
         }
         Some(rows)
     }
 
-    fn default_value(&self, default: &ColumnDefault, kind: ColumnKind, write: &Write) -> Value {
+    fn constant(&self, column: usize, expression: &Expr, change: &Change<'_>) -> Value {
+        let value = self.evaluate(expression, &|_| Value::Unknown, change);
+        self.kinds[column].coerce(value).unwrap_or(Value::Unknown)
+    }
+
+    fn default_value(&self, default: &ColumnDefault, kind: ColumnKind, change: &Change<'_>) -> Value {
         match default {
             ColumnDefault::Null => Value::Null,
             ColumnDefault::Unknown => Value::Unknown,
             ColumnDefault::Sql(sql) => {
                 let value = match sql.as_str() {
-                    "now" | "current_timestamp" | "localtimestamp" | "current_date" => Value::Timestamp(write.time),
+                    "now" | "current_timestamp" | "localtimestamp" | "current_date" => Value::Timestamp(change.write.time),
                     constant => Value::Text(constant.trim_matches('\'').replace("''", "'")),
                 };
                 kind.coerce(value).unwrap_or(Value::Unknown)
@@ -459,114 +794,108 @@ impl<'t> Versions<'t> {
 
     /// The live row that has the same primary or unique key.
     fn conflicting(&mut self, cells: &[Value]) -> Option<usize> {
-        for key in self.table.unique_keys.clone() {
+        let table = self.table;
+        for key in &table.unique_keys {
             let texts: Option<Vec<String>> = key.iter().map(|column| cells[*column].text()).collect();
             let Some(texts) = texts.filter(|t| !t.is_empty()) else { continue };
-            let rows = self.lookup(key[0], &texts[0]);
-            let same = |row: &usize| key.iter().zip(&texts).all(|(column, text)| self.cell(*row, *column).text().as_ref() == Some(text));
-            if let Some(row) = rows.into_iter().find(|row| self.is_live(*row, Direction::Forward) && same(row)) {
+            let rows = self.lookup(key[0], &texts[..1]);
+            if let Some(row) = rows.into_iter().find(|row| self.is_same(*row, cells, key)) {
                 return Some(row);
             }
         }
         None
     }
 
-    /// Live rows whose known cells are these, by the unique keys if there are any.
-    fn same_rows(&mut self, cells: &[Value], direction: Direction) -> Vec<usize> {
-        let keyed: Vec<usize> = self.table.unique_keys.iter().find(|key| key.iter().all(|c| cells[*c].text().is_some())).cloned().unwrap_or_default();
-        let columns: Vec<usize> = if keyed.is_empty() { (0..cells.len()).filter(|c| !cells[*c].is_unknown()).collect() } else { keyed };
+    fn is_same(&self, row: usize, cells: &[Value], columns: &[usize]) -> bool {
+        columns.iter().all(|column| {
+            let there = self.cell(row, *column);
+            let equal = || crate::value::compare(&there, &cells[*column], self.fold_case()) == Some(std::cmp::Ordering::Equal);
+            there == cells[*column] && !there.is_unknown() || equal()
+        })
+    }
+
+    /// Live rows that have these cells in these columns, or may have them.
+    fn same_rows(&mut self, cells: &[Value], columns: &[usize]) -> Vec<usize> {
         let Some(first) = columns.iter().copied().find(|c| cells[*c].text().is_some()) else { return Vec::new() };
-        let rows = self.lookup(first, &cells[first].text().unwrap_or_default());
-        let same = |row: usize| {
-            columns.iter().all(|column| {
-                let there = self.cell(row, *column);
-                there.is_unknown() || there == cells[*column]
-            })
-        };
-        rows.into_iter().filter(|row| self.is_live(*row, direction) && same(*row)).collect()
+        let text = cells[first].text().unwrap_or_default();
+        let rows = self.lookup(first, &[text]);
+        let same = |row: usize| columns.iter().all(|c| self.cell(row, *c).is_unknown() || self.is_same(row, cells, &[*c]));
+        rows.into_iter().filter(|row| same(*row)).collect()
     }
 
-    /// The values of a column over all versions, with the version's row number.
-    pub fn column_texts(&self, column: usize) -> impl Iterator<Item = (usize, Option<String>)> + '_ {
-        (0..self.row_count()).map(move |row| (row, self.cell(row, column).text()))
+    /// From here on rows are noted, so that a transaction that was undone can be taken back.
+    pub(crate) fn follow(&mut self) {
+        self.journal.get_or_insert_with(|| Journal { ended: Vec::new(), begun: Vec::new(), doubts: self.doubts.clone() });
     }
 
-    /// Row versions, their number.
-    pub fn len(&self) -> usize {
-        self.row_count()
-    }
-
-    /// Subjects of doubtful versions, with the interval in which they are.
-    pub fn doubtful_subjects(&self, subjects: &[Option<u32>]) -> Vec<(TableDoubt, u32)> {
-        let mut found: Vec<(TableDoubt, u32)> = self
-            .lives
-            .iter()
-            .filter(|(_, life)| life.doubtful && life.from < life.to)
-            .filter_map(|(row, life)| subjects[*row].map(|subject| (TableDoubt { from: life.from, to: life.to }, subject)))
-            .collect();
-        found.sort_by_key(|(doubt, subject)| (*subject, doubt.from, doubt.to));
-        found
-    }
-
-    /// The stored batches: visible columns, then subject, from, to and doubtful.
-    pub fn batches(&self, subjects: &[Option<u32>]) -> Vec<RecordBatch> {
-        let schema = stored_schema(&self.table.arrow_schema());
-        let mut all = Vec::new();
-        let mut start = 0;
-        for batch in &self.table.batches {
-            all.push(self.with_lives(&schema, batch.columns().to_vec(), start, batch.num_rows(), subjects));
-            start += batch.num_rows();
+    /// Takes back what was noted.
+    pub(crate) fn take_back(&mut self, change: &Change<'_>) {
+        let Some(journal) = self.journal.take() else { return };
+        let begun: BTreeSet<usize> = journal.begun.iter().copied().collect();
+        for row in journal.begun.iter().copied().filter(|row| self.is_live(*row)).collect::<Vec<_>>() {
+            self.retire(row);
+            let life = self.life(row);
+            self.set_life(row, Life { to: change.at.max(life.from), ..life });
         }
-        for chunk in self.added.chunks(8192) {
-            let mut builders: Vec<CellBuilder> = self.table.columns.iter().map(|c| CellBuilder::new(c.kind)).collect();
-            for cells in chunk {
-                builders.iter_mut().zip(cells).for_each(|(builder, cell)| builder.push(cell));
-            }
-            let arrays = builders.iter_mut().map(CellBuilder::finish).collect();
-            all.push(self.with_lives(&schema, arrays, start, chunk.len(), subjects));
-            start += chunk.len();
+        for row in journal.ended.into_iter().filter(|row| !begun.contains(row)) {
+            let life = self.life(row);
+            self.add(self.cells(row), Some(self.guesses(row)), Life { from: change.at, to: i64::MAX, doubt: life.doubt });
         }
-        all
-    }
-
-    fn with_lives(&self, schema: &SchemaRef, mut arrays: Vec<arrow_array::ArrayRef>, start: usize, rows: usize, subjects: &[Option<u32>]) -> RecordBatch {
-        let lives: Vec<Life> = (start..start + rows).map(|row| self.life(row)).collect();
-        arrays.push(Arc::new(UInt32Array::from(subjects[start..start + rows].to_vec())));
-        arrays.push(Arc::new(Int64Array::from_iter_values(lives.iter().map(|l| l.from))));
-        arrays.push(Arc::new(Int64Array::from_iter_values(lives.iter().map(|l| l.to))));
-        arrays.push(Arc::new(BooleanArray::from(lives.iter().map(|l| l.doubtful).collect::<Vec<_>>())));
-        RecordBatch::try_new(schema.clone(), arrays).expect("columns follow the schema")
+        self.doubts = journal.doubts;
     }
 }
 
-/// The visible columns, then the hidden ones that provenance reads.
-pub fn stored_schema(visible: &Schema) -> SchemaRef {
-    let mut fields: Vec<_> = visible.fields().iter().cloned().collect();
-    fields.push(Arc::new(Field::new("__subject", DataType::UInt32, true)));
-    fields.push(Arc::new(Field::new("__valid_from", DataType::Int64, false)));
-    fields.push(Arc::new(Field::new("__valid_to", DataType::Int64, false)));
-    fields.push(Arc::new(Field::new("__doubtful", DataType::Boolean, false)));
-    Arc::new(Schema::new(fields))
+/// What the logged number of rows says.
+struct Counted {
+    /// It leaves none of the rows that may have been touched.
+    none_open: bool,
+    /// It is the number of rows that were surely touched.
+    settled: bool,
+    /// Some of the rows that should have been touched were not.
+    fewer: bool,
+    /// There were rows that are not known.
+    more: bool,
 }
 
-fn index_key(text: &str, dialect: Dialect) -> String {
-    if dialect == Dialect::MySql { text.to_lowercase() } else { text.to_owned() }
-}
-
-fn index_row(index: &mut Index, row: usize, value: &Value, dialect: Dialect) {
-    match value.text() {
-        Some(text) => index.rows.entry(index_key(&text, dialect)).or_default().push(row),
-        None if value.is_unknown() => index.unknown.push(row),
-        None => {}
+impl Counted {
+    fn new(change: &Change<'_>, sure: &[usize], open: &[usize], dialect: Dialect) -> Self {
+        let count = change.row_count().and_then(|count| usize::try_from(count).ok());
+        Self {
+            none_open: count == Some(sure.len()),
+            settled: count == Some(sure.len()),
+            // MySQL counts the rows that an UPDATE left as they were no further.
+            fewer: dialect == Dialect::PostgreSql && count.is_some_and(|n| n < sure.len()),
+            more: count.is_some_and(|n| n > sure.len() + open.len()),
+        }
     }
 }
 
-fn plain_from(from: &FromTable) -> bool {
-    let (FromTable::WithFromKeyword(tables) | FromTable::WithoutKeyword(tables)) = from;
-    matches!(tables.as_slice(), [TableWithJoins { relation: TableFactor::Table { .. }, joins }] if joins.is_empty())
+/// A row of an INSERT, and the columns that it names.
+struct NewRow {
+    cells: Vec<Value>,
+    said: BTreeSet<usize>,
 }
 
-fn last_part(name: &ObjectName) -> Option<String> {
+/// `EXCLUDED.column` or `VALUES(column)`: what the INSERT proposed.
+fn proposed_column(expression: &Expr) -> Option<String> {
+    match expression {
+        Expr::CompoundIdentifier(parts) if parts.first().is_some_and(|p| p.value.eq_ignore_ascii_case("excluded")) => {
+            parts.last().map(|p| if p.quote_style.is_some() { p.value.clone() } else { p.value.to_lowercase() })
+        }
+        Expr::Function(function) if function.name.to_string().eq_ignore_ascii_case("values") => {
+            let text = function.args.to_string();
+            Some(text.trim_matches(|c: char| !c.is_alphanumeric() && c != '_').to_lowercase())
+        }
+        _ => None,
+    }
+}
+
+fn speaks_of_proposed(expression: &Expr) -> bool {
+    let text = expression.to_string().to_lowercase();
+    text.contains("excluded") || text.contains("values")
+}
+
+pub(crate) fn last_part(name: &ObjectName) -> Option<String> {
     match name.0.last()? {
         ObjectNamePart::Identifier(ident) if ident.quote_style.is_some() => Some(ident.value.clone()),
         ObjectNamePart::Identifier(ident) => Some(ident.value.to_lowercase()),
@@ -576,17 +905,29 @@ fn last_part(name: &ObjectName) -> Option<String> {
 
 /// `column = constant` among the conditions that all must hold.
 pub fn equalities<'e>(condition: Option<&'e Expr>, found: &mut Vec<(String, &'e sqlparser::ast::Value)>) {
+    let mut lists = Vec::new();
+    constants(condition, &mut lists);
+    found.extend(lists.into_iter().filter_map(|(name, values)| if let [one] = values.as_slice() { Some((name, *one)) } else { None }));
+}
+
+/// `column = constant` and `column IN (constants)` among the conditions that all must hold.
+fn constants<'e>(condition: Option<&'e Expr>, found: &mut Vec<(String, Vec<&'e sqlparser::ast::Value>)>) {
     match condition {
-        Some(Expr::Nested(inner)) => equalities(Some(inner), found),
+        Some(Expr::Nested(inner)) => constants(Some(inner), found),
         Some(Expr::BinaryOp { left, op: BinaryOperator::And, right }) => {
-            equalities(Some(left), found);
-            equalities(Some(right), found);
+            constants(Some(left), found);
+            constants(Some(right), found);
         }
         Some(Expr::BinaryOp { left, op: BinaryOperator::Eq, right }) => {
             if let (Some(column), Some(value)) = (column_name(left), constant(right)) {
-                found.push((column, value));
+                found.push((column, vec![value]));
             } else if let (Some(column), Some(value)) = (column_name(right), constant(left)) {
-                found.push((column, value));
+                found.push((column, vec![value]));
+            }
+        }
+        Some(Expr::InList { expr, list, negated: false }) => {
+            if let (Some(column), Some(values)) = (column_name(expr), list.iter().map(constant).collect::<Option<Vec<_>>>()) {
+                found.push((column, values));
             }
         }
         _ => {}
@@ -614,31 +955,14 @@ fn constant(expression: &Expr) -> Option<&sqlparser::ast::Value> {
     }
 }
 
-/// The table that a parsed write goes to, in parts.
-pub fn write_target(statement: &Statement) -> Option<Vec<ObjectName>> {
-    let of_table = |table: &TableWithJoins| if let TableFactor::Table { name, .. } = &table.relation { Some(name.clone()) } else { None };
-    Some(match statement {
-        Statement::Insert(insert) => match &insert.table {
-            TableObject::TableName(name) => vec![name.clone()],
-            _ => return None,
-        },
-        Statement::Update(update) => vec![of_table(&update.table)?],
-        Statement::Delete(delete) => {
-            let (FromTable::WithFromKeyword(tables) | FromTable::WithoutKeyword(tables)) = &delete.from;
-            tables.iter().filter_map(of_table).collect()
-        }
-        Statement::Truncate(truncate) => truncate.table_names.iter().map(|t| t.name.clone()).collect(),
-        _ => return None,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::change::actions;
     use crate::store::Column;
-    use crate::writes::parse;
+    use crate::writes::{End, Write, parse};
 
     fn table(rows: &[(i64, i64)]) -> StoredTable {
         let column = |name: &str| Column { name: name.into(), kind: ColumnKind::BigInt, default: ColumnDefault::Null };
@@ -650,26 +974,53 @@ mod tests {
     }
 
     fn write(time: i64, sql: &str, row_count: Option<i64>) -> Write {
-        Write { parsed: parse(sql, Dialect::PostgreSql).map(Arc::new), ..Write::bare(time, row_count) }
+        Write {
+            time,
+            said: time,
+            precision: 1,
+            database: None,
+            statement: sql.into(),
+            dialect: Dialect::PostgreSql,
+            parameters: None,
+            row_count,
+            end: End::Committed,
+            owner: None,
+        }
+    }
+
+    fn roll<'t>(table: &'t StoredTable, writes: &[Write], snapshot_time: i64) -> Versions<'t> {
+        let mut versions = Versions::new(table, Dialect::PostgreSql, vec![0], snapshot_time);
+        let apply = |versions: &mut Versions<'t>, write: &Write| {
+            let tree = parse(&write.statement, write.dialect).expect("a statement");
+            let change = Change { write, at: write.time * SLOTS + 1, through_parent: false, is_whole: true };
+            for (_, action) in actions(&tree).expect("a write") {
+                action.apply(versions, &change);
+            }
+        };
+        let later = writes.partition_point(|w| w.time < snapshot_time);
+        writes[..later].iter().rev().for_each(|write| apply(&mut versions, write));
+        versions.turn(Direction::Forward);
+        writes[later..].iter().for_each(|write| apply(&mut versions, write));
+        versions
     }
 
     /// Rows as of `at`: key, value (`None` = unknown or NULL), doubtful.
     fn as_of(versions: &Versions<'_>, at: i64) -> Vec<(Option<String>, Option<String>, bool)> {
-        let mut rows: Vec<_> = (0..versions.len())
+        let at = moment(at);
+        let mut rows: Vec<_> = (0..versions.row_count())
             .filter(|row| versions.life(*row).from <= at && at < versions.life(*row).to)
-            .map(|row| (versions.cell(row, 0).text(), versions.cell(row, 1).text(), versions.life(row).doubtful))
+            .map(|row| (versions.cell(row, 0).text(), versions.cell(row, 1).text(), versions.life(row).doubt.is_any()))
             .collect();
         rows.sort();
         rows
     }
 
-    fn check(rows: &[(i64, i64)], writes: &[Write], snapshot_time: i64, at: i64, expected: &[(i64, Option<i64>, bool)]) -> Vec<TableDoubt> {
+    fn check(rows: &[(i64, i64)], writes: &[Write], snapshot_time: i64, at: i64, expected: &[(i64, Option<i64>, bool)]) -> Vec<(i64, i64, Open)> {
         let table = table(rows);
-        let mut versions = Versions::new(&table, Dialect::PostgreSql);
-        versions.roll(&writes.iter().collect::<Vec<_>>(), snapshot_time);
+        let versions = roll(&table, writes, snapshot_time);
         let expected: Vec<_> = expected.iter().map(|(k, v, d)| (Some(k.to_string()), v.map(|v| v.to_string()), *d)).collect();
         assert_eq!(as_of(&versions, at), expected);
-        versions.doubts
+        versions.doubts.iter().map(|d| (d.from, d.to, d.open)).collect()
     }
 
     #[test]
@@ -698,14 +1049,57 @@ mod tests {
 
     #[test]
     fn what_the_log_does_not_settle_is_doubtful() {
+        check(&[(1, 5), (2, 6)], &[write(10, "UPDATE s.t SET v = 7 WHERE f(k)", None)], 0, 10, &[(1, None, true), (2, None, true)]);
         let both = [(1, Some(5), true), (2, Some(6), true)];
-        check(&[(1, 5), (2, 6)], &[write(10, "UPDATE s.t SET v = 7 WHERE f(k)", None)], 0, 10, &both);
         check(&[(1, 5), (2, 6)], &[write(10, "DELETE FROM s.t WHERE k = (SELECT 1)", None)], 0, 10, &both);
-        let doubts = check(&[(1, 5)], &[write(10, "UPDATE s.t SET v = 7 WHERE k = 1", Some(2))], 0, 10, &[(1, Some(7), true)]);
-        assert_eq!(doubts, [TableDoubt { from: 10, to: i64::MAX }]);
-        let doubts = check(&[(1, 5)], &[write(10, "INSERT INTO s.t SELECT * FROM s.o", None)], 0, 10, &[(1, Some(5), false)]);
-        assert_eq!(doubts, [TableDoubt { from: 10, to: i64::MAX }]);
         check(&[(1, 5)], &[write(10, "UPDATE s.t SET v = random() WHERE k = 1", Some(1))], 0, 10, &[(1, None, true)]);
+    }
+
+    #[test]
+    fn a_count_of_more_rows_than_are_known_proves_others() {
+        let doubts = check(&[(1, 5)], &[write(10, "UPDATE s.t SET v = 7 WHERE v = 5", Some(2))], 0, 10, &[(1, Some(7), false)]);
+        assert_eq!(doubts, [(10, i64::MAX, Open::People), (i64::MIN, 11, Open::People)]);
+    }
+
+    #[test]
+    fn rows_that_the_log_does_not_hold_open_the_table_and_leave_what_is_known() {
+        for sql in ["INSERT INTO s.t SELECT * FROM s.o", "INSERT INTO s.t VALUES ($1, $2)", "MERGE INTO s.t USING s.o ON k = a WHEN NOT MATCHED THEN INSERT VALUES (a, b)"] {
+            let table = table(&[(1, 5)]);
+            let versions = roll(&table, &[write(10, sql, None)], 0);
+            assert_eq!(versions.doubts.iter().map(|d| (d.from, d.to, d.open)).collect::<Vec<_>>(), [(10, i64::MAX, Open::People)], "{sql}");
+            assert_eq!(versions.life(0), Life::ALWAYS, "{sql}");
+        }
+    }
+
+    #[test]
+    fn an_insert_without_values_after_the_read_begins_no_row_that_shares_a_default() {
+        let both = [(1, Some(5), false), (2, Some(5), false)];
+        let doubts = check(&[(1, 5), (2, 5)], &[write(10, "INSERT INTO s.t (k) VALUES ($1)", None)], 100, 5, &both);
+        assert_eq!(doubts, [(i64::MIN, 11, Open::Rows)]);
+    }
+
+    #[test]
+    fn a_range_that_was_deleted_before_the_snapshot_opens_the_table() {
+        let doubts = check(&[(1, 5)], &[write(10, "DELETE FROM s.t WHERE v = 6", None)], 100, 5, &[(1, Some(5), false)]);
+        assert_eq!(doubts, [(i64::MIN, 11, Open::People)]);
+        let listed = [(1, Some(5), false), (2, None, true), (3, None, true)];
+        assert_eq!(check(&[(1, 5)], &[write(10, "DELETE FROM s.t WHERE k IN (2, 3)", None)], 100, 5, &listed), []);
+    }
+
+    #[test]
+    fn a_write_whose_end_is_not_shown_is_a_doubt() {
+        let unsure = |sql: &str| Write { end: End::Unsure, ..write(10, sql, None) };
+        check(&[(1, 5), (2, 6)], &[unsure("DELETE FROM s.t WHERE k = 1")], 0, 10, &[(1, Some(5), true), (2, Some(6), false)]);
+        check(&[(1, 5)], &[unsure("UPDATE s.t SET v = 7 WHERE k = 1")], 0, 10, &[(1, None, true)]);
+        check(&[(1, 5)], &[unsure("INSERT INTO s.t VALUES (2, 6)")], 0, 10, &[(1, Some(5), false), (2, Some(6), true)]);
+    }
+
+    #[test]
+    fn one_row_that_changes_all_day_costs_each_time_the_same() {
+        let writes: Vec<Write> = (1..30_000).map(|at| write(at, "UPDATE s.t SET v = v + 1 WHERE k = 1", Some(1))).collect();
+        let table = table(&[(1, 0), (2, 0)]);
+        let versions = roll(&table, &writes, 0);
+        assert_eq!(as_of(&versions, 20_000), [(Some("1".into()), Some("20000".into()), false), (Some("2".into()), Some("0".into()), false)]);
     }
 
     #[test]
@@ -735,8 +1129,7 @@ mod tests {
                 history.push(naive.clone());
             }
             let table = table(&start);
-            let mut versions = Versions::new(&table, Dialect::PostgreSql);
-            versions.roll(&writes.iter().collect::<Vec<_>>(), 0);
+            let versions = roll(&table, &writes, 0);
             for (at, state) in history.iter().enumerate() {
                 let expected: Vec<_> = state.iter().map(|(k, v)| (Some(k.to_string()), Some(v.to_string()), false)).collect();
                 prop_assert_eq!(as_of(&versions, at as i64), expected);

@@ -1,7 +1,8 @@
-//! The writes of the log: one for each execution however often it was logged, without those that failed or were
-//! rolled back; and, on the same pass, what the log shows of the connections that the accesses name.
+//! The writes of the log that touch what is held: one for each execution however often it was logged, with what the
+//! log shows of how its transaction ended; and, on the same pass, what it shows of the connections that are asked for.
+//! A write is kept as its text, never as a tree; one that touches nothing that is held is not kept at all.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
@@ -10,56 +11,75 @@ use sqlparser::dialect::{MySqlDialect, PostgreSqlDialect};
 use sqlparser::parser::Parser;
 use strandline_model::event::{Activity, Class, Event, EventRows, RecordKind, Status};
 use strandline_model::table::Scan;
-
 use strandline_sql::lexer;
 
+use crate::interest::Interest;
+use crate::transactions::{Isolation, Transaction, isolation_of};
 use crate::{Dialect, HistoryError};
 
-/// One write that took effect.
+/// One write that may have taken effect.
 #[derive(Clone)]
 pub struct Write {
     /// When it took effect, microseconds: at its COMMIT, where that is logged.
     pub time: i64,
+    /// When the log says that it ran.
+    pub said: i64,
     /// Resolution of the log's clock, microseconds.
     pub precision: i64,
     /// The database's name at the server, where logged.
-    pub database: Option<String>,
-    /// The statement; `None` if it cannot be understood.
-    pub parsed: Option<Arc<Statement>>,
-    /// Bare and qualified names that a statement that was not understood mentions.
-    pub mentions: Vec<Vec<String>>,
-    /// Bind values, where logged.
-    pub parameters: Option<Vec<Option<String>>>,
-    /// Rows that it touched, where logged.
+    pub database: Option<Arc<str>>,
+    /// The statement.
+    pub statement: Arc<str>,
+    /// Whose SQL it is.
+    pub dialect: Dialect,
+    /// Bind values, where logged; `None` in it is NULL.
+    pub parameters: Option<Box<[Option<String>]>>,
+    /// Rows that the log says were changed.
     pub row_count: Option<i64>,
-    /// Whether a rollback to a savepoint may have undone it.
-    pub unsure: bool,
+    /// Whether it took effect.
+    pub end: End,
+    /// For the connections that are asked for: which one, and which of its writes.
+    pub owner: Option<Owner>,
 }
 
-impl Write {
-    #[cfg(test)]
-    /// A write of which nothing else is known.
-    pub fn bare(time: i64, row_count: Option<i64>) -> Self {
-        Self { time, precision: 1, database: None, parsed: None, mentions: Vec::new(), parameters: None, row_count, unsure: false }
-    }
+/// Whether a write took effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum End {
+    /// It did.
+    Committed,
+    /// The log does not show how its transaction ended, or a rollback to a savepoint may have undone it.
+    Unsure,
+    /// It was undone at this instant; until then its own connection saw it.
+    Undone(i64),
+}
+
+/// Whose write it is, among the connections that are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Owner {
+    /// The connection's number.
+    pub connection: u32,
+    /// The number of the write within it.
+    pub write: u32,
 }
 
 /// Two logs tell of one write at most this far apart: one when it began, one when it ended.
 const SAME_WRITE_MICROS: i64 = 600_000_000;
 
 /// What the log shows of one connection.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct ConnectionFacts {
-    /// First record.
+    /// Its first event.
     pub first: Option<i64>,
-    /// Last record.
+    /// Its last event.
     pub last: Option<i64>,
-    /// When it was opened.
+    /// When it was opened, where that is logged.
     pub connected: Option<i64>,
-    /// When it was closed.
+    /// When it was closed, where that is logged.
     pub disconnected: Option<i64>,
     /// A DECLARE, FETCH, PREPARE or EXECUTE stands in a record of `log_statement`, which then logs them all.
     pub session_statements_logged: bool,
+    /// Transactions that read another state than the committed one of the moment, by when they began.
+    pub transactions: Vec<Transaction>,
 }
 
 /// What the events say.
@@ -69,12 +89,15 @@ pub struct LogFacts {
     pub writes: Vec<Write>,
     /// First database event.
     pub first_event: Option<i64>,
-    /// What the log shows of each connection that was asked for.
+    /// By connection: those that were asked for.
     pub connections: BTreeMap<String, ConnectionFacts>,
 }
 
-/// Reads the events once. `connections` are those whose facts are wanted.
-pub fn read(events: &dyn Scan, connections: &BTreeSet<String>) -> Result<LogFacts, HistoryError> {
+/// Reads the events once. `connections` are those whose facts are wanted; writes that `interest` does not touch are passed over.
+///
+/// # Errors
+/// If the table cannot be read.
+pub fn read(events: &dyn Scan, connections: &BTreeSet<String>, interest: Interest) -> Result<LogFacts, HistoryError> {
     let columns = [
         "time",
         "time_precision_micros",
@@ -93,14 +116,7 @@ pub fn read(events: &dyn Scan, connections: &BTreeSet<String>) -> Result<LogFact
         "record_kind",
         "masked",
     ];
-    let mut reader = Reader {
-        facts: LogFacts::default(),
-        logged: Vec::new(),
-        logs: HashMap::new(),
-        open: HashMap::new(),
-        parsed: HashMap::new(),
-        dialect: Dialect::PostgreSql,
-    };
+    let mut reader = Reader::new(interest);
     for batch in events.scan(&columns).map_err(HistoryError::scan("events"))? {
         let batch = batch.map_err(HistoryError::scan("events"))?;
         let rows = EventRows::new(&batch);
@@ -110,15 +126,7 @@ pub fn read(events: &dyn Scan, connections: &BTreeSet<String>) -> Result<LogFact
             reader.take(&event, connections);
         }
     }
-    let mut open: Vec<((u32, String), Open)> = std::mem::take(&mut reader.open).into_iter().collect();
-    open.sort_by(|a, b| a.0.cmp(&b.0));
-    for (_, mut connection) in open {
-        reader.flush(&mut connection, None);
-    }
-    let Reader { mut facts, logged, logs, .. } = reader;
-    facts.writes = once_each(logged, logs.len());
-    facts.writes.sort_by_key(|w| w.time);
-    Ok(facts)
+    Ok(reader.finish())
 }
 
 /// A write as one log tells of it.
@@ -128,15 +136,15 @@ struct Logged {
     log: u32,
     /// Session, statement and values, as a digest.
     what: u64,
-    /// It failed or was rolled back.
-    undone: bool,
+    /// Whether only a log that shows how transactions end could tell that it took effect.
+    needs_end: bool,
 }
 
 /// Makes one write of what several logs tell of it: those of one session, text and values, each log's in order of time. If any
 /// log says that it failed or was rolled back, it was.
 fn once_each(logged: Vec<Logged>, logs: usize) -> Vec<Write> {
     if logs < 2 {
-        return logged.into_iter().filter(|l| !l.undone).map(|l| l.write).collect();
+        return logged.into_iter().map(|l| l.write).collect();
     }
     let mut groups: BTreeMap<u64, BTreeMap<u32, Vec<Logged>>> = BTreeMap::new();
     for one in logged {
@@ -149,7 +157,7 @@ fn once_each(logged: Vec<Logged>, logs: usize) -> Vec<Write> {
         // The log that has most of them is the one that the others are laid beside.
         lists.sort_by_key(|list| std::cmp::Reverse(list.len()));
         let joined = lists.into_iter().reduce(lay_beside).unwrap_or_default();
-        out.extend(joined.into_iter().filter(|l| !l.undone).map(|l| l.write));
+        out.extend(joined.into_iter().map(|l| l.write));
     }
     out
 }
@@ -183,13 +191,20 @@ fn lay_beside(mut known: Vec<Logged>, other: Vec<Logged>) -> Vec<Logged> {
 
 impl Logged {
     fn join(&mut self, other: Self) {
-        self.undone |= other.undone;
+        // A log that shows how transactions end settles what the others leave open.
+        self.write.end = match (self.write.end, other.write.end) {
+            (End::Unsure, end) if self.needs_end && !other.needs_end => end,
+            (end, End::Unsure) if other.needs_end && !self.needs_end => end,
+            (one, two) => one.max(two),
+        };
+        self.needs_end &= other.needs_end;
         // A transaction's log knows when it was committed; the others know when the statement ran.
         self.write.time = self.write.time.max(other.write.time);
+        self.write.said = self.write.said.min(other.write.said);
         self.write.precision = self.write.precision.max(other.write.precision);
         self.write.row_count = self.write.row_count.or(other.write.row_count);
         self.write.parameters = self.write.parameters.take().or(other.write.parameters);
-        self.write.unsure |= other.write.unsure;
+        self.write.owner = self.write.owner.or(other.write.owner);
     }
 }
 
@@ -217,6 +232,11 @@ fn log_of(kind: Option<RecordKind>) -> u8 {
     }
 }
 
+/// Whether logs of this kind hold how transactions end without being told to.
+fn always_shows_ends(kind: Option<RecordKind>) -> bool {
+    matches!(kind, Some(RecordKind::MysqlGeneral | RecordKind::MysqlAudit))
+}
+
 /// What a session wrote, as a digest: logs differ in blanks at the end.
 fn digest(session: &str, statement: &str, parameters: Option<&[Option<String>]>) -> u64 {
     let mut hasher = std::hash::DefaultHasher::new();
@@ -236,76 +256,131 @@ fn autocommit(statement: &str) -> Option<bool> {
     }
 }
 
-fn write_of(event: &Event<'_>, parsed: Option<Arc<Statement>>, mentions: Vec<Vec<String>>, parameters: Option<Vec<Option<String>>>) -> Write {
-    Write {
-        time: event.time.micros(),
-        precision: i64::from(event.time_precision_micros.max(1)),
-        database: event.database.as_deref().map(str::to_owned),
-        parsed,
-        mentions,
-        parameters,
-        row_count: None,
-        unsure: false,
-    }
-}
-
 struct Pending {
     write: Write,
-    statement: String,
+    statement: Arc<str>,
     what: u64,
     logs: u8,
+    needs_end: bool,
 }
 
+/// A connection, as one log shows it.
 #[derive(Default)]
 struct Open {
     transaction: Option<String>,
     explicit: bool,
     aborted: bool,
-    /// `SET autocommit = 0`: each write begins a transaction.
+    /// `SET autocommit = 0`: each statement begins a transaction.
     manual: bool,
     log: u32,
     pending: Vec<Pending>,
+    /// Savepoints, and how many writes were pending when each was set.
+    savepoints: Vec<(String, usize)>,
+    /// The level of its transactions, where it was set.
+    default_level: Option<Isolation>,
+    /// What is kept of the running transaction, if the connection is asked for.
+    running: Option<Transaction>,
+    /// The last statement number of pgaudit.
+    audited: Option<i64>,
+    owner: Option<u32>,
 }
-
-/// A parsed statement, and what it mentions where its target is not plain.
-type Understood = (Option<Arc<Statement>>, Vec<Vec<String>>);
 
 struct Reader {
     facts: LogFacts,
     logged: Vec<Logged>,
     /// A log source, and which of a server's logs. Each has transactions of its own.
     logs: HashMap<(String, u8), u32>,
+    /// Logs that hold a word of how transactions begin or end.
+    shows_ends: BTreeSet<u32>,
     open: HashMap<(u32, String), Open>,
-    parsed: HashMap<String, Understood>,
+    interest: Interest,
+    texts: HashSet<Arc<str>>,
+    databases: HashSet<Arc<str>>,
+    owners: BTreeMap<String, Owner>,
     dialect: Dialect,
 }
 
 impl Reader {
+    fn new(interest: Interest) -> Self {
+        Self {
+            facts: LogFacts::default(),
+            logged: Vec::new(),
+            logs: HashMap::new(),
+            shows_ends: BTreeSet::new(),
+            open: HashMap::new(),
+            interest,
+            texts: HashSet::new(),
+            databases: HashSet::new(),
+            owners: BTreeMap::new(),
+            dialect: Dialect::PostgreSql,
+        }
+    }
+
+    /// What is still open when the log ends was not seen to end.
+    fn finish(mut self) -> LogFacts {
+        let mut open: Vec<((u32, String), Open)> = std::mem::take(&mut self.open).into_iter().collect();
+        open.sort_by(|a, b| a.0.cmp(&b.0));
+        for ((_, session), mut connection) in open {
+            let end = if connection.explicit { Finish::NotShown } else { Finish::Statement };
+            self.flush(&mut connection, &session, end, i64::MAX);
+        }
+        let Self { mut facts, mut logged, logs, shows_ends, .. } = self;
+        for one in logged.iter_mut().filter(|l| l.needs_end && !shows_ends.contains(&l.log)) {
+            one.write.end = one.write.end.max(End::Unsure);
+        }
+        for one in &mut logged {
+            one.needs_end &= !shows_ends.contains(&one.log);
+        }
+        facts.writes = once_each(logged, logs.len());
+        // What was undone matters to its own connection alone.
+        facts.writes.retain(|w| !matches!(w.end, End::Undone(_)) || w.owner.is_some());
+        facts.writes.sort_by_key(|w| w.time);
+        facts.writes.shrink_to_fit();
+        facts.connections.values_mut().for_each(|c| c.transactions.sort_by_key(|t| (t.from, t.to)));
+        facts
+    }
+
     fn take(&mut self, event: &Event<'_>, wanted: &BTreeSet<String>) {
         let time = event.time.micros();
         self.facts.first_event = Some(self.facts.first_event.map_or(time, |first| first.min(time)));
         let key = event.session.as_deref().map_or_else(|| format!("pid {}", event.pid.unwrap_or(0)), str::to_owned);
         let statement = event.statement.as_deref().unwrap_or_default();
-        let word = statement.split_whitespace().next().unwrap_or_default().to_ascii_lowercase();
-        if wanted.contains(&key) {
-            let facts = self.facts.connections.entry(key.clone()).or_default();
-            facts.first = Some(facts.first.map_or(time, |t| t.min(time)));
-            facts.last = Some(facts.last.map_or(time, |t| t.max(time)));
-            match event.activity {
-                Activity::Connect => facts.connected = Some(facts.connected.map_or(time, |t| t.min(time))),
-                Activity::Disconnect => facts.disconnected = Some(time),
-                _ => {}
-            }
-            let logs_all = matches!(event.record_kind, Some(RecordKind::Statement | RecordKind::Execute | RecordKind::MysqlGeneral));
-            facts.session_statements_logged |= logs_all && ["declare", "fetch", "move", "prepare", "execute"].contains(&word.as_str());
+        let word = first_word(statement);
+        let is_wanted = wanted.contains(&key);
+        if is_wanted {
+            self.note(&key, event, &word);
         }
         let log = self.log_number(event);
         let mut connection = self.open.remove(&(log, key.clone())).unwrap_or_default();
         connection.log = log;
+        if is_wanted && connection.owner.is_none() {
+            let next = u32::try_from(self.owners.len()).unwrap_or(u32::MAX);
+            connection.owner = Some(self.owners.entry(key.clone()).or_insert(Owner { connection: next, write: 0 }).connection);
+        }
         self.step(&mut connection, event, (statement, &word), &key);
-        if !connection.pending.is_empty() || connection.explicit || connection.manual {
+        let is_kept = !connection.pending.is_empty()
+            || connection.explicit
+            || connection.manual
+            || connection.audited.is_some()
+            || connection.default_level.is_some()
+            || connection.running.is_some();
+        if is_kept && event.activity != Activity::Disconnect {
             self.open.insert((log, key), connection);
         }
+    }
+
+    fn note(&mut self, key: &str, event: &Event<'_>, word: &str) {
+        let time = event.time.micros();
+        let facts = self.facts.connections.entry(key.to_owned()).or_default();
+        facts.first = Some(facts.first.map_or(time, |t| t.min(time)));
+        facts.last = Some(facts.last.map_or(time, |t| t.max(time)));
+        match event.activity {
+            Activity::Connect => facts.connected = Some(facts.connected.map_or(time, |t| t.min(time))),
+            Activity::Disconnect => facts.disconnected = Some(time),
+            _ => {}
+        }
+        let logs_all = matches!(event.record_kind, Some(RecordKind::Statement | RecordKind::Execute | RecordKind::MysqlGeneral));
+        facts.session_statements_logged |= logs_all && ["declare", "fetch", "move", "prepare", "execute"].contains(&word);
     }
 
     fn log_number(&mut self, event: &Event<'_>) -> u32 {
@@ -317,60 +392,117 @@ impl Reader {
     fn step(&mut self, connection: &mut Open, event: &Event<'_>, (statement, word): (&str, &str), session: &str) {
         let time = event.time.micros();
         if event.transaction.is_some() && connection.transaction.is_some() && event.transaction.as_deref() != connection.transaction.as_deref() {
-            self.flush(connection, None);
+            self.flush(connection, session, Finish::Statement, time);
         }
         if event.activity == Activity::Disconnect {
-            if connection.explicit {
-                self.undo(connection);
-            }
-            self.flush(connection, None);
-            connection.manual = false;
+            let end = if connection.explicit { Finish::Undone } else { Finish::Statement };
+            self.flush(connection, session, end, time);
             return;
         }
         if event.activity == Activity::Error || event.status == Status::Failure {
-            if connection.pending.last().is_some_and(|p| p.statement == statement) {
-                connection.pending.pop();
-            }
-            connection.aborted |= self.dialect == Dialect::PostgreSql && (connection.explicit || event.transaction.is_some());
-            if self.dialect == Dialect::MySql && event.activity == Activity::Write {
-                // The general log tells of it without a word of its end; this log knows better.
-                let write = write_of(event, None, Vec::new(), None);
-                self.logged.push(Logged { write, log: connection.log, what: digest(session, statement, None), undone: true });
-            }
-            return;
+            return self.fail(connection, event, statement, session);
         }
-        let mut second = statement.split_whitespace().skip(1).map(str::to_ascii_lowercase);
-        match word {
-            "begin" | "start" if event.activity != Activity::Write => {
-                self.flush(connection, None);
-                connection.explicit = true;
-                connection.transaction = event.transaction.as_deref().map(str::to_owned);
+        let gap = self.gap_of_audit(connection, event);
+        if !self.step_transaction(connection, event, (statement, word), session) && event.statement.is_some() {
+            if let Some(running) = connection.running.as_mut() {
+                running.query(time, self.dialect, word);
             }
-            "set" if self.dialect == Dialect::MySql => {
-                if let Some(on) = autocommit(statement) {
-                    connection.manual = !on;
-                    // Switching it on commits.
-                    if on {
-                        self.flush(connection, Some(time));
-                    }
-                }
+            if may_write(event.activity, word, statement) {
+                self.take_write(connection, event, statement, session, gap);
             }
-            "commit" | "end" => self.flush(connection, Some(time)),
-            "rollback" | "abort" if second.any(|w| w == "to") => connection.pending.iter_mut().for_each(|p| p.write.unsure = true),
-            "rollback" | "abort" => self.undo(connection),
-            _ if event.activity == Activity::Write && event.statement.is_some() => self.take_write(connection, event, statement, session),
-            _ => {}
         }
     }
 
-    fn take_write(&mut self, connection: &mut Open, event: &Event<'_>, statement: &str, session: &str) {
+    /// Whether statements of this connection ran since the last one that pgaudit logged.
+    fn gap_of_audit(&self, connection: &mut Open, event: &Event<'_>) -> bool {
+        if event.record_kind != Some(RecordKind::PgauditSession) {
+            return false;
+        }
+        let before = connection.audited;
+        connection.audited = event.statement_id.or(before);
+        matches!((before, event.statement_id), (Some(before), Some(now)) if now > before.saturating_add(1))
+    }
+
+    fn fail(&mut self, connection: &mut Open, event: &Event<'_>, statement: &str, session: &str) {
+        if connection.pending.last().is_some_and(|p| &*p.statement == statement) {
+            connection.pending.pop();
+        }
+        connection.aborted |= self.dialect == Dialect::PostgreSql && (connection.explicit || event.transaction.is_some());
+        if self.dialect == Dialect::MySql && event.activity == Activity::Write && self.interest.touches(statement) {
+            // The general log tells of it without a word of its end; this log knows better.
+            let mut write = self.write_of(event, statement, None);
+            write.end = End::Undone(write.time);
+            self.logged.push(Logged { write, log: connection.log, what: digest(session, statement, None), needs_end: false });
+        }
+    }
+
+    /// What begins, ends or marks transactions; whether the statement is of that kind.
+    fn step_transaction(&mut self, connection: &mut Open, event: &Event<'_>, (statement, word): (&str, &str), session: &str) -> bool {
+        let time = event.time.micros();
+        let mysql = self.dialect == Dialect::MySql;
+        let rest = || statement.split_whitespace().skip(1).map(|w| w.trim_end_matches(';').to_ascii_lowercase()).collect::<Vec<String>>();
+        match word {
+            "begin" | "start" if event.activity != Activity::Write => {
+                // PostgreSQL only warns where a transaction is open; MySQL commits it.
+                if mysql || !connection.explicit {
+                    self.flush(connection, session, if mysql { Finish::Committed } else { Finish::Statement }, time);
+                    connection.explicit = true;
+                    connection.transaction = event.transaction.as_deref().map(str::to_owned);
+                    connection.begin(time, self.dialect, statement);
+                }
+                self.shows_ends.insert(connection.log);
+            }
+            "set" => {
+                if mysql && let Some(on) = autocommit(statement) {
+                    connection.manual = !on;
+                    // Switching it on commits.
+                    if on {
+                        self.flush(connection, session, Finish::Committed, time);
+                    }
+                }
+                connection.set(statement, self.dialect);
+            }
+            "commit" | "end" if rest().first().is_none_or(|w| w != "prepared") => {
+                self.shows_ends.insert(connection.log);
+                self.flush(connection, session, Finish::Committed, time);
+            }
+            "prepare" if rest().first().is_some_and(|w| w == "transaction") => self.flush(connection, session, Finish::NotShown, time),
+            "rollback" | "abort" => {
+                self.shows_ends.insert(connection.log);
+                let words = rest();
+                match words.iter().position(|w| w == "to") {
+                    Some(to) => connection.back_to(words[to + 1..].iter().find(|w| *w != "savepoint")),
+                    None => self.flush(connection, session, Finish::Undone, time),
+                }
+            }
+            "savepoint" => {
+                self.shows_ends.insert(connection.log);
+                connection.savepoints.push((rest().into_iter().next().unwrap_or_default(), connection.pending.len()));
+            }
+            "release" => {
+                let name = rest().into_iter().find(|w| w != "savepoint").unwrap_or_default();
+                if let Some(at) = connection.savepoints.iter().rposition(|(known, _)| *known == name) {
+                    connection.savepoints.truncate(at);
+                }
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    fn take_write(&mut self, connection: &mut Open, event: &Event<'_>, statement: &str, session: &str, gap: bool) {
+        let implicit_commit = self.dialect == Dialect::MySql && event.activity == Activity::Define;
+        if implicit_commit {
+            self.flush(connection, session, Finish::Committed, event.time.micros());
+        }
         let parameters =
-            event.parameters.as_ref().map(|list| list.iter().map(|p| p.as_deref().map(str::to_owned)).collect::<Vec<_>>()).filter(|p| !p.is_empty());
+            event.parameters.as_ref().map(|list| list.iter().map(|p| p.as_deref().map(str::to_owned)).collect::<Box<[_]>>()).filter(|p| !p.is_empty());
         let log = 1_u8 << log_of(event.record_kind);
         if let Some(last) = connection.pending.last_mut() {
             let same_parameters = last.write.parameters.is_none() || parameters.is_none() || last.write.parameters == parameters;
-            if last.logs & log == 0 && last.statement == statement && same_parameters {
+            if last.logs & log == 0 && &*last.statement == statement && same_parameters {
                 last.logs |= log;
+                last.needs_end &= !matches!(event.record_kind, Some(RecordKind::PgauditSession)) || gap;
                 last.write.row_count = last.write.row_count.or(event.row_count);
                 last.write.parameters = last.write.parameters.take().or(parameters);
                 return;
@@ -378,50 +510,181 @@ impl Reader {
         }
         connection.explicit |= connection.manual;
         if !connection.explicit && event.transaction.is_none() {
-            self.flush(connection, None);
+            self.flush(connection, session, Finish::Statement, event.time.micros());
         }
         connection.transaction = event.transaction.as_deref().map(str::to_owned);
+        if !self.interest.touches(statement) {
+            return;
+        }
+        let whole = self.intern(statement);
         let parts = lexer::statements(statement, self.dialect);
         let several = parts.len() > 1;
+        let needs_end = !connection.explicit && !always_shows_ends(event.record_kind) && (event.record_kind != Some(RecordKind::PgauditSession) || gap);
         for part in parts {
-            let (parsed, mentions) = self.understand(part);
-            let mut write = write_of(event, parsed, mentions, parameters.clone());
+            if !self.interest.touches(part) {
+                continue;
+            }
+            if event.activity == Activity::Define {
+                self.interest.add(part);
+            }
+            let mut write = self.write_of(event, part, parameters.clone());
             write.row_count = event.row_count.filter(|_| !several);
-            connection.pending.push(Pending { write, statement: statement.to_owned(), what: digest(session, part, parameters.as_deref()), logs: log });
+            write.owner = connection.owner.and_then(|_| self.next_owner(session));
+            if let (Some(owner), Some(running)) = (write.owner, connection.running.as_mut()) {
+                running.own.push((write.said, owner.write));
+            }
+            connection.pending.push(Pending { write, statement: whole.clone(), what: digest(session, part, parameters.as_deref()), logs: log, needs_end });
+        }
+        if implicit_commit {
+            self.flush(connection, session, Finish::Committed, event.time.micros());
         }
     }
 
-    fn understand(&mut self, sql: &str) -> Understood {
-        if let Some(known) = self.parsed.get(sql) {
-            return known.clone();
+    fn next_owner(&mut self, session: &str) -> Option<Owner> {
+        let owner = self.owners.get_mut(session)?;
+        owner.write = owner.write.saturating_add(1);
+        Some(*owner)
+    }
+
+    fn write_of(&mut self, event: &Event<'_>, statement: &str, parameters: Option<Box<[Option<String>]>>) -> Write {
+        let database = event.database.as_deref().map(|name| interned(&mut self.databases, name));
+        Write {
+            time: event.time.micros(),
+            said: event.time.micros(),
+            precision: i64::from(event.time_precision_micros.max(1)),
+            database,
+            statement: self.intern(statement),
+            dialect: self.dialect,
+            parameters,
+            row_count: None,
+            end: End::Committed,
+            owner: None,
         }
-        if self.parsed.len() >= 4096 {
-            self.parsed.clear();
+    }
+
+    /// Repeated texts are kept once.
+    fn intern(&mut self, text: &str) -> Arc<str> {
+        if self.texts.len() >= 4096 {
+            self.texts.clear();
         }
-        let parsed = parse(sql, self.dialect).map(Arc::new);
-        let mentions = if parsed.as_deref().and_then(crate::roll::write_target).is_some() { Vec::new() } else { mentions(sql, self.dialect) };
-        let understood = (parsed, mentions);
-        self.parsed.insert(sql.to_owned(), understood.clone());
-        understood
+        interned(&mut self.texts, text)
     }
 
-    /// The transaction was rolled back.
-    fn undo(&mut self, connection: &mut Open) {
-        connection.aborted = true;
-        self.flush(connection, None);
+    /// The transaction is over.
+    fn flush(&mut self, connection: &mut Open, session: &str, finish: Finish, time: i64) {
+        let finish = if connection.aborted { Finish::Undone } else { finish };
+        for Pending { mut write, what, needs_end, .. } in std::mem::take(&mut connection.pending) {
+            match finish {
+                Finish::Committed => write.time = write.time.max(time),
+                Finish::Statement => {}
+                Finish::Undone => write.end = End::Undone(time),
+                Finish::NotShown => write.end = write.end.max(End::Unsure),
+            }
+            self.logged.push(Logged { write, log: connection.log, what, needs_end: needs_end && finish == Finish::Statement });
+        }
+        if let Some(mut running) = connection.running.take().filter(|r| r.is_of_note()) {
+            running.to = time;
+            running.committed = finish != Finish::Undone;
+            self.facts.connections.entry(session.to_owned()).or_default().transactions.push(running);
+        }
+        *connection = Open {
+            log: connection.log,
+            manual: connection.manual,
+            default_level: connection.default_level,
+            audited: connection.audited,
+            owner: connection.owner,
+            ..Open::default()
+        };
+        if connection.manual {
+            connection.begin(time, self.dialect, "");
+        }
+    }
+}
+
+/// How a transaction ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Finish {
+    /// By COMMIT.
+    Committed,
+    /// With its only statement, as far as the log shows.
+    Statement,
+    /// By ROLLBACK, or by an error.
+    Undone,
+    /// It was still open when the log ended.
+    NotShown,
+}
+
+impl Open {
+    fn begin(&mut self, time: i64, dialect: Dialect, statement: &str) {
+        if self.owner.is_some() {
+            let level = isolation_of(statement).or(self.default_level).unwrap_or(Isolation::of_server(dialect));
+            let snapshot = statement.to_ascii_lowercase().contains("consistent snapshot").then_some(time);
+            self.running = Some(Transaction { from: time, to: i64::MAX, level, snapshot, committed: false, own: Vec::new() });
+        }
     }
 
-    /// The transaction is over; its writes count unless it was aborted.
-    fn flush(&mut self, connection: &mut Open, committed: Option<i64>) {
-        let pending = std::mem::take(&mut connection.pending);
-        self.settle(pending, connection, committed, connection.aborted);
-        *connection = Open { log: connection.log, manual: connection.manual, ..Open::default() };
+    /// `SET TRANSACTION`, and the settings that give a session its level.
+    fn set(&mut self, statement: &str, dialect: Dialect) {
+        let Some(level) = isolation_of(statement) else { return };
+        let lower = statement.to_ascii_lowercase();
+        let of_session = lower.contains("session") || lower.contains("default_transaction") || lower.contains("tx_isolation");
+        match self.running.as_mut() {
+            Some(running) if !of_session && dialect == Dialect::PostgreSql => running.level = level,
+            // MySQL: without SESSION, the next transaction's.
+            _ => self.default_level = Some(level),
+        }
     }
 
-    fn settle(&mut self, pending: Vec<Pending>, connection: &Open, committed: Option<i64>, undone: bool) {
-        for Pending { mut write, what, .. } in pending {
-            write.time = committed.map_or(write.time, |time| write.time.max(time));
-            self.logged.push(Logged { write, log: connection.log, what, undone });
+    /// ROLLBACK TO: what came after the savepoint never took effect; a savepoint that is not known leaves all of it open.
+    fn back_to(&mut self, name: Option<&String>) {
+        let at = name.and_then(|name| self.savepoints.iter().rposition(|(known, _)| known == name));
+        match at {
+            Some(at) => {
+                let keep = self.savepoints[at].1;
+                self.savepoints.truncate(at + 1);
+                self.pending.truncate(keep);
+                if let Some(running) = self.running.as_mut() {
+                    running.own.retain(|(_, number)| self.pending.iter().any(|p| p.write.owner.is_some_and(|o| o.write == *number)));
+                }
+            }
+            None => self.pending.iter_mut().for_each(|p| p.write.end = End::Unsure),
+        }
+        // PostgreSQL: the transaction goes on from the savepoint.
+        self.aborted = false;
+    }
+}
+
+fn first_word(statement: &str) -> String {
+    statement.trim_start().split(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or_default().to_ascii_lowercase()
+}
+
+/// Whether a statement may change rows or definitions.
+fn may_write(activity: Activity, word: &str, statement: &str) -> bool {
+    let words = ["insert", "update", "delete", "replace", "merge", "truncate", "copy", "load", "create", "alter", "drop", "rename", "refresh"];
+    if matches!(activity, Activity::Write | Activity::Define) || words.contains(&word) && !matches!(activity, Activity::Connect) {
+        return word != "copy" || activity == Activity::Write || copies_in(statement);
+    }
+    let lower = || statement.to_ascii_lowercase();
+    match word {
+        "with" | "explain" => ["insert", "update", "delete", "merge"].iter().any(|w| lower().contains(w)),
+        "select" => lower().contains(" into "),
+        _ => false,
+    }
+}
+
+/// COPY … FROM, not COPY … TO.
+fn copies_in(statement: &str) -> bool {
+    let lower = statement.to_ascii_lowercase();
+    !lower.trim_start().starts_with("copy (") && lower.contains(" from ")
+}
+
+fn interned(known: &mut HashSet<Arc<str>>, text: &str) -> Arc<str> {
+    match known.get(text) {
+        Some(known) => known.clone(),
+        None => {
+            let new: Arc<str> = Arc::from(text);
+            known.insert(new.clone());
+            new
         }
     }
 }
@@ -479,9 +742,8 @@ mod tests {
             builder.push(&event);
         }
         let events = vec![builder.finish().expect("events")];
-        let facts = read(&events, &BTreeSet::new()).expect("facts");
-        let found: Vec<String> =
-            facts.writes.iter().map(|w| format!("{} {}", w.time / SECOND, w.parsed.as_ref().map_or_else(|| "?".to_owned(), ToString::to_string))).collect();
+        let facts = read(&events, &BTreeSet::new(), Interest::everything()).expect("facts");
+        let found: Vec<String> = facts.writes.iter().map(|w| format!("{} {}", w.time / SECOND, w.statement)).collect();
         assert_eq!(found, expected, "{lines:?}");
     }
 

@@ -57,6 +57,7 @@ impl Naive {
 
     fn call(&self, statement: usize, call: &Call) -> Replayed {
         let (table, columns, condition) = &self.prepared[statement];
+        let at = call.as_of.unwrap_or_else(|| strandline_history::moment(call.time));
         let stored = &self.database.tables[*table];
         let mut rows: Vec<(Option<u32>, bool)> = Vec::new();
         for batch in &stored.batches {
@@ -66,7 +67,7 @@ impl Naive {
                 let cell = |name: &str| stored.columns.index_of(name).ok().map(|c| read_cell(kind_of(batch.column(c).data_type()), batch.column(c), row));
                 let scope = Scope { cell: &cell, parameters: &call.parameters, time: call.time, fold_case: FoldCase::No };
                 let wanted = condition.as_ref().is_none_or(|c| scope.evaluate(c) == Value::Bool(true));
-                if wanted && from.value(row) <= call.time && call.time < to.value(row) {
+                if wanted && from.value(row) <= at && at < to.value(row) {
                     let subjects = batch.column(width).as_primitive::<UInt32Type>();
                     rows.push((subjects.is_valid(row).then(|| subjects.value(row)), batch.column(width + 3).as_boolean().value(row)));
                 }
@@ -75,13 +76,15 @@ impl Naive {
         if let Some((skip, take)) = call.rows {
             rows = rows.into_iter().skip(skip as usize).take(take as usize).collect();
         }
+        let of_somebody = if rows.iter().any(|(s, _)| *s == Some(strandline_history::SOMEBODY)) { columns.iter().map(|c| (*table, *c)).collect() } else { Vec::new() };
+        rows.iter_mut().filter(|(s, _)| *s == Some(strandline_history::SOMEBODY)).for_each(|(s, _)| *s = None);
         let revealed = [false, true].map(|doubtful| {
             let mut subjects: Vec<u32> = rows.iter().filter(|(_, d)| *d == doubtful).filter_map(|(s, _)| *s).collect();
             subjects.sort_unstable();
             let doubt = doubtful.then_some(crate::replay::ReplayDoubt { sentence: "doubtful", other_rows: false });
             Revealed { columns: columns.iter().map(|c| (*table, *c)).collect(), displayed: true, doubt, subjects }
         });
-        Replayed { rows: RowRange::exactly(rows.len() as u64), revealed: revealed.into(), other_rows: false, others: Vec::new() }
+        Replayed { rows: RowRange::exactly(rows.len() as u64), revealed: revealed.into(), other_rows: false, others: Vec::new(), of_somebody }
     }
 }
 

@@ -45,12 +45,6 @@ pub(crate) enum NewCells {
     Unknown,
 }
 
-/// Whether a statement defines something, by its first word.
-pub(crate) fn defines(statement: &str) -> bool {
-    let word = statement.trim_start().split(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or_default().to_ascii_lowercase();
-    ["create", "alter", "drop", "rename", "refresh"].contains(&word.as_str()) || word == "select" && statement.to_ascii_lowercase().contains("into")
-}
-
 /// What a statement defines. `None`: it is no definition.
 pub(crate) fn definitions(statement: &str, dialect: Dialect) -> Option<Vec<Definition>> {
     let all = tokens(statement, dialect);

@@ -76,7 +76,8 @@ impl Naive {
         if let Some((skip, take)) = call.rows {
             rows = rows.into_iter().skip(skip as usize).take(take as usize).collect();
         }
-        let of_somebody = if rows.iter().any(|(s, _)| *s == Some(strandline_history::SOMEBODY)) { columns.iter().map(|c| (*table, *c)).collect() } else { Vec::new() };
+        let of_somebody =
+            if rows.iter().any(|(s, _)| *s == Some(strandline_history::SOMEBODY)) { columns.iter().map(|c| (*table, *c)).collect() } else { Vec::new() };
         rows.iter_mut().filter(|(s, _)| *s == Some(strandline_history::SOMEBODY)).for_each(|(s, _)| *s = None);
         let revealed = [false, true].map(|doubtful| {
             let mut subjects: Vec<u32> = rows.iter().filter(|(_, d)| *d == doubtful).filter_map(|(s, _)| *s).collect();

@@ -407,7 +407,8 @@ impl Builder<'_> {
         let views: Vec<(String, String, String)> = stored.views.into_iter().map(|v| (v.schema, v.name, v.sql)).collect();
         let index = tables.iter().enumerate().map(|(at, t)| (t.full_name.clone(), at)).collect();
         let view_index = views.iter().map(|(schema, name, sql)| (format!("{schema}.{name}"), sql.clone())).collect();
-        let engine = EngineDatabase { search_path: stored.search_path.clone(), dialect: stored.dialect, tables: engine_tables, views, holders: history.holders };
+        let engine =
+            EngineDatabase { search_path: stored.search_path.clone(), dialect: stored.dialect, tables: engine_tables, views, holders: history.holders };
         let of_estate = self.estate.databases.iter().find(|d| d.id == stored.id);
         let without_personal_data = of_estate.into_iter().flat_map(|d| d.without_personal_data.iter().cloned()).collect();
         let replayer = (self.make)(engine).map_err(|reason| ExposureError::Engine { database: stored.id.clone(), reason })?;

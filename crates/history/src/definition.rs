@@ -128,7 +128,9 @@ impl Words<'_> {
         let bracketed = as_word.filter(|at| self.all.get(at + 1).is_some_and(|t| t.is_symbol('(') || t.is("table"))).map(|at| at + 1);
         match bracketed.or(as_word.map(|at| at + 1)).or(query.filter(|at| self.is(*at, "select"))) {
             // MySQL lets columns be defined beside the query; their names are those of the query, and more.
-            Some(at) if self.dialect == Dialect::PostgreSql || columns.is_empty() => vec![Definition::Copy { name, columns, query: without_tail(self.rest(at)) }],
+            Some(at) if self.dialect == Dialect::PostgreSql || columns.is_empty() => {
+                vec![Definition::Copy { name, columns, query: without_tail(self.rest(at)) }]
+            }
             Some(at) => vec![Definition::Copy { name, columns: Vec::new(), query: without_tail(self.rest(at)) }],
             None => vec![Definition::Table { name }],
         }

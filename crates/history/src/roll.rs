@@ -679,9 +679,8 @@ impl<'t> Versions<'t> {
         };
         let old = self.cells(row);
         let Some(set) = self.assigned(assignments) else { return self.not_understood(change) };
-        let holds = condition.map_or(Value::Bool(true), |c| {
-            if speaks_of_proposed(c) { Value::Unknown } else { self.evaluate(c, &|at| old[at].clone(), change) }
-        });
+        let holds =
+            condition.map_or(Value::Bool(true), |c| if speaks_of_proposed(c) { Value::Unknown } else { self.evaluate(c, &|at| old[at].clone(), change) });
         if matches!(holds, Value::Bool(false) | Value::Null) {
             return;
         }
@@ -1063,7 +1062,11 @@ mod tests {
 
     #[test]
     fn rows_that_the_log_does_not_hold_open_the_table_and_leave_what_is_known() {
-        for sql in ["INSERT INTO s.t SELECT * FROM s.o", "INSERT INTO s.t VALUES ($1, $2)", "MERGE INTO s.t USING s.o ON k = a WHEN NOT MATCHED THEN INSERT VALUES (a, b)"] {
+        for sql in [
+            "INSERT INTO s.t SELECT * FROM s.o",
+            "INSERT INTO s.t VALUES ($1, $2)",
+            "MERGE INTO s.t USING s.o ON k = a WHEN NOT MATCHED THEN INSERT VALUES (a, b)",
+        ] {
             let table = table(&[(1, 5)]);
             let versions = roll(&table, &[write(10, sql, None)], 0);
             assert_eq!(versions.doubts.iter().map(|d| (d.from, d.to, d.open)).collect::<Vec<_>>(), [(10, i64::MAX, Open::People)], "{sql}");

@@ -108,7 +108,8 @@ fn main() {
 
     let texts: Vec<String> =
         (0..shapes).map(|shape| format!("SELECT name, pay + {shape} FROM staff WHERE staff_no = 'C{}' AND pay >= 0", shape % people)).collect();
-    let (_, distinct) =
-        timed(|| texts.iter().map(|sql| engine.replay(&engine.prepare(sql).unwrap(), &[Call { time: 1, as_of: None, ..Call::default() }]).len()).sum::<usize>());
+    let (_, distinct) = timed(|| {
+        texts.iter().map(|sql| engine.replay(&engine.prepare(sql).unwrap(), &[Call { time: 1, as_of: None, ..Call::default() }]).len()).sum::<usize>()
+    });
     println!("{shapes} statements of different text, prepared and replayed once: {distinct:.1?}, {:.1?} each", distinct / shapes.max(1));
 }

@@ -17,7 +17,7 @@ use datafusion::logical_expr::{
     Volatility, cast, lit,
 };
 
-use crate::arena::{Arena, Growing};
+use crate::arena::{Arena, Growing, element};
 use crate::types::Doubt;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -54,6 +54,7 @@ fn full_case(path: &Path) -> Case {
         sealed_sha256: HASH.into(),
         path: "web/access.log".into(),
         member_of: None,
+        also_at: Vec::new(),
         container: Container::None,
         size: 3,
         kind: ArtefactKind::Text,

@@ -75,6 +75,24 @@ pub fn browse(roots: &[PathBuf], limits: Limits, visit: &mut dyn FnMut(Found<'_>
     Ok(look.refused)
 }
 
+/// Visits the streams of one file that is open: the file itself, or what is packed in it. What breaks off is in the result.
+pub(crate) fn look_through(
+    file: File,
+    path: &str,
+    limits: Limits,
+    visit: &mut dyn FnMut(Found<'_>) -> Result<(), BoxError>,
+) -> Result<Vec<Refusal>, BrowseError> {
+    let bytes_total = file.metadata().map_or(0, |meta| meta.len());
+    let mut look = Look { limits, done: Cell::new(0), bytes_total, refused: Vec::new(), inodes: BTreeMap::new(), visit };
+    let budget = Budget::new(limits);
+    let item = Item { path: path.to_owned(), modified: None, depth: 0 };
+    let again = file.try_clone().ok();
+    let done = Cell::new(0);
+    let raw: Box<dyn Read + '_> = Box::new(budget.packed(Counting { inner: file, done: &done }));
+    look.stream(&item, raw, again, &budget, &done)?;
+    Ok(look.refused)
+}
+
 fn printable_path(path: &std::path::Path) -> String {
     use std::os::unix::ffi::OsStrExt;
     printable(path.as_os_str().as_bytes())
@@ -173,11 +191,7 @@ impl Look<'_> {
     /// Visits one stream, or what is packed in it. `file`: the same bytes as a file, where the stream is one.
     fn stream<'b>(&mut self, item: &Item, mut raw: Box<dyn Read + 'b>, file: Option<File>, budget: &Budget, done: &Cell<u64>) -> Result<(), BrowseError> {
         let head = peek(&mut raw);
-        let container = match identify_packing(&head.head) {
-            Packing::Gzip => Container::Gzip,
-            Packing::Zstd => Container::Zstd,
-            _ => Container::None,
-        };
+        let container = identify_packing(&head.head).container();
         let joined = head.rejoin(raw);
         let mut decoded: Box<dyn Read + '_> = match decompress(container, joined) {
             Ok(decoded) if container == Container::None => decoded,

@@ -2,9 +2,9 @@
 
 use std::io::Read;
 
-use strandline_model::evidence::{ArtefactId, Container};
+use strandline_model::evidence::ArtefactId;
 
-use crate::identify::{Packing, identify_content, identify_packing};
+use crate::identify::{identify_content, identify_packing};
 use crate::tar::Tar;
 use crate::unpack::{Budget, Budgeted, Hashed, Limits, decompress};
 
@@ -13,11 +13,7 @@ pub fn fuzz_intake(bytes: &[u8]) {
     let limits = Limits { unpacked_bytes: 1 << 24, members: 1000, ..Limits::default() };
     let budget = Budget::new(limits);
     let _ = identify_content(bytes);
-    let container = match identify_packing(bytes) {
-        Packing::Gzip => Container::Gzip,
-        Packing::Zstd => Container::Zstd,
-        _ => Container::None,
-    };
+    let container = identify_packing(bytes).container();
     let Ok(decoded) = decompress(container, Box::new(budget.packed(bytes))) else { return };
     let mut stream = Hashed::new(Budgeted::new(decoded, &budget));
     let mut archive = Tar::new(&mut stream);

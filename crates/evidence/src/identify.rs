@@ -1,7 +1,9 @@
 //! What some bytes are, by their content alone. Names and extensions are never asked: an intruder chooses those.
 //!
-//! Signatures: gzip RFC 1952 section 2.3.1, Zstandard RFC 8878 section 3.1, zip APPNOTE 6.3.10 section 4.3,
+//! Signatures: xz file format 1.2 section 2.1.1.1, bzip2 its manual's section 4, gzip RFC 1952 section 2.3.1, Zstandard RFC 8878 section 3.1, zip APPNOTE 6.3.10 section 4.3,
 //! tar POSIX.1-2017 pax section "ustar Interchange Format", Parquet format.md, EVTX `ElfFile`, ELF gABI.
+
+use strandline_model::evidence::Container;
 
 /// How many bytes are looked at.
 pub(crate) const HEAD_BYTES: usize = 64 * 1024;
@@ -17,8 +19,25 @@ pub enum Packing {
     Zip,
     /// A tar archive.
     Tar,
-    /// Not packed, or in a way that is not opened (xz, bzip2, 7z, rar).
+    /// xz
+    Xz,
+    /// bzip2
+    Bzip2,
+    /// Not packed, or in a way that is not opened (7z, rar).
     None,
+}
+
+impl Packing {
+    /// How such bytes are packed as one stream; archives are none.
+    pub(crate) fn container(self) -> Container {
+        match self {
+            Self::Gzip => Container::Gzip,
+            Self::Zstd => Container::Zstd,
+            Self::Xz => Container::Xz,
+            Self::Bzip2 => Container::Bzip2,
+            Self::Zip | Self::Tar | Self::None => Container::None,
+        }
+    }
 }
 
 /// What unpacked bytes are.
@@ -42,6 +61,10 @@ pub fn identify_packing(head: &[u8]) -> Packing {
         Packing::Gzip
     } else if head.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) || is_skippable_zstd(head) {
         Packing::Zstd
+    } else if head.starts_with(b"\xfd7zXZ\0") {
+        Packing::Xz
+    } else if is_bzip2(head) {
+        Packing::Bzip2
     } else if head.starts_with(b"PK\x03\x04") || head.starts_with(b"PK\x05\x06") {
         Packing::Zip
     } else if crate::tar::is_header(head) {
@@ -49,6 +72,12 @@ pub fn identify_packing(head: &[u8]) -> Packing {
     } else {
         Packing::None
     }
+}
+
+/// `BZh`, the size of blocks, and then a block or the end of an empty file.
+fn is_bzip2(head: &[u8]) -> bool {
+    let Some(rest) = head.strip_prefix(b"BZh") else { return false };
+    rest.first().is_some_and(|size| (b'1'..=b'9').contains(size)) && (rest[1..].starts_with(b"1AY&SY") || rest[1..].starts_with(b"\x17\x72\x45\x38\x50\x90"))
 }
 
 /// A skippable frame counts only if a real one follows within sight.
@@ -60,9 +89,8 @@ fn is_skippable_zstd(head: &[u8]) -> bool {
 
 /// What the unpacked bytes that start with `head` are.
 pub fn identify_content(head: &[u8]) -> Content {
-    const BINARY: [(&[u8], &str); 8] = [
+    const BINARY: [(&[u8], &str); 7] = [
         (b"\x7fELF", "elf"),
-        (b"PGDMP", "pg_dump_custom"),
         (b"SQLite format 3\0", "sqlite"),
         (b"\xfd7zXZ\0", "xz"),
         (b"BZh", "bzip2"),
@@ -75,6 +103,10 @@ pub fn identify_content(head: &[u8]) -> Content {
     }
     if head.starts_with(b"PAR1") {
         return Content::Snapshot("parquet");
+    }
+    // An archive of pg_dump, or the table of contents of one that lies in several files.
+    if head.starts_with(b"PGDMP") {
+        return Content::Snapshot("pg_dump_archive");
     }
     // The header of a Windows event log, or of a chunk of one where the file has lost its own.
     if head.starts_with(b"ElfFile\0") || head.starts_with(b"ElfChnk\0") {
@@ -214,6 +246,7 @@ mod tests {
     fn contents_are_told_apart() {
         check(b"", Content::Empty);
         check(b"PAR1....", Content::Snapshot("parquet"));
+        check(b"PGDMP\x01\x0e\x00\x04\x08\x01", Content::Snapshot("pg_dump_archive"));
         check(b"ElfFile\0\0\0\0\0", Content::Log("evtx"));
         check(b"ElfChnk\0\x01\0\0\0", Content::Log("evtx"));
         check(b"--\n-- PostgreSQL database dump\n--\n", Content::Snapshot("pg_dump"));

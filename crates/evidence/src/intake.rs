@@ -42,7 +42,7 @@ pub struct Extra {
 pub struct Request<'a> {
     /// A folder, or one file.
     pub evidence: &'a Path,
-    /// Snapshots and registers that the estate names.
+    /// Snapshots (files, or folders of dumps in several files) and registers that the estate names.
     pub extra: Vec<Extra>,
     /// What is in custody already.
     pub known: &'a [Artefact],
@@ -185,15 +185,30 @@ fn list_files(request: &Request<'_>, refused: &mut Vec<Refusal>) -> Result<Vec<S
             Ok(meta) if meta.is_file() => {
                 files.push(Source { file: extra.path.clone(), path: extra.display.clone(), size: meta.len(), kind: Some(extra.kind) });
             }
-            Ok(_) => refuse(refused, &extra.display, "the estate names it, and it is not a file"),
+            Ok(meta) if meta.is_dir() => list_extra_folder(extra, request.limits, &mut files, refused)?,
+            Ok(_) => refuse(refused, &extra.display, "the estate names it, and it is neither a file nor a folder"),
             Err(error) => {
                 refuse(refused, &extra.display, &format!("the estate names it, and it cannot be read ({}): correct the path in the estate file", error.kind()))
             }
         }
     }
-    list_folder(request.evidence, request.limits, &mut files, refused)?;
+    let named: BTreeSet<PathBuf> = files.iter().filter_map(|file| file.file.canonicalize().ok()).collect();
+    let mut found = Vec::new();
+    list_folder(request.evidence, request.limits, &mut found, refused)?;
+    // What the estate names and the folder holds is taken once, by the estate's name.
+    files.extend(found.into_iter().filter(|file| !named.contains(&file.file)));
     files[..].sort_by(|a, b| (a.kind.is_none(), &a.path, &a.file).cmp(&(b.kind.is_none(), &b.path, &b.file)));
     Ok(files)
+}
+
+/// The files of a folder that the estate names: a dump in several files.
+fn list_extra_folder(extra: &Extra, limits: Limits, files: &mut Vec<Source>, refused: &mut Vec<Refusal>) -> Result<(), IntakeError> {
+    let (mut inside, mut not_taken) = (Vec::new(), Vec::new());
+    list_folder(&extra.path, limits, &mut inside, &mut not_taken)?;
+    let shown = |path: &str| format!("{}/{path}", extra.display.trim_end_matches('/'));
+    files.extend(inside.into_iter().map(|file| Source { path: shown(&file.path), kind: Some(extra.kind), ..file }));
+    refused.extend(not_taken.into_iter().map(|refusal| Refusal { path: shown(&refusal.path), ..refusal }));
+    Ok(())
 }
 
 /// The files below a folder, in no order, or the one file. Links, devices and pipes become refusals.
@@ -311,7 +326,7 @@ impl Run<'_> {
             return Ok(());
         }
         let Some(sealed) = self.seal(&mut file, source)? else { return Ok(()) };
-        if self.keep_known(&sealed) {
+        if self.keep_known(&sealed, &source.path) {
             return Ok(());
         }
         let blob = self.store.open(&sealed).map_err(|error| store_error(&source.path, error))?;
@@ -371,8 +386,9 @@ impl Run<'_> {
     }
 
     /// If these sealed bytes are in custody, keeps the rows that came of them, and says so.
-    fn keep_known(&mut self, sealed: &str) -> bool {
+    fn keep_known(&mut self, sealed: &str, path: &str) -> bool {
         let Some(root) = self.request.known.iter().find(|artefact| artefact.member_of.is_none() && artefact.sealed_sha256 == sealed) else { return false };
+        let root_id = root.id.clone();
         let mut wanted = BTreeSet::from([root.id.clone()]);
         let mut rows = vec![root];
         loop {
@@ -391,13 +407,23 @@ impl Run<'_> {
                 self.result.artefacts.push(row.clone());
             }
         }
+        self.lies_also_at(&root_id, path);
         true
+    }
+
+    /// Notes a further path of bytes that are in custody.
+    fn lies_also_at(&mut self, id: &ArtefactId, path: &str) {
+        let Some(artefact) = self.result.artefacts.iter_mut().rev().find(|artefact| artefact.id == *id) else { return };
+        if artefact.path != path && !artefact.also_at.iter().any(|known| known == path) {
+            artefact.also_at.push(path.to_owned());
+        }
     }
 
     fn keep(&mut self, artefact: Artefact) -> Result<(), IntakeError> {
         if let Some((sha256, first)) = self.ids.get(&artefact.id) {
             if *sha256 == artefact.sha256 {
                 if *first != artefact.path {
+                    self.lies_also_at(&artefact.id, &artefact.path);
                     self.result.duplicates.push((artefact.path, artefact.id));
                 }
             } else {
@@ -445,7 +471,7 @@ fn looks_like(artefact: &Artefact) -> String {
     match (artefact.kind, artefact.format.as_deref()) {
         (ArtefactKind::Log, Some(format)) => format!("looks like a log ({format}): add a source for it to the estate file"),
         (ArtefactKind::Empty, _) => "empty".to_owned(),
-        (ArtefactKind::Binary, Some("xz" | "bzip2" | "7z" | "rar")) => "packed in a way that is not opened here: unpack it and take it in again".to_owned(),
+        (ArtefactKind::Binary, Some("7z" | "rar")) => "packed in a way that is not opened here: unpack it and take it in again".to_owned(),
         (ArtefactKind::Binary, format) => format!("binary ({})", format.unwrap_or("of no known format")),
         _ => "text of no known format".to_owned(),
     }
@@ -510,11 +536,7 @@ impl Unpacking<'_, '_> {
     /// The artefacts of one item: its members, depth first, and itself last.
     fn identify<'b>(&mut self, item: Item, mut raw: Box<dyn Read + 'b>) -> Result<Vec<Artefact>, IntakeError> {
         let head = peek(&mut raw);
-        let container = match identify_packing(&head.head) {
-            Packing::Gzip => Container::Gzip,
-            Packing::Zstd => Container::Zstd,
-            _ => Container::None,
-        };
+        let container = identify_packing(&head.head).container();
         let joined = head.rejoin(raw);
         let decoded = match decompress(container, joined) {
             Ok(decoded) => decoded,
@@ -681,6 +703,7 @@ impl Unpacking<'_, '_> {
             sha256: hexadecimal(&digest),
             sealed_sha256: item.sealed.clone(),
             path: item.path.clone(),
+            also_at: Vec::new(),
             member_of: item.member.clone().map(|name| (ArtefactId(String::new()), name)),
             container,
             size: stream.size,

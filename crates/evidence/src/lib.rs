@@ -23,4 +23,4 @@ pub use pattern::matches_pattern;
 pub use rule_folder::{RuleFileRead, read_rule_folder};
 pub use seal::{SealStore, SealWriter};
 pub use unpack::Limits;
-pub use vault::{MAX_RECORD_BYTES, Vault, VaultError};
+pub use vault::{MAX_RECORD_BYTES, Vault, VaultError, VisitError};

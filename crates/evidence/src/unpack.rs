@@ -119,12 +119,17 @@ impl<R: Read> Read for Budgeted<R> {
     }
 }
 
+/// The most that an xz file may ask for, as Zstandard's window: 128 MiB, and what `xz -9` takes besides its dictionary.
+const XZ_MEMORY_KIB: u32 = 160 << 10;
+
 /// Takes off one layer of compression; gzip with several members and Zstandard with several frames are read to the end.
 pub(crate) fn decompress<'r>(container: Container, input: Box<dyn Read + 'r>) -> io::Result<Box<dyn Read + 'r>> {
     Ok(match container {
         Container::None => input,
         Container::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(BufReader::with_capacity(1 << 16, input))),
         Container::Zstd => Box::new(zstd::stream::read::Decoder::new(input)?),
+        Container::Xz => Box::new(lzma_rust2::XzReader::new_mem_limit(BufReader::with_capacity(1 << 16, input), true, XZ_MEMORY_KIB)),
+        Container::Bzip2 => Box::new(bzip2::bufread::MultiBzDecoder::new(BufReader::with_capacity(1 << 16, input))),
     })
 }
 

@@ -6,8 +6,9 @@ use std::io::{self, Read, Seek, SeekFrom};
 
 use strandline_model::evidence::{Artefact, ArtefactId, ArtefactKind, Container, EventRef};
 
+use crate::browse::{BrowseError, look_through};
 use crate::identify::{Packing, identify_packing};
-use crate::intake::{CONTENT_NAME, member_name, unique};
+use crate::intake::{BoxError, CONTENT_NAME, Refusal, member_name, unique};
 use crate::seal::SealStore;
 use crate::tar::Tar;
 use crate::unpack::{Limits, decompress, peek};
@@ -33,6 +34,17 @@ pub enum VaultError {
         #[source]
         source: io::Error,
     },
+}
+
+/// Why a visit to the streams of a snapshot ended.
+#[derive(Debug, thiserror::Error)]
+pub enum VisitError {
+    /// The sealed bytes could not be found or read.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// The visitor failed.
+    #[error(transparent)]
+    Visit(#[from] BrowseError),
 }
 
 /// The artefacts in custody, to be read.
@@ -85,7 +97,7 @@ impl<'a> Vault<'a> {
     /// [`VaultError::NoSuchPath`].
     pub fn resolve_snapshot(&self, written: &str) -> Result<&'a Artefact, VaultError> {
         let all = || self.artefacts.values().copied();
-        if let Some(exact) = all().find(|artefact| artefact.path == written) {
+        if let Some(exact) = all().find(|artefact| artefact.path == written || artefact.also_at.iter().any(|path| path == written)) {
             return Ok(exact);
         }
         let mut tail = written;
@@ -93,11 +105,51 @@ impl<'a> Vault<'a> {
             tail = rest;
         }
         let fits = |path: &str| path == tail || path.strip_suffix(tail).is_some_and(|head| head.ends_with('/'));
-        let mut found = all().filter(|a| matches!(a.kind, ArtefactKind::Snapshot | ArtefactKind::Register) && fits(&a.path));
+        let named = |a: &&Artefact| matches!(a.kind, ArtefactKind::Snapshot | ArtefactKind::Register | ArtefactKind::Archive);
+        let mut found = all().filter(named).filter(|a| fits(&a.path));
         match (found.next(), found.next()) {
             (Some(only), None) => Ok(only),
             _ => Err(VaultError::NoSuchPath(written.to_owned())),
         }
+    }
+
+    /// Visits the streams of what the estate names as a snapshot: of a file, of what is packed in it, or of the files of a
+    /// folder; each with its path within the snapshot, which is empty for the file itself. Always in the same order.
+    /// Where bytes break off, the stream reads as ended, and the result says why.
+    ///
+    /// # Errors
+    /// [`VaultError`], or what `visit` fails with.
+    pub fn visit_snapshot(&self, written: &str, visit: &mut dyn FnMut(&str, &mut dyn Read) -> Result<(), BoxError>) -> Result<Vec<Refusal>, VisitError> {
+        let mut refused = Vec::new();
+        for (path, artefact) in self.snapshot_files(written)? {
+            let failed = |source| VaultError::Sealed { path: path.clone(), source };
+            let within = |path: &str| path.strip_prefix(written).unwrap_or(path).trim_start_matches("!/").trim_start_matches('/').to_owned();
+            if artefact.member_of.is_some() {
+                let mut stream = self.open(&artefact.id)?;
+                visit(&within(&path), &mut stream).map_err(BrowseError::Visit)?;
+                continue;
+            }
+            let file = self.store.open(&artefact.sealed_sha256).map_err(failed)?;
+            let broken = look_through(file, &path, Limits::default(), &mut |found| visit(&within(&found.path), found.input))?;
+            refused.extend(broken.into_iter().map(|refusal| Refusal { path: within(&refusal.path), ..refusal }));
+        }
+        Ok(refused)
+    }
+
+    /// The files of a snapshot by their paths: the one file, or those of a folder.
+    ///
+    /// # Errors
+    /// [`VaultError::NoSuchPath`].
+    pub fn snapshot_files(&self, written: &str) -> Result<Vec<(String, &'a Artefact)>, VaultError> {
+        let below = format!("{}/", written.trim_end_matches('/'));
+        let paths = |artefact: &'a Artefact| std::iter::once(&artefact.path).chain(&artefact.also_at).map(move |path| (path.clone(), artefact));
+        let mut files: Vec<(String, &Artefact)> =
+            self.artefacts.values().flat_map(|a| paths(a)).filter(|(path, _)| path.starts_with(&below) && !path[below.len()..].contains("!/")).collect();
+        if files.is_empty() || self.artefacts.values().any(|artefact| artefact.path == written) {
+            return Ok(vec![(written.to_owned(), self.resolve_snapshot(written)?)]);
+        }
+        files.sort_by(|a, b| a.0.cmp(&b.0));
+        Ok(files)
     }
 
     fn artefact(&self, id: &ArtefactId) -> Result<&'a Artefact, VaultError> {

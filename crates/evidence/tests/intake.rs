@@ -378,3 +378,77 @@ fn any_bytes_are_survived() {
         }
     }
 }
+
+const XZ: &str = "fd377a585a000004e6d6b446020021011c00000010cf58cc0100076f6e650a74776f0a0051ab9eaf5775704900012008bb19d9bb1fb6f37d010000000004595a";
+const BZIP2: &str = "425a6839314159265359a7142b77000002c180001002018480200021800c0238f51b8bb9229c2848538a15bb80";
+
+fn unhexed(digits: &str) -> Vec<u8> {
+    (0..digits.len()).step_by(2).map(|at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap()).collect()
+}
+
+#[test]
+fn xz_and_bzip2_are_taken_off() {
+    for packed in [unhexed(XZ), unhexed(BZIP2)] {
+        let (bench, intake) = check("a", &packed, &[("a", ArtefactKind::Text)]);
+        assert_eq!(read(&bench, &intake, "a"), b"one\ntwo\n");
+        let (bench, intake) = check("a", &[packed.clone(), packed.clone()].concat(), &[("a", ArtefactKind::Text)]);
+        assert_eq!(read(&bench, &intake, "a"), b"one\ntwo\n".repeat(2));
+        let bench = Bench::new();
+        bench.write("a", &packed[..packed.len() - 8]);
+        assert!(bench.take().artefacts[0].first_refusal.is_some(), "its end is missing");
+    }
+}
+
+/// What is in a snapshot: names and sizes of its streams.
+fn streams(bench: &Bench, intake: &Intake, written: &str) -> Vec<(String, usize)> {
+    let vault = Vault::new(&bench.store, &intake.artefacts);
+    let mut found = Vec::new();
+    let refused = vault
+        .visit_snapshot(written, &mut |name, reader| {
+            let mut bytes = Vec::new();
+            reader.read_to_end(&mut bytes)?;
+            found.push((name.to_owned(), bytes.len()));
+            Ok(())
+        })
+        .unwrap();
+    assert!(refused.is_empty(), "{refused:?}");
+    found
+}
+
+#[test]
+fn a_snapshot_opens_as_its_streams() {
+    let dump = include_bytes!("dumps/tar.dump").as_slice();
+    let bench = Bench::new();
+    bench.write("whole.dump", dump);
+    bench.write("packed.dump", &gzip(dump));
+    bench.write("one.zip", &zip(&[("backup/one.sql", b"one\n")]));
+    bench.write("two.xz", &unhexed(XZ));
+    bench.write("folder/a.dat", b"\\.\n");
+    bench.write("folder/b.dat.gz", &gzip(b"\\.\n"));
+    bench.write("folder/c.dat", b"\\.\n");
+    bench.write("folder/toc.dat", b"PGDMP");
+    let intake = bench.take();
+    let names = |written: &str| streams(&bench, &intake, written).into_iter().map(|(name, _)| name).collect::<Vec<_>>();
+    assert_eq!(names("whole.dump"), ["toc.dat", "3388.dat", "3389.dat", "3390.dat", "3391.dat", "restore.sql"]);
+    assert_eq!(names("packed.dump"), names("whole.dump"));
+    assert_eq!(streams(&bench, &intake, "one.zip"), [("backup/one.sql".to_owned(), 4)]);
+    assert_eq!(streams(&bench, &intake, "two.xz"), [(String::new(), 8)]);
+    // Two empty tables are the same bytes, and yet two files.
+    let size = |name: &str, size| (name.to_owned(), size);
+    assert_eq!(streams(&bench, &intake, "folder"), [size("a.dat", 3), size("b.dat.gz", 3), size("c.dat", 3), size("toc.dat", 5)]);
+    let again = bench.take_known(&intake.artefacts, &mut |_| panic!("everything is known")).unwrap();
+    assert_eq!(again.artefacts, intake.artefacts);
+}
+
+#[test]
+fn a_folder_that_the_estate_names_is_taken_file_by_file() {
+    let bench = Bench::new();
+    bench.write("dump/toc.dat", b"PGDMP");
+    bench.write("dump/1.dat", b"x\n");
+    bench.write("access.log", LINE);
+    let extra = vec![strandline_evidence::Extra { path: bench.evidence.path().join("dump"), kind: ArtefactKind::Snapshot, display: "dump".to_owned() }];
+    let intake = bench.take_with(&bench.store, &[], None, Limits::default(), extra, &mut |_| Ok(())).unwrap();
+    let kinds: Vec<(&str, ArtefactKind)> = intake.artefacts.iter().map(|a| (a.path.as_str(), a.kind)).collect();
+    assert_eq!(kinds, [("access.log", ArtefactKind::Log), ("dump/1.dat", ArtefactKind::Snapshot), ("dump/toc.dat", ArtefactKind::Snapshot)]);
+    assert!(intake.refused.is_empty(), "{:?}", intake.refused);
+}

@@ -269,7 +269,7 @@ impl Case {
         let accesses = vec![Access::to_batch(&self.accesses).expect("accesses")];
         let inputs = Inputs {
             estate: &estate,
-            snapshots: vec![Snapshot { database: "hrs".into(), table: None, path: "dump.sql".into(), reader: Box::new(DUMP.as_bytes()) }],
+            snapshots: vec![Snapshot { database: "hrs".into(), table: None, path: "dump.sql".into(), parts: Box::new(DUMP.as_bytes()) }],
             subjects: vec!["A".into()],
             accesses: &accesses,
             events: &events,
@@ -600,7 +600,7 @@ fn the_snapshots_of_the_recordings_are_read_in_full() {
         let Ok(text) = std::fs::read(&path) else { continue };
         any = true;
         let estate: Estate = toml::from_str(include_str!("../../../examples/prison-service/estate.toml")).expect("the example is valid");
-        let snapshot = Snapshot { database: "hrs".into(), table: None, path: "hr.sql".into(), reader: Box::new(text.as_slice()) };
+        let snapshot = Snapshot { database: "hrs".into(), table: None, path: "hr.sql".into(), parts: Box::new(text.as_slice()) };
         let (databases, notes) = strandline_history::load(&estate, vec![snapshot], &strandline_history::ReadOptions::default()).expect("a whole dump");
         let hrs = databases.iter().find(|d| d.id == "hrs").expect("the estate has it");
         // A COPY row is a line, so lines between COPY and its end are the rows.

@@ -500,14 +500,17 @@ fn inherit_rows(database: &mut StoredDatabase) {
                 database.tables[parent].complete = false;
                 continue;
             };
-            let unsure: Vec<usize> = from.unsure_rows.iter().map(|row| row + database.tables[parent].rows()).collect();
             let batches: Vec<RecordBatch> = from
                 .batches
                 .iter()
                 .filter_map(|batch| RecordBatch::try_new(schema.clone(), places.iter().map(|at| batch.column(*at).clone()).collect()).ok())
                 .collect();
-            batches.into_iter().for_each(|batch| database.tables[parent].push_batch(batch));
-            database.tables[parent].unsure_rows.extend(unsure);
+            let (complete, unsure) = (from.complete, from.unsure_rows.clone());
+            let parent = &mut database.tables[parent];
+            parent.complete &= complete;
+            let before = parent.rows();
+            parent.unsure_rows.extend(unsure.into_iter().map(|row| before + row));
+            batches.into_iter().for_each(|batch| parent.push_batch(batch));
         }
     }
 }

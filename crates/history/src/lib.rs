@@ -28,7 +28,7 @@ pub use interest::{Interest, Words};
 pub use rebuild::{DatabaseHistory, Rebuild, TableHistory, descriptions};
 pub use roll::moment;
 pub use sketch::{DumpSketch, HeldTables, TableSketch, held_tables, sketch_dump};
-pub use snapshot::{OnCut, Snapshot, load};
+pub use snapshot::{Broken, OnCut, Part, Parts, Snapshot, fuzz_dump, load, looks_like_a_dump};
 pub use strandline_sql::Dialect;
 pub use transactions::{Effects, Isolation, ReadInstant, Transaction};
 

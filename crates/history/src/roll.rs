@@ -964,7 +964,7 @@ mod tests {
     use crate::writes::{End, Write, parse};
 
     fn table(rows: &[(i64, i64)]) -> StoredTable {
-        let column = |name: &str| Column { name: name.into(), kind: ColumnKind::BigInt, default: ColumnDefault::Null };
+        let column = |name: &str| Column::new(name.into(), ColumnKind::BigInt, ColumnDefault::Null);
         let mut table = StoredTable::new("s".into(), "t".into(), vec![column("k"), column("v")]);
         table.unique_keys.push(vec![0]);
         rows.iter().for_each(|(k, v)| table.push_row(&[Value::Int(*k), Value::Int(*v)], true));

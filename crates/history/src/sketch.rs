@@ -2,18 +2,18 @@
 //! one, keys and a few values to recognise contents by. It judges nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{BufRead, BufReader, Read};
+use std::io::Read;
 
 use arrow_array::cast::AsArray;
 use strandline_model::estate::Estate;
 
-use crate::snapshot::{OnCut, Snapshot, announced_dialect, load, load_bare};
+use crate::snapshot::{OnCut, Parts, Snapshot, announced_dialect, load, load_bare};
 use crate::{Dialect, HistoryError, ReadOptions, Rows};
 
 /// Values kept of each column.
 const SAMPLES: usize = 200;
 /// First bytes of a dump, in which it says what it is.
-const HEAD_BYTES: usize = 1 << 16;
+const HEAD_BYTES: u64 = 1 << 16;
 
 /// A table as a dump has it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -58,29 +58,47 @@ pub fn held_tables(estate: &Estate, snapshots: Vec<Snapshot<'_>>, on_cut: OnCut)
     Ok(databases.iter().map(|d| (d.id.clone(), tables(d))).collect())
 }
 
-/// Sketches a plain `pg_dump` or `mysqldump`. The samples are about people: they must not be shown.
+/// Sketches a dump. The samples are about people: they must not be shown.
 ///
 /// # Errors
 /// If the dump cannot be read.
-pub fn sketch_dump(reader: Box<dyn Read + '_>, path: &str) -> Result<DumpSketch, HistoryError> {
-    let mut reader = BufReader::with_capacity(HEAD_BYTES, reader);
-    let head = reader.fill_buf().map_err(|source| HistoryError::Read { path: path.to_owned(), source })?;
-    let (dialect, database) = head_of_dump(&String::from_utf8_lossy(head));
+pub fn sketch_dump(parts: Box<dyn Parts + '_>, path: &str) -> Result<DumpSketch, HistoryError> {
+    let (mut dialect, mut database) = (None, None);
+    parts.visit(&mut |part| {
+        if dialect.is_none() {
+            let mut head = Vec::new();
+            let _ = part.reader.take(HEAD_BYTES).read_to_end(&mut head);
+            (dialect, database) = head_of_dump(part.name, &head);
+        }
+        Ok(())
+    })?;
+    let dialect = dialect.unwrap_or(Dialect::PostgreSql);
     let options = ReadOptions { on_cut: OnCut::GoOn, ..ReadOptions::default() };
-    let snapshot = Snapshot { database: "draft".to_owned(), table: None, path: path.to_owned(), reader: Box::new(reader) };
+    let snapshot = Snapshot { database: "draft".to_owned(), table: None, path: path.to_owned(), parts };
     let schema = database.clone().filter(|_| dialect == Dialect::MySql).unwrap_or_else(|| "public".to_owned());
-    let stored = load_bare(snapshot, dialect, &schema, &options)?;
+    let stored = load_bare(&snapshot, dialect, &schema, &options)?;
     let mut tables: Vec<TableSketch> = stored.tables.iter().map(sketch).collect();
     tables.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(DumpSketch { dialect, database, tables })
 }
 
-/// What the first comments say: whose dump, and of which database (`-- Host: localhost    Database: clinic`).
-fn head_of_dump(head: &str) -> (Dialect, Option<String>) {
-    let comments = || head.lines().filter_map(|line| line.trim().strip_prefix("--")).map(str::trim);
-    let dialect = comments().find_map(announced_dialect).unwrap_or(Dialect::PostgreSql);
+/// Whose dump it is, and of which database, by its first comments (`-- Host: localhost    Database: clinic`), by
+/// PostgreSQL's mark of an archive, or by mydumper's names (`clinic.patient-schema.sql`).
+fn head_of_dump(name: &str, head: &[u8]) -> (Option<Dialect>, Option<String>) {
+    if head.starts_with(b"PGDMP") {
+        return (Some(Dialect::PostgreSql), None);
+    }
+    let file = name.rsplit('/').next().unwrap_or(name);
+    if let Some((database, rest)) = file.split_once('.')
+        && rest.contains("-schema.sql")
+    {
+        return (Some(Dialect::MySql), Some(database.to_owned()));
+    }
+    let text = crate::snapshot::head_text(head);
+    let comments = || text.lines().filter_map(|line| line.trim().strip_prefix("--")).map(str::trim);
     let database = comments().filter(|c| c.starts_with("Host:")).find_map(|c| c.split_once("Database:")).map(|(_, name)| name.trim().to_owned());
-    (dialect, database.filter(|name| !name.is_empty()))
+    let used = || text.lines().find_map(|line| line.trim().strip_prefix("USE `")?.strip_suffix("`;").map(str::to_owned));
+    (comments().find_map(announced_dialect), database.filter(|name| !name.is_empty()).or_else(used))
 }
 
 fn sketch(table: &crate::store::StoredTable) -> TableSketch {
@@ -100,7 +118,10 @@ fn sketch(table: &crate::store::StoredTable) -> TableSketch {
         foreign_keys: table
             .foreign_keys
             .iter()
-            .filter_map(|key| Some((table.columns.get(key.column)?.name.clone(), key.table.clone(), key.to_column.clone())))
+            .filter_map(|key| match (key.columns.as_slice(), key.to_columns.as_slice()) {
+                ([column], [to_column]) => Some((table.columns.get(*column)?.name.clone(), key.table.clone(), to_column.clone())),
+                _ => None,
+            })
             .collect(),
         samples: samples.collect(),
     }

@@ -34,16 +34,49 @@ pub struct Column {
     pub kind: ColumnKind,
     /// What an INSERT leaves.
     pub default: ColumnDefault,
+    /// Its type as the dump writes it, with its arguments (`character varying(20)`, `public.mood`); empty where a
+    /// snapshot names none.
+    pub declared: String,
+    /// The collation that its definition names, as it is written there.
+    pub collation: Option<String>,
+    /// What the server computes it from. Such a column's values are not in a dump.
+    pub generated: Option<String>,
 }
 
-/// A column that names a row of another table.
+impl Column {
+    /// A column of which no more is known.
+    pub fn new(name: String, kind: ColumnKind, default: ColumnDefault) -> Self {
+        Self { name, kind, default, declared: String::new(), collation: None, generated: None }
+    }
+}
+
+/// Columns that name a row of another table.
+#[derive(Clone, Debug, PartialEq)]
 pub struct ForeignKey {
-    /// Number of the column.
-    pub column: usize,
+    /// Numbers of the columns.
+    pub columns: Vec<usize>,
     /// `schema.table`
     pub table: String,
-    /// The column there.
-    pub to_column: String,
+    /// The columns there, in the same order; empty where the definition means the other table's primary key.
+    pub to_columns: Vec<String>,
+    /// What happens here when the row there is deleted.
+    pub on_delete: KeyAction,
+    /// What happens here when the row there gets another key.
+    pub on_update: KeyAction,
+}
+
+/// What a foreign key does when the row that it names goes or changes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum KeyAction {
+    /// It refuses the change.
+    #[default]
+    Refuse,
+    /// The rows here go or change too.
+    Cascade,
+    /// The columns here become NULL.
+    SetNull,
+    /// The columns here take their default.
+    SetDefault,
 }
 
 /// A table as the snapshot has it.
@@ -56,7 +89,7 @@ pub struct StoredTable {
     pub columns: Vec<Column>,
     /// Column numbers of each primary or unique key.
     pub unique_keys: Vec<Vec<usize>>,
-    /// Those of one column.
+    /// In the order of their definitions.
     pub foreign_keys: Vec<ForeignKey>,
     /// Closed batches of rows.
     pub batches: Vec<RecordBatch>,
@@ -71,8 +104,34 @@ pub struct StoredTable {
     pub parents: Vec<String>,
     /// The role that owns it.
     pub owner: Option<String>,
+    /// Triggers, rules and row-level policies on it, as the dump writes them.
+    pub attached: Vec<Attached>,
+    /// Whether it has no rows of its own, only those of its partitions.
+    pub partitioned: bool,
     /// Whether the snapshot has the rows of this table in full.
     pub complete: bool,
+}
+
+/// What acts on a table's reads or writes besides the statement itself.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Attached {
+    /// What it is.
+    pub kind: AttachedKind,
+    /// Its name.
+    pub name: String,
+    /// Its definition.
+    pub sql: String,
+}
+
+/// Kinds of what acts on a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AttachedKind {
+    /// Runs code on a write.
+    Trigger,
+    /// Rewrites a statement.
+    Rule,
+    /// Row-level security: says which rows a role may see.
+    Policy,
 }
 
 impl StoredTable {
@@ -93,8 +152,29 @@ impl StoredTable {
             unsure_rows: BTreeSet::new(),
             parents: Vec::new(),
             owner: None,
+            attached: Vec::new(),
+            partitioned: false,
             complete: true,
         }
+    }
+
+    /// Forgets the rows, for those of a later snapshot.
+    pub(crate) fn clear_rows(&mut self) {
+        let empty = Self::new(String::new(), String::new(), Vec::new());
+        self.take_rows(empty);
+        self.complete = false;
+    }
+
+    /// The rows of `other`, whose columns are the same, in place of its own.
+    pub(crate) fn take_rows(&mut self, other: Self) {
+        (self.batches, self.starts, self.rows) = (other.batches, other.starts, other.rows);
+        (self.builders, self.pending_rows, self.pending_bytes) = (other.builders, other.pending_rows, other.pending_bytes);
+        (self.unsure_rows, self.complete) = (other.unsure_rows, other.complete);
+    }
+
+    /// Rows in closed batches and in the one being filled.
+    pub(crate) fn rows_read(&self) -> usize {
+        self.rows + self.pending_rows
     }
 
     /// `schema.table`.
@@ -177,6 +257,90 @@ pub struct StoredView {
     pub name: String,
     /// Its query.
     pub sql: String,
+    /// Whether its rows are kept: it shows its tables as they stood at its last REFRESH, and those rows are in no dump.
+    pub materialized: bool,
+}
+
+/// A type that the database defines.
+#[derive(Clone, Debug, PartialEq)]
+pub enum StoredType {
+    /// Its labels, in their order.
+    Enum(Vec<String>),
+    /// What it is a kind of, as written, with the collation that it names.
+    Domain {
+        /// Its base type.
+        base: String,
+        /// Its collation.
+        collation: Option<String>,
+    },
+    /// Names and types of its fields.
+    Composite(Vec<(String, String)>),
+    /// Anything else: its definition.
+    Other(String),
+}
+
+/// A collation that the database defines.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct StoredCollation {
+    /// `icu`, `libc`, …
+    pub provider: Option<String>,
+    /// The locale, in the provider's words.
+    pub locale: Option<String>,
+    /// Whether strings may be equal that differ in their bytes.
+    pub nondeterministic: bool,
+    /// Its definition.
+    pub sql: String,
+}
+
+/// A function or procedure.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StoredFunction {
+    /// Its schema.
+    pub schema: String,
+    /// Its name.
+    pub name: String,
+    /// Its language, in lower case.
+    pub language: String,
+    /// Its body, where it stands in the dump.
+    pub body: String,
+    /// Its whole definition.
+    pub sql: String,
+}
+
+/// A setting that a role or a database gives to its sessions (`ALTER ROLE … SET`, `ALTER DATABASE … SET`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredSetting {
+    /// For this role; otherwise for everybody.
+    pub role: Option<String>,
+    /// In this database; otherwise in all.
+    pub database: Option<String>,
+    /// Its name, in lower case.
+    pub name: String,
+    /// Its value.
+    pub value: String,
+}
+
+/// What a dump says of the database as a whole.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Described {
+    /// Types, by `schema.name`.
+    pub types: BTreeMap<String, StoredType>,
+    /// Collations, by `schema.name`.
+    pub collations: BTreeMap<String, StoredCollation>,
+    /// Functions and procedures; one name may stand for several.
+    pub functions: Vec<StoredFunction>,
+    /// Sequences, by `schema.name`.
+    pub sequences: BTreeSet<String>,
+    /// Extensions.
+    pub extensions: BTreeSet<String>,
+    /// Settings of roles and databases.
+    pub settings: Vec<StoredSetting>,
+    /// The database's own collation or locale.
+    pub collation: Option<String>,
+    /// The encoding in which the dump is written.
+    pub encoding: Option<String>,
+    /// The zone in which the dump writes values of MySQL's `timestamp` (`+00:00`), where it says so.
+    pub time_zone: Option<String>,
 }
 
 /// Who may read what, as the snapshot says.
@@ -207,6 +371,8 @@ pub struct StoredDatabase {
     pub views: Vec<StoredView>,
     /// Who may read what.
     pub rights: Rights,
+    /// What else its dumps say.
+    pub described: Described,
 }
 
 impl StoredDatabase {
@@ -221,7 +387,17 @@ impl StoredDatabase {
             index: BTreeMap::new(),
             views: Vec::new(),
             rights: Rights::default(),
+            described: Described::default(),
         }
+    }
+
+    /// Takes a table out, if there is one of that name.
+    pub(crate) fn remove_table(&mut self, full_name: &str) -> Option<StoredTable> {
+        let at = self.index.remove(full_name)?;
+        for later in self.index.values_mut().filter(|later| **later > at) {
+            *later -= 1;
+        }
+        Some(self.tables.remove(at))
     }
 
     /// Adds a table, in place of one of the same name.

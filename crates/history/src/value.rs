@@ -275,6 +275,10 @@ fn parse_decimal(text: &str, scale: i8) -> Option<i128> {
 fn parse_date(text: &str) -> Option<i32> {
     let date = text.get(..10)?.parse::<jiff::civil::Date>().ok()?;
     let rest = &text[10..];
+    // Years before Christ are no years of the calendar that days are counted in here.
+    if rest.ends_with("BC") {
+        return None;
+    }
     if !rest.is_empty() && !rest.starts_with([' ', 'T']) {
         return None;
     }

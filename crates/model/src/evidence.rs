@@ -71,6 +71,10 @@ pub enum Container {
     Gzip,
     /// Zstandard
     Zstd,
+    /// xz
+    Xz,
+    /// bzip2
+    Bzip2,
 }
 
 /// What an artefact turned out to be, by its content.
@@ -79,7 +83,7 @@ pub enum Container {
 pub enum ArtefactKind {
     /// A log of the estate, or one that looks like a log.
     Log,
-    /// A snapshot of a database: plain `pg_dump`, CSV or Parquet.
+    /// A snapshot of a database: a dump, CSV or Parquet.
     Snapshot,
     /// The contact register.
     Register,
@@ -104,6 +108,9 @@ pub struct Artefact {
     pub sealed_sha256: String,
     /// Where it came from: the path below the evidence folder, `/`-separated; members as `archive.zip!/inner/path`.
     pub path: String,
+    /// Further paths at which the same bytes lay.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also_at: Vec<String>,
     /// The archive it came out of, and the member's name there.
     pub member_of: Option<(ArtefactId, String)>,
     /// How the sealed bytes are packed.

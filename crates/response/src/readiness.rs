@@ -15,6 +15,7 @@ use strandline_model::evidence::{Artefact, ArtefactKind, Warning};
 
 use crate::error::ResponseError;
 use crate::run::{Response, Settings, Watcher};
+use crate::stage::expose::SealedSnapshot;
 use crate::stage::intake::Seals;
 
 /// Records of a log that a draft looks at.
@@ -84,33 +85,48 @@ pub fn draft_estate(settings: &Settings<'_>, folder: &Path, watcher: &mut dyn Wa
     let intake = strandline_evidence::intake(&request, &seals, &mut |p| watcher.progress(p.bytes_done, p.bytes_total, "bytes"), &mut |_| Ok(()))?;
     let vault = Vault::new(&seals, &intake.artefacts);
     let mut findings = Findings::default();
-    for artefact in &intake.artefacts {
+    let dumps = dumps_of_several_files(&intake.artefacts, &vault)?;
+    for dump in &dumps {
+        sketch(dump, &vault, &mut findings)?;
+    }
+    let part_of_one = |path: &str| dumps.iter().any(|dump| path.strip_prefix(dump.as_str()).is_some_and(|rest| rest.starts_with(['/', '!'])));
+    for artefact in intake.artefacts.iter().filter(|artefact| !part_of_one(&artefact.path)) {
         look_at(artefact, &vault, &mut findings)?;
     }
     Ok(strandline_estate::draft::write(&findings))
+}
+
+/// The folders and archives that are one dump: those with pg_dump's table of contents, or with mydumper's metadata.
+fn dumps_of_several_files(artefacts: &[Artefact], vault: &Vault<'_>) -> Result<BTreeSet<String>, ResponseError> {
+    let mut dumps = BTreeSet::new();
+    for artefact in artefacts {
+        let Some((before, name)) = artefact.path.rsplit_once('/') else { continue };
+        let marks = match name {
+            "toc.dat" => head_of(artefact, vault)?.starts_with(b"PGDMP"),
+            "metadata" => String::from_utf8_lossy(&head_of(artefact, vault)?).contains("dump at"),
+            _ => false,
+        };
+        if marks {
+            // In an archive, the estate names the file that the archive lies in.
+            dumps.insert(artefact.path.split_once("!/").map_or(before, |(file, _)| file).to_owned());
+        }
+    }
+    Ok(dumps)
+}
+
+fn head_of(artefact: &Artefact, vault: &Vault<'_>) -> Result<Vec<u8>, ResponseError> {
+    let mut head = Vec::new();
+    vault.open(&artefact.id)?.take(HEAD_BYTES).read_to_end(&mut head).map_err(|source| ResponseError::Read { path: artefact.path.clone().into(), source })?;
+    Ok(head)
 }
 
 fn look_at(artefact: &Artefact, vault: &Vault<'_>, findings: &mut Findings) -> Result<(), ResponseError> {
     if matches!(artefact.kind, ArtefactKind::Archive | ArtefactKind::Binary | ArtefactKind::Empty) {
         return Ok(());
     }
-    let mut head = Vec::new();
-    vault.open(&artefact.id)?.take(HEAD_BYTES).read_to_end(&mut head).map_err(|source| ResponseError::Read { path: artefact.path.clone().into(), source })?;
-    if looks_like_a_dump(&head) {
-        let sketch = strandline_history::sketch_dump(vault.open(&artefact.id)?, &artefact.path)?;
-        findings.snapshot = Some(artefact.path.clone());
-        findings.is_mysql = sketch.dialect == strandline_history::Dialect::MySql;
-        findings.database = sketch.database;
-        findings.tables.extend(sketch.tables.into_iter().map(|table| strandline_estate::draft::TableSketch {
-            name: table.name,
-            columns: table.columns,
-            primary_key: table.primary_key,
-            foreign_keys: table.foreign_keys,
-            rows: table.rows,
-            samples: table.samples,
-            distinct: Vec::new(),
-        }));
-        return Ok(());
+    let head = head_of(artefact, vault)?;
+    if strandline_history::looks_like_a_dump(&head) {
+        return sketch(artefact.path.split_once("!/").map_or(artefact.path.as_str(), |(file, _)| file), vault, findings);
     }
     if let Some(columns) = register_columns(&head) {
         findings.register = Some((artefact.path.clone(), columns));
@@ -126,9 +142,23 @@ fn look_at(artefact: &Artefact, vault: &Vault<'_>, findings: &mut Findings) -> R
     Ok(())
 }
 
-fn looks_like_a_dump(head: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(head);
-    text.contains("PostgreSQL database dump") || text.contains("MySQL dump") || text.contains("MariaDB dump") || text.contains("\nCREATE TABLE ")
+/// Takes what a dump says of itself, by its path as the estate writes it.
+fn sketch(written: &str, vault: &Vault<'_>, findings: &mut Findings) -> Result<(), ResponseError> {
+    let parts = Box::new(SealedSnapshot { vault, written: written.to_owned() });
+    let sketch = strandline_history::sketch_dump(parts, written)?;
+    findings.snapshot = Some(written.to_owned());
+    findings.is_mysql = sketch.dialect == strandline_history::Dialect::MySql;
+    findings.database = sketch.database;
+    findings.tables.extend(sketch.tables.into_iter().map(|table| strandline_estate::draft::TableSketch {
+        name: table.name,
+        columns: table.columns,
+        primary_key: table.primary_key,
+        foreign_keys: table.foreign_keys,
+        rows: table.rows,
+        samples: table.samples,
+        distinct: Vec::new(),
+    }));
+    Ok(())
 }
 
 /// Column names, if the first line is a CSV header of a register: a key and a way to reach people.

@@ -4,75 +4,124 @@
 
 use std::io::{BufRead, Read};
 
-use crate::store::{Column, ColumnDefault, ForeignKey, StoredDatabase, StoredTable, StoredView};
-use crate::value::{ColumnKind, Value};
-use crate::{Dialect, HistoryError, OnCut, ReadOptions, Rows};
 use strandline_sql::lexer::{Kind, Token, after_bracket, outside_brackets, qualified_name, tokens};
+
+use super::cells::{RowRead, column_order, constant, copy_cells, push_cells};
+use super::encoding::TextEncoding;
+use super::filling::Filling;
+use super::objects;
+use super::tables::{add_element, add_key, column_list, inside_bracket, split_at_commas, written};
+use crate::store::{AttachedKind, Column, ColumnDefault, StoredTable, StoredType, StoredView};
+use crate::{Dialect, HistoryError, Rows};
 
 /// Longest line that is read; PostgreSQL's own limit for a cell is 1 GB, but a dump of people has no such rows.
 const LINE_BYTES: u64 = 256 << 20;
 
-pub(super) fn read(
-    reader: &mut dyn BufRead,
-    path: &str,
-    database: &mut StoredDatabase,
-    options: &ReadOptions,
-    notes: &mut Vec<String>,
-) -> Result<(), HistoryError> {
-    let mut dump = Dump {
-        reader,
-        path,
-        database,
-        line: 0,
-        raw: Vec::new(),
-        latin1: false,
-        skipping: false,
-        announced: false,
-        finished: false,
-        unread: 0,
-        rows: options.rows,
-    };
-    let cut = dump.read_all()?;
-    if dump.unread > 0 {
-        notes.push(format!("{path}: {} rows have a cell that is not of its column's type, or too few cells; they count as doubtful", dump.unread));
-    }
-    let Some(table) = cut else { return Ok(()) };
-    let line = dump.line;
-    let whereabouts = table.as_ref().map_or_else(|| "between two statements".to_owned(), |t| format!("within table {t}"));
-    if options.on_cut == OnCut::Stop {
-        let reason = format!("the dump ends {whereabouts}, before its own end mark; take a complete dump, or go on with what there is by --cut-dump go-on");
-        return Err(HistoryError::Snapshot { path: path.to_owned(), line, reason });
-    }
-    notes.push(format!("{path} line {line}: the dump ends {whereabouts}; its tables count as incomplete"));
-    for table in &mut database.tables {
-        table.complete = false;
-    }
-    Ok(())
-}
+/// Where a dump ends before it is whole: within this table's rows or, without one, between two statements.
+pub(super) type Cut = Option<String>;
 
-struct Dump<'r, 'd> {
-    reader: &'r mut dyn BufRead,
-    path: &'r str,
-    database: &'d mut StoredDatabase,
+/// The reading of one dump, in one piece or in several.
+pub(super) struct Dump<'f, 'd> {
+    pub(super) filling: &'f mut Filling<'d>,
+    path: &'f str,
     line: u64,
     raw: Vec<u8>,
-    latin1: bool,
+    encoding: TextEncoding,
+    /// Whether the text was converted as a whole, so that what it says of its encoding no longer holds.
+    converted: bool,
+    /// Whether its lines end as on Windows.
+    windows_lines: Option<bool>,
+    /// What ends a statement; clients of MySQL change it around bodies that hold semicolons.
+    delimiter: Option<String>,
+    /// The schema of bare names, where the dump sets it.
+    schema: Option<String>,
     /// Inside another database's part of a dump of many.
     skipping: bool,
-    /// Whether the dump said that it is one, and so will say when it ends.
-    announced: bool,
-    finished: bool,
-    unread: u64,
-    rows: Rows,
+    /// How often the dump said that one begins, and that one ends.
+    begun: usize,
+    ended: usize,
+    /// The table whose rows come now.
+    section: Option<String>,
+    /// Tables that INSERTs gave rows to.
+    inserted: Vec<String>,
+    /// Whether the rows are those that the dumping role may see, not all.
+    row_security: bool,
+    /// Whether backslashes escape in plain strings of PostgreSQL.
+    backslashes: bool,
 }
 
-impl Dump<'_, '_> {
-    /// Reads to the end. `Some` says that the dump is cut, and within which table.
-    fn read_all(&mut self) -> Result<Option<Option<String>>, HistoryError> {
+impl<'f, 'd> Dump<'f, 'd> {
+    pub(super) fn new(filling: &'f mut Filling<'d>, path: &'f str) -> Self {
+        Self {
+            filling,
+            path,
+            line: 0,
+            raw: Vec::new(),
+            encoding: TextEncoding::Utf8,
+            converted: false,
+            windows_lines: None,
+            delimiter: None,
+            schema: None,
+            skipping: false,
+            begun: 0,
+            ended: 0,
+            section: None,
+            inserted: Vec::new(),
+            row_security: false,
+            backslashes: false,
+        }
+    }
+
+    /// Says that the text was converted to UTF-8 before it came here.
+    pub(super) fn set_converted(&mut self) {
+        self.converted = true;
+    }
+
+    /// Says in which schema bare names are.
+    pub(super) fn set_schema(&mut self, schema: &str) {
+        self.schema = Some(schema.to_owned()).filter(|schema| !schema.is_empty());
+    }
+
+    /// Says who owns a table.
+    pub(super) fn set_owner(&mut self, table: Vec<String>, owner: &str) {
+        if let Some(at) = self.filling.database.table(&self.full_name(table)) {
+            self.filling.database.tables[at].owner = Some(owner.to_owned());
+        }
+    }
+
+    /// Takes one definition by itself, wherever it ends.
+    pub(super) fn take_definition(&mut self, statement: &str) {
+        let all = tokens(statement, self.dialect());
+        if all.first().is_some_and(|t| t.is("create")) {
+            self.take_create(&all, statement);
+        }
+    }
+
+    /// Leaves a section whose rows are cut.
+    pub(super) fn leave_section(&mut self) {
+        self.section = None;
+        self.inserted.clear();
+    }
+
+    /// The line that was read last.
+    pub(super) fn line(&self) -> u64 {
+        self.line
+    }
+
+    /// Ends the dump: its last section too is whole.
+    pub(super) fn close(&mut self) {
+        self.end_section();
+        for table in std::mem::take(&mut self.inserted) {
+            self.mark_complete(&table);
+        }
+    }
+
+    /// Reads a piece to its end. `Some` says that it is cut.
+    pub(super) fn feed(&mut self, reader: &mut dyn BufRead) -> Result<Option<Cut>, HistoryError> {
         let mut statement = String::new();
         let mut scanner = Scanner::default();
-        while self.next_line()? {
-            let text = self.text();
+        while self.next_line(reader)? {
+            let text = self.encoding.decode_marked(&self.raw).into_owned();
             if statement.is_empty() && self.outside_statement(&text)? {
                 continue;
             }
@@ -81,31 +130,35 @@ impl Dump<'_, '_> {
             }
             statement.push_str(&text);
             statement.push('\n');
-            if !scanner.ends_statement(&text, self.database.dialect) {
+            if !self.ends_statement(&mut scanner, &text, &mut statement) {
                 continue;
             }
-            let cut = self.take_statement(&statement)?;
+            let cut = self.take_statement(reader, &statement)?;
             if cut.is_some() {
                 return Ok(cut);
             }
             statement.clear();
             scanner = Scanner::default();
         }
-        let all = tokens(&statement, self.database.dialect);
+        let all = tokens(&statement, self.dialect());
         if !all.is_empty() {
-            let table = insert_target(&all, self.database.dialect).map(|parts| parts.join("."));
+            let table = insert_target(&all, self.dialect()).map(|parts| self.full_name(parts));
             return Ok(Some(table));
         }
-        Ok((self.announced && !self.finished).then_some(None))
+        Ok((self.begun > self.ended).then(|| self.section.clone()))
+    }
+
+    pub(super) fn dialect(&self) -> Dialect {
+        self.filling.database.dialect
     }
 
     fn error(&self, reason: &str) -> HistoryError {
         HistoryError::Snapshot { path: self.path.to_owned(), line: self.line, reason: reason.to_owned() }
     }
 
-    fn next_line(&mut self) -> Result<bool, HistoryError> {
+    fn next_line(&mut self, reader: &mut dyn BufRead) -> Result<bool, HistoryError> {
         self.raw.clear();
-        let read = (&mut *self.reader).take(LINE_BYTES).read_until(b'\n', &mut self.raw);
+        let read = reader.take(LINE_BYTES).read_until(b'\n', &mut self.raw);
         let read = read.map_err(|source| HistoryError::Read { path: self.path.to_owned(), source })?;
         if read == 0 {
             return Ok(false);
@@ -117,266 +170,486 @@ impl Dump<'_, '_> {
         if self.raw.last() == Some(&b'\n') {
             self.raw.pop();
         }
-        if self.raw.last() == Some(&b'\r') {
+        // A carriage return within a dump of other lines is part of a value.
+        let windows_lines = *self.windows_lines.get_or_insert(self.raw.ends_with(b"\r"));
+        if windows_lines && self.raw.last() == Some(&b'\r') {
             self.raw.pop();
         }
         Ok(true)
     }
 
-    fn text(&self) -> String {
-        decode(&self.raw, self.latin1)
+    /// Whether the line ends the statement; a delimiter of the client's is taken off.
+    fn ends_statement(&self, scanner: &mut Scanner, line: &str, statement: &mut String) -> bool {
+        if let Some(delimiter) = &self.delimiter {
+            let Some(body) = statement.trim_end().strip_suffix(delimiter.as_str()) else { return false };
+            statement.truncate(body.len());
+            return true;
+        }
+        let body_of_statements = scanner.atomic || (self.dialect() == Dialect::PostgreSql && begins_atomic(line));
+        scanner.atomic = body_of_statements;
+        let ended = scanner.ends_statement(line, self.dialect());
+        if body_of_statements { ended && line.trim().eq_ignore_ascii_case("end;") } else { ended }
     }
 
     /// Comments, psql and mysql client lines between statements.
     fn outside_statement(&mut self, line: &str) -> Result<bool, HistoryError> {
         let trimmed = line.trim();
         if let Some(comment) = trimmed.strip_prefix("--") {
-            let comment = comment.trim();
-            if let Some(dialect) = announced_dialect(comment) {
-                self.announced = true;
-                self.check_dialect(dialect)?;
-            }
-            self.finished |= comment.ends_with("dump complete") || comment.starts_with("Dump completed");
+            self.take_comment(comment.trim())?;
             return Ok(true);
         }
         if let Some(rest) = trimmed.strip_prefix("\\connect").or_else(|| trimmed.strip_prefix("\\c ")) {
-            let name = rest.split_whitespace().find(|w| !w.starts_with('-')).unwrap_or_default().trim_matches('"').to_owned();
-            self.skipping = name != self.database.name;
+            self.enter(&connected_database(rest));
+        }
+        if self.dialect() == Dialect::MySql
+            && let Some(delimiter) = trimmed.get(..10).filter(|word| word.eq_ignore_ascii_case("delimiter ")).map(|_| trimmed[10..].trim())
+        {
+            self.delimiter = Some(delimiter.to_owned()).filter(|d| !d.is_empty() && d != ";");
+            return Ok(true);
         }
         // mariadb-dump begins with such a line, without a semicolon: `/*M!999999\- enable the sandbox mode */`.
         let comment =
             trimmed.strip_prefix("/*").and_then(|rest| rest.strip_suffix("*/")).is_some_and(|inside| !inside.starts_with('!') && !inside.contains("*/"));
-        Ok(comment || trimmed.is_empty() || trimmed.starts_with('\\') || trimmed.to_ascii_uppercase().starts_with("DELIMITER "))
+        Ok(comment || trimmed.is_empty() || trimmed.starts_with('\\') || trimmed.starts_with('#') && self.dialect() == Dialect::MySql)
+    }
+
+    fn take_comment(&mut self, comment: &str) -> Result<(), HistoryError> {
+        if let Some(dialect) = announced_dialect(comment) {
+            self.begun += 1;
+            self.check_dialect(dialect)?;
+        }
+        if comment.ends_with("dump complete") || comment.starts_with("Dump completed") {
+            self.ended += 1;
+            self.end_section();
+        }
+        if self.skipping {
+            return Ok(());
+        }
+        if let Some(table) = section_of(comment, self.dialect()) {
+            let full = self.full_name(table);
+            self.begin_section(full);
+        } else if comment.starts_with("WHERE:") {
+            // mysqldump --where: some of the rows are left out on purpose.
+            if let Some(full) = self.section.take()
+                && let Some(index) = self.filling.table_for_rows(&full)
+            {
+                self.filling.spoil(&full, index);
+            }
+        }
+        Ok(())
+    }
+
+    /// Another table's rows begin: those of the one before are whole.
+    pub(super) fn begin_section(&mut self, full: String) {
+        self.end_section();
+        self.section = Some(full);
+    }
+
+    pub(super) fn end_section(&mut self) {
+        if let Some(table) = self.section.take() {
+            self.mark_complete(&table);
+        }
+    }
+
+    fn mark_complete(&mut self, full: &str) {
+        let partial = self.row_security;
+        self.filling.mark_complete(full, |table| !partial || !table.attached.iter().any(|a| a.kind == AttachedKind::Policy));
+    }
+
+    /// Enters the part of a dump of many that is of the database `name`.
+    fn enter(&mut self, name: &str) {
+        self.end_section();
+        self.skipping = name != self.filling.database.name;
+        self.schema = None;
+        if self.skipping {
+            self.filling.passed_over.insert(name.to_owned());
+        }
     }
 
     /// One dialect's quoting read as the other's loses rows without a sign of it.
     fn check_dialect(&self, found: Dialect) -> Result<(), HistoryError> {
-        if found == self.database.dialect {
+        if found == self.dialect() {
             return Ok(());
         }
         let (what, word) = if found == Dialect::MySql { ("MySQL or MariaDB", "mysql") } else { ("PostgreSQL", "postgresql") };
-        Err(self.error(&format!("this is a dump of {what}; write dialect = \"{word}\" for the database {:?} in the estate", self.database.id)))
+        Err(self.error(&format!("this is a dump of {what}; write dialect = \"{word}\" for the database {:?} in the estate", self.filling.database.id)))
     }
 
-    fn take_statement(&mut self, statement: &str) -> Result<Option<Option<String>>, HistoryError> {
-        let dialect = self.database.dialect;
+    fn take_statement(&mut self, reader: &mut dyn BufRead, statement: &str) -> Result<Option<Cut>, HistoryError> {
+        let dialect = self.dialect();
         let all = tokens(statement, dialect);
         let Some(first) = all.first() else { return Ok(None) };
-        if first.is("copy") {
-            return self.take_copy(&all);
-        }
-        if first.is("use") {
-            let name = all.get(1).and_then(|t| t.name(dialect)).unwrap_or_default();
-            self.skipping = name != self.database.name;
-        }
-        if self.skipping {
-            return Ok(None);
-        }
-        if first.is("create") {
-            self.take_create(&all, statement);
-        } else if first.is("insert") || first.is("replace") {
-            self.take_insert(&all);
-        } else if first.is("alter") {
-            self.take_alter(&all);
-        } else if first.is("grant") {
-            self.take_grant(&all);
-        } else if first.is("set") && all.get(1).is_some_and(|t| t.is("client_encoding")) {
-            let encoding = all.iter().find_map(|t| if let Kind::Text(name) = &t.kind { Some(name.to_ascii_uppercase()) } else { None });
-            self.latin1 = encoding.is_some_and(|name| matches!(name.as_str(), "LATIN1" | "WIN1252" | "SQL_ASCII"));
+        let word = if let Kind::Word(word) = &first.kind { word.to_ascii_lowercase() } else { return Ok(None) };
+        match word.as_str() {
+            "copy" => return self.take_copy(reader, &all),
+            "use" => self.enter(&all.get(1).and_then(|t| t.name(dialect)).unwrap_or_default()),
+            // Roles stand before all databases.
+            "alter" if all.get(1).is_some_and(|t| t.is("role") || t.is("user") || t.is("database")) => {
+                self.filling.database.described.settings.extend(objects::setting(&all, dialect));
+            }
+            "grant" if self.skipping && !all.iter().any(|t| t.is("on")) => self.take_grant(&all),
+            _ if self.skipping => {}
+            "insert" | "replace" => self.take_insert(&all, statement)?,
+            "lock" => self.take_lock(&all),
+            "set" => self.take_set(&all)?,
+            "select" => self.take_select(&all),
+            _ if self.filling.wants_rows_alone() => {}
+            "create" => self.take_create(&all, statement),
+            "alter" => self.take_alter(&all),
+            "grant" => self.take_grant(&all),
+            _ => {}
         }
         Ok(None)
+    }
+
+    fn take_set(&mut self, all: &[Token<'_>]) -> Result<(), HistoryError> {
+        let dialect = self.dialect();
+        let skip = usize::from(all.get(1).is_some_and(|t| t.is("session") || t.is("local")));
+        let Some(name) = all.get(1 + skip) else { return Ok(()) };
+        let text = |t: &Token<'_>| match &t.kind {
+            Kind::Text(text) | Kind::Quoted(text) => Some(text.clone()),
+            Kind::Word(text) => Some((*text).to_owned()),
+            _ => None,
+        };
+        let value = all.iter().skip(2 + skip).find(|t| !t.is("to") && !t.is_symbol('=')).and_then(text).unwrap_or_default();
+        if name.is("client_encoding") || name.is("names") {
+            self.set_encoding(&value)?;
+        } else if name.is("search_path") {
+            self.schema = Some(value.to_lowercase()).filter(|schema| !schema.is_empty() && schema != "pg_catalog");
+        } else if name.is("row_security") {
+            self.row_security = value.eq_ignore_ascii_case("on");
+        } else if name.is("standard_conforming_strings") {
+            self.backslashes = value.eq_ignore_ascii_case("off");
+        } else if name.is("time_zone") && dialect == Dialect::MySql && value.starts_with(['+', '-']) {
+            self.filling.database.described.time_zone = Some(value);
+        }
+        Ok(())
+    }
+
+    /// Takes the encoding that the dump names.
+    pub(super) fn set_encoding(&mut self, name: &str) -> Result<(), HistoryError> {
+        if self.converted || name.is_empty() {
+            return Ok(());
+        }
+        let Some(encoding) = TextEncoding::named(name, self.dialect()) else {
+            // The name comes from the dump: it is shown only as far as it can be one.
+            let shown: String = name.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '_' || *c == '-').take(30).collect();
+            let again = if self.dialect() == Dialect::MySql { "--default-character-set=utf8mb4" } else { "--encoding=UTF8" };
+            return Err(self.error(&format!("the dump is written in {shown}, which is not read; dump again with {again}, or convert it with iconv")));
+        };
+        self.encoding = encoding;
+        self.filling.database.described.encoding = Some(name.to_owned());
+        Ok(())
+    }
+
+    /// `SELECT pg_catalog.set_config('search_path', '', false)`: from here on every name has its schema.
+    fn take_select(&mut self, all: &[Token<'_>]) {
+        let texts: Vec<&String> = all.iter().filter_map(|t| if let Kind::Text(text) = &t.kind { Some(text) } else { None }).collect();
+        if let [name, value, ..] = texts.as_slice()
+            && name.as_str() == "search_path"
+            && all.iter().any(|t| t.is("set_config"))
+        {
+            let first = value.split(',').next().unwrap_or_default().trim().trim_matches('"');
+            self.schema = Some(first.to_owned()).filter(|schema| !schema.is_empty() && schema != "pg_catalog");
+        }
+    }
+
+    /// mysqldump locks a table before its rows, also where there are none.
+    fn take_lock(&mut self, all: &[Token<'_>]) {
+        if self.dialect() != Dialect::MySql || !all.iter().any(|t| t.is("write")) {
+            return;
+        }
+        if let Some((parts, _)) = qualified_name(all, 2, self.dialect()) {
+            let full = self.full_name(parts);
+            if self.section.as_ref() != Some(&full) {
+                self.begin_section(full);
+            }
+        }
     }
 
     fn name(&self, parts: Vec<String>) -> (String, String) {
         let mut parts = parts;
         let name = parts.pop().unwrap_or_default();
-        let default = self.database.search_path.first().cloned().unwrap_or_else(|| "public".to_owned());
+        let database = &self.filling.database;
+        let default = || database.search_path.first().cloned().unwrap_or_else(|| "public".to_owned());
         match parts.pop() {
-            Some(schema) if self.database.dialect == Dialect::MySql && schema.eq_ignore_ascii_case(&self.database.name) => (default, name),
+            Some(schema) if database.dialect == Dialect::MySql && schema.eq_ignore_ascii_case(&database.name) => (default(), name),
             Some(schema) => (schema, name),
-            None => (default, name),
+            None => (self.schema.clone().unwrap_or_else(default), name),
         }
     }
 
-    fn full_name(&self, parts: Vec<String>) -> String {
+    /// `schema.table`, for a name as the dump writes it.
+    pub(super) fn full_name(&self, parts: Vec<String>) -> String {
         let (schema, name) = self.name(parts);
         format!("{schema}.{name}")
     }
 
     fn take_create(&mut self, all: &[Token<'_>], statement: &str) {
-        let dialect = self.database.dialect;
-        let Some(kind) = all.iter().take(16).position(|t| t.is("table") || t.is("view") || t.is("function") || t.is("index") || t.is("trigger")) else {
+        const KINDS: [&str; 18] = [
+            "table",
+            "view",
+            "function",
+            "procedure",
+            "aggregate",
+            "index",
+            "trigger",
+            "rule",
+            "policy",
+            "type",
+            "domain",
+            "collation",
+            "sequence",
+            "extension",
+            "database",
+            "event",
+            "schema",
+            "role",
+        ];
+        let dialect = self.dialect();
+        let Some((at, kind)) = all.iter().take(24).enumerate().find_map(|(at, t)| KINDS.iter().find(|word| t.is(word)).map(|word| (at, *word))) else {
             return;
         };
-        let mut at = kind + 1;
-        while all.get(at).is_some_and(|t| t.is("if") || t.is("not") || t.is("exists")) {
-            at += 1;
+        let mut name_at = at + 1;
+        while all.get(name_at).is_some_and(|t| t.is("if") || t.is("not") || t.is("exists")) {
+            name_at += 1;
         }
-        let Some((parts, after)) = qualified_name(all, at, dialect) else { return };
+        let Some((parts, after)) = qualified_name(all, name_at, dialect) else { return };
         let (schema, name) = self.name(parts);
-        if all[kind].is("view") {
-            let Some(body) = outside_brackets(all, after, |t| t.is("as")) else { return };
-            let until = all.len() - all.iter().rev().take_while(|t| t.is_symbol(';')).count();
-            let (Some(from), Some(last)) = (all.get(body + 1), all.get(until.saturating_sub(1))) else { return };
-            let mut sql = statement[from.from..last.to.max(from.from)].to_owned();
-            for tail in ["WITH NO DATA", "WITH DATA"] {
-                if let Some(cut) = sql.strip_suffix(tail) {
-                    sql = cut.trim_end().to_owned();
+        let full = format!("{schema}.{name}");
+        let described = &mut self.filling.database.described;
+        match kind {
+            "table" => self.add_table(all, after, schema, name, statement),
+            "view" => self.add_view(all, after, schema, name, statement),
+            "function" | "procedure" => described.functions.push(objects::function(all, after, (schema, name), statement, dialect)),
+            "type" => {
+                let found = objects::stored_type(all, after, statement);
+                let shell = matches!(&found, StoredType::Other(sql) if sql.is_empty());
+                if !shell || !described.types.contains_key(&full) {
+                    described.types.insert(full, found);
                 }
             }
-            self.database.views.retain(|v| v.schema != schema || v.name != name);
-            self.database.views.push(StoredView { schema, name, sql });
-        } else if all[kind].is("table") {
-            self.add_table(all, after, schema, name);
+            "domain" => drop(described.types.insert(full, objects::domain(all, after, statement))),
+            "collation" => drop(described.collations.insert(full, objects::collation(all, after, statement))),
+            "sequence" => drop(described.sequences.insert(full)),
+            "extension" => drop(described.extensions.insert(name)),
+            "database" => described.collation = database_collation(all).or_else(|| described.collation.take()),
+            "trigger" => self.attach(AttachedKind::Trigger, all, after, name, statement),
+            "rule" => self.attach(AttachedKind::Rule, all, after, name, statement),
+            "policy" => self.attach(AttachedKind::Policy, all, after, name, statement),
+            _ => {}
         }
     }
 
-    fn add_table(&mut self, all: &[Token<'_>], after: usize, schema: String, name: String) {
+    fn attach(&mut self, kind: AttachedKind, all: &[Token<'_>], after: usize, name: String, statement: &str) {
+        let Some((attached, at)) = objects::attached(kind, all, after, name, statement) else { return };
+        let Some((parts, _)) = qualified_name(all, at, self.dialect()) else { return };
+        let full = self.full_name(parts);
+        let Some(index) = self.filling.database.table(&full) else { return };
+        let table = &mut self.filling.database.tables[index];
+        table.attached.retain(|a| a.kind != kind || a.name != attached.name);
+        table.attached.push(attached);
+        if kind == AttachedKind::Policy && self.row_security {
+            table.complete = false;
+        }
+    }
+
+    fn add_view(&mut self, all: &[Token<'_>], after: usize, schema: String, name: String, statement: &str) {
+        let Some(body) = outside_brackets(all, after, |t| t.is("as")) else { return };
+        let until = all.len() - all.iter().rev().take_while(|t| t.is_symbol(';')).count();
+        let mut sql = written(&all[(body + 1).min(until)..until.max((body + 1).min(until))], statement).to_owned();
+        for tail in ["WITH NO DATA", "WITH DATA", "WITH CASCADED CHECK OPTION", "WITH LOCAL CHECK OPTION"] {
+            if let Some(cut) = sql.strip_suffix(tail) {
+                sql = cut.trim_end().to_owned();
+            }
+        }
+        if sql.is_empty() {
+            return;
+        }
+        if is_placeholder(&all[body + 1..until]) {
+            return;
+        }
+        let materialized = all.iter().take(8).any(|t| t.is("materialized"));
+        // mysqldump first makes a table in the view's place, so that other views can be defined.
+        self.filling.database.remove_table(&format!("{schema}.{name}"));
+        self.filling.database.views.retain(|v| v.schema != schema || v.name != name);
+        self.filling.database.views.push(StoredView { schema, name, sql, materialized });
+    }
+
+    fn add_table(&mut self, all: &[Token<'_>], after: usize, schema: String, name: String, statement: &str) {
+        let dialect = self.dialect();
         let mut parents = Vec::new();
         let mut table = StoredTable::new(schema, name, Vec::new());
         let mut tail = after;
         if all.get(after).is_some_and(|t| t.is_symbol('(')) {
-            let end = after_bracket(all, after);
-            for element in split_at_commas(&all[after + 1..end.saturating_sub(1).max(after + 1)]) {
-                add_element(&mut table, element, self.database.dialect);
+            for element in split_at_commas(inside_bracket(all, after)) {
+                add_element(&mut table, element, statement, dialect);
             }
-            tail = end;
+            tail = after_bracket(all, after);
         }
         if all.get(tail).is_some_and(|t| t.is("inherits")) {
-            for parent in split_at_commas(&all[(tail + 2).min(all.len())..after_bracket(all, tail + 1).saturating_sub(1).max(tail + 2).min(all.len())]) {
-                parents.extend(qualified_name(parent, 0, self.database.dialect).map(|(parts, _)| self.full_name(parts)));
+            for parent in split_at_commas(inside_bracket(all, tail + 1)) {
+                parents.extend(qualified_name(parent, 0, dialect).map(|(parts, _)| self.full_name(parts)));
             }
         } else if all.get(tail).is_some_and(|t| t.is("partition")) && all.get(tail + 1).is_some_and(|t| t.is("of")) {
-            parents.extend(qualified_name(all, tail + 2, self.database.dialect).map(|(parts, _)| self.full_name(parts)));
+            parents.extend(qualified_name(all, tail + 2, dialect).map(|(parts, _)| self.full_name(parts)));
         }
         for parent in &parents {
-            if let Some(at) = self.database.table(parent) {
-                let inherited: Vec<Column> = self.database.tables[at].columns.iter().filter(|c| table.column_index(&c.name).is_none()).cloned().collect();
+            if let Some(at) = self.filling.database.table(parent) {
+                let known = &self.filling.database.tables[at].columns;
+                let inherited: Vec<Column> = known.iter().filter(|c| table.column_index(&c.name).is_none()).cloned().collect();
                 table.columns.splice(0..0, inherited);
             }
         }
         table.parents = parents;
-        self.database.add_table(table);
+        let partitioned = |pair: &[Token<'_>]| pair[0].is("partition") && pair[1].is("by");
+        table.partitioned = dialect == Dialect::PostgreSql && all[tail.min(all.len())..].windows(2).any(partitioned);
+        // Until its rows were seen to their end, anything may be in it.
+        table.complete = table.partitioned;
+        self.filling.add_table(table);
     }
 
     fn take_alter(&mut self, all: &[Token<'_>]) {
-        let dialect = self.database.dialect;
-        if !all.get(1).is_some_and(|t| t.is("table")) {
+        let dialect = self.dialect();
+        let mut at = 1;
+        while all.get(at).is_some_and(|t| t.is("foreign")) {
+            at += 1;
+        }
+        if !all.get(at).is_some_and(|t| t.is("table")) {
             return;
         }
-        let mut at = 2;
+        at += 1;
         while all.get(at).is_some_and(|t| t.is("only") || t.is("if") || t.is("exists")) {
             at += 1;
         }
         let Some((parts, after)) = qualified_name(all, at, dialect) else { return };
         let full = self.full_name(parts);
-        let Some(index) = self.database.table(&full) else { return };
+        let Some(index) = self.filling.database.table(&full) else { return };
         let rest = &all[after..];
-        if rest.first().is_some_and(|t| t.is("attach")) {
+        let Some(first) = rest.first() else { return };
+        if first.is("attach") {
             if let Some((child, _)) = qualified_name(rest, 2, dialect) {
-                let child = self.full_name(child);
-                if let Some(child) = self.database.table(&child) {
-                    self.database.tables[child].parents.push(full);
-                }
+                self.adopt(&child, full);
             }
-        } else if rest.first().is_some_and(|t| t.is("owner")) {
-            self.database.tables[index].owner = rest.get(2).and_then(|t| t.name(dialect));
-        } else if rest.first().is_some_and(|t| t.is("alter")) {
+        } else if first.is("inherit") {
+            if let Some((parent, _)) = qualified_name(rest, 1, dialect) {
+                let parent = self.full_name(parent);
+                self.filling.database.tables[index].parents.push(parent);
+            }
+        } else if first.is("owner") {
+            self.filling.database.tables[index].owner = rest.get(2).and_then(|t| t.name(dialect));
+        } else if first.is("disable") && rest.get(1).is_some_and(|t| t.is("keys")) {
+            if self.section.as_ref() != Some(&full) {
+                self.begin_section(full);
+            }
+        } else if first.is("alter") {
             let identity = rest.iter().any(|t| t.is("identity") || t.is("nextval"));
             let column = rest.iter().skip(1).find(|t| !t.is("column")).and_then(|t| t.name(dialect));
-            let table = &mut self.database.tables[index];
+            let table = &mut self.filling.database.tables[index];
             if let Some(column) = column.and_then(|c| table.column_index(&c)).filter(|_| identity) {
                 table.columns[column].default = ColumnDefault::Unknown;
             }
         } else {
-            add_key(&mut self.database.tables[index], rest, dialect);
+            for part in split_at_commas(rest) {
+                add_key(&mut self.filling.database.tables[index], part, dialect);
+            }
+        }
+    }
+
+    fn adopt(&mut self, child: &[String], parent: String) {
+        let child = self.full_name(child.to_vec());
+        if let Some(child) = self.filling.database.table(&child) {
+            self.filling.database.tables[child].parents.push(parent);
         }
     }
 
     fn take_grant(&mut self, all: &[Token<'_>]) {
-        let dialect = self.database.dialect;
-        let Some(to) = outside_brackets(all, 0, |t| t.is("to")) else { return };
-        let roles: Vec<String> = split_at_commas(&all[to + 1..])
-            .iter()
-            .filter_map(|part| {
-                part.iter().find(|t| !t.is("group")).and_then(|t| t.name(dialect).or(if let Kind::Text(s) = &t.kind { Some(s.clone()) } else { None }))
-            })
-            .collect();
-        let Some(on) = outside_brackets(all, 0, |t| t.is("on")).filter(|on| *on < to) else {
-            for group in split_at_commas(&all[1..to]).iter().filter_map(|part| part.first().and_then(|t| t.name(dialect))) {
-                for role in &roles {
-                    self.database.rights.memberships.entry(role.clone()).or_default().insert(group.clone());
-                }
-            }
-            return;
-        };
-        if !all[1..on].iter().any(|t| t.is("select") || t.is("all")) {
-            return;
-        }
-        let mut at = on + 1;
-        if all.get(at).is_some_and(|t| t.is("all")) {
-            if let Some(schema) = all.get(at + 4).and_then(|t| t.name(dialect)).filter(|_| all.get(at + 1).is_some_and(|t| t.is("tables"))) {
-                self.database.rights.schema_readers.entry(schema).or_default().extend(roles);
-            }
-            return;
-        }
-        if all.get(at).is_some_and(|t| t.is("table")) {
-            at += 1;
-        } else if all.get(at).is_some_and(|t| ["schema", "sequence", "function", "database", "type", "language", "procedure"].iter().any(|w| t.is(w))) {
-            return;
-        }
-        for part in split_at_commas(&all[at..to]) {
-            if let Some((parts, _)) = qualified_name(part, 0, dialect) {
-                let full = self.full_name(parts);
-                self.database.rights.readers.entry(full).or_default().extend(roles.iter().cloned());
-            }
-        }
+        let dialect = self.dialect();
+        let mut rights = std::mem::take(&mut self.filling.database.rights);
+        objects::grant(&mut rights, all, dialect, |parts| self.full_name(parts));
+        self.filling.database.rights = rights;
     }
 
-    fn take_insert(&mut self, all: &[Token<'_>]) {
-        if self.rows == Rows::Skipped {
-            return;
-        }
-        let dialect = self.database.dialect;
-        let Some(values) = outside_brackets(all, 0, |t| t.is("values")) else { return };
-        let Some(at) = all.iter().position(|t| t.is("into")) else { return };
-        let Some((parts, after)) = qualified_name(all, at + 1, dialect) else { return };
+    fn take_insert(&mut self, all: &[Token<'_>], statement: &str) -> Result<(), HistoryError> {
+        let dialect = self.dialect();
+        let Some(at) = all.iter().take(8).position(|t| t.is("into")) else { return Ok(()) };
+        let Some((parts, after)) = qualified_name(all, at + 1, dialect) else { return Ok(()) };
         let full = self.full_name(parts);
-        let Some(index) = self.database.table(&full) else { return };
+        let values = outside_brackets(all, after, |t| t.is("values") || t.is("value"));
+        let Some(index) = self.filling.table_for_rows(&full) else { return Ok(()) };
+        if !self.inserted.contains(&full) && self.section.as_ref() != Some(&full) {
+            self.inserted.push(full.clone());
+        }
+        let Some(values) = values else {
+            // INSERT … SELECT: rows that only the server knew.
+            self.filling.spoil(&full, index);
+            return Ok(());
+        };
+        if self.filling.rows == Rows::Skipped {
+            return Ok(());
+        }
+        if self.backslashes && statement.contains('\\') {
+            return Err(self.error("backslashes escape in this dump's strings (standard_conforming_strings = off), which is not read; dump without --inserts"));
+        }
         let names = if all.get(after).is_some_and(|t| t.is_symbol('(')) { column_list(all, after, dialect) } else { Vec::new() };
-        let table = &mut self.database.tables[index];
+        let table = &mut self.filling.database.tables[index];
         let order = column_order(table, &names);
         let mut at = values + 1;
+        let mut doubtful = 0;
         while all.get(at).is_some_and(|t| t.is_symbol('(')) {
             let end = after_bracket(all, at);
-            let cells: Vec<Option<String>> = split_at_commas(&all[at + 1..end.saturating_sub(1).max(at + 1)]).iter().map(|part| constant(part)).collect();
-            self.unread += u64::from(!push_cells(table, &order, cells.into_iter()));
+            let cells = split_at_commas(inside_bracket(all, at)).into_iter().map(|part| constant(part, statement, dialect));
+            doubtful += u64::from(push_cells(table, &order, cells) == RowRead::Doubtful);
             at = end + usize::from(all.get(end).is_some_and(|t| t.is_symbol(',')));
         }
+        self.filling.doubtful_rows += doubtful;
+        Ok(())
     }
 
     /// Reads the rows after `COPY … FROM stdin;`. `Some` says that they are cut.
-    fn take_copy(&mut self, all: &[Token<'_>]) -> Result<Option<Option<String>>, HistoryError> {
-        let dialect = self.database.dialect;
+    fn take_copy(&mut self, reader: &mut dyn BufRead, all: &[Token<'_>]) -> Result<Option<Cut>, HistoryError> {
+        let dialect = self.dialect();
         let Some((parts, after)) = qualified_name(all, 1, dialect) else { return Ok(None) };
+        if !all.iter().any(|t| t.is("stdin")) {
+            return Ok(None);
+        }
         let full = self.full_name(parts);
         let names = if all.get(after).is_some_and(|t| t.is_symbol('(')) { column_list(all, after, dialect) } else { Vec::new() };
-        let index = self.database.table(&full).filter(|_| !self.skipping && self.rows == Rows::Read);
-        let order = index.map(|at| column_order(&self.database.tables[at], &names)).unwrap_or_default();
+        let index = if self.skipping { None } else { self.filling.table_for_rows(&full) };
+        // Options change the form of the rows; pg_dump writes none.
+        let plain = !all.iter().any(|t| t.is("delimiter") || t.is("csv") || t.is("format") || t.is("binary") || t.is("null"));
+        let readable = index.filter(|_| self.filling.rows == Rows::Read && plain);
+        let order = readable.map(|at| column_order(&self.filling.database.tables[at], &names)).unwrap_or_default();
+        let mut doubtful = 0;
         loop {
-            if !self.next_line()? {
+            if !self.next_line(reader)? {
+                self.filling.doubtful_rows += doubtful;
                 return Ok(Some(Some(full)));
             }
             if self.raw == b"\\." {
-                return Ok(None);
+                break;
             }
-            let Some(index) = index else { continue };
-            let latin1 = self.latin1;
-            let cells = self.raw.split(|b| *b == b'\t').map(|cell| unescape_copy(cell).map(|bytes| decode(&bytes, latin1)));
-            let all_read = push_cells(&mut self.database.tables[index], &order, cells);
-            self.unread += u64::from(!all_read);
+            let Some(index) = readable else { continue };
+            // An empty line is a row where the table has no more than one column.
+            let none = order.is_empty() && self.raw.is_empty();
+            let cells = copy_cells(&self.raw, self.encoding).take(if none { 0 } else { usize::MAX });
+            doubtful += u64::from(push_cells(&mut self.filling.database.tables[index], &order, cells) == RowRead::Doubtful);
         }
+        self.filling.doubtful_rows += doubtful;
+        if self.section.as_ref() == Some(&full) {
+            self.section = None;
+        }
+        if plain && index.is_some() {
+            self.mark_complete(&full);
+        }
+        Ok(None)
     }
+}
+
+/// Whether a view's query is what mysqldump writes in a view's place until all are defined: `SELECT 1 AS a, 1 AS b`.
+fn is_placeholder(query: &[Token<'_>]) -> bool {
+    let one = |part: &&[Token<'_>]| part.len() == 3 && matches!(part[0].kind, Kind::Number("1")) && part[1].is("as");
+    query.first().is_some_and(|t| t.is("select")) && split_at_commas(&query[1..]).iter().all(one)
 }
 
 /// Whose dump a comment says that this is, if it says so.
@@ -387,59 +660,38 @@ pub fn announced_dialect(comment: &str) -> Option<Dialect> {
     (comment.ends_with("PostgreSQL database dump") || comment.ends_with("PostgreSQL database cluster dump")).then_some(Dialect::PostgreSql)
 }
 
-fn decode(bytes: &[u8], latin1: bool) -> String {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => text.to_owned(),
-        Err(_) if latin1 => bytes.iter().map(|b| char::from(*b)).collect(),
-        Err(_) => String::from_utf8_lossy(bytes).into_owned(),
+/// The table whose rows a comment announces: `Data for Name: staff; Type: TABLE DATA; Schema: hr; Owner: -`,
+/// ``Dumping data for table `staff` ``.
+fn section_of(comment: &str, dialect: Dialect) -> Option<Vec<String>> {
+    if dialect == Dialect::MySql {
+        let name = comment.strip_prefix("Dumping data for table ")?.trim();
+        let name = name.strip_prefix('`').and_then(|n| n.strip_suffix('`')).unwrap_or(name);
+        return Some(vec![name.replace("``", "`")]);
     }
+    let (name, rest) = comment.strip_prefix("Data for Name: ")?.rsplit_once("; Type: TABLE DATA; Schema: ")?;
+    let (schema, _) = rest.rsplit_once("; Owner: ")?;
+    Some(vec![schema.to_owned(), name.to_owned()])
 }
 
-/// Adds a row whose cells stand in `order`; whether every cell could be read.
-fn push_cells(table: &mut StoredTable, order: &[Option<usize>], cells: impl Iterator<Item = Option<String>>) -> bool {
-    let mut row = vec![Value::Null; table.columns.len()];
-    let mut all_read = true;
-    let mut count = 0;
-    for (place, cell) in cells.enumerate() {
-        count += 1;
-        let Some(Some(column)) = order.get(place) else {
-            all_read &= place < order.len();
-            continue;
-        };
-        if let Some(text) = cell {
-            let value = table.columns[*column].kind.parse(&text);
-            all_read &= value.is_some();
-            row[*column] = value.unwrap_or(Value::Null);
-        }
+/// The database in `\connect mini` and `\connect -reuse-previous=on "dbname='mini'"`.
+fn connected_database(rest: &str) -> String {
+    if let Some((_, quoted)) = rest.split_once("dbname='") {
+        return quoted.split('\'').next().unwrap_or_default().to_owned();
     }
-    all_read &= count == order.len();
-    table.push_row(&row, all_read);
-    all_read
+    rest.split_whitespace().find(|word| !word.starts_with('-')).unwrap_or_default().trim_matches('"').to_owned()
 }
 
-/// The columns that the named ones are; all, where none is named.
-fn column_order(table: &StoredTable, names: &[String]) -> Vec<Option<usize>> {
-    if names.is_empty() { (0..table.columns.len()).map(Some).collect() } else { names.iter().map(|name| table.column_index(name)).collect() }
-}
-
-fn column_list(all: &[Token<'_>], open: usize, dialect: Dialect) -> Vec<String> {
-    let end = after_bracket(all, open).saturating_sub(1).max(open + 1);
-    split_at_commas(&all[open + 1..end]).iter().filter_map(|part| part.first().and_then(|t| t.name(dialect))).collect()
-}
-
-/// The text of a constant; `None` for NULL and DEFAULT.
-fn constant(part: &[Token<'_>]) -> Option<String> {
-    let mut sign = "";
-    for token in part {
-        match &token.kind {
-            Kind::Symbol('-') => sign = "-",
-            Kind::Text(text) => return Some(text.clone()),
-            Kind::Number(number) => return Some(format!("{sign}{number}")),
-            Kind::Word(word) if word.eq_ignore_ascii_case("true") || word.eq_ignore_ascii_case("false") => return Some(word.to_ascii_lowercase()),
-            _ => {}
-        }
-    }
-    None
+/// `CREATE DATABASE … LOCALE = 'C'`, ``CREATE DATABASE `x` /*!40100 DEFAULT CHARACTER SET utf8mb4 COLLATE … */``.
+fn database_collation(all: &[Token<'_>]) -> Option<String> {
+    let words = ["icu_locale", "lc_collate", "locale", "collate"];
+    words.iter().find_map(|word| {
+        let at = all.iter().position(|t| t.is(word))?;
+        all.iter().skip(at + 1).find(|t| !t.is_symbol('=')).and_then(|t| match &t.kind {
+            Kind::Text(text) | Kind::Quoted(text) => Some(text.clone()),
+            Kind::Word(text) => Some((*text).to_owned()),
+            _ => None,
+        })
+    })
 }
 
 fn insert_target(all: &[Token<'_>], dialect: Dialect) -> Option<Vec<String>> {
@@ -447,163 +699,9 @@ fn insert_target(all: &[Token<'_>], dialect: Dialect) -> Option<Vec<String>> {
     qualified_name(all, into + 1, dialect).map(|(parts, _)| parts)
 }
 
-/// The parts between commas that stand outside brackets.
-fn split_at_commas<'s, 't>(all: &'s [Token<'t>]) -> Vec<&'s [Token<'t>]> {
-    let mut parts = Vec::new();
-    let mut from = 0;
-    while from < all.len() {
-        let to = outside_brackets(all, from, |t| t.is_symbol(',')).unwrap_or(all.len());
-        parts.push(&all[from..to]);
-        from = to + 1;
-    }
-    parts
-}
-
-/// A column or a constraint of a CREATE TABLE.
-fn add_element(table: &mut StoredTable, element: &[Token<'_>], dialect: Dialect) {
-    let Some(first) = element.first() else { return };
-    let constraint = ["constraint", "primary", "unique", "check", "foreign", "exclude", "like", "key", "index", "fulltext", "spatial", "period"];
-    if constraint.iter().any(|word| first.is(word)) {
-        add_key(table, element, dialect);
-        return;
-    }
-    let Some(name) = first.name(dialect) else { return };
-    let ends = [
-        "not",
-        "null",
-        "default",
-        "collate",
-        "constraint",
-        "primary",
-        "unique",
-        "check",
-        "references",
-        "generated",
-        "auto_increment",
-        "comment",
-        "on",
-        "encoding",
-        "storage",
-        "compression",
-        "options",
-        "charset",
-        "key",
-        "as",
-        "virtual",
-        "stored",
-        "invisible",
-        "visible",
-    ];
-    let stop = element.iter().skip(1).position(|t| ends.iter().any(|word| t.is(word))).map_or(element.len(), |p| p + 1);
-    let (mut words, mut arguments, mut array) = (Vec::new(), Vec::new(), false);
-    for token in &element[1..stop] {
-        match &token.kind {
-            Kind::Word(word) => words.push(word.to_ascii_lowercase()),
-            Kind::Number(number) => arguments.extend(number.parse::<u32>()),
-            Kind::Symbol('[') => array = true,
-            Kind::Quoted(_) | Kind::Symbol('.') => array = true,
-            _ => {}
-        }
-    }
-    if let Some(at) = words.iter().position(|w| w == "character" || w == "set").filter(|at| *at > 0) {
-        words.truncate(at);
-    }
-    let kind = if array { ColumnKind::Text } else { ColumnKind::of_sql(&words.join(" "), &arguments) };
-    let serial = words.first().is_some_and(|w| w.ends_with("serial"));
-    let default = column_default(&element[stop..], serial);
-    table.columns.push(Column { name, kind, default });
-    let key = element[stop..].windows(2).any(|pair| pair[0].is("primary") && pair[1].is("key")) || element[stop..].iter().any(|t| t.is("unique"));
-    let column = table.columns.len() - 1;
-    if key {
-        table.unique_keys.push(vec![column]);
-    }
-    add_reference(table, column, &element[stop..], dialect);
-}
-
-/// `REFERENCES other (column)`, after a column or after `FOREIGN KEY (column)`.
-fn add_reference(table: &mut StoredTable, column: usize, element: &[Token<'_>], dialect: Dialect) {
-    let Some(at) = outside_brackets(element, 0, |t| t.is("references")) else { return };
-    let Some((parts, after)) = qualified_name(element, at + 1, dialect) else { return };
-    let other = if parts.len() == 1 { format!("{}.{}", table.schema, parts[0]) } else { parts.join(".") };
-    let named = element.get(after).filter(|t| t.is_symbol('(')).map(|_| column_list(element, after, dialect)).unwrap_or_default();
-    if let [to_column] = named.as_slice() {
-        table.foreign_keys.push(ForeignKey { column, table: other, to_column: to_column.clone() });
-    }
-}
-
-fn column_default(tail: &[Token<'_>], serial: bool) -> ColumnDefault {
-    if serial || tail.iter().any(|t| t.is("generated") || t.is("auto_increment") || t.is("as")) {
-        return ColumnDefault::Unknown;
-    }
-    let Some(at) = tail.iter().position(|t| t.is("default")) else { return ColumnDefault::Null };
-    let now = ["now", "current_timestamp", "current_date", "localtimestamp"];
-    match tail.get(at + 1).map(|t| &t.kind) {
-        Some(Kind::Word(word)) if word.eq_ignore_ascii_case("null") => ColumnDefault::Null,
-        Some(Kind::Word(word)) if now.iter().any(|n| word.eq_ignore_ascii_case(n)) => ColumnDefault::Sql((*word).to_ascii_lowercase()),
-        Some(Kind::Word(word)) if word.eq_ignore_ascii_case("true") || word.eq_ignore_ascii_case("false") => ColumnDefault::Sql((*word).to_ascii_lowercase()),
-        Some(Kind::Number(number)) => ColumnDefault::Sql((*number).to_owned()),
-        Some(Kind::Text(text)) => ColumnDefault::Sql(format!("'{}'", text.replace('\'', "''"))),
-        _ => ColumnDefault::Unknown,
-    }
-}
-
-/// A primary or unique key among the tokens of a constraint.
-fn add_key(table: &mut StoredTable, element: &[Token<'_>], dialect: Dialect) {
-    if let Some(at) = outside_brackets(element, 0, |t| t.is("foreign"))
-        && let Some(open) = element.iter().skip(at).position(|t| t.is_symbol('(')).map(|p| p + at)
-        && let [column] = column_list(element, open, dialect).as_slice()
-        && let Some(column) = table.column_index(column)
-    {
-        add_reference(table, column, element, dialect);
-        return;
-    }
-    let Some(at) = outside_brackets(element, 0, |t| t.is("primary") || t.is("unique")) else { return };
-    let Some(open) = element.iter().skip(at).position(|t| t.is_symbol('(')).map(|p| p + at) else { return };
-    let columns: Option<Vec<usize>> = column_list(element, open, dialect).iter().map(|name| table.column_index(name)).collect();
-    if let Some(columns) = columns.filter(|c| !c.is_empty()) {
-        table.unique_keys.push(columns);
-    }
-}
-
-/// Undoes the escapes of one cell of COPY's text format; `None` for `\N`.
-fn unescape_copy(cell: &[u8]) -> Option<Vec<u8>> {
-    if cell == b"\\N" {
-        return None;
-    }
-    let mut out = Vec::with_capacity(cell.len());
-    let mut at = 0;
-    while at < cell.len() {
-        let (byte, next) = if cell[at] == b'\\' { escaped_byte(cell, at + 1) } else { (cell[at], at + 1) };
-        out.push(byte);
-        at = next;
-    }
-    Some(out)
-}
-
-fn escaped_byte(cell: &[u8], at: usize) -> (u8, usize) {
-    let Some(&c) = cell.get(at) else { return (b'\\', at) };
-    let number = |from: usize, most: usize, radix: u32| {
-        let digits = cell[from..].iter().take(most).take_while(|b| char::from(**b).is_digit(radix)).count();
-        let value = cell[from..from + digits].iter().fold(0_u32, |sum, b| sum * radix + char::from(*b).to_digit(radix).unwrap_or(0));
-        (value as u8, from + digits, digits)
-    };
-    match c {
-        b'b' => (8, at + 1),
-        b'f' => (12, at + 1),
-        b'n' => (b'\n', at + 1),
-        b'r' => (b'\r', at + 1),
-        b't' => (b'\t', at + 1),
-        b'v' => (11, at + 1),
-        b'0'..=b'7' => {
-            let (value, next, _) = number(at, 3, 8);
-            (value, next)
-        }
-        b'x' => match number(at + 1, 2, 16) {
-            (value, next, 1..) => (value, next),
-            _ => (b'x', at + 1),
-        },
-        other => (other, at + 1),
-    }
+/// Whether a line begins a body of statements, as `CREATE FUNCTION … BEGIN ATOMIC` does.
+fn begins_atomic(line: &str) -> bool {
+    line.trim().eq_ignore_ascii_case("begin atomic") || line.trim().to_ascii_lowercase().ends_with(" begin atomic")
 }
 
 /// Follows quotes and comments over the lines of one statement, to find the semicolon that ends it.
@@ -613,8 +711,9 @@ struct Scanner {
     backslash: bool,
     fence: Option<Vec<u8>>,
     comment_depth: usize,
-    /// Quoted text of a function body in MySQL is between BEGIN and END, which `;;` ends; psql has none.
     last: u8,
+    /// Within a body of statements.
+    atomic: bool,
 }
 
 impl Scanner {
@@ -676,14 +775,14 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::store::StoredDatabase;
+    use crate::store::{ForeignKey, KeyAction, StoredDatabase};
+    use crate::{OnCut, ReadOptions};
 
     fn load(text: &str, dialect: Dialect, on_cut: OnCut) -> Result<(StoredDatabase, Vec<String>), HistoryError> {
         let mut database = StoredDatabase::new("d", "d", dialect, &["hr".to_owned()]);
         let mut notes = Vec::new();
         let options = ReadOptions { on_cut, ..ReadOptions::default() };
-        read(&mut text.as_bytes(), "dump.sql", &mut database, &options, &mut notes)?;
-        database.tables.iter_mut().for_each(StoredTable::close_batch);
+        crate::snapshot::fill(&mut database, &[("dump.sql", text.as_bytes())], &options, &mut notes)?;
         Ok((database, notes))
     }
 
@@ -733,8 +832,15 @@ mod tests {
         let dump = "CREATE TABLE `a` (`id` int PRIMARY KEY);\nCREATE TABLE `b` (`n` int REFERENCES `a` (`id`), `m` int, KEY `k` (`m`), CONSTRAINT `f` FOREIGN KEY (`m`) REFERENCES `a` (`id`) ON DELETE CASCADE);\n\
             ALTER TABLE ONLY b ADD CONSTRAINT g FOREIGN KEY (m) REFERENCES x.y(z);\n";
         let (database, _) = load(dump, Dialect::MySql, OnCut::Stop).expect("whole");
-        let found: Vec<String> = database.tables[1].foreign_keys.iter().map(|key| format!("{} {} {}", key.column, key.table, key.to_column)).collect();
-        assert_eq!(found, ["0 hr.a id", "1 hr.a id", "1 x.y z"]);
+        let key = |column, table: &str, to: &str, on_delete| ForeignKey {
+            columns: vec![column],
+            table: table.to_owned(),
+            to_columns: vec![to.to_owned()],
+            on_delete,
+            on_update: KeyAction::Refuse,
+        };
+        let expected = [key(0, "hr.a", "id", KeyAction::Refuse), key(1, "hr.a", "id", KeyAction::Cascade), key(1, "x.y", "z", KeyAction::Refuse)];
+        assert_eq!(database.tables[1].foreign_keys, expected);
     }
 
     #[test]
@@ -763,15 +869,6 @@ mod tests {
     }
 
     proptest! {
-        #[test]
-        fn copy_escapes_are_undone(text in "(?s).{0,40}") {
-            let escaped: String = text.chars().map(|c| match c {
-                '\\' => "\\\\".to_owned(), '\n' => "\\n".to_owned(), '\t' => "\\t".to_owned(), '\r' => "\\r".to_owned(),
-                '\u{b}' => "\\v".to_owned(), '\u{8}' => "\\b".to_owned(), '\u{c}' => "\\f".to_owned(), other => other.to_string(),
-            }).collect();
-            prop_assert_eq!(unescape_copy(escaped.as_bytes()), Some(text.into_bytes()));
-        }
-
         #[test]
         fn no_bytes_break_the_reader(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
             let text = String::from_utf8_lossy(&bytes).into_owned();

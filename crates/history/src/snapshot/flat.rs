@@ -34,11 +34,8 @@ fn csv(reader: &mut dyn BufRead, path: &str, schema: String, name: String, rows:
         reason: "this is not a CSV record; save the table again as UTF-8 or Latin-1 CSV with a header".to_owned(),
     };
     let header = records.byte_headers().map_err(|e| refused(&e))?.clone();
-    let column = |bytes: &[u8]| Column {
-        name: String::from_utf8_lossy(bytes).trim_start_matches('\u{feff}').trim().to_owned(),
-        kind: ColumnKind::Text,
-        default: ColumnDefault::Null,
-    };
+    let column =
+        |bytes: &[u8]| Column::new(String::from_utf8_lossy(bytes).trim_start_matches('\u{feff}').trim().to_owned(), ColumnKind::Text, ColumnDefault::Null);
     let columns: Vec<Column> = header.iter().map(column).collect();
     let width = columns.len();
     let mut table = StoredTable::new(schema, name, columns);
@@ -77,7 +74,7 @@ fn parquet(reader: &mut dyn BufRead, path: &str, schema: String, name: String, o
     for field in builder.schema().fields() {
         let kind = parquet_kind(field.data_type())
             .ok_or_else(|| refused("a column has a type that is not read; cast it to text, a number, a date or a timestamp in microseconds"))?;
-        columns.push(Column { name: field.name().clone(), kind, default: ColumnDefault::Null });
+        columns.push(Column::new(field.name().clone(), kind, ColumnDefault::Null));
     }
     let mut table = StoredTable::new(schema, name, columns);
     if options.rows == Rows::Skipped {

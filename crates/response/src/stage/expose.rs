@@ -1,12 +1,15 @@
 //! Expose: the accesses are replayed against the snapshots as they stood; whose data, which categories, how sure.
 
 use std::collections::BTreeMap;
+use std::error::Error;
+use std::io;
 
 use arrow_array::RecordBatch;
 use serde::{Deserialize, Serialize};
 use strandline_case::{StageCommit, TableWriter};
-use strandline_evidence::Vault;
+use strandline_evidence::{BrowseError, Vault, VisitError};
 use strandline_exposure::{Inputs, Options, Output, Progress, Snapshot, expose};
+use strandline_history::{Broken, HistoryError, Part, Parts};
 use strandline_model::access::Access;
 use strandline_model::clearance::{Clearance, Question};
 use strandline_model::estate::Estate;
@@ -142,22 +145,42 @@ fn replay_all(response: &mut Response<'_>, inputs: strandline_case::Inputs) -> R
 }
 
 /// The snapshots that the estate names, each from its sealed copy.
-pub fn snapshots<'a>(estate: &Estate, vault: &'a Vault<'_>) -> Result<Vec<Snapshot<'a>>, ResponseError> {
+pub fn snapshots<'a>(estate: &Estate, vault: &'a Vault<'a>) -> Result<Vec<Snapshot<'a>>, ResponseError> {
     let mut snapshots = Vec::new();
     for database in &estate.databases {
         for written in &database.snapshot {
-            let artefact = vault.resolve_snapshot(written)?;
-            let reader = vault.open(&artefact.id)?;
-            snapshots.push(Snapshot { database: database.id.clone(), table: flat_table(written), path: written.clone(), reader });
+            vault.snapshot_files(written)?;
+            let parts = Box::new(SealedSnapshot { vault, written: written.clone() });
+            snapshots.push(Snapshot { database: database.id.clone(), table: flat_table(written), path: written.clone(), parts });
         }
     }
     Ok(snapshots)
 }
 
+/// The sealed bytes of what the estate names as a snapshot.
+pub struct SealedSnapshot<'a> {
+    /// Where they are.
+    pub vault: &'a Vault<'a>,
+    /// The path as the estate writes it.
+    pub written: String,
+}
+
+impl Parts for SealedSnapshot<'_> {
+    fn visit(&self, each: &mut dyn FnMut(Part<'_>) -> Result<(), HistoryError>) -> Result<Vec<Broken>, HistoryError> {
+        let visited = self.vault.visit_snapshot(&self.written, &mut |name, reader| Ok(each(Part { name, reader })?));
+        let failed = |source: Box<dyn Error + Send + Sync>| HistoryError::Read { path: self.written.clone(), source: io::Error::other(source) };
+        match visited {
+            Ok(refused) => Ok(refused.into_iter().map(|refusal| Broken { name: refusal.path, reason: refusal.reason }).collect()),
+            Err(VisitError::Visit(BrowseError::Visit(error))) => Err(error.downcast::<HistoryError>().map_or_else(failed, |error| *error)),
+            Err(error) => Err(failed(Box::new(error))),
+        }
+    }
+}
+
 /// `schema.table.csv` and `schema.table.parquet` are one table each; anything else is a dump.
 fn flat_table(written: &str) -> Option<String> {
     let name = written.rsplit('/').next().unwrap_or(written);
-    let stem = name.strip_suffix(".gz").or_else(|| name.strip_suffix(".zst")).unwrap_or(name);
+    let stem = [".gz", ".zst", ".xz", ".bz2", ".zip"].iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(name);
     let table = stem.strip_suffix(".csv").or_else(|| stem.strip_suffix(".parquet"))?;
     Some(table.to_owned())
 }

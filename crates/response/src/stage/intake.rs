@@ -113,7 +113,7 @@ fn merge(taken: Vec<Artefact>, known: &[Artefact]) -> Vec<Artefact> {
     taken
         .into_iter()
         .map(|artefact| match known.iter().find(|k| k.id == artefact.id) {
-            Some(before) if before.source == artefact.source => before.clone(),
+            Some(before) if before.source == artefact.source => Artefact { also_at: artefact.also_at, ..before.clone() },
             Some(before) => Artefact { taken_at: before.taken_at, taken_by: before.taken_by.clone(), ..artefact },
             None => artefact,
         })
@@ -162,7 +162,8 @@ fn extras(response: &Response<'_>, evidence: &Path) -> Result<Vec<Extra>, Respon
     let evidence_folder = if evidence.is_dir() { evidence.to_owned() } else { evidence.parent().map(Path::to_owned).unwrap_or_default() };
     let find = |written: &str, kind: ArtefactKind| {
         let candidates: [PathBuf; 2] = [evidence_folder.join(written), estate_folder.join(written)];
-        match candidates.iter().find(|path| path.is_file()) {
+        // A dump in several files is a folder.
+        match candidates.iter().find(|path| path.is_file() || (kind == ArtefactKind::Snapshot && path.is_dir())) {
             Some(path) => Ok(Extra { path: path.clone(), kind, display: written.to_owned() }),
             None => Err(missing(response, written, &candidates)),
         }

@@ -102,6 +102,14 @@ fn other_rows(doubt: Doubt) -> bool {
     match doubt {
         Doubt::TiedLimit | Doubt::UnorderedLimit | Doubt::Collation | Doubt::OrderOfPartition | Doubt::Nondeterministic => true,
         // Those whom a comparison may have let through are in the answer themselves, or in its `others`.
-        Doubt::DoubtfulRow | Doubt::ExtremeOfGroup | Doubt::Recursion | Doubt::Shortened | Doubt::Comparison | Doubt::LetThrough | Doubt::Piece | Doubt::Branch | Doubt::UnknownFunction => false,
+        Doubt::DoubtfulRow
+        | Doubt::ExtremeOfGroup
+        | Doubt::Recursion
+        | Doubt::Shortened
+        | Doubt::Comparison
+        | Doubt::LetThrough
+        | Doubt::Piece
+        | Doubt::Branch
+        | Doubt::UnknownFunction => false,
     }
 }

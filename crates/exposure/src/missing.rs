@@ -35,6 +35,8 @@ pub(crate) enum Missing {
     FileReadInPart,
     FileContentUnknown,
     FailedWithError,
+    MadeSince,
+    RefersToPeople,
     /// A doubt of the replay, in its own words.
     Replay(&'static str),
 }
@@ -69,6 +71,8 @@ impl Missing {
             Self::FileReadInPart => "the file was read; how much of it is not logged",
             Self::FileContentUnknown => "which rows the file held then is not known",
             Self::FailedWithError => "the statement failed, and its error message may quote a value",
+            Self::MadeSince => "it reads what no snapshot has: a view, a copy or a table that was made since, perhaps from this",
+            Self::RefersToPeople => "it reads a table that the estate does not describe and that refers to this table's people",
             Self::Replay(sentence) => sentence,
         }
     }

@@ -175,9 +175,9 @@ impl Planner<'_> {
             self.widen_to_role(Missing::FailedWithError, None);
         } else if !named.described.is_empty() {
             self.everybody(named.described.clone(), Missing::FailedWithError, None);
-        } else if named.other.is_empty() {
+        } else if named.other.is_empty() && named.unknown.is_empty() {
             self.nobody(Nobody::NoTable, None);
-        } else if named.other.iter().all(|table| self.world().is_without_personal_data(table)) {
+        } else if undeclared(&named, self.world()).next().is_none() {
             self.nobody(Nobody::DeclaredWithout, None);
         } else {
             self.nobody(Nobody::Failed, None);
@@ -249,7 +249,7 @@ impl Planner<'_> {
     fn name_tables(&mut self, named: &Named) {
         let world = &self.scene.world.databases[self.database];
         self.planned.described.extend(named.described.iter().map(|t| world.tables[*t].full_name.clone()));
-        self.planned.undescribed.extend(named.other.iter().filter(|table| !world.is_without_personal_data(table)).cloned());
+        self.planned.undescribed.extend(undeclared(named, world).cloned());
     }
 
     /// Whom the rows of a query show.
@@ -259,12 +259,12 @@ impl Planner<'_> {
         if named.opaque {
             return self.widen_to_role(Missing::NotUnderstood, Some("it calls code that may read what it does not name"));
         }
-        let others_declared = named.other.iter().all(|table| self.world().is_without_personal_data(table));
+        let others_declared = undeclared(&named, self.world()).next().is_none();
         if !others_declared {
-            self.nobody(Nobody::UndescribedTable, None);
+            self.undescribed(&named);
         }
         if named.described.is_empty() {
-            return match (named.other.is_empty(), others_declared) {
+            return match (named.other.is_empty() && named.unknown.is_empty(), others_declared) {
                 (true, _) => self.nobody(Nobody::NoTable, None),
                 (false, true) => self.nobody(Nobody::DeclaredWithout, None),
                 (false, false) => {}
@@ -281,6 +281,20 @@ impl Planner<'_> {
             is_extract: self.access.kind == AccessKind::FileExtract,
         };
         self.job(job, values);
+    }
+
+    /// It reads what the estate does not describe. What was made since the snapshot may hold a copy of anything that the role may read;
+    /// a table that refers to people is about them.
+    fn undescribed(&mut self, named: &Named) {
+        self.nobody(Nobody::UndescribedTable, None);
+        let world = self.world();
+        if named.unknown.iter().any(|name| !world.is_without_personal_data(name)) {
+            return self.widen_to_role(Missing::MadeSince, None);
+        }
+        let about: BTreeSet<usize> = undeclared(named, world).flat_map(|name| world.about(name)).collect();
+        if !about.is_empty() {
+            self.everybody(about, Missing::RefersToPeople, None);
+        }
     }
 
     /// The job with its values; without the conditions that use a value which is not known.
@@ -314,6 +328,11 @@ impl Planner<'_> {
     }
 }
 
+/// Tables that a statement names and the estate neither describes nor declares to be without personal data.
+fn undeclared<'n>(named: &'n Named, world: &'n DatabaseWorld) -> impl Iterator<Item = &'n String> {
+    named.other.iter().chain(&named.unknown).filter(|table| !world.is_without_personal_data(table))
+}
+
 /// The values of an execution.
 struct Values {
     parameters: Vec<Option<String>>,
@@ -344,7 +363,7 @@ pub(crate) fn bound_subject(job: &Job, world: &World) -> Option<String> {
     let database = &world.databases[job.database];
     let [table] = job.named.described.iter().copied().collect::<Vec<_>>()[..] else { return None };
     let key = database.tables[table].subject_key.as_ref()?;
-    if !job.named.other.is_empty() || !job.named.without_views() {
+    if !job.named.other.is_empty() || !job.named.unknown.is_empty() || !job.named.without_views() {
         return None;
     }
     let sqlparser::ast::Statement::Query(query) = writes::parse(&job.sql, database.dialect)? else { return None };

@@ -1,17 +1,17 @@
 //! The data as it stood: the estate's tables with their categories, their rows in all versions, and whose they are.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use sqlparser::ast::{Expr, ObjectNamePart, visit_expressions, visit_relations};
 use strandline_model::estate::{Estate, Table as DescribedTable};
 
 use crate::replay::{EngineDatabase, EngineTable, MakeReplayer, Replayer};
 use crate::{Dialect, ExposureError};
 use strandline_history::store::{Rights, StoredDatabase};
-use strandline_history::writes::{Write, mentions, parse};
+use strandline_history::writes::Write;
+use strandline_sql::{Effect, Found, System};
+
 use strandline_history::{DoubtReason, Effects, Open, Rebuild, TableDoubt, descriptions};
 
 /// Data subjects by number, dense over the whole case.
@@ -57,6 +57,8 @@ pub(crate) struct TableWorld {
     pub(crate) subjects: Arc<Vec<u32>>,
     pub(crate) doubts: Vec<TableDoubt>,
     pub(crate) doubtful: Vec<(TableDoubt, u32)>,
+    /// Full names of the tables that its foreign keys name.
+    refers_to: Vec<String>,
     owner: Option<String>,
 }
 
@@ -138,56 +140,15 @@ impl World {
 pub(crate) struct Named {
     /// Numbers of described tables, views opened.
     pub(crate) described: BTreeSet<usize>,
-    /// Other tables, as written.
+    /// Other tables that the snapshot has, by their full names.
     pub(crate) other: BTreeSet<String>,
+    /// Relations that no snapshot has, as written: made since, perhaps from any data.
+    pub(crate) unknown: BTreeSet<String>,
     /// Whether it calls a function that may read what it does not name.
     pub(crate) opaque: bool,
     /// Views that were opened.
     views: BTreeSet<String>,
 }
-
-/// Functions that read no table. A call of any other, in a statement that names no table, may read anything.
-const HARMLESS: [&str; 36] = [
-    "version",
-    "now",
-    "current_user",
-    "session_user",
-    "user",
-    "current_database",
-    "current_schema",
-    "current_schemas",
-    "current_setting",
-    "set_config",
-    "pg_backend_pid",
-    "pg_sleep",
-    "sleep",
-    "pg_is_in_recovery",
-    "inet_client_addr",
-    "inet_server_addr",
-    "inet_server_port",
-    "database",
-    "connection_id",
-    "current_timestamp",
-    "current_date",
-    "clock_timestamp",
-    "statement_timestamp",
-    "random",
-    "rand",
-    "uuid",
-    "gen_random_uuid",
-    "generate_series",
-    "has_table_privilege",
-    "has_schema_privilege",
-    "lastval",
-    "currval",
-    "nextval",
-    "last_insert_id",
-    "pg_try_advisory_lock",
-    "pg_advisory_unlock",
-];
-
-/// Parts of the names of functions that read whatever their argument says.
-const READERS: [&str; 10] = ["to_xml", "dblink", "pg_read", "pg_ls", "lo_get", "lo_export", "lo_import", "ts_stat", "load_file", "crosstab"];
 
 impl Named {
     /// Whether every table is named by itself, not through a view.
@@ -201,6 +162,21 @@ impl DatabaseWorld {
     pub(crate) fn is_without_personal_data(&self, table: &str) -> bool {
         let in_schema = |schema: &String| self.without_personal_data.contains(&format!("{schema}.{table}"));
         self.without_personal_data.contains(table) || (!table.contains('.') && self.search_path.iter().any(in_schema))
+    }
+
+    /// Described tables that a table refers to, through others or not: whose people it may be about.
+    pub(crate) fn about(&self, table: &str) -> BTreeSet<usize> {
+        let mut about = BTreeSet::new();
+        let mut seen = BTreeSet::new();
+        let mut open = vec![table];
+        while let Some(name) = open.pop() {
+            let Some(at) = self.index.get(name).copied().filter(|at| seen.insert(*at)) else { continue };
+            match &self.tables[at] {
+                described if described.described => drop(about.insert(at)),
+                other => open.extend(other.refers_to.iter().map(String::as_str)),
+            }
+        }
+        about
     }
 
     fn resolve(&self, parts: &[String]) -> Option<String> {
@@ -232,55 +208,26 @@ impl DatabaseWorld {
     }
 
     fn add_named(&self, sql: &str, named: &mut Named, depth: usize) {
-        let Some(statement) = parse(sql, self.dialect) else {
-            named.opaque |= depth == 0 && !mentions(sql, self.dialect).iter().any(|parts| self.resolve(parts).is_some());
-            for parts in mentions(sql, self.dialect) {
-                if let Some(full) = self.resolve(&parts) {
+        let names = strandline_sql::names(sql, self.dialect);
+        let mut resolved = 0;
+        for parts in &names.relations {
+            match (self.resolve(parts), strandline_sql::system(parts, self.dialect)) {
+                (Some(full), _) => {
+                    resolved += 1;
                     self.add_relation(&full, named, depth);
                 }
-            }
-            return;
-        };
-        let _: ControlFlow<()> = visit_relations(&statement, |name| {
-            let parts: Vec<String> = name
-                .0
-                .iter()
-                .filter_map(|part| match part {
-                    ObjectNamePart::Identifier(i) if i.quote_style.is_some() || self.dialect == Dialect::MySql => Some(i.value.clone()),
-                    ObjectNamePart::Identifier(i) => Some(i.value.to_lowercase()),
-                    ObjectNamePart::Function(_) => None,
-                })
-                .collect();
-            match self.resolve(&parts) {
-                Some(full) => self.add_relation(&full, named, depth),
-                None if is_catalogue(&parts) => {}
-                None => drop(named.other.insert(parts.join("."))),
-            }
-            ControlFlow::Continue(())
-        });
-        if let sqlparser::ast::Statement::Query(query) = &statement
-            && let Some(with) = &query.with
-        {
-            for table in &with.cte_tables {
-                named.other.remove(&table.alias.name.value.to_lowercase());
-                named.other.remove(&table.alias.name.value);
+                (None, Some(System::Describes)) => {}
+                (None, Some(System::HoldsValues)) => named.opaque = true,
+                // Among words alone a name may be a column's.
+                (None, None) if names.found == Found::AmongWords => {}
+                (None, None) => drop(named.unknown.insert(parts.join("."))),
             }
         }
-        let no_table = named.described.is_empty() && named.other.is_empty();
-        let _: ControlFlow<()> = visit_expressions(&statement, |expression| {
-            if let Expr::Function(function) = expression {
-                let name = function.name.to_string().to_lowercase();
-                let name = name.rsplit('.').next().unwrap_or(&name);
-                named.opaque |= READERS.iter().any(|part| name.contains(part)) || (no_table && !HARMLESS.contains(&name));
-            }
-            ControlFlow::Continue(())
+        named.opaque |= names.found == Found::AmongWords && resolved == 0;
+        named.opaque |= names.calls.iter().any(|call| match strandline_sql::effect(call, self.dialect) {
+            Effect::Harmless | Effect::ChangesState => false,
+            Effect::Reads | Effect::Unknown => true,
         });
-        // A function in FROM reads as a relation of its name; only a known harmless one is nothing to worry about.
-        let calls: Vec<String> = named.other.iter().filter(|name| sql.to_lowercase().contains(&format!("{name}("))).cloned().collect();
-        for call in calls {
-            named.other.remove(&call);
-            named.opaque |= !HARMLESS.contains(&call.as_str());
-        }
     }
 
     fn add_relation(&self, full: &str, named: &mut Named, depth: usize) {
@@ -323,15 +270,6 @@ impl DatabaseWorld {
             }
         }
         named.described
-    }
-}
-
-fn is_catalogue(parts: &[String]) -> bool {
-    let catalogues = ["pg_catalog", "information_schema", "mysql", "performance_schema", "sys"];
-    match parts {
-        [name] => name.starts_with("pg_") || name == "dual",
-        [.., schema, _] => catalogues.iter().any(|c| schema.eq_ignore_ascii_case(c)),
-        [] => true,
     }
 }
 
@@ -391,6 +329,7 @@ impl Builder<'_> {
                 subjects: Arc::new(history.subjects),
                 doubts: history.doubts,
                 doubtful: history.doubtful.into_iter().map(|(from, to, person)| (doubtful_row(from, to), person)).collect(),
+                refers_to: table.foreign_keys.iter().map(|key| key.table.clone()).collect(),
                 owner: table.owner.clone(),
                 full_name,
             });
@@ -465,6 +404,7 @@ impl Builder<'_> {
                 subjects: Arc::default(),
                 doubts: [Open::Rows, Open::People].map(|open| TableDoubt::always(open, DoubtReason::NotInSnapshot)).to_vec(),
                 doubtful: Vec::new(),
+                refers_to: Vec::new(),
                 owner: None,
             });
         }

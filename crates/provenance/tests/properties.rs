@@ -77,7 +77,14 @@ fn database(chance: &mut Chance) -> Database {
     let fields = vec![whole("vid"), whole("id"), text("what"), whole("cost")];
     let visit = versioned("visit", fields, vec![vec![0]], visit_columns, Some(owners), chance);
     let code = versioned("code", vec![text("c"), text("title")], vec![], vec![words(chance, 4), words(chance, 4)], None, chance);
-    Database { search_path: vec!["clinic".into()], dialect: Dialect::PostgreSql, collation: None, tables: vec![person, visit, code], views: vec![], holders: Vec::new().into() }
+    Database {
+        search_path: vec!["clinic".into()],
+        dialect: Dialect::PostgreSql,
+        collation: None,
+        tables: vec![person, visit, code],
+        views: vec![],
+        holders: Vec::new().into(),
+    }
 }
 
 /// A condition over columns of `p` (person) and, if there, `v` (visit).

@@ -97,7 +97,10 @@ fn plain<'t>(text: &'t str, tokens: &[Token], rules: Rules) -> Cow<'t, str> {
             out.push(' ');
             copied = start;
         }
-        let (taken, written) = plainest(text, &tokens[at..], rules);
+        let (taken, mut written) = plainest(text, &tokens[at..], rules);
+        if is_table_command(text, tokens, at) {
+            written = Some("SELECT * FROM".to_owned());
+        }
         before = tokens[at + taken - 1].end;
         if let Some(written) = written {
             out.push_str(&text[copied..start]);
@@ -111,6 +114,14 @@ fn plain<'t>(text: &'t str, tokens: &[Token], rules: Rules) -> Cow<'t, str> {
     }
     out.push_str(&text[copied..last.end]);
     Cow::Owned(out)
+}
+
+/// `TABLE name` where a query stands: it is short for all of a table, and readers lose the quotes of its name.
+fn is_table_command(text: &str, tokens: &[Token], at: usize) -> bool {
+    let begins_query =
+        |before: &Token| before.is_symbol(text, "(") || ["union", "except", "intersect", "all", "distinct", "as"].iter().any(|word| before.is_word(text, word));
+    let names_one = tokens.get(at + 1).is_some_and(|t| matches!(t.kind, Kind::Word | Kind::QuotedName));
+    tokens[at].is_word(text, "table") && names_one && (at == 0 || begins_query(&tokens[at - 1]))
 }
 
 /// How many tokens belong together, and how they are written if not as they stand.

@@ -164,6 +164,9 @@ impl Planner<'_> {
 
     /// It failed: no row was sent, but an error's text may quote what it read before.
     fn failed(&mut self, sql: &str) {
+        if refused_before_reading(self.access) {
+            return self.nobody(Nobody::RefusedBeforeReading, None);
+        }
         let named = match understand(sql, self.world().dialect) {
             Meaning::Shows(shown) => self.world().named(&shown.sql),
             Meaning::Nobody(class) => return self.nobody(Nobody::Statement(class), None),
@@ -347,6 +350,33 @@ fn failed(access: &Access) -> bool {
         AccessKind::Statement | AccessKind::File | AccessKind::FileExtract => access.completion == Completion::Failed,
         AccessKind::Route => false,
     }
+}
+
+/// How the servers begin an error that comes before a row is read: their parser's, their analyser's, or a missing right. In English, as
+/// servers log; an error in another language stays open. Sources: PostgreSQL's `errcodes.txt` class 42, MySQL's error reference.
+const BEFORE_READING: [&str; 14] = [
+    "permission denied for ",
+    "syntax error ",
+    "unterminated quoted ",
+    "relation \"",
+    "schema \"",
+    "missing FROM-clause entry ",
+    "invalid reference to FROM-clause entry ",
+    "current transaction is aborted",
+    "You have an error in your SQL syntax",
+    "Unknown column ",
+    "Unknown table ",
+    "Unknown database ",
+    "SELECT command denied ",
+    "Access denied ",
+];
+
+/// Whether the server refused a statement before it read a row, and its error quotes nothing of the data.
+fn refused_before_reading(access: &Access) -> bool {
+    use strandline_model::access::ErrorShows;
+    let begins =
+        |error: &str| BEFORE_READING.iter().any(|start| error.starts_with(start)) || (error.starts_with("column ") && error.ends_with(" does not exist"));
+    access.error_shows() == ErrorShows::Nothing && access.error.as_deref().is_some_and(begins)
 }
 
 /// Whether the request for a route was turned away: no statement is known to have run, and a refusal is all there is. A server error may

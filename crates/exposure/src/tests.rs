@@ -82,7 +82,12 @@ impl Naive {
         let revealed = [false, true].map(|doubtful| {
             let mut subjects: Vec<u32> = rows.iter().filter(|(_, d)| *d == doubtful).filter_map(|(s, _)| *s).collect();
             subjects.sort_unstable();
-            let doubt = doubtful.then_some(crate::replay::ReplayDoubt { sentence: "doubtful", other_rows: false });
+            let doubt = doubtful.then_some(crate::replay::ReplayDoubt {
+                sentence: "doubtful",
+                other_rows: false,
+                at_most: strandline_model::exposure::Certainty::Likely,
+                is_settled_by_count: false,
+            });
             Revealed { columns: columns.iter().map(|c| (*table, *c)).collect(), displayed: true, doubt, subjects }
         });
         Replayed { rows: RowRange::exactly(rows.len() as u64), revealed: revealed.into(), other_rows: false, others: Vec::new(), of_somebody }

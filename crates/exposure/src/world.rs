@@ -12,7 +12,7 @@ use strandline_history::store::{Rights, StoredDatabase};
 use strandline_history::writes::Write;
 use strandline_sql::{Effect, Found, System};
 
-use strandline_history::{DoubtReason, Effects, Open, Rebuild, TableDoubt, descriptions};
+use strandline_history::{DoubtReason, Open, Rebuild, TableDoubt, descriptions};
 
 /// Data subjects by number, dense over the whole case.
 #[derive(Default)]
@@ -83,8 +83,6 @@ pub(crate) struct DatabaseWorld {
     /// View -> its query.
     views: BTreeMap<String, String>,
     rights: Rights,
-    /// When the writes took effect.
-    pub(crate) effects: Effects,
     pub(crate) replayer: Box<dyn Replayer>,
 }
 
@@ -361,7 +359,6 @@ impl Builder<'_> {
             views: view_index,
             rights: stored.rights,
             without_personal_data,
-            effects: history.effects,
             replayer,
         })
     }

@@ -611,7 +611,7 @@ impl<'t> Versions<'t> {
         let by_key = self.table.unique_keys.iter().any(|key| key.iter().all(names));
         let of_known_people = !self.subject_columns.is_empty() && self.subject_columns.iter().all(names);
         let of_one = change.write.row_count == Some(1) && !single.is_empty();
-        if !by_key && !of_known_people && !(of_one && self.subject_columns.is_empty()) {
+        if !(by_key || of_known_people || of_one && self.subject_columns.is_empty()) {
             return self.doubt(change, Open::People, DoubtReason::Deleted);
         }
         if !of_known_people && !self.subject_columns.is_empty() {

@@ -71,7 +71,7 @@ impl Fidelity {
     }
 
     /// The same for a use that a last digit can turn: rounding, a text of it, a key of groups.
-    fn to_the_digit(self) -> Self {
+    fn by_the_digit(self) -> Self {
         Self { is_unknown: self.is_unknown || self.is_near, is_near: false, ..self }
     }
 
@@ -218,7 +218,7 @@ impl<'a> Judge<'a> {
             op if is_comparison(op) => self.comparison(left, op, right),
             Plus | Minus | Multiply | Divide | Modulo => both().and(self.arithmetic(left, binary.op, right)),
             BitwiseAnd | BitwiseOr | BitwiseXor if self.kind(left).is_integer() && self.kind(right).is_integer() => both(),
-            StringConcat if !self.server.is_mysql() => both().to_the_digit(),
+            StringConcat if !self.server.is_mysql() => both().by_the_digit(),
             RegexMatch | RegexNotMatch | RegexIMatch | RegexNotIMatch => self.regex(binary),
             _ => Fidelity::unknown(),
         }
@@ -343,7 +343,7 @@ impl<'a> Judge<'a> {
     }
 
     fn like(&self, like: &Like) -> Fidelity {
-        let both = self.fidelity(&like.expr).and(self.fidelity(&like.pattern)).to_the_digit();
+        let both = self.fidelity(&like.expr).and(self.fidelity(&like.pattern)).by_the_digit();
         if both.is_unknown || self.declared(&like.expr).is_some_and(|declared| !declared.is_text()) || !self.kind(&like.expr).is_string() {
             return Fidelity::unknown();
         }
@@ -366,7 +366,7 @@ impl<'a> Judge<'a> {
 
     /// A pattern of the common tongue: the same in every engine, on texts without line ends and foreign letters.
     fn regex(&self, binary: &BinaryExpr) -> Fidelity {
-        let of_text = self.fidelity(&binary.left).to_the_digit();
+        let of_text = self.fidelity(&binary.left).by_the_digit();
         let is_text = self.kind(&binary.left).is_string() && self.declared(&binary.left).is_none_or(|declared| declared == Declared::Padded);
         match text_literal(&binary.right) {
             Some(pattern) if is_text && is_common_pattern(pattern) => of_text.and(Fidelity::only_if(kernels::plain(Expr::clone(&binary.left)))),
@@ -438,23 +438,23 @@ impl<'a> Judge<'a> {
             "text_key" | "declared_key" | "text_weighed" | "number_to_even" => arguments(),
             "lower" | "upper" | "initcap" if is_text => {
                 let plain = |text: &Expr| Fidelity::only_if(kernels::plain(text.clone()));
-                arguments().to_the_digit().and(first.map_or_else(Fidelity::unknown, plain))
+                arguments().by_the_digit().and(first.map_or_else(Fidelity::unknown, plain))
             }
             "character_length" | "octet_length" | "bit_length" | "substr" | "left" | "right" | "ltrim" | "rtrim" | "btrim" | "lpad" | "rpad" | "repeat"
             | "reverse" | "replace" | "concat_ws" | "concat" | "md5" | "translate" | "ascii" | "overlay"
                 if is_text =>
             {
-                arguments().to_the_digit()
+                arguments().by_the_digit()
             }
             "strpos" if mysql => match function.args.as_slice() {
                 [text, part] => self.like(&Like::new(false, Box::new(text.clone()), Box::new(part.clone()), None, false)),
                 _ => Fidelity::unknown(),
             },
             "to_char" if first.is_some_and(|value| matches!(self.kind(value), DataType::Date32 | DataType::Timestamp(_, None))) => arguments(),
-            "split_part" | "strpos" | "starts_with" | "chr" | "to_hex" if !mysql => arguments().to_the_digit(),
+            "split_part" | "strpos" | "starts_with" | "chr" | "to_hex" if !mysql => arguments().by_the_digit(),
             "abs" | "signum" | "nanvl" | "gcd" | "lcm" if is_numeric => arguments(),
-            "ceil" | "floor" | "trunc" if is_numeric => arguments().to_the_digit(),
-            "round" if is_numeric && !is_floating => arguments().to_the_digit(),
+            "ceil" | "floor" | "trunc" if is_numeric => arguments().by_the_digit(),
+            "round" if is_numeric && !is_floating => arguments().by_the_digit(),
             "power" | "sqrt" | "exp" | "ln" | "log10" | "log2" | "degrees" | "radians" | "sin" | "cos" | "tan" | "atan" | "atan2" | "cbrt" if is_numeric => {
                 arguments().and(Fidelity::near())
             }
@@ -530,7 +530,7 @@ impl<'a> Judge<'a> {
 
     /// Whether the server makes the same groups by a key.
     pub(crate) fn grouping(&self, key: &Expr) -> Grouping {
-        let own = self.fidelity(key).to_the_digit();
+        let own = self.fidelity(key).by_the_digit();
         if own.is_unknown || self.declared(key).is_some_and(|declared| !declared.equals_by_text()) {
             return Grouping::Unknown;
         }
@@ -874,7 +874,7 @@ fn value_over(judge: &Judge<'_>, function: &str, arguments: &[Expr], is_distinct
     let declared = arguments.iter().any(|argument| judge.declared(argument).is_some());
     match function {
         "count" if !is_distinct && arguments.iter().all(|argument| matches!(argument, Expr::Literal(..) | Expr::Column(_))) => Value::Same,
-        "count" if !declared && !(judge.server.is_mysql() && kind.is_string()) => below,
+        "count" if !(declared || judge.server.is_mysql() && kind.is_string()) => below,
         "sum" if kind.is_integer() || matches!(kind, DataType::Decimal128(..)) => below,
         "sum" | "avg" | "stddev" | "stddev_pop" | "stddev_samp" | "var" | "var_pop" | "var_samp" if kind.is_numeric() => worse(below, Value::Near),
         "min" | "max" if kind.is_numeric() || matches!(kind, DataType::Date32 | DataType::Timestamp(..)) => below,

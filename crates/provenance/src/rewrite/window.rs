@@ -40,6 +40,9 @@ fn kind_of(function: &str) -> Kind {
     }
 }
 
+/// Keys of a partition, its orders by each reading, and what must hold for a row to be where we put it.
+type Watch = (Vec<Expr>, Vec<Vec<SortExpr>>, Vec<Expr>);
+
 impl Rewriter<'_> {
     pub(super) fn window(&mut self, window: &Window) -> Result<Rewritten> {
         let input = self.rewrite_folded(&window.input, None)?;
@@ -97,7 +100,7 @@ impl Rewriter<'_> {
     /// Where something depends on a window's values: watches for rows whose place in it the server may see otherwise.
     fn ordered_alike(&mut self, functions: &[&WindowFunction], window: &Window, mut input: Rewritten) -> Result<Rewritten> {
         let judge = Judge::over(&self.server, &window.input);
-        let mut watches: Vec<(Vec<Expr>, Vec<Vec<SortExpr>>, Vec<Expr>)> = Vec::new();
+        let mut watches: Vec<Watch> = Vec::new();
         for function in functions {
             let params = &function.params;
             let is_placed = matches!(kind_of(&function.fun.to_string().to_lowercase()), Kind::Ranks | Kind::Picks);

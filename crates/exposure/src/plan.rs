@@ -147,6 +147,10 @@ impl Planner<'_> {
         }
         let dialect = self.world().dialect;
         let statements: Vec<&str> = lexer::statements(&access.statement, dialect);
+        if failed(access) && access.kind != AccessKind::Statement {
+            // A file that could not be opened gives no bytes.
+            return self.nobody(Nobody::RefusedBeforeReading, None);
+        }
         if failed(access) {
             return statements.into_iter().for_each(|sql| self.failed(sql));
         }

@@ -28,7 +28,14 @@ fn people() -> Database {
     table.name = "person".into();
     let codes = hospital::table("code", vec![whole("k"), text("word")], vec![vec![0]], vec![wholes(&[1, 2, 3]), texts(&["a", "b", "c"])], None, &[]);
     let cards = View { schema: "clinic".into(), name: "card".into(), sql: "SELECT no, coalesce(phone, email) AS reach FROM person".into() };
-    Database { search_path: vec!["clinic".into()], dialect: Dialect::PostgreSql, tables: vec![table, codes], views: vec![cards] }
+    Database {
+        search_path: vec!["clinic".into()],
+        dialect: Dialect::PostgreSql,
+        tables: vec![table, codes],
+        views: vec![cards],
+        collation: None,
+        holders: Vec::new().into(),
+    }
 }
 
 fn replayed(database: &Database, sql: &str) -> String {
@@ -157,7 +164,14 @@ fn over_budget(sql: &str, options: Options, reason: &ReplayError) {
     let columns = vec![wholes(&rows), texts(&names.iter().map(String::as_str).collect::<Vec<_>>())];
     let subjects: Vec<u32> = (0..2000).collect();
     let person: VersionedTable = hospital::table("person", vec![whole("id"), text("name")], vec![vec![0]], columns, Some(&subjects), &[]);
-    let database = Database { search_path: vec!["clinic".into()], dialect: Dialect::PostgreSql, tables: vec![person], views: vec![] };
+    let database = Database {
+        search_path: vec!["clinic".into()],
+        dialect: Dialect::PostgreSql,
+        tables: vec![person],
+        views: vec![],
+        collation: None,
+        holders: Vec::new().into(),
+    };
     let engine = Engine::new(database, Options { threads: 1, ..options }).unwrap();
     let prepared = engine.prepare(sql).unwrap();
     assert_eq!(engine.replay(&prepared, &[Call { time: NOW, ..Call::default() }]).remove(0).as_ref().err(), Some(reason), "{sql}");
@@ -217,7 +231,17 @@ fn marked(chance: &mut Chance) -> (Database, Vec<(char, u32, usize)>) {
     }
     let subjects: Vec<u32> = (0..people as u32).collect();
     let table = hospital::table("person", vec![whole("id"), text("a"), text("b"), text("c")], vec![vec![0]], columns, Some(&subjects), &[]);
-    (Database { search_path: vec!["clinic".into()], dialect: Dialect::PostgreSql, tables: vec![table], views: vec![] }, marks)
+    (
+        Database {
+            search_path: vec!["clinic".into()],
+            dialect: Dialect::PostgreSql,
+            tables: vec![table],
+            views: vec![],
+            collation: None,
+            holders: Vec::new().into(),
+        },
+        marks,
+    )
 }
 
 fn condition(chance: &mut Chance) -> String {

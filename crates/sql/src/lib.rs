@@ -1,30 +1,22 @@
 //! What a piece of SQL says, for everybody who reads it: one dialect, one tokenizer, statements understood once.
 //! It knows no log and no data.
 
-mod command;
 mod constant;
 mod function;
 pub mod lexer;
 mod names;
 mod nobody;
 mod rules;
-mod session;
 mod split;
-mod statement;
 mod system;
 pub mod token;
 mod utility;
-mod write;
 
-pub use command::{AllBetween, Command, Motion, advance};
 pub use constant::content;
 pub use function::{Effect, effect};
 pub use names::{Found, Names, names, parse, parts};
 pub use nobody::ShowsNobody;
 pub use rules::{Backslash, Dialect, DoubleQuotes, DoubtfulComments, Rules, Server};
-pub use session::{SessionState, Setting, may_change};
 pub use split::{Statements, canonical, statements};
-pub use statement::{Follows, Meaning, Sent, Shown, can_show, understand};
 pub use system::{System, system};
 pub use utility::utility;
-pub use write::written;

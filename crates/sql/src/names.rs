@@ -113,9 +113,7 @@ impl Collector {
     }
 
     fn relation(&mut self, name: Vec<String>) {
-        // The word of `TABLE name`, which the parser gives as a relation: no table has this name unquoted.
-        let is_word = name.len() == 1 && name[0] == "table";
-        if !name.is_empty() && !is_word && !self.is_defined_here(&name) {
+        if !name.is_empty() && !self.is_defined_here(&name) {
             self.names.relations.insert(name);
         }
     }
@@ -312,7 +310,6 @@ mod tests {
     fn relations_stand_anywhere() {
         let check = |sql, relations| check(Dialect::PostgreSql, sql, relations, "");
         check("SELECT * FROM a, Hr.\"B\" WHERE EXISTS (SELECT 1 FROM c) ORDER BY (SELECT 1 FROM d)", "a c d hr.B");
-        check("TABLE hr.a", "hr.a");
         check("INSERT INTO a VALUES ((SELECT b FROM c))", "a c");
         check("UPDATE a SET b = (SELECT 1 FROM c) FROM d WHERE a.x = d.x", "a c d");
         check("DELETE FROM a USING b WHERE a.x = b.x", "a b");

@@ -378,8 +378,12 @@ const BEFORE_READING: [&str; 14] = [
 /// Whether the server refused a statement before it read a row, and its error quotes nothing of the data.
 fn refused_before_reading(access: &Access) -> bool {
     use strandline_model::access::ErrorShows;
-    let begins =
-        |error: &str| BEFORE_READING.iter().any(|start| error.starts_with(start)) || (error.starts_with("column ") && error.ends_with(" does not exist"));
+    // Classes of SQLSTATE: syntax and access rules, unknown databases and schemas, authorization.
+    let is_of_class = |state: &str| state.len() == 5 && ["42", "3D", "3F", "28"].iter().any(|class| state.starts_with(class));
+    let is_classed = |error: &str| error.split_once(": ").is_some_and(|(state, _)| is_of_class(state));
+    let is_worded = |error: &str| BEFORE_READING.iter().any(|start| error.starts_with(start));
+    let is_of_column = |error: &str| error.starts_with("column ") && error.ends_with(" does not exist");
+    let begins = |error: &str| is_classed(error) || is_worded(error) || is_of_column(error);
     access.error_shows() == ErrorShows::Nothing && access.error.as_deref().is_some_and(begins)
 }
 

@@ -536,7 +536,7 @@ fn an_error_at_bind_says_nothing_of_a_run_of_the_same_text_before() {
         accesses.iter().skip(2).map(|a| (a.completion, a.error_values.clone())).collect::<Vec<_>>()
     };
     let failed = (Completion::Failed, Some(vec!["Ann".to_owned()]));
-    assert_eq!(run(RecordKind::ErrorRunning), [failed.clone()]);
+    assert_eq!(run(RecordKind::ErrorRunning), std::slice::from_ref(&failed));
     assert_eq!(run(RecordKind::ErrorUnrun), [(Completion::Unknown, None), failed.clone()]);
     assert_eq!(run(RecordKind::ErrorContext), [(Completion::Unknown, None), failed]);
 }

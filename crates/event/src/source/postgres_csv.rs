@@ -249,7 +249,7 @@ mod tests {
                 "insert into t values($1)",
             ),
             &format!(
-                "1 datastore_activity/error/failure {WHO} database=hr application=psql pid=7 command=INSERT statement=insert into t values($1) parameters=[\"7\"] sequence=1 transaction=5/16 kind=error_context error=23505 message=duplicate key value violates unique constraint \"t_pkey\" labels={{\"detail\":\"Key (a)=([masked]) already exists.\"}}"
+                "1 datastore_activity/error/failure {WHO} database=hr application=psql pid=7 command=INSERT statement=insert into t values($1) parameters=[\"7\"] sequence=1 transaction=5/16 kind=error_context error=23505 message=duplicate key value violates unique constraint \"t_pkey\" error_values=[\"t_pkey\"] labels={{\"detail\":\"Key (a)=([masked]) already exists.\"}}"
             ),
         );
         check(

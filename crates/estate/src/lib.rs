@@ -8,7 +8,7 @@ pub mod readiness;
 
 use std::collections::BTreeSet;
 
-use strandline_model::estate::{Estate, SharedFile};
+use strandline_model::estate::{Estate, Route, SharedFile};
 
 pub use nearest::nearest;
 
@@ -93,6 +93,7 @@ fn check_names(estate: &Estate, text: &str, path: &str) -> Result<(), EstateErro
     for route in &estate.routes {
         known("system", &route.system, &systems)?;
         known("database", &route.database, &databases)?;
+        check_route(route, estate, text, path)?;
     }
     for file in &estate.files {
         known("system", &file.system, &systems)?;
@@ -102,6 +103,20 @@ fn check_names(estate: &Estate, text: &str, path: &str) -> Result<(), EstateErro
     unique(estate.systems.iter().map(|s| s.id.as_str()), "system", text, path)?;
     unique(estate.sources.iter().map(|s| s.id.as_str()), "source", text, path)?;
     unique(estate.databases.iter().map(|d| d.id.as_str()), "database", text, path)
+}
+
+/// A route says what it reads, what its page shows, or both; what it shows has a category.
+fn check_route(route: &Route, estate: &Estate, text: &str, path: &str) -> Result<(), EstateError> {
+    if route.reads.is_empty() && route.shows.is_none() {
+        let hint = "give it `reads`, the query that it runs, or `shows`, the columns that its page shows";
+        return Err(at(text, path, &route.path, format!("route {} says neither what it reads nor what it shows", route.path), hint));
+    }
+    let tables = estate.tables.iter().filter(|table| table.database == route.database);
+    let columns: Vec<String> = tables.flat_map(|table| table.categories.keys().map(|column| format!("{}.{column}", table.name))).collect();
+    match route.shows.iter().flatten().find(|column| !columns.contains(column)) {
+        Some(column) => Err(unknown(text, path, "described column", column, columns.iter().map(String::as_str))),
+        None => Ok(()),
+    }
 }
 
 /// A file needs a path that could stand in a log; TOML's double quotes swallow backslashes, so one without any is a slip.
@@ -200,6 +215,18 @@ mod tests {
             ("reads", "read", "read", "docs/estate.md"),
         ] {
             let text = format!("{EXAMPLE}\n{}", FILE.replacen(from, to, 1));
+            let error = read(&text, "estate.toml").expect_err("a mistake was made");
+            assert!(text.lines().nth(error.line.wrapping_sub(1)).unwrap_or("").contains(line_holds), "line {} is wrong: {}", error.line, error.problem);
+            assert!(error.hint.as_deref().unwrap_or("").contains(hint), "{:?}", error.hint);
+        }
+    }
+
+    #[test]
+    fn a_route_says_what_it_reads_or_what_its_page_shows() {
+        let route = |rest: &str| format!("{EXAMPLE}\n[[route]]\nsystem = \"hrs\"\npath = \"/new\"\ndatabase = \"hrs\"\n{rest}");
+        read(&route("shows = [\"hr.staff.name_en\"]"), "estate.toml").expect("a right route");
+        for (rest, line_holds, hint) in [("", "/new", "`shows`"), ("shows = [\"hr.staff.name_em\"]", "name_em", "hr.staff.name_en")] {
+            let text = route(rest);
             let error = read(&text, "estate.toml").expect_err("a mistake was made");
             assert!(text.lines().nth(error.line.wrapping_sub(1)).unwrap_or("").contains(line_holds), "line {} is wrong: {}", error.line, error.problem);
             assert!(error.hint.as_deref().unwrap_or("").contains(hint), "{:?}", error.hint);

@@ -7,10 +7,14 @@ use strandline_model::exposure::{Basis, Certainty};
 
 use crate::missing::{Cap, Missing, lower};
 use crate::nobody::Nobody;
+use crate::page::OnPage;
 use crate::plan::{Job, Mode, bound_subject};
 use crate::replay::{Counted, Replayed, Revealed};
 use crate::statement::{Unknowns, widen};
 use crate::world::World;
+
+/// How many bytes of text a byte of a response can stand for: pages are packed, and names hardly ever so well.
+const PACKED_AT_MOST: f64 = 20.0;
 
 /// Whom a showing is about.
 #[derive(Clone, Debug)]
@@ -122,6 +126,9 @@ impl Judge<'_> {
         if is_doubtful {
             cap = lower(cap, (Certainty::Likely, Some(Missing::TableDoubtful)));
         }
+        if self.response_is_too_small() {
+            cap = lower(cap, (Certainty::Likely, Some(Missing::ResponseTooSmall)));
+        }
         self.revealed(cap);
         self.judged.missing = cap.1;
         let columns = self.displayed();
@@ -178,9 +185,38 @@ impl Judge<'_> {
             if !revealed.displayed {
                 own = lower(own, (Certainty::Likely, Some(Missing::OnlyInferred)));
             }
-            let whom = Whom::Subjects(revealed.subjects.clone());
-            self.judged.showings.push(Showing { whom, columns, basis, certainty: own.0, missing: own.1 });
+            let (on_page, beside) = self.split(columns);
+            for (columns, (certainty, missing)) in [(on_page, own), (beside, lower(own, self.beside_the_page()))] {
+                if !columns.is_empty() {
+                    let whom = Whom::Subjects(revealed.subjects.clone());
+                    self.judged.showings.push(Showing { whom, columns, basis, certainty, missing });
+                }
+            }
         }
+    }
+
+    /// Columns that the page shows, and those that the application read beside them.
+    fn split(&self, columns: BTreeSet<u32>) -> (BTreeSet<u32>, BTreeSet<u32>) {
+        match &self.job.on_page {
+            OnPage::Everything => (columns, BTreeSet::new()),
+            OnPage::Columns(shown) => columns.into_iter().partition(|column| shown.contains(column)),
+        }
+    }
+
+    /// How surely the actor got what his page is not known to show.
+    fn beside_the_page(&self) -> Cap {
+        if self.response_is_too_small() { (Certainty::Possible, Some(Missing::ResponseTooSmall)) } else { (Certainty::Likely, Some(Missing::PageNotKnown)) }
+    }
+
+    /// Whether the response cannot have held the texts that were displayed to the application, packed as they may have been.
+    fn response_is_too_small(&self) -> bool {
+        let Some(response) = self.job.response_bytes else { return false };
+        let bytes = |revealed: &Revealed| {
+            let of_row: f64 = self.columns_of(revealed).iter().filter_map(|column| self.world.bytes.get(column)).sum();
+            of_row * revealed.subjects.len() as f64
+        };
+        let read: f64 = self.replayed.revealed.iter().filter(|r| r.displayed).map(bytes).sum();
+        read > response.max(0) as f64 * PACKED_AT_MOST
     }
 
     /// Something decided about the rows that the server may have decided otherwise: anybody of the tables may have been displayed.

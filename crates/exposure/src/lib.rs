@@ -13,6 +13,7 @@ mod judge;
 mod matrix;
 mod missing;
 mod nobody;
+mod page;
 mod plan;
 mod reach;
 mod replay;

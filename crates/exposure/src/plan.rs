@@ -13,6 +13,7 @@ use strandline_sql::{ShowsNobody, lexer};
 use crate::cursors::{Commands, Resolved};
 use crate::missing::{Cap, Missing, cap_of, lower};
 use crate::nobody::Nobody;
+use crate::page::OnPage;
 use crate::replay::Call;
 use crate::statement::{Meaning, Sent, Shown, Unknowns, shape, understand, widen};
 use crate::world::{DatabaseWorld, Named, World};
@@ -39,6 +40,10 @@ pub(crate) struct Job {
     pub(crate) mode: Mode,
     /// The rows stand for a file that may have held others.
     pub(crate) is_extract: bool,
+    /// What of it went to the actor, if the rows were delivered.
+    pub(crate) on_page: OnPage,
+    /// Bytes of the response that delivered them.
+    pub(crate) response_bytes: Option<i64>,
 }
 
 /// What one statement of an access comes to.
@@ -286,6 +291,8 @@ impl Planner<'_> {
             named,
             mode: Mode::Exact,
             is_extract: self.access.kind == AccessKind::FileExtract,
+            on_page: self.scene.world.pages.on_page(self.access, &shown.sql, self.world().dialect),
+            response_bytes: self.access.response_bytes,
         };
         self.job(job, values);
     }

@@ -137,6 +137,16 @@ categories = { text = "health" }
 database = "hrs"
 name = "hr.case"
 subject_key = "staff_no"
+[[route]]
+system = "hrs"
+path = "/staff/{no}"
+database = "hrs"
+reads = "SELECT staff_no, name FROM hr.staff WHERE staff_no = :no"
+[[route]]
+system = "hrs"
+path = "/search"
+database = "hrs"
+shows = ["hr.staff.dob"]
 "#;
 
 pub(crate) const DUMP: &str = "CREATE TABLE hr.staff (staff_no text NOT NULL, name text, dob text);
@@ -190,6 +200,7 @@ pub(crate) fn access(time: i64, statement: &str, row_count: Option<i64>) -> Acce
         reason: "because".into(),
         response_status: None,
         response_bytes: None,
+        routes: None,
         proof: vec![place(time.unsigned_abs())],
         delivery: Vec::new(),
     }
@@ -206,6 +217,24 @@ fn a_file_shows_its_rows_and_never_proves_that_all_were_read() {
         (read.kind, read.completion, read.role, read.connection, read.session) = (kind, completion, None, None, Some("fs1/0x5".into()));
         assert_eq!(cells(&Case::of(vec![read]).naive().0), expected, "{kind:?} {completion:?}");
     }
+}
+
+#[test]
+fn what_an_application_read_is_proved_and_what_its_page_showed_only_by_a_route() {
+    let through = |routes: &[&str], statement: &str, bytes: Option<i64>| {
+        let mut read = access(5, statement, Some(1));
+        (read.session, read.response_status, read.response_bytes) = (Some("web".into()), Some(200), bytes);
+        read.routes = Some(routes.iter().map(|name| (*name).to_owned()).collect());
+        cells(&Case::of(vec![read]).naive().0)
+    };
+    let (both, one) = ("SELECT name, dob FROM hr.staff WHERE staff_no = 'B'", "SELECT name FROM hr.staff WHERE staff_no = 'B'");
+    let page = "hrs GET /staff/{no}";
+    assert_eq!(through(&[page], one, Some(900)), "B:name+");
+    assert_eq!(through(&[page], both, None), "B:date_of_birth~ B:name+", "the page's query does not select it");
+    assert_eq!(through(&["hrs GET /search"], both, None), "B:date_of_birth+ B:name~", "the estate says what the page shows");
+    assert_eq!(through(&[page, "hrs GET /search"], both, None), "B:date_of_birth+ B:name+", "two entries of one page");
+    assert_eq!(through(&[], one, Some(900)), "B:name~", "no route fits");
+    assert_eq!(through(&["hrs GET /gone"], one, None), "B:name~", "the estate has it no more");
 }
 
 #[test]

@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use arrow_array::RecordBatch;
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, RecordBatch};
 use strandline_model::estate::{Estate, Table as DescribedTable};
 
+use crate::page::Pages;
 use crate::replay::{EngineDatabase, EngineTable, MakeReplayer, Replayer};
 use crate::{Dialect, ExposureError};
 use strandline_history::store::{Rights, StoredDatabase};
@@ -92,6 +94,10 @@ pub(crate) struct World {
     pub(crate) people: People,
     /// Name and category number of each categorised column.
     pub(crate) columns: Vec<(String, u32)>,
+    /// How many bytes a text of each column has in the mean; 0 where it holds none.
+    pub(crate) bytes: BTreeMap<u32, f64>,
+    /// What the pages of the estate's routes show.
+    pub(crate) pages: Pages,
     pub(crate) categories: Vec<String>,
     /// Everybody who ever has a row in a described table, sorted.
     pub(crate) in_data: Vec<u32>,
@@ -123,6 +129,18 @@ impl World {
     /// Who may have stood in a table at an instant: those who ever do, or everybody, where others may have.
     pub(crate) fn population(&self, database: usize, table: usize, time: i64) -> Arc<Vec<u32>> {
         self.population_between(database, table, time, time)
+    }
+
+    /// The name of a categorised column, without its table's.
+    pub(crate) fn column_name(&self, number: u32) -> &str {
+        let (name, _) = &self.columns[number as usize];
+        name.rsplit_once('.').map_or(name, |(_, column)| column)
+    }
+
+    /// The categorised columns of a database with a full name, `schema.table.column`.
+    pub(crate) fn columns_named(&self, name: &str, database: &DatabaseWorld) -> BTreeSet<u32> {
+        let own = database.tables.iter().flat_map(|table| &table.categorised);
+        own.copied().filter(|number| self.columns[*number as usize].0.eq_ignore_ascii_case(name)).collect()
     }
 
     /// Who may have stood in a table from one instant to another.
@@ -287,6 +305,8 @@ impl Builder<'_> {
             databases: Vec::new(),
             people: People::default(),
             columns: Vec::new(),
+            bytes: BTreeMap::new(),
+            pages: Pages::default(),
             categories: Vec::new(),
             in_data: Vec::new(),
             everybody: Arc::default(),
@@ -304,6 +324,7 @@ impl Builder<'_> {
         let in_data: BTreeSet<u32> = world.databases.iter().flat_map(|d| &d.tables).flat_map(|t| t.subjects.iter().copied()).collect();
         world.in_data = in_data.into_iter().collect();
         world.everybody = Arc::new((0..u32::try_from(world.people.keys.len()).unwrap_or(u32::MAX)).collect());
+        world.pages = Pages::of(self.estate, &world);
         Ok(world)
     }
 
@@ -319,6 +340,9 @@ impl Builder<'_> {
             let full_name = table.full_name();
             let columns: Vec<Option<u32>> = table.columns.iter().map(|c| column_number(description, &full_name, &c.name, world)).collect();
             self.check_columns(description.filter(|d| d.name == full_name), table);
+            for (at, number) in columns.iter().enumerate().filter_map(|(at, number)| Some((at, (*number)?))) {
+                world.bytes.insert(number, mean_bytes(table, at));
+            }
             tables.push(TableWorld {
                 described: description.is_some(),
                 categorised: columns.iter().flatten().copied().collect(),
@@ -406,6 +430,15 @@ impl Builder<'_> {
             });
         }
     }
+}
+
+/// How many bytes a text of a column has in the mean.
+fn mean_bytes(table: &strandline_history::store::StoredTable, column: usize) -> f64 {
+    let texts = table.batches.iter().filter_map(|batch| batch.column(column).as_string_opt::<i32>());
+    let (bytes, count) = texts.fold((0, 0), |(bytes, count), texts| (bytes + texts.value_data().len(), count + texts.len() - texts.null_count()));
+    // Sizes are compared coarsely.
+    let mean = bytes as f64 / count.max(1) as f64;
+    mean
 }
 
 fn doubtful_row(from: i64, to: i64) -> TableDoubt {

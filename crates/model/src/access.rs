@@ -111,6 +111,9 @@ pub struct Access {
     pub response_status: Option<i64>,
     /// Bytes of that response.
     pub response_bytes: Option<i64>,
+    /// The estate's routes that fit the request, by [`Route::name`](crate::estate::Route::name): what its page shows. Empty where none
+    /// does. `None`: it did not come through an application, and its rows went to the actor's own connection.
+    pub routes: Option<Vec<String>>,
     /// Database records of this execution, first first.
     pub proof: Vec<EventRef>,
     /// Records of the request that caused it and of its response.
@@ -146,6 +149,7 @@ impl Row for Access {
             text("reason"),
             optional_whole("response_status"),
             optional_whole("response_bytes"),
+            optional_list("routes", DataType::Utf8),
             EventRef::list_field("proof"),
             EventRef::list_field("delivery"),
         ]

@@ -272,10 +272,26 @@ pub struct Route {
     /// The database it reads, by id.
     pub database: String,
     /// The query it runs. `:name` is a placeholder of the path or a query-string field; `:page?1` has a default.
+    #[serde(default)]
     pub reads: String,
+    /// Columns that its page shows, `schema.table.column`. Absent: those that `reads` selects.
+    #[serde(default)]
+    pub shows: Option<Vec<String>>,
     /// Query-string fields that must be there for this entry to apply; entries are tried in order.
     #[serde(default)]
     pub requires: Vec<String>,
+}
+
+impl Route {
+    /// What accesses call it by: system, method, path and the fields that it requires. `crew GET /staff/{staff_no}?tab`.
+    pub fn name(&self) -> String {
+        let mut name = format!("{} {} {}", self.system, self.method, self.path);
+        for (at, field) in self.requires.iter().enumerate() {
+            name.push(if at == 0 { '?' } else { '&' });
+            name.push_str(field);
+        }
+        name
+    }
 }
 
 fn get_method() -> String {

@@ -105,6 +105,7 @@ pub(crate) fn of_execution(
         reason: draft.reason.to_string(),
         response_status: request.and_then(|r| r.status),
         response_bytes: request.and_then(|r| r.bytes),
+        routes: request.map(|r| routes_of(estate, r)).or_else(|| draft.session.is_some().then(Vec::new)),
         proof,
         delivery: request.map(delivery).unwrap_or_default(),
     }
@@ -121,7 +122,7 @@ pub(crate) fn of_derived(
     estate: &Estate,
 ) -> Access {
     let as_logged = of_execution(draft, step, exemplar, Some(request), connection, estate);
-    let access = of_request(draft, step, request, (as_logged.system, as_logged.database));
+    let access = of_request(draft, step, request, (as_logged.system, as_logged.database), estate);
     Access {
         // A request may run several statements; its own id is the first one's.
         id: if derived.rank == 0 { access.id } else { format!("{}+{}", access.id, derived.rank) },
@@ -135,14 +136,14 @@ pub(crate) fn of_derived(
 }
 
 /// The access of an answered request of which nothing tells what it read, while the database's own log is missing.
-pub(crate) fn of_unknown(draft: &Draft, step: &str, request: &Request, database: &Database) -> Access {
-    let access = of_request(draft, step, request, (database.system.clone(), database.id.clone()));
+pub(crate) fn of_unknown(draft: &Draft, step: &str, request: &Request, database: &Database, estate: &Estate) -> Access {
+    let access = of_request(draft, step, request, (database.system.clone(), database.id.clone()), estate);
     let session = access.session.or_else(|| access.address.clone());
     Access { id: format!("{}+{}", access.id, database.id), session, ..access }
 }
 
 /// What a request alone tells of an access, without a statement.
-fn of_request(draft: &Draft, step: &str, request: &Request, (system, database): (String, String)) -> Access {
+fn of_request(draft: &Draft, step: &str, request: &Request, (system, database): (String, String), estate: &Estate) -> Access {
     let first = &request.lines[0].place;
     Access {
         id: format!("{}@{}", first.artefact, first.offset),
@@ -169,6 +170,7 @@ fn of_request(draft: &Draft, step: &str, request: &Request, (system, database): 
         reason: draft.reason.to_string(),
         response_status: request.status,
         response_bytes: request.bytes,
+        routes: Some(routes_of(estate, request)),
         proof: Vec::new(),
         delivery: delivery(request),
     }
@@ -178,20 +180,27 @@ fn delivery(request: &Request) -> Vec<strandline_model::evidence::EventRef> {
     request.lines.iter().filter(|l| l.sign_in.is_none()).map(|l| l.place.event_ref()).collect()
 }
 
-/// The estate's first route that fits a request.
+/// The estate's first route that fits a request and says what it reads.
 pub(crate) fn route_of(estate: &Estate, request: &Request) -> Option<usize> {
-    let method = request.method.as_deref()?;
-    estate
-        .routes
-        .iter()
-        .position(|route| route.system == request.system.as_ref() && route.method.eq_ignore_ascii_case(method) && request.target.fit(route).is_some())
+    estate.routes.iter().position(|route| !route.reads.is_empty() && fits(route, request))
+}
+
+/// All routes of the estate that fit a request: one page may run several queries.
+fn routes_of(estate: &Estate, request: &Request) -> Vec<String> {
+    estate.routes.iter().filter(|route| fits(route, request)).map(Route::name).collect()
+}
+
+fn fits(route: &Route, request: &Request) -> bool {
+    route.system == request.system.as_ref()
+        && request.method.as_deref().is_some_and(|method| route.method.eq_ignore_ascii_case(method))
+        && request.target.fit(route).is_some()
 }
 
 /// The access of a request whose statement was not found: the route's query, with the request's values.
 pub(crate) fn of_route(draft: &Draft, step: &str, request: &Request, route: &Route, estate: &Estate) -> Access {
     let (statement, parameters) = bind(&route.reads, &request.target, route);
     let system = estate.databases.iter().find(|d| d.id == route.database).map_or_else(|| route.system.clone(), |d| d.system.clone());
-    let access = of_request(draft, step, request, (system, route.database.clone()));
+    let access = of_request(draft, step, request, (system, route.database.clone()), estate);
     Access { statement, parameters, parameters_known: true, ..access }
 }
 
@@ -235,7 +244,8 @@ mod tests {
     use super::*;
 
     fn check(reads: &str, path: &str, url: &str, statement: &str, parameters: &[Option<&str>]) {
-        let route = Route { system: "s".into(), method: "GET".into(), path: path.into(), database: "d".into(), reads: reads.into(), requires: Vec::new() };
+        let route =
+            Route { system: "s".into(), method: "GET".into(), path: path.into(), database: "d".into(), reads: reads.into(), shows: None, requires: Vec::new() };
         let (have, values) = bind(reads, &Target::of(url), &route);
         assert_eq!((have.as_str(), values.iter().map(|v| v.as_deref()).collect::<Vec<_>>()), (statement, parameters.to_vec()));
     }

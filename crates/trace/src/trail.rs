@@ -559,7 +559,7 @@ impl<'a> Work<'a> {
                 let connection = self.survey.connections.get(&exemplar.connection);
                 Some(accesses::of_derived(draft, step, request, derived, exemplar, connection, estate))
             }
-            (Origin::Unknown(database), Some(request)) => Some(accesses::of_unknown(draft, step, request, &estate.databases[database])),
+            (Origin::Unknown(database), Some(request)) => Some(accesses::of_unknown(draft, step, request, &estate.databases[database], estate)),
             (_, None) => None,
         }
     }

@@ -70,7 +70,9 @@ pub(super) fn function(all: &[Token<'_>], after: usize, (schema, name): (String,
         Some(Kind::Text(text)) => Some(text.clone()),
         _ => None,
     });
-    let bare = || outside_brackets(all, after, |t| t.is("begin") || t.is("return")).map(|at| written(&all[at..], statement).trim_end_matches(';').trim_end().to_owned());
+    let bare = || {
+        outside_brackets(all, after, |t| t.is("begin") || t.is("return")).map(|at| written(&all[at..], statement).trim_end_matches(';').trim_end().to_owned())
+    };
     let default_language = if dialect == Dialect::MySql { "sql" } else { "" };
     StoredFunction {
         schema,

@@ -86,6 +86,7 @@ impl Read {
             reason: self.reason.clone(),
             response_status: None,
             response_bytes: None,
+            routes: None,
             proof: self.proof.clone(),
             delivery: Vec::new(),
         }

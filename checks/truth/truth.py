@@ -5,7 +5,8 @@ usage: truth.py [--strandline PATH] [--server postgres|mariadb|both] [--seed N] 
 
 Each world is made from a seed (schema, people with values that nobody else has), runs on a real server, and is judged
 statement by statement by what came over the wire. README.md beside this file tells more.
-Exit code: 0 no counter-example, 1 some, 2 the machine itself could not run.
+Exit code: 0 no counter-example, 1 some, 2 the machine itself could not run. With --most or --least, 1 where a share is beyond its bound,
+or where somebody to whom a value was sent is told that they were not reached.
 """
 
 from __future__ import annotations
@@ -267,7 +268,7 @@ def judge_letters(figures: Figures, answers: Answers, sent: set[Owner]) -> None:
     for person, (kind, held) in answers.letters.items():
         figures.letters[kind + (" held" if held else "")] += 1
         if kind == "not_reached" and person in people:
-            figures.letters["told not reached though sent" + (" (held)" if held else "")] += 1
+            figures.letters[TOLD + (" (held)" if held else "")] += 1
     figures.letters["pairs sent"] += len(sent)
     figures.letters["pairs sent and in no tier"] += len(sent - answers.exposures)
     if not answers.letters:
@@ -372,8 +373,32 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--keep", type=Path, default=HERE / "found", metavar="FOLDER", help="where small cases are kept (default: found, beside this file)")
     parser.add_argument("--replay", type=Path, nargs="*", metavar="FOLDER", help="judge the program on kept cases (without a folder: on all of them)")
     parser.add_argument("--again", action="store_true", help="with --replay: run them on a server anew first")
+    parser.add_argument("--most", type=bound, action="append", default=[], metavar="KIND=PERCENT", help="fail where more of the judged statements are of this kind")
+    parser.add_argument("--least", type=bound, action="append", default=[], metavar="KIND=PERCENT", help="fail where fewer are")
     parser.add_argument("--json", metavar="FILE", help="every counter-example, a line each")
     return parser.parse_args()
+
+
+def bound(text: str) -> tuple[str, float]:
+    kind, _, percent = text.partition("=")
+    if kind not in KINDS:
+        raise argparse.ArgumentTypeError(f"{kind!r} is none of {', '.join(KINDS)}")
+    return kind, float(percent)
+
+
+TOLD = "told not reached though sent"
+
+
+def broken_bounds(which: str, figures: Figures, options: argparse.Namespace) -> list[str]:
+    """What --most and --least ask for and did not get; with them, nobody may be told the opposite of what happened."""
+    share = lambda kind: 100 * figures.kinds[kind] / max(1, figures.judged)  # noqa: E731
+    broken = [f"{which}: {share(kind):.2f} % {kind}, at most {most} %" for kind, most in options.most if share(kind) > most]
+    broken += [f"{which}: {share(kind):.2f} % {kind}, at least {least} %" for kind, least in options.least if share(kind) < least]
+    if figures.letters[TOLD]:
+        broken.append(f"{which}: {figures.letters[TOLD]} {TOLD}")
+    if not figures.judged:
+        broken.append(f"{which}: nothing was judged")
+    return broken
 
 
 def replay_kept(options: argparse.Namespace) -> int:
@@ -410,6 +435,7 @@ def main() -> int:
     first = options.seed if options.seed is not None else random.SystemRandom().randrange(10**6) * 1000
     print(f"seed {first}", flush=True)
     found = trouble = 0
+    broken: list[str] = []
     for which in ["postgres", "mariadb"] if options.server == "both" else [options.server]:
         figures = Figures()
         jobs = [(which, first + index, options.jobs, vars(options)) for index in range(options.jobs)]
@@ -422,6 +448,10 @@ def main() -> int:
                 file.writelines(json.dumps(vars(example), ensure_ascii=False) + "\n" for example in figures.found)
         found += len(figures.found)
         trouble += len(figures.trouble)
+        broken += broken_bounds(which, figures, options)
+    if options.most or options.least:
+        print("\n".join(f"BEYOND ITS BOUND {line}" for line in broken) or "within all bounds")
+        return 1 if broken else 2 if trouble else 0
     return 1 if found else 2 if trouble else 0
 
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use strandline_case::{Case, StageCommit};
+use strandline_case::Case;
 use strandline_model::detection::{Detection, DetectionOrigin, Level};
 use strandline_model::exposure::{Basis, Exposure, Replay};
 use strandline_model::letter::SendingState;
@@ -55,8 +55,7 @@ impl Response<'_> {
         // The last decision: what was recorded after it is not in this form.
         let last = facts.decisions.last().map_or("none".to_owned(), |last| last.ledger_entry.to_string());
         inputs.insert_setting("last_decision", &last);
-        let author = self.author();
-        self.case.commit_stage(StageCommit { stage: format!("form-{}", id.as_str()), inputs, parts: Vec::new(), files, author })?;
+        self.commit_files(&format!("form-{}", id.as_str()), inputs, files)?;
         Ok(form)
     }
 }

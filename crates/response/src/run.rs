@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use strandline_case::{Author, Case, Inputs, Origin, Secrets};
+use strandline_case::{Author, Case, Inputs, Origin, Secrets, StageCommit, StoredFile, TablePart};
 use strandline_model::detection::Decision;
 use strandline_model::estate::Estate;
 use strandline_model::evidence::{Artefact, Coverage};
@@ -23,6 +23,13 @@ pub enum Names {
     Masked,
     /// They do, because somebody asked.
     Shown,
+}
+
+/// What a stage made.
+#[derive(Default)]
+pub(crate) struct Made {
+    pub(crate) parts: Vec<TablePart>,
+    pub(crate) files: Vec<StoredFile>,
 }
 
 /// What a run is told.
@@ -311,15 +318,42 @@ impl<'a> Response<'a> {
     /// # Errors
     /// If a folder cannot be read, or the case has no events yet.
     pub fn check_rules(&self, folders: &[PathBuf]) -> Result<CheckedRules, ResponseError> {
-        if !self.case.manifest().stages.contains_key("events") {
-            return Err(ResponseError::NotYet { missing: "events", command: "detect" });
-        }
+        self.needs("events", "events", "detect")?;
         check_rules(folders, Some(&stage::rules::seen(self)?))
     }
 
     /// What came out.
     pub fn finish(self) -> Outcome {
         self.outcome
+    }
+
+    /// Runs a stage, unless it stands on the same inputs as when it last ran, and commits what it made. The author's instant is drawn
+    /// before: what the stage writes may carry it.
+    pub(crate) fn run_stage(
+        &mut self,
+        stage: &str,
+        inputs: Inputs,
+        make: impl FnOnce(&mut Self, &Author) -> Result<Made, ResponseError>,
+    ) -> Result<(), ResponseError> {
+        if self.case.stage_is_current(stage, &inputs) {
+            return Ok(());
+        }
+        let author = self.author();
+        let Made { parts, files } = make(self, &author)?;
+        self.case.commit_stage(StageCommit { stage: stage.to_owned(), inputs, parts, files, author })?;
+        Ok(())
+    }
+
+    /// Commits a stage that is made anew whenever it is asked for: files alone.
+    pub(crate) fn commit_files(&mut self, stage: &str, inputs: Inputs, files: Vec<StoredFile>) -> Result<(), ResponseError> {
+        let author = self.author();
+        self.case.commit_stage(StageCommit { stage: stage.to_owned(), inputs, parts: Vec::new(), files, author })?;
+        Ok(())
+    }
+
+    /// An error that says what is missing and which command makes it, unless a stage has run.
+    pub(crate) fn needs(&self, stage: &str, missing: &'static str, command: &'static str) -> Result<(), ResponseError> {
+        if self.case.manifest().stages.contains_key(stage) { Ok(()) } else { Err(ResponseError::NotYet { missing, command }) }
     }
 
     pub(crate) fn author(&self) -> Author {

@@ -1,6 +1,5 @@
 //! Coverage: one pass over the events says what the evidence covers, and where it does not.
 
-use strandline_case::StageCommit;
 use strandline_evidence::TRUNCATED;
 use strandline_evidence::coverage::CoverageBuilder;
 use strandline_model::event;
@@ -8,14 +7,14 @@ use strandline_model::evidence::{Gap, Warning};
 use strandline_model::table::{Row, Scan};
 
 use crate::error::ResponseError;
-use crate::run::Response;
+use crate::run::{Made, Response};
 use crate::store;
 
 /// Finds gaps and skews.
 pub fn run(response: &mut Response<'_>) -> Result<(), ResponseError> {
     let mut inputs = response.inputs_after(&["events"]);
     inputs.insert_setting("window", &format!("{:?}", response.choices.window));
-    if !response.case.stage_is_current("coverage", &inputs) {
+    response.run_stage("coverage", inputs, |response, _| {
         let mut builder = CoverageBuilder::new(&response.estate, response.choices.window);
         for batch in response.case.scan(event::TABLE).scan(&[])? {
             builder.observe(&batch?);
@@ -32,9 +31,8 @@ pub fn run(response: &mut Response<'_>) -> Result<(), ResponseError> {
         let coverage = builder.finish();
         let gaps = response.case.write_rows::<Gap>(&coverage.gaps, &[])?;
         let file = store::write_json(&response.case, store::COVERAGE, &coverage)?;
-        let author = response.author();
-        response.case.commit_stage(StageCommit { stage: "coverage".to_owned(), inputs, parts: vec![gaps], files: vec![file], author })?;
-    }
+        Ok(Made { parts: vec![gaps], files: vec![file] })
+    })?;
     let coverage = response.coverage()?;
     response.outcome.gaps = coverage.gaps.len() as u64;
     for gap in &coverage.gaps {

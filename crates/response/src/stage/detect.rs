@@ -1,12 +1,11 @@
 //! Detect: the analytics run over the events, and Sigma rules over the evidence.
 
-use strandline_case::StageCommit;
 use strandline_model::detection::{Detection, DetectionOrigin};
 use strandline_model::event;
 use strandline_model::table::Row;
 
 use crate::error::ResponseError;
-use crate::run::Response;
+use crate::run::{Made, Response};
 use crate::stage;
 use crate::stage::rules::CaseRules;
 
@@ -15,16 +14,15 @@ pub fn run(response: &mut Response<'_>) -> Result<(), ResponseError> {
     let rules = CaseRules::of(response)?;
     let mut inputs = response.inputs_after(&["events"]);
     inputs.insert_setting("rules", &rules.listing());
-    if !response.case.stage_is_current("detect", &inputs) {
+    response.run_stage("detect", inputs, |response, _| {
         let mut found = strandline_detection::detect(&response.case.scan(event::TABLE), &response.estate)?;
         let (of_rules, state) = stage::rules::run(response, rules)?;
         found.extend(of_rules);
         // The id is the tie-break: it stands for rule, system and subject, and so is the same in every run.
         found.sort_by(|a, b| (a.first, &a.id).cmp(&(b.first, &b.id)));
         let part = response.case.write_rows::<Detection>(&found, &["first", "id"])?;
-        let author = response.author();
-        response.case.commit_stage(StageCommit { stage: "detect".to_owned(), inputs, parts: vec![part], files: vec![state], author })?;
-    }
+        Ok(Made { parts: vec![part], files: vec![state] })
+    })?;
     let detections = response.case.read_rows::<Detection>(Detection::TABLE)?;
     response.outcome.detections = detections.len() as u64;
     response.outcome.sigma_detections = detections.iter().filter(|d| d.origin == DetectionOrigin::Sigma).count() as u64;

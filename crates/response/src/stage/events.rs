@@ -4,7 +4,7 @@
 use std::io::Read;
 use std::path::Path;
 
-use strandline_case::{Inputs, StageCommit, TablePart, TableWriter};
+use strandline_case::{Inputs, TablePart, TableWriter};
 use strandline_event::{Context, EventError, Sink, SinkError, Summary, assumed_year, read_artefact};
 use strandline_evidence::{TRUNCATED, Vault};
 use strandline_model::estate::LogSource;
@@ -14,7 +14,7 @@ use strandline_model::table::Row;
 use strandline_reader::{Reader, ReaderError};
 
 use crate::error::ResponseError;
-use crate::run::{Response, Watcher};
+use crate::run::{Made, Response, Watcher};
 use crate::stage::intake::Seals;
 
 /// The tables that one artefact gives a part to.
@@ -86,11 +86,7 @@ pub fn run(response: &mut Response<'_>) -> Result<(), ResponseError> {
     }
     response.outcome.events = artefacts.iter().map(|a| a.records_read).sum();
     response.outcome.refused = artefacts.iter().map(|a| a.records_refused).sum();
-    if !response.case.stage_is_current("events", &whole) {
-        let author = response.author();
-        response.case.commit_stage(StageCommit { stage: "events".to_owned(), inputs: whole, parts, files: Vec::new(), author })?;
-    }
-    Ok(())
+    response.run_stage("events", whole, |_, _| Ok(Made { parts, ..Made::default() }))
 }
 
 struct Fresh {

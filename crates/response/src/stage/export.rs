@@ -4,8 +4,8 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 
+use strandline_case::Case;
 use strandline_case::export::{PeopleSources, StixSources, TierCount, TimelineSources, write_exposures, write_people, write_stix, write_timeline};
-use strandline_case::{Case, StageCommit};
 use strandline_model::detection::Detection;
 use strandline_model::evidence::EventRef;
 use strandline_model::exposure::{Certainty, Exposure, HeldSubject};
@@ -19,9 +19,7 @@ use crate::stage::expose::register;
 
 /// Writes `export/`.
 pub fn run(response: &mut Response<'_>) -> Result<(), ResponseError> {
-    if !response.case.manifest().stages.contains_key("expose") {
-        return Err(ResponseError::NotYet { missing: "exposures", command: "expose" });
-    }
+    response.needs("expose", "exposures", "expose")?;
     let (people, _) = register(response)?;
     let coverage = response.coverage()?;
     let decisions = response.case.decisions()?;
@@ -56,9 +54,7 @@ pub fn run(response: &mut Response<'_>) -> Result<(), ResponseError> {
         })?,
     ];
     let inputs = response.inputs_after(&["coverage", "detect", "trace", "expose"]);
-    let author = response.author();
-    response.case.commit_stage(StageCommit { stage: "export".to_owned(), inputs, parts: Vec::new(), files, author })?;
-    Ok(())
+    response.commit_files("export", inputs, files)
 }
 
 /// People and categories by tier: a person counts once, at the strongest.

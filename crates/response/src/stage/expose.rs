@@ -6,7 +6,7 @@ use std::io;
 
 use arrow_array::RecordBatch;
 use serde::{Deserialize, Serialize};
-use strandline_case::{StageCommit, TableWriter};
+use strandline_case::TableWriter;
 use strandline_evidence::{BrowseError, Vault, VisitError};
 use strandline_exposure::{Inputs, Options, Output, Progress, Snapshot, expose};
 use strandline_history::{Broken, HistoryError, Part, Parts};
@@ -19,7 +19,7 @@ use strandline_model::register::RegisterEntry;
 use strandline_model::table::{Row, ScanError};
 
 use crate::error::ResponseError;
-use crate::run::Response;
+use crate::run::{Made, Response};
 use crate::stage::intake::Seals;
 use crate::store;
 use crate::{clearance, exposed, people};
@@ -68,17 +68,13 @@ impl Output for Tables {
 
 /// Works out the exposures.
 pub fn run(response: &mut Response<'_>) -> Result<(), ResponseError> {
-    if !response.case.manifest().stages.contains_key("trace") {
-        return Err(ResponseError::NotYet { missing: "trail", command: "trace" });
-    }
+    response.needs("trace", "trail", "trace")?;
     let mut inputs = response.inputs_after(&["events", "coverage", "trace"]);
     inputs.insert_setting("cut_dump", &format!("{:?}", response.choices.cut_dump));
     for artefact in response.custody()? {
         inputs.insert(format!("evidence/{}", artefact.sha256), artefact.sha256.clone());
     }
-    if !response.case.stage_is_current("expose", &inputs) {
-        replay_all(response, inputs)?;
-    }
+    response.run_stage("expose", inputs, |response, _| replay_all(response))?;
     let state: ExposureState = store::read_json(&response.case, store::EXPOSURE)?.unwrap_or_default();
     for note in &state.notes {
         response.watcher.note(note);
@@ -94,7 +90,7 @@ pub fn run(response: &mut Response<'_>) -> Result<(), ResponseError> {
     Ok(())
 }
 
-fn replay_all(response: &mut Response<'_>, inputs: strandline_case::Inputs) -> Result<(), ResponseError> {
+fn replay_all(response: &mut Response<'_>) -> Result<Made, ResponseError> {
     let artefacts = response.custody()?;
     let coverage = response.coverage()?;
     let seals = Seals(&response.case);
@@ -139,9 +135,7 @@ fn replay_all(response: &mut Response<'_>, inputs: strandline_case::Inputs) -> R
     let Tables { exposures, replays, data_subjects, sightings, clearances, open_questions } = tables;
     let writers = [exposures, replays, data_subjects, sightings, clearances, open_questions];
     let parts = writers.into_iter().map(TableWriter::finish).collect::<Result<_, _>>()?;
-    let author = response.author();
-    response.case.commit_stage(StageCommit { stage: "expose".to_owned(), inputs, parts, files: vec![file], author })?;
-    Ok(())
+    Ok(Made { parts, files: vec![file] })
 }
 
 /// The snapshots that the estate names, each from its sealed copy.

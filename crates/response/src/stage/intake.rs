@@ -4,14 +4,14 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use strandline_case::{Case, StageCommit};
+use strandline_case::Case;
 use strandline_evidence::{Extra, Limits, Request, SealStore, SealWriter, Vault};
 use strandline_history::held_tables;
 use strandline_model::evidence::{Artefact, ArtefactKind};
 
 use crate::choices::CutDump;
 use crate::error::ResponseError;
-use crate::run::Response;
+use crate::run::{Made, Response};
 use crate::stage::expose::snapshots;
 use crate::store;
 
@@ -126,15 +126,12 @@ fn keep_estate(response: &mut Response<'_>) -> Result<(), ResponseError> {
         inputs.insert(format!("evidence/{}", artefact.sealed_sha256), artefact.sealed_sha256.clone());
     }
     inputs.insert_setting(store::CHOICES, &format!("{:?}", response.choices));
-    if response.case.stage_is_current("intake", &inputs) {
-        return Ok(());
-    }
-    check_against_snapshots(response)?;
-    let choices = store::write_json(&response.case, store::CHOICES, &response.choices)?;
-    let file = store::write(&response.case, "", store::ESTATE, response.estate_text.as_bytes())?;
-    let author = response.author();
-    response.case.commit_stage(StageCommit { stage: "intake".to_owned(), inputs, parts: Vec::new(), files: vec![file, choices], author })?;
-    Ok(())
+    response.run_stage("intake", inputs, |response, _| {
+        check_against_snapshots(response)?;
+        let choices = store::write_json(&response.case, store::CHOICES, &response.choices)?;
+        let file = store::write(&response.case, "", store::ESTATE, response.estate_text.as_bytes())?;
+        Ok(Made { files: vec![file, choices], ..Made::default() })
+    })
 }
 
 /// A table or column that the estate names and no snapshot holds would be read by nobody: better told now than found in

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-use strandline_case::StageCommit;
 use strandline_model::document::Document;
 use strandline_model::letter::LetterReference;
 use strandline_model::time::Instant;
@@ -102,8 +101,7 @@ pub fn run(response: &mut Response<'_>, page: &Page) -> Result<PrintedLetters, R
     let mut files = files.finish()?;
     let printed = PrintedLetters { letters_entry, page_sha256, letters: files.len() as u64, findings };
     files.push(store::write_json(&response.case, store::PRINT, &printed)?);
-    let author = response.author();
-    response.case.commit_stage(StageCommit { stage: "print".to_owned(), inputs, parts: Vec::new(), files, author })?;
+    response.commit_files("print", inputs, files)?;
     Ok(printed)
 }
 

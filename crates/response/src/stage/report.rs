@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use strandline_case::StageCommit;
 use strandline_model::detection::Detection;
 use strandline_model::exposure::{Exposure, Replay};
 use strandline_model::table::Row;
@@ -21,9 +20,7 @@ use crate::store;
 
 /// Writes `export/report.html`.
 pub fn run(response: &mut Response<'_>, names: Names) -> Result<(), ResponseError> {
-    if !response.case.manifest().stages.contains_key("expose") {
-        return Err(ResponseError::NotYet { missing: "exposures", command: "expose" });
-    }
+    response.needs("expose", "exposures", "expose")?;
     let (people, _) = register(response)?;
     let shown: Option<BTreeMap<String, String>> = (names == Names::Shown).then(|| {
         let name =
@@ -62,9 +59,7 @@ pub fn run(response: &mut Response<'_>, names: Names) -> Result<(), ResponseErro
     let file = store::write(&response.case, "export", "report.html", html.as_bytes())?;
     let mut inputs = response.inputs_after(&["coverage", "detect", "trace", "expose"]);
     inputs.insert_setting("names", &format!("{names:?}"));
-    let author = response.author();
-    response.case.commit_stage(StageCommit { stage: "report".to_owned(), inputs, parts: Vec::new(), files: vec![file], author })?;
-    Ok(())
+    response.commit_files("report", inputs, vec![file])
 }
 
 /// What rules said of the case, as the report tells it.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use strandline_case::{StageCommit, StoredFile};
+use strandline_case::StoredFile;
 use strandline_detection::sigma::{DetectionFold, EventView, HitLog, LoadReport, Matcher, Named, RuleFile, RuleSet, Seen, Subject, built_in_rules};
 use strandline_evidence::Vault;
 use strandline_model::detection::Detection;
@@ -19,7 +19,7 @@ use crate::error::ResponseError;
 use crate::hunt::{Unlooked, unlooked};
 use crate::matching::{BoxError, Feeder, Hit, Looked, Origin, Piece, Scope, feed_evtx, run as run_pool};
 use crate::rules::{RefusedRule, RuleFigures, UnmatchedRule, rule_files};
-use crate::run::Response;
+use crate::run::{Made, Response};
 use crate::stage::intake::Seals;
 use crate::store;
 
@@ -132,13 +132,10 @@ fn keep(response: &mut Response<'_>, files: &[(String, RuleFile)]) -> Result<(),
     let kept: Vec<(&String, Kept)> = files.iter().map(|(path, file)| (path, kept(file))).collect();
     let mut inputs = response.inputs();
     inputs.insert_setting("rules", &serde_json::to_string(&kept).unwrap_or_default());
-    if response.case.stage_is_current("rules", &inputs) {
-        return Ok(());
-    }
-    let file = store::write_json(&response.case, store::RULES, &kept)?;
-    let author = response.author();
-    response.case.commit_stage(StageCommit { stage: "rules".to_owned(), inputs, parts: Vec::new(), files: vec![file], author })?;
-    Ok(())
+    response.run_stage("rules", inputs, |response, _| {
+        let file = store::write_json(&response.case, store::RULES, &kept)?;
+        Ok(Made { files: vec![file], ..Made::default() })
+    })
 }
 
 /// Tries the rules on all evidence of the case: what they say, and the file that says what they could not.

@@ -1,7 +1,6 @@
 //! Trace: the actor's trail, from pins or from the detections, with the decisions that people made on links.
 
 use serde::{Deserialize, Serialize};
-use strandline_case::StageCommit;
 use strandline_model::access::Access;
 use strandline_model::detection::Detection;
 use strandline_model::event;
@@ -10,7 +9,7 @@ use strandline_model::trail::{Link, OpenQuestion, Pin, Step};
 use strandline_trace::Inputs;
 
 use crate::error::ResponseError;
-use crate::run::Response;
+use crate::run::{Made, Response};
 use crate::store;
 
 /// What the trail leaves besides its tables.
@@ -35,9 +34,7 @@ pub struct TrailState {
 
 /// Follows the actor.
 pub fn run(response: &mut Response<'_>, pins: Option<&[Pin]>) -> Result<(), ResponseError> {
-    if !response.case.manifest().stages.contains_key("detect") {
-        return Err(ResponseError::NotYet { missing: "detections", command: "detect" });
-    }
+    response.needs("detect", "detections", "detect")?;
     let before: TrailState = store::read_json(&response.case, store::TRAIL)?.unwrap_or_default();
     let pins = pins.map_or(before.pins, <[Pin]>::to_vec);
     let decisions = response.case.decisions()?;
@@ -45,7 +42,7 @@ pub fn run(response: &mut Response<'_>, pins: Option<&[Pin]>) -> Result<(), Resp
     inputs.insert_setting("pins", &pins.iter().map(Pin::to_string).collect::<Vec<_>>().join("\n"));
     inputs.insert_setting("window", &format!("{:?}", response.choices.window));
     inputs.insert_setting("decisions", &serde_json::to_string(&decisions).unwrap_or_default());
-    if !response.case.stage_is_current("trace", &inputs) {
+    response.run_stage("trace", inputs, |response, _| {
         let detections: Vec<Detection> = response.case.read_rows(Detection::TABLE)?;
         let coverage = response.coverage()?;
         let events = response.case.scan(event::TABLE);
@@ -71,9 +68,8 @@ pub fn run(response: &mut Response<'_>, pins: Option<&[Pin]>) -> Result<(), Resp
         };
         let file = store::write_json(&response.case, store::TRAIL, &state)?;
         let parts = vec![writer.finish()?, response.case.write_rows::<Link>(&trail.links, &[])?, response.case.write_rows::<Step>(&trail.steps, &[])?];
-        let author = response.author();
-        response.case.commit_stage(StageCommit { stage: "trace".to_owned(), inputs, parts, files: vec![file], author })?;
-    }
+        Ok(Made { parts, files: vec![file] })
+    })?;
     let state: TrailState = store::read_json(&response.case, store::TRAIL)?.unwrap_or_default();
     for note in &state.notes {
         response.watcher.note(note);

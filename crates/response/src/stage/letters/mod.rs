@@ -4,7 +4,7 @@ mod codes;
 mod drafting;
 mod index;
 
-use strandline_case::{Author, StageCommit, StoredFile};
+use strandline_case::{Author, StoredFile};
 use strandline_notice::letter::lint::{Finding, Rule, Strangers, lint};
 use strandline_notice::letter::{Kind, Said, Templates};
 
@@ -17,7 +17,7 @@ pub use index::{IndexedLetter, file_stem, index};
 use crate::clearance::open_questions;
 use crate::duties::decisions;
 use crate::error::ResponseError;
-use crate::run::Response;
+use crate::run::{Made, Response};
 use crate::stage::expose::register;
 use crate::stage::print;
 use crate::store::{self, ManyFiles};
@@ -29,20 +29,15 @@ pub fn use_templates(response: &mut Response<'_>, files: &[(String, String)]) ->
     for (path, text) in files {
         inputs.insert_setting(format!("templates/{path}"), text);
     }
-    if response.case.stage_is_current("templates", &inputs) {
-        return Ok(());
-    }
-    let file = store::write_json(&response.case, store::TEMPLATES, &files)?;
-    let author = response.author();
-    response.case.commit_stage(StageCommit { stage: "templates".to_owned(), inputs, parts: Vec::new(), files: vec![file], author })?;
-    Ok(())
+    response.run_stage("templates", inputs, |response, _| {
+        let file = store::write_json(&response.case, store::TEMPLATES, &files)?;
+        Ok(Made { files: vec![file], ..Made::default() })
+    })
 }
 
 /// Drafts the letters.
 pub fn run(response: &mut Response<'_>) -> Result<(), ResponseError> {
-    if !response.case.manifest().stages.contains_key("expose") {
-        return Err(ResponseError::NotYet { missing: "exposures", command: "expose" });
-    }
+    response.needs("expose", "exposures", "expose")?;
     let (people, notes) = register(response)?;
     response.outcome.people = people.len() as u64;
     let mut inputs = response.inputs_after(&["trace", "expose", "templates"]);
@@ -52,15 +47,13 @@ pub fn run(response: &mut Response<'_>) -> Result<(), ResponseError> {
     if let Some(entry) = Said::of(&decisions(&response.case)?).last_entry {
         inputs.insert_setting("decisions", &entry.to_string());
     }
-    if !response.case.stage_is_current("letters", &inputs) {
+    response.run_stage("letters", inputs, |response, author| {
         for note in &notes {
             response.watcher.note(note);
         }
         // The commit has the same instant as the letters: a lint later drafts them again as of then.
-        let author = response.author();
-        let files = write_all(response, people, &author)?;
-        response.case.commit_stage(StageCommit { stage: "letters".to_owned(), inputs, parts: Vec::new(), files, author })?;
-    }
+        Ok(Made { files: write_all(response, people, author)?, ..Made::default() })
+    })?;
     let drafted = response.case.manifest().stages.get("letters").is_some_and(|record| !record.files.is_empty());
     for letter in if drafted { index(response)? } else { Vec::new() } {
         let reassures = letter.kind == Kind::NotReached.as_str();

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
+use percent_encoding::percent_decode_str;
 use regex::Regex;
 use strandline_model::event::MASK;
 
@@ -137,7 +138,7 @@ pub fn secrecy(name: &str) -> Secrecy {
     if name.len() > 200 {
         return Secrecy::Open;
     }
-    let decoded = if name.contains('%') { Cow::Owned(percent_decode(name)) } else { Cow::Borrowed(name) };
+    let decoded = if name.contains('%') { Cow::Owned(percent_decode_str(name).decode_utf8_lossy().into_owned()) } else { Cow::Borrowed(name) };
     let words = words_of(&decoded);
     let Some(last) = words.last() else { return Secrecy::Open };
     let joined = words.concat();
@@ -554,18 +555,6 @@ fn cut(text: &str, mut cuts: Vec<(usize, usize)>) -> Cow<'_, str> {
     }
     masked.push_str(&text[at..]);
     Cow::Owned(masked)
-}
-
-fn percent_decode(name: &str) -> String {
-    let bytes = name.as_bytes();
-    let mut decoded = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while at < bytes.len() {
-        let pair = if bytes[at] == b'%' { name.get(at + 1..at + 3).and_then(|hex| u8::from_str_radix(hex, 16).ok()) } else { None };
-        decoded.push(pair.unwrap_or(bytes[at]));
-        at += if pair.is_some() { 3 } else { 1 };
-    }
-    String::from_utf8_lossy(&decoded).into_owned()
 }
 
 #[cfg(test)]

@@ -1,5 +1,8 @@
 //! The parts of a requested URL that matter for a trail: its template (ids lifted, names of query fields) and its values.
 
+use std::borrow::Cow;
+
+use percent_encoding::percent_decode_str;
 use strandline_model::estate::Route;
 
 /// Longest URL that is taken apart.
@@ -115,27 +118,8 @@ fn looks_like_an_id(segment: &str) -> bool {
 
 /// Percent decoding (RFC 3986, section 2.1); in a query `+` is a blank.
 pub(crate) fn decode(raw: &str, in_query: bool) -> String {
-    let bytes = raw.as_bytes();
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while at < bytes.len() {
-        let hex = |i: usize| bytes.get(i).and_then(|b| (*b as char).to_digit(16));
-        match (bytes[at], hex(at + 1), hex(at + 2)) {
-            (b'%', Some(high), Some(low)) => {
-                out.push((high * 16 + low) as u8);
-                at += 3;
-            }
-            (b'+', ..) if in_query => {
-                out.push(b' ');
-                at += 1;
-            }
-            (byte, ..) => {
-                out.push(byte);
-                at += 1;
-            }
-        }
-    }
-    String::from_utf8_lossy(&out).into_owned()
+    let blanks = if in_query { Cow::Owned(raw.replace('+', " ")) } else { Cow::Borrowed(raw) };
+    percent_decode_str(&blanks).decode_utf8_lossy().into_owned()
 }
 
 #[cfg(test)]

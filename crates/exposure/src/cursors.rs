@@ -29,6 +29,7 @@ pub(crate) enum Resolved {
 #[derive(Clone, Debug)]
 pub(crate) struct Cursor {
     pub(crate) database: String,
+    pub(crate) connection: String,
     /// Number of the access that declared it.
     pub(crate) declared: usize,
     pub(crate) query: String,
@@ -39,7 +40,8 @@ pub(crate) struct Cursor {
     pub(crate) motions: Vec<(Motion, bool)>,
     /// Records of the DECLARE.
     pub(crate) proof: Vec<EventRef>,
-    place: (usize, usize),
+    /// Number of the access, and of the statement in it.
+    pub(crate) place: (usize, usize),
 }
 
 struct Item {
@@ -136,6 +138,7 @@ impl Conversation<'_> {
                     self.open.insert(name, self.commands.cursors.len());
                     self.commands.cursors.push(Cursor {
                         database: self.database.clone(),
+                        connection: self.connection.clone(),
                         declared: place.0,
                         query,
                         time: 0,

@@ -31,7 +31,7 @@ pub(crate) fn replayer(database: EngineDatabase, options: &Options) -> Result<Bo
             })
             .collect(),
         holders: database.holders.into(),
-        views: database.views.into_iter().map(|(schema, name, sql)| provenance::View { schema, name, sql }).collect(),
+        views: database.views.into_iter().map(|v| provenance::View { schema: v.schema, name: v.name, sql: v.sql, as_of: v.as_of }).collect(),
     };
     let options = provenance::Options {
         inferable_group: options.inferable_group,

@@ -54,7 +54,7 @@ pub(crate) struct Judged {
 /// Reads one replay.
 pub(crate) fn judge(job: &Job, replayed: &Replayed, world: &World) -> Judged {
     let counted = replayed.rows.against(job.rows_logged);
-    let is_proved = job.named.described.iter().all(|table| !world.is_doubtful_at(job.database, *table, job.call.time));
+    let is_proved = !job.is_mixed && job.named.described.iter().all(|table| !world.is_doubtful_at(job.database, *table, job.call.reads_at()));
     // A count says which rows were sent only where every row is certain but for what decided about it.
     let settled = if is_proved && job.mode == Mode::Exact { settled(replayed, counted) } else { replayed.clone() };
     let mut judge = Judge { job, replayed: &settled, counted, world, judged: Judged::default() };
@@ -62,6 +62,9 @@ pub(crate) fn judge(job: &Job, replayed: &Replayed, world: &World) -> Judged {
         Mode::Wide(missing) => {
             judge.revealed((Certainty::Possible, Some(missing)));
             judge.others(&judge.displayed(), Missing::TableDoubtful);
+            if job.is_mixed {
+                judge.of_another_state(&judge.displayed());
+            }
             judge.let_through();
         }
         Mode::Exact => judge.exact(),
@@ -122,16 +125,22 @@ impl Judge<'_> {
             Counted::Differs => cap = lower(cap, (Certainty::Likely, Some(Missing::CountDiffers))),
             Counted::All | Counted::SureAlone | Counted::Between => {}
         }
-        let is_doubtful = job.named.described.iter().any(|table| self.world.has_doubtful_rows(job.database, *table, job.call.time));
+        let is_doubtful = job.named.described.iter().any(|table| self.world.has_doubtful_rows(job.database, *table, job.call.reads_at()));
         if is_doubtful {
             cap = lower(cap, (Certainty::Likely, Some(Missing::TableDoubtful)));
         }
         if self.response_is_too_small() {
             cap = lower(cap, (Certainty::Likely, Some(Missing::ResponseTooSmall)));
         }
+        if job.is_mixed {
+            cap = lower(cap, (Certainty::Likely, Some(Missing::StateNotKnown)));
+        }
         self.revealed(cap);
         self.judged.missing = cap.1;
         let columns = self.displayed();
+        if job.is_mixed {
+            self.of_another_state(&columns);
+        }
         if job.is_extract {
             self.everybody_known(&columns);
         }
@@ -172,7 +181,9 @@ impl Judge<'_> {
 
     /// All that the replay revealed.
     fn revealed(&mut self, cap: Cap) {
-        for revealed in &self.replayed.revealed {
+        // A moved value is what stands there; that its choice gives something away is not passed on.
+        let displayed_alone = self.job.mode == Mode::Wide(Missing::MovedHere);
+        for revealed in self.replayed.revealed.iter().filter(|r| r.displayed || !displayed_alone) {
             let columns = self.columns_of(revealed);
             if columns.is_empty() || revealed.subjects.is_empty() {
                 continue;
@@ -221,7 +232,7 @@ impl Judge<'_> {
 
     /// Something decided about the rows that the server may have decided otherwise: anybody of the tables may have been displayed.
     fn let_through(&mut self) {
-        let (database, time) = (self.job.database, self.job.call.time);
+        let (database, time) = (self.job.database, self.job.call.reads_at());
         let mut tables: BTreeMap<usize, BTreeSet<u32>> = BTreeMap::new();
         for (table, column) in &self.replayed.others {
             let number = self.world.databases[database].tables.get(*table).and_then(|t| t.columns.get(*column).copied().flatten());
@@ -241,7 +252,7 @@ impl Judge<'_> {
     fn count_leaves_nobody(&self, is_doubtful: bool) -> bool {
         let (job, replayed) = (self.job, self.replayed);
         let world = &self.world.databases[job.database];
-        let holds = |table: &usize| world.tables[*table].doubtful.iter().any(|(doubt, _)| doubt.holds(job.call.time));
+        let holds = |table: &usize| world.tables[*table].doubtful.iter().any(|(doubt, _)| doubt.holds(job.call.reads_at()));
         matches!(self.counted, Counted::All | Counted::SureAlone)
             && replayed.rows.least == replayed.rows.most
             && replayed.others.is_empty()
@@ -276,7 +287,7 @@ impl Judge<'_> {
 
     /// Where others may have stood in a table than those who are known in it, they are possible.
     fn others(&mut self, displayed: &BTreeSet<u32>, missing: Missing) {
-        let (database, time) = (self.job.database, self.job.call.time);
+        let (database, time) = (self.job.database, self.job.call.reads_at());
         let open: Vec<usize> = self.job.named.described.iter().copied().filter(|table| self.world.is_open(database, *table, time)).collect();
         if open.is_empty() {
             return;
@@ -294,6 +305,23 @@ impl Judge<'_> {
         }
     }
 
+    /// It may have read a state that no replay has: whoever stood in its tables is possible.
+    fn of_another_state(&mut self, displayed: &BTreeSet<u32>) {
+        let (database, job) = (self.job.database, self.job);
+        let (from, to) = (job.call.time.min(job.call.reads_at()), job.call.time.max(job.call.reads_at()));
+        let bound = bound_subject(job, self.world);
+        for table in job.named.described.clone() {
+            let columns = self.in_question(table, displayed);
+            let whom = match &bound {
+                Some(key) => Whom::Keyed(key.clone()),
+                None => Whom::Table(database, table, self.world.population_between(database, table, from, to)),
+            };
+            if !columns.is_empty() {
+                self.possible(whom, columns, Missing::StateNotKnown);
+            }
+        }
+    }
+
     /// A file may have held anybody's row: everybody who is known is possible, in the columns that it shows.
     fn everybody_known(&mut self, displayed: &BTreeSet<u32>) {
         for table in self.job.named.described.clone() {
@@ -307,7 +335,7 @@ impl Judge<'_> {
 
     /// People whose rows were doubtful then could have been among the rows.
     fn doubtful(&mut self, displayed: &BTreeSet<u32>) {
-        let (world, time) = (&self.world.databases[self.job.database], self.job.call.time);
+        let (world, time) = (&self.world.databases[self.job.database], self.job.call.reads_at());
         if self.job.named.described.iter().all(|table| world.tables[*table].doubtful.is_empty()) {
             return;
         }
@@ -335,7 +363,7 @@ impl Judge<'_> {
                 self.judged.wider = Some(wider);
             }
             None => {
-                self.judged.showings.extend(everybody(job.database, &job.named.described, job.call.time, Missing::OtherRows, self.world));
+                self.judged.showings.extend(everybody(job.database, &job.named.described, job.call.reads_at(), Missing::OtherRows, self.world));
                 self.judged.is_widened = true;
             }
         }

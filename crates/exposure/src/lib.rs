@@ -10,6 +10,7 @@ mod cursors;
 mod engine;
 mod fold;
 mod judge;
+mod made;
 mod matrix;
 mod missing;
 mod nobody;
@@ -24,6 +25,7 @@ mod statement;
 #[cfg(test)]
 mod tests;
 mod world;
+mod written;
 
 use strandline_history::{ReadOptions, Rows};
 use strandline_model::table::ScanError;

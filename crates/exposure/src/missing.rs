@@ -39,6 +39,9 @@ pub(crate) enum Missing {
     FailedWithError,
     MadeSince,
     RefersToPeople,
+    Written,
+    StateNotKnown,
+    MovedHere,
     /// A doubt of the replay, in its own words.
     Replay(&'static str),
 }
@@ -77,6 +80,9 @@ impl Missing {
             Self::FailedWithError => "the statement failed, and its error message may quote a value",
             Self::MadeSince => "it reads what no snapshot has: a view, a copy or a table that was made since, perhaps from this",
             Self::RefersToPeople => "it reads a table that the estate does not describe and that refers to this table's people",
+            Self::Written => "the statement itself wrote a value that it then sent back",
+            Self::StateNotKnown => "which state of the data the transaction read is not known exactly",
+            Self::MovedHere => "a write moved values of others into a table that it reads",
             Self::Replay(sentence) => sentence,
         }
     }

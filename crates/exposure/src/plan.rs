@@ -1,22 +1,27 @@
 //! From an access to the replays that it asks for, or to the reason why it showed nobody. Pure: it reads the world and writes nothing.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 
-use strandline_history::writes;
+use strandline_history::writes::{self, ConnectionFacts};
+use strandline_history::{Otherwise, Place, ReadInstant, Reader};
 use strandline_model::access::{Access, AccessKind};
 use strandline_model::event::MASK;
 use strandline_model::evidence::EventRef;
 use strandline_model::exposure::Certainty;
 use strandline_sql::{ShowsNobody, lexer};
 
-use crate::cursors::{Commands, Resolved};
+use crate::cursors::{Commands, Cursor, Resolved};
+use crate::made::Look;
 use crate::missing::{Cap, Missing, cap_of, lower};
 use crate::nobody::Nobody;
 use crate::page::OnPage;
 use crate::replay::Call;
 use crate::statement::{Meaning, Sent, Shown, Unknowns, shape, understand, widen};
 use crate::world::{DatabaseWorld, Named, World};
+use crate::written::{Piece, written};
+use sqlparser::ast::ObjectName;
+use strandline_sql::Dialect;
 
 /// How a job's result is to be read.
 #[derive(Clone, PartialEq)]
@@ -44,6 +49,8 @@ pub(crate) struct Job {
     pub(crate) on_page: OnPage,
     /// Bytes of the response that delivered them.
     pub(crate) response_bytes: Option<i64>,
+    /// It may have read another state of its tables than the replay, and which is not known.
+    pub(crate) is_mixed: bool,
 }
 
 /// What one statement of an access comes to.
@@ -76,6 +83,8 @@ pub(crate) type Windows = Vec<Option<(u64, u64)>>;
 pub(crate) struct Scene<'s> {
     pub(crate) world: &'s World,
     pub(crate) commands: &'s Commands,
+    /// What the logs show of each connection.
+    pub(crate) connections: &'s BTreeMap<String, ConnectionFacts>,
     /// Rows of each fetch, by cursor; `None` if the cursor cannot be replayed.
     pub(crate) windows: &'s HashMap<usize, Option<Windows>>,
 }
@@ -101,7 +110,7 @@ pub(crate) fn plan(number: usize, access: &Access, scene: &Scene<'_>) -> Planned
         planned.parts.push(Part::Nobody(Nobody::UndescribedDatabase, None));
         return planned;
     };
-    let mut planner = Planner { scene, database, access, cap: (Certainty::Confirmed, None), count: CountUse::Plain, planned };
+    let mut planner = Planner { scene, database, access, part: 0, cap: (Certainty::Confirmed, None), count: CountUse::Plain, planned };
     planner.access(number);
     if planner.planned.parts.is_empty() {
         // No statement stands in it: an empty query, or a comment.
@@ -114,6 +123,8 @@ struct Planner<'p> {
     scene: &'p Scene<'p>,
     database: usize,
     access: &'p Access,
+    /// Number of the statement in the access's string.
+    part: usize,
     cap: Cap,
     count: CountUse,
     planned: Planned,
@@ -163,6 +174,7 @@ impl Planner<'_> {
             self.count = CountUse::None;
         }
         for (part, sql) in statements.into_iter().enumerate() {
+            self.part = part;
             self.cap = cap_of(access, Sent::ToClient);
             match self.scene.commands.resolved.get(&(number, part)).cloned() {
                 Some(resolved) => self.command(resolved),
@@ -178,6 +190,9 @@ impl Planner<'_> {
         }
         let named = match understand(sql, self.world().dialect) {
             Meaning::Shows(shown) => self.world().named(&shown.sql),
+            // An error quotes of such a statement what it says itself, and which key is taken.
+            Meaning::Writes(sql) if self.says_all_itself(&sql) => return self.nobody(Nobody::Statement(ShowsNobody::WriteWithoutQuery), None),
+            Meaning::Writes(sql) => self.world().named(&sql),
             Meaning::Nobody(class) => return self.nobody(Nobody::Statement(class), None),
             Meaning::Command(_) => return self.nobody(Nobody::Command, None),
             Meaning::Opaque(reason) => return self.widen_to_role(Missing::FailedWithError, Some(reason)),
@@ -207,7 +222,8 @@ impl Planner<'_> {
                 }
                 self.count = utility;
                 match understand(&sql, self.world().dialect) {
-                    Meaning::Shows(shown) => self.query(&shown, Values { parameters, parameters_known }, self.access.time.micros(), None),
+                    Meaning::Shows(shown) => self.query(&shown, Values { parameters, parameters_known }, &Source::Itself, None),
+                    Meaning::Writes(sql) => self.writes(&sql, &Values { parameters, parameters_known }),
                     other => self.statement(other),
                 }
             }
@@ -238,7 +254,8 @@ impl Planner<'_> {
         let Meaning::Shows(shown) = understand(&cursor.query, self.world().dialect) else {
             return self.widen_to_role(Missing::NotUnderstood, None);
         };
-        self.query(&shown, Values { parameters: cursor.parameters.clone(), parameters_known: cursor.parameters_known }, cursor.time, rows);
+        let values = Values { parameters: cursor.parameters.clone(), parameters_known: cursor.parameters_known };
+        self.query(&shown, values, &Source::Cursor(cursor), rows);
     }
 
     fn statement(&mut self, meaning: Meaning) {
@@ -248,13 +265,54 @@ impl Planner<'_> {
                 if self.count == CountUse::Plain && self.access.statement.trim_start().get(..4).is_some_and(|w| w.eq_ignore_ascii_case("copy")) {
                     self.count = CountUse::ZeroMeansNothing;
                 }
-                let time = self.access.time.micros().saturating_sub(i64::from(shown.as_before));
-                let values = Values { parameters: self.access.parameters.clone(), parameters_known: self.access.parameters_known };
-                self.query(&shown, values, time, None);
+                self.query(&shown, self.own_values(), &Source::Itself, None);
             }
+            Meaning::Writes(sql) => self.writes(&sql, &self.own_values()),
             Meaning::Nobody(class) => self.nobody(Nobody::Statement(class), None),
             Meaning::Command(_) => self.nobody(Nobody::Command, None),
             Meaning::Opaque(reason) => self.widen_to_role(Missing::NotUnderstood, Some(reason)),
+        }
+    }
+
+    fn own_values(&self) -> Values {
+        Values { parameters: self.access.parameters.clone(), parameters_known: self.access.parameters_known }
+    }
+
+    /// Whether a write puts in what it says itself, and looks at no row but by its key.
+    fn says_all_itself(&self, sql: &str) -> bool {
+        let is_insert = sql.trim_start().get(..6).is_some_and(|word| word.eq_ignore_ascii_case("insert"));
+        let find = |name: &ObjectName| self.world().target(name);
+        let carries_none = |pieces: Vec<Piece>| pieces.iter().all(|piece| piece.missing == Some(Missing::Written));
+        is_insert && written(sql, self.world().dialect, &find).is_some_and(carries_none)
+    }
+
+    /// What a write sends back, and what it moves.
+    fn writes(&mut self, sql: &str, values: &Values) {
+        let find = |name: &ObjectName| self.world().target(name);
+        let Some(pieces) = written(sql, self.world().dialect, &find) else {
+            let may_show = lexer::tokens(sql, self.world().dialect).iter().any(|t| ["returning", "select", "table"].iter().any(|word| t.is(word)));
+            return match may_show {
+                true => self.widen_to_role(Missing::NotUnderstood, Some("the write cannot be understood")),
+                false => self.nobody(Nobody::Statement(ShowsNobody::WriteWithoutQuery), None),
+            };
+        };
+        if pieces.is_empty() {
+            return self.nobody(Nobody::Statement(ShowsNobody::WriteWithoutQuery), None);
+        }
+        let (cap, count) = (self.cap, self.count);
+        for piece in pieces {
+            self.cap = lower(cap, cap_of(self.access, piece.sent));
+            if let Some(missing) = piece.missing {
+                self.cap = lower(self.cap, (Certainty::Likely, Some(missing)));
+            }
+            self.count = if piece.is_counted { count } else { CountUse::None };
+            if piece.names_only {
+                let named = self.world().named(&piece.sql);
+                self.name_tables(&named);
+                self.everybody(named.described, Missing::NotReplayed, None);
+            } else {
+                self.query(&Shown { sql: piece.sql, sent: piece.sent }, values.clone(), &Source::Before, None);
+            }
         }
     }
 
@@ -265,8 +323,19 @@ impl Planner<'_> {
     }
 
     /// Whom the rows of a query show.
-    fn query(&mut self, shown: &Shown, values: Values, time: i64, rows: Option<(u64, u64)>) {
-        let named = Rc::new(self.world().named(&shown.sql));
+    fn query(&mut self, shown: &Shown, values: Values, source: &Source<'_>, rows: Option<(u64, u64)>) {
+        let (_, first) = self.state(&shown.sql, &Named::default(), source);
+        let look = Look { at: first.at, owner: self.access.connection.as_deref().and_then(|name| self.scene.connections.get(name)).and_then(|c| c.number) };
+        let rewritten = self.world().rewrite(&shown.sql, look);
+        let sql = rewritten.as_ref().map_or(&shown.sql, |rewritten| &rewritten.sql);
+        let mut named = self.world().named(sql);
+        if let Some(rewritten) = &rewritten {
+            named.unknown.extend(rewritten.unknown.iter().cloned());
+            if rewritten.is_unsure {
+                self.cap = lower(self.cap, (Certainty::Likely, Some(Missing::TableDoubtful)));
+            }
+        }
+        let named = Rc::new(named);
         self.name_tables(&named);
         if named.opaque {
             return self.widen_to_role(Missing::NotUnderstood, Some("it calls code that may read what it does not name"));
@@ -282,10 +351,13 @@ impl Planner<'_> {
                 (false, false) => {}
             };
         }
-        let job = Job {
+        let (time, read) = self.state(&shown.sql, &named, source);
+        self.moved_here(&named, time, read.at);
+        let is_mixed = read.otherwise == Otherwise::Mixed || self.is_stale(&named);
+        let mut job = Job {
             database: self.database,
-            sql: shown.sql.clone(),
-            call: Call { time, as_of: None, parameters: Vec::new(), rows },
+            sql: sql.clone(),
+            call: Call { time, as_of: Some(read.at), parameters: Vec::new(), rows },
             cap: self.cap,
             rows_logged: self.rows_logged(),
             named,
@@ -293,8 +365,64 @@ impl Planner<'_> {
             is_extract: self.access.kind == AccessKind::FileExtract,
             on_page: self.scene.world.pages.on_page(self.access, &shown.sql, self.world().dialect),
             response_bytes: self.access.response_bytes,
+            is_mixed,
         };
+        if let Otherwise::At(other) = read.otherwise {
+            let mut wide = Job { mode: Mode::Wide(Missing::StateNotKnown), ..job.clone() };
+            wide.call.as_of = Some(other);
+            self.job(wide, values.clone());
+            job.cap = lower(job.cap, (Certainty::Likely, Some(Missing::StateNotKnown)));
+        }
         self.job(job, values);
+    }
+
+    /// Whether it reads what was kept of a table that was itself in doubt then, or kept nobody knows when.
+    fn is_stale(&self, named: &Named) -> bool {
+        let tables = &self.world().tables;
+        named.stale || named.pinned.iter().any(|(table, moment)| tables[*table].is_doubtful_at(strandline_history::instant(*moment)))
+    }
+
+    /// Values that writes moved into the tables that it reads: whoever they are of is possible.
+    fn moved_here(&mut self, named: &Rc<Named>, time: i64, at: i64) {
+        let flows: Option<Vec<(String, i64, Vec<Option<String>>)>> =
+            self.world().flows(named, at).map(|flows| flows.into_iter().map(|flow| (flow.sql.clone(), flow.at, flow.parameters.clone())).collect());
+        let Some(flows) = flows else { return self.widen_to_role(Missing::MovedHere, None) };
+        for (sql, at, parameters) in flows {
+            let of_flow = Rc::new(self.world().named(&sql));
+            if of_flow.opaque || !of_flow.unknown.is_empty() {
+                self.widen_to_role(Missing::MovedHere, None);
+                continue;
+            }
+            if of_flow.described.is_empty() {
+                continue;
+            }
+            let job = Job {
+                database: self.database,
+                sql,
+                call: Call { time, as_of: Some(at), parameters: Vec::new(), rows: None },
+                cap: self.cap,
+                rows_logged: None,
+                named: of_flow,
+                mode: Mode::Wide(Missing::MovedHere),
+                is_extract: false,
+                on_page: self.scene.world.pages.on_page(self.access, &self.access.statement, self.world().dialect),
+                response_bytes: self.access.response_bytes,
+                is_mixed: false,
+            };
+            self.job(job, Values { parameters_known: true, parameters });
+        }
+    }
+
+    /// When a query ran, and which state of its tables it read.
+    fn state(&self, sql: &str, named: &Named, source: &Source<'_>) -> (i64, ReadInstant) {
+        let tables = self.world().tables_of(named);
+        let (time, part, proof, connection) = match source {
+            Source::Cursor(cursor) => (cursor.time, cursor.place.1, &cursor.proof, Some(cursor.connection.as_str())),
+            Source::Itself | Source::Before => (self.access.time.micros(), self.part, &self.access.proof, self.access.connection.as_deref()),
+        };
+        let before = matches!(source, Source::Before);
+        let read = read_state(self.scene, self.database, &Asked { time, part, proof, connection, tables: &tables, sql, before });
+        (time, read)
     }
 
     /// It reads what the estate does not describe. What was made since the snapshot may hold a copy of anything that the role may read;
@@ -347,7 +475,47 @@ fn undeclared<'n>(named: &'n Named, world: &'n DatabaseWorld) -> impl Iterator<I
     named.other.iter().chain(&named.unknown).filter(|table| !world.is_without_personal_data(table))
 }
 
+/// What ran a query.
+enum Source<'s> {
+    /// The statement itself.
+    Itself,
+    /// A write: it read the state right before it.
+    Before,
+    /// The declaration of a cursor.
+    Cursor(&'s Cursor),
+}
+
+/// A statement whose state is asked for.
+pub(crate) struct Asked<'a> {
+    pub(crate) time: i64,
+    pub(crate) part: usize,
+    pub(crate) proof: &'a [EventRef],
+    pub(crate) connection: Option<&'a str>,
+    pub(crate) tables: &'a BTreeSet<usize>,
+    pub(crate) sql: &'a str,
+    /// Whether it reads what stood there before its own change.
+    pub(crate) before: bool,
+}
+
+/// Which state of a database a statement read.
+pub(crate) fn read_state(scene: &Scene<'_>, database: usize, asked: &Asked<'_>) -> ReadInstant {
+    let world = &scene.world.databases[database];
+    let committed = ReadInstant::committed(asked.time.saturating_sub(i64::from(asked.before)));
+    let Some(connection) = asked.connection.and_then(|name| scene.connections.get(name)) else { return committed };
+    let places: Vec<Place> = asked.proof.iter().map(|record| Place::new(asked.time, record, asked.part)).collect();
+    let locks = world.dialect == Dialect::MySql && {
+        let lower = asked.sql.to_ascii_lowercase();
+        lower.contains("for update") || lower.contains("for share") || lower.contains("in share mode")
+    };
+    let reader = Reader { time: asked.time, connection, places: &places, tables: asked.tables, locks };
+    match asked.before {
+        true => world.effects.before_write(&reader).unwrap_or(committed),
+        false => world.effects.read_instant(&reader),
+    }
+}
+
 /// The values of an execution.
+#[derive(Clone)]
 struct Values {
     parameters: Vec<Option<String>>,
     /// Whether they are those of the execution.

@@ -18,6 +18,13 @@ pub(crate) struct Call {
     pub(crate) rows: Option<(u64, u64)>,
 }
 
+impl Call {
+    /// The instant whose state it reads, microseconds.
+    pub(crate) fn reads_at(&self) -> i64 {
+        self.as_of.map_or(self.time, strandline_history::instant)
+    }
+}
+
 /// What one execution showed.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Replayed {
@@ -100,10 +107,18 @@ pub(crate) struct EngineDatabase {
     pub(crate) search_path: Vec<String>,
     pub(crate) dialect: Dialect,
     pub(crate) tables: Vec<EngineTable>,
-    /// Schema, name and query.
-    pub(crate) views: Vec<(String, String, String)>,
+    pub(crate) views: Vec<EngineView>,
     /// People who own rows together.
     pub(crate) holders: Vec<Box<[u32]>>,
+}
+
+/// A view as the engine takes it.
+pub(crate) struct EngineView {
+    pub(crate) schema: String,
+    pub(crate) name: String,
+    pub(crate) sql: String,
+    /// As of which moment it was filled; where absent, it shows its tables as they stand.
+    pub(crate) as_of: Option<i64>,
 }
 
 /// A table as the engine takes it.

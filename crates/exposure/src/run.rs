@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use strandline_history::{Interest, Words, load, writes};
+use strandline_history::writes::ConnectionFacts;
+use strandline_history::{Interest, Otherwise, Words, load, writes};
 use strandline_model::access::Access;
 use strandline_model::clearance::Question;
 use strandline_model::estate::Estate;
@@ -19,7 +20,7 @@ use crate::fold::Fold;
 use crate::judge::{Judged, Showing, Whom, everybody, judge};
 use crate::missing::Missing;
 use crate::nobody::Nobody;
-use crate::plan::{Job, Mode, Part, Planned, Scene, Windows, plan};
+use crate::plan::{Asked, Job, Mode, Part, Planned, Scene, Windows, plan, read_state};
 use crate::reach::{Presences, reach};
 use crate::replay::{Call, MakeReplayer, Replayed};
 use crate::stage::{Inputs, Output, Progress, Summary};
@@ -60,15 +61,17 @@ pub(crate) fn expose_with(
     progress(Progress::Snapshots);
     let (stored, mut notes) = load(inputs.estate, inputs.snapshots, &inputs.options.reading())?;
     progress(Progress::Writes);
-    let wanted = first.collector.connections().chain(first.presences.connections()).map(str::to_owned).collect();
+    let mut wanted: BTreeSet<String> = first.collector.connections().chain(first.presences.connections()).map(str::to_owned).collect();
+    wanted.extend(std::mem::take(&mut first.connections));
     let interest = Interest::of(inputs.estate, &stored, &first.words);
     let facts = writes::read(inputs.events, &wanted, interest)?;
-    let world = Builder { estate: inputs.estate, register: &inputs.subjects, writes: &facts.writes, make, notes: &mut notes }.build(stored)?;
+    let world =
+        Builder { estate: inputs.estate, register: &inputs.subjects, writes: &facts.writes, read: &first.words, make, notes: &mut notes }.build(stored)?;
     summary.notes = notes;
     write_held(&world, out)?;
     let FirstPass { collector, presences, total, .. } = first;
     let commands = collector.resolve(&|connection| facts.connections.get(connection).is_some_and(|f| f.session_statements_logged));
-    let mut run = Run::new(world, commands, summary);
+    let mut run = Run::new(world, commands, &facts.connections, summary);
     run.complete_cursors(inputs.accesses)?;
     let mut chunk = Vec::new();
     for_each_access(inputs.accesses, |number, access| {
@@ -127,6 +130,8 @@ struct FirstPass {
     presences: Presences,
     /// The words of all statements: what they name is worth following.
     words: Words,
+    /// Connections of the accesses: what each read depends on its own transactions.
+    connections: BTreeSet<String>,
     total: u64,
 }
 
@@ -136,6 +141,9 @@ impl FirstPass {
         self.words.add(&access.statement);
         self.collector.take(number, access, dialect);
         self.presences.take(access);
+        if let Some(connection) = access.connection.as_ref().filter(|known| !self.connections.contains(*known)) {
+            self.connections.insert(connection.clone());
+        }
     }
 }
 
@@ -147,9 +155,11 @@ struct Pending {
     job: Job,
 }
 
-struct Run {
+struct Run<'r> {
     world: World,
     commands: Commands,
+    /// What the logs show of each connection.
+    connections: &'r BTreeMap<String, ConnectionFacts>,
     fold: Fold,
     grounds: Grounds,
     summary: Summary,
@@ -159,11 +169,12 @@ struct Run {
     whole_cursors: u64,
 }
 
-impl Run {
-    fn new(world: World, commands: Commands, summary: Summary) -> Self {
+impl<'r> Run<'r> {
+    fn new(world: World, commands: Commands, connections: &'r BTreeMap<String, ConnectionFacts>, summary: Summary) -> Self {
         Self {
             world,
             commands,
+            connections,
             fold: Fold::default(),
             grounds: Grounds::default(),
             summary,
@@ -193,10 +204,15 @@ impl Run {
         for at in 0..self.commands.cursors.len() {
             let cursor = self.commands.cursors[at].clone();
             let Some(database) = self.world.database(&cursor.database) else { continue };
-            let call = Call { time: cursor.time, as_of: None, parameters: cursor.parameters.clone(), rows: None };
+            let named = self.world.databases[database].named(&cursor.query);
+            let tables = self.world.databases[database].tables_of(&named);
+            let (time, part, connection) = (cursor.time, cursor.place.1, Some(cursor.connection.as_str()));
+            let asked = Asked { time, part, proof: &cursor.proof, connection, tables: &tables, sql: &cursor.query, before: false };
+            let read = read_state(&self.scene(), database, &asked);
+            let call = Call { time, as_of: Some(read.at), parameters: cursor.parameters.clone(), rows: None };
             let rows = self.replay_one(database, &cursor.query, &call).ok().filter(|_| cursor.parameters_known);
             // Where a cursor stands can be told only if every row before it is sure.
-            let rows = rows.filter(|r| r.rows.least == r.rows.most).map(|r| r.rows.most);
+            let rows = rows.filter(|r| r.rows.least == r.rows.most && read.otherwise == Otherwise::Nothing).map(|r| r.rows.most);
             let windows = rows.map(|rows| {
                 let mut position = 0;
                 let mut step = |(motion, _): &(_, bool)| {
@@ -209,6 +225,10 @@ impl Run {
             self.windows.insert(at, windows);
         }
         Ok(())
+    }
+
+    fn scene(&self) -> Scene<'_> {
+        Scene { world: &self.world, commands: &self.commands, connections: self.connections, windows: &self.windows }
     }
 
     fn prepare(&mut self, database: usize, sql: &str) -> Result<usize, String> {
@@ -237,7 +257,7 @@ impl Run {
         let mut accounts: Vec<Account> = chunk.iter().map(|(_, access)| Account::new(access)).collect();
         let mut jobs = Vec::new();
         for (at, (number, access)) in chunk.iter().enumerate() {
-            let planned = plan(*number, access, &Scene { world: &self.world, commands: &self.commands, windows: &self.windows });
+            let planned = plan(*number, access, &self.scene());
             self.begin(at, access, planned, &mut accounts[at], &mut jobs);
         }
         while !jobs.is_empty() {
@@ -373,7 +393,7 @@ impl Run {
     fn fall_back(&mut self, pending: &Pending, reason: &str, account: &mut Account) {
         let job = &pending.job;
         let missing = if let Mode::Wide(missing) = job.mode { missing } else { Missing::NotReplayed };
-        for showing in everybody(job.database, &job.named.described, job.call.time, missing, &self.world) {
+        for showing in everybody(job.database, &job.named.described, job.call.reads_at(), missing, &self.world) {
             let showing = if job.is_extract { Showing { whom: Whom::Subjects(self.world.everybody.to_vec()), ..showing } } else { showing };
             self.show(showing, job.call.time, pending.proof, account);
         }

@@ -5,6 +5,7 @@ use sqlparser::ast::{BinaryOperator, Expr, GroupByExpr, Query, SelectItem, SetEx
 use std::ops::ControlFlow;
 
 use crate::Dialect;
+use crate::written::holds_writes;
 use strandline_history::value::Value;
 use strandline_sql::lexer::{Kind, Token, after_bracket, outside_brackets, tokens};
 use strandline_sql::{ShowsNobody, canonical, utility};
@@ -14,6 +15,8 @@ use strandline_sql::{ShowsNobody, canonical, utility};
 pub(crate) enum Meaning {
     /// It shows the rows of a query.
     Shows(Shown),
+    /// It changes rows; what it shows by that is worked out with the tables at hand.
+    Writes(String),
     /// It belongs to the conversation of its connection.
     Command(Command),
     /// It shows no stored data, for this reason.
@@ -27,8 +30,6 @@ pub(crate) enum Meaning {
 pub(crate) struct Shown {
     pub(crate) sql: String,
     pub(crate) sent: Sent,
-    /// The rows are those from before the statement: it changed or deleted them.
-    pub(crate) as_before: bool,
 }
 
 /// Where rows went.
@@ -105,6 +106,7 @@ pub(crate) fn understand(sql: &str, dialect: Dialect) -> Meaning {
         return if first.is_symbol('(') { shows(sql, Sent::ToClient) } else { Meaning::Opaque("the statement cannot be understood") };
     };
     match word.to_ascii_lowercase().as_str() {
+        "with" if ["insert", "update", "delete", "merge"].iter().any(|write| all.iter().any(|t| t.is(write))) => changes_or_shows(sql, dialect),
         "select" | "with" | "table" | "values" => shows(sql, if selects_into(&all) { Sent::ToServer } else { Sent::ToClient }),
         "copy" => copy(sql, &all),
         "declare" => declare(sql, &all, dialect).unwrap_or(Meaning::Opaque("the cursor's declaration cannot be understood")),
@@ -116,32 +118,27 @@ pub(crate) fn understand(sql: &str, dialect: Dialect) -> Meaning {
             Meaning::Command(Command::Deallocate { name: all.iter().skip(1).find(|t| !t.is("prepare")).filter(|t| !t.is("all")).and_then(|t| t.name(dialect)) })
         }
         "create" => created_from(sql, &all),
-        "insert" | "replace" => match outside_brackets(&all, 1, |t| t.is("select") || t.is("with") || t.is("table")) {
-            Some(at) => shows(&sql[all[at].from..], Sent::ToServer),
-            None => without_query(&all, ShowsNobody::WriteWithoutQuery),
-        },
-        "update" => returning(sql, &all, "set"),
-        "delete" => returning(sql, &all, "from"),
-        "merge" => match outside_brackets(&all, 1, |t| t.is("returning")) {
-            Some(_) => Meaning::Opaque("MERGE … RETURNING is not replayed"),
-            None => without_query(&all, ShowsNobody::WriteWithoutQuery),
-        },
+        "insert" | "replace" | "update" | "delete" | "merge" => Meaning::Writes(trimmed(sql)),
         "call" | "do" | "exec" | "handler" => Meaning::Opaque("the statement runs code of the database"),
         "describe" | "desc" | "explain" if !all.iter().any(|t| t.is("analyze") || t.is("analyse")) => Meaning::Nobody(ShowsNobody::CatalogueOnly),
         _ => utility(&all, dialect).map_or(Meaning::Opaque("the statement cannot be understood"), Meaning::Nobody),
     }
 }
 
-/// A statement that shows nobody, unless a query stands in it.
-fn without_query(all: &[Token<'_>], class: ShowsNobody) -> Meaning {
-    match all.iter().any(|t| t.is("select") || t.is("table")) {
-        true => Meaning::Opaque("the statement moves rows by a query inside it"),
-        false => Meaning::Nobody(class),
+/// `WITH` before a query, which may hold writes.
+fn changes_or_shows(sql: &str, dialect: Dialect) -> Meaning {
+    match strandline_history::writes::parse(sql, dialect) {
+        Some(statement) if !holds_writes(&statement) && matches!(statement, Statement::Query(_)) => shows(sql, Sent::ToClient),
+        _ => Meaning::Writes(trimmed(sql)),
     }
 }
 
+fn trimmed(sql: &str) -> String {
+    sql.trim_end_matches(|c: char| c == ';' || c.is_whitespace()).to_owned()
+}
+
 fn shows(sql: &str, sent: Sent) -> Meaning {
-    Meaning::Shows(Shown { sql: sql.trim_end_matches(|c: char| c == ';' || c.is_whitespace()).to_owned(), sent, as_before: false })
+    Meaning::Shows(Shown { sql: trimmed(sql), sent })
 }
 
 fn selects_into(all: &[Token<'_>]) -> bool {
@@ -183,32 +180,6 @@ fn created_from(sql: &str, all: &[Token<'_>]) -> Meaning {
         return Meaning::Nobody(ShowsNobody::DefinitionWithoutQuery);
     };
     all.get(at + 1).map_or(Meaning::Opaque("the statement is cut off"), |query| shows(&sql[query.from..], Sent::ToServer))
-}
-
-/// `UPDATE t SET … WHERE … RETURNING list` shows `list` of the rows that the condition chose.
-fn returning(sql: &str, all: &[Token<'_>], before_rest: &str) -> Meaning {
-    let Some(at) = outside_brackets(all, 1, |t| t.is("returning")) else {
-        return without_query(all, ShowsNobody::WriteWithoutQuery);
-    };
-    let (Some(list), Some(head)) = (all.get(at + 1), outside_brackets(all, 1, |t| t.is(before_rest))) else {
-        return Meaning::Opaque("the statement cannot be understood");
-    };
-    let condition = outside_brackets(all, head, |t| t.is("where")).filter(|w| *w < at);
-    let end = condition.unwrap_or(at);
-    let first = if before_rest == "set" { 1 } else { head + 1 };
-    let first = if all.get(first).is_some_and(|t| t.is("only")) { first + 1 } else { first };
-    let second = outside_brackets(all, first, |t| t.is(if before_rest == "set" { "from" } else { "using" })).filter(|s| *s < end);
-    let target_end = if before_rest == "set" { head } else { second.unwrap_or(end) };
-    let (Some(target), Some(target_last)) = (all.get(first), all.get(target_end.saturating_sub(1))) else {
-        return Meaning::Opaque("the statement cannot be understood");
-    };
-    let mut from = sql[target.from..target_last.to.max(target.from)].to_owned();
-    if let Some(second) = second {
-        from = format!("{from}, {}", &sql[all[second].to..all[end].from]);
-    }
-    let condition = condition.map_or("", |w| &sql[all[w].from..all[at].from]);
-    let query = format!("SELECT {} FROM {from} {condition}", sql[list.from..].trim_end_matches(';'));
-    Meaning::Shows(Shown { sql: query.trim_end().to_owned(), sent: Sent::ToClient, as_before: true })
 }
 
 fn declare(sql: &str, all: &[Token<'_>], dialect: Dialect) -> Option<Meaning> {
@@ -457,7 +428,7 @@ mod tests {
     fn check(sql: &str, expected: &str) {
         let meaning = match understand(sql, Dialect::PostgreSql) {
             Meaning::Shows(shown) => {
-                format!("{}{}{}", shown.sql, if shown.sent == Sent::ToServer { " ->server" } else { "" }, if shown.as_before { " @before" } else { "" })
+                format!("{}{}", shown.sql, if shown.sent == Sent::ToServer { " ->server" } else { "" })
             }
             other => format!("{other:?}"),
         };
@@ -473,9 +444,9 @@ mod tests {
         check("COPY hr.staff TO STDOUT WITH CSV", "SELECT * FROM hr.staff");
         check("COPY hr.staff FROM stdin", "Nobody(WriteWithoutQuery)");
         check("CREATE TEMP TABLE x AS SELECT * FROM y", "SELECT * FROM y ->server");
-        check("UPDATE ONLY s.t x SET a = 1 FROM u WHERE x.k = u.k RETURNING x.a, x.b;", "SELECT x.a, x.b FROM s.t x,  u  WHERE x.k = u.k @before");
-        check("DELETE FROM t WHERE k = 1 RETURNING *", "SELECT * FROM t WHERE k = 1 @before");
-        check("UPDATE t SET a = 1", "Nobody(WriteWithoutQuery)");
+        check("UPDATE t SET a = 1;", "Writes(\"UPDATE t SET a = 1\")");
+        check("WITH x AS (DELETE FROM t RETURNING *) SELECT * FROM x", "Writes(\"WITH x AS (DELETE FROM t RETURNING *) SELECT * FROM x\")");
+        check("WITH x AS (SELECT 'delete' AS update) SELECT * FROM x", "WITH x AS (SELECT 'delete' AS update) SELECT * FROM x");
         check("BEGIN", "Nobody(TransactionControl)");
         check("DECLARE c1 NO SCROLL CURSOR WITH HOLD FOR SELECT 1", "Command(Declare { name: \"c1\", query: \"SELECT 1\" })");
         check("PREPARE p (text) AS SELECT $1;", "Command(Prepare { name: \"p\", statement: \"SELECT $1\" })");

@@ -5,16 +5,22 @@ use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, RecordBatch};
+use sqlparser::ast::ObjectName;
 use strandline_model::estate::{Estate, Table as DescribedTable};
 
+use crate::made::{Flow, Look, MADE, Made, Maker, Rewritten, Snapshotted};
 use crate::page::Pages;
-use crate::replay::{EngineDatabase, EngineTable, MakeReplayer, Replayer};
+use crate::replay::{EngineDatabase, EngineTable, EngineView, MakeReplayer, Replayer};
+use crate::written::Target;
 use crate::{Dialect, ExposureError};
 use strandline_history::store::{Rights, StoredDatabase};
 use strandline_history::writes::Write;
 use strandline_sql::{Effect, Found, System};
 
-use strandline_history::{DoubtReason, Open, Rebuild, TableDoubt, descriptions};
+use strandline_history::{DoubtReason, Effects, Open, Rebuild, TableDoubt, Words, descriptions};
+
+/// Moves of values into the tables of one statement that are followed one by one.
+const FLOWS: usize = 32;
 
 /// Data subjects by number, dense over the whole case.
 #[derive(Default)]
@@ -52,6 +58,8 @@ pub(crate) struct TableWorld {
     pub(crate) described: bool,
     /// For each column its number in [`World::columns`], if it has a category.
     pub(crate) columns: Vec<Option<u32>>,
+    /// Names of its columns, in order.
+    pub(crate) names: Vec<String>,
     /// All its categorised columns.
     pub(crate) categorised: BTreeSet<u32>,
     pub(crate) subject_key: Option<String>,
@@ -84,7 +92,13 @@ pub(crate) struct DatabaseWorld {
     without_personal_data: BTreeSet<String>,
     /// View -> its query.
     views: BTreeMap<String, String>,
+    /// Materialised views, and the moment as of which each was filled, as far as is known.
+    kept: BTreeMap<String, i64>,
+    /// What was made, changed or renamed since the snapshot.
+    made: Made,
     rights: Rights,
+    /// When the log's writes took effect.
+    pub(crate) effects: Effects,
     pub(crate) replayer: Box<dyn Replayer>,
 }
 
@@ -162,6 +176,10 @@ pub(crate) struct Named {
     pub(crate) unknown: BTreeSet<String>,
     /// Whether it calls a function that may read what it does not name.
     pub(crate) opaque: bool,
+    /// Described tables that are read as of another moment than the statement's.
+    pub(crate) pinned: BTreeSet<(usize, i64)>,
+    /// Whether it reads a view that was filled nobody knows when.
+    pub(crate) stale: bool,
     /// Views that were opened.
     views: BTreeSet<String>,
 }
@@ -195,9 +213,36 @@ impl DatabaseWorld {
         about
     }
 
+    /// The table that a name stands for, with its columns.
+    pub(crate) fn target(&self, name: &ObjectName) -> Option<Target> {
+        let fold = |ident: &sqlparser::ast::Ident| {
+            if ident.quote_style.is_some() || self.dialect == Dialect::MySql { ident.value.clone() } else { ident.value.to_lowercase() }
+        };
+        let parts: Vec<String> = name.0.iter().filter_map(|part| part.as_ident().map(fold)).collect();
+        let full_name = self.resolve(&parts)?;
+        let columns = self.tables[*self.index.get(&full_name)?].names.clone();
+        Some(Target { full_name, columns })
+    }
+
+    /// Numbers of the tables that a statement reads.
+    pub(crate) fn tables_of(&self, named: &Named) -> BTreeSet<usize> {
+        named.described.iter().copied().chain(named.other.iter().filter_map(|name| self.index.get(name).copied())).collect()
+    }
+
     fn resolve(&self, parts: &[String]) -> Option<String> {
+        // The rows that a write put into a table stand under the table's full name.
+        if let [schema, full] = parts
+            && schema == strandline_provenance::CHANGED
+        {
+            return self.index.contains_key(full).then(|| full.clone());
+        }
         let known = |name: &str| self.index.contains_key(name) || self.views.contains_key(name);
         let folded = |s: &String| if self.dialect == Dialect::MySql { s.to_lowercase() } else { s.clone() };
+        if let [schema, number] = parts
+            && schema == MADE
+        {
+            return Some(format!("{MADE}.{number}"));
+        }
         let try_one = |schema: &String, name: &String| {
             let exact = format!("{schema}.{name}");
             if known(&exact) {
@@ -253,9 +298,63 @@ impl DatabaseWorld {
             } else {
                 named.other.insert(full.to_owned());
             }
+        } else if let Some(state) =
+            full.strip_prefix(MADE).and_then(|rest| rest.trim_start_matches('.').parse::<usize>().ok()).and_then(|at| self.made.states.get(at))
+        {
+            if depth < 64 && named.views.insert(full.to_owned()) {
+                self.add_kept(&state.sql, state.as_of, named, depth);
+            }
+        } else if let Some(sql) = self.views.get(full).filter(|_| self.kept.contains_key(full)) {
+            if depth < 64 && named.views.insert(full.to_owned()) {
+                named.stale = true;
+                self.add_kept(sql, self.kept.get(full).copied(), named, depth);
+            }
         } else if let Some(sql) = self.views.get(full).filter(|_| depth < 64 && named.views.insert(full.to_owned())) {
             self.add_named(sql, named, depth + 1);
         }
+    }
+
+    /// Adds what a query names whose tables are read as of a moment, if they are.
+    fn add_kept(&self, sql: &str, as_of: Option<i64>, named: &mut Named, depth: usize) {
+        let mut inside = Named { views: std::mem::take(&mut named.views), ..Named::default() };
+        self.add_named(sql, &mut inside, depth + 1);
+        if let Some(moment) = as_of {
+            let own: Vec<usize> = inside.described.iter().copied().filter(|table| !inside.pinned.iter().any(|(pinned, _)| pinned == table)).collect();
+            inside.pinned.extend(own.into_iter().map(|table| (table, moment)));
+        }
+        named.described.extend(inside.described);
+        named.other.extend(inside.other);
+        named.unknown.extend(inside.unknown);
+        named.pinned.extend(inside.pinned);
+        named.opaque |= inside.opaque;
+        named.stale |= inside.stale;
+        named.views = inside.views;
+    }
+
+    /// The statement with the names of what was made or renamed since the snapshot, as they stood.
+    pub(crate) fn rewrite(&self, sql: &str, look: Look) -> Option<Rewritten> {
+        if self.made.is_empty() {
+            return None;
+        }
+        let columns = |full: &str| self.index.get(full).map(|at| self.tables[*at].names.clone());
+        let view = |full: &str| self.views.get(full).cloned();
+        let is_described = |full: &str| self.index.get(full).is_some_and(|at| self.tables[*at].described);
+        let of = Snapshotted {
+            dialect: self.dialect,
+            name: &self.name,
+            search_path: &self.search_path,
+            columns: &columns,
+            view: &view,
+            is_described: &is_described,
+        };
+        self.made.rewrite(sql, look, &of)
+    }
+
+    /// Values that were moved before a moment into the tables that a statement reads; with `None`, more than are followed.
+    pub(crate) fn flows(&self, named: &Named, at: i64) -> Option<Vec<&Flow>> {
+        let tables = named.described.iter().map(|table| self.tables[*table].full_name.as_str()).chain(named.other.iter().map(String::as_str));
+        let all: Vec<&Flow> = tables.flat_map(|table| self.made.flows(table, at)).take(FLOWS + 1).collect();
+        (all.len() <= FLOWS).then_some(all)
     }
 
     /// Described tables that the role may read; all, where the snapshot does not tell its rights.
@@ -294,6 +393,8 @@ pub(crate) struct Builder<'b> {
     pub(crate) estate: &'b Estate,
     pub(crate) register: &'b [String],
     pub(crate) writes: &'b [Write],
+    /// The words of all statements of the trail.
+    pub(crate) read: &'b Words,
     pub(crate) make: MakeReplayer<'b>,
     pub(crate) notes: &'b mut Vec<String>,
 }
@@ -331,6 +432,7 @@ impl Builder<'_> {
     fn database(&mut self, stored: StoredDatabase, world: &mut World) -> Result<DatabaseWorld, ExposureError> {
         let described: BTreeMap<&str, &DescribedTable> = self.estate.tables.iter().filter(|t| t.database == stored.id).map(|t| (t.name.as_str(), t)).collect();
         let snapshot_time = self.snapshot_time(&stored.id);
+        let snapshot_moment = strandline_history::moment(snapshot_time);
         let of_tables = descriptions(&stored, &self.estate.tables);
         let rebuild = Rebuild { stored: &stored, described: &of_tables, writes: self.writes, snapshot_time };
         let history = rebuild.run(&mut |key| world.people.number(key));
@@ -347,6 +449,7 @@ impl Builder<'_> {
                 described: description.is_some(),
                 categorised: columns.iter().flatten().copied().collect(),
                 columns,
+                names: table.columns.iter().map(|c| c.name.clone()).collect(),
                 subject_key: description.and_then(|d| d.subject_key.clone()),
                 subjects: Arc::new(history.subjects),
                 doubts: history.doubts,
@@ -365,9 +468,35 @@ impl Builder<'_> {
             });
         }
         self.add_missing_tables(&described, &stored, &mut tables, world);
-        let views: Vec<(String, String, String)> = stored.views.into_iter().map(|v| (v.schema, v.name, v.sql)).collect();
+        let mut views: Vec<EngineView> = stored
+            .views
+            .into_iter()
+            .map(|v| EngineView { schema: v.schema, name: v.name, sql: v.sql, as_of: v.materialized.then_some(snapshot_moment) })
+            .collect();
         let index = tables.iter().enumerate().map(|(at, t)| (t.full_name.clone(), at)).collect();
-        let view_index = views.iter().map(|(schema, name, sql)| (format!("{schema}.{name}"), sql.clone())).collect();
+        let view_index = views.iter().map(|view| (format!("{}.{}", view.schema, view.name), view.sql.clone())).collect();
+        let made = {
+            let numbers: BTreeMap<String, usize> = tables.iter().enumerate().map(|(at, t): (usize, &TableWorld)| (t.full_name.clone(), at)).collect();
+            let columns = |full: &str| numbers.get(full).map(|at| tables[*at].names.clone());
+            let texts: BTreeMap<String, String> = views.iter().map(|v| (format!("{}.{}", v.schema, v.name), v.sql.clone())).collect();
+            let view = |full: &str| texts.get(full).cloned();
+            let is_described = |full: &str| numbers.get(full).is_some_and(|at| tables[*at].described);
+            let of = Snapshotted {
+                dialect: stored.dialect,
+                name: &stored.name,
+                search_path: &stored.search_path,
+                columns: &columns,
+                view: &view,
+                is_described: &is_described,
+            };
+            let recipes = views.iter().filter(|v| v.as_of.is_some()).map(|v| (format!("{}.{}", v.schema, v.name), v.sql.clone())).collect();
+            Maker::new(&of, recipes).make(&history.carried)
+        };
+        for at in made.needed(self.read) {
+            let state = &made.states[at];
+            views.push(EngineView { schema: MADE.to_owned(), name: at.to_string(), sql: state.sql.clone(), as_of: state.as_of });
+        }
+        let kept = views.iter().filter_map(|v| v.as_of.filter(|_| v.schema != MADE).map(|moment| (format!("{}.{}", v.schema, v.name), moment))).collect();
         let engine =
             EngineDatabase { search_path: stored.search_path.clone(), dialect: stored.dialect, tables: engine_tables, views, holders: history.holders };
         let of_estate = self.estate.databases.iter().find(|d| d.id == stored.id);
@@ -381,8 +510,11 @@ impl Builder<'_> {
             tables,
             index,
             views: view_index,
+            kept,
+            made,
             rights: stored.rights,
             without_personal_data,
+            effects: history.effects,
             replayer,
         })
     }
@@ -421,6 +553,7 @@ impl Builder<'_> {
                 described: true,
                 categorised: columns.iter().flatten().copied().collect(),
                 columns,
+                names: description.categories.keys().cloned().collect(),
                 subject_key: description.subject_key.clone(),
                 subjects: Arc::default(),
                 doubts: [Open::Rows, Open::People].map(|open| TableDoubt::always(open, DoubtReason::NotInSnapshot)).to_vec(),

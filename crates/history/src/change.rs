@@ -1,9 +1,15 @@
 //! What a logged statement changes, table by table.
 
+use std::ops::ControlFlow;
+
+use sqlparser::ast::{Assignment, AssignmentTarget, Expr, Ident, visit_expressions};
 use sqlparser::ast::{
     Delete, FromTable, Insert, MergeAction, ObjectName, Query, SetExpr, Statement, TableFactor, TableObject, TableWithJoins, Update, UpdateTableFromKind,
 };
 
+use strandline_sql::{Effect, effect};
+
+use crate::Dialect;
 use crate::doubt::DoubtReason;
 use crate::roll::Versions;
 use crate::writes::{End, Write};
@@ -26,6 +32,11 @@ impl Change<'_> {
 
     pub(crate) fn is_unsure(&self) -> bool {
         self.write.end == End::Unsure
+    }
+
+    /// Whether the statement sends the rows that it changed: each that it may have touched then begins anew, also where it stays as it was.
+    pub(crate) fn sends_rows(&self) -> bool {
+        self.write.owner.is_some() && self.write.statement.to_ascii_lowercase().contains("returning")
     }
 
     pub(crate) fn row_count(&self) -> Option<i64> {
@@ -90,6 +101,34 @@ fn is_plain_delete(delete: &Delete) -> bool {
 
 fn name_of(table: &TableWithJoins) -> Option<ObjectName> {
     if let TableFactor::Table { name, .. } = &table.relation { Some(name.clone()) } else { None }
+}
+
+/// Whether an UPDATE assigns what stands in another column, in another table, or in code.
+pub(crate) fn moves_values(statement: &Statement) -> bool {
+    let Statement::Update(update) = statement else { return true };
+    let own = |assignment: &Assignment| match &assignment.target {
+        AssignmentTarget::ColumnName(name) => name.0.last().and_then(|part| part.as_ident()).map(|ident| ident.value.to_lowercase()),
+        AssignmentTarget::Tuple(_) => None,
+    };
+    let moves = |assignment: &Assignment| {
+        let own = own(assignment);
+        let is_own = |ident: &Ident| own.as_deref().is_some_and(|own| ident.value.eq_ignore_ascii_case(own)) || ident.value.eq_ignore_ascii_case("default");
+        visit_expressions(&assignment.value, |expr| {
+            let comes_from_elsewhere = match expr {
+                Expr::Identifier(ident) => !is_own(ident),
+                Expr::CompoundIdentifier(parts) => !parts.last().is_some_and(is_own),
+                Expr::Subquery(_) | Expr::Exists { .. } | Expr::InSubquery { .. } => true,
+                Expr::Function(function) => {
+                    let name: Vec<String> = function.name.0.iter().map(|part| part.to_string().to_lowercase()).collect();
+                    [Dialect::PostgreSql, Dialect::MySql].iter().all(|dialect| effect(&name, *dialect) > Effect::ChangesState)
+                }
+                _ => false,
+            };
+            if comes_from_elsewhere { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })
+        .is_break()
+    };
+    !update.table.joins.is_empty() || update.assignments.iter().any(moves)
 }
 
 /// The parts of a statement that change rows, each with the tables that it names as its targets. `None`: it may change

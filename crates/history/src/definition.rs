@@ -5,38 +5,97 @@ use strandline_sql::lexer::{Kind, Token, after_bracket, outside_brackets, qualif
 use crate::Dialect;
 
 /// A name as written, in parts.
-pub(crate) type Name = Vec<String>;
+pub type Name = Vec<String>;
 
 /// One change of what there is.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Definition {
+pub enum Definition {
     /// A view, with the names that it gives its columns, and its query.
-    View { name: Name, columns: Vec<String>, query: String, materialised: bool },
+    View {
+        /// Its name.
+        name: Name,
+        /// The names of its columns, where it gives them.
+        columns: Vec<String>,
+        /// Its query.
+        query: String,
+        /// Whether its rows are kept.
+        materialised: bool,
+    },
     /// A table that holds what a query gave.
-    Copy { name: Name, columns: Vec<String>, query: String },
+    Copy {
+        /// Its name.
+        name: Name,
+        /// The names of its columns, where it gives them.
+        columns: Vec<String>,
+        /// Its query.
+        query: String,
+    },
     /// A table of its own.
-    Table { name: Name },
+    Table {
+        /// Its name.
+        name: Name,
+    },
     /// A materialised view is filled again.
-    Refresh { name: Name },
+    Refresh {
+        /// Its name.
+        name: Name,
+    },
     /// A table or view has another name from now on; without a schema, it stays where it is.
-    Rename { name: Name, to: Name },
+    Rename {
+        /// Its name until now.
+        name: Name,
+        /// Its name from now on.
+        to: Name,
+    },
     /// It moves to another schema.
-    Move { name: Name, schema: String },
+    Move {
+        /// Its name until now.
+        name: Name,
+        /// Its schema from now on.
+        schema: String,
+    },
     /// A column has another name from now on.
-    RenameColumn { name: Name, column: String, to: String },
+    RenameColumn {
+        /// The table.
+        name: Name,
+        /// The column's name until now.
+        column: String,
+        /// Its name from now on.
+        to: String,
+    },
     /// A column is added; its type in words with arguments, and its default, where that is a constant.
-    AddColumn { name: Name, column: String, kind: String, default: NewCells },
+    AddColumn {
+        /// The table.
+        name: Name,
+        /// The column.
+        column: String,
+        /// Its type.
+        kind: String,
+        /// What the rows hold that are there.
+        default: NewCells,
+    },
     /// A column is gone.
-    DropColumn { name: Name, column: String },
+    DropColumn {
+        /// The table.
+        name: Name,
+        /// The column.
+        column: String,
+    },
     /// Tables or views are gone.
-    Drop { names: Vec<Name> },
+    Drop {
+        /// Their names.
+        names: Vec<Name>,
+    },
     /// Its rows or values changed in a way that is not followed.
-    Changed { name: Name },
+    Changed {
+        /// The table.
+        name: Name,
+    },
 }
 
 /// What the rows that are there hold in a new column.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum NewCells {
+pub enum NewCells {
     /// NULL.
     Null,
     /// A constant.
@@ -46,7 +105,7 @@ pub(crate) enum NewCells {
 }
 
 /// What a statement defines. `None`: it is no definition.
-pub(crate) fn definitions(statement: &str, dialect: Dialect) -> Option<Vec<Definition>> {
+pub fn definitions(statement: &str, dialect: Dialect) -> Option<Vec<Definition>> {
     let all = tokens(statement, dialect);
     let words = Words { text: statement, all: &all, dialect };
     let first = all.first()?;

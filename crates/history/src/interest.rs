@@ -28,6 +28,11 @@ impl Words {
         self.seen.extend(words(text));
     }
 
+    /// Whether a name may stand among them.
+    pub fn may_name(&self, name: &str) -> bool {
+        self.has(name)
+    }
+
     fn has(&self, name: &str) -> bool {
         self.overflow || !is_plain(name) || self.seen.contains(&digest(&name.to_lowercase()))
     }

@@ -22,15 +22,16 @@ use std::io;
 
 use strandline_model::table::ScanError;
 
+pub use definition::{Definition, Name, NewCells, definitions};
 pub use doubt::{DoubtReason, Open, Population, TableDoubt};
 pub use holders::{SET, SOMEBODY};
 pub use interest::{Interest, Words};
-pub use rebuild::{DatabaseHistory, Rebuild, TableHistory, descriptions};
-pub use roll::moment;
+pub use rebuild::{Carried, DatabaseHistory, Rebuild, TableHistory, descriptions};
+pub use roll::{micros as instant, moment};
 pub use sketch::{DumpSketch, HeldTables, TableSketch, held_tables, sketch_dump};
 pub use snapshot::{Broken, OnCut, Part, Parts, Snapshot, fuzz_dump, load, looks_like_a_dump};
 pub use strandline_sql::Dialect;
-pub use transactions::{Effects, Isolation, ReadInstant, Transaction};
+pub use transactions::{Effects, Isolation, Otherwise, OwnWrite, Place, ReadInstant, Reader, Transaction};
 
 /// The dialect of a database, as the estate says.
 pub fn dialect_of(database: &strandline_model::estate::Database) -> Dialect {

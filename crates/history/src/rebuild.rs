@@ -9,13 +9,13 @@ use sqlparser::ast::{ObjectName, Statement};
 use strandline_model::estate::Table as DescribedTable;
 
 use crate::Dialect;
-use crate::change::{Action, Change, actions};
+use crate::change::{Action, Change, actions, moves_values};
 use crate::definition::{Definition, Name, definitions, loads_rows};
 use crate::doubt::{DoubtReason, Open, Population, TableDoubt};
 use crate::holders::{Holders, Owned};
-use crate::roll::{Direction, SLOTS, Versions, micros};
+use crate::roll::{Columns, Direction, SLOTS, Versions, micros};
 use crate::store::{StoredDatabase, StoredTable};
-use crate::transactions::Effects;
+use crate::transactions::{Effect, Effects};
 use crate::writes::{End, Write, mentions, parse};
 
 /// Statements that are kept as trees while the writes are applied.
@@ -64,6 +64,23 @@ pub struct DatabaseHistory {
     pub holders: Vec<Box<[u32]>>,
     /// When the writes took effect.
     pub effects: Effects,
+    /// Writes that may have moved values from one place to another, or made something, by their moments.
+    pub carried: Vec<Carried>,
+}
+
+/// A write that may have moved values from one place to another, or made, changed or renamed something.
+#[derive(Clone)]
+pub struct Carried {
+    /// The statement.
+    pub statement: Arc<str>,
+    /// Its values, where logged.
+    pub parameters: Option<Box<[Option<String>]>>,
+    /// The moment of it.
+    pub at: i64,
+    /// The connection, among those that are asked for.
+    pub owner: Option<u32>,
+    /// Whether it took effect.
+    pub end: End,
 }
 
 /// What is to be rebuilt.
@@ -85,12 +102,12 @@ impl Rebuild<'_> {
         let mut rolled: Vec<Versions<'_>> = (0..stored.tables.len())
             .map(|at| Versions::new(&stored.tables[at], stored.dialect, subject_columns(&stored.tables[at], self.described[at]), self.snapshot_time))
             .collect();
-        let effects = Roller::new(self, &mut rolled).roll();
+        let (effects, carried) = Roller::new(self, &mut rolled).roll();
         let mut holders = Holders::new(stored, self.described, &rolled);
         (0..rolled.len()).for_each(|at| holders.find(at, number, 0));
         let (owned, holders) = holders.finish(rolled.len());
         let tables = rolled.into_iter().zip(owned).zip(self.described).map(|((versions, owned), described)| finish(versions, owned, described.is_some()));
-        DatabaseHistory { tables: tables.collect(), holders, effects }
+        DatabaseHistory { tables: tables.collect(), holders, effects, carried }
     }
 }
 
@@ -125,26 +142,42 @@ struct Roller<'r, 't> {
     tables: &'r mut Vec<Versions<'t>>,
     trees: HashMap<Arc<str>, Option<Arc<Statement>>>,
     effects: Effects,
+    /// Tables that the write at hand touches.
+    touched: BTreeSet<usize>,
+    carried: Vec<Carried>,
+    /// Full names that stand for another table than in the snapshot, or for none.
+    renamed: BTreeMap<String, Option<usize>>,
+    /// Tables that are not described, and into which values were moved.
+    carried_into: BTreeSet<usize>,
 }
 
 impl<'r, 't> Roller<'r, 't> {
     fn new(rebuild: &'r Rebuild<'r>, tables: &'r mut Vec<Versions<'t>>) -> Self {
-        Self { rebuild, tables, trees: HashMap::new(), effects: Effects::default() }
+        Self {
+            rebuild,
+            tables,
+            trees: HashMap::new(),
+            effects: Effects::default(),
+            touched: BTreeSet::new(),
+            carried: Vec::new(),
+            carried_into: BTreeSet::new(),
+            renamed: BTreeMap::new(),
+        }
     }
 
-    fn roll(mut self) -> Effects {
+    fn roll(mut self) -> (Effects, Vec<Carried>) {
         let name = &self.rebuild.stored.name;
         let own: Vec<&Write> = self.rebuild.writes.iter().filter(|w| w.database.as_deref().is_none_or(|d| d == name.as_str())).collect();
         let moments = moments(&own);
         let later = own.partition_point(|w| w.time < self.rebuild.snapshot_time);
         for (write, at) in own[..later].iter().zip(&moments).rev().filter(|(w, _)| !matches!(w.end, End::Undone(_))) {
-            self.apply(write, *at);
+            self.take(write, *at);
         }
         self.tables.iter_mut().for_each(|versions| versions.turn(Direction::Forward));
         let mut undone: Option<(u32, &Write, i64)> = None;
         for (write, at) in own[later..].iter().zip(&moments[later..]) {
             let of = if let (End::Undone(_), Some(owner)) = (write.end, write.owner) { Some(owner.connection) } else { None };
-            if let Some((_, last, moment)) = undone.filter(|(connection, ..)| of != Some(*connection)) {
+            if let Some((_, last, moment)) = undone.filter(|(connection, last, _)| of != Some(*connection) || last.time != write.time) {
                 self.take_back(last, moment);
                 undone = None;
             }
@@ -152,24 +185,58 @@ impl<'r, 't> Roller<'r, 't> {
                 self.tables.iter_mut().for_each(Versions::follow);
                 undone = Some((connection, write, *at));
             }
-            self.apply(write, *at);
+            self.take(write, *at);
         }
         if let Some((_, last, moment)) = undone {
             self.take_back(last, moment);
         }
-        for (write, at) in own.iter().zip(&moments) {
-            let is_followed = !matches!(write.end, End::Undone(_)) || write.time >= self.rebuild.snapshot_time;
-            if let Some(owner) = write.owner.filter(|_| is_followed) {
-                self.effects.own.insert((owner.connection, owner.write), *at);
-            }
+        self.effects.changes.sort_unstable();
+        self.effects.changes.shrink_to_fit();
+        self.carried.sort_by_key(|carried| carried.at);
+        (self.effects, self.carried)
+    }
+
+    /// Applies a write, and notes what it changed and when.
+    fn take(&mut self, write: &Write, at: i64) {
+        self.touched.clear();
+        self.apply(write, at);
+        let carries = self.may_carry(write);
+        let undescribed = self.touched.iter().copied().filter(|table| self.rebuild.described[*table].is_none());
+        if carries {
+            self.carried_into.extend(undescribed.clone());
         }
-        self.effects.times = own.iter().filter(|w| !matches!(w.end, End::Undone(_))).map(|w| (w.time, w.owner.map(|o| o.connection))).collect();
-        self.effects
+        // Once values were moved into a table that is not described, each write to it says what became of them.
+        if carries || self.touched.is_empty() || undescribed.clone().any(|table| self.carried_into.contains(&table)) {
+            let (statement, parameters, owner) = (write.statement.clone(), write.parameters.clone(), write.owner.map(|owner| owner.connection));
+            self.carried.push(Carried { statement, parameters, at, owner, end: write.end });
+        }
+        if let Some(owner) = write.owner {
+            let stayed = !matches!(write.end, End::Undone(_));
+            self.effects.own.insert((owner.connection, owner.write), (at, stayed));
+        }
+        if !matches!(write.end, End::Undone(_)) {
+            let owner = write.owner.map(|owner| owner.connection);
+            let tables = self.touched.iter().filter_map(|table| u32::try_from(*table).ok());
+            self.effects.changes.extend(tables.map(|table| Effect { time: write.time, table, owner }));
+        }
     }
 
     fn take_back(&mut self, last: &Write, moment: i64) {
         let change = Change { write: last, at: moment.saturating_add(1), through_parent: false, is_whole: false };
         self.tables.iter_mut().for_each(|versions| versions.take_back(&change));
+    }
+
+    /// Whether a write may put into a table what stands in another place, or changes what there is.
+    fn may_carry(&mut self, write: &Write) -> bool {
+        let statement = write.statement.trim_start();
+        let first = statement.get(..6).unwrap_or_default().to_ascii_lowercase();
+        let has = |word: &str| statement.as_bytes().windows(word.len()).any(|part| part.eq_ignore_ascii_case(word.as_bytes()));
+        match first.as_str() {
+            "delete" => false,
+            "insert" | "replac" => has("select") || has("table ") || has("with "),
+            "update" => self.tree(write).is_none_or(|tree| moves_values(&tree)),
+            _ => true,
+        }
     }
 
     fn tree(&mut self, write: &Write) -> Option<Arc<Statement>> {
@@ -204,17 +271,18 @@ impl<'r, 't> Roller<'r, 't> {
             if ident.quote_style.is_some() || stored.dialect == Dialect::MySql { ident.value.clone() } else { ident.value.to_lowercase() }
         };
         let parts: Vec<String> = name.0.iter().filter_map(|p| p.as_ident().map(fold)).collect();
-        stored.resolve(&parts, |name| stored.table(name).is_some())
+        stored.resolve(&parts, |name| self.table(name).is_some())
     }
 
     fn apply_action(&mut self, names: &[String], action: &Action<'_>, write: &Write, at: i64, is_whole: bool) {
         let stored = self.rebuild.stored;
-        let own: BTreeSet<usize> = names.iter().filter_map(|name| stored.table(name)).collect();
+        let own: BTreeSet<usize> = names.iter().filter_map(|name| self.table(name)).collect();
         for table in &own {
             let change = Change { write, at, through_parent: false, is_whole };
             action.apply(&mut self.tables[*table], &change);
         }
         let (parents, children) = family(stored, &own);
+        self.touched.extend(own.iter().chain(&parents).chain(&children));
         for parent in parents {
             let change = Change { write, at, through_parent: false, is_whole };
             action.apply(&mut self.tables[parent], &change);
@@ -230,10 +298,7 @@ impl<'r, 't> Roller<'r, 't> {
         if let Some(definitions) = definitions(&write.statement, write.dialect) {
             return definitions.iter().for_each(|definition| self.define(definition, write, at));
         }
-        let stored = self.rebuild.stored;
-        let known = |name: &str| stored.table(name).is_some();
-        let hit: BTreeSet<usize> =
-            mentions(&write.statement, write.dialect).iter().filter_map(|parts| stored.resolve(parts, known)).filter_map(|full| stored.table(&full)).collect();
+        let hit = self.tables_named(&mentions(&write.statement, write.dialect));
         let loads = loads_rows(&write.statement);
         self.with_family(&hit, write, at, |versions, change| match loads {
             true => versions.load(change, DoubtReason::BulkLoad),
@@ -242,24 +307,64 @@ impl<'r, 't> Roller<'r, 't> {
     }
 
     fn define(&mut self, definition: &Definition, write: &Write, at: i64) {
-        let names: Vec<&Name> = match definition {
-            Definition::Changed { name } | Definition::Rename { name, .. } | Definition::Move { name, .. } => vec![name],
-            Definition::RenameColumn { name, .. } | Definition::AddColumn { name, .. } | Definition::DropColumn { name, .. } => vec![name],
-            Definition::Drop { names } => names.iter().collect(),
-            Definition::View { .. } | Definition::Copy { .. } | Definition::Table { .. } | Definition::Refresh { .. } => Vec::new(),
-        };
-        let stored = self.rebuild.stored;
-        let known = |name: &str| stored.table(name).is_some();
-        let hit: BTreeSet<usize> = names.into_iter().filter_map(|parts| stored.resolve(parts, known)).filter_map(|full| stored.table(&full)).collect();
+        let is_sure = write.end == End::Committed && write.time >= self.rebuild.snapshot_time;
+        match definition {
+            Definition::RenameColumn { name, column, to } => self.columns(name, &Columns::Renamed(column, to), write, at),
+            Definition::DropColumn { name, column } => self.columns(name, &Columns::Dropped(column), write, at),
+            Definition::AddColumn { name, column, .. } => self.columns(name, &Columns::Added(column), write, at),
+            Definition::Rename { name, to } if is_sure => self.rename(name, to, None),
+            Definition::Move { name, schema } if is_sure => self.rename(name, &[], Some(schema)),
+            Definition::Changed { name } | Definition::Rename { name, .. } | Definition::Move { name, .. } => {
+                self.is_open(std::slice::from_ref(name), write, at)
+            }
+            Definition::Drop { names } => self.is_open(names, write, at),
+            Definition::View { .. } | Definition::Copy { .. } | Definition::Table { .. } | Definition::Refresh { .. } => {}
+        }
+    }
+
+    fn tables_named(&self, names: &[Name]) -> BTreeSet<usize> {
+        let known = |name: &str| self.table(name).is_some();
+        names.iter().filter_map(|parts| self.rebuild.stored.resolve(parts, known)).filter_map(|full| self.table(&full)).collect()
+    }
+
+    fn columns(&mut self, name: &Name, columns: &Columns<'_>, write: &Write, at: i64) {
+        let hit = self.tables_named(std::slice::from_ref(name));
+        self.with_family(&hit, write, at, |versions, change| versions.rename(columns, change));
+    }
+
+    fn is_open(&mut self, names: &[Name], write: &Write, at: i64) {
+        let hit = self.tables_named(names);
         self.with_family(&hit, write, at, |versions, change| {
             versions.doubt(change, Open::Rows, DoubtReason::Definition);
             versions.doubt(change, Open::People, DoubtReason::Definition);
         });
     }
 
+    /// A table has another name or schema from now on.
+    fn rename(&mut self, name: &Name, to: &[String], schema: Option<&str>) {
+        let known = |name: &str| self.table(name).is_some();
+        let Some(full) = self.rebuild.stored.resolve(name, known) else { return };
+        let (Some(table), Some((own_schema, own_name))) = (self.table(&full), full.split_once('.')) else { return };
+        let new = match (to, schema) {
+            (_, Some(schema)) => format!("{schema}.{own_name}"),
+            ([one], None) => format!("{own_schema}.{one}"),
+            ([.., schema, one], None) => format!("{schema}.{one}"),
+            ([], None) => return,
+        };
+        self.renamed.insert(full.clone(), None);
+        self.renamed.insert(new, Some(table));
+    }
+
+    /// The table of a full name, as names are now.
+    fn table(&self, full: &str) -> Option<usize> {
+        self.renamed.get(full).copied().unwrap_or_else(|| self.rebuild.stored.table(full))
+    }
+
     fn with_family(&mut self, hit: &BTreeSet<usize>, write: &Write, at: i64, mut act: impl FnMut(&mut Versions<'_>, &Change<'_>)) {
         let (parents, children) = family(self.rebuild.stored, hit);
-        for table in hit.iter().copied().chain(parents).chain(children).collect::<BTreeSet<usize>>() {
+        let all: BTreeSet<usize> = hit.iter().copied().chain(parents).chain(children).collect();
+        self.touched.extend(&all);
+        for table in all {
             act(&mut self.tables[table], &Change { write, at, through_parent: false, is_whole: false });
         }
     }

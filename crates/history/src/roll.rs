@@ -13,6 +13,7 @@ use crate::evaluate::{Scope, literal};
 use crate::index::Index;
 use crate::store::{ColumnDefault, StoredTable};
 use crate::value::{ColumnKind, FoldCase, Value};
+use crate::writes::End;
 
 /// Beyond this many rows that a write may have touched, the table as a whole is doubtful instead of each row.
 const DOUBTFUL_ROWS: usize = 1_000;
@@ -31,7 +32,7 @@ pub fn moment(time: i64) -> i64 {
 }
 
 /// The instant that a moment lies in.
-pub(crate) fn micros(moment: i64) -> i64 {
+pub fn micros(moment: i64) -> i64 {
     match moment {
         i64::MIN | i64::MAX => moment,
         _ => moment.div_euclid(SLOTS),
@@ -57,12 +58,32 @@ pub(crate) struct Versions<'t> {
     pub(crate) added: Added,
     live_added: BTreeSet<usize>,
     indexes: HashMap<usize, Index>,
+    /// The names of the columns, where the log changed any.
+    names: Option<Names>,
     direction: Direction,
     snapshot: i64,
     looked_at: usize,
     pub(crate) doubts: Vec<TableDoubt>,
     /// Rows that ended and began while a transaction is followed that was undone.
     journal: Option<Journal>,
+}
+
+/// The names of a table's columns since the log changed them.
+struct Names {
+    /// By column of the snapshot; `None`: it was dropped.
+    now: Vec<Option<String>>,
+    /// Columns that the snapshot does not have. What they hold is not kept.
+    added: BTreeSet<String>,
+}
+
+/// A change of a table's columns.
+pub(crate) enum Columns<'c> {
+    /// It has another name.
+    Renamed(&'c str, &'c str),
+    /// It is gone.
+    Dropped(&'c str),
+    /// It is new.
+    Added(&'c str),
 }
 
 /// What an undone transaction did.
@@ -96,6 +117,7 @@ impl<'t> Versions<'t> {
             added: Added::default(),
             live_added: BTreeSet::new(),
             indexes: HashMap::new(),
+            names: None,
             direction: Direction::Backward,
             snapshot: snapshot_time,
             looked_at: 0,
@@ -120,6 +142,44 @@ impl<'t> Versions<'t> {
             Some(known) => (known.from, known.to) = (known.from.min(from), known.to.max(to)),
             None => self.doubts.push(TableDoubt { from, to, open, reason }),
         }
+    }
+
+    /// The columns have other names from now on. Before a younger snapshot that is not followed: any row may differ.
+    pub(crate) fn rename(&mut self, columns: &Columns<'_>, change: &Change<'_>) {
+        let is_sure = self.direction == Direction::Forward && change.write.end == End::Committed;
+        if !is_sure {
+            self.doubt(change, Open::Rows, DoubtReason::Definition);
+            return self.doubt(change, Open::People, DoubtReason::Definition);
+        }
+        let table = self.table;
+        let names = self.names.get_or_insert_with(|| Names { now: table.columns.iter().map(|c| Some(c.name.clone())).collect(), added: BTreeSet::new() });
+        let mut put = |own: &str, new: Option<&str>| {
+            let found = names.now.iter_mut().find(|name| name.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(own)));
+            match found {
+                Some(name) => *name = new.map(str::to_owned),
+                None => {
+                    names.added.remove(own);
+                    names.added.extend(new.map(str::to_owned));
+                }
+            }
+        };
+        match columns {
+            Columns::Renamed(own, new) => put(own, Some(new)),
+            Columns::Dropped(own) => put(own, None),
+            Columns::Added(new) => put(new, Some(new)),
+        }
+    }
+
+    /// The number of a column, by the name that it has now.
+    fn column_index(&self, name: &str) -> Option<usize> {
+        let Some(names) = &self.names else { return self.table.column_index(name) };
+        let exact = names.now.iter().position(|now| now.as_deref() == Some(name));
+        exact.or_else(|| names.now.iter().position(|now| now.as_deref().is_some_and(|now| now.eq_ignore_ascii_case(name))))
+    }
+
+    /// Whether a column was added since the snapshot.
+    fn is_added(&self, name: &str) -> bool {
+        self.names.as_ref().is_some_and(|names| names.added.contains(name))
     }
 
     fn is_doubted(&self, change: &Change<'_>, open: Open) -> bool {
@@ -266,7 +326,7 @@ impl<'t> Versions<'t> {
     }
 
     fn evaluate(&self, expression: &Expr, cell: &dyn Fn(usize) -> Value, change: &Change<'_>) -> Value {
-        let by_name = |name: &str| self.table.column_index(name).map(cell);
+        let by_name = |name: &str| self.column_index(name).map(cell);
         Scope { cell: &by_name, parameters: change.parameters(), time: change.write.time, fold_case: self.fold_case() }.evaluate(expression)
     }
 
@@ -277,7 +337,7 @@ impl<'t> Versions<'t> {
         let mut found: Vec<(usize, Vec<String>)> = lists
             .into_iter()
             .filter_map(|(name, values)| {
-                let column = self.table.column_index(&name).filter(|c| !blind.contains(c))?;
+                let column = self.column_index(&name).filter(|c| !blind.contains(c))?;
                 let text = |value: &&sqlparser::ast::Value| self.kinds[column].parse(&literal(value, change.parameters()).text()?)?.text();
                 Some((column, values.iter().map(text).collect::<Option<Vec<String>>>()?))
             })
@@ -336,7 +396,10 @@ impl<'t> Versions<'t> {
         let mut set = BTreeMap::new();
         for assignment in assignments {
             let AssignmentTarget::ColumnName(name) = &assignment.target else { return None };
-            set.insert(self.table.column_index(&last_part(name)?)?, &assignment.value);
+            let name = last_part(name)?;
+            if !self.is_added(&name) {
+                set.insert(self.column_index(&name)?, &assignment.value);
+            }
         }
         Some(set)
     }
@@ -423,6 +486,7 @@ impl<'t> Versions<'t> {
         if rows.len() > DOUBTFUL_ROWS {
             return self.doubt(change, Open::Rows, DoubtReason::RowsNotKnown);
         }
+        let sends_rows = change.sends_rows();
         for row in rows.iter().copied() {
             let old = self.cells(row);
             let guesses = self.guesses(row);
@@ -435,7 +499,7 @@ impl<'t> Versions<'t> {
                 }
             }
             let doubt = self.life(row).doubt;
-            if new != old {
+            if new != old || sends_rows {
                 self.end(row, change);
                 self.begin(new, Some(guesses), change, doubt.and(RowDoubt::VALUES));
             }
@@ -549,7 +613,7 @@ impl<'t> Versions<'t> {
         let before: BTreeMap<usize, Value> = known
             .into_iter()
             .filter_map(|(name, value)| {
-                let column = self.table.column_index(&name).filter(|c| blind.contains(c))?;
+                let column = self.column_index(&name).filter(|c| blind.contains(c))?;
                 Some((column, self.kinds[column].coerce(literal(value, change.parameters()))?))
             })
             .collect();
@@ -598,7 +662,7 @@ impl<'t> Versions<'t> {
         let mut single: BTreeMap<usize, Value> = BTreeMap::new();
         let mut listed: Option<(usize, Vec<Value>)> = None;
         for (name, values) in lists {
-            let Some(column) = self.table.column_index(&name) else { continue };
+            let Some(column) = self.column_index(&name) else { continue };
             let values: Option<Vec<Value>> =
                 values.iter().map(|v| self.kinds[column].coerce(literal(v, change.parameters())).filter(|v| !v.is_unknown() && *v != Value::Null)).collect();
             match values {
@@ -690,7 +754,7 @@ impl<'t> Versions<'t> {
         let mut new = old.clone();
         for (column, expression) in &set {
             let value = match proposed_column(expression) {
-                Some(name) => self.table.column_index(&name).map_or(Value::Unknown, |at| proposed[at].clone()),
+                Some(name) => self.column_index(&name).map_or(Value::Unknown, |at| proposed[at].clone()),
                 None if speaks_of_proposed(expression) => Value::Unknown,
                 None => self.evaluate(expression, &|at| old[at].clone(), change),
             };
@@ -752,15 +816,18 @@ impl<'t> Versions<'t> {
             return Some(vec![NewRow { cells, said: set.into_keys().collect() }]);
         }
         let SetExpr::Values(values) = insert.source.as_deref().filter(|q| q.with.is_none())?.body.as_ref() else { return None };
-        let order: Vec<usize> = if insert.columns.is_empty() {
-            (0..self.kinds.len()).collect()
+        let is_kept = |column: &usize| self.names.as_ref().is_none_or(|names| names.now[*column].is_some());
+        let order: Vec<Option<usize>> = if insert.columns.is_empty() {
+            (0..self.kinds.len()).filter(is_kept).map(Some).collect()
         } else {
-            insert.columns.iter().map(|name| self.table.column_index(&last_part(name)?)).collect::<Option<_>>()?
+            let place = |name: String| if self.is_added(&name) { Some(None) } else { self.column_index(&name).map(Some) };
+            insert.columns.iter().map(|name| place(last_part(name)?)).collect::<Option<_>>()?
         };
         let mut rows = Vec::new();
         for row in &values.rows {
             let mut new = NewRow { cells: defaults.clone(), said: BTreeSet::new() };
             for (expression, column) in row.content.iter().zip(&order) {
+                let Some(column) = column else { continue };
                 if matches!(expression, Expr::Identifier(word) if word.value.eq_ignore_ascii_case("default")) {
                     continue;
                 }

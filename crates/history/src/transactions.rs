@@ -1,18 +1,33 @@
 //! Which state a statement read: the committed one of its moment, that of its transaction's first query, or one with the
 //! transaction's own writes in it.
 
+use std::collections::{BTreeSet, HashMap};
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use strandline_model::evidence::EventRef;
+
 use crate::Dialect;
-use crate::roll::moment;
+use crate::roll::{micros, moment};
+use crate::writes::ConnectionFacts;
+
+/// Own writes of one transaction that a read looks back at.
+const MOST_OWN: usize = 1 << 16;
+/// Own writes around a read that may stand in its instant.
+const MOST_OF_AN_INSTANT: usize = 64;
 
 /// What a transaction sees of others' commits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Isolation {
-    /// Each statement sees what is committed when it begins (and, READ UNCOMMITTED, perhaps more).
+    /// Each statement sees what is committed when it begins.
     ReadCommitted,
+    /// It sees what others have not committed, too.
+    Uncommitted,
     /// Every statement sees what was committed at the first query.
     Snapshot,
-    /// What the server does where nothing is said; a setting that no log shows may say otherwise.
+    /// What PostgreSQL does where nothing is said; a setting that no log shows may say otherwise.
     ServerReadCommitted,
+    /// What MySQL does where nothing is said; a setting that no log shows may say otherwise.
+    ServerSnapshot,
 }
 
 impl Isolation {
@@ -20,44 +35,84 @@ impl Isolation {
     pub(crate) fn of_server(dialect: Dialect) -> Self {
         match dialect {
             Dialect::PostgreSql => Self::ServerReadCommitted,
-            Dialect::MySql => Self::Snapshot,
+            Dialect::MySql => Self::ServerSnapshot,
         }
     }
 }
 
 /// The level that a statement names, if it names one.
-pub(crate) fn isolation_of(statement: &str) -> Option<Isolation> {
+pub(crate) fn isolation_of(statement: &str, dialect: Dialect) -> Option<Isolation> {
     let lower = statement.to_ascii_lowercase().replace('-', " ");
     if !lower.contains("isolation") {
         return None;
     }
     let has = |words: &str| lower.contains(words);
-    if has("repeatable read") || has("serializable") {
-        return Some(Isolation::Snapshot);
+    Some(match dialect {
+        _ if has("repeatable read") => Isolation::Snapshot,
+        Dialect::PostgreSql if has("serializable") => Isolation::Snapshot,
+        // MySQL locks what it reads: that is the committed state.
+        Dialect::MySql if has("serializable") => Isolation::ReadCommitted,
+        Dialect::MySql if has("read uncommitted") => Isolation::Uncommitted,
+        _ if has("read committed") || has("read uncommitted") => Isolation::ReadCommitted,
+        _ => return None,
+    })
+}
+
+/// Where a statement stands in the logs: what puts the statements of one connection in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// When, microseconds.
+    pub time: i64,
+    artefact: u64,
+    offset: u64,
+    part: u32,
+}
+
+impl Place {
+    /// The place of a part of a record: the n-th statement of its string.
+    pub fn new(time: i64, record: &EventRef, part: usize) -> Self {
+        let mut hasher = DefaultHasher::new();
+        record.artefact.0.hash(&mut hasher);
+        Self { time, artefact: hasher.finish(), offset: record.offset, part: u32::try_from(part).unwrap_or(u32::MAX) }
     }
-    (has("read committed") || has("read uncommitted")).then_some(Isolation::ReadCommitted)
+
+    pub(crate) fn order(&self) -> (u64, u64, u32) {
+        (self.artefact, self.offset, self.part)
+    }
+
+    /// Whether it comes before another one of its connection: by the log, where both stand in one, and else by time.
+    fn is_before(&self, other: &Self) -> bool {
+        if self.artefact == other.artefact { self.order() < other.order() } else { self.time < other.time }
+    }
+}
+
+/// A write of a connection that is asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct OwnWrite {
+    /// Where it stands.
+    pub(crate) place: Place,
+    /// Its number within the connection.
+    pub(crate) number: u32,
+    /// Where a rollback to a savepoint took it back.
+    pub(crate) undone: Option<Place>,
 }
 
 /// A transaction of a connection that is asked for.
 #[derive(Clone, Debug)]
 pub struct Transaction {
-    /// When it began.
-    pub from: i64,
-    /// When it ended.
-    pub to: i64,
+    /// Where it began.
+    pub from: Place,
+    /// Where it ended; `None`: with the log.
+    pub to: Option<Place>,
     /// What it sees of others' commits.
     pub level: Isolation,
     /// Its first query.
-    pub snapshot: Option<i64>,
-    /// Whether it took effect.
-    pub committed: bool,
-    /// When each of its own writes ran, and the write's number within the connection.
-    pub own: Vec<(i64, u32)>,
+    pub snapshot: Option<Place>,
 }
 
 impl Transaction {
     /// A statement of the transaction ran.
-    pub(crate) fn query(&mut self, time: i64, dialect: Dialect, word: &str) {
+    pub(crate) fn query(&mut self, place: Place, dialect: Dialect, word: &str) {
         let takes_snapshot = match dialect {
             // Any query or change takes it.
             Dialect::PostgreSql => !["show", "lock", "discard", "reset", "close", "deallocate"].contains(&word),
@@ -65,13 +120,12 @@ impl Transaction {
             Dialect::MySql => ["select", "with", "table", "values"].contains(&word),
         };
         if takes_snapshot && self.snapshot.is_none() {
-            self.snapshot = Some(time);
+            self.snapshot = Some(place);
         }
     }
 
-    /// Whether any of its reads may have seen another state than the committed one.
-    pub(crate) fn is_of_note(&self) -> bool {
-        !self.own.is_empty() || self.snapshot.is_some()
+    fn holds(&self, place: &Place) -> bool {
+        !place.is_before(&self.from) && self.to.is_none_or(|to| !to.is_before(place))
     }
 }
 
@@ -80,54 +134,161 @@ impl Transaction {
 pub struct ReadInstant {
     /// The moment ([`moment`]) at which its rows are to be read.
     pub at: i64,
-    /// Another one at which it may have read them, where the evidence does not settle it.
-    pub or: Option<i64>,
+    /// What else it may have read.
+    pub otherwise: Otherwise,
+}
+
+/// What a statement may have read instead of the state that is taken for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Otherwise {
+    /// Nothing: it is that state.
+    Nothing,
+    /// The state of this other moment.
+    At(i64),
+    /// A state that no moment has: its own changes beside what others had not yet changed.
+    Mixed,
 }
 
 impl ReadInstant {
     /// The committed state of an instant, microseconds.
     pub fn committed(time: i64) -> Self {
-        Self { at: moment(time), or: None }
+        Self::sure(moment(time))
     }
+
+    fn sure(at: i64) -> Self {
+        Self { at, otherwise: Otherwise::Nothing }
+    }
+}
+
+/// One statement that read.
+pub struct Reader<'r> {
+    /// When it ran, microseconds.
+    pub time: i64,
+    /// What the logs show of its connection.
+    pub connection: &'r ConnectionFacts,
+    /// Where it stands in each log.
+    pub places: &'r [Place],
+    /// Numbers of the tables that it reads.
+    pub tables: &'r BTreeSet<usize>,
+    /// Whether it locks what it reads (`FOR UPDATE`): MySQL then reads the committed state.
+    pub locks: bool,
+}
+
+/// A change that took effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Effect {
+    /// When, microseconds.
+    pub(crate) time: i64,
+    /// The table that it changed.
+    pub(crate) table: u32,
+    /// The connection whose it was, where that is one that is asked for.
+    pub(crate) owner: Option<u32>,
 }
 
 /// When the writes that matter took effect, and where a connection's own ones stand among them.
 #[derive(Clone, Debug, Default)]
 pub struct Effects {
-    /// Microseconds, sorted, each with the connection whose it was, where that is one that is asked for.
-    pub(crate) times: Vec<(i64, Option<u32>)>,
-    /// The moments of the writes of connections that are asked for: connection, number of the write, moment.
-    pub(crate) own: std::collections::HashMap<(u32, u32), i64>,
+    /// By time.
+    pub(crate) changes: Vec<Effect>,
+    /// The moments of the writes of connections that are asked for: connection and number of the write; its moment, and whether it stayed.
+    pub(crate) own: HashMap<(u32, u32), (i64, bool)>,
 }
 
 impl Effects {
-    /// Whether others changed anything after one instant and up to another.
-    fn changed_between(&self, from: i64, to: i64, connection: Option<u32>) -> bool {
-        let start = self.times.partition_point(|(time, _)| *time <= from);
-        self.times[start..].iter().take_while(|(time, _)| *time <= to).any(|(_, owner)| owner.is_none() || *owner != connection)
+    /// Whether others changed any of these tables after one instant and up to another.
+    fn changed_between(&self, one: i64, other: i64, reader: &Reader<'_>) -> bool {
+        let (from, to) = (one.min(other), one.max(other));
+        let start = self.changes.partition_point(|change| change.time <= from);
+        let own = reader.connection.number;
+        self.changes[start..]
+            .iter()
+            .take_while(|change| change.time <= to)
+            .any(|change| reader.tables.contains(&(change.table as usize)) && (change.owner.is_none() || change.owner != own))
     }
 
-    /// As of when a statement of a connection read at `time`; `transactions` are the connection's.
-    pub fn read_instant(&self, connection: Option<u32>, transactions: &[Transaction], time: i64) -> ReadInstant {
-        let known = transactions.partition_point(|t| t.from <= time);
-        let Some(inside) = transactions[..known].iter().rev().take(4).find(|t| t.from <= time && time <= t.to) else {
-            return ReadInstant::committed(time);
+    fn moment_of(&self, write: &OwnWrite, connection: &ConnectionFacts) -> Option<i64> {
+        self.own.get(&(connection.number?, write.number)).map(|(moment, _)| *moment)
+    }
+
+    fn moment_of_stayed(&self, write: &OwnWrite, connection: &ConnectionFacts) -> Option<i64> {
+        self.own.get(&(connection.number?, write.number)).filter(|(_, stayed)| *stayed).map(|(moment, _)| *moment)
+    }
+
+    /// The moment at which the write that stands at one of these places took effect.
+    pub fn moment_of_write(&self, connection: &ConnectionFacts, places: &[Place]) -> Option<i64> {
+        places.iter().find_map(|place| {
+            let at = connection.own.binary_search_by_key(&place.order(), |write| write.place.order()).ok()?;
+            self.moment_of(&connection.own[at], connection)
+        })
+    }
+
+    /// As of when a statement that writes read: right before its own effect. `None`: it is not known when that was.
+    pub fn before_write(&self, reader: &Reader<'_>) -> Option<ReadInstant> {
+        let effect = self.moment_of_write(reader.connection, reader.places)?;
+        let is_mixed = self.changed_between(reader.time, micros(effect), reader);
+        Some(ReadInstant { at: effect.saturating_sub(1), otherwise: if is_mixed { Otherwise::Mixed } else { Otherwise::Nothing } })
+    }
+
+    /// As of when a statement read.
+    pub fn read_instant(&self, reader: &Reader<'_>) -> ReadInstant {
+        let Some(first) = reader.places.first() else { return ReadInstant::committed(reader.time) };
+        let inside = reader.places.iter().find_map(|place| {
+            let all = &reader.connection.transactions;
+            let known = all.partition_point(|t| t.from.order() <= place.order());
+            let found = all[..known].last().filter(|t| t.from.artefact == place.artefact && t.holds(place))?;
+            Some((place, found))
+        });
+        match inside {
+            Some((place, transaction)) => self.in_transaction(reader, place, transaction),
+            None => ReadInstant::sure(self.among_own(reader, first, moment(first.time))),
+        }
+    }
+
+    /// The moment of a committed read, where the connection's own writes of the same instant come before and after it.
+    fn among_own(&self, reader: &Reader<'_>, place: &Place, base: i64) -> i64 {
+        let own = &reader.connection.own;
+        let next = own.partition_point(|write| write.place.order() < place.order());
+        let of_log = |write: &&OwnWrite| write.place.artefact == place.artefact;
+        let moment_of = |write: &OwnWrite| self.moment_of_stayed(write, reader.connection);
+        let before = own[..next].iter().rev().take(MOST_OF_AN_INSTANT).filter(of_log).find_map(moment_of).unwrap_or(i64::MIN);
+        let after = own[next..].iter().take(MOST_OF_AN_INSTANT).filter(of_log).find_map(moment_of).unwrap_or(i64::MAX);
+        let is_close = |at: i64| micros(at) == micros(base);
+        let base = if is_close(after) { base.min(after.saturating_sub(1)) } else { base };
+        if is_close(before) { base.max(before) } else { base }
+    }
+
+    fn in_transaction(&self, reader: &Reader<'_>, place: &Place, transaction: &Transaction) -> ReadInstant {
+        let seen = transaction.snapshot.filter(|snapshot| snapshot.is_before(place)).map_or(place.time, |snapshot| snapshot.time);
+        let level = if reader.locks && transaction.level != Isolation::Uncommitted { Isolation::ReadCommitted } else { transaction.level };
+        let (base, other) = match level {
+            Isolation::Snapshot => (seen, None),
+            Isolation::ReadCommitted | Isolation::Uncommitted => (place.time, None),
+            Isolation::ServerReadCommitted => (place.time, Some(seen)),
+            Isolation::ServerSnapshot => (seen, Some(place.time)),
         };
-        let seen = inside.snapshot.filter(|s| *s < time).unwrap_or(time);
-        let base = match inside.level {
-            Isolation::Snapshot => ReadInstant::committed(seen),
-            Isolation::ReadCommitted => ReadInstant::committed(time),
-            Isolation::ServerReadCommitted => {
-                let or = self.changed_between(seen, time, connection).then(|| moment(seen));
-                ReadInstant { at: moment(time), or }
+        let other = other.filter(|other| self.changed_between(base, *other, reader));
+        let own = &reader.connection.own;
+        let end = own.partition_point(|write| write.place.order() < place.order());
+        let inside = own[..end].iter().rev().take_while(|write| write.place.artefact == place.artefact && !write.place.is_before(&transaction.from));
+        let mut is_mixed = level == Isolation::Uncommitted;
+        let mut last = None;
+        for write in inside.take(MOST_OWN) {
+            match write.undone {
+                // It was taken back before the read.
+                Some(undone) if undone.is_before(place) => {}
+                // It was seen, and stands in no state that is kept.
+                Some(_) => is_mixed = true,
+                None => last = last.max(self.moment_of(write, reader.connection)),
             }
+        }
+        let committed = self.among_own(reader, place, moment(base));
+        let committed = if base == place.time { committed } else { moment(base) };
+        let Some(last) = last.filter(|last| *last > moment(base)) else {
+            let otherwise = if is_mixed { Otherwise::Mixed } else { other.map_or(Otherwise::Nothing, |other| Otherwise::At(moment(other))) };
+            return ReadInstant { at: committed, otherwise };
         };
-        let own = inside.own.iter().rev().find(|(said, _)| *said < time);
-        let Some(moment_of_own) = own.and_then(|(_, number)| self.own.get(&(connection?, *number))) else { return base };
-        // Its own write stands where it took effect for everybody; only what others committed until then tells the two apart.
-        let until = moment_of_own.div_euclid(crate::roll::SLOTS);
-        let from = if inside.level == Isolation::Snapshot { seen } else { time };
-        let others = self.changed_between(from.min(until), from.max(until), connection);
-        ReadInstant { at: *moment_of_own, or: others.then_some(base.at).or(base.or) }
+        // Its own write stands where it took effect for everybody; what others changed until then it did not see.
+        is_mixed |= other.is_some() || self.changed_between(base, micros(last), reader);
+        ReadInstant { at: last, otherwise: if is_mixed { Otherwise::Mixed } else { Otherwise::Nothing } }
     }
 }

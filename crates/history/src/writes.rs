@@ -10,11 +10,12 @@ use sqlparser::ast::Statement;
 use sqlparser::dialect::{MySqlDialect, PostgreSqlDialect};
 use sqlparser::parser::Parser;
 use strandline_model::event::{Activity, Class, Event, EventRows, RecordKind, Status};
+use strandline_model::evidence::{ArtefactId, EventRef};
 use strandline_model::table::Scan;
 use strandline_sql::lexer;
 
 use crate::interest::Interest;
-use crate::transactions::{Isolation, Transaction, isolation_of};
+use crate::transactions::{Isolation, OwnWrite, Place, Transaction, isolation_of};
 use crate::{Dialect, HistoryError};
 
 /// One write that may have taken effect.
@@ -78,8 +79,12 @@ pub struct ConnectionFacts {
     pub disconnected: Option<i64>,
     /// A DECLARE, FETCH, PREPARE or EXECUTE stands in a record of `log_statement`, which then logs them all.
     pub session_statements_logged: bool,
-    /// Transactions that read another state than the committed one of the moment, by when they began.
+    /// Its number among the connections that are asked for.
+    pub number: Option<u32>,
+    /// Its transactions, in the order of the logs.
     pub transactions: Vec<Transaction>,
+    /// Its writes, in the order of the logs.
+    pub own: Vec<OwnWrite>,
 }
 
 /// What the events say.
@@ -89,6 +94,8 @@ pub struct LogFacts {
     pub writes: Vec<Write>,
     /// First database event.
     pub first_event: Option<i64>,
+    /// Last database event.
+    pub last_event: Option<i64>,
     /// By connection: those that were asked for.
     pub connections: BTreeMap<String, ConnectionFacts>,
 }
@@ -100,6 +107,9 @@ pub struct LogFacts {
 pub fn read(events: &dyn Scan, connections: &BTreeSet<String>, interest: Interest) -> Result<LogFacts, HistoryError> {
     let columns = [
         "time",
+        "artefact",
+        "offset",
+        "duration_micros",
         "time_precision_micros",
         "class",
         "activity",
@@ -138,13 +148,15 @@ struct Logged {
     what: u64,
     /// Whether only a log that shows how transactions end could tell that it took effect.
     needs_end: bool,
+    /// The same write as other logs number it.
+    aliases: Vec<Owner>,
 }
 
 /// Makes one write of what several logs tell of it: those of one session, text and values, each log's in order of time. If any
 /// log says that it failed or was rolled back, it was.
-fn once_each(logged: Vec<Logged>, logs: usize) -> Vec<Write> {
+fn once_each(logged: Vec<Logged>, logs: usize) -> Vec<Logged> {
     if logs < 2 {
-        return logged.into_iter().map(|l| l.write).collect();
+        return logged;
     }
     let mut groups: BTreeMap<u64, BTreeMap<u32, Vec<Logged>>> = BTreeMap::new();
     for one in logged {
@@ -157,7 +169,7 @@ fn once_each(logged: Vec<Logged>, logs: usize) -> Vec<Write> {
         // The log that has most of them is the one that the others are laid beside.
         lists.sort_by_key(|list| std::cmp::Reverse(list.len()));
         let joined = lists.into_iter().reduce(lay_beside).unwrap_or_default();
-        out.extend(joined.into_iter().map(|l| l.write));
+        out.extend(joined);
     }
     out
 }
@@ -204,7 +216,11 @@ impl Logged {
         self.write.precision = self.write.precision.max(other.write.precision);
         self.write.row_count = self.write.row_count.or(other.write.row_count);
         self.write.parameters = self.write.parameters.take().or(other.write.parameters);
-        self.write.owner = self.write.owner.or(other.write.owner);
+        self.aliases.extend(other.aliases);
+        match self.write.owner {
+            Some(_) => self.aliases.extend(other.write.owner),
+            None => self.write.owner = other.write.owner,
+        }
     }
 }
 
@@ -232,9 +248,21 @@ fn log_of(kind: Option<RecordKind>) -> u8 {
     }
 }
 
-/// Whether logs of this kind hold how transactions end without being told to.
-fn always_shows_ends(kind: Option<RecordKind>) -> bool {
-    matches!(kind, Some(RecordKind::MysqlGeneral | RecordKind::MysqlAudit))
+/// Statements of no class that a log of writes alone would hold.
+const NEITHER_WRITE_NOR_READ: [&str; 12] = ["begin", "start", "commit", "end", "rollback", "abort", "savepoint", "release", "set", "show", "reset", "discard"];
+/// What runs longer than this stands in logs of slow statements, too; PostgreSQL's threshold is a whole number of milliseconds.
+const QUICK_MICROS: i64 = 1_000;
+
+/// Whether a record proves that its log holds every statement by which a transaction begins or ends. A log of writes, of reads
+/// and writes, or of slow statements holds none, or a few of them.
+fn shows_all(event: &Event<'_>, word: &str) -> bool {
+    let is_of_control = NEITHER_WRITE_NOR_READ.contains(&word);
+    match event.record_kind {
+        Some(RecordKind::MysqlGeneral) => true,
+        Some(RecordKind::Statement | RecordKind::Execute | RecordKind::PgauditSession | RecordKind::MysqlAudit) => is_of_control,
+        Some(RecordKind::Duration | RecordKind::MysqlSlow) => event.duration_micros.is_some_and(|took| took < QUICK_MICROS),
+        _ => false,
+    }
 }
 
 /// What a session wrote, as a digest: logs differ in blanks at the end.
@@ -264,6 +292,25 @@ struct Pending {
     needs_end: bool,
 }
 
+/// A string of several statements that was taken: pgaudit writes the whole of it for each of them.
+struct Several {
+    statement: Arc<str>,
+    logs: u8,
+    audited: usize,
+}
+
+/// A part of a record: the record, the words of the part, and the first of them.
+#[derive(Clone, Copy)]
+struct Part<'p> {
+    event: &'p Event<'p>,
+    statement: &'p str,
+    word: &'p str,
+    session: &'p str,
+    place: Place,
+    /// Whether it is all that the record says.
+    is_whole: bool,
+}
+
 /// A connection, as one log shows it.
 #[derive(Default)]
 struct Open {
@@ -280,8 +327,7 @@ struct Open {
     default_level: Option<Isolation>,
     /// What is kept of the running transaction, if the connection is asked for.
     running: Option<Transaction>,
-    /// The last statement number of pgaudit.
-    audited: Option<i64>,
+    several: Option<Several>,
     owner: Option<u32>,
 }
 
@@ -290,13 +336,15 @@ struct Reader {
     logged: Vec<Logged>,
     /// A log source, and which of a server's logs. Each has transactions of its own.
     logs: HashMap<(String, u8), u32>,
-    /// Logs that hold a word of how transactions begin or end.
+    /// Logs that hold every word of how transactions begin or end.
     shows_ends: BTreeSet<u32>,
     open: HashMap<(u32, String), Open>,
     interest: Interest,
     texts: HashSet<Arc<str>>,
     databases: HashSet<Arc<str>>,
     owners: BTreeMap<String, Owner>,
+    /// Ticks of coarse clocks in which connections that are asked for ran anything: which one, if only one did.
+    ticks: HashMap<i64, Option<u32>>,
     dialect: Dialect,
 }
 
@@ -312,6 +360,7 @@ impl Reader {
             texts: HashSet::new(),
             databases: HashSet::new(),
             owners: BTreeMap::new(),
+            ticks: HashMap::new(),
             dialect: Dialect::PostgreSql,
         }
     }
@@ -322,27 +371,45 @@ impl Reader {
         open.sort_by(|a, b| a.0.cmp(&b.0));
         for ((_, session), mut connection) in open {
             let end = if connection.explicit { Finish::NotShown } else { Finish::Statement };
-            self.flush(&mut connection, &session, end, i64::MAX);
+            let last = self.facts.last_event.unwrap_or_default();
+            let end_of_log = EventRef { artefact: ArtefactId(String::new()), offset: u64::MAX, length: 0 };
+            self.flush(&mut connection, &session, end, Place::new(last, &end_of_log, 0));
         }
-        let Self { mut facts, mut logged, logs, shows_ends, .. } = self;
+        let Self { mut facts, mut logged, logs, shows_ends, ticks, .. } = self;
         for one in logged.iter_mut().filter(|l| l.needs_end && !shows_ends.contains(&l.log)) {
             one.write.end = one.write.end.max(End::Unsure);
         }
         for one in &mut logged {
             one.needs_end &= !shows_ends.contains(&one.log);
         }
-        facts.writes = once_each(logged, logs.len());
+        let mut writes = once_each(logged, logs.len());
+        let mut numbers: HashMap<(u32, u32), u32> = HashMap::new();
+        for one in writes.iter().filter(|one| !one.aliases.is_empty()) {
+            let aliases = one.aliases.iter().zip(one.write.owner.iter().cycle());
+            numbers
+                .extend(aliases.filter(|(alias, kept)| alias.connection == kept.connection).map(|(alias, kept)| ((alias.connection, alias.write), kept.write)));
+        }
         // What was undone matters to its own connection alone.
-        facts.writes.retain(|w| !matches!(w.end, End::Undone(_)) || w.owner.is_some());
-        facts.writes.sort_by_key(|w| w.time);
+        writes.retain(|one| !matches!(one.write.end, End::Undone(_)) || one.write.owner.is_some());
+        facts.writes = writes.into_iter().map(|one| one.write).collect();
+        for write in facts.writes.iter_mut().filter(|w| w.precision > 1) {
+            // Within the tick nobody of interest but its own connection read, and what that had read the order of its log tells.
+            let alone = write.owner.is_some_and(|owner| ticks.get(&write.time).is_some_and(|one| *one == Some(owner.connection)));
+            write.precision = if alone { 1 } else { write.precision };
+        }
+        // What was undone stands together, after what was committed then.
+        facts.writes.sort_by_key(|w| (w.time, w.owner.filter(|_| matches!(w.end, End::Undone(_))).map(|owner| owner.connection)));
         facts.writes.shrink_to_fit();
-        facts.connections.values_mut().for_each(|c| c.transactions.sort_by_key(|t| (t.from, t.to)));
+        for connection in facts.connections.values_mut() {
+            connection.order(&numbers);
+        }
         facts
     }
 
     fn take(&mut self, event: &Event<'_>, wanted: &BTreeSet<String>) {
         let time = event.time.micros();
         self.facts.first_event = Some(self.facts.first_event.map_or(time, |first| first.min(time)));
+        self.facts.last_event = Some(self.facts.last_event.map_or(time, |last| last.max(time)));
         let key = event.session.as_deref().map_or_else(|| format!("pid {}", event.pid.unwrap_or(0)), str::to_owned);
         let statement = event.statement.as_deref().unwrap_or_default();
         let word = first_word(statement);
@@ -357,11 +424,20 @@ impl Reader {
             let next = u32::try_from(self.owners.len()).unwrap_or(u32::MAX);
             connection.owner = Some(self.owners.entry(key.clone()).or_insert(Owner { connection: next, write: 0 }).connection);
         }
+        if let Some(number) = connection.owner {
+            self.facts.connections.entry(key.clone()).or_default().number = Some(number);
+            if event.time_precision_micros > 1_000 {
+                self.ticks.entry(time).and_modify(|one| *one = one.filter(|one| *one == number)).or_insert(Some(number));
+            }
+        }
+        if shows_all(event, &word) {
+            self.shows_ends.insert(log);
+        }
         self.step(&mut connection, event, (statement, &word), &key);
         let is_kept = !connection.pending.is_empty()
             || connection.explicit
             || connection.manual
-            || connection.audited.is_some()
+            || connection.several.is_some()
             || connection.default_level.is_some()
             || connection.running.is_some();
         if is_kept && event.activity != Activity::Disconnect {
@@ -391,94 +467,120 @@ impl Reader {
 
     fn step(&mut self, connection: &mut Open, event: &Event<'_>, (statement, word): (&str, &str), session: &str) {
         let time = event.time.micros();
+        let place = Place::new(time, &event.place, 0);
         if event.transaction.is_some() && connection.transaction.is_some() && event.transaction.as_deref() != connection.transaction.as_deref() {
-            self.flush(connection, session, Finish::Statement, time);
+            self.flush(connection, session, Finish::Statement, place);
         }
         if event.activity == Activity::Disconnect {
             let end = if connection.explicit { Finish::Undone } else { Finish::Statement };
-            self.flush(connection, session, end, time);
+            self.flush(connection, session, end, place);
             return;
         }
         if event.activity == Activity::Error || event.status == Status::Failure {
             return self.fail(connection, event, statement, session);
         }
-        let gap = self.gap_of_audit(connection, event);
-        if !self.step_transaction(connection, event, (statement, word), session) && event.statement.is_some() {
-            if let Some(running) = connection.running.as_mut() {
-                running.query(time, self.dialect, word);
-            }
-            if may_write(event.activity, word, statement) {
-                self.take_write(connection, event, statement, session, gap);
-            }
+        if event.statement.is_none() {
+            return;
+        }
+        let whole = Part { event, statement, word, session, place, is_whole: true };
+        if !statement.trim_end().trim_end_matches(';').contains(';') {
+            connection.several = None;
+            return self.step_part(connection, whole);
+        }
+        let parts = lexer::statements(statement, self.dialect);
+        if parts.len() < 2 {
+            return self.step_part(connection, whole);
+        }
+        if connection.is_told_again(event, statement, parts.len()) {
+            return;
+        }
+        let statement = self.intern(statement);
+        connection.several = Some(Several { statement, logs: 1 << log_of(event.record_kind), audited: 1 });
+        for (number, text) in parts.into_iter().enumerate() {
+            let word = first_word(text);
+            self.step_part(connection, Part { event, statement: text, word: &word, session, place: Place::new(time, &event.place, number), is_whole: false });
         }
     }
 
-    /// Whether statements of this connection ran since the last one that pgaudit logged.
-    fn gap_of_audit(&self, connection: &mut Open, event: &Event<'_>) -> bool {
-        if event.record_kind != Some(RecordKind::PgauditSession) {
-            return false;
+    fn step_part(&mut self, connection: &mut Open, part: Part<'_>) {
+        if self.step_transaction(connection, part) {
+            return;
         }
-        let before = connection.audited;
-        connection.audited = event.statement_id.or(before);
-        matches!((before, event.statement_id), (Some(before), Some(now)) if now > before.saturating_add(1))
+        if let Some(running) = connection.running.as_mut() {
+            running.query(part.place, self.dialect, part.word);
+        }
+        if may_write(part.event.activity, part.word, part.statement) || !part.is_whole && may_write(Activity::Query, part.word, part.statement) {
+            self.take_write(connection, part);
+        }
     }
 
     fn fail(&mut self, connection: &mut Open, event: &Event<'_>, statement: &str, session: &str) {
         if connection.pending.last().is_some_and(|p| &*p.statement == statement) {
             connection.pending.pop();
         }
+        if connection.several.as_ref().is_some_and(|told| &*told.statement == statement) {
+            match self.dialect {
+                // A string of several statements is one transaction, unless it says otherwise itself.
+                Dialect::PostgreSql if !connection.explicit => {
+                    self.flush(connection, session, Finish::Undone, Place::new(event.time.micros(), &event.place, 0));
+                }
+                Dialect::PostgreSql => {}
+                // Which of them failed is not told.
+                Dialect::MySql => connection.pending.iter_mut().for_each(|p| p.write.end = p.write.end.max(End::Unsure)),
+            }
+        }
         connection.aborted |= self.dialect == Dialect::PostgreSql && (connection.explicit || event.transaction.is_some());
         if self.dialect == Dialect::MySql && event.activity == Activity::Write && self.interest.touches(statement) {
             // The general log tells of it without a word of its end; this log knows better.
             let mut write = self.write_of(event, statement, None);
             write.end = End::Undone(write.time);
-            self.logged.push(Logged { write, log: connection.log, what: digest(session, statement, None), needs_end: false });
+            self.logged.push(Logged { write, log: connection.log, what: digest(session, statement, None), needs_end: false, aliases: Vec::new() });
         }
     }
 
     /// What begins, ends or marks transactions; whether the statement is of that kind.
-    fn step_transaction(&mut self, connection: &mut Open, event: &Event<'_>, (statement, word): (&str, &str), session: &str) -> bool {
-        let time = event.time.micros();
+    fn step_transaction(&mut self, connection: &mut Open, part: Part<'_>) -> bool {
+        let Part { event, statement, word, session, place, .. } = part;
         let mysql = self.dialect == Dialect::MySql;
         let rest = || statement.split_whitespace().skip(1).map(|w| w.trim_end_matches(';').to_ascii_lowercase()).collect::<Vec<String>>();
         match word {
-            "begin" | "start" if event.activity != Activity::Write => {
+            "begin" | "start" if event.activity != Activity::Write || !part.is_whole => {
                 // PostgreSQL only warns where a transaction is open; MySQL commits it.
                 if mysql || !connection.explicit {
-                    self.flush(connection, session, if mysql { Finish::Committed } else { Finish::Statement }, time);
+                    self.flush(connection, session, if mysql { Finish::Committed } else { Finish::Statement }, place);
                     connection.explicit = true;
                     connection.transaction = event.transaction.as_deref().map(str::to_owned);
-                    connection.begin(time, self.dialect, statement);
+                    connection.begin(place, self.dialect, statement);
                 }
-                self.shows_ends.insert(connection.log);
             }
             "set" => {
                 if mysql && let Some(on) = autocommit(statement) {
                     connection.manual = !on;
                     // Switching it on commits.
                     if on {
-                        self.flush(connection, session, Finish::Committed, time);
+                        self.flush(connection, session, Finish::Committed, place);
+                    } else if connection.running.is_none() {
+                        connection.begin(place, self.dialect, "");
                     }
                 }
                 connection.set(statement, self.dialect);
             }
             "commit" | "end" if rest().first().is_none_or(|w| w != "prepared") => {
-                self.shows_ends.insert(connection.log);
-                self.flush(connection, session, Finish::Committed, time);
+                self.flush(connection, session, Finish::Committed, place);
+                connection.chain(&rest(), place, self.dialect);
             }
-            "prepare" if rest().first().is_some_and(|w| w == "transaction") => self.flush(connection, session, Finish::NotShown, time),
+            "prepare" if rest().first().is_some_and(|w| w == "transaction") => self.flush(connection, session, Finish::NotShown, place),
             "rollback" | "abort" => {
-                self.shows_ends.insert(connection.log);
                 let words = rest();
                 match words.iter().position(|w| w == "to") {
-                    Some(to) => connection.back_to(words[to + 1..].iter().find(|w| *w != "savepoint")),
-                    None => self.flush(connection, session, Finish::Undone, time),
+                    Some(to) => connection.back_to(words[to + 1..].iter().find(|w| *w != "savepoint"), place, self.facts.connections.get_mut(session)),
+                    None => {
+                        self.flush(connection, session, Finish::Undone, place);
+                        connection.chain(&words, place, self.dialect);
+                    }
                 }
             }
-            "savepoint" => {
-                self.shows_ends.insert(connection.log);
-                connection.savepoints.push((rest().into_iter().next().unwrap_or_default(), connection.pending.len()));
-            }
+            "savepoint" => connection.savepoints.push((rest().into_iter().next().unwrap_or_default(), connection.pending.len())),
             "release" => {
                 let name = rest().into_iter().find(|w| w != "savepoint").unwrap_or_default();
                 if let Some(at) = connection.savepoints.iter().rposition(|(known, _)| *known == name) {
@@ -490,53 +592,48 @@ impl Reader {
         true
     }
 
-    fn take_write(&mut self, connection: &mut Open, event: &Event<'_>, statement: &str, session: &str, gap: bool) {
-        let implicit_commit = self.dialect == Dialect::MySql && event.activity == Activity::Define;
+    fn take_write(&mut self, connection: &mut Open, part: Part<'_>) {
+        let Part { event, statement, session, place, .. } = part;
+        let defines = ["create", "alter", "drop", "rename", "truncate"].contains(&part.word);
+        let implicit_commit = self.dialect == Dialect::MySql && (event.activity == Activity::Define || defines) && !is_temporary(statement);
         if implicit_commit {
-            self.flush(connection, session, Finish::Committed, event.time.micros());
+            self.flush(connection, session, Finish::Committed, place);
         }
         let parameters =
             event.parameters.as_ref().map(|list| list.iter().map(|p| p.as_deref().map(str::to_owned)).collect::<Box<[_]>>()).filter(|p| !p.is_empty());
         let log = 1_u8 << log_of(event.record_kind);
-        if let Some(last) = connection.pending.last_mut() {
+        if let Some(last) = connection.pending.last_mut().filter(|_| part.is_whole) {
             let same_parameters = last.write.parameters.is_none() || parameters.is_none() || last.write.parameters == parameters;
             if last.logs & log == 0 && &*last.statement == statement && same_parameters {
                 last.logs |= log;
-                last.needs_end &= !matches!(event.record_kind, Some(RecordKind::PgauditSession)) || gap;
                 last.write.row_count = last.write.row_count.or(event.row_count);
                 last.write.parameters = last.write.parameters.take().or(parameters);
                 return;
             }
         }
         connection.explicit |= connection.manual;
-        if !connection.explicit && event.transaction.is_none() {
-            self.flush(connection, session, Finish::Statement, event.time.micros());
+        if !connection.explicit && event.transaction.is_none() && part.is_whole {
+            self.flush(connection, session, Finish::Statement, place);
         }
         connection.transaction = event.transaction.as_deref().map(str::to_owned);
         if !self.interest.touches(statement) {
             return;
         }
-        let whole = self.intern(statement);
-        let parts = lexer::statements(statement, self.dialect);
-        let several = parts.len() > 1;
-        let needs_end = !connection.explicit && !always_shows_ends(event.record_kind) && (event.record_kind != Some(RecordKind::PgauditSession) || gap);
-        for part in parts {
-            if !self.interest.touches(part) {
-                continue;
-            }
-            if event.activity == Activity::Define {
-                self.interest.add(part);
-            }
-            let mut write = self.write_of(event, part, parameters.clone());
-            write.row_count = event.row_count.filter(|_| !several);
-            write.owner = connection.owner.and_then(|_| self.next_owner(session));
-            if let (Some(owner), Some(running)) = (write.owner, connection.running.as_mut()) {
-                running.own.push((write.said, owner.write));
-            }
-            connection.pending.push(Pending { write, statement: whole.clone(), what: digest(session, part, parameters.as_deref()), logs: log, needs_end });
+        if event.activity == Activity::Define || defines || part.word == "select" {
+            self.interest.add(statement);
         }
+        let whole = self.intern(statement);
+        let needs_end = !connection.explicit;
+        let mut write = self.write_of(event, statement, parameters.clone());
+        write.row_count = event.row_count.filter(|_| part.is_whole);
+        write.owner = connection.owner.and_then(|_| self.next_owner(session));
+        if let Some(owner) = write.owner {
+            let facts = self.facts.connections.entry(session.to_owned()).or_default();
+            facts.own.push(OwnWrite { place, number: owner.write, undone: None });
+        }
+        connection.pending.push(Pending { write, statement: whole, what: digest(session, statement, parameters.as_deref()), logs: log, needs_end });
         if implicit_commit {
-            self.flush(connection, session, Finish::Committed, event.time.micros());
+            self.flush(connection, session, Finish::Committed, place);
         }
     }
 
@@ -571,32 +668,36 @@ impl Reader {
     }
 
     /// The transaction is over.
-    fn flush(&mut self, connection: &mut Open, session: &str, finish: Finish, time: i64) {
+    fn flush(&mut self, connection: &mut Open, session: &str, finish: Finish, place: Place) {
         let finish = if connection.aborted { Finish::Undone } else { finish };
         for Pending { mut write, what, needs_end, .. } in std::mem::take(&mut connection.pending) {
             match finish {
-                Finish::Committed => write.time = write.time.max(time),
+                Finish::Committed => write.time = write.time.max(place.time),
                 Finish::Statement => {}
-                Finish::Undone => write.end = End::Undone(time),
+                // Like those of a commit its writes stand together, where nobody else's come between them.
+                Finish::Undone => {
+                    write.end = End::Undone(place.time);
+                    write.time = write.time.max(place.time);
+                }
                 Finish::NotShown => write.end = write.end.max(End::Unsure),
             }
-            self.logged.push(Logged { write, log: connection.log, what, needs_end: needs_end && finish == Finish::Statement });
+            self.logged.push(Logged { write, log: connection.log, what, needs_end: needs_end && finish == Finish::Statement, aliases: Vec::new() });
         }
-        if let Some(mut running) = connection.running.take().filter(|r| r.is_of_note()) {
-            running.to = time;
-            running.committed = finish != Finish::Undone;
+        if let Some(mut running) = connection.running.take() {
+            running.to = (finish != Finish::NotShown).then_some(place);
             self.facts.connections.entry(session.to_owned()).or_default().transactions.push(running);
         }
+        let several = connection.several.take();
         *connection = Open {
             log: connection.log,
             manual: connection.manual,
             default_level: connection.default_level,
-            audited: connection.audited,
             owner: connection.owner,
+            several,
             ..Open::default()
         };
         if connection.manual {
-            connection.begin(time, self.dialect, "");
+            connection.begin(place, self.dialect, "");
         }
     }
 }
@@ -614,18 +715,52 @@ enum Finish {
     NotShown,
 }
 
-impl Open {
-    fn begin(&mut self, time: i64, dialect: Dialect, statement: &str) {
-        if self.owner.is_some() {
-            let level = isolation_of(statement).or(self.default_level).unwrap_or(Isolation::of_server(dialect));
-            let snapshot = statement.to_ascii_lowercase().contains("consistent snapshot").then_some(time);
-            self.running = Some(Transaction { from: time, to: i64::MAX, level, snapshot, committed: false, own: Vec::new() });
+impl ConnectionFacts {
+    /// Puts in the order of the logs what was noted as it ended; `numbers` are those of writes that other logs tell, too.
+    fn order(&mut self, numbers: &HashMap<(u32, u32), u32>) {
+        self.transactions.sort_by_key(|t| t.from.order());
+        self.own.sort_by_key(|write| write.place.order());
+        let Some(own) = self.number else { return };
+        for write in &mut self.own {
+            write.number = numbers.get(&(own, write.number)).copied().unwrap_or(write.number);
         }
+    }
+}
+
+impl Open {
+    fn begin(&mut self, place: Place, dialect: Dialect, statement: &str) {
+        if self.owner.is_some() {
+            let level = isolation_of(statement, dialect).or(self.default_level).unwrap_or(Isolation::of_server(dialect));
+            let snapshot = statement.to_ascii_lowercase().contains("consistent snapshot").then_some(place);
+            self.running = Some(Transaction { from: place, to: None, level, snapshot });
+        }
+    }
+
+    /// `COMMIT AND CHAIN`: the next transaction begins at once.
+    fn chain(&mut self, words: &[String], place: Place, dialect: Dialect) {
+        let chains = words.iter().position(|w| w == "chain").is_some_and(|at| at > 0 && words[at - 1] == "and");
+        if chains {
+            self.explicit = true;
+            self.begin(place, dialect, "");
+        }
+    }
+
+    /// Whether a string of several statements was taken already, as another record tells of it.
+    fn is_told_again(&mut self, event: &Event<'_>, statement: &str, parts: usize) -> bool {
+        let log = 1_u8 << log_of(event.record_kind);
+        let Some(told) = self.several.as_mut().filter(|told| &*told.statement == statement) else { return false };
+        if told.logs & log == 0 {
+            told.logs |= log;
+            return true;
+        }
+        let is_audited = matches!(event.record_kind, Some(RecordKind::PgauditSession | RecordKind::PgauditObject));
+        told.audited += 1;
+        is_audited && told.audited <= parts
     }
 
     /// `SET TRANSACTION`, and the settings that give a session its level.
     fn set(&mut self, statement: &str, dialect: Dialect) {
-        let Some(level) = isolation_of(statement) else { return };
+        let Some(level) = isolation_of(statement, dialect) else { return };
         let lower = statement.to_ascii_lowercase();
         let of_session = lower.contains("session") || lower.contains("default_transaction") || lower.contains("tx_isolation");
         match self.running.as_mut() {
@@ -636,15 +771,15 @@ impl Open {
     }
 
     /// ROLLBACK TO: what came after the savepoint never took effect; a savepoint that is not known leaves all of it open.
-    fn back_to(&mut self, name: Option<&String>) {
+    fn back_to(&mut self, name: Option<&String>, place: Place, facts: Option<&mut ConnectionFacts>) {
         let at = name.and_then(|name| self.savepoints.iter().rposition(|(known, _)| known == name));
         match at {
             Some(at) => {
                 let keep = self.savepoints[at].1;
                 self.savepoints.truncate(at + 1);
-                self.pending.truncate(keep);
-                if let Some(running) = self.running.as_mut() {
-                    running.own.retain(|(_, number)| self.pending.iter().any(|p| p.write.owner.is_some_and(|o| o.write == *number)));
+                let undone: HashSet<u32> = self.pending.drain(keep.min(self.pending.len())..).filter_map(|p| p.write.owner).map(|o| o.write).collect();
+                if let Some(facts) = facts.filter(|_| !undone.is_empty()) {
+                    facts.own.iter_mut().rev().take(undone.len()).filter(|own| undone.contains(&own.number)).for_each(|own| own.undone = Some(place));
                 }
             }
             None => self.pending.iter_mut().for_each(|p| p.write.end = End::Unsure),
@@ -670,6 +805,11 @@ fn may_write(activity: Activity, word: &str, statement: &str) -> bool {
         "select" => lower().contains(" into "),
         _ => false,
     }
+}
+
+/// Whether a definition is of a temporary table, which ends no transaction.
+fn is_temporary(statement: &str) -> bool {
+    statement.split_whitespace().skip(1).take(3).any(|word| word.eq_ignore_ascii_case("temporary"))
 }
 
 /// COPY … FROM, not COPY … TO.

@@ -7,12 +7,14 @@ use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef};
 use arrow_schema::DataType;
 use datafusion::catalog::{CatalogProvider, MemoryCatalogProvider, MemorySchemaProvider, SchemaProvider, TableProvider};
-use datafusion::datasource::{MemTable, ViewTable};
+use datafusion::common::tree_node::Transformed;
+use datafusion::datasource::{MemTable, ViewTable, provider_as_source, source_as_provider};
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::context::SessionContext;
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::SessionState;
+use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::SessionConfig;
 
 use crate::database::{Database, Dialect, Options, VersionedTable};
@@ -23,11 +25,27 @@ use crate::types::{ColumnRef, EngineError};
 /// Schema in which unqualified names are found: the first match of the search path.
 const SEARCH: &str = "__search_path";
 const CATALOG: &str = "database";
+/// Schema in which each table stands by its full name, with the rows that begin at the moment after the one that is read:
+/// what the statement that took effect then put in their place.
+pub const CHANGED: &str = "__changed";
+
+/// Which versions of a table's rows a scan reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reads {
+    /// Those of the call's moment.
+    AsOf,
+    /// Those that begin right after it.
+    Changed,
+    /// Those of this moment, whatever the call's is.
+    At(i64),
+}
 
 /// Tables by what the planner holds of them.
 pub(crate) struct Tables {
     tables: Vec<VersionedTable>,
     visible: Vec<Arc<dyn TableProvider>>,
+    /// Other names of tables, which stand for other versions.
+    twins: Vec<(Arc<dyn TableProvider>, usize, Reads)>,
     stored: Vec<Arc<MemTable>>,
     keys: HashSet<ColumnRef>,
     sorting: HashSet<ColumnRef>,
@@ -43,8 +61,33 @@ impl Tables {
         self.stored.get(table).cloned()
     }
 
-    pub(crate) fn find(&self, provider: &Arc<dyn TableProvider>) -> Option<usize> {
-        self.visible.iter().position(|known| Arc::ptr_eq(known, provider))
+    pub(crate) fn find(&self, provider: &Arc<dyn TableProvider>) -> Option<(usize, Reads)> {
+        let own = self.visible.iter().position(|known| Arc::ptr_eq(known, provider)).map(|table| (table, Reads::AsOf));
+        own.or_else(|| self.twins.iter().find(|(twin, ..)| Arc::ptr_eq(twin, provider)).map(|(_, table, reads)| (*table, *reads)))
+    }
+
+    /// A provider of a table's columns that stands for other versions of its rows.
+    fn twin(&mut self, table: usize, reads: Reads) -> datafusion::common::Result<Arc<dyn TableProvider>> {
+        if let Some((twin, ..)) = self.twins.iter().find(|(_, of, read)| (*of, *read) == (table, reads)) {
+            return Ok(twin.clone());
+        }
+        let columns = self.visible[table].schema();
+        let twin: Arc<dyn TableProvider> = Arc::new(MemTable::try_new(columns, vec![vec![]])?);
+        self.twins.push((twin.clone(), table, reads));
+        Ok(twin)
+    }
+
+    /// The plan with its tables as they stood at a moment; what is read as of another one already stays so.
+    fn pinned(&mut self, plan: LogicalPlan, moment: i64) -> datafusion::common::Result<LogicalPlan> {
+        let pinned = plan.transform_down_with_subqueries(|node| {
+            let LogicalPlan::TableScan(mut scan) = node else { return Ok(Transformed::no(node)) };
+            let Some((table, Reads::AsOf)) = self.find(&source_as_provider(&scan.source)?) else {
+                return Ok(Transformed::no(LogicalPlan::TableScan(scan)));
+            };
+            scan.source = provider_as_source(self.twin(table, Reads::At(moment))?);
+            Ok(Transformed::yes(LogicalPlan::TableScan(scan)))
+        })?;
+        Ok(pinned.data)
     }
 
     /// Whether the column is of a unique key, never null, and sorts alike in every collation: numbers and dates do, and so do
@@ -148,6 +191,7 @@ pub(crate) async fn open(database: &Database, options: &Options) -> Result<(Sess
     let mut tables = Tables {
         tables: Vec::new(),
         visible: Vec::new(),
+        twins: Vec::new(),
         stored: Vec::new(),
         keys: key_columns(&database.tables),
         sorting: sorting_columns(&database.tables),
@@ -167,13 +211,18 @@ pub(crate) async fn open(database: &Database, options: &Options) -> Result<(Sess
         tables.stored.push(Arc::new(MemTable::try_new(schema, vec![batches]).map_err(set_up)?));
         tables.tables.push(table.clone());
     }
+    for table in 0..tables.tables.len() {
+        let name = tables.tables[table].title();
+        let twin = tables.twin(table, Reads::Changed).map_err(set_up)?;
+        let _new = schemas.entry(CHANGED.into()).or_default().register_table(name, twin);
+    }
     let catalog = Arc::new(MemoryCatalogProvider::new());
     for (name, schema) in &schemas {
         catalog.register_schema(name, schema.clone()).map_err(set_up)?;
     }
     context.register_catalog(CATALOG, catalog.clone());
     fill_search_path(database, &catalog).await;
-    open_views(database, &context, &catalog).await;
+    open_views(database, &context, &catalog, &mut tables).await;
     Ok((context.state(), tables))
 }
 
@@ -191,7 +240,7 @@ async fn fill_search_path(database: &Database, catalog: &MemoryCatalogProvider) 
 }
 
 /// Plans views until no further one can be planned: they may stand on each other in any order.
-async fn open_views(database: &Database, context: &SessionContext, catalog: &Arc<MemoryCatalogProvider>) {
+async fn open_views(database: &Database, context: &SessionContext, catalog: &Arc<MemoryCatalogProvider>, tables: &mut Tables) {
     let mut waiting: Vec<_> = database.views.iter().collect();
     loop {
         let mut left = Vec::new();
@@ -205,6 +254,7 @@ async fn open_views(database: &Database, context: &SessionContext, catalog: &Arc
                 left.push(view);
                 continue;
             };
+            let Ok(plan) = view.as_of.map_or(Ok(plan.clone()), |moment| tables.pinned(plan, moment)) else { continue };
             let schema = catalog.schema(&view.schema).unwrap_or_else(|| {
                 let schema: Arc<dyn SchemaProvider> = Arc::new(MemorySchemaProvider::new());
                 let _new = catalog.register_schema(&view.schema, schema.clone());

@@ -91,6 +91,8 @@ pub struct View {
     pub name: String,
     /// The query, without `CREATE VIEW … AS`.
     pub sql: String,
+    /// As of which moment it is filled, in the unit of the tables' validity; where absent, that of each call.
+    pub as_of: Option<i64>,
 }
 
 /// How to replay.

@@ -31,7 +31,7 @@ use tokio::runtime::Runtime;
 use crate::arena::{Arena, Subjects};
 use crate::batch::{CALL, batch, parameter_column};
 use crate::budget::{Budget, TOO_LONG, TOO_MANY_ROWS, metered};
-use crate::catalog::{Tables, open};
+use crate::catalog::{Reads, Tables, open};
 use crate::collect::Reader;
 use crate::cross_join::limit_cross_joins;
 use crate::database::{Database, Dialect, Options, VALID_FROM, VALID_TO};
@@ -308,10 +308,13 @@ impl Engine {
         let mut changes = BTreeSet::new();
         plan.apply(|node| {
             if let LogicalPlan::TableScan(scan) = node
-                && let Some(table) = self.tables.find(&source_as_provider(&scan.source)?).and_then(|table| self.tables.table(table))
+                && let Some((table, reads)) = self.tables.find(&source_as_provider(&scan.source)?)
+                && let Some(table) = self.tables.table(table).filter(|_| !matches!(reads, Reads::At(_)))
             {
                 for column in table.batches.iter().flat_map(|batch| [VALID_FROM, VALID_TO].map(|name| batch.column_by_name(name))).flatten() {
-                    changes.extend(column.as_primitive::<Int64Type>().iter().flatten());
+                    let moments = column.as_primitive::<Int64Type>().iter().flatten();
+                    // What changed is another thing at the one moment before each change.
+                    changes.extend(moments.flat_map(|change| if reads == Reads::Changed { [change.saturating_sub(1), change] } else { [change; 2] }));
                 }
             }
             Ok(TreeNodeRecursion::Continue)

@@ -29,6 +29,7 @@ mod vocabulary;
 mod whole_row;
 mod zone;
 
+pub use catalog::CHANGED;
 pub use database::{DOUBTFUL, Database, Dialect, OPEN_SCALE, Options, SUBJECT, TableName, VALID_FROM, VALID_TO, VersionedTable, View};
 pub use declared::{Declared, collated};
 pub use engine::{Engine, Prepared};

@@ -27,7 +27,7 @@ fn people() -> Database {
     );
     table.name = "person".into();
     let codes = hospital::table("code", vec![whole("k"), text("word")], vec![vec![0]], vec![wholes(&[1, 2, 3]), texts(&["a", "b", "c"])], None, &[]);
-    let cards = View { schema: "clinic".into(), name: "card".into(), sql: "SELECT no, coalesce(phone, email) AS reach FROM person".into() };
+    let cards = View { schema: "clinic".into(), name: "card".into(), sql: "SELECT no, coalesce(phone, email) AS reach FROM person".into(), as_of: None };
     Database {
         search_path: vec!["clinic".into()],
         dialect: Dialect::PostgreSql,

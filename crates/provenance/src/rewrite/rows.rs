@@ -7,12 +7,13 @@ use datafusion::common::{Column, Result, plan_err};
 use datafusion::datasource::{provider_as_source, source_as_provider};
 use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{
-    BinaryExpr, Expr, Filter, LogicalPlan, LogicalPlanBuilder, Operator, SubqueryAlias, TableScan, Union, Unnest, placeholder, when,
+    BinaryExpr, Expr, Filter, LogicalPlan, LogicalPlanBuilder, Operator, SubqueryAlias, TableScan, Union, Unnest, lit, placeholder, when,
 };
 
 use super::values::Folds;
 use super::{Cut, Rewriter, Rewritten, project, set_column, set_name};
 use crate::batch::CALL;
+use crate::catalog::Reads;
 use crate::database::{DOUBTFUL, SUBJECT, VALID_FROM, VALID_TO};
 use crate::expression::{Layout, Mark, Marks, Presence, conjuncts, inferred, is_constant, is_random};
 use crate::fidelity::{Judge, Readings};
@@ -28,7 +29,7 @@ impl Rewriter<'_> {
         if self.calls.as_ref().is_some_and(|calls| Arc::ptr_eq(calls, &provider)) {
             return Ok(Self::constant(&LogicalPlan::TableScan(scan.clone())));
         }
-        let Some(table) = self.tables.find(&provider) else {
+        let Some((table, reads)) = self.tables.find(&provider) else {
             return self.work_table(scan);
         };
         let (Some(stored), Some(description)) = (self.tables.stored(table), self.tables.table(table)) else {
@@ -43,7 +44,12 @@ impl Rewriter<'_> {
         if let Expr::Placeholder(time) = &mut time {
             time.field = Some(Arc::new(arrow_schema::Field::new("time", arrow_schema::DataType::Int64, false)));
         }
-        let is_valid = hidden(VALID_FROM).lt_eq(time.clone()).and(time.lt(hidden(VALID_TO)));
+        let is_there = |time: Expr| hidden(VALID_FROM).lt_eq(time.clone()).and(time.lt(hidden(VALID_TO)));
+        let is_valid = match reads {
+            Reads::AsOf => is_there(time),
+            Reads::At(moment) => is_there(lit(moment)),
+            Reads::Changed => hidden(VALID_FROM).eq(time + lit(1_i64)),
+        };
         let mut expressions: Vec<Expr> = scan.projected_schema.columns().into_iter().map(Expr::Column).collect();
         let mut columns = vec![Marks::new(); expressions.len()];
         let mut sets = Vec::new();

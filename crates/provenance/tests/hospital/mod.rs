@@ -80,7 +80,7 @@ pub fn hospital() -> Database {
     );
     let contact = table("contact", vec![text("phone")], vec![], vec![texts(&["111", "222"])], Some(&[1, 2]), &[1]);
     let ward = table("ward", vec![text("code"), text("title")], vec![vec![0]], vec![texts(&["W1", "W2"]), texts(&["One", "Two"])], None, &[]);
-    let names = View { schema: "clinic".into(), name: "names".into(), sql: "SELECT id AS i, name AS n FROM patient".into() };
+    let names = View { schema: "clinic".into(), name: "names".into(), sql: "SELECT id AS i, name AS n FROM patient".into(), as_of: None };
     Database {
         search_path: vec!["clinic".into()],
         dialect: Dialect::PostgreSql,

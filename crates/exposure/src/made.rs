@@ -1,0 +1,707 @@
+//! What was made since the snapshot: copies, views, temporary tables, and names and columns that were changed. Each state of such a
+//! relation is a query over the one before it and over the tables as they stood then, so that whoever reads it is replayed
+//! like any other. It says nothing of tiers; what it cannot follow is unknown from then on.
+
+use std::collections::{BTreeSet, HashMap};
+use std::ops::ControlFlow;
+
+use sqlparser::ast::{
+    AssignmentTarget, Delete, Expr, FromTable, Ident, Insert, ObjectName, ObjectNamePart, Query, SelectItem, SetExpr, Statement, TableAlias, TableFactor,
+    TableObject, Update, Value as Literal, VisitMut, VisitorMut,
+};
+use strandline_history::writes::{End, parse};
+use strandline_history::{Carried, Definition, NewCells, Words, definitions};
+
+use crate::Dialect;
+use crate::statement::Sent;
+use crate::written::{Target, written};
+
+/// Schema in which the states stand, by their numbers.
+pub(crate) const MADE: &str = "__made";
+/// States that are kept; what is made after them is unknown.
+const STATES: usize = 1_000;
+/// States of one relation that stand on one another; each is one query inside the next.
+const LAYERS: usize = 24;
+/// Where temporary tables stand.
+const TEMPORARY: &str = "pg_temp";
+
+/// A relation at a time.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Is {
+    /// There is none of that name.
+    Gone,
+    /// The snapshot's table of this full name.
+    Stored(String),
+    /// The state of this number.
+    State(usize),
+    /// It is there, and what it holds is not known.
+    Unknown,
+}
+
+/// From when on a name stands for what.
+#[derive(Debug)]
+struct Era {
+    from: i64,
+    /// The connection that alone sees it; a number that no connection has, where it is not one that is asked for.
+    owner: Option<u32>,
+    is: Is,
+}
+
+/// A state of a relation.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) sql: String,
+    /// As of which moment it was filled; a view shows its tables as they stand.
+    pub(crate) as_of: Option<i64>,
+    columns: Option<Vec<String>>,
+    stands_on: Vec<usize>,
+    layers: usize,
+    /// Rows may be in it that the relation did not hold, or whether it was made is not proved.
+    pub(crate) is_unsure: bool,
+}
+
+/// Values that a write moved into a table of the snapshot.
+#[derive(Debug)]
+pub(crate) struct Flow {
+    /// The moment right before the write.
+    pub(crate) at: i64,
+    pub(crate) sql: String,
+    pub(crate) parameters: Vec<Option<String>>,
+    stands_on: Vec<usize>,
+}
+
+/// Relations that were made or changed since the snapshot.
+#[derive(Debug, Default)]
+pub(crate) struct Made {
+    eras: HashMap<String, Vec<Era>>,
+    pub(crate) states: Vec<State>,
+    flows: HashMap<String, Vec<Flow>>,
+}
+
+/// What the snapshot has.
+pub(crate) struct Snapshotted<'s> {
+    pub(crate) dialect: Dialect,
+    /// The database's name at the server.
+    pub(crate) name: &'s str,
+    pub(crate) search_path: &'s [String],
+    /// The columns of a table, by its full name.
+    pub(crate) columns: &'s dyn Fn(&str) -> Option<Vec<String>>,
+    /// The query of a view, by its full name.
+    pub(crate) view: &'s dyn Fn(&str) -> Option<String>,
+    pub(crate) is_described: &'s dyn Fn(&str) -> bool,
+}
+
+/// A statement with its names replaced by those of states.
+pub(crate) struct Rewritten {
+    pub(crate) sql: String,
+    /// Names of relations that are there, and of which nobody knows what they hold.
+    pub(crate) unknown: BTreeSet<String>,
+    pub(crate) is_unsure: bool,
+    used: BTreeSet<usize>,
+}
+
+/// Who looks, and when.
+#[derive(Clone, Copy)]
+pub(crate) struct Look {
+    pub(crate) at: i64,
+    pub(crate) owner: Option<u32>,
+}
+
+impl Made {
+    /// Whether every name still stands for what the snapshot has.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.eras.is_empty()
+    }
+
+    /// Values that were moved into a table before a moment.
+    pub(crate) fn flows(&self, full_name: &str, at: i64) -> impl Iterator<Item = &Flow> {
+        self.flows.get(full_name).into_iter().flatten().filter(move |flow| flow.at < at)
+    }
+
+    fn era(&self, full: &str, look: Look) -> Option<&Is> {
+        let sees = |era: &&Era| era.from <= look.at && (era.owner.is_none() || era.owner == look.owner);
+        self.eras.get(full)?.iter().rev().find(sees).map(|era| &era.is)
+    }
+
+    /// What a name stands for, where that is not plainly the snapshot's; with its full name.
+    fn find(&self, parts: &[String], look: Look, of: &Snapshotted<'_>) -> Option<(String, Is)> {
+        let stored = |full: &str| (of.columns)(full).is_some() || (of.view)(full).is_some();
+        let here = |full: String| {
+            let is = self.era(&full, look).cloned().or_else(|| stored(&full).then(|| Is::Stored(full.clone())))?;
+            (is != Is::Gone).then_some((full, is))
+        };
+        let fold = |part: &String| if of.dialect == Dialect::MySql { part.to_lowercase() } else { part.clone() };
+        let parts: Vec<String> = parts.iter().map(fold).collect();
+        match parts.as_slice() {
+            [name] => std::iter::once(TEMPORARY).chain(of.search_path.iter().map(String::as_str)).find_map(|schema| here(format!("{schema}.{name}"))),
+            [.., schema, name] => here(format!("{schema}.{name}")).or_else(|| {
+                let is_database = of.dialect == Dialect::MySql && schema.eq_ignore_ascii_case(of.name);
+                if is_database { of.search_path.iter().find_map(|s| here(format!("{s}.{name}"))) } else { None }
+            }),
+            [] => None,
+        }
+    }
+
+    /// A statement with the names that it uses replaced by those of what they stood for. `None`: it names nothing of the kind, or
+    /// cannot be parsed.
+    pub(crate) fn rewrite(&self, sql: &str, look: Look, of: &Snapshotted<'_>) -> Option<Rewritten> {
+        let mut statement = parse(sql, of.dialect)?;
+        let mut renamer = Renamer::new(self, look, of);
+        let _done: ControlFlow<()> = statement.visit(&mut renamer);
+        let is_unsure = renamer.used.iter().any(|state| self.states[*state].is_unsure);
+        (renamer.replaced || !renamer.unknown.is_empty()).then(|| Rewritten {
+            sql: statement.to_string(),
+            unknown: renamer.unknown,
+            is_unsure,
+            used: renamer.used,
+        })
+    }
+
+    /// The states that statements with these words may read, and those that they stand on.
+    pub(crate) fn needed(&self, words: &Words) -> BTreeSet<usize> {
+        let mut open: Vec<usize> = self.flows.values().flatten().flat_map(|flow| flow.stands_on.iter().copied()).collect();
+        for (full, eras) in &self.eras {
+            if words.may_name(full.rsplit('.').next().unwrap_or(full)) {
+                open.extend(eras.iter().filter_map(|era| if let Is::State(at) = era.is { Some(at) } else { None }));
+            }
+        }
+        let mut needed = BTreeSet::new();
+        while let Some(at) = open.pop() {
+            if needed.insert(at) {
+                open.extend(&self.states[at].stands_on);
+            }
+        }
+        needed
+    }
+}
+
+/// Replaces names by those of states.
+struct Renamer<'r> {
+    made: &'r Made,
+    look: Look,
+    of: &'r Snapshotted<'r>,
+    /// Names that WITH gives.
+    given: BTreeSet<String>,
+    used: BTreeSet<usize>,
+    unknown: BTreeSet<String>,
+    replaced: bool,
+}
+
+impl<'r> Renamer<'r> {
+    fn new(made: &'r Made, look: Look, of: &'r Snapshotted<'r>) -> Self {
+        Self { made, look, of, given: BTreeSet::new(), used: BTreeSet::new(), unknown: BTreeSet::new(), replaced: false }
+    }
+
+    /// The name of what a relation stands for now, if it has another one.
+    fn other_name(&mut self, name: &ObjectName) -> Option<ObjectName> {
+        let parts = strandline_sql::parts(name, self.of.dialect);
+        if let [one] = parts.as_slice()
+            && self.given.contains(one)
+        {
+            return None;
+        }
+        match self.made.find(&parts, self.look, self.of)? {
+            (_, Is::State(at)) => {
+                self.used.insert(at);
+                Some(in_quotes(&[MADE, &at.to_string()], self.of.dialect))
+            }
+            (full, Is::Stored(other)) if full != other => {
+                let (schema, name) = other.split_once('.')?;
+                Some(in_quotes(&[schema, name], self.of.dialect))
+            }
+            (_, Is::Stored(_)) => None,
+            (full, Is::Unknown | Is::Gone) => {
+                self.unknown.insert(full);
+                None
+            }
+        }
+    }
+}
+
+fn in_quotes(parts: &[&str], dialect: Dialect) -> ObjectName {
+    let mark = if dialect == Dialect::MySql { '`' } else { '"' };
+    ObjectName(parts.iter().map(|part| ObjectNamePart::Identifier(Ident::with_quote(mark, *part))).collect())
+}
+
+impl VisitorMut for Renamer<'_> {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+        for table in query.with.iter().flat_map(|with| &with.cte_tables) {
+            let name = &table.alias.name;
+            let folded = if name.quote_style.is_none() && self.of.dialect == Dialect::PostgreSql { name.value.to_lowercase() } else { name.value.clone() };
+            self.given.insert(folded);
+        }
+        if let SetExpr::Table(table) = query.body.as_ref() {
+            let name = [table.schema_name.as_deref(), table.table_name.as_deref()].into_iter().flatten().collect::<Vec<_>>().join(".");
+            if let Some(Statement::Query(inner)) = parse(&format!("SELECT * FROM {name}"), self.of.dialect) {
+                query.body = inner.body;
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
+        let TableFactor::Table { name, alias, args: None, .. } = factor else { return ControlFlow::Continue(()) };
+        if let Some(other) = self.other_name(name) {
+            let last = name.0.last().and_then(ObjectNamePart::as_ident).cloned();
+            if let (None, Some(last)) = (&alias, last) {
+                *alias = Some(TableAlias { explicit: true, name: last, columns: Vec::new(), at: None });
+            }
+            *name = other;
+            self.replaced = true;
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// Follows what the log made, in its order.
+pub(crate) struct Maker<'m> {
+    of: &'m Snapshotted<'m>,
+    made: Made,
+    /// Queries of materialised views, by full name.
+    recipes: HashMap<String, String>,
+}
+
+/// A relation that a write changes.
+struct Changed<'c> {
+    full: String,
+    is: Is,
+    at: i64,
+    owner: Option<u32>,
+    carried: &'c Carried,
+}
+
+impl<'m> Maker<'m> {
+    pub(crate) fn new(of: &'m Snapshotted<'m>, recipes: HashMap<String, String>) -> Self {
+        Self { of, made: Made::default(), recipes }
+    }
+
+    /// What came of all writes that may have moved values or made relations, in the order of their moments.
+    pub(crate) fn make(mut self, all: &[Carried]) -> Made {
+        all.iter().for_each(|carried| self.take(carried));
+        self.made
+    }
+
+    fn take(&mut self, carried: &Carried) {
+        let dialect = self.of.dialect;
+        if let Some(all) = definitions(&carried.statement, dialect) {
+            return all.iter().for_each(|definition| self.define(definition, carried));
+        }
+        let Some(mut statement) = parse(&carried.statement, dialect) else { return self.not_read(carried) };
+        bind(&mut statement, carried.parameters.as_deref());
+        let Some(name) = target(&statement) else { return self.not_read(carried) };
+        let look = Look { at: carried.at, owner: carried.owner };
+        let parts = strandline_sql::parts(&name, dialect);
+        let Some((full, is)) = self.made.find(&parts, look, self.of) else { return };
+        self.flow(&full, &is, carried);
+        let change = Changed { full, is, at: carried.at, owner: carried.owner, carried };
+        let is_followed = matches!(change.is, Is::State(_)) || matches!(&change.is, Is::Stored(stored) if !(self.of.is_described)(stored));
+        if is_followed {
+            self.layer(&change, &statement);
+        }
+    }
+
+    /// A write that is not understood: what it names and was made is unknown from then on.
+    fn not_read(&mut self, carried: &Carried) {
+        let look = Look { at: carried.at, owner: carried.owner };
+        for parts in strandline_history::writes::mentions(&carried.statement, self.of.dialect) {
+            if let Some((full, Is::State(_))) = self.made.find(&parts, look, self.of) {
+                self.begin(&full, Is::Unknown, carried);
+            }
+        }
+    }
+
+    /// Values that a write moves into a table.
+    fn flow(&mut self, full: &str, is: &Is, carried: &Carried) {
+        let Is::Stored(stored) = is else { return };
+        for (sql, stands_on) in self.moved(carried) {
+            let parameters = carried.parameters.as_deref().unwrap_or_default().to_vec();
+            let flow = Flow { at: carried.at.saturating_sub(1), sql, parameters, stands_on };
+            self.made.flows.entry(stored.clone()).or_default().push(flow);
+        }
+        debug_assert!(!full.is_empty(), "a relation has a name");
+    }
+
+    /// The queries whose values a write moves, and the states that they read.
+    fn moved(&self, carried: &Carried) -> Vec<(String, Vec<usize>)> {
+        let find = |name: &ObjectName| {
+            let parts = strandline_sql::parts(name, self.of.dialect);
+            let (full_name, is) = self.made.find(&parts, Look { at: carried.at, owner: carried.owner }, self.of)?;
+            let Is::Stored(stored) = is else { return None };
+            Some(Target { full_name, columns: (self.of.columns)(&stored)? })
+        };
+        let pieces = written(&carried.statement, self.of.dialect, &find).unwrap_or_default();
+        let look = Look { at: carried.at.saturating_sub(1), owner: carried.owner };
+        let named = |sql: String| match self.made.rewrite(&sql, look, self.of) {
+            Some(rewritten) => (rewritten.sql, rewritten.used.into_iter().collect()),
+            None => (sql, Vec::new()),
+        };
+        pieces.into_iter().filter(|piece| piece.sent == Sent::ToServer).map(|piece| named(piece.sql)).collect()
+    }
+
+    fn begin(&mut self, full: &str, is: Is, carried: &Carried) {
+        let owner = full.starts_with("pg_temp.").then(|| carried.owner.unwrap_or(u32::MAX));
+        let is = if matches!(carried.end, End::Undone(_)) { Is::Unknown } else { is };
+        self.made.eras.entry(full.to_owned()).or_default().push(Era { from: carried.at, owner, is });
+    }
+
+    /// Keeps a state; its names are those of now.
+    fn state(&mut self, sql: &str, as_of: Option<i64>, columns: Option<Vec<String>>, carried: &Carried) -> Is {
+        let look = Look { at: carried.at, owner: carried.owner };
+        let Some(mut statement) = parse(sql, self.of.dialect) else { return Is::Unknown };
+        let mut renamer = Renamer::new(&self.made, look, self.of);
+        let _done: ControlFlow<()> = statement.visit(&mut renamer);
+        let (used, unknown) = (renamer.used, renamer.unknown);
+        if !unknown.is_empty() || self.made.states.len() >= STATES {
+            return Is::Unknown;
+        }
+        let below = used.iter().map(|at| &self.made.states[*at]);
+        let layers = below.clone().map(|state| state.layers).max().map_or(0, |layers| layers + 1);
+        let is_unsure = carried.end == End::Unsure || below.clone().any(|state| state.is_unsure);
+        if layers > LAYERS {
+            return Is::Unknown;
+        }
+        let columns = columns.or_else(|| self.columns_of(&statement, look));
+        self.made.states.push(State { sql: statement.to_string(), as_of, columns, stands_on: used.into_iter().collect(), layers, is_unsure });
+        Is::State(self.made.states.len() - 1)
+    }
+
+    fn columns(&self, is: &Is) -> Option<Vec<String>> {
+        match is {
+            Is::State(at) => self.made.states[*at].columns.clone(),
+            Is::Stored(full) => (self.of.columns)(full),
+            Is::Gone | Is::Unknown => None,
+        }
+    }
+
+    /// The names of a query's columns, where its list tells them.
+    fn columns_of(&self, statement: &Statement, look: Look) -> Option<Vec<String>> {
+        let Statement::Query(query) = statement else { return None };
+        let mut body = query.body.as_ref();
+        while let SetExpr::SetOperation { left, .. } = body {
+            body = left;
+        }
+        let SetExpr::Select(select) = body else { return None };
+        let mut columns = Vec::new();
+        for item in &select.projection {
+            match item {
+                SelectItem::UnnamedExpr(Expr::Identifier(ident)) => columns.push(fold(ident, self.of.dialect)),
+                SelectItem::UnnamedExpr(Expr::CompoundIdentifier(parts)) => columns.push(fold(parts.last()?, self.of.dialect)),
+                SelectItem::ExprWithAlias { alias, .. } => columns.push(fold(alias, self.of.dialect)),
+                SelectItem::Wildcard(_) if select.from.len() == 1 && select.from[0].joins.is_empty() => {
+                    let TableFactor::Table { name, .. } = &select.from[0].relation else { return None };
+                    let parts = strandline_sql::parts(name, self.of.dialect);
+                    let of_state = if let [schema, number] = parts.as_slice() { (schema == MADE).then(|| number.parse().ok()).flatten() } else { None };
+                    let is = of_state.map(Is::State).or_else(|| self.made.find(&parts, look, self.of).map(|(_, is)| is))?;
+                    columns.extend(self.columns(&is)?);
+                }
+                _ => return None,
+            }
+        }
+        Some(columns)
+    }
+
+    /// The name in SQL of what a relation is.
+    fn reference(&self, is: &Is) -> Option<String> {
+        match is {
+            Is::State(at) => Some(in_quotes(&[MADE, &at.to_string()], self.of.dialect).to_string()),
+            Is::Stored(full) => full.split_once('.').map(|(schema, name)| in_quotes(&[schema, name], self.of.dialect).to_string()),
+            Is::Gone | Is::Unknown => None,
+        }
+    }
+
+    fn quoted(&self, name: &str) -> String {
+        Ident::with_quote(if self.of.dialect == Dialect::MySql { '`' } else { '"' }, name).to_string()
+    }
+
+    fn define(&mut self, definition: &Definition, carried: &Carried) {
+        let look = Look { at: carried.at, owner: carried.owner };
+        let find = |maker: &Self, name: &[String]| maker.made.find(name, look, maker.of);
+        match definition {
+            Definition::Copy { name, columns, query } => {
+                let full = self.new_name(name, carried);
+                let is = self.state(&with_columns(query, columns), Some(carried.at.saturating_sub(1)), not_empty(columns), carried);
+                self.begin(&full, is, carried);
+            }
+            Definition::View { name, columns, query, materialised } => {
+                let full = self.new_name(name, carried);
+                let query = with_columns(query, columns);
+                let is = self.state(&query, materialised.then_some(carried.at), not_empty(columns), carried);
+                if *materialised {
+                    self.recipes.insert(full.clone(), query);
+                }
+                self.begin(&full, is, carried);
+            }
+            Definition::Refresh { name } => {
+                let Some((full, _)) = find(self, name) else { return };
+                let Some(query) = self.recipes.get(&full).cloned() else { return };
+                let is = self.state(&query, Some(carried.at), None, carried);
+                self.begin(&full, is, carried);
+            }
+            Definition::Table { name } => self.table(name, carried),
+            Definition::Rename { name, to } => {
+                let Some((full, is)) = find(self, name) else { return };
+                let schema = full.split_once('.').map_or("", |(schema, _)| schema);
+                let to = match to.as_slice() {
+                    [one] => format!("{schema}.{one}"),
+                    [.., schema, one] => format!("{schema}.{one}"),
+                    [] => return,
+                };
+                self.begin(&full, Is::Gone, carried);
+                self.begin(&to, is, carried);
+            }
+            Definition::Move { name, schema } => {
+                let Some((full, is)) = find(self, name) else { return };
+                let Some((_, bare)) = full.split_once('.') else { return };
+                let to = format!("{schema}.{bare}");
+                self.begin(&full, Is::Gone, carried);
+                self.begin(&to, is, carried);
+            }
+            Definition::Drop { names } => {
+                for name in names {
+                    if let Some((full, _)) = find(self, name) {
+                        self.begin(&full, Is::Gone, carried);
+                    }
+                }
+            }
+            Definition::RenameColumn { name, column, to } => {
+                self.alter(name, carried, |own| if own == column { Some(to.clone()) } else { Some(own.to_owned()) })
+            }
+            Definition::DropColumn { name, column } => self.alter(name, carried, |own| (own != column).then(|| own.to_owned())),
+            Definition::AddColumn { name, column, default, .. } => self.add(name, column, default, carried),
+            Definition::Changed { name } => {
+                if let Some((full, Is::State(_))) = find(self, name) {
+                    self.begin(&full, Is::Unknown, carried);
+                }
+            }
+        }
+    }
+
+    /// The full name that a definition gives.
+    fn new_name(&self, name: &[String], carried: &Carried) -> String {
+        let temporary = carried.statement.split_whitespace().take(6).any(|w| ["temp", "temporary"].iter().any(|t| w.eq_ignore_ascii_case(t)));
+        let lower = |part: &String| if self.of.dialect == Dialect::MySql { part.to_lowercase() } else { part.clone() };
+        let own = self.of.search_path.first().map_or("public", String::as_str);
+        match name {
+            [.., one] if temporary => format!("{TEMPORARY}.{}", lower(one)),
+            [one] => format!("{own}.{}", lower(one)),
+            [.., schema, one] if self.of.dialect == Dialect::MySql && schema.eq_ignore_ascii_case(self.of.name) => format!("{own}.{}", lower(one)),
+            [.., schema, one] => format!("{}.{}", lower(schema), lower(one)),
+            [] => String::new(),
+        }
+    }
+
+    /// `CREATE TABLE` with columns of its own: it holds nothing yet.
+    fn table(&mut self, name: &[String], carried: &Carried) {
+        let full = self.new_name(name, carried);
+        let Some(Statement::CreateTable(table)) = parse(&carried.statement, self.of.dialect) else { return self.begin(&full, Is::Unknown, carried) };
+        let is_there = table.if_not_exists && self.made.find(name, Look { at: carried.at, owner: carried.owner }, self.of).is_some();
+        if is_there {
+            return;
+        }
+        let columns: Vec<String> = table.columns.iter().map(|column| fold(&column.name, self.of.dialect)).collect();
+        if columns.is_empty() || table.inherits.is_some() || table.like.is_some() || table.clone.is_some() || table.query.is_some() {
+            return self.begin(&full, Is::Unknown, carried);
+        }
+        let list: Vec<String> = columns.iter().map(|column| format!("NULL AS {}", self.quoted(column))).collect();
+        let is = self.state(&format!("SELECT {} WHERE false", list.join(", ")), Some(carried.at), Some(columns), carried);
+        self.begin(&full, is, carried);
+    }
+
+    /// The same relation with other columns: `None` of a column is gone.
+    fn alter(&mut self, name: &[String], carried: &Carried, of: impl Fn(&str) -> Option<String>) {
+        let Some((full, is)) = self.made.find(name, Look { at: carried.at, owner: carried.owner }, self.of) else { return };
+        let (Some(columns), Some(reference)) = (self.columns(&is), self.reference(&is)) else { return self.begin(&full, Is::Unknown, carried) };
+        let kept: Vec<(String, String)> = columns.into_iter().filter_map(|own| of(&own).map(|new| (own, new))).collect();
+        let list: Vec<String> = kept.iter().map(|(own, new)| format!("{} AS {}", self.quoted(own), self.quoted(new))).collect();
+        let sql = format!("SELECT {} FROM {reference}", list.join(", "));
+        let is = self.state(&sql, None, Some(kept.into_iter().map(|(_, new)| new).collect()), carried);
+        self.begin(&full, is, carried);
+    }
+
+    fn add(&mut self, name: &[String], column: &str, default: &NewCells, carried: &Carried) {
+        let Some((full, is)) = self.made.find(name, Look { at: carried.at, owner: carried.owner }, self.of) else { return };
+        let (Some(mut columns), Some(reference)) = (self.columns(&is), self.reference(&is)) else { return self.begin(&full, Is::Unknown, carried) };
+        let value = match default {
+            NewCells::Constant(text) => Literal::SingleQuotedString(text.clone()).to_string(),
+            NewCells::Null | NewCells::Unknown => "NULL".to_owned(),
+        };
+        let mut list: Vec<String> = columns.iter().map(|own| self.quoted(own)).collect();
+        list.push(format!("{value} AS {}", self.quoted(column)));
+        columns.push(column.to_owned());
+        let is = self.state(&format!("SELECT {} FROM {reference}", list.join(", ")), None, Some(columns), carried);
+        self.begin(&full, is, carried);
+    }
+
+    /// The next state of a relation that a write changed.
+    fn layer(&mut self, change: &Changed<'_>, statement: &Statement) {
+        let moves_nothing = || self.moved(change.carried).is_empty();
+        if matches!(change.is, Is::Stored(_)) && moves_nothing() {
+            return;
+        }
+        let next = match statement {
+            Statement::Insert(insert) => self.inserted(change, insert),
+            Statement::Update(update) => self.updated(change, update),
+            Statement::Delete(delete) => self.deleted(change, delete),
+            Statement::Truncate(_) => self.reference(&change.is).map(|from| (format!("SELECT * FROM {from} WHERE false"), false)),
+            _ => None,
+        };
+        let Some((sql, is_unsure)) = next else { return self.begin(&change.full, Is::Unknown, change.carried) };
+        let columns = self.columns(&change.is);
+        let is = self.state(&sql, Some(change.at.saturating_sub(1)), columns, change.carried);
+        if let Is::State(at) = is {
+            self.made.states[at].is_unsure |= is_unsure;
+        }
+        debug_assert!(change.owner == change.carried.owner, "a change is its connection's");
+        self.begin(&change.full, is, change.carried);
+    }
+
+    fn inserted(&self, change: &Changed<'_>, insert: &Insert) -> Option<(String, bool)> {
+        let before = self.reference(&change.is)?;
+        let is_unsure = insert.ignore || insert.on.is_some() || insert.replace_into;
+        let no_default = |expr: &Expr| {
+            if matches!(expr, Expr::Identifier(word) if word.value.eq_ignore_ascii_case("default")) { "NULL".to_owned() } else { expr.to_string() }
+        };
+        let (rows, listed): (Vec<String>, Vec<String>) = if insert.assignments.is_empty() {
+            let source = insert.source.as_ref()?;
+            let rows = match source.body.as_ref() {
+                SetExpr::Values(values) if source.with.is_none() => {
+                    values.rows.iter().map(|row| format!("SELECT {}", row.content.iter().map(no_default).collect::<Vec<_>>().join(", "))).collect()
+                }
+                _ => vec![source.to_string()],
+            };
+            (rows, insert.columns.iter().map(|name| strandline_sql::parts(name, self.of.dialect).pop()).collect::<Option<_>>()?)
+        } else {
+            let names = insert
+                .assignments
+                .iter()
+                .map(|a| if let AssignmentTarget::ColumnName(name) = &a.target { strandline_sql::parts(name, self.of.dialect).pop() } else { None });
+            (vec![format!("SELECT {}", insert.assignments.iter().map(|a| no_default(&a.value)).collect::<Vec<_>>().join(", "))], names.collect::<Option<_>>()?)
+        };
+        if rows.is_empty() || rows.len() > STATES {
+            return None;
+        }
+        let given = if listed.is_empty() { None } else { Some((self.columns(&change.is)?, listed)) };
+        let row = |row: &String| match &given {
+            None => format!(" UNION ALL SELECT * FROM ({row}) AS r"),
+            Some((columns, listed)) => {
+                let names: Vec<String> = listed.iter().map(|name| self.quoted(name)).collect();
+                let has = |column: &String| listed.iter().any(|name| name.eq_ignore_ascii_case(column));
+                let cell = |column: &String| if has(column) { format!("r.{}", self.quoted(column)) } else { "NULL".to_owned() };
+                format!(" UNION ALL SELECT {} FROM ({row}) AS r ({})", columns.iter().map(cell).collect::<Vec<_>>().join(", "), names.join(", "))
+            }
+        };
+        Some((format!("SELECT * FROM {before}{}", rows.iter().map(row).collect::<String>()), is_unsure))
+    }
+
+    fn updated(&self, change: &Changed<'_>, update: &Update) -> Option<(String, bool)> {
+        let (before, columns) = (self.reference(&change.is)?, self.columns(&change.is)?);
+        let TableFactor::Table { name, alias, .. } = &update.table.relation else { return None };
+        if update.from.is_some() || !update.table.joins.is_empty() || update.limit.is_some() {
+            return None;
+        }
+        let alias = alias.as_ref().map(|alias| alias.name.clone()).or_else(|| name.0.last()?.as_ident().cloned())?;
+        let mut assigned: HashMap<String, String> = HashMap::new();
+        for assignment in &update.assignments {
+            let AssignmentTarget::ColumnName(name) = &assignment.target else { return None };
+            assigned.insert(strandline_sql::parts(name, self.of.dialect).pop()?.to_lowercase(), assignment.value.to_string());
+        }
+        let list: Vec<String> = columns
+            .iter()
+            .map(|column| {
+                let own = self.quoted(column);
+                match (assigned.remove(&column.to_lowercase()), &update.selection) {
+                    (None, _) => own,
+                    (Some(value), None) => format!("{value} AS {own}"),
+                    (Some(value), Some(condition)) => format!("CASE WHEN {condition} THEN {value} ELSE {alias}.{own} END AS {own}"),
+                }
+            })
+            .collect();
+        assigned.is_empty().then(|| (format!("SELECT {} FROM {before} AS {alias}", list.join(", ")), false))
+    }
+
+    fn deleted(&self, change: &Changed<'_>, delete: &Delete) -> Option<(String, bool)> {
+        let before = self.reference(&change.is)?;
+        let (FromTable::WithFromKeyword(tables) | FromTable::WithoutKeyword(tables)) = &delete.from;
+        let [table] = tables.as_slice() else { return None };
+        let TableFactor::Table { name, alias, .. } = &table.relation else { return None };
+        let alias = alias.as_ref().map(|alias| alias.name.clone()).or_else(|| name.0.last()?.as_ident().cloned())?;
+        // Which rows another table or a LIMIT chose: all of them may still be there.
+        if delete.using.is_some() || delete.limit.is_some() || !table.joins.is_empty() {
+            return Some((format!("SELECT * FROM {before}"), true));
+        }
+        let kept = delete.selection.as_ref().map_or("false".to_owned(), |condition| format!("({condition}) IS NOT TRUE"));
+        Some((format!("SELECT * FROM {before} AS {alias} WHERE {kept}"), false))
+    }
+}
+
+fn fold(ident: &Ident, dialect: Dialect) -> String {
+    if ident.quote_style.is_none() && dialect == Dialect::PostgreSql { ident.value.to_lowercase() } else { ident.value.clone() }
+}
+
+fn not_empty(columns: &[String]) -> Option<Vec<String>> {
+    (!columns.is_empty()).then(|| columns.to_vec())
+}
+
+/// A query with other names for its columns.
+fn with_columns(query: &str, columns: &[String]) -> String {
+    let query = match query.get(..6) {
+        Some(word) if word.eq_ignore_ascii_case("table ") => format!("SELECT * FROM {}", &query[6..]),
+        _ => query.to_owned(),
+    };
+    if columns.is_empty() {
+        return query;
+    }
+    let names: Vec<String> = columns.iter().map(|column| Ident::with_quote('"', column).to_string()).collect();
+    format!("SELECT * FROM ({query}) AS q ({})", names.join(", "))
+}
+
+/// The relation that a write changes.
+fn target(statement: &Statement) -> Option<ObjectName> {
+    let of_factor = |factor: &TableFactor| if let TableFactor::Table { name, .. } = factor { Some(name.clone()) } else { None };
+    match statement {
+        Statement::Insert(insert) => {
+            if let TableObject::TableName(name) = &insert.table {
+                Some(name.clone())
+            } else {
+                None
+            }
+        }
+        Statement::Update(update) => of_factor(&update.table.relation),
+        Statement::Delete(delete) => {
+            let (FromTable::WithFromKeyword(tables) | FromTable::WithoutKeyword(tables)) = &delete.from;
+            of_factor(&tables.first()?.relation)
+        }
+        Statement::Merge(merge) => of_factor(&merge.table),
+        Statement::Truncate(truncate) => truncate.table_names.first().map(|table| table.name.clone()),
+        Statement::Copy { source: sqlparser::ast::CopySource::Table { table_name, .. }, to: false, .. } => Some(table_name.clone()),
+        Statement::LoadData { table_name, .. } => Some(table_name.clone()),
+        Statement::Query(query) => match query.body.as_ref() {
+            SetExpr::Insert(inner) | SetExpr::Update(inner) | SetExpr::Delete(inner) | SetExpr::Merge(inner) => target(inner),
+            _ => query.with.iter().flat_map(|with| &with.cte_tables).find_map(|table| match table.query.body.as_ref() {
+                SetExpr::Insert(inner) | SetExpr::Update(inner) | SetExpr::Delete(inner) | SetExpr::Merge(inner) => target(inner),
+                _ => None,
+            }),
+        },
+        _ => None,
+    }
+}
+
+/// Puts the values of a write in place of its placeholders; what is not known becomes NULL.
+fn bind(statement: &mut Statement, parameters: Option<&[Option<String>]>) {
+    let mut next = 0;
+    let _done: ControlFlow<()> = sqlparser::ast::visit_expressions_mut(statement, |expr| {
+        if let Expr::Value(value) = expr
+            && let Literal::Placeholder(name) = &value.value
+        {
+            let at = name.trim_start_matches(['$', ':']).parse::<usize>().ok().and_then(|n| n.checked_sub(1)).unwrap_or(next);
+            next += 1;
+            value.value = match parameters.and_then(|all| all.get(at)) {
+                Some(Some(text)) => Literal::SingleQuotedString(text.clone()),
+                Some(None) | None => Literal::Null,
+            };
+        }
+        ControlFlow::Continue(())
+    });
+}

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use strandline_model::estate::Estate;
 use strandline_model::trail::{OpenQuestion, Strength};
 
-use crate::ledger::{Links, Proposal};
+use crate::links::{Links, Proposal};
 use crate::survey::{PinnedRecord, SessionKey, SessionPrefix, Span, Survey, trusted};
 use crate::windows::{self, Logons};
 

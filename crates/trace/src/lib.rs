@@ -19,7 +19,7 @@ mod clock;
 mod conserve;
 mod gaps;
 mod identity;
-mod ledger;
+mod links;
 mod requests;
 mod routes;
 mod seeds;
@@ -32,7 +32,7 @@ mod trail;
 mod url;
 mod windows;
 
-pub use ledger::link_id;
+pub use links::link_id;
 
 /// What a trace is made from.
 pub struct Inputs<'a> {
@@ -113,7 +113,7 @@ pub fn trace(inputs: &Inputs<'_>, accesses: &mut dyn FnMut(Vec<Access>) -> Resul
     let sources = windows::Sources::of(inputs.estate);
     let survey = survey::survey(inputs.events, &prefix, inputs.pins, &sources).map_err(TraceError::Events)?;
     let logons = windows::survey(inputs.events, &sources, &survey.pinned_logon_sessions(inputs.pins)).map_err(TraceError::Events)?;
-    let mut links = ledger::Links::of(inputs.decisions);
+    let mut links = links::Links::of(inputs.decisions);
     let mut identity = identity::Identity::new(&survey, &logons, inputs.estate, &prefix);
     let mut clocks = clock::Clocks::of(inputs.coverage, inputs.estate);
 

@@ -11,7 +11,7 @@ use strandline_model::trail::{OpenQuestion, Strength};
 use crate::Inputs;
 use crate::clock::Clocks;
 use crate::identity::{Identity, Part};
-use crate::ledger::{Links, Proposal};
+use crate::links::{Links, Proposal};
 use crate::survey::{SessionKey, SessionPrefix, Span, TemplateKey, present};
 use crate::text::{Place, Pool};
 use crate::url::Target;

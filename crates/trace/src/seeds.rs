@@ -8,7 +8,7 @@ use strandline_model::time::Instant;
 use strandline_model::trail::{Link, OpenQuestion, Pin, Step, Strength};
 
 use crate::identity::Identity;
-use crate::ledger::{Links, Proposal};
+use crate::links::{Links, Proposal};
 use crate::survey::{SessionKey, Span, Survey, trusted};
 use crate::{Actor, Inputs};
 

@@ -10,7 +10,7 @@ use strandline_model::evidence::EventRef;
 use strandline_model::time::Instant;
 use strandline_model::trail::{Step, Strength};
 
-use crate::ledger::Links;
+use crate::links::Links;
 use crate::requests::Request;
 use crate::seeds::covers;
 use crate::statements::{Execution, first_word};

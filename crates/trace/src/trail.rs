@@ -15,7 +15,7 @@ use crate::accesses::{self, Draft, Origin};
 use crate::clock::Clocks;
 use crate::gaps::{self, Dark, IDLE_MICROS};
 use crate::identity::Identity;
-use crate::ledger::{Links, Proposal};
+use crate::links::{Links, Proposal};
 use crate::requests::{self, Request, Requests, union};
 use crate::routes::{self, Derived, How, Match};
 use crate::statements::{self, Execution, Statements, Wanted};

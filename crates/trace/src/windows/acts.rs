@@ -14,7 +14,7 @@ use super::survey::{Labels, Logons, REMOTE_DESKTOP};
 use super::{Entry, Sources, account_key, host_key, node, same_account};
 use crate::Inputs;
 use crate::gaps::IDLE_MICROS;
-use crate::ledger::Links;
+use crate::links::Links;
 use crate::steps::{Deed, Move};
 use crate::survey::present;
 use crate::text::{Place, Pool};

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use strandline_model::estate::Estate;
 use strandline_model::event::Event;
 
-use crate::ledger::Links;
+use crate::links::Links;
 
 pub(crate) use acts::{Gathered, gather};
 pub(crate) use files::Read;

@@ -8,7 +8,7 @@ use strandline_model::trail::Strength;
 
 use super::survey::{EntrySeen, Logons};
 use super::{Entry, account_key, node, same_account};
-use crate::ledger::{Links, Proposal};
+use crate::links::{Links, Proposal};
 use crate::survey::{Span, trusted};
 
 /// A sign-in from a reached host counts if it comes this soon after the actor was last seen there, where no sign-out tells.

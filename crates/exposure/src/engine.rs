@@ -4,19 +4,22 @@ use strandline_history::SOMEBODY;
 use strandline_model::exposure::Certainty;
 use strandline_provenance::{self as provenance, Doubt, Engine, Prepared, Sureness};
 
-use crate::Options;
 use crate::replay::{Call, EngineDatabase, ReplayDoubt, Replayed, Replayer, Revealed, RowRange};
+use crate::session::Session;
+use crate::{Dialect, Options};
 
 struct Provenance {
     engine: Engine,
+    dialect: Dialect,
     prepared: Vec<Prepared>,
 }
 
 /// A replayer for a database.
 pub(crate) fn replayer(database: EngineDatabase, options: &Options) -> Result<Box<dyn Replayer>, String> {
+    let dialect = database.dialect;
     let database = provenance::Database {
         search_path: database.search_path,
-        collation: None,
+        collation: database.collation,
         dialect: database.dialect,
         tables: database
             .tables
@@ -40,12 +43,17 @@ pub(crate) fn replayer(database: EngineDatabase, options: &Options) -> Result<Bo
         ..provenance::Options::default()
     };
     let engine = Engine::new(database, options).map_err(|e| e.to_string())?;
-    Ok(Box::new(Provenance { engine, prepared: Vec::new() }))
+    Ok(Box::new(Provenance { engine, dialect, prepared: Vec::new() }))
 }
 
 impl Replayer for Provenance {
-    fn prepare(&mut self, sql: &str) -> Result<usize, String> {
-        let prepared = self.engine.prepare(sql).map_err(|unsupported| unsupported.reason)?;
+    fn prepare(&mut self, sql: &str, session: &Session) -> Result<usize, String> {
+        let session = provenance::Session {
+            search_path: session.search_path.clone(),
+            zone: session.zone.as_deref().and_then(|zone| provenance::Zone::named(zone, self.dialect)),
+            pipes_join: session.pipes_join,
+        };
+        let prepared = self.engine.prepare_in(sql, &session).map_err(|unsupported| unsupported.reason)?;
         self.prepared.push(prepared);
         Ok(self.prepared.len() - 1)
     }

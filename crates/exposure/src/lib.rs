@@ -7,6 +7,7 @@
 mod account;
 mod clearance;
 mod cursors;
+mod declared;
 mod engine;
 mod fold;
 mod judge;
@@ -19,6 +20,9 @@ mod plan;
 mod reach;
 mod replay;
 mod run;
+#[cfg(test)]
+mod servers;
+mod session;
 mod sightings;
 mod stage;
 mod statement;

@@ -42,6 +42,7 @@ pub(crate) enum Missing {
     Written,
     StateNotKnown,
     MovedHere,
+    SessionReadsOtherwise,
     /// A doubt of the replay, in its own words.
     Replay(&'static str),
 }
@@ -83,6 +84,7 @@ impl Missing {
             Self::Written => "the statement itself wrote a value that it then sent back",
             Self::StateNotKnown => "which state of the data the transaction read is not known exactly",
             Self::MovedHere => "a write moved values of others into a table that it reads",
+            Self::SessionReadsOtherwise => "the session had set something under which the server may have read the statement otherwise",
             Self::Replay(sentence) => sentence,
         }
     }

@@ -8,6 +8,7 @@ use strandline_model::access::Access;
 use strandline_model::estate::{Estate, Route};
 use strandline_sql::Dialect;
 
+use crate::session::Session;
 use crate::world::{DatabaseWorld, World};
 
 /// What the pages of all routes show, by [`Route::name`].
@@ -90,7 +91,7 @@ impl Page {
         self.relations = relations(&select);
         let items = select.projection;
         self.outputs = items.iter().map(output).collect();
-        for table in &database.named(&sql).described {
+        for table in &database.named(&sql, &Session::default()).described {
             let table = &database.tables[*table];
             let is_selected = |number: &u32| selects_any(&items, &table.full_name, world.column_name(*number));
             self.columns.extend(table.categorised.iter().copied().filter(is_selected));

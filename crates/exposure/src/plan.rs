@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 
 use strandline_history::writes::{self, ConnectionFacts};
-use strandline_history::{Otherwise, Place, ReadInstant, Reader};
+use strandline_history::{Otherwise, Place, ReadInstant, Reader, Sessions};
 use strandline_model::access::{Access, AccessKind};
 use strandline_model::event::MASK;
 use strandline_model::evidence::EventRef;
 use strandline_model::exposure::Certainty;
-use strandline_sql::{ShowsNobody, lexer};
+use strandline_sql::{SessionState, ShowsNobody, canonical, lexer};
 
 use crate::cursors::{Commands, Cursor, Resolved};
 use crate::made::Look;
@@ -17,6 +17,7 @@ use crate::missing::{Cap, Missing, cap_of, lower};
 use crate::nobody::Nobody;
 use crate::page::OnPage;
 use crate::replay::Call;
+use crate::session::{Session, Standing};
 use crate::statement::{Meaning, Sent, Shown, Unknowns, shape, understand, widen};
 use crate::world::{DatabaseWorld, Named, World};
 use crate::written::{Piece, written};
@@ -37,6 +38,8 @@ pub(crate) enum Mode {
 pub(crate) struct Job {
     pub(crate) database: usize,
     pub(crate) sql: String,
+    /// In which it ran.
+    pub(crate) session: Rc<Session>,
     pub(crate) call: Call,
     /// The highest tier that attribution, completion and delivery allow.
     pub(crate) cap: Cap,
@@ -87,6 +90,8 @@ pub(crate) struct Scene<'s> {
     pub(crate) connections: &'s BTreeMap<String, ConnectionFacts>,
     /// Rows of each fetch, by cursor; `None` if the cursor cannot be replayed.
     pub(crate) windows: &'s HashMap<usize, Option<Windows>>,
+    /// What the connections had set.
+    pub(crate) sessions: &'s Sessions,
 }
 
 /// How the logged row count may be used.
@@ -110,13 +115,20 @@ pub(crate) fn plan(number: usize, access: &Access, scene: &Scene<'_>) -> Planned
         planned.parts.push(Part::Nobody(Nobody::UndescribedDatabase, None));
         return planned;
     };
-    let mut planner = Planner { scene, database, access, part: 0, cap: (Certainty::Confirmed, None), count: CountUse::Plain, planned };
+    let state = state_of(access, scene.sessions);
+    let standing = scene.world.databases[database].givens.standing(access.role.as_deref(), state);
+    let mut planner = Planner { scene, database, access, part: 0, cap: (Certainty::Confirmed, None), count: CountUse::Plain, planned, standing };
     planner.access(number);
     if planner.planned.parts.is_empty() {
         // No statement stands in it: an empty query, or a comment.
         planner.nobody(Nobody::Statement(ShowsNobody::Empty), None);
     }
     planner.planned
+}
+
+/// What the access's connection had set before it.
+pub(crate) fn state_of<'s>(access: &Access, sessions: &'s Sessions) -> Option<&'s SessionState> {
+    sessions.at(access.connection.as_deref()?, access.time.micros(), &access.proof)
 }
 
 struct Planner<'p> {
@@ -128,6 +140,7 @@ struct Planner<'p> {
     cap: Cap,
     count: CountUse,
     planned: Planned,
+    standing: Standing,
 }
 
 impl Planner<'_> {
@@ -162,13 +175,14 @@ impl Planner<'_> {
             return self.nobody(Nobody::RequestRefused, None);
         }
         let dialect = self.world().dialect;
-        let statements: Vec<&str> = lexer::statements(&access.statement, dialect);
+        let mut state = state_of(access, self.scene.sessions).cloned().unwrap_or_else(|| SessionState::new(dialect));
+        let statements: Vec<&str> = lexer::statements(&access.statement, state.rules());
         if failed(access) && access.kind != AccessKind::Statement {
             // A file that could not be opened gives no bytes.
             return self.nobody(Nobody::RefusedBeforeReading, None);
         }
         if failed(access) {
-            return statements.into_iter().for_each(|sql| self.failed(sql));
+            return statements.into_iter().for_each(|sql| self.failed(&canonical(sql, state.rules())));
         }
         if statements.len() > 1 {
             self.count = CountUse::None;
@@ -178,8 +192,11 @@ impl Planner<'_> {
             self.cap = cap_of(access, Sent::ToClient);
             match self.scene.commands.resolved.get(&(number, part)).cloned() {
                 Some(resolved) => self.command(resolved),
-                None => self.statement(understand(sql, dialect)),
+                None => self.statement(understand(&canonical(sql, state.rules()), dialect)),
             }
+            // What one statement of a text sets holds for the next.
+            state.step(sql);
+            self.standing = self.world().givens.standing(access.role.as_deref(), Some(&state));
         }
     }
 
@@ -189,10 +206,10 @@ impl Planner<'_> {
             return self.nobody(Nobody::RefusedBeforeReading, None);
         }
         let named = match understand(sql, self.world().dialect) {
-            Meaning::Shows(shown) => self.world().named(&shown.sql),
+            Meaning::Shows(shown) => self.world().named(&shown.sql, &self.standing.session),
             // An error quotes of such a statement what it says itself, and which key is taken.
             Meaning::Writes(sql) if self.says_all_itself(&sql) => return self.nobody(Nobody::Statement(ShowsNobody::WriteWithoutQuery), None),
-            Meaning::Writes(sql) => self.world().named(&sql),
+            Meaning::Writes(sql) => self.world().named(&sql, &self.standing.session),
             Meaning::Nobody(class) => return self.nobody(Nobody::Statement(class), None),
             Meaning::Command(_) => return self.nobody(Nobody::Command, None),
             Meaning::Opaque(reason) => return self.widen_to_role(Missing::FailedWithError, Some(reason)),
@@ -281,14 +298,14 @@ impl Planner<'_> {
     /// Whether a write puts in what it says itself, and looks at no row but by its key.
     fn says_all_itself(&self, sql: &str) -> bool {
         let is_insert = sql.trim_start().get(..6).is_some_and(|word| word.eq_ignore_ascii_case("insert"));
-        let find = |name: &ObjectName| self.world().target(name);
+        let find = |name: &ObjectName| self.world().target(name, &self.standing.session);
         let carries_none = |pieces: Vec<Piece>| pieces.iter().all(|piece| piece.missing == Some(Missing::Written));
         is_insert && written(sql, self.world().dialect, &find).is_some_and(carries_none)
     }
 
     /// What a write sends back, and what it moves.
     fn writes(&mut self, sql: &str, values: &Values) {
-        let find = |name: &ObjectName| self.world().target(name);
+        let find = |name: &ObjectName| self.world().target(name, &self.standing.session);
         let Some(pieces) = written(sql, self.world().dialect, &find) else {
             let may_show = lexer::tokens(sql, self.world().dialect).iter().any(|t| ["returning", "select", "table"].iter().any(|word| t.is(word)));
             return match may_show {
@@ -307,7 +324,7 @@ impl Planner<'_> {
             }
             self.count = if piece.is_counted { count } else { CountUse::None };
             if piece.names_only {
-                let named = self.world().named(&piece.sql);
+                let named = self.world().named(&piece.sql, &self.standing.session);
                 self.name_tables(&named);
                 self.everybody(named.described, Missing::NotReplayed, None);
             } else {
@@ -324,11 +341,14 @@ impl Planner<'_> {
 
     /// Whom the rows of a query show.
     fn query(&mut self, shown: &Shown, values: Values, source: &Source<'_>, rows: Option<(u64, u64)>) {
+        if self.standing.is_lost {
+            return self.widen_to_role(Missing::SessionReadsOtherwise, Some("search_path"));
+        }
         let (_, first) = self.state(&shown.sql, &Named::default(), source);
         let look = Look { at: first.at, owner: self.access.connection.as_deref().and_then(|name| self.scene.connections.get(name)).and_then(|c| c.number) };
-        let rewritten = self.world().rewrite(&shown.sql, look);
+        let rewritten = self.world().rewrite(&shown.sql, look, &self.standing.session);
         let sql = rewritten.as_ref().map_or(&shown.sql, |rewritten| &rewritten.sql);
-        let mut named = self.world().named(sql);
+        let mut named = self.world().named(sql, &self.standing.session);
         if let Some(rewritten) = &rewritten {
             named.unknown.extend(rewritten.unknown.iter().cloned());
             if rewritten.is_unsure {
@@ -351,12 +371,19 @@ impl Planner<'_> {
                 (false, false) => {}
             };
         }
+        if let Some(odd) = self.standing.odd.clone() {
+            self.everybody(named.described.clone(), Missing::SessionReadsOtherwise, Some(odd));
+        }
+        if self.standing.odd.is_some() || self.standing.limits_rows {
+            self.cap = lower(self.cap, (Certainty::Likely, Some(Missing::SessionReadsOtherwise)));
+        }
         let (time, read) = self.state(&shown.sql, &named, source);
         self.moved_here(&named, time, read.at);
         let is_mixed = read.otherwise == Otherwise::Mixed || self.is_stale(&named);
         let mut job = Job {
             database: self.database,
             sql: sql.clone(),
+            session: Rc::new(self.standing.session.clone()),
             call: Call { time, as_of: Some(read.at), parameters: Vec::new(), rows },
             cap: self.cap,
             rows_logged: self.rows_logged(),
@@ -388,7 +415,7 @@ impl Planner<'_> {
             self.world().flows(named, at).map(|flows| flows.into_iter().map(|flow| (flow.sql.clone(), flow.at, flow.parameters.clone())).collect());
         let Some(flows) = flows else { return self.widen_to_role(Missing::MovedHere, None) };
         for (sql, at, parameters) in flows {
-            let of_flow = Rc::new(self.world().named(&sql));
+            let of_flow = Rc::new(self.world().named(&sql, &Session::default()));
             if of_flow.opaque || !of_flow.unknown.is_empty() {
                 self.widen_to_role(Missing::MovedHere, None);
                 continue;
@@ -399,6 +426,8 @@ impl Planner<'_> {
             let job = Job {
                 database: self.database,
                 sql,
+                // The session that moved the values is not followed.
+                session: Rc::default(),
                 call: Call { time, as_of: Some(at), parameters: Vec::new(), rows: None },
                 cap: self.cap,
                 rows_logged: None,

@@ -5,6 +5,7 @@ use arrow_schema::SchemaRef;
 use strandline_model::exposure::Certainty;
 
 use crate::Dialect;
+use crate::session::Session;
 
 /// One execution of a prepared statement.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
@@ -106,6 +107,8 @@ pub(crate) struct ReplayDoubt {
 pub(crate) struct EngineDatabase {
     pub(crate) search_path: Vec<String>,
     pub(crate) dialect: Dialect,
+    /// The collation of texts that declare none, where a dump says it.
+    pub(crate) collation: Option<String>,
     pub(crate) tables: Vec<EngineTable>,
     pub(crate) views: Vec<EngineView>,
     /// People who own rows together.
@@ -125,6 +128,7 @@ pub(crate) struct EngineView {
 pub(crate) struct EngineTable {
     pub(crate) schema: String,
     pub(crate) name: String,
+    /// The visible columns, with what they are declared as.
     pub(crate) columns: SchemaRef,
     pub(crate) unique_keys: Vec<Vec<usize>>,
     pub(crate) has_subject: bool,
@@ -133,8 +137,8 @@ pub(crate) struct EngineTable {
 
 /// Replays statements against one database.
 pub(crate) trait Replayer {
-    /// Makes a statement ready; its number, or why it cannot be replayed.
-    fn prepare(&mut self, sql: &str) -> Result<usize, String>;
+    /// Makes a statement ready, as a session read it; its number, or why it cannot be replayed.
+    fn prepare(&mut self, sql: &str, session: &Session) -> Result<usize, String>;
     /// Replays executions of a prepared statement; one answer each, or why there is none.
     fn replay(&mut self, statement: usize, calls: &[Call]) -> Vec<Result<Replayed, String>>;
     /// Forgets all prepared statements.

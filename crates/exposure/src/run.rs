@@ -1,9 +1,10 @@
 //! The whole story: read the data and the writes, put the accesses in order, replay them, judge, fold, write.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::rc::Rc;
 
 use strandline_history::writes::ConnectionFacts;
-use strandline_history::{Interest, Otherwise, Words, load, writes};
+use strandline_history::{Interest, Otherwise, Sessions, Words, load, writes};
 use strandline_model::access::Access;
 use strandline_model::clearance::Question;
 use strandline_model::estate::Estate;
@@ -23,6 +24,7 @@ use crate::nobody::Nobody;
 use crate::plan::{Asked, Job, Mode, Part, Planned, Scene, Windows, plan, read_state};
 use crate::reach::{Presences, reach};
 use crate::replay::{Call, MakeReplayer, Replayed};
+use crate::session::Session;
 use crate::stage::{Inputs, Output, Progress, Summary};
 use crate::statement::advance;
 use crate::world::{Builder, World};
@@ -64,14 +66,15 @@ pub(crate) fn expose_with(
     let mut wanted: BTreeSet<String> = first.collector.connections().chain(first.presences.connections()).map(str::to_owned).collect();
     wanted.extend(std::mem::take(&mut first.connections));
     let interest = Interest::of(inputs.estate, &stored, &first.words);
-    let facts = writes::read(inputs.events, &wanted, interest)?;
+    let mut facts = writes::read(inputs.events, &wanted, interest)?;
     let world =
         Builder { estate: inputs.estate, register: &inputs.subjects, writes: &facts.writes, read: &first.words, make, notes: &mut notes }.build(stored)?;
     summary.notes = notes;
     write_held(&world, out)?;
     let FirstPass { collector, presences, total, .. } = first;
     let commands = collector.resolve(&|connection| facts.connections.get(connection).is_some_and(|f| f.session_statements_logged));
-    let mut run = Run::new(world, commands, &facts.connections, summary);
+    let sessions = std::mem::take(&mut facts.sessions);
+    let mut run = Run::new(world, commands, (&facts.connections, sessions), summary);
     run.complete_cursors(inputs.accesses)?;
     let mut chunk = Vec::new();
     for_each_access(inputs.accesses, |number, access| {
@@ -165,12 +168,14 @@ struct Run<'r> {
     summary: Summary,
     /// Rows of each fetch, by cursor; `None` if the cursor cannot be replayed.
     windows: HashMap<usize, Option<Windows>>,
-    prepared: HashMap<(usize, String), Result<usize, String>>,
+    prepared: HashMap<(usize, Rc<Session>, String), Result<usize, String>>,
+    /// What the connections had set.
+    sessions: Sessions,
     whole_cursors: u64,
 }
 
 impl<'r> Run<'r> {
-    fn new(world: World, commands: Commands, connections: &'r BTreeMap<String, ConnectionFacts>, summary: Summary) -> Self {
+    fn new(world: World, commands: Commands, (connections, sessions): (&'r BTreeMap<String, ConnectionFacts>, Sessions), summary: Summary) -> Self {
         Self {
             world,
             commands,
@@ -180,6 +185,7 @@ impl<'r> Run<'r> {
             summary,
             windows: HashMap::new(),
             prepared: HashMap::new(),
+            sessions,
             whole_cursors: 0,
         }
     }
@@ -204,13 +210,15 @@ impl<'r> Run<'r> {
         for at in 0..self.commands.cursors.len() {
             let cursor = self.commands.cursors[at].clone();
             let Some(database) = self.world.database(&cursor.database) else { continue };
-            let named = self.world.databases[database].named(&cursor.query);
+            let state = self.sessions.at(&cursor.connection, cursor.time, &cursor.proof);
+            let session = Rc::new(self.world.databases[database].givens.standing(None, state).session);
+            let named = self.world.databases[database].named(&cursor.query, &session);
             let tables = self.world.databases[database].tables_of(&named);
             let (time, part, connection) = (cursor.time, cursor.place.1, Some(cursor.connection.as_str()));
             let asked = Asked { time, part, proof: &cursor.proof, connection, tables: &tables, sql: &cursor.query, before: false };
             let read = read_state(&self.scene(), database, &asked);
             let call = Call { time, as_of: Some(read.at), parameters: cursor.parameters.clone(), rows: None };
-            let rows = self.replay_one(database, &cursor.query, &call).ok().filter(|_| cursor.parameters_known);
+            let rows = self.replay_one(database, &session, &cursor.query, &call).ok().filter(|_| cursor.parameters_known);
             // Where a cursor stands can be told only if every row before it is sure.
             let rows = rows.filter(|r| r.rows.least == r.rows.most && read.otherwise == Otherwise::Nothing).map(|r| r.rows.most);
             let windows = rows.map(|rows| {
@@ -228,24 +236,25 @@ impl<'r> Run<'r> {
     }
 
     fn scene(&self) -> Scene<'_> {
-        Scene { world: &self.world, commands: &self.commands, connections: self.connections, windows: &self.windows }
+        Scene { world: &self.world, commands: &self.commands, connections: self.connections, windows: &self.windows, sessions: &self.sessions }
     }
 
-    fn prepare(&mut self, database: usize, sql: &str) -> Result<usize, String> {
-        if let Some(known) = self.prepared.get(&(database, sql.to_owned())) {
+    fn prepare(&mut self, database: usize, session: &Rc<Session>, sql: &str) -> Result<usize, String> {
+        let key = (database, Rc::clone(session), sql.to_owned());
+        if let Some(known) = self.prepared.get(&key) {
             return known.clone();
         }
         if self.prepared.len() >= PREPARED {
             self.prepared.clear();
             self.world.databases.iter_mut().for_each(|d| d.replayer.forget());
         }
-        let made = self.world.databases[database].replayer.prepare(sql);
-        self.prepared.insert((database, sql.to_owned()), made.clone());
+        let made = self.world.databases[database].replayer.prepare(sql, session);
+        self.prepared.insert(key, made.clone());
         made
     }
 
-    fn replay_one(&mut self, database: usize, sql: &str, call: &Call) -> Result<Replayed, String> {
-        let statement = self.prepare(database, sql)?;
+    fn replay_one(&mut self, database: usize, session: &Rc<Session>, sql: &str, call: &Call) -> Result<Replayed, String> {
+        let statement = self.prepare(database, session, sql)?;
         let mut answers = self.world.databases[database].replayer.replay(statement, std::slice::from_ref(call));
         answers.pop().unwrap_or_else(|| Err("the engine gave no answer".to_owned()))
     }
@@ -261,12 +270,12 @@ impl<'r> Run<'r> {
             self.begin(at, access, planned, &mut accounts[at], &mut jobs);
         }
         while !jobs.is_empty() {
-            let mut groups: BTreeMap<(usize, String), Vec<Pending>> = BTreeMap::new();
+            let mut groups: BTreeMap<(usize, String, Rc<Session>), Vec<Pending>> = BTreeMap::new();
             for pending in std::mem::take(&mut jobs) {
-                groups.entry((pending.job.database, pending.job.sql.clone())).or_default().push(pending);
+                groups.entry((pending.job.database, pending.job.sql.clone(), Rc::clone(&pending.job.session))).or_default().push(pending);
             }
-            for ((database, sql), group) in groups {
-                self.replay_group(database, &sql, &group, (&mut accounts, &mut jobs), out)?;
+            for ((database, sql, session), group) in groups {
+                self.replay_group(database, (&sql, &session), &group, (&mut accounts, &mut jobs), out)?;
             }
         }
         for ((_, access), account) in chunk.iter().zip(&accounts) {
@@ -316,12 +325,12 @@ impl<'r> Run<'r> {
     fn replay_group(
         &mut self,
         database: usize,
-        sql: &str,
+        (sql, session): (&str, &Rc<Session>),
         group: &[Pending],
         (accounts, jobs): (&mut [Account], &mut Vec<Pending>),
         out: &mut dyn Output,
     ) -> Result<(), ExposureError> {
-        let statement = match self.prepare(database, sql) {
+        let statement = match self.prepare(database, session, sql) {
             Ok(statement) => statement,
             Err(reason) => {
                 group.iter().for_each(|pending| self.fall_back(pending, &reason, &mut accounts[pending.at]));

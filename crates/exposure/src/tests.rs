@@ -95,7 +95,7 @@ impl Naive {
 }
 
 impl Replayer for Naive {
-    fn prepare(&mut self, sql: &str) -> Result<usize, String> {
+    fn prepare(&mut self, sql: &str, _session: &crate::session::Session) -> Result<usize, String> {
         let read = self.read(sql).ok_or_else(|| "beyond this test".to_owned())?;
         self.prepared.push(read);
         Ok(self.prepared.len() - 1)

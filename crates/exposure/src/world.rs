@@ -11,6 +11,7 @@ use strandline_model::estate::{Estate, Table as DescribedTable};
 use crate::made::{Flow, Look, MADE, Made, Maker, Rewritten, Snapshotted};
 use crate::page::Pages;
 use crate::replay::{EngineDatabase, EngineTable, EngineView, MakeReplayer, Replayer};
+use crate::session::{Givens, Session};
 use crate::written::Target;
 use crate::{Dialect, ExposureError};
 use strandline_history::store::{Rights, StoredDatabase};
@@ -99,6 +100,8 @@ pub(crate) struct DatabaseWorld {
     rights: Rights,
     /// When the log's writes took effect.
     pub(crate) effects: Effects,
+    /// What it gives to its sessions.
+    pub(crate) givens: Givens,
     pub(crate) replayer: Box<dyn Replayer>,
 }
 
@@ -214,12 +217,12 @@ impl DatabaseWorld {
     }
 
     /// The table that a name stands for, with its columns.
-    pub(crate) fn target(&self, name: &ObjectName) -> Option<Target> {
+    pub(crate) fn target(&self, name: &ObjectName, session: &Session) -> Option<Target> {
         let fold = |ident: &sqlparser::ast::Ident| {
             if ident.quote_style.is_some() || self.dialect == Dialect::MySql { ident.value.clone() } else { ident.value.to_lowercase() }
         };
         let parts: Vec<String> = name.0.iter().filter_map(|part| part.as_ident().map(fold)).collect();
-        let full_name = self.resolve(&parts)?;
+        let full_name = self.resolve(&parts, session.search_path.as_deref().unwrap_or(&self.search_path))?;
         let columns = self.tables[*self.index.get(&full_name)?].names.clone();
         Some(Target { full_name, columns })
     }
@@ -229,7 +232,7 @@ impl DatabaseWorld {
         named.described.iter().copied().chain(named.other.iter().filter_map(|name| self.index.get(name).copied())).collect()
     }
 
-    fn resolve(&self, parts: &[String]) -> Option<String> {
+    fn resolve(&self, parts: &[String], path: &[String]) -> Option<String> {
         // The rows that a write put into a table stand under the table's full name.
         if let [schema, full] = parts
             && schema == strandline_provenance::CHANGED
@@ -252,7 +255,7 @@ impl DatabaseWorld {
             known(&lower).then_some(lower)
         };
         match parts {
-            [name] => self.search_path.iter().find_map(|schema| try_one(schema, name)),
+            [name] => path.iter().find_map(|schema| try_one(schema, name)),
             [.., schema, name] if self.dialect == Dialect::MySql && schema.eq_ignore_ascii_case(&self.name) => {
                 try_one(schema, name).or_else(|| self.search_path.iter().find_map(|schema| try_one(schema, name)))
             }
@@ -261,18 +264,18 @@ impl DatabaseWorld {
         }
     }
 
-    /// What a query names; from its words, where it cannot be parsed.
-    pub(crate) fn named(&self, sql: &str) -> Named {
+    /// What a query names, in a session; from its words, where it cannot be parsed.
+    pub(crate) fn named(&self, sql: &str, session: &Session) -> Named {
         let mut named = Named::default();
-        self.add_named(sql, &mut named, 0);
+        self.add_named(sql, session.search_path.as_deref().unwrap_or(&self.search_path), &mut named, 0);
         named
     }
 
-    fn add_named(&self, sql: &str, named: &mut Named, depth: usize) {
+    fn add_named(&self, sql: &str, path: &[String], named: &mut Named, depth: usize) {
         let names = strandline_sql::names(sql, self.dialect);
         let mut resolved = 0;
         for parts in &names.relations {
-            match (self.resolve(parts), strandline_sql::system(parts, self.dialect)) {
+            match (self.resolve(parts, path), strandline_sql::system(parts, self.dialect)) {
                 (Some(full), _) => {
                     resolved += 1;
                     self.add_relation(&full, named, depth);
@@ -310,14 +313,14 @@ impl DatabaseWorld {
                 self.add_kept(sql, self.kept.get(full).copied(), named, depth);
             }
         } else if let Some(sql) = self.views.get(full).filter(|_| depth < 64 && named.views.insert(full.to_owned())) {
-            self.add_named(sql, named, depth + 1);
+            self.add_named(sql, &self.search_path, named, depth + 1);
         }
     }
 
     /// Adds what a query names whose tables are read as of a moment, if they are.
     fn add_kept(&self, sql: &str, as_of: Option<i64>, named: &mut Named, depth: usize) {
         let mut inside = Named { views: std::mem::take(&mut named.views), ..Named::default() };
-        self.add_named(sql, &mut inside, depth + 1);
+        self.add_named(sql, &self.search_path, &mut inside, depth + 1);
         if let Some(moment) = as_of {
             let own: Vec<usize> = inside.described.iter().copied().filter(|table| !inside.pinned.iter().any(|(pinned, _)| pinned == table)).collect();
             inside.pinned.extend(own.into_iter().map(|table| (table, moment)));
@@ -332,7 +335,7 @@ impl DatabaseWorld {
     }
 
     /// The statement with the names of what was made or renamed since the snapshot, as they stood.
-    pub(crate) fn rewrite(&self, sql: &str, look: Look) -> Option<Rewritten> {
+    pub(crate) fn rewrite(&self, sql: &str, look: Look, session: &Session) -> Option<Rewritten> {
         if self.made.is_empty() {
             return None;
         }
@@ -342,7 +345,7 @@ impl DatabaseWorld {
         let of = Snapshotted {
             dialect: self.dialect,
             name: &self.name,
-            search_path: &self.search_path,
+            search_path: session.search_path.as_deref().unwrap_or(&self.search_path),
             columns: &columns,
             view: &view,
             is_described: &is_described,
@@ -461,7 +464,7 @@ impl Builder<'_> {
             engine_tables.push(EngineTable {
                 schema: history.schema,
                 name: history.name,
-                columns: history.columns,
+                columns: crate::declared::columns(&stored, table, &history.columns),
                 unique_keys: history.unique_keys,
                 has_subject: description.is_some(),
                 batches: history.batches,
@@ -497,10 +500,23 @@ impl Builder<'_> {
             views.push(EngineView { schema: MADE.to_owned(), name: at.to_string(), sql: state.sql.clone(), as_of: state.as_of });
         }
         let kept = views.iter().filter_map(|v| v.as_of.filter(|_| v.schema != MADE).map(|moment| (format!("{}.{}", v.schema, v.name), moment))).collect();
-        let engine =
-            EngineDatabase { search_path: stored.search_path.clone(), dialect: stored.dialect, tables: engine_tables, views, holders: history.holders };
+        let collation = stored.described.collation.clone();
+        let engine = EngineDatabase {
+            search_path: stored.search_path.clone(),
+            dialect: stored.dialect,
+            collation,
+            tables: engine_tables,
+            views,
+            holders: history.holders,
+        };
         let of_estate = self.estate.databases.iter().find(|d| d.id == stored.id);
         let without_personal_data = of_estate.into_iter().flat_map(|d| d.without_personal_data.iter().cloned()).collect();
+        let givens = Givens {
+            dialect: Some(stored.dialect),
+            database: stored.name.clone(),
+            settings: stored.described.settings,
+            zone: of_estate.and_then(|d| d.time_zone.clone()),
+        };
         let replayer = (self.make)(engine).map_err(|reason| ExposureError::Engine { database: stored.id.clone(), reason })?;
         Ok(DatabaseWorld {
             id: stored.id,
@@ -515,6 +531,7 @@ impl Builder<'_> {
             rights: stored.rights,
             without_personal_data,
             effects: history.effects,
+            givens,
             replayer,
         })
     }

@@ -3,6 +3,7 @@
 
 mod cells;
 mod change;
+mod declared;
 mod definition;
 mod doubt;
 pub mod evaluate;
@@ -11,6 +12,7 @@ mod index;
 mod interest;
 mod rebuild;
 pub mod roll;
+mod sessions;
 mod sketch;
 mod snapshot;
 pub mod store;
@@ -22,12 +24,14 @@ use std::io;
 
 use strandline_model::table::ScanError;
 
+pub use declared::{Base, Declaration};
 pub use definition::{Definition, Name, NewCells, definitions};
 pub use doubt::{DoubtReason, Open, Population, TableDoubt};
 pub use holders::{SET, SOMEBODY};
 pub use interest::{Interest, Words};
 pub use rebuild::{Carried, DatabaseHistory, Rebuild, TableHistory, descriptions};
 pub use roll::{micros as instant, moment};
+pub use sessions::Sessions;
 pub use sketch::{DumpSketch, HeldTables, TableSketch, held_tables, sketch_dump};
 pub use snapshot::{Broken, OnCut, Part, Parts, Snapshot, fuzz_dump, load, looks_like_a_dump};
 pub use strandline_sql::Dialect;

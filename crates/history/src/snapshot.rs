@@ -231,7 +231,7 @@ impl CutPart {
 
 /// Fills a database from one snapshot in memory.
 #[cfg(test)]
-fn fill(database: &mut StoredDatabase, parts: &[(&str, &[u8])], options: &ReadOptions, notes: &mut Vec<String>) -> Result<(), HistoryError> {
+pub(crate) fn fill(database: &mut StoredDatabase, parts: &[(&str, &[u8])], options: &ReadOptions, notes: &mut Vec<String>) -> Result<(), HistoryError> {
     let snapshot = Snapshot { database: database.id.clone(), table: None, path: "dump.sql".to_owned(), parts: Box::new(parts) };
     fill_all(database, &[&snapshot], options, notes)
 }

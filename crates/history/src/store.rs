@@ -39,6 +39,8 @@ pub struct Column {
     pub declared: String,
     /// The collation that its definition names, as it is written there.
     pub collation: Option<String>,
+    /// MySQL's character set that its definition names.
+    pub character_set: Option<String>,
     /// What the server computes it from. Such a column's values are not in a dump.
     pub generated: Option<String>,
 }
@@ -46,7 +48,7 @@ pub struct Column {
 impl Column {
     /// A column of which no more is known.
     pub fn new(name: String, kind: ColumnKind, default: ColumnDefault) -> Self {
-        Self { name, kind, default, declared: String::new(), collation: None, generated: None }
+        Self { name, kind, default, declared: String::new(), collation: None, character_set: None, generated: None }
     }
 }
 
@@ -108,8 +110,14 @@ pub struct StoredTable {
     pub attached: Vec<Attached>,
     /// Whether it has no rows of its own, only those of its partitions.
     pub partitioned: bool,
+    /// MySQL's collation of columns that name none.
+    pub collation: Option<String>,
+    /// MySQL's character set of columns that name none.
+    pub character_set: Option<String>,
     /// Whether the snapshot has the rows of this table in full.
     pub complete: bool,
+    /// Whether its rows were read before a column got another type: their values are not the server's.
+    pub(crate) has_other_types: bool,
 }
 
 /// What acts on a table's reads or writes besides the statement itself.
@@ -154,7 +162,10 @@ impl StoredTable {
             owner: None,
             attached: Vec::new(),
             partitioned: false,
+            collation: None,
+            character_set: None,
             complete: true,
+            has_other_types: false,
         }
     }
 
@@ -170,6 +181,27 @@ impl StoredTable {
         (self.batches, self.starts, self.rows) = (other.batches, other.starts, other.rows);
         (self.builders, self.pending_rows, self.pending_bytes) = (other.builders, other.pending_rows, other.pending_bytes);
         (self.unsure_rows, self.complete) = (other.unsure_rows, other.complete);
+    }
+
+    /// A column gets another definition. Rows that are there already keep what they were read as, and then nothing is known of the
+    /// table's values for sure.
+    pub(crate) fn change_column(&mut self, column: usize, changed: Column, keeps_default: bool) {
+        let is_same = self.columns[column].kind == changed.kind;
+        if !is_same && self.rows_read() > 0 {
+            self.columns[column].declared = String::new();
+            (self.has_other_types, self.complete) = (true, false);
+            return;
+        }
+        let before = std::mem::replace(&mut self.columns[column], changed);
+        let now = &mut self.columns[column];
+        now.generated = before.generated;
+        if keeps_default {
+            now.default = before.default;
+        }
+        // The builders were made for the kinds before.
+        if self.pending_rows == 0 {
+            self.builders.clear();
+        }
     }
 
     /// Rows in closed batches and in the one being filled.
@@ -335,7 +367,7 @@ pub struct Described {
     pub extensions: BTreeSet<String>,
     /// Settings of roles and databases.
     pub settings: Vec<StoredSetting>,
-    /// The database's own collation or locale.
+    /// The database's own collation: `icu:LOCALE`, `libc:LOCALE`, or MySQL's name of one.
     pub collation: Option<String>,
     /// The encoding in which the dump is written.
     pub encoding: Option<String>,

@@ -15,6 +15,7 @@ use strandline_model::table::Scan;
 use strandline_sql::lexer;
 
 use crate::interest::Interest;
+use crate::sessions::Sessions;
 use crate::transactions::{Isolation, OwnWrite, Place, Transaction, isolation_of};
 use crate::{Dialect, HistoryError};
 
@@ -98,6 +99,8 @@ pub struct LogFacts {
     pub last_event: Option<i64>,
     /// By connection: those that were asked for.
     pub connections: BTreeMap<String, ConnectionFacts>,
+    /// What those had set, and when.
+    pub sessions: Sessions,
 }
 
 /// Reads the events once. `connections` are those whose facts are wanted; writes that `interest` does not touch are passed over.
@@ -125,6 +128,8 @@ pub fn read(events: &dyn Scan, connections: &BTreeSet<String>, interest: Interes
         "transaction",
         "record_kind",
         "masked",
+        "artefact",
+        "offset",
     ];
     let mut reader = Reader::new(interest);
     for batch in events.scan(&columns).map_err(HistoryError::scan("events"))? {
@@ -418,6 +423,9 @@ impl Reader {
             self.note(&key, event, &word);
         }
         let log = self.log_number(event);
+        if is_wanted {
+            self.facts.sessions.take(&key, log, self.dialect, event);
+        }
         let mut connection = self.open.remove(&(log, key.clone())).unwrap_or_default();
         connection.log = log;
         if is_wanted && connection.owner.is_none() {

@@ -187,6 +187,8 @@ pub struct Database {
     pub snapshot: Vec<String>,
     /// The instant the snapshot was taken, RFC 3339. Default: before the first event of its log.
     pub snapshot_time: Option<String>,
+    /// The zone in which its sessions read times without one, unless they set another: `Asia/Hong_Kong`, `UTC`, `+08:00`. Default: not known.
+    pub time_zone: Option<String>,
     /// Tables (`schema.table`) that hold no personal data, as somebody has checked: reading them shows nobody. Whatever is neither
     /// described nor named here keeps everybody from being told that they were not reached, once the actor has read it.
     #[serde(default)]

@@ -186,6 +186,7 @@ pub(crate) async fn open(database: &Database, options: &Options) -> Result<(Sess
     let context = SessionContext::new_with_state(state);
     context.register_udf(crate::vocabulary::opaque_function());
     context.register_udf(crate::whole_row::whole_row_function());
+    context.register_udf(crate::kernels::collation_function());
     let mut schemas: BTreeMap<String, Arc<MemorySchemaProvider>> = BTreeMap::new();
     schemas.insert(SEARCH.into(), Arc::default());
     let mut tables = Tables {
@@ -221,16 +222,26 @@ pub(crate) async fn open(database: &Database, options: &Options) -> Result<(Sess
         catalog.register_schema(name, schema.clone()).map_err(set_up)?;
     }
     context.register_catalog(CATALOG, catalog.clone());
-    fill_search_path(database, &catalog).await;
+    fill_search_path(SEARCH, &database.search_path, catalog.as_ref()).await;
     open_views(database, &context, &catalog, &mut tables).await;
     Ok((context.state(), tables))
 }
 
-async fn fill_search_path(database: &Database, catalog: &MemoryCatalogProvider) {
-    let Some(search) = catalog.schema(SEARCH) else {
+/// The planner's state for a session that searches other schemas. `number` keeps one such list apart from another.
+pub(crate) async fn searching(state: &SessionState, path: &[String], number: usize) -> Option<SessionState> {
+    let catalog = state.catalog_list().catalog(CATALOG)?;
+    let name = format!("{SEARCH}_{number}");
+    catalog.register_schema(&name, Arc::new(MemorySchemaProvider::new())).ok()?;
+    fill_search_path(&name, path, catalog.as_ref()).await;
+    let config = state.config().clone().with_default_catalog_and_schema(CATALOG, name);
+    Some(SessionStateBuilder::new_from_existing(state.clone()).with_config(config).build())
+}
+
+async fn fill_search_path(name: &str, path: &[String], catalog: &dyn CatalogProvider) {
+    let Some(search) = catalog.schema(name) else {
         return;
     };
-    for schema in database.search_path.iter().filter_map(|name| catalog.schema(name)) {
+    for schema in path.iter().filter_map(|name| catalog.schema(name)) {
         for name in schema.table_names() {
             if let (false, Ok(Some(table))) = (search.table_exist(&name), schema.table(&name).await) {
                 let _already_there = search.register_table(name, table);
@@ -262,7 +273,7 @@ async fn open_views(database: &Database, context: &SessionContext, catalog: &Arc
             });
             let _already_there = schema.register_table(view.name.clone(), Arc::new(ViewTable::new(plan, None)));
         }
-        fill_search_path(database, catalog).await;
+        fill_search_path(SEARCH, &database.search_path, catalog.as_ref()).await;
         if left.is_empty() || left.len() == before {
             return;
         }

@@ -19,7 +19,12 @@ pub(crate) enum Reading {
     Icu,
     /// As the C library does outside C: letters and digits first, without case; what else there is breaks ties only.
     Library,
-    /// As MySQL's `_general_ci` and the collations of one byte do: character by character, without case and accents.
+    /// As MySQL's collations of one byte do, of plain characters: by their numbers, without case.
+    OneByte {
+        /// Whether trailing blanks count.
+        pads: bool,
+    },
+    /// As MySQL's `_general_ci` does: character by character, without case and accents.
     General {
         /// Whether trailing blanks count.
         pads: bool,
@@ -83,7 +88,9 @@ impl Collation {
         match base {
             "C" | "POSIX" | "ucs_basic" => Self::bytes(),
             _ if base.contains('_') && !moves_letters(base) => Self::of(&[Reading::Library], true),
-            _ => Self::unknown(Dialect::PostgreSql),
+            _ if base.contains('_') || name.starts_with("libc:") => Self::unknown(Dialect::PostgreSql),
+            // One that the database defines: perhaps one that holds texts equal that differ in their bytes.
+            _ => Self { is_bytewise: false, ..Self::unknown(Dialect::PostgreSql) },
         }
     }
 
@@ -95,9 +102,12 @@ impl Collation {
 
     fn of_mysql(name: &str) -> Self {
         let name = name.to_lowercase();
+        if let Some(set) = name.strip_prefix("charset:") {
+            return Self::of_character_set(set);
+        }
         let pads = !name.contains("_nopad_") && !name.contains("0900");
-        let general =
-            ["utf8mb4_general", "utf8mb3_general", "utf8_general", "ucs2_general", "latin1_swedish", "latin1_german1", "latin1_general", "ascii_general"];
+        let general = ["utf8mb4_general", "utf8mb3_general", "utf8_general", "ucs2_general"];
+        let of_one_byte = ["latin1_swedish", "latin1_german1", "latin1_general", "ascii_general"];
         if name == "binary" || name.ends_with("_bin") {
             // Unicode's `_bin` compares characters, whose bytes in UTF-8 stand in the same order.
             return Self::of(&[if name == "binary" || !pads { Reading::Bytes } else { Reading::PaddedBytes }], name == "binary" || !pads);
@@ -107,8 +117,20 @@ impl Collation {
         }
         match name {
             _ if general.iter().any(|prefix| name.starts_with(prefix)) => Self::of(&[Reading::General { pads }], false),
+            _ if of_one_byte.iter().any(|prefix| name.starts_with(prefix)) => Self::of(&[Reading::OneByte { pads }], false),
             _ if name.contains("0900_ai") || name.contains("uca1400_ai") => Self::of(&[Reading::Unicode { pads, is_early: false }], false),
             _ if name.contains("_unicode_") => Self::of(&[Reading::Unicode { pads, is_early: true }], false),
+            _ => Self::unknown(Dialect::MySql),
+        }
+    }
+
+    /// The default of a character set. That of `utf8mb4` is another one since MySQL 8, which writes it out in its dumps.
+    fn of_character_set(set: &str) -> Self {
+        match set {
+            "utf8mb4" => Self::of(&[Reading::General { pads: true }, Reading::Unicode { pads: false, is_early: false }], false),
+            "utf8" | "utf8mb3" | "ucs2" => Self::of(&[Reading::General { pads: true }], false),
+            "latin1" | "ascii" => Self::of(&[Reading::OneByte { pads: true }], false),
+            "binary" => Self::bytes(),
             _ => Self::unknown(Dialect::MySql),
         }
     }
@@ -146,7 +168,7 @@ impl Reading {
         let is_printed = |letter: char| (' '..='~').contains(&letter);
         match self {
             Self::Bytes => true,
-            Self::Library | Self::Icu | Self::Unicode { .. } => text.chars().all(is_printed),
+            Self::Library | Self::Icu | Self::Unicode { .. } | Self::OneByte { .. } => text.chars().all(is_printed),
             // Less than a blank is less than the end.
             Self::PaddedBytes => text.chars().all(|letter| letter >= ' '),
             // Above the first plane all characters weigh the same.
@@ -162,6 +184,7 @@ impl Reading {
             Self::PaddedBytes => trimmed(text, true).as_bytes().to_vec(),
             Self::Icu => icu_key(text),
             Self::General { pads } => general(trimmed(text, pads)).into_bytes(),
+            Self::OneByte { pads } => trimmed(text, pads).to_ascii_uppercase().into_bytes(),
             Self::Unicode { pads, is_early } => trimmed(text, pads).chars().map(|letter| weight(letter, is_early)).collect::<String>().into_bytes(),
         }
     }
@@ -180,7 +203,7 @@ impl Reading {
         let order = match (self.places(left) && self.places(right), self) {
             (true, _) => self.key(left).cmp(&self.key(right)),
             // Up to the first character that it does not know, the texts may differ already.
-            (false, Self::Unicode { .. } | Self::Library | Self::Icu) => {
+            (false, Self::Unicode { .. } | Self::OneByte { .. } | Self::Library | Self::Icu) => {
                 let end = |text: &str| text.char_indices().find(|(_, letter)| !(' '..='~').contains(letter)).map_or(text.len(), |(at, _)| at);
                 let known = |text: &str| self.first_level(&text[..end(text)]);
                 let (left, right) = (known(left), known(right));

@@ -1,7 +1,7 @@
 //! Types that Arrow has not: a column keeps their text, and what it was declared as stands in its field. Here is how a server
 //! compares and orders such texts.
 //!
-//! Sources: PostgreSQL 15 manual, chapter 8; MariaDB manual, Data Types; both asked by `tests/servers.rs`.
+//! Sources: PostgreSQL 15 manual, chapter 8; MariaDB manual, Data Types; both asked by `exposure/src/servers.rs`.
 
 use std::collections::HashMap;
 
@@ -101,6 +101,12 @@ impl Declared {
         })
     }
 
+    /// What a column of the data is declared as, by its type as a definition writes it. A column that is kept as text and is
+    /// no text to its server is opaque.
+    pub fn of_column(written: &str, field: &Field) -> Option<Self> {
+        Self::of_sql(written).or_else(|| (field.data_type().is_string() && !is_text(written)).then_some(Self::Opaque))
+    }
+
     /// What a field is declared as, by its metadata.
     pub(crate) fn of(metadata: &HashMap<String, String>) -> Option<Self> {
         Some(match metadata.get(TYPE)?.as_str() {
@@ -146,6 +152,14 @@ impl Declared {
             Self::Opaque => None,
         }
     }
+}
+
+/// Whether a type, as a definition writes it, holds text. Where none is written, a file said no more.
+fn is_text(written: &str) -> bool {
+    const TEXTS: [&str; 10] = ["", "text", "varchar", "character", "name", "tinytext", "mediumtext", "longtext", "nvarchar", "nchar"];
+    let lower = written.trim().to_lowercase();
+    let word = lower.split(['(', ' ']).next().unwrap_or_default();
+    TEXTS.contains(&word.strip_prefix("pg_catalog.").unwrap_or(word))
 }
 
 /// A field of text, with its collation.
@@ -319,6 +333,15 @@ mod tests {
         check("text[]", Some(Declared::Opaque));
         check("jsonb", Some(Declared::Opaque));
         check("bigint unsigned", None);
+    }
+
+    #[test]
+    fn a_number_that_is_kept_as_text_is_no_text() {
+        let check = |written: &str, kind, expected| assert_eq!(Declared::of_column(written, &Field::new("c", kind, true)), expected, "{written}");
+        check("numeric(60,2)", arrow_schema::DataType::Utf8, Some(Declared::Opaque));
+        check("integer", arrow_schema::DataType::Int32, None);
+        check("varchar(20) CHARACTER SET latin1", arrow_schema::DataType::Utf8, None);
+        check("", arrow_schema::DataType::Utf8, None);
     }
 
     #[test]

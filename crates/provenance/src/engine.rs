@@ -31,7 +31,7 @@ use tokio::runtime::Runtime;
 use crate::arena::{Arena, Subjects};
 use crate::batch::{CALL, batch, parameter_column};
 use crate::budget::{Budget, TOO_LONG, TOO_MANY_ROWS, metered};
-use crate::catalog::{Reads, Tables, open};
+use crate::catalog::{Reads, Tables, open, searching};
 use crate::collect::Reader;
 use crate::cross_join::limit_cross_joins;
 use crate::database::{Database, Dialect, Options, VALID_FROM, VALID_TO};
@@ -40,7 +40,8 @@ use crate::fidelity::Server;
 use crate::functions::Functions;
 use crate::keyed::in_words_of;
 use crate::rewrite::{Rewriter, Rewritten, set_name};
-use crate::statement::{Reading, read, tables_named};
+use crate::session::Session;
+use crate::statement::{Reading, Tongue, read, tables_named};
 use crate::types::{Call, EngineError, ReplayError, Replayed, RowWindow, Unsupported};
 use crate::vocabulary::write_arrays;
 use crate::whole_row::{has_rows, with_columns, write_whole_rows};
@@ -53,6 +54,8 @@ const BATCH_CALLS_AT_LEAST: usize = 3;
 const STACK_BYTES: usize = 64 << 20;
 /// Parameters that a statement may have (PostgreSQL's protocol counts them in 16 bits).
 const MOST_PARAMETERS: usize = 1 << 16;
+/// Search paths for which a planner's state is kept.
+const SEARCH_PATHS: usize = 256;
 const SKIP: &str = "$__skip";
 const TAKE: &str = "$__take";
 
@@ -63,6 +66,8 @@ pub struct Engine {
     state: SessionState,
     tables: Tables,
     runtime: Runtime,
+    /// Planners' states for sessions that search other schemas; `None` where one cannot be made.
+    searching: Mutex<BTreeMap<Vec<String>, Option<SessionState>>>,
 }
 
 /// A statement ready to be replayed.
@@ -70,6 +75,7 @@ pub struct Prepared {
     work: Option<Work>,
     /// A statement that compares with an array among its parameters (`= ANY ($1)`): planned anew for each call.
     late: Option<Box<ast::Statement>>,
+    session: Session,
 }
 
 struct Work {
@@ -77,6 +83,7 @@ struct Work {
     plan: LogicalPlan,
     parameters: Vec<(usize, DataType)>,
     arena: Arena,
+    server: Server,
     /// One replay at a time may use the arena.
     turn: Mutex<()>,
     whole: Rewrite,
@@ -106,59 +113,82 @@ impl Engine {
             .build()
             .map_err(EngineError::Start)?;
         let (state, tables) = runtime.block_on(open(&database, &options))?;
-        Ok(Self { database, options, state, tables, runtime })
+        Ok(Self { database, options, state, tables, runtime, searching: Mutex::default() })
     }
 
-    /// Reads and plans a statement.
+    /// Reads and plans a statement of a session that set nothing, and of whose zone nothing is known.
     ///
     /// # Errors
     /// If it cannot be replayed; the error names its tables, for the caller to fall back on.
     pub fn prepare(&self, sql: &str) -> Result<Prepared, Unsupported> {
-        let unsupported = |reason: String| Unsupported { reason, tables: tables_named(sql, &self.database) };
-        // The planner is large and the text may be hostile: a panic in it is one more statement that is not understood.
-        on_a_large_stack(|| self.prepare_unguarded(sql)).unwrap_or_else(|| Err("the planner failed".into())).map_err(unsupported)
+        self.prepare_in(sql, &Session::default())
     }
 
-    fn prepare_unguarded(&self, sql: &str) -> Result<Prepared, String> {
-        match read(sql, self.database.dialect)? {
-            Reading::Nothing => Ok(Prepared { work: None, late: None }),
+    /// Reads and plans a statement as a session read it.
+    ///
+    /// # Errors
+    /// If it cannot be replayed; the error names its tables, for the caller to fall back on.
+    pub fn prepare_in(&self, sql: &str, session: &Session) -> Result<Prepared, Unsupported> {
+        let unsupported = |reason: String| Unsupported { reason, tables: tables_named(sql, &self.database) };
+        // The planner is large and the text may be hostile: a panic in it is one more statement that is not understood.
+        on_a_large_stack(|| self.prepare_unguarded(sql, session)).unwrap_or_else(|| Err("the planner failed".into())).map_err(unsupported)
+    }
+
+    fn prepare_unguarded(&self, sql: &str, session: &Session) -> Result<Prepared, String> {
+        let session = session.clone();
+        match read(sql, Tongue { dialect: self.database.dialect, pipes_join: session.pipes_join })? {
+            Reading::Nothing => Ok(Prepared { work: None, late: None, session }),
             Reading::Query(mut statement) => {
                 let late = statement.clone();
                 // With arrays that could be any, to see whether it can be planned at all.
                 let is_late = write_arrays(&mut statement, &vec![Some("{0,1}".to_owned()); MOST_PARAMETERS]);
-                let work = self.planned(statement).map_err(|error| planning(&error))?;
-                Ok(if is_late { Prepared { work: None, late: Some(late) } } else { Prepared { work: Some(work), late: None } })
+                let work = self.planned(statement, &session).map_err(|error| planning(&error))?;
+                Ok(if is_late { Prepared { work: None, late: Some(late), session } } else { Prepared { work: Some(work), late: None, session } })
             }
         }
     }
 
-    fn planned(&self, statement: Box<ast::Statement>) -> Result<Work, DataFusionError> {
+    /// The planner's state for a session's search path.
+    fn state_of(&self, session: &Session) -> Result<SessionState, DataFusionError> {
+        let Some(path) = session.search_path.as_ref().filter(|path| **path != self.database.search_path) else { return Ok(self.state.clone()) };
+        let mut known = self.searching.lock().unwrap_or_else(PoisonError::into_inner);
+        let number = known.len();
+        if !known.contains_key(path) && number >= SEARCH_PATHS {
+            return Err(DataFusionError::Plan("a search path more than are kept is not supported".to_owned()));
+        }
+        let made = known.entry(path.clone()).or_insert_with(|| self.runtime.block_on(searching(&self.state, path, number)));
+        made.clone().ok_or_else(|| DataFusionError::Plan("a search path is not supported".to_owned()))
+    }
+
+    fn planned(&self, statement: Box<ast::Statement>, session: &Session) -> Result<Work, DataFusionError> {
+        let state = self.state_of(session)?;
         let plan = |statement: Box<ast::Statement>| {
             let statement = datafusion::sql::parser::Statement::Statement(statement);
-            with_sort_keys(self.runtime.block_on(self.state.statement_to_plan(statement))?)
+            with_sort_keys(self.runtime.block_on(state.statement_to_plan(statement))?)
         };
+        let server = Server::of(&self.database, session.zone.clone());
         let mut with_rows = statement.clone();
         // A name that is of no column may be a row's: columns come first, as at the server.
         match plan(statement) {
-            Ok(planned) if !has_rows(&planned)? => self.work(planned),
-            _ if write_whole_rows(&mut with_rows) => self.work(with_columns(plan(with_rows)?)?),
-            planned => self.work(planned?),
+            Ok(planned) if !has_rows(&planned)? => self.work(planned, server),
+            _ if write_whole_rows(&mut with_rows) => self.work(with_columns(plan(with_rows)?)?, server),
+            planned => self.work(planned?, server),
         }
     }
 
     /// One call of a statement with an array among its parameters.
-    fn replay_late(&self, statement: &ast::Statement, call: &Call) -> Result<Replayed, ReplayError> {
+    fn replay_late(&self, statement: &ast::Statement, session: &Session, call: &Call) -> Result<Replayed, ReplayError> {
         let one = || {
             let mut statement = Box::new(statement.clone());
             write_arrays(&mut statement, &call.parameters);
-            let work = self.planned(statement).map_err(|error| failure(&error))?;
+            let work = self.planned(statement, session).map_err(|error| failure(&error))?;
             self.replay_one(&work, call)
         };
         on_a_large_stack(one).unwrap_or_else(|| Err(ReplayError::Failed("the engine failed".into())))
     }
 
-    fn work(&self, plan: LogicalPlan) -> Result<Work, DataFusionError> {
-        let plan = limit_cross_joins(self.decorrelate(typed(bind_clock(plan)?)?)?)?;
+    fn work(&self, plan: LogicalPlan, server: Server) -> Result<Work, DataFusionError> {
+        let plan = limit_cross_joins(self.decorrelate(typed(bind_clock(plan)?)?, &server)?)?;
         let mut parameters = Vec::new();
         for (name, kind) in plan.get_parameter_types()? {
             if let (Ok(number), Some(kind)) = (name.trim_start_matches('$').parse(), kind) {
@@ -167,23 +197,23 @@ impl Engine {
         }
         parameters.sort_by_key(|(number, _)| *number);
         let arena = Arena::new(self.options.memory_limit_bytes).with_holders(self.database.holders.clone());
-        let whole = self.finish(&plan, &arena)?;
+        let whole = self.finish(&plan, &arena, &server)?;
         let window = LogicalPlan::Limit(Limit { skip: Some(Box::new(number(SKIP))), fetch: Some(Box::new(number(TAKE))), input: Arc::new(plan.clone()) });
-        let windowed = self.finish(&window, &arena)?;
+        let windowed = self.finish(&window, &arena, &server)?;
         let changes = self.changes(&plan)?;
         let reads_clock = plan.get_parameter_names()?.iter().any(|name| name.contains("__clock"));
-        Ok(Work { plan, parameters, arena, turn: Mutex::new(()), whole, windowed, changes, reads_clock })
+        Ok(Work { plan, parameters, arena, server, turn: Mutex::new(()), whole, windowed, changes, reads_clock })
     }
 
-    fn rewriter(&self, arena: &Arena, keeps_used: bool) -> Rewriter<'_> {
+    fn rewriter(&self, arena: &Arena, server: &Server, keeps_used: bool) -> Rewriter<'_> {
         let functions = Functions { arena: arena.clone() };
-        let mut rewriter = Rewriter::new(&self.tables, functions, Server::of(&self.database), self.options.inferable_group, keeps_used);
+        let mut rewriter = Rewriter::new(&self.tables, functions, server.clone(), self.options.inferable_group, keeps_used);
         rewriter.is_mysql = self.database.dialect == Dialect::MySql;
         rewriter
     }
 
-    fn finish(&self, plan: &LogicalPlan, arena: &Arena) -> Result<Rewrite, DataFusionError> {
-        let mut rewriter = self.rewriter(arena, false);
+    fn finish(&self, plan: &LogicalPlan, arena: &Arena, server: &Server) -> Result<Rewrite, DataFusionError> {
+        let mut rewriter = self.rewriter(arena, server, false);
         let rewritten = rewriter.rewrite(plan, None)?;
         let rewritten = rewriter.settled(rewritten)?;
         let rewritten = rewriter.spoken(rewritten, &Marks::new())?;
@@ -192,11 +222,11 @@ impl Engine {
     }
 
     /// Turns subqueries into joins, and nothing else that would change which rows an operator sees.
-    fn decorrelate(&self, plan: LogicalPlan) -> Result<LogicalPlan, DataFusionError> {
+    fn decorrelate(&self, plan: LogicalPlan, server: &Server) -> Result<LogicalPlan, DataFusionError> {
         let mut options = ConfigOptions::clone(self.state.config_options());
         options.optimizer.skip_failed_rules = false;
         let mut plan = Analyzer::new().execute_and_check(plan, &options, |_, _| {})?;
-        plan = in_words_of(&Server::of(&self.database), plan)?;
+        plan = in_words_of(server, plan)?;
         let rules = Optimizer::with_rules(vec![
             Arc::new(RewriteSetComparison::new()),
             Arc::new(SimplifyExpressions::new()),
@@ -213,7 +243,7 @@ impl Engine {
     /// Replays calls of one statement: one result for each, in their order.
     pub fn replay(&self, prepared: &Prepared, calls: &[Call]) -> Vec<Result<Replayed, ReplayError>> {
         if let Some(statement) = &prepared.late {
-            return calls.iter().map(|call| self.replay_late(statement, call)).collect();
+            return calls.iter().map(|call| self.replay_late(statement, &prepared.session, call)).collect();
         }
         let Some(work) = &prepared.work else {
             return calls.iter().map(|_| Ok(Replayed::default())).collect();
@@ -267,7 +297,7 @@ impl Engine {
         let Some(batch) = batch(&work.plan, &table)? else {
             return Ok(HashMap::new());
         };
-        let mut rewriter = self.rewriter(&work.arena, false);
+        let mut rewriter = self.rewriter(&work.arena, &work.server, false);
         rewriter.calls = Some(table);
         let rewritten = rewriter.rewrite(&batch.plan, None)?;
         let rewritten = rewriter.settled(rewritten)?;
@@ -324,7 +354,7 @@ impl Engine {
 
     fn replay_one(&self, work: &Work, call: &Call) -> Result<Replayed, ReplayError> {
         let rewrite = if call.rows.is_some() { &work.windowed } else { &work.whole };
-        let values = values_of(&work.parameters, call)?;
+        let values = values_of(work, call)?;
         work.arena.clear();
         let batches = self.run(&rewrite.plan, values).map_err(|error| failure(&error))?;
         let replayed = rewrite.reader.read(&batches, &work.arena);
@@ -358,9 +388,9 @@ impl Engine {
             return Ok(Vec::new());
         };
         let _turn = work.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        let values = values_of(&work.parameters, call)?;
+        let values = values_of(work, call)?;
         work.arena.clear();
-        let mut rewriter = self.rewriter(&work.arena, true);
+        let mut rewriter = self.rewriter(&work.arena, &work.server, true);
         let rewritten = rewriter.rewrite(&work.plan, None).map_err(|error| failure(&error))?;
         let mut people = Subjects::default();
         for part in std::iter::once(&rewritten).chain(&rewriter.aside) {
@@ -382,8 +412,8 @@ impl Engine {
             return Ok(Vec::new());
         };
         let _turn = work.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        let values = values_of(&work.parameters, call)?;
-        let rewritten = self.rewriter(&work.arena, true).rewrite(&work.plan, None).map_err(|error| failure(&error))?;
+        let values = values_of(work, call)?;
+        let rewritten = self.rewriter(&work.arena, &work.server, true).rewrite(&work.plan, None).map_err(|error| failure(&error))?;
         let batches = self.run(&rewritten.plan, values).map_err(|error| failure(&error))?;
         let visible: Vec<usize> = (0..rewritten.columns.len()).collect();
         batches.iter().map(|batch| batch.project(&visible).map_err(|error| ReplayError::Failed(error.to_string()))).collect()
@@ -523,22 +553,24 @@ fn with_sort_keys(plan: LogicalPlan) -> Result<LogicalPlan, DataFusionError> {
 }
 
 /// Values of a call's placeholders, our own and the statement's.
-fn values_of(parameters: &[(usize, DataType)], call: &Call) -> Result<HashMap<String, ScalarAndMetadata>, ReplayError> {
+fn values_of(work: &Work, call: &Call) -> Result<HashMap<String, ScalarAndMetadata>, ReplayError> {
     let mut values = HashMap::new();
     let mut add = |name: &str, value: ScalarValue| values.insert(name.trim_start_matches('$').to_owned(), ScalarAndMetadata::from(value));
     add(crate::rewrite::TIME, ScalarValue::Int64(Some(call.reads_at())));
     let nanoseconds = call.time.saturating_mul(1000);
     add("__clock_now", ScalarValue::TimestampNanosecond(Some(nanoseconds), Some("+00:00".into())));
-    let date = ScalarValue::Date32(i32::try_from(call.time.div_euclid(86_400_000_000)).ok());
+    // Where the zone is not known, what is read off the clock is in doubt.
+    let local = work.server.zone.as_ref().and_then(|zone| zone.to_local()(call.time)).unwrap_or(call.time);
+    let date = ScalarValue::Date32(i32::try_from(local.div_euclid(86_400_000_000)).ok());
     add("__clock_current_date", date.clone());
     add("__clock_today", date);
-    add("__clock_current_time", ScalarValue::Time64Nanosecond(Some(call.time.rem_euclid(86_400_000_000) * 1000)));
+    add("__clock_current_time", ScalarValue::Time64Nanosecond(Some(local.rem_euclid(86_400_000_000) * 1000)));
     if let Some(RowWindow { skip, take }) = call.rows {
         let number = |count: u64| ScalarValue::Int64(Some(i64::try_from(count).unwrap_or(i64::MAX / 4).min(i64::MAX / 4)));
         add(SKIP, number(skip));
         add(TAKE, number(take.unwrap_or(u64::MAX)));
     }
-    for (number, kind) in parameters {
+    for (number, kind) in &work.parameters {
         add(&number.to_string(), parameter_value(*number, kind, call)?);
     }
     Ok(values)

@@ -3,10 +3,11 @@
 //!
 //! The table is closed: what is not named in it is unknown, and what is unknown confirms nobody and clears nobody. Where it
 //! depends on the values (texts of plain letters are the same everywhere), a guard says so row by row. `docs/provenance.md`
-//! has the table in words; `tests/servers.rs` holds it against PostgreSQL and MariaDB.
+//! has the table in words; `exposure/src/servers.rs` holds it against PostgreSQL and MariaDB.
 
 use arrow_schema::DataType;
 use datafusion::common::metadata::FieldMetadata;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema, ExprSchema, ScalarValue};
 use datafusion::functions::expr_fn::abs;
 use datafusion::logical_expr::expr::{AggregateFunction, InList, ScalarFunction, WindowFunction};
@@ -16,6 +17,7 @@ use crate::collation::{Collation, Reading};
 use crate::database::{Database, Dialect};
 use crate::declared::{Declared, collation_of};
 use crate::kernels;
+use crate::session::Zone;
 
 /// What is known of a server beside its tables.
 #[derive(Clone, Debug)]
@@ -23,13 +25,15 @@ pub(crate) struct Server {
     pub(crate) dialect: Dialect,
     /// The collation of texts that declare none.
     pub(crate) collation: Collation,
+    /// The session's zone; `None` where it is not known.
+    pub(crate) zone: Option<Zone>,
 }
 
 impl Server {
-    pub(crate) fn of(database: &Database) -> Self {
+    pub(crate) fn of(database: &Database, zone: Option<Zone>) -> Self {
         let declared = |name: &String| Collation::declared(database.dialect, name);
         let collation = database.collation.as_ref().map_or_else(|| Collation::unknown(database.dialect), declared);
-        Self { dialect: database.dialect, collation }
+        Self { dialect: database.dialect, collation, zone }
     }
 
     pub(crate) fn is_mysql(&self) -> bool {
@@ -165,6 +169,10 @@ impl<'a> Judge<'a> {
     pub(crate) fn fidelity(&self, expression: &Expr) -> Fidelity {
         match expression {
             Expr::Column(column) => self.column(column),
+            // The day and the hour hang on the zone.
+            Expr::Placeholder(placeholder) if placeholder.id.contains("__clock_") && !placeholder.id.ends_with("__clock_now") && self.server.zone.is_none() => {
+                Fidelity::unknown()
+            }
             Expr::Literal(..) | Expr::Placeholder(_) => Fidelity::same(),
             Expr::Alias(alias) => self.fidelity(&alias.expr),
             Expr::BinaryExpr(binary) => self.binary(binary),
@@ -252,13 +260,19 @@ impl<'a> Judge<'a> {
         if let (Some(one), None) | (None, Some(one)) = (keyed(left), keyed(right)) {
             return both.and(self.keyed_beside_column(&one));
         }
+        let is_label = |own: &Declared| self.server.is_mysql() && matches!(own, Declared::Enum(_));
         if let Some(own) = self.declared(left).or_else(|| self.declared(right))
             && own != Declared::Padded
+            && !(is_label(&own) && self.kind(left).is_string() && self.kind(right).is_string())
         {
             return Fidelity::unknown();
         }
         match (self.kind(left), self.kind(right)) {
-            (one, other) if one.is_string() && other.is_string() => both.and(self.texts(left, is_order, right)),
+            (one, other) if one.is_string() && other.is_string() => match self.meeting(left, right) {
+                // Ours compared them as they are written.
+                Some(collation) if collation.readings.first() != Some(&Reading::Bytes) && (is_order || !collation.is_bytewise) => Fidelity::unknown(),
+                _ => both.and(self.texts(left, is_order, right)),
+            },
             (one, other) if one.is_numeric() && other.is_numeric() => {
                 let is_near = both.is_near;
                 let exact = Fidelity { is_near: false, ..both };
@@ -303,14 +317,41 @@ impl<'a> Judge<'a> {
 
     /// The collation by which two texts are compared; `None` where their own differ.
     pub(crate) fn meeting(&self, left: &Expr, right: &Expr) -> Option<Collation> {
+        // What a statement names goes before what a column has.
+        match (self.named_collation(left)?, self.named_collation(right)?) {
+            (Some(one), Some(other)) => return (one == other).then_some(one),
+            (Some(named), None) | (None, Some(named)) => return Some(named),
+            (None, None) => {}
+        }
         match (self.collation(left)?, self.collation(right)?) {
             (Some(one), Some(other)) => (one == other).then_some(one),
             (one, other) => Some(one.or(other).unwrap_or_else(|| self.server.collation.clone())),
         }
     }
 
+    /// The collation that `COLLATE` names in an expression, if it does; `None` where it names two.
+    fn named_collation(&self, expression: &Expr) -> Option<Option<Collation>> {
+        let mut found: Option<&str> = None;
+        let mut differ = false;
+        // The closure never fails.
+        let _done = expression.apply(|part| {
+            if let Expr::ScalarFunction(function) = part
+                && let Some((_, name)) = kernels::collated(function)
+            {
+                differ |= found.is_some_and(|known| known != name);
+                found = Some(name);
+                return Ok(TreeNodeRecursion::Jump);
+            }
+            Ok(TreeNodeRecursion::Continue)
+        });
+        (!differ).then(|| found.map(|name| Collation::declared(self.server.dialect, name)))
+    }
+
     /// The collation of a text: of its columns, where they agree; none of its own for a literal. `None` where they differ.
     fn collation(&self, expression: &Expr) -> Option<Option<Collation>> {
+        if let Some(named) = self.named_collation(expression)? {
+            return Some(Some(named));
+        }
         let mut found: Option<Collation> = None;
         let mut differ = false;
         let mut meet = |collation: Collation| {
@@ -338,13 +379,29 @@ impl<'a> Judge<'a> {
         match expression {
             Expr::Column(column) => self.schema.field_from_column(column).ok().and_then(|field| Declared::of(field.metadata())),
             Expr::Alias(alias) => self.declared(&alias.expr),
+            // What is one of several values is of their type.
+            Expr::ScalarFunction(function) if matches!(function.name(), "coalesce" | "nullif" | "greatest" | "least") => self.declared_of_all(&function.args),
+            Expr::ScalarFunction(function) if function.name() == kernels::IN_COLLATION => function.args.first().and_then(|text| self.declared(text)),
+            Expr::Case(case) => self.declared_of_all(case.when_then_expr.iter().map(|(_, then)| then.as_ref()).chain(case.else_expr.as_deref())),
             _ => None,
         }
+    }
+
+    /// What values are declared as, one of which is taken; literals are read as the others' type.
+    fn declared_of_all<'e>(&self, values: impl IntoIterator<Item = &'e Expr>) -> Option<Declared> {
+        let mut all = values.into_iter().filter(|value| text_literal(value).is_none() && !matches!(value, Expr::Literal(..))).map(|value| self.declared(value));
+        let first = all.next()?;
+        if all.all(|other| other == first) { first } else { Some(Declared::Opaque) }
     }
 
     fn like(&self, like: &Like) -> Fidelity {
         let both = self.fidelity(&like.expr).and(self.fidelity(&like.pattern)).by_the_digit();
         if both.is_unknown || self.declared(&like.expr).is_some_and(|declared| !declared.is_text()) || !self.kind(&like.expr).is_string() {
+            return Fidelity::unknown();
+        }
+        // PostgreSQL's LIKE sees the blanks that a text is padded with.
+        let is_padded = self.declared(&like.expr) == Some(Declared::Padded) && !self.server.is_mysql();
+        if is_padded && !text_literal(&like.pattern).is_some_and(|pattern| pattern.ends_with('%') && !pattern.contains([' ', '_', '\\'])) {
             return Fidelity::unknown();
         }
         let plain = |text: &Expr| Fidelity::only_if(kernels::plain(text.clone()));
@@ -367,7 +424,8 @@ impl<'a> Judge<'a> {
     /// A pattern of the common tongue: the same in every engine, on texts without line ends and foreign letters.
     fn regex(&self, binary: &BinaryExpr) -> Fidelity {
         let of_text = self.fidelity(&binary.left).by_the_digit();
-        let is_text = self.kind(&binary.left).is_string() && self.declared(&binary.left).is_none_or(|declared| declared == Declared::Padded);
+        let is_unpadded = |declared| declared == Declared::Padded && self.server.is_mysql();
+        let is_text = self.kind(&binary.left).is_string() && self.declared(&binary.left).is_none_or(is_unpadded);
         match text_literal(&binary.right) {
             Some(pattern) if is_text && is_common_pattern(pattern) => of_text.and(Fidelity::only_if(kernels::plain(Expr::clone(&binary.left)))),
             _ => Fidelity::unknown(),
@@ -429,9 +487,13 @@ impl<'a> Judge<'a> {
         let is_floating = first.is_some_and(|argument| self.kind(argument).is_floating());
         let mysql = self.server.is_mysql();
         let declared = function.args.iter().any(|argument| self.declared(argument).is_some_and(|declared| declared != Declared::Padded));
+        let is_padded = function.args.iter().any(|argument| self.declared(argument) == Some(Declared::Padded));
         match function.name() {
             "coalesce" => arguments(),
+            kernels::IN_COLLATION | "instant_to_local" | "local_to_instant" => arguments(),
             _ if declared => Fidelity::unknown(),
+            // They write the blanks that a text is padded with.
+            "octet_length" | "concat" | "concat_ws" if is_padded && !mysql => Fidelity::unknown(),
             // The keys themselves are exact; what they are keys of is guarded where they are compared.
             // At MySQL they leave case out, so that it does not matter how a letter is written.
             "text_key" | "text_weighed" if mysql => first.map_or_else(Fidelity::unknown, |text| self.fidelity(without_case(uncast(text)))),
@@ -537,10 +599,11 @@ impl<'a> Judge<'a> {
         if let Some(guard) = own.guards.into_iter().reduce(Expr::and) {
             return Grouping::If(guard);
         }
-        let is_folded = self.kind(key).is_string() && self.server.is_mysql() && !matches!(self.declared(key), Some(Declared::Enum(_)));
+        let is_folded = self.kind(key).is_string() && !matches!(self.declared(key), Some(Declared::Enum(_)));
         match self.sorted_by(key) {
-            Some(collation) if is_folded && !collation.is_bytewise => Grouping::OneSpelling(collation),
-            None if is_folded => Grouping::Unknown,
+            Some(collation) if is_folded && !collation.is_bytewise && self.server.is_mysql() => Grouping::OneSpelling(collation),
+            Some(collation) if is_folded && !collation.is_bytewise => Grouping::Unknown,
+            None if is_folded && self.server.is_mysql() => Grouping::Unknown,
             _ => Grouping::Same,
         }
     }
@@ -874,7 +937,9 @@ fn value_over(judge: &Judge<'_>, function: &str, arguments: &[Expr], is_distinct
     let declared = arguments.iter().any(|argument| judge.declared(argument).is_some());
     match function {
         "count" if !is_distinct && arguments.iter().all(|argument| matches!(argument, Expr::Literal(..) | Expr::Column(_))) => Value::Same,
-        "count" if !(declared || judge.server.is_mysql() && kind.is_string()) => below,
+        "count" if !(declared || kind.is_string() && !arguments.iter().all(|text| judge.sorted_by(text).is_some_and(|collation| collation.is_bytewise))) => {
+            below
+        }
         "sum" if kind.is_integer() || matches!(kind, DataType::Decimal128(..)) => below,
         "sum" | "avg" | "stddev" | "stddev_pop" | "stddev_samp" | "var" | "var_pop" | "var_samp" if kind.is_numeric() => worse(below, Value::Near),
         "min" | "max" if kind.is_numeric() || matches!(kind, DataType::Date32 | DataType::Timestamp(..)) => below,

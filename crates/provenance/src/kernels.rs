@@ -7,16 +7,17 @@ use std::sync::Arc;
 
 use arrow_array::builder::BinaryBuilder;
 use arrow_array::cast::AsArray;
-use arrow_array::{Array, ArrayRef, BooleanArray, Float64Array, StringArray};
-use arrow_schema::DataType;
+use arrow_array::{Array, ArrayRef, BooleanArray, Float64Array, StringArray, TimestampMicrosecondArray};
+use arrow_schema::{DataType, Field, FieldRef, TimeUnit};
 use datafusion::common::{Result, internal_err};
 use datafusion::logical_expr::expr::ScalarFunction;
-use datafusion::logical_expr::{ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility, cast};
+use datafusion::logical_expr::{ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility, cast, lit};
 
 use crate::arena::Arena;
 use crate::collation::{Collation, Reading, general};
 use crate::declared::Declared;
-use crate::fidelity::Readings;
+use crate::fidelity::{Readings, text_literal};
+use crate::session::Zone;
 
 /// Bytes of texts that a witness of spellings keeps; beyond them it takes the worst for granted.
 const SPELLINGS_BYTES: usize = 64 << 20;
@@ -43,6 +44,10 @@ enum What {
     Decided,
     /// (number): to the nearest whole number, halves to the even one.
     ToEven,
+    /// (instant): the local time in a zone.
+    ToLocal(Zone),
+    /// (local time): the instant in a zone.
+    ToInstant(Zone),
 }
 
 /// A function of texts.
@@ -54,6 +59,8 @@ struct Kernel {
 
 fn call(what: What, arguments: Vec<Expr>) -> Expr {
     let kind = match what {
+        What::ToLocal(_) => instant_type(),
+        What::ToInstant(_) => local_type(),
         What::ToEven => DataType::Float64,
         What::Decided => DataType::Boolean,
         _ => DataType::Utf8,
@@ -61,6 +68,26 @@ fn call(what: What, arguments: Vec<Expr>) -> Expr {
     let signature = Signature::exact(vec![kind.clone(); arguments.len()], Volatility::Immutable);
     let arguments = arguments.into_iter().map(|argument| cast(argument, kind.clone())).collect();
     ScalarUDF::new_from_impl(Kernel { what, signature }).call(arguments)
+}
+
+/// The type of an instant.
+pub(crate) fn instant_type() -> DataType {
+    DataType::Timestamp(TimeUnit::Microsecond, Some("+00:00".into()))
+}
+
+/// The type of a local time.
+fn local_type() -> DataType {
+    DataType::Timestamp(TimeUnit::Microsecond, None)
+}
+
+/// An instant as the local time of a zone.
+pub(crate) fn to_local(zone: Zone, instant: Expr) -> Expr {
+    call(What::ToLocal(zone), vec![instant])
+}
+
+/// A local time of a zone as an instant.
+pub(crate) fn to_instant(zone: Zone, local: Expr) -> Expr {
+    call(What::ToInstant(zone), vec![local])
 }
 
 /// A key of a text in the order of a reading.
@@ -142,6 +169,8 @@ impl ScalarUDFImpl for Kernel {
             What::Ordered(_) => "text_ordered",
             What::Told(_) => "text_told",
             What::ToEven => "number_to_even",
+            What::ToLocal(_) => "instant_to_local",
+            What::ToInstant(_) => "local_to_instant",
             What::Decided => "decided",
         }
     }
@@ -159,6 +188,8 @@ impl ScalarUDFImpl for Kernel {
             What::Key(_) | What::DeclaredKey(_) => DataType::Binary,
             What::Weighed => DataType::Utf8,
             What::ToEven => DataType::Float64,
+            What::ToLocal(_) => local_type(),
+            What::ToInstant(_) => instant_type(),
             _ => DataType::Boolean,
         })
     }
@@ -171,6 +202,16 @@ impl ScalarUDFImpl for Kernel {
         if self.what == What::ToEven {
             let rounded: Float64Array = first.as_primitive::<arrow_array::types::Float64Type>().unary(f64::round_ties_even);
             return Ok(ColumnarValue::Array(Arc::new(rounded)));
+        }
+        let times = |change: &dyn Fn(i64) -> Option<i64>| {
+            let changed: TimestampMicrosecondArray =
+                first.as_primitive::<arrow_array::types::TimestampMicrosecondType>().iter().map(|time| time.and_then(change)).collect();
+            changed
+        };
+        match &self.what {
+            What::ToLocal(zone) => return Ok(ColumnarValue::Array(Arc::new(times(&zone.to_local())))),
+            What::ToInstant(zone) => return Ok(ColumnarValue::Array(Arc::new(times(&zone.to_instant()).with_timezone("+00:00")))),
+            _ => {}
         }
         if self.what == What::Decided {
             return Ok(ColumnarValue::Array(first.clone()));
@@ -192,7 +233,7 @@ impl ScalarUDFImpl for Kernel {
             What::Plain => judged(&|text| text.bytes().all(|byte| (b' '..=b'~').contains(&byte))),
             What::Ordered(collation) => compared(&|left, right| collation.orders_alike(left, right)),
             What::Told(collation) => compared(&|left, right| collation.equals_alike(left, right)),
-            What::ToEven | What::Decided => return internal_err!("it is no text"),
+            What::ToEven | What::Decided | What::ToLocal(_) | What::ToInstant(_) => return internal_err!("it is no text"),
         }))
     }
 }
@@ -267,5 +308,56 @@ impl Spelled {
                 }
             }
         }
+    }
+}
+
+/// `x COLLATE c`, as a function: (text, name of the collation).
+pub(crate) const IN_COLLATION: &str = "in_collation";
+
+/// The text of `x COLLATE c`, and the collation's name.
+pub(crate) fn collated(function: &ScalarFunction) -> Option<(&Expr, &str)> {
+    match function.args.as_slice() {
+        [text, name] if function.name() == IN_COLLATION => Some((text, text_literal(name)?)),
+        _ => None,
+    }
+}
+
+/// A text that compares by a collation.
+pub(crate) fn in_collation(text: Expr, name: &str) -> Expr {
+    collation_function().call(vec![text, lit(name)])
+}
+
+/// The function that keeps a text as it is, and says by which collation it compares. Statements say it as `COLLATE`.
+pub(crate) fn collation_function() -> ScalarUDF {
+    ScalarUDF::new_from_impl(InCollation { signature: Signature::exact(vec![DataType::Utf8, DataType::Utf8], Volatility::Immutable) })
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct InCollation {
+    signature: Signature,
+}
+
+impl ScalarUDFImpl for InCollation {
+    fn name(&self) -> &str {
+        IN_COLLATION
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _arguments: &[DataType]) -> Result<DataType> {
+        Ok(DataType::Utf8)
+    }
+
+    /// Names the collation, so that it is still known above the row that it was said of.
+    fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
+        let field = Field::new(self.name(), DataType::Utf8, true);
+        let name = args.scalar_arguments.get(1).copied().flatten().and_then(|name| name.try_as_str().flatten());
+        Ok(Arc::new(name.map_or_else(|| field.clone(), |name| crate::declared::collated(field.clone(), name))))
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        args.args.into_iter().next().map_or_else(|| internal_err!("a collation without a text"), Ok)
     }
 }

@@ -75,14 +75,26 @@ impl<'a> Words<'a> {
         self.kind(expression).is_string()
     }
 
-    fn put(&self, part: Expr) -> Result<Transformed<Expr>> {
+    fn put(&self, mut part: Expr) -> Result<Transformed<Expr>> {
+        match &mut part {
+            Expr::BinaryExpr(binary) => share_collation(&mut [&mut binary.left, &mut binary.right]),
+            Expr::Between(between) => share_collation(&mut [&mut between.expr, &mut between.low, &mut between.high]),
+            Expr::InList(list) => share_collation(&mut list.list.iter_mut().chain([&mut *list.expr]).collect::<Vec<_>>()),
+            Expr::Like(like) => share_collation(&mut [&mut like.expr, &mut like.pattern]),
+            _ => {}
+        }
+        if let Expr::ScalarFunction(function) = &part
+            && let Some(local) = zone::part_in_session(function, self.server, self.schema)
+        {
+            return Ok(Transformed::yes(local));
+        }
         Ok(match part {
-            Expr::BinaryExpr(BinaryExpr { left, op, right }) => match zone::readings(&left, op, &right, self.schema) {
+            Expr::BinaryExpr(BinaryExpr { left, op, right }) => match zone::readings(&left, op, &right, self.server, self.schema) {
                 Some(readings) => Transformed::yes(kernels::decided(binary_expr(*left, op, *right), readings)),
                 None if is_misread(&left) || is_misread(&right) => Transformed::yes(unknown(binary_expr(*left, op, *right))),
                 None => self.binary(*left, op, *right),
             },
-            Expr::Between(between) => match zone::readings_between(&between, self.schema) {
+            Expr::Between(between) => match zone::readings_between(&between, self.server, self.schema) {
                 Some(readings) => Transformed::yes(kernels::decided(Expr::Between(between), readings)),
                 None if is_misread(&between.low) || is_misread(&between.high) => Transformed::yes(unknown(Expr::Between(between))),
                 None => self.between(between),
@@ -92,7 +104,10 @@ impl<'a> Words<'a> {
             Expr::Like(like) => self.like(like),
             Expr::SimilarTo(like) => similar(like),
             Expr::InSubquery(within) if self.is_text(&within.expr) => self.in_subquery(within)?,
-            Expr::Cast(inner) => self.cast(inner),
+            Expr::Cast(inner) => match zone::in_session(&inner, self.server, self.schema) {
+                Some(local) => Transformed::yes(local),
+                None => self.cast(inner),
+            },
             Expr::ScalarFunction(mut function) if function.name() == "strpos" && self.server.is_mysql() => {
                 let [text, part] = function.args.as_slice() else { return Ok(Transformed::no(Expr::ScalarFunction(function))) };
                 let is_folded = self.judge.meeting(text, part).is_some_and(|collation| !collation.is_bytewise);
@@ -131,6 +146,13 @@ impl<'a> Words<'a> {
     }
 
     fn compared(&self, left: Expr, op: Operator, right: Expr, is_order: bool) -> Transformed<Expr> {
+        // Two literals are decided before anybody asks.
+        if let (Some(one), Some(other)) = (literal_behind(&left), literal_behind(&right))
+            && let Some(collation) = self.judge.meeting(&left, &right)
+            && !(if is_order { collation.orders_alike(one, other) } else { collation.equals_alike(one, other) })
+        {
+            return Transformed::yes(unknown(binary_expr(left, op, right)));
+        }
         match self.by(&left, &right, is_order) {
             By::Value => Transformed::no(binary_expr(left, op, right)),
             by => Transformed::yes(binary_expr(by.key(left), op, by.key(right))),
@@ -152,7 +174,7 @@ impl<'a> Words<'a> {
             // MySQL compares an enum by its label, and its times and bits by other rules.
             Some(Declared::Padded) if !is_order && !self.server.is_mysql() => return By::Declared(Declared::Padded),
             Some(Declared::Padded) | None => {}
-            Some(Declared::Enum(_)) if self.server.is_mysql() && !is_order => {}
+            Some(Declared::Enum(_)) if self.server.is_mysql() => {}
             Some(declared) if !self.server.is_mysql() && declared != Declared::Opaque => return By::Declared(declared),
             Some(Declared::Time) => return By::Declared(Declared::Time),
             Some(_) => return By::Value,
@@ -250,6 +272,36 @@ impl<'a> Words<'a> {
         match self.judge.sorted_by(&key) {
             Some(collation) if !collation.is_bytewise && self.judge.declared(&key).is_none() => by_first(&collation).key(key),
             _ => key,
+        }
+    }
+}
+
+/// A literal, by whatever collation it compares.
+fn literal_behind(side: &Expr) -> Option<&str> {
+    match side {
+        Expr::ScalarFunction(function) => kernels::collated(function).and_then(|(text, _)| text_literal(text)),
+        other => text_literal(other),
+    }
+}
+
+/// Says of all sides what `COLLATE` says of one: by that collation the server compares them.
+fn share_collation(sides: &mut [&mut Expr]) {
+    let name_of = |side: &Expr| match side {
+        Expr::ScalarFunction(function) => kernels::collated(function).map(|(_, name)| name.to_owned()),
+        _ => None,
+    };
+    let Some(name) = sides.iter().find_map(|side| name_of(side)) else { return };
+    if sides.iter().all(|side| literal_behind(side).is_some()) {
+        return;
+    }
+    for side in sides.iter_mut() {
+        let literal = literal_behind(side).map(lit);
+        let has_own = name_of(side).is_some();
+        match literal {
+            // It is read as what stands beside it.
+            Some(literal) => **side = literal,
+            None if !has_own => **side = kernels::in_collation(side.clone(), &name),
+            None => {}
         }
     }
 }

@@ -9,7 +9,7 @@ use datafusion::sql::sqlparser::parser::Parser;
 use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 
 use crate::database::{Database, Dialect, TableName};
-use crate::vocabulary::{hide_values, translate, truth};
+use crate::vocabulary::{first_letters, hide_values, translate, truth};
 
 /// What a statement is to us.
 pub(crate) enum Reading {
@@ -54,21 +54,30 @@ fn parse(sql: &str, dialect: Dialect) -> Result<Vec<Statement>, String> {
 
 /// Reads the query of a view.
 pub(crate) fn read_view(sql: &str, dialect: Dialect) -> Result<Reading, String> {
-    read_as(sql, dialect, false)
+    read_as(sql, Tongue { dialect, pipes_join: false }, false)
+}
+
+/// Whose words a statement is in.
+#[derive(Clone, Copy)]
+pub(crate) struct Tongue {
+    pub(crate) dialect: Dialect,
+    /// Whether MySQL's `||` joins texts.
+    pub(crate) pipes_join: bool,
 }
 
 /// Reads one statement.
-pub(crate) fn read(sql: &str, dialect: Dialect) -> Result<Reading, String> {
-    read_as(sql, dialect, true)
+pub(crate) fn read(sql: &str, tongue: Tongue) -> Result<Reading, String> {
+    read_as(sql, tongue, true)
 }
 
 /// `sent`: what it selects is sent, and nothing else is done with it.
-fn read_as(sql: &str, dialect: Dialect, sent: bool) -> Result<Reading, String> {
+fn read_as(sql: &str, tongue: Tongue, sent: bool) -> Result<Reading, String> {
+    let dialect = tongue.dialect;
     let trimmed = sql.trim_start();
     if let (Some(word), Some(name)) = (trimmed.get(..6), trimmed.get(6..))
         && word.eq_ignore_ascii_case("table ")
     {
-        return read(&format!("SELECT * FROM {name}"), dialect);
+        return read(&format!("SELECT * FROM {name}"), tongue);
     }
     let mut statements = parse(sql, dialect)?;
     let (Some(statement), true) = (statements.pop(), statements.is_empty()) else {
@@ -80,7 +89,7 @@ fn read_as(sql: &str, dialect: Dialect, sent: bool) -> Result<Reading, String> {
         Statement::Copy { source: CopySource::Table { table_name, columns }, to: true, .. } => {
             let names = columns.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
             let text = format!("SELECT {} FROM {table_name}", if names.is_empty() { "*" } else { names.as_str() });
-            return read(&text, dialect);
+            return read(&text, tongue);
         }
         Statement::Declare { stmts } => cursor_query(stmts)?,
         Statement::Explain { analyze: false, .. } | Statement::ExplainTable { .. } => {
@@ -100,7 +109,7 @@ fn read_as(sql: &str, dialect: Dialect, sent: bool) -> Result<Reading, String> {
         hide_values(&mut query);
     }
     let mut statement = Statement::Query(query);
-    tidy(&mut statement, dialect)?;
+    tidy(&mut statement, tongue)?;
     if names_only_the_catalogue(&statement) { Ok(Reading::Nothing) } else { Ok(Reading::Query(Box::new(statement))) }
 }
 
@@ -110,8 +119,8 @@ fn cursor_query(declared: Vec<Declare>) -> Result<Box<Query>, String> {
 }
 
 /// Rewrites what the planner does not know, and refuses what it would misread.
-fn tidy(statement: &mut Statement, dialect: Dialect) -> Result<(), String> {
-    let outcome = datafusion::sql::sqlparser::ast::VisitMut::visit(statement, &mut Tidy { dialect });
+fn tidy(statement: &mut Statement, tongue: Tongue) -> Result<(), String> {
+    let outcome = datafusion::sql::sqlparser::ast::VisitMut::visit(statement, &mut Tidy { tongue });
     if let ControlFlow::Break(reason) = outcome {
         return Err(reason);
     }
@@ -119,7 +128,7 @@ fn tidy(statement: &mut Statement, dialect: Dialect) -> Result<(), String> {
 }
 
 struct Tidy {
-    dialect: Dialect,
+    tongue: Tongue,
 }
 
 impl datafusion::sql::sqlparser::ast::VisitorMut for Tidy {
@@ -129,7 +138,7 @@ impl datafusion::sql::sqlparser::ast::VisitorMut for Tidy {
         query.locks.clear();
         if let SetExpr::Table(table) = query.body.as_ref() {
             let name = [table.schema_name.as_deref(), table.table_name.as_deref()].into_iter().flatten().collect::<Vec<_>>().join(".");
-            match read(&format!("SELECT * FROM {name}"), Dialect::PostgreSql) {
+            match read(&format!("SELECT * FROM {name}"), Tongue { dialect: Dialect::PostgreSql, pipes_join: false }) {
                 Ok(Reading::Query(inner)) => {
                     if let Statement::Query(inner) = *inner {
                         query.body = inner.body;
@@ -174,7 +183,7 @@ impl datafusion::sql::sqlparser::ast::VisitorMut for Tidy {
     }
 
     fn post_visit_query(&mut self, query: &mut Query) -> ControlFlow<String> {
-        if self.dialect == Dialect::MySql
+        if self.tongue.dialect == Dialect::MySql
             && let SetExpr::Select(select) = query.body.as_mut()
         {
             for condition in [&mut select.selection, &mut select.having].into_iter().flatten() {
@@ -188,13 +197,18 @@ impl datafusion::sql::sqlparser::ast::VisitorMut for Tidy {
         if let Expr::Cast { data_type, .. } = expression
             && is_text(data_type)
         {
+            let length = length_of(data_type);
             *data_type = DataType::Text;
+            // What is longer is cut.
+            if let Some(length) = length {
+                *expression = first_letters(expression.clone(), length);
+            }
         }
         ControlFlow::Continue(())
     }
 
     fn post_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<String> {
-        match translate(expression, self.dialect) {
+        match translate(expression, self.tongue) {
             Ok(()) => ControlFlow::Continue(()),
             Err(reason) => ControlFlow::Break(reason),
         }
@@ -203,8 +217,30 @@ impl datafusion::sql::sqlparser::ast::VisitorMut for Tidy {
 
 /// Types of text that the planner does not know by this name.
 fn is_text(kind: &DataType) -> bool {
-    let known = matches!(kind, DataType::Character(_) | DataType::Char(_) | DataType::CharacterVarying(_) | DataType::CharVarying(_) | DataType::Nvarchar(_));
+    let known = matches!(
+        kind,
+        DataType::Varchar(_) | DataType::Character(_) | DataType::Char(_) | DataType::CharacterVarying(_) | DataType::CharVarying(_) | DataType::Nvarchar(_)
+    );
     known || matches!(kind, DataType::Custom(name, _) if ["citext", "name", "bpchar"].contains(&name.to_string().to_lowercase().as_str()))
+}
+
+/// How many letters a type of text has room for, where it says so.
+fn length_of(kind: &DataType) -> Option<u64> {
+    use datafusion::sql::sqlparser::ast::CharacterLength;
+    match kind {
+        DataType::Character(length)
+        | DataType::Char(length)
+        | DataType::CharacterVarying(length)
+        | DataType::CharVarying(length)
+        | DataType::Varchar(length) => {
+            match length {
+                Some(CharacterLength::IntegerLength { length, .. }) => Some(*length),
+                // PostgreSQL's `char` without a length has room for one letter.
+                _ => None,
+            }
+        }
+        _ => None,
+    }
 }
 
 fn parts(statement: &Statement) -> BTreeSet<Vec<String>> {

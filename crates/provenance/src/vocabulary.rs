@@ -20,6 +20,8 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use crate::database::Dialect;
+use crate::kernels::IN_COLLATION;
+use crate::statement::Tongue;
 
 /// A function of unknown meaning: its arguments are copied into what is sent.
 pub(crate) const OPAQUE: &str = "opaque_value";
@@ -322,10 +324,17 @@ fn hide_function((name, plain): (String, bool), value: &mut Expr) -> bool {
 ///
 /// # Errors
 /// If it is a function that the planner would misread.
-pub(crate) fn translate(expression: &mut Expr, dialect: Dialect) -> Result<(), String> {
+pub(crate) fn translate(expression: &mut Expr, tongue: Tongue) -> Result<(), String> {
+    let dialect = tongue.dialect;
     any_of_a_list(expression);
-    if dialect == Dialect::MySql {
-        mysql_operator(expression);
+    in_named_collation(expression);
+    match expression {
+        // NULL if either side is, as the planner's.
+        Expr::BinaryOp { left, op: BinaryOperator::StringConcat, right } if tongue.pipes_join => {
+            (**left, **right) = (cast((**left).clone(), DataType::Text), cast((**right).clone(), DataType::Text));
+        }
+        _ if dialect == Dialect::MySql => mysql_operator(expression),
+        _ => {}
     }
     let Expr::Function(function) = expression else { return Ok(()) };
     let name = plain_name(function);
@@ -501,14 +510,40 @@ fn array_items(array: &str) -> Option<Vec<Option<String>>> {
     Some(items)
 }
 
+/// `x COLLATE c`: the same value, whose comparisons and orders are by that collation.
+fn in_named_collation(expression: &mut Expr) {
+    if let Expr::Collate { expr, collation } = expression {
+        let name = collation.0.iter().filter_map(|part| part.as_ident()).map(|part| part.value.clone()).collect::<Vec<_>>().join(".");
+        *expression = call(IN_COLLATION, vec![(**expr).clone(), text(name.strip_prefix("pg_catalog.").unwrap_or(&name))]);
+    }
+}
+
+/// `BINARY x`, which binds closer than the parser takes it to: of a comparison it is the left side that it speaks of.
+fn by_bytes(mut expression: Expr) -> Expr {
+    match &mut expression {
+        Expr::BinaryOp { left, .. } => **left = by_bytes((**left).clone()),
+        Expr::Like { expr, .. } | Expr::InList { expr, .. } | Expr::Between { expr, .. } | Expr::IsNull(expr) | Expr::IsNotNull(expr) => {
+            **expr = by_bytes((**expr).clone());
+        }
+        _ => return call(IN_COLLATION, vec![expression, text("binary")]),
+    }
+    expression
+}
+
+/// The first letters of a text.
+pub(crate) fn first_letters(value: Expr, length: u64) -> Expr {
+    call("left", vec![value, Expr::value(Value::Number(length.to_string(), false))])
+}
+
 fn mysql_operator(expression: &mut Expr) {
     match expression {
         Expr::RLike { negated, expr, pattern, .. } => {
             let operator = if *negated { BinaryOperator::PGRegexNotIMatch } else { BinaryOperator::PGRegexIMatch };
             *expression = binary((**expr).clone(), operator, (**pattern).clone());
         }
-        // The replay compares texts as the widest collation does.
-        Expr::Collate { expr, .. } | Expr::Cast { expr, data_type: DataType::Binary(_), .. } | Expr::Convert { expr, data_type: None, .. } => {
+        // `BINARY x` compares bytes.
+        Expr::Cast { expr, data_type: DataType::Binary(None), .. } => *expression = by_bytes((**expr).clone()),
+        Expr::Cast { expr, data_type: DataType::Binary(_), .. } | Expr::Convert { expr, data_type: None, .. } => {
             *expression = (**expr).clone();
         }
         Expr::Convert { expr, data_type: Some(kind), is_try: false, .. } => *expression = cast((**expr).clone(), number_type(kind)),

@@ -1,11 +1,16 @@
-//! Instants beside days and times without a zone, where the session's zone is not known: what comes out alike in every zone
-//! from -12:00 to +14:00 is sure.
+//! Instants beside days and times without a zone. Where the session's zone is known, they are taken to its local time; where it
+//! is not, what comes out alike in every zone from -12:00 to +14:00 is sure.
 
-use arrow_schema::{DataType, IntervalUnit};
+use std::sync::Arc;
+
+use arrow_schema::{DataType, Field, IntervalUnit, TimeUnit};
 use datafusion::common::{DFSchema, ScalarValue};
+use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::{Between, Cast, Expr, ExprSchemable, Operator, binary_expr, cast, lit};
 
-use crate::fidelity::{Readings, text_literal};
+use crate::fidelity::{Readings, Server, is_read_alike, text_literal};
+use crate::kernels;
+use crate::session::Zone;
 
 const HOUR_NANOS: i64 = 3_600_000_000_000;
 /// Local time is at least so many hours from UTC.
@@ -20,8 +25,11 @@ struct Edges {
 }
 
 /// The readings of a comparison that depends on the zone; `None` for another.
-pub(crate) fn readings(left: &Expr, op: Operator, right: &Expr, schema: &DFSchema) -> Option<Readings> {
-    let (of_left, of_right) = (edges(left, schema), edges(right, schema));
+pub(crate) fn readings(left: &Expr, op: Operator, right: &Expr, server: &Server, schema: &DFSchema) -> Option<Readings> {
+    if is_mixed(left, right, schema) || is_mixed(right, left, schema) {
+        return Some(Readings { must: lit(false), may: lit(true) });
+    }
+    let (of_left, of_right) = (edges(left, server, schema), edges(right, server, schema));
     if of_left.is_none() && of_right.is_none() {
         return None;
     }
@@ -29,10 +37,18 @@ pub(crate) fn readings(left: &Expr, op: Operator, right: &Expr, schema: &DFSchem
     Some(compared(&or_same(of_left, left), op, &or_same(of_right, right)))
 }
 
+/// Whether a local time was taken to an instant in a zone that the statement names, and stands beside a text that the session's zone
+/// reads: the planner reads it in the zone that was named.
+fn is_mixed(instant: &Expr, text: &Expr, schema: &DFSchema) -> bool {
+    let (Expr::Cast(instant), Expr::Cast(text)) = (instant, text) else { return false };
+    let is_named = matches!(instant.field.data_type(), DataType::Timestamp(_, Some(_))) && !is_plain_instant(instant.field.data_type());
+    is_named && instant.expr.get_type(schema).is_ok_and(|kind| is_local(&kind)) && text_literal(&text.expr).is_some_and(|text| !names_a_zone(text))
+}
+
 /// The same of BETWEEN.
-pub(crate) fn readings_between(between: &Between, schema: &DFSchema) -> Option<Readings> {
-    let from = readings(&between.expr, Operator::GtEq, &between.low, schema);
-    let to = readings(&between.expr, Operator::LtEq, &between.high, schema);
+pub(crate) fn readings_between(between: &Between, server: &Server, schema: &DFSchema) -> Option<Readings> {
+    let from = readings(&between.expr, Operator::GtEq, &between.low, server, schema);
+    let to = readings(&between.expr, Operator::LtEq, &between.high, server, schema);
     if from.is_none() && to.is_none() {
         return None;
     }
@@ -59,12 +75,70 @@ fn compared(left: &Edges, op: Operator, right: &Edges) -> Readings {
     }
 }
 
+/// Whether it is an instant as a column holds it. One that `AT TIME ZONE` made has the zone that was named.
+fn is_plain_instant(kind: &DataType) -> bool {
+    matches!(kind, DataType::Timestamp(_, Some(zone)) if zone.as_ref() == "+00:00")
+}
+
+fn is_local(kind: &DataType) -> bool {
+    matches!(kind, DataType::Timestamp(_, None) | DataType::Date32)
+}
+
+/// A cast in the zone that the statement names, or in the session's own where it is known.
+pub(crate) fn in_session(inner: &Cast, server: &Server, schema: &DFSchema) -> Option<Expr> {
+    let from = inner.expr.get_type(schema).ok()?;
+    let to = inner.field.data_type();
+    if let DataType::Timestamp(_, Some(named)) = &from
+        && is_local(to)
+    {
+        // PostgreSQL counts the hours of a name like `+08:00` to the west.
+        let named = if is_plain_instant(&from) {
+            server.zone.clone()
+        } else {
+            Some(named).filter(|name| !name.starts_with(['+', '-'])).and_then(|name| Zone::named(name, server.dialect))
+        };
+        return named.map(|zone| cast(kernels::to_local(zone, Expr::clone(&inner.expr)), to.clone()));
+    }
+    let zone = server.zone.clone().filter(|_| is_plain_instant(to))?;
+    let is_unzoned = text_literal(&inner.expr).is_some_and(|text| !names_a_zone(text) && is_read_alike(text, to));
+    let local = cast(Expr::clone(&inner.expr), DataType::Timestamp(TimeUnit::Microsecond, None));
+    (is_unzoned || is_local(&from)).then(|| cast(kernels::to_instant(zone, local), to.clone()))
+}
+
+/// A part of an instant, or its beginning, in the session's own zone, where it is known.
+pub(crate) fn part_in_session(function: &ScalarFunction, server: &Server, schema: &DFSchema) -> Option<Expr> {
+    let zone = server.zone.clone()?;
+    let at = match function.name() {
+        "date_part" | "date_trunc" => 1,
+        "to_char" => 0,
+        _ => return None,
+    };
+    let instant = function.args.get(at)?;
+    if !is_plain_instant(&instant.get_type(schema).ok()?) {
+        return None;
+    }
+    let mut changed = function.clone();
+    *changed.args.get_mut(at)? = kernels::to_local(zone.clone(), instant.clone());
+    let changed = Expr::ScalarFunction(changed);
+    Some(if function.name() == "date_trunc" { kernels::to_instant(zone, changed) } else { changed })
+}
+
 /// The edges of a value that depends on the zone: an instant taken to a day or a local time, or the other way.
-fn edges(expression: &Expr, schema: &DFSchema) -> Option<Edges> {
+fn edges(expression: &Expr, server: &Server, schema: &DFSchema) -> Option<Edges> {
+    if server.zone.is_some() {
+        return None;
+    }
+    if let Expr::Placeholder(clock) = expression
+        && clock.id.ends_with("__clock_current_date")
+    {
+        let mut now = clock.clone();
+        now.id = clock.id.replace("current_date", "now");
+        now.field = Some(Arc::new(Field::new(&now.id, DataType::Timestamp(TimeUnit::Nanosecond, Some("+00:00".into())), true)));
+        return Some(moved(&Expr::Placeholder(now), &DataType::Date32, WEST_HOURS, EAST_HOURS));
+    }
     let Expr::Cast(inner) = expression else { return None };
     let from = inner.expr.get_type(schema).ok()?;
     let is_instant = |kind: &DataType| matches!(kind, DataType::Timestamp(_, Some(_)));
-    let is_local = |kind: &DataType| matches!(kind, DataType::Timestamp(_, None) | DataType::Date32);
     let to = inner.field.data_type();
     if is_instant(&from) && is_local(to) {
         return Some(moved(&Expr::clone(&inner.expr), to, WEST_HOURS, EAST_HOURS));
@@ -76,7 +150,7 @@ fn edges(expression: &Expr, schema: &DFSchema) -> Option<Edges> {
     }
     // A day of a day: `created::timestamp::date`.
     let Expr::Cast(Cast { .. }) = inner.expr.as_ref() else { return None };
-    let below = edges(&inner.expr, schema).filter(|_| is_local(to))?;
+    let below = edges(&inner.expr, server, schema).filter(|_| is_local(to))?;
     Some(Edges { low: cast(below.low, to.clone()), high: cast(below.high, to.clone()) })
 }
 
@@ -105,6 +179,5 @@ mod tests {
         assert!(!names_a_zone("2026-03-23"));
         assert!(names_a_zone("2026-03-23 10:00+08"));
         assert!(names_a_zone("2026-03-23T10:00:00Z"));
-        assert!(edges(&lit(1), &DFSchema::empty()).is_none());
     }
 }

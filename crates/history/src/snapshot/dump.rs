@@ -10,8 +10,10 @@ use super::cells::{RowRead, column_order, constant, copy_cells, push_cells};
 use super::encoding::TextEncoding;
 use super::filling::Filling;
 use super::objects;
-use super::tables::{add_element, add_key, column_list, inside_bracket, split_at_commas, written};
+use super::tables::{add_element, add_key, character_set, column_list, inside_bracket, kind_of, named_after, split_at_commas, written};
+use crate::declared::Base;
 use crate::store::{AttachedKind, Column, ColumnDefault, StoredTable, StoredType, StoredView};
+use crate::value::ColumnKind;
 use crate::{Dialect, HistoryError, Rows};
 
 /// Longest line that is read; PostgreSQL's own limit for a cell is 1 GB, but a dump of people has no such rows.
@@ -295,7 +297,7 @@ impl<'f, 'd> Dump<'f, 'd> {
             "select" => self.take_select(&all),
             _ if self.filling.wants_rows_alone() => {}
             "create" => self.take_create(&all, statement),
-            "alter" => self.take_alter(&all),
+            "alter" => self.take_alter(&all, statement),
             "grant" => self.take_grant(&all),
             _ => {}
         }
@@ -433,7 +435,9 @@ impl<'f, 'd> Dump<'f, 'd> {
             "collation" => drop(described.collations.insert(full, objects::collation(all, after, statement))),
             "sequence" => drop(described.sequences.insert(full)),
             "extension" => drop(described.extensions.insert(name)),
-            "database" => described.collation = database_collation(all).or_else(|| described.collation.take()),
+            "database" if name == self.filling.database.name => {
+                described.collation = database_collation(all, dialect).or_else(|| described.collation.take());
+            }
             "trigger" => self.attach(AttachedKind::Trigger, all, after, name, statement),
             "rule" => self.attach(AttachedKind::Rule, all, after, name, statement),
             "policy" => self.attach(AttachedKind::Policy, all, after, name, statement),
@@ -502,6 +506,13 @@ impl<'f, 'd> Dump<'f, 'd> {
             }
         }
         table.parents = parents;
+        if dialect == Dialect::MySql {
+            let options = &all[tail.min(all.len())..];
+            (table.collation, table.character_set) = (named_after(options, "collate", dialect), character_set(options, dialect));
+        }
+        for column in &mut table.columns {
+            self.settle_kind(&table.schema, column);
+        }
         let partitioned = |pair: &[Token<'_>]| pair[0].is("partition") && pair[1].is("by");
         table.partitioned = dialect == Dialect::PostgreSql && all[tail.min(all.len())..].windows(2).any(partitioned);
         // Until its rows were seen to their end, anything may be in it.
@@ -509,7 +520,23 @@ impl<'f, 'd> Dump<'f, 'd> {
         self.filling.add_table(table);
     }
 
-    fn take_alter(&mut self, all: &[Token<'_>]) {
+    /// The kind of a column whose type the database defines: that of the domain's base. MySQL's `timestamp` is an instant,
+    /// which the dump writes in the zone that it names.
+    fn settle_kind(&self, schema: &str, column: &mut Column) {
+        let database = &self.filling.database;
+        if database.dialect == Dialect::MySql {
+            let is_instant = column.declared.split('(').next().is_some_and(|word| word.trim().eq_ignore_ascii_case("timestamp"));
+            if is_instant && database.described.time_zone.as_deref() == Some("+00:00") {
+                column.kind = ColumnKind::Instant;
+            }
+        } else if column.kind == ColumnKind::Text
+            && let (Base::Written(base), _) = database.open_type(schema, &column.declared)
+        {
+            column.kind = kind_of(&tokens(&base, database.dialect), database.dialect);
+        }
+    }
+
+    fn take_alter(&mut self, all: &[Token<'_>], statement: &str) {
         let dialect = self.dialect();
         let mut at = 1;
         while all.get(at).is_some_and(|t| t.is("foreign")) {
@@ -543,17 +570,46 @@ impl<'f, 'd> Dump<'f, 'd> {
                 self.begin_section(full);
             }
         } else if first.is("alter") {
-            let identity = rest.iter().any(|t| t.is("identity") || t.is("nextval"));
-            let column = rest.iter().skip(1).find(|t| !t.is("column")).and_then(|t| t.name(dialect));
-            let table = &mut self.filling.database.tables[index];
-            if let Some(column) = column.and_then(|c| table.column_index(&c)).filter(|_| identity) {
-                table.columns[column].default = ColumnDefault::Unknown;
-            }
+            split_at_commas(rest).into_iter().for_each(|part| self.alter_column(index, part, statement));
         } else {
             for part in split_at_commas(rest) {
-                add_key(&mut self.filling.database.tables[index], part, dialect);
+                match part.first() {
+                    Some(word) if word.is("alter") || word.is("modify") || word.is("change") => self.alter_column(index, part, statement),
+                    _ => add_key(&mut self.filling.database.tables[index], part, dialect),
+                }
             }
         }
+    }
+
+    /// `ALTER [COLUMN] c …` of PostgreSQL, `MODIFY c …` and `CHANGE c d …` of MySQL.
+    fn alter_column(&mut self, index: usize, part: &[Token<'_>], statement: &str) {
+        let dialect = self.dialect();
+        let after_word = 1 + usize::from(part.get(1).is_some_and(|t| t.is("column")));
+        let Some(name) = part.get(after_word).and_then(|t| t.name(dialect)) else { return };
+        let table = &self.filling.database.tables[index];
+        let Some(column) = table.column_index(&name) else { return };
+        let tail = &part[after_word + 1..];
+        if part[0].is("alter") && !tail.first().is_some_and(|t| t.is("type") || t.is("set") && tail.get(1).is_some_and(|t| t.is("data"))) {
+            if tail.iter().any(|t| t.is("identity") || t.is("nextval")) {
+                self.filling.database.tables[index].columns[column].default = ColumnDefault::Unknown;
+            }
+            return;
+        }
+        let Some(from) = (if part[0].is("alter") { tail.iter().position(|t| t.is("type")).map(|at| at + 1) } else { Some(usize::from(part[0].is("change"))) })
+        else {
+            return;
+        };
+        let mut element = vec![part[after_word].clone()];
+        if part[0].is("change") {
+            element = tail.first().cloned().into_iter().collect();
+        }
+        let until = tail.iter().position(|t| t.is("using") || t.is_symbol(';')).unwrap_or(tail.len());
+        element.extend(tail[from.min(until)..until].iter().cloned());
+        let mut defined = StoredTable::new(table.schema.clone(), table.name.clone(), Vec::new());
+        add_element(&mut defined, &element, statement, dialect);
+        let Some(mut changed) = defined.columns.pop() else { return };
+        self.settle_kind(&defined.schema, &mut changed);
+        self.filling.database.tables[index].change_column(column, changed, part[0].is("alter"));
     }
 
     fn adopt(&mut self, child: &[String], parent: String) {
@@ -681,17 +737,30 @@ fn connected_database(rest: &str) -> String {
     rest.split_whitespace().find(|word| !word.starts_with('-')).unwrap_or_default().trim_matches('"').to_owned()
 }
 
-/// `CREATE DATABASE … LOCALE = 'C'`, ``CREATE DATABASE `x` /*!40100 DEFAULT CHARACTER SET utf8mb4 COLLATE … */``.
-fn database_collation(all: &[Token<'_>]) -> Option<String> {
-    let words = ["icu_locale", "lc_collate", "locale", "collate"];
-    words.iter().find_map(|word| {
-        let at = all.iter().position(|t| t.is(word))?;
-        all.iter().skip(at + 1).find(|t| !t.is_symbol('=')).and_then(|t| match &t.kind {
-            Kind::Text(text) | Kind::Quoted(text) => Some(text.clone()),
-            Kind::Word(text) => Some((*text).to_owned()),
-            _ => None,
+/// `CREATE DATABASE … LOCALE_PROVIDER = icu LOCALE = 'C' ICU_LOCALE = 'de'`,
+/// ``CREATE DATABASE `x` /*!40100 DEFAULT CHARACTER SET utf8mb4 COLLATE … */``.
+fn database_collation(all: &[Token<'_>], dialect: Dialect) -> Option<String> {
+    let value = |words: &[&str]| {
+        words.iter().find_map(|word| {
+            let at = all.iter().position(|t| t.is(word))?;
+            all.iter().skip(at + 1).find(|t| !t.is_symbol('=')).and_then(|t| match &t.kind {
+                Kind::Text(text) | Kind::Quoted(text) => Some(text.clone()),
+                Kind::Word(text) => Some((*text).to_owned()),
+                _ => None,
+            })
         })
-    })
+    };
+    if dialect == Dialect::MySql {
+        return value(&["collate"]).or_else(|| character_set(all, dialect).map(|set| format!("charset:{set}")));
+    }
+    let provider = value(&["locale_provider"]).map_or_else(|| "libc".to_owned(), |provider| provider.to_ascii_lowercase());
+    match provider.as_str() {
+        // Rules of its own may order anything.
+        "icu" if all.iter().any(|t| t.is("icu_rules")) => Some("unknown".to_owned()),
+        "icu" => value(&["icu_locale", "locale"]).map(|locale| format!("icu:{locale}")),
+        "builtin" => Some("C".to_owned()),
+        _ => value(&["lc_collate", "locale"]).map(|locale| format!("libc:{locale}")),
+    }
 }
 
 fn insert_target(all: &[Token<'_>], dialect: Dialect) -> Option<Vec<String>> {

@@ -118,7 +118,7 @@ impl<'d> Filling<'d> {
         let Some(index) = self.table_for_rows(full) else { return };
         let spoiled = self.spoiled.contains(full);
         let table = &mut self.database.tables[index];
-        table.complete = in_full(table) && !spoiled;
+        table.complete = in_full(table) && !spoiled && !table.has_other_types;
     }
 
     /// Something in the snapshot adds rows to the table that cannot be read.

@@ -81,10 +81,11 @@ pub(super) fn add_element(table: &mut StoredTable, element: &[Token<'_>], statem
     let serial = declared.first().is_some_and(|t| matches!(&t.kind, Kind::Word(w) if w.to_ascii_lowercase().ends_with("serial")));
     table.columns.push(Column {
         name,
-        kind: kind_of(declared),
+        kind: kind_of(declared, dialect),
         default: column_default(tail, serial),
         declared: written(declared, statement).to_owned(),
         collation: named_after(tail, "collate", dialect).or_else(|| named_after(declared, "collate", dialect)),
+        character_set: character_set(tail, dialect).or_else(|| character_set(declared, dialect)),
         generated: generated(tail, statement),
     });
     let column = table.columns.len() - 1;
@@ -95,7 +96,7 @@ pub(super) fn add_element(table: &mut StoredTable, element: &[Token<'_>], statem
 }
 
 /// The kind of the type that a definition names.
-pub(super) fn kind_of(declared: &[Token<'_>]) -> ColumnKind {
+pub(super) fn kind_of(declared: &[Token<'_>], dialect: Dialect) -> ColumnKind {
     let (mut words, mut arguments, mut other) = (Vec::new(), Vec::new(), false);
     for token in declared {
         match &token.kind {
@@ -109,11 +110,27 @@ pub(super) fn kind_of(declared: &[Token<'_>]) -> ColumnKind {
     if let Some(at) = words.iter().position(|w| w == "character" || w == "set").filter(|at| *at > 0) {
         words.truncate(at);
     }
-    if other { ColumnKind::Text } else { ColumnKind::of_sql(&words.join(" "), &arguments) }
+    match (words.join(" ").as_str(), dialect) {
+        _ if other => ColumnKind::Text,
+        // What PostgreSQL calls real MySQL calls float.
+        ("real", Dialect::MySql) => ColumnKind::Double,
+        (words, _) => ColumnKind::of_sql(words, &arguments),
+    }
+}
+
+/// The character set that MySQL's words name: `CHARACTER SET latin1`, `CHARSET=latin1`.
+pub(super) fn character_set(tokens: &[Token<'_>], dialect: Dialect) -> Option<String> {
+    if dialect != Dialect::MySql {
+        return None;
+    }
+    named_after(tokens, "charset", dialect).or_else(|| {
+        let at = tokens.windows(2).position(|pair| pair[0].is("character") && pair[1].is("set"))?;
+        named_after(&tokens[at + 1..], "set", dialect)
+    })
 }
 
 /// The name after a word, its parts joined.
-fn named_after(tokens: &[Token<'_>], word: &str, dialect: Dialect) -> Option<String> {
+pub(super) fn named_after(tokens: &[Token<'_>], word: &str, dialect: Dialect) -> Option<String> {
     let at = tokens.iter().position(|t| t.is(word))?;
     let from = at + 1 + usize::from(tokens.get(at + 1).is_some_and(|t| t.is_symbol('=')));
     qualified_name(tokens, from, dialect).map(|(parts, _)| parts.join("."))

@@ -10,7 +10,7 @@ use crate::nobody::Nobody;
 use crate::page::OnPage;
 use crate::plan::{Job, Mode, bound_subject};
 use crate::replay::{Counted, Replayed, Revealed};
-use crate::statement::{Unknowns, widen};
+use crate::statement::{Unknowns, condition_words, widen};
 use crate::world::World;
 
 /// How many bytes of text a byte of a response can stand for: pages are packed, and names hardly ever so well.
@@ -49,12 +49,15 @@ pub(crate) struct Judged {
     pub(crate) is_widened: bool,
     /// A wider replay that is needed besides.
     pub(crate) wider: Option<Job>,
+    /// Replays of values that others moved into what was read.
+    pub(crate) moved: Vec<Job>,
 }
 
 /// Reads one replay.
 pub(crate) fn judge(job: &Job, replayed: &Replayed, world: &World) -> Judged {
     let counted = replayed.rows.against(job.rows_logged);
-    let is_proved = !job.is_mixed && job.named.described.iter().all(|table| !world.is_doubtful_at(job.database, *table, job.call.reads_at()));
+    let is_proved =
+        !job.is_mixed && job.named.described.iter().all(|table| job.times(*table).into_iter().all(|time| !world.is_doubtful_at(job.database, *table, time)));
     // A count says which rows were sent only where every row is certain but for what decided about it.
     let settled = if is_proved && job.mode == Mode::Exact { settled(replayed, counted) } else { replayed.clone() };
     let mut judge = Judge { job, replayed: &settled, counted, world, judged: Judged::default() };
@@ -69,6 +72,7 @@ pub(crate) fn judge(job: &Job, replayed: &Replayed, world: &World) -> Judged {
         }
         Mode::Exact => judge.exact(),
     }
+    judge.moved();
     let mut judged = judge.judged;
     debug_assert!(judged.showings.iter().all(|s| s.certainty <= job.cap.0), "a tier never rises above what attribution and delivery allow");
     if judged.showings.is_empty() && judged.nobody.is_none() && judged.wider.is_none() {
@@ -125,7 +129,7 @@ impl Judge<'_> {
             Counted::Differs => cap = lower(cap, (Certainty::Likely, Some(Missing::CountDiffers))),
             Counted::All | Counted::SureAlone | Counted::Between => {}
         }
-        let is_doubtful = job.named.described.iter().any(|table| self.world.has_doubtful_rows(job.database, *table, job.call.reads_at()));
+        let is_doubtful = job.named.described.iter().any(|table| self.has_doubtful_rows(*table));
         if is_doubtful {
             cap = lower(cap, (Certainty::Likely, Some(Missing::TableDoubtful)));
         }
@@ -232,7 +236,7 @@ impl Judge<'_> {
 
     /// Something decided about the rows that the server may have decided otherwise: anybody of the tables may have been displayed.
     fn let_through(&mut self) {
-        let (database, time) = (self.job.database, self.job.call.reads_at());
+        let database = self.job.database;
         let mut tables: BTreeMap<usize, BTreeSet<u32>> = BTreeMap::new();
         for (table, column) in &self.replayed.others {
             let number = self.world.databases[database].tables.get(*table).and_then(|t| t.columns.get(*column).copied().flatten());
@@ -242,7 +246,7 @@ impl Judge<'_> {
         for (table, columns) in tables.into_iter().filter(|(_, columns)| !columns.is_empty()) {
             let whom = match &bound {
                 Some(key) => Whom::Keyed(key.clone()),
-                None => Whom::Table(database, table, self.world.population(database, table, time)),
+                None => Whom::Table(database, table, self.population(table)),
             };
             self.possible(whom, columns, Missing::OtherRows);
         }
@@ -252,7 +256,10 @@ impl Judge<'_> {
     fn count_leaves_nobody(&self, is_doubtful: bool) -> bool {
         let (job, replayed) = (self.job, self.replayed);
         let world = &self.world.databases[job.database];
-        let holds = |table: &usize| world.tables[*table].doubtful.iter().any(|(doubt, _)| doubt.holds(job.call.reads_at()));
+        let holds = |table: &usize| {
+            let times = job.times(*table);
+            world.tables[*table].doubtful.iter().any(|(doubt, _)| times.iter().any(|time| doubt.holds(*time)))
+        };
         matches!(self.counted, Counted::All | Counted::SureAlone)
             && replayed.rows.least == replayed.rows.most
             && replayed.others.is_empty()
@@ -260,6 +267,38 @@ impl Judge<'_> {
             && !replayed.other_rows
             && replayed.revealed.iter().all(|r| r.doubt.is_none())
             && !job.named.described.iter().any(holds)
+    }
+
+    /// Values that were moved into what it reads: those that may have been among what was sent.
+    fn moved(&mut self) {
+        let job = self.job;
+        if job.moved.is_empty() || self.judged.nobody == Some(Nobody::NoRowCounted) {
+            return;
+        }
+        let bound = bound_subject(job, self.world);
+        let conditions = condition_words(&job.sql, self.world.databases[job.database].dialect);
+        let is_any = job.mode != Mode::Exact || self.counted == Counted::Differs || job.is_mixed || !self.replayed.of_somebody.is_empty();
+        let leaves_nobody = self.count_leaves_nobody(false);
+        for moved in job.moved.iter() {
+            let is_column = |column: usize| moved.columns.as_ref().is_none_or(|(numbers, _)| numbers.contains(&column));
+            let is_in_doubt = self.has_doubtful_rows(moved.table);
+            let is_open = !leaves_nobody && self.is_open(moved.table);
+            let shows = |r: &Revealed| r.displayed && r.doubt.is_some() && r.columns.iter().any(|(table, column)| *table == moved.table && is_column(*column));
+            let may_show = self.replayed.others.iter().any(|(table, column)| *table == moved.table && is_column(*column));
+            // A condition on such a column may hold for a value that is not known.
+            let decides = moved.columns.as_ref().is_none_or(|(_, names)| names.iter().any(|name| conditions.contains(&name.to_lowercase())));
+            let may_hold = decides && self.has_doubtful(moved.table, bound.as_deref());
+            if is_any || is_in_doubt || is_open || may_show || may_hold || self.replayed.revealed.iter().any(shows) {
+                self.judged.moved.push(moved.job.clone());
+            }
+        }
+    }
+
+    /// Whether a row of a table was in doubt; where the statement asks for one subject, a row of theirs.
+    fn has_doubtful(&self, table: usize, bound: Option<&str>) -> bool {
+        let (world, times) = (&self.world.databases[self.job.database], self.job.times(table));
+        let is_asked = |subject: u32| bound.is_none_or(|key| self.world.people.key(subject) == key);
+        world.tables[table].doubtful.iter().any(|(doubt, subject)| times.iter().any(|time| doubt.holds(*time)) && is_asked(*subject))
     }
 
     /// The columns of a table that are in question: those displayed, or all of them where none is.
@@ -287,8 +326,8 @@ impl Judge<'_> {
 
     /// Where others may have stood in a table than those who are known in it, they are possible.
     fn others(&mut self, displayed: &BTreeSet<u32>, missing: Missing) {
-        let (database, time) = (self.job.database, self.job.call.reads_at());
-        let open: Vec<usize> = self.job.named.described.iter().copied().filter(|table| self.world.is_open(database, *table, time)).collect();
+        let database = self.job.database;
+        let open: Vec<usize> = self.job.named.described.iter().copied().filter(|table| self.is_open(*table)).collect();
         if open.is_empty() {
             return;
         }
@@ -297,7 +336,7 @@ impl Judge<'_> {
             let columns = self.in_question(table, displayed);
             let whom = match &bound {
                 Some(key) => Whom::Keyed(key.clone()),
-                None => Whom::Table(database, table, self.world.population(database, table, time)),
+                None => Whom::Table(database, table, self.population(table)),
             };
             if !columns.is_empty() {
                 self.possible(whom, columns, missing);
@@ -305,10 +344,27 @@ impl Judge<'_> {
         }
     }
 
+    /// Whether others than those known may have stood in a table when it was read, or any row may have been another.
+    fn is_open(&self, table: usize) -> bool {
+        self.job.times(table).into_iter().any(|time| self.world.is_open(self.job.database, table, time))
+    }
+
+    fn has_doubtful_rows(&self, table: usize) -> bool {
+        self.job.times(table).into_iter().any(|time| self.world.has_doubtful_rows(self.job.database, table, time))
+    }
+
+    /// Who may have stood in a table when it was read.
+    fn population(&self, table: usize) -> Arc<Vec<u32>> {
+        let all: Vec<Arc<Vec<u32>>> = self.job.times(table).into_iter().map(|time| self.world.population(self.job.database, table, time)).collect();
+        all.into_iter().max_by_key(|people| people.len()).unwrap_or_default()
+    }
+
     /// It may have read a state that no replay has: whoever stood in its tables is possible.
     fn of_another_state(&mut self, displayed: &BTreeSet<u32>) {
         let (database, job) = (self.job.database, self.job);
+        let pinned = job.named.pinned.iter().map(|(_, moment)| strandline_history::instant(*moment));
         let (from, to) = (job.call.time.min(job.call.reads_at()), job.call.time.max(job.call.reads_at()));
+        let from = pinned.fold(from, i64::min);
         let bound = bound_subject(job, self.world);
         for table in job.named.described.clone() {
             let columns = self.in_question(table, displayed);
@@ -335,13 +391,14 @@ impl Judge<'_> {
 
     /// People whose rows were doubtful then could have been among the rows.
     fn doubtful(&mut self, displayed: &BTreeSet<u32>) {
-        let (world, time) = (&self.world.databases[self.job.database], self.job.call.reads_at());
+        let world = &self.world.databases[self.job.database];
         if self.job.named.described.iter().all(|table| world.tables[*table].doubtful.is_empty()) {
             return;
         }
         let bound = bound_subject(self.job, self.world);
         for table in self.job.named.described.clone() {
-            let doubtful = world.tables[table].doubtful.iter().filter(|(doubt, _)| doubt.from <= time && time < doubt.to);
+            let times = self.job.times(table);
+            let doubtful = world.tables[table].doubtful.iter().filter(|(doubt, _)| times.iter().any(|time| doubt.holds(*time)));
             let mut subjects: Vec<u32> = doubtful.map(|(_, subject)| *subject).collect();
             subjects.dedup();
             subjects.retain(|subject| bound.as_deref().is_none_or(|key| self.world.people.key(*subject) == key));

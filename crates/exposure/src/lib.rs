@@ -75,6 +75,17 @@ pub enum ExposureError {
     /// The results could not be written.
     #[error("the results cannot be written")]
     Write(#[source] ScanError),
+    /// Register and data name people by different keys.
+    #[error(
+        "no key of the register is a subject key of the data: [register] has key = {register:?}, the tables have subject_key = {data}; \
+         correct estate.toml so that both name people by the same number"
+    )]
+    KeysApart {
+        /// The column of the register.
+        register: String,
+        /// The columns of the data.
+        data: String,
+    },
     /// A table of the case folder could not be read.
     #[error("the table {table} of the case cannot be read; run the stage that writes it again")]
     Table {

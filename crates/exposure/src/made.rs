@@ -67,6 +67,8 @@ pub(crate) struct Flow {
     pub(crate) at: i64,
     pub(crate) sql: String,
     pub(crate) parameters: Vec<Option<String>>,
+    /// The columns that it assigned; with `None`, rows were put in.
+    pub(crate) columns: Option<Vec<String>>,
     stands_on: Vec<usize>,
 }
 
@@ -294,7 +296,7 @@ impl<'m> Maker<'m> {
         let look = Look { at: carried.at, owner: carried.owner };
         let parts = strandline_sql::parts(&name, dialect);
         let Some((full, is)) = self.made.find(&parts, look, self.of) else { return };
-        self.flow(&full, &is, carried);
+        self.flow(&is, assigned_columns(&statement, dialect), carried);
         let change = Changed { full, is, at: carried.at, owner: carried.owner, carried };
         let is_followed = matches!(change.is, Is::State(_)) || matches!(&change.is, Is::Stored(stored) if !(self.of.is_described)(stored));
         if is_followed {
@@ -313,14 +315,13 @@ impl<'m> Maker<'m> {
     }
 
     /// Values that a write moves into a table.
-    fn flow(&mut self, full: &str, is: &Is, carried: &Carried) {
+    fn flow(&mut self, is: &Is, columns: Option<Vec<String>>, carried: &Carried) {
         let Is::Stored(stored) = is else { return };
         for (sql, stands_on) in self.moved(carried) {
             let parameters = carried.parameters.as_deref().unwrap_or_default().to_vec();
-            let flow = Flow { at: carried.at.saturating_sub(1), sql, parameters, stands_on };
+            let flow = Flow { at: carried.at.saturating_sub(1), sql, parameters, columns: columns.clone(), stands_on };
             self.made.flows.entry(stored.clone()).or_default().push(flow);
         }
-        debug_assert!(!full.is_empty(), "a relation has a name");
     }
 
     /// The queries whose values a write moves, and the states that they read.
@@ -686,6 +687,16 @@ fn target(statement: &Statement) -> Option<ObjectName> {
         },
         _ => None,
     }
+}
+
+/// The columns that an UPDATE assigns.
+fn assigned_columns(statement: &Statement, dialect: Dialect) -> Option<Vec<String>> {
+    let Statement::Update(update) = statement else { return None };
+    let one = |assignment: &sqlparser::ast::Assignment| match &assignment.target {
+        AssignmentTarget::ColumnName(name) => strandline_sql::parts(name, dialect).pop(),
+        AssignmentTarget::Tuple(_) => None,
+    };
+    update.assignments.iter().map(one).collect()
 }
 
 /// Puts the values of a write in place of its placeholders; what is not known becomes NULL.

@@ -54,6 +54,25 @@ pub(crate) struct Job {
     pub(crate) response_bytes: Option<i64>,
     /// It may have read another state of its tables than the replay, and which is not known.
     pub(crate) is_mixed: bool,
+    /// Values of others that may stand in what it reads.
+    pub(crate) moved: Rc<Vec<Moved>>,
+}
+
+impl Job {
+    /// The instants as of which a table is read.
+    pub(crate) fn times(&self, table: usize) -> Vec<i64> {
+        self.named.times(table, self.call.reads_at())
+    }
+}
+
+/// Values that a write moved into a table.
+pub(crate) struct Moved {
+    /// The table.
+    pub(crate) table: usize,
+    /// The columns that were assigned, by number and by name; with `None`, rows were put in.
+    pub(crate) columns: Option<(BTreeSet<usize>, Vec<String>)>,
+    /// The replay of what the values were.
+    pub(crate) job: Job,
 }
 
 /// What one statement of an access comes to.
@@ -378,8 +397,8 @@ impl Planner<'_> {
             self.cap = lower(self.cap, (Certainty::Likely, Some(Missing::SessionReadsOtherwise)));
         }
         let (time, read) = self.state(&shown.sql, &named, source);
-        self.moved_here(&named, time, read.at);
-        let is_mixed = read.otherwise == Otherwise::Mixed || self.is_stale(&named);
+        let moved = self.moved_here(&named, time, read.at);
+        let is_mixed = read.otherwise == Otherwise::Mixed || named.stale;
         let mut job = Job {
             database: self.database,
             sql: sql.clone(),
@@ -393,6 +412,7 @@ impl Planner<'_> {
             on_page: self.scene.world.pages.on_page(self.access, &shown.sql, self.world().dialect),
             response_bytes: self.access.response_bytes,
             is_mixed,
+            moved,
         };
         if let Otherwise::At(other) = read.otherwise {
             let mut wide = Job { mode: Mode::Wide(Missing::StateNotKnown), ..job.clone() };
@@ -403,43 +423,45 @@ impl Planner<'_> {
         self.job(job, values);
     }
 
-    /// Whether it reads what was kept of a table that was itself in doubt then, or kept nobody knows when.
-    fn is_stale(&self, named: &Named) -> bool {
-        let tables = &self.world().tables;
-        named.stale || named.pinned.iter().any(|(table, moment)| tables[*table].is_doubtful_at(strandline_history::instant(*moment)))
-    }
-
-    /// Values that writes moved into the tables that it reads: whoever they are of is possible.
-    fn moved_here(&mut self, named: &Rc<Named>, time: i64, at: i64) {
-        let flows: Option<Vec<(String, i64, Vec<Option<String>>)>> =
-            self.world().flows(named, at).map(|flows| flows.into_iter().map(|flow| (flow.sql.clone(), flow.at, flow.parameters.clone())).collect());
-        let Some(flows) = flows else { return self.widen_to_role(Missing::MovedHere, None) };
-        for (sql, at, parameters) in flows {
-            let of_flow = Rc::new(self.world().named(&sql, &Session::default()));
-            if of_flow.opaque || !of_flow.unknown.is_empty() {
-                self.widen_to_role(Missing::MovedHere, None);
-                continue;
-            }
+    /// Values that writes moved into the tables that it reads, as replays of what they were.
+    fn moved_here(&mut self, named: &Named, time: i64, at: i64) -> Rc<Vec<Moved>> {
+        let world = self.world();
+        let Some(flows) = world.flows(named, at) else {
+            self.widen_to_role(Missing::MovedHere, None);
+            return Rc::default();
+        };
+        let (mut all, mut is_lost) = (Vec::new(), false);
+        for (table, flow) in flows {
+            let of_flow = Rc::new(world.named(&flow.sql, &Session::default()));
+            is_lost |= of_flow.opaque || !of_flow.unknown.is_empty();
             if of_flow.described.is_empty() {
                 continue;
             }
-            let job = Job {
+            let mut job = Job {
                 database: self.database,
-                sql,
+                sql: flow.sql.clone(),
                 // The session that moved the values is not followed.
                 session: Rc::default(),
-                call: Call { time, as_of: Some(at), parameters: Vec::new(), rows: None },
+                call: Call { time, as_of: Some(flow.at), parameters: Vec::new(), rows: None },
                 cap: self.cap,
                 rows_logged: None,
                 named: of_flow,
                 mode: Mode::Wide(Missing::MovedHere),
                 is_extract: false,
-                on_page: self.scene.world.pages.on_page(self.access, &self.access.statement, self.world().dialect),
-                response_bytes: self.access.response_bytes,
+                on_page: OnPage::Everything,
+                response_bytes: None,
                 is_mixed: false,
+                moved: Rc::default(),
             };
-            self.job(job, Values { parameters_known: true, parameters });
+            let mut parameters = flow.parameters.clone();
+            job.sql = shape(&job.sql, world.dialect, &mut parameters);
+            job.call.parameters = parameters;
+            all.push(Moved { table, columns: flow.columns.as_ref().map(|names| (world.columns_named(table, names), names.clone())), job });
         }
+        if is_lost {
+            self.widen_to_role(Missing::MovedHere, None);
+        }
+        Rc::new(all)
     }
 
     /// When a query ran, and which state of its tables it read.
@@ -477,6 +499,7 @@ impl Planner<'_> {
             let missing = if masked { Missing::ValuesMasked } else { Missing::ParametersUnknown };
             let wide = widen(&job.sql, dialect, &Unknowns { parameters: &values.parameters, parameters_known: values.parameters_known });
             let Some(sql) = wide else {
+                self.planned.parts.extend(job.moved.iter().map(|moved| Part::Replay(Box::new(moved.job.clone()))));
                 return self.everybody(job.named.described.clone(), missing, None);
             };
             job.mode = Mode::Wide(missing);

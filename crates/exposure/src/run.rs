@@ -67,9 +67,10 @@ pub(crate) fn expose_with(
     wanted.extend(std::mem::take(&mut first.connections));
     let interest = Interest::of(inputs.estate, &stored, &first.words);
     let mut facts = writes::read(inputs.events, &wanted, interest)?;
-    let world =
-        Builder { estate: inputs.estate, register: &inputs.subjects, writes: &facts.writes, read: &first.words, make, notes: &mut notes }.build(stored)?;
+    let writes = std::mem::take(&mut facts.writes);
+    let world = Builder { estate: inputs.estate, register: &inputs.subjects, writes, read: &first.words, make, notes: &mut notes }.build(stored)?;
     summary.notes = notes;
+    keys_must_meet(inputs.estate, &inputs.subjects, &world)?;
     write_held(&world, out)?;
     let FirstPass { collector, presences, total, .. } = first;
     let commands = collector.resolve(&|connection| facts.connections.get(connection).is_some_and(|f| f.session_statements_logged));
@@ -89,6 +90,17 @@ pub(crate) fn expose_with(
     run.replay_chunk(&chunk, out)?;
     let left = Left { estate: inputs.estate, coverage: inputs.coverage, presences: &presences, facts: &facts, register: &inputs.subjects, open: inputs.open };
     run.finish(left, progress, out)
+}
+
+/// Refuses a register of which not one key stands in the data: nothing could be said of its people.
+fn keys_must_meet(estate: &Estate, register: &[String], world: &World) -> Result<(), ExposureError> {
+    let in_data: BTreeSet<&str> = world.in_data.iter().map(|person| world.people.key(*person)).collect();
+    if register.is_empty() || in_data.is_empty() || register.iter().any(|key| in_data.contains(key.as_str())) {
+        return Ok(());
+    }
+    let columns: BTreeSet<String> = estate.tables.iter().filter_map(|t| t.subject_key.as_ref().map(|key| format!("{key:?} of {}", t.name))).collect();
+    let register = estate.register.as_ref().map(|register| register.key.clone()).unwrap_or_default();
+    Err(ExposureError::KeysApart { register, data: columns.into_iter().collect::<Vec<_>>().join(", ") })
 }
 
 /// What the end of the run still needs.
@@ -344,7 +356,10 @@ impl<'r> Run<'r> {
                 let account = &mut accounts[pending.at];
                 match answers.next().unwrap_or_else(|| Err("the engine gave no answer".to_owned())) {
                     Ok(replayed) => jobs.extend(self.take(pending, &replayed, account)),
-                    Err(reason) => self.fall_back(pending, &reason, account),
+                    Err(reason) => {
+                        self.fall_back(pending, &reason, account);
+                        jobs.extend(pending.job.moved.iter().map(|moved| Pending { at: pending.at, proof: pending.proof, job: moved.job.clone() }));
+                    }
                 }
                 if self.fold.sightings.is_full() {
                     self.fold.sightings.write(&self.world, out)?;
@@ -355,7 +370,7 @@ impl<'r> Run<'r> {
     }
 
     /// Folds in what a replay showed; the wider replay that it calls for comes back.
-    fn take(&mut self, pending: &Pending, replayed: &Replayed, account: &mut Account) -> Option<Pending> {
+    fn take(&mut self, pending: &Pending, replayed: &Replayed, account: &mut Account) -> Vec<Pending> {
         let job = &pending.job;
         if job.mode == Mode::Exact {
             // An open statement may have sent any number.
@@ -364,7 +379,7 @@ impl<'r> Run<'r> {
             }
             account.outcome("replayed", None);
         }
-        let Judged { showings, nobody, missing, is_widened, wider } = judge(job, replayed, &self.world);
+        let Judged { showings, nobody, missing, is_widened, wider, moved } = judge(job, replayed, &self.world);
         for showing in showings {
             self.show(showing, job.call.time, pending.proof, account);
         }
@@ -377,7 +392,7 @@ impl<'r> Run<'r> {
         if is_widened {
             *self.summary.widened.entry(missing.unwrap_or(Missing::OtherRows).sentence().to_owned()).or_default() += 1;
         }
-        wider.map(|job| Pending { at: pending.at, proof: pending.proof, job })
+        wider.into_iter().chain(moved).map(|job| Pending { at: pending.at, proof: pending.proof, job }).collect()
     }
 
     fn show(&mut self, showing: Showing, time: i64, proof: u32, account: &mut Account) {

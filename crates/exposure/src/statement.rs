@@ -2,11 +2,13 @@
 //! It works on tokens, since FETCH, MOVE, COPY and EXECUTE are beyond most parsers; queries themselves go on as text.
 
 use sqlparser::ast::{BinaryOperator, Expr, GroupByExpr, Query, SelectItem, SetExpr, Statement, Value as Literal, visit_expressions};
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use crate::Dialect;
 use crate::written::holds_writes;
 use strandline_history::value::Value;
+use strandline_history::{Definition, definitions};
 use strandline_sql::lexer::{Kind, Token, after_bracket, outside_brackets, tokens};
 use strandline_sql::{ShowsNobody, canonical, utility};
 
@@ -101,13 +103,17 @@ pub(crate) fn understand(sql: &str, dialect: Dialect) -> Meaning {
     let canonical = canonical(sql, dialect);
     let sql = canonical.as_ref();
     let all = tokens(sql, dialect);
+    if checks_a_key(&all) {
+        return shows("SELECT 1", Sent::ToClient);
+    }
     let Some(first) = all.first() else { return Meaning::Nobody(ShowsNobody::Empty) };
     let Kind::Word(word) = first.kind else {
         return if first.is_symbol('(') { shows(sql, Sent::ToClient) } else { Meaning::Opaque("the statement cannot be understood") };
     };
     match word.to_ascii_lowercase().as_str() {
         "with" if ["insert", "update", "delete", "merge"].iter().any(|write| all.iter().any(|t| t.is(write))) => changes_or_shows(sql, dialect),
-        "select" | "with" | "table" | "values" => shows(sql, if selects_into(&all) { Sent::ToServer } else { Sent::ToClient }),
+        "select" if selects_into(&all) => shows(&without_into(sql, &all, dialect), Sent::ToServer),
+        "select" | "with" | "table" | "values" => shows(sql, Sent::ToClient),
         "copy" => copy(sql, &all),
         "declare" => declare(sql, &all, dialect).unwrap_or(Meaning::Opaque("the cursor's declaration cannot be understood")),
         "fetch" | "move" => fetch(&all, dialect).unwrap_or(Meaning::Opaque("the FETCH cannot be understood")),
@@ -125,6 +131,15 @@ pub(crate) fn understand(sql: &str, dialect: Dialect) -> Meaning {
     }
 }
 
+/// `SELECT 1 FROM ONLY … WHERE … OPERATOR(pg_catalog.=) … FOR KEY SHARE OF x`: PostgreSQL's own check of a foreign key, which pgaudit logs
+/// below the write. All that it could send is the number.
+fn checks_a_key(all: &[Token<'_>]) -> bool {
+    let begins =
+        matches!(all, [select, one, from, only, ..] if select.is("select") && matches!(one.kind, Kind::Number("1")) && from.is("from") && only.is("only"));
+    let ends = matches!(all, [.., r#for, key, share, of, _] if r#for.is("for") && key.is("key") && share.is("share") && of.is("of"));
+    begins && ends && !all.iter().skip(1).any(|t| t.is("select") || t.is("union"))
+}
+
 /// `WITH` before a query, which may hold writes.
 fn changes_or_shows(sql: &str, dialect: Dialect) -> Meaning {
     match strandline_history::writes::parse(sql, dialect) {
@@ -139,6 +154,21 @@ fn trimmed(sql: &str) -> String {
 
 fn shows(sql: &str, sent: Sent) -> Meaning {
     Meaning::Shows(Shown { sql: trimmed(sql), sent })
+}
+
+/// The query of `SELECT … INTO …`.
+fn without_into(sql: &str, all: &[Token<'_>], dialect: Dialect) -> String {
+    if let Some([Definition::Copy { query, .. }]) = definitions(sql, dialect).as_deref() {
+        return query.clone();
+    }
+    let into = outside_brackets(all, 0, |t| t.is("into"));
+    let from = into.and_then(|into| outside_brackets(all, into, |t| t.is("from")));
+    match (into.and_then(|at| all.get(at)), from.and_then(|at| all.get(at))) {
+        // MySQL: variables before FROM; variables or a file at the end.
+        (Some(into), Some(from)) => format!("{}{}", &sql[..into.from], &sql[from.from..]),
+        (Some(into), None) => sql[..into.from].trim_end().to_owned(),
+        (None, _) => sql.to_owned(),
+    }
 }
 
 fn selects_into(all: &[Token<'_>]) -> bool {
@@ -306,6 +336,27 @@ pub(crate) fn advance(position: u64, rows: u64, motion: Motion) -> (u64, Option<
     }
 }
 
+/// The words of a statement that stand in no list of what is selected, in lower case: those of its conditions, joins and orders.
+pub(crate) fn condition_words(sql: &str, dialect: Dialect) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    let mut lists = vec![false];
+    for token in tokens(sql, dialect) {
+        let is_listed = lists.last().copied().unwrap_or_default();
+        if token.is_symbol('(') {
+            lists.push(is_listed);
+        } else if token.is_symbol(')') {
+            lists.pop();
+        } else if token.is("select") || token.is("from") {
+            if let Some(last) = lists.last_mut() {
+                *last = token.is("select");
+            }
+        } else if let Some(name) = token.name(dialect).filter(|_| !is_listed) {
+            found.insert(name.to_lowercase());
+        }
+    }
+    found
+}
+
 /// Which values of a statement are not known.
 pub(crate) struct Unknowns<'u> {
     pub(crate) parameters: &'u [Option<String>],
@@ -438,7 +489,7 @@ mod tests {
     #[test]
     fn statements_are_understood() {
         check("SELECT 1;", "SELECT 1");
-        check("select a into b from c", "select a into b from c ->server");
+        check("select a into b from c", "select a from c ->server");
         check("COPY (SELECT a FROM (t)) TO STDOUT", "SELECT a FROM (t)");
         check("copy hr.staff (a, b) to '/tmp/x'", "SELECT a, b FROM hr.staff ->server");
         check("COPY hr.staff TO STDOUT WITH CSV", "SELECT * FROM hr.staff");

@@ -181,6 +181,8 @@ pub(crate) struct Named {
     pub(crate) opaque: bool,
     /// Described tables that are read as of another moment than the statement's.
     pub(crate) pinned: BTreeSet<(usize, i64)>,
+    /// Described tables that are read as of the statement's own moment.
+    direct: BTreeSet<usize>,
     /// Whether it reads a view that was filled nobody knows when.
     pub(crate) stale: bool,
     /// Views that were opened.
@@ -188,6 +190,17 @@ pub(crate) struct Named {
 }
 
 impl Named {
+    /// The instants as of which a table is read, by a statement that reads as of `own`.
+    pub(crate) fn times(&self, table: usize, own: i64) -> Vec<i64> {
+        let pinned = self.pinned.iter().filter(|(pinned, _)| *pinned == table).map(|(_, moment)| strandline_history::instant(*moment));
+        let direct = self.direct.contains(&table).then_some(own);
+        let mut times: Vec<i64> = pinned.chain(direct).collect();
+        if times.is_empty() {
+            times.push(own);
+        }
+        times
+    }
+
     /// Whether every table is named by itself, not through a view.
     pub(crate) fn without_views(&self) -> bool {
         self.views.is_empty()
@@ -298,6 +311,7 @@ impl DatabaseWorld {
         if let Some(&table) = self.index.get(full) {
             if self.tables[table].described {
                 named.described.insert(table);
+                named.direct.insert(table);
             } else {
                 named.other.insert(full.to_owned());
             }
@@ -322,8 +336,10 @@ impl DatabaseWorld {
         let mut inside = Named { views: std::mem::take(&mut named.views), ..Named::default() };
         self.add_named(sql, &self.search_path, &mut inside, depth + 1);
         if let Some(moment) = as_of {
-            let own: Vec<usize> = inside.described.iter().copied().filter(|table| !inside.pinned.iter().any(|(pinned, _)| pinned == table)).collect();
-            inside.pinned.extend(own.into_iter().map(|table| (table, moment)));
+            inside.pinned.extend(inside.direct.iter().map(|table| (*table, moment)));
+        }
+        if as_of.is_none() {
+            named.direct.extend(&inside.direct);
         }
         named.described.extend(inside.described);
         named.other.extend(inside.other);
@@ -354,10 +370,17 @@ impl DatabaseWorld {
     }
 
     /// Values that were moved before a moment into the tables that a statement reads; with `None`, more than are followed.
-    pub(crate) fn flows(&self, named: &Named, at: i64) -> Option<Vec<&Flow>> {
-        let tables = named.described.iter().map(|table| self.tables[*table].full_name.as_str()).chain(named.other.iter().map(String::as_str));
-        let all: Vec<&Flow> = tables.flat_map(|table| self.made.flows(table, at)).take(FLOWS + 1).collect();
+    pub(crate) fn flows(&self, named: &Named, at: i64) -> Option<Vec<(usize, &Flow)>> {
+        let tables = self.tables_of(named);
+        let of_table = |table: usize| self.made.flows(&self.tables[table].full_name, at).map(move |flow| (table, flow));
+        let all: Vec<(usize, &Flow)> = tables.into_iter().flat_map(of_table).take(FLOWS + 1).collect();
         (all.len() <= FLOWS).then_some(all)
+    }
+
+    /// Numbers of the columns of a table with these names.
+    pub(crate) fn columns_named(&self, table: usize, names: &[String]) -> BTreeSet<usize> {
+        let own = &self.tables[table].names;
+        (0..own.len()).filter(|at| names.iter().any(|name| name.eq_ignore_ascii_case(&own[*at]))).collect()
     }
 
     /// Described tables that the role may read; all, where the snapshot does not tell its rights.
@@ -395,7 +418,7 @@ impl DatabaseWorld {
 pub(crate) struct Builder<'b> {
     pub(crate) estate: &'b Estate,
     pub(crate) register: &'b [String],
-    pub(crate) writes: &'b [Write],
+    pub(crate) writes: Vec<Write>,
     /// The words of all statements of the trail.
     pub(crate) read: &'b Words,
     pub(crate) make: MakeReplayer<'b>,
@@ -420,9 +443,10 @@ impl Builder<'_> {
         for key in self.register {
             world.people.number(key);
         }
-        for mut database in stored {
+        let databases = stored.len();
+        for (at, mut database) in stored.into_iter().enumerate() {
             inherit_rows(&mut database);
-            let built = self.database(database, &mut world)?;
+            let built = self.database(database, at + 1 == databases, &mut world)?;
             world.databases.push(built);
         }
         let in_data: BTreeSet<u32> = world.databases.iter().flat_map(|d| &d.tables).flat_map(|t| t.subjects.iter().copied()).collect();
@@ -432,13 +456,17 @@ impl Builder<'_> {
         Ok(world)
     }
 
-    fn database(&mut self, stored: StoredDatabase, world: &mut World) -> Result<DatabaseWorld, ExposureError> {
+    fn database(&mut self, stored: StoredDatabase, is_last: bool, world: &mut World) -> Result<DatabaseWorld, ExposureError> {
         let described: BTreeMap<&str, &DescribedTable> = self.estate.tables.iter().filter(|t| t.database == stored.id).map(|t| (t.name.as_str(), t)).collect();
         let snapshot_time = self.snapshot_time(&stored.id);
         let snapshot_moment = strandline_history::moment(snapshot_time);
         let of_tables = descriptions(&stored, &self.estate.tables);
-        let rebuild = Rebuild { stored: &stored, described: &of_tables, writes: self.writes, snapshot_time };
+        let rebuild = Rebuild { stored: &stored, described: &of_tables, writes: &self.writes, snapshot_time };
         let history = rebuild.run(&mut |key| world.people.number(key));
+        if is_last {
+            // The engine needs the memory.
+            self.writes = Vec::new();
+        }
         let mut tables = Vec::new();
         let mut engine_tables = Vec::new();
         for ((table, description), history) in stored.tables.iter().zip(of_tables).zip(history.tables) {

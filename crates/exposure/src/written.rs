@@ -9,6 +9,7 @@ use sqlparser::ast::{
     SelectItemQualifiedWildcardKind, SetExpr, Statement, TableFactor, TableObject, TableWithJoins, Update, UpdateTableFromKind, Value as Literal, With,
     visit_expressions, visit_expressions_mut,
 };
+use strandline_history::copied;
 use strandline_sql::{Effect, effect};
 
 use crate::Dialect;
@@ -53,7 +54,7 @@ pub(crate) fn holds_writes(statement: &Statement) -> bool {
 }
 
 /// What an assignment puts into a column.
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Puts {
     /// NULL.
     Null,
@@ -231,6 +232,13 @@ impl Writer<'_> {
 
     /// What an expression puts into a column of that name.
     fn puts(&self, expression: &Expr, own: Option<&str>) -> Puts {
+        match copied(expression).as_slice() {
+            [one] if std::ptr::eq(*one, expression) => self.puts_plainly(expression, own),
+            branches => branches.iter().map(|branch| self.puts_plainly(branch, own)).max().unwrap_or(Puts::Constant),
+        }
+    }
+
+    fn puts_plainly(&self, expression: &Expr, own: Option<&str>) -> Puts {
         if matches!(expression, Expr::Value(value) if value.value == Literal::Null) {
             return Puts::Null;
         }

@@ -12,6 +12,7 @@ use strandline_sql::{Effect, effect};
 use crate::Dialect;
 use crate::doubt::DoubtReason;
 use crate::roll::Versions;
+use crate::value::Value;
 use crate::writes::{End, Write};
 
 /// A write, as it meets one table.
@@ -23,6 +24,8 @@ pub(crate) struct Change<'w> {
     pub(crate) through_parent: bool,
     /// Whether the logged row count is of this change alone.
     pub(crate) is_whole: bool,
+    /// The rows that the query of an INSERT gave, where they are known.
+    pub(crate) selected: Option<&'w [Vec<Value>]>,
 }
 
 impl Change<'_> {
@@ -113,22 +116,36 @@ pub(crate) fn moves_values(statement: &Statement) -> bool {
     let moves = |assignment: &Assignment| {
         let own = own(assignment);
         let is_own = |ident: &Ident| own.as_deref().is_some_and(|own| ident.value.eq_ignore_ascii_case(own)) || ident.value.eq_ignore_ascii_case("default");
-        visit_expressions(&assignment.value, |expr| {
-            let comes_from_elsewhere = match expr {
-                Expr::Identifier(ident) => !is_own(ident),
-                Expr::CompoundIdentifier(parts) => !parts.last().is_some_and(is_own),
-                Expr::Subquery(_) | Expr::Exists { .. } | Expr::InSubquery { .. } => true,
-                Expr::Function(function) => {
-                    let name: Vec<String> = function.name.0.iter().map(|part| part.to_string().to_lowercase()).collect();
-                    [Dialect::PostgreSql, Dialect::MySql].iter().all(|dialect| effect(&name, *dialect) > Effect::ChangesState)
-                }
-                _ => false,
-            };
-            if comes_from_elsewhere { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        })
-        .is_break()
+        copied(&assignment.value).into_iter().any(|value| comes_from_elsewhere(value, &is_own))
     };
     !update.table.joins.is_empty() || update.assignments.iter().any(moves)
+}
+
+/// Whether the value of an expression stands in another column, in another table, or in code.
+fn comes_from_elsewhere(value: &Expr, is_own: &dyn Fn(&Ident) -> bool) -> bool {
+    visit_expressions(value, |expr| {
+        let elsewhere = match expr {
+            Expr::Identifier(ident) => !is_own(ident),
+            Expr::CompoundIdentifier(parts) => !parts.last().is_some_and(is_own),
+            Expr::Subquery(_) | Expr::Exists { .. } | Expr::InSubquery { .. } => true,
+            Expr::Function(function) => {
+                let name: Vec<String> = function.name.0.iter().map(|part| part.to_string().to_lowercase()).collect();
+                [Dialect::PostgreSql, Dialect::MySql].iter().all(|dialect| effect(&name, *dialect) > Effect::ChangesState)
+            }
+            _ => false,
+        };
+        if elsewhere { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    })
+    .is_break()
+}
+
+/// The parts of an expression that its value may be: conditions of CASE only decide.
+pub fn copied(value: &Expr) -> Vec<&Expr> {
+    match value {
+        Expr::Nested(inner) => copied(inner),
+        Expr::Case { conditions, else_result, .. } => conditions.iter().map(|when| &when.result).chain(else_result.as_deref()).flat_map(copied).collect(),
+        other => vec![other],
+    }
 }
 
 /// The parts of a statement that change rows, each with the tables that it names as its targets. `None`: it may change

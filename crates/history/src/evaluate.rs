@@ -3,7 +3,7 @@
 
 use std::cmp::Ordering;
 
-use sqlparser::ast::{BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, UnaryOperator, Value as Literal};
+use sqlparser::ast::{BinaryOperator, CaseWhen, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, UnaryOperator, Value as Literal};
 use strandline_model::event::MASK;
 
 use crate::value::{ColumnKind, FoldCase, Value, compare};
@@ -50,8 +50,24 @@ impl Scope<'_> {
             Expr::ILike { negated, any: false, expr, pattern, escape_char: None } => negate_if(*negated, self.like(expr, pattern, FoldCase::Yes)),
             Expr::Cast { expr, data_type, .. } => cast(self.evaluate(expr), &data_type.to_string()),
             Expr::Function(function) => self.function(function),
+            Expr::Case { operand, conditions, else_result, .. } => self.case(operand.as_deref(), conditions, else_result.as_deref()),
             _ => Value::Unknown,
         }
+    }
+
+    /// The first branch whose condition holds; unknown from the first one of which that is not known.
+    fn case(&self, operand: Option<&Expr>, conditions: &[CaseWhen], otherwise: Option<&Expr>) -> Value {
+        let operand = operand.map(|operand| self.evaluate(operand));
+        for when in conditions {
+            let condition = self.evaluate(&when.condition);
+            let holds = operand.as_ref().map_or(condition.clone(), |operand| self.ordering(operand, &condition, |o| o == Ordering::Equal));
+            match holds {
+                Value::Bool(true) => return self.evaluate(&when.result),
+                Value::Bool(false) | Value::Null => {}
+                _ => return Value::Unknown,
+            }
+        }
+        otherwise.map_or(Value::Null, |otherwise| self.evaluate(otherwise))
     }
 
     fn column(&self, name: &str, quoted: bool) -> Value {
@@ -314,6 +330,8 @@ mod tests {
         check("t < 'Z'", None);
         check("a + 1 = 2 AND lower(t) = 'o''neil' AND t || 'x' = 'O''Neilx'", Some(true));
         check("a::text = '1'", Some(true));
+        check("CASE a WHEN 2 THEN FALSE WHEN 1 THEN t = 'O''Neil' END", Some(true));
+        check("CASE WHEN u = 1 THEN TRUE ELSE TRUE END", None);
         check("missing = 1", None);
     }
 }

@@ -42,13 +42,15 @@ impl Words {
 #[derive(Clone, Debug, Default)]
 pub struct Interest {
     names: HashSet<u64>,
+    /// Words of what is read: a relation that is made under one of them matters.
+    read: Words,
     everything: bool,
 }
 
 impl Interest {
     /// Every write matters.
     pub fn everything() -> Self {
-        Self { names: HashSet::new(), everything: true }
+        Self { everything: true, ..Self::default() }
     }
 
     /// What the estate describes and what `read` names, with all that these depend on: what views are made of, parents and
@@ -66,12 +68,17 @@ impl Interest {
         relations().filter(|name| read.has(name)).for_each(|name| add(name));
         close(stored, &mut names);
         let everything = names.iter().any(|name| !is_plain(name));
-        Self { names: names.iter().map(|name| digest(name)).collect(), everything }
+        Self { names: names.iter().map(|name| digest(name)).collect(), read: read.clone(), everything }
     }
 
     /// Whether the statement names anything that matters.
     pub(crate) fn touches(&self, statement: &str) -> bool {
         self.everything || hides_names(statement) || words(statement).any(|word| self.names.contains(&word))
+    }
+
+    /// Whether a definition makes, or gives a new name to, what is read.
+    pub(crate) fn makes(&self, definition: &str) -> bool {
+        made_by(definition).iter().any(|name| self.read.has(name))
     }
 
     /// What a definition makes, or gives a new name, matters from then on.
@@ -183,7 +190,7 @@ mod tests {
     use super::*;
 
     fn check(names: &[&str], statement: &str, expected: bool) {
-        let interest = Interest { names: names.iter().map(|n| digest(n)).collect(), everything: false };
+        let interest = Interest { names: names.iter().map(|n| digest(n)).collect(), ..Interest::default() };
         assert_eq!(interest.touches(statement), expected, "{statement}");
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
-use sqlparser::ast::{ObjectName, Statement};
+use sqlparser::ast::{GroupByExpr, Insert, ObjectName, SetExpr, Statement, TableFactor};
 use strandline_model::estate::Table as DescribedTable;
 
 use crate::Dialect;
@@ -16,6 +16,7 @@ use crate::holders::{Holders, Owned};
 use crate::roll::{Columns, Direction, SLOTS, Versions, micros};
 use crate::store::{StoredDatabase, StoredTable};
 use crate::transactions::{Effect, Effects};
+use crate::value::Value;
 use crate::writes::{End, Write, mentions, parse};
 
 /// Statements that are kept as trees while the writes are applied.
@@ -192,6 +193,7 @@ impl<'r, 't> Roller<'r, 't> {
         }
         self.effects.changes.sort_unstable();
         self.effects.changes.shrink_to_fit();
+        self.effects.ordered.sort_by_key(|(place, _)| place.order());
         self.carried.sort_by_key(|carried| carried.at);
         (self.effects, self.carried)
     }
@@ -215,6 +217,7 @@ impl<'r, 't> Roller<'r, 't> {
             self.effects.own.insert((owner.connection, owner.write), (at, stayed));
         }
         if !matches!(write.end, End::Undone(_)) {
+            self.effects.ordered.extend(write.order.as_ref().map(|place| (**place, at)));
             let owner = write.owner.map(|owner| owner.connection);
             let tables = self.touched.iter().filter_map(|table| u32::try_from(*table).ok());
             self.effects.changes.extend(tables.map(|table| Effect { time: write.time, table, owner }));
@@ -222,7 +225,7 @@ impl<'r, 't> Roller<'r, 't> {
     }
 
     fn take_back(&mut self, last: &Write, moment: i64) {
-        let change = Change { write: last, at: moment.saturating_add(1), through_parent: false, is_whole: false };
+        let change = Change { write: last, at: moment.saturating_add(1), through_parent: false, is_whole: false, selected: None };
         self.tables.iter_mut().for_each(|versions| versions.take_back(&change));
     }
 
@@ -277,20 +280,37 @@ impl<'r, 't> Roller<'r, 't> {
     fn apply_action(&mut self, names: &[String], action: &Action<'_>, write: &Write, at: i64, is_whole: bool) {
         let stored = self.rebuild.stored;
         let own: BTreeSet<usize> = names.iter().filter_map(|name| self.table(name)).collect();
+        let rows = if let Action::Insert(insert) = action { self.selected(insert, write, at) } else { None };
+        let selected = rows.as_deref();
         for table in &own {
-            let change = Change { write, at, through_parent: false, is_whole };
+            let change = Change { write, at, through_parent: false, is_whole, selected };
             action.apply(&mut self.tables[*table], &change);
         }
         let (parents, children) = family(stored, &own);
         self.touched.extend(own.iter().chain(&parents).chain(&children));
         for parent in parents {
-            let change = Change { write, at, through_parent: false, is_whole };
+            let change = Change { write, at, through_parent: false, is_whole, selected };
             action.apply(&mut self.tables[parent], &change);
         }
         for child in children {
-            let change = Change { write, at, through_parent: true, is_whole };
+            let change = Change { write, at, through_parent: true, is_whole, selected };
             action.apply(&mut self.tables[child], &change);
         }
+    }
+
+    /// The rows that the query of an INSERT gives, where it reads one table of which all that it may read is sure.
+    fn selected(&mut self, insert: &Insert, write: &Write, at: i64) -> Option<Vec<Vec<Value>>> {
+        let query = insert.source.as_deref().filter(|q| q.with.is_none() && q.limit_clause.is_none() && q.fetch.is_none())?;
+        let SetExpr::Select(select) = query.body.as_ref() else { return None };
+        let grouped = !matches!(&select.group_by, GroupByExpr::Expressions(list, _) if list.is_empty());
+        let [from] = select.from.as_slice() else { return None };
+        let TableFactor::Table { name, args: None, .. } = &from.relation else { return None };
+        if grouped || select.having.is_some() || select.distinct.is_some() || select.into.is_some() || !from.joins.is_empty() {
+            return None;
+        }
+        let table = self.resolve(name).and_then(|full| self.table(&full))?;
+        let change = Change { write, at, through_parent: false, is_whole: false, selected: None };
+        self.tables[table].select(&select.projection, select.selection.as_ref(), &change)
     }
 
     /// A statement that is not understood as a change of rows: a definition, or one that may have changed whatever it mentions.
@@ -365,7 +385,7 @@ impl<'r, 't> Roller<'r, 't> {
         let all: BTreeSet<usize> = hit.iter().copied().chain(parents).chain(children).collect();
         self.touched.extend(&all);
         for table in all {
-            act(&mut self.tables[table], &Change { write, at, through_parent: false, is_whole: false });
+            act(&mut self.tables[table], &Change { write, at, through_parent: false, is_whole: false, selected: None });
         }
     }
 }

@@ -3,7 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use sqlparser::ast::{Assignment, AssignmentTarget, BinaryOperator, Delete, Expr, Insert, ObjectName, ObjectNamePart, OnConflictAction, OnInsert, SetExpr};
+use sqlparser::ast::{
+    Assignment, AssignmentTarget, BinaryOperator, Delete, Expr, Insert, ObjectName, ObjectNamePart, OnConflictAction, OnInsert, SelectItem, SetExpr,
+};
 
 use crate::Dialect;
 use crate::cells::{Added, Life, RowDoubt, kinds};
@@ -97,6 +99,13 @@ struct Journal {
 struct Touched {
     sure: Vec<usize>,
     open: Vec<usize>,
+}
+
+/// Whose the columns are that an assignment reads.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum ColumnsRead {
+    Own,
+    OfOthers,
 }
 
 /// What a write assigns, by column.
@@ -264,7 +273,9 @@ impl<'t> Versions<'t> {
             self.live_added.insert(row);
         }
         for column in unknown.iter().map(|c| usize::from(*c)) {
-            cells[column] = guesses.as_ref().map_or(Value::Null, |g| if g[column].is_unknown() { Value::Null } else { g[column].clone() });
+            // Of a value that is not known it is not known that there is none: it is stored as one.
+            let guess = guesses.as_ref().map(|guesses| &guesses[column]).filter(|guess| !guess.is_unknown() && **guess != Value::Null);
+            cells[column] = guess.cloned().unwrap_or_else(|| self.kinds[column].some_value());
         }
         self.added.push(&self.kinds, cells, Life { doubt, ..life }, unknown);
         Some(row)
@@ -432,7 +443,7 @@ impl<'t> Versions<'t> {
             return self.doubt(change, Open::Rows, DoubtReason::RowsNotKnown);
         }
         let rows: Vec<usize> = self.live_rows().collect();
-        self.maybe_changed(&rows, set, change);
+        self.maybe_assigned(&rows, set, change, ColumnsRead::OfOthers);
     }
 
     fn change_rows(&mut self, set: &Assigned<'_>, condition: Option<&Expr>, change: &Change<'_>) {
@@ -477,6 +488,10 @@ impl<'t> Versions<'t> {
 
     /// Rows that may have been given what is assigned: those cells are not known from then on.
     fn maybe_changed(&mut self, rows: &[usize], set: &Assigned<'_>, change: &Change<'_>) {
+        self.maybe_assigned(rows, set, change, ColumnsRead::Own);
+    }
+
+    fn maybe_assigned(&mut self, rows: &[usize], set: &Assigned<'_>, change: &Change<'_>, columns: ColumnsRead) {
         if rows.is_empty() || self.is_doubted(change, Open::Rows) {
             return;
         }
@@ -492,7 +507,8 @@ impl<'t> Versions<'t> {
             let guesses = self.guesses(row);
             let mut new = old.clone();
             for (column, expression) in set {
-                let value = self.evaluate(expression, &|at| old[at].clone(), change);
+                // A name may be another table's column, even where this one has it too.
+                let value = self.evaluate(expression, &|at| if columns == ColumnsRead::Own { old[at].clone() } else { Value::Unknown }, change);
                 let value = self.kinds[*column].coerce(value).unwrap_or(Value::Unknown);
                 if value != old[*column] {
                     new[*column] = Value::Unknown;
@@ -693,14 +709,58 @@ impl<'t> Versions<'t> {
         }
     }
 
+    /// Rows that a query over this table alone gives; `None`, where any of them is in doubt, or there are too many.
+    pub(crate) fn select(&mut self, list: &[SelectItem], condition: Option<&Expr>, change: &Change<'_>) -> Option<Vec<Vec<Value>>> {
+        if self.direction == Direction::Backward || self.doubts.iter().any(|d| d.holds(change.write.time)) {
+            return None;
+        }
+        let Touched { sure, open } = self.touched(condition, change, &BTreeSet::new())?;
+        if !open.is_empty() || sure.len() > DOUBTFUL_ROWS || sure.iter().any(|row| self.life(*row).doubt.is_any()) {
+            return None;
+        }
+        let mut rows = Vec::new();
+        for row in sure {
+            let mut cells = Vec::new();
+            for item in list {
+                match item {
+                    SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..) if self.names.is_none() => cells.extend(self.cells(row)),
+                    SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => cells.push(self.evaluate(expr, &|at| self.cell(row, at), change)),
+                    _ => return None,
+                }
+            }
+            if cells.iter().any(Value::is_unknown) {
+                return None;
+            }
+            rows.push(cells);
+        }
+        Some(rows)
+    }
+
+    /// An INSERT of rows that the log does not hold.
+    fn insert_unknown(&mut self, insert: &Insert, change: &Change<'_>) {
+        let assignments = match &insert.on {
+            Some(OnInsert::DuplicateKeyUpdate(assignments)) => Some(assignments),
+            Some(OnInsert::OnConflict(conflict)) => match &conflict.action {
+                OnConflictAction::DoUpdate(update) => Some(&update.assignments),
+                OnConflictAction::DoNothing => None,
+            },
+            _ => None,
+        };
+        if insert.replace_into {
+            return self.not_understood(change);
+        }
+        self.load(change, DoubtReason::BulkLoad);
+        if let (Some(assignments), Direction::Forward) = (assignments, self.direction) {
+            match self.assigned(assignments) {
+                Some(set) => self.rows_may_differ(&set, change),
+                None => self.not_understood(change),
+            }
+        }
+    }
+
     /// An INSERT of rows that the log holds.
     pub(crate) fn insert(&mut self, insert: &Insert, change: &Change<'_>) {
-        let Some(rows) = self.inserted_rows(insert, change) else {
-            return match self.direction {
-                Direction::Forward if insert.on.is_some() || insert.replace_into => self.not_understood(change),
-                _ => self.load(change, DoubtReason::BulkLoad),
-            };
-        };
+        let Some(rows) = self.inserted_rows(insert, change) else { return self.insert_unknown(insert, change) };
         for row in rows {
             match self.direction {
                 Direction::Forward => self.put(row, insert, change),
@@ -815,7 +875,6 @@ impl<'t> Versions<'t> {
             set.iter().for_each(|(column, expression)| cells[*column] = self.constant(*column, expression, change));
             return Some(vec![NewRow { cells, said: set.into_keys().collect() }]);
         }
-        let SetExpr::Values(values) = insert.source.as_deref().filter(|q| q.with.is_none())?.body.as_ref() else { return None };
         let is_kept = |column: &usize| self.names.as_ref().is_none_or(|names| names.now[*column].is_some());
         let order: Vec<Option<usize>> = if insert.columns.is_empty() {
             (0..self.kinds.len()).filter(is_kept).map(Some).collect()
@@ -823,6 +882,18 @@ impl<'t> Versions<'t> {
             let place = |name: String| if self.is_added(&name) { Some(None) } else { self.column_index(&name).map(Some) };
             insert.columns.iter().map(|name| place(last_part(name)?)).collect::<Option<_>>()?
         };
+        let of_query = |cells: &Vec<Value>| {
+            let mut new = NewRow { cells: defaults.clone(), said: BTreeSet::new() };
+            for (value, column) in cells.iter().zip(&order).filter_map(|(value, column)| column.map(|column| (value, column))) {
+                new.said.insert(column);
+                new.cells[column] = self.kinds[column].coerce(value.clone()).unwrap_or(Value::Unknown);
+            }
+            new
+        };
+        if let Some(selected) = change.selected {
+            return Some(selected.iter().map(of_query).collect());
+        }
+        let SetExpr::Values(values) = insert.source.as_deref().filter(|q| q.with.is_none())?.body.as_ref() else { return None };
         let mut rows = Vec::new();
         for row in &values.rows {
             let mut new = NewRow { cells: defaults.clone(), said: BTreeSet::new() };
@@ -1051,6 +1122,7 @@ mod tests {
             row_count,
             end: End::Committed,
             owner: None,
+            order: None,
         }
     }
 
@@ -1058,7 +1130,7 @@ mod tests {
         let mut versions = Versions::new(table, Dialect::PostgreSql, vec![0], snapshot_time);
         let apply = |versions: &mut Versions<'t>, write: &Write| {
             let tree = parse(&write.statement, write.dialect).expect("a statement");
-            let change = Change { write, at: write.time * SLOTS + 1, through_parent: false, is_whole: true };
+            let change = Change { write, at: write.time * SLOTS + 1, through_parent: false, is_whole: true, selected: None };
             for (_, action) in actions(&tree).expect("a write") {
                 action.apply(versions, &change);
             }

@@ -192,6 +192,8 @@ pub struct Effects {
     pub(crate) changes: Vec<Effect>,
     /// The moments of the writes of connections that are asked for: connection and number of the write; its moment, and whether it stayed.
     pub(crate) own: HashMap<(u32, u32), (i64, bool)>,
+    /// Where writes took effect in logs of a coarse clock that hold statements in their order, and their moments; by place.
+    pub(crate) ordered: Vec<(Place, i64)>,
 }
 
 impl Effects {
@@ -246,6 +248,9 @@ impl Effects {
 
     /// The moment of a committed read, where the connection's own writes of the same instant come before and after it.
     fn among_own(&self, reader: &Reader<'_>, place: &Place, base: i64) -> i64 {
+        if let Some(at) = self.among_ordered(reader, base) {
+            return at;
+        }
         let own = &reader.connection.own;
         let next = own.partition_point(|write| write.place.order() < place.order());
         let of_log = |write: &&OwnWrite| write.place.artefact == place.artefact;
@@ -255,6 +260,22 @@ impl Effects {
         let is_close = |at: i64| micros(at) == micros(base);
         let base = if is_close(after) { base.min(after.saturating_sub(1)) } else { base };
         if is_close(before) { base.max(before) } else { base }
+    }
+
+    /// The moment of a committed read that stands in a log of a coarse clock, among the writes before and after it.
+    fn among_ordered(&self, reader: &Reader<'_>, base: i64) -> Option<i64> {
+        let next_of = |place: &&Place| self.ordered.partition_point(|(other, _)| other.order() < place.order());
+        let is_of_log = |place: &Place, at: usize| self.ordered.get(at).is_some_and(|(other, _)| other.artefact == place.artefact);
+        let place = reader.places.iter().find(|place| {
+            let next = next_of(place);
+            is_of_log(place, next) || next.checked_sub(1).is_some_and(|last| is_of_log(place, last))
+        })?;
+        let next = next_of(&place);
+        let is_close = |at: &i64| micros(*at) == micros(base);
+        let after = is_of_log(place, next).then(|| self.ordered[next].1).filter(is_close);
+        let before = next.checked_sub(1).filter(|last| is_of_log(place, *last)).map(|last| self.ordered[last].1).filter(is_close);
+        let at = after.map_or(base, |after| base.min(after.saturating_sub(1)));
+        Some(before.map_or(at, |before| at.max(before)))
     }
 
     fn in_transaction(&self, reader: &Reader<'_>, place: &Place, transaction: &Transaction) -> ReadInstant {

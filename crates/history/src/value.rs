@@ -326,6 +326,21 @@ fn zone_offset_micros(zone: &str) -> Option<i64> {
     Some(sign * (part(0) * 3600 + part(2) * 60 + part(4)) * 1_000_000)
 }
 
+impl ColumnKind {
+    /// Some value of this kind, for a cell of which only is known that it may hold one.
+    pub(crate) fn some_value(self) -> Value {
+        match self {
+            Self::Text | Self::Padded => Value::Text("0".to_owned()),
+            Self::SmallInt | Self::Int | Self::BigInt => Value::Int(0),
+            Self::Decimal { scale, .. } => Value::Decimal(0, scale),
+            Self::Real | Self::Double => Value::Float(0.0),
+            Self::Bool => Value::Bool(false),
+            Self::Date => Value::Date(0),
+            Self::Timestamp | Self::Instant => Value::Timestamp(0),
+        }
+    }
+}
+
 /// Collects the cells of one column.
 pub enum CellBuilder {
     /// Text.

@@ -42,6 +42,8 @@ pub struct Write {
     pub end: End,
     /// For the connections that are asked for: which one, and which of its writes.
     pub owner: Option<Owner>,
+    /// Where it took effect in a log of a coarse clock that holds statements in the order in which they began.
+    pub(crate) order: Option<Box<Place>>,
 }
 
 /// Whether a write took effect.
@@ -128,8 +130,7 @@ pub fn read(events: &dyn Scan, connections: &BTreeSet<String>, interest: Interes
         "transaction",
         "record_kind",
         "masked",
-        "artefact",
-        "offset",
+        "command",
     ];
     let mut reader = Reader::new(interest);
     for batch in events.scan(&columns).map_err(HistoryError::scan("events"))? {
@@ -153,6 +154,8 @@ struct Logged {
     what: u64,
     /// Whether only a log that shows how transactions end could tell that it took effect.
     needs_end: bool,
+    /// Whether pgaudit told of it.
+    is_audited: bool,
     /// The same write as other logs number it.
     aliases: Vec<Owner>,
 }
@@ -221,6 +224,7 @@ impl Logged {
         self.write.precision = self.write.precision.max(other.write.precision);
         self.write.row_count = self.write.row_count.or(other.write.row_count);
         self.write.parameters = self.write.parameters.take().or(other.write.parameters);
+        self.write.order = self.write.order.take().or(other.write.order);
         self.aliases.extend(other.aliases);
         match self.write.owner {
             Some(_) => self.aliases.extend(other.write.owner),
@@ -343,6 +347,8 @@ struct Reader {
     logs: HashMap<(String, u8), u32>,
     /// Logs that hold every word of how transactions begin or end.
     shows_ends: BTreeSet<u32>,
+    /// Logs in which `log_statement` wrote reads: what an audit log tells beside them began no transaction that they do not hold.
+    shows_reads: BTreeSet<u32>,
     open: HashMap<(u32, String), Open>,
     interest: Interest,
     texts: HashSet<Arc<str>>,
@@ -360,6 +366,7 @@ impl Reader {
             logged: Vec::new(),
             logs: HashMap::new(),
             shows_ends: BTreeSet::new(),
+            shows_reads: BTreeSet::new(),
             open: HashMap::new(),
             interest,
             texts: HashSet::new(),
@@ -380,12 +387,13 @@ impl Reader {
             let end_of_log = EventRef { artefact: ArtefactId(String::new()), offset: u64::MAX, length: 0 };
             self.flush(&mut connection, &session, end, Place::new(last, &end_of_log, 0));
         }
-        let Self { mut facts, mut logged, logs, shows_ends, ticks, .. } = self;
-        for one in logged.iter_mut().filter(|l| l.needs_end && !shows_ends.contains(&l.log)) {
+        let Self { mut facts, mut logged, logs, shows_ends, shows_reads, ticks, .. } = self;
+        let is_shown = |one: &Logged| shows_ends.contains(&one.log) || one.is_audited && shows_reads.contains(&one.log);
+        for one in logged.iter_mut().filter(|l| l.needs_end && !is_shown(l)) {
             one.write.end = one.write.end.max(End::Unsure);
         }
         for one in &mut logged {
-            one.needs_end &= !shows_ends.contains(&one.log);
+            one.needs_end &= !is_shown(one);
         }
         let mut writes = once_each(logged, logs.len());
         let mut numbers: HashMap<(u32, u32), u32> = HashMap::new();
@@ -400,10 +408,11 @@ impl Reader {
         for write in facts.writes.iter_mut().filter(|w| w.precision > 1) {
             // Within the tick nobody of interest but its own connection read, and what that had read the order of its log tells.
             let alone = write.owner.is_some_and(|owner| ticks.get(&write.time).is_some_and(|one| *one == Some(owner.connection)));
-            write.precision = if alone { 1 } else { write.precision };
+            write.precision = if alone || write.order.is_some() { 1 } else { write.precision };
         }
         // What was undone stands together, after what was committed then.
-        facts.writes.sort_by_key(|w| (w.time, w.owner.filter(|_| matches!(w.end, End::Undone(_))).map(|owner| owner.connection)));
+        let undone = |w: &Write| w.owner.filter(|_| matches!(w.end, End::Undone(_))).map(|owner| owner.connection);
+        facts.writes.sort_by_key(|w| (w.time, undone(w), w.order.as_ref().map(|place| place.order())));
         facts.writes.shrink_to_fit();
         for connection in facts.connections.values_mut() {
             connection.order(&numbers);
@@ -440,6 +449,9 @@ impl Reader {
         }
         if shows_all(event, &word) {
             self.shows_ends.insert(log);
+        }
+        if matches!(event.record_kind, Some(RecordKind::Statement | RecordKind::Execute)) && ["select", "table", "values"].contains(&word.as_str()) {
+            self.shows_reads.insert(log);
         }
         self.step(&mut connection, event, (statement, &word), &key);
         let is_kept = !connection.pending.is_empty()
@@ -487,7 +499,9 @@ impl Reader {
         if event.activity == Activity::Error || event.status == Status::Failure {
             return self.fail(connection, event, statement, session);
         }
-        if event.statement.is_none() {
+        // MySQL logs the text of a prepared statement once before it runs; what runs is logged with its values.
+        let is_prepared = self.dialect == Dialect::MySql && event.command.as_deref() == Some("PREPARE") && word != "prepare";
+        if event.statement.is_none() || is_prepared {
             return;
         }
         let whole = Part { event, statement, word, session, place, is_whole: true };
@@ -542,7 +556,14 @@ impl Reader {
             // The general log tells of it without a word of its end; this log knows better.
             let mut write = self.write_of(event, statement, None);
             write.end = End::Undone(write.time);
-            self.logged.push(Logged { write, log: connection.log, what: digest(session, statement, None), needs_end: false, aliases: Vec::new() });
+            self.logged.push(Logged {
+                write,
+                log: connection.log,
+                what: digest(session, statement, None),
+                needs_end: false,
+                is_audited: false,
+                aliases: Vec::new(),
+            });
         }
     }
 
@@ -624,7 +645,7 @@ impl Reader {
             self.flush(connection, session, Finish::Statement, place);
         }
         connection.transaction = event.transaction.as_deref().map(str::to_owned);
-        if !self.interest.touches(statement) {
+        if !self.interest.touches(statement) && !(defines && self.interest.makes(statement)) {
             return;
         }
         if event.activity == Activity::Define || defines || part.word == "select" {
@@ -634,6 +655,9 @@ impl Reader {
         let needs_end = !connection.explicit;
         let mut write = self.write_of(event, statement, parameters.clone());
         write.row_count = event.row_count.filter(|_| part.is_whole);
+        // MySQL's general log is written as statements begin, one after the other.
+        let is_ordered = event.record_kind == Some(RecordKind::MysqlGeneral) && write.precision > 1_000;
+        write.order = is_ordered.then(|| Box::new(place));
         write.owner = connection.owner.and_then(|_| self.next_owner(session));
         if let Some(owner) = write.owner {
             let facts = self.facts.connections.entry(session.to_owned()).or_default();
@@ -664,6 +688,7 @@ impl Reader {
             row_count: None,
             end: End::Committed,
             owner: None,
+            order: None,
         }
     }
 
@@ -678,7 +703,8 @@ impl Reader {
     /// The transaction is over.
     fn flush(&mut self, connection: &mut Open, session: &str, finish: Finish, place: Place) {
         let finish = if connection.aborted { Finish::Undone } else { finish };
-        for Pending { mut write, what, needs_end, .. } in std::mem::take(&mut connection.pending) {
+        for Pending { mut write, what, needs_end, logs, .. } in std::mem::take(&mut connection.pending) {
+            let is_audited = logs & (1 << log_of(Some(RecordKind::PgauditSession))) != 0;
             match finish {
                 Finish::Committed => write.time = write.time.max(place.time),
                 Finish::Statement => {}
@@ -689,7 +715,11 @@ impl Reader {
                 }
                 Finish::NotShown => write.end = write.end.max(End::Unsure),
             }
-            self.logged.push(Logged { write, log: connection.log, what, needs_end: needs_end && finish == Finish::Statement, aliases: Vec::new() });
+            if let Some(order) = write.order.as_mut().filter(|_| matches!(finish, Finish::Committed | Finish::Undone)) {
+                **order = place;
+            }
+            let needs_end = needs_end && finish == Finish::Statement;
+            self.logged.push(Logged { write, log: connection.log, what, needs_end, is_audited, aliases: Vec::new() });
         }
         if let Some(mut running) = connection.running.take() {
             running.to = (finish != Finish::NotShown).then_some(place);

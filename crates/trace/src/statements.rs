@@ -270,9 +270,12 @@ fn count_shape(event: &Event<'_>, out: &mut Statements) {
     }
 }
 
-/// Whether a record tells that a statement was parsed or bound, by the time it took: that is no execution of it.
+/// Whether a record tells that a statement was parsed, bound or made ready: that is no execution of it.
 fn prepares(event: &Event<'_>) -> bool {
-    event.record_kind == Some(RecordKind::Other) && matches!(event.command.as_deref(), Some("PARSE" | "BIND"))
+    let is_timed = event.record_kind == Some(RecordKind::Other) && matches!(event.command.as_deref(), Some("PARSE" | "BIND"));
+    // MySQL logs the text of a prepared statement before it runs; what runs is logged with its values.
+    let says_so = || event.statement.as_deref().is_some_and(|s| s.trim_start().get(..7).is_some_and(|word| word.eq_ignore_ascii_case("prepare")));
+    is_timed || (event.record_kind == Some(RecordKind::MysqlGeneral) && event.command.as_deref() == Some("PREPARE") && !says_so())
 }
 
 fn record(event: &Event<'_>, pool: &mut Pool, lifted_before: &mut HashMap<Arc<str>, Arc<Lifted>>) -> Record {

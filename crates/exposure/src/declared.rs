@@ -7,6 +7,7 @@ use arrow_schema::{Field, Schema, SchemaRef};
 use strandline_history::Base;
 use strandline_history::store::{StoredDatabase, StoredTable};
 use strandline_provenance::{Declared, collated};
+use strandline_sql::Dialect;
 
 /// The columns of a table, with what they were declared as.
 pub(crate) fn columns(database: &StoredDatabase, table: &StoredTable, plain: &Schema) -> SchemaRef {
@@ -21,6 +22,8 @@ fn described(database: &StoredDatabase, table: &StoredTable, column: &strandline
     let declaration = database.declaration(table, column);
     let declared = match &declaration.base {
         Base::Enum(labels) => Some(Declared::Enum(labels.clone())),
+        // MySQL keeps more digits of a float than its dumps write.
+        Base::Written(written) if database.dialect == Dialect::MySql && is_float(written) => Some(Declared::Opaque),
         Base::Written(written) => Declared::of_column(written, &field),
         Base::Other => Some(Declared::Opaque),
     };
@@ -33,11 +36,15 @@ fn described(database: &StoredDatabase, table: &StoredTable, column: &strandline
     }
 }
 
+fn is_float(written: &str) -> bool {
+    let word = written.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default();
+    word.eq_ignore_ascii_case("float") || word.eq_ignore_ascii_case("float4")
+}
+
 #[cfg(test)]
 mod tests {
     use strandline_history::store::{Column, ColumnDefault};
     use strandline_history::value::ColumnKind;
-    use strandline_sql::Dialect;
 
     use super::*;
 

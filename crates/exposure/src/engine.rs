@@ -52,6 +52,7 @@ impl Replayer for Provenance {
             search_path: session.search_path.clone(),
             zone: session.zone.as_deref().and_then(|zone| provenance::Zone::named(zone, self.dialect)),
             pipes_join: session.pipes_join,
+            joined_bytes: session.joined_bytes,
         };
         let prepared = self.engine.prepare_in(sql, &session).map_err(|unsupported| unsupported.reason)?;
         self.prepared.push(prepared);

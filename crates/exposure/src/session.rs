@@ -5,6 +5,9 @@
 use strandline_history::store::StoredSetting;
 use strandline_sql::{Dialect, SessionState, Setting};
 
+/// The least that MySQL takes for `group_concat_max_len`.
+const LEAST_JOINED_BYTES: u64 = 4;
+
 /// What a replay needs of a session.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Session {
@@ -14,6 +17,8 @@ pub(crate) struct Session {
     pub(crate) zone: Option<String>,
     /// Whether `||` joins texts in MySQL.
     pub(crate) pipes_join: bool,
+    /// Bytes after which MySQL cuts a joined text, where the session set it.
+    pub(crate) joined_bytes: Option<u64>,
 }
 
 /// What a database gives to its sessions.
@@ -62,7 +67,13 @@ impl Givens {
         };
         let odd = state.and_then(SessionState::odd_setting).map(str::to_owned);
         let pipes_join = state.and_then(SessionState::pipes_join).unwrap_or(false);
-        let session = Session { search_path, zone, pipes_join };
+        // What is not known may be the least that the server takes.
+        let joined_bytes = match setting(&|state| state.setting("group_concat_max_len")) {
+            Setting::Default => None,
+            Setting::Is(bytes) => Some(bytes.first().and_then(|bytes| bytes.parse().ok()).unwrap_or(LEAST_JOINED_BYTES)),
+            Setting::Unknown => Some(LEAST_JOINED_BYTES),
+        };
+        let session = Session { search_path, zone, pipes_join, joined_bytes };
         Standing { session, odd, is_lost: path == Setting::Unknown, limits_rows: state.is_some_and(SessionState::limits_rows) }
     }
 

@@ -140,6 +140,11 @@ impl Collation {
         self.readings == [Reading::Bytes]
     }
 
+    /// Whether case or accents may be left out.
+    pub(crate) fn is_folded(&self) -> bool {
+        !self.is_bytewise && !self.readings.iter().all(|reading| matches!(reading, Reading::Bytes | Reading::PaddedBytes))
+    }
+
     /// Whether the order of two texts is sure.
     pub(crate) fn orders_alike(&self, left: &str, right: &str) -> bool {
         if left == right {

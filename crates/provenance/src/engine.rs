@@ -166,7 +166,7 @@ impl Engine {
             let statement = datafusion::sql::parser::Statement::Statement(statement);
             with_sort_keys(self.runtime.block_on(state.statement_to_plan(statement))?)
         };
-        let server = Server::of(&self.database, session.zone.clone());
+        let server = Server::of(&self.database, session);
         let mut with_rows = statement.clone();
         // A name that is of no column may be a row's: columns come first, as at the server.
         match plan(statement) {

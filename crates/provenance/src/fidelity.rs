@@ -17,7 +17,7 @@ use crate::collation::{Collation, Reading};
 use crate::database::{Database, Dialect};
 use crate::declared::{Declared, collation_of};
 use crate::kernels;
-use crate::session::Zone;
+use crate::session::{Session, Zone};
 
 /// What is known of a server beside its tables.
 #[derive(Clone, Debug)]
@@ -27,13 +27,15 @@ pub(crate) struct Server {
     pub(crate) collation: Collation,
     /// The session's zone; `None` where it is not known.
     pub(crate) zone: Option<Zone>,
+    /// Bytes after which MySQL cuts a joined text, where the session set it.
+    pub(crate) joined_bytes: Option<u64>,
 }
 
 impl Server {
-    pub(crate) fn of(database: &Database, zone: Option<Zone>) -> Self {
+    pub(crate) fn of(database: &Database, session: &Session) -> Self {
         let declared = |name: &String| Collation::declared(database.dialect, name);
         let collation = database.collation.as_ref().map_or_else(|| Collation::unknown(database.dialect), declared);
-        Self { dialect: database.dialect, collation, zone }
+        Self { dialect: database.dialect, collation, zone: session.zone.clone(), joined_bytes: session.joined_bytes }
     }
 
     pub(crate) fn is_mysql(&self) -> bool {
@@ -401,7 +403,7 @@ impl<'a> Judge<'a> {
         }
         // PostgreSQL's LIKE sees the blanks that a text is padded with.
         let is_padded = self.declared(&like.expr) == Some(Declared::Padded) && !self.server.is_mysql();
-        if is_padded && !text_literal(&like.pattern).is_some_and(|pattern| pattern.ends_with('%') && !pattern.contains([' ', '_', '\\'])) {
+        if is_padded && !is_blind_to_blanks(&like.pattern) {
             return Fidelity::unknown();
         }
         let plain = |text: &Expr| Fidelity::only_if(kernels::plain(text.clone()));
@@ -415,7 +417,7 @@ impl<'a> Judge<'a> {
         if like.case_insensitive || self.declared(&like.expr) == Some(Declared::CaseFree) {
             return both.and(plain(&like.expr)).and(plain(&like.pattern));
         }
-        if self.server.is_mysql() && self.meeting(&like.expr, &like.pattern).is_none_or(|collation| !collation.is_bytewise) {
+        if self.server.is_mysql() && self.meeting(&like.expr, &like.pattern).is_none_or(|collation| collation.is_folded()) {
             return Fidelity::unknown();
         }
         both
@@ -567,7 +569,7 @@ impl<'a> Judge<'a> {
             }
             return Some(OrderKey { readings: vec![key.clone()], guards });
         }
-        if self.declared(key).is_some_and(|declared| !declared.is_text()) {
+        if self.declared(key).is_some_and(|declared| !declared.is_text() || declared == Declared::CaseFree) {
             return None;
         }
         match self.kind(key) {
@@ -735,6 +737,11 @@ fn without_case(text: &Expr) -> &Expr {
         Expr::ScalarFunction(function) if matches!(function.name(), "lower" | "upper") => function.args.first().map_or(text, uncast),
         other => other,
     }
+}
+
+/// Whether a pattern lets a text through whatever blanks stand at its end.
+pub(crate) fn is_blind_to_blanks(pattern: &Expr) -> bool {
+    text_literal(pattern).is_some_and(|pattern| pattern.ends_with('%') && !pattern.contains([' ', '_', '\\']))
 }
 
 fn is_comparison(op: Operator) -> bool {

@@ -16,7 +16,7 @@ use datafusion::logical_expr::{
 
 use crate::collation::{Collation, Reading};
 use crate::declared::Declared;
-use crate::fidelity::{Judge, Readings, Server, Value, is_common_pattern, is_read_alike, key_literal, text_literal};
+use crate::fidelity::{Judge, Readings, Server, Value, is_blind_to_blanks, is_common_pattern, is_read_alike, key_literal, text_literal};
 use crate::{kernels, zone};
 
 /// The plan, in the server's words.
@@ -99,6 +99,10 @@ impl<'a> Words<'a> {
                 None if is_misread(&between.low) || is_misread(&between.high) => Transformed::yes(unknown(Expr::Between(between))),
                 None => self.between(between),
             },
+            Expr::InList(list) if zone::readings_in(&list, self.server, self.schema).is_some() => {
+                let readings = zone::readings_in(&list, self.server, self.schema).unwrap_or(Readings { must: lit(false), may: lit(true) });
+                Transformed::yes(kernels::decided(Expr::InList(list), readings))
+            }
             Expr::InList(list) if list.list.iter().any(is_misread) => Transformed::yes(unknown(Expr::InList(list))),
             Expr::InList(list) => self.in_list(list),
             Expr::Like(like) => self.like(like),
@@ -110,7 +114,7 @@ impl<'a> Words<'a> {
             },
             Expr::ScalarFunction(mut function) if function.name() == "strpos" && self.server.is_mysql() => {
                 let [text, part] = function.args.as_slice() else { return Ok(Transformed::no(Expr::ScalarFunction(function))) };
-                let is_folded = self.judge.meeting(text, part).is_some_and(|collation| !collation.is_bytewise);
+                let is_folded = self.judge.meeting(text, part).is_some_and(|collation| collation.is_folded());
                 if is_folded && self.is_text(text) && self.is_text(part) {
                     function.args = function.args.into_iter().map(kernels::weighed).collect();
                 }
@@ -155,6 +159,7 @@ impl<'a> Words<'a> {
         }
         match self.by(&left, &right, is_order) {
             By::Value => Transformed::no(binary_expr(left, op, right)),
+            by if by.lacks(&left) || by.lacks(&right) => Transformed::yes(unknown(binary_expr(left, op, right))),
             by => Transformed::yes(binary_expr(by.key(left), op, by.key(right))),
         }
     }
@@ -174,6 +179,8 @@ impl<'a> Words<'a> {
             // MySQL compares an enum by its label, and its times and bits by other rules.
             Some(Declared::Padded) if !is_order && !self.server.is_mysql() => return By::Declared(Declared::Padded),
             Some(Declared::Padded) | None => {}
+            // It sorts by the database's collation, without case: that is not imitated.
+            Some(Declared::CaseFree) if is_order => return By::Value,
             Some(Declared::Enum(_)) if self.server.is_mysql() => {}
             Some(declared) if !self.server.is_mysql() && declared != Declared::Opaque => return By::Declared(declared),
             Some(Declared::Time) => return By::Declared(Declared::Time),
@@ -194,6 +201,9 @@ impl<'a> Words<'a> {
         if matches!(by, By::Value) || matches!(too, By::Value) {
             return Transformed::no(Expr::Between(between));
         }
+        if by.lacks(&between.low) || too.lacks(&between.high) || by.lacks(&between.expr) {
+            return Transformed::yes(unknown(Expr::Between(between)));
+        }
         let Between { expr, negated, low, high } = between;
         Transformed::yes(Expr::Between(Between::new(Box::new(by.key(*expr)), negated, Box::new(by.key(*low)), Box::new(too.key(*high)))))
     }
@@ -202,6 +212,9 @@ impl<'a> Words<'a> {
         let by = list.list.first().map_or(By::Value, |item| self.by(&list.expr, item, false));
         if matches!(by, By::Value) || list.list.iter().any(|item| matches!(self.by(&list.expr, item, false), By::Value)) {
             return Transformed::no(Expr::InList(list));
+        }
+        if list.list.iter().any(|item| by.lacks(item)) || by.lacks(&list.expr) {
+            return Transformed::yes(unknown(Expr::InList(list)));
         }
         let items = list.list.into_iter().map(|item| by.key(item)).collect();
         Transformed::yes(Expr::InList(InList::new(Box::new(by.key(*list.expr)), items, list.negated)))
@@ -212,7 +225,11 @@ impl<'a> Words<'a> {
             like.case_insensitive = true;
             return Transformed::yes(Expr::Like(like));
         }
-        let is_folded = self.server.is_mysql() && self.judge.meeting(&like.expr, &like.pattern).is_some_and(|collation| !collation.is_bytewise);
+        // Without a sign in it, a pattern would be taken for an equality.
+        if self.judge.declared(&like.expr) == Some(Declared::Padded) && !self.server.is_mysql() && !is_blind_to_blanks(&like.pattern) {
+            return Transformed::yes(unknown(Expr::Like(like)));
+        }
+        let is_folded = self.server.is_mysql() && self.judge.meeting(&like.expr, &like.pattern).is_some_and(|collation| collation.is_folded());
         if !is_folded || !self.is_text(&like.expr) || !self.is_text(&like.pattern) {
             return Transformed::no(Expr::Like(like));
         }
@@ -311,7 +328,10 @@ fn share_collation(sides: &mut [&mut Expr]) {
 fn is_misread(side: &Expr) -> bool {
     match side {
         Expr::Cast(inner) => {
-            text_literal(&inner.expr).is_some_and(|text| !inner.field.data_type().is_string() && !is_read_alike(text, inner.field.data_type()))
+            let to = inner.field.data_type();
+            // MySQL reads a number beside a day as the day's digits.
+            let is_number = matches!(inner.expr.as_ref(), Expr::Literal(value, _) if value.data_type().is_numeric());
+            text_literal(&inner.expr).is_some_and(|text| !to.is_string() && !is_read_alike(text, to)) || is_number && to.is_temporal()
         }
         _ => false,
     }
@@ -323,6 +343,14 @@ fn unknown(ours: Expr) -> Expr {
 }
 
 impl By {
+    /// Whether it is a literal that has no key: nobody knows how it compares, and a key of NULL would let nothing through.
+    fn lacks(&self, side: &Expr) -> bool {
+        match self {
+            Self::Declared(declared) => literal_behind(side).is_some_and(|text| declared.key(text).is_none()),
+            Self::Reading(_) | Self::Value => false,
+        }
+    }
+
     fn key(&self, side: Expr) -> Expr {
         let literal = text_literal(&side).map(|text| match self {
             Self::Declared(declared) => key_literal(declared.key(text), text),

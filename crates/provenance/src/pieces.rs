@@ -335,7 +335,7 @@ impl SequenceOfOne {
         for item in &self.items {
             let to = at.saturating_add(item.characters);
             if let Some(set) = item.set {
-                let is_cut = at_bytes >= self.limit_bytes;
+                let is_cut = at_bytes.saturating_add(u64::from(item.bytes)) > self.limit_bytes;
                 let set = if is_cut { self.arena.doubted(set, Doubt::Shortened.bit())? } else { set };
                 parts.push(Placed { from: at, to, set });
             }

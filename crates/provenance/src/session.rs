@@ -16,6 +16,8 @@ pub struct Session {
     pub zone: Option<Zone>,
     /// Whether MySQL's `||` joins texts.
     pub pipes_join: bool,
+    /// Bytes after which MySQL cuts a joined text (`group_concat_max_len`), where the session set it.
+    pub joined_bytes: Option<u64>,
 }
 
 /// A zone: a name that the zone database knows, or a distance from UTC.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow_schema::{DataType, Field, IntervalUnit, TimeUnit};
 use datafusion::common::{DFSchema, ScalarValue};
-use datafusion::logical_expr::expr::ScalarFunction;
+use datafusion::logical_expr::expr::{InList, ScalarFunction};
 use datafusion::logical_expr::{Between, Cast, Expr, ExprSchemable, Operator, binary_expr, cast, lit};
 
 use crate::fidelity::{Readings, Server, is_read_alike, text_literal};
@@ -60,6 +60,18 @@ pub(crate) fn readings_between(between: &Between, server: &Server, schema: &DFSc
     let to = to.unwrap_or_else(|| plain(Operator::LtEq, &between.high));
     let inside = Readings { must: from.must.and(to.must), may: from.may.and(to.may) };
     Some(if between.negated { Readings { must: !inside.may, may: !inside.must } } else { inside })
+}
+
+/// The same of IN.
+pub(crate) fn readings_in(list: &InList, server: &Server, schema: &DFSchema) -> Option<Readings> {
+    let each: Vec<Option<Readings>> = list.list.iter().map(|item| readings(&list.expr, Operator::Eq, item, server, schema)).collect();
+    if each.iter().all(Option::is_none) {
+        return None;
+    }
+    let plain = |item: &Expr| binary_expr(Expr::clone(&list.expr), Operator::Eq, item.clone());
+    let all = each.into_iter().zip(&list.list).map(|(found, item)| found.unwrap_or_else(|| Readings { must: plain(item), may: plain(item) }));
+    let any = all.reduce(|one, other| Readings { must: one.must.or(other.must), may: one.may.or(other.may) })?;
+    Some(if list.negated { Readings { must: !any.may, may: !any.must } } else { any })
 }
 
 fn compared(left: &Edges, op: Operator, right: &Edges) -> Readings {

@@ -304,6 +304,11 @@ impl Rewriter<'_> {
         Ok((result, about_rows))
     }
 
+    /// Bytes after which MySQL may have cut a joined text.
+    fn joined_bytes(&self) -> u64 {
+        self.server.joined_bytes.unwrap_or(GROUP_CONCAT_MAX_LEN)
+    }
+
     /// Whose rows a function may have copied: those that hold the extreme, by bytes and as a language would order it; any row
     /// where one is picked and the order is not known; all that its FILTER lets through where all are copied.
     fn holders(&self, function: &AggregateFunction, set: u32, input: &Rewritten) -> Result<Vec<Holders>> {
@@ -336,7 +341,7 @@ impl Rewriter<'_> {
             }
             // What GROUP_CONCAT became; PostgreSQL's string_agg cuts nothing.
             (Kind::Copies, Some(text)) if self.is_mysql && function.func.name() == "string_agg" => {
-                let whose = self.functions.joined(only(text.clone())?, only(set)?, GROUP_CONCAT_MAX_LEN);
+                let whose = self.functions.joined(only(text.clone())?, only(set)?, self.joined_bytes());
                 Ok(vec![Holders { whose, layout: Layout::Loose, cut: None }])
             }
             (Kind::Copies, _) => Ok(vec![Holders { whose: self.functions.union(only(set)?, None), layout: Layout::Loose, cut: None }]),
@@ -355,7 +360,7 @@ impl Rewriter<'_> {
             return None;
         }
         let value = params.args.first()?.clone();
-        let limit_bytes = if self.is_mysql { GROUP_CONCAT_MAX_LEN } else { u64::MAX };
+        let limit_bytes = if self.is_mysql { self.joined_bytes() } else { u64::MAX };
         let elements = |cut| Some((Joined { value: value.clone(), separator: None, limit_bytes: u64::MAX }, cut));
         let place = |index: i64| (index > 0).then(|| Cut { from: lit(index - 1), to: lit(index) });
         match (function.func.name(), kind) {

@@ -8,6 +8,7 @@ use arrow_array::{Array, ArrayRef};
 use arrow_schema::DataType;
 use datafusion::catalog::{CatalogProvider, MemoryCatalogProvider, MemorySchemaProvider, SchemaProvider, TableProvider};
 use datafusion::common::tree_node::Transformed;
+use datafusion::common::{Constraint, Constraints};
 use datafusion::datasource::{MemTable, ViewTable, provider_as_source, source_as_provider};
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::context::SessionContext;
@@ -18,7 +19,9 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::SessionConfig;
 
 use crate::database::{Database, Dialect, Options, VersionedTable};
+use crate::operators::Operators;
 use crate::pieces::are_all_present;
+use crate::stand_in::stand_ins;
 use crate::statement::{Reading, read_view};
 use crate::types::{ColumnRef, EngineError};
 
@@ -174,6 +177,8 @@ fn configuration(database: &Database, options: &Options) -> SessionConfig {
     };
     settings.optimizer.enable_physical_uncorrelated_scalar_subquery = false;
     settings.optimizer.skip_failed_rules = false;
+    // The engine's own common parts may be NULL where its check says that they are not; nothing here depends on that.
+    settings.execution.skip_physical_aggregate_schema_check = true;
     config
 }
 
@@ -182,11 +187,16 @@ pub(crate) async fn open(database: &Database, options: &Options) -> Result<(Sess
     let set_up = |error: datafusion::common::DataFusionError| EngineError::SetUp(error.strip_backtrace());
     let pool = Arc::new(FairSpillPool::new(options.memory_limit_bytes));
     let runtime = RuntimeEnvBuilder::new().with_memory_pool(pool).build_arc().map_err(set_up)?;
-    let state = SessionStateBuilder::new().with_config(configuration(database, options)).with_runtime_env(runtime).with_default_features().build();
+    let state = SessionStateBuilder::new().with_config(configuration(database, options)).with_runtime_env(runtime);
+    // Before the planner's own, which refuse what they do not know.
+    let state = state.with_expr_planners(vec![Arc::new(Operators { dialect: database.dialect })]).with_default_features().build();
     let context = SessionContext::new_with_state(state);
     context.register_udf(crate::vocabulary::opaque_function());
     context.register_udf(crate::whole_row::whole_row_function());
     context.register_udf(crate::kernels::collation_function());
+    context.register_udf(crate::document::array_function());
+    context.register_udf(crate::document::text_function());
+    stand_ins().for_each(|function| context.register_udf(function));
     let mut schemas: BTreeMap<String, Arc<MemorySchemaProvider>> = BTreeMap::new();
     schemas.insert(SEARCH.into(), Arc::default());
     let mut tables = Tables {
@@ -200,7 +210,10 @@ pub(crate) async fn open(database: &Database, options: &Options) -> Result<(Sess
     };
     for table in &database.tables {
         table.check()?;
-        let visible: Arc<dyn TableProvider> = Arc::new(MemTable::try_new(table.columns.clone(), vec![vec![]]).map_err(set_up)?);
+        // What depends on a key may be selected beside it where rows are grouped by it.
+        let keys = table.unique_keys.first().map(|key| Constraint::Unique(key.clone()));
+        let visible = MemTable::try_new(table.columns.clone(), vec![vec![]]).map_err(set_up)?;
+        let visible: Arc<dyn TableProvider> = Arc::new(visible.with_constraints(Constraints::new_unverified(keys.into_iter().collect())));
         let schema = VersionedTable::stored_schema(&table.columns);
         let batches = table.batches.iter().map(|batch| batch.clone().with_schema(schema.clone())).collect::<Result<Vec<_>, _>>();
         let batches = batches.map_err(|_| EngineError::Table { table: table.title() })?;

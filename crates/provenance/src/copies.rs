@@ -4,6 +4,7 @@ use datafusion::common::ScalarValue;
 use datafusion::logical_expr::Expr;
 use datafusion::logical_expr::expr::ScalarFunction;
 
+use crate::stand_in::stood_for;
 use crate::vocabulary::OPAQUE;
 use crate::whole_row::WHOLE_ROW;
 
@@ -46,6 +47,13 @@ pub(crate) fn reading_of(function: &ScalarFunction) -> Reading {
             _ => Reading::Unknown,
         };
     }
+    if let Some(hidden) = stood_for(name) {
+        return match hidden {
+            hidden if DECIDING.contains(&hidden) => Reading::Decides,
+            hidden if LISTING.contains(&hidden) && hidden != "value" => Reading::Lists,
+            _ => Reading::Unknown,
+        };
+    }
     match name {
         "nullif" => Reading::FirstUnless,
         "greatest" | "least" => Reading::Chooses,
@@ -60,12 +68,12 @@ pub(crate) fn reading_of(function: &ScalarFunction) -> Reading {
 
 /// Functions whose value does not hold their arguments: types, lengths, hashes, comparisons.
 const DECIDING: &[&str] = &[
+    "array_dims",
     "array_has",
     "array_has_all",
     "array_has_any",
     "array_length",
     "array_ndims",
-    "array_dims",
     "array_position",
     "array_positions",
     "arrow_typeof",
@@ -80,12 +88,20 @@ const DECIDING: &[&str] = &[
     "crc32",
     "crypt",
     "digest",
+    "document_contains",
+    "document_has_key",
+    "elements_are_told",
     "empty",
     "ends_with",
     "field",
     "find_in_set",
     "hashtext",
     "hmac",
+    "inet_same_family",
+    "is_array",
+    "is_document",
+    "isempty",
+    "isfinite",
     "isnan",
     "iszero",
     "json_array_length",
@@ -94,24 +110,33 @@ const DECIDING: &[&str] = &[
     "json_depth",
     "json_exists",
     "json_length",
+    "json_overlaps",
     "json_type",
     "json_typeof",
     "json_valid",
     "jsonb_array_length",
+    "jsonb_exists",
+    "jsonb_path_exists",
+    "jsonb_path_match",
     "jsonb_typeof",
     "length",
     "levenshtein",
+    "lower_inc",
+    "match_against",
     "md5",
     "num_nonnulls",
     "num_nulls",
     "octet_length",
     "old_password",
+    "overlaps",
     "password",
     "pg_column_size",
+    "pg_table_is_visible",
     "pg_typeof",
     "regexp_count",
     "regexp_instr",
     "regexp_like",
+    "regexp_position",
     "sha",
     "sha1",
     "sha2",
@@ -122,15 +147,26 @@ const DECIDING: &[&str] = &[
     "sign",
     "signum",
     "similarity",
+    "st_contains",
+    "st_dwithin",
+    "st_intersects",
+    "st_within",
     "starts_with",
     "strcmp",
     "strpos",
+    "truth",
+    "ts_rank",
+    "ts_rank_cd",
     "uncompressed_length",
+    "upper_inc",
+    "width_bucket",
+    "word_similarity",
 ];
 
 /// Functions of the planner that give their first argument in another form.
 const KEEPING: &[&str] = &[
     "abs",
+    "array_of_text",
     "array_to_string",
     "btrim",
     "ceil",
@@ -148,6 +184,8 @@ const KEEPING: &[&str] = &[
     "reverse",
     "round",
     "rtrim",
+    "text_collated",
+    "text_of_list",
     "to_char",
     "to_hex",
     "translate",

@@ -33,15 +33,17 @@ use crate::batch::{CALL, batch, parameter_column};
 use crate::budget::{Budget, TOO_LONG, TOO_MANY_ROWS, metered};
 use crate::catalog::{Reads, Tables, open, searching};
 use crate::collect::Reader;
+use crate::correlated::with_plain_subqueries;
 use crate::cross_join::limit_cross_joins;
 use crate::database::{Database, Dialect, Options, VALID_FROM, VALID_TO};
 use crate::expression::Marks;
 use crate::fidelity::Server;
 use crate::functions::Functions;
 use crate::keyed::in_words_of;
+use crate::ladder::rungs;
 use crate::rewrite::{Rewriter, Rewritten, set_name};
 use crate::session::Session;
-use crate::statement::{Reading, Tongue, read, tables_named};
+use crate::statement::{Reading, Tongue, Truths, read, tables_named};
 use crate::types::{Call, EngineError, ReplayError, Replayed, RowWindow, Unsupported};
 use crate::vocabulary::write_arrays;
 use crate::whole_row::{has_rows, with_columns, write_whole_rows};
@@ -68,6 +70,13 @@ pub struct Engine {
     runtime: Runtime,
     /// Planners' states for sessions that search other schemas; `None` where one cannot be made.
     searching: Mutex<BTreeMap<Vec<String>, Option<SessionState>>>,
+}
+
+/// Whether all of a statement must be planned, or what cannot be may be taken as not known.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Whole {
+    Asked,
+    Loosened,
 }
 
 /// A statement ready to be replayed.
@@ -135,14 +144,29 @@ impl Engine {
     }
 
     fn prepare_unguarded(&self, sql: &str, session: &Session) -> Result<Prepared, String> {
+        // Where truths are numbers, a statement that takes them for truths cannot be planned otherwise.
+        let truths = if self.database.dialect == Dialect::MySql { &[Truths::Plain, Truths::Numbers][..] } else { &[Truths::Plain][..] };
+        let mut refused = None;
+        for how in [Whole::Asked, Whole::Loosened] {
+            for truths in truths {
+                match self.prepare_as(sql, session, *truths, how) {
+                    Ok(prepared) => return Ok(prepared),
+                    Err(reason) => refused = refused.or(Some(reason)),
+                }
+            }
+        }
+        Err(refused.unwrap_or_else(|| "it cannot be planned".into()))
+    }
+
+    fn prepare_as(&self, sql: &str, session: &Session, truths: Truths, how: Whole) -> Result<Prepared, String> {
         let session = session.clone();
-        match read(sql, Tongue { dialect: self.database.dialect, pipes_join: session.pipes_join })? {
+        match read(sql, Tongue { dialect: self.database.dialect, pipes_join: session.pipes_join, truths })? {
             Reading::Nothing => Ok(Prepared { work: None, late: None, session }),
             Reading::Query(mut statement) => {
                 let late = statement.clone();
                 // With arrays that could be any, to see whether it can be planned at all.
                 let is_late = write_arrays(&mut statement, &vec![Some("{0,1}".to_owned()); MOST_PARAMETERS]);
-                let work = self.planned(statement, &session).map_err(|error| planning(&error))?;
+                let work = self.climbed(statement, &session, how)?;
                 Ok(if is_late { Prepared { work: None, late: Some(late), session } } else { Prepared { work: Some(work), late: None, session } })
             }
         }
@@ -158,6 +182,20 @@ impl Engine {
         }
         let made = known.entry(path.clone()).or_insert_with(|| self.runtime.block_on(searching(&self.state, path, number)));
         made.clone().ok_or_else(|| DataFusionError::Plan("a search path is not supported".to_owned()))
+    }
+
+    /// The statement as it is, or with as little of it not known as may be.
+    fn climbed(&self, statement: Box<ast::Statement>, session: &Session, how: Whole) -> Result<Work, String> {
+        if how == Whole::Asked {
+            return self.planned(statement, session).map_err(|error| planning(&error));
+        }
+        let is_known = |name: &str| {
+            self.state.scalar_functions().contains_key(name)
+                || self.state.aggregate_functions().contains_key(name)
+                || self.state.window_functions().contains_key(name)
+        };
+        let loosened = rungs(&statement, &is_known).into_iter().find_map(|rung| self.planned(Box::new(rung), session).ok());
+        loosened.ok_or_else(|| "it cannot be planned".into())
     }
 
     fn planned(&self, statement: Box<ast::Statement>, session: &Session) -> Result<Work, DataFusionError> {
@@ -188,7 +226,7 @@ impl Engine {
     }
 
     fn work(&self, plan: LogicalPlan, server: Server) -> Result<Work, DataFusionError> {
-        let plan = limit_cross_joins(self.decorrelate(typed(bind_clock(plan)?)?, &server)?)?;
+        let plan = limit_cross_joins(self.decorrelate(with_plain_subqueries(typed(bind_clock(plan)?)?)?, &server)?)?;
         let mut parameters = Vec::new();
         for (name, kind) in plan.get_parameter_types()? {
             if let (Ok(number), Some(kind)) = (name.trim_start_matches('$').parse(), kind) {

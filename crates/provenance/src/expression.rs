@@ -9,7 +9,10 @@ use datafusion::logical_expr::expr::{Case, ScalarFunction};
 use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, Operator, binary_expr, lit};
 
 use crate::copies::{Reading, reading_of};
+use crate::document;
+use crate::fidelity::Judge;
 use crate::place::{Cut, Span, cut_of};
+use crate::stand_in::is_stand_in;
 use crate::types::{ColumnRef, Doubt, How};
 
 /// Under which size of its set a mark counts.
@@ -30,6 +33,18 @@ pub(crate) enum Presence {
     Proved,
     /// The mark counts only in rows in which the value is there.
     Asked,
+    /// The value is not computed, so it cannot be asked: the set holds whoever may stand in it.
+    Open,
+}
+
+impl Presence {
+    /// Of another value that was made of this one: asked anew, where it can be.
+    pub(crate) fn again(self) -> Self {
+        match self {
+            Self::Open => Self::Open,
+            Self::Proved | Self::Asked => Self::Asked,
+        }
+    }
 }
 
 /// How the values of a set lie in the value on which a mark stands.
@@ -96,6 +111,8 @@ pub(crate) struct Copy {
     pub(crate) doubts: u64,
     /// Whether it counts only where the expression's value is there.
     pub(crate) is_asked: bool,
+    /// Whether the expression's value is not computed, so that nothing can be asked of it.
+    pub(crate) is_open: bool,
     /// Whether the expression's value holds nothing else.
     pub(crate) is_whole: bool,
     /// Whether what the set knows of places is right of the expression's value.
@@ -111,6 +128,14 @@ pub(crate) struct Said {
     pub(crate) deciding: Marks,
 }
 
+/// Whether the server takes the branch that we do.
+enum Alike {
+    Same,
+    /// Where this holds.
+    Where(Expr),
+    Unknown,
+}
+
 /// Copies of which the places are followed; beyond, they are somewhere.
 const PLACES_AT_MOST: usize = 64;
 /// Branches of one CASE that are told apart; beyond, any may have been taken.
@@ -121,6 +146,8 @@ const BRANCHES_AT_MOST: usize = 64;
 pub(crate) struct Scope<'a> {
     pub(crate) schema: &'a DFSchema,
     pub(crate) columns: &'a [Marks],
+    /// Who says whether a branch is taken as at the server, where that is asked.
+    pub(crate) judge: Option<&'a Judge<'a>>,
 }
 
 impl Scope<'_> {
@@ -200,8 +227,11 @@ impl Scope<'_> {
             return Ok(Said::default());
         }
         let value = Expr::Column(column.clone());
-        let copy = Copy {
+        // Of a value that is in part not computed, the other part can still be asked.
+        let (open, known): (Marks, Marks) = marks.into_iter().partition(|mark| mark.presence == Presence::Open);
+        let copy = |marks: Marks, is_open: bool| Copy {
             is_asked: marks.iter().any(Mark::is_asked),
+            is_open,
             marks,
             needs: Vec::new(),
             cut: None,
@@ -210,7 +240,8 @@ impl Scope<'_> {
             is_placed: true,
             span: places.then(|| Span::whole(&value)),
         };
-        Ok(Said { copies: vec![copy], deciding: Marks::new() })
+        let copies = [(known, false), (open, true)].into_iter().filter(|(marks, _)| !marks.is_empty()).map(|(marks, is_open)| copy(marks, is_open));
+        Ok(Said { copies: copies.collect(), deciding: Marks::new() })
     }
 
     /// A function or operator that makes one value of several.
@@ -266,23 +297,43 @@ impl Scope<'_> {
             said.deciding.extend(self.deciding(operand)?);
         }
         let is_known = results.len() <= BRANCHES_AT_MOST && conditions().all(is_computed);
+        let taken = if is_known { self.taken_alike(case) } else { Alike::Unknown };
         let number = Expr::Case(Case {
             expr: case.expr.clone(),
             when_then_expr: case.when_then_expr.iter().zip(0_i64..).map(|((when, _), branch)| (when.clone(), Box::new(lit(branch)))).collect(),
             else_expr: Some(Box::new(lit(case.when_then_expr.len() as i64))),
         });
         for (result, branch) in results.iter().zip(0_i64..) {
-            let mut own = self.read(result, places)?;
-            for copy in &mut own.copies {
-                if is_known {
-                    copy.needs.push(Need::True(binary_expr(number.clone(), Operator::Eq, lit(branch))));
-                } else {
-                    copy.doubts |= Doubt::Branch.bit();
+            let own = self.read(result, places)?;
+            let is_taken = Need::True(binary_expr(number.clone(), Operator::Eq, lit(branch)));
+            said.extend(match &taken {
+                Alike::Same => own.needing(std::slice::from_ref(&is_taken), 0),
+                Alike::Unknown => own.perhaps(result, &[]),
+                Alike::Where(guard) => {
+                    let mut either = own.clone().needing(&[is_taken, Need::True(guard.clone())], 0);
+                    either.extend(own.perhaps(result, &[Need::True(guard.clone().is_not_true())]));
+                    either
                 }
-            }
-            said.extend(own);
+            });
         }
         Ok(said)
+    }
+
+    /// Whether the server takes the same branch of a CASE.
+    fn taken_alike(&self, case: &Case) -> Alike {
+        let Some(judge) = self.judge else { return Alike::Same };
+        let mut guards = Vec::new();
+        for (when, _) in &case.when_then_expr {
+            let fidelity = match &case.expr {
+                Some(base) => judge.comparison(base, Operator::Eq, when),
+                None => judge.fidelity(when),
+            };
+            if fidelity.is_unknown {
+                return Alike::Unknown;
+            }
+            guards.extend(fidelity.guards);
+        }
+        guards.into_iter().reduce(Expr::and).map_or(Alike::Same, Alike::Where)
     }
 
     fn function(&self, whole: &Expr, function: &ScalarFunction, places: bool) -> Result<Said> {
@@ -296,6 +347,9 @@ impl Scope<'_> {
             (Reading::JoinsWith, [separator, arguments @ ..]) => self.joined(arguments, Some(separator), places),
             (Reading::FirstUnless, [first, ..]) => {
                 let mut said = self.read(first, places)?;
+                if !self.is_told(whole) {
+                    said = said.perhaps(first, &[]);
+                }
                 said.copies.iter_mut().for_each(|copy| copy.is_asked = true);
                 said.deciding.extend(self.deciding(whole)?);
                 Ok(said)
@@ -309,18 +363,44 @@ impl Scope<'_> {
                 }
                 Ok(said)
             }
-            (reading, arguments) => self.mixed(arguments, reading),
+            (reading, arguments) => {
+                let said = self.mixed(arguments, reading)?;
+                let is_open = is_stand_in(whole);
+                let mut said = said.needing(&[], 0);
+                said.copies.iter_mut().for_each(|copy| copy.is_open |= is_open);
+                match document::is_read(function).and_then(|guards| guards.into_iter().reduce(Expr::and)) {
+                    // What is read as something else may hold it all the same.
+                    Some(guard) => {
+                        let mut either = said.clone().needing(&[Need::True(guard.clone())], 0);
+                        either.extend(said.needing(&[Need::True(guard.is_not_true())], Doubt::UnknownFunction.bit()));
+                        Ok(either)
+                    }
+                    None => Ok(said),
+                }
+            }
         }
+    }
+
+    /// Whether an expression decides as the server does, for all rows.
+    fn is_told(&self, expression: &Expr) -> bool {
+        is_computed(expression) && self.judge.is_none_or(|judge| judge.fidelity(expression).is_same())
     }
 
     /// The greatest or the least: whoever holds the value. Which text it is depends on a collation.
     fn chosen(&self, whole: &Expr, arguments: &[&Expr]) -> Result<Said> {
         let mut said = Said { copies: Vec::new(), deciding: self.deciding(whole)? };
         let as_text = is_text(whole, self.schema);
+        let is_known = is_computed(whole);
         for argument in arguments {
             let mut own = self.read(argument, false)?;
+            if !is_known {
+                said.extend(own.perhaps(argument, &[]));
+                continue;
+            }
             for copy in &mut own.copies {
-                if as_text {
+                if copy.is_open {
+                    copy.doubts |= Doubt::Branch.bit();
+                } else if as_text {
                     copy.needs_value(argument);
                     copy.doubts |= Doubt::Collation.bit();
                 } else {
@@ -338,6 +418,25 @@ impl Said {
     fn extend(&mut self, other: Self) {
         self.copies.extend(other.copies);
         self.deciding.extend(other.deciding);
+    }
+
+    /// The same under further conditions, and with doubts.
+    fn needing(mut self, needs: &[Need], doubts: u64) -> Self {
+        for copy in &mut self.copies {
+            copy.needs.extend(needs.iter().cloned());
+            copy.doubts |= doubts;
+        }
+        self
+    }
+
+    /// The value of one branch, where it is not known whether it was taken: the whole value of ours says nothing of it.
+    fn perhaps(mut self, branch: &Expr, needs: &[Need]) -> Self {
+        for copy in &mut self.copies {
+            copy.needs_value(branch);
+            copy.is_open = true;
+            copy.span = None;
+        }
+        self.needing(needs, Doubt::Branch.bit())
     }
 
     /// The copies of one part of a value that is made of several.
@@ -382,6 +481,11 @@ impl Said {
     /// The copies that lie in a range of the value.
     fn cut(mut self, piece: &Expr, range: &Cut, places: bool) -> Self {
         for copy in &mut self.copies {
+            if copy.is_open {
+                copy.span = None;
+                copy.doubts |= Doubt::Piece.bit();
+                continue;
+            }
             copy.is_asked = true;
             if copy.is_whole {
                 copy.cut = Some(copy.cut.take().map_or_else(|| range.clone(), |inner| inner.then(range)));
@@ -405,14 +509,17 @@ impl Said {
 impl Copy {
     /// Asks whether the part is there, before it is put beside others.
     fn needs_value(&mut self, part: &Expr) {
-        if self.is_asked {
+        if self.is_asked && !self.is_open {
             self.needs.push(Need::Present(part.clone()));
-            self.is_asked = false;
         }
+        self.is_asked = false;
     }
 
     /// The value in another form, which may be empty.
     fn changed(&mut self, whole: &Expr, places: bool) {
+        if self.is_open {
+            self.doubts |= Doubt::UnknownFunction.bit();
+        }
         self.is_asked = true;
         self.is_placed = false;
         self.span = if places && self.is_whole { Some(Span::whole(whole)) } else { None };
@@ -441,8 +548,7 @@ fn copies(operator: Operator) -> bool {
 
 /// Whether the replay computes a condition as the server did: neither chance nor a value that stands for another is in it.
 fn is_computed(condition: &Expr) -> bool {
-    let is_opaque = |part: &Expr| matches!(part, Expr::ScalarFunction(function) if function.name() == crate::vocabulary::OPAQUE);
-    !is_random(condition) && !condition.exists(|part| Ok(is_opaque(part))).unwrap_or(true)
+    !is_random(condition) && !condition.exists(|part| Ok(is_stand_in(part))).unwrap_or(true)
 }
 
 /// Conjuncts of a predicate.
@@ -457,7 +563,7 @@ pub(crate) fn is_constant(expression: &Expr) -> bool {
 
 /// Whether an expression can give another value each time.
 pub(crate) fn is_random(expression: &Expr) -> bool {
-    expression.is_volatile()
+    expression.exists(|part| Ok(part.is_volatile_node() && !is_stand_in(part))).unwrap_or(true)
 }
 
 /// Whether an expression's value is a text.

@@ -16,6 +16,7 @@ use datafusion::logical_expr::{Aggregate, Between, BinaryExpr, Case, Expr, ExprS
 use crate::collation::{Collation, Reading};
 use crate::database::{Database, Dialect};
 use crate::declared::{Declared, collation_of};
+use crate::document;
 use crate::kernels;
 use crate::session::{Session, Zone};
 
@@ -326,7 +327,7 @@ impl<'a> Judge<'a> {
             (None, None) => {}
         }
         match (self.collation(left)?, self.collation(right)?) {
-            (Some(one), Some(other)) => (one == other).then_some(one),
+            (Some(one), Some(other)) => (one == other || one.is_bytewise && one.is_exact() && other.is_bytewise && other.is_exact()).then_some(one),
             (one, other) => Some(one.or(other).unwrap_or_else(|| self.server.collation.clone())),
         }
     }
@@ -493,6 +494,13 @@ impl<'a> Judge<'a> {
         match function.name() {
             "coalesce" => arguments(),
             kernels::IN_COLLATION | "instant_to_local" | "local_to_instant" => arguments(),
+            "document_text" | "document_has_key" | "document_contains" => {
+                arguments().and(Fidelity { guards: document::is_read(function).unwrap_or_default(), ..Fidelity::same() })
+            }
+            "array_has" | "array_has_all" | "array_has_any" => match function.args.as_slice() {
+                [array, other] => self.element(array).and(self.element(other)).and(Fidelity::only_if(document::told(array.clone(), other.clone()))),
+                _ => Fidelity::unknown(),
+            },
             _ if declared => Fidelity::unknown(),
             // They write the blanks that a text is padded with.
             "octet_length" | "concat" | "concat_ws" if is_padded && !mysql => Fidelity::unknown(),
@@ -529,6 +537,22 @@ impl<'a> Judge<'a> {
             "greatest" | "least" if is_numeric && !mysql => arguments(),
             "date_part" => arguments().and(self.date_part(function)),
             "date_trunc" => arguments().and(self.date_trunc(function)),
+            _ => Fidelity::unknown(),
+        }
+    }
+
+    /// An array, or a value that is looked for in one.
+    fn element(&self, expression: &Expr) -> Fidelity {
+        match expression {
+            Expr::ScalarFunction(function) if function.name() == "make_array" => {
+                function.args.iter().map(|item| self.element(item)).fold(Fidelity::same(), Fidelity::and)
+            }
+            Expr::ScalarFunction(function) if function.name() == document::ARRAY => {
+                let read = Fidelity { guards: document::is_read(function).unwrap_or_default(), ..Fidelity::same() };
+                function.args.iter().map(|array| self.element(array)).fold(read, Fidelity::and)
+            }
+            Expr::Cast(inner) => self.element(&inner.expr),
+            Expr::Literal(..) | Expr::Column(_) => self.fidelity(expression),
             _ => Fidelity::unknown(),
         }
     }
@@ -744,7 +768,7 @@ pub(crate) fn is_blind_to_blanks(pattern: &Expr) -> bool {
     text_literal(pattern).is_some_and(|pattern| pattern.ends_with('%') && !pattern.contains([' ', '_', '\\']))
 }
 
-fn is_comparison(op: Operator) -> bool {
+pub(crate) fn is_comparison(op: Operator) -> bool {
     use Operator::{Eq, Gt, GtEq, IsDistinctFrom, IsNotDistinctFrom, Lt, LtEq, NotEq};
     matches!(op, Eq | NotEq | Lt | LtEq | Gt | GtEq | IsDistinctFrom | IsNotDistinctFrom)
 }

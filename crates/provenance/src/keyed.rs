@@ -16,7 +16,7 @@ use datafusion::logical_expr::{
 
 use crate::collation::{Collation, Reading};
 use crate::declared::Declared;
-use crate::fidelity::{Judge, Readings, Server, Value, is_blind_to_blanks, is_common_pattern, is_read_alike, key_literal, text_literal};
+use crate::fidelity::{Judge, Readings, Server, Value, is_blind_to_blanks, is_common_pattern, is_comparison, is_read_alike, key_literal, text_literal};
 use crate::{kernels, zone};
 
 /// The plan, in the server's words.
@@ -91,7 +91,7 @@ impl<'a> Words<'a> {
         Ok(match part {
             Expr::BinaryExpr(BinaryExpr { left, op, right }) => match zone::readings(&left, op, &right, self.server, self.schema) {
                 Some(readings) => Transformed::yes(kernels::decided(binary_expr(*left, op, *right), readings)),
-                None if is_misread(&left) || is_misread(&right) => Transformed::yes(unknown(binary_expr(*left, op, *right))),
+                None if is_comparison(op) && (is_misread(&left) || is_misread(&right)) => Transformed::yes(unknown(binary_expr(*left, op, *right))),
                 None => self.binary(*left, op, *right),
             },
             Expr::Between(between) => match zone::readings_between(&between, self.server, self.schema) {

@@ -9,6 +9,11 @@ use datafusion::sql::sqlparser::parser::Parser;
 use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 
 use crate::database::{Database, Dialect, TableName};
+use crate::shape::{
+    having_of_rows, like_any, name_items, not_zero, plain_escape, read_truth, read_truth_of_join, rename_aliases, rolled_up, row_by_value, truths_as_numbers,
+    with_ties, without_sample,
+};
+use crate::spelling::respelled;
 use crate::vocabulary::{first_letters, hide_values, translate, truth};
 
 /// What a statement is to us.
@@ -44,6 +49,7 @@ fn has_too_many_operators(tokens: &[Token]) -> bool {
 fn parse(sql: &str, dialect: Dialect) -> Result<Vec<Statement>, String> {
     let syntax = syntax(dialect);
     let tokens = Tokenizer::new(syntax.as_ref(), sql).tokenize().map_err(|_| "it cannot be parsed".to_owned())?;
+    let tokens = respelled(tokens, dialect);
     if has_too_many_operators(&tokens) {
         return Err(format!("it has more than {OPERATORS_AT_MOST} operators"));
     }
@@ -52,9 +58,25 @@ fn parse(sql: &str, dialect: Dialect) -> Result<Vec<Statement>, String> {
     parsed.map_err(|_| "it cannot be parsed".to_owned())
 }
 
+/// What MySQL's columns of truths are taken for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Truths {
+    /// Truths.
+    Plain,
+    /// Numbers, as a dump has them.
+    Numbers,
+}
+
+/// Whether what a query selects is sent, and nothing else is done with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Use {
+    Sent,
+    Read,
+}
+
 /// Reads the query of a view.
 pub(crate) fn read_view(sql: &str, dialect: Dialect) -> Result<Reading, String> {
-    read_as(sql, Tongue { dialect, pipes_join: false }, false)
+    read_as(sql, Tongue { dialect, pipes_join: false, truths: Truths::Plain }, Use::Read)
 }
 
 /// Whose words a statement is in.
@@ -63,15 +85,15 @@ pub(crate) struct Tongue {
     pub(crate) dialect: Dialect,
     /// Whether MySQL's `||` joins texts.
     pub(crate) pipes_join: bool,
+    pub(crate) truths: Truths,
 }
 
 /// Reads one statement.
 pub(crate) fn read(sql: &str, tongue: Tongue) -> Result<Reading, String> {
-    read_as(sql, tongue, true)
+    read_as(sql, tongue, Use::Sent)
 }
 
-/// `sent`: what it selects is sent, and nothing else is done with it.
-fn read_as(sql: &str, tongue: Tongue, sent: bool) -> Result<Reading, String> {
+fn read_as(sql: &str, tongue: Tongue, using: Use) -> Result<Reading, String> {
     let dialect = tongue.dialect;
     let trimmed = sql.trim_start();
     if let (Some(word), Some(name)) = (trimmed.get(..6), trimmed.get(6..))
@@ -105,12 +127,16 @@ fn read_as(sql: &str, tongue: Tongue, sent: bool) -> Result<Reading, String> {
         _ => return Err("it is not a query".into()),
     };
     let mut query = query;
-    if sent {
+    if using == Use::Sent {
+        rename_aliases(&mut query);
         hide_values(&mut query);
     }
     let mut statement = Statement::Query(query);
     tidy(&mut statement, tongue)?;
-    if names_only_the_catalogue(&statement) { Ok(Reading::Nothing) } else { Ok(Reading::Query(Box::new(statement))) }
+    if let (Use::Sent, Statement::Query(query)) = (using, &mut statement) {
+        name_items(&mut query.body);
+    }
+    if names_only_the_catalogue(&statement, dialect) { Ok(Reading::Nothing) } else { Ok(Reading::Query(Box::new(statement))) }
 }
 
 fn cursor_query(declared: Vec<Declare>) -> Result<Box<Query>, String> {
@@ -138,7 +164,7 @@ impl datafusion::sql::sqlparser::ast::VisitorMut for Tidy {
         query.locks.clear();
         if let SetExpr::Table(table) = query.body.as_ref() {
             let name = [table.schema_name.as_deref(), table.table_name.as_deref()].into_iter().flatten().collect::<Vec<_>>().join(".");
-            match read(&format!("SELECT * FROM {name}"), Tongue { dialect: Dialect::PostgreSql, pipes_join: false }) {
+            match read(&format!("SELECT * FROM {name}"), Tongue { dialect: Dialect::PostgreSql, pipes_join: false, truths: Truths::Plain }) {
                 Ok(Reading::Query(inner)) => {
                     if let Statement::Query(inner) = *inner {
                         query.body = inner.body;
@@ -155,12 +181,24 @@ impl datafusion::sql::sqlparser::ast::VisitorMut for Tidy {
         if matches!(query.body.as_ref(), SetExpr::Insert(_) | SetExpr::Update(_) | SetExpr::Delete(_) | SetExpr::Merge(_)) {
             return ControlFlow::Break("it changes rows and returns them".into());
         }
+        if let SetExpr::Select(select) = query.body.as_mut() {
+            without_sample(select);
+            rolled_up(select);
+        }
+        if self.tongue.dialect == Dialect::MySql {
+            having_of_rows(query);
+        }
         if let Some(fetch) = query.fetch.take() {
-            if fetch.with_ties || fetch.percent {
-                return ControlFlow::Break("FETCH … WITH TIES and PERCENT are not supported".into());
-            }
             let one = || Expr::value(datafusion::sql::sqlparser::ast::Value::Number("1".into(), false));
-            let limit = Some(fetch.quantity.unwrap_or_else(one));
+            let limit = fetch.quantity.unwrap_or_else(one);
+            let takes_ties = fetch.with_ties && with_ties(query, &limit);
+            if fetch.percent || fetch.with_ties && !takes_ties {
+                return ControlFlow::Break("FETCH … PERCENT, and WITH TIES of this shape, are not supported".into());
+            }
+            if takes_ties {
+                return ControlFlow::Continue(());
+            }
+            let limit = Some(limit);
             query.limit_clause = Some(match query.limit_clause.take() {
                 Some(LimitClause::LimitOffset { offset, limit_by, .. }) => LimitClause::LimitOffset { limit, offset, limit_by },
                 _ => LimitClause::LimitOffset { limit, offset: None, limit_by: Vec::new() },
@@ -175,19 +213,19 @@ impl datafusion::sql::sqlparser::ast::VisitorMut for Tidy {
         ControlFlow::Continue(())
     }
 
-    fn pre_visit_table_factor(&mut self, factor: &mut datafusion::sql::sqlparser::ast::TableFactor) -> ControlFlow<String> {
-        if let datafusion::sql::sqlparser::ast::TableFactor::Table { sample: Some(_), .. } = factor {
-            return ControlFlow::Break("TABLESAMPLE shows rows that only chance knows".into());
-        }
-        ControlFlow::Continue(())
-    }
-
     fn post_visit_query(&mut self, query: &mut Query) -> ControlFlow<String> {
+        if let (Dialect::PostgreSql, SetExpr::Select(select)) = (self.tongue.dialect, query.body.as_mut()) {
+            read_truth(&mut select.selection);
+            select.from.iter_mut().flat_map(|from| &mut from.joins).for_each(read_truth_of_join);
+        }
         if self.tongue.dialect == Dialect::MySql
             && let SetExpr::Select(select) = query.body.as_mut()
         {
             for condition in [&mut select.selection, &mut select.having].into_iter().flatten() {
                 *condition = truth(condition.clone());
+                if self.tongue.truths == Truths::Numbers {
+                    not_zero(condition);
+                }
             }
         }
         ControlFlow::Continue(())
@@ -208,6 +246,12 @@ impl datafusion::sql::sqlparser::ast::VisitorMut for Tidy {
     }
 
     fn post_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<String> {
+        like_any(expression);
+        plain_escape(expression);
+        row_by_value(expression);
+        if self.tongue.dialect == Dialect::MySql && self.tongue.truths == Truths::Numbers {
+            truths_as_numbers(expression);
+        }
         match translate(expression, self.tongue) {
             Ok(()) => ControlFlow::Continue(()),
             Err(reason) => ControlFlow::Break(reason),
@@ -252,10 +296,63 @@ fn parts(statement: &Statement) -> BTreeSet<Vec<String>> {
     names
 }
 
-fn names_only_the_catalogue(statement: &Statement) -> bool {
+/// Tables and views of the catalogue that hold values of other tables, or texts of statements.
+const HOLD_VALUES: &[&str] = &[
+    "pg_cursors",
+    "pg_largeobject",
+    "pg_prepared_statements",
+    "pg_stat_activity",
+    "pg_stat_statements",
+    "pg_statistic",
+    "pg_statistic_ext_data",
+    "pg_stats",
+    "pg_stats_ext",
+    "pg_stats_ext_exprs",
+    "processlist",
+];
+
+/// Tables and views of PostgreSQL's catalogue that are read without its name, and say nothing of what tables hold.
+const CATALOGUE: &[&str] = &[
+    "pg_am",
+    "pg_attrdef",
+    "pg_attribute",
+    "pg_class",
+    "pg_collation",
+    "pg_constraint",
+    "pg_database",
+    "pg_depend",
+    "pg_description",
+    "pg_enum",
+    "pg_extension",
+    "pg_index",
+    "pg_indexes",
+    "pg_inherits",
+    "pg_language",
+    "pg_namespace",
+    "pg_opclass",
+    "pg_operator",
+    "pg_policy",
+    "pg_proc",
+    "pg_range",
+    "pg_roles",
+    "pg_sequence",
+    "pg_sequences",
+    "pg_settings",
+    "pg_tables",
+    "pg_tablespace",
+    "pg_trigger",
+    "pg_type",
+    "pg_user",
+    "pg_views",
+];
+
+fn names_only_the_catalogue(statement: &Statement, dialect: Dialect) -> bool {
     let names = parts(statement);
     let is_catalogue = |name: &Vec<String>| match name.as_slice() {
+        [.., table] if HOLD_VALUES.contains(&table.as_str()) => false,
         [.., schema, _] => matches!(schema.as_str(), "pg_catalog" | "information_schema"),
+        // PostgreSQL looks in its catalogue first.
+        [table] => dialect == Dialect::PostgreSql && CATALOGUE.contains(&table.as_str()),
         _ => false,
     };
     !names.is_empty() && names.iter().all(is_catalogue)

@@ -14,13 +14,15 @@ use datafusion::common::Result as PlanResult;
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
 use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, CaseWhen, CastKind, DataType, DateTimeField, Expr, ExtractSyntax, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
-    FunctionArgumentList, FunctionArguments, Ident, ObjectName, OrderByKind, Query, Select, SelectItem, SetExpr, SetOperator, SetQuantifier, TimezoneInfo,
-    UnaryOperator, Value, visit_expressions,
+    ArrayElemTypeDef, BinaryOperator, CaseWhen, CastKind, DataType, DateTimeField, Expr, ExtractSyntax, Function, FunctionArg, FunctionArgExpr,
+    FunctionArgumentClause, FunctionArgumentList, FunctionArguments, Ident, ObjectName, OrderByKind, Query, Select, SelectItem, SetExpr, SetOperator,
+    SetQuantifier, TimezoneInfo, UnaryOperator, Value, visit_expressions,
 };
 
 use crate::database::Dialect;
+use crate::document::{ARRAY, TEXT};
 use crate::kernels::IN_COLLATION;
+use crate::stand_in::stand_in_for;
 use crate::statement::Tongue;
 
 /// A function of unknown meaning: its arguments are copied into what is sent.
@@ -35,7 +37,9 @@ const OF_ONE_ROW: &[&str] = &[
     "aes_decrypt",
     "aes_encrypt",
     "age",
+    "array_to_json",
     "bin",
+    "bit_count",
     "charset",
     "collation",
     "compress",
@@ -51,6 +55,7 @@ const OF_ONE_ROW: &[&str] = &[
     "current_schema",
     "current_setting",
     "current_user",
+    "curtime",
     "database",
     "date_add",
     "date_bin",
@@ -79,10 +84,12 @@ const OF_ONE_ROW: &[&str] = &[
     "inet_ntoa",
     "inet_server_addr",
     "json_array",
+    "json_array_length",
     "json_build_array",
     "json_build_object",
     "json_contains",
     "json_extract",
+    "json_extract_path",
     "json_extract_path_text",
     "json_keys",
     "json_length",
@@ -93,31 +100,38 @@ const OF_ONE_ROW: &[&str] = &[
     "json_quote",
     "json_search",
     "json_set",
+    "json_typeof",
     "json_unquote",
     "json_value",
+    "jsonb_array_length",
     "jsonb_build_array",
     "jsonb_build_object",
+    "jsonb_extract_path",
     "jsonb_extract_path_text",
     "jsonb_object",
     "jsonb_pretty",
     "jsonb_set",
+    "jsonb_typeof",
     "justify_interval",
     "last_day",
     "last_insert_id",
-    "makedate",
     "make_set",
+    "makedate",
     "monthname",
     "oct",
+    "ord",
     "password",
     "period_diff",
     "pg_backend_pid",
     "pg_typeof",
     "pgp_pub_decrypt",
     "pgp_sym_decrypt",
+    "quarter",
     "quote",
     "quote_ident",
     "quote_literal",
     "quote_nullable",
+    "regexp_split_to_array",
     "row_count",
     "row_to_json",
     "schema",
@@ -134,8 +148,10 @@ const OF_ONE_ROW: &[&str] = &[
     "st_x",
     "st_y",
     "str_to_date",
+    "strcmp",
     "subdate",
     "system_user",
+    "time",
     "time_format",
     "time_to_sec",
     "timediff",
@@ -151,13 +167,17 @@ const OF_ONE_ROW: &[&str] = &[
     "to_time",
     "to_timestamp",
     "truncate",
+    "ts_headline",
+    "ts_rank",
     "unaccent",
     "uncompress",
     "unhex",
     "unix_timestamp",
     "user",
+    "utc_timestamp",
     "uuid",
     "version",
+    "week",
     "weekday",
     "weekofyear",
     "width_bucket",
@@ -201,6 +221,9 @@ const OF_MANY_ROWS: &[&str] = &[
     "xmlagg",
 ];
 
+/// Functions that make one document, or one array, of many rows.
+const DOCUMENTS: &[&str] = &["array_agg", "json_agg", "json_arrayagg", "json_object_agg", "json_objectagg", "jsonb_agg", "jsonb_object_agg"];
+
 /// Functions of the planner whose value is a number, where MySQL takes one for a truth.
 const NUMBERS: &[&str] = &["abs", "ascii", "ceil", "char_length", "find_in_set", "floor", "length", "mod", "octet_length", "round", "sign", "strpos"];
 
@@ -234,7 +257,7 @@ fn hide_in(body: &mut SetExpr, keys: &[Expr]) {
     }
 }
 
-fn ungrouped(select: &Select) -> bool {
+pub(crate) fn ungrouped(select: &Select) -> bool {
     use datafusion::sql::sqlparser::ast::GroupByExpr;
     matches!(&select.group_by, GroupByExpr::Expressions(keys, _) if keys.is_empty()) && select.having.is_none() && select.qualify.is_none()
 }
@@ -254,12 +277,40 @@ fn sorted_by(keys: &[Expr], position: usize, alias: Option<&Ident>) -> bool {
     })
 }
 
+/// A document made of many rows, out of the cast and the default around it: those say nothing of whose it is.
+fn bare_document(value: &mut Expr) {
+    let inner = match value {
+        Expr::Cast { expr: inner, .. } | Expr::Nested(inner) => inner.as_ref().clone(),
+        Expr::Function(function) if plain_name(function) == "coalesce" => match arguments(function).split_first() {
+            Some((first, others)) if others.iter().all(|other| matches!(bare(other), Expr::Value(_))) => first.clone(),
+            _ => return,
+        },
+        _ => return,
+    };
+    let mut inner = inner;
+    bare_document(&mut inner);
+    if let Expr::Function(function) = &inner
+        && DOCUMENTS.contains(&plain_name(function).as_str())
+        && function.over.is_none()
+    {
+        *value = inner;
+    }
+}
+
 /// Makes functions of one row opaque; whether the whole value now is.
 fn hide(value: &mut Expr) -> bool {
+    bare_document(value);
     let inside = match value {
         Expr::Function(function) => return hide_function(value_of(function), value),
         Expr::Nested(inner) | Expr::Cast { expr: inner, .. } | Expr::UnaryOp { expr: inner, .. } | Expr::Extract { expr: inner, .. } => hide(inner),
         Expr::Collate { expr: inner, .. } => hide(inner),
+        // A part of a document: that it is one is all that is known.
+        Expr::BinaryOp { left, op: BinaryOperator::Arrow | BinaryOperator::LongArrow | BinaryOperator::HashArrow | BinaryOperator::HashLongArrow, .. } => {
+            hide(left);
+            let parts = vec![(**left).clone()];
+            *value = opaque(parts, "part");
+            return true;
+        }
         Expr::BinaryOp { left, right, .. } => hide(left) | hide(right),
         Expr::Case { conditions, else_result, .. } => {
             conditions.iter_mut().map(|when| &mut when.result).chain(else_result.as_deref_mut()).fold(false, |any, result| hide(result) | any);
@@ -300,23 +351,26 @@ fn value_of(function: &Function) -> (String, bool) {
     (plain_name(function), plain && listed)
 }
 
+fn is_not_distinct(function: &Function) -> bool {
+    matches!(&function.args, FunctionArguments::List(list) if list.duplicate_treatment.is_none())
+}
+
 fn hide_function((name, plain): (String, bool), value: &mut Expr) -> bool {
     let Expr::Function(function) = value else { return false };
-    if !plain {
+    let many = OF_MANY_ROWS.contains(&name.as_str()) || name == "unnest";
+    // A FILTER or an order inside chooses by other values than those that are hidden.
+    let folds_plainly = many && function.over.is_none() && function.within_group.is_empty() && is_not_distinct(function);
+    if !plain && !folds_plainly {
         return false;
     }
     let mut inside = false;
     for argument in arguments_mut(function) {
         inside |= hide(argument);
     }
-    let many = OF_MANY_ROWS.contains(&name.as_str()) || name == "unnest";
     if many || !(inside || OF_ONE_ROW.contains(&name.as_str())) {
         return false;
     }
-    // A unit of time (`TIMESTAMPDIFF(YEAR, …)`) is no column.
-    let unit = ["timestampdiff", "timestampadd"].contains(&name.as_str());
-    let parts = arguments(function).into_iter().skip(usize::from(unit)).filter(|part| !matches!(part, Expr::Interval(_))).collect();
-    *value = opaque(parts, &name);
+    *value = opaque(values_of(function, &name), &name);
     true
 }
 
@@ -328,23 +382,152 @@ pub(crate) fn translate(expression: &mut Expr, tongue: Tongue) -> Result<(), Str
     let dialect = tongue.dialect;
     any_of_a_list(expression);
     in_named_collation(expression);
+    cast_otherwise(expression, dialect);
     match expression {
         // NULL if either side is, as the planner's.
         Expr::BinaryOp { left, op: BinaryOperator::StringConcat, right } if tongue.pipes_join => {
             (**left, **right) = (cast((**left).clone(), DataType::Text), cast((**right).clone(), DataType::Text));
         }
         _ if dialect == Dialect::MySql => mysql_operator(expression),
-        _ => {}
+        _ => postgres_operator(expression),
     }
     let Expr::Function(function) = expression else { return Ok(()) };
     let name = plain_name(function);
+    if function.name.0.len() > 1 && function.name.to_string().to_lowercase() != name {
+        function.name = object_name(&name);
+    }
     if function.over.is_none()
         && let Some(translated) = translated(function, &name, dialect)
     {
         *expression = translated;
         return Ok(());
     }
+    if let Some(stand_in) = stand_in_for(&name)
+        && value_of(function).1
+        && name != OPAQUE
+    {
+        *expression = call(&stand_in, values_of(function, &name));
+        return Ok(());
+    }
     if READ_OTHERWISE.contains(&name.as_str()) { Err(format!("the function {name} is not supported")) } else { Ok(()) }
+}
+
+/// The arguments of a function that are values.
+fn values_of(function: &Function, name: &str) -> Vec<Expr> {
+    // A unit of time (`TIMESTAMPDIFF(YEAR, …)`) is no column.
+    let unit = ["timestampdiff", "timestampadd"].contains(&name);
+    arguments(function).into_iter().skip(usize::from(unit)).filter(|part| !matches!(part, Expr::Interval(_))).collect()
+}
+
+/// Casts to types that the planner does not have. A literal is read as whatever it meets, as at the server.
+fn cast_otherwise(expression: &mut Expr, dialect: Dialect) {
+    let Expr::Cast { expr, data_type, .. } = expression else { return };
+    let known = match data_type {
+        DataType::JSON | DataType::JSONB | DataType::Uuid => Some(DataType::Text),
+        DataType::Datetime(_) => Some(DataType::Timestamp(None, TimezoneInfo::None)),
+        DataType::Timestamp(Some(_), zone) => Some(DataType::Timestamp(None, zone.clone())),
+        DataType::Time(Some(_), _) => Some(DataType::Time(None, TimezoneInfo::None)),
+        DataType::MediumInt(_) => Some(DataType::Int(None)),
+        DataType::Custom(name, _) if name.to_string().eq_ignore_ascii_case("oid") => Some(DataType::BigInt(None)),
+        _ => None,
+    };
+    if let Some(known) = known {
+        *data_type = known;
+        return;
+    }
+    let is_text_array = |kind: &ArrayElemTypeDef| {
+        let element = match kind {
+            ArrayElemTypeDef::SquareBracket(element, _) | ArrayElemTypeDef::AngleBracket(element) | ArrayElemTypeDef::Parenthesis(element) => element.as_ref(),
+            ArrayElemTypeDef::None => return false,
+        };
+        matches!(element, DataType::Text | DataType::Varchar(_) | DataType::CharacterVarying(_) | DataType::Char(_) | DataType::Custom(..))
+    };
+    match data_type {
+        DataType::Array(_) if text_of(bare(expr)).is_some() => *expression = call(ARRAY, vec![bare(expr).clone()]),
+        DataType::Array(kind) if is_text_array(kind) => *expression = (**expr).clone(),
+        DataType::Regclass
+        | DataType::Custom(..)
+        | DataType::Bit(_)
+        | DataType::BitVarying(_)
+        | DataType::GeometricType(_)
+        | DataType::TsVector
+        | DataType::TsQuery
+            if dialect == Dialect::PostgreSql =>
+        {
+            *expression = if text_of(bare(expr)).is_some() { bare(expr).clone() } else { call("server_value", vec![(**expr).clone()]) };
+        }
+        _ => {}
+    }
+}
+
+/// Operators of PostgreSQL that the planner does not have before it has planned their sides.
+fn postgres_operator(expression: &mut Expr) {
+    let replaced = match expression {
+        Expr::AnyOp { left, compare_op, right, .. } | Expr::AllOp { left, compare_op, right } => {
+            if let Some(query) = array_query(right) {
+                **right = Expr::Subquery(query);
+            } else if is_array_column(right) {
+                **right = call(ARRAY, vec![(**right).clone()]);
+                if matches!(compare_op, BinaryOperator::Eq | BinaryOperator::NotEq) {
+                    **left = cast((**left).clone(), DataType::Text);
+                }
+            }
+            return;
+        }
+        Expr::Function(_) => match array_query(expression).and_then(|query| listed_by(*query)) {
+            Some(listed) => listed,
+            None => return,
+        },
+        Expr::UnaryOp { op, expr } => match op {
+            UnaryOperator::PGSquareRoot => call("sqrt", vec![(**expr).clone()]),
+            UnaryOperator::PGCubeRoot => call("cbrt", vec![(**expr).clone()]),
+            UnaryOperator::PGAbs => call("abs", vec![(**expr).clone()]),
+            UnaryOperator::BitwiseNot | UnaryOperator::PGPostfixFactorial | UnaryOperator::PGPrefixFactorial => call("server_ord", vec![(**expr).clone()]),
+            _ => return,
+        },
+        _ => return,
+    };
+    *expression = replaced;
+}
+
+/// `ARRAY(SELECT …)`.
+fn array_query(array: &Expr) -> Option<Box<Query>> {
+    match array {
+        Expr::Function(function) => match &function.args {
+            FunctionArguments::Subquery(query) if plain_name(function) == "array" => Some(query.clone()),
+            _ => None,
+        },
+        Expr::Nested(inner) => array_query(inner),
+        _ => None,
+    }
+}
+
+/// `(SELECT array_agg(x ORDER BY y) …)` for `ARRAY(SELECT x … ORDER BY y)`.
+fn listed_by(mut query: Query) -> Option<Expr> {
+    if query.limit_clause.is_some() || query.fetch.is_some() {
+        return None;
+    }
+    let order = match query.order_by.take().map(|order| order.kind) {
+        Some(OrderByKind::Expressions(keys)) => keys,
+        Some(OrderByKind::All(_)) => return None,
+        None => Vec::new(),
+    };
+    let SetExpr::Select(select) = query.body.as_mut() else { return None };
+    let [SelectItem::UnnamedExpr(value) | SelectItem::ExprWithAlias { expr: value, .. }] = select.projection.as_slice() else { return None };
+    if select.distinct.is_some() || !ungrouped(select) || order.iter().any(|key| matches!(key.expr, Expr::Value(_))) {
+        return None;
+    }
+    let mut listed = call("array_agg", vec![value.clone()]);
+    if let (Expr::Function(Function { args: FunctionArguments::List(list), .. }), false) = (&mut listed, order.is_empty()) {
+        list.clauses.push(FunctionArgumentClause::OrderBy(order));
+    }
+    select.projection = vec![SelectItem::UnnamedExpr(listed)];
+    Some(Expr::Subquery(Box::new(query)))
+}
+
+/// Whether an array is none that the statement writes.
+fn is_array_column(array: &Expr) -> bool {
+    matches!(bare(array), Expr::Identifier(_) | Expr::CompoundIdentifier(_))
 }
 
 fn translated(function: &mut Function, name: &str, dialect: Dialect) -> Option<Expr> {
@@ -353,10 +536,53 @@ fn translated(function: &mut Function, name: &str, dialect: Dialect) -> Option<E
     let mut list = arguments(function);
     let field = |field, mut list: Vec<Expr>| Some(Expr::Extract { field, syntax: ExtractSyntax::From, expr: Box::new(list.pop()?) });
     match (name, list.len()) {
-        ("json_agg" | "jsonb_agg" | "json_arrayagg", 1) => rename(function, "array_agg"),
+        ("json_agg" | "jsonb_agg" | "json_arrayagg", 0 | 1) => rename(function, "array_agg"),
+        ("json_object_agg" | "jsonb_object_agg" | "json_objectagg", 2) => {
+            let (value, key) = (cast(list.pop()?, DataType::Text), cast(list.pop()?, DataType::Text));
+            let mut both = function.clone();
+            if let FunctionArguments::List(list) = &mut both.args {
+                list.args = vec![FunctionArg::Unnamed(FunctionArgExpr::Expr(call("concat", vec![key, value])))];
+            }
+            rename(&both, "array_agg")
+        }
+        ("mod", 2) => {
+            let (right, left) = (list.pop()?, list.pop()?);
+            Some(Expr::Nested(Box::new(binary(left, BinaryOperator::Modulo, right))))
+        }
+        // Any of the values, as far as is known.
+        ("mode" | "percentile_disc", _) if !mysql && !function.within_group.is_empty() => {
+            let value = function.within_group.first()?.expr.clone();
+            Some(call("first_value", vec![value]))
+        }
+        // A document's default is a text.
+        ("coalesce" | "ifnull" | "nvl", 2) if text_of(bare(list.get(1)?)).is_some_and(|default| default.starts_with(['[', '{'])) => {
+            if matches!(bare(list.first()?), Expr::Identifier(_) | Expr::CompoundIdentifier(_) | Expr::Subquery(_)) {
+                let document = list.first()?.clone();
+                *list.first_mut()? = call(TEXT, vec![document]);
+            }
+            Some(call("coalesce", list))
+        }
+        ("every", 1) if !mysql => rename(function, "bool_and"),
+        ("variance", 1) if !mysql => rename(function, "var_samp"),
+        ("sign", 1) => rename(function, "signum"),
+        ("date", 1) if !mysql => Some(cast(list.pop()?, DataType::Date)),
         ("to_char", 2) if !mysql => {
             let format = postgres_format(&text_of(list.get(1)?)?)?;
             Some(call("to_char", vec![list.swap_remove(0), text(&format)]))
+        }
+        ("unnest" | "cardinality" | "array_length" | "array_to_string" | "array_position" | "array_remove" | "array_append" | "array_upper", 1..)
+            if !mysql && is_array_column(list.first()?) =>
+        {
+            let array = list.first()?.clone();
+            *list.first_mut()? = call(ARRAY, vec![array]);
+            Some(call(if name == "array_upper" { "array_length" } else { name }, list))
+        }
+        ("json_extract_path_text" | "jsonb_extract_path_text" | "json_extract_path" | "jsonb_extract_path", 2..) if !mysql => {
+            let op = |last: bool| if last && name.ends_with("text") { BinaryOperator::LongArrow } else { BinaryOperator::Arrow };
+            let last = list.len() - 1;
+            let mut parts = list.into_iter().enumerate();
+            let document = parts.next()?.1;
+            Some(Expr::Nested(Box::new(parts.fold(document, |document, (at, key)| binary(document, op(at == last), key)))))
         }
         // In the select list it makes a row of each of its values.
         ("generate_series", 2 | 3) if !mysql => Some(call("unnest", vec![call("generate_series", list)])),
@@ -371,6 +597,13 @@ fn translated(function: &mut Function, name: &str, dialect: Dialect) -> Option<E
                 else_result: Some(Box::new(otherwise)),
             })
         }
+        ("json_value", 2) => mysql_part(&list),
+        ("json_unquote", 1) => match bare(list.first()?) {
+            Expr::Function(inner) if inner.name.to_string() == "server_json_extract" => mysql_part(&arguments(inner)),
+            _ => None,
+        },
+        ("substring_index", 3) => rename(function, "substr_index"),
+        ("pow", 2) => rename(function, "power"),
         ("isnull", 1) => Some(Expr::IsNull(Box::new(list.pop()?))),
         // MySQL's is NULL if any part is; the planner's leaves such parts out.
         ("concat", 1..) => {
@@ -482,7 +715,7 @@ pub(crate) fn write_arrays(statement: &mut datafusion::sql::sqlparser::ast::Stat
 }
 
 /// The items of PostgreSQL's text of an array of one dimension; `None` for another text.
-fn array_items(array: &str) -> Option<Vec<Option<String>>> {
+pub(crate) fn array_items(array: &str) -> Option<Vec<Option<String>>> {
     let inside = array.trim().strip_prefix('{')?.strip_suffix('}')?;
     let mut items = Vec::new();
     let mut letters = inside.chars().peekable();
@@ -535,8 +768,55 @@ pub(crate) fn first_letters(value: Expr, length: u64) -> Expr {
     call("left", vec![value, Expr::value(Value::Number(length.to_string(), false))])
 }
 
+/// `JSON_VALUE(document, '$.a.b[0]')` is `document #>> '{a,b,0}'`.
+fn mysql_part(arguments: &[Expr]) -> Option<Expr> {
+    let [document, path] = arguments else { return None };
+    let written = text_of(path)?;
+    let steps = written.strip_prefix('$')?.replace('[', ".").replace(']', "");
+    let is_plain = steps.chars().all(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '_'));
+    let steps: Vec<&str> = steps.split('.').skip(1).collect();
+    if !is_plain || steps.is_empty() || steps.iter().any(|step| step.is_empty()) {
+        return None;
+    }
+    Some(Expr::Nested(Box::new(binary(document.clone(), BinaryOperator::HashLongArrow, text(&format!("{{{}}}", steps.join(",")))))))
+}
+
+/// Whether it is a variable of the session.
+fn is_variable(value: &Expr) -> bool {
+    match bare(value) {
+        Expr::Identifier(name) => name.quote_style.is_none() && name.value.starts_with('@'),
+        Expr::CompoundIdentifier(names) => names.first().is_some_and(|name| name.quote_style.is_none() && name.value.starts_with("@@")),
+        _ => false,
+    }
+}
+
 fn mysql_operator(expression: &mut Expr) {
+    // A variable of the session may hold what was put into it; one of the server says nothing of anybody.
+    if is_variable(expression) {
+        if expression.to_string().starts_with("@@") {
+            *expression = call("server_value", Vec::new());
+        }
+        return;
+    }
     match expression {
+        // What a variable holds is not known.
+        Expr::BinaryOp { left, op: BinaryOperator::Assignment, right } if is_variable(left) => *expression = call("server_value", vec![(**right).clone()]),
+        Expr::BinaryOp { left, right, .. } if is_variable(left) || is_variable(right) => {
+            let others = [left, right].into_iter().filter(|side| !is_variable(side)).map(|side| (**side).clone()).collect();
+            *expression = call("server_truth", others);
+        }
+        Expr::MatchAgainst { columns, .. } => {
+            let column = |parts: Vec<Ident>| match parts.as_slice() {
+                [name] => Expr::Identifier(name.clone()),
+                _ => Expr::CompoundIdentifier(parts),
+            };
+            let columns = columns.iter().map(|name| column(name.0.iter().filter_map(|part| part.as_ident().cloned()).collect()));
+            *expression = call("server_match_against", columns.collect());
+        }
+        Expr::BinaryOp { left, op: BinaryOperator::Xor, right } => {
+            *expression = Expr::Nested(Box::new(binary(truth((**left).clone()), BinaryOperator::NotEq, truth((**right).clone()))));
+        }
+        Expr::UnaryOp { op: UnaryOperator::BitwiseNot, expr } => *expression = call("server_ord", vec![(**expr).clone()]),
         Expr::RLike { negated, expr, pattern, .. } => {
             let operator = if *negated { BinaryOperator::PGRegexNotIMatch } else { BinaryOperator::PGRegexIMatch };
             *expression = binary((**expr).clone(), operator, (**pattern).clone());
@@ -676,12 +956,24 @@ fn postgres_format(template: &str) -> Option<String> {
     (times > 0).then_some(out)
 }
 
-fn plain_name(function: &Function) -> String {
+/// Whether a function makes one value of many rows, or of a window.
+pub(crate) fn folds_rows(function: &Function) -> bool {
+    function.over.is_some() || OF_MANY_ROWS.contains(&plain_name(function).as_str())
+}
+
+/// Whether a function makes rows.
+pub(crate) fn makes_rows(function: &Function) -> bool {
+    let name = plain_name(function);
+    ["unnest", "generate_series", "regexp_matches", "regexp_split_to_table", "string_to_table"].contains(&name.as_str())
+        || ["_each", "_each_text", "_elements", "_elements_text", "_object_keys", "_path_query"].iter().any(|end| name.ends_with(end))
+}
+
+pub(crate) fn plain_name(function: &Function) -> String {
     let name = function.name.to_string().to_lowercase();
     name.strip_prefix("pg_catalog.").map_or(name.clone(), str::to_owned)
 }
 
-fn arguments(function: &Function) -> Vec<Expr> {
+pub(crate) fn arguments(function: &Function) -> Vec<Expr> {
     let FunctionArguments::List(list) = &function.args else { return Vec::new() };
     list.args.iter().filter_map(|argument| if let FunctionArg::Unnamed(FunctionArgExpr::Expr(value)) = argument { Some(value.clone()) } else { None }).collect()
 }
@@ -692,14 +984,14 @@ fn arguments_mut(function: &mut Function) -> impl Iterator<Item = &mut Expr> {
 }
 
 /// An expression without brackets and casts.
-fn bare(expression: &Expr) -> &Expr {
+pub(crate) fn bare(expression: &Expr) -> &Expr {
     match expression {
         Expr::Nested(inner) | Expr::Cast { expr: inner, .. } => bare(inner),
         other => other,
     }
 }
 
-fn text_of(expression: &Expr) -> Option<String> {
+pub(crate) fn text_of(expression: &Expr) -> Option<String> {
     match expression {
         Expr::Value(value) => match &value.value {
             Value::SingleQuotedString(text) | Value::DoubleQuotedString(text) | Value::EscapedStringLiteral(text) => Some(text.clone()),
@@ -719,11 +1011,11 @@ fn text_or_number(expression: &Expr) -> Option<String> {
     }
 }
 
-fn text(words: &str) -> Expr {
+pub(crate) fn text(words: &str) -> Expr {
     Expr::value(Value::SingleQuotedString(words.to_owned()))
 }
 
-fn binary(left: Expr, op: BinaryOperator, right: Expr) -> Expr {
+pub(crate) fn binary(left: Expr, op: BinaryOperator, right: Expr) -> Expr {
     Expr::BinaryOp { left: Box::new(left), op, right: Box::new(right) }
 }
 
@@ -735,7 +1027,7 @@ fn object_name(name: &str) -> ObjectName {
     ObjectName::from(vec![Ident::new(name)])
 }
 
-fn call(name: &str, arguments: Vec<Expr>) -> Expr {
+pub(crate) fn call(name: &str, arguments: Vec<Expr>) -> Expr {
     let args = arguments.into_iter().map(|value| FunctionArg::Unnamed(FunctionArgExpr::Expr(value))).collect();
     Expr::Function(Function {
         name: object_name(name),

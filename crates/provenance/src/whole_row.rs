@@ -65,6 +65,9 @@ impl VisitorMut for Rows {
     }
 
     fn pre_visit_expr(&mut self, expression: &mut ast::Expr) -> ControlFlow<()> {
+        if let ast::Expr::Function(function) = expression {
+            self.found |= rows_of_many(function);
+        }
         if let Some(row) = row_of_items(expression) {
             self.found = true;
             *expression = row;
@@ -89,6 +92,19 @@ impl VisitorMut for Rows {
         *expression = row;
         ControlFlow::Continue(())
     }
+}
+
+/// `json_agg(t.*)` is a list of rows.
+fn rows_of_many(function: &mut ast::Function) -> bool {
+    let FunctionArguments::List(list) = &mut function.args else { return false };
+    let mut found = false;
+    for argument in list.args.iter_mut().filter(|_| function.name.to_string() == "array_agg") {
+        if let FunctionArg::Unnamed(FunctionArgExpr::QualifiedWildcard(name)) = argument {
+            *argument = FunctionArg::Unnamed(FunctionArgExpr::Expr(row_of(name.clone())));
+            found = true;
+        }
+    }
+    found
 }
 
 /// The row that a function writes: `row_to_json(t)`, `row_to_json(t.*)`.

@@ -108,7 +108,7 @@ fn refused(engine: &Engine, sql: &str) -> Option<String> {
         Err(error) => return Some(error.reason),
     };
     let parameters = vec![Some("1".to_owned()); 9];
-    let replayed = engine.replay(&prepared, &[Call { time: NOW, parameters, rows: None }]).remove(0);
+    let replayed = engine.replay(&prepared, &[Call { time: NOW, parameters, ..Call::default() }]).remove(0);
     replayed.err().map(|error| format!("when run: {error}"))
 }
 
@@ -147,4 +147,4 @@ fn everyday_statements_are_replayed() {
 }
 
 /// The share that must be replayed.
-const AT_LEAST_PERCENT: usize = 50;
+const AT_LEAST_PERCENT: usize = 92;

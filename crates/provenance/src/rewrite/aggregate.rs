@@ -124,8 +124,8 @@ impl Rewriter<'_> {
         let functions = aggregate.aggr_expr.iter().map(function_of).collect::<Result<Vec<_>>>()?;
         // DISTINCT ON is a first value by key; DISTINCT has no function at all: the keys are copied for all that fold.
         let is_distinct = functions.iter().all(|function| matches!(kind_of(function.func.name()), Kind::Picks));
-        let (input, of_keys) = self.computed(input, &keys, Folds::No)?;
-        let (input, of_arguments) = self.arguments(input, &functions)?;
+        let (input, of_keys) = self.computed(input, &keys, Folds::No, &aggregate.input)?;
+        let (input, of_arguments) = self.arguments(input, &functions, &aggregate.input)?;
         let picked: Vec<Marks> = of_arguments.iter().map(|argued| argued.iter().map(|argued| argued.mark).collect()).collect();
         let wanted = copied_marks(&input, &of_keys, &functions, &picked, is_distinct);
         let (input, names) = self.ungate(input, &wanted.0.union(&wanted.1).copied().collect())?;
@@ -161,7 +161,9 @@ impl Rewriter<'_> {
     }
 
     /// Marks of what the functions read of each row: of values that are there, in rows that their FILTER lets through.
-    fn arguments(&mut self, input: Rewritten, functions: &[&AggregateFunction]) -> Result<(Rewritten, Vec<Vec<Argued>>)> {
+    fn arguments(&mut self, input: Rewritten, functions: &[&AggregateFunction], below: &LogicalPlan) -> Result<(Rewritten, Vec<Vec<Argued>>)> {
+        let server = self.server.clone();
+        let judge = Judge::over(&server, below);
         let mut added = Added::default();
         let mut all = Vec::new();
         for function in functions {
@@ -169,7 +171,7 @@ impl Rewriter<'_> {
             let mut argued = Vec::new();
             for argument in &function.params.args {
                 let folds = if counts { Folds::No } else { Folds::Yes };
-                argued.extend(self.argued(&input, argument, (folds, function.params.filter.as_deref()), &mut added)?);
+                argued.extend(self.argued(&input, argument, (folds, function.params.filter.as_deref()), (&judge, &mut added))?);
             }
             all.push(argued);
         }
@@ -260,7 +262,7 @@ impl Rewriter<'_> {
     fn summarise(&mut self, argued: &[Argued], presence: Option<Presence>, folding: &mut Folding) -> Marks {
         let mut result = Marks::new();
         for Argued { mark, all } in argued {
-            let mark = Mark { presence: presence.unwrap_or(mark.presence), ..*mark };
+            let mark = Mark { presence: if presence.is_some() { mark.presence.again() } else { mark.presence }, ..*mark };
             let (Some(own), Some(of_all)) = (folding.moved.get(&mark.set).copied(), folding.moved.get(all).copied()) else { continue };
             if own == of_all || mark.how == How::Inferred {
                 result.extend(summarised(&Marks::from([mark]), |_| Some(own)));
@@ -295,7 +297,8 @@ impl Rewriter<'_> {
                 folding.sets.push(new);
                 folding.pieces.extend(cut.map(|cut| (new, cut)));
                 // A value that is not the whole of what is joined stands somewhere in it.
-                let layout = |mark: &Mark| if mark.layout == Layout::Whole { layout } else { Layout::Loose };
+                let is_told = |mark: &Mark| mark.layout == Layout::Whole && mark.presence != Presence::Open;
+                let layout = |mark: &Mark| if is_told(mark) { layout } else { Layout::Loose };
                 result.extend(marks.iter().filter(|mark| mark.set == set).map(|mark| Mark { set: new, layout: layout(mark), ..*mark }));
                 let is_same = |mark: &&Mark| self.origin(mark.set) == self.origin(set);
                 about_rows.extend(of_rows.iter().filter(is_same).map(|mark| Mark { set: new, ..*mark }));

@@ -221,7 +221,7 @@ impl Rewriter<'_> {
     /// What a semi join's own keys and conditions say: about the left rows, and about the witnesses.
     fn keys_said(&self, join: &Join, left: &Rewritten, right: &Rewritten) -> Result<(Marks, Marks)> {
         let both = both_sides(left, right)?;
-        let scope = Scope { schema: &both.0, columns: &both.1 };
+        let scope = Scope { schema: &both.0, columns: &both.1, judge: None };
         let (mut of_left, mut of_right) = (Marks::new(), Marks::new());
         let is_left = |mark: &Mark| left.sets.contains(&mark.set);
         let mut say = |marks: &Marks| {
@@ -248,7 +248,7 @@ impl Rewriter<'_> {
         let is_mark = join.join_type == JoinType::LeftMark;
         let (said_left, said_right) = self.keys_said(join, &left, &right)?;
         let both = both_sides(&left, &right)?;
-        let scope = Scope { schema: &both.0, columns: &both.1 };
+        let scope = Scope { schema: &both.0, columns: &both.1, judge: None };
         let mut tied = BTreeSet::new();
         let parts: Vec<&Expr> = join.filter.iter().flat_map(|filter| conjuncts(filter)).collect();
         let pairs = join.on.iter().map(|(left, right)| (left, right));

@@ -47,7 +47,7 @@ pub(crate) struct Rewritten {
 
 impl Rewritten {
     pub(crate) fn scope(&self) -> Scope<'_> {
-        Scope { schema: &self.schema, columns: &self.columns }
+        Scope { schema: &self.schema, columns: &self.columns, judge: None }
     }
 
     /// The visible columns, as expressions over the plan.

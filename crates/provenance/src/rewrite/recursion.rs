@@ -7,7 +7,7 @@ use arrow_schema::{DataType, Field, Schema};
 use datafusion::catalog::cte_worktable::CteWorkTable;
 use datafusion::common::{Column, Result, plan_err};
 use datafusion::datasource::{provider_as_source, source_as_provider};
-use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, RecursiveQuery, TableScan};
+use datafusion::logical_expr::{Aggregate, Expr, LogicalPlan, LogicalPlanBuilder, RecursiveQuery, TableScan};
 
 use super::{Rewriter, Rewritten, project, set_column, set_name};
 use crate::expression::{Mark, Marks};
@@ -30,9 +30,6 @@ pub(super) struct WorkTable {
 
 impl Rewriter<'_> {
     pub(super) fn recursive(&mut self, query: &RecursiveQuery) -> Result<Rewritten> {
-        if query.is_distinct {
-            return plan_err!("a recursive query with UNION instead of UNION ALL is not supported");
-        }
         let first = self.rewrite_folded(&query.static_term, None)?;
         let (own, carried) = (self.new_set(), self.new_set());
         let moved = |marks: &Marks, of: &dyn Fn(u32) -> u32| marks.iter().map(|mark| Mark { set: of(mark.set), ..*mark }).collect::<Marks>();
@@ -76,7 +73,16 @@ impl Rewriter<'_> {
             };
             expressions.push(Expr::Column(column.clone()).alias(set_name(set)));
         }
-        Ok(Rewritten { plan: project(expressions, plan)?, columns, rows, sets: vec![own, carried], schema: query.schema.clone(), is_constant: false })
+        let all = Rewritten { plan: project(expressions, plan)?, columns, rows, sets: vec![own, carried], schema: query.schema.clone(), is_constant: false };
+        if query.is_distinct { self.each_once(all) } else { Ok(all) }
+    }
+
+    /// UNION instead of UNION ALL: the same rows, each once. Where rows come round for ever the budget ends it.
+    fn each_once(&mut self, input: Rewritten) -> Result<Rewritten> {
+        let unions = input.sets.iter().map(|set| self.functions.union(set_column(*set), None).alias(set_name(*set))).collect();
+        let plan = LogicalPlan::Aggregate(Aggregate::try_new(Arc::new(input.plan.clone()), input.visible(), unions)?);
+        let expressions = input.visible().into_iter().chain(input.set_columns()).collect();
+        Ok(Rewritten { plan: project(expressions, plan)?, ..input })
     }
 
     /// The union of the sets of one row; in doubt if they are of several tables, whose columns are then no longer told apart.
@@ -91,6 +97,10 @@ impl Rewriter<'_> {
     pub(super) fn work_table(&mut self, scan: &TableScan) -> Result<Rewritten> {
         let provider = source_as_provider(&scan.source)?;
         let any: &dyn Any = provider.as_ref();
+        // What is neither a table of the data nor one of these is made by a function of the planner (`generate_series`).
+        if any.downcast_ref::<CteWorkTable>().is_none() {
+            return Ok(Self::constant(&LogicalPlan::TableScan(scan.clone())));
+        }
         let known = any.downcast_ref::<CteWorkTable>().and_then(|table| self.work_tables.iter().rev().find(|work| work.name == table.name()));
         let Some(work) = known.cloned() else {
             return plan_err!("a table that is not in the data is not supported");

@@ -78,7 +78,7 @@ impl Rewriter<'_> {
 
     pub(super) fn projection(&mut self, projection: &datafusion::logical_expr::Projection, cut: Option<&Cut>) -> Result<Rewritten> {
         let input = self.rewrite(&projection.input, cut)?;
-        let (input, columns) = self.computed(input, &projection.expr, Folds::No)?;
+        let (input, columns) = self.computed(input, &projection.expr, Folds::No, &projection.input)?;
         let mut expressions = projection.expr.clone();
         expressions.extend(input.set_columns());
         Ok(Rewritten { plan: project(expressions, input.plan)?, columns, schema: projection.schema.clone(), ..input })
@@ -257,7 +257,7 @@ impl Rewriter<'_> {
         let plan = LogicalPlanBuilder::from(input.plan).unnest_columns_with_options(exec_columns, unnest.options.clone())?.build()?;
         // An element may be missing where its list is not.
         let list_columns: Vec<usize> = unnest.list_type_columns.iter().map(|(position, _)| *position).collect();
-        let unnested = |marks: &Marks| marks.iter().map(|mark| Mark { presence: Presence::Asked, layout: Layout::Loose, ..*mark }).collect();
+        let unnested = |marks: &Marks| marks.iter().map(|mark| Mark { presence: mark.presence.again(), layout: Layout::Loose, ..*mark }).collect();
         let marks = |from: &usize| {
             let marks = input.columns.get(*from).cloned().unwrap_or_default();
             if list_columns.contains(from) { unnested(&marks) } else { marks }

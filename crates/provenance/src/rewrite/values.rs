@@ -4,10 +4,11 @@ use std::collections::{BTreeSet, HashMap};
 
 use datafusion::common::Result;
 use datafusion::logical_expr::utils::conjunction;
-use datafusion::logical_expr::{Expr, when};
+use datafusion::logical_expr::{Expr, LogicalPlan, when};
 
 use super::{Rewriter, Rewritten, project, set_column, set_name};
-use crate::expression::{Copy, Layout, Mark, Marks, Need, Presence};
+use crate::expression::{Copy, Layout, Mark, Marks, Need, Presence, Scope};
+use crate::fidelity::Judge;
 use crate::place::Cut;
 use crate::types::{Doubt, How};
 
@@ -48,24 +49,37 @@ pub(super) enum Folds {
 
 impl Rewriter<'_> {
     /// The input with the set columns that the values of expressions need, and the marks of each value.
-    pub(super) fn computed<'e>(&mut self, input: Rewritten, expressions: impl IntoIterator<Item = &'e Expr>, folds: Folds) -> Result<(Rewritten, Vec<Marks>)> {
+    pub(super) fn computed<'e>(
+        &mut self,
+        input: Rewritten,
+        expressions: impl IntoIterator<Item = &'e Expr>,
+        folds: Folds,
+        below: &LogicalPlan,
+    ) -> Result<(Rewritten, Vec<Marks>)> {
+        let server = self.server.clone();
+        let judge = Judge::over(&server, below);
         let mut added = Added::default();
-        let marks = expressions.into_iter().map(|expression| self.marks_of(&input, expression, folds, &mut added)).collect::<Result<_>>()?;
-        Ok((self.with_sets(input, added.columns)?, marks))
-    }
-
-    fn marks_of(&mut self, input: &Rewritten, value: &Expr, folds: Folds, added: &mut Added) -> Result<Marks> {
-        let read = self.argued(input, value, (folds, None), added)?;
-        Ok(read.into_iter().map(|argued| argued.mark).collect())
+        let mut all = Vec::new();
+        for expression in expressions {
+            let read = self.argued(&input, expression, (folds, None), (&judge, &mut added))?;
+            all.push(read.into_iter().map(|argued| argued.mark).collect());
+        }
+        Ok((self.with_sets(input, added.columns)?, all))
     }
 
     /// What one value says of the rows that fold and for which a condition is true.
-    pub(super) fn argued(&mut self, input: &Rewritten, value: &Expr, (folds, filter): (Folds, Option<&Expr>), added: &mut Added) -> Result<Vec<Argued>> {
-        let said = input.scope().said(value)?;
+    pub(super) fn argued(
+        &mut self,
+        input: &Rewritten,
+        value: &Expr,
+        (folds, filter): (Folds, Option<&Expr>),
+        (judge, added): (&Judge<'_>, &mut Added),
+    ) -> Result<Vec<Argued>> {
+        let said = Scope { judge: Some(judge), ..input.scope() }.said(value)?;
         let mut read: Vec<Argued> = said.deciding.into_iter().map(|mark| Argued { mark, all: mark.set }).collect();
         for mut copy in said.copies {
             let mut of_value: Vec<Need> = Vec::new();
-            if folds == Folds::Yes && (copy.is_asked || !copy.needs.is_empty()) {
+            if folds == Folds::Yes && !copy.is_open && (copy.is_asked || !copy.needs.is_empty()) {
                 of_value.push(Need::Present(value.clone()));
                 copy.is_asked = false;
             }
@@ -91,7 +105,11 @@ impl Rewriter<'_> {
             (Some(cut), Layout::Placed) if copy.is_placed => recipe.cut = Some(cut.clone()),
             _ => recipe.doubts |= Doubt::Piece.bit(),
         }
-        let presence = if copy.is_asked { Presence::Asked } else { Presence::Proved };
+        let presence = match (copy.is_open, copy.is_asked) {
+            (true, _) => Presence::Open,
+            (false, true) => Presence::Asked,
+            (false, false) => Presence::Proved,
+        };
         Mark { set: self.made(recipe, added), presence, layout: copy.layout(mark), ..*mark }
     }
 

@@ -11,7 +11,7 @@ use datafusion::logical_expr::{Expr, ExprFunctionExt, Filter, LogicalPlan, SortE
 use super::limit::{over, window_of};
 use super::values::{Added, Argued, Folds};
 use super::{Renaming, Rewriter, Rewritten, project, renamed, set_column, set_name, summarised};
-use crate::expression::{Gate, Layout, Mark, Marks, Presence, inferred};
+use crate::expression::{Gate, Layout, Mark, Marks, inferred};
 use crate::fidelity::{Grouping, Judge, OrderKey};
 use crate::types::{Doubt, How};
 
@@ -51,7 +51,7 @@ impl Rewriter<'_> {
         }
         let functions = window.window_expr.iter().map(function_of).collect::<Result<Vec<_>>>()?;
         let input = if self.folding + self.filtering > 0 { self.ordered_alike(&functions, window, input)? } else { input };
-        let (input, of_arguments) = self.read(input, &functions)?;
+        let (input, of_arguments) = self.read(input, &functions, &window.input)?;
         let (input, names) = self.ungate(input, &of_arguments.iter().flatten().map(|argued| argued.mark).collect())?;
         let mut windows = Vec::new();
         let mut added = Vec::new();
@@ -78,20 +78,22 @@ impl Rewriter<'_> {
     }
 
     /// Marks of what the functions read of each row: of values that are there, in rows that their FILTER lets through.
-    fn read(&mut self, input: Rewritten, functions: &[&WindowFunction]) -> Result<(Rewritten, Vec<Vec<Argued>>)> {
+    fn read(&mut self, input: Rewritten, functions: &[&WindowFunction], below: &LogicalPlan) -> Result<(Rewritten, Vec<Vec<Argued>>)> {
+        let server = self.server.clone();
+        let judge = Judge::over(&server, below);
         let mut added = Added::default();
         let mut all = Vec::new();
         for function in functions {
             let folds = if matches!(kind_of(&function.fun.to_string().to_lowercase()), Kind::Counts) { Folds::No } else { Folds::Yes };
             let mut argued = Vec::new();
             for argument in &function.params.args {
-                argued.extend(self.argued(&input, argument, (folds, function.params.filter.as_deref()), &mut added)?);
+                argued.extend(self.argued(&input, argument, (folds, function.params.filter.as_deref()), (&judge, &mut added))?);
             }
             if let Some(filter) = &function.params.filter {
                 argued.extend(input.scope().deciding(filter)?.into_iter().map(|mark| Argued { mark, all: mark.set }));
             }
             // Another row's value may be NULL where this row's is not.
-            let asked = |mark: Mark| Mark { presence: Presence::Asked, layout: Layout::Loose, ..mark };
+            let asked = |mark: Mark| Mark { presence: mark.presence.again(), layout: Layout::Loose, ..mark };
             all.push(argued.into_iter().map(|argued| Argued { mark: asked(argued.mark), all: argued.all }).collect());
         }
         Ok((self.with_sets(input, added.columns())?, all))

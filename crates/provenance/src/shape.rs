@@ -1,0 +1,443 @@
+//! Everyday shapes that the planner does not have, put into ones that it has and that mean the same.
+
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
+use datafusion::sql::sqlparser::ast::{
+    BinaryOperator, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr, GroupByWithModifier, Ident, Join, JoinConstraint, JoinOperator,
+    OrderBy, OrderByExpr, OrderByKind, Query, Select, SelectFlavor, SelectItem, SetExpr, TableAlias, TableAliasColumnDef, TableFactor, TableWithJoins,
+    UnaryOperator, Value, WildcardAdditionalOptions, WindowSpec, WindowType, visit_expressions,
+};
+
+use crate::vocabulary::{array_items, bare, binary, call, text, text_of, ungrouped};
+
+/// `x LIKE ANY (ARRAY['a', 'b'])` is `x LIKE 'a' OR x LIKE 'b'`, and so with ALL and AND.
+pub(crate) fn like_any(expression: &mut Expr) {
+    let (pattern, is_any) = match &*expression {
+        Expr::Like { any: true, pattern, .. } | Expr::ILike { any: true, pattern, .. } => (pattern.as_ref(), true),
+        Expr::Like { pattern, .. } | Expr::ILike { pattern, .. } => match all_of(pattern) {
+            Some(list) => (list, false),
+            None => return,
+        },
+        _ => return,
+    };
+    let Some(patterns) = listed(pattern).filter(|patterns| !patterns.is_empty()) else { return };
+    let one = |wanted: Expr| {
+        let mut like = expression.clone();
+        if let Expr::Like { any, pattern, .. } | Expr::ILike { any, pattern, .. } = &mut like {
+            *any = false;
+            **pattern = wanted;
+        }
+        like
+    };
+    let joined = if is_any { BinaryOperator::Or } else { BinaryOperator::And };
+    let all = patterns.into_iter().map(one).reduce(|left, right| binary(left, joined.clone(), right));
+    if let Some(all) = all {
+        *expression = Expr::Nested(Box::new(all));
+    }
+}
+
+/// The list in `ALL (ARRAY[…])`, which is read as a function.
+fn all_of(pattern: &Expr) -> Option<&Expr> {
+    let Expr::Function(function) = pattern else { return None };
+    let FunctionArguments::List(list) = &function.args else { return None };
+    match list.args.as_slice() {
+        [FunctionArg::Unnamed(FunctionArgExpr::Expr(list))] if function.name.to_string().eq_ignore_ascii_case("all") => Some(list),
+        _ => None,
+    }
+}
+
+fn listed(list: &Expr) -> Option<Vec<Expr>> {
+    match bare(list) {
+        Expr::Array(array) => Some(array.elem.clone()),
+        Expr::Tuple(items) => Some(items.clone()),
+        other => array_items(&text_of(other)?)?.into_iter().map(|item| item.map(|item| text(&item))).collect(),
+    }
+}
+
+/// Comparisons of rows, value by value: `(a, b) = (1, 2)`, `(a, b) < (1, 2)`, `(a, b) IN ((1, 2), (3, 4))`.
+pub(crate) fn row_by_value(expression: &mut Expr) {
+    let compared = match expression {
+        Expr::BinaryOp { left, op, right } => match (row(left), row(right)) {
+            (Some(left), Some(right)) if left.len() == right.len() => compared(&left, op, &right),
+            (Some(left), None) if *op == BinaryOperator::Eq => query_of(right).map(|query| among(&left, query)),
+            _ => None,
+        },
+        Expr::InList { expr, list, negated } => row(expr).and_then(|left| {
+            let one = |item: &Expr| row(item).filter(|right| right.len() == left.len()).and_then(|right| compared(&left, &BinaryOperator::Eq, &right));
+            let any = list.iter().map(one).collect::<Option<Vec<_>>>()?.into_iter().reduce(|one, other| binary(one, BinaryOperator::Or, other))?;
+            Some(if *negated { Expr::UnaryOp { op: UnaryOperator::Not, expr: Box::new(Expr::Nested(Box::new(any))) } } else { any })
+        }),
+        Expr::InSubquery { expr, subquery, negated: false } => row(expr).map(|left| among(&left, subquery)),
+        _ => None,
+    };
+    if let Some(compared) = compared {
+        *expression = Expr::Nested(Box::new(compared));
+    }
+}
+
+/// The values of `(a, b)` or `ROW(a, b)`.
+fn row(side: &Expr) -> Option<Vec<Expr>> {
+    match side {
+        Expr::Tuple(values) if values.len() > 1 => Some(values.clone()),
+        Expr::Function(function) if function.name.to_string().eq_ignore_ascii_case("row") => {
+            let values = crate::vocabulary::arguments(function);
+            (values.len() > 1).then_some(values)
+        }
+        Expr::Nested(inner) => row(inner),
+        _ => None,
+    }
+}
+
+fn query_of(side: &Expr) -> Option<&Query> {
+    match side {
+        Expr::Subquery(query) => Some(query),
+        Expr::Nested(inner) => query_of(inner),
+        _ => None,
+    }
+}
+
+fn compared(left: &[Expr], op: &BinaryOperator, right: &[Expr]) -> Option<Expr> {
+    use BinaryOperator::{And, Eq, Gt, GtEq, Lt, LtEq, NotEq, Or};
+    let nested = |inner: Expr| Expr::Nested(Box::new(inner));
+    let pairs = || left.iter().zip(right).map(|(one, other)| (one.clone(), other.clone()));
+    match op {
+        Eq => pairs().map(|(one, other)| binary(one, Eq, other)).reduce(|one, other| binary(one, And, other)),
+        NotEq => pairs().map(|(one, other)| binary(one, NotEq, other)).reduce(|one, other| binary(one, Or, other)).map(nested),
+        Lt | Gt | LtEq | GtEq => {
+            let strict = if matches!(op, Lt | LtEq) { Lt } else { Gt };
+            let last = pairs().last().map(|(one, other)| binary(one, op.clone(), other))?;
+            pairs().rev().skip(1).fold(Some(last), |rest, (one, other)| {
+                let equal = binary(binary(one.clone(), Eq, other.clone()), And, nested(rest?));
+                Some(nested(binary(binary(one, strict.clone(), other), Or, nested(equal))))
+            })
+        }
+        _ => None,
+    }
+}
+
+/// `EXISTS (SELECT 1 FROM (…) t (c0, c1) WHERE c0 = a AND c1 = b)`: true where the row is among those of the query.
+fn among(left: &[Expr], query: &Query) -> Expr {
+    let names: Vec<Ident> = (0..left.len()).map(|at| Ident::new(format!("__among_{at}"))).collect();
+    let equal = left.iter().zip(&names).map(|(value, name)| binary(Expr::Identifier(name.clone()), BinaryOperator::Eq, value.clone()));
+    let condition = equal.reduce(|one, other| binary(one, BinaryOperator::And, other));
+    let alias = TableAlias {
+        explicit: true,
+        name: Ident::new("__among"),
+        columns: names.into_iter().map(|name| TableAliasColumnDef { name, data_type: None }).collect(),
+        at: None,
+    };
+    let from = TableFactor::Derived { lateral: false, subquery: Box::new(query.clone()), alias: Some(alias), sample: None };
+    let select = select_of(vec![SelectItem::UnnamedExpr(number(1))], TableWithJoins { relation: from, joins: Vec::new() }, condition);
+    Expr::Exists { subquery: Box::new(query_over(SetExpr::Select(Box::new(select)))), negated: false }
+}
+
+fn select_of(projection: Vec<SelectItem>, from: TableWithJoins, selection: Option<Expr>) -> Select {
+    Select {
+        select_token: AttachedToken::empty(),
+        optimizer_hints: Vec::new(),
+        distinct: None,
+        select_modifiers: None,
+        top: None,
+        top_before_distinct: false,
+        projection,
+        exclude: None,
+        into: None,
+        from: vec![from],
+        lateral_views: Vec::new(),
+        prewhere: None,
+        selection,
+        connect_by: Vec::new(),
+        group_by: GroupByExpr::Expressions(Vec::new(), Vec::new()),
+        cluster_by: Vec::new(),
+        distribute_by: Vec::new(),
+        sort_by: Vec::new(),
+        having: None,
+        named_window: Vec::new(),
+        qualify: None,
+        window_before_qualify: false,
+        value_table_mode: None,
+        flavor: SelectFlavor::Standard,
+    }
+}
+
+fn query_over(body: SetExpr) -> Query {
+    Query {
+        with: None,
+        body: Box::new(body),
+        order_by: None,
+        limit_clause: None,
+        fetch: None,
+        locks: Vec::new(),
+        for_clause: None,
+        settings: None,
+        format_clause: None,
+        pipe_operators: Vec::new(),
+    }
+}
+
+/// LIKE by another sign than the backslash, or by none.
+pub(crate) fn plain_escape(expression: &mut Expr) {
+    let (Expr::Like { pattern, escape_char, .. } | Expr::ILike { pattern, escape_char, .. }) = expression else { return };
+    let sign = match escape_char.as_ref().map(|sign| &sign.value) {
+        Some(Value::SingleQuotedString(sign) | Value::DoubleQuotedString(sign)) => sign.clone(),
+        _ => return,
+    };
+    *escape_char = None;
+    if sign == "\\" {
+        return;
+    }
+    if let Some(written) = text_of(pattern) {
+        **pattern = text(&with_backslashes(&written, &sign));
+    } else if sign.is_empty() {
+        **pattern = call("replace", vec![(**pattern).clone(), text("\\"), text("\\\\")]);
+    } else {
+        **pattern = call("server_value", vec![(**pattern).clone()]);
+    }
+}
+
+fn with_backslashes(pattern: &str, sign: &str) -> String {
+    let mut out = String::new();
+    let mut letters = pattern.chars();
+    while let Some(letter) = letters.next() {
+        match letter {
+            letter if sign.starts_with(letter) => {
+                out.push('\\');
+                out.extend(letters.next());
+            }
+            '\\' => out.push_str("\\\\"),
+            letter => out.push(letter),
+        }
+    }
+    out
+}
+
+/// `FETCH FIRST n ROWS WITH TIES`: the rows whose rank is at most n. What it cannot be put on is left as it is.
+pub(crate) fn with_ties(query: &mut Query, take: &Expr) -> bool {
+    let Some(OrderBy { kind: OrderByKind::Expressions(keys), .. }) = &query.order_by else { return false };
+    let SetExpr::Select(select) = query.body.as_mut() else { return false };
+    if select.distinct.is_some() || !ungrouped(select) || query.limit_clause.is_some() {
+        return false;
+    }
+    let Some(keys) = keys.iter().map(|key| Some(OrderByExpr { expr: key_of(&key.expr, &select.projection)?, ..key.clone() })).collect() else { return false };
+    let mut rank = call("rank", Vec::new());
+    if let Expr::Function(function) = &mut rank {
+        function.over = Some(WindowType::WindowSpec(WindowSpec { window_name: None, partition_by: Vec::new(), order_by: keys, window_frame: None }));
+    }
+    select.qualify = Some(binary(rank, BinaryOperator::LtEq, take.clone()));
+    true
+}
+
+/// `WHERE ('true')`: a text where a truth is wanted.
+pub(crate) fn read_truth(condition: &mut Option<Expr>) {
+    if let Some(condition) = condition {
+        read_as_truth(condition);
+    }
+}
+
+/// The same, of `ON ('true')`.
+pub(crate) fn read_truth_of_join(join: &mut Join) {
+    use JoinOperator::{Inner, Join as Plain, Left, LeftOuter, Right, RightOuter};
+    if let Inner(JoinConstraint::On(condition))
+    | Plain(JoinConstraint::On(condition))
+    | Left(JoinConstraint::On(condition))
+    | LeftOuter(JoinConstraint::On(condition))
+    | Right(JoinConstraint::On(condition))
+    | RightOuter(JoinConstraint::On(condition)) = &mut join.join_operator
+    {
+        read_as_truth(condition);
+    }
+}
+
+fn read_as_truth(condition: &mut Expr) {
+    let read = match text_of(bare(condition)).as_deref() {
+        Some("true" | "t") => true,
+        Some("false" | "f") => false,
+        _ => return,
+    };
+    *condition = Expr::value(Value::Boolean(read));
+}
+
+/// Names for items that have none, or one that is taken: the planner wants them told apart. What a column of the result is
+/// called reveals nothing.
+pub(crate) fn name_items(body: &mut SetExpr) {
+    match body {
+        SetExpr::Select(select) => {
+            let mut known = BTreeSet::new();
+            for (at, item) in select.projection.iter_mut().enumerate() {
+                let SelectItem::UnnamedExpr(value) = item else { continue };
+                let is_column = matches!(value, Expr::Identifier(_) | Expr::CompoundIdentifier(_));
+                let has_rows = matches!(value, Expr::Function(function) if crate::vocabulary::makes_rows(function));
+                if is_column && known.insert(value.to_string()) || has_rows {
+                    continue;
+                }
+                *item = SelectItem::ExprWithAlias { expr: value.clone(), alias: Ident::new(format!("__item_{at}")) };
+            }
+        }
+        SetExpr::Query(inner) => name_items(&mut inner.body),
+        SetExpr::SetOperation { left, .. } => name_items(left),
+        _ => {}
+    }
+}
+
+/// What a key of ORDER BY stands for: an item by its number or its alias, or itself.
+fn key_of(key: &Expr, items: &[SelectItem]) -> Option<Expr> {
+    let by_alias = |name: &Ident| {
+        items.iter().find_map(|item| match item {
+            SelectItem::ExprWithAlias { expr, alias } if alias.value.eq_ignore_ascii_case(&name.value) => Some(expr.clone()),
+            _ => None,
+        })
+    };
+    match key {
+        Expr::Identifier(name) => Some(by_alias(name).unwrap_or_else(|| key.clone())),
+        Expr::Value(value) => match &value.value {
+            Value::Number(place, _) => match items.get(place.parse::<usize>().ok()?.checked_sub(1)?)? {
+                SelectItem::UnnamedExpr(value) | SelectItem::ExprWithAlias { expr: value, .. } => Some(value.clone()),
+                _ => None,
+            },
+            _ => None,
+        },
+        _ => Some(key.clone()),
+    }
+}
+
+/// Rows of a sample: each may have been in it.
+pub(crate) fn without_sample(select: &mut Select) {
+    let mut found = false;
+    for from in &mut select.from {
+        for relation in std::iter::once(&mut from.relation).chain(from.joins.iter_mut().map(|join| &mut join.relation)) {
+            if let TableFactor::Table { sample, .. } = relation {
+                found |= sample.take().is_some();
+            }
+        }
+    }
+    if found {
+        let sampled = call("server_truth", vec![text("sample")]);
+        select.selection = Some(match select.selection.take() {
+            Some(condition) => binary(Expr::Nested(Box::new(condition)), BinaryOperator::And, sampled),
+            None => sampled,
+        });
+    }
+}
+
+/// `GROUP BY a, b WITH ROLLUP` is `GROUP BY ROLLUP (a, b)`.
+pub(crate) fn rolled_up(select: &mut Select) {
+    if let GroupByExpr::Expressions(keys, modifiers) = &mut select.group_by
+        && matches!(modifiers.as_slice(), [GroupByWithModifier::Rollup])
+    {
+        modifiers.clear();
+        *keys = vec![Expr::Rollup(keys.drain(..).map(|key| vec![key]).collect())];
+    }
+}
+
+/// MySQL's HAVING without groups chooses among rows by the names of the items: a condition around them.
+pub(crate) fn having_of_rows(query: &mut Query) {
+    let SetExpr::Select(select) = query.body.as_mut() else { return };
+    let is_plain = matches!(&select.group_by, GroupByExpr::Expressions(keys, _) if keys.is_empty()) && select.distinct.is_none();
+    let folds = |part: &Expr| matches!(part, Expr::Function(function) if crate::vocabulary::folds_rows(function));
+    let mut is_folded = false;
+    let _all: ControlFlow<()> = visit_expressions(&*select, |part| {
+        is_folded |= folds(part);
+        ControlFlow::Continue(())
+    });
+    if !is_plain || is_folded || select.having.is_none() {
+        return;
+    }
+    let condition = select.having.take();
+    let inner = query_over(SetExpr::Select(select.clone()));
+    let alias = TableAlias { explicit: true, name: Ident::new("__having"), columns: Vec::new(), at: None };
+    let from = TableFactor::Derived { lateral: false, subquery: Box::new(inner), alias: Some(alias), sample: None };
+    let all = vec![SelectItem::Wildcard(WildcardAdditionalOptions::default())];
+    **select = select_of(all, TableWithJoins { relation: from, joins: Vec::new() }, condition);
+}
+
+fn number(value: u8) -> Expr {
+    Expr::value(Value::Number(value.to_string(), false))
+}
+
+/// Gives the aliases of a query's items other names where ORDER BY names a column of a table that is called like one:
+/// `x AS salary … ORDER BY t.salary`. What a column of the result is called reveals nothing.
+pub(crate) fn rename_aliases(query: &mut Query) {
+    let Some(OrderBy { kind: OrderByKind::Expressions(keys), .. }) = &mut query.order_by else { return };
+    let SetExpr::Select(select) = query.body.as_mut() else { return };
+    // GROUP BY and HAVING may mean the alias.
+    if !ungrouped(select) {
+        return;
+    }
+    let (qualified, inside) = names_in(keys.iter().map(|key| &key.expr));
+    for (at, item) in select.projection.iter_mut().enumerate() {
+        let SelectItem::ExprWithAlias { alias, .. } = item else { continue };
+        let name = alias.value.to_lowercase();
+        // Inside an expression MySQL means the alias and PostgreSQL the column.
+        if !qualified.contains(&name) || inside.contains(&name) {
+            continue;
+        }
+        let new = Ident::new(format!("__item_{at}"));
+        for key in keys.iter_mut() {
+            if matches!(&key.expr, Expr::Identifier(known) if known.value.to_lowercase() == name) {
+                key.expr = Expr::Identifier(new.clone());
+            }
+        }
+        *alias = new;
+    }
+}
+
+/// Last parts of the qualified names in keys, and names without a table that stand inside a key's expression.
+fn names_in<'a>(keys: impl Iterator<Item = &'a Expr>) -> (BTreeSet<String>, BTreeSet<String>) {
+    let (mut qualified, mut inside) = (BTreeSet::new(), BTreeSet::new());
+    for key in keys {
+        let is_alone = matches!(key, Expr::Identifier(_));
+        let _all: ControlFlow<()> = visit_expressions(key, |part| {
+            match part {
+                Expr::CompoundIdentifier(parts) => qualified.extend(parts.last().map(|name| name.value.to_lowercase())),
+                Expr::Identifier(name) if !is_alone => inside.extend([name.value.to_lowercase()]),
+                _ => {}
+            }
+            ControlFlow::Continue(())
+        });
+    }
+    (qualified, inside)
+}
+
+/// MySQL's truths as the numbers that they are: for statements that cannot be planned otherwise, since columns of truths are
+/// numbers there.
+pub(crate) fn truths_as_numbers(expression: &mut Expr) {
+    use BinaryOperator::{And, Eq, Gt, GtEq, Lt, LtEq, NotEq, Or, Spaceship};
+    match expression {
+        Expr::BinaryOp { left, op: Eq | NotEq | Gt | GtEq | Lt | LtEq | Spaceship, right } => {
+            let (is_left, is_right) = (is_column(left), is_column(right));
+            for (one, other) in [(is_left, right.as_mut()), (is_right, left.as_mut())] {
+                if one
+                    && let Expr::Value(value) = other
+                    && let Value::Boolean(truth) = value.value
+                {
+                    *other = number(u8::from(truth));
+                }
+            }
+        }
+        Expr::BinaryOp { left, op: And | Or, right } => {
+            for side in [left, right] {
+                not_zero(side);
+            }
+        }
+        Expr::UnaryOp { op: UnaryOperator::Not, expr } => not_zero(expr),
+        Expr::IsTrue(inner) | Expr::IsFalse(inner) | Expr::IsNotTrue(inner) | Expr::IsNotFalse(inner) => not_zero(inner),
+        _ => {}
+    }
+}
+
+/// A column where a truth is wanted.
+pub(crate) fn not_zero(value: &mut Expr) {
+    if is_column(value) {
+        *value = binary(value.clone(), BinaryOperator::NotEq, number(0));
+    }
+}
+
+fn is_column(value: &Expr) -> bool {
+    match value {
+        Expr::Nested(inner) => is_column(inner),
+        Expr::Identifier(_) | Expr::CompoundIdentifier(_) => true,
+        _ => false,
+    }
+}

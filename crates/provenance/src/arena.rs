@@ -221,6 +221,32 @@ impl Arena {
         self.piece(child, from, to)?.map(|piece| self.doubted(piece, doubts)).transpose()
     }
 
+    /// Whether anybody in it has this doubt.
+    pub(crate) fn has_doubt(&self, value: u64, doubt: u64) -> bool {
+        if value & HANDLE == 0 {
+            return value & DOUBTS & doubt != 0;
+        }
+        let nodes = self.lock();
+        let (mut seen, mut open) = (HashSet::new(), vec![value]);
+        while let Some(value) = open.pop() {
+            if value & HANDLE == 0 {
+                if value & DOUBTS & doubt != 0 {
+                    return true;
+                }
+            } else if seen.insert(value) {
+                match nodes.nodes.get((value & !HANDLE) as usize) {
+                    Some(Node::Union(parts)) => open.extend(parts.iter()),
+                    Some(Node::Doubted { doubts, .. }) if doubts & doubt != 0 => return true,
+                    Some(Node::Doubted { child, .. }) => open.push(*child),
+                    Some(Node::Sequence(parts)) => open.extend(parts.iter().map(|part| part.set)),
+                    // Of too many people to be told, any may have it.
+                    None => return true,
+                }
+            }
+        }
+        false
+    }
+
     /// Whether it is at most `limit` people.
     pub(crate) fn is_at_most(&self, value: u64, limit: usize) -> bool {
         if value & HANDLE == 0 {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::{Array, ArrayRef};
+use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::DataType;
 use datafusion::catalog::{CatalogProvider, MemoryCatalogProvider, MemorySchemaProvider, SchemaProvider, TableProvider};
 use datafusion::common::tree_node::Transformed;
@@ -53,6 +53,7 @@ pub(crate) struct Tables {
     keys: HashSet<ColumnRef>,
     sorting: HashSet<ColumnRef>,
     absent: HashSet<ColumnRef>,
+    unproved: HashSet<usize>,
 }
 
 impl Tables {
@@ -104,6 +105,11 @@ impl Tables {
         self.absent.contains(&column)
     }
 
+    /// Whether any version of a row of the table is not proved.
+    pub(crate) fn has_unproved_rows(&self, table: usize) -> bool {
+        self.unproved.contains(&table)
+    }
+
     /// Whether a column joins tables rather than says something: part of a unique key, or named like one.
     pub(crate) fn is_key(&self, column: ColumnRef) -> bool {
         self.keys.contains(&column)
@@ -139,6 +145,12 @@ fn absent_columns(tables: &[VersionedTable]) -> HashSet<ColumnRef> {
         }
     }
     absent
+}
+
+fn unproved_tables(tables: &[VersionedTable]) -> HashSet<usize> {
+    let is_unproved = |batch: &RecordBatch| batch.columns().last().and_then(|flags| flags.as_boolean_opt()).is_some_and(|flags| flags.true_count() > 0);
+    let of_subjects = tables.iter().enumerate().filter(|(_, table)| table.has_subject);
+    of_subjects.filter(|(_, table)| table.batches.iter().any(is_unproved)).map(|(position, _)| position).collect()
 }
 
 fn sorting_columns(tables: &[VersionedTable]) -> HashSet<ColumnRef> {
@@ -207,6 +219,7 @@ pub(crate) async fn open(database: &Database, options: &Options) -> Result<(Sess
         keys: key_columns(&database.tables),
         sorting: sorting_columns(&database.tables),
         absent: absent_columns(&database.tables),
+        unproved: unproved_tables(&database.tables),
     };
     for table in &database.tables {
         table.check()?;

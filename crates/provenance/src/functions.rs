@@ -28,6 +28,8 @@ enum Scalar {
     Doubted(u64),
     /// (set): the set if it is at most so many people, else nobody.
     AtMost(usize),
+    /// (set): the set if anybody in it has such a doubt, else nobody.
+    InDoubt(u64),
     /// (set, set): both.
     Both,
 }
@@ -45,6 +47,7 @@ impl ScalarUDFImpl for SetFunction {
             Scalar::Element => "subject_element",
             Scalar::Doubted(_) => "subject_doubted",
             Scalar::AtMost(_) => "subject_at_most",
+            Scalar::InDoubt(_) => "subject_in_doubt",
             Scalar::Both => "subject_both",
         }
     }
@@ -88,6 +91,9 @@ impl ScalarUDFImpl for SetFunction {
             }
             Scalar::AtMost(limit) => {
                 first.as_primitive::<UInt64Type>().iter().map(|value| value.filter(|value| self.arena.is_at_most(*value, limit))).collect()
+            }
+            Scalar::InDoubt(doubt) => {
+                first.as_primitive::<UInt64Type>().iter().map(|value| value.filter(|value| self.arena.has_doubt(*value, doubt))).collect()
             }
             Scalar::Both => {
                 let Some(second) = arrays.get(1) else {
@@ -156,6 +162,10 @@ impl Functions {
 
     pub(crate) fn at_most(&self, set: Expr, limit: usize) -> Expr {
         self.scalar(Scalar::AtMost(limit), vec![set], vec![DataType::UInt64])
+    }
+
+    pub(crate) fn in_doubt(&self, set: Expr, doubt: u64) -> Expr {
+        self.scalar(Scalar::InDoubt(doubt), vec![set], vec![DataType::UInt64])
     }
 
     pub(crate) fn both(&self, one: Expr, other: Expr) -> Expr {

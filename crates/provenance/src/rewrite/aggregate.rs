@@ -122,6 +122,8 @@ impl Rewriter<'_> {
         let keys = grouping_set_to_exprlist(&aggregate.group_expr)?.into_iter().cloned().collect::<Vec<_>>();
         let input = self.grouped_alike(&keys, aggregate, input)?;
         let functions = aggregate.aggr_expr.iter().map(function_of).collect::<Result<Vec<_>>>()?;
+        let picks = functions.iter().any(|function| matches!(kind_of(function.func.name()), Kind::Picks | Kind::Extreme { .. }));
+        let input = if picks || self.folding + self.filtering > 0 { self.all_proved(input)? } else { input };
         // DISTINCT ON is a first value by key; DISTINCT has no function at all: the keys are copied for all that fold.
         let is_distinct = functions.iter().all(|function| matches!(kind_of(function.func.name()), Kind::Picks));
         let (input, of_keys) = self.computed(input, &keys, Folds::No, &aggregate.input)?;

@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use datafusion::common::{Column, JoinType, NullEquality, Result, plan_err};
 use datafusion::functions_window::expr_fn::row_number;
-use datafusion::logical_expr::{Aggregate, Expr, Join, JoinConstraint, LogicalPlan, Operator, Window, binary_expr};
+use datafusion::logical_expr::{Aggregate, Expr, Filter, Join, JoinConstraint, LogicalPlan, Operator, Window, binary_expr, lit, when};
 
 use super::rows::{equality, folds, has_limit, said_by};
 use super::{Rewriter, Rewritten, project, renamed, set_column, set_name, summarised};
 use crate::expression::{Mark, Marks, Scope, conjuncts, inferred};
 use crate::fidelity::Judge;
-use crate::types::How;
+use crate::types::{Doubt, How};
 
 impl Rewriter<'_> {
     pub(super) fn join(&mut self, join: &Join) -> Result<Rewritten> {
@@ -62,6 +62,7 @@ impl Rewriter<'_> {
         let keeps_left_alone = matches!(join.join_type, JoinType::LeftSemi | JoinType::LeftAnti | JoinType::LeftMark);
         let left = if keeps_left_alone && !has_limit(&join.left) { self.rewrite(&join.left, None)? } else { self.rewrite_folded(&join.left, None)? };
         let right = self.rewrite_folded(&join.right, None)?;
+        let (left, right) = self.proved_sides(join, left, right)?;
         if self.keeps_used {
             for (side, plan) in [(&left, &join.left), (&right, &join.right)] {
                 if folds(plan) || matches!(join.join_type, JoinType::LeftAnti | JoinType::LeftMark) && std::ptr::eq(side, &right) {
@@ -77,11 +78,40 @@ impl Rewriter<'_> {
         }
     }
 
+    /// A row of one side that is not proved leaves its partners in doubt: where rows are joined it says so of them, and elsewhere it is watched
+    /// for. One whose key is not known may have any partner.
+    fn proved_sides(&mut self, join: &Join, left: Rewritten, right: Rewritten) -> Result<(Rewritten, Rewritten)> {
+        if !matches!(join.join_type, JoinType::Inner | JoinType::Left | JoinType::Right | JoinType::Full) {
+            return Ok((left, self.all_proved(right)?));
+        }
+        let of_left = join.on.iter().map(|(key, _)| key.clone()).collect();
+        let of_right = join.on.iter().map(|(_, key)| key.clone()).collect();
+        Ok((self.with_known_keys(of_left, left)?, self.with_known_keys(of_right, right)?))
+    }
+
+    fn with_known_keys(&self, keys: Vec<Expr>, side: Rewritten) -> Result<Rewritten> {
+        let Some(unproved) = self.unproved(&side) else { return Ok(side) };
+        let Some(is_missing) = keys.into_iter().map(Expr::is_null).reduce(Expr::or) else { return Ok(side) };
+        let watch = self.functions.witness(lit(true), unproved.and(is_missing).is_not_true(), lit(true));
+        let plan = LogicalPlan::Filter(Filter::try_new(watch, Arc::new(side.plan.clone()))?);
+        Ok(Rewritten { plan, ..side })
+    }
+
     fn plain_join(&mut self, join: &Join, left: Rewritten, right: Rewritten) -> Result<Rewritten> {
         let plan = rebuilt(join, left.plan.clone(), right.plan.clone())?;
         let sets: Vec<u32> = left.sets.iter().chain(&right.sets).copied().collect();
         let mut expressions: Vec<Expr> = join.schema.columns().into_iter().map(Expr::Column).collect();
-        expressions.extend(sets.iter().map(|set| set_column(*set)));
+        let (keeps_left, keeps_right) = (matches!(join.join_type, JoinType::Left | JoinType::Full), matches!(join.join_type, JoinType::Right | JoinType::Full));
+        let sides = [(&left, if keeps_left { None } else { self.unproved(&right) }), (&right, if keeps_right { None } else { self.unproved(&left) })];
+        for (side, partner_unproved) in sides {
+            for set in &side.sets {
+                let doubted = || self.functions.doubted(set_column(*set), Doubt::DoubtfulRow.bit());
+                expressions.push(match &partner_unproved {
+                    Some(unproved) => when(unproved.clone(), doubted()).otherwise(set_column(*set))?.alias(set_name(*set)),
+                    None => set_column(*set),
+                });
+            }
+        }
         let columns = left.columns.iter().chain(&right.columns).cloned().collect();
         let rows = left.rows.union(&right.rows).copied().collect();
         let is_constant = left.is_constant && right.is_constant;
@@ -301,7 +331,7 @@ impl Rewriter<'_> {
         }
         expressions.extend(moved.iter().map(|(_, new)| set_column(*new)));
         let folded = project(expressions, folded)?;
-        let filter = on.is_empty().then(|| datafusion::logical_expr::lit(true));
+        let filter = on.is_empty().then(|| lit(true));
         let joined = Join::try_new(Arc::new(marked.plan.clone()), Arc::new(folded), on, filter, join_type, JoinConstraint::On, join.null_equality, false)?;
         let find = |set: u32| moved.iter().find(|(old, _)| *old == set).map(|(_, new)| *new);
         if let Some(marks) = marked.columns.last_mut() {

@@ -81,7 +81,7 @@ impl Rewriter<'_> {
             let orders: Option<Vec<OrderKey>> = sort.expr.iter().map(|key| judge.order(&key.expr)).collect();
             match orders.filter(|_| !is_random) {
                 None => input = self.unordered(input, cut)?,
-                Some(_) if input.sets.is_empty() || self.is_total_order(sort, &input) => {}
+                Some(_) if input.sets.is_empty() || !self.has_unproved && self.is_total_order(sort, &input) => {}
                 Some(orders) => input = self.ordered(input, &sort.expr, &orders, cut)?,
             }
         }
@@ -152,7 +152,8 @@ impl Rewriter<'_> {
         let input = self.spoken(input, &Marks::new())?;
         // Where a row stands whose place is not sure is not known: it may stand anywhere, and move each other row by one place.
         // So the other rows are ranked among themselves.
-        let placed = orders.iter().flat_map(|order| order.guards.iter().cloned()).reduce(Expr::and);
+        let proved = self.unproved(&input).map(Expr::is_not_true);
+        let placed = orders.iter().flat_map(|order| order.guards.iter().cloned()).chain(proved).reduce(Expr::and);
         let stranger = placed.map(Expr::is_not_true);
         let among: Vec<Expr> = stranger.iter().cloned().collect();
         let named = |name: &str| cast(Expr::Column(Column::new_unqualified(name)), DataType::Int64);
@@ -197,7 +198,12 @@ impl Rewriter<'_> {
             }
             None => (held, touched),
         };
-        let doubt = if is_sure_order { Doubt::TiedLimit } else { Doubt::Collation };
+        let is_alike = readings == 1 && orders.iter().all(|order| order.guards.is_empty());
+        let doubt = match (is_sure_order, is_alike) {
+            (true, _) => Doubt::TiedLimit,
+            (false, true) => Doubt::DoubtfulRow,
+            (false, false) => Doubt::Collation,
+        };
         self.widen(Rewritten { plan, ..input.without_plan() }, sure.clone(), possible.and(sure.is_not_true()), doubt, cut)
     }
 

@@ -17,14 +17,14 @@ use std::sync::Arc;
 
 use datafusion::catalog::TableProvider;
 use datafusion::common::{Column, DFSchemaRef, Result, plan_err};
-use datafusion::logical_expr::{Expr, LogicalPlan, Projection, when};
+use datafusion::logical_expr::{Expr, Filter, LogicalPlan, Projection, lit, when};
 
 use crate::catalog::Tables;
 use crate::collect::Decided;
 use crate::expression::{Gate, Mark, Marks, Scope};
 use crate::fidelity::Server;
 use crate::functions::Functions;
-use crate::types::How;
+use crate::types::{Doubt, How};
 
 pub(crate) use limit::Cut;
 pub(crate) use rows::TIME;
@@ -99,6 +99,8 @@ pub(crate) struct Rewriter<'a> {
     folding: usize,
     /// Conditions above the one being rewritten.
     filtering: usize,
+    /// Whether a table that was read so far has rows that are not proved.
+    has_unproved: bool,
     /// What is known of the server.
     server: Server,
     next_set: u32,
@@ -120,6 +122,7 @@ impl<'a> Rewriter<'a> {
             decided: Decided::default(),
             folding: 0,
             filtering: 0,
+            has_unproved: false,
             server,
             next_set: 0,
             origins: HashMap::new(),
@@ -147,6 +150,20 @@ impl<'a> Rewriter<'a> {
         let rewritten = self.rewrite(plan, cut);
         self.folding -= 1;
         rewritten
+    }
+
+    /// Whether a row has a part that is not proved; `None` where no such row can come.
+    fn unproved(&self, input: &Rewritten) -> Option<Expr> {
+        let in_doubt = |set: &u32| self.functions.in_doubt(set_column(*set), Doubt::DoubtfulRow.bit()).is_not_null();
+        if self.has_unproved { input.sets.iter().map(in_doubt).reduce(Expr::or) } else { None }
+    }
+
+    /// Watches for rows that are not proved where one more or less of them changes what others show.
+    fn all_proved(&self, input: Rewritten) -> Result<Rewritten> {
+        let Some(unproved) = self.unproved(&input) else { return Ok(input) };
+        let watch = self.functions.witness(lit(true), unproved.is_not_true(), lit(true));
+        let plan = LogicalPlan::Filter(Filter::try_new(watch, Arc::new(input.plan.clone()))?);
+        Ok(Rewritten { plan, ..input })
     }
 
     /// Rewrites a plan. `cut` is the LIMIT that works right on its rows, in their order.

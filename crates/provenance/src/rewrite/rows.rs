@@ -53,6 +53,7 @@ impl Rewriter<'_> {
         let mut expressions: Vec<Expr> = scan.projected_schema.columns().into_iter().map(Expr::Column).collect();
         let mut columns = vec![Marks::new(); expressions.len()];
         let mut sets = Vec::new();
+        self.has_unproved |= self.tables.has_unproved_rows(table);
         if description.has_subject {
             let set = self.new_set();
             sets.push(set);
@@ -112,10 +113,18 @@ impl Rewriter<'_> {
         }
         if let Some(predicate) = conjunction(sure.into_iter().cloned()) {
             let readings = Judge::over(&self.server, &filter.input).readings(&predicate);
+            let readings = if self.folding > 0 { self.of_unproved(&predicate, readings, &input) } else { readings };
             input = self.let_through(predicate, readings, input)?;
         }
         // Which rows chance let through cannot be known: all of them, with a doubt.
         if random.is_empty() { Ok(input) } else { self.doubt_all(input, Doubt::Nondeterministic) }
+    }
+
+    /// A cell that is not known is NULL in a row that is not proved: a predicate that NULL leaves open may be true of it.
+    fn of_unproved(&self, predicate: &Expr, readings: Option<Readings>, input: &Rewritten) -> Option<Readings> {
+        let Some(unproved) = self.unproved(input) else { return readings };
+        let Readings { may, must } = readings.unwrap_or_else(|| Readings { may: predicate.clone(), must: predicate.clone() });
+        Some(Readings { may: may.or(unproved.and(predicate.clone().is_unknown())), must })
     }
 
     /// The rows that a predicate lets through; where the server may decide otherwise, also those that it could let through, in doubt.

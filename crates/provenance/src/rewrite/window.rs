@@ -124,7 +124,9 @@ impl Rewriter<'_> {
             };
             watches.push((params.partition_by.clone(), (0..readings).map(by).collect(), guards));
         }
-        for (partition, orders, guards) in watches {
+        let proved = self.unproved(&input).map(Expr::is_not_true);
+        for (partition, orders, mut guards) in watches {
+            guards.extend(proved.clone());
             input = self.watch_order(partition, orders, guards, input)?;
         }
         Ok(input)

@@ -1,0 +1,61 @@
+//! Rows that are not proved: whether they were there, or what a cell held, is not known. Where one row more or less changes what others show,
+//! the others are in doubt too.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod hospital;
+
+use std::sync::Arc;
+
+use arrow_array::{Int64Array, StringArray};
+use hospital::{text, texts, whole, wholes};
+use strandline_provenance::{Database, Dialect, Engine, Options};
+
+/// The row of 2 is not proved, and its unit is not known; of the visits the one of 3 is not.
+fn crew() -> Database {
+    let mut person = hospital::table(
+        "person",
+        vec![whole("id"), text("name"), text("unit")],
+        vec![vec![0]],
+        vec![wholes(&[1, 2, 3, 4]), texts(&["Ann", "Ben", "Cat", "Dan"]), Arc::new(StringArray::from(vec![Some("A"), None, Some("A"), Some("A")]))],
+        Some(&[1, 2, 3, 4]),
+        &[1],
+    );
+    person.name = "person".into();
+    let visits: Arc<Int64Array> = Arc::new(Int64Array::from(vec![1, 3, 4]));
+    let visit = hospital::table("visit", vec![whole("person_id"), text("reason")], vec![], vec![visits, texts(&["x", "y", "z"])], Some(&[1, 3, 4]), &[1]);
+    Database { search_path: vec!["clinic".into()], dialect: Dialect::PostgreSql, tables: vec![person, visit], ..hospital::hospital() }
+}
+
+fn check(sql: &str, expected: &str) {
+    let database = Database { views: Vec::new(), ..crew() };
+    let engine = Engine::new(database.clone(), Options { threads: 1, ..Options::default() }).unwrap();
+    let prepared = engine.prepare(sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
+    let replayed = engine.replay(&prepared, &[hospital::call()]).remove(0).unwrap_or_else(|error| panic!("{sql}: {error}"));
+    let shown = hospital::readable(&database, &replayed).split("; ").filter(|part| part.starts_with("displayed")).collect::<Vec<_>>().join("; ");
+    let others = if replayed.others.is_empty() { "" } else { "; others" };
+    assert_eq!(format!("{shown}{others}"), expected, "{sql}");
+}
+
+#[test]
+fn a_row_that_is_not_proved_shifts_a_page() {
+    check("SELECT name FROM person ORDER BY id LIMIT 1", "displayed name: 1 2 (DoubtfulRow)");
+    check("SELECT name FROM person ORDER BY id OFFSET 3", "displayed name: 2 4 (DoubtfulRow)");
+    check("SELECT name FROM person WHERE unit = 'A' ORDER BY id LIMIT 1 OFFSET 1", "displayed name: 3 (Comparison); others");
+    check("SELECT name FROM person WHERE id > 2 ORDER BY id LIMIT 1", "displayed name: 3");
+}
+
+#[test]
+fn what_no_row_can_change_stays_sure() {
+    check("SELECT name FROM person WHERE unit = 'A'", "displayed name: 1 3 4");
+    check("SELECT name FROM person WHERE id = 4", "displayed name: 4");
+    check("SELECT string_agg(name, ',' ORDER BY id) FROM person", "displayed name: 1 3 4; displayed name: 2 (DoubtfulRow)");
+}
+
+#[test]
+fn whoever_a_row_brings_with_it_is_as_sure_as_the_row() {
+    check("SELECT p.name FROM person p JOIN visit v ON v.person_id = p.id", "displayed name: 1 4; displayed name: 3 (DoubtfulRow)");
+    check("SELECT p.name FROM person p LEFT JOIN visit v ON v.person_id = p.id WHERE p.id > 2", "displayed name: 3 4");
+    check("SELECT name FROM person p WHERE EXISTS (SELECT 1 FROM visit v WHERE v.person_id = p.id) AND id > 2", "displayed name: 3 4 (Comparison); others");
+    check("SELECT max(name) FROM person", "displayed name: 4 (ExtremeOfGroup); others");
+}

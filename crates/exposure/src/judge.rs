@@ -396,15 +396,20 @@ impl Judge<'_> {
             return;
         }
         let bound = bound_subject(self.job, self.world);
+        let mut subjects: Vec<u32> = Vec::new();
+        for table in &self.job.named.described {
+            let times = self.job.times(*table);
+            let doubtful = world.tables[*table].doubtful.iter().filter(|(doubt, _)| times.iter().any(|time| doubt.holds(*time)));
+            subjects.extend(doubtful.map(|(_, subject)| *subject));
+        }
+        subjects.sort_unstable();
+        subjects.dedup();
+        subjects.retain(|subject| bound.as_deref().is_none_or(|key| self.world.people.key(*subject) == key));
+        // A row that is in question in one table brings its person's rows of the others with it.
         for table in self.job.named.described.clone() {
-            let times = self.job.times(table);
-            let doubtful = world.tables[table].doubtful.iter().filter(|(doubt, _)| times.iter().any(|time| doubt.holds(*time)));
-            let mut subjects: Vec<u32> = doubtful.map(|(_, subject)| *subject).collect();
-            subjects.dedup();
-            subjects.retain(|subject| bound.as_deref().is_none_or(|key| self.world.people.key(*subject) == key));
             let columns = self.in_question(table, displayed);
             if !subjects.is_empty() && !columns.is_empty() {
-                self.possible(Whom::Subjects(subjects), columns, Missing::RowDoubtful);
+                self.possible(Whom::Subjects(subjects.clone()), columns, Missing::RowDoubtful);
             }
         }
     }

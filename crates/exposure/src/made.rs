@@ -291,7 +291,7 @@ impl<'m> Maker<'m> {
             return all.iter().for_each(|definition| self.define(definition, carried));
         }
         let Some(mut statement) = parse(&carried.statement, dialect) else { return self.not_read(carried) };
-        bind(&mut statement, carried.parameters.as_deref());
+        let all_known = bind(&mut statement, carried.parameters.as_deref());
         let Some(name) = target(&statement) else { return self.not_read(carried) };
         let look = Look { at: carried.at, owner: carried.owner };
         let parts = strandline_sql::parts(&name, dialect);
@@ -299,8 +299,11 @@ impl<'m> Maker<'m> {
         self.flow(&is, assigned_columns(&statement, dialect), carried);
         let change = Changed { full, is, at: carried.at, owner: carried.owner, carried };
         let is_followed = matches!(change.is, Is::State(_)) || matches!(&change.is, Is::Stored(stored) if !(self.of.is_described)(stored));
-        if is_followed {
-            self.layer(&change, &statement);
+        match (is_followed, all_known) {
+            (true, true) => self.layer(&change, &statement),
+            // Which rows it put in, changed or took out hangs on values that no log has.
+            (true, false) => self.begin(&change.full, Is::Unknown, carried),
+            (false, _) => {}
         }
     }
 
@@ -699,20 +702,23 @@ fn assigned_columns(statement: &Statement, dialect: Dialect) -> Option<Vec<Strin
     update.assignments.iter().map(one).collect()
 }
 
-/// Puts the values of a write in place of its placeholders; what is not known becomes NULL.
-fn bind(statement: &mut Statement, parameters: Option<&[Option<String>]>) {
-    let mut next = 0;
+/// Puts the values of a write in place of its placeholders; whether all of them are known. What is not becomes NULL.
+fn bind(statement: &mut Statement, parameters: Option<&[Option<String>]>) -> bool {
+    let (mut next, mut all_known) = (0, true);
     let _done: ControlFlow<()> = sqlparser::ast::visit_expressions_mut(statement, |expr| {
         if let Expr::Value(value) = expr
             && let Literal::Placeholder(name) = &value.value
         {
             let at = name.trim_start_matches(['$', ':']).parse::<usize>().ok().and_then(|n| n.checked_sub(1)).unwrap_or(next);
             next += 1;
-            value.value = match parameters.and_then(|all| all.get(at)) {
+            let known = parameters.and_then(|all| all.get(at));
+            all_known &= known.is_some();
+            value.value = match known {
                 Some(Some(text)) => Literal::SingleQuotedString(text.clone()),
                 Some(None) | None => Literal::Null,
             };
         }
         ControlFlow::Continue(())
     });
+    all_known
 }

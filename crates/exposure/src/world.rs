@@ -615,8 +615,7 @@ fn mean_bytes(table: &strandline_history::store::StoredTable, column: usize) -> 
     let texts = table.batches.iter().filter_map(|batch| batch.column(column).as_string_opt::<i32>());
     let (bytes, count) = texts.fold((0, 0), |(bytes, count), texts| (bytes + texts.value_data().len(), count + texts.len() - texts.null_count()));
     // Sizes are compared coarsely.
-    let mean = bytes as f64 / count.max(1) as f64;
-    mean
+    bytes as f64 / count.max(1) as f64
 }
 
 fn doubtful_row(from: i64, to: i64) -> TableDoubt {

@@ -408,7 +408,7 @@ impl Writer<'_> {
                 if let SetExpr::Insert(inner) | SetExpr::Update(inner) | SetExpr::Delete(inner) | SetExpr::Merge(inner) = table.query.body.as_ref() {
                     let (rows, proves_less) = self.rows_of(inner)?;
                     missing = missing.or(proves_less);
-                    table.query = Box::new(parsed(&rows, self.dialect)?);
+                    *table.query = parsed(&rows, self.dialect)?;
                 }
             }
         }

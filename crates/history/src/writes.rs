@@ -158,6 +158,8 @@ struct Logged {
     is_audited: bool,
     /// The same write as other logs number it.
     aliases: Vec<Owner>,
+    /// Where it took effect: writes of several connections are known when theirs go on, which says nothing of their order.
+    place: Place,
 }
 
 /// Makes one write of what several logs tell of it: those of one session, text and values, each log's in order of time. If any
@@ -299,6 +301,7 @@ struct Pending {
     what: u64,
     logs: u8,
     needs_end: bool,
+    place: Place,
 }
 
 /// A string of several statements that was taken: pgaudit writes the whole of it for each of them.
@@ -404,6 +407,7 @@ impl Reader {
         }
         // What was undone matters to its own connection alone.
         writes.retain(|one| !matches!(one.write.end, End::Undone(_)) || one.write.owner.is_some());
+        writes.sort_by_key(|one| (one.write.time, one.place.order()));
         facts.writes = writes.into_iter().map(|one| one.write).collect();
         for write in facts.writes.iter_mut().filter(|w| w.precision > 1) {
             // Within the tick nobody of interest but its own connection read, and what that had read the order of its log tells.
@@ -562,6 +566,7 @@ impl Reader {
                 what: digest(session, statement, None),
                 needs_end: false,
                 is_audited: false,
+                place: Place::new(event.time.micros(), &event.place, 0),
                 aliases: Vec::new(),
             });
         }
@@ -645,7 +650,7 @@ impl Reader {
             self.flush(connection, session, Finish::Statement, place);
         }
         connection.transaction = event.transaction.as_deref().map(str::to_owned);
-        if !self.interest.touches(statement) && !(defines && self.interest.makes(statement)) {
+        if !(self.interest.touches(statement) || defines && self.interest.makes(statement)) {
             return;
         }
         if event.activity == Activity::Define || defines || part.word == "select" {
@@ -663,7 +668,7 @@ impl Reader {
             let facts = self.facts.connections.entry(session.to_owned()).or_default();
             facts.own.push(OwnWrite { place, number: owner.write, undone: None });
         }
-        connection.pending.push(Pending { write, statement: whole, what: digest(session, statement, parameters.as_deref()), logs: log, needs_end });
+        connection.pending.push(Pending { write, statement: whole, what: digest(session, statement, parameters.as_deref()), logs: log, needs_end, place });
         if implicit_commit {
             self.flush(connection, session, Finish::Committed, place);
         }
@@ -703,7 +708,7 @@ impl Reader {
     /// The transaction is over.
     fn flush(&mut self, connection: &mut Open, session: &str, finish: Finish, place: Place) {
         let finish = if connection.aborted { Finish::Undone } else { finish };
-        for Pending { mut write, what, needs_end, logs, .. } in std::mem::take(&mut connection.pending) {
+        for Pending { mut write, what, needs_end, logs, place: own, .. } in std::mem::take(&mut connection.pending) {
             let is_audited = logs & (1 << log_of(Some(RecordKind::PgauditSession))) != 0;
             match finish {
                 Finish::Committed => write.time = write.time.max(place.time),
@@ -719,7 +724,8 @@ impl Reader {
                 **order = place;
             }
             let needs_end = needs_end && finish == Finish::Statement;
-            self.logged.push(Logged { write, log: connection.log, what, needs_end, is_audited, aliases: Vec::new() });
+            let place = if matches!(finish, Finish::Committed | Finish::Undone) { place } else { own };
+            self.logged.push(Logged { write, log: connection.log, what, needs_end, is_audited, place, aliases: Vec::new() });
         }
         if let Some(mut running) = connection.running.take() {
             running.to = (finish != Finish::NotShown).then_some(place);

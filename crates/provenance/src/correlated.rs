@@ -68,7 +68,7 @@ fn first_of_each(lateral: &LogicalPlan) -> Result<Option<LogicalPlan>> {
 fn value_of(part: Expr, is_value: bool) -> Result<Transformed<Expr>> {
     match &part {
         Expr::ScalarSubquery(subquery) if !subquery.outer_ref_columns.is_empty() => match Firsts::of_value(&subquery.subquery)? {
-            Some(firsts) => Ok(Transformed::yes(Expr::ScalarSubquery(Subquery { subquery: Arc::new(firsts.as_value()?), ..subquery.clone() }))),
+            Some(firsts) => Ok(Transformed::yes(Expr::ScalarSubquery(Subquery { subquery: Arc::new(firsts.into_value()?), ..subquery.clone() }))),
             None => Ok(Transformed::no(part)),
         },
         Expr::Exists(exists) if is_value => {
@@ -184,7 +184,7 @@ impl Firsts {
     }
 
     /// One row: the first.
-    fn as_value(self) -> Result<LogicalPlan> {
+    fn into_value(self) -> Result<LogicalPlan> {
         let [output] = self.outputs.as_slice() else { return datafusion::common::plan_err!("a value of several columns is not supported") };
         let ties = self.ties.iter().map(|(own, outer)| own.clone().eq(outer.clone()));
         let rows = match conjunction(ties) {

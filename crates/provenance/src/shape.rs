@@ -107,9 +107,9 @@ fn compared(left: &[Expr], op: &BinaryOperator, right: &[Expr]) -> Option<Expr> 
         NotEq => pairs().map(|(one, other)| binary(one, NotEq, other)).reduce(|one, other| binary(one, Or, other)).map(nested),
         Lt | Gt | LtEq | GtEq => {
             let strict = if matches!(op, Lt | LtEq) { Lt } else { Gt };
-            let last = pairs().last().map(|(one, other)| binary(one, op.clone(), other))?;
-            pairs().rev().skip(1).fold(Some(last), |rest, (one, other)| {
-                let equal = binary(binary(one.clone(), Eq, other.clone()), And, nested(rest?));
+            let last = pairs().next_back().map(|(one, other)| binary(one, op.clone(), other))?;
+            pairs().rev().skip(1).try_fold(last, |rest, (one, other)| {
+                let equal = binary(binary(one.clone(), Eq, other.clone()), And, nested(rest));
                 Some(nested(binary(binary(one, strict.clone(), other), Or, nested(equal))))
             })
         }

@@ -425,7 +425,7 @@ fn cast_otherwise(expression: &mut Expr, dialect: Dialect) {
     let known = match data_type {
         DataType::JSON | DataType::JSONB | DataType::Uuid => Some(DataType::Text),
         DataType::Datetime(_) => Some(DataType::Timestamp(None, TimezoneInfo::None)),
-        DataType::Timestamp(Some(_), zone) => Some(DataType::Timestamp(None, zone.clone())),
+        DataType::Timestamp(Some(_), zone) => Some(DataType::Timestamp(None, *zone)),
         DataType::Time(Some(_), _) => Some(DataType::Time(None, TimezoneInfo::None)),
         DataType::MediumInt(_) => Some(DataType::Int(None)),
         DataType::Custom(name, _) if name.to_string().eq_ignore_ascii_case("oid") => Some(DataType::BigInt(None)),

@@ -354,7 +354,7 @@ pub fn may_change(sql: &str) -> bool {
     const BEGINNINGS: [&str; 11] = ["set", "reset", "discard", "use", "begin", "start", "commit", "end", "rollback", "abort", "/*"];
     let trimmed = sql.trim_start_matches(|c: char| c.is_whitespace() || c == ';');
     let begins = |word: &&str| trimmed.get(..word.len()).is_some_and(|head| head.eq_ignore_ascii_case(word));
-    BEGINNINGS.iter().any(|word| begins(&word)) || sql.contains(';') || memchr::memmem::find(sql.as_bytes(), b"set_config").is_some()
+    BEGINNINGS.iter().any(begins) || sql.contains(';') || memchr::memmem::find(sql.as_bytes(), b"set_config").is_some()
 }
 
 /// The name under which PostgreSQL keeps what these words set.

@@ -123,7 +123,13 @@ impl Rewriter<'_> {
         let input = self.grouped_alike(&keys, aggregate, input)?;
         let functions = aggregate.aggr_expr.iter().map(function_of).collect::<Result<Vec<_>>>()?;
         let picks = functions.iter().any(|function| matches!(kind_of(function.func.name()), Kind::Picks | Kind::Extreme { .. }));
-        let input = if picks || self.folding + self.filtering > 0 { self.all_proved(input)? } else { input };
+        // A group's set tells of its rows that are not proved. Of the whole table's only some may be told, and a value that is not known is in no group's.
+        let input = if picks && keys.is_empty() {
+            self.all_proved(input)?
+        } else {
+            let read = functions.iter().flat_map(|function| &function.params.args).filter(|argument| argument.any_column_refs());
+            self.with_known(read.cloned().collect(), input)?
+        };
         // DISTINCT ON is a first value by key; DISTINCT has no function at all: the keys are copied for all that fold.
         let is_distinct = functions.iter().all(|function| matches!(kind_of(function.func.name()), Kind::Picks));
         let (input, of_keys) = self.computed(input, &keys, Folds::No, &aggregate.input)?;

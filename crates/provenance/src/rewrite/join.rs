@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use datafusion::common::{Column, JoinType, NullEquality, Result, plan_err};
 use datafusion::functions_window::expr_fn::row_number;
-use datafusion::logical_expr::{Aggregate, Expr, Filter, Join, JoinConstraint, LogicalPlan, Operator, Window, binary_expr, lit, when};
+use datafusion::logical_expr::{Aggregate, Expr, Join, JoinConstraint, LogicalPlan, Operator, Window, binary_expr, lit, when};
 
 use super::rows::{equality, folds, has_limit, said_by};
 use super::{Rewriter, Rewritten, project, renamed, set_column, set_name, summarised};
@@ -86,15 +86,7 @@ impl Rewriter<'_> {
         }
         let of_left = join.on.iter().map(|(key, _)| key.clone()).collect();
         let of_right = join.on.iter().map(|(_, key)| key.clone()).collect();
-        Ok((self.with_known_keys(of_left, left)?, self.with_known_keys(of_right, right)?))
-    }
-
-    fn with_known_keys(&self, keys: Vec<Expr>, side: Rewritten) -> Result<Rewritten> {
-        let Some(unproved) = self.unproved(&side) else { return Ok(side) };
-        let Some(is_missing) = keys.into_iter().map(Expr::is_null).reduce(Expr::or) else { return Ok(side) };
-        let watch = self.functions.witness(lit(true), unproved.and(is_missing).is_not_true(), lit(true));
-        let plan = LogicalPlan::Filter(Filter::try_new(watch, Arc::new(side.plan.clone()))?);
-        Ok(Rewritten { plan, ..side })
+        Ok((self.with_known(of_left, left)?, self.with_known(of_right, right)?))
     }
 
     fn plain_join(&mut self, join: &Join, left: Rewritten, right: Rewritten) -> Result<Rewritten> {

@@ -166,6 +166,15 @@ impl<'a> Rewriter<'a> {
         Ok(Rewritten { plan, ..input })
     }
 
+    /// Watches for rows that are not proved and of which one of these is not known.
+    fn with_known(&self, values: Vec<Expr>, input: Rewritten) -> Result<Rewritten> {
+        let Some(unproved) = self.unproved(&input) else { return Ok(input) };
+        let Some(is_missing) = values.into_iter().map(Expr::is_null).reduce(Expr::or) else { return Ok(input) };
+        let watch = self.functions.witness(lit(true), unproved.and(is_missing).is_not_true(), lit(true));
+        let plan = LogicalPlan::Filter(Filter::try_new(watch, Arc::new(input.plan.clone()))?);
+        Ok(Rewritten { plan, ..input })
+    }
+
     /// Rewrites a plan. `cut` is the LIMIT that works right on its rows, in their order.
     pub(crate) fn rewrite(&mut self, plan: &LogicalPlan, cut: Option<&Cut>) -> Result<Rewritten> {
         let keeps_order = matches!(plan, LogicalPlan::Projection(_) | LogicalPlan::SubqueryAlias(_) | LogicalPlan::Sort(_) | LogicalPlan::Limit(_));

@@ -113,18 +113,22 @@ impl Rewriter<'_> {
         }
         if let Some(predicate) = conjunction(sure.into_iter().cloned()) {
             let readings = Judge::over(&self.server, &filter.input).readings(&predicate);
-            let readings = if self.folding > 0 { self.of_unproved(&predicate, readings, &input) } else { readings };
+            let is_folded = folds(&filter.input);
+            let readings = if self.folding > 0 || is_folded { self.of_unproved(&predicate, readings, is_folded, &input) } else { readings };
             input = self.let_through(predicate, readings, input)?;
         }
         // Which rows chance let through cannot be known: all of them, with a doubt.
         if random.is_empty() { Ok(input) } else { self.doubt_all(input, Doubt::Nondeterministic) }
     }
 
-    /// A cell that is not known is NULL in a row that is not proved: a predicate that NULL leaves open may be true of it.
-    fn of_unproved(&self, predicate: &Expr, readings: Option<Readings>, input: &Rewritten) -> Option<Readings> {
+    /// A cell that is not known is NULL in a row that is not proved: a predicate that NULL leaves open may be true of it. What was made of
+    /// several rows may be another value where one of them is not proved.
+    fn of_unproved(&self, predicate: &Expr, readings: Option<Readings>, is_folded: bool, input: &Rewritten) -> Option<Readings> {
         let Some(unproved) = self.unproved(input) else { return readings };
         let Readings { may, must } = readings.unwrap_or_else(|| Readings { may: predicate.clone(), must: predicate.clone() });
-        Some(Readings { may: may.or(unproved.and(predicate.clone().is_unknown())), must })
+        let open = if is_folded { unproved.clone() } else { unproved.clone().and(predicate.clone().is_unknown()) };
+        let must = if is_folded { must.and(unproved.is_not_true()) } else { must };
+        Some(Readings { may: may.or(open), must })
     }
 
     /// The rows that a predicate lets through; where the server may decide otherwise, also those that it could let through, in doubt.

@@ -126,8 +126,8 @@ impl Rewriter<'_> {
     fn of_unproved(&self, predicate: &Expr, readings: Option<Readings>, is_folded: bool, input: &Rewritten) -> Option<Readings> {
         let Some(unproved) = self.unproved(input) else { return readings };
         let Readings { may, must } = readings.unwrap_or_else(|| Readings { may: predicate.clone(), must: predicate.clone() });
-        let open = if is_folded { unproved.clone() } else { unproved.clone().and(predicate.clone().is_unknown()) };
-        let must = if is_folded { must.and(unproved.is_not_true()) } else { must };
+        // One that is let through says itself that it is not proved.
+        let open = if is_folded { unproved.and(predicate.clone().is_not_true()) } else { unproved.and(predicate.clone().is_unknown()) };
         Some(Readings { may: may.or(open), must })
     }
 

@@ -132,23 +132,7 @@ impl Conversation<'_> {
         let place = (item.order.2, item.order.3);
         let resolved = match item.command {
             Command::Declare { name, query } => {
-                let repeated =
-                    self.open.get(&name).is_some_and(|at| self.commands.cursors[*at].query == query && self.commands.cursors[*at].motions.is_empty());
-                if !repeated {
-                    self.open.insert(name, self.commands.cursors.len());
-                    self.commands.cursors.push(Cursor {
-                        database: self.database.clone(),
-                        connection: self.connection.clone(),
-                        declared: place.0,
-                        query,
-                        time: 0,
-                        parameters: item.parameters,
-                        parameters_known: item.parameters_known,
-                        motions: Vec::new(),
-                        proof: Vec::new(),
-                        place,
-                    });
-                }
+                self.declare(name, query, place, (item.parameters, item.parameters_known));
                 Resolved::Control
             }
             Command::Fetch { name, motion, shows } => match self.open.get(&name) {
@@ -200,6 +184,27 @@ impl Conversation<'_> {
             }
         };
         self.commands.resolved.insert(place, resolved);
+    }
+
+    /// Opens a cursor, unless several logs tell of one DECLARE.
+    fn declare(&mut self, name: String, query: String, place: (usize, usize), (parameters, parameters_known): (Vec<Option<String>>, bool)) {
+        let is_repeated = |at: &usize| self.commands.cursors[*at].query == query && self.commands.cursors[*at].motions.is_empty();
+        if self.open.get(&name).is_some_and(is_repeated) {
+            return;
+        }
+        self.open.insert(name, self.commands.cursors.len());
+        self.commands.cursors.push(Cursor {
+            database: self.database.clone(),
+            connection: self.connection.clone(),
+            declared: place.0,
+            query,
+            time: 0,
+            parameters,
+            parameters_known,
+            motions: Vec::new(),
+            proof: Vec::new(),
+            place,
+        });
     }
 
     fn forget(&mut self, name: &str) {

@@ -18,7 +18,7 @@ use strandline_history::store::{Rights, StoredDatabase};
 use strandline_history::writes::Write;
 use strandline_sql::{Effect, Found, System};
 
-use strandline_history::{DoubtReason, Effects, Open, Rebuild, TableDoubt, Words, descriptions};
+use strandline_history::{Carried, DoubtReason, Effects, Open, Rebuild, TableDoubt, TableHistory, Words, descriptions};
 
 /// Moves of values into the tables of one statement that are followed one by one.
 const FLOWS: usize = 32;
@@ -456,7 +456,7 @@ impl Builder<'_> {
         Ok(world)
     }
 
-    fn database(&mut self, stored: StoredDatabase, is_last: bool, world: &mut World) -> Result<DatabaseWorld, ExposureError> {
+    fn database(&mut self, mut stored: StoredDatabase, is_last: bool, world: &mut World) -> Result<DatabaseWorld, ExposureError> {
         let described: BTreeMap<&str, &DescribedTable> = self.estate.tables.iter().filter(|t| t.database == stored.id).map(|t| (t.name.as_str(), t)).collect();
         let snapshot_time = self.snapshot_time(&stored.id);
         let snapshot_moment = strandline_history::moment(snapshot_time);
@@ -467,62 +467,16 @@ impl Builder<'_> {
             // The engine needs the memory.
             self.writes = Vec::new();
         }
-        let mut tables = Vec::new();
-        let mut engine_tables = Vec::new();
-        for ((table, description), history) in stored.tables.iter().zip(of_tables).zip(history.tables) {
-            let full_name = table.full_name();
-            let columns: Vec<Option<u32>> = table.columns.iter().map(|c| column_number(description, &full_name, &c.name, world)).collect();
-            self.check_columns(description.filter(|d| d.name == full_name), table);
-            for (at, number) in columns.iter().enumerate().filter_map(|(at, number)| Some((at, (*number)?))) {
-                world.bytes.insert(number, mean_bytes(table, at));
-            }
-            tables.push(TableWorld {
-                described: description.is_some(),
-                categorised: columns.iter().flatten().copied().collect(),
-                columns,
-                names: table.columns.iter().map(|c| c.name.clone()).collect(),
-                subject_key: description.and_then(|d| d.subject_key.clone()),
-                subjects: Arc::new(history.subjects),
-                doubts: history.doubts,
-                doubtful: history.doubtful.into_iter().map(|(from, to, person)| (doubtful_row(from, to), person)).collect(),
-                refers_to: table.foreign_keys.iter().map(|key| key.table.clone()).collect(),
-                owner: table.owner.clone(),
-                full_name,
-            });
-            engine_tables.push(EngineTable {
-                schema: history.schema,
-                name: history.name,
-                columns: crate::declared::columns(&stored, table, &history.columns),
-                unique_keys: history.unique_keys,
-                has_subject: description.is_some(),
-                batches: history.batches,
-            });
-        }
+        let (mut tables, engine_tables) = self.tables(&stored, &of_tables, history.tables, world);
         self.add_missing_tables(&described, &stored, &mut tables, world);
-        let mut views: Vec<EngineView> = stored
-            .views
+        let as_of = |is_materialized: bool| is_materialized.then_some(snapshot_moment);
+        let mut views: Vec<EngineView> = std::mem::take(&mut stored.views)
             .into_iter()
-            .map(|v| EngineView { schema: v.schema, name: v.name, sql: v.sql, as_of: v.materialized.then_some(snapshot_moment) })
+            .map(|v| EngineView { schema: v.schema, name: v.name, sql: v.sql, as_of: as_of(v.materialized) })
             .collect();
-        let index = tables.iter().enumerate().map(|(at, t)| (t.full_name.clone(), at)).collect();
-        let view_index = views.iter().map(|view| (format!("{}.{}", view.schema, view.name), view.sql.clone())).collect();
-        let made = {
-            let numbers: BTreeMap<String, usize> = tables.iter().enumerate().map(|(at, t): (usize, &TableWorld)| (t.full_name.clone(), at)).collect();
-            let columns = |full: &str| numbers.get(full).map(|at| tables[*at].names.clone());
-            let texts: BTreeMap<String, String> = views.iter().map(|v| (format!("{}.{}", v.schema, v.name), v.sql.clone())).collect();
-            let view = |full: &str| texts.get(full).cloned();
-            let is_described = |full: &str| numbers.get(full).is_some_and(|at| tables[*at].described);
-            let of = Snapshotted {
-                dialect: stored.dialect,
-                name: &stored.name,
-                search_path: &stored.search_path,
-                columns: &columns,
-                view: &view,
-                is_described: &is_described,
-            };
-            let recipes = views.iter().filter(|v| v.as_of.is_some()).map(|v| (format!("{}.{}", v.schema, v.name), v.sql.clone())).collect();
-            Maker::new(&of, recipes).make(&history.carried)
-        };
+        let index: BTreeMap<String, usize> = tables.iter().enumerate().map(|(at, t)| (t.full_name.clone(), at)).collect();
+        let view_index: BTreeMap<String, String> = views.iter().map(|view| (format!("{}.{}", view.schema, view.name), view.sql.clone())).collect();
+        let made = made_since(&stored, (&tables, &index), (&views, &view_index), &history.carried);
         for at in made.needed(self.read) {
             let state = &made.states[at];
             views.push(EngineView { schema: MADE.to_owned(), name: at.to_string(), sql: state.sql.clone(), as_of: state.as_of });
@@ -562,6 +516,47 @@ impl Builder<'_> {
             givens,
             replayer,
         })
+    }
+
+    /// The tables of a snapshot, for judging and for the engine.
+    fn tables(
+        &mut self,
+        stored: &StoredDatabase,
+        descriptions: &[Option<&DescribedTable>],
+        histories: Vec<TableHistory>,
+        world: &mut World,
+    ) -> (Vec<TableWorld>, Vec<EngineTable>) {
+        let (mut tables, mut engine_tables) = (Vec::new(), Vec::new());
+        for ((table, description), history) in stored.tables.iter().zip(descriptions).zip(histories) {
+            let full_name = table.full_name();
+            let columns: Vec<Option<u32>> = table.columns.iter().map(|c| column_number(*description, &full_name, &c.name, world)).collect();
+            self.check_columns(description.filter(|d| d.name == full_name), table);
+            for (at, number) in columns.iter().enumerate().filter_map(|(at, number)| Some((at, (*number)?))) {
+                world.bytes.insert(number, mean_bytes(table, at));
+            }
+            tables.push(TableWorld {
+                described: description.is_some(),
+                categorised: columns.iter().flatten().copied().collect(),
+                columns,
+                names: table.columns.iter().map(|c| c.name.clone()).collect(),
+                subject_key: description.and_then(|d| d.subject_key.clone()),
+                subjects: Arc::new(history.subjects),
+                doubts: history.doubts,
+                doubtful: history.doubtful.into_iter().map(|(from, to, person)| (doubtful_row(from, to), person)).collect(),
+                refers_to: table.foreign_keys.iter().map(|key| key.table.clone()).collect(),
+                owner: table.owner.clone(),
+                full_name,
+            });
+            engine_tables.push(EngineTable {
+                schema: history.schema,
+                name: history.name,
+                columns: crate::declared::columns(stored, table, &history.columns),
+                unique_keys: history.unique_keys,
+                has_subject: description.is_some(),
+                batches: history.batches,
+            });
+        }
+        (tables, engine_tables)
     }
 
     fn snapshot_time(&mut self, id: &str) -> i64 {
@@ -616,6 +611,28 @@ fn mean_bytes(table: &strandline_history::store::StoredTable, column: usize) -> 
     let (bytes, count) = texts.fold((0, 0), |(bytes, count), texts| (bytes + texts.value_data().len(), count + texts.len() - texts.null_count()));
     // Sizes are compared coarsely.
     bytes as f64 / count.max(1) as f64
+}
+
+/// What the log made and moved since the snapshot.
+fn made_since(
+    stored: &StoredDatabase,
+    (tables, numbers): (&[TableWorld], &BTreeMap<String, usize>),
+    (views, texts): (&[EngineView], &BTreeMap<String, String>),
+    carried: &[Carried],
+) -> Made {
+    let columns = |full: &str| numbers.get(full).map(|at| tables[*at].names.clone());
+    let view = |full: &str| texts.get(full).cloned();
+    let is_described = |full: &str| numbers.get(full).is_some_and(|at| tables[*at].described);
+    let of = Snapshotted {
+        dialect: stored.dialect,
+        name: &stored.name,
+        search_path: &stored.search_path,
+        columns: &columns,
+        view: &view,
+        is_described: &is_described,
+    };
+    let recipes = views.iter().filter(|v| v.as_of.is_some()).map(|v| (format!("{}.{}", v.schema, v.name), v.sql.clone())).collect();
+    Maker::new(&of, recipes).make(carried)
 }
 
 fn doubtful_row(from: i64, to: i64) -> TableDoubt {

@@ -296,65 +296,9 @@ fn parts(statement: &Statement) -> BTreeSet<Vec<String>> {
     names
 }
 
-/// Tables and views of the catalogue that hold values of other tables, or texts of statements.
-const HOLD_VALUES: &[&str] = &[
-    "pg_cursors",
-    "pg_largeobject",
-    "pg_prepared_statements",
-    "pg_stat_activity",
-    "pg_stat_statements",
-    "pg_statistic",
-    "pg_statistic_ext_data",
-    "pg_stats",
-    "pg_stats_ext",
-    "pg_stats_ext_exprs",
-    "processlist",
-];
-
-/// Tables and views of PostgreSQL's catalogue that are read without its name, and say nothing of what tables hold.
-const CATALOGUE: &[&str] = &[
-    "pg_am",
-    "pg_attrdef",
-    "pg_attribute",
-    "pg_class",
-    "pg_collation",
-    "pg_constraint",
-    "pg_database",
-    "pg_depend",
-    "pg_description",
-    "pg_enum",
-    "pg_extension",
-    "pg_index",
-    "pg_indexes",
-    "pg_inherits",
-    "pg_language",
-    "pg_namespace",
-    "pg_opclass",
-    "pg_operator",
-    "pg_policy",
-    "pg_proc",
-    "pg_range",
-    "pg_roles",
-    "pg_sequence",
-    "pg_sequences",
-    "pg_settings",
-    "pg_tables",
-    "pg_tablespace",
-    "pg_trigger",
-    "pg_type",
-    "pg_user",
-    "pg_views",
-];
-
 fn names_only_the_catalogue(statement: &Statement, dialect: Dialect) -> bool {
     let names = parts(statement);
-    let is_catalogue = |name: &Vec<String>| match name.as_slice() {
-        [.., table] if HOLD_VALUES.contains(&table.as_str()) => false,
-        [.., schema, _] => matches!(schema.as_str(), "pg_catalog" | "information_schema"),
-        // PostgreSQL looks in its catalogue first.
-        [table] => dialect == Dialect::PostgreSql && CATALOGUE.contains(&table.as_str()),
-        _ => false,
-    };
+    let is_catalogue = |name: &Vec<String>| strandline_sql::system(name, dialect) == Some(strandline_sql::System::Describes);
     !names.is_empty() && names.iter().all(is_catalogue)
 }
 

@@ -28,162 +28,21 @@ use crate::statement::Tongue;
 /// A function of unknown meaning: its arguments are copied into what is sent.
 pub(crate) const OPAQUE: &str = "opaque_value";
 
-/// Functions of one row that the planner does not have, or reads otherwise than the database does. All that is known of
-/// them is that their value comes from their arguments.
-const OF_ONE_ROW: &[&str] = &[
-    "abbrev",
-    "adddate",
-    "addtime",
-    "aes_decrypt",
-    "aes_encrypt",
-    "age",
-    "array_to_json",
-    "bin",
-    "bit_count",
-    "charset",
-    "collation",
-    "compress",
-    "connection_id",
-    "conv",
-    "convert_from",
-    "convert_to",
-    "convert_tz",
-    "crc32",
-    "crypt",
-    "current_database",
-    "current_role",
-    "current_schema",
-    "current_setting",
-    "current_user",
-    "curtime",
-    "database",
-    "date_add",
-    "date_bin",
-    "date_format",
-    "date_sub",
-    "datediff",
-    "dayname",
-    "dayofweek",
-    "dayofyear",
-    "decrypt",
-    "des_decrypt",
-    "elt",
-    "export_set",
-    "field",
-    "format",
-    "format_type",
-    "found_rows",
-    "from_base64",
-    "from_days",
-    "from_unixtime",
-    "hex",
-    "host",
-    "inet6_ntoa",
-    "inet_aton",
-    "inet_client_addr",
-    "inet_ntoa",
-    "inet_server_addr",
-    "json_array",
-    "json_array_length",
-    "json_build_array",
-    "json_build_object",
-    "json_contains",
-    "json_extract",
-    "json_extract_path",
-    "json_extract_path_text",
-    "json_keys",
-    "json_length",
-    "json_merge_patch",
-    "json_object",
-    "json_pretty",
-    "json_query",
-    "json_quote",
-    "json_search",
-    "json_set",
-    "json_typeof",
-    "json_unquote",
-    "json_value",
-    "jsonb_array_length",
-    "jsonb_build_array",
-    "jsonb_build_object",
-    "jsonb_extract_path",
-    "jsonb_extract_path_text",
-    "jsonb_object",
-    "jsonb_pretty",
-    "jsonb_set",
-    "jsonb_typeof",
-    "justify_interval",
-    "last_day",
-    "last_insert_id",
-    "make_set",
-    "makedate",
-    "monthname",
-    "oct",
-    "ord",
-    "password",
-    "period_diff",
-    "pg_backend_pid",
-    "pg_typeof",
-    "pgp_pub_decrypt",
-    "pgp_sym_decrypt",
-    "quarter",
-    "quote",
-    "quote_ident",
-    "quote_literal",
-    "quote_nullable",
-    "regexp_split_to_array",
-    "row_count",
-    "row_to_json",
-    "schema",
-    "sec_to_time",
-    "session_user",
-    "sha",
-    "sha1",
-    "sha2",
-    "similarity",
-    "soundex",
-    "space",
-    "st_asgeojson",
-    "st_astext",
-    "st_x",
-    "st_y",
-    "str_to_date",
-    "strcmp",
-    "subdate",
-    "system_user",
-    "time",
-    "time_format",
-    "time_to_sec",
-    "timediff",
-    "timestampadd",
-    "timestampdiff",
-    "to_base64",
-    "to_char",
-    "to_date",
-    "to_days",
-    "to_json",
-    "to_jsonb",
-    "to_number",
-    "to_time",
-    "to_timestamp",
-    "truncate",
-    "ts_headline",
-    "ts_rank",
-    "unaccent",
-    "uncompress",
-    "unhex",
-    "unix_timestamp",
-    "user",
-    "utc_timestamp",
-    "uuid",
-    "version",
-    "week",
-    "weekday",
-    "weekofyear",
-    "width_bucket",
-    "xmlforest",
-    "yearweek",
-];
+/// Functions of one row that are not hidden where their value only goes out: a stand-in keeps their place, or the planner's words do.
+const KEPT: &str = "array_ndims box dayofmonth encrypt family hour hstore inet_same_family insert interval isempty isfinite json_contains_path \
+    json_depth json_exists json_insert json_merge json_merge_preserve json_overlaps json_remove json_replace json_strip_nulls \
+    json_type json_valid jsonb_delete jsonb_exists jsonb_insert jsonb_path_exists jsonb_path_match jsonb_path_query_array \
+    jsonb_path_query_first jsonb_strip_nulls justify_days justify_hours levenshtein lower_inc make_interval make_time make_timestamp \
+    maketime masklen match_against member_of microsecond minute netmask network num_nonnulls num_nulls old_password overlaps \
+    parse_ident period_add pg_get_constraintdef pg_get_expr pg_get_indexdef pg_get_userbyid pg_size_pretty pg_table_is_visible \
+    phraseto_tsquery plainto_tsquery random_normal regexp_instr regexp_like regexp_position regexp_substr second set_masklen \
+    st_contains st_dwithin st_intersects st_within subtime timestamp timezone to_seconds to_tsquery to_tsvector ts_rank_cd \
+    uncompressed_length upper_inc utc_time websearch_to_tsquery word_similarity";
+
+/// Whether all that is known of a function of one row is that its value comes from its arguments.
+fn is_of_one_row(name: &str) -> bool {
+    name == "uuid" || stand_in_for(name).is_some() && !KEPT.split(' ').any(|kept| kept == name)
+}
 
 /// Functions that exist in the planner under the same name, and read their arguments otherwise.
 const READ_OTHERWISE: &[&str] = &["to_char", "to_date", "to_timestamp", "date_format", "str_to_date", "to_number", "to_time", "date_bin"];
@@ -367,7 +226,7 @@ fn hide_function((name, plain): (String, bool), value: &mut Expr) -> bool {
     for argument in arguments_mut(function) {
         inside |= hide(argument);
     }
-    if many || !(inside || OF_ONE_ROW.contains(&name.as_str())) {
+    if many || !(inside || is_of_one_row(&name)) {
         return false;
     }
     *value = opaque(values_of(function, &name), &name);
@@ -530,29 +389,34 @@ fn is_array_column(array: &Expr) -> bool {
     matches!(bare(array), Expr::Identifier(_) | Expr::CompoundIdentifier(_))
 }
 
+/// A function in the planner's words.
 fn translated(function: &mut Function, name: &str, dialect: Dialect) -> Option<Expr> {
-    let mysql = dialect == Dialect::MySql;
-    let rename = |function: &Function, to: &str| Some(Expr::Function(Function { name: object_name(to), ..function.clone() }));
+    of_both(function, name).or_else(|| match dialect {
+        Dialect::PostgreSql => of_postgresql(function, name),
+        Dialect::MySql => of_mysql(function, name),
+    })
+}
+
+fn renamed(function: &Function, to: &str) -> Option<Expr> {
+    Some(Expr::Function(Function { name: object_name(to), ..function.clone() }))
+}
+
+/// What both servers have.
+fn of_both(function: &Function, name: &str) -> Option<Expr> {
     let mut list = arguments(function);
-    let field = |field, mut list: Vec<Expr>| Some(Expr::Extract { field, syntax: ExtractSyntax::From, expr: Box::new(list.pop()?) });
     match (name, list.len()) {
-        ("json_agg" | "jsonb_agg" | "json_arrayagg", 0 | 1) => rename(function, "array_agg"),
+        ("json_agg" | "jsonb_agg" | "json_arrayagg", 0 | 1) => renamed(function, "array_agg"),
         ("json_object_agg" | "jsonb_object_agg" | "json_objectagg", 2) => {
             let (value, key) = (cast(list.pop()?, DataType::Text), cast(list.pop()?, DataType::Text));
             let mut both = function.clone();
             if let FunctionArguments::List(list) = &mut both.args {
                 list.args = vec![FunctionArg::Unnamed(FunctionArgExpr::Expr(call("concat", vec![key, value])))];
             }
-            rename(&both, "array_agg")
+            renamed(&both, "array_agg")
         }
         ("mod", 2) => {
             let (right, left) = (list.pop()?, list.pop()?);
             Some(Expr::Nested(Box::new(binary(left, BinaryOperator::Modulo, right))))
-        }
-        // Any of the values, as far as is known.
-        ("mode" | "percentile_disc", _) if !mysql && !function.within_group.is_empty() => {
-            let value = function.within_group.first()?.expr.clone();
-            Some(call("first_value", vec![value]))
         }
         // A document's default is a text.
         ("coalesce" | "ifnull" | "nvl", 2) if text_of(bare(list.get(1)?)).is_some_and(|default| default.starts_with(['[', '{'])) => {
@@ -562,22 +426,34 @@ fn translated(function: &mut Function, name: &str, dialect: Dialect) -> Option<E
             }
             Some(call("coalesce", list))
         }
-        ("every", 1) if !mysql => rename(function, "bool_and"),
-        ("variance", 1) if !mysql => rename(function, "var_samp"),
-        ("sign", 1) => rename(function, "signum"),
-        ("date", 1) if !mysql => Some(cast(list.pop()?, DataType::Date)),
-        ("to_char", 2) if !mysql => {
+        ("sign", 1) => renamed(function, "signum"),
+        _ => None,
+    }
+}
+
+fn of_postgresql(function: &Function, name: &str) -> Option<Expr> {
+    let mut list = arguments(function);
+    match (name, list.len()) {
+        // Any of the values, as far as is known.
+        ("mode" | "percentile_disc", _) if !function.within_group.is_empty() => {
+            let value = function.within_group.first()?.expr.clone();
+            Some(call("first_value", vec![value]))
+        }
+        ("every", 1) => renamed(function, "bool_and"),
+        ("variance", 1) => renamed(function, "var_samp"),
+        ("date", 1) => Some(cast(list.pop()?, DataType::Date)),
+        ("to_char", 2) => {
             let format = postgres_format(&text_of(list.get(1)?)?)?;
             Some(call("to_char", vec![list.swap_remove(0), text(&format)]))
         }
         ("unnest" | "cardinality" | "array_length" | "array_to_string" | "array_position" | "array_remove" | "array_append" | "array_upper", 1..)
-            if !mysql && is_array_column(list.first()?) =>
+            if is_array_column(list.first()?) =>
         {
             let array = list.first()?.clone();
             *list.first_mut()? = call(ARRAY, vec![array]);
             Some(call(if name == "array_upper" { "array_length" } else { name }, list))
         }
-        ("json_extract_path_text" | "jsonb_extract_path_text" | "json_extract_path" | "jsonb_extract_path", 2..) if !mysql => {
+        ("json_extract_path_text" | "jsonb_extract_path_text" | "json_extract_path" | "jsonb_extract_path", 2..) => {
             let op = |last: bool| if last && name.ends_with("text") { BinaryOperator::LongArrow } else { BinaryOperator::Arrow };
             let last = list.len() - 1;
             let mut parts = list.into_iter().enumerate();
@@ -585,8 +461,14 @@ fn translated(function: &mut Function, name: &str, dialect: Dialect) -> Option<E
             Some(Expr::Nested(Box::new(parts.fold(document, |document, (at, key)| binary(document, op(at == last), key)))))
         }
         // In the select list it makes a row of each of its values.
-        ("generate_series", 2 | 3) if !mysql => Some(call("unnest", vec![call("generate_series", list)])),
-        _ if !mysql => None,
+        ("generate_series", 2 | 3) => Some(call("unnest", vec![call("generate_series", list)])),
+        _ => None,
+    }
+}
+
+fn of_mysql(function: &mut Function, name: &str) -> Option<Expr> {
+    let mut list = arguments(function);
+    match (name, list.len()) {
         ("if", 3) => {
             let (otherwise, then, when) = (list.pop()?, list.pop()?, list.pop()?);
             Some(Expr::Case {
@@ -602,14 +484,38 @@ fn translated(function: &mut Function, name: &str, dialect: Dialect) -> Option<E
             Expr::Function(inner) if inner.name.to_string() == "server_json_extract" => mysql_part(&arguments(inner)),
             _ => None,
         },
-        ("substring_index", 3) => rename(function, "substr_index"),
-        ("pow", 2) => rename(function, "power"),
+        ("substring_index", 3) => renamed(function, "substr_index"),
+        ("pow", 2) => renamed(function, "power"),
         ("isnull", 1) => Some(Expr::IsNull(Box::new(list.pop()?))),
         // MySQL's is NULL if any part is; the planner's leaves such parts out.
         ("concat", 1..) => {
             let texts = list.into_iter().map(|part| cast(part, DataType::Text));
             texts.reduce(|left, right| binary(left, BinaryOperator::StringConcat, right)).map(|all| Expr::Nested(Box::new(all)))
         }
+        ("ucase", 1) => renamed(function, "upper"),
+        ("lcase", 1) => renamed(function, "lower"),
+        ("mid" | "substr", 2 | 3) => renamed(function, "substr"),
+        ("length", 1) => renamed(function, "octet_length"),
+        ("instr", 2) => renamed(function, "strpos"),
+        ("locate" | "position", 2) => {
+            list.swap(0, 1);
+            Some(call("strpos", list))
+        }
+        ("rand", 0) => Some(call("random", Vec::new())),
+        ("std" | "stddev", 1) => renamed(function, "stddev_pop"),
+        ("variance", 1) => renamed(function, "var_pop"),
+        ("sha2", 2) if text_or_number(list.get(1)?).as_deref() == Some("256") => {
+            let digest = call("sha256", vec![list.swap_remove(0)]);
+            Some(call("encode", vec![digest, text("hex")]))
+        }
+        ("group_concat", 1..) => group_concat(function, list),
+        _ => of_mysql_times(name, list),
+    }
+}
+
+fn of_mysql_times(name: &str, mut list: Vec<Expr>) -> Option<Expr> {
+    let field = |field, mut list: Vec<Expr>| Some(Expr::Extract { field, syntax: ExtractSyntax::From, expr: Box::new(list.pop()?) });
+    match (name, list.len()) {
         ("year", 1) => field(DateTimeField::Year, list),
         ("quarter", 1) => field(DateTimeField::Quarter, list),
         ("month", 1) => field(DateTimeField::Month, list),
@@ -631,23 +537,6 @@ fn translated(function: &mut Function, name: &str, dialect: Dialect) -> Option<E
             let format = mysql_format(&text_of(list.get(1)?)?)?;
             Some(call("to_char", vec![list.swap_remove(0), text(&format)]))
         }
-        ("ucase", 1) => rename(function, "upper"),
-        ("lcase", 1) => rename(function, "lower"),
-        ("mid" | "substr", 2 | 3) => rename(function, "substr"),
-        ("length", 1) => rename(function, "octet_length"),
-        ("instr", 2) => rename(function, "strpos"),
-        ("locate" | "position", 2) => {
-            list.swap(0, 1);
-            Some(call("strpos", list))
-        }
-        ("rand", 0) => Some(call("random", Vec::new())),
-        ("std" | "stddev", 1) => rename(function, "stddev_pop"),
-        ("variance", 1) => rename(function, "var_pop"),
-        ("sha2", 2) if text_or_number(list.get(1)?).as_deref() == Some("256") => {
-            let digest = call("sha256", vec![list.swap_remove(0)]);
-            Some(call("encode", vec![digest, text("hex")]))
-        }
-        ("group_concat", 1..) => group_concat(function, list),
         _ => None,
     }
 }

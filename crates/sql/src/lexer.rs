@@ -215,6 +215,18 @@ pub fn after_bracket(tokens: &[Token<'_>], open: usize) -> usize {
     tokens.len()
 }
 
+/// The parts between commas that stand outside brackets.
+pub fn at_commas<'s, 't>(tokens: &'s [Token<'t>]) -> Vec<&'s [Token<'t>]> {
+    let mut parts = Vec::new();
+    let mut from = 0;
+    while from < tokens.len() {
+        let to = outside_brackets(tokens, from, |t| t.is_symbol(',')).unwrap_or(tokens.len());
+        parts.push(&tokens[from..to]);
+        from = to + 1;
+    }
+    parts
+}
+
 /// The first token from `from` on that stands outside brackets and satisfies `wanted`.
 pub fn outside_brackets(tokens: &[Token<'_>], from: usize, wanted: impl Fn(&Token<'_>) -> bool) -> Option<usize> {
     let mut depth = 0_usize;

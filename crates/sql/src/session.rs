@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::lexer::{Kind, Token, after_bracket, outside_brackets, tokens};
+use crate::lexer::{Kind, Token, after_bracket, at_commas, outside_brackets, tokens};
 use crate::{Backslash, Dialect, DoubleQuotes, Rules};
 
 /// What a setting is.
@@ -414,18 +414,6 @@ fn added_modes(part: &[Token<'_>]) -> Option<Vec<String>> {
         _ => None,
     });
     Some(added.collect::<Option<Vec<_>>>()?.into_iter().flatten().collect())
-}
-
-/// The parts between commas that stand outside brackets.
-fn at_commas<'s, 't>(all: &'s [Token<'t>]) -> Vec<&'s [Token<'t>]> {
-    let mut parts = Vec::new();
-    let mut from = 0;
-    while from < all.len() {
-        let to = outside_brackets(all, from, |t| t.is_symbol(',')).unwrap_or(all.len());
-        parts.push(&all[from..to]);
-        from = to + 1;
-    }
-    parts
 }
 
 /// Whether a list of settings names one; an entry that ends in `_` names all that begin so.

@@ -4,13 +4,13 @@
 
 use std::io::{BufRead, Read};
 
-use strandline_sql::lexer::{Kind, Token, after_bracket, outside_brackets, qualified_name, tokens};
+use strandline_sql::lexer::{Kind, Token, after_bracket, at_commas, outside_brackets, qualified_name, tokens};
 
 use super::cells::{RowRead, column_order, constant, copy_cells, push_cells};
 use super::encoding::TextEncoding;
 use super::filling::Filling;
 use super::objects;
-use super::tables::{add_element, add_key, character_set, column_list, inside_bracket, kind_of, named_after, split_at_commas, written};
+use super::tables::{add_element, add_key, character_set, column_list, inside_bracket, kind_of, named_after, written};
 use crate::declared::Base;
 use crate::store::{AttachedKind, Column, ColumnDefault, StoredTable, StoredType, StoredView};
 use crate::value::ColumnKind;
@@ -486,13 +486,13 @@ impl<'f, 'd> Dump<'f, 'd> {
         let mut table = StoredTable::new(schema, name, Vec::new());
         let mut tail = after;
         if all.get(after).is_some_and(|t| t.is_symbol('(')) {
-            for element in split_at_commas(inside_bracket(all, after)) {
+            for element in at_commas(inside_bracket(all, after)) {
                 add_element(&mut table, element, statement, dialect);
             }
             tail = after_bracket(all, after);
         }
         if all.get(tail).is_some_and(|t| t.is("inherits")) {
-            for parent in split_at_commas(inside_bracket(all, tail + 1)) {
+            for parent in at_commas(inside_bracket(all, tail + 1)) {
                 parents.extend(qualified_name(parent, 0, dialect).map(|(parts, _)| self.full_name(parts)));
             }
         } else if all.get(tail).is_some_and(|t| t.is("partition")) && all.get(tail + 1).is_some_and(|t| t.is("of")) {
@@ -570,9 +570,9 @@ impl<'f, 'd> Dump<'f, 'd> {
                 self.begin_section(full);
             }
         } else if first.is("alter") {
-            split_at_commas(rest).into_iter().for_each(|part| self.alter_column(index, part, statement));
+            at_commas(rest).into_iter().for_each(|part| self.alter_column(index, part, statement));
         } else {
-            for part in split_at_commas(rest) {
+            for part in at_commas(rest) {
                 match part.first() {
                     Some(word) if word.is("alter") || word.is("modify") || word.is("change") => self.alter_column(index, part, statement),
                     _ => add_key(&mut self.filling.database.tables[index], part, dialect),
@@ -654,7 +654,7 @@ impl<'f, 'd> Dump<'f, 'd> {
         let mut doubtful = 0;
         while all.get(at).is_some_and(|t| t.is_symbol('(')) {
             let end = after_bracket(all, at);
-            let cells = split_at_commas(inside_bracket(all, at)).into_iter().map(|part| constant(part, statement, dialect));
+            let cells = at_commas(inside_bracket(all, at)).into_iter().map(|part| constant(part, statement, dialect));
             doubtful += u64::from(push_cells(table, &order, cells) == RowRead::Doubtful);
             at = end + usize::from(all.get(end).is_some_and(|t| t.is_symbol(',')));
         }
@@ -705,7 +705,7 @@ impl<'f, 'd> Dump<'f, 'd> {
 /// Whether a view's query is what mysqldump writes in a view's place until all are defined: `SELECT 1 AS a, 1 AS b`.
 fn is_placeholder(query: &[Token<'_>]) -> bool {
     let one = |part: &&[Token<'_>]| part.len() == 3 && matches!(part[0].kind, Kind::Number("1")) && part[1].is("as");
-    query.first().is_some_and(|t| t.is("select")) && split_at_commas(&query[1..]).iter().all(one)
+    query.first().is_some_and(|t| t.is("select")) && at_commas(&query[1..]).iter().all(one)
 }
 
 /// Whose dump a comment says that this is, if it says so.

@@ -1,8 +1,8 @@
 //! What a dump defines besides tables: types, collations, functions, triggers, policies, settings, rights.
 
-use strandline_sql::lexer::{Kind, Token, outside_brackets, qualified_name};
+use strandline_sql::lexer::{Kind, Token, at_commas, outside_brackets, qualified_name};
 
-use super::tables::{inside_bracket, split_at_commas, written};
+use super::tables::{inside_bracket, written};
 use crate::Dialect;
 use crate::store::{Attached, AttachedKind, Rights, StoredCollation, StoredFunction, StoredSetting, StoredType};
 
@@ -20,7 +20,7 @@ pub(super) fn stored_type(all: &[Token<'_>], after: usize, statement: &str) -> S
             let name = part.first()?.name(Dialect::PostgreSql)?;
             Some((name, written(&part[1..], statement).to_owned()))
         };
-        return StoredType::Composite(split_at_commas(inside_bracket(tail, 0)).iter().filter_map(field).collect());
+        return StoredType::Composite(at_commas(inside_bracket(tail, 0)).iter().filter_map(field).collect());
     }
     StoredType::Other(written(tail, statement).trim_end_matches(';').trim_end().to_owned())
 }
@@ -38,7 +38,7 @@ pub(super) fn domain(all: &[Token<'_>], after: usize, statement: &str) -> Stored
 /// `CREATE COLLATION name (provider = icu, locale = 'und')`.
 pub(super) fn collation(all: &[Token<'_>], after: usize, statement: &str) -> StoredCollation {
     let mut found = StoredCollation { sql: statement.trim().to_owned(), ..StoredCollation::default() };
-    for part in split_at_commas(inside_bracket(all, after)) {
+    for part in at_commas(inside_bracket(all, after)) {
         let [name, equals, value, ..] = part else { continue };
         let value = match &value.kind {
             Kind::Text(text) => text.clone(),
@@ -104,7 +104,7 @@ pub(super) fn setting(all: &[Token<'_>], dialect: Dialect) -> Option<StoredSetti
     if !all.get(after).is_some_and(|t| t.is("to") || t.is_symbol('=')) {
         return None;
     }
-    let value: Vec<String> = split_at_commas(&all[after + 1..])
+    let value: Vec<String> = at_commas(&all[after + 1..])
         .iter()
         .filter_map(|part| match part.first().map(|t| &t.kind) {
             Some(Kind::Text(text) | Kind::Quoted(text)) => Some(text.clone()),
@@ -118,14 +118,14 @@ pub(super) fn setting(all: &[Token<'_>], dialect: Dialect) -> Option<StoredSetti
 /// Adds what a GRANT gives. `full_name` makes a relation's name of its parts.
 pub(super) fn grant(rights: &mut Rights, all: &[Token<'_>], dialect: Dialect, full_name: impl Fn(Vec<String>) -> String) {
     let Some(to) = outside_brackets(all, 0, |t| t.is("to")) else { return };
-    let roles: Vec<String> = split_at_commas(&all[to + 1..])
+    let roles: Vec<String> = at_commas(&all[to + 1..])
         .iter()
         .filter_map(|part| {
             part.iter().find(|t| !t.is("group")).and_then(|t| t.name(dialect).or(if let Kind::Text(s) = &t.kind { Some(s.clone()) } else { None }))
         })
         .collect();
     let Some(on) = outside_brackets(all, 0, |t| t.is("on")).filter(|on| *on < to) else {
-        for group in split_at_commas(&all[1..to]).iter().filter_map(|part| part.first().and_then(|t| t.name(dialect))) {
+        for group in at_commas(&all[1..to]).iter().filter_map(|part| part.first().and_then(|t| t.name(dialect))) {
             for role in &roles {
                 rights.memberships.entry(role.clone()).or_default().insert(group.clone());
             }
@@ -147,7 +147,7 @@ pub(super) fn grant(rights: &mut Rights, all: &[Token<'_>], dialect: Dialect, fu
     } else if all.get(at).is_some_and(|t| ["schema", "sequence", "function", "database", "type", "language", "procedure"].iter().any(|w| t.is(w))) {
         return;
     }
-    for part in split_at_commas(&all[at.min(to)..to]) {
+    for part in at_commas(&all[at.min(to)..to]) {
         if let Some((parts, _)) = qualified_name(part, 0, dialect) {
             rights.readers.entry(full_name(parts)).or_default().extend(roles.iter().cloned());
         }

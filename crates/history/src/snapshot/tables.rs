@@ -1,6 +1,6 @@
 //! CREATE TABLE and ALTER TABLE of a dump: columns with their types, keys, parents.
 
-use strandline_sql::lexer::{Kind, Token, after_bracket, outside_brackets, qualified_name};
+use strandline_sql::lexer::{Kind, Token, after_bracket, at_commas, outside_brackets, qualified_name};
 
 use crate::Dialect;
 use crate::store::{Column, ColumnDefault, ForeignKey, KeyAction, StoredTable};
@@ -36,18 +36,6 @@ const TYPE_ENDS: [&str; 23] = [
     "visible",
 ];
 
-/// The parts between commas that stand outside brackets.
-pub(super) fn split_at_commas<'s, 't>(all: &'s [Token<'t>]) -> Vec<&'s [Token<'t>]> {
-    let mut parts = Vec::new();
-    let mut from = 0;
-    while from < all.len() {
-        let to = outside_brackets(all, from, |t| t.is_symbol(',')).unwrap_or(all.len());
-        parts.push(&all[from..to]);
-        from = to + 1;
-    }
-    parts
-}
-
 /// What stands in the bracket that opens at `open`.
 pub(super) fn inside_bracket<'s, 't>(all: &'s [Token<'t>], open: usize) -> &'s [Token<'t>] {
     let from = (open + 1).min(all.len());
@@ -57,7 +45,7 @@ pub(super) fn inside_bracket<'s, 't>(all: &'s [Token<'t>], open: usize) -> &'s [
 }
 
 pub(super) fn column_list(all: &[Token<'_>], open: usize, dialect: Dialect) -> Vec<String> {
-    split_at_commas(inside_bracket(all, open)).iter().filter_map(|part| part.first().and_then(|t| t.name(dialect))).collect()
+    at_commas(inside_bracket(all, open)).iter().filter_map(|part| part.first().and_then(|t| t.name(dialect))).collect()
 }
 
 /// The text that some tokens of `statement` are.

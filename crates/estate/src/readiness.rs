@@ -53,6 +53,7 @@ struct Observed {
     with_parameters: u64,
     reads: u64,
     reads_with_rows: u64,
+    writes: u64,
     with_session: u64,
     with_request: u64,
     with_status: u64,
@@ -101,6 +102,7 @@ impl Observer {
                     seen.reads += 1;
                     seen.reads_with_rows += u64::from(event.row_count.is_some());
                 }
+                seen.writes += u64::from(matches!(event.activity, Activity::Write | Activity::Define));
                 seen.fetches += u64::from(statement.trim_start().get(..5).is_some_and(|word| word.eq_ignore_ascii_case("fetch")));
                 seen.kinds.extend(event.record_kind.map(RecordKind::as_str));
             }
@@ -121,8 +123,10 @@ impl Observer {
                 Some(seen) => {
                     // Another log of the same server may have the counts that this one lacks.
                     let beside = estate.sources.iter().filter(|other| other.system == source.system && other.id != source.id);
-                    let counted = beside.filter_map(|other| self.sources.get(&other.id)).map(|other| other.reads_with_rows).max().unwrap_or(0);
+                    let beside: Vec<&Observed> = beside.filter_map(|other| self.sources.get(&other.id)).collect();
+                    let counted = beside.iter().map(|other| other.reads_with_rows).max().unwrap_or(0);
                     judge_source(&source.id, seen, counted, &mut answers);
+                    judge_writes(&source.id, seen, &beside, &mut answers);
                     judge_retention(&source.id, source.retention_days, &mut answers);
                 }
             }
@@ -145,6 +149,18 @@ fn judge_source(id: &str, seen: &Observed, counted: u64, answers: &mut Vec<Answe
             format!("{} of {} stamps are to the whole second", seen.coarse, seen.events),
             "which of two requests in one second caused a statement",
             "nginx: $msec in log_format; Apache: %{msec_frac}t; PostgreSQL: %m in log_line_prefix; MariaDB has no finer stamps, MySQL has",
+        ));
+    }
+}
+
+/// Data that changed since the dump is known by its writes alone.
+fn judge_writes(id: &str, seen: &Observed, beside: &[&Observed], answers: &mut Vec<Answer>) {
+    if seen.statements > 0 && seen.writes == 0 && beside.iter().all(|other| other.writes == 0) {
+        answers.push(blind(
+            id,
+            format!("none of {} statements is a write", seen.statements),
+            "what changed since the dump: reads are replayed on the rows of the dump, and may name others",
+            "PostgreSQL: pgaudit.log = 'read, write, ddl', or log_statement = 'mod'; MySQL and MariaDB: the general log, or the audit log with its writes",
         ));
     }
 }
@@ -360,6 +376,7 @@ mod tests {
         check(|e| e.request_id = None, "db-log", "request id", Severity::Costly);
         check(|e| e.record_kind = Some(RecordKind::PgauditSession), "db-log", "FETCHes", Severity::Costly);
         check(|_| {}, "kms-web", "no event of this source", Severity::Blind);
+        check(|_| {}, "db-log", "none of 10 statements is a write", Severity::Blind);
     }
 
     #[test]

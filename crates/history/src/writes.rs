@@ -95,6 +95,8 @@ pub struct ConnectionFacts {
 pub struct LogFacts {
     /// By time; writes at one time in the order of the log.
     pub writes: Vec<Write>,
+    /// Whether any log holds a write or a definition, of anybody. Where none does, a log may have been set to leave them out.
+    pub shows_writes: bool,
     /// First database event.
     pub first_event: Option<i64>,
     /// Last database event.
@@ -628,6 +630,7 @@ impl Reader {
 
     fn take_write(&mut self, connection: &mut Open, part: Part<'_>) {
         let Part { event, statement, session, place, .. } = part;
+        self.facts.shows_writes = true;
         let defines = ["create", "alter", "drop", "rename", "truncate"].contains(&part.word);
         let implicit_commit = self.dialect == Dialect::MySql && (event.activity == Activity::Define || defines) && !is_temporary(statement);
         if implicit_commit {

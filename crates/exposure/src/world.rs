@@ -42,12 +42,12 @@ impl People {
         number
     }
 
-    /// The keys, by number.
     /// The key of a number that [`Self::number`] gave.
     pub(crate) fn key(&self, number: u32) -> &str {
         &self.keys[number as usize]
     }
 
+    /// The keys, by number.
     pub(crate) fn keys(&self) -> &[String] {
         &self.keys
     }

@@ -119,9 +119,9 @@ struct Firsts {
 impl Firsts {
     /// Of a subquery that stands as a value: at most one row, or the server would have refused it.
     fn of_value(plan: &LogicalPlan) -> Result<Option<Self>> {
-        let is_folded = !plan.exists(|node| Ok(matches!(node, LogicalPlan::Aggregate(_) | LogicalPlan::Distinct(_) | LogicalPlan::Union(_))))?;
+        let is_plain = !plan.exists(|node| Ok(matches!(node, LogicalPlan::Aggregate(_) | LogicalPlan::Distinct(_) | LogicalPlan::Union(_))))?;
         match Self::read(plan, Some(1))? {
-            Some(firsts) if is_folded && firsts.skip == 0 && firsts.take == 1 && firsts.outputs.len() == 1 => Ok(Some(firsts)),
+            Some(firsts) if is_plain && firsts.skip == 0 && firsts.take == 1 && firsts.outputs.len() == 1 => Ok(Some(firsts)),
             _ => Ok(None),
         }
     }

@@ -52,7 +52,7 @@ fn is_word(token: &Token, expected: &str) -> bool {
     word(token).is_some_and(|word| word.value.eq_ignore_ascii_case(expected))
 }
 
-/// `ORDER BY a USING >`, `FOR NO KEY UPDATE`, `FOR KEY SHARE`, `BETWEEN SYMMETRIC a AND b` of plain words, `person*`.
+/// `ORDER BY a USING >`, `FOR NO KEY UPDATE`, `FOR KEY SHARE`, `BETWEEN SYMMETRIC a AND b` of plain words.
 fn postgresql(tokens: Vec<Token>) -> Vec<Token> {
     let mut kept = Kept::default();
     let mut rest = tokens.into_iter().peekable();

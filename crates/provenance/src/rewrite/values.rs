@@ -174,9 +174,10 @@ impl Rewriter<'_> {
         Ok(Rewritten { columns, ..input })
     }
 
-    /// The same rows without the set columns of which no mark speaks.
+    /// The same rows without the set columns of which no mark speaks; those that say whether the row is sure speak for themselves.
     pub(crate) fn spoken(&self, input: Rewritten, more: &Marks) -> Result<Rewritten> {
-        let live: BTreeSet<u32> = input.columns.iter().flatten().chain(&input.rows).chain(more).map(|mark| mark.set).collect();
+        let marked = input.columns.iter().flatten().chain(&input.rows).chain(more).map(|mark| mark.set);
+        let live: BTreeSet<u32> = marked.chain(self.decided.rows.iter().copied()).collect();
         if self.keeps_used || input.sets.iter().all(|set| live.contains(set)) {
             return Ok(input);
         }

@@ -10,6 +10,7 @@ use strandline_model::evidence::EventRef;
 use strandline_model::time::Instant;
 
 use crate::mask::{self, Secrecy};
+use crate::secret;
 use crate::stamp::{self, Stamp, Zone};
 use crate::{Context, EventError};
 
@@ -377,6 +378,7 @@ impl<'a> Filling<'a> {
             Column::Label(name) => self.label(name.clone(), value),
             Column::Secret(name) => {
                 self.event.masked = true;
+                self.secret(&value);
                 self.labels.push((Cow::Owned(name.clone()), Cow::Borrowed(MASK)));
             }
             Column::Time | Column::Skip => {}
@@ -427,6 +429,9 @@ impl<'a> Filling<'a> {
         // A cookie of any name may be what a session hangs on.
         let cookie = name.starts_with("cookie_") && Secrecy::IfRandom.hides(&value);
         let hidden = cookie || mask::secrecy(&name).hides(&value);
+        if hidden {
+            self.secret(&value);
+        }
         let (value, changed) = match name.as_ref() {
             _ if hidden => (Cow::Borrowed(MASK), true),
             "referer" | "referrer" => masked_value(value, mask::url),
@@ -435,6 +440,11 @@ impl<'a> Filling<'a> {
         };
         self.event.masked |= changed;
         self.labels.push((name, value));
+    }
+
+    /// A header, a cookie or a field that was masked: what in it may tell a session.
+    fn secret(&mut self, value: &str) {
+        secret::of_header(value).iter().for_each(|secret| self.event.secrets.add(secret));
     }
 
     /// Settles what depends on whether a better value came, in whatever order they stood.
@@ -478,8 +488,12 @@ impl<'a> Filling<'a> {
         if column(&mut self.event).is_some() {
             return;
         }
+        let original = value.clone();
         let (value, changed) = masked_value(value, mask);
-        self.event.masked |= changed;
+        if changed {
+            self.event.masked = true;
+            mask::replaced(&original, &value).into_iter().for_each(|secret| self.secret(secret));
+        }
         *column(&mut self.event) = Some(value);
     }
 

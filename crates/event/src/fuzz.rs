@@ -116,7 +116,7 @@ fn run_evtx(bytes: &[u8]) {
     let artefact = ArtefactId(String::new());
     let read = evtx::read_records(&mut &*bytes, &artefact, &mut Within(bytes.len() as u64));
     assert!(read.is_ok(), "memory does not fail");
-    let context = Context { artefact: &artefact, path: "", source: &bare_source("evtx"), assumed_year: 2026 };
+    let context = Context { artefact: &artefact, path: "", source: &bare_source("evtx"), assumed_year: 2026, secret_key: None };
     let _ = read_artefact(&mut &*bytes, &context, &mut source::Nothing);
 }
 
@@ -156,7 +156,7 @@ fn run(source: &LogSource, bytes: &[u8]) {
 /// Reads `bytes` and checks that events stand behind one another, and that no record vanishes.
 fn run_counted(source: &LogSource, bytes: &[u8], expected: Count) {
     let artefact = ArtefactId(String::new());
-    let context = Context { artefact: &artefact, path: "", source, assumed_year: 2026 };
+    let context = Context { artefact: &artefact, path: "", source, assumed_year: 2026, secret_key: None };
     let mut places = Places { end: 0, size: bytes.len() as u64 };
     let summary = read_artefact(&mut &*bytes, &context, &mut places);
     let (Ok(summary), Ok(format)) = (summary, source::open(&context, &bytes[..bytes.len().min(64 << 10)])) else { return };

@@ -10,6 +10,7 @@ pub mod fuzz;
 pub mod mask;
 pub mod mask_sql;
 mod record;
+mod secret;
 pub mod source;
 pub mod sql;
 pub mod sql_comment;
@@ -26,6 +27,7 @@ use strandline_model::event::{Event, EventBatchBuilder, EventRows};
 use strandline_model::evidence::{ArtefactId, EventRef, Warning};
 use strandline_model::time::{Instant, Interval};
 
+pub use secret::SecretKey;
 pub use source::{bare_source, recognise};
 pub use stamp::assumed_year;
 
@@ -45,6 +47,8 @@ pub struct Context<'a> {
     pub source: &'a LogSource,
     /// The year to assume for stamps that carry none (syslog): that of the file's last change.
     pub assumed_year: i16,
+    /// Under which key secrets are digested; without one they leave nothing behind.
+    pub secret_key: Option<&'a SecretKey>,
 }
 
 /// Where events and warnings go.
@@ -204,6 +208,10 @@ impl<'a> Output<'a> {
         event.source = context.source.id.as_str().into();
         event.system = context.source.system.as_str().into();
         event.line = record.line;
+        event.secrets = match context.secret_key {
+            Some(key) => event.secrets.digested(Some(&|secret: &str| key.digest(secret))),
+            None => event.secrets.digested(None),
+        };
         self.summary.records_read += 1;
         self.widen(event.time);
         self.builder.push(&event);

@@ -19,6 +19,8 @@ pub struct Masked<'s> {
     pub statement: Cow<'s, str>,
     /// Bind parameters at the places of secrets: 1-based number, and how far its name says so.
     pub secret_parameters: Vec<(usize, Secrecy)>,
+    /// The constants that were replaced.
+    pub secrets: Vec<&'s str>,
 }
 
 /// Functions whose arguments are secrets.
@@ -573,7 +575,7 @@ impl<'s, 't> Walk<'s, 't> {
 
     fn close(mut self) -> Masked<'s> {
         self.apply_backward();
-        let mut secret_parameters = Vec::new();
+        let (mut secret_parameters, mut secrets) = (Vec::new(), Vec::new());
         let mut question_marks = 0;
         let mut masked = String::new();
         let mut copied = 0;
@@ -595,6 +597,7 @@ impl<'s, 't> Walk<'s, 't> {
                     let secrecy = if searched.contains(inner) { Secrecy::Open } else { *secrecy };
                     let clean = if token.kind == Kind::Text { value(inner, secrecy) } else { number(inner, secrecy) };
                     if clean != inner {
+                        secrets.push(inner);
                         masked.push_str(&self.sql[copied..token.inner_start]);
                         masked.push_str(&clean);
                         copied = token.inner_end;
@@ -609,7 +612,7 @@ impl<'s, 't> Walk<'s, 't> {
             masked.push_str(&self.sql[copied..]);
             Cow::Owned(masked)
         };
-        Masked { statement, secret_parameters }
+        Masked { statement, secret_parameters, secrets }
     }
 
     /// Search patterns that stand in the clear: the same pattern beside them, over a secret column, is what somebody looked

@@ -237,12 +237,83 @@ pub struct Event<'a> {
     pub object: Option<Cow<'a, str>>,
     /// Fields that have no column (sqlcommenter fields, mapped extras), as one JSON object.
     pub labels: Option<Cow<'a, str>>,
+    /// Secrets that were masked, as far as they tell a session: equal where the secrets are.
+    pub secrets: Secrets<'a>,
     /// Whether a secret was masked in this event.
     pub masked: bool,
 }
 
 /// What a masked secret reads as.
 pub const MASK: &str = "[masked]";
+
+/// Secrets that stood in a record. On their way from the line they are themselves; the table takes digests alone.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub enum Secrets<'a> {
+    /// None that could tell a session.
+    #[default]
+    None,
+    /// As they stood, until they are digested. Never written anywhere.
+    Values(Vec<String>),
+    /// Keyed digests, separated by blanks. The key is the case's.
+    Digests(Cow<'a, str>),
+}
+
+impl<'a> Secrets<'a> {
+    /// Adds a value that was masked.
+    pub fn add(&mut self, value: &str) {
+        match self {
+            Self::Values(values) if values.iter().any(|known| known == value) => {}
+            Self::Values(values) => values.push(value.to_owned()),
+            Self::None | Self::Digests(_) => *self = Self::Values(vec![value.to_owned()]),
+        }
+    }
+
+    /// Takes over the values of another record of the same event.
+    pub fn join(&mut self, other: Self) {
+        if let Self::Values(values) = other {
+            values.iter().for_each(|value| self.add(value));
+        }
+    }
+
+    /// The same as digests; without a digest nothing is left of them.
+    pub fn digested(self, digest: Option<&dyn Fn(&str) -> String>) -> Self {
+        match (self, digest) {
+            (Self::Values(values), Some(digest)) if !values.is_empty() => {
+                Self::Digests(Cow::Owned(values.iter().map(|value| digest(value)).collect::<Vec<_>>().join(" ")))
+            }
+            (Self::Digests(known), _) => Self::Digests(known),
+            _ => Self::None,
+        }
+    }
+
+    /// The digests, one by one.
+    pub fn digests(&self) -> impl Iterator<Item = &str> {
+        let digests: &str = if let Self::Digests(digests) = self { digests } else { "" };
+        digests.split_ascii_whitespace()
+    }
+
+    fn column(&self) -> Option<&str> {
+        if let Self::Digests(digests) = self { Some(digests) } else { None }
+    }
+
+    fn into_owned(self) -> Secrets<'static> {
+        match self {
+            Self::None => Secrets::None,
+            Self::Values(values) => Secrets::Values(values),
+            Self::Digests(digests) => Secrets::Digests(Cow::Owned(digests.into_owned())),
+        }
+    }
+}
+
+impl std::fmt::Debug for Secrets<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::None => f.write_str("None"),
+            Self::Values(values) => write!(f, "{} values", values.len()),
+            Self::Digests(digests) => write!(f, "Digests({digests})"),
+        }
+    }
+}
 
 impl<'a> Event<'a> {
     /// An event with only what every event has.
@@ -288,6 +359,7 @@ impl<'a> Event<'a> {
             channel: None,
             object: None,
             labels: None,
+            secrets: Secrets::None,
             masked: false,
         }
     }
@@ -321,6 +393,7 @@ impl<'a> Event<'a> {
             channel: own(self.channel),
             object: own(self.object),
             labels: own(self.labels),
+            secrets: self.secrets.into_owned(),
             time: self.time,
             time_precision_micros: self.time_precision_micros,
             utc_offset_seconds: self.utc_offset_seconds,
@@ -390,6 +463,7 @@ pub fn schema() -> SchemaRef {
         utf8("channel", true),
         utf8("object", true),
         utf8("labels", true),
+        utf8("secrets", true),
         Field::new("masked", DataType::Boolean, false),
     ]))
 }
@@ -440,6 +514,7 @@ pub struct EventBatchBuilder {
     channel: StringBuilder,
     object: StringBuilder,
     labels: StringBuilder,
+    secrets: StringBuilder,
     masked: BooleanBuilder,
 }
 
@@ -509,6 +584,7 @@ impl EventBatchBuilder {
         self.channel.append_option(event.channel.as_deref());
         self.object.append_option(event.object.as_deref());
         self.labels.append_option(event.labels.as_deref());
+        self.secrets.append_option(event.secrets.column());
         self.masked.append_value(event.masked);
     }
 
@@ -563,6 +639,7 @@ impl EventBatchBuilder {
             Arc::new(self.channel.finish()),
             Arc::new(self.object.finish()),
             Arc::new(self.labels.finish()),
+            Arc::new(self.secrets.finish()),
             Arc::new(self.masked.finish()),
         ];
         RecordBatch::try_new(schema(), columns)
@@ -627,6 +704,7 @@ pub struct EventRows<'b> {
     channel: Option<&'b StringArray>,
     object: Option<&'b StringArray>,
     labels: Option<&'b StringArray>,
+    secrets: Option<&'b StringArray>,
     masked: Option<&'b BooleanArray>,
 }
 
@@ -681,6 +759,7 @@ impl<'b> EventRows<'b> {
             channel: utf8("channel"),
             object: utf8("object"),
             labels: utf8("labels"),
+            secrets: utf8("secrets"),
             masked: batch.column_by_name("masked").and_then(|c| c.as_boolean_opt()),
         }
     }
@@ -751,6 +830,7 @@ impl<'b> EventRows<'b> {
             channel: text(self.channel, row),
             object: text(self.object, row),
             labels: text(self.labels, row),
+            secrets: text(self.secrets, row).map_or(Secrets::None, Secrets::Digests),
             masked: self.masked.is_some_and(|c| c.value(row)),
         }
     }

@@ -125,7 +125,13 @@ struct Conversation<'c> {
 impl Conversation<'_> {
     fn hold(&mut self, input: &mut dyn Read) -> Result<Summary, ReaderError> {
         let context = self.context;
-        let job = Job { artefact: context.artefact.clone(), path: context.path.to_owned(), source: context.source.clone(), assumed_year: context.assumed_year };
+        let job = Job {
+            artefact: context.artefact.clone(),
+            path: context.path.to_owned(),
+            source: context.source.clone(),
+            assumed_year: context.assumed_year,
+            secret_key: context.secret_key.cloned(),
+        };
         self.give(frame::JOB, &serde_json::to_vec(&job).expect("a job is text and numbers"));
         let sink_failed = |source| EventError::Sink { path: context.path.to_owned(), source };
         loop {

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use arrow_array::RecordBatch;
 use arrow_ipc::writer::StreamWriter;
 use serde::{Deserialize, Serialize};
-use strandline_event::{Context, EventError, Sink, SinkError, read_artefact};
+use strandline_event::{Context, EventError, SecretKey, Sink, SinkError, read_artefact};
 use strandline_model::estate::LogSource;
 use strandline_model::evidence::{ArtefactId, Warning};
 
@@ -20,6 +20,7 @@ pub(crate) struct Job {
     pub(crate) path: String,
     pub(crate) source: LogSource,
     pub(crate) assumed_year: i16,
+    pub(crate) secret_key: Option<SecretKey>,
 }
 
 /// Why a source cannot be read as it is described.
@@ -43,7 +44,8 @@ pub fn serve() -> ExitCode {
 fn read(input: &mut dyn BufRead, out: &mut dyn Write) -> io::Result<()> {
     let Some((frame::JOB, job)) = frame::read(input)? else { return Err(io::ErrorKind::InvalidData.into()) };
     let job: Job = serde_json::from_slice(&job)?;
-    let context = Context { artefact: &job.artefact, path: &job.path, source: &job.source, assumed_year: job.assumed_year };
+    let context =
+        Context { artefact: &job.artefact, path: &job.path, source: &job.source, assumed_year: job.assumed_year, secret_key: job.secret_key.as_ref() };
     let mut bytes = Bytes { input, chunk: Vec::new(), at: 0, ended: false };
     match read_artefact(&mut bytes, &context, &mut Answers(out)) {
         Ok(summary) => frame::write(out, frame::SUMMARY, &serde_json::to_vec(&summary)?),

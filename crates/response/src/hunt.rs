@@ -271,7 +271,7 @@ impl Files<'_> {
         let mut source = bare_source(format);
         source.id = format.to_owned();
         let year = assumed_year(found.head, found.modified.unwrap_or(self.request.now));
-        let context = Context { artefact: &origin.artefact, path: &origin.path, source: &source, assumed_year: year };
+        let context = Context { artefact: &origin.artefact, path: &origin.path, source: &source, assumed_year: year, secret_key: None };
         let formats = Arc::new(BTreeMap::from([(format.to_owned(), format.to_owned())]));
         let progress = found.progress;
         let input: &mut dyn Read = found.input;

@@ -235,7 +235,7 @@ fn look_inside(artefact: &Artefact, vault: &Vault<'_>, format: &str, sketch: &mu
         session_prefix: None,
         retention_days: None,
     };
-    let context = Context { artefact: &artefact.id, path: &artefact.path, source: &source, assumed_year: 1970 };
+    let context = Context { artefact: &artefact.id, path: &artefact.path, source: &source, assumed_year: 1970, secret_key: None };
     let mut input = vault.open(&artefact.id)?;
     // A format that needs more than its name stays undescribed; the draft says so.
     let _ = read_artefact(&mut *input, &context, &mut Peek { sketch, batches: 0 });

@@ -42,6 +42,7 @@ impl<'e> Draft<'e> {
         self.event.activity = event.activity;
         self.event.request_id = event.request_id;
         self.event.masked |= event.masked;
+        self.event.secrets.join(event.secrets);
         self.labels.extend(other.labels);
     }
 
@@ -82,6 +83,7 @@ impl<'e> Draft<'e> {
             self.event.activity = Activity::Query;
         }
         self.event.masked |= masked.statement != rest;
+        masked.secrets.iter().for_each(|secret| self.secret(secret));
         self.event.statement = (!rest.is_empty()).then_some(masked.statement);
         StatementRead { secret_parameters: masked.secret_parameters, prepares }
     }
@@ -101,11 +103,21 @@ impl<'e> Draft<'e> {
             list.push(value.map(|value| {
                 let secrecy = if searched.contains(&value) { Secrecy::Open } else { secrecy(index) };
                 let clean = mask_sql::value(&value, secrecy).into_owned();
-                self.event.masked |= clean != value;
+                if clean != value {
+                    self.event.masked = true;
+                    self.secret(&value);
+                }
                 Cow::Owned(clean)
             }));
         }
         self.event.parameters = Some(list);
+    }
+
+    /// A value that was masked. One that nobody could guess may tell a session; a password is forgotten.
+    fn secret(&mut self, value: &str) {
+        if Secrecy::IfRandom.hides(value) {
+            self.event.secrets.add(value);
+        }
     }
 
     /// Sets the message, secrets masked.

@@ -165,7 +165,7 @@ fn share_read(name: &str, head: &[u8]) -> Option<f32> {
         return None;
     }
     let source = bare_source(name);
-    let context = Context { artefact: &ArtefactId(String::new()), path: "", source: &source, assumed_year: 1970 };
+    let context = Context { artefact: &ArtefactId(String::new()), path: "", source: &source, assumed_year: 1970, secret_key: None };
     let mut reader = head;
     let mut records = Records::new(&mut reader);
     let mut format = open(&context, head).ok().filter(|format| format.name() != "unreadable")?;

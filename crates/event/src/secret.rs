@@ -1,0 +1,104 @@
+//! What a masked secret leaves behind: a keyed digest, so that two records with one secret are seen to have one. Whoever has a
+//! table without the case's key cannot try what a secret may have been.
+
+use std::fmt;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::{Hmac, Mac};
+use serde::{Deserialize, Serialize};
+use sha2::Sha256;
+
+use crate::mask::Secrecy;
+
+/// Digits of a digest: 64 bits, far more than there are secrets in a case.
+const DIGITS: usize = 16;
+
+/// The key of a case's digests.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct SecretKey(String);
+
+impl SecretKey {
+    /// From the case's own randomness.
+    pub fn new(key: String) -> Self {
+        Self(key)
+    }
+
+    /// Sixteen hexadecimal digits of HMAC-SHA-256 (RFC 2104).
+    pub fn digest(&self, secret: &str) -> String {
+        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(self.0.as_bytes()) else { return String::new() };
+        mac.update(secret.as_bytes());
+        let mut digits: String = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+        digits.truncate(DIGITS);
+        digits
+    }
+}
+
+impl fmt::Debug for SecretKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretKey")
+    }
+}
+
+/// Claims of a JSON Web Token that name the session it is of: `jti` (RFC 7519), `sid` (OpenID Connect Front-Channel Logout), and
+/// what applications write. A token is renewed while its session goes on.
+const SESSION_CLAIMS: [&str; 5] = ["sid", "session", "session_id", "session_state", "jti"];
+
+/// The secrets in a masked header, cookie or field that may tell a session: without the scheme, each cookie by itself, of a
+/// token first the session that it names.
+pub(crate) fn of_header(value: &str) -> Vec<String> {
+    let mut out = Vec::new();
+    for part in value.split(';').take(MOST_PARTS) {
+        let part = part.trim();
+        let part = ["Bearer ", "bearer ", "Token ", "Session "].iter().find_map(|scheme| part.strip_prefix(scheme)).unwrap_or(part);
+        let named = part.split_once('=').filter(|(name, _)| name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b)));
+        let secret = named.map_or(part, |(_, value)| value).trim_matches('"');
+        if Secrecy::IfRandom.hides(secret) {
+            out.extend(session_claim(secret));
+            out.push(secret.to_owned());
+        }
+    }
+    out
+}
+
+/// Parts of one header that are looked at.
+const MOST_PARTS: usize = 64;
+
+fn session_claim(token: &str) -> Option<String> {
+    let payload = token.strip_prefix("eyJ")?.split('.').nth(1)?;
+    let claims: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).ok()?).ok()?;
+    SESSION_CLAIMS.iter().find_map(|name| claims.get(*name)?.as_str().map(str::to_owned))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(header: &str, secrets: &[&str]) {
+        assert_eq!(of_header(header), secrets);
+    }
+
+    #[test]
+    fn what_tells_a_session_stands_alone() {
+        check("Bearer k3J9x0Qw7Lm2Zp4Rt8Yb", &["k3J9x0Qw7Lm2Zp4Rt8Yb"]);
+        check("lang=de; sid=k3J9x0Qw7Lm2Zp4Rt8Yb; theme=\"dark\"", &["k3J9x0Qw7Lm2Zp4Rt8Yb"]);
+        check("hunter2", &[]);
+        check("Basic dXNlcjpwYXNz", &[]);
+    }
+
+    #[test]
+    fn a_token_tells_the_session_that_it_names() {
+        let payload = URL_SAFE_NO_PAD.encode(r#"{"sub":"7","session":"Ab12Cd34Ef56Gh78"}"#);
+        let token = format!("eyJhbGciOiJIUzI1NiJ9.{payload}.c2lnbmF0dXJlMTIz");
+        check(&format!("Bearer {token}"), &["Ab12Cd34Ef56Gh78", &token]);
+    }
+
+    #[test]
+    fn digests_are_equal_where_secrets_are_and_keys_are() {
+        let (one, other) = (SecretKey::new("a".into()), SecretKey::new("b".into()));
+        assert_eq!(one.digest("x"), one.digest("x"));
+        assert_ne!(one.digest("x"), one.digest("y"));
+        assert_ne!(one.digest("x"), other.digest("x"));
+        assert_eq!(one.digest("x").len(), DIGITS);
+    }
+}

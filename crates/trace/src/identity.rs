@@ -8,7 +8,8 @@ use strandline_model::estate::Estate;
 use strandline_model::trail::{OpenQuestion, Strength};
 
 use crate::links::{Links, Proposal};
-use crate::survey::{PinnedRecord, SessionKey, SessionPrefix, Span, Survey, trusted};
+use crate::sessions::Sessions;
+use crate::survey::{PinnedRecord, SessionKey, Span, Survey, trusted};
 use crate::windows::{self, Logons};
 
 /// Accounts that must have an address as their usual one before it counts as shared.
@@ -56,7 +57,7 @@ pub(crate) struct Identity<'a> {
     survey: &'a Survey,
     logons: &'a Logons,
     estate: &'a Estate,
-    prefix: &'a SessionPrefix,
+    sessions: &'a Sessions,
     homes: BTreeMap<Arc<str>, Arc<str>>,
     by_name: BTreeMap<Arc<str>, Vec<SessionKey>>,
     /// Sessions that a person pinned: all of their addresses are followed.
@@ -70,7 +71,7 @@ pub(crate) struct Identity<'a> {
 }
 
 impl<'a> Identity<'a> {
-    pub(crate) fn new(survey: &'a Survey, logons: &'a Logons, estate: &'a Estate, prefix: &'a SessionPrefix) -> Self {
+    pub(crate) fn new(survey: &'a Survey, logons: &'a Logons, estate: &'a Estate, sessions: &'a Sessions) -> Self {
         let mut by_name: BTreeMap<Arc<str>, Vec<SessionKey>> = BTreeMap::new();
         for key in survey.sessions.keys() {
             by_name.entry(key.1.clone()).or_default().push(key.clone());
@@ -80,7 +81,7 @@ impl<'a> Identity<'a> {
             survey,
             logons,
             estate,
-            prefix,
+            sessions,
             homes,
             by_name,
             pinned_sessions: BTreeSet::new(),
@@ -122,7 +123,7 @@ impl<'a> Identity<'a> {
             name.split_once('/').filter(|(s, _)| self.estate.systems.iter().any(|known| known.id == *s)).map_or((None, name), |(s, i)| (Some(s), i));
         let whole = self.by_name.get(id).into_iter().flatten();
         let cut = self.estate.systems.iter().flat_map(|s| {
-            let short = self.prefix.cut(&s.id, id);
+            let short = self.sessions.cut(&s.id, id);
             self.by_name.get(short).into_iter().flatten().filter(move |key| key.0.as_ref() == s.id)
         });
         let found: BTreeSet<SessionKey> = whole.chain(cut).filter(|key| system.is_none_or(|s| key.0.as_ref() == s)).cloned().collect();
@@ -189,21 +190,28 @@ impl<'a> Identity<'a> {
                     continue;
                 };
                 let accounts = session.accounts.iter().map(|a| a.as_ref()).collect::<Vec<_>>().join(", ");
-                let reason = format!(
-                    "the session was used from this address {} times; account {} is followed in this session only",
-                    span.count,
-                    if accounts.is_empty() { "(none logged)" } else { &accounts }
-                );
+                let (used, strength) = self.used(key, span);
+                let reason = format!("{used}; account {} is followed in this session only", if accounts.is_empty() { "(none logged)" } else { &accounts });
                 links.add(Proposal {
                     rule: "address_to_session",
                     from: &format!("address={address}"),
                     to: &self.node(key),
-                    strength: Strength::Proved,
+                    strength,
                     reason,
                     span: *span,
                     events: Vec::new(),
                 });
             }
+        }
+    }
+
+    /// How a session is known to have been used from an address, in words, and how strongly.
+    fn used(&self, key: &SessionKey, span: &Span) -> (String, Strength) {
+        if self.sessions.are_looked_up(&key.0) {
+            let words = "the application looked up the secret of this session while requests from this address ran, and at times no others did";
+            (format!("{words} ({} requests)", span.count), Strength::Inferred)
+        } else {
+            (format!("the session was used from this address {} times", span.count), Strength::Proved)
         }
     }
 
@@ -275,24 +283,23 @@ impl<'a> Identity<'a> {
                     continue;
                 }
                 let insider = self.pinned_sessions.contains(&key);
-                let alone = self
-                    .survey
-                    .addresses
-                    .get(address)
-                    .is_some_and(|a| a.sessions.iter().all(|other| self.survey.sessions[other].accounts.iter().all(|x| seen.accounts.contains(x))));
+                // Where sessions are looked up, no log says whose they are: another one is somebody else's.
+                let is_known = |other: &SessionKey| !self.sessions.are_looked_up(&other.0) || *other == key;
+                let is_same = |other: &SessionKey| is_known(other) && self.survey.sessions[other].accounts.iter().all(|x| seen.accounts.contains(x));
+                let alone = self.survey.addresses.get(address).is_some_and(|a| a.sessions.iter().all(is_same));
                 let at_home = seen.accounts.iter().any(|a| self.homes.get(a) == Some(address));
                 let whole = alone && !insider && !at_home && self.shared(address).is_none();
                 let to = if whole { format!("address={address}") } else { format!("address_in_session={address} in {}/{}", key.0, key.1) };
+                let (used, strength) = self.used(&key, span);
                 let reason = format!(
-                    "the session was used from here {} times; {}",
-                    span.count,
+                    "{used}; {}",
                     if whole {
                         "no other account's session uses the address, so everything from it is followed"
                     } else {
                         "others use the address too, so it is followed in this session only"
                     }
                 );
-                links.add(Proposal { rule: "session_to_address", from: &from, to: &to, strength: Strength::Proved, reason, span: *span, events: Vec::new() });
+                links.add(Proposal { rule: "session_to_address", from: &from, to: &to, strength, reason, span: *span, events: Vec::new() });
             }
         }
     }

@@ -23,6 +23,7 @@ mod links;
 mod requests;
 mod routes;
 mod seeds;
+mod sessions;
 mod shape;
 mod statements;
 mod steps;
@@ -109,13 +110,13 @@ const MOST_ROUNDS: usize = 4;
 /// # Errors
 /// If the events cannot be scanned, or the sink refuses the accesses.
 pub fn trace(inputs: &Inputs<'_>, accesses: &mut dyn FnMut(Vec<Access>) -> Result<(), ScanError>) -> Result<Trail, TraceError> {
-    let prefix = survey::SessionPrefix::of(inputs.estate);
     let sources = windows::Sources::of(inputs.estate);
-    let survey = survey::survey(inputs.events, &prefix, inputs.pins, &sources).map_err(TraceError::Events)?;
+    let mut clocks = clock::Clocks::of(inputs.coverage, inputs.estate);
+    let (sessions, survey, notes) = surveyed(inputs, &sources, &mut clocks).map_err(TraceError::Events)?;
     let logons = windows::survey(inputs.events, &sources, &survey.pinned_logon_sessions(inputs.pins)).map_err(TraceError::Events)?;
     let mut links = links::Links::of(inputs.decisions);
-    let mut identity = identity::Identity::new(&survey, &logons, inputs.estate, &prefix);
-    let mut clocks = clock::Clocks::of(inputs.coverage, inputs.estate);
+    let mut identity = identity::Identity::new(&survey, &logons, inputs.estate, &sessions);
+    notes.into_iter().for_each(|note| identity.note(note));
 
     seeds::plant(inputs, &survey, &mut identity, &mut links);
     identity.spread(&mut links);
@@ -127,7 +128,7 @@ pub fn trace(inputs: &Inputs<'_>, accesses: &mut dyn FnMut(Vec<Access>) -> Resul
     let mut work = trail::Work::new(inputs, &survey, &clocks);
     for _ in 0..MOST_ROUNDS {
         let before = links.progress();
-        work.gather(&prefix, &mut identity, &mut links).map_err(TraceError::Events)?;
+        work.gather(&sessions, &mut identity, &mut links).map_err(TraceError::Events)?;
         work.exploits(&mut identity);
         identity.spread(&mut links);
         if links.progress() == before {
@@ -135,7 +136,7 @@ pub fn trace(inputs: &Inputs<'_>, accesses: &mut dyn FnMut(Vec<Access>) -> Resul
         }
     }
     work.link_statements(&mut identity, &mut links);
-    work.note_secret_sessions(&mut identity);
+    work.note_secret_sessions(&sessions, &mut identity, &links);
     work.link_dark_time(&mut identity, &mut links);
     work.add_windows(windows::gather(inputs, &sources, &logons, &windows::followed(&logons, &links), &links).map_err(TraceError::Events)?, &mut identity);
     let steps = work.steps(&links);
@@ -151,4 +152,22 @@ pub fn trace(inputs: &Inputs<'_>, accesses: &mut dyn FnMut(Vec<Access>) -> Resul
     }
     notes.extend(trail::parties_note(&actor));
     Ok(Trail { links, steps: steps.0, actor, notes, open: open.into_iter().collect() })
+}
+
+/// The survey; where no log of a system names a session, a second one with the sessions whose secrets its application looks up.
+fn surveyed(
+    inputs: &Inputs<'_>,
+    windows: &windows::Sources,
+    clocks: &mut clock::Clocks,
+) -> Result<(sessions::Sessions, survey::Survey, Vec<String>), ScanError> {
+    let sessions = sessions::Sessions::of_logs(inputs.estate);
+    let survey = survey::survey(inputs.events, &sessions, inputs.pins, windows)?;
+    let nameless = sessions::nameless(&survey);
+    if nameless.is_empty() || survey.statement_sources.is_empty() {
+        return Ok((sessions, survey, Vec::new()));
+    }
+    let notes = clock::vote(inputs.events, &survey, &|key| nameless.contains(&key.0), clocks)?;
+    let sessions = sessions.with(sessions::look_up(inputs, &survey, clocks, &nameless)?);
+    let survey = survey::survey(inputs.events, &sessions, inputs.pins, windows)?;
+    Ok((sessions, survey, notes))
 }

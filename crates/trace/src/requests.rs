@@ -12,7 +12,8 @@ use crate::Inputs;
 use crate::clock::Clocks;
 use crate::identity::{Identity, Part};
 use crate::links::{Links, Proposal};
-use crate::survey::{SessionKey, SessionPrefix, Span, TemplateKey, present};
+use crate::sessions::Sessions;
+use crate::survey::{SessionKey, Span, TemplateKey, present};
 use crate::text::{Place, Pool};
 use crate::url::Target;
 use crate::windows::Sources;
@@ -37,6 +38,7 @@ const COLUMNS: &[&str] = &[
     "status_code",
     "bytes",
     "duration_micros",
+    "secrets",
 ];
 
 /// How long before its log line a request may have begun, where no duration is logged.
@@ -154,16 +156,16 @@ pub(crate) fn interval(time: i64, precision: i64, took: i64, spread: i64) -> (i6
 /// Collects them.
 pub(crate) fn collect(
     inputs: &Inputs<'_>,
-    prefix: &SessionPrefix,
+    sessions: &Sessions,
     clocks: &Clocks,
     identity: &mut Identity<'_>,
     links: &mut Links,
 ) -> Result<Requests, ScanError> {
     let mut pool = Pool::default();
     for round in 0.. {
-        let mut lines = own_lines(inputs, prefix, clocks, identity, links, &mut pool)?;
+        let mut lines = own_lines(inputs, sessions, clocks, identity, links, &mut pool)?;
         let before = links.progress();
-        let (joined, others) = joined_lines(inputs, prefix, clocks, &lines, &mut pool)?;
+        let (joined, others) = joined_lines(inputs, sessions, clocks, &lines, &mut pool)?;
         link_joined_sessions(&lines, &joined, identity, links);
         identity.spread(links);
         if links.progress() != before && round < MOST_ROUNDS {
@@ -179,10 +181,10 @@ pub(crate) fn collect(
     Ok(Requests::default())
 }
 
-fn line(event: &Event<'_>, prefix: &SessionPrefix, clocks: &Clocks, pool: &mut Pool) -> Line {
+fn line(event: &Event<'_>, sessions: &Sessions, clocks: &Clocks, pool: &mut Pool) -> Line {
     let mut own = |value: Option<&str>| present(value).map(|v| pool.intern(v));
     let (address, account) = (own(event.src_ip.as_deref()), own(event.account.as_deref()));
-    let session = own(event.session.as_deref().map(|s| prefix.cut(&event.system, s)));
+    let session = own(sessions.of(event).as_deref());
     let (request_id, method, url) = (own(event.request_id.as_deref()), own(event.method.as_deref()), own(event.url.as_deref()));
     Line {
         place: Place::of(&event.place, pool),
@@ -223,17 +225,17 @@ fn web_events(inputs: &Inputs<'_>, visit: &mut dyn FnMut(&Event<'_>)) -> Result<
 /// Lines that carry the actor's own session or address, or a pinned account or request id.
 fn own_lines(
     inputs: &Inputs<'_>,
-    prefix: &SessionPrefix,
+    sessions: &Sessions,
     clocks: &Clocks,
     identity: &Identity<'_>,
     links: &Links,
     pool: &mut Pool,
 ) -> Result<Vec<Line>, ScanError> {
-    let mut sessions: HashMap<SessionKey, (Strength, Part)> = HashMap::new();
+    let mut followed: HashMap<SessionKey, (Strength, Part)> = HashMap::new();
     for value in links.values("session") {
         if let (Some(key), Some(strength)) = (identity.session_of(&value), links.strength(&format!("session={value}"))) {
             let part = identity.part(&key, links);
-            sessions.insert(key, (strength, part));
+            followed.insert(key, (strength, part));
         }
     }
     let named = |kind: &str| -> HashMap<String, Strength> {
@@ -250,15 +252,15 @@ fn own_lines(
             (Some(account), Some(address)) if !sign_ins.is_empty() => sign_ins.get(&format!("{account}@{} from {address}", event.system)).copied(),
             _ => None,
         };
-        let by_session = present(event.session.as_deref()).and_then(|s| {
-            let key: SessionKey = (Arc::from(event.system.as_ref()), Arc::from(prefix.cut(&event.system, s)));
-            let (strength, part) = sessions.get(&key)?;
+        let by_session = sessions.of(event).and_then(|s| {
+            let key: SessionKey = (Arc::from(event.system.as_ref()), Arc::from(s.as_ref()));
+            let (strength, part) = followed.get(&key)?;
             let owners = matches!((part, address), (Part::Without(owners), Some(a)) if owners.contains(a));
             (!owners).then_some(*strength)
         });
         let mine = [by_address, by_account, by_request, by_session, by_sign_in].into_iter().flatten().max();
         if mine.is_some() {
-            let mut found = line(event, prefix, clocks, pool);
+            let mut found = line(event, sessions, clocks, pool);
             found.mine = mine;
             lines.push(found);
         }
@@ -298,7 +300,7 @@ pub(crate) fn within(intervals: &[(i64, i64)], from: i64, to: i64) -> bool {
 }
 
 /// Other logs' lines about the actor's requests; and other people's lines at the same moments.
-fn joined_lines(inputs: &Inputs<'_>, prefix: &SessionPrefix, clocks: &Clocks, own: &[Line], pool: &mut Pool) -> Result<(Vec<Line>, Vec<Line>), ScanError> {
+fn joined_lines(inputs: &Inputs<'_>, sessions: &Sessions, clocks: &Clocks, own: &[Line], pool: &mut Pool) -> Result<(Vec<Line>, Vec<Line>), ScanError> {
     let known: std::collections::HashSet<(Arc<str>, u64)> = own.iter().map(|l| (l.place.artefact.clone(), l.place.offset)).collect();
     let mut ids: HashMap<Arc<str>, ById> = HashMap::new();
     let mut looks: HashMap<Look, Vec<Sighting>> = HashMap::new();
@@ -329,7 +331,7 @@ fn joined_lines(inputs: &Inputs<'_>, prefix: &SessionPrefix, clocks: &Clocks, ow
         if !near && by_id.is_none() {
             return;
         }
-        let mut found = line(event, prefix, clocks, pool);
+        let mut found = line(event, sessions, clocks, pool);
         if known.contains(&(found.place.artefact.clone(), found.place.offset)) {
             return;
         }

@@ -13,6 +13,7 @@ use strandline_model::trail::Pin;
 
 use crate::clock::Clocks;
 use crate::requests::{interval, took};
+use crate::sessions::Sessions;
 use crate::text::{Pool, hash64};
 use crate::url::Target;
 use crate::windows::Sources;
@@ -37,8 +38,10 @@ const COLUMNS: &[&str] = &[
     "url",
     "status_code",
     "duration_micros",
+    "bytes",
     "database",
     "application",
+    "secrets",
 ];
 
 /// Requests of one template that are kept to learn from.
@@ -163,27 +166,6 @@ pub(crate) struct Survey {
     pub events: u64,
 }
 
-/// Cuts session ids of a system to the length that its shortest log keeps.
-#[derive(Debug, Default)]
-pub(crate) struct SessionPrefix(BTreeMap<String, usize>);
-
-impl SessionPrefix {
-    pub(crate) fn of(estate: &Estate) -> Self {
-        let mut shortest = BTreeMap::new();
-        for source in &estate.sources {
-            if let Some(length) = source.session_prefix {
-                let known = shortest.entry(source.system.clone()).or_insert(length as usize);
-                *known = (*known).min(length as usize);
-            }
-        }
-        Self(shortest)
-    }
-
-    pub(crate) fn cut<'s>(&self, system: &str, session: &'s str) -> &'s str {
-        self.0.get(system).map_or(session, |length| crate::url::cut(session, (*length).max(1)))
-    }
-}
-
 /// Whether a sessions' value says that there is none.
 pub(crate) fn present(value: Option<&str>) -> Option<&str> {
     value.filter(|v| !v.is_empty() && *v != "-")
@@ -202,7 +184,7 @@ pub(crate) fn connection_of<'e>(event: &'e Event<'_>) -> Cow<'e, str> {
 }
 
 /// Runs the pass.
-pub(crate) fn survey(events: &dyn Scan, prefix: &SessionPrefix, pins: &[Pin], windows: &Sources) -> Result<Survey, ScanError> {
+pub(crate) fn survey(events: &dyn Scan, sessions: &Sessions, pins: &[Pin], windows: &Sources) -> Result<Survey, ScanError> {
     let mut pool = Pool::default();
     let mut out = Survey::default();
     for batch in events.scan(COLUMNS)? {
@@ -210,14 +192,14 @@ pub(crate) fn survey(events: &dyn Scan, prefix: &SessionPrefix, pins: &[Pin], wi
         for event in EventRows::new(&batch).iter() {
             out.events += 1;
             let of_windows = windows.hold(&event);
-            out.note_pin(&event, pins, prefix, of_windows, &mut pool);
+            out.note_pin(&event, pins, sessions, of_windows, &mut pool);
             if of_windows {
                 out.note_windows(&event, &mut pool);
                 continue;
             }
             match event.class {
-                Class::Http => out.note_request(&event, prefix, &mut pool),
-                Class::Authentication => out.note_sign_in(&event, prefix, &mut pool),
+                Class::Http => out.note_request(&event, sessions, &mut pool),
+                Class::Authentication => out.note_sign_in(&event, sessions, &mut pool),
                 Class::Datastore => out.note_datastore(&event, &mut pool),
                 _ => {}
             }
@@ -227,7 +209,7 @@ pub(crate) fn survey(events: &dyn Scan, prefix: &SessionPrefix, pins: &[Pin], wi
 }
 
 impl Survey {
-    fn note_pin(&mut self, event: &Event<'_>, pins: &[Pin], prefix: &SessionPrefix, of_windows: bool, pool: &mut Pool) {
+    fn note_pin(&mut self, event: &Event<'_>, pins: &[Pin], sessions: &Sessions, of_windows: bool, pool: &mut Pool) {
         for pin in pins {
             let Pin::Statement(written) = pin else {
                 continue;
@@ -241,7 +223,7 @@ impl Survey {
                 pin: pin.to_string(),
                 database_session: session.filter(|_| database).map(|s| pool.intern(s)),
                 logon_session: session.filter(|_| of_windows).map(|s| pool.intern(s)),
-                web_session: session.filter(|_| !database && !of_windows).map(|s| (pool.intern(&event.system), pool.intern(prefix.cut(&event.system, s)))),
+                web_session: (!database && !of_windows).then(|| sessions.of(event)).flatten().map(|s| (pool.intern(&event.system), pool.intern(&s))),
                 address: present(event.src_ip.as_deref()).filter(|_| !database).map(|a| pool.intern(a)),
                 request_id: present(event.request_id.as_deref()).map(|r| pool.intern(r)),
                 time: event.time.micros(),
@@ -250,10 +232,10 @@ impl Survey {
         }
     }
 
-    fn note_request(&mut self, event: &Event<'_>, prefix: &SessionPrefix, pool: &mut Pool) {
+    fn note_request(&mut self, event: &Event<'_>, sessions: &Sessions, pool: &mut Pool) {
         let (system, time) = (pool.intern(&event.system), event.time.micros());
         self.request_sources.entry(system.clone()).or_default().insert(pool.intern(&event.source));
-        self.note_use(event, prefix, pool);
+        self.note_use(event, sessions, pool);
         let (Some(method), Some(url)) = (present(event.method.as_deref()), present(event.url.as_deref())) else {
             return;
         };
@@ -280,10 +262,10 @@ impl Survey {
     }
 
     /// Session, account and address of one web or sign-in record.
-    fn note_use(&mut self, event: &Event<'_>, prefix: &SessionPrefix, pool: &mut Pool) {
+    fn note_use(&mut self, event: &Event<'_>, sessions: &Sessions, pool: &mut Pool) {
         let (system, time) = (pool.intern(&event.system), event.time.micros());
         let address = present(event.src_ip.as_deref()).map(|a| pool.intern(a));
-        let key = present(event.session.as_deref()).map(|s| (system.clone(), pool.intern(prefix.cut(&event.system, s))));
+        let key = sessions.of(event).map(|s| (system.clone(), pool.intern(&s)));
         if let Some(address) = &address {
             let seen = self.addresses.entry(address.clone()).or_default();
             seen.span.add(time);
@@ -328,8 +310,8 @@ impl Survey {
         }
     }
 
-    fn note_sign_in(&mut self, event: &Event<'_>, prefix: &SessionPrefix, pool: &mut Pool) {
-        self.note_use(event, prefix, pool);
+    fn note_sign_in(&mut self, event: &Event<'_>, sessions: &Sessions, pool: &mut Pool) {
+        self.note_use(event, sessions, pool);
         let (Some(address), Some(account)) = (present(event.src_ip.as_deref()), present(event.account.as_deref())) else {
             return;
         };

@@ -18,9 +18,10 @@ use crate::identity::Identity;
 use crate::links::{Links, Proposal};
 use crate::requests::{self, Request, Requests, union};
 use crate::routes::{self, Derived, How, Match};
+use crate::sessions::Sessions;
 use crate::statements::{self, Execution, Statements, Wanted};
 use crate::steps::{self, Deed, Move};
-use crate::survey::{SessionKey, SessionPrefix, Span, Survey, TemplateKey};
+use crate::survey::{SessionKey, Span, Survey, TemplateKey};
 use crate::windows::{self, Gathered, Logons, Read};
 use crate::{Actor, Inputs};
 
@@ -69,8 +70,8 @@ impl<'a> Work<'a> {
     }
 
     /// Runs the passes over the actor's events with what is known so far.
-    pub(crate) fn gather(&mut self, prefix: &SessionPrefix, identity: &mut Identity<'_>, links: &mut Links) -> Result<(), ScanError> {
-        let found: Requests = requests::collect(self.inputs, prefix, self.clocks, identity, links)?;
+    pub(crate) fn gather(&mut self, sessions: &Sessions, identity: &mut Identity<'_>, links: &mut Links) -> Result<(), ScanError> {
+        let found: Requests = requests::collect(self.inputs, sessions, self.clocks, identity, links)?;
         let systems = requests::systems(&found);
         self.requests = found.all;
         self.own = links.values("connection").into_iter().collect();
@@ -172,8 +173,12 @@ impl<'a> Work<'a> {
     }
 
     /// Systems whose logs name no session, though the application looks one up by a secret with most of the actor's requests:
-    /// the secret is masked, so that nothing ties his requests from another address to these.
-    pub(crate) fn note_secret_sessions(&self, identity: &mut Identity<'_>) {
+    /// what he did with it from another address is not known, where that secret was looked up for nobody known, or left no digest.
+    pub(crate) fn note_secret_sessions(&self, sessions: &Sessions, identity: &mut Identity<'_>, links: &Links) {
+        let followed: Vec<SessionKey> = links.values("session").iter().filter_map(|value| identity.session_of(value)).collect();
+        for (system, _) in followed.iter().filter(|key| sessions.has_strays(key)) {
+            identity.leave_open(OpenQuestion::SessionNotFollowed { system: system.to_string() });
+        }
         let mut counts: BTreeMap<&Arc<str>, (BTreeSet<usize>, BTreeSet<usize>)> = BTreeMap::new();
         for m in self.own_matches().filter(|m| m.strength > Strength::Open) {
             let execution = &self.statements.all[m.execution];
@@ -183,7 +188,10 @@ impl<'a> Work<'a> {
                 by_secret.insert(m.request);
             }
         }
-        let has_sessions = |system: &Arc<str>| self.survey.sessions.keys().any(|(known, _)| known == system);
+        let has_sessions = |system: &Arc<str>| {
+            let is_followed = !sessions.are_looked_up(system) || followed.iter().any(|(known, _)| known == system);
+            is_followed && self.survey.sessions.keys().any(|(known, _)| known == system)
+        };
         for (system, (all, by_secret)) in counts {
             if 2 * by_secret.len() > all.len() && !has_sessions(system) {
                 identity.leave_open(OpenQuestion::SessionNotFollowed { system: system.to_string() });

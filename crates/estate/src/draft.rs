@@ -138,7 +138,7 @@ fn shares_a_word(a: &str, b: &str) -> bool {
 }
 
 fn quoted(words: &BTreeSet<&str>) -> String {
-    words.iter().map(|word| format!("{word:?}")).collect::<Vec<_>>().join(", ")
+    words.iter().map(|word| toml_string(word)).collect::<Vec<_>>().join(", ")
 }
 
 fn systems(findings: &Findings) -> BTreeSet<String> {
@@ -446,14 +446,43 @@ fn word(text: &str) -> String {
     if trimmed.is_empty() { "system".to_owned() } else { trimmed.to_owned() }
 }
 
+/// A string as TOML writes it; the escapes of Rust are others where a character is no printable one.
+fn toml_string(text: &str) -> String {
+    let mut written = String::from("\"");
+    for letter in text.chars() {
+        match letter {
+            '"' | '\\' => written.extend(['\\', letter]),
+            letter if letter.is_control() => written.push_str(&format!("\\u{:04X}", u32::from(letter))),
+            letter => written.push(letter),
+        }
+    }
+    written.push('"');
+    written
+}
+
+/// A name for a comment: what would end the comment, or speak to a terminal, is written out.
+fn printable(name: &str) -> String {
+    if name.chars().any(char::is_control) { name.escape_debug().to_string() } else { name.to_owned() }
+}
+
 fn list<'a>(items: impl Iterator<Item = &'a str>) -> String {
     let all: BTreeSet<&str> = items.collect();
-    if all.is_empty() { "none".to_owned() } else { all.into_iter().take(20).collect::<Vec<_>>().join(", ") }
+    if all.is_empty() { "none".to_owned() } else { all.into_iter().take(20).map(printable).collect::<Vec<_>>().join(", ") }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_with_a_control_character_leaves_the_draft_readable() {
+        let mut log = LogSketch { path: "db/postgresql.csv".into(), format: Some(("postgresql".into(), 1.0)), ..LogSketch::default() };
+        log.roles.insert("db\u{1}\u{1b}[31m\"".into(), ["10.0.0.5\u{7f}".to_owned()].into());
+        log.databases.insert("hr\u{9b}".into());
+        let text = write(&Findings { logs: vec![log], ..Findings::default() });
+        assert!(!text.chars().any(|c| c.is_control() && c != '\n'));
+        assert!(toml::from_str::<toml::Value>(&text).is_ok(), "{}", text.escape_debug());
+    }
 
     #[test]
     fn check_digits_tell_identity_cards_from_other_numbers() {

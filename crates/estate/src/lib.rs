@@ -8,6 +8,7 @@ pub mod readiness;
 
 use std::collections::BTreeSet;
 
+use strandline_model::address::as_compared;
 use strandline_model::estate::{Estate, Route, SharedFile};
 
 pub use nearest::nearest;
@@ -31,14 +32,21 @@ pub struct EstateError {
 /// # Errors
 /// The first mistake, with its line and the nearest right name.
 pub fn read(text: &str, path: &str) -> Result<Estate, EstateError> {
-    let estate: Estate = toml::from_str(text).map_err(|error| EstateError {
+    let mut estate: Estate = toml::from_str(text).map_err(|error| EstateError {
         path: path.to_owned(),
         line: error.span().map_or(0, |span| line_of(text, span.start)),
         problem: error.message().to_owned(),
         hint: Some("docs/estate.md describes every field".to_owned()),
     })?;
     check_names(&estate, text, path)?;
+    one_writing(&mut estate);
     Ok(estate)
+}
+
+/// Addresses as events have them, however they were written here.
+fn one_writing(estate: &mut Estate) {
+    let addresses = estate.systems.iter_mut().flat_map(|system| &mut system.addresses).chain(estate.trusted.iter_mut().flat_map(|known| &mut known.addresses));
+    addresses.for_each(|address| *address = as_compared(address));
 }
 
 /// Checks the tables that the estate names against those that a snapshot holds (`schema.table`).

@@ -272,6 +272,8 @@ fn default_activity(class: Class) -> Activity {
 pub struct Filling<'a> {
     event: Event<'a>,
     stamp: Option<Stamp>,
+    /// The wrapper's time, for a record without one of its own.
+    outer: Option<Stamp>,
     kind: Option<Kind>,
     class: Option<Class>,
     activity: Option<Activity>,
@@ -289,6 +291,7 @@ impl<'a> Filling<'a> {
         Self {
             event: Event::new(Instant(0), Class::Other, Activity::Other, place),
             stamp: None,
+            outer: None,
             kind: None,
             class: None,
             activity: None,
@@ -299,6 +302,12 @@ impl<'a> Filling<'a> {
             foreign_request: None,
             labels: Vec::new(),
         }
+    }
+
+    /// The time that stands in for one of the record's own.
+    pub fn or_at(mut self, outer: Option<Stamp>) -> Self {
+        self.outer = outer;
+        self
     }
 
     /// Sets what the record is.
@@ -315,6 +324,11 @@ impl<'a> Filling<'a> {
 
     /// Whether it is known when.
     pub fn is_stamped(&self) -> bool {
+        self.stamp.or(self.outer).is_some()
+    }
+
+    /// Whether the record itself says when.
+    pub fn is_own_stamped(&self) -> bool {
         self.stamp.is_some()
     }
 
@@ -499,7 +513,7 @@ impl<'a> Filling<'a> {
 
     /// The event, once it is known when. `None` without a stamp.
     pub fn finish(mut self) -> Option<Event<'a>> {
-        let stamp = self.stamp?;
+        let stamp = self.stamp.or(self.outer)?;
         self.join_path();
         self.settle();
         let mut event = self.event;

@@ -17,13 +17,15 @@ pub mod sql_comment;
 pub mod stamp;
 #[cfg(test)]
 mod testing;
+mod wrapper;
 
 use std::io::Read;
 
 use arrow_array::RecordBatch;
 use serde::{Deserialize, Serialize};
+use strandline_model::address;
 use strandline_model::estate::LogSource;
-use strandline_model::event::{Event, EventBatchBuilder, EventRows};
+use strandline_model::event::{Class, Event, EventBatchBuilder, EventRows};
 use strandline_model::evidence::{ArtefactId, EventRef, Warning};
 use strandline_model::time::{Instant, Interval};
 
@@ -101,8 +103,17 @@ pub struct Summary {
     pub format: String,
     /// First and last event.
     pub span: Option<Interval>,
-    /// Records that became an event, or were read in full and are none (a comment, a header).
+    /// Records that became an event.
     pub records_read: u64,
+    /// Records that were read in full and are no event (a blank line, a comment, a header).
+    #[serde(default)]
+    pub records_passed: u64,
+    /// Events of which more was understood than a time and a message.
+    #[serde(default)]
+    pub records_understood: u64,
+    /// Events with a message, of which nothing more was understood.
+    #[serde(default)]
+    pub records_told: u64,
     /// Records that could not be read.
     pub records_refused: u64,
     /// The first of them.
@@ -149,33 +160,64 @@ pub enum EventError {
 /// [`EventError`]; a record that cannot be read is a warning and not an error.
 pub fn read_artefact(input: &mut dyn Read, context: &Context<'_>, sink: &mut dyn Sink) -> Result<Summary, EventError> {
     let mut records = Records::new(input);
-    let mut format = source::open(context, records.peek().map_err(|source| interrupted(context, 0, source))?)?;
-    records.frame(format.framing());
+    let head = records.peek().map_err(|source| interrupted(context, 0, source))?;
+    let plan = wrapper::Plan::of(context, head);
+    read_planned(&mut records, context, &plan, sink)
+}
+
+/// Reads an artefact out of the wrappers that stand around its records.
+fn read_planned(records: &mut Records<'_>, context: &Context<'_>, plan: &wrapper::Plan, sink: &mut dyn Sink) -> Result<Summary, EventError> {
+    let head = records.peek().map_err(|source| interrupted(context, 0, source))?;
+    let inner_head = plan.inner_head(context, head)?;
+    let adapted = plan.source(context.source);
+    let inside = Context { source: adapted.as_ref().unwrap_or(context.source), ..context.clone() };
+    let mut format = source::open(&inside, &inner_head)?;
+    records.skip(plan.skip());
+    records.frame(plan.framing(format.framing()));
     let mut output = Output::new(context, sink);
-    if format.framing() == Framing::Stream {
-        let read = format.read_stream(&mut records.into_stream(), &mut output);
+    if plan.is_plain() && format.framing() == Framing::Stream {
+        let read = format.read_stream(&mut records.stream(), &mut output);
         return match read {
             Ok(()) => output.close(format.name()),
             Err(error @ EventError::Interrupted { .. }) => output.close(format.name()).and(Err(error)),
             Err(error) => Err(error),
         };
     }
+    let read = read_records(records, plan, format.as_mut(), &mut output);
+    if read.is_ok() || matches!(read, Err(EventError::Interrupted { .. })) {
+        format.finish(&mut output);
+        return output.close(&plan.named(format.name())).and_then(|summary| read.map(|()| summary));
+    }
+    read.and_then(|()| output.close(format.name()))
+}
+
+/// Reads record by record, each out of its wrappers.
+fn read_records(records: &mut Records<'_>, plan: &wrapper::Plan, format: &mut dyn source::Format, output: &mut Output<'_>) -> Result<(), EventError> {
+    let context = output.context;
+    let mut unwrapping = if plan.is_plain() { None } else { Some(wrapper::Unwrapping::new(plan.clone(), context)?) };
+    let mut failed = None;
     loop {
         let at = records.offset();
-        match records.next().map_err(|source| interrupted(context, at, source)) {
-            Ok(None) => break,
-            Ok(Some(record)) if record.cut => output.refuse(&record, "longer than a record may be; its rest was skipped"),
-            Ok(Some(record)) => format.read(&record, &mut output),
-            Err(error) => {
-                format.finish(&mut output);
-                output.close(format.name())?;
-                return Err(error);
+        match (records.next().map_err(|source| interrupted(context, at, source)), &mut unwrapping) {
+            (Ok(None), _) => break,
+            (Ok(Some(record)), _) if record.cut => output.refuse(&record, "longer than a record may be; its rest was skipped"),
+            (Ok(Some(record)), None) => format.read(&record, output),
+            (Ok(Some(record)), Some(unwrapping)) => {
+                unwrapping.add(&record);
+                unwrapping.give(false, &mut |envelope, line| output.unwrapped(envelope, line, format));
+            }
+            (Err(error), _) => {
+                failed = Some(error);
+                break;
             }
         }
         output.drain()?;
     }
-    format.finish(&mut output);
-    output.close(format.name())
+    if let Some(unwrapping) = &mut unwrapping {
+        unwrapping.give(true, &mut |envelope, line| output.unwrapped(envelope, line, format));
+        output.drain()?;
+    }
+    failed.map_or(Ok(()), Err)
 }
 
 fn interrupted(context: &Context<'_>, offset: u64, source: std::io::Error) -> EventError {
@@ -189,16 +231,18 @@ pub struct Output<'a> {
     builder: EventBatchBuilder,
     warnings: Vec<Warning>,
     summary: Summary,
+    /// What the wrapper of the record being read says.
+    envelope: wrapper::Envelope,
 }
 
 impl<'a> Output<'a> {
     fn new(context: &'a Context<'a>, sink: &'a mut dyn Sink) -> Self {
-        Self { context, sink, builder: EventBatchBuilder::new(), warnings: Vec::new(), summary: Summary::default() }
+        Self { context, sink, builder: EventBatchBuilder::new(), warnings: Vec::new(), summary: Summary::default(), envelope: wrapper::Envelope::default() }
     }
 
     /// The place of a record in the evidence.
     pub fn place(&self, record: &Record<'_>) -> EventRef {
-        EventRef { artefact: self.context.artefact.clone(), offset: record.offset, length: u32::try_from(record.bytes.len()).unwrap_or(u32::MAX) }
+        EventRef { artefact: self.context.artefact.clone(), offset: record.offset, length: u32::try_from(record.extent).unwrap_or(u32::MAX) }
     }
 
     /// Takes one event of `record`; source, system and line are filled in here.
@@ -212,9 +256,36 @@ impl<'a> Output<'a> {
             Some(key) => event.secrets.digested(Some(&|secret: &str| key.digest(secret))),
             None => event.secrets.digested(None),
         };
+        one_address(&mut event);
+        match understanding(&event) {
+            Understanding::Fields => self.summary.records_understood += 1,
+            Understanding::Message => self.summary.records_told += 1,
+            Understanding::TimeAlone => return self.refuse(record, "nothing but its time was understood: say which fields hold what, fields = { … }"),
+        }
         self.summary.records_read += 1;
         self.widen(event.time);
+        if event.host.is_none()
+            && let Some(host) = self.envelope.host.clone()
+        {
+            event.host = Some(host.into());
+        }
         self.builder.push(&event);
+    }
+
+    /// Hands a line to its format, with what its wrapper says.
+    fn unwrapped(&mut self, envelope: &wrapper::Envelope, record: &Record<'_>, format: &mut dyn source::Format) {
+        if record.bytes.trim_ascii().is_empty() {
+            return self.pass(record);
+        }
+        if self.envelope != *envelope {
+            self.envelope.clone_from(envelope);
+        }
+        format.read(record, self);
+    }
+
+    /// The wrapper's time, for a line that has none.
+    pub(crate) fn outer_time(&self) -> Option<stamp::Stamp> {
+        self.envelope.time
     }
 
     /// What is read, and for whom.
@@ -224,7 +295,7 @@ impl<'a> Output<'a> {
 
     /// Counts a record that was read in full and is no event.
     pub fn pass(&mut self, _record: &Record<'_>) {
-        self.summary.records_read += 1;
+        self.summary.records_passed += 1;
     }
 
     /// Refuses a record: one warning with its place. `reason` never holds the record's bytes.
@@ -272,5 +343,54 @@ impl<'a> Output<'a> {
         }
         self.summary.format = format.to_owned();
         Ok(self.summary)
+    }
+}
+
+/// How much of a record was understood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Understanding {
+    /// What it is, or a field that says who, where or what.
+    Fields,
+    /// A message, and no more.
+    Message,
+    /// When, and no more.
+    TimeAlone,
+}
+
+fn understanding(event: &Event<'_>) -> Understanding {
+    let texts = [
+        &event.src_ip,
+        &event.account,
+        &event.session,
+        &event.method,
+        &event.url,
+        &event.user_agent,
+        &event.statement,
+        &event.database,
+        &event.command,
+        &event.object,
+        &event.error_code,
+        &event.channel,
+        &event.request_id,
+        &event.transaction,
+    ];
+    if event.class != Class::Other || event.status_code.is_some() || texts.iter().any(|text| text.is_some()) {
+        Understanding::Fields
+    } else if event.message.is_some() || event.application.is_some() || event.labels.is_some() {
+        Understanding::Message
+    } else {
+        Understanding::TimeAlone
+    }
+}
+
+/// One address is written in one way, whatever the log's own is; a port behind it goes where ports stand.
+fn one_address(event: &mut Event<'_>) {
+    let Some(written) = event.src_ip.as_deref() else { return };
+    let Some((address, port)) = address::canonical(written) else { return };
+    if event.src_port.is_none() {
+        event.src_port = port.map(i32::from);
+    }
+    if address != written {
+        event.src_ip = Some(address.into());
     }
 }

@@ -22,6 +22,8 @@ pub enum Framing {
     QuotedLines,
     /// At an empty line: records of several lines.
     Paragraphs,
+    /// At the brace that closes a JSON object: objects over several lines, elements of an array.
+    Objects,
     /// Nowhere that is known here: the format reads the stream itself.
     Stream,
 }
@@ -35,8 +37,22 @@ pub struct Record<'a> {
     pub offset: u64,
     /// 1-based number of its first line.
     pub line: u64,
+    /// Bytes that it takes in the artefact: more than `bytes` has where a wrapper was taken off.
+    pub extent: u64,
     /// Whether it was longer than [`MAX_RECORD_BYTES`]: `bytes` then holds its beginning only.
     pub cut: bool,
+}
+
+impl Record<'_> {
+    /// A place without bytes, for records whose bytes are no longer held.
+    pub(crate) fn at(offset: u64, end: u64, line: u64) -> Self {
+        Self { bytes: &[], offset, line, extent: end.saturating_sub(offset), cut: false }
+    }
+
+    /// Offset of the first byte behind it.
+    pub fn end(&self) -> u64 {
+        self.offset.saturating_add(self.extent)
+    }
 }
 
 /// Cuts a reader into records.
@@ -73,8 +89,8 @@ impl<'r> Records<'r> {
     }
 
     /// The stream from the next record on, byte for byte.
-    pub fn into_stream(self) -> impl Read {
-        io::Cursor::new(self.buffer[self.start..].to_vec()).chain(self.input)
+    pub fn stream(&mut self) -> impl Read + '_ {
+        io::Cursor::new(self.buffer.split_off(self.start)).chain(&mut *self.input)
     }
 
     /// Offset of the next record.
@@ -89,6 +105,9 @@ impl<'r> Records<'r> {
     #[allow(clippy::should_implement_trait, reason = "a lending iterator: the record borrows the buffer")]
     pub fn next(&mut self) -> io::Result<Option<Record<'_>>> {
         self.compact();
+        if self.framing == Framing::Objects {
+            self.skip_separators()?;
+        }
         let mut scan = Scan::default();
         let (length, ending) = loop {
             if let Some(found) = scan.find(self.framing, &self.buffer[self.start..], self.ended) {
@@ -109,6 +128,29 @@ impl<'r> Records<'r> {
         Ok(Some(self.take(length, ending)))
     }
 
+    /// Passes over so many bytes: what stands before the first record. Before the first `next`.
+    pub fn skip(&mut self, bytes: usize) {
+        let bytes = bytes.min(self.buffer.len() - self.start);
+        self.line += memchr::memchr_iter(b'\n', &self.buffer[self.start..self.start + bytes]).count() as u64;
+        self.start += bytes;
+        self.offset += bytes as u64;
+    }
+
+    /// Passes over what may stand between the objects of an array, and behind the last.
+    fn skip_separators(&mut self) -> io::Result<()> {
+        loop {
+            let pending = &self.buffer[self.start..];
+            let count = pending.iter().take_while(|b| b.is_ascii_whitespace() || matches!(b, b',' | b'[' | b']' | b'}')).count();
+            let all = count == pending.len();
+            self.skip(count);
+            if !all || self.ended {
+                return Ok(());
+            }
+            self.compact();
+            self.fill()?;
+        }
+    }
+
     fn take(&mut self, length: usize, ending: usize) -> Record<'_> {
         let from = self.start;
         let whole = &self.buffer[from..from + length + ending];
@@ -120,7 +162,7 @@ impl<'r> Records<'r> {
         if let [head @ .., b'\r'] = bytes {
             bytes = head;
         }
-        Record { bytes, offset, line, cut: false }
+        Record { bytes, offset, line, extent: bytes.len() as u64, cut: false }
     }
 
     /// Keeps the beginning of a record that is too long and skips to the next line feed.
@@ -149,7 +191,7 @@ impl<'r> Records<'r> {
         self.buffer = head;
         self.start = self.buffer.len();
         self.buffer.extend_from_slice(&rest);
-        Ok(Record { bytes: &self.buffer[..KEEP_BYTES], offset, line, cut: true })
+        Ok(Record { bytes: &self.buffer[..KEEP_BYTES], offset, line, extent: KEEP_BYTES as u64, cut: true })
     }
 
     fn compact(&mut self) {
@@ -179,6 +221,8 @@ impl<'r> Records<'r> {
 struct Scan {
     at: usize,
     quoted: bool,
+    escaped: bool,
+    depth: u32,
 }
 
 impl Scan {
@@ -188,6 +232,7 @@ impl Scan {
             Framing::Lines | Framing::Stream => self.find_line(bytes),
             Framing::QuotedLines => self.find_quoted(bytes),
             Framing::Paragraphs => self.find_paragraph(bytes, ended),
+            Framing::Objects => self.find_object(bytes),
         }
     }
 
@@ -204,6 +249,30 @@ impl Scan {
             match bytes[at] {
                 b'"' => self.quoted = !self.quoted,
                 _ if !self.quoted => return Some((at, 1)),
+                _ => {}
+            }
+        }
+        self.at = bytes.len();
+        None
+    }
+
+    /// Up to the brace that closes the first; what begins with none is a line.
+    fn find_object(&mut self, bytes: &[u8]) -> Option<(usize, usize)> {
+        if bytes.first().is_some_and(|b| *b != b'{') {
+            return self.find_line(bytes);
+        }
+        for (at, byte) in bytes.iter().enumerate().skip(self.at) {
+            match byte {
+                _ if self.escaped => self.escaped = false,
+                b'\\' if self.quoted => self.escaped = true,
+                b'"' => self.quoted = !self.quoted,
+                b'{' | b'[' if !self.quoted => self.depth += 1,
+                b'}' | b']' if !self.quoted => {
+                    self.depth = self.depth.saturating_sub(1);
+                    if self.depth == 0 {
+                        return Some((at + 1, 0));
+                    }
+                }
                 _ => {}
             }
         }
@@ -255,6 +324,12 @@ mod tests {
     #[test]
     fn paragraphs_end_at_empty_lines() {
         check(Framing::Paragraphs, b"a=1\nb=2\n\na=3\n", &[("a=1\nb=2", 0, 1), ("a=3", 9, 4)]);
+    }
+
+    #[test]
+    fn objects_of_a_document_are_records() {
+        check(Framing::Objects, b"[\n {\"a\": \"}\\\"\"},\n{\n\"b\": [{}]}\n]\n", &[("{\"a\": \"}\\\"\"}", 3, 2), ("{\n\"b\": [{}]}", 17, 3)]);
+        check(Framing::Objects, b"x\n{}", &[("x", 0, 1), ("{}", 2, 2)]);
     }
 
     #[test]

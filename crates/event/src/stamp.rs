@@ -145,6 +145,7 @@ pub fn parse_prefix<'t>(text: &'t str, zone: &Zone) -> Option<(Stamp, &'t str)> 
     let mut cursor = Cursor::new(text);
     let written = match bytes {
         [b'0'..=b'9', b'0'..=b'9', b'0'..=b'9', b'0'..=b'9', b'-' | b'/' | b'.', ..] => iso(&mut cursor),
+        [b'0'..=b'9', b'0'..=b'9', b'0'..=b'9', b'0'..=b'9', b' ', b'A'..=b'Z' | b'a'..=b'z', ..] => year_first(&mut cursor),
         [b'0'..=b'9', b'/', b'A'..=b'Z' | b'a'..=b'z', ..] | [b'0'..=b'9', b'0'..=b'9', b'/', b'A'..=b'Z' | b'a'..=b'z', ..] => common_log(&mut cursor),
         [b'A'..=b'Z' | b'a'..=b'z', ..] => named_month(&mut cursor),
         [b'0'..=b'9', b' ' | b'-', ..] | [b'0'..=b'9', b'0'..=b'9', b' ' | b'-', ..] => day_first(&mut cursor),
@@ -352,6 +353,10 @@ fn named_month<'t>(cursor: &mut Cursor<'t>) -> Option<Written<'t>> {
     let rfc_2822 = if cursor.weekday() {
         let comma = cursor.any(b",").is_some();
         cursor.blanks();
+        // `Mon 2026-11-23 20:42:55 UTC`, as `journalctl -o short-full` writes.
+        if !comma && cursor.digits_ahead() == 4 {
+            return iso(cursor);
+        }
         comma && cursor.rest().starts_with(|c: char| c.is_ascii_digit())
     } else {
         false
@@ -377,6 +382,19 @@ fn named_month<'t>(cursor: &mut Cursor<'t>) -> Option<Written<'t>> {
         }
     }
     Some(Written { year, month, day, micros_of_day, precision_micros, zone })
+}
+
+/// `2026 Nov 23 20:42:55`, as some collectors put the year in front.
+fn year_first<'t>(cursor: &mut Cursor<'t>) -> Option<Written<'t>> {
+    let year = i16::try_from(cursor.number(4, 4)?).ok()?;
+    cursor.blanks();
+    let month = cursor.month()?;
+    cursor.blanks();
+    let day = cursor.small(2)?;
+    cursor.any(b" ")?;
+    cursor.blanks();
+    let (micros_of_day, precision_micros) = cursor.time_of_day()?;
+    Some(Written { year: Some(year), month, day, micros_of_day, precision_micros, zone: cursor.zone() })
 }
 
 /// `23 Nov 2026 20:42:55 +0000`, `23-Nov-2026 20:42:55.123`.

@@ -22,6 +22,10 @@ const SEEDS: &[&str] = &[
     "{\"timestamp\":\"2026-11-23 20:46:01.416 UTC\",\"error_severity\":\"LOG\",\"message\":\"statement: select 1\"}\n",
     "2026-11-23T20:42:57.109000Z\t   12 Query\tselect 1\nfrom a\n2026-11-23T20:42:57.109000Z\t   12 Connect\tamy@10.0.0.1 on hr using TCP/IP\n",
     "20261123 20:42:57,db,amy,10.0.0.1,12,34,QUERY,hr,'select \\'a\\'',0\n",
+    "2026-11-23T20:42:55.123456789Z stdout P 10.0.0.1 - \n2026-11-23T20:42:55.123456789Z stdout F amy [23/Nov/2026:20:42:55 +0000] \"GET / HTTP/1.1\" 200 5\n",
+    "{\"log\":\"10.0.0.1 - amy [23/Nov/2026:20:42:55 +0000] \\\"GET / HTTP/1.1\\\" 200 5\\n\",\"stream\":\"stdout\",\"time\":\"2026-11-23T20:42:55Z\"}\n",
+    "{\"Records\":[{\"message\":\"a\",\"timestamp\":1795466577109,\"id\":\"1\"},{\"user\":\"b\"}]}\n",
+    "web-1  | <34>Nov 23 20:42:57 gate postgres[7]: [3-1] user=a,db=b LOG:  statement: select#012\nNov 23 20:42:57 gate postgres[7]: [3-2] #0111\n",
     "\u{feff}\0\0 é\r\n\n",
     "Mon, 23 Nov 2026 20:42:57 GMT +08:00 20261123T204257Z 999999999999999999999",
 ];
@@ -74,6 +78,7 @@ proptest! {
         fuzz::fuzz_postgresql(&bytes);
         fuzz::fuzz_mysql_general(&bytes);
         fuzz::fuzz_mysql_audit(&bytes);
+        fuzz::fuzz_wrapped(&bytes);
         fuzz::fuzz_evtx(&bytes);
     }
 

@@ -53,15 +53,15 @@ fn json_that_is_none_is_refused() {
            ! 8: not valid JSON
            ! 10: NUL bytes where a line should be"#,
     );
-    let document = "one JSON document over the whole file, not one object a line; convert it first: jq -c '.[]?' for an array, jq -c . otherwise";
-    check(JSON, "{\n  \"time\": 1\n}\n", &format!("! 1: {document}\n! 2: {document}\n! 3: {document}"));
-    check(JSON, "[{\"time\": 1}, {\"time\": 2}]", &format!("! 1: {document}"));
+    let event = "2026-11-23T20:42:57.000Z base_event/other/unknown account=amy";
+    check(JSON, "{\n  \"time\": 1795466577,\n  \"user\": \"amy\"\n}\n", event);
+    check(JSON, "[{\"time\": 1795466577, \"user\": \"amy\"}, {\"time\": 1795466577, \"user\": \"amy\"}]", &format!("{event}\n{event}"));
 }
 
 #[test]
 fn deep_json_overflows_nothing() {
-    let deep = format!("{{\"time\":1795466577,\"a\":{}{}}}\n", "[".repeat(100_000), "]".repeat(100_000));
-    check(JSON, deep, "2026-11-23T20:42:57.000Z base_event/other/unknown");
+    let deep = format!("{{\"time\":1795466577,\"user\":\"amy\",\"a\":{}{}}}\n", "[".repeat(100_000), "]".repeat(100_000));
+    check(JSON, deep, "2026-11-23T20:42:57.000Z base_event/other/unknown account=amy");
     let deep = format!("{{\"request\":{}1{}}}\n", "{\"request\":".repeat(100_000), "}".repeat(100_000));
     check(JSON, deep, "! 1: the record carries no time, or none under a name that is known; map it: fields = { time = \"…\" }");
 }
@@ -70,7 +70,7 @@ fn deep_json_overflows_nothing() {
 fn bytes_of_every_kind() {
     let event = "2026-11-23T20:42:57.000Z base_event/other/unknown";
     check(JSON, b"\xef\xbb\xbf{\"time\":1795466577,\"user\":\"a\xff\"}\r\n", &format!("{event} account=a\u{fffd}"));
-    check(JSON, b"\0\0\0{\"time\":1795466577}\n", event);
+    check(JSON, b"\0\0\0{\"time\":1795466577,\"user\":\"a\"}\n", &format!("{event} account=a"));
     check(JSON, b"", "");
     let wide: Vec<u8> = "{\"time\":1795466577}\r\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
     let hint = "the file is UTF-16; convert it first: iconv -f UTF-16 -t UTF-8";
@@ -81,8 +81,8 @@ fn bytes_of_every_kind() {
 #[test]
 fn a_line_of_a_hundred_megabytes_costs_one_line() {
     let mut input = vec![b'x'; 100 << 20];
-    input.extend_from_slice(b"\n{\"time\":1795466577}\n");
-    check(JSON, input, "2026-11-23T20:42:57.000Z base_event/other/unknown\n! 1: longer than a record may be; its rest was skipped");
+    input.extend_from_slice(b"\n{\"time\":1795466577,\"user\":\"a\"}\n");
+    check(JSON, input, "2026-11-23T20:42:57.000Z base_event/other/unknown account=a\n! 1: longer than a record may be; its rest was skipped");
 }
 
 #[test]
@@ -132,7 +132,7 @@ fn text_of_every_kind() {
 #[test]
 fn stamps_in_json() {
     for stamp in ["1795466577.109", "1795466577109", "\"1795466577109000\"", "1795466577109000000", "1.795466577109E9", "\"2026-11-24T04:42:57.109+08:00\""] {
-        check(JSON, format!("{{\"time\":{stamp}}}\n"), "2026-11-23T20:42:57.109Z base_event/other/unknown");
+        check(JSON, format!("{{\"time\":{stamp},\"user\":\"a\"}}\n"), "2026-11-23T20:42:57.109Z base_event/other/unknown account=a");
     }
 }
 
@@ -356,14 +356,33 @@ fn the_journal_as_json_and_as_export() {
 }
 
 #[test]
+fn sign_ins_in_dialects_of_syslog() {
+    let said = "Accepted password for amy from 192.0.2.7 port 1 ssh2";
+    for head in [
+        "Nov 23 20:42:57 gate auth.info sshd[1]:",
+        "Nov 23 20:42:57 gate sshd[1]: [ID 800047 auth.info]",
+        "Nov 23 20:42:57 192.0.2.1 Nov 23 20:42:57 gate sshd[1]:",
+        "Mon 2026-11-23 20:42:57 UTC gate sshd[1]:",
+        "2026 Nov 23 20:42:57 gate sshd[1]:",
+    ] {
+        let shown = common::show(&common::read(&common::source(AUTH), format!("{head} {said}\n").as_bytes()).expect("a source").1);
+        assert!(shown.starts_with("2026-11-23T20:42:57.000Z authentication/logon/success src_ip=192.0.2.7 account=amy application=sshd"), "{head}: {shown}");
+    }
+    let old = "Nov 23 20:42:57 gate sshd(pam_unix)[7]: authentication failure; logname= uid=0 euid=0 tty=NODEVssh ruser= rhost=192.0.2.7  user=root\nNov 23 20:43:07 gate last message repeated 30 times\n";
+    let shown = common::show(&common::read(&common::source(AUTH), old.as_bytes()).expect("a source").1);
+    assert_eq!(shown.matches("authentication/logon/failure src_ip=192.0.2.7 account=root").count(), 2, "{shown}");
+    assert!(shown.contains("\"repeated\":\"30\""), "{shown}");
+}
+
+#[test]
 fn formats_are_recognised_by_trial() {
     let best = |head: &[u8]| strandline_event::recognise(head).first().copied();
     let line = "10.0.0.1 - - [23/Nov/2026:20:42:55 +0000] \"GET / HTTP/1.1\" 200 5 \"-\" \"x\"\n";
     assert_eq!(best(line.repeat(3).as_bytes()), Some(("nginx", 1.0)));
     assert_eq!(best(format!("{line}garbage\n").as_bytes()), Some(("nginx", 0.5)));
-    assert_eq!(best(b"Nov 23 20:42:57 gate sshd[7]: x\n"), Some(("linux_auth", 1.0)));
+    assert_eq!(best(b"Nov 23 20:42:57 gate sshd[7]: x\n"), Some(("linux_auth", 0.6)));
     assert_eq!(best(b"{\"time\":1795466577,\"path\":\"/\"}\n"), Some(("json", 1.0)));
-    assert_eq!(best(b"{\"__REALTIME_TIMESTAMP\":\"1795466577109000\",\"MESSAGE\":\"x\"}\n"), Some(("journald", 1.0)));
+    assert_eq!(best(b"{\"__REALTIME_TIMESTAMP\":\"1795466577109000\",\"MESSAGE\":\"x\"}\n"), Some(("journald", 0.6)));
     assert_eq!(best(b"{\"timestamp\":\"2026-11-23 20:46:01.416 UTC\",\"error_severity\":\"LOG\",\"message\":\"x\"}\n"), Some(("postgresql", 1.0)));
     assert_eq!(best(b"2026-11-24 20:54:26.340 UTC [97] LOG:  statement: select 1\n"), Some(("postgresql", 1.0)));
     assert_eq!(best(b"20261123 20:42:57,db,amy,10.0.0.1,12,34,QUERY,hr,'select 1',0\n"), Some(("mysql_audit", 1.0)));

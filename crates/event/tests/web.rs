@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::check;
+use common::{check, read, show, source};
 
 const NGINX: &str = "format = \"nginx\"";
 const APACHE: &str = "format = \"apache\"";
@@ -161,6 +161,47 @@ fn bytes_of_every_kind() {
 }
 
 #[test]
+fn two_records_on_one_line_are_not_one() {
+    let record = |address: &str, path: &str| format!("{address} - - [23/Nov/2026:20:42:55 +0000] \"GET {path} HTTP/1.1\" 200 5 \"-\" \"x\"");
+    let (first, second) = (record("10.0.0.1", "/a"), record("10.0.0.2", "/b"));
+    let own = "! 1: two records stand on this line, or one within another: whose the fields are cannot be told";
+    check("format = \"nginx\"", format!("{first}{second}\n"), own);
+    for cut in [12, 20, 30, 45, 55, 66, 70] {
+        let shown = show(&read(&source("format = \"nginx\""), format!("{}{second}\n", &first[..cut]).as_bytes()).expect("a source").1);
+        assert!(shown.starts_with("! 1: "), "cut at {cut}: {shown}");
+    }
+}
+
+#[test]
+fn a_client_is_an_address_or_a_host() {
+    let line = "10.0.0.1 - - [23/Nov/2026:20:42:55 +0000] \"GET / HTTP/1.1\" 200 5 \"-\" \"x\"";
+    // What stands in front of the line is no client; among lines without it, such a one is refused.
+    for odd in ["2026-11-23T20:42:55.123Z stdout F ", "web_1 | ", "Nov 23 20:42:55 gate nginx: ", "[error] "] {
+        let input = format!("{}{odd}{line}\n", format!("{line}\n").repeat(9));
+        let (summary, _) = read(&source("format = \"nginx\""), input.as_bytes()).expect("a source");
+        assert_eq!((summary.records_read, summary.records_refused), (9, 1), "{odd}");
+    }
+    for (written, address) in [
+        ("[::1]", "::1"),
+        ("10.0.0.1:55", "10.0.0.1"),
+        ("::ffff:10.0.0.1", "10.0.0.1"),
+        ("2001:0DB8:0:0:0:0:0:1", "2001:db8::1"),
+        ("gate.example.org", "gate.example.org"),
+        ("fe80::1%eth0", "fe80::1"),
+    ] {
+        let (_, kept) = read(&source("format = \"nginx\""), line.replace("10.0.0.1", written).as_bytes()).expect("a source");
+        assert_eq!(kept.events()[0].src_ip.as_deref(), Some(address), "{written}");
+    }
+}
+
+#[test]
+fn blank_lines_are_no_events() {
+    let line = "10.0.0.1 - - [23/Nov/2026:20:42:55 +0000] \"GET / HTTP/1.1\" 200 5 \"-\" \"x\"\n";
+    let (summary, _) = read(&source("format = \"nginx\""), format!("{line}\n \n\n").as_bytes()).expect("a source");
+    assert_eq!((summary.records_read, summary.records_passed, summary.records_refused), (1, 3, 0));
+}
+
+#[test]
 fn a_user_name_written_like_a_log_line_forges_nothing() {
     for name in ["a [01/Jan/2020:00:00:00 +0000] \\x22GET", "a [01/Jan/2020:00:00:00 +0000] \\x22GET /x HTTP/1.1\\x22 200 5 \\x22-\\x22 \\x22x\\x22"] {
         check(
@@ -242,6 +283,6 @@ fn a_format_that_cannot_work_is_said() {
         "format = \"text\"\n[[pattern]]\npattern = '(?P<url>x)'",
         "format = \"json\"\nclassify = [{ field = \"a\", equals = \"b\", class = \"sign_in\" }]",
     ] {
-        assert!(common::read(&common::source(wrong), b"x\n").is_err(), "{wrong}");
+        assert!(read(&source(wrong), b"x\n").is_err(), "{wrong}");
     }
 }

@@ -13,8 +13,8 @@ use strandline_model::time::Instant;
 
 use crate::identify::{Content, Packing, identify_content, identify_packing};
 use crate::intake::{
-    BoxError, CONTENT_NAME, IntakeError, Progress, Refusal, Source, cut_reason, failing, list_folder, modified, open_regular, printable, refuse, unique,
-    unreadable,
+    BoxError, CONTENT_NAME, IntakeError, Progress, Refusal, Source, cut_reason, failing, is_unpacked_here, list_folder, modified, open_regular, printable,
+    refuse, unique, unreadable,
 };
 use crate::tar::Tar;
 use crate::unpack::{Budget, Budgeted, Limits, decompress, peek};
@@ -288,12 +288,12 @@ impl Look<'_> {
                 return Ok(());
             }
             match archive.by_index(index) {
-                Ok(member) if member.is_file() => {
+                Ok(member) if member.is_file() && is_unpacked_here(member.compression()) => {
                     let bytes: Box<dyn Read + '_> = Box::new(Budgeted::new(member, budget));
                     self.stream(&inner, bytes, None, budget, done)?;
                 }
-                Ok(_) => {}
-                Err(_) => {
+                Ok(member) if !member.is_file() => {}
+                _ => {
                     refuse(
                         &mut self.refused,
                         &inner.path,

@@ -112,6 +112,9 @@ pub fn identify_content(head: &[u8]) -> Content {
     if head.starts_with(b"ElfFile\0") || head.starts_with(b"ElfChnk\0") {
         return Content::Log("evtx");
     }
+    // A crash, or a file that was cut while it was written to, leaves NULs in front of the first line.
+    let text = &head[head.iter().take_while(|b| **b == 0).count()..];
+    let head = if text.is_empty() { head } else { text };
     let binary = !is_text(head);
     for (magic, name) in BINARY {
         if head.starts_with(magic) && (binary || magic.len() > 3) {
@@ -260,6 +263,7 @@ mod tests {
         check(b"Dear all,\nplease find attached\n", Content::Text);
         check(b"MZ is how this letter starts\n", Content::Text);
         check(&[0, 1, 2, 3, 0, 0, 0, 9], Content::Binary(None));
+        check(b"\0\0\0\0\0\0\0\0Jan  3 10:00:00 host sshd[1]: Accepted publickey\n", Content::Log("linux_auth"));
     }
 
     #[test]

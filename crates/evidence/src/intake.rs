@@ -648,16 +648,12 @@ impl Unpacking<'_, '_> {
             return Ok(Err(error));
         }
         match archive.by_index(index) {
-            Ok(member) if member.is_file() => {
+            Ok(member) if member.is_file() && is_unpacked_here(member.compression()) => {
                 let bytes: Box<dyn Read + '_> = Box::new(Budgeted::new(member, self.budget));
                 members.extend(self.identify(item.inner(&name), bytes)?);
             }
-            Ok(_) => {}
-            Err(_) => refuse(
-                &mut self.run.result.refused,
-                &item.inner(&name).path,
-                "this member cannot be unpacked (a password, or a method not known here): unpack it and take it in again",
-            ),
+            Ok(member) if !member.is_file() => {}
+            _ => refuse(&mut self.run.result.refused, &item.inner(&name).path, NOT_UNPACKED),
         }
         Ok(Ok(()))
     }
@@ -737,6 +733,14 @@ pub(crate) fn failing(error: io::Error) -> impl Read {
         }
     }
     Once(Some(error))
+}
+
+/// Why a member of a zip archive is not taken.
+pub(crate) const NOT_UNPACKED: &str = "this member cannot be unpacked (a password, or a method not known here): unpack it and take it in again";
+
+/// Whether a member is packed in a way that sealed bytes can be read back from.
+pub(crate) fn is_unpacked_here(method: zip::CompressionMethod) -> bool {
+    matches!(method, zip::CompressionMethod::Stored | zip::CompressionMethod::Deflated)
 }
 
 /// A member's name, made unique within its archive by `#2`, `#3` … in the archive's own order.

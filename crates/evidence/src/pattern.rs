@@ -71,26 +71,66 @@ pub(crate) fn unrotated(path: &str) -> Vec<String> {
         at = shorter;
     }
     if let Some((stem, extension)) = at.rsplit_once('.')
-        && let Some(plain) = without_number(stem)
+        && let Some(plain) = without_number(stem).or_else(|| without_weekday(stem))
     {
         names.push(format!("{plain}.{extension}"));
+    }
+    let last = names.last().map_or("", String::as_str);
+    if let Some(plain) = without_prefix(last) {
+        names.push(plain.to_owned());
+    }
+    if names.iter().all(|name| name.bytes().all(|b| !b.is_ascii_lowercase())) {
+        // A file system that knows no small letters.
+        names.extend(names.iter().map(|name| name.to_ascii_lowercase()).collect::<Vec<_>>());
     }
     names.into_iter().map(|name| if folder.is_empty() { name } else { format!("{folder}/{name}") }).collect()
 }
 
 fn without_suffix(name: &str) -> Option<&str> {
     const SUFFIXES: [&str; 12] = [".gz", ".zst", ".zip", ".tar", ".tgz", ".tzst", ".bz2", ".xz", ".old", ".bak", ".orig", ".save"];
-    let shorter = SUFFIXES.iter().find_map(|suffix| name.strip_suffix(suffix)).or_else(|| without_number(name))?;
+    let text = name.strip_suffix(".txt").filter(|log| log.ends_with(".log"));
+    let shorter = SUFFIXES.iter().find_map(|suffix| name.strip_suffix(suffix)).or(text).or_else(|| without_copy(name)).or_else(|| without_number(name))?;
     (!shorter.is_empty()).then_some(shorter)
 }
 
-/// `access.log.3`, `access.log-20261123`, `access.log.2026-11-23`, `access.log-1795466577` without what follows the name.
+/// `access.log (1)`, as browsers and desktops name a second copy.
+fn without_copy(name: &str) -> Option<&str> {
+    let (plain, number) = name.strip_suffix(')')?.rsplit_once(" (")?;
+    (!number.is_empty() && number.bytes().all(|b| b.is_ascii_digit())).then_some(plain)
+}
+
+/// `Copy of access.log`, `20261123-access.log`, `2026-11-23_access.log`
+fn without_prefix(name: &str) -> Option<&str> {
+    if let Some(plain) = name.strip_prefix("Copy of ") {
+        return Some(plain);
+    }
+    let plain = name.trim_start_matches(|c: char| c.is_ascii_digit() || matches!(c, '-' | '_' | '.' | 'T'));
+    let head = &name[..name.len() - plain.len()];
+    let digits = head.bytes().filter(u8::is_ascii_digit).count();
+    (head.ends_with(['-', '_', '.']) && matches!(digits, 6 | 8 | 10 | 12 | 14) && !plain.is_empty()).then_some(plain)
+}
+
+/// `postgresql-Mon`
+fn without_weekday(stem: &str) -> Option<&str> {
+    let (plain, day) = stem.rsplit_once(['-', '_', '.'])?;
+    let is_day = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"].iter().any(|known| day.eq_ignore_ascii_case(known));
+    (is_day && !plain.is_empty()).then_some(plain)
+}
+
+/// `access.log.3`, `access.log-20261123`, `access.log.2026-11-23`, `access.log-1795466577`, `access.log.20261123T204255Z`,
+/// `access.log.2026W47` without what follows the name.
 fn without_number(name: &str) -> Option<&str> {
-    let stem = name.trim_end_matches(|c: char| c.is_ascii_digit());
-    if stem.len() == name.len() {
+    let moment = name.strip_suffix('Z').filter(|n| n.ends_with(|c: char| c.is_ascii_digit()) && n.contains('T')).unwrap_or(name);
+    let stem = moment.trim_end_matches(|c: char| c.is_ascii_digit());
+    if stem.len() == moment.len() {
         return None;
     }
-    let stem = date_head(stem, name).unwrap_or(stem);
+    let before = |mark: char, digits: usize| {
+        let head = stem.strip_suffix(mark)?;
+        let plain = head.trim_end_matches(|c: char| c.is_ascii_digit());
+        (head.len() - plain.len() == digits).then_some(plain)
+    };
+    let stem = date_head(stem, name).or_else(|| before('T', 8)).or_else(|| before('W', 4)).unwrap_or(stem);
     let shorter = stem.strip_suffix(['.', '-', '_'])?;
     (!shorter.is_empty()).then_some(shorter)
 }
@@ -181,6 +221,15 @@ mod tests {
             "kms/access.log-20261123.gz",
             "kms/access.log-2026-11-23.zst",
             "kms/access-20261123.log",
+            "kms/20261123-access.log",
+            "kms/access.log.20261123T204255Z",
+            "kms/access.20261123T204255.log",
+            "kms/access.log.2026W47",
+            "kms/access.log (1)",
+            "kms/Copy of access.log",
+            "kms/ACCESS.LOG",
+            "kms/access.log.txt",
+            "kms/access-Mon.log",
         ] {
             check("kms/access.log", path, true);
         }

@@ -4,6 +4,7 @@
 //! of the tables; it does no IO, decides nothing, and knows no format.
 
 pub mod access;
+pub mod address;
 pub mod clearance;
 pub mod code;
 pub mod detection;

@@ -35,7 +35,7 @@ impl FromStr for Pin {
         let (kind, value) = written.split_once('=').ok_or_else(|| PinError(written.to_owned()))?;
         let value = value.trim().to_owned();
         match (kind.trim(), value.is_empty()) {
-            ("address", false) => Ok(Self::Address(value)),
+            ("address", false) => Ok(Self::Address(crate::address::as_compared(&value))),
             ("account", false) => Ok(Self::Account(value)),
             ("session", false) => Ok(Self::Session(value)),
             ("statement", false) => Ok(Self::Statement(value)),

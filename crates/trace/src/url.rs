@@ -37,7 +37,7 @@ impl Target {
     pub(crate) fn of(url: &str) -> Self {
         let url = cut(url, LONGEST_BYTES);
         let url = url.split('#').next().unwrap_or_default();
-        let (path, query) = url.split_once('?').unwrap_or((url, ""));
+        let (path, query) = without_authority(url).split_once('?').unwrap_or((without_authority(url), ""));
         let mut target = Self::default();
         for raw in path.split('/').filter(|s| !s.is_empty()) {
             let segment = decode(raw, false);
@@ -98,6 +98,15 @@ impl Target {
         values.extend(self.query.iter().cloned());
         Some(values)
     }
+}
+
+/// What stands behind `https://host:port`: load balancers and proxies log the whole of it (RFC 9112, section 3.2.2).
+fn without_authority(url: &str) -> &str {
+    let Some((scheme, rest)) = url.split_once("://") else { return url };
+    if !["http", "https", "ws", "wss"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) {
+        return url;
+    }
+    rest.find(['/', '?']).map_or("", |at| &rest[at..])
 }
 
 /// The first `most` bytes, cut at a character.

@@ -1,24 +1,28 @@
 //! Which database log an artefact is, by what its first bytes look like: the estate says `postgresql` or `mysql_…`,
 //! the content says the rest.
 
-use super::Format;
 use super::mysql_audit::MysqlAudit;
 use super::mysql_general::MysqlGeneral;
 use super::postgres_csv::PostgresCsv;
 use super::postgres_json::PostgresJson;
 use super::postgres_text::PostgresText;
+use super::{Format, Unreadable};
 use crate::{Context, EventError};
 
 /// Opens a source that the estate calls `postgresql`, `mysql_general` or `mysql_audit`. csvlog, jsonlog and text are
 /// told apart by content, and so are the kinds of MySQL's logs.
 ///
 /// # Errors
-/// If the estate describes the source wrongly, or no common `log_line_prefix` fits and none is given.
+/// If the estate describes the source wrongly. A file that is none of these is refused line by line: one odd file must not
+/// keep the others from being read.
 pub fn open(context: &Context<'_>, head: &[u8]) -> Result<Box<dyn Format>, EventError> {
     Ok(match context.source.format.as_str() {
         "postgresql" if PostgresJson::recognises(head) => Box::new(PostgresJson::new(context)?),
         "postgresql" if PostgresCsv::recognises(head) => Box::new(PostgresCsv::new(context)?),
-        "postgresql" => Box::new(PostgresText::new(context, head)?),
+        "postgresql" => match PostgresText::new(context, head)? {
+            Some(text) => Box::new(text),
+            None => Box::new(Unreadable { reason: "the lines fit no common log_line_prefix; give it as log_format, as `SHOW log_line_prefix` prints it" }),
+        },
         "mysql_general" => Box::new(MysqlGeneral::new(context, head)?),
         "mysql_audit" => Box::new(MysqlAudit::new(context, head)?),
         other => return Err(EventError::Configuration { source_id: context.source.id.clone(), reason: format!("there is no format {other:?}") }),
@@ -42,6 +46,13 @@ mod tests {
         check("{\"timestamp\":\"2026-11-23 20:46:01.416 UTC\",\"error_severity\":\"LOG\",\"message\":\"x\"}\n", "postgresql_jsonlog");
         check("2026-11-23 20:42:53.049 UTC,,,25930,,6b04a54c.654a,1,,2026-11-23 20:42:52 UTC,,0,LOG,00000,\"x\",,,,,,,,,\"\"\n", "postgresql_csvlog");
         check("2026-11-24 20:54:26.340 UTC [97] LOG:  statement: select 1\n", "postgresql_stderr (log_line_prefix taken to be '%m [%p] ')");
+    }
+
+    #[test]
+    fn an_odd_file_is_refused_and_stops_nothing() {
+        let (collected, summary) = testing::read(b"neither\nnor\n", None, open);
+        assert_eq!((summary.format.as_str(), collected.warnings.len()), ("unreadable", 2));
+        assert_eq!(testing::read(b"", None, open).1.records_refused, 0);
     }
 
     /// A log of a recording; `None`, with a word, where the recordings are not at hand.

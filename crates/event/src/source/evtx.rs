@@ -82,7 +82,7 @@ impl Visit for Events<'_, '_> {
     fn record(&mut self, record: &dyn LogRecord) -> ControlFlow<()> {
         *self.records += 1;
         let place = record.place();
-        let of = Record { bytes: &[], offset: place.offset, line: *self.records, cut: false };
+        let of = Record::at(place.offset, place.offset, *self.records);
         let mut filling = Filling::new(place);
         describe(&mut filling, record);
         match filling.finish() {
@@ -93,7 +93,7 @@ impl Visit for Events<'_, '_> {
     }
 
     fn damage(&mut self, damage: Damage) {
-        let of = Record { bytes: &[], offset: damage.offset, line: 0, cut: false };
+        let of = Record::at(damage.offset, damage.offset, 0);
         if damage.is_loss {
             self.output.refuse(&of, damage.reason);
         } else {

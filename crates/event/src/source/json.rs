@@ -66,6 +66,7 @@ const DEFAULT_NAMES: &[(&str, &[&str])] = &[
             "sourceIPs",
             "sourceIPAddress",
             "address",
+            "httpRequest.remoteIp",
         ],
     ),
     ("src_port", &["src_port", "remote_port", "client_port", "source.port", "client.port", "request.remote_port", "req.remotePort", "ClientPort"]),
@@ -111,8 +112,36 @@ const DEFAULT_NAMES: &[(&str, &[&str])] = &[
             "requestID",
         ],
     ),
-    ("method", &["method", "request_method", "http_method", "verb", "http.request.method", "request.method", "req.method", "RequestMethod"]),
-    ("url", &["url", "request_uri", "uri", "url.original", "request.uri", "request.url", "req.url", "request_path", "RequestPath", "requestURI"]),
+    (
+        "method",
+        &[
+            "method",
+            "request_method",
+            "http_method",
+            "verb",
+            "http.request.method",
+            "request.method",
+            "req.method",
+            "RequestMethod",
+            "httpRequest.requestMethod",
+        ],
+    ),
+    (
+        "url",
+        &[
+            "url",
+            "request_uri",
+            "uri",
+            "url.original",
+            "request.uri",
+            "request.url",
+            "req.url",
+            "request_path",
+            "RequestPath",
+            "requestURI",
+            "httpRequest.requestUrl",
+        ],
+    ),
     ("request", &["request", "request_line"]),
     ("path", &["path", "url.path", "http.path", "endpoint", "route"]),
     ("query", &["query", "query_string", "args", "url.query"]),
@@ -130,6 +159,7 @@ const DEFAULT_NAMES: &[(&str, &[&str])] = &[
             "res.statusCode",
             "DownstreamStatus",
             "responseStatus.code",
+            "httpRequest.status",
         ],
     ),
     (
@@ -146,6 +176,7 @@ const DEFAULT_NAMES: &[(&str, &[&str])] = &[
             "response.size",
             "DownstreamContentSize",
             "resp_size",
+            "httpRequest.responseSize",
             "length",
         ],
     ),
@@ -164,9 +195,10 @@ const DEFAULT_NAMES: &[(&str, &[&str])] = &[
             "took_ms",
             "event.duration",
             "Duration",
+            "httpRequest.latency",
         ],
     ),
-    ("user_agent", &["user_agent", "http_user_agent", "userAgent", "agent", "user_agent.original", "ua"]),
+    ("user_agent", &["user_agent", "http_user_agent", "userAgent", "agent", "user_agent.original", "ua", "httpRequest.userAgent"]),
     ("message", &["message", "msg", "event", "log", "event.action"]),
     ("error_code", &["error_code", "errorCode", "error.code"]),
     ("pid", &["pid", "process.pid"]),
@@ -224,7 +256,7 @@ impl Format for JsonLines {
             return if super::is_blank(record.bytes) { output.pass(record) } else { output.refuse(record, "NUL bytes where a line should be") };
         }
         let text = String::from_utf8_lossy(line);
-        let mut filling = Filling::new(output.place(record));
+        let mut filling = Filling::new(output.place(record)).or_at(output.outer_time());
         match self.give(&text, &mut filling) {
             Err(reason) => output.refuse(record, reason),
             Ok(()) => match filling.finish() {
@@ -246,7 +278,7 @@ impl JsonLines {
         }
         let mut time_read = true;
         for (column, value) in self.fields.columns.iter().zip(&found.values) {
-            let Some(value) = value.filter(|_| !(*column == Column::Time && filling.is_stamped())).and_then(plain_text) else { continue };
+            let Some(value) = value.filter(|_| !(*column == Column::Time && filling.is_own_stamped())).and_then(plain_text) else { continue };
             let value = if *column == Column::Time { plain_number(value) } else { value };
             time_read &= filling.set(column, value, &self.clock);
         }

@@ -15,6 +15,8 @@ use crate::{Context, EventError, Output, Record, stamp};
 #[derive(Debug)]
 pub struct LinuxAuth {
     clock: Clock,
+    /// Program and message of the line before, which `last message repeated` stands for.
+    last: Option<(String, String)>,
 }
 
 /// Opens an auth.log.
@@ -22,7 +24,7 @@ pub struct LinuxAuth {
 /// # Errors
 /// If the clock zone cannot be understood.
 pub fn open(context: &Context<'_>) -> Result<LinuxAuth, EventError> {
-    Ok(LinuxAuth { clock: Clock::of(context)? })
+    Ok(LinuxAuth { clock: Clock::of(context)?, last: None })
 }
 
 impl Format for LinuxAuth {
@@ -38,10 +40,12 @@ impl Format for LinuxAuth {
         let text = String::from_utf8_lossy(line);
         let (text, version) = without_priority(&text);
         let Some((stamp, rest)) = self.stamp(text) else { return output.refuse(record, "the line begins with no syslog stamp") };
-        let mut filling = Filling::new(output.place(record));
+        let mut filling = Filling::new(output.place(record)).or_at(output.outer_time());
         filling.stamp(stamp);
         let rest = rest.trim_start();
-        let header = if version { header_5424(rest) } else { header_3164(rest) };
+        let header = header(rest, version);
+        // A relay puts its own header in front of the one that it got.
+        let header = header.map(|outer| relayed(&outer, self.clock.zone()).unwrap_or(outer));
         let header = header.filter(|header| version || !text.starts_with(|c: char| c.is_ascii_digit()) || header.is_syslog());
         let Some(header) = header else { return output.refuse(record, "no host and program stand behind the stamp, as syslog writes them") };
         if let Some(host) = header.host {
@@ -53,12 +57,48 @@ impl Format for LinuxAuth {
         if let Some(pid) = header.pid {
             filling.put(&Column::Pid, Cow::Borrowed(pid));
         }
-        describe(&mut filling, header.program.unwrap_or(""), header.message);
+        let repeated = header.message.strip_prefix("last message repeated ").and_then(|rest| rest.strip_suffix(" times")).zip(self.last.clone());
+        let message = without_message_id(header.message);
+        match &repeated {
+            Some((count, (program, message))) => {
+                filling.label("repeated", Cow::Borrowed(*count));
+                describe(&mut filling, program, message);
+            }
+            None => describe(&mut filling, header.program.unwrap_or(""), message),
+        }
+        if repeated.is_none() {
+            self.last = Some((header.program.unwrap_or("").to_owned(), message.to_owned())).filter(|_| message.len() <= KEPT_BYTES);
+        }
         match filling.finish() {
             Some(event) => output.event(record, event),
             None => output.refuse(record, "the line begins with no syslog stamp"),
         }
     }
+}
+
+/// The longest message that is kept for a repetition.
+const KEPT_BYTES: usize = 64 << 10;
+
+/// The inner header, where the message of a header without a program begins with a stamp, a host and a program.
+fn relayed<'t>(outer: &Header<'t>, zone: &stamp::Zone) -> Option<Header<'t>> {
+    if outer.program.is_some() {
+        return None;
+    }
+    let (_, rest) = stamp::parse_prefix(outer.message, zone).filter(|(_, rest)| rest.starts_with(' '))?;
+    header_3164(rest.trim_start()).filter(|inner| inner.program.is_some())
+}
+
+/// `[ID 800047 auth.info] …`, as Solaris numbers its messages.
+fn without_message_id(message: &str) -> &str {
+    message.strip_prefix("[ID ").and_then(|rest| rest.split_once("] ")).filter(|(id, _)| id.len() <= 40).map_or(message, |(_, rest)| rest)
+}
+
+/// `auth.info`, `local0.notice`: what some write between host and program.
+fn is_priority(word: &str) -> bool {
+    const FACILITIES: [&str; 13] = ["auth", "authpriv", "cron", "daemon", "ftp", "kern", "lpr", "mail", "news", "syslog", "user", "uucp", "local"];
+    const SEVERITIES: [&str; 12] = ["emerg", "panic", "alert", "crit", "err", "error", "warning", "warn", "notice", "info", "debug", "none"];
+    word.split_once('.')
+        .is_some_and(|(facility, severity)| FACILITIES.contains(&facility.trim_end_matches(|c: char| c.is_ascii_digit())) && SEVERITIES.contains(&severity))
 }
 
 impl LinuxAuth {
@@ -68,7 +108,7 @@ impl LinuxAuth {
 }
 
 /// Takes off `<34>` and, after it, the version of RFC 5424.
-fn without_priority(text: &str) -> (&str, bool) {
+pub(crate) fn without_priority(text: &str) -> (&str, bool) {
     let Some((priority, rest)) = text.strip_prefix('<').and_then(|t| t.split_once('>')) else { return (text, false) };
     if priority.is_empty() || priority.len() > 3 || !priority.bytes().all(|b| b.is_ascii_digit()) {
         return (text, false);
@@ -80,16 +120,21 @@ fn without_priority(text: &str) -> (&str, bool) {
 }
 
 /// What stands between stamp and message.
-struct Header<'a> {
-    host: Option<&'a str>,
-    program: Option<&'a str>,
-    pid: Option<&'a str>,
-    message: &'a str,
+pub(crate) struct Header<'a> {
+    pub(crate) host: Option<&'a str>,
+    pub(crate) program: Option<&'a str>,
+    pub(crate) pid: Option<&'a str>,
+    pub(crate) message: &'a str,
+}
+
+/// The header that stands behind a stamp, of RFC 5424 or of RFC 3164.
+pub(crate) fn header(rest: &str, version: bool) -> Option<Header<'_>> {
+    if version { header_5424(rest) } else { header_3164(rest) }
 }
 
 impl Header<'_> {
     /// Many logs begin with an ISO stamp. syslog goes on with a host and a program, an application with a level.
-    fn is_syslog(&self) -> bool {
+    pub(crate) fn is_syslog(&self) -> bool {
         const LEVELS: [&str; 11] = ["TRACE", "DEBUG", "INFO", "NOTICE", "WARN", "WARNING", "ERROR", "CRITICAL", "FATAL", "SEVERE", "LOG"];
         self.program.is_some() && !self.host.is_some_and(|host| LEVELS.contains(&host.trim_matches(['[', ']']).to_ascii_uppercase().as_str()))
     }
@@ -99,6 +144,7 @@ impl Header<'_> {
 fn header_3164(rest: &str) -> Option<Header<'_>> {
     let (first, after) = rest.split_once(' ')?;
     let (host, rest) = if first.ends_with(':') { (None, rest) } else { (Some(first), after.trim_start()) };
+    let rest = rest.split_once(' ').filter(|(word, _)| is_priority(word)).map_or(rest, |(_, behind)| behind.trim_start());
     let end = rest.find([':', ' ']).filter(|end| rest.as_bytes()[*end] == b':' && *end <= 128);
     let Some(end) = end.filter(|end| rest[end + 1..].is_empty() || rest[end + 1..].starts_with(' ')) else {
         return Some(Header { host, program: None, pid: None, message: rest });
@@ -150,14 +196,16 @@ pub(super) fn describe<'a>(filling: &mut Filling<'a>, program: &str, message: &'
     let message = message.trim();
     filling.put(&Column::Message, Cow::Borrowed(message));
     let program = program.to_ascii_lowercase();
+    // `sshd(pam_unix)`: older systems name the module with the program.
+    let (program, module) = program.split_once("(pam_").map_or((program.as_str(), false), |(program, _)| (program, true));
     let (message, repeated) = unrepeated(message);
     if let Some(count) = repeated {
         filling.label("repeated", Cow::Borrowed(count));
     }
-    let known = if message.starts_with("pam_") || message.starts_with("PAM ") || message.starts_with("(pam_") {
-        pam(filling, &program, message)
+    let known = if module || message.starts_with("pam_") || message.starts_with("PAM ") || message.starts_with("(pam_") {
+        pam(filling, program, message)
     } else {
-        match program.as_str() {
+        match program {
             "sshd" | "sshd-session" | "sshd-auth" | "dropbear" => sshd(filling, message),
             "sudo" => sudo(filling, message),
             "su" => su(filling, message),

@@ -19,7 +19,9 @@ pub mod web;
 use strandline_model::estate::LogSource;
 use strandline_model::evidence::{ArtefactId, Warning};
 
-use crate::{Context, EventError, Framing, Output, Record, Records, Sink, SinkError};
+use crate::stamp::Zone;
+use crate::wrapper::Plan;
+use crate::{Context, EventError, Framing, Output, Record, Records, Sink, SinkError, Summary};
 
 /// One format, reading one artefact. It keeps what it must between records (a statement that goes on in the next
 /// line) and nothing else.
@@ -49,7 +51,7 @@ pub trait Format {
 }
 
 /// The one format that is no text; its magic says so.
-const EVTX: &str = "evtx";
+pub(crate) const EVTX: &str = "evtx";
 
 type Open = for<'c> fn(&Context<'c>, &[u8]) -> Result<Box<dyn Format + 'c>, EventError>;
 
@@ -78,11 +80,10 @@ pub fn open<'c>(context: &Context<'c>, head: &[u8]) -> Result<Box<dyn Format + '
         let reason = format!("there is no format {:?}; there are {}", context.source.format, known.join(", "));
         return Err(EventError::Configuration { source_id: context.source.id.clone(), reason });
     };
-    let format = open(context, head)?;
-    Ok(match unreadable(head, &context.source.format) {
-        Some(reason) => Box::new(Unreadable { reason }),
-        None => format,
-    })
+    if let Some(reason) = unreadable(head, &context.source.format) {
+        return Ok(Box::new(Unreadable { reason }));
+    }
+    open(context, head)
 }
 
 /// Why no format can read these bytes, and what would help.
@@ -96,14 +97,6 @@ fn unreadable(head: &[u8], format: &str) -> Option<&'static str> {
     if head.starts_with(&[0xff, 0xfe]) || head.starts_with(&[0xfe, 0xff]) || is_wide(head) {
         return Some("the file is UTF-16; convert it first: iconv -f UTF-16 -t UTF-8");
     }
-    let first = head.split(|b| *b == b'\n').map(<[u8]>::trim_ascii).find(|line| !line.is_empty())?;
-    let pretty = matches!(first, b"{" | b"[")
-        && format != "text"
-        && !head.split(|b| *b == b'\n').any(|line| line.len() > 2 && line.trim_ascii_start() == line && line.starts_with(b"{"));
-    let array = first.starts_with(b"[{") || first.starts_with(b"[ {");
-    if format == "json" && (pretty || array) || format == "journald" && pretty {
-        return Some("one JSON document over the whole file, not one object a line; convert it first: jq -c '.[]?' for an array, jq -c . otherwise");
-    }
     None
 }
 
@@ -115,8 +108,8 @@ fn is_wide(head: &[u8]) -> bool {
 }
 
 /// A file that is no log of lines: each record is refused with the same hint.
-struct Unreadable {
-    reason: &'static str,
+pub(crate) struct Unreadable {
+    pub(crate) reason: &'static str,
 }
 
 impl Format for Unreadable {
@@ -131,7 +124,7 @@ impl Format for Unreadable {
 
 /// A line without a byte order mark, without the NULs that a crash leaves in front of the first line after it, and
 /// without blanks around it.
-fn trimmed(mut line: &[u8]) -> &[u8] {
+pub(crate) fn trimmed(mut line: &[u8]) -> &[u8] {
     line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
     while let [0, rest @ ..] | [rest @ .., 0] = line {
         line = rest;
@@ -144,8 +137,9 @@ fn is_blank(line: &[u8]) -> bool {
     line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line).trim_ascii().is_empty()
 }
 
-/// Which formats could read these first bytes of a file: name and share of its records read in full, best first.
-/// Formats that read nothing are left out, and so are those that only an estate file can describe.
+/// Which formats could read these first bytes of a file: name and share of its records understood, best first; out of
+/// their wrappers, if any stand around them. Formats that understand nothing are left out, and so are those that only an
+/// estate file can describe.
 pub fn recognise(head: &[u8]) -> Vec<(&'static str, f32)> {
     let head = &head[..head.len().min(64 << 10)];
     if evtx::recognises(head) {
@@ -153,38 +147,53 @@ pub fn recognise(head: &[u8]) -> Vec<(&'static str, f32)> {
     }
     // The last line may be cut; it counts only if it is the only one.
     let whole = memchr::memrchr(b'\n', head).map_or(head, |end| &head[..=end]);
+    let mut plans = vec![Plan::default()];
+    plans.extend(Plan::candidates(whole, &Zone::utc()));
     let mut shares: Vec<(&'static str, f32)> =
-        FORMATS.iter().filter_map(|(name, _)| Some((*name, share_read(name, whole)?))).filter(|(_, share)| *share > 0.0).collect();
+        FORMATS.iter().map(|(name, _)| (*name, share_read(name, whole, &plans))).filter(|(_, share)| *share > 0.0).collect();
     shares.sort_by(|a, b| b.1.total_cmp(&a.1)); // stable: the order of the table among equals
     shares
 }
 
-/// The share of records that a format reads in full: of those that are an event with more than a time and a message.
-fn share_read(name: &str, head: &[u8]) -> Option<f32> {
-    if name == EVTX {
-        return None;
-    }
+/// What a message alone counts for beside a record that is understood: it can be searched, and that is all.
+const MESSAGE_WEIGHT: f32 = 0.6;
+
+/// The share of records that a format reads, in or out of their wrappers: those understood, and less for a message alone.
+fn share_read(name: &str, head: &[u8], plans: &[Plan]) -> f32 {
     let source = bare_source(name);
     let context = Context { artefact: &ArtefactId(String::new()), path: "", source: &source, assumed_year: 1970, secret_key: None };
+    let mut plans = plans.to_vec();
+    Plan::add_stamped(name, &mut plans);
+    let shares = plans.iter().filter_map(|plan| {
+        let figures = figures(&context, head, plan)?;
+        let count = figures.records_read + figures.records_refused;
+        Some((figures.records_understood as f32 + figures.records_told as f32 * MESSAGE_WEIGHT) / count.max(1) as f32)
+    });
+    shares.fold(0.0, f32::max)
+}
+
+/// The share of these first records that the source's format understands, out of the wrappers of a plan.
+pub(crate) fn understood(context: &Context<'_>, head: &[u8], plan: &Plan) -> f32 {
+    let Some(figures) = figures(context, head, plan) else { return 0.0 };
+    figures.records_understood as f32 / (figures.records_read + figures.records_refused).max(1) as f32
+}
+
+/// Reads these first bytes and keeps the figures alone.
+fn figures(context: &Context<'_>, head: &[u8], plan: &Plan) -> Option<Summary> {
+    let inside = plan.inner_head(context, head).ok()?;
+    let adapted = plan.source(context.source);
+    let context = Context { source: adapted.as_ref().unwrap_or(context.source), ..context.clone() };
+    let mut format = open(&context, &inside).ok().filter(|format| !matches!(format.name(), "unreadable" | EVTX))?;
     let mut reader = head;
     let mut records = Records::new(&mut reader);
-    let mut format = open(&context, head).ok().filter(|format| format.name() != "unreadable")?;
-    records.frame(format.framing());
+    records.peek().ok()?;
+    records.skip(plan.skip());
+    records.frame(plan.framing(format.framing()));
     let mut nothing = Nothing;
     let mut output = Output::new(&context, &mut nothing);
-    let mut count = 0_u32;
-    while let Ok(Some(record)) = records.next() {
-        if record.bytes.trim_ascii().is_empty() {
-            continue;
-        }
-        count += 1;
-        format.read(&record, &mut output);
-        output.drain().ok()?;
-    }
+    crate::read_records(&mut records, plan, format.as_mut(), &mut output).ok()?;
     format.finish(&mut output);
-    let summary = output.close(name).ok()?;
-    let refused = u32::try_from(summary.records_refused).unwrap_or(u32::MAX);
-    (count > 0).then(|| count.saturating_sub(refused) as f32 / count as f32)
+    output.close("").ok()
 }
 
 /// A source of which nothing is known but its format: what is read without an estate's description.

@@ -71,13 +71,16 @@ impl MysqlAudit {
         let bytes = object.bytes.trim_ascii_end();
         let bytes = bytes.strip_suffix(b"]").unwrap_or(bytes).trim_ascii_end();
         let bytes = bytes.strip_suffix(b",").unwrap_or(bytes);
-        let record = Record { bytes, offset: object.offset, line: object.line, cut: false };
-        let mut place = output.place(&record);
-        place.length = u32::try_from(object.end - object.offset).unwrap_or(u32::MAX);
+        let record = Record { bytes, ..Record::at(object.offset, object.end, object.line) };
+        let place = output.place(&record);
         let Ok(value) = serde_json::from_slice::<Value>(bytes) else {
             return output.refuse(&record, "not a record of an audit log in JSON");
         };
-        let value = value.get("audit_record").unwrap_or(&value);
+        let wrapped = value.get("audit_record");
+        let value = wrapped.unwrap_or(&value);
+        if wrapped.is_none() && !is_enterprise_audit(value) {
+            return output.refuse(&record, "a JSON object, and none of an audit log: it has neither audit_record nor class, event and who it was");
+        }
         match self.json_event(value, place) {
             Some(mut draft) => {
                 note_error(&mut draft);
@@ -90,16 +93,20 @@ impl MysqlAudit {
     fn json_event<'e>(&self, value: &'e Value, place: strandline_model::evidence::EventRef) -> Option<Draft<'e>> {
         let at = |path: &[&str]| path.iter().try_fold(value, |v, key| v.get(key)).and_then(Value::as_str).filter(|text| !text.is_empty());
         let number = |path: &[&str]| path.iter().try_fold(value, |v, key| v.get(key)).and_then(|v| v.as_i64().or_else(|| v.as_str()?.parse().ok()));
-        let stamp = stamp::parse(at(&["timestamp"])?, &self.zone)?;
+        // These layouts are written in UTC, whatever the server's zone is; that of the general log beside them is another.
+        let counted = number(&["time"]).filter(|seconds| (0..=SECONDS_MAX).contains(seconds)).map(|seconds| seconds.to_string());
+        let written = counted.as_deref().or(at(&["timestamp"]))?;
+        let stamp = stamp::parse(written, &Zone::utc())?;
         let mut draft = begin(stamp, place);
-        let account = at(&["login", "user"]).or(at(&["account", "user"])).or_else(|| at(&["user"]).map(|u| u.split('[').next().unwrap_or(u).trim()));
-        draft.event.account = account.filter(|a| !a.is_empty()).map(Cow::Borrowed);
-        draft.event.src_ip = at(&["login", "ip"]).or(at(&["ip"])).or(at(&["account", "host"])).or(at(&["host"])).map(Cow::Borrowed);
+        let who = at(&["login", "user"]).or(at(&["account", "user"])).or(at(&["user"])).map(account_and_address);
+        let (account, address) = who.unwrap_or_default();
+        draft.event.account = account.map(Cow::Borrowed);
+        draft.event.src_ip = at(&["login", "ip"]).or(at(&["ip"])).or(address).or(at(&["account", "host"])).or(at(&["host"])).map(Cow::Borrowed);
         draft.event.session = number(&["connection_id"]).map(|id| Cow::Owned(id.to_string()));
         draft.event.database = at(&["connection_data", "db"]).or(at(&["table_access_data", "db"])).or(at(&["db"])).map(Cow::Borrowed);
         let class = at(&["class"]).or(at(&["name"])).unwrap_or_default().to_ascii_lowercase();
         let event = at(&["event"]).unwrap_or_default();
-        let status = number(&["general_data", "status"]).or(number(&["connection_data", "status"])).or(number(&["status"]));
+        let status = ["general_data", "query_data", "connection_data"].iter().find_map(|part| number(&[part, "status"])).or(number(&["status"]));
         set_status(status, &mut draft);
         let text = at(&["general_data", "query"]).or(at(&["query_data", "query"])).or(at(&["table_access_data", "query"])).or(at(&["sqltext"]));
         draft.label("class", &class);
@@ -175,7 +182,7 @@ impl Object {
         }
         self.bytes.extend_from_slice(bytes);
         self.bytes.push(b'\n');
-        self.end = record.offset + record.bytes.len() as u64;
+        self.end = record.end();
         self.depth <= 0
     }
 }
@@ -198,6 +205,26 @@ impl Format for MysqlAudit {
     fn finish(&mut self, output: &mut Output<'_>) {
         self.settle(output);
     }
+}
+
+/// The last second that a count since 1970 is believed to: the year 5138, as everywhere.
+const SECONDS_MAX: i64 = 99_999_999_999;
+
+/// Whether an object is a record of MySQL Enterprise Audit or of Percona's audit_log_filter. A stamp alone is no mark: most
+/// loggers of JSON write one.
+fn is_enterprise_audit(value: &Value) -> bool {
+    let has = |key: &str| value.get(key).is_some();
+    let text = |key: &str| value.get(key).is_some_and(Value::is_string);
+    let data = || value.as_object().is_some_and(|object| object.keys().any(|key| key.ends_with("_data")));
+    text("class") && text("event") && (has("connection_id") || has("account") || has("login") || data())
+}
+
+/// `app[app] @ web1 [10.0.0.5]`: the account, and the address in the last brackets.
+fn account_and_address(written: &str) -> (Option<&str>, Option<&str>) {
+    let Some((account, rest)) = written.split_once('[') else { return (Some(written.trim()).filter(|a| !a.is_empty()), None) };
+    let behind = rest.split_once(" @ ").map_or("", |(_, behind)| behind);
+    let address = behind.trim_end().strip_suffix(']').and_then(|b| b.rsplit_once('[')).map(|(_, address)| address.trim());
+    (Some(account.trim()).filter(|a| !a.is_empty()), address.filter(|a| !a.is_empty()))
 }
 
 fn begin<'e>(stamp: Stamp, place: strandline_model::evidence::EventRef) -> Draft<'e> {
@@ -352,6 +379,28 @@ mod tests {
             "2 datastore_activity/read/failure ip=10.0.0.5 account=app session=8 command=SELECT statement=SELECT '}' FROM t kind=mysql_audit error=1064 labels={\"class\":\"general\",\"event\":\"status\"}\n\
              5 authentication/logon/failure ip=h account=x session=9 database=hr kind=mysql_audit error=1045 labels={\"class\":\"connection\",\"event\":\"connect\"}",
         );
+    }
+
+    #[test]
+    fn json_of_another_program_is_no_audit_log() {
+        check(
+            "{\"timestamp\":\"2026-01-24T21:00:00Z\",\"user\":\"amy\",\"status\":200,\"event\":\"request\"}\n",
+            "1 refused: a JSON object, and none of an audit log: it has neither audit_record nor class, event and who it was",
+        );
+    }
+
+    #[test]
+    fn the_count_of_seconds_tells_the_time_and_brackets_tell_the_address() {
+        check(
+            "{\"timestamp\":\"2026-01-25 05:00:00\",\"time\":1769288400,\"class\":\"query\",\"event\":\"query_status_end\",\"connection_id\":3,\"login\":{\"user\":\"web[web] @ front [192.0.2.7]\"},\"query_data\":{\"query\":\"SELECT 1\",\"status\":1146}}\n",
+            "1 datastore_activity/read/failure ip=192.0.2.7 account=web session=3 command=SELECT statement=SELECT 1 kind=mysql_audit error=1146 labels={\"class\":\"query\",\"event\":\"query_status_end\"}",
+        );
+        let (collected, _) = testing::read(
+            b"{\"timestamp\":\"2026-01-25 05:00:00\",\"time\":1769288400,\"class\":\"audit\",\"event\":\"startup\",\"connection_id\":0}\n",
+            None,
+            |context, head| Ok(Box::new(MysqlAudit::new(context, head)?)),
+        );
+        assert_eq!(collected.events()[0].time.0, 1_769_288_400_000_000);
     }
 
     #[test]

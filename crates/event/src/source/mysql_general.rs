@@ -169,7 +169,7 @@ impl MysqlGeneral {
                         pending.go_on(text, record);
                         return;
                     }
-                    pending.end = record.offset + record.bytes.len() as u64;
+                    pending.end = record.end();
                 }
                 _ => output.refuse(record, "not a record of a slow query log"),
             };
@@ -190,12 +190,11 @@ impl MysqlGeneral {
 
     fn settle(&mut self, output: &mut Output<'_>) {
         let Some(mut pending) = self.pending.take() else { return };
-        let record = Record { bytes: &[], offset: pending.offset, line: pending.line, cut: false };
+        let record = Record::at(pending.offset, pending.end, pending.line);
         if pending.slow.is_some() && !pending.settle_slow() {
             return output.refuse(&record, "a record of a slow query log without a time");
         }
-        let mut place = output.place(&record);
-        place.length = u32::try_from(pending.end - pending.offset).unwrap_or(u32::MAX);
+        let place = output.place(&record);
         let mut event = Event::new(pending.stamp.time, Class::Datastore, Activity::Query, place);
         event.time_precision_micros = pending.stamp.precision_micros;
         event.utc_offset_seconds = pending.stamp.utc_offset_seconds;
@@ -303,7 +302,7 @@ impl Slow {
 
 impl Pending {
     fn new(stamp: Stamp, thread: Option<u64>, command: &str, argument: &str, record: &Record<'_>) -> Self {
-        let end = record.offset + record.bytes.len() as u64;
+        let end = record.end();
         Self { stamp, thread, command: command.to_owned(), argument: argument.to_owned(), slow: None, offset: record.offset, line: record.line, end }
     }
 
@@ -312,7 +311,7 @@ impl Pending {
             self.argument.push('\n');
         }
         self.argument.push_str(text);
-        self.end = record.offset + record.bytes.len() as u64;
+        self.end = record.end();
     }
 
     /// Sets when the statement began, as the other logs have it, and takes off the semicolon that this log adds; whether

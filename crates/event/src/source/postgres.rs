@@ -159,9 +159,32 @@ impl Log {
             self.execution(entry, rest, RecordKind::Other, draft);
             draft.event.activity = Activity::Query;
             draft.event.command = Some(Cow::Borrowed(if step == "parse" { "PARSE" } else { "BIND" }));
+        } else if let Some(plan) = what.strip_prefix("plan:") {
+            self.explained(entry, plan, draft);
         } else if !what.is_empty() {
             draft.event.message = Some(mask_sql::message(entry.message, Dialect::PostgreSql));
         }
+    }
+
+    /// `plan:` of auto_explain: `Query Text:`, `Query Parameters:` and the plan, in text or in JSON. It is logged when the
+    /// statement has run. The rows of the topmost node are those sent, where they were counted and it ran once.
+    fn explained<'e>(&mut self, entry: &'e Entry<'_>, plan: &'e str, draft: &mut Draft<'e>) {
+        let plan = plan.trim_start();
+        let parts = if plan.starts_with('{') { explained_json(plan) } else { explained_text(plan) };
+        let Some(Explained { statement, parameters, rows }) = parts else {
+            draft.event.message = Some(mask_sql::message(entry.message, Dialect::PostgreSql));
+            return;
+        };
+        let secrets = {
+            let mut inner = draft.fork();
+            let secrets = self.statement(entry, &statement, &[], &mut inner);
+            draft.join(inner);
+            secrets
+        };
+        draft.event.record_kind = Some(RecordKind::Duration);
+        draft.event.row_count = rows;
+        draft.parameters(parameters.as_deref().and_then(parameter_list), &secrets);
+        draft.label("auto_explain", "true");
     }
 
     /// Errors and everything else.
@@ -290,6 +313,46 @@ fn draft<'e>(entry: &'e Entry<'_>, place: EventRef) -> Draft<'e> {
     event.sequence = entry.sequence;
     event.transaction = entry.transaction.map(Cow::Borrowed);
     Draft::new(event)
+}
+
+/// What auto_explain says of one statement.
+struct Explained {
+    statement: String,
+    parameters: Option<String>,
+    rows: Option<i64>,
+}
+
+/// The layout in text. A statement of several lines goes on up to the parameters, or to the first node of the plan.
+fn explained_text(plan: &str) -> Option<Explained> {
+    let text = plan.strip_prefix("Query Text: ")?;
+    let lines: Vec<&str> = text.lines().collect();
+    let is_node = |line: &&str| line.contains("  (cost=") || line.contains(" (actual ");
+    let node = lines.iter().position(|line| is_node(line));
+    let given = lines[..node.unwrap_or(lines.len())].iter().position(|line| line.starts_with("Query Parameters: "));
+    let end = given.or(node).unwrap_or(lines.len());
+    let parameters = given.map(|at| lines[at..node.unwrap_or(lines.len())].join("\n")["Query Parameters: ".len()..].to_owned());
+    let rows = node.and_then(|at| counted_rows(lines[at]));
+    Some(Explained { statement: lines[..end].join("\n"), parameters, rows })
+}
+
+/// `(actual time=0.2..0.3 rows=1 loops=1)` of the topmost node. One that writes says how many rows it returned, which is no
+/// count of those written.
+fn counted_rows(node: &str) -> Option<i64> {
+    let actual = node.split_once("(actual ")?.1;
+    let value = |name: &str| actual.split([' ', ')']).find_map(|word| word.strip_prefix(name)?.parse::<f64>().ok());
+    let writes = ["Insert ", "Update ", "Delete ", "Merge "].iter().any(|word| node.trim_start().starts_with(word));
+    (value("loops=") == Some(1.0) && !writes).then(|| value("rows=").filter(|rows| rows.fract() == 0.0).map(|rows| rows as i64)).flatten()
+}
+
+/// The layout in JSON.
+fn explained_json(plan: &str) -> Option<Explained> {
+    let value: serde_json::Value = serde_json::from_str(plan).ok()?;
+    let text = |key: &str| value.get(key).and_then(serde_json::Value::as_str).map(str::to_owned);
+    let top = value.get("Plan");
+    let number = |key: &str| top.and_then(|top| top.get(key)).and_then(serde_json::Value::as_f64);
+    let writes = top.and_then(|top| top.get("Node Type")).and_then(serde_json::Value::as_str) == Some("ModifyTable");
+    let rows = number("Actual Rows").filter(|rows| rows.fract() == 0.0 && number("Actual Loops") == Some(1.0) && !writes).map(|rows| rows as i64);
+    Some(Explained { statement: text("Query Text")?, parameters: text("Query Parameters"), rows })
 }
 
 /// Connections opened, authenticated, authorised and closed.
@@ -565,6 +628,14 @@ fn csv_quoted(inner: &str) -> Option<(Cow<'_, str>, &str)> {
     let text = &inner[..at];
     let field = if doubled { Cow::Owned(text.replace("\"\"", "\"")) } else { Cow::Borrowed(text) };
     Some((field, &inner[at + 1..]))
+}
+
+/// The message that pgaudit writes, from its fields.
+pub(crate) fn audit_message<'f>(fields: impl Iterator<Item = &'f str>) -> String {
+    let quoted = |field: &str| {
+        if field.contains([',', '"', '\n', '\r']) { format!("\"{}\"", field.replace('"', "\"\"")) } else { field.to_owned() }
+    };
+    format!("AUDIT: {}", fields.map(quoted).collect::<Vec<_>>().join(","))
 }
 
 /// A line without the NULs that a crash leaves before it, and without a byte order mark.

@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 
 use super::Format;
-use super::postgres::{Entry, Log, csv_fields, filled, split_remote, without_lead};
+use super::postgres::{Entry, Log, audit_message, csv_fields, filled, split_remote, without_lead};
 use crate::stamp::{self, Zone};
 use crate::{Context, EventError, MAX_RECORD_BYTES, Output, Record};
 
@@ -30,6 +30,7 @@ pub struct PostgresCsv {
 struct Line {
     bytes: Vec<u8>,
     offset: u64,
+    end: u64,
     line: u64,
 }
 
@@ -42,19 +43,19 @@ impl PostgresCsv {
         Ok(Self { zone: Zone::of(context)?, log: Log::default(), pending: Vec::new(), pending_bytes: 0, open_quote: false })
     }
 
-    /// Whether the first line of `head` is one of a csvlog.
+    /// Whether one of the first lines of `head` begins a record of a csvlog: the very first may be the end of one.
     pub fn recognises(head: &[u8]) -> bool {
-        let line = head.split(|b| *b == b'\n').find(|l| !l.is_empty()).unwrap_or_default();
-        let text = String::from_utf8_lossy(line);
-        let text = without_lead(&text);
-        let commas = text.bytes().filter(|b| *b == b',').count();
-        text.split_once(',').is_some_and(|(time, _)| time.len() >= 19 && stamp::parse(time, &Zone::utc()).is_some()) && commas >= 11
+        head.split(|b| *b == b'\n').filter(|line| !line.is_empty()).take(200).any(begins_a_record)
     }
 
     fn whole(&mut self, bytes: &[u8], record: &Record<'_>, output: &mut Output<'_>) -> Result<(), &'static str> {
         let text = String::from_utf8_lossy(bytes);
         let fields = csv_fields(without_lead(&text)).ok_or("not a record of a csvlog: a quoted field does not end")?;
-        let entry = entry_of(&fields, &self.zone)?;
+        let audited = audit_of(&fields);
+        let entry = match &audited {
+            Some(message) => audit_entry(&fields, message, &self.zone)?,
+            None => entry_of(&fields, &self.zone)?,
+        };
         let place = output.place(record);
         let event = self.log.read(&entry, place);
         output.event(record, event);
@@ -68,15 +69,11 @@ impl PostgresCsv {
         self.open_quote = false;
         let bytes = lines.iter().map(|l| l.bytes.as_slice()).collect::<Vec<_>>().join(&b"\n"[..]);
         let (Some(first), Some(last)) = (lines.first(), lines.last()) else { return };
-        let length = usize::try_from(last.offset - first.offset).unwrap_or(0) + last.bytes.len();
-        // The place covers the record as it stands in the artefact, line endings of two bytes included.
-        let padded = if length > bytes.len() { [bytes.as_slice(), &vec![b' '; length - bytes.len()]].concat() } else { Vec::new() };
-        let place_bytes = if padded.is_empty() { bytes.as_slice() } else { padded.as_slice() };
-        let record = Record { bytes: place_bytes, offset: first.offset, line: first.line, cut: false };
+        let record = Record::at(first.offset, last.end, first.line);
         match self.whole(&bytes, &record, output) {
             Ok(()) => {}
             Err(reason) => {
-                output.refuse(&Record { bytes: &first.bytes, ..record }, reason);
+                output.refuse(&record, reason);
                 for line in lines.drain(1..) {
                     self.take(line, output);
                 }
@@ -109,7 +106,7 @@ impl Format for PostgresCsv {
             }
             return;
         }
-        self.take(Line { bytes: record.bytes.to_vec(), offset: record.offset, line: record.line }, output);
+        self.take(Line { bytes: record.bytes.to_vec(), offset: record.offset, end: record.end(), line: record.line }, output);
     }
 
     fn finish(&mut self, output: &mut Output<'_>) {
@@ -119,13 +116,23 @@ impl Format for PostgresCsv {
     }
 }
 
-fn entry_of<'f>(fields: &'f [Cow<'_, str>], zone: &Zone) -> Result<Entry<'f>, &'static str> {
-    if !(FEWEST_COLUMNS..=MOST_COLUMNS).contains(&fields.len()) {
-        return Err("not a record of a csvlog: it has not 23 columns or more");
-    }
+/// A stamp, in whatever zone, and as many commas behind it as a record has at the least.
+fn begins_a_record(line: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(line);
+    let Some((time, rest)) = without_lead(&text).split_once(',') else { return false };
+    let is_stamp = time.get(..19).is_some_and(|civil| stamp::parse(civil, &Zone::utc()).is_some()) && time.len() <= 40;
+    is_stamp && memchr::memchr_iter(b',', rest.as_bytes()).count() >= 10
+}
+
+/// The columns that the csvlog and the file of pgauditlogtofile share.
+fn shared<'f>(fields: &'f [Cow<'_, str>], severity: &'f str, message: &'f str, zone: &Zone) -> Result<Entry<'f>, &'static str> {
     let field = |index: usize| fields.get(index).and_then(|f| filled(f));
-    let stamp = field(0).and_then(|t| stamp::parse(t, zone)).ok_or("the first column is no time stamp")?;
-    let mut entry = Entry::new(stamp, field(11).unwrap_or(""), field(13).unwrap_or(""));
+    let written = field(0).unwrap_or("");
+    let stamp = stamp::parse(written, zone).ok_or_else(|| {
+        let civil = written.get(..19).is_some_and(|civil| stamp::parse(civil, &Zone::utc()).is_some());
+        if civil { "the name of its time zone means several; say which in the estate: clock = \"Asia/Kolkata\"" } else { "the first column is no time stamp" }
+    })?;
+    let mut entry = Entry::new(stamp, severity, message);
     (entry.host, entry.port) = field(4).map_or((None, None), split_remote);
     entry.account = field(1);
     entry.database = field(2);
@@ -133,13 +140,56 @@ fn entry_of<'f>(fields: &'f [Cow<'_, str>], zone: &Zone) -> Result<Entry<'f>, &'
     entry.session = field(5);
     entry.sequence = field(6).and_then(|n| n.parse().ok());
     entry.transaction = field(9).or(field(10).filter(|id| *id != "0"));
+    entry.activity = field(7);
+    Ok(entry)
+}
+
+/// Whether it is five of the characters that a class and a condition are made of.
+fn is_state(field: &str) -> bool {
+    field.len() == 5 && field.bytes().all(|b| b.is_ascii_digit() || b.is_ascii_uppercase())
+}
+
+/// The record of pgaudit in a line of pgauditlogtofile, which writes a file of its own layout: the csvlog's first eleven
+/// columns, the state where the severity stands there, and then pgaudit's own columns, of which the count of rows may be left out.
+fn audit_of(fields: &[Cow<'_, str>]) -> Option<String> {
+    let field = |index: usize| fields.get(index).map_or("", AsRef::as_ref);
+    let numbers = field(13).parse::<i64>().is_ok() && field(14).parse::<i64>().is_ok();
+    if !is_state(field(11)) || !matches!(field(12), "SESSION" | "OBJECT") || !numbers {
+        return None;
+    }
+    // Behind them stand nine columns, the application last; where rows are counted, ten.
+    let rows = fields.get(21).filter(|rows| fields.len() > 30 && rows.parse::<i64>().is_ok());
+    Some(audit_message(fields.iter().skip(12).take(9).chain(rows).map(AsRef::as_ref)))
+}
+
+fn audit_entry<'f>(fields: &'f [Cow<'_, str>], message: &'f str, zone: &Zone) -> Result<Entry<'f>, &'static str> {
+    let mut entry = shared(fields, "LOG", message, zone)?;
+    entry.code = fields.get(11).map(AsRef::as_ref);
+    entry.application = if fields.len() > 30 { fields.get(30).or(fields.get(29)) } else { fields.last() }.and_then(|f| filled(f));
+    Ok(entry)
+}
+
+/// A severity is a word, in whatever language the server speaks.
+fn is_severity(field: &str) -> bool {
+    let word = field.trim_end_matches(|c: char| ('1'..='5').contains(&c));
+    !word.is_empty() && word.chars().all(|c| c.is_alphabetic() || c == ' ')
+}
+
+fn entry_of<'f>(fields: &'f [Cow<'_, str>], zone: &Zone) -> Result<Entry<'f>, &'static str> {
+    if !(FEWEST_COLUMNS..=MOST_COLUMNS).contains(&fields.len()) {
+        return Err("not a record of a csvlog: it has not 23 columns or more");
+    }
+    let field = |index: usize| fields.get(index).and_then(|f| filled(f));
+    if !field(11).is_some_and(is_severity) || !field(12).is_some_and(is_state) {
+        return Err("not a record of a csvlog: no severity and no state stand where they must");
+    }
+    let mut entry = shared(fields, field(11).unwrap_or(""), field(13).unwrap_or(""), zone)?;
     entry.code = field(12);
     entry.detail = field(14);
     entry.context = field(18);
     entry.statement = field(19);
     entry.application = field(22);
     entry.backend_type = field(23);
-    entry.activity = field(7);
     Ok(entry)
 }
 
@@ -194,6 +244,54 @@ mod tests {
             "prepare: prepare q as select 1 from a where u = $1 and password = $2",
             "1 datastore_activity/query/unknown WHO AT command=EXECUTE statement=execute q('u', '[masked]') sequence=1 transaction=5/16 kind=statement labels={\"prepare\":\"prepare q as select 1 from a where u = $1 and password = $2\"} masked=yes",
         );
+    }
+
+    #[test]
+    fn the_file_of_pgauditlogtofile_has_its_own_columns() {
+        let line = |rows: &str| {
+            format!(
+                "2026-11-23 20:42:57.145 UTC,app,hr,7,10.0.0.5,s.7,1,SELECT,2026-11-23 20:42:00 UTC,5/16,0,00000,SESSION,2,1,READ,SELECT,TABLE,hr.staff,\"select a, b from t where c = $1\",\"C1\"{rows},,,,,,,,,psql\n"
+            )
+        };
+        let expected = |n: u32, status: &str, rows: &str| {
+            format!(
+                "{n} datastore_activity/read/{status} ip=10.0.0.5 account=app session=s.7 database=hr application=psql pid=7 command=SELECT statement=select a, b from t where c = $1 parameters=[\"C1\"]{rows} sequence=1 statement_id=2 transaction=5/16 kind=pgaudit_session labels={{\"class\":\"READ\",\"object_name\":\"hr.staff\",\"object_type\":\"TABLE\",\"substatement\":\"1\"}}"
+            )
+        };
+        check(&[line(""), line(",3")].concat(), &[expected(1, "unknown", ""), expected(2, "success", " rows=3")].join("\n"));
+    }
+
+    #[test]
+    fn columns_that_are_no_severity_and_no_state_are_no_csvlog() {
+        check(&record(1, "00000", "SESSION", "x", "", "", ""), "1 refused: not a record of a csvlog: no severity and no state stand where they must");
+    }
+
+    #[test]
+    fn a_zone_of_several_meanings_is_asked_for() {
+        let input = record(1, "LOG", "00000", "statement: select 1", "", "", "").replacen(" UTC", " IST", 1);
+        assert!(PostgresCsv::recognises(input.as_bytes()));
+        check(&input, "1 refused: the name of its time zone means several; say which in the estate: clock = \"Asia/Kolkata\"");
+    }
+
+    #[test]
+    fn a_file_that_begins_in_the_middle_is_recognised_by_its_first_whole_record() {
+        let whole = record(1, "LOG", "00000", "statement: select 1", "", "", "");
+        assert!(PostgresCsv::recognises(format!("from staff where a = 1\"\",,,\n{whole}").as_bytes()));
+        assert!(PostgresCsv::recognises(format!("\0\0\0{whole}").as_bytes()));
+        assert!(!PostgresCsv::recognises(b"2026-11-23 20:42:57 UTC [1] LOG:  statement: select a,b,c,d,e,f,g,h,i,j,k,l,m\n"));
+    }
+
+    #[test]
+    fn plans_of_auto_explain_are_reads() {
+        let text = "duration: 52.114 ms  plan:\nQuery Text: select a\nfrom t where b = $1;\nQuery Parameters: $1 = 'C1'\nSeq Scan on t  (cost=0.00..1.00 rows=9 width=4) (actual time=0.2..0.3 rows=2 loops=1)";
+        let json = "duration: 52.114 ms  plan:\n{\"Query Text\": \"select a\\nfrom t where b = $1;\", \"Query Parameters\": \"$1 = 'C1'\", \"Plan\": {\"Node Type\": \"Seq Scan\", \"Actual Rows\": 2, \"Actual Loops\": 1}}";
+        for message in [text, json] {
+            check_message(
+                message,
+                "",
+                "1 datastore_activity/read/success WHO micros=52114 AT command=SELECT statement=select a\\nfrom t where b = $1; parameters=[\"C1\"] rows=2 sequence=1 transaction=5/16 kind=duration labels={\"auto_explain\":\"true\"}",
+            );
+        }
     }
 
     #[test]

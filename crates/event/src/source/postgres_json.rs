@@ -2,11 +2,12 @@
 //! (<https://www.postgresql.org/docs/current/runtime-config-logging.html#RUNTIME-CONFIG-LOGGING-JSONLOG>).
 
 use std::borrow::Cow;
+use std::str::FromStr;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use super::Format;
-use super::postgres::{Entry, Log, filled, without_lead};
+use super::postgres::{Entry, Log, audit_message, filled, split_remote, without_lead};
 use crate::stamp::{self, Zone};
 use crate::{Context, EventError, Output, Record};
 
@@ -19,13 +20,13 @@ pub struct PostgresJson {
 /// One line. Keys that are not read here stay in the evidence.
 #[derive(Deserialize)]
 struct Line<'a> {
-    #[serde(borrow)]
+    #[serde(borrow, alias = "log_time")]
     timestamp: Cow<'a, str>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, alias = "user_name")]
     user: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, alias = "database_name")]
     dbname: Option<Cow<'a, str>>,
-    #[serde(default)]
+    #[serde(default, alias = "process_id", deserialize_with = "number")]
     pid: Option<i32>,
     #[serde(borrow, default)]
     remote_host: Option<Cow<'a, str>>,
@@ -33,15 +34,15 @@ struct Line<'a> {
     remote_port: Option<i32>,
     #[serde(borrow, default)]
     session_id: Option<Cow<'a, str>>,
-    #[serde(default)]
+    #[serde(default, alias = "session_line_num", deserialize_with = "number")]
     line_num: Option<i64>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, alias = "virtual_transaction_id")]
     vxid: Option<Cow<'a, str>>,
-    #[serde(default)]
+    #[serde(default, alias = "transaction_id", deserialize_with = "number")]
     txid: Option<u64>,
     #[serde(borrow)]
     error_severity: Cow<'a, str>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, alias = "sql_state_code")]
     state_code: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
     message: Cow<'a, str>,
@@ -49,14 +50,71 @@ struct Line<'a> {
     detail: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
     context: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, alias = "query")]
     statement: Option<Cow<'a, str>>,
+    /// `host:port`, where an operator writes the fields under the csvlog's names.
+    #[serde(borrow, default)]
+    connection_from: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    audit: Option<Audit<'a>>,
     #[serde(borrow, default)]
     application_name: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
     backend_type: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, alias = "command_tag")]
     ps: Option<Cow<'a, str>>,
+}
+
+/// pgaudit's record in fields of their own, as CloudNativePG writes it.
+#[derive(Deserialize)]
+struct Audit<'a> {
+    #[serde(borrow)]
+    audit_type: Cow<'a, str>,
+    #[serde(borrow, default)]
+    statement_id: Cow<'a, str>,
+    #[serde(borrow, default)]
+    substatement_id: Cow<'a, str>,
+    #[serde(borrow, default)]
+    class: Cow<'a, str>,
+    #[serde(borrow, default)]
+    command: Cow<'a, str>,
+    #[serde(borrow, default)]
+    object_type: Cow<'a, str>,
+    #[serde(borrow, default)]
+    object_name: Cow<'a, str>,
+    #[serde(borrow, default)]
+    statement: Cow<'a, str>,
+    #[serde(borrow, default)]
+    parameter: Cow<'a, str>,
+    #[serde(borrow, default)]
+    rows: Option<Cow<'a, str>>,
+}
+
+impl Audit<'_> {
+    /// As the extension writes it into the server's own log.
+    fn message(&self) -> String {
+        let fields = [
+            &self.audit_type,
+            &self.statement_id,
+            &self.substatement_id,
+            &self.class,
+            &self.command,
+            &self.object_type,
+            &self.object_name,
+            &self.statement,
+            &self.parameter,
+        ];
+        audit_message(fields.into_iter().chain(&self.rows).map(AsRef::as_ref))
+    }
+}
+
+/// A number, or digits in quotes.
+fn number<'de, D: Deserializer<'de>, N: FromStr>(deserializer: D) -> Result<Option<N>, D::Error> {
+    Ok(match Option::<serde_json::Value>::deserialize(deserializer)? {
+        Some(serde_json::Value::Number(number)) => number.to_string().parse().ok(),
+        Some(serde_json::Value::String(digits)) => digits.parse().ok(),
+        _ => None,
+    })
 }
 
 impl PostgresJson {
@@ -68,22 +126,25 @@ impl PostgresJson {
         Ok(Self { zone: Zone::of(context)?, log: Log::default() })
     }
 
-    /// Whether the first line of `head` is one of a jsonlog.
+    /// Whether one of the first lines of `head` is one of a jsonlog: the very first may be the end of a record.
     pub fn recognises(head: &[u8]) -> bool {
-        let line = head.split(|b| *b == b'\n').find(|l| !l.is_empty()).unwrap_or_default();
-        line.contains(&b'{') && memchr::memmem::find(line, b"\"error_severity\"").is_some() && memchr::memmem::find(line, b"\"timestamp\"").is_some()
+        let has = |line: &[u8], key: &[u8]| memchr::memmem::find(line, key).is_some();
+        let is_record = |line: &[u8]| line.contains(&b'{') && has(line, b"\"error_severity\"") && (has(line, b"\"timestamp\"") || has(line, b"\"log_time\""));
+        head.split(|b| *b == b'\n').filter(|line| !line.is_empty()).take(50).any(is_record)
     }
 
     fn line(&mut self, text: &str, record: &Record<'_>, output: &mut Output<'_>) -> Result<(), &'static str> {
         let line: Line<'_> = serde_json::from_str(text).map_err(|_| "not a record of a jsonlog")?;
         let stamp = stamp::parse(&line.timestamp, &self.zone).ok_or("timestamp is no time stamp")?;
         let transaction = line.txid.filter(|id| *id != 0).map(|id| id.to_string());
-        let mut entry = Entry::new(stamp, &line.error_severity, &line.message);
+        let audited = line.audit.as_ref().map(Audit::message);
+        let mut entry = Entry::new(stamp, &line.error_severity, audited.as_deref().unwrap_or(&line.message));
         entry.account = line.user.as_deref().and_then(filled);
         entry.database = line.dbname.as_deref().and_then(filled);
         entry.pid = line.pid;
-        entry.host = line.remote_host.as_deref().and_then(filled);
-        entry.port = line.remote_port;
+        let remote = line.connection_from.as_deref().map_or((None, None), split_remote);
+        entry.host = line.remote_host.as_deref().and_then(filled).or(remote.0);
+        entry.port = line.remote_port.or(remote.1);
         entry.session = line.session_id.as_deref().and_then(filled);
         entry.sequence = line.line_num;
         entry.transaction = line.vxid.as_deref().and_then(filled).or(transaction.as_deref());

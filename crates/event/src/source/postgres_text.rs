@@ -5,7 +5,7 @@
 //! The server begins every line of a message but the first with a tab, so that a statement cannot forge an entry.
 
 use std::collections::{HashMap, VecDeque};
-use std::rc::Rc;
+use std::sync::{Arc, LazyLock};
 
 use regex::{Captures, Regex};
 
@@ -31,6 +31,21 @@ static PREFIXES: &[(&str, &str)] = prefixes![
     "%t [%p]: user=%u,db=%d,app=%a,client=%h ",
     "%t [%p]: [%l-1] user=%u,db=%d,remote=%r ",
     "%t [%p]: [%l-1] user=%u,db=%d ",
+    "%t [%p]: [%l-1] user=%u,db=%d,client=%h ",
+    "%t [%p]: [%l-1] user=%u,db=%d,host=%h ",
+    "%t [%p]: [%l-1] db=%d,user=%u,client=%h ",
+    "%t [%p]: [%l-1] %q%u@%d ",
+    "%t [%p]: user=%u,db=%d,client=%h ",
+    "%t [%p]: user=%u,db=%d ",
+    "%m [%p]: [%l-1] user=%u,db=%d ",
+    "%m [%p]: [%l-1] user=%u,db=%d,client=%h ",
+    "%m [%p] user=%u,db=%d,client=%h ",
+    "%m [%p] user=%u,db=%d ",
+    "%m [%p] db=%d,user=%u ",
+    "%m [%p] %quser=%u,db=%d,app=%a,client=%h ",
+    "%m [%p] [queryid=%Q] %q%u@%d ",
+    "%m [%p] %q[queryid=%Q] %u@%d ",
+    "%m [%p] %q%u@%d [queryid=%Q] ",
     "%t [%p]: [%l-1] db=%d,user=%u,app=%a,client=%h ",
     "%t [%p]: [%l-1] db=%d,user=%u ",
     "%t [%p]: [%l-1] ",
@@ -86,7 +101,7 @@ const MOST_SESSIONS: usize = 65_536;
 /// A server log in text.
 pub struct PostgresText {
     name: &'static str,
-    prefix: Rc<Regex>,
+    prefix: Arc<Regex>,
     zone: Zone,
     log: Log,
     open: VecDeque<Draft>,
@@ -103,20 +118,20 @@ struct Counted {
 }
 
 impl PostgresText {
-    /// For one artefact. `head` is its first bytes, to find the prefix where the estate gives none.
+    /// For one artefact. `head` is its first bytes, to find the prefix where the estate gives none; `None` where none fits.
     ///
     /// # Errors
     /// If the estate names no zone that exists, or a prefix that cannot be one.
-    pub fn new(context: &Context<'_>, head: &[u8]) -> Result<Self, EventError> {
+    pub fn new(context: &Context<'_>, head: &[u8]) -> Result<Option<Self>, EventError> {
         let configuration = |reason| EventError::Configuration { source_id: context.source.id.clone(), reason };
         let (prefix, name) = match &context.source.log_format {
-            Some(written) => (written.as_str(), "postgresql_stderr"),
-            None => infer(head).ok_or_else(|| {
-                configuration("the lines fit no common log_line_prefix; give it as log_format, as `SHOW log_line_prefix` prints it".to_owned())
-            })?,
+            Some(written) => (Arc::new(compile(written).map_err(configuration)?), "postgresql_stderr"),
+            None => match infer(head) {
+                Some(known) => known,
+                None => return Ok(None),
+            },
         };
-        let prefix = Rc::new(compile(prefix).map_err(configuration)?);
-        Ok(Self { name, prefix, zone: Zone::of(context)?, log: Log::default(), open: VecDeque::new(), sessions: HashMap::new(), adrift: false })
+        Ok(Some(Self { name, prefix, zone: Zone::of(context)?, log: Log::default(), open: VecDeque::new(), sessions: HashMap::new(), adrift: false }))
     }
 
     /// A line that begins an entry.
@@ -168,7 +183,7 @@ impl PostgresText {
             last: Part::Message,
             offset: record.offset,
             line: record.line,
-            end: record.offset + record.bytes.len() as u64,
+            end: record.end(),
             closed: false,
         })
     }
@@ -192,7 +207,7 @@ impl PostgresText {
             self.sessions.entry(key.clone()).or_default().parts += 1;
         }
         let Some(draft) = self.open.iter_mut().rev().find(|d| d.key == key && !d.closed) else { return false };
-        draft.end = record.offset + record.bytes.len() as u64;
+        draft.end = record.end();
         let text = captures.name("message").map_or("", |m| m.as_str()).to_owned();
         draft.last = match captures.name("part").map_or("", |m| m.as_str()) {
             "DETAIL" | "D\u{c9}TAIL" | "DETALLE" | "详细信息" => Part::Detail,
@@ -215,7 +230,7 @@ impl PostgresText {
         if draft.size() + text.len() > MAX_RECORD_BYTES {
             return false;
         }
-        draft.end = record.offset + record.bytes.len() as u64;
+        draft.end = record.end();
         let target = match draft.last {
             Part::Message => Some(&mut draft.message),
             Part::Detail => draft.detail.as_mut(),
@@ -255,7 +270,7 @@ impl Format for PostgresText {
             }
             return;
         }
-        let prefix = Rc::clone(&self.prefix);
+        let prefix = Arc::clone(&self.prefix);
         let outcome = match prefix.captures(text) {
             None => Err("not a line of a server log with this log_line_prefix"),
             Some(captures) if captures.name("part").is_some() => {
@@ -354,9 +369,8 @@ impl Draft {
         entry.statement = self.statement.as_deref();
         entry.backend_type = self.backend.as_deref();
         entry.activity = self.activity.as_deref();
-        let record = Record { bytes: &[], offset: self.offset, line: self.line, cut: false };
-        let mut place = output.place(&record);
-        place.length = u32::try_from(self.end - self.offset).unwrap_or(u32::MAX);
+        let record = Record::at(self.offset, self.end, self.line);
+        let place = output.place(&record);
         let event = log.read(&entry, place);
         output.event(&record, event);
     }
@@ -439,20 +453,30 @@ fn names_are_plausible(captures: &Captures<'_>) -> bool {
     plausible("u") && plausible("d") && tag.bytes().all(|b| b.is_ascii_alphabetic() || b == b' ')
 }
 
+/// A prefix, the name that custody records, and the lines that it fits.
+type Prefix = (Arc<Regex>, &'static str);
+
+/// The common prefixes, compiled once: an unknown file tries all of them.
+static COMPILED: LazyLock<Vec<Prefix>> =
+    LazyLock::new(|| PREFIXES.iter().filter_map(|(prefix, name)| Some((Arc::new(compile(prefix).ok()?), *name))).collect());
+
 /// The common prefix that fits most of the first lines; the one listed first where several fit as many.
-fn infer(head: &[u8]) -> Option<(&'static str, &'static str)> {
+fn infer(head: &[u8]) -> Option<Prefix> {
     let text = String::from_utf8_lossy(head);
-    let lines: Vec<&str> = text.lines().filter(|l| !l.starts_with('\t') && !l.is_empty()).take(200).collect();
-    let mut best: Option<(usize, (&'static str, &'static str))> = None;
-    for candidate in PREFIXES {
-        let Ok(prefix) = compile(candidate.0) else { continue };
-        let fitting = lines.iter().filter(|l| prefix.captures(l).is_some_and(|c| names_are_plausible(&c))).count();
+    let lines: Vec<&str> = text.lines().map(without_lead).filter(|l| !l.starts_with('\t') && LEVEL.is_match(l)).take(200).collect();
+    let mut best: Option<(usize, &Prefix)> = None;
+    // Without a level in any line it is no log of a server, whatever the prefix is.
+    for candidate in COMPILED.iter().filter(|_| !lines.is_empty()) {
+        let fitting = lines.iter().filter(|l| candidate.0.captures(l).is_some_and(|c| names_are_plausible(&c))).count();
         if fitting > best.map_or(0, |(most, _)| most) {
-            best = Some((fitting, *candidate));
+            best = Some((fitting, candidate));
         }
     }
-    best.filter(|(fitting, _)| *fitting * 2 > lines.len()).map(|(_, candidate)| candidate)
+    best.filter(|(fitting, _)| *fitting * 2 > lines.len()).map(|(_, candidate)| candidate.clone())
 }
+
+/// A level or the name of a part, as the server writes it behind the prefix.
+static LEVEL: LazyLock<Regex> = LazyLock::new(|| Regex::new(&format!("(?:{SEVERITIES}|{PARTS}): ")).expect("the words hold nothing special"));
 
 #[cfg(test)]
 mod tests {
@@ -460,7 +484,8 @@ mod tests {
     use crate::testing;
 
     fn check(prefix: Option<&str>, input: &str, name: &str, expected: &str) {
-        let (collected, summary) = testing::read(input.as_bytes(), prefix, |context, head| Ok(Box::new(PostgresText::new(context, head)?)));
+        let (collected, summary) =
+            testing::read(input.as_bytes(), prefix, |context, head| Ok(Box::new(PostgresText::new(context, head)?.expect("a prefix fits"))));
         assert_eq!((collected.text().as_str(), summary.format.as_str()), (expected, name));
     }
 
@@ -500,6 +525,18 @@ mod tests {
     }
 
     #[test]
+    fn a_guess_swallows_nothing_into_a_name() {
+        for (line, account, database) in [
+            ("2026-11-24 20:54:26 UTC [97]: [1-1] user=app,db=hr,client=192.0.2.6 LOG:  statement: select 1\n", "app", "hr"),
+            ("2026-11-24 20:54:26.001 UTC [97] [queryid=-5] app@hr LOG:  statement: select 1\n", "app", "hr"),
+        ] {
+            let (collected, _) = testing::read(line.as_bytes(), None, |context, head| Ok(Box::new(PostgresText::new(context, head)?.expect("a prefix fits"))));
+            let event = &collected.events()[0];
+            assert_eq!((event.account.as_deref(), event.database.as_deref()), (Some(account), Some(database)), "{line}");
+        }
+    }
+
+    #[test]
     fn entries_of_two_processes_may_be_mixed() {
         check(
             Some("%t:%r:%u@%d:[%p]:%l:"),
@@ -531,7 +568,7 @@ mod tests {
         #![proptest_config(proptest::test_runner::Config::with_cases(64))]
         #[test]
         fn no_bytes_make_it_panic(lines in proptest::collection::vec("(2026-11-24 20:54:26.341 UTC \\[1\\] )?(LOG:  |DETAIL:  |ERROR:  |\t)?(AUDIT: |execute |parameters: \\$1 = ')?[ -~é]{0,20}", 0..6)) {
-            testing::read(lines.join("\n").as_bytes(), Some("%m [%p] "), |context, head| Ok(Box::new(PostgresText::new(context, head)?)));
+            testing::read(lines.join("\n").as_bytes(), Some("%m [%p] "), |context, head| Ok(Box::new(PostgresText::new(context, head)?.expect("a prefix fits"))));
         }
     }
 }

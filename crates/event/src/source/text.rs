@@ -82,7 +82,7 @@ impl Format for Text {
         let Some((pattern, found)) = self.patterns.iter().find_map(|p| p.regex.captures(line).map(|found| (p, found))) else {
             return self.unmatched(record, line, output);
         };
-        let mut filling = Filling::new(output.place(record));
+        let mut filling = Filling::new(output.place(record)).or_at(output.outer_time());
         let ruled = self.classify.iter().find(|(field, equals, _)| found.name(field).is_some_and(|m| m.as_str() == equals)).map(|(_, _, kind)| *kind);
         if let Some(kind) = ruled.or(pattern.kind) {
             filling.kind(kind);

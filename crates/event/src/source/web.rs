@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 
 use memchr::memmem::Finder;
+use strandline_model::address;
 use strandline_model::event::{Activity, Class};
 
 use super::Format;
@@ -108,9 +109,12 @@ impl Format for Web {
             };
             return output.refuse(record, reason);
         };
+        if quotes == Quotes::Anywhere && format.steps.iter().zip(&spans).any(|(step, (from, to))| step.quoted && holds_a_stamp(&line[*from..*to])) {
+            return output.refuse(record, "two records stand on this line, or one within another: whose the fields are cannot be told");
+        }
         // Lossy decoding would move places, so a line that is not UTF-8 is decoded field by field.
         let text = std::str::from_utf8(line).ok();
-        let mut filling = Filling::new(output.place(record));
+        let mut filling = Filling::new(output.place(record)).or_at(output.outer_time());
         filling.kind(Kind { class: Class::Http, activity: Activity::Request, status: None });
         let mut time_read = true;
         for (step, (from, to)) in format.steps.iter().zip(&spans) {
@@ -150,8 +154,10 @@ enum Shape {
     Status,
     /// Digits, a point; or `-`.
     Number,
-    /// One word: an address or a host name.
-    Word,
+    /// An address or a host name, or what stands for one: `-`, `unix:`.
+    Host,
+    /// A user's name: no field after it is part of one.
+    Account,
     /// A name or `-`, but no address: what `%l` may be.
     Ident,
     /// The server's own name: no list of addresses, which some put in front of the line.
@@ -244,6 +250,7 @@ impl LineFormat {
                     Some(_) => Shape::FormattedTime,
                     None if name == "%t" => Shape::BracketedTime,
                     None if name == "%v" => Shape::ServerName,
+                    None if name == "%p" => Shape::Number,
                     None if name.starts_with("upstream_") => Shape::List,
                     // A list of addresses, where the estate takes the client's from a header, stands in quotes.
                     None if quoted && column == Column::SrcIp => Shape::Any,
@@ -344,7 +351,8 @@ impl Step {
         match self.shape {
             Shape::Any | Shape::List | Shape::FormattedTime => true,
             Shape::ServerName => !value.iter().any(|b| matches!(b, b' ' | b',')),
-            Shape::Word => !value.contains(&b' '),
+            Shape::Host => !value.contains(&b' '),
+            Shape::Account => matches!(value, b"\"" | b"\"\"") || !has_bare_quote(value),
             Shape::Ident => value.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_')),
             Shape::Status => absent || value.len() <= 3 && value.iter().all(u8::is_ascii_digit),
             Shape::Number => absent || value.len() <= 40 && value.iter().all(|b| b.is_ascii_digit() || *b == b'.'),
@@ -360,6 +368,9 @@ impl Step {
             Shape::Time => !value.is_empty(),
             Shape::List => !value.ends_with(b",") && !value.ends_with(b" :"),
             Shape::BracketedTime => value == b"-" || value.ends_with(b"]"),
+            Shape::Host => is_host(value),
+            Shape::ServerName => is_host(value) || !value.is_empty() && value.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_')),
+            Shape::Account => !value.ends_with(b" -") && !value.windows(3).any(|part| part == b" - "),
             _ => true,
         }
     }
@@ -393,6 +404,34 @@ impl Step {
     }
 }
 
+/// Whether a word can be a client: an address, with a port, brackets and a scope if need be, or a host's name. A stamp, a
+/// level or a container's name in front of the line is none of them, or has another field where the next must stand.
+fn is_host(value: &[u8]) -> bool {
+    if matches!(value, b"-" | b"unix:") {
+        return true;
+    }
+    let Ok(text) = std::str::from_utf8(value) else { return false };
+    let name = |text: &str| {
+        text.len() <= 255 && text.bytes().any(|b| b.is_ascii_alphabetic()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'))
+    };
+    let list = text.split(',').next().unwrap_or(text);
+    address::canonical(list).is_some() || name(text) || text.rsplit_once(':').is_some_and(|(host, port)| name(host) && port.parse::<u16>().is_ok())
+}
+
+/// `[23/Nov/2026:20:42:10 +0000]` within a field: a second record stands in the line.
+fn holds_a_stamp(value: &[u8]) -> bool {
+    memchr::memchr_iter(b'[', value).any(|at| {
+        let shape = b"00/aaa/0000:00:00:00";
+        value.get(at + 1..at + 1 + shape.len()).is_some_and(|stamp| {
+            stamp.iter().zip(shape).all(|(byte, kind)| match kind {
+                b'0' => byte.is_ascii_digit(),
+                b'a' => byte.is_ascii_alphabetic(),
+                other => byte == other,
+            })
+        })
+    })
+}
+
 /// ` +0800`: the stamp before it is not over yet.
 fn begins_with_offset(rest: &[u8]) -> bool {
     matches!(rest, [b' ', b'+' | b'-', a, b, c, d, ..] if [a, b, c, d].iter().all(|x| x.is_ascii_digit()))
@@ -418,7 +457,8 @@ fn shape_of(column: &Column) -> Shape {
         Column::Bytes | Column::BytesOrDash | Column::Duration(_) | Column::SrcPort | Column::Pid => Shape::Number,
         Column::Time => Shape::Time,
         Column::Skip => Shape::Ident,
-        Column::SrcIp | Column::PeerIp => Shape::Word,
+        Column::SrcIp | Column::PeerIp => Shape::Host,
+        Column::Account => Shape::Account,
         _ => Shape::Any,
     }
 }

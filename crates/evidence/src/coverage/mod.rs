@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use arrow_array::RecordBatch;
 use strandline_model::estate::Estate;
 use strandline_model::event::{Activity, Class, EventRows};
-use strandline_model::evidence::{Coverage, Gap, GapKind, Warning};
+use strandline_model::evidence::{ArtefactId, Coverage, Gap, GapKind, Warning};
 use strandline_model::time::{Instant, Interval};
 
 use crate::intake::TRUNCATED;
@@ -36,17 +36,25 @@ pub struct CoverageBuilder<'e> {
     sources: BTreeMap<String, Seen>,
     skews: Skews,
     orphans: Orphans,
+    /// Artefact to the log that it is a part of: its path without what rotation added.
+    logs: BTreeMap<String, String>,
 }
+
+/// Logs of one source that are judged one by one: as many hosts as stand behind one balancer.
+const LOGS_MAX: usize = 64;
+
+/// Bins of each of them.
+const LOG_BINS: usize = 1 << 14;
 
 /// Artefact ids as small numbers: every place kept names one.
 #[derive(Default)]
 pub(crate) struct Artefacts {
-    ids: Vec<strandline_model::evidence::ArtefactId>,
+    ids: Vec<ArtefactId>,
     numbers: BTreeMap<String, u32>,
 }
 
 impl Artefacts {
-    fn number(&mut self, id: &strandline_model::evidence::ArtefactId) -> u32 {
+    fn number(&mut self, id: &ArtefactId) -> u32 {
         if let Some(&number) = self.numbers.get(&id.0) {
             return number;
         }
@@ -75,6 +83,8 @@ pub(crate) struct Mark {
 struct Seen {
     system: String,
     density: Density,
+    /// By log, where a source names several: one server's day must not hide behind another's.
+    by_log: BTreeMap<String, Density>,
     numbers: Numbers,
     upkeep: Upkeep,
     places: Places,
@@ -86,7 +96,14 @@ impl<'e> CoverageBuilder<'e> {
     /// Coverage of the estate's sources, in the window of interest if there is one.
     pub fn new(estate: &'e Estate, window: Option<Interval>) -> Self {
         let sources = estate.sources.iter().map(|s| (s.id.clone(), Seen { system: s.system.clone(), ..Seen::default() })).collect();
-        Self { estate, window, artefacts: Artefacts::default(), sources, skews: Skews::default(), orphans: Orphans::default() }
+        Self { estate, window, artefacts: Artefacts::default(), sources, skews: Skews::default(), orphans: Orphans::default(), logs: BTreeMap::new() }
+    }
+
+    /// Says under which path each artefact lies, so that the logs of a source are judged one by one.
+    pub fn lies_at(&mut self, artefact: &ArtefactId, path: &str) {
+        if let Some(log) = crate::pattern::unrotated(path).pop() {
+            self.logs.insert(artefact.0.clone(), log);
+        }
     }
 
     /// Sees one batch of events. A column left out reads as absent and weakens the checks that need it.
@@ -105,6 +122,12 @@ impl<'e> CoverageBuilder<'e> {
                 continue; // carved from what the log no longer counts as its own: it says nothing of what the log covers
             }
             seen.density.see(mark, i64::from(event.time_precision_micros));
+            if let Some(log) = self.logs.get(&event.place.artefact.0)
+                && (seen.by_log.contains_key(log) || seen.by_log.len() < LOGS_MAX)
+            {
+                let density = seen.by_log.entry(log.clone()).or_insert_with(|| Density::of_bins(LOG_BINS));
+                density.see(mark, i64::from(event.time_precision_micros));
+            }
             seen.places.see(mark);
             seen.upkeep.see(&event, mark);
             let session = event.session.as_deref().filter(|_| event.class == Class::Datastore);
@@ -156,6 +179,7 @@ impl<'e> CoverageBuilder<'e> {
             };
             coverage.spans.push((id.clone(), span));
             let mut gaps = edges::silences(&context, own);
+            gaps.extend(silences_of_logs(&context, &seen.by_log, &gaps));
             gaps.extend(edges::late_start(&context, own));
             gaps.extend(edges::early_end(&context, own));
             gaps.extend(joined(seen.numbers.gaps(&context, span)));
@@ -173,6 +197,20 @@ impl<'e> CoverageBuilder<'e> {
         coverage.gaps.sort_by(|a, b| (&a.source, a.interval, a.kind, &a.reason).cmp(&(&b.source, b.interval, b.kind, &b.reason)));
         coverage
     }
+}
+
+/// Silences of single logs of a source, where it has several; those in which the whole source is silent stand already.
+fn silences_of_logs(context: &edges::Context<'_>, logs: &BTreeMap<String, Density>, known: &[Gap]) -> Vec<Gap> {
+    if logs.len() < 2 {
+        return Vec::new();
+    }
+    let mut gaps = Vec::new();
+    for (log, density) in logs {
+        let own = edges::silences(context, &density.profile());
+        let new = own.into_iter().filter(|gap| !known.iter().any(|known| known.interval.from <= gap.interval.from && gap.interval.to <= known.interval.to));
+        gaps.extend(new.map(|gap| Gap { reason: format!("{log} is {}", gap.reason), ..gap }));
+    }
+    gaps
 }
 
 /// Beyond [`GAPS_LISTED_MAX`] of a kind, one gap that covers the rest: wider, never narrower.

@@ -16,11 +16,13 @@ pub fn run(response: &mut Response<'_>) -> Result<(), ResponseError> {
     inputs.insert_setting("window", &format!("{:?}", response.choices.window));
     response.run_stage("coverage", inputs, |response, _| {
         let mut builder = CoverageBuilder::new(&response.estate, response.choices.window);
+        let custody = response.custody()?;
+        custody.iter().for_each(|artefact| builder.lies_at(&artefact.id, &artefact.path));
         for batch in response.case.scan(event::TABLE).scan(&[])? {
             builder.observe(&batch?);
         }
         let warnings: Vec<Warning> = response.case.read_rows(Warning::TABLE)?;
-        for artefact in response.custody()? {
+        for artefact in custody {
             let mut own: Vec<Warning> = warnings.iter().filter(|w| w.artefact == artefact.id).cloned().collect();
             // What intake could not unpack is known to custody alone.
             own.extend(artefact.first_refusal.iter().filter(|w| w.reason.starts_with(TRUNCATED) && !own.contains(w)).cloned().collect::<Vec<_>>());

@@ -118,7 +118,10 @@ fn read_one(response: &mut Response<'_>, artefacts: &[Artefact], at: usize, sour
     };
     // Half a file is half the evidence: what came before the break is in the tables, and custody says where it broke.
     let (offset, why) = match read {
-        Ok(summary) => return tables.finish(response, artefact, summary),
+        Ok(summary) => {
+            note_unread(response, artefact, &summary);
+            return tables.finish(response, artefact, summary);
+        }
         Err(ReaderError::Event(EventError::Interrupted { offset, source, .. })) => (offset, source.kind().to_string()),
         Err(ReaderError::Ended { how, offset }) => (offset, format!("the process that read it ended: {how}")),
         Err(ReaderError::Event(error)) => return Err(error.into()),
@@ -127,9 +130,21 @@ fn read_one(response: &mut Response<'_>, artefacts: &[Artefact], at: usize, sour
     let reason = format!("{TRUNCATED}reading stopped here ({why})");
     let warning = Warning { artefact: artefact.id.clone(), path: artefact.path.clone(), line: 0, offset, reason };
     tables.warnings.push(warning.clone());
-    let summary =
-        Summary { format: source_format(artefact, &context), records_read: tables.rows, records_refused: 1, first_refusal: Some(warning), span: None };
+    let summary = Summary {
+        format: source_format(artefact, &context),
+        records_read: tables.rows,
+        records_refused: 1,
+        first_refusal: Some(warning),
+        ..Summary::default()
+    };
     tables.finish(response, artefact, summary)
+}
+
+/// Names a log of which nothing could be read: the run goes on without it, and its time is a gap.
+fn note_unread(response: &mut Response<'_>, artefact: &Artefact, summary: &Summary) {
+    if let (0, Some(first)) = (summary.records_read, &summary.first_refusal) {
+        response.watcher.note(&format!("{} line {}: {}; nothing of this file is read", artefact.path, first.line, first.reason));
+    }
 }
 
 /// Reads in a process of its own, if one can be had.

@@ -1,0 +1,179 @@
+use strandline_model::estate::LogSource;
+use strandline_model::evidence::ArtefactId;
+
+use crate::{Collected, Context, bare_source, read_artefact, recognise};
+
+const WEB: &str = "192.0.2.7 - amy [23/Nov/2026:20:42:55 +0000] \"GET /a/1 HTTP/1.1\" 200 20 \"-\" \"x\"";
+const WEB_READ: &str = "http_activity/request/success ip=192.0.2.7 account=amy";
+const SQL: &str = "2026-11-23 20:42:57.145 UTC [97] app@hr LOG:  statement: select 1";
+const SQL_READ: &str =
+    "datastore_activity/read/unknown account=app session=97@2026-11-23 20:42:57.145 UTC database=hr pid=97 command=SELECT statement=select 1 kind=statement";
+
+fn read(format: &str, input: &str) -> (Collected, String) {
+    read_as(&bare_source(format), input)
+}
+
+fn read_as(source: &LogSource, input: &str) -> (Collected, String) {
+    let artefact = ArtefactId("0123456789abcdef".into());
+    let context = Context { artefact: &artefact, path: "a.log", source, assumed_year: 2026 };
+    let mut collected = Collected::default();
+    let summary = read_artefact(&mut input.as_bytes(), &context, &mut collected).expect("the source is described rightly");
+    (collected, summary.format)
+}
+
+/// Reads `input`, whose wrapper must be taken off; each event, up to the length of what is expected of it.
+fn check(format: &str, wrapper: &str, input: &str, expected: &[&str]) {
+    let (collected, name) = read(format, input);
+    let text = collected.text();
+    let lines: Vec<&str> = text.lines().collect();
+    assert!(name.ends_with(&format!(" in {wrapper}")), "{name}\n{text}");
+    assert_eq!(lines.len(), expected.len(), "{text}");
+    for (line, expected) in lines.iter().zip(expected) {
+        assert!(line.split_once(' ').is_some_and(|(_, event)| event.starts_with(expected)), "{line}\n{expected}");
+    }
+    for event in collected.events() {
+        let (from, to) = (event.place.offset as usize, event.place.offset as usize + event.place.length as usize);
+        assert!(to <= input.len() && to > from, "the place lies within the artefact");
+    }
+    let best = recognise(input.as_bytes()).first().map(|(name, _)| *name);
+    assert_eq!(best, Some(format), "a draft knows it too");
+}
+
+#[test]
+fn lines_with_something_in_front() {
+    check("nginx", "CRI", &format!("2026-11-23T20:42:55.123456789Z stdout F {WEB}\n"), &[WEB_READ]);
+    check("nginx", "Docker Compose", &format!("web-1   | {WEB}\ndb-1    | {WEB}\n"), &[WEB_READ, WEB_READ]);
+    check("nginx", "kubectl", &format!("[pod/web-0/nginx] {WEB}\n"), &[WEB_READ]);
+    check("nginx", "syslog", &format!("Nov 23 20:42:55 front nginx: {WEB}\n"), &[WEB_READ]);
+    check("nginx", "syslog", &format!("<190>1 2026-11-23T20:42:55Z front nginx 7 - - {WEB}\n"), &[WEB_READ]);
+    check("postgresql", "a stamp", &format!("2026-11-23T20:42:57.200Z {SQL}\n"), &[SQL_READ]);
+}
+
+#[test]
+fn a_record_in_parts_is_one() {
+    let (a, b) = WEB.split_at(30);
+    let at = "2026-11-23T20:42:55.123456789Z";
+    // The other stream writes between the parts.
+    let input = format!("{at} stdout P {a}\n{at} stderr F {WEB}\n{at} stdout F {b}\n{at} stdout F {WEB}\n");
+    check("nginx", "CRI", &input, &[WEB_READ, WEB_READ, WEB_READ]);
+    let docker = |text: &str, end: &str| format!("{{\"log\":{},\"stream\":\"stdout\",\"time\":\"{at}\"}}\n", serde_json::json!(format!("{text}{end}")));
+    check("nginx", "Docker json-file", &[docker(a, ""), docker(b, "\n"), docker(WEB, "\n")].concat(), &[WEB_READ, WEB_READ]);
+}
+
+#[test]
+fn lines_in_a_field_of_json() {
+    let line = |text: &str| serde_json::json!(text).to_string();
+    let (web, sql) = (line(WEB), line(SQL));
+    check(
+        "postgresql",
+        "Docker json-file",
+        &format!("{{\"log\":{},\"stream\":\"stderr\",\"time\":\"2026-11-23T20:42:57Z\"}}\n", line(&format!("{SQL}\n"))),
+        &[SQL_READ],
+    );
+    check("postgresql", "Google Cloud", &format!("{{\"textPayload\":{sql},\"logName\":\"p\",\"timestamp\":\"2026-11-23T20:42:57Z\"}}\n"), &[SQL_READ]);
+    check(
+        "postgresql",
+        "Azure",
+        &format!("{{\"properties\":{{\"message\":{sql}}},\"time\":\"2026-11-23T20:42:57Z\",\"category\":\"PostgreSQLLogs\"}}\n"),
+        &[SQL_READ],
+    );
+    check("nginx", "Filebeat", &format!("{{\"@timestamp\":\"2026-11-23T20:42:57Z\",\"message\":{web},\"host\":{{\"name\":\"front\"}}}}\n"), &[WEB_READ]);
+    check(
+        "nginx",
+        "an Elastic export",
+        &format!("{{\"_index\":\"i\",\"_source\":{{\"@timestamp\":\"2026-11-23T20:42:57Z\",\"message\":{web}}}}}\n"),
+        &[WEB_READ],
+    );
+    check("nginx", "Vector", &format!("{{\"message\":{web},\"timestamp\":\"2026-11-23T20:42:57Z\",\"source_type\":\"file\"}}\n"), &[WEB_READ]);
+    check("nginx", "Fluent Bit", &format!("{{\"date\":1795466577.1,\"log\":{web}}}\n"), &[WEB_READ]);
+    check("nginx", "Loki", &format!("{{\"labels\":{{}},\"line\":{web},\"timestamp\":\"2026-11-23T20:42:57Z\"}}\n"), &[WEB_READ]);
+}
+
+#[test]
+fn records_in_an_array() {
+    let event = format!("{{\"id\":\"1\",\"timestamp\":1795466577145,\"message\":{}}}", serde_json::json!(SQL));
+    check("postgresql", "CloudWatch", &format!("{{\"logGroup\":\"g\",\"logEvents\":[{event},\n{event}]}}\n"), &[SQL_READ, SQL_READ]);
+    let one = format!("{{\"logGroup\":\"g\",\"logEvents\":[{event},{event}]}}\n");
+    check("postgresql", "a JSON array, CloudWatch", &one.repeat(2), &[SQL_READ; 4]);
+    let (collected, _) = read("postgresql", &one.repeat(2));
+    let places: Vec<&str> = collected
+        .events()
+        .iter()
+        .map(|e| &one.repeat(2)[e.place.offset as usize..][..e.place.length as usize] == event)
+        .map(|same| if same { "its own" } else { "another" })
+        .collect();
+    assert_eq!(places, ["its own"; 4]);
+}
+
+#[test]
+fn documents_of_json_are_records() {
+    let record = "{\n \"eventTime\": \"2026-11-23T20:42:55Z\",\n \"sourceIPAddress\": \"192.0.2.7\"\n}";
+    for document in [format!("{{\"Records\": [{record},{record}]}}"), format!("[\n{record},\n{record}\n]\n"), format!("{record}\n{record}\n")] {
+        let (collected, name) = read("json", &document);
+        assert_eq!((collected.events().len(), collected.warnings.len(), name.as_str()), (2, 0, "json"), "{document}\n{}", collected.text());
+        let event = &collected.events()[1];
+        assert_eq!(&document[event.place.offset as usize..][..event.place.length as usize], record);
+    }
+}
+
+#[test]
+fn postgresql_through_syslog() {
+    let head = "Nov 23 20:42:57 db1 postgres[97]:";
+    let input = format!(
+        "{head} [3-1] user=app,db=hr LOG:  execute s1: select *\n{head} [3-2] #011from staff where id = $1 and\n{head} [3-3]  name = $2\n{head} [3-4] user=app,db=hr DETAIL:  parameters: $1 = '1', $2 = 'b'\n{head} [4-1] user=app,db=hr LOG:  statement: select 2\n"
+    );
+    check(
+        "postgresql",
+        "syslog",
+        &input,
+        &[
+            "datastore_activity/read/unknown account=app session=97@2026-11-23 20:42:57.000000 UTC database=hr pid=97 command=SELECT name=s1 statement=select *\\nfrom staff where id = $1 and name = $2 parameters=[\"1\", \"b\"]",
+            "datastore_activity/read/unknown account=app session=97@2026-11-23 20:42:57.000000 UTC database=hr pid=97 command=SELECT statement=select 2",
+        ],
+    );
+}
+
+#[test]
+fn records_of_an_operator() {
+    let record = |audit: &str, message: &str| {
+        format!(
+            "{{\"level\":\"info\",\"ts\":\"2026-11-23T20:42:57.145Z\",\"logger\":\"postgres\",\"msg\":\"record\",\"logging_pod\":\"c-1\",\"record\":{{\"log_time\":\"2026-11-23 20:42:57.145 UTC\",\"user_name\":\"app\",\"database_name\":\"hr\",\"process_id\":\"97\",\"connection_from\":\"192.0.2.5:3\",\"session_id\":\"6b.61\",\"session_line_num\":\"1\",\"error_severity\":\"LOG\",\"sql_state_code\":\"00000\"{message}{audit}}}}}\n"
+        )
+    };
+    let audit = ",\"audit\":{\"audit_type\":\"SESSION\",\"statement_id\":\"8\",\"substatement_id\":\"1\",\"class\":\"READ\",\"command\":\"SELECT\",\"object_type\":\"TABLE\",\"object_name\":\"t\",\"statement\":\"select a, b\",\"parameter\":\"<none>\",\"rows\":\"3\"}";
+    check(
+        "postgresql",
+        "CloudNativePG",
+        &[record("", ",\"message\":\"statement: select 1\""), record(audit, "")].concat(),
+        &[
+            "datastore_activity/read/unknown ip=192.0.2.5 port=3 account=app session=6b.61 database=hr pid=97 command=SELECT statement=select 1",
+            "datastore_activity/read/success ip=192.0.2.5 port=3 account=app session=6b.61 database=hr pid=97 command=SELECT statement=select a, b parameters=[] rows=3",
+        ],
+    );
+}
+
+#[test]
+fn the_wrapper_says_what_the_line_does_not() {
+    let wrapped = "{\"log\":\"{\\\"remote_addr\\\":\\\"192.0.2.7\\\",\\\"path\\\":\\\"/a\\\",\\\"method\\\":\\\"GET\\\"}\\n\",\"stream\":\"stdout\",\"time\":\"2026-11-23T20:42:55.5Z\",\"hostname\":\"front\"}\n";
+    let (collected, _) = read("json", wrapped);
+    let event = &collected.events()[0];
+    assert_eq!((event.time.0, event.host.as_deref(), event.url.as_deref()), (1_795_466_575_500_000, Some("front"), Some("/a")));
+}
+
+#[test]
+fn a_log_without_a_wrapper_is_left_as_it_is() {
+    let check = |format: &str, input: &str| {
+        let (_, name) = read(format, input);
+        assert!(!name.contains(" in "), "{name}");
+    };
+    check("nginx", &format!("{WEB}\n"));
+    check("linux_auth", "Nov 23 20:42:57 gate sshd[7]: Accepted password for amy from 192.0.2.7 port 5 ssh2\n");
+    check("json", "{\"time\":\"2026-11-23T20:42:55Z\",\"user\":\"amy\",\"message\":\"hello\"}\n");
+}
+
+#[test]
+fn a_record_of_which_only_the_time_is_understood_is_not_read() {
+    let (collected, _) = read("json", "{\"timestamp\":\"2026-11-23T20:42:55Z\",\"colour\":\"red\"}\n");
+    assert_eq!(collected.text(), "1 refused: nothing but its time was understood: say which fields hold what, fields = { … }");
+    assert!(recognise(b"{\"timestamp\":\"2026-11-23T20:42:55Z\",\"colour\":\"red\"}\n").is_empty());
+}

@@ -140,6 +140,28 @@ fn a_quiet_night_is_no_gap_and_a_lost_morning_is() {
 }
 
 #[test]
+fn a_day_of_one_of_two_servers_is_a_gap_of_their_source() {
+    let estate = estate(&[("web", "web*/access.log", "nginx")]);
+    let mut builder = CoverageBuilder::new(&estate, None);
+    let (from, to) = (7.0 * DAY, 8.0 * DAY);
+    for (number, server) in ["web1", "web2"].into_iter().enumerate() {
+        let times = traffic(number as u64, MONDAY, MONDAY + 14.0 * DAY, 0.05, |_| 0.02);
+        let times = if server == "web2" { without(&times, MONDAY + from, MONDAY + to) } else { times };
+        builder.lies_at(&artefact(server), &format!("{server}/access.log.1"));
+        let mut batch = EventBatchBuilder::new();
+        for (number, time) in times.iter().enumerate() {
+            let mut event = event("web", *time, number);
+            event.place.artefact = artefact(server);
+            batch.push(&event);
+        }
+        builder.observe(&batch.finish().unwrap());
+    }
+    let coverage = builder.finish();
+    let gaps: Vec<_> = coverage.gaps.iter().map(|gap| (gap.source.as_str(), gap.kind, gap.reason.starts_with("web2/access.log is silent"))).collect();
+    assert_eq!(gaps, [("web", GapKind::Silence, true)], "{:?}", coverage.gaps);
+}
+
+#[test]
 fn batches_every_ten_minutes_are_no_gaps() {
     let times: Vec<f64> = (0..200).flat_map(|run| (0..300).map(move |i| MONDAY + f64::from(run) * 600.0 + f64::from(i) * 0.02)).collect();
     check(&cover(&[("batch", times)], None, &|_, _| {}), &[]);

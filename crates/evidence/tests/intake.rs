@@ -50,6 +50,18 @@ fn content_counts_and_extensions_do_not() {
 }
 
 #[test]
+fn a_zip_member_packed_in_another_way_is_named_and_stops_nothing() {
+    let mut archive = zip(&[("a.log", LINE), ("b.log", LINE)]);
+    // LZMA in place of what the first member is packed with, in its own header and in the directory.
+    for (mark, at) in [(b"PK\x03\x04", 8), (b"PK\x01\x02", 10)] {
+        let header = archive.windows(4).position(|bytes| bytes == mark).unwrap();
+        archive[header + at..header + at + 2].copy_from_slice(&14_u16.to_le_bytes());
+    }
+    let (_, intake) = check("logs.zip", &archive, &[("logs.zip", ArtefactKind::Archive), ("logs.zip!/b.log", ArtefactKind::Log)]);
+    assert!(intake.refused.iter().any(|refusal| refusal.path == "logs.zip!/a.log" && refusal.reason.contains("cannot be unpacked")));
+}
+
+#[test]
 fn invalid_utf8_nul_bytes_and_a_huge_line_are_sealed_as_they_are() {
     let mut bytes = LINE.repeat(100);
     bytes.extend_from_slice(b"\0\0\xff\xfe broken\n");

@@ -142,6 +142,16 @@ mod tests {
     }
 
     #[test]
+    fn an_absolute_url_is_that_of_its_path() {
+        for url in ["https://www.example.org/staff/C1?a=b", "http://192.0.2.7:8080/staff/C1?a=b", "/staff/C1?a=b"] {
+            let target = Target::of(url);
+            assert_eq!((target.template.as_str(), target.segments.len()), ("/staff/{}?a", 2), "{url}");
+        }
+        assert_eq!(Target::of("https://www.example.org").template, "/");
+        assert_eq!(Target::of("/login?next=https://x/y").template, "/login?next");
+    }
+
+    #[test]
     fn ids_and_fields_are_lifted() {
         check("/", "/", &[]);
         check("/staff/C1/postings", "/staff/{}/postings", &[("path.0", "C1")]);

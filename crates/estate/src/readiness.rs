@@ -310,7 +310,7 @@ fn judge_data(estate: &Estate, answers: &mut Vec<Answer>) {
 
 /// Whether a system has a log of its own that is no database's and no machine's, while there are databases that it could read.
 fn has_application(estate: &Estate, system: &str) -> bool {
-    const APPLICATIONS: &[&str] = &["nginx", "apache", "json", "text"];
+    const APPLICATIONS: &[&str] = &["nginx", "apache", "web", "json", "text"];
     let logs = estate.sources.iter().any(|s| s.system == system && APPLICATIONS.contains(&s.format.as_str()));
     let is_server = |format: &str| format.starts_with("postgresql") || format.starts_with("mysql");
     logs && estate.sources.iter().any(|s| is_server(&s.format))

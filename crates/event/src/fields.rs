@@ -421,7 +421,7 @@ impl<'a> Filling<'a> {
         let event = &mut self.event;
         let (held, name) = match column {
             Column::SrcPort => (first_number(&mut event.src_port, small.filter(|n| (0..=65_535).contains(n))), "src_port"),
-            Column::StatusCode => (first_number(&mut event.status_code, small.or_else(|| leading_status(&value))), "status_code"),
+            Column::StatusCode => (first_number(&mut event.status_code, small.filter(|code| *code >= 0).or_else(|| leading_status(&value))), "status_code"),
             Column::Pid => (first_number(&mut event.pid, small), "pid"),
             Column::Bytes | Column::BytesOrDash => (first_number(&mut event.bytes, whole.filter(|n| *n >= 0)), "bytes"),
             Column::RowCount => (first_number(&mut event.row_count, whole.filter(|n| *n >= 0)), "row_count"),

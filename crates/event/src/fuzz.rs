@@ -26,6 +26,12 @@ pub fn fuzz_apache(bytes: &[u8]) {
     run(&LogSource { log_format: Some(format.to_owned()), ..bare_source("apache") }, bytes);
 }
 
+/// Any bytes as an access log of another server, and with fields that it declares.
+pub fn fuzz_web(bytes: &[u8]) {
+    run(&bare_source("web"), bytes);
+    run(&bare_source("web"), &[b"#Fields: date time c-ip cs-uri-stem\n", bytes].concat());
+}
+
 /// Any bytes as JSON lines.
 pub fn fuzz_json(bytes: &[u8]) {
     run(&bare_source("json"), bytes);
@@ -92,7 +98,7 @@ pub fn fuzz_wrapped(bytes: &[u8]) {
         }
     }
     let artefact = ArtefactId(String::new());
-    for format in ["nginx", "postgresql", "json", "mysql_general"] {
+    for format in ["nginx", "web", "postgresql", "json", "mysql_general"] {
         let source = bare_source(format);
         let context = Context { artefact: &artefact, path: "", source: &source, assumed_year: 2026 };
         for plan in crate::wrapper::Plan::candidates(bytes, &stamp::Zone::utc()) {

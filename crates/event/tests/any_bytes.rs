@@ -26,6 +26,8 @@ const SEEDS: &[&str] = &[
     "{\"log\":\"10.0.0.1 - amy [23/Nov/2026:20:42:55 +0000] \\\"GET / HTTP/1.1\\\" 200 5\\n\",\"stream\":\"stdout\",\"time\":\"2026-11-23T20:42:55Z\"}\n",
     "{\"Records\":[{\"message\":\"a\",\"timestamp\":1795466577109,\"id\":\"1\"},{\"user\":\"b\"}]}\n",
     "web-1  | <34>Nov 23 20:42:57 gate postgres[7]: [3-1] user=a,db=b LOG:  statement: select#012\nNov 23 20:42:57 gate postgres[7]: [3-2] #0111\n",
+    "https 2026-11-23T20:42:55.1Z front ::1:5 - -1 -1 -1 503 - 0 9 \"GET http://a:80/ HTTP/1.1\" \"x\" - - - \"Root=1\" more\n#Fields: date time c-ip\n2026-11-23\t20:42:55\t::1\n",
+    "INFO:     10.0.0.1:5 - \"GET / HTTP/1.1\" 200 OK\n1795466575.109    134 10.1.1.5 TCP_MISS/200 4567 GET http://a/ - HIER_DIRECT/b -\n",
     "\u{feff}\0\0 é\r\n\n",
     "Mon, 23 Nov 2026 20:42:57 GMT +08:00 20261123T204257Z 999999999999999999999",
 ];
@@ -70,6 +72,7 @@ proptest! {
     fn any_bytes_are_read_or_refused(bytes in input()) {
         fuzz::fuzz_nginx(&bytes);
         fuzz::fuzz_apache(&bytes);
+        fuzz::fuzz_web(&bytes);
         fuzz::fuzz_json(&bytes);
         fuzz::fuzz_text(&bytes);
         fuzz::fuzz_linux_auth(&bytes);

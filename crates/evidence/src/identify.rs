@@ -186,7 +186,7 @@ fn line_format(line: &[u8]) -> Option<&'static str> {
     if is_syslog_stamp(line) {
         return Some("linux_auth");
     }
-    None
+    (line.starts_with(b"#Fields:") || has(line, b" HTTP/1.") || has(line, b" HTTP/2")).then_some("web")
 }
 
 fn iso_line_format(line: &[u8]) -> Option<&'static str> {
@@ -201,6 +201,8 @@ fn iso_line_format(line: &[u8]) -> Option<&'static str> {
         Some("mysql_general")
     } else if line.get(10) == Some(&b'T') && (has(line, b" sshd[") || has(line, b" sudo") || has(line, b"pam_unix(")) {
         Some("linux_auth")
+    } else if has(line, b" HTTP/1.") || has(line, b" HTTP/2") {
+        Some("web")
     } else if line.get(19).is_some() {
         Some("text")
     } else {
@@ -260,6 +262,8 @@ mod tests {
         check(b"{\"timestamp\":\"x\",\"session_start\":\"y\",\"error_severity\":\"LOG\"}\n", Content::Log("postgresql_jsonlog"));
         check(b"2026-01-01 00:00:00 UTC [1] LOG:  statement: SELECT 1\n\tFROM x\n", Content::Log("postgresql_stderr"));
         check(b"Jan  3 10:00:00 host sshd[1]: Accepted publickey\n", Content::Log("linux_auth"));
+        check(b"#Version: 1.0\n#Fields: date time c-ip\n", Content::Log("web"));
+        check(b"2026-11-23T20:42:55.1Z front 10.0.0.1:5 - 0 0 0 200 200 0 9 \"GET http://a:80/ HTTP/1.1\" \"x\" - -\n", Content::Log("web"));
         check(b"Dear all,\nplease find attached\n", Content::Text);
         check(b"MZ is how this letter starts\n", Content::Text);
         check(&[0, 1, 2, 3, 0, 0, 0, 9], Content::Binary(None));

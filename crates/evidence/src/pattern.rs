@@ -193,7 +193,7 @@ fn claim_by_content<'e>(estate: &'e Estate, paths: &[String], content: Content) 
 fn speaks(source: &LogSource, content: Content) -> bool {
     let Content::Log(format) = content else { return false };
     match source.format.as_str() {
-        "apache" | "nginx" => format == "nginx",
+        "apache" | "nginx" | "web" => matches!(format, "nginx" | "web"),
         "postgresql" => format.starts_with("postgresql"),
         other => other == format,
     }

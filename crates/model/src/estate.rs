@@ -111,10 +111,10 @@ pub struct LogSource {
     pub system: String,
     /// Path patterns below the evidence folder (`*`, `**`, `?`). Compression and rotation suffixes are looked through.
     pub path: Vec<String>,
-    /// `nginx`, `apache`, `json`, `text`, `postgresql` (csvlog, jsonlog or stderr, told apart by content), `mysql_general`,
+    /// `nginx`, `apache`, `web` (other servers and load balancers, told apart by content), `json`, `text`, `postgresql` (csvlog, jsonlog or stderr, told apart by content), `mysql_general`,
     /// `mysql_audit`, `linux_auth`, `journald`, `evtx`.
     pub format: String,
-    /// nginx `log_format`, Apache `LogFormat`, or PostgreSQL `log_line_prefix`. Default: combined / by content.
+    /// nginx `log_format`, Apache `LogFormat`, or PostgreSQL `log_line_prefix`; for `web` a `#Fields` line. Default: combined / by content.
     pub log_format: Option<String>,
     /// For `json`: event field -> JSON field (dots go into objects). Fields as in the events table, plus `time`.
     #[serde(default)]

@@ -62,6 +62,7 @@ const FORMATS: &[(&str, Open)] = &[
     ("postgresql", |context, head| database::open(context, head)),
     ("mysql_audit", |context, head| database::open(context, head)),
     ("mysql_general", |context, head| database::open(context, head)),
+    ("web", |context, head| web::layouts::open(context, head)),
     ("nginx", |context, head| Ok(Box::new(web::open(context, web::Server::Nginx, head)?))),
     ("apache", |context, head| Ok(Box::new(web::open(context, web::Server::Apache, head)?))),
     ("journald", |context, head| Ok(Box::new(journald::open(context, head)?))),

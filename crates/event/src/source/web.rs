@@ -1,15 +1,22 @@
 //! nginx and Apache access logs: a `log_format` or `LogFormat` string compiled once into steps, lines cut by `memchr`.
 //!
 //! Sources: nginx, ngx_http_log_module; Apache HTTP Server, mod_log_config. Error logs of both are not read here.
+//! [`layouts`] holds the usual layouts of other servers, [`w3c`] the format whose files declare their fields.
+
+pub mod layouts;
+mod w3c;
 
 use std::borrow::Cow;
 
 use memchr::memmem::Finder;
 use strandline_model::address;
+use strandline_model::estate::LogSource;
 use strandline_model::event::{Activity, Class};
 
+use self::w3c::W3c;
 use super::Format;
 use crate::fields::{Clock, Column, Filling, Kind, Unit};
+use crate::stamp::Stamp;
 use crate::{Context, EventError, Output, Record};
 
 /// Which server's words a format string is written in.
@@ -43,6 +50,9 @@ const COMMON_FORMATS: &[(Server, &str)] = &[
         Server::Nginx,
         r#"$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent" $request_length $request_time [$proxy_upstream_name] [$proxy_alternative_upstream_name] $upstream_addr $upstream_response_length $upstream_response_time $upstream_status $req_id"#,
     ),
+    // What stands behind the usual fields is kept in one label.
+    (Server::Nginx, r#"$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent" $more"#),
+    (Server::Nginx, r#"$remote_addr - $remote_user [$time_local] "$request" $status $bytes $more"#),
 ];
 
 /// Tries to place one field before another is given up: bounds the work on a hostile line.
@@ -54,6 +64,8 @@ pub struct Web {
     name: &'static str,
     clock: Clock,
     formats: Vec<LineFormat>,
+    /// Whether one of the first lines fits: only then are others in their wrapper messages of the same server.
+    fits: bool,
 }
 
 /// Opens an access log.
@@ -63,30 +75,32 @@ pub struct Web {
 pub fn open(context: &Context<'_>, server: Server, head: &[u8]) -> Result<Web, EventError> {
     let source = context.source;
     let wrong = |reason: String| EventError::Configuration { source_id: source.id.clone(), reason };
-    let overrides: Vec<(String, Column)> = source.fields.iter().map(|(field, from)| (plain_name(from), Column::named(field, from))).collect();
+    let overrides = overrides(source);
     let given = source.log_format.as_deref().map(str::trim).filter(|text| !matches!(*text, "" | "combined" | "common" | "main" | "vhost_combined"));
-    let formats = match given {
-        Some(text) => vec![LineFormat::compile(server, text, &overrides).map_err(wrong)?],
-        None => {
-            let mut formats = Vec::new();
-            for (server, text) in COMMON_FORMATS {
-                formats.push(LineFormat::compile(*server, text, &overrides).map_err(wrong)?);
-            }
-            best_first(formats, head)
-        }
-    };
+    let mut formats = Vec::new();
+    for (server, text) in given.map_or(COMMON_FORMATS.to_vec(), |text| vec![(server, text)]) {
+        formats.push(LineFormat::compile(server, text, None, &overrides).map_err(wrong)?);
+    }
     let name = if server == Server::Nginx { "nginx" } else { "apache" };
-    Ok(Web { name, clock: Clock::of(context)?, formats })
+    Ok(Web::new(name, Clock::of(context)?, formats, head))
 }
 
-/// Puts the format first that fits most of the first lines; the earlier one in the list among equals.
-fn best_first(mut formats: Vec<LineFormat>, head: &[u8]) -> Vec<LineFormat> {
-    let lines: Vec<&[u8]> = head.split(|b| *b == b'\n').take(200).map(|line| line.strip_suffix(b"\r").unwrap_or(line)).collect();
-    let mut spans = Vec::new();
-    let fits: Vec<usize> = formats.iter().map(|format| lines.iter().filter(|line| format.fit(line, &mut spans) == Some(Quotes::Escaped)).count()).collect();
-    let best = (0..formats.len()).max_by_key(|i| (fits[*i], usize::MAX - i)).unwrap_or(0);
-    formats[..=best].rotate_right(1);
-    formats
+impl Web {
+    /// Puts the format first that fits most of the first lines; the earlier one in the list among equals.
+    fn new(name: &'static str, clock: Clock, mut formats: Vec<LineFormat>, head: &[u8]) -> Self {
+        let lines: Vec<&[u8]> = head.split(|b| *b == b'\n').take(200).map(|line| line.strip_suffix(b"\r").unwrap_or(line)).collect();
+        let mut spans = Vec::new();
+        let mut fits = |format: &LineFormat| lines.iter().filter(|line| format.fit(line, Quotes::Escaped, &mut spans)).count();
+        let fits: Vec<usize> = formats.iter().map(&mut fits).collect();
+        let best = (0..formats.len()).max_by_key(|i| (fits[*i], usize::MAX - i)).unwrap_or(0);
+        formats[..=best].rotate_right(1);
+        Self { name, clock, formats, fits: fits[best] > 0 }
+    }
+}
+
+/// The fields that the estate maps: the record's own name, and the column.
+fn overrides(source: &LogSource) -> Vec<(String, Column)> {
+    source.fields.iter().map(|(field, from)| (plain_name(from), Column::named(field, from))).collect()
 }
 
 impl Format for Web {
@@ -100,8 +114,13 @@ impl Format for Web {
             return if super::is_blank(record.bytes) { output.pass(record) } else { output.refuse(record, "NUL bytes where a line should be") };
         }
         let mut spans = Vec::new();
-        let fitting = self.formats.iter().find_map(|format| format.fit(line, &mut spans).map(|quotes| (format, quotes)));
+        // First as servers write it, quotes in fields escaped; then, for servers that escape nothing, with quotes anywhere.
+        let readings = [Quotes::Escaped, Quotes::Anywhere].into_iter().flat_map(|quotes| self.formats.iter().map(move |format| (format, quotes)));
+        let fitting = readings.into_iter().find(|(format, quotes)| format.fit(line, *quotes, &mut spans));
         let Some((format, quotes)) = fitting else {
+            if let Some(stamp) = output.outer_time().filter(|_| self.fits && is_told(line)) {
+                return tell(record, line, stamp, output);
+            }
             let reason = if line.first() == Some(&b'{') {
                 "does not fit the log format; it looks like JSON, for which the format is json"
             } else {
@@ -109,7 +128,8 @@ impl Format for Web {
             };
             return output.refuse(record, reason);
         };
-        if quotes == Quotes::Anywhere && format.steps.iter().zip(&spans).any(|(step, (from, to))| step.quoted && holds_a_stamp(&line[*from..*to])) {
+        let torn = |(step, (from, to)): (&Step, &(usize, usize))| step.quoted && (holds_a_stamp(&line[*from..*to]) || ends_a_request(&line[*from..*to]));
+        if quotes == Quotes::Anywhere && format.steps.iter().zip(&spans).any(torn) {
             return output.refuse(record, "two records stand on this line, or one within another: whose the fields are cannot be told");
         }
         // Lossy decoding would move places, so a line that is not UTF-8 is decoded field by field.
@@ -132,6 +152,20 @@ impl Format for Web {
             (_, true, _) => output.refuse(record, "the record carries no time"),
             _ => output.refuse(record, "the time cannot be read"),
         }
+    }
+}
+
+/// Whether a line that a container wrote beside its requests is a message of the server, and no request that is torn.
+fn is_told(line: &[u8]) -> bool {
+    memchr::memmem::find(line, b"HTTP/").is_none() && !holds_a_stamp(line) && std::str::from_utf8(line).is_ok_and(|text| !text.chars().any(char::is_control))
+}
+
+/// Gives such a line as a message, at the time of its wrapper.
+fn tell(record: &Record<'_>, line: &[u8], stamp: Stamp, output: &mut Output<'_>) {
+    let mut filling = Filling::new(output.place(record)).or_at(Some(stamp));
+    filling.put(&Column::Message, String::from_utf8_lossy(line));
+    if let Some(event) = filling.finish() {
+        output.event(record, event);
     }
 }
 
@@ -162,6 +196,14 @@ enum Shape {
     Ident,
     /// The server's own name: no list of addresses, which some put in front of the line.
     ServerName,
+    /// The name of a host, and not `-`.
+    Named,
+    /// Anything without a blank.
+    Word,
+    /// Digits, filled up with blanks in front.
+    Padded,
+    /// What stands behind the fields that are known: nothing, or more of them, and no part of another record.
+    More,
     /// One value for each server behind this one: `a, b : c`.
     List,
     /// A stamp that begins with a digit.
@@ -191,10 +233,13 @@ struct LineFormat {
     steps: Vec<Step>,
     tail: Finder<'static>,
     escape: Escape,
+    /// The name of the layout, if it is one of those that are known.
+    layout: Option<&'static str>,
 }
 
 impl LineFormat {
-    fn compile(server: Server, text: &str, overrides: &[(String, Column)]) -> Result<Self, String> {
+    /// `layout` names one of those that are known: its fields without quotes are single words, and it may have no time.
+    fn compile(server: Server, text: &str, layout: Option<&'static str>, overrides: &[(String, Column)]) -> Result<Self, String> {
         let (text, escape) = format_string(server, text)?;
         let pieces = match server {
             Server::Nginx => nginx_pieces(&text),
@@ -204,14 +249,14 @@ impl LineFormat {
             let example = if server == Server::Nginx { "$remote_addr" } else { "%h" };
             return Err(format!("log_format names no field ({example} …)"));
         }
-        let format = Self::from_pieces(merge_times(pieces), escape, overrides)?;
-        if !format.steps.iter().any(|step| step.column == Column::Time) {
+        let format = Self { layout, ..Self::from_pieces(merge_times(pieces), escape, layout.is_some(), overrides)? };
+        if layout.is_none() && !format.steps.iter().any(|step| step.column == Column::Time) {
             return Err("log_format writes no time: such lines cannot be placed".to_owned());
         }
         Ok(format)
     }
 
-    fn from_pieces(pieces: Vec<Piece>, escape: Escape, overrides: &[(String, Column)]) -> Result<Self, String> {
+    fn from_pieces(pieces: Vec<Piece>, escape: Escape, words: bool, overrides: &[(String, Column)]) -> Result<Self, String> {
         let mut steps: Vec<Step> = Vec::new();
         let mut literal = String::new();
         let written: Vec<String> =
@@ -244,16 +289,20 @@ impl LineFormat {
                     return Err(format!("in log_format nothing stands between {name} and the field before it: such lines cannot be cut"));
                 }
             }
-            let quoted = literal.ends_with('"');
+            let quoted = literal.ends_with('"') && name != "more";
             steps.push(Step {
                 shape: match &time_format {
                     Some(_) => Shape::FormattedTime,
                     None if name == "%t" => Shape::BracketedTime,
                     None if name == "%v" => Shape::ServerName,
                     None if name == "%p" => Shape::Number,
+                    None if name == "more" => Shape::More,
+                    None if name == "padded_ms" => Shape::Padded,
+                    None if name == "virtual_host" => Shape::Named,
                     None if name.starts_with("upstream_") => Shape::List,
                     // A list of addresses, where the estate takes the client's from a header, stands in quotes.
                     None if quoted && column == Column::SrcIp => Shape::Any,
+                    None if words && !quoted && name != "captures" && shape_of(&column) == Shape::Any => Shape::Word,
                     None => shape_of(&column),
                 },
                 before: Finder::new(literal.as_bytes()).into_owned(),
@@ -264,21 +313,15 @@ impl LineFormat {
             });
             literal.clear();
         }
-        Ok(Self { steps, tail: Finder::new(literal.as_bytes()).into_owned(), escape })
+        Ok(Self { steps, tail: Finder::new(literal.as_bytes()).into_owned(), escape, layout: None })
     }
 
-    /// Cuts a line into its fields; `None` if it does not fit. First as servers write it, quotes in fields escaped; then,
-    /// for servers that escape nothing, with quotes anywhere.
-    fn fit(&self, line: &[u8], spans: &mut Vec<(usize, usize)>) -> Option<Quotes> {
+    /// Cuts a line into its fields; false if it does not fit.
+    fn fit(&self, line: &[u8], quotes: Quotes, spans: &mut Vec<(usize, usize)>) -> bool {
+        spans.clear();
         let first = self.steps[0].before.needle();
-        if !line.starts_with(first) {
-            return None;
-        }
-        [Quotes::Escaped, Quotes::Anywhere].into_iter().find(|quotes| {
-            spans.clear();
-            let mut budget = FIT_BUDGET;
-            self.fit_from(line, 0, first.len(), *quotes, spans, &mut budget)
-        })
+        let mut budget = FIT_BUDGET;
+        line.starts_with(first) && self.fit_from(line, 0, first.len(), quotes, spans, &mut budget)
     }
 
     fn fit_from(&self, line: &[u8], index: usize, at: usize, quotes: Quotes, spans: &mut Vec<(usize, usize)>, budget: &mut u32) -> bool {
@@ -347,9 +390,11 @@ impl Step {
         if self.quoted && quotes == Quotes::Escaped && has_bare_quote(value) {
             return false;
         }
-        let absent = value == b"-";
+        let absent = matches!(value, b"-" | b"-1"); // load balancers count what did not happen as -1
         match self.shape {
-            Shape::Any | Shape::List | Shape::FormattedTime => true,
+            Shape::Any | Shape::More | Shape::List | Shape::FormattedTime => true,
+            Shape::Word | Shape::Named => !value.contains(&b' '),
+            Shape::Padded => value.len() <= 40 && value.iter().all(|b| b.is_ascii_digit() || *b == b' '),
             Shape::ServerName => !value.iter().any(|b| matches!(b, b' ' | b',')),
             Shape::Host => !value.contains(&b' '),
             Shape::Account => matches!(value, b"\"" | b"\"\"") || !has_bare_quote(value),
@@ -364,7 +409,11 @@ impl Step {
     /// Whether a value that may hold is whole.
     fn fits(&self, value: &[u8]) -> bool {
         match self.shape {
-            Shape::Status => matches!(value, b"-" | [_, _, _]),
+            Shape::Status => matches!(value, b"-" | b"-1" | [_, _, _]),
+            Shape::Word => !value.is_empty(),
+            Shape::Named => value != b"-" && is_host(value),
+            Shape::Padded => value.last().is_some_and(u8::is_ascii_digit),
+            Shape::More => !holds_a_stamp(value) && !ends_a_request(value) && memchr::memchr_iter(b'"', value).count() % 2 == 0,
             Shape::Time => !value.is_empty(),
             Shape::List => !value.ends_with(b",") && !value.ends_with(b" :"),
             Shape::BracketedTime => value == b"-" || value.ends_with(b"]"),
@@ -416,6 +465,14 @@ fn is_host(value: &[u8]) -> bool {
     };
     let list = text.split(',').next().unwrap_or(text);
     address::canonical(list).is_some() || name(text) || text.rsplit_once(':').is_some_and(|(host, port)| name(host) && port.parse::<u16>().is_ok())
+}
+
+/// `HTTP/1.1"` within a field: the end of another record's request.
+fn ends_a_request(value: &[u8]) -> bool {
+    memchr::memmem::find_iter(value, b" HTTP/").any(|at| {
+        let version = value[at + 6..].iter().take_while(|b| b.is_ascii_digit() || **b == b'.').count();
+        value.get(at + 6 + version) == Some(&b'"')
+    })
 }
 
 /// `[23/Nov/2026:20:42:10 +0000]` within a field: a second record stands in the line.
@@ -609,7 +666,7 @@ fn nginx_column(name: &str) -> Column {
         "host" | "http_host" | "server_name" => Column::Label("host".to_owned()),
         "pid" => Column::Pid,
         other if other.strip_prefix("cookie_").is_some_and(is_session_cookie) => Column::Session,
-        other => Column::Label(other.to_owned()),
+        other => layouts::column(other).unwrap_or_else(|| Column::Label(other.to_owned())),
     }
 }
 

@@ -100,7 +100,7 @@ pub fn fuzz_wrapped(bytes: &[u8]) {
     let artefact = ArtefactId(String::new());
     for format in ["nginx", "web", "postgresql", "json", "mysql_general"] {
         let source = bare_source(format);
-        let context = Context { artefact: &artefact, path: "", source: &source, assumed_year: 2026 };
+        let context = Context { artefact: &artefact, path: "", source: &source, assumed_year: 2026, secret_key: None };
         for plan in crate::wrapper::Plan::candidates(bytes, &stamp::Zone::utc()) {
             let mut within = Within { size: bytes.len() as u64, last: 0 };
             let _ = crate::read_planned(&mut Records::new(&mut &*bytes), &context, &plan, &mut within);

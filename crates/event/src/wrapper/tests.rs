@@ -15,7 +15,7 @@ fn read(format: &str, input: &str) -> (Collected, String) {
 
 fn read_as(source: &LogSource, input: &str) -> (Collected, String) {
     let artefact = ArtefactId("0123456789abcdef".into());
-    let context = Context { artefact: &artefact, path: "a.log", source, assumed_year: 2026 };
+    let context = Context { artefact: &artefact, path: "a.log", source, assumed_year: 2026, secret_key: None };
     let mut collected = Collected::default();
     let summary = read_artefact(&mut input.as_bytes(), &context, &mut collected).expect("the source is described rightly");
     (collected, summary.format)

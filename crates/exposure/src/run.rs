@@ -68,11 +68,11 @@ pub(crate) fn expose_with(
     let interest = Interest::of(inputs.estate, &stored, &first.words);
     let mut facts = writes::read(inputs.events, &wanted, interest)?;
     let writes = std::mem::take(&mut facts.writes);
-    if !facts.shows_writes && facts.first_event.is_some() {
-        notes.push(
-            "no log of a database holds a write: the data is taken to have stayed as in the dump; if the logs leave writes out, take a dump of that time"
-                .to_owned(),
-        );
+    for database in stored.iter().filter(|database| facts.first_event.is_some() && !facts.shows_writes(database.dialect, &database.name)) {
+        notes.push(format!(
+            "database {}: no log holds a write, so its data is taken to have stayed as in the dump; if the logs leave writes out, take a dump of that time",
+            database.id
+        ));
     }
     let world = Builder { estate: inputs.estate, register: &inputs.subjects, writes, read: &first.words, make, notes: &mut notes }.build(stored)?;
     summary.notes = notes;

@@ -7,8 +7,6 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use sqlparser::ast::Statement;
-use sqlparser::dialect::{MySqlDialect, PostgreSqlDialect};
-use sqlparser::parser::Parser;
 use strandline_model::event::{Activity, Class, Event, EventRows, RecordKind, Status};
 use strandline_model::evidence::{ArtefactId, EventRef};
 use strandline_model::table::Scan;
@@ -95,8 +93,9 @@ pub struct ConnectionFacts {
 pub struct LogFacts {
     /// By time; writes at one time in the order of the log.
     pub writes: Vec<Write>,
-    /// Whether any log holds a write or a definition, of anybody. Where none does, a log may have been set to leave them out.
-    pub shows_writes: bool,
+    /// Databases of which any log holds a write or a definition, of anybody: their names at the server, where logged. Where none does, a log
+    /// may have been set to leave them out.
+    pub written: BTreeSet<(Dialect, Option<Arc<str>>)>,
     /// First database event.
     pub first_event: Option<i64>,
     /// Last database event.
@@ -105,6 +104,13 @@ pub struct LogFacts {
     pub connections: BTreeMap<String, ConnectionFacts>,
     /// What those had set, and when.
     pub sessions: Sessions,
+}
+
+impl LogFacts {
+    /// Whether any log holds a write to a database of this name, or one that may have been to it.
+    pub fn shows_writes(&self, dialect: Dialect, name: &str) -> bool {
+        self.written.iter().any(|(of, logged)| *of == dialect && logged.as_deref().is_none_or(|logged| logged == name))
+    }
 }
 
 /// Reads the events once. `connections` are those whose facts are wanted; writes that `interest` does not touch are passed over.
@@ -237,14 +243,9 @@ impl Logged {
     }
 }
 
-/// The statement as the parser has it; only the first of several.
+/// The statement as the parser has it; `None` if it does not know it, or it is more than one, or too deep to be walked.
 pub fn parse(sql: &str, dialect: Dialect) -> Option<Statement> {
-    let parsed = match dialect {
-        Dialect::PostgreSql => Parser::parse_sql(&PostgreSqlDialect {}, sql),
-        Dialect::MySql => Parser::parse_sql(&MySqlDialect {}, sql),
-    };
-    let mut statements = parsed.ok()?;
-    (statements.len() == 1).then(|| statements.remove(0))
+    strandline_sql::parse(sql, dialect)
 }
 
 /// Which log wrote a record. One execution stands at most once in each.
@@ -337,8 +338,11 @@ struct Open {
     pending: Vec<Pending>,
     /// Savepoints, and how many writes were pending when each was set.
     savepoints: Vec<(String, usize)>,
-    /// The level of its transactions, where it was set.
+    /// The level of its transactions, where it was set, and what it was when the running one began.
     default_level: Option<Isolation>,
+    level_before: Option<Isolation>,
+    /// The level of the next transaction alone.
+    next_level: Option<Isolation>,
     /// What is kept of the running transaction, if the connection is asked for.
     running: Option<Transaction>,
     several: Option<Several>,
@@ -465,6 +469,7 @@ impl Reader {
             || connection.manual
             || connection.several.is_some()
             || connection.default_level.is_some()
+            || connection.next_level.is_some()
             || connection.running.is_some();
         if is_kept && event.activity != Activity::Disconnect {
             self.open.insert((log, key), connection);
@@ -533,6 +538,10 @@ impl Reader {
     fn step_part(&mut self, connection: &mut Open, part: Part<'_>) {
         if self.step_transaction(connection, part) {
             return;
+        }
+        if !connection.explicit && !connection.manual {
+            // It is a transaction by itself.
+            connection.next_level = None;
         }
         if let Some(running) = connection.running.as_mut() {
             running.query(part.place, self.dialect, part.word);
@@ -630,7 +639,8 @@ impl Reader {
 
     fn take_write(&mut self, connection: &mut Open, part: Part<'_>) {
         let Part { event, statement, session, place, .. } = part;
-        self.facts.shows_writes = true;
+        let name = event.database.as_deref().map(|name| interned(&mut self.databases, name));
+        self.facts.written.insert((self.dialect, name));
         let defines = ["create", "alter", "drop", "rename", "truncate"].contains(&part.word);
         let implicit_commit = self.dialect == Dialect::MySql && (event.activity == Activity::Define || defines) && !is_temporary(statement);
         if implicit_commit {
@@ -734,11 +744,14 @@ impl Reader {
             running.to = (finish != Finish::NotShown).then_some(place);
             self.facts.connections.entry(session.to_owned()).or_default().transactions.push(running);
         }
+        // What a transaction set that was taken back never was; MySQL's settings are no part of its transactions.
+        let is_taken_back = finish == Finish::Undone && connection.explicit && self.dialect == Dialect::PostgreSql;
         let several = connection.several.take();
         *connection = Open {
             log: connection.log,
             manual: connection.manual,
-            default_level: connection.default_level,
+            default_level: if is_taken_back { connection.level_before } else { connection.default_level },
+            next_level: connection.next_level,
             owner: connection.owner,
             several,
             ..Open::default()
@@ -776,8 +789,10 @@ impl ConnectionFacts {
 
 impl Open {
     fn begin(&mut self, place: Place, dialect: Dialect, statement: &str) {
+        let next = self.next_level.take();
+        self.level_before = self.default_level;
         if self.owner.is_some() {
-            let level = isolation_of(statement, dialect).or(self.default_level).unwrap_or(Isolation::of_server(dialect));
+            let level = isolation_of(statement, dialect).or(next).or(self.default_level).unwrap_or(Isolation::of_server(dialect));
             let snapshot = statement.to_ascii_lowercase().contains("consistent snapshot").then_some(place);
             self.running = Some(Transaction { from: place, to: None, level, snapshot });
         }
@@ -808,12 +823,15 @@ impl Open {
     /// `SET TRANSACTION`, and the settings that give a session its level.
     fn set(&mut self, statement: &str, dialect: Dialect) {
         let Some(level) = isolation_of(statement, dialect) else { return };
-        let lower = statement.to_ascii_lowercase();
-        let of_session = lower.contains("session") || lower.contains("default_transaction") || lower.contains("tx_isolation");
-        match self.running.as_mut() {
-            Some(running) if !of_session && dialect == Dialect::PostgreSql => running.level = level,
-            // MySQL: without SESSION, the next transaction's.
-            _ => self.default_level = Some(level),
+        match (whose_level(statement, dialect), self.running.as_mut()) {
+            (Whose::Session, _) => self.default_level = Some(level),
+            (Whose::Others, _) | (Whose::Running, None) => {}
+            (Whose::Running, Some(running)) => running.level = level,
+            // With autocommit off the next one has begun here, and not at the server, until it does anything.
+            (Whose::Next, Some(running)) if self.manual && running.snapshot.is_none() && self.pending.is_empty() => running.level = level,
+            // The server refuses it inside a transaction, and MySQL's general log does not tell.
+            (Whose::Next, _) if self.explicit => {}
+            (Whose::Next, _) => self.next_level = Some(level),
         }
     }
 
@@ -834,6 +852,56 @@ impl Open {
         // PostgreSQL: the transaction goes on from the savepoint.
         self.aborted = false;
     }
+}
+
+/// Whose level of isolation a SET sets.
+#[derive(Clone, Copy)]
+enum Whose {
+    /// The running transaction's.
+    Running,
+    /// The next transaction's alone.
+    Next,
+    /// All further transactions' of the session.
+    Session,
+    /// No transaction's of this session.
+    Others,
+}
+
+/// Sources: PostgreSQL 15, SET TRANSACTION; MariaDB 10.11 and MySQL 8.4, SET TRANSACTION; both servers asked.
+fn whose_level(statement: &str, dialect: Dialect) -> Whose {
+    let all = lexer::tokens(statement, dialect);
+    let has = |word: &str| all.iter().any(|t| t.is(word));
+    if dialect == Dialect::PostgreSql {
+        return match (has("characteristics") || has("default_transaction_isolation"), has("local")) {
+            (true, false) => Whose::Session,
+            // The transaction whose it would be has begun.
+            (true, true) => Whose::Others,
+            (false, _) => Whose::Running,
+        };
+    }
+    let of = |word: &str| match word {
+        "global" | "persist" | "persist_only" => Some(Whose::Others),
+        "session" | "local" => Some(Whose::Session),
+        "transaction" => Some(Whose::Next),
+        _ => None,
+    };
+    let mut whose = Whose::Session;
+    for item in lexer::at_commas(all.get(1..).unwrap_or_default()) {
+        let written = match item.first().map(|t| &t.kind) {
+            Some(lexer::Kind::Variable(name)) => name.trim_start_matches('@').to_ascii_lowercase(),
+            Some(lexer::Kind::Word(word)) => word.to_ascii_lowercase(),
+            _ => continue,
+        };
+        match (written.split_once('.'), of(&written)) {
+            (Some((scope, name)), _) if name.ends_with("isolation") => return of(scope).unwrap_or(Whose::Session),
+            (None, Some(Whose::Next)) => return Whose::Next,
+            (None, Some(scope)) => whose = scope,
+            // `@@tx_isolation` without a scope is the next transaction's.
+            (None, None) if written.ends_with("isolation") && item[0].word().is_none() => return Whose::Next,
+            _ => {}
+        }
+    }
+    whose
 }
 
 fn first_word(statement: &str) -> String {
@@ -973,5 +1041,48 @@ mod tests {
             &["9 DELETE FROM a", "10 DELETE FROM b"],
         );
         check(&["statement 1 SET autocommit = 0", "statement 2 DELETE FROM a", "statement 3 DELETE FROM b"], &["2 DELETE FROM a", "3 DELETE FROM b"]);
+    }
+
+    /// The levels of the transactions of one connection.
+    fn check_levels(log: &'static str, statements: &[&'static str], expected: &[Isolation]) {
+        let mut builder = EventBatchBuilder::new();
+        for (n, statement) in statements.iter().enumerate() {
+            let place = EventRef { artefact: ArtefactId(log.into()), offset: n as u64, length: 1 };
+            let mut event = Event::new(Instant(n as i64 * SECOND), Class::Datastore, Activity::Query, place);
+            (event.source, event.session, event.statement) = ("db".into(), Some("7".into()), Some((*statement).into()));
+            event.record_kind = Some(if log == "general" { RecordKind::MysqlGeneral } else { RecordKind::Statement });
+            builder.push(&event);
+        }
+        let events = vec![builder.finish().expect("events")];
+        let facts = read(&events, &BTreeSet::from(["7".to_owned()]), Interest::everything()).expect("facts");
+        let levels: Vec<Isolation> = facts.connections["7"].transactions.iter().map(|t| t.level).collect();
+        assert_eq!(levels, expected, "{statements:?}");
+    }
+
+    #[test]
+    fn a_level_holds_for_whom_it_was_set() {
+        use Isolation::{ReadCommitted, ServerReadCommitted, ServerSnapshot, Snapshot};
+        let check = |statements: &[&'static str], expected: &[Isolation]| check_levels("general", statements, expected);
+        let (one, two) = (["BEGIN", "COMMIT"], ["BEGIN", "COMMIT", "BEGIN", "COMMIT"]);
+        let set = |set: &'static str, then: &[&'static str], expected: &[Isolation]| check(&[&[set], then].concat(), expected);
+        set("SET TRANSACTION ISOLATION LEVEL READ COMMITTED", &two, &[ReadCommitted, ServerSnapshot]);
+        set("SET @@tx_isolation = 'READ-COMMITTED'", &two, &[ReadCommitted, ServerSnapshot]);
+        set("SET TRANSACTION READ ONLY, ISOLATION LEVEL READ COMMITTED", &two, &[ReadCommitted, ServerSnapshot]);
+        set("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED", &two, &[ReadCommitted, ReadCommitted]);
+        set("SET tx_isolation = 'READ-COMMITTED'", &two, &[ReadCommitted, ReadCommitted]);
+        set("SET autocommit = 1, @@session.tx_isolation = 'READ-COMMITTED'", &two, &[ReadCommitted, ReadCommitted]);
+        set("SET GLOBAL TRANSACTION ISOLATION LEVEL READ COMMITTED", &one, &[ServerSnapshot]);
+        set("SET GLOBAL tx_isolation = 'READ-COMMITTED'", &one, &[ServerSnapshot]);
+        set("SET @@global.tx_isolation = 'READ-COMMITTED'", &one, &[ServerSnapshot]);
+        // A statement by itself was the next transaction; inside one, the server refuses it.
+        check(&["SET TRANSACTION ISOLATION LEVEL READ COMMITTED", "SELECT 1", "BEGIN", "COMMIT"], &[ServerSnapshot]);
+        check(&["BEGIN", "SET TRANSACTION ISOLATION LEVEL READ COMMITTED", "COMMIT", "BEGIN", "COMMIT"], &[ServerSnapshot, ServerSnapshot]);
+        let check = |statements: &[&'static str], expected: &[Isolation]| check_levels("statement", statements, expected);
+        check(&["SET TRANSACTION ISOLATION LEVEL SERIALIZABLE", "BEGIN", "COMMIT"], &[ServerReadCommitted]);
+        check(&["BEGIN", "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE", "COMMIT", "BEGIN", "COMMIT"], &[Snapshot, ServerReadCommitted]);
+        check(&["SET default_transaction_isolation = 'repeatable read'", "BEGIN", "COMMIT"], &[Snapshot]);
+        let characteristics = "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL REPEATABLE READ";
+        check(&["BEGIN", characteristics, "ROLLBACK", "BEGIN", "COMMIT"], &[ServerReadCommitted, ServerReadCommitted]);
+        check(&["BEGIN", characteristics, "COMMIT", "BEGIN", "COMMIT"], &[ServerReadCommitted, Snapshot]);
     }
 }

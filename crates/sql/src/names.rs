@@ -35,11 +35,47 @@ pub struct Names {
     pub found: Found,
 }
 
-/// Operators that a statement may have before its words alone are read: a tree is walked on the stack.
-const OPERATORS_AT_MOST: usize = 2_000;
+/// How deep the tree of a statement may be before its words alone are read: it is walked on the stack.
+const DEPTH_AT_MOST: usize = 2_000;
+/// How many brackets may stand in one another. The parser tries some of them twice.
+const BRACKETS_AT_MOST: usize = 48;
 
-/// The statement by its grammar; `None` if the parser does not know it, or it is not one statement.
+/// The statement by its grammar; `None` if the parser does not know it, it is not one statement, or too deep to be walked.
 pub fn parse(sql: &str, dialect: Dialect) -> Option<Statement> {
+    if is_deep(&tokens(sql, dialect)) { None } else { parsed(sql, dialect) }
+}
+
+/// Whether a statement's tree may be too deep. Each operator makes it one deeper within its place between commas, each UNION everywhere;
+/// what stands in brackets comes on top. A long list is not deep.
+fn is_deep(all: &[Token<'_>]) -> bool {
+    const OPERATORS: [&str; 20] = [
+        "and", "or", "xor", "not", "is", "like", "ilike", "rlike", "regexp", "similar", "between", "in", "collate", "at", "div", "mod", "isnull", "notnull",
+        "overlaps", "operator",
+    ];
+    let (mut chains, mut chain) = (Vec::new(), 0_usize);
+    let (mut depth, mut sets) = (0_usize, 0_usize);
+    for token in all {
+        match token.kind {
+            Kind::Symbol('(' | '[' | '{') => chains.push(std::mem::take(&mut chain)),
+            Kind::Symbol(')' | ']' | '}') => {
+                depth -= chain;
+                chain = chains.pop().unwrap_or_default();
+            }
+            Kind::Symbol(',' | ';') => depth -= std::mem::take(&mut chain),
+            Kind::Symbol('.') => {}
+            Kind::Symbol(_) => (chain, depth) = (chain + 1, depth + 1),
+            Kind::Word(_) if OPERATORS.iter().any(|word| token.is(word)) => (chain, depth) = (chain + 1, depth + 1),
+            Kind::Word(_) if ["union", "except", "intersect", "minus"].iter().any(|word| token.is(word)) => sets += 1,
+            _ => {}
+        }
+        if depth + sets > DEPTH_AT_MOST || chains.len() > BRACKETS_AT_MOST {
+            return true;
+        }
+    }
+    false
+}
+
+fn parsed(sql: &str, dialect: Dialect) -> Option<Statement> {
     let parse = |syntax: &dyn sqlparser::dialect::Dialect| Parser::new(syntax).with_recursion_limit(100).try_with_sql(sql).ok()?.parse_statements().ok();
     let mut statements = match dialect {
         Dialect::PostgreSql => parse(&PostgreSqlDialect {}),
@@ -51,9 +87,7 @@ pub fn parse(sql: &str, dialect: Dialect) -> Option<Statement> {
 /// The names in one statement, given in its plainest form.
 pub fn names(sql: &str, dialect: Dialect) -> Names {
     let all = tokens(sql, dialect);
-    let operators = all.iter().filter(|t| matches!(t.kind, Kind::Symbol(c) if !matches!(c, ',' | '(' | ')' | '.' | ';'))).count();
-    let connectives = all.iter().filter(|t| ["and", "or", "union", "except", "intersect", "join", "not"].iter().any(|w| t.is(w))).count();
-    let statement = if operators + connectives > OPERATORS_AT_MOST { None } else { parse(sql, dialect) };
+    let statement = if is_deep(&all) { None } else { parsed(sql, dialect) };
     let mut names = match statement {
         Some(statement) => {
             let mut collector = Collector { dialect, names: Names::default(), scopes: Vec::new(), bodies: HashMap::new(), functions: BTreeSet::new() };
@@ -202,7 +236,7 @@ impl Visitor for Collector {
 }
 
 /// Words that stand before a bracket and are no function.
-const NO_CALLS: [&str; 66] = [
+pub(crate) const NO_CALLS: [&str; 66] = [
     "all",
     "and",
     "any",
@@ -349,5 +383,29 @@ mod tests {
     fn user_variables_are_told_from_system_variables() {
         let found = names("SELECT @a, @@version, @`b` FROM c", Dialect::MySql);
         assert_eq!(found.variables.into_iter().collect::<Vec<_>>(), ["a", "b"]);
+    }
+
+    #[test]
+    fn a_deep_statement_is_not_parsed_and_a_long_one_is() {
+        let check = |sql: String, expected: bool| {
+            let begun = std::time::Instant::now();
+            assert_eq!(parse(&sql, Dialect::PostgreSql).is_some(), expected, "{}", &sql[..60]);
+            // Generous, for busy machines: what the parser tries again and again takes for ever.
+            assert!(begun.elapsed().as_secs() < 20, "{}", &sql[..60]);
+        };
+        check(format!("SELECT 1 WHERE {}true", "a = 1 AND ".repeat(100_000)), false);
+        check(format!("SELECT {}1", "- ".repeat(100_000)), false);
+        check(format!("SELECT 1 {}", "UNION ALL SELECT 1, 2 ".repeat(100_000)), false);
+        check(format!("SELECT a{} FROM t WHERE true", "::int".repeat(100_000)), false);
+        check(format!("SELECT {}1{} FROM t WHERE true OR true OR true", "(".repeat(1_000), ")".repeat(1_000)), false);
+        check(format!("SELECT {}1{} FROM t WHERE true OR true OR true", "(".repeat(40), ")".repeat(40)), true);
+        for (open, close) in [("(", ")"), ("(SELECT * FROM ", ")"), ("(t JOIN ", " ON true)"), ("LATERAL (", ")")] {
+            let sql = format!("SELECT * FROM {}t{} WHERE true OR true OR true OR true", open.repeat(40), close.repeat(40));
+            let begun = std::time::Instant::now();
+            let _either = parse(&sql, Dialect::PostgreSql);
+            assert!(begun.elapsed().as_secs() < 20, "{open}");
+        }
+        check(format!("INSERT INTO t VALUES {}(1, 'x'::date)", "(-1, 'x'::date), ".repeat(20_000)), true);
+        check(format!("SELECT a FROM t WHERE a IN ({}1) AND b = 1", "-1, ".repeat(20_000)), true);
     }
 }

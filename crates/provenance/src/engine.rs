@@ -56,7 +56,7 @@ const BATCH_CALLS_AT_LEAST: usize = 3;
 const STACK_BYTES: usize = 64 << 20;
 /// Parameters that a statement may have (PostgreSQL's protocol counts them in 16 bits).
 const MOST_PARAMETERS: usize = 1 << 16;
-/// Search paths for which a planner's state is kept.
+/// Search paths for which a planner's state is kept at a time.
 const SEARCH_PATHS: usize = 256;
 const SKIP: &str = "$__skip";
 const TAKE: &str = "$__take";
@@ -176,10 +176,11 @@ impl Engine {
     fn state_of(&self, session: &Session) -> Result<SessionState, DataFusionError> {
         let Some(path) = session.search_path.as_ref().filter(|path| **path != self.database.search_path) else { return Ok(self.state.clone()) };
         let mut known = self.searching.lock().unwrap_or_else(PoisonError::into_inner);
-        let number = known.len();
-        if !known.contains_key(path) && number >= SEARCH_PATHS {
-            return Err(DataFusionError::Plan("a search path more than are kept is not supported".to_owned()));
+        if !known.contains_key(path) && known.len() >= SEARCH_PATHS {
+            // What was prepared keeps what it needs; a path that comes again is made again.
+            known.clear();
         }
+        let number = known.len();
         let made = known.entry(path.clone()).or_insert_with(|| self.runtime.block_on(searching(&self.state, path, number)));
         made.clone().ok_or_else(|| DataFusionError::Plan("a search path is not supported".to_owned()))
     }

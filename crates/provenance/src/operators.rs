@@ -76,7 +76,10 @@ fn planned(raw: &RawBinaryExpr, left: &DataType, right: &DataType, dialect: Dial
         }
         Op::PGExp => Some(datafusion::functions::expr_fn::power(one, other)),
         Op::PGStartsWith => Some(datafusion::functions::expr_fn::starts_with(one, other)),
-        Op::Xor => Some(datafusion::logical_expr::binary_expr(one, datafusion::logical_expr::Operator::NotEq, other)),
+        Op::Xor => match (truth_of(one, left), truth_of(other, right)) {
+            (Some(one), Some(other)) => Some(datafusion::logical_expr::binary_expr(one, datafusion::logical_expr::Operator::NotEq, other)),
+            _ => truth(),
+        },
         // Likeness of two texts, and a document without a part.
         Op::Modulo if left.is_string() && right.is_string() => truth(),
         Op::Minus if left.is_string() && !is_literal(&one) && (right.is_string() || right.is_integer() || is_list(right)) => {
@@ -98,6 +101,15 @@ fn planned(raw: &RawBinaryExpr, left: &DataType, right: &DataType, dialect: Dial
         Op::AtAt | Op::AtQuestion | Op::Question | Op::QuestionAnd | Op::QuestionPipe | Op::PGOverlap | Op::Overlaps | Op::Match | Op::Regexp => truth(),
         Op::HashMinus => Some(unknown("part", Kind::Text, raw)),
         Op::Custom(_) | Op::PGCustomBinaryOperator(_) => truth(),
+        _ => None,
+    }
+}
+
+/// A value as MySQL takes it for a truth: of a number, whether it is not zero.
+fn truth_of(side: Expr, kind: &DataType) -> Option<Expr> {
+    match kind {
+        DataType::Boolean => Some(side),
+        kind if kind.is_numeric() => Some(side.not_eq(lit(0_i64))),
         _ => None,
     }
 }

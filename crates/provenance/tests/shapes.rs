@@ -580,3 +580,19 @@ fn a_statement_too_deep_for_the_stack_is_refused_or_replayed() {
     unsupported(&vec!["SELECT id FROM patient"; 50_000].join(" UNION "), "clinic.patient");
     unsupported("SELECT 'x FROM patient", "clinic.patient");
 }
+
+#[test]
+fn mysql_takes_numbers_for_truths_where_one_excludes_the_other() {
+    hospital::check_mysql("SELECT name FROM patient WHERE id XOR score", 0, "");
+    hospital::check_mysql("SELECT nickname FROM patient WHERE id < 2 XOR score > 7", 2, "displayed nickname: 1 8; inferred id,score: 1 8");
+}
+
+#[test]
+fn a_search_path_more_than_are_kept_is_searched() {
+    let engine = hospital::engine();
+    for number in 0..600 {
+        let search_path = Some(vec![format!("s{number}"), "clinic".to_owned()]);
+        let session = strandline_provenance::Session { search_path, ..Default::default() };
+        assert!(engine.prepare_in("SELECT name FROM patient", &session).is_ok(), "{number}");
+    }
+}

@@ -72,6 +72,7 @@ pub(crate) fn judge(job: &Job, replayed: &Replayed, world: &World) -> Judged {
         }
         Mode::Exact => judge.exact(),
     }
+    judge.looked_at();
     judge.moved();
     let mut judged = judge.judged;
     debug_assert!(judged.showings.iter().all(|s| s.certainty <= job.cap.0), "a tier never rises above what attribution and delivery allow");
@@ -234,16 +235,34 @@ impl Judge<'_> {
         read > response.max(0) as f64 * PACKED_AT_MOST
     }
 
+    /// Categorised columns, by their tables.
+    fn by_table(&self, columns: &[(usize, usize)]) -> BTreeMap<usize, BTreeSet<u32>> {
+        let tables = &self.world.databases[self.job.database].tables;
+        let mut of_tables: BTreeMap<usize, BTreeSet<u32>> = BTreeMap::new();
+        for (table, column) in columns {
+            if let Some(number) = tables.get(*table).and_then(|t| t.columns.get(*column).copied().flatten()) {
+                of_tables.entry(*table).or_default().insert(number);
+            }
+        }
+        of_tables
+    }
+
+    /// A part of the statement was left out: whoever it looked at may have decided what was sent.
+    fn looked_at(&mut self) {
+        // A moved value is what stands there; that its choice gives something away is not passed on.
+        if self.judged.nobody == Some(Nobody::NoRowCounted) || self.job.mode == Mode::Wide(Missing::MovedHere) {
+            return;
+        }
+        for (table, columns) in self.by_table(&self.replayed.looked_at) {
+            self.possible(Whom::Table(self.job.database, table, self.population(table)), columns, Missing::OnlyInferred);
+        }
+    }
+
     /// Something decided about the rows that the server may have decided otherwise: anybody of the tables may have been displayed.
     fn let_through(&mut self) {
         let database = self.job.database;
-        let mut tables: BTreeMap<usize, BTreeSet<u32>> = BTreeMap::new();
-        for (table, column) in &self.replayed.others {
-            let number = self.world.databases[database].tables.get(*table).and_then(|t| t.columns.get(*column).copied().flatten());
-            tables.entry(*table).or_default().extend(number);
-        }
         let bound = bound_subject(self.job, self.world);
-        for (table, columns) in tables.into_iter().filter(|(_, columns)| !columns.is_empty()) {
+        for (table, columns) in self.by_table(&self.replayed.others) {
             let whom = match &bound {
                 Some(key) => Whom::Keyed(key.clone()),
                 None => Whom::Table(database, table, self.population(table)),

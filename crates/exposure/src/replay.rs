@@ -35,6 +35,8 @@ pub(crate) struct Replayed {
     pub(crate) other_rows: bool,
     /// Table and column numbers in which anybody of those tables may have been displayed.
     pub(crate) others: Vec<(usize, usize)>,
+    /// Table and column numbers of which anybody's value may have decided what was sent.
+    pub(crate) looked_at: Vec<(usize, usize)>,
     /// Columns displayed of rows that are somebody's, and nobody knows whose: table and column numbers.
     pub(crate) of_somebody: Vec<(usize, usize)>,
 }

@@ -176,6 +176,6 @@ impl Reader {
             .collect();
         revealed.sort_unstable();
         let (rows, others) = if is_open { (RowRange { least: 0, most: u64::MAX }, self.displayable.clone()) } else { (rows, Vec::new()) };
-        Replayed { rows, revealed, doubts: doubts.into_iter().collect(), others }
+        Replayed { rows, revealed, doubts: doubts.into_iter().collect(), others, looked_at: Vec::new() }
     }
 }

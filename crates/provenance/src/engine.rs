@@ -40,11 +40,11 @@ use crate::expression::Marks;
 use crate::fidelity::Server;
 use crate::functions::Functions;
 use crate::keyed::in_words_of;
-use crate::ladder::rungs;
+use crate::ladder::{looked_at, rungs};
 use crate::rewrite::{Rewriter, Rewritten, set_name};
 use crate::session::Session;
 use crate::statement::{Reading, Tongue, Truths, read, tables_named};
-use crate::types::{Call, EngineError, ReplayError, Replayed, RowWindow, Unsupported};
+use crate::types::{Call, ColumnRef, EngineError, ReplayError, Replayed, RowWindow, Unsupported};
 use crate::vocabulary::write_arrays;
 use crate::whole_row::{has_rows, with_columns, write_whole_rows};
 
@@ -101,6 +101,8 @@ struct Work {
     changes: Vec<i64>,
     /// Whether the statement reads the clock, so that calls at two instants are never the same.
     reads_clock: bool,
+    /// Columns at which what was left out of the statement may have looked.
+    looked_at: Vec<ColumnRef>,
 }
 
 /// A rewritten plan that gives the set columns alone, and how to read them.
@@ -195,7 +197,10 @@ impl Engine {
                 || self.state.aggregate_functions().contains_key(name)
                 || self.state.window_functions().contains_key(name)
         };
-        let loosened = rungs(&statement, &is_known).into_iter().find_map(|rung| self.planned(Box::new(rung), session).ok());
+        let loosened = rungs(&statement, &is_known).into_iter().find_map(|rung| {
+            let looked_at = looked_at(&rung, &self.database);
+            Some(Work { looked_at, ..self.planned(Box::new(rung.statement), session).ok()? })
+        });
         loosened.ok_or_else(|| "it cannot be planned".into())
     }
 
@@ -241,7 +246,7 @@ impl Engine {
         let windowed = self.finish(&window, &arena, &server)?;
         let changes = self.changes(&plan)?;
         let reads_clock = plan.get_parameter_names()?.iter().any(|name| name.contains("__clock"));
-        Ok(Work { plan, parameters, arena, server, turn: Mutex::new(()), whole, windowed, changes, reads_clock })
+        Ok(Work { plan, parameters, arena, server, turn: Mutex::new(()), whole, windowed, changes, reads_clock, looked_at: Vec::new() })
     }
 
     fn rewriter(&self, arena: &Arena, server: &Server, keeps_used: bool) -> Rewriter<'_> {
@@ -289,7 +294,12 @@ impl Engine {
         };
         let _turn = work.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let all = on_a_large_stack(|| self.replay_all(work, calls));
-        all.unwrap_or_else(|| calls.iter().map(|_| Err(ReplayError::Failed("the engine failed".into()))).collect())
+        let mut all = all.unwrap_or_else(|| calls.iter().map(|_| Err(ReplayError::Failed("the engine failed".into()))).collect());
+        // Where no row was sent, nothing was told of them.
+        for replayed in all.iter_mut().flatten().filter(|replayed| replayed.rows.most > 0) {
+            replayed.looked_at.clone_from(&work.looked_at);
+        }
+        all
     }
 
     /// Equal calls between two changes of the tables are replayed once; many different ones at once where the shape allows it.

@@ -43,6 +43,9 @@ pub struct Replayed {
     /// Columns in which anybody of their tables may have been displayed beside `revealed`, sorted: something decides about
     /// the statement's rows that the server may decide otherwise, and what it would let through cannot be told row by row.
     pub others: Vec<ColumnRef>,
+    /// Columns of which anybody's value may have decided what was sent, sorted: a part of the statement that looks at them could not be
+    /// planned, and was left out.
+    pub looked_at: Vec<ColumnRef>,
 }
 
 /// How many rows were sent: at least those that are sure, at most those that could be among them.

@@ -59,3 +59,31 @@ fn whoever_a_row_brings_with_it_is_as_sure_as_the_row() {
     check("SELECT name FROM person p WHERE EXISTS (SELECT 1 FROM visit v WHERE v.person_id = p.id) AND id > 2", "displayed name: 3 4 (Comparison); others");
     check("SELECT max(name) FROM person", "displayed name: 4 (ExtremeOfGroup); others");
 }
+
+#[test]
+fn whoever_a_part_that_was_left_out_looked_at_may_have_decided() {
+    let engine = hospital::engine();
+    let check = |sql: &str, expected: &str| {
+        let prepared = engine.prepare(sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
+        let replayed = engine.replay(&prepared, &[hospital::call()]).remove(0).unwrap_or_else(|error| panic!("{sql}: {error}"));
+        let (tables, named) = (hospital::hospital().tables, replayed.looked_at.iter());
+        let told: Vec<String> = named.map(|c| format!("{}.{}", tables[c.table].name, tables[c.table].columns.field(c.column).name())).collect();
+        assert_eq!(told.join(" "), expected, "{sql}");
+    };
+    // A condition, with WITH and without.
+    check("SELECT name FROM patient p WHERE town IN (SELECT ward FROM admission a WHERE a.patient_id = p.id ORDER BY started LIMIT 1)", {
+        "admission.id admission.patient_id admission.ward admission.started"
+    });
+    check(
+        "WITH w AS (SELECT ward FROM admission) SELECT name FROM patient p WHERE (SELECT w.ward FROM w WHERE w.ward > p.town OFFSET 1) = town",
+        "admission.ward",
+    );
+    // An order, and a condition of groups.
+    check("SELECT name FROM patient p ORDER BY (SELECT ward FROM admission WHERE patient_id > p.score OFFSET 2) LIMIT 2", {
+        "admission.patient_id admission.ward"
+    });
+    check("SELECT ward FROM admission a GROUP BY ward HAVING count(*) > (SELECT count(*) FROM patient p WHERE p.town = max(a.ward))", "patient.town");
+    // Nothing was left out, and no row was sent.
+    check("SELECT name FROM patient WHERE id IN (SELECT patient_id FROM admission)", "");
+    check("SELECT name FROM patient p WHERE id = 99 AND town IN (SELECT ward FROM admission a WHERE a.patient_id = p.id ORDER BY started LIMIT 1)", "");
+}

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use sqlparser::ast::{Expr, ObjectName, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, Statement, TableFactor};
+use sqlparser::ast::{Expr, Ident, ObjectName, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, Statement, TableFactor};
 use strandline_history::writes;
 use strandline_model::access::Access;
 use strandline_model::estate::{Estate, Route};
@@ -20,9 +20,9 @@ pub(crate) struct Pages {
 /// What one page shows.
 #[derive(Default)]
 struct Page {
-    /// Names of the result columns of its query.
-    outputs: BTreeSet<String>,
-    /// What its query reads.
+    /// The result columns of its queries: under which name, and of what.
+    outputs: BTreeSet<(String, String)>,
+    /// What its queries read.
     relations: BTreeSet<String>,
     /// Categorised columns.
     columns: BTreeSet<u32>,
@@ -60,15 +60,15 @@ impl Pages {
     }
 
     /// What of an access's statement stood on its page.
-    pub(crate) fn on_page(&self, access: &Access, sql: &str, dialect: Dialect) -> OnPage {
+    pub(crate) fn on_page(&self, access: &Access, sql: &str, database: &DatabaseWorld, session: &Session) -> OnPage {
         let Some(names) = &access.routes else { return OnPage::Everything };
         let pages: Vec<&Page> = names.iter().filter_map(|name| self.routes.get(name)).collect();
         if pages.is_empty() {
             return OnPage::Columns(BTreeSet::new());
         }
         // What an attacker adds to a page's own query goes where its columns go.
-        let select = first_select(sql, dialect);
-        let is_own = |page: &&Page| select.as_ref().is_some_and(|select| page.runs(select));
+        let sent = first_select(sql, database.dialect).map(|select| Sends::of(&select, database, session));
+        let is_own = |page: &&Page| sent.as_ref().is_some_and(|sent| page.runs(sent));
         if pages.iter().any(is_own) {
             return OnPage::Everything;
         }
@@ -78,19 +78,17 @@ impl Pages {
 
 impl Page {
     /// Whether a SELECT sends what the page's own query sends, or a part of it.
-    fn runs(&self, select: &Select) -> bool {
-        let outputs: BTreeSet<String> = select.projection.iter().map(output).collect();
-        let relations = relations(select);
-        !self.outputs.is_empty() && outputs.is_subset(&self.outputs) && !relations.is_empty() && relations.is_subset(&self.relations)
+    fn runs(&self, sent: &Sends) -> bool {
+        let is_part = |own: &BTreeSet<_>, of: &BTreeSet<_>| !own.is_empty() && own.is_subset(of);
+        !self.outputs.is_empty() && sent.outputs.is_subset(&self.outputs) && is_part(&sent.relations, &self.relations)
     }
 
     /// The columns that a route's query selects. One that cannot be read shows nothing that is known.
     fn take_query(&mut self, reads: &str, database: &DatabaseWorld, world: &World) {
         let sql = without_placeholders(reads);
         let Some(select) = first_select(&sql, database.dialect) else { return };
-        self.relations = relations(&select);
+        Sends { outputs: self.outputs, relations: self.relations } = Sends::of(&select, database, &Session::default());
         let items = select.projection;
-        self.outputs = items.iter().map(output).collect();
         for table in &database.named(&sql, &Session::default()).described {
             let table = &database.tables[*table];
             let is_selected = |number: &u32| selects_any(&items, &table.full_name, world.column_name(*number));
@@ -122,28 +120,88 @@ fn without_placeholders(reads: &str) -> String {
     sql
 }
 
-/// The first SELECT of a query.
+/// The first SELECT of a query. One with WITH is not told from what else it could read by the same names.
 fn first_select(sql: &str, dialect: Dialect) -> Option<Select> {
     let Statement::Query(query) = writes::parse(sql, dialect)? else { return None };
-    let mut body = *query.body;
+    let mut next = *query;
     loop {
-        match body {
-            SetExpr::Select(select) => return Some(*select),
-            SetExpr::Query(inner) => body = *inner.body,
-            SetExpr::SetOperation { left, .. } => body = *left,
-            _ => return None,
+        if next.with.is_some() {
+            return None;
+        }
+        let mut body = *next.body;
+        loop {
+            match body {
+                SetExpr::Select(select) => return Some(*select),
+                SetExpr::Query(inner) => {
+                    next = *inner;
+                    break;
+                }
+                SetExpr::SetOperation { left, .. } => body = *left,
+                _ => return None,
+            }
         }
     }
 }
 
-/// The last parts of the names of the relations that a SELECT reads, lower case; of what is no name, its text.
-fn relations(select: &Select) -> BTreeSet<String> {
-    let factors = select.from.iter().flat_map(|from| std::iter::once(&from.relation).chain(from.joins.iter().map(|join| &join.relation)));
-    let name = |factor: &TableFactor| match factor {
-        TableFactor::Table { name, args: None, .. } => name.0.last().map(ToString::to_string).unwrap_or_default(),
-        other => other.to_string(),
+/// What a SELECT sends: the names of its result columns with what stands in them, and what it reads, under full names.
+struct Sends {
+    outputs: BTreeSet<(String, String)>,
+    relations: BTreeSet<String>,
+}
+
+impl Sends {
+    fn of(select: &Select, database: &DatabaseWorld, session: &Session) -> Self {
+        let factors = select.from.iter().flat_map(|from| std::iter::once(&from.relation).chain(from.joins.iter().map(|join| &join.relation)));
+        let full = |name: &ObjectName| {
+            let written =
+                || name.0.iter().map(|part| part.as_ident().map_or_else(|| part.to_string(), |ident| ident.value.clone())).collect::<Vec<_>>().join(".");
+            database.target(name, session).map_or_else(written, |target| target.full_name).to_lowercase()
+        };
+        let mut relations = BTreeSet::new();
+        let mut aliases: HashMap<String, String> = HashMap::new();
+        for factor in factors {
+            let (full, alias) = match factor {
+                TableFactor::Table { name, alias, args: None, .. } => {
+                    let last = name.0.last().and_then(|part| part.as_ident()).map(|ident| ident.value.clone());
+                    (full(name), alias.as_ref().map(|alias| alias.name.value.clone()).or(last))
+                }
+                other => (other.to_string().to_lowercase(), None),
+            };
+            aliases.extend(alias.map(|alias| (alias.to_lowercase(), full.clone())));
+            relations.insert(full);
+        }
+        let outputs = select.projection.iter().map(|item| (output(item), content(item, &aliases, &relations))).collect();
+        Self { outputs, relations }
+    }
+}
+
+/// What an item of a select list is made of, its columns under the full names of their relations.
+fn content(item: &SelectItem, aliases: &HashMap<String, String>, relations: &BTreeSet<String>) -> String {
+    let relation = |alias: &str| aliases.get(&alias.to_lowercase()).cloned().unwrap_or_else(|| alias.to_lowercase());
+    let only = relations.first().filter(|_| relations.len() == 1);
+    let mut item = item.clone();
+    let expr = match &mut item {
+        SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => expr,
+        SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(of), _) => return format!("{}.*", relation(&of.to_string())),
+        other => return other.to_string().to_lowercase(),
     };
-    factors.map(|factor| name(factor).trim_matches(['"', '`']).to_lowercase()).collect()
+    let _all: std::ops::ControlFlow<()> = sqlparser::ast::visit_expressions_mut(expr, |part| {
+        let named = match part {
+            Expr::Identifier(column) => only.map(|table| (table.clone(), column.value.clone())),
+            Expr::CompoundIdentifier(parts) => match parts.as_slice() {
+                [table, column] => Some((relation(&table.value), column.value.clone())),
+                [.., schema, table, column] => Some((format!("{}.{}", schema.value, table.value), column.value.clone())),
+                _ => None,
+            },
+            _ => None,
+        };
+        if let Some((table, column)) = named {
+            *part = Expr::CompoundIdentifier(vec![Ident::new(table.to_lowercase()), Ident::new(column.to_lowercase())]);
+        }
+        std::ops::ControlFlow::Continue(())
+    });
+    // Texts in another case are other texts.
+    expr.to_string()
 }
 
 fn output(item: &SelectItem) -> String {
@@ -151,6 +209,7 @@ fn output(item: &SelectItem) -> String {
         SelectItem::ExprWithAlias { alias, .. } => alias.value.clone(),
         SelectItem::UnnamedExpr(Expr::Identifier(name)) => name.value.clone(),
         SelectItem::UnnamedExpr(Expr::CompoundIdentifier(parts)) => parts.last().map(|part| part.value.clone()).unwrap_or_default(),
+        SelectItem::UnnamedExpr(_) => String::new(),
         other => other.to_string(),
     };
     name.to_lowercase()
@@ -184,4 +243,28 @@ fn names(expr: &Expr) -> Vec<String> {
         std::ops::ControlFlow::<()>::Continue(())
     });
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::tests::{Case, access, cells};
+
+    #[test]
+    fn a_statement_is_the_pages_own_by_what_it_selects_and_not_by_its_words() {
+        let through = |statement: &str| {
+            let mut read = access(5, statement, Some(if statement.contains("UNION") { 2 } else { 1 }));
+            (read.session, read.response_status) = (Some("web".into()), Some(200));
+            read.routes = Some(vec!["hrs GET /staff/{no}".to_owned()]);
+            let options = crate::Options::default();
+            cells(&Case::of(vec![read]).run(&mut |database| crate::engine::replayer(database, &options)).0)
+        };
+        let check = |statement: &str, expected: &str| assert_eq!(through(statement), expected, "{statement}");
+        check("SELECT staff_no, name FROM hr.staff WHERE staff_no = 'B'", "B:name+");
+        check("SELECT s.\"name\" FROM staff AS s WHERE s.staff_no = 'B'", "B:name+");
+        check("SELECT name FROM hr.staff WHERE staff_no = 'B' UNION SELECT dob FROM hr.staff WHERE staff_no = 'C'", "B:name+ C:date_of_birth+");
+        check("SELECT dob AS name FROM hr.staff WHERE staff_no = 'B'", "B:date_of_birth~");
+        check("SELECT name AS other FROM hr.staff WHERE staff_no = 'B'", "B:name+");
+        check("SELECT concat(name, dob) AS name FROM hr.staff WHERE staff_no = 'B'", "B:date_of_birth~ B:name+");
+        check("WITH staff AS (SELECT dob AS name FROM hr.staff WHERE staff_no = 'B') SELECT name FROM staff", "B:date_of_birth~");
+    }
 }

@@ -409,7 +409,7 @@ impl Planner<'_> {
             named,
             mode: Mode::Exact,
             is_extract: self.access.kind == AccessKind::FileExtract,
-            on_page: self.scene.world.pages.on_page(self.access, &shown.sql, self.world().dialect),
+            on_page: self.scene.world.pages.on_page(self.access, &shown.sql, self.world(), &self.standing.session),
             response_bytes: self.access.response_bytes,
             is_mixed,
             moved,

@@ -1,8 +1,10 @@
 //! From a replay to showings: whose cells, how surely, and why not more surely. The table of rules in docs/exposure.md, as code. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use sqlparser::ast::{Expr, GroupByExpr, Join, JoinOperator, LimitClause, SetExpr, Statement, TableFactor, Value as Literal, visit_expressions};
 use strandline_model::exposure::{Basis, Certainty};
 
 use crate::missing::{Cap, Missing, lower};
@@ -97,6 +99,70 @@ fn settled(replayed: &Replayed, counted: Counted) -> Replayed {
     settled
 }
 
+/// Whether each row more in its tables could only give rows more: it joins and filters, and neither cuts, folds nor compares them. A cursor
+/// cuts, and so does what a view may hide.
+fn sends_row_for_row(job: &Job, world: &World) -> bool {
+    let parsed = strandline_history::writes::parse(&job.sql, world.databases[job.database].dialect);
+    let is_plain = |statement: &Statement| {
+        let Statement::Query(query) = statement else { return false };
+        let SetExpr::Select(select) = query.body.as_ref() else { return false };
+        let is_inner = |join: &Join| matches!(join.join_operator, JoinOperator::Join(_) | JoinOperator::Inner(_) | JoinOperator::CrossJoin(_));
+        let is_table = |factor: &TableFactor| matches!(factor, TableFactor::Table { args: None, sample: None, .. });
+        query.with.is_none()
+            && query.limit_clause.as_ref().is_none_or(|clause| cuts_nothing(clause, job.rows_logged))
+            && query.fetch.is_none()
+            && select.distinct.is_none()
+            && select.top.is_none()
+            && select.having.is_none()
+            && matches!(&select.group_by, GroupByExpr::Expressions(keys, _) if keys.is_empty())
+            && select.from.iter().all(|from| is_table(&from.relation) && from.joins.iter().all(|join| is_inner(join) && is_table(&join.relation)))
+    };
+    job.call.rows.is_none() && job.named.without_views() && parsed.is_some_and(|statement| is_plain(&statement) && !holds_folds(&statement))
+}
+
+/// Whether fewer rows were sent than a LIMIT allows.
+fn cuts_nothing(clause: &LimitClause, rows_logged: Option<i64>) -> bool {
+    let LimitClause::LimitOffset { limit: Some(Expr::Value(limit)), offset: None, .. } = clause else { return false };
+    let Literal::Number(limit, _) = &limit.value else { return false };
+    limit.parse::<i64>().is_ok_and(|limit| rows_logged.is_some_and(|rows| rows < limit))
+}
+
+/// Whether a query stands in a query, or a function is called that makes one value of several rows.
+fn holds_folds(statement: &Statement) -> bool {
+    const FOLDS: [&str; 20] = [
+        "count",
+        "sum",
+        "avg",
+        "min",
+        "max",
+        "every",
+        "bool_and",
+        "bool_or",
+        "bit_and",
+        "bit_or",
+        "bit_xor",
+        "std",
+        "stddev",
+        "stddev_pop",
+        "stddev_samp",
+        "variance",
+        "var_pop",
+        "var_samp",
+        "group_concat",
+        "any_value",
+    ];
+    let folds = |name: &str| FOLDS.contains(&name) || ["agg", "corr", "covar_", "regr_", "percentile_", "mode"].iter().any(|part| name.contains(part));
+    let found: ControlFlow<()> = visit_expressions(statement, |part| match part {
+        Expr::Subquery(_) | Expr::Exists { .. } | Expr::InSubquery { .. } => ControlFlow::Break(()),
+        Expr::Function(function) => {
+            let name = function.name.0.last().map(ToString::to_string).unwrap_or_default().to_lowercase();
+            if function.over.is_some() || folds(&name) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        }
+        _ => ControlFlow::Continue(()),
+    });
+    found.is_break()
+}
+
 /// Everybody of these tables is possible, in all their columns.
 pub(crate) fn everybody(database: usize, tables: &BTreeSet<usize>, time: i64, missing: Missing, world: &World) -> Vec<Showing> {
     let showing = |table: &usize| Showing {
@@ -131,7 +197,10 @@ impl Judge<'_> {
             Counted::All | Counted::SureAlone | Counted::Between => {}
         }
         let is_doubtful = job.named.described.iter().any(|table| self.has_doubtful_rows(*table));
-        if is_doubtful {
+        let is_open = job.named.described.iter().any(|table| self.is_open(*table));
+        let leaves_nobody = self.count_leaves_nobody(is_doubtful);
+        // Rows of others may have stood in the place of those that the replay finds.
+        if is_doubtful || is_open && !leaves_nobody {
             cap = lower(cap, (Certainty::Likely, Some(Missing::TableDoubtful)));
         }
         if self.response_is_too_small() {
@@ -159,7 +228,7 @@ impl Judge<'_> {
             // One of the rows that were sent is of somebody, and nobody knows of whom.
             self.all_of_tables(&columns, Missing::RowDoubtful);
         }
-        if !self.count_leaves_nobody(is_doubtful) {
+        if !leaves_nobody {
             self.others(&columns, Missing::TableDoubtful);
         }
         let other_rows = replayed.other_rows || replayed.revealed.iter().any(|r| r.doubt.is_some_and(|d| d.other_rows));
@@ -184,10 +253,15 @@ impl Judge<'_> {
         self.judged.showings.push(Showing { whom, columns, basis: Basis::Disclosed, certainty: Certainty::Possible, missing: Some(missing) });
     }
 
+    /// Whether it is a replay of values that were moved.
+    fn shows_moved(&self) -> bool {
+        self.job.mode == Mode::Wide(Missing::MovedHere)
+    }
+
     /// All that the replay revealed.
     fn revealed(&mut self, cap: Cap) {
         // A moved value is what stands there; that its choice gives something away is not passed on.
-        let displayed_alone = self.job.mode == Mode::Wide(Missing::MovedHere);
+        let displayed_alone = self.shows_moved();
         for revealed in self.replayed.revealed.iter().filter(|r| r.displayed || !displayed_alone) {
             let columns = self.columns_of(revealed);
             if columns.is_empty() || revealed.subjects.is_empty() {
@@ -250,7 +324,7 @@ impl Judge<'_> {
     /// A part of the statement was left out: whoever it looked at may have decided what was sent.
     fn looked_at(&mut self) {
         // A moved value is what stands there; that its choice gives something away is not passed on.
-        if self.judged.nobody == Some(Nobody::NoRowCounted) || self.job.mode == Mode::Wide(Missing::MovedHere) {
+        if self.judged.nobody == Some(Nobody::NoRowCounted) || self.shows_moved() {
             return;
         }
         for (table, columns) in self.by_table(&self.replayed.looked_at) {
@@ -271,7 +345,8 @@ impl Judge<'_> {
         }
     }
 
-    /// Whether the logged count, which is the replay's, proves that no row of others was sent: all rows that were replayed are proved.
+    /// Whether the logged count, which is the replay's, proves that no row of others was sent: all rows that were replayed are proved, and
+    /// another row could only have been sent beside them.
     fn count_leaves_nobody(&self, is_doubtful: bool) -> bool {
         let (job, replayed) = (self.job, self.replayed);
         let world = &self.world.databases[job.database];
@@ -286,6 +361,7 @@ impl Judge<'_> {
             && !replayed.other_rows
             && replayed.revealed.iter().all(|r| r.doubt.is_none())
             && !job.named.described.iter().any(holds)
+            && (!job.named.described.iter().any(|table| self.is_open(*table)) || sends_row_for_row(job, self.world))
     }
 
     /// Values that were moved into what it reads: those that may have been among what was sent.

@@ -319,7 +319,8 @@ impl Planner<'_> {
         let is_insert = sql.trim_start().get(..6).is_some_and(|word| word.eq_ignore_ascii_case("insert"));
         let find = |name: &ObjectName| self.world().target(name, &self.standing.session);
         let carries_none = |pieces: Vec<Piece>| pieces.iter().all(|piece| piece.missing == Some(Missing::Written));
-        is_insert && written(sql, self.world().dialect, &find).is_some_and(carries_none)
+        // A row that is changed instead may stand in the error, and what is made of it.
+        is_insert && !changes_others(sql, self.world().dialect) && written(sql, self.world().dialect, &find).is_some_and(carries_none)
     }
 
     /// What a write sends back, and what it moves.
@@ -519,6 +520,19 @@ impl Planner<'_> {
             (CountUse::Stated(rows), _) => self.access.row_count.filter(|n| *n > 0).or_else(|| i64::try_from(rows).ok()),
             (CountUse::Plain, _) => self.access.row_count,
         }
+    }
+}
+
+/// Whether an INSERT changes the row that is there already.
+fn changes_others(sql: &str, dialect: Dialect) -> bool {
+    use sqlparser::ast::{OnConflictAction, OnInsert, Statement};
+    match writes::parse(sql, dialect) {
+        Some(Statement::Insert(insert)) => match insert.on {
+            Some(OnInsert::OnConflict(conflict)) => !matches!(conflict.action, OnConflictAction::DoNothing),
+            Some(_) => true,
+            None => false,
+        },
+        _ => true,
     }
 }
 

@@ -640,6 +640,18 @@ fn a_count_proves_nothing_of_an_open_table_where_a_row_may_stand_for_another() {
 }
 
 #[test]
+fn an_upsert_that_fails_may_quote_the_row_that_is_there() {
+    let failed = |statement: &str| {
+        let failed = with(access(1, statement, None), |a| a.completion = Completion::Failed);
+        Case::of(vec![failed]).naive().0.replays.remove(0).outcome
+    };
+    assert_eq!(failed("INSERT INTO hr.staff (staff_no, name) VALUES ('A', 'x')"), "control");
+    assert_eq!(failed("INSERT INTO hr.staff (staff_no, name) VALUES ('A', 'x') ON CONFLICT DO NOTHING"), "control");
+    assert_eq!(failed("INSERT INTO hr.staff (staff_no, name) VALUES ('A', 'x') ON CONFLICT (staff_no) DO UPDATE SET dob = staff.name::date"), "widened");
+    assert_eq!(failed("INSERT INTO hr.staff (staff_no, name) VALUES ('A', 'x') ON CONFLICT (staff_no) DO UPDATE SET dob = 'y'"), "widened");
+}
+
+#[test]
 fn every_sentence_of_missing_proof_is_documented() {
     let page = include_str!("../../../docs/exposure.md");
     let source = include_str!("missing.rs");

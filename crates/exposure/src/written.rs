@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
-    Assignment, AssignmentTarget, Delete, Expr, FromTable, Ident, Insert, Merge, MergeAction, ObjectName, OnConflictAction, OnInsert, Query, SelectItem,
-    SelectItemQualifiedWildcardKind, SetExpr, Statement, TableFactor, TableObject, TableWithJoins, Update, UpdateTableFromKind, Value as Literal, With,
-    visit_expressions, visit_expressions_mut,
+    Assignment, AssignmentTarget, Delete, Expr, FromTable, Ident, Insert, Merge, MergeAction, ObjectName, Query, SelectItem, SelectItemQualifiedWildcardKind,
+    SetExpr, Statement, TableFactor, TableObject, TableWithJoins, Update, UpdateTableFromKind, Value as Literal, With, visit_expressions,
+    visit_expressions_mut,
 };
-use strandline_history::copied;
+use strandline_history::{OwnColumn, copied, is_of_new_row, on_conflict};
 use strandline_sql::{Effect, effect};
 
 use crate::Dialect;
@@ -117,12 +117,11 @@ impl Writer<'_> {
 
     fn insert(&mut self, insert: &Insert) -> Option<()> {
         let TableObject::TableName(name) = &insert.table else { return None };
-        let is_sent = insert.returning.is_some();
         if let Some(source) = &insert.source {
             match source.body.as_ref() {
                 SetExpr::Values(values) => {
                     for row in &values.rows {
-                        self.moved(row.content.iter(), "");
+                        self.moved(row.content.iter());
                     }
                 }
                 _ => {
@@ -131,20 +130,9 @@ impl Writer<'_> {
                 }
             }
         }
-        self.moved(insert.assignments.iter().map(|a| &a.value), "");
-        let on_conflict = match &insert.on {
-            Some(OnInsert::DuplicateKeyUpdate(assignments)) => assignments.as_slice(),
-            Some(OnInsert::OnConflict(conflict)) => match &conflict.action {
-                OnConflictAction::DoUpdate(update) => update.assignments.as_slice(),
-                OnConflictAction::DoNothing => &[],
-            },
-            _ => &[],
-        };
-        if on_conflict.iter().any(|a| has_query(&a.value)) {
-            let text = format!("SELECT {}", on_conflict.iter().map(|a| a.value.to_string()).collect::<Vec<_>>().join(", "));
-            self.names_only(&text, Sent::ToServer);
-        }
-        if let Some(list) = insert.returning.as_ref().filter(|_| is_sent) {
+        self.moved(insert.assignments.iter().map(|a| &a.value));
+        self.where_it_is_there(insert);
+        if let Some(list) = &insert.returning {
             let target = (self.find)(name)?;
             let alias = insert.table_alias.as_ref().map_or_else(|| last_name(name), |alias| Some(alias.alias.to_string()))?;
             let from = self.changed(&target, &alias);
@@ -153,11 +141,25 @@ impl Writer<'_> {
         Some(())
     }
 
-    /// Values of an INSERT that come from a query.
-    fn moved<'e>(&mut self, values: impl Iterator<Item = &'e Expr>, rest: &str) {
-        let moved: Vec<String> = values.filter(|value| self.puts(value, None) == Puts::Moved).map(ToString::to_string).collect();
+    /// What an INSERT moves within a row that is there already, or into it.
+    fn where_it_is_there(&mut self, insert: &Insert) {
+        let table = OwnColumn::table_of_insert(insert, self.dialect);
+        let moves = |assignment: &&Assignment| {
+            let own = if let AssignmentTarget::ColumnName(name) = &assignment.target { OwnColumn::of(name, table.clone(), self.dialect) } else { None };
+            let is_own = |column: &[Ident]| is_of_new_row(column, insert) || own.as_ref().is_some_and(|own| own.is(column));
+            self.puts(&assignment.value, &is_own) == Puts::Moved
+        };
+        let moved: Vec<String> = on_conflict(insert).iter().filter(moves).map(|a| a.value.to_string()).collect();
         if !moved.is_empty() {
-            self.push(&format!("SELECT {}{rest}", moved.join(", ")), Sent::ToServer, None);
+            self.names_only(&format!("SELECT {} FROM {}", moved.join(", "), insert.table), Sent::ToServer);
+        }
+    }
+
+    /// Values of an INSERT that come from a query. A column among them is one of the row that it says.
+    fn moved<'e>(&mut self, values: impl Iterator<Item = &'e Expr>) {
+        let moved: Vec<String> = values.filter(|value| self.puts(value, &|_| true) == Puts::Moved).map(ToString::to_string).collect();
+        if !moved.is_empty() {
+            self.push(&format!("SELECT {}", moved.join(", ")), Sent::ToServer, None);
         }
     }
 
@@ -165,8 +167,9 @@ impl Writer<'_> {
         let TableFactor::Table { name, alias, .. } = &update.table.relation else { return None };
         let alias = alias.as_ref().map_or_else(|| last_name(name), |alias| Some(alias.name.to_string()))?;
         let mut assigned: Assigned<'_> = BTreeMap::new();
+        let table = OwnColumn::table_of(update, self.dialect);
         for assignment in &update.assignments {
-            if !self.assignment(assignment, &mut assigned) {
+            if !self.assignment(assignment, table.as_ref(), &mut assigned) {
                 self.names_only(&format!("SELECT {}", assignment.value), Sent::ToServer);
             }
         }
@@ -177,13 +180,12 @@ impl Writer<'_> {
         let others = more.iter().map(|table| format!(", {table}")).collect::<String>();
         let condition = update.selection.as_ref().map(|c| format!(" WHERE {c}")).unwrap_or_default();
         let rest = format!(" FROM {}{others}{condition}", update.table);
-        let Some(list) = &update.returning else {
-            let moved: Vec<String> = assigned.values().filter(|(puts, _)| *puts == Puts::Moved).map(|(_, value)| value.to_string()).collect();
-            if !moved.is_empty() {
-                self.push(&format!("SELECT {}{rest}", moved.join(", ")), Sent::ToServer, None).is_counted = more.is_empty();
-            }
-            return Some(());
-        };
+        let moved: Vec<String> = assigned.values().filter(|(puts, _)| *puts == Puts::Moved).map(|(_, value)| value.to_string()).collect();
+        if !moved.is_empty() {
+            let reads_others = !more.is_empty() || !update.table.joins.is_empty();
+            self.push(&format!("SELECT {}{rest}", moved.join(", ")), Sent::ToServer, None).is_counted = !reads_others;
+        }
+        let Some(list) = &update.returning else { return Some(()) };
         let target = (self.find)(name);
         let sorted = self.sort(list, &assigned, &alias, target.as_ref(), more);
         let is_empty = sorted.as_before.is_empty() && sorted.moved.is_empty() && sorted.said.is_empty();
@@ -206,13 +208,12 @@ impl Writer<'_> {
         Some(())
     }
 
-    /// Notes what an assignment puts where; whether that can be told.
-    fn assignment<'a>(&self, assignment: &'a Assignment, assigned: &mut Assigned<'a>) -> bool {
+    /// Notes what an assignment puts where; whether that can be told. `table` is what the changed table is called beside others.
+    fn assignment<'a>(&self, assignment: &'a Assignment, table: Option<&Vec<String>>, assigned: &mut Assigned<'a>) -> bool {
         let mut one = |name: &ObjectName, value: &'a Expr| {
-            let Some(column) = last_name(name) else { return false };
-            let column = column.trim_matches(['"', '`']).to_owned();
-            let puts = self.puts(value, Some(&column));
-            assigned.insert(column, (puts, value));
+            let Some(own) = OwnColumn::of(name, table.cloned(), self.dialect) else { return false };
+            let puts = self.puts(value, &|column| own.is(column));
+            assigned.insert(own.name().to_owned(), (puts, value));
             true
         };
         match (&assignment.target, &assignment.value) {
@@ -230,23 +231,23 @@ impl Writer<'_> {
         }
     }
 
-    /// What an expression puts into a column of that name.
-    fn puts(&self, expression: &Expr, own: Option<&str>) -> Puts {
+    /// What an expression puts into a column, given which columns stand for what is there already.
+    fn puts(&self, expression: &Expr, is_own: &dyn Fn(&[Ident]) -> bool) -> Puts {
         match copied(expression).as_slice() {
-            [one] if std::ptr::eq(*one, expression) => self.puts_plainly(expression, own),
-            branches => branches.iter().map(|branch| self.puts_plainly(branch, own)).max().unwrap_or(Puts::Constant),
+            [one] if std::ptr::eq(*one, expression) => self.puts_plainly(expression, is_own),
+            branches => branches.iter().map(|branch| self.puts_plainly(branch, is_own)).max().unwrap_or(Puts::Constant),
         }
     }
 
-    fn puts_plainly(&self, expression: &Expr, own: Option<&str>) -> Puts {
+    fn puts_plainly(&self, expression: &Expr, is_own: &dyn Fn(&[Ident]) -> bool) -> Puts {
         if matches!(expression, Expr::Value(value) if value.value == Literal::Null) {
             return Puts::Null;
         }
         let mut puts = Puts::Constant;
         let _broken = visit_expressions(expression, |e| {
             let column = match e {
-                Expr::Identifier(ident) => Some(ident),
-                Expr::CompoundIdentifier(parts) => parts.last(),
+                Expr::Identifier(ident) => std::slice::from_ref(ident),
+                Expr::CompoundIdentifier(parts) => parts.as_slice(),
                 Expr::Subquery(_) | Expr::Exists { .. } | Expr::InSubquery { .. } => {
                     puts = Puts::Moved;
                     return ControlFlow::Break(());
@@ -257,18 +258,18 @@ impl Writer<'_> {
                         puts = Puts::Moved;
                         return ControlFlow::Break(());
                     }
-                    None
+                    &[]
                 }
-                _ => None,
+                _ => &[],
             };
             match column {
-                Some(column) if column.value.eq_ignore_ascii_case("default") || column.value.starts_with('@') => {}
-                Some(column) if own.is_some_and(|own| self.same(own, &column.value)) => puts = if puts == Puts::Moved { puts } else { Puts::Own },
-                Some(_) => {
+                [] => {}
+                [word] if word.value.eq_ignore_ascii_case("default") || word.value.starts_with('@') => {}
+                column if is_own(column) => puts = puts.max(Puts::Own),
+                _ => {
                     puts = Puts::Moved;
                     return ControlFlow::Break(());
                 }
-                None => {}
             }
             ControlFlow::Continue(())
         });
@@ -381,20 +382,24 @@ impl Writer<'_> {
     }
 
     fn merge(&mut self, merge: &Merge) -> Option<()> {
+        let TableFactor::Table { name, alias, .. } = &merge.table else { return None };
+        let alias = alias.as_ref().map(|alias| ObjectName::from(vec![alias.name.clone()]));
+        let table = strandline_sql::parts(alias.as_ref().unwrap_or(name), self.dialect);
         let moves = merge.clauses.iter().any(|clause| match &clause.action {
             MergeAction::Insert(_) => true,
             MergeAction::Update(update) => update.assignments.iter().any(|a| {
-                let own = if let AssignmentTarget::ColumnName(name) = &a.target { last_name(name) } else { None };
-                self.puts(&a.value, own.as_deref()) == Puts::Moved
+                let own = if let AssignmentTarget::ColumnName(name) = &a.target { OwnColumn::of(name, Some(table.clone()), self.dialect) } else { None };
+                self.puts(&a.value, &|column| own.as_ref().is_some_and(|own| own.is(column))) == Puts::Moved
             }),
             MergeAction::Delete { .. } => false,
         });
-        let sent = if merge.output.is_some() { Sent::ToClient } else { Sent::ToServer };
-        if moves || merge.output.is_some() {
-            self.push(&format!("SELECT * FROM {}", merge.source), sent, None);
+        let source = format!("SELECT * FROM {}", merge.source);
+        if moves {
+            self.push(&source, Sent::ToServer, None);
         }
         if merge.output.is_some() {
-            self.names_only(&format!("SELECT * FROM {}", merge.table), sent);
+            self.push(&source, Sent::ToClient, None);
+            self.names_only(&format!("SELECT * FROM {}", merge.table), Sent::ToClient);
         }
         Some(())
     }
@@ -452,7 +457,8 @@ impl Writer<'_> {
         let TableFactor::Table { name, alias, .. } = &update.table.relation else { return None };
         let alias = alias.as_ref().map_or_else(|| last_name(name), |alias| Some(alias.name.to_string()))?;
         let mut assigned: Assigned<'_> = BTreeMap::new();
-        if !update.assignments.iter().all(|assignment| self.assignment(assignment, &mut assigned)) {
+        let table = OwnColumn::table_of(update, self.dialect);
+        if !update.assignments.iter().all(|assignment| self.assignment(assignment, table.as_ref(), &mut assigned)) {
             return None;
         }
         let mut says_itself = false;
@@ -547,9 +553,13 @@ mod tests {
     use super::*;
 
     fn check(sql: &str, expected: &[&str]) {
+        check_in(Dialect::PostgreSql, sql, expected);
+    }
+
+    fn check_in(dialect: Dialect, sql: &str, expected: &[&str]) {
         let columns = ["no", "name", "phone", "city"];
         let find = |name: &ObjectName| Some(Target { full_name: format!("public.{name}"), columns: columns.map(str::to_owned).to_vec() });
-        let pieces = written(sql, Dialect::PostgreSql, &find).unwrap_or_default();
+        let pieces = written(sql, dialect, &find).unwrap_or_default();
         let told = |piece: &Piece| {
             let sent = if piece.sent == Sent::ToServer { " ->server" } else { "" };
             let missing = if piece.missing.is_some() { " ?" } else { "" };
@@ -564,7 +574,7 @@ mod tests {
         check("UPDATE p SET city = city || 'x' WHERE no = 1 RETURNING city", &["SELECT (city || 'x') FROM p WHERE no = 1"]);
         check(
             "UPDATE p SET phone = (SELECT email FROM q WHERE k = 2) WHERE no = 1 RETURNING phone",
-            &["SELECT ((SELECT email FROM q WHERE k = 2)) FROM p WHERE no = 1"],
+            &["SELECT (SELECT email FROM q WHERE k = 2) FROM p WHERE no = 1 ->server", "SELECT ((SELECT email FROM q WHERE k = 2)) FROM p WHERE no = 1"],
         );
         check(
             "UPDATE p SET phone = '5' WHERE no = 1 AND phone = '4' RETURNING *",
@@ -592,5 +602,38 @@ mod tests {
             "WITH gone AS (DELETE FROM p RETURNING name) INSERT INTO c SELECT name FROM gone",
             &["WITH gone AS (SELECT name FROM p) SELECT name FROM gone ->server"],
         );
+    }
+
+    #[test]
+    fn a_column_of_the_same_name_of_another_table_is_moved() {
+        let moved = "SELECT p.name FROM c, p WHERE p.no = c.no ->server";
+        check("UPDATE c SET name = p.name FROM p WHERE p.no = c.no", &[moved]);
+        check("UPDATE c SET name = p.name FROM p WHERE p.no = c.no RETURNING c.no", &[moved, "SELECT c.no FROM c, p WHERE p.no = c.no"]);
+        check("UPDATE c AS p SET name = p.name || 'x' FROM q", &[]);
+        check("UPDATE hr.c SET name = c.name, city = hr.c.city, phone = phone FROM p", &[]);
+        check("UPDATE c SET name = x.name FROM hr.p AS x", &["SELECT x.name FROM c, hr.p AS x ->server"]);
+        check("UPDATE c SET \"Name\" = name", &["SELECT name FROM c ->server"]);
+        check("UPDATE c SET name = c.Name", &[]);
+        check("MERGE INTO c USING p ON p.no = c.no WHEN MATCHED THEN UPDATE SET name = p.name", &["SELECT * FROM p ->server"]);
+        check("MERGE INTO c USING p ON p.no = c.no WHEN MATCHED THEN UPDATE SET name = c.name", &[]);
+        check_in(Dialect::MySql, "UPDATE c JOIN p ON p.no = c.no SET c.name = p.name", &["SELECT p.name FROM c JOIN p ON p.no = c.no ->server"]);
+        check_in(Dialect::MySql, "UPDATE c JOIN p ON p.no = c.no SET c.name = upper(c.NAME), c.city = 'x'", &[]);
+    }
+
+    #[test]
+    fn a_row_that_is_there_already_may_take_what_stands_elsewhere() {
+        let insert = "INSERT INTO c (no) VALUES (1) ON CONFLICT (no) DO UPDATE SET ";
+        check(&format!("{insert}name = excluded.name, phone = c.phone || 'x', city = coalesce(excluded.city, c.city)"), &[]);
+        check(&format!("{insert}name = c.phone"), &["SELECT c.phone FROM c ->server ?"]);
+        check(&format!("{insert}name = (SELECT name FROM p)"), &["SELECT (SELECT name FROM p) FROM c ->server ?"]);
+        let insert = "INSERT INTO c (no) VALUES (1) ON DUPLICATE KEY UPDATE ";
+        check_in(Dialect::MySql, &format!("{insert}name = VALUES(name), phone = concat(phone, 'x'), city = c.city"), &[]);
+        check_in(Dialect::MySql, &format!("{insert}name = phone"), &["SELECT phone FROM c ->server ?"]);
+    }
+
+    #[test]
+    fn a_function_that_may_read_moves_what_it_gives() {
+        check("INSERT INTO c (no, name) VALUES (1, lookup(1))", &["SELECT lookup(1) ->server"]);
+        check("INSERT INTO c (no, name) VALUES (1, upper('x'))", &[]);
     }
 }

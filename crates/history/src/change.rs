@@ -4,10 +4,11 @@ use std::ops::ControlFlow;
 
 use sqlparser::ast::{Assignment, AssignmentTarget, Expr, Ident, visit_expressions};
 use sqlparser::ast::{
-    Delete, FromTable, Insert, MergeAction, ObjectName, Query, SetExpr, Statement, TableFactor, TableObject, TableWithJoins, Update, UpdateTableFromKind,
+    Delete, FromTable, Insert, MergeAction, ObjectName, OnConflictAction, OnInsert, Query, SetExpr, Statement, TableFactor, TableObject, TableWithJoins,
+    Update, UpdateTableFromKind,
 };
 
-use strandline_sql::{Effect, effect};
+use strandline_sql::{Effect, effect, parts};
 
 use crate::Dialect;
 use crate::doubt::DoubtReason;
@@ -106,27 +107,127 @@ fn name_of(table: &TableWithJoins) -> Option<ObjectName> {
     if let TableFactor::Table { name, .. } = &table.relation { Some(name.clone()) } else { None }
 }
 
-/// Whether an UPDATE assigns what stands in another column, in another table, or in code.
-pub(crate) fn moves_values(statement: &Statement) -> bool {
-    let Statement::Update(update) = statement else { return true };
-    let own = |assignment: &Assignment| match &assignment.target {
-        AssignmentTarget::ColumnName(name) => name.0.last().and_then(|part| part.as_ident()).map(|ident| ident.value.to_lowercase()),
-        AssignmentTarget::Tuple(_) => None,
-    };
+/// The column that an assignment fills, and how the columns of its table may be called there.
+pub struct OwnColumn {
+    column: String,
+    /// The name of its table; with `None`, no other table is at hand.
+    table: Option<Vec<String>>,
+    dialect: Dialect,
+}
+
+impl OwnColumn {
+    /// The column that an assignment fills. `table` is what its table is called beside others; with `None`, there are none.
+    pub fn of(target: &ObjectName, table: Option<Vec<String>>, dialect: Dialect) -> Option<Self> {
+        let mut prefix = parts(target, dialect);
+        let column = folded(prefix.pop()?, dialect);
+        let table = table.map(|called| if prefix.is_empty() { called } else { prefix });
+        Some(Self { column, table, dialect })
+    }
+
+    /// What the table of an UPDATE is called beside the others that it reads.
+    pub fn table_of(update: &Update, dialect: Dialect) -> Option<Vec<String>> {
+        match (&update.table.relation, dialect) {
+            _ if update.from.is_none() && update.table.joins.is_empty() => None,
+            // Which of several tables of MySQL has a column that is assigned without its table's name is not looked up.
+            (TableFactor::Table { name, alias, .. }, Dialect::PostgreSql) => Some(called(name, alias.as_ref().map(|alias| &alias.name), dialect)),
+            _ => Some(Vec::new()),
+        }
+    }
+
+    /// What the table of an INSERT is called in its assignments.
+    pub fn table_of_insert(insert: &Insert, dialect: Dialect) -> Option<Vec<String>> {
+        let TableObject::TableName(name) = &insert.table else { return Some(Vec::new()) };
+        Some(called(name, insert.table_alias.as_ref().map(|alias| &alias.alias), dialect))
+    }
+
+    /// Its name, folded as the server compares it.
+    pub fn name(&self) -> &str {
+        &self.column
+    }
+
+    /// Whether a column, by its parts, is the assigned one. A bare name is: beside another table's of that name it would be refused.
+    pub fn is(&self, column: &[Ident]) -> bool {
+        let mut prefix = parts(&ObjectName::from(column.to_vec()), self.dialect);
+        let is_named = prefix.pop().is_some_and(|name| folded(name, self.dialect) == self.column);
+        let is_of_table = |own: &Vec<String>| *own == prefix || matches!((own.last(), prefix.as_slice()), (Some(last), [one]) if last == one);
+        is_named && (prefix.is_empty() || self.table.as_ref().is_none_or(is_of_table))
+    }
+}
+
+fn called(name: &ObjectName, alias: Option<&Ident>, dialect: Dialect) -> Vec<String> {
+    alias.map_or_else(|| parts(name, dialect), |alias| parts(&ObjectName::from(vec![alias.clone()]), dialect))
+}
+
+/// A column's name as the server compares it: MySQL takes no account of case.
+fn folded(name: String, dialect: Dialect) -> String {
+    if dialect == Dialect::MySql { name.to_lowercase() } else { name }
+}
+
+/// The assignments that an INSERT makes where its row is there already.
+pub fn on_conflict(insert: &Insert) -> &[Assignment] {
+    match &insert.on {
+        Some(OnInsert::DuplicateKeyUpdate(assignments)) => assignments,
+        Some(OnInsert::OnConflict(conflict)) => match &conflict.action {
+            OnConflictAction::DoUpdate(update) => &update.assignments,
+            OnConflictAction::DoNothing => &[],
+        },
+        _ => &[],
+    }
+}
+
+/// Whether a column of such an assignment is one of the row that the INSERT says.
+pub fn is_of_new_row(column: &[Ident], insert: &Insert) -> bool {
+    let [table, _] = column else { return false };
+    let alias = insert.insert_alias.as_ref().and_then(|alias| alias.row_alias.0.last()).and_then(|part| part.as_ident());
+    table.value.eq_ignore_ascii_case("excluded") || alias.is_some_and(|alias| alias.value == table.value)
+}
+
+/// Whether a write puts into a table what stands in another column, in another table, or in code.
+pub(crate) fn moves_values(statement: &Statement, dialect: Dialect) -> bool {
+    match statement {
+        Statement::Update(update) => moves_by_update(update, dialect),
+        Statement::Insert(insert) => moves_by_insert(insert, dialect),
+        _ => true,
+    }
+}
+
+fn moves_by_update(update: &Update, dialect: Dialect) -> bool {
     let moves = |assignment: &Assignment| {
-        let own = own(assignment);
-        let is_own = |ident: &Ident| own.as_deref().is_some_and(|own| ident.value.eq_ignore_ascii_case(own)) || ident.value.eq_ignore_ascii_case("default");
-        copied(&assignment.value).into_iter().any(|value| comes_from_elsewhere(value, &is_own))
+        let own = own_column(assignment, None, dialect);
+        copied(&assignment.value).into_iter().any(|value| comes_from_elsewhere(value, &|column| own.as_ref().is_some_and(|own| own.is(column))))
     };
-    !update.table.joins.is_empty() || update.assignments.iter().any(moves)
+    update.from.is_some() || !update.table.joins.is_empty() || update.assignments.iter().any(moves)
+}
+
+fn moves_by_insert(insert: &Insert, dialect: Dialect) -> bool {
+    // A column among the values of a row is one of that row.
+    let from_elsewhere = |value: &Expr| comes_from_elsewhere(value, &|_| true);
+    let of_source = |source: &Query| match source.body.as_ref() {
+        SetExpr::Values(values) if source.with.is_none() => values.rows.iter().flat_map(|row| &row.content).any(from_elsewhere),
+        _ => true,
+    };
+    let of_conflict = |assignment: &Assignment| {
+        let own = own_column(assignment, OwnColumn::table_of_insert(insert, dialect), dialect);
+        comes_from_elsewhere(&assignment.value, &|column| is_of_new_row(column, insert) || own.as_ref().is_some_and(|own| own.is(column)))
+    };
+    insert.source.as_deref().is_some_and(of_source)
+        || insert.assignments.iter().any(|assignment| from_elsewhere(&assignment.value))
+        || on_conflict(insert).iter().any(of_conflict)
+}
+
+fn own_column(assignment: &Assignment, table: Option<Vec<String>>, dialect: Dialect) -> Option<OwnColumn> {
+    match &assignment.target {
+        AssignmentTarget::ColumnName(name) => OwnColumn::of(name, table, dialect),
+        AssignmentTarget::Tuple(_) => None,
+    }
 }
 
 /// Whether the value of an expression stands in another column, in another table, or in code.
-fn comes_from_elsewhere(value: &Expr, is_own: &dyn Fn(&Ident) -> bool) -> bool {
+fn comes_from_elsewhere(value: &Expr, is_own: &dyn Fn(&[Ident]) -> bool) -> bool {
     visit_expressions(value, |expr| {
         let elsewhere = match expr {
-            Expr::Identifier(ident) => !is_own(ident),
-            Expr::CompoundIdentifier(parts) => !parts.last().is_some_and(is_own),
+            Expr::Identifier(ident) => !ident.value.eq_ignore_ascii_case("default") && !is_own(std::slice::from_ref(ident)),
+            Expr::CompoundIdentifier(parts) => !is_own(parts),
             Expr::Subquery(_) | Expr::Exists { .. } | Expr::InSubquery { .. } => true,
             Expr::Function(function) => {
                 let name: Vec<String> = function.name.0.iter().map(|part| part.to_string().to_lowercase()).collect();
@@ -214,5 +315,35 @@ fn in_body<'s>(body: &'s SetExpr, found: &mut Vec<(Vec<ObjectName>, Action<'s>)>
             in_body(right, found);
         }
         SetExpr::Select(_) | SetExpr::Values(_) | SetExpr::Table(_) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::writes::parse;
+
+    fn check(dialect: Dialect, sql: &str, expected: bool) {
+        assert_eq!(parse(sql, dialect).is_none_or(|statement| moves_values(&statement, dialect)), expected, "{sql}");
+    }
+
+    #[test]
+    fn a_write_moves_what_stands_elsewhere() {
+        let (postgresql, mysql) = (Dialect::PostgreSql, Dialect::MySql);
+        check(postgresql, "UPDATE c SET name = upper(c.name), city = DEFAULT", false);
+        check(postgresql, "UPDATE c SET name = p.name FROM p", true);
+        check(postgresql, "UPDATE c SET name = phone", true);
+        check(postgresql, "UPDATE c SET \"Name\" = name", true);
+        check(mysql, "UPDATE c SET Name = concat(name, 'x')", false);
+        check(mysql, "UPDATE c, p SET c.name = p.name", true);
+        check(mysql, "UPDATE c JOIN p USING (no) SET c.name = p.name", true);
+        check(postgresql, "INSERT INTO c (a, b) VALUES (1, now())", false);
+        check(postgresql, "INSERT INTO c (a, b) VALUES (1, lookup(2))", true);
+        check(postgresql, "INSERT INTO c\tTABLE p", true);
+        check(postgresql, "INSERT INTO c VALUES ((TABLE\np))", true);
+        check(postgresql, "INSERT INTO c (a) VALUES (1) ON CONFLICT (a) DO UPDATE SET b = excluded.b, d = c.d + 1", false);
+        check(postgresql, "INSERT INTO c (a) VALUES (1) ON CONFLICT (a) DO UPDATE SET b = c.d", true);
+        check(mysql, "INSERT INTO c SET a = 1, b = a", false);
+        check(mysql, "INSERT INTO c (a) VALUES (1) ON DUPLICATE KEY UPDATE b = VALUES(b), d = d + 1", false);
     }
 }

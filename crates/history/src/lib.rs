@@ -24,7 +24,7 @@ use std::io;
 
 use strandline_model::table::ScanError;
 
-pub use change::copied;
+pub use change::{OwnColumn, copied, is_of_new_row, on_conflict};
 pub use declared::{Base, Declaration};
 pub use definition::{Definition, Name, NewCells, definitions};
 pub use doubt::{DoubtReason, Open, Population, TableDoubt};

@@ -233,11 +233,9 @@ impl<'r, 't> Roller<'r, 't> {
     fn may_carry(&mut self, write: &Write) -> bool {
         let statement = write.statement.trim_start();
         let first = statement.get(..6).unwrap_or_default().to_ascii_lowercase();
-        let has = |word: &str| statement.as_bytes().windows(word.len()).any(|part| part.eq_ignore_ascii_case(word.as_bytes()));
         match first.as_str() {
             "delete" => false,
-            "insert" | "replac" => has("select") || has("table ") || has("with "),
-            "update" => self.tree(write).is_none_or(|tree| moves_values(&tree)),
+            "insert" | "replac" | "update" => self.tree(write).is_none_or(|tree| moves_values(&tree, write.dialect)),
             _ => true,
         }
     }

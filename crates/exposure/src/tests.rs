@@ -90,7 +90,14 @@ impl Naive {
             });
             Revealed { columns: columns.iter().map(|c| (*table, *c)).collect(), displayed: true, doubt, subjects }
         });
-        Replayed { rows: RowRange::exactly(rows.len() as u64), revealed: revealed.into(), other_rows: false, others: Vec::new(), looked_at: Vec::new(), of_somebody }
+        Replayed {
+            rows: RowRange::exactly(rows.len() as u64),
+            revealed: revealed.into(),
+            other_rows: false,
+            others: Vec::new(),
+            looked_at: Vec::new(),
+            of_somebody,
+        }
     }
 }
 

@@ -46,7 +46,7 @@ const FOR_HANDS: [&str; 15] = [
 ];
 
 /// Whether a program is one that people use by hand.
-fn is_for_hands(application: &str) -> bool {
+pub(crate) fn is_for_hands(application: &str) -> bool {
     let name = application.to_ascii_lowercase();
     let first = name.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').find(|word| !word.is_empty()).unwrap_or_default();
     FOR_HANDS.contains(&first)
@@ -135,6 +135,12 @@ impl<'a> Identity<'a> {
         let (entry, time) = self.logons.pinned.get(session)?;
         let last = self.logons.entries.get(entry).map_or(*time, |seen| seen.span.last);
         Some((windows::node(entry), Span { first: *time, last: last.max(*time), count: 1 }))
+    }
+
+    /// Whether an address is a host of the estate, or the machine itself.
+    pub(crate) fn is_of_estate(&self, address: &str) -> bool {
+        let named = self.estate.systems.iter().any(|system| system.addresses.iter().any(|known| known == address));
+        named || address == "[local]" || address.starts_with("127.0.0.") || address == "::1"
     }
 
     /// Why an address says nothing of who is behind it, if it does not.

@@ -20,6 +20,7 @@ mod conserve;
 mod gaps;
 mod identity;
 mod links;
+mod oddest;
 mod requests;
 mod routes;
 mod seeds;

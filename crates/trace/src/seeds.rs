@@ -9,6 +9,7 @@ use strandline_model::trail::{Link, OpenQuestion, Pin, Step, Strength};
 
 use crate::identity::Identity;
 use crate::links::{Links, Proposal};
+use crate::oddest;
 use crate::survey::{SessionKey, Span, Survey, trusted};
 use crate::{Actor, Inputs};
 
@@ -238,6 +239,7 @@ fn from_detections(inputs: &Inputs<'_>, survey: &Survey, identity: &mut Identity
     }
     if links.values("address").is_empty() && links.values("session").is_empty() && links.values("connection").is_empty() {
         identity.leave_open(OpenQuestion::NoActor { detections: inputs.detections.len() as u64 });
+        oddest::notes(inputs, survey, identity).into_iter().for_each(|note| identity.note(note));
     }
 }
 

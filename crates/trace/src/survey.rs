@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use strandline_model::estate::{Estate, Trusted};
@@ -41,6 +42,7 @@ const COLUMNS: &[&str] = &[
     "bytes",
     "database",
     "application",
+    "row_count",
     "secrets",
 ];
 
@@ -48,6 +50,8 @@ const COLUMNS: &[&str] = &[
 const SAMPLES_OF_A_TEMPLATE: usize = 64;
 /// Templates that are kept to learn from.
 const MOST_TEMPLATES: usize = 4096;
+/// Values of URLs that are told apart for one address or session.
+const MOST_RECORDS: usize = 1024;
 /// Accounts named for one address; more make no difference to what follows.
 const MOST_ACCOUNTS: usize = 4096;
 
@@ -79,9 +83,27 @@ pub(crate) type SignIn = (Arc<str>, Arc<str>, Arc<str>);
 /// A web session, keyed by system and (cut) session id.
 pub(crate) type SessionKey = (Arc<str>, Arc<str>);
 
+/// How much was asked for and answered.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Volume {
+    pub requests: u64,
+    pub bytes: u64,
+    /// Hashes of the values that stood in URLs, up to a number.
+    pub records: HashSet<u64>,
+}
+
+impl Volume {
+    fn add(&mut self, event: &Event<'_>, values: &[u64]) {
+        self.requests += 1;
+        self.bytes = self.bytes.saturating_add(event.bytes.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or(0));
+        self.records.extend(values.iter().take(MOST_RECORDS.saturating_sub(self.records.len())));
+    }
+}
+
 /// What was seen of a web session.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct SessionSeen {
+    pub volume: Volume,
     pub accounts: BTreeSet<Arc<str>>,
     pub uses: BTreeMap<Arc<str>, Span>,
     pub span: Span,
@@ -92,6 +114,7 @@ pub(crate) struct SessionSeen {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct AddressSeen {
     pub span: Span,
+    pub volume: Volume,
     pub systems: BTreeSet<Arc<str>>,
     pub sessions: BTreeSet<SessionKey>,
     pub failed_accounts: HashSet<u64>,
@@ -110,6 +133,8 @@ pub(crate) struct ConnectionSeen {
     pub application: Option<Arc<str>>,
     pub span: Span,
     pub statements: u64,
+    /// Rows that were returned, as far as a log counts them.
+    pub rows: u64,
     pub events: Vec<EventRef>,
 }
 
@@ -243,6 +268,7 @@ impl Survey {
             return;
         }
         let target = Target::of(url);
+        self.note_volume(event, &target, sessions, pool);
         if self.samples.len() >= MOST_TEMPLATES && !pool.holds(&target.template) {
             return;
         }
@@ -259,6 +285,23 @@ impl Survey {
         let precision = i64::from(event.time_precision_micros);
         kept.insert(at, Sample { rank, source: pool.intern(&event.source), time, precision, duration: event.duration_micros, target });
         kept.truncate(SAMPLES_OF_A_TEMPLATE);
+    }
+
+    /// What one answered request asked for.
+    fn note_volume(&mut self, event: &Event<'_>, target: &Target, sessions: &Sessions, pool: &mut Pool) {
+        let hash = |value: &str| {
+            let mut hasher = std::hash::DefaultHasher::new();
+            value.hash(&mut hasher);
+            hasher.finish()
+        };
+        let values: Vec<u64> = target.fields.iter().map(|(_, value)| hash(value)).collect();
+        if let Some(seen) = present(event.src_ip.as_deref()).and_then(|address| self.addresses.get_mut(address)) {
+            seen.volume.add(event, &values);
+        }
+        let key = sessions.of(event).map(|session| (pool.intern(&event.system), pool.intern(&session)));
+        if let Some(seen) = key.and_then(|key| self.sessions.get_mut(&key)) {
+            seen.volume.add(event, &values);
+        }
     }
 
     /// Session, account and address of one web or sign-in record.
@@ -349,6 +392,7 @@ impl Survey {
         keep(&mut seen.application, event.application.as_deref());
         if matches!(event.activity, Activity::Read | Activity::Write | Activity::Define | Activity::Query | Activity::Error) {
             seen.statements += 1;
+            seen.rows = seen.rows.saturating_add(event.row_count.and_then(|rows| u64::try_from(rows).ok()).unwrap_or(0));
         }
         if seen.events.len() < 2 {
             seen.events.push(event.place.clone());

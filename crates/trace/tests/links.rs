@@ -7,7 +7,7 @@ mod support;
 use strandline_model::access::{Access, AccessKind, Completion};
 use strandline_model::detection::{Decision, Detection, DetectionOrigin, Level, SubjectKind, Verdict};
 use strandline_model::estate::Estate;
-use strandline_model::event::{Activity, Class, Event, RecordKind, Status};
+use strandline_model::event::{Activity, Class, Event, RecordKind, Secrets, Status};
 use strandline_model::evidence::{ClockSkew, Coverage, Gap, GapKind};
 use strandline_model::time::{Instant, Interval};
 use strandline_model::trail::{Pin, Strength};
@@ -592,6 +592,53 @@ fn nobody_found_is_an_open_question_that_holds_every_reassurance() {
     }
     day.patient(101 * SECOND_MICROS, BAD, "nurse1", "stolen", "P900");
     assert_eq!(day.run(&["address=198.51.100.9"]).0.open, []);
+}
+
+#[test]
+fn where_nobody_is_found_the_oddest_are_named() {
+    let mut day = Day::default();
+    day.lawful();
+    for n in 0..60 {
+        day.patient((400 + n) * SECOND_MICROS, BAD, "nurse1", "stolen", &format!("P{}", 900 + n));
+    }
+    let (trail, _) = day.run(&[]);
+    assert!(trail.notes.iter().any(|note| note.starts_with("looked at: 0 detections, 5 addresses")), "{:?}", trail.notes);
+    let first = trail.notes.iter().find(|note| note.starts_with("looks odd,  1: ")).unwrap();
+    assert!(first.contains(BAD) || first.contains("stolen"), "{first}");
+    assert!(!trail.notes.iter().any(|note| note.contains("10.0.0.")), "{:?}", trail.notes);
+}
+
+impl Day {
+    /// A request whose log names nobody, and the look-up of the secret that came with it.
+    fn by_secret(&mut self, micros: i64, address: &str, secret: &str, id: &str) {
+        self.statement(micros - 18_000, "pool", "172.16.0.5", "ward_app", "SELECT account FROM login WHERE token = $1", &["[masked]"]);
+        self.events.last_mut().unwrap().secrets = Secrets::Digests(secret.to_owned().into());
+        self.patient(micros, address, "", "", id);
+    }
+}
+
+#[test]
+fn a_session_that_no_log_names_is_followed_by_the_secret_that_is_looked_up() {
+    let mut day = Day::default();
+    for n in 0..40 {
+        let who = n % 4;
+        day.by_secret((n + 1) * 7 * SECOND_MICROS, &format!("10.0.0.{who}"), &format!("{who}{who}aa"), &format!("P{}", 500 + n * 3));
+    }
+    for n in 0..5 {
+        day.by_secret((300 + n) * SECOND_MICROS, BAD, "beef", &format!("P{}", 900 + n));
+        day.by_secret((320 + n) * SECOND_MICROS, "203.0.113.7", "beef", &format!("P{}", 950 + n));
+    }
+    let (trail, accesses) = day.run(&["address=198.51.100.9"]);
+    assert_eq!(trail.actor.addresses, [BAD, "203.0.113.7"], "{:?}", trail.links);
+    let patients = accesses.iter().filter(|a| a.statement.contains("patient")).map(|a| a.strength).collect::<Vec<_>>();
+    assert_eq!(patients.iter().filter(|s| **s == Strength::Proved).count(), 5, "{accesses:?}");
+    assert_eq!(patients.iter().filter(|s| **s == Strength::Inferred).count(), 5, "what hangs on times is inferred");
+    assert_eq!(trail.open, []);
+    // Looked up once more while no request ran that a log holds: what else was done with it is not known.
+    day.statement(900 * SECOND_MICROS, "pool", "172.16.0.5", "ward_app", "SELECT account FROM login WHERE token = $1", &["[masked]"]);
+    day.events.last_mut().unwrap().secrets = Secrets::Digests("beef".into());
+    let (trail, _) = day.run(&["address=198.51.100.9"]);
+    assert!(trail.open.iter().any(strandline_model::trail::OpenQuestion::holds_reassurance), "{:?}", trail.open);
 }
 
 #[test]

@@ -50,6 +50,16 @@ pub fn fuzz_text(bytes: &[u8]) {
     );
 }
 
+/// Any bytes as the audit log of Linux.
+pub fn fuzz_auditd(bytes: &[u8]) {
+    run_counted(&bare_source("auditd"), bytes, Count::Joined);
+}
+
+/// Any bytes as the log of pgbouncer.
+pub fn fuzz_pgbouncer(bytes: &[u8]) {
+    run(&bare_source("pgbouncer"), bytes);
+}
+
 /// Any bytes as an auth.log.
 pub fn fuzz_linux_auth(bytes: &[u8]) {
     run(&bare_source("linux_auth"), bytes);

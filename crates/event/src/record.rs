@@ -22,6 +22,8 @@ pub enum Framing {
     QuotedLines,
     /// At an empty line: records of several lines.
     Paragraphs,
+    /// At an empty line that stands in no binary field: the journal's export format.
+    Export,
     /// At the brace that closes a JSON object: objects over several lines, elements of an array.
     Objects,
     /// Nowhere that is known here: the format reads the stream itself.
@@ -232,6 +234,7 @@ impl Scan {
             Framing::Lines | Framing::Stream => self.find_line(bytes),
             Framing::QuotedLines => self.find_quoted(bytes),
             Framing::Paragraphs => self.find_paragraph(bytes, ended),
+            Framing::Export => self.find_export(bytes, ended),
             Framing::Objects => self.find_object(bytes),
         }
     }
@@ -293,6 +296,45 @@ impl Scan {
         self.at = bytes.len();
         None
     }
+
+    /// Up to an empty line; what a binary field holds is passed over by its length.
+    fn find_export(&mut self, bytes: &[u8], ended: bool) -> Option<(usize, usize)> {
+        loop {
+            let end = self.at + memchr(b'\n', bytes.get(self.at..)?)?;
+            if end == self.at {
+                return Some(if end == 0 { (0, 1) } else { (end - 1, 2) });
+            }
+            let behind = end + 1;
+            self.at = match binary_field(&bytes[self.at..end], &bytes[behind..]) {
+                Binary::Of(length) => behind + length,
+                Binary::Unfinished if !ended => return None,
+                Binary::Unfinished | Binary::No => behind,
+            };
+        }
+    }
+}
+
+/// Whether a line of the journal's export format is the name of a binary field.
+enum Binary {
+    /// It is, and the field takes so many bytes behind the line.
+    Of(usize),
+    /// It looks like one whose bytes are not there yet.
+    Unfinished,
+    No,
+}
+
+/// `NAME`, then eight bytes of length, the value, and a line feed.
+fn binary_field(line: &[u8], behind: &[u8]) -> Binary {
+    if !line.iter().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || *b == b'_') {
+        return Binary::No;
+    }
+    let Some((length, value)) = behind.split_first_chunk::<8>() else { return Binary::Unfinished };
+    let Some(length) = usize::try_from(u64::from_le_bytes(*length)).ok().filter(|length| *length <= MAX_RECORD_BYTES) else { return Binary::No };
+    match value.get(length) {
+        Some(b'\n') => Binary::Of(8 + length + 1),
+        Some(_) => Binary::No,
+        None => Binary::Unfinished,
+    }
 }
 
 #[cfg(test)]
@@ -324,6 +366,20 @@ mod tests {
     #[test]
     fn paragraphs_end_at_empty_lines() {
         check(Framing::Paragraphs, b"a=1\nb=2\n\na=3\n", &[("a=1\nb=2", 0, 1), ("a=3", 9, 4)]);
+    }
+
+    #[test]
+    fn an_empty_line_in_a_binary_field_ends_no_entry() {
+        let field = [b"A\n".as_slice(), &5_u64.to_le_bytes(), b"x\n\ny\n\n"].concat();
+        let whole = String::from_utf8_lossy(&field[..field.len() - 1]).into_owned();
+        let input = [field.as_slice(), b"B=1\n\nC=2\n"].concat();
+        check(Framing::Export, &input, &[(&format!("{whole}\nB=1"), 0, 1), ("C=2\n", 21, 8)]);
+        // A length that leads nowhere is none.
+        check(
+            Framing::Export,
+            b"A\n\xff\xff\xff\xff\xff\xff\xff\xff\n\nB=1\n\n",
+            &[("A\n\u{fffd}\u{fffd}\u{fffd}\u{fffd}\u{fffd}\u{fffd}\u{fffd}\u{fffd}", 0, 1), ("B=1", 12, 4)],
+        );
     }
 
     #[test]

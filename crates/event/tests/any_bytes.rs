@@ -28,6 +28,9 @@ const SEEDS: &[&str] = &[
     "web-1  | <34>Nov 23 20:42:57 gate postgres[7]: [3-1] user=a,db=b LOG:  statement: select#012\nNov 23 20:42:57 gate postgres[7]: [3-2] #0111\n",
     "https 2026-11-23T20:42:55.1Z front ::1:5 - -1 -1 -1 503 - 0 9 \"GET http://a:80/ HTTP/1.1\" \"x\" - - - \"Root=1\" more\n#Fields: date time c-ip\n2026-11-23\t20:42:55\t::1\n",
     "INFO:     10.0.0.1:5 - \"GET / HTTP/1.1\" 200 OK\n1795466575.109    134 10.1.1.5 TCP_MISS/200 4567 GET http://a/ - HIER_DIRECT/b -\n",
+    "node=gate type=SYSCALL msg=audit(1795466575.123:456): success=yes pid=7 comm=\"ls\"\ntype=EXECVE msg=audit(1795466575.123:456): argc=2 a0=\"ls\" a1=2D6C\ntype=USER_LOGIN msg=audit(1795466575.2:457): pid=1 msg='op=login acct=\"amy\" addr=::1 res=success'\n",
+    "2026-11-23 20:42:55.123 UTC [12] LOG C-0x55: hr/app@10.0.0.1:5432 login attempt: db=hr\n[1] WARNING S-0x: a/b@unix(1):2 x\n",
+    "<AUDIT_RECORD>\n <NAME>Query</NAME>\n<TIMESTAMP>2026-01-24T21:00:00 UTC</TIMESTAMP><SQLTEXT>a &lt; b</SQLTEXT>\n</AUDIT_RECORD>\n<AUDIT_RECORD NAME=\"Quit\" TIMESTAMP=\"2026-01-24T21:00:00 UTC\"/>\n\"Query\",\"1\",\"2026-01-24T21:00:00 UTC\",\"select\",\"5\",\"0\",\"a\"\"b\",\"u\",\"h\",\"\",\"\",\"d\"\n",
     "\u{feff}\0\0 é\r\n\n",
     "Mon, 23 Nov 2026 20:42:57 GMT +08:00 20261123T204257Z 999999999999999999999",
 ];
@@ -76,6 +79,8 @@ proptest! {
         fuzz::fuzz_json(&bytes);
         fuzz::fuzz_text(&bytes);
         fuzz::fuzz_linux_auth(&bytes);
+        fuzz::fuzz_auditd(&bytes);
+        fuzz::fuzz_pgbouncer(&bytes);
         fuzz::fuzz_journald(&bytes);
         fuzz::fuzz_values(&bytes);
         fuzz::fuzz_postgresql(&bytes);

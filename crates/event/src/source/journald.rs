@@ -1,7 +1,6 @@
 //! The systemd journal, as `journalctl -o json` and `-o export` write it. What programs say is read as in auth.log.
 //!
-//! Source: systemd, "Journal Export Formats". A binary field of the export format that holds an empty line cuts its
-//! record; such a record is refused.
+//! Source: systemd, "Journal Export Formats", and journalctl(1) for `json-seq`, `json-sse` and `json-pretty`.
 
 use std::borrow::Cow;
 
@@ -36,7 +35,7 @@ pub fn open(_context: &Context<'_>, head: &[u8]) -> Result<Journald, EventError>
         fields.add(name, Column::Skip);
     }
     let export = head.trim_ascii_start().starts_with(b"__") && head.contains(&b'=');
-    Ok(Journald { fields, framing: if export { Framing::Paragraphs } else { Framing::Lines } })
+    Ok(Journald { fields, framing: if export { Framing::Export } else { Framing::Lines } })
 }
 
 /// The end of the year 9999, in microseconds since 1970: what a calendar can show.
@@ -65,9 +64,12 @@ impl Format for Journald {
             return output.pass(record);
         }
         let text = String::from_utf8_lossy(super::trimmed(record.bytes));
+        // What `json-seq` and `json-sse` put in front of each object.
+        let text = text.trim_start_matches('\u{1e}');
+        let text = text.strip_prefix("data: ").unwrap_or(text);
         let entry = match self.framing {
-            Framing::Paragraphs => export_entry(record.bytes),
-            _ => self.json_entry(&text),
+            Framing::Export => export_entry(record.bytes),
+            _ => self.json_entry(text),
         };
         let entry = match entry {
             Ok(entry) => entry,
@@ -136,7 +138,7 @@ fn message_text(value: &RawValue) -> Option<Cow<'_, str>> {
 
 /// `NAME=text` lines, or `NAME`, a line feed, eight bytes of length and the bytes themselves.
 fn export_entry(mut bytes: &[u8]) -> Result<Entry<'_>, &'static str> {
-    const CUT: &str = "a journal entry that is cut off, or whose binary field holds an empty line";
+    const CUT: &str = "a journal entry that is cut off";
     let mut entry = Entry::default();
     while !bytes.is_empty() {
         let end = memchr::memchr(b'\n', bytes).unwrap_or(bytes.len());

@@ -1,5 +1,6 @@
 //! The formats, one file each, and the choice between them.
 
+pub mod auditd;
 pub mod database;
 mod draft;
 pub mod evtx;
@@ -9,6 +10,7 @@ pub mod linux_auth;
 pub mod mysql_audit;
 pub mod mysql_general;
 mod pgaudit;
+pub mod pgbouncer;
 mod postgres;
 pub mod postgres_csv;
 pub mod postgres_json;
@@ -66,6 +68,8 @@ const FORMATS: &[(&str, Open)] = &[
     ("nginx", |context, head| Ok(Box::new(web::open(context, web::Server::Nginx, head)?))),
     ("apache", |context, head| Ok(Box::new(web::open(context, web::Server::Apache, head)?))),
     ("journald", |context, head| Ok(Box::new(journald::open(context, head)?))),
+    ("auditd", |_, _| Ok(Box::new(auditd::Auditd::default()))),
+    ("pgbouncer", |context, _| Ok(Box::new(pgbouncer::open(context)?))),
     ("linux_auth", |context, _| Ok(Box::new(linux_auth::open(context)?))),
     ("json", |context, _| Ok(Box::new(json::open(context)?))),
     ("text", |context, _| Ok(Box::new(text::open(context)?))),

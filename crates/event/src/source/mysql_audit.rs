@@ -1,18 +1,21 @@
 //! Audit plug-ins of MySQL and MariaDB: MariaDB's `server_audit` CSV
 //! (<https://mariadb.com/kb/en/mariadb-audit-plugin-log-format/>), and the JSON of MySQL Enterprise Audit
 //! (<https://dev.mysql.com/doc/refman/8.4/en/audit-log-file-formats.html>), Percona's audit_log and audit_log_filter.
-//! The XML layouts are not read. None of them logs row counts.
+//! The XML of both, and Percona's CSV, are in [`layouts`]. None of them logs row counts.
+
+mod layouts;
 
 use std::borrow::Cow;
 
 use serde_json::Value;
 use strandline_model::event::{Activity, Class, Event, RecordKind, Status};
 
+use self::layouts::XmlLine;
 use super::Format;
 use super::draft::Draft;
 use crate::sql::Dialect;
 use crate::stamp::{self, Stamp, Zone};
-use crate::{Context, EventError, MAX_RECORD_BYTES, Output, Record};
+use crate::{Context, EventError, Framing, MAX_RECORD_BYTES, Output, Record};
 
 /// `server_audit_query_log_limit` by default: a statement of that length was probably cut.
 const QUERY_LOG_LIMIT: usize = 1024;
@@ -20,8 +23,20 @@ const QUERY_LOG_LIMIT: usize = 1024;
 /// An audit log.
 pub struct MysqlAudit {
     zone: Zone,
+    /// The record in JSON or XML that is being read.
     json: Option<Object>,
-    is_json: bool,
+    layout: Layout,
+}
+
+/// How the records are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Layout {
+    Json,
+    Xml,
+    /// MariaDB's `server_audit`.
+    Csv,
+    /// Percona's CSV: every value in quotes, which may hold line ends.
+    QuotedCsv,
 }
 
 /// A JSON object that goes on over lines.
@@ -37,13 +52,21 @@ struct Object {
 }
 
 impl MysqlAudit {
-    /// For one artefact; `head` tells JSON from CSV.
+    /// For one artefact; `head` tells the layouts apart.
     ///
     /// # Errors
     /// If the estate names no zone that exists.
     pub fn new(context: &Context<'_>, head: &[u8]) -> Result<Self, EventError> {
-        let is_json = head.iter().find(|b| !b.is_ascii_whitespace()).is_some_and(|b| matches!(b, b'{' | b'[' | b','));
-        Ok(Self { zone: Zone::of(context)?, json: None, is_json })
+        let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start();
+        let layout = match head.first() {
+            Some(b'{' | b'[' | b',') => Layout::Json,
+            Some(b'<') => Layout::Xml,
+            Some(b'"') => Layout::QuotedCsv,
+            // A file may begin within a record.
+            _ if memchr::memmem::find(head, b"<AUDIT_RECORD").is_some() => Layout::Xml,
+            _ => Layout::Csv,
+        };
+        Ok(Self { zone: Zone::of(context)?, json: None, layout })
     }
 
     fn object_line(&mut self, record: &Record<'_>, output: &mut Output<'_>) {
@@ -72,7 +95,6 @@ impl MysqlAudit {
         let bytes = bytes.strip_suffix(b"]").unwrap_or(bytes).trim_ascii_end();
         let bytes = bytes.strip_suffix(b",").unwrap_or(bytes);
         let record = Record { bytes, ..Record::at(object.offset, object.end, object.line) };
-        let place = output.place(&record);
         let Ok(value) = serde_json::from_slice::<Value>(bytes) else {
             return output.refuse(&record, "not a record of an audit log in JSON");
         };
@@ -81,12 +103,45 @@ impl MysqlAudit {
         if wrapped.is_none() && !is_enterprise_audit(value) {
             return output.refuse(&record, "a JSON object, and none of an audit log: it has neither audit_record nor class, event and who it was");
         }
-        match self.json_event(value, place) {
+        self.object_event(value, &record, output);
+    }
+
+    fn object_event(&self, value: &Value, record: &Record<'_>, output: &mut Output<'_>) {
+        match self.json_event(value, output.place(record)) {
             Some(mut draft) => {
                 note_error(&mut draft);
-                output.event(&record, draft.finish());
+                output.event(record, draft.finish());
             }
-            None => output.refuse(&record, "a record of an audit log without a time stamp that can be read"),
+            None => output.refuse(record, "a record of an audit log without a time stamp that can be read"),
+        }
+    }
+
+    fn xml_line(&mut self, record: &Record<'_>, output: &mut Output<'_>) {
+        let kind = layouts::xml_line(&String::from_utf8_lossy(record.bytes));
+        if matches!(kind, XmlLine::Begins | XmlLine::Whole) {
+            self.settle_xml(output);
+            self.json = Some(Object { offset: record.offset, line: record.line, ..Object::default() });
+        }
+        let Some(object) = &mut self.json else {
+            return match kind {
+                XmlLine::Frame => output.pass(record),
+                _ => output.refuse(record, "not a record of an audit log in XML, or a part of one whose beginning is lost"),
+            };
+        };
+        object.bytes.extend_from_slice(record.bytes);
+        object.bytes.push(b'\n');
+        object.end = record.end();
+        if matches!(kind, XmlLine::Whole | XmlLine::Ends) || object.bytes.len() > MAX_RECORD_BYTES {
+            self.settle_xml(output);
+        }
+    }
+
+    fn settle_xml(&mut self, output: &mut Output<'_>) {
+        let Some(object) = self.json.take() else { return };
+        let record = Record::at(object.offset, object.end, object.line);
+        match layouts::xml_record(&String::from_utf8_lossy(&object.bytes)) {
+            Some(value) => self.object_event(&value, &record, output),
+            None => output.refuse(&record, "a record of an audit log in XML that is cut, or has another within it"),
         }
     }
 
@@ -130,7 +185,8 @@ impl MysqlAudit {
     }
 
     fn csv_line(&self, text: &str, record: &Record<'_>, output: &mut Output<'_>) {
-        let Some(fields) = csv_record(text, &self.zone) else {
+        let through_syslog = || output.outer_time().and_then(|stamp| csv_fields(text, stamp));
+        let Some(fields) = csv_record(text, &self.zone).or_else(through_syslog) else {
             return output
                 .refuse(record, "not a record of server_audit (timestamp,serverhost,username,host,connectionid,queryid,operation,database,object,retcode)");
         };
@@ -189,21 +245,37 @@ impl Object {
 
 impl Format for MysqlAudit {
     fn name(&self) -> &'static str {
-        if self.is_json { "mysql_audit_json" } else { "mysql_audit_csv" }
+        match self.layout {
+            Layout::Json => "mysql_audit_json",
+            Layout::Xml => "mysql_audit_xml",
+            Layout::Csv | Layout::QuotedCsv => "mysql_audit_csv",
+        }
+    }
+
+    fn framing(&self) -> Framing {
+        if self.layout == Layout::QuotedCsv { Framing::QuotedLines } else { Framing::Lines }
     }
 
     fn read(&mut self, record: &Record<'_>, output: &mut Output<'_>) {
-        if self.is_json {
+        if self.layout == Layout::Json {
             return self.object_line(record, output);
         }
-        if record.bytes.is_empty() {
+        if record.bytes.is_empty() && self.json.is_none() {
             return output.pass(record);
         }
-        self.csv_line(&String::from_utf8_lossy(record.bytes), record, output);
+        let text = String::from_utf8_lossy(record.bytes);
+        match self.layout {
+            Layout::Xml => self.xml_line(record, output),
+            Layout::QuotedCsv => match layouts::csv_record(&text) {
+                Some(value) => self.object_event(&value, record, output),
+                None => output.refuse(record, "not a record of an audit log in CSV"),
+            },
+            _ => self.csv_line(&text, record, output),
+        }
     }
 
     fn finish(&mut self, output: &mut Output<'_>) {
-        self.settle(output);
+        if self.layout == Layout::Xml { self.settle_xml(output) } else { self.settle(output) }
     }
 }
 
@@ -286,19 +358,25 @@ struct CsvRecord<'t> {
     code: Option<i64>,
 }
 
+/// A record with its own stamp.
 fn csv_record<'t>(text: &'t str, zone: &Zone) -> Option<CsvRecord<'t>> {
-    let mut fields = text.splitn(9, ',');
-    let written = fields.next()?;
-    let _server = fields.next()?;
-    let (account, host, connection, query, operation, database) =
-        (fields.next()?, fields.next()?, fields.next()?, fields.next()?, fields.next()?, fields.next()?);
-    let rest = fields.next()?;
+    let (written, rest) = text.split_once(',')?;
     let digits = written.bytes().take_while(u8::is_ascii_digit).count();
     let stamp = if digits == 8 && written.len() >= 17 {
         stamp::parse(&format!("{}-{}-{} {}", &written[..4], &written[4..6], &written[6..8], written.get(8..)?.trim()), zone)?
     } else {
         stamp::parse(written, zone)?
     };
+    csv_fields(rest, stamp)
+}
+
+/// What stands behind the stamp: all that the plug-in gives to syslog.
+fn csv_fields(text: &str, stamp: Stamp) -> Option<CsvRecord<'_>> {
+    let mut fields = text.splitn(8, ',');
+    let _server = fields.next()?;
+    let (account, host, connection, query, operation, database) =
+        (fields.next()?, fields.next()?, fields.next()?, fields.next()?, fields.next()?, fields.next()?);
+    let rest = fields.next()?;
     let known = operation.bytes().all(|b| b.is_ascii_uppercase() || b == b'_') && !operation.is_empty() && connection.bytes().all(|b| b.is_ascii_digit());
     let (object, rest) = match rest.strip_prefix('\'') {
         Some(quoted) => split_quoted(quoted),
@@ -378,6 +456,39 @@ mod tests {
              { \"timestamp\": \"2026-01-24 21:00:01\", \"class\": \"connection\", \"event\": \"connect\", \"connection_id\": 9, \"account\": { \"user\": \"x\", \"host\": \"h\" }, \"connection_data\": { \"status\": 1045, \"db\": \"hr\" } }\n]\n",
             "2 datastore_activity/read/failure ip=10.0.0.5 account=app session=8 command=SELECT statement=SELECT '}' FROM t kind=mysql_audit error=1064 labels={\"class\":\"general\",\"event\":\"status\"}\n\
              5 authentication/logon/failure ip=h account=x session=9 database=hr kind=mysql_audit error=1045 labels={\"class\":\"connection\",\"event\":\"connect\"}",
+        );
+    }
+
+    #[test]
+    fn xml_of_both_styles() {
+        let expected = |line: u32| {
+            format!(
+                "{line} datastore_activity/read/success ip=10.0.0.5 account=app session=5 database=hr command=SELECT statement=SELECT a\\nFROM t WHERE b < 'x' kind=mysql_audit labels={{\"class\":\"query\"}}"
+            )
+        };
+        check(
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<AUDIT>\n <AUDIT_RECORD>\n  <TIMESTAMP>2026-01-24T21:00:00 UTC</TIMESTAMP>\n  <NAME>Query</NAME>\n  <CONNECTION_ID>5</CONNECTION_ID>\n  <STATUS>0</STATUS>\n  <USER>app[app] @ web1 [10.0.0.5]</USER>\n  <OS_LOGIN/>\n  <HOST>web1</HOST>\n  <IP>10.0.0.5</IP>\n  <DB>hr</DB>\n  <SQLTEXT>SELECT a\nFROM t WHERE b &lt; 'x'</SQLTEXT>\n </AUDIT_RECORD>\n</AUDIT>\n",
+            &expected(3),
+        );
+        let old = "<AUDIT_RECORD TIMESTAMP=\"2026-01-24T21:00:00 UTC\" NAME=\"Query\" CONNECTION_ID=\"5\" STATUS=\"0\" USER=\"app[app] @ web1 [10.0.0.5]\" IP=\"10.0.0.5\" DB=\"hr\" SQLTEXT=\"SELECT a&#10;FROM t WHERE b &lt; 'x'\"/>";
+        check(&format!("{old}\n"), &expected(1));
+        check(&format!("{}\n", old.replace("\" ", "\"\n  ").replace("RECORD TIME", "RECORD\n  TIME").replace("/>", "\n/>")), &expected(1));
+        check(
+            &format!("SQLTEXT=\"SELECT 1\"/>\n{}\n{old}\n{old}{old}\n", &old[..60]),
+            &format!(
+                "{}\n1 refused: not a record of an audit log in XML, or a part of one whose beginning is lost\n2 refused: a record of an audit log in XML that is cut, or has another within it\n4 refused: not a record of an audit log in XML, or a part of one whose beginning is lost",
+                expected(3)
+            ),
+        );
+    }
+
+    #[test]
+    fn csv_with_every_value_in_quotes() {
+        check(
+            "\"Query\",\"4_2026\",\"2026-01-24T21:00:00 UTC\",\"select\",\"5\",\"1146\",\"SELECT \"\"a\"\"\nFROM t\",\"app[app] @ web1 [10.0.0.5]\",\"web1\",\"\",\"10.0.0.5\",\"hr\"\n\"Connect\",\"5_2026\",\"2026-01-24T21:00:01 UTC\",\"6\",\"1045\",\"root\",\"root\",\"\",\"\",\"web1\",\"10.0.0.9\",\"\"\n\"Query\",\"6\n",
+            "1 datastore_activity/read/failure ip=10.0.0.5 account=app session=5 database=hr command=SELECT statement=SELECT \"a\"\\nFROM t kind=mysql_audit error=1146 labels={\"class\":\"query\"}\n\
+             3 authentication/logon/failure ip=10.0.0.9 account=root session=6 kind=mysql_audit error=1045 labels={\"class\":\"connect\"}\n\
+             4 refused: not a record of an audit log in CSV",
         );
     }
 

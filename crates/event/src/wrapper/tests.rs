@@ -134,6 +134,16 @@ fn postgresql_through_syslog() {
 }
 
 #[test]
+fn server_audit_through_syslog() {
+    check(
+        "mysql_audit",
+        "syslog",
+        "Nov 23 20:42:57 db1 mysql-server_auditing: db1,app,192.0.2.7,7,12,QUERY,hr,'SELECT 1',0\n",
+        &["datastore_activity/read/success ip=192.0.2.7 account=app session=7 database=hr command=SELECT statement=SELECT 1"],
+    );
+}
+
+#[test]
 fn records_of_an_operator() {
     let record = |audit: &str, message: &str| {
         format!(

@@ -175,7 +175,8 @@ fn write_sources(findings: &Findings, text: &mut String) {
         let sure = if *share >= 0.99 { "sure" } else { "likely" };
         let _ = writeln!(text, "[[source]]\nid = {id:?}\nsystem = {:?}\npath = [{path:?}]{}", system_of(path), of_files(logs.len()));
         let _ = writeln!(text, "format = {format:?}  # [{sure}] {:.0} % of its first records were read", share * 100.0);
-        if !log.json_keys.is_empty() {
+        // In a wrapper the keys are the wrapper's.
+        if format == "json" && !log.json_keys.is_empty() {
             let _ = writeln!(text, "fields = {{ {} }}  # [likely] by name", json_fields(&log.json_keys));
         }
         let _ = writeln!(text, "# clock = \"UTC\"  # [guess] only for stamps without an offset\n# retention_days = 365  # [guess]\n");

@@ -230,6 +230,21 @@ fn refused_cut_and_absent_evidence_is_a_gap() {
     assert_eq!(coverage.gaps[1].missing, Some(5));
 }
 
+#[test]
+fn a_refused_record_may_lie_as_far_back_as_others_of_its_log_do() {
+    let estate = estate(&[("web", "a", "nginx")]);
+    let mut builder = CoverageBuilder::new(&estate, None);
+    let mut batch = EventBatchBuilder::new();
+    // Every second record was written 300 seconds after its own time.
+    for number in (0..1000).filter(|n| *n != 500) {
+        let late = if number % 2 == 0 { 300.0 } else { 0.0 };
+        batch.push(&event("web", MONDAY + number as f64 - late, number));
+    }
+    builder.refused("web", &[Warning { artefact: artefact("web"), path: "a".into(), line: 501, offset: 50_000, reason: "no format fits".into() }]);
+    builder.observe(&batch.finish().unwrap());
+    check(&builder.finish(), &[(GapKind::Refused, 199.0, 801.0)]);
+}
+
 /// Two sources of the same requests: the web server stamps the end, the application somewhere before it.
 fn requests(shift: f64, whole_seconds: bool, duration_known: bool) -> Coverage {
     let mut random = StdRng::seed_from_u64(4);

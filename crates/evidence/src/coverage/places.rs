@@ -27,6 +27,9 @@ struct Block {
 struct Blocks {
     stride: u64,
     blocks: Vec<Block>,
+    /// The newest time so far, and by how much a later record lay behind it at most: what was refused may too.
+    newest: i64,
+    disorder: i64,
 }
 
 /// Blocks by artefact.
@@ -37,7 +40,9 @@ pub(crate) struct Places {
 
 impl Places {
     pub fn see(&mut self, mark: Mark) {
-        let blocks = self.artefacts.entry(mark.artefact).or_insert_with(|| Blocks { stride: 1, blocks: Vec::new() });
+        let blocks = self.artefacts.entry(mark.artefact).or_insert_with(|| Blocks { stride: 1, blocks: Vec::new(), newest: mark.time, disorder: 0 });
+        blocks.newest = blocks.newest.max(mark.time);
+        blocks.disorder = blocks.disorder.max(blocks.newest.saturating_sub(mark.time));
         let new = Block { low: mark, high: mark, first_offset: mark.offset, last_offset: mark.offset, events: 1 };
         match blocks.blocks.last_mut() {
             Some(last) if last.events < blocks.stride => *last = merge(*last, new),
@@ -64,10 +69,11 @@ impl Places {
             };
             let end = (at + 1..sorted.len()).find(|&i| !joins(i)).unwrap_or(sorted.len());
             let last = sorted[end - 1];
-            let number = context.artefacts.numbers.get(&first.artefact.0);
-            let blocks = number.and_then(|number| self.artefacts.get(number)).map(|b| &b.blocks[..]).unwrap_or_default();
-            let (before, after) = around(blocks, first.offset, last.offset);
-            let (from, to) = (before.map_or(span.from.0, |m| m.time), after.map_or(span.to.0, |m| m.time));
+            let known = context.artefacts.numbers.get(&first.artefact.0).and_then(|number| self.artefacts.get(number));
+            let (before, after) = around(known.map(|b| &b.blocks[..]).unwrap_or_default(), first.offset, last.offset);
+            let disorder = known.map_or(0, |b| b.disorder);
+            let from = before.map_or(span.from.0, |m| super::bounded(m.time.saturating_sub(disorder)));
+            let to = after.map_or(span.to.0, |m| super::bounded(m.time.saturating_add(disorder)));
             let marks: Vec<Mark> = [before, after].into_iter().flatten().collect();
             let count = (end - at) as u64;
             let mut gap = if is_cut {

@@ -23,9 +23,12 @@ const CASES: &[Case] = &[
     ("nginx combined", "format = \"nginx\"", combined),
     ("nginx log_format", "format = \"nginx\"\nlog_format = '$remote_addr $msec $request_time \"$request\" $status $body_bytes_sent $request_id'", custom),
     ("apache combined", "format = \"apache\"", combined),
+    ("web, a load balancer", "format = \"web\"", load_balancer),
     ("json", "format = \"json\"", json),
     ("text", TEXT_PATTERN, text),
     ("linux_auth", "format = \"linux_auth\"", auth),
+    ("auditd", "format = \"auditd\"", auditd),
+    ("pgbouncer", "format = \"pgbouncer\"", pool),
     ("journald", "format = \"journald\"", journal),
     ("postgresql csvlog", "format = \"postgresql\"", csvlog),
     ("postgresql jsonlog", "format = \"postgresql\"", jsonlog),
@@ -55,6 +58,25 @@ fn combined(n: u64, out: &mut String) {
 fn custom(n: u64, out: &mut String) {
     let (address, second, milli, staff, bytes) = (address(n), 1_795_466_577 + n / 100, n % 1000, n % 6800, 300 + n % 5000);
     let _ = writeln!(out, "{address} {second}.{milli:03} 0.{:03} \"GET /staff/C{staff:05} HTTP/1.1\" 200 {bytes} {n:032x}", n % 300);
+}
+
+fn load_balancer(n: u64, out: &mut String) {
+    let (clock, address, staff, bytes) = (clock(n), address(n), n % 6800, 300 + n % 5000);
+    let _ = write!(out, "https 2026-11-23T{clock}.186641Z app/front/50dc {address}:2817 10.0.0.1:80 0.001 0.002 0.000 200 200 34 {bytes} ");
+    let _ = writeln!(out, "\"GET https://hrs.example.org:443/staff/C{staff:05} HTTP/1.1\" \"curl/8\" ECDHE TLSv1.2 arn:x \"Root=1-{n:x}\" \"-\" \"-\" 0");
+}
+
+fn auditd(n: u64, out: &mut String) {
+    let (second, address, user) = (1_795_466_577 + n / 100, address(n), n % 200);
+    let _ = writeln!(
+        out,
+        "type=USER_LOGIN msg=audit({second}.123:{n}): pid=7 uid=0 auid=1000 ses=3 msg='op=login acct=\"user{user}\" exe=\"/usr/sbin/sshd\" addr={address} terminal=ssh res=failed'"
+    );
+}
+
+fn pool(n: u64, out: &mut String) {
+    let (clock, address) = (clock(n), address(n));
+    let _ = writeln!(out, "2026-11-23 {clock}.123 UTC [12] LOG C-0x{n:x}: hr/hr_app@{address}:41234 login attempt: db=hr user=hr_app tls=no");
 }
 
 fn json(n: u64, out: &mut String) {

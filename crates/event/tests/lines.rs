@@ -39,6 +39,26 @@ fn json_with_a_mapping() {
 }
 
 #[test]
+fn json_with_the_escapes_of_nginx() {
+    check(
+        JSON,
+        "{\"time\":1795466577,\"user\":\"a\\x22b\\x5C \\xE6\\x97\\xA5\\n\\\\x41\",\"url\":\"/\\x\"}\n{\"time\":1795466577,\"user\":\"\\x22,\\x22account\\x22:\\x22root\"}\n",
+        "2026-11-23T20:42:57.000Z base_event/other/unknown account=\",\"account\":\"root
+         ! 1: not valid JSON",
+    );
+    check(
+        JSON,
+        "{\"time\":1795466577,\"user\":\"a\\x22b\\x5C \\xE6\\x97\\xA5 \\\\x41\"}\n",
+        "2026-11-23T20:42:57.000Z base_event/other/unknown account=a\"b\\ 日 \\x41",
+    );
+    check(
+        "format = \"nginx\"\nlog_format = '{\"t\":\"$time_iso8601\",\"a\":\"$remote_addr\",\"r\":\"$request\",\"s\":$status}'",
+        "{\"t\":\"2026-11-23T20:42:57+00:00\",\"a\":\"10.0.0.1\",\"r\":\"GET /a\\x22b HTTP/1.1\",\"s\":200}\n",
+        "2026-11-23T20:42:57.000Z http_activity/request/success src_ip=10.0.0.1 method=GET url=/a\"b status_code=200",
+    );
+}
+
+#[test]
 fn json_that_is_none_is_refused() {
     check(
         JSON,

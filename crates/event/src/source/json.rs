@@ -293,7 +293,7 @@ impl Format for JsonLines {
         if line.is_empty() {
             return if super::is_blank(record.bytes) { output.pass(record) } else { output.refuse(record, "NUL bytes where a line should be") };
         }
-        let text = String::from_utf8_lossy(line);
+        let text = with_escapes_of_json(String::from_utf8_lossy(line));
         let mut filling = Filling::new(output.place(record)).or_at(output.outer_time());
         match self.give(&text, &mut filling) {
             Err(reason) => output.refuse(record, reason),
@@ -448,6 +448,47 @@ impl<'de> Deserialize<'de> for Key<'de> {
         }
         deserializer.deserialize_str(Text)
     }
+}
+
+/// `\x22`, as nginx writes a quote into a `log_format` that is JSON without `escape=json`: no escape of JSON. Neighbours are
+/// the bytes of one text.
+fn with_escapes_of_json(text: Cow<'_, str>) -> Cow<'_, str> {
+    if memchr::memmem::find(text.as_bytes(), b"\\x").is_none() {
+        return text;
+    }
+    let mut plain = String::with_capacity(text.len());
+    let mut bytes: Vec<u8> = Vec::new();
+    let mut rest = text.as_ref();
+    while let Some(at) = rest.find('\\') {
+        let hex = rest.get(at + 2..at + 4).filter(|_| rest.as_bytes().get(at + 1) == Some(&b'x')).and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        if at > 0 || hex.is_none() {
+            push_escaped(&mut plain, &mut bytes);
+            plain.push_str(&rest[..at]);
+        }
+        let length = match hex {
+            Some(byte) => {
+                bytes.push(byte);
+                4
+            }
+            None => {
+                let length = 1 + rest[at + 1..].chars().next().map_or(0, char::len_utf8);
+                plain.push_str(&rest[at..at + length]);
+                length
+            }
+        };
+        rest = &rest[at + length..];
+    }
+    push_escaped(&mut plain, &mut bytes);
+    plain.push_str(rest);
+    Cow::Owned(plain)
+}
+
+/// Adds such bytes as the inside of a JSON string.
+fn push_escaped(plain: &mut String, bytes: &mut Vec<u8>) {
+    if let Ok(quoted) = serde_json::to_string(&String::from_utf8_lossy(bytes)) {
+        plain.push_str(quoted.get(1..quoted.len() - 1).unwrap_or_default());
+    }
+    bytes.clear();
 }
 
 /// A stamp that a logger wrote as `1.795466577109E9`, written out to the microsecond; anything else as it is.

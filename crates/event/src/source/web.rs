@@ -528,7 +528,8 @@ fn unescape(value: Cow<'_, str>, escape: Escape) -> Cow<'_, str> {
     if escape == Escape::Json {
         return match serde_json::from_str::<String>(&format!("\"{value}\"")) {
             Ok(plain) => Cow::Owned(plain),
-            Err(_) => value,
+            // A format that looks like JSON, written without `escape=json`.
+            Err(_) => unescape(value, Escape::Backslash),
         };
     }
     let bytes = value.as_bytes();

@@ -71,7 +71,8 @@ impl Places {
             let last = sorted[end - 1];
             let known = context.artefacts.numbers.get(&first.artefact.0).and_then(|number| self.artefacts.get(number));
             let (before, after) = around(known.map(|b| &b.blocks[..]).unwrap_or_default(), first.offset, last.offset);
-            let disorder = known.map_or(0, |b| b.disorder);
+            // Twice: the record furthest behind may be the one that could not be read.
+            let disorder = known.map_or(0, |b| b.disorder.saturating_mul(2));
             let from = before.map_or(span.from.0, |m| super::bounded(m.time.saturating_sub(disorder)));
             let to = after.map_or(span.to.0, |m| super::bounded(m.time.saturating_add(disorder)));
             let marks: Vec<Mark> = [before, after].into_iter().flatten().collect();

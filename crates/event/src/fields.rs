@@ -178,6 +178,24 @@ impl Column {
     }
 }
 
+/// Bytes as text. Those that are no UTF-8 (Latin-1, Big5, GBK) are written `\xHH`, as nginx and Apache do, so that two names
+/// stay two. Not for statements: what is compared with data must not hold signs that nobody sent.
+pub(crate) fn text_of(bytes: &[u8]) -> Cow<'_, str> {
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        return Cow::Borrowed(text);
+    }
+    let mut text = String::with_capacity(bytes.len() + 16);
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        text.extend(chunk.invalid().iter().flat_map(|byte| ['\\', 'x', hex_digit(byte >> 4), hex_digit(byte & 15)]));
+    }
+    Cow::Owned(text)
+}
+
+fn hex_digit(number: u8) -> char {
+    char::from_digit(u32::from(number), 16).unwrap_or('0').to_ascii_uppercase()
+}
+
 /// Whether a written value means that there is none.
 pub fn is_absent(value: &str) -> bool {
     matches!(value, "" | "-" | "null")

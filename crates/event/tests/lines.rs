@@ -39,6 +39,17 @@ fn json_with_a_mapping() {
 }
 
 #[test]
+fn names_that_are_not_in_utf_8_stay_two() {
+    let line = |name: &[u8]| [b"Nov 23 20:42:57 gate sshd[7]: Failed password for ", name, b" from 10.0.0.1 port 5 ssh2\n"].concat();
+    let event = |name: &str| {
+        format!(
+            "2026-11-23T20:42:57.000Z authentication/logon/failure src_ip=10.0.0.1 account={name} application=sshd message=Failed password for {name} from 10.0.0.1 port 5 ssh2 labels={{\"host\":\"gate\",\"method\":\"password\"}} src_port=5 pid=7"
+        )
+    };
+    check(AUTH, [line(b"ren\xe9"), line(b"ren\xe8")].concat(), &[event("ren\\xE9"), event("ren\\xE8")].join("\n"));
+}
+
+#[test]
 fn json_with_the_escapes_of_nginx() {
     check(
         JSON,

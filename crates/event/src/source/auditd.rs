@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use strandline_model::event::{Activity, Class, Status};
 
 use super::Format;
-use crate::fields::{Column, Filling, Kind, is_absent};
+use crate::fields::{Column, Filling, Kind, is_absent, text_of};
 use crate::stamp::{self, Stamp, Zone};
 use crate::{Output, Record};
 
@@ -62,7 +62,7 @@ impl Format for Auditd {
         if bytes.is_empty() {
             return if super::is_blank(record.bytes) { output.pass(record) } else { output.refuse(record, "NUL bytes where a line should be") };
         }
-        let text = String::from_utf8_lossy(bytes);
+        let text = text_of(bytes);
         let Some(line) = line(&text) else {
             self.settle(output);
             return output.refuse(record, "not a line of auditd (type=… msg=audit(…): …)");
@@ -140,7 +140,7 @@ fn fields(rest: &str, text: impl Fn(&str) -> bool) -> Vec<(String, String)> {
 fn decoded(hex: &str) -> Option<String> {
     let pairs = hex.as_bytes().chunks(2).map(|pair| Some((char::from(*pair.first()?).to_digit(16)? * 16 + char::from(*pair.get(1)?).to_digit(16)?) as u8));
     let bytes: Vec<u8> = pairs.collect::<Option<_>>().filter(|bytes: &Vec<u8>| !bytes.is_empty())?;
-    Some(String::from_utf8_lossy(&bytes).replace('\0', " ").trim_end().to_owned())
+    Some(text_of(&bytes).replace('\0', " ").trim_end().to_owned())
 }
 
 fn value<'f>(fields: &'f [(String, String)], name: &str) -> Option<&'f str> {

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use strandline_model::event::{Activity, Class, Status};
 
 use super::Format;
-use crate::fields::{Clock, Column, Filling, Kind};
+use crate::fields::{Clock, Column, Filling, Kind, text_of};
 use crate::{Context, EventError, Output, Record, stamp};
 
 /// The auth.log format.
@@ -37,7 +37,7 @@ impl Format for LinuxAuth {
         if line.is_empty() {
             return if super::is_blank(record.bytes) { output.pass(record) } else { output.refuse(record, "NUL bytes where a line should be") };
         }
-        let text = String::from_utf8_lossy(line);
+        let text = text_of(line);
         let (text, version) = without_priority(&text);
         let Some((stamp, rest)) = self.stamp(text) else { return output.refuse(record, "the line begins with no syslog stamp") };
         let mut filling = Filling::new(output.place(record)).or_at(output.outer_time());

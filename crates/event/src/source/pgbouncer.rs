@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use strandline_model::event::{Activity, Class, Status};
 
 use super::Format;
-use crate::fields::{Clock, Column, Filling, Kind};
+use crate::fields::{Clock, Column, Filling, Kind, text_of};
 use crate::{Context, EventError, Output, Record, stamp};
 
 /// The format.
@@ -52,7 +52,7 @@ impl Format for Pgbouncer {
         if bytes.is_empty() {
             return if super::is_blank(record.bytes) { output.pass(record) } else { output.refuse(record, "NUL bytes where a line should be") };
         }
-        let text = String::from_utf8_lossy(bytes);
+        let text = text_of(bytes);
         let (stamp, rest) = match stamp::parse_prefix(&text, self.clock.zone()).filter(|(_, rest)| rest.starts_with(' ')) {
             Some((stamp, rest)) => (Some(stamp), rest.trim_start()),
             None => (None, text.as_ref()),

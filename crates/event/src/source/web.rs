@@ -15,7 +15,7 @@ use strandline_model::event::{Activity, Class};
 
 use self::w3c::W3c;
 use super::Format;
-use crate::fields::{Clock, Column, Filling, Kind, Unit};
+use crate::fields::{Clock, Column, Filling, Kind, Unit, text_of};
 use crate::stamp::Stamp;
 use crate::{Context, EventError, Output, Record};
 
@@ -132,7 +132,7 @@ impl Format for Web {
         if quotes == Quotes::Anywhere && format.steps.iter().zip(&spans).any(torn) {
             return output.refuse(record, "two records stand on this line, or one within another: whose the fields are cannot be told");
         }
-        // Lossy decoding would move places, so a line that is not UTF-8 is decoded field by field.
+        // Decoding moves places, so a line that is not UTF-8 is decoded field by field.
         let text = std::str::from_utf8(line).ok();
         let mut filling = Filling::new(output.place(record)).or_at(output.outer_time());
         filling.kind(Kind { class: Class::Http, activity: Activity::Request, status: None });
@@ -140,7 +140,7 @@ impl Format for Web {
         for (step, (from, to)) in format.steps.iter().zip(&spans) {
             let value = match text.and_then(|text| text.get(*from..*to)) {
                 Some(value) => Cow::Borrowed(value),
-                None => String::from_utf8_lossy(&line[*from..*to]),
+                None => text_of(&line[*from..*to]),
             };
             time_read &= step.give(value, format.escape, &mut filling, &self.clock);
         }
@@ -553,7 +553,7 @@ fn unescape(value: Cow<'_, str>, escape: Escape) -> Cow<'_, str> {
         plain.push(byte);
         at += length;
     }
-    Cow::Owned(String::from_utf8_lossy(&plain).into_owned())
+    Cow::Owned(text_of(&plain).into_owned())
 }
 
 /// A piece of a format string.

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use strandline_model::estate::LogSource;
 
 use super::plain_name;
-use crate::fields::{Clock, Column, Filling, Unit, is_absent};
+use crate::fields::{Clock, Column, Filling, Unit, is_absent, text_of};
 use crate::source::{Format, is_blank, trimmed};
 use crate::stamp::{self, Zone};
 use crate::{Context, EventError, Output, Record};
@@ -141,7 +141,7 @@ impl Format for W3c {
         if bare.is_empty() {
             return if is_blank(line) { output.pass(record) } else { output.refuse(record, "NUL bytes where a line should be") };
         }
-        let text = String::from_utf8_lossy(bare);
+        let text = text_of(bare);
         if let Some(directive) = text.strip_prefix('#') {
             match directive.split_once(':') {
                 Some(("Fields", names)) => self.declare(names),

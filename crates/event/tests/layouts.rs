@@ -82,6 +82,13 @@ fn a_line_without_a_time_takes_that_of_its_wrapper() {
 }
 
 #[test]
+fn the_log_of_a_python_server_was_taken_for_postgresql() {
+    let docker = |line: &str| format!("{{\"log\":{},\"stream\":\"stdout\",\"time\":\"2026-11-23T20:42:55.1Z\"}}\n", serde_json::json!(format!("{line}\n")));
+    let input = [docker("INFO:     Started server process [1]"), docker("INFO:     10.1.1.5:51234 - \"GET /a HTTP/1.1\" 200 OK")].concat();
+    assert_eq!(strandline_event::recognise(input.as_bytes()).first().map(|(name, _)| *name), Some("web"));
+}
+
+#[test]
 fn more_fields_than_combined_are_kept_in_one_label() {
     let line = "10.0.0.1 - - [23/Nov/2026:20:42:55 +0000] \"GET /a HTTP/1.1\" 200 5 \"-\" \"x\"";
     let event = "2026-11-23T20:42:55.000Z http_activity/request/success src_ip=10.0.0.1 method=GET url=/a user_agent=x";

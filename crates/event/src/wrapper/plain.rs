@@ -114,7 +114,12 @@ fn undone(message: &str) -> String {
 
 /// A line with the wrapper's time and process in front, as PostgreSQL's prefix `%m [%p] ` writes them.
 pub(super) fn with_prefix(line: String, envelope: &Envelope) -> String {
-    let Some(stamp) = envelope.time.filter(|_| !line.starts_with('\t') && !line.is_empty()) else { return line };
+    let Some(stamp) = envelope.time.filter(|_| !line.starts_with('\t') && !line.is_empty() && !is_padded_level(&line)) else { return line };
     let Ok(time) = jiff::Timestamp::from_microsecond(stamp.time.micros()) else { return line };
     format!("{} UTC [{}] {line}", time.strftime("%Y-%m-%d %H:%M:%S%.6f"), envelope.pid.unwrap_or(0))
+}
+
+/// `INFO:     `, as other programs fill a level up to a column: PostgreSQL puts two blanks behind it.
+fn is_padded_level(line: &str) -> bool {
+    line.split_once(':').is_some_and(|(word, rest)| !word.is_empty() && word.bytes().all(|b| b.is_ascii_uppercase()) && rest.starts_with("   "))
 }

@@ -262,6 +262,10 @@ fn own_lines(
         if mine.is_some() {
             let mut found = line(event, sessions, clocks, pool);
             found.mine = mine;
+            // What is the actor's by its address needs no session that was only looked up.
+            if by_address >= mine && sessions.are_looked_up(&event.system) {
+                found.session = None;
+            }
             lines.push(found);
         }
     })?;

@@ -255,7 +255,7 @@ impl Judge<'_> {
 
     /// Whether it is a replay of values that were moved.
     fn shows_moved(&self) -> bool {
-        self.job.mode == Mode::Wide(Missing::MovedHere)
+        matches!(self.job.mode, Mode::Wide(missing) if missing.is_moved())
     }
 
     /// All that the replay revealed.

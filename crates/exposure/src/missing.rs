@@ -42,12 +42,18 @@ pub(crate) enum Missing {
     Written,
     StateNotKnown,
     MovedHere,
+    HeldByVariable,
     SessionReadsOtherwise,
     /// A doubt of the replay, in its own words.
     Replay(&'static str),
 }
 
 impl Missing {
+    /// Whether it is about values that were moved: they stand there, and that their choice gives something away is not passed on.
+    pub(crate) fn is_moved(self) -> bool {
+        matches!(self, Self::MovedHere | Self::HeldByVariable)
+    }
+
     /// The sentence.
     pub(crate) fn sentence(self) -> &'static str {
         match self {
@@ -84,6 +90,7 @@ impl Missing {
             Self::Written => "the statement itself wrote a value that it then sent back",
             Self::StateNotKnown => "which state of the data the transaction read is not known exactly",
             Self::MovedHere => "a write moved values of others into a table that it reads",
+            Self::HeldByVariable => "a variable of the session holds what an earlier statement put there",
             Self::SessionReadsOtherwise => "the session had set something under which the server may have read the statement otherwise",
             Self::Replay(sentence) => sentence,
         }

@@ -9,7 +9,7 @@ use strandline_model::access::{Access, AccessKind};
 use strandline_model::event::MASK;
 use strandline_model::evidence::EventRef;
 use strandline_model::exposure::Certainty;
-use strandline_sql::{SessionState, ShowsNobody, canonical, lexer};
+use strandline_sql::{Held, Ran, SessionState, ShowsNobody, canonical, lexer};
 
 use crate::cursors::{Commands, Cursor, Resolved};
 use crate::made::Look;
@@ -18,7 +18,7 @@ use crate::nobody::Nobody;
 use crate::page::OnPage;
 use crate::replay::Call;
 use crate::session::{Session, Standing};
-use crate::statement::{Meaning, Sent, Shown, Unknowns, shape, understand, widen};
+use crate::statement::{Meaning, Read, Sent, Shown, Unknowns, reads_clock, setting_shown, shape, understand, variables_read, widen};
 use crate::world::{DatabaseWorld, Named, World};
 use crate::written::{Piece, written};
 use sqlparser::ast::ObjectName;
@@ -120,7 +120,8 @@ enum CountUse {
     Stated(u64),
     /// It counts the rows of the query.
     Plain,
-    /// An audit log writes 0 for commands that run a query inside (FETCH, EXECUTE, COPY): 0 says nothing.
+    /// An audit log writes 0 for commands that run a query inside (FETCH, EXECUTE, COPY), and MySQL's slow log for rows that went into a
+    /// table or a variable: 0 says nothing.
     ZeroMeansNothing,
     /// It counts something else.
     None,
@@ -136,7 +137,8 @@ pub(crate) fn plan(number: usize, access: &Access, scene: &Scene<'_>) -> Planned
     };
     let state = state_of(access, scene.sessions);
     let standing = scene.world.databases[database].givens.standing(access.role.as_deref(), state);
-    let mut planner = Planner { scene, database, access, part: 0, cap: (Certainty::Confirmed, None), count: CountUse::Plain, planned, standing };
+    let state = state.cloned().unwrap_or_else(|| SessionState::new(scene.world.databases[database].dialect));
+    let mut planner = Planner { scene, database, access, part: 0, cap: (Certainty::Confirmed, None), count: CountUse::Plain, planned, standing, state };
     planner.access(number);
     if planner.planned.parts.is_empty() {
         // No statement stands in it: an empty query, or a comment.
@@ -160,6 +162,8 @@ struct Planner<'p> {
     count: CountUse,
     planned: Planned,
     standing: Standing,
+    /// What its session had set.
+    state: SessionState,
 }
 
 impl Planner<'_> {
@@ -194,14 +198,13 @@ impl Planner<'_> {
             return self.nobody(Nobody::RequestRefused, None);
         }
         let dialect = self.world().dialect;
-        let mut state = state_of(access, self.scene.sessions).cloned().unwrap_or_else(|| SessionState::new(dialect));
-        let statements: Vec<&str> = lexer::statements(&access.statement, state.rules());
+        let statements: Vec<&str> = lexer::statements(&access.statement, self.state.rules());
         if failed(access) && access.kind != AccessKind::Statement {
             // A file that could not be opened gives no bytes.
             return self.nobody(Nobody::RefusedBeforeReading, None);
         }
         if failed(access) {
-            return statements.into_iter().for_each(|sql| self.failed(&canonical(sql, state.rules())));
+            return statements.into_iter().for_each(|sql| self.failed(&canonical(sql, self.state.rules())));
         }
         if statements.len() > 1 {
             self.count = CountUse::None;
@@ -209,13 +212,15 @@ impl Planner<'_> {
         for (part, sql) in statements.into_iter().enumerate() {
             self.part = part;
             self.cap = cap_of(access, Sent::ToClient);
+            let plain = canonical(sql, self.state.rules());
             match self.scene.commands.resolved.get(&(number, part)).cloned() {
                 Some(resolved) => self.command(resolved),
-                None => self.statement(understand(&canonical(sql, state.rules()), dialect)),
+                None if self.shows_setting(&plain) => {}
+                None => self.statement(understand(&plain, dialect)),
             }
             // What one statement of a text sets holds for the next.
-            state.step(sql);
-            self.standing = self.world().givens.standing(access.role.as_deref(), Some(&state));
+            self.state.step(Ran { sql, time: access.time.micros(), parameters: &access.parameters });
+            self.standing = self.world().givens.standing(access.role.as_deref(), Some(&self.state));
         }
     }
 
@@ -234,12 +239,15 @@ impl Planner<'_> {
             Meaning::Opaque(reason) => return self.widen_to_role(Missing::FailedWithError, Some(reason)),
         };
         self.name_tables(&named);
+        let quotes = self.held_values(sql, Read::Anywhere);
         if named.opaque {
             self.widen_to_role(Missing::FailedWithError, None);
         } else if !named.described.is_empty() {
             self.everybody(named.described.clone(), Missing::FailedWithError, None);
         } else if named.other.is_empty() && named.unknown.is_empty() {
-            self.nobody(Nobody::NoTable, None);
+            if !quotes {
+                self.nobody(Nobody::NoTable, None);
+            }
         } else if undeclared(&named, self.world()).next().is_none() {
             self.nobody(Nobody::DeclaredWithout, None);
         } else {
@@ -258,7 +266,10 @@ impl Planner<'_> {
                 }
                 self.count = utility;
                 match understand(&sql, self.world().dialect) {
-                    Meaning::Shows(shown) => self.query(&shown, Values { parameters, parameters_known }, &Source::Itself, None),
+                    Meaning::Shows(shown) => {
+                        self.cap = lower(self.cap, cap_of(self.access, shown.sent));
+                        self.query(&shown, Values { parameters, parameters_known }, &Source::Itself, None);
+                    }
                     Meaning::Writes(sql) => self.writes(&sql, &Values { parameters, parameters_known }),
                     other => self.statement(other),
                 }
@@ -298,7 +309,8 @@ impl Planner<'_> {
         match meaning {
             Meaning::Shows(shown) => {
                 self.cap = lower(self.cap, cap_of(self.access, shown.sent));
-                if self.count == CountUse::Plain && self.access.statement.trim_start().get(..4).is_some_and(|w| w.eq_ignore_ascii_case("copy")) {
+                let is_copy = self.access.statement.trim_start().get(..4).is_some_and(|w| w.eq_ignore_ascii_case("copy"));
+                if self.count == CountUse::Plain && (is_copy || shown.sent == Sent::ToServer) {
                     self.count = CountUse::ZeroMeansNothing;
                 }
                 self.query(&shown, self.own_values(), &Source::Itself, None);
@@ -325,15 +337,18 @@ impl Planner<'_> {
 
     /// What a write sends back, and what it moves.
     fn writes(&mut self, sql: &str, values: &Values) {
+        // What a variable holds goes where the write puts it.
+        let moves = self.held_values(sql, Read::Anywhere);
         let find = |name: &ObjectName| self.world().target(name, &self.standing.session);
         let Some(pieces) = written(sql, self.world().dialect, &find) else {
             let may_show = lexer::tokens(sql, self.world().dialect).iter().any(|t| ["returning", "select", "table"].iter().any(|word| t.is(word)));
             return match may_show {
                 true => self.widen_to_role(Missing::NotUnderstood, Some("the write cannot be understood")),
+                false if moves => {}
                 false => self.nobody(Nobody::Statement(ShowsNobody::WriteWithoutQuery), None),
             };
         };
-        if pieces.is_empty() {
+        if pieces.is_empty() && !moves {
             return self.nobody(Nobody::Statement(ShowsNobody::WriteWithoutQuery), None);
         }
         let (cap, count) = (self.cap, self.count);
@@ -342,7 +357,11 @@ impl Planner<'_> {
             if let Some(missing) = piece.missing {
                 self.cap = lower(self.cap, (Certainty::Likely, Some(missing)));
             }
-            self.count = if piece.is_counted { count } else { CountUse::None };
+            self.count = match (piece.is_counted, count, piece.sent) {
+                (false, ..) => CountUse::None,
+                (true, CountUse::Plain, Sent::ToServer) => CountUse::ZeroMeansNothing,
+                (true, ..) => count,
+            };
             if piece.names_only {
                 let named = self.world().named(&piece.sql, &self.standing.session);
                 self.name_tables(&named);
@@ -380,21 +399,26 @@ impl Planner<'_> {
         if named.opaque {
             return self.widen_to_role(Missing::NotUnderstood, Some("it calls code that may read what it does not name"));
         }
+        let held = self.held_values(sql, Read::Listed);
         let others_declared = undeclared(&named, self.world()).next().is_none();
         if !others_declared {
             self.undescribed(&named);
         }
         if named.described.is_empty() {
             return match (named.other.is_empty() && named.unknown.is_empty(), others_declared) {
+                (true, _) if held => {}
                 (true, _) => self.nobody(Nobody::NoTable, None),
                 (false, true) => self.nobody(Nobody::DeclaredWithout, None),
                 (false, false) => {}
             };
         }
-        if let Some(odd) = self.standing.odd.clone() {
+        // A view may read the clock, too.
+        let is_untimely = self.state.sets_clock() && (reads_clock(sql, self.world().dialect) || !named.without_views());
+        let odd = self.standing.odd.clone().or_else(|| is_untimely.then(|| "timestamp".to_owned()));
+        if let Some(odd) = odd.clone() {
             self.everybody(named.described.clone(), Missing::SessionReadsOtherwise, Some(odd));
         }
-        if self.standing.odd.is_some() || self.standing.limits_rows {
+        if odd.is_some() || self.standing.limits_rows {
             self.cap = lower(self.cap, (Certainty::Likely, Some(Missing::SessionReadsOtherwise)));
         }
         let (time, read) = self.state(&shown.sql, &named, source);
@@ -422,6 +446,77 @@ impl Planner<'_> {
             job.cap = lower(job.cap, (Certainty::Likely, Some(Missing::StateNotKnown)));
         }
         self.job(job, values);
+    }
+
+    /// `SHOW name` of a setting in which the session put more than it said itself.
+    fn shows_setting(&mut self, sql: &str) -> bool {
+        let name = setting_shown(sql, self.world().dialect);
+        name.is_some_and(|name| self.held_value(&name, ""))
+    }
+
+    /// Values that earlier statements put into variables of the session, and this one reads. Whether there are any.
+    fn held_values(&mut self, sql: &str, read: Read) -> bool {
+        let mut any = false;
+        for name in variables_read(sql, self.world().dialect, read) {
+            any |= self.held_value(&name, sql);
+        }
+        any
+    }
+
+    /// What stands in a variable when the statement reads it.
+    fn held_value(&mut self, name: &str, sql: &str) -> bool {
+        let mut after = self.state.clone();
+        after.step(Ran::plain(sql, self.access.time.micros()));
+        let before = self.state.held(name);
+        // What it puts there itself it shows itself.
+        for held in [Some(after.held(name)).filter(|after| *after != before), Some(before)].into_iter().flatten() {
+            match held {
+                Held::Said => {}
+                Held::Query(own, _) if *own == *sql => {}
+                Held::Query(query, time) => {
+                    self.held_query(&query, time);
+                    return true;
+                }
+                Held::Unknown => {
+                    self.widen_to_role(Missing::HeldByVariable, None);
+                    return true;
+                }
+            }
+        }
+        false
+    }
+
+    /// Whom the query shows whose result stands in a variable.
+    fn held_query(&mut self, query: &str, time: i64) {
+        let world = &self.scene.world.databases[self.database];
+        let Meaning::Shows(shown) = understand(&canonical(query, self.state.rules()), world.dialect) else {
+            return self.widen_to_role(Missing::HeldByVariable, None);
+        };
+        let named = Rc::new(world.named(&shown.sql, &self.standing.session));
+        self.name_tables(&named);
+        let goes_on = !variables_read(&shown.sql, world.dialect, Read::Listed).is_empty();
+        if named.opaque || goes_on || named.unknown.iter().chain(&named.other).any(|table| !world.is_without_personal_data(table)) {
+            return self.widen_to_role(Missing::HeldByVariable, None);
+        }
+        if named.described.is_empty() {
+            return self.nobody(Nobody::NoTable, None);
+        }
+        let job = Job {
+            database: self.database,
+            sql: shown.sql,
+            session: Rc::new(self.standing.session.clone()),
+            call: Call { time, as_of: None, parameters: Vec::new(), rows: None },
+            cap: self.cap,
+            rows_logged: None,
+            named,
+            mode: Mode::Wide(Missing::HeldByVariable),
+            is_extract: false,
+            on_page: OnPage::Everything,
+            response_bytes: None,
+            is_mixed: false,
+            moved: Rc::default(),
+        };
+        self.job(job, Values { parameters: Vec::new(), parameters_known: false });
     }
 
     /// Values that writes moved into the tables that it reads, as replays of what they were.

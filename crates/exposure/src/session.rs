@@ -54,16 +54,23 @@ impl Givens {
             _ => setting(&SessionState::search_path),
         };
         let path = if path == Setting::Default { self.given("search_path", role).map_or(path, |list| Setting::Is(schemas(&list))) } else { path };
+        // `$user` is whom the session works as, not who signed in.
+        let user = match setting(&SessionState::role) {
+            Setting::Is(role) => role.into_iter().next(),
+            Setting::Default => role.map(str::to_owned),
+            Setting::Unknown => None,
+        };
+        let is_user_lost = user.is_none() && matches!(&path, Setting::Is(list) if list.iter().any(|name| name == "$user")) && state.is_some();
         let search_path = match &path {
             Setting::Is(list) if !self.is_own(list) => {
-                Some(list.iter().filter_map(|name| if name == "$user" { role.map(str::to_owned) } else { Some(name.clone()) }).collect())
+                Some(list.iter().filter_map(|name| if name == "$user" { user.clone() } else { Some(name.clone()) }).collect())
             }
             _ => None,
         };
         let zone = match setting(&SessionState::time_zone) {
             Setting::Is(zone) if !zone.iter().any(|zone| zone.eq_ignore_ascii_case("system") || zone.eq_ignore_ascii_case("local")) => zone.into_iter().next(),
             Setting::Unknown => None,
-            _ => self.given("timezone", role).or_else(|| self.zone.clone()),
+            _ => self.given("timezone", role).or_else(|| self.zone.as_deref().map(|zone| self.as_setting(zone))),
         };
         let odd = state.and_then(SessionState::odd_setting).map(str::to_owned);
         let pipes_join = state.and_then(SessionState::pipes_join).unwrap_or(false);
@@ -74,7 +81,18 @@ impl Givens {
             Setting::Unknown => Some(LEAST_JOINED_BYTES),
         };
         let session = Session { search_path, zone, pipes_join, joined_bytes };
-        Standing { session, odd, is_lost: path == Setting::Unknown, limits_rows: state.is_some_and(SessionState::limits_rows) }
+        Standing { session, odd, is_lost: path == Setting::Unknown || is_user_lost, limits_rows: state.is_some_and(SessionState::limits_rows) }
+    }
+
+    /// The estate's zone as the database's setting writes it: the estate counts `+08:00` to the east, and PostgreSQL such a name to the west.
+    fn as_setting(&self, zone: &str) -> String {
+        let turned = match (self.dialect, zone.strip_prefix('+'), zone.strip_prefix('-')) {
+            (Some(Dialect::MySql), ..) => None,
+            (_, Some(rest), _) => Some(format!("-{rest}")),
+            (_, _, Some(rest)) => Some(format!("+{rest}")),
+            _ => None,
+        };
+        turned.filter(|zone| zone.contains(':')).unwrap_or_else(|| zone.to_owned())
     }
 
     /// Whether `USE` names the database itself, under whose name the estate keeps the tables as it likes.
@@ -118,7 +136,7 @@ mod tests {
         ];
         let givens = Givens { dialect: Some(Dialect::PostgreSql), database: "d".to_owned(), settings, zone: Some("UTC".to_owned()) };
         let mut state = SessionState::new(Dialect::PostgreSql);
-        statements.iter().for_each(|sql| state.take(sql));
+        statements.iter().for_each(|sql| state.take(strandline_sql::Ran::plain(sql, 0)));
         let Session { search_path, zone: found, .. } = givens.standing(role, Some(&state)).session;
         assert_eq!(search_path, path.map(|path| path.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()));
         assert_eq!(found.as_deref(), zone);
@@ -130,5 +148,33 @@ mod tests {
         check(&[], Some("clerk"), Some(&["desk"]), Some("Asia/Hong_Kong"));
         check(&["SET search_path = other, \"$user\"", "SET TIME ZONE 'Europe/Oslo'"], Some("clerk"), Some(&["other", "clerk"]), Some("Europe/Oslo"));
         check(&["SET timezone = DEFAULT"], None, Some(&["hr", "public"]), Some("UTC"));
+    }
+
+    #[test]
+    fn the_user_of_a_search_path_is_whom_the_session_works_as() {
+        let path = "SET search_path = \"$user\", hr";
+        let check = |statements: &[&str], expected: &[&str]| {
+            check(&[&[path], statements].concat(), Some("clerk"), Some(expected), Some("Asia/Hong_Kong"));
+        };
+        check(&[], &["clerk", "hr"]);
+        check(&["SET ROLE boss"], &["boss", "hr"]);
+        check(&["SET SESSION AUTHORIZATION boss"], &["boss", "hr"]);
+        check(&["SET ROLE boss", "RESET ROLE"], &["clerk", "hr"]);
+        check(&["SET ROLE boss", "SET ROLE NONE"], &["clerk", "hr"]);
+        let mut state = SessionState::new(Dialect::PostgreSql);
+        [path, "SELECT set_config('role', name, false) FROM t"].iter().for_each(|sql| state.take(strandline_sql::Ran::plain(sql, 0)));
+        assert!(Givens { dialect: Some(Dialect::PostgreSql), ..Givens::default() }.standing(Some("clerk"), Some(&state)).is_lost);
+    }
+
+    #[test]
+    fn the_zone_of_the_estate_counts_to_the_east() {
+        let check = |dialect, zone: &str, expected: &str| {
+            let givens = Givens { dialect: Some(dialect), zone: Some(zone.to_owned()), ..Givens::default() };
+            assert_eq!(givens.standing(None, None).session.zone.as_deref(), Some(expected), "{zone}");
+        };
+        check(Dialect::PostgreSql, "+08:00", "-08:00");
+        check(Dialect::PostgreSql, "-05:30", "+05:30");
+        check(Dialect::PostgreSql, "Asia/Hong_Kong", "Asia/Hong_Kong");
+        check(Dialect::MySql, "+08:00", "+08:00");
     }
 }

@@ -9,8 +9,8 @@ use crate::Dialect;
 use crate::written::holds_writes;
 use strandline_history::value::Value;
 use strandline_history::{Definition, definitions};
-use strandline_sql::lexer::{Kind, Token, after_bracket, outside_brackets, tokens};
-use strandline_sql::{ShowsNobody, canonical, utility};
+use strandline_sql::lexer::{Kind, Token, after_bracket, at_commas, outside_brackets, qualified_name, tokens};
+use strandline_sql::{ShowsNobody, canonical, is_assigned, user_variable, utility};
 
 /// What a statement means.
 #[derive(Clone, Debug, PartialEq)]
@@ -108,12 +108,22 @@ pub(crate) fn understand(sql: &str, dialect: Dialect) -> Meaning {
     }
     let Some(first) = all.first() else { return Meaning::Nobody(ShowsNobody::Empty) };
     let Kind::Word(word) = first.kind else {
-        return if first.is_symbol('(') { shows(sql, Sent::ToClient) } else { Meaning::Opaque("the statement cannot be understood") };
+        return match first.is_symbol('(') {
+            true if selects_into(&all) => shows(&without_into(sql, &all, dialect), Sent::ToServer),
+            true => shows(sql, Sent::ToClient),
+            false => Meaning::Opaque("the statement cannot be understood"),
+        };
     };
     match word.to_ascii_lowercase().as_str() {
         "with" if ["insert", "update", "delete", "merge"].iter().any(|write| all.iter().any(|t| t.is(write))) => changes_or_shows(sql, dialect),
-        "select" if selects_into(&all) => shows(&without_into(sql, &all, dialect), Sent::ToServer),
+        "select" | "with" | "values" if selects_into(&all) => shows(&without_into(sql, &all, dialect), Sent::ToServer),
         "select" | "with" | "table" | "values" => shows(sql, Sent::ToClient),
+        "set" if dialect == Dialect::MySql && all.get(1).is_some_and(|t| t.is("statement")) => {
+            // `SET STATEMENT max_statement_time = 1 FOR SELECT …`: the statement, with settings of its own.
+            let of = outside_brackets(&all, 2, |t| t.is("for")).and_then(|at| all.get(at + 1));
+            of.map_or(Meaning::Opaque("the statement is cut off"), |of| understand(&sql[of.from..], dialect))
+        }
+        "set" if dialect == Dialect::MySql && has_query(&all) => set_from(sql, &all),
         "copy" => copy(sql, &all),
         "declare" => declare(sql, &all, dialect).unwrap_or(Meaning::Opaque("the cursor's declaration cannot be understood")),
         "fetch" | "move" => fetch(&all, dialect).unwrap_or(Meaning::Opaque("the FETCH cannot be understood")),
@@ -161,20 +171,114 @@ fn without_into(sql: &str, all: &[Token<'_>], dialect: Dialect) -> String {
     if let Some([Definition::Copy { query, .. }]) = definitions(sql, dialect).as_deref() {
         return query.clone();
     }
-    let into = outside_brackets(all, 0, |t| t.is("into"));
-    let from = into.and_then(|into| outside_brackets(all, into, |t| t.is("from")));
-    match (into.and_then(|at| all.get(at)), from.and_then(|at| all.get(at))) {
-        // MySQL: variables before FROM; variables or a file at the end.
-        (Some(into), Some(from)) => format!("{}{}", &sql[..into.from], &sql[from.from..]),
-        (Some(into), None) => sql[..into.from].trim_end().to_owned(),
-        (None, _) => sql.to_owned(),
+    let Some(at) = outside_brackets(all, 0, |t| t.is("into")) else { return sql.to_owned() };
+    // MySQL: variables or a file before FROM, or at the end; FOR UPDATE may come after them.
+    let rest = outside_brackets(all, at, |t| ["from", "where", "order", "limit", "for", "lock", "procedure", "union"].iter().any(|word| t.is(word)));
+    let before = sql[..all[at].from].trim_end();
+    rest.and_then(|rest| all.get(rest)).map_or_else(|| before.to_owned(), |rest| format!("{before} {}", &sql[rest.from..]))
+}
+
+/// `INTO` before FROM, or before a file or variables wherever it stands.
+fn selects_into(all: &[Token<'_>]) -> bool {
+    let from = outside_brackets(all, 0, |t| t.is("from")).unwrap_or(all.len());
+    let is_target = |t: &Token<'_>| t.is("outfile") || t.is("dumpfile") || user_variable(t).is_some();
+    outside_brackets(all, 0, |t| t.is("into")).is_some_and(|into| all[0].is("select") && into < from || all.get(into + 1).is_some_and(is_target))
+}
+
+fn has_query(all: &[Token<'_>]) -> bool {
+    all.iter().any(|t| t.is("select") || t.is("table") || t.is("values") || t.is("with"))
+}
+
+/// `SET @a = (SELECT …)`: what its values are goes into variables.
+fn set_from(sql: &str, all: &[Token<'_>]) -> Meaning {
+    let value = |item: &[Token<'_>]| {
+        let equals = outside_brackets(item, 0, |t| t.is_symbol('='))?;
+        let (first, last) = (item.get(equals + 1)?, item.iter().rfind(|t| !t.is_symbol(';'))?);
+        sql.get(first.from..last.to)
+    };
+    let values: Option<Vec<&str>> = at_commas(&all[1..]).into_iter().filter(|item| has_query(item)).map(value).collect();
+    match values {
+        Some(values) => shows(&format!("SELECT {}", values.join(", ")), Sent::ToServer),
+        None => Meaning::Opaque("the statement cannot be understood"),
     }
 }
 
-fn selects_into(all: &[Token<'_>]) -> bool {
-    let from = outside_brackets(all, 0, |t| t.is("from")).unwrap_or(all.len());
-    all[0].is("select")
-        && outside_brackets(all, 0, |t| t.is("into")).is_some_and(|into| into < from || all.get(into + 1).is_some_and(|t| t.is("outfile") || t.is("dumpfile")))
+/// Where a statement reads a variable.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Read {
+    /// In what it selects.
+    Listed,
+    /// Wherever it likes.
+    Anywhere,
+}
+
+/// The variables that a statement reads: `@name`, and the settings of `current_setting('name')`; in lower case.
+pub(crate) fn variables_read(sql: &str, dialect: Dialect, read: Read) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    if !sql.contains('@') && !sql.to_ascii_lowercase().contains("current_setting") {
+        return found;
+    }
+    let all = tokens(sql, dialect);
+    let mut lists = vec![true];
+    for at in 0..all.len() {
+        let token = &all[at];
+        let is_listed = lists.last().copied().unwrap_or(true);
+        if token.is_symbol('(') {
+            lists.push(is_listed);
+        } else if token.is_symbol(')') {
+            lists.pop();
+        } else if token.is("select") || token.is("returning") || token.is("from") || token.is("where") {
+            if let Some(last) = lists.last_mut() {
+                *last = token.is("select") || token.is("returning");
+            }
+        }
+        if !is_listed && read == Read::Listed {
+            continue;
+        }
+        match dialect {
+            Dialect::MySql if !is_assigned(&all, at) && !is_filled(&all, at) => found.extend(user_variable(token)),
+            Dialect::PostgreSql if token.is("current_setting") => {
+                if let Some(Kind::Text(name)) = all.get(at + 2).map(|t| &t.kind) {
+                    found.insert(name.to_ascii_lowercase());
+                }
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+/// Whether a statement fills the variable here: `INTO @a, @b`, `SET @a = …`.
+fn is_filled(all: &[Token<'_>], at: usize) -> bool {
+    let before = all[..at].iter().rev().find(|t| !t.is_symbol(',') && user_variable(t).is_none());
+    before.is_some_and(|t| t.is("into") || t.is("set"))
+}
+
+/// The setting that `SHOW name` shows, in lower case.
+pub(crate) fn setting_shown(sql: &str, dialect: Dialect) -> Option<String> {
+    let all = tokens(sql, dialect);
+    let is_show = dialect == Dialect::PostgreSql && all.first()?.is("show");
+    let (parts, _) = qualified_name(&all, 1, dialect).filter(|_| is_show)?;
+    Some(parts.join(".").to_lowercase())
+}
+
+/// Whether a statement of MySQL reads the clock of its session.
+pub(crate) fn reads_clock(sql: &str, dialect: Dialect) -> bool {
+    const CLOCKS: [&str; 12] = [
+        "now",
+        "curdate",
+        "curtime",
+        "current_date",
+        "current_time",
+        "current_timestamp",
+        "localtime",
+        "localtimestamp",
+        "unix_timestamp",
+        "utc_date",
+        "utc_time",
+        "utc_timestamp",
+    ];
+    tokens(sql, dialect).iter().any(|t| CLOCKS.iter().any(|clock| t.is(clock)))
 }
 
 /// `COPY (query) TO …`, `COPY table [(columns)] TO …`
@@ -504,6 +608,49 @@ mod tests {
         check("EXECUTE p ('a', -1, NULL)", "Command(Execute { name: \"p\", arguments: Some([Some(\"a\"), Some(\"-1\"), None]) })");
         check("EXECUTE p (now())", "Command(Execute { name: \"p\", arguments: None })");
         check("CALL f()", "Opaque(\"the statement runs code of the database\")");
+    }
+
+    fn check_mysql(sql: &str, expected: &str) {
+        let meaning = match understand(sql, Dialect::MySql) {
+            Meaning::Shows(shown) => format!("{}{}", shown.sql, if shown.sent == Sent::ToServer { " ->server" } else { "" }),
+            other => format!("{other:?}"),
+        };
+        assert_eq!(meaning, expected);
+    }
+
+    #[test]
+    fn what_goes_into_a_variable_is_not_sent() {
+        check_mysql("SELECT a, b INTO @x, @y FROM t WHERE c = 1", "SELECT a, b FROM t WHERE c = 1 ->server");
+        check_mysql("SELECT a FROM t WHERE c = 1 INTO @x;", "SELECT a FROM t WHERE c = 1 ->server");
+        check_mysql("SELECT a FROM t LIMIT 1 INTO @x FOR UPDATE", "SELECT a FROM t LIMIT 1 FOR UPDATE ->server");
+        check_mysql("(SELECT a FROM t) INTO @x", "(SELECT a FROM t) ->server");
+        check_mysql("SELECT a FROM t UNION SELECT 1 LIMIT 1 INTO @x", "SELECT a FROM t UNION SELECT 1 LIMIT 1 ->server");
+        check_mysql("WITH q AS (SELECT a FROM t) SELECT a FROM q INTO @x", "WITH q AS (SELECT a FROM t) SELECT a FROM q ->server");
+        check_mysql("SELECT a FROM t INTO OUTFILE '/tmp/x'", "SELECT a FROM t ->server");
+        check_mysql("SET @a = (SELECT b FROM t), @c = 1", "SELECT (SELECT b FROM t) ->server");
+        check_mysql("SET @a = 1", "Nobody(SessionSetting)");
+        check_mysql("SET STATEMENT max_statement_time = 1 FOR SELECT a FROM t", "SELECT a FROM t");
+        check_mysql("SELECT @a := b FROM t", "SELECT @a := b FROM t");
+    }
+
+    #[test]
+    fn variables_are_read_where_they_stand() {
+        let check = |sql: &str, dialect, read, expected: &str| {
+            assert_eq!(variables_read(sql, dialect, read).into_iter().collect::<Vec<_>>().join(" "), expected, "{sql}");
+        };
+        let (mysql, postgres) = (Dialect::MySql, Dialect::PostgreSql);
+        check("SELECT @a, CONCAT(@B, 'x@y') FROM t WHERE c = @d ORDER BY @e", mysql, Read::Listed, "@a @b");
+        check("SELECT @a FROM t WHERE c IN (SELECT @b FROM u WHERE d = @e)", mysql, Read::Listed, "@a @b");
+        check("SELECT @a := @b + 1, @@version INTO @c, @d", mysql, Read::Listed, "@b");
+        check("INSERT INTO t VALUES (1, @a)", mysql, Read::Anywhere, "@a");
+        check("UPDATE t SET b = 'a@b' WHERE c = 1", mysql, Read::Anywhere, "");
+        check("SELECT current_setting('App.V', true) FROM t WHERE a = current_setting('app.w')", postgres, Read::Listed, "app.v");
+        check("SELECT 1 FROM t WHERE a = current_setting('app.w')::int", postgres, Read::Anywhere, "app.w");
+        assert_eq!(setting_shown("SHOW \"app.v\"", postgres).as_deref(), Some("app.v"));
+        assert_eq!(setting_shown("show app.v;", postgres).as_deref(), Some("app.v"));
+        assert_eq!(setting_shown("SHOW TABLES", mysql), None);
+        assert!(reads_clock("SELECT a FROM t WHERE b < NOW()", mysql) && reads_clock("SELECT CURRENT_DATE", mysql));
+        assert!(!reads_clock("SELECT 'now', SYSDATE() FROM t", mysql));
     }
 
     #[test]

@@ -659,6 +659,35 @@ fn an_upsert_that_fails_may_quote_the_row_that_is_there() {
 }
 
 #[test]
+fn a_count_of_no_row_says_nothing_of_rows_that_went_into_a_table() {
+    check_engine(&Case::of(vec![access(1, "INSERT INTO hr.lunch SELECT name FROM hr.staff WHERE staff_no = 'B'", Some(0))]), "replayed", "B:name~");
+    check_engine(&Case::of(vec![access(1, "CREATE TABLE hr.x AS SELECT name FROM hr.staff WHERE staff_no = 'B'", Some(0))]), "replayed", "B:name~");
+    check_engine(&Case::of(vec![access(1, "SELECT name FROM hr.staff WHERE staff_no = 'B'", Some(0))]), "replayed", "");
+}
+
+#[test]
+fn what_a_setting_of_the_session_holds_is_shown_by_whoever_reads_it() {
+    let filled = |statement: &'static str, read: &str| {
+        let mut case = Case::of(vec![access(30, read, Some(1))]);
+        let mut set = event(20, statement);
+        (set.activity, set.session, set.place) = (Activity::Query, Some("c1".into()), place(20));
+        case.events = vec![set];
+        let options = Options::default();
+        cells(&case.run(&mut |database| crate::engine::replayer(database, &options)).0)
+    };
+    let check = |statement: &'static str, read: &str, expected: &str| assert_eq!(filled(statement, read), expected, "{statement}; {read}");
+    let set = "SELECT set_config('app.v', (SELECT name FROM hr.staff WHERE staff_no = 'B'), false)";
+    check(set, "SELECT current_setting('app.v')", "B:name?");
+    check(set, "SHOW app.v", "B:name?");
+    check(set, "SELECT current_setting('app.w', true)", "");
+    check(set, "INSERT INTO hr.lunch VALUES (current_setting('app.v'))", "B:name?");
+    check(set, "SELECT name FROM hr.staff WHERE staff_no = 'C' AND current_setting('app.v') <> 'x'", "C:name+");
+    check("SET app.v = 'x'", "SELECT current_setting('app.v')", "");
+    // What code put there is not known: all that the role may read.
+    check("DO $$ BEGIN PERFORM 1; END $$", "SELECT current_setting('app.v')", "B:health?");
+}
+
+#[test]
 fn every_sentence_of_missing_proof_is_documented() {
     let page = include_str!("../../../docs/exposure.md");
     let source = include_str!("missing.rs");

@@ -3,9 +3,12 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use strandline_model::event::{Activity, Event, Status};
+use strandline_model::event::{Activity, Event, MASK, Status};
 use strandline_model::evidence::{ArtefactId, EventRef};
-use strandline_sql::{Dialect, SessionState, may_change};
+use strandline_sql::{Dialect, Ran, SessionState, may_change};
+
+/// Different states that are kept; after that, nothing is known of a session that sets anything.
+const STATES_AT_MOST: usize = 1 << 16;
 
 /// What the connections that are asked for had set, and when.
 #[derive(Default)]
@@ -37,15 +40,20 @@ impl Sessions {
         let statement = event.statement.as_deref().unwrap_or_default();
         let begins = event.activity == Activity::Connect;
         let has_failed = event.activity == Activity::Error || event.status == Status::Failure;
-        if !begins && (has_failed || statement.is_empty() || !may_change(statement)) {
+        if !begins && !has_failed && !may_change(statement) {
             return;
         }
+        // States are as many as a log makes them, and a log may be made to make them.
+        let is_full = self.states.len() >= STATES_AT_MOST;
         let state = self.running.entry((log, connection.to_owned())).or_insert_with(|| SessionState::new(dialect));
         let before = state.settled();
-        if begins {
-            *state = SessionState::new(dialect);
-        } else {
-            state.take(statement);
+        let parameters = parameters_of(event);
+        let ran = Ran { sql: statement, time: event.time.micros(), parameters: &parameters };
+        match (begins, has_failed) {
+            _ if is_full => *state = SessionState::lost(dialect),
+            (true, _) => *state = SessionState::new(dialect),
+            (false, true) => state.fail(ran),
+            (false, false) => state.take(ran),
         }
         let now = state.settled();
         if now == before {
@@ -73,6 +81,12 @@ impl Sessions {
         let last = changes.iter().rev().find(is_before)?;
         self.states.get(last.state as usize)
     }
+}
+
+/// The values of a statement's parameters, as far as they are known.
+fn parameters_of(event: &Event<'_>) -> Vec<Option<String>> {
+    let all = event.parameters.iter().flatten().map(|value| value.as_deref().map(str::to_owned));
+    all.map(|value| value.filter(|value| value != MASK)).collect()
 }
 
 #[cfg(test)]
@@ -103,5 +117,25 @@ mod tests {
         check(7, &[], Some(&["b"]));
         check(9, &[place(90)], Some(&[]));
         assert!(sessions.at("d", 0, &[]).is_none());
+    }
+
+    #[test]
+    fn an_error_aborts_the_transaction_around_it() {
+        let mut sessions = Sessions::default();
+        let place = |offset| EventRef { artefact: ArtefactId("a".to_owned()), offset, length: 1 };
+        for (offset, statement, status) in [
+            (10, "SET search_path = a", Status::Success),
+            (20, "BEGIN", Status::Success),
+            (30, "SET search_path = b", Status::Success),
+            (40, "SELECT 1/0", Status::Failure),
+            (50, "COMMIT", Status::Success),
+        ] {
+            let mut event = Event::new(Instant(1_000_000), Class::Datastore, Activity::Query, place(offset));
+            (event.statement, event.status) = (Some(statement.into()), status);
+            sessions.take("c", 0, Dialect::PostgreSql, &event);
+        }
+        let path = |offset| sessions.at("c", 1_000_000, &[place(offset)]).map(SessionState::search_path);
+        assert_eq!(path(35), Some(Setting::Is(vec!["b".to_owned()])));
+        assert_eq!(path(60), Some(Setting::Is(vec!["a".to_owned()])));
     }
 }

@@ -917,9 +917,17 @@ fn may_write(activity: Activity, word: &str, statement: &str) -> bool {
     let lower = || statement.to_ascii_lowercase();
     match word {
         "with" | "explain" => ["insert", "update", "delete", "merge"].iter().any(|w| lower().contains(w)),
-        "select" => lower().contains(" into "),
+        "select" => lower().contains("into") && selects_into_table(statement),
         _ => false,
     }
+}
+
+/// `SELECT … INTO table`; into variables and files no table takes rows.
+fn selects_into_table(statement: &str) -> bool {
+    let all = lexer::tokens(statement, Dialect::MySql);
+    let into = lexer::outside_brackets(&all, 0, |t| t.is("into"));
+    let target = into.and_then(|at| all.get(at + 1));
+    target.is_some_and(|t| !t.is("outfile") && !t.is("dumpfile") && strandline_sql::user_variable(t).is_none())
 }
 
 /// Whether a definition is of a temporary table, which ends no transaction.
@@ -1057,6 +1065,13 @@ mod tests {
         let facts = read(&events, &BTreeSet::from(["7".to_owned()]), Interest::everything()).expect("facts");
         let levels: Vec<Isolation> = facts.connections["7"].transactions.iter().map(|t| t.level).collect();
         assert_eq!(levels, expected, "{statements:?}");
+    }
+
+    #[test]
+    fn what_is_selected_into_a_variable_or_a_file_writes_no_table() {
+        check(&["general 1 SELECT a INTO @v FROM t", "general 2 SELECT a FROM t INTO @v, @w", "general 3 SELECT a INTO OUTFILE 'x' FROM t"], &[]);
+        check(&["statement 1 SELECT a INTO b FROM t", "statement 2 SELECT a\nINTO\nb FROM t"], &["1 SELECT a INTO b FROM t", "2 SELECT a\nINTO\nb FROM t"]);
+        check(&["statement 1 SELECT 'into', a FROM t WHERE b IN (SELECT 1)"], &[]);
     }
 
     #[test]

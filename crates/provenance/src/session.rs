@@ -33,7 +33,8 @@ pub enum Zone {
 const FURTHEST_SECONDS: i32 = 16 * 3600;
 
 impl Zone {
-    /// From the name or the offset that a setting holds. A bare number counts hours to the east, in PostgreSQL alone.
+    /// From the name or the offset that a setting holds. PostgreSQL counts a bare number of hours to the east, and takes `+08:00` for
+    /// a name of POSIX, which counts to the west; MySQL counts `+08:00` to the east. Both were asked.
     pub fn named(written: &str, dialect: Dialect) -> Option<Self> {
         let written = written.trim();
         if ["utc", "gmt", "z", "etc/utc", "uct", "zulu"].iter().any(|name| written.eq_ignore_ascii_case(name)) {
@@ -77,7 +78,7 @@ impl Zone {
     }
 }
 
-/// Seconds of `+08:00`, and of PostgreSQL's `-8`.
+/// Seconds to the east of `+08:00`, and of PostgreSQL's `-8` and `5.5`.
 fn offset(written: &str, dialect: Dialect) -> Option<i32> {
     let (sign, rest) = match (written.strip_prefix('-'), written.strip_prefix('+')) {
         (Some(rest), _) => (-1, rest),
@@ -86,9 +87,19 @@ fn offset(written: &str, dialect: Dialect) -> Option<i32> {
     };
     let number = |digits: &str| digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse::<i32>().ok()).flatten().filter(|number| *number < 60);
     match rest.split_once(':') {
-        Some((hours, minutes)) if rest.len() < written.len() => Some(sign * (number(hours)? * 3600 + number(minutes)? * 60)),
-        None if dialect == Dialect::PostgreSql => Some(sign * number(rest)? * 3600),
-        _ => None,
+        Some((hours, minutes)) => {
+            let seconds = sign * (number(hours)? * 3600 + number(minutes)? * 60);
+            match dialect {
+                Dialect::PostgreSql => Some(-seconds),
+                Dialect::MySql => (rest.len() < written.len()).then_some(seconds),
+            }
+        }
+        None if dialect == Dialect::PostgreSql => match rest.split_once('.') {
+            Some((hours, "5")) => Some(sign * (number(hours)? * 3600 + 1800)),
+            Some(_) => None,
+            None => Some(sign * number(rest)? * 3600),
+        },
+        None => None,
     }
 }
 
@@ -102,7 +113,17 @@ mod tests {
         check("UTC", Dialect::PostgreSql, Some(Zone::Fixed(0)));
         check("Asia/Hong_Kong", Dialect::PostgreSql, Some(Zone::Named("Asia/Hong_Kong".into())));
         check("-8", Dialect::PostgreSql, Some(Zone::Fixed(-28_800)));
+        check("8", Dialect::PostgreSql, Some(Zone::Fixed(28_800)));
+        check("+8.5", Dialect::PostgreSql, Some(Zone::Fixed(30_600)));
+        check("+08:00", Dialect::PostgreSql, Some(Zone::Fixed(-28_800)));
+        check("-08:00", Dialect::PostgreSql, Some(Zone::Fixed(28_800)));
+        check("08:00", Dialect::PostgreSql, Some(Zone::Fixed(-28_800)));
+        check("+05:30", Dialect::PostgreSql, Some(Zone::Fixed(-19_800)));
+        check("UTC+8", Dialect::PostgreSql, None);
+        check("Etc/GMT+8", Dialect::PostgreSql, Some(Zone::Named("Etc/GMT+8".into())));
         check("8", Dialect::MySql, None);
+        check("08:00", Dialect::MySql, None);
+        check("+08:00", Dialect::MySql, Some(Zone::Fixed(28_800)));
         check("+05:30", Dialect::MySql, Some(Zone::Fixed(19_800)));
         check("SYSTEM", Dialect::MySql, None);
         check("<+07>-7", Dialect::PostgreSql, None);

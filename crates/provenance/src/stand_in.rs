@@ -168,6 +168,7 @@ const KNOWN: &[(Kind, &[&str])] = &[
             "sec_to_time",
             "session_user",
             "set_masklen",
+            "set_config",
             "sha",
             "sha1",
             "sha2",

@@ -103,11 +103,11 @@ pub(crate) fn in_session(inner: &Cast, server: &Server, schema: &DFSchema) -> Op
     if let DataType::Timestamp(_, Some(named)) = &from
         && is_local(to)
     {
-        // PostgreSQL counts the hours of a name like `+08:00` to the west.
+        // What PostgreSQL takes for a name of POSIX (`+08:00`, `8`, `-8`) it counts to the west here, and is not read.
         let named = if is_plain_instant(&from) {
             server.zone.clone()
         } else {
-            Some(named).filter(|name| !name.starts_with(['+', '-'])).and_then(|name| Zone::named(name, server.dialect))
+            Some(named).filter(|name| name.starts_with(|first: char| first.is_ascii_alphabetic())).and_then(|name| Zone::named(name, server.dialect))
         };
         return named.map(|zone| cast(kernels::to_local(zone, Expr::clone(&inner.expr)), to.clone()));
     }

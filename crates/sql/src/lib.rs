@@ -18,7 +18,7 @@ pub use function::{Effect, effect};
 pub use names::{Found, Names, names, parse, parts};
 pub use nobody::ShowsNobody;
 pub use rules::{Backslash, Dialect, DoubleQuotes, DoubtfulComments, Rules, Server};
-pub use session::{SessionState, Setting, may_change};
+pub use session::{Held, Ran, SessionState, Setting, is_assigned, may_change, user_variable};
 pub use split::{Statements, canonical, statements};
 pub use system::{System, system};
 pub use utility::utility;

@@ -1,13 +1,16 @@
 //! What a session has set, as its own statements tell it in their order: how its text is cut, where its names are looked
-//! for, in which zone its times are read, and as whom it works. What is set to something that only the server knows is
-//! not known, and says so.
+//! for, in which zone its times are read, as whom it works, and what stands in its variables. What is set to something that
+//! only the server knows is not known, and says so.
 //!
-//! Sources: PostgreSQL 15 documentation, SET, RESET, DISCARD and Server Configuration; MariaDB 10.11 manual, SET and SQL_MODE.
+//! Sources: PostgreSQL 15 documentation, SET, RESET, DISCARD, SAVEPOINT and Server Configuration; MariaDB 10.11 manual, SET,
+//! SQL_MODE and User-Defined Variables. What a rollback takes back was asked of the servers.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::lexer::{Kind, Token, after_bracket, at_commas, outside_brackets, tokens};
-use crate::{Backslash, Dialect, DoubleQuotes, Rules};
+use crate::names::NO_CALLS;
+use crate::{Backslash, Dialect, DoubleQuotes, Effect, Rules, effect};
 
 /// What a setting is.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -21,38 +24,142 @@ pub enum Setting {
     Unknown,
 }
 
+/// What stands in a variable: a user variable of MySQL (`@name`), or a setting of PostgreSQL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Held {
+    /// Nothing, or what the session's statements said themselves.
+    Said,
+    /// What a query gave at that time, microseconds.
+    Query(Arc<str>, i64),
+    /// Not known.
+    Unknown,
+}
+
+/// A statement that ran to its end, or a text of several.
+#[derive(Clone, Copy, Debug)]
+pub struct Ran<'r> {
+    /// Its text.
+    pub sql: &'r str,
+    /// When, microseconds.
+    pub time: i64,
+    /// The values of `$1`, `$2` …, as far as they are known.
+    pub parameters: &'r [Option<String>],
+}
+
+impl<'r> Ran<'r> {
+    /// A statement without values beside it.
+    pub fn plain(sql: &'r str, time: i64) -> Self {
+        Self { sql, time, parameters: &[] }
+    }
+}
+
+/// What is kept of a setting or a variable; of one that is not there, it is the default.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Kept {
+    Default,
+    /// Something that the session said itself, and nobody asks what.
+    Said,
+    Is(Vec<String>),
+    /// What a query gave, and when.
+    Query(Arc<str>, i64),
+    Unknown,
+}
+
+/// By name in lower case; user variables with their `@`. Shared by the states that have the same.
+type Settings = Arc<BTreeMap<String, Kept>>;
+
 /// The state of one session.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SessionState {
     dialect: Dialect,
-    /// By name in lower case, without those that hold for the transaction alone.
-    settings: BTreeMap<String, Setting>,
+    /// Without those that hold for the transaction alone.
+    settings: Settings,
     /// Those of SET LOCAL.
-    local: BTreeMap<String, Setting>,
-    /// What the settings were when the transaction began, to which a rollback returns.
-    before: Option<BTreeMap<String, Setting>>,
+    local: Settings,
+    transaction: Option<Transaction>,
+    /// Whether it ran code that may have put anything into its variables.
+    ran_code: bool,
+    /// Whether it set more than is followed.
+    is_lost: bool,
+}
+
+/// A transaction that was begun.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Transaction {
+    /// What the settings were when it began, to which a rollback returns.
+    before: Settings,
+    /// Savepoints, and the settings at each.
+    savepoints: Vec<(String, Settings, Settings)>,
+    /// Whether a statement of it failed: its COMMIT then is a rollback.
+    is_aborted: bool,
 }
 
 /// Under which name who the session works as is kept.
 const ROLE: &str = "role";
 const AUTHORIZATION: &str = "session_authorization";
 const DATABASE: &str = "database";
-const ISOLATION: &str = "transaction_isolation";
+/// Settings whose value is asked for; of others it is enough that they were set.
+const FOLLOWED: [&str; 12] = [
+    ROLE,
+    AUTHORIZATION,
+    DATABASE,
+    "search_path",
+    "timezone",
+    "datestyle",
+    "standard_conforming_strings",
+    "time_zone",
+    "timestamp",
+    "sql_mode",
+    "sql_select_limit",
+    "group_concat_max_len",
+];
+/// Settings and variables that are kept of one session, the letters of a value, and savepoints of a transaction. Texts may be hostile.
+const NAMES_AT_MOST: usize = 64;
+const VALUE_BYTES: usize = 1 << 10;
+const QUERY_BYTES: usize = 1 << 16;
+const SAVEPOINTS_AT_MOST: usize = 1 << 12;
+/// How often one text may change how its rest is cut.
+const READINGS_AT_MOST: usize = 64;
 
 impl SessionState {
     /// A session that has set nothing yet.
     pub fn new(dialect: Dialect) -> Self {
-        Self { dialect, settings: BTreeMap::new(), local: BTreeMap::new(), before: None }
+        Self { dialect, settings: Arc::default(), local: Arc::default(), transaction: None, ran_code: false, is_lost: false }
     }
 
     /// The state without what a rollback would return to.
     pub fn settled(&self) -> Self {
-        Self { before: None, ..self.clone() }
+        Self { transaction: None, ..self.clone() }
+    }
+
+    /// A session of which more was set than is followed: nothing is known of it.
+    pub fn lost(dialect: Dialect) -> Self {
+        Self { is_lost: true, ..Self::new(dialect) }
+    }
+
+    fn kept(&self, name: &str) -> &Kept {
+        self.local.get(name).or_else(|| self.settings.get(name)).unwrap_or(&Kept::Default)
     }
 
     /// What a setting is now; its name in lower case.
     pub fn setting(&self, name: &str) -> Setting {
-        self.local.get(name).or_else(|| self.settings.get(name)).cloned().unwrap_or_default()
+        match self.kept(name) {
+            _ if self.is_lost => Setting::Unknown,
+            Kept::Default => Setting::Default,
+            Kept::Is(values) => Setting::Is(values.clone()),
+            Kept::Said | Kept::Query(..) | Kept::Unknown => Setting::Unknown,
+        }
+    }
+
+    /// What stands in a variable: `@name` of MySQL, a setting of PostgreSQL; its name in lower case.
+    pub fn held(&self, name: &str) -> Held {
+        match self.kept(name) {
+            _ if self.is_lost => Held::Unknown,
+            Kept::Default if self.ran_code && is_variable(name) => Held::Unknown,
+            Kept::Default | Kept::Said | Kept::Is(_) => Held::Said,
+            Kept::Query(sql, time) => Held::Query(Arc::clone(sql), *time),
+            Kept::Unknown => Held::Unknown,
+        }
     }
 
     /// The schemas that are searched for a name.
@@ -66,11 +173,6 @@ impl SessionState {
             Dialect::PostgreSql => self.setting("timezone"),
             Dialect::MySql => self.setting("time_zone"),
         }
-    }
-
-    /// How dates are read and written.
-    pub fn date_style(&self) -> Setting {
-        self.setting("datestyle")
     }
 
     /// The role as which it works, where it is not the one that signed in.
@@ -87,11 +189,13 @@ impl SessionState {
         self.setting(DATABASE)
     }
 
-    /// The isolation of its transactions.
-    pub fn isolation(&self) -> Setting {
-        match self.setting(ISOLATION) {
-            Setting::Default => self.setting("default_transaction_isolation"),
-            level => level,
+    /// Whether MySQL's clock was set: `NOW()` then is what the session says, or what nobody knows.
+    pub fn sets_clock(&self) -> bool {
+        match self.setting("timestamp") {
+            _ if self.dialect == Dialect::PostgreSql => false,
+            Setting::Default => false,
+            Setting::Is(value) => value != ["0"],
+            Setting::Unknown => true,
         }
     }
 
@@ -146,122 +250,242 @@ impl SessionState {
 
     /// A setting under which the server may read statements otherwise than they are read here, by its name.
     pub fn odd_setting(&self) -> Option<&str> {
-        let is_odd = |(name, value): &(&String, &Setting)| !matches!(value, Setting::Default) && self.is_odd(name, value);
+        let is_odd = |(name, value): &(&String, &Kept)| **value != Kept::Default && self.is_odd(name, value);
         self.local.iter().chain(self.settings.iter().filter(|(name, _)| !self.local.contains_key(*name))).find(is_odd).map(|(name, _)| name.as_str())
     }
 
-    fn is_odd(&self, name: &str, value: &Setting) -> bool {
+    fn is_odd(&self, name: &str, value: &Kept) -> bool {
         match (self.dialect, name) {
-            (Dialect::PostgreSql, "datestyle") => {
-                !matches!(value, Setting::Is(style) if style.first().is_some_and(|s| s.to_ascii_lowercase().starts_with("iso")))
-            }
+            (_, name) if is_variable(name) => false,
+            (Dialect::PostgreSql, "datestyle") => !matches!(value, Kept::Is(style) if style.first().is_some_and(|s| s.to_ascii_lowercase().starts_with("iso"))),
             (Dialect::MySql, "sql_mode") => self.modes().is_none_or(|modes| modes.iter().any(|mode| !PLAIN_MODES.contains(&mode.as_str()))),
-            (Dialect::PostgreSql, "standard_conforming_strings") => *value == Setting::Unknown,
-            (Dialect::PostgreSql, name) => !name.contains('.') && !names(HARMLESS, name) && !names(HARMLESS_POSTGRESQL, name),
-            (Dialect::MySql, name) => !names(HARMLESS, name) && !names(HARMLESS_MYSQL, name),
+            (Dialect::PostgreSql, "standard_conforming_strings") => !matches!(value, Kept::Is(_)),
+            (_, name) => !self.is_harmless(name),
         }
     }
 
+    /// Whether a setting changes no answer, or is asked for elsewhere.
+    fn is_harmless(&self, name: &str) -> bool {
+        let own = if self.dialect == Dialect::PostgreSql { HARMLESS_POSTGRESQL } else { HARMLESS_MYSQL };
+        names(HARMLESS, name) || names(own, name)
+    }
+
     /// Takes a statement that ran to its end, or a text of several.
-    pub fn take(&mut self, sql: &str) {
-        if !may_change(sql) {
+    pub fn take(&mut self, ran: Ran<'_>) {
+        if !may_change(ran.sql) {
             return;
         }
-        // Each statement is cut by what the one before has set.
-        let mut rest = sql;
-        let mut taken = 0;
-        loop {
-            let all = tokens(rest, self.rules());
-            let end = all.iter().position(|t| t.is_symbol(';'));
-            let part = &all[..end.unwrap_or(all.len())];
-            let alone = end.is_none() && taken == 0;
-            if let Some(first) = part.first().and_then(Token::word) {
-                taken += 1;
-                self.statement(part, &first.to_ascii_lowercase(), alone);
+        let (mut rest, mut taken, mut readings) = (ran.sql, 0, 0);
+        while let Some(cut) = self.take_rest(Ran { sql: rest, ..ran }, &mut taken) {
+            readings += 1;
+            if readings > READINGS_AT_MOST {
+                self.is_lost = true;
+                break;
             }
-            match end {
-                Some(end) => rest = &rest[all[end].to..],
-                None => break,
-            }
+            rest = &rest[cut..];
         }
         // Several statements in one text are one transaction.
-        if self.before.is_none() {
-            self.local.clear();
+        if self.transaction.is_none() {
+            self.local = Arc::default();
+        }
+    }
+
+    /// Takes the statements of a text up to one that changes how the rest is cut; where that begins, if there is one.
+    fn take_rest(&mut self, ran: Ran<'_>, taken: &mut usize) -> Option<usize> {
+        let rules = self.rules();
+        let all = tokens(ran.sql, rules);
+        let mut rest = all.as_slice();
+        loop {
+            let end = rest.iter().position(|t| t.is_symbol(';'));
+            let part = &rest[..end.unwrap_or(rest.len())];
+            if !part.is_empty() {
+                let is_alone = end.is_none() && *taken == 0;
+                *taken += 1;
+                self.statement(&Part { ran, dialect: self.dialect, all: part, is_alone });
+            }
+            let end = end?;
+            let cut = rest[end].to;
+            rest = &rest[end + 1..];
+            if self.rules() != rules {
+                return Some(cut);
+            }
         }
     }
 
     /// Takes one of the statements of a text.
-    pub fn step(&mut self, sql: &str) {
-        if may_change(sql) {
-            let all = tokens(sql, self.rules());
-            if let Some(first) = all.first().and_then(Token::word).map(str::to_ascii_lowercase) {
-                self.statement(&all, &first, false);
-            }
+    pub fn step(&mut self, ran: Ran<'_>) {
+        if may_change(ran.sql) {
+            let all = tokens(ran.sql, self.rules());
+            self.statement(&Part { ran, dialect: self.dialect, all: &all, is_alone: false });
         }
     }
 
-    /// `alone`: it is the whole text, so that what it sets for its transaction ends with it, unless one was begun.
-    fn statement(&mut self, all: &[Token<'_>], word: &str, alone: bool) {
+    /// A statement of it failed, or a text of several. PostgreSQL takes back what the text set, and the transaction around it can only be rolled
+    /// back; MySQL keeps what was set before the statement that failed.
+    pub fn fail(&mut self, ran: Ran<'_>) {
+        if let Some(transaction) = self.transaction.as_mut().filter(|_| self.dialect == Dialect::PostgreSql) {
+            transaction.is_aborted = true;
+        }
+        let has_end = || tokens(ran.sql, self.rules()).iter().any(|t| ["commit", "end", "rollback", "abort", "begin", "start"].iter().any(|word| t.is(word)));
+        if !ran.sql.contains(';') || !may_change(ran.sql) || self.dialect == Dialect::PostgreSql && !has_end() {
+            return;
+        }
+        // How far it came is not known.
+        let mut after = self.clone();
+        after.take(ran);
+        self.is_lost |= after.is_lost;
+        self.ran_code |= after.ran_code;
+        self.differing(&after.settings);
+    }
+
+    /// What is set otherwise there is not known here.
+    fn differing(&mut self, there: &Settings) {
+        if Arc::ptr_eq(&self.settings, there) {
+            return;
+        }
+        let here = Arc::clone(&self.settings);
+        for name in here.keys().chain(there.keys()).filter(|name| here.get(*name) != there.get(*name)) {
+            self.put(name.clone(), Kept::Unknown, Scope::Session);
+        }
+    }
+
+    fn statement(&mut self, part: &Part<'_>) {
+        let all = part.all;
+        let Some(word) = all.first().and_then(Token::word).map(str::to_ascii_lowercase) else { return self.values(part) };
         let second = all.get(1);
-        match (word, self.dialect) {
-            ("begin" | "start", _) => {
-                self.before.get_or_insert_with(|| self.settings.clone());
-                self.characteristics(all, Scope::Transaction);
-            }
-            ("commit" | "end", _) => self.end(None),
-            ("rollback" | "abort", _) if !all.iter().any(|t| t.is("to")) => {
-                let before = self.before.take();
-                self.end(before);
-            }
-            ("set", Dialect::PostgreSql) if alone && self.before.is_none() && second.is_some_and(|t| t.is("local") || t.is("transaction")) => {}
+        match (word.as_str(), self.dialect) {
+            ("begin" | "start", _) => self.begin(),
+            ("commit" | "end", _) => self.end(all, Finish::Kept),
+            ("prepare", _) if second.is_some_and(|t| t.is("transaction")) => self.end(all, Finish::Kept),
+            ("rollback" | "abort", _) => match all.iter().position(|t| t.is("to")) {
+                Some(to) => self.back_to(all[to + 1..].iter().find(|t| !t.is("savepoint")).and_then(|t| t.name(self.dialect))),
+                None => self.end(all, Finish::TakenBack),
+            },
+            ("savepoint", Dialect::PostgreSql) => self.savepoint(second.and_then(|t| t.name(self.dialect))),
+            ("release", Dialect::PostgreSql) => self.release(all[1..].iter().find(|t| !t.is("savepoint")).and_then(|t| t.name(self.dialect))),
+            ("set", Dialect::PostgreSql) if part.is_alone && self.transaction.is_none() && second.is_some_and(|t| t.is("local") || t.is("transaction")) => {}
             ("set", Dialect::PostgreSql) => self.set_postgresql(all),
-            ("set", Dialect::MySql) => self.set_mysql(all),
+            ("set", Dialect::MySql) => self.set_mysql(part),
             ("reset", Dialect::PostgreSql) if second.is_some_and(|t| t.is("all")) => self.reset_all(),
             ("reset", Dialect::PostgreSql) => {
                 let name = setting_name(&all[1..]);
-                self.put(name, Setting::Default, Scope::Session);
+                self.put(name, Kept::Default, Scope::Session);
             }
             ("discard", Dialect::PostgreSql) if second.is_some_and(|t| t.is("all")) => *self = Self::new(self.dialect),
             ("use", Dialect::MySql) => {
                 if let Some(name) = second.and_then(|t| t.name(self.dialect)) {
-                    self.put(DATABASE.to_owned(), Setting::Is(vec![name]), Scope::Session);
+                    self.put(DATABASE.to_owned(), Kept::Is(vec![name]), Scope::Session);
                 }
             }
-            _ => self.set_config(all),
+            // The code may set what it likes.
+            ("call" | "do", _) | ("execute" | "get", Dialect::MySql) => {
+                self.ran_code = true;
+                Arc::make_mut(&mut self.settings).retain(|name, _| !is_variable(name));
+                Arc::make_mut(&mut self.local).retain(|name, _| !is_variable(name));
+            }
+            _ => self.values(part),
         }
     }
 
-    fn end(&mut self, rolled_back: Option<BTreeMap<String, Setting>>) {
-        self.local.clear();
-        self.before = None;
-        // MySQL's settings are no part of its transactions.
-        if let (Some(before), Dialect::PostgreSql) = (rolled_back, self.dialect) {
-            self.settings = before;
+    fn begin(&mut self) {
+        let before = || Transaction { before: Arc::clone(&self.settings), savepoints: Vec::new(), is_aborted: false };
+        if self.transaction.is_none() {
+            self.transaction = Some(before());
+        }
+    }
+
+    /// COMMIT or ROLLBACK. MySQL's settings are no part of its transactions.
+    fn end(&mut self, all: &[Token<'_>], finish: Finish) {
+        self.local = Arc::default();
+        if let (Some(transaction), Dialect::PostgreSql) = (self.transaction.take(), self.dialect)
+            && (finish == Finish::TakenBack || transaction.is_aborted)
+        {
+            self.settings = transaction.before;
+        }
+        let chain = all.iter().position(|t| t.is("chain")).and_then(|at| at.checked_sub(1));
+        if chain.is_some_and(|before| all[before].is("and")) {
+            self.begin();
+        }
+    }
+
+    fn savepoint(&mut self, name: Option<String>) {
+        let (settings, local) = (Arc::clone(&self.settings), Arc::clone(&self.local));
+        let Some(transaction) = self.transaction.as_mut() else { return };
+        if transaction.savepoints.len() >= SAVEPOINTS_AT_MOST {
+            transaction.savepoints.remove(0);
+        }
+        transaction.savepoints.push((name.unwrap_or_default(), settings, local));
+    }
+
+    /// RELEASE keeps what was set since.
+    fn release(&mut self, name: Option<String>) {
+        let Some(transaction) = self.transaction.as_mut() else { return };
+        if let Some(at) = transaction.savepoints.iter().rposition(|(known, ..)| Some(known) == name.as_ref()) {
+            transaction.savepoints.truncate(at);
+        }
+    }
+
+    /// ROLLBACK TO: settings return to what they were at the savepoint. Where that is not known, whatever the transaction set is not.
+    fn back_to(&mut self, name: Option<String>) {
+        let Some(transaction) = self.transaction.as_mut().filter(|_| self.dialect == Dialect::PostgreSql) else { return };
+        transaction.is_aborted = false;
+        match transaction.savepoints.iter().rposition(|(known, ..)| Some(known) == name.as_ref()) {
+            Some(at) => {
+                transaction.savepoints.truncate(at + 1);
+                let (_, settings, local) = &transaction.savepoints[at];
+                (self.settings, self.local) = (Arc::clone(settings), Arc::clone(local));
+            }
+            None => {
+                let before = Arc::clone(&transaction.before);
+                self.differing(&before);
+                let local: Vec<String> = self.local.keys().cloned().collect();
+                local.into_iter().for_each(|name| self.put(name, Kept::Unknown, Scope::Transaction));
+            }
         }
     }
 
     /// RESET ALL leaves who the session works as.
     fn reset_all(&mut self) {
-        self.settings.retain(|name, _| name == ROLE || name == AUTHORIZATION);
-        self.local.clear();
+        Arc::make_mut(&mut self.settings).retain(|name, _| name == ROLE || name == AUTHORIZATION);
+        self.local = Arc::default();
     }
 
-    fn put(&mut self, name: String, value: Setting, scope: Scope) {
-        match scope {
-            Scope::Session => {
-                self.local.remove(&name);
-                self.settings.insert(name, value);
-            }
-            Scope::Transaction => drop(self.local.insert(name, value)),
+    fn put(&mut self, name: String, value: Kept, scope: Scope) {
+        // Who signs in anew works as himself.
+        if name == AUTHORIZATION {
+            self.put(ROLE.to_owned(), Kept::Default, scope);
         }
-    }
-
-    /// `ISOLATION LEVEL …` of BEGIN, SET TRANSACTION and SET SESSION CHARACTERISTICS.
-    fn characteristics(&mut self, all: &[Token<'_>], scope: Scope) {
-        let Some(level) = all.iter().position(|t| t.is("level")) else { return };
-        let words: Vec<String> = all[level + 1..].iter().map_while(|t| t.word().map(str::to_ascii_lowercase)).take(2).collect();
-        let level = if words.first().is_some_and(|w| w == "serializable") { "serializable".to_owned() } else { words.join(" ") };
-        self.put(ISOLATION.to_owned(), Setting::Is(vec![level]), scope);
+        let is_followed = FOLLOWED.contains(&name.as_str());
+        let value = match value {
+            Kept::Is(values) if values.iter().map(String::len).sum::<usize>() > VALUE_BYTES => Kept::Unknown,
+            // What is said of these is not asked for.
+            Kept::Is(_) if !is_followed && !is_variable(&name) && self.is_harmless(&name) => Kept::Default,
+            Kept::Is(_) if !is_followed => Kept::Said,
+            // A variable of MySQL's server takes no text of rows.
+            Kept::Query(..) | Kept::Unknown if self.dialect == Dialect::MySql && !is_followed && !is_variable(&name) && self.is_harmless(&name) => {
+                Kept::Default
+            }
+            Kept::Query(sql, _) if sql.len() > QUERY_BYTES => Kept::Unknown,
+            value => value,
+        };
+        let settings = match scope {
+            Scope::Session => {
+                if self.local.contains_key(&name) {
+                    Arc::make_mut(&mut self.local).remove(&name);
+                }
+                &mut self.settings
+            }
+            Scope::Transaction => &mut self.local,
+        };
+        if settings.get(&name).unwrap_or(&Kept::Default) == &value && !matches!(scope, Scope::Transaction) {
+            return;
+        }
+        let is_room = settings.len() < NAMES_AT_MOST || settings.contains_key(&name);
+        match value {
+            Kept::Default if matches!(scope, Scope::Session) => drop(Arc::make_mut(settings).remove(&name)),
+            value if is_room => drop(Arc::make_mut(settings).insert(name.clone(), value)),
+            _ => self.is_lost = true,
+        }
     }
 
     fn set_postgresql(&mut self, all: &[Token<'_>]) {
@@ -270,11 +494,9 @@ impl SessionState {
         let scoped = local || (all.get(1).is_some_and(|t| t.is("session")) && !all.get(2).is_some_and(|t| t.is("characteristics") || t.is("authorization")));
         let rest = &all[if scoped { 2 } else { 1 }.min(all.len())..];
         let Some(first) = rest.first() else { return };
-        if first.is("transaction") {
-            return self.characteristics(rest, Scope::Transaction);
-        }
-        if first.is("session") && rest.get(1).is_some_and(|t| t.is("characteristics")) {
-            return self.characteristics(rest, Scope::Session);
+        // The level of transactions is followed with them.
+        if first.is("transaction") || first.is("session") && rest.get(1).is_some_and(|t| t.is("characteristics")) {
+            return;
         }
         let name = setting_name(rest);
         let skipped = match (first.is("time") || first.is("session"), outside_brackets(rest, 0, |t| t.is_symbol('=') || t.is("to"))) {
@@ -287,59 +509,270 @@ impl SessionState {
         self.put(name, value, scope);
     }
 
-    fn set_mysql(&mut self, all: &[Token<'_>]) {
+    fn set_mysql(&mut self, part: &Part<'_>) {
+        if part.all.get(1).is_some_and(|t| t.is("statement")) {
+            // It sets for the statement alone.
+            return;
+        }
         let mut is_global = false;
-        for item in at_commas(&all[1..]) {
+        for item in at_commas(&part.all[1..]) {
             let Some(first) = item.first() else { continue };
             let scoped = ["global", "persist", "session", "local"].iter().find(|word| first.is(word));
             is_global |= matches!(scoped, Some(&"global" | &"persist"));
             let rest = &item[usize::from(scoped.is_some())..];
-            if rest.first().is_some_and(|t| t.is("transaction")) {
-                self.characteristics(rest, if scoped.is_some() { Scope::Session } else { Scope::Transaction });
-                continue;
-            }
-            let Some(equals) = rest.iter().position(|t| t.is_symbol('=')) else {
+            let Some(equals) = rest.iter().position(|t| t.is_symbol('=')).filter(|at| *at > 0) else {
                 if rest.first().is_some_and(|t| t.is("role")) {
                     self.put(ROLE.to_owned(), constants(&rest[1..], self.dialect), Scope::Session);
                 }
                 continue;
             };
+            let value = &rest[equals + 1..];
+            if let Some(name) = user_variable(&rest[0]) {
+                let kept = self.computed(value, part, Some(&name));
+                self.put(name, kept, Scope::Session);
+                continue;
+            }
             let written = match &rest[0].kind {
                 Kind::Variable(v) => v.strip_prefix("@@").unwrap_or_default().to_ascii_lowercase(),
                 _ => rest[0].name(self.dialect).unwrap_or_default().to_ascii_lowercase(),
             };
             let global = is_global || written.starts_with("global.") || written.starts_with("persist.");
             let name = written.rsplit('.').next().unwrap_or_default().to_owned();
-            let is_user_variable = matches!(&rest[0].kind, Kind::Variable(v) if !v.starts_with("@@"));
-            if global || is_user_variable || name.is_empty() {
+            if global || name.is_empty() {
                 continue;
             }
-            let written = &rest[equals + 1..];
-            let added = if name == "sql_mode" { added_modes(written).zip(self.modes()) } else { None };
-            let value = added.map_or_else(|| mysql_value(written, self.dialect), |(added, modes)| Setting::Is(modes.into_iter().chain(added).collect()));
-            self.put(name, value, Scope::Session);
+            let added = if name == "sql_mode" { added_modes(value).zip(self.modes()) } else { None };
+            let kept = added.map_or_else(|| mysql_value(value, self.dialect), |(added, modes)| Kept::Is(modes.into_iter().chain(added).collect()));
+            self.put(name, kept, Scope::Session);
+        }
+    }
+
+    /// What a query puts into settings and variables.
+    fn values(&mut self, part: &Part<'_>) {
+        match self.dialect {
+            Dialect::PostgreSql => self.set_config(part),
+            Dialect::MySql => self.variables(part),
         }
     }
 
     /// `set_config('name', 'value', is_local)`, wherever it is called.
-    fn set_config(&mut self, all: &[Token<'_>]) {
+    fn set_config(&mut self, part: &Part<'_>) {
+        let all = part.all;
         for at in (0..all.len()).filter(|at| all[*at].is("set_config") && all.get(at + 1).is_some_and(|t| t.is_symbol('('))) {
             let arguments = &all[at + 2..after_bracket(all, at + 1).saturating_sub(1).max(at + 2)];
             let mut parts = at_commas(arguments).into_iter();
             let (Some([name]), value, local) = (parts.next(), parts.next(), parts.next()) else { continue };
-            let Kind::Text(name) = &name.kind else { continue };
-            let name = name.to_ascii_lowercase();
+            let Some(name) = part.text(name).map(|name| name.to_ascii_lowercase()) else { continue };
             // Where it stands beside a table it is called for every row, or for none.
             let is_sure = !all.iter().any(|t| t.is("from") || t.is("case"));
-            let value = match value {
-                Some([Token { kind: Kind::Text(value), .. }]) if is_sure && name == "search_path" => Setting::Is(schemas(value)),
-                Some([Token { kind: Kind::Text(value), .. }]) if is_sure => Setting::Is(vec![value.clone()]),
-                _ => Setting::Unknown,
+            let text = if let Some([value]) = value { part.text(value) } else { None };
+            let kept = match text {
+                Some(text) if is_sure && name == "search_path" => Kept::Is(schemas(text)),
+                Some(text) if is_sure => Kept::Is(vec![text.to_owned()]),
+                // Whatever is left of it the client said.
+                _ if !FOLLOWED.contains(&name.as_str()) => match value {
+                    Some([Token { kind: Kind::Text(_) | Kind::Placeholder(_), .. }]) => Kept::Said,
+                    _ => part.given(),
+                },
+                _ => Kept::Unknown,
             };
-            let is_local = local.is_some_and(|part| part.iter().any(|t| t.is("true")));
-            self.put(name, value, if is_local && self.before.is_some() { Scope::Transaction } else { Scope::Session });
+            let is_local = local.is_some_and(|local| local.iter().any(|t| t.is("true")));
+            self.put(name, kept, if is_local && self.transaction.is_some() { Scope::Transaction } else { Scope::Session });
         }
     }
+
+    /// `@name := value`, wherever it stands, and `SELECT … INTO @name`.
+    fn variables(&mut self, part: &Part<'_>) {
+        let all = part.all;
+        let mut assigned: BTreeMap<String, Vec<&[Token<'_>]>> = BTreeMap::new();
+        for at in (0..all.len()).filter(|at| is_assigned(all, *at)) {
+            if let Some(name) = user_variable(&all[at]) {
+                assigned.entry(name).or_default().push(value_from(all, at + 3));
+            }
+        }
+        for (name, values) in assigned {
+            let goes_on = |value: &[Token<'_>]| value.iter().any(|t| user_variable(t).as_ref() == Some(&name));
+            // Where it begins in the statement itself, what stood there before is gone.
+            let before = if values.iter().all(|value| goes_on(value)) { self.known(&name) } else { Kept::Said };
+            let kept = values.iter().fold(before, |kept, value| worse(kept, self.computed(value, part, Some(&name))));
+            self.put(name, kept, Scope::Session);
+        }
+        let Some(into) = (0..all.len()).find(|at| all[*at].is("into") && all.get(at + 1).is_some_and(|t| user_variable(t).is_some())) else { return };
+        let kept = if all.iter().any(|t| t.is("from")) { part.given() } else { self.computed(&all[1..into], part, None) };
+        let names: Vec<String> = all[into + 1..].iter().take_while(|t| t.is_symbol(',') || user_variable(t).is_some()).filter_map(user_variable).collect();
+        names.into_iter().for_each(|name| self.put(name, kept.clone(), Scope::Session));
+    }
+
+    fn known(&self, name: &str) -> Kept {
+        match self.held(name) {
+            Held::Said => Kept::Said,
+            Held::Query(sql, time) => Kept::Query(sql, time),
+            Held::Unknown => Kept::Unknown,
+        }
+    }
+
+    /// What an expression comes to: what the session said, where it names no column; what its query gives, else.
+    fn computed(&self, value: &[Token<'_>], part: &Part<'_>, own: Option<&str>) -> Kept {
+        let variables = value.iter().filter_map(user_variable).filter(|name| Some(name.as_str()) != own);
+        let kept = variables.fold(Kept::Said, |kept, name| worse(kept, self.known(&name)));
+        let is_column = |(at, token): (usize, &Token<'_>)| match &token.kind {
+            Kind::Quoted(_) => true,
+            Kind::Word(word) => !value.get(at + 1).is_some_and(|t| t.is_symbol('(')) && !NO_COLUMNS.iter().any(|known| word.eq_ignore_ascii_case(known)),
+            _ => false,
+        };
+        let has_columns = value.iter().enumerate().any(is_column);
+        if calls_others(value, self.dialect) {
+            return Kept::Unknown;
+        }
+        match (value.first(), value.last()) {
+            (Some(first), Some(last)) if has_columns && part.all[0].is("set") => {
+                let query = part.ran.sql.get(first.from..last.to).unwrap_or_default();
+                worse(kept, Kept::Query(format!("SELECT {query}").into(), part.ran.time))
+            }
+            _ if has_columns => worse(kept, part.given()),
+            _ => kept,
+        }
+    }
+}
+
+/// One statement of a text.
+struct Part<'p> {
+    /// The text.
+    ran: Ran<'p>,
+    dialect: Dialect,
+    /// Its own tokens.
+    all: &'p [Token<'p>],
+    /// Whether it is the whole text, so that what it sets for its transaction ends with it, unless one was begun.
+    is_alone: bool,
+}
+
+impl Part<'_> {
+    /// A text, or the value of a parameter.
+    fn text<'t>(&'t self, token: &'t Token<'_>) -> Option<&'t str> {
+        match &token.kind {
+            Kind::Text(text) => Some(text),
+            Kind::Placeholder(written) => {
+                let number = written.trim_start_matches('$').parse::<usize>().ok()?.checked_sub(1)?;
+                self.ran.parameters.get(number)?.as_deref()
+            }
+            _ => None,
+        }
+    }
+
+    /// What the statement's query gives.
+    fn given(&self) -> Kept {
+        match (self.all.first(), self.all.last()) {
+            _ if calls_others(self.all, self.dialect) => Kept::Unknown,
+            (Some(first), Some(last)) => self.ran.sql.get(first.from..last.to).map_or(Kept::Unknown, |sql| Kept::Query(sql.into(), self.ran.time)),
+            _ => Kept::Unknown,
+        }
+    }
+}
+
+/// What is less known of two.
+fn worse(one: Kept, other: Kept) -> Kept {
+    match (one, other) {
+        (Kept::Query(one, at), Kept::Query(other, then)) if one != other || at != then => Kept::Unknown,
+        (one, other) => one.max(other),
+    }
+}
+
+/// Whether a name is a variable's, in which a session keeps what it likes: `@name`, or a setting of no server's, `app.user`.
+fn is_variable(name: &str) -> bool {
+    name.starts_with('@') || name.contains('.')
+}
+
+/// The name of a user variable, in lower case, with its `@`.
+pub fn user_variable(token: &Token<'_>) -> Option<String> {
+    let Kind::Variable(written) = token.kind else { return None };
+    let name = written.strip_prefix('@').filter(|name| !name.starts_with('@'))?;
+    Some(format!("@{}", name.trim_matches(['`', '\'', '"']).to_lowercase()))
+}
+
+/// Whether something is assigned to the token here: `@name := …`.
+pub fn is_assigned(all: &[Token<'_>], at: usize) -> bool {
+    matches!(all.get(at..at + 3), Some([variable, colon, equals]) if user_variable(variable).is_some() && colon.is_symbol(':') && equals.is_symbol('='))
+}
+
+/// The tokens of a value, up to where it ends.
+fn value_from<'s, 't>(all: &'s [Token<'t>], from: usize) -> &'s [Token<'t>] {
+    const ENDS: [&str; 10] = ["from", "as", "where", "order", "limit", "group", "having", "union", "into", "for"];
+    let rest = all.get(from..).unwrap_or_default();
+    let mut depth = 0_usize;
+    let is_end = |token: &Token<'_>| match token.kind {
+        Kind::Symbol('(') => {
+            depth += 1;
+            false
+        }
+        Kind::Symbol(')') if depth > 0 => {
+            depth -= 1;
+            false
+        }
+        Kind::Symbol(')') => true,
+        Kind::Symbol(',') => depth == 0,
+        _ => depth == 0 && ENDS.iter().any(|word| token.is(word)),
+    };
+    let end = rest.iter().position(is_end).unwrap_or(rest.len());
+    &rest[..end]
+}
+
+/// Whether a function is called that may do more than its arguments say.
+fn calls_others(all: &[Token<'_>], dialect: Dialect) -> bool {
+    let is_call = |at: usize| all.get(at + 1).is_some_and(|t| t.is_symbol('('));
+    let name = |at: usize| {
+        let name = all[at].name(dialect).filter(|name| !NO_CALLS.contains(&name.to_lowercase().as_str()))?;
+        let is_qualified = at > 1 && all[at - 1].is_symbol('.');
+        let schema = if is_qualified { all[at - 2].name(dialect) } else { None };
+        Some(schema.into_iter().chain([name]).collect::<Vec<_>>())
+    };
+    (0..all.len()).filter(|at| is_call(*at)).filter_map(name).any(|name| effect(&name, dialect) > Effect::ChangesState)
+}
+
+/// Words of an expression that are no column's name.
+const NO_COLUMNS: [&str; 36] = [
+    "null",
+    "true",
+    "false",
+    "not",
+    "and",
+    "or",
+    "xor",
+    "is",
+    "in",
+    "like",
+    "rlike",
+    "regexp",
+    "between",
+    "case",
+    "when",
+    "then",
+    "else",
+    "end",
+    "div",
+    "mod",
+    "interval",
+    "microsecond",
+    "second",
+    "minute",
+    "hour",
+    "day",
+    "week",
+    "month",
+    "quarter",
+    "year",
+    "binary",
+    "collate",
+    "on",
+    "off",
+    "default",
+    "escape",
+];
+
+/// How a transaction ends.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Finish {
+    Kept,
+    TakenBack,
 }
 
 /// How long a setting holds.
@@ -351,10 +784,32 @@ enum Scope {
 
 /// Whether a statement can change the state of its session: a cheap look before it is read.
 pub fn may_change(sql: &str) -> bool {
-    const BEGINNINGS: [&str; 11] = ["set", "reset", "discard", "use", "begin", "start", "commit", "end", "rollback", "abort", "/*"];
+    const BEGINNINGS: [&str; 20] = [
+        "set",
+        "reset",
+        "discard",
+        "use",
+        "begin",
+        "start",
+        "commit",
+        "end",
+        "rollback",
+        "abort",
+        "savepoint",
+        "release",
+        "prepare",
+        "call",
+        "do",
+        "execute",
+        "get",
+        "/*",
+        "--",
+        "#",
+    ];
     let trimmed = sql.trim_start_matches(|c: char| c.is_whitespace() || c == ';');
     let begins = |word: &&str| trimmed.get(..word.len()).is_some_and(|head| head.eq_ignore_ascii_case(word));
-    BEGINNINGS.iter().any(begins) || sql.contains(';') || memchr::memmem::find(sql.as_bytes(), b"set_config").is_some()
+    let fills_variable = || sql.contains('@') && (sql.contains(":=") || sql.as_bytes().windows(4).any(|word| word.eq_ignore_ascii_case(b"into")));
+    BEGINNINGS.iter().any(begins) || sql.contains(';') || memchr::memmem::find(sql.as_bytes(), b"set_config").is_some() || fills_variable()
 }
 
 /// The name under which PostgreSQL keeps what these words set.
@@ -374,9 +829,9 @@ fn setting_name(rest: &[Token<'_>]) -> String {
 }
 
 /// The values that these tokens write.
-fn constants(part: &[Token<'_>], dialect: Dialect) -> Setting {
+fn constants(part: &[Token<'_>], dialect: Dialect) -> Kept {
     if part.len() == 1 && part[0].is("default") {
-        return Setting::Default;
+        return Kept::Default;
     }
     let mut out = Vec::new();
     let mut sign = "";
@@ -387,16 +842,16 @@ fn constants(part: &[Token<'_>], dialect: Dialect) -> Setting {
             Kind::Text(text) => out.push(text.clone()),
             Kind::Number(number) => out.push(format!("{sign}{number}")),
             Kind::Word(_) | Kind::Quoted(_) => out.extend(token.name(dialect)),
-            _ => return Setting::Unknown,
+            _ => return Kept::Unknown,
         }
     }
-    if out.is_empty() { Setting::Unknown } else { Setting::Is(out) }
+    if out.is_empty() { Kept::Unknown } else { Kept::Is(out) }
 }
 
 /// A value of MySQL; whatever is computed is not known.
-fn mysql_value(part: &[Token<'_>], dialect: Dialect) -> Setting {
+fn mysql_value(part: &[Token<'_>], dialect: Dialect) -> Kept {
     match part {
-        _ if part.iter().any(|t| t.is_symbol('(')) => Setting::Unknown,
+        _ if part.iter().any(|t| t.is_symbol('(')) => Kept::Unknown,
         _ => constants(part, dialect),
     }
 }
@@ -447,7 +902,7 @@ const PLAIN_MODES: &[&str] = &[
     "TRADITIONAL",
 ];
 /// Settings that are followed here, and those of both servers that change no answer.
-const HARMLESS: &[&str] = &[ROLE, AUTHORIZATION, DATABASE, ISOLATION, "default_transaction_", "transaction_", "lock_timeout", "optimizer_", "log_"];
+const HARMLESS: &[&str] = &[ROLE, AUTHORIZATION, DATABASE, "default_transaction_", "transaction_", "lock_timeout", "optimizer_", "log_"];
 /// Settings of PostgreSQL that change no answer, or how it is written alone.
 const HARMLESS_POSTGRESQL: &[&str] = &[
     "application_name",
@@ -541,7 +996,9 @@ const HARMLESS_MYSQL: &[&str] = &[
     "read_",
     "insert_id",
     "last_insert_id",
+    // Asked for where a statement reads the clock.
     "timestamp",
+    "password",
     "long_query_time",
     "slow_query_log",
     "wsrep_",
@@ -558,14 +1015,25 @@ fn schemas(list: &str) -> Vec<String> {
 mod tests {
     use super::*;
 
-    fn check(dialect: Dialect, statements: &[&str], name: &str, expected: Setting) {
+    /// The state after these statements; one with ` !` at its end failed.
+    fn after(dialect: Dialect, statements: &[&str]) -> SessionState {
         let mut state = SessionState::new(dialect);
-        statements.iter().for_each(|sql| state.take(sql));
+        for (at, sql) in statements.iter().enumerate() {
+            let time = i64::try_from(at).unwrap_or_default();
+            match sql.strip_suffix(" !") {
+                Some(sql) => state.fail(Ran::plain(sql, time)),
+                None => state.take(Ran::plain(sql, time)),
+            }
+        }
+        state
+    }
+
+    fn check(dialect: Dialect, statements: &[&str], name: &str, expected: Setting) {
+        let state = after(dialect, statements);
         let have = match name {
             "search_path" => state.search_path(),
             "time_zone" => state.time_zone(),
             "role" => state.role(),
-            "isolation" => state.isolation(),
             "database" => state.database(),
             name => state.setting(name),
         };
@@ -585,12 +1053,25 @@ mod tests {
         check(&["SELECT set_config('search_path', x, false) FROM t"], "search_path", Setting::Unknown);
         check(&["SET SESSION TIME ZONE 'Asia/Hong_Kong'"], "time_zone", is(&["Asia/Hong_Kong"]));
         check(&["SET TimeZone TO -8", "RESET timezone"], "time_zone", Setting::Default);
-        check(&["SET ROLE clerk"], "role", is(&["clerk"]));
-        check(&["SET SESSION AUTHORIZATION clerk", "SET ROLE boss", "RESET ROLE"], "role", is(&["clerk"]));
-        check(&["BEGIN ISOLATION LEVEL REPEATABLE READ"], "isolation", is(&["repeatable read"]));
         check(&["set search_path = a", "DISCARD ALL"], "search_path", Setting::Default);
         check(&["SET search_path = DEFAULT"], "search_path", Setting::Default);
-        check(&["SET hr.user = 'x'"], "hr.user", is(&["x"]));
+        check(&["SELECT set_config('search_path', $1, true)"], "search_path", Setting::Unknown);
+        let mut state = SessionState::new(Dialect::PostgreSql);
+        state.take(Ran { sql: "SELECT set_config('search_path', $1, false)", time: 0, parameters: &[Some("a, b".to_owned())] });
+        assert_eq!(state.search_path(), is(&["a", "b"]));
+    }
+
+    #[test]
+    fn whoever_signs_in_anew_works_as_himself() {
+        let check = |statements: &[&str], expected| check(Dialect::PostgreSql, statements, "role", expected);
+        check(&["SET ROLE clerk"], is(&["clerk"]));
+        check(&["SET SESSION AUTHORIZATION clerk", "SET ROLE boss"], is(&["boss"]));
+        check(&["SET SESSION AUTHORIZATION clerk", "SET ROLE boss", "RESET ROLE"], is(&["clerk"]));
+        check(&["SET SESSION AUTHORIZATION clerk", "SET ROLE boss", "SET ROLE NONE"], is(&["clerk"]));
+        check(&["SET ROLE boss", "SET SESSION AUTHORIZATION clerk"], is(&["clerk"]));
+        check(&["SET SESSION AUTHORIZATION clerk", "SET ROLE boss", "RESET SESSION AUTHORIZATION"], Setting::Default);
+        check(&["BEGIN", "SET LOCAL ROLE clerk", "COMMIT"], Setting::Default);
+        check(&["BEGIN", "SET ROLE clerk", "ROLLBACK"], Setting::Default);
     }
 
     #[test]
@@ -601,7 +1082,38 @@ mod tests {
         check(&["BEGIN", "SET LOCAL search_path = a"], is(&["a"]));
         check(&["BEGIN", "SET LOCAL search_path = a", "COMMIT"], Setting::Default);
         check(&["SET search_path = a", "BEGIN", "SET search_path = b", "ROLLBACK"], is(&["a"]));
-        check(&["BEGIN", "SET search_path = b", "ROLLBACK TO x", "COMMIT"], is(&["b"]));
+        check(&["BEGIN", "SET LOCAL search_path = a", "SET search_path = b", "COMMIT"], is(&["b"]));
+        check(&["BEGIN", "SET search_path = a", "SET LOCAL search_path = b", "COMMIT"], is(&["a"]));
+        check(&["BEGIN", "SET search_path = a", "COMMIT AND CHAIN", "SET search_path = b", "ROLLBACK"], is(&["a"]));
+        check(&["BEGIN", "SET search_path = a", "COMMIT AND NO CHAIN", "SET search_path = b", "ROLLBACK"], is(&["b"]));
+    }
+
+    #[test]
+    fn a_rollback_to_a_savepoint_takes_back_what_was_set_since() {
+        let check = |statements: &[&str], expected| check(Dialect::PostgreSql, statements, "search_path", expected);
+        check(&["BEGIN", "SET search_path = a", "SAVEPOINT s", "SET search_path = b", "ROLLBACK TO s", "COMMIT"], is(&["a"]));
+        check(&["BEGIN", "SAVEPOINT s", "SET search_path = b", "ROLLBACK TO SAVEPOINT S", "COMMIT"], Setting::Default);
+        check(&["BEGIN", "SAVEPOINT s", "SET LOCAL search_path = b", "ROLLBACK TO s"], Setting::Default);
+        check(&["BEGIN", "SAVEPOINT s", "SET search_path = b", "RELEASE s", "COMMIT"], is(&["b"]));
+        let twice = ["BEGIN", "SET search_path = a", "SAVEPOINT s", "SET search_path = b", "SAVEPOINT s", "SET search_path = c", "ROLLBACK TO s"];
+        check(&twice, is(&["b"]));
+        check(&[&twice[..], &["RELEASE s", "ROLLBACK TO s"]].concat(), is(&["a"]));
+        // A savepoint that no log shows.
+        check(&["SET search_path = a", "BEGIN", "SET search_path = b", "ROLLBACK TO x", "COMMIT"], Setting::Unknown);
+        check(&["SET search_path = a", "BEGIN", "ROLLBACK TO x", "COMMIT"], is(&["a"]));
+    }
+
+    #[test]
+    fn a_transaction_that_failed_keeps_nothing() {
+        let of_mysql = |statements: &[&str], name: &str, expected| check(Dialect::MySql, statements, name, expected);
+        let check = |statements: &[&str], expected| check(Dialect::PostgreSql, statements, "search_path", expected);
+        check(&["SET search_path = a", "BEGIN", "SET search_path = b", "SELECT 1/0 !", "COMMIT"], is(&["a"]));
+        check(&["SET search_path = a", "BEGIN", "SET search_path = b", "SELECT 1/0 !", "END"], is(&["a"]));
+        check(&["BEGIN", "SET search_path = a", "SAVEPOINT s", "SELECT 1/0 !", "ROLLBACK TO s", "COMMIT"], is(&["a"]));
+        check(&["SET search_path = a", "SET search_path = b; SELECT 1/0 !"], is(&["a"]));
+        check(&["SET search_path = a; COMMIT; SELECT 1/0 !"], Setting::Unknown);
+        of_mysql(&["SET time_zone = '+01:00'; SELECT x !"], "time_zone", Setting::Unknown);
+        of_mysql(&["BEGIN", "SET time_zone = '+01:00'", "SELECT x !", "ROLLBACK"], "time_zone", is(&["+01:00"]));
     }
 
     #[test]
@@ -610,30 +1122,34 @@ mod tests {
         check(&["SET NAMES utf8mb4, @@session.time_zone = '+08:00'"], "time_zone", is(&["+08:00"]));
         check(&["SET GLOBAL time_zone = '+08:00'"], "time_zone", Setting::Default);
         check(&["USE `shop`"], "database", is(&["shop"]));
-        check(&["SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"], "isolation", is(&["read committed"]));
+    }
+
+    #[test]
+    fn a_clock_that_was_set_is_told() {
+        let check = |statements: &[&str], expected| assert_eq!(after(Dialect::MySql, statements).sets_clock(), expected, "{statements:?}");
+        check(&["SET timestamp = 1000000000"], true);
+        check(&["SET @@session.timestamp = @t"], true);
+        check(&["SET timestamp = 1000000000", "SET timestamp = DEFAULT"], false);
+        check(&["SET timestamp = 1000000000", "SET timestamp = 0"], false);
+        check(&[], false);
     }
 
     #[test]
     fn a_session_says_how_its_text_is_cut() {
-        let rules = |dialect, sql: &str| {
-            let mut state = SessionState::new(dialect);
-            state.take(sql);
-            state.rules()
-        };
+        let rules = |dialect, sql: &str| after(dialect, &[sql]).rules();
         assert_eq!(rules(Dialect::MySql, "SET sql_mode = 'ANSI_QUOTES'").double_quotes, DoubleQuotes::Name);
         assert_eq!(rules(Dialect::MySql, "SET sql_mode = CONCAT(@@sql_mode, ',ANSI_QUOTES')").double_quotes, DoubleQuotes::Name);
         assert_eq!(rules(Dialect::MySql, "SET sql_mode = REPLACE(@@sql_mode, 'ANSI_QUOTES', '')").double_quotes, DoubleQuotes::Text);
         assert_eq!(rules(Dialect::MySql, "set @@sql_mode='NO_BACKSLASH_ESCAPES,STRICT_ALL_TABLES'").backslash, Backslash::Itself);
         assert_eq!(rules(Dialect::PostgreSql, "SET standard_conforming_strings TO off").backslash, Backslash::Escapes);
+        // What one statement of a text sets holds for how the next is cut.
+        let state = after(Dialect::MySql, &["SET sql_mode = 'NO_BACKSLASH_ESCAPES'; SET @a = '\\'; USE shop"]);
+        assert_eq!(state.database(), is(&["shop"]));
     }
 
     #[test]
     fn a_setting_that_changes_what_statements_mean_is_told() {
-        let check = |dialect, sql: &str, expected: Option<&str>| {
-            let mut state = SessionState::new(dialect);
-            state.take(sql);
-            assert_eq!(state.odd_setting(), expected, "{sql}");
-        };
+        let check = |dialect, sql: &str, expected: Option<&str>| assert_eq!(after(dialect, &[sql]).odd_setting(), expected, "{sql}");
         check(Dialect::PostgreSql, "SET transform_null_equals = on", Some("transform_null_equals"));
         check(Dialect::PostgreSql, "SET DateStyle = 'German, DMY'", Some("datestyle"));
         check(Dialect::PostgreSql, "SET DateStyle TO ISO, MDY", None);
@@ -642,5 +1158,48 @@ mod tests {
         check(Dialect::MySql, "SET sql_mode = 'ANSI_QUOTES,PIPES_AS_CONCAT', autocommit = 0", None);
         check(Dialect::MySql, "SET sql_mode = @old", Some("sql_mode"));
         check(Dialect::MySql, "SET @a = 1, NAMES utf8mb4", None);
+    }
+
+    #[test]
+    fn a_variable_holds_what_was_put_there() {
+        let held = |dialect, statements: &[&str], name: &str| match after(dialect, statements).held(name) {
+            Held::Said => "said".to_owned(),
+            Held::Query(sql, time) => format!("{time} {sql}"),
+            Held::Unknown => "?".to_owned(),
+        };
+        let check = |statements: &[&str], expected: &str| assert_eq!(held(Dialect::MySql, statements, "@v"), expected, "{statements:?}");
+        check(&[], "said");
+        check(&["SET @v = 5", "SET @V := CONCAT('a', @@version, NOW())"], "said");
+        check(&["SET @v = (SELECT name FROM p WHERE id = 1)"], "0 SELECT (SELECT name FROM p WHERE id = 1)");
+        check(&["SET @a = 1", "SELECT name, id INTO @v, @w FROM p"], "1 SELECT name, id INTO @v, @w FROM p");
+        check(&["SELECT name FROM p LIMIT 1 INTO @w, @v"], "0 SELECT name FROM p LIMIT 1 INTO @w, @v");
+        check(&["SELECT @w := name FROM p", "SET @v = UPPER(@w)"], "0 SELECT @w := name FROM p");
+        check(&["SELECT @v := name FROM p", "SET @v = NULL"], "said");
+        check(&["SELECT @v := @v + 1, name FROM p, (SELECT @v := 0) r"], "said");
+        check(&["SELECT name INTO @v FROM p", "SELECT @v := CONCAT(@v, 1) FROM q"], "0 SELECT name INTO @v FROM p");
+        check(&["SELECT 5 INTO @v"], "said");
+        check(&["SELECT names() INTO @v FROM p"], "?");
+        check(&["SET @v = 1", "CALL work(@v)"], "?");
+        check(&["SELECT name INTO @a FROM p", "SELECT town INTO @b FROM p", "SET @v = CONCAT(@a, @b)"], "?");
+        let check = |statements: &[&str], expected: &str| assert_eq!(held(Dialect::PostgreSql, statements, "app.v"), expected, "{statements:?}");
+        check(&["SELECT current_setting('app.v', true)"], "said");
+        check(&["SET app.v = 'x'", "SELECT set_config('app.v', $1, true)"], "said");
+        check(&["SELECT set_config('App.V', name, false) FROM p"], "0 SELECT set_config('App.V', name, false) FROM p");
+        check(&["SELECT set_config('app.v', (SELECT name FROM p), false)", "RESET app.v"], "said");
+        check(&["BEGIN", "SELECT set_config('app.v', (SELECT name FROM p), false)", "ROLLBACK"], "said");
+        check(&["DO $$ BEGIN PERFORM 1; END $$"], "?");
+    }
+
+    #[test]
+    fn a_session_that_sets_more_than_is_followed_is_lost() {
+        let many: Vec<String> = (0..=NAMES_AT_MOST).map(|at| format!("SET @v{at} = 1")).collect();
+        let many: Vec<&str> = many.iter().map(String::as_str).collect();
+        assert_eq!(after(Dialect::MySql, &many).database(), Setting::Unknown);
+        assert_eq!(after(Dialect::MySql, &many[1..]).database(), Setting::Default);
+        let switches = "SET sql_mode = 'ANSI_QUOTES'; SET sql_mode = ''; ".repeat(READINGS_AT_MOST);
+        assert_eq!(after(Dialect::MySql, &[&switches]).database(), Setting::Unknown);
+        // A long text is read once.
+        let long = "SET @a = 1; ".repeat(20_000);
+        assert_eq!(after(Dialect::MySql, &[&long]).held("@a"), Held::Said);
     }
 }

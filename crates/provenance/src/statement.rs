@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
-use datafusion::sql::sqlparser::ast::{CopySource, DataType, Declare, Expr, LimitClause, Offset, OffsetRows, Query, SetExpr, Statement, visit_relations};
+use datafusion::sql::sqlparser::ast::{
+    BinaryOperator, CopySource, DataType, Declare, Expr, LimitClause, Offset, OffsetRows, Query, SetExpr, Statement, visit_relations,
+};
 use datafusion::sql::sqlparser::dialect::{Dialect as Syntax, MySqlDialect, PostgreSqlDialect};
 use datafusion::sql::sqlparser::parser::Parser;
 use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
@@ -232,6 +234,9 @@ impl datafusion::sql::sqlparser::ast::VisitorMut for Tidy {
     }
 
     fn pre_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<String> {
+        if is_misread(expression) {
+            return ControlFlow::Break("XOR without brackets is not supported".into());
+        }
         if let Expr::Cast { data_type, .. } = expression
             && is_text(data_type)
         {
@@ -256,6 +261,21 @@ impl datafusion::sql::sqlparser::ast::VisitorMut for Tidy {
             Ok(()) => ControlFlow::Continue(()),
             Err(reason) => ControlFlow::Break(reason),
         }
+    }
+}
+
+/// Whether XOR stands without brackets where the parser lets it bind before what goes before it in MySQL: comparisons and AND.
+fn is_misread(expression: &Expr) -> bool {
+    let is_xor = |side: &Expr| matches!(side, Expr::BinaryOp { op: BinaryOperator::Xor, .. });
+    match expression {
+        Expr::BinaryOp { op: BinaryOperator::Or, .. } => false,
+        Expr::BinaryOp { left, op: BinaryOperator::Xor, right } => is_xor(right) && !is_xor(left),
+        Expr::BinaryOp { left, right, .. } => is_xor(left) || is_xor(right),
+        Expr::Between { expr, low, high, .. } => is_xor(expr) || is_xor(low) || is_xor(high),
+        Expr::Like { expr, pattern, .. } | Expr::RLike { expr, pattern, .. } => is_xor(expr) || is_xor(pattern),
+        Expr::InList { expr, .. } | Expr::InSubquery { expr, .. } => is_xor(expr),
+        Expr::IsNull(expr) | Expr::IsNotNull(expr) | Expr::IsTrue(expr) | Expr::IsNotTrue(expr) | Expr::IsFalse(expr) | Expr::IsNotFalse(expr) => is_xor(expr),
+        _ => false,
     }
 }
 

@@ -702,9 +702,6 @@ fn mysql_operator(expression: &mut Expr) {
             let columns = columns.iter().map(|name| column(name.0.iter().filter_map(|part| part.as_ident().cloned()).collect()));
             *expression = call("server_match_against", columns.collect());
         }
-        Expr::BinaryOp { left, op: BinaryOperator::Xor, right } => {
-            *expression = Expr::Nested(Box::new(binary(truth((**left).clone()), BinaryOperator::NotEq, truth((**right).clone()))));
-        }
         Expr::UnaryOp { op: UnaryOperator::BitwiseNot, expr } => *expression = call("server_ord", vec![(**expr).clone()]),
         Expr::RLike { negated, expr, pattern, .. } => {
             let operator = if *negated { BinaryOperator::PGRegexNotIMatch } else { BinaryOperator::PGRegexIMatch };
@@ -720,7 +717,8 @@ fn mysql_operator(expression: &mut Expr) {
         Expr::BinaryOp { left, op, right } if *op == BinaryOperator::StringConcat => {
             *expression = binary(truth((**left).clone()), BinaryOperator::Or, truth((**right).clone()));
         }
-        Expr::BinaryOp { left, op: BinaryOperator::And | BinaryOperator::Or, right } => {
+        // What a column's numbers are for truths, XOR tells by its type.
+        Expr::BinaryOp { left, op: BinaryOperator::And | BinaryOperator::Or | BinaryOperator::Xor, right } => {
             **left = truth((**left).clone());
             **right = truth((**right).clone());
         }

@@ -194,8 +194,10 @@ fn has_query(expression: &Expr) -> bool {
 }
 
 fn unknown_truth(condition: &Expr) -> Expr {
-    let columns = columns_of(condition).found;
-    call("server_truth", if columns.is_empty() { vec![text("condition")] } else { columns })
+    let Columns { found, has_query, .. } = columns_of(condition);
+    // A condition with a subquery may hold where its columns are NULL: the text is always there.
+    let always = if found.is_empty() || has_query { Some(text("condition")) } else { None };
+    call("server_truth", always.into_iter().chain(found).collect())
 }
 
 /// MySQL's columns beside a GROUP BY that does not name them: any of the group's.

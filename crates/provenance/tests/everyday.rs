@@ -11,7 +11,7 @@ use std::sync::Arc;
 use arrow_array::{ArrayRef, BooleanArray, Decimal128Array, Int16Array, Int32Array, StringArray, TimestampMicrosecondArray};
 use arrow_schema::{DataType, Field, TimeUnit};
 use hospital::{NOW, dates, table};
-use strandline_provenance::{Call, Database, Dialect, Engine, Options, VersionedTable};
+use strandline_provenance::{Call, Database, Dialect, Engine, Options, RowRange, Session, VersionedTable, Zone};
 
 const ROWS: usize = 6;
 const DAY_MICROS: i64 = 86_400_000_000;
@@ -101,38 +101,49 @@ fn sections(text: &str) -> Vec<Section> {
     sections
 }
 
-/// Why a statement is not replayed; `None` if it is.
-fn refused(engine: &Engine, sql: &str) -> Option<String> {
-    let prepared = match engine.prepare(sql) {
-        Ok(prepared) => prepared,
-        Err(error) => return Some(error.reason),
-    };
+/// How many rows a statement gives, in a session whose zone is UTC; or why it is not replayed.
+fn replayed(engine: &Engine, sql: &str) -> Result<RowRange, String> {
+    let session = Session { zone: Zone::named("UTC", Dialect::PostgreSql), ..Session::default() };
+    let prepared = engine.prepare_in(sql, &session).map_err(|error| error.reason)?;
     let parameters = vec![Some("1".to_owned()); 9];
     let replayed = engine.replay(&prepared, &[Call { time: NOW, parameters, ..Call::default() }]).remove(0);
-    replayed.err().map(|error| format!("when run: {error}"))
+    replayed.map(|replayed| replayed.rows).map_err(|error| format!("when run: {error}"))
 }
+
+/// The catalogue, and beside each statement how many rows PostgreSQL 15 or MariaDB 10.11 gave for the same tables: `-` where it gave none
+/// (an extension that it does not have, a right, another version), or where the clock or chance decides.
+const CATALOGUE: [(&str, &str); 3] = [
+    (include_str!("everyday/postgresql.sql"), include_str!("everyday/postgresql.rows")),
+    (include_str!("everyday/applications.sql"), include_str!("everyday/applications.rows")),
+    (include_str!("everyday/mysql.sql"), include_str!("everyday/mysql.rows")),
+];
 
 #[test]
 fn everyday_statements_are_replayed() {
-    let (mut all, mut replayed) = (0, 0);
+    let (mut all, mut replays, mut wrong) = (0, 0, Vec::new());
     let mut kinds: BTreeMap<String, (usize, usize)> = BTreeMap::new();
     let mut reasons: BTreeMap<String, usize> = BTreeMap::new();
-    for text in [include_str!("everyday/postgresql.sql"), include_str!("everyday/applications.sql"), include_str!("everyday/mysql.sql")] {
+    for (text, rows) in CATALOGUE {
+        let mut rows = rows.lines();
         for section in sections(text) {
             let engine = Engine::new(section.database, Options { threads: 1, ..Options::default() }).unwrap();
             for (kind, sql) in section.statements.iter().filter(|(_, sql)| !sql.contains("_missing")) {
-                let reason = refused(&engine, sql);
+                let of_server: Option<u64> = rows.next().expect("rows of each statement").parse().ok();
                 let of_kind = kinds.entry(kind.clone()).or_default();
                 (of_kind.1, all) = (of_kind.1 + 1, all + 1);
-                match reason {
-                    None => (of_kind.0, replayed) = (of_kind.0 + 1, replayed + 1),
-                    Some(reason) => {
+                match replayed(&engine, sql) {
+                    Ok(rows) => {
+                        (of_kind.0, replays) = (of_kind.0 + 1, replays + 1);
+                        wrong.extend(of_server.filter(|sent| !rows.holds(*sent)).map(|sent| format!("{sent} rows, not {rows:?}: {sql}")));
+                    }
+                    Err(reason) => {
                         println!("refused ({reason}): {sql}");
                         *reasons.entry(reason).or_default() += 1;
                     }
                 }
             }
         }
+        assert_eq!(rows.next(), None, "rows of no statement");
     }
     for (kind, (replayed, all)) in kinds {
         println!("{kind}: {replayed} of {all}");
@@ -142,9 +153,14 @@ fn everyday_statements_are_replayed() {
     for (reason, times) in reasons {
         println!("{times} times: {reason}");
     }
-    println!("{replayed} of {all} replayed");
-    assert!(replayed * 100 >= all * AT_LEAST_PERCENT, "{replayed} of {all}");
+    println!("{replays} of {all} replayed");
+    wrong.iter().for_each(|told| println!("the server sent {told}"));
+    assert!(wrong.len() <= OTHER_ROWS_AT_MOST, "{} statements of which the server sent other rows", wrong.len());
+    assert!(replays * 100 >= all * AT_LEAST_PERCENT, "{replays} of {all}");
 }
 
 /// The share that must be replayed.
 const AT_LEAST_PERCENT: usize = 92;
+/// Statements of which the server sent a number of rows that is not in the replay's range: catalogue queries, which are not replayed, and those
+/// decided by what is not computed, where the range does not yet begin at none.
+const OTHER_ROWS_AT_MOST: usize = 24;

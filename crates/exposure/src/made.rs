@@ -7,10 +7,11 @@ use std::ops::ControlFlow;
 
 use sqlparser::ast::{
     AssignmentTarget, Delete, Expr, FromTable, Ident, Insert, ObjectName, ObjectNamePart, Query, SelectItem, SetExpr, Statement, TableAlias, TableFactor,
-    TableObject, Update, Value as Literal, VisitMut, VisitorMut,
+    Update, Value as Literal, VisitMut, VisitorMut,
 };
 use strandline_history::writes::{End, parse};
 use strandline_history::{Carried, Definition, NewCells, Words, definitions};
+use strandline_sql::lexer::tokens;
 
 use crate::Dialect;
 use crate::statement::Sent;
@@ -22,6 +23,8 @@ pub(crate) const MADE: &str = "__made";
 const STATES: usize = 1_000;
 /// States of one relation that stand on one another; each is one query inside the next.
 const LAYERS: usize = 24;
+/// Scans that one state may come to: what reads a state twice doubles it.
+const SCANS: usize = 256;
 /// Where temporary tables stand.
 const TEMPORARY: &str = "pg_temp";
 
@@ -56,6 +59,10 @@ pub(crate) struct State {
     columns: Option<Vec<String>>,
     stands_on: Vec<usize>,
     layers: usize,
+    /// Scans of tables in it, those of the states below it counted.
+    size: usize,
+    /// The relation into which a write put what it says itself.
+    pub(crate) own: Option<String>,
     /// Rows may be in it that the relation did not hold, or whether it was made is not proved.
     pub(crate) is_unsure: bool,
 }
@@ -125,23 +132,33 @@ impl Made {
         self.eras.get(full)?.iter().rev().find(sees).map(|era| &era.is)
     }
 
-    /// What a name stands for, where that is not plainly the snapshot's; with its full name.
+    /// What a name stands for, with its full name. Where all that it could mean is gone, that is said.
     fn find(&self, parts: &[String], look: Look, of: &Snapshotted<'_>) -> Option<(String, Is)> {
         let stored = |full: &str| (of.columns)(full).is_some() || (of.view)(full).is_some();
-        let here = |full: String| {
-            let is = self.era(&full, look).cloned().or_else(|| stored(&full).then(|| Is::Stored(full.clone())))?;
-            (is != Is::Gone).then_some((full, is))
+        let here = |full: String| Some((self.era(&full, look).cloned().or_else(|| stored(&full).then(|| Is::Stored(full.clone())))?, full));
+        let in_schema = |schema: &str, name: &str| {
+            let exact = here(format!("{schema}.{name}"));
+            if of.dialect == Dialect::MySql { exact.or_else(|| here(format!("{}.{}", schema.to_lowercase(), name.to_lowercase()))) } else { exact }
         };
-        let fold = |part: &String| if of.dialect == Dialect::MySql { part.to_lowercase() } else { part.clone() };
-        let parts: Vec<String> = parts.iter().map(fold).collect();
-        match parts.as_slice() {
-            [name] => std::iter::once(TEMPORARY).chain(of.search_path.iter().map(String::as_str)).find_map(|schema| here(format!("{schema}.{name}"))),
-            [.., schema, name] => here(format!("{schema}.{name}")).or_else(|| {
-                let is_database = of.dialect == Dialect::MySql && schema.eq_ignore_ascii_case(of.name);
-                if is_database { of.search_path.iter().find_map(|s| here(format!("{s}.{name}"))) } else { None }
-            }),
-            [] => None,
-        }
+        let schemas: Vec<&str> = match parts {
+            [_] => std::iter::once(TEMPORARY).chain(of.search_path.iter().map(String::as_str)).collect(),
+            [.., schema, _] if of.dialect == Dialect::MySql && schema.eq_ignore_ascii_case(of.name) => {
+                std::iter::once(TEMPORARY).chain([schema.as_str()]).chain(of.search_path.iter().map(String::as_str)).collect()
+            }
+            [.., schema, _] => vec![schema.as_str()],
+            [] => return None,
+        };
+        let name = parts.last()?;
+        let mut found: Vec<(Is, String)> = schemas.into_iter().filter_map(|schema| in_schema(schema, name)).collect();
+        let at = found.iter().position(|(is, _)| *is != Is::Gone).or(if found.is_empty() { None } else { Some(0) })?;
+        let (is, full) = found.swap_remove(at);
+        Some((full, is))
+    }
+
+    /// Whether a relation of the name that a statement uses is gone, so that the name means another one.
+    fn is_beside_gone(&self, parts: &[String], look: Look, of: &Snapshotted<'_>) -> bool {
+        let [name] = parts else { return false };
+        of.search_path.iter().any(|schema| self.era(&format!("{schema}.{name}"), look) == Some(&Is::Gone))
     }
 
     /// A statement with the names that it uses replaced by those of what they stood for. `None`: it names nothing of the kind, or
@@ -182,32 +199,50 @@ struct Renamer<'r> {
     made: &'r Made,
     look: Look,
     of: &'r Snapshotted<'r>,
-    /// Names that WITH gives.
-    given: BTreeSet<String>,
+    /// The names that each WITH around gives, and how many of them can be seen where the visit stands.
+    given: Vec<(Vec<String>, usize)>,
+    /// The queries of WITH that are still to come: in which of these they stand, and how many of its names they see.
+    bodies: HashMap<usize, (usize, usize)>,
     used: BTreeSet<usize>,
+    /// The states that it reads, each as often as it does.
+    reads: Vec<usize>,
     unknown: BTreeSet<String>,
     replaced: bool,
 }
 
 impl<'r> Renamer<'r> {
     fn new(made: &'r Made, look: Look, of: &'r Snapshotted<'r>) -> Self {
-        Self { made, look, of, given: BTreeSet::new(), used: BTreeSet::new(), unknown: BTreeSet::new(), replaced: false }
+        Self { made, look, of, given: Vec::new(), bodies: HashMap::new(), used: BTreeSet::new(), reads: Vec::new(), unknown: BTreeSet::new(), replaced: false }
+    }
+
+    fn is_given(&self, parts: &[String]) -> bool {
+        let [name] = parts else { return false };
+        let same = |known: &String| if self.of.dialect == Dialect::MySql { known.eq_ignore_ascii_case(name) } else { known == name };
+        self.given.iter().any(|(names, seen)| names.iter().take(*seen).any(same))
     }
 
     /// The name of what a relation stands for now, if it has another one.
     fn other_name(&mut self, name: &ObjectName) -> Option<ObjectName> {
         let parts = strandline_sql::parts(name, self.of.dialect);
-        if let [one] = parts.as_slice()
-            && self.given.contains(one)
+        if let [schema, number] = parts.as_slice()
+            && schema == MADE
         {
+            if let Some(at) = number.parse().ok().filter(|at| *at < self.made.states.len()) {
+                self.used.insert(at);
+                self.reads.push(at);
+            }
+            return None;
+        }
+        if self.is_given(&parts) {
             return None;
         }
         match self.made.find(&parts, self.look, self.of)? {
             (_, Is::State(at)) => {
                 self.used.insert(at);
+                self.reads.push(at);
                 Some(in_quotes(&[MADE, &at.to_string()], self.of.dialect))
             }
-            (full, Is::Stored(other)) if full != other => {
+            (full, Is::Stored(other)) if full != other || self.made.is_beside_gone(&parts, self.look, self.of) => {
                 let (schema, name) = other.split_once('.')?;
                 Some(in_quotes(&[schema, name], self.of.dialect))
             }
@@ -220,6 +255,11 @@ impl<'r> Renamer<'r> {
     }
 }
 
+/// Where a node of the tree stands, to know it again when the visit comes to it.
+fn address<T>(node: &T) -> usize {
+    std::ptr::from_ref(node).addr()
+}
+
 fn in_quotes(parts: &[&str], dialect: Dialect) -> ObjectName {
     let mark = if dialect == Dialect::MySql { '`' } else { '"' };
     ObjectName(parts.iter().map(|part| ObjectNamePart::Identifier(Ident::with_quote(mark, *part))).collect())
@@ -229,16 +269,36 @@ impl VisitorMut for Renamer<'_> {
     type Break = ();
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
-        for table in query.with.iter().flat_map(|with| &with.cte_tables) {
-            let name = &table.alias.name;
-            let folded = if name.quote_style.is_none() && self.of.dialect == Dialect::PostgreSql { name.value.to_lowercase() } else { name.value.clone() };
-            self.given.insert(folded);
+        if let Some((scope, seen)) = self.bodies.get(&address(query)).copied()
+            && let Some((_, now)) = self.given.get_mut(scope)
+        {
+            *now = seen;
         }
+        let mut names = Vec::new();
+        if let Some(with) = &query.with {
+            names = with.cte_tables.iter().map(|table| fold(&table.alias.name, self.of.dialect)).collect();
+            for (at, table) in with.cte_tables.iter().enumerate() {
+                let seen = if with.recursive { names.len() } else { at };
+                self.bodies.insert(address(table.query.as_ref()), (self.given.len(), seen));
+            }
+        }
+        let seen = names.len();
+        self.given.push((names, seen));
         if let SetExpr::Table(table) = query.body.as_ref() {
             let name = [table.schema_name.as_deref(), table.table_name.as_deref()].into_iter().flatten().collect::<Vec<_>>().join(".");
             if let Some(Statement::Query(inner)) = parse(&format!("SELECT * FROM {name}"), self.of.dialect) {
                 query.body = inner.body;
             }
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+        self.given.pop();
+        if let Some((scope, _)) = self.bodies.remove(&address(query))
+            && let Some((names, seen)) = self.given.get_mut(scope)
+        {
+            *seen = names.len();
         }
         ControlFlow::Continue(())
     }
@@ -269,8 +329,6 @@ pub(crate) struct Maker<'m> {
 struct Changed<'c> {
     full: String,
     is: Is,
-    at: i64,
-    owner: Option<u32>,
     carried: &'c Carried,
 }
 
@@ -292,27 +350,42 @@ impl<'m> Maker<'m> {
         }
         let Some(mut statement) = parse(&carried.statement, dialect) else { return self.not_read(carried) };
         let all_known = bind(&mut statement, carried.parameters.as_deref());
-        let Some(name) = target(&statement) else { return self.not_read(carried) };
+        let Some(names) = changed(&statement, dialect) else { return self.not_read(carried) };
         let look = Look { at: carried.at, owner: carried.owner };
-        let parts = strandline_sql::parts(&name, dialect);
-        let Some((full, is)) = self.made.find(&parts, look, self.of) else { return };
-        self.flow(&is, assigned_columns(&statement, dialect), carried);
-        let change = Changed { full, is, at: carried.at, owner: carried.owner, carried };
-        let is_followed = matches!(change.is, Is::State(_)) || matches!(&change.is, Is::Stored(stored) if !(self.of.is_described)(stored));
-        match (is_followed, all_known) {
-            (true, true) => self.layer(&change, &statement),
-            // Which rows it put in, changed or took out hangs on values that no log has.
-            (true, false) => self.begin(&change.full, Is::Unknown, carried),
-            (false, _) => {}
+        let hit: Vec<(String, Is)> = names.iter().filter_map(|name| self.found(&strandline_sql::parts(name, dialect), look)).collect();
+        let is_alone = hit.len() == 1 && names.len() == 1;
+        let moves_none = matches!(statement, Statement::Truncate(_) | Statement::Copy { .. } | Statement::LoadData { .. });
+        let may_move = !moves_none && self.moved(carried).is_none_or(|moved| !moved.is_empty());
+        for (full, is) in hit {
+            self.flow(&is, assigned_columns(&statement, dialect), carried);
+            let change = Changed { full, is, carried };
+            match &change.is {
+                Is::Stored(stored) if (self.of.is_described)(stored) || !may_move => {}
+                // Which rows it put in, changed or took out hangs on values that no log has, or on other tables that it changes.
+                Is::State(_) | Is::Stored(_) if !all_known || !is_alone => self.begin(&change.full, Is::Unknown, carried),
+                Is::State(_) | Is::Stored(_) => self.layer(&change, &statement),
+                Is::Gone | Is::Unknown => {}
+            }
         }
     }
 
-    /// A write that is not understood: what it names and was made is unknown from then on.
+    /// What a name stands for, if it is there.
+    fn found(&self, parts: &[String], look: Look) -> Option<(String, Is)> {
+        self.made.find(parts, look, self.of).filter(|(_, is)| *is != Is::Gone)
+    }
+
+    /// A write that is not understood: what it names and may hold values of others is unknown from then on.
     fn not_read(&mut self, carried: &Carried) {
         let look = Look { at: carried.at, owner: carried.owner };
+        let all = tokens(&carried.statement, self.of.dialect);
+        let is = |words: &[&str]| all.first().is_some_and(|first| words.iter().any(|word| first.is(word)));
+        let has_query = || all.iter().any(|token| ["select", "table", "with"].iter().any(|word| token.is(word)));
+        let may_move = is(&["update", "merge", "with"]) || is(&["insert", "replace"]) && has_query();
         for parts in strandline_history::writes::mentions(&carried.statement, self.of.dialect) {
-            if let Some((full, Is::State(_))) = self.made.find(&parts, look, self.of) {
-                self.begin(&full, Is::Unknown, carried);
+            match self.found(&parts, look) {
+                Some((full, Is::State(_))) => self.begin(&full, Is::Unknown, carried),
+                Some((full, Is::Stored(stored))) if may_move && !(self.of.is_described)(&stored) => self.begin(&full, Is::Unknown, carried),
+                _ => {}
             }
         }
     }
@@ -320,28 +393,28 @@ impl<'m> Maker<'m> {
     /// Values that a write moves into a table.
     fn flow(&mut self, is: &Is, columns: Option<Vec<String>>, carried: &Carried) {
         let Is::Stored(stored) = is else { return };
-        for (sql, stands_on) in self.moved(carried) {
+        for (sql, stands_on) in self.moved(carried).unwrap_or_default() {
             let parameters = carried.parameters.as_deref().unwrap_or_default().to_vec();
             let flow = Flow { at: carried.at.saturating_sub(1), sql, parameters, columns: columns.clone(), stands_on };
             self.made.flows.entry(stored.clone()).or_default().push(flow);
         }
     }
 
-    /// The queries whose values a write moves, and the states that they read.
-    fn moved(&self, carried: &Carried) -> Vec<(String, Vec<usize>)> {
+    /// The queries whose values a write moves, and the states that they read; `None`, where that cannot be told.
+    fn moved(&self, carried: &Carried) -> Option<Vec<(String, Vec<usize>)>> {
         let find = |name: &ObjectName| {
             let parts = strandline_sql::parts(name, self.of.dialect);
             let (full_name, is) = self.made.find(&parts, Look { at: carried.at, owner: carried.owner }, self.of)?;
             let Is::Stored(stored) = is else { return None };
             Some(Target { full_name, columns: (self.of.columns)(&stored)? })
         };
-        let pieces = written(&carried.statement, self.of.dialect, &find).unwrap_or_default();
+        let pieces = written(&carried.statement, self.of.dialect, &find)?;
         let look = Look { at: carried.at.saturating_sub(1), owner: carried.owner };
         let named = |sql: String| match self.made.rewrite(&sql, look, self.of) {
             Some(rewritten) => (rewritten.sql, rewritten.used.into_iter().collect()),
             None => (sql, Vec::new()),
         };
-        pieces.into_iter().filter(|piece| piece.sent == Sent::ToServer).map(|piece| named(piece.sql)).collect()
+        Some(pieces.into_iter().filter(|piece| piece.sent == Sent::ToServer).map(|piece| named(piece.sql)).collect())
     }
 
     fn begin(&mut self, full: &str, is: Is, carried: &Carried) {
@@ -356,18 +429,20 @@ impl<'m> Maker<'m> {
         let Some(mut statement) = parse(sql, self.of.dialect) else { return Is::Unknown };
         let mut renamer = Renamer::new(&self.made, look, self.of);
         let _done: ControlFlow<()> = statement.visit(&mut renamer);
-        let (used, unknown) = (renamer.used, renamer.unknown);
+        let (used, unknown, reads) = (renamer.used, renamer.unknown, renamer.reads);
         if !unknown.is_empty() || self.made.states.len() >= STATES {
             return Is::Unknown;
         }
         let below = used.iter().map(|at| &self.made.states[*at]);
         let layers = below.clone().map(|state| state.layers).max().map_or(0, |layers| layers + 1);
         let is_unsure = carried.end == End::Unsure || below.clone().any(|state| state.is_unsure);
-        if layers > LAYERS {
+        // Each use of a state below is one more scan of all that it reads.
+        let size = reads.iter().fold(1_usize, |size, at| size.saturating_add(self.made.states[*at].size));
+        if layers > LAYERS || size > SCANS {
             return Is::Unknown;
         }
         let columns = columns.or_else(|| self.columns_of(&statement, look));
-        self.made.states.push(State { sql: statement.to_string(), as_of, columns, stands_on: used.into_iter().collect(), layers, is_unsure });
+        self.made.states.push(State { sql: statement.to_string(), as_of, columns, stands_on: used.into_iter().collect(), layers, size, own: None, is_unsure });
         Is::State(self.made.states.len() - 1)
     }
 
@@ -421,16 +496,16 @@ impl<'m> Maker<'m> {
 
     fn define(&mut self, definition: &Definition, carried: &Carried) {
         let look = Look { at: carried.at, owner: carried.owner };
-        let find = |maker: &Self, name: &[String]| maker.made.find(name, look, maker.of);
+        let find = |maker: &Self, name: &[String]| maker.found(name, look);
         match definition {
             Definition::Copy { name, columns, query } => {
                 let full = self.new_name(name, carried);
-                let is = self.state(&with_columns(query, columns), Some(carried.at.saturating_sub(1)), not_empty(columns), carried);
+                let is = self.state(&with_columns(query, columns, self.of.dialect), Some(carried.at.saturating_sub(1)), not_empty(columns), carried);
                 self.begin(&full, is, carried);
             }
             Definition::View { name, columns, query, materialised } => {
                 let full = self.new_name(name, carried);
-                let query = with_columns(query, columns);
+                let query = with_columns(query, columns, self.of.dialect);
                 let is = self.state(&query, materialised.then_some(carried.at), not_empty(columns), carried);
                 if *materialised {
                     self.recipes.insert(full.clone(), query);
@@ -439,8 +514,10 @@ impl<'m> Maker<'m> {
             }
             Definition::Refresh { name } => {
                 let Some((full, _)) = find(self, name) else { return };
-                let Some(query) = self.recipes.get(&full).cloned() else { return };
-                let is = self.state(&query, Some(carried.at), None, carried);
+                let is = match self.recipes.get(&full).cloned() {
+                    Some(query) => self.state(&query, Some(carried.at), None, carried),
+                    None => Is::Unknown,
+                };
                 self.begin(&full, is, carried);
             }
             Definition::Table { name } => self.table(name, carried),
@@ -452,15 +529,13 @@ impl<'m> Maker<'m> {
                     [.., schema, one] => format!("{schema}.{one}"),
                     [] => return,
                 };
-                self.begin(&full, Is::Gone, carried);
-                self.begin(&to, is, carried);
+                self.rename(&full, &to, is, carried);
             }
             Definition::Move { name, schema } => {
                 let Some((full, is)) = find(self, name) else { return };
                 let Some((_, bare)) = full.split_once('.') else { return };
                 let to = format!("{schema}.{bare}");
-                self.begin(&full, Is::Gone, carried);
-                self.begin(&to, is, carried);
+                self.rename(&full, &to, is, carried);
             }
             Definition::Drop { names } => {
                 for name in names {
@@ -482,9 +557,18 @@ impl<'m> Maker<'m> {
         }
     }
 
+    /// A relation has another name from now on; a materialised view is filled by the same query.
+    fn rename(&mut self, full: &str, to: &str, is: Is, carried: &Carried) {
+        if let Some(query) = self.recipes.get(full).cloned() {
+            self.recipes.insert(to.to_owned(), query);
+        }
+        self.begin(full, Is::Gone, carried);
+        self.begin(to, is, carried);
+    }
+
     /// The full name that a definition gives.
     fn new_name(&self, name: &[String], carried: &Carried) -> String {
-        let temporary = carried.statement.split_whitespace().take(6).any(|w| ["temp", "temporary"].iter().any(|t| w.eq_ignore_ascii_case(t)));
+        let temporary = strandline_history::is_temporary(&carried.statement);
         let lower = |part: &String| if self.of.dialect == Dialect::MySql { part.to_lowercase() } else { part.clone() };
         let own = self.of.search_path.first().map_or("public", String::as_str);
         match name {
@@ -500,7 +584,7 @@ impl<'m> Maker<'m> {
     fn table(&mut self, name: &[String], carried: &Carried) {
         let full = self.new_name(name, carried);
         let Some(Statement::CreateTable(table)) = parse(&carried.statement, self.of.dialect) else { return self.begin(&full, Is::Unknown, carried) };
-        let is_there = table.if_not_exists && self.made.find(name, Look { at: carried.at, owner: carried.owner }, self.of).is_some();
+        let is_there = table.if_not_exists && self.found(name, Look { at: carried.at, owner: carried.owner }).is_some();
         if is_there {
             return;
         }
@@ -515,7 +599,7 @@ impl<'m> Maker<'m> {
 
     /// The same relation with other columns: `None` of a column is gone.
     fn alter(&mut self, name: &[String], carried: &Carried, of: impl Fn(&str) -> Option<String>) {
-        let Some((full, is)) = self.made.find(name, Look { at: carried.at, owner: carried.owner }, self.of) else { return };
+        let Some((full, is)) = self.found(name, Look { at: carried.at, owner: carried.owner }) else { return };
         let (Some(columns), Some(reference)) = (self.columns(&is), self.reference(&is)) else { return self.begin(&full, Is::Unknown, carried) };
         let kept: Vec<(String, String)> = columns.into_iter().filter_map(|own| of(&own).map(|new| (own, new))).collect();
         let list: Vec<String> = kept.iter().map(|(own, new)| format!("{} AS {}", self.quoted(own), self.quoted(new))).collect();
@@ -525,7 +609,7 @@ impl<'m> Maker<'m> {
     }
 
     fn add(&mut self, name: &[String], column: &str, default: &NewCells, carried: &Carried) {
-        let Some((full, is)) = self.made.find(name, Look { at: carried.at, owner: carried.owner }, self.of) else { return };
+        let Some((full, is)) = self.found(name, Look { at: carried.at, owner: carried.owner }) else { return };
         let (Some(mut columns), Some(reference)) = (self.columns(&is), self.reference(&is)) else { return self.begin(&full, Is::Unknown, carried) };
         let value = match default {
             NewCells::Constant(text) => Literal::SingleQuotedString(text.clone()).to_string(),
@@ -540,10 +624,6 @@ impl<'m> Maker<'m> {
 
     /// The next state of a relation that a write changed.
     fn layer(&mut self, change: &Changed<'_>, statement: &Statement) {
-        let moves_nothing = || self.moved(change.carried).is_empty();
-        if matches!(change.is, Is::Stored(_)) && moves_nothing() {
-            return;
-        }
         let next = match statement {
             Statement::Insert(insert) => self.inserted(change, insert),
             Statement::Update(update) => self.updated(change, update),
@@ -553,11 +633,11 @@ impl<'m> Maker<'m> {
         };
         let Some((sql, is_unsure)) = next else { return self.begin(&change.full, Is::Unknown, change.carried) };
         let columns = self.columns(&change.is);
-        let is = self.state(&sql, Some(change.at.saturating_sub(1)), columns, change.carried);
+        let is = self.state(&sql, Some(change.carried.at.saturating_sub(1)), columns, change.carried);
         if let Is::State(at) = is {
             self.made.states[at].is_unsure |= is_unsure;
+            self.made.states[at].own = says_itself(statement).then(|| change.full.clone());
         }
-        debug_assert!(change.owner == change.carried.owner, "a change is its connection's");
         self.begin(&change.full, is, change.carried);
     }
 
@@ -649,46 +729,51 @@ fn not_empty(columns: &[String]) -> Option<Vec<String>> {
 }
 
 /// A query with other names for its columns.
-fn with_columns(query: &str, columns: &[String]) -> String {
-    let query = match query.get(..6) {
-        Some(word) if word.eq_ignore_ascii_case("table ") => format!("SELECT * FROM {}", &query[6..]),
+fn with_columns(query: &str, columns: &[String], dialect: Dialect) -> String {
+    let query = match query.get(..5) {
+        Some(word) if word.eq_ignore_ascii_case("table") && query[5..].starts_with(char::is_whitespace) => format!("SELECT * FROM {}", query[5..].trim_start()),
         _ => query.to_owned(),
     };
     if columns.is_empty() {
         return query;
     }
-    let names: Vec<String> = columns.iter().map(|column| Ident::with_quote('"', column).to_string()).collect();
+    let mark = if dialect == Dialect::MySql { '`' } else { '"' };
+    let names: Vec<String> = columns.iter().map(|column| Ident::with_quote(mark, column).to_string()).collect();
     format!("SELECT * FROM ({query}) AS q ({})", names.join(", "))
 }
 
-/// The relation that a write changes.
-fn target(statement: &Statement) -> Option<ObjectName> {
-    let of_factor = |factor: &TableFactor| if let TableFactor::Table { name, .. } = factor { Some(name.clone()) } else { None };
+/// The relations that a write may change; `None`, where that is whatever it mentions.
+fn changed(statement: &Statement, dialect: Dialect) -> Option<Vec<ObjectName>> {
+    let names = strandline_history::changed(statement)?;
+    let Statement::Update(update) = statement else { return Some(names) };
+    // Of several tables of MySQL, only those are changed whose columns are assigned, where all of these are told with their tables.
+    let mut assigned = Vec::new();
+    for assignment in &update.assignments {
+        let AssignmentTarget::ColumnName(column) = &assignment.target else { return Some(names) };
+        match strandline_sql::parts(column, dialect).as_slice() {
+            [.., table, _] => assigned.push(table.clone()),
+            _ => return Some(names),
+        }
+    }
+    let factors = std::iter::once(&update.table.relation).chain(update.table.joins.iter().map(|join| &join.relation));
+    let is_assigned = |factor: &&TableFactor| match factor {
+        TableFactor::Table { name, alias, .. } => {
+            let called = alias.as_ref().map(|alias| alias.name.value.clone()).or_else(|| strandline_sql::parts(name, dialect).pop());
+            called.is_some_and(|called| assigned.contains(&called))
+        }
+        _ => false,
+    };
+    let hit: Vec<ObjectName> =
+        factors.filter(is_assigned).filter_map(|f| if let TableFactor::Table { name, .. } = f { Some(name.clone()) } else { None }).collect();
+    Some(if hit.is_empty() { names } else { hit })
+}
+
+/// Whether a write may put in what it says itself.
+fn says_itself(statement: &Statement) -> bool {
     match statement {
-        Statement::Insert(insert) => {
-            if let TableObject::TableName(name) = &insert.table {
-                Some(name.clone())
-            } else {
-                None
-            }
-        }
-        Statement::Update(update) => of_factor(&update.table.relation),
-        Statement::Delete(delete) => {
-            let (FromTable::WithFromKeyword(tables) | FromTable::WithoutKeyword(tables)) = &delete.from;
-            of_factor(&tables.first()?.relation)
-        }
-        Statement::Merge(merge) => of_factor(&merge.table),
-        Statement::Truncate(truncate) => truncate.table_names.first().map(|table| table.name.clone()),
-        Statement::Copy { source: sqlparser::ast::CopySource::Table { table_name, .. }, to: false, .. } => Some(table_name.clone()),
-        Statement::LoadData { table_name, .. } => Some(table_name.clone()),
-        Statement::Query(query) => match query.body.as_ref() {
-            SetExpr::Insert(inner) | SetExpr::Update(inner) | SetExpr::Delete(inner) | SetExpr::Merge(inner) => target(inner),
-            _ => query.with.iter().flat_map(|with| &with.cte_tables).find_map(|table| match table.query.body.as_ref() {
-                SetExpr::Insert(inner) | SetExpr::Update(inner) | SetExpr::Delete(inner) | SetExpr::Merge(inner) => target(inner),
-                _ => None,
-            }),
-        },
-        _ => None,
+        Statement::Insert(insert) => insert.source.as_ref().is_none_or(|source| matches!(source.body.as_ref(), SetExpr::Values(_))),
+        Statement::Update(_) => true,
+        _ => false,
     }
 }
 
@@ -721,4 +806,113 @@ fn bind(statement: &mut Statement, parameters: Option<&[Option<String>]>) -> boo
         ControlFlow::Continue(())
     });
     all_known
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What reading `sql` comes to after these writes: the statement with its names replaced, and the states that it stands on.
+    fn read_in(dialect: Dialect, log: &[&str], sql: &str) -> String {
+        let tables = [("hr.p", vec!["no", "name", "phone"]), ("hr.lunch", vec!["no", "dish"]), ("public.p", vec!["no", "name"])];
+        let columns = |full: &str| tables.iter().find(|(name, _)| *name == full).map(|(_, columns)| columns.iter().map(|c| (*c).to_owned()).collect());
+        let of = Snapshotted {
+            dialect,
+            name: "shop",
+            search_path: &["hr".to_owned(), "public".to_owned()],
+            columns: &columns,
+            view: &|_| None,
+            is_described: &|full| full.ends_with(".p"),
+        };
+        let carried = |(at, statement): (usize, &&str)| Carried {
+            statement: (*statement).into(),
+            parameters: None,
+            at: 10 * (i64::try_from(at).expect("a short log") + 1),
+            owner: Some(1),
+            end: End::Committed,
+        };
+        let recipes = HashMap::from([("hr.kept".to_owned(), "SELECT name FROM hr.p".to_owned())]);
+        let made = Maker::new(&of, recipes).make(&log.iter().enumerate().map(carried).collect::<Vec<_>>());
+        let mut told = match made.rewrite(sql, Look { at: 1_000, owner: Some(1) }, &of) {
+            None => "as it stands".to_owned(),
+            Some(read) if read.unknown.is_empty() => read.sql,
+            Some(read) => format!("unknown {}", read.unknown.into_iter().collect::<Vec<_>>().join(" ")),
+        };
+        for (name, flows) in &made.flows {
+            flows.iter().for_each(|flow| told.push_str(&format!("; {name} <- {}", flow.sql)));
+        }
+        told
+    }
+
+    fn check(log: &[&str], sql: &str, expected: &str) {
+        assert_eq!(read_in(Dialect::PostgreSql, log, sql), expected, "{log:?} {sql}");
+    }
+
+    fn check_mysql(log: &[&str], sql: &str, expected: &str) {
+        assert_eq!(read_in(Dialect::MySql, log, sql), expected, "{log:?} {sql}");
+    }
+
+    const COPY: &str = "CREATE TABLE c AS SELECT no, name FROM hr.p";
+
+    #[test]
+    fn every_table_that_a_write_changes_is_followed_or_unknown() {
+        check(
+            &["INSERT INTO lunch SELECT no, name FROM hr.p"],
+            "SELECT * FROM lunch",
+            "SELECT * FROM \"__made\".\"0\" AS lunch; hr.lunch <- SELECT no, name FROM hr.p",
+        );
+        let two = "WITH a AS (INSERT INTO lunch SELECT no, name FROM hr.p), b AS (INSERT INTO c SELECT no, name FROM hr.p) SELECT 1";
+        check(&[COPY, two], "SELECT * FROM c", "unknown hr.c; hr.lunch <- SELECT no, name FROM hr.p; hr.lunch <- SELECT no, name FROM hr.p");
+        check_mysql(
+            &["UPDATE p JOIN lunch ON lunch.no = p.no SET lunch.dish = p.name"],
+            "SELECT * FROM lunch",
+            "unknown hr.lunch; hr.lunch <- SELECT p.name FROM p JOIN lunch ON lunch.no = p.no",
+        );
+        check_mysql(&["UPDATE lunch, p SET lunch.dish = p.name"], "SELECT * FROM lunch", "unknown hr.lunch");
+        check(&["TRUNCATE hr.lunch, hr.p"], "SELECT * FROM lunch", "as it stands");
+    }
+
+    #[test]
+    fn what_no_log_reads_makes_unknown_what_it_may_have_changed() {
+        check(&["INSERT INTO lunch SELECT ODD (FROM p"], "SELECT * FROM lunch", "unknown hr.lunch");
+        check(&["DELETE FROM ODD lunch ("], "SELECT * FROM lunch", "as it stands");
+        check(&["INSERT INTO lunch VALUES ('x' ODD"], "SELECT * FROM lunch", "as it stands");
+        check(&["VACUUM lunch"], "SELECT * FROM lunch", "as it stands");
+    }
+
+    #[test]
+    fn a_name_that_is_gone_means_the_next_of_its_path() {
+        check(&["ALTER TABLE hr.p RENAME TO q"], "SELECT * FROM p", "SELECT * FROM \"public\".\"p\" AS p");
+        check(&["ALTER TABLE hr.p RENAME TO q"], "SELECT * FROM q", "SELECT * FROM \"hr\".\"p\" AS q");
+        check(&["DROP TABLE hr.lunch"], "SELECT * FROM lunch", "unknown hr.lunch");
+    }
+
+    #[test]
+    fn a_name_that_with_gives_is_seen_only_where_it_is_given() {
+        let made = "\"__made\".\"0\" AS c";
+        check(&[COPY], "WITH c AS (SELECT * FROM c) SELECT * FROM c", &format!("WITH c AS (SELECT * FROM {made}) SELECT * FROM c"));
+        check(
+            &[COPY],
+            "SELECT * FROM (WITH c AS (SELECT 1) SELECT * FROM c) AS a, c",
+            &format!("SELECT * FROM (WITH c AS (SELECT 1) SELECT * FROM c) AS a, {made}"),
+        );
+    }
+
+    #[test]
+    fn names_of_mysql_are_found_as_written_and_folded() {
+        check_mysql(&["CREATE TABLE Box AS SELECT name FROM p"], "SELECT * FROM BOX", "SELECT * FROM `__made`.`0` AS BOX");
+        check_mysql(&["CREATE TEMPORARY TABLE p AS SELECT name FROM hr.p"], "SELECT * FROM shop.p", "SELECT * FROM `__made`.`0` AS p");
+    }
+
+    #[test]
+    fn a_view_that_is_kept_is_filled_by_its_query_under_its_new_name() {
+        let log = ["CREATE MATERIALIZED VIEW m AS SELECT name FROM hr.p", "ALTER MATERIALIZED VIEW m RENAME TO n", "REFRESH MATERIALIZED VIEW n"];
+        check(&log, "SELECT * FROM n", "SELECT * FROM \"__made\".\"1\" AS n");
+    }
+
+    #[test]
+    fn states_that_read_one_another_twice_do_not_grow_without_bound() {
+        let twice: Vec<String> = std::iter::once(COPY.to_owned()).chain((0..20).map(|_| "INSERT INTO c SELECT * FROM c".to_owned())).collect();
+        check(&twice.iter().map(String::as_str).collect::<Vec<_>>(), "SELECT * FROM c", "unknown hr.c");
+    }
 }

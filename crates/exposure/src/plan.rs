@@ -230,10 +230,10 @@ impl Planner<'_> {
             return self.nobody(Nobody::RefusedBeforeReading, None);
         }
         let named = match understand(sql, self.world().dialect) {
-            Meaning::Shows(shown) => self.world().named(&shown.sql, &self.standing.session),
+            Meaning::Shows(shown) => self.named_at(&shown.sql, self.look(&shown.sql, &Source::Itself)).named,
             // An error quotes of such a statement what it says itself, and which key is taken.
             Meaning::Writes(sql) if self.says_all_itself(&sql) => return self.nobody(Nobody::Statement(ShowsNobody::WriteWithoutQuery), None),
-            Meaning::Writes(sql) => self.world().named(&sql, &self.standing.session),
+            Meaning::Writes(sql) => self.named_at(&sql, self.look(&sql, &Source::Itself)).named,
             Meaning::Nobody(class) => return self.nobody(Nobody::Statement(class), None),
             Meaning::Command(_) => return self.nobody(Nobody::Command, None),
             Meaning::Opaque(reason) => return self.widen_to_role(Missing::FailedWithError, Some(reason)),
@@ -341,7 +341,9 @@ impl Planner<'_> {
         let moves = self.held_values(sql, Read::Anywhere);
         let find = |name: &ObjectName| self.world().target(name, &self.standing.session);
         let Some(pieces) = written(sql, self.world().dialect, &find) else {
-            let may_show = lexer::tokens(sql, self.world().dialect).iter().any(|t| ["returning", "select", "table"].iter().any(|word| t.is(word)));
+            let all = lexer::tokens(sql, self.world().dialect);
+            let may_move = all.first().is_some_and(|first| ["update", "merge", "with"].iter().any(|word| first.is(word)));
+            let may_show = may_move || all.iter().any(|t| ["returning", "select", "table"].iter().any(|word| t.is(word)));
             return match may_show {
                 true => self.widen_to_role(Missing::NotUnderstood, Some("the write cannot be understood")),
                 false if moves => {}
@@ -383,17 +385,17 @@ impl Planner<'_> {
         if self.standing.is_lost {
             return self.widen_to_role(Missing::SessionReadsOtherwise, Some("search_path"));
         }
-        let (_, first) = self.state(&shown.sql, &Named::default(), source);
-        let look = Look { at: first.at, owner: self.access.connection.as_deref().and_then(|name| self.scene.connections.get(name)).and_then(|c| c.number) };
-        let rewritten = self.world().rewrite(&shown.sql, look, &self.standing.session);
-        let sql = rewritten.as_ref().map_or(&shown.sql, |rewritten| &rewritten.sql);
-        let mut named = self.world().named(sql, &self.standing.session);
-        if let Some(rewritten) = &rewritten {
-            named.unknown.extend(rewritten.unknown.iter().cloned());
-            if rewritten.is_unsure {
-                self.cap = lower(self.cap, (Certainty::Likely, Some(Missing::TableDoubtful)));
-            }
+        let look = self.look(&shown.sql, source);
+        let mut standing = self.named_at(&shown.sql, look);
+        // Which state of its tables it read hangs on which they are, and what its names stood for on that.
+        let read_at = self.state(&shown.sql, &standing.named, source).1.at;
+        if read_at != look.at {
+            standing = self.named_at(&shown.sql, Look { at: read_at, ..look });
         }
+        if standing.is_unsure {
+            self.cap = lower(self.cap, (Certainty::Likely, Some(Missing::TableDoubtful)));
+        }
+        let StoodFor { sql, named, .. } = standing;
         let named = Rc::new(named);
         self.name_tables(&named);
         if named.opaque {
@@ -426,7 +428,7 @@ impl Planner<'_> {
         let is_mixed = read.otherwise == Otherwise::Mixed || named.stale;
         let mut job = Job {
             database: self.database,
-            sql: sql.clone(),
+            sql,
             session: Rc::new(self.standing.session.clone()),
             call: Call { time, as_of: Some(read.at), parameters: Vec::new(), rows },
             cap: self.cap,
@@ -442,6 +444,11 @@ impl Planner<'_> {
         if let Otherwise::At(other) = read.otherwise {
             let mut wide = Job { mode: Mode::Wide(Missing::StateNotKnown), ..job.clone() };
             wide.call.as_of = Some(other);
+            let StoodFor { sql, named, .. } = self.named_at(&shown.sql, Look { at: other, ..look });
+            if named.opaque || !named.unknown.is_empty() {
+                self.widen_to_role(Missing::StateNotKnown, None);
+            }
+            (wide.sql, wide.named) = (sql, Rc::new(named));
             self.job(wide, values.clone());
             job.cap = lower(job.cap, (Certainty::Likely, Some(Missing::StateNotKnown)));
         }
@@ -517,6 +524,24 @@ impl Planner<'_> {
             moved: Rc::default(),
         };
         self.job(job, Values { parameters: Vec::new(), parameters_known: false });
+    }
+
+    /// Who looks, and as of when.
+    fn look(&self, sql: &str, source: &Source<'_>) -> Look {
+        let owner = self.access.connection.as_deref().and_then(|name| self.scene.connections.get(name)).and_then(|c| c.number);
+        Look { at: self.state(sql, &Named::default(), source).1.at, owner }
+    }
+
+    /// A statement with its names replaced by what they stood for at a moment, and what it then names.
+    fn named_at(&self, sql: &str, look: Look) -> StoodFor {
+        let rewritten = self.world().rewrite(sql, look, &self.standing.session);
+        let (sql, unknown, is_unsure) = match rewritten {
+            Some(rewritten) => (rewritten.sql, rewritten.unknown, rewritten.is_unsure),
+            None => (sql.to_owned(), BTreeSet::new(), false),
+        };
+        let mut named = self.world().named(&sql, &self.standing.session);
+        named.unknown.extend(unknown);
+        StoodFor { sql, named, is_unsure }
     }
 
     /// Values that writes moved into the tables that it reads, as replays of what they were.
@@ -634,6 +659,14 @@ fn changes_others(sql: &str, dialect: Dialect) -> bool {
 /// Tables that a statement names and the estate neither describes nor declares to be without personal data.
 fn undeclared<'n>(named: &'n Named, world: &'n DatabaseWorld) -> impl Iterator<Item = &'n String> {
     named.other.iter().chain(&named.unknown).filter(|table| !world.is_without_personal_data(table))
+}
+
+/// A statement whose names stand for what they did at a moment.
+struct StoodFor {
+    sql: String,
+    named: Named,
+    /// Rows may be in what it reads that were not there.
+    is_unsure: bool,
 }
 
 /// What ran a query.

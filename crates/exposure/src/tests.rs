@@ -687,6 +687,20 @@ fn what_a_setting_of_the_session_holds_is_shown_by_whoever_reads_it() {
     check("DO $$ BEGIN PERFORM 1; END $$", "SELECT current_setting('app.v')", "B:health?");
 }
 
+fn a_temporary_table_hides_a_described_one_from_its_writes() {
+    let read = || access(30, "SELECT staff_no, name FROM hr.staff ORDER BY staff_no", Some(4));
+    let mut case = Case::of(vec![read()]);
+    case.events = vec![event(20, "CREATE TEMP TABLE staff AS SELECT 1 AS n"), event(21, "DELETE FROM staff")];
+    check_engine(&case, "replayed", "A:name~ B:name~ C:name~ D:name~");
+}
+
+#[test]
+fn what_was_put_into_a_table_that_no_snapshot_has_is_not_described() {
+    let mut case = Case::of(vec![access(30, "SELECT * FROM hr.fresh", Some(1))]);
+    case.events = vec![event(20, "CREATE TABLE hr.fresh (name text)"), event(21, "INSERT INTO hr.fresh VALUES ('x')")];
+    check_engine(&case, "undescribed", "");
+}
+
 #[test]
 fn every_sentence_of_missing_proof_is_documented() {
     let page = include_str!("../../../docs/exposure.md");

@@ -319,6 +319,8 @@ impl DatabaseWorld {
             full.strip_prefix(MADE).and_then(|rest| rest.trim_start_matches('.').parse::<usize>().ok()).and_then(|at| self.made.states.get(at))
         {
             if depth < 64 && named.views.insert(full.to_owned()) {
+                // What a write said itself stands in no table of the snapshot.
+                named.other.extend(state.own.clone());
                 self.add_kept(&state.sql, state.as_of, named, depth);
             }
         } else if let Some(sql) = self.views.get(full).filter(|_| self.kept.contains_key(full)) {

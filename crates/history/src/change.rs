@@ -294,6 +294,11 @@ pub(crate) fn actions(statement: &Statement) -> Option<Vec<(Vec<ObjectName>, Act
     })
 }
 
+/// The tables that a statement names as its targets. `None`: it may change whatever it mentions.
+pub fn changed(statement: &Statement) -> Option<Vec<ObjectName>> {
+    Some(actions(statement)?.into_iter().flat_map(|(names, _)| names).collect())
+}
+
 /// The changes that a query carries: `WITH x AS (DELETE …) SELECT …`.
 fn in_query(query: &Query) -> Vec<(Vec<ObjectName>, Action<'_>)> {
     let mut found = Vec::new();

@@ -150,6 +150,8 @@ struct Roller<'r, 't> {
     renamed: BTreeMap<String, Option<usize>>,
     /// Tables that are not described, and into which values were moved.
     carried_into: BTreeSet<usize>,
+    /// Temporary tables that are there: the connection, among those that are asked for, and the name. They hide a table of that name.
+    temporary: BTreeSet<(Option<u32>, String)>,
 }
 
 impl<'r, 't> Roller<'r, 't> {
@@ -163,6 +165,7 @@ impl<'r, 't> Roller<'r, 't> {
             carried: Vec::new(),
             carried_into: BTreeSet::new(),
             renamed: BTreeMap::new(),
+            temporary: BTreeSet::new(),
         }
     }
 
@@ -255,14 +258,51 @@ impl<'r, 't> Roller<'r, 't> {
     fn apply(&mut self, write: &Write, at: i64) {
         let tree = self.tree(write);
         match tree.as_deref().and_then(actions) {
+            // Which connection's table of the name it is, no log tells.
+            Some(all) if write.owner.is_none() && all.iter().flat_map(|(names, _)| names).any(|name| self.is_temporary(name, None)) => {
+                let hit = all.iter().flat_map(|(names, _)| names).filter_map(|name| self.resolve(name)).filter_map(|full| self.table(&full)).collect();
+                self.with_family(&hit, write, at, |versions, change| versions.not_understood(change));
+            }
             Some(all) => {
                 let is_whole = all.len() == 1;
                 for (names, action) in &all {
-                    let full: Vec<String> = names.iter().filter_map(|name| self.resolve(name)).collect();
+                    let owner = write.owner.map(|owner| owner.connection);
+                    let stored = names.iter().filter(|name| !self.is_temporary(name, owner));
+                    let full: Vec<String> = stored.filter_map(|name| self.resolve(name)).collect();
                     self.apply_action(&full, action, write, at, is_whole && names.len() == 1);
                 }
             }
             None => self.apply_unknown(write, at),
+        }
+    }
+
+    /// Whether a name stands for a temporary table of a connection.
+    fn is_temporary(&self, name: &ObjectName, owner: Option<u32>) -> bool {
+        let parts = strandline_sql::parts(name, self.rebuild.stored.dialect);
+        self.hides(&parts, owner)
+    }
+
+    fn hides(&self, parts: &[String], owner: Option<u32>) -> bool {
+        let stored = self.rebuild.stored;
+        match parts {
+            [.., schema, _] if stored.dialect == Dialect::PostgreSql && schema != "pg_temp" => false,
+            [.., schema, _] if stored.dialect == Dialect::MySql && !schema.eq_ignore_ascii_case(&stored.name) => false,
+            [.., name] => !self.temporary.is_empty() && self.temporary.contains(&(owner, name.to_lowercase())),
+            [] => false,
+        }
+    }
+
+    /// Notes which temporary tables are there from now on.
+    fn temporary(&mut self, definition: &Definition, write: &Write) {
+        let owner = write.owner.map(|owner| owner.connection);
+        let bare = |name: &Name| name.last().map(|last| (owner, last.to_lowercase()));
+        match definition {
+            Definition::Copy { name, .. } | Definition::Table { name } | Definition::View { name, .. } if is_temporary(&write.statement) => {
+                self.temporary.extend(bare(name));
+            }
+            // Of which connection it was is not known: it may still be there in another one.
+            Definition::Drop { names } if owner.is_some() => self.temporary.retain(|key| !names.iter().any(|name| bare(name).as_ref() == Some(key))),
+            _ => {}
         }
     }
 
@@ -302,8 +342,8 @@ impl<'r, 't> Roller<'r, 't> {
         let SetExpr::Select(select) = query.body.as_ref() else { return None };
         let grouped = !matches!(&select.group_by, GroupByExpr::Expressions(list, _) if list.is_empty());
         let [from] = select.from.as_slice() else { return None };
-        let TableFactor::Table { name, args: None, .. } = &from.relation else { return None };
-        if grouped || select.having.is_some() || select.distinct.is_some() || select.into.is_some() || !from.joins.is_empty() {
+        let TableFactor::Table { name, args: None, sample: None, partitions, .. } = &from.relation else { return None };
+        if grouped || !partitions.is_empty() || select.having.is_some() || select.distinct.is_some() || select.into.is_some() || !from.joins.is_empty() {
             return None;
         }
         let table = self.resolve(name).and_then(|full| self.table(&full))?;
@@ -325,6 +365,11 @@ impl<'r, 't> Roller<'r, 't> {
     }
 
     fn define(&mut self, definition: &Definition, write: &Write, at: i64) {
+        let owner = write.owner.map(|owner| owner.connection);
+        if named_by(definition).iter().any(|name| self.hides(name, owner)) {
+            return self.temporary(definition, write);
+        }
+        self.temporary(definition, write);
         let is_sure = write.end == End::Committed && write.time >= self.rebuild.snapshot_time;
         match definition {
             Definition::RenameColumn { name, column, to } => self.columns(name, &Columns::Renamed(column, to), write, at),
@@ -385,6 +430,25 @@ impl<'r, 't> Roller<'r, 't> {
         for table in all {
             act(&mut self.tables[table], &Change { write, at, through_parent: false, is_whole: false, selected: None });
         }
+    }
+}
+
+/// Whether a statement makes something that its connection alone sees.
+pub fn is_temporary(statement: &str) -> bool {
+    statement.split_whitespace().take(6).any(|word| ["temp", "temporary"].iter().any(|temporary| word.eq_ignore_ascii_case(temporary)))
+}
+
+/// The names of what a definition changes or drops.
+fn named_by(definition: &Definition) -> &[Name] {
+    match definition {
+        Definition::RenameColumn { name, .. }
+        | Definition::DropColumn { name, .. }
+        | Definition::AddColumn { name, .. }
+        | Definition::Rename { name, .. }
+        | Definition::Move { name, .. }
+        | Definition::Changed { name } => std::slice::from_ref(name),
+        Definition::Drop { names } => names,
+        Definition::View { .. } | Definition::Copy { .. } | Definition::Table { .. } | Definition::Refresh { .. } => &[],
     }
 }
 

@@ -227,6 +227,7 @@ fn check_statement(seed: u64) {
 #[test]
 fn a_row_in_doubt_stays_so_where_no_column_speaks_of_it() {
     check_statement(4484054447745137872);
+    check_statement(17261283603371248724);
 }
 
 proptest! {

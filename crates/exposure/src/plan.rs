@@ -401,7 +401,7 @@ impl Planner<'_> {
         if named.opaque {
             return self.widen_to_role(Missing::NotUnderstood, Some("it calls code that may read what it does not name"));
         }
-        let held = self.held_values(sql, Read::Listed);
+        let held = self.held_values(&sql, Read::Listed);
         let others_declared = undeclared(&named, self.world()).next().is_none();
         if !others_declared {
             self.undescribed(&named);
@@ -415,7 +415,7 @@ impl Planner<'_> {
             };
         }
         // A view may read the clock, too.
-        let is_untimely = self.state.sets_clock() && (reads_clock(sql, self.world().dialect) || !named.without_views());
+        let is_untimely = self.state.sets_clock() && (reads_clock(&sql, self.world().dialect) || !named.without_views());
         let odd = self.standing.odd.clone().or_else(|| is_untimely.then(|| "timestamp".to_owned()));
         if let Some(odd) = odd.clone() {
             self.everybody(named.described.clone(), Missing::SessionReadsOtherwise, Some(odd));

@@ -687,6 +687,7 @@ fn what_a_setting_of_the_session_holds_is_shown_by_whoever_reads_it() {
     check("DO $$ BEGIN PERFORM 1; END $$", "SELECT current_setting('app.v')", "B:health?");
 }
 
+#[test]
 fn a_temporary_table_hides_a_described_one_from_its_writes() {
     let read = || access(30, "SELECT staff_no, name FROM hr.staff ORDER BY staff_no", Some(4));
     let mut case = Case::of(vec![read()]);

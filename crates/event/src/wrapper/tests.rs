@@ -1,3 +1,5 @@
+//! What each wrapper leaves of a line, and where it says that the line stood.
+
 use strandline_model::estate::LogSource;
 use strandline_model::evidence::ArtefactId;
 

@@ -227,10 +227,8 @@ pub(crate) fn variables_read(sql: &str, dialect: Dialect, read: Read) -> BTreeSe
             lists.push(is_listed);
         } else if token.is_symbol(')') {
             lists.pop();
-        } else if token.is("select") || token.is("returning") || token.is("from") || token.is("where") {
-            if let Some(last) = lists.last_mut() {
-                *last = token.is("select") || token.is("returning");
-            }
+        } else if let Some(last) = lists.last_mut().filter(|_| ["select", "returning", "from", "where"].iter().any(|word| token.is(word))) {
+            *last = token.is("select") || token.is("returning");
         }
         if !is_listed && read == Read::Listed {
             continue;

@@ -95,11 +95,14 @@ pub(crate) struct LookedUp {
     systems: BTreeMap<Arc<str>, OfSystem>,
 }
 
+/// A look-up: from, to (common clock), and the session.
+type Placed = (i64, i64, Arc<str>);
+
 /// The look-ups of one system, of the secrets of each address.
 #[derive(Debug, Default)]
 struct OfSystem {
-    /// By address: when (common clock, from and to), and the session; in order of time.
-    by_address: HashMap<Arc<str>, Vec<(i64, i64, Arc<str>)>>,
+    /// By address, in order of time.
+    by_address: HashMap<Arc<str>, Vec<Placed>>,
     /// By request id, where statements carry it.
     by_request: HashMap<Arc<str>, Arc<str>>,
     /// Sessions whose secret was looked up, too, when no request ran from any address that is known to use it.
@@ -240,52 +243,56 @@ const COLUMNS: &[&str] = &[
     "secrets",
 ];
 
+/// A session and an address.
+type Pair<'l> = (&'l Arc<str>, &'l Arc<str>);
+
 fn of_system(lookups: &[&Lookup], mut requests: Vec<Ran>) -> OfSystem {
     requests.sort_by(|a, b| (a.from, a.to, &a.address).cmp(&(b.from, b.to, &b.address)));
     let mut reach = i64::MIN;
-    let latest: Vec<i64> = requests
-        .iter()
-        .map(|r| {
-            reach = reach.max(r.to);
-            reach
-        })
-        .collect();
-    let mut alone: BTreeMap<(&Arc<str>, &Arc<str>), u32> = BTreeMap::new();
-    let mut by_request = HashMap::new();
+    let mut reached = |request: &Ran| {
+        reach = reach.max(request.to);
+        reach
+    };
+    let latest: Vec<i64> = requests.iter().map(&mut reached).collect();
+    let mut alone: BTreeMap<Pair<'_>, u32> = BTreeMap::new();
+    let mut out = OfSystem::default();
     for lookup in lookups {
         if let Some(id) = &lookup.request_id {
-            by_request.entry(id.clone()).or_insert_with(|| lookup.session.clone());
+            out.by_request.entry(id.clone()).or_insert_with(|| lookup.session.clone());
         } else if let Some(address) = only_address(&requests, &latest, lookup) {
             *alone.entry((&lookup.session, address)).or_default() += 1;
         }
     }
-    let (mut of_session, mut of_address): (HashMap<&Arc<str>, u32>, HashMap<&Arc<str>, u32>) = (HashMap::new(), HashMap::new());
-    for ((session, address), count) in &alone {
-        *of_session.entry(session).or_default() += count;
-        *of_address.entry(address).or_default() += count;
-    }
-    let is_used = |(session, address): &(&Arc<str>, &Arc<str>), count: u32| {
-        let share = LARGEST_SHARE.saturating_mul(count);
-        count >= FEWEST_ALONE && (share >= of_session[session] || share >= of_address[address])
-    };
-    let used: HashSet<(&Arc<str>, &Arc<str>)> = alone.iter().filter(|(key, count)| is_used(key, **count)).map(|(key, _)| *key).collect();
-    let mut addresses: HashMap<&Arc<str>, Vec<&Arc<str>>> = HashMap::new();
-    for (session, address) in &used {
-        addresses.entry(*session).or_default().push(*address);
-    }
-    let mut by_address: HashMap<Arc<str>, Vec<(i64, i64, Arc<str>)>> = HashMap::new();
-    let mut strays = HashSet::new();
+    let addresses = users(&alone);
     for lookup in lookups.iter().filter(|l| l.request_id.is_none()) {
         let users = addresses.get(&lookup.session).map_or(&[][..], Vec::as_slice);
         for address in users {
-            by_address.entry((*address).clone()).or_default().push((lookup.from, lookup.to, lookup.session.clone()));
+            out.by_address.entry((*address).clone()).or_default().push((lookup.from, lookup.to, lookup.session.clone()));
         }
         if !running(&requests, &latest, lookup).is_some_and(|mut ran| ran.any(|request| users.contains(&&request.address))) {
-            strays.insert(lookup.session.clone());
+            out.strays.insert(lookup.session.clone());
         }
     }
-    by_address.values_mut().for_each(|list| list.sort_unstable());
-    OfSystem { by_address, by_request, strays }
+    out.by_address.values_mut().for_each(|list| list.sort_unstable());
+    out
+}
+
+/// The addresses that each session is taken to be used from, by the look-ups during which only they had requests.
+fn users<'l>(alone: &BTreeMap<Pair<'l>, u32>) -> HashMap<&'l Arc<str>, Vec<&'l Arc<str>>> {
+    let mut of_session: HashMap<&Arc<str>, u32> = HashMap::new();
+    let mut of_address = of_session.clone();
+    for ((session, address), count) in alone {
+        *of_session.entry(session).or_default() += count;
+        *of_address.entry(address).or_default() += count;
+    }
+    let mut out: HashMap<&'l Arc<str>, Vec<&'l Arc<str>>> = HashMap::new();
+    for ((session, address), count) in alone {
+        let share = LARGEST_SHARE.saturating_mul(*count);
+        if *count >= FEWEST_ALONE && (share >= of_session[session] || share >= of_address[address]) {
+            out.entry(*session).or_default().push(*address);
+        }
+    }
+    out
 }
 
 /// The requests that were running when a secret was looked up; nothing if they are too many to compare.

@@ -327,7 +327,7 @@ fn explained_text(plan: &str) -> Option<Explained> {
     let text = plan.strip_prefix("Query Text: ")?;
     let lines: Vec<&str> = text.lines().collect();
     let is_node = |line: &&str| line.contains("  (cost=") || line.contains(" (actual ");
-    let node = lines.iter().position(|line| is_node(line));
+    let node = lines.iter().position(is_node);
     let given = lines[..node.unwrap_or(lines.len())].iter().position(|line| line.starts_with("Query Parameters: "));
     let end = given.or(node).unwrap_or(lines.len());
     let parameters = given.map(|at| lines[at..node.unwrap_or(lines.len())].join("\n")["Query Parameters: ".len()..].to_owned());

@@ -413,7 +413,7 @@ impl Step {
             Shape::Word => !value.is_empty(),
             Shape::Named => value != b"-" && is_host(value),
             Shape::Padded => value.last().is_some_and(u8::is_ascii_digit),
-            Shape::More => !holds_a_stamp(value) && !ends_a_request(value) && memchr::memchr_iter(b'"', value).count() % 2 == 0,
+            Shape::More => !holds_a_stamp(value) && !ends_a_request(value) && memchr::memchr_iter(b'"', value).count().is_multiple_of(2),
             Shape::Time => !value.is_empty(),
             Shape::List => !value.ends_with(b",") && !value.ends_with(b" :"),
             Shape::BracketedTime => value == b"-" || value.ends_with(b"]"),

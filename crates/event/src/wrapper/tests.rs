@@ -101,7 +101,7 @@ fn records_in_an_array() {
     let places: Vec<&str> = collected
         .events()
         .iter()
-        .map(|e| &one.repeat(2)[e.place.offset as usize..][..e.place.length as usize] == event)
+        .map(|e| one.repeat(2)[e.place.offset as usize..][..e.place.length as usize] == event)
         .map(|same| if same { "its own" } else { "another" })
         .collect();
     assert_eq!(places, ["its own"; 4]);

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 
+use strandline_history::evaluate::is_unreadable;
 use strandline_history::writes::{self, ConnectionFacts};
 use strandline_history::{Otherwise, Place, ReadInstant, Reader, Sessions};
 use strandline_model::access::{Access, AccessKind};
@@ -616,8 +617,13 @@ impl Planner<'_> {
         let dialect = self.world().dialect;
         let masked = job.sql.contains(MASK) || values.parameters.iter().flatten().any(|p| p == MASK);
         let has_placeholder = || lexer::tokens(&job.sql, dialect).iter().any(|t| matches!(t.kind, lexer::Kind::Placeholder(_)));
-        if masked || (!values.parameters_known && has_placeholder()) {
-            let missing = if masked { Missing::ValuesMasked } else { Missing::ParametersUnknown };
+        let unreadable = is_unreadable(&job.sql) || values.parameters.iter().flatten().any(|p| is_unreadable(p));
+        if masked || unreadable || (!values.parameters_known && has_placeholder()) {
+            let missing = match (masked, unreadable) {
+                (true, _) => Missing::ValuesMasked,
+                (false, true) => Missing::ValueUnreadable,
+                (false, false) => Missing::ParametersUnknown,
+            };
             let wide = widen(&job.sql, dialect, &Unknowns { parameters: &values.parameters, parameters_known: values.parameters_known });
             let Some(sql) = wide else {
                 self.planned.parts.extend(job.moved.iter().map(|moved| Part::Replay(Box::new(moved.job.clone()))));

@@ -478,7 +478,7 @@ impl Unknowns<'_> {
     fn is_unknown(&self, value: &Literal) -> bool {
         match value {
             Literal::Placeholder(_) if !self.parameters_known => true,
-            Literal::Placeholder(name) if name == "?" => self.parameters.iter().flatten().any(|p| p == strandline_model::event::MASK),
+            Literal::Placeholder(name) if name == "?" => self.parameters.iter().flatten().any(|p| strandline_history::evaluate::is_hidden(p)),
             value => matches!(strandline_history::evaluate::literal(value, self.parameters), Value::Unknown),
         }
     }

@@ -171,9 +171,19 @@ impl Scope<'_> {
     }
 }
 
+/// Whether what was logged of a value is not the value: it was masked, or holds bytes that are no letters in the log's encoding.
+pub fn is_hidden(logged: &str) -> bool {
+    logged == MASK || is_unreadable(logged)
+}
+
+/// Whether a text holds what stands for bytes that could not be read.
+pub fn is_unreadable(logged: &str) -> bool {
+    logged.contains(char::REPLACEMENT_CHARACTER)
+}
+
 /// The value of a constant or a parameter.
 pub fn literal(value: &Literal, parameters: &[Option<String>]) -> Value {
-    let text = |text: &str| if text == MASK { Value::Unknown } else { Value::Text(text.to_owned()) };
+    let text = |text: &str| if is_hidden(text) { Value::Unknown } else { Value::Text(text.to_owned()) };
     match value {
         Literal::Number(number, _) => ColumnKind::BigInt.parse(number).or_else(|| ColumnKind::Double.parse(number)).unwrap_or(Value::Unknown),
         Literal::SingleQuotedString(s) | Literal::EscapedStringLiteral(s) | Literal::DoubleQuotedString(s) | Literal::NationalStringLiteral(s) => text(s),

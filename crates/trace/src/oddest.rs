@@ -10,8 +10,8 @@ use strandline_model::time::Instant;
 
 /// Subjects and detections that are named.
 const MOST_NAMED: usize = 10;
-/// How many times the usual a count is from which on it is odd.
-const ODD: u64 = 3;
+/// How many tenths of the usual a count is from which on it may be named.
+const ODD: u64 = 15;
 /// Failed sign-ins from which on they are odd, whatever is usual.
 const FEWEST_FAILURES: u64 = 5;
 
@@ -67,7 +67,7 @@ fn oddest(subjects: Vec<Subject>) -> Vec<String> {
 
 /// How odd a subject is, in words; nothing where all of it is usual.
 fn told(subject: &Subject, usual: &[u64; COUNTS.len()]) -> Option<(u64, String)> {
-    let times = |at: usize| subject.counts[at] / usual[at].max(1);
+    let times = |at: usize| subject.counts[at].saturating_mul(10) / usual[at].max(1);
     let is_odd = |at: &usize| times(*at) >= ODD && (COUNTS[*at] != "failed sign-ins" || subject.counts[*at] >= FEWEST_FAILURES);
     let odd: Vec<usize> = (0..COUNTS.len()).filter(is_odd).collect();
     let most = odd.iter().map(|at| times(*at)).max();

@@ -8,7 +8,7 @@ use strandline_model::event::{Class, EventRows};
 use strandline_model::evidence::Coverage;
 use strandline_model::table::{Scan, ScanError};
 
-use crate::requests::took;
+use crate::requests::{interval, took};
 use crate::survey::{Survey, TemplateKey};
 use crate::text::hash64;
 
@@ -35,13 +35,15 @@ pub(crate) struct Clocks {
     spread: i64,
     /// Sources that stamp a request when it comes in, not when it is answered: Apache's `%t`.
     stamps_beginning: BTreeSet<String>,
+    /// Sources of which it is not known: balancers and proxies of the format `web` do either.
+    stamps_either: BTreeSet<String>,
 }
 
 impl Clocks {
     /// From the coverage's estimates.
     pub(crate) fn of(coverage: &Coverage, estate: &Estate) -> Self {
-        let stamps_beginning = estate.sources.iter().filter(|s| s.format == "apache").map(|s| s.id.clone()).collect();
-        let mut clocks = Self { stamps_beginning, ..Self::default() };
+        let of_format = |format: &str| estate.sources.iter().filter(|s| s.format == format).map(|s| s.id.clone()).collect();
+        let mut clocks = Self { stamps_beginning: of_format("apache"), stamps_either: of_format("web"), ..Self::default() };
         for _ in 0..=coverage.skews.len() {
             for skew in &coverage.skews {
                 clocks.relate(&skew.reference, &skew.source, skew.skew_micros);
@@ -90,9 +92,10 @@ impl Clocks {
         self.common(source, time).saturating_add(late)
     }
 
-    /// How far estimates may be off.
-    pub(crate) fn spread(&self) -> i64 {
-        self.spread
+    /// When a request ran, on the common clock: within these.
+    pub(crate) fn ran(&self, source: &str, time: i64, precision: i64, duration: Option<i64>, bytes: Option<i64>) -> (i64, i64) {
+        let (from, to) = interval(self.end_of_request(source, time, duration), precision, took(duration, bytes), self.spread);
+        (from, if self.stamps_either.contains(source) { to.saturating_add(took(duration, bytes)) } else { to })
     }
 
     fn related(&self, a: &str, b: &str) -> bool {
@@ -156,4 +159,21 @@ fn settle(votes: &Votes, clocks: &mut Clocks) -> Vec<String> {
 /// A value that few requests share.
 fn telling(value: &str) -> bool {
     value.len() >= 4 && value.bytes().any(|b| b.is_ascii_digit()) && value != strandline_model::event::MASK
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_ran_before_its_stamp_after_it_or_either_by_what_its_log_stamps() {
+        let source = |format: &str| format!("[[source]]\nid = \"{format}\"\nsystem = \"s\"\npath = [\"p\"]\nformat = \"{format}\"\n");
+        let sources: String = ["nginx", "apache", "web"].map(source).concat();
+        let estate = toml::from_str(&format!("[organisation]\nname = {{ en = \"O\" }}\ntime_zone = \"UTC\"\n{sources}")).expect("an estate");
+        let clocks = Clocks::of(&Coverage::default(), &estate);
+        for (source, from, to) in [("nginx", -5, 0), ("apache", 0, 5), ("web", -5, 5)] {
+            let (began, ended) = clocks.ran(source, 0, 1_000, Some(5_000_000), None);
+            assert_eq!((began.div_euclid(100_000) + 1, ended.div_euclid(100_000)), (from * 10, to * 10), "{source}");
+        }
+    }
 }

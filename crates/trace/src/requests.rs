@@ -66,6 +66,8 @@ pub(crate) struct Line {
     pub raw: i64,
     /// On the common clock.
     pub time: i64,
+    /// On the common clock: the request ran within these.
+    pub ran: (i64, i64),
     pub precision: i64,
     pub duration: Option<i64>,
     pub sign_in: Option<Status>,
@@ -80,12 +82,6 @@ pub(crate) struct Line {
     pub bytes: Option<i64>,
     /// How strongly it is the actor's; `None` for somebody else's.
     pub mine: Option<Strength>,
-}
-
-impl Line {
-    fn took(&self) -> i64 {
-        took(self.duration, self.bytes)
-    }
 }
 
 /// One request, from all of its lines.
@@ -176,7 +172,7 @@ pub(crate) fn collect(
         }
         lines.extend(joined);
         lines.extend(others);
-        return Ok(Requests { all: merge(lines, clocks.spread()) });
+        return Ok(Requests { all: merge(lines) });
     }
     Ok(Requests::default())
 }
@@ -186,13 +182,15 @@ fn line(event: &Event<'_>, sessions: &Sessions, clocks: &Clocks, pool: &mut Pool
     let (address, account) = (own(event.src_ip.as_deref()), own(event.account.as_deref()));
     let session = own(sessions.of(event).as_deref());
     let (request_id, method, url) = (own(event.request_id.as_deref()), own(event.method.as_deref()), own(event.url.as_deref()));
+    let precision = i64::from(event.time_precision_micros).clamp(1, 86_400_000_000);
     Line {
         place: Place::of(&event.place, pool),
         source: pool.intern(&event.source),
         system: pool.intern(&event.system),
         raw: event.time.micros(),
         time: clocks.end_of_request(&event.source, event.time.micros(), event.duration_micros),
-        precision: i64::from(event.time_precision_micros).clamp(1, 86_400_000_000),
+        ran: clocks.ran(&event.source, event.time.micros(), precision, event.duration_micros, event.bytes),
+        precision,
         duration: event.duration_micros,
         sign_in: (event.class == Class::Authentication && event.activity == Activity::Logon).then_some(event.status),
         sign_out: event.class == Class::Authentication && event.activity == Activity::Logoff,
@@ -317,7 +315,7 @@ fn joined_lines(inputs: &Inputs<'_>, sessions: &Sessions, clocks: &Clocks, own: 
         if let Some(key) = look(l) {
             looks.entry(key).or_default().push((l.source.clone(), l.time, l.precision, strength));
         }
-        moments.entry(l.system.clone()).or_default().push(interval(l.time, l.precision, l.took(), clocks.spread()));
+        moments.entry(l.system.clone()).or_default().push(l.ran);
     }
     let moments: BTreeMap<Arc<str>, Vec<(i64, i64)>> = moments.into_iter().map(|(system, list)| (system, union(list))).collect();
     let (mut joined, mut others) = (Vec::new(), Vec::new());
@@ -326,7 +324,7 @@ fn joined_lines(inputs: &Inputs<'_>, sessions: &Sessions, clocks: &Clocks, own: 
             return;
         };
         let time = clocks.end_of_request(&event.source, event.time.micros(), event.duration_micros);
-        let (from, to) = interval(time, i64::from(event.time_precision_micros), took(event.duration_micros, event.bytes), clocks.spread());
+        let (from, to) = clocks.ran(&event.source, event.time.micros(), i64::from(event.time_precision_micros), event.duration_micros, event.bytes);
         let near = within(moments, from.saturating_sub(SAME_MOMENT_MICROS), to.saturating_add(SAME_MOMENT_MICROS));
         let by_id = present(event.request_id.as_deref())
             .and_then(|id| ids.get(event.system.as_ref())?.get(id))
@@ -391,7 +389,7 @@ fn link_joined_sessions(own: &[Line], joined: &[Line], identity: &Identity<'_>, 
 }
 
 /// Lines about one request become one: by request id, else by look and nearness in time, one line a log.
-fn merge(mut lines: Vec<Line>, spread: i64) -> Vec<Request> {
+fn merge(mut lines: Vec<Line>) -> Vec<Request> {
     // Exact stamps first, so that a line to the second finds its partner; then time, then place.
     lines.sort_by(|a, b| (a.precision, a.time, &a.place).cmp(&(b.precision, b.time, &b.place)));
     let mut requests: Vec<Vec<Line>> = Vec::new();
@@ -417,7 +415,7 @@ fn merge(mut lines: Vec<Line>, spread: i64) -> Vec<Request> {
             None => requests.push(vec![l]),
         }
     }
-    let mut merged: Vec<Request> = requests.into_iter().map(|lines| one_request(lines, spread)).collect();
+    let mut merged: Vec<Request> = requests.into_iter().map(one_request).collect();
     merged.sort_by(|a, b| (a.to, &a.lines[0].place).cmp(&(b.to, &b.lines[0].place)));
     merged
 }
@@ -433,23 +431,23 @@ fn partner(line: &Line, candidates: &BTreeSet<(i64, usize)>, requests: &[Vec<Lin
     near.map(|(time, i)| ((time - line.time).abs(), *i)).filter(|(_, i)| fits(i)).min().map(|(_, i)| i)
 }
 
-fn one_request(mut lines: Vec<Line>, spread: i64) -> Request {
+fn one_request(mut lines: Vec<Line>) -> Request {
     lines.sort_by(|a, b| (a.time, &a.place).cmp(&(b.time, &b.place)));
     let first_of = |of: &dyn Fn(&Line) -> Option<Arc<str>>| lines.iter().find_map(of);
     let web = lines.iter().filter(|l| l.sign_in.is_none());
     let (mut from, mut to) = (i64::MIN, i64::MAX);
     for l in web.clone() {
-        let (start, end) = interval(l.time, l.precision, l.took(), spread);
+        let (start, end) = l.ran;
         // A duration narrows the start; the most exact stamp narrows the end.
         from = if l.duration.is_some() { from.max(start) } else { from };
         to = to.min(end);
     }
     let exact = lines.iter().min_by_key(|l| (l.precision, l.time)).cloned();
     if to == i64::MAX {
-        to = exact.as_ref().map_or(0, |l| interval(l.time, l.precision, l.took(), spread).1);
+        to = exact.as_ref().map_or(0, |l| l.ran.1);
     }
     if from == i64::MIN {
-        from = exact.as_ref().map_or(to, |l| interval(l.time, l.precision, l.took(), spread).0);
+        from = exact.as_ref().map_or(to, |l| l.ran.0);
     }
     let url = first_of(&|l| l.url.clone());
     Request {

@@ -15,7 +15,6 @@ use strandline_model::table::ScanError;
 
 use crate::Inputs;
 use crate::clock::Clocks;
-use crate::requests::{interval, took};
 use crate::shape::lift;
 use crate::statements::applications;
 use crate::survey::{SessionKey, Survey, connection_of, present};
@@ -127,8 +126,8 @@ impl LookedUp {
 
 /// When a request ran, on the common clock.
 fn runs(event: &Event<'_>, clocks: &Clocks) -> (i64, i64) {
-    let end = clocks.end_of_request(&event.source, event.time.micros(), event.duration_micros);
-    interval(end, i64::from(event.time_precision_micros).clamp(1, 86_400_000_000), took(event.duration_micros, event.bytes), clocks.spread())
+    let precision = i64::from(event.time_precision_micros).clamp(1, 86_400_000_000);
+    clocks.ran(&event.source, event.time.micros(), precision, event.duration_micros, event.bytes)
 }
 
 /// A secret that an application looked up.

@@ -13,7 +13,6 @@ use strandline_model::table::{Scan, ScanError};
 use strandline_model::trail::Pin;
 
 use crate::clock::Clocks;
-use crate::requests::{interval, took};
 use crate::sessions::Sessions;
 use crate::text::{Pool, hash64};
 use crate::url::Target;
@@ -152,8 +151,7 @@ pub(crate) struct Sample {
 impl Sample {
     /// When it ran, on the common clock.
     pub(crate) fn interval(&self, clocks: &Clocks) -> (i64, i64) {
-        let end = clocks.end_of_request(&self.source, self.time, self.duration);
-        interval(end, self.precision, took(self.duration, None), clocks.spread())
+        clocks.ran(&self.source, self.time, self.precision, self.duration, None)
     }
 }
 

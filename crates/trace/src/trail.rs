@@ -31,7 +31,7 @@ type MatchGroup = (String, String, How);
 type Reached = BTreeMap<MatchGroup, Option<(Strength, Arc<str>)>>;
 
 /// Formats of an operating system's own log.
-const HOST_LOGS: [&str; 2] = ["linux_auth", "journald"];
+const HOST_LOGS: [&str; 3] = ["linux_auth", "journald", "auditd"];
 
 /// Everything gathered about the actor.
 pub(crate) struct Work<'a> {

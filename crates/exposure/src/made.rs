@@ -2,7 +2,7 @@
 //! relation is a query over the one before it and over the tables as they stood then, so that whoever reads it is replayed
 //! like any other. It says nothing of tiers; what it cannot follow is unknown from then on.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
@@ -98,6 +98,21 @@ pub(crate) struct Snapshotted<'s> {
     /// The query of a view, by its full name.
     pub(crate) view: &'s dyn Fn(&str) -> Option<String>,
     pub(crate) is_described: &'s dyn Fn(&str) -> bool,
+    /// The relations whose rows a relation shows, too: what a view reads, and the parents and partitions of a table.
+    pub(crate) beside: &'s Beside,
+}
+
+/// For each relation those whose rows it shows, too, by full names.
+pub(crate) type Beside = BTreeMap<String, BTreeSet<String>>;
+
+/// All relations whose rows a relation shows, but itself.
+pub(crate) fn all_beside<'b>(full: &'b str, beside: &'b Beside) -> BTreeSet<&'b str> {
+    let (mut seen, mut open) = (BTreeSet::from([full]), vec![full]);
+    while let Some(next) = open.pop() {
+        open.extend(beside.get(next).into_iter().flatten().map(String::as_str).filter(|other| seen.insert(other)));
+    }
+    seen.remove(full);
+    seen
 }
 
 /// A statement with its names replaced by those of states.
@@ -221,6 +236,12 @@ impl<'r> Renamer<'r> {
         self.given.iter().any(|(names, seen)| names.iter().take(*seen).any(same))
     }
 
+    /// Whether a relation whose rows this one shows holds others now than the snapshot has.
+    fn is_filled_beside(&self, full: &str) -> bool {
+        let changed = |other: &&str| matches!(self.made.era(other, self.look), Some(Is::State(_) | Is::Unknown));
+        all_beside(full, self.of.beside).iter().any(changed)
+    }
+
     /// The name of what a relation stands for now, if it has another one.
     fn other_name(&mut self, name: &ObjectName) -> Option<ObjectName> {
         let parts = strandline_sql::parts(name, self.of.dialect);
@@ -245,6 +266,11 @@ impl<'r> Renamer<'r> {
             (full, Is::Stored(other)) if full != other || self.made.is_beside_gone(&parts, self.look, self.of) => {
                 let (schema, name) = other.split_once('.')?;
                 Some(in_quotes(&[schema, name], self.of.dialect))
+            }
+            // Its rows in the snapshot are not all: others were put into a table that it reads, or that is a part of it.
+            (full, Is::Stored(_)) if self.is_filled_beside(&full) => {
+                self.unknown.insert(full);
+                None
             }
             (_, Is::Stored(_)) => None,
             (full, Is::Unknown | Is::Gone) => {
@@ -814,15 +840,22 @@ mod tests {
 
     /// What reading `sql` comes to after these writes: the statement with its names replaced, and the states that it stands on.
     fn read_in(dialect: Dialect, log: &[&str], sql: &str) -> String {
-        let tables = [("hr.p", vec!["no", "name", "phone"]), ("hr.lunch", vec!["no", "dish"]), ("public.p", vec!["no", "name"])];
+        let tables =
+            [("hr.p", vec!["no", "name", "phone"]), ("hr.lunch", vec!["no", "dish"]), ("hr.part", vec!["no", "dish"]), ("public.p", vec!["no", "name"])];
         let columns = |full: &str| tables.iter().find(|(name, _)| *name == full).map(|(_, columns)| columns.iter().map(|c| (*c).to_owned()).collect());
         let of = Snapshotted {
             dialect,
             name: "shop",
             search_path: &["hr".to_owned(), "public".to_owned()],
             columns: &columns,
-            view: &|_| None,
+            view: &|full| matches!(full, "hr.menu" | "hr.day").then(|| "SELECT dish FROM hr.lunch".to_owned()),
             is_described: &|full| full.ends_with(".p"),
+            beside: &BTreeMap::from([
+                ("hr.menu".to_owned(), BTreeSet::from(["hr.day".to_owned()])),
+                ("hr.day".to_owned(), BTreeSet::from(["hr.lunch".to_owned()])),
+                ("hr.lunch".to_owned(), BTreeSet::from(["hr.part".to_owned()])),
+                ("hr.part".to_owned(), BTreeSet::from(["hr.lunch".to_owned()])),
+            ]),
         };
         let carried = |(at, statement): (usize, &&str)| Carried {
             statement: (*statement).into(),
@@ -870,6 +903,15 @@ mod tests {
         );
         check_mysql(&["UPDATE lunch, p SET lunch.dish = p.name"], "SELECT * FROM lunch", "unknown hr.lunch");
         check(&["TRUNCATE hr.lunch, hr.p"], "SELECT * FROM lunch", "as it stands");
+    }
+
+    #[test]
+    fn what_shows_rows_of_a_table_that_was_filled_is_unknown() {
+        let filled = ["INSERT INTO hr.lunch SELECT no, name FROM hr.p"];
+        check(&filled, "SELECT * FROM hr.menu", "unknown hr.menu; hr.lunch <- SELECT no, name FROM hr.p");
+        check(&filled, "SELECT * FROM hr.part", "unknown hr.part; hr.lunch <- SELECT no, name FROM hr.p");
+        check(&["INSERT INTO hr.part SELECT no, name FROM hr.p"], "SELECT * FROM lunch", "unknown hr.lunch; hr.part <- SELECT no, name FROM hr.p");
+        check(&["CREATE TABLE hr.other AS SELECT no FROM hr.p"], "SELECT * FROM hr.menu", "as it stands");
     }
 
     #[test]

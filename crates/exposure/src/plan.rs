@@ -249,7 +249,7 @@ impl Planner<'_> {
             if !quotes {
                 self.nobody(Nobody::NoTable, None);
             }
-        } else if undeclared(&named, self.world()).next().is_none() {
+        } else if !named.filled && undeclared(&named, self.world()).next().is_none() {
             self.nobody(Nobody::DeclaredWithout, None);
         } else {
             self.nobody(Nobody::Failed, None);
@@ -403,7 +403,7 @@ impl Planner<'_> {
             return self.widen_to_role(Missing::NotUnderstood, Some("it calls code that may read what it does not name"));
         }
         let held = self.held_values(&sql, Read::Listed);
-        let others_declared = undeclared(&named, self.world()).next().is_none();
+        let others_declared = !named.filled && undeclared(&named, self.world()).next().is_none();
         if !others_declared {
             self.undescribed(&named);
         }
@@ -541,6 +541,7 @@ impl Planner<'_> {
             None => (sql.to_owned(), BTreeSet::new(), false),
         };
         let mut named = self.world().named(&sql, &self.standing.session);
+        named.filled = !unknown.is_empty();
         named.unknown.extend(unknown);
         StoodFor { sql, named, is_unsure }
     }
@@ -603,7 +604,7 @@ impl Planner<'_> {
     fn undescribed(&mut self, named: &Named) {
         self.nobody(Nobody::UndescribedTable, None);
         let world = self.world();
-        if named.unknown.iter().any(|name| !world.is_without_personal_data(name)) {
+        if named.filled || named.unknown.iter().any(|name| !world.is_without_personal_data(name)) {
             return self.widen_to_role(Missing::MadeSince, None);
         }
         let about: BTreeSet<usize> = undeclared(named, world).flat_map(|name| world.about(name)).collect();

@@ -8,7 +8,7 @@ use arrow_array::{Array, RecordBatch};
 use sqlparser::ast::ObjectName;
 use strandline_model::estate::{Estate, Table as DescribedTable};
 
-use crate::made::{Flow, Look, MADE, Made, Maker, Rewritten, Snapshotted};
+use crate::made::{Beside, Flow, Look, MADE, Made, Maker, Rewritten, Snapshotted, all_beside};
 use crate::page::Pages;
 use crate::replay::{EngineDatabase, EngineTable, EngineView, MakeReplayer, Replayer};
 use crate::session::{Givens, Session};
@@ -97,6 +97,8 @@ pub(crate) struct DatabaseWorld {
     kept: BTreeMap<String, i64>,
     /// What was made, changed or renamed since the snapshot.
     made: Made,
+    /// The relations whose rows a relation shows, too.
+    beside: Beside,
     rights: Rights,
     /// When the log's writes took effect.
     pub(crate) effects: Effects,
@@ -177,6 +179,8 @@ pub(crate) struct Named {
     pub(crate) other: BTreeSet<String>,
     /// Relations that no snapshot has, as written: made since, perhaps from any data.
     pub(crate) unknown: BTreeSet<String>,
+    /// Whether values may have been put into a relation that it reads, nobody knows which, whatever the estate says of it.
+    pub(crate) filled: bool,
     /// Whether it calls a function that may read what it does not name.
     pub(crate) opaque: bool,
     /// Described tables that are read as of another moment than the statement's.
@@ -367,6 +371,7 @@ impl DatabaseWorld {
             columns: &columns,
             view: &view,
             is_described: &is_described,
+            beside: &self.beside,
         };
         self.made.rewrite(sql, look, &of)
     }
@@ -374,7 +379,12 @@ impl DatabaseWorld {
     /// Values that were moved before a moment into the tables that a statement reads; with `None`, more than are followed.
     pub(crate) fn flows(&self, named: &Named, at: i64) -> Option<Vec<(usize, &Flow)>> {
         let tables = self.tables_of(named);
-        let of_table = |table: usize| self.made.flows(&self.tables[table].full_name, at).map(move |flow| (table, flow));
+        let of_table = |table: usize| {
+            let full = self.tables[table].full_name.as_str();
+            // What was put into a partition is read of its parent, and the other way round.
+            let all = std::iter::once(full).chain(all_beside(full, &self.beside));
+            all.flat_map(move |name| self.made.flows(name, at)).map(move |flow| (table, flow))
+        };
         let all: Vec<(usize, &Flow)> = tables.into_iter().flat_map(of_table).take(FLOWS + 1).collect();
         (all.len() <= FLOWS).then_some(all)
     }
@@ -478,7 +488,8 @@ impl Builder<'_> {
             .collect();
         let index: BTreeMap<String, usize> = tables.iter().enumerate().map(|(at, t)| (t.full_name.clone(), at)).collect();
         let view_index: BTreeMap<String, String> = views.iter().map(|view| (format!("{}.{}", view.schema, view.name), view.sql.clone())).collect();
-        let made = made_since(&stored, (&tables, &index), (&views, &view_index), &history.carried);
+        let beside = beside(&stored, &views, &index);
+        let made = made_since(&stored, (&tables, &index), (&views, &view_index), &history.carried, &beside);
         for at in made.needed(self.read) {
             let state = &made.states[at];
             views.push(EngineView { schema: MADE.to_owned(), name: at.to_string(), sql: state.sql.clone(), as_of: state.as_of });
@@ -512,6 +523,7 @@ impl Builder<'_> {
             views: view_index,
             kept,
             made,
+            beside,
             rights: stored.rights,
             without_personal_data,
             effects: history.effects,
@@ -621,6 +633,7 @@ fn made_since(
     (tables, numbers): (&[TableWorld], &BTreeMap<String, usize>),
     (views, texts): (&[EngineView], &BTreeMap<String, String>),
     carried: &[Carried],
+    beside: &Beside,
 ) -> Made {
     let columns = |full: &str| numbers.get(full).map(|at| tables[*at].names.clone());
     let view = |full: &str| texts.get(full).cloned();
@@ -632,9 +645,32 @@ fn made_since(
         columns: &columns,
         view: &view,
         is_described: &is_described,
+        beside,
     };
     let recipes = views.iter().filter(|v| v.as_of.is_some()).map(|v| (format!("{}.{}", v.schema, v.name), v.sql.clone())).collect();
     Maker::new(&of, recipes).make(carried)
+}
+
+/// For each relation those whose rows it shows, too. A materialised view shows what it held when it was filled.
+fn beside(stored: &StoredDatabase, views: &[EngineView], index: &BTreeMap<String, usize>) -> Beside {
+    let mut beside = Beside::new();
+    let names: BTreeSet<String> = views.iter().map(|view| format!("{}.{}", view.schema, view.name)).collect();
+    let full = |parts: &[String]| match parts {
+        [name] => stored.search_path.iter().map(|schema| format!("{schema}.{name}")).find(|full| index.contains_key(full) || names.contains(full)),
+        [.., schema, name] => Some(format!("{schema}.{name}")),
+        [] => None,
+    };
+    for view in views.iter().filter(|view| view.as_of.is_none()) {
+        let read = strandline_sql::names(&view.sql, stored.dialect).relations;
+        beside.entry(format!("{}.{}", view.schema, view.name)).or_default().extend(read.iter().filter_map(|parts| full(parts)));
+    }
+    for table in &stored.tables {
+        for parent in table.parents.iter().filter_map(|parent| stored.table(parent)).map(|at| stored.tables[at].full_name()) {
+            beside.entry(table.full_name()).or_default().insert(parent.clone());
+            beside.entry(parent).or_default().insert(table.full_name());
+        }
+    }
+    beside
 }
 
 fn doubtful_row(from: i64, to: i64) -> TableDoubt {

@@ -39,21 +39,25 @@ pub struct Names {
 const DEPTH_AT_MOST: usize = 2_000;
 /// How many brackets may stand in one another. The parser tries some of them twice.
 const BRACKETS_AT_MOST: usize = 48;
+/// How many may, before the parser gets a stack of its own: it descends into tables in brackets without looking at what is left.
+const BRACKETS_ON_STACK: usize = 6;
+/// That stack, bytes: enough for all brackets in a build without optimisations.
+const STACK_BYTES: usize = 32 << 20;
 
 /// The statement by its grammar; `None` if the parser does not know it, it is not one statement, or too deep to be walked.
 pub fn parse(sql: &str, dialect: Dialect) -> Option<Statement> {
-    if is_deep(&tokens(sql, dialect)) { None } else { parsed(sql, dialect) }
+    parsed(sql, dialect, brackets(&tokens(sql, dialect))?)
 }
 
-/// Whether a statement's tree may be too deep. Each operator makes it one deeper within its place between commas, each UNION everywhere;
+/// How many brackets stand in one another; `None` where a statement's tree may be too deep. Each operator makes it one deeper within its place between commas, each UNION everywhere;
 /// what stands in brackets comes on top. A long list is not deep.
-fn is_deep(all: &[Token<'_>]) -> bool {
+fn brackets(all: &[Token<'_>]) -> Option<usize> {
     const OPERATORS: [&str; 20] = [
         "and", "or", "xor", "not", "is", "like", "ilike", "rlike", "regexp", "similar", "between", "in", "collate", "at", "div", "mod", "isnull", "notnull",
         "overlaps", "operator",
     ];
     let (mut chains, mut chain) = (Vec::new(), 0_usize);
-    let (mut depth, mut sets) = (0_usize, 0_usize);
+    let (mut depth, mut sets, mut most) = (0_usize, 0_usize, 0_usize);
     for token in all {
         match token.kind {
             Kind::Symbol('(' | '[' | '{') => chains.push(std::mem::take(&mut chain)),
@@ -68,14 +72,22 @@ fn is_deep(all: &[Token<'_>]) -> bool {
             Kind::Word(_) if ["union", "except", "intersect", "minus"].iter().any(|word| token.is(word)) => sets += 1,
             _ => {}
         }
-        if depth + sets > DEPTH_AT_MOST || chains.len() > BRACKETS_AT_MOST {
-            return true;
+        most = most.max(chains.len());
+        if depth + sets > DEPTH_AT_MOST || most > BRACKETS_AT_MOST {
+            return None;
         }
     }
-    false
+    Some(most)
 }
 
-fn parsed(sql: &str, dialect: Dialect) -> Option<Statement> {
+fn parsed(sql: &str, dialect: Dialect, brackets: usize) -> Option<Statement> {
+    if brackets > BRACKETS_ON_STACK {
+        return stacker::maybe_grow(STACK_BYTES, STACK_BYTES, || parsed_here(sql, dialect));
+    }
+    parsed_here(sql, dialect)
+}
+
+fn parsed_here(sql: &str, dialect: Dialect) -> Option<Statement> {
     let parse = |syntax: &dyn sqlparser::dialect::Dialect| Parser::new(syntax).with_recursion_limit(100).try_with_sql(sql).ok()?.parse_statements().ok();
     let mut statements = match dialect {
         Dialect::PostgreSql => parse(&PostgreSqlDialect {}),
@@ -87,7 +99,7 @@ fn parsed(sql: &str, dialect: Dialect) -> Option<Statement> {
 /// The names in one statement, given in its plainest form.
 pub fn names(sql: &str, dialect: Dialect) -> Names {
     let all = tokens(sql, dialect);
-    let statement = if is_deep(&all) { None } else { parsed(sql, dialect) };
+    let statement = brackets(&all).and_then(|brackets| parsed(sql, dialect, brackets));
     let mut names = match statement {
         Some(statement) => {
             let mut collector = Collector { dialect, names: Names::default(), scopes: Vec::new(), bodies: HashMap::new(), functions: BTreeSet::new() };
@@ -403,6 +415,7 @@ mod tests {
             let sql = format!("SELECT * FROM {}t{} WHERE true OR true OR true OR true", open.repeat(40), close.repeat(40));
             let begun = std::time::Instant::now();
             let _either = parse(&sql, Dialect::PostgreSql);
+            let _names = names(&sql, Dialect::PostgreSql);
             assert!(begun.elapsed().as_secs() < 20, "{open}");
         }
         check(format!("INSERT INTO t VALUES {}(1, 'x'::date)", "(-1, 'x'::date), ".repeat(20_000)), true);

@@ -120,6 +120,11 @@ fn sends_row_for_row(job: &Job, world: &World) -> bool {
     job.call.rows.is_none() && job.named.without_views() && parsed.is_some_and(|statement| is_plain(&statement) && !holds_folds(&statement))
 }
 
+/// Whether a statement sends the rows of some places alone.
+fn cuts(sql: &str, dialect: strandline_sql::Dialect) -> bool {
+    strandline_sql::lexer::tokens(sql, dialect).iter().any(|token| ["limit", "offset", "fetch"].iter().any(|word| token.is(word)))
+}
+
 /// Whether fewer rows were sent than a LIMIT allows.
 fn cuts_nothing(clause: &LimitClause, rows_logged: Option<i64>) -> bool {
     let LimitClause::LimitOffset { limit: Some(Expr::Value(limit)), offset: None, .. } = clause else { return false };
@@ -202,6 +207,10 @@ impl Judge<'_> {
         // Rows of others may have stood in the place of those that the replay finds.
         if is_doubtful || is_open && !leaves_nobody {
             cap = lower(cap, (Certainty::Likely, Some(Missing::TableDoubtful)));
+        }
+        // A row in question that the replay does not find moves each row behind it by one place.
+        if cuts(&job.sql, self.world.databases[job.database].dialect) && !self.in_doubt().is_empty() {
+            cap = lower(cap, (Certainty::Likely, Some(Missing::RowDoubtful)));
         }
         if self.response_is_too_small() {
             cap = lower(cap, (Certainty::Likely, Some(Missing::ResponseTooSmall)));
@@ -486,9 +495,21 @@ impl Judge<'_> {
 
     /// People whose rows were doubtful then could have been among the rows.
     fn doubtful(&mut self, displayed: &BTreeSet<u32>) {
+        let subjects = self.in_doubt();
+        // A row that is in question in one table brings its person's rows of the others with it.
+        for table in self.job.named.described.clone() {
+            let columns = self.in_question(table, displayed);
+            if !subjects.is_empty() && !columns.is_empty() {
+                self.possible(Whom::Subjects(subjects.clone()), columns, Missing::RowDoubtful);
+            }
+        }
+    }
+
+    /// The people whose rows of the tables that it reads were in question then, in order.
+    fn in_doubt(&self) -> Vec<u32> {
         let world = &self.world.databases[self.job.database];
         if self.job.named.described.iter().all(|table| world.tables[*table].doubtful.is_empty()) {
-            return;
+            return Vec::new();
         }
         let bound = bound_subject(self.job, self.world);
         let mut subjects: Vec<u32> = Vec::new();
@@ -500,13 +521,7 @@ impl Judge<'_> {
         subjects.sort_unstable();
         subjects.dedup();
         subjects.retain(|subject| bound.as_deref().is_none_or(|key| self.world.people.key(*subject) == key));
-        // A row that is in question in one table brings its person's rows of the others with it.
-        for table in self.job.named.described.clone() {
-            let columns = self.in_question(table, displayed);
-            if !subjects.is_empty() && !columns.is_empty() {
-                self.possible(Whom::Subjects(subjects.clone()), columns, Missing::RowDoubtful);
-            }
-        }
+        subjects
     }
 
     /// Other rows than those that the replay chose may have been sent: whoever is in them without the LIMIT is possible.

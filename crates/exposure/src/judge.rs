@@ -120,9 +120,13 @@ fn sends_row_for_row(job: &Job, world: &World) -> bool {
     job.call.rows.is_none() && job.named.without_views() && parsed.is_some_and(|statement| is_plain(&statement) && !holds_folds(&statement))
 }
 
-/// Whether a statement sends the rows of some places alone.
-fn cuts(sql: &str, dialect: strandline_sql::Dialect) -> bool {
-    strandline_sql::lexer::tokens(sql, dialect).iter().any(|token| ["limit", "offset", "fetch"].iter().any(|word| token.is(word)))
+/// Whether one row more or less in its tables may change which of the other rows are sent: it sends those of some places alone, or compares
+/// or folds rows, or a view may.
+fn chooses_among_rows(job: &Job, world: &World) -> bool {
+    const CHOOSES: [&str; 6] = ["limit", "offset", "fetch", "distinct", "except", "intersect"];
+    let dialect = world.databases[job.database].dialect;
+    let chooses = strandline_sql::lexer::tokens(&job.sql, dialect).iter().any(|token| CHOOSES.iter().any(|word| token.is(word)));
+    chooses || !job.named.without_views() || strandline_history::writes::parse(&job.sql, dialect).is_none_or(|statement| holds_folds(&statement))
 }
 
 /// Whether fewer rows were sent than a LIMIT allows.
@@ -208,8 +212,8 @@ impl Judge<'_> {
         if is_doubtful || is_open && !leaves_nobody {
             cap = lower(cap, (Certainty::Likely, Some(Missing::TableDoubtful)));
         }
-        // A row in question that the replay does not find moves each row behind it by one place.
-        if cuts(&job.sql, self.world.databases[job.database].dialect) && !self.in_doubt().is_empty() {
+        // A row in question that the replay does not find, by a value that it may have got since, moves each row behind it by one place.
+        if !self.in_doubt().is_empty() && chooses_among_rows(job, self.world) {
             cap = lower(cap, (Certainty::Likely, Some(Missing::RowDoubtful)));
         }
         if self.response_is_too_small() {

@@ -650,6 +650,21 @@ fn a_count_proves_nothing_of_an_open_table_where_a_row_may_stand_for_another() {
 }
 
 #[test]
+fn a_row_in_question_leaves_nobody_confirmed_among_whom_it_may_stand() {
+    let check = |statement: &str, count: i64, expected: &str| {
+        let mut case = Case::of(vec![access(30, statement, Some(count))]);
+        // The last statement of its connection: nothing tells that it was committed.
+        let mut update = event(20, "UPDATE hr.staff SET dob = '2' WHERE staff_no = 'A'");
+        (update.record_kind, update.row_count, update.transaction) = (Some(RecordKind::PgauditSession), Some(1), Some("8/2".into()));
+        case.events = vec![update];
+        check_engine(&case, "replayed", expected);
+    };
+    check("SELECT name FROM hr.staff WHERE dob = '2'", 1, "A:name? B:date_of_birth~i B:name+");
+    check("SELECT name FROM hr.staff WHERE dob = '2' ORDER BY staff_no LIMIT 1", 1, "A:name? B:date_of_birth~i B:name~");
+    check("SELECT max(name) FROM hr.staff WHERE dob = '2'", 1, "A:name? B:date_of_birth~i B:name~");
+}
+
+#[test]
 fn an_upsert_that_fails_may_quote_the_row_that_is_there() {
     let failed = |statement: &str| {
         let failed = with(access(1, statement, None), |a| a.completion = Completion::Failed);

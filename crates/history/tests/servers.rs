@@ -111,10 +111,6 @@ fn every_form_that_postgresql_dumps_is_read_alike() {
     for (number, form) in forms.iter().enumerate() {
         assert_eq!(shape("registry", "postgresql", &[&dump(&format!("form{number}"), form)]), expected, "{form:?}");
     }
-    // MariaDB takes these two bytes for a backslash, the standard for another letter: that name is not known, and all else is.
-    let japanese = shape("clinic", "mysql", &[&dump("japanese", &["--default-character-set=sjis", "--hex-blob", "clinic"])]);
-    let differing: Vec<_> = japanese.iter().filter(|line| !expected.contains(line)).collect();
-    assert!(matches!(differing[..], [line] if line.starts_with("clinic.patient true 2|∅|")), "{differing:?}");
     let (schema, rows) = (dump("schema", &["--schema-only"]), dump("rows", &["--data-only", "-Fc"]));
     assert_eq!(shape("registry", "postgresql", &[&rows, &schema]), expected);
     assert_eq!(shape("registry", "postgresql", &[&schema, &rows]), expected);
@@ -192,6 +188,10 @@ fn every_form_that_mariadb_dumps_is_read_alike() {
     for (number, form) in forms.iter().enumerate() {
         assert_eq!(shape("clinic", "mysql", &[&dump(&format!("form{number}"), form)]), expected, "{form:?}");
     }
+    // MariaDB takes these two bytes for a backslash, the standard for another letter: that name is not known, and all else is.
+    let japanese = shape("clinic", "mysql", &[&dump("japanese", &["--default-character-set=sjis", "--hex-blob", "clinic"])]);
+    let differing: Vec<_> = japanese.iter().filter(|line| !expected.contains(line)).collect();
+    assert!(matches!(differing[..], [line] if line.starts_with("clinic.patient true 2|∅|")), "{differing:?}");
     let (schema, rows) = (dump("schema", &["--no-data", "clinic"]), dump("rows", &["--no-create-info", "clinic"]));
     assert_eq!(shape("clinic", "mysql", &[&rows, &schema]), expected);
     let compact = shape("clinic", "mysql", &[&dump("compact", &["--compact", "clinic"])]);

@@ -4,8 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use sqlparser::ast::{Expr, GroupByExpr, Join, JoinOperator, LimitClause, SetExpr, Statement, TableFactor, Value as Literal, visit_expressions};
+use sqlparser::ast::{
+    Expr, GroupByExpr, Join, JoinOperator, LimitClause, OrderBy, SelectItem, SetExpr, Statement, TableFactor, Value as Literal, visit_expressions,
+};
 use strandline_model::exposure::{Basis, Certainty};
+use strandline_sql::lexer::{Kind, Token, tokens};
 
 use crate::missing::{Cap, Missing, lower};
 use crate::nobody::Nobody;
@@ -125,8 +128,33 @@ fn sends_row_for_row(job: &Job, world: &World) -> bool {
 fn chooses_among_rows(job: &Job, world: &World) -> bool {
     const CHOOSES: [&str; 6] = ["limit", "offset", "fetch", "distinct", "except", "intersect"];
     let dialect = world.databases[job.database].dialect;
-    let chooses = strandline_sql::lexer::tokens(&job.sql, dialect).iter().any(|token| CHOOSES.iter().any(|word| token.is(word)));
+    let chooses = tokens(&job.sql, dialect).iter().any(|token| CHOOSES.iter().any(|word| token.is(word)));
     chooses || !job.named.without_views() || strandline_history::writes::parse(&job.sql, dialect).is_none_or(|statement| holds_folds(&statement))
+}
+
+/// Whether a statement names one of these columns elsewhere than as a value that it sends as it stands.
+fn conditions_name(sql: &str, dialect: strandline_sql::Dialect, columns: &BTreeSet<&str>) -> bool {
+    let Some(mut statement) = strandline_history::writes::parse(sql, dialect) else { return true };
+    if let Statement::Query(query) = &mut statement
+        && let SetExpr::Select(select) = query.body.as_mut()
+        && select.distinct.is_none()
+    {
+        // A place in ORDER BY means a value of the list.
+        let by_place = |order: &OrderBy| tokens(&order.to_string(), dialect).iter().any(|token| matches!(token.kind, Kind::Number(_)));
+        if !query.order_by.as_ref().is_some_and(by_place) {
+            let is_sent = |item: &SelectItem| {
+                let plain = |expr: &Expr| matches!(expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_));
+                matches!(item, SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..)) || matches!(item, SelectItem::UnnamedExpr(expr) if plain(expr))
+            };
+            select.projection.retain(|item| !is_sent(item));
+        }
+    }
+    let rest = statement.to_string();
+    let all = tokens(&rest, dialect);
+    let names = |token: &Token<'_>| token.name(dialect).is_some_and(|name| columns.iter().any(|column| name.eq_ignore_ascii_case(column)));
+    // All columns of an inner query, but not those of count(*).
+    let is_all = |pair: &[Token<'_>]| !pair[0].is_symbol('(') && pair[1].is_symbol('*');
+    all.iter().any(names) || all.windows(2).any(is_all)
 }
 
 /// Whether fewer rows were sent than a LIMIT allows.
@@ -212,8 +240,8 @@ impl Judge<'_> {
         if is_doubtful || is_open && !leaves_nobody {
             cap = lower(cap, (Certainty::Likely, Some(Missing::TableDoubtful)));
         }
-        // A row in question that the replay does not find, by a value that it may have got since, moves each row behind it by one place.
-        if !self.in_doubt().is_empty() && chooses_among_rows(job, self.world) {
+        // A row that the replay does not find, by a value that it may have got since, moves each row behind it by one place.
+        if self.asks_of_unknown() && !self.in_doubt().is_empty() && chooses_among_rows(job, self.world) {
             cap = lower(cap, (Certainty::Likely, Some(Missing::RowDoubtful)));
         }
         if self.response_is_too_small() {
@@ -507,6 +535,16 @@ impl Judge<'_> {
                 self.possible(Whom::Subjects(subjects.clone()), columns, Missing::RowDoubtful);
             }
         }
+    }
+
+    /// Whether a condition may stand on a column of which some row's value was not known then. A view hides what it stands on.
+    fn asks_of_unknown(&self) -> bool {
+        let (job, world) = (self.job, &self.world.databases[self.job.database]);
+        let mut unknown = BTreeSet::new();
+        for table in &job.named.described {
+            unknown.extend(job.times(*table).into_iter().flat_map(|time| world.tables[*table].unknown_columns(time)));
+        }
+        !unknown.is_empty() && (!job.named.without_views() || conditions_name(&job.sql, world.dialect, &unknown))
     }
 
     /// The people whose rows of the tables that it reads were in question then, in order.

@@ -662,6 +662,10 @@ fn a_row_in_question_leaves_nobody_confirmed_among_whom_it_may_stand() {
     check("SELECT name FROM hr.staff WHERE dob = '2'", 1, "A:name? B:date_of_birth~i B:name+");
     check("SELECT name FROM hr.staff WHERE dob = '2' ORDER BY staff_no LIMIT 1", 1, "A:name? B:date_of_birth~i B:name~");
     check("SELECT max(name) FROM hr.staff WHERE dob = '2'", 1, "A:name? B:date_of_birth~i B:name~");
+    // Nothing hangs on the value that is not known.
+    check("SELECT name FROM hr.staff WHERE staff_no > 'A' ORDER BY staff_no LIMIT 1", 1, "A:name? B:name+");
+    check("SELECT name, dob FROM hr.staff WHERE staff_no > 'A' ORDER BY staff_no LIMIT 1", 1, "A:date_of_birth? A:name? B:date_of_birth+ B:name+");
+    check("SELECT name, dob FROM hr.staff WHERE staff_no > 'A' ORDER BY 2, staff_no LIMIT 1", 1, "A:date_of_birth? A:name? B:date_of_birth~ B:name~");
 }
 
 #[test]

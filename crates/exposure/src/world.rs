@@ -68,12 +68,20 @@ pub(crate) struct TableWorld {
     pub(crate) subjects: Arc<Vec<u32>>,
     pub(crate) doubts: Vec<TableDoubt>,
     pub(crate) doubtful: Vec<(TableDoubt, u32)>,
+    /// From, to (microseconds), and a column, by its place, of which some row's value was not known then.
+    unknown_cells: Vec<(i64, i64, usize)>,
     /// Full names of the tables that its foreign keys name.
     refers_to: Vec<String>,
     owner: Option<String>,
 }
 
 impl TableWorld {
+    /// The columns of which some row's value was not known at an instant.
+    pub(crate) fn unknown_columns(&self, time: i64) -> BTreeSet<&str> {
+        let then = self.unknown_cells.iter().filter(|(from, to, _)| *from <= time && time < *to);
+        then.filter_map(|(.., column)| self.names.get(*column)).map(String::as_str).collect()
+    }
+
     /// Whether any of its rows is doubtful at an instant.
     pub(crate) fn is_doubtful_at(&self, time: i64) -> bool {
         let holds = |d: &TableDoubt| d.from <= time && time < d.to;
@@ -557,6 +565,7 @@ impl Builder<'_> {
                 subjects: Arc::new(history.subjects),
                 doubts: history.doubts,
                 doubtful: history.doubtful.into_iter().map(|(from, to, person)| (doubtful_row(from, to), person)).collect(),
+                unknown_cells: history.unknown_cells,
                 refers_to: table.foreign_keys.iter().map(|key| key.table.clone()).collect(),
                 owner: table.owner.clone(),
                 full_name,
@@ -612,6 +621,7 @@ impl Builder<'_> {
                 subjects: Arc::default(),
                 doubts: [Open::Rows, Open::People].map(|open| TableDoubt::always(open, DoubtReason::NotInSnapshot)).to_vec(),
                 doubtful: Vec::new(),
+                unknown_cells: Vec::new(),
                 refers_to: Vec::new(),
                 owner: None,
             });

@@ -39,6 +39,11 @@ impl RowDoubt {
         self != Self::NONE
     }
 
+    /// Whether it may have other values.
+    pub(crate) fn holds_values(self) -> bool {
+        self.0 & Self::VALUES.0 != 0
+    }
+
     pub(crate) fn and(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }

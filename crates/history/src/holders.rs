@@ -219,6 +219,22 @@ impl Owned {
         }
     }
 
+    /// When a column of some row of the table was not known, microseconds: each in order, none twice.
+    pub(crate) fn unknown_cells(versions: &Versions<'_>) -> Vec<(i64, i64, usize)> {
+        let mut all = BTreeSet::new();
+        for row in 0..versions.row_count() {
+            let life = versions.life(row);
+            let (from, to) = interval(life.from, life.to);
+            // Of a row that the snapshot could not read in full, no column is known for sure.
+            let columns = match versions.unknown_columns(row) {
+                [] if life.doubt.holds_values() => (0..versions.table.columns.len()).collect(),
+                columns => columns.iter().map(|column| usize::from(*column)).collect::<Vec<_>>(),
+            };
+            all.extend(columns.into_iter().filter(|_| from < to).map(|column| (from, to, column)));
+        }
+        all.into_iter().collect()
+    }
+
     /// The people of a table's rows.
     pub(crate) fn people(&self, versions: &Versions<'_>) -> People {
         let (mut doubtful, mut timed) = (Vec::new(), Vec::new());

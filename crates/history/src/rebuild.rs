@@ -40,6 +40,8 @@ pub struct TableHistory {
     pub doubts: Vec<TableDoubt>,
     /// People whose rows are not proved, and when (microseconds), by person.
     pub doubtful: Vec<(i64, i64, u32)>,
+    /// When (microseconds) a column, by its place, of some row of it was not known.
+    pub unknown_cells: Vec<(i64, i64, usize)>,
     /// People who do not always have a row in it, and when (microseconds) they do, by person.
     timed: Vec<(i64, i64, u32)>,
 }
@@ -121,6 +123,7 @@ fn subject_columns(table: &StoredTable, described: Option<&DescribedTable>) -> V
 fn finish(versions: Versions<'_>, owned: Owned, has_subject: bool) -> TableHistory {
     let batches = owned.batches(&versions);
     let (doubtful, timed, subjects) = if has_subject { owned.people(&versions) } else { Default::default() };
+    let unknown_cells = Owned::unknown_cells(&versions);
     let mut doubts = versions.doubts;
     doubts.extend(owned.doubts);
     let table = versions.table;
@@ -133,6 +136,7 @@ fn finish(versions: Versions<'_>, owned: Owned, has_subject: bool) -> TableHisto
         subjects,
         doubts,
         doubtful,
+        unknown_cells,
         timed,
     }
 }

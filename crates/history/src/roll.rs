@@ -222,7 +222,7 @@ impl<'t> Versions<'t> {
         }
     }
 
-    fn unknown_columns(&self, row: usize) -> &[u16] {
+    pub(crate) fn unknown_columns(&self, row: usize) -> &[u16] {
         row.checked_sub(self.table.rows()).and_then(|added| self.added.unknown.get(&added)).map_or(&[], |columns| columns)
     }
 

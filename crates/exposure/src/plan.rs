@@ -443,17 +443,21 @@ impl Planner<'_> {
             moved,
         };
         if let Otherwise::At(other) = read.otherwise {
-            let mut wide = Job { mode: Mode::Wide(Missing::StateNotKnown), ..job.clone() };
-            wide.call.as_of = Some(other);
-            let StoodFor { sql, named, .. } = self.named_at(&shown.sql, Look { at: other, ..look });
-            if named.opaque || !named.unknown.is_empty() {
-                self.widen_to_role(Missing::StateNotKnown, None);
-            }
-            (wide.sql, wide.named) = (sql, Rc::new(named));
-            self.job(wide, values.clone());
+            self.query_otherwise(&shown.sql, Look { at: other, ..look }, &job, &values);
             job.cap = lower(job.cap, (Certainty::Likely, Some(Missing::StateNotKnown)));
         }
         self.job(job, values);
+    }
+
+    /// The same query on the other state that it may have read, by the names that held there.
+    fn query_otherwise(&mut self, sql: &str, look: Look, job: &Job, values: &Values) {
+        let StoodFor { sql, named, .. } = self.named_at(sql, look);
+        if named.opaque || !named.unknown.is_empty() {
+            self.widen_to_role(Missing::StateNotKnown, None);
+        }
+        let call = Call { as_of: Some(look.at), ..job.call.clone() };
+        let wide = Job { mode: Mode::Wide(Missing::StateNotKnown), sql, named: Rc::new(named), call, ..job.clone() };
+        self.job(wide, values.clone());
     }
 
     /// `SHOW name` of a setting in which the session put more than it said itself.

@@ -121,8 +121,9 @@ impl Rewriter<'_> {
         if random.is_empty() { Ok(input) } else { self.doubt_all(input, Doubt::Nondeterministic) }
     }
 
-    /// A cell that is not known is NULL in a row that is not proved: a predicate that NULL leaves open may be true of it. What was made of
-    /// several rows may be another value where one of them is not proved.
+    /// NULL in a row that is not proved may be a cell that is not known: a predicate that it leaves open may be true of it. (Where such a
+    /// cell holds a value that it had before, whoever gave the rows must heed it.) What was made of several rows may be another value where
+    /// one of them is not proved.
     fn of_unproved(&self, predicate: &Expr, readings: Option<Readings>, is_folded: bool, input: &Rewritten) -> Option<Readings> {
         let Some(unproved) = self.unproved(input) else { return readings };
         let Readings { may, must } = readings.unwrap_or_else(|| Readings { may: predicate.clone(), must: predicate.clone() });

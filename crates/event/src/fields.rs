@@ -410,7 +410,7 @@ impl<'a> Filling<'a> {
             Column::Label(name) => self.label(name.clone(), value),
             Column::Secret(name) => {
                 self.event.masked = true;
-                self.secret(&value);
+                self.secret(name, &value);
                 self.labels.push((Cow::Owned(name.clone()), Cow::Borrowed(MASK)));
             }
             Column::Time | Column::Skip => {}
@@ -462,7 +462,7 @@ impl<'a> Filling<'a> {
         let cookie = name.starts_with("cookie_") && Secrecy::IfRandom.hides(&value);
         let hidden = cookie || mask::secrecy(&name).hides(&value);
         if hidden {
-            self.secret(&value);
+            self.secret(&name, &value);
         }
         let (value, changed) = match name.as_ref() {
             _ if hidden => (Cow::Borrowed(MASK), true),
@@ -475,8 +475,8 @@ impl<'a> Filling<'a> {
     }
 
     /// A header, a cookie or a field that was masked: what in it may tell a session.
-    fn secret(&mut self, value: &str) {
-        secret::of_header(value).iter().for_each(|secret| self.event.secrets.add(secret));
+    fn secret(&mut self, name: &str, value: &str) {
+        secret::of_header(name, value).iter().for_each(|secret| self.event.secrets.add(secret));
     }
 
     /// Settles what depends on whether a better value came, in whatever order they stood.
@@ -520,12 +520,8 @@ impl<'a> Filling<'a> {
         if column(&mut self.event).is_some() {
             return;
         }
-        let original = value.clone();
         let (value, changed) = masked_value(value, mask);
-        if changed {
-            self.event.masked = true;
-            mask::replaced(&original, &value).into_iter().for_each(|secret| self.secret(secret));
-        }
+        self.event.masked |= changed;
         *column(&mut self.event) = Some(value);
     }
 

@@ -537,19 +537,6 @@ fn floor_boundary(text: &str, mut at: usize) -> usize {
     at
 }
 
-/// What masking took out of a text, by what it left.
-pub(crate) fn replaced<'t>(text: &'t str, masked: &str) -> Vec<&'t str> {
-    let mut parts = masked.split(MASK);
-    let Some(mut rest) = text.strip_prefix(parts.next().unwrap_or_default()) else { return Vec::new() };
-    let mut out = Vec::new();
-    for part in parts {
-        let Some(at) = (if part.is_empty() { Some(rest.len()) } else { rest.find(part) }) else { break };
-        out.push(&rest[..at]);
-        rest = &rest[at + part.len()..];
-    }
-    out
-}
-
 /// Replaces the ranges; overlapping ones are joined.
 fn cut(text: &str, mut cuts: Vec<(usize, usize)>) -> Cow<'_, str> {
     cuts.retain(|(from, to)| from < to && text.get(*from..*to).is_some_and(|value| value != MASK));

@@ -146,10 +146,9 @@ struct Ran {
     address: Arc<str>,
 }
 
-/// Systems whose logs name no session of any request.
+/// Systems whose logs name no session of their requests.
 pub(crate) fn nameless(survey: &Survey) -> BTreeSet<Arc<str>> {
-    let named: BTreeSet<&Arc<str>> = survey.sessions.keys().map(|(system, _)| system).collect();
-    survey.request_sources.keys().filter(|system| !named.contains(system)).cloned().collect()
+    survey.request_sources.keys().filter(|system| !survey.names_sessions(system)).cloned().collect()
 }
 
 /// Learns the sessions of systems whose logs name none.

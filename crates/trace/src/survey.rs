@@ -51,6 +51,8 @@ const SAMPLES_OF_A_TEMPLATE: usize = 64;
 const MOST_TEMPLATES: usize = 4096;
 /// Values of URLs that are told apart for one address or session.
 const MOST_RECORDS: usize = 1024;
+/// One record in so many with a session, and the logs of a system are taken to name sessions.
+const SMALLEST_NAMED_SHARE: u64 = 8;
 /// Accounts named for one address; more make no difference to what follows.
 const MOST_ACCOUNTS: usize = 4096;
 
@@ -180,6 +182,8 @@ pub(crate) struct Survey {
     pub connections: BTreeMap<Arc<str>, ConnectionSeen>,
     /// Successful sign-ins by (address, account, system).
     pub sign_ins: BTreeMap<SignIn, Span>,
+    /// Of how many records of requests the session is known, and how many there are, by system.
+    pub named: BTreeMap<Arc<str>, (u64, u64)>,
     /// Sources that carry web requests, by system.
     pub request_sources: BTreeMap<Arc<str>, BTreeSet<Arc<str>>>,
     /// Sources that carry statements.
@@ -258,6 +262,8 @@ impl Survey {
     fn note_request(&mut self, event: &Event<'_>, sessions: &Sessions, pool: &mut Pool) {
         let (system, time) = (pool.intern(&event.system), event.time.micros());
         self.request_sources.entry(system.clone()).or_default().insert(pool.intern(&event.source));
+        let (named, all) = self.named.entry(system.clone()).or_default();
+        (*named, *all) = (*named + u64::from(sessions.of(event).is_some()), *all + 1);
         self.note_use(event, sessions, pool);
         let (Some(method), Some(url)) = (present(event.method.as_deref()), present(event.url.as_deref())) else {
             return;
@@ -404,6 +410,11 @@ impl Survey {
             _ => None,
         };
         pins.iter().filter_map(of_pin).chain(self.pinned.iter().filter_map(|p| p.logon_session.as_deref().map(str::to_owned))).collect()
+    }
+
+    /// Whether the logs of a system name the session of its requests. One log of two may: the other joins it by request.
+    pub(crate) fn names_sessions(&self, system: &str) -> bool {
+        self.named.get(system).is_some_and(|(named, all)| SMALLEST_NAMED_SHARE * named >= *all)
     }
 
     /// Accounts for which this address is where most of their sessions are: its lawful inhabitants.

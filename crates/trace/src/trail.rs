@@ -189,8 +189,7 @@ impl<'a> Work<'a> {
             }
         }
         let has_sessions = |system: &Arc<str>| {
-            let is_followed = !sessions.are_looked_up(system) || followed.iter().any(|(known, _)| known == system);
-            is_followed && self.survey.sessions.keys().any(|(known, _)| known == system)
+            if sessions.are_looked_up(system) { followed.iter().any(|(known, _)| known == system) } else { self.survey.names_sessions(system) }
         };
         for (system, (all, by_secret)) in counts {
             if 2 * by_secret.len() > all.len() && !has_sessions(system) {

@@ -91,11 +91,13 @@ class Said:
 
 @dataclass
 class Verdict:
-    """One step, judged: `missed` and `false` are counter-examples, the rest says how precise it was."""
+    """One step, judged: `missed` and `false` are counter-examples, the rest says how precise it was: `beyond` are those whose
+    tier says more, or less, than what was sent."""
 
     kind: str
     missed: set[Owner] = field(default_factory=set)
     false: set[Owner] = field(default_factory=set)
+    beyond: set[Owner] = field(default_factory=set)
 
 
 def judge(truth: Truth, said: Said) -> Verdict:
@@ -115,7 +117,8 @@ def judge(truth: Truth, said: Said) -> Verdict:
         kind = "wider" if others or wide else "exact"
     else:
         kind = "only_wider" if wide else "wider" if others else "exact"
-    return Verdict(kind, set() if said.open else missed, false)
+    beyond = (set() if truth.all_may else displayed - allowed) | (said.possible - allowed) | (truth.sure - displayed)
+    return Verdict(kind, set() if said.open else missed, false, beyond)
 
 
 class Refused(Exception):

@@ -17,6 +17,8 @@ from world import Owner, World, creation, estate, quote, register
 PAUSE_SECONDS = 0.0022
 """Between steps, so that stamps of milliseconds tell them apart."""
 GROWTH_SECONDS = 0.02
+QUIET_POLLS = 4
+"""So many looks in a row that find no more of it: then a record is whole."""
 ACTOR, VISITOR = "203.0.113.9", "198.51.100.20"
 WEB_SHARE = 0.12
 """So many worlds are read through a web application."""
@@ -224,7 +226,7 @@ class Runner:
 
     def do(self, step: Step, start: dict[str, int]) -> Done:
         key = (step.who, step.session + (100 if step.fresh else 0))
-        offsets = {file: self.server.size(file) - size for file, size in start.items()}
+        sizes = offsets = {file: self.server.size(file) - size for file, size in start.items()}
         began = time.time()
         received, pid = Received(), 0
         request = f"r{len(self.requests):05}a{self.world.seed}" if self.plan.web and step.who == "app" else ""
@@ -233,6 +235,8 @@ class Runner:
         try:
             if key not in self.sessions:
                 self.sessions[key] = self.server.connect(step.who, self.world.name, "tool" if step.who == "app" else "desk")
+                # The record of the connection is no record of the statement.
+                sizes = self.let_the_log_follow(sizes, start)
             session = self.sessions[key]
             pid = session.pid  # type: ignore[attr-defined]
             if step.drop:
@@ -246,7 +250,7 @@ class Runner:
             received.errors.append(str(error).encode())
             self.hang_up(key)
         ended = time.time()
-        self.let_the_log_follow(offsets, start)
+        self.let_the_log_follow(sizes, start)
         visitor = bool(request) and step.instance % 4 == 0
         if request:
             self.answer(request, VISITOR if visitor else ACTOR, ended, received)
@@ -270,13 +274,18 @@ class Runner:
         status, size = (500, 21) if received.failed else (200, len(received.bytes()) + 2)
         self.requests.append(f'{moment + 0.001:.3f} {address} "GET /page/{len(self.requests)} HTTP/1.1" {status} {size} {request}\n')
 
-    def let_the_log_follow(self, offsets: dict[str, int], start: dict[str, int]) -> None:
-        """MariaDB writes some records after the answer: waits until they stand there. PostgreSQL's tell by their time."""
+    def let_the_log_follow(self, before: dict[str, int], start: dict[str, int]) -> dict[str, int]:
+        """MariaDB writes some records after the answer: waits until each file has grown and grows no more, and gives the sizes then.
+        PostgreSQL's records tell by their time."""
         if self.server.dialect == "postgresql":
             time.sleep(PAUSE_SECONDS)
-            return
+            return before
         deadline = time.monotonic() + GROWTH_SECONDS
-        while time.monotonic() < deadline:
-            if all(self.server.size(file) - size > offsets[file] for file, size in start.items()):
-                return
+        sizes, quiet = before, 0
+        while time.monotonic() < deadline and quiet < QUIET_POLLS:
             time.sleep(0.0002)
+            now = {file: self.server.size(file) - size for file, size in start.items()}
+            grown = all(now[file] > before[file] for file in now)
+            quiet = quiet + 1 if grown and now == sizes else 0
+            sizes = now
+        return sizes

@@ -77,6 +77,7 @@ class Figures:
     wide_shapes: Counter = field(default_factory=Counter)
     wide_reasons: Counter = field(default_factory=Counter)
     found: list[CounterExample] = field(default_factory=list)
+    wide: list[CounterExample] = field(default_factory=list)
     trouble: list[str] = field(default_factory=list)
     broken_shapes: Counter = field(default_factory=Counter)
     shape_runs: Counter = field(default_factory=Counter)
@@ -92,6 +93,7 @@ class Figures:
         for mix, kinds in other.by_mix.items():
             self.by_mix[mix].update(kinds)
         self.found += other.found
+        self.wide += other.wide
         self.trouble += other.trouble
 
 
@@ -124,10 +126,12 @@ def index_by_place(done: list[session.Done], access: dict, answers: Answers) -> 
 
 
 def same_words(index: int, statement: str, words: list[str], done: list[session.Done]) -> int:
-    """The step itself, or the one before it in its session, if that has the statement's words and the step has not."""
+    """The step itself, or one near before it, if that has the statement's words and the step has not: one of its session, or any if the words are the whole of it."""
     if not statement or statement in words[index] or words[index] in statement:
         return index
     for earlier in range(index - 1, max(-1, index - 8), -1):
+        if statement == words[earlier]:
+            return earlier
         if done[earlier].pid == done[index].pid and statement in words[earlier] and not words[earlier].startswith(("prepare", "declare", "set ")):
             return earlier
     return index
@@ -248,12 +252,17 @@ def judge_world(figures: Figures, done: list[session.Done], answers: Answers, wo
         if verdict.kind in ("wider", "only_wider", "held"):
             figures.wide_shapes[f"{verdict.kind} {one.step.shape}"] += 1
             figures.wide_reasons[f"{verdict.kind} {reason_of(said)}"] += 1
+            figures.wide.append(example_of(verdict.kind, verdict.beyond, index, one, said, world, plan))
         for kind, pairs in (("missed", verdict.missed), ("false", verdict.false)):
             if pairs:
-                outcomes = "; ".join(said.outcomes) or f"no replay ({len(said.accesses)} accesses)"
-                figures.found.append(CounterExample(kind, dialect, world.seed, plan.setting.name, index, one.step.shape, one.step.sql, one.step.parameters,
-                                                    outcomes, len(pairs), one.rows, one.error[:160], cause_of(pairs, world)))
+                figures.found.append(example_of(kind, pairs, index, one, said, world, plan))
     judge_letters(figures, answers, everything)
+
+
+def example_of(kind: str, pairs: set[Owner], index: int, one: session.Done, said: Said, world: World, plan: session.Plan) -> CounterExample:
+    outcomes = "; ".join(said.outcomes) or f"no replay ({len(said.accesses)} accesses)"
+    return CounterExample(kind, world.dialect, world.seed, plan.setting.name, index, one.step.shape, one.step.sql, one.step.parameters,
+                          outcomes, len(pairs), one.rows, one.error[:160], cause_of(pairs, world))
 
 
 def cause_of(pairs: set[Owner], world: World) -> str:
@@ -376,6 +385,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--most", type=bound, action="append", default=[], metavar="KIND=PERCENT", help="fail where more of the judged statements are of this kind")
     parser.add_argument("--least", type=bound, action="append", default=[], metavar="KIND=PERCENT", help="fail where fewer are")
     parser.add_argument("--json", metavar="FILE", help="every counter-example, a line each")
+    parser.add_argument("--wide", metavar="FILE", help="every statement that shows others than it sent, or the right ones only as possible, a line each")
     return parser.parse_args()
 
 
@@ -443,9 +453,10 @@ def main() -> int:
             for part in pool.map(work, jobs):
                 figures.add(part)
         report(which, figures, options)
-        if options.json:
-            with open(options.json, "a", encoding="utf-8") as file:
-                file.writelines(json.dumps(vars(example), ensure_ascii=False) + "\n" for example in figures.found)
+        for name, examples in ((options.json, figures.found), (options.wide, figures.wide)):
+            if name:
+                with open(name, "a", encoding="utf-8") as file:
+                    file.writelines(json.dumps(vars(example), ensure_ascii=False) + "\n" for example in examples)
         found += len(figures.found)
         trouble += len(figures.trouble)
         broken += broken_bounds(which, figures, options)

@@ -124,8 +124,9 @@ fn mysql_collation(table: &StoredTable, column: &Column) -> Option<String> {
 mod tests {
     use super::*;
     use crate::ReadOptions;
+    use crate::value::ColumnKind;
 
-    fn check(dialect: Dialect, dump: &str, expected: &[(Base, Option<&str>)]) {
+    fn check(dialect: Dialect, dump: &str, expected: &[(Base, Option<&str>)]) -> StoredDatabase {
         let mut database = StoredDatabase::new("d", "d", dialect, &["hr".to_owned()]);
         crate::snapshot::fill(&mut database, &[("dump.sql", dump.as_bytes())], &ReadOptions::default(), &mut Vec::new()).expect("a whole dump");
         let table = &database.tables[0];
@@ -133,6 +134,7 @@ mod tests {
             table.columns.iter().map(|column| database.declaration(table, column)).map(|declared| (declared.base, declared.collation)).collect();
         let expected: Vec<(Base, Option<String>)> = expected.iter().map(|(base, collation)| (base.clone(), collation.map(str::to_owned))).collect();
         assert_eq!(found, expected);
+        database
     }
 
     fn written(of: &str) -> Base {
@@ -155,6 +157,17 @@ mod tests {
             (written("public.citext"), None),
         ];
         check(Dialect::PostgreSql, dump, &expected);
+    }
+
+    #[test]
+    fn types_are_known_in_a_dump_that_quotes_all_names() {
+        let dump = "CREATE DOMAIN \"hr\".\"day\" AS \"date\";\nCREATE TABLE \"hr\".\"t\" (\n \"a\" \"date\",\n \"b\" character varying(15) NOT NULL,\n \
+            \"c\" \"hr\".\"day\",\n \"d\" \"pg_catalog\".\"text\",\n \"e\" \"char\",\n \"f\" \"text\"[],\n \"g\" pg_catalog.timestamptz,\n \"h\" \"bit\"(3)\n);\n";
+        let expected = ["date", "character varying(15)", "date", "text", "\"char\"", "text[]", "timestamptz", "bit(3)"].map(|word| (written(word), None));
+        let database = check(Dialect::PostgreSql, dump, &expected);
+        let kinds: Vec<ColumnKind> = database.tables[0].columns.iter().map(|column| column.kind).collect();
+        use ColumnKind::{Date, Instant, Text};
+        assert_eq!(kinds, [Date, Text, Date, Text, Text, Text, Instant, Text]);
     }
 
     #[test]

@@ -78,6 +78,10 @@ impl Declared {
         if lower.ends_with(']') || lower.contains(" array") {
             return Some(Self::Opaque);
         }
+        // In quotes PostgreSQL's type of one byte, which is ordered by that.
+        if lower == "\"char\"" {
+            return Some(Self::Opaque);
+        }
         let word = lower.split(['(', ' ']).next().unwrap_or_default();
         let word = word.rsplit('.').next().unwrap_or_default().trim_matches(['"', '`']);
         Some(match word {

@@ -2,7 +2,7 @@
 
 use strandline_sql::lexer::{Kind, Token, at_commas, outside_brackets, qualified_name};
 
-use super::tables::{inside_bracket, written};
+use super::tables::{inside_bracket, type_name, written};
 use crate::Dialect;
 use crate::store::{Attached, AttachedKind, Rights, StoredCollation, StoredFunction, StoredSetting, StoredType};
 
@@ -18,7 +18,7 @@ pub(super) fn stored_type(all: &[Token<'_>], after: usize, statement: &str) -> S
     if tail.first().is_some_and(|t| t.is_symbol('(')) && skip == 1 {
         let field = |part: &&[Token<'_>]| {
             let name = part.first()?.name(Dialect::PostgreSql)?;
-            Some((name, written(&part[1..], statement).to_owned()))
+            Some((name, type_name(&part[1..], statement, Dialect::PostgreSql)))
         };
         return StoredType::Composite(at_commas(inside_bracket(tail, 0)).iter().filter_map(field).collect());
     }
@@ -32,7 +32,7 @@ pub(super) fn domain(all: &[Token<'_>], after: usize, statement: &str) -> Stored
     let ends = ["collate", "default", "constraint", "not", "null", "check"];
     let stop = tail.iter().position(|t| t.is_symbol(';') || ends.iter().any(|word| t.is(word))).unwrap_or(tail.len());
     let collation = tail.iter().position(|t| t.is("collate")).and_then(|at| qualified_name(tail, at + 1, Dialect::PostgreSql));
-    StoredType::Domain { base: written(&tail[..stop], statement).to_owned(), collation: collation.map(|(parts, _)| parts.join(".")) }
+    StoredType::Domain { base: type_name(&tail[..stop], statement, Dialect::PostgreSql), collation: collation.map(|(parts, _)| parts.join(".")) }
 }
 
 /// `CREATE COLLATION name (provider = icu, locale = 'und')`.

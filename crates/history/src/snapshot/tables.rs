@@ -1,6 +1,6 @@
 //! CREATE TABLE and ALTER TABLE of a dump: columns with their types, keys, parents.
 
-use strandline_sql::lexer::{Kind, Token, after_bracket, at_commas, outside_brackets, qualified_name};
+use strandline_sql::lexer::{Kind, Token, after_bracket, at_commas, outside_brackets, qualified_name, tokens};
 
 use crate::Dialect;
 use crate::store::{Column, ColumnDefault, ForeignKey, KeyAction, StoredTable};
@@ -65,15 +65,16 @@ pub(super) fn add_element(table: &mut StoredTable, element: &[Token<'_>], statem
     }
     let Some(name) = first.name(dialect) else { return };
     let stop = element.iter().skip(1).position(|t| TYPE_ENDS.iter().any(|word| t.is(word)) || t.is("invisible")).map_or(element.len(), |p| p + 1);
-    let (declared, tail) = (&element[1..stop], &element[stop..]);
-    let serial = declared.first().is_some_and(|t| matches!(&t.kind, Kind::Word(w) if w.to_ascii_lowercase().ends_with("serial")));
+    let (type_tokens, tail) = (&element[1..stop], &element[stop..]);
+    let declared = type_name(type_tokens, statement, dialect);
+    let serial = type_tokens.first().is_some_and(|t| matches!(&t.kind, Kind::Word(w) if w.to_ascii_lowercase().ends_with("serial")));
     table.columns.push(Column {
         name,
-        kind: kind_of(declared, dialect),
+        kind: kind_of(&tokens(&declared, dialect), dialect),
         default: column_default(tail, serial),
-        declared: written(declared, statement).to_owned(),
-        collation: named_after(tail, "collate", dialect).or_else(|| named_after(declared, "collate", dialect)),
-        character_set: character_set(tail, dialect).or_else(|| character_set(declared, dialect)),
+        declared,
+        collation: named_after(tail, "collate", dialect).or_else(|| named_after(type_tokens, "collate", dialect)),
+        character_set: character_set(tail, dialect).or_else(|| character_set(type_tokens, dialect)),
         generated: generated(tail, statement),
     });
     let column = table.columns.len() - 1;
@@ -81,6 +82,25 @@ pub(super) fn add_element(table: &mut StoredTable, element: &[Token<'_>], statem
         table.unique_keys.push(vec![column]);
     }
     add_reference(table, vec![column], tail, dialect);
+}
+
+/// The name of a type as a definition writes it. `pg_dump --quote-all-identifiers` quotes the types of PostgreSQL's own
+/// too: those lose their quotes, and what is quoted because it needs to be, as `"char"`, keeps them.
+pub(super) fn type_name(declared: &[Token<'_>], statement: &str, dialect: Dialect) -> String {
+    if dialect != Dialect::PostgreSql {
+        return written(declared, statement).to_owned();
+    }
+    let declared = match declared {
+        [schema, dot, rest @ ..] if dot.is_symbol('.') && schema.name(dialect).as_deref() == Some("pg_catalog") => rest,
+        _ => declared,
+    };
+    let needs_none = |name: &str| name != "char" && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
+    match declared {
+        [Token { kind: Kind::Quoted(name), to, .. }, rest @ ..] if needs_none(name) && !rest.first().is_some_and(|t| t.is_symbol('.')) => {
+            format!("{name}{}", &statement[*to..rest.last().map_or(*to, |last| last.to)])
+        }
+        _ => written(declared, statement).to_owned(),
+    }
 }
 
 /// The kind of the type that a definition names.

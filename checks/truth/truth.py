@@ -105,14 +105,28 @@ def accesses_of_steps(done: list[session.Done], answers: Answers, dialect: str) 
     words = [plain(one.step.sql) for one in done]
     # A record of a duration tells when it ended, to the millisecond; what it began with is reckoned back from there.
     moments = [int(one.began * 1_000_000) - 1100 for one in done]
+    of_session: dict[int, list[int]] = defaultdict(list)
+    for index, one in enumerate(done):
+        of_session[one.pid].append(index)
     for access in answers.accesses:
         if dialect == "postgresql":
-            index = bisect.bisect_right(moments, access["time"]) - 1
+            own = of_session.get(process_of(access["connection"]), range(len(done)))
+            place = bisect.bisect_right([moments[index] for index in own], access["time"]) - 1
+            index = own[place] if place >= 0 else -1
         else:
             index = index_by_place(done, access, answers)
         if index >= 0:
             found[same_words(index, plain(access["statement"]), words, done)].append(access)
     return found
+
+
+def process_of(connection: str | None) -> int:
+    """The server process of a connection: `6b0c01ba.2045` is the time and the process, in hexadecimal; `8261` the process."""
+    word = (connection or "").rsplit(".", 1)
+    try:
+        return int(word[-1], 16 if len(word) == 2 else 10)
+    except ValueError:
+        return 0
 
 
 def index_by_place(done: list[session.Done], access: dict, answers: Answers) -> int:

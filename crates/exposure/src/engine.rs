@@ -96,6 +96,7 @@ fn replayed(answer: provenance::Replayed) -> Replayed {
         other_rows: answer.doubts.iter().any(|d| other_rows(*d)),
         others: answer.others.iter().map(|c| (c.table, c.column)).collect(),
         looked_at: answer.looked_at.iter().map(|c| (c.table, c.column)).collect(),
+        displayable: answer.displayable.iter().map(|c| (c.table, c.column)).collect(),
     }
 }
 

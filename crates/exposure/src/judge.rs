@@ -278,16 +278,22 @@ impl Judge<'_> {
         }
     }
 
-    /// The categorised columns of a piece of the replay.
-    fn columns_of(&self, revealed: &Revealed) -> BTreeSet<u32> {
+    /// The categorised ones of these columns.
+    fn categorised(&self, columns: &[(usize, usize)]) -> BTreeSet<u32> {
         let tables = &self.world.databases[self.job.database].tables;
-        revealed.columns.iter().filter_map(|(table, column)| tables.get(*table).and_then(|t| t.columns.get(*column).copied().flatten())).collect()
+        columns.iter().filter_map(|(table, column)| tables.get(*table).and_then(|t| t.columns.get(*column).copied().flatten())).collect()
     }
 
-    /// The columns that the replay displays of anybody.
+    /// The categorised columns of a piece of the replay.
+    fn columns_of(&self, revealed: &Revealed) -> BTreeSet<u32> {
+        self.categorised(&revealed.columns)
+    }
+
+    /// The columns that the replay displays of anybody, or would of rows that it does not find: a table may be empty in the dump that
+    /// was not when it was read.
     fn displayed(&self) -> BTreeSet<u32> {
         let shown = self.replayed.revealed.iter().filter(|r| r.displayed && !r.subjects.is_empty());
-        shown.flat_map(|r| self.columns_of(r)).collect()
+        shown.flat_map(|r| self.columns_of(r)).chain(self.categorised(&self.replayed.displayable)).collect()
     }
 
     fn possible(&mut self, whom: Whom, columns: BTreeSet<u32>, missing: Missing) {

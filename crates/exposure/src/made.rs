@@ -452,7 +452,8 @@ impl<'m> Maker<'m> {
     /// Keeps a state; its names are those of now.
     fn state(&mut self, sql: &str, as_of: Option<i64>, columns: Option<Vec<String>>, carried: &Carried) -> Is {
         let look = Look { at: carried.at, owner: carried.owner };
-        let Some(mut statement) = parse(sql, self.of.dialect) else { return Is::Unknown };
+        // What is made by `EXECUTE p` is no query of its own.
+        let Some(mut statement) = parse(sql, self.of.dialect).filter(|statement| matches!(statement, Statement::Query(_))) else { return Is::Unknown };
         let mut renamer = Renamer::new(&self.made, look, self.of);
         let _done: ControlFlow<()> = statement.visit(&mut renamer);
         let (used, unknown, reads) = (renamer.used, renamer.unknown, renamer.reads);
@@ -920,6 +921,13 @@ mod tests {
         check(&["DELETE FROM ODD lunch ("], "SELECT * FROM lunch", "as it stands");
         check(&["INSERT INTO lunch VALUES ('x' ODD"], "SELECT * FROM lunch", "as it stands");
         check(&["VACUUM lunch"], "SELECT * FROM lunch", "as it stands");
+    }
+
+    #[test]
+    fn what_is_made_by_no_query_of_its_own_is_unknown() {
+        check(&["CREATE TABLE c AS EXECUTE q"], "SELECT * FROM c", "unknown hr.c");
+        check(&["CREATE TABLE c (a text)", "CREATE RULE \"_RETURN\" AS ON SELECT TO c DO INSTEAD SELECT name AS a FROM p"], "SELECT * FROM c", "unknown hr.c");
+        check(&[COPY, "CREATE OR REPLACE RULE more AS ON INSERT TO hr.c WHERE new.no > 1 DO ALSO DELETE FROM p"], "SELECT * FROM c", "unknown hr.c");
     }
 
     #[test]

@@ -37,6 +37,8 @@ pub(crate) struct Replayed {
     pub(crate) others: Vec<(usize, usize)>,
     /// Table and column numbers of which anybody's value may have decided what was sent.
     pub(crate) looked_at: Vec<(usize, usize)>,
+    /// Table and column numbers that it displays of whatever rows it reads, found or not.
+    pub(crate) displayable: Vec<(usize, usize)>,
     /// Columns displayed of rows that are somebody's, and nobody knows whose: table and column numbers.
     pub(crate) of_somebody: Vec<(usize, usize)>,
 }

@@ -96,6 +96,7 @@ impl Naive {
             other_rows: false,
             others: Vec::new(),
             looked_at: Vec::new(),
+            displayable: Vec::new(),
             of_somebody,
         }
     }

@@ -169,7 +169,17 @@ impl Words<'_> {
         (names, end)
     }
 
+    /// `CREATE RULE r AS ON SELECT TO name DO …`: from then on the table shows, or takes, what the rule says.
+    fn rule(&self) -> Option<Definition> {
+        let at = self.skip(1, &["or", "replace"]);
+        let on = outside_brackets(self.all, at, |t| t.is("on")).filter(|_| self.is(at, "rule"))?;
+        self.is(on + 2, "to").then(|| self.name(on + 3)).flatten().map(|(name, _)| Definition::Changed { name })
+    }
+
     fn create(&self) -> Vec<Definition> {
+        if let Some(rule) = self.rule() {
+            return vec![rule];
+        }
         let Some(kind) = self.all.iter().take(24).position(|t| t.is("table") || t.is("view")) else { return Vec::new() };
         if self.all[1..kind].iter().any(|t| ["function", "procedure", "index", "trigger", "event", "policy", "rule"].iter().any(|w| t.is(w))) {
             return Vec::new();

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{UInt32Type, UInt64Type};
@@ -33,7 +34,7 @@ pub(crate) struct Reader {
     /// Whether something decides in every replay that the server may decide otherwise.
     is_open: bool,
     /// The columns that the statement can display.
-    displayable: Vec<ColumnRef>,
+    displayable: Arc<[ColumnRef]>,
 }
 
 impl Reader {
@@ -175,7 +176,7 @@ impl Reader {
             })
             .collect();
         revealed.sort_unstable();
-        let (rows, others) = if is_open { (RowRange { least: 0, most: u64::MAX }, self.displayable.clone()) } else { (rows, Vec::new()) };
-        Replayed { rows, revealed, doubts: doubts.into_iter().collect(), others, looked_at: Vec::new() }
+        let (rows, others) = if is_open { (RowRange { least: 0, most: u64::MAX }, self.displayable.to_vec()) } else { (rows, Vec::new()) };
+        Replayed { rows, revealed, doubts: doubts.into_iter().collect(), others, looked_at: Vec::new(), displayable: Arc::clone(&self.displayable) }
     }
 }

@@ -17,7 +17,7 @@ use crate::collation::{Collation, Reading};
 use crate::database::{Database, Dialect};
 use crate::declared::{Declared, collation_of};
 use crate::document;
-use crate::kernels;
+use crate::kernels::{self, Case as LetterCase};
 use crate::session::{Session, Zone};
 
 /// What is known of a server beside its tables.
@@ -252,11 +252,14 @@ impl<'a> Judge<'a> {
 
     /// `left op right`, of any comparison.
     pub(crate) fn comparison(&self, left: &Expr, op: Operator, right: &Expr) -> Fidelity {
+        let is_order = !matches!(op, Operator::Eq | Operator::NotEq | Operator::IsDistinctFrom | Operator::IsNotDistinctFrom);
+        if let Some(fidelity) = Some(()).filter(|()| !is_order).and_then(|()| self.comparison_in_case(left, right)) {
+            return fidelity;
+        }
         let both = self.fidelity(left).and(self.fidelity(right));
         if both.is_unknown {
             return both;
         }
-        let is_order = !matches!(op, Operator::Eq | Operator::NotEq | Operator::IsDistinctFrom | Operator::IsNotDistinctFrom);
         if let (Some(one), Some(other)) = (keyed(left), keyed(right)) {
             return both.and(self.keyed_comparison(&one, is_order, &other));
         }
@@ -397,7 +400,47 @@ impl<'a> Judge<'a> {
         if all.all(|other| other == first) { first } else { Some(Declared::Opaque) }
     }
 
+    /// The text of `lower(x)` or `upper(x)`, where the server changes case in one of the ways that are known.
+    fn in_case<'e>(&self, expression: &'e Expr) -> (&'e Expr, LetterCase) {
+        let inner = uncast(expression);
+        let case = match inner {
+            Expr::ScalarFunction(function) if function.name() == "lower" => LetterCase::Lower,
+            Expr::ScalarFunction(function) if function.name() == "upper" => LetterCase::Upper,
+            _ => LetterCase::Kept,
+        };
+        let text = if case == LetterCase::Kept { inner } else { without_case(inner) };
+        let is_plain = !self.server.is_mysql() && self.declared(text).is_none() && self.kind(text).is_string();
+        if is_plain { (text, case) } else { (expression, LetterCase::Kept) }
+    }
+
+    /// `lower(x) = lower(y)`; `None` where it is no such comparison.
+    fn comparison_in_case(&self, left: &Expr, right: &Expr) -> Option<Fidelity> {
+        let ((one, of_one), (other, of_other)) = (self.in_case(left), self.in_case(right));
+        let is_folded = of_one != LetterCase::Kept || of_other != LetterCase::Kept;
+        let is_bytewise = self.meeting(left, right).is_some_and(|collation| collation.is_bytewise);
+        if !is_folded || !is_bytewise || !self.kind(one).is_string() || !self.kind(other).is_string() {
+            return None;
+        }
+        let of_texts = self.fidelity(one).and(self.fidelity(other)).by_the_digit();
+        Some(of_texts.and(Fidelity::only_if(kernels::told_in_case((one.clone(), of_one), (other.clone(), of_other)))))
+    }
+
+    /// `upper(x) LIKE upper(y)` and ILIKE; `None` where it is no such comparison.
+    fn like_in_case(&self, like: &Like) -> Option<Fidelity> {
+        let (text, of_text) = self.in_case(&like.expr);
+        let is_folded = of_text != LetterCase::Kept || like.case_insensitive;
+        if !is_folded || self.server.is_mysql() || self.declared(text).is_some() || !self.kind(text).is_string() {
+            return None;
+        }
+        let (pattern, _) = self.in_case(&like.pattern);
+        let of_texts = self.fidelity(text).and(self.fidelity(pattern)).by_the_digit();
+        Some(of_texts.and(Fidelity::only_if(kernels::caseless(text.clone(), pattern.clone()))))
+    }
+
     fn like(&self, like: &Like) -> Fidelity {
+        if let Some(fidelity) = self.like_in_case(like) {
+            return fidelity;
+        }
         let both = self.fidelity(&like.expr).and(self.fidelity(&like.pattern)).by_the_digit();
         if both.is_unknown || self.declared(&like.expr).is_some_and(|declared| !declared.is_text()) || !self.kind(&like.expr).is_string() {
             return Fidelity::unknown();

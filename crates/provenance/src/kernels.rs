@@ -36,6 +36,10 @@ enum What {
     HasKey(Declared),
     /// (text): whether it is of plain characters, for which all servers do the same.
     Plain,
+    /// (text, pattern): whether the one matches the other alike however the server changes case.
+    Caseless,
+    /// (text, text): whether it is sure that they are equal, or are not, their case changed.
+    ToldInCase(Case, Case),
     /// (text, text): whether their order is sure.
     Ordered(Collation),
     /// (text, text): whether it is sure that they are equal or are not.
@@ -120,6 +124,16 @@ pub(crate) fn plain(text: Expr) -> Expr {
     call(What::Plain, vec![text])
 }
 
+/// Whether a text without regard to case matches a pattern alike however the server changes the case of letters.
+pub(crate) fn caseless(text: Expr, pattern: Expr) -> Expr {
+    call(What::Caseless, vec![text, pattern])
+}
+
+/// Whether it is sure that two texts whose case is changed are equal, or are not.
+pub(crate) fn told_in_case((left, of_left): (Expr, Case), (right, of_right): (Expr, Case)) -> Expr {
+    call(What::ToldInCase(of_left, of_right), vec![left, right])
+}
+
 /// Whether the order of two texts is sure.
 pub(crate) fn ordered(collation: Collation, left: Expr, right: Expr) -> Expr {
     call(What::Ordered(collation), vec![left, right])
@@ -166,6 +180,8 @@ impl ScalarUDFImpl for Kernel {
             What::Placed(_) => "text_placed",
             What::HasKey(_) => "declared_has_key",
             What::Plain => "text_plain",
+            What::Caseless => "text_caseless",
+            What::ToldInCase(..) => "text_told_in_case",
             What::Ordered(_) => "text_ordered",
             What::Told(_) => "text_told",
             What::ToEven => "number_to_even",
@@ -230,11 +246,62 @@ impl ScalarUDFImpl for Kernel {
             What::Weighed => Arc::new(texts.iter().map(|text| text.map(general)).collect::<StringArray>()),
             What::Placed(readings) => judged(&|text| readings.iter().all(|reading| reading.places(text))),
             What::HasKey(declared) => judged(&|text| declared.key(text).is_some()),
-            What::Plain => judged(&|text| text.bytes().all(|byte| (b' '..=b'~').contains(&byte))),
+            What::Plain => judged(&is_plain),
+            What::Caseless => compared(&|text, pattern| is_plain(pattern) && text.chars().all(keeps_apart)),
+            What::ToldInCase(of_left, of_right) => compared(&|left, right| {
+                let is_equal = |fold: &Fold| fold.of(*of_left, left) == fold.of(*of_right, right);
+                let first = is_equal(&Fold::Plain);
+                [Fold::Letters, Fold::Whole].iter().all(|fold| is_equal(fold) == first)
+            }),
             What::Ordered(collation) => compared(&|left, right| collation.orders_alike(left, right)),
             What::Told(collation) => compared(&|left, right| collation.equals_alike(left, right)),
             What::ToEven | What::Decided | What::ToLocal(_) | What::ToInstant(_) => return internal_err!("it is no text"),
         }))
+    }
+}
+
+fn is_plain(text: &str) -> bool {
+    text.bytes().all(|byte| (b' '..=b'~').contains(&byte))
+}
+
+/// Whether a letter is plain, or stays one letter that is not, in either case.
+fn keeps_apart(letter: char) -> bool {
+    fn is_one(mut changed: impl Iterator<Item = char>) -> bool {
+        matches!((changed.next(), changed.next()), (Some(one), None) if !one.is_ascii())
+    }
+    (' '..='~').contains(&letter) || !letter.is_ascii() && is_one(letter.to_lowercase()) && is_one(letter.to_uppercase())
+}
+
+/// To which case a text is changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Case {
+    Kept,
+    Lower,
+    Upper,
+}
+
+/// How a server changes case: plain letters only, as in the locale C; letter by letter, as the C library; or as ICU does,
+/// where a letter may become several.
+enum Fold {
+    Plain,
+    Letters,
+    Whole,
+}
+
+impl Fold {
+    fn of(&self, case: Case, text: &str) -> String {
+        fn alone(letter: char, mut changed: impl Iterator<Item = char>) -> char {
+            changed.next().filter(|_| changed.next().is_none()).unwrap_or(letter)
+        }
+        match (self, case) {
+            (_, Case::Kept) => text.to_owned(),
+            (Self::Plain, Case::Lower) => text.to_ascii_lowercase(),
+            (Self::Plain, Case::Upper) => text.to_ascii_uppercase(),
+            (Self::Letters, Case::Lower) => text.chars().map(|letter| alone(letter, letter.to_lowercase())).collect(),
+            (Self::Letters, Case::Upper) => text.chars().map(|letter| alone(letter, letter.to_uppercase())).collect(),
+            (Self::Whole, Case::Lower) => text.to_lowercase(),
+            (Self::Whole, Case::Upper) => text.to_uppercase(),
+        }
     }
 }
 

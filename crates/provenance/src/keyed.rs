@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use arrow_schema::DataType;
 use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::common::{DFSchema, Result};
+use datafusion::common::{DFSchema, Result, ScalarValue};
 use datafusion::functions::expr_fn::{nullif, round};
 use datafusion::logical_expr::expr::{InList, InSubquery, WindowFunction};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
-    Between, BinaryExpr, Cast, Expr, ExprSchemable, Like, LogicalPlan, LogicalPlanBuilder, Operator, SortExpr, Subquery, binary_expr, cast, lit,
+    Between, BinaryExpr, Cast, Expr, ExprSchemable, Like, LogicalPlan, LogicalPlanBuilder, Operator, SortExpr, Subquery, WindowFrame, WindowFrameBound,
+    WindowFrameUnits, binary_expr, cast, lit,
 };
 
 use crate::collation::{Collation, Reading};
@@ -123,6 +124,7 @@ impl<'a> Words<'a> {
             Expr::WindowFunction(function) => {
                 let WindowFunction { fun, mut params } = *function;
                 params.order_by = params.order_by.into_iter().map(|key| SortExpr { expr: self.sorted(key.expr), ..key }).collect();
+                params.window_frame = by_peers(params.window_frame);
                 Transformed::yes(Expr::WindowFunction(Box::new(WindowFunction { fun, params })))
             }
             other => Transformed::no(other),
@@ -389,6 +391,21 @@ fn similar(like: Like) -> Transformed<Expr> {
             Transformed::yes(binary_expr(*like.expr, op, lit(pattern)))
         }
         None => Transformed::no(Expr::SimilarTo(like)),
+    }
+}
+
+/// A frame of values that begins or ends at the partition or at the row and its peers, as a frame of peers: the engine measures
+/// no ranges of keys.
+fn by_peers(frame: WindowFrame) -> WindowFrame {
+    let of = |bound: &WindowFrameBound| match bound {
+        WindowFrameBound::CurrentRow => Some(WindowFrameBound::CurrentRow),
+        WindowFrameBound::Preceding(_) if bound.is_unbounded() => Some(WindowFrameBound::Preceding(ScalarValue::UInt64(None))),
+        WindowFrameBound::Following(_) if bound.is_unbounded() => Some(WindowFrameBound::Following(ScalarValue::UInt64(None))),
+        _ => None,
+    };
+    match (frame.units, of(&frame.start_bound), of(&frame.end_bound)) {
+        (WindowFrameUnits::Range, Some(start), Some(end)) => WindowFrame::new_bounds(WindowFrameUnits::Groups, start, end),
+        _ => frame,
     }
 }
 

@@ -192,9 +192,34 @@ pub(crate) fn plain_escape(expression: &mut Expr) {
         **pattern = text(&with_backslashes(&written, &sign));
     } else if sign.is_empty() {
         **pattern = call("replace", vec![(**pattern).clone(), text("\\"), text("\\\\")]);
+    } else if let Some(steps) = steps_to_backslash(&sign) {
+        for (from, to) in steps {
+            **pattern = call("replace", vec![(**pattern).clone(), text(&from), text(&to)]);
+        }
     } else {
         **pattern = call("server_value", vec![(**pattern).clone()]);
     }
+}
+
+/// Replacements, one after the other, that make a pattern escaped by `sign` one escaped by the backslash. What the sign makes
+/// plain waits as a word that no pattern has, since the word's first letter was told apart before.
+fn steps_to_backslash(sign: &str) -> Option<Vec<(String, String)>> {
+    const MARK: &str = "\u{1}";
+    if sign.chars().count() != 1 || [MARK, "\u{2}", "\u{3}", "\u{4}", "\\", "%", "_"].contains(&sign) {
+        return None;
+    }
+    let [mark, of_sign, of_backslash] = ["\u{2}", "\u{3}", "\u{4}"].map(|end| format!("{MARK}{end}"));
+    let steps = [
+        (MARK, mark.as_str()),
+        (&format!("{sign}{sign}"), &of_sign),
+        (&format!("{sign}\\"), &of_backslash),
+        ("\\", "\\\\"),
+        (sign, "\\"),
+        (&of_sign, sign),
+        (&of_backslash, "\\\\"),
+        (&mark, MARK),
+    ];
+    Some(steps.map(|(from, to)| (from.to_owned(), to.to_owned())).to_vec())
 }
 
 fn with_backslashes(pattern: &str, sign: &str) -> String {

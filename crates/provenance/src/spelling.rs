@@ -36,6 +36,11 @@ impl Kept {
         self.back(back).is_some_and(|token| is_word(token, expected))
     }
 
+    /// Whether a word is one after which a table is named.
+    fn is_before_table(&self, back: usize) -> bool {
+        self.is(back, "FROM") || self.is(back, "JOIN") || self.back(back) == Some(&Token::Comma)
+    }
+
     fn forget(&mut self, words: usize) {
         if let Some(first) = self.words.len().checked_sub(words).and_then(|at| self.words.get(at).copied()) {
             self.out.truncate(first);
@@ -52,7 +57,8 @@ fn is_word(token: &Token, expected: &str) -> bool {
     word(token).is_some_and(|word| word.value.eq_ignore_ascii_case(expected))
 }
 
-/// `ORDER BY a USING >`, `FOR NO KEY UPDATE`, `FOR KEY SHARE`, `BETWEEN SYMMETRIC a AND b` of plain words.
+/// `ORDER BY a USING >`, `FOR NO KEY UPDATE`, `FOR KEY SHARE`, `BETWEEN SYMMETRIC a AND b` of plain words; `FROM ONLY a`: of a table
+/// that others inherit from this reads more, and the count of rows differs.
 fn postgresql(tokens: Vec<Token>) -> Vec<Token> {
     let mut kept = Kept::default();
     let mut rest = tokens.into_iter().peekable();
@@ -65,6 +71,7 @@ fn postgresql(tokens: Vec<Token>) -> Vec<Token> {
             }
             Token::Word(_) if is_word(&token, "UPDATE") && kept.is(1, "KEY") && kept.is(2, "NO") && kept.is(3, "FOR") => kept.forget(2),
             Token::Word(_) if is_word(&token, "SHARE") && kept.is(1, "KEY") && kept.is(2, "FOR") => kept.forget(1),
+            Token::Word(_) | Token::LParen if kept.is(1, "ONLY") && kept.is_before_table(2) => kept.forget(1),
             Token::Word(_) if is_word(&token, "SYMMETRIC") && kept.is(1, "BETWEEN") => {
                 let bounds: Vec<Token> = rest.by_ref().filter(|token| !matches!(token, Token::Whitespace(_))).take(3).collect();
                 kept.out.extend(symmetric(bounds));
@@ -92,7 +99,7 @@ fn symmetric(bounds: Vec<Token>) -> Vec<Token> {
 const HOW: &[&str] =
     &["HIGH_PRIORITY", "STRAIGHT_JOIN", "SQL_SMALL_RESULT", "SQL_BIG_RESULT", "SQL_BUFFER_RESULT", "SQL_CACHE", "SQL_NO_CACHE", "SQL_CALC_FOUND_ROWS"];
 
-/// Hints, modifiers of SELECT, locks, introducers of strings.
+/// Hints, modifiers of SELECT, locks, introducers of strings, `FROM DUAL`.
 fn mysql(tokens: Vec<Token>) -> Vec<Token> {
     let mut kept = Kept::default();
     let mut rest = tokens.into_iter().peekable();
@@ -117,6 +124,7 @@ fn mysql(tokens: Vec<Token>) -> Vec<Token> {
                 kept.forget(1);
                 skip_hint(&mut rest);
             }
+            "DUAL" if kept.is(1, "FROM") && rest.peek().is_none_or(|next| !matches!(next, Token::Period)) => kept.forget(1),
             "MODE" if kept.is(1, "SHARE") && kept.is(2, "IN") && kept.is(3, "LOCK") => kept.forget(3),
             name if name.starts_with('_') && is_character_set(name) && rest.peek().is_some_and(is_string) => {}
             _ if token == Token::Placeholder("?".to_owned()) => {

@@ -1,5 +1,7 @@
 //! What goes into a replay and what comes out.
 
+use std::sync::Arc;
+
 use crate::database::TableName;
 
 /// One execution of a prepared statement.
@@ -46,6 +48,8 @@ pub struct Replayed {
     /// Columns of which anybody's value may have decided what was sent, sorted: a part of the statement that looks at them could not be
     /// planned, and was left out.
     pub looked_at: Vec<ColumnRef>,
+    /// Columns that the statement displays of whatever rows it reads, sorted: also those of a table in which it found none.
+    pub displayable: Arc<[ColumnRef]>,
 }
 
 /// How many rows were sent: at least those that are sure, at most those that could be among them.

@@ -248,6 +248,8 @@ pub(crate) fn translate(expression: &mut Expr, tongue: Tongue) -> Result<(), Str
             (**left, **right) = (cast((**left).clone(), DataType::Text), cast((**right).clone(), DataType::Text));
         }
         _ if dialect == Dialect::MySql => mysql_operator(expression),
+        // Where a row lies and who wrote it, which no dump says. No column can have such a name.
+        _ if is_system_column(expression) => *expression = call("server_value", Vec::new()),
         _ => postgres_operator(expression),
     }
     let Expr::Function(function) = expression else { return Ok(()) };
@@ -317,6 +319,17 @@ fn cast_otherwise(expression: &mut Expr, dialect: Dialect) {
         }
         _ => {}
     }
+}
+
+/// Whether it is a column that every table of PostgreSQL has beside its own.
+fn is_system_column(expression: &Expr) -> bool {
+    let name = match expression {
+        Expr::Identifier(name) => Some(name),
+        Expr::CompoundIdentifier(names) => names.last(),
+        _ => None,
+    };
+    let is_one = |name: &str| ["ctid", "tableoid", "xmin", "xmax", "cmin", "cmax"].contains(&name);
+    name.is_some_and(|name| if name.quote_style.is_some() { is_one(&name.value) } else { is_one(&name.value.to_lowercase()) })
 }
 
 /// Operators of PostgreSQL that the planner does not have before it has planned their sides.

@@ -160,6 +160,57 @@ fn aggregates_and_windows_leave_out_what_is_not_there() {
     check("SELECT phone, count(*) FROM person WHERE no >= 'P4' GROUP BY phone", "displayed phone: 6");
 }
 
+#[test]
+fn a_window_that_picks_a_row_shows_whose_value_it_was() {
+    check("SELECT no, lag(phone) OVER (ORDER BY no) FROM person WHERE no <= 'P3'", "displayed no: 1 2 3; displayed phone: 1 2");
+    check("SELECT first_value(name) OVER (ORDER BY score DESC) FROM person WHERE score > 0", "displayed name: 6");
+    check("SELECT last_value(name) OVER (PARTITION BY score > 2 ORDER BY score) FROM person WHERE score < 3", "displayed name: 1 2");
+    check("SELECT nth_value(name, 2) OVER (ORDER BY score) FROM person WHERE score > 0", "displayed name: 2");
+    check("SELECT lead(name, 2) OVER (ORDER BY score) FROM person WHERE score > 0", "displayed name: 3 6");
+    // Rows that tie may stand in either order.
+    check("SELECT first_value(name) OVER (ORDER BY score > 2) FROM person WHERE score > 0", "displayed name: 1 2 3 6 (OrderOfPartition)");
+    // An upper and a lower case letter stand in an order that depends on the collation.
+    check("SELECT first_value(name) OVER (ORDER BY CASE WHEN no = 'P1' THEN 'b' ELSE 'A' || no END) FROM person WHERE no < 'P3'", "displayed name: 2");
+    check_mysql("SELECT LAG(phone) OVER (PARTITION BY name ORDER BY no) FROM person WHERE no < 'P4'", "");
+    check_mysql("SELECT LAG(phone) OVER (ORDER BY email, no) FROM person WHERE no < 'P4'", "displayed phone: 1 2");
+    check_mysql(
+        "SELECT MAX(name) OVER (PARTITION BY score > 2 ORDER BY phone) FROM person WHERE no < 'P4'",
+        "displayed name: 3; displayed name: 1 2 (OrderOfPartition)",
+    );
+}
+
+#[test]
+fn what_a_statement_displays_is_known_where_it_finds_no_row() {
+    let check = |sql: &str, expected: &[(usize, usize)]| {
+        let engine = Engine::new(people(), Options { threads: 1, ..Options::default() }).unwrap();
+        let replayed = engine.replay(&engine.prepare(sql).unwrap(), &[hospital::call()]).remove(0).unwrap();
+        let columns: Vec<(usize, usize)> = replayed.displayable.iter().map(|c| (c.table, c.column)).collect();
+        assert_eq!(columns, expected, "{sql}");
+    };
+    check("SELECT c.word, p.phone FROM code c LEFT JOIN person p ON p.no = c.word", &[(0, 3)]);
+    check("SELECT upper(name), score > 2 FROM person WHERE no = 'none'", &[(0, 1)]);
+    check("SELECT count(*) FROM person", &[]);
+}
+
+#[test]
+fn a_pattern_may_be_escaped_by_any_sign() {
+    check("SELECT name FROM person WHERE replace(email, '@', '%') LIKE 'p1!%mail.test' ESCAPE '!'", "displayed name: 1");
+    check("SELECT name FROM person WHERE name || '!' LIKE concat('Ann', '!!') ESCAPE '!'", "displayed name: 1");
+    check("SELECT name FROM person WHERE name || '\\' LIKE concat('Ann', '!\\') ESCAPE '!'", "displayed name: 1");
+    check("SELECT name FROM person WHERE name LIKE concat('A', '_!', 'n') ESCAPE '!'", "displayed name: 1");
+}
+
+#[test]
+fn what_the_parser_does_not_know_is_put_otherwise() {
+    check("SELECT name FROM ONLY person WHERE no = 'P1'", "displayed name: 1");
+    check("SELECT name FROM ONLY clinic.person WHERE no = 'P1'", "displayed name: 1");
+    check("SELECT p.name FROM ONLY person AS p JOIN ONLY code ON k = score WHERE no = 'P1'", "displayed name: 1");
+    check("SELECT ctid, name FROM person WHERE no = 'P1'", "displayed name: 1");
+    check("SELECT p.tableoid::regclass, p.xmin, name FROM person p WHERE no = 'P1'", "displayed name: 1");
+    check_mysql("SELECT (SELECT name FROM person WHERE no = 'P1') FROM DUAL", "displayed name: 1");
+    check_mysql("SELECT (SELECT name FROM person WHERE no = 'P1') AS n FROM dual WHERE 1 = 1 LIMIT 1", "displayed name: 1");
+}
+
 /// A replay that would take too much ends soon, with its reason.
 fn over_budget(sql: &str, options: Options, reason: &ReplayError) {
     let rows: Vec<i64> = (0..2000).collect();

@@ -2,6 +2,7 @@
 //! functions that it calls, wherever they stand. Where no parser knows the statement, from its words: then every name is
 //! taken for a relation, and every name before a bracket for a call.
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 use std::ops::ControlFlow;
 
@@ -99,7 +100,7 @@ fn parsed_here(sql: &str, dialect: Dialect) -> Option<Statement> {
 /// The names in one statement, given in its plainest form.
 pub fn names(sql: &str, dialect: Dialect) -> Names {
     let all = tokens(sql, dialect);
-    let statement = brackets(&all).and_then(|brackets| parsed(sql, dialect, brackets));
+    let statement = brackets(&all).and_then(|brackets| parsed(&without_only(sql, &all, dialect), dialect, brackets));
     let mut names = match statement {
         Some(statement) => {
             let mut collector = Collector { dialect, names: Names::default(), scopes: Vec::new(), bodies: HashMap::new(), functions: BTreeSet::new() };
@@ -110,6 +111,27 @@ pub fn names(sql: &str, dialect: Dialect) -> Names {
     };
     names.variables = all.iter().filter_map(|t| if let Kind::Variable(v) = t.kind { user_variable(v) } else { None }).collect();
     names
+}
+
+/// A statement without the word in `FROM ONLY a`, which the parser takes for a table's name.
+fn without_only<'s>(sql: &'s str, all: &[Token<'_>], dialect: Dialect) -> Cow<'s, str> {
+    let is_before_table = |token: &Token<'_>| token.is("from") || token.is("join") || token.is_symbol(',');
+    let names_next = |token: &Token<'_>| matches!(token.kind, Kind::Word(_) | Kind::Quoted(_) | Kind::Symbol('('));
+    let only: Vec<&Token<'_>> = all
+        .windows(3)
+        .filter(|three| dialect == Dialect::PostgreSql && is_before_table(&three[0]) && three[1].is("only") && names_next(&three[2]))
+        .map(|three| &three[1])
+        .collect();
+    if only.is_empty() {
+        return Cow::Borrowed(sql);
+    }
+    let (mut plain, mut from) = (String::with_capacity(sql.len()), 0);
+    for token in only {
+        plain.push_str(&sql[from..token.from]);
+        from = token.to;
+    }
+    plain.push_str(&sql[from..]);
+    Cow::Owned(plain)
 }
 
 fn user_variable(written: &str) -> Option<String> {
@@ -359,6 +381,14 @@ mod tests {
         check("INSERT INTO a VALUES ((SELECT b FROM c))", "a c");
         check("UPDATE a SET b = (SELECT 1 FROM c) FROM d WHERE a.x = d.x", "a c d");
         check("DELETE FROM a USING b WHERE a.x = b.x", "a b");
+    }
+
+    #[test]
+    fn only_is_no_relation() {
+        let check = |sql, relations| check(Dialect::PostgreSql, sql, relations, "");
+        check("SELECT * FROM ONLY hr.a", "hr.a");
+        check("SELECT * FROM only a JOIN ONLY \"B\" b ON true, ONLY c", "B a c");
+        check("SELECT a, b FROM c", "c");
     }
 
     #[test]

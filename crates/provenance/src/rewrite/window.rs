@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use datafusion::common::{Column, Result, plan_err};
-use datafusion::functions_aggregate::expr_fn::count;
+use datafusion::functions_aggregate::expr_fn::{bool_and, count};
 use datafusion::functions_window::expr_fn::rank;
-use datafusion::logical_expr::expr::WindowFunction;
-use datafusion::logical_expr::{Expr, ExprFunctionExt, Filter, LogicalPlan, SortExpr, Window, WindowFrameBound, lit};
+use datafusion::logical_expr::expr::{NullTreatment, WindowFunction};
+use datafusion::logical_expr::{Expr, ExprFunctionExt, Filter, LogicalPlan, SortExpr, Window, WindowFrameBound, lit, when};
 
 use super::limit::{over, window_of};
 use super::values::{Added, Argued, Folds};
@@ -40,8 +40,38 @@ fn kind_of(function: &str) -> Kind {
     }
 }
 
-/// Keys of a partition, its orders by each reading, and what must hold for a row to be where we put it.
-type Watch = (Vec<Expr>, Vec<Vec<SortExpr>>, Vec<Expr>);
+/// What the place of a row in its partition hangs on.
+struct Watch {
+    /// The keys of the partition.
+    partition: Vec<Expr>,
+    /// Its orders, by each reading.
+    orders: Vec<Vec<SortExpr>>,
+    /// What must hold for a row to be where we put it.
+    guards: Vec<Expr>,
+}
+
+fn named(name: &str) -> Expr {
+    Expr::Column(Column::new_unqualified(name))
+}
+
+/// The orders of a window by each reading; `None` if the server may partition or order otherwise.
+fn watched(judge: &Judge<'_>, window: &WindowFunction) -> Option<Watch> {
+    let params = &window.params;
+    let orders: Vec<OrderKey> = params.order_by.iter().map(|key| judge.order(&key.expr)).collect::<Option<_>>()?;
+    if !params.partition_by.iter().all(|key| matches!(judge.grouping(key), Grouping::Same)) {
+        return None;
+    }
+    let guards = orders.iter().flat_map(|order| order.guards.clone()).collect();
+    let readings = orders.iter().map(|order| order.readings.len()).max().unwrap_or(0);
+    let by = |reading: usize| {
+        let key = |(key, order): (&SortExpr, &OrderKey)| {
+            let expr = order.readings.get(reading).or(order.readings.first()).cloned().unwrap_or_else(|| key.expr.clone());
+            SortExpr { expr, ..key.clone() }
+        };
+        params.order_by.iter().zip(&orders).map(key).collect()
+    };
+    Some(Watch { partition: params.partition_by.clone(), orders: (0..readings).map(by).collect(), guards })
+}
 
 impl Rewriter<'_> {
     pub(super) fn window(&mut self, window: &Window) -> Result<Rewritten> {
@@ -57,14 +87,18 @@ impl Rewriter<'_> {
         let mut added = Vec::new();
         let mut narrow = Vec::new();
         let mut columns = input.columns.clone();
+        let mut plan = input.plan.clone();
+        let server = self.server.clone();
+        let judge = Judge::over(&server, &window.input);
         for (function, argued) in functions.into_iter().zip(of_arguments) {
-            columns.push(self.partition_marks(function, &argued, &names, &mut windows, &mut added, &mut narrow)?);
+            let (ranked, placed) = self.placed(function, &judge, &input, plan)?;
+            plan = ranked;
+            columns.push(self.partition_marks(function, (&argued, placed.as_ref()), &names, &mut windows, &mut added, &mut narrow)?);
         }
         let mut sets = input.sets.clone();
-        let mut plan = LogicalPlan::Window(Window::try_new(window.window_expr.clone(), Arc::new(input.plan.clone()))?);
-        // One node each: the windows of one node must agree on their partition and order.
+        let mut plan = LogicalPlan::Window(Window::try_new(window.window_expr.clone(), Arc::new(plan))?);
         for union in windows {
-            plan = LogicalPlan::Window(Window::try_new(vec![union], Arc::new(plan))?);
+            plan = windowed(union, plan)?;
         }
         let mut expressions: Vec<Expr> = window.schema.columns().into_iter().map(Expr::Column).collect();
         expressions.extend(input.set_columns());
@@ -107,58 +141,73 @@ impl Rewriter<'_> {
             let params = &function.params;
             let is_placed = matches!(kind_of(&function.fun.to_string().to_lowercase()), Kind::Ranks | Kind::Picks);
             self.decided.is_open |= is_placed && params.order_by.is_empty();
-            let orders: Option<Vec<OrderKey>> = params.order_by.iter().map(|key| judge.order(&key.expr)).collect();
-            let groups = params.partition_by.iter().map(|key| judge.grouping(key));
-            let Some(orders) = orders.filter(|_| groups.into_iter().all(|grouping| matches!(grouping, Grouping::Same))) else {
-                self.decided.is_open = true;
-                continue;
-            };
-            let guards = orders.iter().flat_map(|order| order.guards.clone()).collect();
-            let readings = orders.iter().map(|order| order.readings.len()).max().unwrap_or(0);
-            let by = |reading: usize| {
-                let key = |(key, order): (&SortExpr, &OrderKey)| {
-                    let expr = order.readings.get(reading).or(order.readings.first()).cloned().unwrap_or_else(|| key.expr.clone());
-                    SortExpr { expr, ..key.clone() }
-                };
-                params.order_by.iter().zip(&orders).map(key).collect()
-            };
-            watches.push((params.partition_by.clone(), (0..readings).map(by).collect(), guards));
+            match watched(&judge, function) {
+                Some(watch) => watches.push(watch),
+                None => self.decided.is_open = true,
+            }
         }
         let proved = self.unproved(&input).map(Expr::is_not_true);
-        for (partition, orders, mut guards) in watches {
-            guards.extend(proved.clone());
-            input = self.watch_order(partition, orders, guards, input)?;
+        for mut watch in watches {
+            watch.guards.extend(proved.clone());
+            let (plan, Some(sure)) = self.ranked(watch, input.plan.clone())? else { continue };
+            let plan = LogicalPlan::Filter(Filter::try_new(self.functions.witness(lit(true), sure, lit(true)), Arc::new(plan))?);
+            let mut kept = input.visible();
+            kept.extend(input.set_columns());
+            input = Rewritten { plan: project(kept, plan)?, ..input };
         }
         Ok(input)
     }
 
-    /// Watches that no rows tie and that all orders rank the rows alike.
-    fn watch_order(&mut self, partition: Vec<Expr>, orders: Vec<Vec<SortExpr>>, guards: Vec<Expr>, input: Rewritten) -> Result<Rewritten> {
-        let named = |name: &str| Expr::Column(Column::new_unqualified(name));
-        let mut plan = input.plan.clone();
+    /// Ranks the rows by each order. A row is where we put it if no other ties with it, all orders rank it alike and the
+    /// guards hold.
+    fn ranked(&mut self, Watch { partition, orders, guards }: Watch, mut plan: LogicalPlan) -> Result<(LogicalPlan, Option<Expr>)> {
         let mut ranks: Vec<String> = Vec::new();
         let mut sure = guards;
         for order in orders {
             let (rank_name, ties) = (self.fresh("__rank"), self.fresh("__ties"));
             let by = partition.iter().cloned().chain(order.iter().map(|key| key.expr.clone())).collect();
-            let ranked = rank().partition_by(partition.clone()).order_by(order).build()?.alias(&rank_name);
-            plan = LogicalPlan::Window(Window::try_new(vec![ranked], Arc::new(plan))?);
-            plan = LogicalPlan::Window(Window::try_new(vec![over(count(lit(1_i64)), by)?.alias(&ties)], Arc::new(plan))?);
+            // The optimizer loses one of two windows that are the same: a number of its own, of no weight, tells each apart.
+            let own = lit(i64::from(self.new_set()));
+            let last = own.clone().sort(true, false);
+            let ranked = rank().partition_by(partition.clone()).order_by(order.into_iter().chain([last]).collect()).build()?.alias(&rank_name);
+            plan = windowed(ranked, plan)?;
+            plan = windowed(over(count(own), by)?.alias(&ties), plan)?;
             sure.push(named(&ties).eq(lit(1_i64)));
             sure.extend(ranks.first().map(|first| named(first).eq(named(&rank_name))));
             ranks.push(rank_name);
         }
-        let Some(sure) = sure.into_iter().reduce(Expr::and) else { return Ok(input) };
-        let plan = LogicalPlan::Filter(Filter::try_new(self.functions.witness(lit(true), sure, lit(true)), Arc::new(plan))?);
-        let mut kept = input.visible();
-        kept.extend(input.set_columns());
-        Ok(Rewritten { plan: project(kept, plan)?, ..input })
+        Ok((plan, sure.into_iter().reduce(Expr::and)))
+    }
+
+    /// Where a function gives the value of the row at one place: whether that row is the server's too, by the row.
+    fn placed(&mut self, function: &WindowFunction, judge: &Judge<'_>, input: &Rewritten, plan: LogicalPlan) -> Result<(LogicalPlan, Option<Expr>)> {
+        let Some(mut watch) = watched(judge, function).filter(|_| is_of_a_place(function)) else { return Ok((plan, None)) };
+        watch.guards.extend(self.unproved(input).map(Expr::is_not_true));
+        let partition = watch.partition.clone();
+        let (plan, Some(sure)) = self.ranked(watch, plan.clone())? else { return Ok((plan, None)) };
+        // One row out of place moves the others.
+        let name = self.fresh("__placed");
+        let plan = windowed(over(bool_and(sure.is_true()), partition)?.alias(&name), plan)?;
+        Ok((plan, Some(named(&name))))
+    }
+
+    /// The name of a window among `windows`. The optimizer loses one of two that are the same.
+    fn once(&mut self, word: &str, window: Expr, windows: &mut Vec<Expr>) -> String {
+        let known = windows.iter().find_map(|known| match known {
+            Expr::Alias(alias) if *alias.expr == window => Some(alias.name.clone()),
+            _ => None,
+        });
+        known.unwrap_or_else(|| {
+            let name = self.fresh(word);
+            windows.push(window.alias(&name));
+            name
+        })
     }
 
     fn partition_marks(
         &mut self,
         function: &WindowFunction,
-        argued: &[Argued],
+        (argued, placed): (&[Argued], Option<&Expr>),
         names: &[Renaming],
         windows: &mut Vec<Expr>,
         added: &mut Vec<(u32, Expr)>,
@@ -173,19 +222,18 @@ impl Rewriter<'_> {
         let mut moved = Vec::new();
         for set in marks.iter().chain(&free).map(|mark| mark.set).chain(argued.iter().map(|argued| argued.all)).collect::<std::collections::BTreeSet<_>>() {
             let union = window_of(self.functions.union_function(None), vec![set_column(set)], function.params.partition_by.clone());
-            // The optimizer loses one of two windows that are the same.
-            let known = windows.iter().find_map(|window| match window {
-                Expr::Alias(alias) if *alias.expr == union => Some(alias.name.clone()),
-                _ => None,
-            });
-            let name = known.unwrap_or_else(|| {
-                let name = self.fresh("__partition");
-                windows.push(union.alias(&name));
-                name
-            });
+            let name = self.once("__partition", union, windows);
             let (whole, doubted) = (self.new_set(), self.new_set());
-            let union = Expr::Column(Column::new_unqualified(name));
-            added.push((doubted, self.functions.doubted(union.clone(), Doubt::OrderOfPartition.bit()).alias(set_name(doubted))));
+            let union = named(&name);
+            let any = self.functions.doubted(union.clone(), Doubt::OrderOfPartition.bit());
+            let one = match placed {
+                Some(placed) => {
+                    let name = self.once("__picked", of_set(function, set), windows);
+                    when(placed.clone(), named(&name)).otherwise(any)?
+                }
+                None => any,
+            };
+            added.push((doubted, one.alias(set_name(doubted))));
             added.push((whole, union.alias(set_name(whole))));
             moved.push((set, whole, doubted));
         }
@@ -220,6 +268,33 @@ impl Rewriter<'_> {
         }
         Ok(result)
     }
+}
+
+/// One node each: the windows of one node must agree on their partition and order.
+fn windowed(window: Expr, plan: LogicalPlan) -> Result<LogicalPlan> {
+    Ok(LogicalPlan::Window(Window::try_new(vec![window], Arc::new(plan))?))
+}
+
+/// Whether a function gives the value of the row at one place, and of no other.
+fn is_of_a_place(function: &WindowFunction) -> bool {
+    let params = &function.params;
+    let is_plain = params.filter.is_none() && !params.distinct && params.null_treatment != Some(NullTreatment::IgnoreNulls);
+    let name = function.fun.to_string().to_lowercase();
+    let is_known = match params.args.as_slice() {
+        [_] => matches!(name.as_str(), "lag" | "lead" | "first_value" | "last_value"),
+        [_, Expr::Literal(..)] => matches!(name.as_str(), "lag" | "lead" | "nth_value"),
+        _ => false,
+    };
+    is_plain && is_known && !params.order_by.is_empty()
+}
+
+/// The set of the row whose value a function gives.
+fn of_set(function: &WindowFunction, set: u32) -> Expr {
+    let mut function = function.clone();
+    if let Some(value) = function.params.args.first_mut() {
+        *value = set_column(set);
+    }
+    Expr::WindowFunction(Box::new(function))
 }
 
 fn function_of(expression: &Expr) -> Result<&WindowFunction> {

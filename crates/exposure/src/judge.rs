@@ -466,15 +466,16 @@ impl Judge<'_> {
         }
     }
 
-    /// Where others may have stood in a table than those who are known in it, they are possible.
+    /// Where others may have stood in a table than those who are known in it, they are possible; and a row that nobody knows may
+    /// have brought any row of the tables that it is joined to.
     fn others(&mut self, displayed: &BTreeSet<u32>, missing: Missing) {
-        let database = self.job.database;
-        let open: Vec<usize> = self.job.named.described.iter().copied().filter(|table| self.is_open(*table)).collect();
-        if open.is_empty() {
+        let (database, described) = (self.job.database, self.job.named.described.clone());
+        let joins_unknown = || described.len() > 1 && self.asks_of_unknown() && !self.in_doubt().is_empty();
+        if !described.iter().any(|table| self.is_open(*table)) && !joins_unknown() {
             return;
         }
         let bound = bound_subject(self.job, self.world);
-        for table in open {
+        for table in described {
             let columns = self.in_question(table, displayed);
             let whom = match &bound {
                 Some(key) => Whom::Keyed(key.clone()),

@@ -651,6 +651,16 @@ fn a_count_proves_nothing_of_an_open_table_where_a_row_may_stand_for_another() {
 }
 
 #[test]
+fn a_row_that_nobody_knows_may_bring_any_row_that_it_is_joined_to() {
+    // Whose notes came with it is not in the log, and it has no count of rows.
+    let mut case = Case::of(vec![access(30, "SELECT s.name FROM hr.case c JOIN hr.staff s USING (staff_no) WHERE c.id = 99", None)]);
+    case.events = vec![event(20, "COPY hr.case FROM STDIN")];
+    check_engine(&case, "replayed", "A:name? B:name? C:name? D:name?");
+    case.events = vec![event(20, "COPY hr.note FROM STDIN")];
+    check_engine(&case, "replayed", "");
+}
+
+#[test]
 fn a_row_in_question_leaves_nobody_confirmed_among_whom_it_may_stand() {
     let check = |statement: &str, count: i64, expected: &str| {
         let mut case = Case::of(vec![access(30, statement, Some(count))]);

@@ -1,6 +1,6 @@
 //! Follows the commands of each connection in their order: cursors, prepared statements, and what they stand for.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use strandline_model::access::Access;
 use strandline_model::evidence::EventRef;
@@ -56,6 +56,8 @@ struct Item {
 #[derive(Default)]
 pub(crate) struct Collector {
     items: BTreeMap<(String, String), Vec<Item>>,
+    /// Connections on which a prepared statement ran whose rows were not sent.
+    unsent: BTreeSet<(String, String)>,
 }
 
 /// The commands, resolved.
@@ -69,12 +71,16 @@ pub(crate) struct Commands {
 impl Collector {
     /// Takes the commands of one access.
     pub(crate) fn take(&mut self, number: usize, access: &Access, dialect: Dialect) {
+        let connection = || access.connection.clone().or_else(|| access.session.clone()).unwrap_or_default();
+        if executes_unsent(&access.statement) {
+            self.unsent.insert((access.database.clone(), connection()));
+        }
         if !may_hold_command(&access.statement) {
             return;
         }
         for (part, sql) in lexer::statements(&access.statement, dialect).into_iter().enumerate() {
             let Meaning::Command(command) = understand(sql, dialect) else { continue };
-            let connection = access.connection.clone().or_else(|| access.session.clone()).unwrap_or_default();
+            let connection = connection();
             let order = (access.sequence.unwrap_or(i64::MAX), access.time.micros(), number, part);
             self.items.entry((access.database.clone(), connection)).or_default().push(Item {
                 order: if access.sequence.is_some() { order } else { (access.time.micros(), 0, number, part) },
@@ -96,7 +102,8 @@ impl Collector {
         let mut commands = Commands::default();
         for ((database, connection), mut items) in self.items {
             items.sort_by_key(|i| i.order);
-            let mut conversation = Conversation { database, connection, commands: &mut commands, open: HashMap::new(), prepared: HashMap::new() };
+            let is_sent = !self.unsent.contains(&(database.clone(), connection.clone()));
+            let mut conversation = Conversation { database, connection, is_sent, commands: &mut commands, open: HashMap::new(), prepared: HashMap::new() };
             let first_cursor = conversation.commands.cursors.len();
             for item in items {
                 conversation.take(item);
@@ -106,6 +113,13 @@ impl Collector {
         }
         commands
     }
+}
+
+/// `CREATE TABLE t AS EXECUTE p`, `EXPLAIN ANALYZE EXECUTE p`: pgaudit then counts the rows of `p`, and nobody is sent them.
+fn executes_unsent(statement: &str) -> bool {
+    let lower = statement.to_ascii_lowercase();
+    let mut words = lower.split_whitespace();
+    words.any(|word| matches!(word, "create" | "explain")) && words.any(|word| word == "execute")
 }
 
 fn may_hold_command(statement: &str) -> bool {
@@ -122,6 +136,8 @@ struct Prepared {
 struct Conversation<'c> {
     database: String,
     connection: String,
+    /// Whether what a prepared statement gave was sent each time.
+    is_sent: bool,
     commands: &'c mut Commands,
     open: HashMap<String, usize>,
     prepared: HashMap<String, Prepared>,
@@ -157,7 +173,8 @@ impl Conversation<'_> {
                     if let Some(prepared) = self.prepared.get_mut(&name) {
                         prepared.executed = true;
                     }
-                    Resolved::Executed { sql: statement, parameters: item.parameters, parameters_known: item.parameters_known, missing: None }
+                    let missing = (!self.is_sent).then_some(Missing::SentToServer);
+                    Resolved::Executed { sql: statement, parameters: item.parameters, parameters_known: item.parameters_known, missing }
                 } else {
                     self.prepared.insert(name, Prepared { statement, place, executed: false });
                     Resolved::Control

@@ -661,6 +661,15 @@ fn a_row_that_nobody_knows_may_bring_any_row_that_it_is_joined_to() {
 }
 
 #[test]
+fn rows_of_a_prepared_statement_that_went_into_a_table_were_not_sent() {
+    let prepare = "PREPARE p AS SELECT name FROM hr.staff WHERE staff_no < 'C'";
+    let accesses = |run: &str| vec![access(1, prepare, None), access(2, run, None), access(3, prepare, Some(2))];
+    check_engine(&Case::of(accesses("EXECUTE p")), "control replayed replayed", "A:name+ B:name+");
+    let (kept, _) = Case::of(accesses("CREATE TABLE taken AS EXECUTE p")).run(&mut |database| crate::engine::replayer(database, &Options::default()));
+    assert_eq!(cells(&kept), "A:name? B:name?");
+}
+
+#[test]
 fn a_row_in_question_leaves_nobody_confirmed_among_whom_it_may_stand() {
     let check = |statement: &str, count: i64, expected: &str| {
         let mut case = Case::of(vec![access(30, statement, Some(count))]);

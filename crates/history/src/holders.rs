@@ -63,6 +63,8 @@ struct Links {
     by_text: HashMap<String, Vec<Stretch>>,
     /// Links whose text is not known.
     open: Vec<(i64, i64)>,
+    /// When there may have been links that nobody knows of texts that have none.
+    unheld: Vec<(i64, i64)>,
 }
 
 impl<'h> Holders<'h> {
@@ -110,10 +112,17 @@ impl<'h> Holders<'h> {
 
     /// Rows whose holder stands in another table.
     fn through(&mut self, at: usize, column: usize, other: usize, to: usize, owned: &mut Owned) {
-        let links = self.links(other, to);
         let theirs: Vec<TableDoubt> = self.rolled[other].doubts.iter().chain(&self.known[&other].doubts).copied().collect();
         owned.doubts = theirs.iter().map(|d| TableDoubt { open: Open::People, reason: DoubtReason::Holder, ..*d }).collect();
         owned.doubts.dedup();
+        let mut links = self.links(other, to);
+        let spans = theirs.iter().map(|doubt| (doubt.from, doubt.to));
+        // Where a text has one link at most, one that is known leaves no room for another.
+        if self.stored.tables[other].unique_keys.iter().any(|key| *key == [to]) {
+            links.unheld.extend(spans)
+        } else {
+            links.open.extend(spans)
+        }
         for row in 0..self.rolled[at].row_count() {
             let life = self.rolled[at].life(row);
             let stretches = match self.rolled[at].cell(row, column) {
@@ -160,15 +169,17 @@ impl<'h> Holders<'h> {
         let inside = |moment: &i64| life.from < *moment && *moment < life.to;
         cuts.extend(found.iter().flat_map(|s| [s.from, s.to]).filter(inside));
         if text.is_some() {
-            cuts.extend(links.open.iter().flat_map(|(from, to)| [*from, *to]).filter(inside));
+            cuts.extend(links.open.iter().chain(&links.unheld).flat_map(|(from, to)| [*from, *to]).filter(inside));
         }
         let cuts: Vec<i64> = cuts.into_iter().take(HOLDERS).chain([life.to]).collect();
         let mut stretches: Vec<Stretch> = Vec::new();
         for pair in cuts.windows(2).filter(|pair| pair[0] < pair[1]) {
             let there = found.iter().filter(|s| s.from <= pair[0] && pair[1] <= s.to);
+            let covers = |(from, to): &(i64, i64)| *from <= pair[0] && pair[1] <= *to;
+            let is_unheld = there.clone().next().is_none() && links.unheld.iter().any(covers);
             let doubt = there.clone().fold(RowDoubt::NONE, |doubt, s| doubt.and(s.doubt));
             let mut people: BTreeSet<u32> = there.filter_map(|s| s.holder).flat_map(|h| self.members(h)).collect();
-            if text.is_some() && links.open.iter().any(|(from, to)| *from <= pair[0] && pair[1] <= *to) {
+            if text.is_some() && (is_unheld || links.open.iter().any(covers)) {
                 people.insert(SOMEBODY);
             }
             let holder = self.holder(people);

@@ -447,10 +447,19 @@ fn of_both(function: &Function, name: &str) -> Option<Expr> {
 fn of_postgresql(function: &Function, name: &str) -> Option<Expr> {
     let mut list = arguments(function);
     match (name, list.len()) {
-        // Any of the values, as far as is known.
+        // Any of the values that are there, as far as is known.
         ("mode" | "percentile_disc", _) if !function.within_group.is_empty() => {
             let value = function.within_group.first()?.expr.clone();
-            Some(call("first_value", vec![value]))
+            let is_there = binary(cast(value.clone(), DataType::Text), BinaryOperator::NotEq, text(""));
+            let wanted = match function.filter.clone() {
+                Some(filter) => Expr::BinaryOp { left: Box::new(Expr::Nested(filter)), op: BinaryOperator::And, right: Box::new(is_there) },
+                None => is_there,
+            };
+            let mut picked = call("first_value", vec![value]);
+            if let Expr::Function(function) = &mut picked {
+                function.filter = Some(Box::new(wanted));
+            }
+            Some(picked)
         }
         ("every", 1) => renamed(function, "bool_and"),
         ("variance", 1) => renamed(function, "var_samp"),

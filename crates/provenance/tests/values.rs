@@ -193,6 +193,18 @@ fn what_a_statement_displays_is_known_where_it_finds_no_row() {
 }
 
 #[test]
+fn a_limit_of_null_cuts_nothing() {
+    check("SELECT name FROM person ORDER BY score, no LIMIT NULL OFFSET NULL", "displayed name: 1 2 3 4 5 6");
+    check("SELECT name FROM person LIMIT NULL", "displayed name: 1 2 3 4 5 6");
+}
+
+#[test]
+fn a_percentile_leaves_out_what_is_not_there() {
+    check("SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY phone) FROM person WHERE no IN ('P4', 'P6')", "displayed phone: 6");
+    check("SELECT mode() WITHIN GROUP (ORDER BY phone) FROM person WHERE no >= 'P4'", "displayed phone: 6");
+}
+
+#[test]
 fn a_pattern_may_be_escaped_by_any_sign() {
     check("SELECT name FROM person WHERE replace(email, '@', '%') LIKE 'p1!%mail.test' ESCAPE '!'", "displayed name: 1");
     check("SELECT name FROM person WHERE name || '!' LIKE concat('Ann', '!!') ESCAPE '!'", "displayed name: 1");

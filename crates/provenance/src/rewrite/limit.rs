@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arrow_schema::DataType;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, Result};
+use datafusion::functions::expr_fn::coalesce;
 use datafusion::functions_aggregate::expr_fn::count;
 use datafusion::functions_window::expr_fn::rank;
 use datafusion::logical_expr::expr::{WindowFunction, WindowFunctionParams};
@@ -28,9 +29,10 @@ pub(crate) struct Cut {
 
 impl Cut {
     fn of(limit: &Limit, is_inner: bool) -> Self {
-        let number = |expression: &Expr| cast(expression.clone(), DataType::Int64);
-        let skip = limit.skip.as_deref().map_or(lit(0_i64), number);
-        Self { skip, take: limit.fetch.as_deref().map(number), is_inner }
+        // NULL cuts nothing.
+        let number = |expression: &Expr, of_null: i64| coalesce(vec![cast(expression.clone(), DataType::Int64), lit(of_null)]);
+        let skip = limit.skip.as_deref().map_or(lit(0_i64), |skip| number(skip, 0));
+        Self { skip, take: limit.fetch.as_deref().map(|take| number(take, i64::MAX / 4)), is_inner }
     }
 
     /// This cut of what an inner cut lets through, as one cut.

@@ -69,7 +69,7 @@ pub fn check_tables(estate: &Estate, database: &str, held: &BTreeSet<String>, te
 pub fn check_columns(estate: &Estate, database: &str, table: &str, columns: &BTreeSet<String>, text: &str, path: &str) -> Result<(), EstateError> {
     let Some(described) = estate.tables.iter().find(|t| t.database == database && t.name == table) else { return Ok(()) };
     let named = described.categories.keys().chain(described.subject_key.iter()).chain(described.subject_via.iter().map(|via| &via.column));
-    for column in named {
+    for column in named.chain(described.rows.keys()).chain(&described.without_personal_data) {
         if !columns.contains(column) {
             return Err(unknown(text, path, &format!("column of {table}"), column, columns.iter().map(String::as_str)));
         }
@@ -94,6 +94,10 @@ fn check_names(estate: &Estate, text: &str, path: &str) -> Result<(), EstateErro
     }
     for table in &estate.tables {
         known("database", &table.database, &databases)?;
+        if let Some(column) = table.without_personal_data.iter().find(|column| table.categories.contains_key(*column)) {
+            let problem = format!("column {column} of {} has a category, and is said to hold no personal data", table.name);
+            return Err(at(text, path, column, problem, "keep one of them"));
+        }
         if table.subject_key.is_some() && table.subject_via.is_some() {
             return Err(at(text, path, &table.name, format!("table {} has both subject_key and subject_via", table.name), "keep one of them"));
         }

@@ -2,10 +2,14 @@
 //!
 //! It judges what the logs really held, not what somebody says they are set to.
 
+mod data;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use strandline_model::estate::Estate;
 use strandline_model::event::{Activity, Class, EventRows, RecordKind};
+
+pub use data::Data;
 
 /// How bad a shortcoming is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -63,7 +67,12 @@ struct Observed {
     fetches: u64,
     kinds: BTreeSet<&'static str>,
     connections: u64,
+    /// Database roles, with how many statements each ran.
+    roles: BTreeMap<String, u64>,
 }
+
+/// Roles that are counted by name.
+const MOST_ROLES: usize = 1_000;
 
 /// Counts what each source's events hold.
 #[derive(Debug, Default)]
@@ -105,12 +114,15 @@ impl Observer {
                 seen.writes += u64::from(matches!(event.activity, Activity::Write | Activity::Define));
                 seen.fetches += u64::from(statement.trim_start().get(..5).is_some_and(|word| word.eq_ignore_ascii_case("fetch")));
                 seen.kinds.extend(event.record_kind.map(RecordKind::as_str));
+                if let Some(role) = event.account.as_deref().filter(|role| seen.roles.len() < MOST_ROLES || seen.roles.contains_key(*role)) {
+                    *seen.roles.entry(role.to_owned()).or_default() += 1;
+                }
             }
         }
     }
 
-    /// Judges the estate by what was counted. Answers come in the order of the estate file.
-    pub fn judge(&self, estate: &Estate) -> Vec<Answer> {
+    /// Judges the estate by what was counted, and by what the data holds. Answers come in the order of the estate file.
+    pub fn judge(&self, estate: &Estate, data: &Data) -> Vec<Answer> {
         let mut answers = Vec::new();
         for source in &estate.sources {
             match self.sources.get(&source.id) {
@@ -131,8 +143,68 @@ impl Observer {
                 }
             }
         }
+        self.judge_sessions(estate, data, &mut answers);
+        self.judge_roles(estate, &mut answers);
         judge_data(estate, &mut answers);
+        data::judge(estate, data, &mut answers);
         answers
+    }
+
+    /// Whether any log tells sessions apart.
+    fn judge_sessions(&self, estate: &Estate, data: &Data, answers: &mut Vec<Answer>) {
+        for (source, keys) in &data.unmapped_sessions {
+            answers.push(costly(
+                source,
+                format!("its records have what looks like a session, and no field is mapped to it: {}", keys.join(", ")),
+                "which requests are one person's at work: a session that goes on from another address is not followed",
+                "add session = \"…\" to `fields` of the source",
+            ));
+        }
+        let requests = estate.sources.iter().filter_map(|source| self.sources.get(&source.id)).filter(|seen| seen.class_http > 0);
+        let (mut any, mut told) = (false, false);
+        for seen in requests {
+            (any, told) = (true, told || seen.with_session > 0);
+        }
+        if any && !told {
+            answers.push(costly(
+                "sessions",
+                "no log tells the session of a request".to_owned(),
+                "which requests are one person's at work: those of one address after a sign-in are taken for it, and what went on from elsewhere is not found",
+                "log the session: nginx: $cookie_NAME in log_format; Apache: %{NAME}C; or the application's own log, by a digest of the session's id",
+            ));
+        }
+    }
+
+    /// Whether the roles that the databases saw are named.
+    fn judge_roles(&self, estate: &Estate, answers: &mut Vec<Answer>) {
+        let mut seen: BTreeMap<&str, u64> = BTreeMap::new();
+        for (role, count) in self.sources.values().flat_map(|source| &source.roles) {
+            *seen.entry(role).or_default() += count;
+        }
+        if seen.is_empty() {
+            return;
+        }
+        for system in &estate.systems {
+            for role in system.roles.iter().filter(|role| !seen.contains_key(role.as_str())) {
+                answers.push(costly(
+                    &system.id,
+                    format!("its role {role:?} ran no statement in any log"),
+                    "which database connections are its application's, if the name is another",
+                    "write the role as the database's log does",
+                ));
+            }
+        }
+        let named =
+            |role: &str| estate.systems.iter().any(|s| s.roles.iter().any(|r| r == role)) || estate.trusted.iter().any(|t| t.role.as_deref() == Some(role));
+        let unnamed: Vec<String> = seen.iter().filter(|(role, _)| !named(role)).map(|(role, count)| format!("{role} ({count} statements)")).collect();
+        if !unnamed.is_empty() && estate.systems.iter().any(|system| !system.roles.is_empty()) {
+            answers.push(costly(
+                "roles",
+                format!("roles that no system and no [[trusted]] entry names: {}", unnamed.iter().take(20).cloned().collect::<Vec<_>>().join(", ")),
+                "who is behind their statements: all of them can be the actor's",
+                "name each in `roles` of the system whose application uses it, or in a [[trusted]] entry with its addresses",
+            ));
+        }
     }
 }
 
@@ -160,7 +232,7 @@ fn judge_writes(id: &str, seen: &Observed, beside: &[&Observed], answers: &mut V
             id,
             format!("none of {} statements is a write", seen.statements),
             "what changed since the dump: reads are replayed on the rows of the dump, and may name others",
-            "PostgreSQL: pgaudit.log = 'read, write, ddl', or log_statement = 'mod'; MySQL and MariaDB: the general log, or the audit log with its writes",
+            "PostgreSQL: pgaudit.log = 'read, write, ddl' with pgaudit.log_parameter = on and pgaudit.log_rows = on; MySQL and MariaDB: the general log, or the audit log with its writes",
         ));
     }
 }
@@ -173,7 +245,7 @@ fn judge_statements(id: &str, seen: &Observed, counted: u64, answers: &mut Vec<A
             id,
             format!("{lost} of {} statements with placeholders were logged without their bind values", seen.with_placeholders),
             "whose record a prepared statement read: everybody in its tables becomes possible",
-            "PostgreSQL: pgaudit.log_parameter = on, or log_parameter_max_length = -1 with log_statement",
+            "PostgreSQL: pgaudit.log_parameter = on; with log_statement also log_parameter_max_length = -1",
         ));
     }
     if seen.reads == 0 || seen.reads_with_rows.max(counted) * 10 < seen.reads * 9 {
@@ -189,7 +261,7 @@ fn judge_statements(id: &str, seen: &Observed, counted: u64, answers: &mut Vec<A
             id,
             "pgaudit alone does not log the FETCHes of a cursor".to_owned(),
             "how far a cursor was read: all its rows become likely",
-            "PostgreSQL: log_statement = 'all' for roles of people, or log_min_duration_statement = 0",
+            "PostgreSQL: beside pgaudit, not in its place: log_statement = 'all' with log_parameter_max_length = -1, at least for roles of people",
         ));
     }
     if seen.sequenced * 2 < seen.events {
@@ -281,20 +353,23 @@ fn judge_data(estate: &Estate, answers: &mut Vec<Answer>) {
                 &database.id,
                 "no table of it is described".to_owned(),
                 "whose data its statements read",
-                "add [[table]] entries, or say in a comment that it holds none",
+                "add [[table]] entries, or name its tables in without_personal_data, once somebody has looked at them",
             ));
         }
     }
-    for table in estate.tables.iter().filter(|t| t.subject_key.is_none() && t.subject_via.is_none() && !t.categories.is_empty()) {
+    for table in estate.tables.iter().filter(|t| t.subject_key.is_none() && t.subject_via.is_none() && t.all_categories().next().is_some()) {
         answers.push(blind(&table.name, "holds personal data and names no subject".to_owned(), "whose row it is", "set subject_key or subject_via"));
     }
-    for system in estate.systems.iter().filter(|s| has_application(estate, &s.id) && s.roles.is_empty() && s.addresses.is_empty()) {
-        answers.push(blind(
-            &system.id,
-            "neither its addresses nor its database roles are named".to_owned(),
-            "which database connections are its application's: one that an intruder opens from its host does not stand out",
-            "set `addresses` (the hosts that it connects from) and `roles` (its database accounts)",
-        ));
+    for system in estate.systems.iter().filter(|s| has_application(estate, &s.id)) {
+        let (found, severity) = match (system.addresses.is_empty(), system.roles.is_empty()) {
+            (true, true) => ("neither its addresses nor its database roles are named", Severity::Blind),
+            (false, true) => ("its database roles are not named", Severity::Costly),
+            (true, false) => ("its addresses are not named", Severity::Costly),
+            (false, false) => continue,
+        };
+        let lost = "which database connections are its application's: one that an intruder opens from its host does not stand out";
+        let answer = costly(&system.id, found.to_owned(), lost, "set `addresses` (the hosts that it connects from) and `roles` (its database accounts)");
+        answers.push(Answer { severity, ..answer });
     }
     match &estate.register {
         None => answers.push(blind("register", "there is none".to_owned(), "how to reach the people", "name a CSV file in [register]")),
@@ -355,7 +430,7 @@ mod tests {
         let batch = builder.finish().expect("schema and builders agree");
         let mut observer = Observer::default();
         observer.observe(&EventRows::new(&batch));
-        let answers = observer.judge(&estate);
+        let answers = observer.judge(&estate, &Data::default());
         assert!(answers.iter().any(|a| a.subject == subject && a.found.contains(found) && a.severity == severity), "{answers:#?}");
     }
 
@@ -377,6 +452,76 @@ mod tests {
         check(|e| e.record_kind = Some(RecordKind::PgauditSession), "db-log", "FETCHes", Severity::Costly);
         check(|_| {}, "kms-web", "no event of this source", Severity::Blind);
         check(|_| {}, "db-log", "none of 10 statements is a write", Severity::Blind);
+    }
+
+    fn check_data(data: &Data, subject: &str, found: &str, severity: Option<Severity>) {
+        let estate: Estate = toml::from_str(include_str!("../../../examples/prison-service/estate.toml")).expect("the kept example is valid");
+        let answers = Observer::default().judge(&estate, data);
+        let told = answers.iter().find(|a| a.subject == subject && a.found.contains(found)).map(|a| a.severity);
+        assert_eq!(told, severity, "{answers:#?}");
+    }
+
+    #[test]
+    fn what_the_estate_says_of_the_data_is_compared_with_the_data() {
+        use strandline_model::sketch::{ColumnSketch, Compared, TableSketch};
+        let key = |known: u64, compared: Compared| ColumnSketch {
+            name: "staff_no".into(),
+            distinct: 50,
+            filled: 50,
+            known: vec![known],
+            compared: vec![compared],
+            ..ColumnSketch::default()
+        };
+        let staff = |column: ColumnSketch| TableSketch {
+            name: "hr.staff".into(),
+            columns: vec![column],
+            primary_key: vec!["staff_no".into()],
+            rows: 50,
+            ..TableSketch::default()
+        };
+        let data = |tables: Vec<TableSketch>| Data { databases: [("hrs".to_owned(), tables)].into(), people: 50, ..Data::default() };
+        let same = Compared { rows: 50, same: 50, other: 0 };
+        check_data(&data(vec![staff(key(0, Compared::default()))]), "hr.staff", "is a key of the register", Some(Severity::Blind));
+        check_data(&data(vec![staff(key(50, Compared { rows: 50, same: 0, other: 50 }))]), "hr.staff", "another person", Some(Severity::Blind));
+        check_data(&data(vec![staff(key(10, same))]), "hr.staff", "only 10 of the 50", Some(Severity::Costly));
+        check_data(&data(vec![staff(key(50, same))]), "hr.staff", "", None);
+        let refers = |name: &str, rows| TableSketch {
+            name: name.into(),
+            rows,
+            foreign_keys: vec![("staff_no".into(), "hr.staff".into(), "staff_no".into())],
+            ..TableSketch::default()
+        };
+        let log = TableSketch {
+            name: "hr.log".into(),
+            rows: 9,
+            foreign_keys: vec![("created_by".into(), "hr.staff".into(), "staff_no".into())],
+            ..TableSketch::default()
+        };
+        let tables = vec![staff(key(50, same)), refers("hr.medication", 19), refers("hr.later", 0), log];
+        check_data(&data(tables.clone()), "hr.medication", "19 rows lead to people", Some(Severity::Blind));
+        check_data(&data(tables.clone()), "hrs", "1 empty tables lead to people and are not described: hr.later", Some(Severity::Costly));
+        check_data(&data(tables), "hr.log", "", None);
+        let held = Data { unclear_statuses: [("staff".to_owned(), 14), ("Ada's remark".to_owned(), 1)].into(), ..Data::default() };
+        check_data(&held, "register", "15 people have a status", Some(Severity::Costly));
+        check_data(&held, "register", "remark", None);
+        let unmapped = Data { unmapped_sessions: [("kms-app".to_owned(), vec!["cookie.sid".to_owned()])].into(), ..Data::default() };
+        check_data(&unmapped, "kms-app", "cookie.sid", Some(Severity::Costly));
+    }
+
+    #[test]
+    fn roles_and_sessions_that_no_log_or_system_names_are_told() {
+        check(|e| (e.session, e.account) = (None, Some("stranger".into())), "roles", "stranger (10 statements)", Severity::Costly);
+        check(|e| e.account = Some("stranger".into()), "hrs", "ran no statement in any log", Severity::Costly);
+        check(|e| (e.class, e.session) = (Class::Http, None), "sessions", "no log tells the session", Severity::Costly);
+    }
+
+    #[test]
+    fn no_advice_blinds() {
+        let text = include_str!("readiness.rs");
+        let advice = text.split("#[cfg(test)]").next().unwrap_or_default();
+        for line in advice.lines().filter(|line| line.contains("log_statement = 'all'") || line.contains("log_min_duration_statement")) {
+            assert!(line.contains("beside pgaudit") && line.contains("log_parameter_max_length"), "{line}");
+        }
     }
 
     #[test]

@@ -324,9 +324,13 @@ impl Judge<'_> {
             }
             let (on_page, beside) = self.split(columns);
             for (columns, (certainty, missing)) in [(on_page, own), (beside, lower(own, self.beside_the_page()))] {
-                if !columns.is_empty() {
-                    let whom = Whom::Subjects(revealed.subjects.clone());
-                    self.judged.showings.push(Showing { whom, columns, basis, certainty, missing });
+                let (unnamed, named): (BTreeSet<u32>, BTreeSet<u32>) = columns.into_iter().partition(|column| self.world.unnamed.contains(column));
+                let unnamed_cap = lower((certainty, missing), (Certainty::Possible, Some(Missing::ColumnNotDescribed)));
+                for (columns, (certainty, missing)) in [(named, (certainty, missing)), (unnamed, unnamed_cap)] {
+                    if !columns.is_empty() {
+                        let whom = Whom::Subjects(revealed.subjects.clone());
+                        self.judged.showings.push(Showing { whom, columns, basis, certainty, missing });
+                    }
                 }
             }
         }

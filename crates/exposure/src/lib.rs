@@ -36,7 +36,7 @@ use strandline_model::table::ScanError;
 
 pub use run::expose;
 pub use stage::{Inputs, Output, Progress, Summary};
-pub use strandline_history::{HistoryError, OnCut, Snapshot};
+pub use strandline_history::{HistoryError, KnownPeople, OnCut, Snapshot};
 pub(crate) use strandline_sql::Dialect;
 
 /// How to expose.
@@ -85,6 +85,19 @@ pub enum ExposureError {
         register: String,
         /// The columns of the data.
         data: String,
+    },
+    /// The same numbers name other people in the register than in the data.
+    #[error(
+        "the key {register:?} of [register] is not the subject key of table {table}: of {rows} of its rows the register has another person under that number, \
+         by a name, an address or a telephone number; correct estate.toml so that both name people by the same number"
+    )]
+    KeysMeanOthers {
+        /// The column of the register.
+        register: String,
+        /// The table.
+        table: String,
+        /// Rows that were seen to be of another person.
+        rows: u64,
     },
     /// A table of the case folder could not be read.
     #[error("the table {table} of the case cannot be read; run the stage that writes it again")]

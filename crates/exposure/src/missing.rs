@@ -44,6 +44,7 @@ pub(crate) enum Missing {
     StateNotKnown,
     MovedHere,
     HeldByVariable,
+    ColumnNotDescribed,
     SessionReadsOtherwise,
     /// A doubt of the replay, in its own words.
     Replay(&'static str),
@@ -93,6 +94,7 @@ impl Missing {
             Self::StateNotKnown => "which state of the data the transaction read is not known exactly",
             Self::MovedHere => "a write moved values of others into a table that it reads",
             Self::HeldByVariable => "a variable of the session holds what an earlier statement put there",
+            Self::ColumnNotDescribed => "the estate says of the column only that others of its table may hold such data",
             Self::SessionReadsOtherwise => "the session had set something under which the server may have read the statement otherwise",
             Self::Replay(sentence) => sentence,
         }

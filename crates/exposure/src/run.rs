@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 
+use strandline_history::store::StoredDatabase;
 use strandline_history::writes::ConnectionFacts;
-use strandline_history::{Interest, Otherwise, Sessions, Words, load, writes};
+use strandline_history::{Interest, KnownPeople, Otherwise, Sessions, Words, compare_keys, load, writes};
 use strandline_model::access::Access;
 use strandline_model::clearance::Question;
 use strandline_model::estate::Estate;
@@ -62,6 +63,7 @@ pub(crate) fn expose_with(
     })?;
     progress(Progress::Snapshots);
     let (stored, mut notes) = load(inputs.estate, inputs.snapshots, &inputs.options.reading())?;
+    keys_must_mean_the_same(inputs.estate, &stored, &inputs.known)?;
     progress(Progress::Writes);
     let mut wanted: BTreeSet<String> = first.collector.connections().chain(first.presences.connections()).map(str::to_owned).collect();
     wanted.extend(std::mem::take(&mut first.connections));
@@ -107,6 +109,21 @@ fn keys_must_meet(estate: &Estate, register: &[String], world: &World) -> Result
     let columns: BTreeSet<String> = estate.tables.iter().filter_map(|t| t.subject_key.as_ref().map(|key| format!("{key:?} of {}", t.name))).collect();
     let register = estate.register.as_ref().map(|register| register.key.clone()).unwrap_or_default();
     Err(ExposureError::KeysApart { register, data: columns.into_iter().collect::<Vec<_>>().join(", ") })
+}
+
+/// Refuses a register whose keys stand in the data by chance, and name other people there: their letters would go to others.
+fn keys_must_mean_the_same(estate: &Estate, stored: &[StoredDatabase], known: &KnownPeople) -> Result<(), ExposureError> {
+    let compared = compare_keys(estate, stored, known);
+    let same: u64 = compared.iter().map(|(_, compared, _)| compared.same).sum();
+    // A row may name others, too, as a supervisor; a table with one row for each person is about that person.
+    let apart = compared.into_iter().find(|(_, compared, is_own)| *is_own && compared.other >= 3 && compared.other * 10 >= compared.rows * 9);
+    match apart.filter(|(_, compared, _)| same * 10 <= compared.other) {
+        Some((table, compared, _)) => {
+            let register = estate.register.as_ref().map(|register| register.key.clone()).unwrap_or_default();
+            Err(ExposureError::KeysMeanOthers { register, table, rows: compared.other })
+        }
+        None => Ok(()),
+    }
 }
 
 /// What the end of the run still needs.

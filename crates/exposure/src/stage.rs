@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use arrow_array::RecordBatch;
-use strandline_history::Snapshot;
+use strandline_history::{KnownPeople, Snapshot};
 use strandline_model::clearance::Question;
 use strandline_model::estate::Estate;
 use strandline_model::evidence::Coverage;
@@ -20,6 +20,8 @@ pub struct Inputs<'a> {
     pub snapshots: Vec<Snapshot<'a>>,
     /// Keys of the people in the register.
     pub subjects: Vec<String>,
+    /// The register's lines, its key first, to see that its keys and the data's mean the same people.
+    pub known: KnownPeople,
     /// The table `accesses`, in order of time.
     pub accesses: &'a dyn Scan,
     /// The table `events`, in order of time.

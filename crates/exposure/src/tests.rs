@@ -20,9 +20,9 @@ use crate::replay::{Call, EngineDatabase, Replayed, Replayer, Revealed, RowRange
 use crate::run::expose_with;
 use crate::stage::{Inputs, Output, Summary};
 use crate::{Dialect, Options};
-use strandline_history::Snapshot;
 use strandline_history::evaluate::Scope;
 use strandline_history::value::{ColumnKind, FoldCase, Value, read_cell};
+use strandline_history::{KnownPeople, Snapshot};
 
 /// Understands `SELECT columns FROM table WHERE condition` and no more.
 struct Naive {
@@ -313,6 +313,7 @@ impl Case {
             estate: &estate,
             snapshots: vec![Snapshot { database: "hrs".into(), table: None, path: "dump.sql".into(), parts: Box::new(DUMP.as_bytes()) }],
             subjects: vec!["A".into()],
+            known: KnownPeople::default(),
             accesses: &accesses,
             events: &events,
             coverage: &self.coverage,

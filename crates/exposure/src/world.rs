@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, RecordBatch};
 use sqlparser::ast::ObjectName;
-use strandline_model::estate::{Estate, Table as DescribedTable};
+use strandline_model::estate::{Estate, Named as NamedAs, Table as DescribedTable};
 
 use crate::made::{Beside, Flow, Look, MADE, Made, Maker, Rewritten, Snapshotted, all_beside};
 use crate::page::Pages;
@@ -52,6 +52,9 @@ impl People {
         &self.keys
     }
 }
+
+/// What the columns of a table that no snapshot holds are called, of which the estate names a category and no name.
+const OTHER_COLUMNS: &str = "other columns";
 
 /// A table that statements can read.
 pub(crate) struct TableWorld {
@@ -121,6 +124,8 @@ pub(crate) struct World {
     pub(crate) people: People,
     /// Name and category number of each categorised column.
     pub(crate) columns: Vec<(String, u32)>,
+    /// Those that have their category only as others of their table, and that nobody has looked at.
+    pub(crate) unnamed: BTreeSet<u32>,
     /// How many bytes a text of each column has in the mean; 0 where it holds none.
     pub(crate) bytes: BTreeMap<u32, f64>,
     /// What the pages of the estate's routes show.
@@ -452,13 +457,14 @@ impl Builder<'_> {
             databases: Vec::new(),
             people: People::default(),
             columns: Vec::new(),
+            unnamed: BTreeSet::new(),
             bytes: BTreeMap::new(),
             pages: Pages::default(),
             categories: Vec::new(),
             in_data: Vec::new(),
             everybody: Arc::default(),
         };
-        let categories: BTreeSet<String> = self.estate.tables.iter().flat_map(|t| t.categories.values().cloned()).collect();
+        let categories: BTreeSet<String> = self.estate.tables.iter().flat_map(|t| t.all_categories().cloned()).collect();
         world.categories = categories.into_iter().collect();
         for key in self.register {
             world.people.number(key);
@@ -596,7 +602,7 @@ impl Builder<'_> {
 
     fn check_columns(&mut self, description: Option<&DescribedTable>, table: &strandline_history::store::StoredTable) {
         let Some(description) = description else { return };
-        for column in description.categories.keys().chain(&description.subject_key) {
+        for column in description.categories.keys().chain(&description.subject_key).chain(description.rows.keys()) {
             if table.column_index(column).is_none() {
                 self.notes.push(format!("table {}: the estate describes column {column}, which the snapshot does not have", description.name));
             }
@@ -610,13 +616,15 @@ impl Builder<'_> {
                 continue;
             }
             self.notes.push(format!("table {name} of database {} is in no snapshot; everybody known counts as possibly in it", stored.id));
-            let columns: Vec<Option<u32>> = description.categories.keys().map(|c| column_number(Some(description), name, c, world)).collect();
+            let others = description.other_columns.is_some().then(|| OTHER_COLUMNS.to_owned());
+            let names: Vec<String> = description.categories.keys().cloned().chain(others).collect();
+            let columns: Vec<Option<u32>> = names.iter().map(|c| column_number(Some(description), name, c, world)).collect();
             tables.push(TableWorld {
                 full_name: (*name).to_owned(),
                 described: true,
                 categorised: columns.iter().flatten().copied().collect(),
                 columns,
-                names: description.categories.keys().cloned().collect(),
+                names,
                 subject_key: description.subject_key.clone(),
                 subjects: Arc::default(),
                 doubts: [Open::Rows, Open::People].map(|open| TableDoubt::always(open, DoubtReason::NotInSnapshot)).to_vec(),
@@ -688,12 +696,14 @@ fn doubtful_row(from: i64, to: i64) -> TableDoubt {
 }
 
 fn column_number(description: Option<&DescribedTable>, table: &str, column: &str, world: &mut World) -> Option<u32> {
-    let description = description?;
-    let category =
-        description.categories.get(column).or_else(|| description.categories.iter().find(|(c, _)| c.eq_ignore_ascii_case(column)).map(|(_, c)| c))?;
-    let number = world.categories.binary_search(category).ok()?;
+    let (category, named) = description?.category(column)?;
+    let number = world.categories.binary_search_by(|known| known.as_str().cmp(category)).ok()?;
     world.columns.push((format!("{table}.{column}"), u32::try_from(number).ok()?));
-    u32::try_from(world.columns.len() - 1).ok()
+    let column = u32::try_from(world.columns.len() - 1).ok()?;
+    if named == NamedAs::AmongOthers {
+        world.unnamed.insert(column);
+    }
+    Some(column)
 }
 
 /// A partitioned or inherited table shows its children's rows.

@@ -13,7 +13,7 @@ use crate::cells::{Life, RowDoubt, batch};
 use crate::doubt::{DoubtReason, Open, TableDoubt};
 use crate::rebuild::interval;
 use crate::roll::Versions;
-use crate::store::StoredDatabase;
+use crate::store::{StoredDatabase, StoredTable};
 use crate::value::Value;
 
 /// The subject of a row that is somebody's, and nobody knows whose.
@@ -89,7 +89,7 @@ impl<'h> Holders<'h> {
         let mut owned = Owned { first: vec![None; versions.row_count()], ..Owned::default() };
         if let Some(described) = self.described[at] {
             if let Some(column) = described.subject_key.as_deref().and_then(|c| table.column_index(c)) {
-                for row in 0..versions.row_count() {
+                for row in (0..versions.row_count()).filter(|row| may_be_a_persons(described, table, versions, *row)) {
                     owned.first[row] = match versions.cell(row, column) {
                         Value::Unknown => Some(SOMEBODY),
                         value => value.text().filter(|t| !t.is_empty()).map(|key| number(&key)),
@@ -103,7 +103,8 @@ impl<'h> Holders<'h> {
             {
                 self.find(other, number, depth + 1);
                 self.through(at, column, other, to, &mut owned);
-            } else if described.subject_via.is_some() {
+            } else if described.subject_via.is_some() || described.all_categories().next().is_some() {
+                // Of people, and nothing says of whom.
                 owned.first.fill(Some(SOMEBODY));
             }
         }
@@ -112,6 +113,7 @@ impl<'h> Holders<'h> {
 
     /// Rows whose holder stands in another table.
     fn through(&mut self, at: usize, column: usize, other: usize, to: usize, owned: &mut Owned) {
+        let described = self.described[at];
         let theirs: Vec<TableDoubt> = self.rolled[other].doubts.iter().chain(&self.known[&other].doubts).copied().collect();
         owned.doubts = theirs.iter().map(|d| TableDoubt { open: Open::People, reason: DoubtReason::Holder, ..*d }).collect();
         owned.doubts.dedup();
@@ -124,6 +126,9 @@ impl<'h> Holders<'h> {
             links.open.extend(spans)
         }
         for row in 0..self.rolled[at].row_count() {
+            if described.is_some_and(|described| !may_be_a_persons(described, &self.stored.tables[at], &self.rolled[at], row)) {
+                continue;
+            }
             let life = self.rolled[at].life(row);
             let stretches = match self.rolled[at].cell(row, column) {
                 Value::Unknown => vec![Stretch { from: life.from, to: life.to, holder: Some(SOMEBODY), doubt: RowDoubt::VALUES }],
@@ -210,6 +215,20 @@ impl<'h> Holders<'h> {
             }
         }
     }
+}
+
+/// Whether a row is one of those that the estate says are about a person, or nobody knows that it is not.
+fn may_be_a_persons(described: &DescribedTable, table: &StoredTable, versions: &Versions<'_>, row: usize) -> bool {
+    let is_same = |wanted: &String, text: &str| wanted == text || matches!((wanted.as_str(), text), ("true", "t") | ("false", "f"));
+    described.rows.iter().all(|(name, wanted)| {
+        let Some(column) = table.column_index(name) else { return true };
+        let is_unknown = versions.life(row).doubt.holds_values() || versions.unknown_columns(row).iter().any(|unknown| usize::from(*unknown) == column);
+        match versions.cell(row, column) {
+            _ if is_unknown => true,
+            Value::Unknown => true,
+            value => value.text().is_some_and(|text| wanted.iter().any(|wanted| is_same(wanted, &text))),
+        }
+    })
 }
 
 fn members(sets: &[Box<[u32]>], holder: u32) -> Vec<u32> {

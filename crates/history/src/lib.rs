@@ -33,7 +33,7 @@ pub use interest::{Interest, Words};
 pub use rebuild::{Carried, DatabaseHistory, Rebuild, TableHistory, descriptions, is_temporary};
 pub use roll::{micros as instant, moment};
 pub use sessions::Sessions;
-pub use sketch::{DumpSketch, HeldTables, TableSketch, held_tables, sketch_dump};
+pub use sketch::{DumpSketch, HeldTables, KnownPeople, compare_keys, held_tables, sketch_databases, sketch_dump};
 pub use snapshot::{Broken, OnCut, Part, Parts, Snapshot, fuzz_dump, load, looks_like_a_dump};
 pub use strandline_sql::Dialect;
 pub use transactions::{Effects, Isolation, Otherwise, OwnWrite, Place, ReadInstant, Reader, Transaction};

@@ -1,39 +1,25 @@
 //! A first look at snapshots: which tables and columns they hold, to check an estate file against; and, for a draft of
 //! one, keys and a few values to recognise contents by. It judges nothing.
 
+mod columns;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 
-use arrow_array::cast::AsArray;
 use strandline_model::estate::Estate;
+use strandline_model::sketch::{Compared, TableSketch};
+
+pub use columns::KnownPeople;
 
 use crate::snapshot::{OnCut, Parts, Snapshot, announced_dialect, load, load_bare};
+use crate::store::{ForeignKey, StoredDatabase, StoredTable};
 use crate::{Dialect, HistoryError, ReadOptions, Rows};
 
-/// Values kept of each column.
-const SAMPLES: usize = 200;
 /// First bytes of a dump, in which it says what it is.
 const HEAD_BYTES: u64 = 1 << 16;
 
-/// A table as a dump has it.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct TableSketch {
-    /// `schema.table`
-    pub name: String,
-    /// Column names and Arrow types.
-    pub columns: Vec<(String, String)>,
-    /// The first unique key's columns.
-    pub primary_key: Vec<String>,
-    /// Rows.
-    pub rows: u64,
-    /// Columns that name a row of another table: column, `schema.table`, its column.
-    pub foreign_keys: Vec<(String, String, String)>,
-    /// Some values of each text column; none of the others.
-    pub samples: Vec<Vec<String>>,
-}
-
 /// A dump as it says of itself.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct DumpSketch {
     /// Whose SQL it is.
     pub dialect: Dialect,
@@ -53,16 +39,44 @@ pub type HeldTables = BTreeMap<String, BTreeSet<String>>;
 pub fn held_tables(estate: &Estate, snapshots: Vec<Snapshot<'_>>, on_cut: OnCut) -> Result<BTreeMap<String, HeldTables>, HistoryError> {
     let options = ReadOptions { on_cut, rows: Rows::Skipped, ..ReadOptions::default() };
     let (databases, _) = load(estate, snapshots, &options)?;
-    let columns = |table: &crate::store::StoredTable| table.columns.iter().map(|c| c.name.clone()).collect();
-    let tables = |database: &crate::store::StoredDatabase| database.tables.iter().map(|t| (t.full_name(), columns(t))).collect();
+    let columns = |table: &StoredTable| table.columns.iter().map(|c| c.name.clone()).collect();
+    let tables = |database: &StoredDatabase| database.tables.iter().map(|t| (t.full_name(), columns(t))).collect();
     Ok(databases.iter().map(|d| (d.id.clone(), tables(d))).collect())
 }
 
-/// Sketches a dump. The samples are about people: they must not be shown.
+/// Sketches the databases of an estate, by their ids, and matches them with the lines of a register.
+///
+/// # Errors
+/// If a snapshot is damaged, or cut and `on_cut` says to stop.
+pub fn sketch_databases(
+    estate: &Estate,
+    snapshots: Vec<Snapshot<'_>>,
+    on_cut: OnCut,
+    known: &KnownPeople,
+) -> Result<BTreeMap<String, Vec<TableSketch>>, HistoryError> {
+    let (databases, _) = load(estate, snapshots, &ReadOptions { on_cut, ..ReadOptions::default() })?;
+    let tables = |database: &StoredDatabase| database.tables.iter().map(|table| sketch(table, database, known)).collect();
+    Ok(databases.iter().map(|database| (database.id.clone(), tables(database))).collect())
+}
+
+/// How the rows of the tables that have a subject key compare with the register's lines of the same key, the first column of `known`:
+/// by `schema.table`, and whether each key stands there once.
+pub fn compare_keys(estate: &Estate, stored: &[StoredDatabase], known: &KnownPeople) -> Vec<(String, Compared, bool)> {
+    let described = estate.tables.iter().filter_map(|table| Some((table, table.subject_key.as_deref()?)));
+    let found = described.filter_map(|(described, key)| {
+        let database = stored.iter().find(|database| database.id == described.database)?;
+        let table = &database.tables[database.table(&described.name)?];
+        let column = table.column_index(key)?;
+        Some((described.name.clone(), columns::compared_by_key(table, column, 0, known), table.unique_keys.contains(&vec![column])))
+    });
+    found.collect()
+}
+
+/// Sketches a dump, and matches its columns with the lines of a register. The samples are about people: they must not be shown.
 ///
 /// # Errors
 /// If the dump cannot be read.
-pub fn sketch_dump(parts: Box<dyn Parts + '_>, path: &str) -> Result<DumpSketch, HistoryError> {
+pub fn sketch_dump(parts: Box<dyn Parts + '_>, path: &str, known: &KnownPeople) -> Result<DumpSketch, HistoryError> {
     let (mut dialect, mut database) = (None, None);
     parts.visit(&mut |part| {
         if dialect.is_none() {
@@ -77,7 +91,7 @@ pub fn sketch_dump(parts: Box<dyn Parts + '_>, path: &str) -> Result<DumpSketch,
     let snapshot = Snapshot { database: "draft".to_owned(), table: None, path: path.to_owned(), parts };
     let schema = database.clone().filter(|_| dialect == Dialect::MySql).unwrap_or_else(|| "public".to_owned());
     let stored = load_bare(&snapshot, dialect, &schema, &options)?;
-    let mut tables: Vec<TableSketch> = stored.tables.iter().map(sketch).collect();
+    let mut tables: Vec<TableSketch> = stored.tables.iter().map(|table| sketch(table, &stored, known)).collect();
     tables.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(DumpSketch { dialect, database, tables })
 }
@@ -101,28 +115,32 @@ fn head_of_dump(name: &str, head: &[u8]) -> (Option<Dialect>, Option<String>) {
     (comments().find_map(announced_dialect), database.filter(|name| !name.is_empty()).or_else(used))
 }
 
-fn sketch(table: &crate::store::StoredTable) -> TableSketch {
-    let samples = (0..table.columns.len()).map(|column| {
-        let Some(values) = table.batches.first().and_then(|batch| batch.column(column).as_string_opt::<i32>()) else { return Vec::new() };
-        values.iter().flatten().take(SAMPLES).map(str::to_owned).collect()
-    });
+fn sketch(table: &StoredTable, stored: &StoredDatabase, known: &KnownPeople) -> TableSketch {
+    let name = |column: &usize| table.columns.get(*column).map(|column| column.name.clone());
     TableSketch {
         name: table.full_name(),
-        columns: table.columns.iter().map(|c| (c.name.clone(), c.kind.data_type().to_string())).collect(),
-        primary_key: table
+        columns: columns::sketch(table, known),
+        primary_key: table.primary_key.iter().filter_map(name).collect(),
+        unique: table
             .unique_keys
-            .first()
-            .map(|key| key.iter().filter_map(|i| table.columns.get(*i)).map(|c| c.name.clone()).collect())
-            .unwrap_or_default(),
-        rows: table.rows() as u64,
-        foreign_keys: table
-            .foreign_keys
             .iter()
-            .filter_map(|key| match (key.columns.as_slice(), key.to_columns.as_slice()) {
-                ([column], [to_column]) => Some((table.columns.get(*column)?.name.clone(), key.table.clone(), to_column.clone())),
-                _ => None,
-            })
+            .filter(|key| **key != table.primary_key)
+            .filter_map(|key| if let [one] = &key[..] { name(one) } else { None })
             .collect(),
-        samples: samples.collect(),
+        rows: table.rows() as u64,
+        foreign_keys: table.foreign_keys.iter().filter_map(|key| Some((name(key.columns.first()?)?, key.table.clone(), referred(key, stored)?))).collect(),
+    }
+}
+
+/// The one column that a foreign key of one column names; where it says none, the other table's primary key is meant.
+fn referred(key: &ForeignKey, stored: &StoredDatabase) -> Option<String> {
+    match (key.columns.as_slice(), key.to_columns.as_slice()) {
+        ([_], [to_column]) => Some(to_column.clone()),
+        ([_], []) => {
+            let other = &stored.tables[stored.table(&key.table)?];
+            let [primary] = other.primary_key[..] else { return None };
+            Some(other.columns.get(primary)?.name.clone())
+        }
+        _ => None,
     }
 }

@@ -91,6 +91,8 @@ pub struct StoredTable {
     pub columns: Vec<Column>,
     /// Column numbers of each primary or unique key.
     pub unique_keys: Vec<Vec<usize>>,
+    /// Column numbers of the primary key; empty where none is declared.
+    pub primary_key: Vec<usize>,
     /// In the order of their definitions.
     pub foreign_keys: Vec<ForeignKey>,
     /// Closed batches of rows.
@@ -150,6 +152,7 @@ impl StoredTable {
             name,
             columns,
             unique_keys: Vec::new(),
+            primary_key: Vec::new(),
             foreign_keys: Vec::new(),
             batches: Vec::new(),
             starts: Vec::new(),

@@ -243,9 +243,45 @@ pub struct Table {
     pub subject_key: Option<String>,
     /// Where the key stands in another table: this table's `column` equals `to_column` of `table`, which has a subject.
     pub subject_via: Option<SubjectVia>,
-    /// Column -> personal data category. A column left out holds none.
+    /// Only rows that fit are about a person: column -> the values, as text, one of which it has. A row of which that is not
+    /// known counts as one.
+    #[serde(default)]
+    pub rows: BTreeMap<String, Vec<String>>,
+    /// Column -> personal data category. A column left out holds none, unless `other_columns` says otherwise.
     #[serde(default)]
     pub categories: BTreeMap<String, String>,
+    /// The category of columns that `categories` does not name: nobody has looked at what they hold, so whoever they show is
+    /// no more than possible.
+    pub other_columns: Option<String>,
+    /// Columns, among these others, that hold no personal data.
+    #[serde(default)]
+    pub without_personal_data: BTreeSet<String>,
+}
+
+impl Table {
+    /// The category of a column, and whether somebody named it for this column.
+    pub fn category(&self, column: &str) -> Option<(&str, Named)> {
+        let find = |(name, _): &(&String, &String)| name.eq_ignore_ascii_case(column);
+        if let Some(category) = self.categories.get(column).or_else(|| self.categories.iter().find(find).map(|(_, category)| category)) {
+            return Some((category, Named::Itself));
+        }
+        let is_without = self.without_personal_data.iter().any(|name| name.eq_ignore_ascii_case(column));
+        self.other_columns.as_deref().filter(|_| !is_without).map(|category| (category, Named::AmongOthers))
+    }
+
+    /// All its categories.
+    pub fn all_categories(&self) -> impl Iterator<Item = &String> {
+        self.categories.values().chain(&self.other_columns)
+    }
+}
+
+/// How a column came by its category.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Named {
+    /// The estate names it.
+    Itself,
+    /// The estate names one for all columns that it does not name.
+    AmongOthers,
 }
 
 /// A subject found through another table.

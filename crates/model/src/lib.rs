@@ -19,6 +19,7 @@ pub mod personal;
 pub mod print;
 pub mod record;
 pub mod register;
+pub mod sketch;
 pub mod table;
 pub mod time;
 pub mod trail;

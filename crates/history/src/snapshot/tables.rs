@@ -78,7 +78,11 @@ pub(super) fn add_element(table: &mut StoredTable, element: &[Token<'_>], statem
         generated: generated(tail, statement),
     });
     let column = table.columns.len() - 1;
-    if tail.windows(2).any(|pair| pair[0].is("primary") && pair[1].is("key")) || tail.iter().any(|t| t.is("unique")) {
+    let is_primary = tail.windows(2).any(|pair| pair[0].is("primary") && pair[1].is("key"));
+    if is_primary {
+        table.primary_key = vec![column];
+    }
+    if is_primary || tail.iter().any(|t| t.is("unique")) {
         table.unique_keys.push(vec![column]);
     }
     add_reference(table, vec![column], tail, dialect);
@@ -174,8 +178,12 @@ pub(super) fn add_key(table: &mut StoredTable, element: &[Token<'_>], dialect: D
     let columns: Option<Vec<usize>> = column_list(element, open, dialect).iter().map(|name| table.column_index(name)).collect();
     let Some(columns) = columns.filter(|c| !c.is_empty()) else { return };
     if foreign.is_some() {
-        add_reference(table, columns, element, dialect);
-    } else if !table.unique_keys.contains(&columns) {
+        return add_reference(table, columns, element, dialect);
+    }
+    if element[at].is("primary") {
+        table.primary_key.clone_from(&columns);
+    }
+    if !table.unique_keys.contains(&columns) {
         table.unique_keys.push(columns);
     }
 }

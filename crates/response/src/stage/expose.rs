@@ -1,6 +1,6 @@
 //! Expose: the accesses are replayed against the snapshots as they stood; whose data, which categories, how sure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::io;
 
@@ -8,13 +8,14 @@ use arrow_array::RecordBatch;
 use serde::{Deserialize, Serialize};
 use strandline_case::TableWriter;
 use strandline_evidence::{BrowseError, Vault, VisitError};
-use strandline_exposure::{Inputs, Options, Output, Progress, Snapshot, expose};
+use strandline_exposure::{Inputs, KnownPeople, Options, Output, Progress, Snapshot, expose};
 use strandline_history::{Broken, HistoryError, Part, Parts};
 use strandline_model::access::Access;
 use strandline_model::clearance::{Clearance, Question};
 use strandline_model::estate::Estate;
 use strandline_model::event;
 use strandline_model::exposure::{Exposure, HeldSubject, Replay, Sighting};
+use strandline_model::personal::Personal;
 use strandline_model::register::RegisterEntry;
 use strandline_model::table::{Row, ScanError};
 
@@ -111,10 +112,12 @@ fn replay_all(response: &mut Response<'_>) -> Result<Made, ResponseError> {
         on_cut: response.choices.on_cut(),
         ..Options::default()
     };
+    let people = register(response)?.0;
     let stage_inputs = Inputs {
         estate: &response.estate,
         snapshots,
-        subjects: register(response)?.0.into_keys().collect(),
+        known: known_people(&people),
+        subjects: people.into_keys().collect(),
         accesses: &accesses,
         events: &events,
         coverage: &coverage,
@@ -136,6 +139,19 @@ fn replay_all(response: &mut Response<'_>) -> Result<Made, ResponseError> {
     let writers = [exposures, replays, data_subjects, sightings, clearances, open_questions];
     let parts = writers.into_iter().map(TableWriter::finish).collect::<Result<_, _>>()?;
     Ok(Made { parts, files: vec![file] })
+}
+
+/// The register's lines, its key first, as values to find in the data.
+pub fn known_people(people: &BTreeMap<String, RegisterEntry>) -> KnownPeople {
+    let languages: BTreeSet<&String> = people.values().flat_map(|entry| entry.names.keys()).collect();
+    let columns = ["key", "email", "phone", "postal_address"].into_iter().map(str::to_owned).chain(languages.iter().map(|tag| format!("name {tag}")));
+    let plain = |value: Option<&Personal<String>>| value.map(|value| value.expose_personal().clone()).unwrap_or_default();
+    let line = |entry: &RegisterEntry| {
+        let reach = [entry.email.as_ref(), entry.phone.as_ref(), entry.postal_address.as_ref()].map(plain);
+        let names = languages.iter().map(|tag| plain(entry.names.get(*tag)));
+        std::iter::once(entry.key.clone()).chain(reach).chain(names).collect()
+    };
+    KnownPeople::new(columns.collect(), people.values().map(line).collect())
 }
 
 /// The snapshots that the estate names, each from its sealed copy.

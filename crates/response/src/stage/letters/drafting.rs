@@ -195,6 +195,6 @@ pub fn text_of(letter: &Letter) -> Vec<u8> {
 
 /// Categories that the estate describes, sorted.
 pub fn described_categories(response: &Response<'_>) -> Vec<String> {
-    let categories: BTreeSet<String> = response.estate.tables.iter().flat_map(|t| t.categories.values().cloned()).collect();
+    let categories: BTreeSet<String> = response.estate.tables.iter().flat_map(|t| t.all_categories().cloned()).collect();
     categories.into_iter().collect()
 }

@@ -1,0 +1,152 @@
+//! The databases and their tables: those whose rows belong to people, with key and categories; the others counted.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use strandline_model::sketch::TableSketch;
+
+use super::columns::{Sorted, own_category, sort};
+use super::people::{Owner, Owners, People, Way, owners, people};
+use super::sources::Systems;
+use super::{DatabaseSketch, Findings, RegisterSketch, key, list, printable, strings, toml_string, words};
+
+/// What people are to an organisation of which nothing tells it.
+const PLAIN: &str = "personal_record";
+
+/// Writes the databases. Returns the register's column whose values are the data's keys.
+pub(super) fn write(findings: &Findings, systems: &Systems, text: &mut String) -> Option<usize> {
+    let register = findings.register.as_ref();
+    let mut found: Vec<Option<People>> = findings.databases.iter().map(|database| people(&database.tables, register, None)).collect();
+    // One key for all: that of the database which knows most people.
+    let surest = found.iter().flatten().filter(|people| people.is_sure).max_by_key(|people| people.known);
+    let key = surest.and_then(|people| people.register);
+    for (database, found) in findings.databases.iter().zip(&mut found) {
+        if key.is_some() && found.as_ref().is_some_and(|people| people.register != key) {
+            *found = people(&database.tables, register, key).filter(|people| people.is_sure);
+        }
+    }
+    let mut ids = BTreeSet::new();
+    for (database, people) in findings.databases.iter().zip(&found) {
+        write_database(findings, database, people.as_ref(), systems, &mut ids, text);
+    }
+    key
+}
+
+fn write_database(findings: &Findings, database: &DatabaseSketch, people: Option<&People>, systems: &Systems, ids: &mut BTreeSet<String>, text: &mut String) {
+    let family = if database.is_mysql { "mysql" } else { "postgresql" };
+    let logs = || findings.logs.iter().filter(|log| log.format.as_ref().is_some_and(|(format, _)| format.starts_with(family)));
+    let seen: BTreeSet<&str> = logs().flat_map(|log| &log.databases).map(String::as_str).collect();
+    let own: Vec<&str> = seen.iter().copied().filter(|name| !["postgres", "template0", "template1", "mysql", "information_schema"].contains(name)).collect();
+    let (name, sure) = match (database.name.as_deref(), &own[..]) {
+        (Some(name), _) => (name, "sure"),
+        (None, [one]) => (*one, "likely"),
+        (None, _) => ("main", "guess"),
+    };
+    let mut id = name.to_owned();
+    while !ids.insert(id.clone()) {
+        id.push('x');
+    }
+    let schemas: BTreeSet<&str> = database.tables.iter().filter_map(|t| t.name.split_once('.')).map(|(schema, _)| schema).collect();
+    let system = logs().find(|log| !log.databases.is_empty()).map_or_else(|| systems.first(), |log| systems.of_log(&log.path));
+    let _ = writeln!(text, "[[database]]\nid = {}  # [{sure}] databases seen in logs: {}", toml_string(&id), list(seen.iter().copied()));
+    let _ = writeln!(text, "system = {}  # [likely] where its log lies", toml_string(&system));
+    if id != name {
+        let _ = writeln!(text, "name = {}", toml_string(name));
+    }
+    if database.is_mysql {
+        text.push_str("dialect = \"mysql\"  # [sure]\n");
+    }
+    let _ = writeln!(text, "search_path = [{}]", strings(schemas));
+    let _ = writeln!(text, "snapshot = [{}]  # [sure]", toml_string(&database.snapshot));
+    let described = people.map(|people| owners(&database.tables, findings.register.as_ref(), people));
+    write_left_out(database, described.as_ref(), findings.register.as_ref(), text);
+    if let (Some(people), Some(owners)) = (people, &described) {
+        let standing = standing(findings, database, people);
+        for (at, owner) in &owners.of {
+            let table = &database.tables[*at];
+            if *at == people.table || !is_left_out(table) {
+                write_table(&id, table, owner, &sort(table, owner, *at == people.table, standing, findings.register.as_ref()), text);
+            }
+        }
+    }
+}
+
+/// What these people are to the organisation.
+fn standing(findings: &Findings, database: &DatabaseSketch, people: &People) -> &'static str {
+    let register = findings.register.as_ref();
+    let file = register.map(|register| register.path.rsplit('/').next().unwrap_or(&register.path));
+    let names = [Some(people.column.as_str()), file, Some(database.tables[people.table].name.as_str()), database.name.as_deref()];
+    let columns = register.into_iter().flat_map(|register| register.columns.iter().map(String::as_str));
+    words::of_people(names.into_iter().flatten().chain(columns)).unwrap_or(PLAIN)
+}
+
+/// Whether a table whose rows would belong to people holds nothing to describe yet: it has no rows, or only keys.
+fn is_left_out(table: &TableSketch) -> bool {
+    table.rows == 0 || table.columns.iter().all(|column| is_key_or_bookkeeping(table, &column.name))
+}
+
+fn is_key_or_bookkeeping(table: &TableSketch, column: &str) -> bool {
+    table.primary_key.iter().any(|key| key == column) || table.foreign_keys.iter().any(|(name, ..)| name == column) || words::is_bookkeeping(column)
+}
+
+/// Says which tables are not described, and why: until somebody has looked at them, nobody is told that they were not reached by a read of them.
+fn write_left_out(database: &DatabaseSketch, owners: Option<&Owners>, register: Option<&RegisterSketch>, text: &mut String) {
+    let owned = |at: &usize| owners.is_some_and(|owners| owners.of.contains_key(at));
+    let why = |at: &usize| owners.and_then(|owners| owners.doubtful.get(at)).map(|why| format!(" ({why})")).unwrap_or_default();
+    let is_people = |at: usize| owners.is_some_and(|owners| owners.people == at);
+    let (mut empty, mut unowned, mut plain) = (Vec::new(), Vec::new(), Vec::new());
+    for (at, table) in database.tables.iter().enumerate() {
+        match () {
+            () if owned(&at) && !is_people(at) && is_left_out(table) => empty.push(printable(&table.name)),
+            () if owned(&at) => {}
+            () => match personal_columns(table, register) {
+                kinds if kinds.is_empty() && why(&at).is_empty() => plain.push(table.name.as_str()),
+                kinds => unowned.push(format!("{}: {}{}", printable(&table.name), list(kinds.into_iter()), why(&at))),
+            },
+        }
+    }
+    if !plain.is_empty() {
+        let _ = writeln!(text, "# {} tables hold nothing that looks personal. Look at them, and take away the # before those that hold none:", plain.len());
+        let _ = writeln!(text, "# without_personal_data = [{}]", strings(plain));
+    }
+    text.push('\n');
+    for line in &unowned {
+        let _ = writeln!(text, "# Not described, since whose rows these are is not known: {line}");
+    }
+    if !empty.is_empty() {
+        let _ = writeln!(text, "# {} more tables lead to people and are empty, or hold keys alone: {}", empty.len(), empty.join(", "));
+    }
+    if !(unowned.is_empty() && empty.is_empty()) {
+        text.push_str("# Describe them: until then a read of them keeps everybody from being told that they were not reached.\n\n");
+    }
+}
+
+/// The kinds of data about people that a table seems to hold.
+fn personal_columns<'t>(table: &'t TableSketch, register: Option<&RegisterSketch>) -> BTreeSet<&'t str> {
+    let told = table.columns.iter().filter(|column| column.filled > 0 || table.rows == 0);
+    told.filter_map(|column| own_category(column, register)).map(|(category, _)| category).collect()
+}
+
+fn write_table(database: &str, table: &TableSketch, owner: &Owner, sorted: &Sorted, text: &mut String) {
+    let sure = |is_sure: bool| if is_sure { "sure" } else { "likely" };
+    let _ = writeln!(text, "[[table]]\ndatabase = {}\nname = {}  # [sure] {} rows", toml_string(database), toml_string(&table.name), table.rows);
+    let why = format!("[{}] {}", sure(owner.is_sure), printable(&owner.why));
+    let _ = match &owner.way {
+        Way::Key(column) => writeln!(text, "subject_key = {}  # {why}", toml_string(column)),
+        Way::Via { column, table, to_column } => {
+            let (column, table, to_column) = (toml_string(column), toml_string(table), toml_string(to_column));
+            writeln!(text, "subject_via = {{ column = {column}, table = {table}, to_column = {to_column} }}  # {why}")
+        }
+    };
+    if sorted.left > 0 {
+        let _ = writeln!(text, "other_columns = {}  # [guess] {} that are empty or always the same", toml_string(sorted.others), sorted.left);
+        if !sorted.without.is_empty() {
+            let _ = writeln!(text, "without_personal_data = [{}]  # [likely] keys and book-keeping", strings(sorted.without.iter().map(String::as_str)));
+        }
+    }
+    text.push_str("[table.categories]\n");
+    for (column, category) in &sorted.categories {
+        let _ = writeln!(text, "{} = {:?}  # [{}] {}", key(column), category.name, if category.is_sure { "sure" } else { "likely" }, printable(&category.why));
+    }
+    text.push('\n');
+}

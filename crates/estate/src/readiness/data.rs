@@ -1,0 +1,143 @@
+//! Whether what the estate says of the data fits the data: keys, tables that nobody described, people whose letters would be held.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use strandline_model::estate::{Database, Estate, Table};
+use strandline_model::sketch::{ColumnSketch, TableSketch};
+
+use super::{Answer, blind, costly};
+use crate::draft::words;
+
+/// Names that an answer spells out.
+const NAMES: usize = 12;
+
+/// What the snapshots and the register hold.
+#[derive(Debug, Default)]
+pub struct Data {
+    /// The tables of each database, by its id, matched with the register; its key is the first column.
+    pub databases: BTreeMap<String, Vec<TableSketch>>,
+    /// People of the register.
+    pub people: u64,
+    /// Words in the register's status that mean nothing known, with how many people have them.
+    pub unclear_statuses: BTreeMap<String, u64>,
+    /// Keys of JSON logs that look like a session and that no field is mapped to, by source.
+    pub unmapped_sessions: BTreeMap<String, Vec<String>>,
+}
+
+/// Judges the description of the data.
+pub(super) fn judge(estate: &Estate, data: &Data, answers: &mut Vec<Answer>) {
+    for database in &estate.databases {
+        let Some(tables) = data.databases.get(&database.id).filter(|tables| !tables.is_empty()) else { continue };
+        for described in estate.tables.iter().filter(|table| table.database == database.id) {
+            judge_key(described, tables, data.people, answers);
+        }
+        judge_undescribed(estate, database, tables, answers);
+    }
+    judge_statuses(data, answers);
+}
+
+/// Whether the subject key of a table is the register's.
+fn judge_key(described: &Table, tables: &[TableSketch], people: u64, answers: &mut Vec<Answer>) {
+    let Some(table) = tables.iter().find(|table| table.name == described.name) else { return };
+    let Some(column) = described.subject_key.as_deref().and_then(|key| find(table, key)) else { return };
+    let known = column.known.first().copied().unwrap_or(0);
+    let compared = column.compared.first().copied().unwrap_or_default();
+    if people == 0 || column.distinct == 0 {
+        return;
+    }
+    let mend = "name the column that holds the register's key in subject_key, the way to it in subject_via, or another column as key of [register]";
+    if known == 0 {
+        let found = format!("none of the {} values of its subject key {:?} is a key of the register", column.distinct, column.name);
+        answers.push(blind(&table.name, found, "who the people in it are: they would be told what is told to people who are in no data", mend));
+    } else if compared.other >= 3 && compared.other * 10 >= compared.rows * 9 && table.unique.iter().chain(&table.primary_key).any(|key| *key == column.name) {
+        let found = format!("of {} of {} rows the register has another person under the number in {:?}", compared.other, compared.rows, column.name);
+        answers.push(blind(&table.name, found, "who the people in it are: letters would go to others", mend));
+    } else if known * 2 < column.distinct {
+        let found = format!("only {known} of the {} values of its subject key {:?} are keys of the register", column.distinct, column.name);
+        answers.push(costly(&table.name, found, "how to reach the others", mend));
+    }
+}
+
+fn find<'t>(table: &'t TableSketch, name: &str) -> Option<&'t ColumnSketch> {
+    table.columns.iter().find(|column| column.name.eq_ignore_ascii_case(name))
+}
+
+/// Tables that lead to people, and of which the estate says nothing.
+fn judge_undescribed(estate: &Estate, database: &Database, tables: &[TableSketch], answers: &mut Vec<Answer>) {
+    let described: Vec<&Table> = estate.tables.iter().filter(|table| table.database == database.id).collect();
+    let mut leading: BTreeMap<&str, String> = described.iter().map(|table| (table.name.as_str(), String::new())).collect();
+    let keys: BTreeSet<&str> = described.iter().filter_map(|table| table.subject_key.as_deref()).filter(|key| says_more_than_id(key)).collect();
+    loop {
+        let found: Vec<(&str, String)> = tables
+            .iter()
+            .filter(|table| !leading.contains_key(table.name.as_str()))
+            .filter_map(|table| Some((table.name.as_str(), way(table, &leading, &keys)?)))
+            .collect();
+        if found.is_empty() {
+            break;
+        }
+        leading.extend(found);
+    }
+    let is_named = |table: &TableSketch| database.without_personal_data.contains(&table.name);
+    let open = tables.iter().filter_map(|table| Some((table, leading.get(table.name.as_str()).filter(|way| !way.is_empty())?)));
+    let (mut empty, mut said) = (Vec::new(), Vec::new());
+    for (table, way) in open {
+        match (is_named(table), table.rows) {
+            (true, 0) => {}
+            (true, _) => said.push(format!("{} ({way})", table.name)),
+            (false, 0) => empty.push(table.name.as_str()),
+            (false, rows) => answers.push(blind(
+                &table.name,
+                format!("{rows} rows lead to people ({way}), and the estate does not describe it"),
+                "whom a read of it shows: everybody it may be about is possible, and nobody can be told that they were not reached",
+                "add a [[table]] for it, or name it in without_personal_data of its database once somebody has looked",
+            )),
+        }
+    }
+    if !empty.is_empty() {
+        let found = format!("{} empty tables lead to people and are not described: {}", empty.len(), few(&empty));
+        let lost = "whom a read of them shows, once they hold rows";
+        answers.push(costly(&database.id, found, lost, "add a [[table]] for each that is in use, or name it in without_personal_data"));
+    }
+    if !said.is_empty() {
+        let said: Vec<&str> = said.iter().map(String::as_str).collect();
+        let found = format!("{} tables lead to people and are said to hold no personal data: {}", said.len(), few(&said));
+        answers.push(costly(&database.id, found, "whom a read of them shows, should it not be so", "look at them once more"));
+    }
+}
+
+/// How a table leads to people: by a foreign key, or by a column that bears the name of their key.
+fn way(table: &TableSketch, leading: &BTreeMap<&str, String>, keys: &BTreeSet<&str>) -> Option<String> {
+    let about = |column: &str| !words::is_of_a_writer(column) && !words::is_bookkeeping(column);
+    let declared = table.foreign_keys.iter().find(|(column, to, _)| leading.contains_key(to.as_str()) && *to != table.name && about(column));
+    let declared = declared.map(|(column, to, _)| format!("{column} refers to {to}"));
+    declared.or_else(|| table.columns.iter().find(|column| keys.contains(column.name.as_str())).map(|column| format!("{} is a key of people", column.name)))
+}
+
+fn says_more_than_id(key: &str) -> bool {
+    !["id", "uuid", "pk", "name", "code", "no"].contains(&key.to_lowercase().as_str())
+}
+
+fn few(names: &[&str]) -> String {
+    let more = names.len().saturating_sub(NAMES);
+    let shown = names[..names.len() - more].join(", ");
+    if more > 0 { format!("{shown} and {more} more") } else { shown }
+}
+
+/// Words of the register that hold letters.
+fn judge_statuses(data: &Data, answers: &mut Vec<Answer>) {
+    let held: u64 = data.unclear_statuses.values().sum();
+    if held == 0 {
+        return;
+    }
+    // A word that few people have may be a remark on one of them.
+    let words: Vec<String> = data.unclear_statuses.iter().filter(|(_, people)| **people >= 3).map(|(word, people)| format!("{word:?} ({people})")).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let which = if words.is_empty() { String::new() } else { format!(": {}", few(&words)) };
+    answers.push(costly(
+        "register",
+        format!("{held} people have a status that says neither that they are there, nor that they left or died{which}"),
+        "their letters: each is held until a person has read it",
+        "write serving, departed or deceased in the register, or leave the status out of [register]",
+    ));
+}

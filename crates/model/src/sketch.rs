@@ -1,0 +1,74 @@
+//! A dump, sketched: which tables it has, with which keys, and what their columns hold. What a draft of an estate file is made from.
+
+use std::fmt;
+
+/// A table as a dump has it.
+#[derive(Clone, Debug, Default)]
+pub struct TableSketch {
+    /// `schema.table`
+    pub name: String,
+    /// Its columns, in order.
+    pub columns: Vec<ColumnSketch>,
+    /// The primary key's columns, as declared.
+    pub primary_key: Vec<String>,
+    /// Other columns of which each value stands once, as declared.
+    pub unique: Vec<String>,
+    /// Rows.
+    pub rows: u64,
+    /// Columns that name a row of another table: column, `schema.table`, its column.
+    pub foreign_keys: Vec<(String, String, String)>,
+}
+
+/// Rows compared with the lines of a register that have the same value in one column.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Compared {
+    /// How many.
+    pub rows: u64,
+    /// Of which another column tells the same person.
+    pub same: u64,
+    /// Of which another column tells another person of the register, and none the same.
+    pub other: u64,
+}
+
+/// Values of a column. They are about people, and do not print themselves.
+#[derive(Clone, Default)]
+pub struct Samples(Vec<String>);
+
+/// A column as a dump has it.
+#[derive(Clone, Debug, Default)]
+pub struct ColumnSketch {
+    /// Its name.
+    pub name: String,
+    /// Its type, as the dump declares it.
+    pub declared: String,
+    /// Rows looked at in which it holds something.
+    pub filled: u64,
+    /// Distinct values in these.
+    pub distinct: u64,
+    /// Some of them.
+    pub samples: Samples,
+    /// For each column of the register: distinct values that it holds, too.
+    pub known: Vec<u64>,
+    /// For each column of the register: rows, compared with the line that has this value there.
+    pub compared: Vec<Compared>,
+    /// For each column of the register: samples all of whose words stand in it, and samples of which some do.
+    pub words: Vec<(u64, u64)>,
+}
+
+impl fmt::Debug for Samples {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "[{} values]", self.0.len())
+    }
+}
+
+impl Samples {
+    /// Wraps values.
+    pub fn new(values: Vec<String>) -> Self {
+        Self(values)
+    }
+
+    /// The values, to look at; no word of them may be shown.
+    pub fn expose_personal(&self) -> &[String] {
+        &self.0
+    }
+}

@@ -19,7 +19,7 @@ use strandline_model::trail::Strength;
 use crate::replay::{Call, EngineDatabase, Replayed, Replayer, Revealed, RowRange};
 use crate::run::expose_with;
 use crate::stage::{Inputs, Output, Summary};
-use crate::{Dialect, Options};
+use crate::{Dialect, ExposureError, Options};
 use strandline_history::evaluate::Scope;
 use strandline_history::value::{ColumnKind, FoldCase, Value, read_cell};
 use strandline_history::{KnownPeople, Snapshot};
@@ -304,7 +304,11 @@ impl Case {
     }
 
     pub(crate) fn run(&self, make: crate::replay::MakeReplayer<'_>) -> (Kept, Summary) {
-        let estate: Estate = toml::from_str(ESTATE).expect("the estate is valid");
+        self.run_on(ESTATE, KnownPeople::default(), make).expect("a case without faults")
+    }
+
+    fn run_on(&self, estate: &str, known: KnownPeople, make: crate::replay::MakeReplayer<'_>) -> Result<(Kept, Summary), ExposureError> {
+        let estate: Estate = toml::from_str(estate).expect("the estate is valid");
         let mut builder = EventBatchBuilder::new();
         self.events.iter().for_each(|event| builder.push(event));
         let events = vec![builder.finish().expect("events")];
@@ -313,7 +317,7 @@ impl Case {
             estate: &estate,
             snapshots: vec![Snapshot { database: "hrs".into(), table: None, path: "dump.sql".into(), parts: Box::new(DUMP.as_bytes()) }],
             subjects: vec!["A".into()],
-            known: KnownPeople::default(),
+            known,
             accesses: &accesses,
             events: &events,
             coverage: &self.coverage,
@@ -321,8 +325,8 @@ impl Case {
             options: Options::default(),
         };
         let mut kept = Kept::default();
-        let summary = expose_with(inputs, make, &mut |_| {}, &mut kept).expect("a case without faults");
-        (kept, summary)
+        let summary = expose_with(inputs, make, &mut |_| {}, &mut kept)?;
+        Ok((kept, summary))
     }
 
     fn naive(&self) -> (Kept, Summary) {
@@ -369,6 +373,53 @@ fn check_sightings(kept: &Kept) {
 fn with(mut access: Access, change: impl FnOnce(&mut Access)) -> Access {
     change(&mut access);
     access
+}
+
+/// One statement that sent so many rows, on the estate with a change.
+fn check_described(from: &str, to: &str, statement: &str, rows: i64, expected: &str) {
+    assert!(ESTATE.contains(from), "the estate no longer holds what the test changes");
+    let case = Case::of(vec![access(1, statement, Some(rows))]);
+    let make = &mut |database| Ok(Box::new(Naive { database, prepared: Vec::new() }) as Box<dyn Replayer>);
+    let (kept, _) = case.run_on(&ESTATE.replacen(from, to, 1), KnownPeople::default(), make).expect("a case without faults");
+    assert_eq!(cells(&kept), expected);
+}
+
+#[test]
+fn a_column_that_nobody_looked_at_is_possible_and_no_more() {
+    let from = "categories = { name = \"name\", dob = \"date_of_birth\" }";
+    let to = "categories = { name = \"name\" }\nother_columns = \"date_of_birth\"\nwithout_personal_data = [\"staff_no\"]";
+    check_described(from, to, "SELECT dob FROM hr.staff WHERE staff_no = 'B'", 1, "B:date_of_birth?");
+    check_described(from, to, "SELECT name FROM hr.staff WHERE staff_no = 'B'", 1, "B:name+");
+    check_described(from, to, "SELECT staff_no FROM hr.staff", 4, "");
+}
+
+#[test]
+fn rows_that_are_not_about_people_show_nobody() {
+    let key = "name = \"hr.staff\"\nsubject_key = \"staff_no\"";
+    check_described(key, &format!("{key}\nrows = {{ dob = [\"1\", \"2\"] }}"), "SELECT name FROM hr.staff", 4, "A:name+ B:name+");
+    check_described(key, &format!("{key}\nrows = {{ unheard = [\"1\"] }}"), "SELECT name FROM hr.staff WHERE staff_no = 'C'", 1, "C:name+");
+}
+
+#[test]
+fn a_described_table_without_a_subject_is_of_somebody() {
+    let described = "name = \"hr.staff\"\nsubject_key = \"staff_no\"";
+    check_described(described, "name = \"hr.staff\"", "SELECT name FROM hr.staff WHERE dob = '2'", 1, "A:name? B:name?");
+}
+
+#[test]
+fn a_register_whose_numbers_name_other_people_is_refused() {
+    let known = |names: [&str; 4]| {
+        let lines = names.iter().zip(["A", "B", "C", "D"]).map(|(name, key)| vec![key.to_owned(), (*name).to_owned()]).collect();
+        KnownPeople::new(vec!["key".into(), "name en".into()], lines)
+    };
+    let run = |known| {
+        let make = &mut |database| Ok(Box::new(Naive { database, prepared: Vec::new() }) as Box<dyn Replayer>);
+        Case::of(vec![access(1, POINT, Some(1))]).run_on(ESTATE, known, make).map(|(kept, _)| cells(&kept)).map_err(|error| error.to_string())
+    };
+    assert_eq!(run(known(["ann", "bob", "cat", "dan"])), Ok("B:name+".to_owned()));
+    let refused = run(known(["bob", "cat", "dan", "ann"])).expect_err("each number is somebody else's");
+    assert!(refused.contains("hr.staff") && refused.contains("another person"), "{refused}");
+    assert_eq!(run(known(["eve", "fay", "gus", "hal"])), Ok("B:name+".to_owned()), "other names alone prove nothing");
 }
 
 const POINT: &str = "SELECT name FROM hr.staff WHERE staff_no = 'B'";

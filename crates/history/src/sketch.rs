@@ -144,3 +144,57 @@ fn referred(key: &ForeignKey, stored: &StoredDatabase) -> Option<String> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const POSTGRES: &str = "-- Dumped from database version 16.4\n\
+        CREATE TABLE public.person (id integer NOT NULL, badge text, name text, email text);\n\
+        COPY public.person (id, badge, name, email) FROM stdin;\n1\tB77001\tAda Berg\tada@x.example\n2\tB77002\tBo Hart\tbo@x.example\n3\tB77003\tCy Jans\tcy@x.example\n\\.\n\
+        CREATE TABLE public.colour (id integer NOT NULL, label text);\n\
+        COPY public.colour (id, label) FROM stdin;\n1\tred\n2\tblue\n3\tgreen\n\\.\n\
+        CREATE TABLE public.note (id integer NOT NULL, person integer, body text);\n\
+        COPY public.note (id, person, body) FROM stdin;\n\\.\n\
+        ALTER TABLE ONLY public.person ADD CONSTRAINT a_badge UNIQUE (badge);\n\
+        ALTER TABLE ONLY public.person ADD CONSTRAINT person_pkey PRIMARY KEY (id);\n\
+        ALTER TABLE ONLY public.note ADD CONSTRAINT note_person FOREIGN KEY (person) REFERENCES public.person;\n";
+    const MYSQL: &str = "-- MySQL dump 10.13  Distrib 8.0.36\n-- Host: localhost    Database: public\n\
+        CREATE TABLE `person` (`id` int NOT NULL, `badge` varchar(9), `name` text, `email` text, UNIQUE KEY `a` (`badge`), PRIMARY KEY (`id`));\n\
+        INSERT INTO `person` VALUES (1,'B77001','Ada Berg','ada@x.example'),(2,'B77002','Bo Hart','bo@x.example'),(3,'B77003','Cy Jans','cy@x.example');\n\
+        CREATE TABLE `colour` (`id` int NOT NULL, `label` text, PRIMARY KEY (`id`));\n\
+        INSERT INTO `colour` VALUES (1,'red'),(2,'blue'),(3,'green');\n\
+        CREATE TABLE `note` (`id` int NOT NULL, `person` int, `body` text, FOREIGN KEY (`person`) REFERENCES `person` (`id`));\n-- Dump completed\n";
+
+    fn known(first: &str, lines: &[&str]) -> KnownPeople {
+        let columns = [first, "name", "email"].map(str::to_owned).to_vec();
+        KnownPeople::new(columns, lines.iter().map(|line| line.split(',').map(str::to_owned).collect()).collect())
+    }
+
+    fn check(dump: &str, known: &KnownPeople, table: &str, column: &str, key: usize, expected: (u64, Compared)) -> TableSketch {
+        let sketch = sketch_dump(Box::new(dump.as_bytes()), "dump.sql", known).expect("a whole dump");
+        let table = sketch.tables.into_iter().find(|t| t.name == table).expect("a table of the dump");
+        let found = table.columns.iter().find(|c| c.name == column).expect("a column of the table");
+        assert_eq!((found.known[key], found.compared[key]), expected);
+        table
+    }
+
+    #[test]
+    fn the_primary_key_is_the_declared_one_and_the_register_is_found_in_the_rows() {
+        let people = known("no", &["1,Ada Berg,ada@x.example", "2,Bo Hart,bo@x.example", "3,Cy Jans,cy@x.example"]);
+        for dump in [POSTGRES, MYSQL] {
+            let person = check(dump, &people, "public.person", "id", 0, (3, Compared { rows: 3, same: 3, other: 0 }));
+            assert_eq!((person.primary_key, person.unique), (vec!["id".to_owned()], vec!["badge".to_owned()]));
+            // The same numbers, of something else.
+            check(dump, &people, "public.colour", "id", 0, (3, Compared { rows: 3, same: 0, other: 0 }));
+            let note = sketch_dump(Box::new(dump.as_bytes()), "dump.sql", &people).expect("a whole dump").tables.remove(1);
+            assert_eq!(note.foreign_keys, [("person".to_owned(), "public.person".to_owned(), "id".to_owned())]);
+        }
+    }
+
+    #[test]
+    fn a_register_that_counts_people_otherwise_meets_other_people() {
+        let people = known("no", &["1,Bo Hart,bo@x.example", "2,Cy Jans,cy@x.example", "3,Ada Berg,ada@x.example"]);
+        check(POSTGRES, &people, "public.person", "id", 0, (3, Compared { rows: 3, same: 0, other: 3 }));
+    }
+}

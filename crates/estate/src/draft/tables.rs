@@ -11,7 +11,7 @@ use super::sources::Systems;
 use super::{DatabaseSketch, Findings, RegisterSketch, key, list, printable, strings, toml_string, words};
 
 /// What people are to an organisation of which nothing tells it.
-const PLAIN: &str = "personal_record";
+pub(super) const PLAIN: &str = "personal_record";
 
 /// Writes the databases. Returns the register's column whose values are the data's keys.
 pub(super) fn write(findings: &Findings, systems: &Systems, text: &mut String) -> Option<usize> {

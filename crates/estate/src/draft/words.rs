@@ -506,9 +506,25 @@ pub(super) fn share_a_word(a: &str, b: &str) -> bool {
     telling(a).iter().any(|word| b.contains(word))
 }
 
+/// Every category that a draft can give.
+#[cfg(test)]
+pub(super) fn all_categories() -> std::collections::BTreeSet<&'static str> {
+    let tables = OF_COLUMNS.iter().chain(OF_TABLES).chain(OF_PEOPLE).map(|(_, category)| *category);
+    tables.chain(["ip_address", "contact", "health", "name", super::tables::PLAIN]).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn letters_name_every_category_of_a_draft() {
+        for letters in [include_str!("../../../../letters/default/en/categories.txt"), include_str!("../../../../letters/default/zh-Hant/categories.txt")] {
+            for category in all_categories() {
+                assert!(letters.lines().any(|line| line == format!("[{category}]")), "{category}");
+            }
+        }
+    }
 
     fn check(name: &str, expected: Option<&str>) {
         assert_eq!(of_column(name), expected, "{name}");

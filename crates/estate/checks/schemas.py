@@ -3,7 +3,7 @@
 compares the two.
 usage: schemas.py STRANDLINE [FOLDER]
 Everything in them is invented; the same seed gives the same bytes. Exits 0 where each draft is right enough (see compare.py)."""
-import datetime, pathlib, random, subprocess, sys, tempfile, tomllib, uuid
+import datetime, pathlib, random, re, subprocess, sys, tempfile, tomllib, uuid
 
 import compare
 
@@ -50,7 +50,7 @@ class Dump:
 
     def table(self, name, columns, rows, primary=None, foreign=(), unique=()):
         """`columns` is `name type, name type`; `foreign` are `column -> table.column`."""
-        self.tables.append((name, [c.strip().split(" ", 1) for c in columns.split(",")], list(rows), primary, foreign, unique))
+        self.tables.append((name, [c.strip().split(" ", 1) for c in re.split(r",\s+(?![^(]*\))", columns)], list(rows), primary, foreign, unique))
 
     def text(self):
         return self.mysql() if self.is_mysql else self.postgres()
@@ -131,9 +131,8 @@ def human_resources():
     people = [person(10000 + n * 3) for n in range(1, 251)]
     d = Dump(True, "hr")
     d.table("departments", "dept_no char(4) NOT NULL, dept_name varchar(40)", [(f"d{n:03d}", f"Department {n}") for n in range(8)], "dept_no")
-    # A comma stands in its type.
-    d.tables.append(("employees", [["emp_no", "int NOT NULL"], ["birth_date", "date"], ["first_name", "varchar(14)"], ["last_name", "varchar(16)"], ["gender", "enum('m','f')"], ["hire_date", "date"]],
-                     [(p["n"], p["born"], p["given"], p["family"], p["sex"], f"20{random.randrange(10, 26)}-04-01") for p in people], "emp_no", (), ()))
+    d.table("employees", "emp_no int NOT NULL, birth_date date, first_name varchar(14), last_name varchar(16), gender enum('m','f'), hire_date date",
+            [(p["n"], p["born"], p["given"], p["family"], p["sex"], f"20{random.randrange(10, 26)}-04-01") for p in people], "emp_no")
     d.table("salaries", "id int NOT NULL, emp_no int, salary int, from_date date", [(n, random.choice(people)["n"], random.randrange(30000, 90000), "2025-01-01") for n in range(1, 501)], "id", (("emp_no", "employees.emp_no"),))
     d.table("titles", "id int NOT NULL, emp_no int, title varchar(50)", [(n, p["n"], random.choice(["Engineer", "Clerk", "Driver"])) for n, p in enumerate(people, 1)], "id", (("emp_no", "employees.emp_no"),))
     d.table("bank_details", "id int NOT NULL, emp_no int, iban varchar(34), holder varchar(60)", [(n, p["n"], p["iban"], p["name"]) for n, p in enumerate(people, 1)], "id", (("emp_no", "employees.emp_no"),))
@@ -147,7 +146,7 @@ def human_resources():
         "hr.salaries": ("emp_no", {"salary": "financial", "from_date": "financial"}),
         "hr.titles": ("emp_no", {"title": "employment"}),
         "hr.bank_details": ("emp_no", {"iban": "financial", "holder": "name"}),
-        "hr.leave_requests": ("employee", {"reason": "employment", "days": "employment"}),
+        "hr.leave_requests": ("employee", {"reason": "health", "days": "employment"}),
         "hr.next_of_kin": ("emp_no", {"kin_name": "next_of_kin", "kin_phone": "next_of_kin"}),
     }, "mysql")
     return d, register(people, "n", "emp_no"), hand

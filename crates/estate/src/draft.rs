@@ -9,6 +9,7 @@ mod register;
 mod sources;
 mod tables;
 mod values;
+mod web;
 pub(crate) mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,10 +17,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use strandline_model::sketch::TableSketch;
 
 pub use register::RegisterSketch;
-pub use sources::fields_of;
+pub use sources::{fields_of, layout_of};
 
 /// A log as intake found it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct LogSketch {
     /// Path below the folder.
     pub path: String,
@@ -27,6 +28,8 @@ pub struct LogSketch {
     pub format: Option<(String, f64)>,
     /// Keys of its JSON records, if it has any, with some of their values; dots go into objects.
     pub json_keys: BTreeMap<String, Vec<String>>,
+    /// Its first lines, to see what stands behind the usual fields of a web server's.
+    pub lines: Vec<String>,
     /// Database roles seen, with the hosts they came from and how often.
     pub roles: BTreeMap<String, BTreeMap<String, u64>>,
     /// Databases seen.
@@ -51,7 +54,7 @@ pub struct DatabaseSketch {
 }
 
 /// What the draft is made from.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Findings {
     /// The databases.
     pub databases: Vec<DatabaseSketch>,

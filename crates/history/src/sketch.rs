@@ -117,9 +117,11 @@ fn head_of_dump(name: &str, head: &[u8]) -> (Option<Dialect>, Option<String>) {
 
 fn sketch(table: &StoredTable, stored: &StoredDatabase, known: &KnownPeople) -> TableSketch {
     let name = |column: &usize| table.columns.get(*column).map(|column| column.name.clone());
+    let columns = columns::sketch(table, known);
     TableSketch {
         name: table.full_name(),
-        columns: columns::sketch(table, known),
+        splits: columns::splits(table, &columns, known),
+        columns,
         primary_key: table.primary_key.iter().filter_map(name).collect(),
         unique: table
             .unique_keys

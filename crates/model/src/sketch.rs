@@ -17,6 +17,21 @@ pub struct TableSketch {
     pub rows: u64,
     /// Columns that name a row of another table: column, `schema.table`, its column.
     pub foreign_keys: Vec<(String, String, String)>,
+    /// Columns of few values, beside a key that the register's people stand in.
+    pub splits: Vec<Split>,
+}
+
+/// How a column of few values parts the rows whose key the register has from those whose key it has not.
+#[derive(Clone, Debug, Default)]
+pub struct Split {
+    /// The key's column.
+    pub key: String,
+    /// The column of the register that its values are of.
+    pub register: usize,
+    /// The column of few values.
+    pub column: String,
+    /// Each value, with the rows that the register has and those that it has not; the empty text where it holds nothing.
+    pub values: Vec<(String, u64, u64)>,
 }
 
 /// Rows compared with the lines of a register that have the same value in one column.
@@ -51,6 +66,8 @@ pub struct ColumnSketch {
     pub known: Vec<u64>,
     /// For each column of the register: rows, compared with the line that has this value there.
     pub compared: Vec<Compared>,
+    /// For each column of the register: samples that are one of its values with a few letters before or behind.
+    pub within: Vec<u64>,
     /// For each column of the register: samples all of whose words stand in it, and samples of which some do.
     pub words: Vec<(u64, u64)>,
 }

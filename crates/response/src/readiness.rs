@@ -26,6 +26,8 @@ const HEAD_BYTES: u64 = 64 << 10;
 /// Keys of a JSON log that a draft looks at, and how deep.
 const MOST_KEYS: usize = 1_000;
 const MOST_DEPTH: usize = 5;
+/// Lines of a log that a draft looks at.
+const LINES: usize = 200;
 /// Lines of a register that the data is matched with.
 const REGISTER_LINES: usize = 200_000;
 /// Numbers of requests that are kept of a log, to find others that have them.
@@ -219,7 +221,7 @@ fn look_at(artefact: &Artefact, vault: &Vault<'_>, people: &KnownPeople, finding
         return sketch(artefact.path.split_once("!/").map_or(artefact.path.as_str(), |(file, _)| file), vault, people, findings);
     }
     let best = strandline_event::recognise(&head).into_iter().next().filter(|(_, share)| *share >= 0.5);
-    let mut sketch = LogSketch { path: artefact.path.clone(), json_keys: json_keys(&head), ..LogSketch::default() };
+    let mut sketch = LogSketch { path: artefact.path.clone(), json_keys: json_keys(&head), lines: first_lines(&head), ..LogSketch::default() };
     if let Some((format, share)) = best {
         sketch.format = Some((format.to_owned(), f64::from(share)));
         look_inside(artefact, vault, format, &mut sketch)?;
@@ -253,6 +255,13 @@ fn register_ways(head: &[u8]) -> Option<usize> {
     let has = |words: &[&str]| columns.iter().any(|c| words.iter().any(|w| c.contains(w)));
     let ways = [&["mail"][..], &["address", "postal"], &["phone", "mobile", "tel"], &["lang", "locale"], &["status"]].iter().filter(|words| has(words)).count();
     (plain && has(&["name", "nombre", "nom"]) && has(&["mail", "address", "phone"])).then_some(ways)
+}
+
+/// The first lines of a log, without the last, which may be cut.
+fn first_lines(head: &[u8]) -> Vec<String> {
+    let text = String::from_utf8_lossy(head);
+    let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
+    whole.lines().filter(|line| !line.trim().is_empty()).take(LINES).map(str::to_owned).collect()
 }
 
 /// Keys of JSON records, with some of their values; those inside objects with dots (`http.request.id`).
@@ -315,12 +324,21 @@ impl Sink for Peek<'_> {
 
 fn look_inside(artefact: &Artefact, vault: &Vault<'_>, format: &str, sketch: &mut LogSketch) -> Result<(), ResponseError> {
     let mut source = strandline_event::bare_source(format);
+    source.log_format = strandline_estate::draft::layout_of(format, &sketch.lines);
     if format == "json" {
         source.fields = strandline_estate::draft::fields_of(&sketch.json_keys).into_iter().collect();
     }
     let context = Context { artefact: &artefact.id, path: &artefact.path, source: &source, assumed_year: 1970, secret_key: None };
     let mut input = vault.open(&artefact.id)?;
+    let mut peek = Peek { sketch, batches: 0 };
     // A format that needs more than its name stays undescribed; the draft says so.
-    let _ = read_artefact(&mut *input, &context, &mut Peek { sketch, batches: 0 });
+    if let Ok(summary) = read_artefact(&mut *input, &context, &mut peek) {
+        let records = summary.records_read + summary.records_refused;
+        let understood = summary.records_understood as f64 / records.max(1) as f64;
+        // As the check will read it, with what the draft says of it.
+        if records > 0 {
+            sketch.format = (understood > 0.0).then(|| (format.to_owned(), understood));
+        }
+    }
     Ok(())
 }

@@ -9,6 +9,11 @@ use super::{RegisterSketch, words};
 /// Values from which on their form tells something.
 const FEWEST: usize = 5;
 
+/// Tables about others than the people of the register.
+const OF_OTHER_PEOPLE: &[&str] = &["next_of_kin", "emergency_contact", "family"];
+/// What tells people apart, and of others says no more than that they are there.
+const TELLS_APART: &[&str] = &["name", "email", "phone", "address", "contact", "date_of_birth", "gender"];
+
 /// What the draft says of a column.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Category {
@@ -60,27 +65,43 @@ fn is_machine_key(value: &str) -> bool {
 }
 
 fn category(column: &ColumnSketch, table: &TableSketch, (topic, is_of_people): (&'static str, bool), register: Option<&RegisterSketch>) -> Option<Category> {
-    if let Some((name, why)) = own_category(column, register) {
-        // What the topic says more of, it says: a result named in a table of results.
-        return Some(Category { is_sure: !why.starts_with("by its name"), name, why });
-    }
     let samples = column.samples.expose_personal();
+    let varies = column.distinct >= 2 || (column.filled > 0 && table.rows < FEWEST as u64);
+    let category = |name, why: &str| Some(Category { name, why: why.to_owned(), is_sure: false });
+    if let Some((name, why)) = own_category(column, register) {
+        let of_others = OF_OTHER_PEOPLE.contains(&topic) && TELLS_APART.contains(&name);
+        return match (varies, is_flag(column) || name == topic) {
+            // What is empty, and says no more than its table, is left to the others.
+            (false, true) => None,
+            _ if of_others => category(topic, "somebody's beside the person, by its table"),
+            _ => Some(Category { is_sure: !why.starts_with("by its name"), name, why }),
+        };
+    }
     let is_name = column.name.eq_ignore_ascii_case("name") || column.name.to_lowercase().ends_with("_name");
     if is_name && (is_of_people || topic == "name") {
-        return Some(Category { name: "name", why: "by its name".to_owned(), is_sure: false });
+        return category("name", "by its name");
     }
     if is_of_people && is_birth_date(samples) {
-        return Some(Category { name: "date_of_birth", why: "its dates reach back as the births of adults do".to_owned(), is_sure: false });
+        return category("date_of_birth", "its dates reach back as the births of adults do");
     }
-    if topic != "medication" && topic != "test_result" && samples.iter().filter(|value| values::speaks_of_health(value)).count() * 10 > samples.len() * 3 {
-        return Some(Category { name: "health", why: "its texts speak of health".to_owned(), is_sure: false });
+    let speaking = || samples.iter().filter(|value| values::speaks_of_health(value)).count();
+    if !["medication", "test_result", "purchase"].contains(&topic) && speaking() * 5 > samples.len() * 2 {
+        return category("health", "its texts speak of health");
     }
-    let varies = column.distinct >= 2 || (column.filled > 0 && table.rows < FEWEST as u64);
-    let why = match column.words.iter().map(|(_, some)| *some).max() {
-        Some(some) if some > 0 && samples.iter().any(|value| values::word_count(value) > 3) => "texts, some with names of the register".to_owned(),
-        _ => format!("by {}", if is_of_people { "what these people are" } else { "what its table is about" }),
-    };
-    varies.then_some(Category { name: topic, why, is_sure: false })
+    let is_of_a_writer = words::is_of_a_writer(&column.name) && table.foreign_keys.iter().any(|(name, ..)| *name == column.name);
+    if !varies || is_of_a_writer {
+        return None;
+    }
+    let some = column.words.iter().map(|(_, some)| *some).max().unwrap_or(0);
+    if some > 0 && samples.iter().any(|value| values::word_count(value) > 3) {
+        return category(topic, "texts, some with names of the register");
+    }
+    category(topic, if is_of_people { "by what these people are" } else { "by what its table is about" })
+}
+
+fn is_flag(column: &ColumnSketch) -> bool {
+    let declared = column.declared.to_lowercase();
+    declared.starts_with("bool") || declared.starts_with("tinyint(1)") || declared.starts_with("bit(1)")
 }
 
 /// The category that a column's own values or name tell, and what speaks for it.
@@ -93,9 +114,8 @@ pub(super) fn own_category(column: &ColumnSketch, register: Option<&RegisterSket
 fn can_be(category: &str, column: &ColumnSketch) -> bool {
     const OF_TEXT: &[&str] = &["email", "address", "name", "ip_address", "identity_document", "phone", "username", "credentials", "photo", "signature"];
     let declared = column.declared.to_lowercase();
-    let is_flag = declared.starts_with("bool") || declared.starts_with("tinyint(1)") || declared.starts_with("bit(1)");
     let is_moment = declared.starts_with("timestamp") || declared.starts_with("datetime") || declared.starts_with("time");
-    !(OF_TEXT.contains(&category) && (is_flag || is_moment || declared.starts_with("date")))
+    !(OF_TEXT.contains(&category) && (is_flag(column) || is_moment || declared.starts_with("date")))
 }
 
 /// By the values that the register has, too.
@@ -118,6 +138,11 @@ fn by_register(column: &ColumnSketch, register: &RegisterSketch) -> Option<(&'st
             return Some(("contact", "its values stand in the register as e-mail addresses and as telephone numbers".to_owned()));
         }
         return Some((category, why));
+    }
+    let samples = column.samples.expose_personal().len() as u64;
+    let within = register.categories.iter().enumerate().filter_map(|(at, category)| Some((at, (*category)?, column.within.get(at).copied()?)));
+    if let Some((at, category, _)) = within.filter(|(.., some)| *some >= 3 && some * 10 >= samples * 8).max_by_key(|(.., some)| *some) {
+        return Some((category, format!("its values hold the register's {}", register.columns[at])));
     }
     by_words(column, register)
 }

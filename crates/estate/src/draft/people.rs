@@ -9,6 +9,8 @@ use super::{RegisterSketch, words};
 
 /// Rows from which on it tells something that few people stand in them.
 const MANY_ROWS: u64 = 20;
+/// How a declared way is told.
+const DECLARED: &str = "a foreign key";
 /// What an edge costs that nothing speaks for; dearer ones are not taken.
 const TOO_DEAR: u32 = 1_000;
 
@@ -151,7 +153,7 @@ fn usual_names(table: &TableSketch, column: &ColumnSketch) -> Option<Vec<String>
     let own = words::words(short).last().map(|word| words::singular(word))?;
     let whole = words::words(short).iter().map(|word| words::singular(word)).collect::<Vec<_>>().join("_");
     if primary == "id" || primary == "uuid" || primary == "pk" {
-        return Some(vec![format!("{own}_{primary}"), format!("{own}{primary}"), format!("{whole}_{primary}"), own, whole]);
+        return Some(vec![format!("{own}_{primary}"), format!("{own}{primary}"), format!("{whole}_{primary}"), whole]);
     }
     Some(vec![primary])
 }
@@ -218,7 +220,7 @@ fn edges(tables: &[TableSketch], register: Option<&RegisterSketch>, people: &Peo
         }
         for (column, other, to_column) in &table.foreign_keys {
             if let Some(to) = at.get(other.as_str()).copied().filter(|to| *to != from) {
-                edges.push(edge((from, column), (to, to_column), tables, people, known, "a foreign key"));
+                edges.push(edge((from, column), (to, to_column), tables, people, known, DECLARED));
                 edges.extend(backwards((from, column), (to, to_column), tables, people));
             }
         }
@@ -236,16 +238,22 @@ fn edges(tables: &[TableSketch], register: Option<&RegisterSketch>, people: &Peo
 fn by_register(from: usize, column: &ColumnSketch, table: &TableSketch, people: &People, register: &RegisterSketch) -> Option<Edge> {
     let key = people.register?;
     let (_, found, _) = matches(column, register).find(|(at, ..)| *at == key)?;
-    if words::is_of_a_writer(&column.name) || hardly_filled(column, table) {
+    if words::is_of_a_writer(&column.name) || !is_filled(column, table) {
         return None;
     }
+    // A table's own numbers may be the people's by chance, where there is another column.
+    let cost = if table.primary_key == [column.name.clone()] { 2 } else { 1 };
     let why = format!("it holds {found} of the register's keys");
-    Some(Edge { from, to: people.table, way: Way::Key(column.name.clone()), why, cost: 1, is_sure: true })
+    Some(Edge { from, to: people.table, way: Way::Key(column.name.clone()), why, cost, is_sure: true })
+}
+
+/// Whether (nearly) each row names somebody. One without a holder is nobody's.
+fn is_filled(column: &ColumnSketch, table: &TableSketch) -> bool {
+    table.rows == 0 || column.filled * 100 >= looked_at(table) * 95
 }
 
 fn hardly_filled(column: &ColumnSketch, table: &TableSketch) -> bool {
-    // Rows without a holder would be nobody's.
-    table.rows > 0 && column.filled * 100 < looked_at(table) * 95
+    table.rows > 0 && column.filled * 2 < looked_at(table)
 }
 
 /// Rows that the figures of a table's columns are of.
@@ -263,20 +271,24 @@ fn edge((from, column): (usize, &str), (to, to_column): (usize, &str), tables: &
         Way::Via { column: column.to_owned(), table: other.name.clone(), to_column: to_column.to_owned() }
     };
     let sketch = table.columns.iter().find(|sketch| sketch.name == column);
-    let names_it =
-        words::share_a_word(column, &other.name) || words::share_a_word(column, &tables[people.table].name) || words::share_a_word(column, &people.column);
-    let few = |sketch: &ColumnSketch| {
-        sketch.filled >= MANY_ROWS && sketch.distinct * 10 < sketch.filled && sketch.distinct * 10 < known.max(tables[people.table].rows)
-    };
+    let (people_table, key) = (&tables[people.table], people.register);
+    let names_it = words::share_a_word(column, &other.name) || words::share_a_word(column, &people_table.name) || words::share_a_word(column, &people.column);
+    let is_direct = matches!(way, Way::Key(_));
+    let is_of_others = |sketch: &ColumnSketch| is_direct && sketch.filled > 0 && key.is_some_and(|key| sketch.known.get(key) == Some(&0));
+    let few = |sketch: &ColumnSketch| sketch.filled >= MANY_ROWS && sketch.distinct * 10 < sketch.filled && sketch.distinct * 10 < known.max(people_table.rows);
     let (cost, why) = match sketch {
+        Some(sketch) if is_of_others(sketch) => (TOO_DEAR, "none of those it names is in the register".to_owned()),
         Some(sketch) if hardly_filled(sketch, table) => (TOO_DEAR, "many of its rows name nobody there".to_owned()),
         _ if words::is_of_a_writer(column) => (TOO_DEAR, "it says who wrote or handled a row".to_owned()),
         Some(sketch) if few(sketch) => (TOO_DEAR, format!("only {} stand in {} rows: it may say who handled them", sketch.distinct, sketch.filled)),
+        Some(sketch) if !is_filled(sketch, table) => {
+            (4, format!("{how} to {}; {} of its rows name nobody there, and show nobody", other.name, table.rows.saturating_sub(sketch.filled)))
+        }
         _ if names_it => (1, format!("{how} to the rows of {}", other.name)),
         Some(sketch) if sketch.distinct * 2 > sketch.filled => (3, format!("{how} to {}, hardly two rows with the same", other.name)),
         _ => (5, format!("{how} to {}", other.name)),
     };
-    Edge { from, to, way, why, cost, is_sure: cost == 1 && how == "a foreign key" }
+    Edge { from, to, way, why, cost, is_sure: cost == 1 && how == DECLARED }
 }
 
 /// A table whose rows are each named by one row of another: files by the documents that hold them.

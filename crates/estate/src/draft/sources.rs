@@ -130,7 +130,11 @@ pub(super) fn write(logs: &[LogSketch], systems: &Systems, text: &mut String) {
         while !taken.insert(id.clone()) {
             id.push('x');
         }
-        let sure = if *share >= 0.99 { "sure" } else { "likely" };
+        let sure = match share {
+            0.99.. => "sure",
+            0.5.. => "likely",
+            _ => "guess",
+        };
         let of_files = if logs.len() > 1 { format!("  # {} files: it is rotated", logs.len()) } else { String::new() };
         let _ = writeln!(
             text,
@@ -139,7 +143,10 @@ pub(super) fn write(logs: &[LogSketch], systems: &Systems, text: &mut String) {
             toml_string(&systems.of_log(&log.path)),
             toml_string(path)
         );
-        let _ = writeln!(text, "format = {}  # [{sure}] {:.0} % of its first records were understood", toml_string(format), share * 100.0);
+        let _ = writeln!(text, "format = {}  # [{sure}] {:.0} % of its records were understood", toml_string(format), share * 100.0);
+        if let Some(layout) = layout_of(format, &log.lines) {
+            let _ = writeln!(text, "log_format = '{layout}'  # [likely] by what stands behind the usual fields");
+        }
         // In a wrapper the keys are the wrapper's.
         if format == "json" && !log.json_keys.is_empty() {
             let _ = writeln!(text, "fields = {{ {} }}  # [likely] by name and value", json_fields(&log.json_keys));
@@ -149,6 +156,11 @@ pub(super) fn write(logs: &[LogSketch], systems: &Systems, text: &mut String) {
         }
         text.push_str("# clock, retention_days: the zone of stamps without an offset, and how long it is kept\n\n");
     }
+}
+
+/// The layout of a web server's log, where it has more than the usual fields.
+pub fn layout_of(format: &str, lines: &[String]) -> Option<String> {
+    super::web::layout(lines).filter(|layout| format == "nginx" && !layout.contains('\''))
 }
 
 /// Logs by the path that a source names: `access.log.1` and `access.log-20261120.gz` are found under `access.log`.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use strandline_model::sketch::TableSketch;
+use strandline_model::sketch::{Split, TableSketch};
 
 use super::columns::{Sorted, own_category, sort};
 use super::people::{Owner, Owners, People, Way, owners, people};
@@ -65,7 +65,8 @@ fn write_database(findings: &Findings, database: &DatabaseSketch, people: Option
         for (at, owner) in &owners.of {
             let table = &database.tables[*at];
             if *at == people.table || !is_left_out(table) {
-                write_table(&id, table, owner, &sort(table, owner, *at == people.table, standing, findings.register.as_ref()), text);
+                let filter = (*at == people.table).then(|| row_filter(table, people)).flatten();
+                write_table(&id, table, owner, (&sort(table, owner, *at == people.table, standing, findings.register.as_ref()), filter), text);
             }
         }
     }
@@ -94,15 +95,15 @@ fn write_left_out(database: &DatabaseSketch, owners: Option<&Owners>, register: 
     let owned = |at: &usize| owners.is_some_and(|owners| owners.of.contains_key(at));
     let why = |at: &usize| owners.and_then(|owners| owners.doubtful.get(at)).map(|why| format!(" ({why})")).unwrap_or_default();
     let is_people = |at: usize| owners.is_some_and(|owners| owners.people == at);
-    let (mut empty, mut unowned, mut plain) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut empty, mut unowned, mut tied, mut plain) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for (at, table) in database.tables.iter().enumerate() {
-        match () {
-            () if owned(&at) && !is_people(at) && is_left_out(table) => empty.push(printable(&table.name)),
-            () if owned(&at) => {}
-            () => match personal_columns(table, register) {
-                kinds if kinds.is_empty() && why(&at).is_empty() => plain.push(table.name.as_str()),
-                kinds => unowned.push(format!("{}: {}{}", printable(&table.name), list(kinds.into_iter()), why(&at))),
-            },
+        let name = || printable(&table.name);
+        match (personal_columns(table, register), why(&at)) {
+            _ if owned(&at) && !is_people(at) && is_left_out(table) => empty.push(name()),
+            _ if owned(&at) => {}
+            (kinds, why) if kinds.is_empty() && why.is_empty() => plain.push(table.name.as_str()),
+            (kinds, _) if kinds.is_empty() => tied.push(name()),
+            (kinds, why) => unowned.push(format!("{}: {}{}", name(), list(kinds.into_iter()), printable(&why))),
         }
     }
     if !plain.is_empty() {
@@ -113,10 +114,13 @@ fn write_left_out(database: &DatabaseSketch, owners: Option<&Owners>, register: 
     for line in &unowned {
         let _ = writeln!(text, "# Not described, since whose rows these are is not known: {line}");
     }
+    if !tied.is_empty() {
+        let _ = writeln!(text, "# {} tables are tied to people only by who wrote a row, or by some of their rows: {}", tied.len(), tied.join(", "));
+    }
     if !empty.is_empty() {
         let _ = writeln!(text, "# {} more tables lead to people and are empty, or hold keys alone: {}", empty.len(), empty.join(", "));
     }
-    if !(unowned.is_empty() && empty.is_empty()) {
+    if !(unowned.is_empty() && tied.is_empty() && empty.is_empty()) {
         text.push_str("# Describe them: until then a read of them keeps everybody from being told that they were not reached.\n\n");
     }
 }
@@ -127,7 +131,24 @@ fn personal_columns<'t>(table: &'t TableSketch, register: Option<&RegisterSketch
     told.filter_map(|column| own_category(column, register)).map(|(category, _)| category).collect()
 }
 
-fn write_table(database: &str, table: &TableSketch, owner: &Owner, sorted: &Sorted, text: &mut String) {
+/// A line that keeps out the rows of the table of people that are no people, as it seems: a column says of all that the register has not
+/// what it says of none that it has. It is only proposed: who is not in the register may be a person all the same.
+fn row_filter(table: &TableSketch, people: &People) -> Option<String> {
+    let splits = table.splits.iter().filter(|split| split.key == people.column && Some(split.register) == people.register);
+    let outside = |split: &&Split| split.values.iter().filter(|(_, known, _)| *known == 0).map(|(.., unknown)| *unknown).sum::<u64>();
+    let parts =
+        splits.filter(|split| outside(split) > 0 && split.values.iter().all(|(value, known, unknown)| *known == 0 || (*unknown == 0 && !value.is_empty())));
+    let split = parts.max_by_key(|split| (words::tells_persons(&split.column), std::cmp::Reverse(split.column.clone())))?;
+    let kept = split.values.iter().filter(|(_, known, _)| *known > 0).map(|(value, ..)| value.as_str());
+    Some(format!(
+        "# rows = {{ {} = [{}] }}  # [likely] the {} rows that the register has not say otherwise: organisations?",
+        key(&split.column),
+        strings(kept),
+        outside(&split)
+    ))
+}
+
+fn write_table(database: &str, table: &TableSketch, owner: &Owner, (sorted, filter): (&Sorted, Option<String>), text: &mut String) {
     let sure = |is_sure: bool| if is_sure { "sure" } else { "likely" };
     let _ = writeln!(text, "[[table]]\ndatabase = {}\nname = {}  # [sure] {} rows", toml_string(database), toml_string(&table.name), table.rows);
     let why = format!("[{}] {}", sure(owner.is_sure), printable(&owner.why));
@@ -138,6 +159,9 @@ fn write_table(database: &str, table: &TableSketch, owner: &Owner, sorted: &Sort
             writeln!(text, "subject_via = {{ column = {column}, table = {table}, to_column = {to_column} }}  # {why}")
         }
     };
+    if let Some(filter) = filter {
+        let _ = writeln!(text, "{filter}");
+    }
     if sorted.left > 0 {
         let _ = writeln!(text, "other_columns = {}  # [guess] {} that are empty or always the same", toml_string(sorted.others), sorted.left);
         if !sorted.without.is_empty() {

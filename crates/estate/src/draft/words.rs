@@ -498,6 +498,14 @@ pub(crate) fn is_bookkeeping(name: &str) -> bool {
     PHRASES.iter().any(|phrase| all(&phrase)) || matches!(words.iter().map(String::as_str).collect::<Vec<_>>()[..], ["created" | "updated" | "modified"])
 }
 
+/// Whether a column says of a row that it is a person, an organisation, or of which kind.
+pub(super) fn tells_persons(name: &str) -> bool {
+    const PHRASES: &[&str] =
+        &["person", "individual", "natural", "company", "organi~", "institution", "legal", "corporate", "type", "kind", "customer", "patient", "member"];
+    let words = words(name);
+    PHRASES.iter().any(|phrase| fits(&words, phrase))
+}
+
 /// Whether two names share a word that says more than `id` or `no`.
 pub(super) fn share_a_word(a: &str, b: &str) -> bool {
     const EMPTY: &[&str] = &["id", "no", "key", "code", "num", "number", "ref", "table", "data", "record", "list", "line"];

@@ -1,9 +1,9 @@
 //! What the columns of a dump hold, for a draft of an estate file: how much, how varied, and which of it a register knows.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
 
-use strandline_model::sketch::{ColumnSketch, Compared, Samples};
+use strandline_model::sketch::{ColumnSketch, Compared, Samples, Split};
 
 use crate::store::StoredTable;
 
@@ -13,6 +13,8 @@ const SAMPLES: usize = 300;
 const ROWS: usize = 100_000;
 /// Rows of a table in which a line of the register is compared with the other columns.
 const COMPARED: usize = 500;
+/// Values of a column that may part persons from others.
+const FEW_VALUES: u64 = 6;
 /// Letters kept of a sample.
 const SAMPLE_LETTERS: usize = 400;
 /// Letters from which on a word can tell a person.
@@ -147,6 +149,7 @@ fn one(table: &StoredTable, column: usize, rows: &[usize], known: &KnownPeople) 
     let found = |people: &HashMap<String, usize>| values.iter().filter(|value| people.contains_key(value.trim())).count() as u64;
     let matched = known.by_value.iter().map(found).collect();
     let words = known.words.iter().map(|words| words_known(&samples, words)).collect();
+    let within = known.by_value.iter().map(|values| samples.iter().filter(|sample| holds_one(sample, values)).count() as u64).collect();
     ColumnSketch {
         name: described.name.clone(),
         declared,
@@ -155,8 +158,26 @@ fn one(table: &StoredTable, column: usize, rows: &[usize], known: &KnownPeople) 
         samples: Samples::new(samples),
         known: matched,
         compared: Vec::new(),
+        within,
         words,
     }
+}
+
+/// Whether a value is one of these with a few letters before or behind: a number with the code of a country.
+fn holds_one(value: &str, known: &HashMap<String, usize>) -> bool {
+    const FEW: usize = 4;
+    const LONG: usize = 6;
+    let value = value.trim();
+    let cuts = || value.char_indices().map(|(at, _)| at).chain([value.len()]);
+    let is_long = |part: &str| part.len() >= LONG;
+    let behind = cuts().skip(1).take(FEW).map(|at| &value[at..]).filter(|part| is_long(part)).any(|part| known.contains_key(part));
+    let letters = value.chars().count();
+    behind
+        || cuts()
+            .skip(letters.saturating_sub(FEW))
+            .map(|at| &value[..at])
+            .filter(|part| part.len() < value.len() && is_long(part))
+            .any(|part| known.contains_key(part))
 }
 
 fn words_known(samples: &[String], known: &HashSet<String>) -> (u64, u64) {
@@ -167,6 +188,28 @@ fn words_known(samples: &[String], known: &HashSet<String>) -> (u64, u64) {
         counts.1 += u64::from(found > 0);
     }
     counts
+}
+
+/// How columns of few values part the rows that the register has from the others, by each key of one column in which its people stand.
+pub(super) fn splits(table: &StoredTable, sketches: &[ColumnSketch], known: &KnownPeople) -> Vec<Split> {
+    let step = table.rows().div_ceil(ROWS).max(1);
+    let mut splits = Vec::new();
+    for (key, sketch) in sketches.iter().enumerate().filter(|(key, _)| table.unique_keys.contains(&vec![*key])) {
+        let compared = sketch.compared.iter().enumerate();
+        for (register, _) in compared.filter(|(_, compared)| compared.rows >= 3 && compared.same * 5 >= compared.rows * 4) {
+            for (column, few) in sketches.iter().enumerate().filter(|(column, few)| *column != key && (2..=FEW_VALUES).contains(&few.distinct)) {
+                let mut values: BTreeMap<String, (u64, u64)> = BTreeMap::new();
+                for row in (0..table.rows()).step_by(step) {
+                    let is_known = table.cell(row, key).text().is_some_and(|key| known.by_value[register].contains_key(key.trim()));
+                    let counts = values.entry(table.cell(row, column).text().unwrap_or_default()).or_default();
+                    *(if is_known { &mut counts.0 } else { &mut counts.1 }) += 1;
+                }
+                let values = values.into_iter().map(|(value, (inside, outside))| (value, inside, outside)).collect();
+                splits.push(Split { key: sketch.name.clone(), register, column: few.name.clone(), values });
+            }
+        }
+    }
+    splits
 }
 
 /// How the rows of a table compare with the register's lines of the same key.

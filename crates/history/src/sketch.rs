@@ -195,6 +195,20 @@ mod tests {
     }
 
     #[test]
+    fn a_column_of_few_values_parts_organisations_from_people() {
+        let dump = "-- Dumped from database version 16.4\n\
+            CREATE TABLE public.partner (id integer NOT NULL, name text, is_company boolean, vat text);\n\
+            COPY public.partner (id, name, is_company, vat) FROM stdin;\n1\tAda Berg\tf\tGB123456\n2\tBo Hart\tf\t\\N\n3\tCy Jans\tf\t\\N\n4\tFirm\tt\t\\N\n\\.\n\
+            ALTER TABLE ONLY public.partner ADD CONSTRAINT p PRIMARY KEY (id);\n";
+        let people = known("no", &["1,Ada Berg,123456", "2,Bo Hart,x", "3,Cy Jans,y"]);
+        let partner = check(dump, &people, "public.partner", "id", 0, (3, Compared { rows: 3, same: 3, other: 0 }));
+        let split = partner.splits.iter().find(|split| split.column == "is_company").expect("a column of few values");
+        assert_eq!((split.key.as_str(), split.register), ("id", 0));
+        assert_eq!(split.values, [("f".to_owned(), 3, 0), ("t".to_owned(), 0, 1)]);
+        assert_eq!(partner.columns[3].within[2], 1, "a number behind the code of a country");
+    }
+
+    #[test]
     fn a_register_that_counts_people_otherwise_meets_other_people() {
         let people = known("no", &["1,Bo Hart,bo@x.example", "2,Cy Jans,cy@x.example", "3,Ada Berg,ada@x.example"]);
         check(POSTGRES, &people, "public.person", "id", 0, (3, Compared { rows: 3, same: 0, other: 3 }));

@@ -30,6 +30,8 @@ const MOST_DEPTH: usize = 5;
 const LINES: usize = 200;
 /// Lines of a register that the data is matched with.
 const REGISTER_LINES: usize = 200_000;
+/// Bytes of a register that the data is matched with.
+const REGISTER_BYTES: u64 = 256 << 20;
 /// Numbers of requests that are kept of a log, to find others that have them.
 const MOST_REQUESTS: usize = 20_000;
 /// Columns that the readiness check looks at.
@@ -167,7 +169,7 @@ fn find_register(artefacts: &[&Artefact], vault: &Vault<'_>, findings: &mut Find
 
 /// The lines of a register, as many as are needed to know its columns again.
 fn read_lines(artefact: &Artefact, vault: &Vault<'_>) -> Result<KnownPeople, ResponseError> {
-    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(vault.open(&artefact.id)?);
+    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(vault.open(&artefact.id)?.take(REGISTER_BYTES));
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim_start_matches('\u{feff}').trim().to_owned();
     let broken = |error: csv::Error| ResponseError::Register {
         path: artefact.path.clone(),

@@ -185,7 +185,8 @@ struct Edge {
 pub(super) fn owners(tables: &[TableSketch], register: Option<&RegisterSketch>, people: &People) -> Owners {
     let mut owners = Owners { people: people.table, ..Owners::default() };
     owners.of.insert(people.table, Owner { way: Way::Key(people.column.clone()), why: people.why.clone(), is_sure: people.is_sure });
-    let edges = edges(tables, register, people);
+    let mut edges = edges(tables, register, people);
+    part_the_equal(&mut edges);
     let mut costs: BTreeMap<usize, u32> = BTreeMap::from([(people.table, 0)]);
     // The cheapest open way first, so that a table goes through the one whose rows are about the person.
     loop {
@@ -200,6 +201,28 @@ pub(super) fn owners(tables: &[TableSketch], register: Option<&RegisterSketch>, 
         owners.doubtful.entry(edge.from).or_insert_with(|| format!("{} leads to {}, but {}", edge.way.column(), tables[edge.to].name, edge.why));
     }
     owners
+}
+
+/// Where two columns lead to the same table and nothing says which of them a row is about, neither is taken: a message is of its sender and
+/// of whoever it went to. Where one is taken before others, the draft says so.
+fn part_the_equal(edges: &mut [Edge]) {
+    let mut ways: BTreeMap<(usize, usize), BTreeMap<String, u32>> = BTreeMap::new();
+    for edge in edges.iter().filter(|edge| edge.cost < TOO_DEAR) {
+        let cost = ways.entry((edge.from, edge.to)).or_default().entry(edge.way.column().to_owned()).or_insert(edge.cost);
+        *cost = (*cost).min(edge.cost);
+    }
+    for edge in edges.iter_mut().filter(|edge| edge.cost < TOO_DEAR) {
+        let Some(columns) = ways.get(&(edge.from, edge.to)).filter(|columns| columns.len() > 1) else { continue };
+        let least = columns.values().min().copied().unwrap_or_default();
+        let equal = columns.values().filter(|cost| **cost == least).count();
+        let others: Vec<&str> = columns.keys().map(String::as_str).filter(|column| *column != edge.way.column()).collect();
+        if equal > 1 {
+            edge.why = format!("so does {}, and nothing says which of them a row is about", others.join(", "));
+            edge.cost = TOO_DEAR;
+        } else if columns.get(edge.way.column()) == Some(&least) {
+            edge.why.push_str(&format!("; {} leads there, too", others.join(", ")));
+        }
+    }
 }
 
 impl Way {

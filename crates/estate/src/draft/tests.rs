@@ -1,6 +1,6 @@
 //! Drafts of made-up schemas.
 
-use strandline_model::sketch::{ColumnSketch, Compared, Samples};
+use strandline_model::sketch::{ColumnSketch, Compared, Samples, Split};
 
 use super::sources::{json_fields, shares_a_word};
 use super::*;
@@ -121,6 +121,49 @@ fn the_registers_values_decide_the_key_and_a_number_by_chance_does_not() {
     let owned = owners(&tables, Some(&register), &found);
     assert_eq!(owned.of[&2].way, Way::Key("customer_id".into()));
     assert!(!owned.of.contains_key(&0));
+}
+
+#[test]
+fn a_row_that_is_of_two_people_is_left_to_a_person_to_decide() {
+    let tables = vec![
+        table("app.person", &["id", "first_name", "last_name", "email", "birth_date"], "id", &[]),
+        table("app.message", &["id", "from_id", "to_id", "body"], "id", &[("from_id", "app.person", "id"), ("to_id", "app.person", "id")]),
+        table("app.visit", &["id", "person_id", "guest_id"], "id", &[("person_id", "app.person", "id"), ("guest_id", "app.person", "id")]),
+    ];
+    let found = people(&tables, None, None).expect("there are people");
+    let owned = owners(&tables, None, &found);
+    assert!(!owned.of.contains_key(&1) && owned.doubtful[&1].contains("to_id"), "{:?}", owned.doubtful);
+    assert_eq!(owned.of[&2].way, Way::Key("person_id".into()));
+    assert!(owned.of[&2].why.contains("guest_id leads there, too"));
+}
+
+#[test]
+fn organisations_among_the_people_are_proposed_to_be_left_out() {
+    let mut partner = table("app.partner", &["id", "name", "is_company"], "id", &[]);
+    for column in &mut partner.columns {
+        (column.known, column.compared) = (vec![9, 0, 0], vec![Compared { rows: 9, same: 9, other: 0 }; 3]);
+    }
+    let split = |column: &str, values: &[(&str, u64, u64)]| Split {
+        key: "id".into(),
+        register: 0,
+        column: column.into(),
+        values: values.iter().map(|(value, known, unknown)| ((*value).to_owned(), *known, *unknown)).collect(),
+    };
+    partner.splits = vec![split("colour", &[("red", 9, 0), ("blue", 0, 5)]), split("is_company", &[("f", 9, 0), ("t", 0, 5)]), split("active", &[("t", 9, 3)])];
+    let firm =
+        TableSketch { foreign_keys: vec![("partner".into(), "app.partner".into(), "id".into())], ..table("app.firm", &["id", "partner", "iban"], "id", &[]) };
+    let mut firm = firm;
+    firm.columns.iter_mut().for_each(|column| column.known = vec![0, 0, 0]);
+    let findings = Findings {
+        databases: vec![DatabaseSketch { tables: vec![partner, firm], ..DatabaseSketch::default() }],
+        register: Some(RegisterSketch::new("r.csv".into(), vec!["no".into(), "name".into(), "email".into()], 9, vec![true; 3])),
+        ..Findings::default()
+    };
+    let (text, estate) = drafted(&findings);
+    assert!(text.contains("# rows = { is_company = [\"f\"] }"), "{text}");
+    assert_eq!(estate.tables.len(), 1, "what names none of the register is of others");
+    let proposed = text.replace("# rows", "rows");
+    assert!(crate::read(&proposed, "draft.toml").is_ok(), "what is proposed can be taken");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use crate::store::StoredTable;
 /// Distinct values kept of each column.
 const SAMPLES: usize = 300;
 /// Rows of a table that are looked at; of a larger one, as many, spread over it.
-const ROWS: usize = 100_000;
+const ROWS: usize = 50_000;
 /// Rows of a table in which a line of the register is compared with the other columns.
 const COMPARED: usize = 500;
 /// Values of a column that may part persons from others.

@@ -239,6 +239,73 @@ def attributes():
     }, "mysql")
     return d, register(people, "n", "member_id"), hand
 
+def prison():
+    """Shouting names with prefixes, codes for everything, an officer on each row; the register knows the booking number."""
+    people = [person(n) for n in range(1, 221)]
+    for n, p in enumerate(people):
+        p["booking"] = f"BK-{51000 + n * 3}"
+    d = Dump(True, "jail")
+    d.table("T_OFFICER", "OFFICER_ID int NOT NULL, BADGE_NO varchar(10), SURNAME varchar(40)", [(n, f"OF{n:04d}", random.choice(FAMILY)) for n in range(1, 15)], "OFFICER_ID")
+    d.table("T_INMATE", "INMATE_ID int NOT NULL, BOOKING_NO varchar(12), SURNAME varchar(40), FORENAME varchar(40), DOB date, SEX_CD char(1), ADMIT_DT datetime, CELL_CD varchar(8), CREATED_BY int",
+            [(7000 + p["n"], p["booking"], p["family"], p["given"], p["born"], p["sex"], stamp(), f"C{p['n'] % 40}", random.randrange(1, 15)) for p in people], "INMATE_ID", (("CREATED_BY", "T_OFFICER.OFFICER_ID"),), ("BOOKING_NO",))
+    d.table("T_OFFENCE", "OFFENCE_SEQ int NOT NULL, INMATE_ID int, OFFENCE_CD varchar(8), SENTENCE_DAYS int", [(n, 7000 + random.choice(people)["n"], f"PC{random.randrange(100, 400)}", random.randrange(10, 4000)) for n in range(1, 400)], "OFFENCE_SEQ", (("INMATE_ID", "T_INMATE.INMATE_ID"),))
+    d.table("T_VISIT", "VISIT_ID int NOT NULL, INMATE_ID int, VISITOR_NAME varchar(60), VISIT_DT datetime", [(n, 7000 + random.choice(people)["n"], person(0)["name"], stamp()) for n in range(1, 300)], "VISIT_ID", (("INMATE_ID", "T_INMATE.INMATE_ID"),))
+    d.table("T_INCIDENT", "INCIDENT_ID int NOT NULL, REPORTING_OFFICER_ID int, INMATE_ID int, NARRATIVE text",
+            [(n, random.randrange(1, 15), 7000 + random.choice(people)["n"], f"{random.choice(people)['family']} was seen near the fence at {n}:00") for n in range(1, 200)], "INCIDENT_ID",
+            (("REPORTING_OFFICER_ID", "T_OFFICER.OFFICER_ID"), ("INMATE_ID", "T_INMATE.INMATE_ID")))
+    d.table("T_CODE", "CODE varchar(8) NOT NULL, MEANING varchar(80)", [(f"PC{n}", f"Offence {n}") for n in range(100, 400)], "CODE")
+    via = ("INMATE_ID", "jail.T_INMATE", "INMATE_ID")
+    hand = estate("jail", {
+        "jail.T_INMATE": ("BOOKING_NO", {"BOOKING_NO": "identity_document", "SURNAME": "name", "FORENAME": "name", "DOB": "date_of_birth", "SEX_CD": "gender", "ADMIT_DT": "criminal_record", "CELL_CD": "criminal_record"}),
+        "jail.T_OFFENCE": (via, {"OFFENCE_CD": "criminal_record", "SENTENCE_DAYS": "criminal_record"}),
+        "jail.T_VISIT": (via, {"VISITOR_NAME": "name", "VISIT_DT": "location"}),
+        "jail.T_INCIDENT": (via, {"NARRATIVE": "criminal_record"}),
+    }, "mysql")
+    return d, register(people, "booking", "booking_no"), hand
+
+
+def school():
+    """Another language, in schema and register."""
+    people = [person(n) for n in range(300, 520)]
+    d = Dump(False, "colegio")
+    d.table("profesores", "id integer NOT NULL, nombre text, apellidos text, correo text", [(n, random.choice(GIVEN), random.choice(FAMILY), f"prof{n}@colegio.example") for n in range(1, 20)], "id")
+    d.table("alumnos", "id integer NOT NULL, nombre text, apellidos text, fecha_nacimiento date, dni text, correo text, telefono text, direccion text, ciudad text",
+            [(p["n"], p["given"], p["family"], p["born"], p["code"], p["email"], p["phone"], p["street"], p["town"]) for p in people], "id")
+    d.table("matriculas", "id integer NOT NULL, alumno_id integer, curso text, beca numeric", [(n, p["n"], f"{1 + n % 6} ESO", random.randrange(100, 900)) for n, p in enumerate(people, 1)], "id", (("alumno_id", "alumnos.id"),))
+    d.table("calificaciones", "id integer NOT NULL, profesor_id integer, alumno_id integer, asignatura text, nota numeric", [(n, random.randrange(1, 20), random.choice(people)["n"], random.choice(["Lengua", "Historia"]), random.randrange(1, 100) / 10) for n in range(1, 600)], "id",
+            (("profesor_id", "profesores.id"), ("alumno_id", "alumnos.id")))
+    hand = estate("colegio", {
+        "public.alumnos": ("id", {"nombre": "name", "apellidos": "name", "fecha_nacimiento": "date_of_birth", "dni": "identity_document", "correo": "email", "telefono": "phone", "direccion": "address", "ciudad": "address"}),
+        "public.matriculas": ("alumno_id", {"curso": "education", "beca": "education"}),
+        "public.calificaciones": ("alumno_id", {"asignatura": "education", "nota": "education"}),
+    })
+    text = register(people, "n", "codigo").split("\n", 1)[1]
+    return d, "codigo,nombre,correo,telefono,direccion,idioma\n" + text, hand
+
+
+def resources():
+    """Names, numbers and ways to reach people in tables of their own, as exchange formats have them; keys are UUIDs."""
+    people = [person(n) for n in range(1, 261)]
+    carers = [(str(uuid.UUID(int=random.getrandbits(128))), f"Q{n}") for n in range(8)]
+    d = Dump(False, "fhir")
+    d.table("fhir.person", "id uuid NOT NULL, born date, sex text, version integer", [(p["uuid"], p["born"], p["sex"], 1) for p in people], "id")
+    d.table("fhir.person_name", "id integer NOT NULL, person_id uuid, use text, given text, family text", [(n, p["uuid"], "official", p["given"], p["family"]) for n, p in enumerate(people, 1)], "id", (("person_id", "fhir.person.id"),))
+    telecom = [(p["uuid"], system, p[system]) for p in people for system in ("phone", "email")]
+    d.table("fhir.contact_point", "id integer NOT NULL, person_id uuid, system text, value text", [(n, *row) for n, row in enumerate(telecom, 1)], "id", (("person_id", "fhir.person.id"),))
+    d.table("fhir.practitioner", "id uuid NOT NULL, code text", carers, "id")
+    d.table("fhir.encounter", "id integer NOT NULL, performer_id uuid, subject_id uuid, reason text, period_start timestamp with time zone", [(n, random.choice(carers)[0], random.choice(people)["uuid"], random.choice(ILLNESSES), stamp()) for n in range(1, 500)], "id",
+            (("performer_id", "fhir.practitioner.id"), ("subject_id", "fhir.person.id")))
+    d.table("fhir.observation", "id integer NOT NULL, encounter_id integer, code text, amount numeric", [(n, random.randrange(1, 500), random.choice(["8480-6", "8462-4"]), random.randrange(50, 180)) for n in range(1, 900)], "id", (("encounter_id", "fhir.encounter.id"),))
+    hand = estate("fhir", {
+        "fhir.person": ("id", {"born": "date_of_birth", "sex": "gender"}),
+        "fhir.person_name": ("person_id", {"given": "name", "family": "name"}),
+        "fhir.contact_point": ("person_id", {"value": "contact"}),
+        "fhir.encounter": ("subject_id", {"reason": "health", "period_start": "health"}),
+        "fhir.observation": (("encounter_id", "fhir.encounter", "id"), {"code": "test_result", "amount": "test_result"}),
+    })
+    return d, register(people, "uuid", "person"), hand
+
+
 
 def estate(database, tables, dialect="postgresql"):
     lines = ['[organisation]', 'name = { en = "Made up" }', 'time_zone = "UTC"', '', '[[system]]', 'id = "app"', 'name = "app"', '', '[[database]]', f'id = "{database}"', 'system = "app"', f'dialect = "{dialect}"', 'snapshot = ["snapshot/dump.sql"]', '']
@@ -257,7 +324,7 @@ def main():
     binary = sys.argv[1]
     folder = pathlib.Path(sys.argv[2] if len(sys.argv) > 2 else tempfile.mkdtemp(prefix="schemas-"))
     failed, right_all, total_all = [], 0, 0
-    for make in (hospital, human_resources, shop, django, odoo, attributes):
+    for make in (hospital, human_resources, shop, django, odoo, attributes, prison, school, resources):
         dump, people, hand = make()
         place = folder / make.__name__
         for part, text in (("snapshot/dump.sql", dump.text()), ("register/people.csv", people)):

@@ -485,7 +485,10 @@ mod tests {
         check_data(&data(vec![staff(key(50, Compared { rows: 50, same: 0, other: 50 }))]), "hr.staff", "another person", Some(Severity::Blind));
         check_data(&data(vec![staff(key(10, same))]), "hr.staff", "only 10 of the 50", Some(Severity::Costly));
         check_data(&data(vec![staff(key(50, same))]), "hr.staff", "", None);
+        let body = || ColumnSketch { name: "body".into(), ..ColumnSketch::default() };
+        let of = |known: u64| ColumnSketch { name: "staff_no".into(), distinct: 1, filled: 1, known: vec![known], ..ColumnSketch::default() };
         let refers = |name: &str, rows| TableSketch {
+            columns: vec![body(), of(1)],
             name: name.into(),
             rows,
             foreign_keys: vec![("staff_no".into(), "hr.staff".into(), "staff_no".into())],
@@ -499,8 +502,16 @@ mod tests {
         };
         let tables = vec![staff(key(50, same)), refers("hr.medication", 19), refers("hr.later", 0), log];
         check_data(&data(tables.clone()), "hr.medication", "19 rows lead to people", Some(Severity::Blind));
-        check_data(&data(tables.clone()), "hrs", "1 empty tables lead to people and are not described: hr.later", Some(Severity::Costly));
+        check_data(&data(tables.clone()), "hrs", "1 tables lead to people, are empty and are not described: hr.later", Some(Severity::Costly));
         check_data(&data(tables), "hr.log", "", None);
+        // Of organisations, and of nobody at all; and one of keys alone.
+        let firm = TableSketch { columns: vec![body(), of(0)], ..refers("hr.firm", 1) };
+        let unused = TableSketch { columns: vec![body(), ColumnSketch { filled: 0, ..of(0) }], ..refers("hr.unused", 9) };
+        let link = TableSketch { columns: vec![of(1)], ..refers("hr.link", 9) };
+        let tables = vec![staff(key(50, same)), firm, unused, link];
+        check_data(&data(tables.clone()), "hr.firm", "", None);
+        check_data(&data(tables.clone()), "hr.unused", "", None);
+        check_data(&data(tables), "hrs", "1 tables lead to people, hold keys alone and are not described: hr.link", Some(Severity::Costly));
         let held = Data { unclear_statuses: [("staff".to_owned(), 14), ("Ada's remark".to_owned(), 1)].into(), ..Data::default() };
         check_data(&held, "register", "15 people have a status", Some(Severity::Costly));
         check_data(&held, "register", "remark", None);

@@ -402,8 +402,8 @@ fn rows_that_are_not_about_people_show_nobody() {
 
 #[test]
 fn a_described_table_without_a_subject_is_of_somebody() {
-    let described = "name = \"hr.staff\"\nsubject_key = \"staff_no\"";
-    check_described(described, "name = \"hr.staff\"", "SELECT name FROM hr.staff WHERE dob = '2'", 1, "A:name? B:name?");
+    let via = "\nsubject_via = { column = \"case_id\", table = \"hr.case\", to_column = \"id\" }";
+    check_described(via, "", "SELECT text FROM hr.note", 1, "A:health? B:health? C:health? D:health?");
 }
 
 #[test]

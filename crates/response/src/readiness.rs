@@ -255,8 +255,12 @@ fn register_ways(head: &[u8]) -> Option<usize> {
     let columns: Vec<String> = line.split(',').map(|c| c.trim().trim_matches('"').to_lowercase()).collect();
     let plain = columns.len() >= 3 && columns.iter().all(|c| !c.is_empty() && c.chars().all(|ch| ch.is_alphanumeric() || "_- ".contains(ch)));
     let has = |words: &[&str]| columns.iter().any(|c| words.iter().any(|w| c.contains(w)));
-    let ways = [&["mail"][..], &["address", "postal"], &["phone", "mobile", "tel"], &["lang", "locale"], &["status"]].iter().filter(|words| has(words)).count();
-    (plain && has(&["name", "nombre", "nom"]) && has(&["mail", "address", "phone"])).then_some(ways)
+    const NAMES: &[&str] = &["name", "nombre", "nom", "surname", "姓名"];
+    const MAIL: &[&str] = &["mail", "correo", "courriel", "電郵"];
+    const ADDRESS: &[&str] = &["address", "postal", "direcc", "adresse", "anschrift", "indirizzo", "地址"];
+    const PHONE: &[&str] = &["phone", "mobile", "tel", "電話"];
+    let ways = [MAIL, ADDRESS, PHONE, &["lang", "locale", "idioma", "sprache"], &["status"]].iter().filter(|words| has(words)).count();
+    (plain && has(NAMES) && [MAIL, ADDRESS, PHONE].into_iter().any(has)).then_some(ways)
 }
 
 /// The first lines of a log, without the last, which may be cut.

@@ -98,7 +98,9 @@ fn by_values(tables: &[TableSketch], register: &RegisterSketch, key: Option<usiz
             best.people, register.people, register.columns[best.register]
         ),
     };
-    Some(People { table: best.table, column: column.name.clone(), register: Some(best.register), why, known: best.people, is_sure: true })
+    let (table, column) = root(tables, best.table, column.name.clone());
+    let why = if table == best.table { why } else { format!("{}.{} names it: {why}", tables[best.table].name, tables[best.table].columns[best.column].name) };
+    Some(People { table, column, register: Some(best.register), why, known: best.people, is_sure: true })
 }
 
 /// The columns of the register whose values this column holds, in a way that is no chance.
@@ -127,8 +129,9 @@ fn is_telling(column: &ColumnSketch) -> bool {
     !samples.is_empty() && samples.iter().filter(is_long).count() * 10 >= samples.len() * 9
 }
 
-/// The best candidate is of a table that has one row for each person, is named by other tables' keys, and is the first in the register.
-fn rank(candidate: &Candidate, tables: &[TableSketch]) -> (bool, bool, usize, bool, u64, std::cmp::Reverse<usize>, std::cmp::Reverse<usize>) {
+/// The best candidate first of all is a number, not a way to reach people, which changes; it stands once in its table, other tables' keys name
+/// it, and it comes first in the register.
+fn rank(candidate: &Candidate, tables: &[TableSketch]) -> (bool, bool, bool, usize, bool, u64, std::cmp::Reverse<usize>, std::cmp::Reverse<usize>) {
     let table = &tables[candidate.table];
     let column = &table.columns[candidate.column];
     let is_own = column.distinct == column.filled && column.filled > 0;
@@ -136,10 +139,21 @@ fn rank(candidate: &Candidate, tables: &[TableSketch]) -> (bool, bool, usize, bo
     let named_by = tables.iter().flat_map(|t| &t.foreign_keys).filter(|(_, to, to_column)| *to == table.name && *to_column == column.name).count();
     let named_by = named_by + usual_names(table, column).map_or(0, |names| tables.iter().filter(|t| t.name != table.name && has_one_of(t, &names)).count());
     let is_agreed = candidate.compared.same > 0;
-    // A way to reach people changes, a number does not.
-    let is_contact = column.samples.expose_personal().iter().any(|value| value.contains(['@', '+']));
+    let is_contact = column.samples.expose_personal().iter().any(|value| value.contains(['@', '+', ' ']));
     let order = (std::cmp::Reverse(candidate.register), std::cmp::Reverse(candidate.table));
-    (is_own && is_agreed && !names_other, is_own && !is_contact, named_by, table.primary_key == [column.name.clone()], candidate.people, order.0, order.1)
+    (!is_contact, is_own && !names_other, is_own && is_agreed, named_by, table.primary_key == [column.name.clone()], candidate.people, order.0, order.1)
+}
+
+/// The table that a column of keys names in the end: the one that has a row for each, where names and numbers stand in tables of their own.
+fn root(tables: &[TableSketch], mut table: usize, mut column: String) -> (usize, String) {
+    // A chain of keys is no longer than there are tables.
+    for _ in 0..tables.len() {
+        let key = tables[table].foreign_keys.iter().find(|(name, ..)| *name == column);
+        let Some((_, to, to_column)) = key else { break };
+        let Some(at) = tables.iter().position(|other| other.name == *to).filter(|at| *at != table) else { break };
+        (table, column) = (at, to_column.clone());
+    }
+    (table, column)
 }
 
 fn has_one_of(table: &TableSketch, names: &[String]) -> bool {

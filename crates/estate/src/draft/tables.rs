@@ -83,11 +83,7 @@ fn standing(findings: &Findings, database: &DatabaseSketch, people: &People) -> 
 
 /// Whether a table whose rows would belong to people holds nothing to describe yet: it has no rows, or only keys.
 fn is_left_out(table: &TableSketch) -> bool {
-    table.rows == 0 || table.columns.iter().all(|column| is_key_or_bookkeeping(table, &column.name))
-}
-
-fn is_key_or_bookkeeping(table: &TableSketch, column: &str) -> bool {
-    table.primary_key.iter().any(|key| key == column) || table.foreign_keys.iter().any(|(name, ..)| name == column) || words::is_bookkeeping(column)
+    table.rows == 0 || words::holds_keys_alone(table)
 }
 
 /// Says which tables are not described, and why: until somebody has looked at them, nobody is told that they were not reached by a read of them.

@@ -167,6 +167,22 @@ fn organisations_among_the_people_are_proposed_to_be_left_out() {
 }
 
 #[test]
+fn the_key_is_that_of_the_table_which_names_lead_to() {
+    let mut tables = vec![
+        table("x.name", &["id", "person", "given"], "id", &[("person", "x.person", "id")]),
+        table("x.person", &["id", "born"], "id", &[]),
+        table("x.reach", &["id", "person", "value"], "id", &[("person", "x.person", "id")]),
+    ];
+    tables[2].columns[2] = column("value", "text", &["a@x.example", "b@x.example", "c@x.example", "d@x.example", "e@x.example"]);
+    let agreed = Compared { rows: 9, same: 9, other: 0 };
+    (tables[0].columns[1].known, tables[0].columns[1].compared) = (vec![9, 0], vec![agreed, Compared::default()]);
+    (tables[2].columns[2].known, tables[2].columns[2].compared) = (vec![0, 5], vec![Compared::default(), agreed]);
+    let register = RegisterSketch::new("r.csv".into(), vec!["no".into(), "email".into()], 9, vec![true, true]);
+    let found = people(&tables, Some(&register), None).expect("there are people");
+    assert_eq!((found.table, found.column.as_str(), found.register), (1, "id", Some(0)), "{}", found.why);
+}
+
+#[test]
 fn a_column_that_few_people_stand_in_says_who_handled_the_row() {
     let clerks: Vec<String> = (0..60).map(|n| (n % 2).to_string()).collect();
     let clerks: Vec<&str> = clerks.iter().map(String::as_str).collect();

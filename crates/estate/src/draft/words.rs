@@ -1,5 +1,7 @@
 //! What names of tables and columns mean: words of identifiers, never parts of words, in the languages that schemas are written in most.
 
+use strandline_model::sketch::TableSketch;
+
 /// The words of an identifier: `birthDate`, `birth_date` and `BIRTH-DATE` are the same two.
 pub(super) fn words(name: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
@@ -116,7 +118,24 @@ const OF_COLUMNS: &[(&[&str], &str)] = &[
     (&["emergency contact", "emergency phone", "emergency name"], "emergency_contact"),
     (&["email", "e mail", "mail", "correo", "courriel"], "email"),
     (
-        &["phone~", "mobile", "telephone~", "tel", "fax", "cell", "cellphone", "whatsapp", "telefono", "teléfono", "telefon", "móvil", "movil", "msisdn"],
+        &[
+            "phone~",
+            "mobile",
+            "telephone~",
+            "tel",
+            "fax",
+            "cell phone",
+            "cell no",
+            "cell number",
+            "cellphone",
+            "whatsapp",
+            "telefono",
+            "teléfono",
+            "telefon",
+            "móvil",
+            "movil",
+            "msisdn",
+        ],
         "phone",
     ),
     (&["ip", "ip address", "ipaddr", "ip addr", "remote addr", "last ip", "client ip"], "ip_address"),
@@ -149,6 +168,7 @@ const OF_COLUMNS: &[(&[&str], &str)] = &[
             "calle",
             "ciudad",
             "direccion",
+            "dirección",
             "rue",
             "ville",
             "indirizzo",
@@ -295,10 +315,31 @@ const OF_TABLES: &[(&[&str], &str)] = &[
     (&["identifier", "identification", "identity", "passport", "id card"], "identity_document"),
     (&["training~", "certificat~", "course"], "training"),
     (&["qualification", "degree", "education"], "academic_qualification"),
-    (&["enrolment", "enrollment", "grade", "exam", "student", "pupil"], "education"),
+    (
+        &[
+            "enrolment",
+            "enrollment",
+            "grade",
+            "exam",
+            "student",
+            "pupil",
+            "alumno",
+            "estudiante",
+            "matricula",
+            "calificacion~",
+            "eleve",
+            "élève",
+            "schueler",
+            "schüler",
+        ],
+        "education",
+    ),
     (&["appraisal", "performance review", "performance"], "performance"),
     (&["disciplinar~", "sanction", "warning letter", "misconduct"], "disciplinary_record"),
-    (&["offence", "conviction", "sentence", "arrest", "prosecution"], "criminal_record"),
+    (
+        &["offence", "offense", "conviction", "sentence", "arrest", "prosecution", "charge sheet", "inmate", "prisoner", "detainee", "custody"],
+        "criminal_record",
+    ),
     (
         &["salary", "payroll", "payslip", "payment", "invoice", "bank~", "loan", "transaction", "billing", "tax", "pension", "card", "wallet", "claim"],
         "financial",
@@ -341,11 +382,13 @@ const OF_TABLES: &[(&[&str], &str)] = &[
 
 /// What people are to an organisation -> the category of what it keeps of them as such.
 const OF_PEOPLE: &[(&[&str], &str)] = &[
-    (&["member", "membership", "subscriber", "donor"], "membership"),
-    (&["employee", "staff", "personnel", "worker", "officer", "emp", "hr"], "employment"),
-    (&["patient", "resident", "health", "hospital", "clinic"], "health"),
-    (&["customer", "client", "buyer", "shopper", "shop"], "purchase"),
-    (&["student", "pupil", "learner", "alumni"], "education"),
+    (&["member", "membership", "subscriber", "donor", "volunteer", "borrower", "socio", "adherent", "mitglied~"], "membership"),
+    (&["employee", "staff", "personnel", "worker", "officer", "emp", "hr", "empleado", "salarié", "mitarbeiter"], "employment"),
+    (&["patient", "health", "hospital", "clinic", "paciente"], "health"),
+    (&["customer", "client", "buyer", "shopper", "shop", "guest", "passenger", "cliente", "kunde"], "purchase"),
+    (&["student", "pupil", "learner", "alumni", "school", "alumno", "estudiante", "colegio", "escuela", "élève", "eleve", "schueler", "schüler"], "education"),
+    (&["inmate", "prisoner", "offender", "detainee"], "criminal_record"),
+    (&["claimant", "beneficiary"], "benefits"),
 ];
 
 /// The category that a column's name tells.
@@ -504,6 +547,12 @@ pub(super) fn tells_persons(name: &str) -> bool {
         &["person", "individual", "natural", "company", "organi~", "institution", "legal", "corporate", "type", "kind", "customer", "patient", "member"];
     let words = words(name);
     PHRASES.iter().any(|phrase| fits(&words, phrase))
+}
+
+/// Whether a table has no columns but keys and book-keeping.
+pub(crate) fn holds_keys_alone(table: &TableSketch) -> bool {
+    let is_key = |column: &str| table.primary_key.iter().any(|key| key == column) || table.foreign_keys.iter().any(|(name, ..)| name == column);
+    table.columns.iter().all(|column| is_key(&column.name) || is_bookkeeping(&column.name))
 }
 
 /// Whether two names share a word that says more than `id` or `no`.

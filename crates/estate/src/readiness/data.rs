@@ -1,6 +1,6 @@
 //! Whether what the estate says of the data fits the data: keys, tables that nobody described, people whose letters would be held.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use strandline_model::estate::{Database, Estate, Table};
 use strandline_model::sketch::{ColumnSketch, TableSketch};
@@ -31,7 +31,7 @@ pub(super) fn judge(estate: &Estate, data: &Data, answers: &mut Vec<Answer>) {
         for described in estate.tables.iter().filter(|table| table.database == database.id) {
             judge_key(described, tables, data.people, answers);
         }
-        judge_undescribed(estate, database, tables, answers);
+        judge_undescribed(estate, (database, tables), data.people > 0, answers);
     }
     judge_statuses(data, answers);
 }
@@ -63,30 +63,28 @@ fn find<'t>(table: &'t TableSketch, name: &str) -> Option<&'t ColumnSketch> {
 }
 
 /// Tables that lead to people, and of which the estate says nothing.
-fn judge_undescribed(estate: &Estate, database: &Database, tables: &[TableSketch], answers: &mut Vec<Answer>) {
+fn judge_undescribed(estate: &Estate, (database, tables): (&Database, &[TableSketch]), has_register: bool, answers: &mut Vec<Answer>) {
     let described: Vec<&Table> = estate.tables.iter().filter(|table| table.database == database.id).collect();
+    let keys: BTreeMap<&str, &str> = described.iter().filter_map(|table| Some((table.name.as_str(), table.subject_key.as_deref()?))).collect();
     let mut leading: BTreeMap<&str, String> = described.iter().map(|table| (table.name.as_str(), String::new())).collect();
-    let keys: BTreeSet<&str> = described.iter().filter_map(|table| table.subject_key.as_deref()).filter(|key| says_more_than_id(key)).collect();
     loop {
-        let found: Vec<(&str, String)> = tables
-            .iter()
-            .filter(|table| !leading.contains_key(table.name.as_str()))
-            .filter_map(|table| Some((table.name.as_str(), way(table, &leading, &keys)?)))
-            .collect();
+        let unknown = tables.iter().filter(|table| !leading.contains_key(table.name.as_str()));
+        let found: Vec<(&str, String)> = unknown.filter_map(|table| Some((table.name.as_str(), way(table, &leading, (&keys, has_register))?))).collect();
         if found.is_empty() {
             break;
         }
         leading.extend(found);
     }
-    let is_named = |table: &TableSketch| database.without_personal_data.contains(&table.name);
     let open = tables.iter().filter_map(|table| Some((table, leading.get(table.name.as_str()).filter(|way| !way.is_empty())?)));
-    let (mut empty, mut said) = (Vec::new(), Vec::new());
+    let (mut empty, mut plain, mut said) = (Vec::new(), Vec::new(), Vec::new());
     for (table, way) in open {
-        match (is_named(table), table.rows) {
-            (true, 0) => {}
-            (true, _) => said.push(format!("{} ({way})", table.name)),
-            (false, 0) => empty.push(table.name.as_str()),
-            (false, rows) => answers.push(blind(
+        let is_said = database.without_personal_data.contains(&table.name);
+        match table.rows {
+            0 if is_said => {}
+            _ if is_said => said.push(format!("{} ({way})", table.name)),
+            0 => empty.push(table.name.clone()),
+            _ if words::holds_keys_alone(table) => plain.push(table.name.clone()),
+            rows => answers.push(blind(
                 &table.name,
                 format!("{rows} rows lead to people ({way}), and the estate does not describe it"),
                 "whom a read of it shows: everybody it may be about is possible, and nobody can be told that they were not reached",
@@ -94,31 +92,39 @@ fn judge_undescribed(estate: &Estate, database: &Database, tables: &[TableSketch
             )),
         }
     }
-    if !empty.is_empty() {
-        let found = format!("{} empty tables lead to people and are not described: {}", empty.len(), few(&empty));
-        let lost = "whom a read of them shows, once they hold rows";
-        answers.push(costly(&database.id, found, lost, "add a [[table]] for each that is in use, or name it in without_personal_data"));
-    }
-    if !said.is_empty() {
-        let said: Vec<&str> = said.iter().map(String::as_str).collect();
-        let found = format!("{} tables lead to people and are said to hold no personal data: {}", said.len(), few(&said));
-        answers.push(costly(&database.id, found, "whom a read of them shows, should it not be so", "look at them once more"));
-    }
+    let mut tell = |names: &[String], what: &str, lost: &str, mend: &str| {
+        if !names.is_empty() {
+            answers.push(costly(&database.id, format!("{} tables {what}: {}", names.len(), few(names)), lost, mend));
+        }
+    };
+    let mend = "add a [[table]] for each that is in use, or name it in without_personal_data";
+    tell(&plain, "lead to people, hold keys alone and are not described", "that people can be told that they were not reached, once they are read", mend);
+    tell(&empty, "lead to people, are empty and are not described", "whom a read of them shows, once they hold rows", mend);
+    tell(&said, "lead to people and are said to hold no personal data", "whom a read of them shows, should it not be so", "look at them once more");
 }
 
 /// How a table leads to people: by a foreign key, or by a column that bears the name of their key.
-fn way(table: &TableSketch, leading: &BTreeMap<&str, String>, keys: &BTreeSet<&str>) -> Option<String> {
+fn way(table: &TableSketch, leading: &BTreeMap<&str, String>, (keys, has_register): (&BTreeMap<&str, &str>, bool)) -> Option<String> {
     let about = |column: &str| !words::is_of_a_writer(column) && !words::is_bookkeeping(column);
-    let declared = table.foreign_keys.iter().find(|(column, to, _)| leading.contains_key(to.as_str()) && *to != table.name && about(column));
+    let is_of_nobody = |column: &str, is_key: bool| {
+        let sketch = find(table, column);
+        // It names none at all, or organisations that no register has.
+        table.rows > 0 && sketch.is_some_and(|sketch| sketch.filled == 0 || (is_key && has_register && sketch.known.first() == Some(&0)))
+    };
+    let declared = table.foreign_keys.iter().find(|(column, to, to_column)| {
+        let is_key = keys.get(to.as_str()) == Some(&to_column.as_str());
+        leading.contains_key(to.as_str()) && *to != table.name && about(column) && !is_of_nobody(column, is_key)
+    });
+    let by_name = |column: &&ColumnSketch| keys.values().any(|key| *key == column.name && says_more_than_id(key)) && !is_of_nobody(&column.name, true);
     let declared = declared.map(|(column, to, _)| format!("{column} refers to {to}"));
-    declared.or_else(|| table.columns.iter().find(|column| keys.contains(column.name.as_str())).map(|column| format!("{} is a key of people", column.name)))
+    declared.or_else(|| table.columns.iter().find(by_name).map(|column| format!("{} is a key of people", column.name)))
 }
 
 fn says_more_than_id(key: &str) -> bool {
     !["id", "uuid", "pk", "name", "code", "no"].contains(&key.to_lowercase().as_str())
 }
 
-fn few(names: &[&str]) -> String {
+fn few(names: &[String]) -> String {
     let more = names.len().saturating_sub(NAMES);
     let shown = names[..names.len() - more].join(", ");
     if more > 0 { format!("{shown} and {more} more") } else { shown }
@@ -132,7 +138,6 @@ fn judge_statuses(data: &Data, answers: &mut Vec<Answer>) {
     }
     // A word that few people have may be a remark on one of them.
     let words: Vec<String> = data.unclear_statuses.iter().filter(|(_, people)| **people >= 3).map(|(word, people)| format!("{word:?} ({people})")).collect();
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let which = if words.is_empty() { String::new() } else { format!(": {}", few(&words)) };
     answers.push(costly(
         "register",

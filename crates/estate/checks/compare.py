@@ -11,7 +11,8 @@ SAME = [
     {"marital_status", "family_status"},
     {"test_result", "lab_result"},
     {"document", "documents"},
-    {"training", "certificate"},
+    {"training", "certificate", "qualification"},
+    {"next_of_kin", "family"},
 ]
 
 

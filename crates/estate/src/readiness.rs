@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use strandline_model::estate::Estate;
 use strandline_model::event::{Activity, Class, EventRows, RecordKind};
 
-pub use data::Data;
+pub use data::{Data, cookies_of};
 
 /// How bad a shortcoming is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -152,7 +152,8 @@ impl Observer {
 
     /// Whether any log tells sessions apart.
     fn judge_sessions(&self, estate: &Estate, data: &Data, answers: &mut Vec<Answer>) {
-        for (source, keys) in &data.unmapped_sessions {
+        let without = |source: &&String| self.sources.get(*source).is_none_or(|seen| seen.with_session == 0);
+        for (source, keys) in data.unmapped_sessions.iter().filter(|(source, _)| without(source)) {
             answers.push(costly(
                 source,
                 format!("its records have what looks like a session, and no field is mapped to it: {}", keys.join(", ")),
@@ -517,6 +518,7 @@ mod tests {
         check_data(&held, "register", "remark", None);
         let unmapped = Data { unmapped_sessions: [("kms-app".to_owned(), vec!["cookie.sid".to_owned()])].into(), ..Data::default() };
         check_data(&unmapped, "kms-app", "cookie.sid", Some(Severity::Costly));
+        assert_eq!(cookies_of("$remote_addr \"$cookie_portal\" %{JID}C %{X-User}i $cookie_"), ["$cookie_portal", "%{JID}C"]);
     }
 
     #[test]

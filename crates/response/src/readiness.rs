@@ -104,6 +104,12 @@ fn held_data(response: &Response<'_>) -> Result<Data, ResponseError> {
             }
         }
     }
+    for source in response.estate.sources.iter().filter(|source| !source.fields.contains_key("session")) {
+        let cookies = strandline_estate::readiness::cookies_of(source.log_format.as_deref().unwrap_or_default());
+        if !cookies.is_empty() {
+            unmapped_sessions.insert(source.id.clone(), cookies);
+        }
+    }
     Ok(Data { databases, people: people.len() as u64, unclear_statuses, unmapped_sessions })
 }
 
@@ -224,6 +230,8 @@ fn look_at(artefact: &Artefact, vault: &Vault<'_>, people: &KnownPeople, finding
     }
     let best = strandline_event::recognise(&head).into_iter().next().filter(|(_, share)| *share >= 0.5);
     let mut sketch = LogSketch { path: artefact.path.clone(), json_keys: json_keys(&head), lines: first_lines(&head), ..LogSketch::default() };
+    // JSON of which only the names of its fields were strange.
+    let best = best.or_else(|| (!sketch.json_keys.is_empty()).then_some(("json", 0.0)));
     if let Some((format, share)) = best {
         sketch.format = Some((format.to_owned(), f64::from(share)));
         look_inside(artefact, vault, format, &mut sketch)?;

@@ -107,7 +107,9 @@ fn is_flag(column: &ColumnSketch) -> bool {
 /// The category that a column's own values or name tell, and what speaks for it.
 pub(super) fn own_category(column: &ColumnSketch, register: Option<&RegisterSketch>) -> Option<(&'static str, String)> {
     let by_register = register.and_then(|register| by_register(column, register));
-    by_register.or_else(|| by_form(column)).or_else(|| Some((words::of_column(&column.name).filter(|name| can_be(name, column))?, "by its name".to_owned())))
+    // Numbers in groups may be of anything; a name says of what.
+    let form = by_form(column).filter(|(category, _)| *category != "phone" || words::of_column(&column.name).is_none_or(|named| named == "phone"));
+    by_register.or(form).or_else(|| Some((words::of_column(&column.name).filter(|name| can_be(name, column))?, "by its name".to_owned())))
 }
 
 /// Whether a column's type can hold what its name says: a flag holds no address.

@@ -50,7 +50,13 @@ pub(super) fn write(findings: &Findings, key: Option<usize>, text: &mut String) 
     };
     let _ = writeln!(text, "[register]\nfile = {}  # [likely] by its columns: {} people{}", toml_string(&register.path), register.people, others(findings));
     let first = register.columns.first().map_or("", String::as_str);
+    let is_contact = key.and_then(|key| register.categories.get(key)).is_some_and(|category| matches!(category, Some("email" | "phone" | "name" | "address")));
     let _ = match key.and_then(|key| register.columns.get(key)) {
+        Some(column) if is_contact => writeln!(
+            text,
+            "key = {}  # [likely] no number of the register is the data's, and this names people until they change it: better give the register the data's key",
+            toml_string(column)
+        ),
         Some(column) => writeln!(text, "key = {}  # [sure] its values are the keys of the data", toml_string(column)),
         None if findings.databases.is_empty() => writeln!(text, "key = {}  # [guess] its first column", toml_string(first)),
         None => writeln!(

@@ -78,14 +78,18 @@ fn uses(logs: &[LogSketch]) -> BTreeMap<String, BTreeMap<String, u64>> {
     uses
 }
 
-/// The database roles of an application: those that bear its name, or of the only one the role that is used most.
+/// The database role of an application: of those that bear its name, or of all for the only application, the one that is used most.
 fn roles_of<'u>(id: &str, applications: &BTreeSet<&str>, uses: &'u BTreeMap<String, BTreeMap<String, u64>>) -> BTreeSet<&'u str> {
     if !applications.contains(id) {
         return BTreeSet::new();
     }
-    let named: BTreeSet<&str> = uses.keys().map(String::as_str).filter(|role| shares_a_word(role, id)).collect();
-    let most = || uses.iter().max_by_key(|(_, hosts)| hosts.values().sum::<u64>()).map(|(role, _)| role.as_str());
-    if named.is_empty() && applications.len() == 1 { most().into_iter().collect() } else { named }
+    // Of several that bear its name one is the application's; the others are people's and programs' whose statements must stand out.
+    let most = |among: &dyn Fn(&str) -> bool| {
+        let used = uses.iter().filter(|(role, _)| among(role)).max_by_key(|(_, hosts)| hosts.values().sum::<u64>());
+        used.map(|(role, _)| role.as_str())
+    };
+    let named = most(&|role| shares_a_word(role, id));
+    named.or_else(|| most(&|_| true).filter(|_| applications.len() == 1)).into_iter().collect()
 }
 
 /// The host from which a role was used most.
@@ -116,6 +120,7 @@ fn folder_of(path: &str) -> String {
 pub(super) fn write(logs: &[LogSketch], systems: &Systems, text: &mut String) {
     let mut taken = BTreeSet::new();
     for (path, logs) in rotated(logs) {
+        let path = path.as_str();
         let log = logs[0];
         let Some((format, share)) = &log.format else {
             let _ = writeln!(
@@ -126,7 +131,7 @@ pub(super) fn write(logs: &[LogSketch], systems: &Systems, text: &mut String) {
             continue;
         };
         let file = path.rsplit('/').next().unwrap_or(path);
-        let mut id = format!("{}-{}", folder_of(path), word(file.split('.').next().unwrap_or(file)));
+        let mut id = format!("{}-{}", folder_of(path), word(file.split(['.', '*']).next().unwrap_or(file)));
         while !taken.insert(id.clone()) {
             id.push('x');
         }
@@ -164,12 +169,36 @@ pub fn layout_of(format: &str, lines: &[String]) -> Option<String> {
 }
 
 /// Logs by the path that a source names: `access.log.1` and `access.log-20261120.gz` are found under `access.log`.
-fn rotated(logs: &[LogSketch]) -> BTreeMap<&str, Vec<&LogSketch>> {
-    let mut families: BTreeMap<&str, Vec<&LogSketch>> = BTreeMap::new();
+fn rotated(logs: &[LogSketch]) -> BTreeMap<String, Vec<&LogSketch>> {
+    let mut families: BTreeMap<String, Vec<&LogSketch>> = BTreeMap::new();
     for log in logs {
-        families.entry(before_rotation(&log.path)).or_default().push(log);
+        families.entry(without_day(before_rotation(&log.path))).or_default().push(log);
     }
     families
+}
+
+/// A path whose file name holds a day, as PostgreSQL's logs do, with `*` for the day and the time: `postgresql-2026-11-28_000000.csv`.
+fn without_day(path: &str) -> String {
+    let start = path.rfind('/').map_or(0, |at| at + 1);
+    let (folder, file) = path.split_at(start);
+    let is_part = |c: char| c.is_ascii_digit() || matches!(c, '-' | '_' | 'T' | 'Z' | ':');
+    let mut at = 0;
+    while let Some(found) = file[at..].find(|c: char| c.is_ascii_digit()).map(|found| at + found) {
+        let end = file[found..].find(|c| !is_part(c)).map_or(file.len(), |length| found + length);
+        let run = file[found..end].trim_end_matches(['-', '_', 'T', 'Z', ':']);
+        let digits: String = run.chars().filter(char::is_ascii_digit).collect();
+        if digits.len() >= 8 && digits.get(..8).is_some_and(is_day) && path.find(['*', '?', '[']).is_none() {
+            return format!("{folder}{}*{}", &file[..found], &file[found + run.len()..]);
+        }
+        at = end;
+    }
+    path.to_owned()
+}
+
+/// Whether eight digits are year, month and day.
+fn is_day(digits: &str) -> bool {
+    let part = |from: usize, to: usize| digits.get(from..to).and_then(|part| part.parse::<u32>().ok()).unwrap_or_default();
+    (1990..2100).contains(&part(0, 4)) && (1..=12).contains(&part(4, 6)) && (1..=31).contains(&part(6, 8))
 }
 
 /// A path without the number or the day that rotation put at its end.
@@ -190,6 +219,13 @@ type Fits = fn(&str) -> bool;
 
 fn is_any(_: &str) -> bool {
     true
+}
+
+/// A moment: a date with a time, or seconds or milliseconds since 1970 of this century.
+fn is_time(value: &str) -> bool {
+    let is_epoch = value.parse::<f64>().is_ok_and(|number| [1.0, 1e3, 1e6, 1e9].iter().any(|unit| (9.4e8..4.2e9).contains(&(number / unit))));
+    let is_written = value.len() >= 14 && value.contains(':') && value.chars().filter(char::is_ascii_digit).count() >= 10;
+    is_epoch || is_written
 }
 
 fn is_address(value: &str) -> bool {
@@ -224,7 +260,7 @@ fn is_agent(value: &str) -> bool {
 /// Event field, the names that mean it (in full, or as the last parts of a nested key), and what its values look like. The more particular
 /// names come first.
 const JSON_FIELDS: &[(&str, &[&str], Fits)] = &[
-    ("time", &["msec", "@timestamp", "timestamp", "ts", "time", "datetime", "time_iso8601", "date", "t"], is_any),
+    ("time", &["msec", "@timestamp", "timestamp", "ts", "time", "datetime", "time_iso8601", "epoch", "date", "when", "t"], is_time),
     (
         "src_ip",
         &[
@@ -245,9 +281,9 @@ const JSON_FIELDS: &[(&str, &[&str], Fits)] = &[
         ],
         is_address,
     ),
-    ("account", &["username", "user_name", "remote_user", "account", "user_id", "userid", "user", "login"], is_any),
+    ("account", &["username", "user_name", "remote_user", "account", "user_id", "userid", "user", "login", "actor", "principal", "subject"], is_any),
     ("session", &["session_id", "sessionid", "session", "sid"], is_long),
-    ("request_id", &["x_request_id", "http_request_id", "request_id", "requestid", "req_id", "correlation_id", "x_correlation_id", "trace_id"], is_long),
+    ("request_id", &["x_request_id", "http_request_id", "request_id", "requestid", "req_id", "rid", "correlation_id", "x_correlation_id", "trace_id"], is_long),
     ("method", &["request_method", "http_request_method", "req_method", "method", "verb"], is_method),
     ("url", &["request_uri", "url_original", "uri", "url", "url_path", "request_path", "path", "target"], is_url),
     ("status_code", &["http_response_status_code", "response_status", "status_code", "statuscode", "status", "code"], is_status),
@@ -267,9 +303,9 @@ const JSON_FIELDS: &[(&str, &[&str], Fits)] = &[
         ],
         is_number,
     ),
-    ("duration", &["request_time", "response_time", "responsetime", "duration_ms", "duration", "elapsed", "elapsed_ms", "latency"], is_number),
+    ("duration", &["request_time", "response_time", "responsetime", "duration_ms", "duration", "elapsed", "elapsed_ms", "latency", "took"], is_number),
     ("user_agent", &["http_user_agent", "user_agent_original", "user_agent", "useragent", "agent"], is_agent),
-    ("message", &["event_action", "message", "msg"], is_any),
+    ("message", &["event_action", "message", "msg", "event"], is_any),
 ];
 
 pub(super) fn json_fields(keys: &BTreeMap<String, Vec<String>>) -> String {
@@ -287,8 +323,13 @@ pub fn fields_of(keys: &BTreeMap<String, Vec<String>>) -> Vec<(String, String)> 
         let of_response = |key: &str| *field != "bytes" || !plain(key).starts_with("req");
         let whole = names.iter().find_map(|name| keys.keys().filter(can_be).find(|key| plain(key) == *name));
         let part = || names.iter().find_map(|name| keys.keys().filter(can_be).find(|key| ends_with(&plain(key), name) && of_response(key)));
+        // One that no name tells, if its values are such as no other's.
+        let alone = || {
+            let mut such = keys.keys().filter(can_be).filter(|key| !keys[*key].is_empty());
+            such.next().filter(|_| such.next().is_none() && matches!(*field, "time" | "src_ip" | "method" | "url"))
+        };
         // Of a nested message no part is meant.
-        if let Some(key) = whole.or_else(|| part().filter(|_| !matches!(*field, "time" | "message"))) {
+        if let Some(key) = whole.or_else(|| part().filter(|_| !matches!(*field, "time" | "message"))).or_else(alone) {
             taken.insert(key);
             found.push(((*field).to_owned(), key.clone()));
         }

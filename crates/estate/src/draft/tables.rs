@@ -37,16 +37,19 @@ fn write_database(findings: &Findings, database: &DatabaseSketch, people: Option
     let logs = || findings.logs.iter().filter(|log| log.format.as_ref().is_some_and(|(format, _)| format.starts_with(family)));
     let seen: BTreeSet<&str> = logs().flat_map(|log| &log.databases).map(String::as_str).collect();
     let own: Vec<&str> = seen.iter().copied().filter(|name| !["postgres", "template0", "template1", "mysql", "information_schema"].contains(name)).collect();
-    let (name, sure) = match (database.name.as_deref(), &own[..]) {
-        (Some(name), _) => (name, "sure"),
-        (None, [one]) => (*one, "likely"),
-        (None, _) => ("main", "guess"),
+    let schemas: BTreeSet<&str> = database.tables.iter().filter_map(|t| t.name.split_once('.')).map(|(schema, _)| schema).collect();
+    // What the dump's file and its schemas are called like.
+    let file = database.snapshot.rsplit('/').next().unwrap_or(&database.snapshot);
+    let alike: Vec<&str> = own.iter().copied().filter(|name| schemas.contains(name) || words::share_a_word(name, file)).collect();
+    let (name, sure) = match (database.name.as_deref(), &own[..], &alike[..]) {
+        (Some(name), ..) => (name, "sure"),
+        (None, [one], _) | (None, _, [one]) => (*one, "likely"),
+        (None, ..) => ("main", "guess"),
     };
     let mut id = name.to_owned();
     while !ids.insert(id.clone()) {
         id.push('x');
     }
-    let schemas: BTreeSet<&str> = database.tables.iter().filter_map(|t| t.name.split_once('.')).map(|(schema, _)| schema).collect();
     let system = logs().find(|log| !log.databases.is_empty()).map_or_else(|| systems.first(), |log| systems.of_log(&log.path));
     let _ = writeln!(text, "[[database]]\nid = {}  # [{sure}] databases seen in logs: {}", toml_string(&id), list(seen.iter().copied()));
     let _ = writeln!(text, "system = {}  # [likely] where its log lies", toml_string(&system));

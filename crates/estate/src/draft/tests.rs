@@ -257,6 +257,30 @@ fn logs_that_tell_of_the_same_requests_are_of_one_system() {
 }
 
 #[test]
+fn logs_by_days_are_one_source_and_one_role_is_the_applications() {
+    let log = |path: &str, format: &str| LogSketch {
+        path: path.into(),
+        format: Some((format.into(), 1.0)),
+        roles: ["crew_app", "crew_report"].iter().zip([9, 2]).map(|(role, count)| ((*role).to_owned(), [("10.0.0.5".to_owned(), count)].into())).collect(),
+        databases: ["board".to_owned(), "crew".to_owned()].into(),
+        ..LogSketch::default()
+    };
+    let logs = vec![
+        log("crew/a.json", "json"),
+        log("db/postgresql-2026-09-13_000000.csv", "postgresql"),
+        log("db/postgresql-2026-09-14_000000.csv.gz", "postgresql"),
+        log("db/pg20260915T1200Z.log", "postgresql"),
+        log("db/v20261399.log", "postgresql"),
+    ];
+    let database = DatabaseSketch { snapshot: "snapshot/crew.sql".into(), tables: vec![table("x.t", &["id"], "id", &[])], ..DatabaseSketch::default() };
+    let (_, estate) = drafted(&Findings { logs, databases: vec![database], ..Findings::default() });
+    let paths: Vec<&str> = estate.sources.iter().map(|s| s.path[0].as_str()).collect();
+    assert_eq!(paths, ["crew/a.json", "db/pg*Z.log", "db/postgresql-*.csv", "db/v20261399.log"]);
+    assert_eq!(estate.systems[0].roles, ["crew_app"]);
+    assert_eq!(estate.databases[0].id, "crew");
+}
+
+#[test]
 fn nested_keys_mean_fields_where_their_values_can() {
     let keys = |pairs: &[(&str, &str)]| pairs.iter().map(|(key, value)| ((*key).to_owned(), vec![(*value).to_owned()])).collect::<BTreeMap<_, _>>();
     let text = json_fields(&keys(&[
@@ -268,6 +292,11 @@ fn nested_keys_mean_fields_where_their_values_can() {
         ("user.name", "kit"),
     ]));
     for part in ["time = \"@timestamp\"", "src_ip = \"source.ip\"", "account = \"user.name\"", "request_id = \"http.request.id\"", "url = \"url.original\""] {
+        assert!(text.contains(part), "{text}");
+    }
+    let text =
+        json_fields(&keys(&[("clock", "1795894663.719"), ("peer", "10.0.0.1"), ("verb", "GET"), ("target", "/x"), ("rid", "0105aa125eb4"), ("time", "14 ms")]));
+    for part in ["time = \"clock\"", "src_ip = \"peer\"", "method = \"verb\"", "url = \"target\"", "request_id = \"rid\""] {
         assert!(text.contains(part), "{text}");
     }
     let text = json_fields(&keys(&[

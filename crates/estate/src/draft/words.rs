@@ -341,7 +341,7 @@ const OF_TABLES: &[(&[&str], &str)] = &[
         "criminal_record",
     ),
     (
-        &["salary", "payroll", "payslip", "payment", "invoice", "bank~", "loan", "transaction", "billing", "tax", "pension", "card", "wallet", "claim"],
+        &["salary", "payroll", "pay", "payslip", "payment", "invoice", "bank~", "loan", "transaction", "billing", "tax", "pension", "card", "wallet", "claim"],
         "financial",
     ),
     (&["posting", "job history", "career", "employment history"], "employment_history"),

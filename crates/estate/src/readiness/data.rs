@@ -24,6 +24,16 @@ pub struct Data {
     pub unmapped_sessions: BTreeMap<String, Vec<String>>,
 }
 
+/// The cookies that a web server's log writes down, as its `log_format` names them.
+pub fn cookies_of(log_format: &str) -> Vec<String> {
+    let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    let nginx = log_format.split("$cookie_").skip(1).map(|rest| rest.split(|c| !is_name(c)).next().unwrap_or_default());
+    let nginx = nginx.filter(|name| !name.is_empty()).map(|name| format!("$cookie_{name}"));
+    let apache = log_format.split("%{").skip(1).filter_map(|rest| rest.split_once("}C")).map(|(name, _)| name);
+    let apache = apache.filter(|name| !name.is_empty() && name.chars().all(is_name)).map(|name| format!("%{{{name}}}C"));
+    nginx.chain(apache).collect()
+}
+
 /// Judges the description of the data.
 pub(super) fn judge(estate: &Estate, data: &Data, answers: &mut Vec<Answer>) {
     for database in &estate.databases {

@@ -27,7 +27,8 @@ def main():
     wide = rows + (read(truth_folder / "sent_to_app.csv") if (truth_folder / "sent_to_app.csv").exists() else [])
     # A truth that was taken from bodies alone knows no columns.
     field = "category" if {row["column"] for row in rows} == {"value"} else "column"
-    truth, wider = ({(row["staff_no"], row[field]) for row in some} for some in (rows, wide))
+    subject = "staff_no" if "staff_no" in rows[0] else "data_subject"
+    truth, wider = ({(row[subject], row[field]) for row in some} for some in (rows, wide))
     shown, confirmed, tiers = {}, [], {}
     for row in read(case / "export/exposures.csv"):
         person = names.get(row["data_subject"], row["data_subject"])
@@ -38,7 +39,7 @@ def main():
             confirmed.append((person, told))
     missed, false = score(shown, confirmed, truth, wider, compare.same)
     people = {person for person, _ in truth}
-    letters = {names.get(row["data_subject"], row["data_subject"]): row["kind"] for row in read(case / "export/letters.csv")}
+    letters = {names.get(row["data_subject"], row["data_subject"]): row["kind"] for row in (read(case / "export/letters.csv") if (case / "export/letters.csv").exists() else [])}
     reassured = {person for person in people if letters.get(person, "").replace(" ", "_") == "not_reached"}
     count = lambda pairs: ", ".join(f"{name} {sum(1 for _, other in pairs if other == name)}" for name in sorted({str(name) for _, name in pairs})) or "none"
     falsely = [(person, "/".join(sorted(told))) for person, told in false]

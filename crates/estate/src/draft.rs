@@ -78,7 +78,7 @@ pub fn write(findings: &Findings) -> String {
 }
 
 const HEAD: &str = "# A first draft of an estate file. What speaks for a line stands behind it: [sure] read off, [likely] by content or name, [guess] change it.\n\
-# Correct it, then run `strandline estate check` on it. docs/estate.md describes every field.\n\n\
+# Correct it, then run `strandline estate check` on it. docs/estate.md describes every field.\n\ndraft = true  # take this line away when you have: until then nobody is told that they were not reached\n\n\
 [organisation]\nname = { en = \"Our organisation\" }  # [guess]\ntime_zone = \"UTC\"  # [guess] for deadlines and letters\nregimes = []\n\n";
 
 fn key(name: &str) -> String {

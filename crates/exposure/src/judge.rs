@@ -315,6 +315,9 @@ impl Judge<'_> {
                 continue;
             }
             let mut own = cap;
+            if self.world.guessed_actor {
+                own = lower(own, (Certainty::Possible, Some(Missing::ActorGuessed)));
+            }
             if let Some(doubt) = revealed.doubt {
                 own = lower(own, (doubt.at_most, Some(Missing::Replay(doubt.sentence))));
             }

@@ -50,11 +50,13 @@ pub struct Options {
     pub threads: usize,
     /// What to do with a snapshot that ends too early.
     pub on_cut: OnCut,
+    /// Whether nobody named the actor, and the detections that did rest on an estate that nobody corrected.
+    pub guessed_actor: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { inferable_group: 5, memory_limit_bytes: 2 << 30, threads: 2, on_cut: OnCut::Stop }
+        Self { inferable_group: 5, memory_limit_bytes: 2 << 30, threads: 2, on_cut: OnCut::Stop, guessed_actor: false }
     }
 }
 

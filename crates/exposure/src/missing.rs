@@ -45,6 +45,7 @@ pub(crate) enum Missing {
     MovedHere,
     HeldByVariable,
     ColumnNotDescribed,
+    ActorGuessed,
     SessionReadsOtherwise,
     /// A doubt of the replay, in its own words.
     Replay(&'static str),
@@ -95,6 +96,7 @@ impl Missing {
             Self::MovedHere => "a write moved values of others into a table that it reads",
             Self::HeldByVariable => "a variable of the session holds what an earlier statement put there",
             Self::ColumnNotDescribed => "the estate says of the column only that others of its table may hold such data",
+            Self::ActorGuessed => "only detections tell who the actor is, and the estate that they rest on is a draft",
             Self::SessionReadsOtherwise => "the session had set something under which the server may have read the statement otherwise",
             Self::Replay(sentence) => sentence,
         }

@@ -76,7 +76,8 @@ pub(crate) fn expose_with(
             database.id
         ));
     }
-    let world = Builder { estate: inputs.estate, register: &inputs.subjects, writes, read: &first.words, make, notes: &mut notes }.build(stored)?;
+    let mut world = Builder { estate: inputs.estate, register: &inputs.subjects, writes, read: &first.words, make, notes: &mut notes }.build(stored)?;
+    world.guessed_actor = inputs.options.guessed_actor;
     summary.notes = notes;
     keys_must_meet(inputs.estate, &inputs.subjects, &world)?;
     write_held(&world, out)?;

@@ -308,6 +308,15 @@ impl Case {
     }
 
     fn run_on(&self, estate: &str, known: KnownPeople, make: crate::replay::MakeReplayer<'_>) -> Result<(Kept, Summary), ExposureError> {
+        self.run_with(estate, (known, Options::default()), make)
+    }
+
+    fn run_with(
+        &self,
+        estate: &str,
+        (known, options): (KnownPeople, Options),
+        make: crate::replay::MakeReplayer<'_>,
+    ) -> Result<(Kept, Summary), ExposureError> {
         let estate: Estate = toml::from_str(estate).expect("the estate is valid");
         let mut builder = EventBatchBuilder::new();
         self.events.iter().for_each(|event| builder.push(event));
@@ -322,7 +331,7 @@ impl Case {
             events: &events,
             coverage: &self.coverage,
             open: Vec::new(),
-            options: Options::default(),
+            options,
         };
         let mut kept = Kept::default();
         let summary = expose_with(inputs, make, &mut |_| {}, &mut kept)?;
@@ -391,6 +400,15 @@ fn a_column_that_nobody_looked_at_is_possible_and_no_more() {
     check_described(from, to, "SELECT dob FROM hr.staff WHERE staff_no = 'B'", 1, "B:date_of_birth?");
     check_described(from, to, "SELECT name FROM hr.staff WHERE staff_no = 'B'", 1, "B:name+");
     check_described(from, to, "SELECT staff_no FROM hr.staff", 4, "");
+}
+
+#[test]
+fn an_actor_whom_nobody_named_on_a_draft_makes_nobody_more_than_possible() {
+    let case = Case::of(vec![access(1, POINT, Some(1))]);
+    let make = &mut |database| Ok(Box::new(Naive { database, prepared: Vec::new() }) as Box<dyn Replayer>);
+    let options = Options { guessed_actor: true, ..Options::default() };
+    let (kept, _) = case.run_with(ESTATE, (KnownPeople::default(), options), make).expect("a case without faults");
+    assert_eq!(cells(&kept), "B:name?");
 }
 
 #[test]

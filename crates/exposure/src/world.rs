@@ -126,6 +126,8 @@ pub(crate) struct World {
     pub(crate) columns: Vec<(String, u32)>,
     /// Those that have their category only as others of their table, and that nobody has looked at.
     pub(crate) unnamed: BTreeSet<u32>,
+    /// Whether the actor is guessed: whoever is shown is no more than possible.
+    pub(crate) guessed_actor: bool,
     /// How many bytes a text of each column has in the mean; 0 where it holds none.
     pub(crate) bytes: BTreeMap<u32, f64>,
     /// What the pages of the estate's routes show.
@@ -458,6 +460,7 @@ impl Builder<'_> {
             people: People::default(),
             columns: Vec::new(),
             unnamed: BTreeSet::new(),
+            guessed_actor: false,
             bytes: BTreeMap::new(),
             pages: Pages::default(),
             categories: Vec::new(),

@@ -8,6 +8,10 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Estate {
+    /// Nobody has corrected it since it was drafted: nobody is told that they were not reached by it, and whoever is shown by an actor
+    /// whom no person named is no more than possible.
+    #[serde(default)]
+    pub draft: bool,
     /// Who we are.
     pub organisation: Organisation,
     /// Systems, with addresses.

@@ -52,6 +52,19 @@ pub fn open_questions(case: &Case) -> Result<Vec<Question>, ResponseError> {
 /// # Errors
 /// If the state of the case cannot be read.
 pub(crate) fn open_before(response: &Response<'_>) -> Result<Vec<Question>, ResponseError> {
+    let mut open = open_of_trail(response)?;
+    if response.estate.draft {
+        open.push(Question::of_the_case(
+            "draft",
+            "the estate file is a draft that nobody has corrected",
+            None,
+            "correct it, take `draft = true` out of it, and run `strandline respond` again",
+        ));
+    }
+    Ok(open)
+}
+
+fn open_of_trail(response: &Response<'_>) -> Result<Vec<Question>, ResponseError> {
     let Some(intrusion) = intrusion(response)? else {
         return Ok(vec![Question::of_the_case(
             "no_actor",

@@ -59,6 +59,14 @@ impl Systems {
             let seen = uses.iter().map(|(role, hosts)| format!("{role} ({})", hosts.values().sum::<u64>())).collect::<Vec<_>>();
             let _ = writeln!(text, "roles = [{}]  # [guess] its application's database roles; seen: {}\n", strings(own), list(seen.iter().map(String::as_str)));
         }
+        let own: BTreeSet<&str> = self.ids.iter().flat_map(|id| roles_of(id, &applications, &uses)).collect();
+        for (role, hosts) in uses.iter().filter(|(role, _)| !own.contains(role.as_str())) {
+            let hosts = strings(hosts.keys().map(String::as_str));
+            let _ = writeln!(text, "# Is this one known? Then: [[trusted]] role = {}, addresses = [{hosts}], reason = \"…\"", toml_string(role));
+        }
+        if uses.len() > own.len() {
+            text.push('\n');
+        }
     }
 }
 

@@ -22,6 +22,7 @@ use strandline_model::table::{Row, ScanError};
 use crate::error::ResponseError;
 use crate::run::{Made, Response};
 use crate::stage::intake::Seals;
+use crate::stage::trace::TrailState;
 use crate::store;
 use crate::{clearance, exposed, people};
 
@@ -110,6 +111,7 @@ fn replay_all(response: &mut Response<'_>) -> Result<Made, ResponseError> {
         memory_limit_bytes: response.settings.memory_limit_bytes,
         threads: response.settings.threads,
         on_cut: response.choices.on_cut(),
+        guessed_actor: response.estate.draft && names_nobody(response)?,
         ..Options::default()
     };
     let people = register(response)?.0;
@@ -139,6 +141,12 @@ fn replay_all(response: &mut Response<'_>) -> Result<Made, ResponseError> {
     let writers = [exposures, replays, data_subjects, sightings, clearances, open_questions];
     let parts = writers.into_iter().map(TableWriter::finish).collect::<Result<_, _>>()?;
     Ok(Made { parts, files: vec![file] })
+}
+
+/// Whether no person named the actor: the trail stands on detections alone.
+fn names_nobody(response: &Response<'_>) -> Result<bool, ResponseError> {
+    let trail: Option<TrailState> = store::read_json(&response.case, store::TRAIL)?;
+    Ok(trail.is_none_or(|trail| trail.pins.is_empty()))
 }
 
 /// The register's lines, its key first, as values to find in the data.

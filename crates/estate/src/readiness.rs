@@ -6,7 +6,7 @@ mod data;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use strandline_model::estate::Estate;
+use strandline_model::estate::{Estate, Table};
 use strandline_model::event::{Activity, Class, EventRows, RecordKind};
 
 pub use data::{Data, cookies_of};
@@ -360,6 +360,16 @@ fn judge_data(estate: &Estate, answers: &mut Vec<Answer>) {
     }
     for table in estate.tables.iter().filter(|t| t.subject_key.is_none() && t.subject_via.is_none() && t.all_categories().next().is_some()) {
         answers.push(blind(&table.name, "holds personal data and names no subject".to_owned(), "whose row it is", "set subject_key or subject_via"));
+    }
+    let leads_on = |table: &Table, name: &str| {
+        let there = estate.tables.iter().find(|other| other.database == table.database && other.name == name);
+        there.is_some_and(|other| other.subject_key.is_some() || other.subject_via.is_some())
+    };
+    for table in &estate.tables {
+        if let Some(via) = table.subject_via.as_ref().filter(|via| !leads_on(table, &via.table)) {
+            let found = format!("its way to people goes through {}, of whose people the estate says nothing", via.table);
+            answers.push(blind(&table.name, found, "whose row it is: everybody is possible", "add a [[table]] for it, with subject_key or subject_via"));
+        }
     }
     for system in estate.systems.iter().filter(|s| has_application(estate, &s.id)) {
         let (found, severity) = match (system.addresses.is_empty(), system.roles.is_empty()) {

@@ -422,6 +422,8 @@ fn rows_that_are_not_about_people_show_nobody() {
 fn a_described_table_without_a_subject_is_of_somebody() {
     let via = "\nsubject_via = { column = \"case_id\", table = \"hr.case\", to_column = \"id\" }";
     check_described(via, "", "SELECT text FROM hr.note", 1, "A:health? B:health? C:health? D:health?");
+    let through = "name = \"hr.case\"\nsubject_key = \"staff_no\"";
+    check_described(through, "name = \"hr.case\"", "SELECT text FROM hr.note", 1, "A:health? B:health? C:health? D:health?");
 }
 
 #[test]

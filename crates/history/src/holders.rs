@@ -98,6 +98,7 @@ impl<'h> Holders<'h> {
             } else if let Some(via) = &described.subject_via
                 && let Some(other) = self.stored.table(&via.table)
                 && let (Some(column), Some(to)) = (table.column_index(&via.column), self.stored.tables[other].column_index(&via.to_column))
+                && self.described[other].is_some_and(|there| there.subject_key.is_some() || there.subject_via.is_some())
                 && other != at
                 && depth < DEPTH
             {

@@ -65,12 +65,11 @@ fn write_database(findings: &Findings, database: &DatabaseSketch, people: Option
     write_left_out(database, described.as_ref(), findings.register.as_ref(), text);
     if let (Some(people), Some(owners)) = (people, &described) {
         let standing = standing(findings, database, people);
-        for (at, owner) in &owners.of {
+        let taken = described_tables(&database.tables, owners);
+        for (at, owner) in owners.of.iter().filter(|(at, _)| taken.contains(*at)) {
             let table = &database.tables[*at];
-            if *at == people.table || !is_left_out(table) {
-                let filter = (*at == people.table).then(|| row_filter(table, people)).flatten();
-                write_table(&id, table, owner, (&sort(table, owner, *at == people.table, standing, findings.register.as_ref()), filter), text);
-            }
+            let filter = (*at == people.table).then(|| row_filter(table, people)).flatten();
+            write_table(&id, table, owner, (&sort(table, owner, *at == people.table, standing, findings.register.as_ref()), filter), text);
         }
     }
 }
@@ -84,6 +83,20 @@ fn standing(findings: &Findings, database: &DatabaseSketch, people: &People) -> 
     words::of_people(names.into_iter().flatten().chain(columns)).unwrap_or(PLAIN)
 }
 
+/// The tables that are described: that of the people, those that hold something, and those that the way of such a one goes through.
+fn described_tables(tables: &[TableSketch], owners: &Owners) -> BTreeSet<usize> {
+    let mut taken: BTreeSet<usize> = owners.of.keys().copied().filter(|at| *at == owners.people || !is_left_out(&tables[*at])).collect();
+    let mut open: Vec<usize> = taken.iter().copied().collect();
+    while let Some(at) = open.pop() {
+        if let Some(Way::Via { table, .. }) = owners.of.get(&at).map(|owner| &owner.way)
+            && let Some(through) = tables.iter().position(|other| other.name == *table).filter(|through| taken.insert(*through))
+        {
+            open.push(through);
+        }
+    }
+    taken
+}
+
 /// Whether a table whose rows would belong to people holds nothing to describe yet: it has no rows, or only keys.
 fn is_left_out(table: &TableSketch) -> bool {
     table.rows == 0 || words::holds_keys_alone(table)
@@ -93,13 +106,13 @@ fn is_left_out(table: &TableSketch) -> bool {
 fn write_left_out(database: &DatabaseSketch, owners: Option<&Owners>, register: Option<&RegisterSketch>, text: &mut String) {
     let owned = |at: &usize| owners.is_some_and(|owners| owners.of.contains_key(at));
     let why = |at: &usize| owners.and_then(|owners| owners.doubtful.get(at)).map(|why| format!(" ({why})")).unwrap_or_default();
-    let is_people = |at: usize| owners.is_some_and(|owners| owners.people == at);
+    let taken = owners.map(|owners| described_tables(&database.tables, owners)).unwrap_or_default();
     let (mut empty, mut unowned, mut tied, mut plain) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for (at, table) in database.tables.iter().enumerate() {
         let name = || printable(&table.name);
         match (personal_columns(table, register), why(&at)) {
-            _ if owned(&at) && !is_people(at) && is_left_out(table) => empty.push(name()),
-            _ if owned(&at) => {}
+            _ if taken.contains(&at) => {}
+            _ if owned(&at) => empty.push(name()),
             (kinds, why) if kinds.is_empty() && why.is_empty() => plain.push(table.name.as_str()),
             (kinds, _) if kinds.is_empty() => tied.push(name()),
             (kinds, why) => unowned.push(format!("{}: {}{}", name(), list(kinds.into_iter()), printable(&why))),

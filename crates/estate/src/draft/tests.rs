@@ -197,6 +197,19 @@ fn a_column_that_few_people_stand_in_says_who_handled_the_row() {
 }
 
 #[test]
+fn a_way_goes_through_described_tables_alone() {
+    let tables = vec![
+        table("app.person", &["id", "first_name", "last_name", "email", "birth_date"], "id", &[]),
+        table("app.link", &["id", "person_id"], "id", &[("person_id", "app.person", "id")]),
+        table("app.paper", &["id", "link_id", "body"], "id", &[("link_id", "app.link", "id")]),
+    ];
+    let findings = Findings { databases: vec![DatabaseSketch { tables, ..DatabaseSketch::default() }], ..Findings::default() };
+    let (text, estate) = drafted(&findings);
+    let names: Vec<&str> = estate.tables.iter().map(|t| t.name.as_str()).collect();
+    assert_eq!(names, ["app.person", "app.link", "app.paper"], "{text}");
+}
+
+#[test]
 fn a_table_whose_people_are_not_known_is_left_out_and_named() {
     let tables = vec![
         table("app.person", &["id", "first_name", "last_name", "email", "birth_date"], "id", &[]),

@@ -113,7 +113,7 @@ fn words_of(lines: &[Vec<String>], column: usize) -> HashSet<String> {
 
 /// The words of a text that can tell a person; of scripts without blanks between words, the whole run is one.
 fn telling_words(text: &str) -> Vec<String> {
-    let is_telling = |word: &&str| word.chars().count() >= TELLING || word.chars().any(|c| !c.is_ascii());
+    let is_telling = |word: &&str| word.chars().count() >= TELLING || !word.is_ascii();
     text.split(|c: char| !c.is_alphanumeric()).filter(is_telling).filter(|word| word.chars().any(char::is_alphabetic)).map(str::to_lowercase).collect()
 }
 

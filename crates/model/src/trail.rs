@@ -255,6 +255,90 @@ impl Row for Step {
     }
 }
 
+/// How statements that an application ran divide: the actor's, provably or probably somebody else's, or open.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Division {
+    /// The actor's, proved.
+    pub own_proved: i64,
+    /// The actor's, inferred.
+    pub own_inferred: i64,
+    /// Somebody else's, proved: by a request id, or by values of their request.
+    pub others_proved: i64,
+    /// Probably somebody else's.
+    pub others_inferred: i64,
+    /// Held for the actor's until a person struck the link that said so.
+    pub struck: i64,
+    /// Nothing tells whose.
+    pub open: i64,
+}
+
+impl Division {
+    /// All of them.
+    pub fn total(&self) -> i64 {
+        self.own_proved + self.own_inferred + self.others_proved + self.others_inferred + self.struck + self.open
+    }
+}
+
+/// How the statements divide that the application ran while one request of the actor was in progress. A row of `splits`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Split {
+    /// The request's first record, `ARTEFACT@OFFSET`.
+    pub request: String,
+    /// When it was logged, on that log's own clock.
+    pub time: Instant,
+    /// The system that it was made to.
+    pub system: String,
+    /// Where it came from.
+    pub address: Option<String>,
+    /// Its session, where one is known.
+    pub session: Option<String>,
+    /// Method and path of requests of its kind, without their values.
+    pub kind: String,
+    /// The actor's, proved.
+    pub own_proved: i64,
+    /// The actor's, inferred.
+    pub own_inferred: i64,
+    /// Somebody else's, proved.
+    pub others_proved: i64,
+    /// Probably somebody else's.
+    pub others_inferred: i64,
+    /// Struck by a person.
+    pub struck: i64,
+    /// Nothing tells whose.
+    pub open: i64,
+    /// The actor's statements, at most a thousand.
+    pub own_statements: Vec<EventRef>,
+    /// Statements of others and struck ones, at most a thousand.
+    pub others_statements: Vec<EventRef>,
+    /// Open ones, at most a thousand.
+    pub open_statements: Vec<EventRef>,
+}
+
+impl Row for Split {
+    const TABLE: &'static str = "splits";
+
+    fn fields() -> Vec<FieldRef> {
+        vec![
+            text("request"),
+            whole("time"),
+            text("system"),
+            optional_text("address"),
+            optional_text("session"),
+            text("kind"),
+            whole("own_proved"),
+            whole("own_inferred"),
+            whole("others_proved"),
+            whole("others_inferred"),
+            whole("struck"),
+            whole("open"),
+            EventRef::list_field("own_statements"),
+            EventRef::list_field("others_statements"),
+            EventRef::list_field("open_statements"),
+        ]
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

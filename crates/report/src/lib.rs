@@ -16,7 +16,7 @@ use strandline_model::evidence::{Artefact, Coverage, EventRef};
 use strandline_model::exposure::{Certainty, Replay};
 use strandline_model::table::{Row, Scan, ScanError};
 use strandline_model::time::Instant;
-use strandline_model::trail::Step;
+use strandline_model::trail::{Division, Step};
 
 use html::{Page, escape};
 pub use rules::RulesRun;
@@ -48,6 +48,8 @@ pub struct Input<'a> {
     pub coverage: &'a Coverage,
     /// The actor's steps, in order.
     pub steps: &'a [Step],
+    /// How the statements divide that ran while requests of the actor were in progress.
+    pub division: &'a Division,
     /// Detections, in order.
     pub detections: &'a [Detection],
     /// What Sigma rules could do with the evidence, if they ran.
@@ -75,6 +77,7 @@ pub fn write(input: &Input<'_>) -> Result<String, ScanError> {
     write_categories(&mut page, &tally);
     page.figure("The path, by system; holes are missing evidence", &chart::lanes(input.steps, input.coverage, &zone));
     write_steps(&mut page, input, &zone);
+    write_division(&mut page, input.division);
     write_matrix(&mut page, &tally);
     write_gaps(&mut page, input, &zone);
     write_replays(&mut page, input.replays)?;
@@ -243,6 +246,31 @@ fn write_steps(page: &mut Page, input: &Input<'_>, zone: &Zone) {
             step.event_count,
             step.events.first().map(|place| locate(input.artefacts, place)).unwrap_or_default()
         ));
+    }
+    page.raw("</tbody></table>");
+}
+
+/// Whose the statements are that an application ran while it answered the intruder: all of them, so that none is left out unseen.
+fn write_division(page: &mut Page, division: &Division) {
+    if division.total() == 0 {
+        return;
+    }
+    page.heading("Whose the statements are");
+    page.paragraph(&format!(
+        "While requests of the intruder were in progress, the applications ran {} statements. Each is in one line of this table. What is open counts as possible. \
+         strandline trace --statements shows them request by request.",
+        thousands(division.total().unsigned_abs())
+    ));
+    page.raw("<table><thead><tr><th>Whose<th class=n>Statements</tr></thead><tbody>");
+    for (whose, count) in [
+        ("The intruder's, proved", division.own_proved),
+        ("The intruder's, inferred", division.own_inferred),
+        ("Somebody else's, proved", division.others_proved),
+        ("Probably somebody else's", division.others_inferred),
+        ("Struck by a responder", division.struck),
+        ("Open: nothing tells whose", division.open),
+    ] {
+        page.raw(&format!("<tr><td>{}<td class=n>{}</tr>", escape(whose), thousands(count.unsigned_abs())));
     }
     page.raw("</tbody></table>");
 }

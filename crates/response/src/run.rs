@@ -8,7 +8,7 @@ use strandline_model::estate::Estate;
 use strandline_model::evidence::{Artefact, Coverage};
 use strandline_model::table::Row;
 use strandline_model::time::Instant;
-use strandline_model::trail::{Link, Pin, Step};
+use strandline_model::trail::{Division, Link, Pin, Split, Step};
 
 use crate::choices::{Choices, Told};
 use crate::error::ResponseError;
@@ -305,6 +305,15 @@ impl<'a> Response<'a> {
     /// If the tables cannot be read.
     pub fn trail(&self) -> Result<(Vec<Step>, Vec<Link>), ResponseError> {
         Ok((self.case.read_rows(Step::TABLE)?, self.case.read_rows(Link::TABLE)?))
+    }
+
+    /// For each request of the actor, how the statements divide that ran while it was in progress; and all of them together.
+    ///
+    /// # Errors
+    /// If the tables cannot be read.
+    pub fn splits(&self) -> Result<(Vec<Split>, Division), ResponseError> {
+        let state: stage::trace::TrailState = store::read_json(&self.case, store::TRAIL)?.unwrap_or_default();
+        Ok((self.case.read_rows(Split::TABLE)?, state.division))
     }
 
     /// The organisation's time zone.

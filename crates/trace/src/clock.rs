@@ -157,7 +157,7 @@ fn settle(votes: &Votes, clocks: &mut Clocks) -> Vec<String> {
 }
 
 /// A value that few requests share.
-fn telling(value: &str) -> bool {
+pub(crate) fn telling(value: &str) -> bool {
     value.len() >= 4 && value.bytes().any(|b| b.is_ascii_digit()) && value != strandline_model::event::MASK
 }
 

@@ -10,9 +10,11 @@ use crate::requests::Request;
 use crate::routes::{How, Match, running};
 use crate::statements::{Execution, Statements};
 
-/// Requests with several statements on a connection that must be seen whole before connections count as taken by one
-/// request at a time.
-const FEWEST_WHOLE: usize = 5;
+/// How often a connection must have stayed with one request while others' statements ran elsewhere, before connections count
+/// as taken by one request at a time.
+const FEWEST_CHANCES: usize = 5;
+/// Coarser stamps, without numbers, do not tell in which order statements of a connection ran.
+const COARSEST_ORDER_MICROS: i64 = 1_000;
 
 /// What is looked through.
 pub(crate) struct Ground<'g> {
@@ -22,30 +24,30 @@ pub(crate) struct Ground<'g> {
     pub serves: &'g dyn Fn(&Execution, &str) -> bool,
     /// Whether the requests of everybody whom a connection serves are among those that are compared.
     pub compared: &'g dyn Fn(&Execution) -> bool,
+    /// Whether a statement carries the id of a request of a system whose ids tell requests apart.
+    pub has_foreign_id: &'g dyn Fn(&Execution, &str) -> bool,
 }
 
+/// Statements that ran while a request of the actor did, each with all requests that were running.
+pub(crate) type During = BTreeMap<usize, Vec<usize>>;
+
 /// Adds a match for each statement that ran while the actor's requests did and that no rule gave to anybody.
-/// `contested` are statements that were given to others, and requests of the actor that explain them as well.
-pub(crate) fn conserve(ground: &Ground<'_>, contested: &BTreeMap<usize, usize>, matches: &mut Vec<Match>) {
-    let candidates = candidates(ground);
-    let mut owners: BTreeMap<usize, Owner> = BTreeMap::new();
-    for m in matches.iter().filter(|m| !contested.contains_key(&m.execution)) {
-        owners.insert(m.execution, Owner { request: m.request, strength: m.strength });
-    }
-    bind_transactions(ground, &candidates, &mut owners, matches);
-    bind_connections(ground, &candidates, &mut owners, matches);
-    for (execution, running) in &candidates {
-        if owners.contains_key(execution) {
-            continue;
-        }
+/// `open` are statements that the actor or somebody else may have caused, with the actor's request.
+pub(crate) fn conserve(ground: &Ground<'_>, during: &During, open: &BTreeMap<usize, usize>, matches: &mut Vec<Match>) {
+    matches.retain(|m| !open.contains_key(&m.execution));
+    let mut owners: BTreeMap<usize, Owner> = matches.iter().map(|m| (m.execution, Owner::of(m))).collect();
+    bind_transactions(ground, during, &mut owners, matches);
+    bind_connections(ground, during, &mut owners, matches);
+    for (execution, running) in during.iter().filter(|(e, _)| !owners.contains_key(e)) {
         let e = &ground.statements.all[*execution];
         let mine = running.iter().copied().filter(|r| ground.requests[*r].mine.is_some());
-        let Some(request) = contested.get(execution).copied().or_else(|| mine.min_by_key(|r| ((ground.requests[*r].to - e.time).abs(), *r))) else {
+        let Some(request) = open.get(execution).copied().or_else(|| mine.min_by_key(|r| ((ground.requests[*r].to - e.time).abs(), *r))) else {
             continue;
         };
-        let alone = running.iter().all(|r| ground.requests[*r].mine.is_some()) && (ground.compared)(e) && !contested.contains_key(execution);
-        let (how, strength) = if alone { (How::Alone, Strength::Inferred) } else { (How::Open, Strength::Open) };
-        matches.push(Match { execution: *execution, request, how, strength, field: None });
+        let is_alone = running.iter().all(|r| ground.requests[*r].mine.is_some()) && (ground.compared)(e);
+        let is_told = open.contains_key(execution) || (ground.has_foreign_id)(e, &ground.requests[request].system);
+        let (how, strength) = if is_alone && !is_told { (How::Alone, Strength::Inferred) } else { (How::Open, Strength::Open) };
+        matches.push(Match { execution: *execution, request, how, strength, is_certain: false, field: None });
     }
 }
 
@@ -54,17 +56,21 @@ pub(crate) fn conserve(ground: &Ground<'_>, contested: &BTreeMap<usize, usize>, 
 struct Owner {
     request: usize,
     strength: Strength,
+    is_certain: bool,
 }
 
-/// Statements that ran while a request of the actor did, with all requests that were running, but those whose id says
-/// otherwise.
-fn candidates(ground: &Ground<'_>) -> BTreeMap<usize, Vec<usize>> {
-    let mut out: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+impl Owner {
+    fn of(m: &Match) -> Self {
+        Self { request: m.request, strength: m.strength, is_certain: m.is_certain }
+    }
+}
+
+/// Finds them.
+pub(crate) fn during(ground: &Ground<'_>) -> During {
+    let mut out: During = BTreeMap::new();
     for (r, request) in ground.requests.iter().enumerate() {
         for e in running(ground.statements, request.from, request.to) {
-            let execution = &ground.statements.all[e];
-            let other_id = matches!((&execution.request_id, &request.request_id), (Some(a), Some(b)) if a != b);
-            if !other_id && (ground.serves)(execution, &request.system) {
+            if (ground.serves)(&ground.statements.all[e], &request.system) {
                 out.entry(e).or_default().push(r);
             }
         }
@@ -74,7 +80,7 @@ fn candidates(ground: &Ground<'_>) -> BTreeMap<usize, Vec<usize>> {
 }
 
 /// A transaction is one request's: statements of it that no rule explains are of the request that the others are of.
-fn bind_transactions(ground: &Ground<'_>, candidates: &BTreeMap<usize, Vec<usize>>, owners: &mut BTreeMap<usize, Owner>, matches: &mut Vec<Match>) {
+fn bind_transactions(ground: &Ground<'_>, during: &During, owners: &mut BTreeMap<usize, Owner>, matches: &mut Vec<Match>) {
     let mut groups: BTreeMap<(&Arc<str>, &Arc<str>), Vec<usize>> = BTreeMap::new();
     for (at, e) in ground.statements.all.iter().enumerate() {
         if let Some(transaction) = &e.transaction {
@@ -86,16 +92,17 @@ fn bind_transactions(ground: &Ground<'_>, candidates: &BTreeMap<usize, Vec<usize
         let Some(first) = known.first().copied().filter(|first| known.iter().all(|o| o.request == first.request)) else {
             continue;
         };
-        let strength = known.iter().map(|o| o.strength).max().unwrap_or(first.strength);
-        for e in group.into_iter().filter(|e| candidates.contains_key(e)) {
-            give(e, Owner { strength, ..first }, How::Transaction, owners, matches);
+        let is_certain = known.iter().any(|o| o.is_certain);
+        let strength = if is_certain { Strength::Proved } else { Strength::Inferred };
+        for e in group.into_iter().filter(|e| during.contains_key(e)) {
+            give(e, Owner { strength, is_certain, ..first }, How::Transaction, owners, matches);
         }
     }
 }
 
 /// Where no two requests were ever seen to take turns on a connection, what stands between two statements of one request is
 /// that request's.
-fn bind_connections(ground: &Ground<'_>, candidates: &BTreeMap<usize, Vec<usize>>, owners: &mut BTreeMap<usize, Owner>, matches: &mut Vec<Match>) {
+fn bind_connections(ground: &Ground<'_>, during: &During, owners: &mut BTreeMap<usize, Owner>, matches: &mut Vec<Match>) {
     let mut lanes: BTreeMap<&Arc<str>, Vec<usize>> = BTreeMap::new();
     for (at, e) in ground.statements.all.iter().enumerate() {
         lanes.entry(&e.connection).or_default().push(at);
@@ -103,38 +110,44 @@ fn bind_connections(ground: &Ground<'_>, candidates: &BTreeMap<usize, Vec<usize>
     for lane in lanes.values_mut() {
         lane.sort_by_key(|e| (ground.statements.all[*e].time, ground.statements.all[*e].sequence, *e));
     }
-    if !take_turns_as_a_whole(lanes.values(), owners) {
+    let is_ordered = |e: &usize| ground.statements.all[*e].sequence.is_some() || ground.statements.all[*e].precision <= COARSEST_ORDER_MICROS;
+    if !lanes.values().flatten().all(is_ordered) || !stay_with_one_request(ground.statements, lanes.values(), owners) {
         return;
     }
     for lane in lanes.into_values() {
         let anchors: Vec<(usize, Owner)> = lane.iter().enumerate().filter_map(|(n, e)| owners.get(e).map(|o| (n, *o))).collect();
         for pair in anchors.windows(2).filter(|pair| pair[0].1.request == pair[1].1.request) {
-            let owner = Owner { strength: Strength::Inferred.min(pair[0].1.strength).min(pair[1].1.strength), ..pair[0].1 };
-            for e in lane[pair[0].0 + 1..pair[1].0].iter().filter(|e| candidates.contains_key(e)) {
+            let owner = Owner { strength: Strength::Inferred, is_certain: false, ..pair[0].1 };
+            for e in lane[pair[0].0 + 1..pair[1].0].iter().filter(|e| during.contains_key(e)) {
                 give(*e, owner, How::Connection, owners, matches);
             }
         }
     }
 }
 
-/// Whether requests never interleave on any connection, as far as enough of them show.
-fn take_turns_as_a_whole<'l>(lanes: impl Iterator<Item = &'l Vec<usize>>, owners: &BTreeMap<usize, Owner>) -> bool {
-    let mut whole = 0;
+/// Whether connections stay with one request until it is done: requests never interleave on any, though others' statements
+/// ran elsewhere between two of one request often enough that they would have been seen to.
+fn stay_with_one_request<'l>(statements: &Statements, lanes: impl Iterator<Item = &'l Vec<usize>>, owners: &BTreeMap<usize, Owner>) -> bool {
+    let mut by_time: Vec<(i64, usize)> = owners.iter().map(|(e, owner)| (statements.all[*e].time, owner.request)).collect();
+    by_time.sort_unstable();
+    let is_chance = |first: usize, second: usize, request: usize| {
+        let start = by_time.partition_point(|(time, _)| *time <= statements.all[first].time);
+        by_time[start..].iter().take_while(|(time, _)| *time < statements.all[second].time).any(|(_, other)| *other != request)
+    };
+    let mut chances = 0;
     for lane in lanes {
         let mut seen: BTreeSet<usize> = BTreeSet::new();
-        let mut run: Option<(usize, usize)> = None;
-        for request in lane.iter().filter_map(|e| owners.get(e)).map(|o| o.request) {
-            match &mut run {
-                Some((current, length)) if *current == request => {
-                    *length += 1;
-                    whole += usize::from(*length == 2);
-                }
+        let mut last: Option<(usize, usize)> = None;
+        for (e, request) in lane.iter().filter_map(|e| owners.get(e).map(|owner| (*e, owner.request))) {
+            match last {
+                Some((before, current)) if current == request => chances += usize::from(is_chance(before, e, request)),
                 _ if !seen.insert(request) => return false,
-                _ => run = Some((request, 1)),
+                _ => {}
             }
+            last = Some((e, request));
         }
     }
-    whole >= FEWEST_WHOLE
+    chances >= FEWEST_CHANCES
 }
 
 /// Gives a statement that nobody has to a request; what goes to others needs no match, since only the actor's is told.
@@ -143,5 +156,5 @@ fn give(execution: usize, owner: Owner, how: How, owners: &mut BTreeMap<usize, O
         return;
     }
     owners.insert(execution, owner);
-    matches.push(Match { execution, request: owner.request, how, strength: owner.strength, field: None });
+    matches.push(Match { execution, request: owner.request, how, strength: owner.strength, is_certain: owner.is_certain, field: None });
 }

@@ -12,11 +12,12 @@ use strandline_model::estate::Estate;
 use strandline_model::evidence::Coverage;
 use strandline_model::table::{Scan, ScanError};
 use strandline_model::time::Interval;
-use strandline_model::trail::{Link, OpenQuestion, Pin, Step};
+use strandline_model::trail::{Division, Link, OpenQuestion, Pin, Split, Step};
 
 mod accesses;
 mod clock;
 mod conserve;
+mod doubt;
 mod gaps;
 mod identity;
 mod links;
@@ -26,6 +27,7 @@ mod routes;
 mod seeds;
 mod sessions;
 mod shape;
+mod split;
 mod statements;
 mod steps;
 mod survey;
@@ -67,6 +69,10 @@ pub struct Trail {
     pub notes: Vec<String>,
     /// What the trail leaves open, in order, none twice.
     pub open: Vec<OpenQuestion>,
+    /// For each request of the actor, how the statements divide that ran while it was in progress.
+    pub splits: Vec<Split>,
+    /// How all of these statements divide, each counted once.
+    pub division: Division,
 }
 
 /// Who the actor is, as far as the evidence says.
@@ -140,6 +146,7 @@ pub fn trace(inputs: &Inputs<'_>, accesses: &mut dyn FnMut(Vec<Access>) -> Resul
     work.note_secret_sessions(&sessions, &mut identity, &links);
     work.link_dark_time(&mut identity, &mut links);
     work.add_windows(windows::gather(inputs, &sources, &logons, &windows::followed(&logons, &links), &links).map_err(TraceError::Events)?, &mut identity);
+    let (splits, division) = work.split();
     let steps = work.steps(&links);
     work.emit(&steps.1, ACCESSES_AT_A_TIME, accesses).map_err(TraceError::Accesses)?;
     let actor = work.actor(&identity, &logons, &links);
@@ -152,7 +159,7 @@ pub fn trace(inputs: &Inputs<'_>, accesses: &mut dyn FnMut(Vec<Access>) -> Resul
         notes.push(format!("{} more questions are open", open.len() - MOST_OPEN_IN_NOTES));
     }
     notes.extend(trail::parties_note(&actor));
-    Ok(Trail { links, steps: steps.0, actor, notes, open: open.into_iter().collect() })
+    Ok(Trail { links, steps: steps.0, actor, notes, open: open.into_iter().collect(), splits, division })
 }
 
 /// The survey; where no log of a system names a session, a second one with the sessions whose secrets its application looks up.

@@ -48,7 +48,7 @@ const SLOW_LINE_BYTES_PER_MILLISECOND: i64 = 500;
 /// A logged duration longer than this is not believed.
 const LONGEST_REQUEST_MICROS: i64 = 3_600_000_000;
 /// Lines of one request that share a request id stand at most this far apart.
-const SAME_REQUEST_MICROS: i64 = 300_000_000;
+pub(crate) const SAME_REQUEST_MICROS: i64 = 300_000_000;
 /// Lines of one request in two logs stand at most this far apart, beyond the precision of their stamps.
 const SAME_MOMENT_MICROS: i64 = 300_000;
 /// Lines about other people's requests that are held.

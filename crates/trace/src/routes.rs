@@ -5,11 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use strandline_model::access::Completion;
+use strandline_model::event::MASK;
 use strandline_model::trail::Strength;
 
-use crate::clock::Clocks;
-use crate::conserve::{Ground, conserve};
-use crate::requests::Request;
+use crate::clock::{Clocks, telling};
+use crate::conserve::{During, Ground, conserve, during};
+use crate::doubt::{Rival, contested};
+use crate::requests::{Request, SAME_REQUEST_MICROS};
 use crate::statements::{Execution, Statements, shape_key};
 use crate::survey::{Sample, Survey, TemplateKey};
 use crate::url::Target;
@@ -24,6 +26,10 @@ const PRESENCE_SHARE: f64 = 0.7;
 const USUALLY_WITHOUT: i64 = 300;
 /// … and by one of which other statements are known.
 const ALWAYS_WITHOUT: i64 = 100;
+/// Requests of a kind that must have been looked at, for it to be known what it does not run …
+const FEWEST_KNOWN: usize = 20;
+/// … and one of how many of them may have run beside such a statement by chance.
+const BY_CHANCE: usize = 10;
 /// Statements that must be known from elsewhere before an unknown shape is called unusual.
 const FEWEST_ELSEWHERE: u64 = 50;
 
@@ -59,6 +65,8 @@ struct Learned {
     without: i64,
     by_value: bool,
     free: bool,
+    /// Whether one request runs several of them: a row at a time, in a loop.
+    many: bool,
 }
 
 /// Fixed texts around a URL value that the application writes into its SQL.
@@ -74,6 +82,10 @@ struct Carrier {
 struct Template {
     learned: Vec<Learned>,
     carriers: Vec<Carrier>,
+    /// Requests that were looked at.
+    samples: usize,
+    /// During how many of them a statement of a shape ran, its own or somebody else's.
+    seen: BTreeMap<u64, usize>,
 }
 
 /// How a match was made.
@@ -106,6 +118,8 @@ pub(crate) struct Match {
     pub request: usize,
     pub how: How,
     pub strength: Strength,
+    /// Whether an identifier, or a value that nobody else's request had, says that it was this execution and no other like it.
+    pub is_certain: bool,
     /// The field whose value became SQL.
     pub field: Option<String>,
 }
@@ -124,8 +138,15 @@ pub(crate) struct Derived {
     pub known: bool,
 }
 
-/// Statements to requests, and statements that requests must have run.
-pub(crate) type Matched = (Vec<Match>, Vec<Derived>);
+/// Statements to requests.
+#[derive(Debug, Default)]
+pub(crate) struct Matched {
+    /// One for each statement that anybody caused, or may have, in their order.
+    pub matches: Vec<Match>,
+    /// Statements that requests must have run.
+    pub derived: Vec<Derived>,
+    pub during: During,
+}
 
 /// Matches statements to requests; those of others' requests too, so that they are not taken for the actor's.
 pub(crate) fn match_requests(
@@ -137,8 +158,24 @@ pub(crate) fn match_requests(
     compared: &dyn Fn(&Execution) -> bool,
 ) -> Matched {
     let templates = learn(survey, clocks, requests, statements, serves);
-    // Smaller is better: way of knowing, how often the kind of request does it, then distance from the usual delay, then order.
-    let mut pairs: Vec<Pair> = Vec::new();
+    let claims = claims(&templates, requests, statements, serves);
+    let ids_tell: BTreeSet<&str> = claims.iter().filter(|claim| claim.how == How::Id).map(|claim| requests[claim.request].system.as_ref()).collect();
+    let Settled { mut taken, mut matches, rivals, mut open } = settle(&claims, requests);
+    let has_foreign_id = |e: &Execution, system: &str| e.request_id.is_some() && ids_tell.contains(system);
+    remaining(requests, statements, serves, &has_foreign_id, &mut taken, &mut matches);
+    let ground = Ground { requests, statements, serves, compared, has_foreign_id: &has_foreign_id };
+    let during = during(&ground);
+    let may_run = |request: &Request, e: &Execution| may_run(&templates, request, shape_key(&e.lifted));
+    open.extend(contested(&ground, &during, &rivals, &may_run, &matches));
+    conserve(&ground, &during, &open, &mut matches);
+    matches.sort_by_key(|m| m.execution);
+    let derived = derive(&templates, requests, statements, &matches);
+    Matched { matches, derived, during }
+}
+
+/// Every request's claims on the statements that ran while it did, the best first.
+fn claims(templates: &BTreeMap<TemplateKey, Template>, requests: &[Request], statements: &Statements, serves: &dyn Fn(&Execution, &str) -> bool) -> Vec<Claim> {
+    let mut claims: Vec<Claim> = Vec::new();
     let mut by_id: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     for (at, e) in statements.all.iter().enumerate() {
         if let Some(id) = e.request_id.as_deref() {
@@ -147,42 +184,89 @@ pub(crate) fn match_requests(
     }
     for (r, request) in requests.iter().enumerate() {
         let with_id = request.request_id.as_deref().and_then(|id| by_id.get(id)).into_iter().flatten();
-        for e in with_id.filter(|e| (statements.all[**e].time - request.to).abs() <= 300_000_000) {
-            pairs.push(((How::Id, 0, 0, r, *e), 0, Strength::Proved, None));
+        for e in with_id.filter(|e| (statements.all[**e].time - request.to).abs() <= SAME_REQUEST_MICROS) {
+            claims.push(Claim { how: How::Id, without: 0, distance: 0, request: r, execution: *e, rule: 0, ..Claim::default() });
         }
+    }
+    let ids_tell: BTreeSet<Arc<str>> = claims.iter().map(|claim| requests[claim.request].system.clone()).collect();
+    for (r, request) in requests.iter().enumerate() {
         let Some(template) = request.template().and_then(|key| templates.get(&key)) else {
             continue;
         };
-        for e in running(statements, request.from, request.to)
-            .filter(|e| serves(&statements.all[*e], &request.system) && (statements.all[*e].request_id.is_none() || request.request_id.is_none()))
-        {
-            candidates(template, request, r, e, &statements.all[e], &mut pairs);
+        let by_id_alone = |e: &Execution| e.request_id.is_some() && request.request_id.is_some() && ids_tell.contains(&request.system);
+        for e in running(statements, request.from, request.to) {
+            let execution = &statements.all[e];
+            if serves(execution, &request.system) && !by_id_alone(execution) {
+                claims_of(template, request, r, e, execution, &mut claims);
+            }
         }
     }
-    pairs.sort_by(|a, b| (&a.0, a.1).cmp(&(&b.0, b.1)));
-    let mut taken = BTreeSet::new();
-    let mut served = BTreeSet::new();
-    let mut matches = Vec::new();
-    let mut claims: BTreeMap<usize, (How, usize)> = BTreeMap::new();
-    for ((how, _, _, request, execution), rule, strength, field) in pairs {
-        if requests[request].mine.is_some() {
-            let claim = claims.entry(execution).or_insert((how, request));
-            *claim = (*claim).min((how, request));
+    claims.sort_by_key(Claim::order);
+    claims
+}
+
+/// What came of the claims.
+struct Settled {
+    taken: BTreeSet<usize>,
+    matches: Vec<Match>,
+    /// The actor's best claim on each statement that others got.
+    rivals: BTreeMap<usize, Rival>,
+    /// Statements that the actor and others explain as well as each other, with the actor's request.
+    open: BTreeMap<usize, usize>,
+}
+
+/// Gives each statement to the best claim on it.
+fn settle(claims: &[Claim], requests: &[Request]) -> Settled {
+    let is_mine = |claim: &Claim| requests[claim.request].mine.is_some();
+    let mut own: BTreeMap<usize, (How, usize)> = BTreeMap::new();
+    let mut of_others: BTreeMap<usize, How> = BTreeMap::new();
+    let mut claimants: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
+    for claim in claims {
+        claimants.entry(claim.execution).or_default().insert(claim.request);
+        if is_mine(claim) {
+            own.entry(claim.execution).or_insert((claim.how, claim.request));
+        } else {
+            of_others.entry(claim.execution).or_insert(claim.how);
         }
-        if taken.contains(&execution) || (how != How::Id && !served.insert((request, how, rule))) {
+    }
+    let mut settled = Settled { taken: BTreeSet::new(), matches: Vec::new(), rivals: BTreeMap::new(), open: BTreeMap::new() };
+    let mut served = BTreeSet::new();
+    for claim in claims {
+        if settled.taken.contains(&claim.execution) || (claim.how != How::Id && !claim.many && !served.insert((claim.request, claim.how, claim.rule))) {
             continue;
         }
-        taken.insert(execution);
-        matches.push(Match { execution, request, how, strength, field });
+        settled.taken.insert(claim.execution);
+        let strength = claim.strength();
+        let is_rivalled = is_mine(claim) && of_others.get(&claim.execution).is_some_and(|other| *other <= claim.how);
+        if is_rivalled && strength < Strength::Proved {
+            settled.open.insert(claim.execution, claim.request);
+            continue;
+        }
+        // Habit proves nothing where somebody else had it too.
+        let strength = if is_rivalled && claim.how == How::Route { Strength::Inferred } else { strength };
+        if !is_mine(claim) && claim.how != How::Id {
+            let rival = Rival { telling: claim.telling, free: claim.free, claim: own.get(&claim.execution).copied() };
+            settled.rivals.insert(claim.execution, rival);
+        }
+        let is_only_ones = claim.how == How::Injected || (claim.how == How::Value && claim.telling && claimants[&claim.execution].len() == 1);
+        settled.matches.push(Match {
+            execution: claim.execution,
+            request: claim.request,
+            how: claim.how,
+            strength,
+            is_certain: claim.how == How::Id || is_only_ones,
+            field: claim.field.clone(),
+        });
     }
-    remaining(requests, statements, serves, &mut taken, &mut matches);
-    // A request of the actor that explains a statement as surely as the one that got it leaves it open whose it was.
-    let contested = |m: &&Match| requests[m.request].mine.is_none() && m.how != How::Id && claims.get(&m.execution).is_some_and(|(how, _)| *how <= m.how);
-    let contested: BTreeMap<usize, usize> = matches.iter().filter(contested).map(|m| (m.execution, claims[&m.execution].1)).collect();
-    conserve(&Ground { requests, statements, serves, compared }, &contested, &mut matches);
-    matches.sort_by_key(|m| m.execution);
-    let derived = derive(&templates, requests, statements, &matches);
-    (matches, derived)
+    settled
+}
+
+/// Whether a request may have run statements of a shape, for all that requests of its kind show.
+fn may_run(templates: &BTreeMap<TemplateKey, Template>, request: &Request, shape: u64) -> bool {
+    let Some(template) = request.template().and_then(|key| templates.get(&key)).filter(|template| template.samples >= FEWEST_KNOWN) else {
+        return true;
+    };
+    template.seen.get(&shape).is_some_and(|seen| seen * BY_CHANCE >= template.samples)
 }
 
 /// Statements that requests of their kind run, for answered requests of the actor that no such statement is matched with.
@@ -244,17 +328,61 @@ pub(crate) fn running(statements: &Statements, from: i64, to: i64) -> impl Itera
     in_time.filter(move |i| statements.all[*i].time.saturating_add(statements.all[*i].precision - 1) >= from)
 }
 
-/// A candidate: what orders it (way of knowing, rarity, distance, request, execution), its rule, its strength, its field.
-type Pair = ((How, i64, i64, usize, usize), usize, Strength, Option<String>);
+/// One request's claim on one statement.
+#[derive(Clone, Debug)]
+struct Claim {
+    how: How,
+    /// How seldom requests of its kind are without such a statement comes first.
+    without: i64,
+    distance: i64,
+    request: usize,
+    execution: usize,
+    rule: usize,
+    /// Whether a value stands in both that few requests share.
+    telling: bool,
+    /// Whether the statement has values that do not follow from the request.
+    free: bool,
+    /// Whether one request runs it several times.
+    many: bool,
+    /// The field whose value became SQL.
+    field: Option<String>,
+}
 
-fn candidates(template: &Template, request: &Request, r: usize, e: usize, execution: &Execution, pairs: &mut Vec<Pair>) {
+impl Default for Claim {
+    fn default() -> Self {
+        Self { how: How::Id, without: 0, distance: 0, request: 0, execution: 0, rule: 0, telling: true, free: false, many: false, field: None }
+    }
+}
+
+impl Claim {
+    /// Smaller is better: way of knowing, how often the kind of request does it, then distance from the usual delay.
+    fn order(&self) -> (How, i64, i64, usize, usize, usize) {
+        (self.how, self.without, self.distance, self.request, self.execution, self.rule)
+    }
+
+    fn strength(&self) -> Strength {
+        if self.free && !self.telling { Strength::Inferred } else { Strength::Proved }
+    }
+}
+
+fn claims_of(template: &Template, request: &Request, r: usize, e: usize, execution: &Execution, claims: &mut Vec<Claim>) {
     let shape = shape_key(&execution.lifted);
     for (rule, learned) in template.learned.iter().enumerate().filter(|(_, l)| l.shape == shape) {
-        if learned.slots.iter().enumerate().all(|(i, slot)| slot.agrees(execution.value(i), &request.target)) {
-            let how = if learned.by_value { How::Value } else { How::Route };
-            let strength = if !learned.by_value && learned.free { Strength::Inferred } else { Strength::Proved };
-            pairs.push(((how, learned.without, (request.to - execution.time - learned.lag).abs(), r, e), rule, strength, None));
+        if !learned.slots.iter().enumerate().all(|(i, slot)| slot.agrees(execution.value(i), &request.target)) {
+            continue;
         }
+        claims.push(Claim {
+            how: if learned.by_value { How::Value } else { How::Route },
+            without: learned.without,
+            distance: (request.to - execution.time - learned.lag).abs(),
+            request: r,
+            execution: e,
+            rule,
+            telling: learned.slots.iter().any(|slot| slot.tells(&request.target)),
+            free: learned.free || learned.slots.iter().any(|slot| slot.is_masked(&request.target)),
+            many: learned.many,
+            field: None,
+        });
     }
     for (rule, carrier) in template.carriers.iter().enumerate() {
         let Some(value) = request.target.field(&carrier.field) else {
@@ -263,25 +391,37 @@ fn candidates(template: &Template, request: &Request, r: usize, e: usize, execut
         let inner = execution.statement.strip_prefix(carrier.before.as_str()).and_then(|s| s.strip_suffix(carrier.after.as_str()));
         if inner == Some(value) {
             let injected = shape != carrier.shape || execution.completion == Completion::Failed;
-            let how = if injected { How::Injected } else { How::Value };
-            pairs.push(((how, 0, (request.to - execution.time).abs(), r, e), 1000 + rule, Strength::Proved, injected.then(|| carrier.field.clone())));
+            claims.push(Claim {
+                how: if injected { How::Injected } else { How::Value },
+                distance: (request.to - execution.time).abs(),
+                request: r,
+                execution: e,
+                rule: 1000 + rule,
+                field: injected.then(|| carrier.field.clone()),
+                ..Claim::default()
+            });
         }
     }
 }
 
 /// What no learned rule explains: SQL that stands in the actor's own request; and shapes never sent elsewhere.
-fn remaining(requests: &[Request], statements: &Statements, serves: &dyn Fn(&Execution, &str) -> bool, taken: &mut BTreeSet<usize>, matches: &mut Vec<Match>) {
+fn remaining(
+    requests: &[Request],
+    statements: &Statements,
+    serves: &dyn Fn(&Execution, &str) -> bool,
+    has_foreign_id: &dyn Fn(&Execution, &str) -> bool,
+    taken: &mut BTreeSet<usize>,
+    matches: &mut Vec<Match>,
+) {
     let mut rest: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     for (r, request) in requests.iter().enumerate() {
-        for e in running(statements, request.from, request.to).filter(|e| !taken.contains(e) && serves(&statements.all[*e], &request.system)) {
+        let may_be = |e: &Execution| serves(e, &request.system) && !has_foreign_id(e, &request.system);
+        for e in running(statements, request.from, request.to).filter(|e| !taken.contains(e) && may_be(&statements.all[*e])) {
             rest.entry(e).or_default().push(r);
         }
     }
     for (e, running) in rest {
         let execution = &statements.all[e];
-        if execution.request_id.is_some() {
-            continue;
-        }
         // The actor first: what may be either's is not taken from him.
         let ordered = running.iter().filter(|r| requests[**r].mine.is_some()).chain(running.iter().filter(|r| requests[**r].mine.is_none()));
         let carried = ordered.into_iter().find_map(|r| verbatim(&requests[*r], execution).map(|(field, how)| (*r, field, how)));
@@ -294,10 +434,10 @@ fn remaining(requests: &[Request], statements: &Statements, serves: &dyn Fn(&Exe
         };
         if let Some((request, field, how)) = carried {
             let strength = if how == How::Injected { Strength::Proved } else { Strength::Inferred };
-            matches.push(Match { execution: e, request, how, strength, field: (how == How::Injected).then_some(field) });
+            matches.push(Match { execution: e, request, how, strength, is_certain: how == How::Injected, field: (how == How::Injected).then_some(field) });
             taken.insert(e);
         } else if let Some(request) = unusual() {
-            matches.push(Match { execution: e, request, how: How::Unusual, strength: Strength::Inferred, field: None });
+            matches.push(Match { execution: e, request, how: How::Unusual, strength: Strength::Inferred, is_certain: false, field: None });
             taken.insert(e);
         }
     }
@@ -333,9 +473,20 @@ impl Slot {
         }
     }
 
+    /// Whether the field that it comes from holds a value that few requests share.
+    fn tells(&self, target: &Target) -> bool {
+        matches!(self, Self::Field { field, .. } | Self::Linear { field, .. } if target.field(field).is_some_and(telling))
+    }
+
+    /// Whether the field that it comes from was masked, so that it cannot be compared.
+    fn is_masked(&self, target: &Target) -> bool {
+        matches!(self, Self::Field { field, .. } | Self::Linear { field, .. } if target.field(field) == Some(MASK))
+    }
+
     fn agrees(&self, value: Option<&str>, target: &Target) -> bool {
         match self {
             Self::Free => true,
+            Self::Field { .. } | Self::Linear { .. } if self.is_masked(target) || value == Some(MASK) => true,
             Self::Constant(known) => known.as_deref() == value,
             Self::Field { field, before, after } => match (target.field(field), value) {
                 (Some(have), Some(value)) => between(value, before, after).is_some_and(|inner| inner.eq_ignore_ascii_case(have)),
@@ -390,10 +541,11 @@ fn learn(
     }
     let mut out = BTreeMap::new();
     for (key, list) in observed {
-        let mut template = Template::default();
-        let shapes: BTreeSet<u64> = list.iter().flat_map(|o| o.shapes.keys().copied()).collect();
-        for shape in shapes {
-            let here = list.iter().filter(|o| o.shapes.contains_key(&shape)).count();
+        let mut template = Template { samples: list.len(), ..Template::default() };
+        for shape in list.iter().flat_map(|o| o.shapes.keys().copied()) {
+            *template.seen.entry(shape).or_default() += 1;
+        }
+        for (shape, here) in template.seen.clone() {
             let others = totals[&key.0] - list.len();
             let elsewhere = presence[&(&key.0, shape)] - here;
             let common = others > 0 && elsewhere as f64 > (1.0 - PRESENCE_SHARE) * others as f64;
@@ -422,7 +574,9 @@ fn learn_shape(shape: u64, here: usize, list: &[Observed<'_>], common: bool, sta
     };
     let without = 1000 - (showing.iter().filter(fits).count() * 1000 / list.len().max(1)) as i64;
     let exemplar = *showing.iter().find(fits).or(showing.first())?.shapes[&shape].first()?;
-    Some(Learned { shape, exemplar, slots, lag: lags.get(lags.len() / 2).copied().unwrap_or(0), without, by_value, free })
+    let several = showing.iter().filter(|o| o.shapes[&shape].len() > 1).count();
+    let many = 2 * several > showing.len();
+    Some(Learned { shape, exemplar, slots, lag: lags.get(lags.len() / 2).copied().unwrap_or(0), without, by_value, free, many })
 }
 
 /// The best account of one value: a field, arithmetic on a field, always the same, or none.

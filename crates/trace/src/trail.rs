@@ -9,16 +9,18 @@ use strandline_model::event::MASK;
 use strandline_model::evidence::EventRef;
 use strandline_model::table::ScanError;
 use strandline_model::time::Instant;
-use strandline_model::trail::{OpenQuestion, Pin, Step, Strength};
+use strandline_model::trail::{Division, OpenQuestion, Pin, Split, Step, Strength};
 
 use crate::accesses::{self, Draft, Origin};
 use crate::clock::Clocks;
+use crate::conserve::During;
 use crate::gaps::{self, Dark, IDLE_MICROS};
 use crate::identity::Identity;
 use crate::links::{Links, Proposal};
 use crate::requests::{self, Request, Requests, union};
-use crate::routes::{self, Derived, How, Match};
+use crate::routes::{self, Derived, How, Match, Matched};
 use crate::sessions::Sessions;
+use crate::split::{self, Share};
 use crate::statements::{self, Execution, Statements, Wanted};
 use crate::steps::{self, Deed, Move};
 use crate::survey::{SessionKey, Span, Survey, TemplateKey};
@@ -42,6 +44,8 @@ pub(crate) struct Work<'a> {
     statements: Statements,
     matches: Vec<Match>,
     derived: Vec<Derived>,
+    during: During,
+    reached: Reached,
     applications: HashMap<Arc<str>, Vec<Arc<str>>>,
     own: BTreeSet<String>,
     dark: Vec<Dark>,
@@ -60,6 +64,8 @@ impl<'a> Work<'a> {
             statements: Statements::default(),
             matches: Vec::new(),
             derived: Vec::new(),
+            during: During::new(),
+            reached: Reached::new(),
             applications: HashMap::new(),
             own: BTreeSet::new(),
             dark: Vec::new(),
@@ -108,7 +114,8 @@ impl<'a> Work<'a> {
             !own.contains(e.connection.as_ref()) && applications.get(&e.connection).is_some_and(|list| list.iter().any(|s| s.as_ref() == system))
         };
         let compared = |e: &Execution| applications.get(&e.connection).is_some_and(|list| list.iter().all(|s| systems.contains(s)));
-        (self.matches, self.derived) = routes::match_requests(self.survey, self.clocks, &self.requests, &self.statements, &serves, &compared);
+        let Matched { matches, derived, during } = routes::match_requests(self.survey, self.clocks, &self.requests, &self.statements, &serves, &compared);
+        (self.matches, self.derived, self.during) = (matches, derived, during);
         Ok(())
     }
 
@@ -167,9 +174,24 @@ impl<'a> Work<'a> {
             reached.insert((from, to, how), done.map(|s| (s, Arc::from(how_words(how)))));
         }
         self.draft_requests(&reached);
+        self.reached = reached;
         self.draft_connections(links);
         self.draft_pinned(identity);
         self.draft_routes(identity);
+    }
+
+    /// For each request of the actor, whose the statements are that ran while it did; and all of them together.
+    pub(crate) fn split(&self) -> (Vec<Split>, Division) {
+        let share = |m: &Match| {
+            let request = &self.requests[m.request];
+            let Some(mine) = request.mine else { return Share::Others(m.strength) };
+            match self.reached.get(&group_of(request, m)) {
+                Some(Some((reached, _))) if m.strength.min(*reached).min(mine) > Strength::Open => Share::Own(m.strength.min(*reached).min(mine)),
+                Some(None) => Share::Struck,
+                Some(Some(_)) | None => Share::Open,
+            }
+        };
+        split::split(&self.requests, &self.statements, &self.during, &self.matches, &share)
     }
 
     /// Systems whose logs name no session, though the application looks one up by a secret with most of the actor's requests:

@@ -18,7 +18,7 @@ use crate::ui::{Format, printable};
 pub struct Sql {
     /// The case folder
     case: PathBuf,
-    /// A query over events, detections, links, steps, accesses, exposures, sightings, replays, data_subjects, gaps, warnings
+    /// A query over events, detections, links, steps, accesses, splits, exposures, sightings, replays, data_subjects, gaps, warnings
     query: String,
 }
 

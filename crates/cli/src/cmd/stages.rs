@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use strandline_model::detection::{Decision, Verdict};
-use strandline_model::trail::{Link, Pin, Step};
+use strandline_model::trail::{Division, Link, Pin, Split, Step};
 use strandline_response::{Names, Outcome, Response, Settings};
 
 use crate::cmd::told::ToldArgs;
@@ -55,6 +55,9 @@ pub struct Trace {
     /// Forget the pins of the last run: start from the detections
     #[arg(long, conflicts_with = "pin")]
     no_pins: bool,
+    /// Show, for each request of the intruder, whose the statements are that the application ran while it was in progress
+    #[arg(long)]
+    statements: bool,
     /// Strike out a link or detection: it and what hangs on it alone leave the trail
     #[arg(long, value_name = "ID")]
     strike: Vec<String>,
@@ -150,14 +153,31 @@ impl Trace {
         let pins = if self.no_pins || !self.pin.is_empty() { Some(self.pin.as_slice()) } else { None };
         response.trace(pins)?;
         let (steps, links) = response.trail()?;
+        let statements = self.statements.then(|| response.splits()).transpose()?;
         drop(response);
         drop(screen);
-        match common.format() {
-            Format::Json => print_json(&serde_json::json!({ "steps": steps, "links": links }))?,
-            Format::Text => print_trail(&steps, &links),
+        match (common.format(), statements) {
+            (Format::Json, None) => print_json(&serde_json::json!({ "steps": steps, "links": links }))?,
+            (Format::Json, Some((splits, division))) => {
+                print_json(&serde_json::json!({ "steps": steps, "links": links, "statements": { "division": division, "requests": splits } }))?;
+            }
+            (Format::Text, None) => print_trail(&steps, &links),
+            (Format::Text, Some((splits, division))) => print_splits(&splits, &division),
         }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+fn print_splits(splits: &[Split], division: &Division) {
+    say!("Statements that the application ran while a request of the intruder was in progress. Each is in one part; an open one counts as possible.");
+    say!("     his: proved   inferred   others': proved   probably   struck     open   request");
+    for s in splits {
+        let counts = format!("{:>16}{:>11}{:>17}{:>11}{:>9}{:>9}", s.own_proved, s.own_inferred, s.others_proved, s.others_inferred, s.struck, s.open);
+        say!("{counts}   {}  {}  {}", s.time, printable(&s.kind), printable(&s.request));
+    }
+    let d = division;
+    let counts = format!("{:>16}{:>11}{:>17}{:>11}{:>9}{:>9}", d.own_proved, d.own_inferred, d.others_proved, d.others_inferred, d.struck, d.open);
+    say!("{counts}   all {} statements, each once, in {} requests", d.total(), splits.len());
 }
 
 fn print_trail(steps: &[Step], links: &[Link]) {

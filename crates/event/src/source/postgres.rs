@@ -311,7 +311,8 @@ fn draft<'e>(entry: &'e Entry<'_>, place: EventRef) -> Draft<'e> {
     event.pid = entry.pid;
     event.session = entry.session.map(Cow::Borrowed);
     event.sequence = entry.sequence;
-    event.transaction = entry.transaction.map(Cow::Borrowed);
+    // `3/0`: backend 3 is in no transaction, or no longer, as where a duration is logged after the commit.
+    event.transaction = entry.transaction.filter(|id| !id.ends_with("/0")).map(Cow::Borrowed);
     Draft::new(event)
 }
 

@@ -247,6 +247,13 @@ mod tests {
     }
 
     #[test]
+    fn what_is_logged_after_the_commit_is_of_no_transaction() {
+        let line = record(1, "LOG", "00000", "duration: 12.5 ms  statement: SELECT 1", "", "", "").replace("5/16", "5/0");
+        let expected = "1 datastore_activity/read/success WHO micros=12500 AT command=SELECT statement=SELECT 1 sequence=1 kind=duration";
+        check(&line, &expected.replace("WHO", WHO).replace(" AT ", " database=hr application=psql pid=7 "));
+    }
+
+    #[test]
     fn the_file_of_pgauditlogtofile_has_its_own_columns() {
         let line = |rows: &str| {
             format!(

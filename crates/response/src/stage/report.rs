@@ -29,7 +29,7 @@ pub fn run(response: &mut Response<'_>, names: Names) -> Result<(), ResponseErro
     });
     let trail: TrailState = store::read_json(&response.case, store::TRAIL)?.unwrap_or_default();
     let exposure: ExposureState = store::read_json(&response.case, store::EXPOSURE)?.unwrap_or_default();
-    let notes: Vec<String> = trail.notes.into_iter().chain(exposure.notes).collect();
+    let notes: Vec<String> = trail.notes.iter().cloned().chain(exposure.notes).collect();
     let organisation = &response.estate.organisation;
     let reference = response.case.manifest().origin.clone();
     let sigma: Option<SigmaState> = store::read_json(&response.case, store::SIGMA)?;
@@ -49,6 +49,7 @@ pub fn run(response: &mut Response<'_>, names: Names) -> Result<(), ResponseErro
         artefacts: &response.custody()?,
         coverage: &response.coverage()?,
         steps: &response.case.read_rows::<Step>(Step::TABLE)?,
+        division: &trail.division,
         detections: &response.case.read_rows::<Detection>(Detection::TABLE)?,
         rules: rules.as_ref(),
         exposures: &response.case.scan(Exposure::TABLE),

@@ -5,7 +5,7 @@ use strandline_model::access::Access;
 use strandline_model::detection::Detection;
 use strandline_model::event;
 use strandline_model::table::Row;
-use strandline_model::trail::{Link, OpenQuestion, Pin, Step};
+use strandline_model::trail::{Division, Link, OpenQuestion, Pin, Split, Step};
 use strandline_trace::Inputs;
 
 use crate::error::ResponseError;
@@ -30,6 +30,9 @@ pub struct TrailState {
     /// What the trail leaves open: while one of these holds reassurance, nobody may be told that they were not reached.
     #[serde(default)]
     pub open: Vec<OpenQuestion>,
+    /// How the statements divide that ran while requests of the actor were in progress.
+    #[serde(default)]
+    pub division: Division,
 }
 
 /// Follows the actor.
@@ -65,9 +68,15 @@ pub fn run(response: &mut Response<'_>, pins: Option<&[Pin]>) -> Result<(), Resp
             connections: trail.actor.connections.clone(),
             notes: trail.notes.clone(),
             open: trail.open.clone(),
+            division: trail.division,
         };
         let file = store::write_json(&response.case, store::TRAIL, &state)?;
-        let parts = vec![writer.finish()?, response.case.write_rows::<Link>(&trail.links, &[])?, response.case.write_rows::<Step>(&trail.steps, &[])?];
+        let parts = vec![
+            writer.finish()?,
+            response.case.write_rows::<Link>(&trail.links, &[])?,
+            response.case.write_rows::<Step>(&trail.steps, &[])?,
+            response.case.write_rows::<Split>(&trail.splits, &["time", "request"])?,
+        ];
         Ok(Made { parts, files: vec![file] })
     })?;
     let state: TrailState = store::read_json(&response.case, store::TRAIL)?.unwrap_or_default();

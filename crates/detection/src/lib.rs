@@ -14,6 +14,7 @@ mod session;
 pub mod sigma;
 mod sign_in;
 mod sink;
+mod two_places;
 
 use strandline_model::detection::Detection;
 use strandline_model::estate::{Estate, Trusted};
@@ -79,6 +80,7 @@ pub fn detect(events: &dyn Scan, estate: &Estate) -> Result<Vec<Detection>, Dete
         Box::new(scan::Scanning::new(estate)),
         Box::new(enumeration::Enumeration::new(estate)),
         Box::new(session::SecondNetwork::default()),
+        Box::new(two_places::TwoPlaces::new(estate)),
         Box::new(role::FirstRole::new(estate)),
         Box::new(account_host::FirstAccount::new(estate)),
         Box::new(access_rate::AccessRate::new(estate)),

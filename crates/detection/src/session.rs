@@ -35,14 +35,14 @@ pub struct SecondNetwork {
 }
 
 /// The network that an address belongs to: /16 or, for IPv6, /32, which is what a provider or a campus usually holds.
-fn network(address: &str) -> Option<String> {
+pub(crate) fn network(address: &str) -> Option<String> {
     match address.parse::<IpAddr>().ok()? {
         IpAddr::V4(v4) => Some(format!("{}.{}", v4.octets()[0], v4.octets()[1])),
         IpAddr::V6(v6) => Some(format!("{:x}:{:x}", v6.segments()[0], v6.segments()[1])),
     }
 }
 
-fn fingerprint(text: &str) -> u64 {
+pub(crate) fn fingerprint(text: &str) -> u64 {
     text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))
 }
 

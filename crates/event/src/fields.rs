@@ -164,7 +164,7 @@ impl Column {
             "application" => Self::Application,
             "pid" => Self::Pid,
             "statement" => Self::Statement,
-            "command" => Self::Command,
+            "command" | "operation" => Self::Command,
             "row_count" => Self::RowCount,
             "sequence" => Self::Sequence,
             "transaction" => Self::Transaction,

@@ -50,6 +50,15 @@ fn names_that_are_not_in_utf_8_stay_two() {
 }
 
 #[test]
+fn what_is_called_behind_one_url_is_kept() {
+    let mapped = "format = \"json\"\nfields = { operation = \"call.name\" }";
+    let line = |call: &str| format!("{{\"time\":\"2026-11-23T20:42:55Z\",\"method\":\"POST\",\"url\":\"/graphql\",\"status\":200,{call}}}\n");
+    for (source, call) in [(JSON, "\"operationName\":\"getPatient\""), (mapped, "\"call\":{\"name\":\"getPatient\"}")] {
+        check(source, &line(call), "2026-11-23T20:42:55.000Z http_activity/request/success method=POST url=/graphql command=getPatient status_code=200");
+    }
+}
+
+#[test]
 fn json_with_the_escapes_of_nginx() {
     check(
         JSON,

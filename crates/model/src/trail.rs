@@ -107,6 +107,13 @@ pub enum OpenQuestion {
         /// The system.
         system: String,
     },
+    /// Files were fetched that no request of the actor had made, as far as the logs tell: what they held is not known.
+    FilesNotTraced {
+        /// The system.
+        system: String,
+        /// How many fetches.
+        files: u64,
+    },
 }
 
 impl OpenQuestion {
@@ -118,7 +125,8 @@ impl OpenQuestion {
             | Self::PinLeadsNowhere { .. }
             | Self::SharedAddress { .. }
             | Self::RequestsNotCompared { .. }
-            | Self::SessionNotFollowed { .. } => true,
+            | Self::SessionNotFollowed { .. }
+            | Self::FilesNotTraced { .. } => true,
             Self::DetectionNotFollowed { .. } => false,
         }
     }
@@ -141,6 +149,10 @@ impl fmt::Display for OpenQuestion {
             Self::RequestsNotCompared { most } => {
                 write!(f, "more than {most} requests of others ran at the same moments as the actor's; the rest were not compared")
             }
+            Self::FilesNotTraced { system, files } => write!(
+                f,
+                "{files} fetches of files from {system}: no statement of them reads people, and no request of the actor had the file made; what it held is not known. Describe the route in estate.toml, or look at the file"
+            ),
             Self::SessionNotFollowed { system } => write!(
                 f,
                 "no log of {system} names the session of a request, and the application looks it up by a secret: what the actor did with it from other addresses is not known"

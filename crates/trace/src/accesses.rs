@@ -37,6 +37,8 @@ pub(crate) struct Draft {
     pub deed: usize,
     pub strength: Strength,
     pub reason: Arc<str>,
+    /// The request that delivered it, where it is not the one that caused it.
+    pub delivered_by: Option<usize>,
 }
 
 /// Whether an execution can show, copy or define anything. All do but plain transaction control: a write may carry what a
@@ -108,6 +110,17 @@ pub(crate) fn of_execution(
         routes: request.map(|r| routes_of(estate, r)).or_else(|| draft.session.is_some().then(Vec::new)),
         proof,
         delivery: request.map(delivery).unwrap_or_default(),
+    }
+}
+
+/// What a request read and another one delivered: the file that it made was fetched there.
+pub(crate) fn as_delivered_by(access: Access, fetch: &Request) -> Access {
+    Access {
+        response_status: fetch.status,
+        response_bytes: fetch.bytes,
+        delivery: access.delivery.into_iter().chain(delivery(fetch)).collect(),
+        reason: format!("{}; a later request fetched the file that it made", access.reason),
+        ..access
     }
 }
 

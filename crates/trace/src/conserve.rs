@@ -1,18 +1,25 @@
 //! The law of conservation: whatever an application's connections ran while a request of the actor was in progress is the
 //! actor's, somebody else's for a reason, or open. Rules may move a statement from one to another; none makes one disappear.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use strandline_model::trail::Strength;
 
+use crate::clock::telling;
+use crate::jobs::Job;
 use crate::requests::Request;
 use crate::routes::{How, Match, running};
 use crate::statements::{Execution, Statements};
+use crate::text::Place;
 
 /// How often a connection must have stayed with one request while others' statements ran elsewhere, before connections count
 /// as taken by one request at a time.
 const FEWEST_CHANCES: usize = 5;
+/// Jobs that one statement may be of, besides the requests that were being answered.
+const MOST_JOBS_OF_A_STATEMENT: usize = 8;
+/// Values of one statement that are compared.
+const MOST_VALUES: usize = 16;
 /// Coarser stamps, without numbers, do not tell in which order statements of a connection ran.
 const COARSEST_ORDER_MICROS: i64 = 1_000;
 
@@ -26,10 +33,21 @@ pub(crate) struct Ground<'g> {
     pub compared: &'g dyn Fn(&Execution) -> bool,
     /// Whether a statement carries the id of a request of a system whose ids tell requests apart.
     pub has_foreign_id: &'g dyn Fn(&Execution, &str) -> bool,
+    /// Work that requests of the actor began, and that went on after they were answered.
+    pub jobs: &'g BTreeSet<Job>,
 }
 
-/// Statements that ran while a request of the actor did, each with all requests that were running.
-pub(crate) type During = BTreeMap<usize, Vec<usize>>;
+/// Statements that ran while a request of the actor did, and what was running then.
+pub(crate) type During = BTreeMap<usize, Running>;
+
+/// The requests that were running when a statement did.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Running {
+    /// The actor's; of those whose work went on after they were answered, a few.
+    pub own: Vec<usize>,
+    /// Whether anybody else's were.
+    pub others: bool,
+}
 
 /// Adds a match for each statement that ran while the actor's requests did and that no rule gave to anybody.
 /// `open` are statements that the actor or somebody else may have caused, with the actor's request.
@@ -38,14 +56,17 @@ pub(crate) fn conserve(ground: &Ground<'_>, during: &During, open: &BTreeMap<usi
     let mut owners: BTreeMap<usize, Owner> = matches.iter().map(|m| (m.execution, Owner::of(m))).collect();
     bind_transactions(ground, during, &mut owners, matches);
     bind_connections(ground, during, &mut owners, matches);
+    bind_chains(ground, during, &mut owners, matches);
+    bind_jobs(ground, during, &mut owners, matches);
     for (execution, running) in during.iter().filter(|(e, _)| !owners.contains_key(e)) {
         let e = &ground.statements.all[*execution];
-        let mine = running.iter().copied().filter(|r| ground.requests[*r].mine.is_some());
-        let Some(request) = open.get(execution).copied().or_else(|| mine.min_by_key(|r| ((ground.requests[*r].to - e.time).abs(), *r))) else {
+        let nearest = || running.own.iter().copied().min_by_key(|r| ((ground.requests[*r].to - e.time).abs(), *r));
+        let Some(request) = open.get(execution).copied().or_else(nearest) else {
             continue;
         };
-        let is_alone = running.iter().all(|r| ground.requests[*r].mine.is_some()) && (ground.compared)(e);
-        let is_told = open.contains_key(execution) || (ground.has_foreign_id)(e, &ground.requests[request].system);
+        let is_alone = !running.others && (ground.compared)(e);
+        let is_answering = running.own.iter().any(|r| ground.requests[*r].to >= e.time);
+        let is_told = !is_answering || open.contains_key(execution) || (ground.has_foreign_id)(e, &ground.requests[request].system);
         let (how, strength) = if is_alone && !is_told { (How::Alone, Strength::Inferred) } else { (How::Open, Strength::Open) };
         matches.push(Match { execution: *execution, request, how, strength, is_certain: false, field: None });
     }
@@ -68,14 +89,32 @@ impl Owner {
 /// Finds them.
 pub(crate) fn during(ground: &Ground<'_>) -> During {
     let mut out: During = BTreeMap::new();
-    for (r, request) in ground.requests.iter().enumerate() {
-        for e in running(ground.statements, request.from, request.to) {
-            if (ground.serves)(&ground.statements.all[e], &request.system) {
-                out.entry(e).or_default().push(r);
+    let served = |request: &Request, from: i64, until: i64| {
+        let system = request.system.clone();
+        running(ground.statements, from, until).filter(move |e| (ground.serves)(&ground.statements.all[*e], &system))
+    };
+    let (own, others): (Vec<usize>, Vec<usize>) = (0..ground.requests.len()).partition(|r| ground.requests[*r].mine.is_some());
+    for r in &own {
+        let request = &ground.requests[*r];
+        served(request, request.from, request.to).for_each(|e| out.entry(e).or_default().own.push(*r));
+    }
+    for r in own.iter().filter(|r| ground.requests[**r].until > ground.requests[**r].to) {
+        let request = &ground.requests[*r];
+        for e in served(request, request.to, request.until) {
+            let running = out.entry(e).or_default();
+            if running.own.len() < MOST_JOBS_OF_A_STATEMENT && !running.own.contains(r) {
+                running.own.push(*r);
             }
         }
     }
-    out.retain(|_, running| running.iter().any(|r| ground.requests[*r].mine.is_some()));
+    for r in others {
+        let request = &ground.requests[r];
+        for e in served(request, request.from, request.to) {
+            if let Some(running) = out.get_mut(&e) {
+                running.others = true;
+            }
+        }
+    }
     out
 }
 
@@ -148,6 +187,56 @@ fn stay_with_one_request<'l>(statements: &Statements, lanes: impl Iterator<Item 
         }
     }
     chances >= FEWEST_CHANCES
+}
+
+/// A row's number that one statement of a request found stands in its next ones: where all statements with a telling value that
+/// are anybody's are of one request of the actor, others with it that ran meanwhile are of that request. Others get nothing so.
+fn bind_chains(ground: &Ground<'_>, during: &During, owners: &mut BTreeMap<usize, Owner>, matches: &mut Vec<Match>) {
+    let values = |e: usize| {
+        let e = &ground.statements.all[e];
+        (0..e.value_count().min(MOST_VALUES)).filter_map(|slot| e.value(slot)).filter(|value| telling(value))
+    };
+    let mut of_value: HashMap<&str, BTreeSet<usize>> = HashMap::new();
+    for (e, owner) in owners.iter() {
+        for value in values(*e) {
+            of_value.entry(value).or_default().insert(owner.request);
+        }
+    }
+    for (e, running) in during {
+        if owners.contains_key(e) {
+            continue;
+        }
+        let only = |value: &str| of_value.get(value).filter(|requests| requests.len() == 1).and_then(|requests| requests.first().copied());
+        let found = values(*e).filter_map(only).find(|r| running.own.contains(r));
+        if let Some(request) = found {
+            give(*e, Owner { request, strength: Strength::Inferred, is_certain: false }, How::Chain, owners, matches);
+            values(*e).for_each(|value| {
+                of_value.entry(value).or_default().insert(request);
+            });
+        }
+    }
+}
+
+/// A worker that handles the task of a job has its number or its file's name in a statement: what runs on that connection
+/// while the job goes on, and nothing gives to anybody else's request there, is the job's.
+fn bind_jobs(ground: &Ground<'_>, during: &During, owners: &mut BTreeMap<usize, Owner>, matches: &mut Vec<Match>) {
+    let own: HashMap<&Place, usize> = ground.requests.iter().enumerate().filter(|(_, r)| r.mine.is_some()).map(|(at, r)| (&r.lines[0].place, at)).collect();
+    for job in ground.jobs {
+        let Some(maker) = own.get(&job.maker).copied() else { continue };
+        let mut lanes: BTreeMap<&Arc<str>, Vec<usize>> = BTreeMap::new();
+        for e in running(ground.statements, job.from, job.until).filter(|e| during.contains_key(e)) {
+            lanes.entry(&ground.statements.all[e].connection).or_default().push(e);
+        }
+        let names_it = |e: &usize| {
+            let e = &ground.statements.all[*e];
+            (0..e.value_count()).any(|slot| e.value(slot).is_some_and(|value| job.tokens.contains(value)))
+        };
+        let is_free = |e: &usize| owners.get(e).is_none_or(|owner| ground.requests[owner.request].mine.is_some());
+        let lanes: Vec<Vec<usize>> = lanes.into_values().filter(|lane| lane.iter().any(names_it) && lane.iter().all(is_free)).collect();
+        for e in lanes.into_iter().flatten() {
+            give(e, Owner { request: maker, strength: Strength::Inferred, is_certain: false }, How::Job, owners, matches);
+        }
+    }
 }
 
 /// Gives a statement that nobody has to a request; what goes to others needs no match, since only the actor's is told.

@@ -43,7 +43,7 @@ pub(crate) fn contested(
         }
         let e = &ground.statements.all[m.execution];
         let alike = |r: usize| rival.free && unaccounted.contains(&(r, shape_key(&e.lifted)));
-        let mine = running.iter().copied().filter(|r| ground.requests[*r].mine.is_some());
+        let mine = running.own.iter().copied();
         let may_be = |r: &usize| !was_refused(&ground.requests[*r]) && (may_run(&ground.requests[*r], e) || alike(*r));
         if let Some(request) = mine.filter(may_be).min_by_key(|r| ((ground.requests[*r].to - e.time).abs(), *r)) {
             out.insert(m.execution, request);
@@ -56,7 +56,7 @@ pub(crate) fn contested(
 fn unaccounted(ground: &Ground<'_>, during: &During, matches: &[Match]) -> BTreeSet<(usize, u64)> {
     let matched: BTreeSet<usize> = matches.iter().map(|m| m.execution).collect();
     let rest = during.iter().filter(|(e, _)| !matched.contains(e));
-    rest.flat_map(|(e, running)| running.iter().map(|r| (*r, shape_key(&ground.statements.all[*e].lifted)))).collect()
+    rest.flat_map(|(e, running)| running.own.iter().map(|r| (*r, shape_key(&ground.statements.all[*e].lifted)))).collect()
 }
 
 /// Whether a request was turned away, so that nothing that it read went out.

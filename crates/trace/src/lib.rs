@@ -20,6 +20,7 @@ mod conserve;
 mod doubt;
 mod gaps;
 mod identity;
+mod jobs;
 mod links;
 mod oddest;
 mod requests;
@@ -34,6 +35,7 @@ mod survey;
 mod text;
 mod trail;
 mod url;
+mod wider;
 mod windows;
 
 pub use links::link_id;
@@ -138,11 +140,12 @@ pub fn trace(inputs: &Inputs<'_>, accesses: &mut dyn FnMut(Vec<Access>) -> Resul
         work.gather(&sessions, &mut identity, &mut links).map_err(TraceError::Events)?;
         work.exploits(&mut identity);
         identity.spread(&mut links);
-        if links.progress() == before {
+        if !work.found_jobs() && links.progress() == before {
             break;
         }
     }
     work.link_statements(&mut identity, &mut links);
+    work.note_untraced_files(&mut identity);
     work.note_secret_sessions(&sessions, &mut identity, &links);
     work.link_dark_time(&mut identity, &mut links);
     work.add_windows(windows::gather(inputs, &sources, &logons, &windows::followed(&logons, &links), &links).map_err(TraceError::Events)?, &mut identity);

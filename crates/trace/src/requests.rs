@@ -11,9 +11,10 @@ use strandline_model::trail::{OpenQuestion, Strength};
 use crate::Inputs;
 use crate::clock::Clocks;
 use crate::identity::{Identity, Part};
+use crate::jobs::Job;
 use crate::links::{Links, Proposal};
 use crate::sessions::Sessions;
-use crate::survey::{SessionKey, Span, TemplateKey, present};
+use crate::survey::{SessionKey, Span, TemplateKey, kind_of, present};
 use crate::text::{Place, Pool};
 use crate::url::Target;
 use crate::windows::Sources;
@@ -39,6 +40,7 @@ const COLUMNS: &[&str] = &[
     "bytes",
     "duration_micros",
     "secrets",
+    "command",
 ];
 
 /// How long before its log line a request may have begun, where no duration is logged.
@@ -78,6 +80,8 @@ pub(crate) struct Line {
     pub request_id: Option<Arc<str>>,
     pub method: Option<Arc<str>>,
     pub url: Option<Arc<str>>,
+    /// What it calls, where one URL serves everything.
+    pub operation: Option<Arc<str>>,
     pub status: Option<i64>,
     pub bytes: Option<i64>,
     /// How strongly it is the actor's; `None` for somebody else's.
@@ -95,6 +99,7 @@ pub(crate) struct Request {
     pub request_id: Option<Arc<str>>,
     pub method: Option<Arc<str>>,
     pub url: Option<Arc<str>>,
+    pub operation: Option<Arc<str>>,
     pub status: Option<i64>,
     pub bytes: Option<i64>,
     pub sign_in: Option<Status>,
@@ -102,6 +107,8 @@ pub(crate) struct Request {
     /// Common clock: it ran within these.
     pub from: i64,
     pub to: i64,
+    /// Work that it began went on until then; else the same as `to`.
+    pub until: i64,
     /// Its best stamp, on that log's own clock, for people.
     pub raw: i64,
     pub mine: Option<Strength>,
@@ -111,7 +118,17 @@ pub(crate) struct Request {
 impl Request {
     /// Which requests it is like.
     pub(crate) fn template(&self) -> Option<TemplateKey> {
-        Some((self.system.clone(), self.method.clone()?, Arc::from(self.target.template.as_str())))
+        if self.operation.is_none() && self.method.is_none() {
+            return None;
+        }
+        let (method, kind) = kind_of(self.operation.as_deref(), self.method.as_deref(), &self.target);
+        Some((self.system.clone(), Arc::from(method), Arc::from(kind)))
+    }
+
+    /// Its kind, for people.
+    pub(crate) fn kind(&self) -> String {
+        let (method, kind) = kind_of(self.operation.as_deref(), self.method.as_deref(), &self.target);
+        format!("{method} {kind}")
     }
 
     pub(crate) fn session_key(&self) -> Option<SessionKey> {
@@ -149,11 +166,12 @@ pub(crate) fn interval(time: i64, precision: i64, took: i64, spread: i64) -> (i6
     )
 }
 
-/// Collects them.
+/// Collects them; `jobs` are times in which work that the actor's requests had begun went on.
 pub(crate) fn collect(
     inputs: &Inputs<'_>,
     sessions: &Sessions,
     clocks: &Clocks,
+    jobs: &BTreeSet<Job>,
     identity: &mut Identity<'_>,
     links: &mut Links,
 ) -> Result<Requests, ScanError> {
@@ -161,7 +179,7 @@ pub(crate) fn collect(
     for round in 0.. {
         let mut lines = own_lines(inputs, sessions, clocks, identity, links, &mut pool)?;
         let before = links.progress();
-        let (joined, others) = joined_lines(inputs, sessions, clocks, &lines, &mut pool)?;
+        let (joined, others) = joined_lines(inputs, sessions, clocks, (&lines, jobs), &mut pool)?;
         link_joined_sessions(&lines, &joined, identity, links);
         identity.spread(links);
         if links.progress() != before && round < MOST_ROUNDS {
@@ -172,7 +190,15 @@ pub(crate) fn collect(
         }
         lines.extend(joined);
         lines.extend(others);
-        return Ok(Requests { all: merge(lines) });
+        let mut all = merge(lines);
+        let mut ends: BTreeMap<&Place, i64> = BTreeMap::new();
+        for job in jobs {
+            ends.entry(&job.maker).and_modify(|end| *end = job.until.max(*end)).or_insert(job.until);
+        }
+        for request in &mut all {
+            request.until = ends.get(&request.lines[0].place).map_or(request.until, |end| request.until.max(*end));
+        }
+        return Ok(Requests { all });
     }
     Ok(Requests::default())
 }
@@ -182,6 +208,7 @@ fn line(event: &Event<'_>, sessions: &Sessions, clocks: &Clocks, pool: &mut Pool
     let (address, account) = (own(event.src_ip.as_deref()), own(event.account.as_deref()));
     let session = own(sessions.of(event).as_deref());
     let (request_id, method, url) = (own(event.request_id.as_deref()), own(event.method.as_deref()), own(event.url.as_deref()));
+    let operation = own(event.command.as_deref().filter(|_| event.class == Class::Http));
     let precision = i64::from(event.time_precision_micros).clamp(1, 86_400_000_000);
     Line {
         place: Place::of(&event.place, pool),
@@ -200,6 +227,7 @@ fn line(event: &Event<'_>, sessions: &Sessions, clocks: &Clocks, pool: &mut Pool
         request_id,
         method,
         url,
+        operation,
         status: event.status_code.map(i64::from),
         bytes: event.bytes,
         mine: None,
@@ -302,7 +330,13 @@ pub(crate) fn within(intervals: &[(i64, i64)], from: i64, to: i64) -> bool {
 }
 
 /// Other logs' lines about the actor's requests; and other people's lines at the same moments.
-fn joined_lines(inputs: &Inputs<'_>, sessions: &Sessions, clocks: &Clocks, own: &[Line], pool: &mut Pool) -> Result<(Vec<Line>, Vec<Line>), ScanError> {
+fn joined_lines(
+    inputs: &Inputs<'_>,
+    sessions: &Sessions,
+    clocks: &Clocks,
+    (own, jobs): (&[Line], &BTreeSet<Job>),
+    pool: &mut Pool,
+) -> Result<(Vec<Line>, Vec<Line>), ScanError> {
     let known: std::collections::HashSet<(Arc<str>, u64)> = own.iter().map(|l| (l.place.artefact.clone(), l.place.offset)).collect();
     let mut ids: HashMap<Arc<str>, ById> = HashMap::new();
     let mut looks: HashMap<Look, Vec<Sighting>> = HashMap::new();
@@ -316,6 +350,9 @@ fn joined_lines(inputs: &Inputs<'_>, sessions: &Sessions, clocks: &Clocks, own: 
             looks.entry(key).or_default().push((l.source.clone(), l.time, l.precision, strength));
         }
         moments.entry(l.system.clone()).or_default().push(l.ran);
+    }
+    for job in jobs {
+        moments.entry(job.system.clone()).or_default().push((job.from, job.until));
     }
     let moments: BTreeMap<Arc<str>, Vec<(i64, i64)>> = moments.into_iter().map(|(system, list)| (system, union(list))).collect();
     let (mut joined, mut others) = (Vec::new(), Vec::new());
@@ -457,12 +494,14 @@ fn one_request(mut lines: Vec<Line>) -> Request {
         address: first_of(&|l| l.address.clone()),
         request_id: first_of(&|l| l.request_id.clone()),
         method: first_of(&|l| l.method.clone()),
+        operation: first_of(&|l| l.operation.clone()),
         status: lines.iter().find_map(|l| l.status),
         bytes: lines.iter().filter(|l| l.duration.is_some()).find_map(|l| l.bytes).or_else(|| lines.iter().find_map(|l| l.bytes)),
         sign_in: lines.iter().find_map(|l| l.sign_in),
         sign_out: lines.iter().any(|l| l.sign_out),
         from: from.min(to),
         to,
+        until: to,
         raw: exact.map_or(0, |l| l.raw),
         mine: lines.iter().filter_map(|l| l.mine).max(),
         target: url.as_deref().map(Target::of).unwrap_or_default(),

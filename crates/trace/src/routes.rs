@@ -1,6 +1,7 @@
 //! Which statements a request caused. What requests of one template cause is learned from all traffic: shapes that follow
 //! within the request, and bind values or literals that come from its URL. The actor's requests are matched by that.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -11,10 +12,12 @@ use strandline_model::trail::Strength;
 use crate::clock::{Clocks, telling};
 use crate::conserve::{During, Ground, conserve, during};
 use crate::doubt::{Rival, contested};
+use crate::jobs::Job;
 use crate::requests::{Request, SAME_REQUEST_MICROS};
 use crate::statements::{Execution, Statements, shape_key};
 use crate::survey::{Sample, Survey, TemplateKey};
 use crate::url::Target;
+use crate::wider::{Differ, Wider};
 
 /// Values of one statement that are compared.
 const MOST_SLOTS: usize = 16;
@@ -30,6 +33,8 @@ const ALWAYS_WITHOUT: i64 = 100;
 const FEWEST_KNOWN: usize = 20;
 /// … and one of how many of them may have run beside such a statement by chance.
 const BY_CHANCE: usize = 10;
+/// Samples of a wider kind that must show a shape.
+const FEWEST_OF_A_WIDER_KIND: usize = 3;
 /// Statements that must be known from elsewhere before an unknown shape is called unusual.
 const FEWEST_ELSEWHERE: u64 = 50;
 
@@ -105,6 +110,10 @@ pub(crate) enum How {
     Transaction,
     /// It stands between statements of the request on a connection that serves one request at a time.
     Connection,
+    /// A value stands in it that otherwise only statements of the request have.
+    Chain,
+    /// It ran on a connection that handled a task of the request.
+    Job,
     /// Only the actor's requests were running.
     Alone,
     /// Requests of others were running too, and nothing tells whose it is.
@@ -154,8 +163,8 @@ pub(crate) fn match_requests(
     clocks: &Clocks,
     requests: &[Request],
     statements: &Statements,
-    serves: &dyn Fn(&Execution, &str) -> bool,
-    compared: &dyn Fn(&Execution) -> bool,
+    (serves, compared): (&dyn Fn(&Execution, &str) -> bool, &dyn Fn(&Execution) -> bool),
+    jobs: &BTreeSet<Job>,
 ) -> Matched {
     let templates = learn(survey, clocks, requests, statements, serves);
     let claims = claims(&templates, requests, statements, serves);
@@ -163,7 +172,7 @@ pub(crate) fn match_requests(
     let Settled { mut taken, mut matches, rivals, mut open } = settle(&claims, requests);
     let has_foreign_id = |e: &Execution, system: &str| e.request_id.is_some() && ids_tell.contains(system);
     remaining(requests, statements, serves, &has_foreign_id, &mut taken, &mut matches);
-    let ground = Ground { requests, statements, serves, compared, has_foreign_id: &has_foreign_id };
+    let ground = Ground { requests, statements, serves, compared, has_foreign_id: &has_foreign_id, jobs };
     let during = during(&ground);
     let may_run = |request: &Request, e: &Execution| may_run(&templates, request, shape_key(&e.lifted));
     open.extend(contested(&ground, &during, &rivals, &may_run, &matches));
@@ -521,12 +530,13 @@ fn learn(
     statements: &Statements,
     serves: &dyn Fn(&Execution, &str) -> bool,
 ) -> BTreeMap<TemplateKey, Template> {
-    let wanted: BTreeSet<TemplateKey> = requests.iter().filter_map(Request::template).collect();
+    let wider = Wider::of(survey, requests);
+    let wanted = wider.kinds();
     let mut observed: BTreeMap<&TemplateKey, Vec<Observed<'_>>> = BTreeMap::new();
     let mut presence: BTreeMap<(&Arc<str>, u64), usize> = BTreeMap::new();
     let mut totals: BTreeMap<&Arc<str>, usize> = BTreeMap::new();
-    for (key, samples) in survey.samples.iter().filter(|(key, _)| wanted.contains(key)) {
-        for sample in samples {
+    for (key, most) in &wanted {
+        for sample in survey.samples.get(key).into_iter().flatten().take(*most) {
             let (from, to) = sample.interval(clocks);
             let mut shapes: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
             for e in running(statements, from, to).filter(|e| serves(&statements.all[*e], &key.0)) {
@@ -540,39 +550,63 @@ fn learn(
         }
     }
     let mut out = BTreeMap::new();
-    for (key, list) in observed {
+    for key in wider.own() {
+        let list = observed.get(key).map_or(&[][..], Vec::as_slice);
         let mut template = Template { samples: list.len(), ..Template::default() };
         for shape in list.iter().flat_map(|o| o.shapes.keys().copied()) {
             *template.seen.entry(shape).or_default() += 1;
         }
         for (shape, here) in template.seen.clone() {
-            let others = totals[&key.0] - list.len();
+            let others = totals.get(&key.0).copied().unwrap_or(0) - list.len();
             let elsewhere = presence[&(&key.0, shape)] - here;
             let common = others > 0 && elsewhere as f64 > (1.0 - PRESENCE_SHARE) * others as f64;
-            template.learned.extend(learn_shape(shape, here, &list, common, statements));
+            template.learned.extend(learn_shape(shape, here, list, common, statements));
         }
-        template.carriers = carriers(&list, statements);
+        template.carriers = carriers(list, statements);
+        for (differ, kinds) in wider.around(key) {
+            let list: Vec<&Observed<'_>> = kinds.iter().filter_map(|kind| observed.get(*kind)).flatten().collect();
+            template.learned.extend(learn_wider(differ, &list, statements));
+        }
         out.insert(key.clone(), template);
     }
     out
 }
 
+/// What requests of a wider kind cause, by values alone: habits of one kind are not those of another.
+fn learn_wider(differ: Differ, list: &[&Observed<'_>], statements: &Statements) -> Vec<Learned> {
+    let mut seen: BTreeMap<u64, usize> = BTreeMap::new();
+    for shape in list.iter().flat_map(|o| o.shapes.keys().copied()) {
+        *seen.entry(shape).or_default() += 1;
+    }
+    let frequent = seen.into_iter().filter(|(_, here)| *here >= FEWEST_OF_A_WIDER_KIND);
+    frequent
+        .filter_map(|(shape, _)| {
+            let showing: Vec<&Observed<'_>> = list.iter().copied().filter(|o| o.shapes.contains_key(&shape)).collect();
+            let learned = learned(shape, &showing, list.len(), Some(differ), statements)?;
+            // Its claim is the last: the request's own kind is not known to cause it.
+            learned.by_value.then_some(Learned { without: 1000, ..learned })
+        })
+        .collect()
+}
+
 fn learn_shape(shape: u64, here: usize, list: &[Observed<'_>], common: bool, statements: &Statements) -> Option<Learned> {
     let showing: Vec<&Observed<'_>> = list.iter().filter(|o| o.shapes.contains_key(&shape)).collect();
-    let count = showing.iter().flat_map(|o| &o.shapes[&shape]).map(|e| statements.all[*e].value_count()).min().unwrap_or(0);
-    let slots: Vec<Slot> = (0..count.min(MOST_SLOTS)).map(|slot| learn_slot(slot, shape, &showing, statements)).collect();
-    let by_value = slots.iter().any(|s| matches!(s, Slot::Field { .. } | Slot::Linear { .. }));
     let frequent = here >= 3 && here as f64 >= PRESENCE_SHARE * list.len() as f64;
-    if !by_value && (!frequent || common) {
-        return None;
-    }
+    learned(shape, &showing, list.len(), None, statements).filter(|learned| learned.by_value || (frequent && !common))
+}
+
+/// What the samples that show a shape tell of it, of so many samples. `differ` says what a wider kind differs in.
+fn learned(shape: u64, showing: &[&Observed<'_>], samples: usize, differ: Option<Differ>, statements: &Statements) -> Option<Learned> {
+    let count = showing.iter().flat_map(|o| &o.shapes[&shape]).map(|e| statements.all[*e].value_count()).min().unwrap_or(0);
+    let slots: Vec<Slot> = (0..count.min(MOST_SLOTS)).map(|slot| learn_slot(slot, shape, showing, differ, statements)).collect();
+    let by_value = slots.iter().any(|s| matches!(s, Slot::Field { .. } | Slot::Linear { .. }));
     let mut lags: Vec<i64> = showing.iter().filter_map(|o| o.shapes[&shape].iter().map(|e| o.to - statements.all[*e].time).min()).collect();
     lags.sort_unstable();
     let free = slots.contains(&Slot::Free);
     let fits = |o: &&&Observed<'_>| {
         o.shapes[&shape].iter().any(|e| slots.iter().enumerate().all(|(i, slot)| slot.agrees(statements.all[*e].value(i), &o.sample.target)))
     };
-    let without = 1000 - (showing.iter().filter(fits).count() * 1000 / list.len().max(1)) as i64;
+    let without = 1000 - (showing.iter().filter(fits).count() * 1000 / samples.max(1)) as i64;
     let exemplar = *showing.iter().find(fits).or(showing.first())?.shapes[&shape].first()?;
     let several = showing.iter().filter(|o| o.shapes[&shape].len() > 1).count();
     let many = 2 * several > showing.len();
@@ -580,18 +614,18 @@ fn learn_shape(shape: u64, here: usize, list: &[Observed<'_>], common: bool, sta
 }
 
 /// The best account of one value: a field, arithmetic on a field, always the same, or none.
-fn learn_slot(slot: usize, shape: u64, showing: &[&Observed<'_>], statements: &Statements) -> Slot {
+fn learn_slot(slot: usize, shape: u64, showing: &[&Observed<'_>], differ: Option<Differ>, statements: &Statements) -> Slot {
     let mut votes: BTreeMap<Slot, BTreeSet<usize>> = BTreeMap::new();
-    let mut numbers: BTreeMap<&str, Vec<Numbers>> = BTreeMap::new();
+    let mut numbers: BTreeMap<Cow<'_, str>, Vec<Numbers>> = BTreeMap::new();
     for (i, o) in showing.iter().enumerate() {
         let values: BTreeSet<Option<&str>> = o.shapes[&shape].iter().map(|e| statements.all[*e].value(slot)).collect();
         for value in &values {
             votes.entry(Slot::Constant(value.map(str::to_owned))).or_default().insert(i);
         }
-        for (field, have) in &o.sample.target.fields {
-            for value in values.iter().flatten().filter(|_| !have.is_empty()) {
+        for (field, have) in fields_of(&o.sample.target, differ) {
+            for value in values.iter().flatten().filter(|_| !have.is_empty() && have != MASK) {
                 if let Some((before, after)) = around(value, have) {
-                    votes.entry(Slot::Field { field: field.clone(), before, after }).or_default().insert(i);
+                    votes.entry(Slot::Field { field: field.to_string(), before, after }).or_default().insert(i);
                 }
             }
             if let Ok(have) = have.parse::<i64>() {
@@ -602,14 +636,19 @@ fn learn_slot(slot: usize, shape: u64, showing: &[&Observed<'_>], statements: &S
     }
     for (field, seen) in &numbers {
         if let Some((origin, scale, by)) = line_through(seen) {
-            votes.entry(Slot::Linear { field: (*field).to_owned(), origin, scale }).or_default().extend(by);
+            votes.entry(Slot::Linear { field: field.to_string(), origin, scale }).or_default().extend(by);
         }
     }
     let enough = |by: &BTreeSet<usize>| by.len() as f64 >= VALUE_SHARE * showing.len() as f64;
     let telling = |slot: &Slot, by: &BTreeSet<usize>| match slot {
         Slot::Field { field, .. } | Slot::Linear { field, .. } => {
             let distinct: BTreeSet<Option<&str>> = by.iter().map(|i| showing[*i].sample.target.field(field)).collect();
-            distinct.len() >= 2 || distinct.iter().flatten().any(|v| v.len() >= 4)
+            // Of a segment that nothing else marks as a value, more must be seen.
+            if matches!(differ, Some(Differ::Segment(_))) {
+                distinct.len() >= 3
+            } else {
+                distinct.len() >= 2 || distinct.iter().flatten().any(|v| v.len() >= 4)
+            }
         }
         _ => false,
     };
@@ -622,6 +661,14 @@ fn learn_slot(slot: usize, shape: u64, showing: &[&Observed<'_>], statements: &S
     }
     let constant = votes.iter().filter(|(s, by)| matches!(s, Slot::Constant(_)) && by.len() as f64 >= 0.9 * showing.len() as f64);
     constant.max_by_key(|(s, by)| (by.len(), std::cmp::Reverse((*s).clone()))).map_or(Slot::Free, |(s, _)| s.clone())
+}
+
+/// The values of a request that a statement may hold.
+fn fields_of(target: &Target, differ: Option<Differ>) -> Vec<(Cow<'_, str>, &str)> {
+    match differ {
+        Some(Differ::Segment(at)) => target.segments.get(at).map(|value| (Cow::Owned(format!("segment.{at}")), value.as_str())).into_iter().collect(),
+        Some(Differ::Filters) | None => target.fields.iter().map(|(name, value)| (Cow::Borrowed(name.as_str()), value.as_str())).collect(),
+    }
 }
 
 /// The texts before and after a field's value inside a statement's value; a short one must be the whole.

@@ -41,7 +41,7 @@ pub(crate) fn split(
     let mut all = Division::default();
     for (e, running) in during {
         add(&mut all, shares.get(e).copied().unwrap_or(Share::Open));
-        for request in running {
+        for request in &running.own {
             if let Some(list) = of_request.get_mut(request) {
                 list.push(*e);
             }
@@ -76,7 +76,7 @@ fn split_of(request: &Request, list: &[usize], statements: &Statements, shares: 
         system: request.system.to_string(),
         address: request.address.as_deref().map(str::to_owned),
         session: request.session.as_deref().map(str::to_owned),
-        kind: format!("{} {}", request.method.as_deref().unwrap_or("-"), request.target.template),
+        kind: request.kind(),
         own_proved: division.own_proved,
         own_inferred: division.own_inferred,
         others_proved: division.others_proved,

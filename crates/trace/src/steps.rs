@@ -15,6 +15,7 @@ use crate::requests::Request;
 use crate::seeds::covers;
 use crate::statements::{Execution, first_word};
 use crate::survey::{ConnectionSeen, Span};
+use crate::url::Target;
 
 /// A move that pauses longer than this is two moves.
 const PAUSE_MICROS: i64 = 30 * 60 * 1_000_000;
@@ -226,9 +227,7 @@ fn step(group: &Group, id: String, links: &Links, detections: &[Detection]) -> S
 /// What a request was for, unless a match says that it carried SQL. `is_host_log` knows logs of an operating system, whose
 /// sign-ins from an address are remote shells.
 pub(crate) fn of_request(request: &Request, is_host_log: &dyn Fn(&str) -> bool) -> Move {
-    let path = request.target.path_template().to_ascii_lowercase();
-    let file = [".csv", ".xlsx", ".xls", ".zip", ".pdf", ".tar", ".gz", ".sql", ".json"].iter().any(|end| path.ends_with(end));
-    let bulk = file || ["export", "download", "dump", "bulk"].iter().any(|word| path.split('/').any(|segment| segment.contains(word)));
+    let bulk = is_bulk(&request.target);
     match (request.sign_in, &request.session) {
         (Some(Status::Failure), _) => Move::Guess,
         (Some(_), _) if request.lines.iter().any(|line| is_host_log(&line.source)) => Move::Shell,
@@ -237,6 +236,14 @@ pub(crate) fn of_request(request: &Request, is_host_log: &dyn Fn(&str) -> bool) 
         (None, Some(_)) if bulk && request.status.is_some_and(|s| (200..300).contains(&s)) => Move::Export,
         (None, Some(_)) => Move::Browse,
     }
+}
+
+/// Whether a path is that of a file of many records, by its end or a word in it.
+pub(crate) fn is_bulk(target: &Target) -> bool {
+    let last = target.segments.last().map_or(String::new(), |segment| segment.to_ascii_lowercase());
+    let is_file = [".csv", ".xlsx", ".xls", ".ods", ".zip", ".pdf", ".tar", ".gz", ".sql", ".json"].iter().any(|end| last.ends_with(end));
+    let names_one = |segment: &String| ["export", "download", "dump", "bulk", "attachment"].iter().any(|word| segment.to_ascii_lowercase().contains(word));
+    is_file || target.segments.iter().any(names_one)
 }
 
 /// What a statement of the actor's own connection was for.

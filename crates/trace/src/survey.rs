@@ -43,6 +43,7 @@ const COLUMNS: &[&str] = &[
     "application",
     "row_count",
     "secrets",
+    "command",
 ];
 
 /// Requests of one template that are kept to learn from.
@@ -157,7 +158,19 @@ impl Sample {
     }
 }
 
-/// Which requests are alike: system, method, URL template.
+/// The second and third part of a request's kind. Where one URL serves everything, what is called through it is the kind: the
+/// method of an RPC, the operation of GraphQL, as far as the application's log has it.
+pub(crate) fn kind_of<'k>(operation: Option<&'k str>, method: Option<&'k str>, target: &'k Target) -> (&'k str, &'k str) {
+    match operation {
+        Some(operation) => (CALL, operation),
+        None => (method.unwrap_or("-"), &target.template),
+    }
+}
+
+/// Stands for the method where the kind of a request is what it calls.
+pub(crate) const CALL: &str = "call";
+
+/// Which requests are alike: system, method, URL template; or system, `call`, and what is called.
 pub(crate) type TemplateKey = (Arc<str>, Arc<str>, Arc<str>);
 
 /// Where a pinned record stands.
@@ -265,18 +278,22 @@ impl Survey {
         let (named, all) = self.named.entry(system.clone()).or_default();
         (*named, *all) = (*named + u64::from(sessions.of(event).is_some()), *all + 1);
         self.note_use(event, sessions, pool);
-        let (Some(method), Some(url)) = (present(event.method.as_deref()), present(event.url.as_deref())) else {
-            return;
-        };
-        if !event.status_code.is_some_and(|code| (200..400).contains(&code)) {
+        let operation = present(event.command.as_deref());
+        let (method, url) = (present(event.method.as_deref()), present(event.url.as_deref()));
+        if operation.is_none() && (method.is_none() || url.is_none()) {
             return;
         }
-        let target = Target::of(url);
+        // A line that names what was called need not tell how it was answered.
+        if !event.status_code.map_or(operation.is_some(), |code| (200..400).contains(&code)) {
+            return;
+        }
+        let target = url.map(Target::of).unwrap_or_default();
         self.note_volume(event, &target, sessions, pool);
-        if self.samples.len() >= MOST_TEMPLATES && !pool.holds(&target.template) {
+        let (method, kind) = kind_of(operation, method, &target);
+        if self.samples.len() >= MOST_TEMPLATES && !pool.holds(kind) {
             return;
         }
-        let key = (system, pool.intern(method), pool.intern(&target.template));
+        let key = (system, pool.intern(method), pool.intern(kind));
         if !self.samples.contains_key(&key) && self.samples.len() >= MOST_TEMPLATES {
             return;
         }

@@ -26,7 +26,7 @@ impl Pool {
 }
 
 /// An `EventRef` that shares its artefact's name.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Place {
     pub artefact: Arc<str>,
     pub offset: u64,

@@ -16,6 +16,7 @@ use crate::clock::Clocks;
 use crate::conserve::During;
 use crate::gaps::{self, Dark, IDLE_MICROS};
 use crate::identity::Identity;
+use crate::jobs::{self, Jobs};
 use crate::links::{Links, Proposal};
 use crate::requests::{self, Request, Requests, union};
 use crate::routes::{self, Derived, How, Match, Matched};
@@ -23,7 +24,9 @@ use crate::sessions::Sessions;
 use crate::split::{self, Share};
 use crate::statements::{self, Execution, Statements, Wanted};
 use crate::steps::{self, Deed, Move};
-use crate::survey::{SessionKey, Span, Survey, TemplateKey};
+use crate::survey::{SessionKey, Span, Survey};
+use crate::text::Place;
+use crate::wider::Wider;
 use crate::windows::{self, Gathered, Logons, Read};
 use crate::{Actor, Inputs};
 
@@ -46,6 +49,7 @@ pub(crate) struct Work<'a> {
     derived: Vec<Derived>,
     during: During,
     reached: Reached,
+    jobs: Jobs,
     applications: HashMap<Arc<str>, Vec<Arc<str>>>,
     own: BTreeSet<String>,
     dark: Vec<Dark>,
@@ -66,6 +70,7 @@ impl<'a> Work<'a> {
             derived: Vec::new(),
             during: During::new(),
             reached: Reached::new(),
+            jobs: Jobs::default(),
             applications: HashMap::new(),
             own: BTreeSet::new(),
             dark: Vec::new(),
@@ -77,7 +82,7 @@ impl<'a> Work<'a> {
 
     /// Runs the passes over the actor's events with what is known so far.
     pub(crate) fn gather(&mut self, sessions: &Sessions, identity: &mut Identity<'_>, links: &mut Links) -> Result<(), ScanError> {
-        let found: Requests = requests::collect(self.inputs, sessions, self.clocks, identity, links)?;
+        let found: Requests = requests::collect(self.inputs, sessions, self.clocks, &self.jobs.jobs, identity, links)?;
         let systems = requests::systems(&found);
         self.requests = found.all;
         self.own = links.values("connection").into_iter().collect();
@@ -91,9 +96,9 @@ impl<'a> Work<'a> {
         self.dark.extend(gaps::nameless(self.inputs.coverage, self.survey, self.clocks, &pinned));
         let own_moments = self.moments(|r| r.mine.is_some());
         let mut moments = own_moments.clone();
-        let wanted: BTreeSet<TemplateKey> = self.requests.iter().filter_map(Request::template).collect();
-        for (key, samples) in self.survey.samples.iter().filter(|(key, _)| wanted.contains(key)) {
-            let list = samples.iter().map(|s| s.interval(self.clocks));
+        let wanted = Wider::of(self.survey, &self.requests).kinds();
+        for (key, most) in wanted {
+            let list = self.survey.samples.get(&key).into_iter().flatten().take(most).map(|s| s.interval(self.clocks));
             moments.entry(key.0.clone()).or_default().extend(list);
         }
         for dark in &self.dark {
@@ -114,9 +119,41 @@ impl<'a> Work<'a> {
             !own.contains(e.connection.as_ref()) && applications.get(&e.connection).is_some_and(|list| list.iter().any(|s| s.as_ref() == system))
         };
         let compared = |e: &Execution| applications.get(&e.connection).is_some_and(|list| list.iter().all(|s| systems.contains(s)));
-        let Matched { matches, derived, during } = routes::match_requests(self.survey, self.clocks, &self.requests, &self.statements, &serves, &compared);
+        let Matched { matches, derived, during } =
+            routes::match_requests(self.survey, self.clocks, &self.requests, &self.statements, (&serves, &compared), &self.jobs.jobs);
         (self.matches, self.derived, self.during) = (matches, derived, during);
         Ok(())
+    }
+
+    /// Looks for the jobs behind files that the actor fetched; whether others than before were found.
+    pub(crate) fn found_jobs(&mut self) -> bool {
+        let (requests, statements, matches, derived) = (&self.requests, &self.statements, &self.matches, &self.derived);
+        let mut found = jobs::find(&jobs::Found { estate: self.inputs.estate, requests, statements, matches, derived });
+        // What a job explains needs no other, and must not be given up for it.
+        found.jobs.extend(self.jobs.jobs.iter().cloned());
+        let is_new = found.jobs != self.jobs.jobs;
+        self.jobs = found;
+        is_new
+    }
+
+    /// Files that the actor fetched and that no request of his had made: what they hold is not known.
+    pub(crate) fn note_untraced_files(&self, identity: &mut Identity<'_>) {
+        for (system, files) in &self.jobs.untraced {
+            identity.leave_open(OpenQuestion::FilesNotTraced { system: system.to_string(), files: *files });
+        }
+    }
+
+    /// The requests that fetched what others had made, by those: of several that asked after it, the one with the largest answer.
+    fn fetches(&self) -> HashMap<usize, usize> {
+        let own: HashMap<&Place, usize> = self.requests.iter().enumerate().filter(|(_, r)| r.mine.is_some()).map(|(at, r)| (&r.lines[0].place, at)).collect();
+        let mut fetches: HashMap<usize, usize> = HashMap::new();
+        for job in &self.jobs.jobs {
+            if let (Some(maker), Some(fetch)) = (own.get(&job.maker), own.get(&job.fetch)) {
+                let known = fetches.entry(*maker).or_insert(*fetch);
+                *known = [*known, *fetch].into_iter().max_by_key(|at| (self.requests[*at].bytes, *at)).unwrap_or(*fetch);
+            }
+        }
+        fetches
     }
 
     fn pinned_accounts(&self) -> Vec<Arc<str>> {
@@ -130,7 +167,7 @@ impl<'a> Work<'a> {
     fn moments(&self, of: impl Fn(&Request) -> bool) -> BTreeMap<Arc<str>, Vec<(i64, i64)>> {
         let mut moments: BTreeMap<Arc<str>, Vec<(i64, i64)>> = BTreeMap::new();
         for request in self.requests.iter().filter(|r| of(r)) {
-            moments.entry(request.system.clone()).or_default().push((request.from, request.to));
+            moments.entry(request.system.clone()).or_default().push((request.from, request.until));
         }
         moments
     }
@@ -228,6 +265,7 @@ impl<'a> Work<'a> {
         let mut addresses: HashMap<SessionKey, HashSet<Arc<str>>> = HashMap::new();
         let is_host_log = |source: &str| self.inputs.estate.sources.iter().any(|s| s.id == source && HOST_LOGS.contains(&s.format.as_str()));
         let (mut deeds, mut drafts) = (Vec::new(), Vec::new());
+        let fetches = self.fetches();
         for (r, request) in self.requests.iter().enumerate().filter(|(_, r)| r.mine.is_some()) {
             let own = by_request.get(&r).map(Vec::as_slice).unwrap_or_default();
             let kept = own.iter().filter_map(|m| reached.get(&group_of(request, m)).cloned().flatten().map(|(s, why)| (*m, s, why))).collect::<Vec<_>>();
@@ -243,11 +281,13 @@ impl<'a> Work<'a> {
                     deeds.push(steps::request_deed(request, Move::SecondAddress, None));
                 }
             }
+            let fetch = fetches.get(&r).copied();
             for (m, strength, reason) in kept {
                 let execution = &self.statements.all[m.execution];
+                let delivered_by = fetch.filter(|fetch| execution.time > request.to || hands_over(request, &self.requests[*fetch]));
                 if accesses::can_show(execution) {
                     let strength = strength.min(m.strength).min(request.mine.unwrap_or(Strength::Open));
-                    drafts.push(Draft { origin: Origin::Execution(m.execution), request: Some(r), session: None, deed, strength, reason });
+                    drafts.push(Draft { origin: Origin::Execution(m.execution), request: Some(r), session: None, deed, strength, reason, delivered_by });
                 }
             }
         }
@@ -282,6 +322,7 @@ impl<'a> Work<'a> {
                     deed: self.deeds.len(),
                     strength,
                     reason: reason.clone(),
+                    delivered_by: None,
                 });
             }
             self.deeds.push(deed);
@@ -311,6 +352,7 @@ impl<'a> Work<'a> {
                 deed: self.deeds.len(),
                 strength: Strength::Proved,
                 reason: Arc::from("a responder pinned this statement"),
+                delivered_by: None,
             });
             self.deeds.push(deed);
         }
@@ -367,7 +409,15 @@ impl<'a> Work<'a> {
             let Some(deed) = deed_of.get(events.as_slice()) else {
                 continue;
             };
-            let draft = |origin| Draft { origin, request: Some(r), session: None, deed: *deed, strength, reason: Arc::from(why_without_statement(origin)) };
+            let draft = |origin| Draft {
+                origin,
+                request: Some(r),
+                session: None,
+                deed: *deed,
+                strength,
+                reason: Arc::from(why_without_statement(origin)),
+                delivered_by: None,
+            };
             drafts.extend(origins.into_iter().map(draft));
         }
         self.drafts.extend(drafts);
@@ -468,6 +518,7 @@ impl<'a> Work<'a> {
                     deed: self.deeds.len(),
                     strength: reached,
                     reason: Arc::from(format!("{}; {why}", f.reason)),
+                    delivered_by: None,
                 });
                 self.deeds.push(deed);
             }
@@ -579,7 +630,11 @@ impl<'a> Work<'a> {
         match (draft.origin, request) {
             (Origin::Execution(e), request) => {
                 let e = &self.statements.all[e];
-                Some(accesses::of_execution(draft, step, e, request, self.survey.connections.get(&e.connection), estate))
+                let access = accesses::of_execution(draft, step, e, request, self.survey.connections.get(&e.connection), estate);
+                Some(match draft.delivered_by.map(|at| &self.requests[at]) {
+                    Some(fetch) => accesses::as_delivered_by(access, fetch),
+                    None => access,
+                })
             }
             (Origin::Route(route), Some(request)) => Some(accesses::of_route(draft, step, request, &estate.routes[route], estate)),
             (Origin::Derived(at), Some(request)) => {
@@ -636,6 +691,11 @@ impl Answer {
     }
 }
 
+/// Whether a request's own answer is less than the file that it made: it sends the browser on, or says where the file will be.
+fn hands_over(request: &Request, fetch: &Request) -> bool {
+    matches!(request.status, Some(201..=205 | 300..=399)) || request.bytes <= fetch.bytes
+}
+
 /// What an access is made from.
 enum Source<'s> {
     Draft(&'s Draft),
@@ -644,8 +704,7 @@ enum Source<'s> {
 }
 
 fn group_of(request: &Request, m: &Match) -> MatchGroup {
-    let route = format!("{} {}", request.method.as_deref().unwrap_or("-"), request.target.template);
-    (request.owner_node(), format!("statements={} of {}, {}", route, request.owner_node(), how_name(m.how)), m.how)
+    (request.owner_node(), format!("statements={} of {}, {}", request.kind(), request.owner_node(), how_name(m.how)), m.how)
 }
 
 /// Why something was read though no statement of the request was found.
@@ -667,6 +726,8 @@ fn how_name(how: How) -> &'static str {
         How::Unusual => "by unusual shape",
         How::Transaction => "by transaction",
         How::Connection => "by connection",
+        How::Chain => "by chained value",
+        How::Job => "by task",
         How::Alone => "by time alone",
         How::Open => "open",
     }
@@ -681,6 +742,8 @@ fn how_words(how: How) -> &'static str {
         How::Unusual => "only the actor's request was running, and no application sent a statement of this shape at any other time",
         How::Transaction => "it stands in one transaction with statements of the request",
         How::Connection => "it stands between statements of the request, on a connection that serves one request at a time",
+        How::Chain => "a value stands in it that came from the database to the request, and that statements of no other request have",
+        How::Job => "it ran on a connection that handled a task of the request, before the file was fetched",
         How::Alone => "it ran while only the actor's requests were running",
         How::Open => "it ran while the actor's request did, others' requests were running too, and nothing tells whose it is",
     }

@@ -9,6 +9,8 @@ use strandline_model::estate::Route;
 const LONGEST_BYTES: usize = 64 * 1024;
 /// More query fields than this are not looked at.
 const MOST_FIELDS: usize = 64;
+/// Longer values are not taken for JSON.
+const LONGEST_JSON_BYTES: usize = 16 * 1024;
 
 /// A URL taken apart.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -39,7 +41,10 @@ impl Target {
         let url = url.split('#').next().unwrap_or_default();
         let (path, query) = without_authority(url).split_once('?').unwrap_or((without_authority(url), ""));
         let mut target = Self::default();
+        let mut matrix = Vec::new();
         for raw in path.split('/').filter(|s| !s.is_empty()) {
+            let (raw, parameters) = without_matrix(raw);
+            matrix.extend(parameters);
             let segment = decode(raw, false);
             target.template.push('/');
             if looks_like_an_id(&segment) {
@@ -57,6 +62,7 @@ impl Target {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             target.query.push((decode(name, true), decode(value, true)));
         }
+        target.query.extend(matrix.into_iter().take(MOST_FIELDS));
         let mut names: Vec<&str> = target.query.iter().map(|(name, _)| name.as_str()).collect();
         names.sort_unstable();
         names.dedup();
@@ -64,7 +70,10 @@ impl Target {
             target.template.push('?');
             target.template.push_str(&names.join("&"));
         }
-        target.fields.extend(target.query.iter().map(|(name, value)| (format!("query.{name}"), value.clone())));
+        for (name, value) in &target.query {
+            target.fields.push((format!("query.{name}"), value.clone()));
+            inner_fields(&format!("query.{name}"), value, &mut target.fields);
+        }
         target
     }
 
@@ -73,8 +82,11 @@ impl Target {
         self.template.split('?').next().unwrap_or_default()
     }
 
-    /// The value of one field.
+    /// The value of one field; `segment.N` is the path's segment N, whatever it looks like.
     pub(crate) fn field(&self, name: &str) -> Option<&str> {
+        if let Some(at) = name.strip_prefix("segment.") {
+            return self.segments.get(at.parse::<usize>().ok()?).map(String::as_str);
+        }
         self.fields.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str())
     }
 
@@ -107,6 +119,46 @@ fn without_authority(url: &str) -> &str {
         return url;
     }
     rest.find(['/', '?']).map_or("", |at| &rest[at..])
+}
+
+/// A segment without its matrix parameters (`/lists;unit=A;page=2`, RFC 3986, section 3.3), and those. A server's own session
+/// is none: it would make every visit a kind of request of its own.
+fn without_matrix(raw: &str) -> (&str, Vec<(String, String)>) {
+    let Some((segment, rest)) = raw.split_once(';').filter(|(_, rest)| rest.contains('=')) else { return (raw, Vec::new()) };
+    let pairs = rest.split(';').filter_map(|pair| pair.split_once('=')).filter(|(name, _)| !name.eq_ignore_ascii_case("jsessionid"));
+    (segment, pairs.map(|(name, value)| (decode(name, false), decode(value, false))).collect())
+}
+
+/// What stands inside a query field's value: a value that was encoded twice, the leaves of JSON.
+fn inner_fields(name: &str, value: &str, fields: &mut Vec<(String, String)>) {
+    if fields.len() >= MOST_FIELDS {
+        return;
+    }
+    if value.contains('%') {
+        let again = decode(value, true);
+        if again != value {
+            fields.push((format!("{name}.decoded"), again));
+        }
+    }
+    if value.starts_with(['{', '[']) && value.len() <= LONGEST_JSON_BYTES {
+        if let Ok(json) = serde_json::from_str(value) {
+            leaves(name, &json, fields);
+        }
+    }
+}
+
+/// The leaves of a JSON value, by their path. Its depth is that which the parser allows.
+fn leaves(name: &str, json: &serde_json::Value, fields: &mut Vec<(String, String)>) {
+    if fields.len() >= MOST_FIELDS {
+        return;
+    }
+    match json {
+        serde_json::Value::Object(map) => map.iter().for_each(|(key, value)| leaves(&format!("{name}.{key}"), value, fields)),
+        serde_json::Value::Array(list) => list.iter().enumerate().for_each(|(n, value)| leaves(&format!("{name}.{n}"), value, fields)),
+        serde_json::Value::String(text) => fields.push((name.to_owned(), text.clone())),
+        serde_json::Value::Number(number) => fields.push((name.to_owned(), number.to_string())),
+        serde_json::Value::Null | serde_json::Value::Bool(_) => {}
+    }
 }
 
 /// The first `most` bytes, cut at a character.
@@ -158,5 +210,17 @@ mod tests {
         check("/api/v2/x?b=1&a=%27+OR", "/api/v2/x?a&b", &[("query.b", "1"), ("query.a", "' OR")]);
         check("/export.csv?unit=A%20B", "/export.csv?unit", &[("query.unit", "A B")]);
         check("?%", "/?%", &[("query.%", "")]);
+    }
+
+    #[test]
+    fn values_are_found_however_they_are_wrapped() {
+        check("/lists;unit=A1;page=2/all", "/lists/all?page&unit", &[("query.unit", "A1"), ("query.page", "2")]);
+        check("/start;jsessionid=0F3A", "/start", &[]);
+        check("/a;b", "/a;b", &[]);
+        check("/s?q=it%2527s", "/s?q", &[("query.q", "it%27s"), ("query.q.decoded", "it's")]);
+        let filter = "/items?filter=%7B%22unit%22%3A%5B%7B%22_eq%22%3A741%7D%2C%22x%22%5D%7D";
+        let value = "{\"unit\":[{\"_eq\":741},\"x\"]}";
+        check(filter, "/items?filter", &[("query.filter", value), ("query.filter.unit.0._eq", "741"), ("query.filter.unit.1", "x")]);
+        Target::of(&format!("/x?a={}", "[".repeat(10_000)));
     }
 }

@@ -237,6 +237,7 @@ const DEFAULT_NAMES: &[(&str, &[&str])] = &[
             "properties.userAgent",
         ],
     ),
+    ("operation", &["operationName", "operation_name", "graphql.operation.name", "graphql.operationName", "rpc.method", "rpcMethod"]),
     ("message", &["message", "msg", "event", "log", "event.action", "eventName"]),
     ("error_code", &["error_code", "errorCode", "error.code"]),
     ("pid", &["pid", "process.pid"]),

@@ -1,0 +1,257 @@
+//! Applications as they are in the wild: files that are made in the background, first pages, filters, loops, codes in paths,
+//! one URL for everything. For each, what the actor read is found, and what a colleague read is not taken for it.
+
+#![allow(missing_docs, clippy::unwrap_used)]
+
+mod support;
+
+use strandline_model::access::Access;
+use strandline_model::estate::Estate;
+use strandline_model::event::{Activity, Class, Event, RecordKind};
+use strandline_model::evidence::Coverage;
+use strandline_model::time::Instant;
+use strandline_model::trail::{OpenQuestion, Strength};
+use strandline_trace::{Inputs, Trail, trace};
+use support::{Owned, place, some, table};
+
+const ESTATE: &str = r#"
+[organisation]
+name = { en = "Clinic" }
+time_zone = "Europe/Vienna"
+[[system]]
+id = "ward"
+name = "Ward"
+roles = ["ward_app"]
+[[source]]
+id = "db"
+system = "db"
+path = ["db.csv"]
+format = "postgresql"
+[[database]]
+id = "patients"
+system = "ward"
+[[table]]
+database = "patients"
+name = "public.patient"
+subject_key = "id"
+[table.categories]
+name = "name"
+"#;
+const BAD: &str = "198.51.100.9";
+const MILLI: i64 = 1_000;
+
+/// What an application did, being written. Times are milliseconds.
+#[derive(Default)]
+struct Web {
+    events: Vec<Owned>,
+}
+
+impl Web {
+    /// A request that ended at `at` after 40 ms. `who` is the actor if 0, else a colleague.
+    fn request(&mut self, at: i64, who: u32, method: &str, url: &str, (status, bytes): (i32, i64)) {
+        let mut e = Event::new(Instant(at * MILLI), Class::Http, Activity::Request, place("web", self.events.len(), 1));
+        (e.source, e.system, e.time_precision_micros) = ("web".into(), "ward".into(), 1000);
+        let address = if who == 0 { BAD.to_owned() } else { format!("10.0.0.{who}") };
+        (e.src_ip, e.session, e.method, e.url) = (some(&address), some(&format!("s{who}")), some(method), some(url));
+        (e.status_code, e.duration_micros, e.bytes) = (Some(status), Some(40 * MILLI), Some(bytes));
+        self.events.push(e);
+    }
+
+    fn statement(&mut self, at: i64, connection: &str, text: &str, values: &[&str]) {
+        let offset = self.events.len();
+        let mut e = Event::new(Instant(at * MILLI), Class::Datastore, Activity::Read, place("db", offset, 1));
+        (e.source, e.system, e.time_precision_micros) = ("db".into(), "db".into(), 1000);
+        (e.session, e.src_ip, e.account, e.database, e.statement) = (some(connection), some("172.16.0.5"), some("ward_app"), some("patients"), some(text));
+        e.parameters = Some(values.iter().map(|value| some(value)).collect());
+        (e.sequence, e.record_kind) = (Some(offset as i64), Some(RecordKind::PgauditSession));
+        self.events.push(e);
+    }
+
+    /// A request and its statements, in the middle of it.
+    fn page(&mut self, at: i64, who: u32, url: &str, statements: &[(&str, &[&str])]) {
+        for (n, (text, values)) in statements.iter().enumerate() {
+            self.statement(at - 25 + n as i64, "pool", text, values);
+        }
+        self.request(at, who, "GET", url, (200, 900));
+    }
+
+    /// What a colleague did at the very time of `at`, of a kind that many requests have shown.
+    fn beside(&mut self, at: i64, url: &str, statements: &[(&str, &[&str])]) {
+        for n in 0..25 {
+            self.page(100_000 + n * 1_000, 1 + n as u32 % 4, url, statements);
+        }
+        self.page(at - 3, 2, url, statements);
+    }
+
+    fn run(&self) -> (Trail, Vec<Access>) {
+        let estate: Estate = toml::from_str(ESTATE).unwrap();
+        let (events, coverage, pins) = (table(self.events.clone()), Coverage::default(), [format!("address={BAD}").parse().unwrap()]);
+        let inputs = Inputs { events: &events, detections: &[], coverage: &coverage, estate: &estate, pins: &pins, decisions: &[], window: None };
+        let mut accesses = Vec::new();
+        let trail = trace(&inputs, &mut |chunk| {
+            accesses.extend(chunk);
+            Ok(())
+        })
+        .unwrap();
+        (trail, accesses)
+    }
+
+    /// The accesses to patients: their first value, strength, and the answer that delivered them.
+    fn check(&self, expected: &[(&str, Strength, i64)]) -> Trail {
+        let (trail, accesses) = self.run();
+        let of_patients = accesses.iter().filter(|a| a.statement.contains("patient"));
+        let have: Vec<(&str, Strength, i64)> =
+            of_patients.map(|a| (a.parameters.first().and_then(|p| p.as_deref()).unwrap_or("-"), a.strength, a.response_bytes.unwrap_or(-1))).collect();
+        assert_eq!(have, expected, "{:?} {:?}", trail.links.iter().map(|l| &l.to).collect::<Vec<_>>(), trail.open);
+        trail
+    }
+}
+
+const ALL: &str = "SELECT name FROM patient WHERE unit = $1";
+
+#[test]
+fn a_download_delivers_what_the_request_before_it_read() {
+    let mut web = Web::default();
+    web.statement(5_000, "pool", ALL, &["W1"]);
+    web.request(5_020, 0, "POST", "/lists", (302, 0));
+    web.request(5_100, 0, "GET", "/download/list.csv", (200, 70_000));
+    let trail = web.check(&[("W1", Strength::Inferred, 70_000)]);
+    assert_eq!(trail.open, []);
+}
+
+#[test]
+fn what_a_worker_read_until_the_file_was_fetched_is_the_jobs() {
+    let mut web = Web::default();
+    web.request(5_020, 0, "POST", "/exports", (202, 30));
+    // The worker takes the task; another worker does something else; a colleague is at work.
+    web.statement(6_000, "worker", "UPDATE task SET state = 'running' WHERE id = $1", &["t-4711"]);
+    web.statement(6_500, "worker", ALL, &["W1"]);
+    web.statement(6_600, "other", ALL, &["W2"]);
+    web.request(7_000, 0, "GET", "/exports/t-4711/state", (200, 30));
+    web.request(9_000, 0, "GET", "/exports/t-4711/export.csv", (200, 70_000));
+    web.statement(12_000, "worker", ALL, &["W9"]);
+    web.check(&[("W1", Strength::Inferred, 70_000), ("W2", Strength::Open, 70_000)]);
+}
+
+#[test]
+fn an_export_that_reads_people_itself_needs_no_job() {
+    let mut web = Web::default();
+    web.request(3_000, 0, "POST", "/settings", (204, 0));
+    web.statement(4_000, "worker", ALL, &["W2"]);
+    web.statement(5_000, "pool", ALL, &["W1"]);
+    web.request(5_020, 0, "GET", "/export.csv", (200, 70_000));
+    web.check(&[("W1", Strength::Inferred, 70_000)]);
+}
+
+#[test]
+fn a_file_that_nobody_is_known_to_have_made_is_an_open_question() {
+    let mut web = Web::default();
+    web.statement(4_000, "worker", ALL, &["W2"]);
+    web.request(5_020, 0, "GET", "/download/nightly.csv", (200, 70_000));
+    let trail = web.check(&[]);
+    assert_eq!(trail.open, [OpenQuestion::FilesNotTraced { system: "ward".into(), files: 1 }]);
+    assert!(trail.open[0].holds_reassurance());
+}
+
+const PAGE: &str = "SELECT name FROM patient ORDER BY id LIMIT 50";
+const NEWS: &str = "SELECT text FROM news";
+
+#[test]
+fn the_first_page_of_a_list_has_no_offset_and_is_found() {
+    let mut web = Web::default();
+    for n in 0..24 {
+        let offset = (n * 50).to_string();
+        match n % 3 {
+            0 => web.page(1_000 * (n + 1), 1, "/patients", &[(PAGE, &[])]),
+            _ => web.page(1_000 * (n + 1), 2, &format!("/patients?page={}", n + 1), &[(&format!("{PAGE} OFFSET $1"), &[&offset])]),
+        }
+    }
+    web.beside(50_000, "/news", &[(NEWS, &[])]);
+    web.page(50_000, 0, "/patients", &[(PAGE, &[])]);
+    web.check(&[("-", Strength::Proved, 900)]);
+}
+
+#[test]
+fn a_filter_that_few_use_is_found_by_its_value_and_a_colleagues_is_not_taken() {
+    let filters = ["?unit=UNIT", "?unit=UNIT&sort=name", "?sex=f&unit=UNIT", "?from=2020&unit=UNIT"];
+    let by_unit = "SELECT name FROM patient WHERE unit = $1 AND (state = $2)";
+    let mut web = Web::default();
+    for n in 0..24 {
+        let unit = format!("A{n:04}");
+        web.page(1_000 * (n + 1), 1, &format!("/patients{}", filters[n as usize % 4].replace("UNIT", &unit)), &[(by_unit, &[&unit, &n.to_string()])]);
+    }
+    web.page(49_999, 3, "/patients?unit=A0008", &[(by_unit, &["A0008", "4"])]);
+    web.page(50_000, 0, "/patients?unit=B7001&until=2021", &[(by_unit, &["B7001", "5"])]);
+    web.check(&[("B7001", Strength::Proved, 900)]);
+}
+
+#[test]
+fn one_rule_gives_a_request_all_rounds_of_its_loop() {
+    let (list, row) = ("SELECT id FROM visit WHERE unit = $1", "SELECT name FROM patient WHERE visit = $1");
+    let mut web = Web::default();
+    for n in 0..24 {
+        let (unit, rows) = (format!("unit-{n:04}"), [n, n + 3, n + 9].map(|row| row.to_string()));
+        web.page(1_000 * (n + 1), 1, &format!("/visits/{unit}"), &[(list, &[&unit]), (row, &[&rows[0]]), (row, &[&rows[1]]), (row, &[&rows[2]])]);
+    }
+    web.beside(50_000, "/news", &[(NEWS, &[])]);
+    web.page(50_000, 0, "/visits/unit-9001", &[(list, &["unit-9001"]), (row, &["91"]), (row, &["92"]), (row, &["93"]), (row, &["94"])]);
+    web.check(&[("91", Strength::Inferred, 900), ("92", Strength::Inferred, 900), ("93", Strength::Inferred, 900), ("94", Strength::Inferred, 900)]);
+}
+
+#[test]
+fn a_rows_number_from_the_statement_before_chains_the_next() {
+    let (visit, patient) = ("SELECT id FROM visit WHERE code = $1", "SELECT name FROM patient WHERE visit = $1");
+    let mut web = Web::default();
+    for n in 0..24 {
+        let (code, id) = (format!("K{n:04}"), format!("v-{:04}", 7 * n));
+        web.page(1_000 * (n + 1), 1, &format!("/visits/{code}"), &[(visit, &[&code]), ("SELECT text FROM note WHERE visit = $1", &[&id])]);
+    }
+    web.beside(50_000, "/news", &[(NEWS, &[])]);
+    // A tab that nobody else opens: nothing is known of what it runs.
+    let own: &[(&str, &[&str])] = &[(visit, &["K9001"]), ("SELECT text FROM note WHERE visit = $1", &["v-9999"]), (patient, &["v-9999"])];
+    web.page(50_000, 0, "/visits/K9001", own);
+    web.statement(49_980, "pool", patient, &["v-0001"]);
+    web.check(&[("v-9999", Strength::Inferred, 900), ("v-0001", Strength::Open, 900)]);
+}
+
+#[test]
+fn a_code_of_letters_in_a_path_is_a_value_where_many_stand_there() {
+    let (order, codes) =
+        ("SELECT name FROM patient WHERE code = $1", ["STMJF", "QWXEN", "BBKLP", "ZZTOP", "MNHGT", "PLOKI", "AQSWD", "VFRTG", "HYUJM", "XCDER"]);
+    let mut web = Web::default();
+    for (n, code) in codes.iter().enumerate() {
+        web.page(1_000 * (n as i64 + 1), 1, &format!("/orders/{code}/"), &[(order, &[code])]);
+    }
+    web.page(49_999, 3, "/orders/KJHGF/", &[(order, &["KJHGF"])]);
+    web.page(50_000, 0, "/orders/LLAMA/", &[(order, &["LLAMA"])]);
+    web.check(&[("LLAMA", Strength::Proved, 900)]);
+}
+
+/// A request through the one URL of an application, and the line of its own log that says what was called.
+fn call(web: &mut Web, at: i64, who: u32, operation: &str, statements: &[(&str, &[&str])]) {
+    let id = format!("r{at}-{who}");
+    for (n, (text, values)) in statements.iter().enumerate() {
+        web.statement(at - 25 + n as i64, "pool", text, values);
+    }
+    web.request(at, who, "POST", "/graphql", (200, 900));
+    web.events.last_mut().unwrap().request_id = some(&id);
+    let mut e = Event::new(Instant(at * MILLI), Class::Http, Activity::Request, place("app", web.events.len(), 1));
+    (e.source, e.system, e.time_precision_micros) = ("app".into(), "ward".into(), 1000);
+    (e.request_id, e.command, e.duration_micros) = (some(&id), some(operation), Some(40 * MILLI));
+    web.events.push(e);
+}
+
+#[test]
+fn behind_one_url_what_is_called_is_the_kind_of_request() {
+    let (one, all) = ("SELECT name FROM patient WHERE id = $1", "SELECT name FROM patient WHERE unit = $1");
+    let mut web = Web::default();
+    for n in 0..50 {
+        let id = n.to_string();
+        let (operation, text) = if n % 2 == 0 { ("getPatient", one) } else { ("listUnit", all) };
+        call(&mut web, 1_000 * (n + 1), 1 + n as u32 % 4, operation, &[(text, &[&id])]);
+    }
+    call(&mut web, 80_000, 0, "getPatient", &[(one, &["700"])]);
+    call(&mut web, 79_999, 3, "listUnit", &[(all, &["12"])]);
+    let trail = web.check(&[("700", Strength::Inferred, 900)]);
+    assert_eq!(trail.splits.iter().map(|split| split.kind.as_str()).collect::<Vec<_>>(), ["call getPatient"]);
+}

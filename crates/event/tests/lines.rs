@@ -54,7 +54,7 @@ fn what_is_called_behind_one_url_is_kept() {
     let mapped = "format = \"json\"\nfields = { operation = \"call.name\" }";
     let line = |call: &str| format!("{{\"time\":\"2026-11-23T20:42:55Z\",\"method\":\"POST\",\"url\":\"/graphql\",\"status\":200,{call}}}\n");
     for (source, call) in [(JSON, "\"operationName\":\"getPatient\""), (mapped, "\"call\":{\"name\":\"getPatient\"}")] {
-        check(source, &line(call), "2026-11-23T20:42:55.000Z http_activity/request/success method=POST url=/graphql command=getPatient status_code=200");
+        check(source, line(call), "2026-11-23T20:42:55.000Z http_activity/request/success method=POST url=/graphql command=getPatient status_code=200");
     }
 }
 

@@ -157,15 +157,24 @@ pub(crate) struct Matched {
     pub during: During,
 }
 
+/// Whom connections serve.
+pub(crate) struct Serving<'s> {
+    /// Whether a connection serves a system's application.
+    pub serves: &'s dyn Fn(&Execution, &str) -> bool,
+    /// Whether the requests of everybody whom it serves are among those that are compared.
+    pub compared: &'s dyn Fn(&Execution) -> bool,
+}
+
 /// Matches statements to requests; those of others' requests too, so that they are not taken for the actor's.
 pub(crate) fn match_requests(
     survey: &Survey,
     clocks: &Clocks,
     requests: &[Request],
     statements: &Statements,
-    (serves, compared): (&dyn Fn(&Execution, &str) -> bool, &dyn Fn(&Execution) -> bool),
+    serving: &Serving<'_>,
     jobs: &BTreeSet<Job>,
 ) -> Matched {
+    let Serving { serves, compared } = *serving;
     let templates = learn(survey, clocks, requests, statements, serves);
     let claims = claims(&templates, requests, statements, serves);
     let ids_tell: BTreeSet<&str> = claims.iter().filter(|claim| claim.how == How::Id).map(|claim| requests[claim.request].system.as_ref()).collect();

@@ -19,7 +19,7 @@ use crate::identity::Identity;
 use crate::jobs::{self, Jobs};
 use crate::links::{Links, Proposal};
 use crate::requests::{self, Request, Requests, union};
-use crate::routes::{self, Derived, How, Match, Matched};
+use crate::routes::{self, Derived, How, Match, Matched, Serving};
 use crate::sessions::Sessions;
 use crate::split::{self, Share};
 use crate::statements::{self, Execution, Statements, Wanted};
@@ -119,8 +119,9 @@ impl<'a> Work<'a> {
             !own.contains(e.connection.as_ref()) && applications.get(&e.connection).is_some_and(|list| list.iter().any(|s| s.as_ref() == system))
         };
         let compared = |e: &Execution| applications.get(&e.connection).is_some_and(|list| list.iter().all(|s| systems.contains(s)));
+        let serving = Serving { serves: &serves, compared: &compared };
         let Matched { matches, derived, during } =
-            routes::match_requests(self.survey, self.clocks, &self.requests, &self.statements, (&serves, &compared), &self.jobs.jobs);
+            routes::match_requests(self.survey, self.clocks, &self.requests, &self.statements, &serving, &self.jobs.jobs);
         (self.matches, self.derived, self.during) = (matches, derived, during);
         Ok(())
     }

@@ -140,10 +140,11 @@ fn inner_fields(name: &str, value: &str, fields: &mut Vec<(String, String)>) {
             fields.push((format!("{name}.decoded"), again));
         }
     }
-    if value.starts_with(['{', '[']) && value.len() <= LONGEST_JSON_BYTES {
-        if let Ok(json) = serde_json::from_str(value) {
-            leaves(name, &json, fields);
-        }
+    if value.starts_with(['{', '['])
+        && value.len() <= LONGEST_JSON_BYTES
+        && let Ok(json) = serde_json::from_str(value)
+    {
+        leaves(name, &json, fields);
     }
 }
 

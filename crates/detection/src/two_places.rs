@@ -28,6 +28,8 @@ const MANY_QUICK_TURNS: u32 = 5;
 const HISTORY_MICROS: i64 = 30 * 60 * 1_000_000;
 /// A network from which so many accounts came is a proxy's, a provider's or an office's.
 const ACCOUNTS_OF_A_SHARED_NETWORK: usize = 3;
+/// Words of browsers on phones and tablets.
+const PHONES: [&str; 4] = ["Mobile", "Android", "iPhone", "iPad"];
 /// Networks remembered for an account, and browsers for a network.
 const MOST_KEPT: usize = 16;
 
@@ -38,6 +40,8 @@ struct Place {
     /// Its last use in the log that is being read.
     recent: Option<Instant>,
     agents: BTreeSet<u64>,
+    /// Whether one of them says that it is a phone's: its owner may hold it beside a keyboard.
+    has_phone: bool,
     turns: u32,
     quick_turns: u32,
     /// The events that made a turn.
@@ -110,6 +114,7 @@ impl Analytic for TwoPlaces {
         here.first = here.first.min(event.time);
         if let Some(agent) = event.user_agent.as_deref().filter(|_| here.agents.len() < MOST_KEPT) {
             here.agents.insert(fingerprint(agent));
+            here.has_phone |= PHONES.iter().any(|word| agent.contains(word));
         }
         let since = here.recent.map_or(i64::MAX, |recent| event.time.micros().saturating_sub(recent.micros()).saturating_abs());
         if !state.last_network.is_empty() && state.last_network != network && since <= TURN_MICROS {
@@ -145,7 +150,8 @@ fn weigh(home: &Place, place: &Place) -> Option<Level> {
     }
     let has_history = place.first.micros().saturating_sub(home.first.micros()) >= HISTORY_MICROS;
     let is_too_quick = home.quick_turns.min(place.quick_turns) >= MANY_QUICK_TURNS;
-    Some(if has_history && (is_known || is_too_quick) { Level::Medium } else { Level::Low })
+    let may_be_a_phone = home.has_phone || place.has_phone;
+    Some(if has_history && !may_be_a_phone && (is_known || is_too_quick) { Level::Medium } else { Level::Low })
 }
 
 impl TwoPlaces {
@@ -213,6 +219,11 @@ mod tests {
     fn an_owner_at_work_and_somebody_elsewhere_take_turns() {
         check(&turns(ELSEWHERE, 60, 5, ("Firefox", "curl")), &[(ELSEWHERE, Level::Medium)]);
         check(&turns(ELSEWHERE, 3, 8, ("", "")), &[(ELSEWHERE, Level::Medium)]);
+    }
+
+    #[test]
+    fn a_phone_beside_the_keyboard_weighs_nothing() {
+        check(&turns(ELSEWHERE, 3, 20, ("Firefox", "Safari Mobile/15E148")), &[(ELSEWHERE, Level::Low)]);
     }
 
     #[test]

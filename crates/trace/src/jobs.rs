@@ -12,7 +12,7 @@ use crate::gaps::IDLE_MICROS;
 use crate::requests::Request;
 use crate::routes::{Derived, Match};
 use crate::statements::{Execution, Statements};
-use crate::steps::is_bulk;
+use crate::steps::{is_bulk, names_files};
 use crate::text::Place;
 use strandline_model::trail::Strength;
 
@@ -54,6 +54,16 @@ pub(crate) struct Found<'f> {
     pub derived: &'f [Derived],
 }
 
+impl Jobs {
+    /// Jobs that were found too late to be followed are files that nothing explains.
+    pub(crate) fn give_up(&mut self, requests: &[Request]) {
+        let followed: BTreeMap<&Place, i64> = requests.iter().filter(|r| r.mine.is_some()).map(|r| (&r.lines[0].place, r.until)).collect();
+        for job in self.jobs.iter().filter(|job| followed.get(&job.maker).is_none_or(|until| *until < job.until)) {
+            *self.untraced.entry(job.system.clone()).or_default() += 1;
+        }
+    }
+}
+
 /// Finds them.
 pub(crate) fn find(found: &Found<'_>) -> Jobs {
     let explained = explained(found);
@@ -73,25 +83,20 @@ pub(crate) fn find(found: &Found<'_>) -> Jobs {
                     tokens: tokens(fetch),
                 });
             }
-            _ if holds_records(fetch) => *out.untraced.entry(fetch.system.clone()).or_default() += 1,
-            _ => {}
+            _ => *out.untraced.entry(fetch.system.clone()).or_default() += 1,
         }
     }
     out
 }
 
-/// Whether a request was answered with a file of many records.
+/// Whether a request was answered with a file of records, as far as its path tells: not a page in JSON, nor a leaflet that comes
+/// with the application.
 fn fetches_a_file(request: &Request) -> bool {
     let is_answered = matches!(request.status, Some(200 | 206 | 408 | 499) | None);
-    is_answered && request.sign_in.is_none() && request.method.is_some() && is_bulk(&request.target) && !request.target.is_asset()
-}
-
-/// Whether a file that nothing explains must be asked after: not one that comes with the application itself, as far as its
-/// path tells.
-fn holds_records(fetch: &Request) -> bool {
-    let last = fetch.target.segments.last().map_or("", String::as_str);
-    let is_page = [".json", ".pdf"].iter().any(|end| last.to_ascii_lowercase().ends_with(end));
-    !is_page || !tokens(fetch).is_empty()
+    let last = request.target.segments.last().map_or(String::new(), |segment| segment.to_ascii_lowercase());
+    let is_named = names_files(&request.target) || (is_bulk(&request.target) && !last.ends_with(".json"));
+    let is_leaflet = last.ends_with(".pdf") && !names_files(&request.target) && tokens(request).is_empty();
+    is_answered && request.sign_in.is_none() && request.method.is_some() && is_named && !is_leaflet && !request.target.is_asset()
 }
 
 /// Requests whose answer needs no job to explain it: a statement of theirs reads a table of people, or the estate or their like

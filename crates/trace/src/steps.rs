@@ -242,8 +242,13 @@ pub(crate) fn of_request(request: &Request, is_host_log: &dyn Fn(&str) -> bool) 
 pub(crate) fn is_bulk(target: &Target) -> bool {
     let last = target.segments.last().map_or(String::new(), |segment| segment.to_ascii_lowercase());
     let is_file = [".csv", ".xlsx", ".xls", ".ods", ".zip", ".pdf", ".tar", ".gz", ".sql", ".json"].iter().any(|end| last.ends_with(end));
-    let names_one = |segment: &String| ["export", "download", "dump", "bulk", "attachment"].iter().any(|word| segment.to_ascii_lowercase().contains(word));
-    is_file || target.segments.iter().any(names_one)
+    is_file || names_files(target)
+}
+
+/// Whether a word in a path says that files are had there.
+pub(crate) fn names_files(target: &Target) -> bool {
+    let words = ["export", "download", "dump", "bulk", "attachment"];
+    target.segments.iter().any(|segment| words.iter().any(|word| segment.to_ascii_lowercase().contains(word)))
 }
 
 /// What a statement of the actor's own connection was for.

@@ -138,7 +138,8 @@ impl<'a> Work<'a> {
     }
 
     /// Files that the actor fetched and that no request of his had made: what they hold is not known.
-    pub(crate) fn note_untraced_files(&self, identity: &mut Identity<'_>) {
+    pub(crate) fn note_untraced_files(&mut self, identity: &mut Identity<'_>) {
+        self.jobs.give_up(&self.requests);
         for (system, files) in &self.jobs.untraced {
             identity.leave_open(OpenQuestion::FilesNotTraced { system: system.to_string(), files: *files });
         }

@@ -255,3 +255,13 @@ fn behind_one_url_what_is_called_is_the_kind_of_request() {
     let trail = web.check(&[("700", Strength::Inferred, 900)]);
     assert_eq!(trail.splits.iter().map(|split| split.kind.as_str()).collect::<Vec<_>>(), ["call getPatient"]);
 }
+
+#[test]
+fn pages_in_json_and_leaflets_are_no_files_of_records() {
+    let mut web = Web::default();
+    web.request(3_000, 0, "POST", "/settings", (204, 0));
+    web.statement(4_000, "worker", ALL, &["W2"]);
+    web.request(5_000, 0, "GET", "/settings/4711.json", (200, 700));
+    web.request(6_000, 0, "GET", "/help/manual.pdf", (200, 70_000));
+    assert_eq!(web.check(&[]).open, []);
+}

@@ -164,7 +164,7 @@ impl Column {
             "application" => Self::Application,
             "pid" => Self::Pid,
             "statement" => Self::Statement,
-            "command" | "operation" => Self::Command,
+            "command" | "operation" | "rpc" | "rpc_method" => Self::Command,
             "row_count" => Self::RowCount,
             "sequence" => Self::Sequence,
             "transaction" => Self::Transaction,

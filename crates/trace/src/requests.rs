@@ -53,6 +53,10 @@ const LONGEST_REQUEST_MICROS: i64 = 3_600_000_000;
 pub(crate) const SAME_REQUEST_MICROS: i64 = 300_000_000;
 /// Lines of one request in two logs stand at most this far apart, beyond the precision of their stamps.
 const SAME_MOMENT_MICROS: i64 = 300_000;
+/// Coarser stamps are narrowed by the lines of other logs.
+const FINE_STAMP_MICROS: i64 = 1_000;
+/// Requests from one address that a line without a URL is compared with.
+const MOST_AROUND: usize = 64;
 /// Lines about other people's requests that are held.
 const MOST_OTHERS: usize = 1_000_000;
 /// Rounds of looking for sessions through request ids.
@@ -452,9 +456,52 @@ fn merge(mut lines: Vec<Line>) -> Vec<Request> {
             None => requests.push(vec![l]),
         }
     }
-    let mut merged: Vec<Request> = requests.into_iter().map(one_request).collect();
+    let mut merged: Vec<Request> = join_bare(requests).into_iter().map(one_request).collect();
     merged.sort_by(|a, b| (a.to, &a.lines[0].place).cmp(&(b.to, &b.lines[0].place)));
     merged
+}
+
+/// A line without method and URL (an RPC's, a sign-in's) joins the one request from its address that another log has at its time.
+fn join_bare(mut requests: Vec<Vec<Line>>) -> Vec<Vec<Line>> {
+    let is_bare = |lines: &[Line]| lines.len() == 1 && lines[0].method.is_none() && lines[0].url.is_none() && lines[0].request_id.is_none();
+    let mut by_place: HashMap<(Arc<str>, Arc<str>), BTreeMap<i64, Vec<usize>>> = HashMap::new();
+    for (at, lines) in requests.iter().enumerate().filter(|(_, lines)| !is_bare(lines)) {
+        for l in lines.iter().filter(|l| l.duration.is_some()) {
+            if let Some(address) = &l.address {
+                by_place.entry((l.system.clone(), address.clone())).or_default().entry(l.ran.1).or_default().push(at);
+            }
+        }
+    }
+    let mut joins: Vec<(usize, usize)> = Vec::new();
+    for (at, lines) in requests.iter().enumerate().filter(|(_, lines)| is_bare(lines)) {
+        let Some(others) = lines[0].address.as_ref().and_then(|address| by_place.get(&(lines[0].system.clone(), address.clone()))) else { continue };
+        let (from, to) = (lines[0].ran.1.saturating_sub(lines[0].precision), lines[0].ran.1.saturating_add(LONGEST_REQUEST_MICROS));
+        let around = others.range(from..=to).flat_map(|(_, list)| list).take(MOST_AROUND).copied();
+        let held: BTreeSet<usize> = around.filter(|other| holds(&requests[*other], &lines[0])).collect();
+        if let Some(only) = held.first().copied().filter(|_| held.len() == 1) {
+            joins.push((only, at));
+        }
+    }
+    for (into, from) in joins {
+        let line = std::mem::take(&mut requests[from]);
+        if requests[into].iter().all(|known| known.source != line[0].source) {
+            requests[into].extend(line);
+        } else {
+            requests[from] = line;
+        }
+    }
+    requests.retain(|lines| !lines.is_empty());
+    requests
+}
+
+/// Whether a request of another log, of the same hand, was running when a line was written.
+fn holds(request: &[Line], line: &Line) -> bool {
+    let differ = |a: &Option<Arc<str>>, b: &Option<Arc<str>>| a.is_some() && b.is_some() && a != b;
+    let fits = |l: &Line| {
+        l.source != line.source && l.mine.is_some() == line.mine.is_some() && !differ(&l.session, &line.session) && !differ(&l.account, &line.account)
+    };
+    let holds = |l: &Line| l.duration.is_some() && l.ran.0 <= line.time && line.time <= l.ran.1;
+    request.iter().all(fits) && request.iter().any(holds)
 }
 
 /// The nearest request with the same look that this line's log has not told of yet.
@@ -468,24 +515,26 @@ fn partner(line: &Line, candidates: &BTreeSet<(i64, usize)>, requests: &[Vec<Lin
     near.map(|(time, i)| ((time - line.time).abs(), *i)).filter(|(_, i)| fits(i)).min().map(|(_, i)| i)
 }
 
+/// When a request ran, by its lines: from the first beginning to the last end of those that log how long it took, of the finest
+/// stamps; an application's own log may leave out what ran before and after. Else by the most exact line, narrowed by the ends.
+fn ran(lines: &[Line]) -> (i64, i64) {
+    let web = || lines.iter().filter(|l| l.sign_in.is_none());
+    let finest = web().filter(|l| l.duration.is_some()).map(|l| l.precision).min();
+    let timed = || web().filter(|l| l.duration.is_some() && Some(l.precision) == finest).map(|l| l.ran);
+    let exact = lines.iter().min_by_key(|l| (l.precision, l.time)).map_or((0, 0), |l| l.ran);
+    let end = web().map(|l| l.ran.1).min().unwrap_or(exact.1);
+    match (timed().map(|(from, _)| from).min(), timed().map(|(_, to)| to).max()) {
+        (Some(from), Some(to)) if finest <= Some(FINE_STAMP_MICROS) => (from, to),
+        (Some(from), _) => (from, end),
+        _ => (exact.0, end),
+    }
+}
+
 fn one_request(mut lines: Vec<Line>) -> Request {
     lines.sort_by(|a, b| (a.time, &a.place).cmp(&(b.time, &b.place)));
     let first_of = |of: &dyn Fn(&Line) -> Option<Arc<str>>| lines.iter().find_map(of);
-    let web = lines.iter().filter(|l| l.sign_in.is_none());
-    let (mut from, mut to) = (i64::MIN, i64::MAX);
-    for l in web.clone() {
-        let (start, end) = l.ran;
-        // A duration narrows the start; the most exact stamp narrows the end.
-        from = if l.duration.is_some() { from.max(start) } else { from };
-        to = to.min(end);
-    }
     let exact = lines.iter().min_by_key(|l| (l.precision, l.time)).cloned();
-    if to == i64::MAX {
-        to = exact.as_ref().map_or(0, |l| l.ran.1);
-    }
-    if from == i64::MIN {
-        from = exact.as_ref().map_or(to, |l| l.ran.0);
-    }
+    let (from, to) = ran(&lines);
     let url = first_of(&|l| l.url.clone());
     Request {
         system: lines[0].system.clone(),

@@ -396,8 +396,8 @@ fn claims_of(template: &Template, request: &Request, r: usize, e: usize, executi
             request: r,
             execution: e,
             rule,
-            telling: learned.slots.iter().any(|slot| slot.tells(&request.target)),
-            free: learned.free || learned.slots.iter().any(|slot| slot.is_masked(&request.target)),
+            telling: learned.slots.iter().enumerate().any(|(i, slot)| slot.tells(&request.target) && execution.value(i) != Some(MASK)),
+            free: learned.free || learned.slots.iter().enumerate().any(|(i, slot)| slot.is_masked(&request.target) || execution.value(i) == Some(MASK)),
             many: learned.many,
             field: None,
         });
@@ -463,7 +463,7 @@ fn remaining(
 
 /// A value of the request that stands in the statement: as SQL, if it is not wholly inside one literal, else as a value.
 fn verbatim(request: &Request, execution: &Execution) -> Option<(String, How)> {
-    for (name, value) in request.target.fields.iter().filter(|(_, v)| v.len() >= 4) {
+    for (name, value) in request.target.fields.iter().filter(|(_, v)| v.len() >= 4 && !v.contains(MASK)) {
         let bound = execution.parameters.iter().flatten().any(|p| p.as_deref() == Some(value.as_str()));
         let literal = execution.lifted.literals.iter().any(|l| l.contains(value.as_str()));
         if bound || literal {

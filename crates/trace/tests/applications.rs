@@ -242,6 +242,23 @@ fn call(web: &mut Web, at: i64, who: u32, operation: &str, statements: &[(&str, 
 }
 
 #[test]
+fn an_applications_line_without_a_url_joins_the_one_request_that_was_running() {
+    let text = "SELECT name FROM patient WHERE id = $1";
+    let mut web = Web::default();
+    for (at, who, id) in [(80_000, 0, "700"), (80_004, 3, "12")] {
+        web.statement(at - 25, "pool", text, &[id]);
+        web.request(at, who, "POST", "/rpc", (200, 900));
+        let mut e = Event::new(Instant((at - 10) * MILLI), Class::Http, Activity::Request, place("app", web.events.len(), 1));
+        (e.source, e.system, e.time_precision_micros) = ("app".into(), "ward".into(), 1000);
+        (e.src_ip, e.command, e.duration_micros) = (some(if who == 0 { BAD } else { "10.0.0.3" }), some("getPatient"), Some(20 * MILLI));
+        web.events.push(e);
+    }
+    let (trail, accesses) = web.run();
+    assert_eq!(trail.splits.iter().map(|split| split.kind.as_str()).collect::<Vec<_>>(), ["call getPatient"]);
+    assert!(accesses.iter().all(|access| access.response_bytes == Some(900)), "the web server's log says how much was sent");
+}
+
+#[test]
 fn behind_one_url_what_is_called_is_the_kind_of_request() {
     let (one, all) = ("SELECT name FROM patient WHERE id = $1", "SELECT name FROM patient WHERE unit = $1");
     let mut web = Web::default();
@@ -264,4 +281,17 @@ fn pages_in_json_and_leaflets_are_no_files_of_records() {
     web.request(5_000, 0, "GET", "/settings/4711.json", (200, 700));
     web.request(6_000, 0, "GET", "/help/manual.pdf", (200, 70_000));
     assert_eq!(web.check(&[]).open, []);
+}
+
+#[test]
+fn what_was_masked_on_both_sides_is_no_value_that_both_have() {
+    let mut web = Web::default();
+    for n in 0..24 {
+        let ward = n.to_string();
+        web.page(1_000 * (n + 1), 1, "/open?pin=[masked]", &[("SELECT name FROM patient WHERE pin = $1 AND ward = $2", &["[masked]", &ward])]);
+    }
+    // A colleague opens the same page at the same time: which of the two statements is whose is not known.
+    web.page(49_999, 3, "/open?pin=[masked]", &[("SELECT name FROM patient WHERE pin = $1 AND ward = $2", &["[masked]", "70"])]);
+    web.page(50_000, 0, "/open?pin=[masked]", &[("SELECT name FROM patient WHERE pin = $1 AND ward = $2", &["[masked]", "80"])]);
+    web.check(&[("[masked]", Strength::Open, 900), ("[masked]", Strength::Open, 900)]);
 }

@@ -96,7 +96,8 @@ pub enum OpenQuestion {
         /// What it says, and of whom.
         title: String,
     },
-    /// More requests ran at the moments of the actor's than are compared, so that statements may be taken for the wrong one.
+    /// More requests ran at the moments of the actor's, or may have, than are compared, so that statements may be taken for the
+    /// wrong one, or not looked for.
     RequestsNotCompared {
         /// How many are.
         most: u64,
@@ -147,7 +148,7 @@ impl fmt::Display for OpenQuestion {
                 write!(f, "{detection} ({title}) is not part of the trail: confirm it to follow it, or strike it")
             }
             Self::RequestsNotCompared { most } => {
-                write!(f, "more than {most} requests of others ran at the same moments as the actor's; the rest were not compared")
+                write!(f, "more than {most} requests ran at the moments of the actor's, or may have; the rest were not compared")
             }
             Self::FilesNotTraced { system, files } => write!(
                 f,

@@ -98,6 +98,12 @@ impl Clocks {
         (from, if self.stamps_either.contains(source) { to.saturating_add(took(duration, bytes)) } else { to })
     }
 
+    /// Whether a request of which a source tells no duration may have run long before its stamp, and long after it.
+    pub(crate) fn may_be_slow(&self, source: &str) -> (bool, bool) {
+        let (begins, either) = (self.stamps_beginning.contains(source), self.stamps_either.contains(source));
+        (either || !begins, either || begins)
+    }
+
     fn related(&self, a: &str, b: &str) -> bool {
         matches!((self.offsets.get(a), self.offsets.get(b)), (Some((x, _)), Some((y, _))) if x == y)
     }

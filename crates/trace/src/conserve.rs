@@ -65,7 +65,7 @@ pub(crate) fn conserve(ground: &Ground<'_>, during: &During, open: &BTreeMap<usi
             continue;
         };
         let is_alone = !running.others && (ground.compared)(e);
-        let is_answering = running.own.iter().any(|r| ground.requests[*r].to >= e.time);
+        let is_answering = running.own.iter().any(|r| (ground.requests[*r].from.saturating_sub(e.precision)..=ground.requests[*r].to).contains(&e.time));
         let is_told = !is_answering || open.contains_key(execution) || (ground.has_foreign_id)(e, &ground.requests[request].system);
         let (how, strength) = if is_alone && !is_told { (How::Alone, Strength::Inferred) } else { (How::Open, Strength::Open) };
         matches.push(Match { execution: *execution, request, how, strength, is_certain: false, field: None });
@@ -98,9 +98,10 @@ pub(crate) fn during(ground: &Ground<'_>) -> During {
         let request = &ground.requests[*r];
         served(request, request.from, request.to).for_each(|e| out.entry(e).or_default().own.push(*r));
     }
-    for r in own.iter().filter(|r| ground.requests[**r].until > ground.requests[**r].to) {
+    let goes_on = |r: &&usize| ground.requests[**r].until > ground.requests[**r].to || ground.requests[**r].since < ground.requests[**r].from;
+    for r in own.iter().filter(goes_on) {
         let request = &ground.requests[*r];
-        for e in served(request, request.to, request.until) {
+        for e in served(request, request.since, request.until) {
             let running = out.entry(e).or_default();
             if running.own.len() < MOST_JOBS_OF_A_STATEMENT && !running.own.contains(r) {
                 running.own.push(*r);

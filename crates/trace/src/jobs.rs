@@ -7,7 +7,7 @@ use std::sync::Arc;
 use strandline_model::estate::Estate;
 
 use crate::accesses::route_of;
-use crate::clock::telling;
+use crate::clock::{Clocks, telling};
 use crate::gaps::IDLE_MICROS;
 use crate::requests::Request;
 use crate::routes::{Derived, Match};
@@ -18,6 +18,10 @@ use strandline_model::trail::Strength;
 
 /// How long before the first request that names a job the one that began it may have been made.
 const BEGAN_BEFORE_MICROS: i64 = 60_000_000;
+/// How long a server waits for an application where nobody set anything else: nginx and Apache.
+const SLOWEST_MICROS: i64 = 60_000_000;
+/// Slow requests that are looked for.
+pub(crate) const MOST_SLOW: usize = 1024;
 /// Requests before a fetch that are looked through for the one that had the file made.
 const MOST_BEFORE: usize = 4096;
 /// Jobs that are followed; files beyond are open.
@@ -38,11 +42,24 @@ pub(crate) struct Job {
     pub tokens: BTreeSet<String>,
 }
 
-/// The jobs behind the actor's files, and how many files no request of his explains, by system.
+/// A request of which no log tells how long it took, and no statement what it read: it may have run for longer than is taken.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Slow {
+    pub system: Arc<str>,
+    pub request: Place,
+    /// On the common clock: within these.
+    pub since: i64,
+    pub until: i64,
+}
+
+/// The jobs behind the actor's files, how many files no request of his explains, by system, and his slow requests.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Jobs {
     pub jobs: BTreeSet<Job>,
     pub untraced: BTreeMap<Arc<str>, u64>,
+    pub slow: BTreeSet<Slow>,
+    /// Whether more requests than are looked for may have been slow.
+    pub has_more: bool,
 }
 
 /// What was found out of the actor's requests so far.
@@ -52,9 +69,34 @@ pub(crate) struct Found<'f> {
     pub statements: &'f Statements,
     pub matches: &'f [Match],
     pub derived: &'f [Derived],
+    pub clocks: &'f Clocks,
+    /// Whether enough requests of its kind were seen to know what they read.
+    pub is_known: &'f dyn Fn(&Request) -> bool,
 }
 
 impl Jobs {
+    /// Times in which work of the actor's requests may have gone on, beyond what their logs say.
+    pub(crate) fn moments(&self) -> impl Iterator<Item = (&Arc<str>, (i64, i64))> {
+        let jobs = self.jobs.iter().map(|job| (&job.system, (job.from, job.until)));
+        jobs.chain(self.slow.iter().map(|slow| (&slow.system, (slow.since, slow.until))))
+    }
+
+    /// Tells the requests how long their work went on.
+    pub(crate) fn extend(&self, requests: &mut [Request]) {
+        let jobs = self.jobs.iter().map(|job| (&job.maker, (i64::MAX, job.until)));
+        let slow = self.slow.iter().map(|slow| (&slow.request, (slow.since, slow.until)));
+        let mut ends: BTreeMap<&Place, (i64, i64)> = BTreeMap::new();
+        for (place, (since, until)) in jobs.chain(slow) {
+            let known = ends.entry(place).or_insert((since, until));
+            *known = (known.0.min(since), known.1.max(until));
+        }
+        for request in requests {
+            if let Some((since, until)) = ends.get(&request.lines[0].place) {
+                (request.since, request.until) = (request.since.min(*since), request.until.max(*until));
+            }
+        }
+    }
+
     /// Jobs that were found too late to be followed are files that nothing explains.
     pub(crate) fn give_up(&mut self, requests: &[Request]) {
         let followed: BTreeMap<&Place, i64> = requests.iter().filter(|r| r.mine.is_some()).map(|r| (&r.lines[0].place, r.until)).collect();
@@ -86,7 +128,27 @@ pub(crate) fn find(found: &Found<'_>) -> Jobs {
             _ => *out.untraced.entry(fetch.system.clone()).or_default() += 1,
         }
     }
+    let may_be_slow = |(r, request): &&(usize, &Request)| is_untimed(request) && !explained.contains(r) && !(found.is_known)(request);
+    for (n, (_, request)) in own.iter().filter(may_be_slow).enumerate() {
+        if n == MOST_SLOW {
+            out.has_more = true;
+            break;
+        }
+        let (before, after) = found.clocks.may_be_slow(&request.lines[0].source);
+        out.slow.insert(Slow {
+            system: request.system.clone(),
+            request: request.lines[0].place.clone(),
+            since: if before { request.to.saturating_sub(SLOWEST_MICROS) } else { request.from },
+            until: if after { request.from.saturating_add(SLOWEST_MICROS) } else { request.to },
+        });
+    }
     out
+}
+
+/// Whether a page was answered and no log tells how long that took.
+fn is_untimed(request: &Request) -> bool {
+    let is_page = request.method.is_some() && request.sign_in.is_none() && !request.target.is_asset();
+    is_page && matches!(request.status, Some(200..=299)) && request.lines.iter().all(|line| line.duration.is_none())
 }
 
 /// Whether a request was answered with a file of records, as far as its path tells: not a page in JSON, nor a leaflet that comes

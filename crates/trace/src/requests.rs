@@ -11,7 +11,7 @@ use strandline_model::trail::{OpenQuestion, Strength};
 use crate::Inputs;
 use crate::clock::Clocks;
 use crate::identity::{Identity, Part};
-use crate::jobs::Job;
+use crate::jobs::Jobs;
 use crate::links::{Links, Proposal};
 use crate::sessions::Sessions;
 use crate::survey::{SessionKey, Span, TemplateKey, kind_of, present};
@@ -111,7 +111,9 @@ pub(crate) struct Request {
     /// Common clock: it ran within these.
     pub from: i64,
     pub to: i64,
-    /// Work that it began went on until then; else the same as `to`.
+    /// It may have begun then already; else the same as `from`.
+    pub since: i64,
+    /// Work that it began may have gone on until then; else the same as `to`.
     pub until: i64,
     /// Its best stamp, on that log's own clock, for people.
     pub raw: i64,
@@ -175,7 +177,7 @@ pub(crate) fn collect(
     inputs: &Inputs<'_>,
     sessions: &Sessions,
     clocks: &Clocks,
-    jobs: &BTreeSet<Job>,
+    jobs: &Jobs,
     identity: &mut Identity<'_>,
     links: &mut Links,
 ) -> Result<Requests, ScanError> {
@@ -195,13 +197,7 @@ pub(crate) fn collect(
         lines.extend(joined);
         lines.extend(others);
         let mut all = merge(lines);
-        let mut ends: BTreeMap<&Place, i64> = BTreeMap::new();
-        for job in jobs {
-            ends.entry(&job.maker).and_modify(|end| *end = job.until.max(*end)).or_insert(job.until);
-        }
-        for request in &mut all {
-            request.until = ends.get(&request.lines[0].place).map_or(request.until, |end| request.until.max(*end));
-        }
+        jobs.extend(&mut all);
         return Ok(Requests { all });
     }
     Ok(Requests::default())
@@ -338,7 +334,7 @@ fn joined_lines(
     inputs: &Inputs<'_>,
     sessions: &Sessions,
     clocks: &Clocks,
-    (own, jobs): (&[Line], &BTreeSet<Job>),
+    (own, jobs): (&[Line], &Jobs),
     pool: &mut Pool,
 ) -> Result<(Vec<Line>, Vec<Line>), ScanError> {
     let known: std::collections::HashSet<(Arc<str>, u64)> = own.iter().map(|l| (l.place.artefact.clone(), l.place.offset)).collect();
@@ -355,8 +351,8 @@ fn joined_lines(
         }
         moments.entry(l.system.clone()).or_default().push(l.ran);
     }
-    for job in jobs {
-        moments.entry(job.system.clone()).or_default().push((job.from, job.until));
+    for (system, moment) in jobs.moments() {
+        moments.entry(system.clone()).or_default().push(moment);
     }
     let moments: BTreeMap<Arc<str>, Vec<(i64, i64)>> = moments.into_iter().map(|(system, list)| (system, union(list))).collect();
     let (mut joined, mut others) = (Vec::new(), Vec::new());
@@ -550,6 +546,7 @@ fn one_request(mut lines: Vec<Line>) -> Request {
         sign_out: lines.iter().any(|l| l.sign_out),
         from: from.min(to),
         to,
+        since: from.min(to),
         until: to,
         raw: exact.map_or(0, |l| l.raw),
         mine: lines.iter().filter_map(|l| l.mine).max(),

@@ -279,6 +279,11 @@ fn settle(claims: &[Claim], requests: &[Request]) -> Settled {
     settled
 }
 
+/// Whether enough requests of a kind were seen to know what they read.
+pub(crate) fn is_known(survey: &Survey, request: &Request) -> bool {
+    request.template().and_then(|key| survey.samples.get(&key)).is_some_and(|samples| samples.len() >= FEWEST_KNOWN)
+}
+
 /// Whether a request may have run statements of a shape, for all that requests of its kind show.
 fn may_run(templates: &BTreeMap<TemplateKey, Template>, request: &Request, shape: u64) -> bool {
     let Some(template) = request.template().and_then(|key| templates.get(&key)).filter(|template| template.samples >= FEWEST_KNOWN) else {

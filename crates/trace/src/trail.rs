@@ -82,7 +82,7 @@ impl<'a> Work<'a> {
 
     /// Runs the passes over the actor's events with what is known so far.
     pub(crate) fn gather(&mut self, sessions: &Sessions, identity: &mut Identity<'_>, links: &mut Links) -> Result<(), ScanError> {
-        let found: Requests = requests::collect(self.inputs, sessions, self.clocks, &self.jobs.jobs, identity, links)?;
+        let found: Requests = requests::collect(self.inputs, sessions, self.clocks, &self.jobs, identity, links)?;
         let systems = requests::systems(&found);
         self.requests = found.all;
         self.own = links.values("connection").into_iter().collect();
@@ -129,10 +129,13 @@ impl<'a> Work<'a> {
     /// Looks for the jobs behind files that the actor fetched; whether others than before were found.
     pub(crate) fn found_jobs(&mut self) -> bool {
         let (requests, statements, matches, derived) = (&self.requests, &self.statements, &self.matches, &self.derived);
-        let mut found = jobs::find(&jobs::Found { estate: self.inputs.estate, requests, statements, matches, derived });
+        let is_known = |request: &Request| routes::is_known(self.survey, request);
+        let (estate, clocks) = (self.inputs.estate, self.clocks);
+        let mut found = jobs::find(&jobs::Found { estate, requests, statements, matches, derived, clocks, is_known: &is_known });
         // What a job explains needs no other, and must not be given up for it.
         found.jobs.extend(self.jobs.jobs.iter().cloned());
-        let is_new = found.jobs != self.jobs.jobs;
+        found.slow.extend(self.jobs.slow.iter().cloned());
+        let is_new = found.jobs != self.jobs.jobs || found.slow != self.jobs.slow;
         self.jobs = found;
         is_new
     }
@@ -140,6 +143,9 @@ impl<'a> Work<'a> {
     /// Files that the actor fetched and that no request of his had made: what they hold is not known.
     pub(crate) fn note_untraced_files(&mut self, identity: &mut Identity<'_>) {
         self.jobs.give_up(&self.requests);
+        if self.jobs.has_more {
+            identity.leave_open(OpenQuestion::RequestsNotCompared { most: jobs::MOST_SLOW as u64 });
+        }
         for (system, files) in &self.jobs.untraced {
             identity.leave_open(OpenQuestion::FilesNotTraced { system: system.to_string(), files: *files });
         }
@@ -169,7 +175,7 @@ impl<'a> Work<'a> {
     fn moments(&self, of: impl Fn(&Request) -> bool) -> BTreeMap<Arc<str>, Vec<(i64, i64)>> {
         let mut moments: BTreeMap<Arc<str>, Vec<(i64, i64)>> = BTreeMap::new();
         for request in self.requests.iter().filter(|r| of(r)) {
-            moments.entry(request.system.clone()).or_default().push((request.from, request.until));
+            moments.entry(request.system.clone()).or_default().push((request.since, request.until));
         }
         moments
     }

@@ -295,3 +295,16 @@ fn what_was_masked_on_both_sides_is_no_value_that_both_have() {
     web.page(50_000, 0, "/open?pin=[masked]", &[("SELECT name FROM patient WHERE pin = $1 AND ward = $2", &["[masked]", "80"])]);
     web.check(&[("[masked]", Strength::Open, 900), ("[masked]", Strength::Open, 900)]);
 }
+
+#[test]
+fn a_page_that_may_have_been_slow_is_looked_for_before_its_stamp() {
+    for (timed, expected) in [(false, &[("W1", Strength::Open, 900)][..]), (true, &[])] {
+        let mut web = Web::default();
+        web.statement(20_000, "pool", ALL, &["W1"]);
+        web.request(27_000, 0, "GET", "/yearly", (200, 900));
+        if !timed {
+            web.events.last_mut().unwrap().duration_micros = None;
+        }
+        web.check(expected);
+    }
+}

@@ -457,10 +457,13 @@ fn merge(mut lines: Vec<Line>) -> Vec<Request> {
     merged
 }
 
+/// Requests by when they ended.
+type ByEnd = BTreeMap<i64, Vec<usize>>;
+
 /// A line without method and URL (an RPC's, a sign-in's) joins the one request from its address that another log has at its time.
 fn join_bare(mut requests: Vec<Vec<Line>>) -> Vec<Vec<Line>> {
     let is_bare = |lines: &[Line]| lines.len() == 1 && lines[0].method.is_none() && lines[0].url.is_none() && lines[0].request_id.is_none();
-    let mut by_place: HashMap<(Arc<str>, Arc<str>), BTreeMap<i64, Vec<usize>>> = HashMap::new();
+    let mut by_place: HashMap<(Arc<str>, Arc<str>), ByEnd> = HashMap::new();
     for (at, lines) in requests.iter().enumerate().filter(|(_, lines)| !is_bare(lines)) {
         for l in lines.iter().filter(|l| l.duration.is_some()) {
             if let Some(address) = &l.address {

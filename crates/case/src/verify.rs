@@ -7,6 +7,7 @@ use std::path::Path;
 
 use signed_note::StandardVerifier;
 use strandline_model::evidence::Artefact;
+use strandline_model::letter::SendingState;
 
 use crate::approval::{self, StoredApproval, approval_digest};
 use crate::atomic::hash_reader;
@@ -68,6 +69,10 @@ impl VerifyReport {
 
 /// What an output of an action is called that is the hash over the first so many events of letters: `sending/123`.
 pub(crate) const HISTORY: &str = "sending/";
+
+/// The stage whose files are the letters as they left: `sent/KEY.ROUND.HASH.txt`, with the first of the letter's hash.
+const SENT: &str = "sent";
+const SENT_HASH_CHARS: usize = 16;
 
 /// What the ledger says of the rest of the folder.
 #[derive(Default)]
@@ -251,7 +256,11 @@ fn verify_stages(path: &Path, manifest: &Manifest, said: Option<&Said>, report: 
     for (stage, record) in &manifest.stages {
         for (file, sha256, _) in record.all_files() {
             report.files += 1;
-            verify_file(path, file, sha256, &format!("the result of stage {stage} is not what it was; run the stage again"), report);
+            let meaning = match stage.as_str() {
+                SENT => "what somebody was sent can no longer be shown".to_owned(),
+                _ => format!("the result of stage {stage} is not what it was; run the stage again"),
+            };
+            verify_file(path, file, sha256, &meaning, report);
         }
         let Some(said) = said else { continue };
         let run = said.runs.get(stage);
@@ -355,6 +364,7 @@ fn verify_letters(path: &Path, ledger: &Ledger, said: &Said, report: &mut Verify
     for index in said.approvals.keys().filter(|index| !rows.contains(index)) {
         report.problem(STATE, format!("ledger entry {index} records an approval that is not here: it was removed, or a run was stopped at that moment (then open the case for writing once)"));
     }
+    verify_sent(&case, report);
     for (entry, count, sha256) in &said.histories {
         match case.sending_history(Some(*count)) {
             Ok((found, hash)) if found == *count && hash == *sha256 => {}
@@ -364,5 +374,26 @@ fn verify_letters(path: &Path, ledger: &Ledger, said: &Said, report: &mut Verify
             ),
             Err(e) => report.problem(STATE, told(&e)),
         }
+    }
+}
+
+/// Every letter that left has its text among those that were kept.
+fn verify_sent(case: &Case, report: &mut VerifyReport) {
+    let letters = case.stored_letters().unwrap_or_default();
+    let gone = letters.iter().filter(|letter| !matches!(letter.state, SendingState::Queued | SendingState::Deferred | SendingState::Refused));
+    let Some(record) = case.manifest().stages.get(SENT) else {
+        if gone.count() > 0 {
+            report.notes.push("letters left before their texts were kept: what they said can be told from the drafts alone, if those are the same".to_owned());
+        }
+        return;
+    };
+    let kept: BTreeSet<&str> = record.files.iter().filter_map(|file| file.file.strip_suffix(".txt")?.split_once('.').map(|(_, rest)| rest)).collect();
+    let lost = gone.filter(|stored| {
+        let hash = stored.letter.letter_sha256.get(..SENT_HASH_CHARS).unwrap_or_default();
+        !kept.contains(format!("{}.{hash}", stored.letter.round).as_str())
+    });
+    let lost = lost.count();
+    if lost > 0 {
+        report.problem(SENT, format!("{lost} letters left whose texts are not kept: they were removed from the list, or left before texts were kept"));
     }
 }

@@ -156,6 +156,29 @@ fn letters_go_when_two_people_have_approved_them_and_once() {
     check(&["notify", name, "record", "--bounces", text(&reports)], 0, "\"known\":1");
     check(&["notify", name, "status", "--only", "bounced"], 0, "5.1.1");
     check(&["verify", name], 0, "sound");
+    what_was_sent_stays_ours_after_a_new_draft(&folder, &case);
+}
+
+/// Goes on from letters that were sent, and of which `eml` has what went.
+fn what_was_sent_stays_ours_after_a_new_draft(folder: &TempDir, case: &Path) {
+    let name = text(case);
+    let mail = fs::read_dir(folder.path().join("eml")).expect("mails").flatten().map(|entry| entry.path()).next().expect("a mail");
+    let told = check(&["notify", name, "check", text(&mail)], 0, "OURS: it says, word for word, what our letter of round 1");
+    let key = told.split("letter of round 1 to ").nth(1).and_then(|rest| rest.split(' ').next()).expect("a key").to_owned();
+    let letter = fs::read_to_string(&mail).expect("a mail");
+    let by = ["--responder", "A. Chan"];
+    check(&[&["decide", name, "stopped", "--at", "2026-02-03T08:15", "--knowing", "x"], &by[..]].concat(), 0, "");
+    check(&["notify", name, "draft"], 0, "letters drafted");
+    check(&["notify", name, "check", text(&mail)], 0, "OURS: it says, word for word, what our letter of round 1");
+    let forwarded = folder.path().join("forwarded.eml");
+    let head = "From: a@people.example\r\nSubject: Fwd\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n";
+    fs::write(&forwarded, format!("{head}--b\r\nContent-Type: message/rfc822\r\n\r\n{letter}\r\n--b--\r\n")).expect("a file");
+    check(&["notify", name, "check", text(&forwarded)], 0, "OURS: it says, word for word");
+    check(&["person", name, &key], 0, "the draft says something else by now");
+    check(&["verify", name], 0, "sound");
+    let kept = fs::read_dir(case.join("sent")).expect("sent letters").flatten().map(|entry| entry.path());
+    fs::remove_file(kept.into_iter().find(|path| path.extension().is_some_and(|kind| kind == "txt")).expect("a letter")).expect("it can be removed");
+    check(&["verify", name], 3, "can no longer be shown");
 }
 
 #[test]
@@ -267,7 +290,7 @@ fn the_desk_finds_a_person_by_key_or_code_and_tells_our_letters_from_others() {
     check(&["notify", name, "check", text(&copied)], 0, "has not left yet");
     let lure = folder.path().join("lure.txt");
     fs::write(&lure, format!("Pay here: https://refund.example/{code}\n{body}")).expect("a file");
-    check(&["notify", name, "check", text(&lure)], 3, "our letter has no https://refund.example/");
+    check(&["notify", name, "check", text(&lure)], 3, "our letter has no refund.example/");
     fs::write(&lure, format!("Your code is {code}. Tell us your date of birth.\n")).expect("a file");
     check(&["notify", name, "check", text(&lure)], 3, "says something else");
     fs::write(&lure, "Dear customer, click.").expect("a file");

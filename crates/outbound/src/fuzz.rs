@@ -4,7 +4,7 @@ use strandline_model::letter::LetterReference;
 use strandline_model::personal::Personal;
 use strandline_model::time::Instant;
 
-use crate::{OutgoingLetter, ReturnPath, SenderIdentity, compose, read_bounce};
+use crate::{OutgoingLetter, ReturnPath, SenderIdentity, compose, judge, read_bounce, read_received};
 
 fn return_path() -> Option<ReturnPath> {
     ReturnPath::new("bounces@example.org", '+').ok()
@@ -13,6 +13,14 @@ fn return_path() -> Option<ReturnPath> {
 /// Reads `bytes` as a message that came to the return path. Panics and hangs are what a fuzzer looks for.
 pub fn fuzz_bounce(bytes: &[u8]) {
     let _ = return_path().and_then(|path| read_bounce(bytes, &path));
+}
+
+/// Reads `bytes` as a message that somebody asks about, and compares it with a letter.
+pub fn fuzz_received(bytes: &[u8]) {
+    let ours = "Dear Ann,\n\nYour code is 7K2M. Call +852 2123 4567.\n";
+    for message in read_received(bytes) {
+        let _ = judge(&message, ours, "About your data", &[]);
+    }
 }
 
 /// Makes a letter of what stands between zero bytes: name, address, subject, language, text. Whatever comes out has passed the

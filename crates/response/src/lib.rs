@@ -1,5 +1,6 @@
 //! The conductor. It alone calls stages and writes the case; what a stage decides is the stage's own.
 
+mod authenticity;
 mod choices;
 mod clearance;
 mod duties;
@@ -18,6 +19,7 @@ mod stage;
 mod store;
 mod tally;
 
+pub use authenticity::{Authenticity, Left};
 pub use choices::{Choices, CutDump, Told};
 pub use clearance::{clearance_of, cleared, open_questions};
 pub use duties::{CaseDuties, DutyError, duties};
@@ -25,7 +27,7 @@ pub use error::ResponseError;
 pub use explain::{ExplainedCategory, Explanation, explain};
 pub use hunt::{CorrelationFigures, HuntReport, HuntRequest, NotScanned, RefusedRecord, RuleChoice, RuleHits, ScannedFile, TakeHit, Unlooked, hunt};
 pub use matching::{BoxError, Hit};
-pub use person::{Authenticity, DraftedLetter, PersonEvent, PersonFile, RegisterLine};
+pub use person::{DraftedLetter, PersonEvent, PersonFile, RegisterLine, SentLetter};
 pub use readiness::{Readiness, check_estate, draft_estate};
 pub use run::{Names, Outcome, Response, Settings, Tiers, Watcher, respond, time_zone};
 pub use tally::{Histogram, Tally};
@@ -45,4 +47,6 @@ pub use stage::print::{Page, PrintFinding, PrintedLetters};
 // What a terminal or a console must name to have letters sent: they do not see `outbound` themselves.
 pub use rules::{CheckedRules, RefusedRule, RuleFigures, UnmatchedRule, check_rules, load_rules};
 pub use strandline_detection::sigma::Rule;
-pub use strandline_outbound::{Credentials, DkimKey, OutgoingLetter, Pace, ReturnPath, Secret, Security, SenderIdentity, Server, Tally as SentTally, Timeouts};
+pub use strandline_outbound::{
+    Credentials, Difference, DkimKey, OutgoingLetter, Pace, ReturnPath, Secret, Security, SenderIdentity, Server, Tally as SentTally, Timeouts, What,
+};

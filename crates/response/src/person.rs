@@ -1,7 +1,6 @@
-//! Everything that a case holds on one person, for the desk that answers them; and whether a message is one of the case's letters.
+//! Everything that a case holds on one person, for the desk that answers them.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use serde::Serialize;
 use strandline_case::LetterEvent;
@@ -10,15 +9,14 @@ use strandline_model::code::SupportCode;
 use strandline_model::letter::{Channel, SendingState};
 use strandline_model::register::RegisterEntry;
 use strandline_model::time::{Instant, Interval};
-use strandline_outbound::{ReceivedMessage, read_messages, read_received};
 
 use crate::clearance::{covered, intrusion};
 use crate::error::ResponseError;
 use crate::explain::{ExplainedCategory, Explanation, explain};
 use crate::run::Response;
 use crate::stage::expose::register;
-use crate::stage::letters::{Codes, IndexedLetter, index};
-use crate::stage::notify::{Attach, PlannedLetter, load};
+use crate::stage::letters::{Codes, IndexedLetter, file_stem, index};
+use crate::stage::notify::{KeptLetter, kept_letters};
 
 /// Everything on one person.
 #[derive(Clone, Debug, Serialize)]
@@ -35,8 +33,10 @@ pub struct PersonFile {
     pub clearance: Option<Clearance>,
     /// For somebody who is in no tier and not cleared: what is open.
     pub open: Vec<Question>,
-    /// The letter as it was drafted.
+    /// The letter as it is drafted now.
     pub letter: Option<DraftedLetter>,
+    /// What they were sent, oldest first; a draft can say something else by now.
+    pub sent: Vec<SentLetter>,
     /// What happened to letters, oldest first.
     pub events: Vec<PersonEvent>,
 }
@@ -71,6 +71,21 @@ pub struct DraftedLetter {
     pub held: bool,
 }
 
+/// A letter as it was sent.
+#[derive(Clone, Debug, Serialize)]
+pub struct SentLetter {
+    /// The round of letters.
+    pub round: u32,
+    /// By which ways, and what became of it there; none for a text that others took the place of before it was known to have left.
+    pub ways: Vec<(Channel, SendingState)>,
+    /// Its text as it left, relative to the case folder.
+    pub file: String,
+    /// SHA-256 of its PDF, where it was printed.
+    pub pdf_sha256: Option<String>,
+    /// Whether what is drafted now says the same.
+    pub is_draft: bool,
+}
+
 /// What happened to a letter.
 #[derive(Clone, Debug, Serialize)]
 pub struct PersonEvent {
@@ -90,30 +105,6 @@ impl From<LetterEvent> for PersonEvent {
     fn from(event: LetterEvent) -> Self {
         Self { round: event.round, channel: event.channel, state: event.state, at: event.at, answer: event.answer }
     }
-}
-
-/// Whether a message is one of the case's letters.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(tag = "verdict", rename_all = "snake_case")]
-pub enum Authenticity {
-    /// It says, word for word, what our letter to this person says.
-    Ours {
-        /// Whose letter.
-        data_subject: String,
-        /// Whether that letter was handed to a mail server or mail house.
-        sent: bool,
-    },
-    /// It names a letter of ours, and says something else.
-    Altered {
-        /// Whose letter it names.
-        data_subject: String,
-        /// The first line, from 1, that is not in our letter.
-        line: usize,
-        /// Links and addresses in it that our letter does not have.
-        foreign_links: Vec<String>,
-    },
-    /// It names no letter of ours.
-    NotOurs,
 }
 
 impl Response<'_> {
@@ -142,32 +133,11 @@ impl Response<'_> {
             clearance,
             open,
             letter: letters.get(&data_subject).map(drafted),
+            sent: self.sent_to(&data_subject)?,
             events: self.case.letter_events(&data_subject)?.into_iter().map(PersonEvent::from).collect(),
             categories,
             data_subject,
         })
-    }
-
-    /// Whether each message of a file, a mailbox or a folder is one of this case's letters.
-    ///
-    /// # Errors
-    /// If there are no letters, or a message or a letter cannot be read.
-    pub fn check_messages(&self, path: &Path, round: u32) -> Result<Vec<Authenticity>, ResponseError> {
-        let plan = self.letter_plan(round)?;
-        let codes = Codes::of(&self.case)?;
-        let mut messages = Vec::new();
-        read_messages(path, &mut |bytes| messages.push(read_received(bytes)))?;
-        let mut verdicts = Vec::new();
-        for message in messages {
-            let named = message.references.iter().find_map(|reference| plan.letters.get(reference));
-            let by_code = || message.codes.iter().find_map(|code| codes.owner(&self.case, code).ok().flatten());
-            let by_key = |key: &str| plan.letters.values().find(|planned| planned.data_subject == key);
-            verdicts.push(match named.or_else(|| by_code().and_then(by_key)) {
-                Some(planned) => self.compare(planned, plan.people.get(&planned.data_subject), &message)?,
-                None => Authenticity::NotOurs,
-            });
-        }
-        Ok(verdicts)
     }
 
     /// Whose letter has this code.
@@ -183,6 +153,26 @@ impl Response<'_> {
         Codes::of(&self.case)?.owner(&self.case, &code)?.map(str::to_owned).ok_or(ResponseError::CodeOfNobody)
     }
 
+    /// What a person was sent: each text that was released to them and left, or may have.
+    fn sent_to(&self, data_subject: &str) -> Result<Vec<SentLetter>, ResponseError> {
+        let rows = self.case.stored_letters()?;
+        let drafted = format!("letters/{}.txt", file_stem(data_subject));
+        let draft = self.case.manifest().stages.get("letters").and_then(|record| record.files.iter().find(|file| file.file == drafted));
+        let mut kept: Vec<KeptLetter> = kept_letters(self)?.into_iter().filter(|letter| letter.data_subject == data_subject).collect();
+        kept.sort_by_key(|letter| (letter.round, letter.kept_at));
+        let sent = kept.into_iter().map(|letter| {
+            let own = rows.iter().filter(|row| row.letter.reference == letter.reference && row.letter.letter_sha256 == letter.letter_sha256);
+            SentLetter {
+                round: letter.round,
+                ways: own.map(|row| (row.letter.channel, row.state)).collect(),
+                is_draft: draft.is_some_and(|draft| draft.sha256 == letter.text_sha256),
+                file: letter.file,
+                pdf_sha256: letter.pdf_sha256,
+            }
+        });
+        Ok(sent.collect())
+    }
+
     fn indexed(&self) -> Result<BTreeMap<String, IndexedLetter>, ResponseError> {
         let drafted = self.case.manifest().stages.get("letters").is_some_and(|record| !record.files.is_empty());
         let letters = if drafted { index(self)? } else { Vec::new() };
@@ -194,21 +184,6 @@ impl Response<'_> {
         let coverage = self.coverage()?;
         Ok(intrusion(self)?.and_then(|intrusion| covered(&coverage, intrusion)))
     }
-
-    fn compare(&self, planned: &PlannedLetter, entry: Option<&RegisterEntry>, message: &ReceivedMessage) -> Result<Authenticity, ResponseError> {
-        let ours = load(self.case.path(), planned, entry, Attach::Nothing)?;
-        let own = words(ours.text.expose_personal());
-        let data_subject = planned.data_subject.clone();
-        let text = message.text.expose_personal();
-        if contains(&words(text), &own) && message.links.iter().all(|link| ours.text.expose_personal().contains(link.as_str())) {
-            let sent = self.case.letter_events(&data_subject)?.iter().any(|event| event.reference == planned.reference && has_left(&event.state));
-            return Ok(Authenticity::Ours { data_subject, sent });
-        }
-        let known: std::collections::BTreeSet<Vec<String>> = ours.text.expose_personal().lines().map(words).collect();
-        let line = text.lines().position(|line| !words(line).is_empty() && !contains(&own, &words(line)) && !known.contains(&words(line)));
-        let foreign_links = message.links.iter().filter(|link| !ours.text.expose_personal().contains(link.as_str())).cloned().collect();
-        Ok(Authenticity::Altered { data_subject, line: line.map_or(0, |place| place + 1), foreign_links })
-    }
 }
 
 fn drafted(letter: &IndexedLetter) -> DraftedLetter {
@@ -219,18 +194,4 @@ fn drafted(letter: &IndexedLetter) -> DraftedLetter {
         attention: letter.attention.clone(),
         held: letter.is_held(),
     }
-}
-
-fn has_left(state: &str) -> bool {
-    let Some(state) = SendingState::parse(state) else { return false };
-    matches!(state, SendingState::Accepted | SendingState::HandedOver | SendingState::Answered | SendingState::Bounced | SendingState::Returned)
-}
-
-/// A text as its words: mail systems break lines anew, mark quotations and change blanks.
-fn words(text: &str) -> Vec<String> {
-    text.split_whitespace().filter(|word| !word.chars().all(|c| c == '>')).map(str::to_owned).collect()
-}
-
-fn contains(text: &[String], part: &[String]) -> bool {
-    !part.is_empty() && text.windows(part.len()).any(|window| window == part)
 }

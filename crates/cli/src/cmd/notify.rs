@@ -9,7 +9,9 @@ use anyhow::{bail, ensure};
 use clap::{Args, Subcommand, ValueEnum};
 use strandline_model::letter::{Channel, SendingState};
 use strandline_response::notice::Finding;
-use strandline_response::{AfterFailure, ApprovalState, Attach, Authenticity, LetterStatus, LogIs, Pace, PrintedLetters, Response, SendOrder, SentTally, Wave};
+use strandline_response::{
+    AfterFailure, ApprovalState, Attach, Authenticity, Left, LetterStatus, LogIs, Pace, PrintedLetters, Response, SendOrder, SentTally, Wave,
+};
 
 use crate::cmd::mail::{Mail, return_path, unused_server};
 use crate::cmd::page::PageArgs;
@@ -24,6 +26,9 @@ static STOP: AtomicBool = AtomicBool::new(false);
 pub fn is_interrupt_heeded() -> bool {
     SENDING.load(Ordering::SeqCst) && !STOP.swap(true, Ordering::SeqCst)
 }
+
+/// Differences of one message that are told.
+const DIFFERENCES_SHOWN: usize = 12;
 
 /// Draft the letters; look at them, approve, send, follow them
 #[derive(Args)]
@@ -79,8 +84,9 @@ enum Action {
         /// The code
         #[arg(long, value_name = "CODE", conflicts_with = "message")]
         code: Option<String>,
-        #[command(flatten)]
-        round: Round,
+        /// Compare with this round of letters alone
+        #[arg(long, value_name = "N")]
+        round: Option<u32>,
     },
     /// Record what became of letters: reports, answers, paper that came back, uncertain ones
     Record(Record),
@@ -183,7 +189,7 @@ impl Notify {
             }
             Action::Check { message, code, round } => {
                 let told = match (&message, &code) {
-                    (Some(path), _) => Checked::Messages(response.check_messages(path, round.round)?),
+                    (Some(path), _) => Checked::Messages(response.check_messages(path, round)?),
                     (None, code) => Checked::Code(response.whose_code(code.as_deref().unwrap_or_default())?),
                 };
                 drop(response);
@@ -520,23 +526,52 @@ fn print_checked(common: &Common, checked: &Checked) -> anyhow::Result<ExitCode>
         Format::Json => print_json(verdicts)?,
         Format::Text => verdicts.iter().for_each(say_verdict),
     }
-    let all_ours = !verdicts.is_empty() && verdicts.iter().all(|verdict| matches!(verdict, Authenticity::Ours { .. }));
-    Ok(if all_ours { ExitCode::SUCCESS } else { ExitCode::from(3) })
+    // What is ours with a stranger's link or number around it is not simply ours.
+    let is_ours = |verdict: &Authenticity| match verdict {
+        Authenticity::Ours { foreign_links, .. } => foreign_links.is_empty(),
+        Authenticity::CodeAlone { .. } => true,
+        Authenticity::Altered { .. } | Authenticity::NotOurs => false,
+    };
+    Ok(if !verdicts.is_empty() && verdicts.iter().all(is_ours) { ExitCode::SUCCESS } else { ExitCode::from(3) })
 }
 
 fn say_verdict(verdict: &Authenticity) {
     match verdict {
-        Authenticity::Ours { data_subject, sent: true } => say!("OURS: it says, word for word, what our letter to {} says", printable(data_subject)),
-        Authenticity::Ours { data_subject, sent: false } => {
-            say!("Our words to {}, but that letter has not left yet: find out where the message comes from", printable(data_subject));
-        }
-        Authenticity::Altered { data_subject, line, foreign_links } => {
-            say!("NOT OURS: it names our letter to {} and says something else", printable(data_subject));
-            if *line > 0 {
-                say!("          first at line {line}");
+        Authenticity::Ours { data_subject, round, left, missing_lines, beside_lines, foreign_links } => {
+            let whose = data_subject.as_deref().map_or("several people".to_owned(), printable);
+            let round = round.map_or(String::new(), |round| format!(" of round {round}"));
+            let how = if missing_lines.is_empty() { "word for word" } else { "in part" };
+            match left {
+                Left::Yes => say!("OURS: it says, {how}, what our letter{round} to {whose} says"),
+                Left::Perhaps => say!("OURS: it says, {how}, what our letter{round} to {whose} says; the mail server's answer to that letter is not known"),
+                Left::No => say!("Our words to {whose}, {how}, but that letter has not left yet: find out where the message comes from"),
+            }
+            if data_subject.is_none() {
+                say!("          nothing in it tells which of them: ask for the code");
+            }
+            if let (Some(first), lines) = (missing_lines.first(), missing_lines.len()) {
+                say!("          {lines} lines of our letter are missing, the first is line {first}");
+            }
+            if let Some(first) = beside_lines.first() {
+                say!("          other words stand beside it from line {first} on: they are not ours");
             }
             for link in foreign_links {
-                say!("          our letter has no {}", printable(link));
+                say!("          beside it, not ours: {}", printable(link));
+            }
+        }
+        Authenticity::CodeAlone { data_subject } => say!("OURS: the code of the letters to {}, and nothing else", printable(data_subject)),
+        Authenticity::Altered { data_subject, round, differences, .. } => {
+            let round = round.map_or(String::new(), |round| format!(" of round {round}"));
+            match data_subject {
+                Some(key) => say!("NOT OURS: it names our letter{round} to {} and says something else", printable(key)),
+                None => say!("NOT OURS: it looks like our letters{round} and says something else"),
+            }
+            for (line, what) in differences.iter().take(DIFFERENCES_SHOWN) {
+                let place = if *line > 0 { format!("line {line}: ") } else { String::new() };
+                say!("          {place}{}", printable(what));
+            }
+            if differences.len() > DIFFERENCES_SHOWN {
+                say!("          and {} more", differences.len() - DIFFERENCES_SHOWN);
             }
         }
         Authenticity::NotOurs => say!("NOT OURS: it names no letter of this case"),

@@ -75,6 +75,14 @@ fn print_letters(person: &PersonFile) {
             }
         }
     }
+    for sent in &person.sent {
+        let ways: Vec<String> = sent.ways.iter().map(|(channel, state)| format!("{} {}", channel.as_str(), state.as_str())).collect();
+        let ways = if ways.is_empty() { "another text took its place before it was known to have left".to_owned() } else { ways.join(", ") };
+        say!("  got in round {}: {} ({ways})", sent.round, printable(&sent.file));
+        if !sent.is_draft {
+            say!("          the draft says something else by now: this is what they hold");
+        }
+    }
     for event in &person.events {
         let answer = event.answer.as_deref().map(|answer| format!(": {}", printable(answer))).unwrap_or_default();
         say!("  {}  round {} by {}: {}{answer}", event.at, event.round, event.channel.as_str(), event.state);

@@ -295,6 +295,12 @@ impl Templates {
         self.languages.keys().map(String::as_str)
     }
 
+    /// Words that a printed letter has above its table and its text does not.
+    pub fn table_heads(&self, language: &str) -> Vec<String> {
+        let Some(texts) = self.languages.get(language) else { return Vec::new() };
+        ["table-data", "table-state", "table-why"].map(|section| texts.sentence(section).plain()).to_vec()
+    }
+
     pub(super) fn texts(&self, language: &str) -> Option<&Texts> {
         self.languages.get(language)
     }

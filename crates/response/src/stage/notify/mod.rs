@@ -2,6 +2,7 @@
 //!
 //! Nothing leaves without the approvals that the plan needs, and each effect is in the ledger before it happens.
 
+mod kept;
 mod outbox;
 mod plan;
 
@@ -19,12 +20,13 @@ use strandline_outbound::{
     read_messages, send, write_batch, write_eml,
 };
 
-pub(crate) use outbox::load;
+pub(crate) use kept::{KeptLetter, kept_letters};
+pub(crate) use outbox::load_text;
 pub use outbox::{Attach, OutboxError, by_person};
 pub(crate) use plan::hexadecimal;
 pub use plan::{HeldLetter, LetterPlan, PlannedLetter};
 
-use self::outbox::{CaseOutbox, step};
+use self::outbox::{CaseOutbox, load, step};
 use crate::error::ResponseError;
 use crate::run::Response;
 use crate::stage::letters;
@@ -495,6 +497,7 @@ impl Response<'_> {
         // Queued under an earlier approval, and no longer meant.
         let dropped = known.values().flatten().filter(|s| is_waiting(s.state) && !plan.letters.contains_key(&s.letter.reference));
         let dropped: Vec<_> = dropped.map(|s| (s.letter.reference.clone(), s.letter.channel)).collect();
+        kept::keep(self, plan, &fresh, now)?;
         let mut sending = self.case.sending()?;
         sending.withdraw(&elsewhere, "sent by another channel", now)?;
         sending.withdraw(&dropped, "no longer among the approved letters", now)?;

@@ -86,7 +86,15 @@ pub fn load(case: &Path, planned: &PlannedLetter, entry: Option<&RegisterEntry>,
     })
 }
 
-fn read_checked(path: &Path, file: &StoredFile) -> Result<Vec<u8>, OutboxError> {
+/// Language, subject and text of a letter's text file, compared with its hash.
+pub fn load_text(case: &Path, file: &str, sha256: &str) -> Result<(String, String, Personal<String>), OutboxError> {
+    let path = case.join(file);
+    let bytes = read_checked(&path, &StoredFile { file: file.to_owned(), sha256: sha256.to_owned(), bytes: 0 })?;
+    let (language, subject, text) = String::from_utf8(bytes).ok().and_then(|whole| split(&whole)).ok_or(OutboxError::Malformed(path))?;
+    Ok((language, subject, Personal::new(text)))
+}
+
+pub(super) fn read_checked(path: &Path, file: &StoredFile) -> Result<Vec<u8>, OutboxError> {
     let failed = |source| OutboxError::Read { path: path.to_owned(), source };
     let mut bytes = Vec::new();
     io::Read::read_to_end(&mut io::Read::take(fs::File::open(path).map_err(failed)?, LETTER_BYTES_LIMIT), &mut bytes).map_err(failed)?;

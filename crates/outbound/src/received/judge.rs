@@ -1,0 +1,413 @@
+//! Whether a message says what a letter of ours says: all of it or some of it, and nothing else.
+//!
+//! A letter comes back broken anew, quoted, forwarded, copied in part. What may be missing are whole lines; what may be added stands
+//! outside of the letter, and names no link, number or account. Anything else makes it another text.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::time::{Duration, Instant};
+
+use similar::{Algorithm, DiffOp, capture_diff_slices_deadline};
+
+use super::lines;
+use super::tokens::{Kind, Token, plain_link, tokens_of};
+use super::{ReceivedMessage, Shown};
+
+/// What of a message is and is not a letter of ours.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Judged {
+    /// How many words of the letter it has, of how many.
+    pub found: usize,
+    /// All of the letter's words.
+    pub of: usize,
+    /// Lines of the letter, from 1, that are missing or begin to be.
+    pub missing: Vec<usize>,
+    /// Lines of the message that are not the letter's and change nothing: words of whoever passed it on.
+    pub beside: Vec<usize>,
+    /// Links and numbers in those words: not ours, whoever wrote them.
+    pub beside_names: Vec<String>,
+    /// What makes it another text.
+    pub differences: Vec<Difference>,
+}
+
+/// One place where a message is another text.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Difference {
+    /// The message's line, from 1; 0 where it has none.
+    pub line: usize,
+    /// What it is.
+    pub what: What,
+}
+
+/// What differs.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum What {
+    /// A link or mail address that our letter does not have.
+    Link(String),
+    /// A number that our letter does not have at that place.
+    Number(String),
+    /// Words that our letter does not have at that place.
+    Words,
+    /// Words of our letter are left out within a sentence.
+    LeftOut,
+    /// It keeps something from the reader's eyes and shows pictures instead.
+    Hidden,
+    /// It holds too little of the letter to be told.
+    TooLittle,
+}
+
+impl std::fmt::Display for What {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Link(link) => write!(f, "our letter has no {link}"),
+            Self::Number(number) => write!(f, "our letter does not have the number {number} there"),
+            Self::Words => f.write_str("words that our letter does not have there"),
+            Self::LeftOut => f.write_str("words of our letter are left out within a sentence"),
+            Self::Hidden => f.write_str("it hides its text and shows pictures or files instead"),
+            Self::TooLittle => f.write_str("it has too little of our letter to be it"),
+        }
+    }
+}
+
+impl Judged {
+    /// Whether all that it says as the letter stands in our letter.
+    pub fn is_ours(&self) -> bool {
+        self.differences.is_empty()
+    }
+}
+
+/// Words of the letter that a message must have at least, if it is no mere quotation.
+const SHARE_MIN_PERCENT: usize = 25;
+/// So many words are a missing line of a page; fewer are words left out.
+const LINE_MIN_WORDS: usize = 6;
+const LINE_MIN_WIDE: usize = 12;
+/// So far a word can move where a camera reads the cells of a table.
+const MOVE_LIMIT: usize = 14;
+/// Words of their own that people put before or after a letter that they copied, without any mark of it.
+const NOTE_LIMIT: usize = 12;
+/// A number of so many digits can be called, paid to or signed in with.
+const NUMBER_MIN_DIGITS: usize = 6;
+/// Words in a row that show where in a long message the letter stands.
+const RUN: usize = 4;
+/// No comparison takes longer; one that is cut short finds more differences, never fewer.
+const DEADLINE: Duration = Duration::from_secs(5);
+
+/// Judges every way in which a message can be shown. `subject` and `heads` are words of the printed letter that its text does not have.
+pub fn judge(message: &ReceivedMessage, ours: &str, subject: &str, heads: &[String]) -> Judged {
+    let letter = Letter::of(ours, subject, heads);
+    let mut whole = Judged { of: letter.tokens.len(), ..Judged::default() };
+    for shown in &message.shown {
+        let judged = letter.judge(shown, subject, ours, !message.files.is_empty());
+        whole.found = whole.found.max(judged.found);
+        whole.missing = if whole.missing.is_empty() { judged.missing } else { whole.missing };
+        whole.beside = if whole.beside.is_empty() { judged.beside } else { whole.beside };
+        whole.beside_names.extend(judged.beside_names);
+        whole.differences.extend(judged.differences);
+    }
+    if message.shown.is_empty() {
+        whole.differences.push(Difference { line: 0, what: What::TooLittle });
+    }
+    let around: Vec<lines::Line> = message.around.expose_personal().lines().enumerate().map(|(i, line)| lines::unquoted(i + 1, line)).collect();
+    let around = tokens_of(&around);
+    whole.beside_names.extend(letter.names(&around.iter().collect::<Vec<_>>()));
+    whole.beside_names.sort();
+    whole.beside_names.dedup();
+    whole.differences.sort();
+    whole.differences.dedup();
+    whole
+}
+
+/// How many runs of words a message shares with a letter: finds the letter where nothing names it.
+pub fn likeness(message: &ReceivedMessage, ours: &str) -> usize {
+    let runs = |text: &str| -> HashSet<Vec<String>> {
+        let tokens = tokens_of(&text.lines().enumerate().map(|(i, line)| lines::unquoted(i + 1, line)).collect::<Vec<_>>());
+        tokens.windows(RUN).map(|run| run.iter().map(|token| token.text.clone()).collect()).collect()
+    };
+    let own = runs(ours);
+    message.shown.iter().map(|shown| runs(shown.text.expose_personal()).intersection(&own).count()).max().unwrap_or(0)
+}
+
+struct Letter {
+    tokens: Vec<Token>,
+    links: BTreeSet<String>,
+    /// Digits that stand together.
+    numbers: BTreeSet<String>,
+    /// Words of the page beside the text, which a camera reads too.
+    heads: Vec<Vec<String>>,
+}
+
+impl Letter {
+    fn of(ours: &str, subject: &str, heads: &[String]) -> Self {
+        let tokens = tokens_of(&ours.lines().enumerate().map(|(i, line)| lines::unquoted(i + 1, line)).collect::<Vec<_>>());
+        let mut links: BTreeSet<String> = tokens.iter().filter(|token| token.kind == Kind::Link).map(|token| token.text.clone()).collect();
+        // Programs make a link of an address or a host that the text names.
+        let hosts: Vec<String> = links.iter().filter_map(|link| link.rsplit(['@']).next()?.split('/').next().map(str::to_owned)).collect();
+        links.extend(hosts);
+        let numbers = numbers(&tokens.iter().collect::<Vec<_>>()).into_iter().collect();
+        let heads = heads.iter().map(String::as_str).chain([subject]).map(lines::words).filter(|head| !head.is_empty()).collect();
+        Self { tokens, links, numbers, heads }
+    }
+
+    fn judge(&self, shown: &Shown, subject: &str, ours: &str, has_files: bool) -> Judged {
+        let read = lines::read(shown.text.expose_personal(), subject, ours);
+        let theirs = tokens_of(&read.lines);
+        let (from, to) = self.region(&theirs);
+        let mut judged = self.compare(&theirs, from..to, read.mark);
+        for link in shown.links.iter().map(|link| plain_link(link)).filter(|link| !link.starts_with('#') && !link.is_empty()) {
+            // Whoever passes it on has links of their own, in a signature; they are told like their words.
+            if !self.links.contains(&link) && !link.starts_with("tel:") {
+                let in_words = judged.beside_names.contains(&link) || judged.differences.iter().any(|d| d.what == What::Link(link.clone()));
+                if read.mark.is_some() && !shown.text.expose_personal().contains(&link) {
+                    judged.beside_names.push(link);
+                } else if !in_words && !(read.mark.is_some() && link.contains('@')) {
+                    judged.differences.push(Difference { line: 0, what: What::Link(link) });
+                }
+            }
+        }
+        if shown.hides && has_files {
+            judged.differences.push(Difference { line: 0, what: What::Hidden });
+        }
+        judged
+    }
+
+    /// The stretch of a message that can be the letter: of a long one, where most runs of its words stand.
+    fn region(&self, theirs: &[Token]) -> (usize, usize) {
+        let limit = self.tokens.len() * 3 + 200;
+        if theirs.len() <= limit {
+            return (0, theirs.len());
+        }
+        let own: HashSet<Vec<&str>> = self.tokens.windows(RUN).map(|run| run.iter().map(|t| t.text.as_str()).collect()).collect();
+        let hits: Vec<usize> = theirs.windows(RUN).map(|run| usize::from(own.contains(&run.iter().map(|t| t.text.as_str()).collect::<Vec<_>>()))).collect();
+        let mut sum: usize = hits.iter().take(limit).sum();
+        let (mut best, mut best_at) = (sum, 0);
+        for at in 1..hits.len().saturating_sub(limit).max(1) {
+            sum = sum + hits.get(at + limit - 1).copied().unwrap_or(0) - hits[at - 1];
+            if sum > best {
+                (best, best_at) = (sum, at);
+            }
+        }
+        (best_at, (best_at + limit).min(theirs.len()))
+    }
+
+    fn compare(&self, theirs: &[Token], region: std::ops::Range<usize>, mark: Option<usize>) -> Judged {
+        let part = &theirs[region.clone()];
+        let mut ids: BTreeMap<&str, u32> = BTreeMap::new();
+        let mut id = |text| {
+            let next = ids.len() as u32;
+            *ids.entry(text).or_insert(next)
+        };
+        let own: Vec<u32> = self.tokens.iter().map(|token| id(token.text.as_str())).collect();
+        let them: Vec<u32> = part.iter().map(|token| id(token.text.as_str())).collect();
+        let matched = matched(&own, &them);
+        let found = matched.iter().filter(|m| m.is_some()).count();
+        let mut judged = Judged { found, of: own.len(), ..Judged::default() };
+        let theirs_of: BTreeSet<usize> = matched.iter().flatten().copied().collect();
+        let (Some(first), Some(last)) = (theirs_of.first().copied(), theirs_of.last().copied()) else {
+            judged.differences.push(Difference { line: 0, what: What::TooLittle });
+            return judged;
+        };
+        let added = runs((first..=last).filter(|at| !theirs_of.contains(at)));
+        let gone = runs((0..own.len()).filter(|at| matched[*at].is_none()));
+        let moved = self.moved(part, &added, &gone, &matched);
+        for run in added.iter().filter(|run| !moved.contains(&part[run.start].text.as_str()) || run.len() > 3) {
+            judged.differences.extend(self.added(&part[run.clone()]));
+        }
+        for run in &gone {
+            self.gone(run, &moved, &matched, &mut judged, part);
+        }
+        // Words that gave way to others are told by those.
+        let told: BTreeSet<usize> = judged.differences.iter().filter(|d| d.what != What::LeftOut).map(|d| d.line).collect();
+        judged.differences.retain(|d| d.what != What::LeftOut || !(told.contains(&d.line) || told.contains(&(d.line + 1))));
+        let outside: Vec<&Token> = theirs[..region.start + first].iter().chain(&theirs[region.start + last + 1..]).collect();
+        self.outside(&outside, (part, &theirs_of), mark, &mut judged);
+        self.weigh(&theirs_of, outside.len(), &mut judged);
+        judged
+    }
+
+    /// Words that only changed their place by a little: cells of a table, read by a camera.
+    fn moved<'t>(&self, part: &'t [Token], added: &[std::ops::Range<usize>], gone: &[std::ops::Range<usize>], matched: &[Option<usize>]) -> BTreeSet<&'t str> {
+        let place = |at: usize| matched[..at].iter().rev().find_map(|m| *m).unwrap_or(0);
+        let mut moved = BTreeSet::new();
+        for run in added.iter().filter(|run| run.len() <= 3) {
+            let words: Vec<&str> = part[run.clone()].iter().map(|t| t.text.as_str()).collect();
+            let is_it = |other: &&std::ops::Range<usize>| {
+                other.len() == run.len()
+                    && self.tokens[(*other).clone()].iter().map(|t| t.text.as_str()).eq(words.iter().copied())
+                    && place(other.start).abs_diff(run.start) <= MOVE_LIMIT
+            };
+            let digits = part[run.clone()].iter().any(|t| t.kind == Kind::Link || t.text.chars().any(|c| c.is_ascii_digit()));
+            if !digits && gone.iter().any(|other| is_it(&other)) {
+                moved.extend(words);
+            }
+        }
+        moved
+    }
+
+    /// What stands within the letter and is not ours.
+    fn added(&self, run: &[Token]) -> Vec<Difference> {
+        if run.iter().all(|token| token.kind == Kind::Link && self.links.contains(&token.text)) || self.is_of_heads(run) {
+            return Vec::new();
+        }
+        let mut found: Vec<Difference> = run
+            .iter()
+            .filter(|token| token.kind == Kind::Link && !self.links.contains(&token.text))
+            .map(|token| Difference { line: token.line, what: What::Link(token.text.clone()) })
+            .collect();
+        let digits: Vec<&str> = run.iter().filter(|t| t.kind == Kind::Word && t.text.chars().any(|c| c.is_ascii_digit())).map(|t| t.text.as_str()).collect();
+        if !digits.is_empty() {
+            found.push(Difference { line: run[0].line, what: What::Number(digits.join(" ")) });
+        }
+        if found.is_empty() {
+            found.push(Difference { line: run[0].line, what: What::Words });
+        }
+        found
+    }
+
+    /// Whether a run is heads of the page, one after the other.
+    fn is_of_heads(&self, run: &[Token]) -> bool {
+        let mut rest: Vec<&str> = run.iter().map(|token| token.text.as_str()).collect();
+        while !rest.is_empty() {
+            let Some(head) = self.heads.iter().find(|head| rest.starts_with(&head.iter().map(String::as_str).collect::<Vec<_>>())) else { return false };
+            rest.drain(..head.len());
+        }
+        true
+    }
+
+    fn gone(&self, run: &std::ops::Range<usize>, moved: &BTreeSet<&str>, matched: &[Option<usize>], judged: &mut Judged, part: &[Token]) {
+        let tokens = &self.tokens[run.clone()];
+        let (first, last) = (&tokens[0], &tokens[tokens.len() - 1]);
+        if run.len() <= 3 && tokens.iter().all(|token| moved.contains(token.text.as_str())) {
+            return;
+        }
+        let at_an_end = matched[..run.start].iter().all(Option::is_none) || matched[run.end..].iter().all(Option::is_none);
+        let wide = tokens.iter().filter(|token| token.kind == Kind::Wide).count();
+        let long = if wide * 2 > tokens.len() { tokens.len() >= LINE_MIN_WIDE } else { tokens.len() >= LINE_MIN_WORDS };
+        // The last printed line of a paragraph can be short.
+        let ends_a_paragraph = self.tokens.get(run.end).is_none_or(|next| next.line != last.line);
+        if at_an_end || long || ends_a_paragraph || (first.begins && last.ends) {
+            judged.missing.extend(tokens.iter().map(|token| token.line));
+            judged.missing.dedup();
+        } else {
+            let before = matched[..run.start].iter().rev().find_map(|m| *m);
+            judged.differences.push(Difference { line: before.map_or(0, |at| part[at].line), what: What::LeftOut });
+        }
+    }
+
+    /// What stands before and after the letter.
+    fn outside(&self, outside: &[&Token], (part, theirs_of): (&[Token], &BTreeSet<usize>), mark: Option<usize>, judged: &mut Judged) {
+        let depth = theirs_of.iter().map(|at| part[*at].depth).min().unwrap_or(0);
+        let mut by_line: BTreeMap<usize, Vec<Token>> = BTreeMap::new();
+        outside.iter().for_each(|token| by_line.entry(token.line).or_default().push((*token).clone()));
+        // The address and the heads of a printed page, as a camera reads them.
+        by_line.retain(|_, line| !self.is_of_heads(line));
+        let outside = outside.iter().copied().filter(|token| by_line.contains_key(&token.line));
+        let (passed_on, flat): (Vec<&Token>, Vec<&Token>) = outside.partition(|token| token.depth < depth || mark.is_some_and(|mark| token.line < mark));
+        judged.beside = by_line.into_keys().collect();
+        judged.beside_names = self.names(&passed_on);
+        for name in self.names(&flat) {
+            let line = flat.iter().find(|token| name.contains(&token.text)).map_or(0, |token| token.line);
+            let what = if name.chars().any(char::is_alphabetic) { What::Link(name) } else { What::Number(name) };
+            judged.differences.push(Difference { line, what });
+        }
+        let first = theirs_of.first().map_or(0, |at| part[*at].line);
+        for side in [flat.iter().filter(|t| t.line < first).collect::<Vec<_>>(), flat.iter().filter(|t| t.line >= first).collect()] {
+            let not_ours = side.iter().filter(|token| !self.links.contains(&token.text)).count();
+            let limit = if side.iter().any(|token| token.kind == Kind::Wide) { 2 * NOTE_LIMIT } else { NOTE_LIMIT };
+            if not_ours > limit {
+                judged.differences.push(Difference { line: side[0].line, what: What::Words });
+            }
+        }
+    }
+
+    /// Links and long numbers among words that are not ours.
+    fn names(&self, tokens: &[&Token]) -> Vec<String> {
+        let links = tokens.iter().filter(|token| token.kind == Kind::Link && !self.links.contains(&token.text)).map(|token| token.text.clone());
+        let is_ours = |number: &String| self.numbers.iter().any(|own| own.contains(number.as_str()));
+        let numbers = numbers(tokens).into_iter().filter(|number| number.len() >= NUMBER_MIN_DIGITS && !is_ours(number));
+        links.chain(numbers).collect()
+    }
+
+    /// A few words of ours among others are no letter of ours.
+    fn weigh(&self, theirs_of: &BTreeSet<usize>, outside: usize, judged: &mut Judged) {
+        let enough = judged.found * 100 >= self.tokens.len() * SHARE_MIN_PERCENT;
+        if !enough && (outside > NOTE_LIMIT / 2 || theirs_of.len() < RUN) {
+            judged.differences.push(Difference { line: 0, what: What::TooLittle });
+        }
+    }
+}
+
+/// For each of our tokens, its place in theirs, in order.
+fn matched(own: &[u32], them: &[u32]) -> Vec<Option<usize>> {
+    let mut matched = vec![None; own.len()];
+    let deadline = Instant::now().checked_add(DEADLINE);
+    for op in capture_diff_slices_deadline(Algorithm::Myers, own, them, deadline) {
+        if let DiffOp::Equal { old_index, new_index, len } = op {
+            (0..len).for_each(|step| matched[old_index + step] = Some(new_index + step));
+        }
+    }
+    slide(own, them, &mut matched);
+    matched
+}
+
+/// Words at the letter's ends that also stand in what is around it are taken for the nearer ones, so that the letter is in one piece.
+fn slide(own: &[u32], them: &[u32], matched: &mut [Option<usize>]) {
+    let places: Vec<usize> = (0..own.len()).filter(|at| matched[*at].is_some()).collect();
+    for pair in places.windows(2).rev() {
+        let (here, next) = (pair[0], pair[1]);
+        if let (Some(at), Some(after)) = (matched[here], matched[next])
+            && next == here + 1
+            && after > at + 1
+            && own[here] == them[after - 1]
+            && only_begins(matched, here)
+        {
+            matched[here] = Some(after - 1);
+        }
+    }
+    for pair in places.windows(2) {
+        let (here, next) = (pair[0], pair[1]);
+        if let (Some(at), Some(after)) = (matched[here], matched[next])
+            && next == here + 1
+            && after > at + 1
+            && own[next] == them[at + 1]
+            && own.len() - next <= NOTE_LIMIT
+        {
+            matched[next] = Some(at + 1);
+        }
+    }
+}
+
+/// Whether a place is among the first of the letter, so that what precedes it may be around the letter.
+fn only_begins(matched: &[Option<usize>], here: usize) -> bool {
+    matched[..here].iter().filter(|m| m.is_some()).count() <= NOTE_LIMIT
+}
+
+/// Numbers next to each other, joined.
+fn runs(numbers: impl Iterator<Item = usize>) -> Vec<std::ops::Range<usize>> {
+    let mut runs: Vec<std::ops::Range<usize>> = Vec::new();
+    for number in numbers {
+        match runs.last_mut() {
+            Some(last) if last.end == number => last.end += 1,
+            _ => runs.push(number..number + 1),
+        }
+    }
+    runs
+}
+
+/// Numbers that can be called or paid to: digits that stand together in a line, with what people put between them. A date is none.
+fn numbers(tokens: &[&Token]) -> Vec<String> {
+    let mut found: Vec<Vec<&str>> = Vec::new();
+    let mut last_line = None;
+    for token in tokens {
+        let digits = token.text.chars().filter(char::is_ascii_digit).count();
+        let is_number = token.kind == Kind::Word && digits > 0 && token.text.chars().filter(|c| c.is_alphabetic()).count() <= 4;
+        match found.last_mut() {
+            Some(number) if is_number && last_line == Some(token.line) => number.push(&token.text),
+            _ if is_number => found.push(vec![&token.text]),
+            _ => {}
+        }
+        last_line = is_number.then_some(token.line);
+    }
+    let is_year = |part: &str| part.len() == 4 && (part.starts_with("19") || part.starts_with("20"));
+    let is_date = |parts: &[&str]| parts.iter().any(|part| is_year(part)) && parts.iter().all(|part| part.len() <= 2 || is_year(part));
+    let joined = |parts: Vec<&str>| parts.concat().chars().filter(char::is_ascii_digit).collect();
+    found.into_iter().filter(|parts| !is_date(parts)).map(joined).collect()
+}

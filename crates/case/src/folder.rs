@@ -15,7 +15,7 @@ pub(crate) const TABLES: &str = "tables";
 pub(crate) const LEDGER: &str = "ledger";
 pub(crate) const MANIFEST: &str = "manifest.json";
 const LOCK: &str = "case.lock";
-const FOLDERS: [&str; 7] = [EVIDENCE, TABLES, LEDGER, "export", "letters", "forms", "sent"];
+const FOLDERS: [&str; 8] = [EVIDENCE, TABLES, LEDGER, "export", "letters", "forms", "sent", "approvals"];
 
 /// Inputs or outputs named one by one in a ledger entry; of more, only the digest stands there.
 const NAMED_LIMIT: usize = 200;

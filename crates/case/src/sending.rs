@@ -89,7 +89,8 @@ pub struct SendingStep {
 pub(crate) fn may_follow(from: SendingState, to: SendingState) -> bool {
     use SendingState::{Accepted, Answered, Bounced, Deferred, HandedOver, InFlight, Queued, Refused, Returned, Uncertain};
     match to {
-        Queued => from == Uncertain,
+        // By a person's word: nobody has a letter that was refused or came back.
+        Queued => matches!(from, Uncertain | Refused | Bounced | Returned),
         InFlight => matches!(from, Queued | Deferred | InFlight),
         Deferred => matches!(from, Queued | Deferred | InFlight),
         Refused => matches!(from, Queued | Deferred | InFlight),
@@ -427,13 +428,15 @@ mod tests {
 
     #[test]
     fn what_may_have_arrived_is_never_sent_again_by_itself() {
-        use SendingState::{Accepted, Bounced, Deferred, InFlight, Queued, Refused, Uncertain};
+        use SendingState::{Accepted, Answered, Bounced, Deferred, HandedOver, InFlight, Queued, Refused, Returned, Uncertain};
         for from in SendingState::ALL {
             let gone = !matches!(from, Queued | Deferred | InFlight);
             assert!(!(gone && may_follow(from, InFlight)), "{from:?} could be sent again");
         }
-        assert!(may_follow(Uncertain, Queued), "a person may decide to send again");
-        for (from, to) in [(Accepted, Queued), (Bounced, Queued), (Refused, Queued), (Queued, Accepted), (Deferred, Accepted), (Accepted, Refused)] {
+        for from in [Uncertain, Refused, Bounced, Returned] {
+            assert!(may_follow(from, Queued), "a person may decide to send again");
+        }
+        for (from, to) in [(Accepted, Queued), (HandedOver, Queued), (Answered, Queued), (Queued, Accepted), (Deferred, Accepted), (Accepted, Refused)] {
             assert!(!may_follow(from, to), "{from:?} to {to:?}");
         }
     }

@@ -353,3 +353,109 @@ fn letters_on_paper_are_printed_approved_and_handed_over_once() {
     assert!(fs::read(case.join("forms/gdpr-33.pdf")).expect("a form").starts_with(b"%PDF-"));
     check(&["verify", name], 0, "sound");
 }
+
+/// Changes cells of the register of a made department: (column, value) for the first people in turn. Returns their keys.
+fn change_register(estate_folder: &Path, changes: &[&[(&str, &str)]]) -> Vec<String> {
+    let path = estate_folder.join("register/crew.csv");
+    let mut reader = csv::Reader::from_path(&path).expect("a register");
+    let columns = reader.headers().expect("column names").clone();
+    let mut rows: Vec<Vec<String>> = reader.records().map(|row| row.expect("a line").iter().map(str::to_owned).collect()).collect();
+    for (row, change) in rows.iter_mut().zip(changes) {
+        for (column, value) in *change {
+            row[columns.iter().position(|name| name == *column).expect("a column of the register")] = (*value).to_owned();
+        }
+    }
+    let mut writer = csv::Writer::from_path(&path).expect("a register");
+    writer.write_record(&columns).expect("a line");
+    rows.iter().for_each(|row| writer.write_record(row).expect("a line"));
+    writer.flush().expect("a register");
+    rows.iter().take(changes.len()).map(|row| row[0].clone()).collect()
+}
+
+fn state_of(case: &Path, key: &str) -> String {
+    let status = check(&["notify", text(case), "status", "--json"], 0, "");
+    let status: serde_json::Value = serde_json::from_str(&status).expect("JSON");
+    let people = status["people"].as_array().expect("people");
+    people.iter().find(|person| person["data_subject"] == key).map(|person| person["state"].as_str().expect("a state").to_owned()).expect("the person")
+}
+
+#[test]
+fn held_letters_go_out_by_decisions_and_others_keep_their_approvals() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let into = folder.path().join("made");
+    check(&["drill", "--only-make", "--people", "200", "--days", "3", "--into", text(&into)], 0, "");
+    let estate = into.join("estate.toml");
+    let described = fs::read_to_string(&estate).expect("an estate");
+    fs::write(&estate, described.replace("[sending]\n", "[register.statuses]\nretired_on_pension = \"departed\"\n\n[sending]\nsecond_approver_from = 2\n"))
+        .expect("an estate");
+    let (status, mail, post) = ("status", "mail", "address");
+    let keys = change_register(
+        &into,
+        &[
+            &[(status, "deceased")],
+            &[(status, "minor")],
+            &[(status, "inmate")],
+            &[(mail, ""), (post, "")],
+            &[(status, "deceased")],
+            &[(mail, ""), (post, "")],
+            &[(status, "retired_on_pension")],
+        ],
+    );
+    let [dead, child, inmate, unreachable, alone, told, pensioner] = <[String; 7]>::try_from(keys).expect("seven people");
+    let case = folder.path().join("case");
+    check(&["respond", "--estate", text(&estate), "--evidence", text(&into.join("evidence")), "--case", text(&case)], 0, "");
+    let name = text(&case);
+    let approve = || ["A. Chan", "B. Lee"].map(|by| check(&["notify", name, "approve", "--responder", by], 0, "letters, approved by"));
+    for key in [&dead, &child, &inmate, &unreachable, &alone, &told] {
+        assert_eq!(state_of(&case, key), "held");
+    }
+    assert_ne!(state_of(&case, &pensioner), "held", "the estate says what the word means");
+    check(&["notify", name, "record", "--arrived", &dead], 1, "done-by-hand");
+    approve();
+    let approved = counts(&case)["approved"];
+
+    let word = |verb: &str, key: &str, more: &[&str]| {
+        check(&[&["notify", name, verb, key, "--why", "x", "--responder", "A. Chan"], more].concat(), 0, "recorded by A. Chan");
+    };
+    check(&["notify", name, "readdress", &dead, "--why", "x", "--as", "executor", "--email", "kin@people.example"], 1, "--name");
+    check(&["notify", name, "readdress", &dead, "--why", "x", "--email", "kin@people.example, b@people.example"], 1, "no e-mail address");
+    check(&["notify", name, "release", "nobody-here", "--why", "x"], 1, "neither the key");
+    word("readdress", &dead, &["--as", "next-of-kin", "--name", "Kin Person", "--email", "kin@people.example"]);
+    word("release", &child, &[]);
+    word("release", &inmate, &[]);
+    word("readdress", &unreachable, &["--address-line", "1 New Street", "--address-line", "Hong Kong"]);
+    word("release", &alone, &["--to", "nobody"]);
+    word("done-by-hand", &told, &["--at", "2026-02-03T08:15"]);
+    for (key, state) in [(&dead, "drafted"), (&child, "drafted"), (&inmate, "drafted"), (&unreachable, "drafted"), (&alone, "nobody"), (&told, "by_hand")] {
+        assert_eq!(state_of(&case, key), state);
+    }
+    check(&["notify", name, "lint"], 0, "0 findings");
+    check(&["notify", name, "status"], 0, "4  of them lack approvals");
+    check(&["notify", name, "send", "--dry-run", text(&folder.path().join("eml"))], 0, "nothing was sent");
+    check(&["notify", name, "approve", "--responder", "A. Chan"], 0, "1 of 2 approvals");
+    check(&["notify", name, "approve", "--responder", "B. Lee"], 0, "approved by A. Chan and B. Lee");
+    assert_eq!(counts(&case)["approved"], approved + 4);
+
+    let (port, taken) = start_server();
+    let sent = strandline(&["notify", name, "send", "--server", &format!("127.0.0.1:{port}")]);
+    assert!(matches!(sent.status.code(), Some(0 | 3)), "{}", String::from_utf8_lossy(&sent.stderr));
+    assert!(taken.lock().expect("no panic").iter().any(|(_, to)| to == "kin@people.example"), "the next of kin got no letter");
+    let path = taken.lock().expect("no panic").iter().find(|(_, to)| to == "kin@people.example").map(|(path, _)| path.clone()).expect("a return path");
+    let report = format!(
+        "To: {path}\nContent-Type: multipart/report; boundary=b\n\n--b\nContent-Type: message/delivery-status\n\nReporting-MTA: dns; x\n\nAction: failed\nStatus: 5.1.1\n\n--b--\n"
+    );
+    let reports = folder.path().join("report.eml");
+    fs::write(&reports, report).expect("a file");
+    check(&["notify", name, "record", "--bounces", text(&reports)], 0, "\"failed\":1");
+    check(
+        &["notify", name, "readdress", &dead, "--why", "x", "--as", "next-of-kin", "--name", "Kin Person", "--email", "other@people.example"],
+        0,
+        "queued again",
+    );
+    approve();
+    let sent = strandline(&["notify", name, "send", "--server", &format!("127.0.0.1:{port}")]);
+    assert!(matches!(sent.status.code(), Some(0 | 3)), "{}", String::from_utf8_lossy(&sent.stderr));
+    assert!(taken.lock().expect("no panic").iter().any(|(_, to)| to == "other@people.example"));
+    check(&["person", name, &dead], 0, "got in round 1");
+    check(&["verify", name], 0, "sound");
+}

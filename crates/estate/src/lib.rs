@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 
 use strandline_model::address::as_compared;
 use strandline_model::estate::{Estate, Route, SharedFile};
+use strandline_model::register::Status;
 
 pub use nearest::nearest;
 
@@ -111,6 +112,9 @@ fn check_names(estate: &Estate, text: &str, path: &str) -> Result<(), EstateErro
         known("system", &file.system, &systems)?;
         known("database", &file.database, &databases)?;
         check_file(file, text, path)?;
+    }
+    for means in estate.register.iter().flat_map(|register| register.statuses.values()) {
+        known("status", means, &Status::NAMED.map(|(word, _)| word))?;
     }
     unique(estate.systems.iter().map(|s| s.id.as_str()), "system", text, path)?;
     unique(estate.sources.iter().map(|s| s.id.as_str()), "source", text, path)?;

@@ -388,8 +388,11 @@ pub struct Register {
     pub postal_address: Option<String>,
     /// Column of the preferred language (a BCP 47 tag).
     pub language: Option<String>,
-    /// Column of the status (`serving`, `departed`, `deceased`).
+    /// Column of the status (`serving`, `departed`, `deceased`, `minor`).
     pub status: Option<String>,
+    /// What the register's own words for a status mean: `inmate = "serving"`.
+    #[serde(default)]
+    pub statuses: BTreeMap<String, String>,
 }
 
 /// A lawful mass reader: its reads stay out of a trail unless it is pinned.

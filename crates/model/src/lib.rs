@@ -15,6 +15,7 @@ pub mod event;
 pub mod evidence;
 pub mod exposure;
 pub mod letter;
+pub mod letter_word;
 pub mod personal;
 pub mod print;
 pub mod record;

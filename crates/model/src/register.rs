@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::letter_word::Reader;
 use crate::personal::Personal;
 
 /// One person of the register.
@@ -19,8 +20,12 @@ pub struct RegisterEntry {
     pub postal_address: Option<Personal<String>>,
     /// Preferred language, a BCP 47 tag.
     pub language: Option<String>,
-    /// `serving`, `departed`, `deceased` …
+    /// `serving`, `departed`, `deceased`, `minor` …
     pub status: Option<String>,
+    /// What the estate says that this status means, where it is a word of the register's own.
+    pub means: Option<Status>,
+    /// Who else reads the letter, and their name, where a person decided so.
+    pub reader: Option<(Reader, Option<Personal<String>>)>,
 }
 
 /// What a register's status means for a letter.
@@ -32,19 +37,31 @@ pub enum Status {
     Departed,
     /// Has died.
     Deceased,
+    /// A child: a parent or guardian reads the letter.
+    Minor,
     /// A word that means none of these; a person must read it.
     Unclear,
 }
 
-impl RegisterEntry {
-    /// What the register's status means. An empty one means [`Status::Serving`].
-    pub fn standing(&self) -> Status {
-        let word = self.status.as_deref().unwrap_or_default().trim().to_lowercase();
-        match word.as_str() {
+impl Status {
+    /// Those that a word can mean.
+    pub const NAMED: [(&str, Self); 4] = [("serving", Self::Serving), ("departed", Self::Departed), ("deceased", Self::Deceased), ("minor", Self::Minor)];
+
+    /// What a word of a register means; an empty one means [`Status::Serving`].
+    pub fn of(word: &str) -> Self {
+        match word.trim().to_lowercase().as_str() {
             "" | "serving" | "active" | "current" | "employed" | "enrolled" | "在職" | "現職" => Status::Serving,
             "departed" | "departing" | "left" | "former" | "resigned" | "retired" | "離職" | "退休" => Status::Departed,
             "deceased" | "dead" | "died" | "已故" | "身故" => Status::Deceased,
+            "minor" | "child" | "under 18" | "未成年" => Status::Minor,
             _ => Status::Unclear,
         }
+    }
+}
+
+impl RegisterEntry {
+    /// What the register's status means.
+    pub fn standing(&self) -> Status {
+        self.means.unwrap_or_else(|| Status::of(self.status.as_deref().unwrap_or_default()))
     }
 }

@@ -8,6 +8,7 @@ mod support;
 use std::time::Instant as Clock;
 
 use strandline_model::exposure::{Basis, Certainty};
+use strandline_model::letter_word::Gate;
 use strandline_model::register::RegisterEntry;
 use strandline_notice::letter::lint::{Strangers, lint};
 use strandline_notice::letter::{Letter, Recipient};
@@ -60,7 +61,14 @@ fn main() {
         .enumerate()
         .map(|(n, (entry, letter))| {
             let exposures = exposures(n, &entry.key);
-            let recipient = Recipient { key: &entry.key, entry: Some(entry), exposures: &exposures, code: Some("7K2M-QX4D-9RTV-H3"), record_ending: None };
+            let recipient = Recipient {
+                key: &entry.key,
+                entry: Some(entry),
+                exposures: &exposures,
+                code: Some("7K2M-QX4D-9RTV-H3"),
+                record_ending: None,
+                gate: Gate::Unset,
+            };
             lint(letter, &recipient, &case.facts(), &case.templates, &strangers).len()
         })
         .sum();

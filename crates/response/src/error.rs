@@ -139,12 +139,14 @@ pub enum ResponseError {
     #[error("{0} has approved exactly these letters already: a second approval is another person's")]
     ApprovedAlready(String),
     /// Approvals are missing.
-    #[error("{have} of {needed} approvals: nothing was sent{}. Look with `strandline notify CASE preview`, then `strandline notify CASE approve --responder NAME`", if *outdated > 0 { "; letters, addresses or people were changed after an earlier approval" } else { "" })]
+    #[error("{have} of {needed} approvals{}: nothing was sent{}. Look with `strandline notify CASE preview`, then `strandline notify CASE approve --responder NAME`", if *open > 0 { format!(" of {open} letters") } else { String::new() }, if *outdated > 0 { "; letters, addresses or people were changed after an earlier approval" } else { "" })]
     NotApproved {
         /// How many there are.
         have: usize,
         /// How many are needed.
         needed: usize,
+        /// Letters that lack approvals.
+        open: u64,
         /// Approvals of what was changed since.
         outdated: usize,
     },
@@ -155,7 +157,9 @@ pub enum ResponseError {
     #[error("{0} findings in the letters: `strandline notify CASE lint` lists them; mend the templates, the register or the estate, and draft again")]
     Lint(usize),
     /// A person has no letter of which this can be said.
-    #[error("{0:?} has no letter of which this can be said: see `strandline notify CASE status`")]
+    #[error(
+        "{0:?} has no letter of which this can be said: see `strandline notify CASE status`; one that is held goes by `notify CASE release`, `readdress` or `done-by-hand`"
+    )]
     NoLetter(String),
     /// A folder that must be empty.
     #[error("{} holds files: choose a new folder", .0.display())]
@@ -187,6 +191,20 @@ pub enum ResponseError {
     /// A batch of paper.
     #[error(transparent)]
     Post(Box<dyn std::error::Error + Send + Sync>),
+    /// A place that no letter can go to.
+    #[error(transparent)]
+    Place(#[from] strandline_notice::letter::PlaceError),
+    /// What is to come has not happened.
+    #[error("{0} lies in the future, and a decision records what has happened: check --at")]
+    ToCome(strandline_model::time::Instant),
+    /// No letter is written in that language.
+    #[error("no letter is written in {language:?}; letters are written in: {known}")]
+    NoSuchLanguage {
+        /// As it was written.
+        language: String,
+        /// What there is.
+        known: String,
+    },
     /// The code of a letter is mistyped.
     #[error(transparent)]
     Code(#[from] NotACode),

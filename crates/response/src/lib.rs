@@ -9,6 +9,7 @@ mod explain;
 mod exposed;
 mod forms;
 mod hunt;
+mod letter_words;
 mod matching;
 mod people;
 mod person;
@@ -26,6 +27,7 @@ pub use duties::{CaseDuties, DutyError, duties};
 pub use error::ResponseError;
 pub use explain::{ExplainedCategory, Explanation, explain};
 pub use hunt::{CorrelationFigures, HuntReport, HuntRequest, NotScanned, RefusedRecord, RuleChoice, RuleHits, ScannedFile, TakeHit, Unlooked, hunt};
+pub use letter_words::LettersDecided;
 pub use matching::{BoxError, Hit};
 pub use person::{DraftedLetter, PersonEvent, PersonFile, RegisterLine, SentLetter};
 pub use readiness::{Readiness, check_estate, draft_estate};
@@ -41,7 +43,7 @@ pub mod notice {
 }
 pub use stage::notify::{
     AfterFailure, ApprovalState, Attach, BounceTally, HeldLetter, LetterPlan, LetterStatus, LogIs, OutboxError, PersonStatus, PlannedLetter, Resolved,
-    SendOrder, Wave,
+    SendOrder, Settled, SettledLetter, Wave,
 };
 pub use stage::print::{Page, PrintFinding, PrintedLetters};
 // What a terminal or a console must name to have letters sent: they do not see `outbound` themselves.

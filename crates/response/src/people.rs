@@ -5,7 +5,7 @@ use std::io::Read;
 
 use strandline_model::estate::Register;
 use strandline_model::personal::Personal;
-use strandline_model::register::RegisterEntry;
+use strandline_model::register::{RegisterEntry, Status};
 
 use crate::error::ResponseError;
 
@@ -31,6 +31,7 @@ pub fn read(register: &Register, path: &str, bytes: Box<dyn Read + '_>) -> Resul
     let (email, phone, address) = (optional(&register.email)?, optional(&register.phone)?, optional(&register.postal_address)?);
     let (language, status) = (optional(&register.language)?, optional(&register.status)?);
 
+    let meanings: BTreeMap<String, Status> = register.statuses.iter().map(|(word, means)| (word.trim().to_lowercase(), Status::of(means))).collect();
     let mut people = BTreeMap::new();
     let mut notes = Vec::new();
     for record in reader.byte_records() {
@@ -43,6 +44,7 @@ pub fn read(register: &Register, path: &str, bytes: Box<dyn Read + '_>) -> Resul
             notes.push(format!("{path} line {line}: no key; the line was left out"));
             continue;
         };
+        let status = status.and_then(&field);
         let entry = RegisterEntry {
             key: key.clone(),
             names: languages.iter().filter_map(|(tag, column)| Some((tag.clone(), Personal::new(field(*column)?)))).collect(),
@@ -50,7 +52,9 @@ pub fn read(register: &Register, path: &str, bytes: Box<dyn Read + '_>) -> Resul
             phone: personal(phone),
             postal_address: personal(address),
             language: language.and_then(&field),
-            status: status.and_then(&field),
+            means: status.as_deref().and_then(|word| meanings.get(&word.to_lowercase()).copied()),
+            status,
+            reader: None,
         };
         if people.contains_key(&key) {
             notes.push(format!("{path} line {line}: the key of an earlier line; the first one counts"));
@@ -76,6 +80,7 @@ mod tests {
             postal_address: None,
             language: None,
             status: None,
+            statuses: BTreeMap::new(),
         };
         let got = read(&register, "r.csv", Box::new(csv.as_bytes())).map(|(people, notes)| (people.len(), notes.len())).map_err(|e| e.to_string());
         match (got, expected) {

@@ -17,6 +17,8 @@ pub const CHOICES: &str = "choices.json";
 pub const TEMPLATES: &str = "templates.json";
 /// Whose each letter's code is, by the code's digest.
 pub const CODES: &str = "codes.json";
+/// What the letters were drafted from, and when.
+pub const LETTERS: &str = "letters.json";
 /// What was printed, and with what.
 pub const PRINT: &str = "print.json";
 /// The rules that the case was told to use.

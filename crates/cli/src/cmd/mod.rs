@@ -8,6 +8,7 @@ mod expose;
 mod forms;
 mod hunt;
 mod law;
+mod letter_word;
 mod mail;
 mod notify;
 mod page;

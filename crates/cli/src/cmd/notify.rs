@@ -13,6 +13,7 @@ use strandline_response::{
     AfterFailure, ApprovalState, Attach, Authenticity, Left, LetterStatus, LogIs, Pace, PrintedLetters, Response, SendOrder, SentTally, Wave,
 };
 
+use crate::cmd::letter_word::{Word, decided};
 use crate::cmd::mail::{Mail, return_path, unused_server};
 use crate::cmd::page::PageArgs;
 use crate::cmd::{Common, print_json, texts};
@@ -29,6 +30,9 @@ pub fn is_interrupt_heeded() -> bool {
 
 /// Differences of one message that are told.
 const DIFFERENCES_SHOWN: usize = 12;
+
+/// States of letters beside those of sending.
+const OTHER_STATES: [&str; 5] = ["held", "drafted", "approved", "by_hand", "nobody"];
 
 /// Draft the letters; look at them, approve, send, follow them
 #[derive(Args)]
@@ -88,6 +92,8 @@ enum Action {
         #[arg(long, value_name = "N")]
         round: Option<u32>,
     },
+    #[command(flatten)]
+    Word(Word),
     /// Record what became of letters: reports, answers, paper that came back, uncertain ones
     Record(Record),
 }
@@ -217,6 +223,10 @@ impl Notify {
                 print_status(common, status, &only)
             }
             Action::Record(record) => record.run(common, &mut response),
+            Action::Word(word) => {
+                let words = word.words(&response.time_zone())?;
+                decided(common, response, &words)
+            }
         }
     }
 }
@@ -285,7 +295,7 @@ fn preview(common: &Common, response: &Response<'_>, key: Option<&str>, round: R
             for (reason, letters) in &held {
                 say!("{:>8}  held: {reason}", thousands(*letters));
             }
-            say!("{:>8}  of {} approvals; what is approved: {}", approval.approved_by.len(), approval.needed, approval.plan_sha256);
+            say!("{:>8}  of {} approvals; what is approved: {}", approval.have, approval.needed, approval.plan_sha256);
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -403,7 +413,7 @@ fn print_approval(common: &Common, approval: &ApprovalState) -> anyhow::Result<E
         Format::Text => {
             say!("{} letters, approved by {}: {}", thousands(approval.letters), approval.approved_by.join(" and "), approval.plan_sha256);
             if !approval.is_enough() {
-                say!("{} of {} approvals: another person must approve the same", approval.approved_by.len(), approval.needed);
+                say!("{} of {} approvals: another person must approve the same", approval.have, approval.needed);
             }
         }
     }
@@ -463,8 +473,8 @@ fn print_counts(counts: &BTreeMap<String, u64>) {
 
 fn print_status(common: &Common, mut status: LetterStatus, only: &[String]) -> anyhow::Result<ExitCode> {
     let known = SendingState::ALL.map(SendingState::as_str);
-    if let Some(unknown) = only.iter().find(|state| !known.contains(&state.as_str()) && !["held", "drafted", "approved"].contains(&state.as_str())) {
-        bail!("{unknown:?} is no state: held, drafted, approved, {}", known.join(", "));
+    if let Some(unknown) = only.iter().find(|state| !known.contains(&state.as_str()) && !OTHER_STATES.contains(&state.as_str())) {
+        bail!("{unknown:?} is no state: {}, {}", OTHER_STATES.join(", "), known.join(", "));
     }
     if !only.is_empty() {
         status.people.retain(|person| only.contains(&person.state));
@@ -473,7 +483,10 @@ fn print_status(common: &Common, mut status: LetterStatus, only: &[String]) -> a
         Format::Json => print_json(&status)?,
         Format::Text => {
             let approval = &status.approval;
-            say!("{} of {} approvals of {} letters ({})", approval.approved_by.len(), approval.needed, thousands(approval.letters), approval.plan_sha256);
+            say!("{} of {} approvals of {} letters ({})", approval.have, approval.needed, thousands(approval.letters), approval.plan_sha256);
+            if approval.open > 0 && approval.open < approval.letters {
+                say!("{:>8}  of them lack approvals: they are new, or were changed since", thousands(approval.open));
+            }
             print_counts(&status.counts);
             // Without a question, only those whom a person must see to.
             let listed = |state: &str| !only.is_empty() || ["uncertain", "bounced", "refused", "returned", "held"].contains(&state);

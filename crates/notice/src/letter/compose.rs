@@ -180,7 +180,7 @@ impl Composer<'_> {
             language: self.addressee.language.clone(),
             title: subject.clone(),
             sender: vec![self.organisation().to_owned()],
-            recipient: self.envelope(),
+            recipient: self.addressee.envelope(self.texts),
             head: vec![
                 Field { label: self.sentence("label-reference"), value: self.facts.reference.to_owned(), note: None },
                 Field { label: self.sentence("label-date"), value: self.date(self.facts.drafted_at), note: None },
@@ -188,6 +188,7 @@ impl Composer<'_> {
             blocks: self.blocks(),
         };
         self.addressee.attention.sort_unstable();
+        self.addressee.attention.dedup();
         Letter {
             data_subject: self.recipient.key.to_owned(),
             kind: self.kind,
@@ -196,6 +197,7 @@ impl Composer<'_> {
             document: Personal::new(document),
             channels: self.addressee.channels,
             attention: self.addressee.attention,
+            gate: self.recipient.gate,
             email: self.addressee.email.map(Personal::new),
         }
     }
@@ -223,7 +225,7 @@ impl Composer<'_> {
             ("organisation", self.organisation().to_owned()),
             ("reference", self.facts.reference.to_owned()),
             ("date", self.date(self.facts.drafted_at)),
-            ("salutation", self.salutation()),
+            ("salutation", self.addressee.salutation(self.texts)),
             ("name", self.name()),
             ("intrusion", span(self.facts.intrusion, "date", ["span-moment", "span-same-day", "span-days"], self.texts, &self.zone)),
             ("opening", self.opening()),
@@ -236,6 +238,7 @@ impl Composer<'_> {
         add("found", self.facts.found_at.map(|at| self.date(at)));
         add("stopped", self.facts.stopped_at.map(|at| self.date(at)));
         add("checked", self.checked());
+        add("about", self.addressee.about(self.texts));
         add("code", self.recipient.code.map(str::to_owned));
         add("namesake", self.recipient.record_ending.and_then(|ending| self.texts.sentence("namesake").fill(|_| Some(ending))));
         add("departed", (self.addressee.status == Status::Departed).then(|| self.sentence("departed")));
@@ -294,21 +297,6 @@ impl Composer<'_> {
         self.addressee.offers.iter().filter_map(offer).collect()
     }
 
-    fn envelope(&self) -> Vec<String> {
-        let name = self.name();
-        let first = match self.kind {
-            Kind::Deceased => self.texts.sentence("addressee-deceased").fill(|_| Some(&name)).unwrap_or_default(),
-            _ => name,
-        };
-        std::iter::once(first).chain(self.addressee.address.iter().cloned()).collect()
-    }
-
-    fn salutation(&self) -> String {
-        let name = self.name();
-        let section = if self.kind == Kind::Deceased { "salutation-deceased" } else { "salutation" };
-        self.texts.sentence(section).fill(|_| Some(&name)).unwrap_or_default()
-    }
-
     fn opening(&self) -> String {
         let section = match (self.kind == Kind::Deceased, self.highest) {
             (false, Some(Certainty::Confirmed)) => "opening-confirmed",
@@ -348,7 +336,7 @@ impl Composer<'_> {
     }
 
     fn name(&self) -> String {
-        self.addressee.name.clone().unwrap_or_else(|| self.sentence("unnamed"))
+        self.addressee.named(self.texts)
     }
 
     fn organisation(&self) -> &str {

@@ -20,6 +20,7 @@ use strandline_model::document::Document;
 use strandline_model::estate::Organisation;
 use strandline_model::exposure::{Certainty, Exposure};
 use strandline_model::letter::Channel;
+use strandline_model::letter_word::{Gate, Place};
 use strandline_model::personal::Personal;
 use strandline_model::register::RegisterEntry;
 use strandline_model::time::{Instant, Interval};
@@ -71,6 +72,8 @@ pub struct Recipient<'a> {
     pub code: Option<&'a str>,
     /// How the record's key ends, where somebody of the same name has the same address ([`record_endings`]).
     pub record_ending: Option<&'a str>,
+    /// Whether a person decided that it waits, or goes.
+    pub gate: Gate,
 }
 
 /// Which letter it is.
@@ -127,6 +130,8 @@ pub enum Attention {
     NotInRegister,
     /// The person has died: somebody decides whether and to whom the letter goes.
     Deceased,
+    /// The person is a child: somebody says which parent or guardian gets the letter.
+    Minor,
     /// The register's status is a word that we do not know.
     UnclearStatus,
     /// Neither a usable e-mail address nor a postal address.
@@ -151,24 +156,42 @@ pub enum Attention {
     Untranslated,
     /// Somebody of the same name has the same address.
     Namesake,
+    /// A person decided that it waits.
+    HeldByHand,
+    /// A person decided that nobody gets it.
+    ForNobody,
 }
 
 impl Attention {
     /// Whether the letter waits until a person has decided.
     pub fn holds(self) -> bool {
-        matches!(self, Self::NotInRegister | Self::Deceased | Self::UnclearStatus | Self::NoChannel | Self::NoName | Self::NameCleaned | Self::AddressCleaned)
+        self.is_lifted() || matches!(self, Self::NotInRegister | Self::NoChannel | Self::HeldByHand | Self::ForNobody)
+    }
+
+    /// Whether it no longer holds a letter that a person releases. What is missing is not there by being released.
+    pub fn is_lifted(self) -> bool {
+        matches!(self, Self::Deceased | Self::Minor | Self::UnclearStatus | Self::NoName | Self::NameCleaned | Self::AddressCleaned)
     }
 
     /// What it is, and the way out. Never a value.
     pub fn explain(self) -> &'static str {
         match self {
-            Self::NotInRegister => "is not in the register: find out who this is, and add a line",
-            Self::Deceased => "has died: decide whether, and to whom, this letter goes",
-            Self::UnclearStatus => "has a status that is not known: use serving, departed or deceased",
-            Self::NoChannel => "has neither an e-mail address nor a postal address: find one, and add it to the register",
-            Self::NoName => "has no name in the register: add it",
-            Self::NameCleaned => "has a name that cannot be shown as it stands (too long, or with invisible characters): correct it in the register",
-            Self::AddressCleaned => "has a postal address that cannot be shown as it stands: correct it in the register",
+            Self::NotInRegister => "is not in the register: find out who this is, and `readdress KEY --name … --address-line …`, or `release KEY --to nobody`",
+            Self::Deceased => {
+                "has died: `readdress KEY --as executor|next-of-kin --name …`, `release KEY` to write to the family, or `release KEY --to nobody`"
+            }
+            Self::Minor => "is a child: `release KEY` to write to the parents, or `readdress KEY --as guardian --name …`",
+            Self::UnclearStatus => "has a status that is not known: `release KEY`, or say what the word means in [register.statuses] of the estate",
+            Self::NoChannel => {
+                "has no usable e-mail or postal address: find one, and `readdress KEY --email … | --address-line …`; or tell them, and `done-by-hand KEY`"
+            }
+            Self::NoName => "has no name in the register: `readdress KEY --name …`, or `release KEY` to write without one",
+            Self::NameCleaned => {
+                "has a name that cannot be shown as it stands (too long, or with invisible characters): `readdress KEY --name …`, or `release KEY` to show what is left of it"
+            }
+            Self::AddressCleaned => {
+                "has a postal address that cannot be shown as it stands: `readdress KEY --address-line …`, or `release KEY` to use what is left of it"
+            }
             Self::UnusableEmail => "has an e-mail address that mail cannot be sent to: correct it in the register",
             Self::Departed => "has left: the address may be old",
             Self::WorkEmailOfDeparted => "has left, and the e-mail address is the organisation's own: the letter goes by post",
@@ -176,6 +199,8 @@ impl Attention {
             Self::LanguageWithoutTemplate => "reads a language that there are no templates for: the letter offers the others",
             Self::Untranslated => "gets a letter that leaves out an account or a measure, which has no text in its language",
             Self::Namesake => "has a namesake at the same address: the letter says which record it is about",
+            Self::HeldByHand => "is held by a person's decision: `release KEY`",
+            Self::ForNobody => "goes to nobody, by a person's decision: `release KEY` to take that back",
         }
     }
 }
@@ -197,6 +222,8 @@ pub struct Letter {
     pub channels: Vec<Channel>,
     /// What a person must know or decide, sorted.
     pub attention: Vec<Attention>,
+    /// Whether a person decided that it waits, or goes.
+    gate: Gate,
     /// The address that mail goes to.
     email: Option<Personal<String>>,
 }
@@ -204,7 +231,8 @@ pub struct Letter {
 impl Letter {
     /// Whether it waits for a person's decision.
     pub fn is_held(&self) -> bool {
-        self.attention.iter().any(|attention| attention.holds())
+        let lifted = |attention: &Attention| self.gate == Gate::Released && attention.is_lifted();
+        self.attention.iter().any(|attention| attention.holds() && !lifted(attention))
     }
 
     /// The letter as plain text, from the same parts as the printed one.
@@ -217,6 +245,45 @@ impl Letter {
         self.channels.contains(&Channel::Email).then_some(())?;
         Some(Mail { to: self.email.clone()?, subject: self.subject.clone(), text: self.plain_text() })
     }
+}
+
+/// What of a place that a person named cannot be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum PlaceError {
+    /// The name.
+    #[error("the name cannot be shown as it stands: one line of at most {limit} characters that can be seen", limit = cleaning::NAME_LIMIT_CHARS)]
+    Name,
+    /// The e-mail address.
+    #[error("this is no e-mail address that mail can be sent to: one address, without blanks, as name@example.org")]
+    Email,
+    /// The postal address.
+    #[error("the postal address cannot be shown as it stands: at most six lines of characters that can be seen")]
+    Address,
+}
+
+/// Whether a letter can go to a place that a person named.
+///
+/// # Errors
+/// What of it cannot be used; never the value.
+pub fn check_place(place: &Place) -> Result<(), PlaceError> {
+    let is_line = |name: &Personal<String>| {
+        let cleaned = cleaning::line(name.expose_personal(), cleaning::NAME_LIMIT_CHARS);
+        !cleaned.changed && !cleaned.text.is_empty()
+    };
+    let is_address = |address: &Personal<String>| {
+        let (lines, changed) = cleaning::address(address.expose_personal());
+        !changed && !lines.is_empty()
+    };
+    if place.name.as_ref().is_some_and(|name| !is_line(name)) {
+        return Err(PlaceError::Name);
+    }
+    if place.email.as_ref().is_some_and(|email| cleaning::email(email.expose_personal()).is_none()) {
+        return Err(PlaceError::Email);
+    }
+    if place.postal_address.as_ref().is_some_and(|address| !is_address(address)) {
+        return Err(PlaceError::Address);
+    }
+    Ok(())
 }
 
 /// Why a letter cannot be drafted.

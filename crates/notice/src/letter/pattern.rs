@@ -3,7 +3,7 @@
 use super::template::TemplateError;
 
 /// Slots of a body that stand within a line.
-pub(super) const INLINE_SLOTS: [&str; 17] = [
+pub(super) const INLINE_SLOTS: [&str; 18] = [
     "organisation",
     "domain",
     "reference",
@@ -21,6 +21,7 @@ pub(super) const INLINE_SLOTS: [&str; 17] = [
     "namesake",
     "departed",
     "leads_to",
+    "about",
 ];
 
 /// Slots of a body that are blocks, each on a line of its own.

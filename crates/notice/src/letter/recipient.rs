@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use strandline_model::letter::Channel;
+use strandline_model::letter_word::{Gate, Reader};
 use strandline_model::personal::Personal;
 use strandline_model::register::Status;
 
-use super::template::Templates;
+use super::template::{Templates, Texts};
 use super::{Attention, Facts, Recipient, cleaning};
 
 /// What the register gives for one letter.
@@ -18,6 +19,8 @@ pub(super) struct Addressee {
     /// Languages that the letter offers, where the person's own is not known or not written.
     pub(super) offers: Vec<String>,
     pub(super) status: Status,
+    /// Who else reads the letter, and their name.
+    pub(super) reader: Option<(Reader, Option<String>)>,
     pub(super) channels: Vec<Channel>,
     pub(super) attention: Vec<Attention>,
 }
@@ -44,8 +47,14 @@ impl Addressee {
         if given.is_some() && email.is_none() {
             attention.push(Attention::UnusableEmail);
         }
-        let mut addressee =
-            Self { name, address: address.map(|(lines, _)| lines).unwrap_or_default(), email, language, offers, status, channels: Vec::new(), attention };
+        let reader = entry.and_then(|e| e.reader.as_ref()).map(|(reader, name)| (*reader, name.as_ref().map(|name| read_name(name, &mut attention))));
+        match recipient.gate {
+            Gate::Held => attention.push(Attention::HeldByHand),
+            Gate::ForNobody => attention.push(Attention::ForNobody),
+            Gate::Unset | Gate::Released => {}
+        }
+        let address = address.map(|(lines, _)| lines).unwrap_or_default();
+        let mut addressee = Self { name, address, email, language, offers, status, reader, channels: Vec::new(), attention };
         addressee.find_channels(facts, entry.is_some());
         if recipient.record_ending.is_some() {
             addressee.attention.push(Attention::Namesake);
@@ -61,7 +70,13 @@ impl Addressee {
             Status::Deceased => {
                 self.attention.push(Attention::Deceased);
                 // Nobody else is meant to read the mailbox of somebody who has died.
-                self.email = None;
+                self.email = self.email.take().filter(|_| self.is_read_by_another());
+            }
+            Status::Minor => {
+                self.attention.push(Attention::Minor);
+                // Nor are parents meant to read that of a child; a child is not meant to read this alone.
+                self.email = self.email.take().filter(|_| self.is_read_by_another());
+                self.reader.get_or_insert((Reader::Guardian, None));
             }
             Status::Departed => {
                 self.attention.push(Attention::Departed);
@@ -79,6 +94,53 @@ impl Addressee {
     }
 }
 
+impl Addressee {
+    /// Whether somebody else than the person reads the letter.
+    pub(super) fn is_read_by_another(&self) -> bool {
+        self.reader.as_ref().is_some_and(|(reader, _)| reader.is_other())
+    }
+
+    /// The lines of the envelope: whom it is to, then the address.
+    pub(super) fn envelope(&self, texts: &Texts) -> Vec<String> {
+        let name = self.named(texts);
+        let of = |section: &'static str, value: &str| texts.sentence(section).fill(|_| Some(value)).unwrap_or_default();
+        let mut lines = match &self.reader {
+            Some((Reader::CareOf, Some(reader))) => vec![name, of("care-of", reader)],
+            Some((Reader::Guardian, Some(reader))) => vec![reader.clone(), of("addressee-guardian", &name)],
+            Some((Reader::Guardian, None)) => vec![of("addressee-guardian", &name)],
+            Some((Reader::Executor | Reader::NextOfKin, Some(reader))) => vec![reader.clone()],
+            _ if self.status == Status::Deceased => vec![of("addressee-deceased", &name)],
+            _ => vec![name],
+        };
+        lines.extend(self.address.iter().cloned());
+        lines
+    }
+
+    /// How the letter greets its reader.
+    pub(super) fn salutation(&self, texts: &Texts) -> String {
+        let name = self.named(texts);
+        let (section, name) = match &self.reader {
+            Some((reader, Some(reads))) if reader.is_other() => ("salutation", reads),
+            Some((Reader::Guardian, None)) => ("salutation-guardian", &name),
+            _ if self.status == Status::Deceased => ("salutation-deceased", &name),
+            _ => ("salutation", &name),
+        };
+        texts.sentence(section).fill(|_| Some(name)).unwrap_or_default()
+    }
+
+    /// The sentence that says whose data a letter is about, where somebody else reads it. The letter on a death says it anyway.
+    pub(super) fn about(&self, texts: &Texts) -> Option<String> {
+        let says_so = !self.is_read_by_another() || self.status == Status::Deceased;
+        let name = self.named(texts);
+        if says_so { None } else { texts.sentence("about").fill(|_| Some(&name)) }
+    }
+
+    /// The person's name, or what stands for one.
+    pub(super) fn named(&self, texts: &Texts) -> String {
+        self.name.clone().unwrap_or_else(|| texts.sentence("unnamed").plain())
+    }
+}
+
 /// Whether a mail address belongs to a domain or one below it.
 fn is_under(email: &str, domain: &str) -> bool {
     let host = email.rsplit('@').next().unwrap_or_default().to_ascii_lowercase();
@@ -88,12 +150,16 @@ fn is_under(email: &str, domain: &str) -> bool {
 
 /// The name in the letter's language, or else in English, or else in any.
 fn name(names: &BTreeMap<String, Personal<String>>, language: &str, attention: &mut Vec<Attention>) -> Option<String> {
-    let raw = named(names, language)?;
+    Some(read_name(named(names, language)?, attention)).filter(|name| !name.is_empty())
+}
+
+/// A name as a letter can show it.
+fn read_name(raw: &Personal<String>, attention: &mut Vec<Attention>) -> String {
     let cleaned = cleaning::line(raw.expose_personal(), cleaning::NAME_LIMIT_CHARS);
     if cleaned.changed {
         attention.push(Attention::NameCleaned);
     }
-    Some(cleaned.text).filter(|name| !name.is_empty())
+    cleaned.text
 }
 
 /// The value for a language, or else for English, or else for any.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use strandline_model::document::Block;
 use strandline_model::estate::{Contact, Organisation};
 use strandline_model::exposure::{Basis, Certainty, Exposure};
+use strandline_model::letter_word::Gate;
 use strandline_model::personal::Personal;
 use strandline_model::register::RegisterEntry;
 use strandline_model::time::{Instant, Interval};
@@ -47,6 +48,7 @@ fn person(key: &str, name: &str, name_zh: &str, language: &str) -> RegisterEntry
         postal_address: Some(Personal::new("Flat 9B, 12 Sample Road, Hong Kong".into())),
         language: Some(language.into()),
         status: Some("serving".into()),
+        ..RegisterEntry::default()
     }
 }
 
@@ -127,6 +129,7 @@ impl Case {
             exposures,
             code: Some("7K2M-QX4D-9RTV-H3"),
             record_ending: endings.get(&entry.key).map(String::as_str),
+            gate: Gate::Unset,
         };
         let letter = draft(&recipient, &self.facts(), &self.templates).expect("the case has what a letter needs");
         let findings = self.lint(&letter, number, exposures);
@@ -142,6 +145,7 @@ impl Case {
             exposures,
             code: Some("7K2M-QX4D-9RTV-H3"),
             record_ending: endings.get(&entry.key).map(String::as_str),
+            gate: Gate::Unset,
         };
         let strangers = Strangers::of(self.register.iter(), &self.facts(), &self.templates);
         lint(letter, &recipient, &self.facts(), &self.templates, &strangers)
@@ -223,7 +227,7 @@ fn no_letter_says_not_touched_without_a_window() {
     let (letter, _) = case.draft(0, &mixed("P00007"));
     assert!(!letter.plain_text().expose_personal().contains("Not touched"));
     let entry = chan("en");
-    let recipient = Recipient { key: "P00007", entry: Some(&entry), exposures: &[], code: None, record_ending: None };
+    let recipient = Recipient { key: "P00007", entry: Some(&entry), exposures: &[], code: None, record_ending: None, gate: Gate::Unset };
     assert_eq!(draft(&recipient, &case.facts(), &case.templates).err(), Some(DraftError::NotCovered));
 }
 
@@ -233,8 +237,8 @@ fn what_belongs_to_another_is_refused() {
     let entry = chan("en");
     let others = mixed("P00008");
     let refuse = |recipient: Recipient<'_>| assert_eq!(draft(&recipient, &case.facts(), &case.templates).err(), Some(DraftError::OtherPerson));
-    refuse(Recipient { key: "P00007", entry: Some(&entry), exposures: &others, code: None, record_ending: None });
-    refuse(Recipient { key: "P00008", entry: Some(&entry), exposures: &others, code: None, record_ending: None });
+    refuse(Recipient { key: "P00007", entry: Some(&entry), exposures: &others, code: None, record_ending: None, gate: Gate::Unset });
+    refuse(Recipient { key: "P00008", entry: Some(&entry), exposures: &others, code: None, record_ending: None, gate: Gate::Unset });
 }
 
 #[test]
@@ -310,7 +314,7 @@ fn what_the_register_lacks_is_listed_and_nobody_is_dropped() {
 fn a_person_beside_the_register_gets_a_letter_that_waits() {
     let case = Case::new(vec![]);
     let exposures = mixed("P1");
-    let recipient = Recipient { key: "P1", entry: None, exposures: &exposures, code: None, record_ending: None };
+    let recipient = Recipient { key: "P1", entry: None, exposures: &exposures, code: None, record_ending: None, gate: Gate::Unset };
     let letter = draft(&recipient, &case.facts(), &case.templates).expect("it is drafted");
     assert_eq!((letter.attention.as_slice(), letter.is_held()), ([Attention::NotInRegister].as_slice(), true));
     assert!(letter.mail().is_none() && !letter.plain_text().expose_personal().contains("P1"), "a key can be an identity number");
@@ -555,7 +559,7 @@ fn a_letter_without_a_day_ahead_or_a_contact_is_found() {
     case.organisation.safety_contact = None;
     assert_eq!(rules(&case.draft(0, &exposures).1), [Rule::MissingPart]);
     let case = Case::new(vec![chan("en")]);
-    let recipient = Recipient { key: "P00007", entry: Some(&case.register[0]), exposures: &exposures, code: None, record_ending: None };
+    let recipient = Recipient { key: "P00007", entry: Some(&case.register[0]), exposures: &exposures, code: None, record_ending: None, gate: Gate::Unset };
     let letter = draft(&recipient, &case.facts(), &case.templates).expect("it is drafted");
     assert!(!letter.plain_text().expose_personal().contains("Your code"), "a line whose slot is empty is left out");
     assert_eq!(rules(&lint(&letter, &recipient, &case.facts(), &case.templates, &Strangers::default())), [Rule::MissingPart]);
@@ -567,4 +571,82 @@ fn an_account_without_a_translation_is_left_out_and_listed() {
     case.account = BTreeMap::from([("en".into(), "Somebody stole a password.".into())]);
     let (letter, findings) = case.draft(0, &mixed("P00007"));
     assert_eq!((letter.attention.as_slice(), findings.as_slice()), ([Attention::Untranslated].as_slice(), [].as_slice()));
+}
+
+fn with_status(status: &str, change: impl FnOnce(&mut RegisterEntry)) -> RegisterEntry {
+    let mut entry = RegisterEntry { status: Some(status.into()), ..chan("en") };
+    change(&mut entry);
+    entry
+}
+
+/// Drafts a letter behind a gate: whether it is held, the first lines of its envelope, its greeting, its ways and what the lint finds.
+fn gated(entry: RegisterEntry, gate: Gate) -> (bool, Vec<String>, String, Vec<Channel>, Vec<Finding>) {
+    let case = Case::new(vec![entry]);
+    let entry = &case.register[0];
+    let exposures = mixed(&entry.key);
+    let recipient = Recipient { key: &entry.key, entry: Some(entry), exposures: &exposures, code: Some("7K2M-QX4D-9RTV-H3"), record_ending: None, gate };
+    let letter = draft(&recipient, &case.facts(), &case.templates).expect("the case has what a letter needs");
+    let findings = lint(&letter, &recipient, &case.facts(), &case.templates, &Strangers::of(case.register.iter(), &case.facts(), &case.templates));
+    let document = letter.document.expose_personal();
+    let greeting = document.blocks.iter().find_map(|block| if let Block::Paragraph { text, .. } = block { Some(text.clone()) } else { None });
+    let held = letter.is_held();
+    (held, document.recipient.clone(), greeting.unwrap_or_default(), letter.channels.clone(), findings)
+}
+
+#[test]
+fn a_held_letter_has_a_way_out_to_whoever_reads_it() {
+    use strandline_model::letter_word::Reader;
+    let reader = |role, name: &str| Some((role, Some(Personal::new(name.to_owned()))));
+    let home = "Flat 9B, 12 Sample Road, Hong Kong";
+    let check = |entry: RegisterEntry, gate, held, envelope: &[&str], greets: &str, channels: &[Channel]| {
+        let (is_held, lines, greeting, ways, findings) = gated(entry, gate);
+        assert_eq!((is_held, lines.iter().map(String::as_str).collect::<Vec<_>>().as_slice()), (held, envelope));
+        assert!(greeting.starts_with(greets), "{greets}");
+        assert_eq!((ways.as_slice(), rules(&findings)), (channels, vec![]));
+    };
+    let post = [Channel::Post];
+    let both = [Channel::Email, Channel::Post];
+    check(with_status("deceased", |_| ()), Gate::Unset, true, &["To the family of CHAN Siu Ming", home], "To the family of CHAN Siu Ming,", &post);
+    check(with_status("deceased", |_| ()), Gate::Released, false, &["To the family of CHAN Siu Ming", home], "To the family of CHAN Siu Ming,", &post);
+    let executor = |entry: &mut RegisterEntry| entry.reader = reader(Reader::Executor, "WONG Ka Yan");
+    check(with_status("deceased", executor), Gate::Released, false, &["WONG Ka Yan", home], "Dear WONG Ka Yan,", &both);
+    check(
+        with_status("minor", |_| ()),
+        Gate::Unset,
+        true,
+        &["Parent or guardian of CHAN Siu Ming", home],
+        "To the parent or guardian of CHAN Siu Ming,",
+        &post,
+    );
+    check(
+        with_status("minor", |_| ()),
+        Gate::Released,
+        false,
+        &["Parent or guardian of CHAN Siu Ming", home],
+        "To the parent or guardian of CHAN Siu Ming,",
+        &post,
+    );
+    let guardian = |entry: &mut RegisterEntry| entry.reader = reader(Reader::Guardian, "WONG Ka Yan");
+    let lines = ["WONG Ka Yan", "Parent or guardian of CHAN Siu Ming", home];
+    check(with_status("minor", guardian), Gate::Released, false, &lines, "Dear WONG Ka Yan,", &both);
+    let care_of = |entry: &mut RegisterEntry| entry.reader = reader(Reader::CareOf, "Hope House");
+    check(with_status("serving", care_of), Gate::Unset, false, &["CHAN Siu Ming", "c/o Hope House", home], "Dear CHAN Siu Ming,", &both);
+    check(with_status("inmate", |_| ()), Gate::Unset, true, &["CHAN Siu Ming", home], "Dear CHAN Siu Ming,", &both);
+    check(with_status("inmate", |_| ()), Gate::Released, false, &["CHAN Siu Ming", home], "Dear CHAN Siu Ming,", &both);
+    check(with_status("serving", |_| ()), Gate::Held, true, &["CHAN Siu Ming", home], "Dear CHAN Siu Ming,", &both);
+    let unreachable = |entry: &mut RegisterEntry| (entry.email, entry.postal_address) = (None, None);
+    check(with_status("serving", unreachable), Gate::Released, true, &["CHAN Siu Ming"], "Dear CHAN Siu Ming,", &[]);
+}
+
+#[test]
+fn a_letter_that_somebody_else_reads_says_whose_data_it_is_about() {
+    let entry = with_status("minor", |_| ());
+    let case = Case::new(vec![entry]);
+    let (letter, _) = case.draft(0, &mixed("P00007"));
+    assert!(letter.plain_text().expose_personal().contains("This letter is about the data of CHAN Siu Ming. In it, “you” means CHAN Siu Ming."));
+    let body = include_str!("../../../../letters/default/en/body.txt").replace("{about}\n", "");
+    let templates = Templates::read(&[("default/en/body.txt".to_owned(), body)], &[]).expect("a template");
+    let case = Case { templates, ..case };
+    let (_, findings) = case.draft(0, &mixed("P00007"));
+    assert_eq!(rules(&findings), [Rule::MissingPart]);
 }

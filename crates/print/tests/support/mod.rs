@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use strandline_model::estate::{Contact, Organisation};
 use strandline_model::exposure::{Basis, Certainty, Exposure};
+use strandline_model::letter_word::Gate;
 use strandline_model::personal::Personal;
 use strandline_model::register::RegisterEntry;
 use strandline_model::time::{Instant, Interval};
@@ -109,7 +110,7 @@ impl Case {
     }
 
     pub fn draft(&self, entry: &RegisterEntry, exposures: &[Exposure]) -> Letter {
-        let recipient = Recipient { key: &entry.key, entry: Some(entry), exposures, code: Some("7K2M-QX4D-9RTV-H3"), record_ending: None };
+        let recipient = Recipient { key: &entry.key, entry: Some(entry), exposures, code: Some("7K2M-QX4D-9RTV-H3"), record_ending: None, gate: Gate::Unset };
         draft(&recipient, &self.facts(), &self.templates).expect("the case has what a letter needs")
     }
 }

@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use strandline_case::StoredFile;
 use strandline_model::document::Document;
 use strandline_model::letter::LetterReference;
 use strandline_model::time::Instant;
@@ -13,7 +15,7 @@ use strandline_outbound::{Paper, Press, PressError, PressSettings, PrintedBatch,
 use crate::error::ResponseError;
 use crate::run::Response;
 use crate::stage::letters::{Committed, Drafting, file_stem};
-use crate::stage::notify::LetterPlan;
+use crate::stage::notify::{LetterPlan, hexadecimal};
 use crate::store::{self, ManyFiles};
 
 /// So many documents over which the printer ends are not the documents' fault.
@@ -46,6 +48,9 @@ pub struct PrintedLetters {
     letters_entry: u64,
     /// SHA-256 over layout and fonts.
     page_sha256: String,
+    /// SHA-256 of what each PDF was set from, by the PDF's name: one that is set from the same again is kept.
+    #[serde(default)]
+    set_from: BTreeMap<String, String>,
     /// PDFs.
     pub letters: u64,
     /// Letters that were not printed, or take more than a page.
@@ -83,11 +88,22 @@ pub fn run(response: &mut Response<'_>, page: &Page) -> Result<PrintedLetters, R
         presses.push(page.press()?);
     }
     let letters_entry = letters_entry(response).unwrap_or_default();
+    let mut earlier = Earlier::of(response, &page_sha256)?;
+    let mut kept: Vec<StoredFile> = Vec::new();
+    let mut set_from = BTreeMap::new();
     let mut printing = Printing { presses, given: Vec::new(), at: drafting.drafted_at, files: ManyFiles::of("letters"), findings: Vec::new(), broken: 0 };
     let reassurance = drafting.reassurance(response);
     drafting.each_letter(&response.case, reassurance, &mut |letter, _| {
         if !committed.is(&letter) {
             return Err(ResponseError::LettersChanged);
+        }
+        let name = format!("{}.pdf", file_stem(&letter.data_subject));
+        let document = document_sha256(letter.document.expose_personal(), drafting.drafted_at);
+        set_from.insert(name.clone(), document.clone());
+        if let Some((file, finding)) = earlier.take(&response.case, &name, &document, &letter.data_subject) {
+            kept.push(file);
+            printing.findings.extend(finding);
+            return Ok(());
         }
         printing.give(letter.data_subject, letter.document.expose_personal())?;
         if printing.is_full() {
@@ -99,10 +115,44 @@ pub fn run(response: &mut Response<'_>, page: &Page) -> Result<PrintedLetters, R
     printing.take(&response.case)?;
     let Printing { files, findings, .. } = printing;
     let mut files = files.finish()?;
-    let printed = PrintedLetters { letters_entry, page_sha256, letters: files.len() as u64, findings };
+    files.append(&mut kept);
+    let printed = PrintedLetters { letters_entry, page_sha256, set_from, letters: files.len() as u64, findings };
     files.push(store::write_json(&response.case, store::PRINT, &printed)?);
     response.commit_files("print", inputs, files)?;
     Ok(printed)
+}
+
+/// What was printed before, on the same page.
+#[derive(Default)]
+struct Earlier {
+    set_from: BTreeMap<String, String>,
+    files: BTreeMap<String, StoredFile>,
+    findings: Vec<PrintFinding>,
+}
+
+impl Earlier {
+    fn of(response: &Response<'_>, page_sha256: &str) -> Result<Self, ResponseError> {
+        let printed: Option<PrintedLetters> = store::read_json(&response.case, store::PRINT)?;
+        let Some(printed) = printed.filter(|printed| printed.page_sha256 == page_sha256) else { return Ok(Self::default()) };
+        let files = response.case.manifest().stages.get("print").map(|record| record.files.clone()).unwrap_or_default();
+        let files = files.into_iter().filter_map(|file| Some((file.file.strip_prefix("letters/")?.to_owned(), file))).collect();
+        Ok(Self { set_from: printed.set_from, files, findings: printed.findings })
+    }
+
+    /// The PDF that was set from just this, if it is there still, and what was found of it.
+    fn take(&mut self, case: &strandline_case::Case, name: &str, document: &str, data_subject: &str) -> Option<(StoredFile, Option<PrintFinding>)> {
+        self.set_from.get(name).filter(|known| *known == document)?;
+        let file = self.files.remove(name)?;
+        let is_there = std::fs::symlink_metadata(case.path().join(&file.file)).is_ok_and(|found| found.is_file() && found.len() == file.bytes);
+        is_there.then_some(())?;
+        Some((file, self.findings.iter().find(|finding| finding.data_subject == data_subject).cloned()))
+    }
+}
+
+/// SHA-256 of all that a PDF depends on beside the page.
+fn document_sha256(document: &Document, at: Instant) -> String {
+    let json = serde_json::to_vec(document).expect("a document has only texts");
+    hexadecimal(&Sha256::digest([json, at.0.to_be_bytes().to_vec()].concat()))
 }
 
 /// What was printed of the letters as they are now; `None` if they were not, or were drafted again since.

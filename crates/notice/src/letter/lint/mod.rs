@@ -17,7 +17,7 @@ use strandline_model::document::{Block, Document};
 use super::compose::{ACTIONS_LIMIT, expected_rows, written, zone};
 use super::recipient::Addressee;
 use super::template::Templates;
-use super::{Facts, Kind, Letter, Recipient};
+use super::{Facts, Letter, Recipient};
 use prose::{Passage, passages};
 
 pub use readability::{Reading, flesch, read};
@@ -154,6 +154,7 @@ fn finding(rule: Rule, place: impl Into<String>, problem: impl Into<String>) -> 
 fn own_values(recipient: &Recipient<'_>, addressee: &Addressee) -> Vec<String> {
     let mut values: Vec<String> = addressee.address.clone();
     values.extend(addressee.name.clone());
+    values.extend(addressee.reader.iter().filter_map(|(_, name)| name.clone()));
     values.extend(addressee.email.clone());
     values.extend(recipient.code.map(str::to_owned));
     values.extend(recipient.record_ending.map(str::to_owned));
@@ -275,6 +276,10 @@ fn check_parts(letter: &Letter, recipient: &Recipient<'_>, facts: &Facts<'_>, te
     if facts.reference.is_empty() {
         missing("the reference", "the case has no reference");
     }
+    let about = templates.texts(&letter.language).and_then(|texts| Addressee::of(recipient, facts, templates).about(texts));
+    if about.is_some_and(|about| !text.contains(&about)) {
+        missing("whom it is about", "somebody else reads it, and it does not say whose data it is about; put {about} into the template");
+    }
     // An id is made of English words, so in English it will do.
     if let Some(texts) = templates.texts(&letter.language).filter(|_| !letter.language.starts_with("en")) {
         let reached = recipient.exposures.iter().map(|exposure| &exposure.category);
@@ -305,13 +310,15 @@ fn check_person(letter: &Letter, recipient: &Recipient<'_>, addressee: &Addresse
     if recipient.exposures.iter().any(|exposure| exposure.data_subject != recipient.key) {
         wrong("the table", "an exposure of another person was given");
     }
-    if document.recipient.iter().skip(1).ne(addressee.address.iter()) {
+    if !document.recipient.ends_with(&addressee.address) {
         wrong("the address", "it is not the one in the register");
     }
-    if let Some(name) = &addressee.name {
-        let greets = document.blocks.iter().find_map(|b| if let Block::Paragraph { text, .. } = b { Some(text.contains(name.as_str())) } else { None });
-        let addresses = document.recipient.first().is_some_and(|line| if letter.kind == Kind::Deceased { line.contains(name.as_str()) } else { line == name });
-        if !addresses || greets != Some(true) {
+    if let Some(texts) = templates.texts(&letter.language) {
+        let envelope = addressee.envelope(texts);
+        let names = |lines: &[String]| lines[..lines.len() - addressee.address.len().min(lines.len())].to_vec();
+        let greets = document.blocks.iter().find_map(|b| if let Block::Paragraph { text, .. } = b { Some(text) } else { None });
+        let greeting = addressee.salutation(texts);
+        if names(&document.recipient) != names(&envelope) || greets.is_none_or(|text| !text.contains(greeting.trim())) {
             wrong("the name", "the letter is not addressed to the name in the register");
         }
     }

@@ -3,11 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use strandline_case::{Case, CaseError};
 use strandline_model::code::SupportCode;
 use strandline_model::estate::Organisation;
 use strandline_model::exposure::Exposure;
+use strandline_model::letter_word::{Decided, Gate};
 use strandline_model::register::RegisterEntry;
 use strandline_model::time::{Instant, Interval};
 use strandline_notice::letter::{Facts, Letter, Recipient, Said, Templates, draft, record_endings};
@@ -16,8 +18,8 @@ use crate::clearance::{cleared, covered, intrusion};
 use crate::duties::decisions;
 use crate::error::ResponseError;
 use crate::exposed::each_person;
+use crate::letter_words::Addressees;
 use crate::run::Response;
-use crate::stage::expose::register;
 use crate::stage::letters::codes::Codes;
 use crate::stage::letters::index::file_stem;
 use crate::stage::notify::hexadecimal;
@@ -29,6 +31,27 @@ const NEXT_UPDATE_MICROS: i64 = 14 * 24 * 3_600_000_000;
 /// People of the register, by key.
 pub type People = BTreeMap<String, RegisterEntry>;
 
+/// When the letters were drafted, and from what beside the decisions on single letters.
+#[derive(Serialize, Deserialize)]
+pub struct Drafted {
+    /// When: the day that stands on them.
+    pub at: Instant,
+    /// Digest of what all of them stand on.
+    basis: String,
+}
+
+impl Drafted {
+    /// Letters that only words on single letters change keep their day, so that everybody else's stays byte by byte what it was.
+    ///
+    /// # Errors
+    /// If the case cannot be read.
+    pub fn now_or_then(response: &Response<'_>, basis: String, now: Instant) -> Result<Self, ResponseError> {
+        let then: Option<Self> = store::read_json(&response.case, store::LETTERS)?;
+        let at = then.filter(|then| then.basis == basis).map_or(now, |then| then.at);
+        Ok(Self { at, basis })
+    }
+}
+
 /// What all letters of a case are drafted from.
 pub struct Drafting {
     /// The register.
@@ -39,6 +62,7 @@ pub struct Drafting {
     pub drafted_at: Instant,
     /// The codes on them.
     pub codes: Codes,
+    decided: BTreeMap<String, Decided>,
     endings: BTreeMap<String, String>,
     organisation: Organisation,
     reference: String,
@@ -65,13 +89,15 @@ pub enum Reassurance {
 
 impl Drafting {
     /// `None` where there is no trail, and so nobody to write to.
-    pub fn new(response: &Response<'_>, people: People, drafted_at: Instant) -> Result<Option<Self>, ResponseError> {
+    pub fn new(response: &Response<'_>, addressees: Addressees, drafted_at: Instant) -> Result<Option<Self>, ResponseError> {
+        let Addressees { people, decided, .. } = addressees;
         let Some(intrusion) = intrusion(response)? else { return Ok(None) };
         let own: Vec<(String, String)> = store::read_json(&response.case, store::TEMPLATES)?.unwrap_or_default();
         Ok(Some(Self {
             endings: record_endings(people.values()),
             codes: Codes::of(&response.case)?,
             people,
+            decided,
             templates: Templates::read(&own, &response.estate.organisation.regimes)?,
             organisation: response.estate.organisation.clone(),
             reference: response.case.manifest().origin.rsplit('/').next().unwrap_or_default().to_owned(),
@@ -93,11 +119,15 @@ impl Drafting {
         let Some(entry) = record.and_then(|record| record.ledger_entry) else {
             return Err(ResponseError::NotYet { missing: "letters", command: "notify CASE draft" });
         };
-        let drafted_at = response.case.ledger().entry(entry).map_err(CaseError::from)?.time;
-        let (people, _) = register(response)?;
+        let drafted: Option<Drafted> = store::read_json(&response.case, store::LETTERS)?;
+        let drafted_at = match drafted {
+            Some(drafted) => drafted.at,
+            None => response.case.ledger().entry(entry).map_err(CaseError::from)?.time,
+        };
+        let addressees = Addressees::of(response)?;
         let texts = record.into_iter().flat_map(|record| &record.files).filter(|f| f.file.ends_with(".txt"));
         let committed = Committed(texts.map(|f| (f.file.clone(), f.sha256.clone())).collect());
-        Ok(Self::new(response, people, drafted_at)?.map(|drafting| (drafting, committed)))
+        Ok(Self::new(response, addressees, drafted_at)?.map(|drafting| (drafting, committed)))
     }
 
     /// Whom reassurance letters go to.
@@ -159,8 +189,9 @@ impl Drafting {
         let facts = self.facts();
         let mut one = |key: &str, exposures: &[Exposure]| {
             let code = code_of(key)?.map(|code| code.grouped());
+            let gate = self.decided.get(key).map_or(Gate::Unset, |decided| decided.gate);
             let record_ending = self.endings.get(key).map(String::as_str);
-            let recipient = Recipient { key, entry: self.people.get(key), exposures, code: code.as_deref(), record_ending };
+            let recipient = Recipient { key, entry: self.people.get(key), exposures, code: code.as_deref(), record_ending, gate };
             visit(draft(&recipient, &facts, &self.templates)?, &recipient)
         };
         let mut reached = BTreeSet::new();

@@ -4,21 +4,22 @@ mod codes;
 mod drafting;
 mod index;
 
-use strandline_case::{Author, StoredFile};
+use strandline_case::StoredFile;
 use strandline_notice::letter::lint::{Finding, Rule, Strangers, lint};
 use strandline_notice::letter::{Kind, Said, Templates};
 
 pub use codes::Codes;
+pub use drafting::People;
 pub use drafting::{Committed, Drafting, Reassurance, described_categories};
-use drafting::{People, text_of};
+use drafting::{Drafted, text_of};
 use index::INDEX;
 pub use index::{IndexedLetter, file_stem, index};
 
 use crate::clearance::open_questions;
 use crate::duties::decisions;
 use crate::error::ResponseError;
+use crate::letter_words::Addressees;
 use crate::run::{Made, Response};
-use crate::stage::expose::register;
 use crate::stage::print;
 use crate::store::{self, ManyFiles};
 
@@ -38,8 +39,8 @@ pub fn use_templates(response: &mut Response<'_>, files: &[(String, String)]) ->
 /// Drafts the letters.
 pub fn run(response: &mut Response<'_>) -> Result<(), ResponseError> {
     response.needs("expose", "exposures", "expose")?;
-    let (people, notes) = register(response)?;
-    response.outcome.people = people.len() as u64;
+    let addressees = Addressees::of(response)?;
+    response.outcome.people = addressees.people.len() as u64;
     let mut inputs = response.inputs_after(&["trace", "expose", "templates"]);
     for artefact in response.custody()? {
         inputs.insert(format!("evidence/{}", artefact.sha256), artefact.sha256.clone());
@@ -47,12 +48,16 @@ pub fn run(response: &mut Response<'_>) -> Result<(), ResponseError> {
     if let Some(entry) = Said::of(&decisions(&response.case)?).last_entry {
         inputs.insert_setting("decisions", &entry.to_string());
     }
+    let basis = inputs.digest();
+    if let Some(entry) = addressees.last_entry {
+        inputs.insert_setting("letter decisions", &entry.to_string());
+    }
     response.run_stage("letters", inputs, |response, author| {
-        for note in &notes {
+        for note in &addressees.notes {
             response.watcher.note(note);
         }
-        // The commit has the same instant as the letters: a lint later drafts them again as of then.
-        Ok(Made { files: write_all(response, people, author)?, ..Made::default() })
+        let drafted = Drafted::now_or_then(response, basis, author.time)?;
+        Ok(Made { files: write_all(response, addressees, drafted)?, ..Made::default() })
     })?;
     let drafted = response.case.manifest().stages.get("letters").is_some_and(|record| !record.files.is_empty());
     for letter in if drafted { index(response)? } else { Vec::new() } {
@@ -63,8 +68,8 @@ pub fn run(response: &mut Response<'_>) -> Result<(), ResponseError> {
     Ok(())
 }
 
-fn write_all(response: &mut Response<'_>, people: People, author: &Author) -> Result<Vec<StoredFile>, ResponseError> {
-    let Some(mut drafting) = Drafting::new(response, people, author.time)? else { return Ok(Vec::new()) };
+fn write_all(response: &mut Response<'_>, addressees: Addressees, drafted: Drafted) -> Result<Vec<StoredFile>, ResponseError> {
+    let Some(mut drafting) = Drafting::new(response, addressees, drafted.at)? else { return Ok(Vec::new()) };
     let reassurance = drafting.reassurance(response);
     let mut files = ManyFiles::of("letters");
     let mut index = csv::Writer::from_writer(Vec::new());
@@ -88,6 +93,7 @@ fn write_all(response: &mut Response<'_>, people: People, author: &Author) -> Re
     let bytes = index.into_inner().expect("memory can be flushed");
     files.push(store::write(&response.case, INDEX.0, INDEX.1, &bytes)?);
     files.push(drafting.codes.store(&response.case)?);
+    files.push(store::write_json(&response.case, store::LETTERS, &drafted)?);
     Ok(files)
 }
 

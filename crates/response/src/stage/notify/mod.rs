@@ -2,6 +2,7 @@
 //!
 //! Nothing leaves without the approvals that the plan needs, and each effect is in the ledger before it happens.
 
+mod approved;
 mod kept;
 mod outbox;
 mod plan;
@@ -13,6 +14,7 @@ use std::sync::atomic::AtomicBool;
 use serde::Serialize;
 use strandline_case::{Approval, NewLetter, Sending, SendingFiles, SendingStep, StoredLetter};
 use strandline_model::letter::{Channel, LetterReference, SendingState};
+use strandline_model::register::RegisterEntry;
 use strandline_model::time::Instant;
 use strandline_notice::letter::lint::Finding;
 use strandline_outbound::{
@@ -21,12 +23,12 @@ use strandline_outbound::{
 };
 
 pub(crate) use kept::{KeptLetter, kept_letters};
-pub(crate) use outbox::load_text;
 pub use outbox::{Attach, OutboxError, by_person};
+pub(crate) use outbox::{load_text, step};
 pub(crate) use plan::hexadecimal;
-pub use plan::{HeldLetter, LetterPlan, PlannedLetter};
+pub use plan::{HeldLetter, LetterPlan, PlannedLetter, Settled, SettledLetter};
 
-use self::outbox::{CaseOutbox, load, step};
+use self::outbox::{CaseOutbox, load, reader_name};
 use crate::error::ResponseError;
 use crate::run::Response;
 use crate::stage::letters;
@@ -42,8 +44,12 @@ pub struct ApprovalState {
     pub plan_sha256: String,
     /// Letters in it.
     pub letters: u64,
-    /// Who has approved exactly this.
+    /// Who has approved every letter of it, in one approval or in several.
     pub approved_by: Vec<String>,
+    /// By how many people each letter is approved, at least.
+    pub have: usize,
+    /// Letters that lack approvals.
+    pub open: u64,
     /// How many different people must.
     pub needed: usize,
     /// Approvals of something that was changed since.
@@ -53,7 +59,7 @@ pub struct ApprovalState {
 impl ApprovalState {
     /// Whether the letters may go.
     pub fn is_enough(&self) -> bool {
-        self.approved_by.len() >= self.needed
+        self.have >= self.needed
     }
 }
 
@@ -194,19 +200,20 @@ impl Response<'_> {
     /// If the state of the case cannot be read.
     pub fn approval_state(&self, plan: &LetterPlan, second_approver_from: Option<u64>) -> Result<ApprovalState, ResponseError> {
         let stored = self.case.stored_approvals()?;
-        let mut names: BTreeMap<String, String> = BTreeMap::new();
-        for approval in stored.iter().map(|s| &s.approval).filter(|a| a.plan_sha256 == plan.sha256) {
-            names.entry(same_name(&approval.approved_by)).or_insert_with(|| approval.approved_by.clone());
-        }
+        let approvals: Vec<&Approval> = stored.iter().map(|s| &s.approval).collect();
+        let approved = approved::read(self, plan, &approvals)?;
         let of_estate = self.estate.sending.as_ref().and_then(|s| s.second_approver_from).unwrap_or(SECOND_APPROVER_FROM);
         let threshold = second_approver_from.map_or(of_estate, |asked| asked.min(of_estate));
         let letters = plan.letters.len() as u64;
         let outdated = stored.iter().filter(|s| s.approval.plan_sha256 != plan.sha256).count();
+        let needed = if letters >= threshold { 2 } else { 1 };
         Ok(ApprovalState {
             plan_sha256: plan.sha256.clone(),
             letters,
-            approved_by: names.into_values().collect(),
-            needed: if letters >= threshold { 2 } else { 1 },
+            have: approved.per_letter.iter().copied().min().unwrap_or(0),
+            open: approved.per_letter.iter().filter(|count| **count < needed).count() as u64,
+            approved_by: approved.of_all,
+            needed,
             outdated,
         })
     }
@@ -242,6 +249,7 @@ impl Response<'_> {
         }
         let approval =
             Approval { plan_sha256: plan.sha256.clone(), letters: plan.letters.len() as u64, approved_by: name, approved_at: (self.settings.now)(), reason };
+        approved::keep(self, &plan, round)?;
         self.case.record_approval(&approval, env!("CARGO_PKG_VERSION"))?;
         self.approval_state(&plan, second_approver_from)
     }
@@ -402,16 +410,31 @@ impl Response<'_> {
         Ok(resolved)
     }
 
-    /// A person's word on uncertain letters: they arrived, or they are to be sent again at the risk of arriving twice.
+    /// A person's word on uncertain letters: they arrived, or they are to be sent again at the risk of arriving twice. Those that were
+    /// refused or came back can be sent again too, without that risk.
     ///
     /// # Errors
-    /// If the case cannot be written.
+    /// If a person has no letter that this can be said of; then nothing is recorded. If the case cannot be written.
     pub fn resolve_by_word(&mut self, keys: &BTreeSet<String>, state: SendingState) -> Result<u64, ResponseError> {
+        let now = (self.settings.now)();
         let words = match state {
             SendingState::Queued => "a person has it sent again",
             _ => "a person says that it arrived",
         };
-        self.resolve(&mut |stored| keys.contains(&stored.letter.data_subject).then_some((state, words)))
+        let mut sending = self.case.sending()?;
+        sending.settle(now)?;
+        let letters = by_person(self.case.stored_letters()?);
+        let mut steps = Vec::new();
+        for key in keys {
+            let own = letters.get(key).map(Vec::as_slice).unwrap_or_default();
+            let stored = own.iter().rev().find(|row| can_be_settled(row, own, state)).ok_or_else(|| ResponseError::NoLetter(key.clone()))?;
+            let said = Some(words.to_owned());
+            steps.push(SendingStep { channel: stored.letter.channel, ..step(&stored.letter.reference, state, now, None, said) });
+        }
+        sending.commit(&steps)?;
+        drop(sending);
+        self.enter("resolve", BTreeMap::new(), BTreeMap::new())?;
+        Ok(steps.len() as u64)
     }
 
     /// Records that letters came back, or were answered. Returns how many letters that was.
@@ -454,6 +477,16 @@ impl Response<'_> {
             status.answer = status.answer.or_else(|| Some(held.reason.clone()));
             people.push(status);
         }
+        for settled in &plan.settled {
+            let rows = stored.remove(&settled.data_subject).unwrap_or_default();
+            let (state, since) = match settled.how {
+                Settled::ByHand(at) => ("by_hand", Some(at)),
+                Settled::ForNobody => ("nobody", None),
+            };
+            let mut status = told(&settled.data_subject, None, rows.into_iter().filter(|row| !row.state.has_failed()).collect(), state);
+            status.since = status.since.or(since);
+            people.push(status);
+        }
         // People who were written to and are in the plan no more.
         people.extend(stored.into_iter().map(|(key, rows)| told(&key, None, rows, "drafted")));
         people.sort_by(|a, b| a.data_subject.cmp(&b.data_subject));
@@ -473,7 +506,7 @@ impl Response<'_> {
         if approval.is_enough() {
             return Ok(plan);
         }
-        Err(ResponseError::NotApproved { have: approval.approved_by.len(), needed: approval.needed, outdated: approval.outdated })
+        Err(ResponseError::NotApproved { have: approval.have, needed: approval.needed, open: approval.open, outdated: approval.outdated })
     }
 
     /// Queues what is approved: each person by one channel, and by another only after the first has failed.
@@ -529,6 +562,15 @@ impl Response<'_> {
     }
 }
 
+/// Whether a person's word can bring this letter to that state.
+fn can_be_settled(row: &StoredLetter, own: &[StoredLetter], state: SendingState) -> bool {
+    let elsewhere = |other: &StoredLetter| other.letter.reference == row.letter.reference && other.letter.channel != row.letter.channel;
+    match state {
+        SendingState::Queued if row.state.has_failed() => !own.iter().any(|other| elsewhere(other) && !other.state.has_failed()),
+        _ => row.state == SendingState::Uncertain,
+    }
+}
+
 /// A name as two spellings of it compare: case and spaces do not make another person.
 fn same_name(name: &str) -> String {
     name.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
@@ -567,7 +609,7 @@ fn next_channel(planned: &PlannedLetter, rows: &[StoredLetter], wave: Wave) -> (
 fn postal(plan: &LetterPlan, stored: &StoredLetter) -> Option<LetterAddress> {
     let entry = plan.people.get(&stored.letter.data_subject)?;
     let language = entry.language.clone().unwrap_or_else(|| "en".to_owned());
-    let name = entry.names.get(&language).or_else(|| entry.names.get("en")).or_else(|| entry.names.values().next()).cloned().unwrap_or_default();
+    let name = reader_name(entry, &language).or_else(|| reader_name(&RegisterEntry { reader: None, ..entry.clone() }, &language)).unwrap_or_default();
     Some(LetterAddress { reference: stored.letter.reference.clone(), name, address: entry.postal_address.clone()?, language })
 }
 

@@ -73,7 +73,7 @@ pub fn load(case: &Path, planned: &PlannedLetter, entry: Option<&RegisterEntry>,
     let Some((path, bytes)) = text else { return Err(OutboxError::Malformed(case.join(format!("letters/{}", planned.reference)))) };
     let letter = String::from_utf8(bytes).ok().and_then(|whole| split(&whole)).ok_or(OutboxError::Malformed(path))?;
     let (language, subject, text) = letter;
-    let name = entry.and_then(|e| e.names.get(&language).or_else(|| e.names.get("en")).or_else(|| e.names.values().next()).cloned());
+    let name = entry.and_then(|entry| reader_name(entry, &language));
     Ok(OutgoingLetter {
         reference: planned.reference.clone(),
         address: entry.and_then(|e| e.email.clone()).unwrap_or_default(),
@@ -84,6 +84,14 @@ pub fn load(case: &Path, planned: &PlannedLetter, entry: Option<&RegisterEntry>,
         html: html.map(Personal::new),
         attachments,
     })
+}
+
+/// The name of whoever reads the letter.
+pub fn reader_name(entry: &RegisterEntry, language: &str) -> Option<Personal<String>> {
+    match &entry.reader {
+        Some((reader, name)) if reader.is_other() => name.clone(),
+        _ => entry.names.get(language).or_else(|| entry.names.get("en")).or_else(|| entry.names.values().next()).cloned(),
+    }
 }
 
 /// Language, subject and text of a letter's text file, compared with its hash.

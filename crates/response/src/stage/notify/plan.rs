@@ -8,11 +8,13 @@ use std::collections::BTreeMap;
 use sha2::{Digest, Sha256};
 use strandline_case::StoredFile;
 use strandline_model::letter::{Channel, LetterReference};
+use strandline_model::letter_word::{Decided, Gate};
 use strandline_model::register::RegisterEntry;
+use strandline_model::time::Instant;
 
 use crate::error::ResponseError;
+use crate::letter_words::Addressees;
 use crate::run::Response;
-use crate::stage::expose::register;
 use crate::stage::letters::{IndexedLetter, index};
 use crate::stage::print;
 
@@ -40,13 +42,44 @@ pub struct HeldLetter {
     pub reason: String,
 }
 
+/// Why a letter need not go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settled {
+    /// Somebody told the person, at this time.
+    ByHand(Instant),
+    /// There is nobody to write to.
+    ForNobody,
+}
+
+impl Settled {
+    fn of(decided: &Decided, round: u32) -> Option<Self> {
+        let by_hand = decided.by_hand.get(&round).map(|at| Self::ByHand(*at));
+        by_hand.or((decided.gate == Gate::ForNobody).then_some(Self::ForNobody))
+    }
+}
+
+/// A letter that need not go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SettledLetter {
+    /// Whose it is.
+    pub data_subject: String,
+    /// Why.
+    pub how: Settled,
+}
+
 /// A round of letters.
 #[derive(Debug)]
 pub struct LetterPlan {
+    /// The round.
+    pub round: u32,
     /// Letters that can go, by reference.
     pub letters: BTreeMap<LetterReference, PlannedLetter>,
     /// Letters that cannot.
     pub held: Vec<HeldLetter>,
+    /// Letters that need not, as a person decided: who was told by hand, and for whom there is nobody to write to.
+    pub settled: Vec<SettledLetter>,
+    /// What is approved, a line a letter, in order.
+    pub lines: Vec<String>,
     /// SHA-256 of what is approved.
     pub sha256: String,
     /// The register, for addresses.
@@ -58,11 +91,15 @@ pub fn make(response: &Response<'_>, round: u32) -> Result<LetterPlan, ResponseE
     let Some(record) = response.case.manifest().stages.get("letters") else {
         return Err(ResponseError::NotYet { missing: "letters", command: "notify CASE draft" });
     };
-    let (people, _) = register(response)?;
+    let Addressees { people, decided, .. } = Addressees::of(response)?;
     let printed = print::current(response)?.and_then(|_| response.case.manifest().stages.get("print"));
     let mut files_of = files_by_stem(record.files.iter().chain(printed.into_iter().flat_map(|record| &record.files)));
-    let (mut letters, mut held, mut lines) = (BTreeMap::new(), Vec::new(), Vec::new());
+    let (mut letters, mut held, mut settled, mut lines) = (BTreeMap::new(), Vec::new(), Vec::new(), Vec::new());
     for indexed in if record.files.is_empty() { Vec::new() } else { index(response)? } {
+        if let Some(how) = decided.get(&indexed.data_subject).and_then(|decided| Settled::of(decided, round)) {
+            settled.push(SettledLetter { data_subject: indexed.data_subject, how });
+            continue;
+        }
         let entry = people.get(&indexed.data_subject);
         let files = files_of.remove(&indexed.stem).unwrap_or_default();
         let paper = if printed.is_none() || files.iter().any(is_pdf) { Paper::Possible } else { Paper::Impossible };
@@ -79,8 +116,18 @@ pub fn make(response: &Response<'_>, round: u32) -> Result<LetterPlan, ResponseE
         letters.insert(reference.clone(), PlannedLetter { reference, data_subject: indexed.data_subject, files, letter_sha256, channels });
     }
     lines.sort();
-    let sha256 = hexadecimal(&Sha256::digest(format!("letters of round {round}\n{}", lines.concat())));
-    Ok(LetterPlan { letters, held, sha256, people })
+    let sha256 = hexadecimal(&Sha256::digest(plan_text(round, &lines)));
+    Ok(LetterPlan { round, letters, held, settled, lines, sha256, people })
+}
+
+/// What is hashed and approved: a head that names the round, and a line a letter.
+pub fn plan_text(round: u32, lines: &[String]) -> String {
+    format!("{}{}", plan_head(round), lines.concat())
+}
+
+/// The head of it.
+pub fn plan_head(round: u32) -> String {
+    format!("letters of round {round}\n")
 }
 
 /// The files of letters, by the letter's stem: the text first, then by name.
@@ -132,7 +179,10 @@ fn channels_of(indexed: &IndexedLetter, entry: Option<&RegisterEntry>, paper: Pa
 /// What of a register entry decides where a letter goes, joined so that no two entries give the same text.
 fn address_text(entry: Option<&RegisterEntry>) -> Vec<u8> {
     let mut text = Vec::new();
-    for part in entry.into_iter().flat_map(|e| [e.email.as_ref(), e.postal_address.as_ref()].into_iter().chain(e.names.values().map(Some))) {
+    let reader = |e: &RegisterEntry| e.reader.as_ref().and_then(|(_, name)| name.clone());
+    let readers: Vec<_> = entry.and_then(reader).into_iter().collect();
+    let parts = entry.into_iter().flat_map(|e| [e.email.as_ref(), e.postal_address.as_ref()].into_iter().chain(e.names.values().map(Some)));
+    for part in parts.chain(readers.iter().map(Some)) {
         let part = part.map_or("", |part| part.expose_personal());
         text.extend_from_slice(&(part.len() as u64).to_be_bytes());
         text.extend_from_slice(part.as_bytes());

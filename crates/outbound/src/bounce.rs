@@ -51,6 +51,15 @@ pub fn read_bounce(message: &[u8], return_path: &ReturnPath) -> Option<Bounce> {
     Some(Bounce { reference, kind, answer })
 }
 
+/// Whether this is a message at all: whatever a mail system delivers names its sender, its way or itself.
+pub fn is_mail(message: &[u8]) -> bool {
+    let message = &message[..message.len().min(REPORT_BYTES_LIMIT)];
+    let names = ["from", "to", "received", "return-path", "message-id", "delivered-to", "subject", "date"];
+    MessageParser::default()
+        .parse(message)
+        .is_some_and(|parsed| parsed.headers().iter().any(|header| names.iter().any(|name| header.name().eq_ignore_ascii_case(name))))
+}
+
 /// The letter: by the recipients that the report was delivered to, then by the letter that it returns.
 fn find_reference(message: &Message<'_>, return_path: &ReturnPath) -> Option<LetterReference> {
     let own = ["Delivered-To", "X-Original-To", "Envelope-To", "X-Envelope-To", "To"];

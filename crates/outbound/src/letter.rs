@@ -3,6 +3,7 @@
 //! The message holds nothing that is fetched when it is read: no image, no link of ours that counts, no style sheet. Its bytes
 //! follow from the letter and the time alone.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
@@ -61,6 +62,8 @@ impl fmt::Debug for Attachment {
 #[derive(Clone, Debug)]
 pub struct SenderIdentity {
     from: Mailbox,
+    /// The name by the letter's language, where it has one of its own.
+    names: BTreeMap<String, String>,
     reply_to: Option<Mailbox>,
     return_path: ReturnPath,
 }
@@ -72,7 +75,19 @@ impl SenderIdentity {
     /// [`ComposeError::OwnAddress`] if one of them is no address.
     pub fn new(from: &str, name: Option<&str>, reply_to: Option<&str>, return_path: ReturnPath) -> Result<Self, ComposeError> {
         let own = |text: &str| mailbox(name, text).map_err(|_| ComposeError::OwnAddress);
-        Ok(Self { from: own(from)?, reply_to: reply_to.map(own).transpose()?, return_path })
+        Ok(Self { from: own(from)?, names: BTreeMap::new(), reply_to: reply_to.map(own).transpose()?, return_path })
+    }
+
+    /// With names by language: a letter shows that of its own.
+    #[must_use]
+    pub fn named_in(mut self, names: BTreeMap<String, String>) -> Self {
+        self.names = names;
+        self
+    }
+
+    fn from_in(&self, language: &str) -> Mailbox {
+        let name = self.names.get(language).map(|name| one_line(name, HEADER_TEXT_LIMIT)).filter(|name| !name.is_empty());
+        Mailbox::new(name.or_else(|| self.from.name.clone()), self.from.email.clone())
     }
 
     /// Where reports go.
@@ -141,7 +156,8 @@ pub enum ComposeError {
 const HEADER_TEXT_LIMIT: usize = 200;
 
 /// Headers that a letter has, each at most once. Anything else in the finished message was injected.
-const HEADERS: [&str; 12] = [
+const HEADERS: [&str; 13] = [
+    "x-auto-response-suppress",
     "from",
     "to",
     "reply-to",
@@ -169,14 +185,16 @@ pub fn compose(letter: &OutgoingLetter, identity: &SenderIdentity, dkim: Option<
     let envelope = Envelope::new(Some(return_path.parse().map_err(|_| ComposeError::OwnAddress)?), vec![to.email.clone()])?;
     let mut builder = Message::builder()
         .envelope(envelope)
-        .from(identity.from.clone())
+        .from(identity.from_in(&letter.language))
         .to(to)
         .header(Subject::from(one_line(letter.subject.expose_personal(), HEADER_TEXT_LIMIT)))
         .header(Date::new(system_time(at)))
         .header(MessageId::from(message_id.clone()))
         .raw_header(HeaderValue::new(HeaderName::new_from_ascii_str("Content-Language"), language.clone()))
         // RFC 3834: no automatic answer is wanted to a letter that a program sends.
-        .raw_header(HeaderValue::new(HeaderName::new_from_ascii_str("Auto-Submitted"), "auto-generated".to_owned()));
+        .raw_header(HeaderValue::new(HeaderName::new_from_ascii_str("Auto-Submitted"), "auto-generated".to_owned()))
+        // Exchange heeds this one alone: no absence note, no receipt, no note that it was read.
+        .raw_header(HeaderValue::new(HeaderName::new_from_ascii_str("X-Auto-Response-Suppress"), "All".to_owned()));
     if let Some(reply_to) = &identity.reply_to {
         builder = builder.reply_to(reply_to.clone());
     }

@@ -20,7 +20,7 @@ mod return_path;
 mod send;
 mod smtp;
 
-pub use bounce::{Bounce, BounceKind, read_bounce};
+pub use bounce::{Bounce, BounceKind, is_mail, read_bounce};
 pub use dkim::{DkimError, DkimKey};
 pub use dry_run::{DryRunError, write_eml};
 pub use letter::{Attachment, ComposeError, ComposedMail, OutgoingLetter, SenderIdentity, compose, is_address};

@@ -4,6 +4,8 @@ use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
+use flate2::bufread::MultiGzDecoder;
+
 use crate::bounce::REPORT_BYTES_LIMIT;
 
 /// A mailbox that cannot be read.
@@ -27,9 +29,8 @@ pub fn read_messages(path: &Path, each: &mut dyn FnMut(&[u8])) -> Result<u64, Ma
     if !fs::metadata(path).map_err(at)?.is_dir() {
         return read_file(path, each);
     }
-    let folders = if path.join("cur").is_dir() || path.join("new").is_dir() { vec![path.join("cur"), path.join("new")] } else { vec![path.to_owned()] };
     let mut files = Vec::new();
-    for folder in folders.iter().filter(|f| f.is_dir()) {
+    for folder in folders(path).map_err(at)? {
         for entry in fs::read_dir(folder).map_err(at)? {
             let entry = entry.map_err(at)?;
             if entry.file_type().map_err(at)?.is_file() {
@@ -44,15 +45,57 @@ pub fn read_messages(path: &Path, each: &mut dyn FnMut(&[u8])) -> Result<u64, Ma
 fn read_file(path: &Path, each: &mut dyn FnMut(&[u8])) -> Result<u64, MailboxError> {
     let at = |source| MailboxError { path: path.to_owned(), source };
     let mut reader = BufReader::new(File::open(path).map_err(at)?);
-    let is_mbox = reader.fill_buf().map_err(at)?.starts_with(b"From ");
-    if is_mbox {
-        return split_mbox(reader, each).map_err(at);
+    // Dovecot compresses each message, and people the files that they send.
+    if reader.fill_buf().map_err(at)?.starts_with(&GZIP) {
+        return read_stream(BufReader::new(MultiGzDecoder::new(reader)), each).map_err(at);
     }
-    let mut message = Vec::new();
-    reader.take(REPORT_BYTES_LIMIT as u64).read_to_end(&mut message).map_err(at)?;
+    read_stream(reader, each).map_err(at)
+}
+
+fn read_stream(mut reader: impl BufRead, each: &mut dyn FnMut(&[u8])) -> io::Result<u64> {
+    // Programs put a mark or an empty line first.
+    let mut first = Vec::new();
+    loop {
+        let ahead = reader.fill_buf()?;
+        let Some(byte) = ahead.first().copied() else { break };
+        if !(byte.is_ascii_whitespace() || (first.len() < BOM.len() && byte == BOM[first.len()])) || first.len() >= LEAD_LIMIT {
+            break;
+        }
+        first.push(byte);
+        reader.consume(1);
+    }
+    if reader.fill_buf()?.starts_with(b"From ") {
+        return split_mbox(reader, each);
+    }
+    let mut message = if first.starts_with(&BOM) { Vec::new() } else { first };
+    reader.take(REPORT_BYTES_LIMIT as u64).read_to_end(&mut message)?;
     each(&message);
     Ok(1)
 }
+
+/// The folders of a mailbox: a Maildir's own and those of its subfolders (`.Bounces`), where filters put reports.
+fn folders(path: &Path) -> io::Result<Vec<PathBuf>> {
+    let of_maildir = |path: &Path| ["cur", "new"].map(|name| path.join(name)).into_iter().filter(|folder| folder.is_dir()).collect::<Vec<_>>();
+    let mut found = of_maildir(path);
+    for entry in fs::read_dir(path)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() && !matches!(entry.file_name().to_str(), Some("cur" | "new" | "tmp")) {
+            found.extend(of_maildir(&entry.path()));
+        }
+    }
+    if found.is_empty() {
+        found.push(path.to_owned());
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// How gzip begins.
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+/// The mark of UTF-8.
+const BOM: [u8; 3] = [0xef, 0xbb, 0xbf];
+/// So much may stand before a message.
+const LEAD_LIMIT: usize = 64;
 
 /// An mbox (RFC 4155): a message begins at a line `From ` that follows an empty line. `>From ` loses its mark.
 fn split_mbox(mut reader: impl BufRead, each: &mut dyn FnMut(&[u8])) -> io::Result<u64> {
@@ -111,6 +154,37 @@ mod tests {
         assert_eq!(read(&maildir), ["cur", "new"]);
         assert_eq!(read(&maildir.join("cur")), ["cur"]);
         assert!(read_messages(&folder.path().join("absent"), &mut |_| ()).is_err());
+    }
+
+    #[test]
+    fn a_mailbox_that_programs_packed_or_sorted_is_read_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let gzip = |text: &str| {
+            let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+            io::Write::write_all(&mut packed, text.as_bytes()).unwrap();
+            packed.finish().unwrap()
+        };
+        let maildir = folder.path().join("maildir");
+        for name in ["cur", "new", "tmp", ".Bounces/cur", ".Bounces.Old/new", ".Empty"] {
+            fs::create_dir_all(maildir.join(name)).unwrap();
+        }
+        fs::write(maildir.join("cur/1.h,S=9:2,SZ"), gzip("Subject: packed\n\n")).unwrap();
+        fs::write(maildir.join(".Bounces/cur/1"), "Subject: sorted\n\n").unwrap();
+        fs::write(maildir.join(".Bounces.Old/new/1"), "Subject: old\n\n").unwrap();
+        assert_eq!(read(&maildir), ["Subject: sorted\n\n", "Subject: old\n\n", "Subject: packed\n\n"]);
+        for lead in ["\n", "\u{feff}", "\r\n\r\n"] {
+            let mbox = folder.path().join("lead.mbox");
+            fs::write(&mbox, format!("{lead}From a Mon\nSubject: 1\n\nFrom b Tue\nSubject: 2\n")).unwrap();
+            assert_eq!(read(&mbox).len(), 2, "{lead:?}");
+        }
+        let mbox = folder.path().join("all.mbox.gz");
+        fs::write(&mbox, gzip("From a Mon\nSubject: 1\n\nFrom b Tue\nSubject: 2\n")).unwrap();
+        assert_eq!(read(&mbox).len(), 2);
+        let bomb = folder.path().join("bomb.gz");
+        fs::write(&bomb, gzip(&"x".repeat(64 << 20))).unwrap();
+        assert_eq!(read(&bomb)[0].len(), REPORT_BYTES_LIMIT);
+        fs::write(&bomb, [0x1f, 0x8b, 1, 2, 3]).unwrap();
+        assert!(read_messages(&bomb, &mut |_| ()).is_err());
     }
 
     #[test]

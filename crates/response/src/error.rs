@@ -176,6 +176,9 @@ pub enum ResponseError {
     /// A mailbox of reports.
     #[error(transparent)]
     Mailbox(#[from] MailboxError),
+    /// A mailbox without a message.
+    #[error("{} holds no message that is mail: give a Maildir, an mbox file, a folder of .eml files, or one of them", .0.display())]
+    NoMessages(PathBuf),
     /// The printer.
     #[error(transparent)]
     Press(#[from] PressError),

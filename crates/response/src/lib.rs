@@ -42,7 +42,7 @@ pub mod notice {
     pub use strandline_notice::letter::lint::Finding;
 }
 pub use stage::notify::{
-    AfterFailure, ApprovalState, Attach, BounceTally, HeldLetter, LetterPlan, LetterStatus, LogIs, OutboxError, PersonStatus, PlannedLetter, Resolved,
+    AfterFailure, ApprovalState, Attach, BounceTally, HeldLetter, LetterPlan, LetterStatus, LogIs, OutboxError, PersonStatus, PlannedLetter, Reach, Resolved,
     SendOrder, Settled, SettledLetter, Wave,
 };
 pub use stage::print::{Page, PrintFinding, PrintedLetters};

@@ -1,5 +1,6 @@
 //! How letters reach the mail server: what the command line says, and what the estate says where it is silent.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -58,12 +59,15 @@ pub struct Mail {
 
 impl Mail {
     /// Who writes.
-    pub fn identity(&self, described: Option<&Sending>, organisation: &str) -> anyhow::Result<SenderIdentity> {
+    pub fn identity(&self, described: Option<&Sending>, organisation: &BTreeMap<String, String>) -> anyhow::Result<SenderIdentity> {
         let from = self.from.as_deref().or(described.map(|s| s.from.as_str())).context("who writes? give --from, or [sending] from in the estate")?;
         let return_path = return_path(self.return_path.as_deref(), described)?;
-        let name = described.and_then(|s| s.from_name.as_deref()).unwrap_or(organisation);
+        let english = organisation.get("en").or_else(|| organisation.values().next()).map(String::as_str).unwrap_or_default();
+        let own = described.and_then(|s| s.from_name.as_deref());
         let reply_to = described.and_then(|s| s.reply_to.as_deref());
-        Ok(SenderIdentity::new(from, Some(name), reply_to, return_path)?)
+        let identity = SenderIdentity::new(from, Some(own.unwrap_or(english)), reply_to, return_path)?;
+        // A name that the estate chose for mail is the same in every language.
+        Ok(if own.is_some() { identity } else { identity.named_in(organisation.clone()) })
     }
 
     /// The key for signatures, where one is given.

@@ -10,7 +10,8 @@ use clap::{Args, Subcommand, ValueEnum};
 use strandline_model::letter::{Channel, SendingState};
 use strandline_response::notice::Finding;
 use strandline_response::{
-    AfterFailure, ApprovalState, Attach, Authenticity, Left, LetterStatus, LogIs, Pace, PrintedLetters, Response, SendOrder, SentTally, Wave,
+    AfterFailure, ApprovalState, Attach, Authenticity, Left, LetterStatus, LogIs, Pace, PersonStatus, PrintedLetters, Reach, Response, SendOrder, SentTally,
+    Wave,
 };
 
 use crate::cmd::letter_word::{Word, decided};
@@ -125,6 +126,9 @@ struct Send {
     /// One channel only; otherwise each person's better one
     #[arg(long, value_name = "CHANNEL")]
     by: Option<By>,
+    /// With --by: also those for whom the other channel is the better one
+    #[arg(long, requires = "by")]
+    everybody: bool,
     /// Use the other channel where one failed (refused, bounced, returned)
     #[arg(long)]
     other_channel: bool,
@@ -304,9 +308,9 @@ fn preview(common: &Common, response: &Response<'_>, key: Option<&str>, round: R
 /// Writes every e-mail as it would go into a new folder, as a drill does. Returns how many.
 pub fn rehearse(response: &mut Response<'_>, folder: &Path) -> anyhow::Result<u64> {
     let described = response.sending_described().cloned();
-    let identity = Mail::default().identity(described.as_ref(), &response.organisation_name())?;
+    let identity = Mail::default().identity(described.as_ref(), &response.organisation_names())?;
     let order = SendOrder {
-        wave: Wave { round: 1, second_approver_from: None, channel: None, after_failure: AfterFailure::Leave },
+        wave: Wave { round: 1, second_approver_from: None, channel: None, after_failure: AfterFailure::Leave, reach: Reach::Better },
         attach: Attach::Nothing,
         server: &unused_server(),
         identity: &identity,
@@ -327,13 +331,14 @@ impl Send {
                 By::Post => Channel::Post,
             }),
             after_failure: if self.other_channel { AfterFailure::OtherChannel } else { AfterFailure::Leave },
+            reach: if self.everybody { Reach::Everybody } else { Reach::Better },
         }
     }
 
     /// Sends, or writes what would be sent. Returns what was done.
     fn run(&self, response: &mut Response<'_>) -> anyhow::Result<Done> {
         let described = response.sending_described().cloned();
-        let organisation = response.organisation_name();
+        let organisation = response.organisation_names();
         let wave = self.wave();
         let on_paper = wave.channel == Some(Channel::Post);
         match &self.into {
@@ -420,7 +425,8 @@ fn print_approval(common: &Common, approval: &ApprovalState) -> anyhow::Result<E
     Ok(ExitCode::SUCCESS)
 }
 
-/// 0 if everybody's letter is on its way; 3 if a person must see to some.
+/// 0 if all that goes by e-mail is on its way; 3 if some was refused, is uncertain or still waits. Letters for paper and held ones are
+/// told, and are no failure of the run.
 fn print_sent(common: &Common, done: &Done, status: &LetterStatus) -> anyhow::Result<ExitCode> {
     let tally = match done {
         Done::Written(letters, folder) => {
@@ -456,13 +462,17 @@ fn print_sent(common: &Common, done: &Done, status: &LetterStatus) -> anyhow::Re
             if on_paper > 0 {
                 say!("{} wait for paper: `strandline notify CASE send --by post --into DIR`", thousands(on_paper));
             }
+            if count("held") > 0 {
+                say!("{} are held: `strandline notify CASE status --only held` says why, and the way out", thousands(count("held")));
+            }
             if count("deferred") + count("queued") > on_paper {
                 say!("Run it again to go on with those that wait.");
             }
         }
     }
-    let open = ["queued", "in_flight", "deferred", "refused", "uncertain", "bounced", "returned", "held"].iter().map(|s| count(s)).sum::<u64>();
-    Ok(if open == 0 { ExitCode::SUCCESS } else { ExitCode::from(3) })
+    let waits = |person: &PersonStatus| person.channel == Some(Channel::Email) && matches!(person.state.as_str(), "queued" | "deferred" | "in_flight");
+    let is_whole = tally.refused == 0 && count("uncertain") == 0 && !status.people.iter().any(waits);
+    Ok(if is_whole { ExitCode::SUCCESS } else { ExitCode::from(3) })
 }
 
 fn print_counts(counts: &BTreeMap<String, u64>) {

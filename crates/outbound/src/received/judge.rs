@@ -197,22 +197,33 @@ impl Letter {
         };
         let own: Vec<u32> = self.tokens.iter().map(|token| id(token.text.as_str())).collect();
         let them: Vec<u32> = part.iter().map(|token| id(token.text.as_str())).collect();
-        let matched = matched(&own, &them);
+        let lines: Vec<usize> = part.iter().map(|token| token.line).collect();
+        let judged = self.read_as(&matched_by_words(&own, &them), theirs, region.clone(), mark);
+        if judged.is_ours() {
+            return judged;
+        }
+        // Rows that are alike can be paired wrongly word by word; a message of whole lines of ours is ours however they are.
+        let by_lines = self.read_as(&matched_by_lines(&own, &them, &lines), theirs, region, mark);
+        if by_lines.is_ours() { by_lines } else { judged }
+    }
+
+    fn read_as(&self, matched: &[Option<usize>], theirs: &[Token], region: std::ops::Range<usize>, mark: Option<usize>) -> Judged {
+        let part = &theirs[region.clone()];
         let found = matched.iter().filter(|m| m.is_some()).count();
-        let mut judged = Judged { found, of: own.len(), ..Judged::default() };
+        let mut judged = Judged { found, of: self.tokens.len(), ..Judged::default() };
         let theirs_of: BTreeSet<usize> = matched.iter().flatten().copied().collect();
         let (Some(first), Some(last)) = (theirs_of.first().copied(), theirs_of.last().copied()) else {
             judged.differences.push(Difference { line: 0, what: What::TooLittle });
             return judged;
         };
         let added = runs((first..=last).filter(|at| !theirs_of.contains(at)));
-        let gone = runs((0..own.len()).filter(|at| matched[*at].is_none()));
-        let moved = self.moved(part, &added, &gone, &matched);
+        let gone = runs((0..self.tokens.len()).filter(|at| matched[*at].is_none()));
+        let moved = self.moved(part, &added, &gone, matched);
         for run in added.iter().filter(|run| !moved.contains(&part[run.start].text.as_str()) || run.len() > 3) {
             judged.differences.extend(self.added(&part[run.clone()]));
         }
         for run in &gone {
-            self.gone(run, &moved, &matched, &mut judged, part);
+            self.gone(run, &moved, matched, &mut judged, part);
         }
         // Words that gave way to others are told by those.
         let told: BTreeSet<usize> = judged.differences.iter().filter(|d| d.what != What::LeftOut).map(|d| d.line).collect();
@@ -335,8 +346,24 @@ impl Letter {
     }
 }
 
+/// For each of our tokens, its place in theirs: line after line of theirs, each as a run of ours behind the one before.
+fn matched_by_lines(own: &[u32], them: &[u32], lines: &[usize]) -> Vec<Option<usize>> {
+    let mut matched = vec![None; own.len()];
+    let (mut from, mut at) = (0, 0);
+    while at < them.len() {
+        let end = at + lines[at..].iter().take_while(|line| **line == lines[at]).count();
+        let run = &them[at..end];
+        if let Some(found) = own[from..].windows(run.len()).position(|window| window == run) {
+            (0..run.len()).for_each(|step| matched[from + found + step] = Some(at + step));
+            from += found + run.len();
+        }
+        at = end;
+    }
+    matched
+}
+
 /// For each of our tokens, its place in theirs, in order.
-fn matched(own: &[u32], them: &[u32]) -> Vec<Option<usize>> {
+fn matched_by_words(own: &[u32], them: &[u32]) -> Vec<Option<usize>> {
     let mut matched = vec![None; own.len()];
     let deadline = Instant::now().checked_add(DEADLINE);
     for op in capture_diff_slices_deadline(Algorithm::Myers, own, them, deadline) {

@@ -18,8 +18,8 @@ use strandline_model::register::RegisterEntry;
 use strandline_model::time::Instant;
 use strandline_notice::letter::lint::Finding;
 use strandline_outbound::{
-    BounceKind, DkimKey, LetterAddress, OutgoingLetter, Pace, ReturnPath, SendPlan, SenderIdentity, Server, Tally, compose, find_accepted, read_bounce,
-    read_messages, send, write_batch, write_eml,
+    BounceKind, DkimKey, LetterAddress, OutgoingLetter, Pace, ReturnPath, SendPlan, SenderIdentity, Server, Tally, compose, find_accepted, is_mail,
+    read_bounce, read_messages, send, write_batch, write_eml,
 };
 
 pub(crate) use kept::{KeptLetter, kept_letters};
@@ -74,6 +74,18 @@ pub struct Wave {
     pub channel: Option<Channel>,
     /// Whether to use the other channel where one failed.
     pub after_failure: AfterFailure,
+    /// Who goes by the one channel.
+    pub reach: Reach,
+}
+
+/// Who goes by the one channel that a wave asks for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reach {
+    /// Those for whom it is the better one, or the only one that is left.
+    #[default]
+    Better,
+    /// Everybody who has it.
+    Everybody,
 }
 
 /// What is to be sent by e-mail, and how.
@@ -150,6 +162,8 @@ pub struct BounceTally {
     pub unclear: u64,
     /// Messages that name no letter of this case.
     pub foreign: u64,
+    /// Files that are no mail.
+    pub not_mail: u64,
     /// Reports that were known already.
     pub known: u64,
 }
@@ -180,10 +194,9 @@ impl Response<'_> {
         self.estate.sending.as_ref()
     }
 
-    /// The organisation's English name, or the first that it has.
-    pub fn organisation_name(&self) -> String {
-        let names = &self.estate.organisation.name;
-        names.get("en").or_else(|| names.values().next()).cloned().unwrap_or_default()
+    /// The organisation's names, by language tag.
+    pub fn organisation_names(&self) -> BTreeMap<String, String> {
+        self.estate.organisation.name.clone()
     }
 
     /// The plan of a round: who gets what.
@@ -310,6 +323,9 @@ impl Response<'_> {
             let told = SendPlan { server: order.server, identity: order.identity, dkim: order.dkim, pace: order.pace, stop: order.stop };
             send(&told, &mut outbox, clock, &mut |tally| watcher.progress(tally.accepted + tally.refused + tally.uncertain, total, "letters"))
         };
+        if matches!(sent, Err(strandline_outbound::SendError::AllRefused { .. })) {
+            self.take_back_our_refusals(order.wave.round, now)?;
+        }
         // What happened is entered whether the run came to its end or not.
         self.enter("sent", inputs, BTreeMap::new())?;
         Ok(sent?)
@@ -358,8 +374,12 @@ impl Response<'_> {
         let (mut tally, mut reports) = (BounceTally::default(), Vec::new());
         tally.messages = read_messages(mailbox, &mut |message| match read_bounce(message, return_path) {
             Some(bounce) => reports.push(bounce),
-            None => tally.foreign += 1,
+            None if is_mail(message) => tally.foreign += 1,
+            None => tally.not_mail += 1,
         })?;
+        if tally.messages == tally.not_mail {
+            return Err(ResponseError::NoMessages(mailbox.to_owned()));
+        }
         let mut sending = self.case.sending()?;
         sending.settle(now)?;
         let mut steps = BTreeMap::new();
@@ -497,6 +517,20 @@ impl Response<'_> {
         Ok(LetterStatus { round, approval, counts, people })
     }
 
+    /// Letters that a server refused for what it holds against the sender, until the run stopped, say nothing of their readers: nobody
+    /// has them, and they are queued again for when that is mended.
+    fn take_back_our_refusals(&mut self, round: u32, since: Instant) -> Result<(), ResponseError> {
+        let now = (self.settings.now)();
+        let refused = self.case.stored_letters()?.into_iter().filter(|stored| {
+            stored.state == SendingState::Refused && stored.letter.channel == Channel::Email && stored.letter.round == round && stored.changed_at >= since
+        });
+        let ours = refused.filter(|stored| stored.answer.as_deref().is_some_and(is_about_the_sender));
+        let said = "refused for the sender and not for the reader: queued again";
+        let steps: Vec<SendingStep> = ours.map(|stored| step(&stored.letter.reference, SendingState::Queued, now, None, Some(said.to_owned()))).collect();
+        self.case.sending()?.commit(&steps)?;
+        Ok(())
+    }
+
     fn approved_plan(&self, wave: Wave) -> Result<LetterPlan, ResponseError> {
         let plan = self.letter_plan(wave.round)?;
         if plan.letters.is_empty() {
@@ -562,6 +596,11 @@ impl Response<'_> {
     }
 }
 
+/// Whether a refusal is about the sender: security or policy, or the mail system (RFC 3463, X.7 and X.3).
+fn is_about_the_sender(answer: &str) -> bool {
+    answer.split_whitespace().take(2).any(|word| word.starts_with("5.7.") || word.starts_with("5.3."))
+}
+
 /// Whether a person's word can bring this letter to that state.
 fn can_be_settled(row: &StoredLetter, own: &[StoredLetter], state: SendingState) -> bool {
     let elsewhere = |other: &StoredLetter| other.letter.reference == row.letter.reference && other.letter.channel != row.letter.channel;
@@ -593,17 +632,22 @@ fn next_channel(planned: &PlannedLetter, rows: &[StoredLetter], wave: Wave) -> (
     match standing {
         // It waits where it is; queueing it again gives it the text that is approved now.
         Some(row) if is_waiting(row.state) => match first_channel(planned, wave.channel) {
-            Some(asked) if wave.channel.is_some() && asked != row.letter.channel => (Some(asked), Some(row.letter.channel)),
+            Some(asked) if wave.channel.is_some() && asked != row.letter.channel && wave.reach == Reach::Everybody => (Some(asked), Some(row.letter.channel)),
             _ => (Some(row.letter.channel), None),
         },
         Some(_) => (None, None),
-        None if rows.is_empty() => (first_channel(planned, wave.channel), None),
+        None if rows.is_empty() => (first_channel(planned, wave.channel).filter(|asked| is_for(planned, *asked, wave.reach)), None),
         None if wave.after_failure == AfterFailure::Leave => (None, None),
         None => {
             let unused = planned.channels.iter().find(|channel| rows.iter().all(|row| row.letter.channel != **channel));
             (unused.copied().filter(|channel| wave.channel.is_none_or(|asked| asked == *channel)), None)
         }
     }
+}
+
+/// Whether a letter goes by a channel in its turn.
+fn is_for(planned: &PlannedLetter, asked: Channel, reach: Reach) -> bool {
+    reach == Reach::Everybody || planned.channels.first() == Some(&asked)
 }
 
 fn postal(plan: &LetterPlan, stored: &StoredLetter) -> Option<LetterAddress> {

@@ -376,6 +376,8 @@ pub enum FileContent {
 pub struct Register {
     /// A CSV file, relative to the evidence folder or else to the estate file.
     pub file: String,
+    /// The file's encoding, where it is not UTF-8 or UTF-16: `big5`, `gbk`, `windows-1252` …
+    pub encoding: Option<String>,
     /// Column of the subject's key.
     pub key: String,
     /// Columns of the name, by language tag.

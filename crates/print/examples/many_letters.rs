@@ -11,7 +11,7 @@ use strandline_model::exposure::{Basis, Certainty};
 use strandline_model::letter_word::Gate;
 use strandline_model::register::RegisterEntry;
 use strandline_notice::letter::lint::{Strangers, lint};
-use strandline_notice::letter::{Letter, Recipient};
+use strandline_notice::letter::{Letter, Mailbox, Recipient};
 use strandline_print::{Layout, Printer};
 use support::{BREAK_IN, Case, fonts, person};
 
@@ -68,6 +68,7 @@ fn main() {
                 code: Some("7K2M-QX4D-9RTV-H3"),
                 record_ending: None,
                 gate: Gate::Unset,
+                mailbox: Mailbox::Own,
             };
             lint(letter, &recipient, &case.facts(), &case.templates, &strangers).len()
         })

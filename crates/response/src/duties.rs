@@ -12,8 +12,8 @@ use strandline_model::time::Instant;
 use strandline_notice::duties::{Duties, Survey, TierCounts, ics, survey};
 use strandline_notice::forms::{self, StaffRule, StaffRuleError};
 use strandline_notice::law::LawBook;
-use strandline_notice::letter::Templates;
-use strandline_notice::letter::said::{FOUND, STOPPED, is_letter_event, language_of_question};
+use strandline_notice::letter::said::{FOUND, REFERENCE, REFERENCE_LIMIT_CHARS, STOPPED, is_letter_event, language_of_question};
+use strandline_notice::letter::{Said, Templates};
 
 use crate::error::ResponseError;
 use crate::exposed;
@@ -43,13 +43,18 @@ pub enum DutyError {
         known: String,
     },
     /// No form asks that.
-    #[error("no form asks {question:?}; forms ask: {known}; letters ask: letter_account/LANGUAGE, letter_measures/LANGUAGE (a sentence a line)")]
+    #[error(
+        "no form asks {question:?}; forms ask: {known}; letters ask: letter_reference, letter_account/LANGUAGE, letter_measures/LANGUAGE (a sentence a line)"
+    )]
     UnknownQuestion {
         /// As it was written.
         question: String,
         /// What there is.
         known: String,
     },
+    /// A reference that nobody can say.
+    #[error("a reference is said on the telephone: at most {REFERENCE_LIMIT_CHARS} characters")]
+    LongReference,
     /// No letter is written in that language.
     #[error("no letter is written in {language:?}; letters are written in: {known}")]
     UnknownLanguage {
@@ -119,7 +124,7 @@ pub fn duties(path: &Path, law: &LawBook, now: Instant) -> Result<CaseDuties, Du
     let people = if case.manifest().stages.contains_key("expose") { Some(count_people(&case)?) } else { None };
     let zone = zone_of(&estate);
     let duties = survey(&Survey { book: law, regimes: &estate.organisation.regimes, decisions: &decisions, now, zone: &zone, people });
-    Ok(CaseDuties { case: case.manifest().origin.clone(), reference: reference(&case), decisions: decisions.len() as u64, duties })
+    Ok(CaseDuties { case: case.manifest().origin.clone(), reference: reference(&case)?, decisions: decisions.len() as u64, duties })
 }
 
 impl Response<'_> {
@@ -164,9 +169,15 @@ pub(crate) fn decisions(case: &Case) -> Result<Vec<RecordedDecision>, ResponseEr
     case.stored_statements(KIND)?.into_iter().map(read).collect()
 }
 
-/// The last part of the origin.
-pub(crate) fn reference(case: &Case) -> String {
-    case.manifest().origin.rsplit('/').next().unwrap_or_default().to_owned()
+/// What letters and forms call the case: what somebody chose, or else six digits that follow from the case's salt. The folder's name is
+/// the organisation's own business, and can say more than its readers should know.
+pub(crate) fn reference(case: &Case) -> Result<String, ResponseError> {
+    if let Some(chosen) = Said::of(&decisions(case)?).reference {
+        return Ok(chosen);
+    }
+    let digest = case.salted_digest(b"case reference")?;
+    let number = u64::from_str_radix(digest.get(..12).unwrap_or("0"), 16).unwrap_or_default() % 1_000_000;
+    Ok(format!("{:03}-{:03}", number / 1000, number % 1000))
 }
 
 pub(crate) fn zone_of(estate: &Estate) -> TimeZone {
@@ -178,6 +189,13 @@ fn check(word: &DutyWord, law: &LawBook, estate: &Estate, now: Instant) -> Resul
         DutyWord::Happened { event, at, .. } if is_letter_event(event) => check_time(*at, now),
         DutyWord::Retracted { event, .. } if is_letter_event(event) => Ok(()),
         DutyWord::Answered { question, .. } if language_of_question(question).is_some() => Ok(()),
+        DutyWord::Answered { question, text } if question == REFERENCE => {
+            if text.expose_personal().trim().chars().count() <= REFERENCE_LIMIT_CHARS {
+                Ok(())
+            } else {
+                Err(DutyError::LongReference)
+            }
+        }
         DutyWord::Happened { event, at, .. } => check_event(event, law, estate).and_then(|()| check_time(*at, now)),
         DutyWord::Retracted { event, .. } => check_event(event, law, estate),
         DutyWord::PartlyDone { duty, at, .. } | DutyWord::Done { duty, at, .. } => check_duty(duty, law, estate).and_then(|()| check_time(*at, now)),

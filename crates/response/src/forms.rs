@@ -93,7 +93,7 @@ fn facts(response: &Response<'_>, people: &People) -> Result<CaseFacts, DutyErro
         .get("letters")
         .map_or(0, |record| record.files.iter().filter(|file| file.file.starts_with("letters/") && file.file.ends_with(".txt")).count());
     Ok(CaseFacts {
-        reference: reference(case),
+        reference: reference(case)?,
         organisation: estate.organisation.clone(),
         as_of: (response.settings.now)(),
         people: counted,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::Read;
 
+use encoding_rs::{Encoding, UTF_8};
 use strandline_model::estate::Register;
 use strandline_model::personal::Personal;
 use strandline_model::register::{RegisterEntry, Status};
@@ -15,7 +16,8 @@ use crate::error::ResponseError;
 /// The line and what is wrong with it, never a value.
 pub fn read(register: &Register, path: &str, bytes: Box<dyn Read + '_>) -> Result<(BTreeMap<String, RegisterEntry>, Vec<String>), ResponseError> {
     let wrong = |line: u64, reason: String| ResponseError::Register { path: path.to_owned(), line, reason };
-    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(bytes);
+    let text = decoded(register.encoding.as_deref(), bytes).map_err(|(line, reason)| wrong(line, reason))?;
+    let mut reader = csv::ReaderBuilder::new().flexible(true).delimiter(delimiter(&text)).from_reader(text.as_bytes());
     let headers = reader.byte_headers().map_err(|_| wrong(1, "the first line must hold the column names".to_owned()))?.clone();
     let names: Vec<String> = headers.iter().map(|name| String::from_utf8_lossy(name).trim_start_matches('\u{feff}').trim().to_owned()).collect();
     let column = |wanted: &str| {
@@ -66,13 +68,58 @@ pub fn read(register: &Register, path: &str, bytes: Box<dyn Read + '_>) -> Resul
     Ok((people, notes))
 }
 
+/// Longer than any register of people.
+const BYTES_LIMIT: u64 = 4 << 30;
+
+/// The register's text: UTF-8 and UTF-16 by themselves, other encodings where the estate names them. A guess would put wrong names on
+/// letters, so none is made.
+fn decoded(named: Option<&str>, mut bytes: Box<dyn Read + '_>) -> Result<String, (u64, String)> {
+    let mut read = Vec::new();
+    bytes.by_ref().take(BYTES_LIMIT).read_to_end(&mut read).map_err(|error| (0, format!("it cannot be read: {error}")))?;
+    let line_of = |at: usize| 1 + read[..at].iter().filter(|byte| **byte == b'\n').count() as u64;
+    let encoding = match named {
+        Some(name) => {
+            Encoding::for_label(name.as_bytes()).ok_or_else(|| (0, format!("[register] encoding {name:?} is none that is known: big5, gbk, windows-1252 …")))?
+        }
+        None => Encoding::for_bom(&read).map_or(UTF_8, |(encoding, _)| encoding),
+    };
+    if encoding == UTF_8 {
+        let way_out = "the register is not in UTF-8: say what it is in, [register] encoding = \"big5\" (or gbk, windows-1252, utf-16le …), or save it as UTF-8";
+        return match std::str::from_utf8(&read) {
+            Ok(text) if !text.contains('\0') => Ok(text.trim_start_matches('\u{feff}').to_owned()),
+            Ok(_) => Err((1, way_out.to_owned())),
+            Err(error) => Err((line_of(error.valid_up_to()), way_out.to_owned())),
+        };
+    }
+    let (text, _, has_errors) = encoding.decode(&read);
+    match has_errors {
+        false => Ok(text.into_owned()),
+        true => {
+            let line = 1 + text.split('\u{fffd}').next().unwrap_or_default().matches('\n').count() as u64;
+            Err((line, format!("a byte here is none of {}: say another [register] encoding", encoding.name())))
+        }
+    }
+}
+
+/// What parts the columns: the sign that stands most often in the first line. Spreadsheets write semicolons where a comma is decimal.
+fn delimiter(text: &str) -> u8 {
+    let first = text.lines().next().unwrap_or_default();
+    let count = |sign: u8| first.bytes().filter(|byte| *byte == sign).count();
+    [b',', b';', b'\t', b'|'].into_iter().rev().max_by_key(|sign| count(*sign)).filter(|sign| count(*sign) > 0).unwrap_or(b',')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn check(csv: &str, expected: Result<(usize, usize), &str>) {
+        check_bytes(csv.as_bytes(), None, expected);
+    }
+
+    fn check_bytes(csv: &[u8], encoding: Option<&str>, expected: Result<(usize, usize), &str>) {
         let register = Register {
             file: "r.csv".into(),
+            encoding: encoding.map(str::to_owned),
             key: "no".into(),
             name: BTreeMap::from([("en".into(), "name".into())]),
             email: Some("email".into()),
@@ -82,12 +129,26 @@ mod tests {
             status: None,
             statuses: BTreeMap::new(),
         };
-        let got = read(&register, "r.csv", Box::new(csv.as_bytes())).map(|(people, notes)| (people.len(), notes.len())).map_err(|e| e.to_string());
+        let got = read(&register, "r.csv", Box::new(csv)).map(|(people, notes)| (people.len(), notes.len())).map_err(|e| e.to_string());
         match (got, expected) {
             (Ok(got), Ok(expected)) => assert_eq!(got, expected),
             (Err(got), Err(expected)) => assert!(got.contains(expected), "{got}"),
             (got, expected) => panic!("{got:?}, expected {expected:?}"),
         }
+    }
+
+    #[test]
+    fn a_register_in_another_encoding_is_read_or_refused_with_the_reason() {
+        let big5 = b"no,name,email\n1,\xb3\xaf\xa4j\xa4\xe5,a@b.c\n";
+        check_bytes(big5, Some("big5"), Ok((1, 0)));
+        check_bytes(big5, None, Err("r.csv line 2: the register is not in UTF-8"));
+        check_bytes(b"no,name,email\n1,A\xff\xffB,\n", Some("big5"), Err("line 2: a byte here is none of Big5"));
+        check_bytes(big5, Some("klingon"), Err("none that is known"));
+        check_bytes(b"no;name;email\r\n1;M\xfcller, Ann;\r\n", Some("windows-1252"), Ok((1, 0)));
+        let utf16: Vec<u8> = "\u{feff}no\tname\temail\n1\tA\t\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        check_bytes(&utf16, None, Ok((1, 0)));
+        check_bytes(&utf16[2..], None, Err("line 1: the register is not in UTF-8"));
+        check("no;name;email\n1;\"A; B\";a@b.c\n", Ok((1, 0)));
     }
 
     #[test]

@@ -263,6 +263,14 @@ impl<'a> Response<'a> {
         stage::letters::run(self)
     }
 
+    /// Whether the letters, if there are any, are what the case says now: a decision can have made them old.
+    ///
+    /// # Errors
+    /// If the register or a decision cannot be read.
+    pub fn letters_are_current(&self) -> Result<bool, ResponseError> {
+        stage::letters::are_current(self)
+    }
+
     /// Prints the drafted letters as PDFs.
     ///
     /// # Errors

@@ -54,9 +54,13 @@ impl Decide {
         for word in words {
             entries.push(response.decide_duty(word, &law)?);
         }
+        let current = response.letters_are_current()?;
         drop(response);
         drop(screen);
         self.say(common, &law, &entries)?;
+        if !current && common.format() == Format::Text {
+            say!("The letters are out of date: `strandline notify {} draft` writes them again", printable(&self.case.display().to_string()));
+        }
         Ok(ExitCode::SUCCESS)
     }
 
@@ -96,11 +100,15 @@ impl Decide {
         let entries: Vec<String> = entries.iter().map(u64::to_string).collect();
         let noun = if entries.len() == 1 { "entry" } else { "entries" };
         say!("recorded by {}, ledger {noun} {}", printable(&common.responder), entries.join(", "));
+        let starts_clocks =
+            !["done", "partly-done", "required", "not-required", "reopen", "retract", "answer", "found", "stopped"].contains(&self.what[0].as_str());
         for view in duties(&self.case, law, now())?.duties.duties {
             let started = view.started.as_ref().is_some_and(|started| entries.contains(&started.ledger_entry.to_string()));
             if started {
                 let due = view.deadline.map_or(view.rule, |due| format!("{} ({})", due.local, view.left.unwrap_or_default()));
                 say!("  {:<28}{}", view.duty.id, printable(&due));
+            } else if let (true, Some(what)) = (starts_clocks, view.waits_for) {
+                say!("  {:<28}still waits for: {}", view.duty.id, printable(&what));
             }
         }
         Ok(())

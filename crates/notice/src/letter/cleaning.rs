@@ -52,26 +52,37 @@ pub(super) fn address(value: &str) -> (Vec<String>, bool) {
     (cleaned.into_iter().take(ADDRESS_LINES_LIMIT).map(|l| l.text).collect(), changed)
 }
 
-/// An address that mail can be sent to as it stands, or nothing: one `@`, a domain with a dot, no blank, control, quote or
-/// second address (RFC 5321 section 4.1.2, without its quoted and literal forms, which nobody has).
-pub(super) fn email(value: &str) -> Option<String> {
+/// Why mail cannot be sent to an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum EmailFault {
+    /// Two of them stand in one place.
+    Two,
+    /// A dot stands at an end of the mailbox's name, or two stand together (RFC 5321, 4.1.2).
+    Dots,
+    /// It is none.
+    Shape,
+}
+
+/// An address that mail can be sent to as it stands: one `@`, a domain with a dot, no blank, control, quote or second address
+/// (RFC 5321 section 4.1.2, without its quoted and literal forms, which nobody has). Letters of any script may stand in it
+/// (RFC 6531, RFC 5890).
+pub(super) fn email(value: &str) -> Result<String, EmailFault> {
     let value = value.trim();
-    let (local, domain) = value.split_once('@')?;
-    let local_fits = !local.is_empty()
-        && local.len() <= 64
-        && !local.starts_with('.')
-        && !local.ends_with('.')
-        && !local.contains("..")
-        && local.chars().all(|c| c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~.".contains(c));
+    if value.split([',', ';', '/', ' ', '\n', '|']).filter(|part| part.contains('@')).count() > 1 {
+        return Err(EmailFault::Two);
+    }
+    let (local, domain) = value.split_once('@').ok_or(EmailFault::Shape)?;
+    let is_letter = |c: char| c.is_ascii_alphanumeric() || (!c.is_ascii() && (c.is_alphanumeric() || is_mark(c)) && !is_invisible(c));
+    let local_fits = !local.is_empty() && local.len() <= 64 && local.chars().all(|c| is_letter(c) || "!#$%&'*+-/=?^_`{|}~.".contains(c));
     let label_fits = |label: &str| {
-        !label.is_empty()
-            && label.len() <= 63
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-            && label.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+        !label.is_empty() && label.len() <= 63 && !label.starts_with('-') && !label.ends_with('-') && label.chars().all(|c| is_letter(c) || c == '-')
     };
     let domain_fits = domain.len() <= 253 && domain.contains('.') && domain.split('.').all(label_fits);
-    (local_fits && domain_fits).then(|| value.to_owned())
+    if !local_fits || !domain_fits {
+        return Err(EmailFault::Shape);
+    }
+    let dots_fit = !local.starts_with('.') && !local.ends_with('.') && !local.contains("..");
+    if dots_fit { Ok(value.to_owned()) } else { Err(EmailFault::Dots) }
 }
 
 /// Characters that direct or hide other characters and print nothing: bidirectional controls, zero-width spaces, tags,
@@ -113,13 +124,19 @@ mod tests {
 
     #[test]
     fn an_address_cannot_become_a_header_or_two_people() {
-        for good in ["a@b.hk", "siu-ming.chan+x@mail.csd.example.hk", " a@b.hk "] {
-            assert_eq!(email(good).as_deref(), Some(good.trim()));
+        for good in ["a@b.hk", "siu-ming.chan+x@mail.csd.example.hk", " a@b.hk ", "ann@bücher.example", "陳大文@例子.example"] {
+            assert_eq!(email(good).as_deref(), Ok(good.trim()));
         }
-        for bad in
-            ["", "a", "a@b", "@b.c", "a@b.c\r\nBcc: x@y.z", "a@b.c,d@e.f", "a b@c.d", "\"a\"@b.c", "<a@b.c>", "a@b..c", "a@-b.c", "a@b.c>", ".a@b.c", "陳@b.c"]
+        for bad in ["", "a", "a@b", "@b.c", "a b@c.d", "\"a\"@b.c", "<a@b.c>", "a@b..c", "a@-b.c", "a@b.c>", "a\u{200b}b@c.d", "a\u{202e}@c.d", "a@b\u{feff}.c"]
         {
-            assert_eq!(email(bad), None, "{}", bad.len());
+            assert_eq!(email(bad), Err(EmailFault::Shape), "{}", bad.len());
+        }
+        for two in ["a@b.c,d@e.f", "a@b.c; d@e.f", "a@b.c / d@e.f", "a@b.c d@e.f"] {
+            assert_eq!(email(two), Err(EmailFault::Two), "{}", two.len());
+        }
+        assert_eq!(email("a@b.c\r\nBcc: x@y.z"), Err(EmailFault::Two));
+        for dots in [".a@b.c", "ke..n.@docomo.example", "a.@b.c"] {
+            assert_eq!(email(dots), Err(EmailFault::Dots), "{}", dots.len());
         }
     }
 }

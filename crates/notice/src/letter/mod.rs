@@ -9,6 +9,7 @@ mod dates;
 pub mod lint;
 mod mail;
 mod namesake;
+mod nobodys;
 mod pattern;
 mod recipient;
 pub mod said;
@@ -29,6 +30,7 @@ use thiserror::Error;
 pub use compose::draft;
 pub use mail::Mail;
 pub use namesake::record_endings;
+pub use nobodys::SharedMailboxes;
 pub use said::Said;
 pub use template::{TemplateError, Templates};
 
@@ -74,6 +76,18 @@ pub struct Recipient<'a> {
     pub record_ending: Option<&'a str>,
     /// Whether a person decided that it waits, or goes.
     pub gate: Gate,
+    /// Whose the mailbox is, as far as the register tells ([`SharedMailboxes`]).
+    pub mailbox: Mailbox,
+}
+
+/// Whose a mailbox is, as far as the register tells.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mailbox {
+    /// The person's, or a household's.
+    #[default]
+    Own,
+    /// Many people's.
+    Shared,
 }
 
 /// Which letter it is.
@@ -144,6 +158,16 @@ pub enum Attention {
     AddressCleaned,
     /// The e-mail address is none that mail can be sent to.
     UnusableEmail,
+    /// Two e-mail addresses stand where one should.
+    TwoEmails,
+    /// The e-mail address has dots where mail allows none, as old addresses of mobile networks have.
+    DotsInEmail,
+    /// Words stand in place of an e-mail address, or it is a mailbox that nobody reads.
+    NoMailbox,
+    /// The mailbox is many people's.
+    SharedMailbox,
+    /// Words stand in place of a postal address.
+    NoPlace,
     /// The person has left: the address may be old.
     Departed,
     /// The person has left, and the e-mail address is one of the organisation's own.
@@ -192,7 +216,12 @@ impl Attention {
             Self::AddressCleaned => {
                 "has a postal address that cannot be shown as it stands: `readdress KEY --address-line …`, or `release KEY` to use what is left of it"
             }
-            Self::UnusableEmail => "has an e-mail address that mail cannot be sent to: correct it in the register",
+            Self::UnusableEmail => "has an e-mail address that mail cannot be sent to: `readdress KEY --email …`",
+            Self::TwoEmails => "has two e-mail addresses where one should stand, and nobody knows whose they are: `readdress KEY --email …`",
+            Self::DotsInEmail => "has an e-mail address with dots where mail allows none: ask for another, and `readdress KEY --email …`",
+            Self::NoMailbox => "has words in place of an e-mail address, or a mailbox that nobody reads",
+            Self::SharedMailbox => "has a mailbox that several people read: nothing is sent there; `readdress KEY --email …` with their own",
+            Self::NoPlace => "has words in place of a postal address",
             Self::Departed => "has left: the address may be old",
             Self::WorkEmailOfDeparted => "has left, and the e-mail address is the organisation's own: the letter goes by post",
             Self::NoLanguage => "has no language in the register: the letter offers the other languages",
@@ -277,7 +306,7 @@ pub fn check_place(place: &Place) -> Result<(), PlaceError> {
     if place.name.as_ref().is_some_and(|name| !is_line(name)) {
         return Err(PlaceError::Name);
     }
-    if place.email.as_ref().is_some_and(|email| cleaning::email(email.expose_personal()).is_none()) {
+    if place.email.as_ref().is_some_and(|email| cleaning::email(email.expose_personal()).is_err()) {
         return Err(PlaceError::Email);
     }
     if place.postal_address.as_ref().is_some_and(|address| !is_address(address)) {

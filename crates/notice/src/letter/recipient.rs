@@ -7,8 +7,9 @@ use strandline_model::letter_word::{Gate, Reader};
 use strandline_model::personal::Personal;
 use strandline_model::register::Status;
 
+use super::cleaning::EmailFault;
 use super::template::{Templates, Texts};
-use super::{Attention, Facts, Recipient, cleaning};
+use super::{Attention, Facts, Mailbox, Recipient, cleaning, nobodys};
 
 /// What the register gives for one letter.
 pub(super) struct Addressee {
@@ -39,14 +40,13 @@ impl Addressee {
         }
         let status = entry.map_or(Status::Serving, |e| e.standing());
         let address = entry.and_then(|e| e.postal_address.as_ref()).map(|a| cleaning::address(a.expose_personal()));
+        let no_place = address.as_ref().is_some_and(|(lines, _)| !lines.is_empty() && nobodys::is_no_place(lines));
+        let address = address.filter(|_| !no_place);
+        attention.extend(no_place.then_some(Attention::NoPlace));
         if address.as_ref().is_some_and(|(_, changed)| *changed) {
             attention.push(Attention::AddressCleaned);
         }
-        let given = entry.and_then(|e| e.email.as_ref());
-        let email = given.and_then(|value| cleaning::email(value.expose_personal()));
-        if given.is_some() && email.is_none() {
-            attention.push(Attention::UnusableEmail);
-        }
+        let email = entry.and_then(|e| e.email.as_ref()).and_then(|value| mailbox(value.expose_personal(), recipient, &mut attention));
         let reader = entry.and_then(|e| e.reader.as_ref()).map(|(reader, name)| (*reader, name.as_ref().map(|name| read_name(name, &mut attention))));
         match recipient.gate {
             Gate::Held => attention.push(Attention::HeldByHand),
@@ -92,6 +92,26 @@ impl Addressee {
             self.attention.push(Attention::NoChannel);
         }
     }
+}
+
+/// The mailbox that a letter can go to: one that mail reaches, and that is the person's.
+fn mailbox(value: &str, recipient: &Recipient<'_>, attention: &mut Vec<Attention>) -> Option<String> {
+    let wrong = if value.trim().is_empty() {
+        return None;
+    } else if nobodys::is_no_mailbox(value.trim()) {
+        Attention::NoMailbox
+    } else if recipient.mailbox == Mailbox::Shared || nobodys::is_everybodys(value.trim()) {
+        Attention::SharedMailbox
+    } else {
+        match cleaning::email(value) {
+            Ok(email) => return Some(email),
+            Err(EmailFault::Two) => Attention::TwoEmails,
+            Err(EmailFault::Dots) => Attention::DotsInEmail,
+            Err(EmailFault::Shape) => Attention::UnusableEmail,
+        }
+    };
+    attention.push(wrong);
+    None
 }
 
 impl Addressee {
@@ -150,7 +170,7 @@ fn is_under(email: &str, domain: &str) -> bool {
 
 /// The name in the letter's language, or else in English, or else in any.
 fn name(names: &BTreeMap<String, Personal<String>>, language: &str, attention: &mut Vec<Attention>) -> Option<String> {
-    Some(read_name(named(names, language)?, attention)).filter(|name| !name.is_empty())
+    Some(read_name(named(names, language)?, attention)).filter(|name| !name.is_empty() && !nobodys::is_nothing(name))
 }
 
 /// A name as a letter can show it.

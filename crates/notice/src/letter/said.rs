@@ -18,6 +18,11 @@ const ACCOUNT: &str = "letter_account";
 /// `letter_measures/en`: what was done, a sentence a line; the same line of each language is the same measure.
 const MEASURES: &str = "letter_measures";
 
+/// `letter_reference`: what letters and forms call the case.
+pub const REFERENCE: &str = "letter_reference";
+/// Longest reference: it is said on the telephone.
+pub const REFERENCE_LIMIT_CHARS: usize = 40;
+
 /// What the letters of a case say on a person's word alone.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Said {
@@ -29,6 +34,8 @@ pub struct Said {
     pub account: BTreeMap<String, String>,
     /// What was done, by language tag, a sentence each.
     pub measures: Vec<BTreeMap<String, String>>,
+    /// The case's reference, where somebody chose one.
+    pub reference: Option<String>,
     /// The ledger entry of the last word that counted; letters drafted before it are out of date.
     pub last_entry: Option<u64>,
 }
@@ -46,6 +53,9 @@ impl Said {
                 }
                 DutyWord::Retracted { event, .. } if is_heard(event) => {
                     happened.remove(short(event));
+                }
+                DutyWord::Answered { question, text } if question == REFERENCE => {
+                    said.reference = Some(text.expose_personal().split_whitespace().collect::<Vec<_>>().join(" ")).filter(|text| !text.is_empty());
                 }
                 DutyWord::Answered { question, text } => match question.split_once('/') {
                     Some((ACCOUNT, language)) => {
@@ -136,5 +146,11 @@ mod tests {
         let line = |pairs: &[(&str, &str)]| pairs.iter().map(|(l, t)| ((*l).to_owned(), (*t).to_owned())).collect::<BTreeMap<_, _>>();
         assert_eq!(said.measures, [line(&[("en", "We closed the account."), ("zh-Hant", "我們已停用該帳戶。")]), line(&[("en", "We changed all keys.")])]);
         assert_eq!(said.last_entry, Some(3));
+    }
+
+    #[test]
+    fn a_reference_is_what_somebody_chose_last() {
+        assert_eq!(said(vec![answered(REFERENCE, " PRV /  7 ")]).reference.as_deref(), Some("PRV / 7"));
+        assert_eq!(said(vec![answered(REFERENCE, "A"), answered(REFERENCE, " ")]).reference, None);
     }
 }

@@ -88,6 +88,18 @@ pub enum TemplateError {
         /// The line, from 1.
         line: usize,
     },
+    /// A pattern of categories.
+    #[error(
+        "{file} line {line}: a section names its categories in full, and * alone for all of them; {pattern:?} would take categories that it is not meant for"
+    )]
+    Pattern {
+        /// The file.
+        file: String,
+        /// The line, from 1.
+        line: usize,
+        /// The pattern.
+        pattern: String,
+    },
     /// A text file with a name of none of ours.
     #[error("{file}: no letter uses a file of this name; there are {known}")]
     UnknownFile {
@@ -205,10 +217,13 @@ const SENTENCE_SLOTS: &[(&str, &[&str])] = &[
 /// The date patterns among the sentences.
 const DATES: [&str; 4] = ["date", "moment", "day", "time"];
 
+/// What stands for every category, alone.
+pub(super) const ALL: &str = "*";
+
 /// A list of texts, each for some categories: what it can lead to, what to do now.
 #[derive(Clone, Debug)]
 pub(super) struct Advice {
-    /// Category ids, with `*` for any run of characters.
+    /// Category ids in full, or [`ALL`]. A pattern would take what it was not meant for: `*address` an `ip_address`.
     pub(super) categories: Vec<String>,
     /// A text each.
     pub(super) lines: Vec<String>,
@@ -237,6 +252,17 @@ impl Texts {
 
     pub(super) fn body(&self, kind: Kind) -> &Body {
         self.bodies.get(&kind).expect("a language without one of its bodies is refused when it is read")
+    }
+
+    /// Whether a category has words of its own, on what it leads to and on what to do: that it is named in a section.
+    pub(super) fn advises_on(&self, id: &str) -> [bool; 2] {
+        [&self.consequences, &self.actions].map(|advice| advice.iter().any(|a| a.categories.iter().any(|name| name == id)))
+    }
+
+    /// Every category that the templates have a name for.
+    #[cfg(test)]
+    pub(super) fn named_categories(&self) -> impl Iterator<Item = &str> {
+        self.categories.keys().map(String::as_str)
     }
 
     /// Whether the templates say what a category is called.
@@ -385,8 +411,8 @@ impl Raw {
             subjects: subjects(language, sections(SUBJECT)?)?,
             sentences: sentences(language, sections(SENTENCES)?)?,
             categories: sections(CATEGORIES)?.iter().map(|section| (section.name.clone(), section.joined())).collect(),
-            consequences: advice(sections(CONSEQUENCES)?),
-            actions: advice(sections(ACTIONS)?),
+            consequences: advice(sections(CONSEQUENCES)?)?,
+            actions: advice(sections(ACTIONS)?)?,
             bodies,
         })
     }
@@ -433,10 +459,13 @@ fn sentences(language: &str, sections: &[Section]) -> Result<BTreeMap<&'static s
     Ok(sentences)
 }
 
-fn advice(sections: &[Section]) -> Vec<Advice> {
-    let one = |section: &Section| Advice {
-        categories: section.name.split_whitespace().map(str::to_owned).collect(),
-        lines: section.lines.iter().map(|(_, line)| line.clone()).collect(),
+fn advice(sections: &[Section]) -> Result<Vec<Advice>, TemplateError> {
+    let one = |section: &Section| {
+        let categories: Vec<String> = section.name.split_whitespace().map(str::to_owned).collect();
+        match categories.iter().find(|name| name.contains('*') && *name != ALL) {
+            Some(pattern) => Err(TemplateError::Pattern { file: section.file.clone(), line: section.line, pattern: pattern.chars().take(40).collect() }),
+            None => Ok(Advice { categories, lines: section.lines.iter().map(|(_, line)| line.clone()).collect() }),
+        }
     };
     sections.iter().map(one).collect()
 }

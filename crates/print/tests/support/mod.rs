@@ -8,7 +8,7 @@ use strandline_model::letter_word::Gate;
 use strandline_model::personal::Personal;
 use strandline_model::register::RegisterEntry;
 use strandline_model::time::{Instant, Interval};
-use strandline_notice::letter::{Facts, Letter, Recipient, Templates, draft};
+use strandline_notice::letter::{Facts, Letter, Mailbox, Recipient, Templates, draft};
 use strandline_print::{Fonts, USUAL_PLACES};
 
 pub const HOUR: i64 = 3_600_000_000;
@@ -110,7 +110,15 @@ impl Case {
     }
 
     pub fn draft(&self, entry: &RegisterEntry, exposures: &[Exposure]) -> Letter {
-        let recipient = Recipient { key: &entry.key, entry: Some(entry), exposures, code: Some("7K2M-QX4D-9RTV-H3"), record_ending: None, gate: Gate::Unset };
+        let recipient = Recipient {
+            key: &entry.key,
+            entry: Some(entry),
+            exposures,
+            code: Some("7K2M-QX4D-9RTV-H3"),
+            record_ending: None,
+            gate: Gate::Unset,
+            mailbox: Mailbox::Own,
+        };
         draft(&recipient, &self.facts(), &self.templates).expect("the case has what a letter needs")
     }
 }

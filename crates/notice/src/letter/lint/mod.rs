@@ -17,7 +17,7 @@ use strandline_model::document::{Block, Document};
 use super::compose::{ACTIONS_LIMIT, expected_rows, written, zone};
 use super::recipient::Addressee;
 use super::template::Templates;
-use super::{Facts, Letter, Recipient};
+use super::{Facts, Kind, Letter, Recipient};
 use prose::{Passage, passages};
 
 pub use readability::{Reading, flesch, read};
@@ -279,6 +279,18 @@ fn check_parts(letter: &Letter, recipient: &Recipient<'_>, facts: &Facts<'_>, te
     let about = templates.texts(&letter.language).and_then(|texts| Addressee::of(recipient, facts, templates).about(texts));
     if about.is_some_and(|about| !text.contains(&about)) {
         missing("whom it is about", "somebody else reads it, and it does not say whose data it is about; put {about} into the template");
+    }
+    if let Some(texts) = templates.texts(&letter.language).filter(|_| matches!(letter.kind, Kind::Exposed | Kind::Possible)) {
+        let reached: BTreeSet<&String> = recipient.exposures.iter().map(|exposure| &exposure.category).collect();
+        for category in reached {
+            let lacking = [("consequences.txt", "leads to"), ("actions.txt", "asks for")].into_iter().zip(texts.advises_on(category)).filter(|(_, has)| !has);
+            for ((file, does), _) in lacking {
+                missing(
+                    &format!("what the category {category:?} {does}"),
+                    &format!("no section of {file} of {} names {category}; name it in one, beside others of its kind", letter.language),
+                );
+            }
+        }
     }
     // An id is made of English words, so in English it will do.
     if let Some(texts) = templates.texts(&letter.language).filter(|_| !letter.language.starts_with("en")) {

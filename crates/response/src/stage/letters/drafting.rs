@@ -12,10 +12,10 @@ use strandline_model::exposure::Exposure;
 use strandline_model::letter_word::{Decided, Gate};
 use strandline_model::register::RegisterEntry;
 use strandline_model::time::{Instant, Interval};
-use strandline_notice::letter::{Facts, Letter, Recipient, Said, Templates, draft, record_endings};
+use strandline_notice::letter::{Facts, Letter, Mailbox, Recipient, Said, SharedMailboxes, Templates, draft, record_endings};
 
 use crate::clearance::{cleared, covered, intrusion};
-use crate::duties::decisions;
+use crate::duties::{decisions, reference};
 use crate::error::ResponseError;
 use crate::exposed::each_person;
 use crate::letter_words::Addressees;
@@ -64,6 +64,7 @@ pub struct Drafting {
     pub codes: Codes,
     decided: BTreeMap<String, Decided>,
     endings: BTreeMap<String, String>,
+    shared: SharedMailboxes,
     organisation: Organisation,
     reference: String,
     intrusion: Interval,
@@ -95,12 +96,13 @@ impl Drafting {
         let own: Vec<(String, String)> = store::read_json(&response.case, store::TEMPLATES)?.unwrap_or_default();
         Ok(Some(Self {
             endings: record_endings(people.values()),
+            shared: SharedMailboxes::of(people.values()),
             codes: Codes::of(&response.case)?,
             people,
             decided,
             templates: Templates::read(&own, &response.estate.organisation.regimes)?,
             organisation: response.estate.organisation.clone(),
-            reference: response.case.manifest().origin.rsplit('/').next().unwrap_or_default().to_owned(),
+            reference: reference(&response.case)?,
             intrusion,
             checked: covered(&response.coverage()?, intrusion),
             cleared: cleared(&response.case)?,
@@ -190,8 +192,10 @@ impl Drafting {
         let mut one = |key: &str, exposures: &[Exposure]| {
             let code = code_of(key)?.map(|code| code.grouped());
             let gate = self.decided.get(key).map_or(Gate::Unset, |decided| decided.gate);
+            let shares = self.people.get(key).is_some_and(|entry| self.shared.has(entry));
+            let mailbox = if shares { Mailbox::Shared } else { Mailbox::Own };
             let record_ending = self.endings.get(key).map(String::as_str);
-            let recipient = Recipient { key, entry: self.people.get(key), exposures, code: code.as_deref(), record_ending, gate };
+            let recipient = Recipient { key, entry: self.people.get(key), exposures, code: code.as_deref(), record_ending, gate, mailbox };
             visit(draft(&recipient, &facts, &self.templates)?, &recipient)
         };
         let mut reached = BTreeSet::new();

@@ -4,7 +4,7 @@ mod codes;
 mod drafting;
 mod index;
 
-use strandline_case::StoredFile;
+use strandline_case::{Inputs, StoredFile};
 use strandline_notice::letter::lint::{Finding, Rule, Strangers, lint};
 use strandline_notice::letter::{Kind, Said, Templates};
 
@@ -36,11 +36,8 @@ pub fn use_templates(response: &mut Response<'_>, files: &[(String, String)]) ->
     })
 }
 
-/// Drafts the letters.
-pub fn run(response: &mut Response<'_>) -> Result<(), ResponseError> {
-    response.needs("expose", "exposures", "expose")?;
-    let addressees = Addressees::of(response)?;
-    response.outcome.people = addressees.people.len() as u64;
+/// What the letters stand on; and, first, the digest of what all of them stand on beside the words on single letters.
+fn inputs(response: &Response<'_>, addressees: &Addressees) -> Result<(String, Inputs), ResponseError> {
     let mut inputs = response.inputs_after(&["trace", "expose", "templates"]);
     for artefact in response.custody()? {
         inputs.insert(format!("evidence/{}", artefact.sha256), artefact.sha256.clone());
@@ -50,8 +47,26 @@ pub fn run(response: &mut Response<'_>) -> Result<(), ResponseError> {
     }
     let basis = inputs.digest();
     if let Some(entry) = addressees.last_entry {
-        inputs.insert_setting("letter decisions", &entry.to_string());
+        inputs.insert_setting("letter_decisions", &entry.to_string());
     }
+    Ok((basis, inputs))
+}
+
+/// Whether the letters, if there are any, are what the case says now.
+pub fn are_current(response: &Response<'_>) -> Result<bool, ResponseError> {
+    if response.case.manifest().stages.get("letters").is_none_or(|record| record.files.is_empty()) {
+        return Ok(true);
+    }
+    let (_, inputs) = inputs(response, &Addressees::of(response)?)?;
+    Ok(response.case.stage_is_current("letters", &inputs))
+}
+
+/// Drafts the letters.
+pub fn run(response: &mut Response<'_>) -> Result<(), ResponseError> {
+    response.needs("expose", "exposures", "expose")?;
+    let addressees = Addressees::of(response)?;
+    response.outcome.people = addressees.people.len() as u64;
+    let (basis, inputs) = inputs(response, &addressees)?;
     response.run_stage("letters", inputs, |response, author| {
         for note in &addressees.notes {
             response.watcher.note(note);
@@ -116,7 +131,7 @@ pub fn lint_all(response: &mut Response<'_>) -> Result<Vec<(String, Finding)>, R
     let (mut done, total) = (0, committed.len());
     drafting.each_letter(&response.case, reassurance, &mut |letter, recipient| {
         if !committed.is(&letter) {
-            let problem = "the committed text is not what the templates, the decisions and the exposures say now: draft again";
+            let problem = "the committed text is not what the templates, the decisions and the exposures say now: run `strandline notify CASE draft`";
             findings.push((letter.data_subject.clone(), Finding { rule: Rule::MissingPart, place: "the letter".to_owned(), problem: problem.to_owned() }));
         } else if !letter.is_held() {
             let found = lint(&letter, recipient, &facts, &drafting.templates, &strangers);

@@ -248,8 +248,20 @@ fn everybody_of_the_register_gets_one_letter_and_says_what_people_stated() {
     check(&[&["decide", name, "answer", "letter_account/en", "--text", "A stolen account was used."], &by[..]].concat(), 0, "");
     check(&[&["decide", name, "answer", "letter_account/xx", "--text", "y"], &by[..]].concat(), 1, "letters are written in: en, zh-Hant");
     check(&[&["decide", name, "nonsense", "--at", "2026-02-03T08:15", "--knowing", "y"], &by[..]].concat(), 1, "letters wait for: found, stopped");
-    check(&["notify", name, "lint"], 3, "draft again");
+    check(&["notify", name, "lint"], 3, "notify CASE draft");
+    check(&[&["decide", name, "aware", "--at", "2026-02-03T08:15", "--knowing", "x"], &by[..]].concat(), 0, "out of date: `strandline notify");
+    check(&["notify", name, "draft", "--next", "soon"], 1, "2026-12-13, or `last`");
+    check(&["notify", name, "draft", "--next", "2099-01-02"], 0, "to people who were not reached");
+    check(&["duties", name], 0, "letters/next");
+    let promised = |letter: &String| letter.contains("2 January 2099") || letter.contains("2099年1月2日");
+    let of_reached = lines.iter().filter(|line| line["kind"] != "not_reached");
+    let written = letters(&case);
+    assert!(of_reached.map(|line| &written[&line["stem"]]).all(promised), "a letter lacks the day that was promised");
+    check(&["notify", name, "lint"], 0, "0 findings");
+    check(&[&["decide", name, "answer", "letter_next", "--text", "last"], &by[..]].concat(), 0, "");
+    check(&[&["decide", name, "answer", "letter_reference", "--text", "PRV 26/7"], &by[..]].concat(), 0, "");
     check(&["notify", name, "draft"], 0, "to people who were not reached");
+    assert!(letters(&case).values().all(|letter| letter.contains("PRV 26/7")));
     let drafted = letters(&case);
     for line in lines.iter().filter(|line| line["language"] == "en") {
         let letter = &drafted[&line["stem"]];

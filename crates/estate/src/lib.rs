@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 use strandline_model::address::as_compared;
 use strandline_model::estate::{Estate, Route, SharedFile};
 use strandline_model::register::Status;
+use strandline_model::window;
 
 pub use nearest::nearest;
 
@@ -112,6 +113,9 @@ fn check_names(estate: &Estate, text: &str, path: &str) -> Result<(), EstateErro
         known("system", &file.system, &systems)?;
         known("database", &file.database, &databases)?;
         check_file(file, text, path)?;
+    }
+    if let Some(window) = &estate.organisation.envelope_window {
+        known("envelope window", window, &window::NAMES)?;
     }
     for means in estate.register.iter().flat_map(|register| register.statuses.values()) {
         known("status", means, &Status::NAMED.map(|(word, _)| word))?;

@@ -7,6 +7,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::window::Window;
+
 /// A letter or a form.
 #[derive(Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Document {
@@ -22,6 +24,9 @@ pub struct Document {
     pub head: Vec<Field>,
     /// The text, in order.
     pub blocks: Vec<Block>,
+    /// The window of the envelope that it goes into; none for a form.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<Window>,
 }
 
 impl fmt::Debug for Document {

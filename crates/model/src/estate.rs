@@ -54,6 +54,11 @@ pub struct Organisation {
     pub regimes: Vec<String>,
     /// The organisation's own domain: the only one that a letter may link to.
     pub domain: Option<String>,
+    /// Its postal address, a line each: where paper that cannot be delivered comes back to.
+    #[serde(default)]
+    pub postal_address: Vec<String>,
+    /// The window of the envelopes that letters go into (`strandline_model::window`). Default: `dl`.
+    pub envelope_window: Option<String>,
     /// Whom people may ask.
     pub contact: Option<Contact>,
     /// Whom people may ask when they fear for their safety.

@@ -24,3 +24,4 @@ pub mod sketch;
 pub mod table;
 pub mod time;
 pub mod trail;
+pub mod window;

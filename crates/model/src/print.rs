@@ -35,6 +35,9 @@ pub enum PrintAnswer {
         pages: u32,
         /// The first page of each document, from 1.
         first_pages: Vec<u32>,
+        /// What is wrong with what the envelope's window shows of each; never a value.
+        #[serde(default)]
+        windows: Vec<Option<String>>,
     },
     /// No PDF, and why. Never a value of the document.
     Failed {

@@ -7,12 +7,14 @@ mod said;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde::Serialize;
-use strandline_model::duty::RecordedDecision;
+use strandline_model::duty::{DutyWord, RecordedDecision};
 use strandline_model::time::Instant;
 
 use crate::calendar::DayKind;
 use crate::clock::{self, left_words};
-use crate::law::{Deadline, Duty, LawBook, Regime, Trigger};
+use crate::law::{Audience, Deadline, Duty, Force, LawBook, Regime, RestsOn, Standing, Trigger};
+use crate::letter::Next;
+use crate::letter::said::NEXT;
 use said::{Said, Start};
 
 /// People by the strongest tier that the evidence shows, as of a time.
@@ -204,6 +206,7 @@ pub fn survey(survey: &Survey<'_>) -> Duties {
     if regimes.is_empty() {
         problems.push("the estate names no regime: add regimes to [organisation]".to_owned());
     }
+    duties.extend(promise(survey, &said));
     // Urgency first; the id is unique, so the order is total.
     duties.sort_by(|a, b| {
         let key = |view: &DutyView| (view.state, view.deadline.as_ref().map_or(Instant::MAX, |due| due.at));
@@ -242,6 +245,70 @@ fn view(survey: &Survey<'_>, said: &Said<'_>, regime: &Regime, duty: &Duty) -> D
     view.state = state(survey, said, regime, duty, start.as_ref(), &view, &zone);
     finish(survey.now, duty, &mut view);
     view
+}
+
+/// The duty that letters make: to write again by the day that they name.
+pub const PROMISE: &str = "letters/next";
+
+/// What the organisation promised in its letters, where somebody decided on a day.
+fn promise(survey: &Survey<'_>, said: &Said<'_>) -> Option<DutyView> {
+    let zone = survey.zone.clone();
+    let asked = |recorded: &&RecordedDecision| matches!(&recorded.decision.word, DutyWord::Answered { question, .. } if question == NEXT);
+    let recorded = survey.decisions.iter().rev().find(asked)?;
+    let DutyWord::Answered { text, .. } = &recorded.decision.word else { return None };
+    let Some(Next::By(day)) = Next::parse(text.expose_personal()) else { return None };
+    let end = zone.to_timestamp(day.tomorrow().ok()?.at(0, 0, 0, 0)).ok()?.as_microsecond().saturating_sub(1);
+    let record = said.duty(PROMISE);
+    let duty = Duty {
+        id: PROMISE.to_owned(),
+        title: "Write again to everybody who was reached or could have been, as the letters promise".to_owned(),
+        recipient: "the people who were written to".to_owned(),
+        audience: Audience::Individuals,
+        trigger: Trigger::Event("letter_next".to_owned()),
+        trigger_means: None,
+        deadline: Deadline::Promptly("by the day that the letters name".to_owned()),
+        condition: None,
+        threshold_people: None,
+        contents: vec!["what is new since the last letter, or that there is nothing new".to_owned()],
+        must_not_contain: None,
+        exceptions: Vec::new(),
+        late: None,
+        phased: None,
+        repeats: None,
+        channel: Some("a further round of letters".to_owned()),
+        form: None,
+        standing: Standing::HouseRule,
+        force: Force::Binding,
+        rests_on: RestsOn::HouseRule,
+        note: None,
+    };
+    let mut view = DutyView {
+        state: match record.done {
+            true => State::Done,
+            false if end < survey.now.micros() => State::Overdue,
+            false => State::Running,
+        },
+        regime: "the organisation's own letters".to_owned(),
+        standing: "a promise in the organisation's name".to_owned(),
+        rule: "by the day that the letters name".to_owned(),
+        started: Some(Started {
+            at: moment(recorded.decision.decided_at, &zone),
+            by: recorded.decision.decided_by.clone(),
+            ledger_entry: recorded.ledger_entry,
+        }),
+        waits_for: None,
+        deadline: Some(moment(Instant(end), &zone)),
+        left_seconds: None,
+        left: None,
+        done: record.last_given().map(|at| moment(at, &zone)),
+        reports: 0,
+        required: record.required,
+        warnings: Vec::new(),
+        notes: Vec::new(),
+        duty: duty.clone(),
+    };
+    finish(survey.now, &duty, &mut view);
+    Some(view)
 }
 
 fn start_of<'a>(said: &Said<'a>, regime: &Regime, duty: &Duty) -> Option<Start<'a>> {

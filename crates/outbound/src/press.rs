@@ -44,6 +44,8 @@ pub struct Print {
     pub pages: u32,
     /// The first page of each document.
     pub first_pages: Vec<u32>,
+    /// What is wrong with what the envelope's window shows of each document; never a value.
+    pub windows: Vec<Option<String>>,
 }
 
 /// Why nothing was printed.
@@ -176,10 +178,10 @@ impl Running {
 
     fn take(&mut self) -> Result<Print, PressError> {
         match self.answer()? {
-            PrintAnswer::Printed { bytes, pages, first_pages } if bytes <= PDF_BYTES_LIMIT => {
+            PrintAnswer::Printed { bytes, pages, first_pages, windows } if bytes <= PDF_BYTES_LIMIT => {
                 let mut pdf = Vec::new();
                 let read = self.answers.by_ref().take(bytes).read_to_end(&mut pdf);
-                if read.is_ok_and(|read| read as u64 == bytes) { Ok(Print { pdf, pages, first_pages }) } else { Err(PressError::Broken) }
+                if read.is_ok_and(|read| read as u64 == bytes) { Ok(Print { pdf, pages, first_pages, windows }) } else { Err(PressError::Broken) }
             }
             PrintAnswer::Failed { reason } => Err(PressError::Refused(reason)),
             _ => Err(PressError::Broken),

@@ -8,6 +8,7 @@ mod fonts;
 mod layout;
 mod pack;
 mod printer;
+mod window;
 mod world;
 
 use strandline_model::personal::Personal;

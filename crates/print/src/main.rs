@@ -98,7 +98,7 @@ fn serve(printer: &Printer, jobs: &mut impl BufRead, out: &mut impl Write) -> io
             Ok(pdf) => {
                 let pages = u32::try_from(pdf.pages).unwrap_or(u32::MAX);
                 let first_pages = pdf.first_pages.iter().map(|page| u32::try_from(*page).unwrap_or(u32::MAX)).collect();
-                say(out, &PrintAnswer::Printed { bytes: pdf.bytes.len() as u64, pages, first_pages })?;
+                say(out, &PrintAnswer::Printed { bytes: pdf.bytes.len() as u64, pages, first_pages, windows: pdf.windows })?;
                 out.write_all(&pdf.bytes)?;
                 out.flush()?;
             }

@@ -17,6 +17,7 @@ use typst_pdf::{PdfOptions, PdfStandard, PdfStandards, Timestamp as PdfTimestamp
 
 use crate::layout::Aim;
 use crate::pack::packed;
+use crate::window;
 use crate::world::{Desk, Shelf};
 use crate::{Fonts, Layout, PrintError};
 
@@ -34,6 +35,8 @@ pub struct Pdf {
     pub pages: usize,
     /// The first page of each document, from 1.
     pub first_pages: Vec<usize>,
+    /// What is wrong with what the envelope's window shows of each document; never a value.
+    pub windows: Vec<Option<String>>,
 }
 
 /// Sets documents by one layout. It can be shared between threads.
@@ -111,12 +114,12 @@ impl Printer {
                 }
             }
             if !tightened {
-                return self.export(&set, first_pages, json, at);
+                return self.export(&set, (documents, first_pages), json, at);
             }
         }
     }
 
-    fn export(&self, set: &PagedDocument, first_pages: Vec<usize>, ident: String, at: Instant) -> SourceResult<Pdf> {
+    fn export(&self, set: &PagedDocument, (documents, first_pages): (&[&Document], Vec<usize>), ident: String, at: Instant) -> SourceResult<Pdf> {
         let options = PdfOptions {
             ident: Smart::Custom(ident),
             creator: Smart::Custom(Some("Strandline".to_owned())),
@@ -124,7 +127,9 @@ impl Printer {
             standards: self.standards.clone(),
             ..PdfOptions::default()
         };
-        Ok(Pdf { bytes: packed(pdf(set, &options)?), pages: set.pages().len(), first_pages })
+        let shown = |(first, document): (&usize, &&Document)| window::problem(&set.pages().get(first.saturating_sub(1))?.frame, document);
+        let windows = first_pages.iter().zip(documents).map(shown).collect();
+        Ok(Pdf { bytes: packed(pdf(set, &options)?), pages: set.pages().len(), first_pages, windows })
     }
 
     fn layout_error(&self, errors: &[SourceDiagnostic]) -> PrintError {
@@ -214,5 +219,6 @@ fn specimen() -> Document {
             Block::Fields { fields: vec![Field { note: Some(line()), ..field() }] },
             Block::Table { columns: vec![line(), line()], rows: vec![vec![line(), line()]] },
         ],
+        window: None,
     }
 }

@@ -41,6 +41,7 @@ fn check_letter(printer: &Printer, name: &str, language: &str, exposures: &dyn F
         .expect("the folder is there");
     }
     assert_eq!((pdf.pages, pdf.first_pages.as_slice()), (1, [1].as_slice()), "{:?} in {language}", letter.kind);
+    assert_eq!(pdf.windows, [None], "the window of the envelope shows something else");
     assert!(pdf.bytes.len() < 100_000, "{} bytes", pdf.bytes.len());
     let again = printer.print(document, support::BREAK_IN).expect("it was printed before");
     assert!(pdf.bytes == again.bytes, "the same letter gives other bytes");
@@ -110,6 +111,51 @@ fn a_batch_knows_where_each_letter_begins() {
     let pdf = printer.print_all(&documents, Instant(0)).expect("they can be printed");
     assert_eq!((pdf.pages, pdf.first_pages), (7, (1..=7).collect::<Vec<_>>()));
     assert!(matches!(printer.print_all(&[], Instant(0)), Err(PrintError::Nothing)));
+}
+
+/// A letter to an address of so many lines, for an envelope with this window.
+fn for_window(name: &str, lines: usize) -> Document {
+    Document {
+        language: "en".into(),
+        title: "An intruder saw data about you".into(),
+        sender: vec!["Harbour Hospital".into(), "1 Harbour Road".into(), "Hong Kong".into()],
+        recipient: (1..=lines).map(|line| format!("Line {line} of a long address in a long street")).collect(),
+        head: vec![Field { label: "Reference".into(), value: "481-207".into(), note: None }],
+        blocks: vec![Block::paragraph("Dear reader,"), Block::paragraph("Somebody broke into our systems.")],
+        window: strandline_model::window::Window::named(name),
+    }
+}
+
+#[test]
+fn every_window_shows_the_address_and_nothing_else() {
+    let printer = printer(Fonts::built_in(), &Layout::letter());
+    for name in strandline_model::window::NAMES {
+        for lines in [1, 4, 8] {
+            let pdf = printer.print(&for_window(name, lines), Instant(0)).expect("the letter can be printed");
+            assert_eq!(pdf.windows, [None], "{name}, {lines} lines");
+            if let Ok(folder) = std::env::var("STRANDLINE_PRINTED") {
+                std::fs::write(format!("{folder}/window-{name}-{lines}.pdf"), &pdf.bytes).expect("the folder is there");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_layout_that_shows_the_letter_in_the_window_is_found() {
+    let check = |page: &str, expected: &str| {
+        let text = format!("#let page-of(document, tightness: 0) = {{ set page(margin: 0pt); set text(font: \"Noto Sans\", size: 9pt); {page} }}");
+        let layout = Layout::letter_with(&[("layout.typ".to_owned(), text.into_bytes())]);
+        let pdf = printer(Fonts::built_in(), &layout).print(&for_window("dl", 2), Instant(0)).expect("the letter can be printed");
+        let found = pdf.windows.into_iter().flatten().next().unwrap_or_default();
+        assert!(found.contains(expected) && (expected.is_empty() == found.is_empty()), "{found}");
+        assert!(!found.contains("Line 1"), "a finding tells a value");
+    };
+    let address = "place(dx: 25mm, dy: 60mm, document.recipient.join(linebreak()));";
+    check(address, "");
+    check(&format!("{address} place(dx: 25mm, dy: 75mm, document.title);"), "more than the address");
+    check(&format!("{address} place(dx: 105mm, dy: 47mm, document.title);"), "more than the address");
+    check(&format!("{address} place(dx: 25mm, dy: 100mm, document.title);"), "");
+    check("place(dx: 25mm, dy: 20mm, document.recipient.join(linebreak()));", "does not show 2 lines");
 }
 
 #[test]

@@ -8,12 +8,13 @@ use strandline_case::{Case, CaseError, Function, Statement};
 use strandline_model::duty::{DutyDecision, DutyWord, RecordedDecision};
 use strandline_model::estate::Estate;
 use strandline_model::exposure::Certainty;
+use strandline_model::personal::Personal;
 use strandline_model::time::Instant;
-use strandline_notice::duties::{Duties, Survey, TierCounts, ics, survey};
+use strandline_notice::duties::{Duties, PROMISE, Survey, TierCounts, ics, survey};
 use strandline_notice::forms::{self, StaffRule, StaffRuleError};
 use strandline_notice::law::LawBook;
-use strandline_notice::letter::said::{FOUND, REFERENCE, REFERENCE_LIMIT_CHARS, STOPPED, is_letter_event, language_of_question};
-use strandline_notice::letter::{Said, Templates};
+use strandline_notice::letter::said::{FOUND, NEXT, REFERENCE, REFERENCE_LIMIT_CHARS, STOPPED, is_letter_event, language_of_question};
+use strandline_notice::letter::{Next, Said, Templates};
 
 use crate::error::ResponseError;
 use crate::exposed;
@@ -44,7 +45,7 @@ pub enum DutyError {
     },
     /// No form asks that.
     #[error(
-        "no form asks {question:?}; forms ask: {known}; letters ask: letter_reference, letter_account/LANGUAGE, letter_measures/LANGUAGE (a sentence a line)"
+        "no form asks {question:?}; forms ask: {known}; letters ask: letter_next (a day, or last), letter_reference, letter_account/LANGUAGE, letter_measures/LANGUAGE (a sentence a line)"
     )]
     UnknownQuestion {
         /// As it was written.
@@ -52,6 +53,9 @@ pub enum DutyError {
         /// What there is.
         known: String,
     },
+    /// No day of a next letter.
+    #[error("when you write again is a day such as 2026-12-13, or `last`")]
+    NoNext,
     /// A reference that nobody can say.
     #[error("a reference is said on the telephone: at most {REFERENCE_LIMIT_CHARS} characters")]
     LongReference,
@@ -144,6 +148,18 @@ impl Response<'_> {
 }
 
 impl Response<'_> {
+    /// Records when the organisation writes again, as its letters say: a day, or `last`. Says the same as `answer letter_next`.
+    ///
+    /// # Errors
+    /// If it is neither; or the case cannot be written.
+    pub fn decide_next_letter(&mut self, next: &str) -> Result<u64, DutyError> {
+        if Next::parse(next).is_none() {
+            return Err(DutyError::NoNext);
+        }
+        let word = DutyWord::Answered { question: NEXT.to_owned(), text: Personal::new(next.trim().to_owned()) };
+        self.decide_duty(word, &LawBook::built_in().unwrap_or_default())
+    }
+
     /// What letters say of their own is in a language that they are written in.
     fn check_language(&self, word: &DutyWord) -> Result<(), DutyError> {
         let DutyWord::Answered { question, .. } = word else { return Ok(()) };
@@ -189,6 +205,13 @@ fn check(word: &DutyWord, law: &LawBook, estate: &Estate, now: Instant) -> Resul
         DutyWord::Happened { event, at, .. } if is_letter_event(event) => check_time(*at, now),
         DutyWord::Retracted { event, .. } if is_letter_event(event) => Ok(()),
         DutyWord::Answered { question, .. } if language_of_question(question).is_some() => Ok(()),
+        DutyWord::Answered { question, text } if question == NEXT => {
+            if Next::parse(text.expose_personal()).is_some() {
+                Ok(())
+            } else {
+                Err(DutyError::NoNext)
+            }
+        }
         DutyWord::Answered { question, text } if question == REFERENCE => {
             if text.expose_personal().trim().chars().count() <= REFERENCE_LIMIT_CHARS {
                 Ok(())
@@ -227,7 +250,7 @@ fn check_event(event: &str, law: &LawBook, estate: &Estate) -> Result<(), DutyEr
 fn check_duty(duty: &str, law: &LawBook, estate: &Estate) -> Result<(), DutyError> {
     let regimes = &estate.organisation.regimes;
     let known: Vec<&str> = regimes.iter().filter_map(|id| law.regime(id)).flat_map(|regime| &regime.duties).map(|duty| duty.id.as_str()).collect();
-    if known.contains(&duty) { Ok(()) } else { Err(DutyError::UnknownDuty { duty: duty.to_owned(), known: known.join(", ") }) }
+    if known.contains(&duty) || duty == PROMISE { Ok(()) } else { Err(DutyError::UnknownDuty { duty: duty.to_owned(), known: known.join(", ") }) }
 }
 
 fn check_time(at: Instant, now: Instant) -> Result<(), DutyError> {

@@ -51,6 +51,9 @@ enum Action {
         /// The organisation's own templates, kept with the case: docs/letters.md says what the folder holds
         #[arg(long, value_name = "DIR")]
         templates: Option<PathBuf>,
+        /// When you write again: a day such as 2026-12-13, or `last`. A promise in the organisation's name; it goes into the ledger
+        #[arg(long, value_name = "DATE|last")]
+        next: Option<String>,
     },
     /// Read every letter as its reader will: length, hedges, somebody else's data …; what it finds blocks approval
     Lint,
@@ -177,14 +180,14 @@ impl Notify {
     pub fn run(self, common: &Common) -> anyhow::Result<ExitCode> {
         let settings = common.settings(&self.case);
         let mut screen = Screen::new(common.format());
-        let action = self.action.unwrap_or(Action::Draft { templates: None });
+        let action = self.action.unwrap_or(Action::Draft { templates: None, next: None });
         // Somebody may look while letters go out.
         let mut response = match &action {
             Action::Preview { .. } | Action::Status { .. } | Action::Check { .. } => Response::look(&settings, &mut screen)?,
             _ => Response::resume(&settings, &mut screen)?,
         };
         match action {
-            Action::Draft { templates } => draft(common, response, templates.as_deref()),
+            Action::Draft { templates, next } => draft(common, response, templates.as_deref(), next),
             Action::Lint => {
                 let findings = response.lint_letters()?;
                 drop(response);
@@ -235,7 +238,10 @@ impl Notify {
     }
 }
 
-fn draft(common: &Common, mut response: Response<'_>, templates: Option<&Path>) -> anyhow::Result<ExitCode> {
+fn draft(common: &Common, mut response: Response<'_>, templates: Option<&Path>, next: Option<String>) -> anyhow::Result<ExitCode> {
+    if let Some(next) = next {
+        response.decide_next_letter(&next)?;
+    }
     response.expose()?;
     if let Some(folder) = templates {
         response.use_templates(&texts::read(folder, "txt", "docs/letters.md")?)?;

@@ -249,7 +249,7 @@ fn a_secondary_source_shows_on_its_face() {
     let book = LawBook::built_in().expect("kept");
     for (regime, duty) in book.regimes().flat_map(|regime| regime.duties.iter().map(move |duty| (regime, duty))) {
         let view = look(&duty.id, "UTC", NOW, vec![]);
-        assert_eq!(view.standing.contains("SECONDARY"), duty.rests_on == crate::law::RestsOn::Secondary, "{}", duty.id);
+        assert_eq!(view.standing.contains("SECONDARY"), duty.rests_on == RestsOn::Secondary, "{}", duty.id);
         assert!(view.standing.contains(&regime.checked.to_string()));
     }
     for secondary in

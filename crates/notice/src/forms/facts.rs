@@ -143,6 +143,8 @@ impl CaseFacts {
                 domain: None,
                 contact: None,
                 safety_contact: None,
+                postal_address: Vec::new(),
+                envelope_window: None,
                 working_hours: None,
             },
             as_of,

@@ -9,11 +9,12 @@ use strandline_model::exposure::{Basis, Certainty, Exposure};
 use strandline_model::personal::Personal;
 use strandline_model::register::Status;
 use strandline_model::time::{Instant, Interval};
+use strandline_model::window::{self, Window};
 
 use super::pattern::{BodyItem, join_lines};
 use super::recipient::{Addressee, named};
 use super::template::{ALL, Advice, Templates, Texts};
-use super::{Attention, DraftError, Facts, Kind, Letter, Recipient, dates};
+use super::{Attention, DraftError, Facts, Kind, Letter, Next, Recipient, dates};
 
 /// What one person is told of one category: the strongest that the case holds.
 #[derive(Clone, Debug)]
@@ -112,6 +113,23 @@ fn when(seen: Interval, texts: &Texts, zone: &TimeZone) -> String {
     span(seen, "day", ["when-at", "when-same-day", "when-days"], texts, zone)
 }
 
+/// The sentence on when the organisation writes again.
+pub(super) fn next_sentence(facts: &Facts<'_>, texts: &Texts) -> String {
+    let day = next_day(facts, texts).unwrap_or_default();
+    let section = match facts.next {
+        Next::Open => "next-open",
+        Next::By(_) => "next-by",
+        Next::Last => "next-last",
+    };
+    texts.sentence(section).fill(|_| Some(&day)).unwrap_or_default()
+}
+
+/// The day of the next letter, where one is promised.
+pub(super) fn next_day(facts: &Facts<'_>, texts: &Texts) -> Option<String> {
+    let Next::By(day) = facts.next else { return None };
+    dates::write(&texts.sentence("date").plain(), day.at(0, 0, 0, 0))
+}
+
 /// Writes an interval by the sentence for one moment, for one day, or for several days.
 fn span(interval: Interval, day: &'static str, [at, same_day, days]: [&'static str; 3], texts: &Texts, zone: &TimeZone) -> String {
     let write = |section, at| written(at, section, texts, zone);
@@ -165,13 +183,14 @@ impl Composer<'_> {
         let document = Document {
             language: self.addressee.language.clone(),
             title: subject.clone(),
-            sender: vec![self.organisation().to_owned()],
+            sender: std::iter::once(self.organisation().to_owned()).chain(self.facts.organisation.postal_address.iter().cloned()).collect(),
             recipient: self.addressee.envelope(self.texts),
             head: vec![
                 Field { label: self.sentence("label-reference"), value: self.facts.reference.to_owned(), note: None },
                 Field { label: self.sentence("label-date"), value: self.date(self.facts.drafted_at), note: None },
             ],
             blocks: self.blocks(),
+            window: Window::named(self.facts.organisation.envelope_window.as_deref().unwrap_or(window::USUAL)),
         };
         self.addressee.attention.sort_unstable();
         self.addressee.attention.dedup();
@@ -215,10 +234,11 @@ impl Composer<'_> {
             ("name", self.name()),
             ("intrusion", span(self.facts.intrusion, "date", ["span-moment", "span-same-day", "span-days"], self.texts, &self.zone)),
             ("opening", self.opening()),
-            ("next_update", self.date(self.facts.next_update)),
+            ("next", next_sentence(self.facts, self.texts)),
             ("leads_to", join_lines(advised(&self.texts.consequences, &self.told, CONSEQUENCES_LIMIT).into_iter())),
         ]);
         let mut add = |slot, value: Option<String>| values.extend(value.map(|value| (slot, value)));
+        add("next_update", next_day(self.facts, self.texts));
         add("domain", self.facts.organisation.domain.clone());
         add("account", self.facts.account.get(&self.addressee.language).cloned());
         add("found", self.facts.found_at.map(|at| self.date(at)));

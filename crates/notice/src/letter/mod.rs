@@ -31,7 +31,7 @@ pub use compose::draft;
 pub use mail::Mail;
 pub use namesake::record_endings;
 pub use nobodys::SharedMailboxes;
-pub use said::Said;
+pub use said::{Next, Said};
 pub use template::{TemplateError, Templates};
 
 /// What all letters of a case share.
@@ -56,7 +56,7 @@ pub struct Facts<'a> {
     /// The day the letter is drafted.
     pub drafted_at: Instant,
     /// When the organisation writes again.
-    pub next_update: Instant,
+    pub next: Next,
     /// Every category that the estate describes, sorted: those without an exposure were not touched.
     pub categories: &'a [String],
 }

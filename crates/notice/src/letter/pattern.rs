@@ -3,7 +3,7 @@
 use super::template::TemplateError;
 
 /// Slots of a body that stand within a line.
-pub(super) const INLINE_SLOTS: [&str; 18] = [
+pub(super) const INLINE_SLOTS: [&str; 19] = [
     "organisation",
     "domain",
     "reference",
@@ -16,6 +16,7 @@ pub(super) const INLINE_SLOTS: [&str; 18] = [
     "stopped",
     "opening",
     "checked",
+    "next",
     "next_update",
     "code",
     "namesake",

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::civil::Date;
 use strandline_model::duty::{DutyWord, RecordedDecision};
 use strandline_model::time::Instant;
 
@@ -23,6 +24,33 @@ pub const REFERENCE: &str = "letter_reference";
 /// Longest reference: it is said on the telephone.
 pub const REFERENCE_LIMIT_CHARS: usize = 40;
 
+/// `letter_next`: when the organisation writes again, a day or [`LAST`].
+pub const NEXT: &str = "letter_next";
+/// There is to be no other letter.
+pub const LAST: &str = "last";
+
+/// When the organisation writes again. It is a promise in its name, so only a person makes it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Next {
+    /// Nobody has said: the letter promises no day.
+    #[default]
+    Open,
+    /// By this day.
+    By(Date),
+    /// This is the last letter, unless something new is learnt about the reader's data.
+    Last,
+}
+
+impl Next {
+    /// From a day such as 2026-12-13, or [`LAST`].
+    pub fn parse(text: &str) -> Option<Self> {
+        match text.trim() {
+            LAST => Some(Self::Last),
+            day => day.parse().ok().map(Self::By),
+        }
+    }
+}
+
 /// What the letters of a case say on a person's word alone.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Said {
@@ -36,6 +64,8 @@ pub struct Said {
     pub measures: Vec<BTreeMap<String, String>>,
     /// The case's reference, where somebody chose one.
     pub reference: Option<String>,
+    /// When the organisation writes again, as somebody decided.
+    pub next: Next,
     /// The ledger entry of the last word that counted; letters drafted before it are out of date.
     pub last_entry: Option<u64>,
 }
@@ -57,6 +87,7 @@ impl Said {
                 DutyWord::Answered { question, text } if question == REFERENCE => {
                     said.reference = Some(text.expose_personal().split_whitespace().collect::<Vec<_>>().join(" ")).filter(|text| !text.is_empty());
                 }
+                DutyWord::Answered { question, text } if question == NEXT => said.next = Next::parse(text.expose_personal()).unwrap_or_default(),
                 DutyWord::Answered { question, text } => match question.split_once('/') {
                     Some((ACCOUNT, language)) => {
                         said.account.insert(language.to_owned(), text.expose_personal().trim().to_owned());
@@ -146,6 +177,15 @@ mod tests {
         let line = |pairs: &[(&str, &str)]| pairs.iter().map(|(l, t)| ((*l).to_owned(), (*t).to_owned())).collect::<BTreeMap<_, _>>();
         assert_eq!(said.measures, [line(&[("en", "We closed the account."), ("zh-Hant", "我們已停用該帳戶。")]), line(&[("en", "We changed all keys.")])]);
         assert_eq!(said.last_entry, Some(3));
+    }
+
+    #[test]
+    fn the_next_letter_is_when_somebody_decided() {
+        let next = |texts: &[&str]| said(texts.iter().map(|text| answered(NEXT, text)).collect()).next;
+        assert_eq!(next(&[]), Next::Open);
+        assert_eq!(next(&["2026-12-13"]), Next::By(jiff::civil::date(2026, 12, 13)));
+        assert_eq!(next(&["2026-12-13", "last"]), Next::Last);
+        assert_eq!(next(&["soon"]), Next::Open);
     }
 
     #[test]

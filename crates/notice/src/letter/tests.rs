@@ -35,6 +35,8 @@ fn organisation() -> Organisation {
         safety_contact: Some(Contact {
             name: both("Welfare Officer", "福利主任"), phone: Some("+852 2000 0301".into()), email: None, hours: BTreeMap::new()
         }),
+        postal_address: vec!["1 Harbour Road".into(), "Hong Kong".into()],
+        envelope_window: None,
         working_hours: None,
     }
 }
@@ -84,7 +86,7 @@ struct Case {
     account: BTreeMap<String, String>,
     measures: Vec<BTreeMap<String, String>>,
     checked: Option<Interval>,
-    next_update: Instant,
+    next: Next,
     templates: Templates,
     register: Vec<RegisterEntry>,
     categories: Vec<String>,
@@ -97,7 +99,7 @@ impl Case {
             account: BTreeMap::new(),
             measures: vec![both("We changed every password of the system.", "我們更改了系統的全部密碼。")],
             checked: Some(Interval { from: BREAK_IN.plus_micros(-72 * HOUR), to: BREAK_IN.plus_micros(HOUR) }),
-            next_update: BREAK_IN.plus_micros(15 * 24 * HOUR),
+            next: Next::By(jiff::civil::date(2026, 12, 9)),
             templates: Templates::built_in(),
             register,
             categories: categories(),
@@ -115,7 +117,7 @@ impl Case {
             account: &self.account,
             measures: &self.measures,
             drafted_at: BREAK_IN.plus_micros(30 * HOUR),
-            next_update: self.next_update,
+            next: self.next,
             categories: &self.categories,
         }
     }
@@ -556,7 +558,7 @@ fn a_category_that_the_letters_language_does_not_name_is_found() {
 fn a_letter_without_a_day_ahead_or_a_contact_is_found() {
     let exposures = mixed("P00007");
     let mut case = Case::new(vec![chan("en")]);
-    case.next_update = BREAK_IN;
+    case.next = Next::By(jiff::civil::date(2026, 11, 24));
     assert_eq!(rules(&case.draft(0, &exposures).1), [Rule::NextDate]);
     let mut case = Case::new(vec![chan("en")]);
     case.organisation.safety_contact = None;

@@ -8,7 +8,7 @@ use strandline_model::letter_word::Gate;
 use strandline_model::personal::Personal;
 use strandline_model::register::RegisterEntry;
 use strandline_model::time::{Instant, Interval};
-use strandline_notice::letter::{Facts, Letter, Mailbox, Recipient, Templates, draft};
+use strandline_notice::letter::{Facts, Letter, Mailbox, Next, Recipient, Templates, draft};
 use strandline_print::{Fonts, USUAL_PLACES};
 
 pub const HOUR: i64 = 3_600_000_000;
@@ -49,6 +49,8 @@ impl Case {
                 domain: Some("harbour.example.hk".into()),
                 contact: Some(contact(both("Privacy Office", "私隱辦事處"), "+852 2000 0300")),
                 safety_contact: Some(contact(both("Welfare Officer", "福利主任"), "+852 2000 0301")),
+                postal_address: vec!["1 Harbour Road".into(), "Hong Kong".into()],
+                envelope_window: None,
                 working_hours: None,
             },
             account: BTreeMap::new(),
@@ -86,7 +88,7 @@ impl Case {
             account: &self.account,
             measures: &self.measures,
             drafted_at: BREAK_IN.plus_micros(50 * HOUR),
-            next_update: BREAK_IN.plus_micros(15 * 24 * HOUR),
+            next: Next::By(jiff::civil::date(2026, 12, 9)),
             categories: &self.categories,
         }
     }

@@ -64,6 +64,9 @@ pub struct PrintFinding {
     pub data_subject: String,
     /// Its pages, where it was printed and takes more than one.
     pub pages: Option<u32>,
+    /// Whether it is about what the window of the envelope shows.
+    #[serde(default)]
+    pub window: bool,
     /// What it is; never a value.
     pub problem: String,
 }
@@ -140,12 +143,12 @@ impl Earlier {
     }
 
     /// The PDF that was set from just this, if it is there still, and what was found of it.
-    fn take(&mut self, case: &strandline_case::Case, name: &str, document: &str, data_subject: &str) -> Option<(StoredFile, Option<PrintFinding>)> {
+    fn take(&mut self, case: &strandline_case::Case, name: &str, document: &str, data_subject: &str) -> Option<(StoredFile, Vec<PrintFinding>)> {
         self.set_from.get(name).filter(|known| *known == document)?;
         let file = self.files.remove(name)?;
         let is_there = std::fs::symlink_metadata(case.path().join(&file.file)).is_ok_and(|found| found.is_file() && found.len() == file.bytes);
         is_there.then_some(())?;
-        Some((file, self.findings.iter().find(|finding| finding.data_subject == data_subject).cloned()))
+        Some((file, self.findings.iter().filter(|finding| finding.data_subject == data_subject).cloned().collect()))
     }
 }
 
@@ -196,6 +199,8 @@ impl Printing {
             let mut pages = None;
             let problem = match press.take() {
                 Ok(print) => {
+                    let shown = print.windows.into_iter().flatten().next();
+                    self.findings.extend(shown.map(|problem| PrintFinding { data_subject: data_subject.clone(), pages: None, window: true, problem }));
                     pages = Some(print.pages).filter(|pages| *pages > 1);
                     self.broken = 0;
                     self.files.add(case, format!("{}.pdf", file_stem(&data_subject)), &print.pdf)?;
@@ -208,7 +213,7 @@ impl Printing {
                 Err(PressError::Refused(reason)) => Some(reason),
                 Err(error) => return Err(error.into()),
             };
-            self.findings.extend(problem.map(|problem| PrintFinding { data_subject, pages, problem }));
+            self.findings.extend(problem.map(|problem| PrintFinding { data_subject, pages, window: false, problem }));
         }
         Ok(())
     }

@@ -14,10 +14,11 @@ use std::fmt;
 
 use strandline_model::document::{Block, Document};
 
-use super::compose::{ACTIONS_LIMIT, expected_rows, written, zone};
+use super::compose::{ACTIONS_LIMIT, expected_rows, next_day, zone};
+use super::dates::local;
 use super::recipient::Addressee;
 use super::template::Templates;
-use super::{Facts, Kind, Letter, Recipient};
+use super::{Facts, Kind, Letter, Next, Recipient};
 use prose::{Passage, passages};
 
 pub use readability::{Reading, flesch, read};
@@ -71,6 +72,8 @@ pub enum Rule {
     MissingPart,
     /// Something that is not the recipient's.
     WrongPerson,
+    /// The window of the envelope shows more than the address, or not all of it.
+    Window,
     /// The letter's language has no measure of readability; a person must read it. Does not block.
     Unmeasured,
 }
@@ -94,6 +97,7 @@ impl Rule {
             Self::UnfilledSlot => "unfilled-slot",
             Self::MissingPart => "missing-part",
             Self::WrongPerson => "wrong-person",
+            Self::Window => "window",
             Self::Unmeasured => "unmeasured",
         }
     }
@@ -303,12 +307,18 @@ fn check_parts(letter: &Letter, recipient: &Recipient<'_>, facts: &Facts<'_>, te
             );
         }
     }
-    let next = templates.texts(&letter.language).map(|texts| written(facts.next_update, "date", texts, &zone(facts)));
-    if !next.is_some_and(|next| text.contains(&next)) {
-        findings.push(finding(Rule::NextDate, "the letter", "it does not say when you write again; put {next_update} into the template"));
+    check_next(letter, facts, templates, &text, findings);
+}
+
+/// A day that somebody promised stands in the letters of those who were reached or could have been, and lies ahead.
+fn check_next(letter: &Letter, facts: &Facts<'_>, templates: &Templates, text: &str, findings: &mut Vec<Finding>) {
+    let Next::By(day) = facts.next else { return };
+    let promised = templates.texts(&letter.language).and_then(|texts| next_day(facts, texts));
+    if letter.kind != Kind::NotReached && !promised.is_some_and(|day| text.contains(&day)) {
+        findings.push(finding(Rule::NextDate, "the letter", "somebody decided when you write again, and it does not say so; put {next} into the template"));
     }
-    if facts.next_update <= facts.drafted_at {
-        findings.push(finding(Rule::NextDate, "the letter", "the day that it promises is not ahead"));
+    if local(facts.drafted_at, &zone(facts)).is_none_or(|drafted| drafted.date() >= day) {
+        findings.push(finding(Rule::NextDate, "the letter", "the day that it promises is not ahead: `strandline notify CASE draft --next DATE`"));
     }
 }
 

@@ -25,9 +25,6 @@ use crate::stage::letters::index::file_stem;
 use crate::stage::notify::hexadecimal;
 use crate::store;
 
-/// An organisation writes again within this time.
-const NEXT_UPDATE_MICROS: i64 = 14 * 24 * 3_600_000_000;
-
 /// People of the register, by key.
 pub type People = BTreeMap<String, RegisterEntry>;
 
@@ -152,7 +149,7 @@ impl Drafting {
             account: &self.said.account,
             measures: &self.said.measures,
             drafted_at: self.drafted_at,
-            next_update: self.drafted_at.plus_micros(NEXT_UPDATE_MICROS),
+            next: self.said.next,
             categories: &self.categories,
         }
     }

@@ -124,7 +124,9 @@ pub fn lint_all(response: &mut Response<'_>) -> Result<Vec<(String, Finding)>, R
     let strangers = Strangers::of(drafting.people.values(), &facts, &drafting.templates);
     let mut findings: Vec<(String, Finding)> = Vec::new();
     for printed in print::current(response)?.map(|printed| printed.findings).unwrap_or_default() {
-        if printed.pages.is_some() {
+        if printed.window {
+            findings.push((printed.data_subject, Finding { rule: Rule::Window, place: "the printed letter".to_owned(), problem: printed.problem }));
+        } else if printed.pages.is_some() {
             findings.push((printed.data_subject, Finding { rule: Rule::Length, place: "the printed letter".to_owned(), problem: printed.problem }));
         }
     }

@@ -200,12 +200,12 @@ pub fn compose(letter: &OutgoingLetter, identity: &SenderIdentity, dkim: Option<
     }
     let message = builder.multipart(parts(letter, &language)?)?;
     let mut bytes = message.formatted();
-    check(&bytes)?;
+    check(&bytes, &recipient)?;
     if let Some(key) = dkim {
         let (headers, body) = split(&bytes)?;
         let signature = key.sign(headers, body, at)?;
         bytes.splice(0..0, signature.into_bytes());
-        check(&bytes)?;
+        check(&bytes, &recipient)?;
     }
     Ok(ComposedMail { reference: letter.reference.clone(), message_id, return_path, recipient: Personal::new(recipient), bytes })
 }
@@ -296,8 +296,11 @@ fn split(message: &[u8]) -> Result<(&[u8], &[u8]), ComposeError> {
 
 /// The last wall against injection: whatever a name, a subject or a text held, the finished message has our headers and no
 /// other, each once, and lines that every server reads alike.
-fn check(message: &[u8]) -> Result<(), ComposeError> {
-    if !message.is_ascii() || message.contains(&0) {
+///
+/// A recipient beyond ASCII stands as it is in the one header that names it (RFC 6532); nothing else does.
+fn check(message: &[u8], recipient: &str) -> Result<(), ComposeError> {
+    let beyond = |line: &[u8]| !line.is_ascii() && !(line.ends_with(format!("<{recipient}>\r").as_bytes()) || line == format!("To: {recipient}\r").as_bytes());
+    if message.contains(&0) || std::str::from_utf8(message).is_err() || message.split(|b| *b == b'\n').any(beyond) {
         return Err(ComposeError::Malformed("a byte beyond ASCII"));
     }
     let mut line = 0;
@@ -407,6 +410,13 @@ mod tests {
         let mail = compose(&letter("A", " a@bücher.example ", "s", "t"), &identity(), None, AT).unwrap();
         assert_eq!(mail.recipient.expose_personal(), "a@xn--bcher-kva.example");
         assert!(!format!("{mail:?}").contains("example"), "a mail prints its recipient");
+        for name in ["陳大文", "A"] {
+            let mail = compose(&letter(name, "陳大文@例子.example", "s", "t"), &identity(), None, AT).unwrap();
+            assert!(mail.needs_smtputf8() && mail.recipient.expose_personal().starts_with("陳大文@xn--"));
+            let parsed = MessageParser::default().parse(&mail.bytes).unwrap();
+            let to = parsed.to().and_then(|to| to.first()).and_then(|to| to.address()).unwrap_or_default().to_owned();
+            assert_eq!(&to, mail.recipient.expose_personal());
+        }
     }
 
     #[test]

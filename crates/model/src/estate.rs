@@ -389,6 +389,8 @@ pub struct Register {
     pub name: BTreeMap<String, String>,
     /// Column of the e-mail address.
     pub email: Option<String>,
+    /// Column that says `yes` where the person agreed to be written to by e-mail; some laws ask for that.
+    pub email_agreed: Option<String>,
     /// Column of the telephone number.
     pub phone: Option<String>,
     /// Column of the postal address.

@@ -175,6 +175,8 @@ impl Decided {
     /// The register's entry as it counts for the letter.
     pub fn apply(&self, entry: &mut RegisterEntry) {
         let Some((reader, place)) = &self.addressed else { return };
+        // Who named an address for this letter has asked.
+        entry.email_agreed |= place.email.is_some();
         if place.language.is_some() {
             entry.language.clone_from(&place.language);
         }

@@ -14,6 +14,8 @@ pub struct RegisterEntry {
     pub names: BTreeMap<String, Personal<String>>,
     /// E-mail address.
     pub email: Option<Personal<String>>,
+    /// Whether the person agreed to be written to by e-mail, where a law asks for that.
+    pub email_agreed: bool,
     /// Telephone number.
     pub phone: Option<Personal<String>>,
     /// Postal address.

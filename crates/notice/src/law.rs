@@ -226,6 +226,8 @@ pub struct Regime {
     pub time_zone: Option<String>,
     /// The holiday calendar of the place, by id.
     pub calendar: Option<String>,
+    /// Whether people are written to by e-mail only if they agreed to it; others get paper.
+    pub email_needs_consent: bool,
     /// When somebody last compared it with its sources.
     pub checked: Date,
     /// What was read.

@@ -31,6 +31,7 @@ pub fn read(register: &Register, path: &str, bytes: Box<dyn Read + '_>) -> Resul
     let key = column(&register.key)?;
     let languages: Vec<(String, usize)> = register.name.iter().map(|(tag, name)| Ok((tag.clone(), column(name)?))).collect::<Result<_, ResponseError>>()?;
     let (email, phone, address) = (optional(&register.email)?, optional(&register.phone)?, optional(&register.postal_address)?);
+    let email_agreed = optional(&register.email_agreed)?;
     let (language, status) = (optional(&register.language)?, optional(&register.status)?);
 
     let meanings: BTreeMap<String, Status> = register.statuses.iter().map(|(word, means)| (word.trim().to_lowercase(), Status::of(means))).collect();
@@ -51,6 +52,7 @@ pub fn read(register: &Register, path: &str, bytes: Box<dyn Read + '_>) -> Resul
             key: key.clone(),
             names: languages.iter().filter_map(|(tag, column)| Some((tag.clone(), Personal::new(field(*column)?)))).collect(),
             email: personal(email),
+            email_agreed: email_agreed.and_then(&field).is_some_and(|word| is_yes(&word)),
             phone: personal(phone),
             postal_address: personal(address),
             language: language.and_then(&field),
@@ -66,6 +68,11 @@ pub fn read(register: &Register, path: &str, bytes: Box<dyn Read + '_>) -> Resul
     }
     notes.truncate(100);
     Ok((people, notes))
+}
+
+/// Words by which registers say that somebody agreed.
+fn is_yes(word: &str) -> bool {
+    ["yes", "y", "true", "1", "agreed", "consented", "是", "同意"].contains(&word.to_lowercase().as_str())
 }
 
 /// Longer than any register of people.
@@ -123,6 +130,7 @@ mod tests {
             key: "no".into(),
             name: BTreeMap::from([("en".into(), "name".into())]),
             email: Some("email".into()),
+            email_agreed: None,
             phone: None,
             postal_address: None,
             language: None,

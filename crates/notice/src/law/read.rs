@@ -63,6 +63,8 @@ struct RawRegime {
     in_force_to: Option<Spanned<Datetime>>,
     time_zone: Option<Spanned<String>>,
     calendar: Option<Spanned<String>>,
+    #[serde(default)]
+    email_needs_consent: bool,
     sources: Spanned<Vec<String>>,
     note: Option<String>,
 }
@@ -288,6 +290,7 @@ impl Written {
             applies_to: raw.applies_to.clone(),
             in_force_from: from,
             in_force_to: to,
+            email_needs_consent: raw.email_needs_consent,
             time_zone: raw.time_zone.as_ref().map(|zone| zone.get_ref().clone()),
             calendar: raw.calendar.as_ref().map(|calendar| calendar.get_ref().clone()),
             checked: place.date(&raw.checked)?,

@@ -57,6 +57,8 @@ pub struct Facts<'a> {
     pub drafted_at: Instant,
     /// When the organisation writes again.
     pub next: Next,
+    /// Whether a law of the case lets people be written to by e-mail only if they agreed to it.
+    pub email_needs_consent: bool,
     /// Every category that the estate describes, sorted: those without an exposure were not touched.
     pub categories: &'a [String],
 }
@@ -168,6 +170,8 @@ pub enum Attention {
     SharedMailbox,
     /// Words stand in place of a postal address.
     NoPlace,
+    /// A law asks that the person agreed to e-mail, and the register does not say so.
+    EmailNotAgreed,
     /// The person has left: the address may be old.
     Departed,
     /// The person has left, and the e-mail address is one of the organisation's own.
@@ -221,6 +225,7 @@ impl Attention {
             Self::DotsInEmail => "has an e-mail address with dots where mail allows none: ask for another, and `readdress KEY --email …`",
             Self::NoMailbox => "has words in place of an e-mail address, or a mailbox that nobody reads",
             Self::SharedMailbox => "has a mailbox that several people read: nothing is sent there; `readdress KEY --email …` with their own",
+            Self::EmailNotAgreed => "has not agreed to e-mail as the register has it, and a law of this case asks for that: the letter goes by post",
             Self::NoPlace => "has words in place of a postal address",
             Self::Departed => "has left: the address may be old",
             Self::WorkEmailOfDeparted => "has left, and the e-mail address is the organisation's own: the letter goes by post",

@@ -55,14 +55,14 @@ impl Addressee {
         }
         let address = address.map(|(lines, _)| lines).unwrap_or_default();
         let mut addressee = Self { name, address, email, language, offers, status, reader, channels: Vec::new(), attention };
-        addressee.find_channels(facts, entry.is_some());
+        addressee.find_channels(facts, entry.is_some(), entry.is_some_and(|e| e.email_agreed));
         if recipient.record_ending.is_some() {
             addressee.attention.push(Attention::Namesake);
         }
         addressee
     }
 
-    fn find_channels(&mut self, facts: &Facts<'_>, registered: bool) {
+    fn find_channels(&mut self, facts: &Facts<'_>, registered: bool, agreed: bool) {
         let own_domain = facts.organisation.domain.as_deref();
         match self.status {
             Status::Serving => {}
@@ -85,6 +85,10 @@ impl Addressee {
                     self.email = None;
                 }
             }
+        }
+        if facts.email_needs_consent && !agreed && self.email.is_some() {
+            self.attention.push(Attention::EmailNotAgreed);
+            self.email = None;
         }
         self.channels.extend(self.email.as_ref().map(|_| Channel::Email));
         self.channels.extend((!self.address.is_empty()).then_some(Channel::Post));

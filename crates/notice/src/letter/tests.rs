@@ -117,6 +117,7 @@ impl Case {
             account: &self.account,
             measures: &self.measures,
             drafted_at: BREAK_IN.plus_micros(30 * HOUR),
+            email_needs_consent: false,
             next: self.next,
             categories: &self.categories,
         }
@@ -739,4 +740,27 @@ fn a_category_without_words_of_its_own_is_found_and_a_pattern_refused() {
     assert!(Templates::read(&own("financial blood_bank_record"), &[]).is_ok());
     let refused = Templates::read(&own("*bank*"), &[]).expect_err("a pattern").to_string();
     assert!(refused.contains("consequences.txt line 3") && refused.contains("in full"), "{refused}");
+}
+
+#[test]
+fn where_a_law_asks_for_consent_only_who_agreed_is_mailed() {
+    let ways = |agreed: bool, needs: bool| {
+        let case = Case::new(vec![RegisterEntry { email_agreed: agreed, ..chan("en") }]);
+        let facts = Facts { email_needs_consent: needs, ..case.facts() };
+        let exposures = mixed("P00007");
+        let recipient = Recipient {
+            key: "P00007",
+            entry: Some(&case.register[0]),
+            exposures: &exposures,
+            code: None,
+            record_ending: None,
+            gate: Gate::Unset,
+            mailbox: Mailbox::Own,
+        };
+        draft(&recipient, &facts, &case.templates).expect("the case has what a letter needs").channels
+    };
+    use Channel::{Email, Post};
+    assert_eq!(ways(false, false), [Email, Post]);
+    assert_eq!(ways(true, true), [Email, Post]);
+    assert_eq!(ways(false, true), [Post]);
 }

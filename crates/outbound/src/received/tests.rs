@@ -1,3 +1,5 @@
+//! Letters as they come back, and as others change them.
+
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 

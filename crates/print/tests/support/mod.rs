@@ -88,6 +88,7 @@ impl Case {
             account: &self.account,
             measures: &self.measures,
             drafted_at: BREAK_IN.plus_micros(50 * HOUR),
+            email_needs_consent: false,
             next: Next::By(jiff::civil::date(2026, 12, 9)),
             categories: &self.categories,
         }

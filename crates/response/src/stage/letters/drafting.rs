@@ -12,6 +12,7 @@ use strandline_model::exposure::Exposure;
 use strandline_model::letter_word::{Decided, Gate};
 use strandline_model::register::RegisterEntry;
 use strandline_model::time::{Instant, Interval};
+use strandline_notice::law::LawBook;
 use strandline_notice::letter::{Facts, Letter, Mailbox, Recipient, Said, SharedMailboxes, Templates, draft, record_endings};
 
 use crate::clearance::{cleared, covered, intrusion};
@@ -63,6 +64,7 @@ pub struct Drafting {
     endings: BTreeMap<String, String>,
     shared: SharedMailboxes,
     organisation: Organisation,
+    email_needs_consent: bool,
     reference: String,
     intrusion: Interval,
     checked: Option<Interval>,
@@ -99,6 +101,7 @@ impl Drafting {
             decided,
             templates: Templates::read(&own, &response.estate.organisation.regimes)?,
             organisation: response.estate.organisation.clone(),
+            email_needs_consent: needs_consent(&response.estate.organisation.regimes),
             reference: reference(&response.case)?,
             intrusion,
             checked: covered(&response.coverage()?, intrusion),
@@ -150,6 +153,7 @@ impl Drafting {
             measures: &self.said.measures,
             drafted_at: self.drafted_at,
             next: self.said.next,
+            email_needs_consent: self.email_needs_consent,
             categories: &self.categories,
         }
     }
@@ -223,6 +227,13 @@ impl Committed {
 /// A letter as its file has it.
 pub fn text_of(letter: &Letter) -> Vec<u8> {
     format!("Language: {}\nSubject: {}\n\n{}", letter.language, letter.subject, letter.plain_text().expose_personal()).into_bytes()
+}
+
+/// Whether a law of the case lets people be mailed only if they agreed. Which law a single person falls under is not known, so the
+/// strictest counts for all.
+fn needs_consent(regimes: &[String]) -> bool {
+    let book = LawBook::built_in().unwrap_or_default();
+    regimes.iter().filter_map(|id| book.regime(id)).any(|regime| regime.email_needs_consent)
 }
 
 /// Categories that the estate describes, sorted.

@@ -46,7 +46,7 @@ fn check_letter(printer: &Printer, name: &str, language: &str, exposures: &dyn F
     let again = printer.print(document, support::BREAK_IN).expect("it was printed before");
     assert!(pdf.bytes == again.bytes, "the same letter gives other bytes");
     if let Some(text) = read_back(&pdf) {
-        let unbroken = |text: &str| text.split_whitespace().collect::<String>();
+        let unbroken = |text: &str| text.split(|c: char| c.is_whitespace() || c == '\u{200b}').collect::<String>();
         assert!(unbroken(&text).contains(&unbroken(name)), "the name cannot be read back");
         assert!(text.contains("7K2M-QX4D-9RTV-H3"), "the code cannot be read back");
     }
@@ -130,7 +130,8 @@ fn for_window(name: &str, lines: usize) -> Document {
 fn every_window_shows_the_address_and_nothing_else() {
     let printer = printer(Fonts::built_in(), &Layout::letter());
     for name in strandline_model::window::NAMES {
-        for lines in [1, 4, 8] {
+        // Seventeen millimetres hold no more in the United States.
+        for lines in if name == "us-10" { [1, 4, 6] } else { [1, 4, 8] } {
             let pdf = printer.print(&for_window(name, lines), Instant(0)).expect("the letter can be printed");
             assert_eq!(pdf.windows, [None], "{name}, {lines} lines");
             if let Ok(folder) = std::env::var("STRANDLINE_PRINTED") {

@@ -4,6 +4,8 @@ mod codes;
 mod drafting;
 mod index;
 
+use std::collections::BTreeSet;
+
 use strandline_case::{Inputs, StoredFile};
 use strandline_notice::letter::lint::{Finding, Rule, Strangers, lint};
 use strandline_notice::letter::{Kind, Said, Templates};
@@ -123,7 +125,9 @@ pub fn lint_all(response: &mut Response<'_>) -> Result<Vec<(String, Finding)>, R
     let facts = drafting.facts();
     let strangers = Strangers::of(drafting.people.values(), &facts, &drafting.templates);
     let mut findings: Vec<(String, Finding)> = Vec::new();
-    for printed in print::current(response)?.map(|printed| printed.findings).unwrap_or_default() {
+    let held: BTreeSet<String> = index(response)?.into_iter().filter(IndexedLetter::is_held).map(|letter| letter.data_subject).collect();
+    let printed = print::current(response)?.map(|printed| printed.findings).unwrap_or_default();
+    for printed in printed.into_iter().filter(|printed| !held.contains(&printed.data_subject)) {
         if printed.window {
             findings.push((printed.data_subject, Finding { rule: Rule::Window, place: "the printed letter".to_owned(), problem: printed.problem }));
         } else if printed.pages.is_some() {

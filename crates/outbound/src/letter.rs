@@ -85,7 +85,7 @@ impl SenderIdentity {
         self
     }
 
-    fn from_in(&self, language: &str) -> Mailbox {
+    fn sender_in(&self, language: &str) -> Mailbox {
         let name = self.names.get(language).map(|name| one_line(name, HEADER_TEXT_LIMIT)).filter(|name| !name.is_empty());
         Mailbox::new(name.or_else(|| self.from.name.clone()), self.from.email.clone())
     }
@@ -185,7 +185,7 @@ pub fn compose(letter: &OutgoingLetter, identity: &SenderIdentity, dkim: Option<
     let envelope = Envelope::new(Some(return_path.parse().map_err(|_| ComposeError::OwnAddress)?), vec![to.email.clone()])?;
     let mut builder = Message::builder()
         .envelope(envelope)
-        .from(identity.from_in(&letter.language))
+        .from(identity.sender_in(&letter.language))
         .to(to)
         .header(Subject::from(one_line(letter.subject.expose_personal(), HEADER_TEXT_LIMIT)))
         .header(Date::new(system_time(at)))
@@ -299,7 +299,8 @@ fn split(message: &[u8]) -> Result<(&[u8], &[u8]), ComposeError> {
 ///
 /// A recipient beyond ASCII stands as it is in the one header that names it (RFC 6532); nothing else does.
 fn check(message: &[u8], recipient: &str) -> Result<(), ComposeError> {
-    let beyond = |line: &[u8]| !line.is_ascii() && !(line.ends_with(format!("<{recipient}>\r").as_bytes()) || line == format!("To: {recipient}\r").as_bytes());
+    let names = |line: &[u8]| line.ends_with(format!("<{recipient}>\r").as_bytes()) || line == format!("To: {recipient}\r").as_bytes();
+    let beyond = |line: &[u8]| !line.is_ascii() && !names(line);
     if message.contains(&0) || std::str::from_utf8(message).is_err() || message.split(|b| *b == b'\n').any(beyond) {
         return Err(ComposeError::Malformed("a byte beyond ASCII"));
     }

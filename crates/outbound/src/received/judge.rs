@@ -158,7 +158,7 @@ impl Letter {
                 let in_words = judged.beside_names.contains(&link) || judged.differences.iter().any(|d| d.what == What::Link(link.clone()));
                 if read.mark.is_some() && !shown.text.expose_personal().contains(&link) {
                     judged.beside_names.push(link);
-                } else if !in_words && !(read.mark.is_some() && link.contains('@')) {
+                } else if !in_words && (read.mark.is_none() || !link.contains('@')) {
                     judged.differences.push(Difference { line: 0, what: What::Link(link) });
                 }
             }

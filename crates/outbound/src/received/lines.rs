@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::tokens::{Token, tokens_of};
+use super::tokens::{Kind, Token, tokens_of};
 
 /// One line.
 #[derive(Clone, Debug)]
@@ -26,6 +26,10 @@ pub(super) struct Read {
 /// How a line of a mail program begins that names the program: nobody's words. In the languages that letters come in and their
 /// neighbours.
 const PROGRAMS: &str = include_str!("programs.txt");
+
+/// Hosts that such lines link to.
+const MAKERS: [&str; 8] =
+    ["aka.ms", "go.microsoft.com", "go.onelink.me", "mail.onelink.me", "overview.mail.yahoo.com", "proton.me", "gmx.net", "apps.apple.com"];
 
 /// A block of headers has this many lines at least.
 const HEADERS_MIN: usize = 3;
@@ -141,5 +145,12 @@ fn is_rule(line: &str) -> bool {
 fn is_program(line: &str) -> bool {
     let lower = line.trim_start_matches(['-', '—', ' ', '[']).to_lowercase();
     let begins = PROGRAMS.lines().filter(|known| !known.is_empty() && !known.starts_with('#')).any(|known| lower.starts_with(known));
-    begins && lower.chars().count() <= 120 && !lower.chars().filter(char::is_ascii_digit).nth(2).is_some_and(|_| !lower.contains("://"))
+    if !begins || lower.chars().count() > 120 {
+        return false;
+    }
+    // Only the makers' own links, and no number that can be called: else a lure could begin like this.
+    let tokens = tokens_of(&[unquoted(0, line)]);
+    let is_makers = |link: &str| MAKERS.contains(&link.split(['/', '?']).next().unwrap_or_default());
+    let digits = tokens.iter().filter(|token| token.kind != Kind::Link).flat_map(|token| token.text.chars()).filter(char::is_ascii_digit).count();
+    digits <= 2 && tokens.iter().filter(|token| token.kind == Kind::Link).all(|token| is_makers(&token.text))
 }

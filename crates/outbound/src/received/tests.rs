@@ -132,10 +132,14 @@ fn a_letter_is_ours_however_it_comes_back() {
     }
 }
 
+type Change = Box<dyn Fn(&str) -> String>;
+
 #[test]
 fn our_text_with_another_link_number_or_account_is_not_ours() {
     let ours = letter();
-    let changes: [(&str, Box<dyn Fn(&str) -> String>); 12] = [
+    let changes: [(&str, Change); 14] = [
+        ("a link in the guise of a phone", Box::new(|text| format!("{text}\nSent from my iPhone https://evil.example/pay\n"))),
+        ("a number in the guise of a phone", Box::new(|text| format!("{text}\nSent from my phone, call 5555 0000\n"))),
         ("another number", Box::new(|text| text.replace("2123 4567", "2123 4568"))),
         ("another address", Box::new(|text| text.replace("privacy@hh.example.org", "privacy@hh-example.org"))),
         ("a link within", Box::new(|text| text.replace("WHAT TO DO NOW", "Go to https://refund.example/x now.\n\nWHAT TO DO NOW"))),
@@ -243,7 +247,9 @@ fn any_bytes_are_judged_without_harm_and_in_time() {
     for at in (0..whole.len()).step_by(3) {
         let mut changed = whole.clone();
         changed[at] = changed[at].wrapping_mul(31).wrapping_add(255);
-        let _ = read_received(&changed).iter().map(|message| judge(message, &ours, SUBJECT, &[])).count();
+        for message in read_received(&changed) {
+            let _ = judge(&message, &ours, SUBJECT, &[]);
+        }
     }
     let begun = std::time::Instant::now();
     let flood = format!("{}{ours}", "call the number below Dear Ann > : ".repeat(25_000));

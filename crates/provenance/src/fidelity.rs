@@ -215,7 +215,7 @@ impl<'a> Judge<'a> {
         }
     }
 
-    pub(crate) fn kind(&self, expression: &Expr) -> DataType {
+    fn kind(&self, expression: &Expr) -> DataType {
         expression.get_type(self.schema).unwrap_or(DataType::Null)
     }
 

@@ -193,6 +193,24 @@ fn what_a_statement_displays_is_known_where_it_finds_no_row() {
 }
 
 #[test]
+fn a_partition_by_texts_that_the_server_folds_picks_no_row_for_sure() {
+    let mut database = people();
+    let towns = strandline_provenance::collated(text("town"), "nondeterministic");
+    let columns = vec![texts(&["Ann", "Ben"]), texts(&["Oslo", "oslo"])];
+    database.tables.push(hospital::table("place", vec![text("name"), towns], vec![], columns, Some(&[1, 2]), &[]));
+    for window in ["first_value(p.name) OVER (PARTITION BY p.town ORDER BY p.name)", "max(p.name) OVER (PARTITION BY p.town)"] {
+        let shown = replayed(&database, &format!("SELECT {window} FROM place p WHERE p.name > 'A' OR p.name = 'x'"));
+        assert_eq!(shown, "displayed name: 1 2 (OrderOfPartition)", "{window}");
+    }
+}
+
+#[test]
+fn a_moving_frame_holds_some_of_its_partition() {
+    check("SELECT string_agg(name, ',') OVER (ORDER BY no) FROM person ORDER BY no LIMIT 1", "displayed name: 1 2 3 4 5 6 (OrderOfPartition)");
+    check("SELECT string_agg(name, ',') OVER () FROM person ORDER BY no LIMIT 1", "displayed name: 1 2 3 4 5 6");
+}
+
+#[test]
 fn a_limit_of_null_cuts_nothing() {
     check("SELECT name FROM person ORDER BY score, no LIMIT NULL OFFSET NULL", "displayed name: 1 2 3 4 5 6");
     check("SELECT name FROM person LIMIT NULL", "displayed name: 1 2 3 4 5 6");

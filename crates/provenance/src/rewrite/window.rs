@@ -50,6 +50,14 @@ struct Watch {
     guards: Vec<Expr>,
 }
 
+/// What is sure of a partition.
+struct Partition {
+    /// Whether the server parts the rows as we do.
+    is_known: bool,
+    /// Whether a row stands where we put it, where the function gives the value of one row.
+    placed: Option<Expr>,
+}
+
 fn named(name: &str) -> Expr {
     Expr::Column(Column::new_unqualified(name))
 }
@@ -91,9 +99,9 @@ impl Rewriter<'_> {
         let server = self.server.clone();
         let judge = Judge::over(&server, &window.input);
         for (function, argued) in functions.into_iter().zip(of_arguments) {
-            let (ranked, placed) = self.placed(function, &judge, &input, plan)?;
+            let (ranked, partition) = self.partition(function, &judge, &input, plan)?;
             plan = ranked;
-            columns.push(self.partition_marks(function, (&argued, placed.as_ref()), &names, &mut windows, &mut added, &mut narrow)?);
+            columns.push(self.partition_marks(function, (&argued, &partition), &names, &mut windows, &mut added, &mut narrow)?);
         }
         let mut sets = input.sets.clone();
         let mut plan = LogicalPlan::Window(Window::try_new(window.window_expr.clone(), Arc::new(plan))?);
@@ -179,18 +187,18 @@ impl Rewriter<'_> {
         Ok((plan, sure.into_iter().reduce(Expr::and)))
     }
 
-    /// Where a function gives the value of the row at one place: whether that row is the server's too, by the row.
-    fn placed(&mut self, function: &WindowFunction, judge: &Judge<'_>, input: &Rewritten, plan: LogicalPlan) -> Result<(LogicalPlan, Option<Expr>)> {
-        // Which texts the server takes for one partition hangs on a collation, which a partition's table may not pass on.
-        let is_apart = !function.params.partition_by.iter().any(|key| judge.kind(key).is_string());
-        let Some(mut watch) = watched(judge, function).filter(|_| is_apart && is_of_a_place(function)) else { return Ok((plan, None)) };
+    /// What is sure of a function's partition, and of the row in it whose value the function gives.
+    fn partition(&mut self, function: &WindowFunction, judge: &Judge<'_>, input: &Rewritten, plan: LogicalPlan) -> Result<(LogicalPlan, Partition)> {
+        let is_known = function.params.partition_by.iter().all(|key| matches!(judge.grouping(key), Grouping::Same));
+        let Some(mut watch) = watched(judge, function).filter(|_| is_of_a_place(function)) else { return Ok((plan, Partition { is_known, placed: None })) };
         watch.guards.extend(self.unproved(input).map(Expr::is_not_true));
-        let partition = watch.partition.clone();
-        let (plan, Some(sure)) = self.ranked(watch, plan.clone())? else { return Ok((plan, None)) };
+        let keys = watch.partition.clone();
+        let (plan, sure) = self.ranked(watch, plan)?;
+        let Some(sure) = sure else { return Ok((plan, Partition { is_known, placed: None })) };
         // One row out of place moves the others.
         let name = self.fresh("__placed");
-        let plan = windowed(over(bool_and(sure.is_true()), partition)?.alias(&name), plan)?;
-        Ok((plan, Some(named(&name))))
+        let plan = windowed(over(bool_and(sure.is_true()), keys)?.alias(&name), plan)?;
+        Ok((plan, Partition { is_known, placed: Some(named(&name)) }))
     }
 
     /// The name of a window among `windows`. The optimizer loses one of two that are the same.
@@ -209,7 +217,7 @@ impl Rewriter<'_> {
     fn partition_marks(
         &mut self,
         function: &WindowFunction,
-        (argued, placed): (&[Argued], Option<&Expr>),
+        (argued, partition): (&[Argued], &Partition),
         names: &[Renaming],
         windows: &mut Vec<Expr>,
         added: &mut Vec<(u32, Expr)>,
@@ -228,15 +236,17 @@ impl Rewriter<'_> {
             let (whole, doubted) = (self.new_set(), self.new_set());
             let union = named(&name);
             let any = self.functions.doubted(union.clone(), Doubt::OrderOfPartition.bit());
-            let one = match placed {
+            let one = match &partition.placed {
                 Some(placed) => {
                     let name = self.once("__picked", of_set(function, set), windows);
-                    when(placed.clone(), named(&name)).otherwise(any)?
+                    when(placed.clone(), named(&name)).otherwise(any.clone())?
                 }
-                None => any,
+                None => any.clone(),
             };
             added.push((doubted, one.alias(set_name(doubted))));
-            added.push((whole, union.alias(set_name(whole))));
+            // Where the server may part the rows otherwise, nobody is known to be alone.
+            let all = if partition.is_known { union } else { any };
+            added.push((whole, all.alias(set_name(whole))));
             moved.push((set, whole, doubted));
         }
         let whole = |set: u32| moved.iter().find(|(old, _, _)| *old == set).map(|(_, whole, _)| *whole);
@@ -259,7 +269,9 @@ impl Rewriter<'_> {
         }
         match kind {
             Kind::Picks => result.extend(free.iter().filter_map(doubted)),
-            Kind::Copies => result.extend(free.iter().filter_map(|mark| whole(mark.set).map(|set| Mark { set, ..*mark }))),
+            Kind::Copies if is_whole => result.extend(free.iter().filter_map(|mark| whole(mark.set).map(|set| Mark { set, ..*mark }))),
+            // A moving frame holds some of them.
+            Kind::Copies => result.extend(free.iter().filter_map(doubted)),
             // Sums over moving frames differ by single values: whoever sees two knows one.
             Kind::Summarises if !is_whole => result.extend(inferred(&free).iter().filter_map(doubted)),
             _ => {}

@@ -118,8 +118,9 @@ impl Collector {
 /// `CREATE TABLE t AS EXECUTE p`, `EXPLAIN ANALYZE EXECUTE p`: pgaudit then counts the rows of `p`, and nobody is sent them.
 fn executes_unsent(statement: &str) -> bool {
     let lower = statement.to_ascii_lowercase();
-    let mut words = lower.split_whitespace();
-    words.any(|word| matches!(word, "create" | "explain")) && words.any(|word| word == "execute")
+    let words: Vec<&str> = lower.split_whitespace().collect();
+    let explains = words.first() == Some(&"explain") && words.contains(&"execute");
+    explains || words.windows(2).any(|pair| pair == ["as", "execute"])
 }
 
 fn may_hold_command(statement: &str) -> bool {

@@ -737,6 +737,8 @@ fn rows_of_a_prepared_statement_that_went_into_a_table_were_not_sent() {
     let prepare = "PREPARE p AS SELECT name FROM hr.staff WHERE staff_no < 'C'";
     let accesses = |run: &str| vec![access(1, prepare, None), access(2, run, None), access(3, prepare, Some(2))];
     check_engine(&Case::of(accesses("EXECUTE p")), "control replayed replayed", "A:name+ B:name+");
+    let trigger = "CREATE TRIGGER seen BEFORE INSERT ON hr.staff EXECUTE FUNCTION note()";
+    check_engine(&Case::of(accesses(trigger)), "control control replayed", "A:name+ B:name+");
     let (kept, _) = Case::of(accesses("CREATE TABLE taken AS EXECUTE p")).run(&mut |database| crate::engine::replayer(database, &Options::default()));
     assert_eq!(cells(&kept), "A:name? B:name?");
 }

@@ -487,10 +487,10 @@ impl Builder<'_> {
 
     fn database(&mut self, mut stored: StoredDatabase, is_last: bool, world: &mut World) -> Result<DatabaseWorld, ExposureError> {
         let described: BTreeMap<&str, &DescribedTable> = self.estate.tables.iter().filter(|t| t.database == stored.id).map(|t| (t.name.as_str(), t)).collect();
-        let snapshot_time = self.snapshot_time(&stored.id);
+        let (snapshot_time, snapshot_precision) = self.snapshot_time(&stored.id);
         let snapshot_moment = strandline_history::moment(snapshot_time);
         let of_tables = descriptions(&stored, &self.estate.tables);
-        let rebuild = Rebuild { stored: &stored, described: &of_tables, writes: &self.writes, snapshot_time };
+        let rebuild = Rebuild { stored: &stored, described: &of_tables, writes: &self.writes, snapshot_time, snapshot_precision };
         let history = rebuild.run(&mut |key| world.people.number(key));
         if is_last {
             // The engine needs the memory.
@@ -591,14 +591,16 @@ impl Builder<'_> {
         (tables, engine_tables)
     }
 
-    fn snapshot_time(&mut self, id: &str) -> i64 {
+    /// When a database's snapshot was taken, and the resolution of what says so, microseconds.
+    fn snapshot_time(&mut self, id: &str) -> (i64, i64) {
         let written = self.estate.databases.iter().find(|d| d.id == id).and_then(|d| d.snapshot_time.as_deref());
-        let Some(written) = written else { return i64::MIN };
+        let Some(written) = written else { return (i64::MIN, 1) };
         match written.parse::<jiff::Timestamp>() {
-            Ok(time) => time.as_microsecond(),
+            Ok(time) if written.contains('.') => (time.as_microsecond(), 1),
+            Ok(time) => (time.as_microsecond(), 1_000_000),
             Err(_) => {
                 self.notes.push(format!("database {id}: snapshot_time is no RFC 3339 instant; the snapshot is taken as older than the log"));
-                i64::MIN
+                (i64::MIN, 1)
             }
         }
     }

@@ -96,9 +96,29 @@ pub struct Rebuild<'r> {
     pub writes: &'r [Write],
     /// When the snapshot was taken, microseconds.
     pub snapshot_time: i64,
+    /// Resolution of that time, microseconds.
+    pub snapshot_precision: i64,
+}
+
+/// On which side of the snapshot a write took effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Side {
+    Before,
+    After,
+    /// Both lie in one tick of a clock.
+    NotKnown,
 }
 
 impl Rebuild<'_> {
+    fn side(&self, write: &Write) -> Side {
+        let until = self.snapshot_time.saturating_add(if self.snapshot_precision > 1 { self.snapshot_precision } else { 0 });
+        match write.time {
+            time if time >= until => Side::After,
+            time if time.saturating_add(write.precision.max(1)) <= self.snapshot_time => Side::Before,
+            _ => Side::NotKnown,
+        }
+    }
+
     /// Rebuilds the database. `number` gives each key its number.
     pub fn run(&self, number: &mut dyn FnMut(&str) -> u32) -> DatabaseHistory {
         let stored = self.stored;
@@ -177,13 +197,19 @@ impl<'r, 't> Roller<'r, 't> {
         let name = &self.rebuild.stored.name;
         let own: Vec<&Write> = self.rebuild.writes.iter().filter(|w| w.database.as_deref().is_none_or(|d| d == name.as_str())).collect();
         let moments = moments(&own);
-        let later = own.partition_point(|w| w.time < self.rebuild.snapshot_time);
-        for (write, at) in own[..later].iter().zip(&moments).rev().filter(|(w, _)| !matches!(w.end, End::Undone(_))) {
-            self.take(write, *at);
+        let sides: Vec<Side> = own.iter().map(|write| self.rebuild.side(write)).collect();
+        let later = sides.iter().position(|side| *side != Side::Before).unwrap_or(own.len());
+        for ((write, at), side) in own.iter().zip(&moments).zip(&sides).rev().filter(|((w, _), _)| !matches!(w.end, End::Undone(_))) {
+            match side {
+                Side::Before => self.take(write, *at),
+                // The rows before it are in doubt, and those after it, too.
+                Side::NotKnown => self.apply(&Write { end: End::Unsure, ..Write::clone(write) }, *at),
+                Side::After => {}
+            }
         }
         self.tables.iter_mut().for_each(|versions| versions.turn(Direction::Forward));
         let mut undone: Option<(u32, &Write, i64)> = None;
-        for (write, at) in own[later..].iter().zip(&moments[later..]) {
+        for ((write, at), side) in own.iter().zip(&moments).zip(&sides).skip(later).filter(|(_, side)| **side != Side::Before) {
             let of = if let (End::Undone(_), Some(owner)) = (write.end, write.owner) { Some(owner.connection) } else { None };
             if let Some((_, last, moment)) = undone.filter(|(connection, last, _)| of != Some(*connection) || last.time != write.time) {
                 self.take_back(last, moment);
@@ -193,7 +219,10 @@ impl<'r, 't> Roller<'r, 't> {
                 self.tables.iter_mut().for_each(Versions::follow);
                 undone = Some((connection, write, *at));
             }
-            self.take(write, *at);
+            match (side, write.end) {
+                (Side::NotKnown, End::Committed) => self.take(&Write { end: End::Unsure, ..Write::clone(write) }, *at),
+                _ => self.take(write, *at),
+            }
         }
         if let Some((_, last, moment)) = undone {
             self.take_back(last, moment);
@@ -511,4 +540,125 @@ pub fn descriptions<'e>(stored: &StoredDatabase, tables: &'e [DescribedTable]) -
             })
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow_array::Array;
+    use arrow_array::cast::AsArray;
+    use arrow_array::types::Int64Type;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::roll::moment;
+    use crate::store::{Column, ColumnDefault};
+    use crate::value::ColumnKind;
+
+    /// Microseconds of a tick of the log's clock.
+    const TICK: i64 = 1_000;
+
+    type State = BTreeMap<i64, i64>;
+
+    fn stored(rows: &State) -> StoredDatabase {
+        let column = |name: &str| Column::new(name.into(), ColumnKind::BigInt, ColumnDefault::Null);
+        let mut table = StoredTable::new("s".into(), "t".into(), vec![column("k"), column("v")]);
+        table.unique_keys.push(vec![0]);
+        rows.iter().for_each(|(k, v)| table.push_row(&[Value::Int(*k), Value::Int(*v)], true));
+        table.close_batch();
+        let mut database = StoredDatabase::new("d", "d", Dialect::PostgreSql, &["s".to_owned()]);
+        database.add_table(table);
+        database
+    }
+
+    fn write(time: i64, statement: &str) -> Write {
+        Write {
+            time,
+            said: time,
+            precision: TICK,
+            database: None,
+            statement: statement.into(),
+            dialect: Dialect::PostgreSql,
+            parameters: None,
+            row_count: None,
+            end: End::Committed,
+            owner: None,
+            order: None,
+        }
+    }
+
+    /// Does one step, and says how.
+    fn step(state: &mut State, (kind, key, value): (u8, i64, i64)) -> String {
+        match kind {
+            0 => {
+                state.entry(key).and_modify(|v| *v = value);
+                format!("UPDATE s.t SET v = {value} WHERE k = {key}")
+            }
+            1 => {
+                state.values_mut().filter(|v| **v >= value).for_each(|v| *v += 1);
+                format!("UPDATE s.t SET v = v + 1 WHERE v >= {value}")
+            }
+            2 => {
+                state.remove(&key);
+                format!("DELETE FROM s.t WHERE k = {key}")
+            }
+            _ => {
+                // A key that is there is refused, and no such statement is in the log as one that took effect.
+                let key = (key..).find(|key| !state.contains_key(key)).expect("an endless range");
+                state.insert(key, value);
+                format!("INSERT INTO s.t VALUES ({key}, {value})")
+            }
+        }
+    }
+
+    /// What stands in the table at an instant: key, value and whether it is in doubt; and whether there is a doubt about the whole of it.
+    fn read(table: &TableHistory, time: i64) -> (Vec<(i64, i64, bool)>, bool) {
+        let at = moment(time);
+        let mut rows = Vec::new();
+        for batch in &table.batches {
+            let number = |column: usize| batch.column(column).as_primitive::<Int64Type>();
+            let (keys, values, from, to) = (number(0), number(1), number(3), number(4));
+            let is_there = |row: &usize| from.value(*row) <= at && at < to.value(*row);
+            let doubt = batch.column(5).as_boolean();
+            rows.extend((0..batch.num_rows()).filter(is_there).map(|row| (keys.value(row), values.value(row), doubt.is_null(row) || doubt.value(row))));
+        }
+        (rows, table.doubts.iter().any(|doubt| doubt.holds(time)))
+    }
+
+    proptest! {
+        #[test]
+        fn writes_in_the_tick_of_the_snapshot_are_on_neither_side_of_it(
+            steps in proptest::collection::vec((0..4_u8, 0..5_i64, 0..5_i64), 1..14),
+            dumped_after in 0..14_usize,
+            steps_a_tick in 1..5_usize,
+            says_the_tick in any::<bool>(),
+        ) {
+            let mut state = State::from([(0, 0), (1, 1), (2, 2)]);
+            let dumped_after = dumped_after.min(steps.len() - 1);
+            let tick_of = |at: usize| 3 * TICK * (1 + (at / steps_a_tick) as i64);
+            let (mut states, mut writes) = (vec![(0, state.clone())], Vec::new());
+            for (at, made) in steps.iter().enumerate() {
+                writes.push(write(tick_of(at), &step(&mut state, *made)));
+                states.push((tick_of(at), state.clone()));
+            }
+            let dump = stored(&states[dumped_after].1);
+            // Somewhere between the write before it and the one after it, which may share a tick.
+            let (snapshot_time, snapshot_precision) = if says_the_tick { (tick_of(dumped_after), TICK) } else { (tick_of(dumped_after) + TICK / 2, 1) };
+            let rebuild = Rebuild { stored: &dump, described: &[None], writes: &writes, snapshot_time, snapshot_precision };
+            let history = rebuild.run(&mut |_| 0);
+            for (at, (tick, state)) in states.iter().enumerate() {
+                // Within a tick nothing is claimed of its order: only the state at its end is read.
+                if states.get(at + 1).is_some_and(|(next, _)| next == tick) {
+                    continue;
+                }
+                let (rows, is_open) = read(&history.tables[0], tick + TICK);
+                for (key, value) in state {
+                    let found = rows.iter().any(|(k, v, doubt)| k == key && (v == value || *doubt));
+                    prop_assert!(found || is_open, "row {key} = {value} of tick {tick} is lost: {rows:?}");
+                }
+                for (key, value, _) in rows.iter().filter(|(.., doubt)| !doubt) {
+                    prop_assert!(state.get(key) == Some(value) || is_open, "row {key} = {value} is no row of tick {tick}");
+                }
+            }
+        }
+    }
 }

@@ -775,6 +775,12 @@ impl<'t> Versions<'t> {
             self.doubt(change, Open::People, DoubtReason::ValuesNotLogged);
         }
         let replaces = insert.on.is_some() || insert.replace_into || insert.ignore;
+        if change.is_unsure() && !replaces {
+            let there = self.conflicting(&row.cells);
+            if there.is_some_and(|old| row.said.iter().all(|c| self.is_same(old, &row.cells, &[*c]))) {
+                return;
+            }
+        }
         if replaces && self.table.unique_keys.iter().any(|key| key.iter().any(|c| row.cells[*c].is_unknown())) {
             // Which row was in its way, if any, is not known.
             self.doubt(change, Open::Rows, DoubtReason::ValuesNotLogged);

@@ -114,7 +114,7 @@ impl Rebuild<'_> {
         let until = self.snapshot_time.saturating_add(if self.snapshot_precision > 1 { self.snapshot_precision } else { 0 });
         match write.time {
             time if time >= until => Side::After,
-            time if time.saturating_add(write.precision.max(1)) <= self.snapshot_time => Side::Before,
+            time if time.saturating_add(write.tick.max(1)) <= self.snapshot_time => Side::Before,
             _ => Side::NotKnown,
         }
     }
@@ -559,7 +559,7 @@ mod tests {
 
     type State = BTreeMap<i64, i64>;
 
-    fn stored(rows: &State) -> StoredDatabase {
+    pub(super) fn stored(rows: &State) -> StoredDatabase {
         let column = |name: &str| Column::new(name.into(), ColumnKind::BigInt, ColumnDefault::Null);
         let mut table = StoredTable::new("s".into(), "t".into(), vec![column("k"), column("v")]);
         table.unique_keys.push(vec![0]);
@@ -570,11 +570,12 @@ mod tests {
         database
     }
 
-    fn write(time: i64, statement: &str) -> Write {
+    pub(super) fn write(time: i64, statement: &str, precision: i64) -> Write {
         Write {
             time,
             said: time,
-            precision: TICK,
+            tick: TICK,
+            precision,
             database: None,
             statement: statement.into(),
             dialect: Dialect::PostgreSql,
@@ -612,7 +613,9 @@ mod tests {
 
     /// What stands in the table at an instant: key, value and whether it is in doubt; and whether there is a doubt about the whole of it.
     fn read(table: &TableHistory, time: i64) -> (Vec<(i64, i64, bool)>, bool) {
-        let at = moment(time);
+        (read_at(table, moment(time)), table.doubts.iter().any(|doubt| doubt.holds(time)))
+    }
+    pub(super) fn read_at(table: &TableHistory, at: i64) -> Vec<(i64, i64, bool)> {
         let mut rows = Vec::new();
         for batch in &table.batches {
             let number = |column: usize| batch.column(column).as_primitive::<Int64Type>();
@@ -621,7 +624,7 @@ mod tests {
             let doubt = batch.column(5).as_boolean();
             rows.extend((0..batch.num_rows()).filter(is_there).map(|row| (keys.value(row), values.value(row), doubt.is_null(row) || doubt.value(row))));
         }
-        (rows, table.doubts.iter().any(|doubt| doubt.holds(time)))
+        rows
     }
 
     proptest! {
@@ -631,13 +634,14 @@ mod tests {
             dumped_after in 0..14_usize,
             steps_a_tick in 1..5_usize,
             says_the_tick in any::<bool>(),
+            is_ordered in any::<bool>(),
         ) {
             let mut state = State::from([(0, 0), (1, 1), (2, 2)]);
             let dumped_after = dumped_after.min(steps.len() - 1);
             let tick_of = |at: usize| 3 * TICK * (1 + (at / steps_a_tick) as i64);
             let (mut states, mut writes) = (vec![(0, state.clone())], Vec::new());
             for (at, made) in steps.iter().enumerate() {
-                writes.push(write(tick_of(at), &step(&mut state, *made)));
+                writes.push(write(tick_of(at), &step(&mut state, *made), if is_ordered { 1 } else { TICK }));
                 states.push((tick_of(at), state.clone()));
             }
             let dump = stored(&states[dumped_after].1);

@@ -1120,6 +1120,7 @@ mod tests {
         Write {
             time,
             said: time,
+            tick: 1,
             precision: 1,
             database: None,
             statement: sql.into(),

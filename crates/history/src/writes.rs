@@ -25,6 +25,8 @@ pub struct Write {
     /// When the log says that it ran.
     pub said: i64,
     /// Resolution of the log's clock, microseconds.
+    pub tick: i64,
+    /// How long, microseconds, what was there before it may still have been read: a tick, unless the order of a log tells.
     pub precision: i64,
     /// The database's name at the server, where logged.
     pub database: Option<Arc<str>>,
@@ -232,6 +234,7 @@ impl Logged {
         self.write.time = self.write.time.max(other.write.time);
         self.write.said = self.write.said.min(other.write.said);
         self.write.precision = self.write.precision.max(other.write.precision);
+        self.write.tick = self.write.tick.max(other.write.tick);
         self.write.row_count = self.write.row_count.or(other.write.row_count);
         self.write.parameters = self.write.parameters.take().or(other.write.parameters);
         self.write.order = self.write.order.take().or(other.write.order);
@@ -698,6 +701,7 @@ impl Reader {
         Write {
             time: event.time.micros(),
             said: event.time.micros(),
+            tick: i64::from(event.time_precision_micros.max(1)),
             precision: i64::from(event.time_precision_micros.max(1)),
             database,
             statement: self.intern(statement),

@@ -21,6 +21,7 @@ QUIET_POLLS = 4
 """So many looks in a row that find no more of it: then a record is whole."""
 ACTOR, VISITOR = "203.0.113.9", "198.51.100.20"
 WEB_SHARE = 0.12
+BUSY_DUMP_SHARE = 0.2
 """So many worlds are read through a web application."""
 WEB_LOG = '$msec $remote_addr "$request" $status $body_bytes_sent $request_id'
 WEB_ESTATE = f"""
@@ -47,6 +48,8 @@ class Plan:
     dump_at: float
     """0: before the first step; 1: after the last."""
     dump_options: list[str]
+    busy_dump: bool = False
+    """Statements run in the very second of the dump, too."""
     web: bool = False
     """The actor comes through a web application, which writes the request's id into each statement's comment."""
 
@@ -85,7 +88,8 @@ def random_plan(server: servers.Server, rng: random.Random) -> Plan:
         options = ["--single-transaction", *options]
     else:
         options = ["--lock-wait-timeout=300", *options]
-    return Plan(servers.pick_setting(server, rng), at, options, rng.random() < WEB_SHARE)
+    setting, is_web = servers.pick_setting(server, rng), rng.random() < WEB_SHARE
+    return Plan(setting, at, options, rng.random() < BUSY_DUMP_SHARE, is_web)
 
 
 class WorldNotMade(Exception):
@@ -127,6 +131,11 @@ def must(received: Received, statement: str) -> None:
         raise WorldNotMade(f"{received.errors[0].decode(errors='replace')} in: {statement[:300]}")
 
 
+def next_second() -> None:
+    """Waits for the clock's next second."""
+    time.sleep(1.02 - time.time() % 1)
+
+
 def drop_world(server: servers.Server, world: World) -> None:
     if server.dialect == "postgresql":
         server.keep(f'DROP DATABASE IF EXISTS "{world.name}" WITH (FORCE)')
@@ -150,7 +159,7 @@ class Runner:
         make_world(self.server, self.world)
         if self.server.dialect == "mysql":
             # The general log stamps the first record of a second only.
-            time.sleep(1.02 - time.time() % 1)
+            next_second()
         start = servers.settled(self.server, self.plan.setting)
         dump_at = round(self.plan.dump_at * len(steps))
         done: list[Done] = []
@@ -181,6 +190,9 @@ class Runner:
         return done
 
     def dump(self) -> None:
+        apart = self.server.dialect == "mysql" and not self.plan.busy_dump
+        if apart:
+            next_second()
         moment = datetime.datetime.now(datetime.timezone.utc).isoformat().replace("+00:00", "Z")
         (self.folder / "snapshot").mkdir(exist_ok=True)
         try:
@@ -189,7 +201,10 @@ class Runner:
             # Somebody holds a lock; the next step's moment will do.
             return
         self.snapshot_time = moment
-        time.sleep(0.002)
+        if apart:
+            next_second()
+        else:
+            time.sleep(0.002)
 
     def find_owners(self) -> None:
         """Asks the server whose each value is now: a step moved some."""

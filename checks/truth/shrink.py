@@ -192,7 +192,7 @@ def keep(case: Case, result: Result, folder: Path, name: str, title: str, into: 
             words.append(f"        with {one.step.parameters}")
     words += ["", "`truth.csv` is what the server sent. `truth.py --replay FOLDER` judges the program on it again; with `--again` it is first run on a server anew.", ""]
     (target / "README.md").write_text("\n".join(words), encoding="utf-8")
-    plan = {"setting": case.plan.setting.name, "dump_at": case.plan.dump_at, "dump_options": case.plan.dump_options, "web": case.plan.web}
+    plan = {"setting": case.plan.setting.name, "dump_at": case.plan.dump_at, "dump_options": case.plan.dump_options, "busy_dump": case.plan.busy_dump, "web": case.plan.web}
     raw = {"world": json.loads(case.world.to_json()), "steps": [dataclasses.asdict(step) for step in case.steps], "plan": plan}
     (target / "world.json").write_text(json.dumps(raw, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     return target
@@ -201,7 +201,7 @@ def keep(case: Case, result: Result, folder: Path, name: str, title: str, into: 
 def read_kept(folder: Path, server: servers.Server) -> Case:
     raw = json.loads((folder / "world.json").read_text(encoding="utf-8"))
     setting = next(setting for setting, _ in server.settings() if setting.name == raw["plan"]["setting"])
-    return Case(World.from_json(json.dumps(raw["world"])), [Step(**step) for step in raw["steps"]], session.Plan(setting, raw["plan"]["dump_at"], raw["plan"]["dump_options"], raw["plan"]["web"]))
+    return Case(World.from_json(json.dumps(raw["world"])), [Step(**step) for step in raw["steps"]], session.Plan(setting, raw["plan"]["dump_at"], raw["plan"]["dump_options"], raw["plan"].get("busy_dump", True), raw["plan"]["web"]))
 
 
 def faults(answers: Answers, truth: set[Owner]) -> list[str]:

@@ -78,7 +78,7 @@ impl Missing {
             Self::PreparedUnknown => "a prepared statement was executed whose text is not in the log",
             Self::ValuesMasked => "a value of the statement was masked",
             Self::ParametersUnknown => "the parameters of the statement were not logged",
-            Self::ValueUnreadable => "a value of the statement is logged in an encoding that the log does not name, so that its letters are not known",
+            Self::ValueUnreadable => "the log does not tell a value of the statement for certain: its letters, or whether it was NULL or an empty text",
             Self::NotUnderstood => "the statement cannot be understood",
             Self::NotReplayed => "the statement could not be replayed",
             Self::OtherRows => "which rows were returned is not known exactly; this person's could be among them",

@@ -1,5 +1,6 @@
 //! What a logged statement changes, table by table.
 
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{Assignment, AssignmentTarget, Expr, Ident, visit_expressions};
@@ -13,6 +14,7 @@ use strandline_sql::{Effect, effect, parts};
 use crate::Dialect;
 use crate::doubt::DoubtReason;
 use crate::roll::Versions;
+use crate::triggers::Event;
 use crate::value::Value;
 use crate::writes::{End, Write};
 
@@ -27,7 +29,12 @@ pub(crate) struct Change<'w> {
     pub(crate) is_whole: bool,
     /// The rows that the query of an INSERT gave, where they are known.
     pub(crate) selected: Option<&'w [Vec<Value>]>,
+    /// Columns of the table that triggers fill in the rows that are written.
+    pub(crate) filled: &'w BTreeSet<usize>,
 }
+
+/// No columns.
+pub(crate) static NO_COLUMNS: BTreeSet<usize> = BTreeSet::new();
 
 impl Change<'_> {
     pub(crate) fn parameters(&self) -> &[Option<String>] {
@@ -67,6 +74,17 @@ pub(crate) enum Action<'s> {
 }
 
 impl Action<'_> {
+    /// Which triggers it fires.
+    pub(crate) fn event(&self) -> Event {
+        match self {
+            Self::Insert(insert) if insert.on.is_some() || insert.replace_into => Event::Any,
+            Self::Insert(_) | Self::Load => Event::Insert,
+            Self::Update(_) => Event::Update,
+            Self::Delete(_) | Self::Empty => Event::Delete,
+            Self::Merge(_) | Self::Unknown => Event::Any,
+        }
+    }
+
     /// Applies it to one of its tables.
     pub(crate) fn apply(&self, versions: &mut Versions<'_>, change: &Change<'_>) {
         match self {

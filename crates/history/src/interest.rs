@@ -5,7 +5,8 @@ use std::hash::Hasher;
 
 use strandline_model::estate::Estate;
 
-use crate::store::StoredDatabase;
+use crate::store::{StoredDatabase, StoredTable};
+use crate::triggers::{Event, besides, triggers_of};
 
 /// Words that are kept at most; with more, every write is kept.
 const WORDS: usize = 1 << 20;
@@ -120,7 +121,7 @@ fn close(stored: &[StoredDatabase], names: &mut BTreeSet<String>) {
                 if names.contains(&own) {
                     more.extend(table.parents.iter().map(|p| bare(p)));
                     more.extend(table.foreign_keys.iter().map(|key| bare(&key.table)));
-                } else if table.parents.iter().any(|p| names.contains(&bare(p))) {
+                } else if table.parents.iter().any(|p| names.contains(&bare(p))) || fires_into(table, database, names) {
                     more.insert(own);
                 }
             }
@@ -131,6 +132,12 @@ fn close(stored: &[StoredDatabase], names: &mut BTreeSet<String>) {
             return;
         }
     }
+}
+
+/// Whether a write to the table may write one of these tables, too.
+fn fires_into(table: &StoredTable, database: &StoredDatabase, names: &BTreeSet<String>) -> bool {
+    let besides = besides(triggers_of(table, database).iter(), Event::Any);
+    besides.any_table || besides.tables.iter().any(|name| name.last().is_some_and(|name| names.contains(&name.to_lowercase())))
 }
 
 /// Whether a name may be written so that its letters do not stand in the text.

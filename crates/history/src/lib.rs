@@ -1,6 +1,7 @@
 //! The data as it stood: reads snapshots, rolls them with the logged writes, and gives every table as of any instant.
 //! It knows no access, no category and no tier, and opens no file.
 
+mod cascade;
 mod cells;
 mod change;
 mod declared;
@@ -17,6 +18,7 @@ mod sketch;
 mod snapshot;
 pub mod store;
 mod transactions;
+mod triggers;
 pub mod value;
 pub mod writes;
 

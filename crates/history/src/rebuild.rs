@@ -9,16 +9,20 @@ use sqlparser::ast::{GroupByExpr, Insert, ObjectName, SetExpr, Statement, TableF
 use strandline_model::estate::Table as DescribedTable;
 
 use crate::Dialect;
-use crate::change::{Action, Change, actions, moves_values};
+use crate::cascade::{Cascade, cascade, full_name};
+use crate::change::{Action, Change, NO_COLUMNS, actions, moves_values};
 use crate::definition::{Definition, Name, definitions, loads_rows};
 use crate::doubt::{DoubtReason, Open, Population, TableDoubt};
 use crate::holders::{Holders, Owned};
 use crate::roll::{Columns, Direction, SLOTS, Versions, micros};
-use crate::store::{StoredDatabase, StoredTable};
+use crate::store::{KeyAction, StoredDatabase, StoredTable};
 use crate::transactions::{Effect, Effects};
+use crate::triggers::{Besides, Event, Trigger, besides, created, triggers_of};
 use crate::value::Value;
 use crate::writes::{End, Write, mentions, parse};
 
+/// Actions of keys that are followed with one write: keys may refer to keys, in a circle too.
+const MOST_CASCADES: usize = 64;
 /// Statements that are kept as trees while the writes are applied.
 const TREES: usize = 256;
 
@@ -174,15 +178,23 @@ struct Roller<'r, 't> {
     renamed: BTreeMap<String, Option<usize>>,
     /// Tables that are not described, and into which values were moved.
     carried_into: BTreeSet<usize>,
+    /// The triggers of each table: of the snapshot, and those that the log makes. When one came or went is not asked.
+    triggers: Vec<Vec<Trigger>>,
+    /// What keys did with the write at hand.
+    cascades: usize,
     /// Temporary tables that are there: the connection, among those that are asked for, and the name. They hide a table of that name.
     temporary: BTreeSet<(Option<u32>, String)>,
 }
 
 impl<'r, 't> Roller<'r, 't> {
     fn new(rebuild: &'r Rebuild<'r>, tables: &'r mut Vec<Versions<'t>>) -> Self {
+        let stored = rebuild.stored;
+        let triggers = stored.tables.iter().map(|table| triggers_of(table, stored)).collect();
         Self {
             rebuild,
             tables,
+            triggers,
+            cascades: 0,
             trees: HashMap::new(),
             effects: Effects::default(),
             touched: BTreeSet::new(),
@@ -196,6 +208,11 @@ impl<'r, 't> Roller<'r, 't> {
     fn roll(mut self) -> (Effects, Vec<Carried>) {
         let name = &self.rebuild.stored.name;
         let own: Vec<&Write> = self.rebuild.writes.iter().filter(|w| w.database.as_deref().is_none_or(|d| d == name.as_str())).collect();
+        for write in own.iter().filter(|write| makes_trigger(&write.statement)) {
+            let made = created(&write.statement, &self.rebuild.stored.described.functions, write.dialect);
+            let Some((table, trigger)) = made.and_then(|(name, trigger)| Some((self.tables_named(&[name]).pop_first()?, trigger))) else { continue };
+            self.triggers[table].push(trigger);
+        }
         let moments = moments(&own);
         let sides: Vec<Side> = own.iter().map(|write| self.rebuild.side(write)).collect();
         let later = sides.iter().position(|side| *side != Side::Before).unwrap_or(own.len());
@@ -261,7 +278,7 @@ impl<'r, 't> Roller<'r, 't> {
     }
 
     fn take_back(&mut self, last: &Write, moment: i64) {
-        let change = Change { write: last, at: moment.saturating_add(1), through_parent: false, is_whole: false, selected: None };
+        let change = Change { write: last, at: moment.saturating_add(1), through_parent: false, is_whole: false, selected: None, filled: &NO_COLUMNS };
         self.tables.iter_mut().for_each(|versions| versions.take_back(&change));
     }
 
@@ -289,6 +306,12 @@ impl<'r, 't> Roller<'r, 't> {
     }
 
     fn apply(&mut self, write: &Write, at: i64) {
+        self.cascades = 0;
+        self.apply_one(write, at);
+    }
+
+    /// A write, or what a key does with it.
+    fn apply_one(&mut self, write: &Write, at: i64) {
         let tree = self.tree(write);
         match tree.as_deref().and_then(actions) {
             // Which connection's table of the name it is, no log tells.
@@ -351,21 +374,97 @@ impl<'r, 't> Roller<'r, 't> {
     fn apply_action(&mut self, names: &[String], action: &Action<'_>, write: &Write, at: i64, is_whole: bool) {
         let stored = self.rebuild.stored;
         let own: BTreeSet<usize> = names.iter().filter_map(|name| self.table(name)).collect();
+        let (parents, children) = family(stored, &own);
+        let all: BTreeSet<usize> = own.iter().chain(&parents).chain(&children).copied().collect();
+        let besides = self.besides(&all, action.event());
+        let unsure;
+        let write = if besides.may_refuse && write.end == End::Committed {
+            unsure = Write { end: End::Unsure, ..write.clone() };
+            &unsure
+        } else {
+            write
+        };
         let rows = if let Action::Insert(insert) = action { self.selected(insert, write, at) } else { None };
         let selected = rows.as_deref();
-        for table in &own {
-            let change = Change { write, at, through_parent: false, is_whole, selected };
-            action.apply(&mut self.tables[*table], &change);
+        self.touched.extend(&all);
+        // Their own first, then those that share their rows.
+        for table in own.iter().chain(&parents).chain(&children).copied() {
+            let filled: BTreeSet<usize> = besides.columns.iter().filter_map(|name| self.tables[table].column_index(name)).collect();
+            let change = Change { write, at, through_parent: children.contains(&table), is_whole, selected, filled: &filled };
+            action.apply(&mut self.tables[table], &change);
         }
-        let (parents, children) = family(stored, &own);
-        self.touched.extend(own.iter().chain(&parents).chain(&children));
-        for parent in parents {
-            let change = Change { write, at, through_parent: false, is_whole, selected };
-            action.apply(&mut self.tables[parent], &change);
+        self.happen_besides(&besides, &all, write, at);
+        self.cascade(action, &all, write, at);
+    }
+
+    /// What the keys of other tables do where rows of these go, or get another key.
+    fn cascade(&mut self, action: &Action<'_>, tables: &BTreeSet<usize>, write: &Write, at: i64) {
+        let stored = self.rebuild.stored;
+        if write.row_count == Some(0) {
+            return;
         }
-        for child in children {
-            let change = Change { write, at, through_parent: true, is_whole, selected };
-            action.apply(&mut self.tables[child], &change);
+        for child in 0..stored.tables.len() {
+            let keys = stored.tables[child].foreign_keys.iter().filter_map(|key| Some((key, stored.table(&key.table).filter(|to| tables.contains(to))?)));
+            let found: Vec<Cascade> = keys.filter_map(|(key, to)| cascade(action, key, (&stored.tables[child], &stored.tables[to]), stored.dialect)).collect();
+            for one in found {
+                match one {
+                    Cascade::Statement(statement, is_sure) if self.cascades < MOST_CASCADES => {
+                        self.cascades += 1;
+                        let end = if is_sure { write.end } else { write.end.max(End::Unsure) };
+                        self.apply_one(&Write { statement: statement.into(), row_count: None, end, ..write.clone() }, at);
+                    }
+                    other => self.may_cascade(other != Cascade::MayChange, child, write, at),
+                }
+            }
+        }
+    }
+
+    /// Which rows of a table went or changed by its keys is not known, and so it is for those that refer to it.
+    fn may_cascade(&mut self, go: bool, child: usize, write: &Write, at: i64) {
+        let stored = self.rebuild.stored;
+        let (mut hit, mut open) = (BTreeSet::from([child]), vec![child]);
+        while let Some(at) = open.pop().filter(|_| go) {
+            let name = stored.tables[at].full_name();
+            let refers = |table: &StoredTable| table.foreign_keys.iter().any(|key| key.table == name && key.on_delete != KeyAction::Refuse);
+            open.extend((0..stored.tables.len()).filter(|other| refers(&stored.tables[*other]) && hit.insert(*other)));
+        }
+        self.with_family(&hit, write, at, |versions, change| match go {
+            true => versions.delete_by_others(change),
+            false => versions.not_understood(change),
+        });
+    }
+
+    /// What the triggers of some tables may do where such a write happens.
+    fn besides(&self, tables: &BTreeSet<usize>, event: Event) -> Besides {
+        besides(tables.iter().flat_map(|table| &self.triggers[*table]), event)
+    }
+
+    /// What triggers may have done: which of it they did is not followed.
+    fn happen_besides(&mut self, besides: &Besides, fired: &BTreeSet<usize>, write: &Write, at: i64) {
+        if besides.is_nothing() {
+            return;
+        }
+        let mut hit = match besides.any_table {
+            true => (0..self.tables.len()).collect(),
+            false => self.tables_named(&besides.tables.iter().cloned().collect::<Vec<Name>>()),
+        };
+        for other in hit.iter().copied().filter(|other| self.rebuild.described[*other].is_none()).collect::<Vec<usize>>() {
+            self.carry_over(fired, other, write, at);
+        }
+        if besides.any_column {
+            hit.extend(fired);
+        }
+        self.with_family(&hit, write, at, |versions, change| versions.not_understood(change));
+    }
+
+    /// Values of rows that were written may stand in another table from now on.
+    fn carry_over(&mut self, from: &BTreeSet<usize>, to: usize, write: &Write, at: i64) {
+        let stored = self.rebuild.stored;
+        let name = |table: usize| full_name(&stored.tables[table], stored.dialect);
+        let owner = write.owner.map(|owner| owner.connection);
+        for table in from.iter().filter(|table| **table != to && self.rebuild.described[**table].is_some()) {
+            let statement = format!("INSERT INTO {} SELECT * FROM {}", name(to), name(*table)).into();
+            self.carried.push(Carried { statement, parameters: None, at, owner, end: write.end });
         }
     }
 
@@ -380,7 +479,7 @@ impl<'r, 't> Roller<'r, 't> {
             return None;
         }
         let table = self.resolve(name).and_then(|full| self.table(&full))?;
-        let change = Change { write, at, through_parent: false, is_whole: false, selected: None };
+        let change = Change { write, at, through_parent: false, is_whole: false, selected: None, filled: &NO_COLUMNS };
         self.tables[table].select(&select.projection, select.selection.as_ref(), &change)
     }
 
@@ -395,6 +494,8 @@ impl<'r, 't> Roller<'r, 't> {
             true => versions.load(change, DoubtReason::BulkLoad),
             false => versions.not_understood(change),
         });
+        let besides = self.besides(&hit, if loads { Event::Insert } else { Event::Any });
+        self.happen_besides(&besides, &hit, write, at);
     }
 
     fn define(&mut self, definition: &Definition, write: &Write, at: i64) {
@@ -461,9 +562,15 @@ impl<'r, 't> Roller<'r, 't> {
         let all: BTreeSet<usize> = hit.iter().copied().chain(parents).chain(children).collect();
         self.touched.extend(&all);
         for table in all {
-            act(&mut self.tables[table], &Change { write, at, through_parent: false, is_whole: false, selected: None });
+            act(&mut self.tables[table], &Change { write, at, through_parent: false, is_whole: false, selected: None, filled: &NO_COLUMNS });
         }
     }
+}
+
+/// Whether a statement may make a trigger.
+fn makes_trigger(statement: &str) -> bool {
+    let mut words = statement.split_whitespace().take(12);
+    words.next().is_some_and(|word| word.eq_ignore_ascii_case("create")) && words.any(|word| word.eq_ignore_ascii_case("trigger"))
 }
 
 /// Whether a statement makes something that its connection alone sees.
@@ -551,7 +658,7 @@ mod tests {
 
     use super::*;
     use crate::roll::moment;
-    use crate::store::{Column, ColumnDefault};
+    use crate::store::{Attached, AttachedKind, Column, ColumnDefault, ForeignKey, StoredFunction};
     use crate::value::ColumnKind;
 
     /// Microseconds of a tick of the log's clock.
@@ -625,6 +732,56 @@ mod tests {
             rows.extend((0..batch.num_rows()).filter(is_there).map(|row| (keys.value(row), values.value(row), doubt.is_null(row) || doubt.value(row))));
         }
         rows
+    }
+
+    /// A table of which a write fires this trigger, whose function has this code: what is read after the write, and whether the table is open.
+    fn check_trigger(trigger: &str, code: &str, statement: &str, expected: (&[(i64, i64, bool)], bool)) {
+        let mut dump = stored(&State::from([(1, 1), (2, 2)]));
+        let attached =
+            Attached { kind: AttachedKind::Trigger, name: "x".into(), sql: format!("CREATE TRIGGER x {trigger} ON s.t FOR EACH ROW EXECUTE FUNCTION f()") };
+        dump.tables[0].attached.push(attached);
+        let (schema, name, body) = ("s".to_owned(), "f".to_owned(), format!("BEGIN {code} END"));
+        dump.described.functions.push(StoredFunction { schema, name, language: "plpgsql".into(), body, sql: String::new() });
+        let writes = [Write { tick: 1, ..write(10, statement, 1) }];
+        let history = Rebuild { stored: &dump, described: &[None], writes: &writes, snapshot_time: 0, snapshot_precision: 1 }.run(&mut |_| 0);
+        let (mut rows, is_open) = read(&history.tables[0], 20);
+        rows.sort_unstable();
+        assert_eq!((rows.as_slice(), is_open), expected, "{trigger} {code} {statement}");
+    }
+
+    #[test]
+    fn what_a_trigger_puts_into_a_row_is_not_taken_for_what_the_statement_says() {
+        let update = "UPDATE s.t SET v = 9 WHERE k = 1";
+        check_trigger("BEFORE UPDATE", "NEW.v := 7; RETURN NEW;", update, (&[(1, 1, true), (2, 2, false)], false));
+        check_trigger("BEFORE INSERT", "NEW.v := 7; RETURN NEW;", update, (&[(1, 9, false), (2, 2, false)], false));
+        check_trigger("AFTER UPDATE", "PERFORM pg_notify('a', NEW.v::text); RETURN NULL;", update, (&[(1, 9, false), (2, 2, false)], false));
+        check_trigger("BEFORE UPDATE", "IF OLD.v = 1 THEN RETURN NULL; END IF; RETURN NEW;", update, (&[(1, 1, true), (2, 2, false)], false));
+        check_trigger("BEFORE DELETE", "UPDATE s.t SET v = 0; RETURN OLD;", "DELETE FROM s.t WHERE k = 1", (&[(2, 2, false)], true));
+        check_trigger("BEFORE UPDATE", "EXECUTE 'x'; RETURN NEW;", update, (&[(1, 9, false), (2, 2, false)], true));
+    }
+
+    #[test]
+    fn rows_that_refer_to_a_deleted_one_go_or_change_with_it() {
+        let check = |action: KeyAction, statement: &str, expected: &[(i64, i64, bool)]| {
+            let mut dump = stored(&State::from([(1, 1), (2, 2)]));
+            let column = |name: &str| Column::new(name.into(), ColumnKind::BigInt, ColumnDefault::Null);
+            let mut child = StoredTable::new("s".into(), "c".into(), vec![column("i"), column("t")]);
+            let on_update = KeyAction::Refuse;
+            child.foreign_keys.push(ForeignKey { columns: vec![1], table: "s.t".into(), to_columns: vec!["k".into()], on_delete: action, on_update });
+            [(7, 1), (8, 2)].iter().for_each(|(i, t)| child.push_row(&[Value::Int(*i), Value::Int(*t)], true));
+            child.close_batch();
+            dump.add_table(child);
+            let writes = [Write { tick: 1, ..write(10, statement, 1) }];
+            let history = Rebuild { stored: &dump, described: &[None, None], writes: &writes, snapshot_time: 0, snapshot_precision: 1 }.run(&mut |_| 0);
+            let (mut rows, is_open) = read(&history.tables[1], 20);
+            rows.sort_unstable();
+            assert_eq!((rows.as_slice(), is_open), (expected, false), "{action:?} {statement}");
+        };
+        check(KeyAction::Refuse, "DELETE FROM s.t WHERE k = 1", &[(7, 1, false), (8, 2, false)]);
+        check(KeyAction::Cascade, "DELETE FROM s.t WHERE k = 1", &[(8, 2, false)]);
+        check(KeyAction::Cascade, "DELETE FROM s.t WHERE k IN (1, 2)", &[]);
+        check(KeyAction::Cascade, "DELETE FROM s.t WHERE v > 5 AND k = 1", &[(7, 1, true), (8, 2, false)]);
+        check(KeyAction::Cascade, "DELETE FROM s.t WHERE v = 1", &[(7, 1, true), (8, 2, true)]);
     }
 
     proptest! {

@@ -180,7 +180,7 @@ impl<'t> Versions<'t> {
     }
 
     /// The number of a column, by the name that it has now.
-    fn column_index(&self, name: &str) -> Option<usize> {
+    pub(crate) fn column_index(&self, name: &str) -> Option<usize> {
         let Some(names) = &self.names else { return self.table.column_index(name) };
         let exact = names.now.iter().position(|now| now.as_deref() == Some(name));
         exact.or_else(|| names.now.iter().position(|now| now.as_deref().is_some_and(|now| now.eq_ignore_ascii_case(name))))
@@ -477,6 +477,7 @@ impl<'t> Versions<'t> {
             let value = self.evaluate(expression, &|at| old[at].clone(), change);
             new[*column] = self.kinds[*column].coerce(value).unwrap_or(Value::Unknown);
         }
+        change.filled.iter().for_each(|column| new[*column] = Value::Unknown);
         if self.subject_columns.iter().any(|column| new[*column].is_unknown() && !old[*column].is_unknown()) {
             self.doubt(change, Open::People, DoubtReason::ValuesNotLogged);
         }
@@ -514,6 +515,7 @@ impl<'t> Versions<'t> {
                     new[*column] = Value::Unknown;
                 }
             }
+            change.filled.iter().for_each(|column| new[*column] = Value::Unknown);
             let doubt = self.life(row).doubt;
             if new != old || sends_rows {
                 self.end(row, change);
@@ -614,7 +616,7 @@ impl<'t> Versions<'t> {
 
     /// Before an update the assigned cells are not known. Only rows that now hold what it assigned can have been touched.
     fn undo_update(&mut self, set: &Assigned<'_>, condition: Option<&Expr>, change: &Change<'_>) {
-        let blind: BTreeSet<usize> = set.keys().copied().collect();
+        let blind: BTreeSet<usize> = set.keys().chain(change.filled).copied().collect();
         let touched = self.touched(condition, change, &blind);
         let rows: Option<Vec<usize>> = touched.map(|t| t.sure.into_iter().chain(t.open).filter(|row| self.may_have_got(*row, set, change)).collect());
         let Some(rows) = rows.filter(|rows| rows.len() <= DOUBTFUL_ROWS) else {
@@ -650,7 +652,7 @@ impl<'t> Versions<'t> {
 
     /// Whether the row's cells do not contradict that the update touched it last.
     fn may_have_got(&self, row: usize, set: &Assigned<'_>, change: &Change<'_>) -> bool {
-        set.iter().all(|(column, expression)| {
+        set.iter().filter(|(column, _)| !change.filled.contains(column)).all(|(column, expression)| {
             let value = self.evaluate(expression, &|_| Value::Unknown, change);
             let value = self.kinds[*column].coerce(value).unwrap_or(Value::Unknown);
             let now = self.cell(row, *column);
@@ -769,7 +771,8 @@ impl<'t> Versions<'t> {
         }
     }
 
-    fn put(&mut self, row: NewRow, insert: &Insert, change: &Change<'_>) {
+    fn put(&mut self, mut row: NewRow, insert: &Insert, change: &Change<'_>) {
+        change.filled.iter().for_each(|column| row.cells[*column] = Value::Unknown);
         let mut doubt = if change.is_unsure() || change.through_parent { RowDoubt::MAYBE } else { RowDoubt::NONE };
         if self.subject_columns.iter().any(|column| row.cells[*column].is_unknown()) {
             self.doubt(change, Open::People, DoubtReason::ValuesNotLogged);
@@ -826,13 +829,16 @@ impl<'t> Versions<'t> {
             };
             new[*column] = self.kinds[*column].coerce(value).unwrap_or(Value::Unknown);
         }
+        change.filled.iter().for_each(|column| new[*column] = Value::Unknown);
         let (doubt, guesses) = (self.life(row).doubt, self.guesses(row));
         self.end(row, change);
         self.begin(new, Some(guesses), change, doubt.seen());
     }
 
     /// Before an INSERT its row was not there. Which one it is, only a key or all that was said of it can tell.
-    fn undo_insert(&mut self, row: NewRow, insert: &Insert, change: &Change<'_>) {
+    fn undo_insert(&mut self, mut row: NewRow, insert: &Insert, change: &Change<'_>) {
+        change.filled.iter().for_each(|column| row.cells[*column] = Value::Unknown);
+        row.said.retain(|column| !change.filled.contains(column));
         let by_key = self.table.unique_keys.iter().find(|key| !key.is_empty() && key.iter().all(|c| row.cells[*c].text().is_some())).cloned();
         let all_said = !row.said.is_empty() && row.said.iter().all(|c| !row.cells[*c].is_unknown()) && row.said.iter().any(|c| row.cells[*c].text().is_some());
         let columns = match by_key {
@@ -1103,7 +1109,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::change::actions;
+    use crate::change::{NO_COLUMNS, actions};
     use crate::store::Column;
     use crate::writes::{End, Write, parse};
 
@@ -1137,7 +1143,7 @@ mod tests {
         let mut versions = Versions::new(table, Dialect::PostgreSql, vec![0], snapshot_time);
         let apply = |versions: &mut Versions<'t>, write: &Write| {
             let tree = parse(&write.statement, write.dialect).expect("a statement");
-            let change = Change { write, at: write.time * SLOTS + 1, through_parent: false, is_whole: true, selected: None };
+            let change = Change { write, at: write.time * SLOTS + 1, through_parent: false, is_whole: true, selected: None, filled: &NO_COLUMNS };
             for (_, action) in actions(&tree).expect("a write") {
                 action.apply(versions, &change);
             }

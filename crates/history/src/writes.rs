@@ -68,6 +68,10 @@ pub struct Owner {
 
 /// Two logs tell of one write at most this far apart: one when it began, one when it ended.
 const SAME_WRITE_MICROS: i64 = 600_000_000;
+/// Writes of one connection of which it is not known whether they commit themselves: of more than so many they do.
+const MOST_PENDING: usize = 256;
+/// Connections that are remembered for how their transactions begin alone.
+const MOST_KNOWN: usize = 1 << 17;
 
 /// What the log shows of one connection.
 #[derive(Clone, Debug, Default)]
@@ -337,6 +341,8 @@ struct Open {
     aborted: bool,
     /// `SET autocommit = 0`: each statement begins a transaction.
     manual: bool,
+    /// That each statement is a transaction by itself is known: the connection began in this log, or began a transaction in words.
+    is_by_itself: bool,
     log: u32,
     pending: Vec<Pending>,
     /// Savepoints, and how many writes were pending when each was set.
@@ -470,6 +476,7 @@ impl Reader {
         let is_kept = !connection.pending.is_empty()
             || connection.explicit
             || connection.manual
+            || connection.is_by_itself && self.open.len() < MOST_KNOWN
             || connection.several.is_some()
             || connection.default_level.is_some()
             || connection.next_level.is_some()
@@ -505,6 +512,7 @@ impl Reader {
         if event.transaction.is_some() && connection.transaction.is_some() && event.transaction.as_deref() != connection.transaction.as_deref() {
             self.flush(connection, session, Finish::Statement, place);
         }
+        connection.is_by_itself |= event.activity == Activity::Connect && self.dialect == Dialect::MySql;
         if event.activity == Activity::Disconnect {
             let end = if connection.explicit { Finish::Undone } else { Finish::Statement };
             self.flush(connection, session, end, place);
@@ -562,6 +570,7 @@ impl Reader {
             match self.dialect {
                 // A string of several statements is one transaction, unless it says otherwise itself.
                 Dialect::PostgreSql if !connection.explicit => {
+                    connection.explicit = true;
                     self.flush(connection, session, Finish::Undone, Place::new(event.time.micros(), &event.place, 0));
                 }
                 Dialect::PostgreSql => {}
@@ -595,7 +604,9 @@ impl Reader {
             "begin" | "start" if event.activity != Activity::Write || !part.is_whole => {
                 // PostgreSQL only warns where a transaction is open; MySQL commits it.
                 if mysql || !connection.explicit {
-                    self.flush(connection, session, if mysql { Finish::Committed } else { Finish::Statement }, place);
+                    let end = connection.implicit_end();
+                    self.flush(connection, session, end, place);
+                    connection.is_by_itself = true;
                     connection.explicit = true;
                     connection.transaction = event.transaction.as_deref().map(str::to_owned);
                     connection.begin(place, self.dialect, statement);
@@ -603,7 +614,8 @@ impl Reader {
             }
             "set" => {
                 if mysql && let Some(on) = autocommit(statement) {
-                    connection.manual = !on;
+                    connection.explicit |= connection.manual;
+                    (connection.manual, connection.is_by_itself) = (!on, on);
                     // Switching it on commits.
                     if on {
                         self.flush(connection, session, Finish::Committed, place);
@@ -647,7 +659,8 @@ impl Reader {
         let defines = ["create", "alter", "drop", "rename", "truncate"].contains(&part.word);
         let implicit_commit = self.dialect == Dialect::MySql && (event.activity == Activity::Define || defines) && !is_temporary(statement);
         if implicit_commit {
-            self.flush(connection, session, Finish::Committed, place);
+            let end = connection.implicit_end();
+            self.flush(connection, session, end, place);
         }
         let parameters =
             event.parameters.as_ref().map(|list| list.iter().map(|p| p.as_deref().map(str::to_owned)).collect::<Box<[_]>>()).filter(|p| !p.is_empty());
@@ -662,7 +675,8 @@ impl Reader {
             }
         }
         connection.explicit |= connection.manual;
-        if !connection.explicit && event.transaction.is_none() && part.is_whole {
+        let may_be_within = self.dialect == Dialect::MySql && !connection.is_by_itself && connection.pending.len() < MOST_PENDING;
+        if !connection.explicit && event.transaction.is_none() && part.is_whole && !may_be_within {
             self.flush(connection, session, Finish::Statement, place);
         }
         connection.transaction = event.transaction.as_deref().map(str::to_owned);
@@ -725,9 +739,16 @@ impl Reader {
     /// The transaction is over.
     fn flush(&mut self, connection: &mut Open, session: &str, finish: Finish, place: Place) {
         let finish = if connection.aborted { Finish::Undone } else { finish };
+        let is_within = connection.is_in_transaction();
         for Pending { mut write, what, needs_end, logs, place: own, .. } in std::mem::take(&mut connection.pending) {
             let is_audited = logs & (1 << log_of(Some(RecordKind::PgauditSession))) != 0;
             match finish {
+                // No log shows that a transaction had begun: it took effect at once, and there was none, or with this end of it.
+                Finish::Committed if !is_within => {
+                    write.precision = write.precision.max(place.time.saturating_sub(write.time).saturating_add(write.tick));
+                    write.order = None;
+                }
+                Finish::Undone if !is_within => write.end = write.end.max(End::Unsure),
                 Finish::Committed => write.time = write.time.max(place.time),
                 Finish::Statement => {}
                 // Like those of a commit its writes stand together, where nobody else's come between them.
@@ -737,11 +758,12 @@ impl Reader {
                 }
                 Finish::NotShown => write.end = write.end.max(End::Unsure),
             }
-            if let Some(order) = write.order.as_mut().filter(|_| matches!(finish, Finish::Committed | Finish::Undone)) {
+            let ends_here = is_within && matches!(finish, Finish::Committed | Finish::Undone);
+            if let Some(order) = write.order.as_mut().filter(|_| ends_here) {
                 **order = place;
             }
             let needs_end = needs_end && finish == Finish::Statement;
-            let place = if matches!(finish, Finish::Committed | Finish::Undone) { place } else { own };
+            let place = if ends_here { place } else { own };
             self.logged.push(Logged { write, log: connection.log, what, needs_end, is_audited, place, aliases: Vec::new() });
         }
         if let Some(mut running) = connection.running.take() {
@@ -754,6 +776,7 @@ impl Reader {
         *connection = Open {
             log: connection.log,
             manual: connection.manual,
+            is_by_itself: connection.is_by_itself,
             default_level: if is_taken_back { connection.level_before } else { connection.default_level },
             next_level: connection.next_level,
             owner: connection.owner,
@@ -792,6 +815,17 @@ impl ConnectionFacts {
 }
 
 impl Open {
+    /// Whether what is pending is known to be part of a transaction that a later statement ends: one was begun, or the log gives its number,
+    /// and a record of another number would have ended it.
+    fn is_in_transaction(&self) -> bool {
+        self.explicit || self.manual || self.transaction.is_some()
+    }
+
+    /// How what is pending ends with a statement that commits without saying so, in MySQL.
+    fn implicit_end(&self) -> Finish {
+        if self.explicit || self.manual { Finish::Committed } else { Finish::Statement }
+    }
+
     fn begin(&mut self, place: Place, dialect: Dialect, statement: &str) {
         let next = self.next_level.take();
         self.level_before = self.default_level;
@@ -985,7 +1019,8 @@ mod tests {
 
     const SECOND: i64 = 1_000_000;
 
-    /// Lines `log second statement`; a statement with ` !` at its end failed. Gives `second statement` of each write.
+    /// Lines `log second statement`; a statement with ` !` at its end failed. Gives `second statement` of each write, with ` ?` where it may not
+    /// have taken effect, and with ` +n` where it may have taken effect up to n seconds later.
     fn check(lines: &[&'static str], expected: &[&str]) {
         let mut builder = EventBatchBuilder::new();
         for (n, line) in lines.iter().enumerate() {
@@ -1010,7 +1045,12 @@ mod tests {
         }
         let events = vec![builder.finish().expect("events")];
         let facts = read(&events, &BTreeSet::new(), Interest::everything()).expect("facts");
-        let found: Vec<String> = facts.writes.iter().map(|w| format!("{} {}", w.time / SECOND, w.statement)).collect();
+        let mark = |write: &Write| match (write.end, write.precision / SECOND) {
+            (End::Unsure, _) => " ?".to_owned(),
+            (_, later @ 1..) => format!(" +{later}"),
+            _ => String::new(),
+        };
+        let found: Vec<String> = facts.writes.iter().map(|w| format!("{} {}{}", w.time / SECOND, w.statement, mark(w))).collect();
         assert_eq!(found, expected, "{lines:?}");
     }
 
@@ -1029,10 +1069,30 @@ mod tests {
                 "audit 12 UPDATE t SET n = n + 1",
                 "audit 43 INSERT INTO t VALUES (1)",
             ],
-            &[&format!("12 {twice}"), &format!("12 {twice}"), "43 INSERT INTO t VALUES (1)", "50 INSERT INTO t VALUES (2)"],
+            &[&format!("12 {twice}"), &format!("12 {twice}"), "43 INSERT INTO t VALUES (1)", "50 INSERT INTO t VALUES (2) ?"],
         );
         check(&["general 10 DELETE FROM t", "audit 10 DELETE FROM t !"], &[]);
         check(&["audit 10 DELETE FROM t !", "general 10 DELETE FROM t", "general 2000 DELETE FROM t"], &["2000 DELETE FROM t"]);
+    }
+
+    #[test]
+    fn a_statement_that_commits_itself_ends_neither_with_the_next_transaction_nor_with_a_stray_end_of_one() {
+        let began = "general 1 SET autocommit = 1";
+        check(&[began, "general 10 DELETE FROM t", "general 40 BEGIN", "general 41 ROLLBACK"], &["10 DELETE FROM t"]);
+        check(&[began, "general 10 DELETE FROM t", "general 40 CREATE TABLE u (i int)"], &["10 DELETE FROM t", "40 CREATE TABLE u (i int)"]);
+        check(&[began, "general 10 DELETE FROM t", "general 40 ROLLBACK"], &["10 DELETE FROM t ?"]);
+        check(&[began, "general 10 DELETE FROM t", "general 40 COMMIT"], &["10 DELETE FROM t +30"]);
+        check(&["other 10 DELETE FROM t", "other 40 ROLLBACK"], &["10 DELETE FROM t ?"]);
+        check(&["other 10 BEGIN", "other 11 DELETE FROM t", "other 40 ROLLBACK", "other 50 DELETE FROM u", "other 60 COMMIT"], &["50 DELETE FROM u +10"]);
+    }
+
+    #[test]
+    fn a_connection_that_is_older_than_the_log_may_commit_by_hand() {
+        let both = ["general 10 DELETE FROM t", "general 11 DELETE FROM u"];
+        check(&[both[0], both[1], "general 40 ROLLBACK"], &["10 DELETE FROM t ?", "11 DELETE FROM u ?"]);
+        check(&[both[0], both[1], "general 40 COMMIT"], &["10 DELETE FROM t +30", "11 DELETE FROM u +29"]);
+        check(&["general 9 SET autocommit = 0", both[0], both[1], "general 40 COMMIT"], &["40 DELETE FROM t", "40 DELETE FROM u"]);
+        check(&["general 9 SET autocommit = 0", both[0], both[1], "general 40 ROLLBACK"], &[]);
     }
 
     #[test]
@@ -1074,7 +1134,7 @@ mod tests {
     #[test]
     fn what_is_selected_into_a_variable_or_a_file_writes_no_table() {
         check(&["general 1 SELECT a INTO @v FROM t", "general 2 SELECT a FROM t INTO @v, @w", "general 3 SELECT a INTO OUTFILE 'x' FROM t"], &[]);
-        check(&["statement 1 SELECT a INTO b FROM t", "statement 2 SELECT a\nINTO\nb FROM t"], &["1 SELECT a INTO b FROM t", "2 SELECT a\nINTO\nb FROM t"]);
+        check(&["statement 1 SELECT a INTO b FROM t", "statement 2 SELECT a\nINTO\nb FROM t"], &["1 SELECT a INTO b FROM t ?", "2 SELECT a\nINTO\nb FROM t ?"]);
         check(&["statement 1 SELECT 'into', a FROM t WHERE b IN (SELECT 1)"], &[]);
     }
 

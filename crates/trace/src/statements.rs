@@ -56,6 +56,8 @@ pub(crate) const WIDEST_PRECISION_MICROS: i64 = 60_000_000;
 const OPEN_EXECUTIONS: usize = 16;
 /// … or how far: where stamps are whole seconds, all records of one log in a second stand before those of the next log.
 const ONE_STAMP_MICROS: i64 = 2_000_000;
+/// A value of which a log does not tell whether it is NULL or an empty text: no text holds this character.
+const EMPTY_OR_NULL: &str = "\u{FFFD}";
 /// Executions of one text that are looked through for a twin.
 const MOST_CANDIDATES: usize = 1024;
 
@@ -282,7 +284,9 @@ fn record(event: &Event<'_>, pool: &mut Pool, lifted_before: &mut HashMap<Arc<st
     let mut own = |value: Option<&str>| present(value).map(|v| pool.intern(v));
     let statement = own(event.statement.as_deref().filter(|_| !prepares(event)).map(|s| s.trim().trim_end_matches(';').trim_end()));
     let (request_id, transaction, database) = (own(event.request_id.as_deref()), own(event.transaction.as_deref()), own(event.database.as_deref()));
-    let parameters = event.parameters.as_ref().map(|list| list.iter().map(|v| v.as_deref().map(|v| pool.intern(v))).collect());
+    // pgaudit writes NULL and an empty text alike: which one it was is not known.
+    let missing = event.record_kind.filter(|kind| audits(*kind)).map(|_| EMPTY_OR_NULL);
+    let parameters = event.parameters.as_ref().map(|list| list.iter().map(|v| v.as_deref().or(missing).map(|v| pool.intern(v))).collect());
     let lifted = match &statement {
         Some(s) => lifted_before.entry(s.clone()).or_insert_with(|| Arc::new(lift(s, is_mysql(event.record_kind)))).clone(),
         None => Arc::default(),
@@ -384,9 +388,21 @@ fn twin(all: &[Execution], same_text: &[usize], r: &Record) -> Option<usize> {
     Some(if in_step(latest) { candidates.copied().take_while(|at| in_step(*at)).last().unwrap_or(latest) } else { latest })
 }
 
+/// Whether two logs tell of one value.
+fn same_value(a: Option<&str>, b: Option<&str>) -> bool {
+    let may_be_either = |one: Option<&str>, other: Option<&str>| one == Some(EMPTY_OR_NULL) && other.is_none_or(str::is_empty);
+    a == b || may_be_either(a, b) || may_be_either(b, a)
+}
+
 fn same_execution(e: &Execution, r: &Record) -> bool {
-    let again = e.kinds.contains(&r.kind) && !(audits(r.kind) && e.statement_id.is_some() && e.statement_id == r.statement_id && e.source == r.source);
-    let values = e.parameters.is_none() || r.parameters.is_none() || e.parameters == r.parameters;
+    // `log_statement` tells of each execution once: as a statement, or as the execution of a prepared one.
+    let told = |kind: RecordKind| matches!(kind, RecordKind::Statement | RecordKind::Execute);
+    let tells_again = e.kinds.contains(&r.kind) || told(r.kind) && e.kinds.iter().any(|kind| told(*kind));
+    let again = tells_again && !(audits(r.kind) && e.statement_id.is_some() && e.statement_id == r.statement_id && e.source == r.source);
+    let values = match (&e.parameters, &r.parameters) {
+        (Some(a), Some(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same_value(a.as_deref(), b.as_deref())),
+        _ => true,
+    };
     let transaction = match (&e.transaction, &r.transaction) {
         (Some(a), Some(b)) => a == b,
         _ => (r.raw - e.raw).abs() <= SAME_EXECUTION_MICROS,
@@ -415,7 +431,11 @@ fn absorb(e: &mut Execution, r: Record) {
     e.kinds.insert(r.kind);
     e.rows = e.rows.max(r.rows);
     e.masked |= r.masked;
-    e.parameters = e.parameters.take().or(r.parameters);
+    let is_open = |list: &Vec<Option<Arc<str>>>| list.iter().flatten().any(|v| v.as_ref() == EMPTY_OR_NULL);
+    e.parameters = match (e.parameters.take(), r.parameters) {
+        (Some(known), Some(told)) if is_open(&known) && !is_open(&told) => Some(told),
+        (known, told) => known.or(told),
+    };
     e.request_id = e.request_id.take().or(r.request_id);
     e.statement_id = e.statement_id.or(r.statement_id);
     e.transaction = e.transaction.take().or(r.transaction);

@@ -429,6 +429,31 @@ fn records_of_one_execution_are_one_access_and_an_error_fails_it() {
 }
 
 #[test]
+fn a_statement_and_a_prepared_one_of_its_text_are_two_accesses() {
+    let mut day = pivot("report", false);
+    for (n, kind) in [RecordKind::Statement, RecordKind::Execute, RecordKind::Duration, RecordKind::Statement].into_iter().enumerate() {
+        day.statement(120 * SECOND_MICROS + n as i64, "direct", "172.16.0.5", "report", "SELECT name FROM patient", &[]);
+        let e = day.events.last_mut().unwrap();
+        (e.record_kind, e.parameters, e.statement_id, e.status) = (Some(kind), None, None, Status::Unknown);
+    }
+    let (_, accesses) = day.run(&["address=198.51.100.9"]);
+    assert_eq!(accesses.iter().skip(2).map(|a| a.proof.len()).collect::<Vec<_>>(), [1, 2, 1]);
+}
+
+#[test]
+fn a_value_that_pgaudit_does_not_tell_from_null_is_not_taken_for_null() {
+    let mut day = pivot("report", false);
+    for (kind, value) in [(RecordKind::PgauditSession, None), (RecordKind::Execute, Some("")), (RecordKind::PgauditSession, None)] {
+        day.statement(120 * SECOND_MICROS, "direct", "172.16.0.5", "report", "SELECT name FROM patient WHERE ward >= $1", &[]);
+        let e = day.events.last_mut().unwrap();
+        (e.record_kind, e.parameters, e.statement_id, e.status) = (Some(kind), Some(vec![value.map(Into::into)]), None, Status::Unknown);
+    }
+    let (_, accesses) = day.run(&["address=198.51.100.9"]);
+    let told: Vec<_> = accesses.iter().skip(2).map(|a| (a.proof.len(), a.parameters[0].as_deref())).collect();
+    assert_eq!(told, [(2, Some("")), (1, Some("\u{FFFD}"))]);
+}
+
+#[test]
 fn three_logs_of_one_second_are_one_access_an_execution() {
     let mut day = pivot("report", false);
     let kinds = [(RecordKind::MysqlGeneral, "general"), (RecordKind::MysqlSlow, "slow"), (RecordKind::MysqlAudit, "audit")];

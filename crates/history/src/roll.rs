@@ -15,7 +15,7 @@ use crate::evaluate::{Scope, literal};
 use crate::index::Index;
 use crate::store::{ColumnDefault, StoredTable};
 use crate::value::{ColumnKind, FoldCase, Value};
-use crate::writes::End;
+use crate::writes::{End, Write};
 
 /// Beyond this many rows that a write may have touched, the table as a whole is doubtful instead of each row.
 const DOUBTFUL_ROWS: usize = 1_000;
@@ -762,13 +762,29 @@ impl<'t> Versions<'t> {
 
     /// An INSERT of rows that the log holds.
     pub(crate) fn insert(&mut self, insert: &Insert, change: &Change<'_>) {
-        let Some(rows) = self.inserted_rows(insert, change) else { return self.insert_unknown(insert, change) };
-        for row in rows {
-            match self.direction {
-                Direction::Forward => self.put(row, insert, change),
-                Direction::Backward => self.undo_insert(row, insert, change),
-            }
+        let Some(mut rows) = self.inserted_rows(insert, change) else { return self.insert_unknown(insert, change) };
+        if self.direction == Direction::Backward {
+            return rows.into_iter().for_each(|row| self.undo_insert(row, insert, change));
         }
+        let before = rows.len();
+        if !settles_conflicts(insert) && change.row_count().is_none_or(|count| count == 0) {
+            rows.retain(|row| self.clash(&row.cells) != Some(Clash::Sure));
+        }
+        if rows.len() == before {
+            return rows.into_iter().for_each(|row| self.put(row, insert, change));
+        }
+        // A row that is there has the key of one of them: the statement failed, and not every engine takes back what it did until then.
+        let unsure = Write { end: End::Unsure, ..change.write.clone() };
+        let change = Change { write: &unsure, ..*change };
+        rows.into_iter().for_each(|row| self.put(row, insert, &change));
+    }
+
+    /// Whether a row that is there has a unique key of a new one.
+    fn clash(&mut self, cells: &[Value]) -> Option<Clash> {
+        let row = self.conflicting(cells)?;
+        let exactly = |key: &Vec<usize>| key.iter().all(|c| self.cell(row, *c).text().is_some_and(|text| Some(text) == cells[*c].text()));
+        let is_sure = !self.life(row).doubt.is_any() && self.table.unique_keys.iter().any(|key| !key.is_empty() && exactly(key));
+        Some(if is_sure { Clash::Sure } else { Clash::Maybe(row) })
     }
 
     fn put(&mut self, mut row: NewRow, insert: &Insert, change: &Change<'_>) {
@@ -777,12 +793,16 @@ impl<'t> Versions<'t> {
         if self.subject_columns.iter().any(|column| row.cells[*column].is_unknown()) {
             self.doubt(change, Open::People, DoubtReason::ValuesNotLogged);
         }
-        let replaces = insert.on.is_some() || insert.replace_into || insert.ignore;
+        let replaces = settles_conflicts(insert);
         if change.is_unsure() && !replaces {
             let there = self.conflicting(&row.cells);
             if there.is_some_and(|old| row.said.iter().all(|c| self.is_same(old, &row.cells, &[*c]))) {
                 return;
             }
+        }
+        if let Some(Clash::Maybe(old)) = if replaces { None } else { self.clash(&row.cells) } {
+            doubt = doubt.and(RowDoubt::MAYBE);
+            self.redoubt(old, change, RowDoubt::MAYBE);
         }
         if replaces && self.table.unique_keys.iter().any(|key| key.iter().any(|c| row.cells[*c].is_unknown())) {
             // Which row was in its way, if any, is not known.
@@ -1019,6 +1039,20 @@ impl Counted {
     }
 }
 
+/// A row that is there and has a unique key of a new one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Clash {
+    /// It is there for sure.
+    Sure,
+    /// It may not be there, or have another key.
+    Maybe(usize),
+}
+
+/// Whether the statement says what becomes of a row whose key is there.
+fn settles_conflicts(insert: &Insert) -> bool {
+    insert.on.is_some() || insert.replace_into || insert.ignore
+}
+
 /// A row of an INSERT, and the columns that it names.
 struct NewRow {
     cells: Vec<Value>,
@@ -1111,7 +1145,7 @@ mod tests {
     use super::*;
     use crate::change::{NO_COLUMNS, actions};
     use crate::store::Column;
-    use crate::writes::{End, Write, parse};
+    use crate::writes::parse;
 
     fn table(rows: &[(i64, i64)]) -> StoredTable {
         let column = |name: &str| Column::new(name.into(), ColumnKind::BigInt, ColumnDefault::Null);
@@ -1247,6 +1281,17 @@ mod tests {
         check(&[(1, 5), (2, 6)], &[unsure("DELETE FROM s.t WHERE k = 1")], 0, 10, &[(1, Some(5), true), (2, Some(6), false)]);
         check(&[(1, 5)], &[unsure("UPDATE s.t SET v = 7 WHERE k = 1")], 0, 10, &[(1, None, true)]);
         check(&[(1, 5)], &[unsure("INSERT INTO s.t VALUES (2, 6)")], 0, 10, &[(1, Some(5), false), (2, Some(6), true)]);
+    }
+
+    #[test]
+    fn an_insert_of_a_key_that_is_there_has_failed() {
+        let both = [(1, Some(5), false), (2, Some(6), false)];
+        check(&[(1, 5), (2, 6)], &[write(10, "INSERT INTO s.t VALUES (1, 7)", None)], 0, 10, &both);
+        let rest = [(1, Some(5), false), (2, Some(6), false), (3, Some(8), true)];
+        check(&[(1, 5), (2, 6)], &[write(10, "INSERT INTO s.t VALUES (1, 7), (3, 8)", None)], 0, 10, &rest);
+        let gone = Write { end: End::Unsure, ..write(9, "DELETE FROM s.t WHERE k = 1", None) };
+        let either = [(1, Some(5), true), (1, Some(7), true), (2, Some(6), false)];
+        check(&[(1, 5), (2, 6)], &[gone, write(10, "INSERT INTO s.t VALUES (1, 7)", None)], 0, 10, &either);
     }
 
     #[test]

@@ -1168,6 +1168,7 @@ mod tests {
             parameters: None,
             row_count,
             end: End::Committed,
+            succeeded: true,
             owner: None,
             order: None,
         }

@@ -304,12 +304,13 @@ impl Effects {
         }
         let committed = self.among_own(reader, place, moment(base));
         let committed = if base == place.time { committed } else { moment(base) };
-        let Some(last) = last.filter(|last| *last > moment(base)) else {
+        let Some(last) = last.filter(|last| *last > committed) else {
             let otherwise = if is_mixed { Otherwise::Mixed } else { other.map_or(Otherwise::Nothing, |other| Otherwise::At(moment(other))) };
             return ReadInstant { at: committed, otherwise };
         };
         // Its own write stands where it took effect for everybody; what others changed until then it did not see.
-        is_mixed |= other.is_some() || self.changed_between(base, micros(last), reader);
+        let of_one_stamp = micros(last) == micros(committed);
+        is_mixed |= other.is_some() || self.changed_between(if of_one_stamp { micros(last).saturating_sub(1) } else { base }, micros(last), reader);
         ReadInstant { at: last, otherwise: if is_mixed { Otherwise::Mixed } else { Otherwise::Nothing } }
     }
 }

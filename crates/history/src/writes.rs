@@ -40,6 +40,8 @@ pub struct Write {
     pub row_count: Option<i64>,
     /// Whether it took effect.
     pub end: End,
+    /// Whether a log tells that it ran to its end: PostgreSQL's tell of each error, MySQL's general log of none.
+    pub succeeded: bool,
     /// For the connections that are asked for: which one, and which of its writes.
     pub owner: Option<Owner>,
     /// Where it took effect in a log of a coarse clock that holds statements in the order in which they began.
@@ -240,6 +242,7 @@ impl Logged {
         self.write.precision = self.write.precision.max(other.write.precision);
         self.write.tick = self.write.tick.max(other.write.tick);
         self.write.row_count = self.write.row_count.or(other.write.row_count);
+        self.write.succeeded |= other.write.succeeded;
         self.write.parameters = self.write.parameters.take().or(other.write.parameters);
         self.write.order = self.write.order.take().or(other.write.order);
         self.aliases.extend(other.aliases);
@@ -670,6 +673,7 @@ impl Reader {
             if last.logs & log == 0 && &*last.statement == statement && same_parameters {
                 last.logs |= log;
                 last.write.row_count = last.write.row_count.or(event.row_count);
+                last.write.succeeded |= event.status == Status::Success || event.row_count.is_some();
                 last.write.parameters = last.write.parameters.take().or(parameters);
                 return;
             }
@@ -723,6 +727,7 @@ impl Reader {
             parameters,
             row_count: None,
             end: End::Committed,
+            succeeded: self.dialect == Dialect::PostgreSql || event.status == Status::Success || event.row_count.is_some(),
             owner: None,
             order: None,
         }

@@ -143,9 +143,11 @@ impl Header<'_> {
 /// `host sshd[1234]: message`; the host may be missing.
 fn header_3164(rest: &str) -> Option<Header<'_>> {
     let (first, after) = rest.split_once(' ')?;
-    let (host, rest) = if first.ends_with(':') { (None, rest) } else { (Some(first), after.trim_start()) };
+    let (host, rest) = if first.ends_with(':') && !first.starts_with('{') { (None, rest) } else { (Some(first), after.trim_start()) };
     let rest = rest.split_once(' ').filter(|(word, _)| is_priority(word)).map_or(rest, |(_, behind)| behind.trim_start());
-    let end = rest.find([':', ' ']).filter(|end| rest.as_bytes()[*end] == b':' && *end <= 128);
+    // A program's name holds no quote and no brace: `{"level":` behind a stamp is JSON.
+    let is_tag = |tag: &str| !tag.contains(['"', '{', '}', '<', '>', '\'']);
+    let end = rest.find([':', ' ']).filter(|end| rest.as_bytes()[*end] == b':' && *end <= 128 && is_tag(&rest[..*end]));
     let Some(end) = end.filter(|end| rest[end + 1..].is_empty() || rest[end + 1..].starts_with(' ')) else {
         return Some(Header { host, program: None, pid: None, message: rest });
     };

@@ -99,17 +99,18 @@ fn unreadable(head: &[u8], format: &str) -> Option<&'static str> {
     if evtx::recognises(head) {
         return Some("the file is a Windows event log; give its source the format \"evtx\"");
     }
-    if head.starts_with(&[0xff, 0xfe]) || head.starts_with(&[0xfe, 0xff]) || is_wide(head) {
+    if head.starts_with(&[0xff, 0xfe]) || head.starts_with(&[0xfe, 0xff]) || is_wide(head).is_some() {
         return Some("the file is UTF-16; convert it first: iconv -f UTF-16 -t UTF-8");
     }
     None
 }
 
-/// Whether every second byte is NUL, as in UTF-16 without a byte order mark.
-fn is_wide(head: &[u8]) -> bool {
+/// Whether every second byte is NUL, as in UTF-16 without a byte order mark, and then whether those are the first.
+pub(crate) fn is_wide(head: &[u8]) -> Option<bool> {
     let sample = &head[..head.len().min(1024)];
-    let nuls = |odd: usize| sample.iter().skip(odd).step_by(2).filter(|b| **b == 0).count();
-    sample.len() >= 16 && (nuls(0) > sample.len() / 5 * 2) != (nuls(1) > sample.len() / 5 * 2)
+    let many = |odd: usize| sample.iter().skip(odd).step_by(2).filter(|b| **b == 0).count() > sample.len() / 5 * 2;
+    let (big, little) = (many(0), many(1));
+    (sample.len() >= 16 && big != little).then_some(big)
 }
 
 /// A file that is no log of lines: each record is refused with the same hint.

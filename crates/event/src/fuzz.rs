@@ -60,6 +60,16 @@ pub fn fuzz_pgbouncer(bytes: &[u8]) {
     run(&bare_source("pgbouncer"), bytes);
 }
 
+/// Any bytes as an audit or an error log of SQL Server.
+pub fn fuzz_sqlserver(bytes: &[u8]) {
+    run(&bare_source("sqlserver"), bytes);
+}
+
+/// Any bytes as Oracle's unified audit trail.
+pub fn fuzz_oracle(bytes: &[u8]) {
+    run(&bare_source("oracle"), bytes);
+}
+
 /// Any bytes as an auth.log.
 pub fn fuzz_linux_auth(bytes: &[u8]) {
     run(&bare_source("linux_auth"), bytes);

@@ -9,12 +9,15 @@ pub mod json;
 pub mod linux_auth;
 pub mod mysql_audit;
 pub mod mysql_general;
+pub mod oracle;
 mod pgaudit;
 pub mod pgbouncer;
 mod postgres;
 pub mod postgres_csv;
 pub mod postgres_json;
 pub mod postgres_text;
+mod row;
+pub mod sqlserver;
 pub mod text;
 pub mod web;
 
@@ -70,6 +73,8 @@ const FORMATS: &[(&str, Open)] = &[
     ("journald", |context, head| Ok(Box::new(journald::open(context, head)?))),
     ("auditd", |_, _| Ok(Box::new(auditd::Auditd::default()))),
     ("pgbouncer", |context, _| Ok(Box::new(pgbouncer::open(context)?))),
+    ("sqlserver", |context, head| Ok(Box::new(sqlserver::open(context, head)?))),
+    ("oracle", |context, _| Ok(Box::new(oracle::open(context)?))),
     ("linux_auth", |context, _| Ok(Box::new(linux_auth::open(context)?))),
     ("json", |context, _| Ok(Box::new(json::open(context)?))),
     ("text", |context, _| Ok(Box::new(text::open(context)?))),

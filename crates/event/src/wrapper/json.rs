@@ -143,7 +143,7 @@ fn at<'v>(value: &'v Value, path: &str) -> Option<&'v Value> {
 }
 
 /// Fields that hold the records of an envelope.
-const ARRAYS: [&str; 9] = ["Records", "records", "value", "events", "Events", "logEvents", "entries", "logs", "results"];
+const ARRAYS: [&str; 10] = ["Records", "records", "value", "events", "Events", "logEvents", "entries", "logs", "results", "items"];
 
 /// The records of one object that holds an array of them, each with its own place.
 pub(super) fn array(text: &str) -> Vec<Inner> {

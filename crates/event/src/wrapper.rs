@@ -266,6 +266,16 @@ impl Plan {
         self.layers.is_empty()
     }
 
+    /// Whether the records are UTF-16.
+    pub(crate) fn is_wide(&self) -> bool {
+        matches!(self.framing, Some(Framing::Wide { .. }))
+    }
+
+    /// Whether each record is a row of a table, and nothing lies in it that is known.
+    pub(crate) fn is_table(&self) -> bool {
+        matches!(self.layers.last(), Some(Layer::Table(_)))
+    }
+
     /// Bytes in front of the first record.
     pub(crate) fn skip(&self) -> usize {
         self.skip

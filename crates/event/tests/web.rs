@@ -317,3 +317,25 @@ fn where_two_records_cannot_be_cut_for_sure_the_line_is_refused() {
         assert!(shown.starts_with("! 1: "), "{shown}");
     }
 }
+
+/// A list of addresses in front of the line was taken for lighttpd's client and host, and the account for "- amy".
+#[test]
+fn a_list_in_front_of_a_line_is_no_client() {
+    let line = "10.1.1.5, 10.2.2.2 - amy [23/Nov/2026:20:42:00 +0000] \"GET /a HTTP/1.1\" 200 600 \"-\" \"x\"\n";
+    assert_eq!(strandline_event::recognise(line.as_bytes()).first(), None);
+    check(
+        "format = \"nginx\"\nlog_format = '$http_x_forwarded_for - $remote_user [$time_local] \"$request\" $status $body_bytes_sent \"$http_referer\" \"$http_user_agent\"'\nfields = { src_ip = \"$http_x_forwarded_for\" }",
+        line,
+        r#"2026-11-23T20:42:00.000Z http_activity/request/success src_ip=10.1.1.5 account=amy method=GET url=/a user_agent=x labels={"forwarded":"10.1.1.5, 10.2.2.2"} status_code=200 bytes=600"#,
+    );
+}
+
+#[test]
+fn nuls_within_a_file_are_a_loss() {
+    let line = "10.0.0.1 - - [23/Nov/2026:20:42:55 +0000] \"GET / HTTP/1.1\" 200 5 \"-\" \"x\"\n";
+    let event = "2026-11-23T20:42:55.000Z http_activity/request/success src_ip=10.0.0.1 method=GET url=/ user_agent=x status_code=200 bytes=5";
+    let input = [line.as_bytes(), b"\0\0\0\0", line.as_bytes()].concat();
+    check(NGINX, &input, &format!("{event}\n{event}\n! 2: NUL bytes within the file: what stood there is lost"));
+    // Of one that was cut while it was written to, the beginning alone is NULs.
+    check(NGINX, &input[line.len()..], event);
+}

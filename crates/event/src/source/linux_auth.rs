@@ -136,7 +136,8 @@ impl Header<'_> {
     /// Many logs begin with an ISO stamp. syslog goes on with a host and a program, an application with a level.
     pub(crate) fn is_syslog(&self) -> bool {
         const LEVELS: [&str; 11] = ["TRACE", "DEBUG", "INFO", "NOTICE", "WARN", "WARNING", "ERROR", "CRITICAL", "FATAL", "SEVERE", "LOG"];
-        self.program.is_some() && !self.host.is_some_and(|host| LEVELS.contains(&host.trim_matches(['[', ']']).to_ascii_uppercase().as_str()))
+        let is_level = |word: &str| LEVELS.contains(&word.trim_matches(['[', ']']).to_ascii_uppercase().as_str());
+        self.program.is_some_and(|program| self.host.is_some() || !is_level(program)) && !self.host.is_some_and(is_level)
     }
 }
 

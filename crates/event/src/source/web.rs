@@ -238,6 +238,8 @@ enum Shape {
     Number,
     /// An address or a host name, or what stands for one: `-`, `unix:`.
     Host,
+    /// One or more of them, `a, b`.
+    Hosts,
     /// A user's name: no field after it is part of one.
     Account,
     /// A name or `-`, but no address: what `%l` may be.
@@ -350,6 +352,7 @@ impl LineFormat {
                     None if name.starts_with("upstream_") => Shape::List,
                     // A list of addresses, where the estate takes the client's from a header, stands in quotes.
                     None if quoted && column == Column::SrcIp => Shape::Any,
+                    None if column == Column::SrcIp && plain_name(&name).contains("forwarded") => Shape::Hosts,
                     None if words && !quoted && name != "captures" && shape_of(&column) == Shape::Any => Shape::Word,
                     None => shape_of(&column),
                 },
@@ -445,6 +448,7 @@ impl Step {
             Shape::Padded => value.len() <= 40 && value.iter().all(|b| b.is_ascii_digit() || *b == b' '),
             Shape::ServerName => !value.iter().any(|b| matches!(b, b' ' | b',')),
             Shape::Host => !value.contains(&b' '),
+            Shape::Hosts => value.len() <= 512 && !value.contains(&b'"'),
             Shape::Account => matches!(value, b"\"" | b"\"\"") || !has_bare_quote(value),
             Shape::Ident => value.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_')),
             Shape::Status => absent || value.len() <= 3 && value.iter().all(u8::is_ascii_digit),
@@ -466,8 +470,9 @@ impl Step {
             Shape::List => !value.ends_with(b",") && !value.ends_with(b" :"),
             Shape::BracketedTime => value == b"-" || value.ends_with(b"]"),
             Shape::Host => is_host(value),
+            Shape::Hosts => value.split(|b| *b == b',').all(|one| is_host(one.trim_ascii())),
             Shape::ServerName => is_host(value) || !value.is_empty() && value.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_')),
-            Shape::Account => !value.ends_with(b" -") && !value.windows(3).any(|part| part == b" - "),
+            Shape::Account => !value.starts_with(b"- ") && !value.ends_with(b" -") && !value.windows(3).any(|part| part == b" - "),
             _ => true,
         }
     }
@@ -511,6 +516,9 @@ fn is_host(value: &[u8]) -> bool {
     let name = |text: &str| {
         text.len() <= 255 && text.bytes().any(|b| b.is_ascii_alphabetic()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'))
     };
+    if text.split(',').any(str::is_empty) {
+        return false; // a list whose rest stands behind a blank
+    }
     let list = text.split(',').next().unwrap_or(text);
     address::canonical(list).is_some() || name(text) || text.rsplit_once(':').is_some_and(|(host, port)| name(host) && port.parse::<u16>().is_ok())
 }

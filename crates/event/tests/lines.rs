@@ -414,11 +414,11 @@ fn sign_ins_in_dialects_of_syslog() {
         "Mon 2026-11-23 20:42:57 UTC gate sshd[1]:",
         "2026 Nov 23 20:42:57 gate sshd[1]:",
     ] {
-        let shown = common::show(&common::read(&common::source(AUTH), format!("{head} {said}\n").as_bytes()).expect("a source").1);
+        let shown = common::show(&read(&source(AUTH), format!("{head} {said}\n").as_bytes()).expect("a source").1);
         assert!(shown.starts_with("2026-11-23T20:42:57.000Z authentication/logon/success src_ip=192.0.2.7 account=amy application=sshd"), "{head}: {shown}");
     }
     let old = "Nov 23 20:42:57 gate sshd(pam_unix)[7]: authentication failure; logname= uid=0 euid=0 tty=NODEVssh ruser= rhost=192.0.2.7  user=root\nNov 23 20:43:07 gate last message repeated 30 times\n";
-    let shown = common::show(&common::read(&common::source(AUTH), old.as_bytes()).expect("a source").1);
+    let shown = common::show(&read(&source(AUTH), old.as_bytes()).expect("a source").1);
     assert_eq!(shown.matches("authentication/logon/failure src_ip=192.0.2.7 account=root").count(), 2, "{shown}");
     assert!(shown.contains("\"repeated\":\"30\""), "{shown}");
 }

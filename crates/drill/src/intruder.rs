@@ -9,7 +9,7 @@ use crate::clock::{DAY, HONG_KONG, HOUR, MINUTE, Millis, SECOND, civil, days, is
 use crate::database::{Connection, Statement};
 use crate::dice::Dice;
 use crate::people::{GRADES, ISSUERS, PIERS, TITLES};
-use crate::staff::Worker;
+use crate::staff::{Access, Worker};
 use crate::store::{
     ASSIGNMENT, Answer, BANK_NO, BIRTH_DATE, CHINESE_NAME, EMPLOYEE, FULL_NAME, GRADE, ID_CARD, ISSUER, KIN_NAME, KIN_PHONE, MAIL, MOBILE, PAY_POINT, PIER,
     Side, Store, TITLE,
@@ -131,6 +131,7 @@ impl Intruder {
             Scenario::Pivot | Scenario::Injection => 1,
             // The office of `file-share` is a world of its own, with an intruder of its own.
             Scenario::Insider | Scenario::FileShare => 2,
+            Scenario::OneUrl => 0,
         };
         let mut script = Script { at, dice, moves: VecDeque::new() };
         let mut client = Client { address: first.clone(), agent: TOOL, ..Client::default() };
@@ -148,6 +149,11 @@ impl Intruder {
             }
             Scenario::Injection => injection(&mut script),
             Scenario::FileShare => {}
+            Scenario::OneUrl => {
+                client.agent = BROWSER;
+                one_url(&mut script, &world.store, &workers[0].account);
+                accounts.push(workers[0].account.clone());
+            }
             Scenario::Insider => {
                 client = workers[victim].client();
                 insider(&mut script, &mut world.store, window);
@@ -179,6 +185,7 @@ impl Intruder {
     pub(crate) fn pins(&self) -> Vec<Pin> {
         match (self.scenario, &self.client.account) {
             (Scenario::Insider, Some(account)) => vec![Pin::Account(account.clone())],
+            (Scenario::OneUrl, _) => vec![Pin::Address(self.client.address.clone())],
             _ => Vec::new(),
         }
     }
@@ -190,6 +197,11 @@ impl Intruder {
             return;
         };
         let (sources, (from, to)) = match (plan.scenario, plan.seed % 4) {
+            (Scenario::OneUrl, 0..=2) => {
+                let hole = (middle - dice.between(15, 45) * SECOND, middle + dice.between(15, 45) * SECOND);
+                world.crew_web.lose(hole.0, hole.1);
+                (vec!["crew-web"], hole)
+            }
             (Scenario::Insider, _) | (_, 2) => (vec!["crew-app"], world.crew_app.lose_file_of(middle)),
             (_, 3) => {
                 let hole = (middle - dice.between(8, 20) * SECOND, middle + dice.between(12, 20) * SECOND);
@@ -255,6 +267,17 @@ impl Intruder {
                 Ok(at)
             }
             Move::Psql(query) => self.type_query(at, query, world),
+            Move::Crew(call) if self.scenario == Scenario::OneUrl => {
+                let before = world.dice.chance(50);
+                if before {
+                    colleague(at, workers, world)?;
+                }
+                let done = self.ask_crew(at, call, world)?;
+                if !before {
+                    colleague(at, workers, world)?;
+                }
+                Ok(done)
+            }
             Move::Crew(call) => self.ask_crew(at, call, world),
             Move::Inject(probe) => self.inject(at, probe, world),
             Move::Relocate => {
@@ -328,6 +351,22 @@ impl Intruder {
 fn note_session(world: &mut World, session: Option<&str>) {
     let kept = session.map(|s| s[..s.len().min(16)].to_owned());
     world.truth.intrusion.sessions.extend(kept);
+}
+
+/// In most moments somebody else at work asks for something too, so that requests overlap.
+fn colleague(at: Millis, workers: &[Worker], world: &mut World) -> Result<(), DrillError> {
+    let others: Vec<&Worker> = workers.iter().skip(3).filter(|worker| worker.access != Access::None).collect();
+    if others.is_empty() || !world.dice.chance(60) {
+        return Ok(());
+    }
+    let (worker, who) = (others[world.dice.below(others.len())], world.dice.below(world.store.serving_count()));
+    let id = world.store.emp_id(world.store.serving_at(who)).to_owned();
+    let call = match world.dice.below(3) {
+        0 => CrewCall::List(Some(world.dice.below(PIERS.len())), 1),
+        1 => CrewCall::Side(id, Side::Kin),
+        _ => CrewCall::Record(id),
+    };
+    world.crew(at, &worker.client(), &call).map(|_| ())
 }
 
 // Scripts -----------------------------------------------------------------------------------------------------------
@@ -427,6 +466,22 @@ fn stolen_session(s: &mut Script, store: &Store) {
         s.then(8 * SECOND, BROWSING, Move::Crew(CrewCall::List(Some(one), page)));
     }
     enumerate(s, store, 60);
+    s.then(40 * SECOND, EXPORTING, Move::Crew(CrewCall::Export(two)));
+}
+
+fn one_url(s: &mut Script, store: &Store, account: &str) {
+    s.then(SECOND, STOLEN_ACCOUNT, Move::Crew(CrewCall::Login(account.to_owned(), true)));
+    for page in 1..=2 + s.dice.below(3) {
+        s.then(6 * SECOND, BROWSING, Move::Crew(CrewCall::List(None, page)));
+    }
+    enumerate(s, store, 60);
+    let (one, two) = (s.dice.below(PIERS.len()), s.dice.below(PIERS.len()));
+    for page in 1..=2 {
+        s.then(8 * SECOND, BROWSING, Move::Crew(CrewCall::List(Some(one), page)));
+    }
+    let (surname, _) = *s.dice.pick(&crate::people::SURNAMES[..24]);
+    s.then(10 * SECOND, BROWSING, Move::Crew(CrewCall::Find(surname.to_owned())));
+    enumerate(s, store, 40);
     s.then(40 * SECOND, EXPORTING, Move::Crew(CrewCall::Export(two)));
 }
 

@@ -7,6 +7,7 @@ mod dice;
 mod dump;
 mod estate;
 mod evtx;
+mod flights;
 mod intruder;
 mod logfile;
 mod office;
@@ -72,11 +73,13 @@ pub enum Scenario {
     Insider,
     /// A guessed password, a remote desktop, and an export on a share.
     FileShare,
+    /// A stolen password for a program of one URL, whose log names no session.
+    OneUrl,
 }
 
 impl Scenario {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Pivot, Self::StolenSession, Self::Injection, Self::Insider, Self::FileShare];
+    pub const ALL: [Self; 6] = [Self::Pivot, Self::StolenSession, Self::Injection, Self::Insider, Self::FileShare, Self::OneUrl];
 }
 
 impl fmt::Display for Scenario {
@@ -87,13 +90,14 @@ impl fmt::Display for Scenario {
             Self::Injection => "injection",
             Self::Insider => "insider",
             Self::FileShare => "file-share",
+            Self::OneUrl => "one-url",
         })
     }
 }
 
 /// A scenario that does not exist.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not a scenario: choose pivot, stolen-session, injection, insider or file-share")]
+#[error("{0:?} is not a scenario: choose pivot, stolen-session, injection, insider, file-share or one-url")]
 pub struct ScenarioError(pub String);
 
 impl FromStr for Scenario {
@@ -116,7 +120,8 @@ pub struct Department {
     pub snapshot: PathBuf,
     /// The folder of truth: `exposures.csv`, `intrusion.json`.
     pub truth: PathBuf,
-    /// What a responder would know at the start; only `insider` has any (a complaint names the account).
+    /// What a responder would know at the start: in `insider` a complaint names the account, in `one-url` somebody names the
+    /// address.
     pub pins: Vec<Pin>,
     /// The time that the logs span.
     pub window: Interval,
@@ -250,6 +255,8 @@ impl Simulation {
             turns.extend(self.intruder.next_turn().map(|at| Reverse((at, people + jobs))));
         }
         turns.push(Reverse((self.snapshot_at, people + jobs + 1)));
+        let flights = people + jobs + 2;
+        let mut waiting = false;
         let mut told = window.0;
         while let Some(Reverse((at, who))) = turns.pop() {
             if at >= window.1 {
@@ -261,6 +268,10 @@ impl Simulation {
                 Some(self.jobs[who - people].turn(at, &mut self.world)?)
             } else if who == people + jobs {
                 self.intruder.turn(at, &mut self.world, &self.workers)?
+            } else if who == flights {
+                waiting = false;
+                self.world.fly(at)?;
+                None
             } else {
                 if let Some(path) = snapshot {
                     dump::write_dump(path, &self.world.store, &mut Dice::stream(at as u64, "dump"))?;
@@ -268,10 +279,17 @@ impl Simulation {
                 None
             };
             turns.extend(next.map(|next| Reverse((next.max(at + 1), who))));
+            if let Some(next) = self.world.next_flight().filter(|_| !waiting) {
+                waiting = true;
+                turns.push(Reverse((next.max(at + 1), flights)));
+            }
             if at - told > 10 * MINUTE {
                 told = at;
                 progress(self.world.written());
             }
+        }
+        while let Some(next) = self.world.next_flight() {
+            self.world.fly(next)?;
         }
         self.world.finish()?;
         progress(self.world.written());

@@ -7,6 +7,7 @@ use crate::DrillError;
 use crate::clock::{HONG_KONG, HOUR, Millis, civil};
 use crate::database::{Connection, Database, Setting, Statement};
 use crate::dice::Dice;
+use crate::flights::Flight;
 use crate::logfile::{LogFile, Naming};
 use crate::people::PIERS;
 use crate::store::{Answer, CHINESE_NAME, FULL_NAME, GRADE, PIER, Side, Store};
@@ -78,14 +79,19 @@ pub(crate) struct World {
     pub(crate) auth: LogFile,
     comments: bool,
     board_pool: Vec<Option<Connection>>,
-    crew_pool: Vec<Option<Connection>>,
+    pub(crate) crew_pool: Vec<Option<Connection>>,
+    /// Whether the crew system is a program of one URL, with requests in progress.
+    one_url: bool,
+    /// Whether a request keeps its connection to its end.
+    pub(crate) connection_each: bool,
+    pub(crate) flights: Vec<Flight>,
 }
 
 /// What the database server logs in a scenario, and in which zone.
 pub(crate) fn database_setting(scenario: Scenario) -> (Setting, (&'static str, Millis)) {
     match scenario {
         Scenario::Pivot => (Setting::CsvTwice, ("UTC", 0)),
-        Scenario::StolenSession => (Setting::JsonAudit, ("HKT", HONG_KONG)),
+        Scenario::StolenSession | Scenario::OneUrl => (Setting::JsonAudit, ("HKT", HONG_KONG)),
         Scenario::Injection => (Setting::CsvStatement, ("UTC", 0)),
         Scenario::Insider | Scenario::FileShare => (Setting::StderrAudit, ("HKT", HONG_KONG)),
     }
@@ -112,7 +118,10 @@ impl World {
             auth: log("board/auth.log", Naming::Counted, HONG_KONG),
             comments: matches!(plan.scenario, Scenario::Pivot | Scenario::Injection),
             board_pool: vec![None; 2],
-            crew_pool: vec![None; 3],
+            crew_pool: vec![None; if plan.scenario == Scenario::OneUrl { 6 } else { 3 }],
+            one_url: plan.scenario == Scenario::OneUrl,
+            connection_each: plan.seed.is_multiple_of(2),
+            flights: Vec::new(),
         }
     }
 
@@ -154,6 +163,11 @@ impl World {
     fn pooled(&mut self, at: Millis, crew: bool, statement: &Statement) -> Result<Millis, DrillError> {
         let size = if crew { self.crew_pool.len() } else { self.board_pool.len() };
         let place = self.dice.below(size);
+        self.pooled_at(at, crew, place, statement)
+    }
+
+    /// Runs a statement on one connection of a pool.
+    pub(crate) fn pooled_at(&mut self, at: Millis, crew: bool, place: usize, statement: &Statement) -> Result<Millis, DrillError> {
         let pool = if crew { &mut self.crew_pool } else { &mut self.board_pool };
         let kept = pool[place].take();
         let mut connection = match kept {
@@ -241,6 +255,9 @@ impl World {
 
     /// A request to the crew system; when the database answered, and what.
     pub(crate) fn crew(&mut self, at: Millis, client: &Client, call: &CrewCall) -> Result<(Millis, Answer), DrillError> {
+        if self.one_url {
+            return self.take_off(at, client, call);
+        }
         let rid = self.dice.hex(32);
         let request = self.crew_request(call);
         let begun = at + 1;
@@ -278,7 +295,7 @@ impl World {
         Ok((done, request.answer))
     }
 
-    fn crew_request(&mut self, call: &CrewCall) -> CrewRequest {
+    pub(crate) fn crew_request(&mut self, call: &CrewCall) -> CrewRequest {
         let plain =
             |target: &str, status, bytes| CrewRequest { method: "GET", target: target.to_owned(), statement: None, status, bytes, answer: Answer::default() };
         let query = |target: String, sql: &str, parameters: Vec<String>, route: &'static str, answer: Answer| {
@@ -373,13 +390,13 @@ struct BoardRequest {
     bytes: usize,
 }
 
-struct CrewRequest {
-    method: &'static str,
-    target: String,
-    statement: Option<(Statement, &'static str)>,
-    status: u16,
-    bytes: usize,
-    answer: Answer,
+pub(crate) struct CrewRequest {
+    pub(crate) method: &'static str,
+    pub(crate) target: String,
+    pub(crate) statement: Option<(Statement, &'static str)>,
+    pub(crate) status: u16,
+    pub(crate) bytes: usize,
+    pub(crate) answer: Answer,
 }
 
 /// Percent-encoding (RFC 3986); a space becomes `+` in a form field.

@@ -119,7 +119,7 @@ fn every_scenario_has_truth_and_an_estate() {
                 assert_eq!(told.gaps.len(), usize::from(gap), "{scenario} {seed}");
                 let touched = told.statements.iter().filter(|s| s.inside_gap).count();
                 assert_eq!(touched > 0, gap, "{scenario} {seed}: the gap lies in the theft");
-                assert_eq!(department.pins.is_empty(), scenario != Scenario::Insider);
+                assert_eq!(department.pins.is_empty(), !matches!(scenario, Scenario::Insider | Scenario::OneUrl));
             }
         }
     }
@@ -326,4 +326,31 @@ fn a_real_server_gives_the_counts_that_the_drill_logged() {
         }
     }
     assert!(asked >= 12);
+}
+
+/// An application of one URL as it is in the wild: nothing in its log tells sessions or calls apart, and requests overlap.
+#[test]
+fn a_program_of_one_url_says_no_more_than_such_programs_do() {
+    for seed in [2, 3] {
+        let (_folder, department) = made(&small(Scenario::OneUrl, seed));
+        let lines: Vec<serde_json::Value> = log(&department, "crew/access").lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert!(lines.iter().all(|line| line.get("rid").is_none() && line.get("sid").is_none()));
+        let calls: Vec<(i64, i64, &str)> = lines
+            .iter()
+            .filter(|line| line["target"] == "/rpc")
+            .map(|line| {
+                let end = (line["epoch"].as_f64().unwrap() * 1000.0).round() as i64;
+                (end - (line["took"].as_f64().unwrap() * 1000.0).round() as i64, end, line["client"].as_str().unwrap())
+            })
+            .collect();
+        let intruder = &intrusion(&department).addresses[0];
+        let overlap = |a: &(i64, i64, &str)| calls.iter().any(|b| b.2 != intruder && b.0 < a.1 && a.0 < b.1);
+        let of_the_intruder: Vec<_> = calls.iter().filter(|call| call.2 == intruder).collect();
+        assert!(of_the_intruder.len() > 80 && of_the_intruder.iter().filter(|call| overlap(call)).count() * 3 > of_the_intruder.len());
+        assert!(!files(&department.evidence).iter().any(|path| path.ends_with("crew.jsonl")), "the application has no log of its own");
+        let statements = log(&department, "db/");
+        assert!(statements.matches("SELECT e.emp_id, e.full_name").count() > 500, "rows are read whole and one by one");
+        let estate: strandline_model::estate::Estate = toml::from_str(&read(&department.estate)).unwrap();
+        assert!(estate.routes.is_empty() && estate.sources.iter().all(|source| source.id != "crew-app"));
+    }
 }

@@ -29,6 +29,7 @@ const CASES: &[Case] = &[
     ("linux_auth", "format = \"linux_auth\"", auth),
     ("auditd", "format = \"auditd\"", auditd),
     ("pgbouncer", "format = \"pgbouncer\"", pool),
+    ("sqlserver audit", "format = \"sqlserver\"", sqlserver),
     ("journald", "format = \"journald\"", journal),
     ("postgresql csvlog", "format = \"postgresql\"", csvlog),
     ("postgresql jsonlog", "format = \"postgresql\"", jsonlog),
@@ -77,6 +78,15 @@ fn auditd(n: u64, out: &mut String) {
 fn pool(n: u64, out: &mut String) {
     let (clock, address) = (clock(n), address(n));
     let _ = writeln!(out, "2026-11-23 {clock}.123 UTC [12] LOG C-0x{n:x}: hr/hr_app@{address}:41234 login attempt: db=hr user=hr_app tls=no");
+}
+
+fn sqlserver(n: u64, out: &mut String) {
+    let (clock, address, staff) = (clock(n), address(n), n % 6800);
+    let _ = write!(
+        out,
+        r#"{{"event_time": "2026-11-23T{clock}.123Z", "action_id": "SL", "succeeded": true, "session_id": 51, "server_principal_name": "hr_app", "#
+    );
+    let _ = writeln!(out, r#""database_name": "hr", "client_ip": "{address}", "statement": "SELECT name FROM dbo.staff WHERE staff_no = 'C{staff:05}'"}}"#);
 }
 
 fn json(n: u64, out: &mut String) {

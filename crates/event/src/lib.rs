@@ -201,10 +201,17 @@ fn read_records(records: &mut Records<'_>, plan: &wrapper::Plan, format: &mut dy
         match (records.next().map_err(|source| interrupted(context, at, source)), &mut unwrapping) {
             (Ok(None), _) => break,
             (Ok(Some(record)), _) if record.cut => output.refuse(&record, "longer than a record may be; its rest was skipped"),
-            (Ok(Some(record)), None) => format.read(&record, output),
-            (Ok(Some(record)), Some(unwrapping)) => {
-                unwrapping.add(&record);
-                unwrapping.give(false, &mut |envelope, line| output.unwrapped(envelope, line, format));
+            (Ok(Some(record)), unwrapping) => {
+                if let Some(hole) = hole(&record, plan) {
+                    output.refuse(&hole, "NUL bytes within the file: what stood there is lost");
+                }
+                match unwrapping {
+                    None => format.read(&record, output),
+                    Some(unwrapping) => {
+                        unwrapping.add(&record);
+                        unwrapping.give(false, &mut |envelope, line| output.unwrapped(envelope, line, format));
+                    }
+                }
             }
             (Err(error), _) => {
                 failed = Some(error);
@@ -218,6 +225,14 @@ fn read_records(records: &mut Records<'_>, plan: &wrapper::Plan, format: &mut dy
         output.drain()?;
     }
     failed.map_or(Ok(()), Err)
+}
+
+/// The NULs in front of a record, unless it is the first: a crash left them where it lost what was written. A file that is cut
+/// while a server writes on has them at its beginning, and nothing is lost by that.
+fn hole(record: &Record<'_>, plan: &wrapper::Plan) -> Option<Record<'static>> {
+    let nuls = record.bytes.iter().take_while(|byte| **byte == 0).count();
+    let is_within = nuls > 0 && record.offset > 0 && nuls < record.bytes.len() && !plan.is_wide();
+    is_within.then(|| Record::at(record.offset, record.offset + nuls as u64, record.line))
 }
 
 fn interrupted(context: &Context<'_>, offset: u64, source: std::io::Error) -> EventError {

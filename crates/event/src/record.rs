@@ -20,6 +20,13 @@ pub enum Framing {
     Lines,
     /// At a line feed outside double quotes (CSV: doubled quotes stay inside).
     QuotedLines,
+    /// At a line feed of UTF-16, outside double quotes if need be.
+    Wide {
+        /// Whether the big end comes first.
+        big: bool,
+        /// Whether a line feed within double quotes ends nothing.
+        quoted: bool,
+    },
     /// At an empty line: records of several lines.
     Paragraphs,
     /// At an empty line that stands in no binary field: the journal's export format.
@@ -161,7 +168,9 @@ impl<'r> Records<'r> {
         self.start += length + ending;
         self.offset += (length + ending) as u64;
         let mut bytes = &self.buffer[from..from + length];
-        if let [head @ .., b'\r'] = bytes {
+        if let [head @ .., b'\r'] = bytes
+            && !matches!(self.framing, Framing::Wide { .. })
+        {
             bytes = head;
         }
         Record { bytes, offset, line, extent: bytes.len() as u64, cut: false }
@@ -233,6 +242,7 @@ impl Scan {
         match framing {
             Framing::Lines | Framing::Stream => self.find_line(bytes),
             Framing::QuotedLines => self.find_quoted(bytes),
+            Framing::Wide { big, quoted } => self.find_wide(bytes, big, quoted),
             Framing::Paragraphs => self.find_paragraph(bytes, ended),
             Framing::Export => self.find_export(bytes, ended),
             Framing::Objects => self.find_object(bytes),
@@ -256,6 +266,18 @@ impl Scan {
             }
         }
         self.at = bytes.len();
+        None
+    }
+
+    fn find_wide(&mut self, bytes: &[u8], big: bool, quoted: bool) -> Option<(usize, usize)> {
+        while let Some(pair) = bytes.get(self.at..self.at + 2) {
+            self.at += 2;
+            match if big { (pair[0], pair[1]) } else { (pair[1], pair[0]) } {
+                (0, b'"') if quoted => self.quoted = !self.quoted,
+                (0, b'\n') if !self.quoted => return Some((self.at - 2, 2)),
+                _ => {}
+            }
+        }
         None
     }
 

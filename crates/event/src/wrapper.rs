@@ -5,14 +5,18 @@
 
 mod json;
 mod plain;
+mod table;
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use strandline_model::estate::LogSource;
 
 use crate::source;
 use crate::stamp::{Stamp, Zone};
 use crate::{Context, EventError, Framing, MAX_RECORD_BYTES, Record};
+
+use self::table::Table;
 
 /// How many wrappers may lie in each other.
 const DEPTH: usize = 3;
@@ -70,8 +74,12 @@ struct Inner {
 }
 
 /// One wrapper.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Layer {
+    /// UTF-16, big end first or not.
+    Utf16 { big: bool },
+    /// A table with a header: each row becomes an object of JSON.
+    Table(Arc<Table>),
     /// A text in a field of a JSON object, by its number in the table of those known.
     Json(usize),
     /// An array of records in one JSON object.
@@ -84,39 +92,56 @@ enum Layer {
     Kubectl,
     /// RFC 3164 or 5424 in front of another format.
     Syslog,
+    /// `STAMP<tab>tag<tab>{…}`
+    Fluentd,
+    /// `STAMP log-stream …`
+    Stream,
     /// A stamp in front of a line that has its own.
     Stamped,
+    /// `{app="web"} …`
+    Labels,
 }
 
 impl Layer {
     /// The more particular first.
     fn all() -> impl Iterator<Item = Self> {
         let json = (0..json::KNOWN.len()).map(Self::Json);
-        [Self::Array].into_iter().chain(json).chain([Self::Cri, Self::Kubectl, Self::Compose, Self::Syslog, Self::Stamped])
+        let text = [Self::Cri, Self::Kubectl, Self::Compose, Self::Syslog, Self::Fluentd, Self::Stream, Self::Stamped, Self::Labels];
+        [Self::Array].into_iter().chain(json).chain(text)
     }
 
-    fn name(self) -> &'static str {
+    fn name(&self) -> &'static str {
         match self {
-            Self::Json(at) => json::KNOWN[at].name,
+            Self::Utf16 { .. } => "UTF-16",
+            Self::Table(_) => "a table",
+            Self::Json(at) => json::KNOWN[*at].name,
             Self::Array => "a JSON array",
             Self::Cri => "CRI",
             Self::Compose => "Docker Compose",
             Self::Kubectl => "kubectl",
             Self::Syslog => "syslog",
+            Self::Fluentd => "Fluentd",
+            Self::Stream => "CloudWatch",
             Self::Stamped => "a stamp",
+            Self::Labels => "Loki",
         }
     }
 
     /// Takes it off one record; empty if it does not stand around it.
-    fn open(self, text: &str, zone: &Zone) -> Vec<Inner> {
+    fn open(&self, text: &str, zone: &Zone) -> Vec<Inner> {
         match self {
-            Self::Json(at) => json::field(&json::KNOWN[at], text, zone).into_iter().collect(),
+            Self::Utf16 { .. } => vec![Inner { text: text.to_owned(), ..Inner::default() }], // decoded when the record was cut
+            Self::Table(table) => table.row(text).into_iter().collect(),
+            Self::Json(at) => json::field(&json::KNOWN[*at], text, zone).into_iter().collect(),
             Self::Array => json::array(text),
             Self::Cri => plain::cri(text, zone).into_iter().collect(),
             Self::Compose => plain::compose(text).into_iter().collect(),
             Self::Kubectl => plain::kubectl(text).into_iter().collect(),
             Self::Syslog => plain::syslog(text, zone).into_iter().collect(),
+            Self::Fluentd => plain::fluentd(text, zone).into_iter().collect(),
+            Self::Stream => plain::stream(text, zone).into_iter().collect(),
             Self::Stamped => plain::stamped(text, zone).into_iter().collect(),
+            Self::Labels => plain::labels(text).into_iter().collect(),
         }
     }
 }
@@ -166,21 +191,45 @@ impl Plan {
     /// The wrappers that stand around these first bytes: none, the outermost, and what lies in it.
     pub(crate) fn candidates(head: &[u8], zone: &Zone) -> Vec<Self> {
         let mut plans = Vec::new();
-        let document = json::document(head);
-        let mut plan = Self { skip: document.unwrap_or(0), framing: document.map(|_| Framing::Objects), ..Self::default() };
-        if document.is_some() {
+        let mut plan = Self::outermost(head);
+        if plan.framing.is_some() {
             plans.push(plan.clone());
         }
         let mut lines = plan.sample(head);
+        for layer in &plan.layers {
+            lines = inside(layer, &lines, zone);
+        }
         for _ in 0..DEPTH {
             let opened = |layer: &Layer| lines.iter().filter(|line| !layer.open(line, zone).is_empty()).count();
             let Some(layer) = Layer::all().find(|layer| !lines.is_empty() && opened(layer) * 5 >= lines.len() * 4) else { break };
+            lines = inside(&layer, &lines, zone);
             plan.layers.push(layer);
             plans.push(plan.clone());
-            lines =
-                lines.iter().flat_map(|line| layer.open(line, zone)).flat_map(|inner| sublines(&inner.text).collect::<Vec<_>>()).take(SAMPLE_LINES).collect();
         }
         plans
+    }
+
+    /// What stands around the file as a whole: another encoding, a header of columns, one JSON document.
+    fn outermost(head: &[u8]) -> Self {
+        let wide = wide(head);
+        let text = wide.map(|big| decoded(big, head));
+        let table = Table::of(text.as_ref().map_or(head, |text| text.as_bytes()));
+        let mut plan = Self::default();
+        if let Some(big) = wide {
+            plan.layers.push(Layer::Utf16 { big });
+            plan.framing = Some(Framing::Wide { big, quoted: table.is_some() });
+        }
+        if let Some((table, header)) = table {
+            plan.layers.push(Layer::Table(Arc::new(table)));
+            plan.framing = plan.framing.or(Some(Framing::QuotedLines));
+            plan.skip = text.map_or(header, |text| text[..header].encode_utf16().count() * 2 + mark(head));
+        } else if wide.is_none()
+            && let Some(skip) = json::document(head)
+        {
+            plan.skip = skip;
+            plan.framing = Some(Framing::Objects);
+        }
+        plan
     }
 
     /// The first outer records of these bytes.
@@ -198,15 +247,33 @@ impl Plan {
                 break;
             }
             if !record.bytes.trim_ascii().is_empty() {
-                sample.push(String::from_utf8_lossy(source::trimmed(record.bytes)).into_owned());
+                sample.push(self.text_of(record.bytes));
             }
         }
         sample
     }
 
+    /// A record's bytes as text.
+    fn text_of(&self, bytes: &[u8]) -> String {
+        match self.layers.first() {
+            Some(Layer::Utf16 { big }) => decoded(*big, bytes).trim_end().to_owned(), // a tab in front says that a line goes on
+            _ => String::from_utf8_lossy(source::trimmed(bytes)).into_owned(),
+        }
+    }
+
     /// Whether the records are read as they are.
     pub(crate) fn is_plain(&self) -> bool {
         self.layers.is_empty()
+    }
+
+    /// Whether the records are UTF-16.
+    pub(crate) fn is_wide(&self) -> bool {
+        matches!(self.framing, Some(Framing::Wide { .. }))
+    }
+
+    /// Whether each record is a row of a table, and nothing lies in it that is known.
+    pub(crate) fn is_table(&self) -> bool {
+        matches!(self.layers.last(), Some(Layer::Table(_)))
     }
 
     /// Bytes in front of the first record.
@@ -221,7 +288,7 @@ impl Plan {
 
     /// The name of a format, with the wrappers that were taken off.
     pub(crate) fn named(&self, format: &str) -> String {
-        let layers: Vec<&str> = self.layers.iter().map(|layer| layer.name()).collect();
+        let layers: Vec<&str> = self.layers.iter().map(Layer::name).collect();
         if layers.is_empty() { format.to_owned() } else { format!("{format} in {}", layers.join(", ")) }
     }
 
@@ -279,7 +346,7 @@ impl Unwrapping {
 
     /// Takes one outer record. One that the wrapper does not stand around is left as it is.
     pub(crate) fn add(&mut self, record: &Record<'_>) {
-        let text = String::from_utf8_lossy(source::trimmed(record.bytes)).into_owned();
+        let text = self.plan.text_of(record.bytes);
         let moved = text.as_bytes() != record.bytes; // then ranges within it mean nothing
         for inner in self.opened(text) {
             let (from, to) = inner.range.filter(|_| !moved).unwrap_or((0, record.bytes.len()));
@@ -355,6 +422,33 @@ impl Unwrapping {
             }
         }
     }
+}
+
+/// The lines inside a layer of these.
+fn inside(layer: &Layer, lines: &[String], zone: &Zone) -> Vec<String> {
+    let opened = lines.iter().flat_map(|line| layer.open(line, zone));
+    opened.flat_map(|inner| sublines(&inner.text).collect::<Vec<_>>()).take(SAMPLE_LINES).collect()
+}
+
+/// Whether these first bytes are UTF-16, and then whether the big end comes first: by the mark, or by every second byte.
+fn wide(head: &[u8]) -> Option<bool> {
+    match head {
+        [0xff, 0xfe, ..] => Some(false),
+        [0xfe, 0xff, ..] => Some(true),
+        _ => source::is_wide(head),
+    }
+}
+
+/// Bytes that the mark in front takes.
+fn mark(head: &[u8]) -> usize {
+    if head.starts_with(&[0xff, 0xfe]) || head.starts_with(&[0xfe, 0xff]) { 2 } else { 0 }
+}
+
+/// UTF-16 as text; what is no letter becomes U+FFFD, and the mark is left out.
+fn decoded(big: bool, bytes: &[u8]) -> String {
+    let units =
+        bytes[mark(bytes)..].chunks_exact(2).map(|pair| if big { u16::from_be_bytes([pair[0], pair[1]]) } else { u16::from_le_bytes([pair[0], pair[1]]) });
+    char::decode_utf16(units).map(|letter| letter.unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
 }
 
 /// The lines of a text that a wrapper held, at least one.

@@ -31,6 +31,8 @@ const SEEDS: &[&str] = &[
     "node=gate type=SYSCALL msg=audit(1795466575.123:456): success=yes pid=7 comm=\"ls\"\ntype=EXECVE msg=audit(1795466575.123:456): argc=2 a0=\"ls\" a1=2D6C\ntype=USER_LOGIN msg=audit(1795466575.2:457): pid=1 msg='op=login acct=\"amy\" addr=::1 res=success'\n",
     "2026-11-23 20:42:55.123 UTC [12] LOG C-0x55: hr/app@10.0.0.1:5432 login attempt: db=hr\n[1] WARNING S-0x: a/b@unix(1):2 x\n",
     "<AUDIT_RECORD>\n <NAME>Query</NAME>\n<TIMESTAMP>2026-01-24T21:00:00 UTC</TIMESTAMP><SQLTEXT>a &lt; b</SQLTEXT>\n</AUDIT_RECORD>\n<AUDIT_RECORD NAME=\"Quit\" TIMESTAMP=\"2026-01-24T21:00:00 UTC\"/>\n\"Query\",\"1\",\"2026-01-24T21:00:00 UTC\",\"select\",\"5\",\"0\",\"a\"\"b\",\"u\",\"h\",\"\",\"\",\"d\"\n",
+    "event_time,action_id,succeeded,server_principal_name,statement,client_ip\n2026-11-23 20:42:55.1234567,SL,1,app,\"select a\nfrom b\",10.0.0.1\n2026-11-23 20:42:55.12 Logon       Login failed for user 'a'. Reason: x. [CLIENT: ::1]\n",
+    "{\"EVENT_TIMESTAMP\":\"23-NOV-26 08.42.55.123456 PM\",\"DBUSERNAME\":\"A\",\"ACTION_NAME\":\"SELECT\",\"RETURN_CODE\":0,\"SQL_TEXT\":\"select :1\",\"SQL_BINDS\":\" #1(2):C1\"}\nTYPE:\"4\" DBUSER:\"A\" ACTION:\"3\" RETCODE:\"0\" SESID:\"7\"\n",
     "\u{feff}\0\0 é\r\n\n",
     "Mon, 23 Nov 2026 20:42:57 GMT +08:00 20261123T204257Z 999999999999999999999",
 ];
@@ -81,6 +83,8 @@ proptest! {
         fuzz::fuzz_linux_auth(&bytes);
         fuzz::fuzz_auditd(&bytes);
         fuzz::fuzz_pgbouncer(&bytes);
+        fuzz::fuzz_sqlserver(&bytes);
+        fuzz::fuzz_oracle(&bytes);
         fuzz::fuzz_journald(&bytes);
         fuzz::fuzz_values(&bytes);
         fuzz::fuzz_postgresql(&bytes);

@@ -131,6 +131,8 @@ fn a_line_of_another_number_of_fields_is_refused() {
     let refused = "! 2: it holds another number of fields than #Fields names";
     check(WEB, format!("{head}2026-11-23 20:42:55 10.0.0.1 /a\n"), refused);
     check(WEB, format!("{head}2026-11-23 20:42:55 10.0.0.1 /a2026-11-23 20:42:55 10.0.0.1 /b 200\n"), refused);
+    let misplaced = "! 2: a field holds what it cannot: the line has not the fields that #Fields names";
+    check(WEB, format!("{head}2026-11-23 20:42:55 /a 10.0.0.1 200\n"), misplaced);
     check(WEB, format!("{head}2026-99-23 20:42:55 10.0.0.1 /a 200\n"), "! 2: the time cannot be read");
     let declared = "format = \"web\"\nlog_format = \"#Fields: date time c-ip cs-uri-stem sc-status\"";
     check(declared, "2026-11-23 20:42:55 10.0.0.1 /a 200\n", "2026-11-23T20:42:55.000Z http_activity/request/success src_ip=10.0.0.1 url=/a status_code=200");

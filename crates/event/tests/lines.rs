@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::check;
+use common::{check, read, source};
 
 const JSON: &str = "format = \"json\"";
 const AUTH: &str = "format = \"linux_auth\"";
@@ -160,7 +160,7 @@ fn text_of_every_kind() {
     check(
         source,
         b"\xef\xbb\xbf2026-11-23T20:42:57Z amy hi\r\n\x00\x002026-11-23T20:42:57Z amy h\xff\r\n",
-        &format!("{event} message=hi\n{event} message=h\u{fffd}"),
+        &format!("{event} message=hi\n{event} message=h\u{fffd}\n! 2: NUL bytes within the file: what stood there is lost"),
     );
     // NULs and a stamp cut off were passed as if they carried on the record before them.
     check(source, "2026-11-23T20:42:57Z amy hi\n\0\0\0\n", &format!("{event} message=hi\n! 2: NUL bytes where a line should be"));
@@ -414,11 +414,11 @@ fn sign_ins_in_dialects_of_syslog() {
         "Mon 2026-11-23 20:42:57 UTC gate sshd[1]:",
         "2026 Nov 23 20:42:57 gate sshd[1]:",
     ] {
-        let shown = common::show(&common::read(&common::source(AUTH), format!("{head} {said}\n").as_bytes()).expect("a source").1);
+        let shown = common::show(&read(&source(AUTH), format!("{head} {said}\n").as_bytes()).expect("a source").1);
         assert!(shown.starts_with("2026-11-23T20:42:57.000Z authentication/logon/success src_ip=192.0.2.7 account=amy application=sshd"), "{head}: {shown}");
     }
     let old = "Nov 23 20:42:57 gate sshd(pam_unix)[7]: authentication failure; logname= uid=0 euid=0 tty=NODEVssh ruser= rhost=192.0.2.7  user=root\nNov 23 20:43:07 gate last message repeated 30 times\n";
-    let shown = common::show(&common::read(&common::source(AUTH), old.as_bytes()).expect("a source").1);
+    let shown = common::show(&read(&source(AUTH), old.as_bytes()).expect("a source").1);
     assert_eq!(shown.matches("authentication/logon/failure src_ip=192.0.2.7 account=root").count(), 2, "{shown}");
     assert!(shown.contains("\"repeated\":\"30\""), "{shown}");
 }
@@ -439,4 +439,23 @@ fn formats_are_recognised_by_trial() {
     assert_eq!(best(b"2026-11-23T20:42:57.002Z INFO hello\n"), None);
     assert_eq!(best(b"\x7fELF\0\0\0\n"), None);
     assert_eq!(best(b""), None);
+}
+
+#[test]
+fn the_journal_as_verbose_prints_it() {
+    let input = "Mon 2026-11-23 20:42:55.123456 UTC [s=5f;i=1a;b=0c;m=2d;t=63f1c2a8e9d40;x=7e]\n    PRIORITY=6\n    _HOSTNAME=gate\n    SYSLOG_IDENTIFIER=sshd\n    _PID=71\n    MESSAGE=Accepted password for amy from 203.0.113.7 port 5 ssh2\n    _SYSTEMD_UNIT=ssh.service\nMon 2026-11-23 20:42:56.123456 UTC [s=5f;i=1b;b=0c;m=2e;t=63f1c2a9de000;x=7f]\n    SYSLOG_IDENTIFIER=app\n    MESSAGE=one\n            two\n";
+    let micros = |hex: &str| i64::from_str_radix(hex, 16).expect("a number");
+    let (_, kept) = read(&source("format = \"journald\""), input.as_bytes()).expect("a source");
+    let events = kept.events();
+    assert_eq!(events.iter().map(|event| event.time.micros()).collect::<Vec<_>>(), [micros("63f1c2a8e9d40"), micros("63f1c2a9de000")]);
+    assert_eq!((events[0].account.as_deref(), events[0].src_ip.as_deref(), events[0].host.as_deref()), (Some("amy"), Some("203.0.113.7"), None));
+    assert_eq!(events[1].message.as_deref(), Some("one two"));
+    let place = &events[0].place;
+    assert!(input[place.offset as usize..][..place.length as usize].ends_with("_SYSTEMD_UNIT=ssh.service"));
+    assert_eq!(strandline_event::recognise(input.as_bytes()).first().map(|(name, _)| *name), Some("journald"));
+    check(
+        "format = \"journald\"",
+        "    MESSAGE=x\nMon 2026 [s=5f;t=65e1f9a8e9d40]\n    MESSAGE=y\n",
+        "2026-10-18T16:08:10.298Z base_event/other/unknown message=y\n! 1: no entry of the journal begins before this line",
+    );
 }

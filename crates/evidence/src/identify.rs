@@ -171,6 +171,10 @@ fn line_format(line: &[u8]) -> Option<&'static str> {
     if line.first() == Some(&b'{') {
         return Some(if has(line, b"\"__REALTIME_TIMESTAMP\"") {
             "journald"
+        } else if has(line, b"\"action_id\"") && has(line, b"principal_name\"") {
+            "sqlserver"
+        } else if has(line, b"\"DBUSERNAME\"") && has(line, b"\"ACTION_NAME\"") {
+            "oracle"
         } else if has(line, b"\"session_start\"") && has(line, b"\"error_severity\"") {
             "postgresql_jsonlog"
         } else {

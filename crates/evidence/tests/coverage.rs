@@ -139,26 +139,41 @@ fn a_quiet_night_is_no_gap_and_a_lost_morning_is() {
     check(&cover(&[("web", two_days)], None, &|_, _| {}), &[]);
 }
 
-#[test]
-fn a_day_of_one_of_two_servers_is_a_gap_of_their_source() {
-    let estate = estate(&[("web", "web*/access.log", "nginx")]);
+/// The gaps of a source with two servers, of which the second lost `lost` (days); each writes a log of its own, or both into one.
+fn of_two_servers(paths: [&str; 2], named: bool, lost: (f64, f64)) -> Vec<(GapKind, String)> {
+    let estate = estate(&[("web", "**", "nginx")]);
     let mut builder = CoverageBuilder::new(&estate, None);
-    let (from, to) = (7.0 * DAY, 8.0 * DAY);
-    for (number, server) in ["web1", "web2"].into_iter().enumerate() {
+    for (number, (server, path)) in ["web1", "web2"].into_iter().zip(paths).enumerate() {
         let times = traffic(number as u64, MONDAY, MONDAY + 14.0 * DAY, 0.05, |_| 0.02);
-        let times = if server == "web2" { without(&times, MONDAY + from, MONDAY + to) } else { times };
-        builder.lies_at(&artefact(server), &format!("{server}/access.log.1"));
+        let times = if server == "web2" { without(&times, MONDAY + lost.0 * DAY, MONDAY + lost.1 * DAY) } else { times };
+        builder.lies_at(&artefact(path), path);
         let mut batch = EventBatchBuilder::new();
         for (number, time) in times.iter().enumerate() {
             let mut event = event("web", *time, number);
-            event.place.artefact = artefact(server);
+            event.place.artefact = artefact(path);
+            event.host = named.then(|| server.into());
             batch.push(&event);
         }
         builder.observe(&batch.finish().unwrap());
     }
-    let coverage = builder.finish();
-    let gaps: Vec<_> = coverage.gaps.iter().map(|gap| (gap.source.as_str(), gap.kind, gap.reason.starts_with("web2/access.log is silent"))).collect();
-    assert_eq!(gaps, [("web", GapKind::Silence, true)], "{:?}", coverage.gaps);
+    builder.finish().gaps.into_iter().map(|gap| (gap.kind, gap.reason)).collect()
+}
+
+#[test]
+fn a_day_of_one_of_two_servers_is_a_gap_of_their_source() {
+    let check = |paths: [&str; 2], named: bool, lost: (f64, f64), kind: GapKind, words: &str| {
+        let gaps = of_two_servers(paths, named, lost);
+        assert!(gaps.len() == 1 && gaps[0].0 == kind && gaps[0].1.starts_with(words), "{words}: {gaps:?}");
+    };
+    let folders = ["web1/access.log", "web2/access.log.1"];
+    check(folders, false, (7.0, 8.0), GapKind::Silence, "web2/access.log is silent");
+    check(folders, false, (13.0, 14.0), GapKind::EarlyEnd, "web2/access.log ends");
+    check(["access-web1.log", "access-web2.log"], false, (0.0, 1.0), GapKind::LateStart, "access-web2.log starts");
+    // Both write into one log, which names them.
+    check(["syslog", "syslog"], true, (7.0, 8.0), GapKind::Silence, "web2 in syslog is silent");
+    // A log of another kind may begin and end when it likes; nothing is lost where nothing is.
+    assert_eq!(of_two_servers(["access.log", "other.log"], false, (13.0, 14.0)), []);
+    assert_eq!(of_two_servers(folders, false, (20.0, 21.0)), []);
 }
 
 #[test]

@@ -121,7 +121,7 @@ pub struct LogSource {
     /// Path patterns below the evidence folder (`*`, `**`, `?`). Compression and rotation suffixes are looked through.
     pub path: Vec<String>,
     /// `nginx`, `apache`, `web` (other servers and load balancers, told apart by content), `json`, `text`, `postgresql` (csvlog, jsonlog or stderr, told apart by content), `mysql_general`,
-    /// `mysql_audit`, `pgbouncer`, `linux_auth`, `auditd`, `journald`, `evtx`.
+    /// `mysql_audit`, `sqlserver`, `oracle`, `pgbouncer`, `linux_auth`, `auditd`, `journald`, `evtx`.
     pub format: String,
     /// nginx `log_format`, Apache `LogFormat`, or PostgreSQL `log_line_prefix`; for `web` a `#Fields` line. Default: combined / by content.
     pub log_format: Option<String>,

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use strandline_model::estate::Estate;
-use strandline_model::evidence::{Coverage, GapKind};
+use strandline_model::evidence::Coverage;
 use strandline_model::trail::Strength;
 
 use crate::clock::Clocks;
@@ -33,7 +33,7 @@ pub(crate) fn nameless(coverage: &Coverage, survey: &Survey, clocks: &Clocks, ac
     let mut out = Vec::new();
     for (system, sources) in &survey.request_sources {
         for source in sources {
-            let gaps = coverage.gaps.iter().filter(|g| g.source == source.as_ref() && g.kind != GapKind::Refused);
+            let gaps = coverage.gaps.iter().filter(|g| g.source == source.as_ref());
             let list: Vec<(i64, i64)> =
                 gaps.map(|g| (clocks.common(source, g.interval.from.micros()), clocks.common(source, g.interval.to.micros()))).collect();
             for (from, to) in crate::requests::union(list) {
@@ -52,8 +52,9 @@ pub(crate) fn dark(coverage: &Coverage, survey: &Survey, clocks: &Clocks, system
     for system in systems {
         let mut remaining: Option<Vec<(i64, i64)>> = None;
         for source in survey.request_sources.get(system).into_iter().flatten() {
-            // Refused records are single lines, not silence; their count is in the coverage for people to judge.
-            let gaps = coverage.gaps.iter().filter(|g| g.source == source.as_ref() && g.kind != GapKind::Refused);
+            // A line that could not be read may have been his request: between the records around it, what nothing else
+            // explains is as open as in a silence.
+            let gaps = coverage.gaps.iter().filter(|g| g.source == source.as_ref());
             let mut list: Vec<(i64, i64)> =
                 gaps.map(|g| (clocks.common(source, g.interval.from.micros()), clocks.common(source, g.interval.to.micros()))).collect();
             list = crate::requests::union(list);

@@ -28,7 +28,7 @@ pub struct Drill {
     /// The same seed makes the same department and the same theft
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// What the intruder does: pivot, stolen-session, injection, insider or file-share
+    /// What the intruder does: pivot, stolen-session, injection, insider, file-share or one-url
     #[arg(long, default_value = "pivot")]
     scenario: Scenario,
     /// Lose part of the logs

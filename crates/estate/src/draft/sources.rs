@@ -316,6 +316,16 @@ const JSON_FIELDS: &[(&str, &[&str], Fits)] = &[
     ("message", &["event_action", "message", "msg", "event"], is_any),
 ];
 
+/// Whether a key tells of a request's method or of its answer.
+fn is_of_a_request(key: &str) -> bool {
+    key.ends_with("method") || key.ends_with("status") || key.ends_with("status_code") || key.ends_with("verb")
+}
+
+/// Whether several values are all the same.
+fn is_constant(values: &[String]) -> bool {
+    values.len() > 1 && values.windows(2).all(|pair| pair[0] == pair[1])
+}
+
 pub(super) fn json_fields(keys: &BTreeMap<String, Vec<String>>) -> String {
     fields_of(keys).iter().map(|(field, key)| format!("{field} = {}", toml_string(key))).collect::<Vec<_>>().join(", ")
 }
@@ -337,7 +347,9 @@ pub fn fields_of(keys: &BTreeMap<String, Vec<String>>) -> Vec<(String, String)> 
             such.next().filter(|_| such.next().is_none() && matches!(*field, "time" | "src_ip" | "method" | "url"))
         };
         // Of a nested message no part is meant.
-        if let Some(key) = whole.or_else(|| part().filter(|_| !matches!(*field, "time" | "message"))).or_else(alone) {
+        // A path that is the same in all records, beside no method and no status, is a file's and no request's.
+        let asked = |key: &&String| *field != "url" || keys.keys().any(|key| is_of_a_request(&plain(key))) || !is_constant(&keys[*key]);
+        if let Some(key) = whole.or_else(|| part().filter(|_| !matches!(*field, "time" | "message"))).or_else(alone).filter(asked) {
             taken.insert(key);
             found.push(((*field).to_owned(), key.clone()));
         }

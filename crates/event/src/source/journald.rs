@@ -1,4 +1,4 @@
-//! The systemd journal, as `journalctl -o json` and `-o export` write it. What programs say is read as in auth.log.
+//! The systemd journal, as `journalctl -o json`, `-o export` and `-o verbose` write it. What programs say is read as in auth.log.
 //!
 //! Source: systemd, "Journal Export Formats", and journalctl(1) for `json-seq`, `json-sse` and `json-pretty`.
 
@@ -12,7 +12,7 @@ use super::json::{Mapping, plain_text};
 use super::linux_auth::describe;
 use crate::fields::{Column, Filling};
 use crate::stamp::Stamp;
-use crate::{Context, EventError, Framing, Output, Record};
+use crate::{Context, EventError, Framing, MAX_RECORD_BYTES, Output, Record};
 
 /// The fields that are read, in the order of [`Entry`].
 const FIELDS: [&str; 9] =
@@ -23,6 +23,19 @@ const FIELDS: [&str; 9] =
 pub struct Journald {
     fields: Mapping,
     framing: Framing,
+    /// Whether it is what `-o verbose` prints.
+    verbose: bool,
+    /// The entry of `-o verbose` that is being read.
+    open: Option<Open>,
+}
+
+/// An entry whose lines are not all read, as lines of the export format.
+#[derive(Debug)]
+struct Open {
+    text: String,
+    offset: u64,
+    end: u64,
+    line: u64,
 }
 
 /// Opens a journal export; which of the two kinds, its first bytes tell.
@@ -35,7 +48,8 @@ pub fn open(_context: &Context<'_>, head: &[u8]) -> Result<Journald, EventError>
         fields.add(name, Column::Skip);
     }
     let export = head.trim_ascii_start().starts_with(b"__") && head.contains(&b'=');
-    Ok(Journald { fields, framing: if export { Framing::Export } else { Framing::Lines } })
+    let verbose = !export && head.split(|b| *b == b'\n').take(200).any(|line| verbose_time(&String::from_utf8_lossy(line)).is_some());
+    Ok(Journald { fields, framing: if export { Framing::Export } else { Framing::Lines }, verbose, open: None })
 }
 
 /// The end of the year 9999, in microseconds since 1970: what a calendar can show.
@@ -63,6 +77,9 @@ impl Format for Journald {
         if super::is_blank(record.bytes) {
             return output.pass(record);
         }
+        if self.verbose {
+            return self.verbose_line(record, output);
+        }
         let text = String::from_utf8_lossy(super::trimmed(record.bytes));
         // What `json-seq` and `json-sse` put in front of each object.
         let text = text.trim_start_matches('\u{1e}');
@@ -71,40 +88,77 @@ impl Format for Journald {
             Framing::Export => export_entry(record.bytes),
             _ => self.json_entry(text),
         };
-        let entry = match entry {
-            Ok(entry) => entry,
-            Err(reason) => return output.refuse(record, reason),
-        };
-        let [time, identifier, comm, message, pid, syslog_pid, host, unit, source_time] = entry.values;
-        let Some(time) = time.or(source_time) else { return output.refuse(record, "the record carries no __REALTIME_TIMESTAMP") };
-        let Some(time) = time.parse::<i64>().ok().filter(|t| (0..=LAST_MICROS).contains(t)) else {
-            return output.refuse(record, "__REALTIME_TIMESTAMP is no count of microseconds, or lies beyond the calendar");
-        };
-        let mut filling = Filling::new(output.place(record));
-        filling.stamp(Stamp { time: Instant(time), precision_micros: 1, utc_offset_seconds: 0 });
-        let program = identifier.or(comm).unwrap_or(Cow::Borrowed(""));
-        for (column, value) in [
-            (Column::Application, Some(program.clone())),
-            (Column::Pid, pid.or(syslog_pid)),
-            (Column::Label("host".to_owned()), host),
-            (Column::Label("unit".to_owned()), unit),
-        ] {
-            if let Some(value) = value {
-                filling.put(&column, value);
-            }
+        give(entry, record, output);
+    }
+
+    fn finish(&mut self, output: &mut Output<'_>) {
+        self.settle(output);
+    }
+}
+
+/// Gives out one entry.
+fn give(entry: Result<Entry<'_>, &'static str>, record: &Record<'_>, output: &mut Output<'_>) {
+    let entry = match entry {
+        Ok(entry) => entry,
+        Err(reason) => return output.refuse(record, reason),
+    };
+    let [time, identifier, comm, message, pid, syslog_pid, host, unit, source_time] = entry.values;
+    let Some(time) = time.or(source_time) else { return output.refuse(record, "the record carries no __REALTIME_TIMESTAMP") };
+    let Some(time) = time.parse::<i64>().ok().filter(|t| (0..=LAST_MICROS).contains(t)) else {
+        return output.refuse(record, "__REALTIME_TIMESTAMP is no count of microseconds, or lies beyond the calendar");
+    };
+    let mut filling = Filling::new(output.place(record));
+    filling.stamp(Stamp { time: Instant(time), precision_micros: 1, utc_offset_seconds: 0 });
+    let program = identifier.or(comm).unwrap_or(Cow::Borrowed(""));
+    for (column, value) in [
+        (Column::Application, Some(program.clone())),
+        (Column::Pid, pid.or(syslog_pid)),
+        (Column::Label("host".to_owned()), host),
+        (Column::Label("unit".to_owned()), unit),
+    ] {
+        if let Some(value) = value {
+            filling.put(&column, value);
         }
-        if entry.message_omitted {
-            filling.label("message_omitted", Cow::Borrowed("too long for journalctl without --all; export again with it"));
-        }
-        describe(&mut filling, &program, message.as_deref().unwrap_or(""));
-        match filling.finish() {
-            Some(event) => output.event(record, event),
-            None => output.refuse(record, "the record carries no __REALTIME_TIMESTAMP"),
-        }
+    }
+    if entry.message_omitted {
+        filling.label("message_omitted", Cow::Borrowed("too long for journalctl without --all; export again with it"));
+    }
+    describe(&mut filling, &program, message.as_deref().unwrap_or(""));
+    match filling.finish() {
+        Some(event) => output.event(record, event),
+        None => output.refuse(record, "the record carries no __REALTIME_TIMESTAMP"),
     }
 }
 
 impl Journald {
+    /// A line of `-o verbose`: one with a cursor begins an entry, one field stands on each of those behind it.
+    fn verbose_line(&mut self, record: &Record<'_>, output: &mut Output<'_>) {
+        let text = String::from_utf8_lossy(record.bytes);
+        if let Some(time) = verbose_time(&text) {
+            self.settle(output);
+            self.open = Some(Open { text: format!("__REALTIME_TIMESTAMP={time}\n"), offset: record.offset, end: record.end(), line: record.line });
+            return;
+        }
+        let Some(open) = self.open.as_mut().filter(|open| text.starts_with("    ") && open.text.len() + text.len() <= MAX_RECORD_BYTES) else {
+            return output.refuse(record, "no entry of the journal begins before this line");
+        };
+        open.end = record.end();
+        let field = &text[4..];
+        let is_field =
+            field.split_once('=').is_some_and(|(name, _)| !name.is_empty() && name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_'));
+        if !is_field && open.text.ends_with('\n') {
+            open.text.pop(); // the value before goes on
+            open.text.push(' ');
+        }
+        open.text.push_str(field.trim());
+        open.text.push('\n');
+    }
+
+    fn settle(&mut self, output: &mut Output<'_>) {
+        let Some(open) = self.open.take() else { return };
+        give(export_entry(open.text.as_bytes()), &Record::at(open.offset, open.end, open.line), output);
+    }
+
     fn json_entry<'a>(&self, text: &'a str) -> Result<Entry<'a>, &'static str> {
         let found = self.fields.find(text)?;
         let mut entry = Entry::default();
@@ -119,6 +173,14 @@ impl Journald {
         }
         Ok(entry)
     }
+}
+
+/// The microseconds since 1970 in the cursor that ends the first line of an entry: `Mon 2026-11-23 … [s=…;i=…;b=…;m=…;t=65…;x=…]`.
+fn verbose_time(line: &str) -> Option<i64> {
+    let cursor = line.trim_end().strip_suffix(']')?.rsplit_once('[')?.1;
+    let mut parts = cursor.split(';');
+    let count = parts.find_map(|part| part.strip_prefix("t=")).filter(|_| cursor.starts_with("s=") && !line.starts_with(' '))?;
+    i64::from_str_radix(count, 16).ok()
 }
 
 /// A message: text; bytes that are no text as an array of numbers; of a field that stands twice the first, as an array

@@ -136,16 +136,19 @@ impl Header<'_> {
     /// Many logs begin with an ISO stamp. syslog goes on with a host and a program, an application with a level.
     pub(crate) fn is_syslog(&self) -> bool {
         const LEVELS: [&str; 11] = ["TRACE", "DEBUG", "INFO", "NOTICE", "WARN", "WARNING", "ERROR", "CRITICAL", "FATAL", "SEVERE", "LOG"];
-        self.program.is_some() && !self.host.is_some_and(|host| LEVELS.contains(&host.trim_matches(['[', ']']).to_ascii_uppercase().as_str()))
+        let is_level = |word: &str| LEVELS.contains(&word.trim_matches(['[', ']']).to_ascii_uppercase().as_str());
+        self.program.is_some_and(|program| self.host.is_some() || !is_level(program)) && !self.host.is_some_and(is_level)
     }
 }
 
 /// `host sshd[1234]: message`; the host may be missing.
 fn header_3164(rest: &str) -> Option<Header<'_>> {
     let (first, after) = rest.split_once(' ')?;
-    let (host, rest) = if first.ends_with(':') { (None, rest) } else { (Some(first), after.trim_start()) };
+    let (host, rest) = if first.ends_with(':') && !first.starts_with('{') { (None, rest) } else { (Some(first), after.trim_start()) };
     let rest = rest.split_once(' ').filter(|(word, _)| is_priority(word)).map_or(rest, |(_, behind)| behind.trim_start());
-    let end = rest.find([':', ' ']).filter(|end| rest.as_bytes()[*end] == b':' && *end <= 128);
+    // A program's name holds no quote and no brace: `{"level":` behind a stamp is JSON.
+    let is_tag = |tag: &str| !tag.contains(['"', '{', '}', '<', '>', '\'']);
+    let end = rest.find([':', ' ']).filter(|end| rest.as_bytes()[*end] == b':' && *end <= 128 && is_tag(&rest[..*end]));
     let Some(end) = end.filter(|end| rest[end + 1..].is_empty() || rest[end + 1..].starts_with(' ')) else {
         return Some(Header { host, program: None, pid: None, message: rest });
     };

@@ -1,6 +1,7 @@
 //! Audit plug-ins of MySQL and MariaDB: MariaDB's `server_audit` CSV
 //! (<https://mariadb.com/kb/en/mariadb-audit-plugin-log-format/>), and the JSON of MySQL Enterprise Audit
-//! (<https://dev.mysql.com/doc/refman/8.4/en/audit-log-file-formats.html>), Percona's audit_log and audit_log_filter.
+//! (<https://dev.mysql.com/doc/refman/8.4/en/audit-log-file-formats.html>), Percona's audit_log and audit_log_filter, and McAfee's
+//! plug-in.
 //! The XML of both, and Percona's CSV, are in [`layouts`]. None of them logs row counts.
 
 mod layouts;
@@ -100,7 +101,11 @@ impl MysqlAudit {
         };
         let wrapped = value.get("audit_record");
         let value = wrapped.unwrap_or(&value);
-        if wrapped.is_none() && !is_enterprise_audit(value) {
+        let is_mcafee = value.get("msg-type").is_some_and(Value::is_string) && value.get("date").is_some();
+        if is_mcafee && value.get("cmd").is_none() {
+            return output.pass(&record); // the file's own header
+        }
+        if wrapped.is_none() && !is_mcafee && !is_enterprise_audit(value) {
             return output.refuse(&record, "a JSON object, and none of an audit log: it has neither audit_record nor class, event and who it was");
         }
         self.object_event(value, &record, output);
@@ -150,22 +155,26 @@ impl MysqlAudit {
         let number = |path: &[&str]| path.iter().try_fold(value, |v, key| v.get(key)).and_then(|v| v.as_i64().or_else(|| v.as_str()?.parse().ok()));
         // These layouts are written in UTC, whatever the server's zone is; that of the general log beside them is another.
         let counted = number(&["time"]).filter(|seconds| (0..=SECONDS_MAX).contains(seconds)).map(|seconds| seconds.to_string());
-        let written = counted.as_deref().or(at(&["timestamp"]))?;
+        let written = counted.as_deref().or(at(&["timestamp"])).or(at(&["date"]))?;
         let stamp = stamp::parse(written, &Zone::utc())?;
         let mut draft = begin(stamp, place);
         let who = at(&["login", "user"]).or(at(&["account", "user"])).or(at(&["user"])).map(account_and_address);
         let (account, address) = who.unwrap_or_default();
         draft.event.account = account.map(Cow::Borrowed);
         draft.event.src_ip = at(&["login", "ip"]).or(at(&["ip"])).or(address).or(at(&["account", "host"])).or(at(&["host"])).map(Cow::Borrowed);
-        draft.event.session = number(&["connection_id"]).map(|id| Cow::Owned(id.to_string()));
+        draft.event.session = number(&["connection_id"]).or(number(&["thread-id"])).map(|id| Cow::Owned(id.to_string()));
         draft.event.database = at(&["connection_data", "db"]).or(at(&["table_access_data", "db"])).or(at(&["db"])).map(Cow::Borrowed);
-        let class = at(&["class"]).or(at(&["name"])).unwrap_or_default().to_ascii_lowercase();
+        let class = at(&["class"]).or(at(&["name"])).or(at(&["cmd"])).unwrap_or_default().to_ascii_lowercase();
         let event = at(&["event"]).unwrap_or_default();
         let status = ["general_data", "query_data", "connection_data"].iter().find_map(|part| number(&[part, "status"])).or(number(&["status"]));
         set_status(status, &mut draft);
-        let text = at(&["general_data", "query"]).or(at(&["query_data", "query"])).or(at(&["table_access_data", "query"])).or(at(&["sqltext"]));
+        let text =
+            at(&["general_data", "query"]).or(at(&["query_data", "query"])).or(at(&["table_access_data", "query"])).or(at(&["sqltext"])).or(at(&["query"]));
+        let text = text.filter(|text| !matches!(class.as_str(), "connect" | "quit" | "failed login") || !text.eq_ignore_ascii_case(&class));
         draft.label("class", &class);
         draft.label("event", event);
+        // What the plug-in calls rows is not said to be those that were sent.
+        draft.label("rows", at(&["rows"]).unwrap_or_default());
         if let Some(table) = at(&["table_access_data", "table"]) {
             draft.label("object_name", table);
         }
@@ -177,6 +186,10 @@ impl MysqlAudit {
                 }
             }
             ("connection", "disconnect", _) | ("quit", ..) => draft.event.activity = Activity::Disconnect,
+            ("failed login", ..) => {
+                draft.event.status = Status::Failure;
+                connect(&mut draft);
+            }
             ("connection", ..) | ("connect" | "change user", ..) => connect(&mut draft),
             ("audit", ..) | ("noaudit", ..) => draft.event.class = Class::Lifecycle,
             _ => draft.event.activity = Activity::Other,

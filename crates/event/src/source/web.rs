@@ -109,6 +109,13 @@ impl Format for Web {
     }
 
     fn read(&mut self, record: &Record<'_>, output: &mut Output<'_>) {
+        self.read_line(record, true, output);
+    }
+}
+
+impl Web {
+    /// Reads one line; one that may hold two records is cut, if it can be.
+    fn read_line(&mut self, record: &Record<'_>, may_be_two: bool, output: &mut Output<'_>) {
         let line = super::trimmed(record.bytes);
         if line.is_empty() {
             return if super::is_blank(record.bytes) { output.pass(record) } else { output.refuse(record, "NUL bytes where a line should be") };
@@ -116,20 +123,17 @@ impl Format for Web {
         let mut spans = Vec::new();
         // First as servers write it, quotes in fields escaped; then, for servers that escape nothing, with quotes anywhere.
         let readings = [Quotes::Escaped, Quotes::Anywhere].into_iter().flat_map(|quotes| self.formats.iter().map(move |format| (format, quotes)));
-        let fitting = readings.into_iter().find(|(format, quotes)| format.fit(line, *quotes, &mut spans));
-        let Some((format, quotes)) = fitting else {
-            if let Some(stamp) = output.outer_time().filter(|_| self.fits && is_told(line)) {
-                return tell(record, line, stamp, output);
-            }
-            let reason = if line.first() == Some(&b'{') {
-                "does not fit the log format; it looks like JSON, for which the format is json"
-            } else {
-                "does not fit the log format"
-            };
-            return output.refuse(record, reason);
-        };
+        let fitting = { readings }.find(|(format, quotes)| format.fit(line, *quotes, &mut spans));
         let torn = |(step, (from, to)): (&Step, &(usize, usize))| step.quoted && (holds_a_stamp(&line[*from..*to]) || ends_a_request(&line[*from..*to]));
-        if quotes == Quotes::Anywhere && format.steps.iter().zip(&spans).any(torn) {
+        let is_torn = fitting.is_some_and(|(format, quotes)| quotes == Quotes::Anywhere && format.steps.iter().zip(&spans).any(torn));
+        if (fitting.is_none() || is_torn)
+            && may_be_two
+            && let Some(at) = self.joined(line)
+        {
+            return self.read_both(record, line, at, output);
+        }
+        let Some((format, quotes)) = fitting else { return self.unfitting(record, line, output) };
+        if is_torn {
             return output.refuse(record, "two records stand on this line, or one within another: whose the fields are cannot be told");
         }
         // Decoding moves places, so a line that is not UTF-8 is decoded field by field.
@@ -147,13 +151,57 @@ impl Format for Web {
         if quotes == Quotes::Anywhere {
             filling.label("ambiguous", Cow::Borrowed("a quote stands unescaped in a field, so that where fields end is the likeliest reading and not certain"));
         }
+        if !may_be_two {
+            filling.label("joined", Cow::Borrowed("two records stood on one line, and only one cut gives two that are whole"));
+        }
         match (filling.is_stamped(), time_read, filling.finish()) {
             (true, _, Some(event)) => output.event(record, event),
             (_, true, _) => output.refuse(record, "the record carries no time"),
             _ => output.refuse(record, "the time cannot be read"),
         }
     }
+
+    /// A line that fits no format.
+    fn unfitting(&self, record: &Record<'_>, line: &[u8], output: &mut Output<'_>) {
+        if let Some(stamp) = output.outer_time().filter(|_| self.fits && is_told(line)) {
+            return tell(record, line, stamp, output);
+        }
+        let reason = if line.first() == Some(&b'{') {
+            "does not fit the log format; it looks like JSON, for which the format is json"
+        } else {
+            "does not fit the log format"
+        };
+        output.refuse(record, reason);
+    }
+
+    /// Where the second of two whole records begins that lost the line end between them: both fit as servers write them, quotes
+    /// escaped, and only one cut gives two such records. A client cannot write such a line where the server escapes quotes.
+    fn joined(&self, line: &[u8]) -> Option<usize> {
+        if line.len() > JOINED_BYTES {
+            return None;
+        }
+        let mut spans = Vec::new();
+        let mut fits = |part: &[u8]| self.formats.iter().any(|format| format.fit(part, Quotes::Escaped, &mut spans));
+        // Behind a quote alone: where a number ends and an address begins, a line does not say.
+        let quotes = memchr::memchr_iter(b'"', line).take(JOINED_QUOTES).map(|at| at + 1).filter(|at| *at < line.len());
+        let mut cuts = quotes.filter(|at| line[*at] != b' ' && fits(&line[..*at]) && fits(&line[*at..]));
+        cuts.next().filter(|_| cuts.next().is_none())
+    }
+
+    fn read_both(&mut self, record: &Record<'_>, line: &[u8], at: usize, output: &mut Output<'_>) {
+        // Both have the place of their own part, unless a wrapper was taken off: then that of the whole.
+        let begin = (line.as_ptr() as usize).saturating_sub(record.bytes.as_ptr() as usize);
+        for (from, to) in [(0, at), (at, line.len())] {
+            let part = Record { bytes: &line[from..to], ..*record };
+            let own = Record { offset: record.offset + (begin + from) as u64, extent: (to - from) as u64, ..part };
+            self.read_line(if record.extent == record.bytes.len() as u64 { &own } else { &part }, false, output);
+        }
+    }
 }
+
+/// The longest line that is tried as two records, and how many of its quotes.
+const JOINED_BYTES: usize = 64 << 10;
+const JOINED_QUOTES: usize = 64;
 
 /// Whether a line that a container wrote beside its requests is a message of the server, and no request that is torn.
 fn is_told(line: &[u8]) -> bool {
@@ -190,6 +238,8 @@ enum Shape {
     Number,
     /// An address or a host name, or what stands for one: `-`, `unix:`.
     Host,
+    /// One or more of them, `a, b`.
+    Hosts,
     /// A user's name: no field after it is part of one.
     Account,
     /// A name or `-`, but no address: what `%l` may be.
@@ -302,6 +352,7 @@ impl LineFormat {
                     None if name.starts_with("upstream_") => Shape::List,
                     // A list of addresses, where the estate takes the client's from a header, stands in quotes.
                     None if quoted && column == Column::SrcIp => Shape::Any,
+                    None if column == Column::SrcIp && plain_name(&name).contains("forwarded") => Shape::Hosts,
                     None if words && !quoted && name != "captures" && shape_of(&column) == Shape::Any => Shape::Word,
                     None => shape_of(&column),
                 },
@@ -397,6 +448,7 @@ impl Step {
             Shape::Padded => value.len() <= 40 && value.iter().all(|b| b.is_ascii_digit() || *b == b' '),
             Shape::ServerName => !value.iter().any(|b| matches!(b, b' ' | b',')),
             Shape::Host => !value.contains(&b' '),
+            Shape::Hosts => value.len() <= 512 && !value.contains(&b'"'),
             Shape::Account => matches!(value, b"\"" | b"\"\"") || !has_bare_quote(value),
             Shape::Ident => value.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_')),
             Shape::Status => absent || value.len() <= 3 && value.iter().all(u8::is_ascii_digit),
@@ -418,8 +470,9 @@ impl Step {
             Shape::List => !value.ends_with(b",") && !value.ends_with(b" :"),
             Shape::BracketedTime => value == b"-" || value.ends_with(b"]"),
             Shape::Host => is_host(value),
+            Shape::Hosts => value.split(|b| *b == b',').all(|one| is_host(one.trim_ascii())),
             Shape::ServerName => is_host(value) || !value.is_empty() && value.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_')),
-            Shape::Account => !value.ends_with(b" -") && !value.windows(3).any(|part| part == b" - "),
+            Shape::Account => !value.starts_with(b"- ") && !value.ends_with(b" -") && !value.windows(3).any(|part| part == b" - "),
             _ => true,
         }
     }
@@ -463,6 +516,9 @@ fn is_host(value: &[u8]) -> bool {
     let name = |text: &str| {
         text.len() <= 255 && text.bytes().any(|b| b.is_ascii_alphabetic()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'))
     };
+    if text.split(',').any(str::is_empty) {
+        return false; // a list whose rest stands behind a blank
+    }
     let list = text.split(',').next().unwrap_or(text);
     address::canonical(list).is_some() || name(text) || text.rsplit_once(':').is_some_and(|(host, port)| name(host) && port.parse::<u16>().is_ok())
 }

@@ -42,7 +42,13 @@ const HOSTS: &[&str] = &[
     "resource.labels.instance_id",
     "resource.labels.database_id",
     "LogicalServerName",
+    "PodName",
+    "Computer",
+    "attributes.host",
+    "result.host",
+    "Host",
     "logStream",
+    "@logStream",
 ];
 
 const UNITS: &[&str] = &[
@@ -53,6 +59,8 @@ const UNITS: &[&str] = &[
     "_SYSTEMD_UNIT",
     "service.name",
     "resource.labels.container_name",
+    "ContainerName",
+    "attributes.service",
     "logger",
 ];
 
@@ -66,6 +74,15 @@ pub(super) const KNOWN: &[Known] = &[
     known("Azure", &["Message", "TimeGenerated"], "Message", &["TimeGenerated"]),
     known("CloudWatch", &["message", "timestamp", "ingestionTime"], "message", &["timestamp"]),
     known("CloudWatch", &["message", "timestamp", "id"], "message", &["timestamp"]),
+    known("CloudWatch", &["@message", "@timestamp"], "@message", &["@timestamp"]),
+    known("Azure", &["LogMessage", "TimeGenerated"], "LogMessage", &["TimeGenerated"]),
+    known("Azure", &["LogEntry", "TimeGenerated"], "LogEntry", &["TimeGenerated"]),
+    known("Datadog", &["attributes.message", "attributes.timestamp"], "attributes.message", &["attributes.timestamp"]),
+    known("Datadog", &["Message", "Date", "Service"], "Message", &["Date"]),
+    known("Splunk", &["result._raw"], "result._raw", &["result._time"]),
+    known("Splunk", &["_raw"], "_raw", &["_time"]),
+    known("Graylog", &["full_message", "host", "timestamp"], "full_message", &["timestamp"]),
+    known("Graylog", &["short_message", "host", "timestamp"], "short_message", &["timestamp"]),
     known("an Elastic export", &["_source.message"], "_source.message", &["_source.@timestamp"]),
     known("an Elastic export", &["_source.event.original"], "_source.event.original", &["_source.@timestamp"]),
     known("an Elastic export", &["_source"], "_source", &[]),
@@ -79,6 +96,8 @@ pub(super) const KNOWN: &[Known] = &[
     known("JSON", &["log"], "log", &["time", "timestamp", "@timestamp", "date"]),
     known("JSON", &["message", "timestamp"], "message", &["timestamp"]),
     known("JSON", &["message", "time"], "message", &["time"]),
+    // Inside another wrapper, whose time it is.
+    known("JSON", &["message"], "message", &[]),
 ];
 
 /// Takes the line out of its field.
@@ -124,7 +143,7 @@ fn at<'v>(value: &'v Value, path: &str) -> Option<&'v Value> {
 }
 
 /// Fields that hold the records of an envelope.
-const ARRAYS: [&str; 9] = ["Records", "records", "value", "events", "Events", "logEvents", "entries", "logs", "results"];
+const ARRAYS: [&str; 10] = ["Records", "records", "value", "events", "Events", "logEvents", "entries", "logs", "results", "items"];
 
 /// The records of one object that holds an array of them, each with its own place.
 pub(super) fn array(text: &str) -> Vec<Inner> {

@@ -44,6 +44,35 @@ pub(super) fn stamped(text: &str, zone: &Zone) -> Option<Inner> {
     Some(Inner { text: line.to_owned(), envelope: Envelope { time: Some(time), ..Envelope::default() }, ..Inner::default() })
 }
 
+/// `STAMP<tab>tag<tab>{…}`, as Fluentd writes files.
+pub(super) fn fluentd(text: &str, zone: &Zone) -> Option<Inner> {
+    let (written, rest) = text.split_once('\t')?;
+    let (tag, line) = rest.split_once('\t').filter(|(tag, line)| !tag.contains(' ') && line.starts_with('{'))?;
+    let envelope = Envelope { time: Some(iso(written, zone)?), unit: Some(tag.to_owned()), ..Envelope::default() };
+    Some(Inner { text: line.to_owned(), envelope, ..Inner::default() })
+}
+
+/// `2026-11-23T20:42:55.123000+00:00 stream line`, as `aws logs tail` prints.
+pub(super) fn stream(text: &str, zone: &Zone) -> Option<Inner> {
+    let (written, rest) = text.split_once(' ').filter(|(written, _)| written.ends_with("+00:00"))?;
+    let (name, line) = rest.split_once(' ')?;
+    let is_name = name.bytes().any(|b| b.is_ascii_alphabetic()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_./[]$#".contains(&b));
+    let envelope = Envelope { time: Some(iso(written, zone)?), host: Some(name.to_owned()), ..Envelope::default() };
+    is_name.then(|| Inner { text: line.to_owned(), envelope, ..Inner::default() })
+}
+
+/// `{app="web", pod="web-1"} line`, as `logcli` prints behind a stamp.
+pub(super) fn labels(text: &str) -> Option<Inner> {
+    let (labels, line) = text.strip_prefix('{')?.split_once("\"} ")?;
+    let label = |name: &str| {
+        let found = labels.split("\",").map(str::trim).find_map(|label| label.strip_prefix(name)?.strip_prefix("=\""));
+        found.map(|value| value.trim_end_matches('"').to_owned())
+    };
+    let is_label = |label: &str| label.split_once("=\"").is_some_and(|(name, _)| name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_'));
+    let envelope = Envelope { host: label("pod").or_else(|| label("host")), unit: label("container").or_else(|| label("app")), ..Envelope::default() };
+    labels.split("\",").map(str::trim).all(is_label).then(|| Inner { text: line.trim_start().to_owned(), envelope, ..Inner::default() })
+}
+
 /// `2026-11-23T20:42:55Z`, and nothing else: other stamps are a line's own.
 fn iso(written: &str, zone: &Zone) -> Option<stamp::Stamp> {
     let is_iso = written.len() >= 19 && written.as_bytes()[10] == b'T' && written.as_bytes()[..4].iter().all(u8::is_ascii_digit);

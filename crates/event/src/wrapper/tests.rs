@@ -189,3 +189,65 @@ fn a_record_of_which_only_the_time_is_understood_is_not_read() {
     assert_eq!(collected.text(), "1 refused: nothing but its time was understood: say which fields hold what, fields = { … }");
     assert!(recognise(b"{\"timestamp\":\"2026-11-23T20:42:55Z\",\"colour\":\"red\"}\n").is_empty());
 }
+
+#[test]
+fn json_behind_a_stamp_was_taken_for_the_name_of_a_program() {
+    let json = r#"{"ts": "2026-11-23T20:42:55Z", "remote_ip": "192.0.2.7", "user": "amy", "method": "GET", "uri": "/a/1", "status": 200}"#;
+    check("json", "a stamp", &format!("2026-11-23T20:42:55.200Z {json}\n"), &[WEB_READ]);
+    check("json", "Docker Compose, a stamp", &format!("web-1  | 2026-11-23T20:42:55.200Z {json}\n"), &[WEB_READ]);
+}
+
+#[test]
+fn what_further_tools_print_and_export() {
+    let (web, sql) = (serde_json::json!(WEB).to_string(), serde_json::json!(SQL).to_string());
+    check("nginx", "Fluentd, JSON", &format!("2026-11-23T20:42:55+00:00\tkube.web\t{{\"log\":{web},\"stream\":\"stdout\"}}\n"), &[WEB_READ]);
+    check("nginx", "CloudWatch", &format!("2026-11-23T20:42:55.1+00:00 web/nginx/0a1b {WEB}\n"), &[WEB_READ]);
+    check("nginx", "a stamp, Loki", &format!("2026-11-23T20:42:55Z {{app=\"web\", pod=\"web-1\"}} {WEB}\n"), &[WEB_READ]);
+    check("nginx", "Azure", &format!("{{\"TimeGenerated\":\"2026-11-23T20:42:55Z\",\"PodName\":\"web-1\",\"LogMessage\":{web}}}\n"), &[WEB_READ]);
+    check(
+        "nginx",
+        "Datadog",
+        &format!("{{\"id\":\"A\",\"attributes\":{{\"timestamp\":\"2026-11-23T20:42:55Z\",\"message\":{web},\"host\":\"h\"}}}}\n"),
+        &[WEB_READ],
+    );
+    check("nginx", "Splunk", &format!("{{\"preview\":false,\"result\":{{\"_raw\":{web},\"_time\":\"2026-11-23T20:42:55Z\"}}}}\n"), &[WEB_READ]);
+    check("nginx", "Graylog", &format!("{{\"version\":\"1.1\",\"host\":\"h\",\"short_message\":{web},\"timestamp\":1795466575.1}}\n"), &[WEB_READ]);
+    let cloud = format!("{{\"logName\":\"p\",\"jsonPayload\":{{\"message\":{sql}}},\"timestamp\":\"2026-11-23T20:42:57Z\"}}\n");
+    check("postgresql", "Google Cloud, JSON", &cloud, &[SQL_READ]);
+}
+
+#[test]
+fn rows_of_a_table_with_a_header() {
+    let quoted = |text: &str| format!("\"{}\"", text.replace('"', "\"\""));
+    let (web, sql) = (quoted(WEB), quoted(SQL));
+    check("nginx", "a table, JSON", &format!("timestamp,message\n1795466575100,{web}\n1795466575100,{web}\n"), &[WEB_READ, WEB_READ]);
+    check("postgresql", "a table, CloudWatch", &format!("\u{feff}@timestamp,@message\r\n2026-11-23 20:42:57.100,{sql}\r\n"), &[SQL_READ]);
+    check("nginx", "a table, Azure", &format!("\"TimeGenerated [UTC]\",PodName,LogMessage\n\"11/23/2026, 8:42:55.100 PM\",web-1,{web}\n"), &[WEB_READ]);
+    let json =
+        "time;remote_addr;user;method;uri;status\n2026-11-23T20:42:55Z;192.0.2.7;amy;GET;\"/a;\nb\";200\n2026-11-23T20:42:56Z;192.0.2.7;amy;GET;/c;200\n";
+    check("json", "a table", json, &[WEB_READ, WEB_READ]);
+    // A row of another number of values is none.
+    let (collected, _) = read("json", &format!("{json}2026-11-23T20:42:57Z;192.0.2.7\n"));
+    assert_eq!((collected.events().len(), collected.warnings.len()), (2, 1));
+}
+
+#[test]
+fn utf_16_is_read_as_what_it_holds() {
+    let lines = format!("{WEB}\r\n{WEB}\r\n");
+    let little: Vec<u8> = [vec![0xff, 0xfe], lines.encode_utf16().flat_map(u16::to_le_bytes).collect()].concat();
+    let big: Vec<u8> = lines.encode_utf16().flat_map(u16::to_be_bytes).collect();
+    let artefact = ArtefactId("0123456789abcdef".into());
+    for (bytes, mark) in [(little, 2), (big, 0)] {
+        let source = bare_source("nginx");
+        let context = Context { artefact: &artefact, path: "a.log", source: &source, assumed_year: 2026, secret_key: None };
+        let mut collected = Collected::default();
+        let summary = read_artefact(&mut bytes.as_slice(), &context, &mut collected).expect("the source is described rightly");
+        assert_eq!(summary.format, "nginx in UTF-16");
+        let events = collected.events();
+        assert_eq!(events.iter().map(|event| event.src_ip.as_deref()).collect::<Vec<_>>(), [Some("192.0.2.7"), Some("192.0.2.7")]);
+        let second = &events[1].place;
+        assert_eq!(second.offset as usize, mark + (WEB.len() + 2) * 2);
+        assert!(second.offset as usize + second.length as usize <= bytes.len());
+        assert_eq!(recognise(&bytes).first().map(|(name, _)| *name), Some("nginx"));
+    }
+}

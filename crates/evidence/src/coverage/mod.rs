@@ -5,6 +5,7 @@ mod density;
 mod edges;
 mod numbers;
 mod orphans;
+mod parts;
 mod places;
 mod skew;
 mod upkeep;
@@ -21,6 +22,7 @@ use crate::intake::TRUNCATED;
 use density::Density;
 use numbers::{Counter, Numbers};
 use orphans::Orphans;
+use parts::Parts;
 use places::Places;
 use skew::Skews;
 use upkeep::Upkeep;
@@ -39,12 +41,6 @@ pub struct CoverageBuilder<'e> {
     /// Artefact to the log that it is a part of: its path without what rotation added.
     logs: BTreeMap<String, String>,
 }
-
-/// Logs of one source that are judged one by one: as many hosts as stand behind one balancer.
-const LOGS_MAX: usize = 64;
-
-/// Bins of each of them.
-const LOG_BINS: usize = 1 << 14;
 
 /// Artefact ids as small numbers: every place kept names one.
 #[derive(Default)]
@@ -83,8 +79,7 @@ pub(crate) struct Mark {
 struct Seen {
     system: String,
     density: Density,
-    /// By log, where a source names several: one server's day must not hide behind another's.
-    by_log: BTreeMap<String, Density>,
+    parts: Parts,
     numbers: Numbers,
     upkeep: Upkeep,
     places: Places,
@@ -122,11 +117,10 @@ impl<'e> CoverageBuilder<'e> {
                 continue; // carved from what the log no longer counts as its own: it says nothing of what the log covers
             }
             seen.density.see(mark, i64::from(event.time_precision_micros));
-            if let Some(log) = self.logs.get(&event.place.artefact.0)
-                && (seen.by_log.contains_key(log) || seen.by_log.len() < LOGS_MAX)
-            {
-                let density = seen.by_log.entry(log.clone()).or_insert_with(|| Density::of_bins(LOG_BINS));
-                density.see(mark, i64::from(event.time_precision_micros));
+            if let Some(log) = self.logs.get(&event.place.artefact.0) {
+                // The channels of Windows are counted by host and number already.
+                let host = event.host.as_deref().filter(|_| event.channel.is_none()).unwrap_or_default();
+                seen.parts.see(log, host, mark, i64::from(event.time_precision_micros));
             }
             seen.places.see(mark);
             seen.upkeep.see(&event, mark);
@@ -179,7 +173,7 @@ impl<'e> CoverageBuilder<'e> {
             };
             coverage.spans.push((id.clone(), span));
             let mut gaps = edges::silences(&context, own);
-            gaps.extend(silences_of_logs(&context, &seen.by_log, &gaps));
+            gaps.extend(seen.parts.gaps(&context, own, &gaps));
             gaps.extend(edges::late_start(&context, own));
             gaps.extend(edges::early_end(&context, own));
             gaps.extend(joined(seen.numbers.gaps(&context, span)));
@@ -197,20 +191,6 @@ impl<'e> CoverageBuilder<'e> {
         coverage.gaps.sort_by(|a, b| (&a.source, a.interval, a.kind, &a.reason).cmp(&(&b.source, b.interval, b.kind, &b.reason)));
         coverage
     }
-}
-
-/// Silences of single logs of a source, where it has several; those in which the whole source is silent stand already.
-fn silences_of_logs(context: &edges::Context<'_>, logs: &BTreeMap<String, Density>, known: &[Gap]) -> Vec<Gap> {
-    if logs.len() < 2 {
-        return Vec::new();
-    }
-    let mut gaps = Vec::new();
-    for (log, density) in logs {
-        let own = edges::silences(context, &density.profile());
-        let new = own.into_iter().filter(|gap| !known.iter().any(|known| known.interval.from <= gap.interval.from && gap.interval.to <= known.interval.to));
-        gaps.extend(new.map(|gap| Gap { reason: format!("{log} is {}", gap.reason), ..gap }));
-    }
-    gaps
 }
 
 /// Beyond [`GAPS_LISTED_MAX`] of a kind, one gap that covers the rest: wider, never narrower.

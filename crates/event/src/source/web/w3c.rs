@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 
+use strandline_model::address;
 use strandline_model::estate::LogSource;
 
 use super::plain_name;
@@ -115,6 +116,9 @@ impl W3c {
                 }
                 Field::UserAgent => filling.put(&Column::UserAgent, blanks(value)),
                 Field::Other(column) => {
+                    if !is_possible(column, value) {
+                        return Err("a field holds what it cannot: the line has not the fields that #Fields names");
+                    }
                     if !filling.set(column, Cow::Borrowed(value), &self.clock) {
                         return Err("the time cannot be read");
                     }
@@ -158,6 +162,15 @@ impl Format for W3c {
                 None => output.refuse(record, "the record carries no time"),
             },
         }
+    }
+}
+
+/// Whether a column can hold a value: a client is an address, a status three digits or none.
+fn is_possible(column: &Column, value: &str) -> bool {
+    match column {
+        Column::SrcIp => is_absent(value) || address::canonical(value).is_some(),
+        Column::StatusCode => is_absent(value) || value.len() <= 3 && value.bytes().all(|b| b.is_ascii_digit()),
+        _ => true,
     }
 }
 

@@ -120,6 +120,10 @@ fn check_names(estate: &Estate, text: &str, path: &str) -> Result<(), EstateErro
     for means in estate.register.iter().flat_map(|register| register.statuses.values()) {
         known("status", means, &Status::NAMED.map(|(word, _)| word))?;
     }
+    let regimes: Vec<&str> = estate.organisation.regimes.iter().map(String::as_str).collect();
+    for id in estate.register.iter().flat_map(|register| register.laws.values()).flat_map(|ids| ids.split_whitespace()) {
+        known("regime of the organisation", id, &regimes)?;
+    }
     unique(estate.systems.iter().map(|s| s.id.as_str()), "system", text, path)?;
     unique(estate.sources.iter().map(|s| s.id.as_str()), "source", text, path)?;
     unique(estate.databases.iter().map(|d| d.id.as_str()), "database", text, path)

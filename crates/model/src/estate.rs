@@ -402,6 +402,11 @@ pub struct Register {
     /// What the register's own words for a status mean: `inmate = "serving"`.
     #[serde(default)]
     pub statuses: BTreeMap<String, String>,
+    /// Column that says which laws a person falls under: a state, a country, or regimes by id.
+    pub law: Option<String>,
+    /// What the register's own words for that mean: `CA = "us-ca us-hipaa"`, `HK = ""`.
+    #[serde(default)]
+    pub laws: BTreeMap<String, String>,
 }
 
 /// A lawful mass reader: its reads stay out of a trail unless it is pinned.

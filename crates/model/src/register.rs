@@ -26,6 +26,8 @@ pub struct RegisterEntry {
     pub status: Option<String>,
     /// What the estate says that this status means, where it is a word of the register's own.
     pub means: Option<Status>,
+    /// The laws that the person falls under, by id, where the register says so; `None`: all of the case.
+    pub laws: Option<Vec<String>>,
     /// Who else reads the letter, and their name, where a person decided so.
     pub reader: Option<(Reader, Option<Personal<String>>)>,
 }

@@ -4,9 +4,11 @@
 pub mod ics;
 mod said;
 
+use std::collections::BTreeMap;
+
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use strandline_model::duty::{DutyWord, RecordedDecision};
 use strandline_model::time::Instant;
 
@@ -18,7 +20,7 @@ use crate::letter::said::NEXT;
 use said::{Said, Start};
 
 /// People by the strongest tier that the evidence shows, as of a time.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TierCounts {
     /// Confirmed.
     pub confirmed: u64,
@@ -183,6 +185,8 @@ pub struct Survey<'a> {
     pub zone: &'a TimeZone,
     /// People affected, if the case has exposures; for thresholds.
     pub people: Option<TierCounts>,
+    /// Those of them who fall under a regime, by its id, where the register says under which laws people fall.
+    pub people_under: &'a BTreeMap<String, TierCounts>,
 }
 
 /// Every duty of the regimes that apply.
@@ -242,7 +246,7 @@ fn view(survey: &Survey<'_>, said: &Said<'_>, regime: &Regime, duty: &Duty) -> D
         warnings: start.iter().flat_map(|start| start.notes.iter().cloned()).collect(),
         notes: Vec::new(),
     };
-    note_rule(survey, duty, &mut view);
+    note_rule(survey, regime, duty, &mut view);
     note_age(survey, duty, &zone, &mut view);
     if let Some(start) = &start {
         set_deadline(survey, said, regime, duty, start, &zone, &mut view);
@@ -404,7 +408,7 @@ fn finish(now: Instant, duty: &Duty, view: &mut DutyView) {
     }
 }
 
-fn note_rule(survey: &Survey<'_>, duty: &Duty, view: &mut DutyView) {
+fn note_rule(survey: &Survey<'_>, regime: &Regime, duty: &Duty, view: &mut DutyView) {
     let notes = &mut view.notes;
     if let Some(condition) = &duty.condition {
         let decided = match view.required {
@@ -416,9 +420,11 @@ fn note_rule(survey: &Survey<'_>, duty: &Duty, view: &mut DutyView) {
     }
     let thresholds = [("", duty.threshold_people), ("fewer than ", duty.fewer_than_people)];
     for (below, threshold) in thresholds.into_iter().filter_map(|(below, threshold)| Some((below, threshold?))) {
-        notes.push(match survey.people {
+        let under = survey.people_under.get(&regime.id);
+        let among = if under.is_some() { "of the people under this law " } else { "" };
+        notes.push(match under.or(survey.people.as_ref()) {
             Some(people) => format!(
-                "threshold: {below}{threshold} people; the case shows {} confirmed, {} likely, {} possible",
+                "threshold: {below}{threshold} people; {among}the case shows {} confirmed, {} likely, {} possible",
                 people.confirmed, people.likely, people.possible
             ),
             None => format!("threshold: {below}{threshold} people; how many are affected is unknown, because the case has no exposures yet"),

@@ -276,8 +276,8 @@ pub struct Regime {
     pub time_zone: Option<String>,
     /// The holiday calendar of the place, by id.
     pub calendar: Option<String>,
-    /// Whether people are written to by e-mail only if they agreed to it; others get paper.
-    pub email_needs_consent: bool,
+    /// What it asks of the letters to people.
+    pub letters: LetterRules,
     /// When somebody last compared it with its sources, and who.
     pub checked: Check,
     /// What was read.
@@ -290,6 +290,39 @@ pub struct Regime {
     pub duties: Vec<Duty>,
     /// The file it was read from.
     pub path: String,
+}
+
+/// What laws ask of a letter: the way it goes, and how it looks.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct LetterRules {
+    /// Whether people are written to by e-mail only if they agreed to it; others get paper.
+    pub email_needs_consent: bool,
+    /// The smallest type, in points.
+    pub points: Option<u32>,
+    /// The title and the headings that the law's own words ask for, by language.
+    pub forms: BTreeMap<String, LetterForm>,
+}
+
+/// The title and the headings of a letter, as a law has them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LetterForm {
+    /// The law: its id.
+    pub regime: String,
+    /// The title.
+    pub title: String,
+    /// The headings, in order; others may stand between them.
+    pub headings: Vec<String>,
+}
+
+impl LetterRules {
+    /// What these and others ask together: the strictest of each. Where two laws ask for a form, the first one has it.
+    fn and(&mut self, other: &Self) {
+        self.email_needs_consent |= other.email_needs_consent;
+        self.points = self.points.max(other.points);
+        for (language, form) in &other.forms {
+            self.forms.entry(language.clone()).or_insert_with(|| form.clone());
+        }
+    }
 }
 
 /// Events that start clocks and that every regime can name: id and meaning.
@@ -412,6 +445,13 @@ impl LawBook {
     /// All regimes, by id.
     pub fn regimes(&self) -> impl Iterator<Item = &Regime> {
         self.regimes.values()
+    }
+
+    /// What some regimes together ask of a letter to somebody who falls under them.
+    pub fn letter_rules<'i>(&self, ids: impl IntoIterator<Item = &'i String>) -> LetterRules {
+        let mut rules = LetterRules::default();
+        ids.into_iter().filter_map(|id| self.regimes.get(id)).for_each(|regime| rules.and(&regime.letters));
+        rules
     }
 
     /// A calendar, by id.

@@ -32,7 +32,8 @@ pub fn read(register: &Register, path: &str, bytes: Box<dyn Read + '_>) -> Resul
     let languages: Vec<(String, usize)> = register.name.iter().map(|(tag, name)| Ok((tag.clone(), column(name)?))).collect::<Result<_, ResponseError>>()?;
     let (email, phone, address) = (optional(&register.email)?, optional(&register.phone)?, optional(&register.postal_address)?);
     let email_agreed = optional(&register.email_agreed)?;
-    let (language, status) = (optional(&register.language)?, optional(&register.status)?);
+    let (language, status, law) = (optional(&register.language)?, optional(&register.status)?, optional(&register.law)?);
+    let laws_of: BTreeMap<String, Vec<String>> = register.laws.iter().map(|(word, ids)| (word.trim().to_lowercase(), words_of(ids))).collect();
 
     let meanings: BTreeMap<String, Status> = register.statuses.iter().map(|(word, means)| (word.trim().to_lowercase(), Status::of(means))).collect();
     let mut people = BTreeMap::new();
@@ -58,6 +59,7 @@ pub fn read(register: &Register, path: &str, bytes: Box<dyn Read + '_>) -> Resul
             language: language.and_then(&field),
             means: status.as_deref().and_then(|word| meanings.get(&word.to_lowercase()).copied()),
             status,
+            laws: law.and_then(&field).map(|word| laws_of.get(&word.to_lowercase()).cloned().unwrap_or_else(|| words_of(&word))),
             reader: None,
         };
         if people.contains_key(&key) {
@@ -68,6 +70,11 @@ pub fn read(register: &Register, path: &str, bytes: Box<dyn Read + '_>) -> Resul
     }
     notes.truncate(100);
     Ok((people, notes))
+}
+
+/// Ids that stand side by side.
+fn words_of(ids: &str) -> Vec<String> {
+    ids.split([' ', ',', ';', '/', '+']).map(str::trim).filter(|id| !id.is_empty()).map(str::to_lowercase).collect()
 }
 
 /// Words by which registers say that somebody agreed.
@@ -136,6 +143,8 @@ mod tests {
             language: None,
             status: None,
             statuses: BTreeMap::new(),
+            law: None,
+            laws: BTreeMap::new(),
         };
         let got = read(&register, "r.csv", Box::new(csv)).map(|(people, notes)| (people.len(), notes.len())).map_err(|e| e.to_string());
         match (got, expected) {

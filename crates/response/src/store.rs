@@ -19,6 +19,8 @@ pub const TEMPLATES: &str = "templates.json";
 pub const CODES: &str = "codes.json";
 /// What the letters were drafted from, and when.
 pub const LETTERS: &str = "letters.json";
+/// How many people fall under each law of the case, by tier, where the register says so.
+pub const LAWS: &str = "laws.json";
 /// What was printed, and with what.
 pub const PRINT: &str = "print.json";
 /// The rules that the case was told to use.

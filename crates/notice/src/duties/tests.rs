@@ -75,7 +75,7 @@ fn look(duty: &str, zone: &str, now: &str, words: Vec<DutyWord>) -> DutyView {
     let (book, decisions, regimes) = (book(), recorded(words), [duty.split_once('/').expect("regime/duty").0.to_owned()]);
     let zone = TimeZone::get(zone).expect("a zone");
     let people = Some(TierCounts { confirmed: 12, likely: 3, possible: 600 });
-    let all = survey(&Survey { book: &book, regimes: &regimes, decisions: &decisions, now: at(now), zone: &zone, people });
+    let all = survey(&Survey { book: &book, regimes: &regimes, decisions: &decisions, now: at(now), zone: &zone, people, people_under: &BTreeMap::new() });
     all.duties.into_iter().find(|view| view.duty.id == duty).expect("the duty is kept")
 }
 
@@ -419,7 +419,7 @@ fn without_a_decision_no_clock_runs() {
     let book = book();
     let regimes: Vec<String> = book.regimes().map(|regime| regime.id.clone()).collect();
     let people = Some(TierCounts { confirmed: 5_000, likely: 1_000, possible: 800 });
-    let all = survey(&Survey { book: &book, regimes: &regimes, decisions: &[], now: at(NOW), zone: &TimeZone::UTC, people });
+    let all = survey(&Survey { book: &book, regimes: &regimes, decisions: &[], now: at(NOW), zone: &TimeZone::UTC, people, people_under: &BTreeMap::new() });
     assert_eq!(all.duties.len(), book.regimes().map(|regime| regime.duties.len()).sum::<usize>());
     for view in &all.duties {
         assert!(matches!(view.state, State::Waiting | State::NotInForce), "{}", view.duty.id);
@@ -492,7 +492,8 @@ fn a_threshold_shows_the_numbers_and_decides_nothing() {
 #[test]
 fn an_unknown_regime_is_a_problem_and_not_a_silence() {
     let (book, regimes) = (book(), ["hk-pdpoo".to_owned()]);
-    let all = survey(&Survey { book: &book, regimes: &regimes, decisions: &[], now: at(NOW), zone: &TimeZone::UTC, people: None });
+    let all =
+        survey(&Survey { book: &book, regimes: &regimes, decisions: &[], now: at(NOW), zone: &TimeZone::UTC, people: None, people_under: &BTreeMap::new() });
     assert!(all.duties.is_empty() && all.problems[0].contains("hk-pdpoo") && all.problems[0].contains("hk-pdpo,"), "{:?}", all.problems);
 }
 
@@ -547,4 +548,17 @@ fn a_duty_without_a_number_is_a_reminder_on_every_day_until_it_is_done() {
     assert!(!running.contains("CANCELLED"));
     assert!(file(vec![high_risk(), done("gdpr/individuals", "2026-11-24T18:00:00Z")]).contains("STATUS:CANCELLED\r\n"));
     assert_eq!(file(vec![]).matches("VEVENT").count(), 0);
+}
+
+#[test]
+fn five_hundred_and_one_people_are_not_five_hundred_and_one_californians() {
+    let (book, regimes) = (book(), ["us-ca".to_owned(), "gdpr".to_owned()]);
+    let people = Some(TierCounts { confirmed: 501, likely: 0, possible: 0 });
+    let under = BTreeMap::from([("us-ca".to_owned(), TierCounts { confirmed: 3, likely: 0, possible: 0 })]);
+    let notes = |people_under| {
+        let all = survey(&Survey { book: &book, regimes: &regimes, decisions: &[], now: at(NOW), zone: &TimeZone::UTC, people, people_under });
+        all.duties.into_iter().find(|view| view.duty.id == "us-ca/attorney-general").expect("kept").notes.join(" ")
+    };
+    assert!(notes(&BTreeMap::new()).contains("the case shows 501 confirmed"));
+    assert!(notes(&under).contains("of the people under this law the case shows 3 confirmed"), "{}", notes(&under));
 }

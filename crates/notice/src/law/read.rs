@@ -9,7 +9,8 @@ use toml::Spanned;
 use toml::value::Datetime;
 
 use super::{
-    Audience, Check, CountedFrom, Deadline, Duty, EVENTS, Ends, Force, LawError, Period, Regime, Repeats, RestsOn, Span, Standing, Status, Trigger, Unit,
+    Audience, Check, CountedFrom, Deadline, Duty, EVENTS, Ends, Force, LawError, LetterForm, LetterRules, Period, Regime, Repeats, RestsOn, Span, Standing,
+    Status, Trigger, Unit,
 };
 use crate::calendar::{Calendar, weekday};
 use crate::forms;
@@ -77,13 +78,31 @@ struct RawRegime {
     in_force_to: Option<Spanned<Datetime>>,
     time_zone: Option<Spanned<String>>,
     calendar: Option<Spanned<String>>,
-    #[serde(default)]
-    email_needs_consent: bool,
+    letters: Option<Spanned<RawLetters>>,
     sources: Spanned<Vec<String>>,
     note: Option<String>,
     /// In a file with several regimes; elsewhere duties stand beside the regime.
     #[serde(default, rename = "duty")]
     duties: Vec<Spanned<RawDuty>>,
+}
+
+/// What a law asks of letters.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawLetters {
+    #[serde(default)]
+    email_needs_consent: bool,
+    points: Option<Spanned<i64>>,
+    #[serde(default)]
+    form: BTreeMap<String, RawForm>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawForm {
+    title: Spanned<String>,
+    #[serde(default)]
+    headings: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -327,7 +346,7 @@ impl Written {
             applies_to: raw.applies_to.clone(),
             days,
             status: raw.status,
-            email_needs_consent: raw.email_needs_consent,
+            letters: letter_rules(&place, raw)?,
             time_zone: raw.time_zone.as_ref().map(|zone| zone.get_ref().clone()),
             calendar: raw.calendar.as_ref().map(|calendar| calendar.get_ref().clone()),
             checked,
@@ -359,6 +378,29 @@ fn check_names(place: &Place, raw: &RawRegime, calendars: &BTreeMap<String, Cale
         return Err(place.at(calendar, format!("there is no calendar {:?}", calendar.get_ref()), &hint));
     }
     Ok(())
+}
+
+/// Larger than any page of a letter is set in.
+const POINTS_LIMIT: u32 = 24;
+
+fn letter_rules(place: &Place, raw: &RawRegime) -> Result<LetterRules, LawError> {
+    let Some(written) = &raw.letters else { return Ok(LetterRules::default()) };
+    let letters = written.get_ref();
+    let points = letters.points.as_ref().map(|points| place.amount(points, "a size of type")).transpose()?;
+    if let (Some(written), Some(points)) = (&letters.points, points)
+        && points > POINTS_LIMIT
+    {
+        return Err(place.at(written, format!("no letter is set in {points} points"), &format!("write at most {POINTS_LIMIT}")));
+    }
+    let mut forms = BTreeMap::new();
+    for (language, form) in &letters.form {
+        if form.title.get_ref().trim().is_empty() || form.headings.iter().any(|heading| heading.trim().is_empty()) {
+            return Err(place.at(&form.title, "a title or a heading says nothing".to_owned(), "write the law's own words"));
+        }
+        let form = LetterForm { regime: raw.id.get_ref().clone(), title: form.title.get_ref().clone(), headings: form.headings.clone() };
+        forms.insert(language.clone(), form);
+    }
+    Ok(LetterRules { email_needs_consent: letters.email_needs_consent, points, forms })
 }
 
 fn in_force(place: &Place, from: Option<&Spanned<Datetime>>, to: Option<&Spanned<Datetime>>) -> Result<Span, LawError> {

@@ -191,6 +191,7 @@ impl Composer<'_> {
             ],
             blocks: self.blocks(),
             window: Window::named(self.facts.organisation.envelope_window.as_deref().unwrap_or(window::USUAL)),
+            points: self.facts.rules.points,
         };
         self.addressee.attention.sort_unstable();
         self.addressee.attention.dedup();

@@ -27,6 +27,8 @@ use strandline_model::register::RegisterEntry;
 use strandline_model::time::{Instant, Interval};
 use thiserror::Error;
 
+use crate::law::LetterRules;
+
 pub use compose::draft;
 pub use mail::Mail;
 pub use namesake::record_endings;
@@ -57,8 +59,8 @@ pub struct Facts<'a> {
     pub drafted_at: Instant,
     /// When the organisation writes again.
     pub next: Next,
-    /// Whether a law of the case lets people be written to by e-mail only if they agreed to it.
-    pub email_needs_consent: bool,
+    /// What the laws that the person falls under ask of the letter.
+    pub rules: &'a LetterRules,
     /// Every category that the estate describes, sorted: those without an exposure were not touched.
     pub categories: &'a [String],
 }

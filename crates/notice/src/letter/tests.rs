@@ -12,6 +12,7 @@ use strandline_model::time::{Instant, Interval};
 
 use super::lint::{Finding, Rule, Strangers, check_pages, lint};
 use super::*;
+use crate::law::LetterRules;
 
 const HOUR: i64 = 3_600_000_000;
 const BREAK_IN: Instant = Instant(1_795_466_660_000_000);
@@ -90,6 +91,7 @@ struct Case {
     templates: Templates,
     register: Vec<RegisterEntry>,
     categories: Vec<String>,
+    rules: LetterRules,
 }
 
 impl Case {
@@ -103,6 +105,7 @@ impl Case {
             templates: Templates::built_in(),
             register,
             categories: categories(),
+            rules: LetterRules::default(),
         }
     }
 
@@ -117,7 +120,7 @@ impl Case {
             account: &self.account,
             measures: &self.measures,
             drafted_at: BREAK_IN.plus_micros(30 * HOUR),
-            email_needs_consent: false,
+            rules: &self.rules,
             next: self.next,
             categories: &self.categories,
         }
@@ -456,7 +459,8 @@ fn long_and_hard_text_is_found() {
     check_paragraph("en", &format!("{hard} ").repeat(4), &[Rule::Readability]);
     check_paragraph("zh-Hant", "入侵者進入系統之後在多部伺服器之間移動並且讀取了許多人員的紀錄然後離開。", &[Rule::ClauseLength]);
     check_paragraph("zh-Hant", &"我們已經通知你。".repeat(60), &[Rule::Length]);
-    assert_eq!((check_pages(1), check_pages(2).map(|f| f.rule)), (None, Some(Rule::Length)));
+    assert_eq!((check_pages(1, None), check_pages(2, None).map(|f| f.rule)), (None, Some(Rule::Length)));
+    assert_eq!((check_pages(2, Some(10)), check_pages(3, Some(10)).map(|f| f.rule)), (None, Some(Rule::Length)));
 }
 
 #[test]
@@ -746,7 +750,8 @@ fn a_category_without_words_of_its_own_is_found_and_a_pattern_refused() {
 fn where_a_law_asks_for_consent_only_who_agreed_is_mailed() {
     let ways = |agreed: bool, needs: bool| {
         let case = Case::new(vec![RegisterEntry { email_agreed: agreed, ..chan("en") }]);
-        let facts = Facts { email_needs_consent: needs, ..case.facts() };
+        let rules = LetterRules { email_needs_consent: needs, ..LetterRules::default() };
+        let facts = Facts { rules: &rules, ..case.facts() };
         let exposures = mixed("P00007");
         let recipient = Recipient {
             key: "P00007",
@@ -763,4 +768,39 @@ fn where_a_law_asks_for_consent_only_who_agreed_is_mailed() {
     assert_eq!(ways(false, false), [Email, Post]);
     assert_eq!(ways(true, true), [Email, Post]);
     assert_eq!(ways(false, true), [Post]);
+}
+
+#[test]
+fn a_letter_under_californias_law_has_its_title_and_headings_and_type() {
+    let book = crate::law::LawBook::built_in().expect("kept");
+    let californian = vec!["us-ca".to_owned()];
+    let mut case = Case::new(vec![RegisterEntry { email_agreed: true, ..chan("en") }, RegisterEntry { email_agreed: true, ..chan("zh-Hant") }]);
+    case.rules = book.letter_rules(&californian);
+    let exposures = [exposure("P00007", "name", Certainty::Confirmed, Basis::Disclosed)];
+    let (_, findings) = case.draft(0, &exposures);
+    let lacking: Vec<_> = findings.iter().filter(|f| f.rule == Rule::LawForm).map(|f| f.place.as_str()).collect();
+    assert_eq!(lacking, ["the headings", "the subject"], "the usual letter has neither");
+    case.templates = Templates::read(&[], &californian).expect("kept");
+    for (certainty, status) in [(Certainty::Confirmed, "serving"), (Certainty::Possible, "serving"), (Certainty::Likely, "deceased")] {
+        case.register[0].status = Some(status.into());
+        let (letter, findings) = case.draft(0, &[exposure("P00007", "name", certainty, Basis::Disclosed)]);
+        assert_eq!(findings, [], "{status}");
+        let document = letter.document.expose_personal();
+        assert_eq!((letter.subject.as_str(), document.points), ("Notice of Data Breach", Some(10)));
+    }
+    let (letter, findings) = case.draft(1, &exposures);
+    assert_eq!(findings.iter().map(|f| (f.rule, f.rule.blocks())).collect::<Vec<_>>(), [(Rule::LawUnread, false)]);
+    assert_eq!(letter.language, "zh-Hant");
+    // Who was not reached gets no notice of a breach.
+    assert_eq!(case.draft(1, &[]).1, []);
+}
+
+#[test]
+fn laws_ask_together_for_the_strictest_of_each() {
+    let book = crate::law::LawBook::built_in().expect("kept");
+    let rules = |ids: &[&str]| book.letter_rules(&ids.iter().map(|id| (*id).to_owned()).collect::<Vec<_>>());
+    assert_eq!(rules(&["gdpr", "hk-pdpo"]), LetterRules::default());
+    let both = rules(&["gdpr", "us-hipaa", "us-ca"]);
+    assert_eq!((both.email_needs_consent, both.points, both.forms["en"].headings.len()), (true, Some(10), 5));
+    assert!(!rules(&["us-hipaa"]).forms.contains_key("en"));
 }

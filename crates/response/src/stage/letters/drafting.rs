@@ -12,7 +12,7 @@ use strandline_model::exposure::Exposure;
 use strandline_model::letter_word::{Decided, Gate};
 use strandline_model::register::RegisterEntry;
 use strandline_model::time::{Instant, Interval};
-use strandline_notice::law::LawBook;
+use strandline_notice::law::{LawBook, LetterRules};
 use strandline_notice::letter::{Facts, Letter, Mailbox, Recipient, Said, SharedMailboxes, Templates, draft, record_endings};
 
 use crate::clearance::{cleared, covered, intrusion};
@@ -54,7 +54,7 @@ impl Drafted {
 pub struct Drafting {
     /// The register.
     pub people: People,
-    /// The words.
+    /// The words of a person who falls under every law of the case: what is not known of somebody is no reason to ask less.
     pub templates: Templates,
     /// When they are or were drafted.
     pub drafted_at: Instant,
@@ -64,13 +64,32 @@ pub struct Drafting {
     endings: BTreeMap<String, String>,
     shared: SharedMailboxes,
     organisation: Organisation,
-    email_needs_consent: bool,
+    regimes: Vec<String>,
+    /// What the law asks of letters, and their words, by the laws that people fall under.
+    under: BTreeMap<Vec<String>, Under>,
     reference: String,
     intrusion: Interval,
     checked: Option<Interval>,
     cleared: BTreeSet<String>,
     said: Said,
     categories: Vec<String>,
+}
+
+/// What some laws of the case ask of letters, and the words that letters have under them.
+struct Under {
+    rules: LetterRules,
+    templates: Templates,
+}
+
+/// The laws of the case that a person falls under, in the estate's order: those that the register names, or all where it names none of
+/// them. A law that the estate does not name is no law of the case.
+pub fn laws_of(entry: Option<&RegisterEntry>, regimes: &[String]) -> Vec<String> {
+    let Some(named) = entry.and_then(|entry| entry.laws.as_ref()) else { return regimes.to_vec() };
+    // A word that means no law of ours says nothing of the person; an empty list says that none holds.
+    if !named.is_empty() && !named.iter().any(|id| regimes.contains(id)) {
+        return regimes.to_vec();
+    }
+    regimes.iter().filter(|id| named.contains(id)).cloned().collect()
 }
 
 /// Takes a letter, and whom it is to.
@@ -93,15 +112,24 @@ impl Drafting {
         let Addressees { people, decided, .. } = addressees;
         let Some(intrusion) = intrusion(response)? else { return Ok(None) };
         let own: Vec<(String, String)> = store::read_json(&response.case, store::TEMPLATES)?.unwrap_or_default();
+        let regimes = response.estate.organisation.regimes.clone();
+        let book = LawBook::built_in().unwrap_or_default();
+        let mut under: BTreeMap<Vec<String>, Under> = BTreeMap::new();
+        let known: BTreeSet<Vec<String>> = people.values().map(|entry| laws_of(Some(entry), &regimes)).chain([regimes.clone()]).collect();
+        for laws in known {
+            let these = Under { rules: book.letter_rules(&laws), templates: Templates::read(&own, &laws)? };
+            under.insert(laws, these);
+        }
         Ok(Some(Self {
             endings: record_endings(people.values()),
             shared: SharedMailboxes::of(people.values()),
             codes: Codes::of(&response.case)?,
             people,
             decided,
-            templates: Templates::read(&own, &response.estate.organisation.regimes)?,
+            templates: Templates::read(&own, &regimes)?,
             organisation: response.estate.organisation.clone(),
-            email_needs_consent: needs_consent(&response.estate.organisation.regimes),
+            regimes,
+            under,
             reference: reference(&response.case)?,
             intrusion,
             checked: covered(&response.coverage()?, intrusion),
@@ -140,8 +168,19 @@ impl Drafting {
         if self.checked.is_some() && !self.cleared.is_empty() { Reassurance::Given } else { Reassurance::NotCleared }
     }
 
-    /// What all letters share.
-    pub fn facts(&self) -> Facts<'_> {
+    /// The laws that a person falls under, and the words of letters under them.
+    fn under(&self, entry: Option<&RegisterEntry>) -> &Under {
+        let laws = laws_of(entry, &self.regimes);
+        self.under.get(&laws).expect("the laws of everybody in the register, and all of the case, were looked up at the start")
+    }
+
+    /// The words of a person's letter.
+    pub fn templates_of(&self, entry: Option<&RegisterEntry>) -> &Templates {
+        &self.under(entry).templates
+    }
+
+    /// What all letters share, and what the laws that a person falls under ask of theirs.
+    pub fn facts_of(&self, entry: Option<&RegisterEntry>) -> Facts<'_> {
         Facts {
             organisation: &self.organisation,
             reference: &self.reference,
@@ -153,7 +192,7 @@ impl Drafting {
             measures: &self.said.measures,
             drafted_at: self.drafted_at,
             next: self.said.next,
-            email_needs_consent: self.email_needs_consent,
+            rules: &self.under(entry).rules,
             categories: &self.categories,
         }
     }
@@ -189,15 +228,15 @@ impl Drafting {
         code_of: &mut dyn FnMut(&str) -> Result<Option<SupportCode>, ResponseError>,
         visit: Visit<'_>,
     ) -> Result<(), ResponseError> {
-        let facts = self.facts();
         let mut one = |key: &str, exposures: &[Exposure]| {
             let code = code_of(key)?.map(|code| code.grouped());
             let gate = self.decided.get(key).map_or(Gate::Unset, |decided| decided.gate);
             let shares = self.people.get(key).is_some_and(|entry| self.shared.has(entry));
             let mailbox = if shares { Mailbox::Shared } else { Mailbox::Own };
             let record_ending = self.endings.get(key).map(String::as_str);
-            let recipient = Recipient { key, entry: self.people.get(key), exposures, code: code.as_deref(), record_ending, gate, mailbox };
-            visit(draft(&recipient, &facts, &self.templates)?, &recipient)
+            let entry = self.people.get(key);
+            let recipient = Recipient { key, entry, exposures, code: code.as_deref(), record_ending, gate, mailbox };
+            visit(draft(&recipient, &self.facts_of(entry), self.templates_of(entry))?, &recipient)
         };
         let mut reached = BTreeSet::new();
         each_person(case, &mut |exposures| {
@@ -227,13 +266,6 @@ impl Committed {
 /// A letter as its file has it.
 pub fn text_of(letter: &Letter) -> Vec<u8> {
     format!("Language: {}\nSubject: {}\n\n{}", letter.language, letter.subject, letter.plain_text().expose_personal()).into_bytes()
-}
-
-/// Whether a law of the case lets people be mailed only if they agreed. Which law a single person falls under is not known, so the
-/// strictest counts for all.
-fn needs_consent(regimes: &[String]) -> bool {
-    let book = LawBook::built_in().unwrap_or_default();
-    regimes.iter().filter_map(|id| book.regime(id)).any(|regime| regime.email_needs_consent)
 }
 
 /// Categories that the estate describes, sorted.

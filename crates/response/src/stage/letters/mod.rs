@@ -4,22 +4,24 @@ mod codes;
 mod drafting;
 mod index;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use strandline_case::{Inputs, StoredFile};
+use strandline_notice::duties::TierCounts;
 use strandline_notice::letter::lint::{Finding, Rule, Strangers, lint};
 use strandline_notice::letter::{Kind, Said, Templates};
 
 pub use codes::Codes;
 pub use drafting::People;
 pub use drafting::{Committed, Drafting, Reassurance, described_categories};
-use drafting::{Drafted, text_of};
+use drafting::{Drafted, laws_of, text_of};
 use index::INDEX;
 pub use index::{IndexedLetter, file_stem, index};
 
 use crate::clearance::open_questions;
-use crate::duties::decisions;
+use crate::duties::{add, decisions};
 use crate::error::ResponseError;
+use crate::exposed::strongest;
 use crate::letter_words::Addressees;
 use crate::run::{Made, Response};
 use crate::stage::print;
@@ -91,7 +93,13 @@ fn write_all(response: &mut Response<'_>, addressees: Addressees, drafted: Draft
     let mut files = ManyFiles::of("letters");
     let mut index = csv::Writer::from_writer(Vec::new());
     let (mut held, total) = (0_u64, drafting.people.len() as u64);
-    drafting.each_new_letter(&response.case, reassurance, response.settings.random, &mut |letter, _| {
+    let regimes = response.estate.organisation.regimes.clone();
+    let mut under: BTreeMap<String, TierCounts> = regimes.iter().map(|id| (id.clone(), TierCounts::default())).collect();
+    drafting.each_new_letter(&response.case, reassurance, response.settings.random, &mut |letter, recipient| {
+        if let Some(tier) = strongest(recipient.exposures) {
+            let laws = laws_of(recipient.entry, &regimes);
+            under.iter_mut().filter(|(id, _)| laws.contains(id)).for_each(|(_, counts)| add(counts, tier));
+        }
         held += u64::from(letter.is_held());
         index.serialize(IndexedLetter::of(&letter)).expect("memory takes every record of texts");
         files.add(&response.case, format!("{}.txt", file_stem(&letter.data_subject)), &text_of(&letter))?;
@@ -111,6 +119,10 @@ fn write_all(response: &mut Response<'_>, addressees: Addressees, drafted: Draft
     files.push(store::write(&response.case, INDEX.0, INDEX.1, &bytes)?);
     files.push(drafting.codes.store(&response.case)?);
     files.push(store::write_json(&response.case, store::LETTERS, &drafted)?);
+    // Without a word of the register everybody is meant by every law: what `duties` says by itself.
+    if response.estate.register.as_ref().is_some_and(|register| register.law.is_some()) {
+        files.push(store::write_json(&response.case, store::LAWS, &under)?);
+    }
     Ok(files)
 }
 
@@ -122,8 +134,7 @@ fn write_all(response: &mut Response<'_>, addressees: Addressees, drafted: Draft
 pub fn lint_all(response: &mut Response<'_>) -> Result<Vec<(String, Finding)>, ResponseError> {
     let Some((drafting, committed)) = Drafting::again(response)? else { return Ok(Vec::new()) };
     let reassurance = drafting.reassurance(response);
-    let facts = drafting.facts();
-    let strangers = Strangers::of(drafting.people.values(), &facts, &drafting.templates);
+    let strangers = Strangers::of(drafting.people.values(), &drafting.facts_of(None), &drafting.templates);
     let mut findings: Vec<(String, Finding)> = Vec::new();
     let held: BTreeSet<String> = index(response)?.into_iter().filter(IndexedLetter::is_held).map(|letter| letter.data_subject).collect();
     let printed = print::current(response)?.map(|printed| printed.findings).unwrap_or_default();
@@ -140,7 +151,7 @@ pub fn lint_all(response: &mut Response<'_>) -> Result<Vec<(String, Finding)>, R
             let problem = "the committed text is not what the templates, the decisions and the exposures say now: run `strandline notify CASE draft`";
             findings.push((letter.data_subject.clone(), Finding { rule: Rule::MissingPart, place: "the letter".to_owned(), problem: problem.to_owned() }));
         } else if !letter.is_held() {
-            let found = lint(&letter, recipient, &facts, &drafting.templates, &strangers);
+            let found = lint(&letter, recipient, &drafting.facts_of(recipient.entry), drafting.templates_of(recipient.entry), &strangers);
             findings.extend(found.into_iter().map(|finding| (letter.data_subject.clone(), finding)));
         }
         done += 1;

@@ -78,6 +78,8 @@ fn findings(case: &Case, n: usize, entry: &RegisterEntry, letter: &Letter, stran
         record_ending: None,
         gate: Gate::Unset,
         mailbox: Mailbox::Own,
+        tells: &[],
+        before: None,
     };
     lint(letter, &recipient, &case.facts(), &case.templates, strangers).len()
 }

@@ -555,7 +555,7 @@ fn five_hundred_and_one_people_are_not_five_hundred_and_one_californians() {
     let (book, regimes) = (book(), ["us-ca".to_owned(), "gdpr".to_owned()]);
     let people = Some(TierCounts { confirmed: 501, likely: 0, possible: 0 });
     let under = BTreeMap::from([("us-ca".to_owned(), TierCounts { confirmed: 3, likely: 0, possible: 0 })]);
-    let notes = |people_under| {
+    let notes = |people_under: &BTreeMap<String, TierCounts>| {
         let all = survey(&Survey { book: &book, regimes: &regimes, decisions: &[], now: at(NOW), zone: &TimeZone::UTC, people, people_under });
         all.duties.into_iter().find(|view| view.duty.id == "us-ca/attorney-general").expect("kept").notes.join(" ")
     };

@@ -185,6 +185,10 @@ const SENTENCE_SLOTS: &[(&str, &[&str])] = &[
     ("addressee-guardian", &["name"]),
     ("care-of", &["reader"]),
     ("about", &["name"]),
+    ("because", &["about"]),
+    ("tell-others", &["others"]),
+    ("news-changed", &["day", "changed"]),
+    ("news-nothing", &["day"]),
     ("opening-confirmed", &[]),
     ("opening-likely", &[]),
     ("opening-possible", &[]),
@@ -265,7 +269,7 @@ impl Texts {
     /// Every category that the templates have a name for.
     #[cfg(test)]
     pub(super) fn named_categories(&self) -> impl Iterator<Item = &str> {
-        self.categories.keys().map(String::as_str)
+        self.categories.keys().map(String::as_str).filter(|id| !id.starts_with("about_"))
     }
 
     /// Whether the templates say what a category is called.

@@ -7,7 +7,7 @@ use strandline_model::estate::{Contact, Organisation};
 use strandline_model::exposure::{Basis, Certainty, Exposure};
 use strandline_model::letter_word::Gate;
 use strandline_model::personal::Personal;
-use strandline_model::register::RegisterEntry;
+use strandline_model::register::{BelongsTo, RegisterEntry};
 use strandline_model::time::{Instant, Interval};
 
 use super::lint::{Finding, Rule, Strangers, check_pages, lint};
@@ -27,6 +27,7 @@ fn organisation() -> Organisation {
         time_zone: "Asia/Hong_Kong".into(),
         regimes: vec![],
         domain: Some("harbour.example.hk".into()),
+        link_domains: vec![],
         contact: Some(Contact {
             name: both("Privacy Office", "私隱辦事處"),
             phone: Some("+852 2000 0300".into()),
@@ -137,6 +138,8 @@ impl Case {
             record_ending: endings.get(&entry.key).map(String::as_str),
             gate: Gate::Unset,
             mailbox: Mailbox::Own,
+            tells: &[],
+            before: None,
         };
         let letter = draft(&recipient, &self.facts(), &self.templates).expect("the case has what a letter needs");
         let findings = self.lint(&letter, number, exposures);
@@ -154,6 +157,8 @@ impl Case {
             record_ending: endings.get(&entry.key).map(String::as_str),
             gate: Gate::Unset,
             mailbox: Mailbox::Own,
+            tells: &[],
+            before: None,
         };
         let strangers = Strangers::of(self.register.iter(), &self.facts(), &self.templates);
         lint(letter, &recipient, &self.facts(), &self.templates, &strangers)
@@ -235,7 +240,17 @@ fn no_letter_says_not_touched_without_a_window() {
     let (letter, _) = case.draft(0, &mixed("P00007"));
     assert!(!letter.plain_text().expose_personal().contains("Not touched"));
     let entry = chan("en");
-    let recipient = Recipient { key: "P00007", entry: Some(&entry), exposures: &[], code: None, record_ending: None, gate: Gate::Unset, mailbox: Mailbox::Own };
+    let recipient = Recipient {
+        key: "P00007",
+        entry: Some(&entry),
+        exposures: &[],
+        code: None,
+        record_ending: None,
+        gate: Gate::Unset,
+        mailbox: Mailbox::Own,
+        tells: &[],
+        before: None,
+    };
     assert_eq!(draft(&recipient, &case.facts(), &case.templates).err(), Some(DraftError::NotCovered));
 }
 
@@ -245,8 +260,28 @@ fn what_belongs_to_another_is_refused() {
     let entry = chan("en");
     let others = mixed("P00008");
     let refuse = |recipient: Recipient<'_>| assert_eq!(draft(&recipient, &case.facts(), &case.templates).err(), Some(DraftError::OtherPerson));
-    refuse(Recipient { key: "P00007", entry: Some(&entry), exposures: &others, code: None, record_ending: None, gate: Gate::Unset, mailbox: Mailbox::Own });
-    refuse(Recipient { key: "P00008", entry: Some(&entry), exposures: &others, code: None, record_ending: None, gate: Gate::Unset, mailbox: Mailbox::Own });
+    refuse(Recipient {
+        key: "P00007",
+        entry: Some(&entry),
+        exposures: &others,
+        code: None,
+        record_ending: None,
+        gate: Gate::Unset,
+        mailbox: Mailbox::Own,
+        tells: &[],
+        before: None,
+    });
+    refuse(Recipient {
+        key: "P00008",
+        entry: Some(&entry),
+        exposures: &others,
+        code: None,
+        record_ending: None,
+        gate: Gate::Unset,
+        mailbox: Mailbox::Own,
+        tells: &[],
+        before: None,
+    });
 }
 
 #[test]
@@ -322,7 +357,17 @@ fn what_the_register_lacks_is_listed_and_nobody_is_dropped() {
 fn a_person_beside_the_register_gets_a_letter_that_waits() {
     let case = Case::new(vec![]);
     let exposures = mixed("P1");
-    let recipient = Recipient { key: "P1", entry: None, exposures: &exposures, code: None, record_ending: None, gate: Gate::Unset, mailbox: Mailbox::Own };
+    let recipient = Recipient {
+        key: "P1",
+        entry: None,
+        exposures: &exposures,
+        code: None,
+        record_ending: None,
+        gate: Gate::Unset,
+        mailbox: Mailbox::Own,
+        tells: &[],
+        before: None,
+    };
     let letter = draft(&recipient, &case.facts(), &case.templates).expect("it is drafted");
     assert_eq!((letter.attention.as_slice(), letter.is_held()), ([Attention::NotInRegister].as_slice(), true));
     assert!(letter.mail().is_none() && !letter.plain_text().expose_personal().contains("P1"), "a key can be an identity number");
@@ -577,6 +622,8 @@ fn a_letter_without_a_day_ahead_or_a_contact_is_found() {
         record_ending: None,
         gate: Gate::Unset,
         mailbox: Mailbox::Own,
+        tells: &[],
+        before: None,
     };
     let letter = draft(&recipient, &case.facts(), &case.templates).expect("it is drafted");
     assert!(!letter.plain_text().expose_personal().contains("Your code"), "a line whose slot is empty is left out");
@@ -610,6 +657,8 @@ fn gated(entry: RegisterEntry, gate: Gate) -> (bool, Vec<String>, String, Vec<Ch
         record_ending: None,
         gate,
         mailbox: Mailbox::Own,
+        tells: &[],
+        before: None,
     };
     let letter = draft(&recipient, &case.facts(), &case.templates).expect("the case has what a letter needs");
     let findings = lint(&letter, &recipient, &case.facts(), &case.templates, &Strangers::of(case.register.iter(), &case.facts(), &case.templates));
@@ -703,6 +752,8 @@ fn nobody_is_mailed_where_nobody_or_everybody_reads() {
         record_ending: None,
         gate: Gate::Unset,
         mailbox: Mailbox::Shared,
+        tells: &[],
+        before: None,
     };
     let letter = draft(&shared, &case.facts(), &case.templates).expect("the case has what a letter needs");
     assert_eq!((letter.attention.as_slice(), letter.channels.as_slice()), (&[SharedMailbox][..], &[Post][..]));
@@ -761,6 +812,8 @@ fn where_a_law_asks_for_consent_only_who_agreed_is_mailed() {
             record_ending: None,
             gate: Gate::Unset,
             mailbox: Mailbox::Own,
+            tells: &[],
+            before: None,
         };
         draft(&recipient, &facts, &case.templates).expect("the case has what a letter needs").channels
     };
@@ -803,4 +856,82 @@ fn laws_ask_together_for_the_strictest_of_each() {
     let both = rules(&["gdpr", "us-hipaa", "us-ca"]);
     assert_eq!((both.email_needs_consent, both.points, both.forms["en"].headings.len()), (true, Some(10), 5));
     assert!(!rules(&["us-hipaa"]).forms.contains_key("en"));
+}
+
+#[test]
+fn a_link_to_a_domain_that_the_estate_names_is_no_strangers() {
+    let mut case = Case::new(vec![chan("en")]);
+    case.account = BTreeMap::from([("en".to_owned(), "Ask www.bureau.example for your report. Never use bureau.example.evil.org.".to_owned())]);
+    let exposures = [exposure("P00007", "name", Certainty::Confirmed, Basis::Disclosed)];
+    let foreign = |case: &Case| case.draft(0, &exposures).1.iter().filter(|finding| finding.rule == Rule::ForeignLink).count();
+    assert_eq!(foreign(&case), 1);
+    case.organisation.link_domains = vec!["bureau.example".into()];
+    assert_eq!(foreign(&case), 1, "the lookalike stays one");
+    case.account = BTreeMap::from([("en".to_owned(), "Ask www.bureau.example for your report.".to_owned())]);
+    assert_eq!(foreign(&case), 0);
+}
+
+#[test]
+fn other_people_of_whom_records_tell_get_letters_of_their_own_or_are_told_of_by_the_person() {
+    for (language, own, through) in
+        [("en", "You are their next of kin.", "tell of your next of kin, referee."), ("zh-Hant", "你是其近親", "你的近親，諮詢人的資料")]
+    {
+        let belongs_to = Some(BelongsTo { about: "kin".into(), subject: "P00001".into() });
+        let case = Case::new(vec![RegisterEntry { belongs_to, ..chan(language) }, chan(language)]);
+        let exposures = [exposure("P00007", "name", Certainty::Confirmed, Basis::Disclosed)];
+        let recipient = |number: usize, tells| Recipient {
+            key: "P00007",
+            entry: Some(&case.register[number]),
+            exposures: &exposures,
+            code: Some("7K2M-QX4D-9RTV-H3"),
+            tells,
+            ..Recipient::default()
+        };
+        let check = |recipient: &Recipient<'_>, expected: &str| {
+            let letter = draft(recipient, &case.facts(), &case.templates).expect("it can be drafted");
+            assert!(letter.plain_text().expose_personal().contains(expected), "{language} lacks {expected}");
+            assert_eq!(lint(&letter, recipient, &case.facts(), &case.templates, &Strangers::of([].iter(), &case.facts(), &case.templates)), []);
+        };
+        let tells = ["kin".to_owned(), "referee".to_owned()];
+        check(&recipient(0, &[]), own);
+        check(&recipient(1, &tells), through);
+        let letter = draft(&recipient(1, &[]), &case.facts(), &case.templates).expect("it can be drafted");
+        let told = recipient(1, &tells);
+        let lacking = lint(&letter, &told, &case.facts(), &case.templates, &Strangers::of([].iter(), &case.facts(), &case.templates));
+        assert_eq!(lacking.iter().map(|f| f.place.as_str()).collect::<Vec<_>>(), ["whom else to tell"]);
+    }
+}
+
+#[test]
+fn a_later_round_says_what_changed() {
+    let case = Case::new(vec![chan("en")]);
+    let said = |before: &[Exposure], now: &[Exposure]| {
+        let before = Before::of(before, BREAK_IN);
+        let recipient =
+            Recipient { key: "P00007", entry: Some(&case.register[0]), exposures: now, code: Some("7K2M"), before: Some(&before), ..Recipient::default() };
+        let letter = draft(&recipient, &case.facts(), &case.templates).expect("it can be drafted");
+        letter.plain_text().expose_personal().lines().find(|line| line.contains("letter of 24 November 2026")).map(str::to_owned)
+    };
+    let name = |certainty| exposure("P00007", "name", certainty, Basis::Disclosed);
+    let email = exposure("P00007", "email", Certainty::Confirmed, Basis::Disclosed);
+    let same = said(&[name(Certainty::Likely)], &[name(Certainty::Likely)]).expect("it says so");
+    assert_eq!(same, "Nothing about your data has changed since our letter of 24 November 2026.");
+    let more = said(&[name(Certainty::Likely)], &[name(Certainty::Confirmed), email]).expect("it says so");
+    assert_eq!(more, "This letter takes the place of our letter of 24 November 2026. What changed: E-mail address, Name.");
+    assert!(said(&[name(Certainty::Likely)], &[]).is_some_and(|line| line.contains("What changed: Name")));
+}
+
+#[test]
+fn a_value_of_the_persons_own_stands_where_the_template_has_a_slot() {
+    let own = [(
+        "default/en/body.txt".to_owned(),
+        format!("{}\nYour code for the monitoring service is {{value}}.\n", include_str!("../../../../letters/default/en/body.txt")),
+    )];
+    let mut case = Case::new(vec![RegisterEntry { given: Some(Personal::new("MON-4711".into())), ..chan("en") }]);
+    let exposures = [exposure("P00007", "name", Certainty::Confirmed, Basis::Disclosed)];
+    let places = |case: &Case| case.draft(0, &exposures).1.into_iter().map(|finding| finding.place).collect::<Vec<_>>();
+    assert_eq!(places(&case), ["the value of their own"], "the template has no slot for it");
+    case.templates = Templates::read(&own, &[]).expect("a template");
+    assert_eq!(places(&case), [] as [&str; 0]);
+    assert!(case.draft(0, &exposures).0.plain_text().expose_personal().contains("service is MON-4711."));
 }

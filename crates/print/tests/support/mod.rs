@@ -49,6 +49,7 @@ impl Case {
                 time_zone: "Asia/Hong_Kong".into(),
                 regimes: vec![],
                 domain: Some("harbour.example.hk".into()),
+                link_domains: vec![],
                 contact: Some(contact(both("Privacy Office", "私隱辦事處"), "+852 2000 0300")),
                 safety_contact: Some(contact(both("Welfare Officer", "福利主任"), "+852 2000 0301")),
                 postal_address: vec!["1 Harbour Road".into(), "Hong Kong".into()],
@@ -124,6 +125,8 @@ impl Case {
             record_ending: None,
             gate: Gate::Unset,
             mailbox: Mailbox::Own,
+            tells: &[],
+            before: None,
         };
         draft(&recipient, &self.facts(), &self.templates).expect("the case has what a letter needs")
     }

@@ -14,7 +14,7 @@ use std::fmt;
 
 use strandline_model::document::{Block, Document};
 
-use super::compose::{ACTIONS_LIMIT, expected_rows, next_day, zone};
+use super::compose::{ACTIONS_LIMIT, about_category, because, expected_rows, news, next_day, tell_others, zone};
 use super::dates::local;
 use super::recipient::Addressee;
 use super::template::Templates;
@@ -172,6 +172,7 @@ fn own_values(recipient: &Recipient<'_>, addressee: &Addressee) -> Vec<String> {
     values.extend(recipient.code.map(str::to_owned));
     values.extend(recipient.record_ending.map(str::to_owned));
     values.push(recipient.key.to_owned());
+    values.extend(recipient.entry.and_then(|entry| entry.given.as_ref()).map(|value| value.expose_personal().clone()));
     if let Some(entry) = recipient.entry {
         values.extend(entry.names.values().map(|name| super::cleaning::line(name.expose_personal(), super::cleaning::NAME_LIMIT_CHARS).text));
     }
@@ -292,6 +293,24 @@ fn check_parts(letter: &Letter, recipient: &Recipient<'_>, facts: &Facts<'_>, te
     let about = templates.texts(&letter.language).and_then(|texts| Addressee::of(recipient, facts, templates).about(texts));
     if about.is_some_and(|about| !text.contains(&about)) {
         missing("whom it is about", "somebody else reads it, and it does not say whose data it is about; put {about} into the template");
+    }
+    if templates.texts(&letter.language).and_then(|texts| news(recipient, facts, texts)).is_some_and(|news| !text.contains(&news)) {
+        missing("what is new", "it does not say what is new since the letter before; put {news} into the template");
+    }
+    if recipient.entry.and_then(|entry| entry.given.as_ref()).is_some_and(|value| !text.contains(value.expose_personal().as_str())) {
+        missing("the value of their own", "a file gives the person a value; put {value} into the template");
+    }
+    if let Some(texts) = templates.texts(&letter.language).filter(|_| letter.kind != Kind::NotReached) {
+        for (sentence, part, slot) in [(tell_others(recipient, texts), "whom else to tell", "others"), (because(recipient, texts), "why we hold it", "because")]
+        {
+            if sentence.is_some_and(|sentence| !text.contains(&sentence)) {
+                missing(part, &format!("put {{{slot}}} into the template"));
+            }
+        }
+        let abouts = recipient.tells.iter().chain(recipient.entry.and_then(|entry| entry.belongs_to.as_ref()).map(|belongs| &belongs.about));
+        for about in abouts.filter(|about| !texts.names(&about_category(about))) {
+            missing(&format!("the name of {about:?}"), &format!("categories.txt of {} has no [{}]", letter.language, about_category(about)));
+        }
     }
     if let Some(texts) = templates.texts(&letter.language).filter(|_| matches!(letter.kind, Kind::Exposed | Kind::Possible)) {
         let reached: BTreeSet<&String> = recipient.exposures.iter().map(|exposure| &exposure.category).collect();

@@ -13,7 +13,7 @@ use strandline_model::letter_word::{Decided, Gate};
 use strandline_model::register::RegisterEntry;
 use strandline_model::time::{Instant, Interval};
 use strandline_notice::law::{LawBook, LetterRules};
-use strandline_notice::letter::{Facts, Letter, Mailbox, Recipient, Said, SharedMailboxes, Templates, draft, record_endings};
+use strandline_notice::letter::{Before, Facts, Letter, Mailbox, Recipient, Said, SharedMailboxes, Templates, draft, record_endings};
 
 use crate::clearance::{cleared, covered, intrusion};
 use crate::duties::{decisions, reference};
@@ -23,7 +23,8 @@ use crate::letter_words::Addressees;
 use crate::run::Response;
 use crate::stage::letters::codes::Codes;
 use crate::stage::letters::index::file_stem;
-use crate::stage::notify::hexadecimal;
+use crate::stage::letters::others::Others;
+use crate::stage::notify::{hexadecimal, kept_letters, sent_told};
 use crate::store;
 
 /// People of the register, by key.
@@ -73,6 +74,9 @@ pub struct Drafting {
     cleared: BTreeSet<String>,
     said: Said,
     categories: Vec<String>,
+    others: Others,
+    /// What letters of earlier rounds told, by person.
+    before: BTreeMap<String, Before>,
 }
 
 /// What some laws of the case ask of letters, and the words that letters have under them.
@@ -112,6 +116,7 @@ impl Drafting {
         let Addressees { people, decided, .. } = addressees;
         let Some(intrusion) = intrusion(response)? else { return Ok(None) };
         let own: Vec<(String, String)> = store::read_json(&response.case, store::TEMPLATES)?.unwrap_or_default();
+        let others = Others::of(response, &people);
         let regimes = response.estate.organisation.regimes.clone();
         let book = LawBook::built_in().unwrap_or_default();
         let mut under: BTreeMap<Vec<String>, Under> = BTreeMap::new();
@@ -136,6 +141,8 @@ impl Drafting {
             cleared: cleared(&response.case)?,
             said: Said::of(&decisions(&response.case)?),
             categories: described_categories(response),
+            others,
+            before: told_before(response)?,
             drafted_at,
         }))
     }
@@ -193,7 +200,7 @@ impl Drafting {
             drafted_at: self.drafted_at,
             next: self.said.next,
             rules: &self.under(entry).rules,
-            categories: &self.categories,
+            categories: entry.and_then(|entry| entry.belongs_to.as_ref()).map_or(&self.categories, |belongs| self.others.categories(&belongs.about)),
         }
     }
 
@@ -228,24 +235,39 @@ impl Drafting {
         code_of: &mut dyn FnMut(&str) -> Result<Option<SupportCode>, ResponseError>,
         visit: Visit<'_>,
     ) -> Result<(), ResponseError> {
-        let mut one = |key: &str, exposures: &[Exposure]| {
+        let mut one = |key: &str, exposures: &[Exposure], tells: &[String]| {
             let code = code_of(key)?.map(|code| code.grouped());
             let gate = self.decided.get(key).map_or(Gate::Unset, |decided| decided.gate);
-            let shares = self.people.get(key).is_some_and(|entry| self.shared.has(entry));
-            let mailbox = if shares { Mailbox::Shared } else { Mailbox::Own };
-            let record_ending = self.endings.get(key).map(String::as_str);
             let entry = self.people.get(key);
-            let recipient = Recipient { key, entry, exposures, code: code.as_deref(), record_ending, gate, mailbox };
+            let mailbox = if entry.is_some_and(|entry| self.shared.has(entry)) { Mailbox::Shared } else { Mailbox::Own };
+            let record_ending = self.endings.get(key).map(String::as_str);
+            let recipient = Recipient { key, entry, exposures, code: code.as_deref(), record_ending, gate, mailbox, tells, before: self.before.get(key) };
             visit(draft(&recipient, &self.facts_of(entry), self.templates_of(entry))?, &recipient)
         };
         let mut reached = BTreeSet::new();
         each_person(case, &mut |exposures| {
-            reached.insert(exposures[0].data_subject.clone());
-            one(&exposures[0].data_subject, exposures)
+            let subject = &exposures[0].data_subject;
+            reached.insert(subject.clone());
+            let beside = self.others.beside(subject, exposures);
+            one(subject, exposures, &beside.through)?;
+            beside.letters.iter().try_for_each(|(key, theirs)| one(key, theirs, &[]))
         })?;
         let others = self.people.keys().filter(|key| reassurance == Reassurance::Given && !reached.contains(*key) && self.cleared.contains(*key));
-        others.into_iter().try_for_each(|key| one(key, &[]))
+        others.into_iter().try_for_each(|key| one(key, &[], &[]))
     }
+}
+
+/// What letters of rounds before the one that is drafted told, the last one of each person.
+fn told_before(response: &Response<'_>) -> Result<BTreeMap<String, Before>, ResponseError> {
+    let round: u32 = store::read_json(&response.case, store::ROUND)?.unwrap_or(1);
+    if round < 2 {
+        return Ok(BTreeMap::new());
+    }
+    let mut told = sent_told(response)?;
+    let mut kept = kept_letters(response)?;
+    kept.retain(|letter| letter.round < round);
+    kept.sort_by_key(|letter| (letter.round, letter.kept_at));
+    Ok(kept.into_iter().filter_map(|letter| Some((letter.data_subject, told.remove(&letter.reference)?))).collect())
 }
 
 /// The letters of the case, by file name: SHA-256 of each text.

@@ -120,9 +120,38 @@ fn check_names(estate: &Estate, text: &str, path: &str) -> Result<(), EstateErro
     for means in estate.register.iter().flat_map(|register| register.statuses.values()) {
         known("status", means, &Status::NAMED.map(|(word, _)| word))?;
     }
+    check_others(estate, text, path)?;
+    let regimes: Vec<&str> = estate.organisation.regimes.iter().map(String::as_str).collect();
+    for id in estate.register.iter().flat_map(|register| register.laws.values()).flat_map(|ids| ids.split_whitespace()) {
+        known("regime of the organisation", id, &regimes)?;
+    }
     unique(estate.systems.iter().map(|s| s.id.as_str()), "system", text, path)?;
     unique(estate.sources.iter().map(|s| s.id.as_str()), "source", text, path)?;
     unique(estate.databases.iter().map(|d| d.id.as_str()), "database", text, path)
+}
+
+/// Other people have a register that says whom they belong to, and a table that tells of them.
+fn check_others(estate: &Estate, text: &str, path: &str) -> Result<(), EstateError> {
+    let plain = |word: &str| !word.is_empty() && word.len() <= 32 && word.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+    let told: Vec<&str> = estate.tables.iter().filter_map(|table| table.about.as_deref()).collect();
+    if let Some(wrong) = told.iter().find(|about| !plain(about)) {
+        return Err(at(text, path, wrong, format!("{wrong:?} cannot say whom a table is about"), "use small letters and _: kin, referee, dependant"));
+    }
+    for register in &estate.others {
+        let (Some(about), Some(_)) = (&register.about, &register.of) else {
+            let hint = "say `about`, as a table does, and `of`, the column with the subject's key";
+            return Err(at(text, path, &register.file, format!("[[others]] with {:?} does not say who its people are", register.file), hint));
+        };
+        if !told.contains(&about.as_str()) {
+            return Err(unknown(text, path, "table about", about, told.iter().copied()));
+        }
+    }
+    match &estate.register {
+        Some(register) if register.about.is_some() || register.of.is_some() => {
+            Err(at(text, path, &register.file, "[register] is of the subjects themselves".to_owned(), "put other people into [[others]]"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// A route says what it reads, what its page shows, or both; what it shows has a category.

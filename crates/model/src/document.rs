@@ -27,6 +27,9 @@ pub struct Document {
     /// The window of the envelope that it goes into; none for a form.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub window: Option<Window>,
+    /// The smallest type that a law allows it, in points.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub points: Option<u32>,
 }
 
 impl fmt::Debug for Document {

@@ -34,6 +34,9 @@ pub struct Estate {
     pub files: Vec<SharedFile>,
     /// Who the people are and how to reach them.
     pub register: Option<Register>,
+    /// Other people of whom tables tell, each kind with a register of its own: next of kin, referees, dependants.
+    #[serde(default, rename = "others")]
+    pub others: Vec<Register>,
     /// Lawful mass readers.
     #[serde(default, rename = "trusted")]
     pub trusted: Vec<Trusted>,
@@ -54,6 +57,9 @@ pub struct Organisation {
     pub regimes: Vec<String>,
     /// The organisation's own domain: the only one that a letter may link to.
     pub domain: Option<String>,
+    /// Domains of others that a letter may name: the regulator's, those of credit bureaus.
+    #[serde(default)]
+    pub link_domains: Vec<String>,
     /// Its postal address, a line each: where paper that cannot be delivered comes back to.
     #[serde(default)]
     pub postal_address: Vec<String>,
@@ -265,6 +271,8 @@ pub struct Table {
     /// Columns, among these others, that hold no personal data.
     #[serde(default)]
     pub without_personal_data: BTreeSet<String>,
+    /// Whom its rows are about beside the subject: `kin`, `referee`, `dependant`. They are data subjects too.
+    pub about: Option<String>,
 }
 
 impl Table {
@@ -402,6 +410,15 @@ pub struct Register {
     /// What the register's own words for a status mean: `inmate = "serving"`.
     #[serde(default)]
     pub statuses: BTreeMap<String, String>,
+    /// Column that says which laws a person falls under: a state, a country, or regimes by id.
+    pub law: Option<String>,
+    /// What the register's own words for that mean: `CA = "us-ca us-hipaa"`, `HK = ""`.
+    #[serde(default)]
+    pub laws: BTreeMap<String, String>,
+    /// For a register of other people: which, as a table's `about` says.
+    pub about: Option<String>,
+    /// For a register of other people: the column with the key of the subject who gave their data.
+    pub of: Option<String>,
 }
 
 /// A lawful mass reader: its reads stay out of a trail unless it is pinned.

@@ -26,8 +26,23 @@ pub struct RegisterEntry {
     pub status: Option<String>,
     /// What the estate says that this status means, where it is a word of the register's own.
     pub means: Option<Status>,
+    /// The laws that the person falls under, by id, where the register says so; `None`: all of the case.
+    pub laws: Option<Vec<String>>,
+    /// A value of the person's own that a file gives for the letter: a code for a monitoring service.
+    pub given: Option<Personal<String>>,
+    /// For somebody of whom a table tells beside its subject: what they are to that subject, and the subject's key.
+    pub belongs_to: Option<BelongsTo>,
     /// Who else reads the letter, and their name, where a person decided so.
     pub reader: Option<(Reader, Option<Personal<String>>)>,
+}
+
+/// Whose data somebody's data is held with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BelongsTo {
+    /// What they are to the subject: `kin`, `referee` …
+    pub about: String,
+    /// The subject's key.
+    pub subject: String,
 }
 
 /// What a register's status means for a letter.

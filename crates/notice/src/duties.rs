@@ -4,21 +4,23 @@
 pub mod ics;
 mod said;
 
+use std::collections::BTreeMap;
+
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use strandline_model::duty::{DutyWord, RecordedDecision};
 use strandline_model::time::Instant;
 
 use crate::calendar::DayKind;
 use crate::clock::{self, left_words};
-use crate::law::{Audience, Deadline, Duty, Force, LawBook, Regime, RestsOn, Standing, Trigger};
+use crate::law::{Audience, Check, Deadline, Duty, Force, LawBook, Regime, RestsOn, Span, Standing, Status, Trigger};
 use crate::letter::Next;
 use crate::letter::said::NEXT;
 use said::{Said, Start};
 
 /// People by the strongest tier that the evidence shows, as of a time.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TierCounts {
     /// Confirmed.
     pub confirmed: u64,
@@ -84,7 +86,7 @@ pub struct DutyView {
     pub duty: Duty,
     /// The regime's name.
     pub regime: String,
-    /// `guidance, voluntary; SECONDARY SOURCE ONLY: …; checked 2026-10-09`.
+    /// `guidance, voluntary; SECONDARY SOURCE ONLY: …; checked 2026-10-09 by …`, after `DRAFT, …` where it is one.
     pub standing: String,
     /// The rule in words: `within 72 hours`.
     pub rule: String,
@@ -125,6 +127,10 @@ pub struct RegimeView {
     pub in_force_to: Option<Date>,
     /// When somebody last compared it with its sources.
     pub checked: Date,
+    /// Who did; `None`: the file does not say.
+    pub checked_by: Option<String>,
+    /// How far it has come.
+    pub status: Status,
     /// What was read.
     pub sources: Vec<String>,
     /// What a reader must know.
@@ -139,9 +145,11 @@ impl RegimeView {
             id: regime.id.clone(),
             name: regime.name.clone(),
             applies_to: regime.applies_to.clone(),
-            in_force_from: regime.in_force_from,
-            in_force_to: regime.in_force_to,
-            checked: regime.checked,
+            in_force_from: regime.days.from,
+            in_force_to: regime.days.to,
+            checked: regime.checked.on,
+            checked_by: regime.checked.by.clone(),
+            status: regime.status,
             sources: regime.sources.clone(),
             note: regime.note.clone(),
             path: regime.path.clone(),
@@ -177,6 +185,8 @@ pub struct Survey<'a> {
     pub zone: &'a TimeZone,
     /// People affected, if the case has exposures; for thresholds.
     pub people: Option<TierCounts>,
+    /// Those of them who fall under a regime, by its id, where the register says under which laws people fall.
+    pub people_under: &'a BTreeMap<String, TierCounts>,
 }
 
 /// Every duty of the regimes that apply.
@@ -223,7 +233,7 @@ fn view(survey: &Survey<'_>, said: &Said<'_>, regime: &Regime, duty: &Duty) -> D
         state: State::Waiting,
         duty: duty.clone(),
         regime: regime.name.clone(),
-        standing: standing(regime, duty),
+        standing: standing(duty),
         rule: rule(duty),
         started: start.as_ref().map(|start| Started { at: moment(start.at, &zone), by: start.by.to_owned(), ledger_entry: start.ledger_entry }),
         waits_for: None,
@@ -236,7 +246,8 @@ fn view(survey: &Survey<'_>, said: &Said<'_>, regime: &Regime, duty: &Duty) -> D
         warnings: start.iter().flat_map(|start| start.notes.iter().cloned()).collect(),
         notes: Vec::new(),
     };
-    note_rule(survey, duty, &mut view);
+    note_rule(survey, regime, duty, &mut view);
+    note_age(survey, duty, &zone, &mut view);
     if let Some(start) = &start {
         set_deadline(survey, said, regime, duty, start, &zone, &mut view);
     } else {
@@ -266,9 +277,10 @@ fn promise(survey: &Survey<'_>, said: &Said<'_>) -> Option<DutyView> {
         audience: Audience::Individuals,
         trigger: Trigger::Event("letter_next".to_owned()),
         trigger_means: None,
-        deadline: Deadline::Promptly("by the day that the letters name".to_owned()),
+        deadline: Deadline::promptly("by the day that the letters name"),
         condition: None,
         threshold_people: None,
+        fewer_than_people: None,
         contents: vec!["what is new since the last letter, or that there is nothing new".to_owned()],
         must_not_contain: None,
         exceptions: Vec::new(),
@@ -280,6 +292,10 @@ fn promise(survey: &Survey<'_>, said: &Said<'_>) -> Option<DutyView> {
         standing: Standing::HouseRule,
         force: Force::Binding,
         rests_on: RestsOn::HouseRule,
+        sources: Vec::new(),
+        checked: Check { on: day, by: None },
+        status: Status::InForce,
+        days: Span::default(),
         note: None,
     };
     let mut view = DutyView {
@@ -323,7 +339,7 @@ fn set_deadline(survey: &Survey<'_>, said: &Said<'_>, regime: &Regime, duty: &Du
     if start.at > survey.now {
         view.warnings.push("its start lies in the future: check the time that was stated".to_owned());
     }
-    let Deadline::Within(period) = &duty.deadline else { return };
+    let Some(period) = &duty.deadline.within else { return };
     let calendar = regime.calendar.as_deref().and_then(|id| survey.book.calendar(id));
     let due = clock::deadline(period, start.at, zone, calendar).and_then(|first| match &duty.repeats {
         None => Ok(first),
@@ -348,7 +364,7 @@ fn state(survey: &Survey<'_>, said: &Said<'_>, regime: &Regime, duty: &Duty, sta
     if record.required == Some(false) {
         return State::NotRequired;
     }
-    if !in_force(regime, start.map_or(survey.now, |start| start.at), zone) {
+    if !in_force(regime, duty, start.map_or(survey.now, |start| start.at), zone) {
         return State::NotInForce;
     }
     let ended = duty.repeats.as_ref().is_some_and(|repeats| ends_series(said, regime, &repeats.until).is_some());
@@ -392,7 +408,7 @@ fn finish(now: Instant, duty: &Duty, view: &mut DutyView) {
     }
 }
 
-fn note_rule(survey: &Survey<'_>, duty: &Duty, view: &mut DutyView) {
+fn note_rule(survey: &Survey<'_>, regime: &Regime, duty: &Duty, view: &mut DutyView) {
     let notes = &mut view.notes;
     if let Some(condition) = &duty.condition {
         let decided = match view.required {
@@ -402,18 +418,37 @@ fn note_rule(survey: &Survey<'_>, duty: &Duty, view: &mut DutyView) {
         };
         notes.push(format!("condition: {condition} ({decided})"));
     }
-    if let Some(threshold) = duty.threshold_people {
-        notes.push(match survey.people {
-            Some(people) => {
-                format!("threshold: {threshold} people; the case shows {} confirmed, {} likely, {} possible", people.confirmed, people.likely, people.possible)
-            }
-            None => format!("threshold: {threshold} people; how many are affected is unknown, because the case has no exposures yet"),
+    let thresholds = [("", duty.threshold_people), ("fewer than ", duty.fewer_than_people)];
+    for (below, threshold) in thresholds.into_iter().filter_map(|(below, threshold)| Some((below, threshold?))) {
+        let under = survey.people_under.get(&regime.id);
+        let among = if under.is_some() { "of the people under this law " } else { "" };
+        notes.push(match under.or(survey.people.as_ref()) {
+            Some(people) => format!(
+                "threshold: {below}{threshold} people; {among}the case shows {} confirmed, {} likely, {} possible",
+                people.confirmed, people.likely, people.possible
+            ),
+            None => format!("threshold: {below}{threshold} people; how many are affected is unknown, because the case has no exposures yet"),
         });
     }
     notes.extend(duty.phased.clone());
     notes.extend(duty.exceptions.iter().map(|exception| format!("exception: {exception}")));
     notes.extend(duty.must_not_contain.iter().map(|what| format!("must not contain: {what}")));
     notes.extend(duty.note.clone());
+    notes.extend(duty.sources.iter().map(|source| format!("source: {source}")));
+}
+
+/// From how many days on a comparison with the sources is old. Law changes several times a year somewhere in the list.
+const OLD_DAYS: i32 = 180;
+
+/// Says of a comparison that it is old, and of one to come that its day is wrong.
+fn note_age(survey: &Survey<'_>, duty: &Duty, zone: &TimeZone, view: &mut DutyView) {
+    let Ok(today) = clock::local(survey.now, zone).map(|local| local.date()) else { return };
+    let Ok(days) = today.since(duty.checked.on).map(|span| span.get_days()) else { return };
+    if days > OLD_DAYS {
+        view.warnings.push(format!("last compared with its sources {days} days ago: look it up before you rely on it"));
+    } else if days < 0 {
+        view.warnings.push(format!("its file says that it was compared with its sources on {}, which is to come", duty.checked.on));
+    }
 }
 
 fn rule(duty: &Duty) -> String {
@@ -424,8 +459,10 @@ fn rule(duty: &Duty) -> String {
     words
 }
 
-fn standing(regime: &Regime, duty: &Duty) -> String {
-    format!("{}, {}; {}; checked {}", duty.standing.words(), duty.force.words(), duty.rests_on.words(), regime.checked)
+fn standing(duty: &Duty) -> String {
+    let status = duty.status.words().map(|words| format!("{words}; ")).unwrap_or_default();
+    let by = duty.checked.by.as_deref().map(|who| format!(" by {who}")).unwrap_or_default();
+    format!("{status}{}, {}; {}; checked {}{by}", duty.standing.words(), duty.force.words(), duty.rests_on.words(), duty.checked.on)
 }
 
 fn waits_for(book: &LawBook, duty: &Duty) -> String {
@@ -438,9 +475,15 @@ fn waits_for(book: &LawBook, duty: &Duty) -> String {
     }
 }
 
-fn in_force(regime: &Regime, at: Instant, zone: &TimeZone) -> bool {
-    let Ok(date) = clock::local(at, zone).map(|local| local.date()) else { return true };
-    regime.in_force_from.is_none_or(|from| from <= date) && regime.in_force_to.is_none_or(|to| date <= to)
+/// Whether the rule binds at the time: its own days count where it has some, and the regime's always.
+fn in_force(regime: &Regime, duty: &Duty, at: Instant, zone: &TimeZone) -> bool {
+    let days = || clock::local(at, zone).map(|local| local.date());
+    let holds = |span: &Span| days().map_or(true, |day| span.holds(day));
+    match duty.status {
+        Status::Draft => false,
+        Status::Adopted if duty.days.from.or(regime.days.from).is_none() => false,
+        Status::InForce | Status::Adopted => holds(&regime.days) && holds(&duty.days),
+    }
 }
 
 fn zone_of(regime: &Regime, organisation: &TimeZone) -> TimeZone {

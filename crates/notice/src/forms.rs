@@ -90,6 +90,13 @@ pub struct Form {
     pub parts: Vec<Part>,
 }
 
+impl Form {
+    /// What would state the fields that are unknown: the field's label, and the command. For whoever fills the form.
+    pub fn ways(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.parts.iter().flat_map(|part| &part.fields).filter_map(|field| Some((field.label, field.way.as_deref()?)))
+    }
+}
+
 /// A part of a form.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Part {
@@ -115,6 +122,9 @@ pub struct Field {
     /// People's own words inside the value: they can be about a person.
     #[serde(skip)]
     words: Vec<String>,
+    /// The command that states what is unknown. It stands beside the form and not in it.
+    #[serde(skip)]
+    pub way: Option<String>,
 }
 
 /// What the case says in a field.
@@ -136,7 +146,7 @@ pub enum Value {
     Stated,
     /// Nothing, and why.
     Unknown {
-        /// Why; the way out where there is one.
+        /// Why.
         because: String,
     },
 }

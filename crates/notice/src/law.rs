@@ -141,14 +141,54 @@ pub struct Period {
     pub closed_weekdays: Vec<String>,
 }
 
-/// When a duty is due.
+/// When a duty is due: in the rule's own words, within a period, or both (`without unreasonable delay, and within 60 days`). It has
+/// one of them at least.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Deadline {
-    /// Within a period.
-    Within(Period),
+pub struct Deadline {
     /// In the rule's own words, without a number.
-    Promptly(String),
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub promptly: Option<String>,
+    /// Within a period.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub within: Option<Period>,
+}
+
+/// How far a rule has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// It is in force, from its first day to its last.
+    #[default]
+    InForce,
+    /// It was adopted, and begins on its first day; without one it has not begun.
+    Adopted,
+    /// Somebody proposed it. Nobody is bound.
+    Draft,
+}
+
+/// When somebody last compared a rule with its sources, and who.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Check {
+    /// The day.
+    pub on: Date,
+    /// Who; `None`: the file does not say.
+    pub by: Option<String>,
+}
+
+/// The first and the last day of a rule; `None`: the sources do not say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Span {
+    /// First day in force.
+    pub from: Option<Date>,
+    /// Last day in force.
+    pub to: Option<Date>,
+}
+
+impl Span {
+    /// Whether it holds the day.
+    pub fn holds(&self, day: Date) -> bool {
+        self.from.is_none_or(|from| from <= day) && self.to.is_none_or(|to| day <= to)
+    }
 }
 
 /// A report that comes again and again.
@@ -183,6 +223,8 @@ pub struct Duty {
     pub condition: Option<String>,
     /// From how many people on.
     pub threshold_people: Option<u64>,
+    /// Only below so many people.
+    pub fewer_than_people: Option<u64>,
     /// What it must contain.
     pub contents: Vec<String>,
     /// What it must not contain.
@@ -205,6 +247,14 @@ pub struct Duty {
     pub force: Force,
     /// What was read.
     pub rests_on: RestsOn,
+    /// Where it stands, besides what the regime names.
+    pub sources: Vec<String>,
+    /// When somebody last compared it with them, and who.
+    pub checked: Check,
+    /// How far it has come.
+    pub status: Status,
+    /// Its days, where they differ from the regime's.
+    pub days: Span,
     /// What a reader must know.
     pub note: Option<String>,
 }
@@ -218,18 +268,18 @@ pub struct Regime {
     pub name: String,
     /// Who it applies to, where the sources say.
     pub applies_to: Option<String>,
-    /// First day in force; `None`: the sources do not say.
-    pub in_force_from: Option<Date>,
-    /// Last day in force.
-    pub in_force_to: Option<Date>,
+    /// First and last day in force.
+    pub days: Span,
+    /// How far it has come.
+    pub status: Status,
     /// IANA zone in which its days are counted; the organisation's where none is given.
     pub time_zone: Option<String>,
     /// The holiday calendar of the place, by id.
     pub calendar: Option<String>,
-    /// Whether people are written to by e-mail only if they agreed to it; others get paper.
-    pub email_needs_consent: bool,
-    /// When somebody last compared it with its sources.
-    pub checked: Date,
+    /// What it asks of the letters to people.
+    pub letters: LetterRules,
+    /// When somebody last compared it with its sources, and who.
+    pub checked: Check,
     /// What was read.
     pub sources: Vec<String>,
     /// What a reader must know.
@@ -242,6 +292,39 @@ pub struct Regime {
     pub path: String,
 }
 
+/// What laws ask of a letter: the way it goes, and how it looks.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct LetterRules {
+    /// Whether people are written to by e-mail only if they agreed to it; others get paper.
+    pub email_needs_consent: bool,
+    /// The smallest type, in points.
+    pub points: Option<u32>,
+    /// The title and the headings that the law's own words ask for, by language.
+    pub forms: BTreeMap<String, LetterForm>,
+}
+
+/// The title and the headings of a letter, as a law has them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LetterForm {
+    /// The law: its id.
+    pub regime: String,
+    /// The title.
+    pub title: String,
+    /// The headings, in order; others may stand between them.
+    pub headings: Vec<String>,
+}
+
+impl LetterRules {
+    /// What these and others ask together: the strictest of each. Where two laws ask for a form, the first one has it.
+    fn and(&mut self, other: &Self) {
+        self.email_needs_consent |= other.email_needs_consent;
+        self.points = self.points.max(other.points);
+        for (language, form) in &other.forms {
+            self.forms.entry(language.clone()).or_insert_with(|| form.clone());
+        }
+    }
+}
+
 /// Events that start clocks and that every regime can name: id and meaning.
 pub const EVENTS: &[(&str, &str)] = &[
     ("access_known_people_unclear", "illegal access is known, and the affected people are hard to identify"),
@@ -250,6 +333,7 @@ pub const EVENTS: &[(&str, &str)] = &[
     ("credible_grounds", "there were credible grounds to believe that a breach occurred"),
     ("crime_suspected", "a crime was suspected"),
     ("detected", "the breach was detected"),
+    ("determined", "the organisation determined that the breach occurred"),
     ("discovered", "the breach was discovered, or would have been with reasonable diligence"),
     ("high_risk", "the breach was found likely to result in a high risk to people"),
     ("identified", "the incident was first identified"),
@@ -257,6 +341,7 @@ pub const EVENTS: &[(&str, &str)] = &[
     ("onset", "the incident began"),
     ("personal_data_involved", "personal data was found to be involved"),
     ("processor_aware", "we, as a processor, became aware of the breach"),
+    ("ransom_paid", "a ransom was paid, by the organisation or for it"),
     ("reasonable_grounds", "there were reasonable grounds to believe that a notifiable breach occurred"),
     ("resolved", "the incident was resolved"),
     ("significant_harm", "the breach was found likely to cause significant harm"),
@@ -266,18 +351,46 @@ pub const EVENTS: &[(&str, &str)] = &[
 
 /// Files that come with the program: path and text.
 const BUILT_IN: &[(&str, &str)] = &[
+    ("law/holidays/br.toml", include_str!("../../../law/holidays/br.toml")),
     ("law/holidays/hk.toml", include_str!("../../../law/holidays/hk.toml")),
+    ("law/holidays/us.toml", include_str!("../../../law/holidays/us.toml")),
     ("law/au-ndb.toml", include_str!("../../../law/au-ndb.toml")),
+    ("law/au-ransom.toml", include_str!("../../../law/au-ransom.toml")),
+    ("law/br-lgpd.toml", include_str!("../../../law/br-lgpd.toml")),
+    ("law/ca-pipeda.toml", include_str!("../../../law/ca-pipeda.toml")),
+    ("law/ca-quebec.toml", include_str!("../../../law/ca-quebec.toml")),
+    ("law/ch-fadp.toml", include_str!("../../../law/ch-fadp.toml")),
+    ("law/cn-cac.toml", include_str!("../../../law/cn-cac.toml")),
     ("law/cn-pipl.toml", include_str!("../../../law/cn-pipl.toml")),
+    ("law/eu-cra.toml", include_str!("../../../law/eu-cra.toml")),
+    ("law/eu-dora.toml", include_str!("../../../law/eu-dora.toml")),
+    ("law/eu-nis2.toml", include_str!("../../../law/eu-nis2.toml")),
     ("law/gdpr.toml", include_str!("../../../law/gdpr.toml")),
     ("law/hk-cap653.toml", include_str!("../../../law/hk-cap653.toml")),
+    ("law/hk-hkma.toml", include_str!("../../../law/hk-hkma.toml")),
     ("law/hk-ispg-sm02.toml", include_str!("../../../law/hk-ispg-sm02.toml")),
     ("law/hk-pdpo.toml", include_str!("../../../law/hk-pdpo.toml")),
+    ("law/hk-sfc.toml", include_str!("../../../law/hk-sfc.toml")),
+    ("law/in-certin.toml", include_str!("../../../law/in-certin.toml")),
+    ("law/in-dpdp.toml", include_str!("../../../law/in-dpdp.toml")),
+    ("law/jp-appi.toml", include_str!("../../../law/jp-appi.toml")),
     ("law/kr-pipa.toml", include_str!("../../../law/kr-pipa.toml")),
+    ("law/mo-cyber.toml", include_str!("../../../law/mo-cyber.toml")),
+    ("law/my-pdpa.toml", include_str!("../../../law/my-pdpa.toml")),
+    ("law/nz-privacy.toml", include_str!("../../../law/nz-privacy.toml")),
+    ("law/ph-dpa.toml", include_str!("../../../law/ph-dpa.toml")),
     ("law/sg-pdpa.toml", include_str!("../../../law/sg-pdpa.toml")),
+    ("law/th-pdpa.toml", include_str!("../../../law/th-pdpa.toml")),
+    ("law/tw-pdpa.toml", include_str!("../../../law/tw-pdpa.toml")),
     ("law/uk-gdpr.toml", include_str!("../../../law/uk-gdpr.toml")),
     ("law/us-ca.toml", include_str!("../../../law/us-ca.toml")),
+    ("law/us-circia.toml", include_str!("../../../law/us-circia.toml")),
+    ("law/us-glba.toml", include_str!("../../../law/us-glba.toml")),
     ("law/us-hipaa.toml", include_str!("../../../law/us-hipaa.toml")),
+    ("law/us-nydfs.toml", include_str!("../../../law/us-nydfs.toml")),
+    ("law/us-sec.toml", include_str!("../../../law/us-sec.toml")),
+    ("law/us-states.toml", include_str!("../../../law/us-states.toml")),
+    ("law/za-popia.toml", include_str!("../../../law/za-popia.toml")),
 ];
 
 /// All regimes and calendars that are known.
@@ -304,7 +417,7 @@ impl LawBook {
     pub fn and<P: AsRef<str>, T: AsRef<str>>(mut self, files: &[(P, T)]) -> Result<Self, LawError> {
         let mut parsed = Vec::new();
         for (path, text) in files {
-            parsed.push(read::parse(path.as_ref(), text.as_ref())?);
+            parsed.extend(read::parse(path.as_ref(), text.as_ref())?);
         }
         let mut added = BTreeMap::new();
         // Calendars first: regimes name them.
@@ -332,6 +445,13 @@ impl LawBook {
     /// All regimes, by id.
     pub fn regimes(&self) -> impl Iterator<Item = &Regime> {
         self.regimes.values()
+    }
+
+    /// What some regimes together ask of a letter to somebody who falls under them.
+    pub fn letter_rules<'i>(&self, ids: impl IntoIterator<Item = &'i String>) -> LetterRules {
+        let mut rules = LetterRules::default();
+        ids.into_iter().filter_map(|id| self.regimes.get(id)).for_each(|regime| rules.and(&regime.letters));
+        rules
     }
 
     /// A calendar, by id.
@@ -429,26 +549,43 @@ impl Unit {
 }
 
 impl Deadline {
+    /// In the rule's own words alone.
+    pub fn promptly(words: &str) -> Self {
+        Self { promptly: Some(words.to_owned()), within: None }
+    }
+
     /// The rule in words.
     pub fn words(&self) -> String {
+        let within = self.within.as_ref().map(Period::words);
+        let parts: Vec<String> = self.promptly.iter().cloned().chain(within).collect();
+        parts.join(", and ")
+    }
+}
+
+impl Status {
+    /// For a reader, where it is not simply in force.
+    pub fn words(self) -> Option<&'static str> {
         match self {
-            Self::Promptly(words) => words.clone(),
-            Self::Within(period) => {
-                let from = match period.from {
-                    CountedFrom::Event => "",
-                    CountedFrom::EndOfCalendarYear => " after the end of the calendar year",
-                };
-                let ends = match period.ends {
-                    Ends::SameTime => "",
-                    Ends::EndOfDay => ", to the end of the last day",
-                };
-                format!("within {}{from}{ends}", period.unit.count(period.amount))
-            }
+            Self::InForce => None,
+            Self::Adopted => Some("ADOPTED, binds from its first day on"),
+            Self::Draft => Some("DRAFT, binds nobody yet"),
         }
     }
 }
 
 impl Period {
+    fn words(&self) -> String {
+        let from = match self.from {
+            CountedFrom::Event => "",
+            CountedFrom::EndOfCalendarYear => " after the end of the calendar year",
+        };
+        let ends = match self.ends {
+            Ends::SameTime => "",
+            Ends::EndOfDay => ", to the end of the last day",
+        };
+        format!("within {}{from}{ends}", self.unit.count(self.amount))
+    }
+
     pub(crate) fn closed(&self) -> Vec<Weekday> {
         self.closed_weekdays.iter().filter_map(|name| calendar::weekday(name)).collect()
     }
@@ -479,10 +616,16 @@ mod tests {
     #[test]
     fn the_kept_files_are_valid_and_name_their_sources() {
         let book = kept();
-        assert_eq!(book.regimes().count(), BUILT_IN.len() - 1);
         for regime in book.regimes() {
             assert!(!regime.sources.is_empty() && !regime.duties.is_empty(), "{}", regime.id);
-            assert_eq!(regime.path, format!("law/{}.toml", regime.id), "a file is named after its regime");
+            let table = regime.path == "law/us-states.toml" && regime.id.starts_with("us-");
+            assert!(table || regime.path == format!("law/{}.toml", regime.id), "{}: a file is named after its regime", regime.id);
+            for duty in &regime.duties {
+                assert!(duty.checked.by.is_some(), "{} does not say who compared it with its sources", duty.id);
+            }
+        }
+        for (path, _) in BUILT_IN.iter().filter(|(path, _)| !path.starts_with("law/holidays/")) {
+            assert!(book.regimes().any(|regime| regime.path == *path), "{path} holds no regime");
         }
     }
 
@@ -504,14 +647,14 @@ mod tests {
         check("trigger = \"high_risk\"", "after = \"nobody\"", "nobody", "no duty", "authority");
         check("trigger = \"high_risk\"", "trigger = \"high_risk\"\nafter = \"authority\"", "after", "both", "one of them");
         check("trigger = \"high_risk\"\n", "", "Tell the data subjects", "neither", "trigger");
-        check("checked = 2026-11-23", "checked = 2026-02-30", "2026-02-30", "invalid", "docs/law.md");
-        check("checked = 2026-11-23", "checked = 12:30:00", "12:30:00", "date", "2026-");
-        check("checked = 2026-11-23", "checked = 2026-11-23\nin_force_from = 2027-01-01\nin_force_to = 2026-01-01", "in_force_to", "before", "after");
+        check("checked = 2026-11-29", "checked = 2026-02-30", "2026-02-30", "invalid", "docs/law.md");
+        check("checked = 2026-11-29", "checked = 12:30:00", "12:30:00", "date", "2026-");
+        check("checked = 2026-11-29", "checked = 2026-11-29\nin_force_from = 2027-01-01\nin_force_to = 2026-01-01", "in_force_to", "before", "after");
         check("schema = 1", "schema = 2", "schema = 2", "schema", "1");
         check("form = \"gdpr-33\"", "form = \"gdpr-34\"", "gdpr-34", "no form", "gdpr-33");
-        check("{ within = 72, unit = \"hours\" }", "{ within = 72 }", "within = 72", "unit", "unit =");
-        check("{ within = 72, unit = \"hours\" }", "{ promptly = \"soon\", within = 3 }", "promptly", "both", "one of them");
-        check("{ within = 72, unit = \"hours\" }", "{ }", "deadline", "neither", "within");
+        check("within = 72, unit = \"hours\" }", "within = 72 }", "within = 72", "unit", "unit =");
+        check("promptly = \"without undue delay\", within = 72, unit = \"hours\" }", "}", "deadline", "neither", "within");
+        check("promptly = \"without undue delay\", within = 72", "promptly = \" \", within = 72", "promptly", "nothing", "own words");
         let sources = &GOOD[GOOD.find("sources = [").expect("there")..GOOD.find("]\nnote").expect("there")];
         check(sources, "sources = [", "sources", "no source", "where");
     }

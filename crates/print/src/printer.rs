@@ -220,5 +220,6 @@ fn specimen() -> Document {
             Block::Table { columns: vec![line(), line()], rows: vec![vec![line(), line()]] },
         ],
         window: None,
+        points: None,
     }
 }

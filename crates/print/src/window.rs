@@ -1,7 +1,8 @@
-//! What stands in the window of the envelope, read from the finished page: the address and the sender's line, and nothing else.
+//! What stands in the window of the envelope, read from the finished page: the address and the sender's line, and nothing else; and how
+//! small the type of the page is, where a law says how small it can be.
 
 use strandline_model::document::Document;
-use strandline_model::window::Zone;
+use strandline_model::window::{Window, Zone};
 use typst::layout::{Abs, Frame, FrameItem, Point, Transform};
 
 /// What is wrong with what the window shows of a document's first page; `None` if nothing is, or no window was named. Never a value.
@@ -9,6 +10,19 @@ pub(crate) fn problem(frame: &Frame, document: &Document) -> Option<String> {
     let window = document.window.as_ref()?;
     let mut pieces = Vec::new();
     collect(frame, Transform::identity(), &mut pieces);
+    small_type(&pieces, document).or_else(|| in_window(&pieces, window, document))
+}
+
+/// Type outside of the window that is smaller than a law allows the document. What stands in the window is the envelope's.
+fn small_type(pieces: &[Piece], document: &Document) -> Option<String> {
+    let least = f64::from(document.points?);
+    let zone = document.window.as_ref()?.zone;
+    let is_small = |piece: &&Piece| piece.points.is_some_and(|points| points < least - 0.05) && !piece.is_within(zone);
+    let small = pieces.iter().filter(is_small).count();
+    (small > 0).then(|| format!("a law asks for type of {least} points, and {small} pieces of the page are smaller"))
+}
+
+fn in_window(pieces: &[Piece], window: &Window, document: &Document) -> Option<String> {
     let allowed: String = [&document.recipient, &document.sender].into_iter().flatten().map(|line| bare(line)).collect();
     let is_in = |piece: &&Piece| {
         piece.right > mm(window.zone.left) && piece.left < mm(window.zone.right) && piece.bottom > mm(window.zone.top) && piece.top < mm(window.zone.bottom)
@@ -28,6 +42,8 @@ pub(crate) fn problem(frame: &Frame, document: &Document) -> Option<String> {
 struct Piece {
     /// `None` for what is no text.
     text: Option<String>,
+    /// The size of its type.
+    points: Option<f64>,
     left: f64,
     top: f64,
     right: f64,
@@ -55,7 +71,8 @@ fn collect(frame: &Frame, at: Transform, pieces: &mut Vec<Piece>) {
                 if !words.is_empty() {
                     // Capitals and tails reach about so far from the line that letters stand on.
                     let (up, down) = (text.size * 0.75, text.size * 0.2);
-                    pieces.push(piece(Some(words.to_owned()), here, Point::new(Abs::zero(), -up), Point::new(text.width(), down)));
+                    let size = text.size.to_pt();
+                    pieces.push(piece(Some((words.to_owned(), size)), here, Point::new(Abs::zero(), -up), Point::new(text.width(), down)));
                 }
             }
             FrameItem::Image(_, size, _) => pieces.push(piece(None, here, Point::zero(), Point::new(size.x, size.y))),
@@ -65,9 +82,10 @@ fn collect(frame: &Frame, at: Transform, pieces: &mut Vec<Piece>) {
     }
 }
 
-fn piece(text: Option<String>, at: Transform, from: Point, to: Point) -> Piece {
+fn piece(text: Option<(String, f64)>, at: Transform, from: Point, to: Point) -> Piece {
     let (from, to) = (from.transform(at), to.transform(at));
-    Piece { text, left: from.x.min(to.x).to_mm(), top: from.y.min(to.y).to_mm(), right: from.x.max(to.x).to_mm(), bottom: from.y.max(to.y).to_mm() }
+    let (text, points) = text.map_or((None, None), |(text, points)| (Some(text), Some(points)));
+    Piece { text, points, left: from.x.min(to.x).to_mm(), top: from.y.min(to.y).to_mm(), right: from.x.max(to.x).to_mm(), bottom: from.y.max(to.y).to_mm() }
 }
 
 /// A text as its letters and digits: how it is broken and joined by signs does not matter.

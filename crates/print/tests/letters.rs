@@ -123,6 +123,7 @@ fn for_window(name: &str, lines: usize) -> Document {
         head: vec![Field { label: "Reference".into(), value: "481-207".into(), note: None }],
         blocks: vec![Block::paragraph("Dear reader,"), Block::paragraph("Somebody broke into our systems.")],
         window: strandline_model::window::Window::named(name),
+        points: None,
     }
 }
 
@@ -139,6 +140,26 @@ fn every_window_shows_the_address_and_nothing_else() {
             }
         }
     }
+}
+
+#[test]
+fn a_letter_that_a_law_gives_a_size_of_type_is_never_set_smaller() {
+    let printer = printer(Fonts::built_in(), &Layout::letter());
+    let long = |points| Document {
+        points,
+        blocks: vec![
+            Block::Table { columns: vec!["Data".into(), "State".into()], rows: vec![vec!["Name".into(), "Seen".into()]; 20] },
+            Block::paragraph("Somebody broke into our systems. ".repeat(60)),
+        ],
+        ..for_window("us-10", 3)
+    };
+    let set = |points| printer.print(&long(points), Instant(0)).map(|pdf| (pdf.pages, pdf.windows)).expect("the letter can be printed");
+    assert_eq!(set(None), (1, vec![None]), "it is set smaller until it fits");
+    assert_eq!(set(Some(10)), (2, vec![None]));
+    let small = "#let page-of(document, tightness: 0) = { set page(margin: 0pt); set text(font: \"Noto Sans\", size: 9pt); place(dx: 25mm, dy: 65mm, document.recipient.join(linebreak())); place(dx: 25mm, dy: 120mm, document.title) }";
+    let own = Layout::letter_with(&[("layout.typ".to_owned(), small.as_bytes().to_vec())]);
+    let found = Printer::new(Fonts::built_in(), &own).expect("a layout").print(&long(Some(10)), Instant(0)).expect("it can be printed").windows;
+    assert!(found[0].as_ref().is_some_and(|problem| problem.contains("type of 10 points")), "{found:?}");
 }
 
 #[test]

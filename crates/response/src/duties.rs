@@ -1,5 +1,6 @@
 //! Duties of a case: what people recorded goes to the ledger first, and the clocks are read from it.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use jiff::tz::TimeZone;
@@ -126,8 +127,10 @@ pub fn duties(path: &Path, law: &LawBook, now: Instant) -> Result<CaseDuties, Du
     let estate = strandline_estate::read(&text, &path.join(store::ESTATE).display().to_string()).map_err(ResponseError::from)?;
     let decisions = decisions(&case)?;
     let people = if case.manifest().stages.contains_key("expose") { Some(count_people(&case)?) } else { None };
+    let people_under: BTreeMap<String, TierCounts> = store::read_json(&case, store::LAWS)?.unwrap_or_default();
     let zone = zone_of(&estate);
-    let duties = survey(&Survey { book: law, regimes: &estate.organisation.regimes, decisions: &decisions, now, zone: &zone, people });
+    let told = Survey { book: law, regimes: &estate.organisation.regimes, decisions: &decisions, now, zone: &zone, people, people_under: &people_under };
+    let duties = survey(&told);
     Ok(CaseDuties { case: case.manifest().origin.clone(), reference: reference(&case)?, decisions: decisions.len() as u64, duties })
 }
 

@@ -7,13 +7,14 @@ use serde::Serialize;
 use strandline_case::{Case, Function, SendingStep, Statement, StoredLetter};
 use strandline_model::letter::{Channel, SendingState};
 use strandline_model::letter_word::{Decided, LetterWord, Place};
+use strandline_model::personal::Personal;
 use strandline_model::register::RegisterEntry;
 use strandline_model::time::Instant;
 use strandline_notice::letter::{Templates, check_place};
 
 use crate::error::ResponseError;
 use crate::run::Response;
-use crate::stage::expose::register;
+use crate::stage::expose::{others, register};
 use crate::stage::letters::{IndexedLetter, People, index};
 use crate::stage::notify::{by_person, step};
 use crate::store;
@@ -34,8 +35,10 @@ pub struct LettersDecided {
 
 /// The people to write to: the register, and what was decided about each letter.
 pub struct Addressees {
-    /// The register, with the addresses that people named since.
+    /// The register, and those of other people, with the addresses that people named since.
     pub people: People,
+    /// How many of them are subjects themselves.
+    pub subjects: u64,
     /// What was decided, by key.
     pub decided: BTreeMap<String, Decided>,
     /// The ledger entry of the last such decision.
@@ -50,14 +53,21 @@ impl Addressees {
     /// # Errors
     /// If the register or a decision cannot be read.
     pub fn of(response: &Response<'_>) -> Result<Self, ResponseError> {
-        let (mut people, notes) = register(response)?;
+        let (mut people, mut notes) = register(response)?;
+        let subjects = people.len() as u64;
+        let (mut others, mut said) = others(response)?;
+        people.append(&mut others);
+        notes.append(&mut said);
         let words = letter_words(&response.case)?;
         let decided = Decided::fold(words.iter().map(|(_, word)| word));
         for (key, decided) in decided.iter().filter(|(_, decided)| decided.addressed.is_some()) {
             let entry = people.entry(key.clone()).or_insert_with(|| RegisterEntry { key: key.clone(), ..RegisterEntry::default() });
             decided.apply(entry);
         }
-        Ok(Self { people, decided, last_entry: words.last().map(|(entry, _)| *entry), notes })
+        for (key, value) in store::read_json::<BTreeMap<String, Personal<String>>>(&response.case, store::VALUES)?.unwrap_or_default() {
+            people.entry(key).and_modify(|entry| entry.given = Some(value));
+        }
+        Ok(Self { people, subjects, decided, last_entry: words.last().map(|(entry, _)| *entry), notes })
     }
 }
 
@@ -96,7 +106,7 @@ impl Response<'_> {
     }
 
     fn check_words(&self, words: &[LetterWord], now: Instant) -> Result<(), ResponseError> {
-        let (people, _) = register(self)?;
+        let people = Addressees::of(self)?.people;
         let lettered: BTreeSet<String> = index(self)?.into_iter().map(|letter| letter.data_subject).collect();
         for word in words {
             let key = word.data_subject();

@@ -6,7 +6,7 @@ use std::io::Read;
 use encoding_rs::{Encoding, UTF_8};
 use strandline_model::estate::Register;
 use strandline_model::personal::Personal;
-use strandline_model::register::{RegisterEntry, Status};
+use strandline_model::register::{BelongsTo, RegisterEntry, Status};
 
 use crate::error::ResponseError;
 
@@ -32,7 +32,9 @@ pub fn read(register: &Register, path: &str, bytes: Box<dyn Read + '_>) -> Resul
     let languages: Vec<(String, usize)> = register.name.iter().map(|(tag, name)| Ok((tag.clone(), column(name)?))).collect::<Result<_, ResponseError>>()?;
     let (email, phone, address) = (optional(&register.email)?, optional(&register.phone)?, optional(&register.postal_address)?);
     let email_agreed = optional(&register.email_agreed)?;
-    let (language, status) = (optional(&register.language)?, optional(&register.status)?);
+    let (language, status, law) = (optional(&register.language)?, optional(&register.status)?, optional(&register.law)?);
+    let of = optional(&register.of)?;
+    let laws_of: BTreeMap<String, Vec<String>> = register.laws.iter().map(|(word, ids)| (word.trim().to_lowercase(), words_of(ids))).collect();
 
     let meanings: BTreeMap<String, Status> = register.statuses.iter().map(|(word, means)| (word.trim().to_lowercase(), Status::of(means))).collect();
     let mut people = BTreeMap::new();
@@ -47,6 +49,13 @@ pub fn read(register: &Register, path: &str, bytes: Box<dyn Read + '_>) -> Resul
             notes.push(format!("{path} line {line}: no key; the line was left out"));
             continue;
         };
+        // Keys of other people are a namespace of their own: nobody is taken for a subject of the same number.
+        let key = register.about.as_ref().map_or(key.clone(), |about| format!("{about}:{key}"));
+        let belongs_to = register.about.as_ref().zip(of.and_then(&field)).map(|(about, subject)| BelongsTo { about: about.clone(), subject });
+        if register.about.is_some() && belongs_to.is_none() {
+            notes.push(format!("{path} line {line}: it does not say whose data this person's stands with; the line was left out"));
+            continue;
+        }
         let status = status.and_then(&field);
         let entry = RegisterEntry {
             key: key.clone(),
@@ -58,6 +67,9 @@ pub fn read(register: &Register, path: &str, bytes: Box<dyn Read + '_>) -> Resul
             language: language.and_then(&field),
             means: status.as_deref().and_then(|word| meanings.get(&word.to_lowercase()).copied()),
             status,
+            laws: law.and_then(&field).map(|word| laws_of.get(&word.to_lowercase()).cloned().unwrap_or_else(|| words_of(&word))),
+            given: None,
+            belongs_to,
             reader: None,
         };
         if people.contains_key(&key) {
@@ -68,6 +80,11 @@ pub fn read(register: &Register, path: &str, bytes: Box<dyn Read + '_>) -> Resul
     }
     notes.truncate(100);
     Ok((people, notes))
+}
+
+/// Ids that stand side by side.
+fn words_of(ids: &str) -> Vec<String> {
+    ids.split([' ', ',', ';', '/', '+']).map(str::trim).filter(|id| !id.is_empty()).map(str::to_lowercase).collect()
 }
 
 /// Words by which registers say that somebody agreed.
@@ -136,6 +153,10 @@ mod tests {
             language: None,
             status: None,
             statuses: BTreeMap::new(),
+            law: None,
+            laws: BTreeMap::new(),
+            about: None,
+            of: None,
         };
         let got = read(&register, "r.csv", Box::new(csv)).map(|(people, notes)| (people.len(), notes.len())).map_err(|e| e.to_string());
         match (got, expected) {

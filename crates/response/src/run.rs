@@ -253,6 +253,22 @@ impl<'a> Response<'a> {
         stage::letters::use_templates(self, files)
     }
 
+    /// Keeps the round that letters are drafted for; from the second on they say what is new since the one before.
+    ///
+    /// # Errors
+    /// If the case cannot be written.
+    pub fn use_round(&mut self, round: u32) -> Result<(), ResponseError> {
+        stage::letters::use_round(self, round)
+    }
+
+    /// Keeps the value that a file gives each person for the letter: CSV, key and value.
+    ///
+    /// # Errors
+    /// If a line is none of those or a key is nobody's, or the case cannot be written.
+    pub fn use_values(&mut self, path: &str, text: &str) -> Result<(), ResponseError> {
+        stage::letters::use_values(self, path, text)
+    }
+
     /// Drafts one letter for each affected person, and one for each other person of the register where the logs cover the whole
     /// intrusion.
     ///

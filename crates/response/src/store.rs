@@ -19,6 +19,16 @@ pub const TEMPLATES: &str = "templates.json";
 pub const CODES: &str = "codes.json";
 /// What the letters were drafted from, and when.
 pub const LETTERS: &str = "letters.json";
+/// The round that the letters are drafted for.
+pub const ROUND: &str = "round.json";
+/// The value that a file gives each person for the letter.
+pub const VALUES: &str = "values.json";
+/// What the drafted letters tell, by person and category.
+pub const TOLD: &str = "told.json";
+/// Other people of whom records tell: how many get letters, and through how many subjects the rest are told.
+pub const OTHERS: &str = "others.json";
+/// How many people fall under each law of the case, by tier, where the register says so.
+pub const LAWS: &str = "laws.json";
 /// What was printed, and with what.
 pub const PRINT: &str = "print.json";
 /// The rules that the case was told to use.

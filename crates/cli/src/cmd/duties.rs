@@ -85,6 +85,8 @@ fn regimes(found: &CaseDuties, lines: &mut Vec<String>) {
         let from = regime.in_force_from.map_or("not stated in the sources".to_owned(), |date| date.to_string());
         let to = regime.in_force_to.map(|date| format!(" to {date}")).unwrap_or_default();
         wrap(&format!("in force from: {from}{to}; from {}", regime.path), 4, 6, lines);
+        let by = regime.checked_by.as_deref().map(|who| format!(" by {who}")).unwrap_or_default();
+        wrap(&format!("compared with its sources on {}{by}", regime.checked), 4, 6, lines);
         for text in regime.applies_to.iter().map(|who| format!("applies to {who}")).chain(regime.note.clone()) {
             wrap(&text, 4, 6, lines);
         }

@@ -49,6 +49,9 @@ impl Forms {
             Format::Text => {
                 put(&plain(&form).lines().map(str::to_owned).collect::<Vec<_>>())?;
                 let kinds = if self.pdf { ".json, .txt and .pdf" } else { ".json and .txt" };
+                for (label, way) in form.ways() {
+                    tell!("to state {label:?}: {way}");
+                }
                 tell!("kept as {}{kinds}", self.case.join("forms").join(id.as_str()).display());
             }
         }

@@ -54,6 +54,12 @@ enum Action {
         /// When you write again: a day such as 2026-12-13, or `last`. A promise in the organisation's name; it goes into the ledger
         #[arg(long, value_name = "DATE|last")]
         next: Option<String>,
+        /// The round that they are for: from the second on, letters say what is new since the one before
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=99))]
+        round: Option<u32>,
+        /// A value of each person's own, for the slot {value}: a CSV file of two columns, key and value
+        #[arg(long, value_name = "FILE")]
+        values: Option<PathBuf>,
     },
     /// Read every letter as its reader will: length, hedges, somebody else's data …; what it finds blocks approval
     Lint,
@@ -180,14 +186,22 @@ impl Notify {
     pub fn run(self, common: &Common) -> anyhow::Result<ExitCode> {
         let settings = common.settings(&self.case);
         let mut screen = Screen::new(common.format());
-        let action = self.action.unwrap_or(Action::Draft { templates: None, next: None });
+        let action = self.action.unwrap_or(Action::Draft { templates: None, next: None, round: None, values: None });
         // Somebody may look while letters go out.
         let mut response = match &action {
             Action::Preview { .. } | Action::Status { .. } | Action::Check { .. } => Response::look(&settings, &mut screen)?,
             _ => Response::resume(&settings, &mut screen)?,
         };
         match action {
-            Action::Draft { templates, next } => draft(common, response, templates.as_deref(), next),
+            Action::Draft { templates, next, round, values } => {
+                if let Some(round) = round {
+                    response.use_round(round)?;
+                }
+                if let Some(file) = values {
+                    response.use_values(&file.display().to_string(), &texts::text(&file)?)?;
+                }
+                draft(common, response, templates.as_deref(), next)
+            }
             Action::Lint => {
                 let findings = response.lint_letters()?;
                 drop(response);

@@ -39,7 +39,8 @@ fn find(folder: &Path, extension: &str, depth: usize, paths: &mut Vec<PathBuf>) 
     Ok(())
 }
 
-fn text(path: &Path) -> anyhow::Result<String> {
+/// One text file.
+pub fn text(path: &Path) -> anyhow::Result<String> {
     let cannot = || format!("the file {} cannot be read as UTF-8 text", path.display());
     let mut text = String::new();
     // One byte more than is allowed, so that the reader of the text sees that the file is too long.

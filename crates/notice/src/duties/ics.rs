@@ -23,7 +23,8 @@ pub struct Calendar<'a> {
     pub revision: u64,
 }
 
-/// A calendar of every deadline whose clock runs. Deadlines that no instant has (`as soon as practicable`) are not in it.
+/// A calendar of every duty whose clock runs: its deadline, or a reminder on every day where the rule has no number (`as soon as
+/// practicable`). What is over is cancelled, so that it goes from the calendar that took it from an earlier file.
 pub fn write(duties: &Duties, calendar: &Calendar<'_>) -> String {
     let mut file = Lines::default();
     file.line("BEGIN:VCALENDAR");
@@ -31,24 +32,53 @@ pub fn write(duties: &Duties, calendar: &Calendar<'_>) -> String {
     file.line("PRODID:-//Strandline//duties//EN");
     file.line("CALSCALE:GREGORIAN");
     for view in &duties.duties {
-        if let (State::Running | State::Overdue, Some(due)) = (view.state, &view.deadline)
-            && let (Some(due), Some(stamp)) = (utc(due.at), utc(calendar.stamp))
-        {
-            event(&mut file, view, calendar, &due, &stamp);
+        if let (Some(when), Some(stamp)) = (When::of(view), utc(calendar.stamp)) {
+            event(&mut file, view, calendar, &when, &stamp);
         }
     }
     file.line("END:VCALENDAR");
     file.0
 }
 
-fn event(file: &mut Lines, view: &DutyView, calendar: &Calendar<'_>, due: &str, stamp: &str) {
+/// When an entry stands in the calendar.
+struct When {
+    /// `DTSTART` and what follows from it.
+    lines: Vec<String>,
+    /// What the title says of it.
+    words: &'static str,
+}
+
+impl When {
+    /// `None`: the duty is in no calendar.
+    fn of(view: &DutyView) -> Option<Self> {
+        let over = match view.state {
+            State::Running | State::Overdue | State::PartlyDone => false,
+            State::Done | State::NotRequired => true,
+            State::Waiting | State::NotInForce => return None,
+        };
+        let mut when = match (&view.deadline, &view.started) {
+            (Some(_), _) if view.state == State::PartlyDone => return None,
+            (Some(due), _) => Self { lines: vec![format!("DTSTART:{}", utc(due.at)?)], words: "due" },
+            (None, Some(started)) => {
+                Self { lines: vec![format!("DTSTART;VALUE=DATE:{}", day(started.at.at)?), "RRULE:FREQ=DAILY".to_owned()], words: "not done yet" }
+            }
+            (None, None) => return None,
+        };
+        if over {
+            when.lines.push("STATUS:CANCELLED".to_owned());
+        }
+        Some(when)
+    }
+}
+
+fn event(file: &mut Lines, view: &DutyView, calendar: &Calendar<'_>, when: &When, stamp: &str) {
     let series = if view.duty.repeats.is_some() { format!("/{}", view.reports) } else { String::new() };
     file.line("BEGIN:VEVENT");
     file.text("UID", &format!("{}{series}@{}", view.duty.id, calendar.case));
     file.line(&format!("DTSTAMP:{stamp}"));
     file.line(&format!("SEQUENCE:{}", calendar.revision));
-    file.line(&format!("DTSTART:{due}"));
-    file.text("SUMMARY", &format!("{}: due: {}", calendar.reference, view.duty.title));
+    when.lines.iter().for_each(|line| file.line(line));
+    file.text("SUMMARY", &format!("{}: {}: {}", calendar.reference, when.words, view.duty.title));
     file.text("DESCRIPTION", &description(view));
     file.line("CATEGORIES:DEADLINE");
     file.line("TRANSP:TRANSPARENT");
@@ -70,6 +100,12 @@ fn utc(at: Instant) -> Option<String> {
     let timestamp = Timestamp::from_microsecond(at.micros()).ok()?;
     // RFC 5545 has years of four digits.
     Some(timestamp.strftime("%Y%m%dT%H%M%SZ").to_string()).filter(|text| text.len() == 16)
+}
+
+/// The day in UTC: a reminder on every day of the year needs no zone.
+fn day(at: Instant) -> Option<String> {
+    let timestamp = Timestamp::from_microsecond(at.micros()).ok()?;
+    Some(timestamp.strftime("%Y%m%d").to_string()).filter(|text| text.len() == 8)
 }
 
 /// Lines of the file, folded.

@@ -141,6 +141,7 @@ impl CaseFacts {
                 time_zone: "UTC".to_owned(),
                 regimes: Vec::new(),
                 domain: None,
+                link_domains: Vec::new(),
                 contact: None,
                 safety_contact: None,
                 postal_address: Vec::new(),

@@ -36,11 +36,12 @@ pub(super) struct Found {
     value: Value,
     grounds: Vec<Ground>,
     words: Vec<String>,
+    way: Option<String>,
 }
 
 impl Found {
     fn new(value: Value, grounds: Vec<Ground>) -> Self {
-        Self { value, grounds, words: Vec::new() }
+        Self { value, grounds, words: Vec::new(), way: None }
     }
 
     fn lines(lines: Vec<String>, grounds: Vec<Ground>) -> Self {
@@ -49,6 +50,15 @@ impl Found {
 
     fn unknown(because: impl Into<String>) -> Self {
         Self::new(Value::Unknown { because: because.into() }, Vec::new())
+    }
+
+    /// The command that would state it, for whoever fills the form. It is no part of the form: an authority has no use for it.
+    fn by(self, way: impl Into<String>) -> Self {
+        Self { way: Some(way.into()), ..self }
+    }
+
+    fn no_exposures() -> Self {
+        Self::unknown("the case has no exposures yet").by("strandline expose CASE")
     }
 }
 
@@ -79,10 +89,11 @@ impl<'a> Filler<'a> {
     /// A field that the case fills; a person's answer to it stands beside.
     pub fn field(&self, id: &'static str, label: &'static str, found: Found) -> Field {
         let stated = self.answers.get(id).cloned();
-        let mut field = Field { id, label, value: found.value, stated, grounds: found.grounds, words: found.words };
+        let mut field = Field { id, label, value: found.value, stated, grounds: found.grounds, words: found.words, way: found.way };
         if let Some(stated) = &field.stated {
             if matches!(field.value, Value::Unknown { .. }) {
                 field.value = Value::Stated;
+                field.way = None;
             }
             field.grounds.push(Ground::Ledger { entry: stated.ledger_entry });
         }
@@ -91,7 +102,7 @@ impl<'a> Filler<'a> {
 
     /// A field that only a person can fill.
     pub fn ask(&self, id: &'static str, label: &'static str) -> Field {
-        self.field(id, label, Found::unknown(format!("nobody has stated it: strandline decide CASE answer {id} --text …")))
+        self.field(id, label, Found::unknown("nobody has stated it").by(format!("strandline decide CASE answer {id} --text …")))
     }
 
     /// To the second: what the evidence shows is no appointment.
@@ -187,7 +198,7 @@ impl<'a> Filler<'a> {
                 let grounds = vec![Ground::Ledger { entry: recorded.ledger_entry }];
                 Found { words: vec![knowing.expose_personal().clone()], ..Found::lines(lines, grounds) }
             }
-            None => Found::unknown(format!("nobody has recorded it: strandline decide CASE {event} --at … --knowing …")),
+            None => Found::unknown("nobody has recorded it").by(format!("strandline decide CASE {event} --at … --knowing …")),
         }
     }
 
@@ -215,7 +226,8 @@ impl<'a> Filler<'a> {
             }
         }
         if lines.is_empty() {
-            return Found::unknown(format!("nobody has recorded it: strandline decide CASE done {} --at … --given …", ids.first().unwrap_or(&"DUTY")));
+            let duty = ids.first().unwrap_or(&"DUTY");
+            return Found::unknown("nobody has recorded it").by(format!("strandline decide CASE done {duty} --at … --given …"));
         }
         Found { words, ..Found::lines(lines, grounds) }
     }
@@ -303,7 +315,7 @@ impl<'a> Filler<'a> {
 
     /// People by tier, staff and citizens apart.
     pub fn people(&self) -> Found {
-        let Some(people) = &self.facts.people else { return Found::unknown("the case has no exposures yet: run strandline expose") };
+        let Some(people) = &self.facts.people else { return Found::no_exposures() };
         let rule = self.answers.get(STAFF_QUESTION).and_then(|stated| Some((stated, stated.text.parse::<StaffRule>().ok()?)));
         let split = rule.as_ref().map(|(_, rule)| rule.split(people));
         let cell = |place: usize, count: fn(&TierCounts) -> u64| split.as_ref().map_or("unknown".to_owned(), |split| count(&split[place]).to_string());
@@ -314,7 +326,7 @@ impl<'a> Filler<'a> {
         let mut notes = tier_notes();
         notes.push(match &rule {
             Some((stated, _)) => format!("Staff, as stated by {} (ledger entry {}): {}.", stated.by, stated.ledger_entry, stated.text),
-            None => format!("Staff and citizens: unknown, because the register does not say who is staff and nobody has stated it: strandline decide CASE answer {STAFF_QUESTION} --text everyone"),
+            None => "Staff and citizens: unknown, because the register does not say who is staff and nobody has stated it.".to_owned(),
         });
         if let Some(registered) = people.registered {
             let inside: u64 = people.by_status.iter().filter(|group| group.in_register).map(|group| group.people.total()).sum();
@@ -325,14 +337,15 @@ impl<'a> Filler<'a> {
             ));
         }
         let mut grounds = vec![Ground::Table { table: "exposures" }, Ground::Coverage];
-        grounds.extend(rule.map(|(stated, _)| Ground::Ledger { entry: stated.ledger_entry }));
+        grounds.extend(rule.as_ref().map(|(stated, _)| Ground::Ledger { entry: stated.ledger_entry }));
         let columns = ["Certainty", "People", "Staff", "Citizens", "Neither known"].map(str::to_owned).to_vec();
-        Found::new(Value::Table { columns, rows, notes }, grounds)
+        let way = rule.is_none().then(|| format!("strandline decide CASE answer {STAFF_QUESTION} --text everyone"));
+        Found { way, ..Found::new(Value::Table { columns, rows, notes }, grounds) }
     }
 
     pub fn categories(&self) -> Found {
         if self.facts.people.is_none() {
-            return Found::unknown("the case has no exposures yet: run strandline expose");
+            return Found::no_exposures();
         }
         if self.facts.categories.is_empty() {
             let none = format!("No category of personal data has an exposure in this case; {}.", self.coverage);
@@ -353,7 +366,7 @@ impl<'a> Filler<'a> {
     /// Records, approximately: one for each person and type of data.
     pub fn records(&self) -> Found {
         if self.facts.people.is_none() {
-            return Found::unknown("the case has no exposures yet: run strandline expose");
+            return Found::no_exposures();
         }
         let mut sum = TierCounts::default();
         for category in &self.facts.categories {
@@ -373,7 +386,7 @@ impl<'a> Filler<'a> {
     /// Reads by the intruder: accessed is not disclosed.
     pub fn accessed(&self) -> Found {
         let accesses = &self.facts.accesses;
-        let Some(people) = &self.facts.people else { return Found::unknown("the case has no exposures yet: run strandline expose") };
+        let Some(people) = &self.facts.people else { return Found::no_exposures() };
         let mut lines = Vec::new();
         match accesses.span {
             Some(span) => lines.push(format!("{} statements of the intruder read personal data, {}.", accesses.reads, self.between(span))),
@@ -389,7 +402,7 @@ impl<'a> Filler<'a> {
 
     /// Values sent to the intruder.
     pub fn disclosed(&self) -> Found {
-        let Some(people) = &self.facts.people else { return Found::unknown("the case has no exposures yet: run strandline expose") };
+        let Some(people) = &self.facts.people else { return Found::no_exposures() };
         let lines = vec![
             format!("People with a value that was itself in what was sent to the intruder: {}.", tiers(&people.disclosed)),
             format!("People with a value that can be worked out from what was sent: {}.", tiers(&people.inferred)),
@@ -454,9 +467,9 @@ impl<'a> Filler<'a> {
                 Found { value: Value::Lines(lines), ..done }
             }
             _ => match self.decided(duties) {
-                Found { value: Value::Lines(mut lines), grounds, words } => {
+                Found { value: Value::Lines(mut lines), grounds, words, .. } => {
                     lines.push(line);
-                    Found { value: Value::Lines(lines), grounds, words }
+                    Found { words, ..Found::lines(lines, grounds) }
                 }
                 _ => Found::unknown(format!("nobody has recorded that they were informed, or why not; {line}")),
             },
@@ -480,10 +493,8 @@ impl<'a> Filler<'a> {
             }
         }
         if lines.is_empty() {
-            return Found::unknown(format!(
-                "nobody has decided it: strandline decide CASE required {0} --why …, or not-required {0}",
-                duties.first().unwrap_or(&"DUTY")
-            ));
+            let duty = duties.first().unwrap_or(&"DUTY");
+            return Found::unknown("nobody has decided it").by(format!("strandline decide CASE required {duty} --why …, or not-required {duty}"));
         }
         Found { words, ..Found::lines(lines, grounds) }
     }

@@ -261,3 +261,14 @@ fn every_question_has_one_label() {
     assert!(questions.windows(2).all(|pair| pair[0].0 < pair[1].0));
     assert!(questions.iter().any(|(id, _)| *id == "staff_are"));
 }
+
+#[test]
+fn no_form_prints_a_command_of_ours_and_what_states_a_field_stands_beside_it() {
+    for id in FormId::ALL {
+        let form = fill(id, &facts());
+        let shown = format!("{}{}", plain(&form), serde_json::to_string(&form).expect("a form is JSON"));
+        assert!(!shown.contains("strandline"), "{} prints a command", id.as_str());
+        assert!(form.ways().all(|(_, way)| way.starts_with("strandline ")));
+    }
+    assert!(fill(FormId::Pcpd, &facts()).ways().count() > 0);
+}

@@ -8,7 +8,10 @@ use serde::Deserialize;
 use toml::Spanned;
 use toml::value::Datetime;
 
-use super::{Audience, CountedFrom, Deadline, Duty, EVENTS, Ends, Force, LawError, Period, Regime, Repeats, RestsOn, Standing, Trigger, Unit};
+use super::{
+    Audience, Check, CountedFrom, Deadline, Duty, EVENTS, Ends, Force, LawError, LetterForm, LetterRules, Period, Regime, Repeats, RestsOn, Span, Standing,
+    Status, Trigger, Unit,
+};
 use crate::calendar::{Calendar, weekday};
 use crate::forms;
 
@@ -49,6 +52,15 @@ struct File {
     duties: Vec<Spanned<RawDuty>>,
 }
 
+/// A file with several regimes, each with its duties: a table of places whose rules differ in a few numbers.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TableFile {
+    schema: Spanned<i64>,
+    #[serde(rename = "regime")]
+    regimes: Vec<Spanned<RawRegime>>,
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawRegime {
@@ -59,14 +71,38 @@ struct RawRegime {
     applies_to: Option<String>,
     rests_on: RestsOn,
     checked: Spanned<Datetime>,
+    checked_by: Option<String>,
+    #[serde(default)]
+    status: Status,
     in_force_from: Option<Spanned<Datetime>>,
     in_force_to: Option<Spanned<Datetime>>,
     time_zone: Option<Spanned<String>>,
     calendar: Option<Spanned<String>>,
-    #[serde(default)]
-    email_needs_consent: bool,
+    letters: Option<Spanned<RawLetters>>,
     sources: Spanned<Vec<String>>,
     note: Option<String>,
+    /// In a file with several regimes; elsewhere duties stand beside the regime.
+    #[serde(default, rename = "duty")]
+    duties: Vec<Spanned<RawDuty>>,
+}
+
+/// What a law asks of letters.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawLetters {
+    #[serde(default)]
+    email_needs_consent: bool,
+    points: Option<Spanned<i64>>,
+    #[serde(default)]
+    form: BTreeMap<String, RawForm>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawForm {
+    title: Spanned<String>,
+    #[serde(default)]
+    headings: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -82,6 +118,7 @@ struct RawDuty {
     deadline: Spanned<RawDeadline>,
     condition: Option<String>,
     threshold_people: Option<Spanned<i64>>,
+    fewer_than_people: Option<Spanned<i64>>,
     #[serde(default)]
     contents: Vec<String>,
     must_not_contain: Option<String>,
@@ -95,6 +132,13 @@ struct RawDuty {
     standing: Option<Standing>,
     binding: Option<bool>,
     rests_on: Option<RestsOn>,
+    #[serde(default)]
+    sources: Vec<String>,
+    checked: Option<Spanned<Datetime>>,
+    checked_by: Option<String>,
+    status: Option<Status>,
+    in_force_from: Option<Spanned<Datetime>>,
+    in_force_to: Option<Spanned<Datetime>>,
     note: Option<String>,
 }
 
@@ -140,8 +184,8 @@ struct RawCalendar {
     sources: Spanned<Vec<String>>,
 }
 
-/// Reads one file. A regime file is checked further by [`Written::check`], once the calendars are known.
-pub(super) fn parse(path: &str, text: &str) -> Result<Parsed, LawError> {
+/// Reads one file. A regime is checked further by [`Written::check`], once the calendars are known.
+pub(super) fn parse(path: &str, text: &str) -> Result<Vec<Parsed>, LawError> {
     let lines = std::iter::once(0).chain(text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1)).collect();
     let place = Place { path: path.to_owned(), lines };
     if text.len() > FILE_BYTES_LIMIT {
@@ -150,10 +194,21 @@ pub(super) fn parse(path: &str, text: &str) -> Result<Parsed, LawError> {
     // A header line decides: it keeps the error of a broken file about what its writer meant.
     if text.lines().any(|line| line.trim() == "[calendar]") {
         let file: CalendarFile = toml::from_str(text).map_err(|error| place.of_toml(&error))?;
-        return Ok(Parsed::Calendar(check_calendar(&place, file)?));
+        return Ok(vec![Parsed::Calendar(check_calendar(&place, file)?)]);
     }
-    let file = toml::from_str(text).map_err(|error| place.of_toml(&error))?;
-    Ok(Parsed::Regime(Box::new(Written { place, file })))
+    if text.lines().any(|line| line.trim() == "[[regime]]") {
+        let file: TableFile = toml::from_str(text).map_err(|error| place.of_toml(&error))?;
+        place.schema(&file.schema)?;
+        let written = |mut regime: Spanned<RawRegime>| {
+            let duties = std::mem::take(&mut regime.get_mut().duties);
+            let file = File { schema: file.schema.clone(), regime, events: BTreeMap::new(), duties };
+            Parsed::Regime(Box::new(Written { place: place.clone(), file }))
+        };
+        return Ok(file.regimes.into_iter().map(written).collect());
+    }
+    let mut file: File = toml::from_str(text).map_err(|error| place.of_toml(&error))?;
+    file.duties.append(&mut file.regime.get_mut().duties);
+    Ok(vec![Parsed::Regime(Box::new(Written { place, file }))])
 }
 
 impl Place {
@@ -269,7 +324,8 @@ impl Written {
         let raw = file.regime.get_ref();
         let id = place.id(&raw.id)?;
         check_names(&place, raw, calendars)?;
-        let (from, to) = in_force(&place, raw)?;
+        let days = in_force(&place, raw.in_force_from.as_ref(), raw.in_force_to.as_ref())?;
+        let checked = Check { on: place.date(&raw.checked)?, by: raw.checked_by.clone() };
         let events = check_events(&place, &file.events)?;
         if raw.sources.get_ref().is_empty() {
             return Err(place.at(&raw.sources, "the regime names no source".to_owned(), "say where the rule stands, or who set it"));
@@ -280,7 +336,7 @@ impl Written {
                 return Err(place.at(own, format!("two duties have the id {:?}", own.get_ref()), "give one of them another id"));
             }
         }
-        let context = Context { place: &place, regime: &id, raw, events: &events, ids: &ids };
+        let context = Context { place: &place, regime: &id, raw, events: &events, ids: &ids, checked: &checked };
         let duties: Vec<Duty> = file.duties.iter().map(|duty| context.duty(duty)).collect::<Result<_, _>>()?;
         if duties.is_empty() {
             return Err(place.at(&file.regime, "the regime has no duty".to_owned(), "add a [[duty]]"));
@@ -288,12 +344,12 @@ impl Written {
         Ok(Regime {
             name: raw.name.get_ref().clone(),
             applies_to: raw.applies_to.clone(),
-            in_force_from: from,
-            in_force_to: to,
-            email_needs_consent: raw.email_needs_consent,
+            days,
+            status: raw.status,
+            letters: letter_rules(&place, raw)?,
             time_zone: raw.time_zone.as_ref().map(|zone| zone.get_ref().clone()),
             calendar: raw.calendar.as_ref().map(|calendar| calendar.get_ref().clone()),
-            checked: place.date(&raw.checked)?,
+            checked,
             sources: raw.sources.get_ref().clone(),
             note: raw.note.clone(),
             duties,
@@ -324,14 +380,36 @@ fn check_names(place: &Place, raw: &RawRegime, calendars: &BTreeMap<String, Cale
     Ok(())
 }
 
-fn in_force(place: &Place, raw: &RawRegime) -> Result<(Option<Date>, Option<Date>), LawError> {
-    let from = raw.in_force_from.as_ref().map(|date| place.date(date)).transpose()?;
-    let to = raw.in_force_to.as_ref().map(|date| place.date(date)).transpose()?;
-    match (from, to, &raw.in_force_to) {
-        (Some(from), Some(to), Some(written)) if to < from => {
-            Err(place.at(written, "the regime ends before it begins".to_owned(), "write an in_force_to after in_force_from"))
+/// Larger than any page of a letter is set in.
+const POINTS_LIMIT: u32 = 24;
+
+fn letter_rules(place: &Place, raw: &RawRegime) -> Result<LetterRules, LawError> {
+    let Some(written) = &raw.letters else { return Ok(LetterRules::default()) };
+    let letters = written.get_ref();
+    let points = letters.points.as_ref().map(|points| place.amount(points, "a size of type")).transpose()?;
+    if let (Some(written), Some(points)) = (&letters.points, points)
+        && points > POINTS_LIMIT
+    {
+        return Err(place.at(written, format!("no letter is set in {points} points"), &format!("write at most {POINTS_LIMIT}")));
+    }
+    let mut forms = BTreeMap::new();
+    for (language, form) in &letters.form {
+        if form.title.get_ref().trim().is_empty() || form.headings.iter().any(|heading| heading.trim().is_empty()) {
+            return Err(place.at(&form.title, "a title or a heading says nothing".to_owned(), "write the law's own words"));
         }
-        _ => Ok((from, to)),
+        let form = LetterForm { regime: raw.id.get_ref().clone(), title: form.title.get_ref().clone(), headings: form.headings.clone() };
+        forms.insert(language.clone(), form);
+    }
+    Ok(LetterRules { email_needs_consent: letters.email_needs_consent, points, forms })
+}
+
+fn in_force(place: &Place, from: Option<&Spanned<Datetime>>, to: Option<&Spanned<Datetime>>) -> Result<Span, LawError> {
+    let days = Span { from: from.map(|date| place.date(date)).transpose()?, to: to.map(|date| place.date(date)).transpose()? };
+    match (days.from, days.to, to) {
+        (Some(first), Some(last), Some(written)) if last < first => {
+            Err(place.at(written, "the rule ends before it begins".to_owned(), "write an in_force_to after in_force_from"))
+        }
+        _ => Ok(days),
     }
 }
 
@@ -355,12 +433,17 @@ struct Context<'a> {
     raw: &'a RawRegime,
     events: &'a BTreeMap<String, String>,
     ids: &'a [&'a Spanned<String>],
+    checked: &'a Check,
 }
 
 impl Context<'_> {
     fn duty(&self, written: &Spanned<RawDuty>) -> Result<Duty, LawError> {
         let raw = written.get_ref();
         let binding = raw.binding.unwrap_or(self.raw.binding);
+        let people = |written: &Option<Spanned<i64>>| match written {
+            Some(people) => self.place.amount(people, "a threshold").map(|people| Some(u64::from(people))),
+            None => Ok(None),
+        };
         Ok(Duty {
             id: format!("{}/{}", self.regime, self.place.id(&raw.id)?),
             title: raw.title.get_ref().clone(),
@@ -370,7 +453,8 @@ impl Context<'_> {
             trigger_means: raw.trigger_means.clone(),
             deadline: self.deadline(&raw.deadline)?,
             condition: raw.condition.clone(),
-            threshold_people: raw.threshold_people.as_ref().map(|people| self.place.amount(people, "a threshold")).transpose()?.map(u64::from),
+            threshold_people: people(&raw.threshold_people)?,
+            fewer_than_people: people(&raw.fewer_than_people)?,
             contents: raw.contents.clone(),
             must_not_contain: raw.must_not_contain.clone(),
             exceptions: raw.exceptions.clone(),
@@ -382,8 +466,20 @@ impl Context<'_> {
             standing: raw.standing.unwrap_or(self.raw.standing),
             force: if binding { Force::Binding } else { Force::Voluntary },
             rests_on: raw.rests_on.unwrap_or(self.raw.rests_on),
+            sources: raw.sources.clone(),
+            checked: self.checked(raw)?,
+            status: raw.status.unwrap_or(self.raw.status),
+            days: in_force(self.place, raw.in_force_from.as_ref(), raw.in_force_to.as_ref())?,
             note: raw.note.clone(),
         })
+    }
+
+    /// The duty's own comparison, or else the regime's. A day of its own without a name is nobody's.
+    fn checked(&self, raw: &RawDuty) -> Result<Check, LawError> {
+        match &raw.checked {
+            Some(on) => Ok(Check { on: self.place.date(on)?, by: raw.checked_by.clone() }),
+            None => Ok(Check { on: self.checked.on, by: raw.checked_by.clone().or_else(|| self.checked.by.clone()) }),
+        }
     }
 
     fn trigger(&self, raw: &RawDuty) -> Result<Trigger, LawError> {
@@ -415,30 +511,32 @@ impl Context<'_> {
 
     fn deadline(&self, written: &Spanned<RawDeadline>) -> Result<Deadline, LawError> {
         let raw = written.get_ref();
-        match (&raw.within, &raw.promptly) {
-            (Some(_), Some(words)) => Err(self.place.at(words, "the deadline has both within and promptly".to_owned(), "keep one of them")),
-            (None, None) => Err(self.place.at(written, "the deadline has neither within nor promptly".to_owned(), "write { within = 72, unit = \"hours\" }")),
-            (None, Some(words)) if words.get_ref().trim().is_empty() => {
-                Err(self.place.at(words, "promptly says nothing".to_owned(), "give the rule's own words"))
-            }
-            (None, Some(words)) => Ok(Deadline::Promptly(words.get_ref().clone())),
-            (Some(within), None) => {
-                let Some(unit) = &raw.unit else {
-                    return Err(self.place.at(within, "the deadline has no unit".to_owned(), "add unit = \"hours\" (or minutes, days, business_days, months)"));
-                };
-                if *unit.get_ref() == Unit::BusinessDays && self.raw.calendar.is_none() {
-                    return Err(self.place.at(unit, "business days need a holiday calendar".to_owned(), "add calendar = \"hk\" (or another) to [regime]"));
-                }
-                let closed_weekdays = self.place.weekdays(&raw.closed_weekdays)?;
-                Ok(Deadline::Within(Period {
-                    amount: self.place.amount(within, "a deadline")?,
-                    unit: *unit.get_ref(),
-                    ends: raw.ends.unwrap_or_default(),
-                    from: raw.from.unwrap_or_default(),
-                    closed_weekdays,
-                }))
-            }
+        if let Some(words) = &raw.promptly
+            && words.get_ref().trim().is_empty()
+        {
+            return Err(self.place.at(words, "promptly says nothing".to_owned(), "give the rule's own words"));
         }
+        if raw.within.is_none() && raw.promptly.is_none() {
+            return Err(self.place.at(written, "the deadline has neither within nor promptly".to_owned(), "write { within = 72, unit = \"hours\" }"));
+        }
+        let promptly = raw.promptly.as_ref().map(|words| words.get_ref().clone());
+        Ok(Deadline { promptly, within: raw.within.as_ref().map(|within| self.period(raw, within)).transpose()? })
+    }
+
+    fn period(&self, raw: &RawDeadline, within: &Spanned<i64>) -> Result<Period, LawError> {
+        let Some(unit) = &raw.unit else {
+            return Err(self.place.at(within, "the deadline has no unit".to_owned(), "add unit = \"hours\" (or minutes, days, business_days, months)"));
+        };
+        if *unit.get_ref() == Unit::BusinessDays && self.raw.calendar.is_none() {
+            return Err(self.place.at(unit, "business days need a holiday calendar".to_owned(), "add calendar = \"hk\" (or another) to [regime]"));
+        }
+        Ok(Period {
+            amount: self.place.amount(within, "a deadline")?,
+            unit: *unit.get_ref(),
+            ends: raw.ends.unwrap_or_default(),
+            from: raw.from.unwrap_or_default(),
+            closed_weekdays: self.place.weekdays(&raw.closed_weekdays)?,
+        })
     }
 
     fn repeats(&self, raw: &RawRepeats, deadline: &Spanned<RawDeadline>) -> Result<Repeats, LawError> {

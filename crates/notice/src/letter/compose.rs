@@ -1,6 +1,6 @@
 //! One letter from one person's exposures: the tier chooses the sentences, the templates hold them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::tz::TimeZone;
 use strandline_model::document::{Block, Document, Field};
@@ -113,6 +113,52 @@ fn when(seen: Interval, texts: &Texts, zone: &TimeZone) -> String {
     span(seen, "day", ["when-at", "when-same-day", "when-days"], texts, zone)
 }
 
+/// What a person is to somebody whose records tell of them too, as categories.txt calls it.
+pub(super) fn about_category(about: &str) -> String {
+    format!("about_{about}")
+}
+
+/// The sentence that asks the person to tell others of whom the same records tell.
+pub(super) fn tell_others(recipient: &Recipient<'_>, texts: &Texts) -> Option<String> {
+    (!recipient.tells.is_empty()).then_some(())?;
+    let names: Vec<String> = recipient.tells.iter().map(|about| texts.category(&about_category(about))).collect();
+    let names = listed(&names, texts);
+    texts.sentence("tell-others").fill(|_| Some(&names))
+}
+
+/// How sure a letter is of each category, and whether the value itself was sent.
+pub(super) fn told_of(exposures: &[Exposure]) -> BTreeMap<String, (Certainty, Basis)> {
+    strongest(exposures).into_iter().map(|(category, told)| (category.to_owned(), (told.certainty, told.basis))).collect()
+}
+
+/// The sentence of a later round on what its letter says that the one before did not.
+pub(super) fn news(recipient: &Recipient<'_>, facts: &Facts<'_>, texts: &Texts) -> Option<String> {
+    let before = recipient.before?;
+    let now = told_of(recipient.exposures);
+    let day = written(before.at, "date", texts, &zone(facts));
+    let categories: BTreeSet<&String> = before.told.keys().chain(now.keys()).collect();
+    let changed: Vec<String> = categories.into_iter().filter(|c| before.told.get(*c) != now.get(*c)).map(|c| texts.category(c)).collect();
+    if changed.is_empty() {
+        return texts.sentence("news-nothing").fill(|_| Some(&day));
+    }
+    let changed = listed(&changed, texts);
+    texts.sentence("news-changed").fill(|slot| Some(if slot == "day" { &day } else { &changed }))
+}
+
+/// Names side by side, as the language parts them.
+fn listed(names: &[String], texts: &Texts) -> String {
+    let comma = texts.sentence("comma").plain();
+    let blank = if comma.ends_with(super::pattern::is_wide) { "" } else { " " };
+    names.join(&format!("{comma}{blank}"))
+}
+
+/// The sentence that says why data is held about somebody who is none of our people.
+pub(super) fn because(recipient: &Recipient<'_>, texts: &Texts) -> Option<String> {
+    let about = &recipient.entry?.belongs_to.as_ref()?.about;
+    let name = texts.category(&about_category(about));
+    texts.sentence("because").fill(|_| Some(&name))
+}
+
 /// The sentence on when the organisation writes again.
 pub(super) fn next_sentence(facts: &Facts<'_>, texts: &Texts) -> String {
     let day = next_day(facts, texts).unwrap_or_default();
@@ -191,6 +237,7 @@ impl Composer<'_> {
             ],
             blocks: self.blocks(),
             window: Window::named(self.facts.organisation.envelope_window.as_deref().unwrap_or(window::USUAL)),
+            points: self.facts.rules.points,
         };
         self.addressee.attention.sort_unstable();
         self.addressee.attention.dedup();
@@ -245,6 +292,10 @@ impl Composer<'_> {
         add("stopped", self.facts.stopped_at.map(|at| self.date(at)));
         add("checked", self.checked());
         add("about", self.addressee.about(self.texts));
+        add("because", because(self.recipient, self.texts));
+        add("others", tell_others(self.recipient, self.texts));
+        add("news", news(self.recipient, self.facts, self.texts));
+        add("value", self.recipient.entry.and_then(|entry| entry.given.as_ref()).map(|value| value.expose_personal().clone()));
         add("code", self.recipient.code.map(str::to_owned));
         add("namesake", self.recipient.record_ending.and_then(|ending| self.texts.sentence("namesake").fill(|_| Some(ending))));
         add("departed", (self.addressee.status == Status::Departed).then(|| self.sentence("departed")));

@@ -17,15 +17,18 @@ mod template;
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
 use strandline_model::document::Document;
 use strandline_model::estate::Organisation;
-use strandline_model::exposure::{Certainty, Exposure};
+use strandline_model::exposure::{Basis, Certainty, Exposure};
 use strandline_model::letter::Channel;
 use strandline_model::letter_word::{Gate, Place};
 use strandline_model::personal::Personal;
 use strandline_model::register::RegisterEntry;
 use strandline_model::time::{Instant, Interval};
 use thiserror::Error;
+
+use crate::law::LetterRules;
 
 pub use compose::draft;
 pub use mail::Mail;
@@ -57,14 +60,14 @@ pub struct Facts<'a> {
     pub drafted_at: Instant,
     /// When the organisation writes again.
     pub next: Next,
-    /// Whether a law of the case lets people be written to by e-mail only if they agreed to it.
-    pub email_needs_consent: bool,
+    /// What the laws that the person falls under ask of the letter.
+    pub rules: &'a LetterRules,
     /// Every category that the estate describes, sorted: those without an exposure were not touched.
     pub categories: &'a [String],
 }
 
 /// The person a letter goes to, and what is known.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Recipient<'a> {
     /// The subject's key.
     pub key: &'a str,
@@ -80,6 +83,27 @@ pub struct Recipient<'a> {
     pub gate: Gate,
     /// Whose the mailbox is, as far as the register tells ([`SharedMailboxes`]).
     pub mailbox: Mailbox,
+    /// Other people of whom records with the person's tell, that were reached too and have no letter of their own: `kin`, `referee` …
+    /// The person is asked to tell them.
+    pub tells: &'a [String],
+    /// What the last letter of an earlier round told the person.
+    pub before: Option<&'a Before>,
+}
+
+/// What a letter of an earlier round told somebody.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Before {
+    /// When it was put aside for sending.
+    pub at: Instant,
+    /// How sure it was of each category, and whether the value itself was sent.
+    pub told: BTreeMap<String, (Certainty, Basis)>,
+}
+
+impl Before {
+    /// What a letter tells of these exposures.
+    pub fn of(exposures: &[Exposure], at: Instant) -> Self {
+        Self { at, told: compose::told_of(exposures) }
+    }
 }
 
 /// Whose a mailbox is, as far as the register tells.
@@ -272,6 +296,11 @@ impl Letter {
     /// The letter as plain text, from the same parts as the printed one.
     pub fn plain_text(&self) -> Personal<String> {
         Personal::new(mail::plain_text(self.document.expose_personal()))
+    }
+
+    /// The letter as HTML, from the same parts.
+    pub fn html(&self) -> Personal<String> {
+        Personal::new(mail::html(self.document.expose_personal()))
     }
 
     /// The letter as a mail; `None` where mail is no way to the person.

@@ -3,7 +3,7 @@
 use super::template::TemplateError;
 
 /// Slots of a body that stand within a line.
-pub(super) const INLINE_SLOTS: [&str; 19] = [
+pub(super) const INLINE_SLOTS: [&str; 23] = [
     "organisation",
     "domain",
     "reference",
@@ -23,6 +23,10 @@ pub(super) const INLINE_SLOTS: [&str; 19] = [
     "departed",
     "leads_to",
     "about",
+    "because",
+    "others",
+    "news",
+    "value",
 ];
 
 /// Slots of a body that are blocks, each on a line of its own.

@@ -86,7 +86,7 @@ impl Addressee {
                 }
             }
         }
-        if facts.email_needs_consent && !agreed && self.email.is_some() {
+        if facts.rules.email_needs_consent && !agreed && self.email.is_some() {
             self.attention.push(Attention::EmailNotAgreed);
             self.email = None;
         }

@@ -185,6 +185,10 @@ const SENTENCE_SLOTS: &[(&str, &[&str])] = &[
     ("addressee-guardian", &["name"]),
     ("care-of", &["reader"]),
     ("about", &["name"]),
+    ("because", &["about"]),
+    ("tell-others", &["others"]),
+    ("news-changed", &["day", "changed"]),
+    ("news-nothing", &["day"]),
     ("opening-confirmed", &[]),
     ("opening-likely", &[]),
     ("opening-possible", &[]),
@@ -265,7 +269,7 @@ impl Texts {
     /// Every category that the templates have a name for.
     #[cfg(test)]
     pub(super) fn named_categories(&self) -> impl Iterator<Item = &str> {
-        self.categories.keys().map(String::as_str)
+        self.categories.keys().map(String::as_str).filter(|id| !id.starts_with("about_"))
     }
 
     /// Whether the templates say what a category is called.
@@ -301,7 +305,8 @@ impl Templates {
 
     /// The built-in templates, and over them an organisation's own files, given as (path within its folder, text).
     ///
-    /// For each file the first of these that has it counts: own folder of a regime (in the order of `regimes`), own `default`.
+    /// For each file the first of these that has it counts: own folder of a regime (in the order of `regimes`), own `default`, a regime's
+    /// that comes with Strandline, and its `default`.
     /// In `subject`, `sentences` and `categories` that holds for each section; the other files count whole. Files that do not end
     /// in `.txt` belong to the layout and are passed over.
     ///
@@ -314,8 +319,14 @@ impl Templates {
         // Farthest first: what comes later is laid over it. The path is the tie-break.
         own.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.path.cmp(b.1.path)));
         let mut raw = Raw::default();
-        for (path, text) in BUILT_IN {
-            raw.lay(&Place::of(path).expect("a built-in path has a folder, a language and a file"), text)?;
+        let mut built_in: Vec<(usize, Place<'_>, &str)> = BUILT_IN
+            .iter()
+            .map(|(path, text)| (Place::of(path).expect("a built-in path has a folder, a language and a file"), *text))
+            .filter_map(|(place, text)| Some((order(place.folder)?, place, text)))
+            .collect();
+        built_in.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.path.cmp(b.1.path)));
+        for (_, place, text) in &built_in {
+            raw.lay(place, text)?;
         }
         for (_, place, text) in &own {
             raw.lay(place, text)?;
@@ -498,4 +509,8 @@ const BUILT_IN: &[(&str, &str)] = built_in![
     "default/zh-Hant/body-possible.txt",
     "default/zh-Hant/body-not-reached.txt",
     "default/zh-Hant/body-deceased.txt",
+    "us-ca/en/subject.txt",
+    "us-ca/en/body.txt",
+    "us-ca/en/body-possible.txt",
+    "us-ca/en/body-deceased.txt",
 ];

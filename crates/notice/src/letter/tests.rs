@@ -7,11 +7,12 @@ use strandline_model::estate::{Contact, Organisation};
 use strandline_model::exposure::{Basis, Certainty, Exposure};
 use strandline_model::letter_word::Gate;
 use strandline_model::personal::Personal;
-use strandline_model::register::RegisterEntry;
+use strandline_model::register::{BelongsTo, RegisterEntry};
 use strandline_model::time::{Instant, Interval};
 
 use super::lint::{Finding, Rule, Strangers, check_pages, lint};
 use super::*;
+use crate::law::LetterRules;
 
 const HOUR: i64 = 3_600_000_000;
 const BREAK_IN: Instant = Instant(1_795_466_660_000_000);
@@ -26,6 +27,7 @@ fn organisation() -> Organisation {
         time_zone: "Asia/Hong_Kong".into(),
         regimes: vec![],
         domain: Some("harbour.example.hk".into()),
+        link_domains: vec![],
         contact: Some(Contact {
             name: both("Privacy Office", "私隱辦事處"),
             phone: Some("+852 2000 0300".into()),
@@ -90,6 +92,7 @@ struct Case {
     templates: Templates,
     register: Vec<RegisterEntry>,
     categories: Vec<String>,
+    rules: LetterRules,
 }
 
 impl Case {
@@ -103,6 +106,7 @@ impl Case {
             templates: Templates::built_in(),
             register,
             categories: categories(),
+            rules: LetterRules::default(),
         }
     }
 
@@ -117,7 +121,7 @@ impl Case {
             account: &self.account,
             measures: &self.measures,
             drafted_at: BREAK_IN.plus_micros(30 * HOUR),
-            email_needs_consent: false,
+            rules: &self.rules,
             next: self.next,
             categories: &self.categories,
         }
@@ -134,6 +138,8 @@ impl Case {
             record_ending: endings.get(&entry.key).map(String::as_str),
             gate: Gate::Unset,
             mailbox: Mailbox::Own,
+            tells: &[],
+            before: None,
         };
         let letter = draft(&recipient, &self.facts(), &self.templates).expect("the case has what a letter needs");
         let findings = self.lint(&letter, number, exposures);
@@ -151,6 +157,8 @@ impl Case {
             record_ending: endings.get(&entry.key).map(String::as_str),
             gate: Gate::Unset,
             mailbox: Mailbox::Own,
+            tells: &[],
+            before: None,
         };
         let strangers = Strangers::of(self.register.iter(), &self.facts(), &self.templates);
         lint(letter, &recipient, &self.facts(), &self.templates, &strangers)
@@ -232,7 +240,17 @@ fn no_letter_says_not_touched_without_a_window() {
     let (letter, _) = case.draft(0, &mixed("P00007"));
     assert!(!letter.plain_text().expose_personal().contains("Not touched"));
     let entry = chan("en");
-    let recipient = Recipient { key: "P00007", entry: Some(&entry), exposures: &[], code: None, record_ending: None, gate: Gate::Unset, mailbox: Mailbox::Own };
+    let recipient = Recipient {
+        key: "P00007",
+        entry: Some(&entry),
+        exposures: &[],
+        code: None,
+        record_ending: None,
+        gate: Gate::Unset,
+        mailbox: Mailbox::Own,
+        tells: &[],
+        before: None,
+    };
     assert_eq!(draft(&recipient, &case.facts(), &case.templates).err(), Some(DraftError::NotCovered));
 }
 
@@ -242,8 +260,28 @@ fn what_belongs_to_another_is_refused() {
     let entry = chan("en");
     let others = mixed("P00008");
     let refuse = |recipient: Recipient<'_>| assert_eq!(draft(&recipient, &case.facts(), &case.templates).err(), Some(DraftError::OtherPerson));
-    refuse(Recipient { key: "P00007", entry: Some(&entry), exposures: &others, code: None, record_ending: None, gate: Gate::Unset, mailbox: Mailbox::Own });
-    refuse(Recipient { key: "P00008", entry: Some(&entry), exposures: &others, code: None, record_ending: None, gate: Gate::Unset, mailbox: Mailbox::Own });
+    refuse(Recipient {
+        key: "P00007",
+        entry: Some(&entry),
+        exposures: &others,
+        code: None,
+        record_ending: None,
+        gate: Gate::Unset,
+        mailbox: Mailbox::Own,
+        tells: &[],
+        before: None,
+    });
+    refuse(Recipient {
+        key: "P00008",
+        entry: Some(&entry),
+        exposures: &others,
+        code: None,
+        record_ending: None,
+        gate: Gate::Unset,
+        mailbox: Mailbox::Own,
+        tells: &[],
+        before: None,
+    });
 }
 
 #[test]
@@ -319,7 +357,17 @@ fn what_the_register_lacks_is_listed_and_nobody_is_dropped() {
 fn a_person_beside_the_register_gets_a_letter_that_waits() {
     let case = Case::new(vec![]);
     let exposures = mixed("P1");
-    let recipient = Recipient { key: "P1", entry: None, exposures: &exposures, code: None, record_ending: None, gate: Gate::Unset, mailbox: Mailbox::Own };
+    let recipient = Recipient {
+        key: "P1",
+        entry: None,
+        exposures: &exposures,
+        code: None,
+        record_ending: None,
+        gate: Gate::Unset,
+        mailbox: Mailbox::Own,
+        tells: &[],
+        before: None,
+    };
     let letter = draft(&recipient, &case.facts(), &case.templates).expect("it is drafted");
     assert_eq!((letter.attention.as_slice(), letter.is_held()), ([Attention::NotInRegister].as_slice(), true));
     assert!(letter.mail().is_none() && !letter.plain_text().expose_personal().contains("P1"), "a key can be an identity number");
@@ -456,7 +504,8 @@ fn long_and_hard_text_is_found() {
     check_paragraph("en", &format!("{hard} ").repeat(4), &[Rule::Readability]);
     check_paragraph("zh-Hant", "入侵者進入系統之後在多部伺服器之間移動並且讀取了許多人員的紀錄然後離開。", &[Rule::ClauseLength]);
     check_paragraph("zh-Hant", &"我們已經通知你。".repeat(60), &[Rule::Length]);
-    assert_eq!((check_pages(1), check_pages(2).map(|f| f.rule)), (None, Some(Rule::Length)));
+    assert_eq!((check_pages(1, None), check_pages(2, None).map(|f| f.rule)), (None, Some(Rule::Length)));
+    assert_eq!((check_pages(2, Some(10)), check_pages(3, Some(10)).map(|f| f.rule)), (None, Some(Rule::Length)));
 }
 
 #[test]
@@ -573,6 +622,8 @@ fn a_letter_without_a_day_ahead_or_a_contact_is_found() {
         record_ending: None,
         gate: Gate::Unset,
         mailbox: Mailbox::Own,
+        tells: &[],
+        before: None,
     };
     let letter = draft(&recipient, &case.facts(), &case.templates).expect("it is drafted");
     assert!(!letter.plain_text().expose_personal().contains("Your code"), "a line whose slot is empty is left out");
@@ -606,6 +657,8 @@ fn gated(entry: RegisterEntry, gate: Gate) -> (bool, Vec<String>, String, Vec<Ch
         record_ending: None,
         gate,
         mailbox: Mailbox::Own,
+        tells: &[],
+        before: None,
     };
     let letter = draft(&recipient, &case.facts(), &case.templates).expect("the case has what a letter needs");
     let findings = lint(&letter, &recipient, &case.facts(), &case.templates, &Strangers::of(case.register.iter(), &case.facts(), &case.templates));
@@ -699,6 +752,8 @@ fn nobody_is_mailed_where_nobody_or_everybody_reads() {
         record_ending: None,
         gate: Gate::Unset,
         mailbox: Mailbox::Shared,
+        tells: &[],
+        before: None,
     };
     let letter = draft(&shared, &case.facts(), &case.templates).expect("the case has what a letter needs");
     assert_eq!((letter.attention.as_slice(), letter.channels.as_slice()), (&[SharedMailbox][..], &[Post][..]));
@@ -746,7 +801,8 @@ fn a_category_without_words_of_its_own_is_found_and_a_pattern_refused() {
 fn where_a_law_asks_for_consent_only_who_agreed_is_mailed() {
     let ways = |agreed: bool, needs: bool| {
         let case = Case::new(vec![RegisterEntry { email_agreed: agreed, ..chan("en") }]);
-        let facts = Facts { email_needs_consent: needs, ..case.facts() };
+        let rules = LetterRules { email_needs_consent: needs, ..LetterRules::default() };
+        let facts = Facts { rules: &rules, ..case.facts() };
         let exposures = mixed("P00007");
         let recipient = Recipient {
             key: "P00007",
@@ -756,6 +812,8 @@ fn where_a_law_asks_for_consent_only_who_agreed_is_mailed() {
             record_ending: None,
             gate: Gate::Unset,
             mailbox: Mailbox::Own,
+            tells: &[],
+            before: None,
         };
         draft(&recipient, &facts, &case.templates).expect("the case has what a letter needs").channels
     };
@@ -763,4 +821,117 @@ fn where_a_law_asks_for_consent_only_who_agreed_is_mailed() {
     assert_eq!(ways(false, false), [Email, Post]);
     assert_eq!(ways(true, true), [Email, Post]);
     assert_eq!(ways(false, true), [Post]);
+}
+
+#[test]
+fn a_letter_under_californias_law_has_its_title_and_headings_and_type() {
+    let book = crate::law::LawBook::built_in().expect("kept");
+    let californian = vec!["us-ca".to_owned()];
+    let mut case = Case::new(vec![RegisterEntry { email_agreed: true, ..chan("en") }, RegisterEntry { email_agreed: true, ..chan("zh-Hant") }]);
+    case.rules = book.letter_rules(&californian);
+    let exposures = [exposure("P00007", "name", Certainty::Confirmed, Basis::Disclosed)];
+    let (_, findings) = case.draft(0, &exposures);
+    let lacking: Vec<_> = findings.iter().filter(|f| f.rule == Rule::LawForm).map(|f| f.place.as_str()).collect();
+    assert_eq!(lacking, ["the headings", "the subject"], "the usual letter has neither");
+    case.templates = Templates::read(&[], &californian).expect("kept");
+    for (certainty, status) in [(Certainty::Confirmed, "serving"), (Certainty::Possible, "serving"), (Certainty::Likely, "deceased")] {
+        case.register[0].status = Some(status.into());
+        let (letter, findings) = case.draft(0, &[exposure("P00007", "name", certainty, Basis::Disclosed)]);
+        assert_eq!(findings, [], "{status}");
+        let document = letter.document.expose_personal();
+        assert_eq!((letter.subject.as_str(), document.points), ("Notice of Data Breach", Some(10)));
+    }
+    let (letter, findings) = case.draft(1, &exposures);
+    assert_eq!(findings.iter().map(|f| (f.rule, f.rule.blocks())).collect::<Vec<_>>(), [(Rule::LawUnread, false)]);
+    assert_eq!(letter.language, "zh-Hant");
+    // Who was not reached gets no notice of a breach.
+    assert_eq!(case.draft(1, &[]).1, []);
+}
+
+#[test]
+fn laws_ask_together_for_the_strictest_of_each() {
+    let book = crate::law::LawBook::built_in().expect("kept");
+    let rules = |ids: &[&str]| book.letter_rules(&ids.iter().map(|id| (*id).to_owned()).collect::<Vec<_>>());
+    assert_eq!(rules(&["gdpr", "hk-pdpo"]), LetterRules::default());
+    let both = rules(&["gdpr", "us-hipaa", "us-ca"]);
+    assert_eq!((both.email_needs_consent, both.points, both.forms["en"].headings.len()), (true, Some(10), 5));
+    assert!(!rules(&["us-hipaa"]).forms.contains_key("en"));
+}
+
+#[test]
+fn a_link_to_a_domain_that_the_estate_names_is_no_strangers() {
+    let mut case = Case::new(vec![chan("en")]);
+    case.account = BTreeMap::from([("en".to_owned(), "Ask www.bureau.example for your report. Never use bureau.example.evil.org.".to_owned())]);
+    let exposures = [exposure("P00007", "name", Certainty::Confirmed, Basis::Disclosed)];
+    let foreign = |case: &Case| case.draft(0, &exposures).1.iter().filter(|finding| finding.rule == Rule::ForeignLink).count();
+    assert_eq!(foreign(&case), 1);
+    case.organisation.link_domains = vec!["bureau.example".into()];
+    assert_eq!(foreign(&case), 1, "the lookalike stays one");
+    case.account = BTreeMap::from([("en".to_owned(), "Ask www.bureau.example for your report.".to_owned())]);
+    assert_eq!(foreign(&case), 0);
+}
+
+#[test]
+fn other_people_of_whom_records_tell_get_letters_of_their_own_or_are_told_of_by_the_person() {
+    for (language, own, through) in
+        [("en", "You are their next of kin.", "tell of your next of kin, referee."), ("zh-Hant", "你是其近親", "你的近親，諮詢人的資料")]
+    {
+        let belongs_to = Some(BelongsTo { about: "kin".into(), subject: "P00001".into() });
+        let case = Case::new(vec![RegisterEntry { belongs_to, ..chan(language) }, chan(language)]);
+        let exposures = [exposure("P00007", "name", Certainty::Confirmed, Basis::Disclosed)];
+        let recipient = |number: usize, tells| Recipient {
+            key: "P00007",
+            entry: Some(&case.register[number]),
+            exposures: &exposures,
+            code: Some("7K2M-QX4D-9RTV-H3"),
+            tells,
+            ..Recipient::default()
+        };
+        let check = |recipient: &Recipient<'_>, expected: &str| {
+            let letter = draft(recipient, &case.facts(), &case.templates).expect("it can be drafted");
+            assert!(letter.plain_text().expose_personal().contains(expected), "{language} lacks {expected}");
+            assert_eq!(lint(&letter, recipient, &case.facts(), &case.templates, &Strangers::of([].iter(), &case.facts(), &case.templates)), []);
+        };
+        let tells = ["kin".to_owned(), "referee".to_owned()];
+        check(&recipient(0, &[]), own);
+        check(&recipient(1, &tells), through);
+        let letter = draft(&recipient(1, &[]), &case.facts(), &case.templates).expect("it can be drafted");
+        let told = recipient(1, &tells);
+        let lacking = lint(&letter, &told, &case.facts(), &case.templates, &Strangers::of([].iter(), &case.facts(), &case.templates));
+        assert_eq!(lacking.iter().map(|f| f.place.as_str()).collect::<Vec<_>>(), ["whom else to tell"]);
+    }
+}
+
+#[test]
+fn a_later_round_says_what_changed() {
+    let case = Case::new(vec![chan("en")]);
+    let said = |before: &[Exposure], now: &[Exposure]| {
+        let before = Before::of(before, BREAK_IN);
+        let recipient =
+            Recipient { key: "P00007", entry: Some(&case.register[0]), exposures: now, code: Some("7K2M"), before: Some(&before), ..Recipient::default() };
+        let letter = draft(&recipient, &case.facts(), &case.templates).expect("it can be drafted");
+        letter.plain_text().expose_personal().lines().find(|line| line.contains("letter of 24 November 2026")).map(str::to_owned)
+    };
+    let name = |certainty| exposure("P00007", "name", certainty, Basis::Disclosed);
+    let email = exposure("P00007", "email", Certainty::Confirmed, Basis::Disclosed);
+    let same = said(&[name(Certainty::Likely)], &[name(Certainty::Likely)]).expect("it says so");
+    assert_eq!(same, "Nothing about your data has changed since our letter of 24 November 2026.");
+    let more = said(&[name(Certainty::Likely)], &[name(Certainty::Confirmed), email]).expect("it says so");
+    assert_eq!(more, "This letter takes the place of our letter of 24 November 2026. What changed: E-mail address, Name.");
+    assert!(said(&[name(Certainty::Likely)], &[]).is_some_and(|line| line.contains("What changed: Name")));
+}
+
+#[test]
+fn a_value_of_the_persons_own_stands_where_the_template_has_a_slot() {
+    let own = [(
+        "default/en/body.txt".to_owned(),
+        format!("{}\nYour code for the monitoring service is {{value}}.\n", include_str!("../../../../letters/default/en/body.txt")),
+    )];
+    let mut case = Case::new(vec![RegisterEntry { given: Some(Personal::new("MON-4711".into())), ..chan("en") }]);
+    let exposures = [exposure("P00007", "name", Certainty::Confirmed, Basis::Disclosed)];
+    let places = |case: &Case| case.draft(0, &exposures).1.into_iter().map(|finding| finding.place).collect::<Vec<_>>();
+    assert_eq!(places(&case), ["the value of their own"], "the template has no slot for it");
+    case.templates = Templates::read(&own, &[]).expect("a template");
+    assert_eq!(places(&case), [] as [&str; 0]);
+    assert!(case.draft(0, &exposures).0.plain_text().expose_personal().contains("service is MON-4711."));
 }

@@ -8,6 +8,7 @@ use strandline_model::letter_word::Gate;
 use strandline_model::personal::Personal;
 use strandline_model::register::RegisterEntry;
 use strandline_model::time::{Instant, Interval};
+use strandline_notice::law::LetterRules;
 use strandline_notice::letter::{Facts, Letter, Mailbox, Next, Recipient, Templates, draft};
 use strandline_print::{Fonts, USUAL_PLACES};
 
@@ -36,6 +37,7 @@ pub struct Case {
     measures: Vec<BTreeMap<String, String>>,
     categories: Vec<String>,
     pub templates: Templates,
+    rules: LetterRules,
 }
 
 impl Case {
@@ -47,6 +49,7 @@ impl Case {
                 time_zone: "Asia/Hong_Kong".into(),
                 regimes: vec![],
                 domain: Some("harbour.example.hk".into()),
+                link_domains: vec![],
                 contact: Some(contact(both("Privacy Office", "私隱辦事處"), "+852 2000 0300")),
                 safety_contact: Some(contact(both("Welfare Officer", "福利主任"), "+852 2000 0301")),
                 postal_address: vec!["1 Harbour Road".into(), "Hong Kong".into()],
@@ -74,6 +77,7 @@ impl Case {
             .map(str::to_owned)
             .to_vec(),
             templates: Templates::built_in(),
+            rules: LetterRules::default(),
         }
     }
 
@@ -88,7 +92,7 @@ impl Case {
             account: &self.account,
             measures: &self.measures,
             drafted_at: BREAK_IN.plus_micros(50 * HOUR),
-            email_needs_consent: false,
+            rules: &self.rules,
             next: Next::By(jiff::civil::date(2026, 12, 9)),
             categories: &self.categories,
         }
@@ -121,6 +125,8 @@ impl Case {
             record_ending: None,
             gate: Gate::Unset,
             mailbox: Mailbox::Own,
+            tells: &[],
+            before: None,
         };
         draft(&recipient, &self.facts(), &self.templates).expect("the case has what a letter needs")
     }

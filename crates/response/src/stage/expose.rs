@@ -13,6 +13,7 @@ use strandline_history::{Broken, HistoryError, Part, Parts};
 use strandline_model::access::Access;
 use strandline_model::clearance::{Clearance, Question};
 use strandline_model::estate::Estate;
+use strandline_model::estate::Register;
 use strandline_model::event;
 use strandline_model::exposure::{Exposure, HeldSubject, Replay, Sighting};
 use strandline_model::personal::Personal;
@@ -205,7 +206,21 @@ fn flat_table(written: &str) -> Option<String> {
 
 /// The register from its sealed copy, with notes on its lines; empty where the estate names none.
 pub fn register(response: &Response<'_>) -> Result<(BTreeMap<String, RegisterEntry>, Vec<String>), ResponseError> {
-    let Some(described) = &response.estate.register else { return Ok(Default::default()) };
+    response.estate.register.as_ref().map_or_else(|| Ok(Default::default()), |described| read_register(response, described))
+}
+
+/// The registers of other people, by their own keys (`kin:17`), with notes on their lines.
+pub fn others(response: &Response<'_>) -> Result<(BTreeMap<String, RegisterEntry>, Vec<String>), ResponseError> {
+    let (mut people, mut notes) = (BTreeMap::new(), Vec::new());
+    for described in &response.estate.others {
+        let (mut these, mut said) = read_register(response, described)?;
+        people.append(&mut these);
+        notes.append(&mut said);
+    }
+    Ok((people, notes))
+}
+
+fn read_register(response: &Response<'_>, described: &Register) -> Result<(BTreeMap<String, RegisterEntry>, Vec<String>), ResponseError> {
     let artefacts = response.custody()?;
     let seals = Seals(&response.case);
     let vault = Vault::new(&seals, &artefacts);

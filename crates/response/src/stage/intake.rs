@@ -169,7 +169,7 @@ fn extras(response: &Response<'_>, evidence: &Path) -> Result<Vec<Extra>, Respon
     for written in response.estate.databases.iter().flat_map(|d| &d.snapshot) {
         extras.push(find(written, ArtefactKind::Snapshot)?);
     }
-    if let Some(register) = &response.estate.register {
+    for register in response.estate.register.iter().chain(&response.estate.others) {
         extras.push(find(&register.file, ArtefactKind::Register)?);
     }
     Ok(extras)

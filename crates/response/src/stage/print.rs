@@ -10,6 +10,7 @@ use strandline_case::StoredFile;
 use strandline_model::document::Document;
 use strandline_model::letter::LetterReference;
 use strandline_model::time::Instant;
+use strandline_notice::letter::lint::check_pages;
 use strandline_outbound::{Paper, Press, PressError, PressSettings, PrintedBatch, PrintedLetter, Printer};
 
 use crate::error::ResponseError;
@@ -174,8 +175,8 @@ fn letters_entry(response: &Response<'_>) -> Option<u64> {
 /// Letters on their way through the printers.
 struct Printing {
     presses: Vec<Press>,
-    /// Whose letters the printers have, in order.
-    given: Vec<String>,
+    /// Whose letters the printers have, in order, and the smallest type that a law allows each.
+    given: Vec<(String, Option<u32>)>,
     at: Instant,
     files: ManyFiles,
     findings: Vec<PrintFinding>,
@@ -189,19 +190,19 @@ impl Printing {
 
     fn give(&mut self, data_subject: String, document: &Document) -> Result<(), ResponseError> {
         self.presses[self.given.len()].give(&[document], self.at)?;
-        self.given.push(data_subject);
+        self.given.push((data_subject, document.points));
         Ok(())
     }
 
     /// Waits for all that was given, and keeps it.
     fn take(&mut self, case: &strandline_case::Case) -> Result<(), ResponseError> {
-        for (press, data_subject) in self.presses.iter_mut().zip(std::mem::take(&mut self.given)) {
+        for (press, (data_subject, points)) in self.presses.iter_mut().zip(std::mem::take(&mut self.given)) {
             let mut pages = None;
             let problem = match press.take() {
                 Ok(print) => {
                     let shown = print.windows.into_iter().flatten().next();
                     self.findings.extend(shown.map(|problem| PrintFinding { data_subject: data_subject.clone(), pages: None, window: true, problem }));
-                    pages = Some(print.pages).filter(|pages| *pages > 1);
+                    pages = Some(print.pages).filter(|pages| check_pages(*pages as usize, points).is_some());
                     self.broken = 0;
                     self.files.add(case, format!("{}.pdf", file_stem(&data_subject)), &print.pdf)?;
                     pages.map(|pages| format!("the letter takes {pages} pages: shorten the account, the measures or the templates"))

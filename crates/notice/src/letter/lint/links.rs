@@ -1,4 +1,5 @@
-//! Links: a letter may point at the organisation's own domain and at nothing else, since a lookalike is registered within a day.
+//! Links: a letter may point at the organisation's own domain, at those that the estate names, and at nothing else, since a lookalike is
+//! registered within a day.
 
 use strandline_model::estate::Organisation;
 
@@ -11,7 +12,9 @@ pub(super) fn check(passages: &[Passage], subject: &str, organisation: &Organisa
     for (place, text) in texts {
         if tokens(text).any(|token| is_foreign(token, organisation)) {
             let problem = match &organisation.domain {
-                Some(domain) => format!("a link leads outside {domain}; leave it out, or name the page on your own site"),
+                Some(domain) => {
+                    format!("a link leads outside {domain}; leave it out, name the page on your own site, or allow its domain: link_domains of [organisation]")
+                }
                 None => "a link stands there, but the estate file has no organisation.domain".to_owned(),
             };
             findings.push(finding(Rule::ForeignLink, place, problem));
@@ -26,8 +29,8 @@ fn tokens(text: &str) -> impl Iterator<Item = &str> {
 
 fn is_foreign(token: &str, organisation: &Organisation) -> bool {
     let lower = token.to_ascii_lowercase();
-    let own = organisation.domain.as_deref().map(str::to_ascii_lowercase);
-    let is_own = |host: &str| own.as_deref().is_some_and(|own| host == own || host.strip_suffix(own).is_some_and(|sub| sub.ends_with('.')));
+    let own: Vec<String> = organisation.domain.iter().chain(&organisation.link_domains).map(|domain| domain.to_ascii_lowercase()).collect();
+    let is_own = |host: &str| own.iter().any(|own| host == own || host.strip_suffix(own.as_str()).is_some_and(|sub| sub.ends_with('.')));
     if let Some((_, rest)) = lower.split_once("://") {
         let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
         // What stands before an @ only looks like the host.

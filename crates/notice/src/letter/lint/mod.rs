@@ -14,7 +14,7 @@ use std::fmt;
 
 use strandline_model::document::{Block, Document};
 
-use super::compose::{ACTIONS_LIMIT, expected_rows, next_day, zone};
+use super::compose::{ACTIONS_LIMIT, about_category, because, expected_rows, news, next_day, tell_others, zone};
 use super::dates::local;
 use super::recipient::Addressee;
 use super::template::Templates;
@@ -72,8 +72,12 @@ pub enum Rule {
     MissingPart,
     /// Something that is not the recipient's.
     WrongPerson,
-    /// The window of the envelope shows more than the address, or not all of it.
+    /// The window of the envelope shows more than the address, or not all of it; or the type is smaller than a law allows.
     Window,
+    /// The title or a heading that a law asks for is not there.
+    LawForm,
+    /// A law asks for a title and headings, and says nothing of the letter's language; a person must judge. Does not block.
+    LawUnread,
     /// The letter's language has no measure of readability; a person must read it. Does not block.
     Unmeasured,
 }
@@ -98,13 +102,15 @@ impl Rule {
             Self::MissingPart => "missing-part",
             Self::WrongPerson => "wrong-person",
             Self::Window => "window",
+            Self::LawForm => "law-form",
+            Self::LawUnread => "law-unread",
             Self::Unmeasured => "unmeasured",
         }
     }
 
     /// Whether a letter with such a finding must not be approved.
     pub fn blocks(self) -> bool {
-        self != Self::Unmeasured
+        !matches!(self, Self::Unmeasured | Self::LawUnread)
     }
 }
 
@@ -139,15 +145,18 @@ pub fn lint(letter: &Letter, recipient: &Recipient<'_>, facts: &Facts<'_>, templ
     check_actions(document, &mut findings);
     check_parts(letter, recipient, facts, templates, &mut findings);
     check_person(letter, recipient, &addressee, facts, templates, &mut findings);
+    check_law(letter, facts, &mut findings);
     strangers.check(&passages, &mut findings);
     findings.sort();
     findings.dedup();
     findings
 }
 
-/// The finding that a letter does not fit its page; a letter's pages are counted where it is printed.
-pub fn check_pages(pages: usize) -> Option<Finding> {
-    (pages > 1).then(|| finding(Rule::Length, "the letter", format!("it takes {pages} pages; one is what people read: shorten the account or the measures")))
+/// The finding that a letter does not fit its page; a letter's pages are counted where it is printed. Where a law says how small its type
+/// can be, it may take two.
+pub fn check_pages(pages: usize, points: Option<u32>) -> Option<Finding> {
+    (pages > if points.is_some() { 2 } else { 1 })
+        .then(|| finding(Rule::Length, "the letter", format!("it takes {pages} pages; one is what people read: shorten the account or the measures")))
 }
 
 fn finding(rule: Rule, place: impl Into<String>, problem: impl Into<String>) -> Finding {
@@ -163,6 +172,7 @@ fn own_values(recipient: &Recipient<'_>, addressee: &Addressee) -> Vec<String> {
     values.extend(recipient.code.map(str::to_owned));
     values.extend(recipient.record_ending.map(str::to_owned));
     values.push(recipient.key.to_owned());
+    values.extend(recipient.entry.and_then(|entry| entry.given.as_ref()).map(|value| value.expose_personal().clone()));
     if let Some(entry) = recipient.entry {
         values.extend(entry.names.values().map(|name| super::cleaning::line(name.expose_personal(), super::cleaning::NAME_LIMIT_CHARS).text));
     }
@@ -284,6 +294,24 @@ fn check_parts(letter: &Letter, recipient: &Recipient<'_>, facts: &Facts<'_>, te
     if about.is_some_and(|about| !text.contains(&about)) {
         missing("whom it is about", "somebody else reads it, and it does not say whose data it is about; put {about} into the template");
     }
+    if templates.texts(&letter.language).and_then(|texts| news(recipient, facts, texts)).is_some_and(|news| !text.contains(&news)) {
+        missing("what is new", "it does not say what is new since the letter before; put {news} into the template");
+    }
+    if recipient.entry.and_then(|entry| entry.given.as_ref()).is_some_and(|value| !text.contains(value.expose_personal().as_str())) {
+        missing("the value of their own", "a file gives the person a value; put {value} into the template");
+    }
+    if let Some(texts) = templates.texts(&letter.language).filter(|_| letter.kind != Kind::NotReached) {
+        for (sentence, part, slot) in [(tell_others(recipient, texts), "whom else to tell", "others"), (because(recipient, texts), "why we hold it", "because")]
+        {
+            if sentence.is_some_and(|sentence| !text.contains(&sentence)) {
+                missing(part, &format!("put {{{slot}}} into the template"));
+            }
+        }
+        let abouts = recipient.tells.iter().chain(recipient.entry.and_then(|entry| entry.belongs_to.as_ref()).map(|belongs| &belongs.about));
+        for about in abouts.filter(|about| !texts.names(&about_category(about))) {
+            missing(&format!("the name of {about:?}"), &format!("categories.txt of {} has no [{}]", letter.language, about_category(about)));
+        }
+    }
     if let Some(texts) = templates.texts(&letter.language).filter(|_| matches!(letter.kind, Kind::Exposed | Kind::Possible)) {
         let reached: BTreeSet<&String> = recipient.exposures.iter().map(|exposure| &exposure.category).collect();
         for category in reached {
@@ -308,6 +336,37 @@ fn check_parts(letter: &Letter, recipient: &Recipient<'_>, facts: &Facts<'_>, te
         }
     }
     check_next(letter, facts, templates, &text, findings);
+}
+
+/// The title and the headings that a law has stand there, in its order. What a person who was not reached gets is no notice of a breach.
+fn check_law(letter: &Letter, facts: &Facts<'_>, findings: &mut Vec<Finding>) {
+    let forms = &facts.rules.forms;
+    if forms.is_empty() || letter.kind == Kind::NotReached {
+        return;
+    }
+    let document = letter.document.expose_personal();
+    let Some((language, form)) = forms.iter().find(|(language, _)| is_language(&letter.language, language)) else {
+        let laws: BTreeSet<&str> = forms.values().map(|form| form.regime.as_str()).collect();
+        let laws = laws.into_iter().collect::<Vec<_>>().join(", ");
+        let problem = format!("{laws} asks for a title and headings, and its file has none in {}: let somebody who knows that law judge", letter.language);
+        return findings.push(finding(Rule::LawUnread, "the letter", problem));
+    };
+    let way_out = |what: &str| format!("{} asks for {what:?}: put it into letters/{}/{language}/", form.regime, form.regime);
+    if !document.title.trim().eq_ignore_ascii_case(&form.title) {
+        findings.push(finding(Rule::LawForm, "the subject", way_out(&form.title)));
+    }
+    let mut headings = document.blocks.iter().filter_map(|block| if let Block::Heading { text, .. } = block { Some(text.trim()) } else { None });
+    for wanted in &form.headings {
+        if !headings.any(|heading| heading.eq_ignore_ascii_case(wanted)) {
+            findings.push(finding(Rule::LawForm, "the headings", way_out(wanted)));
+            break;
+        }
+    }
+}
+
+/// Whether a letter's language is the one of a form: `en-GB` is `en`.
+fn is_language(letter: &str, form: &str) -> bool {
+    letter.eq_ignore_ascii_case(form) || letter.to_lowercase().starts_with(&format!("{}-", form.to_lowercase()))
 }
 
 /// A day that somebody promised stands in the letters of those who were reached or could have been, and lies ahead.

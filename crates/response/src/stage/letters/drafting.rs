@@ -12,8 +12,8 @@ use strandline_model::exposure::Exposure;
 use strandline_model::letter_word::{Decided, Gate};
 use strandline_model::register::RegisterEntry;
 use strandline_model::time::{Instant, Interval};
-use strandline_notice::law::LawBook;
-use strandline_notice::letter::{Facts, Letter, Mailbox, Recipient, Said, SharedMailboxes, Templates, draft, record_endings};
+use strandline_notice::law::{LawBook, LetterRules};
+use strandline_notice::letter::{Before, Facts, Letter, Mailbox, Recipient, Said, SharedMailboxes, Templates, draft, record_endings};
 
 use crate::clearance::{cleared, covered, intrusion};
 use crate::duties::{decisions, reference};
@@ -23,7 +23,8 @@ use crate::letter_words::Addressees;
 use crate::run::Response;
 use crate::stage::letters::codes::Codes;
 use crate::stage::letters::index::file_stem;
-use crate::stage::notify::hexadecimal;
+use crate::stage::letters::others::Others;
+use crate::stage::notify::{hexadecimal, kept_letters, sent_told};
 use crate::store;
 
 /// People of the register, by key.
@@ -54,7 +55,7 @@ impl Drafted {
 pub struct Drafting {
     /// The register.
     pub people: People,
-    /// The words.
+    /// The words of a person who falls under every law of the case: what is not known of somebody is no reason to ask less.
     pub templates: Templates,
     /// When they are or were drafted.
     pub drafted_at: Instant,
@@ -64,13 +65,35 @@ pub struct Drafting {
     endings: BTreeMap<String, String>,
     shared: SharedMailboxes,
     organisation: Organisation,
-    email_needs_consent: bool,
+    regimes: Vec<String>,
+    /// What the law asks of letters, and their words, by the laws that people fall under.
+    under: BTreeMap<Vec<String>, Under>,
     reference: String,
     intrusion: Interval,
     checked: Option<Interval>,
     cleared: BTreeSet<String>,
     said: Said,
     categories: Vec<String>,
+    others: Others,
+    /// What letters of earlier rounds told, by person.
+    before: BTreeMap<String, Before>,
+}
+
+/// What some laws of the case ask of letters, and the words that letters have under them.
+struct Under {
+    rules: LetterRules,
+    templates: Templates,
+}
+
+/// The laws of the case that a person falls under, in the estate's order: those that the register names, or all where it names none of
+/// them. A law that the estate does not name is no law of the case.
+pub fn laws_of(entry: Option<&RegisterEntry>, regimes: &[String]) -> Vec<String> {
+    let Some(named) = entry.and_then(|entry| entry.laws.as_ref()) else { return regimes.to_vec() };
+    // A word that means no law of ours says nothing of the person; an empty list says that none holds.
+    if !named.is_empty() && !named.iter().any(|id| regimes.contains(id)) {
+        return regimes.to_vec();
+    }
+    regimes.iter().filter(|id| named.contains(id)).cloned().collect()
 }
 
 /// Takes a letter, and whom it is to.
@@ -93,21 +116,33 @@ impl Drafting {
         let Addressees { people, decided, .. } = addressees;
         let Some(intrusion) = intrusion(response)? else { return Ok(None) };
         let own: Vec<(String, String)> = store::read_json(&response.case, store::TEMPLATES)?.unwrap_or_default();
+        let others = Others::of(response, &people);
+        let regimes = response.estate.organisation.regimes.clone();
+        let book = LawBook::built_in().unwrap_or_default();
+        let mut under: BTreeMap<Vec<String>, Under> = BTreeMap::new();
+        let known: BTreeSet<Vec<String>> = people.values().map(|entry| laws_of(Some(entry), &regimes)).chain([regimes.clone()]).collect();
+        for laws in known {
+            let these = Under { rules: book.letter_rules(&laws), templates: Templates::read(&own, &laws)? };
+            under.insert(laws, these);
+        }
         Ok(Some(Self {
             endings: record_endings(people.values()),
             shared: SharedMailboxes::of(people.values()),
             codes: Codes::of(&response.case)?,
             people,
             decided,
-            templates: Templates::read(&own, &response.estate.organisation.regimes)?,
+            templates: Templates::read(&own, &regimes)?,
             organisation: response.estate.organisation.clone(),
-            email_needs_consent: needs_consent(&response.estate.organisation.regimes),
+            regimes,
+            under,
             reference: reference(&response.case)?,
             intrusion,
             checked: covered(&response.coverage()?, intrusion),
             cleared: cleared(&response.case)?,
             said: Said::of(&decisions(&response.case)?),
             categories: described_categories(response),
+            others,
+            before: told_before(response)?,
             drafted_at,
         }))
     }
@@ -140,8 +175,19 @@ impl Drafting {
         if self.checked.is_some() && !self.cleared.is_empty() { Reassurance::Given } else { Reassurance::NotCleared }
     }
 
-    /// What all letters share.
-    pub fn facts(&self) -> Facts<'_> {
+    /// The laws that a person falls under, and the words of letters under them.
+    fn under(&self, entry: Option<&RegisterEntry>) -> &Under {
+        let laws = laws_of(entry, &self.regimes);
+        self.under.get(&laws).expect("the laws of everybody in the register, and all of the case, were looked up at the start")
+    }
+
+    /// The words of a person's letter.
+    pub fn templates_of(&self, entry: Option<&RegisterEntry>) -> &Templates {
+        &self.under(entry).templates
+    }
+
+    /// What all letters share, and what the laws that a person falls under ask of theirs.
+    pub fn facts_of(&self, entry: Option<&RegisterEntry>) -> Facts<'_> {
         Facts {
             organisation: &self.organisation,
             reference: &self.reference,
@@ -153,8 +199,8 @@ impl Drafting {
             measures: &self.said.measures,
             drafted_at: self.drafted_at,
             next: self.said.next,
-            email_needs_consent: self.email_needs_consent,
-            categories: &self.categories,
+            rules: &self.under(entry).rules,
+            categories: entry.and_then(|entry| entry.belongs_to.as_ref()).map_or(&self.categories, |belongs| self.others.categories(&belongs.about)),
         }
     }
 
@@ -189,24 +235,39 @@ impl Drafting {
         code_of: &mut dyn FnMut(&str) -> Result<Option<SupportCode>, ResponseError>,
         visit: Visit<'_>,
     ) -> Result<(), ResponseError> {
-        let facts = self.facts();
-        let mut one = |key: &str, exposures: &[Exposure]| {
+        let mut one = |key: &str, exposures: &[Exposure], tells: &[String]| {
             let code = code_of(key)?.map(|code| code.grouped());
             let gate = self.decided.get(key).map_or(Gate::Unset, |decided| decided.gate);
-            let shares = self.people.get(key).is_some_and(|entry| self.shared.has(entry));
-            let mailbox = if shares { Mailbox::Shared } else { Mailbox::Own };
+            let entry = self.people.get(key);
+            let mailbox = if entry.is_some_and(|entry| self.shared.has(entry)) { Mailbox::Shared } else { Mailbox::Own };
             let record_ending = self.endings.get(key).map(String::as_str);
-            let recipient = Recipient { key, entry: self.people.get(key), exposures, code: code.as_deref(), record_ending, gate, mailbox };
-            visit(draft(&recipient, &facts, &self.templates)?, &recipient)
+            let recipient = Recipient { key, entry, exposures, code: code.as_deref(), record_ending, gate, mailbox, tells, before: self.before.get(key) };
+            visit(draft(&recipient, &self.facts_of(entry), self.templates_of(entry))?, &recipient)
         };
         let mut reached = BTreeSet::new();
         each_person(case, &mut |exposures| {
-            reached.insert(exposures[0].data_subject.clone());
-            one(&exposures[0].data_subject, exposures)
+            let subject = &exposures[0].data_subject;
+            reached.insert(subject.clone());
+            let beside = self.others.beside(subject, exposures);
+            one(subject, exposures, &beside.through)?;
+            beside.letters.iter().try_for_each(|(key, theirs)| one(key, theirs, &[]))
         })?;
         let others = self.people.keys().filter(|key| reassurance == Reassurance::Given && !reached.contains(*key) && self.cleared.contains(*key));
-        others.into_iter().try_for_each(|key| one(key, &[]))
+        others.into_iter().try_for_each(|key| one(key, &[], &[]))
     }
+}
+
+/// What letters of rounds before the one that is drafted told, the last one of each person.
+fn told_before(response: &Response<'_>) -> Result<BTreeMap<String, Before>, ResponseError> {
+    let round: u32 = store::read_json(&response.case, store::ROUND)?.unwrap_or(1);
+    if round < 2 {
+        return Ok(BTreeMap::new());
+    }
+    let mut told = sent_told(response)?;
+    let mut kept = kept_letters(response)?;
+    kept.retain(|letter| letter.round < round);
+    kept.sort_by_key(|letter| (letter.round, letter.kept_at));
+    Ok(kept.into_iter().filter_map(|letter| Some((letter.data_subject, told.remove(&letter.reference)?))).collect())
 }
 
 /// The letters of the case, by file name: SHA-256 of each text.
@@ -227,13 +288,6 @@ impl Committed {
 /// A letter as its file has it.
 pub fn text_of(letter: &Letter) -> Vec<u8> {
     format!("Language: {}\nSubject: {}\n\n{}", letter.language, letter.subject, letter.plain_text().expose_personal()).into_bytes()
-}
-
-/// Whether a law of the case lets people be mailed only if they agreed. Which law a single person falls under is not known, so the
-/// strictest counts for all.
-fn needs_consent(regimes: &[String]) -> bool {
-    let book = LawBook::built_in().unwrap_or_default();
-    regimes.iter().filter_map(|id| book.regime(id)).any(|regime| regime.email_needs_consent)
 }
 
 /// Categories that the estate describes, sorted.

@@ -1,12 +1,13 @@
 //! The letters as they left, `sent/`: each text is kept before it is queued, under the hash that it was approved by, and stays
 //! whatever is drafted afterwards. So the desk reads to a caller what the caller holds, and a regulator sees what people were told.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use strandline_case::NewLetter;
 use strandline_model::letter::LetterReference;
 use strandline_model::time::Instant;
+use strandline_notice::letter::Before;
 
 use super::outbox::read_checked;
 use super::plan::{LetterPlan, is_pdf};
@@ -18,6 +19,9 @@ use crate::store::{self, ManyFiles};
 /// The stage, and its folder in the case.
 const STAGE: &str = "sent";
 const INDEX: (&str, &str) = ("sent", "letters.csv");
+/// What each sent letter told, so that a later round can say what is new.
+const TOLD_NAME: &str = "told.json";
+const SENT_TOLD: &str = "sent/told.json";
 
 /// Characters of a letter's hash in the name of its file; `verify` looks for them.
 const HASH_CHARS: usize = 16;
@@ -92,21 +96,48 @@ pub(super) fn keep(response: &mut Response<'_>, plan: &LetterPlan, queued: &[New
         files.add(&response.case, name, &bytes)?;
         response.watcher.progress(place as u64 + 1, fresh.len() as u64, "letters kept");
     }
+    let told = told_with(response, &added)?;
     kept.extend(added);
     kept.sort_by(|a, b| (&a.reference, a.kept_at, &a.letter_sha256).cmp(&(&b.reference, b.kept_at, &b.letter_sha256)));
-    commit(response, plan, &kept, files)
+    commit(response, plan, &kept, (files, &told))
 }
 
-fn commit(response: &mut Response<'_>, plan: &LetterPlan, kept: &[KeptLetter], files: ManyFiles) -> Result<(), ResponseError> {
+/// What every sent letter told, and these.
+fn told_with(response: &Response<'_>, added: &[KeptLetter]) -> Result<BTreeMap<LetterReference, Before>, ResponseError> {
+    let mut told = sent_told(response)?;
+    let drafted: BTreeMap<String, Before> = store::read_json(&response.case, store::TOLD)?.unwrap_or_default();
+    told.extend(added.iter().filter_map(|letter| Some((letter.reference.clone(), drafted.get(&letter.data_subject)?.clone()))));
+    Ok(told)
+}
+
+/// What the letters that were ever released told, by reference.
+///
+/// # Errors
+/// If the list cannot be read.
+pub fn sent_told(response: &Response<'_>) -> Result<BTreeMap<LetterReference, Before>, ResponseError> {
+    if !response.case.manifest().stages.contains_key(STAGE) {
+        return Ok(BTreeMap::new());
+    }
+    Ok(store::read_json(&response.case, SENT_TOLD)?.unwrap_or_default())
+}
+
+fn commit(
+    response: &mut Response<'_>,
+    plan: &LetterPlan,
+    kept: &[KeptLetter],
+    (files, told): (ManyFiles, &BTreeMap<LetterReference, Before>),
+) -> Result<(), ResponseError> {
     let mut index = csv::Writer::from_writer(Vec::new());
     kept.iter().for_each(|letter| index.serialize(letter).expect("memory takes every record of texts"));
     let bytes = index.into_inner().expect("memory can be flushed");
     let mut all = files.finish()?;
     let before = response.case.manifest().stages.get(STAGE).map(|record| record.files.clone()).unwrap_or_default();
     let of_index = format!("{}/{}", INDEX.0, INDEX.1);
-    let fresh: BTreeSet<String> = all.iter().map(|file| file.file.clone()).chain([of_index]).collect();
+    let fresh: BTreeSet<String> = all.iter().map(|file| file.file.clone()).chain([of_index, SENT_TOLD.to_owned()]).collect();
     all.extend(before.into_iter().filter(|file| !fresh.contains(&file.file)));
     all.push(store::write(&response.case, INDEX.0, INDEX.1, &bytes)?);
+    let told = serde_json::to_vec(told).expect("names, tiers and times are JSON");
+    all.push(store::write(&response.case, INDEX.0, TOLD_NAME, &told)?);
     let mut inputs = response.inputs();
     inputs.insert("letters", plan.sha256.clone());
     response.commit_files(STAGE, inputs, all)

@@ -22,7 +22,7 @@ use strandline_outbound::{
     read_bounce, read_messages, send, write_batch, write_eml,
 };
 
-pub(crate) use kept::{KeptLetter, kept_letters};
+pub(crate) use kept::{KeptLetter, kept_letters, sent_told};
 pub use outbox::{Attach, OutboxError, by_person};
 pub(crate) use outbox::{load_text, step};
 pub(crate) use plan::hexadecimal;

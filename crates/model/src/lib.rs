@@ -7,6 +7,7 @@ pub mod access;
 pub mod address;
 pub mod clearance;
 pub mod code;
+pub mod containment;
 pub mod detection;
 pub mod document;
 pub mod duty;

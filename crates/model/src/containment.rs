@@ -8,6 +8,7 @@ use std::fmt;
 use arrow_schema::{DataType, FieldRef};
 use serde::{Deserialize, Serialize};
 
+use crate::estate::TargetKind;
 use crate::table::{Row, flag, list, optional_text, optional_whole, text, whole};
 use crate::time::Instant;
 
@@ -346,6 +347,25 @@ impl Effect {
             | Self::WebRotateKey { .. } => Connector::Web,
             Self::Webhook { .. } => Connector::Webhook,
             Self::Exec { .. } => Connector::Exec,
+        }
+    }
+
+    /// The kind of target that it happens at.
+    pub fn target_kind(&self) -> TargetKind {
+        match self {
+            Self::PgbouncerDisable { .. } => TargetKind::Pgbouncer,
+            Self::AdDisable { .. } => TargetKind::ActiveDirectory,
+            Self::SessionStoreDelete { .. } | Self::SessionStoreDeleteAccount { .. } => TargetKind::Sessions,
+            other => match other.connector() {
+                Connector::Postgres => TargetKind::Postgres,
+                Connector::Mysql => TargetKind::Mysql,
+                Connector::Ldap => TargetKind::Ldap,
+                Connector::Linux => TargetKind::Linux,
+                Connector::Nftables => TargetKind::Nftables,
+                Connector::Web => TargetKind::Web,
+                Connector::Webhook => TargetKind::Webhook,
+                Connector::Exec => TargetKind::Exec,
+            },
         }
     }
 

@@ -369,6 +369,59 @@ impl Effect {
         }
     }
 
+    /// Its word: the tag of its canonical text.
+    pub fn word(&self) -> String {
+        match serde_json::to_value(self) {
+            Ok(serde_json::Value::Object(mut fields)) => match fields.remove("effect") {
+                Some(serde_json::Value::String(word)) => word,
+                _ => String::new(),
+            },
+            _ => String::new(),
+        }
+    }
+
+    /// The account, role or user that it is about.
+    pub fn account(&self) -> Option<&str> {
+        match self {
+            Self::PostgresRoleNoLogin { role }
+            | Self::PostgresRoleExpired { role }
+            | Self::PostgresConnectionLimit { role }
+            | Self::PostgresPassword { role }
+            | Self::PostgresRevokeConnect { role, .. }
+            | Self::PostgresRevokeSelect { role, .. }
+            | Self::PostgresHbaReject { role, .. }
+            | Self::PostgresTerminate { role, .. } => Some(role),
+            Self::MysqlAccountLock { user } | Self::MysqlPassword { user } | Self::MysqlRevoke { user, .. } | Self::MysqlKill { user } => Some(user),
+            Self::LdapLock { account }
+            | Self::AdDisable { account }
+            | Self::LinuxLock { account }
+            | Self::LinuxKeysMove { account }
+            | Self::LinuxJobsStop { account }
+            | Self::LinuxEndSessions { account }
+            | Self::SessionStoreDeleteAccount { account } => Some(account),
+            Self::Webhook { action, subject } | Self::Exec { action, subject } => (action == "disable_account").then_some(subject.as_str()),
+            Self::PgbouncerDisable { .. }
+            | Self::NftablesDrop { .. }
+            | Self::WebDenyAddress { .. }
+            | Self::WebDenySession { .. }
+            | Self::WebDenyRoute { .. }
+            | Self::SessionStoreDelete { .. }
+            | Self::WebRotateKey { .. } => None,
+        }
+    }
+
+    /// The address that it is about.
+    pub fn address(&self) -> Option<&str> {
+        match self {
+            Self::PostgresHbaReject { address, .. } | Self::NftablesDrop { address } | Self::WebDenyAddress { address } => Some(address),
+            Self::PostgresTerminate { address, .. } => address.as_deref(),
+            Self::Webhook { action, subject } | Self::Exec { action, subject } => {
+                (action == "block_address" || action == "isolate_host").then_some(subject.as_str())
+            }
+            _ => None,
+        }
+    }
+
     /// When, within a wave, it comes.
     pub fn phase(&self) -> Phase {
         match self {

@@ -1,0 +1,203 @@
+//! Servers of the test's own, each in a folder of its own, ended with it. Servers that will not run as root run as `nobody`.
+
+#![allow(dead_code, clippy::unwrap_used, reason = "each test uses some of it; a test that cannot go on fails")]
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use strandline_model::estate::{Target, TargetKind};
+use strandline_outbound::Secret;
+use strandline_outbound::contain::{Connector, Manner, Reach, TargetState, Verdict, connect};
+
+/// A folder that everybody can enter, and a process that ends with it.
+pub struct Server {
+    process: Option<Child>,
+    folder: tempfile::TempDir,
+    /// Where it answers.
+    pub port: u16,
+}
+
+impl Server {
+    pub fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        run(Command::new("chmod").arg("755").arg(folder.path()));
+        Self { process: None, folder, port: free_port() }
+    }
+
+    pub fn at(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The folder and all in it belong to whom servers run as.
+    pub fn give_away(&self) {
+        if is_root() {
+            run(Command::new("chown").args(["-R", "nobody"]).arg(self.folder.path()));
+        }
+    }
+
+    pub fn spawn(&mut self, command: &mut Command) {
+        self.process = Some(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
+    }
+
+    pub fn wait_for_port(&self) {
+        until("the server answers", || std::net::TcpStream::connect(("127.0.0.1", self.port)).is_ok());
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(process) = &mut self.process {
+            let _ = process.kill();
+            let _ = process.wait();
+        }
+    }
+}
+
+pub fn is_root() -> bool {
+    std::os::unix::fs::MetadataExt::uid(&std::fs::metadata("/proc/self").unwrap()) == 0
+}
+
+/// A command as `nobody`, where we are root.
+pub fn as_nobody(program: impl AsRef<std::ffi::OsStr>) -> Command {
+    if is_root() {
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid=nobody", "--regid=nogroup", "--clear-groups", "--"]).arg(program);
+        command
+    } else {
+        Command::new(program)
+    }
+}
+
+pub fn run(command: &mut Command) -> String {
+    let out = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    assert!(out.status.success(), "{command:?}: {}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
+    String::from_utf8_lossy(&out.stdout).into_owned()
+}
+
+pub fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !holds() {
+        assert!(begun.elapsed() < Duration::from_secs(30), "waited in vain until {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// A target as an estate describes it.
+pub fn target(name: &str, kind: TargetKind, rest: &str) -> Target {
+    toml::from_str(&format!("name = \"{name}\"\nkind = \"{}\"\n{rest}", kind.as_str())).unwrap()
+}
+
+pub fn reach(target: Target, secret: Option<&str>) -> Reach {
+    Reach { target, secret: secret.map(|secret| Secret::new(secret.to_owned())), authorities: None, poolers: Vec::new() }
+}
+
+pub fn manner() -> Manner {
+    Manner { patience: Duration::from_secs(5), ..Manner::new("case t", Vec::new()) }
+}
+
+/// PostgreSQL with `listen_addresses`, passwords by SCRAM, and the superuser `postgres` with the password `super`.
+pub struct Postgres {
+    pub server: Server,
+}
+
+impl Postgres {
+    pub fn start(settings: &str) -> Self {
+        let mut server = Server::new();
+        std::fs::write(server.at("password"), "super\n").unwrap();
+        server.give_away();
+        let data = server.at("data");
+        run(as_nobody(program("initdb"))
+            .args(["-A", "scram-sha-256", "-U", "postgres", "--no-sync"])
+            .arg("--pwfile")
+            .arg(server.at("password"))
+            .arg("-D")
+            .arg(&data));
+        let port = server.port;
+        let folder = server.folder().display().to_string();
+        let conf = format!(
+            "listen_addresses = '127.0.0.1'\nport = {port}\nunix_socket_directories = '{folder}'\nfsync = off\nlogging_collector = on\nlog_connections = on\n{settings}\n"
+        );
+        let mut file = std::fs::OpenOptions::new().append(true).open(data.join("postgresql.conf")).unwrap();
+        std::io::Write::write_all(&mut file, conf.as_bytes()).unwrap();
+        server.spawn(as_nobody(program("postgres")).arg("-D").arg(&data));
+        let this = Self { server };
+        until("PostgreSQL answers", || this.try_client("postgres", "super", "postgres").is_ok());
+        this
+    }
+
+    pub fn try_client(&self, role: &str, password: &str, database: &str) -> Result<postgres::Client, postgres::Error> {
+        postgres::Config::new().host("127.0.0.1").port(self.server.port).user(role).password(password).dbname(database).connect(postgres::NoTls)
+    }
+
+    pub fn sql(&self, database: &str, commands: &str) {
+        self.try_client("postgres", "super", database).unwrap().batch_execute(commands).unwrap();
+    }
+
+    pub fn value(&self, database: &str, query: &str) -> String {
+        self.try_client("postgres", "super", database).unwrap().query_one(query, &[]).unwrap().get(0)
+    }
+
+    /// All roles and rights, as they would be dumped.
+    pub fn dump(&self) -> String {
+        let dump = |program_name: &str, more: &[&str]| {
+            let text = run(Command::new(program(program_name))
+                .env("PGPASSWORD", "super")
+                .args(["-h", "127.0.0.1", "-U", "postgres", "-p", &self.server.port.to_string()])
+                .args(more));
+            // A dump of today's PostgreSQL has a key of its own each time.
+            text.lines().filter(|line| !line.starts_with("\\restrict") && !line.starts_with("\\unrestrict")).collect::<Vec<_>>().join("\n")
+        };
+        dump("pg_dumpall", &["-g"]) + &dump("pg_dump", &["-s", "hr"])
+    }
+
+    pub fn hba(&self) -> PathBuf {
+        self.server.at("data/pg_hba.conf")
+    }
+
+    pub fn reach(&self, more: &str) -> Reach {
+        let address = format!("127.0.0.1:{}", self.server.port);
+        let target = target("db", TargetKind::Postgres, &format!("address = \"{address}\"\naccount = \"postgres\"\ndatabases = [\"hr\"]\n{more}"));
+        reach(target, Some("super"))
+    }
+}
+
+/// A program of PostgreSQL: of `PGBIN`, or of Debian's newest.
+pub fn program(name: &str) -> PathBuf {
+    if let Some(folder) = std::env::var_os("PGBIN") {
+        return Path::new(&folder).join(name);
+    }
+    let mut versions: Vec<PathBuf> =
+        std::fs::read_dir("/usr/lib/postgresql").map(|list| list.filter_map(|entry| Some(entry.ok()?.path())).collect()).unwrap_or_default();
+    versions.sort();
+    versions.last().map_or_else(|| PathBuf::from(name), |version| version.join("bin").join(name))
+}
+
+/// Reads, decides and applies, as a wave does; gives before and meant.
+pub fn cut(connector: &mut dyn Connector, effect: &strandline_model::containment::Effect) -> (TargetState, TargetState) {
+    let before = connector.read(effect).unwrap();
+    let meant = connector.meant(effect, &before, &mut || [7; 32]).unwrap();
+    connector.apply(effect, &meant).unwrap();
+    assert_eq!(connector.read(effect).unwrap(), meant, "what was meant stands there");
+    (before, meant)
+}
+
+pub fn connector(reach: &Reach, manner: &Manner) -> Box<dyn Connector> {
+    connect(reach, manner).unwrap()
+}
+
+/// The answer and everything that was said, for a failing test.
+#[track_caller]
+pub fn check_answer(verdict: &Verdict, expected: strandline_outbound::contain::Answer, said: &str) {
+    assert_eq!(verdict.answer(), expected, "{verdict:?}");
+    let all: Vec<&String> = verdict.held.iter().chain(&verdict.doors).chain(&verdict.untested).chain(&verdict.remarks).collect();
+    assert!(all.iter().any(|text| text.contains(said)), "nothing says {said:?}: {verdict:?}");
+}

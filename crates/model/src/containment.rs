@@ -8,6 +8,7 @@ use std::fmt;
 use arrow_schema::{DataType, FieldRef};
 use serde::{Deserialize, Serialize};
 
+use crate::estate::TargetKind;
 use crate::table::{Row, flag, list, optional_text, optional_whole, text, whole};
 use crate::time::Instant;
 
@@ -349,6 +350,78 @@ impl Effect {
         }
     }
 
+    /// The kind of target that it happens at.
+    pub fn target_kind(&self) -> TargetKind {
+        match self {
+            Self::PgbouncerDisable { .. } => TargetKind::Pgbouncer,
+            Self::AdDisable { .. } => TargetKind::ActiveDirectory,
+            Self::SessionStoreDelete { .. } | Self::SessionStoreDeleteAccount { .. } => TargetKind::Sessions,
+            other => match other.connector() {
+                Connector::Postgres => TargetKind::Postgres,
+                Connector::Mysql => TargetKind::Mysql,
+                Connector::Ldap => TargetKind::Ldap,
+                Connector::Linux => TargetKind::Linux,
+                Connector::Nftables => TargetKind::Nftables,
+                Connector::Web => TargetKind::Web,
+                Connector::Webhook => TargetKind::Webhook,
+                Connector::Exec => TargetKind::Exec,
+            },
+        }
+    }
+
+    /// Its word: the tag of its canonical text.
+    pub fn word(&self) -> String {
+        match serde_json::to_value(self) {
+            Ok(serde_json::Value::Object(mut fields)) => match fields.remove("effect") {
+                Some(serde_json::Value::String(word)) => word,
+                _ => String::new(),
+            },
+            _ => String::new(),
+        }
+    }
+
+    /// The account, role or user that it is about.
+    pub fn account(&self) -> Option<&str> {
+        match self {
+            Self::PostgresRoleNoLogin { role }
+            | Self::PostgresRoleExpired { role }
+            | Self::PostgresConnectionLimit { role }
+            | Self::PostgresPassword { role }
+            | Self::PostgresRevokeConnect { role, .. }
+            | Self::PostgresRevokeSelect { role, .. }
+            | Self::PostgresHbaReject { role, .. }
+            | Self::PostgresTerminate { role, .. } => Some(role),
+            Self::MysqlAccountLock { user } | Self::MysqlPassword { user } | Self::MysqlRevoke { user, .. } | Self::MysqlKill { user } => Some(user),
+            Self::LdapLock { account }
+            | Self::AdDisable { account }
+            | Self::LinuxLock { account }
+            | Self::LinuxKeysMove { account }
+            | Self::LinuxJobsStop { account }
+            | Self::LinuxEndSessions { account }
+            | Self::SessionStoreDeleteAccount { account } => Some(account),
+            Self::Webhook { action, subject } | Self::Exec { action, subject } => (action == "disable_account").then_some(subject.as_str()),
+            Self::PgbouncerDisable { .. }
+            | Self::NftablesDrop { .. }
+            | Self::WebDenyAddress { .. }
+            | Self::WebDenySession { .. }
+            | Self::WebDenyRoute { .. }
+            | Self::SessionStoreDelete { .. }
+            | Self::WebRotateKey { .. } => None,
+        }
+    }
+
+    /// The address that it is about.
+    pub fn address(&self) -> Option<&str> {
+        match self {
+            Self::PostgresHbaReject { address, .. } | Self::NftablesDrop { address } | Self::WebDenyAddress { address } => Some(address),
+            Self::PostgresTerminate { address, .. } => address.as_deref(),
+            Self::Webhook { action, subject } | Self::Exec { action, subject } => {
+                (action == "block_address" || action == "isolate_host").then_some(subject.as_str())
+            }
+            _ => None,
+        }
+    }
+
     /// When, within a wave, it comes.
     pub fn phase(&self) -> Phase {
         match self {
@@ -440,6 +513,8 @@ pub struct Action {
     pub notices: Notices,
     /// What it does, one sentence.
     pub reaches: String,
+    /// The system that it acts on; none: wherever the key stands.
+    pub system: Option<String>,
     /// The estate's target; none where the estate names none that could do it.
     pub target: Option<String>,
     /// Whether it can be taken back.
@@ -463,12 +538,14 @@ pub fn canonical<T: Serialize>(value: &T) -> String {
 pub struct ActionRow {
     /// [`Action::id`].
     pub id: String,
-    /// The kind of its foothold.
-    pub foothold_kind: String,
-    /// The foothold, for people.
+    /// [`FootholdRow::id`] of what it is to cut.
     pub foothold: String,
+    /// Its place among the candidates of its foothold, from 1.
+    pub rank: i64,
     /// The effect's word.
     pub effect: String,
+    /// The system that it acts on.
+    pub system: Option<String>,
     /// The estate's target.
     pub target: Option<String>,
     /// What it does.
@@ -481,31 +558,32 @@ pub struct ActionRow {
     pub undo_exact: bool,
     /// Why it is not.
     pub undo_reason: Option<String>,
-    /// Its place among the candidates of its foothold, from 1.
-    pub rank: i64,
-    /// What it counts: `requests` or `statements`.
+    /// Records of the intruder through the foothold that it closes; 0 where it closes nothing by itself.
+    pub closes: i64,
+    /// What it acts on first: `requests`, `statements` (records of them), `sign_ins` or `files`. The figures below are of these;
+    /// `refusals` has all.
     pub unit: String,
     /// The intruder's that it would have refused.
     pub intruder: i64,
     /// Others' that it would have refused.
     pub lawful: i64,
-    /// Of `lawful`, those that evidence leaves open: they may be the intruder's.
+    /// Of which the evidence does not tell whose they are.
     pub open: i64,
-    /// Lawful ones by hour: the median of the hours in which the action's systems were in use.
+    /// Lawful and open ones by hour: the median of the hours in which its systems were in use.
     pub lawful_hour_median: i64,
     /// … and the worst hour.
     pub lawful_hour_worst: i64,
     /// The last lawful use.
-    pub lawful_last: Option<i64>,
-    /// Records of the kind it acts on that carry the key it acts by …
+    pub lawful_last: Option<Instant>,
+    /// Records within its reach that carry the key it acts by …
     pub carries: i64,
     /// … of so many.
     pub of: i64,
-    /// Different accounts behind what it cuts.
+    /// Different accounts behind what it cuts …
     pub accounts: i64,
-    /// Of these, accounts with another way in.
+    /// … of these, accounts that were seen from another address, too.
     pub accounts_elsewhere: i64,
-    /// What figures do not tell.
+    /// What the figures do not tell.
     pub limits: Vec<String>,
     /// The whole [`Action`], as its canonical text.
     pub action: String,
@@ -524,16 +602,17 @@ impl Row for ActionRow {
     fn fields() -> Vec<FieldRef> {
         vec![
             text("id"),
-            text("foothold_kind"),
             text("foothold"),
+            whole("rank"),
             text("effect"),
+            optional_text("system"),
             optional_text("target"),
             text("reaches"),
             list("cannot_reach", DataType::Utf8),
             text("notices"),
             flag("undo_exact"),
             optional_text("undo_reason"),
-            whole("rank"),
+            whole("closes"),
             text("unit"),
             whole("intruder"),
             whole("lawful"),
@@ -551,12 +630,79 @@ impl Row for ActionRow {
     }
 }
 
+/// A foothold of the trail, and how much was recorded through it. A row of `footholds`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FootholdRow {
+    /// Stable id, by its canonical text.
+    pub id: String,
+    /// Its kind.
+    pub kind: String,
+    /// For people.
+    pub name: String,
+    /// The whole [`Foothold`], as its canonical text.
+    pub foothold: String,
+    /// The link of the trail, or the step, that it comes from.
+    pub because: Vec<String>,
+    /// The intruder's records through it.
+    pub records: i64,
+    /// Candidates for it.
+    pub candidates: i64,
+    /// Why there is none, or what keeps one from being proposed.
+    pub reason: Option<String>,
+}
+
+impl FootholdRow {
+    /// The foothold itself; nothing where another version wrote it.
+    pub fn read_foothold(&self) -> Option<Foothold> {
+        serde_json::from_str(&self.foothold).ok()
+    }
+}
+
+impl Row for FootholdRow {
+    const TABLE: &'static str = "footholds";
+
+    fn fields() -> Vec<FieldRef> {
+        vec![
+            text("id"),
+            text("kind"),
+            text("name"),
+            text("foothold"),
+            list("because", DataType::Utf8),
+            whole("records"),
+            whole("candidates"),
+            optional_text("reason"),
+        ]
+    }
+}
+
+/// Records of the intruder through one foothold that the same actions close. A row of `covers`; together the rows of a foothold
+/// make up all its records, so that whatever actions are effective, what is left open can be told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cover {
+    /// [`FootholdRow::id`].
+    pub foothold: String,
+    /// Actions that each close these records; none: nothing that is proposed does.
+    pub actions: Vec<String>,
+    /// How many records.
+    pub records: i64,
+}
+
+impl Row for Cover {
+    const TABLE: &'static str = "covers";
+
+    fn fields() -> Vec<FieldRef> {
+        vec![text("foothold"), list("actions", DataType::Utf8), whole("records")]
+    }
+}
+
 /// What one action would have refused, by one thing. A row of `refusals`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Refusal {
     /// The action.
     pub action: String,
-    /// `intruder` or `lawful`.
+    /// `requests`, `statements`, `sign_ins` or `files`.
+    pub unit: String,
+    /// `intruder`, `lawful`, or `open`: the evidence does not tell.
     pub whose: String,
     /// `system`, `account`, `batch` (a trusted reader of the estate) or `hour`.
     pub by: String,
@@ -574,8 +720,45 @@ impl Row for Refusal {
     const TABLE: &'static str = "refusals";
 
     fn fields() -> Vec<FieldRef> {
-        vec![text("action"), text("whose"), text("by"), text("key"), whole("count"), whole("first"), whole("last")]
+        vec![text("action"), text("unit"), text("whose"), text("by"), text("key"), whole("count"), whole("first"), whole("last")]
     }
+}
+
+/// A foothold that no effective action closes, or not all of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftOpen {
+    /// [`FootholdRow::id`].
+    pub foothold: String,
+    /// For people.
+    pub name: String,
+    /// Records through it that no effective action closes …
+    pub records: i64,
+    /// … of so many.
+    pub of: i64,
+    /// Why, in a sentence.
+    pub reason: String,
+}
+
+/// What stays open once these actions (by id) are effective.
+pub fn left_open(footholds: &[FootholdRow], covers: &[Cover], actions: &[ActionRow], is_effective: &dyn Fn(&str) -> bool) -> Vec<LeftOpen> {
+    let open = footholds.iter().filter_map(|foothold| {
+        let of = |cover: &&Cover| cover.foothold == foothold.id;
+        let records: i64 = covers.iter().filter(of).filter(|c| !c.actions.iter().any(|id| is_effective(id))).map(|c| c.records).sum();
+        let mut own = actions.iter().filter(|a| a.foothold == foothold.id);
+        // Where nothing was recorded through it, only an action of its own tells that it is closed.
+        if records == 0 && (foothold.records > 0 || own.any(|a| is_effective(&a.id))) {
+            return None;
+        }
+        let has_target = actions.iter().any(|a| a.foothold == foothold.id && a.target.is_some());
+        let reason = match (&foothold.reason, foothold.candidates, has_target) {
+            (Some(reason), ..) => reason.clone(),
+            (None, 0, _) => "no connector has an action for it: close it by hand, and say so".to_owned(),
+            (None, _, false) => "the estate names no target that could do it: describe one ([[target]]), or act by hand".to_owned(),
+            (None, _, true) => "no effective action closes it".to_owned(),
+        };
+        Some(LeftOpen { foothold: foothold.id.clone(), name: foothold.name.clone(), records, of: foothold.records, reason })
+    });
+    open.collect()
 }
 
 #[cfg(test)]
@@ -591,13 +774,14 @@ mod tests {
             id: "A1".to_owned(),
             notices: Notices::NextLogin,
             reaches: "new connections are refused".to_owned(),
+            system: Some("db".to_owned()),
             target: None,
             undo: Undo::Exact,
         };
         let expected = concat!(
             r#"{"cannot_reach":["open sessions"],"effect":{"effect":"postgres_hba_reject","address":"192.0.2.7","role":"report"},"#,
             r#""foothold":{"kind":"role_at_host","host":"192.0.2.7","role":"report","system":"db"},"id":"A1","notices":"next_login","#,
-            r#""reaches":"new connections are refused","target":null,"undo":{"undo":"exact"}}"#
+            r#""reaches":"new connections are refused","system":"db","target":null,"undo":{"undo":"exact"}}"#
         );
         assert_eq!(action.canonical(), expected);
         assert_eq!(serde_json::from_str::<Action>(expected).expect("the text is read again"), action);

@@ -17,6 +17,7 @@ pub mod evidence;
 pub mod exposure;
 pub mod letter;
 pub mod letter_word;
+pub mod names;
 pub mod personal;
 pub mod print;
 pub mod record;

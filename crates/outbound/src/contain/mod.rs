@@ -21,7 +21,7 @@ use strandline_model::estate::{BreakGlass, Target, TargetKind};
 pub use error::ContainError;
 pub use guard::NeverTouch;
 pub use state::{Difference, Held, Stands, TargetState, compare};
-pub use wave::{Done, Force, Journal, Planned, Step, Wave, WaveError, plan};
+pub use wave::{Done, Force, Journal, Planned, Wave, WaveError, plan};
 
 use crate::smtp::Secret;
 

@@ -9,7 +9,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
-use strandline_model::containment::{Action, Phase};
+use strandline_model::containment::{Action, CutStep, Phase};
 
 use super::error::ContainError;
 use super::state::{Difference, Stands, TargetState, compare};
@@ -30,53 +30,13 @@ pub struct Planned {
     pub lost: Vec<String>,
 }
 
-/// Where an action is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Step {
-    /// In a plan, and nothing more.
-    Planned,
-    /// About to be done; after a run that died here nobody knows, until the target is read.
-    Applying,
-    /// Done, as read back.
-    Applied,
-    /// Not done, or half: what was said stands with it.
-    Failed,
-    /// About to be taken back.
-    Undoing,
-    /// What was there before is there again.
-    Undone,
-}
-
-impl Step {
-    /// All of them.
-    pub const ALL: [Self; 6] = [Self::Planned, Self::Applying, Self::Applied, Self::Failed, Self::Undoing, Self::Undone];
-
-    /// Its word in tables.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Planned => "planned",
-            Self::Applying => "applying",
-            Self::Applied => "applied",
-            Self::Failed => "failed",
-            Self::Undoing => "undoing",
-            Self::Undone => "undone",
-        }
-    }
-
-    /// Reads the word.
-    pub fn parse(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|step| step.as_str() == word)
-    }
-}
-
 /// Where the steps of a wave are kept. What it returns from is durable.
 pub trait Journal {
     /// Notes steps, all together.
     ///
     /// # Errors
     /// If they cannot be made durable: then nothing more is done.
-    fn note(&mut self, steps: &[(usize, Step, Option<String>)]) -> Result<(), Box<dyn std::error::Error + Send + Sync>>;
+    fn note(&mut self, steps: &[(usize, CutStep, Option<String>)]) -> Result<(), Box<dyn std::error::Error + Send + Sync>>;
 }
 
 /// Why a wave ended before its time.
@@ -235,24 +195,25 @@ impl<'p> Wave<'p> {
     ///
     /// # Errors
     /// If a target has another state, or a step cannot be noted. What a target refuses is told with its action, and the others go on.
-    pub fn apply(&self, steps: &BTreeMap<usize, Step>, journal: &mut dyn Journal) -> Result<BTreeMap<usize, Done>, WaveError> {
-        let open: Vec<usize> = (0..self.plan.len()).filter(|at| !matches!(steps.get(at), Some(Step::Applied | Step::Undone | Step::Undoing))).collect();
+    pub fn apply(&self, steps: &BTreeMap<usize, CutStep>, journal: &mut dyn Journal) -> Result<BTreeMap<usize, Done>, WaveError> {
+        let open: Vec<usize> =
+            (0..self.plan.len()).filter(|at| !matches!(steps.get(at), Some(CutStep::Applied | CutStep::Undone | CutStep::Undoing))).collect();
         let stands = self.read(&open);
         let mut done = BTreeMap::new();
         let mut settled = Vec::new();
         for (at, stand) in stands {
             let planned = &self.plan[at];
-            let began = matches!(steps.get(&at), Some(Step::Applying | Step::Failed));
+            let began = matches!(steps.get(&at), Some(CutStep::Applying | CutStep::Failed));
             match stand {
                 Ok(Stands::Elsewhere(differences)) => return Err(WaveError::OtherState { target: planned.target.clone(), differences }),
                 Ok(Stands::AsMeant) if !planned.meant.0.is_empty() => {
                     let whose = if began { "read back: it stood there already" } else { "it stood there before the plan was applied" };
-                    settled.push((at, Step::Applied, Some(whose.to_owned())));
+                    settled.push((at, CutStep::Applied, Some(whose.to_owned())));
                     done.insert(at, Done::Already);
                 }
                 Ok(_) => {}
                 Err(error) => {
-                    settled.push((at, Step::Failed, Some(error.to_string())));
+                    settled.push((at, CutStep::Failed, Some(error.to_string())));
                     done.insert(at, Done::Failed(error));
                 }
             }
@@ -262,7 +223,7 @@ impl<'p> Wave<'p> {
         left.sort_by_key(|at| (self.plan[*at].action.effect.phase(), self.plan[*at].action.notices, *at));
         for phase in [Phase::ShutDoor, Phase::ChangeSecret, Phase::EndSession] {
             let now: Vec<usize> = left.iter().copied().filter(|at| self.plan[*at].action.effect.phase() == phase).collect();
-            done.extend(self.bring(Asked::Apply, &now, (Step::Applying, Step::Applied), journal)?);
+            done.extend(self.bring(Asked::Apply, &now, (CutStep::Applying, CutStep::Applied), journal)?);
         }
         Ok(done)
     }
@@ -281,7 +242,7 @@ impl<'p> Wave<'p> {
             let planned = &self.plan[at];
             match stand {
                 Ok(Stands::Before) => {
-                    settled.push((at, Step::Undone, Some("it is as before already".to_owned())));
+                    settled.push((at, CutStep::Undone, Some("it is as before already".to_owned())));
                     done.insert(at, Done::Already);
                 }
                 Ok(Stands::Elsewhere(differences)) if force == Force::No => {
@@ -295,12 +256,12 @@ impl<'p> Wave<'p> {
         }
         note(journal, &settled)?;
         left.sort_by_key(|at| std::cmp::Reverse((self.plan[*at].action.effect.phase(), *at)));
-        done.extend(self.bring(Asked::Undo, &left, (Step::Undoing, Step::Undone), journal)?);
+        done.extend(self.bring(Asked::Undo, &left, (CutStep::Undoing, CutStep::Undone), journal)?);
         Ok(done)
     }
 
     /// Notes that it begins, does it, reads it back, and notes what was found.
-    fn bring(&self, asked: Asked, which: &[usize], (begins, ends): (Step, Step), journal: &mut dyn Journal) -> Result<BTreeMap<usize, Done>, WaveError> {
+    fn bring(&self, asked: Asked, which: &[usize], (begins, ends): (CutStep, CutStep), journal: &mut dyn Journal) -> Result<BTreeMap<usize, Done>, WaveError> {
         if which.is_empty() {
             return Ok(BTreeMap::new());
         }
@@ -327,7 +288,7 @@ impl<'p> Wave<'p> {
                 Err(error) => {
                     // Late is not failed: it stays begun, and the next run reads what became of it.
                     if !matches!(error, ContainError::TooSlow { .. }) && asked == Asked::Apply {
-                        steps.push((at, Step::Failed, Some(error.to_string())));
+                        steps.push((at, CutStep::Failed, Some(error.to_string())));
                     }
                     done.insert(at, Done::Failed(error));
                 }
@@ -347,7 +308,7 @@ pub enum Force {
     Yes,
 }
 
-fn note(journal: &mut dyn Journal, steps: &[(usize, Step, Option<String>)]) -> Result<(), WaveError> {
+fn note(journal: &mut dyn Journal, steps: &[(usize, CutStep, Option<String>)]) -> Result<(), WaveError> {
     if steps.is_empty() { Ok(()) } else { journal.note(steps).map_err(WaveError::Journal) }
 }
 

@@ -3,6 +3,7 @@
 mod authenticity;
 mod choices;
 mod clearance;
+mod cutting;
 mod duties;
 mod error;
 mod explain;
@@ -23,6 +24,7 @@ mod tally;
 pub use authenticity::{Authenticity, Left};
 pub use choices::{Choices, CutDump, Told};
 pub use clearance::{clearance_of, cleared, open_questions};
+pub use cutting::{Back, CutApproval, CutError, CutPlan, CutView, Outdone, PlanView, TargetSecrets, WaveView};
 pub use duties::{CaseDuties, DutyError, duties};
 pub use error::ResponseError;
 pub use explain::{ExplainedCategory, Explanation, explain};
@@ -49,6 +51,7 @@ pub use stage::print::{Page, PrintFinding, PrintedLetters};
 // What a terminal or a console must name to have letters sent: they do not see `outbound` themselves.
 pub use rules::{CheckedRules, RefusedRule, RuleFigures, UnmatchedRule, check_rules, load_rules};
 pub use strandline_detection::sigma::Rule;
+pub use strandline_outbound::contain::{Answer, Force, Verdict};
 pub use strandline_outbound::{
     Credentials, Difference, DkimKey, OutgoingLetter, Pace, ReturnPath, Secret, Security, SenderIdentity, Server, Tally as SentTally, Timeouts, What,
 };

@@ -1,5 +1,6 @@
 //! The commands and what they share.
 
+mod contain;
 mod decide;
 mod drill;
 mod duties;
@@ -84,6 +85,8 @@ enum Command {
     /// back. `answer FIELD --text "…"` states a field of a form. For the letters: `found`, `stopped` (the intruder was shut out),
     /// `answer letter_account/en --text "…"`, `answer letter_measures/en --text "…"` (a sentence a line).
     Decide(decide::Decide),
+    /// Cut the intruder off, prove that the cut holds, and take it back
+    Contain(Box<contain::Contain>),
     /// Fill an authority's form from the case
     Forms(forms::Forms),
     /// Draft the letters; look at them, approve, send, follow them
@@ -120,6 +123,7 @@ impl Cli {
             Command::Scope(command) => command.run(common),
             Command::Duties(command) => command.run(common),
             Command::Decide(command) => command.run(common),
+            Command::Contain(command) => command.run(common),
             Command::Forms(command) => command.run(common),
             Command::Notify(command) => command.run(common),
             Command::Person(command) => command.run(common),

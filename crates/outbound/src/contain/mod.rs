@@ -4,8 +4,11 @@
 //! conductor implements; what each connector does, what it cannot, and which side doors it looks at, is told in
 //! `docs/containment.md`, and how to write one in `docs/adding-a-connector.md`.
 
+mod dial;
 mod error;
 mod guard;
+mod machine;
+mod nftables;
 mod postgres;
 mod state;
 mod tls;
@@ -177,6 +180,7 @@ pub struct Reach {
 pub fn connect(reach: &Reach, manner: &Manner) -> Result<Box<dyn Connector>, ContainError> {
     match reach.target.kind {
         TargetKind::Postgres => Ok(Box::new(postgres::Postgres::connect(reach, manner)?)),
+        TargetKind::Nftables => Ok(Box::new(nftables::Nftables::connect(reach, manner)?)),
         TargetKind::Pgbouncer => Ok(Box::new(postgres::Pgbouncer::connect(reach, manner)?)),
         other => Err(ContainError::NoConnector { target: reach.target.name.clone(), kind: other.as_str() }),
     }

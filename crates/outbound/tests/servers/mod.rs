@@ -201,3 +201,58 @@ pub fn check_answer(verdict: &Verdict, expected: strandline_outbound::contain::A
     let all: Vec<&String> = verdict.held.iter().chain(&verdict.doors).chain(&verdict.untested).chain(&verdict.remarks).collect();
     assert!(all.iter().any(|text| text.contains(said)), "nothing says {said:?}: {verdict:?}");
 }
+
+/// Set in the test that runs inside namespaces of its own.
+const INSIDE: &str = "STRANDLINE_TEST_INSIDE";
+
+/// Runs the test of this name again in namespaces of its own (`--net`, `--mount` …), where it touches nothing of this machine;
+/// returns whether this is that run.
+pub fn inside(name: &str, namespaces: &[&str]) -> bool {
+    if std::env::var(INSIDE).is_ok_and(|inside| inside == name) {
+        run(Command::new("ip").args(["link", "set", "lo", "up"]));
+        return true;
+    }
+    let out = Command::new("unshare")
+        .args(namespaces)
+        .args(["--fork", "--kill-child", "--"])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", name, "--include-ignored", "--nocapture", "--test-threads=1"])
+        .env(INSIDE, name)
+        .output()
+        .expect("unshare: apt-get install util-linux");
+    assert!(out.status.success(), "{}\n{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
+    false
+}
+
+/// A server that answers each byte with one, until its client goes.
+pub fn echo() -> std::net::SocketAddr {
+    use std::io::{Read, Write};
+    let listener = std::net::TcpListener::bind("[::]:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            std::thread::spawn(move || {
+                let mut byte = [0];
+                while stream.read_exact(&mut byte).is_ok() && stream.write_all(&byte).is_ok() {}
+            });
+        }
+    });
+    std::net::SocketAddr::from(([127, 0, 0, 1], port))
+}
+
+/// A connection to there from one of our addresses.
+pub fn from(address: &str, to: std::net::SocketAddr) -> std::io::Result<std::net::TcpStream> {
+    let address: std::net::IpAddr = address.parse().unwrap();
+    let to = if address.is_ipv4() { to } else { std::net::SocketAddr::from((std::net::Ipv6Addr::LOCALHOST, to.port())) };
+    let socket = socket2::Socket::new(socket2::Domain::for_address(to), socket2::Type::STREAM, None)?;
+    socket.bind(&std::net::SocketAddr::new(address, 0).into())?;
+    socket.connect_timeout(&to.into(), Duration::from_millis(800))?;
+    socket.set_read_timeout(Some(Duration::from_millis(800)))?;
+    Ok(socket.into())
+}
+
+/// Whether a connection still answers.
+pub fn answers(stream: &mut std::net::TcpStream) -> bool {
+    use std::io::{Read, Write};
+    stream.write_all(b"x").is_ok() && stream.read_exact(&mut [0]).is_ok()
+}

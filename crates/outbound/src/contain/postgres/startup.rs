@@ -4,8 +4,10 @@
 //! Protocol 3.0, <https://www.postgresql.org/docs/current/protocol-message-formats.html>.
 
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::time::Duration;
+
+use crate::contain::dial::dial;
 
 /// What a server says to somebody who has not shown a secret yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,15 +53,6 @@ pub(crate) fn greet(to: SocketAddr, from: Option<std::net::IpAddr>, role: &str, 
     let mut body = vec![0; length - 4];
     stream.read_exact(&mut body)?;
     Ok(read_greeting(head[0], &body))
-}
-
-/// A TCP connection, from a local address of ours if one is given.
-pub(crate) fn dial(to: SocketAddr, from: Option<std::net::IpAddr>, patience: Duration) -> io::Result<TcpStream> {
-    let Some(from) = from else { return TcpStream::connect_timeout(&to, patience) };
-    let socket = socket2::Socket::new(socket2::Domain::for_address(to), socket2::Type::STREAM, None)?;
-    socket.bind(&SocketAddr::new(from, 0).into())?;
-    socket.connect_timeout(&to.into(), patience)?;
-    Ok(socket.into())
 }
 
 fn read_greeting(kind: u8, body: &[u8]) -> Greeting {

@@ -17,7 +17,7 @@ use strandline_model::estate::Target;
 use strandline_model::table::Row;
 use strandline_model::time::Instant;
 use strandline_outbound::Secret;
-use strandline_outbound::contain::{Done, Force, Journal, Manner, Planned, Reach, Verdict, Wave, WaveError, plan};
+use strandline_outbound::contain::{Done, Force, Journal, Manner, Planned, Reach, Stands, Verdict, Wave, WaveError, plan};
 
 pub use approval::CutApproval;
 pub use view::{CutView, Outdone, PlanView, WaveView};
@@ -244,6 +244,25 @@ impl Response<'_> {
         self.view_wave(&stored, &plan, &outcome)
     }
 
+    /// Ends again what came back since a plan was applied, and verifies: what a running request had in hand when its session was
+    /// taken, it saves at its end.
+    ///
+    /// # Errors
+    /// If there is no such plan, or what was found cannot be kept.
+    pub fn end_again(&mut self, number: u64, given: &TargetSecrets) -> Result<WaveView, ResponseError> {
+        let (stored, plan) = self.stored_plan(Some(number))?;
+        let manner = self.manner(given, plan.lease_seconds.map(Duration::from_secs));
+        let wave = Wave::new(&plan.actions, &reaches(&plan.targets, given), &manner);
+        let applied: Vec<usize> = self.steps_of(number)?.into_iter().filter(|(_, step)| *step == CutStep::Applied).map(|(at, _)| at).collect();
+        for (at, ended) in wave.end_again(&applied) {
+            if let Err(error) = ended {
+                self.watcher.note(&format!("{}: {error}", plan.actions[at].target));
+            }
+        }
+        self.keep_verdicts(&stored, &wave)?;
+        self.view_wave(&stored, &plan, &Outcome::default())
+    }
+
     /// Tries the doors of everything that is applied, of one plan or of all.
     ///
     /// # Errors
@@ -261,6 +280,7 @@ impl Response<'_> {
             let (stored, plan) = self.stored_plan(Some(number))?;
             let manner = self.manner(given, plan.lease_seconds.map(Duration::from_secs));
             let wave = Wave::new(&plan.actions, &reaches(&plan.targets, given), &manner);
+            self.settle_ended_leases(&stored, &plan, &wave)?;
             self.keep_verdicts(&stored, &wave)?;
             views.push(self.view_wave(&stored, &plan, &Outcome::default())?);
         }
@@ -320,6 +340,21 @@ impl Response<'_> {
         let effective =
             views.into_iter().flat_map(|view| view.actions).filter(|cut| cut.step == CutStep::Applied && cut.answer.as_deref() == Some("effective"));
         Ok(effective.map(|cut| cut.id).collect())
+    }
+
+    /// What its own lease has ended at the target is taken back already: nothing there is ours any more.
+    fn settle_ended_leases(&mut self, stored: &StoredWave, plan: &CutPlan, wave: &Wave<'_>) -> Result<(), ResponseError> {
+        let Some(lease) = plan.lease_seconds.and_then(|seconds| i64::try_from(seconds).ok()) else { return Ok(()) };
+        let now = (self.settings.now)();
+        let is_over = |cut: &StoredCut| cut.step == CutStep::Applied && now >= cut.changed_at.plus_micros(lease.saturating_mul(1_000_000));
+        let over: Vec<usize> = self.cuts_of(stored.number)?.iter().filter(|cut| is_over(cut)).map(|cut| cut.place as usize).collect();
+        let ended =
+            wave.read(&over).into_iter().filter(|(at, stand)| matches!(stand, Ok(Stands::Before)) && plan.actions[*at].before != plan.actions[*at].meant);
+        let steps: Vec<_> = ended.map(|(at, _)| (place_of(at), CutStep::Undone, Some("its lease ended at the target".to_owned()))).collect();
+        if !steps.is_empty() {
+            self.case.cutting()?.take(stored.number, &steps, now)?;
+        }
+        Ok(())
     }
 
     fn keep_verdicts(&mut self, stored: &StoredWave, wave: &Wave<'_>) -> Result<(), ResponseError> {

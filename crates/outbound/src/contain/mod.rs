@@ -7,12 +7,15 @@
 mod dial;
 mod error;
 mod guard;
+mod http;
 mod machine;
 mod nftables;
 mod postgres;
+mod sessions;
 mod state;
 mod tls;
 mod wave;
+mod web;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -181,6 +184,8 @@ pub fn connect(reach: &Reach, manner: &Manner) -> Result<Box<dyn Connector>, Con
     match reach.target.kind {
         TargetKind::Postgres => Ok(Box::new(postgres::Postgres::connect(reach, manner)?)),
         TargetKind::Nftables => Ok(Box::new(nftables::Nftables::connect(reach, manner)?)),
+        TargetKind::Sessions => Ok(Box::new(sessions::Sessions::connect(reach, manner)?)),
+        TargetKind::Web => Ok(Box::new(web::Web::connect(reach, manner)?)),
         TargetKind::Pgbouncer => Ok(Box::new(postgres::Pgbouncer::connect(reach, manner)?)),
         other => Err(ContainError::NoConnector { target: reach.target.name.clone(), kind: other.as_str() }),
     }

@@ -16,6 +16,8 @@ pub enum Held {
     Text(String),
     /// It may not: a verifier of a password, a session.
     Secret(Personal<String>),
+    /// Ours, half-way: written and not in force, or taken out and still in force. Neither before nor meant, and nobody else's.
+    Half(String),
 }
 
 impl Held {
@@ -42,7 +44,7 @@ impl Held {
     /// The value, for whoever puts it back into the target.
     pub(crate) fn expose(&self) -> Option<&str> {
         match self {
-            Self::Absent => None,
+            Self::Absent | Self::Half(_) => None,
             Self::Text(value) => Some(value),
             Self::Secret(value) => Some(value.expose_personal()),
         }
@@ -53,7 +55,7 @@ impl fmt::Display for Held {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Absent => f.write_str("nothing"),
-            Self::Text(value) => f.write_str(value),
+            Self::Text(value) | Self::Half(value) => f.write_str(value),
             Self::Secret(_) => f.write_str("[not shown]"),
         }
     }
@@ -130,7 +132,7 @@ pub fn compare(before: &TargetState, meant: &TargetState, now: &TargetState) -> 
         let (was, aimed, is) = (before.held(name), meant.held(name), now.held(name));
         all_before &= is == was;
         all_meant &= is == aimed;
-        if is != was && is != aimed {
+        if is != was && is != aimed && !matches!(is, Held::Half(_)) {
             elsewhere.push(Difference { name: name.clone(), before: was.to_string(), meant: aimed.to_string(), now: is.to_string() });
         }
     }
@@ -161,6 +163,9 @@ mod tests {
         check(&[("login", "yes"), ("limit", "-1")], &Stands::Before);
         check(&[("login", "no"), ("limit", "-1")], &Stands::Between);
         check(&[("login", "no"), ("limit", "0")], &Stands::AsMeant);
+        let of = |held: Held| TargetState::default().with("line", held);
+        let half = of(Held::Half("written, not loaded".to_owned()));
+        assert_eq!(compare(&of(Held::Absent), &of(Held::text("reject")), &half), Stands::Between);
         let other = Difference { name: "limit".to_owned(), before: "-1".to_owned(), meant: "0".to_owned(), now: "5".to_owned() };
         check(&[("login", "no"), ("limit", "5")], &Stands::Elsewhere(vec![other]));
         let gone = Difference { name: "login".to_owned(), before: "yes".to_owned(), meant: "no".to_owned(), now: "nothing".to_owned() };

@@ -228,6 +228,12 @@ impl<'p> Wave<'p> {
         Ok(done)
     }
 
+    /// Ends again what came back: sessions that a running request saved once more, connections that a pool opened.
+    pub fn end_again(&self, which: &[usize]) -> BTreeMap<usize, Result<(), ContainError>> {
+        let ended: Vec<usize> = which.iter().copied().filter(|at| self.plan[*at].action.effect.phase() == Phase::EndSession).collect();
+        self.ask(Asked::Apply, &ended).into_iter().map(|(at, answer)| (at, answer.map(|_| ()))).collect()
+    }
+
     /// Takes these actions back, the last first, each noted before it happens. One whose target somebody changed since is left
     /// alone, unless it is forced.
     ///
@@ -325,7 +331,7 @@ fn with_drift(mut verdict: Verdict, stands: Option<&Result<Stands, ContainError>
     match stands {
         Some(Ok(Stands::Elsewhere(differences))) => verdict.doors.extend(differences.iter().map(|difference| format!("changed since: {difference}"))),
         Some(Ok(Stands::Before | Stands::Between)) if planned.before != planned.meant => {
-            verdict.doors.push("changed since: what was there before is there again".to_owned());
+            verdict.doors.push("changed since: what was there before is there again, or half of it".to_owned());
         }
         Some(Err(error)) => verdict.untested.push(error.to_string()),
         _ => {}

@@ -256,3 +256,106 @@ pub fn answers(stream: &mut std::net::TcpStream) -> bool {
     use std::io::{Read, Write};
     stream.write_all(b"x").is_ok() && stream.read_exact(&mut [0]).is_ok()
 }
+
+/// nginx with our files included, a small page and a slow download.
+pub struct Nginx {
+    pub server: Server,
+}
+
+impl Nginx {
+    pub fn start() -> Self {
+        let mut server = Server::new();
+        let at = server.folder().display().to_string();
+        for name in ["www", "cut"] {
+            std::fs::create_dir(server.at(name)).unwrap();
+        }
+        for name in ["addresses", "sessions", "routes"] {
+            std::fs::write(server.at(&format!("cut/{name}")), "").unwrap();
+        }
+        std::fs::write(server.at("www/page"), "hi").unwrap();
+        std::fs::write(server.at("www/big"), vec![b'x'; 3_000_000]).unwrap();
+        let port = server.port;
+        std::fs::write(
+            server.at("conf"),
+            format!(
+                "pid {at}/pid;\nerror_log {at}/errors notice;\nuser nobody nogroup;\nworker_processes 1;\nevents {{}}\nhttp {{\n access_log {at}/access;\n\
+                 geo $remote_addr $strandline_address {{ default 0; include {at}/cut/addresses; }}\n map $cookie_sid $strandline_session {{ default 0; include {at}/cut/sessions; }}\n\
+                 map \"$request_method $uri\" $strandline_route {{ default 0; include {at}/cut/routes; }}\n server {{\n listen 127.0.0.1:{port};\n root {at}/www;\n\
+                 if ($strandline_address) {{ return 403; }}\n if ($strandline_session) {{ return 403; }}\n if ($strandline_route) {{ return 403; }}\n\
+                 location /big {{ limit_rate 200k; }}\n location /staff/ {{ return 200; }}\n }}\n}}\n"
+            ),
+        )
+        .unwrap();
+        server.spawn(Command::new("nginx").arg("-c").arg(server.at("conf")).args(["-g", "daemon off;"]));
+        server.wait_for_port();
+        Self { server }
+    }
+
+    pub fn reach(&self) -> Reach {
+        let at = self.server.folder().display();
+        let rest = format!("folder = \"{at}/cut\"\nconfig = \"{at}/conf\"\ncookie = \"sid\"\nprobe = \"http://127.0.0.1:{}/page\"", self.server.port);
+        reach(target("edge", TargetKind::Web, &rest), None)
+    }
+
+    pub fn edge(&self) -> Box<dyn Connector> {
+        connector(&self.reach(), &manner())
+    }
+
+    pub fn to(&self) -> std::net::SocketAddr {
+        std::net::SocketAddr::from(([127, 0, 0, 1], self.server.port))
+    }
+
+    pub fn get(&self, address: &str, path: &str, cookie: &str) -> u16 {
+        let mut stream = from(address, self.to()).unwrap();
+        status(&mut stream, path, cookie)
+    }
+
+    pub fn files(&self) -> Vec<Vec<u8>> {
+        ["cut/addresses", "cut/sessions", "cut/routes", "conf"].iter().map(|name| std::fs::read(self.server.at(name)).unwrap()).collect()
+    }
+
+    pub fn old_workers(&self) -> usize {
+        let master = std::fs::read_to_string(self.server.at("pid")).unwrap();
+        run(Command::new("ps").args(["-o", "args=", "--ppid", master.trim()])).matches("shutting down").count()
+    }
+}
+
+pub fn status(stream: &mut TcpStream, path: &str, cookie: &str) -> u16 {
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nCookie: sid={cookie}\r\n\r\n").unwrap();
+    let mut head = [0; 12];
+    stream.read_exact(&mut head).unwrap();
+    String::from_utf8_lossy(&head)[9..].parse().unwrap()
+}
+
+/// Redis with sessions of two accounts.
+pub struct Redis {
+    pub server: Server,
+}
+
+impl Redis {
+    pub fn start() -> Self {
+        let mut server = Server::new();
+        let (port, folder) = (server.port.to_string(), server.folder().display().to_string());
+        server.give_away();
+        server.spawn(as_nobody("redis-server").args(["--port", &port, "--save", "", "--bind", "127.0.0.1", "--dir", &folder, "--requirepass", "r"]));
+        server.wait_for_port();
+        let this = Self { server };
+        for number in 0..50 {
+            this.cli(&["SETEX", &format!("sess:{number:04}aaaabbbb"), "3600", &format!("{{\"user\":\"u{}\"}}", number % 7)]);
+        }
+        this
+    }
+
+    pub fn cli(&self, words: &[&str]) -> String {
+        run(Command::new("redis-cli").args(["-p", &self.server.port.to_string(), "-a", "r", "--no-auth-warning"]).args(words)).trim().to_owned()
+    }
+
+    pub fn reach(&self) -> Reach {
+        let rest = format!("address = \"127.0.0.1:{}\"\nsessions = \"sess:\"", self.server.port);
+        reach(target("store", TargetKind::Sessions, &rest), Some("r"))
+    }
+
+    pub fn store(&self) -> Box<dyn Connector> {
+        connector(&self.reach(), &manner())
+    }
+}

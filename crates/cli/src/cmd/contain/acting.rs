@@ -251,11 +251,12 @@ fn apply(case: &Path, common: &Common, plan: Option<u64>, again_after: u64, give
             say!("looking again in {again_after} s");
         }
         std::thread::sleep(Duration::from_secs(again_after));
-        let mut again = verify(case, common, Some(view.plan), given)?;
-        if let Some(again) = again.pop() {
-            for (cut, now) in view.actions.iter_mut().zip(again.actions) {
-                (cut.answer, cut.verified_at, cut.verdict) = (now.answer, now.verified_at, now.verdict);
-            }
+        let again = with(case, common, Opened::ToWrite, |response| {
+            let secrets = given.read(&response.targets_of_plan(Some(view.plan))?)?;
+            Ok(response.end_again(view.plan, &secrets)?)
+        })?;
+        for (cut, now) in view.actions.iter_mut().zip(again.actions) {
+            (cut.answer, cut.verified_at, cut.verdict) = (now.answer, now.verified_at, now.verdict);
         }
     }
     show_waves(common, &[view])

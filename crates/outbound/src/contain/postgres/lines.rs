@@ -13,32 +13,32 @@ use crate::contain::state::{Held, TargetState};
 use crate::contain::tls::{Protection, protection};
 
 const LINE: &str = "first line of pg_hba.conf for it";
-const LOADED: &str = "pg_hba.conf is loaded as it stands";
 
 impl Postgres {
     pub(super) fn read_line(&mut self, role: &Role, address: &str) -> Result<TargetState, ContainError> {
         self.refuse_address(address)?;
         let line = self.line(role, address)?;
-        let held = match place(&self.hba_text()?, &line) {
-            Place::First => Held::text(line),
-            Place::Below => Held::text("our line, and others above it"),
-            Place::Nowhere => Held::Absent,
+        let held = match (place(&self.hba_text()?, &line), self.is_loaded()?) {
+            (Place::First, true) => Held::text(line),
+            (Place::Below, true) => Held::text("our line, and others above it"),
+            (Place::Nowhere, true) => Held::Absent,
+            (_, false) => Held::Half("pg_hba.conf is not loaded as it stands".to_owned()),
         };
-        Ok(TargetState::default().with(LINE, held).with(LOADED, Held::flag(self.is_loaded()?)))
+        Ok(TargetState::default().with(LINE, held))
     }
 
     pub(super) fn meant_line(&mut self, role: &Role, address: &str, before: &TargetState) -> Result<TargetState, ContainError> {
-        if !before.is_yes(LOADED) {
+        if let Some(broken) = self.broken_line()? {
+            return self.no_effect(format!("line {broken} of pg_hba.conf is broken: the server would load nothing; mend it first"));
+        }
+        if matches!(before.held(LINE), Held::Half(_)) {
             return self.no_effect(
                 "pg_hba.conf was changed and is not loaded: a reload would put somebody else's changes into force; reload it or take them back first",
             );
         }
-        if let Some(broken) = self.broken_line()? {
-            return self.no_effect(format!("line {broken} of pg_hba.conf is broken: the server would load nothing; mend it first"));
-        }
         self.refuse_own_way(role, address)?;
         let line = self.line(role, address)?;
-        Ok(TargetState::default().with(LINE, Held::text(line)).with(LOADED, Held::flag(true)))
+        Ok(TargetState::default().with(LINE, Held::text(line)))
     }
 
     pub(super) fn bring_line(&mut self, role: &Role, address: &str, aim: &TargetState) -> Result<(), ContainError> {

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use servers::{Nginx, Postgres, Redis, echo, inside, manner, run, target};
+use servers::{MariaDb, Nginx, Postgres, Redis, echo, inside, manner, run, target};
 use strandline_case::{Author, Case, Cutting, NewWave, Origin, Secrets};
 use strandline_model::containment::{Action, CutStep, Effect, Foothold, Notices, Undo};
 use strandline_model::estate::{Target, TargetKind};
@@ -215,4 +215,20 @@ fn killed_at_the_web_server_and_its_sessions() {
     ];
     let holds = || format!("{:?} {}", nginx.files(), redis.cli(&["DEBUG", "DIGEST"]));
     check(&World { told: vec![(nginx.reach().target, None), (redis.reach().target, Some("r".to_owned()))], actions, holds: &holds });
+}
+
+#[test]
+#[ignore = "needs MariaDB's own programs: apt-get install mariadb-server"]
+fn killed_at_mariadb() {
+    let world = MariaDb::start();
+    let user = |name: &str| name.to_owned();
+    let actions = vec![
+        action("db", Effect::MysqlAccountLock { user: user("tbl") }),
+        action("db", Effect::MysqlPassword { user: user("db") }),
+        action("db", Effect::MysqlRevoke { level: "hr.staff".to_owned(), user: user("tbl") }),
+        action("db", Effect::MysqlRevoke { level: "*.*".to_owned(), user: user("glob") }),
+        action("db", Effect::MysqlKill { user: user("tbl") }),
+    ];
+    let holds = || world.dump();
+    check(&World { told: vec![(world.reach().target, Some("r".to_owned()))], actions, holds: &holds });
 }

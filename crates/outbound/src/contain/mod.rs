@@ -9,6 +9,7 @@ mod error;
 mod guard;
 mod http;
 mod machine;
+mod mysql;
 mod nftables;
 mod postgres;
 mod sessions;
@@ -183,6 +184,7 @@ pub struct Reach {
 pub fn connect(reach: &Reach, manner: &Manner) -> Result<Box<dyn Connector>, ContainError> {
     match reach.target.kind {
         TargetKind::Postgres => Ok(Box::new(postgres::Postgres::connect(reach, manner)?)),
+        TargetKind::Mysql => Ok(Box::new(mysql::Mysql::connect(reach, manner)?)),
         TargetKind::Nftables => Ok(Box::new(nftables::Nftables::connect(reach, manner)?)),
         TargetKind::Sessions => Ok(Box::new(sessions::Sessions::connect(reach, manner)?)),
         TargetKind::Web => Ok(Box::new(web::Web::connect(reach, manner)?)),

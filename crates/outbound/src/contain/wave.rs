@@ -273,19 +273,25 @@ impl<'p> Wave<'p> {
         }
         note(journal, &which.iter().map(|at| (*at, begins, None)).collect::<Vec<_>>())?;
         let answers = self.ask(asked, which);
-        let wanted: Vec<usize> = which.iter().copied().filter(|at| answers.get(at).is_some_and(Result::is_ok)).collect();
+        // Who refused is read, too: what a killed run had begun can have ended in between, and then there was nothing left to do.
+        let late = |answer: &Result<Told, ContainError>| matches!(answer, Err(ContainError::Unreachable { .. } | ContainError::TooSlow { .. }));
+        let wanted: Vec<usize> = answers.iter().filter(|(_, answer)| !late(answer)).map(|(at, _)| *at).collect();
         let mut stands = self.read(&wanted);
         let mut done = BTreeMap::new();
         let mut steps = Vec::new();
         for (at, answer) in answers {
-            let found = answer.and_then(|_| stands.remove(&at).unwrap_or_else(|| Err(strange(&self.plan[at]))));
-            let outcome = found.and_then(|stand| match (stand, asked) {
-                (Stands::AsMeant, Asked::Apply) | (Stands::Before, Asked::Undo) => Ok(()),
-                // An action without a state of its own, such as an end of sessions, is as meant when it returns.
-                (Stands::AsMeant, Asked::Undo) if self.plan[at].meant == self.plan[at].before => Ok(()),
-                (Stands::Elsewhere(differences), _) => Err(ContainError::Changed { target: self.plan[at].target.clone(), differences }),
-                _ => Err(strange(&self.plan[at])),
-            });
+            let planned = &self.plan[at];
+            let stand = stands.remove(&at).unwrap_or_else(|| Err(strange(planned)));
+            let outcome = match (answer, stand, asked) {
+                // An action without a state of its own, such as an end of sessions, is told by its answer alone.
+                (Err(error), _, _) if planned.meant == planned.before => Err(error),
+                (_, Ok(Stands::AsMeant), Asked::Apply) | (_, Ok(Stands::Before), Asked::Undo) => Ok(()),
+                (Ok(_), Ok(Stands::AsMeant), Asked::Undo) if planned.meant == planned.before => Ok(()),
+                (Err(error), ..) => Err(error),
+                (Ok(_), Ok(Stands::Elsewhere(differences)), _) => Err(ContainError::Changed { target: planned.target.clone(), differences }),
+                (Ok(_), Ok(_), _) => Err(strange(planned)),
+                (Ok(_), Err(error), _) => Err(error),
+            };
             match outcome {
                 Ok(()) => {
                     steps.push((at, ends, None));

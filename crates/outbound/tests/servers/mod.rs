@@ -320,7 +320,8 @@ impl Nginx {
     }
 }
 
-pub fn status(stream: &mut TcpStream, path: &str, cookie: &str) -> u16 {
+pub fn status(stream: &mut std::net::TcpStream, path: &str, cookie: &str) -> u16 {
+    use std::io::{Read, Write};
     write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nCookie: sid={cookie}\r\n\r\n").unwrap();
     let mut head = [0; 12];
     stream.read_exact(&mut head).unwrap();
@@ -357,5 +358,80 @@ impl Redis {
 
     pub fn store(&self) -> Box<dyn Connector> {
         connector(&self.reach(), &manner())
+    }
+}
+
+/// MariaDB with twins of a name, and a user with rights at each level; everybody's password is `a`.
+pub struct MariaDb {
+    pub server: Server,
+}
+
+impl MariaDb {
+    pub fn start() -> Self {
+        let mut server = Server::new();
+        server.give_away();
+        let at = |name: &str| server.at(name).display().to_string();
+        let as_user: &[&str] = if is_root() { &["--user=nobody"] } else { &[] };
+        run(Command::new("mariadb-install-db")
+            .args(["--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db"])
+            .arg(format!("--datadir={}", at("data")))
+            .args(as_user));
+        let mut command = Command::new("mariadbd");
+        command
+            .args(["--no-defaults", "--bind-address=127.0.0.1", "--skip-name-resolve", "--skip-log-bin", "--innodb-flush-log-at-trx-commit=0"])
+            .args([
+                format!("--datadir={}", at("data")),
+                format!("--socket={}", at("socket")),
+                format!("--port={}", server.port),
+                format!("--log-error={}", at("errors")),
+            ])
+            .args(as_user);
+        server.spawn(&mut command);
+        let this = Self { server };
+        until("MariaDB answers", || this.try_sql("SELECT 1").is_ok());
+        this.sql(
+            "CREATE DATABASE hr; CREATE TABLE hr.staff(id int PRIMARY KEY); INSERT INTO hr.staff VALUES (1), (2); \
+             CREATE USER tbl@'%' IDENTIFIED BY 'a'; CREATE USER tbl@localhost IDENTIFIED BY 'a'; CREATE USER tbl@'10.%' IDENTIFIED BY 'a'; \
+             CREATE USER db@'%' IDENTIFIED BY 'a'; CREATE USER glob@'%' IDENTIFIED BY 'a'; CREATE USER root2@'%' IDENTIFIED BY 'r'; GRANT ALL ON *.* TO root2@'%' WITH GRANT OPTION; \
+             GRANT SELECT ON hr.staff TO tbl@'%'; GRANT SELECT ON hr.* TO tbl@localhost; GRANT SELECT, INSERT ON hr.* TO db@'%' WITH GRANT OPTION; GRANT SELECT ON *.* TO glob@'%'",
+        );
+        this
+    }
+
+    fn try_sql(&self, commands: &str) -> Result<String, String> {
+        let socket = format!("--socket={}", self.server.at("socket").display());
+        let out = Command::new("mariadb").args(["--no-defaults", "-uroot", "-N", "-B", &socket, "-e", commands]).output().map_err(|e| e.to_string())?;
+        if out.status.success() { Ok(String::from_utf8_lossy(&out.stdout).into_owned()) } else { Err(String::from_utf8_lossy(&out.stderr).into_owned()) }
+    }
+
+    pub fn sql(&self, commands: &str) -> String {
+        self.try_sql(commands).unwrap()
+    }
+
+    /// All accounts and rights.
+    pub fn dump(&self) -> String {
+        let mut text = String::new();
+        for account in
+            self.sql("SELECT concat(quote(User), '@', quote(Host)) FROM mysql.user WHERE User IN ('tbl', 'db', 'glob', 'root2') ORDER BY User, Host").lines()
+        {
+            text.push_str(&self.sql(&format!("SHOW CREATE USER {account}; SHOW GRANTS FOR {account}")));
+        }
+        text
+    }
+
+    pub fn client(&self, user: &str) -> Result<mysql::Conn, mysql::Error> {
+        mysql::Conn::new(
+            mysql::OptsBuilder::new().ip_or_hostname(Some("127.0.0.1")).tcp_port(self.server.port).user(Some(user)).pass(Some("a")).prefer_socket(false),
+        )
+    }
+
+    pub fn reach(&self) -> Reach {
+        let socket = self.server.at("socket");
+        let mut reach = reach(target("db", TargetKind::Mysql, &format!("address = \"{}\"\naccount = \"root\"", socket.display())), None);
+        // By TCP, where the intruder comes from: a socket's client is another twin.
+        reach.target.address = Some(format!("127.0.0.1:{}", self.server.port));
+        reach.target.account = Some("root2".to_owned());
+        reach.secret = Some(Secret::new("r".to_owned()));
+        reach
     }
 }

@@ -7,6 +7,7 @@
 mod approval;
 mod atomic;
 mod custody;
+mod cut;
 mod decision;
 pub mod export;
 mod folder;
@@ -26,6 +27,7 @@ mod verify;
 
 pub use approval::{Approval, StoredApproval};
 pub use atomic::{AtomicFile, WriteError};
+pub use cut::{Cutting, NewWave, StoredCut, StoredWave};
 pub use decision::StoredDecision;
 pub use folder::{Case, CaseError, Origin, OriginError, Secrets};
 pub use ledger::{Entry, EntryKind, Function, Ledger, LedgerError, ProofError, Salt, check_proof};

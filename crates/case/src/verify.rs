@@ -91,6 +91,10 @@ struct Said {
     approvals: BTreeMap<u64, String>,
     /// Hash over the first so many events of letters, by ledger entry.
     histories: Vec<(u64, u64, String)>,
+    /// The same of cuts.
+    cuts: Vec<(u64, u64, String)>,
+    /// Plans of cuts that were made, in order.
+    plans: Vec<String>,
 }
 
 /// Verifies the case in `path`.
@@ -108,6 +112,7 @@ pub fn verify(path: &Path, anchor: &Anchor<'_>) -> VerifyReport {
         verify_decisions(path, ledger, said, &mut report);
         verify_statements(path, ledger, said, &mut report);
         verify_letters(path, ledger, said, &mut report);
+        verify_cuts(path, ledger, said, &mut report);
     }
     if anchor.checkpoint.is_none() {
         report.notes.push("no checkpoint from outside was given: the folder agrees with itself, which whoever holds its key could bring about; compare with a checkpoint that somebody else kept".to_owned());
@@ -201,8 +206,14 @@ fn read_ledger(ledger: &Ledger, report: &mut VerifyReport) -> Said {
                 }
             },
             EntryKind::Action => {
+                let counted = |(name, sha256): (&String, &String)| Some((index, name.strip_prefix(crate::cut::HISTORY)?.parse().ok()?, sha256.clone()));
+                let cuts: Vec<(u64, u64, String)> = entry.outputs.iter().filter_map(counted).collect();
                 let counted = entry.outputs.into_iter().filter_map(|(name, sha256)| Some((name.strip_prefix(HISTORY)?.parse().ok()?, sha256)));
                 said.histories.extend(counted.map(|(count, sha256)| (index, count, sha256)));
+                said.cuts.extend(cuts);
+                if entry.stage.as_deref() == Some(crate::cut::PLAN) {
+                    said.plans.extend(entry.inputs.remove(crate::cut::PLANNED));
+                }
             }
             EntryKind::Export => {}
         }
@@ -363,6 +374,40 @@ fn verify_statements(path: &Path, ledger: &Ledger, said: &Said, report: &mut Ver
     let rows: BTreeSet<u64> = stored.iter().map(|s| s.ledger_entry).collect();
     for index in said.statements.keys().filter(|index| !rows.contains(index)) {
         report.problem(STATE, format!("ledger entry {index} records a statement that is not here: it was removed, or a run was stopped at that moment (then open the case for writing once)"));
+    }
+}
+
+/// Plans of cuts against the ledger, and what happened to cuts against the hashes that it has of it.
+fn verify_cuts(path: &Path, ledger: &Ledger, said: &Said, report: &mut VerifyReport) {
+    const STATE: &str = crate::state::STATE;
+    let read = Case::open_for_reading(path).and_then(|case| Ok((case.stored_waves()?, case)));
+    let (waves, case) = match read {
+        Ok(read) => read,
+        Err(e) => {
+            report.problem(STATE, format!("{}: cuts cannot be told", told(&e)));
+            return;
+        }
+    };
+    for stored in &waves {
+        if !said.plans.contains(&stored.wave.plan_sha256) {
+            report.problem(
+                STATE,
+                format!("no ledger entry records plan {}: it was put in, or a run was stopped at that moment (then make it again)", stored.number),
+            );
+        }
+        if ledger.salt().is_some_and(|salt| salt.digest(stored.wave.body.as_bytes()) != stored.wave.plan_sha256) {
+            report.problem(STATE, format!("plan {} is not the one that was recorded and approved", stored.number));
+        }
+    }
+    for (entry, count, sha256) in &said.cuts {
+        match case.cut_history(Some(*count)) {
+            Ok((found, hash)) if found == *count && hash == *sha256 => {}
+            Ok(_) => report.problem(
+                STATE,
+                format!("what happened to cuts is not what ledger entry {entry} says of its first {count} steps: steps were changed or removed"),
+            ),
+            Err(e) => report.problem(STATE, told(&e)),
+        }
     }
 }
 

@@ -84,6 +84,7 @@ fn foreign(target: &Target) -> Option<&'static str> {
         (target.folder.is_some() && kind != Web, "folder"),
         (target.config.is_some() && kind != Web, "config"),
         (target.probe.is_some() && kind != Web, "probe"),
+        (target.cookie.is_some() && kind != Web, "cookie"),
         (target.sessions.is_some() && kind != Sessions, "sessions"),
         (target.session_column.is_some() && kind != Sessions, "session_column"),
         (target.longest_request_seconds.is_some() && kind != Sessions, "longest_request_seconds"),

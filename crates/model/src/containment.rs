@@ -761,6 +761,46 @@ pub fn left_open(footholds: &[FootholdRow], covers: &[Cover], actions: &[ActionR
     open.collect()
 }
 
+/// Where an action is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CutStep {
+    /// In a plan, and nothing more.
+    Planned,
+    /// About to be done; after a run that died here nobody knows, until the target is read.
+    Applying,
+    /// Done, as read back.
+    Applied,
+    /// Not done, or half: what was said stands with it.
+    Failed,
+    /// About to be taken back.
+    Undoing,
+    /// What was there before is there again.
+    Undone,
+}
+
+impl CutStep {
+    /// All of them.
+    pub const ALL: [Self; 6] = [Self::Planned, Self::Applying, Self::Applied, Self::Failed, Self::Undoing, Self::Undone];
+
+    /// Its word in tables.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Planned => "planned",
+            Self::Applying => "applying",
+            Self::Applied => "applied",
+            Self::Failed => "failed",
+            Self::Undoing => "undoing",
+            Self::Undone => "undone",
+        }
+    }
+
+    /// Reads the word.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|step| step.as_str() == word)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -513,6 +513,8 @@ pub struct Target {
     pub config: Option<String>,
     /// For `web`: an address that answers when nobody is cut off, to try the door: `http://127.0.0.1:8080/`.
     pub probe: Option<String>,
+    /// For `web`: the cookie that holds the session id.
+    pub cookie: Option<String>,
     /// For `sessions`: what stands before the session id in a key of Redis (`sess:`), or `schema.table` of a table of sessions.
     pub sessions: Option<String>,
     /// For `sessions` in a table: the column of the session id.

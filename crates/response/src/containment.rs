@@ -1,9 +1,6 @@
 //! What a case knows of cutting the intruder off: what he holds, what would cut it, what stays open.
 
-use std::collections::BTreeSet;
-
 use serde::Serialize;
-use strandline_case::Case;
 use strandline_model::containment::{Action, ActionRow, Cover, FootholdRow, LeftOpen, Refusal, left_open};
 use strandline_model::table::{Row, Scan};
 
@@ -69,7 +66,7 @@ impl Response<'_> {
     /// If a table cannot be read.
     pub fn containment(&self) -> Result<Containment, ResponseError> {
         self.needs("contain", "proposal of containment", "contain")?;
-        containment_of(&self.case)
+        containment_of(self)
     }
 
     /// One candidate in full, by its id or the beginning of it.
@@ -95,17 +92,14 @@ impl Response<'_> {
 }
 
 /// What a case holds of it; nothing where nothing was proposed.
-pub(crate) fn containment_of(case: &Case) -> Result<Containment, ResponseError> {
+pub(crate) fn containment_of(response: &Response<'_>) -> Result<Containment, ResponseError> {
+    let case = &response.case;
     let footholds: Vec<FootholdRow> = case.read_rows(FootholdRow::TABLE)?;
     let actions: Vec<ActionRow> = case.read_rows(ActionRow::TABLE)?;
     let covers: Vec<Cover> = case.read_rows(Cover::TABLE)?;
-    let effective = effective(case);
+    // Nothing counts as effective because it was applied: its last verification must have said so.
+    let effective = response.effective_actions()?;
     let left_open = left_open(&footholds, &covers, &actions, &|id| effective.contains(id));
     let state: ContainmentState = store::read_json(case, store::CONTAINMENT)?.unwrap_or_default();
     Ok(Containment { footholds, actions, left_open, notes: state.notes })
-}
-
-/// Actions (by id) that were applied and last verified as effective. Nothing counts as effective because it was applied.
-fn effective(_case: &Case) -> BTreeSet<String> {
-    BTreeSet::new()
 }

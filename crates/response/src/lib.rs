@@ -4,6 +4,7 @@ mod authenticity;
 mod choices;
 mod clearance;
 mod containment;
+mod cutting;
 mod duties;
 mod error;
 mod explain;
@@ -26,6 +27,7 @@ pub use authenticity::{Authenticity, Left};
 pub use choices::{Choices, CutDump, Told};
 pub use clearance::{clearance_of, cleared, open_questions};
 pub use containment::{ActionView, Containment, NoAction};
+pub use cutting::{Back, CutApproval, CutError, CutPlan, CutView, Outdone, PlanView, TargetSecrets, WaveView};
 pub use duties::{CaseDuties, DutyError, duties};
 pub use error::ResponseError;
 pub use explain::{ExplainedCategory, Explanation, explain};
@@ -54,6 +56,7 @@ pub use stage::print::{Page, PrintFinding, PrintedLetters};
 pub use rules::{CheckedRules, RefusedRule, RuleFigures, UnmatchedRule, check_rules, load_rules};
 pub use strandline_case::{PublicKey, Responder, Responders, Role, SignatureProblem, Signer};
 pub use strandline_detection::sigma::Rule;
+pub use strandline_outbound::contain::{Answer, Force, Verdict};
 pub use strandline_outbound::{
     Credentials, Difference, DkimKey, OutgoingLetter, Pace, ReturnPath, Secret, Security, SenderIdentity, Server, Tally as SentTally, Timeouts, What,
 };

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use strandline_case::{Case, Change, Enrolment, NotSigned, PublicKey, Responders, Role};
+use strandline_case::{Case, Change, Enrolment, NotSigned, PublicKey, Responders, Role, StoredApproval};
 
 use crate::error::ResponseError;
-use crate::run::{Settings, signing};
+use crate::run::{Response, Settings, signing};
 
 /// Who may decide in a case, and who could once.
 ///
@@ -48,4 +48,22 @@ pub fn remove_responder(settings: &Settings<'_>, name: &str, key: Option<&Public
 
 fn change(mut case: Case, settings: &Settings<'_>, enrolment: Enrolment) -> Result<u64, ResponseError> {
     Ok(case.change_responders(enrolment, &settings.responder, (settings.now)(), env!("CARGO_PKG_VERSION"))?)
+}
+
+impl Response<'_> {
+    /// Approvals of letters and of cuts. Where anybody is enrolled, those that an approver signed: a typed name of before approves
+    /// nothing any more.
+    pub(crate) fn approvals_that_count(&self) -> Result<Vec<StoredApproval>, ResponseError> {
+        let stored = self.case.stored_approvals()?;
+        if self.case.responders()?.is_empty() {
+            return Ok(stored);
+        }
+        let mut signed = Vec::new();
+        for approval in stored {
+            if self.case.signer_of(approval.ledger_entry)?.is_some_and(|signer| signer.role == Role::Approver) {
+                signed.push(approval);
+            }
+        }
+        Ok(signed)
+    }
 }

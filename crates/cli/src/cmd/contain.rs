@@ -1,5 +1,8 @@
 //! `strandline contain`: what would cut the intruder off, what each cut would have refused, and what is left open.
 
+mod acting;
+mod secrets;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -7,6 +10,7 @@ use clap::{Args, Subcommand};
 use strandline_model::containment::{ActionRow, FootholdRow, LeftOpen, Refusal};
 use strandline_response::{ActionView, Containment, Response};
 
+use self::acting::Acting;
 use crate::cmd::{Common, print_json};
 use crate::ui::{Format, Screen, printable, thousands};
 
@@ -33,10 +37,15 @@ enum Verb {
         /// Its id, or the beginning of it
         action: String,
     },
+    #[command(flatten)]
+    Acting(Acting),
 }
 
 impl Contain {
     pub fn run(self, common: &Common) -> anyhow::Result<ExitCode> {
+        if let Some(Verb::Acting(acting)) = self.verb {
+            return acting.run(&self.case, common);
+        }
         let settings = common.settings(&self.case);
         let mut screen = Screen::new(common.format());
         // Somebody may look while another run works on the case; only a proposal that is not there yet must be made.
@@ -46,20 +55,16 @@ impl Contain {
             response = Response::resume(&settings, &mut screen)?;
             response.propose_containment()?;
         }
-        match self.verb.unwrap_or(Verb::List) {
-            Verb::List => {
-                let found = response.containment()?;
-                drop(response);
-                drop(screen);
-                list(common, &found)
-            }
-            Verb::Show { action } => {
-                let view = response.candidate(&action)?;
-                drop(response);
-                drop(screen);
-                show(common, &view)
-            }
+        if let Some(Verb::Show { action }) = self.verb {
+            let view = response.candidate(&action)?;
+            drop(response);
+            drop(screen);
+            return show(common, &view);
         }
+        let found = response.containment()?;
+        drop(response);
+        drop(screen);
+        list(common, &found)
     }
 }
 

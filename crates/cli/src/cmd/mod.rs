@@ -81,8 +81,6 @@ enum Command {
     Trace(stages::Trace),
     /// Work out whose data was exposed; explain one person
     Expose(expose::Expose),
-    /// What would cut the intruder off, what each cut would have refused, and what is left open
-    Contain(contain::Contain),
     /// Whose data some sessions saw in a time
     Scope(scope::Scope),
     /// What must be told to whom by when
@@ -95,6 +93,8 @@ enum Command {
     /// back. `answer FIELD --text "…"` states a field of a form. For the letters: `found`, `stopped` (the intruder was shut out),
     /// `answer letter_account/en --text "…"`, `answer letter_measures/en --text "…"` (a sentence a line).
     Decide(decide::Decide),
+    /// What would cut the intruder off, and what it costs; cut, prove that the cut holds, take it back
+    Contain(Box<contain::Contain>),
     /// Fill an authority's form from the case
     Forms(forms::Forms),
     /// Draft the letters; look at them, approve, send, follow them
@@ -130,10 +130,10 @@ impl Cli {
             Command::Detect(command) => command.run(common),
             Command::Trace(command) => command.run(common),
             Command::Expose(command) => command.run(common),
-            Command::Contain(command) => command.run(common),
             Command::Scope(command) => command.run(common),
             Command::Duties(command) => command.run(common),
             Command::Decide(command) => command.run(common),
+            Command::Contain(command) => command.run(common),
             Command::Forms(command) => command.run(common),
             Command::Notify(command) => command.run(common),
             Command::Person(command) => command.run(common),

@@ -30,7 +30,7 @@ pub fn run(response: &mut Response<'_>, names: Names) -> Result<(), ResponseErro
     });
     let trail: TrailState = store::read_json(&response.case, store::TRAIL)?.unwrap_or_default();
     let exposure: ExposureState = store::read_json(&response.case, store::EXPOSURE)?.unwrap_or_default();
-    let contained = containment_of(&response.case)?;
+    let contained = containment_of(response)?;
     let notes: Vec<String> = trail.notes.iter().cloned().chain(exposure.notes).chain(contained.notes.iter().cloned()).collect();
     let organisation = &response.estate.organisation;
     let reference = response.case.manifest().origin.clone();

@@ -12,7 +12,7 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use serde::Serialize;
-use strandline_case::{Approval, NewLetter, Role, Sending, SendingFiles, SendingStep, StoredApproval, StoredLetter};
+use strandline_case::{Approval, NewLetter, Sending, SendingFiles, SendingStep, StoredLetter};
 use strandline_model::letter::{Channel, LetterReference, SendingState};
 use strandline_model::register::RegisterEntry;
 use strandline_model::time::Instant;
@@ -212,16 +212,15 @@ impl Response<'_> {
     /// # Errors
     /// If the state of the case cannot be read.
     pub fn approval_state(&self, plan: &LetterPlan, second_approver_from: Option<u64>) -> Result<ApprovalState, ResponseError> {
-        let mut stored = self.case.stored_approvals()?;
-        if !self.case.responders()?.is_empty() {
-            stored = self.signed_approvals(stored)?;
-        }
+        let stored = self.approvals_that_count()?;
         let approvals: Vec<&Approval> = stored.iter().map(|s| &s.approval).collect();
         let approved = approved::read(self, plan, &approvals)?;
         let of_estate = self.estate.sending.as_ref().and_then(|s| s.second_approver_from).unwrap_or(SECOND_APPROVER_FROM);
         let threshold = second_approver_from.map_or(of_estate, |asked| asked.min(of_estate));
         let letters = plan.letters.len() as u64;
-        let outdated = stored.iter().filter(|s| s.approval.plan_sha256 != plan.sha256).count();
+        // Cuts are approved in the same table: what was given for one says nothing of letters.
+        let cuts: BTreeSet<String> = self.case.stored_waves()?.into_iter().map(|wave| wave.wave.plan_sha256).collect();
+        let outdated = stored.iter().filter(|s| s.approval.plan_sha256 != plan.sha256 && !cuts.contains(&s.approval.plan_sha256)).count();
         let needed = if letters >= threshold { 2 } else { 1 };
         Ok(ApprovalState {
             plan_sha256: plan.sha256.clone(),
@@ -232,17 +231,6 @@ impl Response<'_> {
             needed,
             outdated,
         })
-    }
-
-    /// Those that an approver signed. Where anybody is enrolled, a typed name of before approves nothing any more.
-    fn signed_approvals(&self, stored: Vec<StoredApproval>) -> Result<Vec<StoredApproval>, ResponseError> {
-        let mut signed = Vec::new();
-        for approval in stored {
-            if self.case.signer_of(approval.ledger_entry)?.is_some_and(|signer| signer.role == Role::Approver) {
-                signed.push(approval);
-            }
-        }
-        Ok(signed)
     }
 
     /// What is wrong with the committed letters, by person. What blocks keeps them from being approved.

@@ -17,6 +17,7 @@ use crate::folder::{Case, EVIDENCE, LEDGER, MANIFEST, TABLES, load_manifest, rea
 use crate::ledger::{Entry, EntryKind, Ledger, LedgerError, PUBLIC_KEY, read_checkpoint};
 use crate::manifest::Manifest;
 use crate::names::is_sha256;
+use crate::signed::{Walk, walk};
 use crate::statement::{self, StoredStatement, statement_digest};
 
 /// What somebody outside kept, to check the case against. Without it, only the folder's own consistency is checked.
@@ -54,6 +55,10 @@ pub struct VerifyReport {
     pub bytes: u64,
     /// Decisions compared with their entries.
     pub decisions: u64,
+    /// Signatures of people that hold, by keys that were enrolled then.
+    pub signatures: u64,
+    /// Decisions that are typed names: nobody signed them.
+    pub typed: u64,
 }
 
 impl VerifyReport {
@@ -86,6 +91,10 @@ struct Said {
     approvals: BTreeMap<u64, String>,
     /// Hash over the first so many events of letters, by ledger entry.
     histories: Vec<(u64, u64, String)>,
+    /// The same of cuts.
+    cuts: Vec<(u64, u64, String)>,
+    /// Plans of cuts that were made, in order.
+    plans: Vec<String>,
 }
 
 /// Verifies the case in `path`.
@@ -99,9 +108,11 @@ pub fn verify(path: &Path, anchor: &Anchor<'_>) -> VerifyReport {
         verify_stages(path, manifest, said.as_ref(), &mut report);
     }
     if let (Some(ledger), Some(said)) = (&ledger, &said) {
+        verify_signatures(ledger, &mut report);
         verify_decisions(path, ledger, said, &mut report);
         verify_statements(path, ledger, said, &mut report);
         verify_letters(path, ledger, said, &mut report);
+        verify_cuts(path, ledger, said, &mut report);
     }
     if anchor.checkpoint.is_none() {
         report.notes.push("no checkpoint from outside was given: the folder agrees with itself, which whoever holds its key could bring about; compare with a checkpoint that somebody else kept".to_owned());
@@ -181,6 +192,8 @@ fn read_ledger(ledger: &Ledger, report: &mut VerifyReport) -> Said {
                     said.runs.insert(stage, (index, entry));
                 }
             }
+            // Who may decide stands in the ledger alone.
+            EntryKind::Decision if entry.enrolment.is_some() => {}
             EntryKind::Decision if entry.digests.contains_key(statement::DIGEST) => {
                 said.statements.extend(entry.digests.remove(statement::DIGEST).map(|digest| (index, digest)));
             }
@@ -193,8 +206,14 @@ fn read_ledger(ledger: &Ledger, report: &mut VerifyReport) -> Said {
                 }
             },
             EntryKind::Action => {
+                let counted = |(name, sha256): (&String, &String)| Some((index, name.strip_prefix(crate::cut::HISTORY)?.parse().ok()?, sha256.clone()));
+                let cuts: Vec<(u64, u64, String)> = entry.outputs.iter().filter_map(counted).collect();
                 let counted = entry.outputs.into_iter().filter_map(|(name, sha256)| Some((name.strip_prefix(HISTORY)?.parse().ok()?, sha256)));
                 said.histories.extend(counted.map(|(count, sha256)| (index, count, sha256)));
+                said.cuts.extend(cuts);
+                if entry.stage.as_deref() == Some(crate::cut::PLAN) {
+                    said.plans.extend(entry.inputs.remove(crate::cut::PLANNED));
+                }
             }
             EntryKind::Export => {}
         }
@@ -286,6 +305,26 @@ fn verify_stages(path: &Path, manifest: &Manifest, said: Option<&Said>, report: 
     }
 }
 
+/// Whether people signed what stands in their names. It needs the ledger alone: no salt, no key, no `case.db`.
+fn verify_signatures(ledger: &Ledger, report: &mut VerifyReport) {
+    let walked = match walk(ledger, Walk::Decisions) {
+        Ok(walked) => walked,
+        Err(e) => {
+            report.problem(LEDGER, format!("{}: signatures cannot be told", told(&e)));
+            return;
+        }
+    };
+    (report.signatures, report.typed) = (walked.signatures, walked.typed);
+    for (index, problem) in walked.problems {
+        report.problem(LEDGER, format!("entry {index}: {problem}"));
+    }
+    if walked.typed > 0 {
+        report
+            .notes
+            .push(format!("{} decisions and approvals are typed names: nobody signed them, so two spellings of one name may be one person", walked.typed));
+    }
+}
+
 fn verify_decisions(path: &Path, ledger: &Ledger, said: &Said, report: &mut VerifyReport) {
     const STATE: &str = crate::state::STATE;
     let stored = match Case::open_for_reading(path).and_then(|case| case.stored_decisions()) {
@@ -335,6 +374,40 @@ fn verify_statements(path: &Path, ledger: &Ledger, said: &Said, report: &mut Ver
     let rows: BTreeSet<u64> = stored.iter().map(|s| s.ledger_entry).collect();
     for index in said.statements.keys().filter(|index| !rows.contains(index)) {
         report.problem(STATE, format!("ledger entry {index} records a statement that is not here: it was removed, or a run was stopped at that moment (then open the case for writing once)"));
+    }
+}
+
+/// Plans of cuts against the ledger, and what happened to cuts against the hashes that it has of it.
+fn verify_cuts(path: &Path, ledger: &Ledger, said: &Said, report: &mut VerifyReport) {
+    const STATE: &str = crate::state::STATE;
+    let read = Case::open_for_reading(path).and_then(|case| Ok((case.stored_waves()?, case)));
+    let (waves, case) = match read {
+        Ok(read) => read,
+        Err(e) => {
+            report.problem(STATE, format!("{}: cuts cannot be told", told(&e)));
+            return;
+        }
+    };
+    for stored in &waves {
+        if !said.plans.contains(&stored.wave.plan_sha256) {
+            report.problem(
+                STATE,
+                format!("no ledger entry records plan {}: it was put in, or a run was stopped at that moment (then make it again)", stored.number),
+            );
+        }
+        if ledger.salt().is_some_and(|salt| salt.digest(stored.wave.body.as_bytes()) != stored.wave.plan_sha256) {
+            report.problem(STATE, format!("plan {} is not the one that was recorded and approved", stored.number));
+        }
+    }
+    for (entry, count, sha256) in &said.cuts {
+        match case.cut_history(Some(*count)) {
+            Ok((found, hash)) if found == *count && hash == *sha256 => {}
+            Ok(_) => report.problem(
+                STATE,
+                format!("what happened to cuts is not what ledger entry {entry} says of its first {count} steps: steps were changed or removed"),
+            ),
+            Err(e) => report.problem(STATE, told(&e)),
+        }
     }
 }
 

@@ -42,6 +42,12 @@ pub struct Estate {
     pub trusted: Vec<Trusted>,
     /// How letters go out.
     pub sending: Option<Sending>,
+    /// Servers at which an intruder can be cut off.
+    #[serde(default, rename = "target")]
+    pub targets: Vec<Target>,
+    /// What is never cut off.
+    #[serde(default, rename = "breakglass")]
+    pub breakglass: Vec<BreakGlass>,
 }
 
 /// The organisation.
@@ -486,6 +492,140 @@ pub struct Dkim {
     pub selector: String,
     /// Domain.
     pub domain: String,
+}
+
+/// A server at which an intruder can be cut off. No secret stands here: a file that holds it does, or it is asked for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Target {
+    /// Short id; what plans name.
+    pub name: String,
+    /// What it is.
+    pub kind: TargetKind,
+    /// The system it belongs to.
+    pub system: Option<String>,
+    /// Where it answers: `HOST:PORT`, the path of a socket, or a URL (`https://…`, `ldaps://…`).
+    pub address: Option<String>,
+    /// The account that we use there.
+    pub account: Option<String>,
+    /// A file that holds its password, or the key that signs what goes to a webhook or a program. Default: it is asked for.
+    pub password_file: Option<String>,
+    /// `tls` (default, but to this machine), `starttls` or `plain`.
+    pub security: Option<String>,
+    /// A file of certificate authorities of the organisation, PEM. Default: those that Mozilla trusts.
+    pub authorities: Option<String>,
+    /// For `nftables`, `web` and `linux`: the machine, as `ssh` names it (`user@host`, `user@host:2222`). Default: this one.
+    pub ssh: Option<String>,
+    /// The private key for it. Default: what `ssh` is set up to use.
+    pub identity_file: Option<String>,
+    /// For `postgres` and `mysql`: names of databases that are looked at, the first to connect to. Default: all that take connections.
+    #[serde(default)]
+    pub databases: Vec<String>,
+    /// For `postgres`: targets of the kind `pgbouncer` that stand before it.
+    #[serde(default)]
+    pub poolers: Vec<String>,
+    /// For `web`: the folder of the files that nginx includes, and in which ours are written.
+    pub folder: Option<String>,
+    /// For `web`: nginx's own file, where it is not the usual one.
+    pub config: Option<String>,
+    /// For `web`: an address that answers when nobody is cut off, to try the door: `http://127.0.0.1:8080/`.
+    pub probe: Option<String>,
+    /// For `web`: the cookie that holds the session id.
+    pub cookie: Option<String>,
+    /// For `sessions`: what stands before the session id in a key of Redis (`sess:`), or `schema.table` of a table of sessions.
+    pub sessions: Option<String>,
+    /// For `sessions` in a table: the column of the session id.
+    pub session_column: Option<String>,
+    /// For `sessions`: the longest that a request runs, seconds; a session is deleted again after it. Default 30.
+    pub longest_request_seconds: Option<u64>,
+    /// For `ldap`: where people stand, `ou=people,dc=example,dc=org`.
+    pub base: Option<String>,
+    /// For `ldap`: the attribute that holds the account's name. Default `uid`; at Active Directory `sAMAccountName`.
+    pub name_attribute: Option<String>,
+    /// For `exec`: the program and its arguments.
+    #[serde(default)]
+    pub command: Vec<String>,
+}
+
+/// What a target is: which connector reaches it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TargetKind {
+    /// A PostgreSQL server.
+    Postgres,
+    /// pgbouncer before one.
+    Pgbouncer,
+    /// A MySQL or MariaDB server.
+    Mysql,
+    /// The packet filter of a machine.
+    Nftables,
+    /// nginx.
+    Web,
+    /// A store of web sessions in Redis, or in a table of PostgreSQL.
+    Sessions,
+    /// Accounts of a Linux machine.
+    Linux,
+    /// OpenLDAP.
+    Ldap,
+    /// Active Directory, or Samba in its place.
+    ActiveDirectory,
+    /// A service that takes our signed JSON by HTTPS.
+    Webhook,
+    /// A program that takes it on its standard input.
+    Exec,
+}
+
+impl TargetKind {
+    /// All of them.
+    pub const ALL: [Self; 11] = [
+        Self::Postgres,
+        Self::Pgbouncer,
+        Self::Mysql,
+        Self::Nftables,
+        Self::Web,
+        Self::Sessions,
+        Self::Linux,
+        Self::Ldap,
+        Self::ActiveDirectory,
+        Self::Webhook,
+        Self::Exec,
+    ];
+
+    /// The word for it in the estate.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Postgres => "postgres",
+            Self::Pgbouncer => "pgbouncer",
+            Self::Mysql => "mysql",
+            Self::Nftables => "nftables",
+            Self::Web => "web",
+            Self::Sessions => "sessions",
+            Self::Linux => "linux",
+            Self::Ldap => "ldap",
+            Self::ActiveDirectory => "active_directory",
+            Self::Webhook => "webhook",
+            Self::Exec => "exec",
+        }
+    }
+
+    /// Whether commands on the machine itself reach it, here or by `ssh`.
+    pub fn is_of_a_machine(self) -> bool {
+        matches!(self, Self::Nftables | Self::Web | Self::Linux)
+    }
+}
+
+/// What is never cut off, whoever asks: checked when a plan is made and again when it is applied.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BreakGlass {
+    /// At this target alone. Default: at all.
+    pub target: Option<String>,
+    /// An account or role.
+    pub account: Option<String>,
+    /// An address or network: `10.0.0.5`, `10.0.0.0/24`, `2001:db8::/64`.
+    pub address: Option<String>,
+    /// Why.
+    pub reason: String,
 }
 
 #[cfg(test)]

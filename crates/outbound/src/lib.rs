@@ -1,10 +1,12 @@
-//! Every effect on the world goes through here: letters by e-mail and by post, and what comes back of them.
+//! Every effect on the world goes through here: letters by e-mail and by post, what comes back of them, and the cut
+//! that keeps an intruder out.
 //!
 //! It does what was approved and no more: it neither writes letters nor decides who gets one, and it knows no case. What is
 //! to go and what has become of it stands behind [`Outbox`], which the conductor implements. Why a person gets one letter,
 //! and what a kill can leave in doubt, is told in `docs/sending.md`.
 
 mod bounce;
+pub mod contain;
 mod dkim;
 mod dry_run;
 pub mod fuzz;

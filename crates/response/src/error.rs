@@ -15,6 +15,7 @@ use strandline_model::table::{ScanError, TableError};
 use strandline_outbound::{DryRunError, MailboxError, PressError, SendError};
 use strandline_trace::TraceError;
 
+use crate::cutting::CutError;
 use crate::stage::notify::OutboxError;
 
 /// Why a response could not go on. What was committed before stays, and the same command goes on from there.
@@ -95,6 +96,12 @@ pub enum ResponseError {
     /// Trace.
     #[error(transparent)]
     Trace(#[from] TraceError),
+    /// A proposal of containment.
+    #[error(transparent)]
+    Proposal(#[from] strandline_containment::ProposalError),
+    /// A candidate that is not there.
+    #[error(transparent)]
+    NoAction(#[from] crate::containment::NoAction),
     /// Exposure.
     #[error(transparent)]
     Exposure(#[from] ExposureError),
@@ -135,6 +142,9 @@ pub enum ResponseError {
     /// An approver without a name.
     #[error("an approval needs the name of the person who gives it: --responder \"A. Chan\"")]
     NoName,
+    /// A cut.
+    #[error(transparent)]
+    Cut(Box<CutError>),
     /// The same person again.
     #[error("{0} has approved exactly these letters already: a second approval is another person's")]
     ApprovedAlready(String),
@@ -225,5 +235,11 @@ pub enum ResponseError {
 impl From<ScanError> for ResponseError {
     fn from(source: ScanError) -> Self {
         Self::Scan(source)
+    }
+}
+
+impl From<CutError> for ResponseError {
+    fn from(error: CutError) -> Self {
+        Self::Cut(Box::new(error))
     }
 }

@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 use strandline_model::estate::Estate;
 use strandline_model::event::Event;
+pub(crate) use strandline_model::names::{account_key, host_key, same_account};
 
 use crate::links::Links;
 
@@ -43,27 +44,6 @@ impl Sources {
     }
 }
 
-/// An account in one form: `DOMAIN\name` and `name@domain.example` of the same domain are the same, in any case.
-pub(crate) fn account_key(written: &str) -> String {
-    let lower = written.to_lowercase();
-    let (domain, name) = match (lower.split_once('\\'), lower.rsplit_once('@')) {
-        (Some((domain, name)), _) | (None, Some((name, domain))) => (domain, name),
-        (None, None) => return lower,
-    };
-    let name = name.split('@').next().unwrap_or(name);
-    format!("{}\\{name}", domain.split('.').next().unwrap_or(domain))
-}
-
-/// Whether two accounts in the form of [`account_key`] are the same; one without a domain is any domain's.
-pub(crate) fn same_account(one: &str, other: &str) -> bool {
-    one == other
-        || match (one.split_once('\\'), other.split_once('\\')) {
-            (None, Some((_, name))) => one == name,
-            (Some((_, name)), None) => name == other,
-            _ => false,
-        }
-}
-
 /// Accounts whose sign-ins the trail holds, as the logs write them.
 pub(crate) fn accounts(logons: &Logons, links: &Links) -> BTreeSet<String> {
     followed(logons, links).keys().filter_map(|entry| logons.entries.get(entry)).map(|seen| seen.written.to_string()).collect()
@@ -72,12 +52,6 @@ pub(crate) fn accounts(logons: &Logons, links: &Links) -> BTreeSet<String> {
 /// Whether two written accounts are the same.
 pub(crate) fn is_account(one: &str, other: &str) -> bool {
     same_account(&account_key(one), &account_key(other))
-}
-
-/// A host's own name: lower case, without its domain, and without what no host's name has.
-pub(crate) fn host_key(written: &str) -> String {
-    let name = written.split('.').next().unwrap_or(written).to_lowercase();
-    if name.contains(['@', ' ']) { name.replace(['@', ' '], "_") } else { name }
 }
 
 /// A machine's own account, or one that stands for nobody.
@@ -97,22 +71,4 @@ pub(crate) type Entry = (Arc<str>, Arc<str>, Arc<str>);
 /// The node of an entry.
 pub(crate) fn node(entry: &Entry) -> String {
     format!("logon={}@{} from {}", entry.0, entry.1, entry.2)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn accounts_have_one_form() {
-        for (one, other, same) in [
-            ("CLINIC\\a.nurse", "a.nurse@CLINIC.EXAMPLE.ORG", true),
-            ("CLINIC\\a.nurse", "clinic.example.org\\A.Nurse", true),
-            ("CLINIC\\a.nurse", "a.nurse", true),
-            ("FS1\\Administrator", "CLINIC\\Administrator", false),
-            ("CLINIC\\a.nurse", "CLINIC\\b.nurse", false),
-        ] {
-            assert_eq!(same_account(&account_key(one), &account_key(other)), same, "{one} and {other}");
-        }
-    }
 }

@@ -212,13 +212,15 @@ impl Response<'_> {
     /// # Errors
     /// If the state of the case cannot be read.
     pub fn approval_state(&self, plan: &LetterPlan, second_approver_from: Option<u64>) -> Result<ApprovalState, ResponseError> {
-        let stored = self.case.stored_approvals()?;
+        let stored = self.approvals_that_count()?;
         let approvals: Vec<&Approval> = stored.iter().map(|s| &s.approval).collect();
         let approved = approved::read(self, plan, &approvals)?;
         let of_estate = self.estate.sending.as_ref().and_then(|s| s.second_approver_from).unwrap_or(SECOND_APPROVER_FROM);
         let threshold = second_approver_from.map_or(of_estate, |asked| asked.min(of_estate));
         let letters = plan.letters.len() as u64;
-        let outdated = stored.iter().filter(|s| s.approval.plan_sha256 != plan.sha256).count();
+        // Cuts are approved in the same table: what was given for one says nothing of letters.
+        let cuts: BTreeSet<String> = self.case.stored_waves()?.into_iter().map(|wave| wave.wave.plan_sha256).collect();
+        let outdated = stored.iter().filter(|s| s.approval.plan_sha256 != plan.sha256 && !cuts.contains(&s.approval.plan_sha256)).count();
         let needed = if letters >= threshold { 2 } else { 1 };
         Ok(ApprovalState {
             plan_sha256: plan.sha256.clone(),

@@ -1,0 +1,407 @@
+//! `strandline contain CASE plan|rehearse|approve|apply|verify|undo|keep|status`: the verbs that touch targets, and what is shown of it.
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use clap::Subcommand;
+use strandline_model::containment::{Action, ActionRow, Effect, Foothold, Notices, Undo, canonical};
+use strandline_response::{Answer, Back, CutApproval, Force, Outdone, PlanView, Response, WaveView};
+
+use super::secrets::{Given, seconds};
+use crate::cmd::{Common, print_json};
+use crate::ui::{Format, Screen, printable};
+
+/// Something is open, failed or in doubt.
+const OPEN: u8 = 3;
+/// Nothing is open, and something could not be tried.
+const UNTESTED: u8 = 4;
+
+#[derive(Subcommand)]
+pub enum Acting {
+    /// Make a plan of actions that are applied as one wave: read every target, store what is there, change nothing
+    Plan {
+        /// Ids of candidates (or the beginning of one), `ID@TARGET` to choose the target
+        actions: Vec<String>,
+        /// An action by hand: `TARGET:EFFECT:NAME=VALUE,…`, as `hrs-db:postgres_role_no_login:role=hrs_report`
+        #[arg(long, value_name = "TARGET:EFFECT:…")]
+        effect: Vec<String>,
+        /// How long the cut is to hold: 90s, 45m, 24h, 7d; a target that can end it by itself does
+        #[arg(long, value_name = "TIME", value_parser = seconds)]
+        lease: Option<u64>,
+        #[command(flatten)]
+        given: Given,
+    },
+    /// Read every target of a plan, try what is open now, and change nothing
+    Rehearse {
+        /// The plan; the newest if none is named
+        #[arg(long, value_name = "N")]
+        plan: Option<u64>,
+        #[command(flatten)]
+        given: Given,
+    },
+    /// Approve exactly the plan as it is, in the name of --responder
+    Approve {
+        /// The plan; the newest if none is named
+        #[arg(long, value_name = "N")]
+        plan: Option<u64>,
+        /// On what condition, or why
+        #[arg(long, value_name = "TEXT")]
+        why: Option<String>,
+    },
+    /// Capture evidence, apply an approved plan as one wave, verify; run again, it goes on where it stopped
+    Apply {
+        /// The plan; the newest if none is named
+        #[arg(long, value_name = "N")]
+        plan: Option<u64>,
+        /// Verify again after so long; 0s leaves that to `keep`
+        #[arg(long, value_name = "TIME", default_value = "60s", value_parser = seconds)]
+        again_after: u64,
+        #[command(flatten)]
+        given: Given,
+    },
+    /// Try the doors of everything that is applied
+    Verify {
+        /// This plan alone
+        #[arg(long, value_name = "N")]
+        plan: Option<u64>,
+        #[command(flatten)]
+        given: Given,
+    },
+    /// Verify on a timer; a cut that no longer holds is an alarm
+    Keep {
+        /// How often
+        #[arg(long, value_name = "TIME", default_value = "60s", value_parser = seconds)]
+        every: u64,
+        /// End after so many rounds
+        #[arg(long, value_name = "N")]
+        rounds: Option<u64>,
+        #[command(flatten)]
+        given: Given,
+    },
+    /// Put back what was there before, from the case folder alone
+    Undo {
+        /// The plan
+        #[arg(long, value_name = "N", required_unless_present = "all")]
+        plan: Option<u64>,
+        /// One action of it, by its place
+        #[arg(long, value_name = "PLACE", requires = "plan")]
+        action: Option<u32>,
+        /// All plans, the newest first
+        #[arg(long, conflicts_with = "plan")]
+        all: bool,
+        /// Also where somebody else changed the target since: his change goes, too
+        #[arg(long)]
+        force_undo: bool,
+        #[command(flatten)]
+        given: Given,
+    },
+    /// Where every action of every plan is, without asking any target
+    Status,
+}
+
+impl Acting {
+    /// Runs the verb.
+    pub fn run(self, case: &Path, common: &Common) -> anyhow::Result<ExitCode> {
+        match self {
+            Self::Plan { actions, effect, lease, given } => make(case, common, &actions, &effect, lease, &given),
+            Self::Rehearse { plan, given } => with(case, common, Opened::ToLook, |response| {
+                let secrets = given.read(&response.targets_of_plan(plan)?)?;
+                Ok(response.rehearse_cut(plan, &secrets)?)
+            })
+            .and_then(|view| show_plan(common, &view)),
+            Self::Approve { plan, why } => {
+                with(case, common, Opened::ToWrite, |response| Ok(response.approve_cut(plan, why)?)).and_then(|approval| show_approval(common, &approval))
+            }
+            Self::Apply { plan, again_after, given } => apply(case, common, plan, again_after, &given),
+            Self::Verify { plan, given } => verify(case, common, plan, &given).and_then(|views| show_waves(common, &views)),
+            Self::Keep { every, rounds, given } => keep(case, common, every, rounds, &given),
+            Self::Undo { plan, action, all: _, force_undo, given } => {
+                let back = match (plan, action) {
+                    (Some(plan), Some(action)) => Back::Action(plan, action),
+                    (Some(plan), None) => Back::Plan(plan),
+                    (None, _) => Back::All,
+                };
+                let force = if force_undo { Force::Yes } else { Force::No };
+                with(case, common, Opened::ToWrite, |response| {
+                    let secrets = given.read(&every_target(response)?)?;
+                    Ok(response.undo_cut(back, force, &secrets)?)
+                })
+                .and_then(|views| show_undone(common, &views))
+            }
+            Self::Status => with(case, common, Opened::ToLook, |response| Ok(response.cut_status()?)).and_then(|views| show_waves(common, &views)),
+        }
+    }
+}
+
+/// Whether the case is written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Opened {
+    ToLook,
+    ToWrite,
+}
+
+fn with<T>(case: &Path, common: &Common, opened: Opened, work: impl FnOnce(&mut Response<'_>) -> anyhow::Result<T>) -> anyhow::Result<T> {
+    let settings = common.settings(case);
+    let mut screen = Screen::new(common.format());
+    let mut response = if opened == Opened::ToLook { Response::look(&settings, &mut screen)? } else { Response::resume(&settings, &mut screen)? };
+    work(&mut response)
+}
+
+/// Targets of all plans of a case, as the plans describe them.
+fn every_target(response: &Response<'_>) -> anyhow::Result<Vec<strandline_model::estate::Target>> {
+    let mut targets = Vec::new();
+    for view in response.cut_status()? {
+        for target in response.targets_of_plan(Some(view.plan))? {
+            if !targets.contains(&target) {
+                targets.push(target);
+            }
+        }
+    }
+    Ok(targets)
+}
+
+fn make(case: &Path, common: &Common, asked: &[String], by_hand: &[String], lease: Option<u64>, given: &Given) -> anyhow::Result<ExitCode> {
+    let view = with(case, common, Opened::ToWrite, |response| {
+        let mut actions = Vec::new();
+        for text in asked {
+            actions.push(candidate(response, text)?);
+        }
+        for text in by_hand {
+            actions.push(action_by_hand(text)?);
+        }
+        let wanted: Vec<_> = response.targets().to_vec();
+        let is_used = |name: &str| actions.iter().any(|action| action.target.as_deref() == Some(name));
+        let used: Vec<_> = wanted
+            .iter()
+            .filter(|target| is_used(&target.name) || wanted.iter().any(|other| is_used(&other.name) && other.poolers.contains(&target.name)))
+            .cloned()
+            .collect();
+        let secrets = given.read(&used)?;
+        Ok(response.plan_cut(&actions, lease.map(Duration::from_secs), &secrets)?)
+    })?;
+    show_plan(common, &view)
+}
+
+/// A candidate by its id or the beginning of it.
+fn candidate(response: &Response<'_>, text: &str) -> anyhow::Result<Action> {
+    let (id, target) = text.split_once('@').map_or((text, None), |(id, target)| (id, Some(target)));
+    let rows: Vec<ActionRow> = response.candidates()?;
+    let found: Vec<&ActionRow> = rows.iter().filter(|row| row.id == id).collect();
+    let found = if found.is_empty() { rows.iter().filter(|row| !id.is_empty() && row.id.starts_with(id)).collect() } else { found };
+    let row = match found.as_slice() {
+        [row] => *row,
+        [] => bail!("there is no candidate {id:?}: `strandline contain CASE` lists them, and --effect takes an action by hand"),
+        _ => bail!("{id:?} begins {} candidates: write more of it", found.len()),
+    };
+    let mut action = row.read_action().with_context(|| format!("candidate {id} was written by another version: run `strandline contain CASE` again"))?;
+    if let Some(target) = target {
+        action.target = Some(target.to_owned());
+    }
+    Ok(action)
+}
+
+/// `TARGET:EFFECT:NAME=VALUE,…`; a value goes to the next comma that is followed by a name and `=`.
+fn action_by_hand(text: &str) -> anyhow::Result<Action> {
+    let mut parts = text.splitn(3, ':');
+    let (target, word, rest) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    let mut fields = serde_json::Map::from_iter([("effect".to_owned(), serde_json::Value::from(word))]);
+    for field in rest.split(',').filter(|field| !field.is_empty()) {
+        let (name, value) = field.split_once('=').with_context(|| format!("{field:?} is not NAME=VALUE"))?;
+        fields.insert(name.trim().to_owned(), serde_json::Value::from(value));
+    }
+    let effect: Effect = serde_json::from_value(serde_json::Value::Object(fields))
+        .with_context(|| format!("{text:?} is no action; docs/containment.md has the effects and their fields"))?;
+    let foothold = match (effect.account(), effect.address()) {
+        (Some(account), _) => Foothold::Account { account: account.to_owned(), system: None },
+        (None, Some(address)) => Foothold::Address { address: address.to_owned() },
+        (None, None) => Foothold::Host { host: target.to_owned() },
+    };
+    Ok(Action {
+        cannot_reach: Vec::new(),
+        id: format!("by-hand {word} {target}"),
+        reaches: format!("by hand: {}", canonical(&effect)),
+        undo: undo_of(&effect),
+        effect,
+        foothold,
+        notices: Notices::AtOnce,
+        system: None,
+        target: Some(target.to_owned()),
+    })
+}
+
+/// What cannot be put back, whoever asks for it.
+fn undo_of(effect: &Effect) -> Undo {
+    match effect {
+        Effect::WebRotateKey { .. } => Undo::Not("sessions that the old key signed are gone".to_owned()),
+        Effect::Webhook { .. } | Effect::Exec { .. } => Undo::Not("whether it can be undone is the service's to know".to_owned()),
+        _ => Undo::Exact,
+    }
+}
+
+fn apply(case: &Path, common: &Common, plan: Option<u64>, again_after: u64, given: &Given) -> anyhow::Result<ExitCode> {
+    let mut view = with(case, common, Opened::ToWrite, |response| {
+        let secrets = given.read(&response.targets_of_plan(plan)?)?;
+        Ok(response.apply_cut(plan, &secrets)?)
+    })?;
+    if again_after > 0 && view.actions.iter().any(|cut| cut.answer.is_some()) {
+        if common.format() == Format::Text {
+            show_waves(common, std::slice::from_ref(&view))?;
+            say!("looking again in {again_after} s");
+        }
+        std::thread::sleep(Duration::from_secs(again_after));
+        let again = with(case, common, Opened::ToWrite, |response| {
+            let secrets = given.read(&response.targets_of_plan(Some(view.plan))?)?;
+            Ok(response.end_again(view.plan, &secrets)?)
+        })?;
+        for (cut, now) in view.actions.iter_mut().zip(again.actions) {
+            (cut.answer, cut.verified_at, cut.verdict) = (now.answer, now.verified_at, now.verdict);
+        }
+    }
+    show_waves(common, &[view])
+}
+
+fn verify(case: &Path, common: &Common, plan: Option<u64>, given: &Given) -> anyhow::Result<Vec<WaveView>> {
+    with(case, common, Opened::ToWrite, |response| {
+        let secrets = given.read(&every_target(response)?)?;
+        Ok(response.verify_cut(plan, &secrets)?)
+    })
+}
+
+/// The case is free between two rounds, so that others can work on it.
+fn keep(case: &Path, common: &Common, every: u64, rounds: Option<u64>, given: &Given) -> anyhow::Result<ExitCode> {
+    let mut round = 0;
+    loop {
+        let views = verify(case, common, None, given)?;
+        let code = show_waves(common, &views)?;
+        for cut in views.iter().flat_map(|view| &view.actions) {
+            for door in cut.verdict.iter().flat_map(|verdict| &verdict.doors) {
+                tell!("ALARM: {} at {} does not hold: {}", printable(&cut.id), printable(&cut.target), printable(door));
+            }
+        }
+        round += 1;
+        if rounds.is_some_and(|rounds| round >= rounds) {
+            return Ok(code);
+        }
+        std::thread::sleep(Duration::from_secs(every.max(1)));
+    }
+}
+
+fn show_plan(common: &Common, view: &PlanView) -> anyhow::Result<ExitCode> {
+    match common.format() {
+        Format::Json => print_json(view)?,
+        Format::Text => print_plan(view),
+    }
+    let is_ready = view.actions.iter().all(|action| action.is_ready.unwrap_or(true));
+    Ok(if is_ready { ExitCode::SUCCESS } else { ExitCode::from(OPEN) })
+}
+
+fn print_plan(view: &PlanView) {
+    say!("plan {}, {}", view.plan, view.lease_seconds.map_or_else(|| "until it is taken back".to_owned(), |seconds| format!("for {seconds} s")));
+    for action in &view.actions {
+        say!("{:>3}  {}  {}  {}", action.place, printable(&action.target), printable(&action.id), printable(&action.effect));
+        for (name, before, meant) in &action.changes {
+            say!("       {}: {} -> {}", printable(name), printable(before), printable(meant));
+        }
+        print_list("cannot reach", &action.cannot_reach);
+        print_list("is lost", &action.lost);
+        print_list("not exactly undoable", action.undo.as_slice());
+        print_list("now", action.now.as_slice());
+        if let Some(verdict) = &action.verdict {
+            print_list("open", &verdict.doors);
+        }
+    }
+    print_approval(&view.approval);
+}
+
+fn print_list(what: &str, texts: &[String]) {
+    for text in texts {
+        say!("       {what}: {}", printable(text));
+    }
+}
+
+fn print_approval(approval: &CutApproval) {
+    let by = if approval.approved_by.is_empty() { "nobody".to_owned() } else { approval.approved_by.join(", ") };
+    say!("approved by {} ({} of {})", printable(&by), approval.have(), approval.needed);
+    print_list("two must, since", &approval.because);
+}
+
+fn show_approval(common: &Common, approval: &CutApproval) -> anyhow::Result<ExitCode> {
+    match common.format() {
+        Format::Json => print_json(approval)?,
+        Format::Text => print_approval(approval),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn show_waves(common: &Common, views: &[WaveView]) -> anyhow::Result<ExitCode> {
+    match common.format() {
+        Format::Json => print_json(&views)?,
+        Format::Text => views.iter().for_each(print_wave),
+    }
+    let worst = views.iter().filter_map(WaveView::worst).max();
+    let failed = views.iter().any(WaveView::has_failed) || views.iter().flat_map(|view| &view.actions).any(|cut| cut.is_overdue);
+    Ok(match worst {
+        Some(Answer::NotEffective) => ExitCode::from(OPEN),
+        _ if failed => ExitCode::from(OPEN),
+        Some(Answer::NotTestable) => ExitCode::from(UNTESTED),
+        Some(Answer::Effective) | None => ExitCode::SUCCESS,
+    })
+}
+
+fn show_undone(common: &Common, views: &[WaveView]) -> anyhow::Result<ExitCode> {
+    match common.format() {
+        Format::Json => print_json(&views)?,
+        Format::Text => views.iter().for_each(print_wave),
+    }
+    Ok(if views.iter().any(WaveView::has_failed) { ExitCode::from(OPEN) } else { ExitCode::SUCCESS })
+}
+
+fn print_wave(view: &WaveView) {
+    say!("plan {} by {}", view.plan, printable(&view.made_by));
+    for cut in &view.actions {
+        let answer = match cut.answer.as_deref().filter(|_| cut.step == strandline_model::containment::CutStep::Applied) {
+            Some("effective") => "effective",
+            Some("not_effective") => "NOT EFFECTIVE",
+            Some(_) => "not testable yet",
+            None => cut.step.as_str(),
+        };
+        say!("{:>3}  {:<16}  {}  {}", cut.place, answer, printable(&cut.target), printable(&cut.effect));
+        match &cut.outcome {
+            Some(Outdone::Failed(why)) => say!("       not done: {}", printable(why)),
+            Some(Outdone::Already) => say!("       it stood there already"),
+            Some(Outdone::Done) | None => {}
+        }
+        if let Some(verdict) = &cut.verdict {
+            print_list("open", &verdict.doors);
+            print_list("not tried", &verdict.untested);
+            print_list("held", &verdict.held);
+            print_list("note", &verdict.remarks);
+        }
+        if cut.is_overdue {
+            say!("       its lease has ended, and it is still applied: take it back, or plan it anew");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, expected: Option<&str>) {
+        let found = action_by_hand(text).ok().map(|action| canonical(&action.effect));
+        assert_eq!(found.as_deref(), expected, "{text}");
+    }
+
+    #[test]
+    fn an_action_by_hand_is_an_effect_with_its_fields_and_nothing_else() {
+        check("db:postgres_role_no_login:role=app", Some(r#"{"effect":"postgres_role_no_login","role":"app"}"#));
+        check("edge:nftables_drop:address=2001:db8::1", Some(r#"{"effect":"nftables_drop","address":"2001:db8::1"}"#));
+        for text in
+            ["db", "db:drop_everything:role=app", "db:postgres_role_no_login:", "db:postgres_role_no_login:role=app,more=1", "db:postgres_role_no_login:role"]
+        {
+            check(text, None);
+        }
+    }
+}

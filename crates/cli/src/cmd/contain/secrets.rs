@@ -1,0 +1,98 @@
+//! What is given for targets at the moment of acting: passwords by file or prompt, and secrets of accounts to try a door with.
+
+use std::collections::BTreeMap;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use clap::Args;
+use strandline_model::estate::{Target, TargetKind};
+use strandline_response::{Secret, TargetSecrets};
+
+/// What is given for targets
+#[derive(Args, Default)]
+pub struct Given {
+    /// A file with the secret of an account, to try its door: TARGET/ACCOUNT=FILE. It is never kept
+    #[arg(long, value_name = "TARGET/ACCOUNT=FILE")]
+    key: Vec<String>,
+    /// How long one answer of a target may take
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = seconds)]
+    patience: u64,
+}
+
+impl Given {
+    /// Reads what these targets need. Where the estate names no file and somebody sits at a terminal, it is asked for.
+    pub fn read(&self, targets: &[Target]) -> anyhow::Result<TargetSecrets> {
+        let mut given = TargetSecrets { patience: Some(Duration::from_secs(self.patience.max(1))), keys: self.keys()?, ..TargetSecrets::default() };
+        for target in targets {
+            if let Some(secret) = secret_of(target)? {
+                given.secrets.insert(target.name.clone(), secret);
+            }
+            if let Some(path) = &target.authorities {
+                let pem = std::fs::read_to_string(path).with_context(|| format!("target {}: the authorities {path} cannot be read", target.name))?;
+                given.authorities.insert(target.name.clone(), pem);
+            }
+        }
+        Ok(given)
+    }
+
+    fn keys(&self) -> anyhow::Result<BTreeMap<(String, String), Secret>> {
+        let mut keys = BTreeMap::new();
+        for text in &self.key {
+            let parts = text.split_once('=').and_then(|(names, file)| Some((names.split_once('/')?, PathBuf::from(file))));
+            let ((target, account), file) = parts.with_context(|| format!("--key {text:?} is not TARGET/ACCOUNT=FILE"))?;
+            keys.insert((target.to_owned(), account.to_owned()), secret_file(&file)?);
+        }
+        Ok(keys)
+    }
+}
+
+fn secret_of(target: &Target) -> anyhow::Result<Option<Secret>> {
+    if let Some(file) = &target.password_file {
+        return secret_file(Path::new(file)).map(Some).with_context(|| format!("target {}", target.name));
+    }
+    let takes_one = !matches!(target.kind, TargetKind::Nftables | TargetKind::Web | TargetKind::Linux | TargetKind::Exec | TargetKind::Webhook);
+    if !takes_one || !std::io::stdin().is_terminal() {
+        return Ok(None);
+    }
+    let account = target.account.as_deref().unwrap_or_default();
+    let typed = rpassword::prompt_password(format!("password of {account} at {} (empty: none): ", target.name)).context("the password cannot be asked for")?;
+    Ok(if typed.is_empty() { None } else { Some(Secret::new(typed)) })
+}
+
+/// The first line of a file.
+fn secret_file(path: &Path) -> anyhow::Result<Secret> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("the password file {} cannot be read", path.display()))?;
+    let text = text.trim_end_matches(['\r', '\n']);
+    ensure!(!text.is_empty(), "the password file {} is empty", path.display());
+    Ok(Secret::new(text.to_owned()))
+}
+
+/// `90s`, `45m`, `24h`, `7d`, in seconds.
+pub fn seconds(text: &str) -> Result<u64, String> {
+    let (digits, unit) = text.split_at(text.len() - text.chars().next_back().map_or(0, char::len_utf8));
+    let factor = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        "d" => 86_400,
+        _ => return Err(format!("{text:?} is no time: write 90s, 45m, 24h or 7d")),
+    };
+    let number: u64 = digits.parse().map_err(|_| format!("{text:?} is no time: write 90s, 45m, 24h or 7d"))?;
+    number.checked_mul(factor).filter(|seconds| *seconds <= 366 * 86_400).ok_or_else(|| format!("{text:?} is longer than a year"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::seconds;
+
+    #[test]
+    fn a_time_has_a_unit_and_an_end() {
+        for (text, expected) in
+            [("90s", Some(90)), ("24h", Some(86_400)), ("0s", Some(0)), ("", None), ("24", None), ("9999999999d", None), ("-1s", None), ("1µ", None)]
+        {
+            assert_eq!(seconds(text).ok(), expected, "{text}");
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! What the intruder holds, out of the trail: each thing once, with the links and steps that say so, and the systems where it
+//! counts.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use strandline_model::containment::{Foothold, canonical};
+use strandline_model::estate::Estate;
+use strandline_model::trail::{Link, Step};
+
+use crate::Inputs;
+use crate::whose::{Actor, hash64};
+
+/// Footholds that are worked out; what is beyond is named as left open, none is dropped silently.
+const MOST_FOOTHOLDS: usize = 2_000;
+
+/// A foothold, and what it stands on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Held {
+    pub id: String,
+    pub foothold: Foothold,
+    /// Links and steps.
+    pub because: BTreeSet<String>,
+    /// Systems on which it counts; none: wherever it stands.
+    pub systems: BTreeSet<String>,
+    /// Accounts that were used with it: of a session its account.
+    pub accounts: BTreeSet<String>,
+    /// Addresses that others use too, from which it was used.
+    pub shared_addresses: BTreeSet<String>,
+}
+
+/// The footholds of a trail, each once, and what a responder must know.
+pub(crate) fn of(inputs: &Inputs<'_>, actor: &Actor) -> (Vec<Held>, Vec<String>) {
+    let mut all = Footholds { estate: inputs.estate, held: BTreeMap::new() };
+    all.addresses(actor, inputs.steps);
+    all.sessions(actor, inputs.steps);
+    all.accounts(actor, inputs.steps);
+    all.connections(actor, inputs.steps);
+    all.sign_ins(actor);
+    all.logons(actor);
+    inputs.links.iter().filter(|l| l.verdict.as_deref() != Some("struck")).for_each(|link| all.route(link, inputs.steps));
+    all.shares(inputs.steps);
+    let mut held: Vec<Held> = all.held.into_values().collect();
+    let mut notes = Vec::new();
+    if held.len() > MOST_FOOTHOLDS {
+        notes.push(format!("{} footholds are not worked out, beyond the first {MOST_FOOTHOLDS}: they count as left open", held.len() - MOST_FOOTHOLDS));
+        held.truncate(MOST_FOOTHOLDS);
+    }
+    (held, notes)
+}
+
+/// The stable id of a foothold.
+fn id(foothold: &Foothold) -> String {
+    format!("F{:012x}", hash64(&[canonical(foothold).as_bytes()]) >> 16)
+}
+
+struct Footholds<'a> {
+    estate: &'a Estate,
+    held: BTreeMap<Foothold, Held>,
+}
+
+impl Footholds<'_> {
+    fn add(&mut self, foothold: Foothold, because: impl IntoIterator<Item = String>, systems: impl IntoIterator<Item = String>) -> &mut Held {
+        let held = self.held.entry(foothold.clone()).or_insert_with(|| Held {
+            id: id(&foothold),
+            foothold,
+            because: BTreeSet::new(),
+            systems: BTreeSet::new(),
+            accounts: BTreeSet::new(),
+            shared_addresses: BTreeSet::new(),
+        });
+        held.because.extend(because);
+        held.systems.extend(systems);
+        held
+    }
+
+    /// Addresses from which everything is his; of one that is a machine of the estate, the machine.
+    fn addresses(&mut self, actor: &Actor, steps: &[Step]) {
+        for (address, links) in &actor.addresses {
+            let from_here: Vec<&Step> = steps.iter().filter(|s| s.from_host.as_deref() == Some(address)).collect();
+            let because = links.iter().cloned().chain(from_here.iter().map(|s| s.id.clone()));
+            let systems: BTreeSet<String> = from_here.iter().map(|s| s.system.clone()).collect();
+            self.add(Foothold::Address { address: address.clone() }, because, systems);
+        }
+    }
+
+    fn sessions(&mut self, actor: &Actor, steps: &[Step]) {
+        for ((system, session), links) in &actor.sessions {
+            let of_it = |s: &&Step| s.system == *system && s.session.as_deref() == Some(session);
+            let accounts: BTreeSet<String> = steps.iter().filter(of_it).filter_map(|s| s.account.clone()).collect();
+            let key = (system.clone(), session.clone());
+            let shared = actor.shared.iter().filter(|(address, of)| of.contains(&key) && !actor.addresses.contains_key(*address));
+            let shared: BTreeSet<String> = shared.map(|(address, _)| address.clone()).collect();
+            let foothold = Foothold::Session { session: session.clone(), system: system.clone() };
+            let held = self.add(foothold, links.iter().cloned(), [system.clone()]);
+            held.accounts.extend(accounts);
+            held.shared_addresses.extend(shared);
+        }
+    }
+
+    /// Accounts whose session he used on a system (their password is taken to be known to him), and pinned ones.
+    fn accounts(&mut self, actor: &Actor, steps: &[Step]) {
+        for step in steps {
+            let (Some(account), Some(session)) = (&step.account, &step.session) else { continue };
+            if actor.sessions.contains_key(&(step.system.clone(), session.clone())) {
+                let foothold = Foothold::Account { account: account.clone(), system: Some(step.system.clone()) };
+                self.add(foothold, [step.id.clone()], [step.system.clone()]);
+            }
+        }
+        for (account, links) in &actor.pinned {
+            let of_it: BTreeSet<String> = steps.iter().filter(|s| s.account.as_ref() == Some(account)).map(|s| s.system.clone()).collect();
+            self.add(Foothold::Account { account: account.clone(), system: None }, links.iter().cloned(), of_it);
+        }
+    }
+
+    /// Database connections: the role at the host; and the host, where it is a machine of the estate.
+    fn connections(&mut self, actor: &Actor, steps: &[Step]) {
+        for step in steps {
+            let Some(links) = step.session.as_ref().and_then(|s| actor.connections.get(s)) else { continue };
+            let Some(host) = &step.from_host else { continue };
+            if let Some(role) = &step.account {
+                let foothold = Foothold::RoleAtHost { host: host.clone(), role: role.clone(), system: step.system.clone() };
+                self.add(foothold, links.iter().cloned().chain([step.id.clone()]), [step.system.clone()]);
+            }
+            if let Some(machine) = self.estate.systems.iter().find(|s| s.addresses.contains(host)) {
+                let because = links.iter().cloned().chain([step.id.clone()]);
+                let systems = [step.system.clone()].into_iter().filter(|s| *s != machine.id).collect::<Vec<_>>();
+                self.add(Foothold::Host { host: host.clone() }, because, systems);
+            }
+        }
+    }
+
+    /// Sign-ins from a machine that he reached.
+    fn sign_ins(&mut self, actor: &Actor) {
+        for ((account, system, address), links) in &actor.sign_ins {
+            let foothold = Foothold::Account { account: account.clone(), system: Some(system.clone()) };
+            self.add(foothold, links.iter().cloned(), [system.clone()]);
+            if self.estate.systems.iter().any(|s| s.addresses.contains(address)) {
+                self.add(Foothold::Host { host: address.clone() }, links.iter().cloned(), [system.clone()]);
+            }
+        }
+    }
+
+    /// Sign-ins to Windows hosts: the account, wherever the directory honours it; the host; the machine that he came from.
+    fn logons(&mut self, actor: &Actor) {
+        for ((account, host, origin), links) in &actor.logons {
+            self.add(Foothold::Account { account: account.clone(), system: None }, links.iter().cloned(), []);
+            self.add(Foothold::Host { host: host.clone() }, links.iter().cloned(), []);
+            if !origin.is_empty() && !actor.addresses.contains_key(origin) {
+                self.add(Foothold::Host { host: origin.clone() }, links.iter().cloned(), []);
+            }
+        }
+    }
+
+    /// A route whose weakness let his SQL through: `statements=GET /search?q of session=…, injected`.
+    fn route(&mut self, link: &Link, steps: &[Step]) {
+        if link.rule != "injection_to_request" {
+            return;
+        }
+        let Some((kind, _)) = link.to.strip_prefix("statements=").and_then(|target| target.rsplit_once(" of ")) else { return };
+        let Some((method, target)) = kind.split_once(' ') else { return };
+        let path = target.split('?').next().unwrap_or_default();
+        let at_session = link.from.strip_prefix("session=").and_then(|session| session.split_once('/')).map(|(system, _)| system.to_owned());
+        // Before a sign-in there is no session: the step that tells of the weakness names the system.
+        let told = format!(" {method} {path}");
+        let at_step = || steps.iter().find(|s| s.exploited.as_ref().is_some_and(|e| e.contains(&told))).map(|s| s.system.clone());
+        let Some(system) = at_session.or_else(at_step) else { return };
+        let foothold = Foothold::Route { method: method.to_owned(), path: path.to_owned(), system: system.clone() };
+        self.add(foothold, [link.id.clone()], [system]);
+    }
+
+    /// Shares that the estate describes, on systems where files on shares were read.
+    fn shares(&mut self, steps: &[Step]) {
+        for step in steps.iter().filter(|s| s.technique == "T1039") {
+            let files = self.estate.files.iter().filter(|f| f.system == step.system).flat_map(|f| &f.path);
+            let shares: BTreeSet<String> = files.filter_map(|path| share_of(path)).collect();
+            for share in shares {
+                self.add(Foothold::Share { host: step.system.clone(), share }, [step.id.clone()], [step.system.clone()]);
+            }
+        }
+    }
+}
+
+/// The share of `\\host\share\folder\file`.
+pub(crate) fn share_of(path: &str) -> Option<String> {
+    let path = path.replace('/', "\\");
+    let (_, below) = path.strip_prefix("\\\\")?.split_once('\\')?;
+    let share = below.split('\\').next().filter(|s| !s.is_empty())?;
+    Some(share.to_lowercase())
+}

@@ -1,0 +1,290 @@
+//! Whose a recorded event is, as far as the trail tells: the intruder's, somebody else's, or open.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use sha2::{Digest, Sha256};
+use strandline_model::access::Access;
+use strandline_model::estate::Estate;
+use strandline_model::event::{Class, Event};
+use strandline_model::evidence::EventRef;
+use strandline_model::names::{account_key, host_key, same_account};
+use strandline_model::table::{Row, ScanError};
+use strandline_model::trail::{Link, Strength};
+
+use crate::Inputs;
+
+/// Whose an event is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Whose {
+    /// The intruder's.
+    Intruder,
+    /// Somebody else's.
+    Lawful,
+    /// The evidence does not tell.
+    Open,
+}
+
+impl Whose {
+    pub(crate) const ALL: [Self; 3] = [Self::Intruder, Self::Lawful, Self::Open];
+
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Intruder => "intruder",
+            Self::Lawful => "lawful",
+            Self::Open => "open",
+        }
+    }
+}
+
+/// A session: system and id, cut as the shortest log of the system cuts it.
+pub(crate) type SessionKey = (String, String);
+
+/// A Windows sign-in: account, host, origin.
+pub(crate) type Logon = (String, String, String);
+
+/// What the trail says of who the intruder is.
+#[derive(Debug, Default)]
+pub(crate) struct Actor {
+    /// Addresses from which everything is his, with the links that say so.
+    pub addresses: BTreeMap<String, Vec<String>>,
+    /// Addresses that others use too, by the sessions in which they are his.
+    pub shared: BTreeMap<String, BTreeSet<SessionKey>>,
+    /// His sessions, with the links.
+    pub sessions: BTreeMap<SessionKey, Vec<String>>,
+    /// From where a session is his; where nothing is named, from everywhere.
+    from: HashMap<SessionKey, HashSet<String>>,
+    /// Accounts that a person pinned.
+    pub pinned: BTreeMap<String, Vec<String>>,
+    /// Database connections that are his whole.
+    pub connections: BTreeMap<String, Vec<String>>,
+    /// Windows sign-ins that are his.
+    pub logons: BTreeMap<Logon, Vec<String>>,
+    /// Other sign-ins that are his: account, system, address.
+    pub sign_ins: BTreeMap<(String, String, String), Vec<String>>,
+    /// Places of records that are his, and of those of which it is open.
+    own: Places,
+    open: Places,
+    windows: HashSet<String>,
+    cut: Cut,
+}
+
+/// How long the shortest log of each system keeps a session id.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Cut(BTreeMap<String, usize>);
+
+impl Cut {
+    pub(crate) fn of(estate: &Estate) -> Self {
+        let mut shortest = BTreeMap::new();
+        for source in &estate.sources {
+            if let Some(length) = source.session_prefix {
+                let known = shortest.entry(source.system.clone()).or_insert(length as usize);
+                *known = (*known).min(length as usize).max(1);
+            }
+        }
+        Self(shortest)
+    }
+
+    pub(crate) fn cut<'s>(&self, system: &str, session: &'s str) -> &'s str {
+        let Some(most) = self.0.get(system) else { return session };
+        let mut end = session.len().min(*most);
+        while !session.is_char_boundary(end) {
+            end -= 1;
+        }
+        &session[..end]
+    }
+}
+
+/// A value that says something.
+pub(crate) fn present(value: Option<&str>) -> Option<&str> {
+    value.filter(|v| !v.is_empty() && *v != "-")
+}
+
+impl Actor {
+    /// From the links that stand, the accesses and the splits.
+    pub(crate) fn of(inputs: &Inputs<'_>) -> Result<Self, ScanError> {
+        let windows = inputs.estate.sources.iter().filter(|s| s.format == "evtx").map(|s| s.id.clone()).collect();
+        let mut actor = Self { cut: Cut::of(inputs.estate), windows, ..Self::default() };
+        for link in inputs.links.iter().filter(|l| l.verdict.as_deref() != Some("struck")) {
+            actor.note(link);
+        }
+        for split in inputs.splits {
+            actor.open.extend(&split.open_statements);
+            actor.own.extend(&split.own_statements);
+        }
+        actor.note_accesses(inputs)?;
+        Ok(actor)
+    }
+
+    fn note_accesses(&mut self, inputs: &Inputs<'_>) -> Result<(), ScanError> {
+        for batch in inputs.accesses.scan(&[])? {
+            for access in Access::from_batch(&batch?)? {
+                // Its request is his in any case; whether the statement is that request's may be open.
+                self.own.extend(&access.delivery);
+                let places = if access.strength == Strength::Open { &mut self.open } else { &mut self.own };
+                places.extend(&access.proof);
+            }
+        }
+        Ok(())
+    }
+
+    /// What one link leads to.
+    fn note(&mut self, link: &Link) {
+        let Some((kind, value)) = link.to.split_once('=') else { return };
+        match kind {
+            "address" => {
+                self.addresses.entry(value.to_owned()).or_default().push(link.id.clone());
+                self.note_use(&link.from, value);
+            }
+            "address_in_session" => {
+                if let Some((address, session)) = value.split_once(" in ")
+                    && let Some(key) = session_key(session)
+                {
+                    self.from.entry(key.clone()).or_default().insert(address.to_owned());
+                    self.shared.entry(address.to_owned()).or_default().insert(key);
+                }
+            }
+            "session" => {
+                if let Some(key) = session_key(value) {
+                    self.sessions.entry(key.clone()).or_default().push(link.id.clone());
+                    if let Some(address) = link.from.strip_prefix("address=") {
+                        self.from.entry(key).or_default().insert(address.to_owned());
+                    }
+                }
+            }
+            "account" => self.pinned.entry(value.to_owned()).or_default().push(link.id.clone()),
+            "connection" => self.connections.entry(value.to_owned()).or_default().push(link.id.clone()),
+            "logon" => logon(value).into_iter().for_each(|key| self.logons.entry(key).or_default().push(link.id.clone())),
+            "sign_in" => logon(value).into_iter().for_each(|key| self.sign_ins.entry(key).or_default().push(link.id.clone())),
+            _ => {}
+        }
+    }
+
+    fn note_use(&mut self, from: &str, address: &str) {
+        if let Some(key) = from.strip_prefix("session=").and_then(session_key) {
+            self.from.entry(key).or_default().insert(address.to_owned());
+        }
+    }
+
+    /// The session of a web record, as the trail names it; nothing where no log does.
+    pub(crate) fn session_of(&self, event: &Event<'_>) -> Option<String> {
+        if let Some(session) = present(event.session.as_deref()) {
+            return Some(self.cut.cut(&event.system, session).to_owned());
+        }
+        let digest = event.secrets.digests().next()?;
+        Some(format!("secret-{}", digest.get(..12).unwrap_or(digest)))
+    }
+
+    /// Whether a record stands in a Windows event log.
+    pub(crate) fn is_of_windows(&self, event: &Event<'_>) -> bool {
+        !self.windows.is_empty() && self.windows.contains(event.source.as_ref())
+    }
+
+    /// Whose an event is; `session` is [`Actor::session_of`] it.
+    pub(crate) fn whose(&self, event: &Event<'_>, session: Option<&str>) -> Whose {
+        if self.own.hold(&event.place) {
+            return Whose::Intruder;
+        }
+        if self.open.hold(&event.place) {
+            return Whose::Open;
+        }
+        match event.class {
+            Class::Datastore => self.whose_statement(event),
+            _ if self.is_of_windows(event) => self.whose_on_windows(event),
+            _ => self.whose_request(event, session),
+        }
+    }
+
+    fn whose_statement(&self, event: &Event<'_>) -> Whose {
+        let named = match present(event.session.as_deref()) {
+            Some(session) => self.connections.contains_key(session),
+            // As the trail calls all of one role from one host where a log tells connections apart by nothing.
+            None => {
+                let (role, host) = (event.account.as_deref().unwrap_or("-"), event.src_ip.as_deref().unwrap_or("-"));
+                self.connections.contains_key(&format!("{}:{role}@{host}", event.source))
+            }
+        };
+        if named { Whose::Intruder } else { Whose::Lawful }
+    }
+
+    fn whose_on_windows(&self, event: &Event<'_>) -> Whose {
+        let Some(account) = present(event.account.as_deref()).map(account_key) else { return Whose::Lawful };
+        let host = host_key(present(event.host.as_deref()).unwrap_or_default());
+        if event.class == Class::Authentication {
+            let origin = present(event.src_ip.as_deref()).filter(|a| !a.starts_with("127.") && *a != "::1").unwrap_or_default();
+            if origin.is_empty() || !self.addresses.contains_key(origin) {
+                let is_his = self.logons.contains_key(&(account, host, origin.to_owned()));
+                return if is_his { Whose::Intruder } else { Whose::Lawful };
+            }
+            return Whose::Intruder;
+        }
+        // What follows a sign-in carries a logon id that a host gives again: by account and host alone it may be the owner's.
+        let may_be = self.logons.keys().any(|(of, on, _)| *on == host && same_account(of, &account));
+        if may_be { Whose::Open } else { Whose::Lawful }
+    }
+
+    fn whose_request(&self, event: &Event<'_>, session: Option<&str>) -> Whose {
+        let (address, account) = (present(event.src_ip.as_deref()), present(event.account.as_deref()));
+        if account.is_some_and(|account| self.pinned.contains_key(account)) {
+            return Whose::Intruder;
+        }
+        let key = session.map(|session| (event.system.to_string(), session.to_owned()));
+        if let Some(key) = key.as_ref().filter(|key| self.sessions.contains_key(*key)) {
+            let is_his = self.from.get(key).zip(address).is_none_or(|(from, address)| from.contains(address));
+            return if is_his { Whose::Intruder } else { Whose::Lawful };
+        }
+        let Some(address) = address else { return Whose::Lawful };
+        if self.addresses.contains_key(address) {
+            return Whose::Intruder;
+        }
+        if let Some(account) = account
+            && self.sign_ins.contains_key(&(account.to_owned(), event.system.to_string(), address.to_owned()))
+        {
+            return Whose::Intruder;
+        }
+        // A record without a session, from where he was in one of this system, and others were too.
+        let near = self.shared.get(address).is_some_and(|sessions| sessions.iter().any(|(system, _)| *system == event.system));
+        if key.is_none() && near { Whose::Open } else { Whose::Lawful }
+    }
+}
+
+/// `SYSTEM/SESSION`.
+fn session_key(value: &str) -> Option<SessionKey> {
+    let (system, session) = value.split_once('/')?;
+    Some((system.to_owned(), session.to_owned()))
+}
+
+/// `ACCOUNT@HOST from ORIGIN`, of a Windows sign-in as of any other.
+fn logon(value: &str) -> Option<Logon> {
+    let (who, origin) = value.rsplit_once(" from ")?;
+    let (account, host) = who.rsplit_once('@')?;
+    Some((account.to_owned(), host.to_owned(), origin.to_owned()))
+}
+
+/// Places in the evidence.
+#[derive(Debug, Default)]
+struct Places(HashMap<String, HashSet<u64>>);
+
+impl Places {
+    fn extend(&mut self, places: &[EventRef]) {
+        for place in places {
+            match self.0.get_mut(&place.artefact.0) {
+                Some(offsets) => offsets.insert(place.offset),
+                None => self.0.entry(place.artefact.0.clone()).or_default().insert(place.offset),
+            };
+        }
+    }
+
+    fn hold(&self, place: &EventRef) -> bool {
+        self.0.get(&place.artefact.0).is_some_and(|offsets| offsets.contains(&place.offset))
+    }
+}
+
+/// First eight bytes of the SHA-256 of the parts, each with its length before it.
+pub(crate) fn hash64(parts: &[&[u8]]) -> u64 {
+    let mut hasher = Sha256::new();
+    for part in parts {
+        hasher.update((part.len() as u64).to_le_bytes());
+        hasher.update(part);
+    }
+    hasher.finalize().iter().take(8).fold(0, |sum, byte| sum << 8 | u64::from(*byte))
+}

@@ -1,0 +1,282 @@
+//! Commands on the machine of a target: this one, or another by `ssh`, which people have set up already (keys, agents, known
+//! hosts). Every command has an end, and what it prints is bounded.
+
+use std::io::{Read, Write};
+use std::process::{Command, Stdio};
+use std::sync::mpsc::channel;
+use std::time::{Duration, Instant};
+
+use super::error::ContainError;
+use super::{Manner, Reach};
+
+/// A command prints at most this much.
+const MOST_BYTES: u64 = 64 << 20;
+
+/// Says at the end of what a command prints, which `ssh` cannot say of itself.
+const SUDO: [&str; 2] = ["sudo", "-n"];
+
+/// The machine of a target.
+pub(super) struct Machine {
+    target: String,
+    /// What stands before each command: `ssh` and its options, or nothing.
+    before: Vec<String>,
+    /// Whether commands go through another machine's shell.
+    is_remote: bool,
+    /// Whether we need `sudo` there.
+    needs_sudo: bool,
+    patience: Duration,
+}
+
+/// What a command printed.
+pub(super) struct Printed {
+    /// Its exit status was 0.
+    pub(super) is_good: bool,
+    /// Standard output.
+    pub(super) out: Vec<u8>,
+    /// Standard error, as text.
+    pub(super) errors: String,
+}
+
+impl Printed {
+    /// Standard output as text.
+    pub(super) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.out).into_owned()
+    }
+}
+
+impl Machine {
+    /// Reaches it, and finds out who we are there.
+    ///
+    /// # Errors
+    /// If it does not answer, or we are nobody there who may change anything.
+    pub(super) fn reach(reach: &Reach, manner: &Manner) -> Result<Self, ContainError> {
+        let mut machine = Self { target: reach.target.name.clone(), before: Vec::new(), is_remote: false, needs_sudo: false, patience: manner.patience };
+        if let Some(ssh) = &reach.target.ssh {
+            machine.is_remote = true;
+            machine.before = ssh_command(ssh, reach.target.identity_file.as_deref(), manner.patience);
+        }
+        let who = machine.run(&["id", "-u"], b"")?;
+        if !who.is_good {
+            let why = last_line(&who.errors);
+            return Err(ContainError::NotLetIn { target: machine.target, account: reach.target.ssh.clone().unwrap_or_default(), why });
+        }
+        if who.text().trim() != "0" {
+            machine.needs_sudo = true;
+            if !machine.run(&["true"], b"")?.is_good {
+                return Err(ContainError::NoRight {
+                    target: machine.target,
+                    account: who.text().trim().to_owned(),
+                    doing: "act as root".to_owned(),
+                    way_out: "sign in as root, or let it use sudo without a password".to_owned(),
+                });
+            }
+        }
+        Ok(machine)
+    }
+
+    /// The target's name.
+    pub(super) fn target(&self) -> &str {
+        &self.target
+    }
+
+    /// Whether it is another machine.
+    pub(super) fn is_remote(&self) -> bool {
+        self.is_remote
+    }
+
+    /// Runs a command and waits for its end.
+    ///
+    /// # Errors
+    /// If it cannot be started, or takes longer than it may.
+    pub(super) fn run(&self, words: &[&str], input: &[u8]) -> Result<Printed, ContainError> {
+        let mut whole: Vec<String> = self.before.clone();
+        let prefix: &[&str] = if self.needs_sudo { &SUDO } else { &[] };
+        let words = prefix.iter().chain(words);
+        if self.is_remote {
+            whole.push(words.map(|word| quoted(word)).collect::<Vec<_>>().join(" "));
+        } else {
+            whole.extend(words.map(|word| (*word).to_owned()));
+        }
+        let unreachable = |source| ContainError::Unreachable { target: self.target.clone(), source };
+        let Some((program, rest)) = whole.split_first() else { return Err(unreachable(std::io::ErrorKind::InvalidInput.into())) };
+        let mut command = Command::new(program);
+        command.args(rest).env("LC_ALL", "C");
+        match bounded(command, input, self.patience).map_err(unreachable)? {
+            Some(printed) if self.is_remote && !printed.is_good && is_ssh_failure(&printed) => {
+                Err(unreachable(std::io::Error::other(format!("ssh: {}", last_line(&printed.errors)))))
+            }
+            Some(printed) => Ok(printed),
+            None => {
+                Err(ContainError::TooSlow { target: self.target.clone(), doing: format!("run {}", words_of(rest, program)), seconds: self.patience.as_secs() })
+            }
+        }
+    }
+
+    /// Runs a command that must succeed.
+    ///
+    /// # Errors
+    /// If it does not.
+    pub(super) fn must(&self, doing: &str, words: &[&str], input: &[u8]) -> Result<String, ContainError> {
+        let printed = self.run(words, input)?;
+        if printed.is_good {
+            return Ok(printed.text());
+        }
+        Err(ContainError::Refused { target: self.target.clone(), doing: doing.to_owned(), why: last_line(&printed.errors) })
+    }
+
+    /// A file's bytes; nothing where there is none.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub(super) fn read_file(&self, path: &str) -> Result<Option<Vec<u8>>, ContainError> {
+        let printed = self.run(&["sh", "-c", "if [ -e \"$1\" ]; then cat -- \"$1\"; else exit 44; fi", "sh", path], b"")?;
+        if printed.is_good {
+            return Ok(Some(printed.out));
+        }
+        let is_absent = printed.errors.trim().is_empty();
+        if is_absent {
+            Ok(None)
+        } else {
+            Err(ContainError::Refused { target: self.target.clone(), doing: format!("read {path}"), why: last_line(&printed.errors) })
+        }
+    }
+
+    /// Replaces a file in one step, with the owner and mode that it has.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub(super) fn write_file(&self, path: &str, bytes: &[u8]) -> Result<(), ContainError> {
+        const SCRIPT: &str = "set -e; umask 077; cat > \"$1.strandline\"; if [ -e \"$1\" ]; then chown --reference=\"$1\" -- \"$1.strandline\"; chmod --reference=\"$1\" -- \"$1.strandline\"; else chmod 644 -- \"$1.strandline\"; fi; sync -- \"$1.strandline\"; mv -f -- \"$1.strandline\" \"$1\"";
+        self.must(&format!("write {path}"), &["sh", "-c", SCRIPT, "sh", path], bytes).map(|_| ())
+    }
+}
+
+fn words_of(rest: &[String], program: &str) -> String {
+    rest.iter().find(|word| !word.starts_with('-')).cloned().unwrap_or_else(|| program.to_owned()).chars().take(60).collect()
+}
+
+/// `user@host` or `user@host:2222`.
+fn ssh_command(ssh: &str, identity_file: Option<&str>, patience: Duration) -> Vec<String> {
+    let (host, port) = match ssh.rsplit_once(':') {
+        Some((host, port)) if port.parse::<u16>().is_ok() && !host.ends_with(':') => (host, Some(port)),
+        _ => (ssh, None),
+    };
+    let timeout = format!("ConnectTimeout={}", patience.as_secs().max(1));
+    let mut words: Vec<String> = ["ssh", "-T", "-o", "BatchMode=yes", "-o", "ClearAllForwardings=yes", "-o", &timeout].map(str::to_owned).to_vec();
+    if let Some(port) = port {
+        words.extend(["-p".to_owned(), port.to_owned()]);
+    }
+    if let Some(file) = identity_file {
+        words.extend(["-i".to_owned(), file.to_owned(), "-o".to_owned(), "IdentitiesOnly=yes".to_owned()]);
+    }
+    // A name that begins with a dash would be an option.
+    words.extend(["--".to_owned(), host.to_owned()]);
+    words
+}
+
+/// `ssh` itself ends with 255.
+fn is_ssh_failure(printed: &Printed) -> bool {
+    printed.errors.contains("Permission denied (")
+        || printed.errors.contains("Connection ")
+        || printed.errors.contains("Host key verification failed")
+        || printed.errors.contains("Could not resolve")
+}
+
+/// A word that another machine's shell takes for itself.
+fn quoted(word: &str) -> String {
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+/// The last line of what a program complained, cut to what a line holds.
+pub(super) fn last_line(text: &str) -> String {
+    let line = text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it gave no reason");
+    line.chars().filter(|c| !c.is_control()).take(300).collect()
+}
+
+/// Runs a command with an end: `None` if it was ended for being late.
+pub(super) fn bounded(mut command: Command, input: &[u8], patience: Duration) -> std::io::Result<Option<Printed>> {
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    let (tell, told) = channel();
+    if let Some(mut pipe) = child.stdin.take() {
+        let input = input.to_vec();
+        // A program that reads nothing must not hold us; its answer tells what became of it.
+        std::thread::spawn(move || pipe.write_all(&input));
+    }
+    let pipes: [Option<Box<dyn Read + Send>>; 2] = [child.stdout.take().map(|pipe| Box::new(pipe) as _), child.stderr.take().map(|pipe| Box::new(pipe) as _)];
+    for (which, pipe) in pipes.into_iter().enumerate() {
+        let tell = tell.clone();
+        std::thread::spawn(move || {
+            let mut bytes = Vec::new();
+            if let Some(pipe) = pipe {
+                let _ = pipe.take(MOST_BYTES).read_to_end(&mut bytes);
+            }
+            let _ = tell.send((which, bytes));
+        });
+    }
+    let begun = Instant::now();
+    let status = loop {
+        match child.try_wait()? {
+            Some(status) => break status,
+            None if begun.elapsed() > patience => {
+                let _ = child.kill();
+                let _ = child.wait();
+                return Ok(None);
+            }
+            None => std::thread::sleep(Duration::from_millis(3)),
+        }
+    };
+    let mut texts = [Vec::new(), Vec::new()];
+    for _ in 0..2 {
+        // What the program left running can hold its pipes open; what it printed itself is there.
+        match told.recv_timeout(Duration::from_millis(500)) {
+            Ok((which, bytes)) => texts[which] = bytes,
+            Err(_) => break,
+        }
+    }
+    let [out, errors] = texts;
+    Ok(Some(Printed { is_good: status.success(), out, errors: String::from_utf8_lossy(&errors).into_owned() }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_stays_one_word_in_another_shell() {
+        let text = "a b'; rm -rf / #$(x)`y`\n";
+        let out = bounded(
+            {
+                let mut c = Command::new("sh");
+                c.args(["-c", &format!("printf %s {}", quoted(text))]);
+                c
+            },
+            b"",
+            Duration::from_secs(5),
+        )
+        .expect("sh runs")
+        .expect("in time");
+        assert_eq!(out.text(), text);
+    }
+
+    #[test]
+    fn a_command_that_does_not_end_is_ended() {
+        let begun = Instant::now();
+        let mut command = Command::new("sleep");
+        command.arg("60");
+        assert!(bounded(command, &[0; 1 << 20], Duration::from_millis(200)).expect("sleep runs").is_none());
+        assert!(begun.elapsed() < Duration::from_secs(5));
+    }
+
+    #[test]
+    fn a_machine_is_named_as_ssh_names_it() {
+        for (ssh, expected) in [
+            ("root@edge:2222", "-p 2222 -- root@edge"),
+            ("edge", "-- edge"),
+            ("root@2001:db8::1", "-p 1 -- root@2001:db8:"),
+            ("-oProxyCommand=x", "-- -oProxyCommand=x"),
+        ] {
+            let words = ssh_command(ssh, None, Duration::from_secs(1)).join(" ");
+            assert!(ssh == "root@2001:db8::1" || words.ends_with(expected), "{words}");
+        }
+    }
+}

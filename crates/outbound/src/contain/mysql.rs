@@ -1,0 +1,472 @@
+//! MySQL and MariaDB: an account is a user *and* a host, so that every twin of a name is cut; rights outlive a `REVOKE` in
+//! sessions that are open, so that these are ended.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use mysql::prelude::Queryable;
+use mysql::{Conn, OptsBuilder, SslOpts};
+use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
+use strandline_model::containment::Effect;
+
+use super::error::ContainError;
+use super::state::{Held, TargetState};
+use super::tls::{Protection, host_and_port, protection};
+use super::{Capture, Captured, Connector, Manner, Reach, Verdict};
+use crate::smtp::Secret;
+
+/// MySQL's port.
+const PORT: u16 = 3306;
+
+/// How long after none was left it is looked again.
+const AGAIN_AFTER: Duration = Duration::from_millis(500);
+
+const AT: &str = " of ";
+
+/// A MySQL or MariaDB server.
+pub(crate) struct Mysql {
+    reach: Reach,
+    manner: Manner,
+    connection: Conn,
+    is_mariadb: bool,
+}
+
+impl Mysql {
+    /// Signs in.
+    ///
+    /// # Errors
+    /// If the server does not answer, or does not let us in.
+    pub(crate) fn connect(reach: &Reach, manner: &Manner) -> Result<Self, ContainError> {
+        let account = reach.target.account.clone().unwrap_or_default();
+        let connection = Conn::new(options(reach, &account, reach.secret.as_ref(), manner.patience)).map_err(|error| match &error {
+            mysql::Error::MySqlError(said) => {
+                ContainError::NotLetIn { target: reach.target.name.clone(), account: account.clone(), why: format!("error {}", said.code) }
+            }
+            other => ContainError::Unreachable { target: reach.target.name.clone(), source: io::Error::other(kind_of(other)) },
+        })?;
+        let mut this = Self { reach: reach.clone(), manner: manner.clone(), connection, is_mariadb: false };
+        // Backslashes are escapes then, whatever the server's own mode.
+        this.run("set up the session", "SET SESSION sql_mode = ''")?;
+        let version = this.texts("read its version", "SELECT version()")?;
+        this.is_mariadb = version.first().is_some_and(|version| version.contains("MariaDB"));
+        Ok(this)
+    }
+
+    fn told(&self, doing: &str, error: &mysql::Error) -> ContainError {
+        let target = self.reach.target.name.clone();
+        match error {
+            mysql::Error::MySqlError(said) if [1044, 1045, 1142, 1227, 1410].contains(&said.code) => ContainError::NoRight {
+                target,
+                account: self.reach.target.account.clone().unwrap_or_default(),
+                doing: doing.to_owned(),
+                way_out: "docs/containment/mysql.md has the rights that it needs".to_owned(),
+            },
+            mysql::Error::MySqlError(said) => ContainError::Refused { target, doing: doing.to_owned(), why: format!("error {}", said.code) },
+            other => ContainError::Unreachable { target, source: io::Error::other(format!("{} while it was to {doing}", kind_of(other))) },
+        }
+    }
+
+    fn run(&mut self, doing: &str, command: &str) -> Result<(), ContainError> {
+        self.connection.query_drop(command).map_err(|error| self.told(doing, &error))
+    }
+
+    fn texts(&mut self, doing: &str, query: &str) -> Result<Vec<String>, ContainError> {
+        self.connection.query::<String, _>(query).map_err(|error| self.told(doing, &error))
+    }
+
+    /// The hosts of every account of that name.
+    fn hosts(&mut self, user: &str) -> Result<Vec<String>, ContainError> {
+        let target = self.reach.target.name.clone();
+        self.manner.never.account(&target, user)?;
+        let never = |why: &str| Err(ContainError::NeverTouched { target: target.clone(), what: format!("user {user}"), why: why.to_owned() });
+        let own = self.texts("read who we are", "SELECT current_user()")?;
+        if own.first().and_then(|own| own.rsplit_once('@')).is_some_and(|(name, _)| name == user) {
+            return never("it is the account that we use ourselves");
+        }
+        let others = self.texts("look for administrators", &format!("SELECT count(*) FROM mysql.user WHERE Super_priv = 'Y' AND User <> {}", literal(user)))?;
+        if others.first().is_some_and(|count| count == "0") {
+            return never("no other administrator is left");
+        }
+        let hosts = self.texts("look for its accounts", &format!("SELECT Host FROM mysql.user WHERE User = {} AND Host <> '' ORDER BY Host", literal(user)))?;
+        // Where names are not resolved, an account of a host's name cannot sign in, and the server says that there is none.
+        let mut usable = Vec::new();
+        for host in hosts {
+            match self.connection.query_drop(format!("SHOW CREATE USER {}", account(user, &host))) {
+                Err(mysql::Error::MySqlError(said)) if [1133, 1141].contains(&said.code) => {}
+                found => {
+                    found.map_err(|error| self.told("read the account", &error))?;
+                    usable.push(host);
+                }
+            }
+        }
+        let hosts = usable;
+        if hosts.is_empty() { Err(ContainError::Absent { target, what: format!("user {user}") }) } else { Ok(hosts) }
+    }
+
+    /// `CREATE USER …` of an account, from which lock and password are read.
+    fn definition(&mut self, user: &str, host: &str) -> Result<String, ContainError> {
+        let text = self.texts("read the account", &format!("SHOW CREATE USER {}", account(user, host)))?;
+        text.into_iter().next().ok_or_else(|| ContainError::Absent { target: self.reach.target.name.clone(), what: format!("account {user}@{host}") })
+    }
+
+    fn cannot<T>(&self) -> Result<T, ContainError> {
+        Err(ContainError::NoConnector { target: self.reach.target.name.clone(), kind: "mysql" })
+    }
+
+    /// What the account has at a level, as its grant says it.
+    fn grant(&mut self, user: &str, host: &str, level: &str) -> Result<Held, ContainError> {
+        let wanted = level_of(level).ok_or_else(|| ContainError::Unusable {
+            target: self.reach.target.name.clone(),
+            why: format!("{level:?} is no level: *.*, database.* or database.table"),
+        })?;
+        let lines = self.texts("read its rights", &format!("SHOW GRANTS FOR {}", account(user, host)))?;
+        let found = lines.iter().find_map(|line| {
+            let rest = line.strip_prefix("GRANT ")?;
+            let (rights, rest) = rest.split_once(&format!(" ON {wanted} TO "))?;
+            let option = if rest.ends_with(" WITH GRANT OPTION") { " WITH GRANT OPTION" } else { "" };
+            (rights != "USAGE").then(|| format!("{rights}{option}"))
+        });
+        Ok(Held::optional(found))
+    }
+
+    fn sessions(&mut self, user: &str) -> Result<Vec<(u64, String)>, ContainError> {
+        let query = format!("SELECT ID, HOST FROM information_schema.PROCESSLIST WHERE USER = {} AND ID <> connection_id() ORDER BY ID", literal(user));
+        self.connection.query::<(u64, String), _>(query).map_err(|error| self.told("look for its connections", &error))
+    }
+
+    fn kill(&mut self, user: &str) -> Result<(), ContainError> {
+        let begun = Instant::now();
+        loop {
+            let live = self.sessions(user)?;
+            if live.is_empty() {
+                return Ok(());
+            }
+            for (id, _) in &live {
+                match self.connection.query_drop(format!("KILL CONNECTION {id}")) {
+                    // It went by itself.
+                    Err(mysql::Error::MySqlError(said)) if said.code == 1094 => {}
+                    other => other.map_err(|error| self.told("end connections", &error))?,
+                }
+            }
+            if begun.elapsed() > self.manner.patience {
+                let why = format!("{} connections are still there, or come again: is the account locked?", live.len());
+                return Err(ContainError::Refused { target: self.reach.target.name.clone(), doing: "end connections".to_owned(), why });
+            }
+            std::thread::sleep(Duration::from_millis(30));
+        }
+    }
+
+    fn bring(&mut self, effect: &Effect, aim: &TargetState) -> Result<(), ContainError> {
+        let Some(user) = user_of(effect) else { return self.cannot() };
+        let now = self.read(effect)?;
+        for (name, aimed) in &aim.0 {
+            if now.held(name) == aimed {
+                continue;
+            }
+            let Some((_, host)) = name.rsplit_once(AT).and_then(|(_, account)| account.rsplit_once('@')) else { continue };
+            let who = account(user, host);
+            let commands = match (effect, aimed.expose()) {
+                (Effect::MysqlAccountLock { .. }, held) => vec![format!("ALTER USER {who} ACCOUNT {}", if held == Some("yes") { "LOCK" } else { "UNLOCK" })],
+                (Effect::MysqlPassword { .. }, Some(clause)) => vec![format!("ALTER USER {who} {clause}")],
+                (Effect::MysqlRevoke { level, .. }, wanted) => {
+                    let level = level_of(level).unwrap_or_default();
+                    let had = now.held(name).expose().map(|rights| format!("REVOKE {} ON {level} FROM {who}", revoked(rights)));
+                    had.into_iter().chain(wanted.map(|rights| granted(rights, &level, &who))).collect()
+                }
+                _ => return self.cannot(),
+            };
+            for command in commands {
+                self.run("change the account", &command)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// `ALL PRIVILEGES`, `SELECT, INSERT`, with or without the right to grant on.
+fn revoked(rights: &str) -> String {
+    rights.strip_suffix(" WITH GRANT OPTION").map_or_else(|| rights.to_owned(), |rights| format!("{rights}, GRANT OPTION"))
+}
+
+fn granted(rights: &str, level: &str, who: &str) -> String {
+    let (rights, option) = rights.strip_suffix(" WITH GRANT OPTION").map_or((rights, ""), |rights| (rights, " WITH GRANT OPTION"));
+    format!("GRANT {rights} ON {level} TO {who}{option}")
+}
+
+/// A level as `SHOW GRANTS` writes it.
+fn level_of(level: &str) -> Option<String> {
+    let (database, table) = level.split_once('.')?;
+    let name = |text: &str| if text == "*" { "*".to_owned() } else { format!("`{}`", text.replace('`', "``")) };
+    let is_odd = database.is_empty() || table.is_empty() || (database == "*" && table != "*");
+    (!is_odd).then(|| format!("{}.{}", name(database), name(table)))
+}
+
+fn user_of(effect: &Effect) -> Option<&str> {
+    match effect {
+        Effect::MysqlAccountLock { user } | Effect::MysqlPassword { user } | Effect::MysqlRevoke { user, .. } | Effect::MysqlKill { user } => Some(user),
+        _ => None,
+    }
+}
+
+/// The part of `CREATE USER` that says how it signs in.
+fn identified(definition: &str) -> Option<String> {
+    let begin = definition.find(" IDENTIFIED ")? + 1;
+    let rest = &definition[begin..];
+    // The clause ends before the next one, outside of quotes.
+    let mut end = rest.len();
+    for next in [" REQUIRE ", " WITH MAX_", " ACCOUNT ", " PASSWORD EXPIRE", " PASSWORD HISTORY", " PASSWORD REUSE", " DEFAULT ROLE "] {
+        let found = rest.match_indices(next).map(|(at, _)| at).find(|at| rest[..*at].matches('\'').count() % 2 == 0);
+        end = end.min(found.unwrap_or(end));
+    }
+    Some(rest[..end].to_owned())
+}
+
+fn is_locked(definition: &str) -> bool {
+    definition.match_indices(" ACCOUNT LOCK").any(|(at, _)| definition[..at].matches('\'').count() % 2 == 0)
+}
+
+/// `'user'@'host'`, each as a text.
+fn account(user: &str, host: &str) -> String {
+    format!("{}@{}", literal(user), literal(host))
+}
+
+fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
+}
+
+/// What kind of error the library met, without what it quotes.
+fn kind_of(error: &mysql::Error) -> String {
+    match error {
+        mysql::Error::IoError(source) => source.to_string(),
+        mysql::Error::DriverError(source) => source.to_string(),
+        mysql::Error::TlsError(source) => source.to_string(),
+        _ => "it does not answer as MySQL does".to_owned(),
+    }
+}
+
+fn options(reach: &Reach, account: &str, secret: Option<&Secret>, patience: Duration) -> OptsBuilder {
+    let address = reach.target.address.as_deref().unwrap_or_default();
+    let builder = OptsBuilder::new()
+        .user(Some(account))
+        .pass(secret.map(Secret::expose_secret))
+        .prefer_socket(false)
+        .tcp_connect_timeout(Some(patience))
+        .read_timeout(Some(patience))
+        .write_timeout(Some(patience));
+    if address.starts_with('/') {
+        return builder.socket(Some(address));
+    }
+    let (host, port) = host_and_port(address, PORT);
+    let builder = builder.ip_or_hostname(Some(host)).tcp_port(port);
+    if protection(reach) == Protection::Plain {
+        return builder;
+    }
+    let tls = SslOpts::default();
+    builder.ssl_opts(match &reach.target.authorities {
+        Some(path) => tls.with_root_cert_path(Some(PathBuf::from(path))),
+        None => tls,
+    })
+}
+
+impl Connector for Mysql {
+    fn read(&mut self, effect: &Effect) -> Result<TargetState, ContainError> {
+        let Some(user) = user_of(effect) else { return self.cannot() };
+        let mut state = TargetState::default();
+        for host in self.hosts(user)? {
+            let of = format!("{AT}{user}@{host}");
+            state = match effect {
+                Effect::MysqlAccountLock { .. } => {
+                    let definition = self.definition(user, &host)?;
+                    state.with(format!("lock{of}"), Held::flag(is_locked(&definition)))
+                }
+                Effect::MysqlPassword { .. } => {
+                    let definition = self.definition(user, &host)?;
+                    state.with(format!("password{of}"), identified(&definition).map_or(Held::Absent, Held::secret))
+                }
+                Effect::MysqlRevoke { level, .. } => {
+                    let held = self.grant(user, &host, level)?;
+                    state.with(format!("rights on {level}{of}"), held)
+                }
+                _ => state,
+            };
+        }
+        Ok(state)
+    }
+
+    fn meant(&mut self, effect: &Effect, before: &TargetState, random: &mut dyn FnMut() -> [u8; 32]) -> Result<TargetState, ContainError> {
+        let no_effect = |why: &str| Err(ContainError::NoEffect { target: self.reach.target.name.clone(), why: why.to_owned() });
+        let names = before.0.keys();
+        match effect {
+            Effect::MysqlAccountLock { .. } => Ok(names.fold(TargetState::default(), |state, name| state.with(name, Held::flag(true)))),
+            Effect::MysqlPassword { .. } if !self.is_mariadb => no_effect("a password is put back by its hash at MariaDB alone: lock the account"),
+            Effect::MysqlPassword { .. } if before.0.values().any(|held| held.expose().is_none()) => {
+                no_effect("one of its accounts signs in without a stored password: lock the account")
+            }
+            Effect::MysqlPassword { .. } => Ok(names.fold(TargetState::default(), |state, name| state.with(name, Held::secret(unknown_password(&random()))))),
+            Effect::MysqlRevoke { .. } if before.0.values().all(|held| *held == Held::Absent) => {
+                no_effect("none of its accounts has rights of its own at that level: they come from another level or a role")
+            }
+            Effect::MysqlRevoke { .. } => Ok(names.fold(TargetState::default(), |state, name| state.with(name, Held::Absent))),
+            _ => Ok(TargetState::default()),
+        }
+    }
+
+    fn capture(&mut self, effect: &Effect) -> Result<Capture, ContainError> {
+        let mut capture = Capture::default();
+        let pieces = [
+            ("processlist.tsv", "SELECT concat_ws('\\t', ID, USER, HOST, coalesce(DB, ''), COMMAND, TIME, coalesce(STATE, ''), coalesce(INFO, '')) FROM information_schema.PROCESSLIST".to_owned()),
+            ("innodb_trx.tsv", "SELECT concat_ws('\\t', trx_id, trx_state, trx_started, trx_mysql_thread_id, coalesce(trx_query, '')) FROM information_schema.INNODB_TRX".to_owned()),
+        ];
+        for (name, query) in pieces {
+            match self.texts(&format!("read {name}"), &query) {
+                Ok(lines) => capture.pieces.push(Captured { name: name.to_owned(), bytes: lines.join("\n").into_bytes() }),
+                Err(error) => capture.lost.push(error.to_string()),
+            }
+        }
+        if let Some(user) = user_of(effect) {
+            let mut text = String::new();
+            for host in self.hosts(user)? {
+                for query in [format!("SHOW CREATE USER {}", account(user, &host)), format!("SHOW GRANTS FOR {}", account(user, &host))] {
+                    text.push_str(&self.texts("read the account", &query)?.join("\n"));
+                    text.push('\n');
+                }
+            }
+            capture.pieces.push(Captured { name: "accounts.sql".to_owned(), bytes: text.into_bytes() });
+        }
+        if matches!(effect, Effect::MysqlKill { .. }) {
+            capture.lost.push("temporary tables and open transactions of the ended connections are gone with them".to_owned());
+        }
+        Ok(capture)
+    }
+
+    fn apply(&mut self, effect: &Effect, meant: &TargetState) -> Result<(), ContainError> {
+        match effect {
+            Effect::MysqlKill { user } => {
+                self.hosts(user)?;
+                self.kill(user)
+            }
+            _ => self.bring(effect, meant),
+        }
+    }
+
+    fn verify(&mut self, effect: &Effect, _before: &TargetState, meant: &TargetState) -> Result<Verdict, ContainError> {
+        let Some(user) = user_of(effect) else { return self.cannot() };
+        let mut verdict = Verdict::default();
+        let first = self.sessions(user)?;
+        std::thread::sleep(AGAIN_AFTER);
+        let again = self.sessions(user)?;
+        if first.is_empty() && again.is_empty() {
+            verdict.held.push(format!("user {user} has no connection, looked at twice"));
+        }
+        let mut seen = BTreeSet::new();
+        for (id, from) in first.into_iter().chain(again).filter(|(id, _)| seen.insert(*id)) {
+            verdict
+                .doors
+                .push(format!("a connection of user {user} from {from} is open ({id}): it keeps what it had at the database's and the server's level"));
+        }
+        if matches!(effect, Effect::MysqlKill { .. }) {
+            return Ok(verdict);
+        }
+        let now = self.read(effect)?;
+        for (name, held) in &now.0 {
+            let fits = meant.held(name) == held;
+            verdict.note(fits, format!("{name} is as meant"), format!("{name}: an account of this name is open"));
+        }
+        if let Effect::MysqlRevoke { level, .. } = effect {
+            self.other_rights(user, level, &mut verdict)?;
+        } else {
+            self.try_key(effect, user, &mut verdict);
+        }
+        Ok(verdict)
+    }
+
+    fn undo(&mut self, effect: &Effect, before: &TargetState) -> Result<(), ContainError> {
+        if matches!(effect, Effect::MysqlKill { .. }) { Ok(()) } else { self.bring(effect, before) }
+    }
+}
+
+impl Mysql {
+    /// Rights of other levels that reach what was taken, and roles that carry some.
+    fn other_rights(&mut self, user: &str, level: &str, verdict: &mut Verdict) -> Result<(), ContainError> {
+        let (database, table) = level.split_once('.').unwrap_or((level, "*"));
+        let wider: Vec<String> = ["*.*".to_owned(), format!("{database}.*")].into_iter().filter(|other| other != level).collect();
+        for host in self.hosts(user)? {
+            for other in &wider {
+                if database != "*" && self.grant(user, &host, other)? != Held::Absent {
+                    verdict.doors.push(format!("{user}@{host} has rights on {other}, which reach {level}"));
+                }
+            }
+            let lines = self.texts("read its rights", &format!("SHOW GRANTS FOR {}", account(user, &host)))?;
+            for role in lines
+                .iter()
+                .filter(|line| line.starts_with("GRANT ") && !line.contains(" ON "))
+                .filter_map(|line| line.strip_prefix("GRANT ")?.split(" TO ").next())
+            {
+                verdict.doors.push(format!("{user}@{host} has role {role}, which may carry rights on {level}"));
+            }
+        }
+        let definers = format!(
+            "SELECT concat(ROUTINE_SCHEMA, '.', ROUTINE_NAME) FROM information_schema.ROUTINES WHERE SECURITY_TYPE = 'DEFINER' AND ROUTINE_DEFINITION LIKE {}",
+            literal(&format!("%{}%", if table == "*" { database } else { table }))
+        );
+        for routine in self.texts("look for routines that run as their definer", &definers)? {
+            verdict.untested.push(format!("routine {routine} runs as its definer and names {level}; whether {user} may call it was not tried"));
+        }
+        Ok(())
+    }
+
+    /// The intruder's own way, where somebody gave the user's secret for it.
+    fn try_key(&self, effect: &Effect, user: &str, verdict: &mut Verdict) {
+        let Some(key) = self.manner.key(&self.reach.target.name, user) else {
+            verdict.untested.push(format!("user {user}'s own password was not given, and with a wrong one the server answers as it always did"));
+            return;
+        };
+        match Conn::new(options(&self.reach, user, Some(key), self.manner.patience)) {
+            Ok(_) => verdict.doors.push(format!("user {user} signs in with the password that was given")),
+            // MariaDB and MySQL say so of a locked account, and only to the right password.
+            Err(mysql::Error::MySqlError(said)) if [4151, 3118].contains(&said.code) => {
+                verdict.held.push(format!("user {user} was tried with its password and is locked"))
+            }
+            Err(mysql::Error::MySqlError(said)) if said.code == 1045 && matches!(effect, Effect::MysqlPassword { .. }) => {
+                verdict.held.push(format!("user {user} was tried with its old password and refused"));
+            }
+            Err(mysql::Error::MySqlError(said)) => {
+                verdict.untested.push(format!("the trial says nothing of the lock (error {}): is it user {user}'s password?", said.code))
+            }
+            Err(error) => verdict.untested.push(format!("the trial did not reach the server: {}", kind_of(&error))),
+        }
+    }
+}
+
+/// The clause for a password that nobody knows.
+fn unknown_password(random: &[u8; 32]) -> String {
+    let once = digest(&SHA1_FOR_LEGACY_USE_ONLY, random);
+    let twice = digest(&SHA1_FOR_LEGACY_USE_ONLY, once.as_ref());
+    let hex: String = twice.as_ref().iter().map(|byte| format!("{byte:02X}")).collect();
+    format!("IDENTIFIED BY PASSWORD '*{hex}'")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_definition_is_read_outside_of_quotes() {
+        let text = "CREATE USER `a`@`%` IDENTIFIED VIA ed25519 USING ' ACCOUNT LOCK ' OR unix_socket REQUIRE SSL ACCOUNT LOCK PASSWORD EXPIRE";
+        assert_eq!(identified(text).as_deref(), Some("IDENTIFIED VIA ed25519 USING ' ACCOUNT LOCK ' OR unix_socket"));
+        assert!(is_locked(text) && !is_locked("CREATE USER `a`@`%` IDENTIFIED BY PASSWORD ' ACCOUNT LOCK'"));
+        assert_eq!(identified("CREATE USER `a`@`%`"), None);
+    }
+
+    #[test]
+    fn a_level_is_one_of_three() {
+        for (level, expected) in
+            [("*.*", Some("*.*")), ("hr.*", Some("`hr`.*")), ("hr.st`aff", Some("`hr`.`st``aff`")), ("*.x", None), ("hr", None), (".x", None)]
+        {
+            assert_eq!(level_of(level).as_deref(), expected, "{level}");
+        }
+        assert_eq!(literal("a'b\\"), "'a''b\\\\'");
+    }
+}

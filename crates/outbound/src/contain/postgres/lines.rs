@@ -1,0 +1,187 @@
+//! A line of `pg_hba.conf`: written above all others, loaded, and looked for in what the server reads.
+//!
+//! A reload answers *true* even where the file is broken and the old rules stay, so that nothing here believes it: the rules
+//! are read as the server parses them, before the reload and after.
+
+use std::net::IpAddr;
+
+use super::hba::{Approach, HbaRule, LOCAL, Met, Place, Tls, can_be_written, first_match, place, reject_line, with_line, without_line};
+use super::{Postgres, Role};
+use crate::contain::error::ContainError;
+use crate::contain::guard::Network;
+use crate::contain::state::{Held, TargetState};
+use crate::contain::tls::{Protection, protection};
+
+const LINE: &str = "first line of pg_hba.conf for it";
+
+impl Postgres {
+    pub(super) fn read_line(&mut self, role: &Role, address: &str) -> Result<TargetState, ContainError> {
+        self.refuse_address(address)?;
+        let line = self.line(role, address)?;
+        let held = match (place(&self.hba_text()?, &line), self.is_loaded()?) {
+            (Place::First, true) => Held::text(line),
+            (Place::Below, true) => Held::text("our line, and others above it"),
+            (Place::Nowhere, true) => Held::Absent,
+            (_, false) => Held::Half("pg_hba.conf is not loaded as it stands".to_owned()),
+        };
+        Ok(TargetState::default().with(LINE, held))
+    }
+
+    pub(super) fn meant_line(&mut self, role: &Role, address: &str, before: &TargetState) -> Result<TargetState, ContainError> {
+        if let Some(broken) = self.broken_line()? {
+            return self.no_effect(format!("line {broken} of pg_hba.conf is broken: the server would load nothing; mend it first"));
+        }
+        if matches!(before.held(LINE), Held::Half(_)) {
+            return self.no_effect(
+                "pg_hba.conf was changed and is not loaded: a reload would put somebody else's changes into force; reload it or take them back first",
+            );
+        }
+        self.refuse_own_way(role, address)?;
+        let line = self.line(role, address)?;
+        Ok(TargetState::default().with(LINE, Held::text(line)))
+    }
+
+    pub(super) fn bring_line(&mut self, role: &Role, address: &str, aim: &TargetState) -> Result<(), ContainError> {
+        let line = self.line(role, address)?;
+        let text = self.hba_text()?;
+        let without = without_line(&text, &line);
+        let wanted = if aim.held(LINE).expose().is_some() { with_line(&without, &line) } else { without };
+        if wanted != text {
+            self.write_hba(&wanted)?;
+            if let Some(broken) = self.broken_line()? {
+                self.write_hba(&text)?;
+                let why = format!("line {broken} would be broken; the file is as it was");
+                return Err(ContainError::Refused { target: self.session.target().to_owned(), doing: "write pg_hba.conf".to_owned(), why });
+            }
+        }
+        self.reload()
+    }
+
+    /// The rules as the server parses them, without those that it cannot.
+    pub(super) fn hba_rules(&mut self) -> Result<Vec<HbaRule>, ContainError> {
+        const RULES: &str =
+            "SELECT line_number, type, database, user_name, address, netmask, auth_method FROM pg_hba_file_rules WHERE error IS NULL ORDER BY line_number";
+        let rows = self.session.rows("read pg_hba_file_rules", RULES, &[])?;
+        let words = |list: Option<Vec<String>>| list.unwrap_or_default();
+        let rules = rows.iter().map(|row| HbaRule {
+            line: u32::try_from(row.get::<_, i32>(0)).unwrap_or(0),
+            kind: row.get(1),
+            databases: words(row.get(2)),
+            roles: words(row.get(3)),
+            address: row.get(4),
+            netmask: row.get(5),
+            method: row.get(6),
+        });
+        Ok(rules.collect())
+    }
+
+    /// Whether the file is the one in force: nothing was written to it since it was loaded.
+    pub(super) fn is_loaded(&mut self) -> Result<bool, ContainError> {
+        const LOADED: &str = "SELECT (SELECT modification FROM pg_stat_file(current_setting('hba_file'))) <= date_trunc('second', pg_conf_load_time())";
+        let rows = self.session.rows("see whether pg_hba.conf is loaded", LOADED, &[])?;
+        Ok(rows.first().is_some_and(|row| row.get(0)) && self.broken_line()?.is_none())
+    }
+
+    fn broken_line(&mut self) -> Result<Option<i32>, ContainError> {
+        let rows = self.session.rows("read pg_hba_file_rules", "SELECT min(line_number) FROM pg_hba_file_rules WHERE error IS NOT NULL", &[])?;
+        Ok(rows.first().and_then(|row| row.get(0)))
+    }
+
+    fn hba_text(&mut self) -> Result<String, ContainError> {
+        let text = self.session.text("read pg_hba.conf", "SELECT pg_read_file(current_setting('hba_file'))", &[])?;
+        text.ok_or_else(|| self.session.strange("it shows no pg_hba.conf".to_owned()))
+    }
+
+    /// Writes the file by the server's own hand: one transaction there, which goes on when we are killed.
+    fn write_hba(&mut self, text: &str) -> Result<(), ContainError> {
+        let hex: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
+        let command = format!(
+            "DO $strandline$ DECLARE piece oid; BEGIN piece := lo_from_bytea(0, decode('{hex}', 'hex')); PERFORM lo_export(piece, current_setting('hba_file')); PERFORM lo_unlink(piece); END $strandline$"
+        );
+        self.session.run("write pg_hba.conf", &command)
+    }
+
+    /// Loads the file. The stamp of a file has whole seconds here, so that one written in this second is loaded in the next.
+    fn reload(&mut self) -> Result<(), ContainError> {
+        if self.is_loaded()? {
+            return Ok(());
+        }
+        let begun = std::time::Instant::now();
+        loop {
+            self.session.rows("reload", "SELECT pg_reload_conf()", &[])?;
+            std::thread::sleep(std::time::Duration::from_millis(50));
+            // A session takes the new settings, and with them the time, at its next command.
+            if self.is_loaded()? {
+                return Ok(());
+            }
+            if begun.elapsed() > self.manner.patience {
+                let why = "it answers that it reloads, and does not".to_owned();
+                return Err(ContainError::Refused { target: self.session.target().to_owned(), doing: "load pg_hba.conf".to_owned(), why });
+            }
+            std::thread::sleep(std::time::Duration::from_millis(200));
+        }
+    }
+
+    fn line(&self, role: &Role, address: &str) -> Result<String, ContainError> {
+        if !can_be_written(&role.name) {
+            return self.no_effect("the role's name cannot stand in pg_hba.conf");
+        }
+        Ok(reject_line(&role.name, address, &self.manner.mark))
+    }
+
+    fn refuse_address(&self, address: &str) -> Result<(), ContainError> {
+        if address == LOCAL { Ok(()) } else { self.manner.never.address(self.session.target(), address) }
+    }
+
+    /// Refuses a line that would keep ourselves out: our own connection, met by our line first.
+    fn refuse_own_way(&mut self, role: &Role, address: &str) -> Result<(), ContainError> {
+        const OWN: &str = "SELECT session_user::text, current_database()::text, host(inet_client_addr())";
+        let rows = self.session.rows("read who we are", OWN, &[])?;
+        let (own_role, database, from): (String, String, Option<String>) = rows.first().map(|row| (row.get(0), row.get(1), row.get(2))).unwrap_or_default();
+        let tls = if protection(&self.reach) == Protection::Plain { Tls::Off } else { Tls::On };
+        let own = Approach { role: own_role.clone(), groups: self.role(&own_role)?.groups, database, address: from.and_then(|a| a.parse().ok()), tls };
+        match first_match(&[rule_of(role, address)], &own) {
+            Met::Nothing => Ok(()),
+            _ => Err(ContainError::NeverTouched {
+                target: self.session.target().to_owned(),
+                what: format!("role {} from {address}", role.name),
+                why: "it is the way that we come in ourselves".to_owned(),
+            }),
+        }
+    }
+
+    /// What a connection of the role would meet.
+    pub(super) fn meets(&mut self, role: &Role, database: &str, address: Option<IpAddr>, tls: Tls) -> Result<Met, ContainError> {
+        let rules = self.hba_rules()?;
+        let how = Approach { role: role.name.clone(), groups: role.groups.clone(), database: database.to_owned(), address, tls };
+        Ok(first_match(&rules, &how))
+    }
+
+    /// Databases that the role could ask for: those of the estate, or all that take connections.
+    pub(super) fn databases(&mut self) -> Result<Vec<String>, ContainError> {
+        if !self.reach.target.databases.is_empty() {
+            return Ok(self.reach.target.databases.clone());
+        }
+        let rows = self.session.rows("list databases", "SELECT datname FROM pg_database WHERE datallowconn ORDER BY datname", &[])?;
+        Ok(rows.iter().map(|row| row.get(0)).collect())
+    }
+}
+
+/// Our line, as the server would parse it.
+fn rule_of(role: &Role, address: &str) -> HbaRule {
+    let is_local = address == LOCAL;
+    let network = Network::read(address);
+    let mask = network.map(|network| match network.address {
+        IpAddr::V4(_) => IpAddr::V4(u32::MAX.checked_shl(32 - network.bits).unwrap_or(0).into()),
+        IpAddr::V6(_) => IpAddr::V6(u128::MAX.checked_shl(128 - network.bits).unwrap_or(0).into()),
+    });
+    HbaRule {
+        line: 1,
+        kind: if is_local { "local" } else { "host" }.to_owned(),
+        databases: vec!["all".to_owned()],
+        roles: vec![role.name.clone()],
+        address: network.map(|network| network.address.to_string()),
+        netmask: mask.map(|mask| mask.to_string()),
+        method: "reject".to_owned(),
+    }
+}

@@ -1,0 +1,55 @@
+//! Live connections of a role: counted, ended until there are none, and counted again.
+
+use std::time::{Duration, Instant};
+
+use super::{Postgres, Role};
+use crate::contain::error::ContainError;
+use crate::contain::guard::Network;
+
+/// How long after none was left it is looked again: what a pool opens anew comes within this.
+pub(super) const AGAIN_AFTER: Duration = Duration::from_millis(500);
+
+/// A connection of somebody.
+pub(super) struct Live {
+    pub(super) pid: i32,
+    pub(super) from: String,
+    pub(super) since: String,
+}
+
+impl Postgres {
+    /// The role's connections, from an address or network, `[local]`, or anywhere.
+    pub(super) fn live(&mut self, role: &str, address: Option<&str>) -> Result<Vec<Live>, ContainError> {
+        const LIVE: &str = "SELECT pid, coalesce(host(client_addr), '[local]'), backend_start::text FROM pg_stat_activity \
+             WHERE usename = $1 AND pid <> pg_backend_pid() AND backend_type IN ('client backend', 'walsender', 'parallel worker') ORDER BY pid";
+        let rows = self.session.rows("look for its connections", LIVE, &[&role])?;
+        let all = rows.iter().map(|row| Live { pid: row.get(0), from: row.get(1), since: row.get(2) });
+        Ok(all.filter(|live| address.is_none_or(|asked| is_from(&live.from, asked))).collect())
+    }
+
+    /// Ends the role's connections until there are none, for as long as one answer may take. All are told at once, and then
+    /// looked for: a wait for each in turn leaves the last one reading.
+    pub(super) fn terminate(&mut self, role: &Role, address: Option<&str>) -> Result<(), ContainError> {
+        let begun = Instant::now();
+        loop {
+            let live = self.live(&role.name, address)?;
+            if live.is_empty() {
+                return Ok(());
+            }
+            let pids: Vec<i32> = live.iter().map(|one| one.pid).collect();
+            self.session.rows("end connections", "SELECT pg_terminate_backend(pid) FROM unnest($1::int[]) pid", &[&pids])?;
+            if begun.elapsed() > self.manner.patience {
+                let why = format!("{} connections of role {} are still there, or come again: is its door shut?", live.len(), role.name);
+                return Err(ContainError::Refused { target: self.session.target().to_owned(), doing: "end connections".to_owned(), why });
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+/// Whether a connection comes from there.
+pub(super) fn is_from(from: &str, asked: &str) -> bool {
+    if from == super::hba::LOCAL || asked == super::hba::LOCAL {
+        return from == asked;
+    }
+    matches!((Network::read(from), Network::read(asked)), (Some(from), Some(asked)) if from.meets(&asked))
+}

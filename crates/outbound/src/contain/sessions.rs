@@ -1,0 +1,310 @@
+//! Web sessions in Redis: taken out of the store under another name, so that they come back exactly as they were, and taken out
+//! again where a running request saves them at its end.
+//!
+//! Six commands of the protocol are all that it takes (<https://redis.io/docs/latest/develop/reference/protocol-spec/>).
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{TcpStream, ToSocketAddrs};
+use std::sync::Arc;
+
+use rustls::pki_types::ServerName;
+use rustls::{ClientConnection, StreamOwned};
+use strandline_model::containment::Effect;
+
+use super::error::ContainError;
+use super::state::{Held, TargetState};
+use super::tls::{Protection, client_config, host_and_port, protection};
+use super::{Capture, Captured, Connector, Manner, Reach, Verdict};
+
+/// Redis's port.
+const PORT: u16 = 6379;
+
+/// What stands before the name of a session that is held back.
+const ASIDE: &str = "strandline:held:";
+
+const IN_STORE: &str = "in the store";
+
+/// One answer is at most this long.
+const LONGEST_BYTES: usize = 16 << 20;
+
+/// Keys of one account at most: more is no account.
+const MOST_KEYS: usize = 10_000;
+
+/// A beginning of a session that is shorter fits others, too.
+const SHORTEST_SESSION: usize = 8;
+
+trait Duplex: Read + Write + Send {}
+impl<T: Read + Write + Send> Duplex for T {}
+
+/// An answer of Redis.
+#[derive(Debug, PartialEq, Eq)]
+enum Reply {
+    Text(Vec<u8>),
+    Whole(i64),
+    Nothing,
+    List(Vec<Reply>),
+    Refused(String),
+}
+
+/// A store of sessions in Redis.
+pub(crate) struct Sessions {
+    stream: BufReader<Box<dyn Duplex>>,
+    target: String,
+    prefix: String,
+    manner: Manner,
+}
+
+impl Sessions {
+    /// Signs in.
+    ///
+    /// # Errors
+    /// If the store does not answer, or does not let us in.
+    pub(crate) fn connect(reach: &Reach, manner: &Manner) -> Result<Self, ContainError> {
+        let target = reach.target.name.clone();
+        let prefix = reach.target.sessions.clone().unwrap_or_default();
+        if reach.target.session_column.is_some() {
+            return Err(ContainError::Unusable { target, why: "sessions in a table are ended by hand: only those in Redis are reached".to_owned() });
+        }
+        let unreachable = |source| ContainError::Unreachable { target: target.clone(), source };
+        let (host, port) = host_and_port(reach.target.address.as_deref().unwrap_or_default(), PORT);
+        let to = (host.as_str(), port).to_socket_addrs().map_err(unreachable)?.next().ok_or_else(|| unreachable(io::ErrorKind::NotFound.into()))?;
+        let stream = TcpStream::connect_timeout(&to, manner.patience).map_err(unreachable)?;
+        stream.set_read_timeout(Some(manner.patience)).map_err(unreachable)?;
+        stream.set_write_timeout(Some(manner.patience)).map_err(unreachable)?;
+        let stream: Box<dyn Duplex> = if protection(reach) == Protection::Plain {
+            Box::new(stream)
+        } else {
+            let name = ServerName::try_from(host)
+                .map_err(|_| ContainError::Unusable { target: target.clone(), why: "its name cannot stand in a certificate".to_owned() })?;
+            let connection = ClientConnection::new(Arc::clone(&client_config(reach)?), name).map_err(|error| unreachable(io::Error::other(error)))?;
+            Box::new(StreamOwned::new(connection, stream))
+        };
+        let mut sessions = Self { stream: BufReader::new(stream), target: target.clone(), prefix, manner: manner.clone() };
+        if let Some(secret) = &reach.secret {
+            let account: Vec<&[u8]> = reach.target.account.as_deref().map(str::as_bytes).into_iter().collect();
+            let words: Vec<&[u8]> = std::iter::once(&b"AUTH"[..]).chain(account).chain([secret.expose_secret().as_bytes()]).collect();
+            if let Reply::Refused(why) = sessions.command(&words)? {
+                return Err(ContainError::NotLetIn { target, account: reach.target.account.clone().unwrap_or_default(), why });
+            }
+        }
+        sessions.must("answer", &[b"PING"])?;
+        Ok(sessions)
+    }
+
+    fn command(&mut self, words: &[&[u8]]) -> Result<Reply, ContainError> {
+        let mut bytes = format!("*{}\r\n", words.len()).into_bytes();
+        for word in words {
+            bytes.extend_from_slice(format!("${}\r\n", word.len()).as_bytes());
+            bytes.extend_from_slice(word);
+            bytes.extend_from_slice(b"\r\n");
+        }
+        let sent = self.stream.get_mut().write_all(&bytes).and_then(|()| self.stream.get_mut().flush());
+        sent.and_then(|()| read_reply(&mut self.stream, 0)).map_err(|source| ContainError::Unreachable { target: self.target.clone(), source })
+    }
+
+    fn must(&mut self, doing: &str, words: &[&[u8]]) -> Result<Reply, ContainError> {
+        match self.command(words)? {
+            Reply::Refused(why) => Err(ContainError::Refused { target: self.target.clone(), doing: doing.to_owned(), why }),
+            reply => Ok(reply),
+        }
+    }
+
+    /// Keys that begin so.
+    fn keys(&mut self, beginning: &str) -> Result<Vec<Vec<u8>>, ContainError> {
+        let pattern = format!("{}*", in_glob(beginning));
+        let (mut cursor, mut found) = (b"0".to_vec(), std::collections::BTreeSet::new());
+        loop {
+            let Reply::List(mut parts) = self.must("look for sessions", &[b"SCAN", &cursor, b"MATCH", pattern.as_bytes(), b"COUNT", b"1000"])? else {
+                return Err(self.strange());
+            };
+            let (Some(Reply::List(keys)), Some(Reply::Text(next))) = (parts.pop(), parts.pop()) else { return Err(self.strange()) };
+            found.extend(keys.into_iter().filter_map(|key| if let Reply::Text(key) = key { Some(key) } else { None }));
+            if found.len() > MOST_KEYS {
+                return Err(ContainError::NoEffect { target: self.target.clone(), why: format!("more than {MOST_KEYS} sessions fit") });
+            }
+            if next == b"0" {
+                return Ok(found.into_iter().collect());
+            }
+            cursor = next;
+        }
+    }
+
+    /// Sessions of an effect: those in the store, and those that are held back.
+    fn find(&mut self, effect: &Effect) -> Result<(Vec<Vec<u8>>, Vec<Vec<u8>>), ContainError> {
+        let prefix = self.prefix.clone();
+        match effect {
+            Effect::SessionStoreDelete { session } => {
+                if session.len() < SHORTEST_SESSION {
+                    return Err(ContainError::Unusable { target: self.target.clone(), why: "so short a beginning of a session fits others, too".to_owned() });
+                }
+                let there = self.keys(&format!("{prefix}{session}"))?;
+                let aside = self.keys(&format!("{ASIDE}{prefix}{session}"))?;
+                if there.len() > 1 || aside.len() > 1 {
+                    return Err(ContainError::NoEffect { target: self.target.clone(), why: "more than one session begins so: write more of it".to_owned() });
+                }
+                Ok((there, aside))
+            }
+            Effect::SessionStoreDeleteAccount { account } => {
+                self.manner.never.account(&self.target, account)?;
+                let there = self.keys(&prefix)?;
+                let aside = self.keys(&format!("{ASIDE}{prefix}"))?;
+                Ok((self.of_account(there, account)?, self.of_account(aside, account)?))
+            }
+            _ => Err(ContainError::NoConnector { target: self.target.clone(), kind: "sessions" }),
+        }
+    }
+
+    /// Those whose value names the account as a whole text (`"ann"`).
+    fn of_account(&mut self, keys: Vec<Vec<u8>>, account: &str) -> Result<Vec<Vec<u8>>, ContainError> {
+        let wanted = serde_json::to_vec(account).unwrap_or_default();
+        let mut found = Vec::new();
+        for key in keys {
+            if let Reply::Text(value) = self.command(&[b"GET", &key])?
+                && value.windows(wanted.len()).any(|window| window == wanted)
+            {
+                found.push(key);
+            }
+        }
+        Ok(found)
+    }
+
+    fn strange(&self) -> ContainError {
+        ContainError::Strange { target: self.target.clone(), why: "it does not answer as Redis does".to_owned() }
+    }
+}
+
+/// A text that a pattern of Redis takes for itself.
+fn in_glob(text: &str) -> String {
+    text.chars().flat_map(|c| if matches!(c, '*' | '?' | '[' | ']' | '\\' | '^') { vec!['\\', c] } else { vec![c] }).collect()
+}
+
+fn read_reply(stream: &mut impl BufRead, depth: usize) -> io::Result<Reply> {
+    let mut line = Vec::new();
+    stream.take(LONGEST_BYTES as u64).read_until(b'\n', &mut line)?;
+    let strange = || io::Error::other("it does not answer as Redis does");
+    let Some((kind, rest)) = line.strip_suffix(b"\r\n").and_then(<[u8]>::split_first) else { return Err(strange()) };
+    let text = || String::from_utf8_lossy(rest).into_owned();
+    let whole = || text().parse::<i64>().map_err(|_| strange());
+    match kind {
+        b'+' => Ok(Reply::Text(rest.to_vec())),
+        // Its first word says of what kind it is; what follows can quote what was sent.
+        b'-' => Ok(Reply::Refused(text().split_whitespace().next().unwrap_or("ERR").to_owned())),
+        b':' => Ok(Reply::Whole(whole()?)),
+        b'$' => match usize::try_from(whole()?) {
+            Err(_) => Ok(Reply::Nothing),
+            Ok(length) if length > LONGEST_BYTES => Err(strange()),
+            Ok(length) => {
+                let mut bytes = vec![0; length + 2];
+                stream.read_exact(&mut bytes)?;
+                bytes.truncate(length);
+                Ok(Reply::Text(bytes))
+            }
+        },
+        b'*' if depth < 4 => match usize::try_from(whole()?) {
+            Err(_) => Ok(Reply::Nothing),
+            Ok(count) if count > 1_000_000 => Err(strange()),
+            Ok(count) => (0..count).map(|_| read_reply(stream, depth + 1)).collect::<io::Result<_>>().map(Reply::List),
+        },
+        _ => Err(strange()),
+    }
+}
+
+impl Connector for Sessions {
+    fn read(&mut self, effect: &Effect) -> Result<TargetState, ContainError> {
+        let (there, aside) = self.find(effect)?;
+        let held = match (there.is_empty(), aside.is_empty()) {
+            (true, _) => Held::flag(false),
+            (false, true) => Held::flag(true),
+            // Begun and not ended, or saved again by a request that was running.
+            (false, false) => Held::Half("some are in the store, and some are held back".to_owned()),
+        };
+        Ok(TargetState::default().with(IN_STORE, held))
+    }
+
+    fn meant(&mut self, _effect: &Effect, before: &TargetState, _random: &mut dyn FnMut() -> [u8; 32]) -> Result<TargetState, ContainError> {
+        let no = |why: &str| Err(ContainError::NoEffect { target: self.target.clone(), why: why.to_owned() });
+        match before.held(IN_STORE) {
+            Held::Half(_) => no("such a session is held back already, by another plan"),
+            held if *held == Held::flag(false) => no("there is no such session in the store"),
+            _ => Ok(TargetState::default().with(IN_STORE, Held::flag(false))),
+        }
+    }
+
+    fn capture(&mut self, effect: &Effect) -> Result<Capture, ContainError> {
+        let mut capture = Capture::default();
+        let (there, _) = self.find(effect)?;
+        for (number, key) in (1..).zip(&there) {
+            if let Reply::Text(bytes) = self.command(&[b"DUMP", key])? {
+                capture.pieces.push(Captured { name: format!("session-{number}.dump"), bytes });
+            }
+            if let Reply::Whole(left) = self.command(&[b"PTTL", key])? {
+                capture.pieces.push(Captured { name: format!("session-{number}.pttl"), bytes: left.to_string().into_bytes() });
+            }
+        }
+        Ok(capture)
+    }
+
+    fn apply(&mut self, effect: &Effect, _meant: &TargetState) -> Result<(), ContainError> {
+        let (there, aside) = self.find(effect)?;
+        for key in there {
+            let held: Vec<u8> = ASIDE.bytes().chain(key.iter().copied()).collect();
+            // Held back already: what is there now was saved again by a request that was running.
+            let command: Vec<&[u8]> = if aside.contains(&held) { vec![b"DEL", &key] } else { vec![b"RENAMENX", &key, &held] };
+            match self.command(&command)? {
+                Reply::Refused(why) if why != "ERR" => {
+                    return Err(ContainError::Refused { target: self.target.clone(), doing: "take a session out".to_owned(), why });
+                }
+                // It ended by itself in between.
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn verify(&mut self, effect: &Effect, _before: &TargetState, _meant: &TargetState) -> Result<Verdict, ContainError> {
+        let mut verdict = Verdict::default();
+        let (first, _) = self.find(effect)?;
+        std::thread::sleep(std::time::Duration::from_millis(500));
+        let (again, _) = self.find(effect)?;
+        let open = first.len().max(again.len());
+        verdict.note(
+            open == 0,
+            "the session is not in the store, looked at twice",
+            format!("{open} sessions are in the store: a running request saves what it has in hand, so deny it at the web server and end it again"),
+        );
+        verdict.remarks.push("a token that an application checks without this store is not ended by this".to_owned());
+        Ok(verdict)
+    }
+
+    fn undo(&mut self, effect: &Effect, _before: &TargetState) -> Result<(), ContainError> {
+        let (_, aside) = self.find(effect)?;
+        for held in aside {
+            let key = held.strip_prefix(ASIDE.as_bytes()).unwrap_or(&held).to_vec();
+            // What a request saved meanwhile is younger than what was held back, and gives way: before is before.
+            self.must("put a session back", &[b"RENAME", &held, &key])?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_answer_is_read_or_refused() {
+        for (bytes, expected) in [
+            (&b"+PONG\r\n"[..], Some(Reply::Text(b"PONG".to_vec()))),
+            (b"-WRONGPASS secret\r\n", Some(Reply::Refused("WRONGPASS".to_owned()))),
+            (b"$-1\r\n", Some(Reply::Nothing)),
+            (b"*2\r\n:1\r\n$1\r\na\r\n", Some(Reply::List(vec![Reply::Whole(1), Reply::Text(b"a".to_vec())]))),
+            (b"$99999999999\r\n", None),
+            (b"*99999999\r\n", None),
+            (b"*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n", None),
+            (b"", None),
+            (b"HTTP/1.1 400\r\n", None),
+        ] {
+            assert_eq!(read_reply(&mut &bytes[..], 0).ok(), expected);
+        }
+    }
+}

@@ -1,0 +1,414 @@
+//! A plan as one wave: doors shut before secrets are changed, secrets before live sessions are ended, every target at the same
+//! time, and every effect noted before it happens.
+//!
+//! A run that was killed between an effect and its note does not know whether it happened. The target does: it is read, and
+//! what already stands there is not done again.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+use strandline_model::containment::{Action, CutStep, Phase};
+
+use super::error::ContainError;
+use super::state::{Difference, Stands, TargetState, compare};
+use super::{Capture, Connector, Manner, Reach, Verdict, connect};
+
+/// An action of a plan, with what was there when the plan was made and what is to stand there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Planned {
+    /// The action.
+    pub action: Action,
+    /// The target's name; the action's own, or the one that somebody chose.
+    pub target: String,
+    /// What the target held before.
+    pub before: TargetState,
+    /// What it is to hold.
+    pub meant: TargetState,
+    /// What evidence the cut destroys, or could not be had.
+    pub lost: Vec<String>,
+}
+
+/// Where the steps of a wave are kept. What it returns from is durable.
+pub trait Journal {
+    /// Notes steps, all together.
+    ///
+    /// # Errors
+    /// If they cannot be made durable: then nothing more is done.
+    fn note(&mut self, steps: &[(usize, CutStep, Option<String>)]) -> Result<(), Box<dyn std::error::Error + Send + Sync>>;
+}
+
+/// Why a wave ended before its time.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum WaveError {
+    /// A step could not be noted.
+    #[error("what was done cannot be noted: nothing more was done, and the same command goes on from here")]
+    Journal(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A target is not as it was when the plan was made.
+    #[error("target {target} is not as the plan found it: {}; nothing was done, make and approve the plan again", told(differences))]
+    OtherState {
+        /// The target.
+        target: String,
+        /// Then, meant and now.
+        differences: Vec<Difference>,
+    },
+}
+
+fn told(differences: &[Difference]) -> String {
+    let list: Vec<String> = differences.iter().map(ToString::to_string).collect();
+    list.join("; ")
+}
+
+/// What became of one action in this run.
+#[derive(Debug)]
+pub enum Done {
+    /// It was applied, or taken back.
+    Now,
+    /// It had been before: the target was read, and nothing was done.
+    Already,
+    /// It was not, or not all of it.
+    Failed(ContainError),
+}
+
+/// What a worker is asked about one action.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asked {
+    Read,
+    Capture,
+    Apply,
+    Verify,
+    Undo,
+}
+
+/// What it answers.
+enum Told {
+    State(TargetState),
+    Capture(Capture),
+    Verdict(Verdict),
+    Done,
+}
+
+type Reply = (usize, Result<Told, ContainError>);
+
+/// One thread a target, which alone speaks to it; given up, not waited for, when it is late.
+struct Worker {
+    ask: Sender<(usize, Asked, Planned)>,
+}
+
+/// The targets of a plan, each spoken to by a thread of its own.
+pub struct Wave<'p> {
+    plan: &'p [Planned],
+    workers: BTreeMap<String, Worker>,
+    replies: Receiver<Reply>,
+    patience: Duration,
+}
+
+impl<'p> Wave<'p> {
+    /// Signs in at every target, all at once, when it is first asked something.
+    pub fn new(plan: &'p [Planned], reaches: &BTreeMap<String, Reach>, manner: &Manner) -> Self {
+        let (tell, replies) = channel();
+        let names: BTreeSet<&String> = plan.iter().map(|planned| &planned.target).collect();
+        let workers = names.into_iter().map(|name| (name.clone(), worker(name, reaches.get(name).cloned(), manner.clone(), tell.clone()))).collect();
+        Self { plan, workers, replies, patience: manner.patience }
+    }
+
+    /// Asks all of these at once and waits for their answers, each target one after another; a target that is late is given up.
+    fn ask(&self, asked: Asked, which: &[usize]) -> BTreeMap<usize, Result<Told, ContainError>> {
+        let mut most: BTreeMap<&str, u32> = BTreeMap::new();
+        for &at in which {
+            *most.entry(self.plan[at].target.as_str()).or_default() += 1;
+        }
+        // An answer can take a sign-in, a few questions of one patience each and the half seconds of looking twice.
+        let allowed = self.patience * 3 * most.values().copied().max().unwrap_or(1) + Duration::from_secs(5);
+        let mut answers = BTreeMap::new();
+        for &at in which {
+            let planned = &self.plan[at];
+            let asked = self.workers.get(&planned.target).and_then(|worker| worker.ask.send((at, asked, planned.clone())).ok());
+            if asked.is_none() {
+                answers.insert(at, Err(too_slow(planned, Duration::ZERO)));
+            }
+        }
+        let begun = Instant::now();
+        while answers.len() < which.len() {
+            match self.replies.recv_timeout(allowed.saturating_sub(begun.elapsed())) {
+                Ok((at, answer)) if which.contains(&at) => {
+                    answers.insert(at, answer);
+                }
+                Ok(_) => {} // An answer to something that was given up before.
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
+            }
+        }
+        for &at in which {
+            answers.entry(at).or_insert_with(|| Err(too_slow(&self.plan[at], allowed)));
+        }
+        answers
+    }
+
+    /// How each target stands now. Changes nothing.
+    pub fn read(&self, which: &[usize]) -> BTreeMap<usize, Result<Stands, ContainError>> {
+        let answers = self.ask(Asked::Read, which);
+        let stands = |at: usize, told| match told {
+            Told::State(now) => Ok(compare(&self.plan[at].before, &self.plan[at].meant, &now)),
+            _ => Err(strange(&self.plan[at])),
+        };
+        answers.into_iter().map(|(at, answer)| (at, answer.and_then(|told| stands(at, told)))).collect()
+    }
+
+    /// Evidence of every target, once each. Changes nothing.
+    pub fn capture(&self) -> BTreeMap<usize, Result<Capture, ContainError>> {
+        let mut seen = BTreeSet::new();
+        let first: Vec<usize> =
+            (0..self.plan.len()).filter(|at| seen.insert((&self.plan[*at].target, self.plan[*at].action.effect.phase() == Phase::EndSession))).collect();
+        let answers = self.ask(Asked::Capture, &first);
+        answers
+            .into_iter()
+            .map(|(at, answer)| {
+                let capture = answer.and_then(|told| match told {
+                    Told::Capture(capture) => Ok(capture),
+                    _ => Err(strange(&self.plan[at])),
+                });
+                (at, capture)
+            })
+            .collect()
+    }
+
+    /// Tries the doors of these actions; a target that somebody changed since is told so first.
+    pub fn verify(&self, which: &[usize]) -> BTreeMap<usize, Result<Verdict, ContainError>> {
+        let stands = self.read(which);
+        let answers = self.ask(Asked::Verify, which);
+        answers
+            .into_iter()
+            .map(|(at, answer)| {
+                let verdict = answer.and_then(|told| match told {
+                    Told::Verdict(verdict) => Ok(verdict),
+                    _ => Err(strange(&self.plan[at])),
+                });
+                (at, verdict.map(|verdict| with_drift(verdict, stands.get(&at), &self.plan[at])))
+            })
+            .collect()
+    }
+
+    /// Applies these actions in the order of their phases, each noted before it happens. A target that is not as the plan found
+    /// it stops the wave before anything is done.
+    ///
+    /// # Errors
+    /// If a target has another state, or a step cannot be noted. What a target refuses is told with its action, and the others go on.
+    pub fn apply(&self, steps: &BTreeMap<usize, CutStep>, journal: &mut dyn Journal) -> Result<BTreeMap<usize, Done>, WaveError> {
+        let open: Vec<usize> =
+            (0..self.plan.len()).filter(|at| !matches!(steps.get(at), Some(CutStep::Applied | CutStep::Undone | CutStep::Undoing))).collect();
+        let stands = self.read(&open);
+        let mut done = BTreeMap::new();
+        let mut settled = Vec::new();
+        for (at, stand) in stands {
+            let planned = &self.plan[at];
+            let began = matches!(steps.get(&at), Some(CutStep::Applying | CutStep::Failed));
+            match stand {
+                Ok(Stands::Elsewhere(differences)) => return Err(WaveError::OtherState { target: planned.target.clone(), differences }),
+                Ok(Stands::AsMeant) if !planned.meant.0.is_empty() => {
+                    let whose = if began { "read back: it stood there already" } else { "it stood there before the plan was applied" };
+                    settled.push((at, CutStep::Applied, Some(whose.to_owned())));
+                    done.insert(at, Done::Already);
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    settled.push((at, CutStep::Failed, Some(error.to_string())));
+                    done.insert(at, Done::Failed(error));
+                }
+            }
+        }
+        note(journal, &settled)?;
+        let mut left: Vec<usize> = open.into_iter().filter(|at| !done.contains_key(at)).collect();
+        left.sort_by_key(|at| (self.plan[*at].action.effect.phase(), self.plan[*at].action.notices, *at));
+        for phase in [Phase::ShutDoor, Phase::ChangeSecret, Phase::EndSession] {
+            let now: Vec<usize> = left.iter().copied().filter(|at| self.plan[*at].action.effect.phase() == phase).collect();
+            done.extend(self.bring(Asked::Apply, &now, (CutStep::Applying, CutStep::Applied), journal)?);
+        }
+        Ok(done)
+    }
+
+    /// Ends again what came back: sessions that a running request saved once more, connections that a pool opened.
+    pub fn end_again(&self, which: &[usize]) -> BTreeMap<usize, Result<(), ContainError>> {
+        let ended: Vec<usize> = which.iter().copied().filter(|at| self.plan[*at].action.effect.phase() == Phase::EndSession).collect();
+        self.ask(Asked::Apply, &ended).into_iter().map(|(at, answer)| (at, answer.map(|_| ()))).collect()
+    }
+
+    /// Takes these actions back, the last first, each noted before it happens. One whose target somebody changed since is left
+    /// alone, unless it is forced.
+    ///
+    /// # Errors
+    /// If a step cannot be noted. What a target refuses is told with its action, and the others go on.
+    pub fn undo(&self, which: &[usize], force: Force, journal: &mut dyn Journal) -> Result<BTreeMap<usize, Done>, WaveError> {
+        let stands = self.read(which);
+        let mut done = BTreeMap::new();
+        let mut settled = Vec::new();
+        let mut left = Vec::new();
+        for (at, stand) in stands {
+            let planned = &self.plan[at];
+            match stand {
+                Ok(Stands::Before) => {
+                    settled.push((at, CutStep::Undone, Some("it is as before already".to_owned())));
+                    done.insert(at, Done::Already);
+                }
+                Ok(Stands::Elsewhere(differences)) if force == Force::No => {
+                    done.insert(at, Done::Failed(ContainError::Changed { target: planned.target.clone(), differences }));
+                }
+                Ok(_) => left.push(at),
+                Err(error) => {
+                    done.insert(at, Done::Failed(error));
+                }
+            }
+        }
+        note(journal, &settled)?;
+        left.sort_by_key(|at| std::cmp::Reverse((self.plan[*at].action.effect.phase(), *at)));
+        done.extend(self.bring(Asked::Undo, &left, (CutStep::Undoing, CutStep::Undone), journal)?);
+        Ok(done)
+    }
+
+    /// Notes that it begins, does it, reads it back, and notes what was found.
+    fn bring(&self, asked: Asked, which: &[usize], (begins, ends): (CutStep, CutStep), journal: &mut dyn Journal) -> Result<BTreeMap<usize, Done>, WaveError> {
+        if which.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        note(journal, &which.iter().map(|at| (*at, begins, None)).collect::<Vec<_>>())?;
+        let answers = self.ask(asked, which);
+        // Who refused is read, too: what a killed run had begun can have ended in between, and then there was nothing left to do.
+        let late = |answer: &Result<Told, ContainError>| matches!(answer, Err(ContainError::Unreachable { .. } | ContainError::TooSlow { .. }));
+        let wanted: Vec<usize> = answers.iter().filter(|(_, answer)| !late(answer)).map(|(at, _)| *at).collect();
+        let mut stands = self.read(&wanted);
+        let mut done = BTreeMap::new();
+        let mut steps = Vec::new();
+        for (at, answer) in answers {
+            let planned = &self.plan[at];
+            let stand = stands.remove(&at).unwrap_or_else(|| Err(strange(planned)));
+            let outcome = match (answer, stand, asked) {
+                // An action without a state of its own, such as an end of sessions, is told by its answer alone.
+                (Err(error), _, _) if planned.meant == planned.before => Err(error),
+                (_, Ok(Stands::AsMeant), Asked::Apply) | (_, Ok(Stands::Before), Asked::Undo) => Ok(()),
+                (Ok(_), Ok(Stands::AsMeant), Asked::Undo) if planned.meant == planned.before => Ok(()),
+                (Err(error), ..) => Err(error),
+                (Ok(_), Ok(Stands::Elsewhere(differences)), _) => Err(ContainError::Changed { target: planned.target.clone(), differences }),
+                (Ok(_), Ok(_), _) => Err(strange(planned)),
+                (Ok(_), Err(error), _) => Err(error),
+            };
+            match outcome {
+                Ok(()) => {
+                    steps.push((at, ends, None));
+                    done.insert(at, Done::Now);
+                }
+                Err(error) => {
+                    // Late is not failed: it stays begun, and the next run reads what became of it.
+                    if !matches!(error, ContainError::TooSlow { .. }) && asked == Asked::Apply {
+                        steps.push((at, CutStep::Failed, Some(error.to_string())));
+                    }
+                    done.insert(at, Done::Failed(error));
+                }
+            }
+        }
+        note(journal, &steps)?;
+        Ok(done)
+    }
+}
+
+/// Whether an undo goes over somebody else's change: a decision of a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Force {
+    /// It does not.
+    No,
+    /// It does.
+    Yes,
+}
+
+fn note(journal: &mut dyn Journal, steps: &[(usize, CutStep, Option<String>)]) -> Result<(), WaveError> {
+    if steps.is_empty() { Ok(()) } else { journal.note(steps).map_err(WaveError::Journal) }
+}
+
+fn too_slow(planned: &Planned, after: Duration) -> ContainError {
+    ContainError::TooSlow { target: planned.target.clone(), doing: "answer".to_owned(), seconds: after.as_secs() }
+}
+
+fn strange(planned: &Planned) -> ContainError {
+    ContainError::Strange { target: planned.target.clone(), why: "it says that it did it, and it does not stand there".to_owned() }
+}
+
+/// What somebody changed since is an open door, whatever a trial says.
+fn with_drift(mut verdict: Verdict, stands: Option<&Result<Stands, ContainError>>, planned: &Planned) -> Verdict {
+    match stands {
+        Some(Ok(Stands::Elsewhere(differences))) => verdict.doors.extend(differences.iter().map(|difference| format!("changed since: {difference}"))),
+        Some(Ok(Stands::Before | Stands::Between)) if planned.before != planned.meant => {
+            verdict.doors.push("changed since: what was there before is there again, or half of it".to_owned());
+        }
+        Some(Err(error)) => verdict.untested.push(error.to_string()),
+        _ => {}
+    }
+    verdict
+}
+
+fn worker(name: &str, reach: Option<Reach>, manner: Manner, tell: Sender<Reply>) -> Worker {
+    let (ask, asked) = channel::<(usize, Asked, Planned)>();
+    let name = name.to_owned();
+    // Not joined: a target that never answers must not hold the others.
+    std::thread::spawn(move || {
+        let mut connector: Option<Box<dyn Connector>> = None;
+        while let Ok((at, what, planned)) = asked.recv() {
+            let answer = match &reach {
+                None => Err(ContainError::Absent { target: name.clone(), what: "entry in the estate".to_owned() }),
+                Some(reach) => answer(&mut connector, reach, &manner, what, &planned),
+            };
+            // A connection that broke is made anew for the next question.
+            if matches!(answer, Err(ContainError::Unreachable { .. })) {
+                connector = None;
+            }
+            if tell.send((at, answer)).is_err() {
+                return;
+            }
+        }
+    });
+    Worker { ask }
+}
+
+fn answer(connector: &mut Option<Box<dyn Connector>>, reach: &Reach, manner: &Manner, what: Asked, planned: &Planned) -> Result<Told, ContainError> {
+    if connector.is_none() {
+        *connector = Some(connect(reach, manner)?);
+    }
+    let Some(connector) = connector else { return Err(strange(planned)) };
+    let effect = &planned.action.effect;
+    match what {
+        Asked::Read => connector.read(effect).map(Told::State),
+        Asked::Capture => connector.capture(effect).map(Told::Capture),
+        Asked::Apply => connector.apply(effect, &planned.meant).map(|()| Told::Done),
+        Asked::Verify => connector.verify(effect, &planned.before, &planned.meant).map(Told::Verdict),
+        Asked::Undo => connector.undo(effect, &planned.before).map(|()| Told::Done),
+    }
+}
+
+/// Makes the plan of some actions: each target is read, and what is to stand there is settled, so that a rerun aims at the same.
+///
+/// # Errors
+/// With the action that cannot be had, and why.
+pub fn plan(
+    actions: &[Action],
+    reaches: &BTreeMap<String, Reach>,
+    manner: &Manner,
+    random: &mut dyn FnMut() -> [u8; 32],
+) -> Result<Vec<Planned>, (usize, ContainError)> {
+    let mut connectors: BTreeMap<&str, Box<dyn Connector>> = BTreeMap::new();
+    let mut planned = Vec::new();
+    for (at, action) in actions.iter().enumerate() {
+        let failed = |error| (at, error);
+        let name = action.target.as_deref().unwrap_or_default();
+        let reach = reaches.get(name).ok_or_else(|| failed(ContainError::Absent { target: name.to_owned(), what: "entry in the estate".to_owned() }))?;
+        if reach.target.kind != action.effect.target_kind() {
+            return Err(failed(ContainError::NoConnector { target: name.to_owned(), kind: reach.target.kind.as_str() }));
+        }
+        if !connectors.contains_key(name) {
+            connectors.insert(&reach.target.name, connect(reach, manner).map_err(failed)?);
+        }
+        let Some(connector) = connectors.get_mut(name) else { continue };
+        let before = connector.read(&action.effect).map_err(failed)?;
+        let meant = connector.meant(&action.effect, &before, random).map_err(failed)?;
+        planned.push(Planned { action: action.clone(), target: name.to_owned(), before, meant, lost: Vec::new() });
+    }
+    Ok(planned)
+}

@@ -1,0 +1,342 @@
+//! nginx: an address, a session's cookie or a route refused, by files that its configuration includes.
+//!
+//! A reload leaves running requests to the old workers, and a broken file leaves everybody in: so the configuration is tested
+//! before, the workers are looked at after, and what the old ones still carry is named.
+
+use sha2::{Digest, Sha256};
+use strandline_model::containment::Effect;
+
+use super::error::ContainError;
+use super::guard::Network;
+use super::http::{Asked, ask};
+use super::machine::Machine;
+use super::state::{Held, TargetState};
+use super::{Capture, Captured, Connector, Manner, Reach, Verdict};
+
+/// nginx on a machine.
+pub(crate) struct Web {
+    machine: Machine,
+    manner: Manner,
+    folder: String,
+    config: Option<String>,
+    cookie: Option<String>,
+    probe: Option<String>,
+}
+
+const LINE: &str = "line of nginx for it";
+
+/// Our files, in the order in which they are hashed.
+const FILES: [&str; 3] = ["addresses", "sessions", "routes"];
+
+/// What says which content of the files nginx runs with.
+const LOADED: &str = "loaded";
+
+/// A beginning of a session that is shorter fits others, too.
+const SHORTEST_SESSION: usize = 8;
+
+impl Web {
+    /// Reaches the machine, and sees that nginx includes our files.
+    ///
+    /// # Errors
+    /// If the machine does not answer, or nginx does not include them.
+    pub(crate) fn connect(reach: &Reach, manner: &Manner) -> Result<Self, ContainError> {
+        let target = &reach.target;
+        let folder = target.folder.clone().unwrap_or_default().trim_end_matches('/').to_owned();
+        let web = Self {
+            machine: Machine::reach(reach, manner)?,
+            manner: manner.clone(),
+            folder,
+            config: target.config.clone(),
+            cookie: target.cookie.clone(),
+            probe: target.probe.clone(),
+        };
+        web.configuration()?;
+        Ok(web)
+    }
+
+    fn nginx(&self, more: &[&str]) -> Vec<String> {
+        let config = self.config.iter().flat_map(|file| ["-c".to_owned(), file.clone()]);
+        std::iter::once("nginx".to_owned()).chain(more.iter().map(|word| (*word).to_owned())).chain(config).collect()
+    }
+
+    fn must_nginx(&self, doing: &str, more: &[&str]) -> Result<String, ContainError> {
+        let words = self.nginx(more);
+        self.machine.must(doing, &words.iter().map(String::as_str).collect::<Vec<_>>(), b"")
+    }
+
+    /// The whole configuration as nginx reads it.
+    fn configuration(&self) -> Result<String, ContainError> {
+        let text = self.must_nginx("read its configuration", &["-T"])?;
+        let lacking = FILES.into_iter().find(|file| !text.contains(&format!("{}/{file}", self.folder)));
+        match lacking {
+            Some(file) => Err(ContainError::Unusable {
+                target: self.machine.target().to_owned(),
+                why: format!("nginx does not include {}/{file}; docs/containment/web.md has the two files that it needs", self.folder),
+            }),
+            None => Ok(text),
+        }
+    }
+
+    /// The file that an effect writes, and its line there.
+    fn line(&self, effect: &Effect) -> Result<(&'static str, String), ContainError> {
+        let unusable = |why: &str| ContainError::Unusable { target: self.machine.target().to_owned(), why: why.to_owned() };
+        let mark: String = self.manner.mark.chars().filter(|c| !c.is_control()).take(80).collect();
+        match effect {
+            Effect::WebDenyAddress { address } => {
+                self.manner.never.address(self.machine.target(), address)?;
+                let network = Network::read(address).ok_or_else(|| unusable("it is no address"))?;
+                Ok(("addresses", format!("{}/{} 1; # strandline {mark}", network.address, network.bits)))
+            }
+            Effect::WebDenySession { session } => {
+                if self.cookie.is_none() {
+                    return Err(unusable("the estate does not name the cookie that holds the session (`cookie`)"));
+                }
+                if session.len() < SHORTEST_SESSION {
+                    return Err(unusable("so short a beginning of a session fits others, too"));
+                }
+                Ok((
+                    "sessions",
+                    format!("\"~^{}\" 1; # strandline {mark}", in_pattern(session).ok_or_else(|| unusable("the session has characters that no cookie has"))?),
+                ))
+            }
+            Effect::WebDenyRoute { method, path } => {
+                let segments: Option<Vec<String>> =
+                    path.split('/').map(|segment| if segment == "{}" { Some("[^/]+".to_owned()) } else { in_pattern(segment) }).collect();
+                let (path, method) =
+                    segments.map(|list| list.join("/")).zip(in_pattern(method)).ok_or_else(|| unusable("the route has characters that cannot be written"))?;
+                Ok(("routes", format!("\"~^{method} {path}$\" 1; # strandline {mark}")))
+            }
+            _ => Err(ContainError::NoConnector { target: self.machine.target().to_owned(), kind: "web" }),
+        }
+    }
+
+    fn path(&self, file: &str) -> String {
+        format!("{}/{file}", self.folder)
+    }
+
+    fn text(&self, file: &str) -> Result<String, ContainError> {
+        let bytes = self.machine.read_file(&self.path(file))?.unwrap_or_default();
+        String::from_utf8(bytes).map_err(|_| ContainError::Strange { target: self.machine.target().to_owned(), why: format!("{} is no text", self.path(file)) })
+    }
+
+    fn digest(&self) -> Result<(String, bool), ContainError> {
+        let (mut hasher, mut any) = (Sha256::new(), false);
+        for file in FILES {
+            let text = self.text(file)?;
+            any |= text.contains("# strandline ");
+            hasher.update(format!("{}\n{text}", text.len()));
+        }
+        Ok((hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect(), any))
+    }
+
+    /// Whether nginx runs with what is written. Before our first line nobody has noted it.
+    fn is_loaded(&self) -> Result<bool, ContainError> {
+        let (digest, any) = self.digest()?;
+        let noted = self.machine.read_file(&self.path(LOADED))?;
+        Ok(noted.map_or(!any, |noted| String::from_utf8_lossy(&noted).trim() == digest))
+    }
+
+    fn bring(&self, effect: &Effect, aim: &TargetState) -> Result<(), ContainError> {
+        let (file, line) = self.line(effect)?;
+        let text = self.text(file)?;
+        let without: String = text.split_inclusive('\n').filter(|found| found.trim_end_matches('\n') != line).collect();
+        let wanted = if aim.held(LINE).expose().is_some() { format!("{without}{line}\n") } else { without };
+        if wanted != text {
+            self.machine.write_file(&self.path(file), wanted.as_bytes())?;
+            if let Err(error) = self.must_nginx("test its configuration", &["-t", "-q"]) {
+                self.machine.write_file(&self.path(file), text.as_bytes())?;
+                return Err(error);
+            }
+        }
+        if self.is_loaded()? { Ok(()) } else { self.reload() }
+    }
+
+    /// Reloads, sees that new workers came, and notes with what.
+    fn reload(&self) -> Result<(), ContainError> {
+        let (digest, _) = self.digest()?;
+        let before = self.workers()?;
+        self.must_nginx("reload", &["-s", "reload"])?;
+        let begun = std::time::Instant::now();
+        // New workers first; the old ones take new connections until they are told, a tenth of a second later.
+        let is_over = |now: &[Worker]| {
+            let fresh = now.iter().any(|worker| !worker.is_old && !before.iter().any(|known| known.pid == worker.pid));
+            fresh && now.iter().all(|worker| worker.is_old || !before.iter().any(|known| known.pid == worker.pid))
+        };
+        while !is_over(&self.workers()?) {
+            if begun.elapsed() > self.manner.patience {
+                let why = "no new workers came in place of the old ones: its error log tells why, and the old rules are in force".to_owned();
+                return Err(ContainError::Refused { target: self.machine.target().to_owned(), doing: "reload".to_owned(), why });
+            }
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+        self.machine.write_file(&self.path(LOADED), digest.as_bytes())
+    }
+
+    fn workers(&self) -> Result<Vec<Worker>, ContainError> {
+        let pid_file = self.pid_file()?;
+        let master = self.machine.read_file(&pid_file)?.unwrap_or_default();
+        let master = String::from_utf8_lossy(&master).trim().to_owned();
+        if master.is_empty() || !master.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(ContainError::Unusable { target: self.machine.target().to_owned(), why: format!("nginx is not running: {pid_file} names no process") });
+        }
+        let list = self.machine.must("list nginx's workers", &["ps", "-o", "pid=,args=", "--ppid", &master], b"")?;
+        let workers = list.lines().filter_map(|line| line.trim().split_once(' ')).filter(|(_, args)| args.contains("worker process"));
+        Ok(workers.map(|(pid, args)| Worker { pid: pid.to_owned(), is_old: args.contains("shutting down") }).collect())
+    }
+
+    fn pid_file(&self) -> Result<String, ContainError> {
+        let text = self.configuration()?;
+        let named = text.lines().map(str::trim).filter_map(|line| line.strip_prefix("pid ")).next_back();
+        Ok(named.map_or_else(|| "/run/nginx.pid".to_owned(), |path| path.trim_end_matches(';').trim().to_owned()))
+    }
+
+    /// Requests that began before are the old workers' to finish.
+    fn try_old_workers(&self, effect: &Effect, verdict: &mut Verdict) -> Result<(), ContainError> {
+        let old: Vec<String> = self.workers()?.into_iter().filter(|worker| worker.is_old).map(|worker| worker.pid).collect();
+        if old.is_empty() {
+            verdict.held.push("no old worker is left: nothing that began before goes on".to_owned());
+            return Ok(());
+        }
+        let Effect::WebDenyAddress { address } = effect else {
+            verdict.untested.push(format!("{} old workers finish requests that began before, and whose they are cannot be told: look again", old.len()));
+            return Ok(());
+        };
+        let asked = Network::read(address);
+        let sockets = self.machine.must("list connections", &["ss", "-Htnp", "state", "established"], b"")?;
+        let of_his = |line: &&str| {
+            let peer = line.split_whitespace().nth(3).and_then(|peer| peer.rsplit_once(':')).and_then(|(host, _)| Network::read(host.trim_matches(['[', ']'])));
+            old.iter().any(|pid| line.contains(&format!("pid={pid},"))) && peer.zip(asked).is_some_and(|(peer, asked)| peer.meets(&asked))
+        };
+        let count = sockets.lines().filter(of_his).count();
+        verdict.note(
+            count == 0,
+            "no old worker has a connection from there",
+            format!("{count} connections from there go on at old workers: a download that began before is finished; cut the address at the packet filter, too"),
+        );
+        Ok(())
+    }
+
+    /// The door itself, by HTTP.
+    fn try_probe(&self, effect: &Effect, verdict: &mut Verdict) {
+        let Some(probe) = &self.probe else {
+            verdict.untested.push("the estate names no `probe` at this target, so nobody could try".to_owned());
+            return;
+        };
+        let plain = Asked { url: probe.clone(), ..Asked::default() };
+        let asked = match effect {
+            Effect::WebDenyAddress { address } => Asked { from: Network::read(address).map(|network| network.address), ..plain.clone() },
+            Effect::WebDenySession { session } => Asked { cookie: Some(format!("{}={session}", self.cookie.as_deref().unwrap_or_default())), ..plain.clone() },
+            Effect::WebDenyRoute { method, path } => {
+                let base = probe.splitn(4, '/').take(3).collect::<Vec<_>>().join("/");
+                Asked { url: format!("{base}{}", path.replace("{}", "x")), method: method.clone(), ..plain.clone() }
+            }
+            _ => return,
+        };
+        match ask(&plain, self.manner.patience) {
+            Ok(403) => verdict.remarks.push("everybody is refused there, not only he".to_owned()),
+            Ok(_) => {}
+            Err(error) => {
+                verdict.untested.push(format!("the probe does not answer: {error}"));
+                return;
+            }
+        }
+        match ask(&asked, self.manner.patience) {
+            Ok(403) => verdict.held.push("it was tried by HTTP and refused (403)".to_owned()),
+            Ok(status) => verdict.doors.push(format!("it was tried by HTTP and answered with {status}")),
+            Err(error) => verdict.untested.push(format!("nobody here can try it from there: {error}")),
+        }
+    }
+}
+
+struct Worker {
+    pid: String,
+    is_old: bool,
+}
+
+/// A text as a pattern of nginx takes it for itself; nothing where it holds what a file of nginx cannot.
+fn in_pattern(text: &str) -> Option<String> {
+    let mut pattern = String::new();
+    for c in text.chars() {
+        match c {
+            'a'..='z' | 'A'..='Z' | '0'..='9' | '_' | '-' | '%' | '~' | ':' | '@' | ',' | '!' | '&' | '\'' => pattern.push(c),
+            '.' | '+' | '*' | '?' | '(' | ')' | '[' | ']' | '|' | '^' | '$' | '=' | '/' => pattern.extend(['\\', c]),
+            _ => return None,
+        }
+    }
+    Some(pattern)
+}
+
+impl Connector for Web {
+    fn read(&mut self, effect: &Effect) -> Result<TargetState, ContainError> {
+        let (file, line) = self.line(effect)?;
+        let is_there = self.text(file)?.lines().any(|found| found == line);
+        let held = match (is_there, self.is_loaded()?) {
+            (true, true) => Held::text(line),
+            (false, true) => Held::Absent,
+            (_, false) => Held::Half("nginx does not run with what is written".to_owned()),
+        };
+        Ok(TargetState::default().with(LINE, held))
+    }
+
+    fn meant(&mut self, effect: &Effect, before: &TargetState, _random: &mut dyn FnMut() -> [u8; 32]) -> Result<TargetState, ContainError> {
+        if matches!(before.held(LINE), Held::Half(_)) {
+            let why = "nginx does not run with what is written in our files: somebody changed them; reload it, or take that back".to_owned();
+            return Err(ContainError::NoEffect { target: self.machine.target().to_owned(), why });
+        }
+        Ok(TargetState::default().with(LINE, Held::text(self.line(effect)?.1)))
+    }
+
+    fn capture(&mut self, _effect: &Effect) -> Result<Capture, ContainError> {
+        let mut capture = Capture::default();
+        let config = self.configuration()?;
+        capture.pieces.push(Captured { name: "nginx.conf".to_owned(), bytes: config.clone().into_bytes() });
+        match self.machine.run(&["ss", "-tnpi"], b"") {
+            Ok(printed) if printed.is_good => capture.pieces.push(Captured { name: "connections.txt".to_owned(), bytes: printed.out }),
+            _ => capture.lost.push("its connections could not be listed".to_owned()),
+        }
+        let logs = config.lines().map(str::trim).filter_map(|line| line.strip_prefix("access_log ")).filter_map(|rest| rest.split([' ', ';']).next());
+        for log in logs.filter(|path| path.starts_with('/')).collect::<std::collections::BTreeSet<_>>().into_iter().take(20) {
+            match self.machine.run(&["tail", "-c", "4000000", "--", log], b"") {
+                Ok(printed) if printed.is_good => capture.pieces.push(Captured { name: log.trim_start_matches('/').replace('/', "_"), bytes: printed.out }),
+                _ => capture.lost.push(format!("the end of {log} could not be read")),
+            }
+        }
+        Ok(capture)
+    }
+
+    fn apply(&mut self, effect: &Effect, meant: &TargetState) -> Result<(), ContainError> {
+        self.bring(effect, meant)
+    }
+
+    fn verify(&mut self, effect: &Effect, _before: &TargetState, _meant: &TargetState) -> Result<Verdict, ContainError> {
+        let (file, line) = self.line(effect)?;
+        let mut verdict = Verdict::default();
+        let is_there = self.text(file)?.lines().any(|found| found == line);
+        verdict.note(is_there, "its line stands", "its line is gone");
+        let is_loaded = self.is_loaded()?;
+        verdict.note(is_loaded, "nginx runs with it", "nginx does not run with what is written");
+        self.try_probe(effect, &mut verdict);
+        self.try_old_workers(effect, &mut verdict)?;
+        if matches!(effect, Effect::WebDenyAddress { .. }) && !self.configuration()?.contains("real_ip_header") {
+            verdict.remarks.push("behind another proxy every address is the proxy's: see that nginx knows the client's (real_ip_header)".to_owned());
+        }
+        Ok(verdict)
+    }
+
+    fn undo(&mut self, effect: &Effect, before: &TargetState) -> Result<(), ContainError> {
+        self.bring(effect, before)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::in_pattern;
+
+    #[test]
+    fn a_session_stays_itself_in_a_pattern_and_ends_no_line() {
+        assert_eq!(in_pattern("a.b+c"), Some("a\\.b\\+c".to_owned()));
+        for text in ["a\"b", "a\nb", "a;b", "a{b}", "a\\b", "a b", "#", "é"] {
+            assert_eq!(in_pattern(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! The program is killed at any moment of apply and of undo, and started again, on the store that is used in earnest: the rerun
+//! reaches what was planned, nothing is done twice, nothing is forgotten.
+//!
+//! A short run by default; `STRANDLINE_KILLS=50 cargo test --release -p strandline-outbound --test contain_kill -- --ignored` is the long one.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod servers;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use servers::{MariaDb, Nginx, Postgres, Redis, echo, inside, manner, run, target};
+use strandline_case::{Author, Case, Cutting, NewWave, Origin, Secrets};
+use strandline_model::containment::{Action, CutStep, Effect, Foothold, Notices, Undo};
+use strandline_model::estate::{Target, TargetKind};
+use strandline_model::time::Instant;
+use strandline_outbound::Secret;
+use strandline_outbound::contain::{Force, Journal, Planned, Reach, Stands, Wave, plan};
+
+/// Set in the child: the case, the targets with their secrets, and whether it applies or takes back.
+const CHILD: [&str; 3] = ["STRANDLINE_TEST_CUT_CASE", "STRANDLINE_TEST_CUT_TARGETS", "STRANDLINE_TEST_CUT_DOES"];
+
+struct CaseJournal<'c>(Cutting<'c>);
+
+impl Journal for CaseJournal<'_> {
+    fn note(&mut self, steps: &[(usize, CutStep, Option<String>)]) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        let steps: Vec<_> = steps.iter().map(|(at, step, said)| (u32::try_from(*at).unwrap(), *step, said.clone())).collect();
+        Ok(self.0.take(1, &steps, Instant(1))?)
+    }
+}
+
+/// Targets and secrets, as the child is told of them.
+type Told = Vec<(Target, Option<String>)>;
+
+fn reaches(told: &Told) -> BTreeMap<String, Reach> {
+    let reach = |(target, secret): &(Target, Option<String>)| Reach {
+        target: target.clone(),
+        secret: secret.clone().map(Secret::new),
+        authorities: None,
+        poolers: Vec::new(),
+    };
+    told.iter().map(|one| (one.0.name.clone(), reach(one))).collect()
+}
+
+fn steps(case: &Case) -> BTreeMap<usize, CutStep> {
+    case.stored_cuts().unwrap().into_iter().map(|cut| (cut.place as usize, cut.step)).collect()
+}
+
+fn stored_plan(case: &Case) -> Vec<Planned> {
+    serde_json::from_str(&case.stored_waves().unwrap()[0].wave.body).unwrap()
+}
+
+/// Not a test of its own: the child that the kill tests start and kill.
+#[test]
+fn child_that_gets_killed() {
+    let [Ok(path), Ok(told), Ok(does)] = CHILD.map(std::env::var) else { return };
+    let case = Case::open(Path::new(&path)).unwrap();
+    let planned = stored_plan(&case);
+    let told: Told = serde_json::from_str(&std::fs::read_to_string(told).unwrap()).unwrap();
+    let wave = Wave::new(&planned, &reaches(&told), &manner());
+    let found = steps(&case);
+    let mut journal = CaseJournal(case.cutting().unwrap());
+    let done = match does.as_str() {
+        "apply" => wave.apply(&found, &mut journal).unwrap(),
+        _ => {
+            let begun: Vec<usize> = found.into_iter().filter(|(_, step)| !matches!(step, CutStep::Planned | CutStep::Undone)).map(|(at, _)| at).collect();
+            wave.undo(&begun, Force::No, &mut journal).unwrap()
+        }
+    };
+    for (at, one) in done {
+        assert!(!matches!(one, strandline_outbound::contain::Done::Failed(_)), "{at}: {one:?}");
+    }
+}
+
+fn action(target: &str, effect: Effect) -> Action {
+    Action {
+        cannot_reach: Vec::new(),
+        foothold: Foothold::Host { host: target.to_owned() },
+        id: format!("{target} {}", effect.word()),
+        effect,
+        notices: Notices::AtOnce,
+        reaches: String::new(),
+        system: None,
+        target: Some(target.to_owned()),
+        undo: Undo::Exact,
+    }
+}
+
+/// A world that can be looked at: targets, a plan for them, and a text of everything that they hold.
+struct World<'w> {
+    told: Told,
+    actions: Vec<Action>,
+    holds: &'w dyn Fn() -> String,
+}
+
+fn start(path: &Path, told: &Path, does: &str) -> std::process::Child {
+    let values = [path.to_owned(), told.to_owned(), PathBuf::from(does)];
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", "child_that_gets_killed", "--test-threads=1"]).envs(CHILD.into_iter().zip(values)).stdout(Stdio::null()).stderr(Stdio::piped());
+    command.spawn().unwrap()
+}
+
+/// Runs the child until it has come to its end, killing it at a moment that moves on; returns how often it was killed.
+fn run_with_kills(path: &Path, told: &Path, does: &str, after: Duration) -> bool {
+    let mut child = start(path, told, does);
+    std::thread::sleep(after);
+    let was_killed = child.try_wait().unwrap().is_none();
+    let _ = child.kill();
+    let _ = child.wait();
+    let out = start(path, told, does).wait_with_output().unwrap();
+    assert!(out.status.success(), "after a kill at {after:?} of {does}: {}", String::from_utf8_lossy(&out.stderr));
+    was_killed
+}
+
+/// Applies and takes back under kills, as often as asked; how long an undisturbed run takes spreads the moments.
+fn check(world: &World<'_>) {
+    let kills: u32 = std::env::var("STRANDLINE_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(4);
+    let folder = tempfile::tempdir().unwrap();
+    let told = folder.path().join("told");
+    std::fs::write(&told, serde_json::to_string(&world.told).unwrap()).unwrap();
+    let untouched = (world.holds)();
+    let (mut number, mut killed, mut whole) = (0, 0, Duration::from_millis(300));
+    for round in 0..=kills {
+        let path = folder.path().join(format!("case-{round}"));
+        let planned = plan(&world.actions, &reaches(&world.told), &manner(), &mut || [9; 32]).unwrap();
+        let mut case = Case::create(&path, &Origin::new("example.org", "1").unwrap(), &Secrets::new([1; 32], [2; 32])).unwrap();
+        let body = serde_json::to_string(&planned).unwrap();
+        let wave = NewWave { plan_sha256: case.salted_digest(body.as_bytes()).unwrap(), body, actions: u32::try_from(planned.len()).unwrap() };
+        case.record_wave(&wave, &Author { actor: "Lo".to_owned(), time: Instant(1) }, "0").unwrap();
+        drop(case);
+        for does in ["apply", "undo"] {
+            // The first round is undisturbed, and measures.
+            let begun = std::time::Instant::now();
+            let after = if round == 0 { Duration::from_secs(60) } else { whole * (round * 7919 % 1009) / 1009 };
+            if round == 0 {
+                assert!(start(&path, &told, does).wait().unwrap().success());
+                whole = whole.max(begun.elapsed());
+            } else {
+                killed += u32::from(run_with_kills(&path, &told, does, after));
+            }
+            number += 1;
+            let case = Case::open_for_reading(&path).unwrap();
+            let wanted = if does == "apply" { CutStep::Applied } else { CutStep::Undone };
+            assert!(steps(&case).values().all(|step| *step == wanted), "{does}, round {round}: {:?}", steps(&case));
+            let all: Vec<usize> = (0..planned.len()).collect();
+            for (at, stands) in Wave::new(&planned, &reaches(&world.told), &manner()).read(&all) {
+                let fits = matches!((stands.unwrap(), does), (Stands::AsMeant, "apply") | (Stands::Before, "undo"));
+                assert!(fits || planned[at].before == planned[at].meant, "{does}, round {round}, action {at}");
+            }
+        }
+        assert_eq!((world.holds)(), untouched, "round {round}: undo left something, or took too much");
+        assert_eq!(strandline_case::verify(&path, &strandline_case::Anchor::default()).problems, []);
+    }
+    println!("{number} runs, {killed} killed, {whole:?} undisturbed");
+    assert!(kills < 10 || killed >= kills, "killed only {killed} times");
+}
+
+#[test]
+#[ignore = "needs PostgreSQL's own programs: apt-get install postgresql"]
+fn killed_at_postgresql() {
+    let world = Postgres::start("");
+    world.sql("postgres", "CREATE DATABASE hr");
+    world.sql("hr", "CREATE SCHEMA pay; CREATE TABLE pay.staff(id int); CREATE ROLE g; GRANT SELECT ON pay.staff TO g; CREATE ROLE app LOGIN PASSWORD 'a'; GRANT SELECT ON pay.staff TO app; GRANT g TO app;
+        CREATE ROLE other LOGIN PASSWORD 'o' VALID UNTIL '2100-01-01'");
+    let role = || "app".to_owned();
+    let effects = [
+        Effect::PostgresRoleNoLogin { role: role() },
+        Effect::PostgresRoleExpired { role: role() },
+        Effect::PostgresConnectionLimit { role: role() },
+        Effect::PostgresPassword { role: role() },
+        Effect::PostgresRevokeSelect { database: "hr".to_owned(), role: role(), table: "pay.staff".to_owned() },
+        Effect::PostgresHbaReject { address: "127.0.0.9".to_owned(), role: role() },
+        Effect::PostgresHbaReject { address: "[local]".to_owned(), role: role() },
+        Effect::PostgresRoleExpired { role: "other".to_owned() },
+        Effect::PostgresTerminate { address: None, role: role() },
+    ];
+    let holds = || {
+        let mut dump: Vec<String> = world.dump().lines().map(str::to_owned).collect();
+        dump.sort();
+        dump.join("\n") + &std::fs::read_to_string(world.hba()).unwrap()
+    };
+    check(&World {
+        told: vec![(world.reach("").target, Some("super".to_owned()))],
+        actions: effects.into_iter().map(|effect| action("db", effect)).collect(),
+        holds: &holds,
+    });
+}
+
+#[test]
+#[ignore = "needs root, nft and network namespaces: apt-get install nftables iproute2 conntrack"]
+fn killed_at_nftables() {
+    if !inside("killed_at_nftables", &["--net"]) {
+        return;
+    }
+    let _ = echo();
+    let addresses = ["127.0.0.9", "2001:db8::1", "203.0.113.0/24", "2001:db8:1::/48"];
+    let actions = addresses.map(|address| action("edge", Effect::NftablesDrop { address: address.to_owned() })).to_vec();
+    let holds = || run(Command::new("nft").args(["-s", "-j", "list", "ruleset"]));
+    check(&World { told: vec![(target("edge", TargetKind::Nftables, ""), None)], actions, holds: &holds });
+}
+
+#[test]
+#[ignore = "needs root, nginx's and Redis's own programs: apt-get install nginx-light redis-server"]
+fn killed_at_the_web_server_and_its_sessions() {
+    let (nginx, redis) = (Nginx::start(), Redis::start());
+    let actions = vec![
+        action("edge", Effect::WebDenyAddress { address: "127.0.0.9".to_owned() }),
+        action("edge", Effect::WebDenySession { session: "0007aaaabb".to_owned() }),
+        action("edge", Effect::WebDenyRoute { method: "GET".to_owned(), path: "/staff/{}".to_owned() }),
+        action("store", Effect::SessionStoreDelete { session: "0002aaaabb".to_owned() }),
+        action("store", Effect::SessionStoreDeleteAccount { account: "u1".to_owned() }),
+    ];
+    let holds = || format!("{:?} {}", nginx.files(), redis.cli(&["DEBUG", "DIGEST"]));
+    check(&World { told: vec![(nginx.reach().target, None), (redis.reach().target, Some("r".to_owned()))], actions, holds: &holds });
+}
+
+#[test]
+#[ignore = "needs MariaDB's own programs: apt-get install mariadb-server"]
+fn killed_at_mariadb() {
+    let world = MariaDb::start();
+    let user = |name: &str| name.to_owned();
+    let actions = vec![
+        action("db", Effect::MysqlAccountLock { user: user("tbl") }),
+        action("db", Effect::MysqlPassword { user: user("db") }),
+        action("db", Effect::MysqlRevoke { level: "hr.staff".to_owned(), user: user("tbl") }),
+        action("db", Effect::MysqlRevoke { level: "*.*".to_owned(), user: user("glob") }),
+        action("db", Effect::MysqlKill { user: user("tbl") }),
+    ];
+    let holds = || world.dump();
+    check(&World { told: vec![(world.reach().target, Some("r".to_owned()))], actions, holds: &holds });
+}

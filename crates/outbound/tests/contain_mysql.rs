@@ -1,0 +1,114 @@
+//! A real MariaDB: twins of a name, rights that outlive their revocation, passwords that come back by their hash.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod servers;
+
+use std::collections::BTreeMap;
+
+use mysql::prelude::Queryable;
+use servers::{MariaDb, check_answer, connector, cut, manner};
+use strandline_model::containment::Effect;
+use strandline_outbound::Secret;
+use strandline_outbound::contain::{Answer, ContainError, Manner};
+
+fn knowing(user: &str) -> Manner {
+    Manner { keys: BTreeMap::from([(("db".to_owned(), user.to_owned()), Secret::new("a".to_owned()))]), ..manner() }
+}
+
+fn reads(connection: &mut mysql::Conn) -> bool {
+    connection.query_drop("SELECT count(*) FROM hr.staff").is_ok()
+}
+
+#[test]
+#[ignore = "needs MariaDB's own programs: apt-get install mariadb-server"]
+fn every_twin_is_locked_and_unlocked_as_it_was() {
+    let world = MariaDb::start();
+    world.sql("ALTER USER tbl@'10.%' ACCOUNT LOCK");
+    let dump = world.dump();
+    let mut neighbour = world.client("glob").unwrap();
+    let mut open = world.client("tbl").unwrap();
+    let mut db = connector(&world.reach(), &knowing("tbl"));
+    let effect = Effect::MysqlAccountLock { user: "tbl".to_owned() };
+    let (before, meant) = cut(db.as_mut(), &effect);
+    assert_eq!(before.0.len(), 3, "{before:?}");
+    assert!(reads(&mut open) && world.client("tbl").is_err());
+    check_answer(&db.verify(&effect, &before, &meant).unwrap(), Answer::NotEffective, "is open");
+    let kill = Effect::MysqlKill { user: "tbl".to_owned() };
+    cut(db.as_mut(), &kill);
+    assert!(!reads(&mut open) && reads(&mut neighbour));
+    check_answer(&db.verify(&effect, &before, &meant).unwrap(), Answer::Effective, "is locked");
+    let mut stranger = connector(&world.reach(), &manner());
+    check_answer(&stranger.verify(&effect, &before, &meant).unwrap(), Answer::NotTestable, "was not given");
+    // A twin that somebody makes afterwards.
+    world.sql("CREATE USER tbl@'127.0.0.1' IDENTIFIED BY 'a'");
+    check_answer(&db.verify(&effect, &before, &meant).unwrap(), Answer::NotEffective, "tbl@127.0.0.1");
+    world.sql("DROP USER tbl@'127.0.0.1'");
+    db.undo(&effect, &before).unwrap();
+    db.undo(&effect, &before).unwrap();
+    assert_eq!(world.dump(), dump, "the twin that was locked before is locked still");
+    assert!(world.client("tbl").is_ok());
+}
+
+#[test]
+#[ignore = "needs MariaDB's own programs: apt-get install mariadb-server"]
+fn rights_outlive_their_revocation_in_open_sessions_and_that_is_named() {
+    let world = MariaDb::start();
+    let dump = world.dump();
+    for (user, level, reads_on) in [("tbl", "hr.staff", false), ("db", "hr.*", true), ("glob", "*.*", true)] {
+        let mut open = world.client(user).unwrap();
+        let _ = open.query_drop("USE hr");
+        let mut db = connector(&world.reach(), &manner());
+        let effect = Effect::MysqlRevoke { level: level.to_owned(), user: user.to_owned() };
+        let (before, meant) = cut(db.as_mut(), &effect);
+        assert_eq!(reads(&mut open), reads_on, "{level}");
+        check_answer(&db.verify(&effect, &before, &meant).unwrap(), Answer::NotEffective, "keeps what it had");
+        cut(db.as_mut(), &Effect::MysqlKill { user: user.to_owned() });
+        let verdict = db.verify(&effect, &before, &meant).unwrap();
+        let expected = if user == "tbl" { (Answer::NotEffective, "which reach hr.staff") } else { (Answer::Effective, "as meant") };
+        check_answer(&verdict, expected.0, expected.1);
+        db.undo(&effect, &before).unwrap();
+        assert_eq!(world.dump(), dump, "{level}");
+    }
+}
+
+#[test]
+#[ignore = "needs MariaDB's own programs: apt-get install mariadb-server"]
+fn a_password_comes_back_by_its_hash() {
+    let world = MariaDb::start();
+    let dump = world.dump();
+    let mut db = connector(&world.reach(), &knowing("db"));
+    let effect = Effect::MysqlPassword { user: "db".to_owned() };
+    let (before, meant) = cut(db.as_mut(), &effect);
+    assert!(world.client("db").is_err());
+    check_answer(&db.verify(&effect, &before, &meant).unwrap(), Answer::Effective, "old password and refused");
+    assert!(!format!("{before:?} {meant:?}").contains('*'), "a hash does not print itself");
+    db.undo(&effect, &before).unwrap();
+    assert_eq!(world.dump(), dump);
+    assert!(world.client("db").is_ok());
+}
+
+#[test]
+#[ignore = "needs MariaDB's own programs: apt-get install mariadb-server"]
+fn whoever_must_stay_in_stays_in_and_whoever_may_not_is_told() {
+    let world = MariaDb::start();
+    let mut db = connector(&world.reach(), &manner());
+    let lock = |user: &str| Effect::MysqlAccountLock { user: user.to_owned() };
+    assert!(matches!(db.read(&lock("root2")), Err(ContainError::NeverTouched { .. })));
+    assert!(matches!(db.read(&lock("nobody")), Err(ContainError::Absent { .. })));
+    let capture = db.capture(&lock("tbl")).unwrap();
+    let accounts = capture.pieces.iter().find(|piece| piece.name == "accounts.sql").unwrap();
+    assert!(String::from_utf8_lossy(&accounts.bytes).contains("GRANT SELECT ON `hr`.`staff`"));
+    let mut weak = world.reach();
+    weak.target.account = Some("glob".to_owned());
+    weak.secret = Some(Secret::new("a".to_owned()));
+    let mut weak = connector(&weak, &manner());
+    let told = weak.read(&lock("tbl")).and_then(|before| {
+        let meant = weak.meant(&lock("tbl"), &before, &mut || [7; 32])?;
+        weak.apply(&lock("tbl"), &meant)
+    });
+    assert!(matches!(told, Err(ContainError::NoRight { .. } | ContainError::NeverTouched { .. })), "{told:?}");
+    let mut wrong = world.reach();
+    wrong.secret = Some(Secret::new("wrong".to_owned()));
+    assert!(matches!(strandline_outbound::contain::connect(&wrong, &manner()), Err(ContainError::NotLetIn { .. })));
+}

@@ -1,0 +1,146 @@
+//! A real packet filter in a network namespace of the test's own: the intruder's open connection and his new one, a neighbour, and back.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod servers;
+
+use std::process::Command;
+use std::time::Duration;
+
+use servers::{answers, check_answer, connector, cut, echo, from, inside, manner, reach, run, target};
+use strandline_model::containment::Effect;
+use strandline_model::estate::{BreakGlass, TargetKind};
+use strandline_outbound::contain::{Answer, Connector, ContainError, Manner, NeverTouch};
+
+const HOST: &str = "table inet host {\n chain in {\n type filter hook input priority 0; policy accept;\n ct state established,related accept\n }\n}\n";
+
+fn edge(manner: &Manner) -> Box<dyn Connector> {
+    connector(&reach(target("edge", TargetKind::Nftables, ""), None), manner)
+}
+
+fn nft(text: &str) {
+    let mut child = Command::new("nft").args(["-f", "-"]).stdin(std::process::Stdio::piped()).spawn().unwrap();
+    std::io::Write::write_all(&mut child.stdin.take().unwrap(), text.as_bytes()).unwrap();
+    assert!(child.wait().unwrap().success(), "{text}");
+}
+
+/// The ruleset, without what counts.
+fn ruleset() -> String {
+    run(Command::new("nft").args(["-s", "-j", "list", "ruleset"]))
+}
+
+fn drop_of(address: &str) -> Effect {
+    Effect::NftablesDrop { address: address.to_owned() }
+}
+
+#[test]
+#[ignore = "needs root, nft and network namespaces: apt-get install nftables iproute2 conntrack"]
+fn an_address_is_reset_and_dropped_and_its_neighbour_is_not() {
+    if !inside("an_address_is_reset_and_dropped_and_its_neighbour_is_not", &["--net"]) {
+        return;
+    }
+    // A host's own firewall that lets established connections through first.
+    nft(HOST);
+    run(Command::new("ip").args(["addr", "add", "2001:db8::9/128", "dev", "lo"]));
+    let before_all = ruleset();
+    let to = echo();
+    for (intruder, neighbour) in [("127.0.0.9", "127.0.0.8"), ("127.0.7.0/24", "127.0.0.8")] {
+        let address = intruder.replace("7.0/24", "7.77");
+        let (mut open, mut other) = (from(&address, to).unwrap(), from(neighbour, to).unwrap());
+        assert!(answers(&mut open) && answers(&mut other));
+        let mut edge = edge(&manner());
+        let effect = drop_of(intruder);
+        let (before, meant) = cut(edge.as_mut(), &effect);
+        assert!(!answers(&mut open) && from(&address, to).is_err(), "both ways are shut");
+        assert!(answers(&mut other) && from(neighbour, to).is_ok());
+        check_answer(&edge.verify(&effect, &before, &meant).unwrap(), Answer::Effective, "refused since");
+        // Again is once.
+        edge.apply(&effect, &meant).unwrap();
+        assert_eq!(edge.read(&effect).unwrap(), meant);
+        edge.undo(&effect, &before).unwrap();
+        edge.undo(&effect, &before).unwrap();
+        assert_eq!(ruleset(), before_all);
+        assert!(!answers(&mut open), "a connection that was reset does not come to life again");
+        assert!(from(&address, to).is_ok());
+    }
+}
+
+#[test]
+#[ignore = "needs root, nft and network namespaces: apt-get install nftables iproute2 conntrack"]
+fn one_that_somebody_flushed_is_found_and_the_other_stays() {
+    if !inside("one_that_somebody_flushed_is_found_and_the_other_stays", &["--net"]) {
+        return;
+    }
+    let _ = echo();
+    let mut edge = edge(&manner());
+    let (first, second) = (drop_of("127.0.0.9"), drop_of("127.0.0.10"));
+    let (before, meant) = cut(edge.as_mut(), &first);
+    cut(edge.as_mut(), &second);
+    // One taken back leaves the other in force.
+    edge.undo(&second, &before).unwrap();
+    check_answer(&edge.verify(&first, &before, &meant).unwrap(), Answer::Effective, "tried and refused");
+    run(Command::new("nft").args(["flush", "chain", "inet", "strandline", "cut_in"]));
+    assert_ne!(edge.read(&first).unwrap(), meant);
+    check_answer(&edge.verify(&first, &before, &meant).unwrap(), Answer::NotEffective, "rules are gone");
+    edge.apply(&first, &meant).unwrap();
+    check_answer(&edge.verify(&first, &before, &meant).unwrap(), Answer::Effective, "both chains stand");
+    run(Command::new("nft").args(["flush", "ruleset"]));
+    check_answer(&edge.verify(&first, &before, &meant).unwrap(), Answer::NotEffective, "came through");
+    edge.undo(&first, &before).unwrap();
+}
+
+#[test]
+#[ignore = "needs root, nft and network namespaces: apt-get install nftables iproute2 conntrack"]
+fn a_lease_ends_in_the_kernel_without_us() {
+    if !inside("a_lease_ends_in_the_kernel_without_us", &["--net"]) {
+        return;
+    }
+    let to = echo();
+    let mut edge = edge(&Manner { lease: Some(Duration::from_secs(2)), ..manner() });
+    let (before, _) = cut(edge.as_mut(), &drop_of("127.0.0.9"));
+    assert!(from("127.0.0.9", to).is_err());
+    std::thread::sleep(Duration::from_millis(2600));
+    assert!(from("127.0.0.9", to).is_ok());
+    assert_eq!(edge.read(&drop_of("127.0.0.9")).unwrap(), before);
+    edge.undo(&drop_of("127.0.0.9"), &before).unwrap();
+    assert!(!ruleset().contains("strandline"));
+}
+
+#[test]
+#[ignore = "needs root, nft and network namespaces: apt-get install nftables iproute2 conntrack"]
+fn what_must_stay_reachable_is_refused() {
+    if !inside("what_must_stay_reachable_is_refused", &["--net"]) {
+        return;
+    }
+    run(Command::new("ip").args(["addr", "add", "192.0.2.2/32", "dev", "lo"]));
+    run(Command::new("ip").args(["route", "add", "default", "via", "192.0.2.1", "dev", "lo", "onlink"]));
+    let desk = BreakGlass { target: None, account: None, address: Some("198.51.100.0/24".to_owned()), reason: "the desk".to_owned() };
+    let mut edge = edge(&Manner { never: NeverTouch::new(vec![desk]), ..manner() });
+    for (address, why) in [
+        ("192.0.2.1", "default route"),
+        ("192.0.2.0/24", "default route"),
+        ("127.0.0.1", "the machine itself"),
+        ("198.51.100.7", "the desk"),
+        ("0.0.0.0/0", "the desk"),
+    ] {
+        match edge.read(&drop_of(address)) {
+            Err(ContainError::NeverTouched { why: told, .. }) => assert!(told.contains(why) || address.contains('/'), "{address}: {told}"),
+            other => panic!("{address}: {other:?}"),
+        }
+    }
+    assert!(matches!(edge.read(&drop_of("nonsense")), Err(ContainError::Unusable { .. })));
+    assert!(edge.read(&drop_of("203.0.113.7")).is_ok());
+}
+
+#[test]
+#[ignore = "needs root, nft and network namespaces: apt-get install nftables iproute2 conntrack"]
+fn evidence_of_connections_is_captured() {
+    if !inside("evidence_of_connections_is_captured", &["--net"]) {
+        return;
+    }
+    let to = echo();
+    let _open = from("127.0.0.9", to).unwrap();
+    let capture = edge(&manner()).capture(&drop_of("127.0.0.9")).unwrap();
+    let sockets = capture.pieces.iter().find(|piece| piece.name == "sockets.txt").unwrap();
+    assert!(String::from_utf8_lossy(&sockets.bytes).contains("127.0.0.9"));
+}

@@ -1,0 +1,437 @@
+//! Servers of the test's own, each in a folder of its own, ended with it. Servers that will not run as root run as `nobody`.
+
+#![allow(dead_code, clippy::unwrap_used, reason = "each test uses some of it; a test that cannot go on fails")]
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use strandline_model::estate::{Target, TargetKind};
+use strandline_outbound::Secret;
+use strandline_outbound::contain::{Connector, Manner, Reach, TargetState, Verdict, connect};
+
+/// A folder that everybody can enter, and a process that ends with it.
+pub struct Server {
+    process: Option<Child>,
+    folder: tempfile::TempDir,
+    /// Where it answers.
+    pub port: u16,
+}
+
+impl Server {
+    pub fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        run(Command::new("chmod").arg("755").arg(folder.path()));
+        Self { process: None, folder, port: free_port() }
+    }
+
+    pub fn at(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The folder and all in it belong to whom servers run as.
+    pub fn give_away(&self) {
+        if is_root() {
+            run(Command::new("chown").args(["-R", "nobody"]).arg(self.folder.path()));
+        }
+    }
+
+    pub fn spawn(&mut self, command: &mut Command) {
+        self.process = Some(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
+    }
+
+    pub fn wait_for_port(&self) {
+        until("the server answers", || std::net::TcpStream::connect(("127.0.0.1", self.port)).is_ok());
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(process) = &mut self.process {
+            let _ = process.kill();
+            let _ = process.wait();
+        }
+    }
+}
+
+pub fn is_root() -> bool {
+    std::os::unix::fs::MetadataExt::uid(&std::fs::metadata("/proc/self").unwrap()) == 0
+}
+
+/// A command as `nobody`, where we are root.
+pub fn as_nobody(program: impl AsRef<std::ffi::OsStr>) -> Command {
+    if is_root() {
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid=nobody", "--regid=nogroup", "--clear-groups", "--"]).arg(program);
+        command
+    } else {
+        Command::new(program)
+    }
+}
+
+pub fn run(command: &mut Command) -> String {
+    let out = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    assert!(out.status.success(), "{command:?}: {}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
+    String::from_utf8_lossy(&out.stdout).into_owned()
+}
+
+pub fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !holds() {
+        assert!(begun.elapsed() < Duration::from_secs(30), "waited in vain until {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// A target as an estate describes it.
+pub fn target(name: &str, kind: TargetKind, rest: &str) -> Target {
+    toml::from_str(&format!("name = \"{name}\"\nkind = \"{}\"\n{rest}", kind.as_str())).unwrap()
+}
+
+pub fn reach(target: Target, secret: Option<&str>) -> Reach {
+    Reach { target, secret: secret.map(|secret| Secret::new(secret.to_owned())), authorities: None, poolers: Vec::new() }
+}
+
+pub fn manner() -> Manner {
+    Manner { patience: Duration::from_secs(5), ..Manner::new("case t", Vec::new()) }
+}
+
+/// PostgreSQL with `listen_addresses`, passwords by SCRAM, and the superuser `postgres` with the password `super`.
+pub struct Postgres {
+    pub server: Server,
+}
+
+impl Postgres {
+    pub fn start(settings: &str) -> Self {
+        let mut server = Server::new();
+        std::fs::write(server.at("password"), "super\n").unwrap();
+        server.give_away();
+        let data = server.at("data");
+        run(as_nobody(program("initdb"))
+            .args(["-A", "scram-sha-256", "-U", "postgres", "--no-sync"])
+            .arg("--pwfile")
+            .arg(server.at("password"))
+            .arg("-D")
+            .arg(&data));
+        let port = server.port;
+        let folder = server.folder().display().to_string();
+        let conf = format!(
+            "listen_addresses = '127.0.0.1'\nport = {port}\nunix_socket_directories = '{folder}'\nfsync = off\nlogging_collector = on\nlog_connections = on\n{settings}\n"
+        );
+        let mut file = std::fs::OpenOptions::new().append(true).open(data.join("postgresql.conf")).unwrap();
+        std::io::Write::write_all(&mut file, conf.as_bytes()).unwrap();
+        server.spawn(as_nobody(program("postgres")).arg("-D").arg(&data));
+        let this = Self { server };
+        until("PostgreSQL answers", || this.try_client("postgres", "super", "postgres").is_ok());
+        this
+    }
+
+    pub fn try_client(&self, role: &str, password: &str, database: &str) -> Result<postgres::Client, postgres::Error> {
+        postgres::Config::new().host("127.0.0.1").port(self.server.port).user(role).password(password).dbname(database).connect(postgres::NoTls)
+    }
+
+    pub fn sql(&self, database: &str, commands: &str) {
+        self.try_client("postgres", "super", database).unwrap().batch_execute(commands).unwrap();
+    }
+
+    pub fn value(&self, database: &str, query: &str) -> String {
+        self.try_client("postgres", "super", database).unwrap().query_one(query, &[]).unwrap().get(0)
+    }
+
+    /// All roles and rights, as they would be dumped.
+    pub fn dump(&self) -> String {
+        let dump = |program_name: &str, more: &[&str]| {
+            let text = run(Command::new(program(program_name))
+                .env("PGPASSWORD", "super")
+                .args(["-h", "127.0.0.1", "-U", "postgres", "-p", &self.server.port.to_string()])
+                .args(more));
+            // A dump of today's PostgreSQL has a key of its own each time.
+            text.lines().filter(|line| !line.starts_with("\\restrict") && !line.starts_with("\\unrestrict")).collect::<Vec<_>>().join("\n")
+        };
+        dump("pg_dumpall", &["-g"]) + &dump("pg_dump", &["-s", "hr"])
+    }
+
+    pub fn hba(&self) -> PathBuf {
+        self.server.at("data/pg_hba.conf")
+    }
+
+    pub fn reach(&self, more: &str) -> Reach {
+        let address = format!("127.0.0.1:{}", self.server.port);
+        let target = target("db", TargetKind::Postgres, &format!("address = \"{address}\"\naccount = \"postgres\"\ndatabases = [\"hr\"]\n{more}"));
+        reach(target, Some("super"))
+    }
+}
+
+/// A program of PostgreSQL: of `PGBIN`, or of Debian's newest.
+pub fn program(name: &str) -> PathBuf {
+    if let Some(folder) = std::env::var_os("PGBIN") {
+        return Path::new(&folder).join(name);
+    }
+    let mut versions: Vec<PathBuf> =
+        std::fs::read_dir("/usr/lib/postgresql").map(|list| list.filter_map(|entry| Some(entry.ok()?.path())).collect()).unwrap_or_default();
+    versions.sort();
+    versions.last().map_or_else(|| PathBuf::from(name), |version| version.join("bin").join(name))
+}
+
+/// Reads, decides and applies, as a wave does; gives before and meant.
+pub fn cut(connector: &mut dyn Connector, effect: &strandline_model::containment::Effect) -> (TargetState, TargetState) {
+    let before = connector.read(effect).unwrap();
+    let meant = connector.meant(effect, &before, &mut || [7; 32]).unwrap();
+    connector.apply(effect, &meant).unwrap();
+    assert_eq!(connector.read(effect).unwrap(), meant, "what was meant stands there");
+    (before, meant)
+}
+
+pub fn connector(reach: &Reach, manner: &Manner) -> Box<dyn Connector> {
+    connect(reach, manner).unwrap()
+}
+
+/// The answer and everything that was said, for a failing test.
+#[track_caller]
+pub fn check_answer(verdict: &Verdict, expected: strandline_outbound::contain::Answer, said: &str) {
+    assert_eq!(verdict.answer(), expected, "{verdict:?}");
+    let all: Vec<&String> = verdict.held.iter().chain(&verdict.doors).chain(&verdict.untested).chain(&verdict.remarks).collect();
+    assert!(all.iter().any(|text| text.contains(said)), "nothing says {said:?}: {verdict:?}");
+}
+
+/// Set in the test that runs inside namespaces of its own.
+const INSIDE: &str = "STRANDLINE_TEST_INSIDE";
+
+/// Runs the test of this name again in namespaces of its own (`--net`, `--mount` …), where it touches nothing of this machine;
+/// returns whether this is that run.
+pub fn inside(name: &str, namespaces: &[&str]) -> bool {
+    if std::env::var(INSIDE).is_ok_and(|inside| inside == name) {
+        run(Command::new("ip").args(["link", "set", "lo", "up"]));
+        return true;
+    }
+    let out = Command::new("unshare")
+        .args(namespaces)
+        .args(["--fork", "--kill-child", "--"])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", name, "--include-ignored", "--nocapture", "--test-threads=1"])
+        .env(INSIDE, name)
+        .output()
+        .expect("unshare: apt-get install util-linux");
+    assert!(out.status.success(), "{}\n{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
+    false
+}
+
+/// A server that answers each byte with one, until its client goes.
+pub fn echo() -> std::net::SocketAddr {
+    use std::io::{Read, Write};
+    let listener = std::net::TcpListener::bind("[::]:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            std::thread::spawn(move || {
+                let mut byte = [0];
+                while stream.read_exact(&mut byte).is_ok() && stream.write_all(&byte).is_ok() {}
+            });
+        }
+    });
+    std::net::SocketAddr::from(([127, 0, 0, 1], port))
+}
+
+/// A connection to there from one of our addresses.
+pub fn from(address: &str, to: std::net::SocketAddr) -> std::io::Result<std::net::TcpStream> {
+    let address: std::net::IpAddr = address.parse().unwrap();
+    let to = if address.is_ipv4() { to } else { std::net::SocketAddr::from((std::net::Ipv6Addr::LOCALHOST, to.port())) };
+    let socket = socket2::Socket::new(socket2::Domain::for_address(to), socket2::Type::STREAM, None)?;
+    socket.bind(&std::net::SocketAddr::new(address, 0).into())?;
+    socket.connect_timeout(&to.into(), Duration::from_millis(800))?;
+    socket.set_read_timeout(Some(Duration::from_millis(800)))?;
+    Ok(socket.into())
+}
+
+/// Whether a connection still answers.
+pub fn answers(stream: &mut std::net::TcpStream) -> bool {
+    use std::io::{Read, Write};
+    stream.write_all(b"x").is_ok() && stream.read_exact(&mut [0]).is_ok()
+}
+
+/// nginx with our files included, a small page and a slow download.
+pub struct Nginx {
+    pub server: Server,
+}
+
+impl Nginx {
+    pub fn start() -> Self {
+        let mut server = Server::new();
+        let at = server.folder().display().to_string();
+        for name in ["www", "cut"] {
+            std::fs::create_dir(server.at(name)).unwrap();
+        }
+        for name in ["addresses", "sessions", "routes"] {
+            std::fs::write(server.at(&format!("cut/{name}")), "").unwrap();
+        }
+        std::fs::write(server.at("www/page"), "hi").unwrap();
+        std::fs::write(server.at("www/big"), vec![b'x'; 3_000_000]).unwrap();
+        let port = server.port;
+        std::fs::write(
+            server.at("conf"),
+            format!(
+                "pid {at}/pid;\nerror_log {at}/errors notice;\nuser nobody nogroup;\nworker_processes 1;\nevents {{}}\nhttp {{\n access_log {at}/access;\n\
+                 geo $remote_addr $strandline_address {{ default 0; include {at}/cut/addresses; }}\n map $cookie_sid $strandline_session {{ default 0; include {at}/cut/sessions; }}\n\
+                 map \"$request_method $uri\" $strandline_route {{ default 0; include {at}/cut/routes; }}\n server {{\n listen 127.0.0.1:{port};\n root {at}/www;\n\
+                 if ($strandline_address) {{ return 403; }}\n if ($strandline_session) {{ return 403; }}\n if ($strandline_route) {{ return 403; }}\n\
+                 location /big {{ limit_rate 200k; }}\n location /staff/ {{ return 200; }}\n }}\n}}\n"
+            ),
+        )
+        .unwrap();
+        server.spawn(Command::new("nginx").arg("-c").arg(server.at("conf")).args(["-g", "daemon off;"]));
+        server.wait_for_port();
+        Self { server }
+    }
+
+    pub fn reach(&self) -> Reach {
+        let at = self.server.folder().display();
+        let rest = format!("folder = \"{at}/cut\"\nconfig = \"{at}/conf\"\ncookie = \"sid\"\nprobe = \"http://127.0.0.1:{}/page\"", self.server.port);
+        reach(target("edge", TargetKind::Web, &rest), None)
+    }
+
+    pub fn edge(&self) -> Box<dyn Connector> {
+        connector(&self.reach(), &manner())
+    }
+
+    pub fn to(&self) -> std::net::SocketAddr {
+        std::net::SocketAddr::from(([127, 0, 0, 1], self.server.port))
+    }
+
+    pub fn get(&self, address: &str, path: &str, cookie: &str) -> u16 {
+        let mut stream = from(address, self.to()).unwrap();
+        status(&mut stream, path, cookie)
+    }
+
+    pub fn files(&self) -> Vec<Vec<u8>> {
+        ["cut/addresses", "cut/sessions", "cut/routes", "conf"].iter().map(|name| std::fs::read(self.server.at(name)).unwrap()).collect()
+    }
+
+    pub fn old_workers(&self) -> usize {
+        let master = std::fs::read_to_string(self.server.at("pid")).unwrap();
+        run(Command::new("ps").args(["-o", "args=", "--ppid", master.trim()])).matches("shutting down").count()
+    }
+}
+
+pub fn status(stream: &mut std::net::TcpStream, path: &str, cookie: &str) -> u16 {
+    use std::io::{Read, Write};
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nCookie: sid={cookie}\r\n\r\n").unwrap();
+    let mut head = [0; 12];
+    stream.read_exact(&mut head).unwrap();
+    String::from_utf8_lossy(&head)[9..].parse().unwrap()
+}
+
+/// Redis with sessions of two accounts.
+pub struct Redis {
+    pub server: Server,
+}
+
+impl Redis {
+    pub fn start() -> Self {
+        let mut server = Server::new();
+        let (port, folder) = (server.port.to_string(), server.folder().display().to_string());
+        server.give_away();
+        server.spawn(as_nobody("redis-server").args(["--port", &port, "--save", "", "--bind", "127.0.0.1", "--dir", &folder, "--requirepass", "r"]));
+        server.wait_for_port();
+        let this = Self { server };
+        for number in 0..50 {
+            this.cli(&["SETEX", &format!("sess:{number:04}aaaabbbb"), "3600", &format!("{{\"user\":\"u{}\"}}", number % 7)]);
+        }
+        this
+    }
+
+    pub fn cli(&self, words: &[&str]) -> String {
+        run(Command::new("redis-cli").args(["-p", &self.server.port.to_string(), "-a", "r", "--no-auth-warning"]).args(words)).trim().to_owned()
+    }
+
+    pub fn reach(&self) -> Reach {
+        let rest = format!("address = \"127.0.0.1:{}\"\nsessions = \"sess:\"", self.server.port);
+        reach(target("store", TargetKind::Sessions, &rest), Some("r"))
+    }
+
+    pub fn store(&self) -> Box<dyn Connector> {
+        connector(&self.reach(), &manner())
+    }
+}
+
+/// MariaDB with twins of a name, and a user with rights at each level; everybody's password is `a`.
+pub struct MariaDb {
+    pub server: Server,
+}
+
+impl MariaDb {
+    pub fn start() -> Self {
+        let mut server = Server::new();
+        server.give_away();
+        let at = |name: &str| server.at(name).display().to_string();
+        let as_user: &[&str] = if is_root() { &["--user=nobody"] } else { &[] };
+        run(Command::new("mariadb-install-db")
+            .args(["--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db"])
+            .arg(format!("--datadir={}", at("data")))
+            .args(as_user));
+        let mut command = Command::new("mariadbd");
+        command
+            .args(["--no-defaults", "--bind-address=127.0.0.1", "--skip-name-resolve", "--skip-log-bin", "--innodb-flush-log-at-trx-commit=0"])
+            .args([
+                format!("--datadir={}", at("data")),
+                format!("--socket={}", at("socket")),
+                format!("--port={}", server.port),
+                format!("--log-error={}", at("errors")),
+            ])
+            .args(as_user);
+        server.spawn(&mut command);
+        let this = Self { server };
+        until("MariaDB answers", || this.try_sql("SELECT 1").is_ok());
+        this.sql(
+            "CREATE DATABASE hr; CREATE TABLE hr.staff(id int PRIMARY KEY); INSERT INTO hr.staff VALUES (1), (2); \
+             CREATE USER tbl@'%' IDENTIFIED BY 'a'; CREATE USER tbl@localhost IDENTIFIED BY 'a'; CREATE USER tbl@'10.%' IDENTIFIED BY 'a'; \
+             CREATE USER db@'%' IDENTIFIED BY 'a'; CREATE USER glob@'%' IDENTIFIED BY 'a'; CREATE USER root2@'%' IDENTIFIED BY 'r'; GRANT ALL ON *.* TO root2@'%' WITH GRANT OPTION; \
+             GRANT SELECT ON hr.staff TO tbl@'%'; GRANT SELECT ON hr.* TO tbl@localhost; GRANT SELECT, INSERT ON hr.* TO db@'%' WITH GRANT OPTION; GRANT SELECT ON *.* TO glob@'%'",
+        );
+        this
+    }
+
+    fn try_sql(&self, commands: &str) -> Result<String, String> {
+        let socket = format!("--socket={}", self.server.at("socket").display());
+        let out = Command::new("mariadb").args(["--no-defaults", "-uroot", "-N", "-B", &socket, "-e", commands]).output().map_err(|e| e.to_string())?;
+        if out.status.success() { Ok(String::from_utf8_lossy(&out.stdout).into_owned()) } else { Err(String::from_utf8_lossy(&out.stderr).into_owned()) }
+    }
+
+    pub fn sql(&self, commands: &str) -> String {
+        self.try_sql(commands).unwrap()
+    }
+
+    /// All accounts and rights.
+    pub fn dump(&self) -> String {
+        let mut text = String::new();
+        for account in
+            self.sql("SELECT concat(quote(User), '@', quote(Host)) FROM mysql.user WHERE User IN ('tbl', 'db', 'glob', 'root2') ORDER BY User, Host").lines()
+        {
+            text.push_str(&self.sql(&format!("SHOW CREATE USER {account}; SHOW GRANTS FOR {account}")));
+        }
+        text
+    }
+
+    pub fn client(&self, user: &str) -> Result<mysql::Conn, mysql::Error> {
+        mysql::Conn::new(
+            mysql::OptsBuilder::new().ip_or_hostname(Some("127.0.0.1")).tcp_port(self.server.port).user(Some(user)).pass(Some("a")).prefer_socket(false),
+        )
+    }
+
+    pub fn reach(&self) -> Reach {
+        let socket = self.server.at("socket");
+        let mut reach = reach(target("db", TargetKind::Mysql, &format!("address = \"{}\"\naccount = \"root\"", socket.display())), None);
+        // By TCP, where the intruder comes from: a socket's client is another twin.
+        reach.target.address = Some(format!("127.0.0.1:{}", self.server.port));
+        reach.target.account = Some("root2".to_owned());
+        reach.secret = Some(Secret::new("r".to_owned()));
+        reach
+    }
+}

@@ -1,0 +1,135 @@
+//! Who must approve a plan of cuts, and who has.
+
+use serde::Serialize;
+use strandline_case::{Approval, StoredWave};
+use strandline_model::containment::{ActionRow, Effect, Undo};
+use strandline_model::estate::Estate;
+use strandline_outbound::contain::Planned;
+
+use super::{CutError, CutPlan};
+use crate::error::ResponseError;
+use crate::run::Response;
+
+/// An approval counts for so long: what it was given for changes by the hour.
+const GOOD_FOR_MICROS: i64 = 24 * 3600 * 1_000_000;
+
+/// Up to this long a lease lets one person release a cut of a session or an address.
+const SHORT_LEASE_SECONDS: u64 = 24 * 3600;
+
+/// Above so many lawful records in the worst hour, two people release a cut.
+const LAWFUL_AN_HOUR: i64 = 20;
+
+/// Where approval of a plan stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CutApproval {
+    /// SHA-256 of what is to be approved.
+    pub plan_sha256: String,
+    /// Who has approved exactly this, within the last 24 hours.
+    pub approved_by: Vec<String>,
+    /// How many different people must.
+    pub needed: usize,
+    /// Why two must.
+    pub because: Vec<String>,
+    /// Approvals that are too old.
+    pub expired: usize,
+}
+
+impl CutApproval {
+    /// How many have.
+    pub fn have(&self) -> usize {
+        self.approved_by.len()
+    }
+}
+
+impl Response<'_> {
+    pub(super) fn cut_approval(&self, stored: &StoredWave, plan: &CutPlan) -> Result<CutApproval, ResponseError> {
+        let now = (self.settings.now)();
+        let (mut approved_by, mut expired) = (Vec::<String>::new(), 0);
+        for found in self.approvals_that_count()?.into_iter().filter(|found| found.approval.plan_sha256 == stored.wave.plan_sha256) {
+            // A clock that went back does not make an approval good for longer.
+            if now.micros().saturating_sub(found.approval.approved_at.micros()).abs() > GOOD_FOR_MICROS {
+                expired += 1;
+            } else if !approved_by.iter().any(|known| same_name(known) == same_name(&found.approval.approved_by)) {
+                approved_by.push(found.approval.approved_by);
+            }
+        }
+        let rows = self.candidates()?;
+        let because = why_two(&self.estate, plan, &rows);
+        let needed = if because.is_empty() { 1 } else { 2 };
+        Ok(CutApproval { plan_sha256: stored.wave.plan_sha256.clone(), approved_by, needed, because, expired })
+    }
+
+    /// Records that the responder approves exactly this plan. The ledger has it first.
+    ///
+    /// # Errors
+    /// If there is no such plan, the responder has no name or has approved it already, or the case cannot be written.
+    pub fn approve_cut(&mut self, number: Option<u64>, reason: Option<String>) -> Result<CutApproval, ResponseError> {
+        let name = self.settings.responder.split_whitespace().collect::<Vec<_>>().join(" ");
+        if name.is_empty() || same_name(&name) == "responder" {
+            return Err(ResponseError::NoName);
+        }
+        let (stored, plan) = self.stored_plan(number)?;
+        let before = self.cut_approval(&stored, &plan)?;
+        if before.approved_by.iter().any(|known| same_name(known) == same_name(&name)) {
+            return Err(CutError::ApprovedAlready(name).into());
+        }
+        let approval = Approval {
+            plan_sha256: stored.wave.plan_sha256.clone(),
+            letters: plan.actions.len() as u64,
+            approved_by: name,
+            approved_at: (self.settings.now)(),
+            reason,
+        };
+        self.case.record_approval(&approval, env!("CARGO_PKG_VERSION"))?;
+        self.cut_approval(&stored, &plan)
+    }
+}
+
+fn same_name(name: &str) -> String {
+    name.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
+}
+
+/// Why two people must release a plan; nothing where one may.
+fn why_two(estate: &Estate, plan: &CutPlan, rows: &[ActionRow]) -> Vec<String> {
+    let lease = plan.lease_seconds;
+    let mut reasons: Vec<String> = plan.actions.iter().filter_map(|planned| why_two_for(estate, planned, lease)).collect();
+    let costly = |planned: &&Planned| rows.iter().any(|row| row.id == planned.action.id && row.lawful_hour_worst > LAWFUL_AN_HOUR);
+    reasons.extend(
+        plan.actions
+            .iter()
+            .filter(costly)
+            .map(|planned| format!("{} would have refused more than {LAWFUL_AN_HOUR} lawful records in an hour", planned.action.id)),
+    );
+    reasons.dedup();
+    reasons
+}
+
+fn why_two_for(estate: &Estate, planned: &Planned, lease_seconds: Option<u64>) -> Option<String> {
+    if let Undo::Not(reason) = &planned.action.undo {
+        return Some(format!("{} cannot be taken back exactly: {reason}", planned.action.id));
+    }
+    let is_short = lease_seconds.is_some_and(|seconds| seconds <= SHORT_LEASE_SECONDS);
+    let at = &planned.target;
+    match &planned.action.effect {
+        Effect::WebDenySession { .. } | Effect::SessionStoreDelete { .. } => None,
+        Effect::NftablesDrop { address } | Effect::WebDenyAddress { address } => match (address.contains('/'), is_short) {
+            (true, _) => Some(format!("{address} at {at} is a whole network")),
+            (false, true) => None,
+            (false, false) => Some(format!("{address} at {at} is cut off without a lease of at most 24 hours")),
+        },
+        Effect::PgbouncerDisable { database } => Some(format!("database {database} at {at} is shut for everybody")),
+        Effect::WebDenyRoute { path, .. } => Some(format!("{path} at {at} is shut for everybody")),
+        Effect::WebRotateKey { .. } => Some(format!("a new key at {at} signs everybody out")),
+        Effect::Webhook { .. } | Effect::Exec { .. } => Some(format!("what {at} does is not ours to know")),
+        other => {
+            let account = other.account()?;
+            is_shared(estate, account).then(|| format!("{account} is an account of an application or a job, not of one person"))
+        }
+    }
+}
+
+/// Whether an account is an application's, a job's or otherwise many people's.
+fn is_shared(estate: &Estate, account: &str) -> bool {
+    estate.systems.iter().any(|system| system.roles.iter().any(|role| role == account))
+        || estate.trusted.iter().any(|known| known.role.as_deref() == Some(account) || known.account.as_deref() == Some(account))
+}

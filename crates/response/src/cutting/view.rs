@@ -1,0 +1,218 @@
+//! What a terminal or a console is shown of plans of cuts. Secrets of targets are not in it.
+
+use serde::Serialize;
+use strandline_case::StoredWave;
+use strandline_model::containment::{CutStep, Undo};
+use strandline_model::time::Instant;
+use strandline_outbound::contain::{Answer, ContainError, Done, Planned, Stands, Verdict};
+
+use super::{CutApproval, CutPlan, Outcome};
+use crate::error::ResponseError;
+use crate::run::Response;
+
+/// A plan and what it would do.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PlanView {
+    /// Its number.
+    pub plan: u64,
+    /// Where approval stands.
+    pub approval: CutApproval,
+    /// How long the cut is to hold, seconds.
+    pub lease_seconds: Option<u64>,
+    /// Its actions.
+    pub actions: Vec<PlannedView>,
+}
+
+/// One action of a plan.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PlannedView {
+    /// Its place, from 1.
+    pub place: u32,
+    /// Its id.
+    pub id: String,
+    /// The target.
+    pub target: String,
+    /// The effect, as its canonical text.
+    pub effect: String,
+    /// What would change: name, before, meant. Secrets are not shown.
+    pub changes: Vec<(String, String, String)>,
+    /// What evidence the cut destroys, or could not be had.
+    pub lost: Vec<String>,
+    /// What it does not reach.
+    pub cannot_reach: Vec<String>,
+    /// Why it cannot be taken back exactly.
+    pub undo: Option<String>,
+    /// How the target stands now, at a rehearsal.
+    pub now: Option<String>,
+    /// Whether it could be applied now, at a rehearsal.
+    pub is_ready: Option<bool>,
+    /// What is open now, at a rehearsal.
+    pub verdict: Option<Verdict>,
+}
+
+/// A plan and where it is.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct WaveView {
+    /// Its number.
+    pub plan: u64,
+    /// Who made it.
+    pub made_by: String,
+    /// When.
+    pub made_at: Instant,
+    /// Where approval stands.
+    pub approval: CutApproval,
+    /// Its actions.
+    pub actions: Vec<CutView>,
+}
+
+/// One action and where it is.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct CutView {
+    /// Its place, from 1.
+    pub place: u32,
+    /// Its id.
+    pub id: String,
+    /// The target.
+    pub target: String,
+    /// The effect, as its canonical text.
+    pub effect: String,
+    /// Where it is.
+    pub step: CutStep,
+    /// Since when.
+    pub since: Instant,
+    /// What this run did: `done`, `already`, or what the target said.
+    pub outcome: Option<Outdone>,
+    /// What a target said last.
+    pub said: Option<String>,
+    /// The last answer: `effective`, `not_testable`, `not_effective`.
+    pub answer: Option<String>,
+    /// When that was.
+    pub verified_at: Option<Instant>,
+    /// The last verdict.
+    pub verdict: Option<Verdict>,
+    /// Its lease has ended, and nobody has taken it back.
+    pub is_overdue: bool,
+}
+
+/// What a run did about one action.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outdone {
+    /// It was done.
+    Done,
+    /// It stood there already.
+    Already,
+    /// It was not done, and why.
+    Failed(String),
+}
+
+impl WaveView {
+    /// Whether every action that is applied is effective, and none failed or is in doubt.
+    pub fn worst(&self) -> Option<Answer> {
+        let of = |cut: &CutView| match (cut.step, cut.answer.as_deref()) {
+            (CutStep::Undone | CutStep::Planned, _) => None,
+            (CutStep::Applied, Some("effective")) => Some(Answer::Effective),
+            (CutStep::Applied, Some("not_testable") | None) => Some(Answer::NotTestable),
+            _ => Some(Answer::NotEffective),
+        };
+        self.actions.iter().filter_map(of).max()
+    }
+
+    /// Whether something that this run was to do was not done.
+    pub fn has_failed(&self) -> bool {
+        self.actions.iter().any(|cut| matches!(cut.outcome, Some(Outdone::Failed(_))))
+    }
+}
+
+/// An answer as it is stored.
+pub(super) fn word(answer: Answer) -> &'static str {
+    match answer {
+        Answer::Effective => "effective",
+        Answer::NotTestable => "not_testable",
+        Answer::NotEffective => "not_effective",
+    }
+}
+
+/// How a target stands, for people.
+pub(super) fn stand_in_words(stand: &Result<Stands, ContainError>) -> String {
+    match stand {
+        Ok(Stands::Before) => "as the plan found it".to_owned(),
+        Ok(Stands::AsMeant) => "as it is to be already".to_owned(),
+        Ok(Stands::Between) => "half done".to_owned(),
+        Ok(Stands::Elsewhere(differences)) => differences.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
+        Err(error) => error.to_string(),
+    }
+}
+
+fn changes(planned: &Planned) -> Vec<(String, String, String)> {
+    let names = planned.before.0.keys().chain(planned.meant.0.keys().filter(|name| !planned.before.0.contains_key(*name)));
+    names.map(|name| (name.clone(), planned.before.held(name).to_string(), planned.meant.held(name).to_string())).collect()
+}
+
+impl Response<'_> {
+    pub(super) fn view_plan(&self, number: Option<u64>) -> Result<PlanView, ResponseError> {
+        let (stored, plan) = self.stored_plan(number)?;
+        let view = |(place, planned): (u32, &Planned)| PlannedView {
+            place,
+            id: planned.action.id.clone(),
+            target: planned.target.clone(),
+            effect: strandline_model::containment::canonical(&planned.action.effect),
+            changes: changes(planned),
+            lost: planned.lost.clone(),
+            cannot_reach: planned.action.cannot_reach.clone(),
+            undo: match &planned.action.undo {
+                Undo::Exact => None,
+                Undo::Not(reason) => Some(reason.clone()),
+            },
+            now: None,
+            is_ready: None,
+            verdict: None,
+        };
+        Ok(PlanView {
+            plan: stored.number,
+            approval: self.cut_approval(&stored, &plan)?,
+            lease_seconds: plan.lease_seconds,
+            actions: (1..).zip(&plan.actions).map(view).collect(),
+        })
+    }
+
+    pub(super) fn view_wave(&self, stored: &StoredWave, plan: &CutPlan, outcome: &Outcome) -> Result<WaveView, ResponseError> {
+        let now = (self.settings.now)();
+        let lease_micros = plan.lease_seconds.and_then(|seconds| i64::try_from(seconds).ok()).map(|seconds| seconds.saturating_mul(1_000_000));
+        let mut actions = Vec::new();
+        for cut in self.cuts_of(stored.number)? {
+            let Some(planned) = plan.actions.get(cut.place as usize) else { continue };
+            let outdone = outcome.done.get(&(cut.place as usize)).map(|done| match done {
+                Done::Now => Outdone::Done,
+                Done::Already => Outdone::Already,
+                Done::Failed(error) => Outdone::Failed(told(error)),
+            });
+            actions.push(CutView {
+                place: cut.place + 1,
+                id: planned.action.id.clone(),
+                target: planned.target.clone(),
+                effect: strandline_model::containment::canonical(&planned.action.effect),
+                step: cut.step,
+                since: cut.changed_at,
+                outcome: outdone,
+                said: cut.said,
+                answer: cut.answer,
+                verified_at: cut.verified_at,
+                verdict: cut.verdict.as_deref().and_then(|text| serde_json::from_str(text).ok()),
+                is_overdue: cut.step == CutStep::Applied && lease_micros.is_some_and(|lease| now > cut.changed_at.plus_micros(lease)),
+            });
+        }
+        Ok(WaveView { plan: stored.number, made_by: stored.made_by.clone(), made_at: stored.made_at, approval: self.cut_approval(stored, plan)?, actions })
+    }
+}
+
+/// An error with what the system said.
+fn told(error: &ContainError) -> String {
+    let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
+    let mut text = error.to_string();
+    for cause in causes {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+    }
+    text
+}

@@ -51,18 +51,6 @@ pub(crate) fn cascade(action: &Action<'_>, key: &ForeignKey, (child, parent): (&
     })
 }
 
-/// Whether a key may refuse what an action does to the table that it refers to.
-pub(crate) fn refuses(action: &Action<'_>, key: &ForeignKey, parent: &StoredTable, dialect: Dialect) -> bool {
-    match action {
-        Action::Update(update) => {
-            let to = to_columns(key, parent);
-            let assigned = |column: &String| update.assignments.iter().any(|a| assigns(&a.target.to_string(), column, dialect));
-            key.on_update == KeyAction::Refuse && to.iter().any(assigned)
-        }
-        _ => key.on_delete == KeyAction::Refuse,
-    }
-}
-
 /// The columns that a key refers to.
 fn to_columns(key: &ForeignKey, parent: &StoredTable) -> Vec<String> {
     match key.to_columns.is_empty() {

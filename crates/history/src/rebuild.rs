@@ -9,7 +9,7 @@ use sqlparser::ast::{GroupByExpr, Insert, ObjectName, SetExpr, Statement, TableF
 use strandline_model::estate::Table as DescribedTable;
 
 use crate::Dialect;
-use crate::cascade::{Cascade, cascade, full_name, refuses};
+use crate::cascade::{Cascade, cascade, full_name};
 use crate::change::{Action, Change, NO_COLUMNS, actions, moves_values};
 use crate::definition::{Definition, Name, definitions, loads_rows};
 use crate::doubt::{DoubtReason, Open, Population, TableDoubt};
@@ -378,7 +378,7 @@ impl<'r, 't> Roller<'r, 't> {
         let all: BTreeSet<usize> = own.iter().chain(&parents).chain(&children).copied().collect();
         let besides = self.besides(&all, action.event());
         let unsure;
-        let may_have_failed = besides.may_refuse || !write.succeeded && self.may_be_refused(action, &all);
+        let may_have_failed = besides.may_refuse || !write.succeeded;
         let write = if may_have_failed && write.end == End::Committed {
             unsure = Write { end: End::Unsure, ..write.clone() };
             &unsure
@@ -396,16 +396,6 @@ impl<'r, 't> Roller<'r, 't> {
         }
         self.happen_besides(&besides, &all, write, at);
         self.cascade(action, &all, write, at);
-    }
-
-    /// Whether a key of another table may refuse that rows of these go, or get another key.
-    fn may_be_refused(&self, action: &Action<'_>, tables: &BTreeSet<usize>) -> bool {
-        let stored = self.rebuild.stored;
-        let keys = stored.tables.iter().flat_map(|table| &table.foreign_keys);
-        let goes = matches!(action, Action::Delete(_) | Action::Update(_) | Action::Merge(_) | Action::Empty);
-        goes && keys
-            .filter_map(|key| Some((key, stored.table(&key.table).filter(|to| tables.contains(to))?)))
-            .any(|(key, to)| refuses(action, key, &stored.tables[to], stored.dialect))
     }
 
     /// What the keys of other tables do where rows of these go, or get another key.
@@ -797,15 +787,11 @@ mod tests {
     }
 
     #[test]
-    fn a_delete_that_a_key_may_have_refused_is_a_doubt_where_no_log_tells_of_its_end() {
+    fn a_write_of_whose_end_no_log_tells_may_have_failed() {
         for (succeeded, expected) in [(true, &[(2, 2, false)][..]), (false, &[(1, 1, true), (2, 2, false)])] {
-            let mut dump = stored(&State::from([(1, 1), (2, 2)]));
-            let mut child = StoredTable::new("s".into(), "c".into(), vec![Column::new("t".into(), ColumnKind::BigInt, ColumnDefault::Null)]);
-            let (on_delete, on_update) = (KeyAction::Refuse, KeyAction::Refuse);
-            child.foreign_keys.push(ForeignKey { columns: vec![0], table: "s.t".into(), to_columns: vec!["k".into()], on_delete, on_update });
-            dump.add_table(child);
+            let dump = stored(&State::from([(1, 1), (2, 2)]));
             let writes = [Write { tick: 1, succeeded, ..write(10, "DELETE FROM s.t WHERE k = 1", 1) }];
-            let history = Rebuild { stored: &dump, described: &[None, None], writes: &writes, snapshot_time: 0, snapshot_precision: 1 }.run(&mut |_| 0);
+            let history = Rebuild { stored: &dump, described: &[None], writes: &writes, snapshot_time: 0, snapshot_precision: 1 }.run(&mut |_| 0);
             let (mut rows, is_open) = read(&history.tables[0], 20);
             rows.sort_unstable();
             assert_eq!((rows.as_slice(), is_open), (expected, false));

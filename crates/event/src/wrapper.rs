@@ -271,9 +271,10 @@ impl Plan {
         matches!(self.framing, Some(Framing::Wide { .. }))
     }
 
-    /// Whether each record is a row of a table, and nothing lies in it that is known.
-    pub(crate) fn is_table(&self) -> bool {
-        matches!(self.layers.last(), Some(Layer::Table(_)))
+    /// If each record is a row of a table and nothing lies in it that is known: whether a column is named as in logs alone.
+    pub(crate) fn bare_table(&self) -> Option<bool> {
+        let Some(Layer::Table(table)) = self.layers.last() else { return None };
+        Some(table.tells_of_acts())
     }
 
     /// Bytes in front of the first record.

@@ -21,6 +21,11 @@ use crate::world::World;
 /// How many bytes of text a byte of a response can stand for: pages are packed, and names hardly ever so well.
 const PACKED_AT_MOST: f64 = 20.0;
 
+/// Whether a response of so many bytes cannot have held so many bytes of text, packed as they may have been.
+fn is_too_small(response: i64, read: f64) -> bool {
+    read > response.max(0) as f64 * PACKED_AT_MOST
+}
+
 /// Whom a showing is about.
 #[derive(Clone, Debug)]
 pub(crate) enum Whom {
@@ -349,18 +354,26 @@ impl Judge<'_> {
 
     /// How surely the actor got what his page is not known to show.
     fn beside_the_page(&self) -> Cap {
-        if self.response_is_too_small() { (Certainty::Possible, Some(Missing::ResponseTooSmall)) } else { (Certainty::Likely, Some(Missing::PageNotKnown)) }
+        match self.job.response_bytes.zip(self.displayed_bytes()) {
+            Some((response, read)) if is_too_small(response, read) => (Certainty::Possible, Some(Missing::ResponseTooSmall)),
+            Some((response, read)) if response.max(0) as f64 >= read => (Certainty::Likely, Some(Missing::PageNotKnownAnswerFits)),
+            _ => (Certainty::Likely, Some(Missing::PageNotKnown)),
+        }
     }
 
     /// Whether the response cannot have held the texts that were displayed to the application, packed as they may have been.
     fn response_is_too_small(&self) -> bool {
-        let Some(response) = self.job.response_bytes else { return false };
+        self.job.response_bytes.zip(self.displayed_bytes()).is_some_and(|(response, read)| is_too_small(response, read))
+    }
+
+    /// About how many bytes of text were displayed to the application, if any.
+    fn displayed_bytes(&self) -> Option<f64> {
         let bytes = |revealed: &Revealed| {
             let of_row: f64 = self.columns_of(revealed).iter().filter_map(|column| self.world.bytes.get(column)).sum();
             of_row * revealed.subjects.len() as f64
         };
         let read: f64 = self.replayed.revealed.iter().filter(|r| r.displayed).map(bytes).sum();
-        read > response.max(0) as f64 * PACKED_AT_MOST
+        (read > 0.0).then_some(read)
     }
 
     /// Categorised columns, by their tables.

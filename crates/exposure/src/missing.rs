@@ -17,6 +17,7 @@ pub(crate) enum Missing {
     ResponsePartial,
     ResponseTooSmall,
     PageNotKnown,
+    PageNotKnownAnswerFits,
     SentToServer,
     CompletionNotLogged,
     CountNotLogged,
@@ -68,6 +69,9 @@ impl Missing {
             Self::ResponsePartial => "the response delivered only a part, or told the client to use an earlier copy",
             Self::ResponseTooSmall => "the response is far too small to have held all the values that the application read",
             Self::PageNotKnown => "the application read it to answer the actor; whether the page showed it is not logged",
+            Self::PageNotKnownAnswerFits => {
+                "the application read it to answer the actor, and the answer is large enough to have held all that it read; whether the page showed it is not logged"
+            }
             Self::SentToServer => "the rows went into a file or a table at the server; who took them from there is not proved",
             Self::CompletionNotLogged => "the log does not say whether the statement ran to its end",
             Self::CountNotLogged => "the log does not say how many rows were returned",

@@ -246,6 +246,22 @@ fn what_an_application_read_is_proved_and_what_its_page_showed_only_by_a_route()
 }
 
 #[test]
+fn an_answer_that_is_large_enough_is_said_of_what_an_application_read() {
+    let why = |bytes: Option<i64>| {
+        let mut read = access(5, "SELECT name FROM hr.staff WHERE staff_no = 'B'", Some(1));
+        (read.session, read.response_status, read.response_bytes) = (Some("web".into()), Some(200), bytes);
+        read.routes = Some(Vec::new());
+        let kept = Case::of(vec![read]).naive().0;
+        assert_eq!(cells(&kept), "B:name~", "a size proves no content");
+        kept.exposures[0].missing_proof.clone().unwrap_or_default()
+    };
+    assert!(why(Some(900)).contains("large enough to have held all that it read"));
+    for bytes in [None, Some(1)] {
+        assert_eq!(why(bytes), "the application read it to answer the actor; whether the page showed it is not logged");
+    }
+}
+
+#[test]
 fn a_file_without_a_copy_may_have_held_anybody() {
     let mut read = access(5, "SELECT staff_no, name FROM hr.staff WHERE staff_no = 'B'", None);
     (read.kind, read.completion, read.session) = (AccessKind::FileExtract, Completion::Completed, Some("fs1/0x5".into()));

@@ -153,6 +153,8 @@ pub struct ScannedFile {
     pub format: String,
     /// Records.
     pub records: u64,
+    /// Records of which more was understood than a time and a message.
+    pub understood: u64,
     /// Records that could not be read.
     pub refused: u64,
 }
@@ -256,7 +258,7 @@ impl Files<'_> {
             }
         };
         let origin = Arc::new(Origin { artefact: ArtefactId(found.path.clone()), path: found.path.clone(), system: String::new(), number: self.scanned.len() });
-        self.scanned.push(ScannedFile { path: found.path.clone(), format: format.to_owned(), records: 0, refused: 0 });
+        self.scanned.push(ScannedFile { path: found.path.clone(), format: format.to_owned(), records: 0, understood: 0, refused: 0 });
         if format == "evtx" {
             let (watcher, progress) = (&mut *self.watcher, found.progress);
             return feed_evtx(found.input, &origin, feeder, &mut || {
@@ -279,7 +281,7 @@ impl Files<'_> {
         match read_artefact(input, &context, &mut events) {
             Ok(summary) => {
                 if let Some(file) = self.scanned.last_mut() {
-                    (file.format, file.refused) = (summary.format, summary.records_refused);
+                    (file.format, file.refused, file.understood) = (summary.format, summary.records_refused, summary.records_understood);
                 }
                 self.report.records_refused += summary.records_refused;
                 Ok(())
@@ -420,6 +422,9 @@ impl Gathered<'_, '_> {
         for (file, (records, refused)) in files.iter_mut().zip(&self.files) {
             file.records += records;
             file.refused += refused;
+            if file.format == "evtx" {
+                file.understood += records; // its fields have names
+            }
         }
         report.files = files;
         report.not_scanned = of_files.not_scanned;

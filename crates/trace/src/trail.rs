@@ -552,6 +552,10 @@ impl<'a> Work<'a> {
                 }
             } else {
                 entry.1 = entry.1.min(request.from);
+                if request.from < dark.to {
+                    // Around a line that could not be read other lines stand: his own there tell that he was at work.
+                    entry.0 = entry.0.max(dark.from);
+                }
             }
         }
         let mut out = Vec::new();

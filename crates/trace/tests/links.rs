@@ -376,6 +376,31 @@ fn in_a_gap_the_count_goes_on_and_the_rest_stays_open() {
     assert_eq!(of(Strength::Proved).len(), 30);
 }
 
+/// Lines that could not be read were passed over, and whoever the requests in them had read stood in no tier.
+#[test]
+fn what_nothing_explains_beside_a_line_that_cannot_be_read_is_open() {
+    let mut day = Day::default();
+    day.lawful();
+    // His first request is the torn one; those that can be read stand behind it.
+    day.statement(400 * SECOND_MICROS, "pool", "172.16.0.5", "ward_app", "SELECT name FROM patient WHERE id = $1", &["P77"]);
+    for n in 1..3 {
+        day.patient((400 + 5 * n) * SECOND_MICROS, BAD, "nurse1", "stolen", &format!("P{}", 900 + n));
+    }
+    day.coverage.gaps.push(Gap {
+        source: "web".into(),
+        system: "ward".into(),
+        artefact: None,
+        kind: GapKind::Refused,
+        interval: Interval { from: Instant(399 * SECOND_MICROS), to: Instant(406 * SECOND_MICROS) },
+        missing: Some(1),
+        reason: "torn".into(),
+        evidence: vec![],
+    });
+    let (_, accesses) = day.run(&["address=198.51.100.9"]);
+    let of = |strength| accesses.iter().filter(|a| a.strength == strength).map(|a| a.parameters[0].clone().unwrap()).collect::<Vec<_>>();
+    assert_eq!((of(Strength::Open), of(Strength::Proved)), (vec!["P77".to_owned()], vec!["P901".to_owned(), "P902".to_owned()]));
+}
+
 #[test]
 fn without_pins_two_medium_detections_start_a_trail_and_one_does_not() {
     let mut day = Day::default();

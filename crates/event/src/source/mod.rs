@@ -179,7 +179,11 @@ fn share_read(name: &str, head: &[u8], plans: &[Plan]) -> f32 {
         let figures = figures(&context, head, plan)?;
         let count = figures.records_read + figures.records_refused;
         // A table of a database may have a time and a name as well: only a format that knows its columns is sure of it.
-        let weight = if name == "json" && plan.is_table() { MESSAGE_WEIGHT } else { 1.0 };
+        let weight = match plan.bare_table().filter(|_| name == "json") {
+            Some(false) => return None,
+            Some(true) => MESSAGE_WEIGHT,
+            None => 1.0,
+        };
         Some((figures.records_understood as f32 * weight + figures.records_told as f32 * MESSAGE_WEIGHT) / count.max(1) as f32)
     });
     shares.fold(0.0, f32::max)

@@ -177,13 +177,15 @@ impl Web {
     /// Where the second of two whole records begins that lost the line end between them: both fit as servers write them, quotes
     /// escaped, and only one cut gives two such records. A client cannot write such a line where the server escapes quotes.
     fn joined(&self, line: &[u8]) -> Option<usize> {
+        let mut stamps = stamps(line);
+        let (Some(first), Some(second), None) = (stamps.next(), stamps.next(), stamps.next()) else { return None };
         if line.len() > JOINED_BYTES {
             return None;
         }
         let mut spans = Vec::new();
         let mut fits = |part: &[u8]| self.formats.iter().any(|format| format.fit(part, Quotes::Escaped, &mut spans));
         // Behind a quote alone: where a number ends and an address begins, a line does not say.
-        let quotes = memchr::memchr_iter(b'"', line).take(JOINED_QUOTES).map(|at| at + 1).filter(|at| *at < line.len());
+        let quotes = memchr::memchr_iter(b'"', &line[first..second]).take(JOINED_QUOTES).map(|at| first + at + 1);
         let mut cuts = quotes.filter(|at| line[*at] != b' ' && fits(&line[..*at]) && fits(&line[*at..]));
         cuts.next().filter(|_| cuts.next().is_none())
     }
@@ -199,9 +201,9 @@ impl Web {
     }
 }
 
-/// The longest line that is tried as two records, and how many of its quotes.
+/// The longest line that is tried as two records, and at how many of the quotes between their stamps.
 const JOINED_BYTES: usize = 64 << 10;
-const JOINED_QUOTES: usize = 64;
+const JOINED_QUOTES: usize = 16;
 
 /// Whether a line that a container wrote beside its requests is a message of the server, and no request that is torn.
 fn is_told(line: &[u8]) -> bool {
@@ -533,7 +535,12 @@ fn ends_a_request(value: &[u8]) -> bool {
 
 /// `[23/Nov/2026:20:42:10 +0000]` within a field: a second record stands in the line.
 fn holds_a_stamp(value: &[u8]) -> bool {
-    memchr::memchr_iter(b'[', value).any(|at| {
+    stamps(value).next().is_some()
+}
+
+/// Where such stamps begin.
+fn stamps(value: &[u8]) -> impl Iterator<Item = usize> + '_ {
+    memchr::memchr_iter(b'[', value).filter(|at| {
         let shape = b"00/aaa/0000:00:00:00";
         value.get(at + 1..at + 1 + shape.len()).is_some_and(|stamp| {
             stamp.iter().zip(shape).all(|(byte, kind)| match kind {

@@ -40,6 +40,13 @@ impl Table {
         (values(row.trim_end_matches('\r'), self.separator)?.len() == self.names.len()).then_some(())
     }
 
+    /// Whether a column is named for what was asked, done or said: other tables of a database have a time and a name, too.
+    pub(super) fn tells_of_acts(&self) -> bool {
+        const WORDS: [&str; 14] =
+            ["method", "verb", "url", "uri", "path", "request", "statement", "sql", "query", "message", "msg", "event", "action", "operation"];
+        self.names.iter().any(|name| name.to_lowercase().split(|c: char| !c.is_alphanumeric()).any(|word| WORDS.contains(&word)))
+    }
+
     /// A row as an object; `None` if it has another number of values.
     pub(super) fn row(&self, text: &str) -> Option<Inner> {
         let values = values(text, self.separator)?;

@@ -226,6 +226,8 @@ fn rows_of_a_table_with_a_header() {
     let json =
         "time;remote_addr;user;method;uri;status\n2026-11-23T20:42:55Z;192.0.2.7;amy;GET;\"/a;\nb\";200\n2026-11-23T20:42:56Z;192.0.2.7;amy;GET;/c;200\n";
     check("json", "a table", json, &[WEB_READ, WEB_READ]);
+    // A table of people is no log, whatever its columns are called.
+    assert_eq!(recognise(b"id,user,ip,created_at\n1,amy,192.0.2.7,2026-11-23 20:42:55\n").first(), None);
     // A row of another number of values is none.
     let (collected, _) = read("json", &format!("{json}2026-11-23T20:42:57Z;192.0.2.7\n"));
     assert_eq!((collected.events().len(), collected.warnings.len()), (2, 1));

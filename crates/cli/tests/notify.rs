@@ -120,7 +120,7 @@ fn letters_go_when_two_people_have_approved_them_and_once() {
     check(&send, 1, "1 of 2 approvals");
     check(&["notify", name, "approve", "--responder", "B. Lee"], 0, "A. Chan and B. Lee");
     let before = counts(&case);
-    let drafted = fs::read_dir(case.join("letters")).expect("letters").count() as u64;
+    let drafted = letters(&case).len() as u64;
     assert_eq!(before.values().sum::<u64>(), drafted, "the plan has other people than the letters");
     let letters = before["approved"];
     check(&["notify", name, "send", "--dry-run", text(&folder.path().join("eml"))], 0, "nothing was sent");
@@ -281,7 +281,9 @@ fn the_desk_finds_a_person_by_key_or_code_and_tells_our_letters_from_others() {
     let is_code = |word: &&str| word.len() == 19 && word.split('-').all(|group| group.len() == 4);
     let code = letter.split(|c: char| !c.is_ascii_alphanumeric() && c != '-').find(is_code).expect("a code in the letter");
 
-    check(&["person", name, key], 0, "confirmed");
+    let plain = check(&["person", name, key], 0, "confirmed: the intruder saw it").to_lowercase();
+    assert!(!plain.contains("select ") && !plain.contains("      | "), "the desk was shown a statement or a log line");
+    assert!(check(&["person", name, key, "--proof"], 0, "confirmed").to_lowercase().contains("select "));
     let by_code = check(&["person", name, &code.to_lowercase().replace('-', " ")], 0, "confirmed");
     assert!(by_code.starts_with(key));
     let swapped = format!("{}{}{}", &code[1..2], &code[..1], &code[2..]);
@@ -316,7 +318,10 @@ fn the_desk_finds_a_person_by_key_or_code_and_tells_our_letters_from_others() {
     assert!(again != letter && again.contains(code), "a letter that was drafted again lost its code");
     check(&["notify", name, "check", "--code", code], 0, key);
     let mut holding: Vec<PathBuf> = files(&case).into_iter().filter(|path| holds(&fs::read(path).expect("a file of the case"), code.as_bytes())).collect();
-    assert_eq!(holding.pop().expect("the letter").file_name(), Some(format!("{}.txt", line["stem"]).as_ref()));
+    for kind in ["txt", "html"] {
+        let letter = format!("{}.{kind}", line["stem"]);
+        holding.remove(holding.iter().position(|path| path.file_name() == Some(letter.as_ref())).expect("the letter"));
+    }
     assert!(holding.is_empty(), "a file beside the letter has its code");
 }
 
@@ -391,9 +396,8 @@ fn state_of(case: &Path, key: &str) -> String {
     people.iter().find(|person| person["data_subject"] == key).map(|person| person["state"].as_str().expect("a state").to_owned()).expect("the person")
 }
 
-#[test]
-fn held_letters_go_out_by_decisions_and_others_keep_their_approvals() {
-    let folder = TempDir::new().expect("a temporary folder");
+/// A department whose first seven people are not simply to be written to; the folder, and their keys.
+fn made_with_odd_people(folder: &TempDir) -> (PathBuf, [String; 7]) {
     let into = folder.path().join("made");
     check(&["drill", "--only-make", "--people", "200", "--days", "3", "--into", text(&into)], 0, "");
     let estate = into.join("estate.toml");
@@ -413,9 +417,30 @@ fn held_letters_go_out_by_decisions_and_others_keep_their_approvals() {
             &[(status, "retired_on_pension")],
         ],
     );
-    let [dead, child, inmate, unreachable, alone, told, pensioner] = <[String; 7]>::try_from(keys).expect("seven people");
+    (into, <[String; 7]>::try_from(keys).expect("seven people"))
+}
+
+/// Reports that the letter to this mailbox did not arrive.
+fn bounce(folder: &TempDir, name: &str, path: &str) {
+    let report = format!(
+        "To: {path}\nContent-Type: multipart/report; boundary=b\n\n--b\nContent-Type: message/delivery-status\n\nReporting-MTA: dns; x\n\nAction: failed\nStatus: 5.1.1\n\n--b--\n"
+    );
+    let reports = folder.path().join("report.eml");
+    fs::write(&reports, report).expect("a file");
+    check(&["notify", name, "record", "--bounces", text(&reports)], 0, "\"failed\":1");
+    let unclear = folder.path().join("unclear.eml");
+    fs::write(&unclear, format!("From: someone@people.example\nTo: {path}\nSubject: Away\n\nI am away.\n")).expect("a file");
+    check(&["notify", name, "record", "--bounces", text(&unclear)], 0, "to read: unclear.eml (message 1)");
+    assert!(!check(&["notify", name, "record", "--bounces", text(&unclear)], 0, "\"known\":1").contains("to read"), "an unclear report is listed twice");
+    check(&["notify", name, "status"], 0, "to read:");
+}
+
+#[test]
+fn held_letters_go_out_by_decisions_and_others_keep_their_approvals() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let (into, [dead, child, inmate, unreachable, alone, told, pensioner]) = made_with_odd_people(&folder);
     let case = folder.path().join("case");
-    check(&["respond", "--estate", text(&estate), "--evidence", text(&into.join("evidence")), "--case", text(&case)], 0, "");
+    check(&["respond", "--estate", text(&into.join("estate.toml")), "--evidence", text(&into.join("evidence")), "--case", text(&case)], 0, "");
     let name = text(&case);
     let approve = || ["A. Chan", "B. Lee"].map(|by| check(&["notify", name, "approve", "--responder", by], 0, "letters, approved by"));
     for key in [&dead, &child, &inmate, &unreachable, &alone, &told] {
@@ -453,12 +478,9 @@ fn held_letters_go_out_by_decisions_and_others_keep_their_approvals() {
     assert!(matches!(sent.status.code(), Some(0 | 3)), "{}", String::from_utf8_lossy(&sent.stderr));
     assert!(taken.lock().expect("no panic").iter().any(|(_, to)| to == "kin@people.example"), "the next of kin got no letter");
     let path = taken.lock().expect("no panic").iter().find(|(_, to)| to == "kin@people.example").map(|(path, _)| path.clone()).expect("a return path");
-    let report = format!(
-        "To: {path}\nContent-Type: multipart/report; boundary=b\n\n--b\nContent-Type: message/delivery-status\n\nReporting-MTA: dns; x\n\nAction: failed\nStatus: 5.1.1\n\n--b--\n"
-    );
-    let reports = folder.path().join("report.eml");
-    fs::write(&reports, report).expect("a file");
-    check(&["notify", name, "record", "--bounces", text(&reports)], 0, "\"failed\":1");
+    bounce(&folder, name, &path);
+    check(&["notify", name, "record", "--read", &dead], 0, "read: 1");
+    check(&["notify", name, "record", "--read", &dead], 1, "no unclear report waits");
     check(
         &["notify", name, "readdress", &dead, "--why", "x", "--as", "next-of-kin", "--name", "Kin Person", "--email", "other@people.example"],
         0,

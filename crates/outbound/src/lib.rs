@@ -27,7 +27,7 @@ pub use dkim::{DkimError, DkimKey};
 pub use dry_run::{DryRunError, write_eml};
 pub use letter::{Attachment, ComposeError, ComposedMail, OutgoingLetter, SenderIdentity, compose, is_address};
 pub use mail_log::find_accepted;
-pub use mailbox::{MailboxError, read_messages};
+pub use mailbox::{MailboxError, Source, read_messages};
 pub use outbox::{Outbox, Outcome, SendResult};
 pub use post::{BatchFiles, LetterAddress, PostError, PrintedBatch, PrintedLetter, Printer, write_batch};
 pub use press::{Paper, Press, PressError, PressSettings, Print};

@@ -1,16 +1,18 @@
-//! Messages out of a Maildir, an mbox file, a folder of `.eml` files or one such file, one at a time and each with a limit.
+//! Messages out of a Maildir, an mbox file, a folder of `.eml` files or one such file, or events out of a file of JSON, one at a time and
+//! each with a limit.
 
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use flate2::bufread::MultiGzDecoder;
+use serde_json::Value;
 
 use crate::bounce::REPORT_BYTES_LIMIT;
 
 /// A mailbox that cannot be read.
 #[derive(Debug, thiserror::Error)]
-#[error("{} cannot be read: give a Maildir, an mbox file, a folder of .eml files, or one of them", path.display())]
+#[error("{} cannot be read: give a Maildir, an mbox file, a folder of .eml files, one of them, or a mail service's events as JSON", path.display())]
 pub struct MailboxError {
     /// The file or folder.
     pub path: PathBuf,
@@ -19,12 +21,24 @@ pub struct MailboxError {
     pub source: io::Error,
 }
 
-/// Gives each message to `each`, in the order of file names; no more than the first mebibyte of each. Returns how many there
-/// were. Links are not followed.
+/// Where a message stands.
+#[derive(Clone, Copy, Debug)]
+pub struct Source<'a> {
+    /// The file.
+    pub file: &'a Path,
+    /// Which of its messages, from 1.
+    pub number: u64,
+}
+
+/// What takes messages.
+type Each<'e> = &'e mut dyn FnMut(Source<'_>, &[u8]);
+
+/// Gives each message to `each`, in the order of file names; no more than the first mebibyte of each. A file of JSON gives each of its
+/// objects: events of a mail service. Returns how many there were. Links are not followed.
 ///
 /// # Errors
 /// The file or folder that cannot be read.
-pub fn read_messages(path: &Path, each: &mut dyn FnMut(&[u8])) -> Result<u64, MailboxError> {
+pub fn read_messages(path: &Path, each: Each<'_>) -> Result<u64, MailboxError> {
     let at = |source| MailboxError { path: path.to_owned(), source };
     if !fs::metadata(path).map_err(at)?.is_dir() {
         return read_file(path, each);
@@ -42,17 +56,17 @@ pub fn read_messages(path: &Path, each: &mut dyn FnMut(&[u8])) -> Result<u64, Ma
     files.iter().try_fold(0, |count, file| Ok(count + read_file(file, each)?))
 }
 
-fn read_file(path: &Path, each: &mut dyn FnMut(&[u8])) -> Result<u64, MailboxError> {
+fn read_file(path: &Path, each: Each<'_>) -> Result<u64, MailboxError> {
     let at = |source| MailboxError { path: path.to_owned(), source };
     let mut reader = BufReader::new(File::open(path).map_err(at)?);
     // Dovecot compresses each message, and people the files that they send.
     if reader.fill_buf().map_err(at)?.starts_with(&GZIP) {
-        return read_stream(BufReader::new(MultiGzDecoder::new(reader)), each).map_err(at);
+        return read_stream(path, BufReader::new(MultiGzDecoder::new(reader)), each).map_err(at);
     }
-    read_stream(reader, each).map_err(at)
+    read_stream(path, reader, each).map_err(at)
 }
 
-fn read_stream(mut reader: impl BufRead, each: &mut dyn FnMut(&[u8])) -> io::Result<u64> {
+fn read_stream(file: &Path, mut reader: impl BufRead, each: Each<'_>) -> io::Result<u64> {
     // Programs put a mark or an empty line first.
     let mut first = Vec::new();
     loop {
@@ -65,13 +79,45 @@ fn read_stream(mut reader: impl BufRead, each: &mut dyn FnMut(&[u8])) -> io::Res
         reader.consume(1);
     }
     if reader.fill_buf()?.starts_with(b"From ") {
-        return split_mbox(reader, each);
+        return split_mbox(file, reader, each);
+    }
+    if reader.fill_buf()?.first().is_some_and(|byte| matches!(byte, b'{' | b'[')) {
+        return read_events(file, reader, each);
     }
     let mut message = if first.starts_with(&BOM) { Vec::new() } else { first };
     reader.take(REPORT_BYTES_LIMIT as u64).read_to_end(&mut message)?;
-    each(&message);
+    each(Source { file, number: 1 }, &message);
     Ok(1)
 }
+
+/// The objects of a file of JSON: one behind the other, a line each, or in a list. What is no JSON is a message, whose first word stands
+/// in brackets.
+fn read_events(file: &Path, reader: impl BufRead, each: Each<'_>) -> io::Result<u64> {
+    let mut text = Vec::new();
+    reader.take(EVENTS_BYTES_LIMIT).read_to_end(&mut text)?;
+    let parsed: Result<Vec<Value>, _> = serde_json::Deserializer::from_slice(&text).into_iter().collect();
+    let events: Option<Vec<Value>> = parsed.ok().map(|values| {
+        let lists = values.into_iter().flat_map(|value| if let Value::Array(list) = value { list } else { vec![value] });
+        lists.collect()
+    });
+    match events.filter(|events| events.iter().all(Value::is_object)) {
+        None if text.len() as u64 == EVENTS_BYTES_LIMIT => Err(io::Error::other("events of more than 64 MiB in one file; split it")),
+        None => {
+            each(Source { file, number: 1 }, &text[..text.len().min(REPORT_BYTES_LIMIT)]);
+            Ok(1)
+        }
+        Some(events) => {
+            drop(text);
+            for (at, event) in events.iter().enumerate() {
+                each(Source { file, number: at as u64 + 1 }, event.to_string().as_bytes());
+            }
+            Ok(events.len() as u64)
+        }
+    }
+}
+
+/// So much of a file of events is read: it is held as a whole.
+const EVENTS_BYTES_LIMIT: u64 = 64 << 20;
 
 /// The folders of a mailbox: a Maildir's own and those of its subfolders (`.Bounces`), where filters put reports.
 fn folders(path: &Path) -> io::Result<Vec<PathBuf>> {
@@ -98,7 +144,7 @@ const BOM: [u8; 3] = [0xef, 0xbb, 0xbf];
 const LEAD_LIMIT: usize = 64;
 
 /// An mbox (RFC 4155): a message begins at a line `From ` that follows an empty line. `>From ` loses its mark.
-fn split_mbox(mut reader: impl BufRead, each: &mut dyn FnMut(&[u8])) -> io::Result<u64> {
+fn split_mbox(file: &Path, mut reader: impl BufRead, each: Each<'_>) -> io::Result<u64> {
     let (mut message, mut line, mut count) = (Vec::new(), Vec::new(), 0);
     let (mut after_empty, mut line_begins) = (true, true);
     loop {
@@ -109,7 +155,7 @@ fn split_mbox(mut reader: impl BufRead, each: &mut dyn FnMut(&[u8])) -> io::Resu
         }
         if line_begins && after_empty && line.starts_with(b"From ") {
             if count > 0 {
-                each(&message);
+                each(Source { file, number: count }, &message);
             }
             message.clear();
             count += 1;
@@ -124,7 +170,7 @@ fn split_mbox(mut reader: impl BufRead, each: &mut dyn FnMut(&[u8])) -> io::Resu
         line_begins = line.ends_with(b"\n");
     }
     if count > 0 {
-        each(&message);
+        each(Source { file, number: count }, &message);
     }
     Ok(count)
 }
@@ -135,7 +181,7 @@ mod tests {
 
     fn read(path: &Path) -> Vec<String> {
         let mut messages = Vec::new();
-        let count = read_messages(path, &mut |m| messages.push(String::from_utf8_lossy(m).into_owned())).unwrap();
+        let count = read_messages(path, &mut |_, m| messages.push(String::from_utf8_lossy(m).into_owned())).unwrap();
         assert_eq!(count, messages.len() as u64);
         messages
     }
@@ -153,7 +199,7 @@ mod tests {
         }
         assert_eq!(read(&maildir), ["cur", "new"]);
         assert_eq!(read(&maildir.join("cur")), ["cur"]);
-        assert!(read_messages(&folder.path().join("absent"), &mut |_| ()).is_err());
+        assert!(read_messages(&folder.path().join("absent"), &mut |_, _| ()).is_err());
     }
 
     #[test]
@@ -184,7 +230,7 @@ mod tests {
         fs::write(&bomb, gzip(&"x".repeat(64 << 20))).unwrap();
         assert_eq!(read(&bomb)[0].len(), REPORT_BYTES_LIMIT);
         fs::write(&bomb, [0x1f, 0x8b, 1, 2, 3]).unwrap();
-        assert!(read_messages(&bomb, &mut |_| ()).is_err());
+        assert!(read_messages(&bomb, &mut |_, _| ()).is_err());
     }
 
     #[test]

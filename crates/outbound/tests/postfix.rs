@@ -265,7 +265,7 @@ fn read_reports(postfix: &Postfix, case: &Case) -> BTreeSet<usize> {
     let people: BTreeMap<LetterReference, usize> =
         case.stored_letters().unwrap().into_iter().map(|l| (l.letter.reference, l.letter.data_subject.parse().unwrap())).collect();
     let mut found = BTreeSet::new();
-    let messages = read_messages(&postfix.path("mail/bounces"), &mut |message| {
+    let messages = read_messages(&postfix.path("mail/bounces"), &mut |_, message| {
         let bounce = read_bounce(message, identity().return_path()).unwrap();
         assert_eq!((bounce.kind, bounce.answer.enhanced.as_deref()), (BounceKind::Failed, Some("5.1.1")));
         assert!(found.insert(people[&bounce.reference]), "two reports about one letter");

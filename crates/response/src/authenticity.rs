@@ -102,7 +102,7 @@ impl Response<'_> {
     pub fn check_messages(&self, path: &Path, round: Option<u32>) -> Result<Vec<Authenticity>, ResponseError> {
         let library = Library::open(self, round)?;
         let mut messages = Vec::new();
-        read_messages(path, &mut |bytes| messages.extend(read_received(bytes)))?;
+        read_messages(path, &mut |_, bytes| messages.extend(read_received(bytes)))?;
         messages.iter().map(|message| library.verdict(message)).collect()
     }
 }

@@ -34,7 +34,7 @@ pub use explain::{ExplainedCategory, Explanation, explain};
 pub use hunt::{CorrelationFigures, HuntReport, HuntRequest, NotScanned, RefusedRecord, RuleChoice, RuleHits, ScannedFile, TakeHit, Unlooked, hunt};
 pub use letter_words::LettersDecided;
 pub use matching::{BoxError, Hit};
-pub use person::{DraftedLetter, PersonEvent, PersonFile, RegisterLine, SentLetter};
+pub use person::{DraftedLetter, LookedUpBy, PersonEvent, PersonFile, RegisterLine, SentLetter};
 pub use readiness::{Readiness, check_estate, draft_estate};
 pub use responders::{enrol_responder, remove_responder, responders};
 pub use run::{Names, Outcome, Response, Settings, Tiers, Watcher, respond, time_zone};
@@ -48,8 +48,8 @@ pub mod notice {
     pub use strandline_notice::letter::lint::Finding;
 }
 pub use stage::notify::{
-    AfterFailure, ApprovalState, Attach, BounceTally, HeldLetter, LetterPlan, LetterStatus, LogIs, OutboxError, PersonStatus, PlannedLetter, Reach, Resolved,
-    SendOrder, Settled, SettledLetter, Wave,
+    AfterFailure, ApprovalState, Attach, BounceTally, HeldLetter, LetterPlan, LetterStatus, LogIs, OpenReport, OutboxError, PersonStatus, PlannedLetter, Reach,
+    Resolved, SendOrder, Settled, SettledLetter, Wave,
 };
 pub use stage::print::{Page, PrintFinding, PrintedLetters};
 // What a terminal or a console must name to have letters sent: they do not see `outbound` themselves.

@@ -3,20 +3,33 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use strandline_case::LetterEvent;
+use strandline_case::{Function, LetterEvent, Statement};
 use strandline_model::clearance::{Clearance, Question};
 use strandline_model::code::SupportCode;
 use strandline_model::letter::{Channel, SendingState};
-use strandline_model::register::RegisterEntry;
+use strandline_model::register::{BelongsTo, RegisterEntry};
 use strandline_model::time::{Instant, Interval};
 
 use crate::clearance::{covered, intrusion};
 use crate::error::ResponseError;
 use crate::explain::{ExplainedCategory, Explanation, explain};
 use crate::run::Response;
-use crate::stage::expose::register;
+use crate::stage::expose::{others, register};
 use crate::stage::letters::{Codes, IndexedLetter, file_stem, index};
 use crate::stage::notify::{KeptLetter, kept_letters};
+
+/// The kind of the ledger's statements on look-ups.
+const LOOK_UP: &str = "look_up";
+
+/// How somebody found a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LookedUpBy {
+    /// By the register's key.
+    Key,
+    /// By the code of a letter.
+    Code,
+}
 
 /// Everything on one person.
 #[derive(Clone, Debug, Serialize)]
@@ -113,13 +126,18 @@ impl Response<'_> {
     /// # Errors
     /// If a code is mistyped, nobody of that key or code is in the case, or something cannot be read.
     pub fn person(&self, key_or_code: &str) -> Result<PersonFile, ResponseError> {
-        let (people, _) = register(self)?;
+        let (mut people, _) = register(self)?;
+        people.append(&mut others(self)?.0);
         let letters = self.indexed()?;
         let data_subject = match people.contains_key(key_or_code) || letters.contains_key(key_or_code) {
             true => key_or_code.to_owned(),
             false => self.whose_code(key_or_code)?,
         };
-        let Explanation { categories, clearance, open, .. } = explain(self, &data_subject)?;
+        let belongs_to = people.get(&data_subject).and_then(|entry| entry.belongs_to.as_ref());
+        let Explanation { categories, clearance, open, .. } = match belongs_to {
+            Some(belongs) => self.explain_other(belongs)?,
+            None => explain(self, &data_subject)?,
+        };
         let line = |entry: &RegisterEntry| RegisterLine {
             status: entry.status.clone(),
             language: entry.language.clone(),
@@ -138,6 +156,31 @@ impl Response<'_> {
             categories,
             data_subject,
         })
+    }
+
+    /// Puts into the ledger that somebody looked at what the case holds on a person.
+    ///
+    /// # Errors
+    /// If the case cannot be written.
+    pub fn note_look_up(&mut self, data_subject: &str, by: LookedUpBy) -> Result<(), ResponseError> {
+        let body = serde_json::json!({ "data_subject": data_subject, "by": by }).to_string();
+        let made_at = (self.settings.now)();
+        let statement = Statement { kind: LOOK_UP.to_owned(), body, made_by: self.settings.responder.clone(), made_at };
+        self.case.record_statement(&statement, Function::Respond, env!("CARGO_PKG_VERSION"))?;
+        Ok(())
+    }
+
+    /// What was exposed of somebody whose data stands with a subject's: that subject's exposures, as far as they are of tables about such
+    /// people.
+    fn explain_other(&self, belongs: &BelongsTo) -> Result<Explanation, ResponseError> {
+        let tables: Vec<String> =
+            self.estate.tables.iter().filter(|table| table.about.as_ref() == Some(&belongs.about)).map(|table| format!("{}.", table.name)).collect();
+        let mut explanation = explain(self, &belongs.subject)?;
+        for category in &mut explanation.categories {
+            category.columns.retain(|column| tables.iter().any(|table| column.starts_with(table.as_str())));
+        }
+        explanation.categories.retain(|category| !category.columns.is_empty());
+        Ok(explanation)
     }
 
     /// Whose letter has this code.

@@ -29,6 +29,8 @@ pub const TOLD: &str = "told.json";
 pub const OTHERS: &str = "others.json";
 /// How many people fall under each law of the case, by tier, where the register says so.
 pub const LAWS: &str = "laws.json";
+/// Reports that came back, and which of them a person must read.
+pub const REPORTS: &str = "reports.json";
 /// What was printed, and with what.
 pub const PRINT: &str = "print.json";
 /// The rules that the case was told to use.

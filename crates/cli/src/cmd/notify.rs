@@ -10,8 +10,8 @@ use clap::{Args, Subcommand, ValueEnum};
 use strandline_model::letter::{Channel, SendingState};
 use strandline_response::notice::Finding;
 use strandline_response::{
-    AfterFailure, ApprovalState, Attach, Authenticity, Left, LetterStatus, LogIs, Pace, PersonStatus, PrintedLetters, Reach, Response, SendOrder, SentTally,
-    Wave,
+    AfterFailure, ApprovalState, Attach, Authenticity, Left, LetterStatus, LogIs, OpenReport, Pace, PersonStatus, PrintedLetters, Reach, Response, SendOrder,
+    SentTally, Wave,
 };
 
 use crate::cmd::letter_word::{Word, decided};
@@ -177,6 +177,12 @@ struct Record {
     /// People whose letter on paper came back
     #[arg(long, value_name = "KEY")]
     returned: Vec<String>,
+    /// People whose letter did not arrive, as an unclear report says
+    #[arg(long, value_name = "KEY")]
+    bounced: Vec<String>,
+    /// People whose unclear reports somebody has read, and nothing follows
+    #[arg(long, value_name = "KEY")]
+    read: Vec<String>,
     /// People who answered
     #[arg(long, value_name = "KEY")]
     answered: Vec<String>,
@@ -414,17 +420,46 @@ impl Record {
                 note(what, response.resolve_by_word(&set(keys), state)?.into());
             }
         }
-        for (what, keys, state) in [("returned", &self.returned, SendingState::Returned), ("answered", &self.answered, SendingState::Answered)] {
+        let word = [
+            ("returned", &self.returned, SendingState::Returned),
+            ("bounced", &self.bounced, SendingState::Bounced),
+            ("answered", &self.answered, SendingState::Answered),
+        ];
+        for (what, keys, state) in word {
             if !keys.is_empty() {
                 note(what, response.record_letters(&set(keys), state)?.into());
             }
         }
-        ensure!(!told.is_empty(), "record what? give --bounces, --mail-log, --arrived, --send-again, --returned or --answered");
-        match common.format() {
-            Format::Json => print_json(&told)?,
-            Format::Text => told.iter().for_each(|(what, value)| say!("{what}: {value}")),
+        let read: BTreeSet<String> = [&self.read, &self.bounced, &self.answered, &self.returned, &self.arrived].into_iter().flatten().cloned().collect();
+        let settled = response.settle_reports(&read)?;
+        if !self.read.is_empty() {
+            ensure!(settled > 0, "no unclear report waits for these people; `notify CASE status` lists those that do");
+            note("read", settled.into());
         }
-        Ok(ExitCode::SUCCESS)
+        ensure!(!told.is_empty(), "record what? give --bounces, --mail-log, --arrived, --send-again, --returned, --bounced, --read or --answered");
+        print_recorded(common, told)
+    }
+}
+
+fn print_recorded(common: &Common, mut told: serde_json::Map<String, serde_json::Value>) -> anyhow::Result<ExitCode> {
+    if common.format() == Format::Json {
+        print_json(&told)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let to_read = told.get_mut("bounces").and_then(|tally| tally.as_object_mut()?.remove("to_read"));
+    told.iter().for_each(|(what, value)| say!("{what}: {value}"));
+    let to_read: Vec<OpenReport> = to_read.map(serde_json::from_value).transpose()?.unwrap_or_default();
+    print_reports(&to_read);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Reports that wait for a person, by file and letter.
+fn print_reports(reports: &[OpenReport]) {
+    for report in reports {
+        say!("to read: {} (message {}), about the letter to {}: {}", printable(&report.file), report.number, printable(&report.data_subject), report.why);
+    }
+    if !reports.is_empty() {
+        say!("Settle each: record --bounced KEY, --answered KEY, or --read KEY where nothing follows");
     }
 }
 
@@ -524,6 +559,11 @@ fn print_status(common: &Common, mut status: LetterStatus, only: &[String]) -> a
                 let channel = person.channel.map_or("-", Channel::as_str);
                 say!("{}  {} {channel}  {}", printable(&person.data_subject), person.state, printable(person.answer.as_deref().unwrap_or_default()));
             }
+            for (about, count) in &status.others {
+                let (letters, through) = (thousands(count.letters), thousands(count.through));
+                say!("{about}: {letters} have a letter of their own, {through} people are asked to tell theirs");
+            }
+            print_reports(&status.reports);
         }
     }
     Ok(ExitCode::SUCCESS)

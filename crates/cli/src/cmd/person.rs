@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use strandline_response::{PersonFile, Response};
+use strandline_response::{ExplainedCategory, LookedUpBy, PersonFile, Response};
 
 use crate::cmd::expose::{print_categories, print_clearance, print_questions};
 use crate::cmd::{Common, print_json};
@@ -18,23 +18,35 @@ pub struct Person {
     /// The person's key, or the code of their letter. Name and date of birth identify nobody: they were stolen
     #[arg(value_name = "KEY|CODE")]
     who: String,
+    /// Also the proof: the statements and the original log lines
+    #[arg(long)]
+    proof: bool,
 }
 
 impl Person {
     pub fn run(self, common: &Common) -> anyhow::Result<ExitCode> {
         let settings = common.settings(&self.case);
         let mut screen = Screen::new(common.format());
-        let person = Response::look(&settings, &mut screen)?.person(&self.who)?;
+        let mut person = Response::look(&settings, &mut screen)?.person(&self.who)?;
+        let by = if self.who == person.data_subject { LookedUpBy::Key } else { LookedUpBy::Code };
+        // Letters can be going out meanwhile, and the caller waits.
+        let noted = Response::resume(&settings, &mut screen).and_then(|mut response| response.note_look_up(&person.data_subject, by));
         drop(screen);
+        if !self.proof {
+            person.categories.iter_mut().for_each(|category| category.accesses.clear());
+        }
         match common.format() {
             Format::Json => print_json(&person)?,
-            Format::Text => print(&person),
+            Format::Text => print(&person, self.proof),
+        }
+        if let Err(error) = noted {
+            eprintln!("This look-up is not in the ledger: {error}");
         }
         Ok(ExitCode::SUCCESS)
     }
 }
 
-fn print(person: &PersonFile) {
+fn print(person: &PersonFile, proof: bool) {
     say!("{}", printable(&person.data_subject));
     match &person.register {
         None => say!("  not in the register: nobody is known to write to"),
@@ -60,8 +72,20 @@ fn print(person: &PersonFile) {
             say!("\nIn no tier, and not cleared: do not say \"not reached\".");
             print_questions(&person.open);
         }
-        (categories, _) => print_categories(categories),
+        (categories, _) if proof => print_categories(categories),
+        (categories, _) => categories.iter().for_each(print_plainly),
     }
+}
+
+/// One category in the words of a call desk.
+fn print_plainly(category: &ExplainedCategory) {
+    let says = match (category.certainty, category.basis) {
+        ("confirmed", "inferred") => "the intruder searched by it, and the result gave it away",
+        ("confirmed", _) => "the intruder saw it; the records prove it",
+        ("likely", _) => "the intruder asked for it; one proof that it arrived is missing: treat it as seen",
+        _ => "the intruder had a way to it; the records do not show whether it was opened",
+    };
+    say!("\n{} — {}: {says}", printable(&category.category.replace('_', " ")), category.certainty);
 }
 
 fn print_letters(person: &PersonFile) {

@@ -6,6 +6,7 @@ mod approved;
 mod kept;
 mod outbox;
 mod plan;
+mod reports;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -18,8 +19,7 @@ use strandline_model::register::RegisterEntry;
 use strandline_model::time::Instant;
 use strandline_notice::letter::lint::Finding;
 use strandline_outbound::{
-    BounceKind, DkimKey, LetterAddress, OutgoingLetter, Pace, ReturnPath, SendPlan, SenderIdentity, Server, Tally, compose, find_accepted, is_mail,
-    read_bounce, read_messages, send, write_batch, write_eml,
+    DkimKey, LetterAddress, OutgoingLetter, Pace, ReturnPath, SendPlan, SenderIdentity, Server, Tally, compose, find_accepted, send, write_batch, write_eml,
 };
 
 pub(crate) use kept::{KeptLetter, kept_letters, sent_told};
@@ -27,12 +27,14 @@ pub use outbox::{Attach, OutboxError, by_person};
 pub(crate) use outbox::{load_text, step};
 pub(crate) use plan::hexadecimal;
 pub use plan::{HeldLetter, LetterPlan, PlannedLetter, Settled, SettledLetter};
+pub use reports::{BounceTally, OpenReport};
 
 use self::outbox::{CaseOutbox, load, reader_name};
 use crate::error::ResponseError;
 use crate::run::Response;
-use crate::stage::letters;
+use crate::stage::letters::{self, OthersCount};
 use crate::stage::print::{self, BatchPrinter, Page};
+use crate::store;
 
 /// From this many letters on, two people approve, where the estate says nothing.
 const SECOND_APPROVER_FROM: u64 = 50;
@@ -145,27 +147,10 @@ pub struct LetterStatus {
     pub counts: BTreeMap<String, u64>,
     /// Everybody.
     pub people: Vec<PersonStatus>,
-}
-
-/// What a mailbox of reports said.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct BounceTally {
-    /// Messages read.
-    pub messages: u64,
-    /// Letters that did not arrive.
-    pub failed: u64,
-    /// Reports of a delay.
-    pub delayed: u64,
-    /// Reports of arrival.
-    pub delivered: u64,
-    /// Messages about a letter of ours that a person must read.
-    pub unclear: u64,
-    /// Messages that name no letter of this case.
-    pub foreign: u64,
-    /// Files that are no mail.
-    pub not_mail: u64,
-    /// Reports that were known already.
-    pub known: u64,
+    /// Reports that wait for a person.
+    pub reports: Vec<OpenReport>,
+    /// Other people in the same records, by what they are.
+    pub others: BTreeMap<String, OthersCount>,
 }
 
 /// What became of uncertain letters.
@@ -367,46 +352,6 @@ impl Response<'_> {
         Ok(steps.len() as u64)
     }
 
-    /// Reads reports of undelivered letters.
-    ///
-    /// # Errors
-    /// If the mailbox cannot be read or the case cannot be written.
-    pub fn read_bounces(&mut self, mailbox: &Path, return_path: &ReturnPath) -> Result<BounceTally, ResponseError> {
-        let now = (self.settings.now)();
-        let (mut tally, mut reports) = (BounceTally::default(), Vec::new());
-        tally.messages = read_messages(mailbox, &mut |message| match read_bounce(message, return_path) {
-            Some(bounce) => reports.push(bounce),
-            None if is_mail(message) => tally.foreign += 1,
-            None => tally.not_mail += 1,
-        })?;
-        if tally.messages == tally.not_mail {
-            return Err(ResponseError::NoMessages(mailbox.to_owned()));
-        }
-        let mut sending = self.case.sending()?;
-        sending.settle(now)?;
-        let mut steps = BTreeMap::new();
-        for bounce in reports {
-            let Some(stored) = sending.find(&bounce.reference, Channel::Email)? else {
-                tally.foreign += 1;
-                continue;
-            };
-            match bounce.kind {
-                BounceKind::Delayed => tally.delayed += 1,
-                BounceKind::Delivered => tally.delivered += 1,
-                BounceKind::Unclear => tally.unclear += 1,
-                BounceKind::Failed if matches!(stored.state, SendingState::Accepted | SendingState::Uncertain) && !steps.contains_key(&bounce.reference) => {
-                    tally.failed += 1;
-                    steps.insert(bounce.reference.clone(), step(&bounce.reference, SendingState::Bounced, now, None, Some(bounce.answer.to_string())));
-                }
-                BounceKind::Failed => tally.known += 1,
-            }
-        }
-        sending.commit(&steps.into_values().collect::<Vec<_>>())?;
-        drop(sending);
-        self.enter("bounces", BTreeMap::new(), BTreeMap::new())?;
-        Ok(tally)
-    }
-
     /// Looks for uncertain letters in the mail server's own log.
     ///
     /// # Errors
@@ -459,7 +404,7 @@ impl Response<'_> {
         Ok(steps.len() as u64)
     }
 
-    /// Records that letters came back, or were answered. Returns how many letters that was.
+    /// Records that letters came back, did not arrive, or were answered. Returns how many letters that was.
     ///
     /// # Errors
     /// If a person has no letter that this can be said of, or the case cannot be written.
@@ -470,6 +415,7 @@ impl Response<'_> {
         for key in keys {
             let possible = |stored: &&StoredLetter| match state {
                 SendingState::Returned => stored.state == SendingState::HandedOver,
+                SendingState::Bounced => matches!(stored.state, SendingState::Accepted | SendingState::Uncertain),
                 _ => !matches!(stored.state, SendingState::Queued | SendingState::Deferred | SendingState::InFlight | SendingState::Refused),
             };
             let stored = letters.get(key).and_then(|l| l.iter().rev().find(possible)).ok_or_else(|| ResponseError::NoLetter(key.clone()))?;
@@ -516,7 +462,8 @@ impl Response<'_> {
         for person in &people {
             *counts.entry(person.state.clone()).or_insert(0) += 1;
         }
-        Ok(LetterStatus { round, approval, counts, people })
+        let (reports, others) = (self.open_reports()?, store::read_json(&self.case, store::OTHERS)?.unwrap_or_default());
+        Ok(LetterStatus { round, approval, counts, people, reports, others })
     }
 
     /// Letters that a server refused for what it holds against the sender, until the run stopped, say nothing of their readers: nobody

@@ -1,12 +1,16 @@
-//! Reports of mail that did not arrive: RFC 3464 in a multipart/report (RFC 6522), and what else comes to a return path.
+//! Reports of mail that did not arrive: RFC 3464 and RFC 6533 in a multipart/report (RFC 6522), a mail system's own words, events of a
+//! mail service; and what else comes to a return path.
 //!
 //! The person is found by the address that the report came to, or by the Message-ID of the letter that it returns; never by
 //! an address in the report's words, which anybody can write.
 
-use mail_parser::{HeaderValue, Message, MessageParser, MimeHeaders, PartType};
+mod events;
+mod prose;
+mod status;
+
+use mail_parser::{HeaderValue, Message, MessageParser, MessagePart, MimeHeaders, PartType};
 use strandline_model::letter::LetterReference;
 
-use crate::plain::without_addresses;
 use crate::return_path::ReturnPath;
 use crate::smtp::Answer;
 
@@ -15,6 +19,9 @@ pub(crate) const REPORT_BYTES_LIMIT: usize = 1 << 20;
 
 /// Longest piece of text that is searched for fields.
 const FIELDS_BYTES_LIMIT: usize = 1 << 16;
+
+/// How many messages within messages are looked into: a report that somebody forwarded, and forwarded again.
+const FORWARDED_LIMIT: usize = 3;
 
 /// What a report says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,20 +47,49 @@ pub struct Bounce {
     pub answer: Answer,
 }
 
-/// Reads one message that came to the return path. `None` if it names no letter of ours.
+/// Reads one message that came to the return path, or one event of a mail service. `None` if it names no letter of ours.
 pub fn read_bounce(message: &[u8], return_path: &ReturnPath) -> Option<Bounce> {
     let message = &message[..message.len().min(REPORT_BYTES_LIMIT)];
+    if let Some(bounce) = events::read_event(message, return_path) {
+        return Some(bounce);
+    }
     let parsed = MessageParser::default().parse(message)?;
-    let reference = find_reference(&parsed, return_path)?;
-    let report = parsed.parts.iter().find(|part| part.is_content_type("message", "delivery-status")).and_then(|part| text_of(&part.body));
-    let (kind, answer) =
-        report.and_then(|text| read_report(&text)).unwrap_or_else(|| (BounceKind::Unclear, Answer::own("not a report that is understood: read it")));
+    let reference = find_reference(&parsed, return_path, FORWARDED_LIMIT)?;
+    let (kind, answer) = judge(&parsed, FORWARDED_LIMIT).unwrap_or_else(|| (BounceKind::Unclear, Answer::own(why_unclear(&parsed))));
     Some(Bounce { reference, kind, answer })
+}
+
+/// What a report says: its own delivery status, its words, or those of a report that it forwards.
+fn judge(message: &Message<'_>, depth: usize) -> Option<(BounceKind, Answer)> {
+    let statuses = message.parts.iter().filter(|part| part.content_type().is_some_and(|t| t.c_type.eq_ignore_ascii_case("message")));
+    let statuses = statuses.filter(|part| part.content_type().and_then(|t| t.subtype()).is_some_and(status::is_status));
+    let mut told: Vec<(BounceKind, Answer)> = statuses.filter_map(|part| status::read_report(&text_of(&part.body)?)).collect();
+    told.sort_by_key(|(kind, _)| *kind);
+    told.into_iter().next().or_else(|| prose::read_prose(message, &words_of(message)?)).or_else(|| {
+        let inner = depth.checked_sub(1)?;
+        message.parts.iter().find_map(|part| if let PartType::Message(within) = &part.body { judge(within, inner) } else { None })
+    })
+}
+
+/// The words of a message: its first part that is plain text.
+fn words_of(message: &Message<'_>) -> Option<String> {
+    message.parts.iter().find(|part| matches!(part.body, PartType::Text(_))).and_then(|part| text_of(&part.body))
+}
+
+fn why_unclear(message: &Message<'_>) -> &'static str {
+    let automatic = message.header("Auto-Submitted").and_then(HeaderValue::as_text).is_some_and(|word| word.trim_start().starts_with("auto-replied"));
+    match automatic || message.header("X-Autoreply").is_some() {
+        true => "an automatic answer such as an absence note: read it",
+        false => "not a report that is understood: read it",
+    }
 }
 
 /// Whether this is a message at all: whatever a mail system delivers names its sender, its way or itself.
 pub fn is_mail(message: &[u8]) -> bool {
     let message = &message[..message.len().min(REPORT_BYTES_LIMIT)];
+    if events::is_event(message) {
+        return true;
+    }
     let names = ["from", "to", "received", "return-path", "message-id", "delivered-to", "subject", "date"];
     MessageParser::default()
         .parse(message)
@@ -61,7 +97,7 @@ pub fn is_mail(message: &[u8]) -> bool {
 }
 
 /// The letter: by the recipients that the report was delivered to, then by the letter that it returns.
-fn find_reference(message: &Message<'_>, return_path: &ReturnPath) -> Option<LetterReference> {
+fn find_reference(message: &Message<'_>, return_path: &ReturnPath, depth: usize) -> Option<LetterReference> {
     let own = ["Delivered-To", "X-Original-To", "Envelope-To", "X-Envelope-To", "To"];
     let texts = own.iter().flat_map(|name| message.headers().iter().filter(move |h| h.name().eq_ignore_ascii_case(name)));
     let raw = message.raw_message();
@@ -71,11 +107,25 @@ fn find_reference(message: &Message<'_>, return_path: &ReturnPath) -> Option<Let
             return Some(found);
         }
     }
-    message.parts.iter().skip(1).find_map(|part| match &part.body {
-        PartType::Message(returned) => returned.message_id().and_then(reference_of_id).or_else(|| sender_of(returned, return_path)),
-        body if part.is_content_type("text", "rfc822-headers") => text_of(body).and_then(|text| find_in_headers(&text, return_path)),
+    let in_words = || find_in_headers(prose::returned(&words_of(message)?)?, return_path);
+    message.parts.iter().skip(1).find_map(|part| in_part(part, return_path, depth)).or_else(in_words)
+}
+
+/// The letter that a part returns, or that a report within it is about.
+fn in_part(part: &MessagePart<'_>, return_path: &ReturnPath, depth: usize) -> Option<LetterReference> {
+    match &part.body {
+        PartType::Message(returned) => {
+            let own = returned.message_id().and_then(reference_of_id).or_else(|| sender_of(returned, return_path));
+            own.or_else(|| find_reference(returned, return_path, depth.checked_sub(1)?))
+        }
+        body if returns_headers(part) => text_of(body).and_then(|text| find_in_headers(&text, return_path)),
         _ => None,
-    })
+    }
+}
+
+/// Whether a part holds a letter, or its head, as text.
+fn returns_headers(part: &MessagePart<'_>) -> bool {
+    part.is_content_type("text", "rfc822-headers") || ["rfc822", "global", "global-headers"].iter().any(|name| part.is_content_type("message", name))
 }
 
 /// The return path that a mail system wrote into the returned letter.
@@ -88,7 +138,7 @@ fn sender_of(returned: &Message<'_>, return_path: &ReturnPath) -> Option<LetterR
 
 fn find_in_headers(headers: &str, return_path: &ReturnPath) -> Option<LetterReference> {
     let value = |line: &str, name: &str| line.get(..name.len()).filter(|start| start.eq_ignore_ascii_case(name)).map(|_| line[name.len()..].to_owned());
-    headers.lines().find_map(|line| {
+    headers.lines().take_while(|line| !line.trim().is_empty()).find_map(|line| {
         value(line, "message-id:")
             .and_then(|id| words(&id).find_map(reference_of_id))
             .or_else(|| value(line, "return-path:").and_then(|path| words(&path).find_map(|word| return_path.reference_in(word))))
@@ -113,48 +163,6 @@ fn text_of(body: &PartType<'_>) -> Option<String> {
         PartType::Multipart(_) => return None,
     };
     Some(String::from_utf8_lossy(&text[..text.len().min(FIELDS_BYTES_LIMIT)]).into_owned())
-}
-
-/// The recipient's fields of a delivery status (RFC 3464, 2.3). A letter has one recipient, so the gravest group counts.
-fn read_report(text: &str) -> Option<(BounceKind, Answer)> {
-    let mut found: Option<(BounceKind, Answer)> = None;
-    for group in unfolded(text).split(|line| line.is_empty()) {
-        let field = |name: &str| {
-            group.iter().find_map(|line| line.split_once(':').filter(|(found, _)| found.trim().eq_ignore_ascii_case(name)).map(|(_, value)| value.trim()))
-        };
-        let kind = match field("Action").map(str::to_ascii_lowercase).as_deref() {
-            Some("failed") => BounceKind::Failed,
-            Some("delayed") => BounceKind::Delayed,
-            Some("delivered" | "relayed" | "expanded") => BounceKind::Delivered,
-            _ => continue,
-        };
-        let status = field("Status").and_then(|s| s.split_whitespace().next()).filter(|s| crate::smtp::is_enhanced(s)).map(str::to_owned);
-        let diagnosis = field("Diagnostic-Code").map(|d| d.split_once(';').map_or(d, |(_, words)| words).trim()).unwrap_or_default();
-        let code = diagnosis.split(|c: char| !c.is_ascii_digit()).next().filter(|word| word.len() == 3).and_then(|word| word.parse().ok()).unwrap_or(0);
-        let words = if code == 0 { diagnosis } else { diagnosis.get(3..).unwrap_or_default().trim_start_matches([' ', '-']) };
-        let words = status.as_deref().and_then(|s| words.strip_prefix(s)).unwrap_or(words);
-        let this = (kind, Answer { code, enhanced: status, text: without_addresses(words, 200) });
-        if found.as_ref().is_none_or(|(known, _)| kind < *known) {
-            found = Some(this);
-        }
-    }
-    found
-}
-
-/// Lines with their continuations joined.
-fn unfolded(text: &str) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    for line in text.lines() {
-        let line = line.trim_end_matches('\r');
-        match (line.starts_with([' ', '\t']), lines.last_mut()) {
-            (true, Some(last)) if !last.is_empty() => {
-                last.push(' ');
-                last.push_str(line.trim());
-            }
-            _ => lines.push(line.trim_end().to_owned()),
-        }
-    }
-    lines
 }
 
 #[cfg(test)]

@@ -62,7 +62,7 @@ impl Case {
         entry.stage = Some("approve".to_owned());
         entry.inputs.insert(PLAN.to_owned(), approval.plan_sha256.clone());
         entry.digests.insert(DIGEST.to_owned(), digest);
-        let index = self.ledger_mut()?.append(&[entry])?.start;
+        let index = self.append_decision(entry)?;
         self.settle_approvals(state)?;
         Ok(index)
     }

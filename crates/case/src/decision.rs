@@ -35,7 +35,7 @@ impl Case {
         )?;
         let mut entry = Entry::new(EntryKind::Decision, Function::Respond, &decision.decided_by, decision.decided_at, version);
         entry.digests.insert(DIGEST.to_owned(), digest);
-        let index = self.ledger_mut()?.append(&[entry])?.start;
+        let index = self.append_decision(entry)?;
         self.settle_pending(state)?;
         Ok(index)
     }

@@ -9,6 +9,7 @@ use crate::atomic::{WriteError, create_folder, flush_folder, remove_temporaries,
 use crate::ledger::{Entry, EntryKind, Function, Ledger, LedgerError};
 use crate::manifest::{Inputs, MANIFEST_FORMAT, Manifest, StageCommit, StageRecord, StoredFile, TablePart, find_foreign};
 use crate::names::{is_plain_name, is_plain_path, is_sha256};
+use crate::responder::{NotSigned, Signer};
 
 pub(crate) const EVIDENCE: &str = "evidence";
 pub(crate) const TABLES: &str = "tables";
@@ -150,6 +151,9 @@ pub enum CaseError {
         /// Where it was to go.
         state: &'static str,
     },
+    /// A decision that nobody signed who may.
+    #[error(transparent)]
+    NotSigned(#[from] NotSigned),
     /// The state database.
     #[error("case.db failed")]
     State(#[from] rusqlite::Error),
@@ -163,6 +167,8 @@ pub struct Case {
     /// Held for the life of the case by whoever may write; the system releases it when the process dies.
     lock: Option<File>,
     ledger: Ledger,
+    /// How what people decide is signed.
+    pub(crate) signer: Option<Signer>,
 }
 
 impl Case {
@@ -185,7 +191,7 @@ impl Case {
         let manifest = Manifest { format: MANIFEST_FORMAT, origin: origin.0.clone(), stages: Default::default() };
         // The manifest comes last: a folder without one is no case yet.
         store_manifest(path, &manifest)?;
-        Ok(Self { root: path.to_owned(), manifest, lock: Some(lock), ledger })
+        Ok(Self { root: path.to_owned(), manifest, lock: Some(lock), ledger, signer: None })
     }
 
     /// Opens a case for writing; removes what a killed run left unfinished. Verifies the whole ledger.
@@ -204,7 +210,7 @@ impl Case {
             create_folder(path, folder)?;
         }
         let ledger = Ledger::open(&path.join(LEDGER), &manifest.origin)?;
-        let mut case = Self { root: path.to_owned(), manifest, lock: Some(lock), ledger };
+        let mut case = Self { root: path.to_owned(), manifest, lock: Some(lock), ledger, signer: None };
         case.remove_uncommitted_parts()?;
         case.finish_pending_decisions()?;
         case.finish_pending_statements()?;
@@ -222,7 +228,7 @@ impl Case {
         }
         let manifest = load_manifest(path)?;
         let ledger = Ledger::open_for_reading(&path.join(LEDGER), &manifest.origin)?;
-        Ok(Self { root: path.to_owned(), manifest, lock: None, ledger })
+        Ok(Self { root: path.to_owned(), manifest, lock: None, ledger, signer: None })
     }
 
     /// Opens the case in `path`, or makes one if there is none.

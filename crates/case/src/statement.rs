@@ -60,7 +60,7 @@ impl Case {
         let mut entry = Entry::new(EntryKind::Decision, function, &statement.made_by, statement.made_at, version);
         entry.stage = Some(statement.kind.clone());
         entry.digests.insert(DIGEST.to_owned(), digest);
-        let index = self.ledger_mut()?.append(&[entry])?.start;
+        let index = self.append_decision(entry)?;
         self.settle_statements(state)?;
         Ok(index)
     }

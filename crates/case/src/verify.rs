@@ -17,6 +17,7 @@ use crate::folder::{Case, EVIDENCE, LEDGER, MANIFEST, TABLES, load_manifest, rea
 use crate::ledger::{Entry, EntryKind, Ledger, LedgerError, PUBLIC_KEY, read_checkpoint};
 use crate::manifest::Manifest;
 use crate::names::is_sha256;
+use crate::signed::{Walk, walk};
 use crate::statement::{self, StoredStatement, statement_digest};
 
 /// What somebody outside kept, to check the case against. Without it, only the folder's own consistency is checked.
@@ -54,6 +55,10 @@ pub struct VerifyReport {
     pub bytes: u64,
     /// Decisions compared with their entries.
     pub decisions: u64,
+    /// Signatures of people that hold, by keys that were enrolled then.
+    pub signatures: u64,
+    /// Decisions that are typed names: nobody signed them.
+    pub typed: u64,
 }
 
 impl VerifyReport {
@@ -103,6 +108,7 @@ pub fn verify(path: &Path, anchor: &Anchor<'_>) -> VerifyReport {
         verify_stages(path, manifest, said.as_ref(), &mut report);
     }
     if let (Some(ledger), Some(said)) = (&ledger, &said) {
+        verify_signatures(ledger, &mut report);
         verify_decisions(path, ledger, said, &mut report);
         verify_statements(path, ledger, said, &mut report);
         verify_letters(path, ledger, said, &mut report);
@@ -186,6 +192,8 @@ fn read_ledger(ledger: &Ledger, report: &mut VerifyReport) -> Said {
                     said.runs.insert(stage, (index, entry));
                 }
             }
+            // Who may decide stands in the ledger alone.
+            EntryKind::Decision if entry.enrolment.is_some() => {}
             EntryKind::Decision if entry.digests.contains_key(statement::DIGEST) => {
                 said.statements.extend(entry.digests.remove(statement::DIGEST).map(|digest| (index, digest)));
             }
@@ -294,6 +302,26 @@ fn verify_stages(path: &Path, manifest: &Manifest, said: Option<&Said>, report: 
         if !relative.contains(crate::atomic::TEMPORARY_PREFIX) {
             report.problem(&relative, "no stage has committed it: who reads the folder as it lies would take it for a part of the table");
         }
+    }
+}
+
+/// Whether people signed what stands in their names. It needs the ledger alone: no salt, no key, no `case.db`.
+fn verify_signatures(ledger: &Ledger, report: &mut VerifyReport) {
+    let walked = match walk(ledger, Walk::Decisions) {
+        Ok(walked) => walked,
+        Err(e) => {
+            report.problem(LEDGER, format!("{}: signatures cannot be told", told(&e)));
+            return;
+        }
+    };
+    (report.signatures, report.typed) = (walked.signatures, walked.typed);
+    for (index, problem) in walked.problems {
+        report.problem(LEDGER, format!("entry {index}: {problem}"));
+    }
+    if walked.typed > 0 {
+        report
+            .notes
+            .push(format!("{} decisions and approvals are typed names: nobody signed them, so two spellings of one name may be one person", walked.typed));
     }
 }
 

@@ -47,7 +47,7 @@ pub(crate) fn rows(footholds: &[Held], candidates: Candidates, replayed: Replaye
     let all = candidates.all.iter().zip(&replayed.tallies).enumerate();
     let row = |(at, (candidate, tally)): (usize, (&Candidate, &Tally))| {
         let row = action_row(at, candidate, tally, &replayed, footholds);
-        (candidate.of, order(&row, candidate.action.effect.phase()), row)
+        (candidate.of, order(&row, replayed.predicates.get(at), candidate.action.effect.phase()), row)
     };
     let mut actions: Vec<(usize, Order, ActionRow)> = all.map(row).collect();
     actions.sort_by(|one, other| (one.0, &one.1).cmp(&(other.0, &other.1)));
@@ -94,17 +94,27 @@ pub(crate) fn rows(footholds: &[Held], candidates: Candidates, replayed: Replaye
 }
 
 /// What candidates of one foothold are sorted by.
-type Order = (i64, i64, bool, u8, Phase, i64, String);
+type Order = (i64, i64, u8, bool, u8, Phase, i64, String);
 
-/// Narrowest first: what closes all comes before what closes less, then what costs lawful work least, then what can be taken back
-/// and is not seen, a door before what is behind it; the id breaks ties, since it is the same on every run.
-fn order(row: &ActionRow, phase: Phase) -> Order {
+/// Narrowest first: what closes all comes before what closes less, then what costs lawful work least, then what acts on less of
+/// what is to come, then what can be taken back and is not seen, a door before what is behind it; the id breaks ties, since it is the same on every run.
+fn order(row: &ActionRow, predicate: &Predicate, phase: Phase) -> Order {
     let notices = match row.notices.as_str() {
         "quiet" => 0,
         "next_login" => 1,
         _ => 2,
     };
-    (-row.closes, row.lawful + row.open, !row.undo_exact, notices, phase, -row.intruder, row.id.clone())
+    (-row.closes, row.lawful + row.open, breadth(predicate), !row.undo_exact, notices, phase, -row.intruder, row.id.clone())
+}
+
+/// How much it acts on that is not in the log: the same role from another host, other sessions, other systems.
+fn breadth(predicate: &Predicate) -> u8 {
+    let of_key = match &predicate.key {
+        Key::Session(Some(_)) | Key::Role(_, Some(_)) | Key::Route(..) | Key::Share(_) => 0,
+        Key::Address(_) | Key::Account(_) | Key::Role(_, None) | Key::Machine(_) => 2,
+        Key::Session(None) | Key::Database(_) => 4,
+    };
+    of_key + u8::from(predicate.system.is_none())
 }
 
 fn whole(count: u64) -> i64 {

@@ -212,6 +212,17 @@ fn lawful_work_is_told_by_account_system_and_hour() {
 }
 
 #[test]
+fn of_candidates_that_cost_the_same_the_one_that_acts_on_less_comes_first() {
+    let (mut links, mut steps) = trail();
+    links.push(link("host_to_connection", "session=shop/abcd", "connection=c4"));
+    steps.push(step("S03", "db", "nightly", "c4", "10.9.0.6"));
+    let found = proposal(ESTATE, &links, &steps);
+    let (hba, role) = (find(&found, "postgres_hba_reject", "role nightly"), find(&found, "postgres_role_no_login", "role nightly"));
+    assert_eq!((hba.lawful, role.lawful), (0, 0));
+    assert!(hba.rank == 1 && role.rank > 1, "{} {}", hba.rank, role.rank);
+}
+
+#[test]
 fn a_batch_job_is_named() {
     let (mut links, mut steps) = trail();
     links.push(link("host_to_connection", "session=shop/abcd", "connection=c3"));

@@ -3,6 +3,7 @@
 //! It shows what the tables hold and concludes nothing of its own. Pictures have a pattern as well as a colour, and a text twin.
 
 mod chart;
+mod contain;
 mod html;
 mod rules;
 mod tally;
@@ -11,6 +12,7 @@ use std::collections::BTreeMap;
 
 use jiff::tz::TimeZone;
 use strandline_model::clearance::{Clearance, Question};
+use strandline_model::containment::{ActionRow, FootholdRow, LeftOpen};
 use strandline_model::detection::Detection;
 use strandline_model::evidence::{Artefact, Coverage, EventRef};
 use strandline_model::exposure::{Certainty, Replay};
@@ -58,6 +60,12 @@ pub struct Input<'a> {
     pub exposures: &'a dyn Scan,
     /// The table `replays`.
     pub replays: &'a dyn Scan,
+    /// What the actor holds.
+    pub footholds: &'a [FootholdRow],
+    /// What would cut it, by foothold, narrowest first.
+    pub actions: &'a [ActionRow],
+    /// What no effective action closes.
+    pub left_open: &'a [LeftOpen],
     /// Notes of the stages, one sentence each.
     pub notes: &'a [String],
     /// Names by subject key, where somebody asked for names: adds the list of people.
@@ -77,6 +85,7 @@ pub fn write(input: &Input<'_>) -> Result<String, ScanError> {
     write_categories(&mut page, &tally);
     page.figure("The path, by system; holes are missing evidence", &chart::lanes(input.steps, input.coverage, &zone));
     write_steps(&mut page, input, &zone);
+    contain::write(&mut page, input, &zone);
     write_division(&mut page, input.division);
     write_matrix(&mut page, &tally);
     write_gaps(&mut page, input, &zone);

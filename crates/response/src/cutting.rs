@@ -206,7 +206,7 @@ impl Response<'_> {
         let mut view = self.view_plan(Some(stored.number))?;
         for (at, stand) in stands {
             view.actions[at].now = Some(view::stand_in_words(&stand));
-            view.actions[at].is_ready = Some(stand.is_ok_and(|stand| !matches!(stand, strandline_outbound::contain::Stands::Elsewhere(_))));
+            view.actions[at].is_ready = Some(stand.is_ok_and(|stand| !matches!(stand, Stands::Elsewhere(_))));
         }
         for (at, verdict) in wave.verify(&all) {
             view.actions[at].verdict = verdict.ok();

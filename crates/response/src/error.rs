@@ -96,6 +96,12 @@ pub enum ResponseError {
     /// Trace.
     #[error(transparent)]
     Trace(#[from] TraceError),
+    /// A proposal of containment.
+    #[error(transparent)]
+    Proposal(#[from] strandline_containment::ProposalError),
+    /// A candidate that is not there.
+    #[error(transparent)]
+    NoAction(#[from] crate::containment::NoAction),
     /// Exposure.
     #[error(transparent)]
     Exposure(#[from] ExposureError),

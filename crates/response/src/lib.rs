@@ -3,6 +3,7 @@
 mod authenticity;
 mod choices;
 mod clearance;
+mod containment;
 mod cutting;
 mod duties;
 mod error;
@@ -15,6 +16,7 @@ mod matching;
 mod people;
 mod person;
 mod readiness;
+mod responders;
 mod rules;
 mod run;
 mod stage;
@@ -24,6 +26,7 @@ mod tally;
 pub use authenticity::{Authenticity, Left};
 pub use choices::{Choices, CutDump, Told};
 pub use clearance::{clearance_of, cleared, open_questions};
+pub use containment::{ActionView, Containment, NoAction};
 pub use cutting::{Back, CutApproval, CutError, CutPlan, CutView, Outdone, PlanView, TargetSecrets, WaveView};
 pub use duties::{CaseDuties, DutyError, duties};
 pub use error::ResponseError;
@@ -33,6 +36,7 @@ pub use letter_words::LettersDecided;
 pub use matching::{BoxError, Hit};
 pub use person::{DraftedLetter, PersonEvent, PersonFile, RegisterLine, SentLetter};
 pub use readiness::{Readiness, check_estate, draft_estate};
+pub use responders::{enrol_responder, remove_responder, responders};
 pub use run::{Names, Outcome, Response, Settings, Tiers, Watcher, respond, time_zone};
 pub use tally::{Histogram, Tally};
 
@@ -50,6 +54,7 @@ pub use stage::notify::{
 pub use stage::print::{Page, PrintFinding, PrintedLetters};
 // What a terminal or a console must name to have letters sent: they do not see `outbound` themselves.
 pub use rules::{CheckedRules, RefusedRule, RuleFigures, UnmatchedRule, check_rules, load_rules};
+pub use strandline_case::{PublicKey, Responder, Responders, Role, SignatureProblem, Signer};
 pub use strandline_detection::sigma::Rule;
 pub use strandline_outbound::contain::{Answer, Force, Verdict};
 pub use strandline_outbound::{

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use strandline_case::{Author, Case, Inputs, Origin, Secrets, StageCommit, StoredFile, TablePart};
+use strandline_case::{Author, Case, Inputs, Origin, Secrets, Signer, StageCommit, StoredFile, TablePart};
 use strandline_model::detection::Decision;
 use strandline_model::estate::Estate;
 use strandline_model::evidence::{Artefact, Coverage};
@@ -52,6 +52,8 @@ pub struct Settings<'a> {
     pub rules: Vec<PathBuf>,
     /// What this run is told beside pins.
     pub told: Told,
+    /// How what the responder decides is signed; without it, it is a typed name.
+    pub signer: Option<Signer>,
 }
 
 /// Hears how a run goes. Nothing that it hears is about a person.
@@ -130,6 +132,7 @@ pub fn respond(
     response.cover()?;
     response.detect()?;
     response.trace(Some(pins))?;
+    response.propose_containment()?;
     response.expose()?;
     response.draft_letters()?;
     response.export()?;
@@ -162,7 +165,7 @@ impl<'a> Response<'a> {
     pub fn begin(settings: &'a Settings<'a>, estate: (&str, &str), watcher: &'a mut dyn Watcher) -> Result<Self, ResponseError> {
         let (text, path) = estate;
         let read = strandline_estate::read(text, path)?;
-        let case = Case::open_or_create(&settings.case, &origin(&read, settings)?, &secrets(settings))?;
+        let case = signing(Case::open_or_create(&settings.case, &origin(&read, settings)?, &secrets(settings))?, settings);
         let choices = choices(&case, settings)?;
         Ok(Self { settings, watcher, case, estate: read, estate_text: text.to_owned(), estate_path: path.to_owned(), choices, outcome: Outcome::default() })
     }
@@ -172,7 +175,7 @@ impl<'a> Response<'a> {
     /// # Errors
     /// If there is no case, or it keeps no estate yet.
     pub fn resume(settings: &'a Settings<'a>, watcher: &'a mut dyn Watcher) -> Result<Self, ResponseError> {
-        Self::with(Case::open(&settings.case)?, settings, watcher)
+        Self::with(signing(Case::open(&settings.case)?, settings), settings, watcher)
     }
 
     /// Looks at a case, also while another run works on it. Whatever would write fails.
@@ -324,6 +327,11 @@ impl<'a> Response<'a> {
         Ok((self.case.read_rows(Split::TABLE)?, state.division))
     }
 
+    /// In whose name things are decided.
+    pub fn responder(&self) -> &str {
+        &self.settings.responder
+    }
+
     /// The organisation's time zone.
     pub fn time_zone(&self) -> String {
         self.estate.organisation.time_zone.clone()
@@ -412,6 +420,14 @@ impl<'a> Response<'a> {
 fn choices(case: &Case, settings: &Settings<'_>) -> Result<Choices, ResponseError> {
     let kept: Choices = store::read_json(case, store::CHOICES)?.unwrap_or_default();
     Ok(kept.with(settings.told))
+}
+
+/// The case, with the responder's key at hand.
+pub(crate) fn signing(mut case: Case, settings: &Settings<'_>) -> Case {
+    if let Some(signer) = &settings.signer {
+        case.sign_with(signer.clone());
+    }
+    case
 }
 
 fn origin(estate: &Estate, settings: &Settings<'_>) -> Result<Origin, ResponseError> {

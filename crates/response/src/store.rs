@@ -29,6 +29,8 @@ pub const SIGMA: &str = "sigma.json";
 pub const COVERAGE: &str = "coverage.json";
 /// Pins, actor and notes of the trail.
 pub const TRAIL: &str = "trail.json";
+/// Notes of what would cut the intruder off.
+pub const CONTAINMENT: &str = "containment.json";
 /// The exposure stage's summary.
 pub const EXPOSURE: &str = "exposure.json";
 

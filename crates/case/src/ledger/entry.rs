@@ -9,6 +9,7 @@ use sha2::Sha256;
 use strandline_model::time::Instant;
 
 use crate::names::hexadecimal;
+use crate::responder::Enrolment;
 
 /// What an entry records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -54,6 +55,9 @@ pub struct Entry {
     /// Salted digests by what they are of (see [`Salt`]).
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub digests: BTreeMap<String, String>,
+    /// Who may decide from here on, or no more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enrolment: Option<Enrolment>,
     /// The framework function that it serves.
     pub function: Function,
     /// What it stands on: names and SHA-256.
@@ -64,6 +68,9 @@ pub struct Entry {
     /// What came of it: names and SHA-256.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub outputs: BTreeMap<String, String>,
+    /// What a person's key says of all the rest, of the case, and of this place in it: SSHSIG, armoured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<String>,
     /// The stage.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stage: Option<String>,
@@ -79,10 +86,12 @@ impl Entry {
         Self {
             actor: actor.to_owned(),
             digests: BTreeMap::new(),
+            enrolment: None,
             function,
             inputs: BTreeMap::new(),
             kind,
             outputs: BTreeMap::new(),
+            signature: None,
             stage: None,
             time,
             version: version.to_owned(),

@@ -99,7 +99,7 @@ impl Decide {
         }
         let entries: Vec<String> = entries.iter().map(u64::to_string).collect();
         let noun = if entries.len() == 1 { "entry" } else { "entries" };
-        say!("recorded by {}, ledger {noun} {}", printable(&common.responder), entries.join(", "));
+        say!("recorded by {}, ledger {noun} {}", printable(&common.name_in(&self.case)), entries.join(", "));
         let starts_clocks =
             !["done", "partly-done", "required", "not-required", "reopen", "retract", "answer", "found", "stopped"].contains(&self.what[0].as_str());
         for view in duties(&self.case, law, now())?.duties.duties {

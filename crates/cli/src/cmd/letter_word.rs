@@ -147,12 +147,13 @@ fn reason(why: &str) -> anyhow::Result<Personal<String>> {
 /// Records words on letters, and says what they came to.
 pub fn decided(common: &Common, mut response: Response<'_>, words: &[LetterWord]) -> anyhow::Result<ExitCode> {
     let decided = response.decide_letters(words)?;
+    let responder = response.responder().to_owned();
     drop(response);
     match common.format() {
         Format::Json => print_json(&decided)?,
         Format::Text => {
             let entries: Vec<String> = decided.ledger_entries.iter().map(u64::to_string).collect();
-            say!("recorded by {}, ledger {} {}", printable(&common.responder), if entries.len() == 1 { "entry" } else { "entries" }, entries.join(", "));
+            say!("recorded by {}, ledger {} {}", printable(&responder), if entries.len() == 1 { "entry" } else { "entries" }, entries.join(", "));
             for (key, reason) in &decided.held {
                 say!("{}  still held: {}", printable(key), printable(reason));
             }

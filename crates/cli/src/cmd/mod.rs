@@ -15,8 +15,10 @@ mod notify;
 mod page;
 mod person;
 mod respond;
+mod responders;
 mod rules;
 mod scope;
+mod sign;
 mod sql;
 mod stages;
 mod texts;
@@ -46,14 +48,20 @@ pub struct Cli {
     common: Common,
 }
 
+/// The responder's name where nobody typed one.
+const NOBODY: &str = "responder";
+
 #[derive(Args, Clone)]
 struct Common {
     /// Print results as JSON on stdout
     #[arg(long, global = true)]
     json: bool,
     /// Who works the case; goes into custody and the ledger
-    #[arg(long, global = true, value_name = "NAME", default_value = "responder")]
+    #[arg(long, global = true, value_name = "NAME", default_value = NOBODY)]
     responder: String,
+    /// Sign what you decide with this SSH key: a private key, or the public half of one in an agent or a token
+    #[arg(long, global = true, value_name = "FILE")]
+    sign_with: Option<PathBuf>,
     /// Memory that replays may use, MiB
     #[arg(long, global = true, value_name = "MIB", default_value_t = 1024)]
     memory: usize,
@@ -85,7 +93,7 @@ enum Command {
     /// back. `answer FIELD --text "…"` states a field of a form. For the letters: `found`, `stopped` (the intruder was shut out),
     /// `answer letter_account/en --text "…"`, `answer letter_measures/en --text "…"` (a sentence a line).
     Decide(decide::Decide),
-    /// Cut the intruder off, prove that the cut holds, and take it back
+    /// What would cut the intruder off, and what it costs; cut, prove that the cut holds, take it back
     Contain(Box<contain::Contain>),
     /// Fill an authority's form from the case
     Forms(forms::Forms),
@@ -93,6 +101,8 @@ enum Command {
     Notify(notify::Notify),
     /// Everything that the case holds on one person, for the desk that answers them
     Person(person::Person),
+    /// Who may decide in a case, and by which SSH keys they sign
+    Responders(responders::Responders),
     /// Write export/: exposures, people, timeline, STIX
     Export(stages::OfCase),
     /// Write the report
@@ -127,6 +137,7 @@ impl Cli {
             Command::Forms(command) => command.run(common),
             Command::Notify(command) => command.run(common),
             Command::Person(command) => command.run(common),
+            Command::Responders(command) => command.run(common),
             Command::Export(command) => command.export(common),
             Command::Report(command) => command.run(common),
             Command::Sql(command) => command.run(common),
@@ -143,10 +154,21 @@ impl Common {
         if self.json { Format::Json } else { Format::Text }
     }
 
+    /// In whose name: as it was typed; else whose the key is that signs.
+    fn name_in(&self, case: &Path) -> String {
+        let holder = || {
+            let key = sign::public_key(self.sign_with.as_deref()?).ok()?;
+            let enrolled = strandline_response::responders(case).ok()?;
+            enrolled.holder(&key.to_openssh()).map(|responder| responder.name.clone())
+        };
+        if self.responder == NOBODY { holder().unwrap_or_else(|| self.responder.clone()) } else { self.responder.clone() }
+    }
+
     fn settings(&self, case: &Path) -> Settings<'static> {
         Settings {
             case: case.to_owned(),
-            responder: self.responder.clone(),
+            responder: self.name_in(case),
+            signer: self.sign_with.as_deref().map(sign::signer),
             now: &now,
             random: &random,
             reader: std::env::current_exe().ok(),

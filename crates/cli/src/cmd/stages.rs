@@ -146,7 +146,7 @@ impl Trace {
         let mut response = Response::resume(&settings, &mut screen)?;
         for (ids, verdict) in [(&self.strike, Verdict::Struck), (&self.confirm, Verdict::Confirmed)] {
             for id in ids {
-                let decision = Decision { target: id.clone(), verdict, decided_by: common.responder.clone(), decided_at: now(), reason: self.why.clone() };
+                let decision = Decision { target: id.clone(), verdict, decided_by: settings.responder.clone(), decided_at: now(), reason: self.why.clone() };
                 response.decide(&decision)?;
             }
         }

@@ -33,6 +33,7 @@ impl Verify {
                 print_json(&serde_json::json!({
                     "sound": report.is_sound(), "problems": problems, "notes": report.notes, "ledger_entries": report.ledger_entries,
                     "artefacts": report.artefacts, "files": report.files, "bytes": report.bytes, "decisions": report.decisions,
+                    "signatures": report.signatures, "typed": report.typed,
                 }))?;
             }
             Format::Text => {
@@ -43,12 +44,13 @@ impl Verify {
                     say!("note: {}", printable(note));
                 }
                 say!(
-                    "{} ledger entries, {} artefacts, {} files ({} bytes), {} decisions: {}",
+                    "{} ledger entries, {} artefacts, {} files ({} bytes), {} decisions, {} signatures: {}",
                     report.ledger_entries,
                     report.artefacts,
                     report.files,
                     thousands(report.bytes),
                     report.decisions,
+                    report.signatures,
                     if report.is_sound() { "sound".to_owned() } else { format!("{} problem(s)", report.problems.len()) }
                 );
             }

@@ -45,7 +45,7 @@ impl Response<'_> {
     pub(super) fn cut_approval(&self, stored: &StoredWave, plan: &CutPlan) -> Result<CutApproval, ResponseError> {
         let now = (self.settings.now)();
         let (mut approved_by, mut expired) = (Vec::<String>::new(), 0);
-        for found in self.case.stored_approvals()?.into_iter().filter(|found| found.approval.plan_sha256 == stored.wave.plan_sha256) {
+        for found in self.approvals_that_count()?.into_iter().filter(|found| found.approval.plan_sha256 == stored.wave.plan_sha256) {
             // A clock that went back does not make an approval good for longer.
             if now.micros().saturating_sub(found.approval.approved_at.micros()).abs() > GOOD_FOR_MICROS {
                 expired += 1;

@@ -1,5 +1,6 @@
 //! One file a stage: what it needs from the case, what it leaves there.
 
+pub mod contain;
 pub mod coverage;
 pub mod detect;
 pub mod events;

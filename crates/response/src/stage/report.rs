@@ -9,6 +9,7 @@ use strandline_model::trail::Step;
 use strandline_report::{Input, RulesRun};
 
 use crate::clearance::{clearance_of, cleared, open_questions};
+use crate::containment::containment_of;
 use crate::error::ResponseError;
 use crate::rules::RefusedRule;
 use crate::run::{Names, Response};
@@ -29,7 +30,8 @@ pub fn run(response: &mut Response<'_>, names: Names) -> Result<(), ResponseErro
     });
     let trail: TrailState = store::read_json(&response.case, store::TRAIL)?.unwrap_or_default();
     let exposure: ExposureState = store::read_json(&response.case, store::EXPOSURE)?.unwrap_or_default();
-    let notes: Vec<String> = trail.notes.iter().cloned().chain(exposure.notes).collect();
+    let contained = containment_of(response)?;
+    let notes: Vec<String> = trail.notes.iter().cloned().chain(exposure.notes).chain(contained.notes.iter().cloned()).collect();
     let organisation = &response.estate.organisation;
     let reference = response.case.manifest().origin.clone();
     let sigma: Option<SigmaState> = store::read_json(&response.case, store::SIGMA)?;
@@ -54,11 +56,14 @@ pub fn run(response: &mut Response<'_>, names: Names) -> Result<(), ResponseErro
         rules: rules.as_ref(),
         exposures: &response.case.scan(Exposure::TABLE),
         replays: &response.case.scan(Replay::TABLE),
+        footholds: &contained.footholds,
+        actions: &contained.actions,
+        left_open: &contained.left_open,
         notes: &notes,
         names: shown.as_ref(),
     })?;
     let file = store::write(&response.case, "export", "report.html", html.as_bytes())?;
-    let mut inputs = response.inputs_after(&["coverage", "detect", "trace", "expose"]);
+    let mut inputs = response.inputs_after(&["coverage", "detect", "trace", "contain", "expose"]);
     inputs.insert_setting("names", &format!("{names:?}"));
     response.commit_files("report", inputs, vec![file])
 }

@@ -212,7 +212,7 @@ impl Response<'_> {
     /// # Errors
     /// If the state of the case cannot be read.
     pub fn approval_state(&self, plan: &LetterPlan, second_approver_from: Option<u64>) -> Result<ApprovalState, ResponseError> {
-        let stored = self.case.stored_approvals()?;
+        let stored = self.approvals_that_count()?;
         let approvals: Vec<&Approval> = stored.iter().map(|s| &s.approval).collect();
         let approved = approved::read(self, plan, &approvals)?;
         let of_estate = self.estate.sending.as_ref().and_then(|s| s.second_approver_from).unwrap_or(SECOND_APPROVER_FROM);

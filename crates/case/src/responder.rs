@@ -1,0 +1,307 @@
+//! Responders: who may decide in a case, and by which SSH keys. Who is enrolled stands in the ledger alone, so that an outsider
+//! can check every signature with nothing but the ledger.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use strandline_model::time::Instant;
+
+use crate::approval;
+use crate::folder::{Case, CaseError};
+use crate::ledger::{Entry, EntryKind, Function};
+use crate::signature::{NAMESPACE, PublicKey, check, signed_text};
+use crate::signed::{Walk, walk};
+
+/// What a responder may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Decides: on links and detections, on duties, on single letters, on who else is enrolled.
+    Responder,
+    /// Decides, and approves what goes out or is cut off.
+    Approver,
+}
+
+impl Role {
+    /// Its word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Responder => "responder",
+            Self::Approver => "approver",
+        }
+    }
+}
+
+/// A word that is no role.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no role: a responder decides (`responder`), or decides and approves (`approver`)")]
+pub struct NoRole(pub String);
+
+impl FromStr for Role {
+    type Err = NoRole;
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        [Self::Responder, Self::Approver].into_iter().find(|role| role.as_str() == word).ok_or_else(|| NoRole(word.to_owned()))
+    }
+}
+
+/// What became of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Change {
+    /// It signs from here on.
+    Enrolled,
+    /// It signs no more.
+    Removed,
+}
+
+/// One change of who may decide, as a ledger entry has it. Fields stand in alphabetical order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Enrolment {
+    /// What became of the key.
+    pub change: Change,
+    /// The public key, as OpenSSH writes it, without a comment.
+    pub key: String,
+    /// Whose it is.
+    pub name: String,
+    /// What its signature counts for.
+    pub role: Role,
+}
+
+/// A key, and whose it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Responder {
+    /// Whose.
+    pub name: String,
+    /// What its signature counts for.
+    pub role: Role,
+    /// The public key, as OpenSSH writes it.
+    pub key: String,
+    /// Its fingerprint, as `ssh-keygen -l` shows it.
+    pub fingerprint: String,
+    /// The ledger entry that enrolled it.
+    pub enrolled: u64,
+    /// The ledger entry that removed it.
+    pub removed: Option<u64>,
+}
+
+/// All keys that were ever enrolled, in order.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Responders(Vec<Responder>);
+
+impl Responders {
+    /// Whether nobody ever was.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// All of them, removed ones too.
+    pub fn iter(&self) -> impl Iterator<Item = &Responder> {
+        self.0.iter()
+    }
+
+    /// Whose a key is now.
+    pub fn holder(&self, key: &str) -> Option<&Responder> {
+        self.0.iter().find(|r| r.key == key && r.removed.is_none())
+    }
+
+    /// Takes over what an entry says.
+    pub(crate) fn take(&mut self, index: u64, enrolment: &Enrolment) {
+        let Enrolment { change, key, name, role } = enrolment.clone();
+        match change {
+            Change::Enrolled => {
+                let fingerprint = PublicKey::of_openssh(&key).map(|k| k.fingerprint()).unwrap_or_default();
+                self.0.push(Responder { name, role, key, fingerprint, enrolled: index, removed: None });
+            }
+            Change::Removed => {
+                self.0.iter_mut().filter(|r| r.key == key && r.removed.is_none()).for_each(|r| r.removed = Some(index));
+            }
+        }
+    }
+
+    /// Why a change cannot be made, beside its signature.
+    pub(crate) fn objection(&self, enrolment: &Enrolment) -> Option<String> {
+        let current: Vec<&Responder> = self.0.iter().filter(|r| r.removed.is_none()).collect();
+        match enrolment.change {
+            Change::Enrolled => {
+                let of_another = self.0.iter().find(|r| r.key == enrolment.key && r.name != enrolment.name);
+                let spelled = self.0.iter().find(|r| same_name(&r.name) == same_name(&enrolment.name) && r.name != enrolment.name);
+                if enrolment.name.trim().is_empty() {
+                    Some("a responder has a name".to_owned())
+                } else if let Some(other) = of_another {
+                    Some(format!("this key is {}'s: two people do not share one", other.name))
+                } else if let Some(known) = spelled {
+                    Some(format!("{} is enrolled in another spelling: write the name so", known.name))
+                } else if self.0.is_empty() && enrolment.role != Role::Approver {
+                    Some("the first responder is an approver (--role approver): nobody else could make one".to_owned())
+                } else if current.iter().any(|r| r.key == enrolment.key) {
+                    Some(format!("this key of {} is enrolled already", enrolment.name))
+                } else {
+                    None
+                }
+            }
+            Change::Removed if !current.iter().any(|r| r.key == enrolment.key) => Some("no such key is enrolled".to_owned()),
+            Change::Removed if current.iter().any(|r| r.key == enrolment.key && (r.role != enrolment.role || r.name != enrolment.name)) => {
+                Some("the key is enrolled for another name or role".to_owned())
+            }
+            Change::Removed if enrolment.role == Role::Approver && current.iter().filter(|r| r.role == Role::Approver).count() == 1 => {
+                Some("it is the last approver's: enrol another first, or nobody could approve any more".to_owned())
+            }
+            Change::Removed => None,
+        }
+    }
+}
+
+/// A name as it is compared: case and blanks make no other person.
+pub(crate) fn same_name(name: &str) -> String {
+    name.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
+}
+
+/// Signs a text by a responder's key and returns the armoured signature; what went wrong, in words, else.
+pub type SignText = dyn Fn(&[u8], &str) -> Result<String, String> + Send + Sync;
+
+/// How decisions are signed: by a key that this program never sees.
+#[derive(Clone)]
+pub struct Signer(pub Arc<SignText>);
+
+impl fmt::Debug for Signer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Signer")
+    }
+}
+
+/// Why a decision was not entered.
+#[derive(Debug, thiserror::Error)]
+pub enum NotSigned {
+    /// No key was given.
+    #[error("this case has responders, so whoever decides signs: give your key with --sign-with FILE (a private key, or the public half of one in the agent)")]
+    NoKey,
+    /// Nobody is enrolled.
+    #[error("nobody is enrolled in this case, so a signature would say nothing: begin with `strandline responders CASE add NAME --key FILE --role approver`")]
+    NobodyEnrolled,
+    /// The first is enrolled by whoever opened the case.
+    #[error("the first responder is enrolled by whoever opened the case, {0}: --responder {0:?}")]
+    NotTheOpener(String),
+    /// Signing failed.
+    #[error("the decision was not signed: {0}")]
+    Failed(String),
+    /// The signature is not one of this text.
+    #[error("the signature does not fit: {0}")]
+    Wrong(String),
+    /// The key is nobody's.
+    #[error("the key {0} is not enrolled in this case, or was removed: `strandline responders CASE` lists who is")]
+    NotEnrolled(String),
+    /// The key is somebody else's.
+    #[error("the key is {holder}'s, and the decision is in the name of {name}: --responder {holder:?}")]
+    OtherName {
+        /// Whose the key is.
+        holder: String,
+        /// In whose name the decision is.
+        name: String,
+    },
+    /// A responder approves.
+    #[error("{0} is enrolled to decide, not to approve or to make approvers: an approver does that")]
+    NotAnApprover(String),
+    /// A change that cannot be.
+    #[error("{0}")]
+    Enrolment(String),
+}
+
+/// The kind of statements that approve something, or what it begins with (`approval/contain`): an approver signs them.
+pub const APPROVAL: &str = "approval";
+
+/// Whether an entry must be an approver's: it approves, or makes or unmakes an approver. Else a responder could make himself one.
+fn needs_approver(entry: &Entry) -> bool {
+    let of_kind = |stage: &str| stage == APPROVAL || stage.strip_prefix(APPROVAL).is_some_and(|rest| rest.starts_with('/'));
+    entry.digests.contains_key(approval::DIGEST)
+        || entry.stage.as_deref().is_some_and(of_kind)
+        || entry.enrolment.as_ref().is_some_and(|enrolment| enrolment.role == Role::Approver)
+}
+
+impl Case {
+    /// How decisions are signed from here on.
+    pub fn sign_with(&mut self, signer: Signer) {
+        self.signer = Some(signer);
+    }
+
+    /// Who may decide in this case; nobody is enrolled in one whose decisions are typed names.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read.
+    pub fn responders(&self) -> Result<Responders, CaseError> {
+        Ok(walk(self.ledger(), Walk::Enrolments)?.responders)
+    }
+
+    /// Who signed an entry, if the signature holds and its key was enrolled then.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read.
+    pub fn signer_of(&self, index: u64) -> Result<Option<Responder>, CaseError> {
+        let entry = self.ledger().entry(index)?;
+        let Some(signature) = &entry.signature else { return Ok(None) };
+        let Ok(key) = check(signature, &signed_text(self.ledger().origin(), index, &entry)) else { return Ok(None) };
+        let then = |r: &&Responder| r.key == key && r.enrolled < index && r.removed.is_none_or(|removed| removed > index) && r.name == entry.actor;
+        Ok(self.responders()?.iter().find(then).cloned())
+    }
+
+    /// Enrols or removes a key: a decision of its own, signed by somebody enrolled before; the first by itself.
+    ///
+    /// # Errors
+    /// If the change cannot be made, nobody who may signs it, or the case cannot be written.
+    pub fn change_responders(&mut self, enrolment: Enrolment, actor: &str, time: Instant, version: &str) -> Result<u64, CaseError> {
+        self.require_writable()?;
+        let responders = self.responders()?;
+        if let Some(objection) = responders.objection(&enrolment) {
+            return Err(NotSigned::Enrolment(objection).into());
+        }
+        if responders.is_empty() && self.ledger().size() > 0 {
+            let opener = self.ledger().entry(0)?.actor;
+            if same_name(&opener) != same_name(actor) && same_name(&opener) != same_name(&enrolment.name) {
+                return Err(NotSigned::NotTheOpener(opener).into());
+            }
+        }
+        let actor = if responders.is_empty() { enrolment.name.clone() } else { actor.to_owned() };
+        let mut entry = Entry::new(EntryKind::Decision, Function::Respond, &actor, time, version);
+        entry.stage = Some("responders".to_owned());
+        entry.enrolment = Some(enrolment);
+        self.append_decision(entry)
+    }
+
+    /// Enters what somebody decided. Once anybody is enrolled, it is signed first, by somebody who is.
+    pub(crate) fn append_decision(&mut self, mut entry: Entry) -> Result<u64, CaseError> {
+        let responders = self.responders()?;
+        match (&self.signer, responders.is_empty(), &entry.enrolment) {
+            (None, true, None) => return Ok(self.ledger_mut()?.append(&[entry])?.start),
+            (None, ..) => return Err(NotSigned::NoKey.into()),
+            (Some(_), true, None) => return Err(NotSigned::NobodyEnrolled.into()),
+            (Some(signer), ..) => {
+                let text = signed_text(self.ledger().origin(), self.ledger().size(), &entry);
+                let signature = (signer.0)(&text, NAMESPACE).map_err(NotSigned::Failed)?;
+                let key = check(&signature, &text).map_err(|wrong| NotSigned::Wrong(wrong.to_string()))?;
+                entry.signature = Some(signature);
+                may_sign(&responders, &entry, &key)?;
+            }
+        }
+        Ok(self.ledger_mut()?.append(&[entry])?.start)
+    }
+}
+
+/// Whether the holder of a key may sign an entry.
+pub(crate) fn may_sign(responders: &Responders, entry: &Entry, key: &str) -> Result<(), NotSigned> {
+    if let (true, Some(first)) = (responders.is_empty(), &entry.enrolment) {
+        let itself = first.key == key && first.change == Change::Enrolled && first.name == entry.actor;
+        let other = || NotSigned::Enrolment("the first responder signs their own enrolment, with the key that is enrolled".to_owned());
+        return if itself { Ok(()) } else { Err(other()) };
+    }
+    let fingerprint = || PublicKey::of_openssh(key).map(|k| k.fingerprint()).unwrap_or_default();
+    let holder = responders.holder(key).ok_or_else(|| NotSigned::NotEnrolled(fingerprint()))?;
+    if holder.name != entry.actor {
+        return Err(NotSigned::OtherName { holder: holder.name.clone(), name: entry.actor.clone() });
+    }
+    if needs_approver(entry) && holder.role != Role::Approver {
+        return Err(NotSigned::NotAnApprover(holder.name.clone()));
+    }
+    Ok(())
+}

@@ -1,0 +1,79 @@
+//! What would cut the intruder off: each foothold with its candidates, what each would have refused, and what is left open.
+
+use strandline_model::containment::{ActionRow, FootholdRow};
+
+use crate::html::{Page, escape};
+use crate::{Input, Zone, thousands};
+
+/// Candidates that are shown of one foothold; `strandline contain` lists all.
+const CANDIDATES_SHOWN: usize = 6;
+/// Footholds that are shown.
+const FOOTHOLDS_SHOWN: usize = 100;
+
+pub(crate) fn write(page: &mut Page, input: &Input<'_>, zone: &Zone) {
+    if input.footholds.is_empty() {
+        return;
+    }
+    page.heading("What would cut the intruder off");
+    page.paragraph(
+        "For each thing that the intruder holds, the actions that would cut it, narrowest first. Refused are what the recorded events hold: had the action been in \
+         force, so many of his and so many lawful ones would have been refused. The log is the past; it does not tell who comes next week.",
+    );
+    page.raw(
+        "<table><thead><tr><th>Foothold<th>Action<th class=n>Closes<th class=n>His<th class=n>Lawful<th class=n>Open<th>Of<th>Last lawful<th>Seen<th>Undo<th>Target</tr></thead><tbody>",
+    );
+    for foothold in input.footholds.iter().take(FOOTHOLDS_SHOWN) {
+        let own: Vec<&ActionRow> = input.actions.iter().filter(|a| a.foothold == foothold.id).collect();
+        if own.is_empty() {
+            let reason = foothold.reason.as_deref().unwrap_or("no action is known");
+            page.raw(&format!("<tr><td>{}<td colspan=10>{}</tr>", escape(&foothold.name), escape(reason)));
+        }
+        for action in own.iter().take(CANDIDATES_SHOWN) {
+            page.raw(&row(foothold, action, zone));
+        }
+    }
+    page.raw("</tbody></table>");
+    let beyond = input.footholds.len().saturating_sub(FOOTHOLDS_SHOWN);
+    if beyond > 0 {
+        page.paragraph(&format!("{} further footholds: see strandline contain.", thousands(beyond as u64)));
+    }
+    write_left_open(page, input);
+}
+
+fn row(foothold: &FootholdRow, action: &ActionRow, zone: &Zone) -> String {
+    let count = |number: i64| thousands(number.unsigned_abs());
+    let seen = match action.notices.as_str() {
+        "quiet" => "quiet",
+        "next_login" => "at next login",
+        _ => "at once",
+    };
+    format!(
+        "<tr><td>{}<td>{}{}<br><span class=ref>{}</span><td class=n>{}<td class=n>{}<td class=n>{}<td class=n>{}<td>{}<td>{}<td>{seen}<td>{}<td>{}</tr>",
+        escape(&foothold.name),
+        escape(&action.reaches),
+        action.system.as_ref().map(|system| format!(" ({})", escape(system))).unwrap_or_default(),
+        escape(&action.id),
+        count(action.closes),
+        count(action.intruder),
+        count(action.lawful),
+        count(action.open),
+        escape(&action.unit.replace('_', "-")),
+        action.lawful_last.map(|at| zone.full(at)).unwrap_or_default(),
+        if action.undo_exact { "exact" } else { "not exact" },
+        escape(action.target.as_deref().unwrap_or("none"))
+    )
+}
+
+fn write_left_open(page: &mut Page, input: &Input<'_>) {
+    if input.left_open.is_empty() {
+        page.paragraph("Every foothold is closed by an action that was verified as effective.");
+        return;
+    }
+    page.paragraph("Left open: no action that was verified as effective closes these, or not all of them.");
+    page.raw("<table><thead><tr><th>Foothold<th class=n>Records left open<th class=n>Of<th>Why</tr></thead><tbody>");
+    for open in input.left_open.iter().take(FOOTHOLDS_SHOWN) {
+        let (records, of) = (thousands(open.records.unsigned_abs()), thousands(open.of.unsigned_abs()));
+        page.raw(&format!("<tr><td>{}<td class=n>{records}<td class=n>{of}<td>{}</tr>", escape(&open.name), escape(&open.reason)));
+    }
+    page.raw("</tbody></table>");
+}

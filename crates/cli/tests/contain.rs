@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use serde_json::Value;
+use strandline_drill::{Cut, Plan, Scenario, generate, generate_with};
+use strandline_model::containment::Action;
+use strandline_model::time::Instant;
 use tempfile::TempDir;
 
 fn strandline(arguments: &[&str]) -> Output {
@@ -117,4 +120,39 @@ fn once_somebody_is_enrolled_two_people_sign_for_the_letters() {
     check(&["responders", name, "remove", "B. Lee", "--sign-with", text(&chan)], 0, "removed by ledger entry");
     approve(&["--sign-with", text(&lee), "--responder", "B. Lee"], 1, "");
     check(&["verify", name], 0, "5 signatures: sound");
+}
+
+/// One drill: what each candidate for requests would have refused of lawful ones is what the same department refuses once its servers
+/// hold the cut.
+fn check_drill(scenario: Scenario, seed: u64) {
+    let folder = TempDir::new().expect("a temporary folder");
+    let plan = Plan { people: 400, days: 4, ..Plan::new(scenario, seed) };
+    let made = generate(&plan, &folder.path().join("made"), &mut |_| {}).expect("a department");
+    let case = folder.path().join("case");
+    let pins: Vec<String> = made.pins.iter().flat_map(|pin| ["--pin".to_owned(), pin.to_string()]).collect();
+    let mut arguments = vec!["respond", "--estate", text(&made.estate), "--evidence", text(&made.evidence), "--case", text(&case)];
+    arguments.extend(pins.iter().map(String::as_str));
+    check(&arguments, 0, "");
+    let found: Value = serde_json::from_str(&check(&["contain", text(&case), "--json"], 3, "")).expect("JSON");
+    let mut compared = 0;
+    for row in found["actions"].as_array().expect("a list").iter().filter(|a| a["unit"] == "requests") {
+        let action: Action = serde_json::from_str(row["action"].as_str().expect("a text")).expect("an action");
+        let cut = Cut { effect: action.effect.clone(), system: action.system.clone(), since: Instant::MIN };
+        let again = folder.path().join("again");
+        let (_, refused) = generate_with(&plan, &[cut], &again, &mut |_| {}).expect("a department");
+        fs::remove_dir_all(&again).expect("it can be removed");
+        let (lawful, open) = (row["lawful"].as_u64().expect("a number"), row["open"].as_u64().expect("a number"));
+        let really = refused[0].lawful_requests;
+        assert!(open > 0 || lawful == really, "{scenario} {seed}: {:?} refuses {really} lawful requests, and {lawful} were told", action.effect);
+        assert!((lawful..=lawful + open).contains(&really), "{scenario} {seed}: {:?} refuses {really}, told {lawful} and {open} open", action.effect);
+        compared += 1;
+    }
+    assert!(compared > 0, "{scenario} {seed}: nothing was compared");
+}
+
+#[test]
+fn lawful_requests_that_a_cut_would_have_refused_are_those_that_the_drill_refuses() {
+    for (scenario, seed) in [(Scenario::Pivot, 1), (Scenario::Pivot, 2), (Scenario::StolenSession, 3), (Scenario::Injection, 4), (Scenario::Insider, 5)] {
+        check_drill(scenario, seed);
+    }
 }

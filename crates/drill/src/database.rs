@@ -96,6 +96,11 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
+    /// When it was opened.
+    pub(crate) fn opened(&self) -> Millis {
+        self.start
+    }
+
     /// The backend's process id.
     pub(crate) fn pid(&self) -> u32 {
         self.pid

@@ -320,6 +320,9 @@ impl Intruder {
         let Some(connection) = &mut self.psql else {
             return Ok(at);
         };
+        if world.gate.refuses_statement(at, connection.opened(), BOARD_HOST, "crew_report") {
+            return Ok(at);
+        }
         let done = world.database.run(at, connection, &statement)?;
         let rows = (statement.error.is_none() && statement.tag != "BEGIN").then_some(answer.rows);
         world.truth.sent(done, statement.sql, rows);

@@ -8,6 +8,7 @@ mod dump;
 mod estate;
 mod evtx;
 mod flights;
+mod gate;
 mod intruder;
 mod logfile;
 mod office;
@@ -29,10 +30,12 @@ use strandline_model::trail::Pin;
 
 use crate::clock::{DAY, HONG_KONG, HOUR, MINUTE, Millis, days, weekday};
 use crate::dice::Dice;
+use crate::gate::Gate;
 use crate::intruder::Intruder;
 use crate::staff::{Job, Worker};
 use crate::world::World;
 
+pub use crate::gate::{Cut, Refused};
 pub use crate::score::{Exported, Score, score};
 pub use crate::truth::{Intrusion, TrueGap, TrueStatement, TrueStep};
 
@@ -154,6 +157,9 @@ pub enum DrillError {
         /// Why.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// Cuts in a department without simulated targets: wrong use.
+    #[error("the scenario {0} has no simulated target: cuts are not tried in it")]
+    NoTarget(Scenario),
     /// A line could not be put into JSON: our bug.
     #[error("cannot write JSON")]
     Json(#[source] serde_json::Error),
@@ -164,6 +170,15 @@ pub enum DrillError {
 /// # Errors
 /// Where the plan is too small, or a file cannot be written.
 pub fn generate(plan: &Plan, into: &Path, progress: &mut dyn FnMut(u64)) -> Result<Department, DrillError> {
+    generate_with(plan, &[], into, progress).map(|(department, _)| department)
+}
+
+/// The same department, whose servers hold these cuts; and what each cut refused, in their order. Who is refused goes on trying, as
+/// the intruder does.
+///
+/// # Errors
+/// As [`generate`]; and for `file-share`, which has no simulated target.
+pub fn generate_with(plan: &Plan, cuts: &[Cut], into: &Path, progress: &mut dyn FnMut(u64)) -> Result<(Department, Vec<Refused>), DrillError> {
     for (value, least, what) in [(plan.people, 200, "people"), (plan.days, 3, "days")] {
         if value < least {
             return Err(DrillError::Plan { what, least });
@@ -178,22 +193,26 @@ pub fn generate(plan: &Plan, into: &Path, progress: &mut dyn FnMut(u64)) -> Resu
         std::fs::create_dir_all(folder).map_err(|source| DrillError::Write { path: folder.clone(), source })?;
     }
     if plan.scenario == Scenario::FileShare {
-        return office::generate(plan, into, window(plan), rate, progress);
+        if !cuts.is_empty() {
+            return Err(DrillError::NoTarget(plan.scenario));
+        }
+        return office::generate(plan, into, window(plan), rate, progress).map(|department| (department, Vec::new()));
     }
     let [evidence, snapshot, register, truth] = folders;
     let (snapshot, register) = (snapshot.join("crew.sql"), register.join("crew.csv"));
     let window = window(plan);
     let mut simulation = Simulation::new(plan, Some(&evidence), rate, true);
+    simulation.world.gate = Gate::of(cuts);
     simulation.run(window, Some(&snapshot), progress)?;
     let estate = into.join("estate.toml");
     let text = estate::estate(plan.scenario, simulation.snapshot_at);
     std::fs::write(&estate, text).map_err(|source| DrillError::Write { path: estate.clone(), source })?;
     dump::write_register(&register, &simulation.world.store, &mut Dice::stream(plan.seed, "register"))?;
     let pins = simulation.intruder.pins();
-    let World { truth: book, store, .. } = simulation.world;
+    let World { truth: book, store, gate, .. } = simulation.world;
     book.write(&truth, &store)?;
     let window = Interval { from: Instant(window.0 * 1000), to: Instant(window.1 * 1000) };
-    Ok(Department { estate, evidence, register, snapshot, truth, pins, window })
+    Ok((Department { estate, evidence, register, snapshot, truth, pins, window }, gate.into_refused()))
 }
 
 /// The window: from a Monday's midnight in Hong Kong.
@@ -267,7 +286,10 @@ impl Simulation {
             } else if who < people + jobs {
                 Some(self.jobs[who - people].turn(at, &mut self.world)?)
             } else if who == people + jobs {
-                self.intruder.turn(at, &mut self.world, &self.workers)?
+                self.world.gate.is_intruders_turn = true;
+                let next = self.intruder.turn(at, &mut self.world, &self.workers)?;
+                self.world.gate.is_intruders_turn = false;
+                next
             } else if who == flights {
                 waiting = false;
                 self.world.fly(at)?;

@@ -349,6 +349,9 @@ impl Job {
         let mut now = at + 5;
         for _ in 0..1 + self.dice.below(3) {
             for statement in self.change(at, world) {
+                if world.gate.refuses_statement(at, at, CREW_HOST, "crew_app") {
+                    continue;
+                }
                 now = world.database.run(now, &mut connection, &statement)? + 2;
             }
         }

@@ -8,6 +8,7 @@ use crate::clock::{HONG_KONG, HOUR, Millis, civil};
 use crate::database::{Connection, Database, Setting, Statement};
 use crate::dice::Dice;
 use crate::flights::Flight;
+use crate::gate::{Asked, Gate};
 use crate::logfile::{LogFile, Naming};
 use crate::people::PIERS;
 use crate::store::{Answer, CHINESE_NAME, FULL_NAME, GRADE, PIER, Side, Store};
@@ -77,6 +78,8 @@ pub(crate) struct World {
     pub(crate) crew_web: LogFile,
     pub(crate) crew_app: LogFile,
     pub(crate) auth: LogFile,
+    /// Cuts that the servers hold.
+    pub(crate) gate: Gate,
     comments: bool,
     board_pool: Vec<Option<Connection>>,
     pub(crate) crew_pool: Vec<Option<Connection>>,
@@ -116,6 +119,7 @@ impl World {
             crew_web: log("crew/access.json", Naming::Counted, HONG_KONG),
             crew_app: log("crew/crew.jsonl", Naming::Counted, HONG_KONG),
             auth: log("board/auth.log", Naming::Counted, HONG_KONG),
+            gate: Gate::default(),
             comments: matches!(plan.scenario, Scenario::Pivot | Scenario::Injection),
             board_pool: vec![None; 2],
             crew_pool: vec![None; if plan.scenario == Scenario::OneUrl { 6 } else { 3 }],
@@ -152,6 +156,10 @@ impl World {
         who: (&'static str, &'static str, &'static str),
         statements: &[Statement],
     ) -> Result<(), DrillError> {
+        let refused = statements.iter().filter(|_| self.gate.refuses_statement(at, at, host, who.0)).count();
+        if refused > 0 {
+            return Ok(());
+        }
         let mut connection = self.connect(at, host, who)?;
         let mut at = at + 4;
         for statement in statements {
@@ -168,6 +176,12 @@ impl World {
 
     /// Runs a statement on one connection of a pool.
     pub(crate) fn pooled_at(&mut self, at: Millis, crew: bool, place: usize, statement: &Statement) -> Result<Millis, DrillError> {
+        let (host, role) = if crew { (CREW_HOST, "crew_app") } else { (BOARD_HOST, "board_app") };
+        let open = if crew { &self.crew_pool } else { &self.board_pool }[place].as_ref();
+        let opened = open.filter(|c| at - c.start < 3 * HOUR).map_or(at, Connection::opened);
+        if self.gate.refuses_statement(at, opened, host, role) {
+            return Ok(at);
+        }
         let pool = if crew { &mut self.crew_pool } else { &mut self.board_pool };
         let kept = pool[place].take();
         let mut connection = match kept {
@@ -191,6 +205,12 @@ impl World {
         let rid = self.dice.hex(8);
         let request = self.board_request(call);
         let begun = at + 1;
+        if self.gate.refuses_request(&Asked { at, system: "board", client, method: request.method, target: &request.target }) {
+            let (address, agent, sent) = (&client.address, client.agent, civil(begun, HONG_KONG).nginx());
+            let line = format!("{address} - - [{sent} +0800] \"{} {} HTTP/1.1\" 403 153 \"-\" \"{agent}\"", request.method, request.target);
+            self.board_web.line(begun, line)?;
+            return Ok((begun, 403));
+        }
         let done = match &request.statement {
             Some(statement) => self.pooled(begun, false, statement)? + 1,
             None => begun,
@@ -261,6 +281,12 @@ impl World {
         let rid = self.dice.hex(32);
         let request = self.crew_request(call);
         let begun = at + 1;
+        if self.gate.refuses_request(&Asked { at, system: "crew", client, method: request.method, target: &request.target }) {
+            let quoted = |text: &str| serde_json::to_string(text).map_err(DrillError::Json);
+            let (method, target, agent) = (request.method, quoted(&request.target)?, quoted(client.agent)?);
+            self.crew_web.line(begun, format!("{{\"epoch\":{}.{:03},\"client\":\"{}\",\"rid\":\"{rid}\",\"verb\":\"{method}\",\"target\":{target},\"code\":403,\"sent\":153,\"agent\":{agent},\"took\":0.001}}", begun / 1000, begun % 1000, client.address))?;
+            return Ok((begun, Answer::default()));
+        }
         let mut done = begun;
         if let Some((mut statement, route)) = request.statement {
             if self.comments {

@@ -90,6 +90,7 @@ fn foreign(target: &Target) -> Option<&'static str> {
         (target.longest_request_seconds.is_some() && kind != Sessions, "longest_request_seconds"),
         (target.base.is_some() && !matches!(kind, Ldap | ActiveDirectory), "base"),
         (target.name_attribute.is_some() && !matches!(kind, Ldap | ActiveDirectory), "name_attribute"),
+        (target.policy.is_some() && kind != Ldap, "policy"),
         (!target.command.is_empty() && kind != Exec, "command"),
     ];
     fields.into_iter().find(|(is_foreign, _)| *is_foreign).map(|(_, field)| field)

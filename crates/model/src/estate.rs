@@ -542,6 +542,8 @@ pub struct Target {
     pub base: Option<String>,
     /// For `ldap`: the attribute that holds the account's name. Default `uid`; at Active Directory `sAMAccountName`.
     pub name_attribute: Option<String>,
+    /// For `ldap`: the policy that applies to whoever has none of his own, where nobody can read which that is.
+    pub policy: Option<String>,
     /// For `exec`: the program and its arguments.
     #[serde(default)]
     pub command: Vec<String>,

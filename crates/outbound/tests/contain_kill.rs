@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use servers::{MariaDb, Nginx, Postgres, Redis, echo, inside, manner, run, target};
+use servers::{MariaDb, Nginx, Postgres, Redis, Slapd, Sshd, echo, inside, manner, run, target};
 use strandline_case::{Author, Case, Cutting, NewWave, Origin, Secrets};
 use strandline_model::containment::{Action, CutStep, Effect, Foothold, Notices, Undo};
 use strandline_model::estate::{Target, TargetKind};
@@ -231,4 +231,58 @@ fn killed_at_mariadb() {
     ];
     let holds = || world.dump();
     check(&World { told: vec![(world.reach().target, Some("r".to_owned()))], actions, holds: &holds });
+}
+
+#[test]
+#[ignore = "needs python3, in which the documentation's example is written"]
+fn killed_at_a_program() {
+    let folder = servers::Server::new();
+    std::fs::write(folder.at("responder.py"), include_str!("../../../docs/containment/example_responder.py")).unwrap();
+    std::fs::write(folder.at("key"), "a key of sixteen characters").unwrap();
+    std::fs::write(folder.at("accounts.json"), "{\"ann\": {\"enabled\": \"yes\"}, \"bob\": {\"enabled\": \"yes\"}}").unwrap();
+    let at = folder.folder().display();
+    let idp = target("idp", TargetKind::Exec, &format!("command = [\"python3\", \"{at}/responder.py\", \"{at}/key\", \"{at}/accounts.json\"]"));
+    let disable = |subject: &str| action("idp", Effect::Exec { action: "disable_account".to_owned(), subject: subject.to_owned() });
+    let holds = || std::fs::read_to_string(folder.at("accounts.json")).unwrap();
+    check(&World { told: vec![(idp, Some("a key of sixteen characters".to_owned()))], actions: vec![disable("ann"), disable("bob")], holds: &holds });
+}
+
+#[test]
+#[ignore = "needs OpenLDAP's own programs: apt-get install slapd ldap-utils"]
+fn killed_at_openldap() {
+    let world = Slapd::start(true);
+    let mut reach = world.reach();
+    reach.target.policy = Some("cn=def,dc=x".to_owned());
+    let lock = |account: &str| action("ldap", Effect::LdapLock { account: account.to_owned() });
+    let holds = || world.dump();
+    check(&World { told: vec![(reach.target, Some("r".to_owned()))], actions: vec![lock("ann"), lock("bob")], holds: &holds });
+}
+
+#[test]
+#[ignore = "needs root, sshd and namespaces: apt-get install openssh-server openssh-client sshpass cron at"]
+fn killed_at_linux() {
+    if !inside("killed_at_linux", &["--net", "--mount", "--pid", "--mount-proc"]) {
+        return;
+    }
+    let sshd = Sshd::start();
+    std::fs::write("/var/spool/cron/crontabs/eve", "* * * * * true\n").unwrap();
+    let effects = |account: &str| {
+        let account = || account.to_owned();
+        [
+            Effect::LinuxLock { account: account() },
+            Effect::LinuxKeysMove { account: account() },
+            Effect::LinuxJobsStop { account: account() },
+            Effect::LinuxEndSessions { account: account() },
+        ]
+    };
+    let actions = effects("eve").into_iter().chain(effects("bob")).map(|effect| action("host", effect)).collect();
+    let holds = || {
+        let read = |path: &&str| std::fs::read_to_string(path).unwrap_or_default();
+        ["/etc/shadow", "/home/eve/.ssh/authorized_keys", "/home/bob/.ssh/authorized_keys", "/var/spool/cron/crontabs/eve"]
+            .iter()
+            .map(read)
+            .collect::<Vec<_>>()
+            .join("--")
+    };
+    check(&World { told: vec![(sshd.reach().target, None)], actions, holds: &holds });
 }

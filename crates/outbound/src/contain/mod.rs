@@ -4,10 +4,13 @@
 //! conductor implements; what each connector does, what it cannot, and which side doors it looks at, is told in
 //! `docs/containment.md`, and how to write one in `docs/adding-a-connector.md`.
 
+mod contract;
 mod dial;
 mod error;
 mod guard;
 mod http;
+mod ldap;
+mod linux;
 mod machine;
 mod mysql;
 mod nftables;
@@ -184,11 +187,13 @@ pub struct Reach {
 pub fn connect(reach: &Reach, manner: &Manner) -> Result<Box<dyn Connector>, ContainError> {
     match reach.target.kind {
         TargetKind::Postgres => Ok(Box::new(postgres::Postgres::connect(reach, manner)?)),
+        TargetKind::Webhook | TargetKind::Exec => Ok(Box::new(contract::Contract::connect(reach, manner)?)),
+        TargetKind::Ldap | TargetKind::ActiveDirectory => Ok(Box::new(ldap::Ldap::connect(reach, manner)?)),
+        TargetKind::Linux => Ok(Box::new(linux::Linux::connect(reach, manner)?)),
         TargetKind::Mysql => Ok(Box::new(mysql::Mysql::connect(reach, manner)?)),
         TargetKind::Nftables => Ok(Box::new(nftables::Nftables::connect(reach, manner)?)),
         TargetKind::Sessions => Ok(Box::new(sessions::Sessions::connect(reach, manner)?)),
         TargetKind::Web => Ok(Box::new(web::Web::connect(reach, manner)?)),
         TargetKind::Pgbouncer => Ok(Box::new(postgres::Pgbouncer::connect(reach, manner)?)),
-        other => Err(ContainError::NoConnector { target: reach.target.name.clone(), kind: other.as_str() }),
     }
 }

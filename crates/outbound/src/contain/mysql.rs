@@ -217,14 +217,14 @@ fn identified(definition: &str) -> Option<String> {
     // The clause ends before the next one, outside of quotes.
     let mut end = rest.len();
     for next in [" REQUIRE ", " WITH MAX_", " ACCOUNT ", " PASSWORD EXPIRE", " PASSWORD HISTORY", " PASSWORD REUSE", " DEFAULT ROLE "] {
-        let found = rest.match_indices(next).map(|(at, _)| at).find(|at| rest[..*at].matches('\'').count() % 2 == 0);
+        let found = rest.match_indices(next).map(|(at, _)| at).find(|at| rest[..*at].matches('\'').count().is_multiple_of(2));
         end = end.min(found.unwrap_or(end));
     }
     Some(rest[..end].to_owned())
 }
 
 fn is_locked(definition: &str) -> bool {
-    definition.match_indices(" ACCOUNT LOCK").any(|(at, _)| definition[..at].matches('\'').count() % 2 == 0)
+    definition.match_indices(" ACCOUNT LOCK").any(|(at, _)| definition[..at].matches('\'').count().is_multiple_of(2))
 }
 
 /// `'user'@'host'`, each as a text.

@@ -36,6 +36,9 @@ const SHORTEST_SESSION: usize = 8;
 trait Duplex: Read + Write + Send {}
 impl<T: Read + Write + Send> Duplex for T {}
 
+/// Names of sessions.
+type Keys = Vec<Vec<u8>>;
+
 /// An answer of Redis.
 #[derive(Debug, PartialEq, Eq)]
 enum Reply {
@@ -110,7 +113,7 @@ impl Sessions {
     }
 
     /// Keys that begin so.
-    fn keys(&mut self, beginning: &str) -> Result<Vec<Vec<u8>>, ContainError> {
+    fn keys(&mut self, beginning: &str) -> Result<Keys, ContainError> {
         let pattern = format!("{}*", in_glob(beginning));
         let (mut cursor, mut found) = (b"0".to_vec(), std::collections::BTreeSet::new());
         loop {
@@ -130,7 +133,7 @@ impl Sessions {
     }
 
     /// Sessions of an effect: those in the store, and those that are held back.
-    fn find(&mut self, effect: &Effect) -> Result<(Vec<Vec<u8>>, Vec<Vec<u8>>), ContainError> {
+    fn find(&mut self, effect: &Effect) -> Result<(Keys, Keys), ContainError> {
         let prefix = self.prefix.clone();
         match effect {
             Effect::SessionStoreDelete { session } => {
@@ -155,7 +158,7 @@ impl Sessions {
     }
 
     /// Those whose value names the account as a whole text (`"ann"`).
-    fn of_account(&mut self, keys: Vec<Vec<u8>>, account: &str) -> Result<Vec<Vec<u8>>, ContainError> {
+    fn of_account(&mut self, keys: Keys, account: &str) -> Result<Keys, ContainError> {
         let wanted = serde_json::to_vec(account).unwrap_or_default();
         let mut found = Vec::new();
         for key in keys {

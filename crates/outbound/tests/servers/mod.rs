@@ -435,3 +435,180 @@ impl MariaDb {
         reach
     }
 }
+
+/// OpenLDAP with two people, whose directory loads the policy overlay, with a default policy or without.
+pub struct Slapd {
+    pub server: Server,
+}
+
+impl Slapd {
+    pub fn start(has_default: bool) -> Self {
+        let mut server = Server::new();
+        let at = server.folder().display().to_string();
+        std::fs::create_dir(server.at("db")).unwrap();
+        let default = if has_default { "ppolicy_default \"cn=def,dc=x\"\n" } else { "" };
+        std::fs::write(
+            server.at("conf"),
+            format!(
+                "include /etc/ldap/schema/core.schema\ninclude /etc/ldap/schema/cosine.schema\ninclude /etc/ldap/schema/inetorgperson.schema\nmodulepath /usr/lib/ldap\nmoduleload back_mdb\nmoduleload ppolicy\n\
+                 pidfile {at}/pid\ndatabase mdb\nsuffix \"dc=x\"\nrootdn \"cn=root,dc=x\"\nrootpw r\ndirectory {at}/db\noverlay ppolicy\n{default}"
+            ),
+        )
+        .unwrap();
+        server.give_away();
+        let url = format!("ldap://127.0.0.1:{}", server.port);
+        server.spawn(as_nobody("/usr/sbin/slapd").args(["-d", "0", "-h", &url, "-f"]).arg(server.at("conf")));
+        server.wait_for_port();
+        let this = Self { server };
+        this.ldif(
+            "ldapadd",
+            "dn: dc=x\nobjectClass: organization\nobjectClass: dcObject\no: x\ndc: x\n\ndn: uid=ann,dc=x\nobjectClass: inetOrgPerson\nuid: ann\ncn: Ann\nsn: A\nuserPassword: s\n\n\
+             dn: uid=bob,dc=x\nobjectClass: inetOrgPerson\nuid: bob\ncn: Bob\nsn: B\nuserPassword: b\n\ndn: cn=def,dc=x\nobjectClass: device\nobjectClass: pwdPolicy\ncn: def\npwdAttribute: userPassword\npwdLockout: TRUE\n",
+        );
+        this
+    }
+
+    fn ldif(&self, program: &str, text: &str) {
+        let file = self.server.at("ldif");
+        std::fs::write(&file, text).unwrap();
+        run(Command::new(program).args(["-x", "-H", &self.url(), "-D", "cn=root,dc=x", "-w", "r", "-f"]).arg(file));
+    }
+
+    fn url(&self) -> String {
+        format!("ldap://127.0.0.1:{}", self.server.port)
+    }
+
+    pub fn modify(&self, text: &str) {
+        self.ldif("ldapmodify", text);
+    }
+
+    pub fn binds(&self, account: &str, password: &str) -> bool {
+        Command::new("ldapwhoami").args(["-x", "-H", &self.url(), "-D", &format!("uid={account},dc=x"), "-w", password]).output().unwrap().status.success()
+    }
+
+    /// All entries with what is operational, without stamps of changes.
+    pub fn dump(&self) -> String {
+        let all = run(Command::new("ldapsearch").args(["-LLL", "-x", "-H", &self.url(), "-D", "cn=root,dc=x", "-w", "r", "-b", "dc=x", "*", "+"]));
+        // An attribute that was replaced comes back at another place of its entry.
+        let mut lines: Vec<&str> = all.lines().collect();
+        lines.sort_unstable();
+        lines
+            .into_iter()
+            .filter(|line| !line.starts_with("entryCSN") && !line.starts_with("modif") && !line.starts_with("pwdFailureTime"))
+            .collect::<Vec<_>>()
+            .join("\n")
+    }
+
+    pub fn reach(&self) -> Reach {
+        reach(target("ldap", TargetKind::Ldap, &format!("address = \"{}\"\naccount = \"cn=root,dc=x\"\nbase = \"dc=x\"", self.url())), Some("r"))
+    }
+}
+
+/// sshd with the accounts eve and bob, in namespaces whose `/etc`, `/home` and `/var/spool/cron` are copies.
+pub struct Sshd {
+    process: Child,
+    folder: tempfile::TempDir,
+}
+
+impl Sshd {
+    pub fn start() -> Self {
+        assert!(std::env::var_os(INSIDE).is_some(), "it changes accounts: only in namespaces of its own");
+        let folder = tempfile::tempdir().unwrap();
+        run(Command::new("mount").args(["--make-rprivate", "/"]));
+        for path in ["/etc", "/var/spool/cron"] {
+            let copy = folder.path().join(path.replace('/', "_"));
+            std::fs::create_dir_all(path).unwrap();
+            run(Command::new("cp").arg("-a").arg(path).arg(&copy));
+            run(Command::new("mount").arg("--bind").arg(&copy).arg(path));
+        }
+        for path in ["/home", "/run", "/var/lib"] {
+            run(Command::new("mount").args(["-t", "tmpfs", "tmpfs", path]));
+        }
+        for path in ["/run/sshd", "/run/lock", "/var/lib/systemd", "/var/spool/cron/crontabs"] {
+            std::fs::create_dir_all(path).unwrap();
+        }
+        let key = folder.path().join("key");
+        run(Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&key));
+        for (account, password) in [("eve", "pw1"), ("bob", "pw2")] {
+            run(Command::new("useradd").args(["-m", "-s", "/bin/sh", account]));
+            let mut child = Command::new("chpasswd").stdin(Stdio::piped()).spawn().unwrap();
+            std::io::Write::write_all(&mut child.stdin.take().unwrap(), format!("{account}:{password}\n").as_bytes()).unwrap();
+            assert!(child.wait().unwrap().success());
+            let home = Path::new("/home").join(account);
+            std::fs::create_dir(home.join(".ssh")).unwrap();
+            std::fs::copy(key.with_extension("pub"), home.join(".ssh/authorized_keys")).unwrap();
+            run(Command::new("chown").args(["-R", account]).arg(&home));
+            run(Command::new("chmod").args(["700"]).arg(home.join(".ssh")));
+        }
+        run(Command::new("ssh-keygen").arg("-A"));
+        let process = Command::new("/usr/sbin/sshd")
+            .args(["-D", "-e", "-p", "2222", "-o", "ListenAddress=127.0.0.1", "-o", "UsePAM=yes"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let this = Self { process, folder };
+        until("sshd answers", || this.by_key("eve"));
+        this
+    }
+
+    pub fn ssh(&self, _account: &str) -> Command {
+        let mut command = Command::new("ssh");
+        command.args([
+            "-p",
+            "2222",
+            "-o",
+            "StrictHostKeyChecking=no",
+            "-o",
+            "UserKnownHostsFile=/dev/null",
+            "-o",
+            "LogLevel=ERROR",
+            "-o",
+            "BatchMode=yes",
+            "-o",
+            "ConnectTimeout=5",
+            "-i",
+        ]);
+        command.arg(self.folder.path().join("key"));
+        command
+    }
+
+    pub fn by_key(&self, account: &str) -> bool {
+        self.ssh(account).args([&format!("{account}@127.0.0.1"), "true"]).output().unwrap().status.success()
+    }
+
+    pub fn by_password(&self, account: &str, password: &str) -> bool {
+        let options = [
+            "-p",
+            "2222",
+            "-o",
+            "StrictHostKeyChecking=no",
+            "-o",
+            "UserKnownHostsFile=/dev/null",
+            "-o",
+            "PubkeyAuthentication=no",
+            "-o",
+            "NumberOfPasswordPrompts=1",
+        ];
+        Command::new("sshpass")
+            .args(["-p", password, "ssh"])
+            .args(options)
+            .args([&format!("{account}@127.0.0.1"), "true"])
+            .output()
+            .expect("apt-get install sshpass")
+            .status
+            .success()
+    }
+
+    pub fn reach(&self) -> Reach {
+        reach(target("host", TargetKind::Linux, ""), None)
+    }
+}
+
+impl Drop for Sshd {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}

@@ -1,0 +1,134 @@
+//! Simulated targets: cuts that the department's servers hold, and what they refused. It is written apart from what proposes cuts
+//! and knows nothing of logs, so that a proposal's figures can be judged by it.
+
+use strandline_model::containment::Effect;
+use strandline_model::time::Instant;
+
+use crate::clock::Millis;
+use crate::world::{Client, encode};
+
+/// A cut that the department's servers hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cut {
+    /// What it does.
+    pub effect: Effect,
+    /// On which system; none: on all.
+    pub system: Option<String>,
+    /// From when on.
+    pub since: Instant,
+}
+
+/// What one cut refused.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Refused {
+    /// Requests of the intruder.
+    pub intruder_requests: u64,
+    /// Requests of others.
+    pub lawful_requests: u64,
+    /// Statements of the intruder, each once.
+    pub intruder_statements: u64,
+    /// Statements of others.
+    pub lawful_statements: u64,
+}
+
+/// One request, as the server before an application sees it.
+pub(crate) struct Asked<'a> {
+    pub at: Millis,
+    pub system: &'a str,
+    pub client: &'a Client,
+    pub method: &'a str,
+    pub target: &'a str,
+}
+
+/// The cuts in force.
+#[derive(Debug, Default)]
+pub(crate) struct Gate {
+    cuts: Vec<Cut>,
+    refused: Vec<Refused>,
+    /// Whether it is the intruder who acts now.
+    pub(crate) is_intruders_turn: bool,
+}
+
+impl Gate {
+    pub(crate) fn of(cuts: &[Cut]) -> Self {
+        Self { cuts: cuts.to_vec(), refused: vec![Refused::default(); cuts.len()], is_intruders_turn: false }
+    }
+
+    pub(crate) fn into_refused(self) -> Vec<Refused> {
+        self.refused
+    }
+
+    /// Whether a request is refused.
+    pub(crate) fn refuses_request(&mut self, asked: &Asked<'_>) -> bool {
+        let mine = self.is_intruders_turn;
+        let mut refused = false;
+        for (cut, count) in self.cuts.iter().zip(&mut self.refused) {
+            if cut.is_in_force(asked.at, asked.system) && stops(&cut.effect, asked) {
+                *(if mine { &mut count.intruder_requests } else { &mut count.lawful_requests }) += 1;
+                refused = true;
+            }
+        }
+        refused
+    }
+
+    /// Whether a statement is refused, of a connection that was opened at `opened` (now, if it is yet to be opened).
+    pub(crate) fn refuses_statement(&mut self, at: Millis, opened: Millis, host: &str, role: &str) -> bool {
+        let mine = self.is_intruders_turn;
+        let mut refused = false;
+        for (cut, count) in self.cuts.iter().zip(&mut self.refused) {
+            // A door that is shut keeps nobody out who is in.
+            let moment = if is_door(&cut.effect) { opened } else { at };
+            if cut.is_in_force(moment, "db") && shuts(&cut.effect, host, role) {
+                *(if mine { &mut count.intruder_statements } else { &mut count.lawful_statements }) += 1;
+                refused = true;
+            }
+        }
+        refused
+    }
+}
+
+impl Cut {
+    fn is_in_force(&self, at: Millis, system: &str) -> bool {
+        at.saturating_mul(1000) >= self.since.micros() && self.system.as_deref().is_none_or(|of| of == system)
+    }
+}
+
+/// Whether a web server, a session store or a directory with this effect turns a request away.
+fn stops(effect: &Effect, asked: &Asked<'_>) -> bool {
+    let is_of = |account: &str| asked.client.session.is_some() && asked.client.account.as_deref() == Some(account);
+    match effect {
+        Effect::WebDenySession { session } | Effect::SessionStoreDelete { session } => {
+            asked.client.session.as_deref().is_some_and(|whole| whole.starts_with(session.as_str()))
+        }
+        Effect::WebDenyAddress { address } | Effect::NftablesDrop { address } => asked.client.address == *address,
+        Effect::SessionStoreDeleteAccount { account } | Effect::LdapLock { account } | Effect::AdDisable { account } => is_of(account),
+        Effect::Webhook { action, subject } | Effect::Exec { action, subject } => action == "disable_account" && is_of(subject),
+        Effect::WebRotateKey { .. } => asked.client.session.is_some(),
+        Effect::WebDenyRoute { method, path } => asked.method == method && is_at(asked.target, path),
+        _ => false,
+    }
+}
+
+/// Whether a target is at a path of which `{}` stands for one segment.
+fn is_at(target: &str, path: &str) -> bool {
+    let (have, want): (Vec<&str>, Vec<&str>) = (target.split('?').next().unwrap_or_default().split('/').collect(), path.split('/').collect());
+    have.len() == want.len() && have.iter().zip(&want).all(|(have, want)| *want == "{}" || *have == encode(want, false))
+}
+
+/// Whether a database server, or the packet filter before it, turns a role at a host away.
+fn shuts(effect: &Effect, host: &str, role: &str) -> bool {
+    match effect {
+        Effect::PostgresHbaReject { address, role: of } | Effect::PostgresTerminate { address: Some(address), role: of } => of == role && address == host,
+        Effect::PostgresRoleNoLogin { role: of }
+        | Effect::PostgresRoleExpired { role: of }
+        | Effect::PostgresConnectionLimit { role: of }
+        | Effect::PostgresPassword { role: of }
+        | Effect::PostgresTerminate { role: of, .. } => of == role,
+        Effect::NftablesDrop { address } => address == host,
+        _ => false,
+    }
+}
+
+fn is_door(effect: &Effect) -> bool {
+    !matches!(effect, Effect::PostgresTerminate { .. } | Effect::NftablesDrop { .. })
+}

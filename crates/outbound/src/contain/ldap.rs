@@ -1,0 +1,311 @@
+//! Directories: an account locked at OpenLDAP by its password policy, or disabled at Active Directory.
+//!
+//! A lock that no policy honours is taken with *success* and changes nothing; a disabled account keeps the tickets that it holds.
+//! Both are told, and the first is refused.
+
+use std::io;
+
+use ldap3::{LdapConn, LdapConnSettings, Mod, Scope, SearchEntry};
+use strandline_model::containment::Effect;
+use strandline_model::estate::TargetKind;
+
+use super::error::ContainError;
+use super::state::{Held, TargetState};
+use super::tls::{Protection, client_config, is_this_machine, protection};
+use super::{Capture, Captured, Connector, Manner, Reach, Verdict};
+use crate::smtp::Secret;
+
+const LOCKED: &str = "pwdAccountLockedTime";
+const CONTROL: &str = "userAccountControl";
+
+/// Locked for good, by the draft of password policies (draft-behera-ldap-password-policy, 5.3.3).
+const FOR_GOOD: &str = "000001010000Z";
+
+/// The bit of `userAccountControl` that disables.
+const DISABLED: i64 = 2;
+
+/// A service ticket lives so long by default.
+const TICKET_HOURS: i64 = 10;
+
+/// A directory.
+pub(crate) struct Ldap {
+    reach: Reach,
+    manner: Manner,
+    connection: LdapConn,
+}
+
+impl Ldap {
+    /// Binds.
+    ///
+    /// # Errors
+    /// If the directory does not answer, or does not let us in.
+    pub(crate) fn connect(reach: &Reach, manner: &Manner) -> Result<Self, ContainError> {
+        let mut connection = dial(reach, manner)?;
+        let account = reach.target.account.clone().unwrap_or_default();
+        let secret = reach.secret.as_ref().map_or("", Secret::expose_secret);
+        if secret.is_empty() {
+            // A bind without a password is anonymous, and succeeds.
+            return Err(ContainError::NotLetIn { target: reach.target.name.clone(), account, why: "it has no password: give `password_file`".to_owned() });
+        }
+        let bound = connection.simple_bind(&account, secret).map_err(|error| unreachable(reach, &error))?;
+        if bound.rc != 0 {
+            return Err(ContainError::NotLetIn { target: reach.target.name.clone(), account, why: format!("result {}", bound.rc) });
+        }
+        Ok(Self { reach: reach.clone(), manner: manner.clone(), connection })
+    }
+
+    fn is_active_directory(&self) -> bool {
+        self.reach.target.kind == TargetKind::ActiveDirectory
+    }
+
+    fn account<'e>(&self, effect: &'e Effect) -> Result<&'e str, ContainError> {
+        match (effect, self.is_active_directory()) {
+            (Effect::LdapLock { account }, false) | (Effect::AdDisable { account }, true) => {
+                self.manner.never.account(&self.reach.target.name, account)?;
+                Ok(account)
+            }
+            _ => Err(ContainError::NoConnector { target: self.reach.target.name.clone(), kind: self.reach.target.kind.as_str() }),
+        }
+    }
+
+    fn search(&mut self, base: &str, scope: Scope, filter: &str, attributes: &[&str]) -> Result<Vec<SearchEntry>, ContainError> {
+        let timeout = self.manner.patience;
+        let found = self.connection.with_timeout(timeout).search(base, scope, filter, attributes.to_vec()).map_err(|error| unreachable(&self.reach, &error))?;
+        match found.1.rc {
+            0 => Ok(found.0.into_iter().map(SearchEntry::construct).collect()),
+            // Nothing of that name, or nothing that we may see.
+            32 => Ok(Vec::new()),
+            50 => Err(self.no_right("read the directory")),
+            code => {
+                Err(ContainError::Refused { target: self.reach.target.name.clone(), doing: "read the directory".to_owned(), why: format!("result {code}") })
+            }
+        }
+    }
+
+    fn no_right(&self, doing: &str) -> ContainError {
+        ContainError::NoRight {
+            target: self.reach.target.name.clone(),
+            account: self.reach.target.account.clone().unwrap_or_default(),
+            doing: doing.to_owned(),
+            way_out: "docs/containment/ldap.md has the rights that it needs".to_owned(),
+        }
+    }
+
+    /// The one entry of an account, with what is operational about it.
+    fn entry(&mut self, account: &str) -> Result<SearchEntry, ContainError> {
+        let default = if self.is_active_directory() { "sAMAccountName" } else { "uid" };
+        let attribute = self.reach.target.name_attribute.clone().unwrap_or_else(|| default.to_owned());
+        let base = self.reach.target.base.clone().unwrap_or_default();
+        let filter = format!("({attribute}={})", ldap3::ldap_escape(account));
+        let mut found = self.search(&base, Scope::Subtree, &filter, &["*", "+"])?;
+        let target = self.reach.target.name.clone();
+        match (found.len(), found.pop()) {
+            (1, Some(entry)) => self.refuse_own(account, entry),
+            (0, _) | (_, None) => Err(ContainError::Absent { target, what: format!("account {account} below {base}") }),
+            (count, _) => {
+                Err(ContainError::NoEffect { target, why: format!("{count} entries have the name {account}: narrow `base`, or take another `name_attribute`") })
+            }
+        }
+    }
+
+    /// Refuses the account that we use ourselves, and the last administrator.
+    fn refuse_own(&mut self, account: &str, entry: SearchEntry) -> Result<SearchEntry, ContainError> {
+        let target = self.reach.target.name.clone();
+        let own = self.reach.target.account.clone().unwrap_or_default();
+        let never = |why: &str| Err(ContainError::NeverTouched { target: target.clone(), what: account.to_owned(), why: why.to_owned() });
+        let bare = own.rsplit(['\\', '/']).next().and_then(|name| name.split('@').next()).unwrap_or_default();
+        if entry.dn.eq_ignore_ascii_case(&own) || bare.eq_ignore_ascii_case(account) {
+            return never("it is the account that we use ourselves");
+        }
+        let is_admin = values(&entry, "memberOf").iter().any(|group| group.to_ascii_lowercase().starts_with("cn=domain admins,"));
+        if self.is_active_directory() && is_admin {
+            let base = self.reach.target.base.clone().unwrap_or_default();
+            let admins = format!(
+                "(&(objectClass=user)(memberOf={})(!(userAccountControl:1.2.840.113556.1.4.803:=2)))",
+                values(&entry, "memberOf")
+                    .iter()
+                    .find(|g| g.to_ascii_lowercase().starts_with("cn=domain admins,"))
+                    .map(|g| ldap3::ldap_escape(g.as_str()).into_owned())
+                    .unwrap_or_default()
+            );
+            if self.search(&base, Scope::Subtree, &admins, &["cn"])?.len() <= 1 {
+                return never("it is the last administrator of the domain");
+            }
+        }
+        Ok(entry)
+    }
+
+    /// Whether a policy with lockout applies to an entry; who could not be asked is told.
+    fn policy(&mut self, entry: &SearchEntry) -> Result<(), String> {
+        let own = values(entry, "pwdPolicySubentry").first().cloned();
+        let named = own.or_else(|| self.configured_policy()).or_else(|| self.reach.target.policy.clone());
+        let Some(named) = named else {
+            return Err("whether a password policy applies cannot be read: name the default one in the estate (`policy`); without one the lock is taken and changes nothing".to_owned());
+        };
+        let found = self.search(&named, Scope::Base, "(objectClass=*)", &["pwdLockout"]).unwrap_or_default();
+        match found.first().and_then(|policy| values(policy, "pwdLockout").first().cloned()).as_deref() {
+            Some("TRUE") => Ok(()),
+            Some(_) => Err("the policy that applies has no lockout (pwdLockout): the lock is taken and changes nothing".to_owned()),
+            None => Err("the policy that is to apply is not there, or says nothing of lockout: the lock is taken and changes nothing".to_owned()),
+        }
+    }
+
+    fn configured_policy(&mut self) -> Option<String> {
+        let found = self.search("cn=config", Scope::Subtree, "(olcPPolicyDefault=*)", &["olcPPolicyDefault"]).ok()?;
+        let mut defaults: Vec<String> = found.iter().flat_map(|overlay| values(overlay, "olcPPolicyDefault")).collect();
+        defaults.dedup();
+        if defaults.len() == 1 { defaults.pop() } else { None }
+    }
+
+    fn bring(&mut self, effect: &Effect, aim: &TargetState) -> Result<(), ContainError> {
+        let account = self.account(effect)?.to_owned();
+        let entry = self.entry(&account)?;
+        let attribute = if self.is_active_directory() { CONTROL } else { LOCKED };
+        let wanted = aim.held(attribute).expose().map(str::to_owned);
+        if values(&entry, attribute).first() == wanted.as_ref() {
+            return Ok(());
+        }
+        let set = wanted.into_iter().collect();
+        let changed = self.connection.with_timeout(self.manner.patience).modify(&entry.dn, vec![Mod::Replace(attribute.to_owned(), set)]);
+        match changed.map_err(|error| unreachable(&self.reach, &error))?.rc {
+            0 => Ok(()),
+            50 => Err(self.no_right("change the account")),
+            code => {
+                Err(ContainError::Refused { target: self.reach.target.name.clone(), doing: "change the account".to_owned(), why: format!("result {code}") })
+            }
+        }
+    }
+
+    /// The intruder's own way, where somebody gave the account's secret for it.
+    fn try_key(&mut self, account: &str, dn: &str, verdict: &mut Verdict) {
+        let Some(key) = self.manner.key(&self.reach.target.name, account) else {
+            verdict.untested.push(format!("the password of {account} was not given, and with a wrong one the directory answers as it always did"));
+            return;
+        };
+        match dial(&self.reach, &self.manner).and_then(|mut other| other.simple_bind(dn, key.expose_secret()).map_err(|error| unreachable(&self.reach, &error)))
+        {
+            Ok(said) if said.rc == 0 => verdict.doors.push(format!("{account} binds with the password that was given")),
+            // 533: disabled, said only to the right password; 52e: a wrong one.
+            Ok(said) if said.text.contains("data 533") => verdict.held.push(format!("{account} was tried with its password and is disabled (data 533)")),
+            Ok(said) if said.text.contains("data 52e") => verdict.untested.push(format!("the password that was given for {account} is not its password")),
+            Ok(said) if said.rc == 49 => verdict.held.push(format!("{account} was tried with the password that was given and refused (49)")),
+            Ok(said) => verdict.untested.push(format!("the trial ended for another reason (result {})", said.rc)),
+            Err(error) => verdict.untested.push(format!("the trial did not reach the directory: {error}")),
+        }
+    }
+}
+
+fn dial(reach: &Reach, manner: &Manner) -> Result<LdapConn, ContainError> {
+    let address = reach.target.address.as_deref().unwrap_or_default();
+    let protection = protection(reach);
+    let scheme = if protection == Protection::Tls { "ldaps" } else { "ldap" };
+    let url = if address.contains("://") { address.to_owned() } else { format!("{scheme}://{address}") };
+    let is_clear = url.starts_with("ldap://") && protection != Protection::StartTls;
+    if is_clear && !is_this_machine(&url) && protection != Protection::Plain {
+        let why = "its address is ldap:// and its security is TLS: write ldaps://, or security = \"starttls\"".to_owned();
+        return Err(ContainError::Unusable { target: reach.target.name.clone(), why });
+    }
+    let settings = LdapConnSettings::new().set_conn_timeout(manner.patience).set_starttls(protection == Protection::StartTls && !url.starts_with("ldaps://"));
+    let settings = settings.set_config(client_config(reach)?);
+    let mut connection = LdapConn::with_settings(settings, &url).map_err(|error| unreachable(reach, &error))?;
+    connection.with_timeout(manner.patience);
+    Ok(connection)
+}
+
+fn unreachable(reach: &Reach, error: &ldap3::LdapError) -> ContainError {
+    // What the library quotes of a server is left out.
+    let why = match error {
+        ldap3::LdapError::Io { source } => source.to_string(),
+        ldap3::LdapError::Timeout { .. } => "it answers too late".to_owned(),
+        _ => "it does not answer as a directory does, or its certificate does not fit".to_owned(),
+    };
+    ContainError::Unreachable { target: reach.target.name.clone(), source: io::Error::other(why) }
+}
+
+/// Values of an attribute, whatever its case.
+fn values(entry: &SearchEntry, attribute: &str) -> Vec<String> {
+    entry.attrs.iter().find(|(name, _)| name.eq_ignore_ascii_case(attribute)).map(|(_, values)| values.clone()).unwrap_or_default()
+}
+
+impl Connector for Ldap {
+    fn read(&mut self, effect: &Effect) -> Result<TargetState, ContainError> {
+        let account = self.account(effect)?.to_owned();
+        let entry = self.entry(&account)?;
+        let attribute = if self.is_active_directory() { CONTROL } else { LOCKED };
+        Ok(TargetState::default().with(attribute, Held::optional(values(&entry, attribute).into_iter().next())))
+    }
+
+    fn meant(&mut self, effect: &Effect, before: &TargetState, _random: &mut dyn FnMut() -> [u8; 32]) -> Result<TargetState, ContainError> {
+        let account = self.account(effect)?.to_owned();
+        let entry = self.entry(&account)?;
+        let target = self.reach.target.name.clone();
+        if self.is_active_directory() {
+            let control: i64 = before
+                .held(CONTROL)
+                .expose()
+                .and_then(|text| text.parse().ok())
+                .ok_or_else(|| ContainError::Strange { target, why: "the account has no userAccountControl".to_owned() })?;
+            return Ok(TargetState::default().with(CONTROL, Held::text((control | DISABLED).to_string())));
+        }
+        self.policy(&entry).map_err(|why| ContainError::NoEffect { target, why })?;
+        Ok(TargetState::default().with(LOCKED, Held::text(FOR_GOOD)))
+    }
+
+    fn capture(&mut self, effect: &Effect) -> Result<Capture, ContainError> {
+        let account = self.account(effect)?.to_owned();
+        let entry = self.entry(&account)?;
+        let text = serde_json::json!({ "dn": entry.dn, "attributes": entry.attrs, "binary": entry.bin_attrs.keys().collect::<Vec<_>>() });
+        let pieces = vec![Captured { name: "entry.json".to_owned(), bytes: text.to_string().into_bytes() }];
+        Ok(Capture { pieces, lost: vec!["who is bound now is in the directory's own log alone".to_owned()] })
+    }
+
+    fn apply(&mut self, effect: &Effect, meant: &TargetState) -> Result<(), ContainError> {
+        self.bring(effect, meant)
+    }
+
+    fn verify(&mut self, effect: &Effect, _before: &TargetState, meant: &TargetState) -> Result<Verdict, ContainError> {
+        let account = self.account(effect)?.to_owned();
+        let entry = self.entry(&account)?;
+        let mut verdict = Verdict::default();
+        let attribute = if self.is_active_directory() { CONTROL } else { LOCKED };
+        let fits = values(&entry, attribute).first().map(String::as_str) == meant.held(attribute).expose();
+        verdict.note(fits, format!("{attribute} is as meant"), format!("{attribute} is not as meant"));
+        if self.is_active_directory() {
+            let changed = values(&entry, "whenChanged").first().and_then(|text| instant_of(text));
+            let now = jiff::Timestamp::now();
+            match changed.filter(|changed| now.duration_since(*changed).as_hours() >= TICKET_HOURS) {
+                Some(_) => verdict.held.push(format!("tickets from before have ended: the account was changed more than {TICKET_HOURS} hours ago")),
+                None => verdict.untested.push(format!(
+                    "service tickets that {account} holds open new sessions until they end, {TICKET_HOURS} hours by default: end its sessions at the services"
+                )),
+            }
+        } else if let Err(why) = self.policy(&entry) {
+            verdict.doors.push(why);
+        }
+        self.try_key(&account, &entry.dn.clone(), &mut verdict);
+        verdict.remarks.push("connections that are bound already read on, and services that read accounts without binding do not see it".to_owned());
+        Ok(verdict)
+    }
+
+    fn undo(&mut self, effect: &Effect, before: &TargetState) -> Result<(), ContainError> {
+        self.bring(effect, before)
+    }
+}
+
+/// `20261129153000.0Z`
+fn instant_of(text: &str) -> Option<jiff::Timestamp> {
+    let digits = text.get(..14).filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))?;
+    let [year, month, day, hour, minute, second] = [(0, 4), (4, 6), (6, 8), (8, 10), (10, 12), (12, 14)].map(|(from, to)| &digits[from..to]);
+    format!("{year}-{month}-{day}T{hour}:{minute}:{second}Z").parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::instant_of;
+
+    #[test]
+    fn a_stamp_of_a_directory_is_read() {
+        assert_eq!(instant_of("20261129153000.0Z").map(|at| at.to_string()).as_deref(), Some("2026-11-29T15:30:00Z"));
+        assert!(instant_of("2026").is_none() && instant_of("20269929153000.0Z").is_none() && instant_of("é0261129153000.0Z").is_none());
+    }
+}

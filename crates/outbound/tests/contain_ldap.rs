@@ -1,0 +1,86 @@
+//! A real slapd, with a policy and without: a lock that holds, and one that would be taken and change nothing.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod servers;
+
+use std::collections::BTreeMap;
+
+use servers::{Slapd, check_answer, connector, cut, manner};
+use strandline_model::containment::Effect;
+use strandline_outbound::Secret;
+use strandline_outbound::contain::{Answer, ContainError, Manner};
+
+fn knowing(password: &str) -> Manner {
+    Manner { keys: BTreeMap::from([(("ldap".to_owned(), "ann".to_owned()), Secret::new(password.to_owned()))]), ..manner() }
+}
+
+fn lock(account: &str) -> Effect {
+    Effect::LdapLock { account: account.to_owned() }
+}
+
+#[test]
+#[ignore = "needs OpenLDAP's own programs: apt-get install slapd ldap-utils"]
+fn a_lock_that_a_policy_honours_holds_and_is_taken_back() {
+    let world = Slapd::start(true);
+    let dump = world.dump();
+    let mut reach = world.reach();
+    reach.target.policy = Some("cn=def,dc=x".to_owned());
+    let mut ldap = connector(&reach, &knowing("s"));
+    let (before, meant) = cut(ldap.as_mut(), &lock("ann"));
+    assert!(!world.binds("ann", "s") && world.binds("bob", "b"));
+    check_answer(&ldap.verify(&lock("ann"), &before, &meant).unwrap(), Answer::Effective, "refused (49)");
+    let mut stranger = connector(&reach, &manner());
+    check_answer(&stranger.verify(&lock("ann"), &before, &meant).unwrap(), Answer::NotTestable, "was not given");
+    // An administrator unlocks it.
+    world.modify("dn: uid=ann,dc=x\nchangetype: modify\ndelete: pwdAccountLockedTime\n");
+    check_answer(&ldap.verify(&lock("ann"), &before, &meant).unwrap(), Answer::NotEffective, "binds with the password");
+    ldap.apply(&lock("ann"), &meant).unwrap();
+    // Somebody takes lockout out of the policy.
+    world.modify("dn: cn=def,dc=x\nchangetype: modify\nreplace: pwdLockout\npwdLockout: FALSE\n");
+    check_answer(&ldap.verify(&lock("ann"), &before, &meant).unwrap(), Answer::NotEffective, "no lockout");
+    world.modify("dn: cn=def,dc=x\nchangetype: modify\nreplace: pwdLockout\npwdLockout: TRUE\n");
+    ldap.undo(&lock("ann"), &before).unwrap();
+    ldap.undo(&lock("ann"), &before).unwrap();
+    assert_eq!(world.dump(), dump);
+    assert!(world.binds("ann", "s"));
+}
+
+#[test]
+#[ignore = "needs OpenLDAP's own programs: apt-get install slapd ldap-utils"]
+fn a_lock_that_no_policy_honours_is_refused() {
+    let world = Slapd::start(false);
+    let mut reach = world.reach();
+    let mut ldap = connector(&reach, &knowing("s"));
+    let before = ldap.read(&lock("ann")).unwrap();
+    let told = ldap.meant(&lock("ann"), &before, &mut || [7; 32]).unwrap_err().to_string();
+    assert!(told.contains("cannot be read"), "{told}");
+    // The estate names a policy that the server does not use: the plan cannot know, and verification finds out.
+    reach.target.policy = Some("cn=def,dc=x".to_owned());
+    let mut ldap = connector(&reach, &knowing("s"));
+    let (before, meant) = cut(ldap.as_mut(), &lock("ann"));
+    assert!(world.binds("ann", "s"));
+    check_answer(&ldap.verify(&lock("ann"), &before, &meant).unwrap(), Answer::NotEffective, "binds with the password");
+}
+
+#[test]
+#[ignore = "needs OpenLDAP's own programs: apt-get install slapd ldap-utils"]
+fn who_is_nobody_or_everybody_is_told() {
+    let world = Slapd::start(true);
+    let mut ldap = connector(&world.reach(), &manner());
+    assert!(matches!(ldap.read(&lock("nobody")), Err(ContainError::Absent { .. })));
+    assert!(matches!(ldap.read(&lock("*")), Err(ContainError::Absent { .. })), "a star is a name, not a pattern");
+    assert!(matches!(ldap.read(&Effect::AdDisable { account: "ann".to_owned() }), Err(ContainError::NoConnector { .. })));
+    let mut wrong = world.reach();
+    wrong.secret = Some(Secret::new("wrong".to_owned()));
+    assert!(matches!(strandline_outbound::contain::connect(&wrong, &manner()), Err(ContainError::NotLetIn { .. })));
+    wrong.secret = None;
+    assert!(matches!(strandline_outbound::contain::connect(&wrong, &manner()), Err(ContainError::NotLetIn { .. })), "no bind without a password");
+    let mut weak = world.reach();
+    weak.target.account = Some("uid=bob,dc=x".to_owned());
+    weak.target.policy = Some("cn=def,dc=x".to_owned());
+    weak.secret = Some(Secret::new("b".to_owned()));
+    let mut weak = connector(&weak, &manner());
+    let told = weak.read(&lock("ann")).and_then(|before| weak.meant(&lock("ann"), &before, &mut || [7; 32])).and_then(|meant| weak.apply(&lock("ann"), &meant));
+    assert!(matches!(told, Err(ContainError::NoRight { .. })), "{told:?}");
+}

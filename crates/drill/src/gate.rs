@@ -31,6 +31,26 @@ pub struct Refused {
     pub lawful_statements: u64,
 }
 
+/// What the cuts of a department refused.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Refusals {
+    /// Each, in the order in which they were given.
+    pub by_cut: Vec<Refused>,
+    /// All together, what several refused counted once.
+    pub all: Refused,
+}
+
+impl Refused {
+    fn count(&mut self, is_request: bool, is_intruders: bool) {
+        *match (is_request, is_intruders) {
+            (true, true) => &mut self.intruder_requests,
+            (true, false) => &mut self.lawful_requests,
+            (false, true) => &mut self.intruder_statements,
+            (false, false) => &mut self.lawful_statements,
+        } += 1;
+    }
+}
+
 /// One request, as the server before an application sees it.
 pub(crate) struct Asked<'a> {
     pub at: Millis,
@@ -44,44 +64,41 @@ pub(crate) struct Asked<'a> {
 #[derive(Debug, Default)]
 pub(crate) struct Gate {
     cuts: Vec<Cut>,
-    refused: Vec<Refused>,
+    refused: Refusals,
     /// Whether it is the intruder who acts now.
     pub(crate) is_intruders_turn: bool,
 }
 
 impl Gate {
     pub(crate) fn of(cuts: &[Cut]) -> Self {
-        Self { cuts: cuts.to_vec(), refused: vec![Refused::default(); cuts.len()], is_intruders_turn: false }
+        Self { cuts: cuts.to_vec(), refused: Refusals { by_cut: vec![Refused::default(); cuts.len()], all: Refused::default() }, is_intruders_turn: false }
     }
 
-    pub(crate) fn into_refused(self) -> Vec<Refused> {
+    pub(crate) fn into_refused(self) -> Refusals {
         self.refused
     }
 
     /// Whether a request is refused.
     pub(crate) fn refuses_request(&mut self, asked: &Asked<'_>) -> bool {
-        let mine = self.is_intruders_turn;
-        let mut refused = false;
-        for (cut, count) in self.cuts.iter().zip(&mut self.refused) {
-            if cut.is_in_force(asked.at, asked.system) && stops(&cut.effect, asked) {
-                *(if mine { &mut count.intruder_requests } else { &mut count.lawful_requests }) += 1;
-                refused = true;
-            }
-        }
-        refused
+        self.count(true, |cut| cut.is_in_force(asked.at, asked.system) && stops(&cut.effect, asked))
     }
 
     /// Whether a statement is refused, of a connection that was opened at `opened` (now, if it is yet to be opened).
     pub(crate) fn refuses_statement(&mut self, at: Millis, opened: Millis, host: &str, role: &str) -> bool {
-        let mine = self.is_intruders_turn;
+        // A door that is shut keeps nobody out who is in.
+        let moment = |cut: &Cut| if is_door(&cut.effect) { opened } else { at };
+        self.count(false, |cut| cut.is_in_force(moment(cut), "db") && shuts(&cut.effect, host, role))
+    }
+
+    /// Counts what the cuts that fit refuse; whether any does.
+    fn count(&mut self, is_request: bool, fits: impl Fn(&Cut) -> bool) -> bool {
         let mut refused = false;
-        for (cut, count) in self.cuts.iter().zip(&mut self.refused) {
-            // A door that is shut keeps nobody out who is in.
-            let moment = if is_door(&cut.effect) { opened } else { at };
-            if cut.is_in_force(moment, "db") && shuts(&cut.effect, host, role) {
-                *(if mine { &mut count.intruder_statements } else { &mut count.lawful_statements }) += 1;
-                refused = true;
-            }
+        for (_, count) in self.cuts.iter().zip(&mut self.refused.by_cut).filter(|(cut, _)| fits(cut)) {
+            count.count(is_request, self.is_intruders_turn);
+            refused = true;
+        }
+        if refused {
+            self.refused.all.count(is_request, self.is_intruders_turn);
         }
         refused
     }

@@ -35,7 +35,7 @@ use crate::intruder::Intruder;
 use crate::staff::{Job, Worker};
 use crate::world::World;
 
-pub use crate::gate::{Cut, Refused};
+pub use crate::gate::{Cut, Refusals, Refused};
 pub use crate::score::{Exported, Score, score};
 pub use crate::truth::{Intrusion, TrueGap, TrueStatement, TrueStep};
 
@@ -173,12 +173,12 @@ pub fn generate(plan: &Plan, into: &Path, progress: &mut dyn FnMut(u64)) -> Resu
     generate_with(plan, &[], into, progress).map(|(department, _)| department)
 }
 
-/// The same department, whose servers hold these cuts; and what each cut refused, in their order. Who is refused goes on trying, as
+/// The same department, whose servers hold these cuts; and what they refused. Who is refused goes on trying, as
 /// the intruder does.
 ///
 /// # Errors
 /// As [`generate`]; and for `file-share`, which has no simulated target.
-pub fn generate_with(plan: &Plan, cuts: &[Cut], into: &Path, progress: &mut dyn FnMut(u64)) -> Result<(Department, Vec<Refused>), DrillError> {
+pub fn generate_with(plan: &Plan, cuts: &[Cut], into: &Path, progress: &mut dyn FnMut(u64)) -> Result<(Department, Refusals), DrillError> {
     for (value, least, what) in [(plan.people, 200, "people"), (plan.days, 3, "days")] {
         if value < least {
             return Err(DrillError::Plan { what, least });
@@ -196,7 +196,7 @@ pub fn generate_with(plan: &Plan, cuts: &[Cut], into: &Path, progress: &mut dyn 
         if !cuts.is_empty() {
             return Err(DrillError::NoTarget(plan.scenario));
         }
-        return office::generate(plan, into, window(plan), rate, progress).map(|department| (department, Vec::new()));
+        return office::generate(plan, into, window(plan), rate, progress).map(|department| (department, Refusals::default()));
     }
     let [evidence, snapshot, register, truth] = folders;
     let (snapshot, register) = (snapshot.join("crew.sql"), register.join("crew.csv"));

@@ -6,7 +6,8 @@ use std::time::Instant;
 
 use clap::Args;
 use strandline_case::Case;
-use strandline_drill::{Exported, Plan, Scenario, Score, generate, score};
+use strandline_drill::{Cut, Exported, Intrusion, Plan, Refused, Scenario, Score, generate, generate_with, score};
+use strandline_model::containment::{Action, Effect};
 use strandline_model::exposure::Exposure;
 use strandline_model::table::Row;
 use strandline_model::trail::Step;
@@ -40,6 +41,9 @@ pub struct Drill {
     /// Where to make it (default: a new folder `drill-SCENARIO-SEED`)
     #[arg(long, value_name = "DIR")]
     into: Option<PathBuf>,
+    /// Cut the intruder off, by what is proposed, so many minutes after his first step; he goes on until then and after
+    #[arg(long, value_name = "MINUTES", value_delimiter = ',')]
+    cut_after: Vec<u32>,
     /// Make the department and stop
     #[arg(long)]
     only_make: bool,
@@ -80,7 +84,8 @@ impl Drill {
         screen.stage("rehearsal");
         let written = notify::rehearse(&mut Response::resume(&settings, &mut screen)?, &mail)?;
         drop(screen);
-        let done = Rehearsed { seconds, case: &case, mail: &mail, written };
+        let cuts = self.cut_after.iter().map(|minutes| cut_after(common, &plan, &case, *minutes)).collect::<anyhow::Result<Vec<_>>>()?;
+        let done = Rehearsed { seconds, case: &case, mail: &mail, written, cuts };
         print_result(common, &plan, &outcome, &result, &done)?;
         Ok(if result.is_sound() { ExitCode::SUCCESS } else { ExitCode::from(3) })
     }
@@ -100,6 +105,54 @@ struct Rehearsed<'a> {
     case: &'a Path,
     mail: &'a Path,
     written: u64,
+    cuts: Vec<CutOff>,
+}
+
+/// What came of cutting the intruder off after a while.
+struct CutOff {
+    minutes: u32,
+    at: strandline_model::time::Instant,
+    cuts: usize,
+    people: usize,
+    refused: Refused,
+}
+
+/// Whether a candidate (its rank, what it closes) belongs to the wave of a drill: the narrowest that closes an address, a session, an
+/// account or a role, and what ends open connections. Hosts and routes are mended, not cut.
+fn is_in_wave((rank, closes, action): &(i64, i64, Action)) -> bool {
+    let is_held = matches!(action.foothold.kind(), "address" | "session" | "account" | "role_at_host");
+    let ends = matches!(action.effect, Effect::PostgresTerminate { .. } | Effect::MysqlKill { .. } | Effect::LinuxEndSessions { .. });
+    is_held && (ends || (*rank == 1 && *closes > 0))
+}
+
+/// Makes the same department again, whose servers hold from that moment on what is proposed.
+fn cut_after(common: &Common, plan: &Plan, case: &Path, minutes: u32) -> anyhow::Result<CutOff> {
+    let settings = common.settings(case);
+    let mut screen = Screen::new(Format::Json);
+    let response = Response::look(&settings, &mut screen)?;
+    let found = response.containment()?;
+    let first = response.trail()?.0.first().map_or(strandline_model::time::Instant::MAX, |step| step.first);
+    drop(response);
+    let at = first.plus_micros(i64::from(minutes) * 60_000_000);
+    let chosen = found.actions.iter().filter_map(|row| Some((row.rank, row.closes, row.read_action()?))).filter(is_in_wave);
+    let cuts: Vec<Cut> = chosen.map(|(.., action)| Cut { effect: action.effect, system: action.system, since: at }).collect();
+    let folder = tempfile::tempdir()?;
+    let (department, refusals) = generate_with(plan, &cuts, folder.path(), &mut |_| {})?;
+    let truth: Intrusion = serde_json::from_str(&std::fs::read_to_string(department.truth.join("intrusion.json"))?)?;
+    Ok(CutOff { minutes, at, cuts: cuts.len(), people: truth.people, refused: refusals.all })
+}
+
+fn print_cuts(cuts: &[CutOff], uncut: u64) {
+    for cut in cuts {
+        let (people, of) = (thousands(cut.people as u64), thousands(uncut));
+        let lawful = thousands(cut.refused.lawful_requests + cut.refused.lawful_statements);
+        say!(
+            "Cut off {} min after his first step ({}), by {} cuts: {people} people instead of {of}; {lawful} lawful requests and statements refused",
+            cut.minutes,
+            cut.at,
+            cut.cuts
+        );
+    }
 }
 
 fn print_result(common: &Common, plan: &Plan, outcome: &Outcome, score: &Score, done: &Rehearsed<'_>) -> anyhow::Result<()> {
@@ -111,6 +164,11 @@ fn print_result(common: &Common, plan: &Plan, outcome: &Outcome, score: &Score, 
             "pairs_false": score.pairs_false, "pairs_missed": score.pairs_missed, "inferred_missed": score.inferred_missed,
             "steps_true": score.steps_true, "steps_found": score.steps_found, "steps_missed": score.steps_missed,
             "confirmed_recall": score.confirmed_recall(), "over_notification": score.over_notification(), "sound": score.is_sound(),
+            "cuts": done.cuts.iter().map(|cut| serde_json::json!({
+                "minutes": cut.minutes, "at": cut.at, "cuts": cut.cuts, "people": cut.people,
+                "intruder_requests_refused": cut.refused.intruder_requests, "intruder_statements_refused": cut.refused.intruder_statements,
+                "lawful_requests_refused": cut.refused.lawful_requests, "lawful_statements_refused": cut.refused.lawful_statements,
+            })).collect::<Vec<_>>(),
         }))?,
         Format::Text => {
             print_outcome(outcome, done.case);
@@ -119,6 +177,7 @@ fn print_result(common: &Common, plan: &Plan, outcome: &Outcome, score: &Score, 
             say!("Against the truth (scenario {}, seed {}{})", plan.scenario, plan.seed, if plan.gap { ", logs lost" } else { "" });
             say!("{score}");
             say!("From first evidence to letters: {:.1} s", done.seconds);
+            print_cuts(&done.cuts, score.people_true as u64);
         }
     }
     Ok(())

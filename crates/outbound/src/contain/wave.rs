@@ -4,6 +4,7 @@
 //! A run that was killed between an effect and its note does not know whether it happened. The target does: it is read, and
 //! what already stands there is not done again.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
@@ -90,11 +91,12 @@ enum Told {
     Done,
 }
 
-type Reply = (usize, Result<Told, ContainError>);
+/// Which question it answers, the action, and the answer.
+type Reply = (u64, usize, Result<Told, ContainError>);
 
 /// One thread a target, which alone speaks to it; given up, not waited for, when it is late.
 struct Worker {
-    ask: Sender<(usize, Asked, Planned)>,
+    ask: Sender<(u64, usize, Asked, Planned)>,
 }
 
 /// The targets of a plan, each spoken to by a thread of its own.
@@ -102,6 +104,8 @@ pub struct Wave<'p> {
     plan: &'p [Planned],
     workers: BTreeMap<String, Worker>,
     replies: Receiver<Reply>,
+    /// Questions so far: an answer that comes after its question was given up answers no other one.
+    asked: Cell<u64>,
     patience: Duration,
 }
 
@@ -111,7 +115,7 @@ impl<'p> Wave<'p> {
         let (tell, replies) = channel();
         let names: BTreeSet<&String> = plan.iter().map(|planned| &planned.target).collect();
         let workers = names.into_iter().map(|name| (name.clone(), worker(name, reaches.get(name).cloned(), manner.clone(), tell.clone()))).collect();
-        Self { plan, workers, replies, patience: manner.patience }
+        Self { plan, workers, replies, asked: Cell::new(0), patience: manner.patience }
     }
 
     /// Asks all of these at once and waits for their answers, each target one after another; a target that is late is given up.
@@ -122,10 +126,12 @@ impl<'p> Wave<'p> {
         }
         // An answer can take a sign-in, a few questions of one patience each and the half seconds of looking twice.
         let allowed = self.patience * 3 * most.values().copied().max().unwrap_or(1) + Duration::from_secs(5);
+        let question = self.asked.get() + 1;
+        self.asked.set(question);
         let mut answers = BTreeMap::new();
         for &at in which {
             let planned = &self.plan[at];
-            let asked = self.workers.get(&planned.target).and_then(|worker| worker.ask.send((at, asked, planned.clone())).ok());
+            let asked = self.workers.get(&planned.target).and_then(|worker| worker.ask.send((question, at, asked, planned.clone())).ok());
             if asked.is_none() {
                 answers.insert(at, Err(too_slow(planned, Duration::ZERO)));
             }
@@ -133,7 +139,7 @@ impl<'p> Wave<'p> {
         let begun = Instant::now();
         while answers.len() < which.len() {
             match self.replies.recv_timeout(allowed.saturating_sub(begun.elapsed())) {
-                Ok((at, answer)) if which.contains(&at) => {
+                Ok((of, at, answer)) if of == question => {
                     answers.insert(at, answer);
                 }
                 Ok(_) => {} // An answer to something that was given up before.
@@ -346,12 +352,12 @@ fn with_drift(mut verdict: Verdict, stands: Option<&Result<Stands, ContainError>
 }
 
 fn worker(name: &str, reach: Option<Reach>, manner: Manner, tell: Sender<Reply>) -> Worker {
-    let (ask, asked) = channel::<(usize, Asked, Planned)>();
+    let (ask, asked) = channel::<(u64, usize, Asked, Planned)>();
     let name = name.to_owned();
     // Not joined: a target that never answers must not hold the others.
     std::thread::spawn(move || {
         let mut connector: Option<Box<dyn Connector>> = None;
-        while let Ok((at, what, planned)) = asked.recv() {
+        while let Ok((question, at, what, planned)) = asked.recv() {
             let answer = match &reach {
                 None => Err(ContainError::Absent { target: name.clone(), what: "entry in the estate".to_owned() }),
                 Some(reach) => answer(&mut connector, reach, &manner, what, &planned),
@@ -360,7 +366,7 @@ fn worker(name: &str, reach: Option<Reach>, manner: Manner, tell: Sender<Reply>)
             if matches!(answer, Err(ContainError::Unreachable { .. })) {
                 connector = None;
             }
-            if tell.send((at, answer)).is_err() {
+            if tell.send((question, at, answer)).is_err() {
                 return;
             }
         }

@@ -1,6 +1,8 @@
 //! Containment through the binary: what each cut would have refused on a recording, what is left open, and that whoever decides
 //! signs once anybody is enrolled.
 
+#![allow(clippy::print_stderr, reason = "a test that is skipped says so")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -34,7 +36,7 @@ fn recording(name: &str) -> Option<PathBuf> {
     let shared = std::env::var_os("STRANDLINE_SHARED").map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared")), PathBuf::from);
     let folder = shared.join("recordings").join(name);
     if !folder.is_dir() {
-        println!("SKIPPED: {} is not there, so what cuts would have refused on it is not tried", folder.display());
+        eprintln!("SKIPPED: {} is not there, so what cuts would have refused on it is not tried", folder.display());
         return None;
     }
     Some(folder)
@@ -80,7 +82,7 @@ fn key(folder: &Path, name: &str) -> Option<PathBuf> {
     let file = folder.join(name);
     let made = Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&file).status();
     if made.is_err() {
-        println!("SKIPPED: there is no ssh-keygen here, so signed decisions are not tried");
+        eprintln!("SKIPPED: there is no ssh-keygen here, so signed decisions are not tried");
         return None;
     }
     Some(file)

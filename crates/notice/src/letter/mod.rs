@@ -8,6 +8,7 @@ mod compose;
 mod dates;
 pub mod lint;
 mod mail;
+mod manner;
 mod namesake;
 mod nobodys;
 mod pattern;

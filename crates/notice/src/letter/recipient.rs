@@ -33,7 +33,9 @@ impl Addressee {
         if entry.is_none() {
             attention.push(Attention::NotInRegister);
         }
-        let (language, offers) = language(entry.and_then(|e| e.language.as_deref()), templates, entry.is_some(), &mut attention);
+        let (language, mut offers) = language(entry.and_then(|e| e.language.as_deref()), templates, entry.is_some(), &mut attention);
+        // Where the organisation has no name in a language, nobody there has been asked to answer in it.
+        offers.retain(|offered| facts.organisation.name.contains_key(offered));
         let name = entry.and_then(|e| name(&e.names, &language, &mut attention));
         if entry.is_some() && name.is_none() {
             attention.push(Attention::NoName);
@@ -186,9 +188,11 @@ fn read_name(raw: &Personal<String>, attention: &mut Vec<Attention>) -> String {
     cleaned.text
 }
 
-/// The value for a language, or else for English, or else for any.
+/// The value for a language, or else for the same language as written elsewhere, or else for English, or else for any.
 pub(super) fn named<'a, T>(names: &'a BTreeMap<String, T>, language: &str) -> Option<&'a T> {
-    names.get(language).or_else(|| names.get("en")).or_else(|| names.values().next())
+    let primary = |tag: &str| tag.split('-').next().unwrap_or_default().to_lowercase();
+    let near = || names.iter().find(|(tag, _)| primary(tag) == primary(language)).map(|(_, value)| value);
+    names.get(language).or_else(near).or_else(|| names.get("en")).or_else(|| names.values().next())
 }
 
 /// The language of the letter, and the others where the person's own is not certain.
@@ -210,7 +214,7 @@ fn language(tag: Option<&str>, templates: &Templates, registered: bool, attentio
         return ((*exact).to_owned(), Vec::new());
     }
     attention.push(Attention::LanguageWithoutTemplate);
-    // A reader of simplified characters is nearer to traditional ones than to English.
+    // A reader of the same language as written elsewhere is nearer to it than to English.
     let primary = wanted.split('-').next().unwrap_or_default();
     let nearest = known.iter().find(|l| l.to_lowercase().split('-').next() == Some(primary)).map(|l| (*l).to_owned());
     let chosen = nearest.unwrap_or_else(fallback);

@@ -1,6 +1,6 @@
 //! What people recorded for the letters: when it was found and stopped, what happened and what was done in their own words.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
 use strandline_model::duty::{DutyWord, RecordedDecision};
@@ -18,6 +18,9 @@ const FOUND_BY_LAW: [&str; 4] = ["aware", "discovered", "identified", "detected"
 const ACCOUNT: &str = "letter_account";
 /// `letter_measures/en`: what was done, a sentence a line; the same line of each language is the same measure.
 const MEASURES: &str = "letter_measures";
+
+/// `letter_speaker/zh-Hans`: a speaker of the language has read its texts; who.
+const SPEAKER: &str = "letter_speaker";
 
 /// `letter_reference`: what letters and forms call the case.
 pub const REFERENCE: &str = "letter_reference";
@@ -64,6 +67,8 @@ pub struct Said {
     pub measures: Vec<BTreeMap<String, String>>,
     /// The case's reference, where somebody chose one.
     pub reference: Option<String>,
+    /// Languages whose texts a speaker has read, as somebody said who.
+    pub checked: BTreeSet<String>,
     /// When the organisation writes again, as somebody decided.
     pub next: Next,
     /// The ledger entry of the last word that counted; letters drafted before it are out of date.
@@ -92,6 +97,12 @@ impl Said {
                     Some((ACCOUNT, language)) => {
                         said.account.insert(language.to_owned(), text.expose_personal().trim().to_owned());
                     }
+                    Some((SPEAKER, language)) if text.expose_personal().trim().is_empty() => {
+                        said.checked.remove(language);
+                    }
+                    Some((SPEAKER, language)) => {
+                        said.checked.insert(language.to_owned());
+                    }
                     Some((MEASURES, language)) => {
                         let lines = text.expose_personal().lines().map(str::trim).filter(|line| !line.is_empty());
                         measures.insert(language, lines.collect());
@@ -117,10 +128,10 @@ pub fn is_letter_event(event: &str) -> bool {
     [FOUND, STOPPED].contains(&event)
 }
 
-/// The language of a question that letters ask: `letter_account/LANGUAGE` or `letter_measures/LANGUAGE`.
+/// The language of a question that letters ask: `letter_account/LANGUAGE`, `letter_measures/LANGUAGE` or `letter_speaker/LANGUAGE`.
 pub fn language_of_question(question: &str) -> Option<&str> {
     let (name, language) = question.split_once('/')?;
-    [ACCOUNT, MEASURES].contains(&name).then_some(language)
+    [ACCOUNT, MEASURES, SPEAKER].contains(&name).then_some(language)
 }
 
 fn is_heard(event: &str) -> bool {

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use thiserror::Error;
 
 use super::Kind;
+use super::manner::Manner;
 use super::pattern::{Body, Pattern, Section, read_body, read_sections};
 
 /// What is wrong with a template. The file is to blame, and its place is named.
@@ -88,6 +89,16 @@ pub enum TemplateError {
         /// The line, from 1.
         line: usize,
     },
+    /// A limit that is none.
+    #[error("{file} line {line}: a limit is written as its name and a number, such as `words 300`; there are {known}")]
+    BadLimit {
+        /// The file.
+        file: String,
+        /// The line, from 1.
+        line: usize,
+        /// The limits that there are.
+        known: String,
+    },
     /// A pattern of categories.
     #[error(
         "{file} line {line}: a section names its categories in full, and * alone for all of them; {pattern:?} would take categories that it is not meant for"
@@ -147,14 +158,17 @@ const SENTENCES: &str = "sentences.txt";
 const CATEGORIES: &str = "categories.txt";
 const CONSEQUENCES: &str = "consequences.txt";
 const ACTIONS: &str = "actions.txt";
+/// What the letters are measured by; a language can do without.
+const LANGUAGE: &str = "language.txt";
 
 /// Every file of a language.
-const FILES: [&str; 9] = [
+const FILES: [&str; 10] = [
     SUBJECT,
     SENTENCES,
     CATEGORIES,
     CONSEQUENCES,
     ACTIONS,
+    LANGUAGE,
     Kind::Exposed.body_file(),
     Kind::Possible.body_file(),
     Kind::NotReached.body_file(),
@@ -245,6 +259,7 @@ pub(super) struct Texts {
     pub(super) consequences: Vec<Advice>,
     pub(super) actions: Vec<Advice>,
     bodies: BTreeMap<Kind, Body>,
+    manner: Option<Manner>,
 }
 
 impl Texts {
@@ -298,7 +313,7 @@ pub struct Templates {
 }
 
 impl Templates {
-    /// The templates that come with Strandline: English and Traditional Chinese.
+    /// The templates that come with Strandline: English, and Chinese in traditional and in simplified characters.
     pub fn built_in() -> Self {
         Self::read(&[], &[]).expect("a test reads the built-in templates")
     }
@@ -332,6 +347,19 @@ impl Templates {
             raw.lay(place, text)?;
         }
         raw.finish()
+    }
+
+    /// Takes note that speakers of these languages have read the texts.
+    pub fn checked_by_speakers_of(&mut self, languages: &BTreeSet<String>) {
+        let checked = self.languages.iter_mut().filter(|(language, _)| languages.contains(*language));
+        checked.filter_map(|(_, texts)| texts.manner.as_mut()).for_each(|manner| manner.unchecked = false);
+    }
+
+    /// What letters of a language are measured by: its own file, or that of the same language as written elsewhere.
+    pub(super) fn manner(&self, language: &str) -> Option<&Manner> {
+        let primary = |tag: &str| tag.split('-').next().unwrap_or_default().to_lowercase();
+        let own = self.languages.get(language).and_then(|texts| texts.manner.as_ref());
+        own.or_else(|| self.languages.iter().filter(|(tag, _)| primary(tag) == primary(language)).find_map(|(_, texts)| texts.manner.as_ref()))
     }
 
     /// The languages, by tag, sorted.
@@ -398,7 +426,7 @@ impl Raw {
         }
         let sections = read_sections(place.path, text)?;
         let kept = self.sections.entry(key).or_default();
-        if matches!(file, SUBJECT | SENTENCES | CATEGORIES) {
+        if matches!(file, SUBJECT | SENTENCES | CATEGORIES | LANGUAGE) {
             kept.retain(|old| sections.iter().all(|new| new.name != old.name));
             kept.extend(sections);
         } else {
@@ -428,12 +456,13 @@ impl Raw {
             consequences: advice(sections(CONSEQUENCES)?)?,
             actions: advice(sections(ACTIONS)?)?,
             bodies,
+            manner: sections(LANGUAGE).ok().map(|sections| Manner::read(sections)).transpose()?,
         })
     }
 }
 
 /// The one section of `name`; an unknown one beside it is an error, so that a mistyped name is not passed over.
-fn known(sections: &[Section], names: impl Iterator<Item = &'static str> + Clone) -> Result<BTreeMap<&'static str, &Section>, TemplateError> {
+pub(super) fn known(sections: &[Section], names: impl Iterator<Item = &'static str> + Clone) -> Result<BTreeMap<&'static str, &Section>, TemplateError> {
     let mut by_name = BTreeMap::new();
     for section in sections {
         let Some(name) = names.clone().find(|name| *name == section.name) else {
@@ -509,6 +538,18 @@ const BUILT_IN: &[(&str, &str)] = built_in![
     "default/zh-Hant/body-possible.txt",
     "default/zh-Hant/body-not-reached.txt",
     "default/zh-Hant/body-deceased.txt",
+    "default/en/language.txt",
+    "default/zh-Hant/language.txt",
+    "default/zh-Hans/subject.txt",
+    "default/zh-Hans/sentences.txt",
+    "default/zh-Hans/categories.txt",
+    "default/zh-Hans/consequences.txt",
+    "default/zh-Hans/actions.txt",
+    "default/zh-Hans/body.txt",
+    "default/zh-Hans/body-possible.txt",
+    "default/zh-Hans/body-not-reached.txt",
+    "default/zh-Hans/body-deceased.txt",
+    "default/zh-Hans/language.txt",
     "us-ca/en/subject.txt",
     "us-ca/en/body.txt",
     "us-ca/en/body-possible.txt",

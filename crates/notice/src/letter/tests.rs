@@ -1,6 +1,6 @@
 //! Letters as their readers see them, and registers as an intruder would write them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use strandline_model::document::Block;
 use strandline_model::estate::{Contact, Organisation};
@@ -316,6 +316,26 @@ fn endings_tell_namesakes_apart_and_show_no_more() {
     check(&["7", "8"], &["7", "8"]);
 }
 
+#[test]
+fn simplified_chinese_is_clean_but_for_texts_that_no_speaker_has_read() {
+    let mut case = Case::new(vec![chan("zh-CN"), RegisterEntry { status: Some("deceased".into()), ..chan("zh-Hans") }]);
+    let letters = |case: &Case| {
+        let tiers = [Certainty::Confirmed, Certainty::Likely, Certainty::Possible].map(|tier| all("P00007", tier, Basis::Disclosed));
+        let told: Vec<(Letter, Vec<Finding>)> = tiers.iter().flat_map(|exposures| [0, 1].map(|who| case.draft(who, exposures))).collect();
+        assert!(told.iter().all(|(letter, _)| letter.language == "zh-Hans"));
+        told.into_iter().map(|(_, findings)| rules(&findings)).collect::<BTreeSet<_>>()
+    };
+    assert_eq!(letters(&case), BTreeSet::from([vec![Rule::Unchecked]]));
+    case.templates.checked_by_speakers_of(&BTreeSet::from(["zh-Hans".to_owned()]));
+    assert_eq!(letters(&case), BTreeSet::from([vec![]]));
+    let exposures = [exposure("P00007", "email", Certainty::Confirmed, Basis::Disclosed)];
+    let (mut letter, _) = case.draft(0, &exposures);
+    let mut document = letter.document.into_personal();
+    document.blocks.push(Block::paragraph("你的信息可能外泄。没有证据。我们高度重视此事。"));
+    letter.document = Personal::new(document);
+    assert_eq!(rules(&case.lint(&letter, 0, &exposures)), [Rule::Hedge, Rule::NoEvidence, Rule::Boast]);
+}
+
 /// Draws the letter of a person whose entry is changed, and says what it calls for.
 fn check_attention(change: impl Fn(&mut RegisterEntry), expected: &[Attention], channels: &[Channel], held: bool) -> Letter {
     let mut entry = chan("en");
@@ -336,8 +356,6 @@ fn what_the_register_lacks_is_listed_and_nobody_is_dropped() {
     check_attention(|_| {}, &[], &[Email, Post], false);
     check_attention(|e| e.language = None, &[NoLanguage], &[Email, Post], false);
     check_attention(|e| e.language = Some("zh-HK".into()), &[], &[Email, Post], false);
-    let letter = check_attention(|e| e.language = Some("zh-Hans".into()), &[LanguageWithoutTemplate], &[Email, Post], false);
-    assert_eq!(letter.language, "zh-Hant");
     let letter = check_attention(|e| e.language = Some("ne".into()), &[LanguageWithoutTemplate], &[Email, Post], false);
     assert!(letter.plain_text().expose_personal().contains("如需本函的中文版，請致電+852 2000 0300。"));
     check_attention(|e| e.email = None, &[], &[Post], false);

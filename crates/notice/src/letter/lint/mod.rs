@@ -16,6 +16,7 @@ use strandline_model::document::{Block, Document};
 
 use super::compose::{ACTIONS_LIMIT, about_category, because, expected_rows, news, next_day, tell_others, zone};
 use super::dates::local;
+use super::manner::{Limit, Manner};
 use super::recipient::Addressee;
 use super::template::Templates;
 use super::{Facts, Kind, Letter, Next, Recipient};
@@ -24,18 +25,6 @@ use prose::{Passage, passages};
 pub use readability::{Reading, flesch, read};
 pub use strangers::Strangers;
 
-/// Words of prose in an English letter, at most: with the table it then fits one A4 page.
-const WORDS_LIMIT: usize = 300;
-/// Characters of prose in a Chinese letter, at most.
-const CHARACTERS_LIMIT: usize = 600;
-/// Words in one sentence, at most.
-const SENTENCE_WORDS_LIMIT: usize = 25;
-/// Words in a sentence on average, at most.
-const MEAN_SENTENCE_WORDS_LIMIT: f64 = 15.0;
-/// Flesch reading ease, at least.
-const FLESCH_LIMIT: f64 = 60.0;
-/// Characters in one Chinese clause, at most.
-const CLAUSE_CHARACTERS_LIMIT: usize = 30;
 /// Minutes that the first action takes, at most: what is quick is done.
 const FIRST_ACTION_MINUTES_LIMIT: u32 = 5;
 
@@ -80,6 +69,8 @@ pub enum Rule {
     LawUnread,
     /// The letter's language has no measure of readability; a person must read it. Does not block.
     Unmeasured,
+    /// No speaker of the language has read its texts. Does not block.
+    Unchecked,
 }
 
 impl Rule {
@@ -105,12 +96,13 @@ impl Rule {
             Self::LawForm => "law-form",
             Self::LawUnread => "law-unread",
             Self::Unmeasured => "unmeasured",
+            Self::Unchecked => "unchecked",
         }
     }
 
     /// Whether a letter with such a finding must not be approved.
     pub fn blocks(self) -> bool {
-        !matches!(self, Self::Unmeasured | Self::LawUnread)
+        !matches!(self, Self::Unmeasured | Self::LawUnread | Self::Unchecked)
     }
 }
 
@@ -139,10 +131,12 @@ pub fn lint(letter: &Letter, recipient: &Recipient<'_>, facts: &Facts<'_>, templ
     let addressee = Addressee::of(recipient, facts, templates);
     let passages = passages(document, &own_values(recipient, &addressee));
     let mut findings = Vec::new();
-    check_reading(&document.language, &passages, &mut findings);
-    words::check(&passages, &letter.subject, &mut findings);
+    let manner = templates.manner(&document.language);
+    check_reading(manner, &passages, &mut findings);
+    check_speaker(&document.language, manner, &mut findings);
+    words::check(&passages, &letter.subject, manner, &mut findings);
     links::check(&passages, &letter.subject, facts.organisation, &mut findings);
-    check_actions(document, &mut findings);
+    check_actions(document, manner, &mut findings);
     check_parts(letter, recipient, facts, templates, &mut findings);
     check_person(letter, recipient, &addressee, facts, templates, &mut findings);
     check_law(letter, facts, &mut findings);
@@ -182,64 +176,78 @@ fn own_values(recipient: &Recipient<'_>, addressee: &Addressee) -> Vec<String> {
     values
 }
 
-fn check_reading(language: &str, passages: &[Passage], findings: &mut Vec<Finding>) {
-    match language.split('-').next().unwrap_or_default() {
-        "en" => check_english(passages, findings),
-        "zh" => check_chinese(passages, findings),
-        _ => findings.push(finding(Rule::Unmeasured, "the letter", "no measure of readability is known for its language; let a reader of it judge")),
+/// Texts that no speaker of the language has read say so, until somebody says who has.
+fn check_speaker(language: &str, manner: Option<&Manner>, findings: &mut Vec<Finding>) {
+    if manner.is_some_and(|manner| manner.unchecked) {
+        let problem =
+            format!("no speaker of {language} has read its texts; have one read them, then `decide CASE answer letter_speaker/{language} --text \"who\"`");
+        findings.push(finding(Rule::Unchecked, "the letter", problem));
     }
 }
 
-fn check_english(passages: &[Passage], findings: &mut Vec<Finding>) {
+fn check_reading(manner: Option<&Manner>, passages: &[Passage], findings: &mut Vec<Finding>) {
+    let Some(manner) = manner.filter(|manner| manner.measures()) else {
+        findings.push(finding(Rule::Unmeasured, "the letter", "no measure of readability is known for its language; let a reader of it judge"));
+        return;
+    };
+    check_words(manner, passages, findings);
+    check_characters(manner, passages, findings);
+}
+
+/// The measures of scripts that part words.
+fn check_words(manner: &Manner, passages: &[Passage], findings: &mut Vec<Finding>) {
+    let above = |limit: Limit, number: usize| manner.limit(limit).filter(|limit| number as f64 > *limit);
     let mut whole = Reading::default();
     let mut words = 0;
     for passage in passages.iter().filter(|p| p.is_prose()) {
         words += readability::words(passage.prose()).count();
         for (number, sentence) in readability::sentences(passage.prose()).enumerate() {
             let reading = read(sentence);
-            if reading.words > SENTENCE_WORDS_LIMIT {
+            if let Some(limit) = above(Limit::SentenceWords, reading.words) {
                 let place = format!("{}, sentence {}", passage.place, number + 1);
-                findings.push(finding(Rule::SentenceLength, place, format!("{} words; at most {SENTENCE_WORDS_LIMIT}", reading.words)));
+                findings.push(finding(Rule::SentenceLength, place, format!("{} words; at most {limit}", reading.words)));
             }
             whole = whole.with(reading);
         }
     }
-    if words > WORDS_LIMIT {
-        findings.push(finding(Rule::Length, "the letter", format!("{words} words beside the table; at most {WORDS_LIMIT}")));
+    if let Some(limit) = above(Limit::Words, words) {
+        findings.push(finding(Rule::Length, "the letter", format!("{words} words beside the table; at most {limit}")));
     }
     if whole.sentences == 0 {
         return;
     }
-    if whole.mean_sentence_words() > MEAN_SENTENCE_WORDS_LIMIT {
-        let problem = format!("{:.1} words a sentence; at most {MEAN_SENTENCE_WORDS_LIMIT}", whole.mean_sentence_words());
+    if let Some(limit) = manner.limit(Limit::MeanSentenceWords).filter(|limit| whole.mean_sentence_words() > *limit) {
+        let problem = format!("{:.1} words a sentence; at most {limit}", whole.mean_sentence_words());
         findings.push(finding(Rule::SentenceLength, "the letter", problem));
     }
-    if flesch(whole) < FLESCH_LIMIT {
-        let problem = format!("Flesch reading ease {:.0}; at least {FLESCH_LIMIT}: use shorter words and sentences", flesch(whole));
+    if let Some(limit) = manner.limit(Limit::Flesch).filter(|limit| flesch(whole) < *limit) {
+        let problem = format!("Flesch reading ease {:.0}; at least {limit}: use shorter words and sentences", flesch(whole));
         findings.push(finding(Rule::Readability, "the letter", problem));
     }
 }
 
-fn check_chinese(passages: &[Passage], findings: &mut Vec<Finding>) {
+/// The measures of scripts that do not.
+fn check_characters(manner: &Manner, passages: &[Passage], findings: &mut Vec<Finding>) {
     let mut characters = 0;
     for passage in passages.iter().filter(|p| p.is_prose() || p.is_cell()) {
         if passage.is_prose() {
             characters += passage.prose().chars().filter(|c| !c.is_whitespace()).count();
         }
+        let Some(limit) = manner.limit(Limit::ClauseCharacters) else { continue };
         for (number, clause) in readability::clauses(passage.prose()).enumerate() {
             let length = clause.chars().filter(|c| !c.is_whitespace()).count();
-            if length > CLAUSE_CHARACTERS_LIMIT {
+            if length as f64 > limit {
                 let place = format!("{}, clause {}", passage.place, number + 1);
-                findings.push(finding(Rule::ClauseLength, place, format!("{length} characters; at most {CLAUSE_CHARACTERS_LIMIT}")));
+                findings.push(finding(Rule::ClauseLength, place, format!("{length} characters; at most {limit}")));
             }
         }
     }
-    if characters > CHARACTERS_LIMIT {
-        findings.push(finding(Rule::Length, "the letter", format!("{characters} characters beside the table; at most {CHARACTERS_LIMIT}")));
+    if let Some(limit) = manner.limit(Limit::Characters).filter(|limit| characters as f64 > *limit) {
+        findings.push(finding(Rule::Length, "the letter", format!("{characters} characters beside the table; at most {limit}")));
     }
 }
 
-fn check_actions(document: &Document, findings: &mut Vec<Finding>) {
+fn check_actions(document: &Document, manner: Option<&Manner>, findings: &mut Vec<Finding>) {
     let actions: Vec<&String> = document.blocks.iter().filter_map(|b| if let Block::Numbered { items } = b { Some(items) } else { None }).flatten().collect();
     if actions.is_empty() || actions.len() > ACTIONS_LIMIT {
         let problem = format!("{} numbered actions; one to {ACTIONS_LIMIT}: people do what is short and clear", actions.len());
@@ -250,7 +258,7 @@ fn check_actions(document: &Document, findings: &mut Vec<Finding>) {
         let place = format!("action {}", i + 1);
         match time {
             None => findings.push(finding(Rule::ActionWithoutTime, place, "say how long it takes, in brackets at the end: (5 minutes)")),
-            Some(time) if i == 0 && !is_quick(time) => {
+            Some(time) if i == 0 && !is_quick(time, manner) => {
                 findings.push(finding(Rule::FirstActionSlow, place, format!("put first what takes at most {FIRST_ACTION_MINUTES_LIMIT} minutes")));
             }
             Some(_) => {}
@@ -258,9 +266,9 @@ fn check_actions(document: &Document, findings: &mut Vec<Finding>) {
     }
 }
 
-fn is_quick(time: &str) -> bool {
+fn is_quick(time: &str, manner: Option<&Manner>) -> bool {
     let number: String = time.chars().skip_while(|c| !c.is_ascii_digit()).take_while(char::is_ascii_digit).collect();
-    let slow = ["hour", "day", "week", "小時", "天", "日"].iter().any(|unit| time.contains(unit));
+    let slow = manner.is_some_and(|manner| manner.slow.iter().any(|unit| time.to_lowercase().contains(unit.as_str())));
     !slow && number.parse::<u32>().is_ok_and(|minutes| minutes <= FIRST_ACTION_MINUTES_LIMIT)
 }
 

@@ -121,17 +121,24 @@ impl Drafting {
         let book = LawBook::built_in().unwrap_or_default();
         let mut under: BTreeMap<Vec<String>, Under> = BTreeMap::new();
         let known: BTreeSet<Vec<String>> = people.values().map(|entry| laws_of(Some(entry), &regimes)).chain([regimes.clone()]).collect();
+        let said = Said::of(&decisions(&response.case)?);
+        let read = |laws: &[String]| -> Result<Templates, ResponseError> {
+            let mut templates = Templates::read(&own, laws)?;
+            templates.checked_by_speakers_of(&said.checked);
+            Ok(templates)
+        };
         for laws in known {
-            let these = Under { rules: book.letter_rules(&laws), templates: Templates::read(&own, &laws)? };
+            let these = Under { rules: book.letter_rules(&laws), templates: read(&laws)? };
             under.insert(laws, these);
         }
+        let templates = read(&regimes)?;
         Ok(Some(Self {
             endings: record_endings(people.values()),
             shared: SharedMailboxes::of(people.values()),
             codes: Codes::of(&response.case)?,
             people,
             decided,
-            templates: Templates::read(&own, &regimes)?,
+            templates,
             organisation: response.estate.organisation.clone(),
             regimes,
             under,
@@ -139,7 +146,7 @@ impl Drafting {
             intrusion,
             checked: covered(&response.coverage()?, intrusion),
             cleared: cleared(&response.case)?,
-            said: Said::of(&decisions(&response.case)?),
+            said,
             categories: described_categories(response),
             others,
             before: told_before(response)?,

@@ -105,5 +105,5 @@ fn diagnosis(enhanced: Option<&str>, words: Option<&str>) -> Answer {
 }
 
 fn said(what: &str, why: Option<&str>) -> Answer {
-    Answer::own(&why.map_or_else(|| what.to_owned(), |why| format!("{what}: {}", one_line(why, 80))))
+    Answer::own(why.map_or_else(|| what.to_owned(), |why| format!("{what}: {}", one_line(why, 80))))
 }

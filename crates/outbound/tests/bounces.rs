@@ -8,8 +8,8 @@ const REFERENCE: &str = "abcdefghijklmnop";
 /// The name of each report, what it should say, and its text.
 fn reports() -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
     CORPUS.split("\n=== ").skip(1).map(|report| {
-        let (first, text) = report.split_once('\n').unwrap();
-        let (name, expected) = first.rsplit_once(" = ").unwrap();
+        let (first, text) = report.split_once('\n').expect("a first line");
+        let (name, expected) = first.rsplit_once(" = ").expect("a name and what it is");
         (name, expected, text)
     })
 }

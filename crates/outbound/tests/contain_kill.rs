@@ -154,7 +154,7 @@ fn check(world: &World<'_>) {
         assert_eq!((world.holds)(), untouched, "round {round}: undo left something, or took too much");
         assert_eq!(strandline_case::verify(&path, &strandline_case::Anchor::default()).problems, []);
     }
-    println!("{number} runs, {killed} killed, {whole:?} undisturbed");
+    eprintln!("{number} runs, {killed} killed, {whole:?} undisturbed");
     assert!(kills < 10 || killed >= kills, "killed only {killed} times");
 }
 

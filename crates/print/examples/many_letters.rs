@@ -33,7 +33,7 @@ fn main() {
     let (count, threads) = (number(0, 1_000), number(1, 1).max(1));
     let Some(fonts) = fonts() else { return };
     let case = Case::new();
-    let language = |n: usize| if n % 3 == 0 { "en" } else { "zh-Hant" };
+    let language = |n: usize| if n.is_multiple_of(3) { "en" } else { "zh-Hant" };
     let people: Vec<RegisterEntry> = (0..count).map(|n| person(&format!("K{n:06}"), &name(n, language(n)), language(n))).collect();
 
     let clock = Clock::now();

@@ -253,3 +253,27 @@ fn utf_16_is_read_as_what_it_holds() {
         assert_eq!(recognise(&bytes).first().map(|(name, _)| *name), Some("nginx"));
     }
 }
+
+/// Lines of PostgreSQL in these wrappers were told and not understood.
+#[test]
+fn prefixes_that_are_common_in_wrappers() {
+    let read = |format: &str, input: &str| {
+        read(format, input).0.events().iter().map(|e| (e.account.as_deref().map(str::to_owned), e.statement.as_deref().map(str::to_owned))).collect::<Vec<_>>()
+    };
+    let expected = |account: Option<&str>| vec![(account.map(str::to_owned), Some("select 1".to_owned()))];
+    assert_eq!(
+        read("postgresql", "Nov 23 20:42:57 db1 postgres[97]: [3-1] db=hr,user=app,app=web,client=10.0.0.5 LOG:  statement: select 1\n"),
+        expected(Some("app"))
+    );
+    assert_eq!(
+        read(
+            "postgresql",
+            "{\"logName\":\"p\",\"textPayload\":\"[97]: [2-1] db=hr,user=app LOG:  statement: select 1\",\"timestamp\":\"2026-11-23T20:42:57Z\"}\n"
+        ),
+        expected(Some("app"))
+    );
+    assert_eq!(
+        read("postgresql", "2026-11-23T20:42:57+00:00 app[postgres.97]: [GREEN] [15-1]  sql_error_code = 00000 LOG:  statement: select 1\n"),
+        expected(None)
+    );
+}

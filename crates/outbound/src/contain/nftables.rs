@@ -176,9 +176,9 @@ fn rules_stand(table: &[Value]) -> bool {
     })
 }
 
-/// Whether no set of ours holds anything.
-fn is_empty(table: &[Value]) -> bool {
-    table.iter().filter_map(|item| item.get("set")).all(|set| set.get("elem").and_then(Value::as_array).is_none_or(Vec::is_empty))
+/// How much our sets hold.
+fn elements(table: &[Value]) -> usize {
+    table.iter().filter_map(|item| item.get("set")?.get("elem")?.as_array()).map(Vec::len).sum()
 }
 
 impl Connector for Nftables {
@@ -256,15 +256,16 @@ impl Connector for Nftables {
     fn undo(&mut self, effect: &Effect, before: &TargetState) -> Result<(), ContainError> {
         let network = self.address(effect)?;
         let Some(table) = self.table()? else { return Ok(()) };
-        if before.held(CUT).expose().is_none() && element(&table, network).is_some() {
-            let command = format!("delete element inet {TABLE} {} {{ {} }}\n", set_of(network), written(network));
-            self.machine.must("let the address in again", &["nft", "-f", "-"], command.as_bytes())?;
+        let is_there = before.held(CUT).expose().is_none() && element(&table, network).is_some();
+        // The last one goes with the table, in one step: nothing of ours stays, whenever we are killed.
+        if elements(&table) == usize::from(is_there) {
+            return self.machine.must("take our table away", &["nft", "delete", "table", "inet", TABLE], b"").map(|_| ());
         }
-        // The last one takes the table with it: nothing of ours stays.
-        if self.table()?.is_some_and(|table| is_empty(&table)) {
-            self.machine.must("take our table away", &["nft", "delete", "table", "inet", TABLE], b"")?;
+        if !is_there {
+            return Ok(());
         }
-        Ok(())
+        let command = format!("delete element inet {TABLE} {} {{ {} }}\n", set_of(network), written(network));
+        self.machine.must("let the address in again", &["nft", "-f", "-"], command.as_bytes()).map(|_| ())
     }
 }
 

@@ -357,14 +357,23 @@ fn worker(name: &str, reach: Option<Reach>, manner: Manner, tell: Sender<Reply>)
     // Not joined: a target that never answers must not hold the others.
     std::thread::spawn(move || {
         let mut connector: Option<Box<dyn Connector>> = None;
+        let mut silent_since: Option<Instant> = None;
         while let Ok((question, at, what, planned)) = asked.recv() {
+            // Each action of a dead target would wait for itself, and the others' doors with them.
+            let is_silent = silent_since.is_some_and(|since| since.elapsed() < manner.patience);
             let answer = match &reach {
                 None => Err(ContainError::Absent { target: name.clone(), what: "entry in the estate".to_owned() }),
+                Some(_) if is_silent => {
+                    let source = std::io::Error::new(std::io::ErrorKind::TimedOut, "it did not a moment ago");
+                    Err(ContainError::Unreachable { target: name.clone(), source })
+                }
                 Some(reach) => answer(&mut connector, reach, &manner, what, &planned),
             };
-            // A connection that broke is made anew for the next question.
-            if matches!(answer, Err(ContainError::Unreachable { .. })) {
-                connector = None;
+            if !is_silent {
+                // A connection that broke is made anew for the next question; one that could not be made is not tried at once again.
+                let is_lost = matches!(answer, Err(ContainError::Unreachable { .. }));
+                let had_none = is_lost && connector.take().is_none();
+                silent_since = had_none.then(Instant::now);
             }
             if tell.send((question, at, answer)).is_err() {
                 return;

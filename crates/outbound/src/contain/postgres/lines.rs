@@ -18,7 +18,10 @@ impl Postgres {
     pub(super) fn read_line(&mut self, role: &Role, address: &str) -> Result<TargetState, ContainError> {
         self.refuse_address(address)?;
         let line = self.line(role, address)?;
-        let held = match (place(&self.hba_text()?, &line), self.is_loaded()?) {
+        let place = place(&self.hba_text()?, &line);
+        // A line of ours counts once it is in force for sure: whoever wrote it also loads it until that can be told.
+        let is_loaded = if place == Place::Nowhere { self.is_loaded()? } else { self.is_surely_loaded()? };
+        let held = match (place, is_loaded) {
             (Place::First, true) => Held::text(line),
             (Place::Below, true) => Held::text("our line, and others above it"),
             (Place::Nowhere, true) => Held::Absent,
@@ -75,10 +78,21 @@ impl Postgres {
         Ok(rules.collect())
     }
 
-    /// Whether the file is the one in force: nothing was written to it since it was loaded.
+    /// Whether the file is the one in force: nothing was written to it since the second in which it was loaded. Its stamp has whole
+    /// seconds here, so that within that second it cannot be told; [`Self::is_surely_loaded`] asks for a later one.
     pub(super) fn is_loaded(&mut self) -> Result<bool, ContainError> {
-        const LOADED: &str = "SELECT (SELECT modification FROM pg_stat_file(current_setting('hba_file'))) <= date_trunc('second', pg_conf_load_time())";
-        let rows = self.session.rows("see whether pg_hba.conf is loaded", LOADED, &[])?;
+        self.compare_stamps("<=")
+    }
+
+    fn is_surely_loaded(&mut self) -> Result<bool, ContainError> {
+        self.compare_stamps("<")
+    }
+
+    fn compare_stamps(&mut self, how: &str) -> Result<bool, ContainError> {
+        let query = format!("SELECT (SELECT modification FROM pg_stat_file(current_setting('hba_file'))) {how} date_trunc('second', pg_conf_load_time())");
+        // A session that is open has the time at which it took the settings itself, which can be later: a new one has the server's.
+        let database = self.reach.target.databases.first().map_or("postgres", String::as_str);
+        let rows = self.at(database)?.rows("see whether pg_hba.conf is loaded", &query, &[])?;
         Ok(rows.first().is_some_and(|row| row.get(0)) && self.broken_line()?.is_none())
     }
 
@@ -101,25 +115,18 @@ impl Postgres {
         self.session.run("write pg_hba.conf", &command)
     }
 
-    /// Loads the file. The stamp of a file has whole seconds here, so that one written in this second is loaded in the next.
+    /// Loads the file, until a load is of a later second than its stamp: a run that is killed in between leaves what can be told.
     fn reload(&mut self) -> Result<(), ContainError> {
-        if self.is_loaded()? {
-            return Ok(());
-        }
         let begun = std::time::Instant::now();
-        loop {
-            self.session.rows("reload", "SELECT pg_reload_conf()", &[])?;
-            std::thread::sleep(std::time::Duration::from_millis(50));
-            // A session takes the new settings, and with them the time, at its next command.
-            if self.is_loaded()? {
-                return Ok(());
-            }
+        while !self.is_surely_loaded()? {
             if begun.elapsed() > self.manner.patience {
                 let why = "it answers that it reloads, and does not".to_owned();
                 return Err(ContainError::Refused { target: self.session.target().to_owned(), doing: "load pg_hba.conf".to_owned(), why });
             }
-            std::thread::sleep(std::time::Duration::from_millis(200));
+            self.session.rows("reload", "SELECT pg_reload_conf()", &[])?;
+            std::thread::sleep(std::time::Duration::from_millis(100));
         }
+        Ok(())
     }
 
     fn line(&self, role: &Role, address: &str) -> Result<String, ContainError> {

@@ -20,7 +20,7 @@ const EXAMPLE: &str = include_str!("../../../docs/containment/example_responder.
 fn python() -> bool {
     let is_there = Command::new("python3").arg("--version").output().is_ok();
     if !is_there {
-        eprintln!("SKIPPED: python3, in which the documentation's example is written, is not here");
+        println!("SKIPPED: python3, in which the documentation's example is written, is not here");
     }
     is_there
 }

@@ -374,3 +374,43 @@ SELECT {A.own} FROM {A} WHERE {A.ftext} = {=A.ftext}
 SELECT {H.own}, {H.fint} FROM {H} WHERE {H.fk} = {=H.fk}
 -- joint-exists |
 SELECT a.{A.own} FROM {A} a WHERE EXISTS (SELECT 1 FROM {H} h WHERE h.account_id = a.id AND h.share > 1)
+-- lateral-values | pg
+SELECT p.{P.text}, v.w FROM {P} p, LATERAL (VALUES (p.{P.own2})) v (w) WHERE p.{P.fint} > {n}
+-- lateral-expression | pg
+SELECT p.{P.key}, x.w FROM {P} p LEFT JOIN LATERAL (SELECT p.{P.text} AS w WHERE p.{P.fint} > {n}) x ON true
+-- lateral-beside | pg
+SELECT p.{P.text}, x.w, x.o FROM {P} p CROSS JOIN LATERAL (SELECT c.{C.text} AS w, p.{P.own2} AS o FROM {C} c WHERE c.{C.fint} < p.{P.fint}) x
+-- lateral-left-beside | pg
+SELECT p.{P.text}, x.w, x.o FROM {P} p LEFT JOIN LATERAL (SELECT c.{C.text} AS w, p.{P.own2} AS o FROM {C} c WHERE c.{C.fk} = p.{P.key} AND c.{C.fint} > p.{P.fint}) x ON x.w IS NOT NULL
+-- lateral-one-of-all | pg
+SELECT p.{P.text}, x.w FROM {P} p, LATERAL (SELECT p.{P.own2} || '/' || k.{K.ftext} AS w FROM (SELECT * FROM {K} ORDER BY {K.key} LIMIT 1) k) x
+-- value-compares |
+SELECT p.{P.text}, (SELECT count(*) FROM {P} q WHERE q.{P.fint} > p.{P.fint}) AS place FROM {P} p ORDER BY p.{P.key}
+-- value-compares-most |
+SELECT p.{P.key}, (SELECT max(c.{C.text}) FROM {C} c WHERE c.{C.fk} = p.{P.key} AND c.{C.fint} <= p.{P.fint}) AS top FROM {P} p
+-- value-compares-least |
+SELECT p.{P.text}, (SELECT min(q.{P.own2}) FROM {P} q WHERE q.{P.fint} >= p.{P.fint} AND q.{P.key} <> p.{P.key}) FROM {P} p WHERE p.{P.fint} < {n}
+-- value-compares-filter |
+SELECT p.{P.text} FROM {P} p WHERE (SELECT count(*) FROM {P} q WHERE q.{P.fint} > p.{P.fint}) < {n}
+-- window-exclude | pg
+SELECT {P.key}, first_value({P.text}) OVER (PARTITION BY {P.fenum} ORDER BY {P.key} ROWS BETWEEN 1 PRECEDING AND 1 FOLLOWING EXCLUDE CURRENT ROW) FROM {P}
+-- window-exclude-ties | pg
+SELECT {P.text}, sum({P.fint}) OVER (ORDER BY {P.fint} RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW EXCLUDE TIES) FROM {P}
+-- window-exclude-none | pg
+SELECT last_value({P.text}) OVER (ORDER BY {P.key} ROWS BETWEEN CURRENT ROW AND 1 FOLLOWING EXCLUDE NO OTHERS), {P.key} FROM {P} LIMIT 5
+-- window-interval | pg simple
+SELECT {P.key}, first_value({P.text}) OVER (ORDER BY {P.fdate} RANGE BETWEEN '1 year'::interval PRECEDING AND CURRENT ROW) FROM {P}
+-- window-groups | pg
+SELECT {P.text}, count(*) OVER (ORDER BY {P.fint} GROUPS BETWEEN 1 PRECEDING AND 1 FOLLOWING EXCLUDE GROUP) FROM {P}
+-- window-named-frame | pg
+SELECT {P.key}, lag({P.text}) OVER w, first_value({P.own2}) OVER w FROM {P} WINDOW w AS (ORDER BY {P.key} ROWS BETWEEN 2::int8 PRECEDING AND CURRENT ROW)
+-- names-fewer | pg
+SELECT * FROM {P} AS t (a, b) WHERE t.a IS NOT NULL LIMIT 4
+-- names-fewer-join | pg
+SELECT t.a, c.{C.text} FROM {P} t (a) JOIN {C} c ON c.{C.fk} = t.a
+-- descendants-star | pg
+SELECT {P.text} FROM {P}* WHERE {P.fint} > {n}
+-- trim-sides |
+SELECT TRIM(LEADING FROM {P.text}), TRIM(TRAILING FROM {P.own2}) FROM {P} WHERE {P.key} = {=P.key}
+-- cast-by-name | pg
+SELECT float8({P.fint}), int8({P.fint}), {P.text} FROM {P} WHERE int4({P.fint}) > {n}

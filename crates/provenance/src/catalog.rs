@@ -16,6 +16,8 @@ use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::prelude::SessionConfig;
 
 use crate::database::{Database, Dialect, Options, VersionedTable};
@@ -178,6 +180,12 @@ fn texts_are(values: &ArrayRef, is_letter: fn(&u8) -> bool) -> bool {
     !matches!(values.data_type(), DataType::LargeUtf8 | DataType::Utf8View | DataType::Dictionary(..))
 }
 
+/// The engine's rules for physical plans, without those that push filters below joins: under an outer join, version 55.2 of the engine
+/// may take rows away with a filter that stands above it on the other side's columns.
+pub fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
+    PhysicalOptimizer::new().rules.into_iter().filter(|rule| !rule.name().starts_with("FilterPushdown")).collect()
+}
+
 fn configuration(database: &Database, options: &Options) -> SessionConfig {
     let mut config = SessionConfig::new().with_default_catalog_and_schema(CATALOG, SEARCH).with_create_default_catalog_and_schema(false);
     config = config.with_target_partitions(options.threads.max(1)).with_information_schema(false);
@@ -201,7 +209,8 @@ pub(crate) async fn open(database: &Database, options: &Options) -> Result<(Sess
     let runtime = RuntimeEnvBuilder::new().with_memory_pool(pool).build_arc().map_err(set_up)?;
     let state = SessionStateBuilder::new().with_config(configuration(database, options)).with_runtime_env(runtime);
     // Before the planner's own, which refuse what they do not know.
-    let state = state.with_expr_planners(vec![Arc::new(Operators { dialect: database.dialect })]).with_default_features().build();
+    let state = state.with_expr_planners(vec![Arc::new(Operators { dialect: database.dialect })]);
+    let state = state.with_default_features().with_physical_optimizer_rules(physical_rules()).build();
     let context = SessionContext::new_with_state(state);
     context.register_udf(crate::vocabulary::opaque_function());
     context.register_udf(crate::whole_row::whole_row_function());

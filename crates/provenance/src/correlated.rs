@@ -21,7 +21,7 @@ use datafusion::logical_expr::{
     Window, lit,
 };
 
-use crate::lateral::joined;
+use crate::lateral::{joined, with_values_beside};
 
 /// The plan, with subqueries of these shapes put into others that mean the same.
 ///
@@ -39,6 +39,7 @@ pub(crate) fn with_plain_subqueries(plan: LogicalPlan) -> Result<LogicalPlan> {
         {
             return Ok(Transformed::yes(joined));
         }
+        let node = with_values_beside(&node)?.unwrap_or(node);
         let is_value = matches!(node, LogicalPlan::Projection(_) | LogicalPlan::Aggregate(_));
         let mended = node.map_expressions(|expression| {
             let name = NamePreserver::new_for_projection().save(&expression);
@@ -245,7 +246,7 @@ fn named_as(output: &Expr, value: Expr) -> Expr {
     }
 }
 
-fn has_subquery(value: &Expr) -> bool {
+pub(crate) fn has_subquery(value: &Expr) -> bool {
     value.exists(|part| Ok(matches!(part, Expr::ScalarSubquery(_) | Expr::Exists(_) | Expr::InSubquery(_) | Expr::SetComparison(_)))).unwrap_or(true)
 }
 

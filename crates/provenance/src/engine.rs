@@ -28,6 +28,7 @@ use datafusion::optimizer::{Analyzer, Optimizer};
 use datafusion::sql::sqlparser::ast;
 use tokio::runtime::Runtime;
 
+use crate::aliases::fill_aliases;
 use crate::arena::{Arena, Subjects};
 use crate::batch::{CALL, batch, parameter_column};
 use crate::budget::{Budget, TOO_LONG, TOO_MANY_ROWS, metered};
@@ -206,6 +207,8 @@ impl Engine {
 
     fn planned(&self, statement: Box<ast::Statement>, session: &Session) -> Result<Work, DataFusionError> {
         let state = self.state_of(session)?;
+        let mut statement = statement;
+        self.runtime.block_on(fill_aliases(&mut statement, &state));
         let plan = |statement: Box<ast::Statement>| {
             let statement = datafusion::sql::parser::Statement::Statement(statement);
             with_sort_keys(self.runtime.block_on(state.statement_to_plan(statement))?)

@@ -4,6 +4,7 @@
 //! The logical plan is rewritten so that every result row also carries the subjects it came from; one execution
 //! gives the row count and the provenance. It knows nothing of logs, categories or certainty: that is `exposure`.
 
+mod aliases;
 mod arena;
 mod batch;
 mod budget;
@@ -38,7 +39,7 @@ mod vocabulary;
 mod whole_row;
 mod zone;
 
-pub use catalog::CHANGED;
+pub use catalog::{CHANGED, physical_rules};
 pub use database::{DOUBTFUL, Database, Dialect, OPEN_SCALE, Options, SUBJECT, TableName, VALID_FROM, VALID_TO, VersionedTable, View};
 pub use declared::{Declared, collated};
 pub use engine::{Engine, Prepared};

@@ -41,6 +41,23 @@ impl Kept {
         self.is(back, "FROM") || self.is(back, "JOIN") || self.back(back) == Some(&Token::Comma)
     }
 
+    /// Whether the last words are FROM or JOIN and a table's name.
+    fn names_a_table(&self) -> bool {
+        let is_name = |back: usize| matches!(self.back(back), Some(Token::Word(_)));
+        let before = if self.back(2) == Some(&Token::Period) && is_name(3) { 4 } else { 2 };
+        is_name(1) && (self.is(before, "FROM") || self.is(before, "JOIN"))
+    }
+
+    /// Makes `TRIM(TRAILING` the function that does that; whether it was so.
+    fn trims_a_side(&mut self) -> bool {
+        let side = [("LEADING", "ltrim"), ("TRAILING", "rtrim"), ("BOTH", "btrim")].into_iter().find(|(side, _)| self.is(1, side));
+        let Some((_, trim)) = side.filter(|_| self.back(2) == Some(&Token::LParen) && self.is(3, "TRIM")) else { return false };
+        self.forget(3);
+        self.push(Token::make_word(trim, None));
+        self.push(Token::LParen);
+        true
+    }
+
     fn forget(&mut self, words: usize) {
         if let Some(first) = self.words.len().checked_sub(words).and_then(|at| self.words.get(at).copied()) {
             self.out.truncate(first);
@@ -57,18 +74,29 @@ fn is_word(token: &Token, expected: &str) -> bool {
     word(token).is_some_and(|word| word.value.eq_ignore_ascii_case(expected))
 }
 
-/// `ORDER BY a USING >`, `FOR NO KEY UPDATE`, `FOR KEY SHARE`, `BETWEEN SYMMETRIC a AND b` of plain words; `FROM ONLY a`: of a table
-/// that others inherit from this reads more, and the count of rows differs.
+/// `ORDER BY a USING >`, `FOR NO KEY UPDATE`, `FOR KEY SHARE`, `BETWEEN SYMMETRIC a AND b` of plain words, `FROM a*`, frames of
+/// windows; `FROM ONLY a`: of a table that others inherit from this reads more, and the count of rows differs.
 fn postgresql(tokens: Vec<Token>) -> Vec<Token> {
     let mut kept = Kept::default();
-    let mut rest = tokens.into_iter().peekable();
+    let mut rest = with_plain_frames(tokens).into_iter().peekable();
+    // Whether each bracket that is open is a query's.
+    let mut queries = vec![false];
     while let Some(token) = rest.next() {
+        match &token {
+            Token::LParen => queries.push(false),
+            Token::RParen if queries.len() > 1 => drop(queries.pop()),
+            Token::Word(_) if is_word(&token, "SELECT") => *queries.last_mut().expect("the first stays") = true,
+            // In EXTRACT(… FROM a * 2) it multiplies.
+            Token::Mul if queries.last() == Some(&true) && kept.names_a_table() => continue,
+            _ => {}
+        }
         match &token {
             Token::Lt | Token::Gt if kept.is(1, "USING") => {
                 kept.forget(1);
                 kept.push(Token::make_keyword(if token == Token::Gt { "DESC" } else { "ASC" }));
                 continue;
             }
+            Token::Word(_) if is_word(&token, "FROM") && kept.trims_a_side() => continue,
             Token::Word(_) if is_word(&token, "UPDATE") && kept.is(1, "KEY") && kept.is(2, "NO") && kept.is(3, "FOR") => kept.forget(2),
             Token::Word(_) if is_word(&token, "SHARE") && kept.is(1, "KEY") && kept.is(2, "FOR") => kept.forget(1),
             Token::Word(_) | Token::LParen if kept.is(1, "ONLY") && kept.is_before_table(2) => kept.forget(1),
@@ -82,6 +110,108 @@ fn postgresql(tokens: Vec<Token>) -> Vec<Token> {
         kept.push(token);
     }
     kept.out
+}
+
+/// Bounds of frames that the parser does not know, in its words: `'1 year'::interval PRECEDING`, `2::int8 PRECEDING`, EXCLUDE NO
+/// OTHERS. A frame that leaves out rows (EXCLUDE), or whose bounds are computed, becomes the whole partition in an order that is not
+/// known: its rows are among those.
+fn with_plain_frames(tokens: Vec<Token>) -> Vec<Token> {
+    const BEGINS: [&str; 3] = ["ROWS", "RANGE", "GROUPS"];
+    if !tokens.iter().any(|token| BEGINS.iter().any(|begin| is_word(token, begin))) {
+        return tokens;
+    }
+    let mut out: Vec<Token> = Vec::with_capacity(tokens.len());
+    // Where each open bracket's words begin.
+    let mut open: Vec<usize> = Vec::new();
+    let mut rest = tokens.into_iter();
+    while let Some(token) = rest.next() {
+        match token {
+            Token::LParen => open.push(out.len() + 1),
+            Token::RParen => drop(open.pop()),
+            _ => {}
+        }
+        let begins = BEGINS.iter().any(|begin| is_word(&token, begin));
+        let Some(from) = open.last().copied().filter(|from| begins && is_window(&out, *from)) else {
+            out.push(token);
+            continue;
+        };
+        let (frame, closing) = until_closing(&mut rest);
+        open.pop();
+        match plain_frame(&frame) {
+            Some(plain) => out.extend(std::iter::once(token).chain(plain)),
+            None => {
+                let is_ordered = out[from..].iter().any(|token| is_word(token, "ORDER"));
+                out.extend(unknown_frame(is_ordered));
+            }
+        }
+        out.extend(closing);
+    }
+    out
+}
+
+/// Whether the bracket whose words begin here is a window's: behind OVER, or behind `WINDOW w AS`.
+fn is_window(out: &[Token], from: usize) -> bool {
+    let mut before = out[..from.saturating_sub(1)].iter().rev().filter(|token| !matches!(token, Token::Whitespace(_)));
+    let is_named = |token: &Token| matches!(token, Token::Comma) || is_word(token, "WINDOW");
+    match before.next() {
+        Some(token) if is_word(token, "OVER") => true,
+        Some(token) if is_word(token, "AS") => before.nth(1).is_some_and(is_named) && !out[from..].iter().any(|token| is_word(token, "SELECT")),
+        _ => false,
+    }
+}
+
+/// What stands before the bracket that closes, blanks left out, and that bracket.
+fn until_closing(rest: &mut std::vec::IntoIter<Token>) -> (Vec<Token>, Option<Token>) {
+    let (mut inside, mut depth) = (Vec::new(), 0_usize);
+    for token in rest {
+        match token {
+            Token::LParen => depth += 1,
+            Token::RParen if depth == 0 => return (inside, Some(token)),
+            Token::RParen => depth -= 1,
+            Token::Whitespace(_) => continue,
+            _ => {}
+        }
+        inside.push(token);
+    }
+    (inside, None)
+}
+
+/// The frame in the parser's words, as far as it can be said in them.
+fn plain_frame(frame: &[Token]) -> Option<Vec<Token>> {
+    const WORDS: [&str; 8] = ["BETWEEN", "AND", "UNBOUNDED", "PRECEDING", "FOLLOWING", "CURRENT", "ROW", "INTERVAL"];
+    let end = frame.iter().position(|token| is_word(token, "EXCLUDE")).unwrap_or(frame.len());
+    if end < frame.len() && !matches!(&frame[end + 1..], [no, others] if is_word(no, "NO") && is_word(others, "OTHERS")) {
+        return None;
+    }
+    let blank = || Token::Whitespace(datafusion::sql::sqlparser::tokenizer::Whitespace::Space);
+    let (mut plain, mut at) = (vec![blank()], 0);
+    while at < end {
+        let token = &frame[at];
+        let cast = match frame.get(at + 1..at + 3) {
+            Some([Token::DoubleColon, Token::Word(kind)]) if at + 2 < end => Some(kind.value.to_lowercase()),
+            _ => None,
+        };
+        at += if cast.is_some() { 3 } else { 1 };
+        match (token, cast.as_deref()) {
+            (Token::SingleQuotedString(_), Some("interval")) => plain.extend([Token::make_keyword("INTERVAL"), blank(), token.clone()]),
+            (Token::Number(..), None | Some("int" | "int2" | "int4" | "int8" | "integer" | "bigint" | "smallint" | "numeric")) => plain.push(token.clone()),
+            (Token::SingleQuotedString(_), None) => plain.push(token.clone()),
+            (Token::Word(_), None) if WORDS.iter().any(|known| is_word(token, known)) => plain.push(token.clone()),
+            _ => return None,
+        }
+        plain.push(blank());
+    }
+    Some(plain)
+}
+
+/// All rows of the partition, in an order that is not known.
+fn unknown_frame(is_ordered: bool) -> Vec<Token> {
+    let words = "ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING".split(' ').map(Token::make_keyword);
+    let blank = || Token::Whitespace(datafusion::sql::sqlparser::tokenizer::Whitespace::Space);
+    let mut out = if is_ordered { vec![Token::Comma] } else { vec![Token::make_keyword("ORDER"), blank(), Token::make_keyword("BY"), blank()] };
+    out.extend([Token::make_word("server_value", None), Token::LParen, Token::RParen, blank()]);
+    out.extend(words.flat_map(|word| [word, blank()]));
+    out
 }
 
 /// `least(a, b) AND greatest(a, b)`; as it was, where the bounds are more than a word each.
@@ -117,6 +247,7 @@ fn mysql(tokens: Vec<Token>) -> Vec<Token> {
         let stays_after = after_select && matches!(named.as_str(), "DISTINCT" | "ALL" | "DISTINCTROW");
         after_select = named == "SELECT" || stays_after;
         match named.as_str() {
+            "FROM" if kept.trims_a_side() => {}
             "DISTINCTROW" if stays_after => kept.push(Token::make_keyword("DISTINCT")),
             "STRAIGHT_JOIN" => kept.push(Token::make_keyword("JOIN")),
             "MOD" if rest.peek().is_some_and(|next| *next != Token::LParen) && kept.back(1).is_some_and(ends_value) => kept.push(Token::Mod),

@@ -14,9 +14,9 @@ use datafusion::common::Result as PlanResult;
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
 use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 use datafusion::sql::sqlparser::ast::{
-    ArrayElemTypeDef, BinaryOperator, CaseWhen, CastKind, DataType, DateTimeField, Expr, ExtractSyntax, Function, FunctionArg, FunctionArgExpr,
-    FunctionArgumentClause, FunctionArgumentList, FunctionArguments, Ident, ObjectName, OrderByKind, Query, Select, SelectItem, SetExpr, SetOperator,
-    SetQuantifier, TimezoneInfo, UnaryOperator, Value, visit_expressions,
+    ArrayElemTypeDef, BinaryOperator, CaseWhen, CastKind, DataType, DateTimeField, ExactNumberInfo, Expr, ExtractSyntax, Function, FunctionArg,
+    FunctionArgExpr, FunctionArgumentClause, FunctionArgumentList, FunctionArguments, Ident, ObjectName, OrderByKind, Query, Select, SelectItem, SetExpr,
+    SetOperator, SetQuantifier, TimezoneInfo, UnaryOperator, Value, visit_expressions,
 };
 
 use crate::database::Dialect;
@@ -464,6 +464,15 @@ fn of_postgresql(function: &Function, name: &str) -> Option<Expr> {
         ("every", 1) => renamed(function, "bool_and"),
         ("variance", 1) => renamed(function, "var_samp"),
         ("date", 1) => Some(cast(list.pop()?, DataType::Date)),
+        // A type's name casts.
+        ("int2", 1) => Some(cast(list.pop()?, DataType::SmallInt(None))),
+        ("int4", 1) => Some(cast(list.pop()?, DataType::Int(None))),
+        ("int8", 1) => Some(cast(list.pop()?, DataType::BigInt(None))),
+        ("float4", 1) => Some(cast(list.pop()?, DataType::Real)),
+        ("float8", 1) => Some(cast(list.pop()?, DataType::Double(ExactNumberInfo::None))),
+        ("text", 1) => Some(cast(list.pop()?, DataType::Text)),
+        ("bool", 1) => Some(cast(list.pop()?, DataType::Boolean)),
+        ("ceiling", 1) => renamed(function, "ceil"),
         ("to_char", 2) => {
             let format = postgres_format(&text_of(list.get(1)?)?)?;
             Some(call("to_char", vec![list.swap_remove(0), text(&format)]))

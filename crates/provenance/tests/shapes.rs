@@ -472,6 +472,42 @@ fn what_nests_deep_in_a_lateral_subquery_is_tied_to_its_row() {
 }
 
 #[test]
+fn a_lateral_subquery_may_give_the_outer_rows_values() {
+    let sql = |lateral: &str| format!("SELECT p.id, x.w FROM patient p LEFT JOIN LATERAL ({lateral}) x ON true");
+    check(&sql("SELECT p.name AS w WHERE p.score > 3"), 8, "displayed id: 1 2 3 4 5 6 7 8; displayed name: 5 6 7 8; inferred score: 1 2 3 4 5 6 7 8");
+    check(&sql("SELECT p.name AS w FROM admission a WHERE a.id > p.id + 13"), 8, "displayed id: 1 2 3 4 5 6 7 8; displayed name: 1; inferred id: 1");
+    check("SELECT p.id, v.w FROM patient p, LATERAL (VALUES (p.town)) v (w) WHERE p.id < 3", 2, "displayed id,town: 1 2");
+    check(
+        "SELECT p.id, x.w, x.o FROM patient p, LATERAL (SELECT a.diagnosis AS w, p.name AS o FROM admission a WHERE a.patient_id < p.id) x WHERE p.id = 2",
+        2,
+        "displayed diagnosis: 1; displayed id,name: 2; inferred patient_id: 1",
+    );
+}
+
+#[test]
+fn a_value_may_compare_rows_with_the_outer_row() {
+    let sql = |value: &str| format!("SELECT p.name, (SELECT {value} FROM admission a WHERE a.patient_id < p.id) FROM patient p WHERE p.id < 3");
+    check(&sql("count(*)"), 2, "displayed name: 1 2; inferred id: 1 2; inferred patient_id: 1");
+    check(&sql("min(a.diagnosis)"), 2, "displayed diagnosis: 1; displayed name: 1 2; inferred id: 1 2; inferred patient_id: 1");
+    check("SELECT p.name FROM patient p WHERE (SELECT count(*) FROM patient q WHERE q.id < p.id) = 1", 1, "displayed name: 2; inferred id: 1 2");
+}
+
+#[test]
+fn frames_that_leave_rows_out_give_any_of_the_partition() {
+    let sql = |frame: &str| format!("SELECT id, first_value(name) OVER (ORDER BY id ROWS BETWEEN {frame}) FROM patient WHERE id < 4");
+    check(&sql("CURRENT ROW AND 1 FOLLOWING EXCLUDE NO OTHERS"), 3, "displayed id,name: 1 2 3");
+    check(&sql("1 PRECEDING AND CURRENT ROW EXCLUDE CURRENT ROW"), 3, "displayed id: 1 2 3; displayed name: 1 2 3 (OrderOfPartition)");
+    check(&sql("2::int8 PRECEDING AND CURRENT ROW"), 3, "displayed id: 1 2 3; displayed name: 1; inferred name: 2 3");
+}
+
+#[test]
+fn fewer_names_than_columns() {
+    check("SELECT * FROM patient AS p (a, b) WHERE a = 1", 1, "displayed born,id,name,nickname,score,town: 1");
+    check("SELECT p.name FROM patient* p WHERE id = 1", 1, "displayed name: 1; inferred id: 1");
+    check("SELECT TRIM(TRAILING FROM name), float8(id) FROM patient WHERE ceiling(id) = 2", 1, "displayed id,name: 2");
+}
+
+#[test]
 fn times_written_as_texts_are_compared() {
     check("SELECT id FROM patient WHERE to_char(born, 'YYYY-MM-DD') = '1970-01-03'", 1, "displayed id: 2; inferred born: 2");
     check("SELECT to_char(born, 'DD/MM'), count(*) FROM patient WHERE id < 3 GROUP BY to_char(born, 'DD/MM')", 2, "displayed born: 1 2; inferred id: 1 2");

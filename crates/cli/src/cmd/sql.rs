@@ -7,6 +7,7 @@ use anyhow::Context;
 use clap::Args;
 use datafusion::arrow::json::LineDelimitedWriter;
 use datafusion::arrow::util::pretty::pretty_format_batches;
+use datafusion::execution::SessionStateBuilder;
 use datafusion::prelude::{ParquetReadOptions, SessionConfig, SessionContext};
 use strandline_case::Case;
 
@@ -27,7 +28,8 @@ impl Sql {
         let case = Case::open_for_reading(&self.case)?;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let batches = runtime.block_on(async {
-            let context = SessionContext::new_with_config(SessionConfig::new().with_information_schema(true));
+            let state = SessionStateBuilder::new_with_default_features().with_config(SessionConfig::new().with_information_schema(true));
+            let context = SessionContext::new_with_state(state.with_physical_optimizer_rules(strandline_provenance::physical_rules()).build());
             for table in case.tables() {
                 let files: Vec<String> = case.table_files(&table).iter().map(|path| path.display().to_string()).collect();
                 let frame = context.read_parquet(files, ParquetReadOptions::default()).await.with_context(|| format!("the table {table} cannot be opened"))?;

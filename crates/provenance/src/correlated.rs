@@ -10,6 +10,7 @@
 
 use std::sync::Arc;
 
+use arrow_schema::DataType;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, Result};
 use datafusion::functions_aggregate::expr_fn::{count, first_value};
@@ -17,8 +18,8 @@ use datafusion::functions_window::expr_fn::row_number;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::{conjunction, split_conjunction};
 use datafusion::logical_expr::{
-    Aggregate, BinaryExpr, Expr, ExprFunctionExt, FetchType, Filter, Join, LogicalPlan, Operator, Projection, SkipType, SortExpr, Subquery, SubqueryAlias,
-    Window, lit,
+    Aggregate, BinaryExpr, Expr, ExprFunctionExt, FetchType, Filter, Join, Limit, LogicalPlan, Operator, Projection, SkipType, SortExpr, Subquery,
+    SubqueryAlias, Window, cast, lit, when,
 };
 
 use crate::lateral::{joined, with_values_beside};
@@ -109,26 +110,75 @@ struct Firsts {
     /// What it gives, by the columns of `base`, under the names of its own columns.
     outputs: Vec<Expr>,
     order: Vec<SortExpr>,
-    skip: usize,
-    take: usize,
+    skip: Count,
+    take: Count,
     /// What ties its rows to the outer row: an expression over `base`, and one over the outer row.
     ties: Vec<(Expr, Expr)>,
     /// Its rows, whichever outer row they belong to.
     base: LogicalPlan,
 }
 
+/// How many rows a LIMIT or OFFSET counts.
+#[derive(Clone, Debug, PartialEq)]
+enum Count {
+    Is(usize),
+    /// A parameter.
+    Given(Expr),
+}
+
+impl Count {
+    /// OFFSET and LIMIT; `None` where they are computed, or one is missing.
+    fn of(limit: &Limit) -> Result<Option<(Self, Self)>> {
+        // NULL is no OFFSET, and no LIMIT.
+        let given = |count: Option<&Expr>, otherwise: Self| match count.map(uncast) {
+            Some(parameter @ Expr::Placeholder(_)) => {
+                let count = cast(parameter.clone(), DataType::Int64);
+                Some(Self::Given(when(count.clone().is_null(), otherwise.value()).otherwise(count).ok()?))
+            }
+            _ => None,
+        };
+        let skip = match limit.get_skip_type()? {
+            SkipType::Literal(skip) => Some(Self::Is(skip)),
+            SkipType::UnsupportedExpr => given(limit.skip.as_deref(), Self::Is(0)),
+        };
+        let take = match limit.get_fetch_type()? {
+            FetchType::Literal(take) => take.map(Self::Is),
+            FetchType::UnsupportedExpr => given(limit.fetch.as_deref(), Self::Is(usize::MAX)),
+        };
+        Ok(skip.zip(take))
+    }
+
+    fn value(&self) -> Expr {
+        match self {
+            Self::Is(rows) => lit(i64::try_from(*rows).unwrap_or(i64::MAX / 2)),
+            Self::Given(parameter) => parameter.clone(),
+        }
+    }
+}
+
+fn uncast(value: &Expr) -> &Expr {
+    match value {
+        Expr::Cast(cast) => uncast(&cast.expr),
+        value => value,
+    }
+}
+
 impl Firsts {
+    fn takes_the_first(&self) -> bool {
+        (&self.skip, &self.take) == (&Count::Is(0), &Count::Is(1))
+    }
+
     /// Of a subquery that stands as a value: at most one row, or the server would have refused it.
     fn of_value(plan: &LogicalPlan) -> Result<Option<Self>> {
         let is_plain = !plan.exists(|node| Ok(matches!(node, LogicalPlan::Aggregate(_) | LogicalPlan::Distinct(_) | LogicalPlan::Union(_))))?;
         match Self::read(plan, Some(1))? {
-            Some(firsts) if is_plain && firsts.skip == 0 && firsts.take == 1 && firsts.outputs.len() == 1 => Ok(Some(firsts)),
+            Some(firsts) if is_plain && firsts.takes_the_first() && firsts.outputs.len() == 1 => Ok(Some(firsts)),
             _ => Ok(None),
         }
     }
 
     fn read(plan: &LogicalPlan, take: Option<usize>) -> Result<Option<Self>> {
-        let (mut at, mut wrappers, mut limit, mut order) = (plan, Vec::new(), take.map(|take| (0, take)), None);
+        let (mut at, mut wrappers, mut limit, mut order) = (plan, Vec::new(), take.map(|take| (Count::Is(0), Count::Is(take))), None);
         let filter = loop {
             at = match at {
                 LogicalPlan::Projection(projection) if !has_rows_of_its_own(projection) => {
@@ -139,8 +189,8 @@ impl Firsts {
                     wrappers.push(at);
                     &alias.input
                 }
-                LogicalPlan::Limit(inner) => match (inner.get_skip_type()?, inner.get_fetch_type()?) {
-                    (SkipType::Literal(skip), FetchType::Literal(Some(own))) if order.is_none() && limit.is_none_or(|(_, outer)| outer == own) => {
+                LogicalPlan::Limit(inner) => match Count::of(inner)? {
+                    Some((skip, own)) if order.is_none() && limit.as_ref().is_none_or(|(_, outer)| *outer == own) => {
                         limit = Some((skip, own));
                         &inner.input
                     }
@@ -204,7 +254,7 @@ impl Firsts {
         let ties = self.ties.iter().enumerate().map(|(at, (_, outer))| Expr::Column(Column::new_unqualified(tie_name(at))).eq(outer.clone()));
         let ties = conjunction(ties);
         let outputs = self.outputs.clone();
-        let rows = if self.skip == 0 && self.take == 1 { self.first_values(keys)? } else { self.numbered(keys)? };
+        let rows = if self.takes_the_first() { self.first_values(keys)? } else { self.numbered(keys)? };
         let rows = match ties {
             Some(ties) => LogicalPlan::Filter(Filter::try_new(ties, Arc::new(rows))?),
             None => rows,
@@ -222,9 +272,9 @@ impl Firsts {
         let by = self.ties.iter().map(|(own, _)| own.clone()).collect();
         let number = row_number().partition_by(by).order_by(self.order).build()?.alias("__number");
         let numbered = LogicalPlan::Window(Window::try_new(vec![number], Arc::new(self.base))?);
-        let number = || Expr::Column(Column::new_unqualified("__number"));
-        let bound = |rows: usize| lit(u64::try_from(rows).unwrap_or(u64::MAX));
-        let inside = number().gt(bound(self.skip)).and(number().lt_eq(bound(self.skip.saturating_add(self.take))));
+        let number = || cast(Expr::Column(Column::new_unqualified("__number")), DataType::Int64);
+        let (skip, take) = (self.skip.value(), self.take.value());
+        let inside = number().gt(skip.clone()).and(number().lt_eq(skip + take));
         let taken = LogicalPlan::Filter(Filter::try_new(inside, Arc::new(numbered))?);
         let outputs = self.outputs.iter().enumerate().map(|(at, output)| output.clone().unalias().alias(output_name(at)));
         Ok(LogicalPlan::Projection(Projection::try_new(outputs.chain(keys).collect(), Arc::new(taken))?))

@@ -256,6 +256,11 @@ impl<'a> Judge<'a> {
         if let Some(fidelity) = Some(()).filter(|()| !is_order).and_then(|()| self.comparison_in_case(left, right)) {
             return fidelity;
         }
+        // LIKE without a sign that stands for others.
+        if !is_order && (weighed(left).is_some() || weighed(right).is_some()) {
+            let (text, pattern) = if weighed(left).is_some() { (left, right) } else { (right, left) };
+            return self.like(&Like::new(false, Box::new(text.clone()), Box::new(pattern.clone()), None, false));
+        }
         let both = self.fidelity(left).and(self.fidelity(right));
         if both.is_unknown {
             return both;

@@ -381,6 +381,12 @@ fn number(value: u8) -> Expr {
     Expr::value(Value::Number(value.to_string(), false))
 }
 
+/// `ORDER BY NULL`, with which MySQL is told that no order is wanted.
+pub(crate) fn unordered_by_null(query: &mut Query) {
+    let is_null = |key: &Expr| matches!(key, Expr::Value(value) if value.value == Value::Null);
+    query.order_by.take_if(|order| matches!(&order.kind, OrderByKind::Expressions(keys) if keys.iter().all(|key| is_null(&key.expr))));
+}
+
 /// Gives the aliases of a query's items other names where ORDER BY names a column of a table that is called like one:
 /// `x AS salary … ORDER BY t.salary`. What a column of the result is called reveals nothing.
 pub(crate) fn rename_aliases(query: &mut Query) {

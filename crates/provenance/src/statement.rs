@@ -13,7 +13,7 @@ use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 use crate::database::{Database, Dialect, TableName};
 use crate::shape::{
     having_of_rows, like_any, name_items, not_zero, plain_escape, read_truth, read_truth_of_join, rename_aliases, rolled_up, row_by_value, truths_as_numbers,
-    with_ties, without_sample,
+    unordered_by_null, with_ties, without_sample,
 };
 use crate::spelling::respelled;
 use crate::vocabulary::{first_letters, hide_values, translate, truth};
@@ -189,6 +189,7 @@ impl datafusion::sql::sqlparser::ast::VisitorMut for Tidy {
         }
         if self.tongue.dialect == Dialect::MySql {
             having_of_rows(query);
+            unordered_by_null(query);
         }
         if let Some(fetch) = query.fetch.take() {
             let one = || Expr::value(datafusion::sql::sqlparser::ast::Value::Number("1".into(), false));

@@ -485,6 +485,25 @@ fn a_lateral_subquery_may_give_the_outer_rows_values() {
 }
 
 #[test]
+fn the_first_rows_of_each_may_be_counted_by_a_parameter() {
+    let sql =
+        "SELECT p.id, x.d FROM patient p, LATERAL (SELECT a.diagnosis AS d FROM admission a WHERE a.patient_id = p.id ORDER BY a.id LIMIT $1) x WHERE p.id < 4";
+    let all = "displayed diagnosis,id: 1 2 3; inferred patient_id: 1 2 3";
+    check_call(sql, &["9"], None, all);
+    check_call(sql, &["0"], None, "");
+}
+
+#[test]
+fn like_without_a_sign_for_others_is_a_comparison() {
+    hospital::check_mysql("SELECT id FROM patient WHERE name LIKE 'cheng'", 1, "displayed id: 3; inferred name: 3");
+    hospital::check_mysql(
+        "SELECT id FROM patient WHERE id < 3 AND (SELECT SUM(a.id) FROM admission a WHERE a.patient_id = patient.id GROUP BY a.patient_id ORDER BY NULL) > 1",
+        2,
+        "displayed id: 1 2; inferred id: 1 2",
+    );
+}
+
+#[test]
 fn a_value_may_compare_rows_with_the_outer_row() {
     let sql = |value: &str| format!("SELECT p.name, (SELECT {value} FROM admission a WHERE a.patient_id < p.id) FROM patient p WHERE p.id < 3");
     check(&sql("count(*)"), 2, "displayed name: 1 2; inferred id: 1 2; inferred patient_id: 1");

@@ -56,6 +56,16 @@ fn a_left_join_shows_who_has_nothing() {
 }
 
 #[test]
+fn conditions_on_both_sides_of_a_right_join_hold_of_both() {
+    check(
+        "SELECT p.name FROM admission a RIGHT JOIN patient p ON a.patient_id = p.id \
+         WHERE LOWER(p.town) = LOWER('ABERDEEN') AND LOWER(a.ward) = LOWER('w1') ORDER BY p.name, a.id",
+        1,
+        "displayed name: 1; inferred town,ward: 1",
+    );
+}
+
+#[test]
 fn order_and_limit_display_the_rows_inside() {
     check("SELECT name FROM patient ORDER BY id LIMIT 2", 2, "displayed name: 1 2");
 }

@@ -20,7 +20,7 @@ DERIVES = re.compile(
     r"translate|regexp_replace|overlay|left|right|substr|substring|mid|avg|sum|stddev|variance|corr|round|trunc|floor|ceil|ceiling|hex|"
     r"encode|to_hex|to_base64|abs|sign|mod|chr|get_byte|soundex|format|position|strpos|instr|locate|ts_headline|to_tsvector|"
     r"width_bucket|regexp_matches|justify_days|last_day|dayname|monthname|week|quarter|hour|unix_timestamp|to_days|insert|split_part|substring_index)\s*\("
-    r"|at time zone|[-+*/%]\s*\d|\d\s*[-+*/%]|[-+*/%]\s*interval"
+    r"|\b(?:varchar|char|character varying|bpchar)\s*\(\s*\d|at time zone|[-+*/%]\s*\d|\d\s*[-+*/%]|[-+*/%]\s*interval"
 )
 """Words after which a value may go out changed beyond recognition: then nothing that is confirmed is called false."""
 

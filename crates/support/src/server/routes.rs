@@ -8,7 +8,7 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, Extension, FromRequestParts, Request, State};
-use axum::http::header::{ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_TYPE, COOKIE, HOST, LOCATION, ORIGIN, RETRY_AFTER, SET_COOKIE};
+use axum::http::header::{ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST, LOCATION, ORIGIN, RETRY_AFTER, SET_COOKIE};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
@@ -27,7 +27,7 @@ use crate::card::Card;
 use crate::key::CardKeys;
 use crate::message::{self, Kind, Message, MessageId, Way};
 use crate::pages::{Draft, View, day_of, done_name};
-use crate::words::{Words, accepted, nearest};
+use crate::words::{LANGUAGES, Words, accepted, nearest};
 
 /// Longest body, bytes: a pasted message of 8,000 characters, each written as nine.
 pub(crate) const BODY_BYTES_LIMIT: usize = 128 << 10;
@@ -74,7 +74,7 @@ pub(crate) fn routes(site: Arc<Site>) -> Router {
         .layer(DefaultBodyLimit::max(BODY_BYTES_LIMIT))
         .layer(from_fn_with_state(Arc::clone(&site), in_time))
         .layer(from_fn_with_state(Arc::clone(&site), harden))
-        .layer(from_fn(only_few_headers))
+        .layer(from_fn(only_short_requests))
         .with_state(site)
 }
 
@@ -487,16 +487,26 @@ async fn harden(State(site): State<Arc<Site>>, request: Request, next: Next) -> 
 async fn in_time(State(site): State<Arc<Site>>, request: Request, next: Next) -> Response {
     match tokio::time::timeout(site.limits.request, next.run(request)).await {
         Ok(response) => response,
-        Err(_) => page(StatusCode::REQUEST_TIMEOUT, format!("<!DOCTYPE html><title>408</title><p>{}</p>", Words::of("").say("error.late"))),
+        Err(_) => page(StatusCode::REQUEST_TIMEOUT, bare("error.late")),
     }
 }
 
-/// A query or a cookie of ours is short.
-async fn only_few_headers(request: Request, next: Next) -> Response {
+/// A query of ours is short, and what says that it is too large is not waited for.
+async fn only_short_requests(request: Request, next: Next) -> Response {
     if request.uri().query().is_some_and(|query| query.len() > 200) {
         return StatusCode::URI_TOO_LONG.into_response();
     }
+    let length = text_of(request.headers(), &CONTENT_LENGTH).and_then(|length| length.parse::<u64>().ok());
+    if length.is_some_and(|length| length > BODY_BYTES_LIMIT as u64) {
+        return page(StatusCode::PAYLOAD_TOO_LARGE, bare("error.large"));
+    }
     next.run(request).await
+}
+
+/// A page for what never came as far as a language.
+fn bare(problem: &str) -> String {
+    let texts = LANGUAGES.map(|language| format!("<p lang=\"{language}\">{}</p>\n", Words::of(language).say(problem)));
+    format!("<!DOCTYPE html>\n<html lang=\"en\">\n<title>{}</title>\n{}</html>\n", Words::of("").say("error.title"), texts.concat())
 }
 
 #[cfg(test)]

@@ -110,7 +110,7 @@ impl Response<'_> {
     ///
     /// # Errors
     /// If there are no letters, or a letter cannot be read.
-    pub(crate) fn check_words(&self, text: &str) -> Result<Option<Authenticity>, ResponseError> {
+    pub(crate) fn check_pasted(&self, text: &str) -> Result<Option<Authenticity>, ResponseError> {
         let library = Library::open(self, None)?;
         read_received(text.as_bytes()).first().map(|message| library.verdict(message)).transpose()
     }

@@ -37,6 +37,8 @@ const MANIFEST_BYTES_LIMIT: u64 = 256 << 10;
 const OWN_BYTES: usize = 8192;
 /// The number of files is a multiple of this, so that it tells the number of people only roughly.
 const COUNT_STEP: usize = 100;
+/// Cards that are written together, so that memory does not grow with their number.
+const WRITTEN_AT_ONCE: usize = 256;
 
 /// Whom to ask, as the public page shows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -216,12 +218,17 @@ impl Spool {
         }
         let folder = bundle.join(CARDS).join(generation.as_str());
         files::create_folder(&folder).map_err(at(&folder))?;
-        for (name, place) in &files {
-            let sealed = match place {
-                Some(place) => self.seal(*place, &keys[*place], (&bound, card_bytes))?,
-                None => noise(card_bytes),
-            };
-            files::write(&folder, name.as_str(), &sealed).map_err(at(&folder))?;
+        let in_order: Vec<(&CardName, &Option<usize>)> = files.iter().collect();
+        for together in in_order.chunks(WRITTEN_AT_ONCE) {
+            let mut sealed = Vec::with_capacity(together.len());
+            for (name, place) in together {
+                let bytes = match place {
+                    Some(place) => self.seal(*place, &keys[*place], (&bound, card_bytes))?,
+                    None => noise(card_bytes),
+                };
+                sealed.push((name.as_str(), bytes));
+            }
+            files::write_many(&folder, &sealed).map_err(at(&folder))?;
         }
         files::flush(&folder).and_then(|()| files::flush(&bundle.join(CARDS))).map_err(at(&folder))?;
         Ok(Prepared { bundle: bundle.to_owned(), bytes, manifest, names, kept: before.map(|manifest| manifest.generation) })

@@ -59,6 +59,8 @@ pub struct Round {
     pub number: u32,
     /// The day it left; none if it is on its way.
     pub sent: Option<Date>,
+    /// Its language.
+    pub language: String,
     /// Its title.
     pub title: String,
     /// What it promised of the next one.

@@ -27,6 +27,17 @@ pub(crate) fn write(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
     written
 }
 
+/// Writes many files as [`write`] does, some at once: a disk flushes many in little more time than one.
+pub(crate) fn write_many(folder: &Path, files: &[(&str, Vec<u8>)]) -> io::Result<()> {
+    const AT_ONCE: usize = 16;
+    let share = files.len().div_ceil(AT_ONCE).max(1);
+    std::thread::scope(|scope| {
+        let writing: Vec<_> =
+            files.chunks(share).map(|some| scope.spawn(move || some.iter().try_for_each(|(name, bytes)| write(folder, name, bytes)))).collect();
+        writing.into_iter().try_for_each(|one| one.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    })
+}
+
 /// Makes the names of a folder durable.
 pub(crate) fn flush(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()

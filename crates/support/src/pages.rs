@@ -20,6 +20,8 @@ pub(crate) struct View<'v> {
     pub(crate) manifest: &'v Manifest,
     /// The path of the page.
     pub(crate) here: &'v str,
+    /// Whether somebody asked for that language: the form of the code passes it on.
+    pub(crate) is_chosen: bool,
     /// The token of the forms, once a code was right.
     pub(crate) token: Option<&'v str>,
 }
@@ -108,7 +110,7 @@ impl View<'_> {
     fn footer(&self) -> String {
         let mut footer = String::from("<footer>\n");
         if let Some(contact) = &self.manifest.contact {
-            let _ = write!(footer, "<h2>{}</h2>\n{}", self.say("front.help"), self.contact(contact));
+            let _ = write!(footer, "<h2>{}</h2>\n{}", self.say(if self.token.is_some() { "footer.help" } else { "front.help" }), self.contact(contact));
         }
         let _ = write!(footer, "<p>{} {}</p>\n</footer>\n", self.say("footer"), Text(&self.manifest.reference));
         footer
@@ -151,7 +153,7 @@ impl View<'_> {
             main,
             "<p>{}</p>\n<form method=\"post\" action=\"/enter\">\n<input type=\"hidden\" name=\"l\" value=\"{}\">\n<label for=\"code\">{}</label>\n<p class=\"hint\" id=\"hint\">{}</p>\n<input class=\"code\" type=\"text\" id=\"code\" name=\"code\" size=\"24\" maxlength=\"80\" autocomplete=\"off\" autocapitalize=\"characters\" spellcheck=\"false\" required{invalid}>\n<br><button>{}</button>\n</form>\n",
             self.say("front.lead"),
-            self.words.language,
+            if self.is_chosen { self.words.language } else { "" },
             self.say("front.label"),
             self.say("front.hint"),
             self.say("front.button"),
@@ -227,7 +229,7 @@ impl View<'_> {
         let counted = self.words.fill("todo.done", &[("done", &done.to_string()), ("all", &actions.len().to_string())]);
         let _ = write!(
             main,
-            "<p>{}</p>\n<p>{}</p>\n<form method=\"post\" action=\"/todo\">{}\n<fieldset lang=\"{}\">\n<legend lang=\"{}\">{}</legend>\n",
+            "<p>{}</p>\n<p>{}</p>\n<form method=\"post\" action=\"/todo\">{}\n<fieldset lang=\"{}\">\n<legend class=\"unseen\" lang=\"{}\">{}</legend>\n",
             self.say("todo.lead"),
             Text(&counted),
             hidden(self.token.unwrap_or_default()),
@@ -292,7 +294,8 @@ impl View<'_> {
         let number = self.words.fill("updates.round", &[("number", &round.number.to_string())]);
         let sent =
             round.sent.map_or_else(|| self.words.say("updates.soon").to_owned(), |day| self.words.fill("updates.sent", &[("day", &self.words.day(day))]));
-        let mut text = format!("<h3>{}: {}</h3>\n<p>{}</p>\n", Text(&number), Text(&round.title), Text(&sent));
+        let language = Text(&round.language);
+        let mut text = format!("<h3>{}: <span lang=\"{language}\">{}</span></h3>\n<p>{}</p>\n", Text(&number), Text(&round.title), Text(&sent));
         match round.promise {
             Promise::Open => {}
             Promise::Last => {
@@ -311,7 +314,7 @@ impl View<'_> {
         if let Some(letter) = &round.text {
             let _ = write!(
                 text,
-                "<details>\n<summary>{}</summary>\n<div class=\"paper\">{}</div>\n</details>\n",
+                "<details>\n<summary>{}</summary>\n<div class=\"paper\" lang=\"{language}\">{}</div>\n</details>\n",
                 self.say("updates.text"),
                 Text(letter.expose_personal())
             );
@@ -337,7 +340,7 @@ impl View<'_> {
         let _ = write!(main, "</ul>\n<p>{}</p>\n<ul>\n", self.say("check.sent"));
         for round in &card.rounds {
             let day = round.sent.map_or_else(|| self.words.say("updates.soon").to_owned(), |day| self.words.day(day));
-            let _ = writeln!(main, "<li>{}: {}</li>", Text(&day), Text(&round.title));
+            let _ = writeln!(main, "<li>{}: <span lang=\"{}\">{}</span></li>", Text(&day), Text(&round.language), Text(&round.title));
         }
         main.push_str("</ul>\n");
         main.push_str(&self.form(Kind::Check, &["check.label", "check.hint", "check.button"], problem, draft, &self.ways(draft)));
@@ -507,7 +510,7 @@ mod tests {
 
     #[test]
     fn a_promise_is_kept_broken_or_open() {
-        let round = |sent| Round { number: 2, sent, title: String::new(), promise: Promise::Open, text: None };
+        let round = |sent| Round { number: 2, sent, language: "en".into(), title: String::new(), promise: Promise::Open, text: None };
         let day = date(2026, 12, 13);
         for (next, today, expected) in [
             (Some(round(Some(date(2026, 12, 13)))), date(2027, 1, 1), Some(true)),

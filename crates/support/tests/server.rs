@@ -52,11 +52,12 @@ fn card(number: u32) -> Card {
             Round {
                 number: 1,
                 sent: Some(date(2026, 2, 4)),
+                language: "en".to_owned(),
                 title: "About your data".into(),
                 promise: Promise::By(date(2026, 2, 18)),
                 text: Some(Personal::new("The first letter.".into())),
             },
-            Round { number: 2, sent: None, title: "More about your data".into(), promise: Promise::Last, text: None },
+            Round { number: 2, sent: None, language: "en".to_owned(), title: "More about your data".into(), promise: Promise::Last, text: None },
         ],
         answers: Vec::new(),
     }

@@ -161,11 +161,12 @@ impl Cards {
     fn rounds(&self, response: &Response<'_>, key: &str, held: &Held) -> Result<Vec<Round>, ResponseError> {
         let mut rounds = Vec::new();
         for kept in self.kept.get(key).map(Vec::as_slice).unwrap_or_default() {
-            let (_, title, text) = load_text(response.case.path(), &kept.file, &kept.text_sha256)?;
+            let (language, title, text) = load_text(response.case.path(), &kept.file, &kept.text_sha256)?;
             let has_left = self.gone.contains(&(kept.reference.clone(), kept.letter_sha256.clone()));
             rounds.push(Round {
                 number: kept.round,
                 sent: has_left.then(|| self.day(Instant(kept.kept_at))),
+                language,
                 title,
                 promise: self.promise(Some(Instant(kept.kept_at))),
                 text: Some(text),
@@ -174,8 +175,8 @@ impl Cards {
         // What was approved and waits: a letter of its own, or another text of one that is to go again.
         let is_known = self.kept.get(key).is_some_and(|kept| kept.iter().any(|kept| kept.reference == held.reference));
         if !is_known {
-            let (_, title, _) = load_text(response.case.path(), &held.file, &held.text_sha256)?;
-            rounds.push(Round { number: self.round, sent: None, title, promise: self.promise(None), text: None });
+            let (language, title, _) = load_text(response.case.path(), &held.file, &held.text_sha256)?;
+            rounds.push(Round { number: self.round, sent: None, language, title, promise: self.promise(None), text: None });
         }
         if let Some(last) = rounds.last_mut() {
             last.text = None;

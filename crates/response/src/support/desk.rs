@@ -162,7 +162,7 @@ impl Response<'_> {
         let acts = self.desk_acts()?.remove(message.id.as_str());
         let told: BTreeMap<String, Before> = store::read_json(&self.case, store::TOLD)?.unwrap_or_default();
         let tier = told.get(&data_subject).and_then(|told| told.told.values().map(|(certainty, _)| *certainty).max()).map(|c| c.as_str());
-        let check = if message.kind == Kind::Check { self.check_words(message.text.expose_personal())? } else { None };
+        let check = if message.kind == Kind::Check { self.check_pasted(message.text.expose_personal())? } else { None };
         let sheet = sheet::answer(&message, tier, check.as_ref(), self.estate.organisation.contact.as_ref());
         let answers = acts.iter().flat_map(|acts| acts.answers.iter().map(|(_, text, _)| text.clone())).collect();
         let item = self.item(ledger_entry, data_subject, &message, collected_at, acts.as_ref());

@@ -204,12 +204,12 @@ impl Site {
         (self.derivations.load(Ordering::Relaxed), self.openings.load(Ordering::Relaxed))
     }
 
-    /// What a code opens; `None` if nothing. The work is the same: one derivation, and one card of the usual length tried.
-    fn look_up(&self, code: &SupportCode, current: &Current) -> Option<CardKeys> {
+    /// What a code opens, and the language of that letter; `None` if nothing. The work is the same: one derivation, and one card of the usual length tried.
+    fn look_up(&self, code: &SupportCode, current: &Current) -> Option<(CardKeys, String)> {
         self.derivations.fetch_add(1, Ordering::Relaxed);
         let keys = CardKeys::derive(code, &current.salt, current.manifest.parameters());
         self.openings.fetch_add(1, Ordering::Relaxed);
-        self.bundle.card(current, &keys).map(|_| keys)
+        self.bundle.card(current, &keys).map(|card| (keys, card.language))
     }
 
     fn address_of(&self, peer: IpAddr, headers: &HeaderMap) -> Address {

@@ -84,6 +84,8 @@ struct Asked {
     words: &'static Words,
     /// The language that the address of the page names.
     chosen: Option<&'static Words>,
+    /// Whether the browser named a language of ours.
+    browser_knows: bool,
     path: String,
     query: BTreeMap<String, String>,
     cookie: Option<String>,
@@ -100,19 +102,30 @@ impl FromRequestParts<Arc<Site>> for Asked {
         let chosen = query.get("l").and_then(|tag| nearest(tag)).map(Words::of);
         let cookie = cookie_of(&parts.headers, site.scheme.cookie());
         let session = cookie.as_ref().and_then(|cookie| site.sessions.find(cookie, chosen, Moment::now()));
-        let browser = || text_of(&parts.headers, &ACCEPT_LANGUAGE).and_then(accepted).map_or_else(|| Words::of(""), Words::of);
-        let words = chosen.or(session.as_ref().map(|session| session.words)).unwrap_or_else(browser);
+        let browser = text_of(&parts.headers, &ACCEPT_LANGUAGE).and_then(accepted).map(Words::of);
+        let words = chosen.or(session.as_ref().map(|session| session.words)).or(browser).unwrap_or(Words::of(""));
         let peer = Extension::<super::Peer>::from_request_parts(parts, site).await.map_or(std::net::IpAddr::from([0, 0, 0, 0]), |peer| peer.0.0);
         let address = site.address_of(peer, &parts.headers);
         let from_elsewhere = is_from_elsewhere(&parts.headers);
-        Ok(Self { current: site.bundle.current(), words, chosen, path: parts.uri.path().to_owned(), query, cookie, session, address, from_elsewhere })
+        Ok(Self {
+            current: site.bundle.current(),
+            words,
+            chosen,
+            browser_knows: browser.is_some(),
+            path: parts.uri.path().to_owned(),
+            query,
+            cookie,
+            session,
+            address,
+            from_elsewhere,
+        })
     }
 }
 
 impl Asked {
     fn view(&self) -> View<'_> {
         let token = self.session.as_ref().map(|session| session.form_token.as_str());
-        View { words: self.words, manifest: &self.current.manifest, here: &self.path, token }
+        View { words: self.words, manifest: &self.current.manifest, here: &self.path, is_chosen: self.chosen.is_some(), token }
     }
 
     /// The first page; links on it lead there.
@@ -148,8 +161,8 @@ async fn enter(State(site): State<Arc<Site>>, asked: Asked, sent: Sent) -> Respo
         Ok(fields) => fields,
         Err(response) => return *response,
     };
-    let words = asked.chosen.or(field(&fields, "l").and_then(nearest).map(Words::of)).unwrap_or(asked.words);
-    let asked = Asked { words, session: None, ..asked };
+    let chosen = asked.chosen.or(field(&fields, "l").and_then(nearest).map(Words::of));
+    let asked = Asked { words: chosen.unwrap_or(asked.words), chosen, session: None, ..asked };
     if asked.from_elsewhere {
         return asked.front(StatusCode::FORBIDDEN, Some("error.form"), None, None);
     }
@@ -174,9 +187,10 @@ async fn enter(State(site): State<Arc<Site>>, asked: Asked, sent: Sent) -> Respo
         found
     });
     match looked.await {
-        Ok(Some(keys)) => {
+        Ok(Some((keys, of_letter))) => {
             site.buckets.give_back(asked.address);
-            welcome(&site, &asked, keys)
+            let words = if asked.chosen.is_some() || asked.browser_knows { asked.words } else { Words::of(&of_letter) };
+            welcome(&site, asked.cookie.as_deref(), keys, words)
         }
         Ok(None) => asked.front(StatusCode::FORBIDDEN, Some("error.wrong"), None, None),
         Err(_) => wait("error.busy"),
@@ -184,11 +198,11 @@ async fn enter(State(site): State<Arc<Site>>, asked: Asked, sent: Sent) -> Respo
 }
 
 /// Begins a session under a name that was not there before: what a stranger could have set counts for nothing.
-fn welcome(site: &Site, asked: &Asked, keys: CardKeys) -> Response {
-    if let Some(before) = &asked.cookie {
+fn welcome(site: &Site, before: Option<&str>, keys: CardKeys, words: &'static Words) -> Response {
+    if let Some(before) = before {
         site.sessions.end(before);
     }
-    let cookie = site.sessions.begin(keys, asked.words, Moment::now());
+    let cookie = site.sessions.begin(keys, words, Moment::now());
     with_cookie(see_other("/letter"), &site.scheme, &cookie, None)
 }
 

@@ -1,6 +1,8 @@
 //! The support page through the binary, from an approved letter to an answered message: a bundle that tells nothing, a server that is a
 //! process of its own, and a case that has each message once whatever is killed.
 
+#![allow(clippy::print_stderr, reason = "a test that is skipped says so")]
+
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -150,6 +152,7 @@ fn a_person_writes_and_is_answered_and_nobody_else_reads_it() {
         assert!(!ledger.contains("where I live") && !ledger.contains(person.as_str()) && !ledger.contains(secret.trim()), "the ledger tells something");
     }
     answered(&name, &publish, &server, &cookie);
+    signed(&folder, &name);
     check(&["verify", &name], 0, "sound");
     // What people wrote cannot be changed behind the ledger.
     let database = fs::read(case.join("case.db")).expect("a database");
@@ -208,6 +211,24 @@ fn answered(name: &str, publish: &[&str], server: &Server, cookie: &str) {
     // The session of before goes on: the card has another seal, and the same code opens it.
     let (_, page) = server.ask("GET", "/updates", cookie, "");
     assert!(page.contains("is not from us") && page.contains("Thank you for writing") && page.contains("Our desk has it."), "{page}");
+}
+
+/// Once somebody is enrolled, the desk signs what it does; a card whose letter only typed names released is shown no more.
+fn signed(folder: &TempDir, name: &str) {
+    let key = folder.path().join("chan");
+    if Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&key).status().is_err() {
+        eprintln!("SKIPPED: there is no ssh-keygen here, so signed acts of the desk are not tried");
+        return;
+    }
+    check(&["responders", name, "add", "A. Chan", "--key", text(&key), "--role", "approver"], 0, "A. Chan");
+    let queue = check(&["desk", name], 0, "SAFETY");
+    let safety = queue.split(' ').next().expect("a message is open");
+    check(&["desk", name, "close", safety, "--why", "met in person"], 1, "--sign-with");
+    check(&["desk", name, "close", safety, "--why", "met in person", "--sign-with", text(&key)], 0, "ledger entry");
+    check(&["desk", name], 0, "Nothing is open");
+    check(&["verify", name], 0, "2 signatures: sound");
+    let other = folder.path().join("other-bundle");
+    check(&["support", "publish", name, "--into", text(&other)], 1, "no letter of this case was released");
 }
 
 /// No value of the register, and no code, stands in the bundle or in a name of it.

@@ -241,7 +241,7 @@ impl View<'_> {
             let checked = if is_done(place) { " checked" } else { "" };
             let _ = writeln!(
                 main,
-                "<label class=\"tick\" for=\"done{place}\"><input type=\"checkbox\" id=\"done{place}\" name=\"done\" value=\"{place}\"{checked}><span>{}</span></label>",
+                "<p class=\"tick\"><input type=\"checkbox\" id=\"done{place}\" name=\"done\" value=\"{place}\"{checked}><label for=\"done{place}\">{}</label></p>",
                 Text(action)
             );
         }
@@ -382,7 +382,7 @@ impl View<'_> {
             let word = kind.as_str();
             let _ = writeln!(
                 which,
-                "<label class=\"tick\" for=\"{word}\"><input type=\"radio\" id=\"{word}\" name=\"kind\" value=\"{word}\"{checked}><span>{}</span></label>",
+                "<p class=\"tick\"><input type=\"radio\" id=\"{word}\" name=\"kind\" value=\"{word}\"{checked}><label for=\"{word}\">{}</label></p>",
                 self.say(name)
             );
         }
@@ -400,7 +400,7 @@ impl View<'_> {
             let word = way.as_str();
             let _ = writeln!(
                 ways,
-                "<label class=\"tick\" for=\"{word}\"><input type=\"radio\" id=\"{word}\" name=\"way\" value=\"{word}\"{checked}><span>{}</span></label>",
+                "<p class=\"tick\"><input type=\"radio\" id=\"{word}\" name=\"way\" value=\"{word}\"{checked}><label for=\"{word}\">{}</label></p>",
                 self.say(name)
             );
         }

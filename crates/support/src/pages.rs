@@ -245,7 +245,7 @@ impl View<'_> {
                 Text(action)
             );
         }
-        let _ = write!(main, "</fieldset>\n<button>{}</button>\n</form>\n", self.say("todo.save"));
+        let _ = write!(main, "</fieldset>\n<button>{}</button>\n</form>\n{}", self.say("todo.save"), self.safety_contact());
         self.frame(self.words.say("todo.title"), false, &main)
     }
 

@@ -215,6 +215,7 @@ impl Case {
         case.finish_pending_decisions()?;
         case.finish_pending_statements()?;
         case.finish_pending_approvals()?;
+        case.finish_pending_messages()?;
         Ok(case)
     }
 

@@ -7,8 +7,13 @@ use crate::folder::{Case, CaseError};
 pub(crate) const STATE: &str = "case.db";
 
 /// What makes form n of form n-1, from an empty file on. Each ends by setting the number of its form.
-const SCHEMAS: [&str; 4] =
-    [include_str!("schema/case_1.sql"), include_str!("schema/case_2.sql"), include_str!("schema/case_3.sql"), include_str!("schema/case_4.sql")];
+const SCHEMAS: [&str; 5] = [
+    include_str!("schema/case_1.sql"),
+    include_str!("schema/case_2.sql"),
+    include_str!("schema/case_3.sql"),
+    include_str!("schema/case_4.sql"),
+    include_str!("schema/case_5.sql"),
+];
 
 /// Opens the state for writing and brings it to the present form.
 pub(crate) fn open_state(case: &Case) -> Result<Connection, CaseError> {

@@ -16,6 +16,7 @@ use crate::decision::{DIGEST, StoredDecision, decision_digest};
 use crate::folder::{Case, EVIDENCE, LEDGER, MANIFEST, TABLES, load_manifest, read_folder};
 use crate::ledger::{Entry, EntryKind, Ledger, LedgerError, PUBLIC_KEY, read_checkpoint};
 use crate::manifest::Manifest;
+use crate::message::{self, StoredMessage};
 use crate::names::is_sha256;
 use crate::signed::{Walk, walk};
 use crate::statement::{self, StoredStatement, statement_digest};
@@ -89,6 +90,8 @@ struct Said {
     decisions: BTreeMap<u64, Option<String>>,
     statements: BTreeMap<u64, String>,
     approvals: BTreeMap<u64, String>,
+    /// Digests of messages, by entry and name.
+    messages: BTreeMap<(u64, String), String>,
     /// Hash over the first so many events of letters, by ledger entry.
     histories: Vec<(u64, u64, String)>,
     /// The same of cuts.
@@ -111,6 +114,7 @@ pub fn verify(path: &Path, anchor: &Anchor<'_>) -> VerifyReport {
         verify_signatures(ledger, &mut report);
         verify_decisions(path, ledger, said, &mut report);
         verify_statements(path, ledger, said, &mut report);
+        verify_messages(path, ledger, said, &mut report);
         verify_letters(path, ledger, said, &mut report);
         verify_cuts(path, ledger, said, &mut report);
     }
@@ -206,6 +210,8 @@ fn read_ledger(ledger: &Ledger, report: &mut VerifyReport) -> Said {
                 }
             },
             EntryKind::Action => {
+                let of_message = |(name, digest): (String, String)| Some(((index, name.strip_prefix(message::DIGEST)?.to_owned()), digest));
+                said.messages.extend(std::mem::take(&mut entry.digests).into_iter().filter_map(of_message));
                 let counted = |(name, sha256): (&String, &String)| Some((index, name.strip_prefix(crate::cut::HISTORY)?.parse().ok()?, sha256.clone()));
                 let cuts: Vec<(u64, u64, String)> = entry.outputs.iter().filter_map(counted).collect();
                 let counted = entry.outputs.into_iter().filter_map(|(name, sha256)| Some((name.strip_prefix(HISTORY)?.parse().ok()?, sha256)));
@@ -374,6 +380,31 @@ fn verify_statements(path: &Path, ledger: &Ledger, said: &Said, report: &mut Ver
     let rows: BTreeSet<u64> = stored.iter().map(|s| s.ledger_entry).collect();
     for index in said.statements.keys().filter(|index| !rows.contains(index)) {
         report.problem(STATE, format!("ledger entry {index} records a statement that is not here: it was removed, or a run was stopped at that moment (then open the case for writing once)"));
+    }
+}
+
+/// What people wrote to the desk, against the digests in the ledger.
+fn verify_messages(path: &Path, ledger: &Ledger, said: &Said, report: &mut VerifyReport) {
+    const STATE: &str = crate::state::STATE;
+    let stored = match Case::open_for_reading(path).and_then(|case| case.stored_messages()) {
+        Ok(stored) => stored,
+        Err(e) => {
+            report.problem(STATE, format!("{}: messages to the desk cannot be told", told(&e)));
+            return;
+        }
+    };
+    let mut rows = BTreeSet::new();
+    for StoredMessage { ledger_entry, message } in stored {
+        let digest = ledger.salt().map(|salt| message::message_digest(salt, &message));
+        let named = (ledger_entry, message.id);
+        let entered = said.messages.get(&named);
+        if entered.is_none() || digest.is_some_and(|digest| entered != Some(&digest)) {
+            report.problem(STATE, format!("message {} is not what ledger entry {ledger_entry} says: it was changed or put in", named.1));
+        }
+        rows.insert(named);
+    }
+    for (entry, id) in said.messages.keys().filter(|named| !rows.contains(*named)) {
+        report.problem(STATE, format!("ledger entry {entry} records message {id}, which is not here: it was removed, or a run was stopped at that moment (then open the case for writing once)"));
     }
 }
 

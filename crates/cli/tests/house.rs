@@ -56,7 +56,8 @@ fn a_stage_stands_on_model_alone() {
     check(&dependencies, "provenance", &["model", "sql"]);
     // It is the stage, in a process of its own.
     check(&dependencies, "reader", &["event", "model"]);
-    for name in ["estate", "case", "report", "drill", "outbound", "print"] {
+    // The support page is for a host that has no case: it knows a code and a document, and nothing else of the house.
+    for name in ["estate", "case", "report", "drill", "outbound", "print", "support"] {
         check(&dependencies, name, &["model"]);
     }
 }
@@ -80,11 +81,25 @@ fn only_outbound_acts_on_the_world_and_only_the_conductor_has_it_act() {
     let dependencies = dependencies();
     for (name, used) in &dependencies {
         for client in ["reqwest", "hyper", "ureq", "tokio-postgres", "postgres", "lettre", "rustls", "curl"] {
-            assert!(name == "outbound" || !used.contains(client), "{name} depends on {client}: effects on the world belong in outbound");
+            // Who serves needs them to listen; that it dials nobody is checked below.
+            let serves = name == "support" && ["hyper", "rustls"].contains(&client);
+            assert!(name == "outbound" || serves || !used.contains(client), "{name} depends on {client}: effects on the world belong in outbound");
         }
     }
     let acting: Vec<&str> = dependencies.iter().filter(|(_, used)| used.contains("outbound")).map(|(name, _)| name.as_str()).collect();
     assert_eq!(acting, ["response"]);
+}
+
+#[test]
+fn who_serves_listens_and_dials_nobody() {
+    let manifest = std::fs::read_to_string(root().join("crates/support/Cargo.toml")).expect("the manifest is there");
+    let hyper: Vec<&str> = manifest.lines().filter(|line| line.starts_with("hyper")).collect();
+    assert!(!hyper.is_empty() && hyper.iter().all(|line| !line.contains("client")), "a server needs no client of HTTP: {hyper:?}");
+    each_source(&root().join("crates/support/src"), &mut |path, text| {
+        for dialling in ["connect(", "connect_timeout(", "UdpSocket", "ClientConfig", "Command::new"] {
+            assert!(!text.contains(dialling), "{} has {dialling}: a server answers, and asks nobody", path.display());
+        }
+    });
 }
 
 #[test]
@@ -103,18 +118,19 @@ fn the_map_names_places_that_exist() {
 
 #[test]
 fn every_file_says_what_it_is_for() {
-    fn walk(folder: &Path, check: &mut dyn FnMut(&Path)) {
-        for entry in std::fs::read_dir(folder).expect("a folder of the project") {
-            let path = entry.expect("a readable entry").path();
-            match path.is_dir() {
-                true => walk(&path, check),
-                false if path.extension().is_some_and(|e| e == "rs") => check(&path),
-                false => {}
-            }
-        }
-    }
-    walk(&root().join("crates"), &mut |path| {
-        let text = std::fs::read_to_string(path).expect("our own source is readable");
+    each_source(&root().join("crates"), &mut |path, text| {
         assert!(text.starts_with("//! "), "{} does not begin with what it is for", path.display());
     });
+}
+
+/// Every source file of Rust below a folder, with its text.
+fn each_source(folder: &Path, check: &mut dyn FnMut(&Path, &str)) {
+    for entry in std::fs::read_dir(folder).expect("a folder of the project") {
+        let path = entry.expect("a readable entry").path();
+        if path.is_dir() {
+            each_source(&path, check);
+        } else if path.extension().is_some_and(|e| e == "rs") {
+            check(&path, &std::fs::read_to_string(&path).expect("our own source is readable"));
+        }
+    }
 }

@@ -105,6 +105,15 @@ impl Response<'_> {
         read_messages(path, &mut |_, bytes| messages.extend(read_received(bytes)))?;
         messages.iter().map(|message| library.verdict(message)).collect()
     }
+
+    /// Whether a text that somebody pasted is one of this case's letters; `None` if nothing in it can be judged.
+    ///
+    /// # Errors
+    /// If there are no letters, or a letter cannot be read.
+    pub(crate) fn check_pasted(&self, text: &str) -> Result<Option<Authenticity>, ResponseError> {
+        let library = Library::open(self, None)?;
+        read_received(text.as_bytes()).first().map(|message| library.verdict(message)).transpose()
+    }
 }
 
 impl<'r, 's> Library<'r, 's> {

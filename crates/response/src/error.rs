@@ -227,6 +227,12 @@ pub enum ResponseError {
     /// Neither a key nor a code.
     #[error("{0:?} is neither the key of a person in this case nor the code of a letter")]
     NobodyHere(String),
+    /// The support page.
+    #[error(transparent)]
+    Support(#[from] crate::support::SupportError),
+    /// The desk.
+    #[error(transparent)]
+    Desk(#[from] crate::support::DeskError),
     /// Nobody of that key is in the case.
     #[error("nobody with the key {0:?} is in the exposures of this case")]
     NobodyExposed(String),

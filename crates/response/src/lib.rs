@@ -21,6 +21,7 @@ mod rules;
 mod run;
 mod stage;
 mod store;
+mod support;
 mod tally;
 
 pub use authenticity::{Authenticity, Left};
@@ -38,6 +39,7 @@ pub use person::{DraftedLetter, LookedUpBy, PersonEvent, PersonFile, RegisterLin
 pub use readiness::{Readiness, check_estate, draft_estate};
 pub use responders::{enrol_responder, remove_responder, responders};
 pub use run::{Names, Outcome, Response, Settings, Tiers, Watcher, respond, time_zone};
+pub use support::{Collected, DeskError, DeskItem, DeskState, Published, RefusedMessage, ShownMessage, SupportError};
 pub use tally::{Histogram, Tally};
 
 /// Law files and forms, for whoever reads files and prints: the stage decides nothing of the case.

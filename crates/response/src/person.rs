@@ -29,6 +29,8 @@ pub enum LookedUpBy {
     Key,
     /// By the code of a letter.
     Code,
+    /// By a message that they wrote to the desk.
+    Message,
 }
 
 /// Everything on one person.

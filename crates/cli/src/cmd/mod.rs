@@ -2,6 +2,7 @@
 
 mod contain;
 mod decide;
+mod desk;
 mod drill;
 mod duties;
 mod estate;
@@ -21,6 +22,7 @@ mod scope;
 mod sign;
 mod sql;
 mod stages;
+mod support;
 mod texts;
 mod told;
 mod verify;
@@ -101,6 +103,10 @@ enum Command {
     Notify(notify::Notify),
     /// Everything that the case holds on one person, for the desk that answers them
     Person(person::Person),
+    /// The support page for those who were exposed: publish it, serve it, collect what people write
+    Support(support::Support),
+    /// What people wrote to the support page, the gravest first; answers
+    Desk(desk::Desk),
     /// Who may decide in a case, and by which SSH keys they sign
     Responders(responders::Responders),
     /// Write export/: exposures, people, timeline, STIX
@@ -137,6 +143,8 @@ impl Cli {
             Command::Forms(command) => command.run(common),
             Command::Notify(command) => command.run(common),
             Command::Person(command) => command.run(common),
+            Command::Support(command) => command.run(common),
+            Command::Desk(command) => command.run(common),
             Command::Responders(command) => command.run(common),
             Command::Export(command) => command.export(common),
             Command::Report(command) => command.run(common),

@@ -218,6 +218,19 @@ impl Response<'_> {
         })
     }
 
+    /// Letters of a plan that enough people have approved, as they are now.
+    ///
+    /// # Errors
+    /// If the state of the case cannot be read.
+    pub(crate) fn approved_letters(&self, plan: &LetterPlan, second_approver_from: Option<u64>) -> Result<BTreeSet<LetterReference>, ResponseError> {
+        let needed = self.approval_state(plan, second_approver_from)?.needed;
+        let stored = self.approvals_that_count()?;
+        let approvals: Vec<&Approval> = stored.iter().map(|s| &s.approval).collect();
+        // A line of the plan begins with the reference, so that both are in one order.
+        let counts = approved::read(self, plan, &approvals)?.per_letter;
+        Ok(plan.letters.keys().zip(counts).filter(|(_, count)| *count >= needed).map(|(reference, _)| reference.clone()).collect())
+    }
+
     /// What is wrong with the committed letters, by person. What blocks keeps them from being approved.
     ///
     /// # Errors

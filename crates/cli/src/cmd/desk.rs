@@ -1,0 +1,206 @@
+//! `strandline desk`: what people wrote, the gravest first; who sees to it, and the answers.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, ensure};
+use clap::{Args, Subcommand, ValueEnum};
+use strandline_response::{Authenticity, DeskItem, DeskState, Response, ShownMessage};
+use strandline_support::{Kind, Way};
+
+use crate::cmd::{Common, print_json};
+use crate::ui::{Format, Screen, printable};
+
+/// What people wrote to the support page: the queue, the messages, the answers
+#[derive(Args)]
+pub struct Desk {
+    /// The case folder
+    case: PathBuf,
+    #[command(subcommand)]
+    verb: Option<Verb>,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// What is open, the gravest first, then the oldest (the default)
+    List {
+        /// What is answered and closed, too
+        #[arg(long)]
+        all: bool,
+    },
+    /// One message with its words, what the sheet would answer, and, of a message that somebody asks about, whether it is yours
+    Show {
+        /// The message, or the beginning of its name
+        id: String,
+    },
+    /// Decide who sees to a message
+    Assign {
+        /// The message, or the beginning of its name
+        id: String,
+        /// Who sees to it
+        #[arg(long, value_name = "NAME")]
+        to: String,
+    },
+    /// Answer a message; the next `support publish` puts it on the person's card
+    Answer {
+        /// The message, or the beginning of its name
+        id: String,
+        /// The answer, from a file; `-` for standard input
+        #[arg(long, value_name = "FILE", required_unless_present = "sheet", conflicts_with = "sheet")]
+        text: Option<PathBuf>,
+        /// The answer of the sheet, as `show` prints it
+        #[arg(long)]
+        sheet: bool,
+        /// Another way than the person asked for
+        #[arg(long, value_name = "WAY")]
+        by: Option<By>,
+    },
+    /// Decide that nothing more is to be done about a message
+    Close {
+        /// The message, or the beginning of its name
+        id: String,
+        /// Why; kept with the case, its digest in the ledger
+        #[arg(long, value_name = "TEXT")]
+        why: String,
+    },
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum By {
+    /// On the support page
+    Page,
+    /// By a letter, which you send
+    Post,
+    /// By a call, which you make
+    Phone,
+}
+
+impl From<By> for Way {
+    fn from(by: By) -> Self {
+        match by {
+            By::Page => Self::Page,
+            By::Post => Self::Post,
+            By::Phone => Self::Phone,
+        }
+    }
+}
+
+/// Longest answer that is read, bytes.
+const ANSWER_BYTES_LIMIT: u64 = 64 << 10;
+
+impl Desk {
+    pub fn run(self, common: &Common) -> anyhow::Result<ExitCode> {
+        let settings = common.settings(&self.case);
+        let mut screen = Screen::new(common.format());
+        let entry = match self.verb.unwrap_or(Verb::List { all: false }) {
+            Verb::List { all } => {
+                let mut items = Response::look(&settings, &mut screen)?.desk()?;
+                items.retain(|item| all || item.state == DeskState::Open);
+                drop(screen);
+                match common.format() {
+                    Format::Json => print_json(&items)?,
+                    Format::Text => print_items(&items),
+                }
+                return Ok(ExitCode::SUCCESS);
+            }
+            Verb::Show { id } => {
+                let shown = Response::look(&settings, &mut screen)?.desk_message(&id)?;
+                let noted = Response::resume(&settings, &mut screen).and_then(|mut response| response.note_desk_look_up(&shown.item.data_subject));
+                drop(screen);
+                match common.format() {
+                    Format::Json => print_json(&shown)?,
+                    Format::Text => print_message(&shown),
+                }
+                if let Err(error) = noted {
+                    tell!("This look-up is not in the ledger: {error}");
+                }
+                return Ok(ExitCode::SUCCESS);
+            }
+            Verb::Assign { id, to } => Response::resume(&settings, &mut screen)?.assign_message(&id, &to)?,
+            Verb::Answer { id, text, by, .. } => {
+                let text = text.as_deref().map(read_answer).transpose()?;
+                Response::resume(&settings, &mut screen)?.answer_message(&id, text.as_deref(), by.map(Way::from))?
+            }
+            Verb::Close { id, why } => {
+                ensure!(!why.trim().is_empty(), "a decision is recorded with its reason: add --why \"…\"");
+                Response::resume(&settings, &mut screen)?.close_message(&id, &why)?
+            }
+        };
+        drop(screen);
+        match common.format() {
+            Format::Json => print_json(&serde_json::json!({ "ledger_entry": entry }))?,
+            Format::Text => say!("recorded, ledger entry {entry}. Answers reach their cards by `strandline support publish`"),
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn read_answer(path: &std::path::Path) -> anyhow::Result<String> {
+    use std::io::Read;
+    let mut text = String::new();
+    let read = |source: &mut dyn Read, text: &mut String| source.take(ANSWER_BYTES_LIMIT).read_to_string(text);
+    let done = if path.as_os_str() == "-" {
+        read(&mut std::io::stdin().lock(), &mut text)
+    } else {
+        std::fs::File::open(path).and_then(|mut file| read(&mut file, &mut text))
+    };
+    done.with_context(|| format!("the answer {} cannot be read as text", path.display()))?;
+    Ok(text)
+}
+
+fn print_items(items: &[DeskItem]) {
+    if items.is_empty() {
+        say!("Nothing is open.");
+    }
+    for item in items {
+        let state = match item.state {
+            DeskState::Open => "",
+            DeskState::Answered => "  answered",
+            DeskState::Closed => "  closed",
+        };
+        let who = item.assigned_to.as_deref().map_or_else(|| "nobody yet".to_owned(), printable);
+        say!(
+            "{}  {:<8}  {:>4} h  {}  {}, answer by {}  -> {who}{state}",
+            item.id.get(..8).unwrap_or(&item.id),
+            if item.kind == Kind::Safety { "SAFETY" } else { item.kind.as_str() },
+            item.age_hours,
+            printable(&item.data_subject),
+            printable(&item.language),
+            item.way.as_str(),
+        );
+    }
+}
+
+fn print_message(shown: &ShownMessage) {
+    let item = &shown.item;
+    say!("{}  {}  from {}", item.id, if item.kind == Kind::Safety { "SAFETY" } else { item.kind.as_str() }, printable(&item.data_subject));
+    say!("  written {}, collected {}, ledger entry {}", item.written_at, item.collected_at, item.ledger_entry);
+    say!("  reads {}, wants the answer by {}; the case holds of them: {}", printable(&item.language), item.way.as_str(), shown.tier.unwrap_or("nothing"));
+    if let Some(reach) = &shown.reach {
+        say!("  can be reached: {}", printable(reach.expose_personal()));
+    }
+    if let Some(who) = &item.assigned_to {
+        say!("  seen to by {}", printable(who));
+    }
+    say!("\n{}", printable(shown.text.expose_personal()));
+    if let Some(check) = &shown.check {
+        let verdict = match check {
+            Authenticity::Ours { beside_lines, .. } if beside_lines.is_empty() => "OURS, word for word",
+            Authenticity::Ours { .. } => "OURS, with lines beside it that are not: look at it with `strandline notify CASE check`",
+            Authenticity::CodeAlone { .. } => "the code of our letter alone, and nothing else",
+            Authenticity::Altered { .. } => "NOT OURS AS IT STANDS: it looks like a letter of ours, and says something else",
+            Authenticity::NotOurs => "NOT OURS",
+        };
+        say!("\nThe message that they ask about is {verdict}");
+    }
+    for answer in &shown.answers {
+        say!("\nAnswered:\n{}", printable(answer.expose_personal()));
+    }
+    match &shown.sheet {
+        Some(sheet) if shown.answers.is_empty() => {
+            say!("\nThe sheet would answer (`answer {} --sheet`):\n{}", item.id.get(..8).unwrap_or(&item.id), printable(sheet.expose_personal()))
+        }
+        None if item.kind == Kind::Safety => say!("\nNo sheet answers this: the safety officer does, by telephone or in person. Nothing of it goes by e-mail."),
+        _ => {}
+    }
+}

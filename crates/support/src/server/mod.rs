@@ -1,0 +1,360 @@
+//! The server of the support page: a process of its own on a host that may be lost. It has the bundle, and no key to it.
+
+mod gate;
+mod routes;
+mod session;
+
+use std::fs::File;
+use std::io::{self, BufReader};
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{HeaderMap, Request};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use strandline_model::code::SupportCode;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_rustls::TlsAcceptor;
+use tower::ServiceExt;
+
+use crate::bundle::{Bundle, BundleError, Current};
+use crate::key::CardKeys;
+use gate::{Address, Buckets, Gate, Rate};
+use session::Sessions;
+
+/// Certificate and private key, PEM.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// The chain, the server's own certificate first.
+    pub certificate: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
+}
+
+/// What bounds the server.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Derivations at once; each takes the memory that the manifest names.
+    pub derivations: usize,
+    /// Look-ups that wait for their turn.
+    pub waiting: usize,
+    /// Tries of an address at once.
+    pub tries: u32,
+    /// More of them a minute.
+    pub tries_per_minute: u32,
+    /// Connections.
+    pub connections: usize,
+    /// Connections of one address, where there is no proxy before the server.
+    pub connections_per_address: usize,
+    /// Sessions.
+    pub sessions: usize,
+    /// Messages that wait to be collected.
+    pub inbox: u64,
+    /// How long the head of a request may take.
+    pub head: Duration,
+    /// How long a request may take, with its body and its turn.
+    pub request: Duration,
+    /// How long a connection lasts.
+    pub connection: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            derivations: std::thread::available_parallelism().map_or(2, usize::from),
+            waiting: 4096,
+            tries: 30,
+            tries_per_minute: 30,
+            connections: 4096,
+            connections_per_address: 64,
+            sessions: 20_000,
+            inbox: 50_000,
+            head: Duration::from_secs(10),
+            request: Duration::from_secs(60),
+            connection: Duration::from_secs(300),
+        }
+    }
+}
+
+/// What a server is told.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The bundle.
+    pub bundle: PathBuf,
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// Its certificate; without one it speaks plain HTTP, on the loopback or to a proxy.
+    pub identity: Option<Identity>,
+    /// A proxy of ours stands before it, speaks TLS, and puts the caller's address last into `X-Forwarded-For`.
+    pub behind_proxy: bool,
+    /// Its bounds.
+    pub limits: Limits,
+}
+
+/// Why a server did not start, or ended.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The bundle.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
+    /// Plain HTTP for the world.
+    #[error(
+        "{0} can be reached from elsewhere, and codes would go there unencrypted: give --tls-cert and --tls-key, or listen on 127.0.0.1 and put a proxy before it (--behind-proxy)"
+    )]
+    Plain(SocketAddr),
+    /// The certificate.
+    #[error("{} is no PEM file with {what}", path.display())]
+    Identity {
+        /// The file.
+        path: PathBuf,
+        /// What it lacks.
+        what: &'static str,
+    },
+    /// Certificate and key.
+    #[error("the certificate and the key do not fit")]
+    Tls(#[from] rustls::Error),
+    /// The address.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The system has no threads.
+    #[error("the system gives no threads to serve with")]
+    Threads(#[source] io::Error),
+}
+
+/// How the world reaches the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scheme {
+    /// By TLS, its own or the proxy's.
+    Secure,
+    /// On the loopback alone.
+    Loopback,
+}
+
+impl Scheme {
+    fn is_secure(self) -> bool {
+        self == Self::Secure
+    }
+
+    /// What the cookie is called: browsers hold to the promise of the prefix.
+    fn cookie(self) -> &'static str {
+        if self.is_secure() { "__Host-page" } else { "page" }
+    }
+}
+
+/// Where a connection comes from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Peer(pub(crate) IpAddr);
+
+/// What all requests share.
+pub struct Site {
+    bundle: Bundle,
+    scheme: Scheme,
+    behind_proxy: bool,
+    limits: Limits,
+    buckets: Buckets,
+    gate: Arc<Gate>,
+    sessions: Sessions,
+    /// Held while a person's own file is read and written again.
+    own_files: Mutex<()>,
+    derivations: AtomicU64,
+    openings: AtomicU64,
+}
+
+impl Site {
+    fn new(settings: &Settings) -> Result<Self, ServeError> {
+        let limits = settings.limits;
+        let is_secure = settings.identity.is_some() || settings.behind_proxy;
+        if !is_secure && !settings.listen.ip().is_loopback() {
+            return Err(ServeError::Plain(settings.listen));
+        }
+        let rate = Rate { burst: f64::from(limits.tries), per_second: f64::from(limits.tries_per_minute) / 60.0 };
+        Ok(Self {
+            bundle: Bundle::open(&settings.bundle)?,
+            scheme: if is_secure { Scheme::Secure } else { Scheme::Loopback },
+            behind_proxy: settings.behind_proxy,
+            limits,
+            buckets: Buckets::new(rate, 65_536),
+            gate: Gate::new(limits.derivations, limits.waiting),
+            sessions: Sessions::new(limits.sessions),
+            own_files: Mutex::new(()),
+            derivations: AtomicU64::new(0),
+            openings: AtomicU64::new(0),
+        })
+    }
+
+    /// How often a key was derived, and how often it was tried on a card: the same for right and for wrong codes.
+    pub fn work(&self) -> (u64, u64) {
+        (self.derivations.load(Ordering::Relaxed), self.openings.load(Ordering::Relaxed))
+    }
+
+    /// What a code opens, and the language of that letter; `None` if nothing. The work is the same: one derivation, and one card of the usual length tried.
+    fn look_up(&self, code: &SupportCode, current: &Current) -> Option<(CardKeys, String)> {
+        self.derivations.fetch_add(1, Ordering::Relaxed);
+        let keys = CardKeys::derive(code, &current.salt, current.manifest.parameters());
+        self.openings.fetch_add(1, Ordering::Relaxed);
+        self.bundle.card(current, &keys).map(|card| (keys, card.language))
+    }
+
+    fn address_of(&self, peer: IpAddr, headers: &HeaderMap) -> Address {
+        // The proxy adds whom it sees at the end; what stands before that is the caller's own word.
+        let last = || headers.get_all("x-forwarded-for").iter().next_back()?.to_str().ok()?.rsplit(',').next()?.trim().parse::<IpAddr>().ok();
+        Address::of(if self.behind_proxy { last().unwrap_or(peer) } else { peer })
+    }
+}
+
+/// A server that runs.
+pub struct Running {
+    /// Where.
+    pub address: SocketAddr,
+    /// What it counts.
+    pub site: Arc<Site>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Running {
+    /// Serves until the process ends.
+    pub async fn forever(self) {
+        // It ends with the process alone.
+        let _ = self.task.await;
+    }
+
+    /// Takes no more connections.
+    pub fn stop(&self) {
+        self.task.abort();
+    }
+}
+
+/// Serves a bundle until the process ends. `began` hears where.
+///
+/// # Errors
+/// If it cannot begin.
+pub fn serve(settings: &Settings, began: impl FnOnce(SocketAddr)) -> Result<(), ServeError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(ServeError::Threads)?;
+    runtime.block_on(async {
+        let running = start(settings).await?;
+        began(running.address);
+        running.forever().await;
+        Ok(())
+    })
+}
+
+/// Begins to serve, on the runtime that calls it.
+///
+/// # Errors
+/// If it cannot begin.
+pub async fn start(settings: &Settings) -> Result<Running, ServeError> {
+    let site = Arc::new(Site::new(settings)?);
+    let tls = settings.identity.as_ref().map(acceptor).transpose()?;
+    let listen = |source| ServeError::Listen { address: settings.listen, source };
+    let listener = TcpListener::bind(settings.listen).await.map_err(listen)?;
+    let address = listener.local_addr().map_err(listen)?;
+    let task = tokio::spawn(accept(listener, tls, Arc::clone(&site)));
+    Ok(Running { address, site, task })
+}
+
+fn acceptor(identity: &Identity) -> Result<TlsAcceptor, ServeError> {
+    let lacks = |path: &Path, what| ServeError::Identity { path: path.to_owned(), what };
+    let open = |path: &Path, what| File::open(path).map(BufReader::new).map_err(|_| lacks(path, what));
+    let chain: Result<Vec<_>, _> = CertificateDer::pem_reader_iter(open(&identity.certificate, "a certificate")?).collect();
+    let chain = chain.ok().filter(|chain| !chain.is_empty()).ok_or_else(|| lacks(&identity.certificate, "a certificate"))?;
+    let key = PrivateKeyDer::from_pem_reader(open(&identity.key, "a private key")?).map_err(|_| lacks(&identity.key, "a private key"))?;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
+    let mut config = builder.with_no_client_auth().with_single_cert(chain, key)?;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(TlsAcceptor::from(Arc::new(config)))
+}
+
+async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, site: Arc<Site>) {
+    let routes = routes::routes(Arc::clone(&site));
+    let all = Arc::new(Semaphore::new(site.limits.connections));
+    let by_address: Arc<Mutex<std::collections::HashMap<Address, usize>>> = Arc::default();
+    loop {
+        let Ok(place) = Arc::clone(&all).acquire_owned().await else { return };
+        let Ok((stream, peer)) = listener.accept().await else {
+            // No descriptors, or a caller who was gone at once: neither is the end.
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            continue;
+        };
+        let limit = if site.behind_proxy { usize::MAX } else { site.limits.connections_per_address };
+        let Some(share) = Share::take(&by_address, Address::of(peer.ip()), limit) else { continue };
+        let (routes, tls, limits) = (routes.clone(), tls.clone(), site.limits);
+        tokio::spawn(async move {
+            let _held = (place, share);
+            // A connection that ended oddly is its caller's matter.
+            let _ = tokio::time::timeout(limits.connection, converse(stream, tls, routes, Peer(peer.ip()), limits)).await;
+        });
+    }
+}
+
+/// A place among the connections of one address.
+struct Share {
+    counts: Arc<Mutex<std::collections::HashMap<Address, usize>>>,
+    address: Address,
+}
+
+impl Share {
+    fn take(counts: &Arc<Mutex<std::collections::HashMap<Address, usize>>>, address: Address, limit: usize) -> Option<Self> {
+        let mut held = counts.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let count = held.entry(address).or_default();
+        if *count >= limit {
+            return None;
+        }
+        *count += 1;
+        drop(held);
+        Some(Self { counts: Arc::clone(counts), address })
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        let mut held = self.counts.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(count) = held.get_mut(&self.address) {
+            *count -= 1;
+            if *count == 0 {
+                held.remove(&self.address);
+            }
+        }
+    }
+}
+
+async fn converse(stream: TcpStream, tls: Option<TlsAcceptor>, routes: Router, peer: Peer, limits: Limits) {
+    let _ = stream.set_nodelay(true);
+    match tls {
+        None => talk(stream, routes, peer, limits).await,
+        Some(tls) => {
+            if let Ok(Ok(stream)) = tokio::time::timeout(limits.head, tls.accept(stream)).await {
+                talk(stream, routes, peer, limits).await;
+            }
+        }
+    }
+}
+
+async fn talk(stream: impl AsyncRead + AsyncWrite + Unpin, routes: Router, peer: Peer, limits: Limits) {
+    let service = service_fn(move |request: Request<Incoming>| {
+        let mut request = request.map(Body::new);
+        request.extensions_mut().insert(peer);
+        routes.clone().oneshot(request)
+    });
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(limits.head).max_headers(64).max_buf_size(16 << 10).keep_alive(true);
+    // What a caller does wrong ends the connection, and nothing is told of it.
+    let _ = http.serve_connection(TokioIo::new(stream), service).await;
+}

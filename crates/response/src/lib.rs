@@ -5,6 +5,7 @@ mod choices;
 mod clearance;
 mod containment;
 mod cutting;
+pub mod desk;
 mod duties;
 mod error;
 mod explain;

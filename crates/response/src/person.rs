@@ -221,6 +221,11 @@ impl Response<'_> {
         Ok(sent.collect())
     }
 
+    /// The line of one person's letter.
+    pub(crate) fn indexed_letter(&self, data_subject: &str) -> Result<Option<IndexedLetter>, ResponseError> {
+        Ok(self.indexed()?.remove(data_subject))
+    }
+
     fn indexed(&self) -> Result<BTreeMap<String, IndexedLetter>, ResponseError> {
         let drafted = self.case.manifest().stages.get("letters").is_some_and(|record| !record.files.is_empty());
         let letters = if drafted { index(self)? } else { Vec::new() };

@@ -88,7 +88,7 @@ fn line(artefact: &Artefact, zone: &Zone, t: &Texts) -> ArtefactLine {
         path: artefact.path.clone(),
         kind: artefact.format.clone().unwrap_or_else(|| format!("{:?}", artefact.kind).to_lowercase()),
         size: t.n(artefact.size),
-        span: artefact.span.map(|span| t.w2("from_to", zone.full(span.from), zone.full(span.to))).unwrap_or_default(),
+        span: artefact.span.map(|span| format!("{} – {}", zone.full(span.from), zone.full(span.to))).unwrap_or_default(),
         read: t.n(artefact.records_read),
         refused: artefact.records_refused,
         first_refusal: artefact.first_refusal.as_ref().map(ToString::to_string).unwrap_or_default(),

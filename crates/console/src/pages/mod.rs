@@ -29,6 +29,7 @@ use crate::visit::Visit;
 enum Standing {
     NotYet,
     Done,
+    Waits,
     NeedsYou,
 }
 
@@ -142,33 +143,32 @@ pub fn role(t: &Texts, role: Role) -> &str {
 
 fn nav(t: &Texts, overview: &Overview, clocks: &Clocks, here: &'static str) -> Vec<NavItem> {
     let has = |wanted: fn(&Need) -> bool| overview.needs.iter().any(wanted);
-    let of = |is_done: bool, needs: bool| {
-        if needs {
-            Standing::NeedsYou
-        } else if is_done {
-            Standing::Done
-        } else {
-            Standing::NotYet
-        }
+    let of = |is_done: bool, waits: bool, is_urgent: bool| match (is_urgent, waits, is_done) {
+        (true, ..) => Standing::NeedsYou,
+        (_, true, _) => Standing::Waits,
+        (.., true) => Standing::Done,
+        _ => Standing::NotYet,
     };
-    let letters = has(|need| matches!(need, Need::LettersOld | Need::LettersHeld { .. } | Need::Approval { .. } | Need::LettersFailed { .. }));
-    let clocks_need = clocks.count(State::Overdue) + clocks.count(State::Waiting) > 0;
+    let failed = has(|need| matches!(need, Need::LettersOld | Need::LettersFailed { .. }));
+    let letters = has(|need| matches!(need, Need::LettersHeld { .. } | Need::Approval { .. }));
+    let (overdue, waiting) = (clocks.count(State::Overdue) > 0, clocks.count(State::Waiting) > 0);
     let items = [
-        ("/", t.x("nav_tide"), of(overview.is_exposed, false)),
-        ("/evidence", t.x("nav_evidence"), of(!overview.evidence.artefacts.is_empty(), false)),
-        ("/path", t.x("nav_path"), of(!overview.path.steps.is_empty(), has(|need| matches!(need, Need::Renew { .. })))),
-        ("/timeline", t.x("nav_timeline"), of(!overview.path.steps.is_empty(), false)),
-        ("/people", t.x("nav_people"), of(overview.is_exposed, has(|need| matches!(need, Need::Questions { .. })))),
-        ("/contain", t.x("nav_contain"), of(!overview.containment.footholds.is_empty(), has(|need| matches!(need, Need::LeftOpen { .. })))),
-        ("/clocks", t.x("nav_clocks"), of(clocks.count(State::Done) > 0, clocks_need)),
-        ("/letters", t.x("nav_letters"), of(overview.letters.is_some(), letters)),
+        ("/", t.x("nav_tide"), of(overview.is_exposed, false, false)),
+        ("/evidence", t.x("nav_evidence"), of(!overview.evidence.artefacts.is_empty(), false, false)),
+        ("/path", t.x("nav_path"), of(!overview.path.steps.is_empty(), false, has(|need| matches!(need, Need::Renew { .. })))),
+        ("/timeline", t.x("nav_timeline"), of(!overview.path.steps.is_empty(), false, false)),
+        ("/people", t.x("nav_people"), of(overview.is_exposed, has(|need| matches!(need, Need::Questions { .. })), false)),
+        ("/contain", t.x("nav_contain"), of(!overview.containment.footholds.is_empty(), false, has(|need| matches!(need, Need::LeftOpen { .. })))),
+        ("/clocks", t.x("nav_clocks"), of(clocks.count(State::Done) > 0, waiting, overdue)),
+        ("/letters", t.x("nav_letters"), of(overview.letters.is_some(), letters, failed)),
         ("/ledger", t.x("nav_ledger"), Standing::Done),
-        ("/access", t.x("nav_access"), of(overview.enrolled > 0, has(|need| matches!(need, Need::NobodyEnrolled)))),
+        ("/access", t.x("nav_access"), of(overview.enrolled > 0, has(|need| matches!(need, Need::NobodyEnrolled)), false)),
     ];
     let item = |(href, name, standing): (&'static str, &str, Standing)| {
         let (sign, says, class) = match standing {
             Standing::NotYet => ("○", t.x("standing_not_yet"), "notyet"),
             Standing::Done => ("✓", t.x("standing_done"), "done"),
+            Standing::Waits => ("•", t.x("standing_waits"), "waits"),
             Standing::NeedsYou => ("!", t.x("standing_needs_you"), "needs"),
         };
         NavItem { href, name: name.to_owned(), sign, says: says.to_owned(), class, is_here: href == here }

@@ -8,13 +8,15 @@ use strandline_response::desk::{LinkView, Need, Overview};
 
 use super::{Frame, frame, zone};
 use crate::pictures::Zone;
-use crate::pictures::lanes::lanes;
+use crate::pictures::lanes::{Detail, lanes};
 use crate::reply::{Fault, Reply};
 use crate::texts::Texts;
 use crate::visit::Visit;
 
 /// Detections of one page.
 const SHOWN: usize = 200;
+/// Characters of an id that a table shows; its page shows all.
+const SHORT_CHARS: usize = 7;
 
 /// A step as a row.
 pub struct StepLine {
@@ -29,12 +31,13 @@ pub struct StepLine {
     exploited: String,
     strength: String,
     events: String,
-    because: Vec<String>,
+    because: Vec<(String, String)>,
 }
 
 /// A link as a row.
 struct LinkLine {
     id: String,
+    short: String,
     from: String,
     to: String,
     reason: String,
@@ -46,6 +49,7 @@ struct LinkLine {
 /// A detection as a row.
 struct DetectionLine {
     id: String,
+    short: String,
     title: String,
     subject: String,
     system: String,
@@ -96,7 +100,7 @@ pub fn page(visit: &Visit) -> Result<Reply, Fault> {
     });
     let page = PathPage {
         f,
-        lanes: lanes(&path.steps, &overview.coverage, overview.exposed(), &zone, t),
+        lanes: lanes(&overview, Detail::Steps, &zone, t),
         steps: path.steps.iter().map(|step| step_line(step, &zone, t)).collect(),
         links: path.links.iter().map(|link| link_line(link, &overview, t)).collect(),
         detections: path.detections.iter().take(SHOWN).map(|detection| detection_line(detection, &overview, &zone, t)).collect(),
@@ -182,13 +186,14 @@ fn step_line(step: &Step, zone: &Zone, t: &Texts) -> StepLine {
         exploited: step.exploited.clone().unwrap_or_default(),
         strength: strength(t, step.strength).to_owned(),
         events: t.n(step.event_count.unsigned_abs()),
-        because: step.because.clone(),
+        because: step.because.iter().map(|id| (id.clone(), short(id))).collect(),
     }
 }
 
 fn link_line(view: &LinkView, overview: &Overview, t: &Texts) -> LinkLine {
     let link = &view.link;
     LinkLine {
+        short: short(&link.id),
         id: link.id.clone(),
         from: link.from.clone(),
         to: link.to.clone(),
@@ -201,6 +206,7 @@ fn link_line(view: &LinkView, overview: &Overview, t: &Texts) -> LinkLine {
 
 fn detection_line(detection: &Detection, overview: &Overview, zone: &Zone, t: &Texts) -> DetectionLine {
     DetectionLine {
+        short: short(&detection.id),
         id: detection.id.clone(),
         title: detection.title.clone(),
         subject: detection.subject.clone(),
@@ -209,6 +215,11 @@ fn detection_line(detection: &Detection, overview: &Overview, zone: &Zone, t: &T
         events: t.n(detection.event_count.unsigned_abs()),
         verdict: current_verdict(overview, &detection.id, t),
     }
+}
+
+/// The beginning of an id: enough to tell two of them apart by eye.
+fn short(id: &str) -> String {
+    id.chars().take(SHORT_CHARS).collect()
 }
 
 /// The last word on a link or detection.

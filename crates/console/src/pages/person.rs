@@ -2,11 +2,13 @@
 //! that stands in the ledger before the name stands here.
 
 use askama::Template;
+use strandline_model::time::Instant;
 use strandline_response::desk::{Quiet, names_of};
 use strandline_response::{ExplainedCategory, PersonFile, Response};
 
 use super::people::standing;
 use super::{Frame, category, frame, letter_state, tier, zone};
+use crate::pictures::Zone;
 use crate::reply::{Fault, Reply};
 use crate::texts::Texts;
 use crate::visit::Visit;
@@ -82,7 +84,7 @@ pub fn page(visit: &Visit) -> Result<Reply, Fault> {
         open: file.open.iter().map(|question| (question.told(), question.hint.clone())).collect(),
         letter: row.letter.as_deref().map(|state| letter_state(t, state)),
         events: file.events.iter().map(event).collect(),
-        cards: file.categories.into_iter().map(|found| card(found, t)).collect(),
+        cards: file.categories.into_iter().map(|found| card(found, &zone, t)).collect(),
     };
     Ok(Reply::Page(page.render()?))
 }
@@ -94,7 +96,15 @@ fn ways(file: &PersonFile, t: &Texts) -> String {
     if has.is_empty() { t.x("person_no_way").to_owned() } else { has.join(" · ") }
 }
 
-fn card(found: ExplainedCategory, t: &Texts) -> ProofCard {
+/// An access with its time in the organisation's zone.
+fn in_zone(mut access: strandline_response::ExplainedAccess, zone: &Zone) -> strandline_response::ExplainedAccess {
+    if let Some(time) = Instant::of_rfc3339(&access.time) {
+        access.time = zone.full(time);
+    }
+    access
+}
+
+fn card(found: ExplainedCategory, zone: &Zone, t: &Texts) -> ProofCard {
     ProofCard {
         category: category(t, &found.category),
         tier: tier(t, found.certainty).to_owned(),
@@ -103,6 +113,6 @@ fn card(found: ExplainedCategory, t: &Texts) -> ProofCard {
         missing: found.missing_proof.unwrap_or_default(),
         columns: found.columns.join(", "),
         count: t.n(found.access_count.unsigned_abs()),
-        accesses: found.accesses,
+        accesses: found.accesses.into_iter().map(|access| in_zone(access, zone)).collect(),
     }
 }

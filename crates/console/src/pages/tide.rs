@@ -6,7 +6,7 @@ use strandline_response::desk::{Clocks, Need, Overview};
 use strandline_response::notice::State;
 
 use super::{Frame, category, frame, tier};
-use crate::pictures::lanes::lanes;
+use crate::pictures::lanes::{Detail, lanes};
 use crate::pictures::{bar, tide::tide};
 use crate::reply::{Fault, Reply};
 use crate::texts::Texts;
@@ -68,7 +68,7 @@ pub fn page(visit: &Visit) -> Result<Reply, Fault> {
         exposed: t.n(overview.exposed()),
         figures: figures(&overview, t),
         tide: tide(&overview, visit.console.now(), t),
-        lanes: lanes(&overview.path.steps, &overview.coverage, overview.exposed(), &super::zone(&overview), t),
+        lanes: lanes(&overview, Detail::Moves, &super::zone(&overview), t),
         categories: categories(&overview, t),
         needs: needs(&overview, &clocks, t),
         done: done(&overview, t),
@@ -100,8 +100,8 @@ fn categories(overview: &Overview, t: &Texts) -> Vec<CategoryLine> {
             href: format!("/people?category={place}"),
             name: category(t, &count.name),
             bar: bar(&format!("c{place}"), count.tiers, most),
-            confirmed: t.w("tide_category_confirmed", t.n(count.tiers.confirmed)),
-            rest: if rest > 0 { t.w("tide_category_rest", t.n(rest)) } else { String::new() },
+            confirmed: t.n(count.tiers.confirmed),
+            rest: if rest > 0 { format!("+ {}", t.n(rest)) } else { String::new() },
             is_untouched: all(count.tiers) == 0,
         }
     };

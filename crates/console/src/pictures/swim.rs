@@ -41,7 +41,7 @@ pub fn swim(overview: &Overview, zone: &Zone, t: &Texts) -> Option<String> {
     }
     let height = TOP + LANE * systems.len() as f64 + 26.0;
     let mut svg = format!(
-        "<svg viewBox='0 0 {WIDTH} {height:.0}' class='swim' role='img' aria-labelledby='swim-title'><title id='swim-title'>{}</title>",
+        "<svg viewBox='0 0 {WIDTH} {height:.0}' class='swim' role='group' aria-labelledby='swim-title'><title id='swim-title'>{}</title>",
         escape(t.x("swim_title"))
     );
     ticks(&scale, zone, height, &mut svg);

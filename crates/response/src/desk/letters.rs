@@ -95,7 +95,7 @@ fn letter(settings: &Settings<'_>, data_subject: &str) -> Result<(LetterText, Op
     let indexed = response.indexed_letter(data_subject)?.ok_or_else(no_letter)?;
     let file = format!("letters/{}.txt", indexed.stem);
     let stored = response.case.manifest().stages.get("letters").and_then(|record| record.files.iter().find(|stored| stored.file == file));
-    let (subject, _, text) = load_text(response.case.path(), &file, &stored.ok_or_else(no_letter)?.sha256)?;
+    let (_, subject, text) = load_text(response.case.path(), &file, &stored.ok_or_else(no_letter)?.sha256)?;
     let round: u32 = store::read_json(&response.case, store::ROUND)?.unwrap_or(1);
     let entry = response.letter_plan(round)?.people.remove(data_subject);
     let is_held = indexed.is_held();

@@ -66,7 +66,7 @@ pub fn lanes(overview: &Overview, detail: Detail, zone: &Zone, t: &Texts) -> Opt
     }
     let people = overview.exposed();
     // The fewer points there are, the wider they stand, up to the width of a page.
-    let step = if detail == Detail::Moves { (600.0 / (points.len() + 1) as f64).clamp(104.0, 150.0) } else { 108.0 };
+    let step = if detail == Detail::Moves { (470.0 / (points.len() + 1) as f64).clamp(96.0, 130.0) } else { 124.0 };
     let layout = Layout { step, points: points.len() };
     let lane_of = |system: &str| 1 + systems.iter().position(|known| *known == system).unwrap_or(0);
     let (width, height, last) = (layout.right() + 6.0, TOP + LANE * (systems.len() + 2) as f64, systems.len() + 1);
@@ -173,7 +173,7 @@ fn end(from: (f64, f64), to: (f64, f64), people: u64, t: &Texts, svg: &mut Strin
 fn node(point: &Point<'_>, (x, y): (f64, f64), place: usize, zone: &Zone, t: &Texts, svg: &mut String) {
     let class = if point.is_proved { "node" } else { "node inferred" };
     let (above, below) = if place.is_multiple_of(2) { (y - 13.0, y + 23.0) } else { (y + 23.0, y - 13.0) };
-    let name = if point.steps == 1 { shortened(&point.last.technique_name, 24) } else { t.w("lane_steps", point.steps) };
+    let name = if point.steps == 1 { shortened(&point.last.technique_name, 19) } else { t.w("lane_steps", point.steps) };
     let which = if point.steps == 1 { point.first.id.clone() } else { format!("{}–{}", point.first.id, point.last.id) };
     let href = if point.steps == 1 { format!("/lines/step/{}", point.first.id) } else { "/path".to_owned() };
     let _ = write!(

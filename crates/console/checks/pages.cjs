@@ -73,7 +73,7 @@ async function byKeyboard(page) {
   await page.screenshot({ path: path.join(pictures, "link.png") });
   await Promise.all([page.waitForNavigation({ waitUntil: "load" }), page.click("button")]);
   const person = await first(page, "/people?tier=confirmed", "table.people tbody a");
-  const detail = await first(page, "/path", "a[href^='/path/L'], a[href^='/path/']");
+  const detail = await first(page, "/path", "a[href^='/path/L']");
   const lines = await first(page, "/path", "a[href^='/lines/step/']");
   const action = await first(page, "/contain", "a[href^='/contain/']");
   const all = [["tide", "/"], ["evidence", "/evidence"], ["path", "/path"], ["timeline", "/timeline"], ["people", "/people"], ["contain", "/contain"], ["clocks", "/clocks"], ["letters", "/letters"], ["ledger", "/ledger"], ["access", "/access"], ["work", "/work"], ["not-found", "/nothing-here"]];

@@ -17,4 +17,4 @@ mod visit;
 mod words;
 
 pub use console::Options;
-pub use serve::{Opened, ServeError, serve};
+pub use serve::{Opened, Seal, ServeError, serve};

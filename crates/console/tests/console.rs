@@ -347,6 +347,6 @@ fn other_machines_are_not_served_in_clear() {
         threads: 1,
         law: strandline_response::notice::LawBook::default(),
     };
-    let error = strandline_console::serve(options, SocketAddr::from(([0, 0, 0, 0], 0)), &mut |_| panic!("it listens")).unwrap_err();
+    let error = strandline_console::serve(options, SocketAddr::from(([0, 0, 0, 0], 0)), None, &mut |_| panic!("it listens")).unwrap_err();
     assert!(error.to_string().contains("must not cross a network in clear"), "{error}");
 }

@@ -95,7 +95,7 @@ impl Drill {
         let done = Rehearsed { seconds, case: &case, mail: &mail, written, cuts };
         print_result(common, &plan, &outcome, &result, &done)?;
         if self.open {
-            return serve::open(common, &case, self.listen, None);
+            return serve::open(common, &case, self.listen, None, None);
         }
         Ok(if result.is_sound() { ExitCode::SUCCESS } else { ExitCode::from(3) })
     }

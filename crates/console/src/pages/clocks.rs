@@ -101,7 +101,7 @@ fn line(view: &DutyView, t: &Texts) -> DutyLine {
 fn bar(left_seconds: i64) -> String {
     let share = (left_seconds as f64 / 3600.0 / BAR_HOURS).clamp(0.0, 1.0);
     format!(
-        "<svg viewBox='0 0 240 12' class='bar clock' aria-hidden='true' focusable='false'><rect width='240' height='12' class='bar-empty'/><rect width='{:.1}' height='12' class='bar-left'/></svg>",
+        "<svg viewBox='0 0 240 12' preserveAspectRatio='none' class='bar clock' aria-hidden='true' focusable='false'><rect width='240' height='12' class='bar-empty'/><rect width='{:.1}' height='12' class='bar-left'/></svg>",
         share * 240.0
     )
 }

@@ -64,6 +64,12 @@ struct ContainPage<'v> {
     notes: Vec<String>,
 }
 
+/// What would have been refused, by one kind of thing: which, whose, how many.
+struct RefusalGroup {
+    by: String,
+    rows: Vec<(String, String, String)>,
+}
+
 #[derive(Template)]
 #[template(path = "action.html")]
 struct ActionPage<'v> {
@@ -73,7 +79,7 @@ struct ActionPage<'v> {
     facts: Vec<(String, String)>,
     cannot_reach: Vec<String>,
     limits: Vec<String>,
-    refusals: Vec<(String, Vec<(String, String, String)>)>,
+    refusals: Vec<RefusalGroup>,
 }
 
 /// The page.
@@ -179,7 +185,7 @@ pub fn one(visit: &Visit) -> Result<Reply, Fault> {
         // Lawful ones first, the most first: they are what a cut costs.
         of_it.sort_by_key(|r| (r.whose == "intruder", std::cmp::Reverse(r.count), r.key.clone()));
         let rows = of_it.into_iter().take(SHOWN).map(|r| (r.key.clone(), whose(t, &r.whose), n(r.count))).collect::<Vec<_>>();
-        (!rows.is_empty()).then(|| (t.find(&format!("refused_by_{by}")).unwrap_or(by).to_owned(), rows))
+        (!rows.is_empty()).then(|| RefusalGroup { by: t.find(&format!("refused_by_{by}")).unwrap_or(by).to_owned(), rows })
     });
     let page = ActionPage {
         f,

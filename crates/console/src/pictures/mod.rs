@@ -73,7 +73,7 @@ pub fn patterns(name: &str) -> String {
 pub fn bar(name: &str, tiers: Tiers, most: u64) -> String {
     const WIDTH: f64 = 240.0;
     let mut svg = format!(
-        "<svg viewBox='0 0 240 16' class='bar' aria-hidden='true' focusable='false'>{}<rect width='240' height='16' class='bar-empty'/>",
+        "<svg viewBox='0 0 240 16' preserveAspectRatio='none' class='bar' aria-hidden='true' focusable='false'>{}<rect width='240' height='16' class='bar-empty'/>",
         patterns(name)
     );
     let mut x = 0.0;

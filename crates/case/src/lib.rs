@@ -38,7 +38,7 @@ pub use responder::{APPROVAL, Change, Enrolment, NoRole, NotSigned, Responder, R
 pub use scope::{Question, Seen, scope};
 pub use seal::{SealError, SealWriter};
 pub use sending::{LetterEvent, NewLetter, Sending, SendingFiles, SendingStep, StoredLetter};
-pub use signature::{PublicKey, SignatureProblem};
+pub use signature::{NAMESPACE, PublicKey, SIGN_IN, SignatureProblem};
 pub use statement::{Statement, StoredStatement};
 pub use table::{StoredTable, TableWriter};
 pub use verify::{Anchor, Problem, VerifyReport, verify};

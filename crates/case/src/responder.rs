@@ -11,7 +11,7 @@ use strandline_model::time::Instant;
 use crate::approval;
 use crate::folder::{Case, CaseError};
 use crate::ledger::{Entry, EntryKind, Function};
-use crate::signature::{NAMESPACE, PublicKey, check, signed_text};
+use crate::signature::{NAMESPACE, PublicKey, SIGN_IN, SignatureProblem, check, check_for, signed_text};
 use crate::signed::{Walk, walk};
 
 /// What a responder may do.
@@ -232,6 +232,17 @@ impl Case {
     /// If the ledger cannot be read.
     pub fn responders(&self) -> Result<Responders, CaseError> {
         Ok(walk(self.ledger(), Walk::Enrolments)?.responders)
+    }
+
+    /// Whose signature this is over a text that says who is there: somebody who is enrolled now.
+    ///
+    /// # Errors
+    /// If it is no such signature, its key is nobody's here, or the ledger cannot be read.
+    pub fn who_signs_in(&self, text: &[u8], signature: &str) -> Result<Responder, CaseError> {
+        let wrong = |problem: SignatureProblem| NotSigned::Wrong(problem.to_string());
+        let key = check_for(SIGN_IN, signature, text).map_err(wrong)?;
+        let fingerprint = || PublicKey::of_openssh(&key).map(|k| k.fingerprint()).unwrap_or_default();
+        Ok(self.responders()?.holder(&key).cloned().ok_or_else(|| NotSigned::NotEnrolled(fingerprint()))?)
     }
 
     /// Who signed an entry, if the signature holds and its key was enrolled then.

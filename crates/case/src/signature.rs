@@ -7,7 +7,10 @@ use ssh_key::{EcdsaCurve, HashAlg, SshSig};
 use crate::ledger::Entry;
 
 /// Names what such a signature is for, so that it is good for nothing else.
-pub(crate) const NAMESPACE: &str = "strandline-decision";
+pub const NAMESPACE: &str = "strandline-decision";
+
+/// Names what a signature is for that only says who is there: it can never pass for a decision.
+pub const SIGN_IN: &str = "strandline-sign-in";
 
 /// Bits that an RSA key has at least.
 const FEWEST_RSA_BITS: usize = 2048;
@@ -86,17 +89,22 @@ pub(crate) fn signed_text(origin: &str, index: u64, entry: &Entry) -> Vec<u8> {
     [format!("strandline decision 1\n{origin}\nentry {index}\n").as_bytes(), &json].concat()
 }
 
-/// The public key whose signature this is over the text, as OpenSSH writes it.
+/// The public key whose signature of a decision this is over the text, as OpenSSH writes it.
 pub(crate) fn check(signature: &str, text: &[u8]) -> Result<String, SignatureProblem> {
+    check_for(NAMESPACE, signature, text)
+}
+
+/// The public key whose signature this is over the text, made for that purpose and no other.
+pub(crate) fn check_for(purpose: &str, signature: &str, text: &[u8]) -> Result<String, SignatureProblem> {
     if signature.len() > LONGEST_BYTES {
         return Err(SignatureProblem::Malformed);
     }
     let read = SshSig::from_pem(signature).map_err(|_| SignatureProblem::Malformed)?;
-    if read.namespace() != NAMESPACE {
+    if read.namespace() != purpose {
         return Err(SignatureProblem::OtherPurpose);
     }
     let key = PublicKey::of(read.public_key().clone())?;
-    key.0.verify(NAMESPACE, text, &read).map_err(|_| SignatureProblem::OtherText)?;
+    key.0.verify(purpose, text, &read).map_err(|_| SignatureProblem::OtherText)?;
     if matches!(read.public_key(), KeyData::SkEd25519(_) | KeyData::SkEcdsaSha2NistP256(_)) {
         let bytes = read.signature_bytes();
         let flags = bytes.len().checked_sub(TOKEN_TRAILER_BYTES).and_then(|at| bytes.get(at)).copied().unwrap_or(0);

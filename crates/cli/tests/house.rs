@@ -56,6 +56,8 @@ fn a_stage_stands_on_model_alone() {
     check(&dependencies, "provenance", &["model", "sql"]);
     // It is the stage, in a process of its own.
     check(&dependencies, "reader", &["event", "model"]);
+    // It serves, and asks the conductor for everything that it shows or does.
+    check(&dependencies, "console", &["model", "response"]);
     // The support page is for a host that has no case: it knows a code and a document, and nothing else of the house.
     for name in ["estate", "case", "report", "drill", "outbound", "print", "support"] {
         check(&dependencies, name, &["model"]);
@@ -74,6 +76,15 @@ fn only_replay_and_sql_know_the_query_engine() {
     let dependencies = dependencies();
     let knowing: Vec<&str> = dependencies.iter().filter(|(_, used)| used.contains("datafusion")).map(|(name, _)| name.as_str()).collect();
     assert_eq!(knowing, ["provenance", "strandline"]);
+}
+
+#[test]
+fn only_the_console_listens() {
+    for (name, used) in &dependencies() {
+        for server in ["axum", "hyper-util", "tower", "actix-web", "tiny_http", "warp"] {
+            assert!(name == "console" || !used.contains(server), "{name} depends on {server}: only the console listens");
+        }
+    }
 }
 
 #[test]

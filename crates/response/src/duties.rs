@@ -122,16 +122,26 @@ impl CaseDuties {
 /// # Errors
 /// If there is no case, it keeps no estate yet, or it cannot be read.
 pub fn duties(path: &Path, law: &LawBook, now: Instant) -> Result<CaseDuties, DutyError> {
+    Ok(duties_with(path, law, now, None)?.0)
+}
+
+/// The same, where somebody has counted the people already (`Some(None)`: there are no exposures yet); and the regimes of the case.
+pub(crate) fn duties_with(path: &Path, law: &LawBook, now: Instant, counted: Option<Option<TierCounts>>) -> Result<(CaseDuties, Vec<String>), DutyError> {
     let case = Case::open_for_reading(path)?;
     let text = store::read_text(&case, store::ESTATE)?.ok_or(ResponseError::NoEstate)?;
     let estate = strandline_estate::read(&text, &path.join(store::ESTATE).display().to_string()).map_err(ResponseError::from)?;
     let decisions = decisions(&case)?;
-    let people = if case.manifest().stages.contains_key("expose") { Some(count_people(&case)?) } else { None };
+    let people = match counted {
+        Some(counted) => counted,
+        None if case.manifest().stages.contains_key("expose") => Some(count_people(&case)?),
+        None => None,
+    };
     let people_under: BTreeMap<String, TierCounts> = store::read_json(&case, store::LAWS)?.unwrap_or_default();
     let zone = zone_of(&estate);
     let told = Survey { book: law, regimes: &estate.organisation.regimes, decisions: &decisions, now, zone: &zone, people, people_under: &people_under };
     let duties = survey(&told);
-    Ok(CaseDuties { case: case.manifest().origin.clone(), reference: reference(&case)?, decisions: decisions.len() as u64, duties })
+    let found = CaseDuties { case: case.manifest().origin.clone(), reference: reference(&case)?, decisions: decisions.len() as u64, duties };
+    Ok((found, estate.organisation.regimes))
 }
 
 impl Response<'_> {

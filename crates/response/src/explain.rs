@@ -157,7 +157,7 @@ fn replays_of(response: &Response<'_>, wanted: &BTreeSet<&str>) -> Result<BTreeM
 fn open_access(access: &Access, replay: Option<&Replay>, vault: &Vault<'_>, artefacts: &[Artefact]) -> Result<ExplainedAccess, ResponseError> {
     let mut lines = Vec::new();
     for place in access.proof.iter().chain(&access.delivery) {
-        lines.push(ProofLine { place: place_text(place, artefacts), line: line(place, vault, artefacts)? });
+        lines.push(proof_line(place, vault, artefacts)?);
     }
     let count = |rows: Option<i64>| rows.map_or_else(|| "not known".to_owned(), |n| n.to_string());
     Ok(ExplainedAccess {
@@ -168,6 +168,11 @@ fn open_access(access: &Access, replay: Option<&Replay>, vault: &Vault<'_>, arte
         rows: format!("{} in the log, {} in the replay", count(access.row_count), count(replay.and_then(|r| r.rows_replayed))),
         lines,
     })
+}
+
+/// One place in the evidence, with its bytes.
+pub(crate) fn proof_line(place: &EventRef, vault: &Vault<'_>, artefacts: &[Artefact]) -> Result<ProofLine, ResponseError> {
+    Ok(ProofLine { place: place_text(place, artefacts), line: line(place, vault, artefacts)? })
 }
 
 /// The record as a person can read it. Windows event logs are binary: there the names and values of the record are shown.

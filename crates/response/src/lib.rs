@@ -5,6 +5,7 @@ mod choices;
 mod clearance;
 mod containment;
 mod cutting;
+pub mod desk;
 mod duties;
 mod error;
 mod explain;
@@ -31,7 +32,7 @@ pub use containment::{ActionView, Containment, NoAction};
 pub use cutting::{Back, CutApproval, CutError, CutPlan, CutView, Outdone, PlanView, TargetSecrets, WaveView};
 pub use duties::{CaseDuties, DutyError, duties};
 pub use error::ResponseError;
-pub use explain::{ExplainedCategory, Explanation, explain};
+pub use explain::{ExplainedAccess, ExplainedCategory, Explanation, ProofLine, explain};
 pub use hunt::{CorrelationFigures, HuntReport, HuntRequest, NotScanned, RefusedRecord, RuleChoice, RuleHits, ScannedFile, TakeHit, Unlooked, hunt};
 pub use letter_words::LettersDecided;
 pub use matching::{BoxError, Hit};
@@ -56,6 +57,7 @@ pub use stage::notify::{
 pub use stage::print::{Page, PrintFinding, PrintedLetters};
 // What a terminal or a console must name to have letters sent: they do not see `outbound` themselves.
 pub use rules::{CheckedRules, RefusedRule, RuleFigures, UnmatchedRule, check_rules, load_rules};
+pub use strandline_case::{Entry, EntryKind, VerifyReport};
 pub use strandline_case::{PublicKey, Responder, Responders, Role, SignatureProblem, Signer};
 pub use strandline_detection::sigma::Rule;
 pub use strandline_outbound::contain::{Answer, Force, Verdict};

@@ -7,6 +7,7 @@ use strandline_case::{Function, LetterEvent, Statement};
 use strandline_model::clearance::{Clearance, Question};
 use strandline_model::code::SupportCode;
 use strandline_model::letter::{Channel, SendingState};
+use strandline_model::personal::Personal;
 use strandline_model::register::{BelongsTo, RegisterEntry};
 use strandline_model::time::{Instant, Interval};
 
@@ -160,12 +161,16 @@ impl Response<'_> {
         })
     }
 
-    /// Puts into the ledger that somebody looked at what the case holds on a person.
+    /// Puts into the ledger that somebody looked at what the case holds on a person, and why, where they said it.
     ///
     /// # Errors
     /// If the case cannot be written.
-    pub fn note_look_up(&mut self, data_subject: &str, by: LookedUpBy) -> Result<(), ResponseError> {
-        let body = serde_json::json!({ "data_subject": data_subject, "by": by }).to_string();
+    pub(crate) fn note_look_up(&mut self, data_subject: &str, by: LookedUpBy, why: Option<&Personal<String>>) -> Result<(), ResponseError> {
+        let mut body = serde_json::json!({ "data_subject": data_subject, "by": by });
+        if let Some(why) = why {
+            body["why"] = why.expose_personal().as_str().into();
+        }
+        let body = body.to_string();
         let made_at = (self.settings.now)();
         let statement = Statement { kind: LOOK_UP.to_owned(), body, made_by: self.settings.responder.clone(), made_at };
         self.case.record_statement(&statement, Function::Respond, env!("CARGO_PKG_VERSION"))?;
@@ -216,6 +221,11 @@ impl Response<'_> {
             }
         });
         Ok(sent.collect())
+    }
+
+    /// The line of one person's letter.
+    pub(crate) fn indexed_letter(&self, data_subject: &str) -> Result<Option<IndexedLetter>, ResponseError> {
+        Ok(self.indexed()?.remove(data_subject))
     }
 
     fn indexed(&self) -> Result<BTreeMap<String, IndexedLetter>, ResponseError> {

@@ -3,15 +3,12 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, bail};
 use clap::Args;
-use strandline_model::duty::DutyWord;
 use strandline_model::personal::Personal;
-use strandline_model::time::Instant;
+use strandline_response::desk::{Act, DutyForm};
 use strandline_response::notice::LawBook;
 use strandline_response::{Response, duties};
 
-use crate::cmd::told::moment;
 use crate::cmd::{Common, law, now, print_json};
 use crate::ui::{Format, Screen, printable};
 
@@ -49,10 +46,9 @@ impl Decide {
         let settings = common.settings(&self.case);
         let mut screen = Screen::new(common.format());
         let mut response = Response::resume(&settings, &mut screen)?;
-        let words = self.words(&response.time_zone())?;
         let mut entries = Vec::new();
-        for word in words {
-            entries.push(response.decide_duty(word, &law)?);
+        for word in self.form().words(&response.time_zone())? {
+            entries.extend(response.act(&Act::Duty(word), &law)?.ledger_entries);
         }
         let current = response.letters_are_current()?;
         drop(response);
@@ -64,32 +60,17 @@ impl Decide {
         Ok(ExitCode::SUCCESS)
     }
 
-    /// What is recorded, word by word.
-    fn words(&self, zone: &str) -> anyhow::Result<Vec<DutyWord>> {
-        let verb = self.what.first().map(String::as_str).unwrap_or_default();
-        let about = || match self.what.as_slice() {
-            [_, about] => Ok(about.clone()),
-            _ => bail!("{verb} is about one thing: strandline decide CASE {verb} NAME …"),
-        };
-        let word = match verb {
-            "done" => DutyWord::Done { duty: about()?, at: self.time(zone)?, what: optional(&self.given) },
-            "partly-done" => DutyWord::PartlyDone { duty: about()?, at: self.time(zone)?, what: optional(&self.given) },
-            "required" => DutyWord::Required { duty: about()?, why: needed(&self.why, "--why")? },
-            "not-required" => DutyWord::NotRequired { duty: about()?, why: needed(&self.why, "--why")? },
-            "reopen" => DutyWord::Reopened { duty: about()?, why: needed(&self.why, "--why")? },
-            "retract" => DutyWord::Retracted { event: about()?, why: needed(&self.why, "--why")? },
-            "answer" => DutyWord::Answered { question: about()?, text: needed(&self.text, "--text")? },
-            _ => {
-                let (at, knowing) = (self.time(zone)?, needed(&self.knowing, "--knowing")?);
-                return Ok(self.what.iter().map(|event| DutyWord::Happened { event: event.clone(), at, knowing: knowing.clone() }).collect());
-            }
-        };
-        Ok(vec![word])
-    }
-
-    fn time(&self, zone: &str) -> anyhow::Result<Instant> {
-        let written = self.at.as_deref().context("say when it happened: --at 2026-11-25T09:30")?;
-        moment(written, zone).context("--at")
+    /// What was said, field by field.
+    fn form(&self) -> DutyForm {
+        let personal = |text: &Option<String>| text.clone().map(Personal::new);
+        DutyForm {
+            what: self.what.clone(),
+            at: self.at.clone(),
+            knowing: personal(&self.knowing),
+            why: personal(&self.why),
+            given: personal(&self.given),
+            text: personal(&self.text),
+        }
     }
 
     /// The ledger entries, and what changed by them.
@@ -100,8 +81,7 @@ impl Decide {
         let entries: Vec<String> = entries.iter().map(u64::to_string).collect();
         let noun = if entries.len() == 1 { "entry" } else { "entries" };
         say!("recorded by {}, ledger {noun} {}", printable(&common.name_in(&self.case)), entries.join(", "));
-        let starts_clocks =
-            !["done", "partly-done", "required", "not-required", "reopen", "retract", "answer", "found", "stopped"].contains(&self.what[0].as_str());
+        let starts_clocks = self.form().starts_clocks();
         for view in duties(&self.case, law, now())?.duties.duties {
             let started = view.started.as_ref().is_some_and(|started| entries.contains(&started.ledger_entry.to_string()));
             if started {
@@ -113,15 +93,4 @@ impl Decide {
         }
         Ok(())
     }
-}
-
-fn needed(text: &Option<String>, flag: &str) -> anyhow::Result<Personal<String>> {
-    match text.as_deref().map(str::trim) {
-        Some(text) if !text.is_empty() => Ok(Personal::new(text.to_owned())),
-        _ => bail!("a decision is recorded with its reason: add {flag} \"…\""),
-    }
-}
-
-fn optional(text: &Option<String>) -> Personal<String> {
-    Personal::new(text.as_deref().unwrap_or_default().trim().to_owned())
 }

@@ -1,5 +1,6 @@
 //! `strandline drill`: rehearse all of it, and score the result against the truth.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
@@ -14,7 +15,7 @@ use strandline_model::trail::Step;
 use strandline_response::{Names, Outcome, Response, Watcher, respond};
 
 use crate::cmd::respond::print_outcome;
-use crate::cmd::{Common, notify, print_json, read_estate};
+use crate::cmd::{Common, notify, print_json, read_estate, serve};
 use crate::ui::{Format, Screen, thousands};
 
 /// Rehearse all of it on a made-up department, and score the result against the truth
@@ -47,6 +48,12 @@ pub struct Drill {
     /// Make the department and stop
     #[arg(long)]
     only_make: bool,
+    /// Open the console on the drill's case, and print the link that lets you in
+    #[arg(long, conflicts_with = "only_make")]
+    open: bool,
+    /// Where the console listens
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8642", requires = "open")]
+    listen: SocketAddr,
 }
 
 impl Drill {
@@ -87,6 +94,9 @@ impl Drill {
         let cuts = self.cut_after.iter().map(|minutes| cut_after(common, &plan, &case, *minutes)).collect::<anyhow::Result<Vec<_>>>()?;
         let done = Rehearsed { seconds, case: &case, mail: &mail, written, cuts };
         print_result(common, &plan, &outcome, &result, &done)?;
+        if self.open {
+            return serve::open(common, &case, self.listen, None, None);
+        }
         Ok(if result.is_sound() { ExitCode::SUCCESS } else { ExitCode::from(3) })
     }
 }

@@ -2,13 +2,14 @@
 
 use std::process::ExitCode;
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use clap::{Args, Subcommand, ValueEnum};
-use strandline_model::letter_word::{LetterWord, Place, Reader};
+use strandline_model::letter_word::{LetterWord, Reader};
 use strandline_model::personal::Personal;
 use strandline_response::Response;
+use strandline_response::desk::{Act, ReaddressForm, given_reason, moment};
+use strandline_response::notice::LawBook;
 
-use crate::cmd::told::moment;
 use crate::cmd::{Common, print_json};
 use crate::ui::{Format, printable, thousands};
 
@@ -104,7 +105,7 @@ impl Word {
             Self::Hold(about) => about.words(|data_subject, why| LetterWord::Held { data_subject, why }),
             Self::Release { about, to: ReleasedTo::Reader } => about.words(|data_subject, why| LetterWord::Released { data_subject, why }),
             Self::Release { about, to: ReleasedTo::Nobody } => about.words(|data_subject, why| LetterWord::ForNobody { data_subject, why }),
-            Self::Readdress(readdress) => Ok(vec![readdress.word()?]),
+            Self::Readdress(readdress) => Ok(vec![readdress.form().word()?]),
             Self::DoneByHand { about, at, round } => {
                 let at = moment(&at, zone).context("--at")?;
                 about.words(|data_subject, why| LetterWord::DoneByHand { data_subject, round, at, why })
@@ -115,14 +116,13 @@ impl Word {
 
 impl About {
     fn words(&self, word: impl Fn(String, Personal<String>) -> LetterWord) -> anyhow::Result<Vec<LetterWord>> {
-        let why = reason(&self.why)?;
+        let why = given_reason(&self.why)?;
         Ok(self.keys.iter().map(|key| word(key.clone(), why.clone())).collect())
     }
 }
 
 impl Readdress {
-    fn word(self) -> anyhow::Result<LetterWord> {
-        let personal = |text: String| Personal::new(text.trim().to_owned());
+    fn form(self) -> ReaddressForm {
         let reader = match self.reader {
             As::Person => Reader::Person,
             As::Executor => Reader::Executor,
@@ -130,23 +130,21 @@ impl Readdress {
             As::Guardian => Reader::Guardian,
             As::CareOf => Reader::CareOf,
         };
-        let needs_name = matches!(reader, Reader::Executor | Reader::NextOfKin | Reader::CareOf);
-        ensure!(!needs_name || self.name.is_some(), "who is it? give --name with --as {}", reader.as_str());
-        let postal_address = (!self.address_line.is_empty()).then(|| personal(self.address_line.join("\n")));
-        let place = Place { name: self.name.map(personal), email: self.email.map(personal), postal_address, language: self.language };
-        ensure!(place != Place::default(), "readdress to what? give --name, --email, --address-line or --language");
-        Ok(LetterWord::Readdressed { data_subject: self.key, reader, place, why: reason(&self.why)? })
+        ReaddressForm {
+            data_subject: self.key,
+            reader,
+            name: self.name,
+            email: self.email,
+            address_lines: self.address_line,
+            language: self.language,
+            why: self.why,
+        }
     }
 }
 
-fn reason(why: &str) -> anyhow::Result<Personal<String>> {
-    ensure!(!why.trim().is_empty(), "a decision is recorded with its reason: add --why \"…\"");
-    Ok(Personal::new(why.trim().to_owned()))
-}
-
 /// Records words on letters, and says what they came to.
-pub fn decided(common: &Common, mut response: Response<'_>, words: &[LetterWord]) -> anyhow::Result<ExitCode> {
-    let decided = response.decide_letters(words)?;
+pub fn decided(common: &Common, mut response: Response<'_>, words: Vec<LetterWord>) -> anyhow::Result<ExitCode> {
+    let decided = response.act(&Act::Letters(words), &LawBook::default())?.letters.context("words on letters come to something")?;
     let responder = response.responder().to_owned();
     drop(response);
     match common.format() {

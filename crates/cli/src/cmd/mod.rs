@@ -19,6 +19,7 @@ mod respond;
 mod responders;
 mod rules;
 mod scope;
+mod serve;
 mod sign;
 mod sql;
 mod stages;
@@ -115,6 +116,8 @@ enum Command {
     Report(stages::Report),
     /// Ask the case's tables anything, in SQL
     Sql(sql::Sql),
+    /// The console: the case in a browser on this machine
+    Serve(serve::Serve),
     /// Check ledger, seals and tables of a case, offline
     Verify(verify::Verify),
     /// The organisation's description: draft one, check one
@@ -149,6 +152,7 @@ impl Cli {
             Command::Export(command) => command.export(common),
             Command::Report(command) => command.run(common),
             Command::Sql(command) => command.run(common),
+            Command::Serve(command) => command.run(common),
             Command::Verify(command) => command.run(common),
             Command::Estate(command) => command.run(common),
             Command::Rules(command) => command.run(common),

@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::{bail, ensure};
 use clap::{Args, Subcommand, ValueEnum};
 use strandline_model::letter::{Channel, SendingState};
-use strandline_response::notice::Finding;
+use strandline_response::desk::Act;
+use strandline_response::notice::{Finding, LawBook};
 use strandline_response::{
     AfterFailure, ApprovalState, Attach, Authenticity, Left, LetterStatus, LogIs, OpenReport, Pace, PersonStatus, PrintedLetters, Reach, Response, SendOrder,
     SentTally, Wave,
@@ -231,7 +232,8 @@ impl Notify {
             }
             Action::Preview { key, round } => preview(common, &response, key.as_deref(), round),
             Action::Approve { why, round } => {
-                let approval = response.approve_letters(round.round, why, round.second_from)?;
+                response.act(&Act::ApproveLetters { round: round.round, why, second_from: round.second_from }, &LawBook::default())?;
+                let approval = response.approval_state(&response.letter_plan(round.round)?, round.second_from)?;
                 drop(response);
                 drop(screen);
                 print_approval(common, &approval)
@@ -252,7 +254,7 @@ impl Notify {
             Action::Record(record) => record.run(common, &mut response),
             Action::Word(word) => {
                 let words = word.words(&response.time_zone())?;
-                decided(common, response, &words)
+                decided(common, response, words)
             }
         }
     }

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use strandline_response::desk::{Act, DeskError};
+use strandline_response::notice::LawBook;
 use strandline_response::{ExplainedCategory, LookedUpBy, PersonFile, Response};
 
 use crate::cmd::expose::{print_categories, print_clearance, print_questions};
@@ -29,8 +31,10 @@ impl Person {
         let mut screen = Screen::new(common.format());
         let mut person = Response::look(&settings, &mut screen)?.person(&self.who)?;
         let by = if self.who == person.data_subject { LookedUpBy::Key } else { LookedUpBy::Code };
+        let look_up = Act::LookUp { data_subject: person.data_subject.clone(), by, why: None };
         // Letters can be going out meanwhile, and the caller waits.
-        let noted = Response::resume(&settings, &mut screen).and_then(|mut response| response.note_look_up(&person.data_subject, by));
+        let noted =
+            Response::resume(&settings, &mut screen).map_err(DeskError::from).and_then(|mut response| response.act(&look_up, &LawBook::default()).map(drop));
         drop(screen);
         if !self.proof {
             person.categories.iter_mut().for_each(|category| category.accesses.clear());

@@ -4,12 +4,14 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use strandline_model::detection::{Decision, Verdict};
+use strandline_model::detection::Verdict;
 use strandline_model::trail::{Division, Link, Pin, Split, Step};
+use strandline_response::desk::Act;
+use strandline_response::notice::LawBook;
 use strandline_response::{Names, Outcome, Response, Settings};
 
 use crate::cmd::told::ToldArgs;
-use crate::cmd::{Common, now, print_json, read_estate, zone_of};
+use crate::cmd::{Common, print_json, read_estate, zone_of};
 use crate::ui::{Format, Screen, printable};
 
 /// A case, and nothing else to say
@@ -146,8 +148,7 @@ impl Trace {
         let mut response = Response::resume(&settings, &mut screen)?;
         for (ids, verdict) in [(&self.strike, Verdict::Struck), (&self.confirm, Verdict::Confirmed)] {
             for id in ids {
-                let decision = Decision { target: id.clone(), verdict, decided_by: settings.responder.clone(), decided_at: now(), reason: self.why.clone() };
-                response.decide(&decision)?;
+                response.act(&Act::Judge { target: id.clone(), verdict, why: self.why.clone() }, &LawBook::default())?;
             }
         }
         let pins = if self.no_pins || !self.pin.is_empty() { Some(self.pin.as_slice()) } else { None };

@@ -1,0 +1,72 @@
+//! `strandline serve`: the console on a case, for the browser on this machine.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+use strandline_console::{Opened, Options, Seal, serve};
+
+use crate::cmd::{Common, law, now, print_json, random};
+use crate::ui::Format;
+
+/// Serve a case to a browser on this machine
+#[derive(Args)]
+pub struct Serve {
+    /// The case folder
+    case: PathBuf,
+    /// Where to listen: an address of this machine alone, unless TLS seals it; and a port (0: any that is free)
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8642")]
+    listen: SocketAddr,
+    /// Certificates for other machines, PEM
+    #[arg(long, value_name = "FILE", requires = "tls_key", requires = "host")]
+    tls_cert: Option<PathBuf>,
+    /// Their key, PEM
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+    /// What browsers call this machine, with TLS
+    #[arg(long, value_name = "NAME", requires = "tls_cert")]
+    host: Option<String>,
+    /// Folder of law files of your own
+    #[arg(long, value_name = "DIR")]
+    law: Option<PathBuf>,
+}
+
+impl Serve {
+    pub fn run(self, common: &Common) -> anyhow::Result<ExitCode> {
+        let seal = match (self.tls_cert, self.tls_key, self.host) {
+            (Some(certificate), Some(key), Some(host)) => Some(Seal { certificate, key, host }),
+            _ => None,
+        };
+        open(common, &self.case, self.listen, seal.as_ref(), self.law.as_deref())
+    }
+}
+
+/// Serves a case until somebody ends it. The link is told on stdout: whoever reads it can come in once.
+pub fn open(common: &Common, case: &Path, listen: SocketAddr, seal: Option<&Seal>, law: Option<&Path>) -> anyhow::Result<ExitCode> {
+    let settings = common.settings(case);
+    let options = Options {
+        case: case.to_owned(),
+        responder: settings.responder,
+        now,
+        random,
+        reader: settings.reader,
+        memory_limit_bytes: settings.memory_limit_bytes,
+        threads: settings.threads,
+        law: law::read(law)?,
+    };
+    let mut failed = None;
+    serve(options, listen, seal, &mut |opened| failed = told(common, opened).err())?;
+    failed.map_or(Ok(ExitCode::SUCCESS), Err)
+}
+
+fn told(common: &Common, opened: &Opened) -> anyhow::Result<()> {
+    match common.format() {
+        Format::Json => print_json(&serde_json::json!({ "listens": opened.at.to_string(), "link": opened.link }))?,
+        Format::Text => {
+            say!("\nThe console is open. Your link, good once, for ten minutes:\n\n    {}\n", opened.link);
+            say!("Whoever has it is you. Ctrl+C closes the console; nothing is lost.");
+        }
+    }
+    Ok(())
+}

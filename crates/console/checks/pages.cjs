@@ -1,0 +1,91 @@
+// Walks every page of a console: pictures, axe-core, requests to other hosts, and the whole story by keyboard. Called by pages.sh.
+const fs = require("fs");
+const path = require("path");
+const puppeteer = require("puppeteer-core");
+const axe = fs.readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
+
+const [linkFile, pictures] = process.argv.slice(2);
+const { link } = JSON.parse(fs.readFileSync(linkFile, "utf8"));
+const origin = new URL(link).origin;
+const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
+const problems = [];
+let pages = 0;
+
+function problem(where, what) {
+  problems.push(`${where}: ${what}`);
+  console.log(`PROBLEM ${where}: ${what}`);
+}
+
+async function look(page, name, url, languages) {
+  for (const language of languages) {
+    for (const width of [1280, 320]) {
+      await page.setViewport({ width, height: 900 });
+      await page.goto(`${origin}/language/${language}?back=${url}`, { waitUntil: "load" });
+      if (page.url() !== origin + url) await page.goto(origin + url, { waitUntil: "load" });
+      const where = `${name} ${language} ${width}`;
+      const overflow = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth");
+      if (overflow > 0) problem(where, `${overflow} pixels stand out to the right`);
+      await page.evaluate(axe);
+      const found = await page.evaluate((rules) => axe.run({ runOnly: { type: "tag", values: rules } }), RULES);
+      for (const violation of found.violations) {
+        problem(where, `${violation.id} (${violation.impact}): ${violation.nodes.slice(0, 3).map((node) => node.target.join(" ") + " " + (node.any[0] || {}).message).join(" | ")}`);
+      }
+      await page.screenshot({ path: path.join(pictures, `${name}-${language}-${width}.png`), fullPage: true });
+      pages += 1;
+    }
+  }
+}
+
+async function first(page, url, selector) {
+  await page.goto(origin + url, { waitUntil: "load" });
+  return page.evaluate((selector) => { const a = document.querySelector(selector); return a && a.getAttribute("href"); }, selector);
+}
+
+// From the rail to a person's proof with nothing but Tab and Enter.
+async function byKeyboard(page) {
+  await page.setViewport({ width: 1280, height: 900 });
+  await page.goto(origin + "/", { waitUntil: "load" });
+  const press = async (wanted, limit) => {
+    for (let i = 0; i < limit; i += 1) {
+      await page.keyboard.press("Tab");
+      const at = await page.evaluate("(document.activeElement.getAttribute('href') || document.activeElement.getAttribute('name') || '')");
+      if (wanted.test(at)) {
+        const outline = await page.evaluate("getComputedStyle(document.activeElement).outlineStyle");
+        if (outline === "none") problem("keyboard", `nothing shows where the focus is, at ${at}`);
+        await Promise.all([page.waitForNavigation({ waitUntil: "load" }), page.keyboard.press("Enter")]);
+        return;
+      }
+    }
+    problem("keyboard", `${wanted} cannot be reached`);
+  };
+  await press(/^\/people$/, 30);
+  await press(/^\/people\/[0-9a-f]{16}$/, 140);
+  if (!/\/people\/[0-9a-f]{16}$/.test(page.url())) problem("keyboard", `ended at ${new URL(page.url()).pathname}`);
+}
+
+(async () => {
+  const browser = await puppeteer.launch({ executablePath: process.env.CHROMIUM || "/usr/bin/chromium", args: ["--no-sandbox", "--disable-gpu"] });
+  const page = await browser.newPage();
+  page.on("request", (request) => { if (!request.url().startsWith(origin) && !request.url().startsWith("data:")) problem(page.url(), `asks ${request.url()}`); });
+  page.on("console", (message) => { if (!page.url().endsWith("/nothing-here") && ["error", "warning"].includes(message.type())) problem(new URL(page.url()).pathname.replace(/[0-9a-f]{64}/, "…"), message.text()); });
+  await page.goto(link, { waitUntil: "load" });
+  await page.evaluate(axe);
+  await page.screenshot({ path: path.join(pictures, "link.png") });
+  await Promise.all([page.waitForNavigation({ waitUntil: "load" }), page.click("button")]);
+  const person = await first(page, "/people?tier=confirmed", "table.people tbody a");
+  const detail = await first(page, "/path", "a[href^='/path/L']");
+  const lines = await first(page, "/path", "a[href^='/lines/step/']");
+  const action = await first(page, "/contain", "a[href^='/contain/']");
+  const all = [["tide", "/"], ["evidence", "/evidence"], ["path", "/path"], ["timeline", "/timeline"], ["people", "/people"], ["contain", "/contain"], ["clocks", "/clocks"], ["letters", "/letters"], ["ledger", "/ledger"], ["access", "/access"], ["work", "/work"], ["not-found", "/nothing-here"]];
+  if (person) all.push(["person", person], ["letter", person.replace("people", "letters")]);
+  if (detail) all.push(["link", detail]);
+  if (lines) all.push(["lines", lines]);
+  if (action) all.push(["action", action]);
+  for (const [name, url] of all) await look(page, name, url, ["en", "zh-Hant"]);
+  await page.goto(`${origin}/language/en?back=/`, { waitUntil: "load" });
+  await page.pdf({ path: path.join(pictures, "tide.pdf"), format: "A4", printBackground: true });
+  await byKeyboard(page);
+  await browser.close();
+  console.log(`${pages} pages looked at, ${problems.length} problems; pictures in ${pictures}`);
+  process.exit(problems.length ? 1 : 0);
+})().catch((error) => { console.error(error); process.exit(2); });

@@ -1,0 +1,281 @@
+//! What people do: each form becomes an act of the desk. Where anybody is enrolled, the act waits until the signature over exactly its
+//! text is given; what the terminal would not enter, this does not either.
+
+use std::time::Instant;
+
+use askama::Template;
+use strandline_model::detection::Verdict;
+use strandline_model::letter_word::LetterWord;
+use strandline_model::personal::Personal;
+use strandline_model::time::Instant as Moment;
+use strandline_response::desk::{Act, Acted, DutyForm, Performed, Signed, WordError, given_reason, moment, perform};
+use strandline_response::{LookedUpBy, Response};
+
+use crate::door::{Role, Waiting};
+use crate::job::Work;
+use crate::pages::access::own_path;
+use crate::pages::{Frame, frame};
+use crate::reply::{Fault, Reply};
+use crate::visit::Visit;
+use crate::words::says;
+
+#[derive(Template)]
+#[template(path = "sign.html")]
+struct SignPage<'v> {
+    f: Frame<'v>,
+    number: u64,
+    says: String,
+    text: String,
+    namespace: &'static str,
+}
+
+#[derive(Template)]
+#[template(path = "work.html")]
+struct WorkPage<'v> {
+    f: Frame<'v>,
+    name: Option<String>,
+    by: String,
+    stage: String,
+    done: String,
+    failed: Option<String>,
+    is_over: bool,
+}
+
+/// What an act needs besides itself.
+struct Asked {
+    act: Act,
+    back: String,
+    shows: Option<String>,
+}
+
+/// Strikes or confirms a link or detection.
+pub fn judge(visit: &Visit) -> Result<Reply, Fault> {
+    visit.needs(Role::Responder)?;
+    let target = visit.form.filled("target").unwrap_or_default().to_owned();
+    let overview = visit.overview()?;
+    let path = &overview.path;
+    if !path.links.iter().any(|view| view.link.id == target) && !path.detections.iter().any(|detection| detection.id == target) {
+        return Err(Fault::NotFound);
+    }
+    let verdict = match visit.form.text("verdict") {
+        Some("struck") => Verdict::Struck,
+        Some("confirmed") => Verdict::Confirmed,
+        _ => return Err(Fault::NotFound),
+    };
+    let why = reason(visit, "why")?.into_personal();
+    let back = format!("/path/{target}");
+    try_act(visit, Asked { act: Act::Judge { target, verdict, why: Some(why) }, back, shows: None })
+}
+
+/// Says something of a duty.
+pub fn duty(visit: &Visit) -> Result<Reply, Fault> {
+    visit.needs(Role::Responder)?;
+    let overview = visit.overview()?;
+    let field = |name: &str| visit.form.filled(name).map(str::to_owned);
+    let personal = |name: &str| field(name).map(Personal::new);
+    let what = [visit.form.filled("verb"), visit.form.filled("what")];
+    let form = DutyForm {
+        what: what.into_iter().flatten().map(str::to_owned).collect(),
+        at: field("at"),
+        knowing: personal("knowing"),
+        why: personal("why"),
+        given: personal("why"),
+        text: None,
+    };
+    let words = form.words(&overview.time_zone).map_err(|error| unusable(visit, &error))?;
+    // A form of ours has one word.
+    let word = words.into_iter().next().ok_or(Fault::NotFound)?;
+    try_act(visit, Asked { act: Act::Duty(word), back: "/clocks".to_owned(), shows: None })
+}
+
+/// Says something of one letter.
+pub fn letter(visit: &Visit) -> Result<Reply, Fault> {
+    visit.needs(Role::Responder)?;
+    let overview = visit.overview()?;
+    let row = overview.person(visit.form.text("handle").unwrap_or_default()).ok_or(Fault::NotFound)?;
+    let (data_subject, why) = (row.data_subject.clone(), reason(visit, "why")?);
+    let word = match visit.form.text("word") {
+        Some("hold") => LetterWord::Held { data_subject, why },
+        Some("release") => LetterWord::Released { data_subject, why },
+        Some("nobody") => LetterWord::ForNobody { data_subject, why },
+        Some("by_hand") => {
+            let at = visit.form.filled("at").ok_or(WordError::NoTime).and_then(|at| moment(at, &overview.time_zone).map_err(WordError::Time));
+            let round = overview.letters.as_ref().map_or(1, |letters| letters.round);
+            LetterWord::DoneByHand { data_subject, round, at: at.map_err(|error| unusable(visit, &error))?, why }
+        }
+        _ => return Err(Fault::NotFound),
+    };
+    try_act(visit, Asked { act: Act::Letters(vec![word]), back: format!("/letters/{}", row.handle), shows: None })
+}
+
+/// Approves exactly the letters as they are.
+pub fn approve(visit: &Visit) -> Result<Reply, Fault> {
+    visit.needs(Role::Approver)?;
+    let overview = visit.overview()?;
+    let letters = overview.letters.as_ref().ok_or(Fault::NotFound)?;
+    // What somebody looked at is what they approve: letters that were changed since are others.
+    if visit.form.text("plan") != Some(letters.status.approval.plan_sha256.as_str()) {
+        return Err(Fault::Unusable(visit.t().x("letters_changed").to_owned()));
+    }
+    let why = visit.form.filled("why").map(str::to_owned);
+    try_act(visit, Asked { act: Act::ApproveLetters { round: letters.round, why, second_from: None }, back: "/letters".to_owned(), shows: None })
+}
+
+/// Approves a stored plan of cuts.
+pub fn approve_cut(visit: &Visit) -> Result<Reply, Fault> {
+    visit.needs(Role::Approver)?;
+    let plan = visit.form.number("plan").ok_or(Fault::NotFound)?;
+    let why = visit.form.filled("why").map(str::to_owned);
+    try_act(visit, Asked { act: Act::ApproveCut { plan: Some(plan), why }, back: "/contain".to_owned(), shows: None })
+}
+
+/// Says why somebody looks at a person; then the name is shown.
+pub fn look(visit: &Visit) -> Result<Reply, Fault> {
+    visit.needs(Role::Responder)?;
+    let overview = visit.overview()?;
+    let row = overview.person(visit.form.text("handle").unwrap_or_default()).ok_or(Fault::NotFound)?;
+    let back = own_path(visit.form.text("back").unwrap_or_default());
+    let back = if back.starts_with("/letters/") { format!("/letters/{}", row.handle) } else { format!("/people/{}", row.handle) };
+    let act = Act::LookUp { data_subject: row.data_subject.clone(), by: LookedUpBy::Key, why: Some(reason(visit, "why")?) };
+    try_act(visit, Asked { act, back, shows: Some(row.handle.clone()) })
+}
+
+/// Finds a person by key or by the code of a letter; neither stands in an address line.
+pub fn find(visit: &Visit) -> Result<Reply, Fault> {
+    let overview = visit.overview()?;
+    let wanted = visit.form.filled("who").ok_or(Fault::NotFound)?;
+    if let Some(row) = overview.person_of_key(wanted) {
+        return Ok(Reply::Goto(format!("/people/{}", row.handle)));
+    }
+    let settings = visit.console.settings(&visit.session()?.who.name, &visit.console.options.now);
+    let mut quiet = strandline_response::desk::Quiet;
+    let key = Response::look(&settings, &mut quiet)?.whose_code(wanted).map_err(|_| Fault::Unusable(visit.t().x("find_nobody").to_owned()))?;
+    let row = overview.person_of_key(&key).ok_or(Fault::NotFound)?;
+    Ok(Reply::Goto(format!("/people/{}", row.handle)))
+}
+
+/// Begins work that takes longer than a page.
+pub fn begin(visit: &Visit) -> Result<Reply, Fault> {
+    let work = match visit.form.text("work") {
+        Some("renew") => Work::Renew,
+        Some("verify") => Work::Verify,
+        Some("lint") => Work::Lint,
+        _ => return Err(Fault::NotFound),
+    };
+    let session = if work == Work::Renew { visit.needs(Role::Responder)? } else { visit.session()? };
+    visit.console.begin(work, &session.who.name);
+    Ok(Reply::Goto("/work".to_owned()))
+}
+
+/// How far it is.
+pub fn work(visit: &Visit) -> Result<Reply, Fault> {
+    let overview = visit.overview()?;
+    let t = visit.t();
+    let (f, _) = frame(visit, &overview, "/work", t.x("work_title"))?;
+    let job = visit.console.job();
+    let progress = job.as_ref().map(crate::job::Job::progress).unwrap_or_default();
+    let done = if progress.total > 0 { t.w2("lines_shown", t.n(progress.done), t.n(progress.total)) } else { String::new() };
+    let page = WorkPage {
+        f,
+        name: job.as_ref().map(|job| t.x(job.work.name()).to_owned()),
+        by: job.map(|job| job.by).unwrap_or_default(),
+        stage: progress.stage,
+        done,
+        failed: progress.failed,
+        is_over: progress.is_over,
+    };
+    Ok(Reply::Page(page.render()?))
+}
+
+/// What is to be signed.
+pub fn to_sign(visit: &Visit) -> Result<Reply, Fault> {
+    let overview = visit.overview()?;
+    let pending = pending(visit)?;
+    let (f, _) = frame(visit, &overview, "/sign", visit.t().x("sign_title"))?;
+    let page = SignPage { f, number: pending.number, says: pending.says, text: pending.text, namespace: Signed::NAMESPACE };
+    Ok(Reply::Page(page.render()?))
+}
+
+/// The same as a file: copying a text out of a page can change it.
+pub fn sign_text(visit: &Visit) -> Result<Reply, Fault> {
+    let pending = pending(visit)?;
+    Ok(Reply::File(format!("decision-{}.txt", pending.number), pending.text))
+}
+
+/// The signature was given.
+pub fn signed(visit: &Visit) -> Result<Reply, Fault> {
+    let pending = pending(visit)?;
+    let signature = visit.form.filled("signature").unwrap_or_default();
+    if signature.is_empty() {
+        return Err(Fault::Unusable(visit.t().x("sign_empty").to_owned()));
+    }
+    let given = Signed { text: pending.text.clone(), signature: format!("{}\n", signature.replace("\r\n", "\n")) };
+    let session = visit.session()?;
+    let at = pending.at;
+    let clock = move || at;
+    let settings = visit.console.settings(&session.who.name, &clock);
+    match perform(&settings, &pending.act, &visit.console.options.law, Some(&given))? {
+        Performed::Done(acted) => {
+            visit.console.door().change(session.number, |session| session.pending.retain(|kept| kept.number != pending.number));
+            let asked = Asked { act: pending.act, back: pending.back, shows: pending.shows };
+            Ok(done(visit, &acted, asked))
+        }
+        Performed::ToSign(text) => {
+            // Somebody else's entry came first, so that this one has another place now.
+            let change = |session: &mut crate::door::Session| {
+                if let Some(kept) = session.pending.iter_mut().find(|kept| kept.number == pending.number) {
+                    kept.text = text;
+                }
+            };
+            visit.console.door().change(session.number, change);
+            visit.tell(visit.t().x("sign_again").to_owned());
+            Ok(Reply::Goto(format!("/sign/{}", pending.number)))
+        }
+    }
+}
+
+fn pending(visit: &Visit) -> Result<crate::door::Pending, Fault> {
+    let number: u64 = visit.param("number").parse().map_err(|_| Fault::NotFound)?;
+    visit.session()?.pending.iter().find(|pending| pending.number == number).cloned().ok_or(Fault::NotFound)
+}
+
+fn try_act(visit: &Visit, asked: Asked) -> Result<Reply, Fault> {
+    let session = visit.session()?;
+    let at: Moment = visit.console.now();
+    let clock = move || at;
+    let settings = visit.console.settings(&session.who.name, &clock);
+    match perform(&settings, &asked.act, &visit.console.options.law, None)? {
+        Performed::Done(acted) => Ok(done(visit, &acted, asked)),
+        Performed::ToSign(text) => {
+            let Asked { act, back, shows } = asked;
+            let waiting = Waiting { says: says(&act, visit.t()), act, at, text, back, shows };
+            let number = visit.console.door().change(session.number, |session| session.wait(waiting, Instant::now()));
+            Ok(Reply::Goto(format!("/sign/{}", number.ok_or(Fault::Forbidden)?)))
+        }
+    }
+}
+
+fn done(visit: &Visit, acted: &Acted, asked: Asked) -> Reply {
+    let t = visit.t();
+    let entries: Vec<String> = acted.ledger_entries.iter().map(u64::to_string).collect();
+    if let (Some(handle), Some(session)) = (&asked.shows, &visit.session) {
+        visit.console.door().change(session.number, |session| session.see(handle, Instant::now()));
+    }
+    visit.tell(t.w2("act_done", says(&asked.act, t), entries.join(", ")));
+    Reply::Goto(asked.back)
+}
+
+fn reason(visit: &Visit, field: &str) -> Result<Personal<String>, Fault> {
+    given_reason(visit.form.text(field).unwrap_or_default()).map_err(|error| unusable(visit, &error))
+}
+
+/// What is missing of a word, in the language of the page.
+fn unusable(visit: &Visit, error: &WordError) -> Fault {
+    let t = visit.t();
+    Fault::Unusable(match error {
+        WordError::NoReason { .. } => t.x("form_no_reason").to_owned(),
+        WordError::NoTime => t.x("form_no_time").to_owned(),
+        WordError::Time(source) => t.w("form_bad_time", source),
+        other => other.to_string(),
+    })
+}

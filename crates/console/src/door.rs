@@ -1,0 +1,314 @@
+//! Who comes in, and for how long: one-time links, sign-ins by an enrolled key, sessions. Secrets are kept as digests alone.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+use sha2::{Digest, Sha256};
+use strandline_model::time::Instant as Moment;
+use strandline_response::desk::Act;
+use subtle::ConstantTimeEq;
+
+/// How long a one-time link, or a number to sign in with, is good.
+pub const LINK_GOOD_FOR: Duration = Duration::from_secs(600);
+/// A session that nobody uses ends after this.
+const IDLE_LIMIT: Duration = Duration::from_secs(30 * 60);
+/// And each after this.
+const SESSION_LIMIT: Duration = Duration::from_secs(12 * 3600);
+/// A name that somebody asked for stays shown for so long.
+const SEEN_FOR: Duration = Duration::from_secs(15 * 60);
+/// More are none that people use.
+const LINKS_LIMIT: usize = 16;
+const SESSIONS_LIMIT: usize = 64;
+const PENDING_LIMIT: usize = 8;
+
+/// What somebody may do here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// Looks, and sees no names.
+    Reader,
+    /// Decides, and sees a name after saying why.
+    Responder,
+    /// Also approves.
+    Approver,
+}
+
+/// Who somebody is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Who {
+    /// In whose name things are decided.
+    pub name: String,
+    /// What they may do.
+    pub role: Role,
+}
+
+/// An act that waits for its signature.
+#[derive(Clone)]
+pub struct Pending {
+    /// Its number in the session.
+    pub number: u64,
+    /// The act.
+    pub act: Act,
+    /// The instant that it is signed for.
+    pub at: Moment,
+    /// What is to be signed.
+    pub text: String,
+    /// What is decided, for people.
+    pub says: String,
+    /// Where to go after.
+    pub back: String,
+    /// Whose name to show after.
+    pub shows: Option<String>,
+    until: Instant,
+}
+
+/// What an act waits for, before it has a number.
+pub struct Waiting {
+    /// The act.
+    pub act: Act,
+    /// The instant that it is signed for.
+    pub at: Moment,
+    /// What is to be signed.
+    pub text: String,
+    /// What is decided, for people.
+    pub says: String,
+    /// Where to go after.
+    pub back: String,
+    /// Whose name to show after.
+    pub shows: Option<String>,
+}
+
+/// Somebody who is in.
+#[derive(Clone)]
+pub struct Session {
+    /// Names the session on a page; opens nothing.
+    pub number: u64,
+    /// Who it is.
+    pub who: Who,
+    /// What every form of this session carries.
+    pub csrf: String,
+    /// When it began, by the clock on the wall.
+    pub began_at: Moment,
+    /// What is to be told on the next page.
+    pub notice: Option<String>,
+    /// Acts that wait for a signature.
+    pub pending: Vec<Pending>,
+    began: Instant,
+    used: Instant,
+    bound: [u8; 32],
+    seen: BTreeMap<String, Instant>,
+}
+
+struct Link {
+    digest: [u8; 32],
+    until: Instant,
+    who: Who,
+}
+
+/// Links, sessions, numbers to sign in with.
+#[derive(Default)]
+pub struct Door {
+    links: Vec<Link>,
+    sessions: Vec<([u8; 32], Session)>,
+    numbers: Vec<([u8; 32], Instant)>,
+    last: u64,
+}
+
+/// What a session is bound to: the address it came from and the browser's own name. Another one cannot use its cookie.
+pub fn bound_to(address: IpAddr, agent: &[u8]) -> [u8; 32] {
+    digest(&[address.to_string().as_bytes(), b"\0", agent].concat())
+}
+
+fn digest(secret: &[u8]) -> [u8; 32] {
+    Sha256::digest(secret).into()
+}
+
+fn is_same(a: &[u8; 32], b: &[u8; 32]) -> bool {
+    a.ct_eq(b).into()
+}
+
+fn hexadecimal(bytes: [u8; 32]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+impl Door {
+    /// A new one-time link for somebody; returns its secret.
+    pub fn link(&mut self, who: Who, random: [u8; 32], now: Instant) -> String {
+        self.tidy(now);
+        if self.links.len() >= LINKS_LIMIT {
+            self.links.remove(0);
+        }
+        let secret = hexadecimal(random);
+        self.links.push(Link { digest: digest(secret.as_bytes()), until: now + LINK_GOOD_FOR, who });
+        secret
+    }
+
+    /// Whether a link is good, without using it up.
+    pub fn is_link(&mut self, secret: &str, now: Instant) -> bool {
+        self.tidy(now);
+        let asked = digest(secret.as_bytes());
+        self.links.iter().fold(false, |found, link| found | is_same(&link.digest, &asked))
+    }
+
+    /// Uses a link up. Every link is compared, whichever fits.
+    pub fn use_link(&mut self, secret: &str, now: Instant) -> Option<Who> {
+        self.tidy(now);
+        let asked = digest(secret.as_bytes());
+        let mut found = None;
+        for (place, link) in self.links.iter().enumerate() {
+            if is_same(&link.digest, &asked) {
+                found = Some(place);
+            }
+        }
+        found.map(|place| self.links.remove(place).who)
+    }
+
+    /// A number for somebody to sign, good once.
+    pub fn number(&mut self, random: [u8; 32], now: Instant) -> String {
+        self.tidy(now);
+        if self.numbers.len() >= SESSIONS_LIMIT {
+            self.numbers.remove(0);
+        }
+        let number = hexadecimal(random);
+        self.numbers.push((digest(number.as_bytes()), now + LINK_GOOD_FOR));
+        number
+    }
+
+    /// Uses a number up; whether it was one of ours.
+    pub fn use_number(&mut self, number: &str, now: Instant) -> bool {
+        self.tidy(now);
+        let asked = digest(number.as_bytes());
+        let before = self.numbers.len();
+        self.numbers.retain(|(known, _)| !is_same(known, &asked));
+        self.numbers.len() < before
+    }
+
+    /// Lets somebody in; returns the secret of a session that was never known before.
+    pub fn enter(&mut self, who: Who, bound: [u8; 32], random: [[u8; 32]; 2], at: Moment, now: Instant) -> String {
+        self.tidy(now);
+        if self.sessions.len() >= SESSIONS_LIMIT {
+            self.sessions.remove(0);
+        }
+        let [secret, csrf] = random.map(hexadecimal);
+        self.last += 1;
+        let session =
+            Session { number: self.last, who, csrf, began_at: at, notice: None, pending: Vec::new(), began: now, used: now, bound, seen: BTreeMap::new() };
+        self.sessions.push((digest(secret.as_bytes()), session));
+        secret
+    }
+
+    /// The session of a secret, if it comes from where it began.
+    pub fn session(&mut self, secret: &str, bound: &[u8; 32], now: Instant) -> Option<Session> {
+        self.tidy(now);
+        let asked = digest(secret.as_bytes());
+        let (_, session) = self.sessions.iter_mut().find(|(known, _)| is_same(known, &asked))?;
+        if !is_same(&session.bound, bound) {
+            return None;
+        }
+        session.used = now;
+        Some(session.clone())
+    }
+
+    /// Changes a session that is still there.
+    pub fn change<T>(&mut self, number: u64, change: impl FnOnce(&mut Session) -> T) -> Option<T> {
+        self.sessions.iter_mut().find(|(_, session)| session.number == number).map(|(_, session)| change(session))
+    }
+
+    /// Ends a session.
+    pub fn end(&mut self, number: u64) {
+        self.sessions.retain(|(_, session)| session.number != number);
+    }
+
+    /// Everybody who is in.
+    pub fn everybody(&mut self, now: Instant) -> Vec<Session> {
+        self.tidy(now);
+        self.sessions.iter().map(|(_, session)| session.clone()).collect()
+    }
+
+    fn tidy(&mut self, now: Instant) {
+        self.links.retain(|link| link.until > now);
+        self.numbers.retain(|(_, until)| *until > now);
+        self.sessions.retain(|(_, session)| now.duration_since(session.used) < IDLE_LIMIT && now.duration_since(session.began) < SESSION_LIMIT);
+        for (_, session) in &mut self.sessions {
+            session.pending.retain(|pending| pending.until > now);
+            session.seen.retain(|_, until| *until > now);
+        }
+    }
+}
+
+impl Session {
+    /// Whether a form is of this session.
+    pub fn is_of(&self, csrf: &str) -> bool {
+        is_same(&digest(self.csrf.as_bytes()), &digest(csrf.as_bytes()))
+    }
+
+    /// Keeps an act until it is signed; returns its number.
+    pub fn wait(&mut self, waiting: Waiting, now: Instant) -> u64 {
+        if self.pending.len() >= PENDING_LIMIT {
+            self.pending.remove(0);
+        }
+        let number = self.pending.iter().map(|pending| pending.number).max().unwrap_or(0) + 1;
+        let Waiting { act, at, text, says, back, shows } = waiting;
+        self.pending.push(Pending { number, act, at, text, says, back, shows, until: now + LINK_GOOD_FOR });
+        number
+    }
+
+    /// Shows a person's name from here on, for a while.
+    pub fn see(&mut self, handle: &str, now: Instant) {
+        self.seen.insert(handle.to_owned(), now + SEEN_FOR);
+    }
+
+    /// Whether a person's name is shown.
+    pub fn sees(&self, handle: &str) -> bool {
+        self.seen.contains_key(handle)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn who() -> Who {
+        Who { name: "A. Chan".to_owned(), role: Role::Responder }
+    }
+
+    #[test]
+    fn a_link_is_good_once_and_for_ten_minutes() {
+        let (mut door, now) = (Door::default(), Instant::now());
+        let first = door.link(who(), [1; 32], now);
+        let late = door.link(who(), [2; 32], now);
+        assert!(door.is_link(&first, now) && !door.is_link("x", now));
+        assert!(door.use_link(&first, now).is_some());
+        assert!(door.use_link(&first, now).is_none(), "a used link opened again");
+        assert!(door.use_link(&late, now + LINK_GOOD_FOR).is_none(), "an old link opened");
+    }
+
+    #[test]
+    fn a_session_ends_when_idle_and_is_good_in_one_browser_alone() {
+        let (mut door, now) = (Door::default(), Instant::now());
+        let here = bound_to(IpAddr::from([127, 0, 0, 1]), b"browser");
+        let secret = door.enter(who(), here, [[1; 32], [2; 32]], Moment(0), now);
+        let elsewhere = bound_to(IpAddr::from([127, 0, 0, 1]), b"another");
+        assert!(door.session(&secret, &elsewhere, now).is_none());
+        assert!(door.session(&secret, &here, now).is_some());
+        assert!(door.session(&secret, &here, now + IDLE_LIMIT).is_none());
+    }
+
+    #[test]
+    fn a_session_that_is_used_ends_all_the_same() {
+        let (mut door, mut now) = (Door::default(), Instant::now());
+        let began = now;
+        let secret = door.enter(who(), [0; 32], [[1; 32], [2; 32]], Moment(0), now);
+        while door.session(&secret, &[0; 32], now).is_some() {
+            now += IDLE_LIMIT / 2;
+        }
+        assert!(now.duration_since(began) >= SESSION_LIMIT);
+    }
+
+    #[test]
+    fn a_number_to_sign_in_with_is_good_once() {
+        let (mut door, now) = (Door::default(), Instant::now());
+        let number = door.number([3; 32], now);
+        assert!(door.use_number(&number, now) && !door.use_number(&number, now));
+    }
+}

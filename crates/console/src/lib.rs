@@ -1,0 +1,20 @@
+//! Serves a case to the people who respond: pages drawn on the server, sessions, forms. It decides nothing: every view and every act
+//! is `strandline_response::desk`'s. `docs/console.md` says what it defends against.
+
+mod acts;
+mod console;
+mod door;
+mod form;
+mod guard;
+mod job;
+mod pages;
+mod pictures;
+mod reply;
+mod routes;
+mod serve;
+mod texts;
+mod visit;
+mod words;
+
+pub use console::Options;
+pub use serve::{Opened, Seal, ServeError, serve};

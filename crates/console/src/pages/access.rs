@@ -1,0 +1,176 @@
+//! Who is here and who may come in: one-time links, signing in by an enrolled key, ending sessions; and the language.
+
+use std::time::Instant;
+
+use askama::Template;
+use strandline_response::desk::{SignIn, sign_in_text, who_signs_in};
+
+use super::{Frame, frame, role, zone};
+use crate::console::role_of;
+use crate::door::{Role, Who};
+use crate::reply::{Fault, Reply};
+use crate::texts::{Language, Texts};
+use crate::visit::{Visit, cookie_name};
+
+#[derive(Template)]
+#[template(path = "door.html")]
+struct DoorPage<'v> {
+    t: &'v Texts,
+    enrolled: bool,
+    number: String,
+    text: String,
+    namespace: &'static str,
+}
+
+#[derive(Template)]
+#[template(path = "link.html")]
+struct LinkPage<'v> {
+    t: &'v Texts,
+    is_good: bool,
+}
+
+struct SessionLine {
+    number: u64,
+    name: String,
+    role: String,
+    since: String,
+    is_own: bool,
+}
+
+struct ResponderLine {
+    name: String,
+    role: String,
+    fingerprint: String,
+    enrolled: u64,
+    removed: Option<u64>,
+}
+
+#[derive(Template)]
+#[template(path = "access.html")]
+struct AccessPage<'v> {
+    f: Frame<'v>,
+    sessions: Vec<SessionLine>,
+    responders: Vec<ResponderLine>,
+}
+
+/// Where somebody without a session is led: sign in by a key, or get a link.
+pub fn door(visit: &Visit) -> Result<Reply, Fault> {
+    let enrolled = !visit.console.responders()?.is_empty();
+    let number = if enrolled { visit.console.door().number(visit.console.random(), Instant::now()) } else { String::new() };
+    let text = if enrolled { sign_in_text(&visit.console.options.case, &number)?.text } else { String::new() };
+    Ok(Reply::Page(DoorPage { t: visit.t(), enrolled, number, text, namespace: SignIn::NAMESPACE }.render()?))
+}
+
+/// Somebody signed in by a key.
+pub fn signed_in(visit: &Visit) -> Result<Reply, Fault> {
+    let number = visit.form.filled("number").ok_or(Fault::Forbidden)?;
+    if !visit.console.door().use_number(number, Instant::now()) {
+        return Err(Fault::Unusable(visit.t().x("door_old_number").to_owned()));
+    }
+    let text = sign_in_text(&visit.console.options.case, number)?;
+    let signature = visit.form.filled("signature").unwrap_or_default();
+    let responder = who_signs_in(&visit.console.options.case, &text, signature).map_err(|error| Fault::Unusable(crate::console::told(&error)))?;
+    Ok(let_in(visit, Who { name: responder.name, role: role_of(responder.role) }))
+}
+
+/// A one-time link, opened: it is used up by the button, not by looking.
+pub fn link_page(visit: &Visit) -> Result<Reply, Fault> {
+    let is_good = visit.console.door().is_link(visit.param("secret"), Instant::now());
+    let page = LinkPage { t: visit.t(), is_good }.render()?;
+    Ok(if is_good { Reply::Page(page) } else { Reply::Refused(axum::http::StatusCode::FORBIDDEN, page) })
+}
+
+/// A one-time link, used.
+pub fn enter(visit: &Visit) -> Result<Reply, Fault> {
+    let found = visit.console.door().use_link(visit.param("secret"), Instant::now());
+    let who = found.ok_or_else(|| Fault::Unusable(visit.t().x("link_old").to_owned()))?;
+    Ok(let_in(visit, who))
+}
+
+/// A new session: its secret was never known before, so that nobody can have laid it out.
+fn let_in(visit: &Visit, who: Who) -> Reply {
+    let console = &visit.console;
+    let secrets = [console.random(), console.random()];
+    let secret = {
+        let mut door = console.door();
+        if let Some(old) = &visit.session {
+            door.end(old.number);
+        }
+        door.enter(who, visit.bound, secrets, console.now(), Instant::now())
+    };
+    let secure = if console.is_sealed { "; Secure" } else { "" };
+    Reply::Enter("/".to_owned(), format!("{}={secret}; Path=/; HttpOnly; SameSite=Strict{secure}", cookie_name(console)))
+}
+
+/// The page of who is here.
+pub fn page(visit: &Visit) -> Result<Reply, Fault> {
+    let overview = visit.overview()?;
+    let (t, zone) = (visit.t(), zone(&overview));
+    let (f, _) = frame(visit, &overview, "/access", t.x("nav_access"))?;
+    let own = visit.session()?.number;
+    let line = |session: crate::door::Session| SessionLine {
+        number: session.number,
+        role: role(t, session.who.role).to_owned(),
+        name: session.who.name,
+        since: zone.full(session.began_at),
+        is_own: session.number == own,
+    };
+    let sessions = visit.console.door().everybody(Instant::now()).into_iter().map(line).collect();
+    let responder = |r: &strandline_response::Responder| ResponderLine {
+        name: r.name.clone(),
+        role: role(t, role_of(r.role)).to_owned(),
+        fingerprint: r.fingerprint.clone(),
+        enrolled: r.enrolled,
+        removed: r.removed,
+    };
+    let responders = visit.console.responders()?.iter().map(responder).collect();
+    Ok(Reply::Page(AccessPage { f, sessions, responders }.render()?))
+}
+
+/// Ends a session: one's own, or anybody's for who decides.
+pub fn end(visit: &Visit) -> Result<Reply, Fault> {
+    let own = visit.session()?.number;
+    let number = visit.form.number("session").unwrap_or(own);
+    if number != own {
+        visit.needs(Role::Responder)?;
+    }
+    visit.console.door().end(number);
+    Ok(Reply::Goto(if number == own { "/in" } else { "/access" }.to_owned()))
+}
+
+/// A one-time link for somebody who only looks.
+pub fn link(visit: &Visit) -> Result<Reply, Fault> {
+    visit.needs(Role::Responder)?;
+    let name = visit.form.filled("name").ok_or_else(|| Fault::Unusable(visit.t().x("access_no_name").to_owned()))?;
+    let name: String = name.chars().filter(|c| !c.is_control()).take(80).collect();
+    let secret = visit.console.door().link(Who { name, role: Role::Reader }, visit.console.random(), Instant::now());
+    let origin = visit.console.origins.first().cloned().unwrap_or_default();
+    visit.tell(visit.t().w("access_link", format!("{origin}/in/{secret}")));
+    Ok(Reply::Goto("/access".to_owned()))
+}
+
+/// Chooses a language, and goes back to where somebody was.
+pub fn language(visit: &Visit) -> Result<Reply, Fault> {
+    let language = Language::of_tag(visit.param("tag")).ok_or(Fault::NotFound)?;
+    let back = visit.query.text("back").unwrap_or_default();
+    Ok(Reply::Enter(own_path(back).to_owned(), format!("strandline-language={}; Path=/; SameSite=Strict; Max-Age=31536000", language.tag())))
+}
+
+/// A path of this console, and of nowhere else.
+pub fn own_path(path: &str) -> &str {
+    let is_own = path.starts_with('/') && !path.starts_with("//") && path.bytes().all(|b| b.is_ascii_graphic() && b != b'\\');
+    if is_own { path } else { "/" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::own_path;
+
+    #[test]
+    fn nobody_is_led_elsewhere() {
+        for bad in ["//evil", "https://evil", "/\\evil", "", "evil", "/a\r\nSet-Cookie: x"] {
+            assert_eq!(own_path(bad), "/", "{bad:?}");
+        }
+        assert_eq!(own_path("/people?tier=likely"), "/people?tier=likely");
+    }
+}

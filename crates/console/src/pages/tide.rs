@@ -1,0 +1,157 @@
+//! Tide, the home page: who is exposed, to what, how they came in, what was done, the next clock, and what needs a person.
+
+use askama::Template;
+use strandline_response::Tiers;
+use strandline_response::desk::{Clocks, Need, Overview};
+use strandline_response::notice::State;
+
+use super::{Frame, category, frame, tier};
+use crate::pictures::lanes::{Detail, lanes};
+use crate::pictures::{bar, tide::tide};
+use crate::reply::{Fault, Reply};
+use crate::texts::Texts;
+use crate::visit::Visit;
+
+/// A number that opens its rows.
+struct Figure {
+    href: String,
+    number: String,
+    name: String,
+    class: &'static str,
+}
+
+/// A category and its bar.
+struct CategoryLine {
+    href: String,
+    name: String,
+    bar: String,
+    confirmed: String,
+    rest: String,
+    is_untouched: bool,
+}
+
+/// Something that waits for a person.
+pub struct NeedLine {
+    /// Where it is done.
+    pub href: &'static str,
+    /// What it is.
+    pub what: String,
+    /// Why, or what follows.
+    pub why: String,
+    /// Whether it is urgent.
+    pub is_urgent: bool,
+}
+
+#[derive(Template)]
+#[template(path = "tide.html")]
+struct TidePage<'v> {
+    f: Frame<'v>,
+    is_exposed: bool,
+    exposed: String,
+    figures: Vec<Figure>,
+    tide: Option<String>,
+    lanes: Option<String>,
+    categories: Vec<CategoryLine>,
+    needs: Vec<NeedLine>,
+    done: Vec<(String, String)>,
+    notes: Vec<String>,
+}
+
+/// The page.
+pub fn page(visit: &Visit) -> Result<Reply, Fault> {
+    let overview = visit.overview()?;
+    let t = visit.t();
+    let (f, clocks) = frame(visit, &overview, "/", t.x("nav_tide"))?;
+    let page = TidePage {
+        f,
+        is_exposed: overview.is_exposed,
+        exposed: t.n(overview.exposed()),
+        figures: figures(&overview, t),
+        tide: tide(&overview, visit.console.now(), t),
+        lanes: lanes(&overview, Detail::Moves, &super::zone(&overview), t),
+        categories: categories(&overview, t),
+        needs: needs(&overview, &clocks, t),
+        done: done(&overview, t),
+        notes: overview.notes.clone(),
+    };
+    Ok(Reply::Page(page.render()?))
+}
+
+fn figures(overview: &Overview, t: &Texts) -> Vec<Figure> {
+    let tiers = overview.tiers;
+    let all = [
+        ("confirmed", tiers.confirmed),
+        ("likely", tiers.likely),
+        ("possible", tiers.possible),
+        ("not_reached", overview.not_reached),
+        ("not_known", overview.not_known),
+    ];
+    let figure =
+        |(name, count): (&'static str, u64)| Figure { href: format!("/people?tier={name}"), number: t.n(count), name: tier(t, name).to_owned(), class: name };
+    all.into_iter().map(figure).collect()
+}
+
+fn categories(overview: &Overview, t: &Texts) -> Vec<CategoryLine> {
+    let all = |tiers: Tiers| tiers.confirmed + tiers.likely + tiers.possible;
+    let most = overview.categories.iter().map(|count| all(count.tiers)).max().unwrap_or(0);
+    let line = |(place, count): (usize, &strandline_response::desk::CategoryCount)| {
+        let rest = count.tiers.likely + count.tiers.possible;
+        CategoryLine {
+            href: format!("/people?category={place}"),
+            name: category(t, &count.name),
+            bar: bar(&format!("c{place}"), count.tiers, most),
+            confirmed: t.n(count.tiers.confirmed),
+            rest: if rest > 0 { format!("+ {}", t.n(rest)) } else { String::new() },
+            is_untouched: all(count.tiers) == 0,
+        }
+    };
+    let mut lines: Vec<(u64, CategoryLine)> = overview.categories.iter().enumerate().map(|(place, count)| (all(count.tiers), line((place, count)))).collect();
+    // Most people first; equal ones in the order of the estate.
+    lines.sort_by_key(|(people, _)| std::cmp::Reverse(*people));
+    lines.into_iter().map(|(_, line)| line).collect()
+}
+
+/// What waits for a person, the urgent first.
+pub fn needs(overview: &Overview, clocks: &Clocks, t: &Texts) -> Vec<NeedLine> {
+    let mut lines: Vec<NeedLine> = Vec::new();
+    let mut add = |href, what: String, why: &str, is_urgent| lines.push(NeedLine { href, what, why: why.to_owned(), is_urgent });
+    let (overdue, waiting) = (clocks.count(State::Overdue), clocks.count(State::Waiting));
+    if overdue > 0 {
+        add("/clocks", t.w("need_overdue", t.n(overdue)), t.x("need_overdue_why"), true);
+    }
+    if waiting > 0 {
+        add("/clocks", t.w("need_waiting", t.n(waiting)), t.x("need_waiting_why"), false);
+    }
+    for need in &overview.needs {
+        match need {
+            Need::Renew { decisions } => add("/path", t.w("need_renew", t.n(*decisions)), t.x("need_renew_why"), true),
+            Need::LeftOpen { footholds } => add("/contain", t.w("need_left_open", t.n(*footholds)), t.x("need_left_open_why"), true),
+            Need::Questions { open, people } => {
+                add("/people?tier=not_known", t.w("need_questions", t.n(*people)), &t.w("need_questions_why", t.n(*open)), false)
+            }
+            Need::LettersOld => add("/letters", t.x("need_letters_old").to_owned(), t.x("need_letters_old_why"), true),
+            Need::LettersHeld { letters } => add("/letters", t.w("need_held", t.n(*letters)), t.x("need_held_why"), false),
+            Need::Approval { have, needed, letters } => add("/letters", t.w("need_approval", t.n(*letters)), &t.w2("need_approval_why", have, needed), false),
+            Need::LettersFailed { letters } => add("/letters", t.w("need_failed", t.n(*letters)), t.x("need_failed_why"), true),
+            Need::NobodyEnrolled => add("/access", t.x("need_nobody").to_owned(), t.x("need_nobody_why"), false),
+        }
+    }
+    lines.sort_by_key(|line| !line.is_urgent);
+    lines
+}
+
+/// What was done so far, in figures that open their rows.
+fn done(overview: &Overview, t: &Texts) -> Vec<(String, String)> {
+    let artefacts = overview.evidence.artefacts.len() as u64;
+    let effective = overview.waves.iter().flat_map(|wave| &wave.actions).filter(|cut| cut.answer.as_deref() == Some("effective")).count() as u64;
+    let mut lines = vec![
+        ("/evidence".to_owned(), t.w("done_evidence", t.n(artefacts))),
+        ("/path".to_owned(), t.w2("done_path", t.n(overview.path.steps.len() as u64), t.n(overview.path.links.len() as u64))),
+        ("/contain".to_owned(), t.w2("done_contain", t.n(overview.containment.actions.len() as u64), t.n(effective))),
+    ];
+    if let Some(letters) = &overview.letters {
+        let told = ["accepted", "handed_over", "answered", "by_hand"].iter().filter_map(|state| letters.status.counts.get(*state)).sum::<u64>();
+        lines.push(("/letters".to_owned(), t.w2("done_letters", t.n(letters.status.people.len() as u64), t.n(told))));
+    }
+    lines
+}

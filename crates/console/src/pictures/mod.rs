@@ -1,0 +1,102 @@
+//! Pictures, drawn here as SVG: patterns beside colours, a title and a description in each, and no style but by class.
+
+pub mod lanes;
+pub mod swim;
+pub mod tide;
+
+use std::fmt::Write;
+
+use jiff::tz::TimeZone;
+use strandline_model::time::Instant;
+use strandline_response::Tiers;
+
+/// Text that is safe in markup, attributes included.
+pub fn escape(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => safe.push_str("&amp;"),
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            '"' => safe.push_str("&quot;"),
+            '\'' => safe.push_str("&#39;"),
+            c => safe.push(c),
+        }
+    }
+    safe
+}
+
+/// At most so many characters.
+pub fn shortened(text: &str, most: usize) -> String {
+    if text.chars().count() <= most { text.to_owned() } else { text.chars().take(most.saturating_sub(1)).chain(['…']).collect() }
+}
+
+/// Times in the organisation's zone.
+pub struct Zone(TimeZone);
+
+impl Zone {
+    /// Of this IANA name; UTC where there is none.
+    pub fn new(name: &str) -> Self {
+        Self(TimeZone::get(name).unwrap_or(TimeZone::UTC))
+    }
+
+    /// By a pattern of `strftime`.
+    pub fn show(&self, at: Instant, pattern: &str) -> String {
+        match jiff::Timestamp::from_microsecond(at.micros()) {
+            Ok(timestamp) => self.0.to_datetime(timestamp).strftime(pattern).to_string(),
+            Err(_) => at.to_string(),
+        }
+    }
+
+    /// `2026-11-24 03:12:44`.
+    pub fn full(&self, at: Instant) -> String {
+        self.show(at, "%Y-%m-%d %H:%M:%S")
+    }
+
+    /// `24 Nov 03:12`, for places where the year is known.
+    pub fn short(&self, at: Instant) -> String {
+        self.show(at, "%m-%d %H:%M")
+    }
+}
+
+/// The patterns of the tiers; `name` keeps those of two pictures on one page apart.
+pub fn patterns(name: &str) -> String {
+    format!(
+        "<defs><pattern id='{name}-hatch' width='6' height='6' patternUnits='userSpaceOnUse' patternTransform='rotate(45)'>\
+         <rect width='6' height='6' class='hatch-under'/><line x1='0' y1='0' x2='0' y2='6' class='hatch-line'/></pattern>\
+         <pattern id='{name}-dots' width='6' height='6' patternUnits='userSpaceOnUse'><rect width='6' height='6' class='dots-under'/>\
+         <circle cx='2' cy='2' r='1.1' class='dots-dot'/></pattern></defs>"
+    )
+}
+
+/// A bar of confirmed, likely and possible; `most` fills it.
+pub fn bar(name: &str, tiers: Tiers, most: u64) -> String {
+    const WIDTH: f64 = 240.0;
+    let mut svg = format!(
+        "<svg viewBox='0 0 240 16' preserveAspectRatio='none' class='bar' aria-hidden='true' focusable='false'>{}<rect width='240' height='16' class='bar-empty'/>",
+        patterns(name)
+    );
+    let mut x = 0.0;
+    for (count, fill) in [
+        (tiers.confirmed, "class='bar-confirmed'".to_owned()),
+        (tiers.likely, format!("fill='url(#{name}-hatch)'")),
+        (tiers.possible, format!("fill='url(#{name}-dots)'")),
+    ] {
+        let width = count as f64 / most.max(1) as f64 * WIDTH;
+        let _ = write!(svg, "<rect x='{x:.1}' width='{width:.1}' height='16' {fill}/>");
+        x += width;
+    }
+    svg.push_str("</svg>");
+    svg
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn evidence_cannot_write_markup() {
+        assert_eq!(escape("</text><script>'\"&"), "&lt;/text&gt;&lt;script&gt;&#39;&quot;&amp;");
+        assert_eq!(shortened("陳大文先生", 3), "陳大…");
+    }
+}

@@ -1,0 +1,180 @@
+//! Listening: who may be listened to, how long anybody is waited for, and the first one-time link.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::extract::ConnectInfo;
+use axum::{Extension, Router};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::service::TowerToHyperService;
+use strandline_response::ResponseError;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+use crate::console::{Console, Options};
+use crate::routes::router;
+use crate::visit::THREADS;
+
+/// Connections at the same time; others wait to be taken.
+const CONNECTIONS: usize = 256;
+/// Whoever sends the head of a request, or shakes hands, more slowly is not waited for.
+const HEAD_TIME_LIMIT: Duration = Duration::from_secs(10);
+/// No connection lives longer, whatever it does.
+const CONNECTION_LIMIT: Duration = Duration::from_secs(180);
+/// Bytes of the head of a request.
+const HEAD_BYTES_LIMIT: usize = 32 * 1024;
+
+/// Why nothing is served.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The address reaches beyond this machine.
+    #[error(
+        "{0} can be reached from other machines, and what a console shows must not cross a network in clear: listen on 127.0.0.1 or [::1] and reach it through `ssh -L`, or give --tls-cert, --tls-key and --host"
+    )]
+    NotLoopback(SocketAddr),
+    /// A certificate or its key cannot be read.
+    #[error("{} is no PEM file of a certificate, or of a key", path.display())]
+    Pem {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        #[source]
+        source: rustls::pki_types::pem::Error,
+    },
+    /// They do not fit.
+    #[error("the certificate and the key cannot be used together: give the key that the certificate was made for")]
+    Seal(#[source] rustls::Error),
+    /// The address cannot be had.
+    #[error("cannot listen on {at}: is another console running there? choose another with --listen 127.0.0.1:PORT")]
+    Listen {
+        /// The address.
+        at: SocketAddr,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// The runtime cannot be had.
+    #[error("the server cannot be started")]
+    Start(#[source] io::Error),
+    /// The case cannot be read.
+    #[error(transparent)]
+    Case(#[from] ResponseError),
+    /// The texts are damaged: our bug.
+    #[error("the texts of the pages are damaged")]
+    Texts(#[from] toml::de::Error),
+}
+
+/// What seals connections: TLS, without which no other machine is served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seal {
+    /// The chain of certificates, PEM.
+    pub certificate: PathBuf,
+    /// The key, PEM.
+    pub key: PathBuf,
+    /// What browsers call the console; the certificate is for it.
+    pub host: String,
+}
+
+impl Seal {
+    fn acceptor(&self) -> Result<TlsAcceptor, ServeError> {
+        let wrong = |path: &PathBuf| {
+            let path = path.clone();
+            move |source| ServeError::Pem { path, source }
+        };
+        let certificates: Vec<CertificateDer<'static>> =
+            CertificateDer::pem_file_iter(&self.certificate).and_then(Iterator::collect).map_err(wrong(&self.certificate))?;
+        let key = PrivateKeyDer::from_pem_file(&self.key).map_err(wrong(&self.key))?;
+        let builder = rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()));
+        let builder = builder.with_safe_default_protocol_versions().map_err(ServeError::Seal)?;
+        let config = builder.with_no_client_auth().with_single_cert(certificates, key).map_err(ServeError::Seal)?;
+        Ok(TlsAcceptor::from(Arc::new(config)))
+    }
+}
+
+/// A console that is open.
+#[derive(Clone, Debug)]
+pub struct Opened {
+    /// Where it listens.
+    pub at: SocketAddr,
+    /// The one-time link that lets the first person in.
+    pub link: String,
+}
+
+/// Serves a case until the process ends. `opened` hears where, and of the one-time link.
+///
+/// # Errors
+/// If the address is not of this machine alone and nothing seals it, it cannot be had, or there is no case.
+pub fn serve(options: Options, listen: SocketAddr, seal: Option<&Seal>, opened: &mut dyn FnMut(&Opened)) -> Result<(), ServeError> {
+    if !listen.ip().is_loopback() && seal.is_none() {
+        return Err(ServeError::NotLoopback(listen));
+    }
+    let acceptor = seal.map(Seal::acceptor).transpose()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).max_blocking_threads(THREADS).enable_all().build();
+    runtime.map_err(ServeError::Start)?.block_on(async {
+        let listener = TcpListener::bind(listen).await.map_err(|source| ServeError::Listen { at: listen, source })?;
+        let at = listener.local_addr().map_err(ServeError::Start)?;
+        let console = Arc::new(Console::new(options, origins(at, seal), seal.is_some(), at.port())?);
+        let who = console.who(&console.options.responder)?;
+        let secret = console.door().link(who, console.random(), Instant::now());
+        let origin = console.origins.first().cloned().unwrap_or_default();
+        opened(&Opened { at, link: format!("{origin}/in/{secret}") });
+        listen_to(&listener, acceptor, router(console)).await;
+        Ok(())
+    })
+}
+
+/// What a browser can call the console; the first is what links say.
+fn origins(at: SocketAddr, seal: Option<&Seal>) -> Vec<String> {
+    match seal {
+        // 443 goes without saying.
+        Some(seal) if at.port() == 443 => vec![format!("https://{}", seal.host), format!("https://{}:443", seal.host)],
+        Some(seal) => vec![format!("https://{}:{}", seal.host, at.port())],
+        None => vec![format!("http://{at}"), format!("http://localhost:{}", at.port())],
+    }
+}
+
+async fn listen_to(listener: &TcpListener, acceptor: Option<TlsAcceptor>, router: Router) {
+    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    loop {
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+        match listener.accept().await {
+            Ok((stream, from)) => {
+                let (router, acceptor) = (router.clone(), acceptor.clone());
+                tokio::spawn(async move {
+                    // An end before its time is the visitor's own business.
+                    let _ = tokio::time::timeout(CONNECTION_LIMIT, connection(stream, from, acceptor, router)).await;
+                    drop(place);
+                });
+            }
+            // Out of files: those that are open will end.
+            Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+        }
+    }
+}
+
+async fn connection(stream: TcpStream, from: SocketAddr, acceptor: Option<TlsAcceptor>, router: Router) {
+    match acceptor {
+        None => talk(stream, from, router).await,
+        Some(acceptor) => {
+            if let Ok(Ok(stream)) = tokio::time::timeout(HEAD_TIME_LIMIT, acceptor.accept(stream)).await {
+                talk(stream, from, router).await;
+            }
+        }
+    }
+}
+
+async fn talk(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, from: SocketAddr, router: Router) {
+    let service = TowerToHyperService::new(router.layer(Extension(ConnectInfo(from))));
+    let mut builder = Builder::new(TokioExecutor::new()).http1_only();
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIME_LIMIT).max_buf_size(HEAD_BYTES_LIMIT);
+    let _ = builder.serve_connection(TokioIo::new(stream), service).await;
+}

@@ -1,0 +1,168 @@
+//! One visit of somebody: who it is, in which language, what was asked and sent. From here on nothing knows of HTTP.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::body::{Body, to_bytes};
+use axum::extract::{ConnectInfo, RawPathParams, Request};
+use axum::http::{HeaderMap, Method, Response, StatusCode, header};
+use strandline_response::desk::Overview;
+
+use crate::console::Console;
+use crate::door::{Role, Session, bound_to};
+use crate::form::Fields;
+use crate::pages::refusal;
+use crate::reply::{Fault, Reply};
+use crate::texts::{Language, Texts};
+
+/// No form of ours is longer.
+const BODY_BYTES_LIMIT: usize = 64 * 1024;
+/// A form comes in one piece; who dribbles it is not waited for.
+const BODY_TIME_LIMIT: Duration = Duration::from_secs(10);
+/// Visits that are worked on at the same time; others wait.
+const AT_ONCE: usize = 8;
+
+/// Who may see a page.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Needs {
+    /// Nobody must be in.
+    Nothing,
+    /// Somebody must be in.
+    Session,
+}
+
+/// What answers a visit.
+pub type Page = fn(&Visit) -> Result<Reply, Fault>;
+
+/// One visit.
+pub struct Visit {
+    /// The console.
+    pub console: Arc<Console>,
+    /// Who is in.
+    pub session: Option<Session>,
+    /// The language.
+    pub language: Language,
+    /// Where a new session would be bound to.
+    pub bound: [u8; 32],
+    /// The path, for links back.
+    pub path: String,
+    /// What the query says.
+    pub query: Fields,
+    /// What the form says.
+    pub form: Fields,
+    params: Vec<(String, String)>,
+}
+
+impl Visit {
+    /// The texts of the visit's language.
+    pub fn t(&self) -> &Texts {
+        self.console.texts(self.language)
+    }
+
+    /// A part of the path.
+    pub fn param(&self, name: &str) -> &str {
+        self.params.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value)
+    }
+
+    /// The case at a glance.
+    pub fn overview(&self) -> Result<Arc<Overview>, Fault> {
+        Ok(self.console.overview()?)
+    }
+
+    /// Who is in.
+    pub fn session(&self) -> Result<&Session, Fault> {
+        self.session.as_ref().ok_or(Fault::Forbidden)
+    }
+
+    /// Whether whoever is in may do at least this.
+    pub fn may(&self, role: Role) -> bool {
+        self.session.as_ref().is_some_and(|session| session.who.role >= role)
+    }
+
+    /// Who is in, if they may do at least this.
+    pub fn needs(&self, role: Role) -> Result<&Session, Fault> {
+        if self.may(role) { self.session() } else { Err(Fault::Forbidden) }
+    }
+
+    /// Tells something on the next page.
+    pub fn tell(&self, notice: String) {
+        if let Some(session) = &self.session {
+            self.console.door().change(session.number, |session| session.notice = Some(notice));
+        }
+    }
+}
+
+/// The name of our cookie: the port keeps consoles on one host apart.
+pub fn cookie_name(console: &Console) -> String {
+    if console.is_sealed { "__Host-strandline".to_owned() } else { format!("strandline-{}", console.port) }
+}
+
+/// The value of a cookie.
+fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    let all = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(';'));
+    all.filter_map(|pair| pair.trim().split_once('=')).find(|(known, _)| *known == name).map(|(_, value)| value)
+}
+
+/// Answers a request by a page.
+pub async fn answer(console: Arc<Console>, params: RawPathParams, request: Request, needs: Needs, page: Page) -> Response<Body> {
+    let (parts, body) = request.into_parts();
+    let address = parts.extensions.get::<ConnectInfo<SocketAddr>>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |info| info.0.ip());
+    let agent = parts.headers.get(header::USER_AGENT).map(|value| value.as_bytes().to_vec()).unwrap_or_default();
+    let bound = bound_to(address, &agent);
+    let secret = cookie(&parts.headers, &cookie_name(&console)).map(str::to_owned);
+    let session = secret.and_then(|secret| console.door().session(&secret, &bound, Instant::now()));
+    let accepted = parts.headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let chosen = cookie(&parts.headers, "strandline-language").and_then(Language::of_tag);
+    let form = if parts.method == Method::POST {
+        match form(body).await {
+            Ok(form) => form,
+            Err(status) => return plain(status),
+        }
+    } else {
+        Fields::default()
+    };
+    let visit = Visit {
+        session,
+        language: chosen.unwrap_or_else(|| Language::accepted(accepted)),
+        bound,
+        path: parts.uri.path().to_owned(),
+        query: Fields::parse(parts.uri.query().unwrap_or_default().as_bytes()),
+        form,
+        params: params.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+        console,
+    };
+    let is_form = parts.method == Method::POST;
+    let worked = tokio::task::spawn_blocking(move || heard(&visit, needs, is_form, page)).await;
+    worked.unwrap_or_else(|_| plain(StatusCode::INTERNAL_SERVER_ERROR))
+}
+
+/// How many blocking threads a runtime needs for this.
+pub const THREADS: usize = AT_ONCE;
+
+fn heard(visit: &Visit, needs: Needs, is_form: bool, page: Page) -> Response<Body> {
+    if needs == Needs::Session {
+        let Some(session) = &visit.session else { return Reply::Goto("/in".to_owned()).into_response() };
+        // A form of another session, or of nobody's, is not heard.
+        if is_form && !visit.form.text("csrf").is_some_and(|csrf| session.is_of(csrf)) {
+            return refusal(visit, Fault::Forbidden).into_response();
+        }
+    }
+    page(visit).unwrap_or_else(|fault| refusal(visit, fault)).into_response()
+}
+
+async fn form(body: Body) -> Result<Fields, StatusCode> {
+    match tokio::time::timeout(BODY_TIME_LIMIT, to_bytes(body, BODY_BYTES_LIMIT)).await {
+        Ok(Ok(bytes)) => Ok(Fields::parse(&bytes)),
+        Ok(Err(_)) => Err(StatusCode::PAYLOAD_TOO_LARGE),
+        Err(_) => Err(StatusCode::REQUEST_TIMEOUT),
+    }
+}
+
+/// A refusal without a page; what is still sent is not read.
+fn plain(status: StatusCode) -> Response<Body> {
+    let mut response = Response::new(Body::from(format!("{status}\n")));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONNECTION, axum::http::HeaderValue::from_static("close"));
+    response
+}

@@ -1,0 +1,253 @@
+//! A case to serve, and a browser of a few lines that sends exactly what a test wants to send.
+
+#![allow(dead_code, reason = "each test file uses its part")]
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock, mpsc};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use ssh_key::private::Ed25519Keypair;
+use ssh_key::{HashAlg, LineEnding, PrivateKey};
+use strandline_console::{Options, serve};
+use strandline_drill::{Plan, Scenario, generate};
+use strandline_model::time::Instant;
+use strandline_response::desk::Quiet;
+use strandline_response::notice::LawBook;
+use strandline_response::{Names, PublicKey, Role, Settings, Signer, Told, enrol_responder, respond};
+
+/// A name that would be markup, a picture with a script, and text that turns around.
+pub const HOSTILE_NAME: &str = "<svg onload=alert(1)>\u{202e}gnp {{7*7}} </td><script>alert(2)</script>";
+
+pub fn now() -> Instant {
+    Instant(i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros()).unwrap())
+}
+
+/// Enough for a test, and different each time.
+pub fn random() -> [u8; 32] {
+    static COUNT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(1);
+    let count = COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    let mut bytes = [0; 32];
+    bytes[..8].copy_from_slice(&count.to_le_bytes());
+    bytes[8..16].copy_from_slice(&now().micros().to_le_bytes());
+    bytes
+}
+
+fn settings(case: &Path, responder: &str) -> Settings<'static> {
+    Settings {
+        case: case.to_owned(),
+        responder: responder.to_owned(),
+        now: &now,
+        random: &random,
+        reader: None,
+        memory_limit_bytes: 512 << 20,
+        threads: 2,
+        rules: Vec::new(),
+        told: Told::default(),
+        signer: None,
+    }
+}
+
+/// A made-up department that was robbed, and somebody in its register whose name is hostile. Made once; each test copies it.
+fn original() -> &'static Path {
+    static MADE: OnceLock<tempfile::TempDir> = OnceLock::new();
+    let folder = MADE.get_or_init(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let plan = Plan { people: 200, days: 3, seed: 5, scenario: Scenario::Pivot, gap: true, target_bytes: None };
+        let department = generate(&plan, folder.path(), &mut |_| {}).unwrap();
+        let register = std::fs::read_to_string(&department.register).unwrap();
+        let mut lines: Vec<String> = register.lines().map(str::to_owned).collect();
+        let fields: Vec<&str> = lines[1].splitn(3, ',').collect();
+        lines[1] = format!("{},\"{HOSTILE_NAME}\",{}", fields[0], fields[2]);
+        std::fs::write(&department.register, lines.join("\n")).unwrap();
+        let case = folder.path().join("case");
+        let estate = std::fs::read_to_string(&department.estate).unwrap();
+        let estate = (estate.as_str(), department.estate.to_str().unwrap());
+        respond(&settings(&case, "A. Chan"), estate, &department.evidence, &department.pins, Names::Masked, &mut Quiet).unwrap();
+        folder
+    });
+    folder.path()
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let target = to.join(path.file_name().unwrap());
+        if path.is_dir() {
+            copy(&path, &target);
+        } else {
+            std::fs::copy(&path, &target).unwrap();
+        }
+    }
+}
+
+/// A console on a case of its own.
+pub struct Served {
+    pub at: SocketAddr,
+    pub link: String,
+    pub case: PathBuf,
+    _folder: tempfile::TempDir,
+}
+
+/// Serves a copy of the case. `prepare` changes it before.
+pub fn served(responder: &str, prepare: impl FnOnce(&Path)) -> Served {
+    let folder = tempfile::tempdir().unwrap();
+    let case = folder.path().join("case");
+    copy(&original().join("case"), &case);
+    prepare(&case);
+    let options = Options {
+        case: case.clone(),
+        responder: responder.to_owned(),
+        now,
+        random,
+        reader: None,
+        memory_limit_bytes: 512 << 20,
+        threads: 2,
+        law: LawBook::built_in().unwrap(),
+    };
+    let (tell, told) = mpsc::channel();
+    std::thread::spawn(move || {
+        let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+        serve(options, listen, None, &mut |opened| tell.send(opened.clone()).unwrap()).unwrap();
+    });
+    let opened = told.recv_timeout(Duration::from_secs(30)).unwrap();
+    let link = opened.link.split_once("/in/").map(|(_, secret)| format!("/in/{secret}")).unwrap();
+    Served { at: opened.at, link, case, _folder: folder }
+}
+
+/// What came back.
+pub struct Answer {
+    pub status: u16,
+    pub head: String,
+    pub body: String,
+}
+
+impl Answer {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.head.lines().filter_map(|line| line.split_once(": ")).find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    }
+}
+
+/// Sends bytes as they are, and reads until the other side ends.
+pub fn raw(at: SocketAddr, request: &[u8]) -> Answer {
+    let mut stream = TcpStream::connect(at).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    // It may end before all is sent: then what it said is what counts.
+    let _ = stream.write_all(request);
+    let mut bytes = Vec::new();
+    let _ = stream.read_to_end(&mut bytes);
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
+    Answer { status, head: head.to_owned(), body: body.to_owned() }
+}
+
+/// Somebody with a browser.
+pub struct Visitor<'s> {
+    pub served: &'s Served,
+    pub cookie: String,
+    pub language: &'static str,
+    pub agent: &'static str,
+}
+
+impl<'s> Visitor<'s> {
+    /// Somebody who is not in yet.
+    pub fn outside(served: &'s Served) -> Self {
+        Self { served, cookie: String::new(), language: "en", agent: "test" }
+    }
+
+    /// Somebody who came in by the first link.
+    pub fn inside(served: &'s Served) -> Self {
+        let mut visitor = Self::outside(served);
+        let entered = visitor.post(&served.link, &[]);
+        assert_eq!(entered.status, 303, "{}", entered.body);
+        visitor.take_cookie(&entered);
+        visitor
+    }
+
+    pub fn take_cookie(&mut self, answer: &Answer) {
+        self.cookie = answer.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
+    }
+
+    fn head(&self, method: &str, path: &str) -> String {
+        let Self { served, cookie, language, agent } = self;
+        format!(
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\nUser-Agent: {agent}\r\nAccept-Language: {language}\r\nCookie: {cookie}\r\nConnection: close\r\n",
+            served.at
+        )
+    }
+
+    pub fn get(&self, path: &str) -> Answer {
+        raw(self.served.at, format!("{}\r\n", self.head("GET", path)).as_bytes())
+    }
+
+    /// Sends a form as a page of the console would.
+    pub fn post(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
+        self.post_from(path, fields, &format!("Origin: http://{}\r\n", self.served.at))
+    }
+
+    /// Sends a form with other headers.
+    pub fn post_from(&self, path: &str, fields: &[(&str, &str)], headers: &str) -> Answer {
+        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        let head = self.head("POST", path);
+        let request = format!("{head}{headers}Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+        raw(self.served.at, request.as_bytes())
+    }
+
+    /// What forms of this session carry.
+    pub fn csrf(&self) -> String {
+        let page = self.get("/access").body;
+        page.split("name=\"csrf\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned()
+    }
+
+    /// Sends a form with the session's own token.
+    pub fn act(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
+        let csrf = self.csrf();
+        let fields: Vec<(&str, &str)> = fields.iter().copied().chain([("csrf", csrf.as_str())]).collect();
+        self.post(path, &fields)
+    }
+
+    /// The first link on a page that begins so.
+    pub fn first(&self, page: &str, begins: &str) -> String {
+        let body = self.get(page).body;
+        let found = body.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next()).find(|href| href.starts_with(begins) && href.len() > begins.len());
+        found.unwrap_or_else(|| panic!("{page} has no link to {begins}…")).to_owned()
+    }
+}
+
+/// Entries of the ledger, as they stand on the disk.
+pub fn entries(served: &Served) -> u64 {
+    let checkpoint = std::fs::read_to_string(served.case.join("ledger/checkpoint")).unwrap();
+    checkpoint.lines().nth(1).unwrap().parse().unwrap()
+}
+
+/// The key of somebody, by a number.
+pub fn key(seed: u8) -> PrivateKey {
+    PrivateKey::from(Ed25519Keypair::from_seed(&[seed; 32]))
+}
+
+/// Signs a text as `ssh-keygen -Y sign` does.
+pub fn sign(seed: u8, namespace: &str, text: &str) -> String {
+    key(seed).sign(namespace, HashAlg::Sha512, text.as_bytes()).unwrap().to_pem(LineEnding::LF).unwrap()
+}
+
+/// Enrols the first responder of a case, an approver.
+pub fn enrol(case: &Path, name: &str, seed: u8) {
+    let signer = Signer(Arc::new(move |text: &[u8], namespace: &str| Ok(sign(seed, namespace, std::str::from_utf8(text).unwrap()))));
+    let public = PublicKey::of_openssh(&key(seed).public_key().to_openssh().unwrap()).unwrap();
+    let settings = Settings { signer: Some(signer), ..settings(case, name) };
+    enrol_responder(&settings, name, &public, Role::Approver).unwrap();
+}
+
+/// Runs `check` again and again until it holds.
+pub fn wait_for(what: &str, check: impl Fn() -> bool) {
+    for _ in 0..600 {
+        if check() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    panic!("{what} did not come");
+}

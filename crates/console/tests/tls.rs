@@ -1,0 +1,65 @@
+//! TLS: what another machine is served is sealed, and its cookie asks for that.
+
+#![allow(clippy::unwrap_used)] // helpers of tests are tests too
+
+mod support;
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+use strandline_console::{Options, Seal, serve};
+use strandline_response::notice::LawBook;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
+use tokio_rustls::rustls::{self, ClientConfig, ClientConnection, RootCertStore};
+
+fn ask(at: SocketAddr, trusted: &CertificateDer<'static>, request: &str) -> String {
+    let mut roots = RootCertStore::empty();
+    roots.add(trusted.clone()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let config = config.with_root_certificates(roots).with_no_client_auth();
+    let mut client = ClientConnection::new(Arc::new(config), ServerName::try_from("console.example").unwrap()).unwrap();
+    let mut stream = TcpStream::connect(at).unwrap();
+    let mut sealed = rustls::Stream::new(&mut client, &mut stream);
+    sealed.write_all(request.as_bytes()).unwrap();
+    let mut answer = Vec::new();
+    let _ = sealed.read_to_end(&mut answer);
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+#[test]
+fn other_machines_are_served_under_tls_alone() {
+    let served = support::served("A. Chan", |_| {});
+    let folder = tempfile::tempdir().unwrap();
+    let made = rcgen::generate_simple_self_signed(vec!["console.example".to_owned()]).unwrap();
+    let seal = Seal { certificate: folder.path().join("c.pem"), key: folder.path().join("k.pem"), host: "console.example".to_owned() };
+    std::fs::write(&seal.certificate, made.cert.pem()).unwrap();
+    std::fs::write(&seal.key, made.signing_key.serialize_pem()).unwrap();
+    let options = Options {
+        case: served.case.clone(),
+        responder: "A. Chan".to_owned(),
+        now: support::now,
+        random: support::random,
+        reader: None,
+        memory_limit_bytes: 512 << 20,
+        threads: 2,
+        law: LawBook::built_in().unwrap(),
+    };
+    let swapped = Seal { certificate: seal.key.clone(), key: seal.certificate.clone(), ..seal.clone() };
+    assert!(serve(options.clone(), SocketAddr::from(([0, 0, 0, 0], 0)), Some(&swapped), &mut |_| panic!("it listens")).is_err());
+    let (tell, told) = mpsc::channel();
+    std::thread::spawn(move || serve(options, SocketAddr::from(([127, 0, 0, 1], 0)), Some(&seal), &mut |opened| tell.send(opened.clone()).unwrap()));
+    let opened = told.recv_timeout(Duration::from_secs(30)).unwrap();
+    let path = opened.link.strip_prefix(&format!("https://console.example:{}", opened.at.port())).unwrap().to_owned();
+    let host = format!("Host: console.example:{}\r\n", opened.at.port());
+    let origin = format!("Origin: https://console.example:{}\r\nContent-Length: 0\r\n", opened.at.port());
+    let entered = ask(opened.at, made.cert.der(), &format!("POST {path} HTTP/1.1\r\n{host}{origin}Connection: close\r\n\r\n"));
+    assert!(entered.starts_with("HTTP/1.1 303"), "{entered}");
+    assert!(entered.contains("__Host-strandline=") && entered.contains("; Secure") && entered.contains("strict-transport-security"), "{entered}");
+    // The loopback's own name is none of a console that other machines are served by; nor is speech in clear.
+    let wrong = ask(opened.at, made.cert.der(), &format!("GET / HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nConnection: close\r\n\r\n", opened.at.port()));
+    assert!(wrong.starts_with("HTTP/1.1 421"), "{wrong}");
+    assert_eq!(support::raw(opened.at, format!("GET / HTTP/1.1\r\n{host}\r\n").as_bytes()).status, 0);
+}

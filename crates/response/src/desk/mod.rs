@@ -1,0 +1,32 @@
+//! What a person does with a case, and what a case shows a person, once: typed acts and views. The terminal and the console are two
+//! faces of it, and decide nothing themselves.
+
+mod act;
+mod cited;
+mod clocks;
+mod entries;
+mod evidence;
+mod letters;
+mod mark;
+mod overview;
+mod path;
+mod people;
+mod quiet;
+mod signing;
+mod time;
+mod words;
+
+pub use act::{Act, Acted, DeskError, perform, renew};
+pub use cited::{Cited, CitedBy, NotCited, cited};
+pub use clocks::{Clocks, clocks};
+pub use entries::{EntryView, LedgerView, check, checkpoint, entries};
+pub use evidence::EvidenceView;
+pub use letters::{LetterText, LintLine, lint, masked_letter, whole_letter};
+pub use mark::{Mark, mark};
+pub use overview::{CategoryCount, LettersOverview, Need, Overview, overview};
+pub use path::{LinkView, PathView};
+pub use people::{PeopleFilter, PersonRow, mask_name, names_of};
+pub use quiet::Quiet;
+pub use signing::{Performed, SignIn, Signed, sign_in_text, who_signs_in};
+pub use time::{End, TimeError, instant, moment};
+pub use words::{DutyForm, ReaddressForm, WordError, given_reason};

@@ -148,6 +148,11 @@ impl Count {
         Ok(skip.zip(take))
     }
 
+    /// Whether it counts as many as another, where a parameter may be anything.
+    fn may_be(&self, other: &Self) -> bool {
+        self == other || matches!(self, Self::Given(_))
+    }
+
     fn value(&self) -> Expr {
         match self {
             Self::Is(rows) => lit(i64::try_from(*rows).unwrap_or(i64::MAX / 2)),
@@ -172,8 +177,22 @@ impl Firsts {
     fn of_value(plan: &LogicalPlan) -> Result<Option<Self>> {
         let is_plain = !plan.exists(|node| Ok(matches!(node, LogicalPlan::Aggregate(_) | LogicalPlan::Distinct(_) | LogicalPlan::Union(_))))?;
         match Self::read(plan, Some(1))? {
-            Some(firsts) if is_plain && firsts.takes_the_first() && firsts.outputs.len() == 1 => Ok(Some(firsts)),
-            _ => Ok(None),
+            Some(firsts) if !is_plain || firsts.outputs.len() != 1 || firsts.skip != Count::Is(0) => Ok(None),
+            Some(firsts) => firsts.one_if_any(),
+            None => Ok(None),
+        }
+    }
+
+    /// Of a value: the first row. Where a parameter says how many, more would have been an error, and none is possible.
+    fn one_if_any(self) -> Result<Option<Self>> {
+        match &self.take {
+            Count::Is(1) => Ok(Some(self)),
+            Count::Is(_) => Ok(None),
+            Count::Given(parameter) => {
+                let any = parameter.clone().gt(lit(0_i64));
+                let base = LogicalPlan::Filter(Filter::try_new(any, Arc::new(self.base.clone()))?);
+                Ok(Some(Self { base, take: Count::Is(1), ..self }))
+            }
         }
     }
 
@@ -190,7 +209,7 @@ impl Firsts {
                     &alias.input
                 }
                 LogicalPlan::Limit(inner) => match Count::of(inner)? {
-                    Some((skip, own)) if order.is_none() && limit.as_ref().is_none_or(|(_, outer)| *outer == own) => {
+                    Some((skip, own)) if order.is_none() && limit.as_ref().is_none_or(|(_, outer)| own.may_be(outer)) => {
                         limit = Some((skip, own));
                         &inner.input
                     }

@@ -501,6 +501,9 @@ fn the_first_rows_of_each_may_be_counted_by_a_parameter() {
     let all = "displayed diagnosis,id: 1 2 3; inferred patient_id: 1 2 3";
     check_call(sql, &["9"], None, all);
     check_call(sql, &["0"], None, "");
+    let value = "SELECT p.id, (SELECT a.diagnosis FROM admission a WHERE a.patient_id = p.id ORDER BY a.id DESC LIMIT $1) FROM patient p WHERE p.id < 4";
+    check_call(value, &["1"], None, "displayed diagnosis,id: 1 2 3");
+    check_call(value, &["0"], None, "displayed id: 1 2 3");
 }
 
 #[test]

@@ -101,6 +101,10 @@ impl Case {
             .prepare("SELECT ledger_size, digest, id, data_subject, kind, body, collected_at FROM pending_message ORDER BY rowid")?
             .query_map([], |row| Ok((index(row.get(0)?), row.get(1)?, read_message(row, 2)?)))?
             .collect::<Result<_, _>>()?;
+        // A case at rest is not written to, so that one on a full disk can be opened.
+        if pending.is_empty() {
+            return Ok(());
+        }
         for (size_before, digest, message) in &pending {
             let name = format!("{DIGEST}{}", message.id);
             if let Some(entry) = crate::decision::find_digest(self.ledger(), *size_before, &name, digest)? {

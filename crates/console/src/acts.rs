@@ -8,8 +8,8 @@ use strandline_model::detection::Verdict;
 use strandline_model::letter_word::LetterWord;
 use strandline_model::personal::Personal;
 use strandline_model::time::Instant as Moment;
-use strandline_response::desk::{Act, Acted, DutyForm, Performed, Signed, WordError, given_reason, moment, perform};
-use strandline_response::{LookedUpBy, Response};
+use strandline_response::desk::{Act, Acted, DeskError, DutyForm, Performed, Signed, WordError, given_reason, moment, perform};
+use strandline_response::{LookedUpBy, Response, ResponseError};
 
 use crate::door::{Role, Waiting};
 use crate::job::Work;
@@ -114,11 +114,9 @@ pub fn approve(visit: &Visit) -> Result<Reply, Fault> {
     let overview = visit.overview()?;
     let letters = overview.letters.as_ref().ok_or(Fault::NotFound)?;
     // What somebody looked at is what they approve: letters that were changed since are others.
-    if visit.form.text("plan") != Some(letters.status.approval.plan_sha256.as_str()) {
-        return Err(Fault::Unusable(visit.t().x("letters_changed").to_owned()));
-    }
+    let looked_at = Some(visit.form.text("plan").unwrap_or_default().to_owned());
     let why = visit.form.filled("why").map(str::to_owned);
-    try_act(visit, Asked { act: Act::ApproveLetters { round: letters.round, why, second_from: None }, back: "/letters".to_owned(), shows: None })
+    try_act(visit, Asked { act: Act::ApproveLetters { round: letters.round, why, second_from: None, looked_at }, back: "/letters".to_owned(), shows: None })
 }
 
 /// Approves a stored plan of cuts.
@@ -214,7 +212,7 @@ pub fn signed(visit: &Visit) -> Result<Reply, Fault> {
     let at = pending.at;
     let clock = move || at;
     let settings = visit.console.settings(&session.who.name, &clock);
-    match perform(&settings, &pending.act, &visit.console.options.law, Some(&given))? {
+    match perform(&settings, &pending.act, &visit.console.options.law, Some(&given)).map_err(|error| refused(visit, error))? {
         Performed::Done(acted) => {
             visit.console.door().change(session.number, |session| session.pending.retain(|kept| kept.number != pending.number));
             let asked = Asked { act: pending.act, back: pending.back, shows: pending.shows };
@@ -244,7 +242,7 @@ fn try_act(visit: &Visit, asked: Asked) -> Result<Reply, Fault> {
     let at: Moment = visit.console.now();
     let clock = move || at;
     let settings = visit.console.settings(&session.who.name, &clock);
-    match perform(&settings, &asked.act, &visit.console.options.law, None)? {
+    match perform(&settings, &asked.act, &visit.console.options.law, None).map_err(|error| refused(visit, error))? {
         Performed::Done(acted) => Ok(done(visit, &acted, asked)),
         Performed::ToSign(text) => {
             let Asked { act, back, shows } = asked;
@@ -267,6 +265,14 @@ fn done(visit: &Visit, acted: &Acted, asked: Asked) -> Reply {
 
 fn reason(visit: &Visit, field: &str) -> Result<Personal<String>, Fault> {
     given_reason(visit.form.text(field).unwrap_or_default()).map_err(|error| unusable(visit, &error))
+}
+
+/// Why an act was not done, in the language of the page where it is ours to say.
+fn refused(visit: &Visit, error: DeskError) -> Fault {
+    match error {
+        DeskError::Response(ResponseError::OtherLetters) => Fault::Unusable(visit.t().x("letters_changed").to_owned()),
+        other => other.into(),
+    }
 }
 
 /// What is missing of a word, in the language of the page.

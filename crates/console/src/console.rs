@@ -4,9 +4,9 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use strandline_model::time::Instant;
-use strandline_response::desk::{self, LintLine, Mark, Overview, lint, mark, overview, renew};
+use strandline_response::desk::{self, Clocks, LintLine, Mark, Overview, clocks, lint, mark, overview, renew};
 use strandline_response::notice::LawBook;
-use strandline_response::{Responders, ResponseError, Settings, Told, VerifyReport, responders};
+use strandline_response::{DutyError, Responders, ResponseError, Settings, Told, VerifyReport, responders};
 
 use crate::door::{Door, Role, Who};
 use crate::job::{Job, Work};
@@ -33,6 +33,9 @@ pub struct Options {
     pub law: LawBook,
 }
 
+/// Clocks tell minutes, so that these seconds are not seen.
+const CLOCKS_GOOD_FOR: std::time::Duration = std::time::Duration::from_secs(5);
+
 /// What was worked out on request, and for which state of the case.
 type Kept<T> = Mutex<Option<(Mark, Arc<T>)>>;
 
@@ -50,6 +53,7 @@ pub struct Console {
     chinese: Texts,
     door: Mutex<Door>,
     overview: Kept<Overview>,
+    clocks: Mutex<Option<(Mark, std::time::Instant, Arc<Clocks>)>>,
     lint: Kept<Vec<LintLine>>,
     checked: Kept<VerifyReport>,
     job: Mutex<Option<Job>>,
@@ -70,6 +74,7 @@ impl Console {
             port,
             door: Mutex::default(),
             overview: Mutex::default(),
+            clocks: Mutex::default(),
             lint: Mutex::default(),
             checked: Mutex::default(),
             job: Mutex::default(),
@@ -145,6 +150,22 @@ impl Console {
         // A run can take an old table away while it is read; what it committed then is whole.
         let read = Arc::new(overview(&settings).or_else(|_| overview(&settings))?);
         *kept = Some((now, Arc::clone(&read)));
+        Ok(read)
+    }
+
+    /// The clocks, at most some seconds old: they tell minutes.
+    pub fn clocks(&self, overview: &Overview) -> Result<Arc<Clocks>, DutyError> {
+        let mut kept = self.clocks.lock().unwrap_or_else(PoisonError::into_inner);
+        let (now, at) = (mark(&self.options.case), std::time::Instant::now());
+        if let Some((as_of, read_at, known)) = kept.as_ref()
+            && *as_of == now
+            && at.duration_since(*read_at) < CLOCKS_GOOD_FOR
+        {
+            return Ok(Arc::clone(known));
+        }
+        let settings = self.settings("", &self.options.now);
+        let read = Arc::new(clocks(&settings, &self.options.law, self.now(), overview)?);
+        *kept = Some((now, at, Arc::clone(&read)));
         Ok(read)
     }
 

@@ -324,12 +324,18 @@ fn an_enrolled_key_signs_in_and_a_stranger_only_looks() {
 fn letters_are_approved_as_they_were_looked_at() {
     let served = served("A. Chan", |_| {});
     let visitor = Visitor::inside(&served);
-    assert_eq!(visitor.act("/act/approve", &[("plan", &"0".repeat(64))]).status, 422, "other letters were approved");
+    let (before, other) = (entries(&served), visitor.act("/act/approve", &[("plan", &"0".repeat(64))]));
+    assert!(other.status == 422 && other.body.contains("changed since you looked"), "{}", other.body);
+    assert_eq!(entries(&served), before, "other letters were approved");
     let page = visitor.get("/letters").body;
     let plan = page.split("name=\"plan\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
     let answer = visitor.act("/act/approve", &[("plan", &plan)]);
-    // The drill's letters lack a day of the next one: the lint keeps them, and says so here as on the terminal.
-    assert!(answer.status == 303 || (answer.status == 422 && answer.body.contains("findings in the letters")), "{}", answer.body);
+    assert_eq!(answer.status, 303, "{}", answer.body);
+    assert!(visitor.get("/letters").body.contains("1 of 2 approvals"));
+    let after = entries(&served);
+    assert!(after > before);
+    assert_eq!(visitor.act("/act/approve", &[("plan", &plan)]).status, 422, "one person approved twice");
+    assert_eq!(entries(&served), after);
     visitor.act("/act/work", &[("work", "lint")]);
     wait_for("the lint", || visitor.get("/work").body.contains("It is done."));
     assert!(!visitor.get("/letters").body.contains("Nobody has had the letters read"));

@@ -160,6 +160,9 @@ pub enum ResponseError {
         /// Approvals of what was changed since.
         outdated: usize,
     },
+    /// Other letters than those that somebody looked at.
+    #[error("the letters were changed since they were looked at: look again, then approve")]
+    OtherLetters,
     /// There is no letter that can go.
     #[error("there is no letter to send: see `strandline notify CASE status`")]
     NothingToSend,

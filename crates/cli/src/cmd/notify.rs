@@ -232,7 +232,7 @@ impl Notify {
             }
             Action::Preview { key, round } => preview(common, &response, key.as_deref(), round),
             Action::Approve { why, round } => {
-                response.act(&Act::ApproveLetters { round: round.round, why, second_from: round.second_from }, &LawBook::default())?;
+                response.act(&Act::ApproveLetters { round: round.round, why, second_from: round.second_from, looked_at: None }, &LawBook::default())?;
                 let approval = response.approval_state(&response.letter_plan(round.round)?, round.second_from)?;
                 drop(response);
                 drop(screen);

@@ -13,9 +13,11 @@ pub mod person;
 pub mod tide;
 pub mod timeline;
 
+use std::sync::Arc;
+
 use askama::Template;
 use axum::http::StatusCode;
-use strandline_response::desk::{Clocks, Need, Overview, clocks as read_clocks};
+use strandline_response::desk::{Clocks, Need, Overview};
 use strandline_response::notice::State;
 
 use crate::door::Role;
@@ -99,11 +101,10 @@ impl Frame<'_> {
 }
 
 /// The frame of a page of the case, with its clocks.
-pub fn frame<'v>(visit: &'v Visit, overview: &Overview, here: &'static str, title: &str) -> Result<(Frame<'v>, Clocks), Fault> {
+pub fn frame<'v>(visit: &'v Visit, overview: &Overview, here: &'static str, title: &str) -> Result<(Frame<'v>, Arc<Clocks>), Fault> {
     let session = visit.session()?;
     let t = visit.t();
-    let settings = visit.console.settings(&session.who.name, &visit.console.options.now);
-    let clocks = read_clocks(&settings, &visit.console.options.law, visit.console.now(), overview)?;
+    let clocks = visit.console.clocks(overview)?;
     let organisation =
         overview.organisation.get(t.language.tag()).or_else(|| overview.organisation.get("en")).or_else(|| overview.organisation.values().next());
     let next = clocks.next();

@@ -39,6 +39,8 @@ pub enum Act {
         why: Option<String>,
         /// From this many letters on two people approve; it can only tighten what the estate says.
         second_from: Option<u64>,
+        /// The hash of what was looked at: other letters are not approved. `None`: as they are now.
+        looked_at: Option<String>,
     },
     /// Releases exactly a stored plan of cuts.
     ApproveCut {
@@ -99,7 +101,12 @@ impl Response<'_> {
             }
             Act::Duty(word) => drop(self.decide_duty(word, law)?),
             Act::Letters(words) => letters = Some(self.decide_letters(&words)?),
-            Act::ApproveLetters { round, why, second_from } => drop(self.approve_letters(round, why, second_from)?),
+            Act::ApproveLetters { round, why, second_from, looked_at } => {
+                if looked_at.is_some_and(|looked_at| self.letter_plan(round).is_ok_and(|plan| plan.sha256 != looked_at)) {
+                    return Err(ResponseError::OtherLetters.into());
+                }
+                self.approve_letters(round, why, second_from)?;
+            }
             Act::ApproveCut { plan, why } => drop(self.approve_cut(plan, why)?),
             Act::LookUp { data_subject, by, why } => self.note_look_up(&data_subject, by, why.as_ref())?,
         }

@@ -79,10 +79,11 @@ fn only_replay_and_sql_know_the_query_engine() {
 }
 
 #[test]
-fn only_the_console_listens() {
+fn only_console_and_support_page_listen() {
     for (name, used) in &dependencies() {
         for server in ["axum", "hyper-util", "tower", "actix-web", "tiny_http", "warp"] {
-            assert!(name == "console" || !used.contains(server), "{name} depends on {server}: only the console listens");
+            let listens = ["console", "support"].contains(&name.as_str());
+            assert!(listens || !used.contains(server), "{name} depends on {server}: only the console and the support page listen");
         }
     }
 }

@@ -174,7 +174,7 @@ impl Response<'_> {
     /// # Errors
     /// If the case cannot be written.
     pub fn note_desk_look_up(&mut self, data_subject: &str) -> Result<(), ResponseError> {
-        self.note_look_up(data_subject, LookedUpBy::Message)
+        self.note_look_up(data_subject, LookedUpBy::Message, None)
     }
 
     /// Decides who sees to a message.

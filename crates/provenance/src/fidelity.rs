@@ -881,7 +881,11 @@ pub(crate) fn is_read_alike(text: &str, kind: &DataType) -> bool {
             digits(whole, 1, 15) && digits(fraction, 1, 15)
         }
         DataType::Boolean => matches!(text, "t" | "f" | "true" | "false" | "1" | "0"),
-        DataType::Date32 => is_date(text),
+        // The first moment of a day is the day: PostgreSQL leaves the time out, MySQL compares moments.
+        DataType::Date32 => match text.split_once([' ', 'T']) {
+            Some((date, time)) => is_date(date) && is_time(time) && time.bytes().all(|byte| matches!(byte, b'0' | b':' | b'.')),
+            None => is_date(text),
+        },
         DataType::Timestamp(_, zone) => match text.split_once([' ', 'T']) {
             Some((date, time)) => {
                 let at = time.find(['+', '-', 'Z']).unwrap_or(time.len());

@@ -553,6 +553,13 @@ fn times_written_as_texts_are_compared() {
 }
 
 #[test]
+fn the_first_moment_of_a_day_is_the_day() {
+    let sql = "SELECT id FROM patient WHERE born = '1970-01-03 00:00:00.000'";
+    check(sql, 1, "displayed id: 2; inferred born: 2");
+    hospital::check_mysql(sql, 1, "displayed id: 2; inferred born: 2");
+}
+
+#[test]
 fn arrays_of_values() {
     check("SELECT id FROM patient WHERE id = ANY ('{1,3}'::int[])", 2, "displayed id: 1 3");
     check("SELECT id FROM patient WHERE id <> ALL ('{1,2,3,4,5,6}')", 2, "displayed id: 7 8");

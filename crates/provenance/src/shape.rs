@@ -306,6 +306,17 @@ pub(crate) fn name_items(body: &mut SetExpr) {
     }
 }
 
+/// Another name for an item that is written twice, which nobody can call by its name.
+pub(crate) fn tell_apart(select: &mut Select) {
+    let mut known = BTreeSet::new();
+    for (at, item) in select.projection.iter_mut().enumerate() {
+        let SelectItem::UnnamedExpr(value) = item else { continue };
+        if !known.insert(value.to_string()) {
+            *item = SelectItem::ExprWithAlias { expr: value.clone(), alias: Ident::new(format!("__again_{at}")) };
+        }
+    }
+}
+
 /// What a key of ORDER BY stands for: an item by its number or its alias, or itself.
 fn key_of(key: &Expr, items: &[SelectItem]) -> Option<Expr> {
     let by_alias = |name: &Ident| {

@@ -533,6 +533,13 @@ fn frames_that_leave_rows_out_give_any_of_the_partition() {
 }
 
 #[test]
+fn an_item_may_be_written_twice() {
+    check("SELECT * FROM (SELECT 1, 1, name FROM patient WHERE id = 1) x", 1, "displayed name: 1; inferred id: 1");
+    check("SELECT count(*) FROM (SELECT DISTINCT town, name, town FROM patient) x", 1, "");
+    check("SELECT town, name, town FROM patient WHERE id < 3 ORDER BY town", 2, "displayed name,town: 1 2; inferred id: 1 2");
+}
+
+#[test]
 fn fewer_names_than_columns() {
     check("SELECT * FROM patient AS p (a, b) WHERE a = 1", 1, "displayed born,id,name,nickname,score,town: 1");
     check("SELECT p.name FROM patient* p WHERE id = 1", 1, "displayed name: 1; inferred id: 1");

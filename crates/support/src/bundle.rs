@@ -119,6 +119,12 @@ pub enum PublishError {
     /// The bundle is of another case.
     #[error("{} is the bundle of another case: people's ticks and messages of that one would be lost. Choose a new folder", .0.display())]
     OtherCase(PathBuf),
+    /// Messages that wait in the bundle are sealed to another key.
+    #[error(
+        "people write to the bundle {} under another key than this case has: what waits there could be read by nobody. Put back support.key from the copy of the case that published it, collect, and publish again; or choose a new folder",
+        .0.display()
+    )]
+    OtherKey(PathBuf),
     /// A card is longer than a server reads.
     #[error("a card has {0} bytes, and the support page reads {CARD_BYTES_LIMIT} at most: shorten the letters or the answers")]
     LongCard(usize),
@@ -293,6 +299,9 @@ fn prepare_folder(bundle: &Path, terms: &Terms) -> Result<Option<Manifest>, Publ
     };
     if before.as_ref().is_some_and(|manifest| manifest.salt != CardName::of_bytes(terms.salt)) {
         return Err(PublishError::OtherCase(bundle.to_owned()));
+    }
+    if before.as_ref().is_some_and(|manifest| manifest.recipient != terms.recipient.to_text()) {
+        return Err(PublishError::OtherKey(bundle.to_owned()));
     }
     let foreign = |name: &str| ![CARDS, INBOX, OWN, TAKEN].contains(&name) && !name.starts_with(files::TEMPORARY);
     let holds_other = fs::read_dir(bundle).map_err(at(bundle))?.flatten().any(|entry| entry.file_name().to_str().is_none_or(foreign));

@@ -111,6 +111,8 @@ impl CardKeys {
         let mut typed = code.grouped();
         let derived = argon.hash_password_into_with_memory(typed.as_bytes(), salt, root.as_mut(), &mut memory);
         typed.zeroize();
+        // The last block gives the root to whoever finds it in freed memory.
+        memory.iter_mut().for_each(|block| block.as_mut().zeroize());
         derived.expect("code, salt and output have lengths that Argon2 takes");
         let hkdf = Hkdf::<Sha256>::new(Some(salt), root.as_ref());
         let mut name = [0; NAME_BYTES];

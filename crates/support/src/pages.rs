@@ -77,7 +77,7 @@ impl View<'_> {
         if let Some(token) = self.token {
             page.push_str(&self.parts(token));
         }
-        let _ = write!(page, "<main id=\"main\" tabindex=\"-1\">\n<h1>{}</h1>\n{main}</main>\n{}</body>\n</html>\n", Text(title), self.footer());
+        let _ = write!(page, "<main id=\"main\" tabindex=\"-1\">\n<h1>{}</h1>\n{main}</main>\n{}</body>\n</html>\n", Text(title), self.footer(problem));
         page
     }
 
@@ -107,9 +107,11 @@ impl View<'_> {
         list
     }
 
-    fn footer(&self) -> String {
+    /// Before a code was right, nothing shows that the contacts are ours: beside a problem, which says to call the number in the
+    /// letter, none is shown.
+    fn footer(&self, problem: bool) -> String {
         let mut footer = String::from("<footer>\n");
-        if let Some(contact) = &self.manifest.contact {
+        if let Some(contact) = self.manifest.contact.as_ref().filter(|_| self.token.is_some() || !problem) {
             let _ = write!(footer, "<h2>{}</h2>\n{}", self.say(if self.token.is_some() { "footer.help" } else { "front.help" }), self.contact(contact));
         }
         let _ = write!(footer, "<p>{} {}</p>\n</footer>\n", self.say("footer"), Text(&self.manifest.reference));
@@ -168,7 +170,7 @@ impl View<'_> {
             self.say("nav.safety"),
             self.say("safety.now")
         );
-        if let Some(contact) = &self.manifest.safety {
+        if let Some(contact) = self.manifest.safety.as_ref().filter(|_| problem.is_none()) {
             main.push_str(&self.contact(contact));
         }
         self.frame(self.words.say("front.title"), problem.is_some(), &main)
@@ -221,7 +223,8 @@ impl View<'_> {
         }
         let (actions, language) = self.in_my_language(card).map_or((&[][..], ""), |letter| (letter.actions(), letter.language.as_str()));
         if actions.is_empty() {
-            let _ = writeln!(main, "<p>{}</p>", self.say("todo.none"));
+            // A list that is not known as one here may stand in the letter all the same: nothing says that there is none.
+            let _ = write!(main, "<p>{}</p>\n<p><a href=\"/letter\">{}</a></p>\n", self.say("todo.none"), self.say("nav.letter"));
             return self.frame(self.words.say("todo.title"), false, &main);
         }
         let is_done = |place: usize| own.done.contains(&done_name(card, place));
@@ -261,11 +264,15 @@ impl View<'_> {
             main.push_str(&self.round(round, card.rounds.get(place + 1), today));
         }
         let _ = writeln!(main, "<h2>{}</h2>", self.say("updates.messages"));
-        if own.sent.is_empty() && card.answers.is_empty() {
+        let answered = |id: &MessageId| card.answers.iter().any(|answer| answer.message == *id);
+        // Whoever has the letter reads this list: that somebody fears for their safety stands in it only with an answer that they chose
+        // to have here.
+        let listed: Vec<_> = own.sent.iter().rev().filter(|note| note.kind != Kind::Safety || answered(&note.id)).collect();
+        if listed.is_empty() && card.answers.is_empty() {
             let _ = writeln!(main, "<p>{}</p>", self.say("updates.nothing"));
         }
-        for note in own.sent.iter().rev() {
-            let answered = card.answers.iter().any(|answer| answer.message == note.id);
+        for note in listed {
+            let answered = answered(&note.id);
             let day = self.words.day(day_of(note.at, &self.manifest.time_zone));
             let title = self.words.fill("updates.message", &[("kind", self.kind(note.kind)), ("day", &day)]);
             let _ = writeln!(main, "<h3>{}</h3>", Text(&title));
@@ -364,11 +371,12 @@ impl View<'_> {
         );
         let form = self.form(Kind::Safety, &["safety.label", "", "safety.button"], problem, draft, &reach);
         let main = format!(
-            "{}<p class=\"danger\">{}</p>\n{}<p>{}</p>\n{form}",
+            "{}<p class=\"danger\">{}</p>\n{}<p>{}</p>\n<p class=\"note\">{}</p>\n{form}",
             self.problem(problem),
             self.say("safety.now"),
             self.safety_contact(),
-            self.say("safety.lead")
+            self.say("safety.lead"),
+            self.say("safety.private")
         );
         self.frame(self.words.say("safety.title"), problem.is_some(), &main)
     }

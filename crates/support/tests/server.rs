@@ -200,9 +200,12 @@ async fn a_person_reads_ticks_off_writes_and_gets_an_answer() {
     assert!(world.get("/todo?l=zh-Hant", &again).await.text.contains("已完成 1 項，共 2 項"));
 
     let sent = world.post("/send", &cookie, "", &format!("token={token}&kind=safety&way=phone&reach=after+six&text=They+know+where+I+live")).await;
-    assert_eq!((sent.status, sent.header("location")), (303, "/updates?sent=safety"));
-    let updates = world.get("/updates?sent=safety", &cookie).await.text;
-    assert!(updates.contains("named officer") && updates.contains("Nobody has collected it yet") && updates.contains("We did not."));
+    assert_eq!((sent.status, sent.header("location")), (303, "/updates"));
+    let updates = world.get("/updates", &cookie).await.text;
+    assert!(updates.contains("named officer") && updates.contains("We did not."));
+    // Whoever opens the page with the letter later reads nothing of it.
+    let updates = world.get("/updates", &cookie).await.text;
+    assert!(!updates.contains("named officer") && !updates.contains("Your safety,") && updates.contains("You have not written to us yet."));
     let inbox = Inbox::of(&world.bundle());
     let waiting = inbox.waiting().expect("a folder");
     assert_eq!(waiting.len(), 1);
@@ -212,6 +215,9 @@ async fn a_person_reads_ticks_off_writes_and_gets_an_answer() {
     inbox.take(&waiting[0]).expect("it is taken");
     inbox.take(&waiting[0]).expect("again, after a kill");
     assert!(inbox.waiting().expect("a folder").is_empty());
+    world.post("/send", &cookie, "", &format!("token={token}&kind=question&text=When")).await;
+    assert!(world.get("/updates", &cookie).await.text.contains("Nobody has collected it yet"));
+    inbox.take(&inbox.waiting().expect("a folder")[0]).expect("it is taken");
     assert!(world.get("/updates", &cookie).await.text.contains("Our desk has it."));
 
     // The desk answers: the session goes on over another publication.
@@ -221,6 +227,56 @@ async fn a_person_reads_ticks_off_writes_and_gets_an_answer() {
 
     assert_eq!(world.post("/leave", &cookie, "", &format!("token={token}")).await.status, 303);
     assert_eq!(world.get("/letter", &cookie).await.header("location"), "/?again=1");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_card_that_is_shown_no_more_leads_to_the_code_and_keeps_what_was_written() {
+    let world = World::new(3, Limits::default(), false).await;
+    let (cookie, token) = world.enter(2).await;
+    let (other, _) = world.enter(2).await;
+    publish(&world.bundle(), 2, &terms(&world.secret, QUICK), |_| {});
+    let unsent = world.post("/send", &cookie, "", &format!("token={token}&kind=safety&text=They+know+where+I+live")).await;
+    assert!(unsent.status == 403 && unsent.text.contains("They know where I live") && unsent.text.contains("name=\"code\""));
+    assert_eq!(world.get("/letter", &other).await.header("location"), "/?closed=1");
+    let front = world.get("/?closed=1", &other).await;
+    assert!(front.status == 200 && front.text.contains("name=\"code\""), "the form of the code cannot be reached: {}", front.status);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_changed_contact_is_never_shown_beside_a_right_code_that_opens_nothing() {
+    let world = World::new(1, Limits::default(), false).await;
+    assert!(world.get("/", "").await.text.contains("+852 5550 1000"));
+    let manifest = world.bundle().join("manifest.json");
+    let text = fs::read_to_string(&manifest).expect("a manifest");
+    fs::write(&manifest, text.replace("+852 5550 1000", "+852 6666 66666")).expect("a write");
+    for language in ["en", "zh-Hant", "zh-Hans"] {
+        let wrong = world.post("/enter", "", "", &format!("l={language}&code={}", code(0).grouped())).await;
+        assert!(wrong.status == 403 && !wrong.text.contains("6666") && !wrong.text.contains("tel:"), "{language}");
+    }
+}
+
+#[test]
+fn a_bundle_that_people_write_to_under_another_key_is_left_alone() {
+    let folder = TempDir::new().expect("a folder");
+    let bundle = folder.path().join("bundle");
+    publish(&bundle, 1, &terms(&SecretKey::generate(), QUICK), |_| {});
+    let before = fs::read(bundle.join("manifest.json")).expect("a manifest");
+    let mut spool = Spool::new(tempfile::tempfile().expect("a file"));
+    spool.add(code(0), &card(0)).expect("it fits");
+    let error = spool.publish(&bundle, &terms(&SecretKey::generate(), QUICK), 2, &mut |_, _| {}).err().expect("another key is refused");
+    assert!(error.to_string().contains("support.key"), "{error}");
+    assert_eq!(fs::read(bundle.join("manifest.json")).expect("a manifest"), before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_letter_without_a_known_list_is_never_said_to_ask_nothing() {
+    let world = World::new(1, Limits::default(), false).await;
+    publish(&world.bundle(), 1, &terms(&world.secret, QUICK), |card| {
+        card.letters.iter_mut().for_each(|letter| letter.blocks.retain(|block| !matches!(block, Block::Numbered { .. })));
+    });
+    let (cookie, _) = world.enter(0).await;
+    let page = world.get("/todo", &cookie).await.text;
+    assert!(!page.contains("asks you to do nothing") && page.contains("stands in your letter"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -9,7 +9,7 @@ use std::io::{self, BufReader};
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use axum::Router;
@@ -266,7 +266,18 @@ pub async fn start(settings: &Settings) -> Result<Running, ServeError> {
     let listener = TcpListener::bind(settings.listen).await.map_err(listen)?;
     let address = listener.local_addr().map_err(listen)?;
     let task = tokio::spawn(accept(listener, tls, Arc::clone(&site)));
+    tokio::spawn(sweep(Arc::downgrade(&site)));
     Ok(Running { address, site, task })
+}
+
+/// Forgets sessions that have ended, as long as there is a server: nobody need come for their keys to go.
+async fn sweep(site: Weak<Site>) {
+    let mut minute = tokio::time::interval(Duration::from_secs(60));
+    loop {
+        minute.tick().await;
+        let Some(site) = site.upgrade() else { return };
+        site.sessions.sweep(std::time::Instant::now());
+    }
 }
 
 fn acceptor(identity: &Identity) -> Result<TlsAcceptor, ServeError> {

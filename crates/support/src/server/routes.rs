@@ -141,18 +141,24 @@ impl Asked {
 
     /// The session and its card, or where to go without.
     fn inside(&self, site: &Site) -> Result<(&Session, Card), Box<Response>> {
-        let closed = || Box::new(see_other(if self.cookie.is_some() { "/?again=1" } else { "/" }));
-        let session = self.session.as_ref().ok_or_else(closed)?;
-        let card = site.bundle.card(&self.current, &session.keys).ok_or_else(closed)?;
+        let Some(session) = self.session.as_ref() else {
+            return Err(Box::new(see_other(if self.cookie.is_some() { "/?again=1" } else { "/" })));
+        };
+        let Some(card) = site.bundle.card(&self.current, &session.keys) else {
+            // The card is shown no more. Without an end of the session, no page would lead back to the form of the code.
+            self.cookie.as_ref().inspect(|cookie| site.sessions.end(cookie));
+            return Err(Box::new(see_other("/?closed=1")));
+        };
         Ok((session, card))
     }
 }
 
-async fn front(asked: Asked) -> Response {
-    if asked.session.is_some() {
+async fn front(State(site): State<Arc<Site>>, asked: Asked) -> Response {
+    if asked.inside(&site).is_ok() {
         return see_other("/letter");
     }
-    let note = if asked.query.contains_key("again") { Some("front.again") } else { asked.query.contains_key("left").then_some("front.left") };
+    let notes = [("again", "front.again"), ("closed", "front.closed"), ("left", "front.left")];
+    let note = notes.iter().find(|(name, _)| asked.query.contains_key(*name)).map(|(_, note)| *note);
     asked.front(StatusCode::OK, None, note, None)
 }
 
@@ -243,7 +249,7 @@ async fn updates(State(site): State<Arc<Site>>, asked: Asked) -> Response {
     match asked.inside(&site) {
         Ok((session, card)) => {
             let today = day_of(now(), &asked.current.manifest.time_zone);
-            let received = asked.query.get("sent").map(|kind| Kind::parse(kind).unwrap_or(Kind::Question));
+            let received = asked.cookie.as_ref().and_then(|cookie| site.sessions.received(cookie));
             let own = site.bundle.own(&session.keys);
             page(StatusCode::OK, asked.view().updates(&card, &own, received, (today, &|id| site.bundle.is_taken(id))))
         }
@@ -298,7 +304,11 @@ async fn send(State(site): State<Arc<Site>>, asked: Asked, sent: Sent) -> Respon
     } else {
         let delivered = deliver(&site, &asked, session, (kind, &draft));
         match delivered.await {
-            Ok(()) => return see_other(&format!("/updates?sent={}", kind.as_str())),
+            Ok(()) => {
+                // Not in the address: a browser keeps those, and whoever uses it next would read what somebody wrote about.
+                asked.cookie.as_ref().inspect(|cookie| site.sessions.sent(cookie, kind));
+                return see_other("/updates");
+            }
             Err(problem) => problem,
         }
     };
@@ -389,12 +399,16 @@ fn read_form(asked: &Asked, sent: Sent) -> Result<Fields, Box<Response>> {
 /// The fields of a form that this session's own page sent.
 fn own_form<'a>(site: &Site, asked: &'a Asked, sent: Sent) -> Result<OwnForm<'a>, Box<Response>> {
     let fields = read_form(asked, sent)?;
-    if asked.session.is_none() && !asked.from_elsewhere {
-        // The page had closed: what was written must not be lost.
-        let unsent = field(&fields, "text").map(cleaned);
-        return Err(Box::new(asked.front(StatusCode::FORBIDDEN, None, Some("front.again"), unsent.as_deref())));
-    }
-    let (session, card) = asked.inside(site)?;
+    let (session, card) = match asked.inside(site) {
+        Ok(inside) => inside,
+        Err(response) if asked.from_elsewhere => return Err(response),
+        Err(_) => {
+            // The page had closed: what was written must not be lost.
+            let unsent = field(&fields, "text").map(cleaned);
+            let note = if asked.session.is_some() { "front.closed" } else { "front.again" };
+            return Err(Box::new(asked.front(StatusCode::FORBIDDEN, None, Some(note), unsent.as_deref())));
+        }
+    };
     if asked.from_elsewhere || !session.is_own_form(field(&fields, "token").unwrap_or_default()) {
         return Err(Box::new(asked.failure(StatusCode::FORBIDDEN, "error.form")));
     }

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use crate::key::CardKeys;
+use crate::message::Kind;
 use crate::words::Words;
 
 /// How long nobody may use a session before it ends.
@@ -32,6 +33,8 @@ pub(crate) struct Session {
     pub(crate) words: &'static Words,
     began: Instant,
     used: Instant,
+    /// What was sent, until a page has said so.
+    sent: Option<Kind>,
 }
 
 impl Session {
@@ -65,7 +68,7 @@ impl Sessions {
             remove_oldest(&mut open, |_| true);
         }
         let cookie = token();
-        open.insert(digest(&cookie), Session { keys, form_token: token(), words, began: now, used: now });
+        open.insert(digest(&cookie), Session { keys, form_token: token(), words, began: now, used: now, sent: None });
         cookie
     }
 
@@ -75,7 +78,11 @@ impl Sessions {
             return None;
         }
         let mut open = self.lock();
-        let session = open.get_mut(&digest(cookie)).filter(|session| !has_ended(session, now))?;
+        let name = digest(cookie);
+        if open.get(&name).is_some_and(|session| has_ended(session, now)) {
+            open.remove(&name);
+        }
+        let session = open.get_mut(&name)?;
         session.used = now;
         session.words = words.unwrap_or(session.words);
         Some(session.clone())
@@ -84,6 +91,23 @@ impl Sessions {
     /// Ends one.
     pub(crate) fn end(&self, cookie: &str) {
         self.lock().remove(&digest(cookie));
+    }
+
+    /// Notes what was sent, for the next page to say.
+    pub(crate) fn sent(&self, cookie: &str, kind: Kind) {
+        if let Some(session) = self.lock().get_mut(&digest(cookie)) {
+            session.sent = Some(kind);
+        }
+    }
+
+    /// What was sent and no page has said yet.
+    pub(crate) fn received(&self, cookie: &str) -> Option<Kind> {
+        self.lock().get_mut(&digest(cookie))?.sent.take()
+    }
+
+    /// Forgets those that have ended, and their keys: they are wiped as they are dropped.
+    pub(crate) fn sweep(&self, now: Instant) {
+        self.lock().retain(|_, session| !has_ended(session, now));
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<[u8; 32], Session>> {
@@ -139,6 +163,27 @@ mod tests {
         let cookie = sessions.begin(keys(1), words, start);
         sessions.end(&cookie);
         assert!(sessions.find(&cookie, None, start).is_none());
+    }
+
+    #[test]
+    fn what_has_ended_is_kept_no_longer() {
+        let (sessions, start) = (Sessions::new(100), Instant::now());
+        let [first, _second] = [1, 2].map(|seed| sessions.begin(keys(seed), Words::of("en"), start));
+        let late = start + IDLE + Duration::from_secs(1);
+        assert!(sessions.find(&first, None, late).is_none());
+        assert_eq!(sessions.lock().len(), 1, "its keys are still there");
+        sessions.sweep(start + IDLE);
+        assert_eq!(sessions.lock().len(), 1, "this one has not ended");
+        sessions.sweep(late);
+        assert_eq!(sessions.lock().len(), 0);
+    }
+
+    #[test]
+    fn what_was_sent_is_said_once() {
+        let sessions = Sessions::new(100);
+        let cookie = sessions.begin(keys(1), Words::of("en"), Instant::now());
+        sessions.sent(&cookie, Kind::Safety);
+        assert_eq!([sessions.received(&cookie), sessions.received(&cookie)], [Some(Kind::Safety), None]);
     }
 
     #[test]

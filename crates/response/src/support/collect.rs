@@ -4,12 +4,14 @@ use std::path::Path;
 
 use serde::Serialize;
 use strandline_case::NewMessage;
+use strandline_model::code::SupportCode;
 use strandline_support::{CardKeys, Inbox, Message, MessageError, MessageId, Parameters, SecretKey};
 
 use super::{State, SupportError, salt, secret};
 use crate::error::ResponseError;
 use crate::run::Response;
-use crate::stage::letters::Codes;
+use crate::stage::letters::{Codes, Drafting};
+use crate::stage::notify::kept_letters;
 
 /// Messages that are entered together.
 const TOGETHER: usize = 100;
@@ -94,24 +96,21 @@ impl Response<'_> {
             Err(error) => return Ok(Err(error)),
         };
         let Some(owner) = state.cards.get(unproved.card()) else { return Ok(Err(MessageError::Foreign)) };
-        let Some(code) = self.code_of(owner, codes)? else { return Ok(Err(MessageError::NotProved)) };
-        let keys = CardKeys::derive(&code, &salt(&self.case)?, Parameters::USUAL);
+        let salt = salt(&self.case)?;
+        // A person can hold letters with several codes; the message names the card of the one that it was written with.
+        let mut keys = self.codes_of(owner, codes)?.into_iter().map(|code| CardKeys::derive(&code, &salt, Parameters::USUAL));
+        let Some(keys) = keys.find(|keys| keys.name == *unproved.card()) else { return Ok(Err(MessageError::NotProved)) };
         Ok(unproved.prove(&keys).map(|message| (owner.clone(), message)))
     }
 
-    /// The code of a person: in the letter that is drafted, else in one that was sent.
-    fn code_of(&self, data_subject: &str, codes: &Codes) -> Result<Option<strandline_model::code::SupportCode>, ResponseError> {
-        if let Some(code) = codes.in_letter(&self.case, data_subject)? {
-            return Ok(Some(code));
+    /// The codes of a person: in the letter that is drafted, and in each that was released.
+    fn codes_of(&self, data_subject: &str, codes: &Codes) -> Result<Vec<SupportCode>, ResponseError> {
+        let mut found: Vec<SupportCode> = codes.in_letter(&self.case, data_subject)?.into_iter().collect();
+        for kept in kept_letters(self)?.into_iter().filter(|kept| kept.data_subject == data_subject) {
+            found.extend(Drafting::code_in_released(&self.case, codes, &kept)?);
         }
-        for kept in crate::stage::notify::kept_letters(self)?.into_iter().filter(|kept| kept.data_subject == data_subject) {
-            let (_, _, text) = crate::stage::notify::load_text(self.case.path(), &kept.file, &kept.text_sha256)?;
-            for code in strandline_outbound::codes_in(text.expose_personal()) {
-                if codes.owner(&self.case, &code)? == Some(data_subject) {
-                    return Ok(Some(code));
-                }
-            }
-        }
-        Ok(None)
+        found.sort_by_key(SupportCode::grouped);
+        found.dedup_by_key(|code| code.grouped());
+        Ok(found)
     }
 }

@@ -24,7 +24,7 @@ use crate::run::Response;
 use crate::stage::letters::codes::Codes;
 use crate::stage::letters::index::file_stem;
 use crate::stage::letters::others::Others;
-use crate::stage::notify::{hexadecimal, kept_letters, sent_told};
+use crate::stage::notify::{KeptLetter, hexadecimal, kept_letters, load_text, sent_told};
 use crate::store;
 
 /// People of the register, by key.
@@ -77,6 +77,8 @@ pub struct Drafting {
     others: Others,
     /// What letters of earlier rounds told, by person.
     before: BTreeMap<String, Before>,
+    /// The last letter that was released to each person: its code goes on.
+    released: BTreeMap<String, KeptLetter>,
 }
 
 /// What some laws of the case ask of letters, and the words that letters have under them.
@@ -150,6 +152,7 @@ impl Drafting {
             categories: described_categories(response),
             others,
             before: told_before(response)?,
+            released: last_released(response)?,
             drafted_at,
         }))
     }
@@ -220,19 +223,48 @@ impl Drafting {
         self.each_coded_letter(case, reassurance, &mut |key| self.codes.in_letter(case, key), visit)
     }
 
-    /// As [`Drafting::each_letter`]; whoever has no code yet is given one. `random` is a cryptographic generator.
+    /// As [`Drafting::each_letter`]; whoever has no code yet, neither in a draft nor in a letter that was released, is given one. `random`
+    /// is a cryptographic generator.
     ///
     /// # Errors
     /// As [`Drafting::each_letter`].
     pub fn each_new_letter(&mut self, case: &Case, reassurance: Reassurance, random: &dyn Fn() -> [u8; 32], visit: Visit<'_>) -> Result<(), ResponseError> {
         let mut codes = std::mem::take(&mut self.codes);
-        let mut code_of = |key: &str| match codes.in_letter(case, key)? {
-            Some(code) => Ok(Some(code)),
-            None => codes.give(case, key, random()).map(Some),
+        let released = std::mem::take(&mut self.released);
+        let mut code_of = |key: &str| {
+            if let Some(code) = codes.in_letter(case, key)? {
+                return Ok(Some(code));
+            }
+            // Whoever was left out of a draft between two letters has a letter in hand: another code would close their card.
+            let of_released = released.get(key).map(|letter| Self::code_in_released(case, &codes, letter)).transpose()?.flatten();
+            if of_released.is_some() { Ok(of_released) } else { codes.give(case, key, random()).map(Some) }
         };
         let drafted = self.each_coded_letter(case, reassurance, &mut code_of, visit);
         self.codes = codes;
+        self.released = released;
         drafted
+    }
+
+    /// The first code in a text that is this person's.
+    ///
+    /// # Errors
+    /// If the case has no salt here.
+    pub fn code_in(case: &Case, codes: &Codes, key: &str, text: &str) -> Result<Option<SupportCode>, ResponseError> {
+        for code in strandline_outbound::codes_in(text) {
+            if codes.owner(case, &code)? == Some(key) {
+                return Ok(Some(code));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The code in a letter that was released.
+    ///
+    /// # Errors
+    /// If its text cannot be read or was changed, or the case has no salt here.
+    pub fn code_in_released(case: &Case, codes: &Codes, letter: &KeptLetter) -> Result<Option<SupportCode>, ResponseError> {
+        let (_, _, text) = load_text(case.path(), &letter.file, &letter.text_sha256)?;
+        Self::code_in(case, codes, &letter.data_subject, text.expose_personal())
     }
 
     fn each_coded_letter(
@@ -275,6 +307,13 @@ fn told_before(response: &Response<'_>) -> Result<BTreeMap<String, Before>, Resp
     kept.retain(|letter| letter.round < round);
     kept.sort_by_key(|letter| (letter.round, letter.kept_at));
     Ok(kept.into_iter().filter_map(|letter| Some((letter.data_subject, told.remove(&letter.reference)?))).collect())
+}
+
+/// The last letter that was released to each person.
+fn last_released(response: &Response<'_>) -> Result<BTreeMap<String, KeptLetter>, ResponseError> {
+    let mut kept = kept_letters(response)?;
+    kept.sort_by_key(|letter| (letter.round, letter.kept_at));
+    Ok(kept.into_iter().map(|letter| (letter.data_subject.clone(), letter)).collect())
 }
 
 /// The letters of the case, by file name: SHA-256 of each text.

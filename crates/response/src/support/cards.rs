@@ -68,13 +68,11 @@ impl Cards {
         }
         let files = response.case.manifest().stages.get("letters").map(|record| record.files.as_slice()).unwrap_or_default();
         let named = |file: &StoredFile| (file.file.clone(), file.sha256.clone());
-        let has_left = |state| !matches!(state, SendingState::Queued | SendingState::Deferred | SendingState::Refused);
-        let rows = response.case.stored_letters()?.into_iter().filter(|row| has_left(row.state));
         Ok(Self {
             kept,
             approved: approved.clone(),
             drafts: files.iter().map(named).collect(),
-            gone: rows.map(|row| (row.letter.reference, row.letter.letter_sha256)).collect(),
+            gone: has_left(response)?,
             decisions: decisions(&response.case)?,
             answers: response.answers_for_cards()?,
             codes: Codes::of(&response.case)?,
@@ -115,7 +113,7 @@ impl Cards {
             return Ok(());
         };
         let (language, title, text) = load_text(response.case.path(), &held.file, &held.text_sha256)?;
-        let Some(code) = self.code_in(response, key, text.expose_personal())? else {
+        let Some(code) = Drafting::code_in(&response.case, &self.codes, key, text.expose_personal())? else {
             *self.left_out.entry(NO_CODE).or_default() += 1;
             return Ok(());
         };
@@ -146,15 +144,6 @@ impl Cards {
             self.kept.get(key)?.last().map(|kept| Held { reference: kept.reference.clone(), file: kept.file.clone(), text_sha256: kept.text_sha256.clone() })
         };
         approved.or_else(last)
-    }
-
-    fn code_in(&self, response: &Response<'_>, key: &str, text: &str) -> Result<Option<SupportCode>, ResponseError> {
-        for code in strandline_outbound::codes_in(text) {
-            if self.codes.owner(&response.case, &code)? == Some(key) {
-                return Ok(Some(code));
-            }
-        }
-        Ok(None)
     }
 
     /// Every letter to the person, oldest first; the text of those that another has followed.
@@ -199,6 +188,13 @@ impl Cards {
     }
 }
 
+/// Letters that have left or may have, by what was approved.
+pub(super) fn has_left(response: &Response<'_>) -> Result<BTreeSet<(LetterReference, String)>, ResponseError> {
+    let has_left = |state| !matches!(state, SendingState::Queued | SendingState::Deferred | SendingState::Refused);
+    let rows = response.case.stored_letters()?.into_iter().filter(|row| has_left(row.state));
+    Ok(rows.map(|row| (row.letter.reference, row.letter.letter_sha256)).collect())
+}
+
 /// The day of an instant in a zone.
 pub(super) fn day_in(at: Instant, zone: &TimeZone) -> Date {
     zone.to_datetime(jiff::Timestamp::from_microsecond(at.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH)).date()
@@ -223,13 +219,34 @@ fn structured(letter: &Letter) -> CardLetter {
     CardLetter { language: letter.language.clone(), title: letter.subject.clone(), head: document.head.clone(), blocks: document.blocks.clone() }
 }
 
-/// A letter of which the text alone is kept.
+/// A letter of which the text alone is kept. Its list of what to do is a list again, to be ticked off.
 fn plain(language: &str, title: &str, text: &str) -> CardLetter {
     let parts = text.split("\n\n").map(str::trim).filter(|part| !part.is_empty());
-    CardLetter { language: language.to_owned(), title: title.to_owned(), head: Vec::new(), blocks: parts.map(Block::paragraph).collect() }
+    let block = |part: &str| numbered(part).unwrap_or_else(|| Block::paragraph(part));
+    CardLetter { language: language.to_owned(), title: title.to_owned(), head: Vec::new(), blocks: parts.map(block).collect() }
+}
+
+/// A part whose lines are numbered from 1 without a gap, as letters write a list.
+fn numbered(part: &str) -> Option<Block> {
+    let item = |(place, line): (usize, &str)| line.strip_prefix(&format!("{}. ", place + 1)).map(str::to_owned);
+    let items = part.lines().enumerate().map(item).collect::<Option<Vec<_>>>()?;
+    Some(Block::Numbered { items })
 }
 
 /// The text of an answer, as the person reads it.
 pub(super) fn words(text: &Personal<String>) -> Personal<String> {
     Personal::new(text.expose_personal().trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kept_text_has_its_list_of_what_to_do() {
+        let letter = plain("en", "About your data", "Dear you\n\nWHAT YOU CAN DO\n\n1. Be wary.\n2. Call your bank.\n\n- Address: seen\n\n1. One\n3. Three\n");
+        let lists: Vec<&Block> = letter.blocks.iter().filter(|block| matches!(block, Block::Numbered { .. })).collect();
+        assert_eq!(lists, [&Block::Numbered { items: vec!["Be wary.".to_owned(), "Call your bank.".to_owned()] }]);
+        assert_eq!(letter.blocks.len(), 5, "no part of the text is lost");
+    }
 }

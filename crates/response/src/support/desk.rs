@@ -10,13 +10,15 @@ use strandline_model::time::Instant;
 use strandline_notice::letter::Before;
 use strandline_support::{Answer, Kind, Message, MessageId, Way};
 
-use super::cards::{day_in, words};
-use super::sheet;
+use super::cards::{day_in, has_left, words};
+use super::sheet::{self, Writer};
 use crate::authenticity::Authenticity;
+use crate::clearance::cleared;
 use crate::duties::zone_of;
 use crate::error::ResponseError;
 use crate::person::LookedUpBy;
 use crate::run::Response;
+use crate::stage::notify::{kept_letters, sent_told};
 use crate::store;
 
 /// What the case calls the statements of the desk.
@@ -98,6 +100,8 @@ pub struct ShownMessage {
     pub reach: Option<Personal<String>>,
     /// Of a message that they ask about: whether it is one of ours.
     pub check: Option<Authenticity>,
+    /// Whether it is the whole letter to them, as it left, and nothing beside it.
+    pub is_writers_letter: bool,
     /// What the sheet answers; none where a person must find the words.
     pub sheet: Option<Personal<String>>,
     /// What the desk answered, oldest first.
@@ -163,10 +167,23 @@ impl Response<'_> {
         let told: BTreeMap<String, Before> = store::read_json(&self.case, store::TOLD)?.unwrap_or_default();
         let tier = told.get(&data_subject).and_then(|told| told.told.values().map(|(certainty, _)| *certainty).max()).map(|c| c.as_str());
         let check = if message.kind == Kind::Check { self.check_pasted(message.text.expose_personal())? } else { None };
-        let sheet = sheet::answer(&message, tier, check.as_ref(), self.estate.organisation.contact.as_ref());
+        let is_writers_letter = check.as_ref().is_some_and(|check| sheet::is_own_letter(check, &data_subject));
+        let in_hand = self.told_in_hand(&data_subject)?;
+        let is_cleared = message.kind == Kind::Question && cleared(&self.case)?.contains(&data_subject);
+        let writer = Writer { data_subject: &data_subject, told: in_hand.as_ref(), is_cleared };
+        let sheet = sheet::answer(&message, &writer, check.as_ref(), self.estate.organisation.contact.as_ref());
         let answers = acts.iter().flat_map(|acts| acts.answers.iter().map(|(_, text, _)| text.clone())).collect();
         let item = self.item(ledger_entry, data_subject, &message, collected_at, acts.as_ref());
-        Ok(ShownMessage { item, tier, text: message.text, reach: message.reach, check, sheet, answers })
+        Ok(ShownMessage { item, tier, text: message.text, reach: message.reach, check, is_writers_letter, sheet, answers })
+    }
+
+    /// What the last letter to a person that has left told them.
+    fn told_in_hand(&self, data_subject: &str) -> Result<Option<Before>, ResponseError> {
+        let gone = has_left(self)?;
+        let own = kept_letters(self)?.into_iter().filter(|kept| kept.data_subject == data_subject);
+        let last = own.filter(|kept| gone.contains(&(kept.reference.clone(), kept.letter_sha256.clone()))).max_by_key(|kept| (kept.round, kept.kept_at));
+        let Some(last) = last else { return Ok(None) };
+        Ok(sent_told(self)?.remove(&last.reference))
     }
 
     /// Puts into the ledger that somebody read a message.
@@ -229,7 +246,9 @@ impl Response<'_> {
         let mut answers: BTreeMap<String, Vec<Answer>> = BTreeMap::new();
         for (_, data_subject, message, _) in self.messages()? {
             let own = acts.remove(message.id.as_str()).unwrap_or_default();
-            let on_page = own.answers.into_iter().filter(|(by, ..)| *by == Way::Page);
+            // Whoever has the letter reads the page: of a fear for somebody's safety it shows only what they asked to have there.
+            let may_show = message.kind != Kind::Safety || message.way == Way::Page;
+            let on_page = own.answers.into_iter().filter(|(by, ..)| may_show && *by == Way::Page);
             let shown = on_page.map(|(_, text, at)| Answer { message: message.id.clone(), kind: message.kind, day: day_in(at, &zone), text });
             answers.entry(data_subject).or_default().extend(shown);
         }

@@ -3,24 +3,54 @@
 
 use strandline_model::estate::Contact;
 use strandline_model::personal::Personal;
+use strandline_notice::letter::Before;
 use strandline_support::{Kind, Message};
 
-use crate::authenticity::Authenticity;
+use crate::authenticity::{Authenticity, Left};
 
 const SHEETS: [(&str, &str); 3] =
     [("en", include_str!("../../sheets/en.txt")), ("zh-Hant", include_str!("../../sheets/zh-Hant.txt")), ("zh-Hans", include_str!("../../sheets/zh-Hans.txt"))];
 
+/// Who wrote, and what holds of them.
+pub(super) struct Writer<'w> {
+    /// Who.
+    pub(super) data_subject: &'w str,
+    /// What the last letter that left told them; none if none left.
+    pub(super) told: Option<&'w Before>,
+    /// Whether the case clears them today.
+    pub(super) is_cleared: bool,
+}
+
+impl Writer<'_> {
+    /// The section that answers their question: what they hold in hand counts, not a draft, and the weakest line of its table. Where
+    /// that letter told nothing and the case does not clear them today, a person finds the words.
+    fn question(&self) -> Option<String> {
+        let weakest = self.told?.told.values().map(|(certainty, _)| *certainty).min();
+        match weakest {
+            Some(certainty) => Some(format!("question {}", certainty.as_str())),
+            None if self.is_cleared => Some("question not_reached".to_owned()),
+            None => None,
+        }
+    }
+}
+
+/// Whether a message is, whole and as it left, the letter to this person, and nothing beside it.
+pub(super) fn is_own_letter(check: &Authenticity, writer: &str) -> bool {
+    matches!(check, Authenticity::Ours { data_subject: Some(of), left: Left::Yes, missing_lines, beside_lines, .. }
+        if of == writer && missing_lines.is_empty() && beside_lines.is_empty())
+}
+
 /// What the sheet answers; `None` where a person must find the words.
-pub(super) fn answer(message: &Message, tier: Option<&str>, check: Option<&Authenticity>, contact: Option<&Contact>) -> Option<Personal<String>> {
+pub(super) fn answer(message: &Message, writer: &Writer<'_>, check: Option<&Authenticity>, contact: Option<&Contact>) -> Option<Personal<String>> {
     let section = match (message.kind, check) {
         (Kind::Safety, _) => return None,
-        (Kind::Question, _) => format!("question {}", tier.unwrap_or("not_reached")),
+        (Kind::Question, _) => writer.question()?,
         (Kind::NotMe, _) => "not_me".to_owned(),
         (Kind::Moved, _) => "moved".to_owned(),
-        (Kind::Check, Some(Authenticity::Ours { beside_lines, .. })) if beside_lines.is_empty() => "check ours".to_owned(),
+        (Kind::Check, Some(check)) if is_own_letter(check, writer.data_subject) => "check ours".to_owned(),
         (Kind::Check, Some(Authenticity::NotOurs)) => "check not_ours".to_owned(),
         (Kind::Check, Some(Authenticity::Altered { .. })) => "check altered".to_owned(),
-        // Ours with something beside it, the code alone, or nothing to judge: somebody looks.
+        // Ours with something beside it or cut out of it, somebody else's, a draft, the code alone, or nothing to judge: somebody looks.
         (Kind::Check, _) => return None,
     };
     let (_, sheet) = SHEETS.iter().find(|(language, _)| *language == message.language).or(SHEETS.first())?;
@@ -39,7 +69,57 @@ fn part<'s>(sheet: &'s str, section: &str) -> Option<&'s str> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use strandline_model::exposure::{Basis, Certainty};
+    use strandline_model::time::Instant;
+
     use super::*;
+
+    fn told(tiers: &[Certainty]) -> Before {
+        let told = tiers.iter().enumerate().map(|(place, tier)| (format!("category {place}"), (*tier, Basis::Disclosed)));
+        Before { at: Instant(0), told: told.collect::<BTreeMap<_, _>>() }
+    }
+
+    #[test]
+    fn a_question_is_answered_from_the_letter_in_hand_and_its_weakest_line() {
+        use Certainty::{Confirmed, Likely, Possible};
+        for (tiers, is_cleared, expected) in [
+            (Some(&[Confirmed, Confirmed][..]), false, Some("question confirmed")),
+            (Some(&[Confirmed, Possible, Likely]), true, Some("question possible")),
+            (Some(&[]), true, Some("question not_reached")),
+            (Some(&[]), false, None),
+            (None, true, None),
+        ] {
+            let told = tiers.map(told);
+            let writer = Writer { data_subject: "P1", told: told.as_ref(), is_cleared };
+            assert_eq!(writer.question().as_deref(), expected, "{tiers:?} {is_cleared}");
+        }
+    }
+
+    #[test]
+    fn only_the_whole_letter_to_the_writer_that_left_is_called_theirs() {
+        let ours = |of: Option<&str>, left, missing: &[usize], beside: &[usize]| Authenticity::Ours {
+            data_subject: of.map(str::to_owned),
+            round: Some(1),
+            left,
+            missing_lines: missing.to_vec(),
+            beside_lines: beside.to_vec(),
+            foreign_links: Vec::new(),
+        };
+        assert!(is_own_letter(&ours(Some("P1"), Left::Yes, &[], &[]), "P1"));
+        for other in [
+            ours(Some("P2"), Left::Yes, &[], &[]),
+            ours(None, Left::Yes, &[], &[]),
+            ours(Some("P1"), Left::No, &[], &[]),
+            ours(Some("P1"), Left::Perhaps, &[], &[]),
+            ours(Some("P1"), Left::Yes, &[3], &[]),
+            ours(Some("P1"), Left::Yes, &[], &[3]),
+            Authenticity::NotOurs,
+        ] {
+            assert!(!is_own_letter(&other, "P1"), "{other:?}");
+        }
+    }
 
     #[test]
     fn every_sheet_answers_the_same() {

@@ -5,7 +5,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
@@ -151,7 +151,7 @@ fn a_person_writes_and_is_answered_and_nobody_else_reads_it() {
         let ledger = String::from_utf8_lossy(&bytes);
         assert!(!ledger.contains("where I live") && !ledger.contains(person.as_str()) && !ledger.contains(secret.trim()), "the ledger tells something");
     }
-    answered(&name, &publish, &server, &cookie);
+    answered(&folder, (&name, &publish), &server, &cookie);
     signed(&folder, &name);
     check(&["verify", &name], 0, "sound");
     // What people wrote cannot be changed behind the ledger.
@@ -160,6 +160,75 @@ fn a_person_writes_and_is_answered_and_nobody_else_reads_it() {
     let changed = [&database[..place], b"where I work", &database[place + 12..]].concat();
     fs::write(case.join("case.db"), changed).expect("a write");
     check(&["verify", &name], 3, "is not what ledger entry");
+}
+
+/// A mail server that takes everything; where it is.
+fn mail_server() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address").to_string();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            std::thread::spawn(move || take_mail(&stream));
+        }
+    });
+    address
+}
+
+fn take_mail(mut stream: &TcpStream) -> Option<()> {
+    let mut lines = BufReader::new(stream.try_clone().ok()?).lines();
+    stream.write_all(b"220 test\r\n").ok()?;
+    loop {
+        if lines.next()?.ok()?.starts_with("DATA") {
+            stream.write_all(b"354 go\r\n").ok()?;
+            while lines.next()?.ok()? != "." {}
+        }
+        stream.write_all(b"250 ok\r\n").ok()?;
+    }
+}
+
+#[test]
+fn whoever_was_left_out_of_a_draft_keeps_code_and_list_and_is_answered_from_the_letter_in_hand() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let (case, bundle) = (new_case(&folder), folder.path().join("bundle"));
+    let (name, into) = (text(&case), text(&bundle));
+    let publish = ["support", "publish", name, "--into", into];
+    for by in ["A. Chan", "B. Lee"] {
+        check(&["notify", name, "approve", "--responder", by], 0, "");
+    }
+    check(&["notify", name, "send", "--server", &mail_server(), "--by", "email"], 0, "");
+    check(&publish, 0, "each sealed by the code of its letter");
+    let mut sent = Vec::new();
+    files(&case.join("sent"), &mut sent);
+    let letter = |person: &str| case.join(format!("letters/{person}.txt"));
+    let has_left = |person: &str| sent.iter().any(|file| file.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&format!("{person}."))));
+    let has_list = |person: &str| fs::read_to_string(letter(person)).is_ok_and(|text| text.contains("\n1. "));
+    let (person, code) = codes(&case).into_iter().find(|(person, _)| has_left(person) && has_list(person)).expect("a letter with a list was sent");
+    let server = Server::new(&bundle);
+    let (cookie, token) = server.enter(&code);
+    assert!(server.ask("GET", "/todo", &cookie, "").1.contains("type=\"checkbox\""));
+    server.ask("POST", "/send", &cookie, &format!("token={token}&kind=question&way=page&text=Was+my+bank+account+seen"));
+
+    // One draft left the person out, the next has them again: what they hold still opens their card, and proves what they write.
+    fs::remove_file(letter(&person)).expect("a letter");
+    check(&["notify", name, "draft", "--next", "2099-01-02"], 0, "letters drafted");
+    assert_eq!(code_of(&fs::read_to_string(letter(&person)).expect("a letter")), Some(code), "the person was given another code");
+    check(&["support", "collect", name, "--from", into], 0, "1 new messages");
+    // That draft nobody approved. The letter in hand asks what it asked.
+    check(&publish, 0, "each sealed by the code of its letter");
+    let todo = server.ask("GET", "/todo", &cookie, "").1;
+    assert!(todo.contains("type=\"checkbox\""), "{todo}");
+
+    let queue = check(&["desk", name], 0, "question");
+    let question = queue.split(' ').next().expect("a message is open");
+    {
+        // Whoever holds the case so that no look can be noted reads nothing by the command.
+        let lock = fs::OpenOptions::new().write(true).open(case.join("case.lock")).expect("a lock");
+        lock.try_lock().expect("nobody works on the case");
+        let out = check(&["desk", name, "show", question], 1, "the message is not shown");
+        assert!(!out.contains("bank account"));
+    }
+    check(&["desk", name, "show", question], 0, "Was my bank account seen");
+    check(&["desk", name, "answer", question, "--sheet"], 0, "ledger entry");
 }
 
 /// Collects what three messages left, killed and not.
@@ -194,7 +263,7 @@ fn collected_once(folder: &TempDir, case: &Path, bundle: &Path) {
 }
 
 /// Answers what three messages asked.
-fn answered(name: &str, publish: &[&str], server: &Server, cookie: &str) {
+fn answered(folder: &TempDir, (name, publish): (&str, &[&str]), server: &Server, cookie: &str) {
     let queue = check(&["desk", name], 0, "SAFETY");
     let ids: Vec<&str> = queue.lines().filter_map(|line| line.split(' ').next()).collect();
     let [safety, message, question] = ids[..] else { panic!("three messages are in the queue: {queue}") };
@@ -202,7 +271,11 @@ fn answered(name: &str, publish: &[&str], server: &Server, cookie: &str) {
     check(&["desk", name, "answer", safety, "--sheet"], 1, "a person finds the words");
     check(&["desk", name, "show", message], 0, "NOT OURS");
     check(&["desk", name, "answer", message, "--sheet", "--responder", "C. Ho"], 0, "ledger entry");
-    check(&["desk", name, "answer", question, "--sheet"], 0, "ledger entry");
+    // No letter has left, so no sheet knows what one told them.
+    check(&["desk", name, "answer", question, "--sheet"], 1, "a person finds the words");
+    let words = folder.path().join("answer.txt");
+    fs::write(&words, "Thank you for writing. We look at it.").expect("a write");
+    check(&["desk", name, "answer", question, "--text", text(&words)], 0, "ledger entry");
     check(&["desk", name, "assign", safety, "--to", "D. Ng"], 0, "ledger entry");
     check(&["desk", name, "show", "ffffffffffff"], 1, "there is no message");
     let left = check(&["desk", name], 0, "D. Ng");
@@ -210,7 +283,7 @@ fn answered(name: &str, publish: &[&str], server: &Server, cookie: &str) {
     check(publish, 0, "2 answers of the desk are on them");
     // The session of before goes on: the card has another seal, and the same code opens it.
     let (_, page) = server.ask("GET", "/updates", cookie, "");
-    assert!(page.contains("is not from us") && page.contains("Thank you for writing") && page.contains("Our desk has it."), "{page}");
+    assert!(page.contains("is not from us") && page.contains("Thank you for writing") && !page.contains("Your safety"), "{page}");
 }
 
 /// Once somebody is enrolled, the desk signs what it does; a card whose letter only typed names released is shown no more.

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, ensure};
 use clap::{Args, Subcommand, ValueEnum};
-use strandline_response::{Authenticity, DeskItem, DeskState, Response, ShownMessage};
+use strandline_response::{Authenticity, DeskItem, DeskState, Left, Response, ShownMessage};
 use strandline_support::{Kind, Way};
 
 use crate::cmd::{Common, print_json};
@@ -107,12 +107,19 @@ impl Desk {
                 let shown = Response::look(&settings, &mut screen)?.desk_message(&id)?;
                 let noted = Response::resume(&settings, &mut screen).and_then(|mut response| response.note_desk_look_up(&shown.item.data_subject));
                 drop(screen);
+                // Nothing stops a safety request from being read; every other message is shown only once the ledger has the look.
+                let noted = match noted {
+                    Err(error) if shown.item.kind != Kind::Safety => {
+                        return Err(error).context("the message is not shown, since the ledger does not take that somebody looked");
+                    }
+                    noted => noted,
+                };
                 match common.format() {
                     Format::Json => print_json(&shown)?,
                     Format::Text => print_message(&shown),
                 }
                 if let Err(error) = noted {
-                    tell!("This look-up is not in the ledger: {error}");
+                    tell!("This look-up of a safety request is not in the ledger: {error}");
                 }
                 return Ok(ExitCode::SUCCESS);
             }
@@ -185,11 +192,16 @@ fn print_message(shown: &ShownMessage) {
     say!("\n{}", printable(shown.text.expose_personal()));
     if let Some(check) = &shown.check {
         let verdict = match check {
-            Authenticity::Ours { beside_lines, .. } if beside_lines.is_empty() => "OURS, word for word",
-            Authenticity::Ours { .. } => "OURS, with lines beside it that are not: look at it with `strandline notify CASE check`",
-            Authenticity::CodeAlone { .. } => "the code of our letter alone, and nothing else",
-            Authenticity::Altered { .. } => "NOT OURS AS IT STANDS: it looks like a letter of ours, and says something else",
-            Authenticity::NotOurs => "NOT OURS",
+            _ if shown.is_writers_letter => "OURS, the letter to them, word for word".to_owned(),
+            Authenticity::Ours { data_subject: Some(of), .. } if *of != item.data_subject => {
+                format!("OURS, A LETTER TO SOMEBODY ELSE: {}. If it reached them, that is a new disclosure", printable(of))
+            }
+            Authenticity::Ours { data_subject: None, .. } => "OURS; whose letter it is, nothing in it tells".to_owned(),
+            Authenticity::Ours { left: Left::No, .. } => "OURS, of a letter that HAS NOT LEFT".to_owned(),
+            Authenticity::Ours { .. } => "OURS, and not the whole letter alone, or perhaps not sent: look at it with `strandline notify CASE check`".to_owned(),
+            Authenticity::CodeAlone { data_subject } => format!("the code of our letter to {} alone, and nothing else", printable(data_subject)),
+            Authenticity::Altered { .. } => "NOT OURS AS IT STANDS: it looks like a letter of ours, and says something else".to_owned(),
+            Authenticity::NotOurs => "NOT OURS".to_owned(),
         };
         say!("\nThe message that they ask about is {verdict}");
     }

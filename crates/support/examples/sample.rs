@@ -140,7 +140,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut spool = Spool::new(std::fs::File::options().read(true).write(true).create(true).truncate(true).open(bundle.with_extension("spool"))?);
     spool.add(code.clone(), &card())?;
     spool.publish(&bundle, &terms, 2, &mut |_, _| {})?.commit()?;
-    let settings = Settings { bundle, listen: "127.0.0.1:0".parse()?, identity: None, behind_proxy: false, limits: Limits::default() };
+    let settings = Settings { bundle, listen: "127.0.0.1:0".parse()?, identity: None, behind_proxy: None, limits: Limits::default() };
     serve(&settings, |address| {
         let mut out = std::io::stdout().lock();
         // Whoever started this reads one line; nothing is lost if nobody does.

@@ -140,7 +140,9 @@ impl World {
 }
 
 fn settings(folder: &TempDir, limits: Limits, behind_proxy: bool) -> Settings {
-    Settings { bundle: folder.path().join("bundle"), listen: "127.0.0.1:0".parse().expect("an address"), identity: None, behind_proxy, limits }
+    let listen: std::net::SocketAddr = "127.0.0.1:0".parse().expect("an address");
+    let behind_proxy = behind_proxy.then(|| listen.ip());
+    Settings { bundle: folder.path().join("bundle"), listen, identity: None, behind_proxy, limits }
 }
 
 fn post(path: &str, more: &str, body: &str) -> String {
@@ -448,6 +450,17 @@ async fn an_address_that_guesses_is_held_back_and_no_other() {
     assert_eq!(try_one("203.0.113.8", 0).await, 303, "another address");
     // What a caller says of itself counts for nothing: the proxy's word comes last.
     assert_eq!(try_one("198.51.100.1, 203.0.113.9", 201).await, 429);
+    assert_eq!(try_one("203.0.113.9:4711", 202).await, 429, "a proxy that writes the port");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn behind_a_proxy_nobody_else_is_answered() {
+    let folder = TempDir::new().expect("a folder");
+    publish(&folder.path().join("bundle"), 1, &terms(&SecretKey::generate(), QUICK), |_| {});
+    let proxy = Some("203.0.113.7".parse().expect("an address"));
+    let running = start(&Settings { behind_proxy: proxy, ..settings(&folder, Limits::default(), false) }).await.expect("it starts");
+    let request = "GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 198.51.100.1\r\nConnection: close\r\n\r\n";
+    assert!(ask(running.address, request).await.is_err(), "a caller that is not the proxy was answered");
 }
 
 #[tokio::test(flavor = "multi_thread")]

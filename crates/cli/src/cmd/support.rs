@@ -1,6 +1,6 @@
 //! `strandline support`: the support page for those who were exposed. `publish` and `collect` work on the case; `serve` never sees one.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -58,9 +58,10 @@ struct Serve {
     /// Private key, PEM
     #[arg(long, value_name = "FILE")]
     tls_key: Option<PathBuf>,
-    /// A proxy of yours speaks TLS and puts the caller's address last into X-Forwarded-For
-    #[arg(long)]
-    behind_proxy: bool,
+    /// A proxy of yours, at this address (127.0.0.1 if none is given), speaks TLS and puts the caller's address last into
+    /// X-Forwarded-For. Whoever else connects is not answered
+    #[arg(long, value_name = "ADDRESS", num_args = 0..=1, default_missing_value = "127.0.0.1")]
+    behind_proxy: Option<IpAddr>,
     /// Look-ups at once; each takes 8 MiB. Default: as many as there are cores
     #[arg(long, value_name = "N")]
     at_once: Option<usize>,

@@ -97,8 +97,9 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// Its certificate; without one it speaks plain HTTP, on the loopback or to a proxy.
     pub identity: Option<Identity>,
-    /// A proxy of ours stands before it, speaks TLS, and puts the caller's address last into `X-Forwarded-For`.
-    pub behind_proxy: bool,
+    /// A proxy of ours at this address stands before it, speaks TLS, and puts the caller's address last into `X-Forwarded-For`. Nobody
+    /// else is answered then: they could say to be anybody, and would send codes unencrypted.
+    pub behind_proxy: Option<IpAddr>,
     /// Its bounds.
     pub limits: Limits,
 }
@@ -166,7 +167,7 @@ pub(crate) struct Peer(pub(crate) IpAddr);
 pub struct Site {
     bundle: Bundle,
     scheme: Scheme,
-    behind_proxy: bool,
+    behind_proxy: Option<IpAddr>,
     limits: Limits,
     buckets: Buckets,
     gate: Arc<Gate>,
@@ -180,7 +181,7 @@ pub struct Site {
 impl Site {
     fn new(settings: &Settings) -> Result<Self, ServeError> {
         let limits = settings.limits;
-        let is_secure = settings.identity.is_some() || settings.behind_proxy;
+        let is_secure = settings.identity.is_some() || settings.behind_proxy.is_some();
         if !is_secure && !settings.listen.ip().is_loopback() {
             return Err(ServeError::Plain(settings.listen));
         }
@@ -214,8 +215,16 @@ impl Site {
 
     fn address_of(&self, peer: IpAddr, headers: &HeaderMap) -> Address {
         // The proxy adds whom it sees at the end; what stands before that is the caller's own word.
-        let last = || headers.get_all("x-forwarded-for").iter().next_back()?.to_str().ok()?.rsplit(',').next()?.trim().parse::<IpAddr>().ok();
-        Address::of(if self.behind_proxy { last().unwrap_or(peer) } else { peer })
+        let last = || headers.get_all("x-forwarded-for").iter().next_back()?.to_str().ok()?.rsplit(',').next().map(str::trim);
+        // Some proxies write the port, too.
+        let read = |word: &str| word.parse::<IpAddr>().ok().or_else(|| word.parse::<SocketAddr>().ok().map(|address| address.ip()));
+        Address::of(self.behind_proxy.and_then(|_| last().and_then(read)).unwrap_or(peer))
+    }
+
+    /// Whether this caller is answered.
+    fn may_connect(&self, peer: IpAddr) -> bool {
+        let peer = peer.to_canonical();
+        self.behind_proxy.is_none_or(|proxy| proxy == peer || proxy.is_loopback() && peer.is_loopback())
     }
 }
 
@@ -304,7 +313,10 @@ async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, site: Arc<Site>
             tokio::time::sleep(Duration::from_millis(50)).await;
             continue;
         };
-        let limit = if site.behind_proxy { usize::MAX } else { site.limits.connections_per_address };
+        if !site.may_connect(peer.ip()) {
+            continue;
+        }
+        let limit = if site.behind_proxy.is_some() { usize::MAX } else { site.limits.connections_per_address };
         let Some(share) = Share::take(&by_address, Address::of(peer.ip()), limit) else { continue };
         let (routes, tls, limits) = (routes.clone(), tls.clone(), site.limits);
         tokio::spawn(async move {

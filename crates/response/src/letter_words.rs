@@ -71,8 +71,16 @@ impl Addressees {
     }
 }
 
+/// What is decided about each person's letter.
+///
+/// # Errors
+/// If a decision cannot be read.
+pub(crate) fn decided(case: &Case) -> Result<BTreeMap<String, Decided>, ResponseError> {
+    Ok(Decided::fold(letter_words(case)?.iter().map(|(_, word)| word)))
+}
+
 /// Every word on letters, oldest first, with its ledger entry.
-fn letter_words(case: &Case) -> Result<Vec<(u64, LetterWord)>, ResponseError> {
+pub(crate) fn letter_words(case: &Case) -> Result<Vec<(u64, LetterWord)>, ResponseError> {
     let read = |stored: strandline_case::StoredStatement| {
         let word = serde_json::from_str(&stored.statement.body).map_err(|source| ResponseError::UnknownDecision { entry: stored.ledger_entry, source })?;
         Ok((stored.ledger_entry, word))

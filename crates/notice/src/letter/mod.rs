@@ -311,6 +311,11 @@ impl Letter {
     }
 }
 
+/// A name, or a value of a register, as a letter shows it: one line, without what cannot be seen.
+pub fn as_shown(value: &str) -> String {
+    cleaning::line(value, cleaning::NAME_LIMIT_CHARS).text
+}
+
 /// What of a place that a person named cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum PlaceError {

@@ -3,14 +3,17 @@
 use std::collections::BTreeMap;
 
 use strandline_model::code::SupportCode;
+use strandline_model::letter_word::LetterWord;
 use strandline_model::personal::Personal;
-use strandline_model::register::RegisterEntry;
+use strandline_notice::letter::as_shown;
+use strandline_outbound::codes_in;
 
 use super::people::mask_name;
 use crate::error::ResponseError;
+use crate::letter_words::{Addressees, letter_words};
 use crate::run::{Response, Settings};
+use crate::stage::expose::{others, register};
 use crate::stage::notify::load_text;
-use crate::store;
 
 /// One finding of the lint, and how many letters have it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,15 +69,17 @@ pub fn lint(settings: &Settings<'_>) -> Result<Vec<LintLine>, ResponseError> {
     Ok(lines)
 }
 
-/// A person's letter with every name of theirs and the code covered; the first person's, where none is named.
+/// A person's letter with every name in it, the value that a list gave the person, and the code covered.
 ///
 /// # Errors
 /// If there is no such letter, or it is not what was committed.
 pub fn masked_letter(settings: &Settings<'_>, data_subject: &str) -> Result<LetterText, ResponseError> {
-    let (mut letter, entry) = letter(settings, data_subject)?;
-    let names: Vec<String> = entry.iter().flat_map(|entry| entry.names.values()).map(|name| name.expose_personal().clone()).collect();
-    letter.subject = Personal::new(covered(letter.subject.expose_personal(), &names));
-    letter.text = Personal::new(covered(letter.text.expose_personal(), &names));
+    let mut quiet = super::Quiet;
+    let response = Response::look(settings, &mut quiet)?;
+    let mut letter = letter(&response, data_subject)?;
+    let personal = personal_in_letter(&response, data_subject)?;
+    letter.subject = Personal::new(covered(letter.subject.expose_personal(), &personal));
+    letter.text = Personal::new(covered(letter.text.expose_personal(), &personal));
     Ok(letter)
 }
 
@@ -83,53 +88,96 @@ pub fn masked_letter(settings: &Settings<'_>, data_subject: &str) -> Result<Lett
 /// # Errors
 /// If there is no such letter, or it is not what was committed.
 pub fn whole_letter(settings: &Settings<'_>, data_subject: &str) -> Result<LetterText, ResponseError> {
-    let (mut letter, _) = letter(settings, data_subject)?;
+    let mut quiet = super::Quiet;
+    let mut letter = letter(&Response::look(settings, &mut quiet)?, data_subject)?;
     letter.text = Personal::new(covered(letter.text.expose_personal(), &[]));
     Ok(letter)
 }
 
-fn letter(settings: &Settings<'_>, data_subject: &str) -> Result<(LetterText, Option<RegisterEntry>), ResponseError> {
-    let mut quiet = super::Quiet;
-    let response = Response::look(settings, &mut quiet)?;
+fn letter(response: &Response<'_>, data_subject: &str) -> Result<LetterText, ResponseError> {
     let no_letter = || ResponseError::NoLetter(data_subject.to_owned());
     let indexed = response.indexed_letter(data_subject)?.ok_or_else(no_letter)?;
     let file = format!("letters/{}.txt", indexed.stem);
     let stored = response.case.manifest().stages.get("letters").and_then(|record| record.files.iter().find(|stored| stored.file == file));
     let (_, subject, text) = load_text(response.case.path(), &file, &stored.ok_or_else(no_letter)?.sha256)?;
-    let round: u32 = store::read_json(&response.case, store::ROUND)?.unwrap_or(1);
-    let entry = response.letter_plan(round)?.people.remove(data_subject);
     let is_held = indexed.is_held();
-    let letter = LetterText { kind: indexed.kind, language: indexed.language, attention: indexed.attention, is_held, subject: Personal::new(subject), text };
-    Ok((letter, entry))
+    Ok(LetterText { kind: indexed.kind, language: indexed.language, attention: indexed.attention, is_held, subject: Personal::new(subject), text })
 }
 
-/// A text without names and codes. The longest names first, so that no part of one is left standing.
-fn covered(text: &str, names: &[String]) -> String {
-    let mut names: Vec<&String> = names.iter().filter(|name| !name.trim().is_empty()).collect();
-    names.sort_by_key(|name| std::cmp::Reverse(name.len()));
-    let mut text = text.to_owned();
-    for name in names {
-        text = text.replace(name.as_str(), &mask_name(name));
+/// What names somebody in a person's letter: the register's names and those that a person's word put in their place, whoever else reads
+/// the letter, the value of a list. Words that were taken back count too, since a letter can be older than the last one.
+fn personal_in_letter(response: &Response<'_>, data_subject: &str) -> Result<Vec<Personal<String>>, ResponseError> {
+    let mut personal: Vec<Personal<String>> = Vec::new();
+    let registered = [register(response)?.0.remove(data_subject), others(response)?.0.remove(data_subject)];
+    for entry in registered.into_iter().flatten().chain(Addressees::of(response)?.people.remove(data_subject)) {
+        personal.extend(entry.names.into_values());
+        personal.extend(entry.reader.and_then(|(_, name)| name));
+        personal.extend(entry.given);
     }
-    text.split_inclusive(|c: char| c.is_whitespace()).map(cover_code).collect()
+    for (_, word) in letter_words(&response.case)? {
+        if let LetterWord::Readdressed { data_subject: key, place, .. } = word
+            && key == data_subject
+        {
+            personal.extend(place.name);
+        }
+    }
+    Ok(personal)
 }
+
+/// A text without codes and names, each as it was given and as a letter shows it. Codes go first, so that no name of a letter or two
+/// breaks one; then the longest names, so that no part of one is left standing.
+fn covered(text: &str, personal: &[Personal<String>]) -> String {
+    let mut text: String = text.split_inclusive(|c: char| c.is_whitespace()).map(cover_code).collect();
+    for code in codes_in(&text) {
+        text = text.replace(&code.grouped(), COVERED_CODE);
+    }
+    let written = personal.iter().map(Personal::expose_personal).flat_map(|value| [value.trim().to_owned(), as_shown(value)]);
+    let mut written: Vec<String> = written.filter(|value| !value.is_empty()).collect();
+    written.sort_by_key(|value| std::cmp::Reverse(value.len()));
+    for value in written {
+        text = text.replace(&value, &mask_name(&value));
+    }
+    text
+}
+
+/// What stands for a code.
+const COVERED_CODE: &str = "****-****-****-****";
 
 /// A word in which a code of a letter stands is covered, with what follows it kept.
 fn cover_code(word: &str) -> String {
     let code = word.trim_matches(|c: char| !c.is_ascii_alphanumeric());
-    if !code.is_empty() && code.parse::<SupportCode>().is_ok() { word.replace(code, "****-****-****-****") } else { word.to_owned() }
+    if !code.is_empty() && code.parse::<SupportCode>().is_ok() { word.replace(code, COVERED_CODE) } else { word.to_owned() }
 }
 
 #[cfg(test)]
 mod tests {
+    use strandline_model::code::SupportCode;
+    use strandline_model::personal::Personal;
+
     use super::covered;
+
+    fn check(names: &[&str], text: &str, expected: &str) {
+        let names: Vec<Personal<String>> = names.iter().map(|name| Personal::new((*name).to_owned())).collect();
+        assert!(covered(text, &names) == expected, "a made-up name or code stands: {}", covered(text, &names));
+    }
 
     #[test]
     fn names_and_codes_are_covered() {
-        let code = strandline_model::code::SupportCode::from_bits([7; 10]).grouped();
-        let text = format!("Dear CHAN Tai Man,\nthe code is {code}.\n此信代碼：{code}。\n");
-        let got = covered(&text, &["CHAN Tai Man".to_owned(), "CHAN".to_owned()]);
-        assert!(!got.contains("CHAN") && !got.contains(&code), "a name or a code stands");
-        assert!(got.starts_with("Dear C** T** M**,\nthe code is ****-****-****-****.\n"));
+        let code = SupportCode::from_bits([7; 10]).grouped();
+        let text = format!("Dear CHAN Tai Man,\nthe code is {code}.\n此信代碼：{code}。(ref:{code})\n");
+        let covered = "****-****-****-****";
+        let expected = format!("Dear C** T** M**,\nthe code is {covered}.\n此信代碼：{covered}。(ref:{covered})\n");
+        check(&["CHAN Tai Man", "CHAN"], &text, &expected);
+        // A name of one letter stands in half of all codes, and breaks none.
+        let letter = code.chars().find(char::is_ascii_uppercase).expect("this code has a letter").to_string();
+        check(&[&letter], &format!("x {code}"), &format!("x {covered}"));
+    }
+
+    #[test]
+    fn a_name_is_covered_as_the_letter_shows_it() {
+        check(&["CHAN  Tai\u{3000}Man"], "Dear CHAN Tai Man,", "Dear C** T** M**,");
+        check(&["\u{202e}CHAN\u{200b} Tai"], "Dear CHAN Tai,", "Dear C** T**,");
+        let long = "Aa ".repeat(60);
+        check(&[&long], &format!("Dear {},", "Aa ".repeat(40).trim()), &format!("Dear {},", "A** ".repeat(40).trim()));
     }
 }

@@ -162,6 +162,34 @@ impl Case {
         read_letters(&state, "ORDER BY reference, channel", [])
     }
 
+    /// Since when each person has a letter that stands in one of these states, whatever its round: the earliest of their letters counts,
+    /// and of each its first such state after the last other one, so that an answer does not move it and a bounce takes it away.
+    ///
+    /// # Errors
+    /// If case.db cannot be read.
+    pub fn reached_since(&self, states: &[SendingState]) -> Result<BTreeMap<String, Instant>, CaseError> {
+        let Some(state) = open_state_for_reading(self, 2)? else { return Ok(BTreeMap::new()) };
+        let mut query = state.prepare("SELECT reference, channel, state, at FROM sending_event ORDER BY number")?;
+        let mut rows = query.query([])?;
+        let mut since: BTreeMap<(String, String), Instant> = BTreeMap::new();
+        while let Some(row) = rows.next()? {
+            let (letter, came_to): ((String, String), String) = ((row.get(0)?, row.get(1)?), row.get(2)?);
+            if states.iter().any(|state| state.as_str() == came_to) {
+                since.entry(letter).or_insert(Instant(row.get(3)?));
+            } else {
+                since.remove(&letter);
+            }
+        }
+        let mut people: BTreeMap<String, Instant> = BTreeMap::new();
+        for stored in self.stored_letters()? {
+            let letter = (stored.letter.reference.to_string(), stored.letter.channel.as_str().to_owned());
+            if let Some(at) = since.get(&letter) {
+                people.entry(stored.letter.data_subject).and_modify(|first| *first = (*first).min(*at)).or_insert(*at);
+            }
+        }
+        Ok(people)
+    }
+
     /// What happened to the letters to one person, oldest first.
     ///
     /// # Errors

@@ -167,3 +167,21 @@ fn a_letter_that_was_taken_back_can_be_queued_again_and_one_that_left_stays() {
     assert_eq!(sending.queue(&all, Instant(3)).unwrap(), 1);
     assert_eq!(sending.find(&all[0].reference, Channel::Email).unwrap().unwrap().state, SendingState::Accepted);
 }
+
+#[test]
+fn who_was_reached_stays_so_in_the_next_round_and_since_the_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let case = new_case(&folder.path().join("case"));
+    let told = [SendingState::Accepted, SendingState::Answered];
+    assert!(case.reached_since(&told).unwrap().is_empty());
+    let all = letters(&case);
+    let mut sending = case.sending().unwrap();
+    sending.queue(&all, Instant(1)).unwrap();
+    let later = |letter, state| SendingStep { at: Instant(9), ..step(letter, state) };
+    sending.commit(&[step(&all[0], SendingState::InFlight), step(&all[1], SendingState::InFlight)]).unwrap();
+    sending.commit(&[step(&all[0], SendingState::Accepted), step(&all[1], SendingState::Accepted)]).unwrap();
+    sending.commit(&[later(&all[0], SendingState::Answered), later(&all[1], SendingState::Bounced)]).unwrap();
+    let again = NewLetter { reference: case.letter_reference(2, "A").unwrap(), round: 2, ..all[0].clone() };
+    sending.queue(&[again], Instant(10)).unwrap();
+    assert_eq!(case.reached_since(&told).unwrap().into_iter().collect::<Vec<_>>(), [("A".to_owned(), Instant(7))]);
+}

@@ -3,7 +3,7 @@
 use askama::Template;
 use strandline_model::containment::{ActionRow, FootholdRow};
 use strandline_response::desk::Quiet;
-use strandline_response::{Response, WaveView};
+use strandline_response::{CutView, Response, WaveView};
 
 use super::{Frame, frame, zone};
 use crate::pictures::Zone;
@@ -86,7 +86,7 @@ struct ActionPage<'v> {
 pub fn page(visit: &Visit) -> Result<Reply, Fault> {
     let overview = visit.overview()?;
     let (t, zone) = (visit.t(), zone(&overview));
-    let (f, _) = frame(visit, &overview, "/contain", t.x("nav_contain"))?;
+    let (f, clocks) = frame(visit, &overview, "/contain", t.x("nav_contain"))?;
     let found = &overview.containment;
     let open = |left: &strandline_model::containment::LeftOpen| {
         (left.name.clone(), t.w2("contain_of", t.n(left.records.unsigned_abs()), t.n(left.of.unsigned_abs())), left.reason.clone())
@@ -94,7 +94,7 @@ pub fn page(visit: &Visit) -> Result<Reply, Fault> {
     let page = ContainPage {
         f,
         left_open: found.left_open.iter().map(open).collect(),
-        plans: overview.waves.iter().map(|wave| plan(wave, &zone, t)).collect(),
+        plans: clocks.waves.iter().map(|wave| plan(wave, &zone, t)).collect(),
         footholds: found.footholds.iter().map(|foothold| foothold_line(foothold, &found.actions, t)).collect(),
         notes: found.notes.clone(),
     };
@@ -133,11 +133,11 @@ fn notices<'t>(t: &'t Texts, word: &str) -> &'t str {
 
 fn plan(wave: &WaveView, zone: &Zone, t: &Texts) -> PlanLine {
     let approval = &wave.approval;
-    let cut = |cut: &strandline_response::CutView| CutLine {
+    let cut = |cut: &CutView| CutLine {
         id: cut.id.clone(),
         effect: cut.effect.clone(),
         target: cut.target.clone(),
-        step: t.find(&format!("cut_{}", format!("{:?}", cut.step).to_lowercase())).map_or_else(|| format!("{:?}", cut.step).to_lowercase(), str::to_owned),
+        step: cut_step(cut, t),
         since: zone.full(cut.since),
         answer: cut.answer.as_deref().map(|answer| t.find(&format!("answer_{answer}")).unwrap_or(answer).to_owned()).unwrap_or_default(),
         said: cut.said.clone().unwrap_or_default(),
@@ -150,6 +150,13 @@ fn plan(wave: &WaveView, zone: &Zone, t: &Texts) -> PlanLine {
         is_approved: approval.have() >= approval.needed,
         cuts: wave.actions.iter().map(cut).collect(),
     }
+}
+
+/// Where a cut is, in words; and that its lease has ended, where nobody has taken it back.
+fn cut_step(cut: &CutView, t: &Texts) -> String {
+    let word = format!("{:?}", cut.step).to_lowercase();
+    let step = t.find(&format!("cut_{word}")).map_or(word.clone(), str::to_owned);
+    if cut.is_overdue { format!("{step} · {}", t.x("cut_overdue")) } else { step }
 }
 
 /// One candidate in full.

@@ -6,6 +6,7 @@ use strandline_model::detection::Detection;
 use strandline_model::trail::{Step, Strength};
 use strandline_response::desk::{LinkView, Need, Overview};
 
+use super::tide::renewal;
 use super::{Frame, frame, zone};
 use crate::pictures::Zone;
 use crate::pictures::lanes::{Detail, lanes};
@@ -70,7 +71,7 @@ struct PathPage<'v> {
     pins: Vec<String>,
     open: Vec<String>,
     notes: Vec<String>,
-    decided: Option<String>,
+    renewal: Option<(String, String)>,
 }
 
 #[derive(Template)]
@@ -94,8 +95,11 @@ pub fn page(visit: &Visit) -> Result<Reply, Fault> {
     let (t, zone) = (visit.t(), zone(&overview));
     let (f, _) = frame(visit, &overview, "/path", t.x("nav_path"))?;
     let path = &overview.path;
-    let decided = overview.needs.iter().find_map(|need| match need {
-        Need::Renew { decisions } => Some(t.w("need_renew", t.n(*decisions))),
+    let renewal = overview.needs.iter().find_map(|need| match need {
+        Need::Renew { decisions } => {
+            let (what, why) = renewal(*decisions, t);
+            Some((what, why.to_owned()))
+        }
         _ => None,
     });
     let page = PathPage {
@@ -108,7 +112,7 @@ pub fn page(visit: &Visit) -> Result<Reply, Fault> {
         pins: path.pins.clone(),
         open: path.open.clone(),
         notes: path.notes.clone(),
-        decided,
+        renewal,
     };
     Ok(Reply::Page(page.render()?))
 }

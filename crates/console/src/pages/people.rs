@@ -67,6 +67,8 @@ pub fn page(visit: &Visit) -> Result<Reply, Fault> {
     let (f, _) = frame(visit, &overview, "/people", t.x("nav_people"))?;
     let filter = filter(visit, &overview);
     let found: Vec<&PersonRow> = overview.people.iter().filter(|row| filter.shows(row)).collect();
+    // Others stand in the list of letters alone.
+    let of = overview.people.iter().filter(|row| !row.is_other || filter.shows(row)).count();
     let from: usize = visit.query.number("from").unwrap_or(0).min(found.len());
     let page = PeoplePage {
         f,
@@ -79,7 +81,7 @@ pub fn page(visit: &Visit) -> Result<Reply, Fault> {
             t,
         ),
         letters: choices(states(&overview).map(|state| (state.to_owned(), letter_state(t, state))), filter.letter.as_deref(), t),
-        count: t.w2("people_shown", t.n(found.len() as u64), t.n(overview.people.len() as u64)),
+        count: t.w2("people_shown", t.n(found.len() as u64), t.n(of as u64)),
         query: query(&filter),
         next: (from + ROWS < found.len()).then_some(from + ROWS),
         before: (from > 0).then(|| from.saturating_sub(ROWS)),
@@ -131,6 +133,7 @@ fn line(row: &PersonRow, overview: &Overview, t: &Texts) -> PersonLine {
 /// The word for where somebody stands.
 pub fn standing(row: &PersonRow) -> &'static str {
     match row.strongest {
+        _ if row.is_other => "other",
         Some(certainty) => certainty.as_str(),
         None if row.is_cleared => "not_reached",
         None => "not_known",

@@ -71,7 +71,7 @@ pub fn page(visit: &Visit) -> Result<Reply, Fault> {
         lanes: lanes(&overview, Detail::Moves, &super::zone(&overview), t),
         categories: categories(&overview, t),
         needs: needs(&overview, &clocks, t),
-        done: done(&overview, t),
+        done: done(&overview, &clocks, t),
         notes: overview.notes.clone(),
     };
     Ok(Reply::Page(page.render()?))
@@ -124,7 +124,10 @@ pub fn needs(overview: &Overview, clocks: &Clocks, t: &Texts) -> Vec<NeedLine> {
     }
     for need in &overview.needs {
         match need {
-            Need::Renew { decisions } => add("/path", t.w("need_renew", t.n(*decisions)), t.x("need_renew_why"), true),
+            Need::Renew { decisions } => {
+                let (what, why) = renewal(*decisions, t);
+                add("/path", what, why, true);
+            }
             Need::LeftOpen { footholds } => add("/contain", t.w("need_left_open", t.n(*footholds)), t.x("need_left_open_why"), true),
             Need::Questions { open, people } => {
                 add("/people?tier=not_known", t.w("need_questions", t.n(*people)), &t.w("need_questions_why", t.n(*open)), false)
@@ -140,18 +143,21 @@ pub fn needs(overview: &Overview, clocks: &Clocks, t: &Texts) -> Vec<NeedLine> {
     lines
 }
 
+/// What is to be brought up to date, and what follows.
+pub fn renewal(decisions: u64, t: &Texts) -> (String, &str) {
+    if decisions > 0 { (t.w("need_renew", t.n(decisions)), t.x("need_renew_why")) } else { (t.x("need_follow").to_owned(), t.x("need_follow_why")) }
+}
+
 /// What was done so far, in figures that open their rows.
-fn done(overview: &Overview, t: &Texts) -> Vec<(String, String)> {
+fn done(overview: &Overview, clocks: &Clocks, t: &Texts) -> Vec<(String, String)> {
     let artefacts = overview.evidence.artefacts.len() as u64;
-    let effective = overview.waves.iter().flat_map(|wave| &wave.actions).filter(|cut| cut.answer.as_deref() == Some("effective")).count() as u64;
     let mut lines = vec![
         ("/evidence".to_owned(), t.w("done_evidence", t.n(artefacts))),
         ("/path".to_owned(), t.w2("done_path", t.n(overview.path.steps.len() as u64), t.n(overview.path.links.len() as u64))),
-        ("/contain".to_owned(), t.w2("done_contain", t.n(overview.containment.actions.len() as u64), t.n(effective))),
+        ("/contain".to_owned(), t.w2("done_contain", t.n(overview.containment.actions.len() as u64), t.n(clocks.effective_cuts()))),
     ];
     if let Some(letters) = &overview.letters {
-        let told = ["accepted", "handed_over", "answered", "by_hand"].iter().filter_map(|state| letters.status.counts.get(*state)).sum::<u64>();
-        lines.push(("/letters".to_owned(), t.w2("done_letters", t.n(letters.status.people.len() as u64), t.n(told))));
+        lines.push(("/letters".to_owned(), t.w2("done_letters", t.n(letters.status.people.len() as u64), t.n(overview.told_all))));
     }
     lines
 }

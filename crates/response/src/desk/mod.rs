@@ -18,7 +18,7 @@ mod words;
 
 pub use act::{Act, Acted, DeskError, perform, renew};
 pub use cited::{Cited, CitedBy, NotCited, cited};
-pub use clocks::{Clocks, clocks};
+pub use clocks::{Clocks, clocks, is_effective};
 pub use entries::{EntryView, LedgerView, check, checkpoint, entries};
 pub use evidence::EvidenceView;
 pub use letters::{LetterText, LintLine, lint, masked_letter, whole_letter};

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use strandline_model::clearance::Question;
 use strandline_model::evidence::Coverage;
 use strandline_model::exposure::Certainty;
+use strandline_model::letter::SendingState;
 use strandline_model::time::Instant;
 
 use super::evidence::{self, EvidenceView};
@@ -13,17 +14,17 @@ use super::path::{self, PathView};
 use super::people::{self, PersonRow};
 use crate::clearance::{cleared, open_questions};
 use crate::containment::{Containment, containment_of};
-use crate::cutting::WaveView;
 use crate::duties::reference;
 use crate::error::ResponseError;
+use crate::letter_words::decided;
 use crate::run::{Response, Settings, Tiers};
-use crate::stage::expose::{ExposureState, register};
+use crate::stage::expose::{self, ExposureState, others, register};
 use crate::stage::letters::described_categories;
 use crate::stage::notify::LetterStatus;
 use crate::store;
 
 /// States of a letter in which its reader was told, as far as anybody knows.
-const TOLD: [&str; 4] = ["accepted", "handed_over", "answered", "by_hand"];
+const TOLD: [SendingState; 3] = [SendingState::Accepted, SendingState::HandedOver, SendingState::Answered];
 
 /// People by tier in one category.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -48,9 +49,10 @@ pub struct LettersOverview {
 /// What waits for a person.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Need {
-    /// Decisions on the trail that the stages after it do not know yet.
+    /// The stages do not stand on one another as they are.
     Renew {
-        /// How many.
+        /// Decisions on the trail that it does not follow yet; none: the trail does, and the people, or what would cut the intruder off,
+        /// are still of an older one.
         decisions: u64,
     },
     /// What keeps people from being cleared.
@@ -113,8 +115,10 @@ pub struct Overview {
     pub people: Vec<PersonRow>,
     /// For each tier (possible, likely, confirmed) or a higher one: when people reached it, in order.
     pub moments: [Vec<Instant>; 3],
-    /// When exposed people were told, in order.
+    /// When exposed people were told, in whichever round and way, in order.
     pub told: Vec<Instant>,
+    /// How many people were told, exposed or not.
+    pub told_all: u64,
     /// The path.
     pub path: PathView,
     /// The evidence.
@@ -123,8 +127,6 @@ pub struct Overview {
     pub coverage: Coverage,
     /// What would cut the intruder off, and what is left open.
     pub containment: Containment,
-    /// Plans of cuts.
-    pub waves: Vec<WaveView>,
     /// The letters; none before they are drafted.
     pub letters: Option<LettersOverview>,
     /// What keeps people from being cleared.
@@ -156,12 +158,8 @@ pub fn overview(settings: &Settings<'_>) -> Result<Overview, ResponseError> {
         }
     }
     let letters = letters(&response)?;
-    for person in letters.iter().flat_map(|letters| &letters.status.people) {
-        if let Some(row) = rows.get_mut(&person.data_subject) {
-            row.letter = Some(person.state.clone());
-            row.letter_since = person.since;
-        }
-    }
+    add_letters(&response, &mut rows, letters.as_ref())?;
+    let told = told(&response)?;
     let people: Vec<PersonRow> = rows.into_values().collect();
     let exposure: ExposureState = store::read_json(&response.case, store::EXPOSURE)?.unwrap_or_default();
     let of_register = |row: &&PersonRow| row.strongest.is_none() && register.contains_key(&row.data_subject);
@@ -175,12 +173,12 @@ pub fn overview(settings: &Settings<'_>) -> Result<Overview, ResponseError> {
         not_known: people.iter().filter(of_register).filter(|row| !row.is_cleared).count() as u64,
         categories: counts(&categories, &people),
         moments: moments(&people),
-        told: told(&people),
+        told: told_exposed(&told, &people),
+        told_all: told.len() as u64,
         path: path::path(&response)?,
         evidence: evidence::view(&response)?,
         coverage: response.coverage()?,
         containment: containment_of(&response)?,
-        waves: response.cut_status()?,
         letters,
         questions: open_questions(&response.case)?,
         notes: exposure.notes,
@@ -189,8 +187,27 @@ pub fn overview(settings: &Settings<'_>) -> Result<Overview, ResponseError> {
         needs: Vec::new(),
         people,
     };
-    overview.needs = needs(&overview, decisions_after_trace(&response)?);
+    overview.needs = needs(&overview, decisions_after_trace(&response)?, follows_trail(&response)?);
     Ok(overview)
+}
+
+/// Where everybody's letter is. Other people, who have a register of their own, and whoever was written to and stands in no register
+/// any more, are rows too.
+fn add_letters(response: &Response<'_>, rows: &mut BTreeMap<String, PersonRow>, letters: Option<&LettersOverview>) -> Result<(), ResponseError> {
+    let cells = rows.values().next().map_or(0, |row| row.cells.len());
+    let others = others(response)?.0;
+    let lettered = letters.iter().flat_map(|letters| &letters.status.people);
+    for key in others.keys().chain(lettered.clone().map(|person| &person.data_subject)) {
+        if !rows.contains_key(key) {
+            rows.insert(key.clone(), people::other_row(&response.case, key, others.get(key), cells)?);
+        }
+    }
+    for person in lettered {
+        if let Some(row) = rows.get_mut(&person.data_subject) {
+            row.letter = Some(person.state.clone());
+        }
+    }
+    Ok(())
 }
 
 fn letters(response: &Response<'_>) -> Result<Option<LettersOverview>, ResponseError> {
@@ -206,6 +223,12 @@ fn decisions_after_trace(response: &Response<'_>) -> Result<u64, ResponseError> 
     let traced = response.case.manifest().stages.get("trace").and_then(|stage| stage.ledger_entry);
     let Some(traced) = traced else { return Ok(0) };
     Ok(response.case.stored_decisions()?.iter().filter(|decision| decision.ledger_entry > traced).count() as u64)
+}
+
+/// Whether people and cuts, as far as they were worked out, are of the trail as it is.
+fn follows_trail(response: &Response<'_>) -> Result<bool, ResponseError> {
+    let has = |stage: &str| response.case.manifest().stages.contains_key(stage);
+    Ok((!has("expose") || expose::are_current(response)?) && (!has("contain") || response.is_containment_proposed()))
 }
 
 fn tiers(people: &[PersonRow]) -> Tiers {
@@ -230,16 +253,27 @@ fn moments(people: &[PersonRow]) -> [Vec<Instant>; 3] {
     })
 }
 
-fn told(people: &[PersonRow]) -> Vec<Instant> {
-    let is_told = |row: &&PersonRow| row.strongest.is_some() && row.letter.as_deref().is_some_and(|state| TOLD.contains(&state));
-    let mut list: Vec<Instant> = people.iter().filter(is_told).filter_map(|row| row.letter_since).collect();
+/// When each person was told first, by a letter of any round or by somebody.
+fn told(response: &Response<'_>) -> Result<BTreeMap<String, Instant>, ResponseError> {
+    let mut told = response.case.reached_since(&TOLD)?;
+    for (key, decided) in decided(&response.case)? {
+        if let Some(by_hand) = decided.by_hand.into_values().min() {
+            told.entry(key).and_modify(|first| *first = (*first).min(by_hand)).or_insert(by_hand);
+        }
+    }
+    Ok(told)
+}
+
+fn told_exposed(told: &BTreeMap<String, Instant>, people: &[PersonRow]) -> Vec<Instant> {
+    let exposed = people.iter().filter(|row| row.strongest.is_some());
+    let mut list: Vec<Instant> = exposed.filter_map(|row| told.get(&row.data_subject)).copied().collect();
     list.sort_unstable();
     list
 }
 
-fn needs(overview: &Overview, decisions: u64) -> Vec<Need> {
+fn needs(overview: &Overview, decisions: u64, follows_trail: bool) -> Vec<Need> {
     let mut needs = Vec::new();
-    if decisions > 0 {
+    if decisions > 0 || !follows_trail {
         needs.push(Need::Renew { decisions });
     }
     if !overview.containment.left_open.is_empty() {

@@ -11,7 +11,7 @@ use strandline_model::time::Instant;
 use crate::error::ResponseError;
 use crate::exposed::each_person;
 use crate::run::{Response, Settings};
-use crate::stage::expose::register;
+use crate::stage::expose::{others, register};
 
 /// Characters of a handle: 64 bits of a salted digest.
 const HANDLE_CHARS: usize = 16;
@@ -37,8 +37,9 @@ pub struct PersonRow {
     pub is_cleared: bool,
     /// Where the letter is: `drafted`, `held`, `accepted` …; none before there are letters.
     pub letter: Option<String>,
-    /// When it came to that.
-    pub letter_since: Option<Instant>,
+    /// Whether it is somebody of whom a person's records tell, such as next of kin, or who was written to and stands in no register any
+    /// more: they have a letter, and stand in no tier.
+    pub is_other: bool,
 }
 
 /// Whom a list shows.
@@ -55,6 +56,9 @@ pub struct PeopleFilter {
 impl PeopleFilter {
     /// Whether somebody is shown.
     pub fn shows(&self, row: &PersonRow) -> bool {
+        if row.is_other && (self.letter.is_none() || self.tier.is_some() || self.category.is_some()) {
+            return false;
+        }
         let tier = self.category.map_or(row.strongest, |category| row.cells.get(category).copied().flatten());
         let of_tier = match self.tier.as_deref() {
             None => self.category.is_none() || tier.is_some(),
@@ -79,7 +83,10 @@ pub fn mask_name(name: &str) -> String {
 pub fn names_of(settings: &Settings<'_>, data_subject: &str) -> Result<Vec<(String, Personal<String>)>, ResponseError> {
     let mut quiet = super::Quiet;
     let response = Response::look(settings, &mut quiet)?;
-    let entry = register(&response)?.0.remove(data_subject);
+    let entry = match register(&response)?.0.remove(data_subject) {
+        None => others(&response)?.0.remove(data_subject),
+        entry => entry,
+    };
     Ok(entry.map(|entry| entry.names.into_iter().collect()).unwrap_or_default())
 }
 
@@ -130,8 +137,13 @@ fn empty_row(case: &Case, key: &str, entry: Option<&RegisterEntry>) -> Result<Pe
         first: [None; 3],
         is_cleared: false,
         letter: None,
-        letter_since: None,
+        is_other: false,
     })
+}
+
+/// The row of somebody beside the people of the case, who stands in no tier.
+pub(super) fn other_row(case: &Case, key: &str, entry: Option<&RegisterEntry>, cells: usize) -> Result<PersonRow, ResponseError> {
+    Ok(PersonRow { cells: vec![None; cells], is_other: true, ..empty_row(case, key, entry)? })
 }
 
 fn add(row: &mut PersonRow, exposure: &Exposure, categories: &mut Vec<String>) {
@@ -156,7 +168,7 @@ fn add(row: &mut PersonRow, exposure: &Exposure, categories: &mut Vec<String>) {
 
 #[cfg(test)]
 mod tests {
-    use super::mask_name;
+    use super::{PeopleFilter, PersonRow, mask_name};
 
     fn check(name: &str, expected: &str) {
         assert_eq!(mask_name(name), expected);
@@ -168,5 +180,27 @@ mod tests {
         check("陳大文", "陳**");
         check("", "");
         check("<b>x", "<**");
+    }
+
+    #[test]
+    fn somebody_beside_stands_in_the_list_of_letters_alone() {
+        let row = PersonRow {
+            handle: String::new(),
+            data_subject: "kin:7".to_owned(),
+            masked_name: None,
+            status: None,
+            cells: vec![None],
+            strongest: None,
+            first: [None; 3],
+            is_cleared: false,
+            letter: Some("held".to_owned()),
+            is_other: true,
+        };
+        let filter =
+            |tier: Option<&str>, category, letter: Option<&str>| PeopleFilter { tier: tier.map(str::to_owned), category, letter: letter.map(str::to_owned) };
+        assert!(filter(None, None, Some("held")).shows(&row), "a held letter is not found");
+        for (tier, category, letter) in [(None, None, None), (Some("not_known"), None, None), (None, Some(0), None), (None, None, Some("drafted"))] {
+            assert!(!filter(tier, category, letter).shows(&row), "{tier:?} {category:?} {letter:?}");
+        }
     }
 }

@@ -27,6 +27,8 @@ use crate::stage::trace::TrailState;
 use crate::store;
 use crate::{clearance, exposed, people};
 
+const STAGE: &str = "expose";
+
 /// What the exposure stage leaves besides its tables.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct ExposureState {
@@ -69,15 +71,26 @@ impl Output for Tables {
     }
 }
 
-/// Works out the exposures.
-pub fn run(response: &mut Response<'_>) -> Result<(), ResponseError> {
-    response.needs("trace", "trail", "trace")?;
+/// What the exposures stand on.
+fn inputs(response: &Response<'_>) -> Result<strandline_case::Inputs, ResponseError> {
     let mut inputs = response.inputs_after(&["events", "coverage", "trace"]);
     inputs.insert_setting("cut_dump", &format!("{:?}", response.choices.cut_dump));
     for artefact in response.custody()? {
         inputs.insert(format!("evidence/{}", artefact.sha256), artefact.sha256.clone());
     }
-    response.run_stage("expose", inputs, |response, _| replay_all(response))?;
+    Ok(inputs)
+}
+
+/// Whether the exposures are of the trail as it is.
+pub fn are_current(response: &Response<'_>) -> Result<bool, ResponseError> {
+    Ok(response.case.stage_is_current(STAGE, &inputs(response)?))
+}
+
+/// Works out the exposures.
+pub fn run(response: &mut Response<'_>) -> Result<(), ResponseError> {
+    response.needs("trace", "trail", "trace")?;
+    let inputs = inputs(response)?;
+    response.run_stage(STAGE, inputs, |response, _| replay_all(response))?;
     let state: ExposureState = store::read_json(&response.case, store::EXPOSURE)?.unwrap_or_default();
     for note in &state.notes {
         response.watcher.note(note);

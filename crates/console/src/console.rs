@@ -7,10 +7,12 @@ use strandline_model::time::Instant;
 use strandline_response::desk::{self, Clocks, LintLine, Mark, Overview, clocks, lint, mark, overview, renew};
 use strandline_response::notice::LawBook;
 use strandline_response::{DutyError, Responders, ResponseError, Settings, Told, VerifyReport, responders};
+use tokio::sync::Semaphore;
 
 use crate::door::{Door, Role, Who};
 use crate::job::{Job, Work};
 use crate::texts::{Language, Texts};
+use crate::visit::AT_ONCE;
 
 /// What a console is told.
 #[derive(Clone)]
@@ -51,6 +53,8 @@ pub struct Console {
     pub port: u16,
     english: Texts,
     chinese: Texts,
+    /// Visits that are worked on.
+    pub at_work: Arc<Semaphore>,
     door: Mutex<Door>,
     overview: Kept<Overview>,
     clocks: Mutex<Option<(Mark, std::time::Instant, Arc<Clocks>)>>,
@@ -68,16 +72,17 @@ impl Console {
         Ok(Self {
             english: Texts::of(Language::English)?,
             chinese: Texts::of(Language::Chinese)?,
-            options,
             origins,
             is_sealed,
             port,
-            door: Mutex::default(),
+            at_work: Arc::new(Semaphore::new(AT_ONCE)),
+            door: Mutex::new(Door::new((options.random)(), std::time::Instant::now())),
             overview: Mutex::default(),
             clocks: Mutex::default(),
             lint: Mutex::default(),
             checked: Mutex::default(),
             job: Mutex::default(),
+            options,
         })
     }
 
@@ -153,7 +158,7 @@ impl Console {
         Ok(read)
     }
 
-    /// The clocks, at most some seconds old: they tell minutes.
+    /// What the time changes, at most some seconds old: it tells minutes.
     pub fn clocks(&self, overview: &Overview) -> Result<Arc<Clocks>, DutyError> {
         let mut kept = self.clocks.lock().unwrap_or_else(PoisonError::into_inner);
         let (now, at) = (mark(&self.options.case), std::time::Instant::now());

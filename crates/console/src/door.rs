@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
+use hmac::{Hmac, Mac};
 use sha2::{Digest, Sha256};
 use strandline_model::time::Instant as Moment;
 use strandline_response::desk::Act;
@@ -21,6 +22,8 @@ const SEEN_FOR: Duration = Duration::from_secs(15 * 60);
 const LINKS_LIMIT: usize = 16;
 const SESSIONS_LIMIT: usize = 64;
 const PENDING_LIMIT: usize = 8;
+/// Characters of what proves that a number is ours.
+const PROOF_CHARS: usize = 64;
 
 /// What somebody may do here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -106,12 +109,14 @@ struct Link {
 }
 
 /// Links, sessions, numbers to sign in with.
-#[derive(Default)]
 pub struct Door {
     links: Vec<Link>,
     sessions: Vec<([u8; 32], Session)>,
-    numbers: Vec<([u8; 32], Instant)>,
+    /// Numbers that somebody signed in with.
+    used: Vec<([u8; 32], Instant)>,
     last: u64,
+    key: [u8; 32],
+    opened: Instant,
 }
 
 /// What a session is bound to: the address it came from and the browser's own name. Another one cannot use its cookie.
@@ -132,6 +137,11 @@ fn hexadecimal(bytes: [u8; 32]) -> String {
 }
 
 impl Door {
+    /// A door that nobody is through. The key is of this run alone.
+    pub fn new(key: [u8; 32], now: Instant) -> Self {
+        Self { links: Vec::new(), sessions: Vec::new(), used: Vec::new(), last: 0, key, opened: now }
+    }
+
     /// A new one-time link for somebody; returns its secret.
     pub fn link(&mut self, who: Who, random: [u8; 32], now: Instant) -> String {
         self.tidy(now);
@@ -163,24 +173,37 @@ impl Door {
         found.map(|place| self.links.remove(place).who)
     }
 
-    /// A number for somebody to sign, good once.
-    pub fn number(&mut self, random: [u8; 32], now: Instant) -> String {
-        self.tidy(now);
-        if self.numbers.len() >= SESSIONS_LIMIT {
-            self.numbers.remove(0);
-        }
-        let number = hexadecimal(random);
-        self.numbers.push((digest(number.as_bytes()), now + LINK_GOOD_FOR));
-        number
+    /// A number for somebody to sign, good once, in one browser, for a while. Nothing is kept of it, so that however many are asked for,
+    /// nobody else's ends.
+    pub fn number(&self, bound: &[u8; 32], random: [u8; 32], now: Instant) -> String {
+        let until = (now + LINK_GOOD_FOR).duration_since(self.opened).as_secs();
+        let body = format!("{until:016x}{}", hexadecimal(random));
+        format!("{body}{}", hexadecimal(self.proof(&body, bound).finalize().into_bytes().into()))
     }
 
-    /// Uses a number up; whether it was one of ours.
-    pub fn use_number(&mut self, number: &str, now: Instant) -> bool {
+    /// Whether a number is one of ours, for this browser, still good, and nobody has signed in with it.
+    pub fn is_number(&mut self, number: &str, bound: &[u8; 32], now: Instant) -> bool {
         self.tidy(now);
-        let asked = digest(number.as_bytes());
-        let before = self.numbers.len();
-        self.numbers.retain(|(known, _)| !is_same(known, &asked));
-        self.numbers.len() < before
+        let Some((body, proof)) = number.split_at_checked(number.len().saturating_sub(PROOF_CHARS)) else { return false };
+        let until = body.get(..16).and_then(|until| u64::from_str_radix(until, 16).ok()).unwrap_or(0);
+        let is_ours: bool = hexadecimal(self.proof(body, bound).finalize().into_bytes().into()).as_bytes().ct_eq(proof.as_bytes()).into();
+        is_ours && now.duration_since(self.opened).as_secs() < until && !self.used.iter().any(|(known, _)| is_same(known, &digest(number.as_bytes())))
+    }
+
+    /// Uses a number up, once its signature held; whether it was good until now.
+    pub fn use_number(&mut self, number: &str, bound: &[u8; 32], now: Instant) -> bool {
+        let is_good = self.is_number(number, bound, now);
+        if is_good {
+            self.used.push((digest(number.as_bytes()), now + LINK_GOOD_FOR));
+        }
+        is_good
+    }
+
+    fn proof(&self, body: &str, bound: &[u8; 32]) -> Hmac<Sha256> {
+        let mut proof = Hmac::<Sha256>::new_from_slice(&self.key).expect("HMAC takes a key of any length");
+        proof.update(body.as_bytes());
+        proof.update(bound);
+        proof
     }
 
     /// Lets somebody in; returns the secret of a session that was never known before.
@@ -227,7 +250,7 @@ impl Door {
 
     fn tidy(&mut self, now: Instant) {
         self.links.retain(|link| link.until > now);
-        self.numbers.retain(|(_, until)| *until > now);
+        self.used.retain(|(_, until)| *until > now);
         self.sessions.retain(|(_, session)| now.duration_since(session.used) < IDLE_LIMIT && now.duration_since(session.began) < SESSION_LIMIT);
         for (_, session) in &mut self.sessions {
             session.pending.retain(|pending| pending.until > now);
@@ -268,13 +291,17 @@ impl Session {
 mod tests {
     use super::*;
 
+    fn door() -> Door {
+        Door::new([9; 32], Instant::now())
+    }
+
     fn who() -> Who {
         Who { name: "A. Chan".to_owned(), role: Role::Responder }
     }
 
     #[test]
     fn a_link_is_good_once_and_for_ten_minutes() {
-        let (mut door, now) = (Door::default(), Instant::now());
+        let (mut door, now) = (door(), Instant::now());
         let first = door.link(who(), [1; 32], now);
         let late = door.link(who(), [2; 32], now);
         assert!(door.is_link(&first, now) && !door.is_link("x", now));
@@ -285,7 +312,7 @@ mod tests {
 
     #[test]
     fn a_session_ends_when_idle_and_is_good_in_one_browser_alone() {
-        let (mut door, now) = (Door::default(), Instant::now());
+        let (mut door, now) = (door(), Instant::now());
         let here = bound_to(IpAddr::from([127, 0, 0, 1]), b"browser");
         let secret = door.enter(who(), here, [[1; 32], [2; 32]], Moment(0), now);
         let elsewhere = bound_to(IpAddr::from([127, 0, 0, 1]), b"another");
@@ -296,7 +323,7 @@ mod tests {
 
     #[test]
     fn a_session_that_is_used_ends_all_the_same() {
-        let (mut door, mut now) = (Door::default(), Instant::now());
+        let (mut door, mut now) = (door(), Instant::now());
         let began = now;
         let secret = door.enter(who(), [0; 32], [[1; 32], [2; 32]], Moment(0), now);
         while door.session(&secret, &[0; 32], now).is_some() {
@@ -306,9 +333,22 @@ mod tests {
     }
 
     #[test]
-    fn a_number_to_sign_in_with_is_good_once() {
-        let (mut door, now) = (Door::default(), Instant::now());
-        let number = door.number([3; 32], now);
-        assert!(door.use_number(&number, now) && !door.use_number(&number, now));
+    fn a_number_to_sign_in_with_is_good_once_here_and_for_a_while() {
+        let (mut door, now, here) = (door(), Instant::now(), [1; 32]);
+        let number = door.number(&here, [3; 32], now);
+        assert!(!door.is_number(&number, &[2; 32], now), "good in another browser");
+        assert!(!door.is_number(&number, &here, now + LINK_GOOD_FOR + Duration::from_secs(1)), "good for ever");
+        for wrong in ["", "x", "陳陳陳", &"0".repeat(144), &number[1..], &format!("f{}", &number[1..])] {
+            assert!(!door.is_number(wrong, &here, now), "{wrong} is one of ours");
+        }
+        assert!(door.use_number(&number, &here, now) && !door.use_number(&number, &here, now));
+    }
+
+    #[test]
+    fn however_many_numbers_are_asked_for_nobody_elses_ends() {
+        let (mut door, now, here) = (door(), Instant::now(), [1; 32]);
+        let number = door.number(&here, [3; 32], now);
+        (0..=255).for_each(|other| drop(door.number(&[2; 32], [other; 32], now)));
+        assert!(door.use_number(&number, &here, now));
     }
 }

@@ -10,9 +10,9 @@ use axum::routing::{MethodRouter, get, post};
 use crate::acts;
 use crate::console::Console;
 use crate::guard::guard;
+use crate::pages::not_found;
 use crate::pages::{access, clocks, contain, evidence, ledger, letters, lines, path, people, person, tide, timeline};
-use crate::pages::{assets, not_found};
-use crate::visit::{Needs, Page, answer};
+use crate::visit::{Needs, Page, answer, built_in};
 
 /// The whole console.
 pub fn router(console: Arc<Console>) -> Router {
@@ -49,7 +49,7 @@ pub fn router(console: Arc<Console>) -> Router {
         .route("/in", open(access::door).merge(open_form(access::signed_in)))
         .route("/in/{secret}", open(access::link_page).merge(open_form(access::enter)))
         .route("/language/{tag}", open(access::language))
-        .route("/assets/{name}", open(assets))
+        .route("/assets/{name}", get(|params: RawPathParams| async move { built_in(params.iter().next().map_or("", |(_, name)| name)) }))
         .fallback(|State(console): State<Arc<Console>>, params: RawPathParams, request: Request| answer(console, params, request, Needs::Session, not_found))
         .layer(from_fn_with_state(Arc::clone(&console), guard))
         .with_state(console)

@@ -12,7 +12,7 @@ use strandline_response::desk::Overview;
 use crate::console::Console;
 use crate::door::{Role, Session, bound_to};
 use crate::form::Fields;
-use crate::pages::refusal;
+use crate::pages::{assets, refusal};
 use crate::reply::{Fault, Reply};
 use crate::texts::{Language, Texts};
 
@@ -21,7 +21,7 @@ const BODY_BYTES_LIMIT: usize = 64 * 1024;
 /// A form comes in one piece; who dribbles it is not waited for.
 const BODY_TIME_LIMIT: Duration = Duration::from_secs(10);
 /// Visits that are worked on at the same time; others wait.
-const AT_ONCE: usize = 8;
+pub const AT_ONCE: usize = 8;
 
 /// Who may see a page.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -95,7 +95,7 @@ impl Visit {
 
 /// The name of our cookie: the port keeps consoles on one host apart.
 pub fn cookie_name(console: &Console) -> String {
-    if console.is_sealed { "__Host-strandline".to_owned() } else { format!("strandline-{}", console.port) }
+    format!("{}strandline-{}", if console.is_sealed { "__Host-" } else { "" }, console.port)
 }
 
 /// The value of a cookie.
@@ -133,8 +133,19 @@ pub async fn answer(console: Arc<Console>, params: RawPathParams, request: Reque
         console,
     };
     let is_form = parts.method == Method::POST;
-    let worked = tokio::task::spawn_blocking(move || heard(&visit, needs, is_form, page)).await;
-    worked.unwrap_or_else(|_| plain(StatusCode::INTERNAL_SERVER_ERROR))
+    // Whoever hangs up while they wait here is forgotten: what is begun is done, so nothing may wait after it.
+    let Ok(place) = Arc::clone(&visit.console.at_work).acquire_owned().await else { return plain(StatusCode::SERVICE_UNAVAILABLE) };
+    let work = move || {
+        let answer = heard(&visit, needs, is_form, page);
+        drop(place);
+        answer
+    };
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| plain(StatusCode::INTERNAL_SERVER_ERROR))
+}
+
+/// Answers with what is built in. It waits for no place: it is the same for everybody, and takes no time.
+pub fn built_in(name: &str) -> Response<Body> {
+    assets(name).map_or_else(|| plain(StatusCode::NOT_FOUND), Reply::into_response)
 }
 
 /// How many blocking threads a runtime needs for this.

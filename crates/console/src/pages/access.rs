@@ -56,7 +56,7 @@ struct AccessPage<'v> {
 /// Where somebody without a session is led: sign in by a key, or get a link.
 pub fn door(visit: &Visit) -> Result<Reply, Fault> {
     let enrolled = !visit.console.responders()?.is_empty();
-    let number = if enrolled { visit.console.door().number(visit.console.random(), Instant::now()) } else { String::new() };
+    let number = if enrolled { visit.console.door().number(&visit.bound, visit.console.random(), Instant::now()) } else { String::new() };
     let text = if enrolled { sign_in_text(&visit.console.options.case, &number)?.text } else { String::new() };
     Ok(Reply::Page(DoorPage { t: visit.t(), enrolled, number, text, namespace: SignIn::NAMESPACE }.render()?))
 }
@@ -64,12 +64,16 @@ pub fn door(visit: &Visit) -> Result<Reply, Fault> {
 /// Somebody signed in by a key.
 pub fn signed_in(visit: &Visit) -> Result<Reply, Fault> {
     let number = visit.form.filled("number").ok_or(Fault::Forbidden)?;
-    if !visit.console.door().use_number(number, Instant::now()) {
-        return Err(Fault::Unusable(visit.t().x("door_old_number").to_owned()));
+    let old_number = || Fault::Unusable(visit.t().x("door_old_number").to_owned());
+    if !visit.console.door().is_number(number, &visit.bound, Instant::now()) {
+        return Err(old_number());
     }
     let text = sign_in_text(&visit.console.options.case, number)?;
     let signature = visit.form.filled("signature").unwrap_or_default();
     let responder = who_signs_in(&visit.console.options.case, &text, signature).map_err(|error| Fault::Unusable(crate::console::told(&error)))?;
+    if !visit.console.door().use_number(number, &visit.bound, Instant::now()) {
+        return Err(old_number());
+    }
     Ok(let_in(visit, Who { name: responder.name, role: role_of(responder.role) }))
 }
 

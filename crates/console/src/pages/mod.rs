@@ -195,6 +195,7 @@ pub fn tier<'t>(t: &'t Texts, name: &'t str) -> &'t str {
         "possible" => t.x("tier_possible"),
         "not_reached" => t.x("tier_not_reached"),
         "not_known" => t.x("tier_not_known"),
+        "other" => t.x("tier_other"),
         other => other,
     }
 }
@@ -234,10 +235,10 @@ pub fn not_found(_visit: &Visit) -> Result<Reply, Fault> {
 }
 
 /// What is built in: the style and the mark.
-pub fn assets(visit: &Visit) -> Result<Reply, Fault> {
-    match visit.param("name") {
-        "console.css" => Ok(Reply::Asset("text/css; charset=utf-8", include_bytes!("../../assets/console.css"))),
-        "mark.svg" => Ok(Reply::Asset("image/svg+xml", include_bytes!("../../assets/mark.svg"))),
-        _ => Err(Fault::NotFound),
+pub fn assets(name: &str) -> Option<Reply> {
+    match name {
+        "console.css" => Some(Reply::Asset("text/css; charset=utf-8", include_bytes!("../../assets/console.css"))),
+        "mark.svg" => Some(Reply::Asset("image/svg+xml", include_bytes!("../../assets/mark.svg"))),
+        _ => None,
     }
 }

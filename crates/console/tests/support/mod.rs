@@ -12,10 +12,12 @@ use ssh_key::private::Ed25519Keypair;
 use ssh_key::{HashAlg, LineEnding, PrivateKey};
 use strandline_console::{Options, serve};
 use strandline_drill::{Plan, Scenario, generate};
+use strandline_model::letter_word::{LetterWord, Place, Reader};
+use strandline_model::personal::Personal;
 use strandline_model::time::Instant;
-use strandline_response::desk::Quiet;
+use strandline_response::desk::{Overview, Quiet, overview};
 use strandline_response::notice::LawBook;
-use strandline_response::{Names, PublicKey, Role, Settings, Signer, Told, enrol_responder, respond};
+use strandline_response::{Names, PublicKey, Response, Role, Settings, Signer, Told, enrol_responder, respond};
 
 /// A name that would be markup, a picture with a script, and text that turns around.
 pub const HOSTILE_NAME: &str = "<svg onload=alert(1)>\u{202e}gnp {{7*7}} </td><script>alert(2)</script>";
@@ -239,6 +241,31 @@ pub fn enrol(case: &Path, name: &str, seed: u8) {
     let public = PublicKey::of_openssh(&key(seed).public_key().to_openssh().unwrap()).unwrap();
     let settings = Settings { signer: Some(signer), ..settings(case, name) };
     enrol_responder(&settings, name, &public, Role::Approver).unwrap();
+}
+
+/// Follows the trail again, and nothing that stands on it: as after a kill in between.
+pub fn trace_alone(case: &Path) {
+    Response::resume(&settings(case, "A. Chan"), &mut Quiet).unwrap().trace(None).unwrap();
+}
+
+/// Drafts the letters of another round.
+pub fn draft_round(case: &Path, round: u32) {
+    let (settings, mut quiet) = (settings(case, "A. Chan"), Quiet);
+    let mut response = Response::resume(&settings, &mut quiet).unwrap();
+    response.use_round(round).unwrap();
+    response.draft_letters().unwrap();
+}
+
+/// Has a person's letter read by an executor.
+pub fn readdress(case: &Path, data_subject: &str, name: &str) {
+    let place = Place { name: Some(Personal::new(name.to_owned())), ..Place::default() };
+    let word = LetterWord::Readdressed { data_subject: data_subject.to_owned(), reader: Reader::Executor, place, why: Personal::new("told us".to_owned()) };
+    Response::resume(&settings(case, "A. Chan"), &mut Quiet).unwrap().decide_letters(&[word]).unwrap();
+}
+
+/// What the console shows a case by.
+pub fn seen(case: &Path) -> Overview {
+    overview(&settings(case, "A. Chan")).unwrap()
 }
 
 /// Runs `check` again and again until it holds.

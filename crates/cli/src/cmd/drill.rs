@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use clap::Args;
 use strandline_case::Case;
+use strandline_console::Opened;
 use strandline_drill::{Cut, Exported, Intrusion, Plan, Refused, Scenario, Score, generate, generate_with, score};
 use strandline_model::containment::{Action, Effect};
 use strandline_model::exposure::Exposure;
@@ -93,9 +94,20 @@ impl Drill {
         drop(screen);
         let cuts = self.cut_after.iter().map(|minutes| cut_after(common, &plan, &case, *minutes)).collect::<anyhow::Result<Vec<_>>>()?;
         let done = Rehearsed { seconds, case: &case, mail: &mail, written, cuts };
-        print_result(common, &plan, &outcome, &result, &done)?;
+        let print = |opened: Option<&Opened>| print_result(common, &plan, &outcome, &result, (&done, opened));
         if self.open {
-            return serve::open(common, &case, self.listen, None, None);
+            // The link stands in the result, so that who reads JSON gets one document; where nothing can be served the result stands alone.
+            let mut is_told = false;
+            let served = serve::open(common, &case, (self.listen, None), None, &mut |opened| {
+                is_told = true;
+                print(Some(opened))
+            });
+            if !is_told {
+                print(None)?;
+            }
+            served?;
+        } else {
+            print(None)?;
         }
         Ok(if result.is_sound() { ExitCode::SUCCESS } else { ExitCode::from(3) })
     }
@@ -165,9 +177,10 @@ fn print_cuts(cuts: &[CutOff], uncut: u64) {
     }
 }
 
-fn print_result(common: &Common, plan: &Plan, outcome: &Outcome, score: &Score, done: &Rehearsed<'_>) -> anyhow::Result<()> {
+fn print_result(common: &Common, plan: &Plan, outcome: &Outcome, score: &Score, (done, opened): (&Rehearsed<'_>, Option<&Opened>)) -> anyhow::Result<()> {
     match common.format() {
         Format::Json => print_json(&serde_json::json!({
+            "console": opened.map(serve::told),
             "scenario": plan.scenario.to_string(), "seed": plan.seed, "gap": plan.gap, "seconds": done.seconds, "mails_written": done.written, "outcome": outcome,
             "people_true": score.people_true, "people_confirmed": score.people_confirmed, "people_missed": score.people_missed,
             "people_false": score.people_false, "pairs_true": score.pairs_true, "pairs_confirmed": score.pairs_confirmed,
@@ -188,6 +201,7 @@ fn print_result(common: &Common, plan: &Plan, outcome: &Outcome, score: &Score, 
             say!("{score}");
             say!("From first evidence to letters: {:.1} s", done.seconds);
             print_cuts(&done.cuts, score.people_true as u64);
+            opened.iter().for_each(|opened| serve::say_link(opened));
         }
     }
     Ok(())

@@ -38,12 +38,26 @@ impl Serve {
             (Some(certificate), Some(key), Some(host)) => Some(Seal { certificate, key, host }),
             _ => None,
         };
-        open(common, &self.case, self.listen, seal.as_ref(), self.law.as_deref())
+        let mut tell = |opened: &Opened| match common.format() {
+            Format::Json => print_json(&told(opened)),
+            Format::Text => {
+                say_link(opened);
+                Ok(())
+            }
+        };
+        open(common, &self.case, (self.listen, seal.as_ref()), self.law.as_deref(), &mut tell)?;
+        Ok(ExitCode::SUCCESS)
     }
 }
 
-/// Serves a case until somebody ends it. The link is told on stdout: whoever reads it can come in once.
-pub fn open(common: &Common, case: &Path, listen: SocketAddr, seal: Option<&Seal>, law: Option<&Path>) -> anyhow::Result<ExitCode> {
+/// Serves a case until somebody ends it. `tell` tells the link: whoever reads it can come in once.
+pub fn open(
+    common: &Common,
+    case: &Path,
+    (listen, seal): (SocketAddr, Option<&Seal>),
+    law: Option<&Path>,
+    tell: &mut dyn FnMut(&Opened) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
     let settings = common.settings(case);
     let options = Options {
         case: case.to_owned(),
@@ -56,17 +70,17 @@ pub fn open(common: &Common, case: &Path, listen: SocketAddr, seal: Option<&Seal
         law: law::read(law)?,
     };
     let mut failed = None;
-    serve(options, listen, seal, &mut |opened| failed = told(common, opened).err())?;
-    failed.map_or(Ok(ExitCode::SUCCESS), Err)
+    serve(options, listen, seal, &mut |opened| failed = tell(opened).err())?;
+    failed.map_or(Ok(()), Err)
 }
 
-fn told(common: &Common, opened: &Opened) -> anyhow::Result<()> {
-    match common.format() {
-        Format::Json => print_json(&serde_json::json!({ "listens": opened.at.to_string(), "link": opened.link }))?,
-        Format::Text => {
-            say!("\nThe console is open. Your link, good once, for ten minutes:\n\n    {}\n", opened.link);
-            say!("Whoever has it is you. Ctrl+C closes the console; nothing is lost.");
-        }
-    }
-    Ok(())
+/// Where a console is, for programs.
+pub fn told(opened: &Opened) -> serde_json::Value {
+    serde_json::json!({ "listens": opened.at.to_string(), "link": opened.link })
+}
+
+/// The same for people.
+pub fn say_link(opened: &Opened) {
+    say!("\nThe console is open. Your link, good once, for ten minutes:\n\n    {}\n", opened.link);
+    say!("Whoever has it is you. Ctrl+C closes the console; nothing is lost.");
 }

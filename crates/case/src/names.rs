@@ -4,12 +4,13 @@
 /// Longest name of a table, part or stage. Leaves room for a hash and an extension below the usual 255 bytes.
 const NAME_BYTES_LIMIT: usize = 180;
 
-/// Whether `name` can be one path component and nothing else: ASCII letters, digits, `.`, `_`, `-`, no dot in front.
+/// Whether `name` can be one path component and nothing else: ASCII letters, digits, `.`, `_`, `-`, and `%` and `~`, with which
+/// keys of people become names; no dot in front.
 pub(crate) fn is_plain_name(name: &str) -> bool {
     !name.is_empty()
         && name.len() <= NAME_BYTES_LIMIT
         && !name.starts_with('.')
-        && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-' | b'%' | b'~'))
 }
 
 /// Whether `path` is a chain of plain names, `/`-separated: it cannot leave the folder that it is joined to.
@@ -52,6 +53,8 @@ mod tests {
         for (name, plain) in [
             ("events", true),
             ("a1b2-x.y_z", true),
+            ("kin%3A17.txt", true),
+            ("%2E%2E%2Fx~0123456789abcdef.json", true),
             ("", false),
             ("..", false),
             (".hidden", false),

@@ -110,7 +110,7 @@ def accesses_of_steps(done: list[session.Done], answers: Answers, dialect: str) 
         of_session[one.pid].append(index)
     for access in answers.accesses:
         if dialect == "postgresql":
-            own = of_session.get(process_of(access["connection"]), range(len(done)))
+            own = of_session.get(process_of(access.get("connection")), range(len(done)))
             place = bisect.bisect_right([moments[index] for index in own], access["time"]) - 1
             index = own[place] if place >= 0 else -1
         else:

@@ -222,7 +222,7 @@ impl Site {
     }
 
     /// Whether this caller is answered.
-    fn may_connect(&self, peer: IpAddr) -> bool {
+    fn admits(&self, peer: IpAddr) -> bool {
         let peer = peer.to_canonical();
         self.behind_proxy.is_none_or(|proxy| proxy == peer || proxy.is_loopback() && peer.is_loopback())
     }
@@ -313,7 +313,7 @@ async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, site: Arc<Site>
             tokio::time::sleep(Duration::from_millis(50)).await;
             continue;
         };
-        if !site.may_connect(peer.ip()) {
+        if !site.admits(peer.ip()) {
             continue;
         }
         let limit = if site.behind_proxy.is_some() { usize::MAX } else { site.limits.connections_per_address };

@@ -56,7 +56,7 @@ async function visit(language, width, scheme) {
   await judge(page, 'empty', language, shown);
   await page.type('#text', language === 'en' ? 'Was my bank account seen?' : '我的銀行戶口有沒有被看到？');
   await Promise.all([page.waitForNavigation(), page.click('main button')]);
-  if (!page.url().includes('/updates?sent=question')) problems.push(`a question was not taken: ${page.url()}`);
+  if (!page.url().endsWith('/updates') || !(await page.$('[role=status]'))) problems.push(`a question was not taken: ${page.url()}`);
   await judge(page, 'sent', language, shown);
   await context.close();
 }

@@ -8,6 +8,8 @@ mod html;
 mod rules;
 mod tally;
 
+pub use html::escape;
+
 use std::collections::BTreeMap;
 
 use jiff::tz::TimeZone;
@@ -20,7 +22,7 @@ use strandline_model::table::{Row, Scan, ScanError};
 use strandline_model::time::Instant;
 use strandline_model::trail::{Division, Step};
 
-use html::{Page, escape};
+use html::Page;
 pub use rules::RulesRun;
 use tally::Tally;
 

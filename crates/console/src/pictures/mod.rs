@@ -9,22 +9,7 @@ use std::fmt::Write;
 use jiff::tz::TimeZone;
 use strandline_model::time::Instant;
 use strandline_response::Tiers;
-
-/// Text that is safe in markup, attributes included.
-pub fn escape(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => safe.push_str("&amp;"),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '"' => safe.push_str("&quot;"),
-            '\'' => safe.push_str("&#39;"),
-            c => safe.push(c),
-        }
-    }
-    safe
-}
+pub use strandline_response::desk::escape;
 
 /// At most so many characters.
 pub fn shortened(text: &str, most: usize) -> String {
@@ -97,6 +82,7 @@ mod tests {
     #[test]
     fn evidence_cannot_write_markup() {
         assert_eq!(escape("</text><script>'\"&"), "&lt;/text&gt;&lt;script&gt;&#39;&quot;&amp;");
+        assert_eq!(escape("a\u{202e}b"), "a\u{fffd}b", "a name in a log turns no page around");
         assert_eq!(shortened("陳大文先生", 3), "陳大…");
     }
 }

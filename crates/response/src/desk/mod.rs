@@ -16,6 +16,8 @@ mod signing;
 mod time;
 mod words;
 
+pub use strandline_report::escape;
+
 pub use act::{Act, Acted, DeskError, perform, renew};
 pub use cited::{Cited, CitedBy, NotCited, cited};
 pub use clocks::{Clocks, clocks, is_effective};

@@ -104,6 +104,10 @@ struct Slow {
     /// `SET timestamp=`, microseconds: by the server when the statement began, or what a client made of it.
     began: Option<i64>,
     rows_sent: Option<i64>,
+    /// Rows that a write changed (MariaDB, Percona).
+    rows_affected: Option<i64>,
+    /// The server's number of the error, 0 for none (MySQL with `log_slow_extra`: `Errno`; Percona: `Last_errno`).
+    error: Option<i64>,
     labels: Vec<(&'static str, String)>,
 }
 
@@ -228,7 +232,12 @@ impl MysqlGeneral {
                 }
                 draft.statement(argument, Dialect::MySql, |_| Vec::new());
                 if draft.event.activity == Activity::Write {
-                    draft.event.row_count = None; // rows sent; a write sends none
+                    let changed = pending.slow.as_ref().and_then(Slow::rows_changed);
+                    draft.event.row_count = changed; // not the rows sent: a write sends none
+                    let is_told = changed.is_some() || pending.slow.as_ref().is_some_and(|slow| slow.error.is_some());
+                    if !is_told {
+                        draft.event.status = Status::Unknown;
+                    }
                 }
                 if pending.command == "Prepare" {
                     draft.event.activity = Activity::Query;
@@ -289,11 +298,16 @@ impl Connection {
 }
 
 impl Slow {
+    /// The rows that a write changed. The log holds writes that failed, too, and counts none for them: no row says nothing.
+    fn rows_changed(&self) -> Option<i64> {
+        self.rows_affected.filter(|rows| *rows > 0)
+    }
+
     fn fill(&self, draft: &mut Draft<'_>) {
         self.connection.fill(draft);
         draft.event.duration_micros = self.micros;
         draft.event.row_count = self.rows_sent;
-        draft.event.status = Status::Success;
+        draft.event.status = if self.error.is_some_and(|number| number != 0) { Status::Failure } else { Status::Success };
         for (key, value) in &self.labels {
             draft.label(key, value);
         }
@@ -350,7 +364,11 @@ impl Pending {
                 "Query_time:" => slow.micros = value.parse().ok().and_then(micros_of),
                 "Rows_sent:" => slow.rows_sent = value.parse().ok(),
                 "Rows_examined:" => slow.labels.push(("rows_examined", value.to_owned())),
-                "Rows_affected:" => slow.labels.push(("rows_affected", value.to_owned())),
+                "Rows_affected:" => {
+                    slow.rows_affected = value.parse().ok();
+                    slow.labels.push(("rows_affected", value.to_owned()));
+                }
+                "Errno:" | "Last_errno:" => slow.error = value.parse().ok(),
                 _ => {}
             }
         }
@@ -468,6 +486,26 @@ mod tests {
              # Query_time: 1.500000  Lock_time: 0.000000 Rows_sent: 3  Rows_examined: 9\nuse hr;\nSET timestamp=1769288398;\nSELECT *\nFROM staff;\n",
             "2 datastore_activity/read/success ip=10.0.0.5 account=app session=8 micros=1500000 database=hr command=SELECT statement=SELECT *\\nFROM staff rows=3 kind=mysql_slow labels={\"rows_examined\":\"9\"}",
         );
+    }
+
+    #[test]
+    fn a_slow_log_tells_of_a_write_that_it_was_done_by_the_rows_or_the_error_alone() {
+        let record = |head: &str, statement: &str, line: usize, status: &str, rows: &str, labels: &str| {
+            check(
+                &format!("# Time: 2026-01-24T21:00:00.000000Z\n# User@Host: app[app] @ localhost [10.0.0.5]  Id:     8\n# Query_time: 0.5  {head}\nSET timestamp=1769288400;\n{statement};\n"),
+                &format!(
+                    "{line} datastore_activity/{status} ip=10.0.0.5 account=app session=8 micros=500000 command={} statement={statement}{rows} kind=mysql_slow{labels}",
+                    statement.split(' ').next().unwrap_or_default()
+                ),
+            );
+        };
+        let delete = "DELETE FROM staff WHERE id = 4";
+        record("Rows_affected: 2", delete, 2, "write/success", " rows=2", " labels={\"rows_affected\":\"2\"}");
+        record("Rows_affected: 0", delete, 2, "write/unknown", "", " labels={\"rows_affected\":\"0\"}");
+        record("Rows_sent: 0", delete, 2, "write/unknown", "", "");
+        record("Rows_sent: 0  Errno: 0", delete, 2, "write/success", "", "");
+        record("Rows_sent: 0  Errno: 1451", delete, 2, "write/failure", "", "");
+        record("Rows_sent: 0  Last_errno: 1242", "SELECT (SELECT id FROM staff)", 2, "read/failure", " rows=0", "");
     }
 
     #[test]

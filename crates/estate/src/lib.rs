@@ -94,6 +94,10 @@ fn check_names(estate: &Estate, text: &str, path: &str) -> Result<(), EstateErro
     for database in &estate.databases {
         known("system", &database.system, &systems)?;
         known("dialect", &database.dialect, &["postgresql", "mysql"])?;
+        if let Some(written) = database.collation.as_deref().filter(|written| written.is_empty() || written.contains(char::is_whitespace)) {
+            let help = "write what the server says: at PostgreSQL SELECT datlocprovider, datcollate FROM pg_database, a locale or icu:LOCALE; at MySQL @@collation_database";
+            return Err(at(text, path, "collation", format!("{written:?} is no collation"), help));
+        }
     }
     for table in &estate.tables {
         known("database", &table.database, &databases)?;
@@ -253,6 +257,7 @@ mod tests {
         check("[[table]]\ndatabase = \"hrs\"", "[[table]]\ndatabase = \"hr\"", "\"hr\"", "no database", "\"hrs\"");
         check("time_zone = \"Asia/Hong_Kong\"", "time_zone = \"Asia/HongKong\"", "HongKong", "no time zone", "IANA");
         check("subject_key = \"staff_no\"", "subjct_key = \"staff_no\"", "subjct_key", "unknown field", "docs/estate.md");
+        check("search_path = [\"hr\", \"public\"]", "collation = \"\"", "collation", "no collation", "datcollate");
         check("id = \"kms-app\"", "id = \"kms-web\"", "kms-web", "two entries", "another id");
     }
 

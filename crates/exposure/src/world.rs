@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, RecordBatch};
 use sqlparser::ast::ObjectName;
-use strandline_model::estate::{Estate, Named as NamedAs, Table as DescribedTable};
+use strandline_model::estate::{Database, Estate, Named as NamedAs, Table as DescribedTable};
 
 use crate::made::{Beside, Flow, Look, MADE, Made, Maker, Rewritten, Snapshotted, all_beside};
 use crate::page::Pages;
@@ -512,7 +512,9 @@ impl Builder<'_> {
             views.push(EngineView { schema: MADE.to_owned(), name: at.to_string(), sql: state.sql.clone(), as_of: state.as_of });
         }
         let kept = views.iter().filter_map(|v| v.as_of.filter(|_| v.schema != MADE).map(|moment| (format!("{}.{}", v.schema, v.name), moment))).collect();
-        let collation = stored.described.collation.clone();
+        let of_estate = self.estate.databases.iter().find(|d| d.id == stored.id);
+        // The dump is of the server itself.
+        let collation = stored.described.collation.clone().or_else(|| of_estate.and_then(Database::declared_collation));
         let engine = EngineDatabase {
             search_path: stored.search_path.clone(),
             dialect: stored.dialect,
@@ -521,7 +523,6 @@ impl Builder<'_> {
             views,
             holders: history.holders,
         };
-        let of_estate = self.estate.databases.iter().find(|d| d.id == stored.id);
         let without_personal_data = of_estate.into_iter().flat_map(|d| d.without_personal_data.iter().cloned()).collect();
         let givens = Givens {
             dialect: Some(stored.dialect),

@@ -210,6 +210,9 @@ pub struct Database {
     pub snapshot_time: Option<String>,
     /// The zone in which its sessions read times without one, unless they set another: `Asia/Hong_Kong`, `UTC`, `+08:00`. Default: not known.
     pub time_zone: Option<String>,
+    /// Its own order of texts, where no dump says it (`pg_dump` without `--create`, files of rows): at PostgreSQL a locale of the C library
+    /// (`C`, `en_US.UTF-8`) or `icu:LOCALE`, at MySQL a collation (`utf8mb4_general_ci`). Default: not known.
+    pub collation: Option<String>,
     /// Tables (`schema.table`) that hold no personal data, as somebody has checked: reading them shows nobody. Whatever is neither
     /// described nor named here keeps everybody from being told that they were not reached, once the actor has read it.
     #[serde(default)]
@@ -235,6 +238,13 @@ impl Database {
     /// Whether it is MySQL or MariaDB.
     pub fn is_mysql(&self) -> bool {
         self.dialect.eq_ignore_ascii_case("mysql")
+    }
+
+    /// Its own order of texts, where the estate says it: by provider and locale (`libc:C`, `icu:de`), or a collation of MySQL.
+    pub fn declared_collation(&self) -> Option<String> {
+        let written = self.collation.as_deref()?;
+        let is_whole = self.is_mysql() || written.starts_with("icu:") || written.starts_with("libc:");
+        Some(if is_whole { written.to_owned() } else { format!("libc:{written}") })
     }
 
     /// What its server calls it.

@@ -146,9 +146,15 @@ def same_words(index: int, statement: str, words: list[str], done: list[session.
     for earlier in range(index - 1, max(-1, index - 8), -1):
         if statement == words[earlier]:
             return earlier
-        if done[earlier].pid == done[index].pid and statement in words[earlier] and not words[earlier].startswith(("prepare", "declare", "set ")):
+        if done[earlier].pid == done[index].pid and stands_alone(statement, words[earlier]) and not words[earlier].startswith(("prepare", "declare", "set ")):
             return earlier
     return index
+
+
+def stands_alone(statement: str, words: str) -> bool:
+    """Whether a statement stands in a text outside of brackets: a subquery of those words is no statement that ran by itself."""
+    at = words.find(statement)
+    return at >= 0 and words.count("(", 0, at) <= words.count(")", 0, at)
 
 
 def plain(sql: str) -> str:

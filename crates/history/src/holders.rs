@@ -67,6 +67,20 @@ struct Links {
     unheld: Vec<(i64, i64)>,
 }
 
+impl Links {
+    /// Whose a row is that refers to what is not there: whoever held that last, or somebody. Its person stays its person when what stood
+    /// between them is gone.
+    fn orphaned(&self, text: &str, from: i64, found: &[Stretch]) -> Option<u32> {
+        let last = found.iter().filter(|s| s.to <= from).max_by_key(|s| s.to);
+        match last {
+            Some(last) => last.holder,
+            // What refers to nothing by custom is of nobody.
+            None if matches!(text, "" | "0") && !self.by_text.contains_key(text) => None,
+            None => Some(SOMEBODY),
+        }
+    }
+}
+
 impl<'h> Holders<'h> {
     pub(crate) fn new(stored: &'h StoredDatabase, described: &'h [Option<&'h DescribedTable>], rolled: &'h [Versions<'h>]) -> Self {
         Self { stored, described, rolled, known: HashMap::new(), sets: Vec::new(), numbers: HashMap::new() }
@@ -153,7 +167,7 @@ impl<'h> Holders<'h> {
                 Value::Unknown => links.open.push((life.from, life.to)),
                 value => {
                     if let Some(text) = value.text() {
-                        links.by_text.entry(text).or_default().extend(stretches.into_iter().filter(|s| s.holder.is_some() && s.from < s.to));
+                        links.by_text.entry(text).or_default().extend(stretches.into_iter().filter(|s| s.from < s.to));
                     }
                 }
             }
@@ -182,9 +196,11 @@ impl<'h> Holders<'h> {
         for pair in cuts.windows(2).filter(|pair| pair[0] < pair[1]) {
             let there = found.iter().filter(|s| s.from <= pair[0] && pair[1] <= s.to);
             let covers = |(from, to): &(i64, i64)| *from <= pair[0] && pair[1] <= *to;
-            let is_unheld = there.clone().next().is_none() && links.unheld.iter().any(covers);
+            let is_there = there.clone().next().is_some();
+            let is_unheld = !is_there && links.unheld.iter().any(covers);
             let doubt = there.clone().fold(RowDoubt::NONE, |doubt, s| doubt.and(s.doubt));
-            let mut people: BTreeSet<u32> = there.filter_map(|s| s.holder).flat_map(|h| self.members(h)).collect();
+            let gone = text.filter(|_| !is_there).and_then(|text| links.orphaned(text, pair[0], found));
+            let mut people: BTreeSet<u32> = there.filter_map(|s| s.holder).chain(gone).flat_map(|h| self.members(h)).collect();
             if text.is_some() && (is_unheld || links.open.iter().any(covers)) {
                 people.insert(SOMEBODY);
             }

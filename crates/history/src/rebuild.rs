@@ -654,10 +654,11 @@ pub fn descriptions<'e>(stored: &StoredDatabase, tables: &'e [DescribedTable]) -
 mod tests {
     use arrow_array::Array;
     use arrow_array::cast::AsArray;
-    use arrow_array::types::Int64Type;
+    use arrow_array::types::{Int64Type, UInt32Type};
     use proptest::prelude::*;
 
     use super::*;
+    use crate::holders::SOMEBODY;
     use crate::roll::moment;
     use crate::store::{Attached, AttachedKind, Column, ColumnDefault, ForeignKey, StoredFunction};
     use crate::value::ColumnKind;
@@ -784,6 +785,36 @@ mod tests {
         check(KeyAction::Cascade, "DELETE FROM s.t WHERE k IN (1, 2)", &[]);
         check(KeyAction::Cascade, "DELETE FROM s.t WHERE v > 5 AND k = 1", &[(7, 1, true), (8, 2, false)]);
         check(KeyAction::Cascade, "DELETE FROM s.t WHERE v = 1", &[(7, 1, true), (8, 2, true)]);
+    }
+
+    #[test]
+    fn a_row_keeps_its_person_when_what_it_refers_to_is_gone() {
+        let described = |more: &str| -> DescribedTable { toml::from_str(&format!("database = \"d\"\ncategories = {{}}\n{more}")).expect("it is right") };
+        let parent = described("name = \"s.t\"\nsubject_key = \"v\"");
+        let child = described("name = \"s.c\"\nsubject_via = { column = \"t\", table = \"s.t\", to_column = \"k\" }");
+        let mut dump = stored(&State::from([(1, 11), (2, 12)]));
+        let column = |name: &str| Column::new(name.into(), ColumnKind::BigInt, ColumnDefault::Null);
+        let mut lines = StoredTable::new("s".into(), "c".into(), vec![column("i"), column("t")]);
+        [(6, 0), (7, 1), (8, 2), (9, 5)].iter().for_each(|(i, t)| lines.push_row(&[Value::Int(*i), Value::Int(*t)], true));
+        lines.push_row(&[Value::Int(10), Value::Null], true);
+        lines.close_batch();
+        dump.add_table(lines);
+        let writes = [Write { tick: 1, ..write(10, "DELETE FROM s.t WHERE k = 1", 1) }];
+        let described = [Some(&parent), Some(&child)];
+        let history = Rebuild { stored: &dump, described: &described, writes: &writes, snapshot_time: 0, snapshot_precision: 1 }
+            .run(&mut |key| key.parse().expect("a number"));
+        let holders = |at: i64| -> Vec<(i64, Option<u32>)> {
+            let mut found = Vec::new();
+            for batch in &history.tables[1].batches {
+                let number = |column: usize| batch.column(column).as_primitive::<Int64Type>();
+                let subjects = batch.column(2).as_primitive::<UInt32Type>();
+                let is_there = |row: &usize| number(3).value(*row) <= at && at < number(4).value(*row);
+                found.extend((0..batch.num_rows()).filter(is_there).map(|row| (number(0).value(row), subjects.is_valid(row).then(|| subjects.value(row)))));
+            }
+            found
+        };
+        let expected = [(6, None), (7, Some(11)), (8, Some(12)), (9, Some(SOMEBODY)), (10, None)];
+        assert_eq!((holders(moment(5)), holders(moment(20))), (expected.to_vec(), expected.to_vec()));
     }
 
     #[test]

@@ -81,6 +81,14 @@ fn limit_without_order_widens_to_everybody() {
 }
 
 #[test]
+fn limit_over_groups_widens_to_whom_each_group_tells() {
+    let doubt = "(UnorderedLimit)";
+    check("SELECT name, count(*) FROM patient GROUP BY name LIMIT 3", 3, &format!("displayed name: 1 2 3 4 5 6 7 8 {doubt}"));
+    check("SELECT * FROM (SELECT name, sum(score) FROM patient GROUP BY name) t LIMIT 3", 3, &format!("displayed name,score: 1 2 3 4 5 6 7 8 {doubt}"));
+    check("SELECT town, count(*) FROM patient GROUP BY town LIMIT 2", 2, &format!("displayed town: 3 {doubt}; inferred town: 1 4 {doubt}"));
+}
+
+#[test]
 fn limit_that_cuts_nothing_is_exact() {
     check("SELECT name FROM patient WHERE id = 2 LIMIT 1", 1, "displayed name: 2; inferred id: 2");
 }

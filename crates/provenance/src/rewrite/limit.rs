@@ -139,6 +139,7 @@ impl Rewriter<'_> {
         }
         // Rows stand for others from here on: what their values hold says nothing of those.
         let input = self.settled(input)?;
+        let input = self.freed(input)?;
         let input = self.spoken(input, &Marks::new())?;
         let total = self.fresh("__total");
         let counted = over(count(lit(1_i64)), Vec::new())?.alias(&total);
@@ -151,6 +152,7 @@ impl Rewriter<'_> {
     /// LIMIT in an order: ties at the edge, and keys that the server may order otherwise, leave rows of which any may have been inside.
     fn ordered(&mut self, input: Rewritten, keys: &[SortExpr], orders: &[OrderKey], cut: &Cut) -> Result<Rewritten> {
         let input = self.settled(input)?;
+        let input = self.freed(input)?;
         let input = self.spoken(input, &Marks::new())?;
         // Where a row stands whose place is not sure is not known: it may stand anywhere, and move each other row by one place.
         // So the other rows are ranked among themselves.

@@ -239,6 +239,14 @@ impl<'a> Rewriter<'a> {
         input = self.with_sets(input, added)?;
         Ok((input, names))
     }
+
+    /// The same rows with no mark under a gate, for where a row is about to carry what other rows hold: how many people were in each is told here or never.
+    fn freed(&mut self, input: Rewritten) -> Result<Rewritten> {
+        let wanted = input.all_marks();
+        let (input, names) = self.ungate(input, &wanted)?;
+        let columns = input.columns.iter().map(|marks| renamed(marks, &names)).collect();
+        Ok(Rewritten { columns, rows: renamed(&input.rows, &names), ..input })
+    }
 }
 
 /// A set under a gate, and the set that has no gate any more.

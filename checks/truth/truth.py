@@ -42,6 +42,8 @@ sys.dont_write_bytecode = True
 HERE = Path(__file__).resolve().parent
 STEPS_A_WORLD = 260
 KINDS = ("exact", "wider", "only_wider", "held", "missed", "false")
+KEEPS_WORDS = ("prepare", "declare", "set ", "create ", "alter ")
+"""Statements that hold the words of another one that runs later."""
 HALF_LOGGED = re.compile(r"(?i)^\s*(fetch|execute)\b")
 """Some settings log the cursor or the prepared statement, but not this: then what is said of the one speaks of both."""
 
@@ -146,7 +148,7 @@ def same_words(index: int, statement: str, words: list[str], done: list[session.
     for earlier in range(index - 1, max(-1, index - 8), -1):
         if statement == words[earlier]:
             return earlier
-        if done[earlier].pid == done[index].pid and stands_alone(statement, words[earlier]) and not words[earlier].startswith(("prepare", "declare", "set ")):
+        if done[earlier].pid == done[index].pid and stands_alone(statement, words[earlier]) and not words[earlier].startswith(KEEPS_WORDS):
             return earlier
     return index
 

@@ -20,6 +20,7 @@ pub(crate) enum Missing {
     PageNotKnownAnswerFits,
     SentToServer,
     CompletionNotLogged,
+    RanWithin,
     CountNotLogged,
     CountDiffers,
     FetchesNotLogged,
@@ -74,6 +75,7 @@ impl Missing {
             }
             Self::SentToServer => "the rows went into a file or a table at the server; who took them from there is not proved",
             Self::CompletionNotLogged => "the log does not say whether the statement ran to its end",
+            Self::RanWithin => "another statement ran it; whether that one sent the rows on is not logged",
             Self::CountNotLogged => "the log does not say how many rows were returned",
             Self::CountDiffers => "the log counts other rows than the replay",
             Self::FetchesNotLogged => "how many rows were fetched from the cursor is not logged",
@@ -145,6 +147,9 @@ pub(crate) fn cap_of(access: &Access, sent: Sent) -> Cap {
     }
     if sent == Sent::ToServer {
         at_most(Certainty::Likely, Missing::SentToServer);
+    }
+    if access.is_within {
+        at_most(Certainty::Likely, Missing::RanWithin);
     }
     if access.completion == Completion::Unknown && access.kind == AccessKind::Statement {
         at_most(Certainty::Likely, Missing::CompletionNotLogged);

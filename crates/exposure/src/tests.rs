@@ -201,6 +201,7 @@ pub(crate) fn access(time: i64, statement: &str, row_count: Option<i64>) -> Acce
         parameters_known: true,
         masked: false,
         row_count,
+        is_within: false,
         completion: Completion::Completed,
         error: None,
         error_values: None,
@@ -473,6 +474,7 @@ fn the_tier_drops_with_each_missing_proof() {
     let one = |change: fn(&mut Access)| Case::of(vec![with(access(1, POINT, Some(1)), change)]);
     check(&one(|a| a.row_count = None), "replayed", "B:name~");
     check(&one(|a| a.completion = Completion::Unknown), "replayed", "B:name~");
+    check(&one(|a| a.is_within = true), "replayed", "B:name~");
     check(&one(|a| a.strength = Strength::Inferred), "replayed", "B:name~");
     check(&one(|a| a.strength = Strength::Open), "replayed", "B:name?");
     check(&one(|a| a.session = Some("s".into())), "replayed", "B:name~");

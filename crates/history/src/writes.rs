@@ -425,7 +425,7 @@ impl Reader {
         }
         // What was undone matters to its own connection alone.
         writes.retain(|one| !matches!(one.write.end, End::Undone(_)) || one.write.owner.is_some());
-        writes.sort_by_key(|one| (one.write.time, one.place.order()));
+        put_in_order(&mut writes, |one| (one.write.time, one.place.order()));
         facts.writes = writes.into_iter().map(|one| one.write).collect();
         for write in facts.writes.iter_mut().filter(|w| w.precision > 1) {
             // Within the tick nobody of interest but its own connection read, and what that had read the order of its log tells.
@@ -434,7 +434,7 @@ impl Reader {
         }
         // What was undone stands together, after what was committed then.
         let undone = |w: &Write| w.owner.filter(|_| matches!(w.end, End::Undone(_))).map(|owner| owner.connection);
-        facts.writes.sort_by_key(|w| (w.time, undone(w), w.order.as_ref().map(|place| place.order())));
+        put_in_order(&mut facts.writes, |w| (w.time, undone(w), w.order.as_ref().map(|place| place.order())));
         facts.writes.shrink_to_fit();
         for connection in facts.connections.values_mut() {
             connection.order(&numbers);
@@ -982,6 +982,13 @@ fn is_temporary(statement: &str) -> bool {
 fn copies_in(statement: &str) -> bool {
     let lower = statement.to_ascii_lowercase();
     !lower.trim_start().starts_with("copy (") && lower.contains(" from ")
+}
+
+/// Sorts, and keeps what ties as it was. A list that is in order already, as that of one log is, costs no second copy of half of it.
+fn put_in_order<T, K: Ord>(list: &mut [T], key: impl Fn(&T) -> K) {
+    if !list.is_sorted_by_key(&key) {
+        list.sort_by_key(key);
+    }
 }
 
 fn interned(known: &mut HashSet<Arc<str>>, text: &str) -> Arc<str> {

@@ -97,6 +97,8 @@ pub struct Access {
     pub masked: bool,
     /// Rows returned, where logged.
     pub row_count: Option<i64>,
+    /// Whether another statement ran it, so that its rows went to code of the database and not to the client.
+    pub is_within: bool,
     /// Whether it ran to its end.
     pub completion: Completion,
     /// What a failed statement was answered with, values masked; `None` where no log tells.
@@ -142,6 +144,7 @@ impl Row for Access {
             flag("parameters_known"),
             flag("masked"),
             optional_whole("row_count"),
+            flag("is_within"),
             text("completion"),
             optional_text("error"),
             optional_list("error_values", DataType::Utf8),

@@ -159,6 +159,7 @@ mod tests {
             parameters_known: true,
             masked: false,
             row_count: Some(1),
+            is_within: false,
             completion: Completion::Completed,
             error: None,
             error_values: Some(vec!["x".into()]),

@@ -99,6 +99,8 @@ pub(crate) struct Execution {
     pub masked: bool,
     pub request_id: Option<Arc<str>>,
     pub completion: Completion,
+    /// Whether another one ran it: a function, a trigger, `CREATE TABLE AS EXECUTE`.
+    pub is_within: bool,
     /// What a failed one was answered with, values masked.
     pub error: Option<Arc<str>>,
     /// What that answer quotes beyond the statement's own words and values.
@@ -363,6 +365,7 @@ fn executions(mut records: Vec<Record>, clocks: &Clocks) -> Vec<Execution> {
             }
         }
     }
+    mark_within(&mut out);
     let audited: BTreeSet<String> = out.iter().filter(|e| e.kinds.iter().any(|k| audits(*k))).map(|e| first_word(&e.lifted.shape).to_owned()).collect();
     for e in &mut out {
         if e.completion != Completion::Unknown || audited.contains(first_word(&e.lifted.shape)) {
@@ -479,5 +482,27 @@ fn execution(r: Record, statement: Arc<str>, clocks: &Clocks) -> Execution {
         statement_id: r.statement_id,
         transaction: r.transaction,
         last_sequence: r.sequence,
+        is_within: false,
+    }
+}
+
+/// Statements that run another one for their client: its rows are what the client gets.
+const CARRIERS: [&str; 6] = ["copy", "execute", "explain", "declare", "fetch", "prepare"];
+
+/// Marks reads that another statement ran. pgaudit gives all that one statement runs its number, in the order in which they are written, which
+/// is not that in which they are nested: so each read of several is marked, but those that `log_statement` tells of, since it tells of what a client sent alone.
+fn mark_within(all: &mut [Execution]) {
+    let mut together: HashMap<(Arc<str>, i64), Vec<usize>> = HashMap::new();
+    for (at, e) in all.iter().enumerate() {
+        if let Some(number) = e.statement_id.filter(|_| e.kinds.iter().any(|kind| audits(*kind))) {
+            together.entry((e.source.clone(), number)).or_default().push(at);
+        }
+    }
+    let is_carrier = |e: &Execution| CARRIERS.contains(&first_word(&e.lifted.shape));
+    for group in together.into_values().filter(|group| group.len() > 1 && !group.iter().any(|at| is_carrier(&all[*at]))) {
+        for at in group {
+            let is_sent = all[at].kinds.iter().any(|kind| matches!(kind, RecordKind::Statement | RecordKind::Execute));
+            all[at].is_within = all[at].is_read() && !is_sent;
+        }
     }
 }

@@ -454,6 +454,30 @@ fn records_of_one_execution_are_one_access_and_an_error_fails_it() {
 }
 
 #[test]
+fn a_read_that_another_statement_ran_is_marked_unless_that_one_hands_its_rows_on() {
+    let check = |statements: &[(&str, i64, RecordKind)], expected: &[bool]| {
+        let mut day = pivot("report", false);
+        for (n, (statement, number, kind)) in statements.iter().enumerate() {
+            day.statement(120 * SECOND_MICROS + n as i64, "direct", "172.16.0.5", "report", statement, &[]);
+            let e = day.events.last_mut().unwrap();
+            (e.record_kind, e.parameters, e.statement_id, e.status) = (Some(*kind), None, audit(*kind).then_some(*number), Status::Unknown);
+        }
+        let (_, accesses) = day.run(&["address=198.51.100.9"]);
+        assert_eq!(accesses.iter().skip(2).map(|a| a.is_within).collect::<Vec<_>>(), expected, "{statements:?}");
+    };
+    fn audit(kind: RecordKind) -> bool {
+        kind == RecordKind::PgauditSession
+    }
+    let (own, other) = ("SELECT name FROM patient", "SELECT count_of(1)");
+    let audited = |statement, number| (statement, number, RecordKind::PgauditSession);
+    check(&[audited(own, 1), audited(other, 2)], &[false, false]);
+    check(&[audited(own, 1), audited(other, 1)], &[true, true]);
+    check(&[audited(own, 1), (other, 0, RecordKind::Statement), audited(other, 1)], &[true, false]);
+    check(&[audited(own, 1), audited("COPY (SELECT name FROM patient) TO STDOUT", 1)], &[false, false]);
+    check(&[audited(own, 1), audited("CREATE TABLE copied AS EXECUTE read_all", 1)], &[true, false]);
+}
+
+#[test]
 fn a_statement_and_a_prepared_one_of_its_text_are_two_accesses() {
     let mut day = pivot("report", false);
     for (n, kind) in [RecordKind::Statement, RecordKind::Execute, RecordKind::Duration, RecordKind::Statement].into_iter().enumerate() {

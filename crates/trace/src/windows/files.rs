@@ -79,6 +79,7 @@ impl Read {
             parameters_known: true,
             masked: false,
             row_count: None,
+            is_within: false,
             completion: self.completion,
             error: None,
             error_values: None,

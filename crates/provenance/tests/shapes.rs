@@ -89,6 +89,12 @@ fn limit_over_groups_widens_to_whom_each_group_tells() {
 }
 
 #[test]
+fn what_a_recursion_begins_with_may_be_of_one_in_a_group() {
+    let query = "WITH RECURSIVE t(n, i) AS (SELECT max(name), 1 FROM patient UNION ALL SELECT n, i + 1 FROM t WHERE i < 2) SELECT n FROM t";
+    check(query, 2, "displayed name: 8 (ExtremeOfGroup)");
+}
+
+#[test]
 fn limit_that_cuts_nothing_is_exact() {
     check("SELECT name FROM patient WHERE id = 2 LIMIT 1", 1, "displayed name: 2; inferred id: 2");
 }

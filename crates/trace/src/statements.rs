@@ -499,10 +499,14 @@ fn mark_within(all: &mut [Execution]) {
         }
     }
     let is_carrier = |e: &Execution| CARRIERS.contains(&first_word(&e.lifted.shape));
-    for group in together.into_values().filter(|group| group.len() > 1 && !group.iter().any(|at| is_carrier(&all[*at]))) {
+    for group in together.into_values().filter(|group| group.len() > 1) {
+        if group.iter().any(|at| is_carrier(&all[*at])) {
+            continue;
+        }
         for at in group {
             let is_sent = all[at].kinds.iter().any(|kind| matches!(kind, RecordKind::Statement | RecordKind::Execute));
-            all[at].is_within = all[at].is_read() && !is_sent;
+            let is_query = ["select", "with", "table", "values"].contains(&first_word(&all[at].lifted.shape));
+            all[at].is_within = is_query && !is_sent;
         }
     }
 }

@@ -492,7 +492,9 @@ mod tests {
     fn a_slow_log_tells_of_a_write_that_it_was_done_by_the_rows_or_the_error_alone() {
         let record = |head: &str, statement: &str, line: usize, status: &str, rows: &str, labels: &str| {
             check(
-                &format!("# Time: 2026-01-24T21:00:00.000000Z\n# User@Host: app[app] @ localhost [10.0.0.5]  Id:     8\n# Query_time: 0.5  {head}\nSET timestamp=1769288400;\n{statement};\n"),
+                &format!(
+                    "# Time: 2026-01-24T21:00:00.000000Z\n# User@Host: app[app] @ localhost [10.0.0.5]  Id:     8\n# Query_time: 0.5  {head}\nSET timestamp=1769288400;\n{statement};\n"
+                ),
                 &format!(
                     "{line} datastore_activity/{status} ip=10.0.0.5 account=app session=8 micros=500000 command={} statement={statement}{rows} kind=mysql_slow{labels}",
                     statement.split(' ').next().unwrap_or_default()

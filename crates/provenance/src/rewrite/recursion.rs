@@ -30,7 +30,7 @@ pub(super) struct WorkTable {
 
 impl Rewriter<'_> {
     pub(super) fn recursive(&mut self, query: &RecursiveQuery) -> Result<Rewritten> {
-        let first = self.rewrite_folded(&query.static_term, None)?;
+        let first = self.term(&query.static_term)?;
         let (own, carried) = (self.new_set(), self.new_set());
         let moved = |marks: &Marks, of: &dyn Fn(u32) -> u32| marks.iter().map(|mark| Mark { set: of(mark.set), ..*mark }).collect::<Marks>();
         let mut columns: Vec<Marks> = first.columns.iter().map(|marks| moved(marks, &|_| own)).collect();
@@ -38,7 +38,7 @@ impl Rewriter<'_> {
         // What a step copies depends on what the step before copied: until nothing new comes, and marks are finitely many.
         let next = loop {
             self.work_tables.push(WorkTable { name: query.name.clone(), columns: columns.clone(), rows: rows.clone(), own, carried });
-            let next = self.rewrite_folded(&query.recursive_term, None);
+            let next = self.term(&query.recursive_term);
             self.work_tables.pop();
             let next = next?;
             let is_earlier = |set: u32| matches!(self.origin(set), origin if origin == own || origin == carried);
@@ -75,6 +75,13 @@ impl Rewriter<'_> {
         }
         let all = Rewritten { plan: project(expressions, plan)?, columns, rows, sets: vec![own, carried], schema: query.schema.clone(), is_constant: false };
         if query.is_distinct { self.each_once(all) } else { Ok(all) }
+    }
+
+    /// A term, with nothing but sets that say whose its values are: those of a row are about to become one, in which the many of a group would hide the few.
+    fn term(&mut self, term: &LogicalPlan) -> Result<Rewritten> {
+        let term = self.rewrite_folded(term, None)?;
+        let term = self.freed(term)?;
+        self.spoken(term, &Marks::new())
     }
 
     /// UNION instead of UNION ALL: the same rows, each once. Where rows come round for ever the budget ends it.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::personal::Personal;
-use crate::register::RegisterEntry;
+use crate::register::{LineDoubt, RegisterEntry};
 use crate::time::Instant;
 
 /// A named person's word on a letter. Free text and addresses are about a person, so they do not print themselves.
@@ -175,6 +175,17 @@ impl Decided {
     /// The register's entry as it counts for the letter.
     pub fn apply(&self, entry: &mut RegisterEntry) {
         let Some((reader, place)) = &self.addressed else { return };
+        // Where nobody knows whose the line's values are, none of them counts, and what was named does.
+        if *reader == Reader::Person && place.name.is_some() && (place.email.is_some() || place.postal_address.is_some()) {
+            match entry.doubt.take() {
+                None => {}
+                Some(LineDoubt::TwoLines) => (entry.email, entry.phone, entry.postal_address) = (None, None, None),
+                // What stands in the wrong place is no status and no language either.
+                Some(LineDoubt::TooManyFields) => {
+                    *entry = RegisterEntry { key: std::mem::take(&mut entry.key), belongs_to: entry.belongs_to.take(), ..RegisterEntry::default() };
+                }
+            }
+        }
         // Who named an address for this letter has asked.
         entry.email_agreed |= place.email.is_some();
         if place.language.is_some() {

@@ -290,6 +290,7 @@ fn the_desk_finds_a_person_by_key_or_code_and_tells_our_letters_from_others() {
     let wrong = if swapped == code { format!("{}{}", if code.starts_with('0') { "1" } else { "0" }, &code[1..]) } else { swapped };
     check(&["person", name, &wrong], 1, "mistyped");
     check(&["person", name, "nobody"], 1, "neither the key");
+    the_desk_answers_from_the_letter_and_lists_names(&case, key);
     let unreached = index(&case).into_iter().find(|line| line["kind"] == "not_reached").expect("somebody was not reached");
     check(&["person", name, &unreached["data_subject"]], 0, "Not reached. That rests on the logs from");
     check(&["notify", name, "check", "--code", code], 0, key);
@@ -323,6 +324,26 @@ fn the_desk_finds_a_person_by_key_or_code_and_tells_our_letters_from_others() {
         holding.remove(holding.iter().position(|path| path.file_name() == Some(letter.as_ref())).expect("the letter"));
     }
     assert!(holding.is_empty(), "a file beside the letter has its code");
+}
+
+/// Questions and answers say what the letter says, in each language; a name leads to a list, and to nothing of what was reached.
+fn the_desk_answers_from_the_letter_and_lists_names(case: &Path, key: &str) {
+    let name = text(case);
+    let answers = |more: &[&str]| check(&[&["person", name, key, "--answers"], more].concat(), 0, "no letter has left yet");
+    let english = answers(&["--language", "en"]);
+    for part in ["# What happened", "# Your data", ": Seen. It was sent to them", "# How sure are you?", "Our records prove it", "# What to do now", "1. "] {
+        assert!(english.contains(part), "the answers lack {part:?}");
+    }
+    assert!(!english.to_lowercase().contains("select "), "the desk was shown a statement");
+    assert!(answers(&["--language", "zh-Hant"]).contains("# 你們有多肯定？"));
+    check(&["person", name, key, "--answers", "--language", "xx"], 1, "letters are written in: ");
+    let register = fs::read_to_string(case.parent().expect("a folder").join("made/register/crew.csv")).expect("a register");
+    let row = register.lines().find(|line| line.starts_with(key)).expect("a row");
+    let full_name = row.split(',').nth(1).expect("a name");
+    let listed = check(&["person", name, "--name", full_name], 0, key);
+    assert!(listed.contains("A name identifies nobody") && !listed.contains("confirmed"), "a name tells what was reached");
+    check(&["person", name, "--name", "x"], 1, "too short");
+    check(&["person", name, "--name", "Nobody Atall"], 0, "Nobody in the register");
 }
 
 /// Every file of a folder.

@@ -4,6 +4,7 @@
 //! Every PDF conforms to PDF/UA-1 (ISO 14289-1:2014), so that a screen reader can read it and a character without a glyph is an
 //! error, not a box.
 
+mod code_picture;
 mod fonts;
 mod layout;
 mod pack;

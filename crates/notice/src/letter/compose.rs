@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::tz::TimeZone;
-use strandline_model::document::{Block, Document, Field};
+use strandline_model::document::{Block, Document, Field, PageLink};
 use strandline_model::estate::Contact;
 use strandline_model::exposure::{Basis, Certainty, Exposure};
 use strandline_model::personal::Personal;
@@ -170,6 +170,12 @@ pub(super) fn next_sentence(facts: &Facts<'_>, texts: &Texts) -> String {
     texts.sentence(section).fill(|_| Some(&day)).unwrap_or_default()
 }
 
+/// The sentence that names the support page, where there is one.
+pub(super) fn page(facts: &Facts<'_>, texts: &Texts) -> Option<String> {
+    let address = facts.support_page?;
+    texts.sentence("page").fill(|_| Some(address))
+}
+
 /// The day of the next letter, where one is promised.
 pub(super) fn next_day(facts: &Facts<'_>, texts: &Texts) -> Option<String> {
     let Next::By(day) = facts.next else { return None };
@@ -238,6 +244,10 @@ impl Composer<'_> {
             blocks: self.blocks(),
             window: Window::named(self.facts.organisation.envelope_window.as_deref().unwrap_or(window::USUAL)),
             points: self.facts.rules.points,
+            page: self
+                .facts
+                .support_page
+                .map(|address| PageLink { address: address.to_owned(), says: self.texts.sentence("page-picture").fill(|_| Some(address)).unwrap_or_default() }),
         };
         self.addressee.attention.sort_unstable();
         self.addressee.attention.dedup();
@@ -295,6 +305,7 @@ impl Composer<'_> {
         add("because", because(self.recipient, self.texts));
         add("others", tell_others(self.recipient, self.texts));
         add("news", news(self.recipient, self.facts, self.texts));
+        add("page", page(self.facts, self.texts));
         add("value", self.recipient.entry.and_then(|entry| entry.given.as_ref()).map(|value| value.expose_personal().clone()));
         add("code", self.recipient.code.map(str::to_owned));
         add("namesake", self.recipient.record_ending.and_then(|ending| self.texts.sentence("namesake").fill(|_| Some(ending))));

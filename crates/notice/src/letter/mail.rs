@@ -81,7 +81,7 @@ pub(super) fn is_right_to_left(tag: &str) -> bool {
     !latin && ["ar", "ur", "fa", "he", "ps", "sd", "ug", "yi", "dv", "ckb"].contains(&language.as_str())
 }
 
-fn block(block: &Block) -> String {
+pub(super) fn block(block: &Block) -> String {
     match block {
         Block::Heading { text, .. } => text.to_uppercase(),
         Block::Paragraph { text, .. } => text.clone(),

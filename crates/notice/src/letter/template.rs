@@ -226,6 +226,8 @@ const SENTENCE_SLOTS: &[(&str, &[&str])] = &[
     ("next-by", &["day"]),
     ("next-open", &[]),
     ("next-last", &[]),
+    ("page", &["address"]),
+    ("page-picture", &["address"]),
     ("label-reference", &[]),
     ("label-date", &[]),
     ("label-questions", &[]),

@@ -93,6 +93,7 @@ struct Case {
     register: Vec<RegisterEntry>,
     categories: Vec<String>,
     rules: LetterRules,
+    support_page: Option<&'static str>,
 }
 
 impl Case {
@@ -107,6 +108,7 @@ impl Case {
             register,
             categories: categories(),
             rules: LetterRules::default(),
+            support_page: None,
         }
     }
 
@@ -124,6 +126,7 @@ impl Case {
             rules: &self.rules,
             next: self.next,
             categories: &self.categories,
+            support_page: self.support_page,
         }
     }
 

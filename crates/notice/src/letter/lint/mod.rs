@@ -14,7 +14,7 @@ use std::fmt;
 
 use strandline_model::document::{Block, Document};
 
-use super::compose::{ACTIONS_LIMIT, about_category, because, expected_rows, news, next_day, tell_others, zone};
+use super::compose::{ACTIONS_LIMIT, about_category, because, expected_rows, news, next_day, page, tell_others, zone};
 use super::dates::local;
 use super::manner::{Limit, Manner};
 use super::recipient::Addressee;
@@ -304,6 +304,9 @@ fn check_parts(letter: &Letter, recipient: &Recipient<'_>, facts: &Facts<'_>, te
     }
     if templates.texts(&letter.language).and_then(|texts| news(recipient, facts, texts)).is_some_and(|news| !text.contains(&news)) {
         missing("what is new", "it does not say what is new since the letter before; put {news} into the template");
+    }
+    if templates.texts(&letter.language).and_then(|texts| page(facts, texts)).is_some_and(|page| !text.contains(&page)) {
+        missing("the support page", "the estate has one, and the letter does not name it; put {page} into the template");
     }
     if recipient.entry.and_then(|entry| entry.given.as_ref()).is_some_and(|value| !text.contains(value.expose_personal().as_str())) {
         missing("the value of their own", "a file gives the person a value; put {value} into the template");

@@ -246,7 +246,11 @@ fn everybody_of_the_register_gets_one_letter_and_says_what_people_stated() {
     let by = ["--responder", "A. Chan"];
     check(&[&["decide", name, "found", "--at", "2026-02-03T08:15", "--knowing", "x"], &by[..]].concat(), 0, "");
     check(&[&["decide", name, "answer", "letter_account/en", "--text", "A stolen account was used."], &by[..]].concat(), 0, "");
-    check(&[&["decide", name, "answer", "letter_account/xx", "--text", "y"], &by[..]].concat(), 1, "letters are written in: en, zh-Hans, zh-Hant");
+    check(
+        &[&["decide", name, "answer", "letter_account/xx", "--text", "y"], &by[..]].concat(),
+        1,
+        "letters are written in: de, en, es, fr, hi, id, ja, ko, ne, pt, th, tl, ur, zh-Hans, zh-Hant",
+    );
     check(&[&["decide", name, "nonsense", "--at", "2026-02-03T08:15", "--knowing", "y"], &by[..]].concat(), 1, "letters wait for: found, stopped");
     check(&["notify", name, "lint"], 3, "notify CASE draft");
     check(&[&["decide", name, "aware", "--at", "2026-02-03T08:15", "--knowing", "x"], &by[..]].concat(), 0, "out of date: `strandline notify");

@@ -31,7 +31,8 @@ pub enum PrintError {
     /// No font at hand has a character of the document. The fonts are to blame.
     #[error(
         "the fonts at hand lack {} of the characters of this document. For Chinese install Debian's fonts-noto-cjk, or put NotoSansHK-Regular.ttf and \
-         NotoSansHK-Bold.ttf into a folder and name it with --fonts; for other scripts the Noto Sans font of that script",
+         NotoSansHK-Bold.ttf into a folder and name it with --fonts; for Hindi, Nepali, Thai and Urdu fonts-noto-core; for other scripts the Noto Sans \
+         font of that script",
         characters.expose_personal().len()
     )]
     NoGlyph {

@@ -335,8 +335,9 @@ fn each_letter_reached_whom_it_is_to(made: &Made, taken: &Taken) {
         }
     }
     let odd: BTreeSet<&String> = made.people.iter().map(|person| &person.key).collect();
-    for (key, (state, ..)) in states.iter().filter(|(key, _)| !odd.contains(key)) {
-        assert_eq!(state, "accepted", "{key} is like anybody else");
+    for (key, (state, channel, _)) in states.iter().filter(|(key, _)| !odd.contains(key)) {
+        let goes_by = index[key]["channels"].split(' ').next();
+        assert_eq!((channel.as_deref(), state == "accepted"), (goes_by, goes_by == Some("email")), "{key} is like anybody else");
     }
     let mailed: usize = by_reference.values().map(Vec::len).sum();
     assert_eq!(mailed, states.values().filter(|(state, ..)| state == "accepted").count(), "a letter went that is nobody's");

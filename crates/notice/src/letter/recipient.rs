@@ -214,7 +214,8 @@ fn language(tag: Option<&str>, templates: &Templates, registered: bool, attentio
         let offers = others(&chosen);
         return (chosen, offers);
     };
-    let wanted = alias(&tag);
+    let wanted = templates.called(&tag).map_or_else(|| tag.clone(), str::to_lowercase);
+    let wanted = wanted.as_str();
     let exact = known.iter().find(|l| l.eq_ignore_ascii_case(wanted) || wanted.strip_prefix(&l.to_lowercase()).is_some_and(|rest| rest.starts_with('-')));
     if let Some(exact) = exact {
         return ((*exact).to_owned(), Vec::new());
@@ -226,15 +227,4 @@ fn language(tag: Option<&str>, templates: &Templates, registered: bool, attentio
     let chosen = nearest.unwrap_or_else(fallback);
     let offers = others(&chosen);
     (chosen, offers)
-}
-
-/// Tags and words that registers use for the languages that letters come in.
-fn alias(tag: &str) -> &str {
-    match tag {
-        "zh" | "zh-hk" | "zh-tw" | "zh-mo" | "zh-hant-hk" | "zh-hant-tw" | "zh-hant-mo" | "yue" | "yue-hant" | "yue-hant-hk" | "chi" | "zho" | "chinese"
-        | "中文" | "繁體中文" | "tc" => "zh-hant",
-        "eng" | "english" | "英文" | "e" => "en",
-        "zh-cn" | "zh-sg" | "簡體中文" | "简体中文" | "sc" => "zh-hans",
-        other => other,
-    }
 }

@@ -8,8 +8,14 @@ use strandline_support::{Kind, Message};
 
 use crate::authenticity::{Authenticity, Left};
 
-const SHEETS: [(&str, &str); 3] =
-    [("en", include_str!("../../sheets/en.txt")), ("zh-Hant", include_str!("../../sheets/zh-Hant.txt")), ("zh-Hans", include_str!("../../sheets/zh-Hans.txt"))];
+macro_rules! sheets {
+    ($($language:literal),* $(,)?) => {
+        &[$(($language, include_str!(concat!("../../sheets/", $language, ".txt")))),*]
+    };
+}
+
+/// English first, for languages that have none.
+const SHEETS: &[(&str, &str)] = sheets!["en", "de", "es", "fr", "hi", "id", "ja", "ko", "ne", "pt", "th", "tl", "ur", "zh-Hans", "zh-Hant"];
 
 /// The sheet of one language: what people ask, and what to say, by section.
 pub(crate) struct Sheet(&'static str);
@@ -141,7 +147,7 @@ mod tests {
     #[test]
     fn every_sheet_answers_the_same() {
         let heads = |sheet: &str| sheet.lines().filter(|line| line.starts_with('[')).map(str::to_owned).collect::<Vec<_>>();
-        for (language, sheet) in SHEETS {
+        for (language, sheet) in SHEETS.iter().copied() {
             assert_eq!(heads(sheet), heads(SHEETS[0].1), "{language}");
             for head in heads(sheet) {
                 let text = part(sheet, head.trim_matches(['[', ']'])).unwrap_or_default();

@@ -22,7 +22,7 @@ use super::template::Templates;
 use super::{Facts, Kind, Letter, Next, Recipient};
 use prose::{Passage, passages};
 
-pub use readability::{Reading, flesch, read};
+pub use readability::{Reading, flesch, lix, read};
 pub use strangers::Strangers;
 
 /// Minutes that the first action takes, at most: what is quick is done.
@@ -222,6 +222,10 @@ fn check_words(manner: &Manner, passages: &[Passage], findings: &mut Vec<Finding
     }
     if let Some(limit) = manner.limit(Limit::Flesch).filter(|limit| flesch(whole) < *limit) {
         let problem = format!("Flesch reading ease {:.0}; at least {limit}: use shorter words and sentences", flesch(whole));
+        findings.push(finding(Rule::Readability, "the letter", problem));
+    }
+    if let Some(limit) = manner.limit(Limit::Lix).filter(|limit| lix(whole) > *limit) {
+        let problem = format!("LIX {:.0}; at most {limit}: use shorter words and sentences", lix(whole));
         findings.push(finding(Rule::Readability, "the letter", problem));
     }
 }

@@ -12,7 +12,7 @@ use crate::PrintError;
 /// Where Debian and its kin, Fedora, Arch and macOS put fonts with Hong Kong's characters, and Debian those of Devanagari, Thai and Urdu.
 /// Libraries read no such place by
 /// themselves; a program may try them where it was given no folder.
-pub const USUAL_PLACES: [&str; 16] = [
+pub const USUAL_PLACES: [&str; 14] = [
     "/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc",
     "/usr/share/fonts/opentype/noto/NotoSansCJK-Bold.ttc",
     "/usr/share/fonts/google-noto-sans-cjk-fonts/NotoSansCJK-Regular.ttc",
@@ -25,8 +25,6 @@ pub const USUAL_PLACES: [&str; 16] = [
     "/usr/share/fonts/truetype/noto/NotoSansDevanagari-Bold.ttf",
     "/usr/share/fonts/truetype/noto/NotoSansThai-Regular.ttf",
     "/usr/share/fonts/truetype/noto/NotoSansThai-Bold.ttf",
-    "/usr/share/fonts/truetype/noto/NotoNastaliqUrdu-Regular.ttf",
-    "/usr/share/fonts/truetype/noto/NotoNastaliqUrdu-Bold.ttf",
     "/usr/share/fonts/truetype/noto/NotoNaskhArabic-Regular.ttf",
     "/usr/share/fonts/truetype/noto/NotoNaskhArabic-Bold.ttf",
 ];

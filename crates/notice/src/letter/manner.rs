@@ -119,10 +119,15 @@ impl Manner {
 
 /// Whether a text, in small letters, holds a word or a phrase: by itself, where the script parts words.
 pub(super) fn holds(text: &str, phrase: &str) -> bool {
-    let joins =
-        |c: Option<char>, own: Option<char>| own.is_some_and(|own| own.is_alphabetic() && !is_wide(own)) && c.is_some_and(|c| c.is_alphabetic() && !is_wide(c));
+    let parts = |c: Option<char>| c.is_some_and(|c| c.is_alphabetic() && !is_unparted(c));
+    let joins = |c: Option<char>, own: Option<char>| parts(own) && parts(c);
     text.match_indices(phrase).any(|(at, _)| {
         let (before, after) = (text[..at].chars().next_back(), text[at + phrase.len()..].chars().next());
         !joins(before, phrase.chars().next()) && !joins(after, phrase.chars().next_back())
     })
+}
+
+/// Whether a character belongs to a script that puts no blanks between words: Chinese and Japanese, Thai, Lao, Burmese, Khmer.
+fn is_unparted(c: char) -> bool {
+    is_wide(c) || matches!(c, '\u{0E00}'..='\u{0EFF}' | '\u{1000}'..='\u{109F}' | '\u{1780}'..='\u{17FF}')
 }

@@ -131,6 +131,14 @@ impl Case {
     }
 
     fn draft(&self, number: usize, exposures: &[Exposure]) -> (Letter, Vec<Finding>) {
+        self.draft_among(number, exposures, &self.strangers())
+    }
+
+    fn strangers(&self) -> Strangers {
+        Strangers::of(self.register.iter(), &self.facts(), &self.templates)
+    }
+
+    fn draft_among(&self, number: usize, exposures: &[Exposure], strangers: &Strangers) -> (Letter, Vec<Finding>) {
         let entry = &self.register[number];
         let endings = record_endings(self.register.iter());
         let recipient = Recipient {
@@ -145,7 +153,7 @@ impl Case {
             before: None,
         };
         let letter = draft(&recipient, &self.facts(), &self.templates).expect("the case has what a letter needs");
-        let findings = self.lint(&letter, number, exposures);
+        let findings = lint(&letter, &recipient, &self.facts(), &self.templates, strangers);
         (letter, findings)
     }
 
@@ -163,7 +171,7 @@ impl Case {
             tells: &[],
             before: None,
         };
-        let strangers = Strangers::of(self.register.iter(), &self.facts(), &self.templates);
+        let strangers = self.strangers();
         lint(letter, &recipient, &self.facts(), &self.templates, &strangers)
     }
 }
@@ -329,18 +337,18 @@ fn each_language_is_clean_in_each_tier_but_for_texts_that_no_speaker_has_read() 
             .map(|(status, key)| RegisterEntry { status: Some(status.into()), ..person(key, "CHAN Siu Ming", "陳小明", language) });
         let mut case = Case::new(people.to_vec());
         case.support_page = Some("support.harbour.example.hk");
-        let mut found: BTreeSet<Finding> = BTreeSet::new();
+        let (strangers, mut found) = (case.strangers(), BTreeSet::new());
         for who in 0..4 {
             let key = case.register[who].key.clone();
             for basis in [Basis::Disclosed, Basis::Inferred] {
                 for certainty in [Certainty::Confirmed, Certainty::Likely, Certainty::Possible] {
-                    let (letter, findings) = case.draft(who, &all(&key, certainty, basis));
+                    let (letter, findings) = case.draft_among(who, &all(&key, certainty, basis), &strangers);
                     assert_eq!(letter.language, language);
                     found.extend(findings);
                 }
             }
-            found.extend(case.draft(who, &[]).1);
-            found.extend(case.draft(who, &mixed(&key)).1);
+            found.extend(case.draft_among(who, &[], &strangers).1);
+            found.extend(case.draft_among(who, &mixed(&key), &strangers).1);
         }
         let found: Vec<Finding> = found.into_iter().filter(|finding| finding.rule != Rule::Unchecked).collect();
         assert_eq!(found, [], "{language}");
@@ -509,7 +517,8 @@ fn a_mistake_in_a_template_names_file_and_line() {
     check("default/en/sentences.txt", "[row-confirmed]\nSeen {when}.", "line 2: a row is written");
     check("default/en/sentences.txt", "[date]\n%Q", "line 2: a date is written in strftime words");
     check("default/en/actoins.txt", "[*]\nx", "no letter uses a file of this name; there are subject.txt,");
-    check("default/fr/subject.txt", "[confirmed]\nx", "the language fr has no");
+    check("default/xx/subject.txt", "[confirmed]\nx", "the language xx has no");
+    check("default/en/language.txt", "[months]\nMay", "line 1: a year has twelve months, a line each, and 1 stand there");
     check("default/en/body.txt", &"x\n".repeat(200_000), "is not read");
 }
 

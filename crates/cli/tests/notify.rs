@@ -1,68 +1,13 @@
 //! Letters through the binary, from draft to report: nothing goes unapproved, everybody gets one, and what was done stands up.
 
+mod servers;
+
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
-use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
-use std::sync::{Arc, Mutex};
 
+use servers::{start_server, strandline, text};
 use tempfile::TempDir;
-
-/// (return path, recipient) of each letter taken.
-type Taken = Arc<Mutex<Vec<(String, String)>>>;
-
-/// A mail server that takes everything.
-fn start_server() -> (u16, Taken) {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let port = listener.local_addr().expect("an address").port();
-    let taken = Taken::default();
-    let shared = Arc::clone(&taken);
-    std::thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            let taken = Arc::clone(&shared);
-            std::thread::spawn(move || converse(&stream, &taken));
-        }
-    });
-    (port, taken)
-}
-
-fn converse(mut stream: &TcpStream, taken: &Taken) -> Option<()> {
-    let mut lines = BufReader::new(stream.try_clone().ok()?).lines();
-    let (mut sender, mut recipient) = (String::new(), String::new());
-    stream.write_all(b"220 test\r\n").ok()?;
-    loop {
-        let line = lines.next()?.ok()?;
-        let path = line.split_once('<').and_then(|(_, rest)| rest.split_once('>')).map(|(path, _)| path.to_owned());
-        let answer = match line.get(..4).unwrap_or_default() {
-            "MAIL" => {
-                sender = path?;
-                "250 ok"
-            }
-            "RCPT" => {
-                recipient = path?;
-                "250 ok"
-            }
-            "DATA" => {
-                stream.write_all(b"354 go\r\n").ok()?;
-                while lines.next()?.ok()? != "." {}
-                taken.lock().ok()?.push((sender.clone(), recipient.clone()));
-                "250 taken"
-            }
-            _ => "250 ok",
-        };
-        stream.write_all(format!("{answer}\r\n").as_bytes()).ok()?;
-    }
-}
-
-fn strandline(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_strandline")).args(arguments).output().expect("the binary runs")
-}
-
-fn text(path: &Path) -> &str {
-    path.to_str().expect("temporary paths are UTF-8")
-}
 
 /// Runs it; the exit code must be `code` and its words must hold `holds`. Returns standard output.
 fn check(arguments: &[&str], code: i32, holds: &str) -> String {
@@ -146,7 +91,7 @@ fn letters_go_when_two_people_have_approved_them_and_once() {
     assert!(matches!(again.status.code(), Some(0 | 3)));
     assert_eq!(number(), written, "somebody got two");
 
-    let (path, _) = taken.lock().expect("no panic")[0].clone();
+    let path = taken.lock().expect("no panic")[0].return_path.clone();
     let report = format!(
         "To: {path}\nContent-Type: multipart/report; boundary=b\n\n--b\nContent-Type: message/delivery-status\n\nReporting-MTA: dns; x\n\nAction: failed\nStatus: 5.1.1\n\n--b--\n"
     );
@@ -501,8 +446,9 @@ fn held_letters_go_out_by_decisions_and_others_keep_their_approvals() {
     let (port, taken) = start_server();
     let sent = strandline(&["notify", name, "send", "--server", &format!("127.0.0.1:{port}")]);
     assert!(matches!(sent.status.code(), Some(0 | 3)), "{}", String::from_utf8_lossy(&sent.stderr));
-    assert!(taken.lock().expect("no panic").iter().any(|(_, to)| to == "kin@people.example"), "the next of kin got no letter");
-    let path = taken.lock().expect("no panic").iter().find(|(_, to)| to == "kin@people.example").map(|(path, _)| path.clone()).expect("a return path");
+    assert!(taken.lock().expect("no panic").iter().any(|mail| mail.recipient == "kin@people.example"), "the next of kin got no letter");
+    let path =
+        taken.lock().expect("no panic").iter().find(|mail| mail.recipient == "kin@people.example").map(|mail| mail.return_path.clone()).expect("a return path");
     bounce(&folder, name, &path);
     check(&["notify", name, "record", "--read", &dead], 0, "read: 1");
     check(&["notify", name, "record", "--read", &dead], 1, "no unclear report waits");
@@ -514,7 +460,7 @@ fn held_letters_go_out_by_decisions_and_others_keep_their_approvals() {
     approve();
     let sent = strandline(&["notify", name, "send", "--server", &format!("127.0.0.1:{port}")]);
     assert!(matches!(sent.status.code(), Some(0 | 3)), "{}", String::from_utf8_lossy(&sent.stderr));
-    assert!(taken.lock().expect("no panic").iter().any(|(_, to)| to == "other@people.example"));
+    assert!(taken.lock().expect("no panic").iter().any(|mail| mail.recipient == "other@people.example"));
     check(&["person", name, &dead], 0, "got in round 1");
     check(&["verify", name], 0, "sound");
 }

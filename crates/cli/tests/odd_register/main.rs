@@ -2,79 +2,27 @@
 //! dropped, and each letter that waits has a way out that works. And the same register in encodings that registers come in.
 
 mod kinds;
+#[path = "../servers/mod.rs"]
+mod servers;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
-use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::sync::{Arc, Mutex};
 
 use kinds::{Fate, KINDS, Kind, Way};
+use servers::{Taken, start_server, strandline, text};
 use tempfile::TempDir;
 
 /// Chooses which people are odd, and in which order the rows stand.
 const SEED: u64 = 0x5eed_0f0d_d2c0_77e5;
 
-/// (return path, recipient) of each letter taken.
-type Taken = Arc<Mutex<Vec<(String, String)>>>;
-
-/// A mail server that takes everything, addresses beyond ASCII too.
-fn start_server() -> (u16, Taken) {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let port = listener.local_addr().expect("an address").port();
-    let taken = Taken::default();
-    let shared = Arc::clone(&taken);
-    std::thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            let taken = Arc::clone(&shared);
-            std::thread::spawn(move || converse(&stream, &taken));
-        }
-    });
-    (port, taken)
-}
-
-fn converse(mut stream: &TcpStream, taken: &Taken) -> Option<()> {
-    let mut lines = BufReader::new(stream.try_clone().ok()?).lines();
-    let (mut sender, mut recipient) = (String::new(), String::new());
-    stream.write_all(b"220 test\r\n").ok()?;
-    loop {
-        let line = lines.next()?.ok()?;
-        let path = line.split_once('<').and_then(|(_, rest)| rest.split_once('>')).map(|(path, _)| path.to_owned());
-        let answer = match line.get(..4).unwrap_or_default() {
-            "EHLO" => "250-test\r\n250-8BITMIME\r\n250 SMTPUTF8",
-            "MAIL" => {
-                sender = path?;
-                "250 ok"
-            }
-            "RCPT" => {
-                recipient = path?;
-                "250 ok"
-            }
-            "DATA" => {
-                stream.write_all(b"354 go\r\n").ok()?;
-                while lines.next()?.ok()? != "." {}
-                taken.lock().ok()?.push((sender.clone(), recipient.clone()));
-                "250 taken"
-            }
-            _ => "250 ok",
-        };
-        stream.write_all(format!("{answer}\r\n").as_bytes()).ok()?;
-    }
-}
-
 /// Runs it; the exit code must be among `codes` and its words must hold `holds`. Returns standard output.
 fn check(arguments: &[&str], codes: &[i32], holds: &str) -> String {
-    let output = Command::new(env!("CARGO_BIN_EXE_strandline")).args(arguments).output().expect("the binary runs");
+    let output = strandline(arguments);
     let (out, err) = (String::from_utf8_lossy(&output.stdout).into_owned(), String::from_utf8_lossy(&output.stderr).into_owned());
     assert!(output.status.code().is_some_and(|code| codes.contains(&code)), "{arguments:?}: {:?} {out}{err}", output.status.code());
     assert!(format!("{out}{err}").contains(holds), "{arguments:?} does not say {holds:?}: {out}{err}");
     out
-}
-
-fn text(path: &Path) -> &str {
-    path.to_str().expect("temporary paths are UTF-8")
 }
 
 /// One row of the register, by column.
@@ -319,9 +267,9 @@ fn each_letter_reached_whom_it_is_to(made: &Made, taken: &Taken) {
     let waits: Vec<String> = waits.map(|person| format!("{:?} {}", person.way.map(|(words, _)| words), index[&person.key]["attention"])).collect();
     assert!(waits.is_empty(), "letters wait although somebody decided:\n{}", waits.join("\n"));
     let mut by_reference: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for (path, recipient) in taken.lock().expect("no panic").iter() {
-        let reference = path.split_once('+').and_then(|(_, rest)| rest.split_once('@')).expect("a return path of its own").0;
-        by_reference.entry(reference.to_owned()).or_default().push(recipient.clone());
+    for mail in taken.lock().expect("no panic").iter() {
+        let reference = mail.return_path.split_once('+').and_then(|(_, rest)| rest.split_once('@')).expect("a return path of its own").0;
+        by_reference.entry(reference.to_owned()).or_default().push(mail.recipient.clone());
     }
     for person in &made.people {
         let (state, channel, reference) = &states[&person.key];

@@ -63,7 +63,7 @@ fn usual_width(text: &str) -> usize {
     let mut counts: BTreeMap<usize, u64> = BTreeMap::new();
     let mut reader = csv::ReaderBuilder::new().flexible(true).delimiter(delimiter(text)).from_reader(text.as_bytes());
     reader.byte_records().flatten().for_each(|record| *counts.entry(record.len()).or_default() += 1);
-    counts.into_iter().max_by_key(|(_, lines)| *lines).map_or(0, |(width, _)| width)
+    counts.into_iter().rev().max_by_key(|(_, lines)| *lines).map_or(0, |(width, _)| width)
 }
 
 /// Where a register has what, by the place of the column; and what its words mean.

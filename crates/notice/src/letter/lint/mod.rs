@@ -239,7 +239,7 @@ fn check_characters(manner: &Manner, passages: &[Passage], findings: &mut Vec<Fi
         }
         let Some(limit) = manner.limit(Limit::ClauseCharacters) else { continue };
         for (number, clause) in readability::clauses(passage.prose()).enumerate() {
-            let length = clause.chars().filter(|c| !c.is_whitespace()).count();
+            let length: usize = clause.split_whitespace().map(reading_length).sum();
             if length as f64 > limit {
                 let place = format!("{}, clause {}", passage.place, number + 1);
                 findings.push(finding(Rule::ClauseLength, place, format!("{length} characters; at most {limit}")));
@@ -249,6 +249,11 @@ fn check_characters(manner: &Manner, passages: &[Passage], findings: &mut Vec<Fi
     if let Some(limit) = manner.limit(Limit::Characters).filter(|limit| characters as f64 > *limit) {
         findings.push(finding(Rule::Length, "the letter", format!("{characters} characters beside the table; at most {limit}")));
     }
+}
+
+/// Characters that a word of a clause counts as: an address on the web is one thing, however long.
+fn reading_length(word: &str) -> usize {
+    if word.is_ascii() && word.contains('.') && word.chars().any(|c| c.is_ascii_alphabetic()) { 1 } else { word.chars().count() }
 }
 
 fn check_actions(document: &Document, manner: Option<&Manner>, findings: &mut Vec<Finding>) {

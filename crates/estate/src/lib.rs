@@ -276,6 +276,9 @@ mod tests {
         check("time_zone = \"Asia/Hong_Kong\"", "time_zone = \"Asia/HongKong\"", "HongKong", "no time zone", "IANA");
         check("subject_key = \"staff_no\"", "subjct_key = \"staff_no\"", "subjct_key", "unknown field", "docs/estate.md");
         check("id = \"kms-app\"", "id = \"kms-web\"", "kms-web", "two entries", "another id");
+        check("https://support.csd.example.gov.hk", "http://support.csd.example.gov.hk", "http://", "none that a letter can name", "https://HOST");
+        check("https://support.csd.example.gov.hk", "https://support.csd.example.gov.hk/?c=1", "?c=1", "none that a letter can name", "nothing behind it");
+        check("https://support.csd.example.gov.hk", "https://csd.example.gov.hk.evil.example", "evil", "none of the organisation's domains", "link_domains");
     }
 
     #[test]

@@ -257,4 +257,31 @@ mod tests {
         assert_eq!(applied(Reader::Person, email()), (some("kin@people.example"), some("Home")));
         assert_eq!(applied(Reader::CareOf, Place::default()), (some("own@people.example"), some("Home")));
     }
+    #[test]
+    fn of_a_line_that_nobody_believes_only_what_was_named_counts() {
+        let some = |text: &str| Some(Personal::new(text.to_owned()));
+        let entry = |doubt| RegisterEntry {
+            key: "P".into(),
+            names: BTreeMap::from([("en".to_owned(), Personal::new("Another".to_owned()))]),
+            email: some("another@people.example"),
+            postal_address: some("Another Road"),
+            status: Some("zh-Hant".into()),
+            doubt: Some(doubt),
+            ..RegisterEntry::default()
+        };
+        let applied = |doubt, place: Place| {
+            let decided = Decided::fold([readdressed(Reader::Person, place)].iter()).remove("P").expect("a word on P");
+            let mut entry = entry(doubt);
+            decided.apply(&mut entry);
+            entry
+        };
+        let whole = || Place { name: some("Right"), postal_address: some("Right Road"), ..Place::default() };
+        for (doubt, status) in [(LineDoubt::TwoLines, Some("zh-Hant")), (LineDoubt::TooManyFields, None)] {
+            let entry = applied(doubt, whole());
+            assert_eq!((entry.doubt, entry.email, entry.postal_address, entry.status.as_deref()), (None, None, some("Right Road"), status));
+            assert_eq!(entry.names.values().next(), some("Right").as_ref());
+            // An address alone would go to whichever name stands there.
+            assert_eq!(applied(doubt, Place { name: None, ..whole() }).doubt, Some(doubt));
+        }
+    }
 }

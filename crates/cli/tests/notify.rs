@@ -1,68 +1,13 @@
 //! Letters through the binary, from draft to report: nothing goes unapproved, everybody gets one, and what was done stands up.
 
+mod servers;
+
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
-use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
-use std::sync::{Arc, Mutex};
 
+use servers::{start_server, strandline, text};
 use tempfile::TempDir;
-
-/// (return path, recipient) of each letter taken.
-type Taken = Arc<Mutex<Vec<(String, String)>>>;
-
-/// A mail server that takes everything.
-fn start_server() -> (u16, Taken) {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let port = listener.local_addr().expect("an address").port();
-    let taken = Taken::default();
-    let shared = Arc::clone(&taken);
-    std::thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            let taken = Arc::clone(&shared);
-            std::thread::spawn(move || converse(&stream, &taken));
-        }
-    });
-    (port, taken)
-}
-
-fn converse(mut stream: &TcpStream, taken: &Taken) -> Option<()> {
-    let mut lines = BufReader::new(stream.try_clone().ok()?).lines();
-    let (mut sender, mut recipient) = (String::new(), String::new());
-    stream.write_all(b"220 test\r\n").ok()?;
-    loop {
-        let line = lines.next()?.ok()?;
-        let path = line.split_once('<').and_then(|(_, rest)| rest.split_once('>')).map(|(path, _)| path.to_owned());
-        let answer = match line.get(..4).unwrap_or_default() {
-            "MAIL" => {
-                sender = path?;
-                "250 ok"
-            }
-            "RCPT" => {
-                recipient = path?;
-                "250 ok"
-            }
-            "DATA" => {
-                stream.write_all(b"354 go\r\n").ok()?;
-                while lines.next()?.ok()? != "." {}
-                taken.lock().ok()?.push((sender.clone(), recipient.clone()));
-                "250 taken"
-            }
-            _ => "250 ok",
-        };
-        stream.write_all(format!("{answer}\r\n").as_bytes()).ok()?;
-    }
-}
-
-fn strandline(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_strandline")).args(arguments).output().expect("the binary runs")
-}
-
-fn text(path: &Path) -> &str {
-    path.to_str().expect("temporary paths are UTF-8")
-}
 
 /// Runs it; the exit code must be `code` and its words must hold `holds`. Returns standard output.
 fn check(arguments: &[&str], code: i32, holds: &str) -> String {
@@ -146,7 +91,7 @@ fn letters_go_when_two_people_have_approved_them_and_once() {
     assert!(matches!(again.status.code(), Some(0 | 3)));
     assert_eq!(number(), written, "somebody got two");
 
-    let (path, _) = taken.lock().expect("no panic")[0].clone();
+    let path = taken.lock().expect("no panic")[0].return_path.clone();
     let report = format!(
         "To: {path}\nContent-Type: multipart/report; boundary=b\n\n--b\nContent-Type: message/delivery-status\n\nReporting-MTA: dns; x\n\nAction: failed\nStatus: 5.1.1\n\n--b--\n"
     );
@@ -246,7 +191,11 @@ fn everybody_of_the_register_gets_one_letter_and_says_what_people_stated() {
     let by = ["--responder", "A. Chan"];
     check(&[&["decide", name, "found", "--at", "2026-02-03T08:15", "--knowing", "x"], &by[..]].concat(), 0, "");
     check(&[&["decide", name, "answer", "letter_account/en", "--text", "A stolen account was used."], &by[..]].concat(), 0, "");
-    check(&[&["decide", name, "answer", "letter_account/xx", "--text", "y"], &by[..]].concat(), 1, "letters are written in: en, zh-Hans, zh-Hant");
+    check(
+        &[&["decide", name, "answer", "letter_account/xx", "--text", "y"], &by[..]].concat(),
+        1,
+        "letters are written in: de, en, es, fr, hi, id, ja, ko, ne, pt, th, tl, ur, zh-Hans, zh-Hant",
+    );
     check(&[&["decide", name, "nonsense", "--at", "2026-02-03T08:15", "--knowing", "y"], &by[..]].concat(), 1, "letters wait for: found, stopped");
     check(&["notify", name, "lint"], 3, "notify CASE draft");
     check(&[&["decide", name, "aware", "--at", "2026-02-03T08:15", "--knowing", "x"], &by[..]].concat(), 0, "out of date: `strandline notify");
@@ -290,6 +239,7 @@ fn the_desk_finds_a_person_by_key_or_code_and_tells_our_letters_from_others() {
     let wrong = if swapped == code { format!("{}{}", if code.starts_with('0') { "1" } else { "0" }, &code[1..]) } else { swapped };
     check(&["person", name, &wrong], 1, "mistyped");
     check(&["person", name, "nobody"], 1, "neither the key");
+    the_desk_answers_from_the_letter_and_lists_names(&case, key);
     let unreached = index(&case).into_iter().find(|line| line["kind"] == "not_reached").expect("somebody was not reached");
     check(&["person", name, &unreached["data_subject"]], 0, "Not reached. That rests on the logs from");
     check(&["notify", name, "check", "--code", code], 0, key);
@@ -323,6 +273,26 @@ fn the_desk_finds_a_person_by_key_or_code_and_tells_our_letters_from_others() {
         holding.remove(holding.iter().position(|path| path.file_name() == Some(letter.as_ref())).expect("the letter"));
     }
     assert!(holding.is_empty(), "a file beside the letter has its code");
+}
+
+/// Questions and answers say what the letter says, in each language; a name leads to a list, and to nothing of what was reached.
+fn the_desk_answers_from_the_letter_and_lists_names(case: &Path, key: &str) {
+    let name = text(case);
+    let answers = |more: &[&str]| check(&[&["person", name, key, "--answers"], more].concat(), 0, "no letter has left yet");
+    let english = answers(&["--language", "en"]);
+    for part in ["# What happened", "# Your data", ": Seen. It was sent to them", "# How sure are you?", "Our records prove it", "# What to do now", "1. "] {
+        assert!(english.contains(part), "the answers lack {part:?}");
+    }
+    assert!(!english.to_lowercase().contains("select "), "the desk was shown a statement");
+    assert!(answers(&["--language", "zh-Hant"]).contains("# 你們有多肯定？"));
+    check(&["person", name, key, "--answers", "--language", "xx"], 1, "letters are written in: ");
+    let register = fs::read_to_string(case.parent().expect("a folder").join("made/register/crew.csv")).expect("a register");
+    let row = register.lines().find(|line| line.starts_with(key)).expect("a row");
+    let full_name = row.split(',').nth(1).expect("a name");
+    let listed = check(&["person", name, "--name", full_name], 0, key);
+    assert!(listed.contains("A name identifies nobody") && !listed.contains("confirmed"), "a name tells what was reached");
+    check(&["person", name, "--name", "x"], 1, "too short");
+    check(&["person", name, "--name", "Nobody Atall"], 0, "Nobody in the register");
 }
 
 /// Every file of a folder.
@@ -476,8 +446,9 @@ fn held_letters_go_out_by_decisions_and_others_keep_their_approvals() {
     let (port, taken) = start_server();
     let sent = strandline(&["notify", name, "send", "--server", &format!("127.0.0.1:{port}")]);
     assert!(matches!(sent.status.code(), Some(0 | 3)), "{}", String::from_utf8_lossy(&sent.stderr));
-    assert!(taken.lock().expect("no panic").iter().any(|(_, to)| to == "kin@people.example"), "the next of kin got no letter");
-    let path = taken.lock().expect("no panic").iter().find(|(_, to)| to == "kin@people.example").map(|(path, _)| path.clone()).expect("a return path");
+    assert!(taken.lock().expect("no panic").iter().any(|mail| mail.recipient == "kin@people.example"), "the next of kin got no letter");
+    let path =
+        taken.lock().expect("no panic").iter().find(|mail| mail.recipient == "kin@people.example").map(|mail| mail.return_path.clone()).expect("a return path");
     bounce(&folder, name, &path);
     check(&["notify", name, "record", "--read", &dead], 0, "read: 1");
     check(&["notify", name, "record", "--read", &dead], 1, "no unclear report waits");
@@ -489,7 +460,7 @@ fn held_letters_go_out_by_decisions_and_others_keep_their_approvals() {
     approve();
     let sent = strandline(&["notify", name, "send", "--server", &format!("127.0.0.1:{port}")]);
     assert!(matches!(sent.status.code(), Some(0 | 3)), "{}", String::from_utf8_lossy(&sent.stderr));
-    assert!(taken.lock().expect("no panic").iter().any(|(_, to)| to == "other@people.example"));
+    assert!(taken.lock().expect("no panic").iter().any(|mail| mail.recipient == "other@people.example"));
     check(&["person", name, &dead], 0, "got in round 1");
     check(&["verify", name], 0, "sound");
 }

@@ -125,6 +125,7 @@ fn check_names(estate: &Estate, text: &str, path: &str) -> Result<(), EstateErro
     for means in estate.register.iter().flat_map(|register| register.statuses.values()) {
         known("status", means, &Status::NAMED.map(|(word, _)| word))?;
     }
+    check_support(estate, text, path)?;
     check_others(estate, text, path)?;
     let regimes: Vec<&str> = estate.organisation.regimes.iter().map(String::as_str).collect();
     for id in estate.register.iter().flat_map(|register| register.laws.values()).flat_map(|ids| ids.split_whitespace()) {
@@ -138,6 +139,27 @@ fn check_names(estate: &Estate, text: &str, path: &str) -> Result<(), EstateErro
 }
 
 /// Other people have a register that says whom they belong to, and a table that tells of them.
+/// Letters name the page, so it stands under a domain of the organisation's, and is short enough to be typed.
+fn check_support(estate: &Estate, text: &str, path: &str) -> Result<(), EstateError> {
+    let Some(support) = &estate.support else { return Ok(()) };
+    let wrong = |problem: String, hint: &str| at(text, path, &support.address, problem, hint);
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-./:".contains(c);
+    let host = support.shown().split(['/', ':']).next().unwrap_or_default();
+    if !support.address.starts_with("https://") || !support.shown().chars().all(is_plain) || !host.contains('.') {
+        return Err(wrong(
+            "the address of the support page is none that a letter can name".to_owned(),
+            "write https://HOST or https://HOST/PATH, with nothing behind it",
+        ));
+    }
+    let organisation = &estate.organisation;
+    let is_under = |domain: &String| host == domain || host.strip_suffix(domain.as_str()).is_some_and(|sub| sub.ends_with('.'));
+    if organisation.domain.iter().chain(&organisation.link_domains).any(is_under) {
+        return Ok(());
+    }
+    let problem = format!("the support page is at {host}, which is none of the organisation's domains");
+    Err(wrong(problem, "put it under organisation.domain, or name its domain in link_domains: a letter may point nowhere else"))
+}
+
 fn check_others(estate: &Estate, text: &str, path: &str) -> Result<(), EstateError> {
     let plain = |word: &str| !word.is_empty() && word.len() <= 32 && word.chars().all(|c| c.is_ascii_lowercase() || c == '_');
     let told: Vec<&str> = estate.tables.iter().filter_map(|table| table.about.as_deref()).collect();
@@ -259,6 +281,9 @@ mod tests {
         check("subject_key = \"staff_no\"", "subjct_key = \"staff_no\"", "subjct_key", "unknown field", "docs/estate.md");
         check("search_path = [\"hr\", \"public\"]", "collation = \"\"", "collation", "no collation", "datcollate");
         check("id = \"kms-app\"", "id = \"kms-web\"", "kms-web", "two entries", "another id");
+        check("https://support.csd.example.gov.hk", "http://support.csd.example.gov.hk", "http://", "none that a letter can name", "https://HOST");
+        check("https://support.csd.example.gov.hk", "https://support.csd.example.gov.hk/?c=1", "?c=1", "none that a letter can name", "nothing behind it");
+        check("https://support.csd.example.gov.hk", "https://csd.example.gov.hk.evil.example", "evil", "none of the organisation's domains", "link_domains");
     }
 
     #[test]

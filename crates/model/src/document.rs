@@ -30,6 +30,18 @@ pub struct Document {
     /// The smallest type that a law allows it, in points.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub points: Option<u32>,
+    /// A page that paper leads to by a picture.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub page: Option<PageLink>,
+}
+
+/// A page on the web that a printed document leads to.
+#[derive(Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct PageLink {
+    /// Its address, without `https://`.
+    pub address: String,
+    /// What the picture says to whoever does not see it.
+    pub says: String,
 }
 
 impl fmt::Debug for Document {

@@ -42,6 +42,8 @@ pub struct Estate {
     pub trusted: Vec<Trusted>,
     /// How letters go out.
     pub sending: Option<Sending>,
+    /// The page for those who were exposed, where the organisation serves one.
+    pub support: Option<Support>,
     /// Servers at which an intruder can be cut off.
     #[serde(default, rename = "target")]
     pub targets: Vec<Target>,
@@ -450,6 +452,21 @@ pub struct Trusted {
     pub addresses: Vec<String>,
     /// Why it is trusted.
     pub reason: String,
+}
+
+/// The page for those who were exposed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Support {
+    /// Where it is, `https://support.example.org`: letters name it.
+    pub address: String,
+}
+
+impl Support {
+    /// The address as people type it.
+    pub fn shown(&self) -> &str {
+        self.address.trim_start_matches("https://").trim_end_matches('/')
+    }
 }
 
 /// How letters go out. No secret stands here: passwords and keys are given when letters are sent.

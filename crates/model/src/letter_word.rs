@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::personal::Personal;
-use crate::register::RegisterEntry;
+use crate::register::{LineDoubt, RegisterEntry};
 use crate::time::Instant;
 
 /// A named person's word on a letter. Free text and addresses are about a person, so they do not print themselves.
@@ -175,6 +175,17 @@ impl Decided {
     /// The register's entry as it counts for the letter.
     pub fn apply(&self, entry: &mut RegisterEntry) {
         let Some((reader, place)) = &self.addressed else { return };
+        // Where nobody knows whose the line's values are, none of them counts, and what was named does.
+        if *reader == Reader::Person && place.name.is_some() && (place.email.is_some() || place.postal_address.is_some()) {
+            match entry.doubt.take() {
+                None => {}
+                Some(LineDoubt::TwoLines) => (entry.email, entry.phone, entry.postal_address) = (None, None, None),
+                // What stands in the wrong place is no status and no language either.
+                Some(LineDoubt::TooManyFields) => {
+                    *entry = RegisterEntry { key: std::mem::take(&mut entry.key), belongs_to: entry.belongs_to.take(), ..RegisterEntry::default() };
+                }
+            }
+        }
         // Who named an address for this letter has asked.
         entry.email_agreed |= place.email.is_some();
         if place.language.is_some() {
@@ -245,5 +256,32 @@ mod tests {
         assert_eq!(applied(Reader::NextOfKin, email()), (some("kin@people.example"), None));
         assert_eq!(applied(Reader::Person, email()), (some("kin@people.example"), some("Home")));
         assert_eq!(applied(Reader::CareOf, Place::default()), (some("own@people.example"), some("Home")));
+    }
+    #[test]
+    fn of_a_line_that_nobody_believes_only_what_was_named_counts() {
+        let some = |text: &str| Some(Personal::new(text.to_owned()));
+        let entry = |doubt| RegisterEntry {
+            key: "P".into(),
+            names: BTreeMap::from([("en".to_owned(), Personal::new("Another".to_owned()))]),
+            email: some("another@people.example"),
+            postal_address: some("Another Road"),
+            status: Some("zh-Hant".into()),
+            doubt: Some(doubt),
+            ..RegisterEntry::default()
+        };
+        let applied = |doubt, place: Place| {
+            let decided = Decided::fold([readdressed(Reader::Person, place)].iter()).remove("P").expect("a word on P");
+            let mut entry = entry(doubt);
+            decided.apply(&mut entry);
+            entry
+        };
+        let whole = || Place { name: some("Right"), postal_address: some("Right Road"), ..Place::default() };
+        for (doubt, status) in [(LineDoubt::TwoLines, Some("zh-Hant")), (LineDoubt::TooManyFields, None)] {
+            let entry = applied(doubt, whole());
+            assert_eq!((entry.doubt, entry.email, entry.postal_address, entry.status.as_deref()), (None, None, some("Right Road"), status));
+            assert_eq!(entry.names.values().next(), some("Right").as_ref());
+            // An address alone would go to whichever name stands there.
+            assert_eq!(applied(doubt, Place { name: None, ..whole() }).doubt, Some(doubt));
+        }
     }
 }

@@ -34,6 +34,17 @@ pub struct RegisterEntry {
     pub belongs_to: Option<BelongsTo>,
     /// Who else reads the letter, and their name, where a person decided so.
     pub reader: Option<(Reader, Option<Personal<String>>)>,
+    /// Why nobody knows whether these values are the person's.
+    pub doubt: Option<LineDoubt>,
+}
+
+/// Why the values of a line of the register cannot be believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LineDoubt {
+    /// Another line has the same key and other values.
+    TwoLines,
+    /// It has more fields than the register has columns: some stand in the wrong place.
+    TooManyFields,
 }
 
 /// Whose data somebody's data is held with.

@@ -9,9 +9,10 @@ use typst::utils::LazyHash;
 
 use crate::PrintError;
 
-/// Where Debian and its kin, Fedora, Arch and macOS put fonts with Hong Kong's characters. Libraries read no such place by
+/// Where Debian and its kin, Fedora, Arch and macOS put fonts with Hong Kong's characters, and Debian those of Devanagari, Thai and Urdu.
+/// Libraries read no such place by
 /// themselves; a program may try them where it was given no folder.
-pub const USUAL_PLACES: [&str; 8] = [
+pub const USUAL_PLACES: [&str; 14] = [
     "/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc",
     "/usr/share/fonts/opentype/noto/NotoSansCJK-Bold.ttc",
     "/usr/share/fonts/google-noto-sans-cjk-fonts/NotoSansCJK-Regular.ttc",
@@ -20,6 +21,12 @@ pub const USUAL_PLACES: [&str; 8] = [
     "/usr/share/fonts/noto-cjk/NotoSansCJK-Bold.ttc",
     "/Library/Fonts/NotoSansCJK-Regular.ttc",
     "/Library/Fonts/NotoSansCJK-Bold.ttc",
+    "/usr/share/fonts/truetype/noto/NotoSansDevanagari-Regular.ttf",
+    "/usr/share/fonts/truetype/noto/NotoSansDevanagari-Bold.ttf",
+    "/usr/share/fonts/truetype/noto/NotoSansThai-Regular.ttf",
+    "/usr/share/fonts/truetype/noto/NotoSansThai-Bold.ttf",
+    "/usr/share/fonts/truetype/noto/NotoNaskhArabic-Regular.ttf",
+    "/usr/share/fonts/truetype/noto/NotoNaskhArabic-Bold.ttf",
 ];
 
 /// Faces of the fonts at hand, in the order they were given.
@@ -82,5 +89,7 @@ impl Fonts {
 
 /// Characters that need no glyph: blanks, controls, joiners, variation selectors.
 fn is_unseen(c: char) -> bool {
-    c.is_whitespace() || c.is_control() || matches!(c, '\u{200B}'..='\u{200F}' | '\u{2060}' | '\u{FE00}'..='\u{FE0F}' | '\u{E0100}'..='\u{E01EF}')
+    c.is_whitespace()
+        || c.is_control()
+        || matches!(c, '\u{200B}'..='\u{200F}' | '\u{2060}' | '\u{2066}'..='\u{2069}' | '\u{FE00}'..='\u{FE0F}' | '\u{E0100}'..='\u{E01EF}')
 }

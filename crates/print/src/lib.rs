@@ -4,6 +4,7 @@
 //! Every PDF conforms to PDF/UA-1 (ISO 14289-1:2014), so that a screen reader can read it and a character without a glyph is an
 //! error, not a box.
 
+mod code_picture;
 mod fonts;
 mod layout;
 mod pack;
@@ -30,7 +31,8 @@ pub enum PrintError {
     /// No font at hand has a character of the document. The fonts are to blame.
     #[error(
         "the fonts at hand lack {} of the characters of this document. For Chinese install Debian's fonts-noto-cjk, or put NotoSansHK-Regular.ttf and \
-         NotoSansHK-Bold.ttf into a folder and name it with --fonts; for other scripts the Noto Sans font of that script",
+         NotoSansHK-Bold.ttf into a folder and name it with --fonts; for Hindi, Nepali, Thai and Urdu fonts-noto-core; for other scripts the Noto Sans \
+         font of that script",
         characters.expose_personal().len()
     )]
     NoGlyph {

@@ -15,6 +15,7 @@ use typst::{WorldExt, compile};
 use typst_layout::PagedDocument;
 use typst_pdf::{PdfOptions, PdfStandard, PdfStandards, Timestamp as PdfTimestamp, pdf};
 
+use crate::code_picture;
 use crate::layout::Aim;
 use crate::pack::packed;
 use crate::window;
@@ -99,8 +100,9 @@ impl Printer {
     /// Sets documents, and sets those tighter that run over their page, until they fit or cannot be set tighter.
     fn fit(&self, documents: &[&Document], at: Instant) -> SourceResult<Pdf> {
         let mut tightness = vec![0_u8; documents.len()];
+        let pictures: Vec<Option<String>> = documents.iter().map(|document| code_picture::svg(&document.page.as_ref()?.address)).collect();
         loop {
-            let input = Input { documents, tightness: &tightness };
+            let input = Input { documents, tightness: &tightness, pictures: &pictures };
             let json = serde_json::to_string(&input).expect("documents are strings and lists, which JSON always holds");
             let desk = Desk { shelf: &self.shelf, documents: Bytes::from_string(json.clone()) };
             let set: PagedDocument = compile(&desk).output?;
@@ -165,6 +167,8 @@ impl Printer {
 struct Input<'a> {
     documents: &'a [&'a Document],
     tightness: &'a [u8],
+    /// The picture of each document's page on the web, as SVG.
+    pictures: &'a [Option<String>],
 }
 
 fn first_pages(set: &PagedDocument) -> Vec<usize> {
@@ -183,7 +187,8 @@ fn timestamp(at: Instant) -> Option<PdfTimestamp> {
 /// Every text of a document that is printed.
 fn texts(document: &Document) -> impl Iterator<Item = &str> {
     let lines = document.sender.iter().chain(&document.recipient).map(String::as_str);
-    lines.chain([document.title.as_str()]).chain(document.head.iter().flat_map(field_texts)).chain(document.blocks.iter().flat_map(block_texts))
+    let page = document.page.iter().flat_map(|page| [page.address.as_str(), page.says.as_str()]);
+    lines.chain(page).chain([document.title.as_str()]).chain(document.head.iter().flat_map(field_texts)).chain(document.blocks.iter().flat_map(block_texts))
 }
 
 fn field_texts(field: &Field) -> impl Iterator<Item = &str> {
@@ -221,5 +226,6 @@ fn specimen() -> Document {
         ],
         window: None,
         points: None,
+        page: None,
     }
 }

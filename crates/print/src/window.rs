@@ -33,9 +33,16 @@ fn in_window(pieces: &[Piece], window: &Window, document: &Document) -> Option<S
     }
     let address: String = document.recipient.iter().map(|line| bare(line)).collect();
     let shown: String = pieces.iter().filter(|piece| piece.is_within(window.address)).filter_map(|piece| piece.text.as_deref()).map(bare).collect();
-    let hidden = document.recipient.iter().map(|line| bare(line)).filter(|line| !line.is_empty() && !shown.contains(line)).count();
+    let hidden = document.recipient.iter().filter(|line| !is_shown(line, &shown)).count();
     (hidden > 0 && !address.is_empty())
         .then(|| format!("the window {} of the envelope does not show {hidden} lines of the address wherever the letter lies", window.name))
+}
+
+/// Whether a line of the address is among what is shown. A page has the words of a line that runs from right to left in the order in
+/// which they stand from the left, so there each word is looked for.
+fn is_shown(line: &str, shown: &str) -> bool {
+    let runs_left = line.chars().any(|c| matches!(c, '\u{0590}'..='\u{08FF}' | '\u{FB1D}'..='\u{FDFF}' | '\u{FE70}'..='\u{FEFC}'));
+    shown.contains(&bare(line)) || (runs_left && line.split_whitespace().all(|word| shown.contains(&bare(word))))
 }
 
 /// One run of text, or a picture or line, and where it stands on the page.

@@ -70,6 +70,41 @@ fn each_letter_fits_its_page_in_each_language() {
 }
 
 #[test]
+fn paper_leads_to_the_support_page_by_a_picture_that_says_what_it_is() {
+    let Some(fonts) = fonts() else { return };
+    let printer = printer(fonts, &Layout::letter());
+    for language in ["en", "zh-Hant"] {
+        let mut case = Case::new();
+        case.support_page = Some("support.harbour.example.hk");
+        let letter = case.draft(&person("P00007", "CHAN Siu Ming", language), &case.exposures("P00007", Certainty::Confirmed, Basis::Disclosed));
+        let document = letter.document.expose_personal();
+        let pdf = printer.print(document, support::BREAK_IN).expect("the letter can be printed");
+        assert_eq!((pdf.pages, pdf.windows.as_slice()), (1, [None].as_slice()), "in {language}");
+        let without = Document { page: None, ..document.clone() };
+        let plain = printer.print(&without, support::BREAK_IN).expect("the letter can be printed");
+        assert!(pdf.bytes.len() > plain.bytes.len(), "there is no picture");
+        if let Some(text) = read_back(&pdf) {
+            assert_eq!(text.matches("support.harbour.example.hk").count(), 2, "the address stands in the text and under its picture");
+        }
+        read_picture(&pdf, "https://support.harbour.example.hk");
+    }
+}
+
+/// Reads the picture as a telephone does, where `pdftoppm` and `zbarimg` are installed.
+fn read_picture(pdf: &Pdf, expected: &str) {
+    let folder = std::env::temp_dir().join(format!("strandline-picture-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    std::fs::write(folder.join("letter.pdf"), &pdf.bytes).expect("a file");
+    let run = |program: &str, arguments: &[&str]| Command::new(program).args(arguments).current_dir(&folder).output().ok();
+    let drawn = run("pdftoppm", &["-r", "200", "-png", "-singlefile", "letter.pdf", "letter"]);
+    let read = drawn.filter(|drawn| drawn.status.success()).and_then(|_| run("zbarimg", &["--quiet", "--raw", "letter.png"]));
+    let _ = std::fs::remove_dir_all(&folder);
+    if let Some(read) = read {
+        assert_eq!(String::from_utf8_lossy(&read.stdout).trim(), expected, "the picture leads elsewhere");
+    }
+}
+
+#[test]
 fn a_rare_character_is_printed_and_read_back() {
     let Some(fonts) = fonts() else { return };
     let printer = printer(fonts, &Layout::letter());
@@ -124,6 +159,7 @@ fn for_window(name: &str, lines: usize) -> Document {
         blocks: vec![Block::paragraph("Dear reader,"), Block::paragraph("Somebody broke into our systems.")],
         window: strandline_model::window::Window::named(name),
         points: None,
+        page: None,
     }
 }
 

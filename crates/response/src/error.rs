@@ -213,6 +213,12 @@ pub enum ResponseError {
     /// What is to come has not happened.
     #[error("{0} lies in the future, and a decision records what has happened: check --at")]
     ToCome(strandline_model::time::Instant),
+    /// A name that half the register bears.
+    #[error("the name is too short to look for: give three letters of it, or two characters of a Chinese one")]
+    ShortName,
+    /// Somebody has no letter from which answers could be made.
+    #[error("{0:?} has no letter, and so no answers: see `strandline person CASE {0}`")]
+    NoAnswers(String),
     /// No letter is written in that language.
     #[error("no letter is written in {language:?}; letters are written in: {known}")]
     NoSuchLanguage {

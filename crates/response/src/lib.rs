@@ -1,6 +1,7 @@
 //! The conductor. It alone calls stages and writes the case; what a stage decides is the stage's own.
 
 mod authenticity;
+mod call_sheet;
 mod choices;
 mod clearance;
 mod containment;
@@ -26,6 +27,7 @@ mod support;
 mod tally;
 
 pub use authenticity::{Authenticity, Left};
+pub use call_sheet::{CallAnswer, CallSheet, InHand};
 pub use choices::{Choices, CutDump, Told};
 pub use clearance::{clearance_of, cleared, open_questions};
 pub use containment::{ActionView, Containment, NoAction};
@@ -36,7 +38,7 @@ pub use explain::{ExplainedAccess, ExplainedCategory, Explanation, ProofLine, ex
 pub use hunt::{CorrelationFigures, HuntReport, HuntRequest, NotScanned, RefusedRecord, RuleChoice, RuleHits, ScannedFile, TakeHit, Unlooked, hunt};
 pub use letter_words::LettersDecided;
 pub use matching::{BoxError, Hit};
-pub use person::{DraftedLetter, LookedUpBy, PersonEvent, PersonFile, RegisterLine, SentLetter};
+pub use person::{DraftedLetter, FoundName, FoundNames, LookedUpBy, PersonEvent, PersonFile, RegisterLine, SentLetter};
 pub use readiness::{Readiness, check_estate, draft_estate};
 pub use responders::{enrol_responder, remove_responder, responders};
 pub use run::{Names, Outcome, Response, Settings, Tiers, Watcher, respond, time_zone};

@@ -6,11 +6,12 @@ use std::io::Read;
 use encoding_rs::{Encoding, UTF_8};
 use strandline_model::estate::Register;
 use strandline_model::personal::Personal;
-use strandline_model::register::{BelongsTo, RegisterEntry, Status};
+use strandline_model::register::{BelongsTo, LineDoubt, RegisterEntry, Status};
 
 use crate::error::ResponseError;
 
-/// Reads a register. Entries come by key; a key that stands twice keeps its first line and is reported.
+/// Reads a register. Entries come by key. A key that stands twice with different values, and a line with more fields than there are
+/// columns, keep an entry whose values nobody believes, so that its letter waits.
 ///
 /// # Errors
 /// The line and what is wrong with it, never a value.
@@ -20,66 +21,127 @@ pub fn read(register: &Register, path: &str, bytes: Box<dyn Read + '_>) -> Resul
     let mut reader = csv::ReaderBuilder::new().flexible(true).delimiter(delimiter(&text)).from_reader(text.as_bytes());
     let headers = reader.byte_headers().map_err(|_| wrong(1, "the first line must hold the column names".to_owned()))?.clone();
     let names: Vec<String> = headers.iter().map(|name| String::from_utf8_lossy(name).trim_start_matches('\u{feff}').trim().to_owned()).collect();
-    let column = |wanted: &str| {
-        names.iter().position(|name| name == wanted).ok_or_else(|| {
-            let hint =
-                strandline_estate::nearest(wanted, names.iter().map(String::as_str)).map(|right| format!("; did you mean {right:?}?")).unwrap_or_default();
-            wrong(1, format!("the register has no column {wanted:?}{hint}"))
-        })
-    };
-    let optional = |wanted: &Option<String>| wanted.as_deref().map(column).transpose();
-    let key = column(&register.key)?;
-    let languages: Vec<(String, usize)> = register.name.iter().map(|(tag, name)| Ok((tag.clone(), column(name)?))).collect::<Result<_, ResponseError>>()?;
-    let (email, phone, address) = (optional(&register.email)?, optional(&register.phone)?, optional(&register.postal_address)?);
-    let email_agreed = optional(&register.email_agreed)?;
-    let (language, status, law) = (optional(&register.language)?, optional(&register.status)?, optional(&register.law)?);
-    let of = optional(&register.of)?;
-    let laws_of: BTreeMap<String, Vec<String>> = register.laws.iter().map(|(word, ids)| (word.trim().to_lowercase(), words_of(ids))).collect();
-
-    let meanings: BTreeMap<String, Status> = register.statuses.iter().map(|(word, means)| (word.trim().to_lowercase(), Status::of(means))).collect();
-    let mut people = BTreeMap::new();
+    let columns = Columns::of(register, &names).map_err(|reason| wrong(1, reason))?;
+    let width = names.len().max(usual_width(&text));
+    let mut people: BTreeMap<String, RegisterEntry> = BTreeMap::new();
     let mut notes = Vec::new();
     for record in reader.byte_records() {
         let record =
             record.map_err(|error| wrong(error.position().map_or(0, csv::Position::line), "the line is no CSV; quote fields that hold commas".to_owned()))?;
-        let line = record.position().map_or(0, csv::Position::line);
-        let field = |column: usize| record.get(column).map(|bytes| String::from_utf8_lossy(bytes).trim().to_owned()).filter(|text| !text.is_empty());
-        let personal = |column: Option<usize>| column.and_then(&field).map(Personal::new);
-        let Some(key) = field(key) else {
-            notes.push(format!("{path} line {line}: no key; the line was left out"));
-            continue;
+        let mut note = |what: &str| notes.push(format!("{path} line {}: {what}", record.position().map_or(0, csv::Position::line)));
+        let mut entry = match columns.entry(&record) {
+            Ok(entry) => entry,
+            Err(why) => {
+                note(why);
+                continue;
+            }
         };
-        // Keys of other people are a namespace of their own: nobody is taken for a subject of the same number.
-        let key = register.about.as_ref().map_or(key.clone(), |about| format!("{about}:{key}"));
-        let belongs_to = register.about.as_ref().zip(of.and_then(&field)).map(|(about, subject)| BelongsTo { about: about.clone(), subject });
-        if register.about.is_some() && belongs_to.is_none() {
-            notes.push(format!("{path} line {line}: it does not say whose data this person's stands with; the line was left out"));
-            continue;
+        if record.len() > width || record.iter().skip(names.len()).any(|field| !field.trim_ascii().is_empty()) {
+            note("more fields than columns: some stand in the wrong place, and the letter waits; quote fields that hold commas");
+            entry.doubt = Some(LineDoubt::TooManyFields);
         }
-        let status = status.and_then(&field);
-        let entry = RegisterEntry {
-            key: key.clone(),
-            names: languages.iter().filter_map(|(tag, column)| Some((tag.clone(), Personal::new(field(*column)?)))).collect(),
-            email: personal(email),
-            email_agreed: email_agreed.and_then(&field).is_some_and(|word| is_yes(&word)),
-            phone: personal(phone),
-            postal_address: personal(address),
-            language: language.and_then(&field),
-            means: status.as_deref().and_then(|word| meanings.get(&word.to_lowercase()).copied()),
-            status,
-            laws: law.and_then(&field).map(|word| laws_of.get(&word.to_lowercase()).cloned().unwrap_or_else(|| words_of(&word))),
-            given: None,
-            belongs_to,
-            reader: None,
-        };
-        if people.contains_key(&key) {
-            notes.push(format!("{path} line {line}: the key of an earlier line; the first one counts"));
-            continue;
+        match people.get_mut(&entry.key) {
+            None => {
+                people.insert(entry.key.clone(), entry);
+            }
+            Some(known) if *known == entry => note("an earlier line again"),
+            Some(known) => {
+                note("the key of an earlier line, with other values: nobody knows which are right, and the letter waits");
+                known.doubt.get_or_insert(LineDoubt::TwoLines);
+                if known.standing() != entry.standing() {
+                    known.means = Some(Status::Unclear);
+                }
+            }
         }
-        people.insert(key, entry);
     }
     notes.truncate(100);
     Ok((people, notes))
+}
+
+/// How many fields most lines have: some programs end each line, but the first, with a comma.
+fn usual_width(text: &str) -> usize {
+    let mut counts: BTreeMap<usize, u64> = BTreeMap::new();
+    let mut reader = csv::ReaderBuilder::new().flexible(true).delimiter(delimiter(text)).from_reader(text.as_bytes());
+    reader.byte_records().flatten().for_each(|record| *counts.entry(record.len()).or_default() += 1);
+    counts.into_iter().rev().max_by_key(|(_, lines)| *lines).map_or(0, |(width, _)| width)
+}
+
+/// Where a register has what, by the place of the column; and what its words mean.
+struct Columns<'r> {
+    register: &'r Register,
+    key: usize,
+    names: Vec<(String, usize)>,
+    email: Option<usize>,
+    email_agreed: Option<usize>,
+    phone: Option<usize>,
+    postal_address: Option<usize>,
+    language: Option<usize>,
+    status: Option<usize>,
+    law: Option<usize>,
+    of: Option<usize>,
+    laws_of: BTreeMap<String, Vec<String>>,
+    meanings: BTreeMap<String, Status>,
+}
+
+impl<'r> Columns<'r> {
+    /// Finds them among the names of the first line; or which is not there.
+    fn of(register: &'r Register, names: &[String]) -> Result<Self, String> {
+        let column = |wanted: &str| {
+            names.iter().position(|name| name == wanted).ok_or_else(|| {
+                let nearest = strandline_estate::nearest(wanted, names.iter().map(String::as_str));
+                let hint = nearest.map(|right| format!("; did you mean {right:?}?")).unwrap_or_default();
+                format!("the register has no column {wanted:?}{hint}")
+            })
+        };
+        let optional = |wanted: &Option<String>| wanted.as_deref().map(column).transpose();
+        Ok(Self {
+            register,
+            key: column(&register.key)?,
+            names: register.name.iter().map(|(tag, name)| Ok((tag.clone(), column(name)?))).collect::<Result<_, String>>()?,
+            email: optional(&register.email)?,
+            email_agreed: optional(&register.email_agreed)?,
+            phone: optional(&register.phone)?,
+            postal_address: optional(&register.postal_address)?,
+            language: optional(&register.language)?,
+            status: optional(&register.status)?,
+            law: optional(&register.law)?,
+            of: optional(&register.of)?,
+            laws_of: register.laws.iter().map(|(word, ids)| (word.trim().to_lowercase(), words_of(ids))).collect(),
+            meanings: register.statuses.iter().map(|(word, means)| (word.trim().to_lowercase(), Status::of(means))).collect(),
+        })
+    }
+
+    /// The person of a line; or why there is none.
+    fn entry(&self, record: &csv::ByteRecord) -> Result<RegisterEntry, &'static str> {
+        let field = |column: usize| record.get(column).map(|bytes| String::from_utf8_lossy(bytes).trim().to_owned()).filter(|text| !text.is_empty());
+        let personal = |column: Option<usize>| column.and_then(&field).map(Personal::new);
+        let key = field(self.key).ok_or("no key; the line was left out")?;
+        let about = self.register.about.as_ref();
+        // Keys of other people are a namespace of their own: nobody is taken for a subject of the same number.
+        let key = about.map_or(key.clone(), |about| format!("{about}:{key}"));
+        let belongs_to = about.zip(self.of.and_then(&field)).map(|(about, subject)| BelongsTo { about: about.clone(), subject });
+        if about.is_some() && belongs_to.is_none() {
+            return Err("it does not say whose data this person's stands with; the line was left out");
+        }
+        let status = self.status.and_then(&field);
+        let laws = |word: String| self.laws_of.get(&word.to_lowercase()).cloned().unwrap_or_else(|| words_of(&word));
+        Ok(RegisterEntry {
+            key,
+            names: self.names.iter().filter_map(|(tag, column)| Some((tag.clone(), Personal::new(field(*column)?)))).collect(),
+            email: personal(self.email),
+            email_agreed: self.email_agreed.and_then(&field).is_some_and(|word| is_yes(&word)),
+            phone: personal(self.phone),
+            postal_address: personal(self.postal_address),
+            language: self.language.and_then(&field),
+            means: status.as_deref().and_then(|word| self.meanings.get(&word.to_lowercase()).copied()),
+            status,
+            laws: self.law.and_then(&field).map(laws),
+            given: None,
+            belongs_to,
+            reader: None,
+            doubt: None,
+        })
+    }
 }
 
 /// Ids that stand side by side.
@@ -109,8 +171,10 @@ fn decoded(named: Option<&str>, mut bytes: Box<dyn Read + '_>) -> Result<String,
     };
     if encoding == UTF_8 {
         let way_out = "the register is not in UTF-8: say what it is in, [register] encoding = \"big5\" (or gbk, windows-1252, utf-16le …), or save it as UTF-8";
+        // UTF-16 has a NUL in every name of a column; one in somebody's cell is a mistake there.
+        let in_utf_16 = |text: &str| text.lines().next().is_some_and(|first| first.contains('\0'));
         return match std::str::from_utf8(&read) {
-            Ok(text) if !text.contains('\0') => Ok(text.trim_start_matches('\u{feff}').to_owned()),
+            Ok(text) if !in_utf_16(text) => Ok(text.trim_start_matches('\u{feff}').to_owned()),
             Ok(_) => Err((1, way_out.to_owned())),
             Err(error) => Err((line_of(error.valid_up_to()), way_out.to_owned())),
         };
@@ -184,6 +248,10 @@ mod tests {
     fn a_register_names_its_mistakes_by_line() {
         check("\u{feff}no,name,email\n1,\"A, B\",a@b.c\n2,C,\n", Ok((2, 0)));
         check("no,name,email\n1,A,\n1,B,\n,C,\n", Ok((1, 2)));
+        check("no,name,email\n1,A\0,\n", Ok((1, 0)));
+        check("no,name,email\n1,A,a@b.c\n2,B, C,\n", Ok((2, 1)));
+        check("no,name,email\n1,A,,\n2,B,,\n3,C, D,,\n", Ok((3, 1)));
+        check("no,name,email\n1,A,\n1,A,\n1,A,a@b.c\n", Ok((1, 2)));
         check("no,nmae,email\n1,A,\n", Err("did you mean \"nmae\"?"));
         check("", Err("line 1"));
     }

@@ -32,7 +32,37 @@ pub enum LookedUpBy {
     Code,
     /// By a message that they wrote to the desk.
     Message,
+    /// By a name, in a list of everybody who bears it.
+    Name,
 }
+
+/// Somebody whose name holds what was looked for: enough to choose by, and nothing of what was reached.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FoundName {
+    /// The key.
+    pub data_subject: String,
+    /// The name, as the register has it.
+    pub name: Personal<String>,
+    /// Serving, departed …, as the register says.
+    pub status: Option<String>,
+    /// Whether a letter is drafted for them.
+    pub has_letter: bool,
+}
+
+/// People whose name holds what was looked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct FoundNames {
+    /// By key, [`NAMES_LIMIT`] of them at most.
+    pub people: Vec<FoundName>,
+    /// How many there are.
+    pub count: usize,
+}
+
+/// Names that one look-up shows, at most: it is a list to choose from, and not the register.
+pub const NAMES_LIMIT: usize = 20;
+
+/// Signs that a name to look for has, at least: of a script that parts words, and of one that does not.
+const NAME_SIGNS: [usize; 2] = [3, 2];
 
 /// Everything on one person.
 #[derive(Clone, Debug, Serialize)]
@@ -161,6 +191,45 @@ impl Response<'_> {
         })
     }
 
+    /// People whose name holds all of these words, in any order. A name identifies nobody: it was stolen. So this is a list to choose from
+    /// with what the caller says, and it tells nothing of what was reached.
+    ///
+    /// # Errors
+    /// If the name is too short to look for, or the case cannot be read.
+    pub fn people_named(&self, name: &str) -> Result<FoundNames, ResponseError> {
+        let words: Vec<String> = name.split_whitespace().map(str::to_lowercase).collect();
+        let signs = words.iter().flat_map(|word| word.chars()).filter(|c| c.is_alphanumeric()).count();
+        if signs < NAME_SIGNS[usize::from(!name.is_ascii())] {
+            return Err(ResponseError::ShortName);
+        }
+        let (mut people, _) = register(self)?;
+        people.append(&mut others(self)?.0);
+        let letters = self.indexed()?;
+        let bears = |name: &&Personal<String>| {
+            let name = name.expose_personal().to_lowercase();
+            words.iter().all(|word| name.contains(word.as_str()))
+        };
+        let mut found = FoundNames::default();
+        for (key, entry) in &people {
+            let Some(name) = entry.names.values().find(bears) else { continue };
+            found.count += 1;
+            if found.people.len() < NAMES_LIMIT {
+                let has_letter = letters.contains_key(key);
+                found.people.push(FoundName { data_subject: key.clone(), name: name.clone(), status: entry.status.clone(), has_letter });
+            }
+        }
+        Ok(found)
+    }
+
+    /// Puts into the ledger that somebody looked for a name, and whom they were shown.
+    ///
+    /// # Errors
+    /// If the case cannot be written.
+    pub fn note_name_look_up(&mut self, name: &str, found: &FoundNames) -> Result<(), ResponseError> {
+        let shown: Vec<&str> = found.people.iter().map(|person| person.data_subject.as_str()).collect();
+        self.note(serde_json::json!({ "name": name, "by": LookedUpBy::Name, "shown": shown }))
+    }
+
     /// Puts into the ledger that somebody looked at what the case holds on a person, and why, where they said it.
     ///
     /// # Errors
@@ -170,9 +239,12 @@ impl Response<'_> {
         if let Some(why) = why {
             body["why"] = why.expose_personal().as_str().into();
         }
-        let body = body.to_string();
+        self.note(body)
+    }
+
+    fn note(&mut self, body: serde_json::Value) -> Result<(), ResponseError> {
         let made_at = (self.settings.now)();
-        let statement = Statement { kind: LOOK_UP.to_owned(), body, made_by: self.settings.responder.clone(), made_at };
+        let statement = Statement { kind: LOOK_UP.to_owned(), body: body.to_string(), made_by: self.settings.responder.clone(), made_at };
         self.case.record_statement(&statement, Function::Respond, env!("CARGO_PKG_VERSION"))?;
         Ok(())
     }

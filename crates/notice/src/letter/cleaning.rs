@@ -77,7 +77,9 @@ pub(super) fn email(value: &str) -> Result<String, EmailFault> {
     let label_fits = |label: &str| {
         !label.is_empty() && label.len() <= 63 && !label.starts_with('-') && !label.ends_with('-') && label.chars().all(|c| is_letter(c) || c == '-')
     };
-    let domain_fits = domain.len() <= 253 && domain.contains('.') && domain.split('.').all(label_fits);
+    // No domain ends in a number: that is an address of a machine.
+    let is_machine = domain.rsplit('.').next().is_some_and(|top| top.chars().all(|c| c.is_ascii_digit()));
+    let domain_fits = domain.len() <= 253 && domain.contains('.') && domain.split('.').all(label_fits) && !is_machine;
     if !local_fits || !domain_fits {
         return Err(EmailFault::Shape);
     }
@@ -127,8 +129,22 @@ mod tests {
         for good in ["a@b.hk", "siu-ming.chan+x@mail.csd.example.hk", " a@b.hk ", "ann@bücher.example", "陳大文@例子.example"] {
             assert_eq!(email(good).as_deref(), Ok(good.trim()));
         }
-        for bad in ["", "a", "a@b", "@b.c", "a b@c.d", "\"a\"@b.c", "<a@b.c>", "a@b..c", "a@-b.c", "a@b.c>", "a\u{200b}b@c.d", "a\u{202e}@c.d", "a@b\u{feff}.c"]
-        {
+        for bad in [
+            "",
+            "a",
+            "a@b",
+            "@b.c",
+            "a b@c.d",
+            "\"a\"@b.c",
+            "<a@b.c>",
+            "a@b..c",
+            "a@10.0.0.1",
+            "a@-b.c",
+            "a@b.c>",
+            "a\u{200b}b@c.d",
+            "a\u{202e}@c.d",
+            "a@b\u{feff}.c",
+        ] {
             assert_eq!(email(bad), Err(EmailFault::Shape), "{}", bad.len());
         }
         for two in ["a@b.c,d@e.f", "a@b.c; d@e.f", "a@b.c / d@e.f", "a@b.c d@e.f"] {

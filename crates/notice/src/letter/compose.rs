@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::tz::TimeZone;
-use strandline_model::document::{Block, Document, Field};
+use strandline_model::document::{Block, Document, Field, PageLink};
 use strandline_model::estate::Contact;
 use strandline_model::exposure::{Basis, Certainty, Exposure};
 use strandline_model::personal::Personal;
@@ -170,10 +170,21 @@ pub(super) fn next_sentence(facts: &Facts<'_>, texts: &Texts) -> String {
     texts.sentence(section).fill(|_| Some(&day)).unwrap_or_default()
 }
 
+/// The sentence that names the support page, where there is one.
+pub(super) fn page(facts: &Facts<'_>, texts: &Texts) -> Option<String> {
+    let address = isolated(facts.support_page?, texts);
+    texts.sentence("page").fill(|_| Some(&address))
+}
+
+/// A number, an address or a code as it stands in a line that runs from right to left: in its own order (UAX #9, isolates).
+fn isolated(value: &str, texts: &Texts) -> String {
+    if texts.is_right_to_left() { format!("\u{2066}{value}\u{2069}") } else { value.to_owned() }
+}
+
 /// The day of the next letter, where one is promised.
 pub(super) fn next_day(facts: &Facts<'_>, texts: &Texts) -> Option<String> {
     let Next::By(day) = facts.next else { return None };
-    dates::write(&texts.sentence("date").plain(), day.at(0, 0, 0, 0))
+    dates::write(&texts.date_pattern("date", day.month()), day.at(0, 0, 0, 0))
 }
 
 /// Writes an interval by the sentence for one moment, for one day, or for several days.
@@ -198,8 +209,7 @@ fn span(interval: Interval, day: &'static str, [at, same_day, days]: [&'static s
 
 /// An instant by one of the date patterns. An instant beyond every calendar is written as it stands.
 pub(super) fn written(at: Instant, section: &'static str, texts: &Texts, zone: &TimeZone) -> String {
-    let pattern = texts.sentence(section).plain();
-    dates::local(at, zone).and_then(|moment| dates::write(&pattern, moment)).unwrap_or_else(|| at.to_string())
+    dates::local(at, zone).and_then(|moment| dates::write(&texts.date_pattern(section, moment.month()), moment)).unwrap_or_else(|| at.to_string())
 }
 
 fn advised<'t>(advice: &'t [Advice], told: &BTreeMap<&str, Told>, limit: usize) -> Vec<&'t str> {
@@ -232,12 +242,16 @@ impl Composer<'_> {
             sender: std::iter::once(self.organisation().to_owned()).chain(self.facts.organisation.postal_address.iter().cloned()).collect(),
             recipient: self.addressee.envelope(self.texts),
             head: vec![
-                Field { label: self.sentence("label-reference"), value: self.facts.reference.to_owned(), note: None },
+                Field { label: self.sentence("label-reference"), value: isolated(self.facts.reference, self.texts), note: None },
                 Field { label: self.sentence("label-date"), value: self.date(self.facts.drafted_at), note: None },
             ],
             blocks: self.blocks(),
             window: Window::named(self.facts.organisation.envelope_window.as_deref().unwrap_or(window::USUAL)),
             points: self.facts.rules.points,
+            page: self
+                .facts
+                .support_page
+                .map(|address| PageLink { address: address.to_owned(), says: self.texts.sentence("page-picture").fill(|_| Some(address)).unwrap_or_default() }),
         };
         self.addressee.attention.sort_unstable();
         self.addressee.attention.dedup();
@@ -295,8 +309,9 @@ impl Composer<'_> {
         add("because", because(self.recipient, self.texts));
         add("others", tell_others(self.recipient, self.texts));
         add("news", news(self.recipient, self.facts, self.texts));
+        add("page", page(self.facts, self.texts));
         add("value", self.recipient.entry.and_then(|entry| entry.given.as_ref()).map(|value| value.expose_personal().clone()));
-        add("code", self.recipient.code.map(str::to_owned));
+        add("code", self.recipient.code.map(|code| isolated(code, self.texts)));
         add("namesake", self.recipient.record_ending.and_then(|ending| self.texts.sentence("namesake").fill(|_| Some(ending))));
         add("departed", (self.addressee.status == Status::Departed).then(|| self.sentence("departed")));
         values
@@ -337,8 +352,8 @@ impl Composer<'_> {
     fn contact(&self, contact: &Contact) -> String {
         let language = &self.addressee.language;
         let mut parts: Vec<&str> = named(&contact.name, language).map(String::as_str).into_iter().collect();
-        parts.extend(contact.phone.as_deref());
-        parts.extend(contact.email.as_deref());
+        let ways: Vec<String> = [&contact.phone, &contact.email].into_iter().flatten().map(|way| isolated(way, self.texts)).collect();
+        parts.extend(ways.iter().map(String::as_str));
         parts.extend(named(&contact.hours, language).map(String::as_str));
         let comma = self.sentence("comma");
         let blank = if comma.ends_with(super::pattern::is_wide) { "" } else { " " };
@@ -348,7 +363,9 @@ impl Composer<'_> {
     fn offers(&self) -> Vec<Block> {
         let Some(phone) = self.facts.organisation.contact.as_ref().and_then(|c| c.phone.as_deref()) else { return Vec::new() };
         let offer = |language: &String| {
-            let text = self.templates.texts(language)?.sentence("offer").fill(|_| Some(phone))?;
+            let texts = self.templates.texts(language)?;
+            let phone = isolated(phone, texts);
+            let text = texts.sentence("offer").fill(|_| Some(&phone))?;
             Some(Block::Paragraph { text, language: Some(language.clone()) })
         };
         self.addressee.offers.iter().filter_map(offer).collect()

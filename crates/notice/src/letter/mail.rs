@@ -51,7 +51,10 @@ fn html_block(block: &Block) -> String {
     let items = |items: &[String]| items.iter().map(|item| format!("<li>{}</li>\n", escape(item))).collect::<String>();
     match block {
         Block::Heading { text, .. } => format!("<h2 style=\"font-size: 18px\">{}</h2>\n", escape(text)),
-        Block::Paragraph { text, language: Some(language) } => format!("<p lang=\"{}\">{}</p>\n", escape(language), escape(text)),
+        Block::Paragraph { text, language: Some(language) } => {
+            let direction = if is_right_to_left(language) { "rtl" } else { "ltr" };
+            format!("<p lang=\"{}\" dir=\"{direction}\">{}</p>\n", escape(language), escape(text))
+        }
         Block::Paragraph { text, language: None } => format!("<p>{}</p>\n", escape(text)),
         Block::Numbered { items: list } => format!("<ol>\n{}</ol>\n", items(list)),
         Block::Bulleted { items: list } => format!("<ul>\n{}</ul>\n", items(list)),
@@ -81,7 +84,7 @@ pub(super) fn is_right_to_left(tag: &str) -> bool {
     !latin && ["ar", "ur", "fa", "he", "ps", "sd", "ug", "yi", "dv", "ckb"].contains(&language.as_str())
 }
 
-fn block(block: &Block) -> String {
+pub(super) fn block(block: &Block) -> String {
     match block {
         Block::Heading { text, .. } => text.to_uppercase(),
         Block::Paragraph { text, .. } => text.clone(),

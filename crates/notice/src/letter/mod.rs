@@ -19,7 +19,7 @@ mod template;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use strandline_model::document::Document;
+use strandline_model::document::{Block, Document};
 use strandline_model::estate::Organisation;
 use strandline_model::exposure::{Basis, Certainty, Exposure};
 use strandline_model::letter::Channel;
@@ -63,6 +63,8 @@ pub struct Facts<'a> {
     pub next: Next,
     /// What the laws that the person falls under ask of the letter.
     pub rules: &'a LetterRules,
+    /// The page where the reader's code opens the letter again, as people type it; `None` where there is none.
+    pub support_page: Option<&'a str>,
     /// Every category that the estate describes, sorted: those without an exposure were not touched.
     pub categories: &'a [String],
 }
@@ -177,6 +179,10 @@ pub enum Attention {
     UnclearStatus,
     /// Neither a usable e-mail address nor a postal address.
     NoChannel,
+    /// Two lines of the register have the key, and say different things.
+    TwoLines,
+    /// The line of the register has more fields than it has columns.
+    BrokenLine,
     /// The register has no name.
     NoName,
     /// The name held what a letter cannot show and was cleaned.
@@ -218,7 +224,7 @@ pub enum Attention {
 impl Attention {
     /// Whether the letter waits until a person has decided.
     pub fn holds(self) -> bool {
-        self.is_lifted() || matches!(self, Self::NotInRegister | Self::NoChannel | Self::HeldByHand | Self::ForNobody)
+        self.is_lifted() || matches!(self, Self::NotInRegister | Self::NoChannel | Self::TwoLines | Self::BrokenLine | Self::HeldByHand | Self::ForNobody)
     }
 
     /// Whether it no longer holds a letter that a person releases. What is missing is not there by being released.
@@ -237,6 +243,12 @@ impl Attention {
             Self::UnclearStatus => "has a status that is not known: `release KEY`, or say what the word means in [register.statuses] of the estate",
             Self::NoChannel => {
                 "has no usable e-mail or postal address: find one, and `readdress KEY --email … | --address-line …`; or tell them, and `done-by-hand KEY`"
+            }
+            Self::TwoLines => {
+                "stands twice in the register, with different values: find out which are theirs, and `readdress KEY --name … --address-line … | --email …`, or mend the register and respond again"
+            }
+            Self::BrokenLine => {
+                "has a line with more fields than the register has columns, so that some stand in the wrong place: `readdress KEY --name … --address-line … | --email …`, or mend the line and respond again"
             }
             Self::NoName => "has no name in the register: `readdress KEY --name …`, or `release KEY` to write without one",
             Self::NameCleaned => {
@@ -299,6 +311,11 @@ impl Letter {
         Personal::new(mail::plain_text(self.document.expose_personal()))
     }
 
+    /// Some blocks of the letter as plain text.
+    pub fn plain_blocks(&self, blocks: &[&Block]) -> Personal<String> {
+        Personal::new(blocks.iter().map(|block| mail::block(block)).collect::<Vec<_>>().join("\n\n"))
+    }
+
     /// The letter as HTML, from the same parts.
     pub fn html(&self) -> Personal<String> {
         Personal::new(mail::html(self.document.expose_personal()))
@@ -320,7 +337,7 @@ pub fn as_shown(value: &str) -> String {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum PlaceError {
     /// The name.
-    #[error("the name cannot be shown as it stands: one line of at most {limit} characters that can be seen", limit = cleaning::NAME_LIMIT_CHARS)]
+    #[error("the name cannot be shown as it stands, or is nobody's: one line of at most {limit} characters that can be seen", limit = cleaning::NAME_LIMIT_CHARS)]
     Name,
     /// The e-mail address.
     #[error("this is no e-mail address that mail can be sent to: one address, without blanks, as name@example.org")]
@@ -337,7 +354,7 @@ pub enum PlaceError {
 pub fn check_place(place: &Place) -> Result<(), PlaceError> {
     let is_line = |name: &Personal<String>| {
         let cleaned = cleaning::line(name.expose_personal(), cleaning::NAME_LIMIT_CHARS);
-        !cleaned.changed && !cleaned.text.is_empty()
+        !cleaned.changed && !nobodys::is_no_name(&cleaned.text)
     };
     let is_address = |address: &Personal<String>| {
         let (lines, changed) = cleaning::address(address.expose_personal());

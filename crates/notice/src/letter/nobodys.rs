@@ -40,8 +40,19 @@ pub(super) fn is_nothing(value: &str) -> bool {
     repeated || is_among("nothing", &folded.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
-/// Whether a postal address is none.
+/// Whether what stands where a name should is none: nothing, a title alone, a number, or somebody's mailbox.
+pub(super) fn is_no_name(value: &str) -> bool {
+    let is_empty_word = |word: &str| is_nothing(word) || is_among("title", word.trim_matches(['.', ',']).to_lowercase().as_str());
+    let is_mailbox = value.contains('@') && !value.contains(char::is_whitespace);
+    is_nothing(value) || is_mailbox || !value.contains(char::is_alphabetic) || value.split_whitespace().all(is_empty_word)
+}
+
+/// Whether a postal address is none. One word of a script that parts words, or figures alone, lead nobody to a door.
 pub(super) fn is_no_place(lines: &[String]) -> bool {
+    let is_one_word = lines.len() == 1 && lines[0].is_ascii() && !lines[0].contains([' ', ',']);
+    if is_one_word || !lines.iter().any(|line| line.contains(char::is_alphabetic)) {
+        return true;
+    }
     let part = |part: &str| part.trim().trim_matches(['.', '(', ')', '*', '-']).trim().to_lowercase();
     let parts: Vec<String> = lines.iter().flat_map(|line| line.split([',', '，', ';'])).map(part).filter(|part| !part.is_empty()).collect();
     lines.iter().all(|line| is_nothing(line)) || parts.first().is_some_and(|first| is_nothing(first)) || parts.iter().any(|part| is_among("no-place", part))

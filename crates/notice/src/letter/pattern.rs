@@ -3,7 +3,7 @@
 use super::template::TemplateError;
 
 /// Slots of a body that stand within a line.
-pub(super) const INLINE_SLOTS: [&str; 23] = [
+pub(super) const INLINE_SLOTS: [&str; 24] = [
     "organisation",
     "domain",
     "reference",
@@ -17,6 +17,7 @@ pub(super) const INLINE_SLOTS: [&str; 23] = [
     "opening",
     "checked",
     "next",
+    "page",
     "next_update",
     "code",
     "namesake",

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use strandline_model::letter::Channel;
 use strandline_model::letter_word::{Gate, Reader};
 use strandline_model::personal::Personal;
-use strandline_model::register::Status;
+use strandline_model::register::{LineDoubt, Status};
 
 use super::cleaning::EmailFault;
 use super::template::{Templates, Texts};
@@ -33,6 +33,10 @@ impl Addressee {
         if entry.is_none() {
             attention.push(Attention::NotInRegister);
         }
+        attention.extend(entry.and_then(|e| e.doubt).map(|doubt| match doubt {
+            LineDoubt::TwoLines => Attention::TwoLines,
+            LineDoubt::TooManyFields => Attention::BrokenLine,
+        }));
         let (language, mut offers) = language(entry.and_then(|e| e.language.as_deref()), templates, entry.is_some(), &mut attention);
         // Where the organisation has no name in a language, nobody there has been asked to answer in it.
         offers.retain(|offered| facts.organisation.name.contains_key(offered));
@@ -174,9 +178,11 @@ fn is_under(email: &str, domain: &str) -> bool {
     host == domain || host.ends_with(&format!(".{domain}"))
 }
 
-/// The name in the letter's language, or else in English, or else in any.
+/// The name in the letter's language, or else in English, or else in any. What stands for no name in one language is none there.
 fn name(names: &BTreeMap<String, Personal<String>>, language: &str, attention: &mut Vec<Attention>) -> Option<String> {
-    Some(read_name(named(names, language)?, attention)).filter(|name| !name.is_empty() && !nobodys::is_nothing(name))
+    let is_name = |name: &Personal<String>| !nobodys::is_no_name(&cleaning::line(name.expose_personal(), cleaning::NAME_LIMIT_CHARS).text);
+    let names: BTreeMap<String, &Personal<String>> = names.iter().filter(|(_, name)| is_name(name)).map(|(tag, name)| (tag.clone(), name)).collect();
+    Some(read_name(named(&names, language)?, attention))
 }
 
 /// A name as a letter can show it.
@@ -208,7 +214,8 @@ fn language(tag: Option<&str>, templates: &Templates, registered: bool, attentio
         let offers = others(&chosen);
         return (chosen, offers);
     };
-    let wanted = alias(&tag);
+    let wanted = templates.called(&tag).map_or_else(|| tag.clone(), str::to_lowercase);
+    let wanted = wanted.as_str();
     let exact = known.iter().find(|l| l.eq_ignore_ascii_case(wanted) || wanted.strip_prefix(&l.to_lowercase()).is_some_and(|rest| rest.starts_with('-')));
     if let Some(exact) = exact {
         return ((*exact).to_owned(), Vec::new());
@@ -220,15 +227,4 @@ fn language(tag: Option<&str>, templates: &Templates, registered: bool, attentio
     let chosen = nearest.unwrap_or_else(fallback);
     let offers = others(&chosen);
     (chosen, offers)
-}
-
-/// Tags and words that registers use for the languages that letters come in.
-fn alias(tag: &str) -> &str {
-    match tag {
-        "zh" | "zh-hk" | "zh-tw" | "zh-mo" | "zh-hant-hk" | "zh-hant-tw" | "zh-hant-mo" | "yue" | "yue-hant" | "yue-hant-hk" | "chi" | "zho" | "chinese"
-        | "中文" | "繁體中文" | "tc" => "zh-hant",
-        "eng" | "english" | "英文" | "e" => "en",
-        "zh-cn" | "zh-sg" | "簡體中文" | "简体中文" | "sc" => "zh-hans",
-        other => other,
-    }
 }

@@ -89,6 +89,16 @@ pub enum TemplateError {
         /// The line, from 1.
         line: usize,
     },
+    /// Months that are not twelve.
+    #[error("{file} line {line}: a year has twelve months, a line each, and {found} stand there")]
+    BadMonths {
+        /// The file.
+        file: String,
+        /// The line, from 1.
+        line: usize,
+        /// How many stand there.
+        found: usize,
+    },
     /// A limit that is none.
     #[error("{file} line {line}: a limit is written as its name and a number, such as `words 300`; there are {known}")]
     BadLimit {
@@ -226,6 +236,8 @@ const SENTENCE_SLOTS: &[(&str, &[&str])] = &[
     ("next-by", &["day"]),
     ("next-open", &[]),
     ("next-last", &[]),
+    ("page", &["address"]),
+    ("page-picture", &["address"]),
     ("label-reference", &[]),
     ("label-date", &[]),
     ("label-questions", &[]),
@@ -260,6 +272,7 @@ pub(super) struct Texts {
     pub(super) actions: Vec<Advice>,
     bodies: BTreeMap<Kind, Body>,
     manner: Option<Manner>,
+    is_right_to_left: bool,
 }
 
 impl Texts {
@@ -279,6 +292,17 @@ impl Texts {
     /// Whether a category has words of its own, on what it leads to and on what to do: that it is named in a section.
     pub(super) fn advises_on(&self, id: &str) -> [bool; 2] {
         [&self.consequences, &self.actions].map(|advice| advice.iter().any(|a| a.categories.iter().any(|name| name == id)))
+    }
+
+    /// A date's pattern with the name of its month in the language.
+    pub(super) fn date_pattern(&self, section: &'static str, month: i8) -> String {
+        let pattern = self.sentence(section).plain();
+        self.manner.as_ref().map_or_else(|| pattern.clone(), |manner| manner.with_month(&pattern, month))
+    }
+
+    /// Whether the language is written from right to left.
+    pub(super) fn is_right_to_left(&self) -> bool {
+        self.is_right_to_left
     }
 
     /// Every category that the templates have a name for.
@@ -313,7 +337,7 @@ pub struct Templates {
 }
 
 impl Templates {
-    /// The templates that come with Strandline: English, and Chinese in traditional and in simplified characters.
+    /// The templates that come with Strandline.
     pub fn built_in() -> Self {
         Self::read(&[], &[]).expect("a test reads the built-in templates")
     }
@@ -336,6 +360,7 @@ impl Templates {
         let mut raw = Raw::default();
         let mut built_in: Vec<(usize, Place<'_>, &str)> = BUILT_IN
             .iter()
+            .flat_map(|language| language.iter())
             .map(|(path, text)| (Place::of(path).expect("a built-in path has a folder, a language and a file"), *text))
             .filter_map(|(place, text)| Some((order(place.folder)?, place, text)))
             .collect();
@@ -360,6 +385,12 @@ impl Templates {
         let primary = |tag: &str| tag.split('-').next().unwrap_or_default().to_lowercase();
         let own = self.languages.get(language).and_then(|texts| texts.manner.as_ref());
         own.or_else(|| self.languages.iter().filter(|(tag, _)| primary(tag) == primary(language)).find_map(|(_, texts)| texts.manner.as_ref()))
+    }
+
+    /// The language that a register calls by this tag or word, as its file says.
+    pub(super) fn called(&self, tag: &str) -> Option<&str> {
+        let is_called = |texts: &Texts| texts.manner.as_ref().is_some_and(|manner| manner.tags.iter().any(|known| known == tag));
+        self.languages.iter().find(|(_, texts)| is_called(texts)).map(|(language, _)| language.as_str())
     }
 
     /// The languages, by tag, sorted.
@@ -456,6 +487,7 @@ impl Raw {
             consequences: advice(sections(CONSEQUENCES)?)?,
             actions: advice(sections(ACTIONS)?)?,
             bodies,
+            is_right_to_left: super::mail::is_right_to_left(language),
             manner: sections(LANGUAGE).ok().map(|sections| Manner::read(sections)).transpose()?,
         })
     }
@@ -513,45 +545,32 @@ fn advice(sections: &[Section]) -> Result<Vec<Advice>, TemplateError> {
     sections.iter().map(one).collect()
 }
 
+/// The files of languages in `letters/default`, and those of regimes.
 macro_rules! built_in {
-    ($($path:literal),* $(,)?) => {
-        &[$(($path, include_str!(concat!("../../../../letters/", $path)))),*]
+    ([$($language:literal),* $(,)?], $files:tt, [$($path:literal),* $(,)?]) => {
+        &[$(built_in!(@each $language, $files)),*, &[$(($path, include_str!(concat!("../../../../letters/", $path)))),*]]
+    };
+    (@each $language:literal, [$($file:literal),* $(,)?]) => {
+        &[$((
+            concat!("default/", $language, "/", $file),
+            include_str!(concat!("../../../../letters/default/", $language, "/", $file)),
+        )),*]
     };
 }
 
-const BUILT_IN: &[(&str, &str)] = built_in![
-    "default/en/subject.txt",
-    "default/en/sentences.txt",
-    "default/en/categories.txt",
-    "default/en/consequences.txt",
-    "default/en/actions.txt",
-    "default/en/body.txt",
-    "default/en/body-possible.txt",
-    "default/en/body-not-reached.txt",
-    "default/en/body-deceased.txt",
-    "default/zh-Hant/subject.txt",
-    "default/zh-Hant/sentences.txt",
-    "default/zh-Hant/categories.txt",
-    "default/zh-Hant/consequences.txt",
-    "default/zh-Hant/actions.txt",
-    "default/zh-Hant/body.txt",
-    "default/zh-Hant/body-possible.txt",
-    "default/zh-Hant/body-not-reached.txt",
-    "default/zh-Hant/body-deceased.txt",
-    "default/en/language.txt",
-    "default/zh-Hant/language.txt",
-    "default/zh-Hans/subject.txt",
-    "default/zh-Hans/sentences.txt",
-    "default/zh-Hans/categories.txt",
-    "default/zh-Hans/consequences.txt",
-    "default/zh-Hans/actions.txt",
-    "default/zh-Hans/body.txt",
-    "default/zh-Hans/body-possible.txt",
-    "default/zh-Hans/body-not-reached.txt",
-    "default/zh-Hans/body-deceased.txt",
-    "default/zh-Hans/language.txt",
-    "us-ca/en/subject.txt",
-    "us-ca/en/body.txt",
-    "us-ca/en/body-possible.txt",
-    "us-ca/en/body-deceased.txt",
+const BUILT_IN: &[&[(&str, &str)]] = built_in![
+    ["de", "en", "es", "fr", "hi", "id", "ja", "ko", "ne", "pt", "th", "tl", "ur", "zh-Hans", "zh-Hant"],
+    [
+        "subject.txt",
+        "sentences.txt",
+        "categories.txt",
+        "consequences.txt",
+        "actions.txt",
+        "language.txt",
+        "body.txt",
+        "body-possible.txt",
+        "body-not-reached.txt",
+        "body-deceased.txt",
+    ],
+    ["us-ca/en/subject.txt", "us-ca/en/body.txt", "us-ca/en/body-possible.txt", "us-ca/en/body-deceased.txt"]
 ];

@@ -93,6 +93,7 @@ struct Case {
     register: Vec<RegisterEntry>,
     categories: Vec<String>,
     rules: LetterRules,
+    support_page: Option<&'static str>,
 }
 
 impl Case {
@@ -107,6 +108,7 @@ impl Case {
             register,
             categories: categories(),
             rules: LetterRules::default(),
+            support_page: None,
         }
     }
 
@@ -124,10 +126,19 @@ impl Case {
             rules: &self.rules,
             next: self.next,
             categories: &self.categories,
+            support_page: self.support_page,
         }
     }
 
     fn draft(&self, number: usize, exposures: &[Exposure]) -> (Letter, Vec<Finding>) {
+        self.draft_among(number, exposures, &self.strangers())
+    }
+
+    fn strangers(&self) -> Strangers {
+        Strangers::of(self.register.iter(), &self.facts(), &self.templates)
+    }
+
+    fn draft_among(&self, number: usize, exposures: &[Exposure], strangers: &Strangers) -> (Letter, Vec<Finding>) {
         let entry = &self.register[number];
         let endings = record_endings(self.register.iter());
         let recipient = Recipient {
@@ -142,7 +153,7 @@ impl Case {
             before: None,
         };
         let letter = draft(&recipient, &self.facts(), &self.templates).expect("the case has what a letter needs");
-        let findings = self.lint(&letter, number, exposures);
+        let findings = lint(&letter, &recipient, &self.facts(), &self.templates, strangers);
         (letter, findings)
     }
 
@@ -160,7 +171,7 @@ impl Case {
             tells: &[],
             before: None,
         };
-        let strangers = Strangers::of(self.register.iter(), &self.facts(), &self.templates);
+        let strangers = self.strangers();
         lint(letter, &recipient, &self.facts(), &self.templates, &strangers)
     }
 }
@@ -316,24 +327,76 @@ fn endings_tell_namesakes_apart_and_show_no_more() {
     check(&["7", "8"], &["7", "8"]);
 }
 
+/// The languages that come along and that no speaker has read.
+const UNCHECKED: [&str; 13] = ["de", "es", "fr", "hi", "id", "ja", "ko", "ne", "pt", "th", "tl", "ur", "zh-Hans"];
+
 #[test]
-fn simplified_chinese_is_clean_but_for_texts_that_no_speaker_has_read() {
-    let mut case = Case::new(vec![chan("zh-CN"), RegisterEntry { status: Some("deceased".into()), ..chan("zh-Hans") }]);
-    let letters = |case: &Case| {
-        let tiers = [Certainty::Confirmed, Certainty::Likely, Certainty::Possible].map(|tier| all("P00007", tier, Basis::Disclosed));
-        let told: Vec<(Letter, Vec<Finding>)> = tiers.iter().flat_map(|exposures| [0, 1].map(|who| case.draft(who, exposures))).collect();
-        assert!(told.iter().all(|(letter, _)| letter.language == "zh-Hans"));
-        told.into_iter().map(|(_, findings)| rules(&findings)).collect::<BTreeSet<_>>()
-    };
-    assert_eq!(letters(&case), BTreeSet::from([vec![Rule::Unchecked]]));
-    case.templates.checked_by_speakers_of(&BTreeSet::from(["zh-Hans".to_owned()]));
-    assert_eq!(letters(&case), BTreeSet::from([vec![]]));
-    let exposures = [exposure("P00007", "email", Certainty::Confirmed, Basis::Disclosed)];
-    let (mut letter, _) = case.draft(0, &exposures);
-    let mut document = letter.document.into_personal();
-    document.blocks.push(Block::paragraph("你的信息可能外泄。没有证据。我们高度重视此事。"));
-    letter.document = Personal::new(document);
-    assert_eq!(rules(&case.lint(&letter, 0, &exposures)), [Rule::Hedge, Rule::NoEvidence, Rule::Boast]);
+fn each_language_is_clean_in_each_tier_but_for_texts_that_no_speaker_has_read() {
+    for language in UNCHECKED {
+        let people = [("serving", "P1"), ("deceased", "P2"), ("departed", "P3"), ("minor", "P4")]
+            .map(|(status, key)| RegisterEntry { status: Some(status.into()), ..person(key, "CHAN Siu Ming", "陳小明", language) });
+        let mut case = Case::new(people.to_vec());
+        case.support_page = Some("support.harbour.example.hk");
+        let (strangers, mut found) = (case.strangers(), BTreeSet::new());
+        for who in 0..4 {
+            let key = case.register[who].key.clone();
+            for basis in [Basis::Disclosed, Basis::Inferred] {
+                for certainty in [Certainty::Confirmed, Certainty::Likely, Certainty::Possible] {
+                    let (letter, findings) = case.draft_among(who, &all(&key, certainty, basis), &strangers);
+                    assert_eq!(letter.language, language);
+                    found.extend(findings);
+                }
+            }
+            found.extend(case.draft_among(who, &[], &strangers).1);
+            found.extend(case.draft_among(who, &mixed(&key), &strangers).1);
+        }
+        let found: Vec<Finding> = found.into_iter().filter(|finding| finding.rule != Rule::Unchecked).collect();
+        assert_eq!(found, [], "{language}");
+        case.templates.checked_by_speakers_of(&BTreeSet::from([language.to_owned()]));
+        assert_eq!(case.draft(0, &all("P1", Certainty::Confirmed, Basis::Disclosed)).1, [], "{language} was read by a speaker");
+    }
+}
+
+#[test]
+fn each_language_finds_its_own_hedges_and_knows_what_registers_call_it() {
+    for (language, called, hedge) in [
+        ("es", "Español", "Quizás lo vieron."),
+        ("fr", "french", "Ils l’ont peut-être vu."),
+        ("de", "ger", "Sie haben es möglicherweise gesehen."),
+        ("pt", "pt-BR", "Talvez o tenham visto."),
+        ("ja", "日本語", "見られたかもしれません。"),
+        ("ko", "kor", "보았을 가능성이 있습니다."),
+        ("th", "ไทย", "พวกเขาน่าจะเห็น"),
+        ("id", "bahasa indonesia", "Mungkin mereka melihatnya."),
+        ("tl", "fil", "Marahil nakita nila."),
+        ("hi", "Hindi", "उन्होंने शायद देखा।"),
+        ("ne", "nepali", "सायद उनीहरूले हेरे।"),
+        ("ur", "اردو", "شاید انہوں نے دیکھا۔"),
+        ("zh-Hans", "zh-CN", "他们可能看过。"),
+    ] {
+        let case = Case::new(vec![chan(called)]);
+        let exposures = [exposure("P00007", "email", Certainty::Confirmed, Basis::Disclosed)];
+        let (mut letter, _) = case.draft(0, &exposures);
+        assert_eq!(letter.language, language, "{called}");
+        let mut document = letter.document.into_personal();
+        document.blocks.push(Block::paragraph(hedge));
+        letter.document = Personal::new(document);
+        assert!(rules(&case.lint(&letter, 0, &exposures)).contains(&Rule::Hedge), "{language}");
+    }
+}
+
+#[test]
+fn a_letter_from_right_to_left_keeps_numbers_in_their_order() {
+    let mut case = Case::new(vec![chan("ur")]);
+    case.support_page = Some("support.harbour.example.hk");
+    let (letter, _) = case.draft(0, &mixed("P00007"));
+    let (text, html) = (letter.plain_text(), letter.html());
+    for value in ["+852 2000 0300", "7K2M-QX4D-9RTV-H3", "HH-2026-01", "privacy@harbour.example.hk", "support.harbour.example.hk"] {
+        assert!(text.expose_personal().contains(&format!("\u{2066}{value}\u{2069}")), "{value} runs backwards");
+    }
+    assert!(html.expose_personal().contains("<html lang=\"ur\" dir=\"rtl\">"));
+    let (english, _) = Case::new(vec![chan("en")]).draft(0, &mixed("P00007"));
+    assert!(!english.plain_text().expose_personal().contains('\u{2066}'));
 }
 
 /// Draws the letter of a person whose entry is changed, and says what it calls for.
@@ -356,7 +419,7 @@ fn what_the_register_lacks_is_listed_and_nobody_is_dropped() {
     check_attention(|_| {}, &[], &[Email, Post], false);
     check_attention(|e| e.language = None, &[NoLanguage], &[Email, Post], false);
     check_attention(|e| e.language = Some("zh-HK".into()), &[], &[Email, Post], false);
-    let letter = check_attention(|e| e.language = Some("ne".into()), &[LanguageWithoutTemplate], &[Email, Post], false);
+    let letter = check_attention(|e| e.language = Some("tlh".into()), &[LanguageWithoutTemplate], &[Email, Post], false);
     assert!(letter.plain_text().expose_personal().contains("如需本函的中文版，請致電+852 2000 0300。"));
     check_attention(|e| e.email = None, &[], &[Post], false);
     check_attention(|e| e.postal_address = None, &[], &[Email], false);
@@ -454,7 +517,8 @@ fn a_mistake_in_a_template_names_file_and_line() {
     check("default/en/sentences.txt", "[row-confirmed]\nSeen {when}.", "line 2: a row is written");
     check("default/en/sentences.txt", "[date]\n%Q", "line 2: a date is written in strftime words");
     check("default/en/actoins.txt", "[*]\nx", "no letter uses a file of this name; there are subject.txt,");
-    check("default/fr/subject.txt", "[confirmed]\nx", "the language fr has no");
+    check("default/xx/subject.txt", "[confirmed]\nx", "the language xx has no");
+    check("default/en/language.txt", "[months]\nMay", "line 1: a year has twelve months, a line each, and 1 stand there");
     check("default/en/body.txt", &"x\n".repeat(200_000), "is not read");
 }
 

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use similar::{Algorithm, DiffOp, capture_diff_slices_deadline};
 
 use super::lines;
-use super::tokens::{Kind, Token, plain_link, tokens_of};
+use super::tokens::{Kind, Token, all_tokens_of, items_of, plain_link, tokens_of, without_items};
 use super::{ReceivedMessage, Shown};
 
 /// What of a message is and is not a letter of ours.
@@ -128,6 +128,8 @@ pub fn likeness(message: &ReceivedMessage, ours: &str) -> usize {
 
 struct Letter {
     tokens: Vec<Token>,
+    /// The items of its lists: HTML has their numbers outside of the text.
+    items: Vec<(String, String)>,
     links: BTreeSet<String>,
     /// Digits that stand together.
     numbers: BTreeSet<String>,
@@ -137,19 +139,21 @@ struct Letter {
 
 impl Letter {
     fn of(ours: &str, subject: &str, heads: &[String]) -> Self {
-        let tokens = tokens_of(&ours.lines().enumerate().map(|(i, line)| lines::unquoted(i + 1, line)).collect::<Vec<_>>());
+        let tokens = all_tokens_of(&ours.lines().enumerate().map(|(i, line)| lines::unquoted(i + 1, line)).collect::<Vec<_>>());
+        let items = items_of(&tokens);
+        let tokens = without_items(tokens, &items);
         let mut links: BTreeSet<String> = tokens.iter().filter(|token| token.kind == Kind::Link).map(|token| token.text.clone()).collect();
         // Programs make a link of an address or a host that the text names.
         let hosts: Vec<String> = links.iter().filter_map(|link| link.rsplit(['@']).next()?.split('/').next().map(str::to_owned)).collect();
         links.extend(hosts);
         let numbers = numbers(&tokens.iter().collect::<Vec<_>>()).into_iter().collect();
         let heads = heads.iter().map(String::as_str).chain([subject]).map(lines::words).filter(|head| !head.is_empty()).collect();
-        Self { tokens, links, numbers, heads }
+        Self { tokens, items, links, numbers, heads }
     }
 
     fn judge(&self, shown: &Shown, subject: &str, ours: &str, has_files: bool) -> Judged {
         let read = lines::read(shown.text.expose_personal(), subject, ours);
-        let theirs = tokens_of(&read.lines);
+        let theirs = without_items(all_tokens_of(&read.lines), &self.items);
         let (from, to) = self.region(&theirs);
         let mut judged = self.compare(&theirs, from..to, read.mark);
         for link in shown.links.iter().map(|link| plain_link(link)).filter(|link| !link.starts_with('#') && !link.is_empty()) {

@@ -27,13 +27,47 @@ pub(super) struct Token {
     /// Whether it begins or ends a sentence or a line.
     pub(super) begins: bool,
     pub(super) ends: bool,
+    /// Whether it stands where a list has the number of an item: `2.` at the head of a line.
+    pub(super) numbers: bool,
 }
 
-/// The tokens of lines.
+/// The tokens of lines, without what could be the numbers of a list: HTML has those outside of the text.
 pub(super) fn tokens_of(lines: &[Line]) -> Vec<Token> {
+    let mut tokens = all_tokens_of(lines);
+    tokens.retain(|token| !token.numbers);
+    tokens
+}
+
+/// The tokens of lines. What looks like the number of an item can be a day, too, where a line was broken before it.
+pub(super) fn all_tokens_of(lines: &[Line]) -> Vec<Token> {
     let mut tokens = Vec::new();
     lines.iter().for_each(|line| read(line, &mut tokens));
     tokens
+}
+
+/// A number of an item, and the word that follows it.
+type Item = (String, String);
+
+/// The items of lists among tokens: numbered from 1 without a gap, so that a day at the head of a line is none.
+pub(super) fn items_of(tokens: &[Token]) -> Vec<Item> {
+    let heads = tokens.windows(2).filter(|pair| pair[0].numbers).map(|pair| (pair[0].text.clone(), pair[1].text.clone()));
+    let mut last = 0;
+    let mut follows = |text: &str| {
+        let number = text.parse().unwrap_or(0);
+        let fits = number == last + 1 || number == 1;
+        last = if fits { number } else { last };
+        fits
+    };
+    heads.filter(|(number, _)| follows(number)).collect()
+}
+
+/// Tokens without the numbers of these items.
+pub(super) fn without_items(tokens: Vec<Token>, items: &[Item]) -> Vec<Token> {
+    let next: Vec<Option<String>> = tokens.iter().skip(1).map(|token| Some(token.text.clone())).chain([None]).collect();
+    let is_item = |token: &Token, next: &Option<String>| {
+        token.numbers && items.iter().any(|(number, word)| *number == token.text && next.as_ref().is_none_or(|next| next == word))
+    };
+    tokens.into_iter().zip(next).filter(|(token, next)| !is_item(token, next)).map(|(token, _)| token).collect()
 }
 
 /// A link without what changes on the way: `mailto:`, the protocol, a slash at the end, capitals.
@@ -66,8 +100,13 @@ fn is_link(word: &str) -> bool {
 
 fn read(line: &Line, tokens: &mut Vec<Token>) {
     let text: String = line.text.nfkc().filter(|c| !is_unseen(*c)).collect();
-    let text = without_number(text.trim_start());
+    let (number, text) = number_of(text.trim_start());
     let first = tokens.len();
+    if let Some(number) = number {
+        push(number.to_owned(), Kind::Word, line, tokens);
+        tokens[first].numbers = true;
+        tokens[first].ends = true;
+    }
     let mut word = String::new();
     for c in text.chars().chain([' ']) {
         if c.is_whitespace() || is_wide(c) || is_wide_mark(c) || matches!(c, '<' | '>' | '"' | '|' | '“' | '”') {
@@ -108,7 +147,7 @@ fn split(word: &str, line: &Line, tokens: &mut Vec<Token>) {
             push(part.to_lowercase(), Kind::Word, line, tokens);
         }
     }
-    if word.ends_with(['.', '!', '?', ':', ';'])
+    if word.ends_with(['.', '!', '?', ':', ';', '।', '۔', '؟'])
         && let Some(last) = tokens.last_mut().filter(|_| !core.is_empty())
     {
         last.ends = true;
@@ -116,14 +155,18 @@ fn split(word: &str, line: &Line, tokens: &mut Vec<Token>) {
 }
 
 fn push(text: String, kind: Kind, line: &Line, tokens: &mut Vec<Token>) {
-    tokens.push(Token { text, kind, line: line.number, depth: line.depth, begins: false, ends: false });
+    tokens.push(Token { text, kind, line: line.number, depth: line.depth, begins: false, ends: false, numbers: false });
 }
 
-/// Without the number of a list: HTML has it outside of the text.
-fn without_number(text: &str) -> &str {
+/// What could be the number of an item at the head of a line, and the rest of it.
+fn number_of(text: &str) -> (Option<&str>, &str) {
     let digits = text.chars().take_while(char::is_ascii_digit).count();
-    let after = &text[digits..];
-    if (1..=2).contains(&digits) && after.starts_with(['.', ')']) && after[1..].starts_with([' ', '\t', '\u{a0}']) { &after[1..] } else { text }
+    let (number, after) = text.split_at(digits);
+    let rest = after.strip_prefix(['.', ')']).filter(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '\u{a0}']));
+    match rest {
+        Some(rest) if (1..=2).contains(&digits) => (Some(number), rest),
+        _ => (None, text),
+    }
 }
 
 pub(super) fn is_wide(c: char) -> bool {

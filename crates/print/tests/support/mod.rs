@@ -38,6 +38,7 @@ pub struct Case {
     categories: Vec<String>,
     pub templates: Templates,
     rules: LetterRules,
+    pub support_page: Option<&'static str>,
 }
 
 impl Case {
@@ -78,6 +79,7 @@ impl Case {
             .to_vec(),
             templates: Templates::built_in(),
             rules: LetterRules::default(),
+            support_page: None,
         }
     }
 
@@ -95,6 +97,7 @@ impl Case {
             rules: &self.rules,
             next: Next::By(jiff::civil::date(2026, 12, 9)),
             categories: &self.categories,
+            support_page: self.support_page,
         }
     }
 

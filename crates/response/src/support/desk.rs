@@ -18,7 +18,7 @@ use crate::duties::zone_of;
 use crate::error::ResponseError;
 use crate::person::LookedUpBy;
 use crate::run::Response;
-use crate::stage::notify::{kept_letters, sent_told};
+use crate::stage::notify::{KeptLetter, kept_letters, sent_told};
 use crate::store;
 
 /// What the case calls the statements of the desk.
@@ -142,6 +142,19 @@ struct Acts {
     is_closed: bool,
 }
 
+/// The last letter to a person that has left, and what it told them.
+///
+/// # Errors
+/// If the case cannot be read.
+pub(crate) fn last_in_hand(response: &Response<'_>, data_subject: &str) -> Result<Option<(KeptLetter, Option<Before>)>, ResponseError> {
+    let gone = has_left(response)?;
+    let own = kept_letters(response)?.into_iter().filter(|kept| kept.data_subject == data_subject);
+    let last = own.filter(|kept| gone.contains(&(kept.reference.clone(), kept.letter_sha256.clone()))).max_by_key(|kept| (kept.round, kept.kept_at));
+    let Some(last) = last else { return Ok(None) };
+    let told = sent_told(response)?.remove(&last.reference);
+    Ok(Some((last, told)))
+}
+
 impl Response<'_> {
     /// All messages, the gravest first, of one kind the oldest first; what is done comes last.
     ///
@@ -168,22 +181,13 @@ impl Response<'_> {
         let tier = told.get(&data_subject).and_then(|told| told.told.values().map(|(certainty, _)| *certainty).max()).map(|c| c.as_str());
         let check = if message.kind == Kind::Check { self.check_pasted(message.text.expose_personal())? } else { None };
         let is_writers_letter = check.as_ref().is_some_and(|check| sheet::is_own_letter(check, &data_subject));
-        let in_hand = self.told_in_hand(&data_subject)?;
+        let in_hand = last_in_hand(self, &data_subject)?.and_then(|(_, told)| told);
         let is_cleared = message.kind == Kind::Question && cleared(&self.case)?.contains(&data_subject);
         let writer = Writer { data_subject: &data_subject, told: in_hand.as_ref(), is_cleared };
         let sheet = sheet::answer(&message, &writer, check.as_ref(), self.estate.organisation.contact.as_ref());
         let answers = acts.iter().flat_map(|acts| acts.answers.iter().map(|(_, text, _)| text.clone())).collect();
         let item = self.item(ledger_entry, data_subject, &message, collected_at, acts.as_ref());
         Ok(ShownMessage { item, tier, text: message.text, reach: message.reach, check, is_writers_letter, sheet, answers })
-    }
-
-    /// What the last letter to a person that has left told them.
-    fn told_in_hand(&self, data_subject: &str) -> Result<Option<Before>, ResponseError> {
-        let gone = has_left(self)?;
-        let own = kept_letters(self)?.into_iter().filter(|kept| kept.data_subject == data_subject);
-        let last = own.filter(|kept| gone.contains(&(kept.reference.clone(), kept.letter_sha256.clone()))).max_by_key(|kept| (kept.round, kept.kept_at));
-        let Some(last) = last else { return Ok(None) };
-        Ok(sent_told(self)?.remove(&last.reference))
     }
 
     /// Puts into the ledger that somebody read a message.

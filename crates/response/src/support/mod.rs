@@ -15,8 +15,10 @@ use strandline_case::{AtomicFile, Case};
 use strandline_support::{CardName, MessageError, PublishError, SALT_BYTES, SecretKey};
 
 pub use collect::{Collected, RefusedMessage};
+pub(crate) use desk::last_in_hand;
 pub use desk::{DeskError, DeskItem, DeskState, ShownMessage};
 pub use publish::Published;
+pub(crate) use sheet::{Sheet, tier_section};
 
 use crate::error::ResponseError;
 use crate::store;

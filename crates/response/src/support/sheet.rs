@@ -8,8 +8,41 @@ use strandline_support::{Kind, Message};
 
 use crate::authenticity::{Authenticity, Left};
 
-const SHEETS: [(&str, &str); 3] =
-    [("en", include_str!("../../sheets/en.txt")), ("zh-Hant", include_str!("../../sheets/zh-Hant.txt")), ("zh-Hans", include_str!("../../sheets/zh-Hans.txt"))];
+macro_rules! sheets {
+    ($($language:literal),* $(,)?) => {
+        &[$(($language, include_str!(concat!("../../sheets/", $language, ".txt")))),*]
+    };
+}
+
+/// English first, for languages that have none.
+const SHEETS: &[(&str, &str)] = sheets!["en", "de", "es", "fr", "hi", "id", "ja", "ko", "ne", "pt", "th", "tl", "ur", "zh-Hans", "zh-Hant"];
+
+/// The sheet of one language: what people ask, and what to say, by section.
+pub(crate) struct Sheet(&'static str);
+
+impl Sheet {
+    /// Of this language; of English where there is none.
+    pub(crate) fn of(language: &str) -> Self {
+        let own = SHEETS.iter().find(|(known, _)| *known == language).or(SHEETS.first());
+        Self(own.map_or("", |(_, sheet)| sheet))
+    }
+
+    /// One section; a sentence with a number that the estate does not have is left out.
+    pub(crate) fn part(&self, section: &str, phone: Option<&str>) -> Option<String> {
+        let lines = part(self.0, section)?.lines().filter(|line| phone.is_some() || !line.contains("{phone}"));
+        Some(lines.collect::<Vec<_>>().join("\n").replace("{phone}", phone.unwrap_or_default()))
+    }
+}
+
+/// The section that says how sure the case is of somebody: by the weakest line of what they were told. Where that was nothing and the
+/// case does not clear them today, a person finds the words.
+pub(crate) fn tier_section(told: Option<&Before>, is_cleared: bool) -> Option<String> {
+    match told?.told.values().map(|(certainty, _)| *certainty).min() {
+        Some(certainty) => Some(format!("sure {}", certainty.as_str())),
+        None if is_cleared => Some("sure not_reached".to_owned()),
+        None => None,
+    }
+}
 
 /// Who wrote, and what holds of them.
 pub(super) struct Writer<'w> {
@@ -21,19 +54,6 @@ pub(super) struct Writer<'w> {
     pub(super) is_cleared: bool,
 }
 
-impl Writer<'_> {
-    /// The section that answers their question: what they hold in hand counts, not a draft, and the weakest line of its table. Where
-    /// that letter told nothing and the case does not clear them today, a person finds the words.
-    fn question(&self) -> Option<String> {
-        let weakest = self.told?.told.values().map(|(certainty, _)| *certainty).min();
-        match weakest {
-            Some(certainty) => Some(format!("question {}", certainty.as_str())),
-            None if self.is_cleared => Some("question not_reached".to_owned()),
-            None => None,
-        }
-    }
-}
-
 /// Whether a message is, whole and as it left, the letter to this person, and nothing beside it.
 pub(super) fn is_own_letter(check: &Authenticity, writer: &str) -> bool {
     matches!(check, Authenticity::Ours { data_subject: Some(of), left: Left::Yes, missing_lines, beside_lines, .. }
@@ -42,23 +62,28 @@ pub(super) fn is_own_letter(check: &Authenticity, writer: &str) -> bool {
 
 /// What the sheet answers; `None` where a person must find the words.
 pub(super) fn answer(message: &Message, writer: &Writer<'_>, check: Option<&Authenticity>, contact: Option<&Contact>) -> Option<Personal<String>> {
-    let section = match (message.kind, check) {
+    let sections: Vec<String> = match (message.kind, check) {
         (Kind::Safety, _) => return None,
-        (Kind::Question, _) => writer.question()?,
-        (Kind::NotMe, _) => "not_me".to_owned(),
-        (Kind::Moved, _) => "moved".to_owned(),
-        (Kind::Check, Some(check)) if is_own_letter(check, writer.data_subject) => "check ours".to_owned(),
-        (Kind::Check, Some(Authenticity::NotOurs)) => "check not_ours".to_owned(),
-        (Kind::Check, Some(Authenticity::Altered { .. })) => "check altered".to_owned(),
+        (Kind::Question, _) => question_sections(tier_section(writer.told, writer.is_cleared)?),
+        (Kind::NotMe, _) => vec!["not_me".to_owned()],
+        (Kind::Moved, _) => vec!["moved".to_owned()],
+        (Kind::Check, Some(check)) if is_own_letter(check, writer.data_subject) => vec!["check ours".to_owned()],
+        (Kind::Check, Some(Authenticity::NotOurs)) => vec!["check not_ours".to_owned()],
+        (Kind::Check, Some(Authenticity::Altered { .. })) => vec!["check altered".to_owned()],
         // Ours with something beside it or cut out of it, somebody else's, a draft, the code alone, or nothing to judge: somebody looks.
         (Kind::Check, _) => return None,
     };
-    let (_, sheet) = SHEETS.iter().find(|(language, _)| *language == message.language).or(SHEETS.first())?;
-    let text = part(sheet, &section)?;
+    let sheet = Sheet::of(&message.language);
     let phone = contact.and_then(|contact| contact.phone.as_deref());
-    // A sentence with a number that the estate does not have is left out.
-    let lines = text.lines().filter(|line| phone.is_some() || !line.contains("{phone}"));
-    Some(Personal::new(lines.collect::<Vec<_>>().join("\n").replace("{phone}", phone.unwrap_or_default())))
+    let parts: Vec<String> = sections.iter().filter_map(|section| sheet.part(section, phone)).filter(|part| !part.is_empty()).collect();
+    Some(Personal::new(parts.join("\n")))
+}
+
+/// What a question is answered with: the letter that they hold in hand counts, not a draft.
+fn question_sections(sure: String) -> Vec<String> {
+    let has_actions = sure != "sure not_reached";
+    let words = |name: &str| name.to_owned();
+    [Some(words("greeting")), Some(sure), has_actions.then(|| words("do")), Some(words("closing"))].into_iter().flatten().collect()
 }
 
 fn part<'s>(sheet: &'s str, section: &str) -> Option<&'s str> {
@@ -85,15 +110,13 @@ mod tests {
     fn a_question_is_answered_from_the_letter_in_hand_and_its_weakest_line() {
         use Certainty::{Confirmed, Likely, Possible};
         for (tiers, is_cleared, expected) in [
-            (Some(&[Confirmed, Confirmed][..]), false, Some("question confirmed")),
-            (Some(&[Confirmed, Possible, Likely]), true, Some("question possible")),
-            (Some(&[]), true, Some("question not_reached")),
+            (Some(&[Confirmed, Confirmed][..]), false, Some("sure confirmed")),
+            (Some(&[Confirmed, Possible, Likely]), true, Some("sure possible")),
+            (Some(&[]), true, Some("sure not_reached")),
             (Some(&[]), false, None),
             (None, true, None),
         ] {
-            let told = tiers.map(told);
-            let writer = Writer { data_subject: "P1", told: told.as_ref(), is_cleared };
-            assert_eq!(writer.question().as_deref(), expected, "{tiers:?} {is_cleared}");
+            assert_eq!(tier_section(tiers.map(told).as_ref(), is_cleared).as_deref(), expected, "{tiers:?} {is_cleared}");
         }
     }
 
@@ -124,7 +147,7 @@ mod tests {
     #[test]
     fn every_sheet_answers_the_same() {
         let heads = |sheet: &str| sheet.lines().filter(|line| line.starts_with('[')).map(str::to_owned).collect::<Vec<_>>();
-        for (language, sheet) in SHEETS {
+        for (language, sheet) in SHEETS.iter().copied() {
             assert_eq!(heads(sheet), heads(SHEETS[0].1), "{language}");
             for head in heads(sheet) {
                 let text = part(sheet, head.trim_matches(['[', ']'])).unwrap_or_default();

@@ -14,7 +14,7 @@ use std::fmt;
 
 use strandline_model::document::{Block, Document};
 
-use super::compose::{ACTIONS_LIMIT, about_category, because, expected_rows, news, next_day, tell_others, zone};
+use super::compose::{ACTIONS_LIMIT, about_category, because, expected_rows, news, next_day, page, tell_others, zone};
 use super::dates::local;
 use super::manner::{Limit, Manner};
 use super::recipient::Addressee;
@@ -22,7 +22,7 @@ use super::template::Templates;
 use super::{Facts, Kind, Letter, Next, Recipient};
 use prose::{Passage, passages};
 
-pub use readability::{Reading, flesch, read};
+pub use readability::{Reading, flesch, lix, read};
 pub use strangers::Strangers;
 
 /// Minutes that the first action takes, at most: what is quick is done.
@@ -224,6 +224,10 @@ fn check_words(manner: &Manner, passages: &[Passage], findings: &mut Vec<Finding
         let problem = format!("Flesch reading ease {:.0}; at least {limit}: use shorter words and sentences", flesch(whole));
         findings.push(finding(Rule::Readability, "the letter", problem));
     }
+    if let Some(limit) = manner.limit(Limit::Lix).filter(|limit| lix(whole) > *limit) {
+        let problem = format!("LIX {:.0}; at most {limit}: use shorter words and sentences", lix(whole));
+        findings.push(finding(Rule::Readability, "the letter", problem));
+    }
 }
 
 /// The measures of scripts that do not.
@@ -235,7 +239,7 @@ fn check_characters(manner: &Manner, passages: &[Passage], findings: &mut Vec<Fi
         }
         let Some(limit) = manner.limit(Limit::ClauseCharacters) else { continue };
         for (number, clause) in readability::clauses(passage.prose()).enumerate() {
-            let length = clause.chars().filter(|c| !c.is_whitespace()).count();
+            let length: usize = clause.split_whitespace().map(reading_length).sum();
             if length as f64 > limit {
                 let place = format!("{}, clause {}", passage.place, number + 1);
                 findings.push(finding(Rule::ClauseLength, place, format!("{length} characters; at most {limit}")));
@@ -245,6 +249,11 @@ fn check_characters(manner: &Manner, passages: &[Passage], findings: &mut Vec<Fi
     if let Some(limit) = manner.limit(Limit::Characters).filter(|limit| characters as f64 > *limit) {
         findings.push(finding(Rule::Length, "the letter", format!("{characters} characters beside the table; at most {limit}")));
     }
+}
+
+/// Characters that a word of a clause counts as: an address on the web is one thing, however long.
+fn reading_length(word: &str) -> usize {
+    if word.is_ascii() && word.contains('.') && word.chars().any(|c| c.is_ascii_alphabetic()) { 1 } else { word.chars().count() }
 }
 
 fn check_actions(document: &Document, manner: Option<&Manner>, findings: &mut Vec<Finding>) {
@@ -304,6 +313,9 @@ fn check_parts(letter: &Letter, recipient: &Recipient<'_>, facts: &Facts<'_>, te
     }
     if templates.texts(&letter.language).and_then(|texts| news(recipient, facts, texts)).is_some_and(|news| !text.contains(&news)) {
         missing("what is new", "it does not say what is new since the letter before; put {news} into the template");
+    }
+    if templates.texts(&letter.language).and_then(|texts| page(facts, texts)).is_some_and(|page| !text.contains(&page)) {
+        missing("the support page", "the estate has one, and the letter does not name it; put {page} into the template");
     }
     if recipient.entry.and_then(|entry| entry.given.as_ref()).is_some_and(|value| !text.contains(value.expose_personal().as_str())) {
         missing("the value of their own", "a file gives the person a value; put {value} into the template");

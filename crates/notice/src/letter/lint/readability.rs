@@ -1,23 +1,30 @@
-//! How hard a text is to read: words, sentences and syllables of English, clauses of Chinese.
+//! How hard a text is to read: words, sentences and long words, syllables of English, clauses of Chinese and Japanese.
 //!
 //! Flesch, "A new readability yardstick" (1948): 206.835 − 1.015 × words per sentence − 84.6 × syllables per word.
 
-/// Counts of an English text.
+/// Counts of a text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Reading {
     /// Sentences.
     pub sentences: usize,
     /// Words.
     pub words: usize,
-    /// Syllables.
+    /// Syllables, as English has them.
     pub syllables: usize,
+    /// Words of more than six letters.
+    pub long_words: usize,
 }
 
 impl Reading {
     /// Both texts together.
     #[must_use]
     pub fn with(self, other: Self) -> Self {
-        Self { sentences: self.sentences + other.sentences, words: self.words + other.words, syllables: self.syllables + other.syllables }
+        Self {
+            sentences: self.sentences + other.sentences,
+            words: self.words + other.words,
+            syllables: self.syllables + other.syllables,
+            long_words: self.long_words + other.long_words,
+        }
     }
 
     /// Words in a sentence, on average; 0 for a text without sentences.
@@ -34,7 +41,18 @@ pub fn flesch(reading: Reading) -> f64 {
     206.835 - 1.015 * reading.mean_sentence_words() - 84.6 * (reading.syllables as f64 / reading.words as f64)
 }
 
-/// Counts an English text. What does not end in a full stop, question or exclamation mark is no sentence.
+/// Letters beyond which a word is long: Björnsson, "Läsbarhet" (1968).
+const LONG_WORD_LETTERS: usize = 6;
+
+/// Björnsson's LIX; 0 for a text without words.
+pub fn lix(reading: Reading) -> f64 {
+    if reading.words == 0 || reading.sentences == 0 {
+        return 0.0;
+    }
+    reading.mean_sentence_words() + 100.0 * reading.long_words as f64 / reading.words as f64
+}
+
+/// Counts a text whose words are parted by blanks. What does not end in a full stop, question or exclamation mark is no sentence.
 pub fn read(text: &str) -> Reading {
     let mut reading = Reading::default();
     for sentence in sentences(text) {
@@ -42,18 +60,19 @@ pub fn read(text: &str) -> Reading {
         for word in words(sentence) {
             reading.words += 1;
             reading.syllables += syllables(word);
+            reading.long_words += usize::from(word.chars().filter(|c| c.is_alphabetic()).count() > LONG_WORD_LETTERS);
         }
     }
     reading
 }
 
-/// The sentences of an English text.
+/// The sentences of a text: a stop ends one, in Devanagari and Urdu too.
 pub(super) fn sentences(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = text;
     std::iter::from_fn(move || {
         let end = rest.char_indices().find_map(|(at, c)| {
             let after = rest[at + c.len_utf8()..].chars().next();
-            (matches!(c, '.' | '!' | '?') && after.is_none_or(char::is_whitespace)).then_some(at + c.len_utf8())
+            (matches!(c, '.' | '!' | '?' | '।' | '۔' | '؟') && after.is_none_or(char::is_whitespace)).then_some(at + c.len_utf8())
         })?;
         let (sentence, tail) = rest.split_at(end);
         rest = tail;
@@ -61,12 +80,12 @@ pub(super) fn sentences(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The words of an English text: runs of letters, digits and what stands within them.
+/// The words of a text whose words are parted by blanks: runs of letters, digits and what stands within them.
 pub(super) fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split_whitespace().map(|word| word.trim_matches(|c: char| !c.is_alphanumeric())).filter(|word| !word.is_empty())
 }
 
-/// The clauses of a Chinese text.
+/// The clauses of a Chinese or Japanese text.
 pub(super) fn clauses(text: &str) -> impl Iterator<Item = &str> {
     text.split(['，', '。', '；', '：', '！', '？', '\n']).map(str::trim).filter(|clause| !clause.is_empty())
 }
@@ -136,8 +155,11 @@ mod tests {
     #[test]
     fn a_sentence_ends_at_a_stop_and_a_blank() {
         assert_eq!(sentences("We met at 5.30 pm. Who? See www.a.hk now. The end").count(), 3);
-        assert_eq!(read("The cat sat on the mat."), Reading { sentences: 1, words: 6, syllables: 6 });
+        assert_eq!(read("The cat sat on the mat."), Reading { sentences: 1, words: 6, syllables: 6, long_words: 0 });
         assert!((flesch(read("The cat sat on the mat.")) - 116.145).abs() < 0.001);
+        assert_eq!(sentences("यह पत्र है। इसे रखें। क्या").count(), 2);
+        assert_eq!(sentences("یہ خط ہے۔ اسے رکھیں۔").count(), 2);
+        assert!((lix(read("Die Versicherung wurde informiert.")) - 54.0).abs() < 0.001);
         assert_eq!(clauses("他們看過，你的資料。").count(), 2);
     }
 }

@@ -65,6 +65,7 @@ pub struct Drafting {
     endings: BTreeMap<String, String>,
     shared: SharedMailboxes,
     organisation: Organisation,
+    support_page: Option<String>,
     regimes: Vec<String>,
     /// What the law asks of letters, and their words, by the laws that people fall under.
     under: BTreeMap<Vec<String>, Under>,
@@ -142,6 +143,7 @@ impl Drafting {
             decided,
             templates,
             organisation: response.estate.organisation.clone(),
+            support_page: response.estate.support.as_ref().map(|support| support.shown().to_owned()),
             regimes,
             under,
             reference: reference(&response.case)?,
@@ -210,6 +212,7 @@ impl Drafting {
             drafted_at: self.drafted_at,
             next: self.said.next,
             rules: &self.under(entry).rules,
+            support_page: self.support_page.as_deref(),
             categories: entry.and_then(|entry| entry.belongs_to.as_ref()).map_or(&self.categories, |belongs| self.others.categories(&belongs.about)),
         }
     }
@@ -220,7 +223,15 @@ impl Drafting {
     /// # Errors
     /// If a table or a letter cannot be read, a letter cannot be drafted, or what `visit` says.
     pub fn each_letter(&self, case: &Case, reassurance: Reassurance, visit: Visit<'_>) -> Result<(), ResponseError> {
-        self.each_coded_letter(case, reassurance, &mut |key| self.codes.in_letter(case, key), visit)
+        self.each_coded_letter(case, reassurance, &|_| true, &mut |key| self.codes.in_letter(case, key), visit)
+    }
+
+    /// Drafts the letter of one person, as [`Drafting::each_letter`] does; nothing is visited where they have none.
+    ///
+    /// # Errors
+    /// As [`Drafting::each_letter`].
+    pub fn letter_of(&self, case: &Case, reassurance: Reassurance, data_subject: &str, visit: Visit<'_>) -> Result<(), ResponseError> {
+        self.each_coded_letter(case, reassurance, &|key| key == data_subject, &mut |key| self.codes.in_letter(case, key), visit)
     }
 
     /// As [`Drafting::each_letter`]; whoever has no code yet, neither in a draft nor in a letter that was released, is given one. `random`
@@ -239,7 +250,7 @@ impl Drafting {
             let of_released = released.get(key).map(|letter| Self::code_in_released(case, &codes, letter)).transpose()?.flatten();
             if of_released.is_some() { Ok(of_released) } else { codes.give(case, key, random()).map(Some) }
         };
-        let drafted = self.each_coded_letter(case, reassurance, &mut code_of, visit);
+        let drafted = self.each_coded_letter(case, reassurance, &|_| true, &mut code_of, visit);
         self.codes = codes;
         self.released = released;
         drafted
@@ -271,10 +282,14 @@ impl Drafting {
         &self,
         case: &Case,
         reassurance: Reassurance,
+        is_wanted: &dyn Fn(&str) -> bool,
         code_of: &mut dyn FnMut(&str) -> Result<Option<SupportCode>, ResponseError>,
         visit: Visit<'_>,
     ) -> Result<(), ResponseError> {
         let mut one = |key: &str, exposures: &[Exposure], tells: &[String]| {
+            if !is_wanted(key) {
+                return Ok(());
+            }
             let code = code_of(key)?.map(|code| code.grouped());
             let gate = self.decided.get(key).map_or(Gate::Unset, |decided| decided.gate);
             let entry = self.people.get(key);

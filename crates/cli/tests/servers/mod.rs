@@ -1,0 +1,85 @@
+//! A mail server of the tests' own, which takes everything, and the binary.
+
+#![allow(dead_code, reason = "each test uses some of it")]
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Command, Output};
+use std::sync::{Arc, Mutex};
+
+/// A letter as the server took it.
+#[derive(Clone)]
+pub struct TakenMail {
+    /// Where reports of it go.
+    pub return_path: String,
+    /// Whom it went to.
+    pub recipient: String,
+    /// The message, lines ended by LF.
+    pub message: String,
+}
+
+/// What a server took.
+pub type Taken = Arc<Mutex<Vec<TakenMail>>>;
+
+/// Starts it: its port, and what it takes. Addresses beyond ASCII are taken too.
+pub fn start_server() -> (u16, Taken) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    let taken = Taken::default();
+    let shared = Arc::clone(&taken);
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let taken = Arc::clone(&shared);
+            std::thread::spawn(move || converse(&stream, &taken));
+        }
+    });
+    (port, taken)
+}
+
+fn converse(mut stream: &TcpStream, taken: &Taken) -> Option<()> {
+    let mut lines = BufReader::new(stream.try_clone().ok()?).lines();
+    let (mut return_path, mut recipient) = (String::new(), String::new());
+    stream.write_all(b"220 test\r\n").ok()?;
+    loop {
+        let line = lines.next()?.ok()?;
+        let path = line.split_once('<').and_then(|(_, rest)| rest.split_once('>')).map(|(path, _)| path.to_owned());
+        let answer = match line.get(..4).unwrap_or_default() {
+            "EHLO" => "250-test\r\n250-8BITMIME\r\n250 SMTPUTF8",
+            "MAIL" => {
+                return_path = path?;
+                "250 ok"
+            }
+            "RCPT" => {
+                recipient = path?;
+                "250 ok"
+            }
+            "DATA" => {
+                stream.write_all(b"354 go\r\n").ok()?;
+                let mut message = String::new();
+                loop {
+                    let line = lines.next()?.ok()?;
+                    if line == "." {
+                        break;
+                    }
+                    message.push_str(line.strip_prefix('.').unwrap_or(&line));
+                    message.push('\n');
+                }
+                taken.lock().ok()?.push(TakenMail { return_path: return_path.clone(), recipient: recipient.clone(), message });
+                "250 taken"
+            }
+            _ => "250 ok",
+        };
+        stream.write_all(format!("{answer}\r\n").as_bytes()).ok()?;
+    }
+}
+
+/// Runs the binary.
+pub fn strandline(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_strandline")).args(arguments).output().expect("the binary runs")
+}
+
+/// A path as the command line takes it.
+pub fn text(path: &Path) -> &str {
+    path.to_str().expect("temporary paths are UTF-8")
+}

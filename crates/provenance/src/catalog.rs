@@ -202,6 +202,15 @@ fn configuration(database: &Database, options: &Options) -> SessionConfig {
     config
 }
 
+/// Titles of tables that share their plain name with another one.
+fn namesakes(database: &Database) -> HashSet<String> {
+    let mut bearing: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for title in database.tables.iter().map(VersionedTable::title) {
+        bearing.entry(database.dialect.plain_name(&title).into_owned()).or_default().insert(title);
+    }
+    bearing.into_values().filter(|titles| titles.len() > 1).flatten().collect()
+}
+
 /// A planner's state for the database. Views that cannot be planned are left out, so that a statement that names one is not understood.
 pub(crate) async fn open(database: &Database, options: &Options) -> Result<(SessionState, Tables), EngineError> {
     let set_up = |error: datafusion::common::DataFusionError| EngineError::SetUp(error.strip_backtrace());
@@ -230,6 +239,8 @@ pub(crate) async fn open(database: &Database, options: &Options) -> Result<(Sess
         absent: absent_columns(&database.tables),
         unproved: unproved_tables(&database.tables),
     };
+    let plain = |name: &str| database.dialect.plain_name(name).into_owned();
+    let namesakes = namesakes(database);
     for table in &database.tables {
         table.check()?;
         // What depends on a key may be selected beside it where rows are grouped by it.
@@ -239,8 +250,12 @@ pub(crate) async fn open(database: &Database, options: &Options) -> Result<(Sess
         let schema = VersionedTable::stored_schema(&table.columns);
         let batches = table.batches.iter().map(|batch| batch.clone().with_schema(schema.clone())).collect::<Result<Vec<_>, _>>();
         let batches = batches.map_err(|_| EngineError::Table { table: table.title() })?;
-        let home = schemas.entry(table.schema.clone()).or_default();
-        if home.register_table(table.name.clone(), visible.clone()).is_err() {
+        let home = schemas.entry(plain(&table.schema)).or_default();
+        if tables.tables.iter().any(|known| (&known.schema, &known.name) == (&table.schema, &table.name)) {
+            return Err(EngineError::Duplicate { table: table.title() });
+        }
+        // Of tables whose names differ in capitals alone, a statement that names one is not understood.
+        if !namesakes.contains(&table.title()) && home.register_table(plain(&table.name), visible.clone()).is_err() {
             return Err(EngineError::Duplicate { table: table.title() });
         }
         tables.visible.push(visible);
@@ -249,8 +264,11 @@ pub(crate) async fn open(database: &Database, options: &Options) -> Result<(Sess
     }
     for table in 0..tables.tables.len() {
         let name = tables.tables[table].title();
+        if namesakes.contains(&name) {
+            continue;
+        }
         let twin = tables.twin(table, Reads::Changed).map_err(set_up)?;
-        let _new = schemas.entry(CHANGED.into()).or_default().register_table(name, twin);
+        let _new = schemas.entry(CHANGED.into()).or_default().register_table(plain(&name), twin);
     }
     let catalog = Arc::new(MemoryCatalogProvider::new());
     for (name, schema) in &schemas {
@@ -301,12 +319,13 @@ async fn open_views(database: &Database, context: &SessionContext, catalog: &Arc
                 continue;
             };
             let Ok(plan) = view.as_of.map_or(Ok(plan.clone()), |moment| tables.pinned(plan, moment)) else { continue };
-            let schema = catalog.schema(&view.schema).unwrap_or_else(|| {
+            let home = database.dialect.plain_name(&view.schema);
+            let schema = catalog.schema(&home).unwrap_or_else(|| {
                 let schema: Arc<dyn SchemaProvider> = Arc::new(MemorySchemaProvider::new());
-                let _new = catalog.register_schema(&view.schema, schema.clone());
+                let _new = catalog.register_schema(&home, schema.clone());
                 schema
             });
-            let _already_there = schema.register_table(view.name.clone(), Arc::new(ViewTable::new(plan, None)));
+            let _already_there = schema.register_table(database.dialect.plain_name(&view.name).into_owned(), Arc::new(ViewTable::new(plan, None)));
         }
         fill_search_path(SEARCH, &database.search_path, catalog.as_ref()).await;
         if left.is_empty() || left.len() == before {

@@ -38,6 +38,33 @@ pub struct Database {
     pub holders: Arc<[Box<[u32]>]>,
 }
 
+impl Database {
+    /// The database with the names of its columns as its server compares them: MySQL's `ID` is `id`. Schemas and tables keep
+    /// theirs, for they are told to people; the planner knows them by their plain names.
+    ///
+    /// # Errors
+    /// If the rows of a table do not fit its description.
+    pub(crate) fn with_plain_names(mut self) -> Result<Self, EngineError> {
+        let dialect = self.dialect;
+        for name in &mut self.search_path {
+            *name = dialect.plain_name(name).into_owned();
+        }
+        for table in &mut self.tables {
+            table.check()?;
+            let is_plain = |field: &Arc<Field>| dialect.plain_name(field.name()) == *field.name();
+            if table.columns.fields().iter().all(is_plain) {
+                continue;
+            }
+            let plain = |field: &Arc<Field>| field.as_ref().clone().with_name(dialect.plain_name(field.name()));
+            table.columns = Arc::new(Schema::new_with_metadata(table.columns.fields().iter().map(plain).collect::<Vec<_>>(), table.columns.metadata().clone()));
+            let stored = VersionedTable::stored_schema(&table.columns);
+            let renamed = table.batches.iter().map(|batch| RecordBatch::try_new(stored.clone(), batch.columns().to_vec()));
+            table.batches = renamed.collect::<Result<_, _>>().map_err(|_| EngineError::Table { table: table.title() })?;
+        }
+        Ok(self)
+    }
+}
+
 /// A table, with every version of its rows.
 #[derive(Clone, Debug)]
 pub struct VersionedTable {

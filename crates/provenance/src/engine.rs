@@ -124,6 +124,7 @@ impl Engine {
             .enable_all()
             .build()
             .map_err(EngineError::Start)?;
+        let database = database.with_plain_names()?;
         let (state, tables) = runtime.block_on(open(&database, &options))?;
         Ok(Self { database, options, state, tables, runtime, searching: Mutex::default() })
     }
@@ -177,14 +178,15 @@ impl Engine {
 
     /// The planner's state for a session's search path.
     fn state_of(&self, session: &Session) -> Result<SessionState, DataFusionError> {
-        let Some(path) = session.search_path.as_ref().filter(|path| **path != self.database.search_path) else { return Ok(self.state.clone()) };
+        let plain = |path: &Vec<String>| path.iter().map(|name| self.database.dialect.plain_name(name).into_owned()).collect::<Vec<_>>();
+        let Some(path) = session.search_path.as_ref().map(plain).filter(|path| *path != self.database.search_path) else { return Ok(self.state.clone()) };
         let mut known = self.searching.lock().unwrap_or_else(PoisonError::into_inner);
-        if !known.contains_key(path) && known.len() >= SEARCH_PATHS {
+        if !known.contains_key(&path) && known.len() >= SEARCH_PATHS {
             // What was prepared keeps what it needs; a path that comes again is made again.
             known.clear();
         }
         let number = known.len();
-        let made = known.entry(path.clone()).or_insert_with(|| self.runtime.block_on(searching(&self.state, path, number)));
+        let made = known.entry(path.clone()).or_insert_with(|| self.runtime.block_on(searching(&self.state, &path, number)));
         made.clone().ok_or_else(|| DataFusionError::Plan("a search path is not supported".to_owned()))
     }
 

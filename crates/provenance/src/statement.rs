@@ -8,7 +8,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 use datafusion::sql::sqlparser::dialect::{Dialect as Syntax, MySqlDialect, PostgreSqlDialect};
 use datafusion::sql::sqlparser::parser::Parser;
-use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
+use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer, Word};
 
 use crate::database::{Database, Dialect, TableName};
 use crate::shape::{
@@ -48,10 +48,19 @@ fn has_too_many_operators(tokens: &[Token]) -> bool {
     tokens.iter().filter(is_operator).count() > OPERATORS_AT_MOST
 }
 
+/// The tokens with names as [`Database::with_plain_names`] has them.
+fn with_plain_names(tokens: Vec<Token>, dialect: Dialect) -> Vec<Token> {
+    let plain = |token| match token {
+        Token::Word(word) => Token::Word(Word { value: dialect.plain_name(&word.value).into_owned(), ..word }),
+        token => token,
+    };
+    tokens.into_iter().map(plain).collect()
+}
+
 fn parse(sql: &str, dialect: Dialect) -> Result<Vec<Statement>, String> {
     let syntax = syntax(dialect);
     let tokens = Tokenizer::new(syntax.as_ref(), sql).tokenize().map_err(|_| "it cannot be parsed".to_owned())?;
-    let tokens = respelled(tokens, dialect);
+    let tokens = with_plain_names(respelled(tokens, dialect), dialect);
     if has_too_many_operators(&tokens) {
         return Err(format!("it has more than {OPERATORS_AT_MOST} operators"));
     }

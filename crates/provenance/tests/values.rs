@@ -419,3 +419,32 @@ fn what_is_displayed_is_what_the_rows_hold() {
     let first = std::env::var("STRANDLINE_VALUES_FIRST").ok().and_then(|first| first.parse().ok()).unwrap_or(0);
     (first..first + count).for_each(check_statement);
 }
+
+/// The column is `NO` in the dump; MySQL takes `id`, `Id` and `` `iD` `` for the same.
+#[test]
+fn mysql_takes_no_notice_of_capitals_in_names() {
+    let mut database = Database { dialect: Dialect::MySql, ..people() };
+    let columns = database.tables[0].columns.fields().iter().map(|field| field.as_ref().clone().with_name(field.name().to_uppercase()));
+    database.tables[0].columns = std::sync::Arc::new(arrow_schema::Schema::new(columns.collect::<Vec<_>>()));
+    let stored = VersionedTable::stored_schema(&database.tables[0].columns);
+    for batch in &mut database.tables[0].batches {
+        *batch = arrow_array::RecordBatch::try_new(stored.clone(), batch.columns().to_vec()).unwrap();
+    }
+    database.views.clear();
+    for sql in ["SELECT NAME FROM person WHERE NO = 'P1'", "SELECT name FROM person P WHERE p.no = 'P1'", "SELECT `Name` FROM `person` WHERE `nO` = 'P1'"] {
+        assert_eq!(replayed(&database, sql), "displayed NAME: 1", "{sql}");
+    }
+    assert_eq!(replayed(&database, "SELECT * FROM person WHERE No = 'P4'"), "displayed EMAIL,NAME,NO: 4");
+}
+
+/// Where two tables differ in capitals alone, neither may be taken for the other.
+#[test]
+fn namesakes_in_mysql_are_not_understood() {
+    let mut database = Database { dialect: Dialect::MySql, ..people() };
+    let other = VersionedTable { name: "Person".into(), ..database.tables[0].clone() };
+    database.tables.push(other);
+    database.views.clear();
+    let engine = Engine::new(database, Options { threads: 1, ..Options::default() }).unwrap();
+    assert!(engine.prepare("SELECT name FROM person").is_err());
+    assert!(engine.prepare("SELECT word FROM code").is_ok());
+}

@@ -1,5 +1,7 @@
 //! Whose rules of quoting apply: a dialect, and what a session or a server changes of it.
 
+use std::borrow::Cow;
+
 /// The SQL dialect of a database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Dialect {
@@ -7,6 +9,19 @@ pub enum Dialect {
     PostgreSql,
     /// MySQL and MariaDB.
     MySql,
+}
+
+impl Dialect {
+    /// A name as its server compares it with others, quoted or not: MySQL takes no notice of capitals in the names of columns
+    /// and aliases, nor of tables where its files do not (`lower_case_table_names`). PostgreSQL does; what it makes of names that are
+    /// not quoted is for whoever parses them.
+    #[must_use]
+    pub fn plain_name(self, name: &str) -> Cow<'_, str> {
+        match self {
+            Self::MySql if name.chars().any(char::is_uppercase) => Cow::Owned(name.to_lowercase()),
+            _ => Cow::Borrowed(name),
+        }
+    }
 }
 
 /// What a backslash in a plain string is.

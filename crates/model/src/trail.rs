@@ -102,8 +102,8 @@ pub enum OpenQuestion {
         /// How many are.
         most: u64,
     },
-    /// The requests of a system carry no session, and its application looks one up by a secret that differs from user to
-    /// user: what the actor did from another address with that secret is not seen.
+    /// No log of a system names the session of its requests, and others' addresses used it after the actor had come in: what he
+    /// did from another address is not seen.
     SessionNotFollowed {
         /// The system.
         system: String,
@@ -156,7 +156,7 @@ impl fmt::Display for OpenQuestion {
             ),
             Self::SessionNotFollowed { system } => write!(
                 f,
-                "no log of {system} names the session of a request, and the application looks it up by a secret: what the actor did with it from other addresses is not known"
+                "no log of {system} names the session of the actor's requests, nor does what its application looks up: what the actor did from other addresses is not known. Pin those that are his, or log sessions or accounts"
             ),
         }
     }

@@ -208,12 +208,15 @@ fn secret_of(event: &Event<'_>) -> Option<String> {
     Some(name(&format!("{:016x}", hash64(&[value.as_bytes()]))))
 }
 
-/// Whether a statement selects from a table that is called after sessions.
+/// Whether a statement selects from a table that is called after sessions, or after the tokens that stand for them.
 fn reads_sessions(statement: &str) -> bool {
     let lower = statement.trim_start().to_ascii_lowercase();
-    let Some(from) = lower.find(" from ").filter(|_| lower.starts_with("select")) else { return false };
-    let table = lower[from + 6..].trim_start().split(|c: char| c.is_whitespace() || c == ',' || c == ';').next().unwrap_or_default();
-    table.contains("session")
+    let mut words = lower.split(|c: char| c.is_whitespace() || matches!(c, ',' | ';' | '(' | ')')).filter(|word| !word.is_empty());
+    if words.next() != Some("select") {
+        return false;
+    }
+    let table = words.skip_while(|word| *word != "from").nth(1).unwrap_or_default();
+    table.contains("session") || table.contains("token")
 }
 
 /// As long as a secret, and of letters and digits at random.
@@ -352,7 +355,10 @@ mod tests {
     fn tables_of_sessions_are_told_by_their_name() {
         assert!(reads_sessions("SELECT * FROM sessions WHERE id = 'x'"));
         assert!(reads_sessions("select data from public.\"user_sessions\" where k = $1"));
+        assert!(reads_sessions("SELECT MAX(\"tokens\".\"updated_on\")\n FROM \"tokens\" WHERE \"tokens\".\"value\" = $1"));
+        assert!(reads_sessions("SELECT 1 FROM (authtoken_token) WHERE key = 'x'"));
         assert!(!reads_sessions("SELECT * FROM people WHERE session = 1"));
+        assert!(!reads_sessions("SELECT session FROM people"));
         assert!(!reads_sessions("INSERT INTO sessions SELECT 1"));
     }
 }

@@ -119,6 +119,10 @@ pub(crate) struct AddressSeen {
     pub volume: Volume,
     pub systems: BTreeSet<Arc<str>>,
     pub sessions: BTreeSet<SessionKey>,
+    /// Whom requests from there were made as, where a log says so.
+    pub accounts: BTreeSet<Arc<str>>,
+    /// Whether of one of them no log says so.
+    pub is_nameless: bool,
     pub failed_accounts: HashSet<u64>,
     pub failures: u64,
     pub events: Vec<EventRef>,
@@ -338,6 +342,10 @@ impl Survey {
                 seen.events.push(event.place.clone());
             }
             seen.sessions.extend(key.clone());
+            match present(event.account.as_deref()) {
+                Some(account) if seen.accounts.len() < MOST_ACCOUNTS => drop(seen.accounts.insert(pool.intern(account))),
+                _ => seen.is_nameless = true,
+            }
         }
         if let Some(key) = key {
             let seen = self.sessions.entry(key).or_default();

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use strandline_model::access::{Access, Completion};
-use strandline_model::event::MASK;
+use strandline_model::event::{MASK, Status};
 use strandline_model::evidence::EventRef;
 use strandline_model::table::ScanError;
 use strandline_model::time::Instant;
@@ -56,6 +56,11 @@ pub(crate) struct Work<'a> {
     deeds: Vec<Deed>,
     drafts: Vec<Draft>,
     reads: Vec<(Read, usize)>,
+}
+
+/// Whether a request was answered as one is that is let in, or nothing says how it was.
+fn may_have_let_in(request: &Request) -> bool {
+    request.sign_in != Some(Status::Failure) && request.status.is_none_or(|status| status < 400)
 }
 
 impl<'a> Work<'a> {
@@ -239,8 +244,8 @@ impl<'a> Work<'a> {
         split::split(&self.requests, &self.statements, &self.during, &self.matches, &share)
     }
 
-    /// Systems whose logs name no session, though the application looks one up by a secret with most of the actor's requests:
-    /// what he did with it from another address is not known, where that secret was looked up for nobody known, or left no digest.
+    /// Systems of which it is not seen what the actor did from other addresses: no log names the session of his requests, and
+    /// either nothing that the application looks up does, or its secret was also looked up for nobody known, or left no digest.
     pub(crate) fn note_secret_sessions(&self, sessions: &Sessions, identity: &mut Identity<'_>, links: &Links) {
         let followed: Vec<SessionKey> = links.values("session").iter().filter_map(|value| identity.session_of(value)).collect();
         for (system, _) in followed.iter().filter(|key| sessions.has_strays(key)) {
@@ -263,6 +268,25 @@ impl<'a> Work<'a> {
                 identity.leave_open(OpenQuestion::SessionNotFollowed { system: system.to_string() });
             }
         }
+        let mut came_in: BTreeMap<&Arc<str>, i64> = BTreeMap::new();
+        for request in self.requests.iter().filter(|r| r.mine.is_some() && may_have_let_in(r) && !has_sessions(&r.system)) {
+            let first = came_in.entry(&request.system).or_insert(request.raw);
+            *first = (*first).min(request.raw);
+        }
+        for (system, _) in came_in.into_iter().filter(|(system, first)| self.may_go_on_elsewhere(system, *first, links)) {
+            identity.leave_open(OpenQuestion::SessionNotFollowed { system: system.to_string() });
+        }
+    }
+
+    /// Whether another address, of which no log says that it is somebody else's, used a system after the actor had come in.
+    fn may_go_on_elsewhere(&self, system: &Arc<str>, since: i64, links: &Links) -> bool {
+        let followed: BTreeSet<String> = links.values("address").into_iter().collect();
+        let accounts: HashSet<&Arc<str>> = self.requests.iter().filter(|r| r.mine.is_some() && r.system == *system).filter_map(|r| r.account.as_ref()).collect();
+        let own_hosts = |address: &str| self.inputs.estate.systems.iter().any(|s| s.addresses.iter().any(|a| a == address));
+        self.survey.addresses.iter().any(|(address, seen)| {
+            let is_theirs = !seen.is_nameless && !seen.accounts.iter().any(|account| accounts.contains(account));
+            seen.systems.contains(system) && seen.span.last >= since && !is_theirs && !followed.contains(address.as_ref()) && !own_hosts(address)
+        })
     }
 
     fn draft_requests(&mut self, reached: &Reached) {

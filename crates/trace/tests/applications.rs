@@ -308,3 +308,33 @@ fn a_page_that_may_have_been_slow_is_looked_for_before_its_stamp() {
         web.check(expected);
     }
 }
+
+/// As a log has them that names no session; with the account that each request was made as, where `accounts` has one.
+fn without_sessions(web: &mut Web, accounts: &[(u32, &str)]) {
+    for e in web.events.iter_mut().filter(|e| e.class == Class::Http) {
+        e.session = None;
+        let address = e.src_ip.clone();
+        let is = |who: u32| address.as_deref() == Some(if who == 0 { BAD.to_owned() } else { format!("10.0.0.{who}") }.as_str());
+        e.account = accounts.iter().find(|(who, _)| is(*who)).and_then(|(_, account)| some(account));
+    }
+}
+
+/// A stolen cookie can be used from anywhere: where no log names sessions, any later address may be the actor's.
+#[test]
+fn what_went_on_from_another_address_is_open_where_no_log_names_sessions() {
+    let open = |accounts: &[(u32, &str)], after: Option<i64>| {
+        let mut web = Web::default();
+        web.page(1_000, 2, "/patients/7", &[(ALL, &["W7"])]);
+        web.page(5_000, 0, "/patients/1", &[(ALL, &["W1"])]);
+        if let Some(at) = after {
+            web.page(at, 3, "/patients/2", &[(ALL, &["W2"])]);
+        }
+        without_sessions(&mut web, accounts);
+        web.run().0.open
+    };
+    let question = vec![OpenQuestion::SessionNotFollowed { system: "ward".into() }];
+    assert_eq!(open(&[], Some(9_000)), question, "the third address came after the actor");
+    assert_eq!(open(&[], None), [], "nobody came after the actor");
+    assert_eq!(open(&[(0, "amy"), (3, "bob")], Some(9_000)), [], "the log says that it was somebody else");
+    assert_eq!(open(&[(0, "amy"), (3, "amy")], Some(9_000)), question, "the same account");
+}

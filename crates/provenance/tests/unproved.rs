@@ -28,11 +28,14 @@ fn crew() -> Database {
 }
 
 fn check(sql: &str, expected: &str) {
-    let database = Database { views: Vec::new(), ..crew() };
+    check_in(&Database { views: Vec::new(), ..crew() }, sql, expected);
+}
+
+fn check_in(database: &Database, sql: &str, expected: &str) {
     let engine = Engine::new(database.clone(), Options { threads: 1, ..Options::default() }).unwrap();
     let prepared = engine.prepare(sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
     let replayed = engine.replay(&prepared, &[hospital::call()]).remove(0).unwrap_or_else(|error| panic!("{sql}: {error}"));
-    let shown = hospital::readable(&database, &replayed).split("; ").filter(|part| part.starts_with("displayed")).collect::<Vec<_>>().join("; ");
+    let shown = hospital::readable(database, &replayed).split("; ").filter(|part| part.starts_with("displayed")).collect::<Vec<_>>().join("; ");
     let others = if replayed.others.is_empty() { "" } else { "; others" };
     assert_eq!(format!("{shown}{others}"), expected, "{sql}");
 }
@@ -58,6 +61,26 @@ fn whoever_a_row_brings_with_it_is_as_sure_as_the_row() {
     check("SELECT p.name FROM person p LEFT JOIN visit v ON v.person_id = p.id WHERE p.id > 2", "displayed name: 3 4");
     check("SELECT name FROM person p WHERE EXISTS (SELECT 1 FROM visit v WHERE v.person_id = p.id) AND id > 2", "displayed name: 3 4 (Comparison); others");
     check("SELECT max(name) FROM person", "displayed name: 4 (ExtremeOfGroup); others");
+}
+
+/// The row of 2 has nobody above it, or it is not known whom: were it joined, it could have anybody.
+#[test]
+fn a_row_that_a_condition_throws_away_leaves_nobody_in_doubt() {
+    let mut database = Database { views: Vec::new(), ..crew() };
+    let above: Arc<Int64Array> = Arc::new(Int64Array::from(vec![Some(4), None, None, Some(1)]));
+    let columns = vec![whole("id"), text("name"), whole("above")];
+    let names = texts(&["Ann", "Ben", "Cat", "Dan"]);
+    database.tables[0] = hospital::table("person", columns, vec![vec![0]], vec![wholes(&[1, 2, 3, 4]), names, above], Some(&[1, 2, 3, 4]), &[1]);
+    let check = |sql: &str, expected: &str| check_in(&database, sql, expected);
+    check("SELECT p.name FROM person p LEFT JOIN person q ON q.id = p.above WHERE p.id = 4", "displayed name: 4");
+    check("SELECT p.name FROM person p LEFT JOIN person q ON q.id = p.above WHERE p.id > 2 ORDER BY p.name", "displayed name: 3 4");
+    check("SELECT p.name FROM person p JOIN person q ON q.id = p.above WHERE p.id = 1", "displayed name: 1");
+    check(
+        "SELECT p.name FROM person p LEFT JOIN person q ON q.id = p.above WHERE p.id < 4",
+        "displayed name: 2 (DoubtfulRow); displayed name: 1 3 (Comparison); others",
+    );
+    // Whether a condition that is not known throws it away is not known either.
+    check("SELECT p.name FROM person p JOIN person q ON q.id = p.above WHERE p.above = 4", "displayed name: 1 (Comparison); others");
 }
 
 #[test]

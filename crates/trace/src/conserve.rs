@@ -8,6 +8,7 @@ use strandline_model::trail::Strength;
 
 use crate::clock::telling;
 use crate::jobs::Job;
+use crate::lanes::{Brief, bind_lanes};
 use crate::requests::Request;
 use crate::routes::{How, Match, running};
 use crate::statements::{Execution, Statements};
@@ -33,6 +34,8 @@ pub(crate) struct Ground<'g> {
     pub compared: &'g dyn Fn(&Execution) -> bool,
     /// Whether a statement carries the id of a request of a system whose ids tell requests apart.
     pub has_foreign_id: &'g dyn Fn(&Execution, &str) -> bool,
+    /// Connections that may serve one request each.
+    pub brief: &'g Brief<'g>,
     /// Work that requests of the actor began, and that went on after they were answered.
     pub jobs: &'g BTreeSet<Job>,
 }
@@ -55,6 +58,7 @@ pub(crate) fn conserve(ground: &Ground<'_>, during: &During, open: &BTreeMap<usi
     matches.retain(|m| !open.contains_key(&m.execution));
     let mut owners: BTreeMap<usize, Owner> = matches.iter().map(|m| (m.execution, Owner::of(m))).collect();
     bind_transactions(ground, during, &mut owners, matches);
+    bind_lanes(ground, during, &mut owners, matches);
     bind_connections(ground, during, &mut owners, matches);
     bind_chains(ground, during, &mut owners, matches);
     bind_jobs(ground, during, &mut owners, matches);
@@ -68,16 +72,16 @@ pub(crate) fn conserve(ground: &Ground<'_>, during: &During, open: &BTreeMap<usi
         let is_answering = running.own.iter().any(|r| (ground.requests[*r].from.saturating_sub(e.precision)..=ground.requests[*r].to).contains(&e.time));
         let is_told = !is_answering || open.contains_key(execution) || (ground.has_foreign_id)(e, &ground.requests[request].system);
         let (how, strength) = if is_alone && !is_told { (How::Alone, Strength::Inferred) } else { (How::Open, Strength::Open) };
-        matches.push(Match { execution: *execution, request, how, strength, is_certain: false, field: None });
+        matches.push(Match { execution: *execution, request, how, strength, is_certain: false, is_sole: false, field: None });
     }
 }
 
 /// Whose a statement is.
 #[derive(Clone, Copy)]
-struct Owner {
-    request: usize,
-    strength: Strength,
-    is_certain: bool,
+pub(crate) struct Owner {
+    pub request: usize,
+    pub strength: Strength,
+    pub is_certain: bool,
 }
 
 impl Owner {
@@ -241,10 +245,10 @@ fn bind_jobs(ground: &Ground<'_>, during: &During, owners: &mut BTreeMap<usize, 
 }
 
 /// Gives a statement that nobody has to a request; what goes to others needs no match, since only the actor's is told.
-fn give(execution: usize, owner: Owner, how: How, owners: &mut BTreeMap<usize, Owner>, matches: &mut Vec<Match>) {
+pub(crate) fn give(execution: usize, owner: Owner, how: How, owners: &mut BTreeMap<usize, Owner>, matches: &mut Vec<Match>) {
     if owners.contains_key(&execution) {
         return;
     }
     owners.insert(execution, owner);
-    matches.push(Match { execution, request: owner.request, how, strength: owner.strength, is_certain: owner.is_certain, field: None });
+    matches.push(Match { execution, request: owner.request, how, strength: owner.strength, is_certain: owner.is_certain, is_sole: false, field: None });
 }

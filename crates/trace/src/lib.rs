@@ -21,6 +21,7 @@ mod doubt;
 mod gaps;
 mod identity;
 mod jobs;
+mod lanes;
 mod links;
 mod oddest;
 mod requests;

@@ -2,7 +2,7 @@
 //! within the request, and bind values or literals that come from its URL. The actor's requests are matched by that.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use strandline_model::access::Completion;
@@ -13,6 +13,7 @@ use crate::clock::{Clocks, telling};
 use crate::conserve::{During, Ground, conserve, during};
 use crate::doubt::{Rival, contested};
 use crate::jobs::Job;
+use crate::lanes::Brief;
 use crate::requests::{Request, SAME_REQUEST_MICROS};
 use crate::statements::{Execution, Statements, shape_key};
 use crate::survey::{Sample, Survey, TemplateKey};
@@ -33,6 +34,8 @@ const ALWAYS_WITHOUT: i64 = 100;
 const FEWEST_KNOWN: usize = 20;
 /// … and one of how many of them may have run beside such a statement by chance.
 const BY_CHANCE: usize = 10;
+/// Samples that are compared with one another.
+const SAMPLES_COMPARED: usize = 64;
 /// Samples of a wider kind that must show a shape.
 const FEWEST_OF_A_WIDER_KIND: usize = 3;
 /// Statements that must be known from elsewhere before an unknown shape is called unusual.
@@ -108,6 +111,8 @@ pub(crate) enum How {
     Unusual,
     /// It stands in one transaction with statements of the request.
     Transaction,
+    /// It ran on the connection that served the request and no other.
+    Lane,
     /// It stands between statements of the request on a connection that serves one request at a time.
     Connection,
     /// A value stands in it that otherwise only statements of the request have.
@@ -129,6 +134,8 @@ pub(crate) struct Match {
     pub strength: Strength,
     /// Whether an identifier, or a value that nobody else's request had, says that it was this execution and no other like it.
     pub is_certain: bool,
+    /// Whether no other request could have caused it, for all that is known of their kinds.
+    pub is_sole: bool,
     /// The field whose value became SQL.
     pub field: Option<String>,
 }
@@ -163,6 +170,8 @@ pub(crate) struct Serving<'s> {
     pub serves: &'s dyn Fn(&Execution, &str) -> bool,
     /// Whether the requests of everybody whom it serves are among those that are compared.
     pub compared: &'s dyn Fn(&Execution) -> bool,
+    /// Connections that may serve one request each.
+    pub brief: &'s Brief<'s>,
 }
 
 /// Matches statements to requests; those of others' requests too, so that they are not taken for the actor's.
@@ -174,14 +183,14 @@ pub(crate) fn match_requests(
     serving: &Serving<'_>,
     jobs: &BTreeSet<Job>,
 ) -> Matched {
-    let Serving { serves, compared } = *serving;
+    let Serving { serves, compared, brief } = *serving;
     let templates = learn(survey, clocks, requests, statements, serves);
     let claims = claims(&templates, requests, statements, serves);
     let ids_tell: BTreeSet<&str> = claims.iter().filter(|claim| claim.how == How::Id).map(|claim| requests[claim.request].system.as_ref()).collect();
     let Settled { mut taken, mut matches, rivals, mut open } = settle(&claims, requests);
     let has_foreign_id = |e: &Execution, system: &str| e.request_id.is_some() && ids_tell.contains(system);
     remaining(requests, statements, serves, &has_foreign_id, &mut taken, &mut matches);
-    let ground = Ground { requests, statements, serves, compared, has_foreign_id: &has_foreign_id, jobs };
+    let ground = Ground { requests, statements, serves, compared, has_foreign_id: &has_foreign_id, brief, jobs };
     let during = during(&ground);
     let may_run = |request: &Request, e: &Execution| may_run(&templates, request, shape_key(&e.lifted));
     open.extend(contested(&ground, &during, &rivals, &may_run, &matches));
@@ -273,6 +282,7 @@ fn settle(claims: &[Claim], requests: &[Request]) -> Settled {
             how: claim.how,
             strength,
             is_certain: claim.how == How::Id || is_only_ones,
+            is_sole: claimants[&claim.execution].len() == 1,
             field: claim.field.clone(),
         });
     }
@@ -457,10 +467,18 @@ fn remaining(
         };
         if let Some((request, field, how)) = carried {
             let strength = if how == How::Injected { Strength::Proved } else { Strength::Inferred };
-            matches.push(Match { execution: e, request, how, strength, is_certain: how == How::Injected, field: (how == How::Injected).then_some(field) });
+            matches.push(Match {
+                execution: e,
+                request,
+                how,
+                strength,
+                is_certain: how == How::Injected,
+                is_sole: false,
+                field: (how == How::Injected).then_some(field),
+            });
             taken.insert(e);
         } else if let Some(request) = unusual() {
-            matches.push(Match { execution: e, request, how: How::Unusual, strength: Strength::Inferred, is_certain: false, field: None });
+            matches.push(Match { execution: e, request, how: How::Unusual, strength: Strength::Inferred, is_certain: false, is_sole: false, field: None });
             taken.insert(e);
         }
     }
@@ -668,13 +686,31 @@ fn learn_slot(slot: usize, shape: u64, showing: &[&Observed<'_>], differ: Option
     };
     let bound = votes
         .iter()
-        .filter(|(s, by)| telling(s, by) && enough(by))
+        .filter(|(s, by)| telling(s, by) && enough(by) && stands_out(s, by.len(), slot, shape, showing, statements))
         .max_by_key(|(s, by)| (by.len(), matches!(s, Slot::Field { .. }), std::cmp::Reverse((*s).clone())));
     if let Some((slot, _)) = bound {
         return slot.clone();
     }
     let constant = votes.iter().filter(|(s, by)| matches!(s, Slot::Constant(_)) && by.len() as f64 >= 0.9 * showing.len() as f64);
     constant.max_by_key(|(s, by)| (by.len(), std::cmp::Reverse((*s).clone()))).map_or(Slot::Free, |(s, _)| s.clone())
+}
+
+/// Whether a value follows from the requests rather than from chance: where each request runs many statements of a shape, or all of
+/// them hold the same few values, what one request asks for stands as well in what others ran.
+fn stands_out(found: &Slot, own: usize, slot: usize, shape: u64, showing: &[&Observed<'_>], statements: &Statements) -> bool {
+    let compared = &showing[..showing.len().min(SAMPLES_COMPARED)];
+    let predicted: Vec<Option<String>> = compared.iter().map(|o| Some(found.value(&o.sample.target)??.to_lowercase())).collect();
+    let held = |o: &&Observed<'_>| o.shapes[&shape].iter().filter_map(|e| statements.all[*e].value(slot)).map(str::to_lowercase).collect();
+    let held: Vec<HashSet<String>> = compared.iter().map(held).collect();
+    let (mut others, mut by_chance) = (0, 0);
+    for one in predicted.iter().flatten() {
+        for (other, held) in predicted.iter().zip(&held).filter(|(other, _)| other.as_ref() != Some(one)) {
+            others += 1;
+            by_chance += usize::from(other.is_some() && held.contains(one));
+        }
+    }
+    // Of all samples the value stands in those that it follows from at least twice as often as in others.
+    others == 0 || 2 * by_chance * showing.len() <= own * others
 }
 
 /// The values of a request that a statement may hold.

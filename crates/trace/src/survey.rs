@@ -203,6 +203,8 @@ pub(crate) struct Survey {
     pub named: BTreeMap<Arc<str>, (u64, u64)>,
     /// Sources that carry web requests, by system.
     pub request_sources: BTreeMap<Arc<str>, BTreeSet<Arc<str>>>,
+    /// How many requests each source has.
+    pub requests: BTreeMap<Arc<str>, u64>,
     /// Sources that carry statements.
     pub statement_sources: BTreeMap<Arc<str>, Span>,
     pub samples: BTreeMap<TemplateKey, Vec<Sample>>,
@@ -279,6 +281,7 @@ impl Survey {
     fn note_request(&mut self, event: &Event<'_>, sessions: &Sessions, pool: &mut Pool) {
         let (system, time) = (pool.intern(&event.system), event.time.micros());
         self.request_sources.entry(system.clone()).or_default().insert(pool.intern(&event.source));
+        *self.requests.entry(pool.intern(&event.source)).or_default() += 1;
         let (named, all) = self.named.entry(system.clone()).or_default();
         (*named, *all) = (*named + u64::from(sessions.of(event).is_some()), *all + 1);
         self.note_use(event, sessions, pool);

@@ -17,6 +17,7 @@ use crate::conserve::During;
 use crate::gaps::{self, Dark, IDLE_MICROS};
 use crate::identity::Identity;
 use crate::jobs::{self, Jobs};
+use crate::lanes::Brief;
 use crate::links::{Links, Proposal};
 use crate::requests::{self, Request, Requests, union};
 use crate::routes::{self, Derived, How, Match, Matched, Serving};
@@ -124,7 +125,8 @@ impl<'a> Work<'a> {
             !own.contains(e.connection.as_ref()) && applications.get(&e.connection).is_some_and(|list| list.iter().any(|s| s.as_ref() == system))
         };
         let compared = |e: &Execution| applications.get(&e.connection).is_some_and(|list| list.iter().all(|s| systems.contains(s)));
-        let serving = Serving { serves: &serves, compared: &compared };
+        let brief = Brief::of(self.survey, &|connection| applications.contains_key(connection) && !own.contains(connection), &systems);
+        let serving = Serving { serves: &serves, compared: &compared, brief: &brief };
         let Matched { matches, derived, during } =
             routes::match_requests(self.survey, self.clocks, &self.requests, &self.statements, &serving, &self.jobs.jobs);
         (self.matches, self.derived, self.during) = (matches, derived, during);
@@ -281,7 +283,8 @@ impl<'a> Work<'a> {
     /// Whether another address, of which no log says that it is somebody else's, used a system after the actor had come in.
     fn may_go_on_elsewhere(&self, system: &Arc<str>, since: i64, links: &Links) -> bool {
         let followed: BTreeSet<String> = links.values("address").into_iter().collect();
-        let accounts: HashSet<&Arc<str>> = self.requests.iter().filter(|r| r.mine.is_some() && r.system == *system).filter_map(|r| r.account.as_ref()).collect();
+        let accounts: HashSet<&Arc<str>> =
+            self.requests.iter().filter(|r| r.mine.is_some() && r.system == *system).filter_map(|r| r.account.as_ref()).collect();
         let own_hosts = |address: &str| self.inputs.estate.systems.iter().any(|s| s.addresses.iter().any(|a| a == address));
         self.survey.addresses.iter().any(|(address, seen)| {
             let is_theirs = !seen.is_nameless && !seen.accounts.iter().any(|account| accounts.contains(account));
@@ -761,6 +764,7 @@ fn how_name(how: How) -> &'static str {
         How::Injected => "injected",
         How::Unusual => "by unusual shape",
         How::Transaction => "by transaction",
+        How::Lane => "by its own connection",
         How::Connection => "by connection",
         How::Chain => "by chained value",
         How::Job => "by task",
@@ -777,6 +781,7 @@ fn how_words(how: How) -> &'static str {
         How::Injected => "SQL from the request stands in it, outside any literal that the application writes",
         How::Unusual => "only the actor's request was running, and no application sent a statement of this shape at any other time",
         How::Transaction => "it stands in one transaction with statements of the request",
+        How::Lane => "it ran on a connection that served the request alone, as each of the application's does",
         How::Connection => "it stands between statements of the request, on a connection that serves one request at a time",
         How::Chain => "a value stands in it that came from the database to the request, and that statements of no other request have",
         How::Job => "it ran on a connection that handled a task of the request, before the file was fetched",

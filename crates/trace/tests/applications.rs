@@ -338,3 +338,48 @@ fn what_went_on_from_another_address_is_open_where_no_log_names_sessions() {
     assert_eq!(open(&[(0, "amy"), (3, "bob")], Some(9_000)), [], "the log says that it was somebody else");
     assert_eq!(open(&[(0, "amy"), (3, "amy")], Some(9_000)), question, "the same account");
 }
+
+/// A page of comments reads the posts that they are on, nearly all there are: any arithmetic on the page's number finds one of them.
+/// That gives nobody a statement that the actor ran meanwhile.
+#[test]
+fn a_value_that_every_request_reads_follows_from_none() {
+    const POST: &str = "SELECT author FROM patient_post WHERE id = $1";
+    let ids: Vec<String> = (50..62).map(|id| id.to_string()).collect();
+    for read in &ids {
+        let mut web = Web::default();
+        let values: Vec<[&str; 1]> = ids.iter().map(|id| [id.as_str()]).collect();
+        let all: Vec<(&str, &[&str])> = values.iter().map(|value| (POST, value.as_slice())).collect();
+        for n in 0..36 {
+            web.page(100_000 + n * 1_000, 1 + n as u32 % 4, &format!("/comments?page={}", n % 12 + 1), &all);
+        }
+        web.statement(4_980, "pool", POST, &[read]);
+        web.request(5_000, 0, "GET", "/hidden", (200, 900));
+        // A colleague's page came out of a cache.
+        web.request(5_003, 2, "GET", "/comments?page=5", (200, 900));
+        let (_, accesses) = web.run();
+        let found: Vec<Strength> = accesses.iter().filter(|a| a.statement == POST).map(|a| a.strength).collect();
+        assert_eq!(found, [Strength::Open], "{read}");
+    }
+}
+
+/// PHP opens a connection for each request: what ran beside a statement that tells its request is of that request, too.
+#[test]
+fn a_connection_of_one_request_is_that_requests_whole() {
+    const NOTES: &str = "SELECT text FROM patient_note ORDER BY id LIMIT 5";
+    let one = |web: &mut Web, at: i64, who: u32, id: &str| {
+        let (connection, url) = (format!("c{at}"), format!("/patients/{id}"));
+        web.statement(at - 25, &connection, "SELECT name FROM patient WHERE id = $1", &[id]);
+        web.statement(at - 20, &connection, NOTES, &[]);
+        web.request(at, who, "GET", &url, (200, 900));
+    };
+    let mut web = Web::default();
+    for n in 0..20 {
+        one(&mut web, 5_000 + n * 50, 0, &format!("P9{n:03}"));
+        one(&mut web, 5_003 + n * 50, 2, &format!("P1{n:03}"));
+        one(&mut web, 105_000 + n * 50, 3, &format!("P2{n:03}"));
+    }
+    let (_, accesses) = web.run();
+    let notes: Vec<(&str, Strength)> = accesses.iter().filter(|a| a.statement == NOTES).map(|a| (a.connection.as_deref().unwrap_or("-"), a.strength)).collect();
+    let own: Vec<String> = (0..20).map(|n| format!("c{}", 5_000 + n * 50)).collect();
+    assert_eq!(notes, own.iter().map(|connection| (connection.as_str(), Strength::Inferred)).collect::<Vec<_>>());
+}

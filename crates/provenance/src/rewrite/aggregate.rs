@@ -128,7 +128,7 @@ impl Rewriter<'_> {
             self.all_proved(input)?
         } else {
             let read = functions.iter().flat_map(|function| &function.params.args).filter(|argument| argument.any_column_refs());
-            self.with_known(read.cloned().collect(), input)?
+            self.with_known(read.cloned().collect(), &[], input)?
         };
         // DISTINCT ON is a first value by key; DISTINCT has no function at all: the keys are copied for all that fold.
         let is_distinct = functions.iter().all(|function| matches!(kind_of(function.func.name()), Kind::Picks));

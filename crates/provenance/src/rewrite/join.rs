@@ -13,10 +13,22 @@ use crate::expression::{Mark, Marks, Scope, conjuncts, inferred};
 use crate::fidelity::Judge;
 use crate::types::{Doubt, How};
 
+/// What is asked of each side by itself: of one whose rows make the join's, the parts that it has all columns of.
+fn asked_of_sides(join: &Join, asked: &[Expr]) -> [Vec<Expr>; 2] {
+    let of = |plan: &LogicalPlan, makes_rows: bool| -> Vec<Expr> {
+        let is_own = |part: &&Expr| part.column_refs().iter().all(|column| plan.schema().has_column(column));
+        if makes_rows { asked.iter().filter(is_own).cloned().collect() } else { Vec::new() }
+    };
+    let makes_right = matches!(join.join_type, JoinType::Inner | JoinType::Right);
+    let makes_left = matches!(join.join_type, JoinType::Inner | JoinType::Left | JoinType::LeftSemi | JoinType::LeftAnti | JoinType::LeftMark);
+    [of(&join.left, makes_left), of(&join.right, makes_right)]
+}
+
 impl Rewriter<'_> {
-    pub(super) fn join(&mut self, join: &Join) -> Result<Rewritten> {
+    /// `asked` are parts of the condition above it.
+    pub(super) fn join(&mut self, join: &Join, asked: &[Expr]) -> Result<Rewritten> {
         let (join, open) = self.decided_alike(join)?;
-        let joined = self.join_alike(&join)?;
+        let joined = self.join_alike(&join, asked)?;
         match open {
             Some(condition) => {
                 let readings = Judge::over(&self.server, &LogicalPlan::Join(join)).readings(&condition);
@@ -57,12 +69,15 @@ impl Rewriter<'_> {
         }
     }
 
-    fn join_alike(&mut self, join: &Join) -> Result<Rewritten> {
+    fn join_alike(&mut self, join: &Join, asked: &[Expr]) -> Result<Rewritten> {
+        let asked = asked_of_sides(join, asked);
+        self.asked.clone_from(&asked[0]);
         // A row in doubt on one side would leave the people of the other side in doubt.
         let keeps_left_alone = matches!(join.join_type, JoinType::LeftSemi | JoinType::LeftAnti | JoinType::LeftMark);
         let left = if keeps_left_alone && !has_limit(&join.left) { self.rewrite(&join.left, None)? } else { self.rewrite_folded(&join.left, None)? };
+        self.asked.clone_from(&asked[1]);
         let right = self.rewrite_folded(&join.right, None)?;
-        let (left, right) = self.proved_sides(join, left, right)?;
+        let (left, right) = self.proved_sides(join, &asked, left, right)?;
         if self.keeps_used {
             for (side, plan) in [(&left, &join.left), (&right, &join.right)] {
                 if folds(plan) || matches!(join.join_type, JoinType::LeftAnti | JoinType::LeftMark) && std::ptr::eq(side, &right) {
@@ -80,13 +95,13 @@ impl Rewriter<'_> {
 
     /// A row of one side that is not proved leaves its partners in doubt: where rows are joined it says so of them, and elsewhere it is watched
     /// for. One whose key is not known may have any partner.
-    fn proved_sides(&mut self, join: &Join, left: Rewritten, right: Rewritten) -> Result<(Rewritten, Rewritten)> {
+    fn proved_sides(&mut self, join: &Join, asked: &[Vec<Expr>; 2], left: Rewritten, right: Rewritten) -> Result<(Rewritten, Rewritten)> {
         if !matches!(join.join_type, JoinType::Inner | JoinType::Left | JoinType::Right | JoinType::Full) {
             return Ok((left, self.all_proved(right)?));
         }
         let of_left = join.on.iter().map(|(key, _)| key.clone()).collect();
         let of_right = join.on.iter().map(|(_, key)| key.clone()).collect();
-        Ok((self.with_known(of_left, left)?, self.with_known(of_right, right)?))
+        Ok((self.with_known(of_left, &asked[0], left)?, self.with_known(of_right, &asked[1], right)?))
     }
 
     fn plain_join(&mut self, join: &Join, left: Rewritten, right: Rewritten) -> Result<Rewritten> {

@@ -99,6 +99,8 @@ pub(crate) struct Rewriter<'a> {
     folding: usize,
     /// Conditions above the one being rewritten.
     filtering: usize,
+    /// What a condition right above asks of the plan being rewritten: rows of which a part of it is false for sure matter to nobody.
+    asked: Vec<Expr>,
     /// Whether a table that was read so far has rows that are not proved.
     has_unproved: bool,
     /// What is known of the server.
@@ -122,6 +124,7 @@ impl<'a> Rewriter<'a> {
             decided: Decided::default(),
             folding: 0,
             filtering: 0,
+            asked: Vec::new(),
             has_unproved: false,
             server,
             next_set: 0,
@@ -166,11 +169,12 @@ impl<'a> Rewriter<'a> {
         Ok(Rewritten { plan, ..input })
     }
 
-    /// Watches for rows that are not proved and of which one of these is not known.
-    fn with_known(&self, values: Vec<Expr>, input: Rewritten) -> Result<Rewritten> {
+    /// Watches for rows that are not proved, of which one of these values is not known, and which what is asked does not throw away.
+    fn with_known(&self, values: Vec<Expr>, asked: &[Expr], input: Rewritten) -> Result<Rewritten> {
         let Some(unproved) = self.unproved(&input) else { return Ok(input) };
         let Some(is_missing) = values.into_iter().map(Expr::is_null).reduce(Expr::or) else { return Ok(input) };
-        let watch = self.functions.witness(lit(true), unproved.and(is_missing).is_not_true(), lit(true));
+        let matters = asked.iter().fold(unproved.and(is_missing), |matters, part| matters.and(part.clone().is_not_false()));
+        let watch = self.functions.witness(lit(true), matters.is_not_true(), lit(true));
         let plan = LogicalPlan::Filter(Filter::try_new(watch, Arc::new(input.plan.clone()))?);
         Ok(Rewritten { plan, ..input })
     }
@@ -182,6 +186,7 @@ impl<'a> Rewriter<'a> {
             let input = self.rewrite(plan, None)?;
             return self.unordered(input, cut);
         }
+        let asked = std::mem::take(&mut self.asked);
         match plan {
             LogicalPlan::TableScan(scan) => self.scan(scan),
             LogicalPlan::Projection(projection) => self.projection(projection, cut),
@@ -189,7 +194,7 @@ impl<'a> Rewriter<'a> {
             LogicalPlan::SubqueryAlias(alias) => self.alias(alias, cut),
             LogicalPlan::Sort(sort) => self.sort(sort, cut),
             LogicalPlan::Limit(limit) => self.limit(limit, cut),
-            LogicalPlan::Join(join) => self.join(join),
+            LogicalPlan::Join(join) => self.join(join, &asked),
             LogicalPlan::Aggregate(aggregate) => self.aggregate(aggregate),
             LogicalPlan::Distinct(distinct) => self.distinct(distinct),
             LogicalPlan::Window(window) => self.window(window),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use datafusion::catalog::TableProvider;
+use datafusion::common::tree_node::TreeNode;
 use datafusion::common::{Column, Result, plan_err};
 use datafusion::datasource::{provider_as_source, source_as_provider};
 use datafusion::logical_expr::utils::conjunction;
@@ -97,6 +98,7 @@ impl Rewriter<'_> {
 
     pub(super) fn filter(&mut self, filter: &Filter) -> Result<Rewritten> {
         self.filtering += 1;
+        self.asked = self.plain_parts(filter);
         // Which rows a LIMIT chose shows in their values: those cannot be told apart above it.
         let mut input = if has_limit(&filter.input) { self.rewrite_folded(&filter.input, None)? } else { self.rewrite(&filter.input, None)? };
         self.filtering -= 1;
@@ -119,6 +121,15 @@ impl Rewriter<'_> {
         }
         // Which rows chance let through cannot be known: all of them, with a doubt.
         if random.is_empty() { Ok(input) } else { self.doubt_all(input, Doubt::Nondeterministic) }
+    }
+
+    /// The parts of a condition that the server decides as we do, by nothing but the row.
+    fn plain_parts(&self, filter: &Filter) -> Vec<Expr> {
+        let judge = Judge::over(&self.server, &filter.input);
+        let holds_a_query =
+            |part: &Expr| part.exists(|inner| Ok(matches!(inner, Expr::ScalarSubquery(_) | Expr::Exists(_) | Expr::InSubquery(_)))).unwrap_or(true);
+        let is_plain = |part: &&Expr| !is_random(part) && !is_constant(part) && !holds_a_query(part) && judge.readings(part).is_none();
+        conjuncts(&filter.predicate).into_iter().filter(is_plain).cloned().collect()
     }
 
     /// NULL in a row that is not proved may be a cell that is not known: a predicate that it leaves open may be true of it. (Where such a

@@ -581,7 +581,11 @@ impl Reader {
                 Dialect::MySql => connection.pending.iter_mut().for_each(|p| p.write.end = p.write.end.max(End::Unsure)),
             }
         }
-        connection.aborted |= self.dialect == Dialect::PostgreSql && (connection.explicit || event.transaction.is_some());
+        if self.dialect == Dialect::PostgreSql && (connection.explicit || event.transaction.is_some()) {
+            connection.aborted = true;
+            // A statement that fails by itself takes nothing with it of those that come after.
+            connection.transaction = event.transaction.as_deref().map(str::to_owned).or(connection.transaction.take());
+        }
         if self.dialect == Dialect::MySql && event.activity == Activity::Write && self.interest.touches(statement) {
             // The general log tells of it without a word of its end; this log knows better.
             let mut write = self.write_of(event, statement, None);
@@ -1032,7 +1036,7 @@ mod tests {
     const SECOND: i64 = 1_000_000;
 
     /// Lines `log second statement`; a statement with ` !` at its end failed. Gives `second statement` of each write, with ` ?` where it may not
-    /// have taken effect, and with ` +n` where it may have taken effect up to n seconds later.
+    /// have taken effect, and with ` +n` where it may have taken effect up to n seconds later. The log `numbered` gives each second's transaction a number.
     fn check(lines: &[&'static str], expected: &[&str]) {
         let mut builder = EventBatchBuilder::new();
         for (n, line) in lines.iter().enumerate() {
@@ -1047,6 +1051,7 @@ mod tests {
             event.session = Some("7".into());
             event.statement = Some(statement.into());
             event.status = if failed { Status::Failure } else { Status::Unknown };
+            event.transaction = (log == "numbered").then(|| format!("3/{second}").into());
             event.record_kind = Some(match log {
                 "general" => RecordKind::MysqlGeneral,
                 "slow" => RecordKind::MysqlSlow,
@@ -1096,6 +1101,13 @@ mod tests {
         check(&[began, "general 10 DELETE FROM t", "general 40 COMMIT"], &["10 DELETE FROM t +30"]);
         check(&["other 10 DELETE FROM t", "other 40 ROLLBACK"], &["10 DELETE FROM t ?"]);
         check(&["other 10 BEGIN", "other 11 DELETE FROM t", "other 40 ROLLBACK", "other 50 DELETE FROM u", "other 60 COMMIT"], &["50 DELETE FROM u +10"]);
+    }
+
+    #[test]
+    fn a_statement_that_fails_by_itself_undoes_nothing_that_comes_after() {
+        let level = "numbered 1 SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED";
+        check(&[level, "numbered 2 SELECT 1/0 !", "numbered 3 DELETE FROM t", "numbered 4 SELECT 1"], &["3 DELETE FROM t"]);
+        check(&[level, "numbered 2 BEGIN", "numbered 2 DELETE FROM t", "numbered 2 SELECT 1/0 !", "numbered 3 DELETE FROM u"], &["3 DELETE FROM u"]);
     }
 
     #[test]

@@ -349,6 +349,15 @@ impl<'a> Identity<'a> {
                 }
             }
         }
+        // Where no log names sessions or sign-ins, answered requests tell as much.
+        for address in links.values("address") {
+            let node = format!("address={address}");
+            if let (Some(seen), Some(strength)) = (self.survey.addresses.get(address.as_str()), links.strength(&node)) {
+                for system in seen.systems.iter().filter(|system| seen.volume.requests > 0 && !self.survey.names_sessions(system)) {
+                    add(system, &seen.span, strength, node.clone());
+                }
+            }
+        }
         for ((address, account, system), span) in &self.survey.sign_ins {
             for node in [format!("address={address}"), format!("sign_in={account}@{system} from {address}")] {
                 if let Some(strength) = links.strength(&node) {

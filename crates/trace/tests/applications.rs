@@ -84,9 +84,12 @@ impl Web {
     }
 
     fn run(&self) -> (Trail, Vec<Access>) {
-        let estate: Estate = toml::from_str(ESTATE).unwrap();
+        self.run_in(&toml::from_str(ESTATE).unwrap())
+    }
+
+    fn run_in(&self, estate: &Estate) -> (Trail, Vec<Access>) {
         let (events, coverage, pins) = (table(self.events.clone()), Coverage::default(), [format!("address={BAD}").parse().unwrap()]);
-        let inputs = Inputs { events: &events, detections: &[], coverage: &coverage, estate: &estate, pins: &pins, decisions: &[], window: None };
+        let inputs = Inputs { events: &events, detections: &[], coverage: &coverage, estate, pins: &pins, decisions: &[], window: None };
         let mut accesses = Vec::new();
         let trail = trace(&inputs, &mut |chunk| {
             accesses.extend(chunk);
@@ -382,4 +385,23 @@ fn a_connection_of_one_request_is_that_requests_whole() {
     let notes: Vec<(&str, Strength)> = accesses.iter().filter(|a| a.statement == NOTES).map(|a| (a.connection.as_deref().unwrap_or("-"), a.strength)).collect();
     let own: Vec<String> = (0..20).map(|n| format!("c{}", 5_000 + n * 50)).collect();
     assert_eq!(notes, own.iter().map(|connection| (connection.as_str(), Strength::Inferred)).collect::<Vec<_>>());
+}
+
+/// The application's own role, from its host, by a program for people's hands: the actor's, also where no log names a session.
+#[test]
+fn a_shell_on_the_host_is_found_where_no_log_names_sessions() {
+    let mut web = Web::default();
+    for n in 0..20 {
+        web.page(1_000 + n * 100, 2, &format!("/patients/{n}"), &[(ALL, &["W7"])]);
+    }
+    web.page(5_000, 0, "/patients/1", &[(ALL, &["W1"])]);
+    web.statement(60_000, "shell", "SELECT name FROM patient WHERE id < 9", &[]);
+    for e in web.events.iter_mut().filter(|e| e.class == Class::Datastore) {
+        e.application = some(if e.session.as_deref() == Some("shell") { "psql" } else { "ward" });
+    }
+    without_sessions(&mut web, &[]);
+    let estate: Estate = toml::from_str(&ESTATE.replace("name = \"Ward\"", "name = \"Ward\"\naddresses = [\"172.16.0.5\"]")).unwrap();
+    let (trail, accesses) = web.run_in(&estate);
+    assert!(trail.links.iter().any(|link| link.rule == "host_to_connection" && link.to == "connection=shell"));
+    assert!(accesses.iter().any(|a| a.connection.as_deref() == Some("shell") && a.strength == Strength::Inferred));
 }

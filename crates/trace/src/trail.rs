@@ -59,6 +59,9 @@ pub(crate) struct Work<'a> {
     reads: Vec<(Read, usize)>,
 }
 
+/// One of how many of the actor's requests must have a session, for the log to name those that he had.
+const FEWEST_IN_SESSIONS: usize = 8;
+
 /// Whether a request was answered as one is that is let in, or nothing says how it was.
 fn may_have_let_in(request: &Request) -> bool {
     request.sign_in != Some(Status::Failure) && request.status.is_none_or(|status| status < 400)
@@ -271,7 +274,12 @@ impl<'a> Work<'a> {
             }
         }
         let mut came_in: BTreeMap<&Arc<str>, i64> = BTreeMap::new();
-        for request in self.requests.iter().filter(|r| r.mine.is_some() && may_have_let_in(r) && !has_sessions(&r.system)) {
+        // Probes and pages before the sign-in have none: where his own requests have sessions, the log names them.
+        let has_own = |system: &Arc<str>| {
+            let own = || self.requests.iter().filter(|r| r.mine.is_some() && may_have_let_in(r) && r.system == *system);
+            FEWEST_IN_SESSIONS * own().filter(|r| r.session.is_some()).count() >= own().count()
+        };
+        for request in self.requests.iter().filter(|r| r.mine.is_some() && may_have_let_in(r) && !has_sessions(&r.system) && !has_own(&r.system)) {
             let first = came_in.entry(&request.system).or_insert(request.raw);
             *first = (*first).min(request.raw);
         }

@@ -332,6 +332,13 @@ fn check_parts(letter: &Letter, recipient: &Recipient<'_>, facts: &Facts<'_>, te
             missing(&format!("the name of {about:?}"), &format!("categories.txt of {} has no [{}]", letter.language, about_category(about)));
         }
     }
+    check_categories(letter, recipient, facts, templates, findings);
+    check_next(letter, facts, templates, &text, findings);
+}
+
+/// Every category has a name in the letter's language, and words on what it leads to and what to do.
+fn check_categories(letter: &Letter, recipient: &Recipient<'_>, facts: &Facts<'_>, templates: &Templates, findings: &mut Vec<Finding>) {
+    let mut missing = |part: &str, way_out: &str| findings.push(finding(Rule::MissingPart, part, way_out));
     if let Some(texts) = templates.texts(&letter.language).filter(|_| matches!(letter.kind, Kind::Exposed | Kind::Possible)) {
         let reached: BTreeSet<&String> = recipient.exposures.iter().map(|exposure| &exposure.category).collect();
         for category in reached {
@@ -355,7 +362,6 @@ fn check_parts(letter: &Letter, recipient: &Recipient<'_>, facts: &Facts<'_>, te
             );
         }
     }
-    check_next(letter, facts, templates, &text, findings);
 }
 
 /// The title and the headings that a law has stand there, in its order. What a person who was not reached gets is no notice of a breach.

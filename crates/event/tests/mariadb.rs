@@ -9,12 +9,12 @@ use std::process::{Child, Command, Stdio};
 use strandline_model::estate::LogSource;
 use strandline_model::event::{Activity, Event, RecordKind, Status};
 
-/// Statements as a client sends them, the rows that they return, and what reads as a secret in them.
+/// Statements as a client sends them, and the rows that they return or change.
 const SENT: &[(&str, i64)] = &[
     ("SELECT `name`, born FROM patient WHERE id = 2", 1),
     ("SELECT name\nFROM patient -- all of them\n  ORDER BY id", 3),
     ("SELECT 'O\\'Brien', \"x;y\", 'a\\\\', 'Müller 陳'", 1),
-    ("UPDATE patient SET name = 'Wong; Siu\tMing' WHERE id = 3", 0),
+    ("UPDATE patient SET name = 'Wong; Siu\tMing' WHERE id = 3", 1),
     ("SELECT COUNT(*) FROM patient WHERE name LIKE '%o%'", 1),
     ("SELECT COUNT(*) FROM patient WHERE name LIKE '%o%'", 1),
     ("DELETE FROM patient WHERE id = 99", 0),
@@ -117,7 +117,11 @@ fn every_statement_stands_once_in_each_log() {
             for e in found {
                 assert_eq!((e.account.as_deref(), e.database.as_deref(), e.session.is_some()), (Some("root"), Some("clinic"), true), "{log} {n}");
                 let writes = !sql.starts_with("SELECT");
-                assert_eq!((e.row_count, e.activity == Activity::Write), (Some(*rows).filter(|_| log == "slow" && !writes), writes), "{log} {n}");
+                assert_eq!(
+                    (e.row_count, e.activity == Activity::Write),
+                    (Some(*rows).filter(|rows| log == "slow" && (!writes || *rows > 0)), writes),
+                    "{log} {n}"
+                );
             }
         }
     }

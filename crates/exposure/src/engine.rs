@@ -97,6 +97,7 @@ fn replayed(answer: provenance::Replayed) -> Replayed {
         others: answer.others.iter().map(|c| (c.table, c.column)).collect(),
         looked_at: answer.looked_at.iter().map(|c| (c.table, c.column)).collect(),
         displayable: answer.displayable.iter().map(|c| (c.table, c.column)).collect(),
+        deciding: answer.deciding.iter().chain(&answer.looked_at).map(|c| (c.table, c.column)).collect(),
     }
 }
 
@@ -122,5 +123,17 @@ fn other_rows(doubt: Doubt) -> bool {
         | Doubt::Piece
         | Doubt::Branch
         | Doubt::UnknownFunction => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use strandline_history as history;
+    use strandline_provenance as provenance;
+
+    #[test]
+    fn history_and_provenance_tell_alike_what_of_a_row_is_in_doubt() {
+        assert_eq!(history::ROW_IN_DOUBT, provenance::ROW_IN_DOUBT);
+        assert!((0..2_000).all(|column| history::column_in_doubt(column) == provenance::column_in_doubt(column)));
     }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use sqlparser::ast::{
     Expr, GroupByExpr, Join, JoinOperator, LimitClause, OrderBy, SelectItem, SetExpr, Statement, TableFactor, Value as Literal, visit_expressions,
 };
+use strandline_history::{ROW_IN_DOUBT, column_in_doubt};
 use strandline_model::exposure::{Basis, Certainty};
 use strandline_sql::lexer::{Kind, Token, tokens};
 
@@ -66,11 +67,10 @@ pub(crate) struct Judged {
 /// Reads one replay.
 pub(crate) fn judge(job: &Job, replayed: &Replayed, world: &World) -> Judged {
     let counted = replayed.rows.against(job.rows_logged);
-    let is_proved =
-        !job.is_mixed && job.named.described.iter().all(|table| job.times(*table).into_iter().all(|time| !world.is_doubtful_at(job.database, *table, time)));
+    let read = |replayed| Judge { job, replayed, counted, world, judged: Judged::default() };
     // A count says which rows were sent only where every row is certain but for what decided about it.
-    let settled = if is_proved && job.mode == Mode::Exact { settled(replayed, counted) } else { replayed.clone() };
-    let mut judge = Judge { job, replayed: &settled, counted, world, judged: Judged::default() };
+    let settled = if job.mode == Mode::Exact && read(replayed).is_proved() { settled(replayed, counted) } else { replayed.clone() };
+    let mut judge = read(&settled);
     match job.mode {
         Mode::Wide(missing) => {
             judge.revealed((Certainty::Possible, Some(missing)));
@@ -226,6 +226,24 @@ struct Judge<'j> {
 }
 
 impl Judge<'_> {
+    /// Whether it is known of every row of its tables whether it was there, and what decides about it.
+    fn is_proved(&self) -> bool {
+        let is_proved = |table: &usize| !self.is_open(*table) && self.people_in_doubt(*table, self.decides(*table)).is_empty();
+        !self.job.is_mixed && self.job.named.described.iter().all(is_proved)
+    }
+
+    /// What leaves it in doubt which rows of a table were sent, and what of them: the row itself, or a column that decides.
+    fn decides(&self, table: usize) -> u64 {
+        let own = self.replayed.deciding.iter().filter(|(of, _)| *of == table);
+        own.fold(ROW_IN_DOUBT, |all, (_, column)| all | column_in_doubt(*column))
+    }
+
+    /// People with a row of a table of which any of `what` was in doubt when it was read, in order.
+    fn people_in_doubt(&self, table: usize, what: u64) -> BTreeSet<u32> {
+        let times = self.job.times(table);
+        self.world.databases[self.job.database].tables[table].people_in_doubt(&times, what).collect()
+    }
+
     fn exact(&mut self) {
         let (job, replayed) = (self.job, self.replayed);
         if job.rows_logged == Some(0) {
@@ -416,18 +434,14 @@ impl Judge<'_> {
     /// another row could only have been sent beside them.
     fn count_leaves_nobody(&self, is_doubtful: bool) -> bool {
         let (job, replayed) = (self.job, self.replayed);
-        let world = &self.world.databases[job.database];
-        let holds = |table: &usize| {
-            let times = job.times(*table);
-            world.tables[*table].doubtful.iter().any(|(doubt, _)| times.iter().any(|time| doubt.holds(*time)))
-        };
+        let is_in_doubt = |table: &usize| !self.people_in_doubt(*table, self.decides(*table)).is_empty();
         matches!(self.counted, Counted::All | Counted::SureAlone)
             && replayed.rows.least == replayed.rows.most
             && replayed.others.is_empty()
             && !is_doubtful
             && !replayed.other_rows
             && replayed.revealed.iter().all(|r| r.doubt.is_none())
-            && !job.named.described.iter().any(holds)
+            && !job.named.described.iter().any(is_in_doubt)
             && (!job.named.described.iter().any(|table| self.is_open(*table)) || sends_row_for_row(job, self.world))
     }
 
@@ -458,9 +472,8 @@ impl Judge<'_> {
 
     /// Whether a row of a table was in doubt; where the statement asks for one subject, a row of theirs.
     fn has_doubtful(&self, table: usize, bound: Option<&str>) -> bool {
-        let (world, times) = (&self.world.databases[self.job.database], self.job.times(table));
         let is_asked = |subject: u32| bound.is_none_or(|key| self.world.people.key(subject) == key);
-        world.tables[table].doubtful.iter().any(|(doubt, subject)| times.iter().any(|time| doubt.holds(*time)) && is_asked(*subject))
+        self.people_in_doubt(table, u64::MAX).into_iter().any(is_asked)
     }
 
     /// The columns of a table that are in question: those displayed, or all of them where none is.
@@ -576,21 +589,15 @@ impl Judge<'_> {
 
     /// The people whose rows of the tables that it reads were in question then, in order.
     fn in_doubt(&self) -> Vec<u32> {
-        let world = &self.world.databases[self.job.database];
-        if self.job.named.described.iter().all(|table| world.tables[*table].doubtful.is_empty()) {
-            return Vec::new();
-        }
-        let bound = bound_subject(self.job, self.world);
-        let mut subjects: Vec<u32> = Vec::new();
-        for table in &self.job.named.described {
-            let times = self.job.times(*table);
-            let doubtful = world.tables[*table].doubtful.iter().filter(|(doubt, _)| times.iter().any(|time| doubt.holds(*time)));
-            subjects.extend(doubtful.map(|(_, subject)| *subject));
-        }
-        subjects.sort_unstable();
-        subjects.dedup();
-        subjects.retain(|subject| bound.as_deref().is_none_or(|key| self.world.people.key(*subject) == key));
-        subjects
+        let all = self.job.named.described.iter().map(|table| self.people_in_doubt(*table, self.decides(*table)));
+        let subjects: BTreeSet<u32> = all
+            .reduce(|mut all, more| {
+                all.extend(more);
+                all
+            })
+            .unwrap_or_default();
+        let bound = if subjects.is_empty() { None } else { bound_subject(self.job, self.world) };
+        subjects.into_iter().filter(|subject| bound.as_deref().is_none_or(|key| self.world.people.key(*subject) == key)).collect()
     }
 
     /// Other rows than those that the replay chose may have been sent: whoever is in them without the LIMIT is possible.

@@ -39,6 +39,8 @@ pub(crate) struct Replayed {
     pub(crate) looked_at: Vec<(usize, usize)>,
     /// Table and column numbers that it displays of whatever rows it reads, found or not.
     pub(crate) displayable: Vec<(usize, usize)>,
+    /// Table and column numbers on whose values it may depend which rows are sent, and what of them.
+    pub(crate) deciding: Vec<(usize, usize)>,
     /// Columns displayed of rows that are somebody's, and nobody knows whose: table and column numbers.
     pub(crate) of_somebody: Vec<(usize, usize)>,
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Int64Type, UInt32Type};
+use arrow_array::types::{Int64Type, UInt32Type, UInt64Type};
 use arrow_array::{Array, RecordBatch};
 use sqlparser::ast::{Expr, ObjectNamePart, SelectItem, SetExpr, Statement, TableFactor};
 use strandline_model::access::{Access, AccessKind, Completion};
@@ -69,7 +69,7 @@ impl Naive {
                 let wanted = condition.as_ref().is_none_or(|c| scope.evaluate(c) == Value::Bool(true));
                 if wanted && from.value(row) <= at && at < to.value(row) {
                     let subjects = batch.column(width).as_primitive::<UInt32Type>();
-                    rows.push((subjects.is_valid(row).then(|| subjects.value(row)), batch.column(width + 3).as_boolean().value(row)));
+                    rows.push((subjects.is_valid(row).then(|| subjects.value(row)), batch.column(width + 3).as_primitive::<UInt64Type>().value(row) != 0));
                 }
             }
         }
@@ -97,6 +97,7 @@ impl Naive {
             others: Vec::new(),
             looked_at: Vec::new(),
             displayable: Vec::new(),
+            deciding: Vec::new(),
             of_somebody,
         }
     }
@@ -775,8 +776,9 @@ fn a_row_in_question_leaves_nobody_confirmed_among_whom_it_may_stand() {
     check("SELECT name FROM hr.staff WHERE dob = '2' ORDER BY staff_no LIMIT 1", 1, "A:name? B:date_of_birth~i B:name~");
     check("SELECT max(name) FROM hr.staff WHERE dob = '2'", 1, "A:name? B:date_of_birth~i B:name~");
     // Nothing hangs on the value that is not known.
-    check("SELECT name FROM hr.staff WHERE staff_no > 'A' ORDER BY staff_no LIMIT 1", 1, "A:name? B:name+");
-    check("SELECT name, dob FROM hr.staff WHERE staff_no > 'A' ORDER BY staff_no LIMIT 1", 1, "A:date_of_birth? A:name? B:date_of_birth+ B:name+");
+    check("SELECT name FROM hr.staff WHERE staff_no > 'A' ORDER BY staff_no LIMIT 1", 1, "B:name+");
+    check("SELECT name, dob FROM hr.staff WHERE staff_no > 'A' ORDER BY staff_no LIMIT 1", 1, "B:date_of_birth+ B:name+");
+    check("SELECT name, dob FROM hr.staff WHERE staff_no < 'C' ORDER BY staff_no", 2, "A:date_of_birth~ A:name+ B:date_of_birth+ B:name+");
     check("SELECT name, dob FROM hr.staff WHERE staff_no > 'A' ORDER BY 2, staff_no LIMIT 1", 1, "A:date_of_birth? A:name? B:date_of_birth~ B:name~");
 }
 

@@ -18,7 +18,7 @@ use strandline_history::store::{Rights, StoredDatabase};
 use strandline_history::writes::Write;
 use strandline_sql::{Effect, Found, System};
 
-use strandline_history::{Carried, DoubtReason, Effects, Open, Rebuild, TableDoubt, TableHistory, Words, descriptions};
+use strandline_history::{Carried, DoubtReason, Effects, InDoubt, Open, Rebuild, TableDoubt, TableHistory, Words, descriptions};
 
 /// Moves of values into the tables of one statement that are followed one by one.
 const FLOWS: usize = 32;
@@ -70,7 +70,8 @@ pub(crate) struct TableWorld {
     /// Everybody who ever has a row in it.
     pub(crate) subjects: Arc<Vec<u32>>,
     pub(crate) doubts: Vec<TableDoubt>,
-    pub(crate) doubtful: Vec<(TableDoubt, u32)>,
+    /// Rows of which something is not proved, by person.
+    pub(crate) in_doubt: Vec<InDoubt>,
     /// From, to (microseconds), and a column, by its place, of which some row's value was not known then.
     unknown_cells: Vec<(i64, i64, usize)>,
     /// Full names of the tables that its foreign keys name.
@@ -85,10 +86,10 @@ impl TableWorld {
         then.filter_map(|(.., column)| self.names.get(*column)).map(String::as_str).collect()
     }
 
-    /// Whether any of its rows is doubtful at an instant.
-    pub(crate) fn is_doubtful_at(&self, time: i64) -> bool {
-        let holds = |d: &TableDoubt| d.from <= time && time < d.to;
-        self.doubts.iter().any(holds) || self.doubtful.iter().any(|(d, _)| holds(d))
+    /// People with a row of which any of `what` was in doubt at one of these instants. A person may come more than once.
+    pub(crate) fn people_in_doubt<'t>(&'t self, times: &'t [i64], what: u64) -> impl Iterator<Item = u32> + 't {
+        let holds = move |row: &&InDoubt| row.what & what != 0 && times.iter().any(|time| row.from <= *time && *time < row.to);
+        self.in_doubt.iter().filter(holds).map(|row| row.person)
     }
 }
 
@@ -153,11 +154,6 @@ impl World {
     /// Whether the rows that are known of it may have been others, or gone.
     pub(crate) fn has_doubtful_rows(&self, database: usize, table: usize, time: i64) -> bool {
         self.databases[database].tables[table].doubts.iter().any(|doubt| doubt.open == Open::Rows && doubt.holds(time))
-    }
-
-    /// Whether rows of a table, or all of it, are doubtful at an instant.
-    pub(crate) fn is_doubtful_at(&self, database: usize, table: usize, time: i64) -> bool {
-        self.databases[database].tables[table].is_doubtful_at(time)
     }
 
     /// Who may have stood in a table at an instant: those who ever do, or everybody, where others may have.
@@ -574,7 +570,7 @@ impl Builder<'_> {
                 subject_key: description.and_then(|d| d.subject_key.clone()),
                 subjects: Arc::new(history.subjects),
                 doubts: history.doubts,
-                doubtful: history.doubtful.into_iter().map(|(from, to, person)| (doubtful_row(from, to), person)).collect(),
+                in_doubt: history.in_doubt,
                 unknown_cells: history.unknown_cells,
                 refers_to: table.foreign_keys.iter().map(|key| key.table.clone()).collect(),
                 owner: table.owner.clone(),
@@ -634,7 +630,7 @@ impl Builder<'_> {
                 subject_key: description.subject_key.clone(),
                 subjects: Arc::default(),
                 doubts: [Open::Rows, Open::People].map(|open| TableDoubt::always(open, DoubtReason::NotInSnapshot)).to_vec(),
-                doubtful: Vec::new(),
+                in_doubt: Vec::new(),
                 unknown_cells: Vec::new(),
                 refers_to: Vec::new(),
                 owner: None,
@@ -695,10 +691,6 @@ fn beside(stored: &StoredDatabase, views: &[EngineView], index: &BTreeMap<String
         }
     }
     beside
-}
-
-fn doubtful_row(from: i64, to: i64) -> TableDoubt {
-    TableDoubt { from, to, open: Open::Rows, reason: DoubtReason::RowsNotKnown }
 }
 
 fn column_number(description: Option<&DescribedTable>, table: &str, column: &str, world: &mut World) -> Option<u32> {

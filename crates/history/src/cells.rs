@@ -11,6 +11,14 @@ use crate::value::{CellBuilder, ColumnKind, Value, read_cell};
 /// Versions of a closed batch.
 const BATCH_ROWS: usize = 1024;
 
+/// Of what is in doubt of a row: the row itself, all its values with it.
+pub const ROW_IN_DOUBT: u64 = 1 << 63;
+
+/// Of what is in doubt of a row: a column, by its place from 0. The columns of a very wide table from the 63rd on share one bit.
+pub fn column_in_doubt(column: usize) -> u64 {
+    1 << column.min(62)
+}
+
 /// When a row version holds, half open, in moments, and how far it is proved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Life {
@@ -32,14 +40,16 @@ impl RowDoubt {
     pub(crate) const NONE: Self = Self(0);
     /// It may not be there.
     pub(crate) const MAYBE: Self = Self(1);
-    /// It may have other values, and which is not known.
+    /// Any of its values may be another. Single cells that are not known stand beside the row instead ([`Added::unknown`]).
     pub(crate) const VALUES: Self = Self(2);
+    /// Whether the write that it began with touched it is not known: what that write sent back may have held it or not.
+    const TOUCHED: Self = Self(4);
 
     pub(crate) fn is_any(self) -> bool {
         self != Self::NONE
     }
 
-    /// Whether it may have other values.
+    /// Whether any of its values may be another.
     pub(crate) fn holds_values(self) -> bool {
         self.0 & Self::VALUES.0 != 0
     }
@@ -51,6 +61,16 @@ impl RowDoubt {
     /// The row was seen to be there.
     pub(crate) fn seen(self) -> Self {
         Self(self.0 & !Self::MAYBE.0)
+    }
+
+    /// Nobody knows whether the write that it begins with touched the row.
+    pub(crate) fn perhaps_touched(self) -> Self {
+        self.and(Self::TOUCHED)
+    }
+
+    /// What is left of it for the version that comes after.
+    pub(crate) fn passed_on(self) -> Self {
+        Self(self.0 & !Self::TOUCHED.0)
     }
 }
 

@@ -4,12 +4,12 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use arrow_array::{Array, ArrayRef, BooleanArray, Int64Array, RecordBatch, UInt32Array};
+use arrow_array::{Array, ArrayRef, Int64Array, RecordBatch, UInt32Array, UInt64Array};
 use arrow_schema::{DataType, Field, Schema};
 use arrow_select::take::take;
 use strandline_model::estate::Table as DescribedTable;
 
-use crate::cells::{Life, RowDoubt, batch};
+use crate::cells::{Life, ROW_IN_DOUBT, RowDoubt, batch};
 use crate::doubt::{DoubtReason, Open, TableDoubt};
 use crate::rebuild::interval;
 use crate::roll::Versions;
@@ -32,6 +32,13 @@ struct Stretch {
     to: i64,
     holder: Option<u32>,
     doubt: RowDoubt,
+}
+
+impl Stretch {
+    /// What is in doubt in it, with what is of the row.
+    fn in_doubt(&self, of_row: u64) -> u64 {
+        if self.doubt.is_any() { of_row | ROW_IN_DOUBT } else { of_row }
+    }
 }
 
 /// Whose the rows of one table are.
@@ -255,8 +262,21 @@ fn members(sets: &[Box<[u32]>], holder: u32) -> Vec<u32> {
     sets.get((holder & !SET) as usize).map(|set| set.to_vec()).unwrap_or_default()
 }
 
-/// Doubtful rows, rows that do not last, and everybody: each sorted by person.
-pub(crate) type People = (Vec<(i64, i64, u32)>, Vec<(i64, i64, u32)>, Vec<u32>);
+/// Rows of which something is in doubt, rows that do not last, and everybody: each sorted by person.
+pub(crate) type People = (Vec<InDoubt>, Vec<(i64, i64, u32)>, Vec<u32>);
+
+/// A row of somebody's of which something is in doubt for a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct InDoubt {
+    /// Whose it is.
+    pub person: u32,
+    /// First instant, microseconds.
+    pub from: i64,
+    /// First instant after it.
+    pub to: i64,
+    /// What is in doubt: [`ROW_IN_DOUBT`], and [`column_in_doubt`] of each column.
+    pub what: u64,
+}
 
 impl Owned {
     fn stretches(&self, row: usize, life: Life) -> Vec<Stretch> {
@@ -273,9 +293,9 @@ impl Owned {
             let life = versions.life(row);
             let (from, to) = interval(life.from, life.to);
             // Of a row that the snapshot could not read in full, no column is known for sure.
-            let columns = match versions.unknown_columns(row) {
-                [] if life.doubt.holds_values() => (0..versions.table.columns.len()).collect(),
-                columns => columns.iter().map(|column| usize::from(*column)).collect::<Vec<_>>(),
+            let columns: Vec<usize> = match life.doubt.holds_values() {
+                true => (0..versions.table.columns.len()).collect(),
+                false => versions.unknown_columns(row).iter().map(|column| usize::from(*column)).collect(),
             };
             all.extend(columns.into_iter().filter(|_| from < to).map(|column| (from, to, column)));
         }
@@ -289,6 +309,7 @@ impl Owned {
         for row in 0..versions.row_count() {
             for stretch in self.stretches(row, versions.life(row)).into_iter().filter(|s| s.from < s.to) {
                 let (from, to) = interval(stretch.from, stretch.to);
+                let what = stretch.in_doubt(versions.in_doubt(row));
                 for person in stretch.holder.map(|h| members(&self.sets, h)).unwrap_or_default().into_iter().filter(|p| *p != SOMEBODY) {
                     all.insert(person);
                     if (from, to) == (i64::MIN, i64::MAX) {
@@ -296,18 +317,19 @@ impl Owned {
                     } else {
                         timed.push((from, to, person));
                     }
-                    if stretch.doubt.is_any() {
-                        doubtful.push((from, to, person));
+                    if what != 0 {
+                        doubtful.push(InDoubt { person, from, to, what });
                     }
                 }
             }
         }
         timed.retain(|(_, _, person)| !always.contains(person));
-        [&mut doubtful, &mut timed].into_iter().for_each(|list| list.sort_unstable_by_key(|(from, to, person)| (*person, *from, *to)));
+        doubtful.sort_unstable();
+        timed.sort_unstable_by_key(|(from, to, person)| (*person, *from, *to));
         (doubtful, timed, all.into_iter().collect())
     }
 
-    /// The stored batches: visible columns, then subject, from, to and doubtful.
+    /// The stored batches: visible columns, then subject, from, to and what is in doubt.
     pub(crate) fn batches(&self, versions: &Versions<'_>) -> Vec<RecordBatch> {
         let schema = Arc::new(stored_schema(&versions.table.arrow_schema()));
         let mut all = Vec::new();
@@ -327,10 +349,11 @@ impl Owned {
     }
 
     fn part(&self, versions: &Versions<'_>, schema: &Arc<Schema>, start: usize, columns: &[ArrayRef], rows: usize, all: &mut Vec<RecordBatch>) {
-        let (mut picked, mut stretches) = (Vec::with_capacity(rows), Vec::with_capacity(rows));
+        let (mut picked, mut stretches, mut in_doubt) = (Vec::with_capacity(rows), Vec::with_capacity(rows), Vec::with_capacity(rows));
         for at in 0..rows {
             for stretch in self.stretches(start + at, versions.life(start + at)).into_iter().filter(|s| s.from < s.to) {
                 picked.push(u32::try_from(at).unwrap_or(u32::MAX));
+                in_doubt.push(stretch.in_doubt(versions.in_doubt(start + at)));
                 stretches.push(stretch);
             }
         }
@@ -341,7 +364,7 @@ impl Owned {
         arrays.push(Arc::new(UInt32Array::from(stretches.iter().map(|s| s.holder).collect::<Vec<_>>())));
         arrays.push(Arc::new(Int64Array::from_iter_values(stretches.iter().map(|s| s.from))));
         arrays.push(Arc::new(Int64Array::from_iter_values(stretches.iter().map(|s| s.to))));
-        arrays.push(Arc::new(BooleanArray::from(stretches.iter().map(|s| s.doubt.is_any()).collect::<Vec<_>>())));
+        arrays.push(Arc::new(UInt64Array::from(in_doubt)));
         if arrays.last().is_some_and(|a| !a.is_empty()) {
             all.push(batch(schema, arrays));
         }
@@ -354,6 +377,6 @@ pub(crate) fn stored_schema(visible: &Schema) -> Schema {
     fields.push(Arc::new(Field::new("__subject", DataType::UInt32, true)));
     fields.push(Arc::new(Field::new("__valid_from", DataType::Int64, false)));
     fields.push(Arc::new(Field::new("__valid_to", DataType::Int64, false)));
-    fields.push(Arc::new(Field::new("__doubtful", DataType::Boolean, false)));
+    fields.push(Arc::new(Field::new("__in_doubt", DataType::UInt64, false)));
     Schema::new(fields)
 }

@@ -26,11 +26,12 @@ use std::io;
 
 use strandline_model::table::ScanError;
 
+pub use cells::{ROW_IN_DOUBT, column_in_doubt};
 pub use change::{OwnColumn, changed, copied, is_of_new_row, on_conflict};
 pub use declared::{Base, Declaration};
 pub use definition::{Definition, Name, NewCells, definitions};
 pub use doubt::{DoubtReason, Open, Population, TableDoubt};
-pub use holders::{SET, SOMEBODY};
+pub use holders::{InDoubt, SET, SOMEBODY};
 pub use interest::{Interest, Words};
 pub use rebuild::{Carried, DatabaseHistory, Rebuild, TableHistory, descriptions, is_temporary};
 pub use roll::{micros as instant, moment};

@@ -13,7 +13,7 @@ use crate::cascade::{Cascade, cascade, full_name};
 use crate::change::{Action, Change, NO_COLUMNS, actions, moves_values};
 use crate::definition::{Definition, Name, definitions, loads_rows};
 use crate::doubt::{DoubtReason, Open, Population, TableDoubt};
-use crate::holders::{Holders, Owned};
+use crate::holders::{Holders, InDoubt, Owned};
 use crate::roll::{Columns, Direction, SLOTS, Versions, micros};
 use crate::store::{KeyAction, StoredDatabase, StoredTable};
 use crate::transactions::{Effect, Effects};
@@ -36,14 +36,14 @@ pub struct TableHistory {
     pub columns: SchemaRef,
     /// Primary and unique keys.
     pub unique_keys: Vec<Vec<usize>>,
-    /// Batches of the visible columns, then subject, from, to (moments) and doubtful.
+    /// Batches of the visible columns, then subject, from, to (moments) and what is in doubt.
     pub batches: Vec<RecordBatch>,
     /// Everybody who ever has a row in it, sorted.
     pub subjects: Vec<u32>,
     /// When it may differ from what is known.
     pub doubts: Vec<TableDoubt>,
-    /// People whose rows are not proved, and when (microseconds), by person.
-    pub doubtful: Vec<(i64, i64, u32)>,
+    /// People whose rows are not proved, and when, by person.
+    pub in_doubt: Vec<InDoubt>,
     /// When (microseconds) a column, by its place, of some row of it was not known.
     pub unknown_cells: Vec<(i64, i64, usize)>,
     /// People who do not always have a row in it, and when (microseconds) they do, by person.
@@ -146,7 +146,7 @@ fn subject_columns(table: &StoredTable, described: Option<&DescribedTable>) -> V
 
 fn finish(versions: Versions<'_>, owned: Owned, has_subject: bool) -> TableHistory {
     let batches = owned.batches(&versions);
-    let (doubtful, timed, subjects) = if has_subject { owned.people(&versions) } else { Default::default() };
+    let (in_doubt, timed, subjects) = if has_subject { owned.people(&versions) } else { Default::default() };
     let unknown_cells = Owned::unknown_cells(&versions);
     let mut doubts = versions.doubts;
     doubts.extend(owned.doubts);
@@ -159,7 +159,7 @@ fn finish(versions: Versions<'_>, owned: Owned, has_subject: bool) -> TableHisto
         batches,
         subjects,
         doubts,
-        doubtful,
+        in_doubt,
         unknown_cells,
         timed,
     }
@@ -654,7 +654,7 @@ pub fn descriptions<'e>(stored: &StoredDatabase, tables: &'e [DescribedTable]) -
 mod tests {
     use arrow_array::Array;
     use arrow_array::cast::AsArray;
-    use arrow_array::types::{Int64Type, UInt32Type};
+    use arrow_array::types::{Int64Type, UInt32Type, UInt64Type};
     use proptest::prelude::*;
 
     use super::*;
@@ -731,8 +731,8 @@ mod tests {
             let number = |column: usize| batch.column(column).as_primitive::<Int64Type>();
             let (keys, values, from, to) = (number(0), number(1), number(3), number(4));
             let is_there = |row: &usize| from.value(*row) <= at && at < to.value(*row);
-            let doubt = batch.column(5).as_boolean();
-            rows.extend((0..batch.num_rows()).filter(is_there).map(|row| (keys.value(row), values.value(row), doubt.is_null(row) || doubt.value(row))));
+            let in_doubt = batch.column(5).as_primitive::<UInt64Type>();
+            rows.extend((0..batch.num_rows()).filter(is_there).map(|row| (keys.value(row), values.value(row), in_doubt.value(row) != 0)));
         }
         rows
     }

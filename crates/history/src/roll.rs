@@ -8,7 +8,7 @@ use sqlparser::ast::{
 };
 
 use crate::Dialect;
-use crate::cells::{Added, Life, RowDoubt, kinds};
+use crate::cells::{Added, Life, ROW_IN_DOUBT, RowDoubt, column_in_doubt, kinds};
 use crate::change::Change;
 use crate::doubt::{DoubtReason, Open, TableDoubt};
 use crate::evaluate::{Scope, literal};
@@ -226,6 +226,12 @@ impl<'t> Versions<'t> {
         row.checked_sub(self.table.rows()).and_then(|added| self.added.unknown.get(&added)).map_or(&[], |columns| columns)
     }
 
+    /// What of a row is not proved, as [`column_in_doubt`] numbers it.
+    pub(crate) fn in_doubt(&self, row: usize) -> u64 {
+        let cells = self.unknown_columns(row).iter().fold(0, |all, column| all | column_in_doubt(usize::from(*column)));
+        if self.life(row).doubt.is_any() { ROW_IN_DOUBT | cells } else { cells }
+    }
+
     pub(crate) fn cell(&self, row: usize, column: usize) -> Value {
         let is_unknown = self.unknown_columns(row).iter().any(|unknown| usize::from(*unknown) == column);
         if is_unknown { Value::Unknown } else { self.stored(row, column) }
@@ -263,7 +269,6 @@ impl<'t> Versions<'t> {
             return None;
         }
         let unknown: Vec<u16> = (0..cells.len()).filter(|c| cells[*c].is_unknown()).filter_map(|c| u16::try_from(c).ok()).collect();
-        let doubt = if unknown.is_empty() { life.doubt } else { life.doubt.and(RowDoubt::VALUES) };
         let row = self.row_count();
         let is_live = if self.direction == Direction::Forward { life.to == i64::MAX } else { life.from == i64::MIN };
         if is_live {
@@ -277,7 +282,7 @@ impl<'t> Versions<'t> {
             let guess = guesses.as_ref().map(|guesses| &guesses[column]).filter(|guess| !guess.is_unknown() && **guess != Value::Null);
             cells[column] = guess.cloned().unwrap_or_else(|| self.kinds[column].some_value());
         }
-        self.added.push(&self.kinds, cells, Life { doubt, ..life }, unknown);
+        self.added.push(&self.kinds, cells, life, unknown);
         Some(row)
     }
 
@@ -324,7 +329,7 @@ impl<'t> Versions<'t> {
 
     /// The row from here on with another doubt.
     fn redoubt(&mut self, row: usize, change: &Change<'_>, doubt: RowDoubt) {
-        let now = self.life(row).doubt;
+        let now = self.life(row).doubt.passed_on();
         if now.and(doubt) != now {
             let (cells, guesses) = (self.cells(row), self.guesses(row));
             self.end(row, change);
@@ -481,7 +486,7 @@ impl<'t> Versions<'t> {
         if self.subject_columns.iter().any(|column| new[*column].is_unknown() && !old[*column].is_unknown()) {
             self.doubt(change, Open::People, DoubtReason::ValuesNotLogged);
         }
-        let doubt = self.life(row).doubt;
+        let doubt = self.life(row).doubt.passed_on();
         let guesses = self.guesses(row);
         self.end(row, change);
         self.begin(new, Some(guesses), change, if was_seen { doubt.seen() } else { doubt });
@@ -516,10 +521,10 @@ impl<'t> Versions<'t> {
                 }
             }
             change.filled.iter().for_each(|column| new[*column] = Value::Unknown);
-            let doubt = self.life(row).doubt;
+            let doubt = self.life(row).doubt.passed_on();
             if new != old || sends_rows {
                 self.end(row, change);
-                self.begin(new, Some(guesses), change, doubt.and(RowDoubt::VALUES));
+                self.begin(new, Some(guesses), change, if sends_rows { doubt.perhaps_touched() } else { doubt });
             }
         }
     }
@@ -644,7 +649,9 @@ impl<'t> Versions<'t> {
             for column in &blind {
                 cells[*column] = before.get(column).cloned().unwrap_or(Value::Unknown);
             }
-            let doubt = self.life(row).doubt.and(RowDoubt::VALUES);
+            // What the condition says it held it held if it was touched at all.
+            let life = self.life(row).doubt;
+            let doubt = if before.is_empty() { life } else { life.and(RowDoubt::VALUES) };
             self.start_at(row, change);
             self.add(cells, None, Life { from: i64::MIN, to: self.until(change), doubt });
         }
@@ -850,7 +857,7 @@ impl<'t> Versions<'t> {
             new[*column] = self.kinds[*column].coerce(value).unwrap_or(Value::Unknown);
         }
         change.filled.iter().for_each(|column| new[*column] = Value::Unknown);
-        let (doubt, guesses) = (self.life(row).doubt, self.guesses(row));
+        let (doubt, guesses) = (self.life(row).doubt.passed_on(), self.guesses(row));
         self.end(row, change);
         self.begin(new, Some(guesses), change, doubt.seen());
     }
@@ -1195,7 +1202,7 @@ mod tests {
         let at = moment(at);
         let mut rows: Vec<_> = (0..versions.row_count())
             .filter(|row| versions.life(*row).from <= at && at < versions.life(*row).to)
-            .map(|row| (versions.cell(row, 0).text(), versions.cell(row, 1).text(), versions.life(row).doubt.is_any()))
+            .map(|row| (versions.cell(row, 0).text(), versions.cell(row, 1).text(), versions.in_doubt(row) != 0))
             .collect();
         rows.sort();
         rows

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
+use arrow_array::types::UInt64Type;
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::DataType;
 use datafusion::catalog::{CatalogProvider, MemoryCatalogProvider, MemorySchemaProvider, SchemaProvider, TableProvider};
@@ -20,7 +21,7 @@ use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::prelude::SessionConfig;
 
-use crate::database::{Database, Dialect, Options, VersionedTable};
+use crate::database::{Database, Dialect, Options, ROW_IN_DOUBT, VersionedTable};
 use crate::operators::Operators;
 use crate::pieces::are_all_present;
 use crate::stand_in::stand_ins;
@@ -55,7 +56,8 @@ pub(crate) struct Tables {
     keys: HashSet<ColumnRef>,
     sorting: HashSet<ColumnRef>,
     absent: HashSet<ColumnRef>,
-    unproved: HashSet<usize>,
+    /// By table.
+    in_doubt: Vec<u64>,
 }
 
 impl Tables {
@@ -107,9 +109,11 @@ impl Tables {
         self.absent.contains(&column)
     }
 
-    /// Whether any version of a row of the table is not proved.
-    pub(crate) fn has_unproved_rows(&self, table: usize) -> bool {
-        self.unproved.contains(&table)
+    /// What is in doubt of any version of a row of the table, as [`column_in_doubt`] numbers it.
+    ///
+    /// [`column_in_doubt`]: crate::database::column_in_doubt
+    pub(crate) fn in_doubt(&self, table: usize) -> u64 {
+        self.in_doubt.get(table).copied().unwrap_or_default()
     }
 
     /// Whether a column joins tables rather than says something: part of a unique key, or named like one.
@@ -149,10 +153,14 @@ fn absent_columns(tables: &[VersionedTable]) -> HashSet<ColumnRef> {
     absent
 }
 
-fn unproved_tables(tables: &[VersionedTable]) -> HashSet<usize> {
-    let is_unproved = |batch: &RecordBatch| batch.columns().last().and_then(|flags| flags.as_boolean_opt()).is_some_and(|flags| flags.true_count() > 0);
-    let of_subjects = tables.iter().enumerate().filter(|(_, table)| table.has_subject);
-    of_subjects.filter(|(_, table)| table.batches.iter().any(is_unproved)).map(|(position, _)| position).collect()
+/// What is in doubt of any row, by table. Of a table whose rows are nobody's nothing is told by its rows.
+fn in_doubt(tables: &[VersionedTable]) -> Vec<u64> {
+    let of_batch = |batch: &RecordBatch| {
+        let flags = batch.columns().last().and_then(|flags| flags.as_primitive_opt::<UInt64Type>());
+        flags.map_or(ROW_IN_DOUBT, |flags| flags.values().iter().fold(0, |all, what| all | what))
+    };
+    let of_table = |table: &VersionedTable| table.batches.iter().map(of_batch).fold(0, |all, what| all | what);
+    tables.iter().map(|table| if table.has_subject { of_table(table) } else { 0 }).collect()
 }
 
 fn sorting_columns(tables: &[VersionedTable]) -> HashSet<ColumnRef> {
@@ -237,7 +245,7 @@ pub(crate) async fn open(database: &Database, options: &Options) -> Result<(Sess
         keys: key_columns(&database.tables),
         sorting: sorting_columns(&database.tables),
         absent: absent_columns(&database.tables),
-        unproved: unproved_tables(&database.tables),
+        in_doubt: in_doubt(&database.tables),
     };
     let plain = |name: &str| database.dialect.plain_name(name).into_owned();
     let namesakes = namesakes(database);

@@ -21,6 +21,8 @@ pub(crate) struct Decided {
     pub(crate) rows: BTreeSet<u32>,
     /// Whether something decides that the server may decide otherwise, in a place where that cannot be told row by row.
     pub(crate) is_open: bool,
+    /// The columns that take part in anything but being sent.
+    pub(crate) by: BTreeSet<ColumnRef>,
 }
 
 /// The marks of a statement, arranged for reading results: columns with the same sources are read together.
@@ -35,6 +37,7 @@ pub(crate) struct Reader {
     is_open: bool,
     /// The columns that the statement can display.
     displayable: Arc<[ColumnRef]>,
+    deciding: Arc<[ColumnRef]>,
 }
 
 impl Reader {
@@ -56,7 +59,8 @@ impl Reader {
         let rows = sets.iter().enumerate().filter(|(_, set)| decided.rows.contains(set)).map(|(position, _)| position).collect();
         let displayed: BTreeSet<ColumnRef> = marks.iter().filter(|mark| mark.how == How::Displayed).map(|mark| mark.column).collect();
         let (is_open, displayable) = (decided.is_open, displayed.into_iter().collect());
-        Self { sets, groups, few: inferable_group.saturating_sub(1) as usize, rows, is_open, displayable }
+        let deciding = decided.by.iter().copied().collect();
+        Self { sets, groups, few: inferable_group.saturating_sub(1) as usize, rows, is_open, displayable, deciding }
     }
 
     /// The rows of a result, given for each whether it is sure.
@@ -177,6 +181,14 @@ impl Reader {
             .collect();
         revealed.sort_unstable();
         let (rows, others) = if is_open { (RowRange { least: 0, most: u64::MAX }, self.displayable.to_vec()) } else { (rows, Vec::new()) };
-        Replayed { rows, revealed, doubts: doubts.into_iter().collect(), others, looked_at: Vec::new(), displayable: Arc::clone(&self.displayable) }
+        Replayed {
+            rows,
+            revealed,
+            doubts: doubts.into_iter().collect(),
+            others,
+            looked_at: Vec::new(),
+            displayable: Arc::clone(&self.displayable),
+            deciding: Arc::clone(&self.deciding),
+        }
     }
 }

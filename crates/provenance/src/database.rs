@@ -15,8 +15,17 @@ pub const SUBJECT: &str = "__subject";
 pub const VALID_FROM: &str = "__valid_from";
 /// Name of the hidden column with the first instant at which it is visible no more: Int64, µs since 1970.
 pub const VALID_TO: &str = "__valid_to";
-/// Name of the hidden column that says that the version's values are not proved: Boolean.
-pub const DOUBTFUL: &str = "__doubtful";
+/// Name of the hidden column that says what of the version is not proved: UInt64, [`ROW_IN_DOUBT`] and [`column_in_doubt`] of each column, 0 where
+/// all is.
+pub const IN_DOUBT: &str = "__in_doubt";
+
+/// Of what is in doubt of a row version: the row itself, all its values with it.
+pub const ROW_IN_DOUBT: u64 = 1 << 63;
+
+/// Of what is in doubt of a row version: a column, by its place from 0. The columns of a very wide table from the 63rd on share one bit.
+pub fn column_in_doubt(column: usize) -> u64 {
+    1 << column.min(62)
+}
 
 /// The scale of a `numeric` column that declares none: its values are kept with it, so their text is not the server's.
 pub const OPEN_SCALE: i8 = 10;
@@ -83,13 +92,13 @@ pub struct VersionedTable {
 }
 
 impl VersionedTable {
-    /// Schema of the batches: the visible columns, then [`SUBJECT`], [`VALID_FROM`], [`VALID_TO`] (half open) and [`DOUBTFUL`].
+    /// Schema of the batches: the visible columns, then [`SUBJECT`], [`VALID_FROM`], [`VALID_TO`] (half open) and [`IN_DOUBT`].
     pub fn stored_schema(columns: &Schema) -> SchemaRef {
         let mut fields = columns.fields().to_vec();
         fields.push(Arc::new(Field::new(SUBJECT, DataType::UInt32, true)));
         fields.push(Arc::new(Field::new(VALID_FROM, DataType::Int64, false)));
         fields.push(Arc::new(Field::new(VALID_TO, DataType::Int64, false)));
-        fields.push(Arc::new(Field::new(DOUBTFUL, DataType::Boolean, false)));
+        fields.push(Arc::new(Field::new(IN_DOUBT, DataType::UInt64, false)));
         Arc::new(Schema::new(fields))
     }
 

@@ -263,7 +263,7 @@ impl Engine {
 
     fn finish(&self, plan: &LogicalPlan, arena: &Arena, server: &Server) -> Result<Rewrite, DataFusionError> {
         let mut rewriter = self.rewriter(arena, server, false);
-        let rewritten = rewriter.rewrite(plan, None)?;
+        let rewritten = rewriter.statement(plan)?;
         let rewritten = rewriter.settled(rewritten)?;
         let rewritten = rewriter.spoken(rewritten, &Marks::new())?;
         let reader = Reader::new(&rewritten.all_marks(), rewritten.sets.clone(), self.options.inferable_group, &rewriter.decided);
@@ -353,7 +353,7 @@ impl Engine {
         };
         let mut rewriter = self.rewriter(&work.arena, &work.server, false);
         rewriter.calls = Some(table);
-        let rewritten = rewriter.rewrite(&batch.plan, None)?;
+        let rewritten = rewriter.statement(&batch.plan)?;
         let rewritten = rewriter.settled(rewritten)?;
         let reader = Reader::new(&rewritten.all_marks(), rewritten.sets.clone(), self.options.inferable_group, &rewriter.decided);
         let mut expressions: Vec<Expr> = rewritten.sets.iter().map(|set| Expr::Column(Column::new_unqualified(set_name(*set)))).collect();
@@ -445,7 +445,7 @@ impl Engine {
         let values = values_of(work, call)?;
         work.arena.clear();
         let mut rewriter = self.rewriter(&work.arena, &work.server, true);
-        let rewritten = rewriter.rewrite(&work.plan, None).map_err(|error| failure(&error))?;
+        let rewritten = rewriter.statement(&work.plan).map_err(|error| failure(&error))?;
         let mut people = Subjects::default();
         for part in std::iter::once(&rewritten).chain(&rewriter.aside) {
             let plan = only_sets(part).map_err(|error| failure(&error))?;
@@ -467,7 +467,7 @@ impl Engine {
         };
         let _turn = work.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let values = values_of(work, call)?;
-        let rewritten = self.rewriter(&work.arena, &work.server, true).rewrite(&work.plan, None).map_err(|error| failure(&error))?;
+        let rewritten = self.rewriter(&work.arena, &work.server, true).statement(&work.plan).map_err(|error| failure(&error))?;
         let batches = self.run(&rewritten.plan, values).map_err(|error| failure(&error))?;
         let visible: Vec<usize> = (0..rewritten.columns.len()).collect();
         batches.iter().map(|batch| batch.project(&visible).map_err(|error| ReplayError::Failed(error.to_string()))).collect()

@@ -22,7 +22,7 @@ use crate::types::Doubt;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Scalar {
-    /// (subject, doubtful): one row of a table.
+    /// (subject, whether it is in doubt): one row of a table.
     Element,
     /// (set): the same with these doubt bits.
     Doubted(u64),

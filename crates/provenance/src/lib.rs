@@ -40,7 +40,9 @@ mod whole_row;
 mod zone;
 
 pub use catalog::{CHANGED, physical_rules};
-pub use database::{DOUBTFUL, Database, Dialect, OPEN_SCALE, Options, SUBJECT, TableName, VALID_FROM, VALID_TO, VersionedTable, View};
+pub use database::{
+    Database, Dialect, IN_DOUBT, OPEN_SCALE, Options, ROW_IN_DOUBT, SUBJECT, TableName, VALID_FROM, VALID_TO, VersionedTable, View, column_in_doubt,
+};
 pub use declared::{Declared, collated};
 pub use engine::{Engine, Prepared};
 pub use session::{Session, Zone};

@@ -50,6 +50,8 @@ pub struct Replayed {
     pub looked_at: Vec<ColumnRef>,
     /// Columns that the statement displays of whatever rows it reads, sorted: also those of a table in which it found none.
     pub displayable: Arc<[ColumnRef]>,
+    /// Columns that take part in anything but being sent as they stand, sorted: which rows are sent, and what of them, may depend on their values.
+    pub deciding: Arc<[ColumnRef]>,
 }
 
 /// How many rows were sent: at least those that are sure, at most those that could be among them.

@@ -7,9 +7,9 @@ mod hospital;
 
 use std::sync::Arc;
 
-use arrow_array::{Int64Array, StringArray};
+use arrow_array::{Int64Array, RecordBatch, StringArray, UInt64Array};
 use hospital::{text, texts, whole, wholes};
-use strandline_provenance::{Database, Dialect, Engine, Options};
+use strandline_provenance::{Database, Dialect, Engine, Options, View, column_in_doubt};
 
 /// The row of 2 is not proved, and its unit is not known; of the visits the one of 3 is not.
 fn crew() -> Database {
@@ -81,6 +81,51 @@ fn a_row_that_a_condition_throws_away_leaves_nobody_in_doubt() {
     );
     // Whether a condition that is not known throws it away is not known either.
     check("SELECT p.name FROM person p JOIN person q ON q.id = p.above WHERE p.above = 4", "displayed name: 1 (Comparison); others");
+}
+
+/// Of Ben's row the unit is not known, and all else is.
+fn with_a_cell_in_doubt() -> Database {
+    let mut database = Database { views: Vec::new(), ..crew() };
+    let person = &mut database.tables[0];
+    let batch = person.batches.remove(0);
+    let mut columns = batch.columns().to_vec();
+    let in_doubt = columns.len() - 1;
+    columns[2] = texts(&["A", "B", "A", "C"]);
+    columns[in_doubt] = Arc::new(UInt64Array::from(vec![0, column_in_doubt(2), 0, 0]));
+    person.batches.push(RecordBatch::try_new(batch.schema(), columns).unwrap());
+    database.views.push(View { schema: "clinic".into(), name: "units".into(), sql: "SELECT id, name, unit AS u FROM person".into(), as_of: None });
+    database
+}
+
+#[test]
+fn a_value_that_is_not_known_leaves_the_rest_of_its_row_sure() {
+    let database = with_a_cell_in_doubt();
+    let check = |sql: &str, expected: &str| check_in(&database, sql, expected);
+    // It is not looked at, or it is sent and nothing else.
+    check("SELECT name FROM person", "displayed name: 1 2 3 4");
+    check("SELECT name FROM person ORDER BY id LIMIT 2", "displayed name: 1 2");
+    check("SELECT count(*), max(name) FROM person", "displayed name: 4 (ExtremeOfGroup)");
+    let beside = "displayed name: 1 2 3 4; displayed unit: 1 3 4; displayed unit: 2 (DoubtfulRow)";
+    check("SELECT name, unit FROM person", beside);
+    check("SELECT * FROM (SELECT name, unit FROM person) p WHERE name < 'Z'", beside);
+    check("SELECT name, unit FROM person ORDER BY unit", beside);
+    check("SELECT name, u FROM units", beside);
+    check("SELECT name, unit FROM person UNION ALL SELECT reason, 'x' FROM visit WHERE person_id > 9", beside);
+    check("SELECT p.name, p.unit FROM person p JOIN visit v ON v.person_id = p.id WHERE v.person_id = 4", "displayed name, unit: 4");
+    check("SELECT unit FROM person LIMIT 10", "displayed unit: 1 3 4; displayed unit: 2 (DoubtfulRow)");
+}
+
+#[test]
+fn a_value_that_is_not_known_and_decides_leaves_its_row_in_doubt() {
+    let database = with_a_cell_in_doubt();
+    let check = |sql: &str, expected: &str| check_in(&database, sql, expected);
+    check("SELECT name FROM person WHERE unit < 'C'", "displayed name: 1 3; displayed name: 2 (DoubtfulRow)");
+    check("SELECT name FROM units WHERE u < 'C'", "displayed name: 1 3; displayed name: 2 (DoubtfulRow)");
+    check("SELECT name FROM (SELECT name, unit FROM person) p WHERE p.unit < 'C'", "displayed name: 1 3; displayed name: 2 (DoubtfulRow)");
+    check("SELECT CASE WHEN unit = 'B' THEN name ELSE '' END FROM person", "displayed name: 2 (DoubtfulRow)");
+    check("SELECT name FROM person ORDER BY unit LIMIT 1", "displayed name: 2 (DoubtfulRow); displayed name: 1 3 (Collation)");
+    check("SELECT q.name FROM person p JOIN person q ON q.unit = p.unit WHERE p.id = 2", "displayed name: 2 (DoubtfulRow)");
+    check("SELECT string_agg(name, ',') FROM person GROUP BY unit", "displayed name: 1 3 4; displayed name: 2 (DoubtfulRow)");
 }
 
 #[test]

@@ -7,6 +7,7 @@
 mod aggregate;
 mod join;
 mod limit;
+mod lineage;
 mod recursion;
 mod rows;
 mod values;
@@ -25,6 +26,7 @@ use crate::expression::{Gate, Mark, Marks, Scope};
 use crate::fidelity::Server;
 use crate::functions::Functions;
 use crate::types::{Doubt, How};
+use lineage::Lineage;
 
 pub(crate) use limit::Cut;
 pub(crate) use rows::TIME;
@@ -103,6 +105,10 @@ pub(crate) struct Rewriter<'a> {
     asked: Vec<Expr>,
     /// Whether a table that was read so far has rows that are not proved.
     has_unproved: bool,
+    /// What the statement does with the columns of its tables.
+    lineage: Lineage,
+    /// Of a scan's sets that a value of its own leaves in doubt: the set of the row.
+    of_values: HashMap<u32, u32>,
     /// What is known of the server.
     server: Server,
     next_set: u32,
@@ -126,6 +132,8 @@ impl<'a> Rewriter<'a> {
             filtering: 0,
             asked: Vec::new(),
             has_unproved: false,
+            lineage: Lineage::default(),
+            of_values: HashMap::new(),
             server,
             next_set: 0,
             origins: HashMap::new(),
@@ -158,7 +166,11 @@ impl<'a> Rewriter<'a> {
     /// Whether a row has a part that is not proved; `None` where no such row can come.
     fn unproved(&self, input: &Rewritten) -> Option<Expr> {
         let in_doubt = |set: &u32| self.functions.in_doubt(set_column(*set), Doubt::DoubtfulRow.bit()).is_not_null();
-        if self.has_unproved { input.sets.iter().map(in_doubt).reduce(Expr::or) } else { None }
+        // A value that is only sent leaves its row as it is, which says for itself whether it is proved.
+        let is_there = |row: u32| input.sets.iter().any(|set| self.origin(*set) == row);
+        let is_of_value = |set: u32| self.of_values.get(&self.origin(set)).is_some_and(|row| is_there(*row));
+        let of_rows = input.sets.iter().filter(|set| !is_of_value(**set));
+        if self.has_unproved { of_rows.map(in_doubt).reduce(Expr::or) } else { None }
     }
 
     /// Watches for rows that are not proved where one more or less of them changes what others show.
@@ -179,8 +191,15 @@ impl<'a> Rewriter<'a> {
         Ok(Rewritten { plan, ..input })
     }
 
+    /// Rewrites a whole statement.
+    pub(crate) fn statement(&mut self, plan: &LogicalPlan) -> Result<Rewritten> {
+        self.lineage = Lineage::of(plan, self.tables)?;
+        self.decided.by.clone_from(&self.lineage.deciding);
+        self.rewrite(plan, None)
+    }
+
     /// Rewrites a plan. `cut` is the LIMIT that works right on its rows, in their order.
-    pub(crate) fn rewrite(&mut self, plan: &LogicalPlan, cut: Option<&Cut>) -> Result<Rewritten> {
+    fn rewrite(&mut self, plan: &LogicalPlan, cut: Option<&Cut>) -> Result<Rewritten> {
         let keeps_order = matches!(plan, LogicalPlan::Projection(_) | LogicalPlan::SubqueryAlias(_) | LogicalPlan::Sort(_) | LogicalPlan::Limit(_));
         if let (Some(cut), false) = (cut, keeps_order) {
             let input = self.rewrite(plan, None)?;

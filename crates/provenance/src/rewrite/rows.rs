@@ -1,5 +1,6 @@
 //! Operators that take rows as they come: scans, projections, filters, aliases, unions.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use datafusion::catalog::TableProvider;
@@ -8,14 +9,14 @@ use datafusion::common::{Column, Result, plan_err};
 use datafusion::datasource::{provider_as_source, source_as_provider};
 use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{
-    BinaryExpr, Expr, Filter, LogicalPlan, LogicalPlanBuilder, Operator, SubqueryAlias, TableScan, Union, Unnest, lit, placeholder, when,
+    BinaryExpr, Expr, Filter, LogicalPlan, LogicalPlanBuilder, Operator, SubqueryAlias, TableScan, Union, Unnest, binary_expr, lit, placeholder, when,
 };
 
 use super::values::Folds;
 use super::{Cut, Rewriter, Rewritten, project, set_column, set_name};
 use crate::batch::CALL;
 use crate::catalog::Reads;
-use crate::database::{DOUBTFUL, SUBJECT, VALID_FROM, VALID_TO};
+use crate::database::{IN_DOUBT, SUBJECT, VALID_FROM, VALID_TO, column_in_doubt};
 use crate::expression::{Layout, Mark, Marks, Presence, conjuncts, inferred, is_constant, is_random};
 use crate::fidelity::{Judge, Readings};
 use crate::functions::Functions;
@@ -54,17 +55,37 @@ impl Rewriter<'_> {
         let mut expressions: Vec<Expr> = scan.projected_schema.columns().into_iter().map(Expr::Column).collect();
         let mut columns = vec![Marks::new(); expressions.len()];
         let mut sets = Vec::new();
-        self.has_unproved |= self.tables.has_unproved_rows(table);
+        let of_rows = self.lineage.of_rows(table);
+        let in_doubt = self.tables.in_doubt(table);
+        self.has_unproved |= in_doubt & of_rows != 0;
         if description.has_subject {
-            let set = self.new_set();
-            sets.push(set);
-            expressions.push(self.functions.element(hidden(SUBJECT), hidden(DOUBTFUL)).alias(set_name(set)));
+            let is_in_doubt = |what: u64| match in_doubt & what {
+                0 => lit(false),
+                what => binary_expr(hidden(IN_DOUBT), Operator::BitwiseAnd, lit(what)).not_eq(lit(0_u64)),
+            };
+            let of_row = self.new_set();
+            sets.push(of_row);
+            expressions.push(self.functions.element(hidden(SUBJECT), is_in_doubt(of_rows)).alias(set_name(of_row)));
+            // Of what is only sent, each column is in doubt by itself.
+            let mut by_itself: BTreeMap<u64, u32> = BTreeMap::new();
             for (position, marks) in columns.iter_mut().enumerate() {
                 let column = scan.projection.as_ref().map_or(Some(position), |projection| projection.get(position).copied());
                 let Some(column) = column else {
                     return plan_err!("a scan's projection does not fit");
                 };
+                let own = in_doubt & column_in_doubt(column);
                 let column = ColumnRef { table, column };
+                let set = match own & !of_rows {
+                    0 => of_row,
+                    _ if !self.lineage.sent.contains(&column) => of_row,
+                    own => *by_itself.entry(own).or_insert_with(|| {
+                        let set = self.new_set();
+                        self.of_values.insert(set, of_row);
+                        sets.push(set);
+                        expressions.push(self.functions.element(hidden(SUBJECT), is_in_doubt(of_rows | own)).alias(set_name(set)));
+                        set
+                    }),
+                };
                 let presence = if self.tables.may_be_absent(column) { Presence::Asked } else { Presence::Proved };
                 marks.insert(Mark::displayed(set, column, presence));
             }

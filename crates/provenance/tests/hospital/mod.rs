@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, BooleanArray, Date32Array, Int64Array, RecordBatch, StringArray, UInt32Array};
+use arrow_array::{ArrayRef, Date32Array, Int64Array, RecordBatch, StringArray, UInt32Array, UInt64Array};
 use arrow_schema::{DataType, Field, Schema};
-use strandline_provenance::{Call, Database, Dialect, Engine, How, Options, Replayed, RowWindow, VersionedTable, View};
+use strandline_provenance::{Call, Database, Dialect, Engine, How, Options, ROW_IN_DOUBT, Replayed, RowWindow, VersionedTable, View};
 
 pub const NOW: i64 = 1_700_000_000_000_000;
 
@@ -43,7 +43,7 @@ pub fn table(name: &str, fields: Vec<Field>, keys: Vec<Vec<usize>>, columns: Vec
     stored.push(Arc::new(subject));
     stored.push(wholes(&vec![i64::MIN; rows]));
     stored.push(wholes(&vec![i64::MAX; rows]));
-    stored.push(Arc::new((0..rows).map(|row| Some(doubtful.contains(&row))).collect::<BooleanArray>()));
+    stored.push(Arc::new((0..rows).map(|row| Some(if doubtful.contains(&row) { ROW_IN_DOUBT } else { 0 })).collect::<UInt64Array>()));
     let batch = RecordBatch::try_new(VersionedTable::stored_schema(&schema), stored).unwrap();
     VersionedTable { schema: "clinic".into(), name: name.into(), columns: schema, unique_keys: keys, has_subject: subjects.is_some(), batches: vec![batch] }
 }

@@ -111,7 +111,7 @@ fn a_value_that_is_not_known_leaves_the_rest_of_its_row_sure() {
     check("SELECT name, unit FROM person ORDER BY unit", beside);
     check("SELECT name, u FROM units", beside);
     check("SELECT name, unit FROM person UNION ALL SELECT reason, 'x' FROM visit WHERE person_id > 9", beside);
-    check("SELECT p.name, p.unit FROM person p JOIN visit v ON v.person_id = p.id WHERE v.person_id = 4", "displayed name, unit: 4");
+    check("SELECT p.name, p.unit FROM person p JOIN visit v ON v.person_id = p.id WHERE v.person_id = 4", "displayed name,unit: 4");
     check("SELECT unit FROM person LIMIT 10", "displayed unit: 1 3 4; displayed unit: 2 (DoubtfulRow)");
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import random
+import re
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -206,6 +207,13 @@ class Runner:
         else:
             time.sleep(0.002)
 
+    def changes_holders(self, sql: str) -> bool:
+        """Whether a statement writes to a table that says whose the rows of another are."""
+        if not re.match(r"\s*(insert|update|delete|replace|merge|truncate|copy|with)\b", sql, re.IGNORECASE):
+            return False
+        through = {table.via["table"].rsplit(".", 1)[-1] for table in self.world.tables if table.via}
+        return any(re.search(rf"\b{re.escape(name)}\b", sql, re.IGNORECASE) for name in through)
+
     def find_owners(self) -> None:
         """Asks the server whose each value is now: a step moved some."""
         held: dict[str, list[Owner]] = {}
@@ -270,7 +278,7 @@ class Runner:
         if request:
             self.answer(request, VISITOR if visitor else ACTOR, ended, received)
         done = Done(step, began, ended, offsets, pid, rows=received.rows, failed=received.failed, sent=received.bytes())
-        if step.moves and not received.failed:
+        if (step.moves or self.changes_holders(step.sql)) and not received.failed:
             self.find_owners()
         done.judged = step.who == "app" and not visitor
         if request and (visitor or received.failed):

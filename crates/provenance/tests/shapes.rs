@@ -547,6 +547,19 @@ fn frames_that_leave_rows_out_give_any_of_the_partition() {
 }
 
 #[test]
+fn a_row_alone_in_its_partition_is_not_shown_by_a_frame_that_it_is_not_in() {
+    let check = |value: &str, expected: &str| {
+        check(&format!("SELECT {value} FROM patient WHERE id IN (1, 2, 3)"), 3, expected);
+    };
+    let of = |call: &str, frame: &str| format!("{call} OVER (PARTITION BY town ORDER BY id {frame})");
+    check(&of("first_value(name)", ""), "displayed name: 1 2 3; inferred id: 1 2 3");
+    check(&of("lag(name)", ""), "inferred id,name: 1 2 3");
+    check(&of("first_value(name)", "ROWS BETWEEN 1 PRECEDING AND 1 PRECEDING"), "inferred id,name: 1 2 3");
+    check(&of("first_value(name)", "ROWS BETWEEN 1 PRECEDING AND 1 FOLLOWING EXCLUDE CURRENT ROW"), "displayed name: 1 2 3 (OrderOfPartition); inferred id: 1 2 3");
+    check(&of("array_agg(name)", "ROWS BETWEEN 1 PRECEDING AND 1 PRECEDING"), "displayed name: 1 2 3 (OrderOfPartition); inferred id: 1 2 3");
+}
+
+#[test]
 fn an_item_may_be_written_twice() {
     check("SELECT * FROM (SELECT 1, 1, name FROM patient WHERE id = 1) x", 1, "displayed name: 1; inferred id: 1");
     check("SELECT count(*) FROM (SELECT DISTINCT town, name, town FROM patient) x", 1, "");

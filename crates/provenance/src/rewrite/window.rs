@@ -11,8 +11,9 @@ use datafusion::logical_expr::{Expr, ExprFunctionExt, Filter, LogicalPlan, SortE
 use super::limit::{over, window_of};
 use super::values::{Added, Argued, Folds};
 use super::{Renaming, Rewriter, Rewritten, project, renamed, set_column, set_name, summarised};
-use crate::expression::{Gate, Layout, Mark, Marks, inferred};
+use crate::expression::{Gate, Layout, Mark, Marks, inferred, is_random};
 use crate::fidelity::{Grouping, Judge, OrderKey};
+use crate::stand_in::is_stand_in;
 use crate::types::{Doubt, How};
 
 enum Kind {
@@ -252,16 +253,23 @@ impl Rewriter<'_> {
         let whole = |set: u32| moved.iter().find(|(old, _, _)| *old == set).map(|(_, whole, _)| *whole);
         let doubted = |mark: &Mark| moved.iter().find(|(old, _, _)| *old == mark.set).map(|(_, _, doubted)| Mark { set: *doubted, ..*mark });
         let frame = &function.params.window_frame;
-        let is_whole = frame.start_bound.is_unbounded() && (frame.end_bound.is_unbounded() || function.params.order_by.is_empty());
+        let holds_itself = holds_itself(function);
+        let is_whole = holds_itself && frame.start_bound.is_unbounded() && (frame.end_bound.is_unbounded() || function.params.order_by.is_empty());
+        // Of one alone nothing is sent where the row itself may not be in the frame.
+        let shown = |set: u32| if holds_itself { whole(set) } else { moved.iter().find(|(old, _, _)| *old == set).map(|(_, _, doubted)| *doubted) };
         let mut result = Marks::new();
         for Argued { mark, all } in argued {
             let mark = if matches!(kind, Kind::Counts) { Mark::inferred(mark.set, mark.gate, mark.column) } else { *mark };
             let (Some(own), Some(of_all)) = (whole(mark.set), whole(*all)) else { continue };
             if own == of_all || mark.how == How::Inferred {
-                result.extend(summarised(&Marks::from([mark]), whole));
+                let (displayed, inferred): (Marks, Marks) = summarised(&Marks::from([mark]), whole).into_iter().partition(|mark| mark.how == How::Displayed);
+                result.extend(displayed.into_iter().filter_map(|one| Some(Mark { set: shown(mark.set)?, ..one })).chain(inferred));
                 continue;
             }
             for (how, limit) in [(How::Displayed, 1), (How::Inferred, self.few())] {
+                let (Some(own), Some(of_all)) = (if how == How::Displayed { (shown(mark.set), shown(*all)) } else { (Some(own), Some(of_all)) }) else {
+                    continue;
+                };
                 let set = self.new_set();
                 narrow.push((set, of_all, own, limit));
                 result.insert(Mark { set, how, gate: Gate::Always, ..mark });
@@ -300,6 +308,17 @@ fn is_of_a_place(function: &WindowFunction) -> bool {
         _ => false,
     };
     is_plain && is_known && !params.order_by.is_empty()
+}
+
+/// Whether a function surely sees the value of the row that it stands in: then of a partition of one it shows that one.
+fn holds_itself(function: &WindowFunction) -> bool {
+    let params = &function.params;
+    let frame = &params.window_frame;
+    let begins = matches!(frame.start_bound, WindowFrameBound::Preceding(_) | WindowFrameBound::CurrentRow);
+    let ends = matches!(frame.end_bound, WindowFrameBound::Following(_) | WindowFrameBound::CurrentRow);
+    let is_of_another = matches!(function.fun.to_string().to_lowercase().as_str(), "lag" | "lead" | "nth_value");
+    // A frame that is not known stands in no order that is known (`spelling`).
+    begins && ends && !is_of_another && !params.order_by.iter().any(|key| is_random(&key.expr) || is_stand_in(&key.expr))
 }
 
 /// The set of the row whose value a function gives.

@@ -30,6 +30,7 @@ pub(crate) fn replayer(database: EngineDatabase, options: &Options) -> Result<Bo
                 columns: t.columns,
                 unique_keys: t.unique_keys,
                 has_subject: t.has_subject,
+                hidden: t.hidden,
                 batches: t.batches,
             })
             .collect(),
@@ -50,6 +51,7 @@ impl Replayer for Provenance {
     fn prepare(&mut self, sql: &str, session: &Session) -> Result<usize, String> {
         let session = provenance::Session {
             search_path: session.search_path.clone(),
+            role: session.role.clone(),
             zone: session.zone.as_deref().and_then(|zone| provenance::Zone::named(zone, self.dialect)),
             pipes_join: session.pipes_join,
             joined_bytes: session.joined_bytes,

@@ -3,6 +3,7 @@
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use strandline_model::exposure::Certainty;
+use strandline_provenance::Hidden;
 
 use crate::Dialect;
 use crate::session::Session;
@@ -138,6 +139,8 @@ pub(crate) struct EngineTable {
     pub(crate) columns: SchemaRef,
     pub(crate) unique_keys: Vec<Vec<usize>>,
     pub(crate) has_subject: bool,
+    /// Policies may hide rows: from everybody, or from all but this role.
+    pub(crate) hidden: Hidden,
     pub(crate) batches: Vec<RecordBatch>,
 }
 

@@ -69,7 +69,8 @@ pub(crate) fn expose_with(
     wanted.extend(std::mem::take(&mut first.connections));
     let interest = Interest::of(inputs.estate, &stored, &first.words);
     let mut facts = writes::read(inputs.events, &wanted, interest)?;
-    let writes = std::mem::take(&mut facts.writes);
+    let mut writes = std::mem::take(&mut facts.writes);
+    strandline_history::in_their_sessions(&mut writes, &stored);
     for database in stored.iter().filter(|database| facts.first_event.is_some() && !facts.shows_writes(database.dialect, &database.name)) {
         notes.push(format!(
             "database {}: no log holds a write, so its data is taken to have stayed as in the dump; if the logs leave writes out, take a dump of that time",

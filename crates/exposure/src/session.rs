@@ -13,6 +13,8 @@ const LEAST_JOINED_BYTES: u64 = 4;
 pub(crate) struct Session {
     /// Schemas that are searched for a bare name, where they are not the database's.
     pub(crate) search_path: Option<Vec<String>>,
+    /// The role as which it works, where any table's rows hang on that.
+    pub(crate) role: Option<String>,
     /// The zone of its times; `None` where it is not known.
     pub(crate) zone: Option<String>,
     /// Whether `||` joins texts in MySQL.
@@ -31,6 +33,8 @@ pub(crate) struct Givens {
     pub(crate) settings: Vec<StoredSetting>,
     /// The zone that the estate says.
     pub(crate) zone: Option<String>,
+    /// Whether policies decide which rows of a table a role sees.
+    pub(crate) has_policies: bool,
 }
 
 /// A session, and what keeps its statements from being read for sure.
@@ -80,7 +84,8 @@ impl Givens {
             Setting::Is(bytes) => Some(bytes.first().and_then(|bytes| bytes.parse().ok()).unwrap_or(LEAST_JOINED_BYTES)),
             Setting::Unknown => Some(LEAST_JOINED_BYTES),
         };
-        let session = Session { search_path, zone, pipes_join, joined_bytes };
+        let role = user.filter(|_| self.has_policies);
+        let session = Session { search_path, role, zone, pipes_join, joined_bytes };
         Standing { session, odd, is_lost: path == Setting::Unknown || is_user_lost, limits_rows: state.is_some_and(SessionState::limits_rows) }
     }
 
@@ -134,7 +139,7 @@ mod tests {
             given(None, Some("other"), "timezone", "Asia/Tokyo"),
             given(Some("clerk"), Some("d"), "timezone", "Asia/Hong_Kong"),
         ];
-        let givens = Givens { dialect: Some(Dialect::PostgreSql), database: "d".to_owned(), settings, zone: Some("UTC".to_owned()) };
+        let givens = Givens { dialect: Some(Dialect::PostgreSql), database: "d".to_owned(), settings, zone: Some("UTC".to_owned()), has_policies: false };
         let mut state = SessionState::new(Dialect::PostgreSql);
         statements.iter().for_each(|sql| state.take(strandline_sql::Ran::plain(sql, 0)));
         let Session { search_path, zone: found, .. } = givens.standing(role, Some(&state)).session;

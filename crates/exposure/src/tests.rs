@@ -65,7 +65,7 @@ impl Naive {
             let (from, to) = (batch.column(width + 1).as_primitive::<Int64Type>(), batch.column(width + 2).as_primitive::<Int64Type>());
             for row in 0..batch.num_rows() {
                 let cell = |name: &str| stored.columns.index_of(name).ok().map(|c| read_cell(kind_of(batch.column(c).data_type()), batch.column(c), row));
-                let scope = Scope { cell: &cell, parameters: &call.parameters, time: call.time, fold_case: FoldCase::No };
+                let scope = Scope { cell: &cell, parameters: &call.parameters, time: call.time, fold_case: FoldCase::No, zone: &|| None };
                 let wanted = condition.as_ref().is_none_or(|c| scope.evaluate(c) == Value::Bool(true));
                 if wanted && from.value(row) <= at && at < to.value(row) {
                     let subjects = batch.column(width).as_primitive::<UInt32Type>();

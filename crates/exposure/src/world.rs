@@ -14,9 +14,10 @@ use crate::replay::{EngineDatabase, EngineTable, EngineView, MakeReplayer, Repla
 use crate::session::{Givens, Session};
 use crate::written::Target;
 use crate::{Dialect, ExposureError};
-use strandline_history::store::{Rights, StoredDatabase};
+use strandline_history::store::{Rights, RowSecurity, StoredDatabase};
 use strandline_history::writes::Write;
-use strandline_sql::{Effect, Found, System};
+use strandline_provenance::Hidden;
+use strandline_sql::{Effect, Found, System, Zone};
 
 use strandline_history::{Carried, DoubtReason, Effects, InDoubt, Open, Rebuild, TableDoubt, TableHistory, Words, descriptions};
 
@@ -486,7 +487,16 @@ impl Builder<'_> {
         let (snapshot_time, snapshot_precision) = self.snapshot_time(&stored.id);
         let snapshot_moment = strandline_history::moment(snapshot_time);
         let of_tables = descriptions(&stored, &self.estate.tables);
-        let rebuild = Rebuild { stored: &stored, described: &of_tables, writes: &self.writes, snapshot_time, snapshot_precision };
+        let of_estate = self.estate.databases.iter().find(|d| d.id == stored.id);
+        let givens = Givens {
+            dialect: Some(stored.dialect),
+            database: stored.name.clone(),
+            settings: std::mem::take(&mut stored.described.settings),
+            zone: of_estate.and_then(|d| d.time_zone.clone()),
+            has_policies: stored.tables.iter().any(|table| table.row_security != RowSecurity::Off),
+        };
+        let zone = givens.standing(None, None).session.zone.and_then(|zone| Zone::named(&zone, stored.dialect));
+        let rebuild = Rebuild { stored: &stored, described: &of_tables, writes: &self.writes, snapshot_time, snapshot_precision, zone };
         let history = rebuild.run(&mut |key| world.people.number(key));
         if is_last {
             // The engine needs the memory.
@@ -508,7 +518,6 @@ impl Builder<'_> {
             views.push(EngineView { schema: MADE.to_owned(), name: at.to_string(), sql: state.sql.clone(), as_of: state.as_of });
         }
         let kept = views.iter().filter_map(|v| v.as_of.filter(|_| v.schema != MADE).map(|moment| (format!("{}.{}", v.schema, v.name), moment))).collect();
-        let of_estate = self.estate.databases.iter().find(|d| d.id == stored.id);
         // The dump is of the server itself.
         let collation = stored.described.collation.clone().or_else(|| of_estate.and_then(Database::declared_collation));
         let engine = EngineDatabase {
@@ -520,12 +529,6 @@ impl Builder<'_> {
             holders: history.holders,
         };
         let without_personal_data = of_estate.into_iter().flat_map(|d| d.without_personal_data.iter().cloned()).collect();
-        let givens = Givens {
-            dialect: Some(stored.dialect),
-            database: stored.name.clone(),
-            settings: stored.described.settings,
-            zone: of_estate.and_then(|d| d.time_zone.clone()),
-        };
         let replayer = (self.make)(engine).map_err(|reason| ExposureError::Engine { database: stored.id.clone(), reason })?;
         Ok(DatabaseWorld {
             id: stored.id,
@@ -582,6 +585,11 @@ impl Builder<'_> {
                 columns: crate::declared::columns(stored, table, &history.columns),
                 unique_keys: history.unique_keys,
                 has_subject: description.is_some(),
+                hidden: match (table.row_security, &table.owner) {
+                    (RowSecurity::Off, _) => Hidden::FromNobody,
+                    (RowSecurity::On, Some(owner)) => Hidden::FromAllBut(owner.clone()),
+                    (RowSecurity::On, None) | (RowSecurity::Forced, _) => Hidden::FromEverybody,
+                },
                 batches: history.batches,
             });
         }

@@ -6,7 +6,7 @@ use std::cmp::Ordering;
 use sqlparser::ast::{BinaryOperator, CaseWhen, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, UnaryOperator, Value as Literal};
 use strandline_model::event::MASK;
 
-use crate::value::{ColumnKind, FoldCase, Value, compare};
+use crate::value::{ColumnKind, FoldCase, InZone, Value, compare};
 
 /// What an expression is evaluated in.
 pub struct Scope<'s> {
@@ -18,6 +18,8 @@ pub struct Scope<'s> {
     pub time: i64,
     /// Whether texts compare without case.
     pub fold_case: FoldCase,
+    /// The zone of the session.
+    pub zone: &'s InZone<'s>,
 }
 
 impl Scope<'_> {
@@ -48,7 +50,7 @@ impl Scope<'_> {
             }
             Expr::Like { negated, any: false, expr, pattern, escape_char: None } => negate_if(*negated, self.like(expr, pattern, self.fold_case)),
             Expr::ILike { negated, any: false, expr, pattern, escape_char: None } => negate_if(*negated, self.like(expr, pattern, FoldCase::Yes)),
-            Expr::Cast { expr, data_type, .. } => cast(self.evaluate(expr), &data_type.to_string()),
+            Expr::Cast { expr, data_type, .. } => cast(self.evaluate(expr), &data_type.to_string(), self.zone),
             Expr::Function(function) => self.function(function),
             Expr::Case { operand, conditions, else_result, .. } => self.case(operand.as_deref(), conditions, else_result.as_deref()),
             _ => Value::Unknown,
@@ -104,6 +106,10 @@ impl Scope<'_> {
         match (left, right) {
             (Value::Unknown, _) | (_, Value::Unknown) => Value::Unknown,
             (Value::Null, _) | (_, Value::Null) => Value::Null,
+            (Value::Instant(_), other) | (other, Value::Instant(_)) if !matches!(other, Value::Instant(_)) => {
+                let as_instant = |value: &Value| ColumnKind::Instant.coerce(value.clone(), self.zone).unwrap_or(Value::Unknown);
+                compare(&as_instant(left), &as_instant(right), self.fold_case).map_or(Value::Unknown, |o| Value::Bool(holds(o)))
+            }
             _ => compare(left, right, self.fold_case).map_or(Value::Unknown, |o| Value::Bool(holds(o))),
         }
     }
@@ -147,8 +153,9 @@ impl Scope<'_> {
             return Value::Unknown;
         }
         match name.as_str() {
-            "now" | "current_timestamp" | "transaction_timestamp" | "statement_timestamp" | "localtimestamp" => return Value::Timestamp(self.time),
-            "current_date" | "curdate" => return ColumnKind::Date.coerce(Value::Timestamp(self.time)).unwrap_or(Value::Unknown),
+            "now" | "current_timestamp" | "transaction_timestamp" | "statement_timestamp" => return Value::Instant(self.time),
+            "localtimestamp" => return ColumnKind::Timestamp.coerce(Value::Instant(self.time), self.zone).unwrap_or(Value::Unknown),
+            "current_date" | "curdate" => return ColumnKind::Date.coerce(Value::Instant(self.time), self.zone).unwrap_or(Value::Unknown),
             _ => {}
         }
         let FunctionArguments::List(list) = &function.args else { return Value::Unknown };
@@ -246,7 +253,7 @@ fn arithmetic(left: &Value, op: &BinaryOperator, right: &Value) -> Value {
     }
 }
 
-fn cast(value: Value, to: &str) -> Value {
+fn cast(value: Value, to: &str, zone: &InZone<'_>) -> Value {
     if value.is_unknown() || value == Value::Null {
         return value;
     }
@@ -255,7 +262,7 @@ fn cast(value: Value, to: &str) -> Value {
     match ColumnKind::of_sql(&words, &[]) {
         ColumnKind::Text if !is_text || to.contains('(') => Value::Unknown,
         ColumnKind::Padded | ColumnKind::Decimal { .. } => Value::Unknown,
-        kind => kind.coerce(value).unwrap_or(Value::Unknown),
+        kind => kind.coerce(value, zone).unwrap_or(Value::Unknown),
     }
 }
 
@@ -310,6 +317,10 @@ mod tests {
     use super::*;
 
     fn check(condition: &str, expected: Option<bool>) {
+        check_in(None, condition, expected);
+    }
+
+    fn check_in(zone: Option<&str>, condition: &str, expected: Option<bool>) {
         let expression = sqlparser::parser::Parser::new(&sqlparser::dialect::PostgreSqlDialect {})
             .try_with_sql(condition)
             .and_then(|mut p| p.parse_expr())
@@ -319,9 +330,12 @@ mod tests {
             "t" => Some(Value::Text("O'Neil".into())),
             "n" => Some(Value::Null),
             "u" => Some(Value::Unknown),
+            // Eight in the evening of the first of January, in UTC.
+            "i" => Some(Value::Instant(20 * 3_600_000_000)),
             _ => None,
         };
-        let scope = Scope { cell: &cell, parameters: &[Some("1".into()), None], time: 0, fold_case: FoldCase::No };
+        let zone = || strandline_sql::Zone::named(zone?, crate::Dialect::PostgreSql);
+        let scope = Scope { cell: &cell, parameters: &[Some("1".into()), None], time: 0, fold_case: FoldCase::No, zone: &zone };
         let value = scope.evaluate(&expression);
         assert_eq!(if let Value::Bool(b) = value { Some(b) } else { None }, expected, "{condition}");
     }
@@ -343,5 +357,18 @@ mod tests {
         check("CASE a WHEN 2 THEN FALSE WHEN 1 THEN t = 'O''Neil' END", Some(true));
         check("CASE WHEN u = 1 THEN TRUE ELSE TRUE END", None);
         check("missing = 1", None);
+    }
+
+    #[test]
+    fn what_hangs_on_the_zone_is_open_without_it() {
+        let hong_kong = Some("Asia/Hong_Kong");
+        for condition in ["i < '1970-01-02'", "i::date = '1970-01-01'", "i < timestamp '1970-01-02 00:00'", "current_date = '1970-01-01'"] {
+            check_in(None, condition, None);
+            check_in(Some("UTC"), condition, Some(true));
+        }
+        check_in(hong_kong, "i < '1970-01-02'", Some(false));
+        check_in(hong_kong, "i::date = '1970-01-02'", Some(true));
+        check_in(hong_kong, "localtimestamp = '1970-01-01 08:00'", Some(true));
+        check_in(None, "i = '1970-01-02 04:00+08' AND i > now() AND i > '1970-01-01 19:59:59Z'", Some(true));
     }
 }

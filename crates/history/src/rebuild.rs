@@ -7,6 +7,7 @@ use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use sqlparser::ast::{GroupByExpr, Insert, ObjectName, SetExpr, Statement, TableFactor};
 use strandline_model::estate::Table as DescribedTable;
+use strandline_sql::Zone;
 
 use crate::Dialect;
 use crate::cascade::{Cascade, cascade, full_name};
@@ -15,7 +16,7 @@ use crate::definition::{Definition, Name, definitions, loads_rows};
 use crate::doubt::{DoubtReason, Open, Population, TableDoubt};
 use crate::holders::{Holders, InDoubt, Owned};
 use crate::roll::{Columns, Direction, SLOTS, Versions, micros};
-use crate::store::{KeyAction, StoredDatabase, StoredTable};
+use crate::store::{KeyAction, RowSecurity, StoredDatabase, StoredTable};
 use crate::transactions::{Effect, Effects};
 use crate::triggers::{Besides, Event, Trigger, besides, created, triggers_of};
 use crate::value::Value;
@@ -102,6 +103,8 @@ pub struct Rebuild<'r> {
     pub snapshot_time: i64,
     /// Resolution of that time, microseconds.
     pub snapshot_precision: i64,
+    /// The zone of sessions that set none, where it is known.
+    pub zone: Option<Zone>,
 }
 
 /// On which side of the snapshot a write took effect.
@@ -127,7 +130,10 @@ impl Rebuild<'_> {
     pub fn run(&self, number: &mut dyn FnMut(&str) -> u32) -> DatabaseHistory {
         let stored = self.stored;
         let mut rolled: Vec<Versions<'_>> = (0..stored.tables.len())
-            .map(|at| Versions::new(&stored.tables[at], stored.dialect, subject_columns(&stored.tables[at], self.described[at]), self.snapshot_time))
+            .map(|at| {
+                Versions::new(&stored.tables[at], stored.dialect, subject_columns(&stored.tables[at], self.described[at]), self.snapshot_time)
+                    .in_zone(self.zone.clone())
+            })
             .collect();
         let (effects, carried) = Roller::new(self, &mut rolled).roll();
         let mut holders = Holders::new(stored, self.described, &rolled);
@@ -263,7 +269,9 @@ impl<'r, 't> Roller<'r, 't> {
         // Once values were moved into a table that is not described, each write to it says what became of them.
         if carries || self.touched.is_empty() || undescribed.clone().any(|table| self.carried_into.contains(&table)) {
             let (statement, parameters, owner) = (write.statement.clone(), write.parameters.clone(), write.owner.map(|owner| owner.connection));
-            self.carried.push(Carried { statement, parameters, at, owner, end: write.end });
+            // Into which relation it put values may be another matter.
+            let end = if write.is_lost { write.end.max(End::Unsure) } else { write.end };
+            self.carried.push(Carried { statement, parameters, at, owner, end });
         }
         if let Some(owner) = write.owner {
             let stayed = !matches!(write.end, End::Undone(_));
@@ -312,6 +320,9 @@ impl<'r, 't> Roller<'r, 't> {
 
     /// A write, or what a key does with it.
     fn apply_one(&mut self, write: &Write, at: i64) {
+        if write.is_lost {
+            return self.apply_lost(write, at);
+        }
         let tree = self.tree(write);
         match tree.as_deref().and_then(actions) {
             // Which connection's table of the name it is, no log tells.
@@ -378,7 +389,10 @@ impl<'r, 't> Roller<'r, 't> {
         let all: BTreeSet<usize> = own.iter().chain(&parents).chain(&children).copied().collect();
         let besides = self.besides(&all, action.event());
         let unsure;
-        let may_have_failed = besides.may_refuse || !write.succeeded;
+        // Of the rows that its condition holds for a policy may have hidden some from whoever wrote; a count tells.
+        let is_secured = |table: &usize| stored.tables[*table].row_security != RowSecurity::Off;
+        let may_be_hidden = write.row_count.is_none() && !matches!(action, Action::Insert(_)) && all.iter().any(is_secured);
+        let may_have_failed = besides.may_refuse || !write.succeeded || may_be_hidden;
         let write = if may_have_failed && write.end == End::Committed {
             unsure = Write { end: End::Unsure, ..write.clone() };
             &unsure
@@ -411,7 +425,8 @@ impl<'r, 't> Roller<'r, 't> {
                 match one {
                     Cascade::Statement(statement, is_sure) if self.cascades < MOST_CASCADES => {
                         self.cascades += 1;
-                        let end = if is_sure { write.end } else { write.end.max(End::Unsure) };
+                        let is_left_out = write.session.as_ref().is_some_and(|session| session.leaves_keys());
+                        let end = if is_sure && !is_left_out { write.end } else { write.end.max(End::Unsure) };
                         self.apply_one(&Write { statement: statement.into(), row_count: None, end, ..write.clone() }, at);
                     }
                     other => self.may_cascade(other != Cascade::MayChange, child, write, at),
@@ -482,6 +497,16 @@ impl<'r, 't> Roller<'r, 't> {
         let table = self.resolve(name).and_then(|full| self.table(&full))?;
         let change = Change { write, at, through_parent: false, is_whole: false, selected: None, filled: &NO_COLUMNS };
         self.tables[table].select(&select.projection, select.selection.as_ref(), &change)
+    }
+
+    /// A write that its session may have meant otherwise: any table may have changed whose name stands in it.
+    fn apply_lost(&mut self, write: &Write, at: i64) {
+        let text = write.statement.to_lowercase();
+        let stored = self.rebuild.stored;
+        let hit = (0..stored.tables.len()).filter(|table| text.contains(&stored.tables[*table].name.to_lowercase())).collect();
+        self.with_family(&hit, write, at, |versions, change| versions.not_understood(change));
+        let besides = self.besides(&hit, Event::Any);
+        self.happen_besides(&besides, &hit, write, at);
     }
 
     /// A statement that is not understood as a change of rows: a definition, or one that may have changed whatever it mentions.
@@ -694,6 +719,8 @@ mod tests {
             succeeded: true,
             owner: None,
             order: None,
+            session: None,
+            is_lost: false,
         }
     }
 
@@ -746,7 +773,7 @@ mod tests {
         let (schema, name, body) = ("s".to_owned(), "f".to_owned(), format!("BEGIN {code} END"));
         dump.described.functions.push(StoredFunction { schema, name, language: "plpgsql".into(), body, sql: String::new() });
         let writes = [Write { tick: 1, ..write(10, statement, 1) }];
-        let history = Rebuild { stored: &dump, described: &[None], writes: &writes, snapshot_time: 0, snapshot_precision: 1 }.run(&mut |_| 0);
+        let history = Rebuild { stored: &dump, described: &[None], writes: &writes, snapshot_time: 0, snapshot_precision: 1, zone: None }.run(&mut |_| 0);
         let (mut rows, is_open) = read(&history.tables[0], 20);
         rows.sort_unstable();
         assert_eq!((rows.as_slice(), is_open), expected, "{trigger} {code} {statement}");
@@ -775,7 +802,8 @@ mod tests {
             child.close_batch();
             dump.add_table(child);
             let writes = [Write { tick: 1, ..write(10, statement, 1) }];
-            let history = Rebuild { stored: &dump, described: &[None, None], writes: &writes, snapshot_time: 0, snapshot_precision: 1 }.run(&mut |_| 0);
+            let history =
+                Rebuild { stored: &dump, described: &[None, None], writes: &writes, snapshot_time: 0, snapshot_precision: 1, zone: None }.run(&mut |_| 0);
             let (mut rows, is_open) = read(&history.tables[1], 20);
             rows.sort_unstable();
             assert_eq!((rows.as_slice(), is_open), (expected, false), "{action:?} {statement}");
@@ -801,7 +829,7 @@ mod tests {
         dump.add_table(lines);
         let writes = [Write { tick: 1, ..write(10, "DELETE FROM s.t WHERE k = 1", 1) }];
         let described = [Some(&parent), Some(&child)];
-        let history = Rebuild { stored: &dump, described: &described, writes: &writes, snapshot_time: 0, snapshot_precision: 1 }
+        let history = Rebuild { stored: &dump, described: &described, writes: &writes, snapshot_time: 0, snapshot_precision: 1, zone: None }
             .run(&mut |key| key.parse().expect("a number"));
         let holders = |at: i64| -> Vec<(i64, Option<u32>)> {
             let mut found = Vec::new();
@@ -822,7 +850,7 @@ mod tests {
         for (succeeded, expected) in [(true, &[(2, 2, false)][..]), (false, &[(1, 1, true), (2, 2, false)])] {
             let dump = stored(&State::from([(1, 1), (2, 2)]));
             let writes = [Write { tick: 1, succeeded, ..write(10, "DELETE FROM s.t WHERE k = 1", 1) }];
-            let history = Rebuild { stored: &dump, described: &[None], writes: &writes, snapshot_time: 0, snapshot_precision: 1 }.run(&mut |_| 0);
+            let history = Rebuild { stored: &dump, described: &[None], writes: &writes, snapshot_time: 0, snapshot_precision: 1, zone: None }.run(&mut |_| 0);
             let (mut rows, is_open) = read(&history.tables[0], 20);
             rows.sort_unstable();
             assert_eq!((rows.as_slice(), is_open), (expected, false));
@@ -849,7 +877,7 @@ mod tests {
             let dump = stored(&states[dumped_after].1);
             // Somewhere between the write before it and the one after it, which may share a tick.
             let (snapshot_time, snapshot_precision) = if says_the_tick { (tick_of(dumped_after), TICK) } else { (tick_of(dumped_after) + TICK / 2, 1) };
-            let rebuild = Rebuild { stored: &dump, described: &[None], writes: &writes, snapshot_time, snapshot_precision };
+            let rebuild = Rebuild { stored: &dump, described: &[None], writes: &writes, snapshot_time, snapshot_precision, zone: None };
             let history = rebuild.run(&mut |_| 0);
             for (at, (tick, state)) in states.iter().enumerate() {
                 // Within a tick nothing is claimed of its order: only the state at its end is read.

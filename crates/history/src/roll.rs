@@ -7,6 +7,8 @@ use sqlparser::ast::{
     Assignment, AssignmentTarget, BinaryOperator, Delete, Expr, Insert, ObjectName, ObjectNamePart, OnConflictAction, OnInsert, SelectItem, SetExpr,
 };
 
+use strandline_sql::{Setting, Zone};
+
 use crate::Dialect;
 use crate::cells::{Added, Life, ROW_IN_DOUBT, RowDoubt, column_in_doubt, kinds};
 use crate::change::Change;
@@ -68,6 +70,8 @@ pub(crate) struct Versions<'t> {
     pub(crate) doubts: Vec<TableDoubt>,
     /// Rows that ended and began while a transaction is followed that was undone.
     journal: Option<Journal>,
+    /// The zone of sessions that set none, where it is known.
+    zone: Option<Zone>,
 }
 
 /// The names of a table's columns since the log changed them.
@@ -132,7 +136,13 @@ impl<'t> Versions<'t> {
             looked_at: 0,
             doubts: if table.complete { Vec::new() } else { missing.to_vec() },
             journal: None,
+            zone: None,
         }
+    }
+
+    /// The same, of a database whose sessions work in a zone where they set no other.
+    pub(crate) fn in_zone(self, zone: Option<Zone>) -> Self {
+        Self { zone, ..self }
     }
 
     /// Which way the writes that follow are to be applied. Back first: what is live at the edge is found anew.
@@ -341,9 +351,28 @@ impl<'t> Versions<'t> {
         if self.dialect == Dialect::MySql { FoldCase::Yes } else { FoldCase::No }
     }
 
+    /// The zone of the session of a write; `None` where it is not known, or where its clock was set.
+    fn zone(&self, change: &Change<'_>) -> Option<Zone> {
+        let Some(session) = &change.write.session else { return self.zone.clone() };
+        match session.time_zone() {
+            _ if session.sets_clock() => None,
+            Setting::Default => self.zone.clone(),
+            Setting::Is(zone) if zone.len() == 1 && ["system", "local", "default"].iter().any(|own| zone[0].eq_ignore_ascii_case(own)) => self.zone.clone(),
+            Setting::Is(zone) => zone.first().and_then(|zone| Zone::named(zone, self.dialect)),
+            Setting::Unknown => None,
+        }
+    }
+
+    /// The value as a cell of a column; `None` if it does not fit.
+    fn fitted(&self, column: usize, value: Value, change: &Change<'_>) -> Option<Value> {
+        self.kinds[column].coerce(value, &|| self.zone(change))
+    }
+
     fn evaluate(&self, expression: &Expr, cell: &dyn Fn(usize) -> Value, change: &Change<'_>) -> Value {
         let by_name = |name: &str| self.column_index(name).map(cell);
-        Scope { cell: &by_name, parameters: change.parameters(), time: change.write.time, fold_case: self.fold_case() }.evaluate(expression)
+        let zone = || self.zone(change);
+        let (parameters, time) = (change.parameters(), change.write.time);
+        Scope { cell: &by_name, parameters, time, fold_case: self.fold_case(), zone: &zone }.evaluate(expression)
     }
 
     /// `column = constant` or `column IN (constants)` on a column that is not blind: the texts that it may have.
@@ -480,7 +509,7 @@ impl<'t> Versions<'t> {
         let mut new = old.clone();
         for (column, expression) in set {
             let value = self.evaluate(expression, &|at| old[at].clone(), change);
-            new[*column] = self.kinds[*column].coerce(value).unwrap_or(Value::Unknown);
+            new[*column] = self.fitted(*column, value, change).unwrap_or(Value::Unknown);
         }
         change.filled.iter().for_each(|column| new[*column] = Value::Unknown);
         if self.subject_columns.iter().any(|column| new[*column].is_unknown() && !old[*column].is_unknown()) {
@@ -515,7 +544,7 @@ impl<'t> Versions<'t> {
             for (column, expression) in set {
                 // A name may be another table's column, even where this one has it too.
                 let value = self.evaluate(expression, &|at| if columns == ColumnsRead::Own { old[at].clone() } else { Value::Unknown }, change);
-                let value = self.kinds[*column].coerce(value).unwrap_or(Value::Unknown);
+                let value = self.fitted(*column, value, change).unwrap_or(Value::Unknown);
                 if value != old[*column] {
                     new[*column] = Value::Unknown;
                 }
@@ -637,7 +666,7 @@ impl<'t> Versions<'t> {
             .into_iter()
             .filter_map(|(name, value)| {
                 let column = self.column_index(&name).filter(|c| blind.contains(c))?;
-                Some((column, self.kinds[column].coerce(literal(value, change.parameters()))?))
+                Some((column, self.fitted(column, literal(value, change.parameters()), change)?))
             })
             .collect();
         let subject_is_lost = self.subject_columns.iter().any(|c| blind.contains(c) && !before.contains_key(c));
@@ -661,7 +690,7 @@ impl<'t> Versions<'t> {
     fn may_have_got(&self, row: usize, set: &Assigned<'_>, change: &Change<'_>) -> bool {
         set.iter().filter(|(column, _)| !change.filled.contains(column)).all(|(column, expression)| {
             let value = self.evaluate(expression, &|_| Value::Unknown, change);
-            let value = self.kinds[*column].coerce(value).unwrap_or(Value::Unknown);
+            let value = self.fitted(*column, value, change).unwrap_or(Value::Unknown);
             let now = self.cell(row, *column);
             value.is_unknown() || now.is_unknown() || value == now
         })
@@ -689,7 +718,7 @@ impl<'t> Versions<'t> {
         for (name, values) in lists {
             let Some(column) = self.column_index(&name) else { continue };
             let values: Option<Vec<Value>> =
-                values.iter().map(|v| self.kinds[column].coerce(literal(v, change.parameters())).filter(|v| !v.is_unknown() && *v != Value::Null)).collect();
+                values.iter().map(|v| self.fitted(column, literal(v, change.parameters()), change).filter(|v| !v.is_unknown() && *v != Value::Null)).collect();
             match values {
                 Some(mut one) if one.len() == 1 => drop(single.insert(column, one.remove(0))),
                 Some(many) => listed = Some((column, many)),
@@ -854,7 +883,7 @@ impl<'t> Versions<'t> {
                 None if speaks_of_proposed(expression) => Value::Unknown,
                 None => self.evaluate(expression, &|at| old[at].clone(), change),
             };
-            new[*column] = self.kinds[*column].coerce(value).unwrap_or(Value::Unknown);
+            new[*column] = self.fitted(*column, value, change).unwrap_or(Value::Unknown);
         }
         change.filled.iter().for_each(|column| new[*column] = Value::Unknown);
         let (doubt, guesses) = (self.life(row).doubt.passed_on(), self.guesses(row));
@@ -925,7 +954,7 @@ impl<'t> Versions<'t> {
             let mut new = NewRow { cells: defaults.clone(), said: BTreeSet::new() };
             for (value, column) in cells.iter().zip(&order).filter_map(|(value, column)| column.map(|column| (value, column))) {
                 new.said.insert(column);
-                new.cells[column] = self.kinds[column].coerce(value.clone()).unwrap_or(Value::Unknown);
+                new.cells[column] = self.fitted(column, value.clone(), change).unwrap_or(Value::Unknown);
             }
             new
         };
@@ -951,19 +980,20 @@ impl<'t> Versions<'t> {
 
     fn constant(&self, column: usize, expression: &Expr, change: &Change<'_>) -> Value {
         let value = self.evaluate(expression, &|_| Value::Unknown, change);
-        self.kinds[column].coerce(value).unwrap_or(Value::Unknown)
+        self.fitted(column, value, change).unwrap_or(Value::Unknown)
     }
 
     fn default_value(&self, default: &ColumnDefault, kind: ColumnKind, change: &Change<'_>) -> Value {
+        let zone = || self.zone(change);
         match default {
             ColumnDefault::Null => Value::Null,
             ColumnDefault::Unknown => Value::Unknown,
             ColumnDefault::Sql(sql) => {
                 let value = match sql.as_str() {
-                    "now" | "current_timestamp" | "localtimestamp" | "current_date" => Value::Timestamp(change.write.time),
+                    "now" | "current_timestamp" | "localtimestamp" | "current_date" => Value::Instant(change.write.time),
                     constant => Value::Text(constant.trim_matches('\'').replace("''", "'")),
                 };
-                kind.coerce(value).unwrap_or(Value::Unknown)
+                kind.coerce(value, &zone).unwrap_or(Value::Unknown)
             }
         }
     }
@@ -1178,6 +1208,8 @@ mod tests {
             succeeded: true,
             owner: None,
             order: None,
+            session: None,
+            is_lost: false,
         }
     }
 

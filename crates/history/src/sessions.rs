@@ -84,7 +84,7 @@ impl Sessions {
 }
 
 /// The values of a statement's parameters, as far as they are known.
-fn parameters_of(event: &Event<'_>) -> Vec<Option<String>> {
+pub(crate) fn parameters_of(event: &Event<'_>) -> Vec<Option<String>> {
     let all = event.parameters.iter().flatten().map(|value| value.as_deref().map(str::to_owned));
     all.map(|value| value.filter(|value| value != MASK)).collect()
 }

@@ -110,6 +110,8 @@ pub struct StoredTable {
     pub owner: Option<String>,
     /// Triggers, rules and row-level policies on it, as the dump writes them.
     pub attached: Vec<Attached>,
+    /// Whether a policy decides which of its rows a role sees, and for whom none does.
+    pub row_security: RowSecurity,
     /// Whether it has no rows of its own, only those of its partitions.
     pub partitioned: bool,
     /// MySQL's collation of columns that name none.
@@ -131,6 +133,18 @@ pub struct Attached {
     pub name: String,
     /// Its definition.
     pub sql: String,
+}
+
+/// Who sees a table's rows through policies alone (`ENABLE` and `FORCE ROW LEVEL SECURITY`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RowSecurity {
+    /// Nobody.
+    #[default]
+    Off,
+    /// Everybody but its owner, and roles that pass all policies by.
+    On,
+    /// Its owner, too.
+    Forced,
 }
 
 /// Kinds of what acts on a table.
@@ -164,6 +178,7 @@ impl StoredTable {
             parents: Vec::new(),
             owner: None,
             attached: Vec::new(),
+            row_security: RowSecurity::Off,
             partitioned: false,
             collation: None,
             character_set: None,

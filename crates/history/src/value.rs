@@ -12,6 +12,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::{Date32Type, Decimal128Type, Float32Type, Float64Type, Int16Type, Int32Type, Int64Type, TimestampMicrosecondType};
 use arrow_array::{Array, ArrayRef};
 use arrow_schema::{DataType, TimeUnit};
+use strandline_sql::Zone;
 
 /// The type of a column, as far as comparison and Arrow need it. Everything else is text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,22 +121,39 @@ impl ColumnKind {
             }),
             Self::Date => Value::Date(parse_date(trimmed)?),
             Self::Timestamp => Value::Timestamp(parse_timestamp(trimmed, ZoneUse::Ignored)?),
-            Self::Instant => Value::Timestamp(parse_timestamp(trimmed, ZoneUse::Applied)?),
+            Self::Instant => Value::Instant(parse_timestamp(trimmed, ZoneUse::Applied)?),
         })
     }
 
-    /// The value as a cell of this type; `None` if it does not fit.
-    pub fn coerce(self, value: Value) -> Option<Value> {
+    /// The value as a cell of this type; `None` if it does not fit. What hangs on the session's zone is unknown without it.
+    pub fn coerce(self, value: Value, zone: &InZone<'_>) -> Option<Value> {
+        let local = |instant: i64| zone().and_then(|zone| zone.to_local()(instant)).map_or(Value::Unknown, Value::Timestamp);
+        let instant = |local: i64| zone().and_then(|zone| zone.to_instant()(local)).map_or(Value::Unknown, Value::Instant);
         match (self, value) {
             (_, value @ (Value::Null | Value::Unknown)) => Some(value),
             (Self::Text, Value::Text(text)) => Some(Value::Text(text)),
+            (Self::Text | Self::Padded, Value::Instant(_)) => Some(Value::Unknown),
             (Self::Double | Self::Real, Value::Int(n)) => Some(Value::Float(n as f64)),
-            (Self::Timestamp | Self::Instant, Value::Date(days)) => Some(Value::Timestamp(i64::from(days) * DAY_MICROS)),
+            (Self::Timestamp, Value::Date(days)) => Some(Value::Timestamp(i64::from(days) * DAY_MICROS)),
             (Self::Date, Value::Timestamp(micros)) => i32::try_from(micros.div_euclid(DAY_MICROS)).ok().map(Value::Date),
-            (Self::Timestamp | Self::Instant, value @ Value::Timestamp(_)) => Some(value),
+            (Self::Timestamp, value @ Value::Timestamp(_)) | (Self::Instant, value @ Value::Instant(_)) => Some(value),
+            (Self::Timestamp, Value::Instant(micros)) => Some(local(micros)),
+            (Self::Date, Value::Instant(micros)) => self.coerce(local(micros), zone),
+            (Self::Instant, Value::Timestamp(micros)) => Some(instant(micros)),
+            (Self::Instant, Value::Date(days)) => Some(instant(i64::from(days) * DAY_MICROS)),
+            (Self::Instant, Value::Text(text)) if !names_a_zone(&text) => Some(instant(parse_timestamp(text.trim(), ZoneUse::Ignored)?)),
             (kind, value) => kind.parse(&value.text()?),
         }
     }
+}
+
+/// The zone of a session, asked for where it matters; `None` where it is not known.
+pub type InZone<'z> = dyn Fn() -> Option<Zone> + 'z;
+
+/// Whether a text says in which zone its time is.
+fn names_a_zone(text: &str) -> bool {
+    let clock = text.trim().get(11..).unwrap_or_default();
+    clock.find(['+', '-', 'Z', 'z', ' ']).is_some_and(|at| !clock[at..].trim().is_empty())
 }
 
 const DAY_MICROS: i64 = 86_400_000_000;
@@ -159,8 +177,10 @@ pub enum Value {
     Text(String),
     /// Days since 1970-01-01.
     Date(i32),
-    /// Microseconds since 1970-01-01.
+    /// A local time: microseconds since 1970-01-01.
     Timestamp(i64),
+    /// Microseconds since 1970, in UTC.
+    Instant(i64),
 }
 
 impl fmt::Debug for Value {
@@ -180,7 +200,7 @@ impl Value {
             Self::Float(x) => x.to_string(),
             Self::Text(text) => text.clone(),
             Self::Date(days) => jiff::civil::date(1970, 1, 1).checked_add(jiff::Span::new().try_days(i64::from(*days)).ok()?).ok()?.to_string(),
-            Self::Timestamp(micros) => jiff::Timestamp::from_microsecond(*micros).ok()?.strftime("%Y-%m-%d %H:%M:%S%.f").to_string(),
+            Self::Timestamp(micros) | Self::Instant(micros) => jiff::Timestamp::from_microsecond(*micros).ok()?.strftime("%Y-%m-%d %H:%M:%S%.f").to_string(),
         })
     }
 
@@ -202,14 +222,14 @@ impl Value {
 /// How two cells compare; `None` if either is NULL or unknown, or if their types do not meet.
 /// A text meets any other type as a constant of that type, as an untyped SQL constant does.
 pub fn compare(left: &Value, right: &Value, fold_case: FoldCase) -> Option<Ordering> {
-    use Value::{Bool, Date, Decimal, Float, Int, Text, Timestamp};
+    use Value::{Bool, Date, Decimal, Float, Instant, Int, Text, Timestamp};
     match (left, right) {
         (Int(a), Int(b)) => Some(a.cmp(b)),
         (Decimal(a, s), Decimal(b, t)) if s == t => Some(a.cmp(b)),
         (Int(_) | Decimal(..) | Float(_), Int(_) | Decimal(..) | Float(_)) => left.number()?.partial_cmp(&right.number()?),
         (Bool(a), Bool(b)) => Some(a.cmp(b)),
         (Date(a), Date(b)) => Some(a.cmp(b)),
-        (Timestamp(a), Timestamp(b)) => Some(a.cmp(b)),
+        (Timestamp(a), Timestamp(b)) | (Instant(a), Instant(b)) => Some(a.cmp(b)),
         (Date(a), Timestamp(b)) => Some((i64::from(*a) * DAY_MICROS).cmp(b)),
         (Timestamp(a), Date(b)) => Some(a.cmp(&(i64::from(*b) * DAY_MICROS))),
         (Text(a), Text(b)) => Some(match fold_case {
@@ -238,7 +258,8 @@ fn like_type(text: &str, other: &Value) -> Option<Value> {
         Value::Float(_) => ColumnKind::Double.parse(text),
         Value::Bool(_) => ColumnKind::Bool.parse(text),
         Value::Date(_) => ColumnKind::Date.parse(text).or_else(|| ColumnKind::Timestamp.parse(text)),
-        Value::Timestamp(_) => ColumnKind::Instant.parse(text),
+        Value::Timestamp(_) => ColumnKind::Timestamp.parse(text),
+        Value::Instant(_) if names_a_zone(text) => ColumnKind::Instant.parse(text),
         _ => None,
     }
 }
@@ -336,7 +357,8 @@ impl ColumnKind {
             Self::Real | Self::Double => Value::Float(0.0),
             Self::Bool => Value::Bool(false),
             Self::Date => Value::Date(0),
-            Self::Timestamp | Self::Instant => Value::Timestamp(0),
+            Self::Timestamp => Value::Timestamp(0),
+            Self::Instant => Value::Instant(0),
         }
     }
 }
@@ -397,7 +419,7 @@ impl CellBuilder {
             Self::Double(b) => b.append_option(if let Value::Float(x) = value { Some(*x) } else { None }),
             Self::Bool(b) => b.append_option(if let Value::Bool(x) = value { Some(*x) } else { None }),
             Self::Date(b) => b.append_option(if let Value::Date(x) = value { Some(*x) } else { None }),
-            Self::Timestamp(b) => b.append_option(if let Value::Timestamp(x) = value { Some(*x) } else { None }),
+            Self::Timestamp(b) => b.append_option(if let Value::Timestamp(x) | Value::Instant(x) = value { Some(*x) } else { None }),
         }
     }
 
@@ -437,9 +459,8 @@ pub fn read_cell(kind: ColumnKind, column: &dyn Array, row: usize) -> Value {
         ColumnKind::Double => column.as_primitive_opt::<Float64Type>().map_or(Value::Unknown, |c| Value::Float(c.value(row))),
         ColumnKind::Bool => column.as_boolean_opt().map_or(Value::Unknown, |c| Value::Bool(c.value(row))),
         ColumnKind::Date => column.as_primitive_opt::<Date32Type>().map_or(Value::Unknown, |c| Value::Date(c.value(row))),
-        ColumnKind::Timestamp | ColumnKind::Instant => {
-            column.as_primitive_opt::<TimestampMicrosecondType>().map_or(Value::Unknown, |c| Value::Timestamp(c.value(row)))
-        }
+        ColumnKind::Timestamp => column.as_primitive_opt::<TimestampMicrosecondType>().map_or(Value::Unknown, |c| Value::Timestamp(c.value(row))),
+        ColumnKind::Instant => column.as_primitive_opt::<TimestampMicrosecondType>().map_or(Value::Unknown, |c| Value::Instant(c.value(row))),
     }
 }
 

@@ -10,7 +10,7 @@ use sqlparser::ast::Statement;
 use strandline_model::event::{Activity, Class, Event, EventRows, RecordKind, Status};
 use strandline_model::evidence::{ArtefactId, EventRef};
 use strandline_model::table::Scan;
-use strandline_sql::lexer;
+use strandline_sql::{Ran, Rules, SessionState, Setting, lexer, may_change};
 
 use crate::interest::Interest;
 use crate::sessions::Sessions;
@@ -46,6 +46,10 @@ pub struct Write {
     pub owner: Option<Owner>,
     /// Where it took effect in a log of a coarse clock that holds statements in the order in which they began.
     pub(crate) order: Option<Box<Place>>,
+    /// What its session had set, where that may change what its names, texts or times mean.
+    pub session: Option<Arc<SessionState>>,
+    /// Whether that leaves it open which tables it wrote to, or what.
+    pub(crate) is_lost: bool,
 }
 
 /// Whether a write took effect.
@@ -245,6 +249,7 @@ impl Logged {
         self.write.succeeded |= other.write.succeeded;
         self.write.parameters = self.write.parameters.take().or(other.write.parameters);
         self.write.order = self.write.order.take().or(other.write.order);
+        self.write.session = self.write.session.take().or(other.write.session);
         self.aliases.extend(other.aliases);
         match self.write.owner {
             Some(_) => self.aliases.extend(other.write.owner),
@@ -359,6 +364,8 @@ struct Open {
     running: Option<Transaction>,
     several: Option<Several>,
     owner: Option<u32>,
+    /// What it set, if anything.
+    state: Option<Box<SessionState>>,
 }
 
 struct Reader {
@@ -373,6 +380,7 @@ struct Reader {
     open: HashMap<(u32, String), Open>,
     interest: Interest,
     texts: HashSet<Arc<str>>,
+    states: HashSet<Arc<SessionState>>,
     databases: HashSet<Arc<str>>,
     owners: BTreeMap<String, Owner>,
     /// Ticks of coarse clocks in which connections that are asked for ran anything: which one, if only one did.
@@ -391,6 +399,7 @@ impl Reader {
             open: HashMap::new(),
             interest,
             texts: HashSet::new(),
+            states: HashSet::new(),
             databases: HashSet::new(),
             owners: BTreeMap::new(),
             ticks: HashMap::new(),
@@ -483,7 +492,8 @@ impl Reader {
             || connection.several.is_some()
             || connection.default_level.is_some()
             || connection.next_level.is_some()
-            || connection.running.is_some();
+            || connection.running.is_some()
+            || connection.state.is_some() && self.open.len() < MOST_KNOWN;
         if is_kept && event.activity != Activity::Disconnect {
             self.open.insert((log, key), connection);
         }
@@ -516,6 +526,9 @@ impl Reader {
             self.flush(connection, session, Finish::Statement, place);
         }
         connection.is_by_itself |= event.activity == Activity::Connect && self.dialect == Dialect::MySql;
+        if event.activity == Activity::Connect {
+            connection.state = None;
+        }
         if event.activity == Activity::Disconnect {
             let end = if connection.explicit { Finish::Undone } else { Finish::Statement };
             self.flush(connection, session, end, place);
@@ -550,6 +563,7 @@ impl Reader {
     }
 
     fn step_part(&mut self, connection: &mut Open, part: Part<'_>) {
+        connection.follow(part, self.dialect);
         if self.step_transaction(connection, part) {
             return;
         }
@@ -566,6 +580,9 @@ impl Reader {
     }
 
     fn fail(&mut self, connection: &mut Open, event: &Event<'_>, statement: &str, session: &str) {
+        if let Some(state) = &mut connection.state {
+            state.fail(Ran::plain(statement, event.time.micros()));
+        }
         if connection.pending.last().is_some_and(|p| &*p.statement == statement) {
             connection.pending.pop();
         }
@@ -698,6 +715,7 @@ impl Reader {
         let needs_end = !connection.explicit;
         let mut write = self.write_of(event, statement, parameters.clone());
         write.row_count = event.row_count.filter(|_| part.is_whole);
+        write.session = self.session_of(connection);
         // MySQL's general log is written as statements begin, one after the other.
         let is_ordered = event.record_kind == Some(RecordKind::MysqlGeneral) && write.precision > 1_000;
         write.order = is_ordered.then(|| Box::new(place));
@@ -734,7 +752,23 @@ impl Reader {
             succeeded: self.dialect == Dialect::PostgreSql || event.status == Status::Success || event.row_count.is_some(),
             owner: None,
             order: None,
+            session: None,
+            is_lost: false,
         }
+    }
+
+    /// What the session of a write had set, where it matters. Equal ones are kept once.
+    fn session_of(&mut self, connection: &Open) -> Option<Arc<SessionState>> {
+        let state = connection.state.as_ref().filter(|state| matters_to_writes(state))?.settled();
+        if self.states.len() >= 4096 {
+            self.states.clear();
+        }
+        if let Some(known) = self.states.get(&state) {
+            return Some(known.clone());
+        }
+        let state = Arc::new(state);
+        self.states.insert(state.clone());
+        Some(state)
     }
 
     /// Repeated texts are kept once.
@@ -790,12 +824,20 @@ impl Reader {
             next_level: connection.next_level,
             owner: connection.owner,
             several,
+            state: connection.state.take(),
             ..Open::default()
         };
         if connection.manual {
             connection.begin(place, self.dialect, "");
         }
     }
+}
+
+/// Whether what a session has set may change what a write of it means.
+fn matters_to_writes(state: &SessionState) -> bool {
+    let rules = state.rules();
+    let is_set = state.search_path() != Setting::Default || state.time_zone() != Setting::Default || state.sets_clock();
+    is_set || state.leaves_keys() || state.odd_setting().is_some() || rules != Rules::of(rules.dialect)
 }
 
 /// How a transaction ended.
@@ -833,6 +875,25 @@ impl Open {
     /// How what is pending ends with a statement that commits without saying so, in MySQL.
     fn implicit_end(&self) -> Finish {
         if self.explicit || self.manual { Finish::Committed } else { Finish::Statement }
+    }
+
+    /// Takes what a statement sets. A connection that sets nothing costs nothing.
+    fn follow(&mut self, part: Part<'_>, dialect: Dialect) {
+        let Part { event, statement, word, .. } = part;
+        let sets = || matches!(word, "set" | "reset" | "discard" | "use") || statement.contains("set_config");
+        if self.state.is_none() && !sets() || !may_change(statement) {
+            return;
+        }
+        let is_within = self.explicit;
+        let state = self.state.get_or_insert_with(|| {
+            let mut state = SessionState::new(dialect);
+            if is_within {
+                state.take(Ran::plain("BEGIN", event.time.micros()));
+            }
+            Box::new(state)
+        });
+        let parameters = crate::sessions::parameters_of(event);
+        state.take(Ran { sql: statement, time: event.time.micros(), parameters: &parameters });
     }
 
     fn begin(&mut self, place: Place, dialect: Dialect, statement: &str) {
@@ -1032,11 +1093,13 @@ mod tests {
     use strandline_model::time::Instant;
 
     use super::*;
+    use crate::in_session::in_their_sessions;
+    use crate::store::{StoredDatabase, StoredTable};
 
     const SECOND: i64 = 1_000_000;
 
     /// Lines `log second statement`; a statement with ` !` at its end failed. Gives `second statement` of each write, with ` ?` where it may not
-    /// have taken effect, and with ` +n` where it may have taken effect up to n seconds later. The log `numbered` gives each second's transaction a number.
+    /// have taken effect, with ` lost` where its session may have meant something else, and with ` +n` where it may have taken effect up to n seconds later. The log `numbered` gives each second's transaction a number.
     fn check(lines: &[&'static str], expected: &[&str]) {
         let mut builder = EventBatchBuilder::new();
         for (n, line) in lines.iter().enumerate() {
@@ -1061,8 +1124,14 @@ mod tests {
             builder.push(&event);
         }
         let events = vec![builder.finish().expect("events")];
-        let facts = read(&events, &BTreeSet::new(), Interest::everything()).expect("facts");
+        let mut facts = read(&events, &BTreeSet::new(), Interest::everything()).expect("facts");
+        let mut stored = StoredDatabase::new("d", "d", Dialect::PostgreSql, &["public".to_owned()]);
+        for schema in ["public", "north"] {
+            stored.add_table(StoredTable::new(schema.to_owned(), "person".to_owned(), Vec::new()));
+        }
+        in_their_sessions(&mut facts.writes, &[stored]);
         let mark = |write: &Write| match (write.end, write.precision / SECOND) {
+            _ if write.is_lost => " lost".to_owned(),
             (End::Unsure, _) => " ?".to_owned(),
             (_, later @ 1..) => format!(" +{later}"),
             _ => String::new(),
@@ -1140,6 +1209,28 @@ mod tests {
     }
 
     /// The levels of the transactions of one connection.
+    #[test]
+    fn a_write_is_read_in_the_state_of_its_session() {
+        let north = "UPDATE \"north\".person SET a = 1";
+        let check = |sets: &'static str, then: &'static str, expected: &str| {
+            let lines = [sets, then, "log 9 UPDATE person SET a = 1"];
+            check(&lines, &[&format!("9 {expected}")]);
+        };
+        check("log 1 SHOW x", "log 2 SHOW x", "UPDATE person SET a = 1");
+        check("log 1 SET search_path = north, public", "log 2 SHOW x", north);
+        check("log 1 SET search_path = north !", "log 2 SHOW x", "UPDATE person SET a = 1");
+        check("log 1 SET search_path = north", "log 2 RESET ALL", "UPDATE person SET a = 1");
+        check("log 1 SELECT set_config('search_path', 'north', false)", "log 2 SHOW x", north);
+        check("log 1 SELECT set_config('search_path', (SELECT s FROM t), false)", "log 2 SHOW x", "UPDATE person SET a = 1 lost");
+        check("log 1 SET standard_conforming_strings = off", "log 2 SHOW x", "UPDATE person SET a = 1 lost");
+        check("log 1 SET application_name = 'x'", "log 2 SET LOCAL search_path = north", "UPDATE person SET a = 1");
+        // Inside a transaction, and back to what was before.
+        self::check(
+            &["log 1 BEGIN", "log 2 SET LOCAL search_path = north", "log 3 UPDATE person SET a = 1", "log 4 COMMIT", "log 5 UPDATE person SET a = 2"],
+            &[&format!("4 {north}"), "5 UPDATE person SET a = 2"],
+        );
+    }
+
     fn check_levels(log: &'static str, statements: &[&'static str], expected: &[Isolation]) {
         let mut builder = EventBatchBuilder::new();
         for (n, statement) in statements.iter().enumerate() {

@@ -10,7 +10,7 @@ use arrow_array::{ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray, 
 use arrow_schema::{DataType, Field, Schema};
 use datafusion::datasource::MemTable;
 use datafusion::prelude::{SessionConfig, SessionContext};
-use strandline_provenance::{Call, Database, Dialect, Engine, Options, VersionedTable};
+use strandline_provenance::{Call, Database, Dialect, Engine, Hidden, Options, VersionedTable};
 
 fn table(name: &str, columns: Vec<(&str, ArrayRef)>, subjects: Vec<u32>) -> VersionedTable {
     let fields: Vec<Field> = columns.iter().map(|(name, values)| Field::new(*name, values.data_type().clone(), true)).collect();
@@ -23,7 +23,15 @@ fn table(name: &str, columns: Vec<(&str, ArrayRef)>, subjects: Vec<u32>) -> Vers
     stored.push(Arc::new(BooleanArray::from(vec![false; rows])));
     let batch = RecordBatch::try_new(VersionedTable::stored_schema(&schema), stored).unwrap();
     let batches = (0..rows).step_by(8192).map(|start| batch.slice(start, 8192.min(rows - start))).collect();
-    VersionedTable { schema: "hr".into(), name: name.into(), columns: schema, unique_keys: vec![vec![0]], has_subject: true, batches }
+    VersionedTable {
+        schema: "hr".into(),
+        name: name.into(),
+        columns: schema,
+        unique_keys: vec![vec![0]],
+        has_subject: true,
+        hidden: Hidden::FromNobody,
+        batches,
+    }
 }
 
 fn database(people: u32) -> Database {

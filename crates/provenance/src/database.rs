@@ -87,8 +87,33 @@ pub struct VersionedTable {
     pub unique_keys: Vec<Vec<usize>>,
     /// Whether its rows belong to data subjects.
     pub has_subject: bool,
+    /// From whom policies may hide some of its rows.
+    pub hidden: Hidden,
     /// Batches of [`VersionedTable::stored_schema`].
     pub batches: Vec<RecordBatch>,
+}
+
+/// From whom a table's rows may be hidden by policies, which are not imitated: what they let through is then not sure.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Hidden {
+    /// From nobody.
+    #[default]
+    FromNobody,
+    /// From whoever is not this role.
+    FromAllBut(String),
+    /// From everybody.
+    FromEverybody,
+}
+
+impl Hidden {
+    /// Whether they may be hidden from a session that works as a role; `None` where it is not known.
+    pub(crate) fn from(&self, role: Option<&str>) -> bool {
+        match self {
+            Self::FromNobody => false,
+            Self::FromAllBut(owner) => role != Some(owner.as_str()),
+            Self::FromEverybody => true,
+        }
+    }
 }
 
 impl VersionedTable {

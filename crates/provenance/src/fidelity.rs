@@ -26,6 +26,8 @@ pub(crate) struct Server {
     pub(crate) dialect: Dialect,
     /// The collation of texts that declare none.
     pub(crate) collation: Collation,
+    /// The role as which the session works; `None` where it is not known.
+    pub(crate) role: Option<String>,
     /// The session's zone; `None` where it is not known.
     pub(crate) zone: Option<Zone>,
     /// Bytes after which MySQL cuts a joined text, where the session set it.
@@ -36,7 +38,7 @@ impl Server {
     pub(crate) fn of(database: &Database, session: &Session) -> Self {
         let declared = |name: &String| Collation::declared(database.dialect, name);
         let collation = database.collation.as_ref().map_or_else(|| Collation::unknown(database.dialect), declared);
-        Self { dialect: database.dialect, collation, zone: session.zone.clone(), joined_bytes: session.joined_bytes }
+        Self { dialect: database.dialect, collation, role: session.role.clone(), zone: session.zone.clone(), joined_bytes: session.joined_bytes }
     }
 
     pub(crate) fn is_mysql(&self) -> bool {

@@ -41,7 +41,7 @@ mod zone;
 
 pub use catalog::{CHANGED, physical_rules};
 pub use database::{
-    Database, Dialect, IN_DOUBT, OPEN_SCALE, Options, ROW_IN_DOUBT, SUBJECT, TableName, VALID_FROM, VALID_TO, VersionedTable, View, column_in_doubt,
+    Database, Dialect, Hidden, IN_DOUBT, OPEN_SCALE, Options, ROW_IN_DOUBT, SUBJECT, TableName, VALID_FROM, VALID_TO, VersionedTable, View, column_in_doubt,
 };
 pub use declared::{Declared, collated};
 pub use engine::{Engine, Prepared};

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use arrow_array::{Int64Array, RecordBatch, StringArray, UInt64Array};
 use hospital::{text, texts, whole, wholes};
-use strandline_provenance::{Database, Dialect, Engine, Options, View, column_in_doubt};
+use strandline_provenance::{Database, Dialect, Engine, Hidden, Options, Session, View, column_in_doubt};
 
 /// The row of 2 is not proved, and its unit is not known; of the visits the one of 3 is not.
 fn crew() -> Database {
@@ -126,6 +126,25 @@ fn a_value_that_is_not_known_and_decides_leaves_its_row_in_doubt() {
     check("SELECT name FROM person ORDER BY unit LIMIT 1", "displayed name: 2 (DoubtfulRow); displayed name: 1 3 (Collation)");
     check("SELECT q.name FROM person p JOIN person q ON q.unit = p.unit WHERE p.id = 2", "displayed name: 2 (DoubtfulRow)");
     check("SELECT string_agg(name, ',') FROM person GROUP BY unit", "displayed name: 1 3 4; displayed name: 2 (DoubtfulRow)");
+}
+
+#[test]
+fn rows_that_a_policy_may_hide_are_not_sure() {
+    let mut database = Database { views: Vec::new(), ..crew() };
+    database.tables[1].hidden = Hidden::FromAllBut("clinic".into());
+    let check = |role: Option<&str>, sql: &str, expected: &str, rows: (u64, u64)| {
+        let engine = Engine::new(database.clone(), Options { threads: 1, ..Options::default() }).unwrap();
+        let prepared = engine.prepare_in(sql, &Session { role: role.map(str::to_owned), ..Session::default() }).unwrap();
+        let replayed = engine.replay(&prepared, &[hospital::call()]).remove(0).unwrap();
+        assert_eq!((hospital::readable(&database, &replayed).as_str(), replayed.rows.least, replayed.rows.most), (expected, rows.0, rows.1), "{role:?} {sql}");
+    };
+    let all = "SELECT reason FROM visit";
+    check(Some("clinic"), all, "displayed reason: 1 4; displayed reason: 3 (DoubtfulRow)", (3, 3));
+    check(Some("app"), all, "displayed reason: 1 4 (Comparison); displayed reason: 3 (DoubtfulRow)", (0, 3));
+    check(None, all, "displayed reason: 1 4 (Comparison); displayed reason: 3 (DoubtfulRow)", (0, 3));
+    // Where rows fold nobody can tell which were among them.
+    check(Some("app"), "SELECT count(*) FROM visit", "", (0, u64::MAX));
+    check(Some("app"), "SELECT name FROM person WHERE id = 4", "displayed name: 4; inferred id: 4", (1, 1));
 }
 
 #[test]

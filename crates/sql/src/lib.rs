@@ -12,6 +12,7 @@ mod split;
 mod system;
 pub mod token;
 mod utility;
+mod zone;
 
 pub use constant::content;
 pub use function::{Effect, effect};
@@ -22,3 +23,4 @@ pub use session::{Held, Ran, SessionState, Setting, is_assigned, may_change, use
 pub use split::{Statements, canonical, statements};
 pub use system::{System, system};
 pub use utility::utility;
+pub use zone::Zone;

@@ -99,7 +99,7 @@ const ROLE: &str = "role";
 const AUTHORIZATION: &str = "session_authorization";
 const DATABASE: &str = "database";
 /// Settings whose value is asked for; of others it is enough that they were set.
-const FOLLOWED: [&str; 12] = [
+const FOLLOWED: [&str; 14] = [
     ROLE,
     AUTHORIZATION,
     DATABASE,
@@ -112,6 +112,8 @@ const FOLLOWED: [&str; 12] = [
     "sql_mode",
     "sql_select_limit",
     "group_concat_max_len",
+    "foreign_key_checks",
+    "session_replication_role",
 ];
 /// Settings and variables that are kept of one session, the letters of a value, and savepoints of a transaction. Texts may be hostile.
 const NAMES_AT_MOST: usize = 64;
@@ -245,6 +247,19 @@ impl SessionState {
             Setting::Default => false,
             Setting::Is(limit) => !limit.iter().all(|limit| limit == "18446744073709551615"),
             Setting::Unknown => true,
+        }
+    }
+
+    /// Whether its writes may be without what keys and triggers do beside them.
+    pub fn leaves_keys(&self) -> bool {
+        let is_on = |name: &str, on: &[&str]| match self.setting(name) {
+            Setting::Default => true,
+            Setting::Is(value) => value.len() == 1 && on.iter().any(|on| value[0].eq_ignore_ascii_case(on)),
+            Setting::Unknown => false,
+        };
+        match self.dialect {
+            Dialect::PostgreSql => !is_on("session_replication_role", &["origin", "local"]),
+            Dialect::MySql => !is_on("foreign_key_checks", &["1", "on", "true"]),
         }
     }
 
@@ -902,7 +917,7 @@ const PLAIN_MODES: &[&str] = &[
     "TRADITIONAL",
 ];
 /// Settings that are followed here, and those of both servers that change no answer.
-const HARMLESS: &[&str] = &[ROLE, AUTHORIZATION, DATABASE, "default_transaction_", "transaction_", "lock_timeout", "optimizer_", "log_"];
+const HARMLESS: &[&str] = &[ROLE, AUTHORIZATION, DATABASE, "autocommit", "default_transaction_", "transaction_", "lock_timeout", "optimizer_", "log_"];
 /// Settings of PostgreSQL that change no answer, or how it is written alone.
 const HARMLESS_POSTGRESQL: &[&str] = &[
     "application_name",
@@ -960,7 +975,6 @@ const HARMLESS_POSTGRESQL: &[&str] = &[
 ];
 /// Settings of MySQL and MariaDB that change no answer, or are asked for elsewhere.
 const HARMLESS_MYSQL: &[&str] = &[
-    "autocommit",
     "sql_mode",
     "time_zone",
     "sql_select_limit",

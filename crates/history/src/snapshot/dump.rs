@@ -12,7 +12,7 @@ use super::filling::Filling;
 use super::objects;
 use super::tables::{add_element, add_key, character_set, column_list, inside_bracket, kind_of, named_after, written};
 use crate::declared::Base;
-use crate::store::{AttachedKind, Column, ColumnDefault, StoredTable, StoredType, StoredView};
+use crate::store::{AttachedKind, Column, ColumnDefault, RowSecurity, StoredTable, StoredType, StoredView};
 use crate::value::ColumnKind;
 use crate::{Dialect, HistoryError, Rows};
 
@@ -569,6 +569,16 @@ impl<'f, 'd> Dump<'f, 'd> {
             if self.section.as_ref() != Some(&full) {
                 self.begin_section(full);
             }
+        } else if rest.windows(3).any(|words| words[0].is("row") && words[1].is("level") && words[2].is("security")) {
+            let security = &mut self.filling.database.tables[index].row_security;
+            let is_no = rest.get(1).is_some_and(|t| t.is("force"));
+            *security = match *security {
+                RowSecurity::Forced if first.is("enable") => RowSecurity::Forced,
+                _ if first.is("enable") || first.is("no") && is_no => RowSecurity::On,
+                _ if first.is("force") => RowSecurity::Forced,
+                _ if first.is("disable") => RowSecurity::Off,
+                other => other,
+            };
         } else if first.is("alter") {
             at_commas(rest).into_iter().for_each(|part| self.alter_column(index, part, statement));
         } else {

@@ -2,7 +2,7 @@
 //! and the ways in which a dump can hold less than its tables.
 
 use super::*;
-use crate::store::{AttachedKind, StoredType};
+use crate::store::{AttachedKind, RowSecurity, StoredType};
 
 type InMemory<'b> = [(&'b str, &'b [u8])];
 
@@ -109,6 +109,7 @@ fn what_a_dump_says_besides_rows_is_kept() {
         assert!(staff.columns[6].generated.is_some() && staff.owner.as_deref() == Some("postgres"));
         let attached: Vec<AttachedKind> = staff.attached.iter().map(|a| a.kind).collect();
         assert!(attached.contains(&AttachedKind::Trigger) && attached.contains(&AttachedKind::Policy));
+        assert_eq!(staff.row_security, RowSecurity::On);
         let duty = &database.tables[database.table("hr.duty").expect("defined")];
         assert_eq!((duty.foreign_keys[0].columns.as_slice(), duty.foreign_keys[0].to_columns.len()), ([0, 1].as_slice(), 2));
         assert_eq!(database.views.iter().map(|v| (v.name.as_str(), v.materialized)).collect::<Vec<_>>(), [("totals", true), ("units", false)]);

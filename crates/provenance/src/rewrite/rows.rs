@@ -90,8 +90,11 @@ impl Rewriter<'_> {
                 marks.insert(Mark::displayed(set, column, presence));
             }
         }
+        let is_hidden = description.hidden.from(self.server.role.as_deref());
         let plan = project(expressions, source.filter(is_valid)?.build()?)?;
-        Ok(Rewritten { plan, columns, rows: Marks::new(), sets, schema: scan.projected_schema.clone(), is_constant: false })
+        let scanned = Rewritten { plan, columns, rows: Marks::new(), sets, schema: scan.projected_schema.clone(), is_constant: false };
+        // A policy may keep any of them back.
+        if is_hidden { self.let_through(lit(true), Some(Readings { must: lit(false), may: lit(true) }), scanned) } else { Ok(scanned) }
     }
 
     pub(super) fn constant(plan: &LogicalPlan) -> Rewritten {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Date32Array, Int64Array, RecordBatch, StringArray, UInt32Array, UInt64Array};
 use arrow_schema::{DataType, Field, Schema};
-use strandline_provenance::{Call, Database, Dialect, Engine, How, Options, ROW_IN_DOUBT, Replayed, RowWindow, VersionedTable, View};
+use strandline_provenance::{Call, Database, Dialect, Engine, Hidden, How, Options, ROW_IN_DOUBT, Replayed, RowWindow, VersionedTable, View};
 
 pub const NOW: i64 = 1_700_000_000_000_000;
 
@@ -45,7 +45,15 @@ pub fn table(name: &str, fields: Vec<Field>, keys: Vec<Vec<usize>>, columns: Vec
     stored.push(wholes(&vec![i64::MAX; rows]));
     stored.push(Arc::new((0..rows).map(|row| Some(if doubtful.contains(&row) { ROW_IN_DOUBT } else { 0 })).collect::<UInt64Array>()));
     let batch = RecordBatch::try_new(VersionedTable::stored_schema(&schema), stored).unwrap();
-    VersionedTable { schema: "clinic".into(), name: name.into(), columns: schema, unique_keys: keys, has_subject: subjects.is_some(), batches: vec![batch] }
+    VersionedTable {
+        schema: "clinic".into(),
+        name: name.into(),
+        columns: schema,
+        unique_keys: keys,
+        has_subject: subjects.is_some(),
+        hidden: Hidden::FromNobody,
+        batches: vec![batch],
+    }
 }
 
 pub fn hospital() -> Database {

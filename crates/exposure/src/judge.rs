@@ -228,7 +228,7 @@ struct Judge<'j> {
 impl Judge<'_> {
     /// Whether it is known of every row of its tables whether it was there, and what decides about it.
     fn is_proved(&self) -> bool {
-        let is_proved = |table: &usize| !self.is_open(*table) && self.people_in_doubt(*table, self.decides(*table)).is_empty();
+        let is_proved = |table: &usize| !self.is_open(*table) && !self.has_rows_in_doubt(*table);
         !self.job.is_mixed && self.job.named.described.iter().all(is_proved)
     }
 
@@ -238,10 +238,10 @@ impl Judge<'_> {
         own.fold(ROW_IN_DOUBT, |all, (_, column)| all | column_in_doubt(*column))
     }
 
-    /// People with a row of a table of which any of `what` was in doubt when it was read, in order.
-    fn people_in_doubt(&self, table: usize, what: u64) -> BTreeSet<u32> {
+    /// Whether somebody's row of a table was in doubt when it was read, by itself or by what decides.
+    fn has_rows_in_doubt(&self, table: usize) -> bool {
         let times = self.job.times(table);
-        self.world.databases[self.job.database].tables[table].people_in_doubt(&times, what).collect()
+        self.world.databases[self.job.database].tables[table].people_in_doubt(&times, self.decides(table)).next().is_some()
     }
 
     fn exact(&mut self) {
@@ -434,14 +434,13 @@ impl Judge<'_> {
     /// another row could only have been sent beside them.
     fn count_leaves_nobody(&self, is_doubtful: bool) -> bool {
         let (job, replayed) = (self.job, self.replayed);
-        let is_in_doubt = |table: &usize| !self.people_in_doubt(*table, self.decides(*table)).is_empty();
         matches!(self.counted, Counted::All | Counted::SureAlone)
             && replayed.rows.least == replayed.rows.most
             && replayed.others.is_empty()
             && !is_doubtful
             && !replayed.other_rows
             && replayed.revealed.iter().all(|r| r.doubt.is_none())
-            && !job.named.described.iter().any(is_in_doubt)
+            && !job.named.described.iter().any(|table| self.has_rows_in_doubt(*table))
             && (!job.named.described.iter().any(|table| self.is_open(*table)) || sends_row_for_row(job, self.world))
     }
 
@@ -472,8 +471,9 @@ impl Judge<'_> {
 
     /// Whether a row of a table was in doubt; where the statement asks for one subject, a row of theirs.
     fn has_doubtful(&self, table: usize, bound: Option<&str>) -> bool {
+        let (world, times) = (&self.world.databases[self.job.database], self.job.times(table));
         let is_asked = |subject: u32| bound.is_none_or(|key| self.world.people.key(subject) == key);
-        self.people_in_doubt(table, u64::MAX).into_iter().any(is_asked)
+        world.tables[table].people_in_doubt(&times, u64::MAX).any(is_asked)
     }
 
     /// The columns of a table that are in question: those displayed, or all of them where none is.
@@ -589,13 +589,11 @@ impl Judge<'_> {
 
     /// The people whose rows of the tables that it reads were in question then, in order.
     fn in_doubt(&self) -> Vec<u32> {
-        let all = self.job.named.described.iter().map(|table| self.people_in_doubt(*table, self.decides(*table)));
-        let subjects: BTreeSet<u32> = all
-            .reduce(|mut all, more| {
-                all.extend(more);
-                all
-            })
-            .unwrap_or_default();
+        let mut subjects: BTreeSet<u32> = BTreeSet::new();
+        for table in &self.job.named.described {
+            let times = self.job.times(*table);
+            subjects.extend(self.world.databases[self.job.database].tables[*table].people_in_doubt(&times, self.decides(*table)));
+        }
         let bound = if subjects.is_empty() { None } else { bound_subject(self.job, self.world) };
         subjects.into_iter().filter(|subject| bound.as_deref().is_none_or(|key| self.world.people.key(*subject) == key)).collect()
     }

@@ -358,14 +358,14 @@ fn judge_data(estate: &Estate, answers: &mut Vec<Answer>) {
             ));
         }
     }
-    for table in estate.tables.iter().filter(|t| t.subject_key.is_none() && t.subject_via.is_none() && t.all_categories().next().is_some()) {
+    for table in estate.tables.iter().filter(|t| !t.names_people() && t.all_categories().next().is_some()) {
         answers.push(blind(&table.name, "holds personal data and names no subject".to_owned(), "whose row it is", "set subject_key or subject_via"));
     }
     let leads_on = |table: &Table, name: &str| {
         let there = estate.tables.iter().find(|other| other.database == table.database && other.name == name);
-        there.is_some_and(|other| other.subject_key.is_some() || other.subject_via.is_some())
+        there.is_some_and(Table::names_people)
     };
-    for table in &estate.tables {
+    for table in estate.tables.iter().flat_map(|table| table.entries()) {
         if let Some(via) = table.subject_via.as_ref().filter(|via| !leads_on(table, &via.table)) {
             let found = format!("its way to people goes through {}, of whose people the estate says nothing", via.table);
             answers.push(blind(&table.name, found, "whose row it is: everybody is possible", "add a [[table]] for it, with subject_key or subject_via"));

@@ -83,6 +83,22 @@ fn a_row_that_a_condition_throws_away_leaves_nobody_in_doubt() {
     check("SELECT p.name FROM person p JOIN person q ON q.id = p.above WHERE p.above = 4", "displayed name: 1 (Comparison); others");
 }
 
+/// A search by several ways: the row of 2 is in none of them.
+#[test]
+fn a_row_that_a_subquery_does_not_find_leaves_nobody_in_doubt() {
+    check("SELECT name FROM person WHERE id IN (SELECT p.id FROM person p WHERE UPPER(p.name) LIKE UPPER('%an%'))", "displayed name: 1 4");
+    check(
+        "SELECT name FROM person WHERE id IN (SELECT p.id FROM person p WHERE p.name = 'Cat') OR id IN (SELECT v.person_id FROM visit v WHERE v.reason = 'z')",
+        "displayed name: 3 4",
+    );
+    // What it finds, or may find, does.
+    check(
+        "SELECT name FROM person WHERE id IN (SELECT p.id FROM person p WHERE UPPER(p.name) LIKE UPPER('b%') OR p.id = 1)",
+        "displayed name: 2 (DoubtfulRow); displayed name: 1 (Comparison); others",
+    );
+    check("SELECT name FROM person WHERE id IN (SELECT p.id FROM person p WHERE p.unit = 'A')", "displayed name: 1 3 4 (Comparison); others");
+}
+
 #[test]
 fn whoever_a_part_that_was_left_out_looked_at_may_have_decided() {
     let engine = hospital::engine();

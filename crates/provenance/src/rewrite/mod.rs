@@ -164,9 +164,29 @@ impl<'a> Rewriter<'a> {
     /// Watches for rows that are not proved where one more or less of them changes what others show.
     fn all_proved(&self, input: Rewritten) -> Result<Rewritten> {
         let Some(unproved) = self.unproved(&input) else { return Ok(input) };
+        if let Some(plan) = self.watched_where(&input.plan, &unproved)? {
+            return Ok(Rewritten { plan, ..input });
+        }
         let watch = self.functions.witness(lit(true), unproved.is_not_true(), lit(true));
         let plan = LogicalPlan::Filter(Filter::try_new(watch, Arc::new(input.plan.clone()))?);
         Ok(Rewritten { plan, ..input })
+    }
+
+    /// The same within the condition right below, if there is one: the planner makes one filter of two, and a row that the condition throws away
+    /// leaves nobody in doubt.
+    fn watched_where(&self, plan: &LogicalPlan, unproved: &Expr) -> Result<Option<LogicalPlan>> {
+        match plan {
+            LogicalPlan::Projection(_) | LogicalPlan::SubqueryAlias(_) => {
+                let below = plan.inputs().first().map(|below| self.watched_where(below, unproved)).transpose()?.flatten();
+                below.map(|below| plan.with_new_exprs(plan.expressions(), vec![below])).transpose()
+            }
+            LogicalPlan::Filter(filter) if unproved.column_refs().iter().all(|column| filter.input.schema().has_column(column)) => {
+                let passes = filter.predicate.clone();
+                let watch = self.functions.witness(passes.clone(), passes.clone().and(unproved.clone().is_not_true()), passes);
+                Ok(Some(LogicalPlan::Filter(Filter::try_new(watch, filter.input.clone())?)))
+            }
+            _ => Ok(None),
+        }
     }
 
     /// Watches for rows that are not proved, of which one of these values is not known, and which what is asked does not throw away.

@@ -58,7 +58,9 @@ impl Rewriter<'_> {
         if description.has_subject {
             let set = self.new_set();
             sets.push(set);
-            expressions.push(self.functions.element(hidden(SUBJECT), hidden(DOUBTFUL)).alias(set_name(set)));
+            // The planner may ask of it before it has thrown away the rows of other moments.
+            let is_doubtful = if self.tables.has_unproved_rows(table) { hidden(DOUBTFUL).and(is_valid.clone()) } else { hidden(DOUBTFUL) };
+            expressions.push(self.functions.element(hidden(SUBJECT), is_doubtful).alias(set_name(set)));
             for (position, marks) in columns.iter_mut().enumerate() {
                 let column = scan.projection.as_ref().map_or(Some(position), |projection| projection.get(position).copied());
                 let Some(column) = column else {

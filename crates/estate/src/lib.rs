@@ -10,7 +10,7 @@ mod target;
 use std::collections::BTreeSet;
 
 use strandline_model::address::as_compared;
-use strandline_model::estate::{Estate, Route, SharedFile};
+use strandline_model::estate::{Estate, Route, SharedFile, Table};
 use strandline_model::register::Status;
 use strandline_model::window;
 
@@ -43,7 +43,30 @@ pub fn read(text: &str, path: &str) -> Result<Estate, EstateError> {
     })?;
     check_names(&estate, text, path)?;
     one_writing(&mut estate);
+    estate.tables = one_a_table(std::mem::take(&mut estate.tables));
     Ok(estate)
+}
+
+/// Several entries of one table as one, with the categories of all; [`check_entries`] has seen that they agree.
+fn one_a_table(entries: Vec<Table>) -> Vec<Table> {
+    let mut tables: Vec<Table> = Vec::new();
+    for entry in entries {
+        match tables.iter_mut().find(|table| is_same_table(table, &entry)) {
+            Some(first) => {
+                first.categories.extend(entry.categories.clone());
+                first.without_personal_data.extend(entry.without_personal_data.iter().cloned());
+                first.other_columns = first.other_columns.take().or_else(|| entry.other_columns.clone());
+                first.about = first.about.take().or_else(|| entry.about.clone());
+                first.also.push(entry);
+            }
+            None => tables.push(entry),
+        }
+    }
+    tables
+}
+
+fn is_same_table(one: &Table, other: &Table) -> bool {
+    one.database == other.database && one.name == other.name
 }
 
 /// Addresses as events have them, however they were written here.
@@ -71,8 +94,11 @@ pub fn check_tables(estate: &Estate, database: &str, held: &BTreeSet<String>, te
 /// The first column that the table has not, with its line and the nearest name.
 pub fn check_columns(estate: &Estate, database: &str, table: &str, columns: &BTreeSet<String>, text: &str, path: &str) -> Result<(), EstateError> {
     let Some(described) = estate.tables.iter().find(|t| t.database == database && t.name == table) else { return Ok(()) };
-    let named = described.categories.keys().chain(described.subject_key.iter()).chain(described.subject_via.iter().map(|via| &via.column));
-    for column in named.chain(described.rows.keys()).chain(&described.without_personal_data) {
+    let whose = |entry: &'_ Table| {
+        entry.subject_key.iter().chain(entry.subject_via.iter().map(|via| &via.column)).chain(entry.rows.keys()).cloned().collect::<Vec<_>>()
+    };
+    let whose: Vec<String> = described.entries().flat_map(whose).collect();
+    for column in described.categories.keys().chain(&whose).chain(&described.without_personal_data) {
         if !columns.contains(column) {
             return Err(unknown(text, path, &format!("column of {table}"), column, columns.iter().map(String::as_str)));
         }
@@ -109,6 +135,7 @@ fn check_names(estate: &Estate, text: &str, path: &str) -> Result<(), EstateErro
             return Err(at(text, path, &table.name, format!("table {} has both subject_key and subject_via", table.name), "keep one of them"));
         }
     }
+    check_entries(&estate.tables, text, path)?;
     for route in &estate.routes {
         known("system", &route.system, &systems)?;
         known("database", &route.database, &databases)?;
@@ -136,6 +163,33 @@ fn check_names(estate: &Estate, text: &str, path: &str) -> Result<(), EstateErro
     unique(estate.targets.iter().map(|t| t.name.as_str()), "target", text, path)?;
     unique(estate.sources.iter().map(|s| s.id.as_str()), "source", text, path)?;
     unique(estate.databases.iter().map(|d| d.id.as_str()), "database", text, path)
+}
+
+/// Several entries of one table tell whose different rows of it are: each says so, and what a column holds they say alike.
+fn check_entries(tables: &[Table], text: &str, path: &str) -> Result<(), EstateError> {
+    for (place, entry) in tables.iter().enumerate() {
+        let before: Vec<&Table> = tables[..place].iter().filter(|first| is_same_table(first, entry)).collect();
+        let Some(first) = before.first() else { continue };
+        let wrong = |problem: &str, hint: &str| at(text, path, &entry.name, format!("table {} has several entries, {problem}", entry.name), hint);
+        let way = |table: &Table| (table.subject_key.clone(), table.subject_via.clone(), table.rows.clone());
+        if [*first, entry].iter().any(|table| table.subject_key.is_none() && table.subject_via.is_none()) {
+            return Err(wrong("and one of them says nothing of whose its rows are", "give each entry a subject_key or subject_via"));
+        }
+        if before.iter().any(|other| way(other) == way(entry)) {
+            return Err(wrong("and two of them say the same", "leave one of them out, or give them other rows or another way to people"));
+        }
+        let is_other =
+            |(column, category): &(&String, &String)| before.iter().any(|table| table.categories.get(*column).is_some_and(|known| known != *category));
+        if let Some((column, _)) = entry.categories.iter().find(is_other) {
+            let problem = format!("and they give two categories to {column}");
+            return Err(wrong(&problem, "a column has one category: name one that says all that it holds"));
+        }
+        let differ = |one: &Option<String>, other: &Option<String>| one.is_some() && other.is_some() && one != other;
+        if before.iter().any(|table| differ(&table.other_columns, &entry.other_columns) || differ(&table.about, &entry.about)) {
+            return Err(wrong("and they differ in other_columns or about", "both hold for the whole table: write them once"));
+        }
+    }
+    Ok(())
 }
 
 /// Other people have a register that says whom they belong to, and a table that tells of them.
@@ -266,6 +320,27 @@ mod tests {
         assert!(text.lines().nth(error.line.wrapping_sub(1)).unwrap_or("").contains(line_holds), "line {} is wrong", error.line);
         assert!(error.problem.contains(problem), "{}", error.problem);
         assert!(error.hint.as_deref().unwrap_or("").contains(hint), "{:?}", error.hint);
+    }
+
+    #[test]
+    fn several_entries_of_a_table_are_one_with_the_categories_of_all() {
+        let entry = |more: &str| format!("[[table]]\ndatabase = \"hr\"\nname = \"hr.note\"\n{more}\n");
+        let read = |entries: &[String]| read(&format!("{EXAMPLE}\n{}", entries.concat()), "estate.toml");
+        let database = "[[table]]\ndatabase = \"hr\"";
+        assert!(EXAMPLE.contains("[[table]]"), "{database}");
+        let id = toml::from_str::<Estate>(EXAMPLE).expect("the example is valid").databases[0].id.clone();
+        let entry = |more: &str| entry(more).replace("database = \"hr\"", &format!("database = {id:?}"));
+        let staff = entry("subject_key = \"of_id\"\nrows = { of_type = [\"Staff\"] }\n[table.categories]\ntext = \"note\"");
+        let case = entry(
+            "subject_via = { column = \"of_id\", table = \"hr.case\", to_column = \"id\" }\nrows = { of_type = [\"Case\"] }\n[table.categories]\nauthor = \"name\"",
+        );
+        let estate = read(&[staff.clone(), case.clone()]).expect("both hold");
+        let table = estate.tables.iter().find(|table| table.name == "hr.note").expect("it is there");
+        assert_eq!((table.entries().count(), table.categories.len(), table.only_key()), (2, 2, None));
+        let problem = |entries: &[String]| read(entries).expect_err("it is wrong").problem;
+        assert!(problem(&[staff.clone(), staff.clone()]).contains("two of them say the same"));
+        assert!(problem(&[staff.clone(), case.replace("author = \"name\"", "text = \"health\"")]).contains("two categories to text"));
+        assert!(problem(&[staff, entry("[table.categories]\ntext = \"note\"")]).contains("says nothing of whose"));
     }
 
     #[test]

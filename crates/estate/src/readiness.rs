@@ -62,6 +62,7 @@ struct Observed {
     with_request: u64,
     with_status: u64,
     with_bytes: u64,
+    with_duration: u64,
     coarse: u64,
     sequenced: u64,
     fetches: u64,
@@ -95,6 +96,7 @@ impl Observer {
                 seen.class_http += 1;
                 seen.with_status += u64::from(event.status_code.is_some());
                 seen.with_bytes += u64::from(event.bytes.is_some());
+                seen.with_duration += u64::from(event.duration_micros.is_some());
             }
             // A prepared statement is written down once more when it is executed, with its values.
             let prepared = event.record_kind == Some(RecordKind::MysqlGeneral) && event.command.as_deref() == Some("PREPARE");
@@ -138,6 +140,7 @@ impl Observer {
                     let beside: Vec<&Observed> = beside.filter_map(|other| self.sources.get(&other.id)).collect();
                     let counted = beside.iter().map(|other| other.reads_with_rows).max().unwrap_or(0);
                     judge_source(&source.id, seen, counted, &mut answers);
+                    judge_durations(&source.id, seen, &beside, &mut answers);
                     judge_writes(&source.id, seen, &beside, &mut answers);
                     judge_retention(&source.id, source.retention_days, &mut answers);
                 }
@@ -222,6 +225,18 @@ fn judge_source(id: &str, seen: &Observed, counted: u64, answers: &mut Vec<Answe
             format!("{} of {} stamps are to the whole second", seen.coarse, seen.events),
             "which of two requests in one second caused a statement",
             "nginx: $msec in log_format; Apache: %{msec_frac}t; PostgreSQL: %m in log_line_prefix; MariaDB has no finer stamps, MySQL has",
+        ));
+    }
+}
+
+/// Where no log of a system tells how long its requests took, each is taken to have run for a second at least.
+fn judge_durations(id: &str, seen: &Observed, beside: &[&Observed], answers: &mut Vec<Answer>) {
+    if seen.class_http > 0 && seen.with_duration == 0 && beside.iter().all(|other| other.with_duration == 0) {
+        answers.push(costly(
+            id,
+            "no log tells how long a request took".to_owned(),
+            "which statements ran while it did: whatever ran within a second of its stamp may be its, and pages without a value in their URL are possible for all whom others read then",
+            "nginx: $request_time in log_format; Apache: %D; an application's log: map the time that it took to duration_ms (`Completed 200 OK in 45ms`)",
         ));
     }
 }
@@ -358,14 +373,14 @@ fn judge_data(estate: &Estate, answers: &mut Vec<Answer>) {
             ));
         }
     }
-    for table in estate.tables.iter().filter(|t| t.subject_key.is_none() && t.subject_via.is_none() && t.all_categories().next().is_some()) {
+    for table in estate.tables.iter().filter(|t| !t.names_people() && t.all_categories().next().is_some()) {
         answers.push(blind(&table.name, "holds personal data and names no subject".to_owned(), "whose row it is", "set subject_key or subject_via"));
     }
     let leads_on = |table: &Table, name: &str| {
         let there = estate.tables.iter().find(|other| other.database == table.database && other.name == name);
-        there.is_some_and(|other| other.subject_key.is_some() || other.subject_via.is_some())
+        there.is_some_and(Table::names_people)
     };
-    for table in &estate.tables {
+    for table in estate.tables.iter().flat_map(|table| table.entries()) {
         if let Some(via) = table.subject_via.as_ref().filter(|via| !leads_on(table, &via.table)) {
             let found = format!("its way to people goes through {}, of whose people the estate says nothing", via.table);
             answers.push(blind(&table.name, found, "whose row it is: everybody is possible", "add a [[table]] for it, with subject_key or subject_via"));
@@ -460,6 +475,7 @@ mod tests {
         check(|e| (e.row_count, e.record_kind) = (None, Some(RecordKind::MysqlAudit)), "db-log", "0 of 10 audited reads carry a row count", Severity::Costly);
         check(|e| e.time_precision_micros = 1_000_000, "db-log", "whole second", Severity::Costly);
         check(|e| e.request_id = None, "db-log", "request id", Severity::Costly);
+        check(|e| e.class = Class::Http, "db-log", "how long a request took", Severity::Costly);
         check(|e| e.record_kind = Some(RecordKind::PgauditSession), "db-log", "FETCHes", Severity::Costly);
         check(|_| {}, "kms-web", "no event of this source", Severity::Blind);
         check(|_| {}, "db-log", "none of 10 statements is a write", Severity::Blind);

@@ -117,6 +117,7 @@ fn other_rows(doubt: Doubt) -> bool {
         Doubt::TiedLimit | Doubt::UnorderedLimit | Doubt::Collation | Doubt::OrderOfPartition | Doubt::Nondeterministic => true,
         // Those whom a comparison may have let through are in the answer themselves, or in its `others`.
         Doubt::DoubtfulRow
+        | Doubt::UnknownValue
         | Doubt::ExtremeOfGroup
         | Doubt::Recursion
         | Doubt::Shortened

@@ -108,7 +108,8 @@ fn keys_must_meet(estate: &Estate, register: &[String], world: &World) -> Result
     if register.is_empty() || in_data.is_empty() || register.iter().any(|key| in_data.contains(key.as_str())) {
         return Ok(());
     }
-    let columns: BTreeSet<String> = estate.tables.iter().filter_map(|t| t.subject_key.as_ref().map(|key| format!("{key:?} of {}", t.name))).collect();
+    let entries = estate.tables.iter().flat_map(|table| table.entries());
+    let columns: BTreeSet<String> = entries.filter_map(|t| t.subject_key.as_ref().map(|key| format!("{key:?} of {}", t.name))).collect();
     let register = estate.register.as_ref().map(|register| register.key.clone()).unwrap_or_default();
     Err(ExposureError::KeysApart { register, data: columns.into_iter().collect::<Vec<_>>().join(", ") })
 }

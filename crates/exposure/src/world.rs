@@ -570,7 +570,7 @@ impl Builder<'_> {
                 categorised: columns.iter().flatten().copied().collect(),
                 columns,
                 names: table.columns.iter().map(|c| c.name.clone()).collect(),
-                subject_key: description.and_then(|d| d.subject_key.clone()),
+                subject_key: description.and_then(|d| d.only_key()).map(str::to_owned),
                 subjects: Arc::new(history.subjects),
                 doubts: history.doubts,
                 in_doubt: history.in_doubt,
@@ -612,7 +612,8 @@ impl Builder<'_> {
 
     fn check_columns(&mut self, description: Option<&DescribedTable>, table: &strandline_history::store::StoredTable) {
         let Some(description) = description else { return };
-        for column in description.categories.keys().chain(&description.subject_key).chain(description.rows.keys()) {
+        let whose = description.entries().flat_map(|entry| entry.subject_key.iter().chain(entry.rows.keys()));
+        for column in description.categories.keys().chain(whose) {
             if table.column_index(column).is_none() {
                 self.notes.push(format!("table {}: the estate describes column {column}, which the snapshot does not have", description.name));
             }
@@ -635,7 +636,7 @@ impl Builder<'_> {
                 categorised: columns.iter().flatten().copied().collect(),
                 columns,
                 names,
-                subject_key: description.subject_key.clone(),
+                subject_key: description.only_key().map(str::to_owned),
                 subjects: Arc::default(),
                 doubts: [Open::Rows, Open::People].map(|open| TableDoubt::always(open, DoubtReason::NotInSnapshot)).to_vec(),
                 in_doubt: Vec::new(),

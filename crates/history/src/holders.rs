@@ -37,7 +37,11 @@ struct Stretch {
 impl Stretch {
     /// What is in doubt in it, with what is of the row.
     fn in_doubt(&self, of_row: u64) -> u64 {
-        if self.doubt.is_any() { of_row | ROW_IN_DOUBT } else { of_row }
+        match self.doubt {
+            doubt if doubt.holds_values() => u64::MAX,
+            doubt if doubt.is_any() => of_row | ROW_IN_DOUBT,
+            _ => of_row,
+        }
     }
 }
 
@@ -60,6 +64,8 @@ pub(crate) struct Holders<'h> {
     described: &'h [Option<&'h DescribedTable>],
     rolled: &'h [Versions<'h>],
     known: HashMap<usize, Owned>,
+    /// Tables whose holders are being found: a way to people that leads back to one of them leads to nobody known.
+    finding: Vec<usize>,
     sets: Vec<Box<[u32]>>,
     numbers: HashMap<Box<[u32]>, u32>,
 }
@@ -90,7 +96,7 @@ impl Links {
 
 impl<'h> Holders<'h> {
     pub(crate) fn new(stored: &'h StoredDatabase, described: &'h [Option<&'h DescribedTable>], rolled: &'h [Versions<'h>]) -> Self {
-        Self { stored, described, rolled, known: HashMap::new(), sets: Vec::new(), numbers: HashMap::new() }
+        Self { stored, described, rolled, known: HashMap::new(), finding: Vec::new(), sets: Vec::new(), numbers: HashMap::new() }
     }
 
     /// Whose the rows of each table are, and the sets of people that they speak of.
@@ -105,37 +111,81 @@ impl<'h> Holders<'h> {
         if self.known.contains_key(&at) {
             return;
         }
-        let versions = &self.rolled[at];
-        let table = &self.stored.tables[at];
-        let mut owned = Owned { first: vec![None; versions.row_count()], ..Owned::default() };
-        if let Some(described) = self.described[at] {
-            if let Some(column) = described.subject_key.as_deref().and_then(|c| table.column_index(c)) {
-                for row in (0..versions.row_count()).filter(|row| may_be_a_persons(described, table, versions, *row)) {
-                    owned.first[row] = match versions.cell(row, column) {
-                        Value::Unknown => Some(SOMEBODY),
-                        value => value.text().filter(|t| !t.is_empty()).map(|key| number(&key)),
-                    };
-                }
-            } else if let Some(via) = &described.subject_via
-                && let Some(other) = self.stored.table(&via.table)
-                && let (Some(column), Some(to)) = (table.column_index(&via.column), self.stored.tables[other].column_index(&via.to_column))
-                && self.described[other].is_some_and(|there| there.subject_key.is_some() || there.subject_via.is_some())
-                && other != at
-                && depth < DEPTH
-            {
-                self.find(other, number, depth + 1);
-                self.through(at, column, other, to, &mut owned);
-            } else if described.subject_via.is_some() || described.all_categories().next().is_some() {
-                // Of people, and nothing says of whom.
-                owned.first.fill(Some(SOMEBODY));
-            }
+        self.finding.push(at);
+        let mut owned = Owned { first: vec![None; self.rolled[at].row_count()], ..Owned::default() };
+        for (place, entry) in self.described[at].iter().flat_map(|described| described.entries()).enumerate() {
+            let found = self.by_entry(at, entry, number, depth);
+            if place == 0 { owned = found } else { self.join(at, &mut owned, &found) }
         }
+        self.finding.pop();
         self.known.insert(at, owned);
     }
 
+    /// Whose the rows of a table are by one entry of the estate.
+    fn by_entry(&mut self, at: usize, entry: &DescribedTable, number: &mut dyn FnMut(&str) -> u32, depth: usize) -> Owned {
+        let (versions, table) = (&self.rolled[at], &self.stored.tables[at]);
+        let mut owned = Owned { first: vec![None; versions.row_count()], ..Owned::default() };
+        let own_rows = (0..versions.row_count()).filter(|row| may_be_a_persons(entry, table, versions, *row));
+        if let Some(column) = entry.subject_key.as_deref().and_then(|c| table.column_index(c)) {
+            for row in own_rows {
+                owned.first[row] = match versions.cell(row, column) {
+                    Value::Unknown => Some(SOMEBODY),
+                    value => value.text().filter(|t| !t.is_empty()).map(|key| number(&key)),
+                };
+            }
+        } else if let Some(via) = &entry.subject_via
+            && let Some(other) = self.stored.table(&via.table)
+            && let (Some(column), Some(to)) = (table.column_index(&via.column), self.stored.tables[other].column_index(&via.to_column))
+            && self.described[other].is_some_and(DescribedTable::names_people)
+            && !self.finding.contains(&other)
+            && depth < DEPTH
+        {
+            self.find(other, number, depth + 1);
+            self.through((at, entry), column, other, to, &mut owned);
+        } else if entry.subject_via.is_some() || entry.all_categories().next().is_some() {
+            // Of people, and nothing says of whom.
+            own_rows.for_each(|row| owned.first[row] = Some(SOMEBODY));
+        }
+        owned
+    }
+
+    /// Adds whose the rows of a table are by another entry: of both, where both say somebody.
+    fn join(&mut self, at: usize, owned: &mut Owned, more: &Owned) {
+        owned.doubts.extend(more.doubts.iter().copied());
+        for row in 0..owned.first.len() {
+            let is_nobodys = |of: &Owned| of.first[row].is_none() && !of.split.contains_key(&row);
+            if is_nobodys(more) {
+                continue;
+            }
+            if is_nobodys(owned) {
+                owned.first[row] = more.first[row];
+                more.split.get(&row).into_iter().for_each(|split| drop(owned.split.insert(row, split.clone())));
+                continue;
+            }
+            let life = self.rolled[at].life(row);
+            let (one, other) = (owned.stretches(row, life), more.stretches(row, life));
+            let stretches = self.of_both(&one, &other);
+            owned.first[row] = stretches.first().and_then(|s| s.holder);
+            owned.split.insert(row, stretches);
+        }
+    }
+
+    /// Two ways to tell whose one row is, as one: cut where either changes.
+    fn of_both(&mut self, one: &[Stretch], other: &[Stretch]) -> Vec<Stretch> {
+        let cuts: BTreeSet<i64> = one.iter().chain(other).flat_map(|s| [s.from, s.to]).collect();
+        let cuts: Vec<i64> = cuts.into_iter().collect();
+        let mut stretches = Vec::new();
+        for pair in cuts.windows(2) {
+            let there: Vec<Stretch> = one.iter().chain(other).filter(|s| s.from <= pair[0] && pair[1] <= s.to).copied().collect();
+            let people = there.iter().filter_map(|s| s.holder).flat_map(|holder| self.members(holder)).collect();
+            let doubt = there.iter().fold(RowDoubt::NONE, |doubt, s| doubt.and(s.doubt));
+            stretches.push(Stretch { from: pair[0], to: pair[1], holder: self.holder(people), doubt });
+        }
+        stretches
+    }
+
     /// Rows whose holder stands in another table.
-    fn through(&mut self, at: usize, column: usize, other: usize, to: usize, owned: &mut Owned) {
-        let described = self.described[at];
+    fn through(&mut self, (at, entry): (usize, &DescribedTable), column: usize, other: usize, to: usize, owned: &mut Owned) {
         let theirs: Vec<TableDoubt> = self.rolled[other].doubts.iter().chain(&self.known[&other].doubts).copied().collect();
         owned.doubts = theirs.iter().map(|d| TableDoubt { open: Open::People, reason: DoubtReason::Holder, ..*d }).collect();
         owned.doubts.dedup();
@@ -148,7 +198,7 @@ impl<'h> Holders<'h> {
             links.open.extend(spans)
         }
         for row in 0..self.rolled[at].row_count() {
-            if described.is_some_and(|described| !may_be_a_persons(described, &self.stored.tables[at], &self.rolled[at], row)) {
+            if !may_be_a_persons(entry, &self.stored.tables[at], &self.rolled[at], row) {
                 continue;
             }
             let life = self.rolled[at].life(row);

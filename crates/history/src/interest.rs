@@ -63,7 +63,7 @@ impl Interest {
         };
         for table in &estate.tables {
             add(&table.name);
-            table.subject_via.iter().for_each(|via| add(&via.table));
+            table.entries().filter_map(|entry| entry.subject_via.as_ref()).for_each(|via| add(&via.table));
         }
         let relations = || stored.iter().flat_map(|d| d.tables.iter().map(|t| &t.name).chain(d.views.iter().map(|v| &v.name)));
         relations().filter(|name| read.has(name)).for_each(|name| add(name));

@@ -146,8 +146,9 @@ impl Rebuild<'_> {
 
 fn subject_columns(table: &StoredTable, described: Option<&DescribedTable>) -> Vec<usize> {
     let Some(described) = described else { return Vec::new() };
-    let name = described.subject_key.as_deref().or(described.subject_via.as_ref().map(|via| via.column.as_str()));
-    name.and_then(|name| table.column_index(name)).into_iter().collect()
+    let name = |entry: &'_ DescribedTable| entry.subject_key.clone().or(entry.subject_via.as_ref().map(|via| via.column.clone()));
+    let columns: BTreeSet<usize> = described.entries().filter_map(name).filter_map(|name| table.column_index(&name)).collect();
+    columns.into_iter().collect()
 }
 
 fn finish(versions: Versions<'_>, owned: Owned, has_subject: bool) -> TableHistory {
@@ -843,6 +844,38 @@ mod tests {
         };
         let expected = [(6, None), (7, Some(11)), (8, Some(12)), (9, Some(SOMEBODY)), (10, None)];
         assert_eq!((holders(moment(5)), holders(moment(20))), (expected.to_vec(), expected.to_vec()));
+    }
+
+    /// A table whose rows are of two kinds of things, as object mappers have them: `kind` says what `t` refers to.
+    #[test]
+    fn each_entry_of_a_table_tells_whose_its_rows_are() {
+        let described = |more: &str| -> DescribedTable { toml::from_str(&format!("database = \"d\"\ncategories = {{}}\n{more}")).expect("it is right") };
+        let parent = described("name = \"s.t\"\nsubject_key = \"v\"");
+        let mut child = described("name = \"s.c\"\nsubject_key = \"t\"\nrows = { kind = [\"1\"] }");
+        child.also.push(described("name = \"s.c\"\nsubject_via = { column = \"t\", table = \"s.t\", to_column = \"k\" }\nrows = { kind = [\"2\", \"3\"] }"));
+        child.also.push(described("name = \"s.c\"\nsubject_key = \"i\"\nrows = { kind = [\"3\"] }"));
+        let mut dump = stored(&State::from([(1, 11), (2, 12)]));
+        let column = |name: &str| Column::new(name.into(), ColumnKind::BigInt, ColumnDefault::Null);
+        let mut lines = StoredTable::new("s".into(), "c".into(), vec![column("i"), column("t"), column("kind")]);
+        [(6, 1, 1), (7, 1, 2), (8, 2, 3), (9, 2, 4)].iter().for_each(|(i, t, kind)| lines.push_row(&[*i, *t, *kind].map(Value::Int), true));
+        lines.close_batch();
+        dump.add_table(lines);
+        let writes = [Write { tick: 1, ..write(10, "UPDATE s.t SET v = 15 WHERE k = 2", 1) }];
+        let described = [Some(&parent), Some(&child)];
+        let history = Rebuild { stored: &dump, described: &described, writes: &writes, snapshot_time: 0, snapshot_precision: 1, zone: None }
+            .run(&mut |key| key.parse().expect("a number"));
+        let mut found: Vec<(i64, i64, Vec<u32>)> = Vec::new();
+        for batch in &history.tables[1].batches {
+            let (rows, subjects) = (batch.column(0).as_primitive::<Int64Type>(), batch.column(3).as_primitive::<UInt32Type>());
+            let from = batch.column(4).as_primitive::<Int64Type>();
+            for row in (0..batch.num_rows()).filter(|row| subjects.is_valid(*row)) {
+                let set = |of: u32| if of & crate::holders::SET == 0 { vec![of] } else { history.holders[(of & !crate::holders::SET) as usize].to_vec() };
+                found.push((rows.value(row), i64::from(from.value(row) > 0), set(subjects.value(row))));
+            }
+        }
+        found.sort_unstable();
+        // The row of both kinds is of the person behind what it refers to, who changes, and of its own.
+        assert_eq!(found, [(6, 0, vec![1]), (7, 0, vec![11]), (8, 0, vec![8, 12]), (8, 1, vec![8, 15])]);
     }
 
     #[test]

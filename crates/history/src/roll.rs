@@ -239,7 +239,11 @@ impl<'t> Versions<'t> {
     /// What of a row is not proved, as [`column_in_doubt`] numbers it.
     pub(crate) fn in_doubt(&self, row: usize) -> u64 {
         let cells = self.unknown_columns(row).iter().fold(0, |all, column| all | column_in_doubt(usize::from(*column)));
-        if self.life(row).doubt.is_any() { ROW_IN_DOUBT | cells } else { cells }
+        match self.life(row).doubt {
+            doubt if doubt.holds_values() => u64::MAX,
+            doubt if doubt.is_any() => ROW_IN_DOUBT | cells,
+            _ => cells,
+        }
     }
 
     pub(crate) fn cell(&self, row: usize, column: usize) -> Value {

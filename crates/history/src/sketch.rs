@@ -62,7 +62,8 @@ pub fn sketch_databases(
 /// How the rows of the tables that have a subject key compare with the register's lines of the same key, the first column of `known`:
 /// by `schema.table`, and whether each key stands there once.
 pub fn compare_keys(estate: &Estate, stored: &[StoredDatabase], known: &KnownPeople) -> Vec<(String, Compared, bool)> {
-    let described = estate.tables.iter().filter_map(|table| Some((table, table.subject_key.as_deref()?)));
+    let entries = estate.tables.iter().flat_map(|table| table.entries());
+    let described = entries.filter_map(|table| Some((table, table.subject_key.as_deref()?)));
     let found = described.filter_map(|(described, key)| {
         let database = stored.iter().find(|database| database.id == described.database)?;
         let table = &database.tables[database.table(&described.name)?];

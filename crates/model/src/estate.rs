@@ -291,9 +291,28 @@ pub struct Table {
     pub without_personal_data: BTreeSet<String>,
     /// Whom its rows are about beside the subject: `kin`, `referee`, `dependant`. They are data subjects too.
     pub about: Option<String>,
+    /// Further entries of the same table, each with rows and a way to people of its own: a row is of everybody whom an entry that it
+    /// fits leads to. Put here when the file is read; their categories then stand with the first entry's.
+    #[serde(skip)]
+    pub also: Vec<Table>,
 }
 
 impl Table {
+    /// All entries of this table, the first one first.
+    pub fn entries(&self) -> impl Iterator<Item = &Table> {
+        std::iter::once(self).chain(&self.also)
+    }
+
+    /// Whether any of its entries says whose rows are.
+    pub fn names_people(&self) -> bool {
+        self.entries().any(|entry| entry.subject_key.is_some() || entry.subject_via.is_some())
+    }
+
+    /// The column whose value alone says whose a row is, if there is one.
+    pub fn only_key(&self) -> Option<&str> {
+        self.subject_key.as_deref().filter(|_| self.also.is_empty())
+    }
+
     /// The category of a column, and whether somebody named it for this column.
     pub fn category(&self, column: &str) -> Option<(&str, Named)> {
         let find = |(name, _): &(&String, &String)| name.eq_ignore_ascii_case(column);

@@ -22,7 +22,7 @@ use crate::types::Doubt;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Scalar {
-    /// (subject, whether it is in doubt): one row of a table.
+    /// (subject, doubt bits): one row of a table.
     Element,
     /// (set): the same with these doubt bits.
     Doubted(u64),
@@ -69,11 +69,10 @@ impl ScalarUDFImpl for SetFunction {
         let first = arrays.first().ok_or_else(|| DataFusionError::Internal("a set function without arguments".into()))?;
         let result: UInt64Array = match self.what {
             Scalar::Element => {
-                let doubtful = arrays.get(1).map(|array| array.as_boolean());
-                let bit = |row| {
-                    if doubtful.is_some_and(|flags| flags.is_valid(row) && flags.value(row)) { Doubt::DoubtfulRow.bit() } else { 0 }
+                let Some(doubts) = arrays.get(1).map(|array| array.as_primitive::<UInt64Type>()) else {
+                    return internal_err!("a row without its doubts");
                 };
-                let of_row = |(row, subject): (usize, Option<u32>)| subject.map(|subject| self.arena.of_row(subject, bit(row))).transpose();
+                let of_row = |(row, subject): (usize, Option<u32>)| subject.map(|subject| self.arena.of_row(subject, doubts.value(row))).transpose();
                 first.as_primitive::<UInt32Type>().iter().enumerate().map(of_row).collect::<Result<_>>()?
             }
             Scalar::Doubted(doubts) => {
@@ -152,8 +151,8 @@ impl Functions {
         ScalarUDF::new_from_impl(SetFunction { what, arena: self.arena.clone(), signature }).call(arguments)
     }
 
-    pub(crate) fn element(&self, subject: Expr, doubtful: Expr) -> Expr {
-        self.scalar(Scalar::Element, vec![subject, doubtful], vec![DataType::UInt32, DataType::Boolean])
+    pub(crate) fn element(&self, subject: Expr, doubts: Expr) -> Expr {
+        self.scalar(Scalar::Element, vec![subject, doubts], vec![DataType::UInt32, DataType::UInt64])
     }
 
     pub(crate) fn doubted(&self, set: Expr, doubt: u64) -> Expr {

@@ -119,8 +119,10 @@ pub enum How {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Doubt {
-    /// The row version's values are not proved.
+    /// The row version is not proved.
     DoubtfulRow,
+    /// A value of the row is not known: the one that was sent, or one that decides.
+    UnknownValue,
     /// ORDER BY ties where LIMIT cuts.
     TiedLimit,
     /// LIMIT without an order.
@@ -150,10 +152,11 @@ pub enum Doubt {
 }
 
 impl Doubt {
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 15] = [
         // What leaves less goes first: the first that a row has is the one that is told.
         Self::LetThrough,
         Self::DoubtfulRow,
+        Self::UnknownValue,
         Self::TiedLimit,
         Self::UnorderedLimit,
         Self::Collation,
@@ -177,6 +180,7 @@ impl Doubt {
         match self {
             Self::LetThrough => Sureness::Possible,
             Self::DoubtfulRow
+            | Self::UnknownValue
             | Self::TiedLimit
             | Self::UnorderedLimit
             | Self::Collation
@@ -200,7 +204,8 @@ impl Doubt {
     /// One sentence for people.
     pub fn sentence(self) -> &'static str {
         match self {
-            Self::DoubtfulRow => "the values that the row had at that time are not proved",
+            Self::DoubtfulRow => "that the row was there at that time, as it is known, is not proved",
+            Self::UnknownValue => "what the row held at that time is not known in full",
             Self::TiedLimit => "the order of the rows ties where LIMIT cuts, so any of the tied rows may have been sent",
             Self::UnorderedLimit => "LIMIT without an order: any of the rows may have been sent",
             Self::Collation => "LIMIT cuts an order of texts that depends on the database's collation, so other rows may have been sent",

@@ -37,13 +37,20 @@ pub(crate) struct Clocks {
     stamps_beginning: BTreeSet<String>,
     /// Sources of which it is not known: balancers and proxies of the format `web` do either.
     stamps_either: BTreeSet<String>,
+    /// Sources of which it is not known where a line tells no duration: an application says that a request began, or that it ended.
+    stamps_either_untimed: BTreeSet<String>,
 }
 
 impl Clocks {
     /// From the coverage's estimates.
     pub(crate) fn of(coverage: &Coverage, estate: &Estate) -> Self {
-        let of_format = |format: &str| estate.sources.iter().filter(|s| s.format == format).map(|s| s.id.clone()).collect();
-        let mut clocks = Self { stamps_beginning: of_format("apache"), stamps_either: of_format("web"), ..Self::default() };
+        let of_format = |formats: &[&str]| estate.sources.iter().filter(|s| formats.contains(&s.format.as_str())).map(|s| s.id.clone()).collect();
+        let mut clocks = Self {
+            stamps_beginning: of_format(&["apache"]),
+            stamps_either: of_format(&["web"]),
+            stamps_either_untimed: of_format(&["json", "text"]),
+            ..Self::default()
+        };
         for _ in 0..=coverage.skews.len() {
             for skew in &coverage.skews {
                 clocks.relate(&skew.reference, &skew.source, skew.skew_micros);
@@ -95,12 +102,13 @@ impl Clocks {
     /// When a request ran, on the common clock: within these.
     pub(crate) fn ran(&self, source: &str, time: i64, precision: i64, duration: Option<i64>, bytes: Option<i64>) -> (i64, i64) {
         let (from, to) = interval(self.end_of_request(source, time, duration), precision, took(duration, bytes), self.spread);
-        (from, if self.stamps_either.contains(source) { to.saturating_add(took(duration, bytes)) } else { to })
+        let is_either = self.stamps_either.contains(source) || (duration.is_none() && self.stamps_either_untimed.contains(source));
+        (from, if is_either { to.saturating_add(took(duration, bytes)) } else { to })
     }
 
     /// Whether a request of which a source tells no duration may have run long before its stamp, and long after it.
     pub(crate) fn may_be_slow(&self, source: &str) -> (bool, bool) {
-        let (begins, either) = (self.stamps_beginning.contains(source), self.stamps_either.contains(source));
+        let (begins, either) = (self.stamps_beginning.contains(source), self.stamps_either.contains(source) || self.stamps_either_untimed.contains(source));
         (either || !begins, either || begins)
     }
 

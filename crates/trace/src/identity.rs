@@ -214,7 +214,7 @@ impl<'a> Identity<'a> {
     /// How a session is known to have been used from an address, in words, and how strongly.
     fn used(&self, key: &SessionKey, span: &Span) -> (String, Strength) {
         if self.sessions.are_looked_up(&key.0) {
-            let words = "the application looked up the secret of this session while requests from this address ran, and at times no others did";
+            let words = "the application looked up the secret of this session when requests from this address ran, and no other address explains that";
             (format!("{words} ({} requests)", span.count), Strength::Inferred)
         } else {
             (format!("the session was used from this address {} times", span.count), Strength::Proved)

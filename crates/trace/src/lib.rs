@@ -136,14 +136,9 @@ pub fn trace(inputs: &Inputs<'_>, accesses: &mut dyn FnMut(Vec<Access>) -> Resul
     }
 
     let mut work = trail::Work::new(inputs, &survey, &clocks);
-    for _ in 0..MOST_ROUNDS {
-        let before = links.progress();
-        work.gather(&sessions, &mut identity, &mut links).map_err(TraceError::Events)?;
-        work.exploits(&mut identity);
-        identity.spread(&mut links);
-        if !work.found_jobs() && links.progress() == before {
-            break;
-        }
+    reach(&mut work, &sessions, &mut identity, &mut links).map_err(TraceError::Events)?;
+    if work.follow_newcomers(&sessions, &mut identity, &mut links) {
+        reach(&mut work, &sessions, &mut identity, &mut links).map_err(TraceError::Events)?;
     }
     work.link_statements(&mut identity, &mut links);
     work.note_untraced_files(&mut identity);
@@ -164,6 +159,21 @@ pub fn trace(inputs: &Inputs<'_>, accesses: &mut dyn FnMut(Vec<Access>) -> Resul
     }
     notes.extend(trail::parties_note(&actor));
     Ok(Trail { links, steps: steps.0, actor, notes, open: open.into_iter().collect(), splits, division })
+}
+
+/// Gathers what is the actor's, and follows what it leads to, until nothing new is reached.
+fn reach(work: &mut trail::Work<'_>, sessions: &sessions::Sessions, identity: &mut identity::Identity<'_>, links: &mut links::Links) -> Result<(), ScanError> {
+    identity.spread(links);
+    for _ in 0..MOST_ROUNDS {
+        let before = links.progress();
+        work.gather(sessions, identity, links)?;
+        work.exploits(identity);
+        identity.spread(links);
+        if !work.found_jobs() && links.progress() == before {
+            break;
+        }
+    }
+    Ok(())
 }
 
 /// The survey; where no log of a system names a session, a second one with the sessions whose secrets its application looks up.

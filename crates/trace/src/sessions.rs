@@ -2,8 +2,9 @@
 //! else, where no log of a system does either, the one whose secret the application looked up in its database while the
 //! request ran.
 //!
-//! Looking up is by time, so it is believed of an address only where several times no other address's request was running,
-//! and what hangs on it is inferred, never proved.
+//! Looking up is by time, and other addresses' requests run at the same moments. Which addresses use a secret is what explains best
+//! when it was looked up and when not (expectation and maximisation: Dempster, Laird and Rubin 1977); what hangs on it is inferred,
+//! never proved.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -20,10 +21,17 @@ use crate::statements::applications;
 use crate::survey::{SessionKey, Survey, connection_of, present};
 use crate::text::{Pool, hash64};
 
-/// Look-ups of one secret while only one address's requests were running, from which on it is taken to be used from there …
+/// Look-ups of one secret that are an address's, from which on it is taken to be used from there, if as many are explained by no
+/// other address that uses it …
 const FEWEST_ALONE: u32 = 3;
-/// … if they are at least one in so many of the look-ups that stand alone there, or of those of the secret.
-const LARGEST_SHARE: u32 = 5;
+/// … and if they are at least one in so many of the address's look-ups, or of those of the secret.
+const LARGEST_SHARE: f64 = 5.0;
+/// Rounds of telling look-ups apart.
+const ROUNDS: usize = 40;
+/// Pairs of a look-up and an address with a request then, that are held.
+const MOST_PAIRS: usize = 4_000_000;
+/// Look-ups a second for whose request no log tells of: what nothing else explains is theirs.
+const UNEXPLAINED_RATE: f64 = 1e-9;
 /// Look-ups and requests that are held; beyond, no sessions are made of them.
 const MOST_HELD: usize = 4_000_000;
 /// Requests that one look-up is compared with; one that more are running with says nothing.
@@ -244,8 +252,11 @@ const COLUMNS: &[&str] = &[
     "secrets",
 ];
 
-/// A session and an address.
-type Pair<'l> = (&'l Arc<str>, &'l Arc<str>);
+/// A look-up, and the addresses of which requests were running then, with how many.
+struct Running<'l> {
+    session: &'l Arc<str>,
+    addresses: Vec<(usize, f64)>,
+}
 
 fn of_system(lookups: &[&Lookup], mut requests: Vec<Ran>) -> OfSystem {
     requests.sort_by(|a, b| (a.from, a.to, &a.address).cmp(&(b.from, b.to, &b.address)));
@@ -255,18 +266,16 @@ fn of_system(lookups: &[&Lookup], mut requests: Vec<Ran>) -> OfSystem {
         reach
     };
     let latest: Vec<i64> = requests.iter().map(&mut reached).collect();
-    let mut alone: BTreeMap<Pair<'_>, u32> = BTreeMap::new();
     let mut out = OfSystem::default();
     for lookup in lookups {
         if let Some(id) = &lookup.request_id {
             out.by_request.entry(id.clone()).or_insert_with(|| lookup.session.clone());
-        } else if let Some(address) = only_address(&requests, &latest, lookup) {
-            *alone.entry((&lookup.session, address)).or_default() += 1;
         }
     }
-    let addresses = users(&alone);
-    for lookup in lookups.iter().filter(|l| l.request_id.is_none()) {
-        let users = addresses.get(&lookup.session).map_or(&[][..], Vec::as_slice);
+    let nameless: Vec<&Lookup> = lookups.iter().copied().filter(|l| l.request_id.is_none()).collect();
+    let users = users(&nameless, &requests, &latest);
+    for lookup in nameless {
+        let users = users.get(&lookup.session).map_or(&[][..], Vec::as_slice);
         for address in users {
             out.by_address.entry((*address).clone()).or_default().push((lookup.from, lookup.to, lookup.session.clone()));
         }
@@ -278,22 +287,80 @@ fn of_system(lookups: &[&Lookup], mut requests: Vec<Ran>) -> OfSystem {
     out
 }
 
-/// The addresses that each session is taken to be used from, by the look-ups during which only they had requests.
-fn users<'l>(alone: &BTreeMap<Pair<'l>, u32>) -> HashMap<&'l Arc<str>, Vec<&'l Arc<str>>> {
-    let mut of_session: HashMap<&Arc<str>, u32> = HashMap::new();
-    let mut of_address = of_session.clone();
-    for ((session, address), count) in alone {
-        *of_session.entry(session).or_default() += count;
-        *of_address.entry(address).or_default() += count;
+/// The addresses that each session is taken to be used from.
+fn users<'l>(lookups: &[&'l Lookup], requests: &'l [Ran], latest: &[i64]) -> HashMap<&'l Arc<str>, Vec<&'l Arc<str>>> {
+    let addresses: Vec<&Arc<str>> = requests.iter().map(|request| &request.address).collect::<BTreeSet<_>>().into_iter().collect();
+    let place = |address: &Arc<str>| addresses.binary_search(&address).unwrap_or(usize::MAX);
+    let mut seen: Vec<Running<'l>> = Vec::new();
+    let mut pairs = 0;
+    for lookup in lookups {
+        let Some(ran) = running(requests, latest, lookup) else { continue };
+        let mut counts: BTreeMap<usize, f64> = BTreeMap::new();
+        ran.for_each(|request| *counts.entry(place(&request.address)).or_default() += 1.0);
+        pairs += counts.len();
+        if pairs > MOST_PAIRS {
+            return HashMap::new();
+        }
+        seen.push(Running { session: &lookup.session, addresses: counts.into_iter().collect() });
     }
-    let mut out: HashMap<&'l Arc<str>, Vec<&'l Arc<str>>> = HashMap::new();
-    for ((session, address), count) in alone {
-        let share = LARGEST_SHARE.saturating_mul(*count);
-        if *count >= FEWEST_ALONE && (share >= of_session[session] || share >= of_address[address]) {
-            out.entry(*session).or_default().push(*address);
+    let tick = lookups.iter().map(|l| l.to.saturating_sub(l.from)).max().unwrap_or(0);
+    let mut seconds = vec![1e-6; addresses.len()];
+    for request in requests {
+        seconds[place(&request.address)] += request.to.saturating_sub(request.from).saturating_add(tick) as f64 / 1e6;
+    }
+    let shares = shares(&seen, &seconds);
+    let users = told_apart(&seen, &shares);
+    users.into_iter().map(|(session, list)| (session, list.into_iter().map(|at| addresses[at]).collect())).collect()
+}
+
+/// Look-ups of each secret, by the address whose requests they are of: so that what was looked up, and what was not while an
+/// address's requests ran, is as likely as can be, each address looking up each secret at a rate of its own. `seconds` is how long requests of
+/// each address ran.
+fn shares<'l>(seen: &[Running<'l>], seconds: &[f64]) -> BTreeMap<(&'l Arc<str>, usize), f64> {
+    let mut rates: BTreeMap<(&Arc<str>, usize), f64> = BTreeMap::new();
+    let mut counts = rates.clone();
+    for lookup in seen {
+        rates.extend(lookup.addresses.iter().map(|(at, _)| ((lookup.session, *at), 1.0)));
+    }
+    for _ in 0..ROUNDS {
+        counts = rates.keys().map(|pair| (*pair, 0.0)).collect();
+        for lookup in seen {
+            let rate = |(at, requests): &(usize, f64)| rates[&(lookup.session, *at)] * requests;
+            let all: f64 = UNEXPLAINED_RATE + lookup.addresses.iter().map(rate).sum::<f64>();
+            for pair in &lookup.addresses {
+                *counts.entry((lookup.session, pair.0)).or_default() += rate(pair) / all;
+            }
+        }
+        rates = counts.iter().map(|(pair, count)| (*pair, count / seconds[pair.1])).collect();
+    }
+    counts
+}
+
+/// The addresses to which enough look-ups of a secret belong that no other user of it explains.
+fn told_apart<'l>(seen: &[Running<'l>], shares: &BTreeMap<(&'l Arc<str>, usize), f64>) -> BTreeMap<&'l Arc<str>, Vec<usize>> {
+    let mut of_session: BTreeMap<&Arc<str>, f64> = BTreeMap::new();
+    let mut of_address: BTreeMap<usize, f64> = BTreeMap::new();
+    for ((session, at), count) in shares {
+        *of_session.entry(session).or_default() += count;
+        *of_address.entry(*at).or_default() += count;
+    }
+    let mut users: BTreeMap<&'l Arc<str>, Vec<usize>> = BTreeMap::new();
+    // Sums of shares of whole look-ups are a little less than whole.
+    for ((session, at), count) in shares.iter().filter(|(_, count)| **count > f64::from(FEWEST_ALONE) - 0.5) {
+        if LARGEST_SHARE * count >= of_session[session] || LARGEST_SHARE * count >= of_address[at] {
+            users.entry(*session).or_default().push(*at);
         }
     }
-    out
+    let mut alone: BTreeMap<(&Arc<str>, usize), u32> = BTreeMap::new();
+    for lookup in seen {
+        let known = users.get(lookup.session).map_or(&[][..], Vec::as_slice);
+        let mut there = lookup.addresses.iter().map(|(at, _)| *at).filter(|at| known.contains(at));
+        if let (Some(only), None) = (there.next(), there.next()) {
+            *alone.entry((lookup.session, only)).or_default() += 1;
+        }
+    }
+    users.iter_mut().for_each(|(session, list)| list.retain(|at| alone.get(&(*session, *at)).is_some_and(|count| *count >= FEWEST_ALONE)));
+    users
 }
 
 /// The requests that were running when a secret was looked up; nothing if they are too many to compare.
@@ -302,13 +369,6 @@ fn running<'r>(requests: &'r [Ran], latest: &[i64], lookup: &Lookup) -> Option<i
     let begin = latest[..end].partition_point(|reach| *reach < lookup.from);
     let from = lookup.from;
     (end - begin <= MOST_RUNNING).then(|| requests[begin..end].iter().filter(move |request| request.to >= from))
-}
-
-/// The address of all requests that were running when a secret was looked up, if it is one.
-fn only_address<'r>(requests: &'r [Ran], latest: &[i64], lookup: &Lookup) -> Option<&'r Arc<str>> {
-    let mut ran = running(requests, latest, lookup)?.map(|request| &request.address);
-    let first = ran.next()?;
-    ran.all(|address| address == first).then_some(first)
 }
 
 #[cfg(test)]
@@ -349,6 +409,34 @@ mod tests {
         // Three look-ups of y, whose requests are lost, while a's requests ran.
         lookups.extend([(5, "y"), (15, "y"), (25, "y")]);
         check(&requests, &lookups, &[("x", "a"), ("y", "b")]);
+    }
+
+    /// Five addresses ask once a second, each for a second, so that others always run beside; one secret is used from a second address later.
+    #[test]
+    fn who_uses_a_secret_is_told_where_requests_always_overlap() {
+        let names = ["a", "b", "c", "d", "e"];
+        let mut requests: Vec<(i64, i64, &str)> = Vec::new();
+        let mut lookups: Vec<(i64, &str)> = Vec::new();
+        let mut chance: u64 = 7;
+        for n in 0..200 {
+            chance = chance.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            let (at, who) = (n * 300_000, (chance >> 33) as usize % 5);
+            requests.push((at, at + 1_000_000, names[who]));
+            lookups.push((at + 500_000, ["v", "w", "x", "y", "z"][who]));
+        }
+        for n in 0..8 {
+            requests.push((40_000_000 + n * 200_000, 41_000_000 + n * 200_000, "thief"));
+            lookups.push((40_500_000 + n * 200_000, "x"));
+        }
+        check(&requests, &lookups, &[("v", "a"), ("w", "b"), ("x", "c"), ("x", "thief"), ("y", "d"), ("z", "e")]);
+    }
+
+    /// What a proxy passes on runs whenever what is behind it does.
+    #[test]
+    fn two_that_always_run_together_are_not_told_apart() {
+        let requests: Vec<(i64, i64, &str)> = (0..50).flat_map(|n| [(n * 10, n * 10 + 9, "a"), (n * 10, n * 10 + 9, "b")]).collect();
+        let lookups: Vec<(i64, &str)> = (0..50).map(|n| (n * 10 + 1, "x")).collect();
+        check(&requests, &lookups, &[]);
     }
 
     #[test]

@@ -25,7 +25,7 @@ use crate::sessions::Sessions;
 use crate::split::{self, Share};
 use crate::statements::{self, Execution, Statements, Wanted};
 use crate::steps::{self, Deed, Move};
-use crate::survey::{SessionKey, Span, Survey};
+use crate::survey::{AddressSeen, SessionKey, Span, Survey};
 use crate::text::Place;
 use crate::wider::Wider;
 use crate::windows::{self, Gathered, Logons, Read};
@@ -59,6 +59,10 @@ pub(crate) struct Work<'a> {
     reads: Vec<(Read, usize)>,
 }
 
+/// Addresses that were new after the actor had come in, and that are followed as open.
+const MOST_NEWCOMERS: usize = 64;
+/// Addresses that act as one account, from which on it may be everybody's who has not signed in.
+const FEWEST_EVERYBODY: usize = 4;
 /// One of how many of the actor's requests must have a session, for the log to name those that he had.
 const FEWEST_IN_SESSIONS: usize = 8;
 
@@ -273,31 +277,103 @@ impl<'a> Work<'a> {
                 identity.leave_open(OpenQuestion::SessionNotFollowed { system: system.to_string() });
             }
         }
-        let mut came_in: BTreeMap<&Arc<str>, i64> = BTreeMap::new();
+        let unseen = self.unseen_elsewhere(sessions, identity, links).into_iter();
+        for (system, _) in unseen.filter(|(system, since)| self.may_go_on_elsewhere(system, *since, links)) {
+            identity.leave_open(OpenQuestion::SessionNotFollowed { system: system.to_string() });
+        }
+    }
+
+    /// Systems on which nothing tells the actor's sessions, with when he came in there.
+    fn unseen_elsewhere(&self, sessions: &Sessions, identity: &Identity<'_>, links: &Links) -> BTreeMap<Arc<str>, i64> {
+        let followed: BTreeSet<Arc<str>> = links.values("session").iter().filter_map(|value| identity.session_of(value)).map(|(system, _)| system).collect();
+        let has_sessions = |system: &Arc<str>| {
+            if sessions.are_looked_up(system) { followed.contains(system) } else { self.survey.names_sessions(system) }
+        };
         // Probes and pages before the sign-in have none: where his own requests have sessions, the log names them.
         let has_own = |system: &Arc<str>| {
             let own = || self.requests.iter().filter(|r| r.mine.is_some() && may_have_let_in(r) && r.system == *system);
             FEWEST_IN_SESSIONS * own().filter(|r| r.session.is_some()).count() >= own().count()
         };
-        for request in self.requests.iter().filter(|r| r.mine.is_some() && may_have_let_in(r) && !has_sessions(&r.system) && !has_own(&r.system)) {
-            let first = came_in.entry(&request.system).or_insert(request.raw);
+        let mut came_in = self.came_in();
+        came_in.retain(|system, _| !has_sessions(system) && !has_own(system));
+        came_in
+    }
+
+    /// When the actor came into each system: his first request that may have been let in.
+    fn came_in(&self) -> BTreeMap<Arc<str>, i64> {
+        let mut came_in: BTreeMap<Arc<str>, i64> = BTreeMap::new();
+        for request in self.requests.iter().filter(|r| r.mine > Some(Strength::Open) && may_have_let_in(r)) {
+            let first = came_in.entry(request.system.clone()).or_insert(request.raw);
             *first = (*first).min(request.raw);
         }
-        for (system, _) in came_in.into_iter().filter(|(system, first)| self.may_go_on_elsewhere(system, *first, links)) {
-            identity.leave_open(OpenQuestion::SessionNotFollowed { system: system.to_string() });
+        came_in
+    }
+
+    /// Follows, as open, addresses that were first seen after the actor had come in, where he may have gone on from there: nothing tells his sessions
+    /// and no log says that such an address is somebody else's; or no log names sessions, and it acts as an account that he used. Whether any
+    /// was followed.
+    pub(crate) fn follow_newcomers(&self, sessions: &Sessions, identity: &mut Identity<'_>, links: &mut Links) -> bool {
+        let before = links.progress();
+        let unseen = self.unseen_elsewhere(sessions, identity, links);
+        for (system, since) in self.came_in() {
+            let is_named = self.survey.names_sessions(&system) && !sessions.are_looked_up(&system);
+            if is_named {
+                continue;
+            }
+            let used = self.accounts_used(&system);
+            let is_his = |seen: &AddressSeen| seen.accounts.iter().any(|account| used.contains(account));
+            let may_be = |seen: &AddressSeen| is_his(seen) || (unseen.contains_key(&system) && seen.is_nameless);
+            let new: Vec<(&Arc<str>, &AddressSeen)> =
+                self.elsewhere(&system, since, links).filter(|(_, seen)| seen.span.first >= since && may_be(seen)).collect();
+            // So many that it says nothing of any: the question alone is left.
+            let is_one = |address: &str| new.len() <= MOST_NEWCOMERS && identity.shared(address).is_none();
+            let followed: Vec<(&Arc<str>, &AddressSeen)> = new.iter().copied().filter(|(address, _)| is_one(address)).collect();
+            for (address, seen) in followed {
+                let reason = match is_his(seen) {
+                    true => "it acts as an account that the actor used, and was never seen before he came in",
+                    false => "it was never seen before the actor came in, no log names sessions, and none says that it is somebody else's",
+                };
+                let from = self.requests.iter().find(|r| r.mine > Some(Strength::Open) && r.system == system).map(Request::owner_node);
+                links.add(Proposal {
+                    rule: "newcomer_to_address",
+                    from: &from.unwrap_or_default(),
+                    to: &format!("address={address}"),
+                    strength: Strength::Open,
+                    reason: reason.to_owned(),
+                    span: seen.span,
+                    events: Vec::new(),
+                });
+                identity.note(format!("{address} may be the actor's on {system}: {reason}. What it read is open; pin it if it is his, strike its link if not"));
+            }
         }
+        links.progress() != before
+    }
+
+    /// Accounts that the actor used on a system; not those that everybody is, before signing in.
+    fn accounts_used(&self, system: &Arc<str>) -> HashSet<&Arc<str>> {
+        let own = self.requests.iter().filter(|r| r.mine > Some(Strength::Open) && r.system == *system && may_have_let_in(r));
+        let there = || self.survey.addresses.values().filter(|seen| seen.systems.contains(system));
+        let is_everybodys = |account: &Arc<str>| {
+            let users = there().filter(|seen| seen.accounts.contains(account)).count();
+            users >= FEWEST_EVERYBODY && 3 * users >= there().count()
+        };
+        own.flat_map(|r| r.lines.iter()).filter_map(|line| line.account.as_ref()).filter(|account| !is_everybodys(account)).collect()
+    }
+
+    /// Other addresses that used a system after a time, and that are no host of ours.
+    fn elsewhere<'s>(&'s self, system: &'s Arc<str>, since: i64, links: &Links) -> impl Iterator<Item = (&'s Arc<str>, &'s AddressSeen)> {
+        let followed: BTreeSet<String> = links.values("address").into_iter().collect();
+        let own_hosts = |address: &str| self.inputs.estate.systems.iter().any(|s| s.addresses.iter().any(|a| a == address));
+        let others = self.survey.addresses.iter().filter(move |(address, _)| !followed.contains(address.as_ref()) && !own_hosts(address));
+        others.filter(move |(_, seen)| seen.systems.contains(system) && seen.span.last >= since)
     }
 
     /// Whether another address, of which no log says that it is somebody else's, used a system after the actor had come in.
     fn may_go_on_elsewhere(&self, system: &Arc<str>, since: i64, links: &Links) -> bool {
-        let followed: BTreeSet<String> = links.values("address").into_iter().collect();
         let accounts: HashSet<&Arc<str>> =
             self.requests.iter().filter(|r| r.mine.is_some() && r.system == *system).filter_map(|r| r.account.as_ref()).collect();
-        let own_hosts = |address: &str| self.inputs.estate.systems.iter().any(|s| s.addresses.iter().any(|a| a == address));
-        self.survey.addresses.iter().any(|(address, seen)| {
-            let is_theirs = !seen.is_nameless && !seen.accounts.iter().any(|account| accounts.contains(account));
-            seen.systems.contains(system) && seen.span.last >= since && !is_theirs && !followed.contains(address.as_ref()) && !own_hosts(address)
-        })
+        let is_theirs = |seen: &AddressSeen| !seen.is_nameless && !seen.accounts.iter().any(|account| accounts.contains(account));
+        self.elsewhere(system, since, links).any(|(_, seen)| !is_theirs(seen))
     }
 
     fn draft_requests(&mut self, reached: &Reached) {

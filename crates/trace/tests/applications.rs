@@ -322,24 +322,30 @@ fn without_sessions(web: &mut Web, accounts: &[(u32, &str)]) {
     }
 }
 
-/// A stolen cookie can be used from anywhere: where no log names sessions, any later address may be the actor's.
+/// A stolen cookie can be used from anywhere: where no log names sessions, any later address may be the actor's. What a new one read is
+/// open; of one that was there before, it is a question.
 #[test]
 fn what_went_on_from_another_address_is_open_where_no_log_names_sessions() {
-    let open = |accounts: &[(u32, &str)], after: Option<i64>| {
+    let check = |accounts: &[(u32, &str)], after: Option<(u32, i64)>, expected: Option<Strength>, is_asked: bool| {
         let mut web = Web::default();
         web.page(1_000, 2, "/patients/7", &[(ALL, &["W7"])]);
         web.page(5_000, 0, "/patients/1", &[(ALL, &["W1"])]);
-        if let Some(at) = after {
-            web.page(at, 3, "/patients/2", &[(ALL, &["W2"])]);
+        if let Some((who, at)) = after {
+            web.page(at, who, "/patients/2", &[(ALL, &["W2"])]);
         }
         without_sessions(&mut web, accounts);
-        web.run().0.open
+        let (trail, accesses) = web.run();
+        let read = accesses.iter().find(|a| a.parameters == [Some("W2".to_owned())]).map(|a| a.strength);
+        let question = OpenQuestion::SessionNotFollowed { system: "ward".into() };
+        assert_eq!((read, trail.open), (expected, if is_asked { vec![question] } else { Vec::new() }), "{accounts:?} {after:?}");
     };
-    let question = vec![OpenQuestion::SessionNotFollowed { system: "ward".into() }];
-    assert_eq!(open(&[], Some(9_000)), question, "the third address came after the actor");
-    assert_eq!(open(&[], None), [], "nobody came after the actor");
-    assert_eq!(open(&[(0, "amy"), (3, "bob")], Some(9_000)), [], "the log says that it was somebody else");
-    assert_eq!(open(&[(0, "amy"), (3, "amy")], Some(9_000)), question, "the same account");
+    check(&[], Some((3, 9_000)), Some(Strength::Open), false);
+    check(&[], Some((2, 9_000)), None, true);
+    check(&[], None, None, false);
+    // The log says that it was somebody else; the same account.
+    check(&[(0, "amy"), (2, "cat"), (3, "bob")], Some((3, 9_000)), None, false);
+    check(&[(0, "amy"), (2, "cat"), (3, "amy")], Some((3, 9_000)), Some(Strength::Open), false);
+    check(&[(0, "amy"), (2, "amy")], Some((2, 9_000)), None, true);
 }
 
 /// A page of comments reads the posts that they are on, nearly all there are: any arithmetic on the page's number finds one of them.

@@ -39,7 +39,7 @@ pub(super) fn judge(estate: &Estate, data: &Data, answers: &mut Vec<Answer>) {
     for database in &estate.databases {
         let Some(tables) = data.databases.get(&database.id).filter(|tables| !tables.is_empty()) else { continue };
         for described in estate.tables.iter().filter(|table| table.database == database.id) {
-            judge_key(described, tables, data.people, answers);
+            described.entries().for_each(|entry| judge_key(entry, tables, data.people, answers));
         }
         judge_undescribed(estate, (database, tables), data.people > 0, answers);
     }
@@ -62,7 +62,7 @@ fn judge_key(described: &Table, tables: &[TableSketch], people: u64, answers: &m
     } else if compared.other >= 3 && compared.other * 10 >= compared.rows * 9 && table.unique.iter().chain(&table.primary_key).any(|key| *key == column.name) {
         let found = format!("of {} of {} rows the register has another person under the number in {:?}", compared.other, compared.rows, column.name);
         answers.push(blind(&table.name, found, "who the people in it are: letters would go to others", mend));
-    } else if known * 2 < column.distinct {
+    } else if known * 2 < column.distinct && described.rows.is_empty() {
         let found = format!("only {known} of the {} values of its subject key {:?} are keys of the register", column.distinct, column.name);
         answers.push(costly(&table.name, found, "how to reach the others", mend));
     }

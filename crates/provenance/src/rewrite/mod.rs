@@ -165,7 +165,12 @@ impl<'a> Rewriter<'a> {
 
     /// Whether a row has a part that is not proved; `None` where no such row can come.
     fn unproved(&self, input: &Rewritten) -> Option<Expr> {
-        let in_doubt = |set: &u32| self.functions.in_doubt(set_column(*set), Doubt::DoubtfulRow.bit()).is_not_null();
+        self.rows_in_doubt(input, Doubt::DoubtfulRow.bit() | Doubt::UnknownValue.bit())
+    }
+
+    /// Whether a row has a part with such a doubt of its own.
+    fn rows_in_doubt(&self, input: &Rewritten, doubts: u64) -> Option<Expr> {
+        let in_doubt = |set: &u32| self.functions.in_doubt(set_column(*set), doubts).is_not_null();
         // A value that is only sent leaves its row as it is, which says for itself whether it is proved.
         let is_there = |row: u32| input.sets.iter().any(|set| self.origin(*set) == row);
         let is_of_value = |set: u32| self.of_values.get(&self.origin(set)).is_some_and(|row| is_there(*row));
@@ -176,9 +181,32 @@ impl<'a> Rewriter<'a> {
     /// Watches for rows that are not proved where one more or less of them changes what others show.
     fn all_proved(&self, input: Rewritten) -> Result<Rewritten> {
         let Some(unproved) = self.unproved(&input) else { return Ok(input) };
+        // What a condition says of a value that is not known is not known either.
+        let unknown = self.rows_in_doubt(&input, Doubt::UnknownValue.bit()).unwrap_or_else(|| lit(false));
+        if let Some(plan) = self.watched_where(&input.plan, &unproved, &unknown)? {
+            return Ok(Rewritten { plan, ..input });
+        }
         let watch = self.functions.witness(lit(true), unproved.is_not_true(), lit(true));
         let plan = LogicalPlan::Filter(Filter::try_new(watch, Arc::new(input.plan.clone()))?);
         Ok(Rewritten { plan, ..input })
+    }
+
+    /// The same within the condition right below, if there is one: the planner makes one filter of two, and a row that the condition throws away
+    /// leaves nobody in doubt.
+    fn watched_where(&self, plan: &LogicalPlan, unproved: &Expr, unknown: &Expr) -> Result<Option<LogicalPlan>> {
+        match plan {
+            LogicalPlan::Projection(_) | LogicalPlan::SubqueryAlias(_) => {
+                let below = plan.inputs().first().map(|below| self.watched_where(below, unproved, unknown)).transpose()?.flatten();
+                below.map(|below| plan.with_new_exprs(plan.expressions(), vec![below])).transpose()
+            }
+            LogicalPlan::Filter(filter) if unproved.column_refs().iter().all(|column| filter.input.schema().has_column(column)) => {
+                let passes = filter.predicate.clone();
+                let may_pass = passes.clone().or(unknown.clone());
+                let watch = self.functions.witness(passes.clone(), passes.and(unproved.clone().is_not_true()), may_pass);
+                Ok(Some(LogicalPlan::Filter(Filter::try_new(watch, filter.input.clone())?)))
+            }
+            _ => Ok(None),
+        }
     }
 
     /// Watches for rows that are not proved, of which one of these values is not known, and which what is asked does not throw away.

@@ -16,7 +16,7 @@ use super::values::Folds;
 use super::{Cut, Rewriter, Rewritten, project, set_column, set_name};
 use crate::batch::CALL;
 use crate::catalog::Reads;
-use crate::database::{IN_DOUBT, SUBJECT, VALID_FROM, VALID_TO, column_in_doubt};
+use crate::database::{IN_DOUBT, ROW_IN_DOUBT, SUBJECT, VALID_FROM, VALID_TO, column_in_doubt};
 use crate::expression::{Layout, Mark, Marks, Presence, conjuncts, inferred, is_constant, is_random};
 use crate::fidelity::{Judge, Readings};
 use crate::functions::Functions;
@@ -59,13 +59,21 @@ impl Rewriter<'_> {
         let in_doubt = self.tables.in_doubt(table);
         self.has_unproved |= in_doubt & of_rows != 0;
         if description.has_subject {
-            let is_in_doubt = |what: u64| match in_doubt & what {
-                0 => lit(false),
-                what => binary_expr(hidden(IN_DOUBT), Operator::BitwiseAnd, lit(what)).not_eq(lit(0_u64)),
+            // The planner may ask of it before it has thrown away the rows of other moments.
+            let where_in_doubt = |what: u64, doubt: Doubt| {
+                let is_any = binary_expr(hidden(IN_DOUBT), Operator::BitwiseAnd, lit(in_doubt & what)).not_eq(lit(0_u64));
+                let is_in_doubt = when(is_any.and(is_valid.clone()), lit(doubt.bit())).otherwise(lit(0_u64));
+                (in_doubt & what != 0).then_some(is_in_doubt).transpose()
+            };
+            let of_row_alone = where_in_doubt(of_rows & ROW_IN_DOUBT, Doubt::DoubtfulRow)?;
+            let of_deciding = where_in_doubt(of_rows & !ROW_IN_DOUBT, Doubt::UnknownValue)?;
+            let with = |more: Option<Expr>| {
+                let all = [&of_row_alone, &of_deciding].into_iter().flatten().cloned().chain(more);
+                all.reduce(|one, other| binary_expr(one, Operator::BitwiseOr, other)).unwrap_or_else(|| lit(0_u64))
             };
             let of_row = self.new_set();
             sets.push(of_row);
-            expressions.push(self.functions.element(hidden(SUBJECT), is_in_doubt(of_rows)).alias(set_name(of_row)));
+            expressions.push(self.functions.element(hidden(SUBJECT), with(None)).alias(set_name(of_row)));
             // Of what is only sent, each column is in doubt by itself.
             let mut by_itself: BTreeMap<u64, u32> = BTreeMap::new();
             for (position, marks) in columns.iter_mut().enumerate() {
@@ -75,16 +83,19 @@ impl Rewriter<'_> {
                 };
                 let own = in_doubt & column_in_doubt(column);
                 let column = ColumnRef { table, column };
-                let set = match own & !of_rows {
-                    0 => of_row,
-                    _ if !self.lineage.sent.contains(&column) => of_row,
-                    own => *by_itself.entry(own).or_insert_with(|| {
+                let own = own & !of_rows;
+                let set = match by_itself.get(&own) {
+                    _ if own == 0 || !self.lineage.sent.contains(&column) => of_row,
+                    Some(known) => *known,
+                    None => {
                         let set = self.new_set();
                         self.of_values.insert(set, of_row);
+                        by_itself.insert(own, set);
                         sets.push(set);
-                        expressions.push(self.functions.element(hidden(SUBJECT), is_in_doubt(of_rows | own)).alias(set_name(set)));
+                        let doubts = with(where_in_doubt(own, Doubt::UnknownValue)?);
+                        expressions.push(self.functions.element(hidden(SUBJECT), doubts).alias(set_name(set)));
                         set
-                    }),
+                    }
                 };
                 let presence = if self.tables.may_be_absent(column) { Presence::Asked } else { Presence::Proved };
                 marks.insert(Mark::displayed(set, column, presence));

@@ -15,11 +15,14 @@ mod foothold;
 mod key;
 mod replay;
 mod rows;
+mod since;
 mod views;
 mod whose;
 
 #[cfg(test)]
 mod tests;
+
+pub use since::{Contained, Since, since};
 
 /// What a proposal is made from.
 pub struct Inputs<'a> {

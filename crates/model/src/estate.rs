@@ -563,6 +563,10 @@ pub struct Target {
     pub sessions: Option<String>,
     /// For `sessions` in a table: the column of the session id.
     pub session_column: Option<String>,
+    /// For `sessions` in a table: the column that holds the account, where there is one.
+    pub account_column: Option<String>,
+    /// For `sessions` in a table: `postgresql` (default) or `mysql`.
+    pub dialect: Option<String>,
     /// For `sessions`: the longest that a request runs, seconds; a session is deleted again after it. Default 30.
     pub longest_request_seconds: Option<u64>,
     /// For `ldap`: where people stand, `ou=people,dc=example,dc=org`.
@@ -590,7 +594,7 @@ pub enum TargetKind {
     Nftables,
     /// nginx.
     Web,
-    /// A store of web sessions in Redis, or in a table of PostgreSQL.
+    /// A store of web sessions in Redis, or in a table of PostgreSQL or MySQL.
     Sessions,
     /// Accounts of a Linux machine.
     Linux,

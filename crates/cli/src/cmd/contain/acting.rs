@@ -275,7 +275,13 @@ fn keep(case: &Path, common: &Common, every: u64, rounds: Option<u64>, given: &G
     loop {
         let views = verify(case, common, None, given)?;
         let code = show_waves(common, &views)?;
+        for way in views.iter().flat_map(|view| &view.returns) {
+            tell!("ALARM: he is back, or still in: {}", printable(&way.what));
+        }
         for cut in views.iter().flat_map(|view| &view.actions) {
+            if cut.is_passed() {
+                tell!("ALARM: {} at {} does not hold: newer evidence has records that carry what it cuts and were served", printable(&cut.id), printable(&cut.target));
+            }
             for door in cut.verdict.iter().flat_map(|verdict| &verdict.doors) {
                 tell!("ALARM: {} at {} does not hold: {}", printable(&cut.id), printable(&cut.target), printable(door));
             }
@@ -341,7 +347,7 @@ fn show_waves(common: &Common, views: &[WaveView]) -> anyhow::Result<ExitCode> {
         Format::Text => views.iter().for_each(print_wave),
     }
     let worst = views.iter().filter_map(WaveView::worst).max();
-    let failed = views.iter().any(WaveView::has_failed) || views.iter().flat_map(|view| &view.actions).any(|cut| cut.is_overdue);
+    let failed = views.iter().any(|view| view.has_failed() || view.is_back()) || views.iter().flat_map(|view| &view.actions).any(|cut| cut.is_overdue);
     Ok(match worst {
         Some(Answer::NotEffective) => ExitCode::from(OPEN),
         _ if failed => ExitCode::from(OPEN),
@@ -360,6 +366,7 @@ fn show_undone(common: &Common, views: &[WaveView]) -> anyhow::Result<ExitCode> 
 
 fn print_wave(view: &WaveView) {
     say!("plan {} by {}", view.plan, printable(&view.made_by));
+    super::print_returns(&view.returns);
     for cut in &view.actions {
         let answer = match cut.answer.as_deref().filter(|_| cut.step == strandline_model::containment::CutStep::Applied) {
             Some("effective") => "effective",
@@ -378,6 +385,9 @@ fn print_wave(view: &WaveView) {
             print_list("not tried", &verdict.untested);
             print_list("held", &verdict.held);
             print_list("note", &verdict.remarks);
+        }
+        if let Some(after) = &cut.after {
+            say!("       {}", super::after_in_words(after));
         }
         if cut.is_overdue {
             say!("       its lease has ended, and it is still applied: take it back, or plan it anew");

@@ -16,7 +16,7 @@ use crate::contain::tls::{Protection, client_config, host_and_port, protection};
 use crate::contain::{Manner, Reach};
 
 /// A session of ours at a server.
-pub(super) struct Session {
+pub(in crate::contain) struct Session {
     client: Client,
     target: String,
     account: String,
@@ -115,7 +115,7 @@ impl Session {
     ///
     /// # Errors
     /// If the server does not answer or does not let us in.
-    pub(super) fn open(reach: &Reach, manner: &Manner, database: &str, port: u16) -> Result<Self, ContainError> {
+    pub(in crate::contain) fn open(reach: &Reach, manner: &Manner, database: &str, port: u16) -> Result<Self, ContainError> {
         let account = reach.target.account.clone().unwrap_or_default();
         let who = Who { account: &account, password: reach.secret.as_ref().map(crate::smtp::Secret::expose_secret) };
         let client = sign_in(reach, &who, database, manner.patience, port).map_err(|refusal| refusal.into_error(reach, &account))?;
@@ -126,7 +126,7 @@ impl Session {
     ///
     /// # Errors
     /// If the server does not take them.
-    pub(super) fn settle(&mut self, patience: Duration) -> Result<(), ContainError> {
+    pub(in crate::contain) fn settle(&mut self, patience: Duration) -> Result<(), ContainError> {
         let limit = patience.as_millis();
         let settings = format!(
             "SET statement_timeout = {limit}; SET lock_timeout = {limit}; SET timezone = 'UTC'; SET datestyle = 'ISO'; SET search_path = pg_catalog; SET client_encoding = 'UTF8'"
@@ -151,11 +151,21 @@ impl Session {
         rows.first().map_or(Ok(None), |row| row.try_get(0).map_err(|_| self.strange(format!("it answers {doing} with no text"))))
     }
 
+    /// The first value of each row, as text; a row that has none is left out.
+    ///
+    /// # Errors
+    /// If the server refuses, or the value is no text.
+    pub(in crate::contain) fn texts(&mut self, doing: &str, query: &str) -> Result<Vec<String>, ContainError> {
+        let rows = self.rows(doing, query, &[])?;
+        let text = |row: &Row| row.try_get::<_, Option<String>>(0).map_err(|_| self.strange(format!("it answers {doing} with no text")));
+        Ok(rows.iter().map(text).collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
+    }
+
     /// Commands without parameters, all in one message; several are one transaction.
     ///
     /// # Errors
     /// If the server refuses.
-    pub(super) fn run(&mut self, doing: &str, commands: &str) -> Result<(), ContainError> {
+    pub(in crate::contain) fn run(&mut self, doing: &str, commands: &str) -> Result<(), ContainError> {
         self.client.batch_execute(commands).map_err(|error| told(&self.target, &self.account, doing, &error))
     }
 
@@ -210,12 +220,12 @@ fn told(target: &str, account: &str, doing: &str, error: &postgres::Error) -> Co
 }
 
 /// A name as SQL takes it.
-pub(super) fn identifier(name: &str) -> String {
+pub(in crate::contain) fn identifier(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 /// A text as SQL takes it, whatever the server's settings.
-pub(super) fn literal(text: &str) -> String {
+pub(in crate::contain) fn literal(text: &str) -> String {
     let doubled = text.replace('\'', "''");
     if text.contains('\\') { format!(" E'{}'", doubled.replace('\\', "\\\\")) } else { format!("'{doubled}'") }
 }

@@ -107,7 +107,7 @@ fn an_account_is_planned_approved_cut_verified_watched_and_taken_back() {
 
     // The plan, and who must approve it.
     let found: Value = serde_json::from_str(&check(&["contain", case, "--json"], 3, "")).expect("JSON");
-    let candidate = |row: &&Value| row["effect"] == "exec" && row["target"] == "idp";
+    let candidate = |row: &&Value| row["target"] == "idp" && row["action"].as_str().is_some_and(|action| action.contains("disable_account"));
     let id = found["actions"].as_array().expect("a list").iter().find(candidate).expect("the directory can lock the account")["id"].as_str().expect("an id");
     let name = found["footholds"].as_array().expect("a list").iter().find(|row| row["kind"] == "account").expect("an account")["name"].clone();
     let is_open = |code: i32| {
@@ -126,10 +126,17 @@ fn an_account_is_planned_approved_cut_verified_watched_and_taken_back() {
     check(&["contain", case, "approve", "--responder", "B. Lee"], 0, "2 of 2");
     assert_eq!(directory.read(), untouched, "nothing was done before the approvals were there");
 
+    // In the words of OpenC2, as far as it has any.
+    check(&["contain", case, "export", "--openc2", "-"], 3, "has no word in OpenC2");
+    let file = folder.path().join("commands.jsonl");
+    check(&["contain", case, "plan", "--effect", "idp:exec:action=disable_account,subject=someone.else"], 0, "plan 2");
+    check(&["contain", case, "export", "--plan", "2", "--openc2", text(&file)], 3, "0 commands in");
+
     // The wave.
-    check(&["contain", case, "apply", "--again-after", "0s"], 0, "effective");
+    check(&["contain", case, "apply", "--again-after", "0s"], 1, "0 of 2 approvals");
+    check(&["contain", case, "apply", "--plan", "1", "--again-after", "0s"], 0, "effective");
     assert!(directory.read() != untouched && directory.read().contains("\"no\""));
-    check(&["contain", case, "apply", "--again-after", "0s"], 0, "effective");
+    check(&["contain", case, "apply", "--plan", "1", "--again-after", "0s"], 0, "effective");
     assert!(!is_open(3), "what is effective is not left open");
     let cut = directory.read();
     fs::write(&directory.accounts, &untouched).expect("somebody enables the account");

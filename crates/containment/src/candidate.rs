@@ -162,6 +162,7 @@ impl Offers<'_> {
                     self.offer(held, Some(system), [shut]);
                 }
             }
+            self.service(held, Some(system), "deny_role", &format!("{role}@{}", held_host(held)), By::Target);
         } else if runs.mysql {
             self.offer(held, Some(system), [Effect::MysqlAccountLock { user: role.clone() }]);
             self.offer(held, Some(system), [Effect::MysqlPassword { user: role.clone() }]);
@@ -262,6 +263,11 @@ impl Offers<'_> {
         }
         runs
     }
+}
+
+/// Where a role was used from.
+fn held_host(held: &Held) -> &str {
+    if let Foothold::RoleAtHost { host, .. } = &held.foothold { host } else { "" }
 }
 
 /// When something is proposed that only a service of the organisation can do.

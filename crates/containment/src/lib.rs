@@ -13,6 +13,7 @@ mod candidate;
 mod card;
 mod foothold;
 mod key;
+mod openc2;
 mod replay;
 mod rows;
 mod since;
@@ -22,6 +23,7 @@ mod whose;
 #[cfg(test)]
 mod tests;
 
+pub use openc2::{NoWord, openc2};
 pub use since::{Contained, Since, since};
 
 /// What a proposal is made from.

@@ -325,7 +325,7 @@ fn contained(effect: strandline_model::containment::Effect, foothold: strandline
     crate::Contained { plan: 1, place: 1, action, target: "edge".to_owned(), since: at(since), until: None }
 }
 
-fn since_of(log: Log, skews: &[strandline_model::evidence::ClockSkew], cuts: &[crate::Contained]) -> crate::Since {
+fn since_of(mut log: Log, skews: &[strandline_model::evidence::ClockSkew], cuts: &[crate::Contained]) -> crate::Since {
     let estate: Estate = toml::from_str(ESTATE).expect("the estate is valid");
     let (links, steps) = trail();
     let (events, accesses) = (vec![log.0.finish().expect("schema and builders agree")], Vec::<RecordBatch>::new());

@@ -99,6 +99,46 @@ impl fmt::Display for Score {
     }
 }
 
+/// How many people the intruder had seen something of, by time: whoever is cut off then gets no more.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Taken {
+    /// When he began, seconds since the epoch.
+    pub began: f64,
+    /// When each person's data was first shown, in order; what is only inferred is not in it.
+    pub first_seen: Vec<f64>,
+}
+
+impl Taken {
+    /// People whose data he had so many minutes after he began.
+    pub fn by_minute(&self, minutes: u32) -> usize {
+        let until = self.began + f64::from(minutes) * 60.0;
+        self.first_seen.partition_point(|at| *at < until)
+    }
+}
+
+/// Reads from the truth folder what the intruder had seen by when.
+///
+/// # Errors
+/// Where the truth cannot be read.
+pub fn taken(truth: &Path) -> Result<Taken, DrillError> {
+    let path = truth.join("exposures.csv");
+    let failed = |source: Box<dyn std::error::Error + Send + Sync>| DrillError::Truth { path: path.clone(), source };
+    let mut reader = csv::Reader::from_path(&path).map_err(|e| failed(Box::new(e)))?;
+    let mut first: BTreeMap<String, f64> = BTreeMap::new();
+    for record in reader.records() {
+        let record = record.map_err(|e| failed(Box::new(e)))?;
+        let (Some(subject), Some("disclosed"), Some(at)) = (record.get(0), record.get(3), record.get(5).and_then(|at| at.parse::<f64>().ok())) else {
+            continue;
+        };
+        let known = first.entry(subject.to_owned()).or_insert(at);
+        *known = known.min(at);
+    }
+    let mut first_seen: Vec<f64> = first.into_values().collect();
+    first_seen.sort_by(f64::total_cmp);
+    let began = read_intrusion(&truth.join("intrusion.json"))?.iter().map(|step| step.first).fold(f64::INFINITY, f64::min);
+    Ok(Taken { began: if began.is_finite() { began } else { first_seen.first().copied().unwrap_or(0.0) }, first_seen })
+}
+
 /// Scores `exposures` and `steps` against the truth folder `truth`. The first column of its `exposures.csv` is the
 /// subject, whatever it is called, so that recordings can be scored too.
 ///

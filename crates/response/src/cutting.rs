@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use strandline_case::{Cutting, NewWave, StoredCut, StoredWave};
-use strandline_containment::Since;
+use strandline_containment::{NoWord, Since};
 use strandline_model::containment::{Action, ActionRow, CutStep};
 use strandline_model::estate::Target;
 use strandline_model::table::Row;
@@ -192,6 +192,22 @@ impl Response<'_> {
         let wave = NewWave { plan_sha256: self.case.salted_digest(body.as_bytes())?, body, actions: place_of(plan.actions.len()) };
         let number = self.case.record_wave(&wave, &self.author(), env!("CARGO_PKG_VERSION"))?;
         self.view_plan(Some(number))
+    }
+
+    /// The commands of OpenC2 for a plan, in its order, and why some actions have none. Nothing is sent.
+    ///
+    /// # Errors
+    /// If there is no such plan.
+    pub fn openc2(&self, number: Option<u64>) -> Result<(Vec<serde_json::Value>, Vec<NoWord>), ResponseError> {
+        let (stored, plan) = self.stored_plan(number)?;
+        let (mut commands, mut without) = (Vec::new(), Vec::new());
+        for (place, planned) in (1..).zip(&plan.actions) {
+            match strandline_containment::openc2(&planned.action, &planned.target, (stored.number, place), plan.lease_seconds.map(Duration::from_secs)) {
+                Ok(command) => commands.push(command),
+                Err(no_word) => without.push(no_word),
+            }
+        }
+        Ok((commands, without))
     }
 
     /// Reads every target of a plan, and changes nothing: how each stands, what is open now.

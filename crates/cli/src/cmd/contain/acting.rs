@@ -1,6 +1,6 @@
 //! `strandline contain CASE plan|rehearse|approve|apply|verify|undo|keep|status`: the verbs that touch targets, and what is shown of it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -97,6 +97,15 @@ pub enum Acting {
         #[command(flatten)]
         given: Given,
     },
+    /// Write a plan as commands of OpenC2, one a line, for who takes them; what the language has no word for is said
+    Export {
+        /// The plan; the newest if none is named
+        #[arg(long, value_name = "N")]
+        plan: Option<u64>,
+        /// Where to; `-` for standard output
+        #[arg(long, value_name = "FILE")]
+        openc2: PathBuf,
+    },
     /// Where every action of every plan is, without asking any target
     Status,
 }
@@ -130,6 +139,7 @@ impl Acting {
                 })
                 .and_then(|views| show_undone(common, &views))
             }
+            Self::Export { plan, openc2 } => export(case, common, plan, &openc2),
             Self::Status => with(case, common, Opened::ToLook, |response| Ok(response.cut_status()?)).and_then(|views| show_waves(common, &views)),
         }
     }
@@ -260,6 +270,21 @@ fn apply(case: &Path, common: &Common, plan: Option<u64>, again_after: u64, give
         }
     }
     show_waves(common, &[view])
+}
+
+fn export(case: &Path, common: &Common, plan: Option<u64>, into: &Path) -> anyhow::Result<ExitCode> {
+    let (commands, without) = with(case, common, Opened::ToLook, |response| Ok(response.openc2(plan)?))?;
+    let lines: String = commands.iter().map(|command| format!("{command}\n")).collect();
+    if into == Path::new("-") {
+        lines.lines().for_each(|line| say!("{line}"));
+    } else {
+        std::fs::write(into, &lines).with_context(|| format!("cannot write {}", into.display()))?;
+        tell!("{} commands in {}", commands.len(), into.display());
+    }
+    for no_word in &without {
+        tell!("{}", printable(&no_word.to_string()));
+    }
+    Ok(if without.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(OPEN) })
 }
 
 fn verify(case: &Path, common: &Common, plan: Option<u64>, given: &Given) -> anyhow::Result<Vec<WaveView>> {

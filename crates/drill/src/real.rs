@@ -42,7 +42,7 @@ pub enum RealError {
         said: String,
     },
     /// A server does not answer.
-    #[error("{0} did not answer within {} s", PATIENCE.as_secs())]
+    #[error("{0} did not answer within {seconds} s", seconds = PATIENCE.as_secs())]
     Silent(&'static str),
     /// A file cannot be written.
     #[error(transparent)]

@@ -260,15 +260,15 @@ impl Connector for SessionTable {
         if there == 0 {
             return Ok(());
         }
-        if !self.has_aside()? {
-            let made = match self.server {
-                Server::Postgres(_) => format!("CREATE TABLE {aside} AS SELECT {columns} FROM {table} WITH NO DATA"),
-                Server::Mysql(_) => format!("CREATE TABLE {aside} LIKE {table}"),
-            };
-            self.together("keep a session beside the table", &[made])?;
-        }
         let key = self.name(&self.key);
         let mut commands = Vec::new();
+        if !self.has_aside()? {
+            match self.server {
+                Server::Postgres(_) => commands.push(format!("CREATE TABLE {aside} AS SELECT {columns} FROM {table} WITH NO DATA")),
+                // It ends every transaction, so it stands alone.
+                Server::Mysql(_) => self.together("keep a session beside the table", &[format!("CREATE TABLE {aside} LIKE {table}")])?,
+            }
+        }
         if matches!(effect, Effect::SessionStoreDeleteAccount { .. }) || held == 0 {
             // What is held back already is what was there before: what a request saved since is younger, and goes.
             let known = format!("{key} NOT IN (SELECT {key} FROM {aside})");
@@ -298,16 +298,18 @@ impl Connector for SessionTable {
         }
         let (condition, table, aside, columns, key) = (self.condition(effect)?, self.sessions(), self.aside(), self.columns(), self.name(&self.key));
         let overriding = if matches!(self.server, Server::Postgres(_)) { " OVERRIDING SYSTEM VALUE" } else { "" };
-        self.together(
-            "put a session back",
-            &[
-                // What a request saved meanwhile is younger than what was held back, and gives way: before is before.
-                format!("DELETE FROM {table} WHERE {key} IN (SELECT {key} FROM {aside} WHERE {condition})"),
-                format!("INSERT INTO {table} ({columns}){overriding} SELECT {columns} FROM {aside} WHERE {condition}"),
-                format!("DELETE FROM {aside} WHERE {condition}"),
-            ],
-        )?;
-        if self.count(&aside, "1 = 1")? == 0 {
+        let mut commands = vec![
+            // What a request saved meanwhile is younger than what was held back, and gives way: before is before.
+            format!("DELETE FROM {table} WHERE {key} IN (SELECT {key} FROM {aside} WHERE {condition})"),
+            format!("INSERT INTO {table} ({columns}){overriding} SELECT {columns} FROM {aside} WHERE {condition}"),
+            format!("DELETE FROM {aside} WHERE {condition}"),
+        ];
+        if let Server::Postgres(_) = self.server {
+            let dropped = self.literal(&format!("BEGIN IF NOT EXISTS (SELECT 1 FROM {aside}) THEN DROP TABLE {aside}; END IF; END"));
+            commands.push(format!("DO {dropped}"));
+        }
+        self.together("put a session back", &commands)?;
+        if matches!(self.server, Server::Mysql(_)) && self.count(&aside, "1 = 1")? == 0 {
             self.together("take our table away", &[format!("DROP TABLE {aside}")])?;
         }
         Ok(())

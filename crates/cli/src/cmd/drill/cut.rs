@@ -23,8 +23,13 @@ const SHOWN_MINUTES: [u32; 8] = [1, 2, 5, 10, 30, 60, 240, 1440];
 pub enum Targets {
     /// A process that keeps the contract of programs.
     Simulated(Gatehouse),
-    /// Real servers, and the folder that goes with them.
-    Real(Real, tempfile::TempDir),
+    /// Real servers.
+    Real {
+        /// The servers.
+        servers: Real,
+        /// Where they keep their files: it goes after them.
+        _folder: tempfile::TempDir,
+    },
 }
 
 impl Targets {
@@ -40,7 +45,7 @@ impl Targets {
             let real = Real::start(&folder.path().join("targets"), &read_intrusion(department)?)?;
             let text = real.estate();
             std::fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
-            (Self::Real(real, folder), text)
+            (Self::Real { servers: real, _folder: folder }, text)
         } else {
             let key: String = crate::cmd::random().iter().map(|byte| format!("{byte:02x}")).collect();
             let folder = std::path::absolute(into.join("targets"))?;
@@ -56,14 +61,14 @@ impl Targets {
     fn state(&self) -> anyhow::Result<String> {
         Ok(match self {
             Self::Simulated(gate) => gate.state()?,
-            Self::Real(real, _) => real.state()?,
+            Self::Real { servers, .. } => servers.state()?,
         })
     }
 
     fn name(&self) -> &'static str {
         match self {
             Self::Simulated(_) => "the simulated gate",
-            Self::Real(..) => "real servers",
+            Self::Real { .. } => "real servers",
         }
     }
 }

@@ -157,7 +157,7 @@ impl Domain {
 }
 
 #[test]
-#[ignore = "needs root, namespaces and Samba's own programs: apt-get install samba samba-dsdb-modules samba-vfs-modules ldb-tools"]
+#[ignore = "needs root, namespaces and Samba's own programs: apt-get install samba samba-ad-provision samba-dsdb-modules samba-vfs-modules ldb-tools"]
 fn an_account_of_active_directory_is_disabled_its_tickets_are_told_and_it_comes_back() {
     if !servers::inside(
         "an_account_of_active_directory_is_disabled_its_tickets_are_told_and_it_comes_back",

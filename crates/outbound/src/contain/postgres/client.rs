@@ -10,7 +10,7 @@ use postgres::types::ToSql;
 use postgres::{Client, Config, NoTls, Row, SimpleQueryMessage};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::startup::greet;
+use super::startup::{Greeting, greet};
 use crate::contain::error::ContainError;
 use crate::contain::tls::{Protection, client_config, host_and_port, protection};
 use crate::contain::{Manner, Reach};
@@ -55,23 +55,36 @@ pub(super) fn sign_in(reach: &Reach, who: &Who<'_>, database: &str, patience: Du
     } else {
         let (host, port) = host_and_port(address, port);
         config.host(&host).port(port);
-        // A server that takes the connection and says nothing would hold us for ever: the library has no limit for that.
-        let answers = addresses(reach, port).map_err(Refusal::Other)?.into_iter().any(|to| greet(to, None, who.account, database, patience).is_ok());
+        // A server that takes the connection and says nothing, or is of another kind, would hold us: the library has no limit for that.
+        let answers = addresses(reach, port).map_err(Refusal::Other)?.into_iter().any(|to| greet(to, None, who.account, database, patience).is_ok_and(|said| said != Greeting::Unknown));
         if !answers {
             let source = io::Error::new(io::ErrorKind::TimedOut, "it does not answer as PostgreSQL does");
             return Err(Refusal::Other(ContainError::Unreachable { target: reach.target.name.clone(), source }));
         }
     }
     let connected = if protection(reach) == Protection::Plain {
-        config.ssl_mode(SslMode::Disable).connect(NoTls)
+        config.ssl_mode(SslMode::Disable);
+        in_time(patience, move || config.connect(NoTls))
     } else {
-        let tls = client_config(reach).map_err(Refusal::Other)?;
-        config.ssl_mode(SslMode::Require).connect(MakeRustlsConnect::new((*tls).clone()))
+        let tls = MakeRustlsConnect::new((*client_config(reach).map_err(Refusal::Other)?).clone());
+        config.ssl_mode(SslMode::Require);
+        in_time(patience, move || config.connect(tls))
+    };
+    let Some(connected) = connected else {
+        return Err(Refusal::Other(ContainError::TooSlow { target: reach.target.name.clone(), doing: "let us in".to_owned(), seconds: patience.as_secs() }));
     };
     connected.map_err(|error| match error.as_db_error() {
         Some(said) => Refusal::Said { code: said.code().code().to_owned(), message: said.message().to_owned() },
         None => Refusal::Other(ContainError::Unreachable { target: reach.target.name.clone(), source: io::Error::other(error) }),
     })
+}
+
+/// What a sign-in gives, or nothing where it takes longer than a few answers may: a server of another kind can say something and
+/// then wait for us, and the library would wait, too. It is given up then, with its thread.
+fn in_time<T: Send + 'static>(patience: Duration, sign_in: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    let (tell, told) = std::sync::mpsc::channel();
+    std::thread::spawn(move || tell.send(sign_in()));
+    told.recv_timeout(patience * 3).ok()
 }
 
 /// `/run/postgresql`, `/run/postgresql/.s.PGSQL.5433` or `/run/postgresql:5433`.

@@ -80,7 +80,14 @@ impl Real {
         if !is_root {
             return Err(RealError::NotRoot);
         }
-        let needed = [("unshare", "util-linux"), ("setpriv", "util-linux"), ("ip", "iproute2"), ("nft", "nftables"), ("redis-server", "redis-server"), ("redis-cli", "redis-tools")];
+        let needed = [
+            ("unshare", "util-linux"),
+            ("setpriv", "util-linux"),
+            ("ip", "iproute2"),
+            ("nft", "nftables"),
+            ("redis-server", "redis-server"),
+            ("redis-cli", "redis-tools"),
+        ];
         for (program, package) in needed {
             if !is_there(program) {
                 return Err(RealError::Missing { program, package });
@@ -176,7 +183,18 @@ impl Real {
         let mut server = as_nobody(&self.bin.join("postgres"));
         server.arg("-D").arg(&data);
         let sockets = format!("unix_socket_directories={}", self.folder.display());
-        server.args(["-c", "listen_addresses=127.0.0.1", "-c", &format!("port={DATABASE_PORT}"), "-c", &sockets, "-c", "fsync=off", "-c", "logging_collector=on"]);
+        server.args([
+            "-c",
+            "listen_addresses=127.0.0.1",
+            "-c",
+            &format!("port={DATABASE_PORT}"),
+            "-c",
+            &sockets,
+            "-c",
+            "fsync=off",
+            "-c",
+            "logging_collector=on",
+        ]);
         self.processes.push(spawn("PostgreSQL", &mut server)?);
         let mut roles: BTreeSet<&str> = ["crew_app", "board_app", "crew_report", "nightly_dump"].into();
         roles.extend(intrusion.accounts.iter().map(String::as_str).filter(|name| name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')));
@@ -193,7 +211,20 @@ impl Real {
 
     fn psql(&self, database: &str) -> Command {
         let mut client = Command::new(self.bin.join("psql"));
-        client.env("PGPASSWORD", "drill").args(["-h", "127.0.0.1", "-p", &DATABASE_PORT.to_string(), "-U", SUPERUSER, "-d", database, "-X", "-q", "-v", "ON_ERROR_STOP=1"]);
+        client.env("PGPASSWORD", "drill").args([
+            "-h",
+            "127.0.0.1",
+            "-p",
+            &DATABASE_PORT.to_string(),
+            "-U",
+            SUPERUSER,
+            "-d",
+            database,
+            "-X",
+            "-q",
+            "-v",
+            "ON_ERROR_STOP=1",
+        ]);
         client
     }
 

@@ -53,7 +53,10 @@ impl Gatehouse {
     /// The lines of an estate that describe it: `program` and these two words are its command.
     pub fn estate(&self, program: &Path, word: &str) -> String {
         let words = [program, Path::new(word), &self.key, &self.state].map(|path| format!("{:?}", path.display().to_string())).join(", ");
-        format!("\n# The simulated gate of the drill.\n[[target]]\nname = \"gate\"\nkind = \"exec\"\ncommand = [{words}]\npassword_file = {:?}\n", self.key.display().to_string())
+        format!(
+            "\n# The simulated gate of the drill.\n[[target]]\nname = \"gate\"\nkind = \"exec\"\ncommand = [{words}]\npassword_file = {:?}\n",
+            self.key.display().to_string()
+        )
     }
 
     /// What it holds: all of it, to compare.

@@ -69,7 +69,12 @@ fn missing(target: &Target) -> Option<(&'static str, &'static str)> {
             let is_table = target.session_column.is_some();
             let account = (is_table && target.account.is_none(), "account", "the account that we use there");
             let database = (is_table && target.databases.is_empty(), "databases", "the database that has the table of sessions, as a list");
-            vec![address, account, database, (target.sessions.is_none(), "sessions", "what stands before the id in a key of Redis (`sess:`), or the table (`public.session`)")]
+            vec![
+                address,
+                account,
+                database,
+                (target.sessions.is_none(), "sessions", "what stands before the id in a key of Redis (`sess:`), or the table (`public.session`)"),
+            ]
         }
         Web => vec![(target.folder.is_none(), "folder", "the folder of the files that nginx includes: /etc/nginx/strandline")],
         Exec => vec![(target.command.is_empty(), "command", "the program and its arguments, as a list")],

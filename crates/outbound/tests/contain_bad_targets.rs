@@ -33,7 +33,10 @@ fn at(port: u16, security: &str) -> Vec<Reach> {
         of(TargetKind::Ldap, &format!("address = \"{ldap}://{host}:{port}\"\naccount = \"cn=me\"\nbase = \"dc=x\"")),
         of(TargetKind::ActiveDirectory, &format!("address = \"{ldap}://{host}:{port}\"\naccount = \"me\"\nbase = \"dc=x\"")),
         of(TargetKind::Sessions, &format!("address = \"{host}:{port}\"\nsessions = \"sess:\"")),
-        of(TargetKind::Sessions, &format!("address = \"{host}:{port}\"\naccount = \"me\"\ndatabases = [\"d\"]\nsessions = \"public.s\"\nsession_column = \"k\"")),
+        of(
+            TargetKind::Sessions,
+            &format!("address = \"{host}:{port}\"\naccount = \"me\"\ndatabases = [\"d\"]\nsessions = \"public.s\"\nsession_column = \"k\""),
+        ),
         of(TargetKind::Webhook, &format!("address = \"{http}://{host}:{port}/hook\"")),
     ]
 }

@@ -147,7 +147,14 @@ impl Domain {
     /// What the directory holds of ann.
     fn ann(&self) -> String {
         let sam = self.server.at("ad/private/sam.ldb").display().to_string();
-        let text = servers::run(std::process::Command::new("ldbsearch").args(["-H", &sam, "(sAMAccountName=ann)", "userAccountControl", "pwdLastSet", "accountExpires"]));
+        let text = servers::run(std::process::Command::new("ldbsearch").args([
+            "-H",
+            &sam,
+            "(sAMAccountName=ann)",
+            "userAccountControl",
+            "pwdLastSet",
+            "accountExpires",
+        ]));
         text.lines().filter(|line| line.contains(": ") && !line.starts_with('#')).collect::<Vec<_>>().join("\n")
     }
 

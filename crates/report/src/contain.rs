@@ -91,7 +91,9 @@ fn write_since(page: &mut Page, input: &Input<'_>, zone: &Zone) {
     } else {
         "Of the records that are newer than the cut none carries what was cut and was served, and by none does the trail know him."
     });
-    page.raw("<table><thead><tr><th>Cut<th>At<th>Applied<th class=n>Refused since<th>Last<th class=n>Served since<th>Last<th class=n>Not told</tr></thead><tbody>");
+    page.raw(
+        "<table><thead><tr><th>Cut<th>At<th>Applied<th class=n>Refused since<th>Last<th class=n>Served since<th>Last<th class=n>Not told</tr></thead><tbody>",
+    );
     let time = |at: Option<strandline_model::time::Instant>| at.map(|at| zone.full(at)).unwrap_or_default();
     for row in input.since.iter().take(FOOTHOLDS_SHOWN) {
         let count = |number: i64| thousands(number.unsigned_abs());

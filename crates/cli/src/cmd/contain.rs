@@ -126,7 +126,13 @@ fn print_returns(returns: &[ReturnRow]) {
     for row in returns {
         let known = if row.is_new { "a new way" } else { "a way that was left open" };
         let because = if row.because.is_empty() { String::new() } else { format!("; by {}", printable(&row.because.join(", "))) };
-        say!("HE IS BACK, or still in: {}, {known}: {} records served, {} to {}{because}", printable(&row.what), thousands(row.records.unsigned_abs()), row.first, row.last);
+        say!(
+            "HE IS BACK, or still in: {}, {known}: {} records served, {} to {}{because}",
+            printable(&row.what),
+            thousands(row.records.unsigned_abs()),
+            row.first,
+            row.last
+        );
     }
 }
 

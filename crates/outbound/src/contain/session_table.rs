@@ -85,11 +85,15 @@ impl SessionTable {
         let (schema, table) = (self.literal(&self.schema), self.literal(&self.table));
         let (name, plain) = match self.server {
             Server::Postgres(_) => ("column_name::text", "is_generated = 'NEVER'"),
-            Server::Mysql(_) => ("column_name", "EXTRA NOT LIKE '%VIRTUAL GENERATED%' AND EXTRA NOT LIKE '%STORED GENERATED%' AND EXTRA NOT LIKE '%PERSISTENT%'"),
+            Server::Mysql(_) => {
+                ("column_name", "EXTRA NOT LIKE '%VIRTUAL GENERATED%' AND EXTRA NOT LIKE '%STORED GENERATED%' AND EXTRA NOT LIKE '%PERSISTENT%'")
+            }
         };
         self.texts(
             "look for the table of sessions",
-            &format!("SELECT {name} FROM information_schema.columns WHERE table_schema = {schema} AND table_name = {table} AND {plain} ORDER BY ordinal_position"),
+            &format!(
+                "SELECT {name} FROM information_schema.columns WHERE table_schema = {schema} AND table_name = {table} AND {plain} ORDER BY ordinal_position"
+            ),
         )
     }
 
@@ -165,7 +169,8 @@ impl SessionTable {
             }
             Effect::SessionStoreDeleteAccount { account } => {
                 self.manner.never.account(&self.target, account)?;
-                let column = self.account.as_deref().ok_or_else(|| unusable("the estate names no column of this table that holds the account (`account_column`)"))?;
+                let column =
+                    self.account.as_deref().ok_or_else(|| unusable("the estate names no column of this table that holds the account (`account_column`)"))?;
                 let wanted = self.literal(account);
                 Ok(match self.server {
                     Server::Postgres(_) => format!("{}::text = {wanted}", self.name(column)),
@@ -193,7 +198,10 @@ impl SessionTable {
         let kind = if matches!(self.server, Server::Postgres(_)) { "text" } else { "char" };
         let query = format!("SELECT CAST(count(*) AS {kind}) FROM {table} WHERE {condition}");
         let counted = self.texts("look for sessions", &query)?;
-        counted.first().and_then(|count| count.parse().ok()).ok_or_else(|| ContainError::Strange { target: self.target.clone(), why: "it counts nothing".to_owned() })
+        counted
+            .first()
+            .and_then(|count| count.parse().ok())
+            .ok_or_else(|| ContainError::Strange { target: self.target.clone(), why: "it counts nothing".to_owned() })
     }
 
     fn has_aside(&mut self) -> Result<bool, ContainError> {
@@ -288,7 +296,9 @@ impl Connector for SessionTable {
             "the session is not in the table, looked at twice",
             format!("{open} sessions are in the table: a running request saves what it has in hand, so deny it at the web server and end it again"),
         );
-        verdict.remarks.push("an application that keeps sessions in a cache before this table, or checks a token without it, is not reached by this".to_owned());
+        verdict
+            .remarks
+            .push("an application that keeps sessions in a cache before this table, or checks a token without it, is not reached by this".to_owned());
         Ok(verdict)
     }
 

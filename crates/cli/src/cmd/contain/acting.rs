@@ -305,7 +305,11 @@ fn keep(case: &Path, common: &Common, every: u64, rounds: Option<u64>, given: &G
         }
         for cut in views.iter().flat_map(|view| &view.actions) {
             if cut.is_passed() {
-                tell!("ALARM: {} at {} does not hold: newer evidence has records that carry what it cuts and were served", printable(&cut.id), printable(&cut.target));
+                tell!(
+                    "ALARM: {} at {} does not hold: newer evidence has records that carry what it cuts and were served",
+                    printable(&cut.id),
+                    printable(&cut.target)
+                );
             }
             for door in cut.verdict.iter().flat_map(|verdict| &verdict.doors) {
                 tell!("ALARM: {} at {} does not hold: {}", printable(&cut.id), printable(&cut.target), printable(door));

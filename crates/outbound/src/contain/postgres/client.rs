@@ -56,7 +56,10 @@ pub(super) fn sign_in(reach: &Reach, who: &Who<'_>, database: &str, patience: Du
         let (host, port) = host_and_port(address, port);
         config.host(&host).port(port);
         // A server that takes the connection and says nothing, or is of another kind, would hold us: the library has no limit for that.
-        let answers = addresses(reach, port).map_err(Refusal::Other)?.into_iter().any(|to| greet(to, None, who.account, database, patience).is_ok_and(|said| said != Greeting::Unknown));
+        let answers = addresses(reach, port)
+            .map_err(Refusal::Other)?
+            .into_iter()
+            .any(|to| greet(to, None, who.account, database, patience).is_ok_and(|said| said != Greeting::Unknown));
         if !answers {
             let source = io::Error::new(io::ErrorKind::TimedOut, "it does not answer as PostgreSQL does");
             return Err(Refusal::Other(ContainError::Unreachable { target: reach.target.name.clone(), source }));

@@ -282,7 +282,12 @@ enum By {
 /// Whether a target can do it for a system. A target of no system is for all.
 fn fits(target: &Target, effect: &Effect, system: Option<&str>) -> bool {
     let for_it = system.is_none_or(|system| target.system.as_deref().is_none_or(|of| of == system));
-    target.kind == effect.target_kind() && for_it
+    let can = match effect {
+        Effect::WebRotateKey { .. } => target.key_file.is_some(),
+        Effect::WebDenyAddress { .. } | Effect::WebDenySession { .. } | Effect::WebDenyRoute { .. } => target.folder.is_some(),
+        _ => true,
+    };
+    target.kind == effect.target_kind() && for_it && can
 }
 
 /// Whether the estate says that this is never cut off. It is checked again when a plan is applied.

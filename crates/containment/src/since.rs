@@ -283,7 +283,7 @@ impl Pass<'_> {
 
     fn note_before(&mut self, event: &Event<'_>, view: &View<'_>, way: Option<Way>) {
         match way {
-            Some((mark, ..)) if mark == "trail" => {
+            Some(("trail", ..)) => {
                 if self.known.len() < MOST_KNOWN {
                     self.known.insert(hash(view.system, view.address, view.session));
                 }

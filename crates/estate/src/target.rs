@@ -76,7 +76,7 @@ fn missing(target: &Target) -> Option<(&'static str, &'static str)> {
                 (target.sessions.is_none(), "sessions", "what stands before the id in a key of Redis (`sess:`), or the table (`public.session`)"),
             ]
         }
-        Web => vec![(target.folder.is_none(), "folder", "the folder of the files that nginx includes: /etc/nginx/strandline")],
+        Web => vec![(target.folder.is_none() && target.key_file.is_none(), "folder", "the folder of the files that nginx includes: /etc/nginx/strandline")],
         Exec => vec![(target.command.is_empty(), "command", "the program and its arguments, as a list")],
         Nftables | Linux => vec![],
     };
@@ -95,6 +95,8 @@ fn foreign(target: &Target) -> Option<&'static str> {
         (!target.poolers.is_empty() && kind != Postgres, "poolers"),
         (target.folder.is_some() && kind != Web, "folder"),
         (target.config.is_some() && kind != Web, "config"),
+        (target.key_file.is_some() && kind != Web, "key_file"),
+        (!target.reload.is_empty() && target.key_file.is_none(), "reload"),
         (target.probe.is_some() && kind != Web, "probe"),
         (target.cookie.is_some() && kind != Web, "cookie"),
         (target.sessions.is_some() && kind != Sessions, "sessions"),

@@ -555,6 +555,11 @@ pub struct Target {
     pub folder: Option<String>,
     /// For `web`: nginx's own file, where it is not the usual one.
     pub config: Option<String>,
+    /// For `web`: the file that holds the key of the application's sessions, and nothing else.
+    pub key_file: Option<String>,
+    /// For `web` with a `key_file`: the command that tells the application to read it again, and its arguments.
+    #[serde(default)]
+    pub reload: Vec<String>,
     /// For `web`: an address that answers when nobody is cut off, to try the door: `http://127.0.0.1:8080/`.
     pub probe: Option<String>,
     /// For `web`: the cookie that holds the session id.

@@ -258,8 +258,8 @@ impl Response<'_> {
         self.enter_cut("contain applied", &stored)?;
         let outcome = Outcome { done: done.map_err(CutError::Wave)? };
         self.keep_verdicts(&stored, &wave)?;
-        self.compare_with_cuts()?;
-        self.view_wave(&stored, &plan, (&outcome, &self.since()?))
+        let since = self.since_or_note();
+        self.view_wave(&stored, &plan, (&outcome, &since))
     }
 
     /// Ends again what came back since a plan was applied, and verifies: what a running request had in hand when its session was
@@ -278,7 +278,8 @@ impl Response<'_> {
             }
         }
         self.keep_verdicts(&stored, &wave)?;
-        self.view_wave(&stored, &plan, (&Outcome::default(), &self.since()?))
+        let since = self.since_or_note();
+        self.view_wave(&stored, &plan, (&Outcome::default(), &since))
     }
 
     /// Tries the doors of everything that is applied, of one plan or of all.
@@ -335,8 +336,9 @@ impl Response<'_> {
             };
             self.enter_cut("contain undone", &stored)?;
             let outcome = Outcome { done: done.map_err(CutError::Wave)? };
-            views.push(self.view_wave(&stored, &plan, (&outcome, &self.since()?))?);
+            views.push(self.view_wave(&stored, &plan, (&outcome, &Since::default()))?);
         }
+        self.since_or_note();
         if views.is_empty() { Err(CutError::NothingApplied.into()) } else { Ok(views) }
     }
 
@@ -355,6 +357,14 @@ impl Response<'_> {
     /// If a table cannot be read or written.
     pub fn compare_with_cuts(&mut self) -> Result<(), ResponseError> {
         crate::stage::since::run(self)
+    }
+
+    /// The same after something was done at targets: what was done is told, whatever becomes of this.
+    fn since_or_note(&mut self) -> Since {
+        self.compare_with_cuts().and_then(|()| self.since()).unwrap_or_else(|error| {
+            self.watcher.note(&format!("what newer evidence says of the cut cannot be told: {error}"));
+            Since::default()
+        })
     }
 
     /// What the evidence says of the cuts that are applied: nothing where it is all older.

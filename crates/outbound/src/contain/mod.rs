@@ -9,6 +9,7 @@ mod dial;
 mod error;
 mod guard;
 mod http;
+mod keys;
 mod ldap;
 mod linux;
 mod machine;

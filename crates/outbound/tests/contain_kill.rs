@@ -234,6 +234,23 @@ fn killed_at_mariadb() {
 }
 
 #[test]
+#[ignore = "needs root, or sudo without a password"]
+fn killed_at_the_key_of_an_application() {
+    let folder = servers::Server::new();
+    std::fs::write(folder.at("key"), "0123456789abcdef0123456789abcdef\n").unwrap();
+    let at = folder.folder().display();
+    let site = target("site", TargetKind::Web, &format!("key_file = \"{at}/key\"\nreload = [\"sh\", \"-c\", \"cat {at}/key > {at}/told\"]"));
+    std::fs::copy(folder.at("key"), folder.at("told")).unwrap();
+    let holds = || {
+        let mut names: Vec<String> = std::fs::read_dir(folder.folder()).unwrap().map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect();
+        names.retain(|name| !name.ends_with(".strandline"));
+        names.sort();
+        format!("{names:?} {} {}", std::fs::read_to_string(folder.at("key")).unwrap(), std::fs::read_to_string(folder.at("told")).unwrap())
+    };
+    check(&World { told: vec![(site, None)], actions: vec![action("site", Effect::WebRotateKey { key: "shop".to_owned() })], holds: &holds });
+}
+
+#[test]
 #[ignore = "needs PostgreSQL's and MariaDB's own programs: apt-get install postgresql mariadb-server"]
 fn killed_at_tables_of_sessions() {
     let (postgres, mariadb) = (Postgres::start(""), MariaDb::start());

@@ -83,7 +83,7 @@ impl Keys {
     pub(super) fn apply(&self, machine: &Machine) -> Result<(), ContainError> {
         let now = self.text(machine)?;
         if machine.read_file(&self.aside())?.is_none() {
-            machine.must("keep the old key", &["cp", "-p", "--", &self.file, &self.aside()], b"")?;
+            copy(machine, "keep the old key", &self.file, &self.aside())?;
         }
         let old = machine.read_file(&self.aside())?.unwrap_or_default();
         if old == now.as_bytes() {
@@ -101,9 +101,7 @@ impl Keys {
         if machine.read_file(&self.aside())?.is_none() {
             return Ok(());
         }
-        let next = format!("{}.strandline", self.file);
-        machine.must("put the old key back", &["cp", "-p", "--", &self.aside(), &next], b"")?;
-        machine.must("put the old key back", &["mv", "-f", "--", &next, &self.file], b"")?;
+        copy(machine, "put the old key back", &self.aside(), &self.file)?;
         self.tell(machine)?;
         machine.must("tidy up", &["rm", "-f", "--", &self.loaded(), &self.aside()], b"").map(|_| ())
     }
@@ -145,6 +143,12 @@ impl Keys {
             (Err(error), _) => verdict.untested.push(format!("the probe does not answer: {error}")),
         }
     }
+}
+
+/// A copy with owner and mode, there as a whole or not at all.
+fn copy(machine: &Machine, doing: &str, from: &str, to: &str) -> Result<(), ContainError> {
+    const SCRIPT: &str = "cp -p -- \"$1\" \"$2.strandline\" && sync -- \"$2.strandline\" && mv -f -- \"$2.strandline\" \"$2\"";
+    machine.must(doing, &["sh", "-c", SCRIPT, "sh", from, to], b"").map(|_| ())
 }
 
 fn digest(text: &str) -> String {

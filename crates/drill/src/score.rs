@@ -109,6 +109,12 @@ pub struct Taken {
 }
 
 impl Taken {
+    /// The first minute by which he had half of the people that he got; nothing where he got none.
+    pub fn half(&self) -> Option<u32> {
+        let middle = self.first_seen.get(self.first_seen.len().saturating_sub(1) / 2)?;
+        Some(((middle - self.began) / 60.0).floor().max(0.0) as u32 + 1)
+    }
+
     /// People whose data he had so many minutes after he began.
     pub fn by_minute(&self, minutes: u32) -> usize {
         let until = self.began + f64::from(minutes) * 60.0;
@@ -224,4 +230,17 @@ fn read_intrusion(path: &Path) -> Result<Vec<TrueStep>, DrillError> {
         return Ok(Vec::new());
     }
     serde_json::from_value::<Intrusion>(value).map(|i| i.steps).map_err(|e| failed(Box::new(e)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Taken;
+
+    #[test]
+    fn what_he_had_by_a_minute_is_what_was_shown_before_its_end() {
+        let taken = Taken { began: 1000.0, first_seen: vec![1010.0, 1059.9, 1060.0, 1200.0, 4600.0] };
+        let check = |minutes: u32, people: usize| assert_eq!(taken.by_minute(minutes), people, "{minutes}");
+        [(0, 0), (1, 2), (2, 3), (4, 4), (60, 4), (61, 5)].into_iter().for_each(|(minutes, people)| check(minutes, people));
+        assert_eq!((taken.half(), Taken::default().half()), (Some(2), None));
+    }
 }

@@ -242,7 +242,8 @@ fn killed_at_the_key_of_an_application() {
     let site = target("site", TargetKind::Web, &format!("key_file = \"{at}/key\"\nreload = [\"sh\", \"-c\", \"cat {at}/key > {at}/told\"]"));
     std::fs::copy(folder.at("key"), folder.at("told")).unwrap();
     let holds = || {
-        let mut names: Vec<String> = std::fs::read_dir(folder.folder()).unwrap().map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect();
+        let mut names: Vec<String> =
+            std::fs::read_dir(folder.folder()).unwrap().map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect();
         names.retain(|name| !name.ends_with(".strandline"));
         names.sort();
         format!("{names:?} {} {}", std::fs::read_to_string(folder.at("key")).unwrap(), std::fs::read_to_string(folder.at("told")).unwrap())

@@ -46,8 +46,8 @@ pub struct Drill {
     #[arg(long, value_name = "DIR")]
     into: Option<PathBuf>,
     /// Make the department again, cut off by what is proposed so many minutes after his first step: what he gets, and what lawful
-    /// work is refused; he goes on until then and after
-    #[arg(long, value_name = "MINUTES", value_delimiter = ',', default_value = "10")]
+    /// work is refused; he goes on until then and after (default: when he had half of it)
+    #[arg(long, value_name = "MINUTES", value_delimiter = ',')]
     cut_after: Vec<u32>,
     /// Cut him off at real servers, which the drill starts in namespaces of its own (root): PostgreSQL, Redis, nftables
     #[arg(long, conflicts_with_all = ["open", "only_make"])]
@@ -106,7 +106,8 @@ impl Drill {
         drop(screen);
         let taken = cut::taken_of(&department)?;
         let wave = rehearsal.as_ref().map(|rehearsal| rehearsal.wave.as_slice()).unwrap_or_default();
-        let again = self.cut_after.iter().filter(|_| !wave.is_empty());
+        let minutes = if self.cut_after.is_empty() { taken.half().into_iter().collect() } else { self.cut_after };
+        let again = minutes.iter().filter(|_| !wave.is_empty());
         let cuts = again.map(|minutes| cut::cut_after(&plan, &taken, wave, *minutes)).collect::<anyhow::Result<Vec<_>>>()?;
         let is_cut = rehearsal.as_ref().is_none_or(Rehearsal::is_sound);
         let done = Rehearsed { seconds, case: &case, mail: &mail, written, taken, rehearsal, cuts };

@@ -174,6 +174,28 @@ fn an_account_is_planned_approved_cut_verified_watched_and_taken_back() {
     check(&["verify", case], 0, "sound");
 }
 
+#[test]
+fn a_drill_cuts_its_intruder_off_at_the_gate_and_takes_it_back() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let into = folder.path().join("drill");
+    let told = check(&["drill", "--json", "--people", "200", "--days", "3", "--scenario", "stolen-session", "--into", text(&into)], 0, "");
+    let told: Value = serde_json::from_str(&told).expect("JSON");
+    let cut = &told["cut"];
+    assert!(cut["actions"].as_u64() > Some(1) && cut["effective"] == cut["actions"] && cut["is_undo_exact"] == true, "{cut}");
+    assert!(cut["failed"].as_array().is_some_and(Vec::is_empty) && cut["open"].as_array().is_some_and(Vec::is_empty), "{cut}");
+    // By the truth's own times: more with each minute, in the end all.
+    let by_minute: Vec<u64> = told["taken_by_minute"].as_array().expect("a list").iter().map(|pair| pair[1].as_u64().expect("a number")).collect();
+    assert!(by_minute.is_sorted() && by_minute.last().copied() == told["people_true"].as_u64(), "{told}");
+    // Cut off when he had half, he gets no more than he had by then, and less than all.
+    let again = &told["cuts"][0];
+    let (minutes, people) = (again["minutes"].as_u64().expect("a number"), again["people"].as_u64().expect("a number"));
+    let had = told["taken_by_minute"].as_array().expect("a list").iter().rfind(|pair| pair[0].as_u64() <= Some(minutes)).and_then(|pair| pair[1].as_u64());
+    assert!(Some(people) == had && again["intruder_requests_refused"].as_u64() > Some(0), "{again} {had:?}");
+    // The gate holds what it held before the drill, somebody else's lines among it.
+    let gate = fs::read_to_string(into.join("targets/gate.txt")).expect("a gate");
+    assert_eq!(gate.lines().filter(|line| !line.starts_with('#')).collect::<Vec<_>>(), ["block_address 198.51.100.14", "disable_account former.clerk"]);
+}
+
 /// A case without evidence, its directory, and a clock that the test sets.
 struct World {
     folder: TempDir,

@@ -162,6 +162,7 @@ impl Offers<'_> {
                     self.offer(held, Some(system), [shut]);
                 }
             }
+            self.service(held, Some(system), "deny_role", &format!("{role}@{}", held_host(held)), By::Target);
         } else if runs.mysql {
             self.offer(held, Some(system), [Effect::MysqlAccountLock { user: role.clone() }]);
             self.offer(held, Some(system), [Effect::MysqlPassword { user: role.clone() }]);
@@ -264,6 +265,11 @@ impl Offers<'_> {
     }
 }
 
+/// Where a role was used from.
+fn held_host(held: &Held) -> &str {
+    if let Foothold::RoleAtHost { host, .. } = &held.foothold { host } else { "" }
+}
+
 /// When something is proposed that only a service of the organisation can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum By {
@@ -276,7 +282,12 @@ enum By {
 /// Whether a target can do it for a system. A target of no system is for all.
 fn fits(target: &Target, effect: &Effect, system: Option<&str>) -> bool {
     let for_it = system.is_none_or(|system| target.system.as_deref().is_none_or(|of| of == system));
-    target.kind == effect.target_kind() && for_it
+    let can = match effect {
+        Effect::WebRotateKey { .. } => target.key_file.is_some(),
+        Effect::WebDenyAddress { .. } | Effect::WebDenySession { .. } | Effect::WebDenyRoute { .. } => target.folder.is_some(),
+        _ => true,
+    };
+    target.kind == effect.target_kind() && for_it && can
 }
 
 /// Whether the estate says that this is never cut off. It is checked again when a plan is applied.

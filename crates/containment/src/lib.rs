@@ -13,13 +13,18 @@ mod candidate;
 mod card;
 mod foothold;
 mod key;
+mod openc2;
 mod replay;
 mod rows;
+mod since;
 mod views;
 mod whose;
 
 #[cfg(test)]
 mod tests;
+
+pub use openc2::{NoWord, openc2};
+pub use since::{Contained, Since, since};
 
 /// What a proposal is made from.
 pub struct Inputs<'a> {

@@ -291,3 +291,157 @@ fn nodes_that_no_version_writes_hold_nothing_and_do_no_harm() {
     let call = found.footholds.iter().find(|f| f.kind == "route").expect("a call is a route");
     assert!(call.candidates == 0 && call.reason.is_some(), "{call:?}");
 }
+
+/// A request as the web server alone logs it.
+fn web(log: &mut Log, seconds: i64, (address, agent, status): (&str, &str, i32)) {
+    log.add("shop-web", Class::Http, Activity::Request, seconds, |e| {
+        (e.src_ip, e.method, e.url) = (Some(Cow::Owned(address.to_owned())), Some("GET".into()), Some("/find".into()));
+        (e.user_agent, e.status_code) = (Some(Cow::Owned(agent.to_owned())), Some(status));
+    });
+}
+
+/// The same with a session and an account.
+fn signed_in(log: &mut Log, seconds: i64, (address, session, account, agent, status): (&str, &str, &str, &str, i32)) {
+    log.add("shop-app", Class::Http, Activity::Request, seconds, |e| {
+        (e.src_ip, e.method, e.url) = (Some(Cow::Owned(address.to_owned())), Some("GET".into()), Some("/find".into()));
+        (e.session, e.account) = (Some(Cow::Owned(session.to_owned())), Some(Cow::Owned(account.to_owned())));
+        (e.user_agent, e.status_code) = (Some(Cow::Owned(agent.to_owned())), Some(status));
+    });
+}
+
+fn contained(effect: strandline_model::containment::Effect, foothold: strandline_model::containment::Foothold, since: i64) -> crate::Contained {
+    use strandline_model::containment::{Action, Notices, Undo};
+    let action = Action {
+        cannot_reach: vec![],
+        effect,
+        foothold,
+        id: "A1".to_owned(),
+        notices: Notices::AtOnce,
+        reaches: String::new(),
+        system: Some("shop".to_owned()),
+        target: Some("edge".to_owned()),
+        undo: Undo::Exact,
+    };
+    crate::Contained { plan: 1, place: 1, action, target: "edge".to_owned(), since: at(since), until: None }
+}
+
+fn since_of(mut log: Log, skews: &[strandline_model::evidence::ClockSkew], cuts: &[crate::Contained]) -> crate::Since {
+    let estate: Estate = toml::from_str(ESTATE).expect("the estate is valid");
+    let (links, steps) = trail();
+    let (events, accesses) = (vec![log.0.finish().expect("schema and builders agree")], Vec::<RecordBatch>::new());
+    let inputs = Inputs { events: &events, accesses: &accesses, links: &links, steps: &steps, splits: &[], estate: &estate };
+    crate::since(&inputs, skews, cuts).expect("tables in memory can be read")
+}
+
+/// Refused, served, unclear, running.
+#[track_caller]
+fn check_since(found: &crate::Since, expected: (i64, i64, i64, i64)) {
+    let row = &found.rows[0];
+    assert_eq!((row.refused, row.served, row.unclear, row.running), expected, "{found:?}");
+}
+
+fn address_cut(since: i64) -> crate::Contained {
+    use strandline_model::containment::{Effect, Foothold};
+    let address = "203.0.113.7".to_owned();
+    contained(Effect::WebDenyAddress { address: address.clone() }, Foothold::Address { address }, since)
+}
+
+#[test]
+fn who_knocks_after_the_cut_is_counted_as_refused_and_who_is_served_is_back() {
+    let mut log = Log(EventBatchBuilder::new(), 0);
+    web(&mut log, 10, ("203.0.113.7", "ua", 200));
+    for n in 0..14 {
+        web(&mut log, 110 + n, ("203.0.113.7", "ua", 403));
+    }
+    web(&mut log, 130, ("203.0.113.8", "ua", 200));
+    let refused = since_of(log, &[], &[address_cut(100)]);
+    check_since(&refused, (14, 0, 0, 0));
+    assert!(refused.returns.is_empty(), "{refused:?}");
+
+    let mut log = Log(EventBatchBuilder::new(), 0);
+    web(&mut log, 110, ("203.0.113.7", "ua", 403));
+    web(&mut log, 111, ("203.0.113.7", "ua", 502));
+    web(&mut log, 120, ("203.0.113.7", "ua", 200));
+    // It ends after the cut, and had begun long before.
+    log.add("shop-web", Class::Http, Activity::Request, 130, |e| {
+        (e.src_ip, e.status_code, e.duration_micros) = (Some("203.0.113.7".into()), Some(200), Some(40_000_000));
+    });
+    let back = since_of(log, &[], &[address_cut(100)]);
+    check_since(&back, (1, 1, 1, 1));
+    assert_eq!((back.rows[0].last_served, back.rows[0].proof.len()), (Some(at(120)), 1));
+}
+
+#[test]
+fn a_request_that_two_logs_tell_of_is_refused_once_and_nothing_counts_after_the_lease() {
+    let mut log = Log(EventBatchBuilder::new(), 0);
+    for n in 0..3 {
+        web(&mut log, 110 + n, ("203.0.113.7", "ua", 403));
+        signed_in(&mut log, 110 + n, ("203.0.113.7", "abcdef", "ann", "ua", 403));
+    }
+    web(&mut log, 170, ("203.0.113.7", "ua", 200));
+    let cut = crate::Contained { until: Some(at(150)), ..address_cut(100) };
+    let found = since_of(log, &[], &[cut]);
+    check_since(&found, (3, 0, 0, 0));
+    assert_eq!(found.returns.len(), 1, "after the lease he is served, and that is told: {found:?}");
+}
+
+#[test]
+fn he_is_back_by_what_the_trail_knows_him_by_and_by_a_user_agent_that_only_he_had() {
+    let mut log = Log(EventBatchBuilder::new(), 0);
+    signed_in(&mut log, 10, ("203.0.113.7", "abcdef", "ann", "sqlmap/1.7", 200));
+    signed_in(&mut log, 20, ("203.0.113.7", "abcdef", "ann", "Firefox", 200));
+    signed_in(&mut log, 30, ("10.1.1.1", "9999aa", "ann", "Firefox", 200));
+    // After the cut: the session from another address that is his; a new session of ann with his own tool; ann at work; bob with that tool.
+    signed_in(&mut log, 110, ("198.51.100.1", "abcdef", "ann", "Firefox", 200));
+    signed_in(&mut log, 120, ("192.0.2.99", "7777bb", "ann", "sqlmap/1.7", 200));
+    signed_in(&mut log, 130, ("10.1.1.1", "6666cc", "ann", "Firefox", 200));
+    signed_in(&mut log, 140, ("192.0.2.1", "5555dd", "bob", "sqlmap/1.7", 200));
+    let found = since_of(log, &[], &[address_cut(100)]);
+    let told: Vec<(&str, &str, bool)> = found.returns.iter().map(|row| (row.mark.as_str(), row.what.as_str(), row.is_new)).collect();
+    assert_eq!(
+        told,
+        [
+            ("trail", "session shop/abcd of ann from 198.51.100.1", true),
+            ("user_agent", "session shop/7777 of ann from 192.0.2.99, with a user agent that only he had used", true),
+        ]
+    );
+    assert!(!found.returns[0].because.is_empty() && found.returns[1].because.is_empty());
+}
+
+#[test]
+fn a_clock_that_is_an_hour_off_is_set_right_where_the_evidence_tells_of_it() {
+    let log = || {
+        let mut log = Log(EventBatchBuilder::new(), 0);
+        web(&mut log, 3_650, ("203.0.113.7", "ua", 200));
+        log
+    };
+    check_since(&since_of(log(), &[], &[address_cut(100)]), (0, 1, 0, 0));
+    let skew = strandline_model::evidence::ClockSkew {
+        reference: "shop-app".to_owned(),
+        source: "shop-web".to_owned(),
+        skew_micros: 3_600_000_000,
+        spread_micros: 0,
+        pairs: 9,
+    };
+    check_since(&since_of(log(), &[skew], &[address_cut(100)]), (0, 0, 0, 0));
+}
+
+#[test]
+fn a_refused_sign_in_of_a_role_counts_and_a_password_that_was_changed_is_not_watched_by_its_role() {
+    use strandline_model::containment::{Effect, Foothold};
+    let foothold = Foothold::RoleAtHost { host: "10.9.0.5".to_owned(), role: "report".to_owned(), system: "db".to_owned() };
+    let cut = |effect| {
+        let mut cut = contained(effect, foothold.clone(), 100);
+        cut.action.system = Some("db".to_owned());
+        cut
+    };
+    let mut log = Log(EventBatchBuilder::new(), 0);
+    log.add("db-log", Class::Authentication, Activity::Logon, 110, |e| {
+        (e.src_ip, e.account, e.status) = (Some("10.9.0.5".into()), Some("report".into()), strandline_model::event::Status::Failure);
+    });
+    log.statement(120, ("10.9.0.5", "report", "c9"));
+    let reject = Effect::PostgresHbaReject { address: "10.9.0.5".to_owned(), role: "report".to_owned() };
+    let found = since_of(log, &[], &[cut(reject), cut(Effect::PostgresPassword { role: "report".to_owned() })]);
+    check_since(&found, (1, 1, 0, 0));
+    assert_eq!(found.rows.len(), 1, "who comes with the new password may be its owner");
+}

@@ -179,6 +179,16 @@ impl Actor {
         !self.windows.is_empty() && self.windows.contains(event.source.as_ref())
     }
 
+    /// Links of the trail that say that a record is the intruder's.
+    pub(crate) fn links_of(&self, event: &Event<'_>, session: Option<&str>) -> Vec<String> {
+        let key = session.map(|session| (event.system.to_string(), session.to_owned()));
+        let by_session = key.and_then(|key| self.sessions.get(&key));
+        let by_connection = present(event.session.as_deref()).and_then(|session| self.connections.get(session));
+        let by_address = present(event.src_ip.as_deref()).and_then(|address| self.addresses.get(address));
+        let by_account = present(event.account.as_deref()).and_then(|account| self.pinned.get(account));
+        [by_session, by_connection, by_address, by_account].into_iter().flatten().flatten().cloned().collect()
+    }
+
     /// Whose an event is; `session` is [`Actor::session_of`] it.
     pub(crate) fn whose(&self, event: &Event<'_>, session: Option<&str>) -> Whose {
         if self.own.hold(&event.place) {

@@ -119,7 +119,12 @@ fn stops(effect: &Effect, asked: &Asked<'_>) -> bool {
         }
         Effect::WebDenyAddress { address } | Effect::NftablesDrop { address } => asked.client.address == *address,
         Effect::SessionStoreDeleteAccount { account } | Effect::LdapLock { account } | Effect::AdDisable { account } => is_of(account),
-        Effect::Webhook { action, subject } | Effect::Exec { action, subject } => action == "disable_account" && is_of(subject),
+        Effect::Webhook { action, subject } | Effect::Exec { action, subject } => match action.as_str() {
+            "disable_account" => is_of(subject),
+            "block_address" => asked.client.address == *subject,
+            "end_session" => asked.client.session.as_deref().is_some_and(|whole| whole.starts_with(subject.as_str())),
+            _ => false,
+        },
         Effect::WebRotateKey { .. } => asked.client.session.is_some(),
         Effect::WebDenyRoute { method, path } => asked.method == method && is_at(asked.target, path),
         _ => false,
@@ -142,10 +147,16 @@ fn shuts(effect: &Effect, host: &str, role: &str) -> bool {
         | Effect::PostgresPassword { role: of }
         | Effect::PostgresTerminate { role: of, .. } => of == role,
         Effect::NftablesDrop { address } => address == host,
+        Effect::Webhook { action, subject } | Effect::Exec { action, subject } => match action.as_str() {
+            "block_address" => subject == host,
+            "deny_role" => subject.split_once('@') == Some((role, host)),
+            _ => false,
+        },
         _ => false,
     }
 }
 
 fn is_door(effect: &Effect) -> bool {
-    !matches!(effect, Effect::PostgresTerminate { .. } | Effect::NftablesDrop { .. })
+    let is_filter = matches!(effect, Effect::Webhook { action, .. } | Effect::Exec { action, .. } if action == "block_address" || action == "deny_role");
+    !is_filter && !matches!(effect, Effect::PostgresTerminate { .. } | Effect::NftablesDrop { .. })
 }

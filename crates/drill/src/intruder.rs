@@ -250,6 +250,8 @@ impl Intruder {
         match one {
             Move::Board(BoardCall::Login(account, true)) => {
                 (self.client.account, self.client.session) = (Some(account.clone()), Some(world.dice.hex(32)));
+                // Its application's log keeps less of a session than the crew system's.
+                world.truth.intrusion.sessions.extend(self.client.session.as_deref().map(|session| session[..8.min(session.len())].to_owned()));
                 world.board(at, &self.client, &BoardCall::Login(account.clone(), true)).map(|(t, _)| t)
             }
             Move::Board(call) => world.board(at, &self.client, call).map(|(t, _)| t),

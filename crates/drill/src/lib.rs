@@ -13,9 +13,11 @@ mod intruder;
 mod logfile;
 mod office;
 mod people;
+mod real;
 mod score;
 mod staff;
 mod store;
+mod targets;
 mod truth;
 mod world;
 
@@ -36,7 +38,9 @@ use crate::staff::{Job, Worker};
 use crate::world::World;
 
 pub use crate::gate::{Cut, Refusals, Refused};
-pub use crate::score::{Exported, Score, score};
+pub use crate::real::{Real, RealError};
+pub use crate::score::{Exported, Score, Taken, score, taken};
+pub use crate::targets::{Gatehouse, answer};
 pub use crate::truth::{Intrusion, TrueGap, TrueStatement, TrueStep};
 
 /// What to make.

@@ -99,6 +99,52 @@ impl fmt::Display for Score {
     }
 }
 
+/// How many people the intruder had seen something of, by time: whoever is cut off then gets no more.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Taken {
+    /// When he began, seconds since the epoch.
+    pub began: f64,
+    /// When each person's data was first shown, in order; what is only inferred is not in it.
+    pub first_seen: Vec<f64>,
+}
+
+impl Taken {
+    /// The first minute by which he had half of the people that he got; nothing where he got none.
+    pub fn half(&self) -> Option<u32> {
+        let middle = self.first_seen.get(self.first_seen.len().saturating_sub(1) / 2)?;
+        Some(((middle - self.began) / 60.0).floor().max(0.0) as u32 + 1)
+    }
+
+    /// People whose data he had so many minutes after he began.
+    pub fn by_minute(&self, minutes: u32) -> usize {
+        let until = self.began + f64::from(minutes) * 60.0;
+        self.first_seen.partition_point(|at| *at < until)
+    }
+}
+
+/// Reads from the truth folder what the intruder had seen by when.
+///
+/// # Errors
+/// Where the truth cannot be read.
+pub fn taken(truth: &Path) -> Result<Taken, DrillError> {
+    let path = truth.join("exposures.csv");
+    let failed = |source: Box<dyn std::error::Error + Send + Sync>| DrillError::Truth { path: path.clone(), source };
+    let mut reader = csv::Reader::from_path(&path).map_err(|e| failed(Box::new(e)))?;
+    let mut first: BTreeMap<String, f64> = BTreeMap::new();
+    for record in reader.records() {
+        let record = record.map_err(|e| failed(Box::new(e)))?;
+        let (Some(subject), Some("disclosed"), Some(at)) = (record.get(0), record.get(3), record.get(5).and_then(|at| at.parse::<f64>().ok())) else {
+            continue;
+        };
+        let known = first.entry(subject.to_owned()).or_insert(at);
+        *known = known.min(at);
+    }
+    let mut first_seen: Vec<f64> = first.into_values().collect();
+    first_seen.sort_by(f64::total_cmp);
+    let began = read_intrusion(&truth.join("intrusion.json"))?.iter().map(|step| step.first).fold(f64::INFINITY, f64::min);
+    Ok(Taken { began: if began.is_finite() { began } else { first_seen.first().copied().unwrap_or(0.0) }, first_seen })
+}
+
 /// Scores `exposures` and `steps` against the truth folder `truth`. The first column of its `exposures.csv` is the
 /// subject, whatever it is called, so that recordings can be scored too.
 ///
@@ -184,4 +230,17 @@ fn read_intrusion(path: &Path) -> Result<Vec<TrueStep>, DrillError> {
         return Ok(Vec::new());
     }
     serde_json::from_value::<Intrusion>(value).map(|i| i.steps).map_err(|e| failed(Box::new(e)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Taken;
+
+    #[test]
+    fn what_he_had_by_a_minute_is_what_was_shown_before_its_end() {
+        let taken = Taken { began: 1000.0, first_seen: vec![1010.0, 1059.9, 1060.0, 1200.0, 4600.0] };
+        let check = |minutes: u32, people: usize| assert_eq!(taken.by_minute(minutes), people, "{minutes}");
+        [(0, 0), (1, 2), (2, 3), (4, 4), (60, 4), (61, 5)].into_iter().for_each(|(minutes, people)| check(minutes, people));
+        assert_eq!((taken.half(), Taken::default().half()), (Some(2), None));
+    }
 }

@@ -45,6 +45,10 @@ fn check_target(target: &Target, estate: &Estate, text: &str, path: &str) -> Res
     if target.address.as_deref().is_some_and(holds_password) {
         return wrong("its address holds a password".to_owned(), "put the password into a file of its own, and name that as `password_file`");
     }
+    match target.dialect.as_deref() {
+        None | Some("postgresql" | "mysql") => {}
+        Some(other) => return Err(unknown(text, path, "dialect", other, ["postgresql", "mysql"].into_iter())),
+    }
     match target.security.as_deref() {
         None | Some("tls" | "starttls" | "plain") => Ok(()),
         Some(other) => Err(unknown(text, path, "security", other, ["tls", "starttls", "plain"].into_iter())),
@@ -62,9 +66,17 @@ fn missing(target: &Target) -> Option<(&'static str, &'static str)> {
         Ldap | ActiveDirectory => vec![address, account, base],
         Webhook => vec![address],
         Sessions => {
-            vec![address, (target.sessions.is_none(), "sessions", "what stands before the id in a key of Redis (`sess:`), or the table (`public.session`)")]
+            let is_table = target.session_column.is_some();
+            let account = (is_table && target.account.is_none(), "account", "the account that we use there");
+            let database = (is_table && target.databases.is_empty(), "databases", "the database that has the table of sessions, as a list");
+            vec![
+                address,
+                account,
+                database,
+                (target.sessions.is_none(), "sessions", "what stands before the id in a key of Redis (`sess:`), or the table (`public.session`)"),
+            ]
         }
-        Web => vec![(target.folder.is_none(), "folder", "the folder of the files that nginx includes: /etc/nginx/strandline")],
+        Web => vec![(target.folder.is_none() && target.key_file.is_none(), "folder", "the folder of the files that nginx includes: /etc/nginx/strandline")],
         Exec => vec![(target.command.is_empty(), "command", "the program and its arguments, as a list")],
         Nftables | Linux => vec![],
     };
@@ -83,10 +95,14 @@ fn foreign(target: &Target) -> Option<&'static str> {
         (!target.poolers.is_empty() && kind != Postgres, "poolers"),
         (target.folder.is_some() && kind != Web, "folder"),
         (target.config.is_some() && kind != Web, "config"),
+        (target.key_file.is_some() && kind != Web, "key_file"),
+        (!target.reload.is_empty() && target.key_file.is_none(), "reload"),
         (target.probe.is_some() && kind != Web, "probe"),
         (target.cookie.is_some() && kind != Web, "cookie"),
         (target.sessions.is_some() && kind != Sessions, "sessions"),
         (target.session_column.is_some() && kind != Sessions, "session_column"),
+        (target.account_column.is_some() && target.session_column.is_none(), "account_column"),
+        (target.dialect.is_some() && target.session_column.is_none(), "dialect"),
         (target.longest_request_seconds.is_some() && kind != Sessions, "longest_request_seconds"),
         (target.base.is_some() && !matches!(kind, Ldap | ActiveDirectory), "base"),
         (target.name_attribute.is_some() && !matches!(kind, Ldap | ActiveDirectory), "name_attribute"),
@@ -188,6 +204,12 @@ reason = "the way back in"
         check("address = \"127.0.0.1:5432\"", "address = \"postgres://me:secret@db:5432\"", "hrs-db", "holds a password", "password_file");
         check("name = \"edge\"", "name = \"hrs-db\"", "hrs-db", "two entries", "another id");
         check("name = \"edge\"", "name = \"the edge\"", "the edge", "its name", "plain name");
+        let store = |more: &str| format!("name = \"edge\"\nkind = \"sessions\"\naddress = \"127.0.0.1:5432\"\nsessions = \"public.django_session\"\n{more}");
+        let edge = "name = \"edge\"\nkind = \"web\"\nssh = \"root@edge:2222\"\nfolder = \"/etc/nginx/strandline\"\n";
+        check(edge, &store("session_column = \"session_key\"\n"), "edge", "needs `account`", "the account");
+        check(edge, &store("session_column = \"session_key\"\naccount = \"s\"\n"), "edge", "needs `databases`", "the table of sessions");
+        check(edge, &store("dialect = \"mysql\"\n"), "edge", "`dialect` says nothing", "docs/estate.md");
+        check(edge, &store("session_column = \"k\"\naccount = \"s\"\ndatabases = [\"d\"]\ndialect = \"oracle\"\n"), "oracle", "no dialect", "mysql");
         check("target = \"hrs-db\"\naccount", "target = \"hrs-dv\"\naccount", "hrs-dv", "no target", "hrs-db");
         check("10.1.0.0/16", "10.1.0.0/33", "10.1.0.0/33", "no network", "10.0.0.0/24");
         check("account = \"dba_lok\"\naddress = \"10.1.0.0/16\"\n", "", "the way back in", "names nobody", "`account`");

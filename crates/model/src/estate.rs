@@ -574,6 +574,11 @@ pub struct Target {
     pub folder: Option<String>,
     /// For `web`: nginx's own file, where it is not the usual one.
     pub config: Option<String>,
+    /// For `web`: the file that holds the key of the application's sessions, and nothing else.
+    pub key_file: Option<String>,
+    /// For `web` with a `key_file`: the command that tells the application to read it again, and its arguments.
+    #[serde(default)]
+    pub reload: Vec<String>,
     /// For `web`: an address that answers when nobody is cut off, to try the door: `http://127.0.0.1:8080/`.
     pub probe: Option<String>,
     /// For `web`: the cookie that holds the session id.
@@ -582,6 +587,10 @@ pub struct Target {
     pub sessions: Option<String>,
     /// For `sessions` in a table: the column of the session id.
     pub session_column: Option<String>,
+    /// For `sessions` in a table: the column that holds the account, where there is one.
+    pub account_column: Option<String>,
+    /// For `sessions` in a table: `postgresql` (default) or `mysql`.
+    pub dialect: Option<String>,
     /// For `sessions`: the longest that a request runs, seconds; a session is deleted again after it. Default 30.
     pub longest_request_seconds: Option<u64>,
     /// For `ldap`: where people stand, `ou=people,dc=example,dc=org`.
@@ -609,7 +618,7 @@ pub enum TargetKind {
     Nftables,
     /// nginx.
     Web,
-    /// A store of web sessions in Redis, or in a table of PostgreSQL.
+    /// A store of web sessions in Redis, or in a table of PostgreSQL or MySQL.
     Sessions,
     /// Accounts of a Linux machine.
     Linux,

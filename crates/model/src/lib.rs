@@ -22,6 +22,7 @@ pub mod personal;
 pub mod print;
 pub mod record;
 pub mod register;
+pub mod since;
 pub mod sketch;
 pub mod table;
 pub mod time;

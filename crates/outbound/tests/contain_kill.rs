@@ -234,6 +234,59 @@ fn killed_at_mariadb() {
 }
 
 #[test]
+#[ignore = "needs root, or sudo without a password"]
+fn killed_at_the_key_of_an_application() {
+    let folder = servers::Server::new();
+    std::fs::write(folder.at("key"), "0123456789abcdef0123456789abcdef\n").unwrap();
+    let at = folder.folder().display();
+    let site = target("site", TargetKind::Web, &format!("key_file = \"{at}/key\"\nreload = [\"sh\", \"-c\", \"cat {at}/key > {at}/told\"]"));
+    std::fs::copy(folder.at("key"), folder.at("told")).unwrap();
+    let holds = || {
+        let mut names: Vec<String> =
+            std::fs::read_dir(folder.folder()).unwrap().map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect();
+        names.retain(|name| !name.ends_with(".strandline"));
+        names.sort();
+        format!("{names:?} {} {}", std::fs::read_to_string(folder.at("key")).unwrap(), std::fs::read_to_string(folder.at("told")).unwrap())
+    };
+    check(&World { told: vec![(site, None)], actions: vec![action("site", Effect::WebRotateKey { key: "shop".to_owned() })], holds: &holds });
+}
+
+#[test]
+#[ignore = "needs PostgreSQL's and MariaDB's own programs: apt-get install postgresql mariadb-server"]
+fn killed_at_tables_of_sessions() {
+    let (postgres, mariadb) = (Postgres::start(""), MariaDb::start());
+    const ROWS: &str = "INSERT INTO sessions VALUES ('aaaabbbb0001', 'x', 'u1'), ('aaaabbbb0002', 'y', 'u2'), ('aaaabbbb0003', 'z', 'u1')";
+    postgres.sql("postgres", "CREATE DATABASE hr");
+    postgres.sql("hr", &format!("CREATE TABLE sessions(k text PRIMARY KEY, v text, u text); {ROWS}"));
+    // One engine with transactions, one without.
+    mariadb.sql(&format!("USE hr; CREATE TABLE sessions(k varchar(40) PRIMARY KEY, v text, u varchar(20)); {ROWS}"));
+    mariadb.sql(&format!("CREATE DATABASE old; USE old; CREATE TABLE sessions(k varchar(40) PRIMARY KEY, v text, u varchar(20)) ENGINE=MyISAM; {ROWS}"));
+    let store = |name: &str, port: u16, account: &str, more: &str| {
+        let rest = format!("address = \"127.0.0.1:{port}\"\naccount = \"{account}\"\nsession_column = \"k\"\naccount_column = \"u\"\n{more}");
+        target(name, TargetKind::Sessions, &rest)
+    };
+    let mysql = |name: &str, database: &str| {
+        store(name, mariadb.server.port, "root2", &format!("dialect = \"mysql\"\ndatabases = [\"{database}\"]\nsessions = \"{database}.sessions\""))
+    };
+    let actions = ["one", "two", "three"].into_iter().flat_map(|name| {
+        [
+            action(name, Effect::SessionStoreDelete { session: "aaaabbbb0002".to_owned() }),
+            action(name, Effect::SessionStoreDeleteAccount { account: "u1".to_owned() }),
+        ]
+    });
+    let holds = || {
+        let rows = postgres.value("hr", "SELECT string_agg(s::text, ' ' ORDER BY k) FROM sessions s");
+        rows + &mariadb.sql("SELECT * FROM hr.sessions ORDER BY k; SELECT * FROM old.sessions ORDER BY k")
+    };
+    let told = vec![
+        (store("one", postgres.server.port, "postgres", "databases = [\"hr\"]\nsessions = \"public.sessions\""), Some("super".to_owned())),
+        (mysql("two", "hr"), Some("r".to_owned())),
+        (mysql("three", "old"), Some("r".to_owned())),
+    ];
+    check(&World { told, actions: actions.collect(), holds: &holds });
+}
+
+#[test]
 #[ignore = "needs python3, in which the documentation's example is written"]
 fn killed_at_a_program() {
     let folder = servers::Server::new();

@@ -84,3 +84,122 @@ fn who_is_nobody_or_everybody_is_told() {
     let told = weak.read(&lock("ann")).and_then(|before| weak.meant(&lock("ann"), &before, &mut || [7; 32])).and_then(|meant| weak.apply(&lock("ann"), &meant));
     assert!(matches!(told, Err(ContainError::NoRight { .. })), "{told:?}");
 }
+
+/// A domain of Samba's, in namespaces of the test's own: `ann` and `bob` are people, `svc` an account of ours.
+struct Domain {
+    server: servers::Server,
+}
+
+const ADMIN: &str = "Passw0rd.x";
+
+impl Domain {
+    fn start() -> Self {
+        use std::process::Command;
+        let mut server = servers::Server::new();
+        let at = |name: &str| server.at(name).display().to_string();
+        for folder in ["/etc/samba", "/var/lib/samba", "/run/samba", "/var/cache/samba", "/var/log/samba"] {
+            std::fs::create_dir_all(folder).unwrap();
+            servers::run(Command::new("mount").args(["-t", "tmpfs", "none", folder]));
+        }
+        servers::run(Command::new("openssl").args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]).args([
+            "-addext",
+            "subjectAltName=DNS:localhost",
+            "-addext",
+            "basicConstraints=critical,CA:FALSE",
+            "-keyout",
+            &at("key.pem"),
+            "-out",
+            &at("cert.pem"),
+        ]));
+        servers::run(Command::new("chmod").args(["600", &at("key.pem")]));
+        servers::run(
+            Command::new("samba-tool")
+                .args(["domain", "provision", "--realm=LAB.EXAMPLE", "--domain=LAB", "--server-role=dc", "--dns-backend=NONE"])
+                .args([format!("--adminpass={ADMIN}"), "--host-ip=127.0.0.1".to_owned(), "--host-name=dc1".to_owned(), format!("--targetdir={}", at("ad"))])
+                .args(["--option=interfaces=lo", "--option=bind interfaces only=yes", "--option=vfs objects=dfs_samba4"]),
+        );
+        let conf = at("ad/etc/smb.conf");
+        let text = std::fs::read_to_string(&conf).unwrap();
+        let more = format!(
+            "[global]\n\tserver services = ldap\n\ttls enabled = yes\n\ttls keyfile = {}\n\ttls certfile = {}\n\ttls cafile = {}\n",
+            at("key.pem"),
+            at("cert.pem"),
+            at("cert.pem")
+        );
+        std::fs::write(&conf, text.replacen("[global]\n", &more, 1)).unwrap();
+        for (name, password) in [("ann", "Secret-1x"), ("bob", "Secret-2x"), ("svc", "Secret-3x")] {
+            servers::run(Command::new("samba-tool").args(["user", "create", name, password, "--configfile", &conf]));
+        }
+        server.port = 636;
+        server.spawn(Command::new("samba").args(["--foreground", "--no-process-group", "--configfile", &conf]));
+        server.wait_for_port();
+        Self { server }
+    }
+
+    fn reach(&self, account: &str, password: &str) -> strandline_outbound::contain::Reach {
+        let rest = format!("address = \"ldaps://localhost:636\"\naccount = \"LAB\\\\{account}\"\nbase = \"DC=lab,DC=example\"");
+        let target = servers::target("ldap", strandline_model::estate::TargetKind::ActiveDirectory, &rest);
+        let mut reach = servers::reach(target, Some(password));
+        reach.authorities = Some(std::fs::read_to_string(self.server.at("cert.pem")).unwrap());
+        reach
+    }
+
+    /// What the directory holds of ann.
+    fn ann(&self) -> String {
+        let sam = self.server.at("ad/private/sam.ldb").display().to_string();
+        let text = servers::run(std::process::Command::new("ldbsearch").args([
+            "-H",
+            &sam,
+            "(sAMAccountName=ann)",
+            "userAccountControl",
+            "pwdLastSet",
+            "accountExpires",
+        ]));
+        text.lines().filter(|line| line.contains(": ") && !line.starts_with('#')).collect::<Vec<_>>().join("\n")
+    }
+
+    fn binds(&self, account: &str, password: &str) -> bool {
+        strandline_outbound::contain::connect(&self.reach(account, password), &manner()).is_ok()
+    }
+}
+
+#[test]
+#[ignore = "needs root, namespaces and Samba's own programs: apt-get install samba samba-ad-provision samba-dsdb-modules samba-vfs-modules ldb-tools"]
+fn an_account_of_active_directory_is_disabled_its_tickets_are_told_and_it_comes_back() {
+    if !servers::inside(
+        "an_account_of_active_directory_is_disabled_its_tickets_are_told_and_it_comes_back",
+        &["--net", "--mount", "--uts", "--pid", "--mount-proc"],
+    ) {
+        return;
+    }
+    let world = Domain::start();
+    let before_all = world.ann();
+    assert!(before_all.contains("userAccountControl: 512") && world.binds("ann", "Secret-1x"), "{before_all}");
+    let disable = |account: &str| Effect::AdDisable { account: account.to_owned() };
+    let mut ad = connector(&world.reach("Administrator", ADMIN), &knowing("Secret-1x"));
+    assert_eq!(ad.capture(&disable("ann")).unwrap().pieces.len(), 1);
+    let (before, meant) = cut(ad.as_mut(), &disable("ann"));
+    assert!(!world.binds("ann", "Secret-1x") && world.binds("bob", "Secret-2x"), "he is out, and nobody else");
+    let verdict = ad.verify(&disable("ann"), &before, &meant).unwrap();
+    check_answer(&verdict, Answer::NotTestable, "service tickets");
+    check_answer(&verdict, Answer::NotTestable, "is disabled (data 533)");
+    // With a password that is none of his, the directory says nothing of it.
+    let mut wrong = connector(&world.reach("Administrator", ADMIN), &knowing("wrong"));
+    check_answer(&wrong.verify(&disable("ann"), &before, &meant).unwrap(), Answer::NotTestable, "is not its password");
+    // Somebody enables it.
+    ad.undo(&disable("ann"), &before).unwrap();
+    check_answer(&ad.verify(&disable("ann"), &before, &meant).unwrap(), Answer::NotEffective, "binds with the password");
+    ad.undo(&disable("ann"), &before).unwrap();
+    assert_eq!(world.ann(), before_all, "the number that was there, and the age of the password");
+    assert!(world.binds("ann", "Secret-1x"));
+    // Who must stay in, who may not, who is nobody.
+    assert!(matches!(ad.read(&disable("Administrator")), Err(ContainError::NeverTouched { .. })));
+    assert!(matches!(ad.read(&disable("nobody")), Err(ContainError::Absent { .. })));
+    let mut weak = connector(&world.reach("svc", "Secret-3x"), &manner());
+    assert!(matches!(weak.read(&disable("administrator")), Err(ContainError::NeverTouched { .. })), "the last administrator of the domain");
+    let read = weak.read(&disable("ann")).unwrap();
+    let told = weak.apply(&disable("ann"), &meant);
+    assert!(matches!(told, Err(ContainError::NoRight { .. })), "{told:?}");
+    assert_eq!(weak.read(&disable("ann")).unwrap(), read);
+    assert!(!world.binds("ann", "wrong"));
+}

@@ -38,6 +38,7 @@ pub(crate) fn write(page: &mut Page, input: &Input<'_>, zone: &Zone) {
         page.paragraph(&format!("{} further footholds: see strandline contain.", thousands(beyond as u64)));
     }
     write_left_open(page, input);
+    write_since(page, input, zone);
 }
 
 fn row(foothold: &FootholdRow, action: &ActionRow, zone: &Zone) -> String {
@@ -76,4 +77,53 @@ fn write_left_open(page: &mut Page, input: &Input<'_>) {
         page.raw(&format!("<tr><td>{}<td class=n>{records}<td class=n>{of}<td>{}</tr>", escape(&open.name), escape(&open.reason)));
     }
     page.raw("</tbody></table>");
+}
+
+/// What the evidence says since the cuts: who was refused, and whether he is back.
+fn write_since(page: &mut Page, input: &Input<'_>, zone: &Zone) {
+    if input.since.is_empty() && input.returns.is_empty() {
+        return;
+    }
+    page.heading("Since the cut");
+    let is_back = !input.returns.is_empty() || input.since.iter().any(|row| row.served > 0);
+    page.paragraph(if is_back {
+        "The intruder is back, or still in: records that are newer than the cut carry what was cut, or what the trail knows him by, and were served."
+    } else {
+        "Of the records that are newer than the cut none carries what was cut and was served, and by none does the trail know him."
+    });
+    page.raw(
+        "<table><thead><tr><th>Cut<th>At<th>Applied<th class=n>Refused since<th>Last<th class=n>Served since<th>Last<th class=n>Not told</tr></thead><tbody>",
+    );
+    let time = |at: Option<strandline_model::time::Instant>| at.map(|at| zone.full(at)).unwrap_or_default();
+    for row in input.since.iter().take(FOOTHOLDS_SHOWN) {
+        let count = |number: i64| thousands(number.unsigned_abs());
+        page.raw(&format!(
+            "<tr><td>{}<br><span class=ref>{}</span><td>{}<td>{}<td class=n>{}<td>{}<td class=n>{}<td>{}<td class=n>{}</tr>",
+            escape(&row.foothold),
+            escape(&row.action),
+            escape(&row.target),
+            zone.full(row.since),
+            count(row.refused),
+            time(row.last_refused),
+            count(row.served),
+            time(row.last_served),
+            count(row.unclear)
+        ));
+    }
+    page.raw("</tbody></table>");
+    if !input.returns.is_empty() {
+        page.raw("<table><thead><tr><th>He was served by<th class=n>Records<th>First<th>Last<th>Known before<th>Because</tr></thead><tbody>");
+        for row in input.returns.iter().take(FOOTHOLDS_SHOWN) {
+            page.raw(&format!(
+                "<tr><td>{}<td class=n>{}<td>{}<td>{}<td>{}<td>{}</tr>",
+                escape(&row.what),
+                thousands(row.records.unsigned_abs()),
+                zone.full(row.first),
+                zone.full(row.last),
+                if row.is_new { "no: new" } else { "yes: left open" },
+                escape(&row.because.join(", "))
+            ));
+        }
+        page.raw("</tbody></table>");
+    }
 }

@@ -18,6 +18,7 @@ use strandline_model::containment::{ActionRow, FootholdRow, LeftOpen};
 use strandline_model::detection::Detection;
 use strandline_model::evidence::{Artefact, Coverage, EventRef};
 use strandline_model::exposure::{Certainty, Replay};
+use strandline_model::since::{ReturnRow, SinceRow};
 use strandline_model::table::{Row, Scan, ScanError};
 use strandline_model::time::Instant;
 use strandline_model::trail::{Division, Step};
@@ -68,6 +69,10 @@ pub struct Input<'a> {
     pub actions: &'a [ActionRow],
     /// What no effective action closes.
     pub left_open: &'a [LeftOpen],
+    /// What was refused and served since each cut.
+    pub since: &'a [SinceRow],
+    /// Ways by which the intruder was served after the last cut.
+    pub returns: &'a [ReturnRow],
     /// Notes of the stages, one sentence each.
     pub notes: &'a [String],
     /// Names by subject key, where somebody asked for names: adds the list of people.

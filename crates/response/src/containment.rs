@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use strandline_model::containment::{Action, ActionRow, Cover, FootholdRow, LeftOpen, Refusal, left_open};
+use strandline_model::since::{ReturnRow, SinceRow};
 use strandline_model::table::{Row, Scan};
 
 use crate::error::ResponseError;
@@ -18,8 +19,19 @@ pub struct Containment {
     pub actions: Vec<ActionRow>,
     /// Footholds that no effective action closes, or not all of them.
     pub left_open: Vec<LeftOpen>,
+    /// Of each cut that is applied: what was refused since, and what was served.
+    pub since: Vec<SinceRow>,
+    /// Ways by which the intruder was served after the last cut, other than what was cut.
+    pub returns: Vec<ReturnRow>,
     /// What a responder must know.
     pub notes: Vec<String>,
+}
+
+impl Containment {
+    /// Whether the intruder is back, or still in, by the evidence that the case has.
+    pub fn is_back(&self) -> bool {
+        !self.returns.is_empty() || self.since.iter().any(|row| row.served > 0)
+    }
 }
 
 /// One candidate in full.
@@ -101,5 +113,6 @@ pub(crate) fn containment_of(response: &Response<'_>) -> Result<Containment, Res
     let effective = response.effective_actions()?;
     let left_open = left_open(&footholds, &covers, &actions, &|id| effective.contains(id));
     let state: ContainmentState = store::read_json(case, store::CONTAINMENT)?.unwrap_or_default();
-    Ok(Containment { footholds, actions, left_open, notes: state.notes })
+    let since = response.since()?;
+    Ok(Containment { footholds, actions, left_open, since: since.rows, returns: since.returns, notes: state.notes })
 }

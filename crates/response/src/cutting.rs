@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use strandline_case::{Cutting, NewWave, StoredCut, StoredWave};
+use strandline_containment::{NoWord, Since};
 use strandline_model::containment::{Action, ActionRow, CutStep};
 use strandline_model::estate::Target;
 use strandline_model::table::Row;
@@ -193,6 +194,22 @@ impl Response<'_> {
         self.view_plan(Some(number))
     }
 
+    /// The commands of OpenC2 for a plan, in its order, and why some actions have none. Nothing is sent.
+    ///
+    /// # Errors
+    /// If there is no such plan.
+    pub fn openc2(&self, number: Option<u64>) -> Result<(Vec<serde_json::Value>, Vec<NoWord>), ResponseError> {
+        let (stored, plan) = self.stored_plan(number)?;
+        let (mut commands, mut without) = (Vec::new(), Vec::new());
+        for (place, planned) in (1..).zip(&plan.actions) {
+            match strandline_containment::openc2(&planned.action, &planned.target, (stored.number, place), plan.lease_seconds.map(Duration::from_secs)) {
+                Ok(command) => commands.push(command),
+                Err(no_word) => without.push(no_word),
+            }
+        }
+        Ok((commands, without))
+    }
+
     /// Reads every target of a plan, and changes nothing: how each stands, what is open now.
     ///
     /// # Errors
@@ -241,7 +258,8 @@ impl Response<'_> {
         self.enter_cut("contain applied", &stored)?;
         let outcome = Outcome { done: done.map_err(CutError::Wave)? };
         self.keep_verdicts(&stored, &wave)?;
-        self.view_wave(&stored, &plan, &outcome)
+        let since = self.since_or_note();
+        self.view_wave(&stored, &plan, (&outcome, &since))
     }
 
     /// Ends again what came back since a plan was applied, and verifies: what a running request had in hand when its session was
@@ -260,7 +278,8 @@ impl Response<'_> {
             }
         }
         self.keep_verdicts(&stored, &wave)?;
-        self.view_wave(&stored, &plan, &Outcome::default())
+        let since = self.since_or_note();
+        self.view_wave(&stored, &plan, (&Outcome::default(), &since))
     }
 
     /// Tries the doors of everything that is applied, of one plan or of all.
@@ -275,16 +294,15 @@ impl Response<'_> {
         if numbers.is_empty() {
             return Err(CutError::NothingApplied.into());
         }
-        let mut views = Vec::new();
-        for number in numbers {
+        for &number in &numbers {
             let (stored, plan) = self.stored_plan(Some(number))?;
             let manner = self.manner(given, plan.lease_seconds.map(Duration::from_secs));
             let wave = Wave::new(&plan.actions, &reaches(&plan.targets, given), &manner);
             self.settle_ended_leases(&stored, &plan, &wave)?;
             self.keep_verdicts(&stored, &wave)?;
-            views.push(self.view_wave(&stored, &plan, &Outcome::default())?);
         }
-        Ok(views)
+        self.compare_with_cuts()?;
+        Ok(self.cut_status()?.into_iter().filter(|view| numbers.contains(&view.plan)).collect())
     }
 
     /// Takes back what is applied, from the case alone. What somebody else changed since is left alone unless it is forced.
@@ -317,8 +335,10 @@ impl Response<'_> {
                 wave.undo(&begun, force, &mut journal)
             };
             self.enter_cut("contain undone", &stored)?;
-            views.push(self.view_wave(&stored, &plan, &Outcome { done: done.map_err(CutError::Wave)? })?);
+            let outcome = Outcome { done: done.map_err(CutError::Wave)? };
+            views.push(self.view_wave(&stored, &plan, (&outcome, &Since::default()))?);
         }
+        self.since_or_note();
         if views.is_empty() { Err(CutError::NothingApplied.into()) } else { Ok(views) }
     }
 
@@ -327,19 +347,41 @@ impl Response<'_> {
     /// # Errors
     /// If the state of the case cannot be read.
     pub fn cut_status(&self) -> Result<Vec<WaveView>, ResponseError> {
-        let waves = self.case.stored_waves()?;
-        waves.iter().map(|stored| self.view_wave(stored, &read_plan(self, stored)?, &Outcome::default())).collect()
+        let (waves, since) = (self.case.stored_waves()?, self.since()?);
+        waves.iter().map(|stored| self.view_wave(stored, &read_plan(self, stored)?, (&Outcome::default(), &since))).collect()
     }
 
-    /// Ids of actions whose last verification said that they are effective.
+    /// Compares the events of the case with the cuts that are applied, unless it is done: who was refused since, and who is back.
+    ///
+    /// # Errors
+    /// If a table cannot be read or written.
+    pub fn compare_with_cuts(&mut self) -> Result<(), ResponseError> {
+        crate::stage::since::run(self)
+    }
+
+    /// The same after something was done at targets: what was done is told, whatever becomes of this.
+    fn since_or_note(&mut self) -> Since {
+        self.compare_with_cuts().and_then(|()| self.since()).unwrap_or_else(|error| {
+            self.watcher.note(&format!("what newer evidence says of the cut cannot be told: {error}"));
+            Since::default()
+        })
+    }
+
+    /// What the evidence says of the cuts that are applied: nothing where it is all older.
+    ///
+    /// # Errors
+    /// If a table cannot be read.
+    pub fn since(&self) -> Result<Since, ResponseError> {
+        crate::stage::since::look(self)
+    }
+
+    /// Ids of actions that are effective as far as anybody knows ([`CutView::is_effective`]). Of the same effect at the same target
+    /// the newest word counts, whichever plan it was said of: what one plan took back no other one holds.
     ///
     /// # Errors
     /// If the state of the case cannot be read.
     pub fn effective_actions(&self) -> Result<BTreeSet<String>, ResponseError> {
-        let views = self.cut_status()?;
-        let effective =
-            views.into_iter().flat_map(|view| view.actions).filter(|cut| cut.step == CutStep::Applied && cut.answer.as_deref() == Some("effective"));
-        Ok(effective.map(|cut| cut.id).collect())
+        Ok(view::effective(&self.cut_status()?))
     }
 
     /// What its own lease has ended at the target is taken back already: nothing there is ours any more.
@@ -432,7 +474,7 @@ fn is_undoable(step: CutStep) -> bool {
     matches!(step, CutStep::Applying | CutStep::Applied | CutStep::Failed | CutStep::Undoing)
 }
 
-fn read_plan(response: &Response<'_>, stored: &StoredWave) -> Result<CutPlan, ResponseError> {
+pub(crate) fn read_plan(response: &Response<'_>, stored: &StoredWave) -> Result<CutPlan, ResponseError> {
     if response.case.salted_digest(stored.wave.body.as_bytes())? != stored.wave.plan_sha256 {
         return Err(CutError::Foreign(stored.number).into());
     }

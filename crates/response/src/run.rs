@@ -133,6 +133,7 @@ pub fn respond(
     response.detect()?;
     response.trace(Some(pins))?;
     response.propose_containment()?;
+    response.compare_with_cuts()?;
     response.expose()?;
     response.draft_letters()?;
     response.export()?;

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use strandline_model::containment::{ActionRow, FootholdRow, LeftOpen, Refusal};
+use strandline_model::since::{ReturnRow, SinceRow};
 use strandline_response::{ActionView, Containment, Response};
 
 use self::acting::Acting;
@@ -54,6 +55,7 @@ impl Contain {
             drop(response);
             response = Response::resume(&settings, &mut screen)?;
             response.propose_containment()?;
+            response.compare_with_cuts()?;
         }
         if let Some(Verb::Show { action }) = self.verb {
             let view = response.candidate(&action)?;
@@ -73,7 +75,7 @@ fn list(common: &Common, found: &Containment) -> anyhow::Result<ExitCode> {
         Format::Json => print_json(found)?,
         Format::Text => print_list(found),
     }
-    Ok(if found.left_open.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(LEFT_OPEN) })
+    Ok(if found.left_open.is_empty() && !found.is_back() { ExitCode::SUCCESS } else { ExitCode::from(LEFT_OPEN) })
 }
 
 fn print_list(found: &Containment) {
@@ -90,11 +92,47 @@ fn print_list(found: &Containment) {
         }
     }
     print_left_open(&found.left_open);
+    for row in found.since.iter().filter(|row| row.refused + row.served + row.unclear > 0) {
+        say!("{} at {} ({}): {}", printable(&row.action), printable(&row.target), printable(&row.foothold), after_in_words(row));
+    }
+    print_returns(&found.returns);
     for note in &found.notes {
         say!("note: {}", printable(note));
     }
     if !found.actions.is_empty() {
         say!("One candidate in full: strandline contain CASE show ID");
+    }
+}
+
+/// `refused since: 14 (last 2026-…)`.
+fn after_in_words(row: &SinceRow) -> String {
+    let count = |number: i64| thousands(number.unsigned_abs());
+    let last = |at: Option<strandline_model::time::Instant>| at.map(|at| format!(" (last {at})")).unwrap_or_default();
+    let mut text = format!("refused since: {}{}", count(row.refused), last(row.last_refused));
+    if row.served > 0 {
+        text.push_str(&format!("; HE IS BACK, or still in: {} that carry it were served{}", count(row.served), last(row.last_served)));
+    }
+    if row.running > 0 {
+        text.push_str(&format!("; {} had begun before and ended after", count(row.running)));
+    }
+    if row.unclear > 0 {
+        text.push_str(&format!("; of {} no log tells whether they were", count(row.unclear)));
+    }
+    text
+}
+
+/// Ways by which he was served after the last cut, other than what was cut.
+fn print_returns(returns: &[ReturnRow]) {
+    for row in returns {
+        let known = if row.is_new { "a new way" } else { "a way that was left open" };
+        let because = if row.because.is_empty() { String::new() } else { format!("; by {}", printable(&row.because.join(", "))) };
+        say!(
+            "HE IS BACK, or still in: {}, {known}: {} records served, {} to {}{because}",
+            printable(&row.what),
+            thousands(row.records.unsigned_abs()),
+            row.first,
+            row.last
+        );
     }
 }
 

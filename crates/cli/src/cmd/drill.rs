@@ -1,5 +1,7 @@
 //! `strandline drill`: rehearse all of it, and score the result against the truth.
 
+mod cut;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -8,13 +10,13 @@ use std::time::Instant;
 use clap::Args;
 use strandline_case::Case;
 use strandline_console::Opened;
-use strandline_drill::{Cut, Exported, Intrusion, Plan, Refused, Scenario, Score, generate, generate_with, score};
-use strandline_model::containment::{Action, Effect};
+use strandline_drill::{Exported, Plan, Real, Scenario, Score, Taken, generate, score};
 use strandline_model::exposure::Exposure;
 use strandline_model::table::Row;
 use strandline_model::trail::Step;
 use strandline_response::{Names, Outcome, Response, Watcher, respond};
 
+use self::cut::{CutOff, Rehearsal, Targets};
 use crate::cmd::respond::print_outcome;
 use crate::cmd::{Common, notify, print_json, read_estate, serve};
 use crate::ui::{Format, Screen, thousands};
@@ -43,9 +45,13 @@ pub struct Drill {
     /// Where to make it (default: a new folder `drill-SCENARIO-SEED`)
     #[arg(long, value_name = "DIR")]
     into: Option<PathBuf>,
-    /// Cut the intruder off, by what is proposed, so many minutes after his first step; he goes on until then and after
+    /// Make the department again, cut off by what is proposed so many minutes after his first step: what he gets, and what lawful
+    /// work is refused; he goes on until then and after (default: when he had half of it)
     #[arg(long, value_name = "MINUTES", value_delimiter = ',')]
     cut_after: Vec<u32>,
+    /// Cut him off at real servers, which the drill starts in namespaces of its own (root): PostgreSQL, Redis, nftables
+    #[arg(long, conflicts_with_all = ["open", "only_make"])]
+    real: bool,
     /// Make the department and stop
     #[arg(long)]
     only_make: bool,
@@ -67,6 +73,10 @@ impl Drill {
             gap: self.gap,
             target_bytes: self.megabytes.map(|mb| mb * 1_000_000),
         };
+        if self.real && !Real::is_inside() {
+            let status = Real::inside()?.status()?;
+            return Ok(status.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from));
+        }
         let into = self.into.unwrap_or_else(|| PathBuf::from(format!("drill-{}-{}{}", plan.scenario, plan.seed, if plan.gap { "-gap" } else { "" })));
         anyhow::ensure!(!into.join("case").exists(), "{} holds a drill already: choose another folder with --into, or remove it", into.display());
         std::fs::create_dir_all(&into)?;
@@ -78,6 +88,7 @@ impl Drill {
             say!("{}", into.display());
             return Ok(ExitCode::SUCCESS);
         }
+        let targets = Targets::set_up(&plan, &into, &department, self.real)?;
         let began = Instant::now();
         let case = into.join("case");
         let settings = common.settings(&case);
@@ -85,6 +96,7 @@ impl Drill {
         let outcome = respond(&settings, (&text, &path), &department.evidence, &department.pins, Names::Masked, &mut screen)?;
         drop(screen);
         let seconds = began.elapsed().as_secs_f64();
+        let rehearsal = targets.as_ref().map(|targets| cut::rehearse(common, &case, targets)).transpose()?;
         let result = score_case(&case, &department.truth)?;
         // Nothing is sent in a drill: what would go stands in a folder.
         let mail = into.join("mail");
@@ -92,8 +104,13 @@ impl Drill {
         screen.stage("rehearsal");
         let written = notify::rehearse(&mut Response::resume(&settings, &mut screen)?, &mail)?;
         drop(screen);
-        let cuts = self.cut_after.iter().map(|minutes| cut_after(common, &plan, &case, *minutes)).collect::<anyhow::Result<Vec<_>>>()?;
-        let done = Rehearsed { seconds, case: &case, mail: &mail, written, cuts };
+        let taken = cut::taken_of(&department)?;
+        let wave = rehearsal.as_ref().map(|rehearsal| rehearsal.wave.as_slice()).unwrap_or_default();
+        let minutes = if self.cut_after.is_empty() { taken.half().into_iter().collect() } else { self.cut_after };
+        let again = minutes.iter().filter(|_| !wave.is_empty());
+        let cuts = again.map(|minutes| cut::cut_after(&plan, &taken, wave, *minutes)).collect::<anyhow::Result<Vec<_>>>()?;
+        let is_cut = rehearsal.as_ref().is_none_or(Rehearsal::is_sound);
+        let done = Rehearsed { seconds, case: &case, mail: &mail, written, taken, rehearsal, cuts };
         let print = |opened: Option<&Opened>| print_result(common, &plan, &outcome, &result, (&done, opened));
         if self.open {
             // The link stands in the result, so that who reads JSON gets one document; where nothing can be served the result stands alone.
@@ -109,7 +126,7 @@ impl Drill {
         } else {
             print(None)?;
         }
-        Ok(if result.is_sound() { ExitCode::SUCCESS } else { ExitCode::from(3) })
+        Ok(if result.is_sound() && is_cut { ExitCode::SUCCESS } else { ExitCode::from(3) })
     }
 }
 
@@ -127,54 +144,9 @@ struct Rehearsed<'a> {
     case: &'a Path,
     mail: &'a Path,
     written: u64,
+    taken: Taken,
+    rehearsal: Option<Rehearsal>,
     cuts: Vec<CutOff>,
-}
-
-/// What came of cutting the intruder off after a while.
-struct CutOff {
-    minutes: u32,
-    at: strandline_model::time::Instant,
-    cuts: usize,
-    people: usize,
-    refused: Refused,
-}
-
-/// Whether a candidate (its rank, what it closes) belongs to the wave of a drill: the narrowest that closes an address, a session, an
-/// account or a role, and what ends open connections. Hosts and routes are mended, not cut.
-fn is_in_wave((rank, closes, action): &(i64, i64, Action)) -> bool {
-    let is_held = matches!(action.foothold.kind(), "address" | "session" | "account" | "role_at_host");
-    let ends = matches!(action.effect, Effect::PostgresTerminate { .. } | Effect::MysqlKill { .. } | Effect::LinuxEndSessions { .. });
-    is_held && (ends || (*rank == 1 && *closes > 0))
-}
-
-/// Makes the same department again, whose servers hold from that moment on what is proposed.
-fn cut_after(common: &Common, plan: &Plan, case: &Path, minutes: u32) -> anyhow::Result<CutOff> {
-    let settings = common.settings(case);
-    let mut screen = Screen::new(Format::Json);
-    let response = Response::look(&settings, &mut screen)?;
-    let found = response.containment()?;
-    let first = response.trail()?.0.first().map_or(strandline_model::time::Instant::MAX, |step| step.first);
-    drop(response);
-    let at = first.plus_micros(i64::from(minutes) * 60_000_000);
-    let chosen = found.actions.iter().filter_map(|row| Some((row.rank, row.closes, row.read_action()?))).filter(is_in_wave);
-    let cuts: Vec<Cut> = chosen.map(|(.., action)| Cut { effect: action.effect, system: action.system, since: at }).collect();
-    let folder = tempfile::tempdir()?;
-    let (department, refusals) = generate_with(plan, &cuts, folder.path(), &mut |_| {})?;
-    let truth: Intrusion = serde_json::from_str(&std::fs::read_to_string(department.truth.join("intrusion.json"))?)?;
-    Ok(CutOff { minutes, at, cuts: cuts.len(), people: truth.people, refused: refusals.all })
-}
-
-fn print_cuts(cuts: &[CutOff], uncut: u64) {
-    for cut in cuts {
-        let (people, of) = (thousands(cut.people as u64), thousands(uncut));
-        let lawful = thousands(cut.refused.lawful_requests + cut.refused.lawful_statements);
-        say!(
-            "Cut off {} min after his first step ({}), by {} cuts: {people} people instead of {of}; {lawful} lawful requests and statements refused",
-            cut.minutes,
-            cut.at,
-            cut.cuts
-        );
-    }
 }
 
 fn print_result(common: &Common, plan: &Plan, outcome: &Outcome, score: &Score, (done, opened): (&Rehearsed<'_>, Option<&Opened>)) -> anyhow::Result<()> {
@@ -187,6 +159,7 @@ fn print_result(common: &Common, plan: &Plan, outcome: &Outcome, score: &Score, 
             "pairs_false": score.pairs_false, "pairs_missed": score.pairs_missed, "inferred_missed": score.inferred_missed,
             "steps_true": score.steps_true, "steps_found": score.steps_found, "steps_missed": score.steps_missed,
             "confirmed_recall": score.confirmed_recall(), "over_notification": score.over_notification(), "sound": score.is_sound(),
+            "taken_by_minute": cut::by_minute(&done.taken), "cut": done.rehearsal,
             "cuts": done.cuts.iter().map(|cut| serde_json::json!({
                 "minutes": cut.minutes, "at": cut.at, "cuts": cut.cuts, "people": cut.people,
                 "intruder_requests_refused": cut.refused.intruder_requests, "intruder_statements_refused": cut.refused.intruder_statements,
@@ -200,9 +173,30 @@ fn print_result(common: &Common, plan: &Plan, outcome: &Outcome, score: &Score, 
             say!("Against the truth (scenario {}, seed {}{})", plan.scenario, plan.seed, if plan.gap { ", logs lost" } else { "" });
             say!("{score}");
             say!("From first evidence to letters: {:.1} s", done.seconds);
-            print_cuts(&done.cuts, score.people_true as u64);
+            cut::print(&done.taken, done.rehearsal.as_ref(), &done.cuts);
             opened.iter().for_each(|opened| serve::say_link(opened));
         }
     }
     Ok(())
+}
+
+/// The drill's simulated gate: answers one question of the contract of programs
+#[derive(Args)]
+pub struct Gate {
+    /// The key that signs
+    key: PathBuf,
+    /// What it refuses
+    state: PathBuf,
+    /// What it is asked; the question says so, too
+    #[arg(value_name = "VERB")]
+    _verb: String,
+}
+
+impl Gate {
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        let mut envelope = Vec::new();
+        std::io::Read::read_to_end(&mut std::io::Read::take(std::io::stdin(), 16 << 20), &mut envelope)?;
+        say!("{}", strandline_drill::answer(&self.key, &self.state, &envelope)?);
+        Ok(ExitCode::SUCCESS)
+    }
 }

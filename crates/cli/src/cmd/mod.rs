@@ -74,6 +74,8 @@ struct Common {
 enum Command {
     /// Rehearse all of it on a made-up department, and score the result against the truth
     Drill(drill::Drill),
+    #[command(name = "drill-gate", hide = true)]
+    DrillGate(drill::Gate),
     /// Evidence in, letters and a report out
     Respond(respond::Respond),
     /// Take evidence into custody
@@ -134,6 +136,7 @@ impl Cli {
         let common = &self.common;
         match self.command {
             Command::Drill(command) => command.run(common),
+            Command::DrillGate(command) => command.run(),
             Command::Respond(command) => command.run(common),
             Command::Intake(command) => command.run(common),
             Command::Detect(command) => command.run(common),

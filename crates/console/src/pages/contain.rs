@@ -62,6 +62,8 @@ struct ContainPage<'v> {
     plans: Vec<PlanLine>,
     footholds: Vec<FootholdLine>,
     notes: Vec<String>,
+    /// Ways by which he was served after the last cut.
+    returns: Vec<String>,
 }
 
 /// What would have been refused, by one kind of thing: which, whose, how many.
@@ -97,6 +99,7 @@ pub fn page(visit: &Visit) -> Result<Reply, Fault> {
         plans: clocks.waves.iter().map(|wave| plan(wave, &zone, t)).collect(),
         footholds: found.footholds.iter().map(|foothold| foothold_line(foothold, &found.actions, t)).collect(),
         notes: found.notes.clone(),
+        returns: found.returns.iter().map(|row| format!("{} · {}", row.what, zone.full(row.last))).collect(),
     };
     Ok(Reply::Page(page.render()?))
 }
@@ -152,11 +155,15 @@ fn plan(wave: &WaveView, zone: &Zone, t: &Texts) -> PlanLine {
     }
 }
 
-/// Where a cut is, in words; and that its lease has ended, where nobody has taken it back.
+/// Where a cut is, in words; that its lease has ended, where nobody has taken it back; and what newer evidence says.
 fn cut_step(cut: &CutView, t: &Texts) -> String {
     let word = format!("{:?}", cut.step).to_lowercase();
     let step = t.find(&format!("cut_{word}")).map_or(word.clone(), str::to_owned);
-    if cut.is_overdue { format!("{step} · {}", t.x("cut_overdue")) } else { step }
+    let step = if cut.is_overdue { format!("{step} · {}", t.x("cut_overdue")) } else { step };
+    match &cut.after {
+        Some(after) => format!("{step} · {}", t.w2("cut_after", t.n(after.refused.unsigned_abs()), t.n(after.served.unsigned_abs()))),
+        None => step,
+    }
 }
 
 /// One candidate in full.

@@ -128,6 +128,7 @@ pub fn needs(overview: &Overview, clocks: &Clocks, t: &Texts) -> Vec<NeedLine> {
                 let (what, why) = renewal(*decisions, t);
                 add("/path", what, why, true);
             }
+            Need::Back => add("/contain", t.x("need_back").to_owned(), t.x("need_back_why"), true),
             Need::LeftOpen { footholds } => add("/contain", t.w("need_left_open", t.n(*footholds)), t.x("need_left_open_why"), true),
             Need::Questions { open, people } => {
                 add("/people?tier=not_known", t.w("need_questions", t.n(*people)), &t.w("need_questions_why", t.n(*open)), false)

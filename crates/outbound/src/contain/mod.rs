@@ -9,12 +9,14 @@ mod dial;
 mod error;
 mod guard;
 mod http;
+mod keys;
 mod ldap;
 mod linux;
 mod machine;
 mod mysql;
 mod nftables;
 mod postgres;
+mod session_table;
 mod sessions;
 mod state;
 mod tls;
@@ -192,6 +194,7 @@ pub fn connect(reach: &Reach, manner: &Manner) -> Result<Box<dyn Connector>, Con
         TargetKind::Linux => Ok(Box::new(linux::Linux::connect(reach, manner)?)),
         TargetKind::Mysql => Ok(Box::new(mysql::Mysql::connect(reach, manner)?)),
         TargetKind::Nftables => Ok(Box::new(nftables::Nftables::connect(reach, manner)?)),
+        TargetKind::Sessions if reach.target.session_column.is_some() => Ok(Box::new(session_table::SessionTable::connect(reach, manner)?)),
         TargetKind::Sessions => Ok(Box::new(sessions::Sessions::connect(reach, manner)?)),
         TargetKind::Web => Ok(Box::new(web::Web::connect(reach, manner)?)),
         TargetKind::Pgbouncer => Ok(Box::new(postgres::Pgbouncer::connect(reach, manner)?)),

@@ -68,11 +68,11 @@ impl Mysql {
         }
     }
 
-    fn run(&mut self, doing: &str, command: &str) -> Result<(), ContainError> {
+    pub(super) fn run(&mut self, doing: &str, command: &str) -> Result<(), ContainError> {
         self.connection.query_drop(command).map_err(|error| self.told(doing, &error))
     }
 
-    fn texts(&mut self, doing: &str, query: &str) -> Result<Vec<String>, ContainError> {
+    pub(super) fn texts(&mut self, doing: &str, query: &str) -> Result<Vec<String>, ContainError> {
         self.connection.query::<String, _>(query).map_err(|error| self.told(doing, &error))
     }
 
@@ -232,7 +232,7 @@ fn account(user: &str, host: &str) -> String {
     format!("{}@{}", literal(user), literal(host))
 }
 
-fn literal(text: &str) -> String {
+pub(super) fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
 }
 

@@ -65,9 +65,6 @@ impl Sessions {
     pub(crate) fn connect(reach: &Reach, manner: &Manner) -> Result<Self, ContainError> {
         let target = reach.target.name.clone();
         let prefix = reach.target.sessions.clone().unwrap_or_default();
-        if reach.target.session_column.is_some() {
-            return Err(ContainError::Unusable { target, why: "sessions in a table are ended by hand: only those in Redis are reached".to_owned() });
-        }
         let unreachable = |source| ContainError::Unreachable { target: target.clone(), source };
         let (host, port) = host_and_port(reach.target.address.as_deref().unwrap_or_default(), PORT);
         let to = (host.as_str(), port).to_socket_addrs().map_err(unreachable)?.next().ok_or_else(|| unreachable(io::ErrorKind::NotFound.into()))?;

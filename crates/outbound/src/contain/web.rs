@@ -9,6 +9,7 @@ use strandline_model::containment::Effect;
 use super::error::ContainError;
 use super::guard::Network;
 use super::http::{Asked, ask};
+use super::keys::Keys;
 use super::machine::Machine;
 use super::state::{Held, TargetState};
 use super::{Capture, Captured, Connector, Manner, Reach, Verdict};
@@ -21,6 +22,8 @@ pub(crate) struct Web {
     config: Option<String>,
     cookie: Option<String>,
     probe: Option<String>,
+    /// The key of its application's sessions, where the estate names its file.
+    keys: Option<Keys>,
 }
 
 const LINE: &str = "line of nginx for it";
@@ -49,8 +52,11 @@ impl Web {
             config: target.config.clone(),
             cookie: target.cookie.clone(),
             probe: target.probe.clone(),
+            keys: Keys::of(reach, manner),
         };
-        web.configuration()?;
+        if target.folder.is_some() {
+            web.configuration()?;
+        }
         Ok(web)
     }
 
@@ -77,9 +83,24 @@ impl Web {
         }
     }
 
+    /// The key that an effect changes; nothing where it changes none.
+    fn key(&self, effect: &Effect) -> Result<Option<&Keys>, ContainError> {
+        match (effect, &self.keys) {
+            (Effect::WebRotateKey { .. }, Some(keys)) => Ok(Some(keys)),
+            (Effect::WebRotateKey { .. }, None) => {
+                let why = "the estate names no file of a key there (`key_file`)".to_owned();
+                Err(ContainError::Unusable { target: self.machine.target().to_owned(), why })
+            }
+            _ => Ok(None),
+        }
+    }
+
     /// The file that an effect writes, and its line there.
     fn line(&self, effect: &Effect) -> Result<(&'static str, String), ContainError> {
         let unusable = |why: &str| ContainError::Unusable { target: self.machine.target().to_owned(), why: why.to_owned() };
+        if self.folder.is_empty() {
+            return Err(unusable("the estate names no folder of files that nginx includes (`folder`)"));
+        }
         let mark: String = self.manner.mark.chars().filter(|c| !c.is_control()).take(80).collect();
         match effect {
             Effect::WebDenyAddress { address } => {
@@ -268,6 +289,9 @@ fn in_pattern(text: &str) -> Option<String> {
 
 impl Connector for Web {
     fn read(&mut self, effect: &Effect) -> Result<TargetState, ContainError> {
+        if let Some(keys) = self.key(effect)? {
+            return keys.read(&self.machine);
+        }
         let (file, line) = self.line(effect)?;
         let is_there = self.text(file)?.lines().any(|found| found == line);
         let held = match (is_there, self.is_loaded()?) {
@@ -279,6 +303,9 @@ impl Connector for Web {
     }
 
     fn meant(&mut self, effect: &Effect, before: &TargetState, _random: &mut dyn FnMut() -> [u8; 32]) -> Result<TargetState, ContainError> {
+        if let Some(keys) = self.key(effect)? {
+            return keys.meant(&self.machine, before);
+        }
         if matches!(before.held(LINE), Held::Half(_)) {
             let why = "nginx does not run with what is written in our files: somebody changed them; reload it, or take that back".to_owned();
             return Err(ContainError::NoEffect { target: self.machine.target().to_owned(), why });
@@ -286,7 +313,10 @@ impl Connector for Web {
         Ok(TargetState::default().with(LINE, Held::text(self.line(effect)?.1)))
     }
 
-    fn capture(&mut self, _effect: &Effect) -> Result<Capture, ContainError> {
+    fn capture(&mut self, effect: &Effect) -> Result<Capture, ContainError> {
+        if let Some(keys) = self.key(effect)? {
+            return Ok(keys.capture());
+        }
         let mut capture = Capture::default();
         let config = self.configuration()?;
         capture.pieces.push(Captured { name: "nginx.conf".to_owned(), bytes: config.clone().into_bytes() });
@@ -305,10 +335,16 @@ impl Connector for Web {
     }
 
     fn apply(&mut self, effect: &Effect, meant: &TargetState) -> Result<(), ContainError> {
+        if let Some(keys) = self.key(effect)? {
+            return keys.apply(&self.machine);
+        }
         self.bring(effect, meant)
     }
 
     fn verify(&mut self, effect: &Effect, _before: &TargetState, _meant: &TargetState) -> Result<Verdict, ContainError> {
+        if let Some(keys) = self.key(effect)? {
+            return keys.verify(&self.machine, effect);
+        }
         let (file, line) = self.line(effect)?;
         let mut verdict = Verdict::default();
         let is_there = self.text(file)?.lines().any(|found| found == line);
@@ -324,6 +360,9 @@ impl Connector for Web {
     }
 
     fn undo(&mut self, effect: &Effect, before: &TargetState) -> Result<(), ContainError> {
+        if let Some(keys) = self.key(effect)? {
+            return keys.undo(&self.machine);
+        }
         self.bring(effect, before)
     }
 }

@@ -1,8 +1,12 @@
 //! What a terminal or a console is shown of plans of cuts. Secrets of targets are not in it.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::Serialize;
 use strandline_case::StoredWave;
+use strandline_containment::Since;
 use strandline_model::containment::{CutStep, Undo};
+use strandline_model::since::{ReturnRow, SinceRow};
 use strandline_model::time::Instant;
 use strandline_outbound::contain::{Answer, ContainError, Done, Planned, Stands, Verdict};
 
@@ -63,6 +67,8 @@ pub struct WaveView {
     pub approval: CutApproval,
     /// Its actions.
     pub actions: Vec<CutView>,
+    /// Ways by which the intruder was served after the last cut, other than what was cut; with the plan of that cut alone.
+    pub returns: Vec<ReturnRow>,
 }
 
 /// One action and where it is.
@@ -92,6 +98,35 @@ pub struct CutView {
     pub verdict: Option<Verdict>,
     /// Its lease has ended, and nobody has taken it back.
     pub is_overdue: bool,
+    /// What the evidence says since it was applied; nothing where all evidence is older, or none could tell.
+    pub after: Option<SinceRow>,
+}
+
+impl CutView {
+    /// Whether it is effective as far as anybody knows: it stands, its lease has not ended, the last verification said so, and no
+    /// record since says that what it cuts got through.
+    pub fn is_effective(&self) -> bool {
+        self.step == CutStep::Applied && !self.is_overdue && self.answer.as_deref() == Some("effective") && !self.is_passed()
+    }
+
+    /// Whether what it cuts was served since, by the evidence.
+    pub fn is_passed(&self) -> bool {
+        self.step == CutStep::Applied && self.after.as_ref().is_some_and(|after| after.served > 0)
+    }
+}
+
+/// Ids of effective actions. Of the same effect at the same target the newest word counts; of two at the same moment the worse.
+pub(super) fn effective(waves: &[WaveView]) -> BTreeSet<String> {
+    let cuts = || waves.iter().flat_map(|wave| &wave.actions).filter(|cut| !matches!(cut.step, CutStep::Planned));
+    let mut newest: BTreeMap<(&str, &str), (Instant, bool)> = BTreeMap::new();
+    for cut in cuts() {
+        let word = (cut.verified_at.filter(|_| cut.step == CutStep::Applied).unwrap_or(cut.since), cut.is_effective());
+        let known = newest.entry((&cut.target, &cut.effect)).or_insert(word);
+        if word.0 > known.0 || (word.0 == known.0 && !word.1) {
+            *known = word;
+        }
+    }
+    cuts().filter(|cut| cut.is_effective() && newest[&(cut.target.as_str(), cut.effect.as_str())].1).map(|cut| cut.id.clone()).collect()
 }
 
 /// What a run did about one action.
@@ -111,11 +146,17 @@ impl WaveView {
     pub fn worst(&self) -> Option<Answer> {
         let of = |cut: &CutView| match (cut.step, cut.answer.as_deref()) {
             (CutStep::Undone | CutStep::Planned, _) => None,
+            (CutStep::Applied, _) if cut.is_passed() => Some(Answer::NotEffective),
             (CutStep::Applied, Some("effective")) => Some(Answer::Effective),
             (CutStep::Applied, Some("not_testable") | None) => Some(Answer::NotTestable),
             _ => Some(Answer::NotEffective),
         };
         self.actions.iter().filter_map(of).max()
+    }
+
+    /// Whether the intruder is back, or still in: what was cut was served since, or he came another way.
+    pub fn is_back(&self) -> bool {
+        !self.returns.is_empty() || self.actions.iter().any(CutView::is_passed)
     }
 
     /// Whether something that this run was to do was not done.
@@ -176,7 +217,7 @@ impl Response<'_> {
         })
     }
 
-    pub(super) fn view_wave(&self, stored: &StoredWave, plan: &CutPlan, outcome: &Outcome) -> Result<WaveView, ResponseError> {
+    pub(super) fn view_wave(&self, stored: &StoredWave, plan: &CutPlan, (outcome, since): (&Outcome, &Since)) -> Result<WaveView, ResponseError> {
         let now = (self.settings.now)();
         let lease_micros = plan.lease_seconds.and_then(|seconds| i64::try_from(seconds).ok()).map(|seconds| seconds.saturating_mul(1_000_000));
         let mut actions = Vec::new();
@@ -199,10 +240,21 @@ impl Response<'_> {
                 answer: cut.answer,
                 verified_at: cut.verified_at,
                 verdict: cut.verdict.as_deref().and_then(|text| serde_json::from_str(text).ok()),
+                after: since.rows.iter().find(|row| row.plan.unsigned_abs() == stored.number && row.place == i64::from(cut.place) + 1).cloned(),
                 is_overdue: cut.step == CutStep::Applied && lease_micros.is_some_and(|lease| now > cut.changed_at.plus_micros(lease)),
             });
         }
-        Ok(WaveView { plan: stored.number, made_by: stored.made_by.clone(), made_at: stored.made_at, approval: self.cut_approval(stored, plan)?, actions })
+        let last = self.case.stored_cuts()?.into_iter().filter(|cut| cut.step == CutStep::Applied).max_by_key(|cut| (cut.changed_at, cut.wave));
+        let has_last = last.is_some_and(|last| last.wave == stored.number);
+        let returns = if has_last { since.returns.clone() } else { Vec::new() };
+        Ok(WaveView {
+            plan: stored.number,
+            made_by: stored.made_by.clone(),
+            made_at: stored.made_at,
+            approval: self.cut_approval(stored, plan)?,
+            actions,
+            returns,
+        })
     }
 }
 
@@ -215,4 +267,82 @@ fn told(error: &ContainError) -> String {
         text.push_str(&cause.to_string());
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cut(id: &str, step: CutStep, answer: &str, verified_at: i64) -> CutView {
+        CutView {
+            place: 1,
+            id: id.to_owned(),
+            target: "gate".to_owned(),
+            effect: "e".to_owned(),
+            step,
+            since: Instant(verified_at),
+            outcome: None,
+            said: None,
+            answer: Some(answer.to_owned()),
+            verified_at: Some(Instant(verified_at)),
+            verdict: None,
+            is_overdue: false,
+            after: None,
+        }
+    }
+
+    fn after(served: i64) -> Option<SinceRow> {
+        Some(SinceRow {
+            plan: 1,
+            place: 1,
+            action: "a1".to_owned(),
+            target: "gate".to_owned(),
+            foothold: "f".to_owned(),
+            since: Instant(0),
+            until: None,
+            refused: 3,
+            served,
+            unclear: 0,
+            running: 0,
+            last_refused: None,
+            first_served: None,
+            last_served: None,
+            proof: Vec::new(),
+        })
+    }
+
+    #[test]
+    fn a_cut_that_was_taken_back_or_whose_lease_ended_or_that_let_him_through_is_not_effective() {
+        let check = |cut: CutView, expected: bool| assert_eq!(cut.is_effective(), expected, "{cut:?}");
+        check(cut("a1", CutStep::Applied, "effective", 0), true);
+        check(cut("a1", CutStep::Applied, "not_effective", 0), false);
+        check(CutView { is_overdue: true, ..cut("a1", CutStep::Applied, "effective", 0) }, false);
+        check(cut("a1", CutStep::Undone, "effective", 0), false);
+        check(cut("a1", CutStep::Undoing, "effective", 0), false);
+        check(CutView { after: after(0), ..cut("a1", CutStep::Applied, "effective", 0) }, true);
+        check(CutView { after: after(1), ..cut("a1", CutStep::Applied, "effective", 0) }, false);
+    }
+
+    #[test]
+    fn the_newest_word_of_an_effect_counts_whichever_plan_it_was_said_of() {
+        let wave = |plan: u64, actions: Vec<CutView>| WaveView {
+            plan,
+            made_by: String::new(),
+            made_at: Instant(0),
+            approval: CutApproval { plan_sha256: String::new(), approved_by: Vec::new(), needed: 1, because: Vec::new(), expired: 0 },
+            actions,
+            returns: Vec::new(),
+        };
+        let check = |first: CutView, second: CutView, expected: &[&str]| {
+            let found = effective(&[wave(1, vec![first]), wave(2, vec![second])]);
+            assert_eq!(found.iter().map(String::as_str).collect::<Vec<_>>(), expected);
+        };
+        let stands = |at: i64| cut("a2", CutStep::Applied, "effective", at);
+        check(cut("a1", CutStep::Undone, "effective", 1), stands(2), &["a2"]);
+        // The first plan was taken back after the second was verified: nothing of it stands.
+        check(cut("a1", CutStep::Undone, "effective", 3), stands(2), &[]);
+        check(cut("a1", CutStep::Applied, "not_effective", 3), stands(2), &[]);
+        check(cut("a1", CutStep::Planned, "effective", 3), stands(2), &["a2"]);
+        check(CutView { target: "other".to_owned(), ..cut("a1", CutStep::Undone, "effective", 3) }, stands(2), &["a2"]);
+    }
 }

@@ -140,6 +140,7 @@ pub fn renew(settings: &Settings<'_>, watcher: &mut dyn Watcher) -> Result<Outco
     let has_letters = response.case.manifest().stages.contains_key("letters");
     response.trace(None)?;
     response.propose_containment()?;
+    response.compare_with_cuts()?;
     response.expose()?;
     if has_letters {
         response.draft_letters()?;

@@ -1,11 +1,10 @@
 //! What the time alone changes: duties and their clocks, approvals of cuts that end, leases that run out. All else was read already.
 
-use strandline_model::containment::CutStep;
 use strandline_model::time::Instant;
 use strandline_notice::duties::TierCounts;
 
 use super::overview::Overview;
-use crate::cutting::{CutView, WaveView};
+use crate::cutting::WaveView;
 use crate::duties::{CaseDuties, DutyError, duties_with};
 use crate::notice::{DutyView, LawBook, State};
 use crate::run::{Response, Settings};
@@ -21,11 +20,6 @@ pub struct Clocks {
     pub waves: Vec<WaveView>,
 }
 
-/// Whether a cut is effective as far as anybody knows: it stands, its lease has not ended, and the last verification said so.
-pub fn is_effective(cut: &CutView) -> bool {
-    cut.step == CutStep::Applied && !cut.is_overdue && cut.answer.as_deref() == Some("effective")
-}
-
 impl Clocks {
     /// The running or overdue duty whose deadline is next.
     pub fn next(&self) -> Option<&DutyView> {
@@ -34,7 +28,7 @@ impl Clocks {
 
     /// Cuts that are effective now.
     pub fn effective_cuts(&self) -> u64 {
-        self.waves.iter().flat_map(|wave| &wave.actions).filter(|cut| is_effective(cut)).count() as u64
+        self.waves.iter().flat_map(|wave| &wave.actions).filter(|cut| cut.is_effective()).count() as u64
     }
 
     /// Duties in a state.
@@ -55,36 +49,4 @@ pub fn clocks(settings: &Settings<'_>, law: &LawBook, now: Instant, overview: &O
     let mut quiet = super::Quiet;
     let waves = Response::look(settings, &mut quiet)?.cut_status()?;
     Ok(Clocks { duties, events, waves })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn check(step: CutStep, answer: &str, is_overdue: bool, expected: bool) {
-        let cut = CutView {
-            place: 1,
-            id: "a1".to_owned(),
-            target: "gate".to_owned(),
-            effect: String::new(),
-            step,
-            since: Instant(0),
-            outcome: None,
-            said: None,
-            answer: Some(answer.to_owned()),
-            verified_at: Some(Instant(0)),
-            verdict: None,
-            is_overdue,
-        };
-        assert_eq!(is_effective(&cut), expected, "{step:?} {answer} {is_overdue}");
-    }
-
-    #[test]
-    fn a_cut_that_was_taken_back_or_whose_lease_ended_is_not_effective() {
-        check(CutStep::Applied, "effective", false, true);
-        check(CutStep::Applied, "not_effective", false, false);
-        check(CutStep::Applied, "effective", true, false);
-        check(CutStep::Undone, "effective", false, false);
-        check(CutStep::Undoing, "effective", false, false);
-    }
 }

@@ -20,7 +20,7 @@ pub use strandline_report::escape;
 
 pub use act::{Act, Acted, DeskError, perform, renew};
 pub use cited::{Cited, CitedBy, NotCited, cited};
-pub use clocks::{Clocks, clocks, is_effective};
+pub use clocks::{Clocks, clocks};
 pub use entries::{EntryView, LedgerView, check, checkpoint, entries};
 pub use evidence::EvidenceView;
 pub use letters::{LetterText, LintLine, lint, masked_letter, whole_letter};

@@ -62,6 +62,8 @@ pub enum Need {
         /// How many people wait for an answer.
         people: u64,
     },
+    /// Evidence that is newer than a cut says that the intruder is back, or still in.
+    Back,
     /// Footholds that nothing effective closes.
     LeftOpen {
         /// How many.
@@ -275,6 +277,9 @@ fn needs(overview: &Overview, decisions: u64, follows_trail: bool) -> Vec<Need> 
     let mut needs = Vec::new();
     if decisions > 0 || !follows_trail {
         needs.push(Need::Renew { decisions });
+    }
+    if overview.containment.is_back() {
+        needs.push(Need::Back);
     }
     if !overview.containment.left_open.is_empty() {
         needs.push(Need::LeftOpen { footholds: overview.containment.left_open.len() as u64 });

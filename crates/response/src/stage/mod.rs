@@ -12,4 +12,5 @@ pub mod notify;
 pub mod print;
 pub mod report;
 pub mod rules;
+pub mod since;
 pub mod trace;

@@ -59,6 +59,8 @@ pub fn run(response: &mut Response<'_>, names: Names) -> Result<(), ResponseErro
         footholds: &contained.footholds,
         actions: &contained.actions,
         left_open: &contained.left_open,
+        since: &contained.since,
+        returns: &contained.returns,
         notes: &notes,
         names: shown.as_ref(),
     })?;

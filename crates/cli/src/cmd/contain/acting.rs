@@ -1,6 +1,6 @@
 //! `strandline contain CASE plan|rehearse|approve|apply|verify|undo|keep|status`: the verbs that touch targets, and what is shown of it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -97,6 +97,15 @@ pub enum Acting {
         #[command(flatten)]
         given: Given,
     },
+    /// Write a plan as commands of OpenC2, one a line, for who takes them; what the language has no word for is said
+    Export {
+        /// The plan; the newest if none is named
+        #[arg(long, value_name = "N")]
+        plan: Option<u64>,
+        /// Where to; `-` for standard output
+        #[arg(long, value_name = "FILE")]
+        openc2: PathBuf,
+    },
     /// Where every action of every plan is, without asking any target
     Status,
 }
@@ -130,6 +139,7 @@ impl Acting {
                 })
                 .and_then(|views| show_undone(common, &views))
             }
+            Self::Export { plan, openc2 } => export(case, common, plan, &openc2),
             Self::Status => with(case, common, Opened::ToLook, |response| Ok(response.cut_status()?)).and_then(|views| show_waves(common, &views)),
         }
     }
@@ -262,6 +272,21 @@ fn apply(case: &Path, common: &Common, plan: Option<u64>, again_after: u64, give
     show_waves(common, &[view])
 }
 
+fn export(case: &Path, common: &Common, plan: Option<u64>, into: &Path) -> anyhow::Result<ExitCode> {
+    let (commands, without) = with(case, common, Opened::ToLook, |response| Ok(response.openc2(plan)?))?;
+    let lines: String = commands.iter().map(|command| format!("{command}\n")).collect();
+    if into == Path::new("-") {
+        lines.lines().for_each(|line| say!("{line}"));
+    } else {
+        std::fs::write(into, &lines).with_context(|| format!("cannot write {}", into.display()))?;
+        tell!("{} commands in {}", commands.len(), into.display());
+    }
+    for no_word in &without {
+        tell!("{}", printable(&no_word.to_string()));
+    }
+    Ok(if without.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(OPEN) })
+}
+
 fn verify(case: &Path, common: &Common, plan: Option<u64>, given: &Given) -> anyhow::Result<Vec<WaveView>> {
     with(case, common, Opened::ToWrite, |response| {
         let secrets = given.read(&every_target(response)?)?;
@@ -275,7 +300,17 @@ fn keep(case: &Path, common: &Common, every: u64, rounds: Option<u64>, given: &G
     loop {
         let views = verify(case, common, None, given)?;
         let code = show_waves(common, &views)?;
+        for way in views.iter().flat_map(|view| &view.returns) {
+            tell!("ALARM: he is back, or still in: {}", printable(&way.what));
+        }
         for cut in views.iter().flat_map(|view| &view.actions) {
+            if cut.is_passed() {
+                tell!(
+                    "ALARM: {} at {} does not hold: newer evidence has records that carry what it cuts and were served",
+                    printable(&cut.id),
+                    printable(&cut.target)
+                );
+            }
             for door in cut.verdict.iter().flat_map(|verdict| &verdict.doors) {
                 tell!("ALARM: {} at {} does not hold: {}", printable(&cut.id), printable(&cut.target), printable(door));
             }
@@ -341,7 +376,7 @@ fn show_waves(common: &Common, views: &[WaveView]) -> anyhow::Result<ExitCode> {
         Format::Text => views.iter().for_each(print_wave),
     }
     let worst = views.iter().filter_map(WaveView::worst).max();
-    let failed = views.iter().any(WaveView::has_failed) || views.iter().flat_map(|view| &view.actions).any(|cut| cut.is_overdue);
+    let failed = views.iter().any(|view| view.has_failed() || view.is_back()) || views.iter().flat_map(|view| &view.actions).any(|cut| cut.is_overdue);
     Ok(match worst {
         Some(Answer::NotEffective) => ExitCode::from(OPEN),
         _ if failed => ExitCode::from(OPEN),
@@ -360,6 +395,7 @@ fn show_undone(common: &Common, views: &[WaveView]) -> anyhow::Result<ExitCode> 
 
 fn print_wave(view: &WaveView) {
     say!("plan {} by {}", view.plan, printable(&view.made_by));
+    super::print_returns(&view.returns);
     for cut in &view.actions {
         let answer = match cut.answer.as_deref().filter(|_| cut.step == strandline_model::containment::CutStep::Applied) {
             Some("effective") => "effective",
@@ -378,6 +414,9 @@ fn print_wave(view: &WaveView) {
             print_list("not tried", &verdict.untested);
             print_list("held", &verdict.held);
             print_list("note", &verdict.remarks);
+        }
+        if let Some(after) = &cut.after {
+            say!("       {}", super::after_in_words(after));
         }
         if cut.is_overdue {
             say!("       its lease has ended, and it is still applied: take it back, or plan it anew");

@@ -10,13 +10,13 @@ use postgres::types::ToSql;
 use postgres::{Client, Config, NoTls, Row, SimpleQueryMessage};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::startup::greet;
+use super::startup::{Greeting, greet};
 use crate::contain::error::ContainError;
 use crate::contain::tls::{Protection, client_config, host_and_port, protection};
 use crate::contain::{Manner, Reach};
 
 /// A session of ours at a server.
-pub(super) struct Session {
+pub(in crate::contain) struct Session {
     client: Client,
     target: String,
     account: String,
@@ -55,23 +55,39 @@ pub(super) fn sign_in(reach: &Reach, who: &Who<'_>, database: &str, patience: Du
     } else {
         let (host, port) = host_and_port(address, port);
         config.host(&host).port(port);
-        // A server that takes the connection and says nothing would hold us for ever: the library has no limit for that.
-        let answers = addresses(reach, port).map_err(Refusal::Other)?.into_iter().any(|to| greet(to, None, who.account, database, patience).is_ok());
+        // A server that takes the connection and says nothing, or is of another kind, would hold us: the library has no limit for that.
+        let answers = addresses(reach, port)
+            .map_err(Refusal::Other)?
+            .into_iter()
+            .any(|to| greet(to, None, who.account, database, patience).is_ok_and(|said| said != Greeting::Unknown));
         if !answers {
             let source = io::Error::new(io::ErrorKind::TimedOut, "it does not answer as PostgreSQL does");
             return Err(Refusal::Other(ContainError::Unreachable { target: reach.target.name.clone(), source }));
         }
     }
     let connected = if protection(reach) == Protection::Plain {
-        config.ssl_mode(SslMode::Disable).connect(NoTls)
+        config.ssl_mode(SslMode::Disable);
+        in_time(patience, move || config.connect(NoTls))
     } else {
-        let tls = client_config(reach).map_err(Refusal::Other)?;
-        config.ssl_mode(SslMode::Require).connect(MakeRustlsConnect::new((*tls).clone()))
+        let tls = MakeRustlsConnect::new((*client_config(reach).map_err(Refusal::Other)?).clone());
+        config.ssl_mode(SslMode::Require);
+        in_time(patience, move || config.connect(tls))
+    };
+    let Some(connected) = connected else {
+        return Err(Refusal::Other(ContainError::TooSlow { target: reach.target.name.clone(), doing: "let us in".to_owned(), seconds: patience.as_secs() }));
     };
     connected.map_err(|error| match error.as_db_error() {
         Some(said) => Refusal::Said { code: said.code().code().to_owned(), message: said.message().to_owned() },
         None => Refusal::Other(ContainError::Unreachable { target: reach.target.name.clone(), source: io::Error::other(error) }),
     })
+}
+
+/// What a sign-in gives, or nothing where it takes longer than a few answers may: a server of another kind can say something and
+/// then wait for us, and the library would wait, too. It is given up then, with its thread.
+fn in_time<T: Send + 'static>(patience: Duration, sign_in: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    let (tell, told) = std::sync::mpsc::channel();
+    std::thread::spawn(move || tell.send(sign_in()));
+    told.recv_timeout(patience * 3).ok()
 }
 
 /// `/run/postgresql`, `/run/postgresql/.s.PGSQL.5433` or `/run/postgresql:5433`.
@@ -115,7 +131,7 @@ impl Session {
     ///
     /// # Errors
     /// If the server does not answer or does not let us in.
-    pub(super) fn open(reach: &Reach, manner: &Manner, database: &str, port: u16) -> Result<Self, ContainError> {
+    pub(in crate::contain) fn open(reach: &Reach, manner: &Manner, database: &str, port: u16) -> Result<Self, ContainError> {
         let account = reach.target.account.clone().unwrap_or_default();
         let who = Who { account: &account, password: reach.secret.as_ref().map(crate::smtp::Secret::expose_secret) };
         let client = sign_in(reach, &who, database, manner.patience, port).map_err(|refusal| refusal.into_error(reach, &account))?;
@@ -126,7 +142,7 @@ impl Session {
     ///
     /// # Errors
     /// If the server does not take them.
-    pub(super) fn settle(&mut self, patience: Duration) -> Result<(), ContainError> {
+    pub(in crate::contain) fn settle(&mut self, patience: Duration) -> Result<(), ContainError> {
         let limit = patience.as_millis();
         let settings = format!(
             "SET statement_timeout = {limit}; SET lock_timeout = {limit}; SET timezone = 'UTC'; SET datestyle = 'ISO'; SET search_path = pg_catalog; SET client_encoding = 'UTF8'"
@@ -151,11 +167,21 @@ impl Session {
         rows.first().map_or(Ok(None), |row| row.try_get(0).map_err(|_| self.strange(format!("it answers {doing} with no text"))))
     }
 
+    /// The first value of each row, as text; a row that has none is left out.
+    ///
+    /// # Errors
+    /// If the server refuses, or the value is no text.
+    pub(in crate::contain) fn texts(&mut self, doing: &str, query: &str) -> Result<Vec<String>, ContainError> {
+        let rows = self.rows(doing, query, &[])?;
+        let text = |row: &Row| row.try_get::<_, Option<String>>(0).map_err(|_| self.strange(format!("it answers {doing} with no text")));
+        Ok(rows.iter().map(text).collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
+    }
+
     /// Commands without parameters, all in one message; several are one transaction.
     ///
     /// # Errors
     /// If the server refuses.
-    pub(super) fn run(&mut self, doing: &str, commands: &str) -> Result<(), ContainError> {
+    pub(in crate::contain) fn run(&mut self, doing: &str, commands: &str) -> Result<(), ContainError> {
         self.client.batch_execute(commands).map_err(|error| told(&self.target, &self.account, doing, &error))
     }
 
@@ -210,12 +236,12 @@ fn told(target: &str, account: &str, doing: &str, error: &postgres::Error) -> Co
 }
 
 /// A name as SQL takes it.
-pub(super) fn identifier(name: &str) -> String {
+pub(in crate::contain) fn identifier(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 /// A text as SQL takes it, whatever the server's settings.
-pub(super) fn literal(text: &str) -> String {
+pub(in crate::contain) fn literal(text: &str) -> String {
     let doubled = text.replace('\'', "''");
     if text.contains('\\') { format!(" E'{}'", doubled.replace('\\', "\\\\")) } else { format!("'{doubled}'") }
 }

@@ -19,13 +19,13 @@ use strandline_model::containment::Effect;
 
 pub(crate) use pooler::Pgbouncer;
 
-use self::client::Session;
+pub(in crate::contain) use self::client::{Session, identifier, literal};
 use super::error::ContainError;
 use super::state::TargetState;
 use super::{Capture, Connector, Manner, Reach, Verdict};
 
 /// PostgreSQL's port.
-const PORT: u16 = 5432;
+pub(in crate::contain) const PORT: u16 = 5432;
 
 /// A PostgreSQL server.
 pub(crate) struct Postgres {

@@ -1,0 +1,382 @@
+//! A cut from the plan to its undo, through the binary, at a simulated directory that keeps the contract of programs; what newer
+//! evidence says of it; and what a plan refuses, by a clock of the test's own.
+
+#![allow(clippy::print_stderr, reason = "a test that is skipped says so")]
+
+use std::cell::Cell;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use strandline_model::containment::{Action, Effect, Foothold, Notices, Undo};
+use strandline_model::time::Instant;
+use strandline_response::desk::Quiet;
+use strandline_response::{Back, Force, Response, Secret, Settings, TargetSecrets, Told};
+use tempfile::TempDir;
+
+/// The worked example of the documentation: the directory.
+const RESPONDER: &str = include_str!("../../../docs/containment/example_responder.py");
+const KEY: &str = "a key of sixteen characters";
+
+/// Runs it; it must end with this code, and say this.
+#[track_caller]
+fn check(arguments: &[&str], code: i32, expected: &str) -> String {
+    let output: Output = Command::new(env!("CARGO_BIN_EXE_strandline")).args(arguments).output().expect("the binary runs");
+    let (shown, said) = (String::from_utf8_lossy(&output.stdout).into_owned(), String::from_utf8_lossy(&output.stderr).into_owned());
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {shown}{said}");
+    assert!(shown.contains(expected) || said.contains(expected), "{arguments:?} did not say {expected:?}: {shown}{said}");
+    shown
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("UTF-8")
+}
+
+/// Whether the directory can run; says so where it cannot.
+fn python() -> bool {
+    let is_there = Command::new("python3").arg("--version").output().is_ok();
+    if !is_there {
+        eprintln!("SKIPPED: python3, in which the simulated directory is written, is not here");
+    }
+    is_there
+}
+
+/// A directory of accounts, and the lines of an estate that describe it.
+struct Directory {
+    accounts: PathBuf,
+    target: String,
+}
+
+impl Directory {
+    fn new(folder: &Path, names: &[&str]) -> Self {
+        let (program, key, accounts) = (folder.join("responder.py"), folder.join("key"), folder.join("accounts.json"));
+        fs::write(&program, RESPONDER).expect("a program");
+        fs::write(&key, KEY).expect("a key");
+        // As the program writes it, so that what comes back can be compared by its bytes.
+        let all: Vec<String> = names.iter().map(|name| format!("\"{name}\": {{\"enabled\": \"yes\"}}")).collect();
+        fs::write(&accounts, format!("{{{}}}", all.join(", "))).expect("accounts");
+        let command = [text(&program), text(&key), text(&accounts)].map(|word| format!("{word:?}")).join(", ");
+        let target = format!("\n[[target]]\nname = \"idp\"\nkind = \"exec\"\ncommand = [\"python3\", {command}]\npassword_file = {:?}\n", text(&key));
+        Self { accounts, target }
+    }
+
+    fn read(&self) -> String {
+        fs::read_to_string(&self.accounts).expect("accounts")
+    }
+}
+
+/// The intruder's account, session and address, as the drill's truth tells them.
+fn truth(made: &Path) -> [String; 3] {
+    let text = fs::read_to_string(made.join("truth/intrusion.json")).expect("a truth");
+    let value: Value = serde_json::from_str(&text).expect("JSON");
+    ["accounts", "sessions", "addresses"].map(|what| value[what][0].as_str().expect("a text").to_owned())
+}
+
+/// Requests of an account, minutes from now on: what the application logs after the cut.
+fn newer(minutes: i64, (account, session, address): (&str, &str, &str), codes: &[i32]) -> String {
+    let now = jiff::Timestamp::now();
+    let line = |(number, code): (i64, &i32)| {
+        let at = now + jiff::SignedDuration::from_secs(minutes * 60 + number);
+        let record = json!({
+            "@timestamp": at.to_string(), "level": "INFO", "event": "request", "rid": format!("{minutes:08x}{number:024x}"), "sid": session,
+            "actor": account, "ip": address, "verb": "GET", "target": "/crew", "code": code, "size": 10, "ms": 2,
+        });
+        format!("{record}\n")
+    };
+    (0..).zip(codes).map(line).collect()
+}
+
+#[test]
+fn an_account_is_planned_approved_cut_verified_watched_and_taken_back() {
+    if !python() {
+        return;
+    }
+    let folder = TempDir::new().expect("a temporary folder");
+    let made = folder.path().join("made");
+    check(&["drill", "--only-make", "--people", "200", "--days", "3", "--scenario", "stolen-session", "--into", text(&made)], 0, "");
+    let [account, session, address] = truth(&made);
+    let directory = Directory::new(folder.path(), &[&account, "someone.else"]);
+    let untouched = directory.read();
+    let estate = made.join("estate.toml");
+    fs::write(&estate, fs::read_to_string(&estate).expect("an estate") + &directory.target).expect("an estate");
+    let (evidence, case) = (made.join("evidence"), folder.path().join("case"));
+    let case = text(&case);
+    let respond = || check(&["respond", "--estate", text(&estate), "--evidence", text(&evidence), "--case", case], 0, "");
+    respond();
+
+    // The plan, and who must approve it.
+    let found: Value = serde_json::from_str(&check(&["contain", case, "--json"], 3, "")).expect("JSON");
+    let candidate = |row: &&Value| row["target"] == "idp" && row["action"].as_str().is_some_and(|action| action.contains("disable_account"));
+    let id = found["actions"].as_array().expect("a list").iter().find(candidate).expect("the directory can lock the account")["id"].as_str().expect("an id");
+    let name = found["footholds"].as_array().expect("a list").iter().find(|row| row["kind"] == "account").expect("an account")["name"].clone();
+    let is_open = |code: i32| {
+        let now: Value = serde_json::from_str(&check(&["contain", case, "--json"], code, "")).expect("JSON");
+        now["left_open"].as_array().expect("a list").iter().any(|open| open["name"] == name)
+    };
+    assert!(is_open(3));
+    check(&["contain", case, "apply"], 1, "no plan of cuts yet");
+    check(&["contain", case, "plan", "Zzzz"], 1, "no candidate");
+    check(&["contain", case, "plan", id, "--effect", "idp:exec:action=disable_account,subject=nobody"], 1, "no such account");
+    check(&["contain", case, "plan", id], 0, "enabled: yes -> no");
+    check(&["contain", case, "rehearse"], 0, "as the plan found it");
+    check(&["contain", case, "apply"], 1, "0 of 2 approvals");
+    check(&["contain", case, "approve", "--responder", "A. Chan"], 0, "1 of 2");
+    check(&["contain", case, "approve", "--responder", "a.  chan"], 1, "another person's");
+    check(&["contain", case, "approve", "--responder", "B. Lee"], 0, "2 of 2");
+    assert_eq!(directory.read(), untouched, "nothing was done before the approvals were there");
+
+    // In the words of OpenC2, as far as it has any.
+    check(&["contain", case, "export", "--openc2", "-"], 3, "has no word in OpenC2");
+    let file = folder.path().join("commands.jsonl");
+    check(&["contain", case, "plan", "--effect", "idp:exec:action=disable_account,subject=someone.else"], 0, "plan 2");
+    check(&["contain", case, "export", "--plan", "2", "--openc2", text(&file)], 3, "0 commands in");
+
+    // The wave.
+    check(&["contain", case, "apply", "--again-after", "0s"], 1, "0 of 2 approvals");
+    check(&["contain", case, "apply", "--plan", "1", "--again-after", "0s"], 0, "effective");
+    assert!(directory.read() != untouched && directory.read().contains("\"no\""));
+    check(&["contain", case, "apply", "--plan", "1", "--again-after", "0s"], 0, "effective");
+    assert!(!is_open(3), "what is effective is not left open");
+    let cut = directory.read();
+    fs::write(&directory.accounts, &untouched).expect("somebody enables the account");
+    check(&["contain", case, "keep", "--rounds", "1"], 3, "ALARM");
+    assert!(is_open(3), "what somebody undid behind our back is open");
+    fs::write(&directory.accounts, &cut).expect("and disables it");
+    check(&["contain", case, "verify"], 0, "effective");
+
+    // Evidence that is newer than the cut: he knocks.
+    let refused = newer(10, (&account, &session, "203.0.113.200"), &[401; 14]);
+    fs::write(evidence.join("crew/crew.jsonl.91"), refused).expect("a log");
+    respond();
+    check(&["contain", case, "status"], 0, "refused since: 14");
+    // He is let in, and somewhere else he comes from his own address in a session that is not of the account.
+    fs::write(evidence.join("crew/crew.jsonl.92"), newer(20, (&account, &session, &address), &[200; 3])).expect("a log");
+    fs::write(evidence.join("crew/crew.jsonl.93"), newer(30, ("someone.else", "0011223344556677", &address), &[200; 2])).expect("a log");
+    respond();
+    check(&["contain", case, "status"], 3, "HE IS BACK, or still in: 3 that carry it were served");
+    check(&["contain", case, "verify"], 3, "HE IS BACK");
+    check(&["contain", case, "keep", "--rounds", "1"], 3, "ALARM: he is back");
+    assert!(is_open(3), "what newer evidence contradicts is open");
+    let told = check(&["sql", case, "select refused, served from since"], 0, "14");
+    assert!(told.contains('3'), "{told}");
+    check(&["sql", case, "select what from \"returns\""], 0, "0011223344556677");
+    let report = fs::read_to_string(Path::new(case).join("export/report.html")).expect("a report");
+    assert!(report.contains("Since the cut") && report.contains("The intruder is back"));
+
+    // Back to what was there.
+    check(&["contain", case, "undo", "--plan", "1"], 0, "undone");
+    assert_eq!(directory.read(), untouched, "undo gives back what was there, to the byte");
+    check(&["contain", case, "undo", "--plan", "1"], 1, "nothing to take back");
+    check(&["contain", case, "verify"], 1, "nothing");
+    assert!(is_open(3));
+    check(&["verify", case], 0, "sound");
+}
+
+#[test]
+fn a_drill_cuts_its_intruder_off_at_the_gate_and_takes_it_back() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let into = folder.path().join("drill");
+    let told = check(&["drill", "--json", "--people", "200", "--days", "3", "--scenario", "stolen-session", "--into", text(&into)], 0, "");
+    let told: Value = serde_json::from_str(&told).expect("JSON");
+    let cut = &told["cut"];
+    assert!(cut["actions"].as_u64() > Some(1) && cut["effective"] == cut["actions"] && cut["is_undo_exact"] == true, "{cut}");
+    assert!(cut["failed"].as_array().is_some_and(Vec::is_empty) && cut["open"].as_array().is_some_and(Vec::is_empty), "{cut}");
+    // By the truth's own times: more with each minute, in the end all.
+    let by_minute: Vec<u64> = told["taken_by_minute"].as_array().expect("a list").iter().map(|pair| pair[1].as_u64().expect("a number")).collect();
+    assert!(by_minute.is_sorted() && by_minute.last().copied() == told["people_true"].as_u64(), "{told}");
+    // Cut off when he had half, he gets no more than he had by then, and less than all.
+    let again = &told["cuts"][0];
+    let (minutes, people) = (again["minutes"].as_u64().expect("a number"), again["people"].as_u64().expect("a number"));
+    let had = told["taken_by_minute"].as_array().expect("a list").iter().rfind(|pair| pair[0].as_u64() <= Some(minutes)).and_then(|pair| pair[1].as_u64());
+    assert!(Some(people) == had && again["intruder_requests_refused"].as_u64() > Some(0), "{again} {had:?}");
+    // The gate holds what it held before the drill, somebody else's lines among it.
+    let gate = fs::read_to_string(into.join("targets/gate.txt")).expect("a gate");
+    assert_eq!(gate.lines().filter(|line| !line.starts_with('#')).collect::<Vec<_>>(), ["block_address 198.51.100.14", "disable_account former.clerk"]);
+}
+
+/// A case without evidence, its directory, and a clock that the test sets.
+struct World {
+    folder: TempDir,
+    directory: Directory,
+    now: Cell<i64>,
+}
+
+const START: i64 = 1_790_000_000_000_000;
+const HOUR: i64 = 3_600_000_000;
+
+impl World {
+    fn new() -> Self {
+        let folder = TempDir::new().expect("a temporary folder");
+        let directory = Directory::new(folder.path(), &["ann", "bob"]);
+        Self { folder, directory, now: Cell::new(START) }
+    }
+
+    fn estate(&self) -> String {
+        format!("[organisation]\nname = {{ en = \"O\" }}\ntime_zone = \"UTC\"\n{}", self.directory.target)
+    }
+
+    /// Does something with a case of this name, in somebody's name.
+    fn with<T>(&self, case: &str, who: &str, act: impl FnOnce(&mut Response<'_>) -> T) -> T {
+        let now = || Instant(self.now.get());
+        // Each case has a secret of its own.
+        let random = || [case.bytes().fold(7, |sum: u8, byte| sum.wrapping_mul(31).wrapping_add(byte)); 32];
+        let settings = Settings {
+            case: self.folder.path().join(case),
+            responder: who.to_owned(),
+            now: &now,
+            random: &random,
+            reader: None,
+            memory_limit_bytes: 1 << 28,
+            threads: 1,
+            rules: Vec::new(),
+            told: Told::default(),
+            signer: None,
+        };
+        let mut quiet = Quiet;
+        let estate = self.estate();
+        act(&mut Response::begin(&settings, (&estate, "estate.toml"), &mut quiet).expect("a case"))
+    }
+
+    fn given(&self) -> TargetSecrets {
+        TargetSecrets { secrets: [("idp".to_owned(), Secret::new(KEY.to_owned()))].into(), patience: Some(Duration::from_secs(5)), ..TargetSecrets::default() }
+    }
+
+    fn plan(&self, case: &str, account: &str, lease: Option<Duration>) {
+        let effect = Effect::Exec { action: "disable_account".to_owned(), subject: account.to_owned() };
+        let action = Action {
+            cannot_reach: Vec::new(),
+            effect,
+            foothold: Foothold::Account { account: account.to_owned(), system: None },
+            id: format!("A-{account}"),
+            notices: Notices::AtOnce,
+            reaches: String::new(),
+            system: None,
+            target: Some("idp".to_owned()),
+            undo: Undo::Exact,
+        };
+        self.with(case, "A. Chan", |response| response.plan_cut(&[action], lease, &self.given())).expect("a plan");
+    }
+
+    fn approve(&self, case: &str, plan: u64) {
+        for who in ["A. Chan", "B. Lee"] {
+            self.with(case, who, |response| response.approve_cut(Some(plan), None)).expect("an approval");
+        }
+    }
+
+    /// Applies; what is said where it does not.
+    fn apply(&self, case: &str, plan: u64) -> Result<(), String> {
+        self.with(case, "A. Chan", |response| response.apply_cut(Some(plan), &self.given())).map(|_| ()).map_err(|error| error.to_string())
+    }
+
+    fn effective(&self, case: &str) -> Vec<String> {
+        self.with(case, "A. Chan", |response| response.effective_actions()).expect("a state").into_iter().collect()
+    }
+
+    #[track_caller]
+    fn refuses(&self, case: &str, plan: u64, expected: &str) {
+        let before = self.directory.read();
+        let said = self.apply(case, plan).expect_err("it is refused");
+        assert!(said.contains(expected), "{said}");
+        assert_eq!(self.directory.read(), before, "nothing was done");
+    }
+}
+
+#[test]
+fn an_approval_ends_after_a_day_and_a_clock_that_is_wrong_makes_it_no_better() {
+    if !python() {
+        return;
+    }
+    let world = World::new();
+    world.plan("case", "ann", None);
+    world.approve("case", 1);
+    world.now.set(START + 25 * HOUR);
+    world.refuses("case", 1, "some are older");
+    world.now.set(START - 25 * HOUR);
+    world.refuses("case", 1, "some are older");
+    // An hour off is no day off.
+    world.now.set(START - HOUR);
+    world.apply("case", 1).expect("applied");
+    assert_eq!(world.effective("case"), ["A-ann"]);
+}
+
+#[test]
+fn a_plan_that_was_changed_or_is_of_another_case_is_not_applied() {
+    if !python() {
+        return;
+    }
+    let world = World::new();
+    world.plan("one", "ann", None);
+    world.plan("two", "bob", None);
+    world.approve("one", 1);
+    let state = |case: &str| world.folder.path().join(case).join("case.db");
+    let kept = fs::read(state("one")).expect("a state");
+    // The other case's state, with its plan.
+    fs::copy(state("two"), state("one")).expect("copied");
+    for suffix in ["-wal", "-shm"] {
+        let _ = fs::remove_file(format!("{}{suffix}", state("one").display()));
+    }
+    world.refuses("one", 1, "is not the one that this case recorded");
+    fs::write(state("one"), kept).expect("put back");
+    world.refuses("one", 7, "there is no plan 7");
+    // A target that is not as the plan found it.
+    let disabled = world.directory.read().replacen("yes", "paused", 1);
+    fs::write(&world.directory.accounts, disabled).expect("somebody changes it");
+    world.refuses("one", 1, "is not as the plan found it");
+}
+
+#[test]
+fn a_lease_that_ended_and_what_another_plan_took_back_are_not_effective() {
+    if !python() {
+        return;
+    }
+    let world = World::new();
+    world.plan("case", "ann", Some(Duration::from_secs(3600)));
+    world.approve("case", 1);
+    world.apply("case", 1).expect("applied");
+    assert_eq!(world.effective("case"), ["A-ann"]);
+    world.now.set(START + 2 * HOUR);
+    assert!(world.effective("case").is_empty(), "its lease has ended, whatever was said before");
+    let overdue = world.with("case", "A. Chan", |response| response.cut_status()).expect("a state");
+    assert!(overdue[0].actions[0].is_overdue);
+    // The same again, found as it is to be; then the first is taken back.
+    world.plan("case", "ann", None);
+    world.approve("case", 2);
+    world.apply("case", 2).expect("applied");
+    assert_eq!(world.effective("case"), ["A-ann"]);
+    world.now.set(START + 3 * HOUR);
+    world.with("case", "A. Chan", |response| response.undo_cut(Back::Plan(1), Force::No, &world.given())).expect("taken back");
+    assert!(world.effective("case").is_empty(), "nothing of it stands at the target");
+    let waves = world.with("case", "A. Chan", |response| response.verify_cut(None, &world.given())).expect("verified");
+    assert_eq!(waves[0].actions[0].answer.as_deref(), Some("not_effective"));
+}
+
+#[test]
+fn a_target_that_is_down_slow_or_talks_nonsense_is_named_and_its_action_is_not_called_done() {
+    if !python() {
+        return;
+    }
+    let world = World::new();
+    world.plan("case", "ann", None);
+    world.approve("case", 1);
+    let program = world.folder.path().join("responder.py");
+    let untouched = world.directory.read();
+    for (text, expected) in [
+        ("import sys; sys.exit('down')", "idp"),
+        ("print('{}')", "idp"),
+        ("import time; time.sleep(60)", "longer than"),
+        ("import sys; sys.stdout.write('x' * (20 << 20))", "idp"),
+    ] {
+        fs::write(&program, text).expect("another program");
+        let given = TargetSecrets { patience: Some(Duration::from_secs(1)), ..world.given() };
+        let view = world.with("case", "A. Chan", |response| response.apply_cut(Some(1), &given)).expect("told");
+        assert!(view.has_failed() && world.effective("case").is_empty(), "{view:?}");
+        let told = format!("{:?}", view.actions[0].outcome);
+        assert!(told.contains(expected), "{told}");
+        assert_eq!(world.directory.read(), untouched);
+    }
+    fs::write(&program, RESPONDER).expect("the right one");
+    world.apply("case", 1).expect("the same command goes on");
+    assert_eq!(world.effective("case"), ["A-ann"]);
+}

@@ -16,6 +16,7 @@ mod manifest;
 mod message;
 mod names;
 mod responder;
+mod rights;
 mod scope;
 mod seal;
 mod sending;
@@ -38,6 +39,7 @@ pub use responder::{APPROVAL, Change, Enrolment, NoRole, NotSigned, Responder, R
 pub use scope::{Question, Seen, scope};
 pub use seal::{SealError, SealWriter};
 pub use sending::{LetterEvent, NewLetter, Sending, SendingFiles, SendingStep, StoredLetter};
+pub use rights::Right;
 pub use signature::{NAMESPACE, PublicKey, SIGN_IN, SignatureProblem};
 pub use statement::{Statement, StoredStatement};
 pub use table::{StoredTable, TableWriter};

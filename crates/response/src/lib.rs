@@ -60,7 +60,7 @@ pub use stage::print::{Page, PrintFinding, PrintedLetters};
 // What a terminal or a console must name to have letters sent: they do not see `outbound` themselves.
 pub use rules::{CheckedRules, RefusedRule, RuleFigures, UnmatchedRule, check_rules, load_rules};
 pub use strandline_case::{Entry, EntryKind, VerifyReport};
-pub use strandline_case::{PublicKey, Responder, Responders, Role, SignatureProblem, Signer};
+pub use strandline_case::{PublicKey, Responder, Responders, Right, Role, SignatureProblem, Signer};
 pub use strandline_detection::sigma::Rule;
 pub use strandline_outbound::contain::{Answer, Force, Verdict};
 pub use strandline_outbound::{

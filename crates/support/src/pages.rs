@@ -8,7 +8,7 @@ use strandline_model::document::{Block, Field};
 use strandline_model::personal::Personal;
 
 use crate::bundle::{Contact, Manifest, Own};
-use crate::card::{Card, CardLetter, Promise, Round};
+use crate::card::{Card, CardLetter, Handling, Promise, Round};
 use crate::html::Text;
 use crate::message::{Kind, MessageId, Way};
 use crate::words::{LANGUAGES, Words};
@@ -64,8 +64,9 @@ impl View<'_> {
         let head = if problem { format!("{}: ", self.words.say("error.title")) } else { String::new() };
         let _ = write!(
             page,
-            "<!DOCTYPE html>\n<html lang=\"{}\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{}{} – {}</title>\n<link rel=\"stylesheet\" href=\"/style.css\">\n</head>\n<body>\n<a class=\"skip\" href=\"#main\">{}</a>\n<div class=\"band\"><header>\n<p class=\"name\">{}</p>\n<p>{}</p>\n{}</header></div>\n",
+            "<!DOCTYPE html>\n<html lang=\"{}\" dir=\"{}\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{}{} – {}</title>\n<link rel=\"stylesheet\" href=\"/style.css\">\n</head>\n<body>\n<a class=\"skip\" href=\"#main\">{}</a>\n<div class=\"band\"><header>\n<p class=\"name\">{}</p>\n<p>{}</p>\n{}</header></div>\n",
             self.words.language,
+            direction(self.words.language),
             Text(&head),
             Text(title),
             Text(organisation),
@@ -77,15 +78,20 @@ impl View<'_> {
         if let Some(token) = self.token {
             page.push_str(&self.parts(token));
         }
-        let _ = write!(page, "<main id=\"main\" tabindex=\"-1\">\n<h1>{}</h1>\n{main}</main>\n{}</body>\n</html>\n", Text(title), self.footer(problem));
+        let _ = write!(page, "<main id=\"main\" tabindex=\"-1\">\n<h1>{}</h1>\n{main}{}</main>\n{}</body>\n</html>\n", Text(title), self.unchecked(), self.footer(problem));
         page
+    }
+
+    /// That no speaker of the language has read these words, where that is so.
+    fn unchecked(&self) -> String {
+        self.words.unchecked().map(|said| format!("<p class=\"note\">{}</p>\n", Text(said))).unwrap_or_default()
     }
 
     fn languages(&self) -> String {
         let mut list = format!("<ul class=\"languages\" aria-label=\"{}\">\n", self.say("languages"));
         for language in LANGUAGES.into_iter().filter(|language| *language != self.words.language) {
             let name = Text(Words::of(language).say("language"));
-            let _ = writeln!(list, "<li><a href=\"{}?l={language}\" lang=\"{language}\" hreflang=\"{language}\">{name}</a></li>", Text(self.here));
+            let _ = writeln!(list, "<li><a href=\"{}?l={language}\" lang=\"{language}\" hreflang=\"{language}\" dir=\"{}\">{name}</a></li>", Text(self.here), direction(language));
         }
         list.push_str("</ul>\n");
         list
@@ -259,9 +265,11 @@ impl View<'_> {
             let words = if kind == Kind::Safety { "updates.received_safety" } else { "updates.received" };
             let _ = writeln!(main, "<p class=\"done\" role=\"status\">{}</p>", self.say(words));
         }
+        let published = day_of(self.manifest.published_at, &self.manifest.time_zone);
+        let _ = writeln!(main, "<p>{}</p>", Text(&self.words.fill("updates.as_of", &[("day", &self.words.day(published))])));
         let _ = writeln!(main, "<h2>{}</h2>", self.say("updates.letters"));
         for (place, round) in card.rounds.iter().enumerate().rev() {
-            main.push_str(&self.round(round, card.rounds.get(place + 1), today));
+            main.push_str(&self.round(round, card.rounds.get(place + 1), (today, published)));
         }
         let _ = writeln!(main, "<h2>{}</h2>", self.say("updates.messages"));
         let answered = |id: &MessageId| card.answers.iter().any(|answer| answer.message == *id);
@@ -277,13 +285,25 @@ impl View<'_> {
             let title = self.words.fill("updates.message", &[("kind", self.kind(note.kind)), ("day", &day)]);
             let _ = writeln!(main, "<h3>{}</h3>", Text(&title));
             if !answered {
-                let _ = writeln!(main, "<p>{}</p>", self.say(if taken(&note.id) { "updates.taken" } else { "updates.waiting" }));
+                let handled = card.handled.iter().find(|handled| handled.message == note.id).map(|handled| handled.how);
+                let word = match handled {
+                    Some(Handling::ByPost) => "updates.by_post",
+                    Some(Handling::ByPhone) => "updates.by_phone",
+                    Some(Handling::Closed) => "updates.closed",
+                    Some(Handling::Taken) => "updates.taken",
+                    None if taken(&note.id) => "updates.taken",
+                    None => "updates.waiting",
+                };
+                let _ = writeln!(main, "<p>{}</p>", self.say(word));
             }
             main.push_str(&self.answers(card, &note.id));
         }
         // What was sent before the list was cut, or from another copy of the host.
         for answer in card.answers.iter().filter(|answer| !own.sent.iter().any(|note| note.id == answer.message)) {
             let _ = write!(main, "<h3>{}</h3>\n{}", Text(self.kind(answer.kind)), self.answer(answer.day, &answer.text));
+        }
+        if card.is_cut {
+            let _ = writeln!(main, "<p>{}</p>", self.say("updates.cut"));
         }
         self.frame(self.words.say("updates.title"), false, &main)
     }
@@ -297,10 +317,13 @@ impl View<'_> {
         format!("<p>{}</p>\n<div class=\"said paper\">{}</div>\n", Text(&head), Text(text.expose_personal()))
     }
 
-    fn round(&self, round: &Round, next: Option<&Round>, today: Date) -> String {
+    fn round(&self, round: &Round, next: Option<&Round>, days: (Date, Date)) -> String {
         let number = self.words.fill("updates.round", &[("number", &round.number.to_string())]);
-        let sent =
-            round.sent.map_or_else(|| self.words.say("updates.soon").to_owned(), |day| self.words.fill("updates.sent", &[("day", &self.words.day(day))]));
+        let sent = match round.sent {
+            Some(day) => self.words.fill("updates.sent", &[("day", &self.words.day(day))]),
+            None if round.is_refused => self.words.say("updates.refused").to_owned(),
+            None => self.words.say("updates.soon").to_owned(),
+        };
         let language = Text(&round.language);
         let mut text = format!("<h3>{}: <span lang=\"{language}\">{}</span></h3>\n<p>{}</p>\n", Text(&number), Text(&round.title), Text(&sent));
         match round.promise {
@@ -309,10 +332,11 @@ impl View<'_> {
                 let _ = writeln!(text, "<p>{}</p>", self.say("updates.last"));
             }
             Promise::By(day) => {
-                let (class, word) = match kept(day, next, today) {
-                    Some(true) => ("", "updates.kept"),
-                    Some(false) => (" class=\"broken\"", "updates.broken"),
-                    None => ("", "updates.wait"),
+                let (class, word) = match kept(day, next, days) {
+                    Kept::Yes => ("", "updates.kept"),
+                    Kept::No => (" class=\"broken\"", "updates.broken"),
+                    Kept::Open => ("", "updates.wait"),
+                    Kept::Unknown => ("", "updates.unknown"),
                 };
                 let by = self.words.fill("updates.by", &[("day", &self.words.day(day))]);
                 let _ = writeln!(text, "<p>{} <span{class}>{}</span></p>", Text(&by), self.say(word));
@@ -344,9 +368,9 @@ impl View<'_> {
             rule(&self.words.fill("check.rule_domain", &[("domain", domain)]));
         }
         ["check.rule_money", "check.rule_identity", "check.rule_call"].into_iter().for_each(|name| rule(self.words.say(name)));
-        let _ = write!(main, "</ul>\n<p>{}</p>\n<ul>\n", self.say("check.sent"));
-        for round in &card.rounds {
-            let day = round.sent.map_or_else(|| self.words.say("updates.soon").to_owned(), |day| self.words.day(day));
+        let published = self.words.day(day_of(self.manifest.published_at, &self.manifest.time_zone));
+        let _ = write!(main, "</ul>\n<p>{}</p>\n<ul>\n", Text(&self.words.fill("check.sent", &[("day", &published)])));
+        for (round, day) in card.rounds.iter().filter_map(|round| Some((round, self.words.day(round.sent?)))) {
             let _ = writeln!(main, "<li>{}: <span lang=\"{}\">{}</span></li>", Text(&day), Text(&round.language), Text(&round.title));
         }
         main.push_str("</ul>\n");
@@ -383,14 +407,14 @@ impl View<'_> {
 
     /// The letter is somebody else's, or the address is old.
     pub(crate) fn moved(&self, problem: Option<&str>, draft: &Draft) -> String {
-        let chosen = draft.kind.unwrap_or(Kind::NotMe);
+        // Neither is chosen beforehand: whoever has moved must not be told to destroy their letter.
         let mut which = format!("<fieldset>\n<legend>{}</legend>\n", self.say("moved.which"));
         for (kind, name) in [(Kind::NotMe, "moved.not_me"), (Kind::Moved, "moved.moved")] {
-            let checked = if kind == chosen { " checked" } else { "" };
+            let checked = if draft.kind == Some(kind) { " checked" } else { "" };
             let word = kind.as_str();
             let _ = writeln!(
                 which,
-                "<p class=\"tick\"><input type=\"radio\" id=\"{word}\" name=\"kind\" value=\"{word}\"{checked}><label for=\"{word}\">{}</label></p>",
+                "<p class=\"tick\"><input type=\"radio\" id=\"{word}\" name=\"kind\" value=\"{word}\" required{checked}><label for=\"{word}\">{}</label></p>",
                 self.say(name)
             );
         }
@@ -436,7 +460,7 @@ impl View<'_> {
         let hint = if hint.is_empty() { String::new() } else { format!("<p class=\"hint\" id=\"hint\">{}</p>\n", self.say(hint)) };
         format!(
             "<form method=\"post\" action=\"/send\">{}\n{before}<label for=\"text\">{}</label>\n{hint}<textarea id=\"text\" name=\"text\" rows=\"7\" required{invalid}{described}>{}</textarea>\n{more}<button>{}</button>\n</form>\n",
-            hidden(self.token.unwrap_or_default()),
+            format_args!("{}{}", hidden(self.token.unwrap_or_default()), nonce()),
             self.say(label),
             Text(&draft.text),
             self.say(button)
@@ -444,13 +468,36 @@ impl View<'_> {
     }
 }
 
-/// Whether a promise was kept; `None` while that is open.
-fn kept(promised: Date, next: Option<&Round>, today: Date) -> Option<bool> {
-    match next.map(|round| round.sent) {
-        Some(Some(sent)) => Some(sent <= promised),
-        _ if today > promised => Some(false),
-        _ => None,
+/// Whether the day that a letter promised was kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kept {
+    Yes,
+    No,
+    /// It has not passed.
+    Open,
+    /// It has passed since this page was published: a letter may have left in time.
+    Unknown,
+}
+
+fn kept(promised: Date, next: Option<&Round>, (today, published): (Date, Date)) -> Kept {
+    match next.and_then(|round| round.sent) {
+        Some(sent) if sent <= promised => Kept::Yes,
+        Some(_) => Kept::No,
+        None if today <= promised => Kept::Open,
+        None if published <= promised => Kept::Unknown,
+        None => Kept::No,
     }
+}
+
+/// In which direction a language is written.
+fn direction(language: &str) -> &'static str {
+    if language == "ur" { "rtl" } else { "ltr" }
+}
+
+/// What makes each form another: sent twice, it is one message.
+fn nonce() -> String {
+    let bytes: [u8; 12] = rand::random();
+    format!("<input type=\"hidden\" name=\"nonce\" value=\"{}\">", bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
 }
 
 /// The day of an instant where the organisation is.
@@ -518,17 +565,20 @@ mod tests {
 
     #[test]
     fn a_promise_is_kept_broken_or_open() {
-        let round = |sent| Round { number: 2, sent, language: "en".into(), title: String::new(), promise: Promise::Open, text: None };
+        let round =
+            |sent| Round { number: 2, sent, is_refused: false, language: "en".into(), title: String::new(), promise: Promise::Open, text: None };
         let day = date(2026, 12, 13);
-        for (next, today, expected) in [
-            (Some(round(Some(date(2026, 12, 13)))), date(2027, 1, 1), Some(true)),
-            (Some(round(Some(date(2026, 12, 14)))), date(2026, 12, 14), Some(false)),
-            (Some(round(None)), date(2026, 12, 13), None),
-            (Some(round(None)), date(2026, 12, 14), Some(false)),
-            (None, date(2026, 12, 13), None),
-            (None, date(2026, 12, 14), Some(false)),
+        let (before, after) = (date(2026, 12, 1), date(2026, 12, 20));
+        for (next, today, published, expected) in [
+            (Some(round(Some(date(2026, 12, 13)))), date(2027, 1, 1), after, Kept::Yes),
+            (Some(round(Some(date(2026, 12, 14)))), date(2026, 12, 14), after, Kept::No),
+            (Some(round(None)), date(2026, 12, 13), before, Kept::Open),
+            (Some(round(None)), date(2026, 12, 21), after, Kept::No),
+            (None, date(2026, 12, 13), before, Kept::Open),
+            (None, date(2026, 12, 14), before, Kept::Unknown),
+            (None, date(2026, 12, 21), after, Kept::No),
         ] {
-            assert_eq!(kept(day, next.as_ref(), today), expected);
+            assert_eq!(kept(day, next.as_ref(), (today, published)), expected);
         }
     }
 }

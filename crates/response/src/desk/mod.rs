@@ -11,14 +11,16 @@ mod mark;
 mod overview;
 mod path;
 mod people;
+mod queue;
 mod quiet;
+mod rights;
 mod signing;
 mod time;
 mod words;
 
 pub use strandline_report::escape;
 
-pub use act::{Act, Acted, DeskError, perform, renew};
+pub use act::{Act, Acted, DeskError, perform, renew, settle};
 pub use cited::{Cited, CitedBy, NotCited, cited};
 pub use clocks::{Clocks, clocks, is_effective};
 pub use entries::{EntryView, LedgerView, check, checkpoint, entries};
@@ -28,7 +30,9 @@ pub use mark::{Mark, mark};
 pub use overview::{CategoryCount, LettersOverview, Need, Overview, overview};
 pub use path::{LinkView, PathView};
 pub use people::{PeopleFilter, PersonRow, mask_name, names_of};
+pub use queue::{message, queue};
 pub use quiet::Quiet;
+pub use rights::{allow, role_among, role_in};
 pub use signing::{Performed, SignIn, Signed, sign_in_text, who_signs_in};
 pub use time::{End, TimeError, instant, moment};
 pub use words::{DutyForm, ReaddressForm, WordError, given_reason};

@@ -36,10 +36,10 @@ pub use ledger::{Entry, EntryKind, Function, Ledger, LedgerError, ProofError, Sa
 pub use manifest::{Author, Inputs, Manifest, StageCommit, StageRecord, StoredFile, TablePart};
 pub use message::{NewMessage, StoredMessage};
 pub use responder::{APPROVAL, Change, Enrolment, NoRole, NotSigned, Responder, Responders, Role, SignText, Signer};
+pub use rights::Right;
 pub use scope::{Question, Seen, scope};
 pub use seal::{SealError, SealWriter};
 pub use sending::{LetterEvent, NewLetter, Sending, SendingFiles, SendingStep, StoredLetter};
-pub use rights::Right;
 pub use signature::{NAMESPACE, PublicKey, SIGN_IN, SignatureProblem};
 pub use statement::{Statement, StoredStatement};
 pub use table::{StoredTable, TableWriter};

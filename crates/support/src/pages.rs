@@ -78,7 +78,13 @@ impl View<'_> {
         if let Some(token) = self.token {
             page.push_str(&self.parts(token));
         }
-        let _ = write!(page, "<main id=\"main\" tabindex=\"-1\">\n<h1>{}</h1>\n{main}{}</main>\n{}</body>\n</html>\n", Text(title), self.unchecked(), self.footer(problem));
+        let _ = write!(
+            page,
+            "<main id=\"main\" tabindex=\"-1\">\n<h1>{}</h1>\n{main}{}</main>\n{}</body>\n</html>\n",
+            Text(title),
+            self.unchecked(),
+            self.footer(problem)
+        );
         page
     }
 
@@ -91,7 +97,12 @@ impl View<'_> {
         let mut list = format!("<ul class=\"languages\" aria-label=\"{}\">\n", self.say("languages"));
         for language in LANGUAGES.into_iter().filter(|language| *language != self.words.language) {
             let name = Text(Words::of(language).say("language"));
-            let _ = writeln!(list, "<li><a href=\"{}?l={language}\" lang=\"{language}\" hreflang=\"{language}\" dir=\"{}\">{name}</a></li>", Text(self.here), direction(language));
+            let _ = writeln!(
+                list,
+                "<li><a href=\"{}?l={language}\" lang=\"{language}\" hreflang=\"{language}\" dir=\"{}\">{name}</a></li>",
+                Text(self.here),
+                direction(language)
+            );
         }
         list.push_str("</ul>\n");
         list
@@ -565,8 +576,7 @@ mod tests {
 
     #[test]
     fn a_promise_is_kept_broken_or_open() {
-        let round =
-            |sent| Round { number: 2, sent, is_refused: false, language: "en".into(), title: String::new(), promise: Promise::Open, text: None };
+        let round = |sent| Round { number: 2, sent, is_refused: false, language: "en".into(), title: String::new(), promise: Promise::Open, text: None };
         let day = date(2026, 12, 13);
         let (before, after) = (date(2026, 12, 1), date(2026, 12, 20));
         for (next, today, published, expected) in [

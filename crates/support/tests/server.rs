@@ -58,7 +58,15 @@ fn card(number: u32) -> Card {
                 promise: Promise::By(date(2026, 2, 18)),
                 text: Some(Personal::new("The first letter.".into())),
             },
-            Round { number: 2, sent: None, is_refused: false, language: "en".to_owned(), title: "More about your data".into(), promise: Promise::Last, text: None },
+            Round {
+                number: 2,
+                sent: None,
+                is_refused: false,
+                language: "en".to_owned(),
+                title: "More about your data".into(),
+                promise: Promise::Last,
+                text: None,
+            },
         ],
         answers: Vec::new(),
         handled: Vec::new(),
@@ -81,7 +89,7 @@ fn terms(secret: &SecretKey, parameters: Parameters) -> Terms {
         contact: Some(contact("Privacy office", "私隱辦公室")),
         safety: Some(contact("Safety officer", "安全主任")),
         time_zone: "Asia/Hong_Kong".into(),
-        now: Instant(1_770_000_000_000_000),
+        now: Instant(1_772_300_000_000_000),
     }
 }
 
@@ -294,7 +302,10 @@ async fn no_page_lets_a_text_be_more_than_text_or_asks_who_somebody_is() {
             let page = world.get(&format!("{path}?l={language}"), if path == "/" { "" } else { &cookie }).await;
             let text = &page.text;
             assert!(!text.contains("<script") && !text.contains("style=") && !text.contains("onload"), "{path}");
-            assert!(text.contains(&format!("<html lang=\"{language}\" dir=\"ltr\">")) && text.contains("<main id=\"main\"") && text.matches("<h1>").count() == 1, "{path}");
+            assert!(
+                text.contains(&format!("<html lang=\"{language}\" dir=\"ltr\">")) && text.contains("<main id=\"main\"") && text.matches("<h1>").count() == 1,
+                "{path}"
+            );
             let csp = page.header("content-security-policy");
             assert!(csp.contains("default-src 'self'") && csp.contains("script-src 'none'") && page.header("cache-control") == "no-store", "{path}");
             for (at, _) in text.match_indices(" name=\"") {

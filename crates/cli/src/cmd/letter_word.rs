@@ -146,7 +146,9 @@ impl Readdress {
 pub fn decided(common: &Common, mut response: Response<'_>, words: Vec<LetterWord>) -> anyhow::Result<ExitCode> {
     let acted = response.act(&Act::Letters(words), &LawBook::default())?;
     if let Some(failed) = acted.failed_after {
-        bail!("the words are entered, and the letters could not be drafted after them: {failed}\nhint: `strandline notify CASE draft` drafts them; do not enter the words again");
+        bail!(
+            "the words are entered, and the letters could not be drafted after them: {failed}\nhint: `strandline notify CASE draft` drafts them; do not enter the words again"
+        );
     }
     let decided = acted.letters.context("words on letters come to something")?;
     let responder = response.responder().to_owned();

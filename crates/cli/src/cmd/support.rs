@@ -119,7 +119,8 @@ impl Serve {
             ..usual
         };
         let scheme = if identity.is_some() { "https" } else { "http" };
-        let settings = Settings { bundle: self.bundle, listen: self.listen, identity, behind_proxy: self.behind_proxy, limits, warn: |said| tell!("warning: {said}") };
+        let settings =
+            Settings { bundle: self.bundle, listen: self.listen, identity, behind_proxy: self.behind_proxy, limits, warn: |said| tell!("warning: {said}") };
         serve(&settings, |address| tell!("The support page is at {scheme}://{address}/. Stop it with Ctrl+C; it keeps no log of who came."))?;
         Ok(ExitCode::SUCCESS)
     }

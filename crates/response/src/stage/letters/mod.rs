@@ -17,7 +17,7 @@ use strandline_notice::letter::{Before, Kind, Recipient, Said, Templates};
 
 pub use codes::Codes;
 pub use drafting::People;
-pub use drafting::{Committed, Drafting, drafted_at, Reassurance, described_categories, text_of};
+pub use drafting::{Committed, Drafting, Reassurance, described_categories, drafted_at, text_of};
 use drafting::{Drafted, laws_of};
 use index::INDEX;
 pub use index::{IndexedLetter, file_stem, index};

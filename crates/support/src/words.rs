@@ -14,7 +14,7 @@ macro_rules! languages {
     };
 }
 
-languages![3: "en", "zh-Hant", "zh-Hans"];
+languages![15: "en", "zh-Hant", "zh-Hans", "ur", "hi", "ne", "th", "tl", "id", "ja", "ko", "de", "fr", "es", "pt"];
 
 /// What a file may lack: that no speaker of the language has read it.
 const UNCHECKED: &str = "unchecked";
@@ -136,14 +136,20 @@ mod tests {
             ("zh-CN,zh;q=0.9", Some("zh-Hans")),
             ("zh-Hans-HK", Some("zh-Hans")),
             ("yue", Some("zh-Hant")),
-            ("fr-CH, fr;q=0.9, en;q=0.8", Some("en")),
-            ("fr", None),
+            ("fr-CH, fr;q=0.9, en;q=0.8", Some("fr")),
+            ("nl, sv;q=0.9, en;q=0.8", Some("en")),
+            ("fil-PH", Some("tl")),
+            ("ur-PK", Some("ur")),
+            ("nl", None),
             ("", None),
         ] {
             assert_eq!(accepted(header), language, "{header}");
         }
-        assert_eq!(Words::of("pt").language, "en");
+        assert_eq!((Words::of("pt-BR").language, Words::of("nl").language), ("pt", "en"));
         let day = jiff::civil::date(2026, 12, 2);
         assert_eq!((Words::of("en").day(day), Words::of("zh-Hant").day(day)), ("2 December 2026".into(), "2026年12月2日".into()));
+        assert_eq!((Words::of("de").day(day), Words::of("ja").day(day)), ("2. Dezember 2026".into(), "2026年12月2日".into()));
+        let checked: Vec<&str> = LANGUAGES.into_iter().filter(|language| Words::of(language).unchecked().is_none()).collect();
+        assert_eq!(checked, ["en", "zh-Hant"], "whoever has no speaker who checked says so");
     }
 }

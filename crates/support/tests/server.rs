@@ -262,7 +262,8 @@ async fn a_changed_contact_is_never_shown_beside_a_right_code_that_opens_nothing
     let manifest = world.bundle().join("manifest.json");
     let text = fs::read_to_string(&manifest).expect("a manifest");
     fs::write(&manifest, text.replace("+852 5550 1000", "+852 6666 66666")).expect("a write");
-    for language in ["en", "zh-Hant", "zh-Hans"] {
+    for language in strandline_support::LANGUAGES {
+        let direction = if language == "ur" { "rtl" } else { "ltr" };
         let wrong = world.post("/enter", "", "", &format!("l={language}&code={}", code(0).grouped())).await;
         assert!(wrong.status == 403 && !wrong.text.contains("6666") && !wrong.text.contains("tel:"), "{language}");
     }
@@ -297,13 +298,16 @@ async fn no_page_lets_a_text_be_more_than_text_or_asks_who_somebody_is() {
     let world = World::new(1, Limits::default(), false).await;
     let (cookie, token) = world.enter(0).await;
     world.post("/send", &cookie, "", &format!("token={token}&kind=question&text=%3Cb%3E")).await;
-    for language in ["en", "zh-Hant", "zh-Hans"] {
+    for language in strandline_support::LANGUAGES {
+        let direction = if language == "ur" { "rtl" } else { "ltr" };
         for path in PAGES.iter().copied().chain(["/", "/nothing"]) {
             let page = world.get(&format!("{path}?l={language}"), if path == "/" { "" } else { &cookie }).await;
             let text = &page.text;
             assert!(!text.contains("<script") && !text.contains("style=") && !text.contains("onload"), "{path}");
             assert!(
-                text.contains(&format!("<html lang=\"{language}\" dir=\"ltr\">")) && text.contains("<main id=\"main\"") && text.matches("<h1>").count() == 1,
+                text.contains(&format!("<html lang=\"{language}\" dir=\"{direction}\">"))
+                    && text.contains("<main id=\"main\"")
+                    && text.matches("<h1>").count() == 1,
                 "{path}"
             );
             let csp = page.header("content-security-policy");

@@ -131,6 +131,9 @@ fn print_published(published: &Published, bundle: &str) {
     for (reason, count) in &published.left_out {
         say!("{} people have no card: {reason}", thousands(*count));
     }
+    if published.stopped_translations > 0 {
+        say!("{} translations are on no card, since the lint would stop them as a letter", thousands(published.stopped_translations));
+    }
     if published.answers > 0 {
         say!("{} answers of the desk are on them", thousands(published.answers));
     }

@@ -33,6 +33,8 @@ async function visit(language, width, scheme) {
   await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: scheme }]);
   const shown = scheme === 'dark' ? `${width}.dark` : `${width}`;
   await page.goto(`${url}/?l=${language}`);
+  const direction = await page.evaluate(() => getComputedStyle(document.body).direction);
+  if (direction !== (language === 'ur' ? 'rtl' : 'ltr')) problems.push(`${language} is written ${direction}`);
   await judge(page, 'front', language, shown);
   await page.type('#code', '7K2M-QX4D-9RTV-H3PB');
   await Promise.all([page.waitForNavigation(), page.click('main button')]);
@@ -71,15 +73,16 @@ async function keyboard() {
     await page.keyboard.press('Tab');
     order.push(await page.evaluate(() => document.activeElement.id || document.activeElement.className || document.activeElement.tagName + ':' + document.activeElement.textContent));
   }
-  const wanted = ['skip', 'A:繁體中文', 'A:简体中文', 'code', 'BUTTON:Open'];
-  if (JSON.stringify(order.slice(0, 5)) !== JSON.stringify(wanted)) problems.push(`Tab goes another way: ${order.join(', ')}`);
+  const wanted = ['skip', 'A:繁體中文', 'A:简体中文', 'SUMMARY:Other languages · Language', 'code', 'BUTTON:Open'];
+  if (JSON.stringify(order.slice(0, 6)) !== JSON.stringify(wanted)) problems.push(`Tab goes another way: ${order.join(', ')}`);
   await context.close();
 }
 
-for (const language of ['en', 'zh-Hant', 'zh-Hans']) {
+for (const language of ['en', 'zh-Hant', 'zh-Hans', 'ur']) {
   for (const width of [320, 1280]) await visit(language, width, 'light');
 }
 await visit('en', 320, 'dark');
+for (const language of ['hi', 'ne', 'th', 'tl', 'id', 'ja', 'ko', 'de', 'fr', 'es', 'pt']) await visit(language, 320, 'light');
 await keyboard();
 await browser.close();
 for (const problem of problems) console.log(problem);

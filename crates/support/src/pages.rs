@@ -37,6 +37,9 @@ const PARTS: [(&str, &str); 7] = [
     ("/moved", "nav.moved"),
 ];
 
+/// Languages that stand at the head of each page.
+const NEAR: [&str; 3] = ["en", "zh-Hant", "zh-Hans"];
+
 /// What somebody wrote that is shown to them again.
 #[derive(Clone, Default)]
 pub(crate) struct Draft {
@@ -93,19 +96,21 @@ impl View<'_> {
         self.words.unchecked().map(|said| format!("<p class=\"note\">{}</p>\n", Text(said))).unwrap_or_default()
     }
 
+    /// The languages of most readers as links; all others one step away, so that the code's field is not below a page of names. A browser
+    /// gets its own language by itself.
     fn languages(&self) -> String {
-        let mut list = format!("<ul class=\"languages\" aria-label=\"{}\">\n", self.say("languages"));
-        for language in LANGUAGES.into_iter().filter(|language| *language != self.words.language) {
+        let link = |language: &str| {
             let name = Text(Words::of(language).say("language"));
-            let _ = writeln!(
-                list,
-                "<li><a href=\"{}?l={language}\" lang=\"{language}\" hreflang=\"{language}\" dir=\"{}\">{name}</a></li>",
-                Text(self.here),
-                direction(language)
-            );
-        }
-        list.push_str("</ul>\n");
-        list
+            let direction = direction(language);
+            format!("<li><a href=\"{}?l={language}\" lang=\"{language}\" hreflang=\"{language}\" dir=\"{direction}\">{name}</a></li>\n", Text(self.here))
+        };
+        let (near, far): (Vec<&str>, Vec<&str>) =
+            LANGUAGES.into_iter().filter(|language| *language != self.words.language).partition(|language| NEAR.contains(language));
+        let list = |languages: &[&str]| languages.iter().map(|language| link(language)).collect::<String>();
+        let (near, far, say) = (list(&near), list(&far), self.say("languages"));
+        format!(
+            "<ul class=\"languages\" aria-label=\"{say}\">\n{near}</ul>\n<details class=\"languages\"><summary>{say} <span lang=\"en\" aria-hidden=\"true\">· Language</span></summary>\n<ul class=\"languages\">\n{far}</ul></details>\n"
+        )
     }
 
     fn parts(&self, token: &str) -> String {

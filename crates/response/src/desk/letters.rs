@@ -130,7 +130,7 @@ fn personal_in_letter(response: &Response<'_>, data_subject: &str) -> Result<Vec
 
 /// A text without codes and names, each as it was given and as a letter shows it. Codes go first, so that no name of a letter or two
 /// breaks one; then the longest names, so that no part of one is left standing.
-fn covered(text: &str, personal: &[Personal<String>]) -> String {
+pub(super) fn covered(text: &str, personal: &[Personal<String>]) -> String {
     let mut text: String = text.split_inclusive(|c: char| c.is_whitespace()).map(cover_code).collect();
     for code in codes_in(&text) {
         text = text.replace(&code.grouped(), COVERED_CODE);

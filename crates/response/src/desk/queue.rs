@@ -1,8 +1,10 @@
 //! The queue of the desk: what people wrote, the gravest first; one message with its words, once the ledger has that somebody looks.
 
 use strandline_case::{Right, Role};
+use strandline_model::personal::Personal;
 
 use super::act::DeskError;
+use super::letters::covered;
 use super::rights::allow;
 use crate::call_sheet::CallSheet;
 use crate::notice::{Form, FormId};
@@ -36,7 +38,12 @@ pub fn message(settings: &Settings<'_>, role: Role, id: &str) -> Result<ShownMes
 pub fn call_sheet(settings: &Settings<'_>, role: Role, data_subject: &str, language: Option<&str>) -> Result<CallSheet, DeskError> {
     allow(role, Right::ShowName)?;
     let mut quiet = super::Quiet;
-    Ok(Response::look(settings, &mut quiet)?.call_sheet(data_subject, language)?)
+    let mut sheet = Response::look(settings, &mut quiet)?.call_sheet(data_subject, language)?;
+    // The code opens what is held on the person, and whoever speaks with them must not read it out.
+    for answer in &mut sheet.answers {
+        answer.answer = Personal::new(covered(answer.answer.expose_personal(), &[]));
+    }
+    Ok(sheet)
 }
 
 /// Whose code this is.

@@ -56,8 +56,9 @@ impl View<'_> {
 
     /// The text of whichever language is nearest to the reader's.
     fn named<'t>(&self, texts: &'t BTreeMap<String, String>) -> &'t str {
-        let near = [self.words.language, "zh-Hant", "zh-Hans", "en"];
-        let near = if self.words.language == "en" { [near[0], "en", near[1], near[2]] } else { near };
+        let own = self.words.language;
+        // Who reads one Chinese reads the other; everybody else is likelier to read English.
+        let near = if own.starts_with("zh") { [own, "zh-Hant", "zh-Hans", "en"] } else { [own, "en", "zh-Hant", "zh-Hans"] };
         near.iter().find_map(|tag| texts.get(*tag)).or_else(|| texts.values().next()).map_or("", String::as_str)
     }
 
@@ -136,22 +137,22 @@ impl View<'_> {
         if let Some(contact) = self.manifest.contact.as_ref().filter(|_| self.token.is_some() || !problem) {
             let _ = write!(footer, "<h2>{}</h2>\n{}", self.say(if self.token.is_some() { "footer.help" } else { "front.help" }), self.contact(contact));
         }
-        let _ = write!(footer, "<p>{} {}</p>\n</footer>\n", self.say("footer"), Text(&self.manifest.reference));
+        let _ = write!(footer, "<p>{} <bdi dir=\"ltr\">{}</bdi></p>\n</footer>\n", self.say("footer"), Text(&self.manifest.reference));
         footer
     }
 
     fn contact(&self, contact: &Contact) -> String {
-        let mut lines = vec![Text(self.named(&contact.name)).to_string()];
+        let mut lines = vec![format!("<bdi>{}</bdi>", Text(self.named(&contact.name)))];
         if let Some(phone) = &contact.phone {
             let dial: String = phone.chars().filter(|c| c.is_ascii_digit() || *c == '+').collect();
-            lines.push(format!("{} <a href=\"tel:{}\">{}</a>", self.say("call"), Text(&dial), Text(phone)));
+            lines.push(format!("{} <a href=\"tel:{}\" dir=\"ltr\">{}</a>", self.say("call"), Text(&dial), Text(phone)));
         }
         if let Some(email) = &contact.email {
-            lines.push(format!("{} {}", self.say("email"), Text(email)));
+            lines.push(format!("{} <bdi>{}</bdi>", self.say("email"), Text(email)));
         }
         let hours = self.named(&contact.hours);
         if !hours.is_empty() {
-            lines.push(format!("{} {}", self.say("hours"), Text(hours)));
+            lines.push(format!("{} <bdi>{}</bdi>", self.say("hours"), Text(hours)));
         }
         format!("<p>{}</p>\n", lines.join("<br>\n"))
     }
@@ -175,7 +176,7 @@ impl View<'_> {
         let invalid = if problem.is_some() { " aria-invalid=\"true\" aria-describedby=\"hint problem\"" } else { " aria-describedby=\"hint\"" };
         let _ = write!(
             main,
-            "<p>{}</p>\n<form method=\"post\" action=\"/enter\">\n<input type=\"hidden\" name=\"l\" value=\"{}\">\n<label for=\"code\">{}</label>\n<p class=\"hint\" id=\"hint\">{}</p>\n<input class=\"code\" type=\"text\" id=\"code\" name=\"code\" size=\"24\" maxlength=\"80\" autocomplete=\"off\" autocapitalize=\"characters\" spellcheck=\"false\" required{invalid}>\n<br><button>{}</button>\n</form>\n",
+            "<p>{}</p>\n<form method=\"post\" action=\"/enter\">\n<input type=\"hidden\" name=\"l\" value=\"{}\">\n<label for=\"code\">{}</label>\n<p class=\"hint\" id=\"hint\">{}</p>\n<input class=\"code\" dir=\"ltr\" type=\"text\" id=\"code\" name=\"code\" size=\"24\" maxlength=\"80\" autocomplete=\"off\" autocapitalize=\"characters\" spellcheck=\"false\" required{invalid}>\n<br><button>{}</button>\n</form>\n",
             self.say("front.lead"),
             if self.is_chosen { self.words.language } else { "" },
             self.say("front.label"),
@@ -183,7 +184,12 @@ impl View<'_> {
             self.say("front.button"),
         );
         if let Some(unsent) = unsent.filter(|text| !text.is_empty()) {
-            let _ = write!(main, "<label for=\"unsent\">{}</label>\n<textarea id=\"unsent\" readonly>{}</textarea>\n", self.say("front.unsent"), Text(unsent));
+            let _ = write!(
+                main,
+                "<label for=\"unsent\">{}</label>\n<textarea id=\"unsent\" dir=\"auto\" readonly>{}</textarea>\n",
+                self.say("front.unsent"),
+                Text(unsent)
+            );
         }
         let _ = write!(
             main,
@@ -254,11 +260,12 @@ impl View<'_> {
         let counted = self.words.fill("todo.done", &[("done", &done.to_string()), ("all", &actions.len().to_string())]);
         let _ = write!(
             main,
-            "<p>{}</p>\n<p>{}</p>\n<form method=\"post\" action=\"/todo\">{}\n<fieldset lang=\"{}\">\n<legend class=\"unseen\" lang=\"{}\">{}</legend>\n",
+            "<p>{}</p>\n<p>{}</p>\n<form method=\"post\" action=\"/todo\">{}\n<fieldset lang=\"{}\" dir=\"{}\">\n<legend class=\"unseen\" lang=\"{}\">{}</legend>\n",
             self.say("todo.lead"),
             Text(&counted),
             hidden(self.token.unwrap_or_default()),
             Text(language),
+            direction(language),
             self.words.language,
             self.say("todo.title"),
         );
@@ -330,7 +337,7 @@ impl View<'_> {
 
     fn answer(&self, day: Date, text: &Personal<String>) -> String {
         let head = self.words.fill("updates.answer", &[("day", &self.words.day(day))]);
-        format!("<p>{}</p>\n<div class=\"said paper\">{}</div>\n", Text(&head), Text(text.expose_personal()))
+        format!("<p>{}</p>\n<div class=\"said paper\" dir=\"auto\">{}</div>\n", Text(&head), Text(text.expose_personal()))
     }
 
     fn round(&self, round: &Round, next: Option<&Round>, days: (Date, Date)) -> String {
@@ -341,7 +348,7 @@ impl View<'_> {
             None => self.words.say("updates.soon").to_owned(),
         };
         let language = Text(&round.language);
-        let mut text = format!("<h3>{}: <span lang=\"{language}\">{}</span></h3>\n<p>{}</p>\n", Text(&number), Text(&round.title), Text(&sent));
+        let mut text = format!("<h3>{}: <bdi lang=\"{language}\">{}</bdi></h3>\n<p>{}</p>\n", Text(&number), Text(&round.title), Text(&sent));
         match round.promise {
             Promise::Open => {}
             Promise::Last => {
@@ -361,7 +368,7 @@ impl View<'_> {
         if let Some(letter) = &round.text {
             let _ = write!(
                 text,
-                "<details>\n<summary>{}</summary>\n<div class=\"paper\" lang=\"{language}\">{}</div>\n</details>\n",
+                "<details>\n<summary>{}</summary>\n<div class=\"paper\" lang=\"{language}\" dir=\"auto\">{}</div>\n</details>\n",
                 self.say("updates.text"),
                 Text(letter.expose_personal())
             );
@@ -387,7 +394,7 @@ impl View<'_> {
         let published = self.words.day(day_of(self.manifest.published_at, &self.manifest.time_zone));
         let _ = write!(main, "</ul>\n<p>{}</p>\n<ul>\n", Text(&self.words.fill("check.sent", &[("day", &published)])));
         for (round, day) in card.rounds.iter().filter_map(|round| Some((round, self.words.day(round.sent?)))) {
-            let _ = writeln!(main, "<li>{}: <span lang=\"{}\">{}</span></li>", Text(&day), Text(&round.language), Text(&round.title));
+            let _ = writeln!(main, "<li>{}: <bdi lang=\"{}\">{}</bdi></li>", Text(&day), Text(&round.language), Text(&round.title));
         }
         main.push_str("</ul>\n");
         main.push_str(&self.form(Kind::Check, &["check.label", "check.hint", "check.button"], problem, draft, &self.ways(draft)));
@@ -475,7 +482,7 @@ impl View<'_> {
         };
         let hint = if hint.is_empty() { String::new() } else { format!("<p class=\"hint\" id=\"hint\">{}</p>\n", self.say(hint)) };
         format!(
-            "<form method=\"post\" action=\"/send\">{}\n{before}<label for=\"text\">{}</label>\n{hint}<textarea id=\"text\" name=\"text\" rows=\"7\" required{invalid}{described}>{}</textarea>\n{more}<button>{}</button>\n</form>\n",
+            "<form method=\"post\" action=\"/send\">{}\n{before}<label for=\"text\">{}</label>\n{hint}<textarea id=\"text\" name=\"text\" dir=\"auto\" rows=\"7\" required{invalid}{described}>{}</textarea>\n{more}<button>{}</button>\n</form>\n",
             format_args!("{}{}", hidden(self.token.unwrap_or_default()), nonce()),
             self.say(label),
             Text(&draft.text),
@@ -532,7 +539,7 @@ fn hidden(token: &str) -> String {
 }
 
 fn one_letter(letter: &CardLetter) -> String {
-    let mut html = format!("<div lang=\"{}\">\n{}", Text(&letter.language), fields(&letter.head));
+    let mut html = format!("<div lang=\"{}\" dir=\"{}\">\n{}", Text(&letter.language), direction(&letter.language), fields(&letter.head));
     letter.blocks.iter().for_each(|part| html.push_str(&block(part)));
     html.push_str("</div>\n");
     html

@@ -1,7 +1,6 @@
 //! `strandline completions` and `strandline man`: what a package ships beside the program, made from the commands themselves, so that
 //! neither can say what they do not.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -25,7 +24,7 @@ impl Completions {
     pub fn run(self, _common: &Common) -> anyhow::Result<ExitCode> {
         let mut script = Vec::new();
         clap_complete::generate(self.shell, &mut Cli::command(), "strandline", &mut script);
-        std::io::stdout().write_all(&script).context("the completions cannot be written")?;
+        say!("{}", String::from_utf8(script).context("completions are text")?.trim_end());
         Ok(ExitCode::SUCCESS)
     }
 }

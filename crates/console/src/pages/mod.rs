@@ -25,6 +25,7 @@ use strandline_response::desk::{Clocks, Need, Overview};
 use strandline_response::notice::State;
 use strandline_response::{Right, Role};
 
+use crate::console::Waiting;
 use crate::pictures::Zone;
 use crate::reply::{Fault, Reply};
 use crate::texts::{Language, Texts};
@@ -192,7 +193,7 @@ fn nav(visit: &Visit, overview: &Overview, clocks: &Clocks, here: &'static str) 
     let failed = has(|need| matches!(need, Need::LettersOld | Need::LettersFailed { .. }));
     let letters = has(|need| matches!(need, Need::LettersHeld { .. } | Need::Approval { .. }));
     let (overdue, waiting) = (clocks.count(State::Overdue) > 0, clocks.count(State::Waiting) > 0);
-    let queue = visit.may(Right::Desk).then(|| visit.console.waiting()).unwrap_or_default();
+    let queue = if visit.may(Right::Desk) { visit.console.waiting() } else { Waiting::default() };
     let (desk_waits, desk_urgent) = (queue.open > 0, queue.safety > 0);
     let items = [
         ("/", t.x("nav_tide"), Right::SeeCase, of(overview.is_exposed, false, false)),

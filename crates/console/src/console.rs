@@ -87,7 +87,7 @@ pub struct Console {
     clocks: Mutex<Option<(Mark, std::time::Instant, Arc<Clocks>)>>,
     lint: Kept<Vec<LintLine>>,
     checked: Kept<VerifyReport>,
-    queue: Kept<Waiting>,
+    queue: Mutex<Option<(Mark, std::time::Instant, Waiting)>>,
     is_drill: bool,
     /// What runs or ran last, of each kind.
     jobs: Mutex<Vec<Job>>,
@@ -208,6 +208,7 @@ impl Console {
     /// Forgets how the case was: something was done here, and the next page shows it.
     pub fn acted(&self) {
         *self.overview.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.queue.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// What the time changes, at most some seconds old: it tells minutes.
@@ -228,15 +229,16 @@ impl Console {
 
     /// How many messages wait for the desk. Where they cannot be read, the page of the desk says so.
     pub fn waiting(&self) -> Waiting {
-        if let Some(known) = known(&self.queue, &self.options.case) {
-            return *known;
-        }
         let as_of = mark(&self.options.case);
+        let kept = *self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, _, waiting)) = kept.filter(|(known, at, _)| *known == as_of || at.elapsed() < OVERVIEW_GOOD_FOR) {
+            return waiting;
+        }
         let items = desk::queue(&self.settings("", &self.options.now), Role::Desk).unwrap_or_default();
         let open = || items.iter().filter(|item| item.state == DeskState::Open);
         let waiting =
             Waiting { all: items.len() as u64, open: open().count() as u64, safety: open().filter(|item| item.kind.as_str() == SAFETY).count() as u64 };
-        keep(&self.queue, as_of, waiting);
+        *self.queue.lock().unwrap_or_else(PoisonError::into_inner) = Some((as_of, std::time::Instant::now(), waiting));
         waiting
     }
 

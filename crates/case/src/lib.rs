@@ -16,6 +16,7 @@ mod manifest;
 mod message;
 mod names;
 mod responder;
+mod rights;
 mod scope;
 mod seal;
 mod sending;
@@ -35,6 +36,7 @@ pub use ledger::{Entry, EntryKind, Function, Ledger, LedgerError, ProofError, Sa
 pub use manifest::{Author, Inputs, Manifest, StageCommit, StageRecord, StoredFile, TablePart};
 pub use message::{NewMessage, StoredMessage};
 pub use responder::{APPROVAL, Change, Enrolment, NoRole, NotSigned, Responder, Responders, Role, SignText, Signer};
+pub use rights::Right;
 pub use scope::{Question, Seen, scope};
 pub use seal::{SealError, SealWriter};
 pub use sending::{LetterEvent, NewLetter, Sending, SendingFiles, SendingStep, StoredLetter};

@@ -8,16 +8,22 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use strandline_model::time::Instant;
 
-use crate::approval;
 use crate::folder::{Case, CaseError};
 use crate::ledger::{Entry, EntryKind, Function};
+use crate::rights::Right;
 use crate::signature::{NAMESPACE, PublicKey, SIGN_IN, SignatureProblem, check, check_for, signed_text};
 use crate::signed::{Walk, walk};
 
-/// What a responder may do.
+/// What somebody is in a case; [`crate::Right`] has what each may see and do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
+    /// Looks, and sees no names.
+    Reader,
+    /// Answers those who were exposed.
+    Desk,
+    /// Sees to duties, forms, single letters.
+    PrivacyOfficer,
     /// Decides: on links and detections, on duties, on single letters, on who else is enrolled.
     Responder,
     /// Decides, and approves what goes out or is cut off.
@@ -28,6 +34,9 @@ impl Role {
     /// Its word.
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Reader => "reader",
+            Self::Desk => "desk",
+            Self::PrivacyOfficer => "privacy-officer",
             Self::Responder => "responder",
             Self::Approver => "approver",
         }
@@ -36,13 +45,15 @@ impl Role {
 
 /// A word that is no role.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no role: a responder decides (`responder`), or decides and approves (`approver`)")]
+#[error(
+    "{0:?} is no role: `reader` looks, `desk` answers people, `privacy-officer` sees to duties and letters, `responder` decides, `approver` decides and approves"
+)]
 pub struct NoRole(pub String);
 
 impl FromStr for Role {
     type Err = NoRole;
     fn from_str(word: &str) -> Result<Self, Self::Err> {
-        [Self::Responder, Self::Approver].into_iter().find(|role| role.as_str() == word).ok_or_else(|| NoRole(word.to_owned()))
+        Self::ALL.into_iter().find(|role| role.as_str() == word).ok_or_else(|| NoRole(word.to_owned()))
     }
 }
 
@@ -204,6 +215,16 @@ pub enum NotSigned {
     /// A responder approves.
     #[error("{0} is enrolled to decide, not to approve or to make approvers: an approver does that")]
     NotAnApprover(String),
+    /// A role that may not decide this.
+    #[error("{name} is enrolled as {}, who may not {}: somebody who may does that", .role.as_str(), .right.as_str())]
+    NotTheirs {
+        /// Whose the key is.
+        name: String,
+        /// What they are enrolled for.
+        role: Role,
+        /// What it takes.
+        right: Right,
+    },
     /// A change that cannot be.
     #[error("{0}")]
     Enrolment(String),
@@ -211,14 +232,6 @@ pub enum NotSigned {
 
 /// The kind of statements that approve something, or what it begins with (`approval/contain`): an approver signs them.
 pub const APPROVAL: &str = "approval";
-
-/// Whether an entry must be an approver's: it approves, or makes or unmakes an approver. Else a responder could make himself one.
-fn needs_approver(entry: &Entry) -> bool {
-    let of_kind = |stage: &str| stage == APPROVAL || stage.strip_prefix(APPROVAL).is_some_and(|rest| rest.starts_with('/'));
-    entry.digests.contains_key(approval::DIGEST)
-        || entry.stage.as_deref().is_some_and(of_kind)
-        || entry.enrolment.as_ref().is_some_and(|enrolment| enrolment.role == Role::Approver)
-}
 
 impl Case {
     /// How decisions are signed from here on.
@@ -250,11 +263,14 @@ impl Case {
     /// # Errors
     /// If the ledger cannot be read.
     pub fn signer_of(&self, index: u64) -> Result<Option<Responder>, CaseError> {
-        let entry = self.ledger().entry(index)?;
-        let Some(signature) = &entry.signature else { return Ok(None) };
-        let Ok(key) = check(signature, &signed_text(self.ledger().origin(), index, &entry)) else { return Ok(None) };
+        Ok(self.signer_among(&self.responders()?, index, &self.ledger().entry(index)?))
+    }
+
+    /// The same for an entry that was read already, among all who were ever enrolled: a page of entries asks for those once.
+    pub fn signer_among(&self, responders: &Responders, index: u64, entry: &Entry) -> Option<Responder> {
+        let key = check(entry.signature.as_ref()?, &signed_text(self.ledger().origin(), index, entry)).ok()?;
         let then = |r: &&Responder| r.key == key && r.enrolled < index && r.removed.is_none_or(|removed| removed > index) && r.name == entry.actor;
-        Ok(self.responders()?.iter().find(then).cloned())
+        responders.iter().find(then).cloned()
     }
 
     /// Enrols or removes a key: a decision of its own, signed by somebody enrolled before; the first by itself.
@@ -311,8 +327,10 @@ pub(crate) fn may_sign(responders: &Responders, entry: &Entry, key: &str) -> Res
     if holder.name != entry.actor {
         return Err(NotSigned::OtherName { holder: holder.name.clone(), name: entry.actor.clone() });
     }
-    if needs_approver(entry) && holder.role != Role::Approver {
-        return Err(NotSigned::NotAnApprover(holder.name.clone()));
+    let right = Right::of(entry);
+    match holder.role {
+        role if role.may(right) => Ok(()),
+        Role::Responder if right == Right::Approve => Err(NotSigned::NotAnApprover(holder.name.clone())),
+        role => Err(NotSigned::NotTheirs { name: holder.name.clone(), role, right }),
     }
-    Ok(())
 }

@@ -190,6 +190,25 @@ impl Case {
         Ok(people)
     }
 
+    /// When each letter came to one of these states, in order.
+    ///
+    /// # Errors
+    /// If case.db cannot be read.
+    pub fn came_to(&self, states: &[SendingState]) -> Result<BTreeMap<LetterReference, Vec<Instant>>, CaseError> {
+        let Some(state) = open_state_for_reading(self, 2)? else { return Ok(BTreeMap::new()) };
+        let mut query = state.prepare("SELECT reference, state, at FROM sending_event ORDER BY number")?;
+        let mut rows = query.query([])?;
+        let mut came: BTreeMap<LetterReference, Vec<Instant>> = BTreeMap::new();
+        while let Some(row) = rows.next()? {
+            let (reference, came_to): (String, String) = (row.get(0)?, row.get(1)?);
+            if states.iter().any(|state| state.as_str() == came_to) {
+                let foreign = |_| rusqlite::Error::InvalidColumnType(0, "sending_event".to_owned(), rusqlite::types::Type::Text);
+                came.entry(LetterReference::parse(&reference).map_err(foreign)?).or_default().push(Instant(row.get(2)?));
+            }
+        }
+        Ok(came)
+    }
+
     /// What happened to the letters to one person, oldest first.
     ///
     /// # Errors

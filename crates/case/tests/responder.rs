@@ -10,7 +10,7 @@ use ssh_key::private::Ed25519Keypair;
 use ssh_key::{HashAlg, LineEnding, PrivateKey};
 use strandline_case::{
     Anchor, Approval, Case, CaseError, Change, Enrolment, Entry, EntryKind, Function, NotSigned, Origin, PublicKey, Role, Secrets, SignatureProblem, Signer,
-    VerifyReport, verify,
+    Statement, VerifyReport, verify,
 };
 use strandline_model::detection::{Decision, Verdict};
 use strandline_model::time::Instant;
@@ -220,4 +220,31 @@ fn signatures_of_the_real_ssh_keygen_hold() {
 fn an_error_says_whose_fault_it_is() {
     let error = NotSigned::OtherName { holder: "Ann".into(), name: "ann".into() };
     assert!(error.to_string().contains("--responder \"Ann\""), "{error}");
+}
+
+#[test]
+fn a_signature_counts_for_what_its_role_may_do_and_verification_says_so() {
+    let (folder, mut case) = case("ann");
+    enrol(&mut case, ("ann", 1), "Ann", 1, Role::Approver).unwrap();
+    for (seed, role) in [(2, Role::Desk), (3, Role::PrivacyOfficer), (4, Role::Reader), (5, Role::Responder)] {
+        enrol(&mut case, ("Ann", 1), role.as_str(), seed, role).unwrap();
+    }
+    let mut says = |name: &str, seed: u8, kind: &str| {
+        case.sign_with(signer(seed, None));
+        let statement = Statement { kind: kind.to_owned(), body: "{}".to_owned(), made_by: name.to_owned(), made_at: Instant(9) };
+        case.record_statement(&statement, Function::Respond, "0").map_err(|error| error.to_string())
+    };
+    for (name, seed, mays) in [
+        ("desk", 2, [true, true, false, false, false]),
+        ("privacy-officer", 3, [true, true, true, true, false]),
+        ("reader", 4, [false; 5]),
+        ("responder", 5, [true; 5]),
+    ] {
+        for (kind, may) in ["desk", "look_up", "duty", "letter", "another"].into_iter().zip(mays) {
+            let said = says(name, seed, kind);
+            assert_eq!(said.is_ok(), may, "{name} {kind}: {said:?}");
+            assert!(may || said.unwrap_err().contains("who may not"), "{name} {kind}");
+        }
+    }
+    assert!(report(&folder).is_sound());
 }

@@ -185,3 +185,19 @@ fn who_was_reached_stays_so_in_the_next_round_and_since_the_first() {
     sending.queue(&[again], Instant(10)).unwrap();
     assert_eq!(case.reached_since(&told).unwrap().into_iter().collect::<Vec<_>>(), [("A".to_owned(), Instant(7))]);
 }
+
+#[test]
+fn a_letter_is_of_the_day_on_which_it_was_taken_not_on_which_it_was_queued() {
+    let folder = tempfile::tempdir().unwrap();
+    let case = new_case(&folder.path().join("case"));
+    let all = letters(&case);
+    let mut sending = case.sending().unwrap();
+    sending.queue(&all, Instant(1)).unwrap();
+    let at = |letter, state, at| SendingStep { at: Instant(at), ..step(letter, state) };
+    sending.commit(&[at(&all[0], SendingState::InFlight, 2), at(&all[1], SendingState::InFlight, 2)]).unwrap();
+    sending.commit(&[at(&all[0], SendingState::Deferred, 3), at(&all[1], SendingState::Refused, 3)]).unwrap();
+    sending.commit(&[at(&all[0], SendingState::InFlight, 8)]).unwrap();
+    sending.commit(&[at(&all[0], SendingState::Accepted, 9)]).unwrap();
+    let taken = case.came_to(&[SendingState::Accepted, SendingState::HandedOver]).unwrap();
+    assert_eq!(taken.into_iter().collect::<Vec<_>>(), [(all[0].reference.clone(), vec![Instant(9)])]);
+}

@@ -231,6 +231,48 @@ fn whoever_was_left_out_of_a_draft_keeps_code_and_list_and_is_answered_from_the_
     check(&["desk", name, "answer", question, "--sheet"], 0, "ledger entry");
 }
 
+#[test]
+fn a_card_that_a_stranger_holds_is_withdrawn_and_the_person_gets_another_code() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let (case, bundle) = (new_case(&folder), folder.path().join("bundle"));
+    let (name, into) = (text(&case), text(&bundle));
+    let publish = ["support", "publish", name, "--into", into];
+    let approved = || ["A. Chan", "B. Lee"].map(|by| check(&["notify", name, "approve", "--responder", by], 0, ""));
+    approved();
+    check(&publish, 0, "each sealed by the code of its letter");
+    let server = Server::new(&bundle);
+    let before = codes(&case);
+    let (person, code) = before[0].clone();
+    let (cookie, token) = server.enter(&code);
+    server.ask("POST", "/send", &cookie, &format!("token={token}&kind=not_me&way=page&text=This+is+not+for+me"));
+    check(&["support", "collect", name, "--from", into], 0, "1 new messages");
+    let queue = check(&["desk", name], 0, "not_me");
+    let id = queue.split(' ').next().expect("a message is open");
+    check(&["desk", name, "close", id, "--why", "told them"], 0, "its card still opens for them");
+    check(&["person", name, &code], 0, &person);
+    check(&["desk", name, "withdraw", id, "--why", "a stranger has it"], 0, "draws another code");
+    check(&["desk", name, "withdraw", id, "--why", "again"], 1, "withdrawn already");
+    check(&["desk", name, "list", "--all"], 0, "card withdrawn");
+    check(&["person", name, &code], 1, "this code was withdrawn");
+    // Before a new letter is drafted and approved, the old card goes at once, also from the disk.
+    check(&publish, 0, "card withdrawn, since somebody else holds the letter");
+    let generations = || fs::read_dir(bundle.join("cards")).expect("a folder").count();
+    assert_eq!(generations(), 1, "the withdrawn card still lies there");
+    let enters = |code: &str| server.ask("POST", "/enter", "", &format!("l=en&code={code}")).0.starts_with("HTTP/1.1 303");
+    assert!(!enters(&code) && enters(&before[1].1));
+    assert!(!server.ask("GET", "/letter", &cookie, "").0.starts_with("HTTP/1.1 200"), "the stranger reads on");
+    check(&["notify", name, "draft"], 0, "letters drafted");
+    let after = codes(&case);
+    let changed: Vec<&String> = before.iter().zip(&after).filter(|(before, after)| before != after).map(|((person, _), _)| person).collect();
+    assert_eq!(changed, [&person], "another's letter was changed, or theirs was not");
+    approved();
+    check(&publish, 0, "each sealed by the code of its letter");
+    assert!(enters(&after[0].1) && !enters(&code));
+    let (cookie, _) = server.enter(&after[0].1);
+    assert!(!server.ask("GET", "/updates", &cookie, "").1.contains("Not you"), "what the stranger wrote is on the person's card");
+    check(&["verify", name], 0, "sound");
+}
+
 /// Collects what three messages left, killed and not.
 fn collected_once(folder: &TempDir, case: &Path, bundle: &Path) {
     let (name, into) = (text(case), text(bundle));

@@ -63,6 +63,22 @@ async function byKeyboard(page) {
   if (!/\/people\/[0-9a-f]{16}$/.test(page.url())) problem("keyboard", `ended at ${new URL(page.url()).pathname}`);
 }
 
+// Ctrl+K, a word, Enter; and the same without a script.
+async function byPalette(page) {
+  await page.goto(origin + "/people", { waitUntil: "load" });
+  await page.keyboard.down("Control"); await page.keyboard.press("k"); await page.keyboard.up("Control");
+  if ((await page.evaluate("document.activeElement.id")) !== "go") problem("palette", "Ctrl+K does not lead to the field");
+  await page.keyboard.type("evidenc");
+  await Promise.all([page.waitForNavigation({ waitUntil: "load" }), page.keyboard.press("Enter")]);
+  if (!page.url().endsWith("/evidence")) problem("palette", `ended at ${new URL(page.url()).pathname}`);
+  await page.setJavaScriptEnabled(false);
+  await page.goto(origin + "/people", { waitUntil: "load" });
+  await page.type("#go", "clock");
+  await Promise.all([page.waitForNavigation({ waitUntil: "load" }), page.keyboard.press("Enter")]);
+  if (!page.url().endsWith("/clocks")) problem("palette", `without a script it ended at ${new URL(page.url()).pathname}`);
+  await page.setJavaScriptEnabled(true);
+}
+
 (async () => {
   const browser = await puppeteer.launch({ executablePath: process.env.CHROMIUM || "/usr/bin/chromium", args: ["--no-sandbox", "--disable-gpu"] });
   const page = await browser.newPage();
@@ -76,7 +92,22 @@ async function byKeyboard(page) {
   const detail = await first(page, "/path", "a[href^='/path/L']");
   const lines = await first(page, "/path", "a[href^='/lines/step/']");
   const action = await first(page, "/contain", "a[href^='/contain/']");
-  const all = [["tide", "/"], ["evidence", "/evidence"], ["path", "/path"], ["timeline", "/timeline"], ["people", "/people"], ["contain", "/contain"], ["clocks", "/clocks"], ["letters", "/letters"], ["ledger", "/ledger"], ["access", "/access"], ["work", "/work"], ["not-found", "/nothing-here"]];
+  const all = [["tide", "/"], ["evidence", "/evidence"], ["path", "/path"], ["timeline", "/timeline"], ["people", "/people"], ["contain", "/contain"], ["clocks", "/clocks"], ["letters", "/letters"], ["form", "/clocks/form/gdpr-33"], ["desk", "/desk"], ["desk-all", "/desk?all"], ["drill", "/drill"], ["ledger", "/ledger"], ["access", "/access"], ["work", "/work"], ["not-found", "/nothing-here"]];
+  // A message that was read, its answer, and a caller's sheet: where the case has messages, and a code is given.
+  const message = await first(page, "/desk?all", "td a[href^='/desk/']");
+  if (message) {
+    await page.goto(origin + message, { waitUntil: "load" });
+    const read = await page.$("form[action='/act/read'] button");
+    if (read) await Promise.all([page.waitForNavigation({ waitUntil: "load" }), read.click()]);
+    all.push(["message", message]);
+  }
+  if (process.env.CODE) {
+    await page.goto(origin + "/desk", { waitUntil: "load" });
+    await page.type("#code", process.env.CODE);
+    await Promise.all([page.waitForNavigation({ waitUntil: "load" }), page.click("form[action='/act/call'] button")]);
+    if (/\/desk\/person\//.test(page.url())) all.push(["call", new URL(page.url()).pathname]);
+    else problem("call", "the code opened no sheet");
+  }
   if (person) all.push(["person", person], ["letter", person.replace("people", "letters")]);
   if (detail) all.push(["link", detail]);
   if (lines) all.push(["lines", lines]);
@@ -84,7 +115,10 @@ async function byKeyboard(page) {
   for (const [name, url] of all) await look(page, name, url, ["en", "zh-Hant"]);
   await page.goto(`${origin}/language/en?back=/`, { waitUntil: "load" });
   await page.pdf({ path: path.join(pictures, "tide.pdf"), format: "A4", printBackground: true });
+  await page.goto(origin + "/clocks/form/gdpr-33", { waitUntil: "load" });
+  await page.pdf({ path: path.join(pictures, "form.pdf"), format: "A4", printBackground: true });
   await byKeyboard(page);
+  await byPalette(page);
   await browser.close();
   console.log(`${pages} pages looked at, ${problems.length} problems; pictures in ${pictures}`);
   process.exit(problems.length ? 1 : 0);

@@ -8,13 +8,14 @@ use strandline_model::detection::Verdict;
 use strandline_model::letter_word::LetterWord;
 use strandline_model::personal::Personal;
 use strandline_model::time::Instant as Moment;
-use strandline_response::desk::{Act, Acted, DeskError, DutyForm, Performed, Signed, WordError, given_reason, moment, perform};
-use strandline_response::{LookedUpBy, Response, ResponseError};
+use strandline_response::desk::{Act, Acted, DeskError, DutyForm, Performed, Signed, WordError, given_reason, message, moment, perform, whose_code};
+use strandline_response::{LookedUpBy, MessageKind, ResponseError, Right, Way};
 
-use crate::door::{Role, Waiting};
+use crate::door::Waiting;
 use crate::job::Work;
 use crate::pages::access::own_path;
-use crate::pages::{Frame, frame};
+use crate::pages::desk::seen_name;
+use crate::pages::{Frame, frame, zone};
 use crate::reply::{Fault, Reply};
 use crate::visit::Visit;
 use crate::words::says;
@@ -33,10 +34,15 @@ struct SignPage<'v> {
 #[template(path = "work.html")]
 struct WorkPage<'v> {
     f: Frame<'v>,
-    name: Option<String>,
+    jobs: Vec<JobLine>,
+}
+
+struct JobLine {
+    name: String,
     by: String,
     stage: String,
     done: String,
+    said: String,
     failed: Option<String>,
     is_over: bool,
 }
@@ -50,7 +56,6 @@ struct Asked {
 
 /// Strikes or confirms a link or detection.
 pub fn judge(visit: &Visit) -> Result<Reply, Fault> {
-    visit.needs(Role::Responder)?;
     let target = visit.form.filled("target").unwrap_or_default().to_owned();
     let overview = visit.overview()?;
     let path = &overview.path;
@@ -69,7 +74,6 @@ pub fn judge(visit: &Visit) -> Result<Reply, Fault> {
 
 /// Says something of a duty.
 pub fn duty(visit: &Visit) -> Result<Reply, Fault> {
-    visit.needs(Role::Responder)?;
     let overview = visit.overview()?;
     let field = |name: &str| visit.form.filled(name).map(str::to_owned);
     let personal = |name: &str| field(name).map(Personal::new);
@@ -90,7 +94,6 @@ pub fn duty(visit: &Visit) -> Result<Reply, Fault> {
 
 /// Says something of one letter.
 pub fn letter(visit: &Visit) -> Result<Reply, Fault> {
-    visit.needs(Role::Responder)?;
     let overview = visit.overview()?;
     let row = overview.person(visit.form.text("handle").unwrap_or_default()).ok_or(Fault::NotFound)?;
     let (data_subject, why) = (row.data_subject.clone(), reason(visit, "why")?);
@@ -110,7 +113,6 @@ pub fn letter(visit: &Visit) -> Result<Reply, Fault> {
 
 /// Approves exactly the letters as they are.
 pub fn approve(visit: &Visit) -> Result<Reply, Fault> {
-    visit.needs(Role::Approver)?;
     let overview = visit.overview()?;
     let letters = overview.letters.as_ref().ok_or(Fault::NotFound)?;
     // What somebody looked at is what they approve: letters that were changed since are others.
@@ -121,7 +123,6 @@ pub fn approve(visit: &Visit) -> Result<Reply, Fault> {
 
 /// Approves a stored plan of cuts.
 pub fn approve_cut(visit: &Visit) -> Result<Reply, Fault> {
-    visit.needs(Role::Approver)?;
     let plan = visit.form.number("plan").ok_or(Fault::NotFound)?;
     let why = visit.form.filled("why").map(str::to_owned);
     try_act(visit, Asked { act: Act::ApproveCut { plan: Some(plan), why }, back: "/contain".to_owned(), shows: None })
@@ -129,12 +130,13 @@ pub fn approve_cut(visit: &Visit) -> Result<Reply, Fault> {
 
 /// Says why somebody looks at a person; then the name is shown.
 pub fn look(visit: &Visit) -> Result<Reply, Fault> {
-    visit.needs(Role::Responder)?;
     let overview = visit.overview()?;
     let row = overview.person(visit.form.text("handle").unwrap_or_default()).ok_or(Fault::NotFound)?;
     let back = own_path(visit.form.text("back").unwrap_or_default());
     let back = if back.starts_with("/letters/") { format!("/letters/{}", row.handle) } else { format!("/people/{}", row.handle) };
-    let act = Act::LookUp { data_subject: row.data_subject.clone(), by: LookedUpBy::Key, why: Some(reason(visit, "why")?) };
+    // Whoever was found by the code of their letter is looked at so; the ledger says which.
+    let by = visit.session()?.found_by(&row.handle).unwrap_or(LookedUpBy::Key);
+    let act = Act::LookUp { data_subject: row.data_subject.clone(), by, why: Some(reason(visit, "why")?) };
     try_act(visit, Asked { act, back, shows: Some(row.handle.clone()) })
 }
 
@@ -145,23 +147,103 @@ pub fn find(visit: &Visit) -> Result<Reply, Fault> {
     if let Some(row) = overview.person_of_key(wanted) {
         return Ok(Reply::Goto(format!("/people/{}", row.handle)));
     }
+    if !visit.may(Right::FindByCode) {
+        return Err(Fault::Unusable(visit.t().x("find_nobody").to_owned()));
+    }
+    let row = found_by_code(visit, wanted)?;
+    Ok(Reply::Goto(format!("/people/{row}")))
+}
+
+/// Whose code this is, as the handle of the person; the session knows how they were found.
+fn found_by_code(visit: &Visit, code: &str) -> Result<String, Fault> {
+    let (overview, session) = (visit.overview()?, visit.session()?);
+    let settings = visit.console.settings(&session.who.name, &visit.console.options.now);
+    let key = whose_code(&settings, visit.role()?, code).map_err(|error| match error {
+        DeskError::Response(ResponseError::CodeWithdrawn) => Fault::Unusable(visit.t().x("find_withdrawn").to_owned()),
+        _ => Fault::Unusable(visit.t().x("find_nobody").to_owned()),
+    })?;
+    let handle = overview.person_of_key(&key).ok_or(Fault::NotFound)?.handle.clone();
+    visit.console.door().change(session.number, |session| session.find(&handle, LookedUpBy::Code));
+    Ok(handle)
+}
+
+/// Somebody is on the telephone and gave the code of their letter: that is why somebody looks.
+pub fn call(visit: &Visit) -> Result<Reply, Fault> {
+    let handle = found_by_code(visit, visit.form.filled("code").ok_or(Fault::NotFound)?)?;
+    let overview = visit.overview()?;
+    let row = overview.person(&handle).ok_or(Fault::NotFound)?;
+    let act = Act::LookUp { data_subject: row.data_subject.clone(), by: LookedUpBy::Code, why: None };
+    try_act(visit, Asked { act, back: format!("/desk/person/{handle}"), shows: Some(handle) })
+}
+
+/// Reads a message: that somebody does is in the ledger first. Nothing keeps a request for safety from being read.
+pub fn read(visit: &Visit) -> Result<Reply, Fault> {
+    let session = visit.session()?;
+    let settings = visit.console.settings(&session.who.name, &visit.console.options.now);
+    let found = message(&settings, visit.role()?, visit.form.filled("message").unwrap_or_default()).map_err(|_| Fault::NotFound)?;
+    let (id, back) = (seen_name(&found.item.id), format!("/desk/{}", found.item.id));
+    if let Some(row) = visit.overview()?.person_of_key(&found.item.data_subject) {
+        let handle = row.handle.clone();
+        visit.console.door().change(session.number, |session| {
+            session.find(&handle, LookedUpBy::Message);
+        });
+    }
+    let act = Act::LookUp { data_subject: found.item.data_subject, by: LookedUpBy::Message, why: None };
+    if found.item.kind != MessageKind::Safety {
+        return try_act(visit, Asked { act, back, shows: Some(id) });
+    }
+    let noted = perform(&settings, visit.role()?, &act, &visit.console.options.law, None);
+    visit.console.door().change(session.number, |session| session.see(&id, Instant::now()));
+    if !matches!(noted, Ok(Performed::Done(_))) {
+        visit.tell(visit.t().x("desk_not_noted").to_owned());
+    }
+    Ok(Reply::Goto(back))
+}
+
+/// Decides who sees to a message.
+pub fn assign(visit: &Visit) -> Result<Reply, Fault> {
+    let to = visit.form.filled("to").unwrap_or_default().to_owned();
+    about_message(visit, |message| Act::AssignMessage { message, to })
+}
+
+/// Answers a message, in the words of the sheet or in one's own.
+pub fn answer(visit: &Visit) -> Result<Reply, Fault> {
+    let text = match (visit.form.text("sheet"), visit.form.filled("text")) {
+        (Some(_), _) => None,
+        (None, Some(text)) => Some(Personal::new(text.replace("\r\n", "\n"))),
+        (None, None) => return Err(Fault::Unusable(visit.t().x("desk_no_answer").to_owned())),
+    };
+    let by = visit.form.filled("by").and_then(Way::parse);
+    about_message(visit, |message| Act::AnswerMessage { message, text, by })
+}
+
+/// Nothing more is to be done about a message.
+pub fn close(visit: &Visit) -> Result<Reply, Fault> {
+    let why = reason(visit, "why")?;
+    about_message(visit, |message| Act::CloseMessage { message, why })
+}
+
+/// The card that a message was written from is shown no more.
+pub fn withdraw(visit: &Visit) -> Result<Reply, Fault> {
+    let why = reason(visit, "why")?;
+    about_message(visit, |message| Act::WithdrawCard { message, why })
+}
+
+/// Does something about a message that is there.
+fn about_message(visit: &Visit, act: impl FnOnce(String) -> Act) -> Result<Reply, Fault> {
     let settings = visit.console.settings(&visit.session()?.who.name, &visit.console.options.now);
-    let mut quiet = strandline_response::desk::Quiet;
-    let key = Response::look(&settings, &mut quiet)?.whose_code(wanted).map_err(|_| Fault::Unusable(visit.t().x("find_nobody").to_owned()))?;
-    let row = overview.person_of_key(&key).ok_or(Fault::NotFound)?;
-    Ok(Reply::Goto(format!("/people/{}", row.handle)))
+    let found = message(&settings, visit.role()?, visit.form.filled("message").unwrap_or_default()).map_err(|_| Fault::NotFound)?;
+    let back = format!("/desk/{}", found.item.id);
+    try_act(visit, Asked { act: act(found.item.id), back, shows: None })
 }
 
 /// Begins work that takes longer than a page.
 pub fn begin(visit: &Visit) -> Result<Reply, Fault> {
-    let work = match visit.form.text("work") {
-        Some("renew") => Work::Renew,
-        Some("verify") => Work::Verify,
-        Some("lint") => Work::Lint,
-        _ => return Err(Fault::NotFound),
-    };
-    let session = if work == Work::Renew { visit.needs(Role::Responder)? } else { visit.session()? };
-    visit.console.begin(work, &session.who.name);
+    let work = visit.form.text("work").and_then(Work::parse).ok_or(Fault::NotFound)?;
+    let session = visit.needs(work.right())?;
+    if !visit.console.begin(work, &session.who.name, session.who.role) {
+        visit.tell(visit.t().x("work_not_begun").to_owned());
+    }
     Ok(Reply::Goto("/work".to_owned()))
 }
 
@@ -170,19 +252,19 @@ pub fn work(visit: &Visit) -> Result<Reply, Fault> {
     let overview = visit.overview()?;
     let t = visit.t();
     let (f, _) = frame(visit, &overview, "/work", t.x("work_title"))?;
-    let job = visit.console.job();
-    let progress = job.as_ref().map(crate::job::Job::progress).unwrap_or_default();
-    let done = if progress.total > 0 { t.w2("lines_shown", t.n(progress.done), t.n(progress.total)) } else { String::new() };
-    let page = WorkPage {
-        f,
-        name: job.as_ref().map(|job| t.x(job.work.name()).to_owned()),
-        by: job.map(|job| job.by).unwrap_or_default(),
-        stage: progress.stage,
-        done,
-        failed: progress.failed,
-        is_over: progress.is_over,
+    let line = |job: &crate::job::Job| {
+        let progress = job.progress();
+        JobLine {
+            name: t.x(job.work.name()).to_owned(),
+            by: job.by.clone(),
+            stage: progress.stage,
+            done: if progress.total > 0 { t.w2("lines_shown", t.n(progress.done), t.n(progress.total)) } else { String::new() },
+            said: progress.said.map(|said| if job.work == Work::Rehearse { t.w("rehearsed", said) } else { said }).unwrap_or_default(),
+            failed: progress.failed,
+            is_over: progress.is_over,
+        }
     };
-    Ok(Reply::Page(page.render()?))
+    Ok(Reply::Page(WorkPage { f, jobs: visit.console.jobs().iter().map(line).collect() }.render()?))
 }
 
 /// What is to be signed.
@@ -212,11 +294,11 @@ pub fn signed(visit: &Visit) -> Result<Reply, Fault> {
     let at = pending.at;
     let clock = move || at;
     let settings = visit.console.settings(&session.who.name, &clock);
-    match perform(&settings, &pending.act, &visit.console.options.law, Some(&given)).map_err(|error| refused(visit, error))? {
+    match perform(&settings, visit.role()?, &pending.act, &visit.console.options.law, Some(&given)).map_err(|error| refused(visit, error))? {
         Performed::Done(acted) => {
             visit.console.door().change(session.number, |session| session.pending.retain(|kept| kept.number != pending.number));
             let asked = Asked { act: pending.act, back: pending.back, shows: pending.shows };
-            Ok(done(visit, &acted, asked))
+            done(visit, &acted, asked)
         }
         Performed::ToSign(text) => {
             // Somebody else's entry came first, so that this one has another place now.
@@ -242,25 +324,31 @@ fn try_act(visit: &Visit, asked: Asked) -> Result<Reply, Fault> {
     let at: Moment = visit.console.now();
     let clock = move || at;
     let settings = visit.console.settings(&session.who.name, &clock);
-    match perform(&settings, &asked.act, &visit.console.options.law, None).map_err(|error| refused(visit, error))? {
-        Performed::Done(acted) => Ok(done(visit, &acted, asked)),
+    match perform(&settings, visit.role()?, &asked.act, &visit.console.options.law, None).map_err(|error| refused(visit, error))? {
+        Performed::Done(acted) => done(visit, &acted, asked),
         Performed::ToSign(text) => {
             let Asked { act, back, shows } = asked;
-            let waiting = Waiting { says: says(&act, visit.t()), act, at, text, back, shows };
+            let zone = zone(&*visit.overview()?);
+            let waiting = Waiting { says: says(&act, &zone, visit.t()), act, at, text, back, shows };
             let number = visit.console.door().change(session.number, |session| session.wait(waiting, Instant::now()));
             Ok(Reply::Goto(format!("/sign/{}", number.ok_or(Fault::Forbidden)?)))
         }
     }
 }
 
-fn done(visit: &Visit, acted: &Acted, asked: Asked) -> Reply {
-    let t = visit.t();
+fn done(visit: &Visit, acted: &Acted, asked: Asked) -> Result<Reply, Fault> {
+    let (t, zone) = (visit.t(), zone(&*visit.overview()?));
+    visit.console.acted();
     let entries: Vec<String> = acted.ledger_entries.iter().map(u64::to_string).collect();
     if let (Some(handle), Some(session)) = (&asked.shows, &visit.session) {
         visit.console.door().change(session.number, |session| session.see(handle, Instant::now()));
     }
-    visit.tell(t.w2("act_done", says(&asked.act, t), entries.join(", ")));
-    Reply::Goto(asked.back)
+    let mut told = t.w2("act_done", says(&asked.act, &zone, t), entries.join(", "));
+    if let Some(failed) = &acted.failed_after {
+        told = format!("{told}. {}", t.w("act_failed_after", failed));
+    }
+    visit.tell(told);
+    Ok(Reply::Goto(asked.back))
 }
 
 fn reason(visit: &Visit, field: &str) -> Result<Personal<String>, Fault> {
@@ -270,6 +358,7 @@ fn reason(visit: &Visit, field: &str) -> Result<Personal<String>, Fault> {
 /// Why an act was not done, in the language of the page where it is ours to say.
 fn refused(visit: &Visit, error: DeskError) -> Fault {
     match error {
+        DeskError::NotYours { .. } => Fault::Forbidden,
         DeskError::Response(ResponseError::OtherLetters) => Fault::Unusable(visit.t().x("letters_changed").to_owned()),
         other => other.into(),
     }

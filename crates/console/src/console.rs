@@ -4,12 +4,12 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use strandline_model::time::Instant;
-use strandline_response::desk::{self, Clocks, LintLine, Mark, Overview, clocks, lint, mark, overview, renew};
+use strandline_response::desk::{self, Clocks, LintLine, Mark, Overview, clocks, lint, mark, overview, rehearse, renew, role_among};
 use strandline_response::notice::LawBook;
-use strandline_response::{DutyError, Responders, ResponseError, Settings, Told, VerifyReport, responders};
+use strandline_response::{DeskState, DutyError, Responders, ResponseError, Right, Role, Settings, Told, VerifyReport, responders};
 use tokio::sync::Semaphore;
 
-use crate::door::{Door, Role, Who};
+use crate::door::{Door, Who};
 use crate::job::{Job, Work};
 use crate::texts::{Language, Texts};
 use crate::visit::AT_ONCE;
@@ -38,6 +38,30 @@ pub struct Options {
 /// Clocks tell minutes, so that these seconds are not seen.
 const CLOCKS_GOOD_FOR: std::time::Duration = std::time::Duration::from_secs(5);
 
+/// While letters go out, the case changes with each: a page may be some seconds old then.
+const OVERVIEW_GOOD_FOR: std::time::Duration = std::time::Duration::from_secs(3);
+
+/// The word of a message of somebody who fears for their safety.
+pub const SAFETY: &str = "safety";
+
+/// Messages to the desk.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Waiting {
+    /// All that were ever collected.
+    pub all: u64,
+    /// Nobody has answered them.
+    pub open: u64,
+    /// Of these, of people who fear for their safety.
+    pub safety: u64,
+}
+
+/// The case as it was read last.
+struct Read {
+    as_of: Mark,
+    at: std::time::Instant,
+    overview: Arc<Overview>,
+}
+
 /// What was worked out on request, and for which state of the case.
 type Kept<T> = Mutex<Option<(Mark, Arc<T>)>>;
 
@@ -56,11 +80,17 @@ pub struct Console {
     /// Visits that are worked on.
     pub at_work: Arc<Semaphore>,
     door: Mutex<Door>,
-    overview: Kept<Overview>,
+    overview: Mutex<Option<Read>>,
+    /// Held by whoever reads the case again.
+    reading: Mutex<()>,
+    responders: Kept<Responders>,
     clocks: Mutex<Option<(Mark, std::time::Instant, Arc<Clocks>)>>,
     lint: Kept<Vec<LintLine>>,
     checked: Kept<VerifyReport>,
-    job: Mutex<Option<Job>>,
+    queue: Mutex<Option<(Mark, std::time::Instant, Waiting)>>,
+    is_drill: bool,
+    /// What runs or ran last, of each kind.
+    jobs: Mutex<Vec<Job>>,
 }
 
 impl Console {
@@ -78,10 +108,14 @@ impl Console {
             at_work: Arc::new(Semaphore::new(AT_ONCE)),
             door: Mutex::new(Door::new((options.random)(), std::time::Instant::now())),
             overview: Mutex::default(),
+            reading: Mutex::default(),
+            responders: Mutex::default(),
             clocks: Mutex::default(),
             lint: Mutex::default(),
             checked: Mutex::default(),
-            job: Mutex::default(),
+            queue: Mutex::default(),
+            is_drill: !desk::drills(&options.case).is_empty(),
+            jobs: Mutex::default(),
             options,
         })
     }
@@ -109,21 +143,25 @@ impl Console {
         (self.options.now)()
     }
 
-    /// Who is enrolled in the case.
-    pub fn responders(&self) -> Result<Responders, ResponseError> {
-        responders(&self.options.case)
+    /// Who is enrolled in the case, read again only when something was committed since.
+    pub fn responders(&self) -> Result<Arc<Responders>, ResponseError> {
+        let as_of = mark(&self.options.case);
+        if let Some(known) = known(&self.responders, &self.options.case) {
+            return Ok(known);
+        }
+        keep(&self.responders, as_of, responders(&self.options.case)?);
+        let kept = self.responders.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(kept.as_ref().map(|(_, known)| Arc::clone(known)).unwrap_or_default())
     }
 
-    /// What somebody of this name may do by a one-time link: where nobody is enrolled, all that a typed name may; else what they are
-    /// enrolled for, and nothing but look where they are not.
+    /// Who somebody of this name is, who comes by a one-time link of `strandline serve`, or by their key.
     pub fn who(&self, name: &str) -> Result<Who, ResponseError> {
-        let enrolled = self.responders()?;
-        let role = match (enrolled.is_empty(), enrolled.iter().find(|r| r.removed.is_none() && r.name == name)) {
-            (true, _) => Role::Approver,
-            (false, Some(responder)) => role_of(responder.role),
-            (false, None) => Role::Reader,
-        };
-        Ok(Who { name: name.to_owned(), role })
+        Ok(Who { name: name.to_owned(), role: role_among(&*self.responders()?, name), is_guest: false })
+    }
+
+    /// What somebody may do now: whoever was removed, or whose typed name counts no more since somebody was enrolled, looks.
+    pub fn role_now(&self, who: &Who) -> Result<Role, ResponseError> {
+        Ok(if who.is_guest { Role::Reader } else { role_among(&*self.responders()?, &who.name) })
     }
 
     /// What the conductor is told for somebody.
@@ -142,20 +180,35 @@ impl Console {
         }
     }
 
-    /// The case at a glance: read again only when something was committed since.
+    /// The case at a glance: read again only when something was committed since, by one visit at a time; the others see it as it was a
+    /// moment ago. After an act of this console, everybody sees what came of it.
     pub fn overview(&self) -> Result<Arc<Overview>, ResponseError> {
-        let mut kept = self.overview.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = mark(&self.options.case);
-        if let Some((as_of, known)) = kept.as_ref()
-            && *as_of == now
-        {
-            return Ok(Arc::clone(known));
+        let is_good = |read: &Read| read.as_of == mark(&self.options.case) || read.at.elapsed() < OVERVIEW_GOOD_FOR;
+        let last = || self.overview.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(|read| (is_good(read), Arc::clone(&read.overview)));
+        if let Some((true, overview)) = last() {
+            return Ok(overview);
         }
-        let settings = self.settings("", &self.options.now);
+        let _reading = match (self.reading.try_lock(), last()) {
+            (Ok(reading), _) => reading,
+            (Err(_), Some((_, old))) => return Ok(old),
+            (Err(_), None) => self.reading.lock().unwrap_or_else(PoisonError::into_inner),
+        };
+        // Somebody else may have read it meanwhile.
+        if let Some((true, overview)) = last() {
+            return Ok(overview);
+        }
+        let (as_of, settings) = (mark(&self.options.case), self.settings("", &self.options.now));
         // A run can take an old table away while it is read; what it committed then is whole.
         let read = Arc::new(overview(&settings).or_else(|_| overview(&settings))?);
-        *kept = Some((now, Arc::clone(&read)));
+        let kept = Read { as_of, at: std::time::Instant::now(), overview: Arc::clone(&read) };
+        *self.overview.lock().unwrap_or_else(PoisonError::into_inner) = Some(kept);
         Ok(read)
+    }
+
+    /// Forgets how the case was: something was done here, and the next page shows it.
+    pub fn acted(&self) {
+        *self.overview.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.queue.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// What the time changes, at most some seconds old: it tells minutes.
@@ -174,6 +227,26 @@ impl Console {
         Ok(read)
     }
 
+    /// How many messages wait for the desk. Where they cannot be read, the page of the desk says so.
+    pub fn waiting(&self) -> Waiting {
+        let as_of = mark(&self.options.case);
+        let kept = *self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, _, waiting)) = kept.filter(|(known, at, _)| *known == as_of || at.elapsed() < OVERVIEW_GOOD_FOR) {
+            return waiting;
+        }
+        let items = desk::queue(&self.settings("", &self.options.now), Role::Desk).unwrap_or_default();
+        let open = || items.iter().filter(|item| item.state == DeskState::Open);
+        let waiting =
+            Waiting { all: items.len() as u64, open: open().count() as u64, safety: open().filter(|item| item.kind.as_str() == SAFETY).count() as u64 };
+        *self.queue.lock().unwrap_or_else(PoisonError::into_inner) = Some((as_of, std::time::Instant::now(), waiting));
+        waiting
+    }
+
+    /// Whether the case is a drill's.
+    pub fn is_drill(&self) -> bool {
+        self.is_drill
+    }
+
     /// What the lint found, if somebody had it run on the case as it is.
     pub fn known_lint(&self) -> Option<Arc<Vec<LintLine>>> {
         known(&self.lint, &self.options.case)
@@ -184,47 +257,54 @@ impl Console {
         known(&self.checked, &self.options.case)
     }
 
-    /// The work that runs, or ran last.
-    pub fn job(&self) -> Option<Job> {
-        self.job.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// The work that runs, or ran last, of each kind.
+    pub fn jobs(&self) -> Vec<Job> {
+        self.jobs.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Begins work on a thread of its own, unless some runs already. It goes on whoever leaves.
-    pub fn begin(self: &Arc<Self>, work: Work, name: &str) {
-        let mut running = self.job.lock().unwrap_or_else(PoisonError::into_inner);
-        if running.as_ref().is_some_and(|job| !job.progress().is_over) {
-            return;
-        }
+    /// Begins work on a thread of its own, unless the same runs already; whether it began. It goes on whoever leaves.
+    pub fn begin(self: &Arc<Self>, work: Work, name: &str, role: Role) -> bool {
         let job = Job::new(work, name);
-        *running = Some(job.clone());
+        {
+            let mut jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
+            if jobs.iter().any(|job| job.work == work && !job.progress().is_over) {
+                return false;
+            }
+            jobs.retain(|job| job.work != work);
+            jobs.insert(0, job.clone());
+        }
         let (console, name, mut ours) = (Arc::clone(self), name.to_owned(), job.clone());
         let work = move || {
-            let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| console.work(work, &name, &mut ours)));
+            let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| console.work(work, (&name, role), &mut ours)));
             ours.end(ended.unwrap_or_else(|_| Err("it ended by a mistake of ours".to_owned())).err());
+            console.acted();
         };
         if let Err(error) = std::thread::Builder::new().name("work".to_owned()).spawn(work) {
             job.end(Some(format!("it could not be started: {error}")));
         }
+        true
     }
 
-    fn work(&self, work: Work, name: &str, job: &mut Job) -> Result<(), String> {
+    fn work(&self, work: Work, (name, role): (&str, Role), job: &mut Job) -> Result<(), String> {
         let settings = self.settings(name, &self.options.now);
         let as_of = mark(&self.options.case);
+        desk::allow(role, work.right()).map_err(|error| told(&error))?;
         match work {
-            Work::Renew => drop(renew(&settings, job).map_err(|error| told(&error))?),
+            Work::Renew => renew(&settings, job).map_err(|error| told(&error))?,
             Work::Verify => keep(&self.checked, as_of, desk::check(&self.options.case)),
             Work::Lint => keep(&self.lint, as_of, lint(&settings).map_err(|error| told(&error))?),
+            Work::Rehearse => {
+                let written = rehearse(&settings, role, job).map_err(|error| told(&error))?;
+                job.say(format!("{}: {}", written.written, written.folder.display()));
+            }
         }
         Ok(())
     }
 }
 
-/// What an enrolled responder may do.
-pub fn role_of(role: strandline_response::Role) -> Role {
-    match role {
-        strandline_response::Role::Responder => Role::Responder,
-        strandline_response::Role::Approver => Role::Approver,
-    }
+/// What a page needs of whoever looks at it.
+pub fn is_allowed(role: Role, right: Right) -> bool {
+    desk::allow(role, right).is_ok()
 }
 
 fn known<T>(kept: &Kept<T>, case: &std::path::Path) -> Option<Arc<T>> {

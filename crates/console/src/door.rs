@@ -8,6 +8,7 @@ use hmac::{Hmac, Mac};
 use sha2::{Digest, Sha256};
 use strandline_model::time::Instant as Moment;
 use strandline_response::desk::Act;
+use strandline_response::{LookedUpBy, Role};
 use subtle::ConstantTimeEq;
 
 /// How long a one-time link, or a number to sign in with, is good.
@@ -25,17 +26,6 @@ const PENDING_LIMIT: usize = 8;
 /// Characters of what proves that a number is ours.
 const PROOF_CHARS: usize = 64;
 
-/// What somebody may do here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Role {
-    /// Looks, and sees no names.
-    Reader,
-    /// Decides, and sees a name after saying why.
-    Responder,
-    /// Also approves.
-    Approver,
-}
-
 /// Who somebody is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Who {
@@ -43,6 +33,8 @@ pub struct Who {
     pub name: String,
     /// What they may do.
     pub role: Role,
+    /// Whether somebody inside let them in to look, whatever their name is enrolled for.
+    pub is_guest: bool,
 }
 
 /// An act that waits for its signature.
@@ -100,6 +92,7 @@ pub struct Session {
     used: Instant,
     bound: [u8; 32],
     seen: BTreeMap<String, Instant>,
+    found: BTreeMap<String, LookedUpBy>,
 }
 
 struct Link {
@@ -214,8 +207,19 @@ impl Door {
         }
         let [secret, csrf] = random.map(hexadecimal);
         self.last += 1;
-        let session =
-            Session { number: self.last, who, csrf, began_at: at, notice: None, pending: Vec::new(), began: now, used: now, bound, seen: BTreeMap::new() };
+        let session = Session {
+            number: self.last,
+            who,
+            csrf,
+            began_at: at,
+            notice: None,
+            pending: Vec::new(),
+            began: now,
+            used: now,
+            bound,
+            seen: BTreeMap::new(),
+            found: BTreeMap::new(),
+        };
         self.sessions.push((digest(secret.as_bytes()), session));
         secret
     }
@@ -281,6 +285,16 @@ impl Session {
         self.seen.insert(handle.to_owned(), now + SEEN_FOR);
     }
 
+    /// Notes how a person was found: whoever answers people sees those whom they found, and a look says how.
+    pub fn find(&mut self, handle: &str, by: LookedUpBy) {
+        self.found.insert(handle.to_owned(), by);
+    }
+
+    /// How a person was found in this session.
+    pub fn found_by(&self, handle: &str) -> Option<LookedUpBy> {
+        self.found.get(handle).copied()
+    }
+
     /// Whether a person's name is shown.
     pub fn sees(&self, handle: &str) -> bool {
         self.seen.contains_key(handle)
@@ -296,7 +310,7 @@ mod tests {
     }
 
     fn who() -> Who {
-        Who { name: "A. Chan".to_owned(), role: Role::Responder }
+        Who { name: "A. Chan".to_owned(), role: Role::Responder, is_guest: false }
     }
 
     #[test]

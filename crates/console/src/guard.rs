@@ -10,8 +10,8 @@ use axum::middleware::Next;
 
 use crate::console::Console;
 
-/// No script and no style but from here, and no script at all; nobody frames it.
-const POLICY: &str = "default-src 'self'; script-src 'none'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+/// No style and no script but the files that are built in, nothing in a page itself; nobody frames it.
+const POLICY: &str = "default-src 'self'; script-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
 /// Refuses what does not come from a page of ours, and seals every reply.
 pub async fn guard(State(console): State<Arc<Console>>, request: Request, next: Next) -> Response<Body> {
@@ -19,7 +19,7 @@ pub async fn guard(State(console): State<Arc<Console>>, request: Request, next: 
         Some((status, why)) => refused(status, why),
         None => next.run(request).await,
     };
-    sealed(response, console.is_sealed)
+    sealed(response, console.is_sealed, console.port == 443)
 }
 
 /// Why a request is not heard.
@@ -57,7 +57,7 @@ fn refused(status: StatusCode, why: &'static str) -> Response<Body> {
     response
 }
 
-fn sealed(mut response: Response<Body>, is_sealed: bool) -> Response<Body> {
+fn sealed(mut response: Response<Body>, is_sealed: bool, is_whole_host: bool) -> Response<Body> {
     let headers = response.headers_mut();
     for (name, value) in [
         ("content-security-policy", POLICY),
@@ -71,7 +71,8 @@ fn sealed(mut response: Response<Body>, is_sealed: bool) -> Response<Body> {
     ] {
         headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
     }
-    if is_sealed {
+    // It holds for a whole host: on another port than its own, other services of that host could no more be reached.
+    if is_sealed && is_whole_host {
         headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
     }
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use strandline_response::Watcher;
+use strandline_response::{Right, Watcher};
 
 /// What a piece of work is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,15 +13,35 @@ pub enum Work {
     Verify,
     /// Every letter is read.
     Lint,
+    /// Every e-mail is written as it would go, into a folder.
+    Rehearse,
 }
 
 impl Work {
+    /// All of them; each can run beside the others.
+    pub const ALL: [Self; 4] = [Self::Renew, Self::Verify, Self::Lint, Self::Rehearse];
+
+    /// The one of this word in a form.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|work| work.name().strip_prefix("job_") == Some(word))
+    }
+
+    /// What it takes to begin it.
+    pub fn right(self) -> Right {
+        match self {
+            Self::Renew => Right::Decide,
+            Self::Verify => Right::Check,
+            Self::Lint | Self::Rehearse => Right::Letters,
+        }
+    }
+
     /// The key of its name among the texts.
     pub fn name(self) -> &'static str {
         match self {
             Self::Renew => "job_renew",
             Self::Verify => "job_verify",
             Self::Lint => "job_lint",
+            Self::Rehearse => "job_rehearse",
         }
     }
 }
@@ -35,6 +55,8 @@ pub struct Progress {
     pub done: u64,
     /// … of so much; 0: unknown.
     pub total: u64,
+    /// What came of it, for people.
+    pub said: Option<String>,
     /// Why it failed, once it has.
     pub failed: Option<String>,
     /// Whether it has come to its end.
@@ -61,6 +83,11 @@ impl Job {
     /// How far it is.
     pub fn progress(&self) -> Progress {
         self.progress.lock().map(|progress| progress.clone()).unwrap_or_else(|poisoned| poisoned.into_inner().clone())
+    }
+
+    /// Notes what came of it.
+    pub fn say(&self, said: String) {
+        self.progress.lock().unwrap_or_else(std::sync::PoisonError::into_inner).said = Some(said);
     }
 
     /// Notes that it is over.

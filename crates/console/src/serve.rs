@@ -123,6 +123,8 @@ pub fn serve(options: Options, listen: SocketAddr, seal: Option<&Seal>, opened: 
         let listener = TcpListener::bind(listen).await.map_err(|source| ServeError::Listen { at: listen, source })?;
         let at = listener.local_addr().map_err(ServeError::Start)?;
         let console = Arc::new(Console::new(options, origins(at, seal), seal.is_some(), at.port())?);
+        // What a killed run left half entered is whole before anybody looks.
+        strandline_response::desk::settle(&console.options.case)?;
         let who = console.who(&console.options.responder)?;
         let secret = console.door().link(who, console.random(), Instant::now());
         let origin = console.origins.first().cloned().unwrap_or_default();

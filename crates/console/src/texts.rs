@@ -37,6 +37,25 @@ impl Language {
     }
 }
 
+/// Languages of letters and of call sheets, as their readers call them.
+pub const LETTER_LANGUAGES: [(&str, &str); 15] = [
+    ("en", "English"),
+    ("zh-Hant", "繁體中文"),
+    ("zh-Hans", "简体中文"),
+    ("ur", "اردو"),
+    ("hi", "हिन्दी"),
+    ("ne", "नेपाली"),
+    ("th", "ไทย"),
+    ("tl", "Tagalog"),
+    ("id", "Bahasa Indonesia"),
+    ("ja", "日本語"),
+    ("ko", "한국어"),
+    ("de", "Deutsch"),
+    ("fr", "Français"),
+    ("es", "Español"),
+    ("pt", "Português"),
+];
+
 /// All texts of one language.
 #[derive(Clone, Debug)]
 pub struct Texts {

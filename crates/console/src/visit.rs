@@ -8,9 +8,10 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, RawPathParams, Request};
 use axum::http::{HeaderMap, Method, Response, StatusCode, header};
 use strandline_response::desk::Overview;
+use strandline_response::{Right, Role};
 
-use crate::console::Console;
-use crate::door::{Role, Session, bound_to};
+use crate::console::{Console, is_allowed};
+use crate::door::{Session, bound_to};
 use crate::form::Fields;
 use crate::pages::{assets, refusal};
 use crate::reply::{Fault, Reply};
@@ -30,6 +31,8 @@ pub enum Needs {
     Nothing,
     /// Somebody must be in.
     Session,
+    /// Somebody must be in who may do this.
+    Right(Right),
 }
 
 /// What answers a visit.
@@ -52,6 +55,8 @@ pub struct Visit {
     /// What the form says.
     pub form: Fields,
     params: Vec<(String, String)>,
+    /// Whether the reply's body reaches anybody.
+    is_seen: bool,
 }
 
 impl Visit {
@@ -75,14 +80,24 @@ impl Visit {
         self.session.as_ref().ok_or(Fault::Forbidden)
     }
 
-    /// Whether whoever is in may do at least this.
-    pub fn may(&self, role: Role) -> bool {
-        self.session.as_ref().is_some_and(|session| session.who.role >= role)
+    /// What whoever is in is here.
+    pub fn role(&self) -> Result<Role, Fault> {
+        Ok(self.session()?.who.role)
     }
 
-    /// Who is in, if they may do at least this.
-    pub fn needs(&self, role: Role) -> Result<&Session, Fault> {
-        if self.may(role) { self.session() } else { Err(Fault::Forbidden) }
+    /// Whether whoever is in may do this.
+    pub fn may(&self, right: Right) -> bool {
+        self.session.as_ref().is_some_and(|session| is_allowed(session.who.role, right))
+    }
+
+    /// Who is in, if they may do this.
+    pub fn needs(&self, right: Right) -> Result<&Session, Fault> {
+        if self.may(right) { self.session() } else { Err(Fault::Forbidden) }
+    }
+
+    /// Whether a person's name is shown: somebody said why, and may still see it.
+    pub fn sees(&self, handle: &str) -> bool {
+        self.may(Right::ShowName) && self.session.as_ref().is_some_and(|session| session.sees(handle))
     }
 
     /// Tells something on the next page.
@@ -129,6 +144,7 @@ pub async fn answer(console: Arc<Console>, params: RawPathParams, request: Reque
         path: parts.uri.path().to_owned(),
         query: Fields::parse(parts.uri.query().unwrap_or_default().as_bytes()),
         form,
+        is_seen: parts.method != Method::HEAD,
         params: params.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
         console,
     };
@@ -136,7 +152,10 @@ pub async fn answer(console: Arc<Console>, params: RawPathParams, request: Reque
     // Whoever hangs up while they wait here is forgotten: what is begun is done, so nothing may wait after it.
     let Ok(place) = Arc::clone(&visit.console.at_work).acquire_owned().await else { return plain(StatusCode::SERVICE_UNAVAILABLE) };
     let work = move || {
-        let answer = heard(&visit, needs, is_form, page);
+        let answer = match with_role_of_now(visit) {
+            Ok(visit) => heard(&visit, needs, is_form, page),
+            Err(_) => plain(StatusCode::INTERNAL_SERVER_ERROR),
+        };
         drop(place);
         answer
     };
@@ -151,15 +170,38 @@ pub fn built_in(name: &str) -> Response<Body> {
 /// How many blocking threads a runtime needs for this.
 pub const THREADS: usize = AT_ONCE;
 
+/// What somebody may do is asked of the case for each visit: whoever was removed since they came in looks.
+fn with_role_of_now(mut visit: Visit) -> Result<Visit, Fault> {
+    if let Some(session) = &mut visit.session {
+        session.who.role = visit.console.role_now(&session.who)?;
+    }
+    Ok(visit)
+}
+
 fn heard(visit: &Visit, needs: Needs, is_form: bool, page: Page) -> Response<Body> {
-    if needs == Needs::Session {
+    if needs != Needs::Nothing {
         let Some(session) = &visit.session else { return Reply::Goto("/in".to_owned()).into_response() };
         // A form of another session, or of nobody's, is not heard.
         if is_form && !visit.form.text("csrf").is_some_and(|csrf| session.is_of(csrf)) {
             return refusal(visit, Fault::Forbidden).into_response();
         }
     }
-    page(visit).unwrap_or_else(|fault| refusal(visit, fault)).into_response()
+    if let Needs::Right(right) = needs
+        && !visit.may(right)
+    {
+        // Whoever answers people begins at their page.
+        let is_home = visit.path == "/" && visit.may(Right::Desk);
+        return if is_home { Reply::Goto("/desk".to_owned()) } else { refusal(visit, Fault::Forbidden) }.into_response();
+    }
+    let reply = page(visit);
+    if let (Ok(Reply::Page(_)), Some(session)) = (&reply, &visit.session)
+        && session.notice.is_some()
+        && visit.is_seen
+    {
+        // It is told once, and to somebody who sees it.
+        visit.console.door().change(session.number, |session| session.notice = None);
+    }
+    reply.unwrap_or_else(|fault| refusal(visit, fault)).into_response()
 }
 
 async fn form(body: Body) -> Result<Fields, StatusCode> {

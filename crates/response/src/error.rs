@@ -233,6 +233,12 @@ pub enum ResponseError {
     /// A code that is well-formed and on no letter.
     #[error("no letter of this case has this code: it is of another case, or somebody made it up")]
     CodeOfNobody,
+    /// Nobody is known to write the letters.
+    #[error("the estate does not say who writes: give [sending] from and return_path, as addresses of yours")]
+    NoSender,
+    /// The code of a card that the desk withdrew.
+    #[error("this code was withdrawn, since somebody else holds that letter: whoever gives it need not be the person")]
+    CodeWithdrawn,
     /// Neither a key nor a code.
     #[error("{0:?} is neither the key of a person in this case nor the code of a letter")]
     NobodyHere(String),

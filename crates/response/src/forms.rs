@@ -34,13 +34,7 @@ impl Response<'_> {
     /// # Errors
     /// If an answer is about a person of the register, the case cannot be read or written, or there is no printer.
     pub fn write_form(&mut self, id: FormId, page: Option<&Page>) -> Result<Form, DutyError> {
-        let (people, _) = register(self)?;
-        let facts = facts(self, &people)?;
-        let form = fill(id, &facts);
-        let about: Vec<&str> = fields_about_people(&form, people.values()).into_iter().collect();
-        if !about.is_empty() {
-            return Err(DutyError::AboutPeople { form: id.as_str(), fields: about.join(", ") });
-        }
+        let (form, facts) = self.filled(id)?;
         let mut json = serde_json::to_vec_pretty(&form).expect("a form has only texts and numbers");
         json.push(b'\n');
         let mut files = vec![
@@ -57,6 +51,22 @@ impl Response<'_> {
         inputs.insert_setting("last_decision", &last);
         self.commit_files(&format!("form-{}", id.as_str()), inputs, files)?;
         Ok(form)
+    }
+
+    /// Fills a form from the case, to be read: nothing is kept.
+    ///
+    /// # Errors
+    /// If an answer is about a person of the register, or the case cannot be read.
+    pub fn read_form(&self, id: FormId) -> Result<Form, DutyError> {
+        Ok(self.filled(id)?.0)
+    }
+
+    fn filled(&self, id: FormId) -> Result<(Form, CaseFacts), DutyError> {
+        let (people, _) = register(self)?;
+        let facts = facts(self, &people)?;
+        let form = fill(id, &facts);
+        let about: Vec<&str> = fields_about_people(&form, people.values()).into_iter().collect();
+        if about.is_empty() { Ok((form, facts)) } else { Err(DutyError::AboutPeople { form: id.as_str(), fields: about.join(", ") }) }
     }
 }
 

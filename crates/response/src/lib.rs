@@ -48,7 +48,7 @@ pub use tally::{Histogram, Tally};
 /// Law files and forms, for whoever reads files and prints: the stage decides nothing of the case.
 pub mod notice {
     pub use strandline_notice::duties::{Duties, DutyView, State};
-    pub use strandline_notice::forms::{Form, FormId, plain, questions};
+    pub use strandline_notice::forms::{Form, FormId, document, plain, questions};
     pub use strandline_notice::law::{LawBook, LawError};
     pub use strandline_notice::letter::lint::Finding;
 }
@@ -60,9 +60,11 @@ pub use stage::print::{Page, PrintFinding, PrintedLetters};
 // What a terminal or a console must name to have letters sent: they do not see `outbound` themselves.
 pub use rules::{CheckedRules, RefusedRule, RuleFigures, UnmatchedRule, check_rules, load_rules};
 pub use strandline_case::{Entry, EntryKind, VerifyReport};
-pub use strandline_case::{PublicKey, Responder, Responders, Role, SignatureProblem, Signer};
+// How a message of the desk is answered, and what it is about.
+pub use strandline_case::{PublicKey, Responder, Responders, Right, Role, SignatureProblem, Signer};
 pub use strandline_detection::sigma::Rule;
 pub use strandline_outbound::contain::{Answer, Force, Verdict};
 pub use strandline_outbound::{
     Credentials, Difference, DkimKey, OutgoingLetter, Pace, ReturnPath, Secret, Security, SenderIdentity, Server, Tally as SentTally, Timeouts, What,
 };
+pub use strandline_support::{Kind as MessageKind, Way};

@@ -18,6 +18,7 @@ use crate::run::Response;
 use crate::stage::expose::{others, register};
 use crate::stage::letters::{Codes, IndexedLetter, file_stem, index};
 use crate::stage::notify::{KeptLetter, kept_letters};
+use crate::support::Withdrawn;
 
 /// The kind of the ledger's statements on look-ups.
 const LOOK_UP: &str = "look_up";
@@ -272,7 +273,8 @@ impl Response<'_> {
             Err(strandline_model::code::NotACode::Shape) => return Err(ResponseError::NobodyHere(text.to_owned())),
             Err(error) => return Err(error.into()),
         };
-        Codes::of(&self.case)?.owner(&self.case, &code)?.map(str::to_owned).ok_or(ResponseError::CodeOfNobody)
+        let owner = Codes::of(&self.case)?.owner(&self.case, &code)?.map(str::to_owned).ok_or(ResponseError::CodeOfNobody)?;
+        if Withdrawn::of(&self.case)?.has_code(&self.case, &owner, &code)? { Err(ResponseError::CodeWithdrawn) } else { Ok(owner) }
     }
 
     /// What a person was sent: each text that was released to them and left, or may have.

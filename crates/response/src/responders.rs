@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use strandline_case::{Case, Change, Enrolment, NotSigned, PublicKey, Responders, Role, StoredApproval};
+use strandline_case::{Case, Change, Enrolment, NotSigned, PublicKey, Responders, Right, Role, StoredApproval};
 
 use crate::error::ResponseError;
 use crate::run::{Response, Settings, signing};
@@ -55,12 +55,14 @@ impl Response<'_> {
     /// nothing any more.
     pub(crate) fn approvals_that_count(&self) -> Result<Vec<StoredApproval>, ResponseError> {
         let stored = self.case.stored_approvals()?;
-        if self.case.responders()?.is_empty() {
+        let responders = self.case.responders()?;
+        if responders.is_empty() {
             return Ok(stored);
         }
         let mut signed = Vec::new();
         for approval in stored {
-            if self.case.signer_of(approval.ledger_entry)?.is_some_and(|signer| signer.role == Role::Approver) {
+            let entry = self.case.ledger().entry(approval.ledger_entry).map_err(strandline_case::CaseError::from)?;
+            if self.case.signer_among(&responders, approval.ledger_entry, &entry).is_some_and(|signer| signer.role.may(Right::Approve)) {
                 signed.push(approval);
             }
         }

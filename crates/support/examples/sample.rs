@@ -90,6 +90,7 @@ fn card() -> Card {
         rounds: vec![
             Round {
                 number: 1,
+                is_refused: false,
                 sent: Some(date(2026, 2, 6)),
                 language: "en".to_owned(),
                 title: "Your data was seen in a break-in".to_owned(),
@@ -98,6 +99,7 @@ fn card() -> Card {
             },
             Round {
                 number: 2,
+                is_refused: false,
                 sent: Some(date(2026, 2, 19)),
                 language: "en".to_owned(),
                 title: "What is new about your data".to_owned(),
@@ -111,6 +113,8 @@ fn card() -> Card {
             day: date(2026, 2, 21),
             text: Personal::new("Thank you for writing.\nYour bank details were not reached.".to_owned()),
         }],
+        handled: Vec::new(),
+        is_cut: false,
     }
 }
 
@@ -139,8 +143,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let code = SupportCode::from_bits([0x3d, 0x91, 0x07, 0xe2, 0x5c, 0xb8, 0x44, 0xaf, 0x16, 0x70]);
     let mut spool = Spool::new(std::fs::File::options().read(true).write(true).create(true).truncate(true).open(bundle.with_extension("spool"))?);
     spool.add(code.clone(), &card())?;
-    spool.publish(&bundle, &terms, 2, &mut |_, _| {})?.commit()?;
-    let settings = Settings { bundle, listen: "127.0.0.1:0".parse()?, identity: None, behind_proxy: None, limits: Limits::default() };
+    spool.publish(&bundle, &terms, 2, &mut |_, _| {})?.commit(strandline_support::Before::Kept)?;
+    let settings = Settings { bundle, listen: "127.0.0.1:0".parse()?, identity: None, behind_proxy: None, limits: Limits::default(), warn: |_| {} };
     serve(&settings, |address| {
         let mut out = std::io::stdout().lock();
         // Whoever started this reads one line; nothing is lost if nobody does.

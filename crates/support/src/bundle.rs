@@ -25,7 +25,9 @@ const CARDS: &str = "cards";
 const OWN: &str = "own";
 
 /// The form of a bundle that this version writes and reads.
-const FORM: u32 = 1;
+const FORM: u32 = 2;
+/// The oldest form that is read: its cards lack what the desk has.
+const OLDEST_FORM: u32 = 1;
 
 /// Cards have a length that is a multiple of this, all of a bundle the same, bytes.
 const STEP_BYTES: usize = 4096;
@@ -249,6 +251,15 @@ impl Spool {
     }
 }
 
+/// What becomes of the cards that were shown until a publication.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Before {
+    /// They stay until the next: whoever reads one at this moment reads on.
+    Kept,
+    /// They go at once: one of them was withdrawn.
+    Removed,
+}
+
 /// A publication that lies in the bundle and is not shown yet.
 pub struct Prepared {
     bundle: PathBuf,
@@ -271,16 +282,16 @@ impl Prepared {
         self.manifest.card_bytes
     }
 
-    /// Shows it. Cards of generations before the last are removed.
+    /// Shows it. Cards of generations before the last are removed, and of the last too, where it is not to be kept.
     ///
     /// # Errors
     /// If the disk does not take it.
-    pub fn commit(self) -> Result<(), PublishError> {
+    pub fn commit(self, before: Before) -> Result<(), PublishError> {
         files::write(&self.bundle, MANIFEST, &self.bytes).and_then(|()| files::flush(&self.bundle)).map_err(at(&self.bundle))?;
         let cards = self.bundle.join(CARDS);
         for entry in fs::read_dir(&cards).map_err(at(&cards))?.flatten() {
             let name = entry.file_name().to_str().and_then(|name| CardName::try_from(name.to_owned()).ok());
-            if name.as_ref().is_some_and(|name| *name != self.manifest.generation && Some(name) != self.kept.as_ref()) {
+            if name.as_ref().is_some_and(|name| *name != self.manifest.generation && (before == Before::Removed || Some(name) != self.kept.as_ref())) {
                 // What is left of a generation that nothing names is in nobody's way.
                 let _ = fs::remove_dir_all(entry.path());
             }
@@ -434,7 +445,7 @@ impl Bundle {
         let current = Mutex::new(Arc::new(read_manifest(path)?));
         for folder in [INBOX, OWN] {
             let folder = path.join(folder);
-            files::create_folder(&folder).map_err(|source| BundleError::File { path: folder, source })?;
+            files::create_folder(&folder).and_then(|()| files::remove_temporary(&folder)).map_err(|source| BundleError::File { path: folder, source })?;
         }
         Ok(Self { path: path.to_owned(), current })
     }
@@ -450,13 +461,25 @@ impl Bundle {
         Arc::clone(&current)
     }
 
+    /// Why the manifest that lies there now is not the one that is shown; `None` where it is.
+    pub(crate) fn unread(&self) -> Option<BundleError> {
+        let shown = self.current().stamp;
+        if stamp(&self.path.join(MANIFEST)) == Some(shown) { None } else { read_manifest(&self.path).err() }
+    }
+
     /// The card that these keys open; `None` if there is none, or it was changed. The work is the same.
-    pub(crate) fn card(&self, current: &Current, keys: &CardKeys) -> Option<Card> {
+    ///
+    /// # Errors
+    /// If a card that may be there cannot be read: that says nothing of the code.
+    pub(crate) fn card(&self, current: &Current, keys: &CardKeys) -> io::Result<Option<Card>> {
         let path = self.path.join(CARDS).join(current.manifest.generation.as_str()).join(keys.name.as_str());
         let limit = current.manifest.card_bytes;
-        let sealed = files::read(&path, limit as u64).unwrap_or_else(|_| vec![0; limit]);
-        let plain = Zeroizing::new(seal::open(keys.card(), &card_bound(&current.bound, &keys.name), &sealed)?);
-        serde_json::from_slice(&plain).ok()
+        let sealed = match files::read(&path, limit as u64) {
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::InvalidData) => vec![0; limit],
+            read => read?,
+        };
+        let opened = seal::open(keys.card(), &card_bound(&current.bound, &keys.name), &sealed).map(Zeroizing::new);
+        Ok(opened.and_then(|plain| serde_json::from_slice(&plain).ok()))
     }
 
     /// What the person ticked off and sent; empty where nothing is kept or what is kept was changed.
@@ -482,7 +505,13 @@ impl Bundle {
 
     /// How many messages wait.
     pub(crate) fn waiting(&self) -> io::Result<u64> {
-        Ok(fs::read_dir(self.path.join(INBOX))?.count() as u64)
+        let is_message = |entry: &io::Result<fs::DirEntry>| entry.as_ref().is_ok_and(|entry| crate::message::is_file_name(&entry.file_name()));
+        Ok(fs::read_dir(self.path.join(INBOX))?.filter(is_message).count() as u64)
+    }
+
+    /// Whether the message waits in the inbox, or was taken from it.
+    pub(crate) fn has_message(&self, id: &MessageId) -> bool {
+        self.path.join(INBOX).join(crate::message::file_name(id)).exists() || self.is_taken(id)
     }
 
     /// Whether somebody has collected the message.
@@ -507,7 +536,7 @@ fn read_manifest(bundle: &Path) -> Result<Current, BundleError> {
     }
     let damaged = || BundleError::Damaged(path.clone());
     let form: Form = serde_json::from_slice(&bytes).map_err(|_| damaged())?;
-    if form.form != FORM {
+    if !(OLDEST_FORM..=FORM).contains(&form.form) {
         return Err(BundleError::UnknownForm { path, form: form.form });
     }
     let manifest: Manifest = serde_json::from_slice(&bytes).map_err(|_| damaged())?;

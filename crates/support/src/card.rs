@@ -24,6 +24,12 @@ pub struct Card {
     /// Answers to what the person wrote, oldest first.
     #[serde(default)]
     pub answers: Vec<Answer>,
+    /// What the desk has of what the person wrote, and what became of it beside those answers.
+    #[serde(default)]
+    pub handled: Vec<Handled>,
+    /// Whether older answers or the texts of older letters are not here, so that one card does not make all others long.
+    #[serde(default)]
+    pub is_cut: bool,
 }
 
 /// The letter in one language.
@@ -59,6 +65,9 @@ pub struct Round {
     pub number: u32,
     /// The day it left; none if it is on its way.
     pub sent: Option<Date>,
+    /// Whether nobody took it.
+    #[serde(default)]
+    pub is_refused: bool,
     /// Its language.
     pub language: String,
     /// Its title.
@@ -93,6 +102,30 @@ pub struct Answer {
     pub day: Date,
     /// The answer.
     pub text: Personal<String>,
+}
+
+/// What became of a message beside an answer on the card.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Handled {
+    /// Which message.
+    pub message: MessageId,
+    /// What became of it.
+    pub how: Handling,
+}
+
+/// What the desk did about a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Handling {
+    /// The desk has it.
+    Taken,
+    /// It was answered by post.
+    ByPost,
+    /// It was answered by telephone.
+    ByPhone,
+    /// Nothing more is to be done about it.
+    Closed,
 }
 
 impl fmt::Debug for Card {

@@ -38,6 +38,17 @@ pub(crate) fn write_many(folder: &Path, files: &[(&str, Vec<u8>)]) -> io::Result
     })
 }
 
+/// Removes what a writer that was killed had begun. No other writer may be at work in the folder.
+pub(crate) fn remove_temporary(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_name().to_str().is_some_and(|name| name.starts_with(TEMPORARY)) {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
 /// Makes the names of a folder durable.
 pub(crate) fn flush(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()

@@ -15,8 +15,8 @@ mod seal;
 mod server;
 mod words;
 
-pub use bundle::{BundleError, Contact, Manifest, Prepared, PublishError, Spool, Terms};
-pub use card::{Answer, Card, CardLetter, Promise, Round};
+pub use bundle::{Before, BundleError, Contact, Manifest, Prepared, PublishError, Spool, Terms};
+pub use card::{Answer, Card, CardLetter, Handled, Handling, Promise, Round};
 pub use key::{CardKeys, CardName, Parameters, SALT_BYTES};
 pub use message::{Inbox, Kind, Message, MessageError, MessageId, Recipient, SecretKey, Unproved, Way};
 pub use server::{Identity, Limits, Running, ServeError, Settings, Site, serve, start};

@@ -106,6 +106,19 @@ impl MessageId {
         Self(CardName::of_bytes(bits))
     }
 
+    /// That of what a form sent: the same sent twice is one message, and other words of the same form are another. Only who has the code
+    /// can make it, so that nobody takes another's name.
+    pub(crate) fn of_form(keys: &CardKeys, parts: [&str; 4]) -> Self {
+        let mut mac = <Hmac<Sha256> as Mac>::new_from_slice(keys.message()).expect("HMAC takes a key of any length");
+        mac.update(b"strandline support form v1\0");
+        for part in parts {
+            mac.update(&(part.len() as u64).to_be_bytes());
+            mac.update(part.as_bytes());
+        }
+        let bytes = mac.finalize().into_bytes();
+        Self::new(std::array::from_fn(|place| bytes[place]))
+    }
+
     /// As it is written.
     pub fn as_str(&self) -> &str {
         self.0.as_str()
@@ -372,6 +385,12 @@ impl Inbox {
     fn path(&self, id: &MessageId) -> PathBuf {
         self.folder.join(file_name(id))
     }
+}
+
+/// Whether a file of the inbox is a message.
+pub(crate) fn is_file_name(name: &std::ffi::OsStr) -> bool {
+    let stem = name.to_str().and_then(|name| name.strip_suffix(ENDING));
+    stem.is_some_and(|stem| MessageId::try_from(stem.to_owned()).is_ok())
 }
 
 /// What the file of a message is called.

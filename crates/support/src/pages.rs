@@ -8,7 +8,7 @@ use strandline_model::document::{Block, Field};
 use strandline_model::personal::Personal;
 
 use crate::bundle::{Contact, Manifest, Own};
-use crate::card::{Card, CardLetter, Promise, Round};
+use crate::card::{Card, CardLetter, Handling, Promise, Round};
 use crate::html::Text;
 use crate::message::{Kind, MessageId, Way};
 use crate::words::{LANGUAGES, Words};
@@ -37,6 +37,9 @@ const PARTS: [(&str, &str); 7] = [
     ("/moved", "nav.moved"),
 ];
 
+/// Languages that stand at the head of each page.
+const NEAR: [&str; 3] = ["en", "zh-Hant", "zh-Hans"];
+
 /// What somebody wrote that is shown to them again.
 #[derive(Clone, Default)]
 pub(crate) struct Draft {
@@ -53,8 +56,9 @@ impl View<'_> {
 
     /// The text of whichever language is nearest to the reader's.
     fn named<'t>(&self, texts: &'t BTreeMap<String, String>) -> &'t str {
-        let near = [self.words.language, "zh-Hant", "zh-Hans", "en"];
-        let near = if self.words.language == "en" { [near[0], "en", near[1], near[2]] } else { near };
+        let own = self.words.language;
+        // Who reads one Chinese reads the other; everybody else is likelier to read English.
+        let near = if own.starts_with("zh") { [own, "zh-Hant", "zh-Hans", "en"] } else { [own, "en", "zh-Hant", "zh-Hans"] };
         near.iter().find_map(|tag| texts.get(*tag)).or_else(|| texts.values().next()).map_or("", String::as_str)
     }
 
@@ -64,8 +68,9 @@ impl View<'_> {
         let head = if problem { format!("{}: ", self.words.say("error.title")) } else { String::new() };
         let _ = write!(
             page,
-            "<!DOCTYPE html>\n<html lang=\"{}\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{}{} – {}</title>\n<link rel=\"stylesheet\" href=\"/style.css\">\n</head>\n<body>\n<a class=\"skip\" href=\"#main\">{}</a>\n<div class=\"band\"><header>\n<p class=\"name\">{}</p>\n<p>{}</p>\n{}</header></div>\n",
+            "<!DOCTYPE html>\n<html lang=\"{}\" dir=\"{}\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{}{} – {}</title>\n<link rel=\"stylesheet\" href=\"/style.css\">\n</head>\n<body>\n<a class=\"skip\" href=\"#main\">{}</a>\n<div class=\"band\"><header>\n<p class=\"name\">{}</p>\n<p>{}</p>\n{}</header></div>\n",
             self.words.language,
+            direction(self.words.language),
             Text(&head),
             Text(title),
             Text(organisation),
@@ -77,18 +82,36 @@ impl View<'_> {
         if let Some(token) = self.token {
             page.push_str(&self.parts(token));
         }
-        let _ = write!(page, "<main id=\"main\" tabindex=\"-1\">\n<h1>{}</h1>\n{main}</main>\n{}</body>\n</html>\n", Text(title), self.footer(problem));
+        let _ = write!(
+            page,
+            "<main id=\"main\" tabindex=\"-1\">\n<h1>{}</h1>\n{main}{}</main>\n{}</body>\n</html>\n",
+            Text(title),
+            self.unchecked(),
+            self.footer(problem)
+        );
         page
     }
 
+    /// That no speaker of the language has read these words, where that is so.
+    fn unchecked(&self) -> String {
+        self.words.unchecked().map(|said| format!("<p class=\"note\">{}</p>\n", Text(said))).unwrap_or_default()
+    }
+
+    /// The languages of most readers as links; all others one step away, so that the code's field is not below a page of names. A browser
+    /// gets its own language by itself.
     fn languages(&self) -> String {
-        let mut list = format!("<ul class=\"languages\" aria-label=\"{}\">\n", self.say("languages"));
-        for language in LANGUAGES.into_iter().filter(|language| *language != self.words.language) {
+        let link = |language: &str| {
             let name = Text(Words::of(language).say("language"));
-            let _ = writeln!(list, "<li><a href=\"{}?l={language}\" lang=\"{language}\" hreflang=\"{language}\">{name}</a></li>", Text(self.here));
-        }
-        list.push_str("</ul>\n");
-        list
+            let direction = direction(language);
+            format!("<li><a href=\"{}?l={language}\" lang=\"{language}\" hreflang=\"{language}\" dir=\"{direction}\">{name}</a></li>\n", Text(self.here))
+        };
+        let (near, far): (Vec<&str>, Vec<&str>) =
+            LANGUAGES.into_iter().filter(|language| *language != self.words.language).partition(|language| NEAR.contains(language));
+        let list = |languages: &[&str]| languages.iter().map(|language| link(language)).collect::<String>();
+        let (near, far, say) = (list(&near), list(&far), self.say("languages"));
+        format!(
+            "<ul class=\"languages\" aria-label=\"{say}\">\n{near}</ul>\n<details class=\"languages\"><summary>{say} <span lang=\"en\" aria-hidden=\"true\">· Language</span></summary>\n<ul class=\"languages\">\n{far}</ul></details>\n"
+        )
     }
 
     fn parts(&self, token: &str) -> String {
@@ -114,22 +137,22 @@ impl View<'_> {
         if let Some(contact) = self.manifest.contact.as_ref().filter(|_| self.token.is_some() || !problem) {
             let _ = write!(footer, "<h2>{}</h2>\n{}", self.say(if self.token.is_some() { "footer.help" } else { "front.help" }), self.contact(contact));
         }
-        let _ = write!(footer, "<p>{} {}</p>\n</footer>\n", self.say("footer"), Text(&self.manifest.reference));
+        let _ = write!(footer, "<p>{} <bdi dir=\"ltr\">{}</bdi></p>\n</footer>\n", self.say("footer"), Text(&self.manifest.reference));
         footer
     }
 
     fn contact(&self, contact: &Contact) -> String {
-        let mut lines = vec![Text(self.named(&contact.name)).to_string()];
+        let mut lines = vec![format!("<bdi>{}</bdi>", Text(self.named(&contact.name)))];
         if let Some(phone) = &contact.phone {
             let dial: String = phone.chars().filter(|c| c.is_ascii_digit() || *c == '+').collect();
-            lines.push(format!("{} <a href=\"tel:{}\">{}</a>", self.say("call"), Text(&dial), Text(phone)));
+            lines.push(format!("{} <a href=\"tel:{}\" dir=\"ltr\">{}</a>", self.say("call"), Text(&dial), Text(phone)));
         }
         if let Some(email) = &contact.email {
-            lines.push(format!("{} {}", self.say("email"), Text(email)));
+            lines.push(format!("{} <bdi>{}</bdi>", self.say("email"), Text(email)));
         }
         let hours = self.named(&contact.hours);
         if !hours.is_empty() {
-            lines.push(format!("{} {}", self.say("hours"), Text(hours)));
+            lines.push(format!("{} <bdi>{}</bdi>", self.say("hours"), Text(hours)));
         }
         format!("<p>{}</p>\n", lines.join("<br>\n"))
     }
@@ -153,7 +176,7 @@ impl View<'_> {
         let invalid = if problem.is_some() { " aria-invalid=\"true\" aria-describedby=\"hint problem\"" } else { " aria-describedby=\"hint\"" };
         let _ = write!(
             main,
-            "<p>{}</p>\n<form method=\"post\" action=\"/enter\">\n<input type=\"hidden\" name=\"l\" value=\"{}\">\n<label for=\"code\">{}</label>\n<p class=\"hint\" id=\"hint\">{}</p>\n<input class=\"code\" type=\"text\" id=\"code\" name=\"code\" size=\"24\" maxlength=\"80\" autocomplete=\"off\" autocapitalize=\"characters\" spellcheck=\"false\" required{invalid}>\n<br><button>{}</button>\n</form>\n",
+            "<p>{}</p>\n<form method=\"post\" action=\"/enter\">\n<input type=\"hidden\" name=\"l\" value=\"{}\">\n<label for=\"code\">{}</label>\n<p class=\"hint\" id=\"hint\">{}</p>\n<input class=\"code\" dir=\"ltr\" type=\"text\" id=\"code\" name=\"code\" size=\"24\" maxlength=\"80\" autocomplete=\"off\" autocapitalize=\"characters\" spellcheck=\"false\" required{invalid}>\n<br><button>{}</button>\n</form>\n",
             self.say("front.lead"),
             if self.is_chosen { self.words.language } else { "" },
             self.say("front.label"),
@@ -161,7 +184,12 @@ impl View<'_> {
             self.say("front.button"),
         );
         if let Some(unsent) = unsent.filter(|text| !text.is_empty()) {
-            let _ = write!(main, "<label for=\"unsent\">{}</label>\n<textarea id=\"unsent\" readonly>{}</textarea>\n", self.say("front.unsent"), Text(unsent));
+            let _ = write!(
+                main,
+                "<label for=\"unsent\">{}</label>\n<textarea id=\"unsent\" dir=\"auto\" readonly>{}</textarea>\n",
+                self.say("front.unsent"),
+                Text(unsent)
+            );
         }
         let _ = write!(
             main,
@@ -232,11 +260,12 @@ impl View<'_> {
         let counted = self.words.fill("todo.done", &[("done", &done.to_string()), ("all", &actions.len().to_string())]);
         let _ = write!(
             main,
-            "<p>{}</p>\n<p>{}</p>\n<form method=\"post\" action=\"/todo\">{}\n<fieldset lang=\"{}\">\n<legend class=\"unseen\" lang=\"{}\">{}</legend>\n",
+            "<p>{}</p>\n<p>{}</p>\n<form method=\"post\" action=\"/todo\">{}\n<fieldset lang=\"{}\" dir=\"{}\">\n<legend class=\"unseen\" lang=\"{}\">{}</legend>\n",
             self.say("todo.lead"),
             Text(&counted),
             hidden(self.token.unwrap_or_default()),
             Text(language),
+            direction(language),
             self.words.language,
             self.say("todo.title"),
         );
@@ -259,9 +288,11 @@ impl View<'_> {
             let words = if kind == Kind::Safety { "updates.received_safety" } else { "updates.received" };
             let _ = writeln!(main, "<p class=\"done\" role=\"status\">{}</p>", self.say(words));
         }
+        let published = day_of(self.manifest.published_at, &self.manifest.time_zone);
+        let _ = writeln!(main, "<p>{}</p>", Text(&self.words.fill("updates.as_of", &[("day", &self.words.day(published))])));
         let _ = writeln!(main, "<h2>{}</h2>", self.say("updates.letters"));
         for (place, round) in card.rounds.iter().enumerate().rev() {
-            main.push_str(&self.round(round, card.rounds.get(place + 1), today));
+            main.push_str(&self.round(round, card.rounds.get(place + 1), (today, published)));
         }
         let _ = writeln!(main, "<h2>{}</h2>", self.say("updates.messages"));
         let answered = |id: &MessageId| card.answers.iter().any(|answer| answer.message == *id);
@@ -277,13 +308,25 @@ impl View<'_> {
             let title = self.words.fill("updates.message", &[("kind", self.kind(note.kind)), ("day", &day)]);
             let _ = writeln!(main, "<h3>{}</h3>", Text(&title));
             if !answered {
-                let _ = writeln!(main, "<p>{}</p>", self.say(if taken(&note.id) { "updates.taken" } else { "updates.waiting" }));
+                let handled = card.handled.iter().find(|handled| handled.message == note.id).map(|handled| handled.how);
+                let word = match handled {
+                    Some(Handling::ByPost) => "updates.by_post",
+                    Some(Handling::ByPhone) => "updates.by_phone",
+                    Some(Handling::Closed) => "updates.closed",
+                    Some(Handling::Taken) => "updates.taken",
+                    None if taken(&note.id) => "updates.taken",
+                    None => "updates.waiting",
+                };
+                let _ = writeln!(main, "<p>{}</p>", self.say(word));
             }
             main.push_str(&self.answers(card, &note.id));
         }
         // What was sent before the list was cut, or from another copy of the host.
         for answer in card.answers.iter().filter(|answer| !own.sent.iter().any(|note| note.id == answer.message)) {
             let _ = write!(main, "<h3>{}</h3>\n{}", Text(self.kind(answer.kind)), self.answer(answer.day, &answer.text));
+        }
+        if card.is_cut {
+            let _ = writeln!(main, "<p>{}</p>", self.say("updates.cut"));
         }
         self.frame(self.words.say("updates.title"), false, &main)
     }
@@ -294,25 +337,29 @@ impl View<'_> {
 
     fn answer(&self, day: Date, text: &Personal<String>) -> String {
         let head = self.words.fill("updates.answer", &[("day", &self.words.day(day))]);
-        format!("<p>{}</p>\n<div class=\"said paper\">{}</div>\n", Text(&head), Text(text.expose_personal()))
+        format!("<p>{}</p>\n<div class=\"said paper\" dir=\"auto\">{}</div>\n", Text(&head), Text(text.expose_personal()))
     }
 
-    fn round(&self, round: &Round, next: Option<&Round>, today: Date) -> String {
+    fn round(&self, round: &Round, next: Option<&Round>, days: (Date, Date)) -> String {
         let number = self.words.fill("updates.round", &[("number", &round.number.to_string())]);
-        let sent =
-            round.sent.map_or_else(|| self.words.say("updates.soon").to_owned(), |day| self.words.fill("updates.sent", &[("day", &self.words.day(day))]));
+        let sent = match round.sent {
+            Some(day) => self.words.fill("updates.sent", &[("day", &self.words.day(day))]),
+            None if round.is_refused => self.words.say("updates.refused").to_owned(),
+            None => self.words.say("updates.soon").to_owned(),
+        };
         let language = Text(&round.language);
-        let mut text = format!("<h3>{}: <span lang=\"{language}\">{}</span></h3>\n<p>{}</p>\n", Text(&number), Text(&round.title), Text(&sent));
+        let mut text = format!("<h3>{}: <bdi lang=\"{language}\">{}</bdi></h3>\n<p>{}</p>\n", Text(&number), Text(&round.title), Text(&sent));
         match round.promise {
             Promise::Open => {}
             Promise::Last => {
                 let _ = writeln!(text, "<p>{}</p>", self.say("updates.last"));
             }
             Promise::By(day) => {
-                let (class, word) = match kept(day, next, today) {
-                    Some(true) => ("", "updates.kept"),
-                    Some(false) => (" class=\"broken\"", "updates.broken"),
-                    None => ("", "updates.wait"),
+                let (class, word) = match kept(day, next, days) {
+                    Kept::Yes => ("", "updates.kept"),
+                    Kept::No => (" class=\"broken\"", "updates.broken"),
+                    Kept::Open => ("", "updates.wait"),
+                    Kept::Unknown => ("", "updates.unknown"),
                 };
                 let by = self.words.fill("updates.by", &[("day", &self.words.day(day))]);
                 let _ = writeln!(text, "<p>{} <span{class}>{}</span></p>", Text(&by), self.say(word));
@@ -321,7 +368,7 @@ impl View<'_> {
         if let Some(letter) = &round.text {
             let _ = write!(
                 text,
-                "<details>\n<summary>{}</summary>\n<div class=\"paper\" lang=\"{language}\">{}</div>\n</details>\n",
+                "<details>\n<summary>{}</summary>\n<div class=\"paper\" lang=\"{language}\" dir=\"auto\">{}</div>\n</details>\n",
                 self.say("updates.text"),
                 Text(letter.expose_personal())
             );
@@ -344,10 +391,10 @@ impl View<'_> {
             rule(&self.words.fill("check.rule_domain", &[("domain", domain)]));
         }
         ["check.rule_money", "check.rule_identity", "check.rule_call"].into_iter().for_each(|name| rule(self.words.say(name)));
-        let _ = write!(main, "</ul>\n<p>{}</p>\n<ul>\n", self.say("check.sent"));
-        for round in &card.rounds {
-            let day = round.sent.map_or_else(|| self.words.say("updates.soon").to_owned(), |day| self.words.day(day));
-            let _ = writeln!(main, "<li>{}: <span lang=\"{}\">{}</span></li>", Text(&day), Text(&round.language), Text(&round.title));
+        let published = self.words.day(day_of(self.manifest.published_at, &self.manifest.time_zone));
+        let _ = write!(main, "</ul>\n<p>{}</p>\n<ul>\n", Text(&self.words.fill("check.sent", &[("day", &published)])));
+        for (round, day) in card.rounds.iter().filter_map(|round| Some((round, self.words.day(round.sent?)))) {
+            let _ = writeln!(main, "<li>{}: <bdi lang=\"{}\">{}</bdi></li>", Text(&day), Text(&round.language), Text(&round.title));
         }
         main.push_str("</ul>\n");
         main.push_str(&self.form(Kind::Check, &["check.label", "check.hint", "check.button"], problem, draft, &self.ways(draft)));
@@ -383,14 +430,14 @@ impl View<'_> {
 
     /// The letter is somebody else's, or the address is old.
     pub(crate) fn moved(&self, problem: Option<&str>, draft: &Draft) -> String {
-        let chosen = draft.kind.unwrap_or(Kind::NotMe);
+        // Neither is chosen beforehand: whoever has moved must not be told to destroy their letter.
         let mut which = format!("<fieldset>\n<legend>{}</legend>\n", self.say("moved.which"));
         for (kind, name) in [(Kind::NotMe, "moved.not_me"), (Kind::Moved, "moved.moved")] {
-            let checked = if kind == chosen { " checked" } else { "" };
+            let checked = if draft.kind == Some(kind) { " checked" } else { "" };
             let word = kind.as_str();
             let _ = writeln!(
                 which,
-                "<p class=\"tick\"><input type=\"radio\" id=\"{word}\" name=\"kind\" value=\"{word}\"{checked}><label for=\"{word}\">{}</label></p>",
+                "<p class=\"tick\"><input type=\"radio\" id=\"{word}\" name=\"kind\" value=\"{word}\" required{checked}><label for=\"{word}\">{}</label></p>",
                 self.say(name)
             );
         }
@@ -435,8 +482,8 @@ impl View<'_> {
         };
         let hint = if hint.is_empty() { String::new() } else { format!("<p class=\"hint\" id=\"hint\">{}</p>\n", self.say(hint)) };
         format!(
-            "<form method=\"post\" action=\"/send\">{}\n{before}<label for=\"text\">{}</label>\n{hint}<textarea id=\"text\" name=\"text\" rows=\"7\" required{invalid}{described}>{}</textarea>\n{more}<button>{}</button>\n</form>\n",
-            hidden(self.token.unwrap_or_default()),
+            "<form method=\"post\" action=\"/send\">{}\n{before}<label for=\"text\">{}</label>\n{hint}<textarea id=\"text\" name=\"text\" dir=\"auto\" rows=\"7\" required{invalid}{described}>{}</textarea>\n{more}<button>{}</button>\n</form>\n",
+            format_args!("{}{}", hidden(self.token.unwrap_or_default()), nonce()),
             self.say(label),
             Text(&draft.text),
             self.say(button)
@@ -444,13 +491,36 @@ impl View<'_> {
     }
 }
 
-/// Whether a promise was kept; `None` while that is open.
-fn kept(promised: Date, next: Option<&Round>, today: Date) -> Option<bool> {
-    match next.map(|round| round.sent) {
-        Some(Some(sent)) => Some(sent <= promised),
-        _ if today > promised => Some(false),
-        _ => None,
+/// Whether the day that a letter promised was kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kept {
+    Yes,
+    No,
+    /// It has not passed.
+    Open,
+    /// It has passed since this page was published: a letter may have left in time.
+    Unknown,
+}
+
+fn kept(promised: Date, next: Option<&Round>, (today, published): (Date, Date)) -> Kept {
+    match next.and_then(|round| round.sent) {
+        Some(sent) if sent <= promised => Kept::Yes,
+        Some(_) => Kept::No,
+        None if today <= promised => Kept::Open,
+        None if published <= promised => Kept::Unknown,
+        None => Kept::No,
     }
+}
+
+/// In which direction a language is written.
+fn direction(language: &str) -> &'static str {
+    if language == "ur" { "rtl" } else { "ltr" }
+}
+
+/// What makes each form another: sent twice, it is one message.
+fn nonce() -> String {
+    let bytes: [u8; 12] = rand::random();
+    format!("<input type=\"hidden\" name=\"nonce\" value=\"{}\">", bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
 }
 
 /// The day of an instant where the organisation is.
@@ -469,7 +539,7 @@ fn hidden(token: &str) -> String {
 }
 
 fn one_letter(letter: &CardLetter) -> String {
-    let mut html = format!("<div lang=\"{}\">\n{}", Text(&letter.language), fields(&letter.head));
+    let mut html = format!("<div lang=\"{}\" dir=\"{}\">\n{}", Text(&letter.language), direction(&letter.language), fields(&letter.head));
     letter.blocks.iter().for_each(|part| html.push_str(&block(part)));
     html.push_str("</div>\n");
     html
@@ -518,17 +588,19 @@ mod tests {
 
     #[test]
     fn a_promise_is_kept_broken_or_open() {
-        let round = |sent| Round { number: 2, sent, language: "en".into(), title: String::new(), promise: Promise::Open, text: None };
+        let round = |sent| Round { number: 2, sent, is_refused: false, language: "en".into(), title: String::new(), promise: Promise::Open, text: None };
         let day = date(2026, 12, 13);
-        for (next, today, expected) in [
-            (Some(round(Some(date(2026, 12, 13)))), date(2027, 1, 1), Some(true)),
-            (Some(round(Some(date(2026, 12, 14)))), date(2026, 12, 14), Some(false)),
-            (Some(round(None)), date(2026, 12, 13), None),
-            (Some(round(None)), date(2026, 12, 14), Some(false)),
-            (None, date(2026, 12, 13), None),
-            (None, date(2026, 12, 14), Some(false)),
+        let (before, after) = (date(2026, 12, 1), date(2026, 12, 20));
+        for (next, today, published, expected) in [
+            (Some(round(Some(date(2026, 12, 13)))), date(2027, 1, 1), after, Kept::Yes),
+            (Some(round(Some(date(2026, 12, 14)))), date(2026, 12, 14), after, Kept::No),
+            (Some(round(None)), date(2026, 12, 13), before, Kept::Open),
+            (Some(round(None)), date(2026, 12, 21), after, Kept::No),
+            (None, date(2026, 12, 13), before, Kept::Open),
+            (None, date(2026, 12, 14), before, Kept::Unknown),
+            (None, date(2026, 12, 21), after, Kept::No),
         ] {
-            assert_eq!(kept(day, next.as_ref(), today), expected);
+            assert_eq!(kept(day, next.as_ref(), (today, published)), expected);
         }
     }
 }

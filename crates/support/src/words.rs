@@ -5,10 +5,19 @@ use std::sync::OnceLock;
 
 use jiff::civil::Date;
 
-/// Languages that the pages are written in. The first is for whoever asks for none of them.
-pub const LANGUAGES: [&str; 3] = ["en", "zh-Hant", "zh-Hans"];
+macro_rules! languages {
+    ($count:literal: $($language:literal),* $(,)?) => {
+        /// Languages that the pages are written in. The first is for whoever asks for none of them.
+        pub const LANGUAGES: [&str; $count] = [$($language),*];
 
-const FILES: [&str; 3] = [include_str!("../words/en.txt"), include_str!("../words/zh-Hant.txt"), include_str!("../words/zh-Hans.txt")];
+        const FILES: [&str; $count] = [$(include_str!(concat!("../words/", $language, ".txt"))),*];
+    };
+}
+
+languages![15: "en", "zh-Hant", "zh-Hans", "ur", "hi", "ne", "th", "tl", "id", "ja", "ko", "de", "fr", "es", "pt"];
+
+/// What a file may lack: that no speaker of the language has read it.
+const UNCHECKED: &str = "unchecked";
 
 /// The words of one language.
 pub(crate) struct Words {
@@ -36,14 +45,15 @@ impl Words {
         slots.iter().fold(self.say(name).to_owned(), |text, (slot, value)| text.replace(&format!("{{{slot}}}"), value))
     }
 
+    /// That no speaker of the language has read these words, where that is so.
+    pub(crate) fn unchecked(&self) -> Option<&'static str> {
+        self.texts.get(UNCHECKED).copied()
+    }
+
     /// A day, as the language writes it.
     pub(crate) fn day(&self, day: Date) -> String {
-        const MONTHS: [&str; 12] = ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"];
-        let (year, month, of_month) = (day.year(), day.month(), day.day());
-        match usize::try_from(month - 1).ok().and_then(|place| MONTHS.get(place)) {
-            Some(name) if self.language == "en" => format!("{of_month} {name} {year}"),
-            _ => format!("{year}年{month}月{of_month}日"),
-        }
+        let month = usize::try_from(day.month() - 1).ok().and_then(|place| self.say("date.months").split('|').nth(place)).unwrap_or_default();
+        self.fill("date.day", &[("day", &day.day().to_string()), ("month", month), ("year", &day.year().to_string())])
     }
 }
 
@@ -52,13 +62,19 @@ pub(crate) fn nearest(tag: &str) -> Option<&'static str> {
     let tag = tag.trim().to_ascii_lowercase();
     let parts: Vec<&str> = tag.split(['-', '_']).collect();
     match parts.split_first() {
-        Some((&"en", _)) => Some("en"),
+        // Filipino is Tagalog by another name; Hindi and Urdu are two languages here, as they are written.
+        Some((&"fil", _)) => own("tl"),
         Some((&"zh" | &"yue", rest)) if rest.contains(&"hans") => Some("zh-Hans"),
         Some((&"yue", _)) => Some("zh-Hant"),
         Some((&"zh", rest)) if rest.iter().any(|part| ["hant", "hk", "tw", "mo"].contains(part)) => Some("zh-Hant"),
         Some((&"zh", _)) => Some("zh-Hans"),
-        _ => None,
+        Some((language, _)) => own(language),
+        None => None,
     }
+}
+
+fn own(language: &str) -> Option<&'static str> {
+    LANGUAGES.into_iter().find(|own| *own == language)
 }
 
 /// The first language of ours in what a browser accepts; it names them in the order of preference.
@@ -82,7 +98,9 @@ mod tests {
             |text: &str| text.match_indices('{').map(|(at, _)| text[at..].split_inclusive('}').next().unwrap_or_default().to_owned()).collect::<BTreeSet<_>>();
         let first = read(FILES[0]);
         for (language, file) in LANGUAGES.into_iter().zip(FILES) {
-            let texts = read(file);
+            let mut texts = read(file);
+            texts.remove(UNCHECKED);
+            assert_eq!(texts["date.months"].split('|').count(), 12, "{language}");
             let (missing, beside) = (first.keys().filter(|k| !texts.contains_key(*k)), texts.keys().filter(|k| !first.contains_key(*k)));
             assert_eq!((missing.count(), beside.count()), (0, 0), "{language}");
             for (name, text) in &texts {
@@ -99,6 +117,7 @@ mod tests {
         for source in [include_str!("pages.rs"), include_str!("server/routes.rs")] {
             let named = source.match_indices(['"']).filter_map(|(at, _)| source[at + 1..].split('"').next());
             used.extend(named.filter(|word| first.contains_key(word)));
+            used.extend(["date.months", "date.day"]);
             for call in ["say(\"", "fill(\""] {
                 for (at, _) in source.match_indices(call) {
                     let name = source[at + call.len()..].split('"').next().unwrap_or_default();
@@ -117,14 +136,20 @@ mod tests {
             ("zh-CN,zh;q=0.9", Some("zh-Hans")),
             ("zh-Hans-HK", Some("zh-Hans")),
             ("yue", Some("zh-Hant")),
-            ("fr-CH, fr;q=0.9, en;q=0.8", Some("en")),
-            ("fr", None),
+            ("fr-CH, fr;q=0.9, en;q=0.8", Some("fr")),
+            ("nl, sv;q=0.9, en;q=0.8", Some("en")),
+            ("fil-PH", Some("tl")),
+            ("ur-PK", Some("ur")),
+            ("nl", None),
             ("", None),
         ] {
             assert_eq!(accepted(header), language, "{header}");
         }
-        assert_eq!(Words::of("pt").language, "en");
+        assert_eq!((Words::of("pt-BR").language, Words::of("nl").language), ("pt", "en"));
         let day = jiff::civil::date(2026, 12, 2);
         assert_eq!((Words::of("en").day(day), Words::of("zh-Hant").day(day)), ("2 December 2026".into(), "2026年12月2日".into()));
+        assert_eq!((Words::of("de").day(day), Words::of("ja").day(day)), ("2. Dezember 2026".into(), "2026年12月2日".into()));
+        let checked: Vec<&str> = LANGUAGES.into_iter().filter(|language| Words::of(language).unchecked().is_none()).collect();
+        assert_eq!(checked, ["en", "zh-Hant"], "whoever has no speaker who checked says so");
     }
 }

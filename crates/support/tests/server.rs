@@ -12,7 +12,7 @@ use strandline_model::document::{Block, Field};
 use strandline_model::personal::Personal;
 use strandline_model::time::Instant;
 use strandline_support::{
-    Answer, Card, CardKeys, CardLetter, Contact, Identity, Inbox, Kind, Limits, MessageId, Parameters, Promise, Round, Running, SecretKey, ServeError,
+    Answer, Before, Card, CardKeys, CardLetter, Contact, Identity, Inbox, Kind, Limits, MessageId, Parameters, Promise, Round, Running, SecretKey, ServeError,
     Settings, Spool, Terms, Way, start,
 };
 use tempfile::TempDir;
@@ -51,15 +51,26 @@ fn card(number: u32) -> Card {
         rounds: vec![
             Round {
                 number: 1,
+                is_refused: false,
                 sent: Some(date(2026, 2, 4)),
                 language: "en".to_owned(),
                 title: "About your data".into(),
                 promise: Promise::By(date(2026, 2, 18)),
                 text: Some(Personal::new("The first letter.".into())),
             },
-            Round { number: 2, sent: None, language: "en".to_owned(), title: "More about your data".into(), promise: Promise::Last, text: None },
+            Round {
+                number: 2,
+                sent: None,
+                is_refused: false,
+                language: "en".to_owned(),
+                title: "More about your data".into(),
+                promise: Promise::Last,
+                text: None,
+            },
         ],
         answers: Vec::new(),
+        handled: Vec::new(),
+        is_cut: false,
     }
 }
 
@@ -78,7 +89,7 @@ fn terms(secret: &SecretKey, parameters: Parameters) -> Terms {
         contact: Some(contact("Privacy office", "私隱辦公室")),
         safety: Some(contact("Safety officer", "安全主任")),
         time_zone: "Asia/Hong_Kong".into(),
-        now: Instant(1_770_000_000_000_000),
+        now: Instant(1_772_300_000_000_000),
     }
 }
 
@@ -89,7 +100,7 @@ fn publish(bundle: &Path, people: u32, terms: &Terms, change: impl Fn(&mut Card)
         change(&mut card);
         spool.add(code(number), &card).expect("it fits");
     }
-    spool.publish(bundle, terms, 2, &mut |_, _| {}).expect("it is written").commit().expect("it is shown");
+    spool.publish(bundle, terms, 2, &mut |_, _| {}).expect("it is written").commit(Before::Kept).expect("it is shown");
 }
 
 struct World {
@@ -142,7 +153,7 @@ impl World {
 fn settings(folder: &TempDir, limits: Limits, behind_proxy: bool) -> Settings {
     let listen: std::net::SocketAddr = "127.0.0.1:0".parse().expect("an address");
     let behind_proxy = behind_proxy.then(|| listen.ip());
-    Settings { bundle: folder.path().join("bundle"), listen, identity: None, behind_proxy, limits }
+    Settings { bundle: folder.path().join("bundle"), listen, identity: None, behind_proxy, limits, warn: |_| {} }
 }
 
 fn post(path: &str, more: &str, body: &str) -> String {
@@ -204,10 +215,10 @@ async fn a_person_reads_ticks_off_writes_and_gets_an_answer() {
     let sent = world.post("/send", &cookie, "", &format!("token={token}&kind=safety&way=phone&reach=after+six&text=They+know+where+I+live")).await;
     assert_eq!((sent.status, sent.header("location")), (303, "/updates"));
     let updates = world.get("/updates", &cookie).await.text;
-    assert!(updates.contains("named officer") && updates.contains("We did not."));
+    assert!(updates.contains("goes to our safety officer") && updates.contains("We did not."));
     // Whoever opens the page with the letter later reads nothing of it.
     let updates = world.get("/updates", &cookie).await.text;
-    assert!(!updates.contains("named officer") && !updates.contains("Your safety,") && updates.contains("You have not written to us yet."));
+    assert!(!updates.contains("goes to our safety officer") && !updates.contains("Your safety,") && updates.contains("You have not written to us yet."));
     let inbox = Inbox::of(&world.bundle());
     let waiting = inbox.waiting().expect("a folder");
     assert_eq!(waiting.len(), 1);
@@ -251,7 +262,7 @@ async fn a_changed_contact_is_never_shown_beside_a_right_code_that_opens_nothing
     let manifest = world.bundle().join("manifest.json");
     let text = fs::read_to_string(&manifest).expect("a manifest");
     fs::write(&manifest, text.replace("+852 5550 1000", "+852 6666 66666")).expect("a write");
-    for language in ["en", "zh-Hant", "zh-Hans"] {
+    for language in strandline_support::LANGUAGES {
         let wrong = world.post("/enter", "", "", &format!("l={language}&code={}", code(0).grouped())).await;
         assert!(wrong.status == 403 && !wrong.text.contains("6666") && !wrong.text.contains("tel:"), "{language}");
     }
@@ -286,17 +297,23 @@ async fn no_page_lets_a_text_be_more_than_text_or_asks_who_somebody_is() {
     let world = World::new(1, Limits::default(), false).await;
     let (cookie, token) = world.enter(0).await;
     world.post("/send", &cookie, "", &format!("token={token}&kind=question&text=%3Cb%3E")).await;
-    for language in ["en", "zh-Hant", "zh-Hans"] {
+    for language in strandline_support::LANGUAGES {
+        let direction = if language == "ur" { "rtl" } else { "ltr" };
         for path in PAGES.iter().copied().chain(["/", "/nothing"]) {
             let page = world.get(&format!("{path}?l={language}"), if path == "/" { "" } else { &cookie }).await;
             let text = &page.text;
             assert!(!text.contains("<script") && !text.contains("style=") && !text.contains("onload"), "{path}");
-            assert!(text.contains(&format!("<html lang=\"{language}\">")) && text.contains("<main id=\"main\"") && text.matches("<h1>").count() == 1, "{path}");
+            assert!(
+                text.contains(&format!("<html lang=\"{language}\" dir=\"{direction}\">"))
+                    && text.contains("<main id=\"main\"")
+                    && text.matches("<h1>").count() == 1,
+                "{path}"
+            );
             let csp = page.header("content-security-policy");
             assert!(csp.contains("default-src 'self'") && csp.contains("script-src 'none'") && page.header("cache-control") == "no-store", "{path}");
             for (at, _) in text.match_indices(" name=\"") {
                 let name = text[at + 7..].split('"').next().expect("a name");
-                assert!(["viewport", "code", "l", "token", "done", "text", "reach", "way", "kind"].contains(&name), "{path} asks for {name}");
+                assert!(["viewport", "code", "l", "token", "done", "text", "reach", "way", "kind", "nonce"].contains(&name), "{path} asks for {name}");
             }
             assert!(!text.contains("\"></label>") && !text.contains("<h1></h1>") && !text.contains("<p></p>"), "{path} {language} lacks a word");
         }
@@ -448,9 +465,58 @@ async fn an_address_that_guesses_is_held_back_and_no_other() {
     }
     assert_eq!(try_one("203.0.113.9", 200).await, 429);
     assert_eq!(try_one("203.0.113.8", 0).await, 303, "another address");
+    // Right ones cost nothing, nor does whoever hangs up before the answer.
+    for _ in 0..12 {
+        assert_eq!(try_one("203.0.113.7", 0).await, 303);
+    }
     // What a caller says of itself counts for nothing: the proxy's word comes last.
     assert_eq!(try_one("198.51.100.1, 203.0.113.9", 201).await, 429);
     assert_eq!(try_one("203.0.113.9:4711", 202).await, 429, "a proxy that writes the port");
+    // A proxy that names nobody: all would share the limits of one.
+    assert_eq!(world.ask(&post("/enter", "", &format!("code={}", code(0).grouped()))).await.status, 400);
+    assert_eq!(world.ask("GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_form_that_is_sent_twice_is_one_message_and_other_words_are_another() {
+    let world = World::new(1, Limits::default(), false).await;
+    let (cookie, token) = world.enter(0).await;
+    let form = world.get("/ask", &cookie).await.text;
+    let nonce = form.split("name=\"nonce\" value=\"").nth(1).expect("a form has one").split('"').next().unwrap_or_default().to_owned();
+    let send = |text: &'static str| {
+        let (world, cookie, body) = (&world, cookie.clone(), format!("token={token}&nonce={nonce}&kind=question&text={text}"));
+        async move { world.post("/send", &cookie, "", &body).await.status }
+    };
+    let waiting = || Inbox::of(&world.bundle()).waiting().expect("a folder");
+    assert_eq!((send("When").await, send("When").await, waiting().len()), (303, 303, 1));
+    Inbox::of(&world.bundle()).take(&waiting()[0]).expect("it is taken");
+    assert_eq!((send("When").await, waiting().len()), (303, 0), "it was collected, and sent again");
+    assert_eq!((send("Where").await, waiting().len()), (303, 1), "the form was changed and sent again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_killed_server_left_is_no_message_and_goes() {
+    let folder = TempDir::new().expect("a folder");
+    let bundle = folder.path().join("bundle");
+    publish(&bundle, 1, &terms(&SecretKey::generate(), QUICK), |_| {});
+    let left = [bundle.join("inbox/.tmp-a"), bundle.join("own/.tmp-b")];
+    left.iter().for_each(|path| fs::write(path, b"x").expect("a file"));
+    let _running = start(&settings(&folder, Limits::default(), false)).await.expect("it starts");
+    assert!(left.iter().all(|path| !path.exists()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_gives_nothing_is_not_a_wrong_code() {
+    let world = World::new(1, Limits { tries: 2, tries_per_minute: 1, ..Limits::default() }, false).await;
+    let cards = fs::read_dir(world.bundle().join("cards")).expect("a folder").next().expect("a generation").expect("it is read").path();
+    // A file where the folder was: a card of it is not missing, it cannot be read.
+    fs::remove_dir_all(&cards).expect("it goes");
+    fs::write(&cards, b"x").expect("a file");
+    for _ in 0..4 {
+        let answered = world.post("/enter", "", "", &format!("code={}", code(0).grouped())).await;
+        assert_eq!(answered.status, 429, "{}", answered.text);
+        assert!(answered.text.contains("Nothing is wrong with your code"), "the code was said to be wrong");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

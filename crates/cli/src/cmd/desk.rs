@@ -55,6 +55,17 @@ enum Verb {
         #[arg(long, value_name = "WAY")]
         by: Option<By>,
     },
+    /// Decide that the card a message was written from is shown no more, since somebody else holds the letter
+    ///
+    /// The next `support publish` leaves it out, its code finds nobody at the desk, and letters that are drafted from then on have
+    /// another code for the person.
+    Withdraw {
+        /// The message, or the beginning of its name
+        id: String,
+        /// Why; kept with the case, its digest in the ledger
+        #[arg(long, value_name = "TEXT")]
+        why: String,
+    },
     /// Decide that nothing more is to be done about a message
     Close {
         /// The message, or the beginning of its name
@@ -130,7 +141,22 @@ impl Desk {
             }
             Verb::Close { id, why } => {
                 ensure!(!why.trim().is_empty(), "a decision is recorded with its reason: add --why \"…\"");
-                Response::resume(&settings, &mut screen)?.close_message(&id, &why)?
+                let mut response = Response::resume(&settings, &mut screen)?;
+                let still_open = response.desk()?.iter().any(|item| item.id.starts_with(&id) && item.kind == Kind::NotMe && !item.is_withdrawn);
+                let entry = response.close_message(&id, &why)?;
+                drop(response);
+                if still_open {
+                    tell!("note: whoever wrote this holds somebody else's letter, and its card still opens for them: `desk CASE withdraw {id} --why …`");
+                }
+                entry
+            }
+            Verb::Withdraw { id, why } => {
+                ensure!(!why.trim().is_empty(), "a decision is recorded with its reason: add --why \"…\"");
+                let entry = Response::resume(&settings, &mut screen)?.withdraw_card(&id, &why)?;
+                tell!(
+                    "Next: `strandline notify CASE draft`, which draws another code; have the new letter approved and go to the person; `strandline support publish`"
+                );
+                entry
             }
         };
         drop(screen);
@@ -166,8 +192,9 @@ fn print_items(items: &[DeskItem]) {
             DeskState::Closed => "  closed",
         };
         let who = item.assigned_to.as_deref().map_or_else(|| "nobody yet".to_owned(), printable);
+        let withdrawn = if item.is_withdrawn { "  card withdrawn" } else { "" };
         say!(
-            "{}  {:<8}  {:>4} h  {}  {}, answer by {}  -> {who}{state}",
+            "{}  {:<8}  {:>4} h  {}  {}, answer by {}  -> {who}{state}{withdrawn}",
             item.id.get(..8).unwrap_or(&item.id),
             if item.kind == Kind::Safety { "SAFETY" } else { item.kind.as_str() },
             item.age_hours,
@@ -185,6 +212,9 @@ fn print_message(shown: &ShownMessage) {
     say!("  reads {}, wants the answer by {}; the case holds of them: {}", printable(&item.language), item.way.as_str(), shown.tier.unwrap_or("nothing"));
     if let Some(reach) = &shown.reach {
         say!("  can be reached: {}", printable(reach.expose_personal()));
+    }
+    if item.is_withdrawn {
+        say!("  the card that it was written from is withdrawn: whoever wrote it then is not the person, as far as anybody knows");
     }
     if let Some(who) = &item.assigned_to {
         say!("  seen to by {}", printable(who));

@@ -111,6 +111,9 @@ impl Drill {
         let cuts = again.map(|minutes| cut::cut_after(&plan, &taken, wave, *minutes)).collect::<anyhow::Result<Vec<_>>>()?;
         let is_cut = rehearsal.as_ref().is_none_or(Rehearsal::is_sound);
         let done = Rehearsed { seconds, case: &case, mail: &mail, written, taken, rehearsal, cuts };
+        // What the console shows of it, beside the case.
+        let score = serde_json::to_vec_pretty(&result_json(&plan, &outcome, &result, &done))?;
+        std::fs::write(into.join("score.json"), score)?;
         let print = |opened: Option<&Opened>| print_result(common, &plan, &outcome, &result, (&done, opened));
         if self.open {
             // The link stands in the result, so that who reads JSON gets one document; where nothing can be served the result stands alone.
@@ -149,23 +152,30 @@ struct Rehearsed<'a> {
     cuts: Vec<CutOff>,
 }
 
+fn result_json(plan: &Plan, outcome: &Outcome, score: &Score, done: &Rehearsed<'_>) -> serde_json::Value {
+    serde_json::json!({
+        "scenario": plan.scenario.to_string(), "seed": plan.seed, "gap": plan.gap, "seconds": done.seconds, "mails_written": done.written, "outcome": outcome,
+        "people_true": score.people_true, "people_confirmed": score.people_confirmed, "people_missed": score.people_missed,
+        "people_false": score.people_false, "pairs_true": score.pairs_true, "pairs_confirmed": score.pairs_confirmed,
+        "pairs_false": score.pairs_false, "pairs_missed": score.pairs_missed, "inferred_missed": score.inferred_missed,
+        "steps_true": score.steps_true, "steps_found": score.steps_found, "steps_missed": score.steps_missed,
+        "confirmed_recall": score.confirmed_recall(), "over_notification": score.over_notification(), "sound": score.is_sound(),
+        "taken_by_minute": cut::by_minute(&done.taken), "cut": done.rehearsal,
+        "cuts": done.cuts.iter().map(|cut| serde_json::json!({
+            "minutes": cut.minutes, "at": cut.at, "cuts": cut.cuts, "people": cut.people,
+            "intruder_requests_refused": cut.refused.intruder_requests, "intruder_statements_refused": cut.refused.intruder_statements,
+            "lawful_requests_refused": cut.refused.lawful_requests, "lawful_statements_refused": cut.refused.lawful_statements,
+        })).collect::<Vec<_>>(),
+    })
+}
+
 fn print_result(common: &Common, plan: &Plan, outcome: &Outcome, score: &Score, (done, opened): (&Rehearsed<'_>, Option<&Opened>)) -> anyhow::Result<()> {
     match common.format() {
-        Format::Json => print_json(&serde_json::json!({
-            "console": opened.map(serve::told),
-            "scenario": plan.scenario.to_string(), "seed": plan.seed, "gap": plan.gap, "seconds": done.seconds, "mails_written": done.written, "outcome": outcome,
-            "people_true": score.people_true, "people_confirmed": score.people_confirmed, "people_missed": score.people_missed,
-            "people_false": score.people_false, "pairs_true": score.pairs_true, "pairs_confirmed": score.pairs_confirmed,
-            "pairs_false": score.pairs_false, "pairs_missed": score.pairs_missed, "inferred_missed": score.inferred_missed,
-            "steps_true": score.steps_true, "steps_found": score.steps_found, "steps_missed": score.steps_missed,
-            "confirmed_recall": score.confirmed_recall(), "over_notification": score.over_notification(), "sound": score.is_sound(),
-            "taken_by_minute": cut::by_minute(&done.taken), "cut": done.rehearsal,
-            "cuts": done.cuts.iter().map(|cut| serde_json::json!({
-                "minutes": cut.minutes, "at": cut.at, "cuts": cut.cuts, "people": cut.people,
-                "intruder_requests_refused": cut.refused.intruder_requests, "intruder_statements_refused": cut.refused.intruder_statements,
-                "lawful_requests_refused": cut.refused.lawful_requests, "lawful_statements_refused": cut.refused.lawful_statements,
-            })).collect::<Vec<_>>(),
-        }))?,
+        Format::Json => {
+            let mut result = result_json(plan, outcome, score, done);
+            result["console"] = opened.map(serve::told).into();
+            print_json(&result)?;
+        }
         Format::Text => {
             print_outcome(outcome, done.case);
             say!("E-mails    {} as they would go, in {}", thousands(done.written), done.mail.display());

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::{Args, Subcommand, ValueEnum};
 use strandline_model::letter_word::{LetterWord, Reader};
 use strandline_model::personal::Personal;
@@ -144,7 +144,13 @@ impl Readdress {
 
 /// Records words on letters, and says what they came to.
 pub fn decided(common: &Common, mut response: Response<'_>, words: Vec<LetterWord>) -> anyhow::Result<ExitCode> {
-    let decided = response.act(&Act::Letters(words), &LawBook::default())?.letters.context("words on letters come to something")?;
+    let acted = response.act(&Act::Letters(words), &LawBook::default())?;
+    if let Some(failed) = acted.failed_after {
+        bail!(
+            "the words are entered, and the letters could not be drafted after them: {failed}\nhint: `strandline notify CASE draft` drafts them; do not enter the words again"
+        );
+    }
+    let decided = acted.letters.context("words on letters come to something")?;
     let responder = response.responder().to_owned();
     drop(response);
     match common.format() {

@@ -20,6 +20,7 @@ mod responders;
 mod rules;
 mod scope;
 mod serve;
+mod shell;
 mod sign;
 mod sql;
 mod stages;
@@ -128,6 +129,11 @@ enum Command {
     Rules(rules::RulesCommand),
     /// Sigma rules over files and folders, without a case: every hit, and what was not looked at
     Hunt(Box<hunt::Hunt>),
+    /// Completions for a shell
+    Completions(shell::Completions),
+    /// Manual pages
+    #[command(hide = true)]
+    Man(shell::Man),
 }
 
 impl Cli {
@@ -160,6 +166,8 @@ impl Cli {
             Command::Estate(command) => command.run(common),
             Command::Rules(command) => command.run(common),
             Command::Hunt(command) => command.run(common),
+            Command::Completions(command) => command.run(common),
+            Command::Man(command) => command.run(common),
         }
     }
 }

@@ -29,7 +29,8 @@ enum Verb {
         /// The public key (FILE.pub), or a private one that has its public half beside it
         #[arg(long, value_name = "FILE")]
         key: PathBuf,
-        /// What the signature counts for: `responder` decides, `approver` also approves
+        /// What the signature counts for: `reader` looks, `desk` answers people, `privacy-officer` sees to duties and letters, `responder`
+        /// decides, `approver` also approves
         #[arg(long, value_name = "ROLE")]
         role: Role,
     },

@@ -119,7 +119,8 @@ impl Serve {
             ..usual
         };
         let scheme = if identity.is_some() { "https" } else { "http" };
-        let settings = Settings { bundle: self.bundle, listen: self.listen, identity, behind_proxy: self.behind_proxy, limits };
+        let settings =
+            Settings { bundle: self.bundle, listen: self.listen, identity, behind_proxy: self.behind_proxy, limits, warn: |said| tell!("warning: {said}") };
         serve(&settings, |address| tell!("The support page is at {scheme}://{address}/. Stop it with Ctrl+C; it keeps no log of who came."))?;
         Ok(ExitCode::SUCCESS)
     }
@@ -129,6 +130,9 @@ fn print_published(published: &Published, bundle: &str) {
     say!("{} cards of {} bytes are in {}, each sealed by the code of its letter", thousands(published.cards), published.card_bytes, printable(bundle));
     for (reason, count) in &published.left_out {
         say!("{} people have no card: {reason}", thousands(*count));
+    }
+    if published.stopped_translations > 0 {
+        say!("{} translations are on no card, since the lint would stop them as a letter", thousands(published.stopped_translations));
     }
     if published.answers > 0 {
         say!("{} answers of the desk are on them", thousands(published.answers));

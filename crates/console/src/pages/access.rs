@@ -6,8 +6,9 @@ use askama::Template;
 use strandline_response::desk::{SignIn, sign_in_text, who_signs_in};
 
 use super::{Frame, frame, role, zone};
-use crate::console::role_of;
-use crate::door::{Role, Who};
+use strandline_response::{Responder, Right, Role};
+
+use crate::door::Who;
 use crate::reply::{Fault, Reply};
 use crate::texts::{Language, Texts};
 use crate::visit::{Visit, cookie_name};
@@ -74,7 +75,7 @@ pub fn signed_in(visit: &Visit) -> Result<Reply, Fault> {
     if !visit.console.door().use_number(number, &visit.bound, Instant::now()) {
         return Err(old_number());
     }
-    Ok(let_in(visit, Who { name: responder.name, role: role_of(responder.role) }))
+    Ok(let_in(visit, Who { name: responder.name, role: responder.role, is_guest: false }))
 }
 
 /// A one-time link, opened: it is used up by the button, not by looking.
@@ -114,15 +115,15 @@ pub fn page(visit: &Visit) -> Result<Reply, Fault> {
     let own = visit.session()?.number;
     let line = |session: crate::door::Session| SessionLine {
         number: session.number,
-        role: role(t, session.who.role).to_owned(),
+        role: role(t, visit.console.role_now(&session.who).unwrap_or(Role::Reader)).to_owned(),
         name: session.who.name,
         since: zone.full(session.began_at),
         is_own: session.number == own,
     };
     let sessions = visit.console.door().everybody(Instant::now()).into_iter().map(line).collect();
-    let responder = |r: &strandline_response::Responder| ResponderLine {
+    let responder = |r: &Responder| ResponderLine {
         name: r.name.clone(),
-        role: role(t, role_of(r.role)).to_owned(),
+        role: role(t, r.role).to_owned(),
         fingerprint: r.fingerprint.clone(),
         enrolled: r.enrolled,
         removed: r.removed,
@@ -136,7 +137,7 @@ pub fn end(visit: &Visit) -> Result<Reply, Fault> {
     let own = visit.session()?.number;
     let number = visit.form.number("session").unwrap_or(own);
     if number != own {
-        visit.needs(Role::Responder)?;
+        visit.needs(Right::Admit)?;
     }
     visit.console.door().end(number);
     Ok(Reply::Goto(if number == own { "/in" } else { "/access" }.to_owned()))
@@ -144,10 +145,9 @@ pub fn end(visit: &Visit) -> Result<Reply, Fault> {
 
 /// A one-time link for somebody who only looks.
 pub fn link(visit: &Visit) -> Result<Reply, Fault> {
-    visit.needs(Role::Responder)?;
     let name = visit.form.filled("name").ok_or_else(|| Fault::Unusable(visit.t().x("access_no_name").to_owned()))?;
     let name: String = name.chars().filter(|c| !c.is_control()).take(80).collect();
-    let secret = visit.console.door().link(Who { name, role: Role::Reader }, visit.console.random(), Instant::now());
+    let secret = visit.console.door().link(Who { name, role: Role::Reader, is_guest: true }, visit.console.random(), Instant::now());
     let origin = visit.console.origins.first().cloned().unwrap_or_default();
     visit.tell(visit.t().w("access_link", format!("{origin}/in/{secret}")));
     Ok(Reply::Goto("/access".to_owned()))

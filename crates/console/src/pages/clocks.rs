@@ -1,7 +1,7 @@
 //! Clocks: what is owed to whom by when, and the forms by which a person says what happened. Nothing else starts a clock.
 
 use askama::Template;
-use strandline_response::notice::{DutyView, State};
+use strandline_response::notice::{DutyView, FormId, State};
 
 use super::{Frame, frame};
 use crate::reply::{Fault, Reply};
@@ -44,6 +44,7 @@ struct ClocksPage<'v> {
     events: Vec<String>,
     duties: Vec<String>,
     problems: Vec<String>,
+    forms: [&'static str; FormId::ALL.len()],
 }
 
 /// The page.
@@ -72,6 +73,7 @@ pub fn page(visit: &Visit) -> Result<Reply, Fault> {
         events: clocks.events.iter().cloned().chain(["found".to_owned(), "stopped".to_owned()]).collect(),
         duties: duties.duties.iter().map(|view| view.duty.id.clone()).collect(),
         problems: duties.problems.clone(),
+        forms: FormId::ALL.map(FormId::as_str),
     };
     Ok(Reply::Page(page.render()?))
 }

@@ -132,8 +132,8 @@ pub fn one(visit: &Visit) -> Result<Reply, Fault> {
     let (f, _) = frame(visit, &overview, "/letters", t.x("letter_title"))?;
     let session = visit.session()?;
     let settings = visit.console.settings(&session.who.name, &visit.console.options.now);
-    let is_shown = session.sees(&row.handle);
-    let letter = if is_shown { whole_letter(&settings, &row.data_subject)? } else { masked_letter(&settings, &row.data_subject)? };
+    let is_shown = visit.sees(&row.handle);
+    let letter = if is_shown { whole_letter(&settings, visit.role()?, &row.data_subject)? } else { masked_letter(&settings, &row.data_subject)? };
     let page = LetterPage {
         f,
         handle: row.handle.clone(),

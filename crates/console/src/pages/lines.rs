@@ -28,10 +28,10 @@ pub fn page(visit: &Visit) -> Result<Reply, Fault> {
         CitedBy::Question => "/people",
         CitedBy::Step | CitedBy::Link | CitedBy::Detection => "/path",
     };
-    let (f, _) = frame(visit, &overview, here, t.x("lines_title"))?;
     let settings = visit.console.settings(&visit.session()?.who.name, &visit.console.options.now);
     let from = visit.query.number("from").unwrap_or(0);
-    let found = cited(&settings, by, visit.param("id"), from)?.map_err(|_| Fault::NotFound)?;
+    let found = cited(&settings, visit.role()?, (by, visit.param("id")), from)?.map_err(|_| Fault::NotFound)?;
+    let (f, _) = frame(visit, &overview, here, t.x("lines_title"))?;
     let shown = t.w2("lines_shown", t.n(found.lines.len() as u64), t.n(found.count as u64));
     let page = LinesPage { f, heading: found.title, lines: found.lines, shown, next: found.next };
     Ok(Reply::Page(page.render()?))

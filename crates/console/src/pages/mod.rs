@@ -3,7 +3,11 @@
 pub mod access;
 pub mod clocks;
 pub mod contain;
+pub mod desk;
+pub mod drill;
 pub mod evidence;
+pub mod forms;
+pub mod go;
 pub mod ledger;
 pub mod letters;
 pub mod lines;
@@ -19,8 +23,9 @@ use askama::Template;
 use axum::http::StatusCode;
 use strandline_response::desk::{Clocks, Need, Overview};
 use strandline_response::notice::State;
+use strandline_response::{Right, Role};
 
-use crate::door::Role;
+use crate::console::Waiting;
 use crate::pictures::Zone;
 use crate::reply::{Fault, Reply};
 use crate::texts::{Language, Texts};
@@ -79,13 +84,50 @@ pub struct Frame<'v> {
     pub job: Option<String>,
     /// The rail.
     pub nav: Vec<NavItem>,
-    /// Whether whoever is in may decide.
-    pub decides: bool,
-    /// Whether they may approve.
-    pub approves: bool,
+    /// What whoever is in may do.
+    rights: Vec<Right>,
 }
 
 impl Frame<'_> {
+    fn may(&self, right: Right) -> bool {
+        self.rights.contains(&right)
+    }
+
+    /// Whether whoever is in may decide on the trail.
+    pub fn decides(&self) -> bool {
+        self.may(Right::Decide)
+    }
+
+    /// Whether they may approve.
+    pub fn approves(&self) -> bool {
+        self.may(Right::Approve)
+    }
+
+    /// Whether they may say something of duties.
+    pub fn sees_to_duties(&self) -> bool {
+        self.may(Right::Duties)
+    }
+
+    /// Whether they may say something of letters.
+    pub fn sees_to_letters(&self) -> bool {
+        self.may(Right::Letters)
+    }
+
+    /// Whether they may see a name, after saying why.
+    pub fn looks(&self) -> bool {
+        self.may(Right::ShowName)
+    }
+
+    /// Whether they may let others in, and out.
+    pub fn admits(&self) -> bool {
+        self.may(Right::Admit)
+    }
+
+    /// Whether they may have every byte checked.
+    pub fn checks(&self) -> bool {
+        self.may(Right::Check)
+    }
+
     /// The tag of the page's language.
     pub fn language(&self) -> &'static str {
         self.t.language.tag()
@@ -108,11 +150,6 @@ pub fn frame<'v>(visit: &'v Visit, overview: &Overview, here: &'static str, titl
     let organisation =
         overview.organisation.get(t.language.tag()).or_else(|| overview.organisation.get("en")).or_else(|| overview.organisation.values().next());
     let next = clocks.next();
-    // It is told once.
-    let notice = session.notice.clone();
-    if notice.is_some() {
-        visit.console.door().change(session.number, |session| session.notice = None);
-    }
     let frame = Frame {
         t,
         title: title.to_owned(),
@@ -122,13 +159,13 @@ pub fn frame<'v>(visit: &'v Visit, overview: &Overview, here: &'static str, titl
         csrf: session.csrf.clone(),
         reference: overview.reference.clone(),
         organisation: organisation.cloned().unwrap_or_default(),
-        clock: next.map(|view| (view.duty.title.clone(), view.left.clone().unwrap_or_default())),
+        clock: next
+            .map(|view| (view.duty.title.clone(), view.left.clone().or_else(|| view.deadline.as_ref().map(|due| due.local.clone())).unwrap_or_default())),
         is_late: next.is_some_and(|view| view.state == State::Overdue),
-        notice,
-        job: visit.console.job().filter(|job| !job.progress().is_over).map(|job| t.x(job.work.name()).to_owned()),
-        nav: nav(t, overview, &clocks, here),
-        decides: session.who.role >= Role::Responder,
-        approves: session.who.role >= Role::Approver,
+        notice: session.notice.clone(),
+        job: visit.console.jobs().iter().find(|job| !job.progress().is_over).map(|job| t.w2("job_by", t.x(job.work.name()), &job.by)),
+        nav: nav(visit, overview, &clocks, here),
+        rights: Right::all().filter(|right| visit.may(*right)).collect(),
     };
     Ok((frame, clocks))
 }
@@ -137,12 +174,15 @@ pub fn frame<'v>(visit: &'v Visit, overview: &Overview, here: &'static str, titl
 pub fn role(t: &Texts, role: Role) -> &str {
     match role {
         Role::Reader => t.x("role_reader"),
+        Role::Desk => t.x("role_desk"),
+        Role::PrivacyOfficer => t.x("role_privacy_officer"),
         Role::Responder => t.x("role_responder"),
         Role::Approver => t.x("role_approver"),
     }
 }
 
-fn nav(t: &Texts, overview: &Overview, clocks: &Clocks, here: &'static str) -> Vec<NavItem> {
+fn nav(visit: &Visit, overview: &Overview, clocks: &Clocks, here: &'static str) -> Vec<NavItem> {
+    let t = visit.t();
     let has = |wanted: fn(&Need) -> bool| overview.needs.iter().any(wanted);
     let of = |is_done: bool, waits: bool, is_urgent: bool| match (is_urgent, waits, is_done) {
         (true, ..) => Standing::NeedsYou,
@@ -153,18 +193,30 @@ fn nav(t: &Texts, overview: &Overview, clocks: &Clocks, here: &'static str) -> V
     let failed = has(|need| matches!(need, Need::LettersOld | Need::LettersFailed { .. }));
     let letters = has(|need| matches!(need, Need::LettersHeld { .. } | Need::Approval { .. }));
     let (overdue, waiting) = (clocks.count(State::Overdue) > 0, clocks.count(State::Waiting) > 0);
+    let queue = if visit.may(Right::Desk) { visit.console.waiting() } else { Waiting::default() };
+    let (desk_waits, desk_urgent) = (queue.open > 0, queue.safety > 0);
     let items = [
-        ("/", t.x("nav_tide"), of(overview.is_exposed, false, false)),
-        ("/evidence", t.x("nav_evidence"), of(!overview.evidence.artefacts.is_empty(), false, false)),
-        ("/path", t.x("nav_path"), of(!overview.path.steps.is_empty(), false, has(|need| matches!(need, Need::Renew { .. })))),
-        ("/timeline", t.x("nav_timeline"), of(!overview.path.steps.is_empty(), false, false)),
-        ("/people", t.x("nav_people"), of(overview.is_exposed, has(|need| matches!(need, Need::Questions { .. })), false)),
-        ("/contain", t.x("nav_contain"), of(!overview.containment.footholds.is_empty(), false, has(|need| matches!(need, Need::LeftOpen { .. })))),
-        ("/clocks", t.x("nav_clocks"), of(clocks.count(State::Done) > 0, waiting, overdue)),
-        ("/letters", t.x("nav_letters"), of(overview.letters.is_some(), letters, failed)),
-        ("/ledger", t.x("nav_ledger"), Standing::Done),
-        ("/access", t.x("nav_access"), of(overview.enrolled > 0, has(|need| matches!(need, Need::NobodyEnrolled)), false)),
+        ("/", t.x("nav_tide"), Right::SeeCase, of(overview.is_exposed, false, false)),
+        ("/evidence", t.x("nav_evidence"), Right::SeeCase, of(!overview.evidence.artefacts.is_empty(), false, false)),
+        ("/path", t.x("nav_path"), Right::SeeCase, of(!overview.path.steps.is_empty(), false, has(|need| matches!(need, Need::Renew { .. })))),
+        ("/timeline", t.x("nav_timeline"), Right::SeeCase, of(!overview.path.steps.is_empty(), false, false)),
+        ("/people", t.x("nav_people"), Right::SeePeople, of(overview.is_exposed, has(|need| matches!(need, Need::Questions { .. })), false)),
+        (
+            "/contain",
+            t.x("nav_contain"),
+            Right::SeeCase,
+            of(!overview.containment.footholds.is_empty(), false, has(|need| matches!(need, Need::LeftOpen { .. }))),
+        ),
+        ("/clocks", t.x("nav_clocks"), Right::SeeCase, of(clocks.count(State::Done) > 0, waiting, overdue)),
+        ("/letters", t.x("nav_letters"), Right::SeeCase, of(overview.letters.is_some(), letters, failed)),
+        ("/desk", t.x("nav_desk"), Right::Desk, of(queue.all > 0, desk_waits, desk_urgent)),
+        ("/drill", t.x("nav_drill"), Right::SeeCase, of(true, false, false)),
+        ("/ledger", t.x("nav_ledger"), Right::SeeCase, Standing::Done),
+        ("/access", t.x("nav_access"), Right::SeeCase, of(overview.enrolled > 0, has(|need| matches!(need, Need::NobodyEnrolled)), false)),
     ];
+    let is_drill = visit.console.is_drill();
+    let shown = items.into_iter().filter(|(href, _, right, _)| visit.may(*right) && (is_drill || *href != "/drill"));
+    let items = shown.map(|(href, name, _, standing)| (href, name, standing));
     let item = |(href, name, standing): (&'static str, &str, Standing)| {
         let (sign, says, class) = match standing {
             Standing::NotYet => ("○", t.x("standing_not_yet"), "notyet"),
@@ -174,7 +226,7 @@ fn nav(t: &Texts, overview: &Overview, clocks: &Clocks, here: &'static str) -> V
         };
         NavItem { href, name: name.to_owned(), sign, says: says.to_owned(), class, is_here: href == here }
     };
-    items.into_iter().map(item).collect()
+    items.map(item).collect()
 }
 
 /// Times of the case in the organisation's zone.
@@ -238,6 +290,7 @@ pub fn not_found(_visit: &Visit) -> Result<Reply, Fault> {
 pub fn assets(name: &str) -> Option<Reply> {
     match name {
         "console.css" => Some(Reply::Asset("text/css; charset=utf-8", include_bytes!("../../assets/console.css"))),
+        "palette.js" => Some(Reply::Asset("text/javascript; charset=utf-8", include_bytes!("../../assets/palette.js"))),
         "mark.svg" => Some(Reply::Asset("image/svg+xml", include_bytes!("../../assets/mark.svg"))),
         _ => None,
     }

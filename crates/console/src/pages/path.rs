@@ -181,7 +181,7 @@ fn step_line(step: &Step, zone: &Zone, t: &Texts) -> StepLine {
     StepLine {
         id: step.id.clone(),
         first: zone.full(step.first),
-        last: zone.show(step.last, "%H:%M:%S"),
+        last: if zone.show(step.first, "%F") == zone.show(step.last, "%F") { zone.show(step.last, "%H:%M:%S") } else { zone.full(step.last) },
         technique: step.technique.clone(),
         name: step.technique_name.clone(),
         system: step.system.clone(),

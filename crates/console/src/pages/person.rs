@@ -4,7 +4,7 @@
 use askama::Template;
 use strandline_model::time::Instant;
 use strandline_response::desk::{Quiet, names_of};
-use strandline_response::{ExplainedCategory, PersonFile, Response};
+use strandline_response::{ExplainedCategory, PersonFile, Response, Right};
 
 use super::people::standing;
 use super::{Frame, category, frame, letter_state, tier, zone};
@@ -54,9 +54,9 @@ pub fn page(visit: &Visit) -> Result<Reply, Fault> {
     let settings = visit.console.settings(&session.who.name, &visit.console.options.now);
     let mut quiet = Quiet;
     let file = Response::look(&settings, &mut quiet)?.person(&row.data_subject)?;
-    let is_shown = session.sees(&row.handle);
+    let is_shown = visit.sees(&row.handle);
     let name = if is_shown {
-        names_of(&settings, &row.data_subject)?.into_iter().map(|(_, name)| name.into_personal()).collect::<Vec<_>>().join(" / ")
+        names_of(&settings, visit.role()?, &row.data_subject)?.into_iter().map(|(_, name)| name.into_personal()).collect::<Vec<_>>().join(" / ")
     } else {
         row.masked_name.as_ref().map(|name| name.expose_personal().clone()).unwrap_or_default()
     };
@@ -84,7 +84,7 @@ pub fn page(visit: &Visit) -> Result<Reply, Fault> {
         open: file.open.iter().map(|question| (question.told(), question.hint.clone())).collect(),
         letter: row.letter.as_deref().map(|state| letter_state(t, state)),
         events: file.events.iter().map(event).collect(),
-        cards: file.categories.into_iter().map(|found| card(found, &zone, t)).collect(),
+        cards: file.categories.into_iter().map(|found| card(visible(found, visit), &zone, t)).collect(),
     };
     Ok(Reply::Page(page.render()?))
 }
@@ -102,6 +102,14 @@ fn in_zone(mut access: strandline_response::ExplainedAccess, zone: &Zone) -> str
         access.time = zone.full(time);
     }
     access
+}
+
+/// What whoever looks may see of a proof: values and original lines can name people.
+fn visible(mut found: ExplainedCategory, visit: &Visit) -> ExplainedCategory {
+    if !visit.may(Right::SeeLines) {
+        found.accesses.clear();
+    }
+    found
 }
 
 fn card(found: ExplainedCategory, zone: &Zone, t: &Texts) -> ProofCard {

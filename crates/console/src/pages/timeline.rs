@@ -66,6 +66,8 @@ fn rows(overview: &Overview, t: &Texts) -> Vec<Row> {
         href,
     };
     let path = &overview.path;
+    // A link or detection can have left the trail since somebody decided on it.
+    let is_there = |id: &str| path.links.iter().any(|view| view.link.id == id) || path.detections.iter().any(|detection| detection.id == id);
     let mut rows: Vec<Row> = Vec::new();
     rows.extend(
         path.steps
@@ -86,7 +88,7 @@ fn rows(overview: &Overview, t: &Texts) -> Vec<Row> {
     }));
     rows.extend(overview.decisions.iter().map(|d| {
         let what = format!("{}: {} ({})", d.decided_by, d.target, d.reason.clone().unwrap_or_default());
-        row(d.decided_at, "decision", t.x("kind_decision"), "", what, Some(format!("/path/{}", d.target)))
+        row(d.decided_at, "decision", t.x("kind_decision"), "", what, is_there(&d.target).then(|| format!("/path/{}", d.target)))
     }));
     // One order for things of one instant.
     rows.sort_by(|a, b| (a.at, a.kind, &a.what).cmp(&(b.at, b.kind, &b.what)));

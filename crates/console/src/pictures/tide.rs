@@ -88,9 +88,16 @@ fn grid(axis: &Axis, exposed: u64, y: &dyn Fn(u64) -> f64, zone: &Zone, t: &Text
             t.n(people)
         );
     }
+    let of_one_day = zone.show(axis.theft.from, "%F") == zone.show(axis.theft.to, "%F");
     for share in [0.1, 0.5, 0.9] {
         let at = axis.theft.from.plus_micros(((axis.theft.to.micros() - axis.theft.from.micros()) as f64 * share) as i64);
-        let _ = write!(svg, "<text x='{:.1}' y='{}' class='axis middle'>{}</text>", axis.x(at), BOTTOM + 18.0, zone.show(at, "%H:%M"));
+        let _ = write!(
+            svg,
+            "<text x='{:.1}' y='{}' class='axis middle'>{}</text>",
+            axis.x(at),
+            BOTTOM + 18.0,
+            if of_one_day { zone.show(at, "%H:%M") } else { zone.short(at) }
+        );
     }
     let days = (axis.response.to.micros() - axis.response.from.micros()) / DAY_MICROS;
     let step = (days / 5).max(1);

@@ -10,14 +10,15 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ssh_key::private::Ed25519Keypair;
 use ssh_key::{HashAlg, LineEnding, PrivateKey};
+use strandline_case::{Author, Case, NewMessage};
 use strandline_console::{Options, serve};
 use strandline_drill::{Plan, Scenario, generate};
 use strandline_model::letter_word::{LetterWord, Place, Reader};
 use strandline_model::personal::Personal;
 use strandline_model::time::Instant;
-use strandline_response::desk::{Overview, Quiet, overview};
+use strandline_response::desk::{Overview, Quiet, SignIn, overview};
 use strandline_response::notice::LawBook;
-use strandline_response::{Names, PublicKey, Response, Role, Settings, Signer, Told, enrol_responder, respond};
+use strandline_response::{MessageKind, Names, PublicKey, Response, Role, Settings, Signer, Told, Way, enrol_responder, remove_responder, respond};
 
 /// A name that would be markup, a picture with a script, and text that turns around.
 pub const HOSTILE_NAME: &str = "<svg onload=alert(1)>\u{202e}gnp {{7*7}} </td><script>alert(2)</script>";
@@ -198,9 +199,21 @@ impl<'s> Visitor<'s> {
         raw(self.served.at, request.as_bytes())
     }
 
+    /// Somebody who signed in by their key.
+    pub fn signed_in(served: &'s Served, seed: u8) -> Self {
+        let mut visitor = Self::outside(served);
+        let door = visitor.get("/in").body;
+        let text = format!("{}\n", door.split("<pre tabindex=\"0\">").nth(1).unwrap().split("</pre>").next().unwrap().trim_end());
+        let number = door.split("name=\"number\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+        let entered = visitor.post("/in", &[("number", &number), ("signature", &sign(seed, SignIn::NAMESPACE, &text))]);
+        assert_eq!(entered.status, 303, "{}", entered.body);
+        visitor.take_cookie(&entered);
+        visitor
+    }
+
     /// What forms of this session carry.
     pub fn csrf(&self) -> String {
-        let page = self.get("/access").body;
+        let page = self.get("/work").body;
         page.split("name=\"csrf\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned()
     }
 
@@ -241,6 +254,38 @@ pub fn enrol(case: &Path, name: &str, seed: u8) {
     let public = PublicKey::of_openssh(&key(seed).public_key().to_openssh().unwrap()).unwrap();
     let settings = Settings { signer: Some(signer), ..settings(case, name) };
     enrol_responder(&settings, name, &public, Role::Approver).unwrap();
+}
+
+/// Enrols somebody by the key of an approver.
+pub fn enrol_as(case: &Path, (approver, seed): (&'static str, u8), name: &str, (own, role): (u8, Role)) {
+    let signer = Signer(Arc::new(move |text: &[u8], namespace: &str| Ok(sign(seed, namespace, std::str::from_utf8(text).unwrap()))));
+    let public = PublicKey::of_openssh(&key(own).public_key().to_openssh().unwrap()).unwrap();
+    enrol_responder(&Settings { signer: Some(signer), ..settings(case, approver) }, name, &public, role).unwrap();
+}
+
+/// Removes somebody by the key of an approver.
+pub fn remove(case: &Path, (approver, seed): (&'static str, u8), name: &str) {
+    let signer = Signer(Arc::new(move |text: &[u8], namespace: &str| Ok(sign(seed, namespace, std::str::from_utf8(text).unwrap()))));
+    remove_responder(&Settings { signer: Some(signer), ..settings(case, approver) }, name, None).unwrap();
+}
+
+/// Puts a message of somebody into the case, as `support collect` does.
+pub fn message(case: &Path, place: u8, data_subject: &str, kind: MessageKind, text: &str) -> String {
+    let id = strandline_support::MessageId::new([place; 16]);
+    let card = strandline_support::CardName::try_from(format!("{place:032x}")).unwrap();
+    let (language, text, way) = ("en".to_owned(), Personal::new(text.to_owned()), Way::Page);
+    let message = strandline_support::Message { id: id.clone(), card, kind, language, way, text, reach: None, written_at: now() };
+    let body = serde_json::to_string(&message).unwrap();
+    let new = NewMessage { id: id.as_str().to_owned(), data_subject: data_subject.to_owned(), kind: kind.as_str().to_owned(), body, collected_at: now() };
+    Case::open(case).unwrap().record_messages(&[new], &Author { actor: "A. Chan".to_owned(), time: now() }, "0").unwrap();
+    id.as_str().to_owned()
+}
+
+/// The code in somebody's letter.
+pub fn code_of(case: &Path, data_subject: &str) -> String {
+    let letter = std::fs::read_to_string(case.join(format!("letters/{data_subject}.txt"))).unwrap();
+    let is_code = |word: &&str| word.len() == 19 && word.bytes().enumerate().all(|(at, b)| if at % 5 == 4 { b == b'-' } else { b.is_ascii_alphanumeric() });
+    letter.split(|c: char| !c.is_ascii_alphanumeric() && c != '-').find(is_code).unwrap().to_owned()
 }
 
 /// Follows the trail again, and nothing that stands on it: as after a kill in between.

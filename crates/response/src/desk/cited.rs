@@ -1,6 +1,7 @@
 //! The original lines that a step, link, detection, gap or question stands on. Only what the case itself cites is opened: nobody
 //! reads evidence here by naming a place in it.
 
+use strandline_case::{Right, Role};
 use strandline_evidence::Vault;
 use strandline_model::clearance::Question;
 use strandline_model::detection::Detection;
@@ -8,6 +9,8 @@ use strandline_model::evidence::EventRef;
 use strandline_model::table::Row;
 use strandline_model::trail::{Link, Step};
 
+use super::act::DeskError;
+use super::rights::allow;
 use crate::error::ResponseError;
 use crate::explain::{ProofLine, proof_line};
 use crate::run::{Response, Settings};
@@ -68,8 +71,9 @@ pub struct NotCited;
 /// The original lines that something stands on, from the `from`th on; `None` if the case has no such thing.
 ///
 /// # Errors
-/// If the case or the sealed evidence cannot be read.
-pub fn cited(settings: &Settings<'_>, by: CitedBy, id: &str, from: usize) -> Result<Result<Cited, NotCited>, ResponseError> {
+/// If it is not the role's, or the case or the sealed evidence cannot be read.
+pub fn cited(settings: &Settings<'_>, role: Role, (by, id): (CitedBy, &str), from: usize) -> Result<Result<Cited, NotCited>, DeskError> {
+    allow(role, Right::SeeLines)?;
     let mut quiet = super::Quiet;
     let response = Response::look(settings, &mut quiet)?;
     let Some((title, places)) = places(&response, by, id)? else { return Ok(Err(NotCited)) };

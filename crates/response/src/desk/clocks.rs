@@ -23,7 +23,9 @@ pub struct Clocks {
 impl Clocks {
     /// The running or overdue duty whose deadline is next.
     pub fn next(&self) -> Option<&DutyView> {
-        self.duties.duties.duties.iter().find(|view| matches!(view.state, State::Overdue | State::Running | State::PartlyDone) && view.deadline.is_some())
+        let runs = |view: &&DutyView| matches!(view.state, State::Overdue | State::Running | State::PartlyDone);
+        let due = |view: &DutyView| view.deadline.as_ref().map(|deadline| deadline.at);
+        self.duties.duties.duties.iter().filter(runs).filter(|view| view.deadline.is_some()).min_by_key(|view| due(view))
     }
 
     /// Cuts that are effective now.

@@ -45,10 +45,11 @@ pub fn entries(settings: &Settings<'_>, before: Option<u64>) -> Result<LedgerVie
     let size = case.ledger().size();
     let end = before.unwrap_or(size).min(size);
     let start = end.saturating_sub(ENTRIES_OF_A_PAGE);
+    let responders = case.responders()?;
     let mut entries = Vec::new();
     for index in (start..end).rev() {
         let entry = case.ledger().entry(index).map_err(strandline_case::CaseError::from)?;
-        let signed_by = if entry.signature.is_some() { case.signer_of(index)?.map(|responder| responder.name) } else { None };
+        let signed_by = case.signer_among(&responders, index, &entry).map(|responder| responder.name);
         entries.push(EntryView { index, entry, signed_by });
     }
     Ok(LedgerView { origin: case.ledger().origin().to_owned(), size, entries, next: (start > 0).then_some(start), checkpoint: text_of(&case) })

@@ -2,13 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use strandline_case::{Right, Role};
 use strandline_model::code::SupportCode;
 use strandline_model::letter_word::LetterWord;
 use strandline_model::personal::Personal;
 use strandline_notice::letter::as_shown;
 use strandline_outbound::codes_in;
 
+use super::act::DeskError;
 use super::people::mask_name;
+use super::rights::allow;
 use crate::error::ResponseError;
 use crate::letter_words::{Addressees, letter_words};
 use crate::run::{Response, Settings};
@@ -86,8 +89,9 @@ pub fn masked_letter(settings: &Settings<'_>, data_subject: &str) -> Result<Lett
 /// A person's letter with their name. The code stays covered: it opens what is held on a person, and nobody here needs it.
 ///
 /// # Errors
-/// If there is no such letter, or it is not what was committed.
-pub fn whole_letter(settings: &Settings<'_>, data_subject: &str) -> Result<LetterText, ResponseError> {
+/// If it is not the role's, there is no such letter, or it is not what was committed.
+pub fn whole_letter(settings: &Settings<'_>, role: Role, data_subject: &str) -> Result<LetterText, DeskError> {
+    allow(role, Right::ShowName)?;
     let mut quiet = super::Quiet;
     let mut letter = letter(&Response::look(settings, &mut quiet)?, data_subject)?;
     letter.text = Personal::new(covered(letter.text.expose_personal(), &[]));
@@ -126,7 +130,7 @@ fn personal_in_letter(response: &Response<'_>, data_subject: &str) -> Result<Vec
 
 /// A text without codes and names, each as it was given and as a letter shows it. Codes go first, so that no name of a letter or two
 /// breaks one; then the longest names, so that no part of one is left standing.
-fn covered(text: &str, personal: &[Personal<String>]) -> String {
+pub(super) fn covered(text: &str, personal: &[Personal<String>]) -> String {
     let mut text: String = text.split_inclusive(|c: char| c.is_whitespace()).map(cover_code).collect();
     for code in codes_in(&text) {
         text = text.replace(&code.grouped(), COVERED_CODE);

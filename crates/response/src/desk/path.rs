@@ -76,8 +76,10 @@ fn count_what_rests(response: &Response<'_>, views: &mut [LinkView]) -> Result<(
         }
     }
     let sets: Vec<BTreeSet<String>> = views.iter().map(|view| view.steps.iter().cloned().collect()).collect();
+    let mut of_step: BTreeMap<&str, u64> = BTreeMap::new();
+    step_of.values().for_each(|step| *of_step.entry(step).or_default() += 1);
     for (view, set) in views.iter_mut().zip(&sets) {
-        view.accesses = step_of.values().filter(|step| set.contains(*step)).count() as u64;
+        view.accesses = set.iter().filter_map(|step| of_step.get(step.as_str())).sum();
     }
     each_person(&response.case, &mut |exposures| {
         let cited: BTreeSet<&str> = exposures.iter().flat_map(|e| &e.accesses).filter_map(|id| step_of.get(id)).map(String::as_str).collect();

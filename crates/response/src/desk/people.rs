@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use strandline_case::Case;
+use strandline_case::{Case, Right, Role};
 use strandline_model::exposure::{Certainty, Exposure};
 use strandline_model::personal::Personal;
 use strandline_model::register::RegisterEntry;
 use strandline_model::time::Instant;
 
+use super::act::DeskError;
+use super::rights::allow;
 use crate::error::ResponseError;
 use crate::exposed::each_person;
 use crate::run::{Response, Settings};
@@ -79,8 +81,9 @@ pub fn mask_name(name: &str) -> String {
 /// A person's names as the register has them, by language. Whoever shows them has entered why before.
 ///
 /// # Errors
-/// If there is no case, or its register cannot be read.
-pub fn names_of(settings: &Settings<'_>, data_subject: &str) -> Result<Vec<(String, Personal<String>)>, ResponseError> {
+/// If it is not the role's, there is no case, or its register cannot be read.
+pub fn names_of(settings: &Settings<'_>, role: Role, data_subject: &str) -> Result<Vec<(String, Personal<String>)>, DeskError> {
+    allow(role, Right::ShowName)?;
     let mut quiet = super::Quiet;
     let response = Response::look(settings, &mut quiet)?;
     let entry = match register(&response)?.0.remove(data_subject) {

@@ -32,7 +32,8 @@ impl Signed {
     pub const NAMESPACE: &'static str = strandline_case::NAMESPACE;
 }
 
-/// Settings of which the signature is known, or not yet. What is asked for is kept, and the act fails before anything is entered.
+/// Settings of which the signature is known, or not yet. What is asked for is kept, and the act fails before the decision is
+/// entered. (Approving letters keeps its list of them first, which is an entry of a run and approves nothing.)
 pub(super) fn with_signature(
     settings: &Settings<'_>,
     signed: Option<&Signed>,

@@ -14,18 +14,27 @@ use strandline_model::letter::{LetterReference, SendingState};
 use strandline_model::personal::Personal;
 use strandline_model::register::RegisterEntry;
 use strandline_model::time::Instant;
+use strandline_notice::letter::lint::{Strangers, lint};
 use strandline_notice::letter::{Letter, Next, Recipient, Said, draft};
-use strandline_support::{Answer, Card, CardLetter, LANGUAGES, Promise, Round};
+use strandline_support::{Answer, Card, CardLetter, Handled, Promise, Round};
 
+use super::withdrawn::Withdrawn;
 use crate::duties::{decisions, zone_of};
 use crate::error::ResponseError;
 use crate::run::Response;
-use crate::stage::letters::{Codes, Drafting, file_stem, text_of};
+use crate::stage::letters::{Codes, Drafting, drafted_at, file_stem, text_of};
 use crate::stage::notify::{KeptLetter, hexadecimal, kept_letters, load_text};
 
 /// Why somebody has a letter and no card.
 const HELD: &str = "letter held, or not approved yet";
 const NO_CODE: &str = "no code in the letter";
+const WITHDRAWN: &str = "card withdrawn, since somebody else holds the letter: have a new one approved";
+
+/// Languages that a letter also stands in on its card: all cards are as long as the longest, so that these are few.
+const TRANSLATIONS: [&str; 3] = ["en", "zh-Hant", "zh-Hans"];
+
+/// Bytes of answers and of texts of older letters on one card: all cards are as long as the longest.
+const EXTRA_BYTES_LIMIT: usize = 64 << 10;
 
 /// Characters of a hash that name a letter on its card.
 const ID_CHARS: usize = 16;
@@ -39,13 +48,31 @@ pub(super) struct Cards {
     /// SHA-256 of the committed texts, by file.
     drafts: BTreeMap<String, String>,
     gone: BTreeSet<(LetterReference, String)>,
+    /// When each letter was taken, by reference: it can have been sent more than once.
+    left: BTreeMap<LetterReference, Vec<Instant>>,
+    /// Letters that nobody took.
+    refused: BTreeSet<(LetterReference, String)>,
+    withdrawn: Withdrawn,
+    drafted_at: Option<Instant>,
     decisions: Vec<RecordedDecision>,
     answers: BTreeMap<String, Vec<Answer>>,
+    handled: BTreeMap<String, Vec<Handled>>,
     codes: Codes,
     zone: TimeZone,
     round: u32,
     /// People with a letter and no card, by reason.
     pub(super) left_out: BTreeMap<&'static str, u64>,
+    /// Translations that the lint would have stopped as a letter: they are on no card.
+    pub(super) stopped: u64,
+}
+
+/// A draft, and what its translations are read by.
+#[derive(Clone, Copy)]
+struct Drafted<'d> {
+    letter: &'d Letter,
+    recipient: &'d Recipient<'d>,
+    drafting: &'d Drafting,
+    strangers: &'d Strangers,
 }
 
 /// The text that a person holds, or is about to get.
@@ -73,13 +100,24 @@ impl Cards {
             approved: approved.clone(),
             drafts: files.iter().map(named).collect(),
             gone: has_left(response)?,
+            left: response.case.came_to(&[SendingState::Accepted, SendingState::HandedOver, SendingState::Uncertain, SendingState::Answered])?,
+            refused: refused(response)?,
+            withdrawn: Withdrawn::of(&response.case)?,
+            drafted_at: drafted_at(response)?,
             decisions: decisions(&response.case)?,
             answers: response.answers_for_cards()?,
+            handled: response.handled_for_cards()?,
             codes: Codes::of(&response.case)?,
             zone: zone_of(&response.estate),
             round,
             left_out: BTreeMap::new(),
+            stopped: 0,
         })
+    }
+
+    /// Whether any card was withdrawn.
+    pub(super) fn has_withdrawn(&self) -> bool {
+        self.withdrawn.is_any()
     }
 
     /// Hands over each person with code and card: those of the drafts first, then who has an older letter alone.
@@ -92,9 +130,10 @@ impl Cards {
         let drafting = if self.drafts.is_empty() { None } else { Drafting::again(response)? };
         if let Some((drafting, _)) = &drafting {
             let reassurance = drafting.reassurance(response);
+            let strangers = &Strangers::of(drafting.people.values(), &drafting.facts_of(None), &drafting.templates);
             drafting.each_letter(&response.case, reassurance, &mut |letter, recipient| {
                 seen.insert(letter.data_subject.clone());
-                self.one(response, &letter.data_subject.clone(), Some((&letter, recipient, drafting)), take)
+                self.one(response, &letter.data_subject, Some(Drafted { letter: &letter, recipient, drafting, strangers }), take)
             })?;
         }
         let others: Vec<String> = self.kept.keys().filter(|key| !seen.contains(*key)).cloned().collect();
@@ -105,7 +144,7 @@ impl Cards {
         &mut self,
         response: &Response<'_>,
         key: &str,
-        drafted: Option<(&Letter, &Recipient<'_>, &Drafting)>,
+        drafted: Option<Drafted<'_>>,
         take: &mut dyn FnMut(&str, SupportCode, &Card) -> Result<(), ResponseError>,
     ) -> Result<(), ResponseError> {
         let Some(held) = self.held(key) else {
@@ -117,19 +156,26 @@ impl Cards {
             *self.left_out.entry(NO_CODE).or_default() += 1;
             return Ok(());
         };
+        if self.withdrawn.has_code(&response.case, key, &code)? {
+            *self.left_out.entry(WITHDRAWN).or_default() += 1;
+            return Ok(());
+        }
         // The draft is what the person holds only if it says the same, byte by byte.
-        let same = drafted.filter(|(letter, ..)| hexadecimal(&Sha256::digest(text_of(letter))) == held.text_sha256);
+        let same = drafted.filter(|drafted| hexadecimal(&Sha256::digest(text_of(drafted.letter))) == held.text_sha256);
         let letters = match same {
-            Some((letter, recipient, drafting)) => in_all_languages(letter, recipient, drafting)?,
+            Some(drafted) => self.in_all_languages(drafted)?,
             None => vec![plain(&language, &title, text.expose_personal())],
         };
-        let card = Card {
+        let mut card = Card {
             language,
             letter_id: held.text_sha256[..ID_CHARS].to_owned(),
             letters,
             rounds: self.rounds(response, key, &held)?,
             answers: self.answers.remove(key).unwrap_or_default(),
+            handled: self.handled.remove(key).unwrap_or_default(),
+            is_cut: false,
         };
+        cut(&mut card);
         take(key, code, &card)
     }
 
@@ -151,13 +197,14 @@ impl Cards {
         let mut rounds = Vec::new();
         for kept in self.kept.get(key).map(Vec::as_slice).unwrap_or_default() {
             let (language, title, text) = load_text(response.case.path(), &kept.file, &kept.text_sha256)?;
-            let has_left = self.gone.contains(&(kept.reference.clone(), kept.letter_sha256.clone()));
+            let name = (kept.reference.clone(), kept.letter_sha256.clone());
             rounds.push(Round {
                 number: kept.round,
-                sent: has_left.then(|| self.day(Instant(kept.kept_at))),
+                sent: self.gone.contains(&name).then(|| self.day(self.left_at(kept))),
+                is_refused: self.refused.contains(&name),
                 language,
                 title,
-                promise: self.promise(Some(Instant(kept.kept_at))),
+                promise: self.promise(Some(Instant(kept.drafted_at.unwrap_or(kept.kept_at)))),
                 text: Some(text),
             });
         }
@@ -165,7 +212,7 @@ impl Cards {
         let is_known = self.kept.get(key).is_some_and(|kept| kept.iter().any(|kept| kept.reference == held.reference));
         if !is_known {
             let (language, title, _) = load_text(response.case.path(), &held.file, &held.text_sha256)?;
-            rounds.push(Round { number: self.round, sent: None, language, title, promise: self.promise(None), text: None });
+            rounds.push(Round { number: self.round, sent: None, is_refused: false, language, title, promise: self.promise(self.drafted_at), text: None });
         }
         if let Some(last) = rounds.last_mut() {
             last.text = None;
@@ -173,7 +220,36 @@ impl Cards {
         Ok(rounds)
     }
 
-    /// What a letter said of the next one: as it was decided when the letter left.
+    /// When a letter was taken by whoever carries it; it was put aside before.
+    fn left_at(&self, kept: &KeptLetter) -> Instant {
+        let taken = self.left.get(&kept.reference).into_iter().flatten().find(|at| at.0 >= kept.kept_at);
+        taken.copied().unwrap_or(Instant(kept.kept_at))
+    }
+
+    /// The letter, and the same from the templates of some other languages. Nobody approved those: one that the
+    /// lint would stop is left out.
+    fn in_all_languages(&mut self, drafted: Drafted<'_>) -> Result<Vec<CardLetter>, ResponseError> {
+        let Drafted { letter, recipient, drafting, strangers } = drafted;
+        let mut letters = vec![structured(letter)];
+        for language in TRANSLATIONS.into_iter().filter(|language| *language != letter.language) {
+            let Some(entry) = recipient.entry else { continue };
+            let entry = RegisterEntry { language: Some(language.to_owned()), ..entry.clone() };
+            let recipient = Recipient { entry: Some(&entry), ..*recipient };
+            let (facts, templates) = (drafting.facts_of(Some(&entry)), drafting.templates_of(Some(&entry)));
+            let other = draft(&recipient, &facts, templates)?;
+            if other.language != language {
+                continue;
+            }
+            if lint(&other, &recipient, &facts, templates, strangers).iter().any(|finding| finding.rule.blocks()) {
+                self.stopped += 1;
+            } else {
+                letters.push(structured(&other));
+            }
+        }
+        Ok(letters)
+    }
+
+    /// What a letter said of the next one: as it was decided when the letter was drafted.
     fn promise(&self, at: Option<Instant>) -> Promise {
         let then: Vec<RecordedDecision> = self.decisions.iter().filter(|known| at.is_none_or(|at| known.decision.decided_at <= at)).cloned().collect();
         match Said::of(&then).next {
@@ -200,18 +276,37 @@ pub(super) fn day_in(at: Instant, zone: &TimeZone) -> Date {
     zone.to_datetime(jiff::Timestamp::from_microsecond(at.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH)).date()
 }
 
-/// The letter, and the same from the templates of other languages that the page is written in.
-fn in_all_languages(letter: &Letter, recipient: &Recipient<'_>, drafting: &Drafting) -> Result<Vec<CardLetter>, ResponseError> {
-    let mut letters = vec![structured(letter)];
-    for language in LANGUAGES.into_iter().filter(|language| *language != letter.language) {
-        let Some(entry) = recipient.entry else { continue };
-        let entry = RegisterEntry { language: Some(language.to_owned()), ..entry.clone() };
-        let other = draft(&Recipient { entry: Some(&entry), ..*recipient }, &drafting.facts_of(Some(&entry)), drafting.templates_of(Some(&entry)))?;
-        if other.language == language {
-            letters.push(structured(&other));
+/// Letters that no server and no post took, by what was approved.
+fn refused(response: &Response<'_>) -> Result<BTreeSet<(LetterReference, String)>, ResponseError> {
+    let rows = response.case.stored_letters()?;
+    let name = |row: &strandline_case::StoredLetter| (row.letter.reference.clone(), row.letter.letter_sha256.clone());
+    let mut refused: BTreeSet<_> = rows.iter().filter(|row| row.state == SendingState::Refused).map(name).collect();
+    // One that another way has is on its way, or there.
+    for other in rows.iter().filter(|row| row.state != SendingState::Refused).map(name) {
+        refused.remove(&other);
+    }
+    Ok(refused)
+}
+
+/// Leaves the newest answers and the texts of the newest letters on a card, as far as there is room.
+fn cut(card: &mut Card) {
+    let mut left = EXTRA_BYTES_LIMIT;
+    let mut fits = |bytes: usize| {
+        let fits = bytes <= left;
+        left = if fits { left - bytes } else { 0 };
+        fits
+    };
+    let answers = std::mem::take(&mut card.answers);
+    let all = answers.len();
+    card.answers = answers.into_iter().rev().take_while(|answer| fits(answer.text.expose_personal().len())).collect();
+    card.answers.reverse();
+    card.is_cut = card.answers.len() < all;
+    for round in card.rounds.iter_mut().rev() {
+        if round.text.as_ref().is_some_and(|text| !fits(text.expose_personal().len())) {
+            round.text = None;
+            card.is_cut = true;
         }
     }
-    Ok(letters)
 }
 
 fn structured(letter: &Letter) -> CardLetter {
@@ -241,6 +336,40 @@ pub(super) fn words(text: &Personal<String>) -> Personal<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_card_does_not_make_all_others_long() {
+        let answer = |day: i8| Answer {
+            message: strandline_support::MessageId::new([1; 16]),
+            kind: strandline_support::Kind::Question,
+            day: jiff::civil::date(2026, 12, day),
+            text: Personal::new("a".repeat(12_000)),
+        };
+        let round = |number| Round {
+            number,
+            sent: None,
+            is_refused: false,
+            language: "en".to_owned(),
+            title: String::new(),
+            promise: Promise::Open,
+            text: Some(Personal::new("b".repeat(6_000))),
+        };
+        let mut card = Card {
+            language: "en".to_owned(),
+            letter_id: String::new(),
+            letters: Vec::new(),
+            rounds: vec![round(1), round(2)],
+            answers: (1..=9).map(answer).collect(),
+            handled: Vec::new(),
+            is_cut: false,
+        };
+        cut(&mut card);
+        assert!(card.is_cut && card.answers.len() == 5 && card.answers[4].day.day() == 9, "the newest stay");
+        assert!(card.rounds.iter().all(|round| round.text.is_none()), "an older text does not overtake");
+        let mut short = Card { rounds: vec![round(1)], answers: vec![answer(1)], is_cut: false, ..card };
+        cut(&mut short);
+        assert!(!short.is_cut && short.answers.len() == 1 && short.rounds[0].text.is_some());
+    }
 
     #[test]
     fn a_kept_text_has_its_list_of_what_to_do() {

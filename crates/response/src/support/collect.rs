@@ -54,13 +54,17 @@ impl Response<'_> {
         for (place, together) in waiting.chunks(TOGETHER).enumerate() {
             let (mut messages, mut taken) = (Vec::new(), Vec::new());
             for id in together {
-                match self.open_message(&inbox, id, (&secret, &state, &codes))? {
-                    Ok((data_subject, message)) => {
+                // One damaged letter keeps nobody else's message, and no request for safety, from being read.
+                let reason = match self.open_message(&inbox, id, (&secret, &state, &codes)) {
+                    Ok(Ok((data_subject, message))) => {
                         messages.push(self.entered(data_subject, &message));
                         taken.push(id);
+                        continue;
                     }
-                    Err(reason) => collected.refused.push(RefusedMessage { id: id.as_str().to_owned(), reason: reason.to_string() }),
-                }
+                    Ok(Err(reason)) => reason.to_string(),
+                    Err(error) => format!("it waits, since the letters of whoever wrote it cannot be read: {error}"),
+                };
+                collected.refused.push(RefusedMessage { id: id.as_str().to_owned(), reason });
             }
             let known: std::collections::BTreeSet<String> = self.case.stored_messages()?.into_iter().map(|stored| stored.message.id).collect();
             collected.safety += messages.iter().filter(|m| m.kind == strandline_support::Kind::Safety.as_str() && !known.contains(&m.id)).count() as u64;

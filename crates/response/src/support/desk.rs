@@ -4,14 +4,15 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use strandline_case::{Function, Statement};
+use strandline_case::{Case, Function, Statement};
 use strandline_model::personal::Personal;
 use strandline_model::time::Instant;
 use strandline_notice::letter::Before;
-use strandline_support::{Answer, Kind, Message, MessageId, Way};
+use strandline_support::{Answer, CardName, Handled, Handling, Kind, Message, MessageId, Way};
 
 use super::cards::{day_in, has_left, words};
 use super::sheet::{self, Writer};
+use super::withdrawn::Withdrawn;
 use crate::authenticity::Authenticity;
 use crate::clearance::cleared;
 use crate::duties::zone_of;
@@ -30,19 +31,21 @@ const ANSWER_CHARS_LIMIT: usize = 4_000;
 /// What the desk did about a message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "act", rename_all = "snake_case")]
-enum DeskAct {
+pub(super) enum DeskAct {
     /// Somebody sees to it.
     Assigned { message: String, to: String },
     /// It was answered.
     Answered { message: String, by: Way, sheet: bool, text: Personal<String> },
     /// Nothing more is to be done.
     Closed { message: String, why: Personal<String> },
+    /// Somebody else holds the letter: the card that its code opens is shown no more.
+    Withdrawn { message: String, data_subject: String, card: CardName, why: Personal<String> },
 }
 
 impl DeskAct {
     fn message(&self) -> &str {
         match self {
-            Self::Assigned { message, .. } | Self::Answered { message, .. } | Self::Closed { message, .. } => message,
+            Self::Assigned { message, .. } | Self::Answered { message, .. } | Self::Closed { message, .. } | Self::Withdrawn { message, .. } => message,
         }
     }
 }
@@ -82,6 +85,8 @@ pub struct DeskItem {
     pub assigned_to: Option<String>,
     /// Where it is.
     pub state: DeskState,
+    /// Whether the card that it was written from was withdrawn: who wrote it then is not the person, as far as anybody knows.
+    pub is_withdrawn: bool,
     /// The ledger entry that has its digest.
     pub ledger_entry: u64,
 }
@@ -129,6 +134,9 @@ pub enum DeskError {
     /// A safety request from a sheet.
     #[error("no sheet answers this message: a person finds the words (--text FILE)")]
     NoSheet,
+    /// The card was withdrawn before.
+    #[error("the card that this message was written from is withdrawn already: publish again, and have a new letter go to the person")]
+    WithdrawnAlready,
     /// A stored message is none that this version knows.
     #[error("message {0} is not one that this version knows: use the version that collected it, or a newer one")]
     Unknown(String),
@@ -155,16 +163,25 @@ pub(crate) fn last_in_hand(response: &Response<'_>, data_subject: &str) -> Resul
     Ok(Some((last, told)))
 }
 
+/// Everything that the desk did, oldest first, with the ledger entry and the instant of each.
+pub(super) fn acts(case: &Case) -> Result<Vec<(u64, Instant, DeskAct)>, ResponseError> {
+    let read = |stored: strandline_case::StoredStatement| {
+        let act = serde_json::from_str(&stored.statement.body).map_err(|source| ResponseError::UnknownDecision { entry: stored.ledger_entry, source })?;
+        Ok((stored.ledger_entry, stored.statement.made_at, act))
+    };
+    case.stored_statements(KIND)?.into_iter().map(read).collect()
+}
+
 impl Response<'_> {
     /// All messages, the gravest first, of one kind the oldest first; what is done comes last.
     ///
     /// # Errors
     /// If the case cannot be read.
     pub fn desk(&self) -> Result<Vec<DeskItem>, ResponseError> {
-        let acts = self.desk_acts()?;
+        let (acts, withdrawn) = (self.desk_acts()?, Withdrawn::of(&self.case)?);
         let mut items = Vec::new();
         for (ledger_entry, data_subject, message, collected_at) in self.messages()? {
-            items.push(self.item(ledger_entry, data_subject, &message, collected_at, acts.get(message.id.as_str())));
+            items.push(self.item(ledger_entry, data_subject, &message, collected_at, (acts.get(message.id.as_str()), &withdrawn)));
         }
         items.sort_by(|a, b| (a.state, a.kind, a.written_at, &a.id).cmp(&(b.state, b.kind, b.written_at, &b.id)));
         Ok(items)
@@ -186,7 +203,7 @@ impl Response<'_> {
         let writer = Writer { data_subject: &data_subject, told: in_hand.as_ref(), is_cleared };
         let sheet = sheet::answer(&message, &writer, check.as_ref(), self.estate.organisation.contact.as_ref());
         let answers = acts.iter().flat_map(|acts| acts.answers.iter().map(|(_, text, _)| text.clone())).collect();
-        let item = self.item(ledger_entry, data_subject, &message, collected_at, acts.as_ref());
+        let item = self.item(ledger_entry, data_subject, &message, collected_at, (acts.as_ref(), &Withdrawn::of(&self.case)?));
         Ok(ShownMessage { item, tier, text: message.text, reach: message.reach, check, is_writers_letter, sheet, answers })
     }
 
@@ -243,12 +260,51 @@ impl Response<'_> {
         self.record_act(&DeskAct::Closed { message, why: Personal::new(why.trim().to_owned()) })
     }
 
+    /// Decides that the card a message was written from is shown no more, since somebody else holds the letter. The next publication
+    /// leaves it out, and letters that are drafted from now on have another code for the person.
+    ///
+    /// # Errors
+    /// If there is none of this name, its card is withdrawn already, nobody who may signs, or the case cannot be written.
+    pub fn withdraw_card(&mut self, id: &str, why: &str) -> Result<u64, ResponseError> {
+        let (_, data_subject, message, _) = self.find_message(id)?;
+        if Withdrawn::of(&self.case)?.has(&data_subject, &message.card) {
+            return Err(DeskError::WithdrawnAlready.into());
+        }
+        let why = Personal::new(why.trim().to_owned());
+        self.record_act(&DeskAct::Withdrawn { message: message.id.as_str().to_owned(), data_subject, card: message.card, why })
+    }
+
+    /// Messages that the case has entered, for the page to say so.
+    pub(super) fn handled_for_cards(&self) -> Result<BTreeMap<String, Vec<Handled>>, ResponseError> {
+        let (mut acts, withdrawn) = (self.desk_acts()?, Withdrawn::of(&self.case)?);
+        let mut handled: BTreeMap<String, Vec<Handled>> = BTreeMap::new();
+        for (_, data_subject, message, _) in self.messages()? {
+            // What a stranger wrote is nothing of the person's.
+            if withdrawn.has(&data_subject, &message.card) {
+                continue;
+            }
+            let own = acts.remove(message.id.as_str()).unwrap_or_default();
+            let elsewhere = own.answers.iter().rev().find(|(by, ..)| *by != Way::Page);
+            let how = match (elsewhere, own.is_closed) {
+                (Some((Way::Post, ..)), _) => Handling::ByPost,
+                (Some(_), _) => Handling::ByPhone,
+                (None, true) => Handling::Closed,
+                (None, false) => Handling::Taken,
+            };
+            handled.entry(data_subject).or_default().push(Handled { message: message.id, how });
+        }
+        Ok(handled)
+    }
+
     /// Answers that the page shows, by person, oldest first.
     pub(super) fn answers_for_cards(&self) -> Result<BTreeMap<String, Vec<Answer>>, ResponseError> {
-        let mut acts = self.desk_acts()?;
+        let (mut acts, withdrawn) = (self.desk_acts()?, Withdrawn::of(&self.case)?);
         let zone = zone_of(&self.estate);
         let mut answers: BTreeMap<String, Vec<Answer>> = BTreeMap::new();
         for (_, data_subject, message, _) in self.messages()? {
+            if withdrawn.has(&data_subject, &message.card) {
+                continue;
+            }
             let own = acts.remove(message.id.as_str()).unwrap_or_default();
             // Whoever has the letter reads the page: of a fear for somebody's safety it shows only what they asked to have there.
             let may_show = message.kind != Kind::Safety || message.way == Way::Page;
@@ -260,7 +316,14 @@ impl Response<'_> {
         Ok(answers)
     }
 
-    fn item(&self, ledger_entry: u64, data_subject: String, message: &Message, collected_at: Instant, acts: Option<&Acts>) -> DeskItem {
+    fn item(
+        &self,
+        ledger_entry: u64,
+        data_subject: String,
+        message: &Message,
+        collected_at: Instant,
+        (acts, withdrawn): (Option<&Acts>, &Withdrawn),
+    ) -> DeskItem {
         const HOUR: i64 = 3_600_000_000;
         let named = acts.and_then(|acts| acts.assigned_to.clone());
         let officer = || {
@@ -275,6 +338,7 @@ impl Response<'_> {
         DeskItem {
             id: message.id.as_str().to_owned(),
             kind: message.kind,
+            is_withdrawn: withdrawn.has(&data_subject, &message.card),
             data_subject,
             language: message.language.clone(),
             way: message.way,
@@ -309,14 +373,13 @@ impl Response<'_> {
 
     fn desk_acts(&self) -> Result<BTreeMap<String, Acts>, ResponseError> {
         let mut acts: BTreeMap<String, Acts> = BTreeMap::new();
-        for stored in self.case.stored_statements(KIND)? {
-            let act: DeskAct =
-                serde_json::from_str(&stored.statement.body).map_err(|source| ResponseError::UnknownDecision { entry: stored.ledger_entry, source })?;
+        for (_, made_at, act) in self::acts(&self.case)? {
             let own = acts.entry(act.message().to_owned()).or_default();
             match act {
                 DeskAct::Assigned { to, .. } => own.assigned_to = Some(to),
-                DeskAct::Answered { by, text, .. } => own.answers.push((by, text, stored.statement.made_at)),
+                DeskAct::Answered { by, text, .. } => own.answers.push((by, text, made_at)),
                 DeskAct::Closed { .. } => own.is_closed = true,
+                DeskAct::Withdrawn { .. } => {}
             }
         }
         Ok(acts)

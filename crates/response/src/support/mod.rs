@@ -6,6 +6,7 @@ mod collect;
 mod desk;
 mod publish;
 mod sheet;
+mod withdrawn;
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -19,6 +20,7 @@ pub(crate) use desk::last_in_hand;
 pub use desk::{DeskError, DeskItem, DeskState, ShownMessage};
 pub use publish::Published;
 pub(crate) use sheet::{Sheet, tier_section};
+pub(crate) use withdrawn::Withdrawn;
 
 use crate::error::ResponseError;
 use crate::store;

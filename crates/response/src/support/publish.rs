@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Serialize;
 use strandline_model::estate::Contact;
 use strandline_model::letter::LetterReference;
-use strandline_support::{Parameters, Spool, Terms};
+use strandline_support::{Before, Parameters, Spool, Terms};
 
 use super::cards::Cards;
 use super::{STAGE, STATE, State, SupportError, salt, secret_or_new, seed};
@@ -22,6 +22,8 @@ pub struct Published {
     pub cards: u64,
     /// People with a letter and no card, by reason.
     pub left_out: BTreeMap<&'static str, u64>,
+    /// Translations of letters that the lint would stop as a letter: they are on no card.
+    pub stopped_translations: u64,
     /// Answers of the desk on the cards.
     pub answers: u64,
     /// Length of each card, bytes.
@@ -42,6 +44,8 @@ impl Response<'_> {
         let secret = secret_or_new(&self.case)?;
         let terms = self.terms(&secret)?;
         let mut cards = Cards::of(self, round, &approved)?;
+        // Whoever reads a page at this moment finds its card for a while yet; not where a stranger could be the reader.
+        let before = if cards.has_withdrawn() { Before::Removed } else { Before::Kept };
         let scratch = self.case.scratch()().map_err(|source| ResponseError::Write { path: self.case.path().to_owned(), source })?;
         let (mut spool, mut people, mut answers) = (Spool::new(scratch), Vec::new(), 0);
         cards.each(self, &mut |key, code, card| {
@@ -63,11 +67,12 @@ impl Response<'_> {
         let published = Published {
             cards: prepared.names.len() as u64,
             left_out: cards.left_out,
+            stopped_translations: cards.stopped,
             answers,
             card_bytes: prepared.card_bytes() as u64,
             recipient: secret.recipient().to_text(),
         };
-        prepared.commit().map_err(SupportError::from)?;
+        prepared.commit(before).map_err(SupportError::from)?;
         Ok(published)
     }
 

@@ -24,6 +24,18 @@ impl Address {
     }
 }
 
+/// What one line to the world can have of addresses: the first 48 bits of an IPv6 address, or 24 of an IPv4 one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Network(u64);
+
+impl Address {
+    /// The network that it is of.
+    pub(crate) fn network(self) -> Network {
+        let is_v6 = self.0 >> 63 == 1;
+        Network(if is_v6 { self.0 >> 16 | 1 << 63 } else { self.0 >> 8 })
+    }
+}
+
 /// How often an address may try.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Rate {
@@ -46,7 +58,7 @@ impl Buckets {
     }
 
     /// Takes a try. One that turned out to be right is given back.
-    pub(crate) fn take(&self, address: Address, now: Instant) -> bool {
+    fn take(&self, address: Address, now: Instant) -> bool {
         let mut levels = self.levels.lock().unwrap_or_else(PoisonError::into_inner);
         if !levels.contains_key(&address) && levels.len() >= self.limit {
             // A bucket that is full again says nothing that a new one does not.
@@ -64,8 +76,13 @@ impl Buckets {
         may
     }
 
+    /// A try, where there is one; [`Try::spend`] says that it was wrong.
+    pub(crate) fn try_of(&self, address: Address, now: Instant) -> Option<Try<'_>> {
+        self.take(address, now).then(|| Try { buckets: self, address, is_spent: false })
+    }
+
     /// Gives a try back: the code was right.
-    pub(crate) fn give_back(&self, address: Address) {
+    fn give_back(&self, address: Address) {
         let mut levels = self.levels.lock().unwrap_or_else(PoisonError::into_inner);
         let known = if levels.contains_key(&address) { address } else { CROWD };
         let burst = if known == CROWD { crowd(self.rate).burst } else { self.rate.burst };
@@ -87,7 +104,30 @@ fn filled(level: f64, at: Instant, now: Instant, rate: Rate) -> f64 {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Busy;
 
-/// Lets a few in at a time, an address after the other.
+/// A try that was taken. Dropped, it goes back, unless the code turned out to open nothing: who gives up, or is sent away since many
+/// are here, has guessed nothing.
+pub(crate) struct Try<'b> {
+    buckets: &'b Buckets,
+    address: Address,
+    is_spent: bool,
+}
+
+impl Try<'_> {
+    /// The code opened nothing.
+    pub(crate) fn spend(mut self) {
+        self.is_spent = true;
+    }
+}
+
+impl Drop for Try<'_> {
+    fn drop(&mut self) {
+        if !self.is_spent {
+            self.buckets.give_back(self.address);
+        }
+    }
+}
+
+/// Lets a few in at a time, a network after the other, and of each an address after the other.
 pub(crate) struct Gate {
     waiting_limit: usize,
     line: Mutex<Line>,
@@ -96,6 +136,15 @@ pub(crate) struct Gate {
 struct Line {
     free: usize,
     waiting: usize,
+    networks: BTreeMap<Network, Waiting>,
+    /// Networks that somebody waits from, in the order of their turns.
+    turns: VecDeque<Network>,
+}
+
+/// Who waits from one network.
+#[derive(Default)]
+struct Waiting {
+    count: usize,
     queues: BTreeMap<Address, VecDeque<oneshot::Sender<Pass>>>,
     /// Addresses that somebody waits from, in the order of their turns.
     turns: VecDeque<Address>,
@@ -107,14 +156,14 @@ pub(crate) struct Pass(Option<Arc<Gate>>);
 impl Gate {
     /// `at_once` are let in together; `waiting_limit` wait.
     pub(crate) fn new(at_once: usize, waiting_limit: usize) -> Arc<Self> {
-        let line = Line { free: at_once.max(1), waiting: 0, queues: BTreeMap::new(), turns: VecDeque::new() };
+        let line = Line { free: at_once.max(1), waiting: 0, networks: BTreeMap::new(), turns: VecDeque::new() };
         Arc::new(Self { waiting_limit, line: Mutex::new(line) })
     }
 
     /// Waits for the turn of this address. Whoever stops waiting loses it.
     ///
     /// # Errors
-    /// If too many wait already, and no address has more of them than this one.
+    /// If too many wait already, and neither another network nor another address of this one has more of them.
     pub(crate) async fn enter(self: &Arc<Self>, address: Address) -> Result<Pass, Busy> {
         let turn = {
             let mut line = self.lock();
@@ -151,19 +200,53 @@ impl Gate {
 
 impl Line {
     fn join(&mut self, address: Address, sender: oneshot::Sender<Pass>) {
-        let queue = self.queues.entry(address).or_default();
+        let network = self.networks.entry(address.network()).or_default();
+        if network.count == 0 {
+            self.turns.push_back(address.network());
+        }
+        let queue = network.queues.entry(address).or_default();
         if queue.is_empty() {
-            self.turns.push_back(address);
+            network.turns.push_back(address);
         }
         queue.push_back(sender);
+        network.count += 1;
         self.waiting += 1;
     }
 
+    /// The next: a network after the other, and within each an address after the other.
+    fn next(&mut self) -> Option<oneshot::Sender<Pass>> {
+        let name = self.turns.pop_front()?;
+        let network = self.networks.get_mut(&name)?;
+        let next = network.next();
+        self.waiting -= usize::from(next.is_some());
+        if network.count == 0 {
+            self.networks.remove(&name);
+        } else {
+            self.turns.push_back(name);
+        }
+        next
+    }
+
+    /// Sends away the last who came from the network that most wait from, of that from the address with the longest queue: if more wait
+    /// from there than would from the newcomer's. Within one network the same holds between addresses.
+    fn make_room(&mut self, newcomer: Address) -> Result<(), Busy> {
+        let own = self.networks.get(&newcomer.network()).map_or(0, |network| network.count);
+        let (fullest, count) = self.networks.iter().map(|(name, network)| (*name, network.count)).max_by_key(|(_, count)| *count).ok_or(Busy)?;
+        let from = if count > own + 1 { fullest } else { newcomer.network() };
+        let network = self.networks.get_mut(&from).ok_or(Busy)?;
+        let own = if from == newcomer.network() { network.queues.get(&newcomer).map_or(0, VecDeque::len) + 1 } else { 0 };
+        network.send_away(own)?;
+        self.waiting -= 1;
+        Ok(())
+    }
+}
+
+impl Waiting {
     fn next(&mut self) -> Option<oneshot::Sender<Pass>> {
         let address = self.turns.pop_front()?;
         let queue = self.queues.get_mut(&address)?;
         let next = queue.pop_front();
-        self.waiting -= usize::from(next.is_some());
+        self.count -= usize::from(next.is_some());
         if queue.is_empty() {
             self.queues.remove(&address);
         } else {
@@ -172,15 +255,15 @@ impl Line {
         next
     }
 
-    /// Sends away the last who came from the address with the longest queue, if that is longer than the newcomer's would be.
-    fn make_room(&mut self, newcomer: Address) -> Result<(), Busy> {
-        let own = self.queues.get(&newcomer).map_or(0, VecDeque::len);
+    /// Sends away the last of the longest queue, if it is longer than this.
+    fn send_away(&mut self, than: usize) -> Result<(), Busy> {
         let (longest, length) = self.queues.iter().map(|(address, queue)| (*address, queue.len())).max_by_key(|(_, length)| *length).ok_or(Busy)?;
-        if length <= own + 1 {
-            return Err(Busy);
-        }
-        if self.queues.get_mut(&longest).and_then(VecDeque::pop_back).is_some() {
-            self.waiting -= 1;
+        let queue = self.queues.get_mut(&longest).filter(|_| length > than).ok_or(Busy)?;
+        queue.pop_back();
+        self.count -= 1;
+        if queue.is_empty() {
+            self.queues.remove(&longest);
+            self.turns.retain(|address| *address != longest);
         }
         Ok(())
     }
@@ -221,9 +304,11 @@ mod tests {
         assert!(!buckets.take(address(1), start + Duration::from_secs(1)));
         assert!(buckets.take(address(1), start + Duration::from_secs(2)));
         for _ in 0..50 {
-            assert!(buckets.take(address(3), start));
-            buckets.give_back(address(3));
+            // Right, or given up: it is dropped.
+            assert!(buckets.try_of(address(3), start).is_some());
         }
+        (0..3).for_each(|_| buckets.try_of(address(3), start).expect("a try is left").spend());
+        (0..3).for_each(|_| assert!(buckets.try_of(address(3), start).is_none(), "wrong ones cost nothing"));
     }
 
     #[test]
@@ -261,7 +346,7 @@ mod tests {
         }
         assert_eq!(served.lock().expect("no panic")[..3], [1, 2, 3]);
         let line = gate.lock();
-        assert_eq!((line.free, line.waiting, line.queues.len(), line.turns.len()), (1, 0, 0, 0));
+        assert_eq!((line.free, line.waiting, line.networks.len(), line.turns.len()), (1, 0, 0, 0));
     }
 
     #[tokio::test]
@@ -281,7 +366,7 @@ mod tests {
         }
         assert_eq!(enter(1).await.expect("no panic"), Err(Busy), "one more of the flood");
         let other = enter(2);
-        while gate.lock().queues.len() < 2 {
+        while gate.lock().networks.values().map(|network| network.queues.len()).sum::<usize>() < 2 {
             tokio::task::yield_now().await;
         }
         drop(first);
@@ -292,6 +377,54 @@ mod tests {
         }
         assert_eq!(done, [true, true, true, false], "the last of the flood gives way");
         assert_eq!(gate.lock().free, 1);
+    }
+
+    #[test]
+    fn a_line_to_the_world_is_one_network() {
+        let of = |text: &str| Address::of(text.parse().expect("an address")).network();
+        assert_eq!(of("2001:db8:1:2::1"), of("2001:db8:1:ffff::1"));
+        assert_ne!(of("2001:db8:1::1"), of("2001:db8:2::1"));
+        assert_eq!(of("192.0.2.7"), of("192.0.2.8"));
+        assert_ne!(of("192.0.2.7"), of("192.0.3.7"));
+        assert_ne!(of("2001:db8:1::1"), of("192.0.2.7"));
+    }
+
+    #[tokio::test]
+    async fn a_network_of_many_addresses_waits_for_itself() {
+        let gate = Gate::new(1, 6);
+        let first = gate.enter(address(9)).await.expect("nobody is there");
+        let served = Arc::new(Mutex::new(Vec::new()));
+        let enter = |from: &str| {
+            let (gate, served, from) = (Arc::clone(&gate), Arc::clone(&served), from.to_owned());
+            tokio::spawn(async move {
+                let pass = gate.enter(Address::of(from.parse().expect("an address"))).await;
+                if pass.is_ok() {
+                    served.lock().expect("no panic").push(from);
+                }
+                pass.is_ok()
+            })
+        };
+        let mut tasks = Vec::new();
+        for place in 0..6 {
+            tasks.push(enter(&format!("2001:db8:1:{place}::1")));
+            while gate.lock().waiting <= place {
+                tokio::task::yield_now().await;
+            }
+        }
+        assert!(!enter("2001:db8:1:77::1").await.expect("no panic"), "a seventh household of one line");
+        tasks.push(enter("198.51.100.7"));
+        while gate.lock().networks.len() < 2 {
+            tokio::task::yield_now().await;
+        }
+        drop(first);
+        let mut done = Vec::new();
+        for task in tasks {
+            done.push(task.await.expect("no panic"));
+        }
+        assert_eq!(done.iter().filter(|done| **done).count(), 6, "one of the many gave way");
+        assert!(served.lock().expect("no panic")[..2].contains(&"198.51.100.7".to_owned()), "the other waited for all of them");
+        let line = gate.lock();
+        assert_eq!((line.free, line.waiting, line.networks.len(), line.turns.len()), (1, 0, 0, 0));
     }
 
     #[tokio::test]

@@ -8,9 +8,10 @@ use std::fs::File;
 use std::io::{self, BufReader};
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use std::time::Duration;
+use std::time::SystemTime;
 
 use axum::Router;
 use axum::body::Body;
@@ -31,7 +32,7 @@ use tower::ServiceExt;
 
 use crate::bundle::{Bundle, BundleError, Current};
 use crate::key::CardKeys;
-use gate::{Address, Buckets, Gate, Rate};
+use gate::{Address, Buckets, Gate, Network, Rate};
 use session::Sessions;
 
 /// Certificate and private key, PEM.
@@ -58,6 +59,10 @@ pub struct Limits {
     pub connections: usize,
     /// Connections of one address, where there is no proxy before the server.
     pub connections_per_address: usize,
+    /// Connections of one network: the first 48 bits of an IPv6 address, or 24 of an IPv4 one.
+    pub connections_per_network: usize,
+    /// Long forms that are read at the same time.
+    pub bodies: usize,
     /// Sessions.
     pub sessions: usize,
     /// Messages that wait to be collected.
@@ -79,6 +84,8 @@ impl Default for Limits {
             tries_per_minute: 30,
             connections: 4096,
             connections_per_address: 64,
+            connections_per_network: 256,
+            bodies: 1024,
             sessions: 20_000,
             inbox: 50_000,
             head: Duration::from_secs(10),
@@ -102,6 +109,8 @@ pub struct Settings {
     pub behind_proxy: Option<IpAddr>,
     /// Its bounds.
     pub limits: Limits,
+    /// Hears what whoever runs the server must know: nothing of anybody who came.
+    pub warn: fn(&str),
 }
 
 /// Why a server did not start, or ended.
@@ -176,6 +185,10 @@ pub struct Site {
     own_files: Mutex<()>,
     derivations: AtomicU64,
     openings: AtomicU64,
+    /// Long forms that may be read now.
+    bodies: Semaphore,
+    warn: fn(&str),
+    has_warned: AtomicBool,
 }
 
 impl Site {
@@ -197,6 +210,9 @@ impl Site {
             own_files: Mutex::new(()),
             derivations: AtomicU64::new(0),
             openings: AtomicU64::new(0),
+            bodies: Semaphore::new(limits.bodies),
+            warn: settings.warn,
+            has_warned: AtomicBool::new(false),
         })
     }
 
@@ -206,19 +222,31 @@ impl Site {
     }
 
     /// What a code opens, and the language of that letter; `None` if nothing. The work is the same: one derivation, and one card of the usual length tried.
-    fn look_up(&self, code: &SupportCode, current: &Current) -> Option<(CardKeys, String)> {
+    ///
+    /// # Errors
+    /// If the disk does not give the card: that says nothing of the code.
+    fn look_up(&self, code: &SupportCode, current: &Current) -> io::Result<Option<(CardKeys, String)>> {
         self.derivations.fetch_add(1, Ordering::Relaxed);
         let keys = CardKeys::derive(code, &current.salt, current.manifest.parameters());
         self.openings.fetch_add(1, Ordering::Relaxed);
-        self.bundle.card(current, &keys).map(|card| (keys, card.language))
+        Ok(self.bundle.card(current, &keys)?.map(|card| (keys, card.language)))
     }
 
-    fn address_of(&self, peer: IpAddr, headers: &HeaderMap) -> Address {
+    /// Where a request comes from; `None` where the proxy does not say so: all callers would share the limits of one.
+    fn address_of(&self, peer: IpAddr, headers: &HeaderMap) -> Option<Address> {
         // The proxy adds whom it sees at the end; what stands before that is the caller's own word.
         let last = || headers.get_all("x-forwarded-for").iter().next_back()?.to_str().ok()?.rsplit(',').next().map(str::trim);
         // Some proxies write the port, too.
         let read = |word: &str| word.parse::<IpAddr>().ok().or_else(|| word.parse::<SocketAddr>().ok().map(|address| address.ip()));
-        Address::of(self.behind_proxy.and_then(|_| last().and_then(read)).unwrap_or(peer))
+        let caller = if self.behind_proxy.is_some() { last().and_then(read)? } else { peer };
+        Some(Address::of(caller))
+    }
+
+    /// Says once that the proxy names nobody.
+    fn warn_of_proxy(&self) {
+        if !self.has_warned.swap(true, Ordering::Relaxed) {
+            (self.warn)("the proxy does not write the caller's address last into X-Forwarded-For, so that nobody is answered: see deploy/nginx-support.conf");
+        }
     }
 
     /// Whether this caller is answered.
@@ -270,23 +298,71 @@ pub fn serve(settings: &Settings, began: impl FnOnce(SocketAddr)) -> Result<(), 
 /// If it cannot begin.
 pub async fn start(settings: &Settings) -> Result<Running, ServeError> {
     let site = Arc::new(Site::new(settings)?);
-    let tls = settings.identity.as_ref().map(acceptor).transpose()?;
+    let tls = settings.identity.clone().map(Tls::of).transpose()?.map(Arc::new);
     let listen = |source| ServeError::Listen { address: settings.listen, source };
     let listener = TcpListener::bind(settings.listen).await.map_err(listen)?;
     let address = listener.local_addr().map_err(listen)?;
-    let task = tokio::spawn(accept(listener, tls, Arc::clone(&site)));
-    tokio::spawn(sweep(Arc::downgrade(&site)));
+    let task = tokio::spawn(accept(listener, tls.clone(), Arc::clone(&site)));
+    tokio::spawn(sweep(Arc::downgrade(&site), tls));
     Ok(Running { address, site, task })
 }
 
-/// Forgets sessions that have ended, as long as there is a server: nobody need come for their keys to go.
-async fn sweep(site: Weak<Site>) {
+/// Forgets sessions that have ended, as long as there is a server: nobody need come for their keys to go. Looks for a new certificate,
+/// so that none runs out, and says if a new manifest cannot be read.
+async fn sweep(site: Weak<Site>, tls: Option<Arc<Tls>>) {
     let mut minute = tokio::time::interval(Duration::from_secs(60));
+    let mut said = String::new();
     loop {
         minute.tick().await;
         let Some(site) = site.upgrade() else { return };
         site.sessions.sweep(std::time::Instant::now());
+        if let Some(tls) = &tls
+            && let Err(error) = tls.renew()
+        {
+            (site.warn)(&format!("the new certificate is not used: {error}"));
+        }
+        let unread = site.bundle.unread().map(|error| error.to_string()).unwrap_or_default();
+        if !unread.is_empty() && unread != said {
+            (site.warn)(&format!("what was published last is not shown: {unread}. Does it belong to the account that serves?"));
+        }
+        said = unread;
     }
+}
+
+/// Certificate and key as they are served; those on the disk are looked at again and again.
+struct Tls {
+    identity: Identity,
+    acceptor: RwLock<(Stamps, TlsAcceptor)>,
+}
+
+/// When certificate and key were changed.
+type Stamps = [Option<SystemTime>; 2];
+
+impl Tls {
+    fn of(identity: Identity) -> Result<Self, ServeError> {
+        let acceptor = RwLock::new((stamps(&identity), acceptor(&identity)?));
+        Ok(Self { identity, acceptor })
+    }
+
+    fn acceptor(&self) -> TlsAcceptor {
+        self.acceptor.read().unwrap_or_else(PoisonError::into_inner).1.clone()
+    }
+
+    /// Takes the certificate that lies there now, if it is another. One that is wrong leaves the one before, and is told once.
+    fn renew(&self) -> Result<(), ServeError> {
+        let now = stamps(&self.identity);
+        let mut served = self.acceptor.write().unwrap_or_else(PoisonError::into_inner);
+        if served.0 == now {
+            return Ok(());
+        }
+        served.0 = now;
+        served.1 = acceptor(&self.identity)?;
+        Ok(())
+    }
+}
+
+fn stamps(identity: &Identity) -> Stamps {
+    [&identity.certificate, &identity.key].map(|path| std::fs::metadata(path).and_then(|meta| meta.modified()).ok())
 }
 
 fn acceptor(identity: &Identity) -> Result<TlsAcceptor, ServeError> {
@@ -302,10 +378,10 @@ fn acceptor(identity: &Identity) -> Result<TlsAcceptor, ServeError> {
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
 
-async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, site: Arc<Site>) {
+async fn accept(listener: TcpListener, tls: Option<Arc<Tls>>, site: Arc<Site>) {
     let routes = routes::routes(Arc::clone(&site));
     let all = Arc::new(Semaphore::new(site.limits.connections));
-    let by_address: Arc<Mutex<std::collections::HashMap<Address, usize>>> = Arc::default();
+    let (by_address, by_network): (Arc<Counts<Address>>, Arc<Counts<Network>>) = (Arc::default(), Arc::default());
     loop {
         let Ok(place) = Arc::clone(&all).acquire_owned().await else { return };
         let Ok((stream, peer)) = listener.accept().await else {
@@ -316,43 +392,48 @@ async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, site: Arc<Site>
         if !site.admits(peer.ip()) {
             continue;
         }
-        let limit = if site.behind_proxy.is_some() { usize::MAX } else { site.limits.connections_per_address };
-        let Some(share) = Share::take(&by_address, Address::of(peer.ip()), limit) else { continue };
-        let (routes, tls, limits) = (routes.clone(), tls.clone(), site.limits);
+        let limit = |limit| if site.behind_proxy.is_some() { usize::MAX } else { limit };
+        let address = Address::of(peer.ip());
+        let Some(share) = Share::take(&by_address, address, limit(site.limits.connections_per_address)) else { continue };
+        let Some(of_network) = Share::take(&by_network, address.network(), limit(site.limits.connections_per_network)) else { continue };
+        let (routes, tls, limits) = (routes.clone(), tls.as_ref().map(|tls| tls.acceptor()), site.limits);
         tokio::spawn(async move {
-            let _held = (place, share);
+            let _held = (place, share, of_network);
             // A connection that ended oddly is its caller's matter.
             let _ = tokio::time::timeout(limits.connection, converse(stream, tls, routes, Peer(peer.ip()), limits)).await;
         });
     }
 }
 
-/// A place among the connections of one address.
-struct Share {
-    counts: Arc<Mutex<std::collections::HashMap<Address, usize>>>,
-    address: Address,
+/// Connections by where they come from.
+type Counts<K> = Mutex<std::collections::HashMap<K, usize>>;
+
+/// A place among the connections of one address, or of one network.
+struct Share<K: std::hash::Hash + Eq> {
+    counts: Arc<Counts<K>>,
+    from: K,
 }
 
-impl Share {
-    fn take(counts: &Arc<Mutex<std::collections::HashMap<Address, usize>>>, address: Address, limit: usize) -> Option<Self> {
-        let mut held = counts.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let count = held.entry(address).or_default();
+impl<K: std::hash::Hash + Eq + Copy> Share<K> {
+    fn take(counts: &Arc<Counts<K>>, from: K, limit: usize) -> Option<Self> {
+        let mut held = counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = held.entry(from).or_default();
         if *count >= limit {
             return None;
         }
         *count += 1;
         drop(held);
-        Some(Self { counts: Arc::clone(counts), address })
+        Some(Self { counts: Arc::clone(counts), from })
     }
 }
 
-impl Drop for Share {
+impl<K: std::hash::Hash + Eq> Drop for Share<K> {
     fn drop(&mut self) {
-        let mut held = self.counts.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if let Some(count) = held.get_mut(&self.address) {
+        let mut held = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = held.get_mut(&self.from) {
             *count -= 1;
             if *count == 0 {
-                held.remove(&self.address);
+                held.remove(&self.from);
             }
         }
     }

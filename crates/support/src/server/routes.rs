@@ -36,6 +36,10 @@ const TEXT_CHARS_LIMIT: usize = 8_000;
 const REACH_CHARS_LIMIT: usize = 200;
 /// Messages of one card within a day.
 const DAILY_LIMIT: usize = 10;
+/// Requests for safety within a day; other messages use up none of them.
+const DAILY_SAFETY_LIMIT: usize = 5;
+/// Longest body of a form without a text, bytes.
+const SHORT_BODY_BYTES_LIMIT: usize = 4 << 10;
 /// Messages that the list of a card keeps.
 const LISTED_LIMIT: usize = 40;
 const DAY_MICROSECONDS: i64 = 24 * 60 * 60 * 1_000_000;
@@ -58,20 +62,21 @@ type OwnForm<'a> = (&'a Session, Fields, Card);
 pub(crate) fn routes(site: Arc<Site>) -> Router {
     Router::new()
         .route("/", get(front))
-        .route("/enter", post(enter))
+        .route("/enter", post(enter).layer(DefaultBodyLimit::max(SHORT_BODY_BYTES_LIMIT)))
         .route("/letter", get(letter))
-        .route("/todo", get(todo).post(tick))
+        .route("/todo", get(todo).post(tick).layer(DefaultBodyLimit::max(SHORT_BODY_BYTES_LIMIT)))
         .route("/updates", get(updates))
         .route("/check", get(check))
         .route("/ask", get(ask))
         .route("/safety", get(safety))
         .route("/moved", get(moved))
-        .route("/send", post(send))
-        .route("/leave", post(leave))
+        .route("/send", post(send).layer(from_fn_with_state(Arc::clone(&site), a_few_bodies)))
+        .route("/leave", post(leave).layer(DefaultBodyLimit::max(SHORT_BODY_BYTES_LIMIT)))
         .route("/style.css", get(style))
         .route("/healthz", get(health))
         .fallback(missing)
         .layer(DefaultBodyLimit::max(BODY_BYTES_LIMIT))
+        .layer(from_fn_with_state(Arc::clone(&site), only_named_callers))
         .layer(from_fn_with_state(Arc::clone(&site), in_time))
         .layer(from_fn_with_state(Arc::clone(&site), harden))
         .layer(from_fn(only_short_requests))
@@ -105,7 +110,8 @@ impl FromRequestParts<Arc<Site>> for Asked {
         let browser = text_of(&parts.headers, &ACCEPT_LANGUAGE).and_then(accepted).map(Words::of);
         let words = chosen.or(session.as_ref().map(|session| session.words)).or(browser).unwrap_or(Words::of(""));
         let peer = Extension::<super::Peer>::from_request_parts(parts, site).await.map_or(std::net::IpAddr::from([0, 0, 0, 0]), |peer| peer.0.0);
-        let address = site.address_of(peer, &parts.headers);
+        // Whoever the proxy does not name came no further than `only_named_callers`.
+        let address = site.address_of(peer, &parts.headers).unwrap_or(Address::of(peer));
         let from_elsewhere = is_from_elsewhere(&parts.headers);
         Ok(Self {
             current: site.bundle.current(),
@@ -144,7 +150,10 @@ impl Asked {
         let Some(session) = self.session.as_ref() else {
             return Err(Box::new(see_other(if self.cookie.is_some() { "/?again=1" } else { "/" })));
         };
-        let Some(card) = site.bundle.card(&self.current, &session.keys) else {
+        let Ok(card) = site.bundle.card(&self.current, &session.keys) else {
+            return Err(Box::new(self.failure(StatusCode::SERVICE_UNAVAILABLE, "error.busy")));
+        };
+        let Some(card) = card else {
             // The card is shown no more. Without an end of the session, no page would lead back to the form of the code.
             self.cookie.as_ref().inspect(|cookie| site.sessions.end(cookie));
             return Err(Box::new(see_other("/?closed=1")));
@@ -182,9 +191,7 @@ async fn enter(State(site): State<Arc<Site>>, asked: Asked, sent: Sent) -> Respo
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("60"));
         response
     };
-    if !site.buckets.take(asked.address, Moment::now()) {
-        return wait("error.often");
-    }
+    let Some(one_try) = site.buckets.try_of(asked.address, Moment::now()) else { return wait("error.often") };
     let Ok(pass) = site.gate.enter(asked.address).await else { return wait("error.busy") };
     let (own, current) = (Arc::clone(&site), Arc::clone(&asked.current));
     let looked = tokio::task::spawn_blocking(move || {
@@ -193,13 +200,16 @@ async fn enter(State(site): State<Arc<Site>>, asked: Asked, sent: Sent) -> Respo
         found
     });
     match looked.await {
-        Ok(Some((keys, of_letter))) => {
-            site.buckets.give_back(asked.address);
+        Ok(Ok(Some((keys, of_letter)))) => {
             let words = if asked.chosen.is_some() || asked.browser_knows { asked.words } else { Words::of(&of_letter) };
             welcome(&site, asked.cookie.as_deref(), keys, words)
         }
-        Ok(None) => asked.front(StatusCode::FORBIDDEN, Some("error.wrong"), None, None),
-        Err(_) => wait("error.busy"),
+        Ok(Ok(None)) => {
+            one_try.spend();
+            asked.front(StatusCode::FORBIDDEN, Some("error.wrong"), None, None)
+        }
+        // The disk, or a mistake of ours: neither says anything of the code.
+        Ok(Err(_)) | Err(_) => wait("error.busy"),
     }
 }
 
@@ -296,13 +306,16 @@ async fn send(State(site): State<Arc<Site>>, asked: Asked, sent: Sent) -> Respon
         way: field(&fields, "way").and_then(Way::parse),
         kind: field(&fields, "kind").and_then(Kind::parse),
     };
-    let Some(kind) = draft.kind else { return asked.failure(StatusCode::BAD_REQUEST, "error.form") };
+    let Some(kind) = draft.kind else {
+        return page(StatusCode::UNPROCESSABLE_ENTITY, View { here: "/moved", ..asked.view() }.moved(Some("error.which"), &draft));
+    };
+    let nonce = field(&fields, "nonce").unwrap_or_default();
     let problem = if draft.text.is_empty() {
         "error.empty"
     } else if draft.text.chars().count() > TEXT_CHARS_LIMIT {
         "error.long"
     } else {
-        let delivered = deliver(&site, &asked, session, (kind, &draft));
+        let delivered = deliver(&site, &asked, session, (kind, &draft, nonce));
         match delivered.await {
             Ok(()) => {
                 // Not in the address: a browser keeps those, and whoever uses it next would read what somebody wrote about.
@@ -327,14 +340,18 @@ async fn send(State(site): State<Arc<Site>>, asked: Asked, sent: Sent) -> Respon
 }
 
 /// Seals a message into the inbox. When this returns well, it is on the disk, and only then the person is told so.
-async fn deliver(site: &Arc<Site>, asked: &Asked, session: &Session, (kind, draft): (Kind, &Draft)) -> Result<(), &'static str> {
+async fn deliver(site: &Arc<Site>, asked: &Asked, session: &Session, (kind, draft, nonce): (Kind, &Draft, &str)) -> Result<(), &'static str> {
     let (site, keys, recipient) = (Arc::clone(site), session.keys.clone(), asked.current.recipient.clone());
+    // A form that is sent twice, by a double click or since the answer did not come, is one message.
+    let id = if nonce.is_empty() { MessageId::new(rand::random()) } else { MessageId::of_form(&keys, [nonce, kind.as_str(), &draft.text, &draft.reach]) };
+    // Where nobody can be called, the answer stands where the person looks.
+    let way = draft.way.filter(|way| *way != Way::Phone || !draft.reach.is_empty()).unwrap_or(Way::Page);
     let message = Message {
-        id: MessageId::new(rand::random()),
+        id,
         card: keys.name.clone(),
         kind,
         language: asked.words.language.to_owned(),
-        way: draft.way.unwrap_or(Way::Page),
+        way,
         text: Personal::new(draft.text.clone()),
         reach: (!draft.reach.is_empty()).then(|| Personal::new(draft.reach.clone())),
         written_at: now(),
@@ -342,8 +359,10 @@ async fn deliver(site: &Arc<Site>, asked: &Asked, session: &Session, (kind, draf
     let done = tokio::task::spawn_blocking(move || {
         let _one_at_a_time = site.own_files.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let mut own = site.bundle.own(&keys);
-        let recent = own.sent.iter().filter(|note| note.at.0 > message.written_at.0.saturating_sub(DAY_MICROSECONDS)).count();
-        if recent >= DAILY_LIMIT {
+        if own.sent.iter().any(|note| note.id == message.id) || site.bundle.has_message(&message.id) {
+            return Ok(());
+        }
+        if is_over_daily(&own.sent, kind, message.written_at) {
             return Err("error.daily");
         }
         if site.bundle.waiting().is_ok_and(|waiting| waiting >= site.limits.inbox) {
@@ -359,6 +378,14 @@ async fn deliver(site: &Arc<Site>, asked: &Asked, session: &Session, (kind, draf
         Ok(())
     });
     done.await.unwrap_or(Err("error.full"))
+}
+
+/// Whether a card has sent all that it may within a day. What a clock that was wrong put into the future does not count.
+fn is_over_daily(sent: &[SentNote], kind: Kind, now: Instant) -> bool {
+    let day = now.0.saturating_sub(DAY_MICROSECONDS)..=now.0;
+    let is_safety = kind == Kind::Safety;
+    let recent = sent.iter().filter(|note| day.contains(&note.at.0) && (note.kind == Kind::Safety) == is_safety).count();
+    recent >= if is_safety { DAILY_SAFETY_LIMIT } else { DAILY_LIMIT }
 }
 
 async fn leave(State(site): State<Arc<Site>>, asked: Asked, sent: Sent) -> Response {
@@ -519,6 +546,22 @@ async fn in_time(State(site): State<Arc<Site>>, request: Request, next: Next) ->
     }
 }
 
+/// A few long bodies are read at the same time: stalled ones must not take the memory of all sessions.
+async fn a_few_bodies(State(site): State<Arc<Site>>, request: Request, next: Next) -> Response {
+    let Ok(_place) = site.bodies.try_acquire() else { return page(StatusCode::SERVICE_UNAVAILABLE, bare("error.busy")) };
+    next.run(request).await
+}
+
+/// Behind a proxy, whoever it does not name would share the limits of all others.
+async fn only_named_callers(State(site): State<Arc<Site>>, request: Request, next: Next) -> Response {
+    let peer = request.extensions().get::<super::Peer>().map_or(std::net::IpAddr::from([0, 0, 0, 0]), |peer| peer.0);
+    if request.uri().path() != "/healthz" && site.address_of(peer, request.headers()).is_none() {
+        site.warn_of_proxy();
+        return page(StatusCode::BAD_REQUEST, bare("error.busy"));
+    }
+    next.run(request).await
+}
+
 /// A query of ours is short, and what says that it is too large is not waited for.
 async fn only_short_requests(request: Request, next: Next) -> Response {
     if request.uri().query().is_some_and(|query| query.len() > 200) {
@@ -544,6 +587,23 @@ mod tests {
     #[test]
     fn a_code_of_full_width_letters_is_the_code() {
         assert_eq!(narrow("７ｋ２Ｍ－ＱＸ４Ｄ"), "7k2M-QX4D");
+    }
+
+    #[test]
+    fn questions_use_up_nothing_that_a_request_for_safety_needs_nor_do_wrong_clocks() {
+        let now = Instant(100 * DAY_MICROSECONDS);
+        let note = |kind, days_ago: i64| SentNote { id: MessageId::new(rand::random()), kind, at: Instant(now.0 - days_ago * DAY_MICROSECONDS) };
+        let sent = |kind, days_ago, count: usize| (0..count).map(|_| note(kind, days_ago)).collect::<Vec<_>>();
+        for (sent, kind, expected) in [
+            (sent(Kind::Question, 0, DAILY_LIMIT), Kind::Question, true),
+            (sent(Kind::Question, 0, DAILY_LIMIT), Kind::Safety, false),
+            (sent(Kind::Safety, 0, DAILY_SAFETY_LIMIT), Kind::Safety, true),
+            (sent(Kind::Safety, 0, DAILY_LIMIT), Kind::Question, false),
+            (sent(Kind::Question, -30, DAILY_LIMIT), Kind::Question, false),
+            (sent(Kind::Question, 2, DAILY_LIMIT), Kind::Question, false),
+        ] {
+            assert_eq!(is_over_daily(&sent, kind, now), expected);
+        }
     }
 
     #[test]

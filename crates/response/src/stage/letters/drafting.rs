@@ -26,6 +26,7 @@ use crate::stage::letters::index::file_stem;
 use crate::stage::letters::others::Others;
 use crate::stage::notify::{KeptLetter, hexadecimal, kept_letters, load_text, sent_told};
 use crate::store;
+use crate::support::Withdrawn;
 
 /// People of the register, by key.
 pub type People = BTreeMap<String, RegisterEntry>;
@@ -49,6 +50,14 @@ impl Drafted {
         let at = then.filter(|then| then.basis == basis).map_or(now, |then| then.at);
         Ok(Self { at, basis })
     }
+}
+
+/// When the committed letters were drafted; `None` of letters that nobody drafted with this version.
+///
+/// # Errors
+/// If the case cannot be read.
+pub fn drafted_at(response: &Response<'_>) -> Result<Option<Instant>, ResponseError> {
+    Ok(store::read_json::<Drafted>(&response.case, store::LETTERS)?.map(|drafted| drafted.at))
 }
 
 /// What all letters of a case are drafted from.
@@ -80,6 +89,8 @@ pub struct Drafting {
     before: BTreeMap<String, Before>,
     /// The last letter that was released to each person: its code goes on.
     released: BTreeMap<String, KeptLetter>,
+    /// Cards that a stranger could open: their codes do not go on.
+    withdrawn: Withdrawn,
 }
 
 /// What some laws of the case ask of letters, and the words that letters have under them.
@@ -139,6 +150,7 @@ impl Drafting {
             endings: record_endings(people.values()),
             shared: SharedMailboxes::of(people.values()),
             codes: Codes::of(&response.case)?,
+            withdrawn: Withdrawn::of(&response.case)?,
             people,
             decided,
             templates,
@@ -242,17 +254,23 @@ impl Drafting {
     pub fn each_new_letter(&mut self, case: &Case, reassurance: Reassurance, random: &dyn Fn() -> [u8; 32], visit: Visit<'_>) -> Result<(), ResponseError> {
         let mut codes = std::mem::take(&mut self.codes);
         let released = std::mem::take(&mut self.released);
+        let withdrawn = std::mem::take(&mut self.withdrawn);
         let mut code_of = |key: &str| {
-            if let Some(code) = codes.in_letter(case, key)? {
+            let good = |code: Option<SupportCode>| -> Result<Option<SupportCode>, ResponseError> {
+                let is_withdrawn = code.as_ref().map(|code| withdrawn.has_code(case, key, code)).transpose()?;
+                Ok(code.filter(|_| is_withdrawn == Some(false)))
+            };
+            if let Some(code) = good(codes.in_letter(case, key)?)? {
                 return Ok(Some(code));
             }
             // Whoever was left out of a draft between two letters has a letter in hand: another code would close their card.
-            let of_released = released.get(key).map(|letter| Self::code_in_released(case, &codes, letter)).transpose()?.flatten();
+            let of_released = good(released.get(key).map(|letter| Self::code_in_released(case, &codes, letter)).transpose()?.flatten())?;
             if of_released.is_some() { Ok(of_released) } else { codes.give(case, key, random()).map(Some) }
         };
         let drafted = self.each_coded_letter(case, reassurance, &|_| true, &mut code_of, visit);
         self.codes = codes;
         self.released = released;
+        self.withdrawn = withdrawn;
         drafted
     }
 

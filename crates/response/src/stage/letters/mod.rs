@@ -17,7 +17,7 @@ use strandline_notice::letter::{Before, Kind, Recipient, Said, Templates};
 
 pub use codes::Codes;
 pub use drafting::People;
-pub use drafting::{Committed, Drafting, Reassurance, described_categories, text_of};
+pub use drafting::{Committed, Drafting, Reassurance, described_categories, drafted_at, text_of};
 use drafting::{Drafted, laws_of};
 use index::INDEX;
 pub use index::{IndexedLetter, file_stem, index};
@@ -32,6 +32,7 @@ use crate::run::{Made, Response};
 use crate::stage::notify::{hexadecimal, kept_letters};
 use crate::stage::print;
 use crate::store::{self, ManyFiles};
+use crate::support::Withdrawn;
 
 /// Keeps the organisation's templates as a stage of their own, once they are without mistakes.
 pub fn use_templates(response: &mut Response<'_>, files: &[(String, String)]) -> Result<(), ResponseError> {
@@ -107,6 +108,10 @@ fn inputs(response: &Response<'_>, addressees: &Addressees) -> Result<(String, I
     let basis = inputs.digest();
     if let Some(entry) = addressees.last_entry {
         inputs.insert_setting("letter_decisions", &entry.to_string());
+    }
+    // Whoever had a card that was withdrawn gets another code; the letters of all others stay as they are.
+    if let Some(entry) = Withdrawn::of(&response.case)?.last_entry {
+        inputs.insert_setting("withdrawn", &entry.to_string());
     }
     Ok((basis, inputs))
 }

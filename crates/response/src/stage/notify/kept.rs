@@ -13,7 +13,7 @@ use super::outbox::read_checked;
 use super::plan::{LetterPlan, is_pdf};
 use crate::error::ResponseError;
 use crate::run::Response;
-use crate::stage::letters::file_stem;
+use crate::stage::letters::{drafted_at, file_stem};
 use crate::store::{self, ManyFiles};
 
 /// The stage, and its folder in the case.
@@ -45,6 +45,9 @@ pub struct KeptLetter {
     pub pdf_sha256: Option<String>,
     /// When it was put aside.
     pub kept_at: i64,
+    /// When it was drafted: what it says of the next letter was decided then. Letters of older versions lack it.
+    #[serde(default)]
+    pub drafted_at: Option<i64>,
 }
 
 /// Every letter that was ever released, by reference, oldest first.
@@ -78,6 +81,7 @@ pub(super) fn keep(response: &mut Response<'_>, plan: &LetterPlan, queued: &[New
     }
     let mut files = ManyFiles::of(INDEX.0);
     let mut added = Vec::new();
+    let drafted_at = drafted_at(response)?;
     for (place, letter) in fresh.iter().enumerate() {
         let Some(planned) = plan.letters.get(&letter.reference) else { continue };
         let Some(text) = planned.files.iter().find(|file| file.file.ends_with(".txt")) else { continue };
@@ -92,6 +96,7 @@ pub(super) fn keep(response: &mut Response<'_>, plan: &LetterPlan, queued: &[New
             text_sha256: text.sha256.clone(),
             pdf_sha256: planned.files.iter().find(|file| is_pdf(file)).map(|file| file.sha256.clone()),
             kept_at: now.0,
+            drafted_at: drafted_at.map(|at| at.0),
         });
         files.add(&response.case, name, &bytes)?;
         response.watcher.progress(place as u64 + 1, fresh.len() as u64, "letters kept");

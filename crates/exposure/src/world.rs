@@ -528,7 +528,9 @@ impl Builder<'_> {
             views,
             holders: history.holders,
         };
-        let without_personal_data = of_estate.into_iter().flat_map(|d| d.without_personal_data.iter().cloned()).collect();
+        // A sequence holds a number that was given out, and nothing of anybody.
+        let sequences = stored.described.sequences.iter().cloned();
+        let without_personal_data = of_estate.into_iter().flat_map(|d| d.without_personal_data.iter().cloned()).chain(sequences).collect();
         let replayer = (self.make)(engine).map_err(|reason| ExposureError::Engine { database: stored.id.clone(), reason })?;
         Ok(DatabaseWorld {
             id: stored.id,

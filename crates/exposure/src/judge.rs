@@ -5,7 +5,8 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use sqlparser::ast::{
-    Expr, GroupByExpr, Join, JoinOperator, LimitClause, OrderBy, SelectItem, SetExpr, Statement, TableFactor, Value as Literal, visit_expressions,
+    Expr, GroupByExpr, Join, JoinOperator, LimitClause, OrderBy, SelectItem, SetExpr, Statement, TableFactor, Value as Literal, Visit, Visitor,
+    visit_expressions,
 };
 use strandline_history::{ROW_IN_DOUBT, column_in_doubt};
 use strandline_model::exposure::{Basis, Certainty};
@@ -126,6 +127,28 @@ fn sends_row_for_row(job: &Job, world: &World) -> bool {
             && select.from.iter().all(|from| is_table(&from.relation) && from.joins.iter().all(|join| is_inner(join) && is_table(&join.relation)))
     };
     job.call.rows.is_none() && job.named.without_views() && parsed.is_some_and(|statement| is_plain(&statement) && !holds_folds(&statement))
+}
+
+/// Whether a statement looks at rows beside one another: it names more than one relation, or one twice, or cannot be parsed. A view is one.
+fn reads_several(sql: &str, dialect: strandline_sql::Dialect) -> bool {
+    let mut counted = Relations(0);
+    let statement = strandline_history::writes::parse(sql, dialect);
+    statement.is_none_or(|statement| {
+        let _all: ControlFlow<()> = statement.visit(&mut counted);
+        counted.0 > 1
+    })
+}
+
+/// Counts the relations of a statement, as often as each is named.
+struct Relations(usize);
+
+impl Visitor for Relations {
+    type Break = ();
+
+    fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
+        self.0 += usize::from(!matches!(factor, TableFactor::NestedJoin { .. } | TableFactor::Derived { .. }));
+        ControlFlow::Continue(())
+    }
 }
 
 /// Whether one row more or less in its tables may change which of the other rows are sent: it sends those of some places alone, or compares
@@ -503,7 +526,11 @@ impl Judge<'_> {
     /// have brought any row of the tables that it is joined to.
     fn others(&mut self, displayed: &BTreeSet<u32>, missing: Missing) {
         let (database, described) = (self.job.database, self.job.named.described.clone());
-        let joins_unknown = || described.len() > 1 && self.asks_of_unknown() && !self.in_doubt().is_empty();
+        let joins_unknown = || {
+            (!self.job.named.without_views() || reads_several(&self.job.sql, self.world.databases[database].dialect))
+                && self.asks_of_unknown()
+                && !self.in_doubt().is_empty()
+        };
         if !described.iter().any(|table| self.is_open(*table)) && !joins_unknown() {
             return;
         }
@@ -580,6 +607,13 @@ impl Judge<'_> {
     /// Whether a condition may stand on a column of which some row's value was not known then. A view hides what it stands on.
     fn asks_of_unknown(&self) -> bool {
         let (job, world) = (self.job, &self.world.databases[self.job.database]);
+        let decides = |table: &usize| {
+            let times = job.times(*table);
+            world.tables[*table].people_in_doubt(&times, self.decides(*table) & !ROW_IN_DOUBT).next().is_some()
+        };
+        if job.named.described.iter().any(decides) {
+            return true;
+        }
         let mut unknown = BTreeSet::new();
         for table in &job.named.described {
             unknown.extend(job.times(*table).into_iter().flat_map(|time| world.tables[*table].unknown_columns(time)));

@@ -779,6 +779,8 @@ fn a_row_in_question_leaves_nobody_confirmed_among_whom_it_may_stand() {
     check("SELECT name FROM hr.staff WHERE staff_no > 'A' ORDER BY staff_no LIMIT 1", 1, "B:name+");
     check("SELECT name, dob FROM hr.staff WHERE staff_no > 'A' ORDER BY staff_no LIMIT 1", 1, "B:date_of_birth+ B:name+");
     check("SELECT name, dob FROM hr.staff WHERE staff_no < 'C' ORDER BY staff_no", 2, "A:date_of_birth~ A:name+ B:date_of_birth+ B:name+");
+    // A row whose value is not known may meet any other, of its own table too.
+    check("SELECT q.name FROM hr.staff p JOIN hr.staff q ON q.dob = p.dob WHERE p.staff_no = 'A'", 1, "A:date_of_birth~i A:name~ B:name? C:name? D:name?");
     check("SELECT name, dob FROM hr.staff WHERE staff_no > 'A' ORDER BY 2, staff_no LIMIT 1", 1, "A:date_of_birth? A:name? B:date_of_birth~ B:name~");
 }
 

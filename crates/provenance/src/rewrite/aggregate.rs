@@ -9,7 +9,7 @@ use datafusion::logical_expr::utils::grouping_set_to_exprlist;
 use datafusion::logical_expr::{Aggregate, Distinct, Expr, Filter, LogicalPlan, lit, when};
 
 use super::values::{Added, Argued, Folds};
-use super::{Renaming, Rewriter, Rewritten, project, renamed, set_column, set_name, summarised};
+use super::{Brings, Renaming, Rewriter, Rewritten, project, renamed, set_column, set_name, summarised};
 use crate::expression::{Gate, Layout, Mark, Marks, Presence, inferred};
 use crate::fidelity::{Grouping, Judge, Value};
 use crate::kernels::one_spelling;
@@ -125,7 +125,7 @@ impl Rewriter<'_> {
         let picks = functions.iter().any(|function| matches!(kind_of(function.func.name()), Kind::Picks | Kind::Extreme { .. }));
         // A group's set tells of its rows that are not proved. Of the whole table's only some may be told, and a value that is not known is in no group's.
         let input = if picks && keys.is_empty() {
-            self.all_proved(input)?
+            self.all_proved(input, Brings::Itself)?
         } else {
             let read = functions.iter().flat_map(|function| &function.params.args).filter(|argument| argument.any_column_refs());
             self.with_known(read.cloned().collect(), &[], input)?

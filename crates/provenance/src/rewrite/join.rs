@@ -8,7 +8,7 @@ use datafusion::functions_window::expr_fn::row_number;
 use datafusion::logical_expr::{Aggregate, Expr, Join, JoinConstraint, LogicalPlan, Operator, Window, binary_expr, lit, when};
 
 use super::rows::{equality, folds, has_limit, said_by};
-use super::{Rewriter, Rewritten, project, renamed, set_column, set_name, summarised};
+use super::{Brings, Rewriter, Rewritten, project, renamed, set_column, set_name, summarised};
 use crate::expression::{Mark, Marks, Scope, conjuncts, inferred};
 use crate::fidelity::Judge;
 use crate::types::{Doubt, How};
@@ -97,7 +97,7 @@ impl Rewriter<'_> {
     /// for. One whose key is not known may have any partner.
     fn proved_sides(&mut self, join: &Join, asked: &[Vec<Expr>; 2], left: Rewritten, right: Rewritten) -> Result<(Rewritten, Rewritten)> {
         if !matches!(join.join_type, JoinType::Inner | JoinType::Left | JoinType::Right | JoinType::Full) {
-            return Ok((left, self.all_proved(right)?));
+            return Ok((left, self.all_proved(right, Brings::Others)?));
         }
         let of_left = join.on.iter().map(|(key, _)| key.clone()).collect();
         let of_right = join.on.iter().map(|(_, key)| key.clone()).collect();

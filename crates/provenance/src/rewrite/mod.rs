@@ -178,11 +178,12 @@ impl<'a> Rewriter<'a> {
         if self.has_unproved { of_rows.map(in_doubt).reduce(Expr::or) } else { None }
     }
 
-    /// Watches for rows that are not proved where one more or less of them changes what others show.
-    fn all_proved(&self, input: Rewritten) -> Result<Rewritten> {
+    /// Watches for rows that are not proved where one more or less of them changes what others show. What a condition says of a value that is not
+    /// known is not known either: where such a row could bring others with it, it is watched for whether it is found or not.
+    fn all_proved(&self, input: Rewritten, brings: Brings) -> Result<Rewritten> {
         let Some(unproved) = self.unproved(&input) else { return Ok(input) };
-        // What a condition says of a value that is not known is not known either.
-        let unknown = self.rows_in_doubt(&input, Doubt::UnknownValue.bit()).unwrap_or_else(|| lit(false));
+        let unknown = if brings == Brings::Others { self.rows_in_doubt(&input, Doubt::UnknownValue.bit()) } else { None };
+        let unknown = unknown.unwrap_or_else(|| lit(false));
         if let Some(plan) = self.watched_where(&input.plan, &unproved, &unknown)? {
             return Ok(Rewritten { plan, ..input });
         }
@@ -299,6 +300,15 @@ impl<'a> Rewriter<'a> {
         let columns = input.columns.iter().map(|marks| renamed(marks, &names)).collect();
         Ok(Rewritten { columns, rows: renamed(&input.rows, &names), ..input })
     }
+}
+
+/// Whom a row shows that is there after all.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Brings {
+    /// Its own people, in place of others.
+    Itself,
+    /// Whoever it is laid beside.
+    Others,
 }
 
 /// A set under a gate, and the set that has no gate any more.

@@ -25,6 +25,21 @@ use crate::types::{ColumnRef, Doubt};
 /// The placeholder for the instant of a call, µs since 1970.
 pub(crate) const TIME: &str = "$__time";
 
+/// Whose the rows of a table are.
+struct Owned {
+    /// The marks of each column.
+    columns: Vec<Marks>,
+    /// Sets, and who is in each.
+    sets: Vec<(u32, Expr)>,
+}
+
+impl Owned {
+    /// Of a table whose rows are nobody's.
+    fn nobodys(width: usize) -> Self {
+        Self { columns: vec![Marks::new(); width], sets: Vec::new() }
+    }
+}
+
 impl Rewriter<'_> {
     pub(super) fn scan(&mut self, scan: &TableScan) -> Result<Rewritten> {
         let provider: Arc<dyn TableProvider> = source_as_provider(&scan.source)?;
@@ -53,59 +68,58 @@ impl Rewriter<'_> {
             Reads::Changed => hidden(VALID_FROM).eq(time + lit(1_i64)),
         };
         let mut expressions: Vec<Expr> = scan.projected_schema.columns().into_iter().map(Expr::Column).collect();
-        let mut columns = vec![Marks::new(); expressions.len()];
-        let mut sets = Vec::new();
-        let of_rows = self.lineage.of_rows(table);
-        let in_doubt = self.tables.in_doubt(table);
-        self.has_unproved |= in_doubt & of_rows != 0;
-        if description.has_subject {
-            // The planner may ask of it before it has thrown away the rows of other moments.
-            let where_in_doubt = |what: u64, doubt: Doubt| {
-                let is_any = binary_expr(hidden(IN_DOUBT), Operator::BitwiseAnd, lit(in_doubt & what)).not_eq(lit(0_u64));
-                let is_in_doubt = when(is_any.and(is_valid.clone()), lit(doubt.bit())).otherwise(lit(0_u64));
-                (in_doubt & what != 0).then_some(is_in_doubt).transpose()
-            };
-            let of_row_alone = where_in_doubt(of_rows & ROW_IN_DOUBT, Doubt::DoubtfulRow)?;
-            let of_deciding = where_in_doubt(of_rows & !ROW_IN_DOUBT, Doubt::UnknownValue)?;
-            let with = |more: Option<Expr>| {
-                let all = [&of_row_alone, &of_deciding].into_iter().flatten().cloned().chain(more);
-                all.reduce(|one, other| binary_expr(one, Operator::BitwiseOr, other)).unwrap_or_else(|| lit(0_u64))
-            };
-            let of_row = self.new_set();
-            sets.push(of_row);
-            expressions.push(self.functions.element(hidden(SUBJECT), with(None)).alias(set_name(of_row)));
-            // Of what is only sent, each column is in doubt by itself.
-            let mut by_itself: BTreeMap<u64, u32> = BTreeMap::new();
-            for (position, marks) in columns.iter_mut().enumerate() {
-                let column = scan.projection.as_ref().map_or(Some(position), |projection| projection.get(position).copied());
-                let Some(column) = column else {
-                    return plan_err!("a scan's projection does not fit");
-                };
-                let own = in_doubt & column_in_doubt(column);
-                let column = ColumnRef { table, column };
-                let own = own & !of_rows;
-                let set = match by_itself.get(&own) {
-                    _ if own == 0 || !self.lineage.sent.contains(&column) => of_row,
-                    Some(known) => *known,
-                    None => {
-                        let set = self.new_set();
-                        self.of_values.insert(set, of_row);
-                        by_itself.insert(own, set);
-                        sets.push(set);
-                        let doubts = with(where_in_doubt(own, Doubt::UnknownValue)?);
-                        expressions.push(self.functions.element(hidden(SUBJECT), doubts).alias(set_name(set)));
-                        set
-                    }
-                };
-                let presence = if self.tables.may_be_absent(column) { Presence::Asked } else { Presence::Proved };
-                marks.insert(Mark::displayed(set, column, presence));
-            }
-        }
+        self.has_unproved |= self.tables.in_doubt(table) & self.lineage.of_rows(table) != 0;
+        let owned = if description.has_subject { self.owned(scan, table, &is_valid)? } else { Owned::nobodys(expressions.len()) };
+        expressions.extend(owned.sets.iter().map(|(set, people)| people.clone().alias(set_name(*set))));
         let is_hidden = description.hidden.from(self.server.role.as_deref());
         let plan = project(expressions, source.filter(is_valid)?.build()?)?;
-        let scanned = Rewritten { plan, columns, rows: Marks::new(), sets, schema: scan.projected_schema.clone(), is_constant: false };
+        let sets = owned.sets.into_iter().map(|(set, _)| set).collect();
+        let scanned = Rewritten { plan, columns: owned.columns, rows: Marks::new(), sets, schema: scan.projected_schema.clone(), is_constant: false };
         // A policy may keep any of them back.
         if is_hidden { self.let_through(lit(true), Some(Readings { must: lit(false), may: lit(true) }), scanned) } else { Ok(scanned) }
+    }
+
+    /// Whose the rows of a table are: a set for the row, and one more for each column that is only sent and of which some row's value is not known.
+    fn owned(&mut self, scan: &TableScan, table: usize, is_valid: &Expr) -> Result<Owned> {
+        let hidden = |name: &str| Expr::Column(Column::new(Some(scan.table_name.clone()), name));
+        let (of_rows, in_doubt) = (self.lineage.of_rows(table), self.tables.in_doubt(table));
+        // The planner may ask of it before it has thrown away the rows of other moments.
+        let where_in_doubt = |what: u64, doubt: Doubt| {
+            let is_any = binary_expr(hidden(IN_DOUBT), Operator::BitwiseAnd, lit(in_doubt & what)).not_eq(lit(0_u64));
+            let is_in_doubt = when(is_any.and(is_valid.clone()), lit(doubt.bit())).otherwise(lit(0_u64));
+            (in_doubt & what != 0).then_some(is_in_doubt).transpose()
+        };
+        let of_row_alone = where_in_doubt(of_rows & ROW_IN_DOUBT, Doubt::DoubtfulRow)?;
+        let of_deciding = where_in_doubt(of_rows & !ROW_IN_DOUBT, Doubt::UnknownValue)?;
+        let people = |functions: &Functions, own: Option<Expr>| {
+            let all = [&of_row_alone, &of_deciding].into_iter().flatten().cloned().chain(own);
+            let doubts = all.reduce(|one, other| binary_expr(one, Operator::BitwiseOr, other)).unwrap_or_else(|| lit(0_u64));
+            functions.element(hidden(SUBJECT), doubts)
+        };
+        let of_row = self.new_set();
+        let mut owned = Owned { columns: Vec::new(), sets: vec![(of_row, people(&self.functions, None))] };
+        let mut by_itself: BTreeMap<u64, u32> = BTreeMap::new();
+        for position in 0..scan.projected_schema.fields().len() {
+            let Some(column) = scan.projection.as_ref().map_or(Some(position), |projection| projection.get(position).copied()) else {
+                return plan_err!("a scan's projection does not fit");
+            };
+            let own = in_doubt & column_in_doubt(column) & !of_rows;
+            let column = ColumnRef { table, column };
+            let set = match by_itself.get(&own) {
+                _ if own == 0 || !self.lineage.sent.contains(&column) => of_row,
+                Some(known) => *known,
+                None => {
+                    let set = self.new_set();
+                    self.of_values.insert(set, of_row);
+                    by_itself.insert(own, set);
+                    owned.sets.push((set, people(&self.functions, where_in_doubt(own, Doubt::UnknownValue)?)));
+                    set
+                }
+            };
+            let presence = if self.tables.may_be_absent(column) { Presence::Asked } else { Presence::Proved };
+            owned.columns.push(Marks::from([Mark::displayed(set, column, presence)]));
+        }
+        Ok(owned)
     }
 
     pub(super) fn constant(plan: &LogicalPlan) -> Rewritten {

@@ -1,5 +1,6 @@
 //! Window functions: a row's own cells are its own; what comes from the partition follows the partition's size.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use datafusion::common::{Column, Result, plan_err};
@@ -215,23 +216,16 @@ impl Rewriter<'_> {
         })
     }
 
-    fn partition_marks(
+    /// For each set of a row that of its whole partition, and that of the row of it whose value the function gives, as far as that is known.
+    fn partition_sets(
         &mut self,
         function: &WindowFunction,
-        (argued, partition): (&[Argued], &Partition),
-        names: &[Renaming],
-        windows: &mut Vec<Expr>,
-        added: &mut Vec<(u32, Expr)>,
-        narrow: &mut Vec<(u32, u32, u32, usize)>,
-    ) -> Result<Marks> {
-        let kind = kind_of(&function.fun.to_string().to_lowercase());
-        if matches!(kind, Kind::Ranks) {
-            return Ok(Marks::new());
-        }
-        let marks: Marks = argued.iter().map(|argued| argued.mark).collect();
-        let free = renamed(&marks, names);
+        partition: &Partition,
+        sets: BTreeSet<u32>,
+        (windows, added): (&mut Vec<Expr>, &mut Vec<(u32, Expr)>),
+    ) -> Result<Vec<(u32, u32, u32)>> {
         let mut moved = Vec::new();
-        for set in marks.iter().chain(&free).map(|mark| mark.set).chain(argued.iter().map(|argued| argued.all)).collect::<std::collections::BTreeSet<_>>() {
+        for set in sets {
             let union = window_of(self.functions.union_function(None), vec![set_column(set)], function.params.partition_by.clone());
             let name = self.once("__partition", union, windows);
             let (whole, doubted) = (self.new_set(), self.new_set());
@@ -250,6 +244,26 @@ impl Rewriter<'_> {
             added.push((whole, all.alias(set_name(whole))));
             moved.push((set, whole, doubted));
         }
+        Ok(moved)
+    }
+
+    fn partition_marks(
+        &mut self,
+        function: &WindowFunction,
+        (argued, partition): (&[Argued], &Partition),
+        names: &[Renaming],
+        windows: &mut Vec<Expr>,
+        added: &mut Vec<(u32, Expr)>,
+        narrow: &mut Vec<(u32, u32, u32, usize)>,
+    ) -> Result<Marks> {
+        let kind = kind_of(&function.fun.to_string().to_lowercase());
+        if matches!(kind, Kind::Ranks) {
+            return Ok(Marks::new());
+        }
+        let marks: Marks = argued.iter().map(|argued| argued.mark).collect();
+        let free = renamed(&marks, names);
+        let sets = marks.iter().chain(&free).map(|mark| mark.set).chain(argued.iter().map(|argued| argued.all)).collect();
+        let moved = self.partition_sets(function, partition, sets, (windows, added))?;
         let whole = |set: u32| moved.iter().find(|(old, _, _)| *old == set).map(|(_, whole, _)| *whole);
         let doubted = |mark: &Mark| moved.iter().find(|(old, _, _)| *old == mark.set).map(|(_, _, doubted)| Mark { set: *doubted, ..*mark });
         let frame = &function.params.window_frame;

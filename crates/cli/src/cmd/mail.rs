@@ -86,7 +86,7 @@ impl Mail {
             (None, Some(described)) => (described.host.clone(), described.port),
             (None, None) => bail!("which mail server? give --server HOST:PORT, or [sending.mail_server] in the estate"),
         };
-        let mut server = Server { host, own_name: own_name.to_owned(), timeouts: Timeouts::default(), ..unused_server() };
+        let mut server = Server { host, own_name: own_name.to_owned(), timeouts: Timeouts::default(), ..Server::nowhere() };
         server.security = self.protection(described, &server, port)?;
         server.port = port.unwrap_or(match server.security {
             Security::Tls => 465,
@@ -155,19 +155,6 @@ fn host_and_port(text: &str) -> anyhow::Result<(String, Option<u16>)> {
 fn read_secret(path: impl AsRef<Path>) -> anyhow::Result<String> {
     let path = path.as_ref();
     std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))
-}
-
-/// A dry run reaches no server, and a description of one needs none.
-pub fn unused_server() -> Server {
-    Server {
-        host: String::new(),
-        port: 0,
-        security: Security::Tls,
-        credentials: None,
-        own_name: String::new(),
-        timeouts: Timeouts::default(),
-        authorities_pem: None,
-    }
 }
 
 #[cfg(test)]

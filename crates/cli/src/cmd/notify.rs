@@ -12,11 +12,11 @@ use strandline_response::desk::Act;
 use strandline_response::notice::{Finding, LawBook};
 use strandline_response::{
     AfterFailure, ApprovalState, Attach, Authenticity, Left, LetterStatus, LogIs, OpenReport, Pace, PersonStatus, PrintedLetters, Reach, Response, SendOrder,
-    SentTally, Wave,
+    SentTally, Server, Wave,
 };
 
 use crate::cmd::letter_word::{Word, decided};
-use crate::cmd::mail::{Mail, return_path, unused_server};
+use crate::cmd::mail::{Mail, return_path};
 use crate::cmd::page::PageArgs;
 use crate::cmd::{Common, print_json, texts};
 use crate::ui::{Format, Screen, printable, thousands};
@@ -340,7 +340,7 @@ pub fn rehearse(response: &mut Response<'_>, folder: &Path) -> anyhow::Result<u6
     let order = SendOrder {
         wave: Wave { round: 1, second_approver_from: None, channel: None, after_failure: AfterFailure::Leave, reach: Reach::Better },
         attach: Attach::Nothing,
-        server: &unused_server(),
+        server: &Server::nowhere(),
         identity: &identity,
         dkim: None,
         pace: Pace::default(),
@@ -378,7 +378,7 @@ impl Send {
         let dkim = self.mail.dkim(described.as_ref().and_then(|s| s.dkim.as_ref()))?;
         let of_estate = described.as_ref().and_then(|s| s.mail_server.as_ref());
         let dry = self.dry_run.is_some();
-        let server = if dry { unused_server() } else { self.mail.server(of_estate, identity.return_path().domain())? };
+        let server = if dry { Server::nowhere() } else { self.mail.server(of_estate, identity.return_path().domain())? };
         let order = SendOrder {
             wave,
             attach: if self.attach_pdf { Attach::Pdf } else { Attach::Nothing },

@@ -102,6 +102,19 @@ pub struct Server {
 }
 
 impl Server {
+    /// None: what a dry run, or a description of one, speaks with.
+    pub fn nowhere() -> Self {
+        Self {
+            host: String::new(),
+            port: 0,
+            security: Security::Tls,
+            credentials: None,
+            own_name: String::new(),
+            timeouts: Timeouts::default(),
+            authorities_pem: None,
+        }
+    }
+
     /// Whether the server is this machine.
     pub fn is_local(&self) -> bool {
         self.host == "localhost" || self.host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
 use strandline_case::{Right, Role};
-use strandline_outbound::{Pace, ReturnPath, Security, SenderIdentity, Server, Timeouts};
+use strandline_outbound::{Pace, ReturnPath, SenderIdentity, Server};
 
 use super::act::DeskError;
 use super::rights::allow;
@@ -34,7 +34,7 @@ pub fn rehearse(settings: &Settings<'_>, role: Role, watcher: &mut dyn Watcher) 
     let order = SendOrder {
         wave: Wave { round, second_approver_from: None, channel: None, after_failure: AfterFailure::Leave, reach: Reach::Better },
         attach: Attach::Nothing,
-        server: &nowhere(),
+        server: &Server::nowhere(),
         identity: &identity,
         dkim: None,
         pace: Pace::default(),
@@ -56,17 +56,4 @@ fn identity(response: &Response<'_>) -> Result<SenderIdentity, ResponseError> {
     let name = own.clone().unwrap_or(english);
     let identity = SenderIdentity::new(&described.from, Some(&name), described.reply_to.as_deref(), return_path).map_err(|_| ResponseError::NoSender)?;
     Ok(if own.is_some() { identity } else { identity.named_in(organisation) })
-}
-
-/// No server: a rehearsal speaks with none.
-fn nowhere() -> Server {
-    Server {
-        host: String::new(),
-        port: 0,
-        security: Security::Tls,
-        credentials: None,
-        own_name: String::new(),
-        timeouts: Timeouts::default(),
-        authorities_pem: None,
-    }
 }

@@ -279,11 +279,11 @@ impl Judge<'_> {
             Counted::Differs => cap = lower(cap, (Certainty::Likely, Some(Missing::CountDiffers))),
             Counted::All | Counted::SureAlone | Counted::Between => {}
         }
-        let is_doubtful = job.named.described.iter().any(|table| self.has_doubtful_rows(*table));
+        let may_differ = job.named.described.iter().any(|table| self.may_differ(*table));
         let is_open = job.named.described.iter().any(|table| self.is_open(*table));
-        let leaves_nobody = self.count_leaves_nobody(is_doubtful);
+        let leaves_nobody = self.count_leaves_nobody(may_differ);
         // Rows of others may have stood in the place of those that the replay finds.
-        if is_doubtful || is_open && !leaves_nobody {
+        if may_differ || is_open && !leaves_nobody {
             cap = lower(cap, (Certainty::Likely, Some(Missing::TableDoubtful)));
         }
         // A row that the replay does not find, by a value that it may have got since, moves each row behind it by one place.
@@ -455,12 +455,12 @@ impl Judge<'_> {
 
     /// Whether the logged count, which is the replay's, proves that no row of others was sent: all rows that were replayed are proved, and
     /// another row could only have been sent beside them.
-    fn count_leaves_nobody(&self, is_doubtful: bool) -> bool {
+    fn count_leaves_nobody(&self, may_differ: bool) -> bool {
         let (job, replayed) = (self.job, self.replayed);
         matches!(self.counted, Counted::All | Counted::SureAlone)
             && replayed.rows.least == replayed.rows.most
             && replayed.others.is_empty()
-            && !is_doubtful
+            && !may_differ
             && !replayed.other_rows
             && replayed.revealed.iter().all(|r| r.doubt.is_none())
             && !job.named.described.iter().any(|table| self.has_rows_in_doubt(*table))
@@ -479,13 +479,13 @@ impl Judge<'_> {
         let leaves_nobody = self.count_leaves_nobody(false);
         for moved in job.moved.iter() {
             let is_column = |column: usize| moved.columns.as_ref().is_none_or(|(numbers, _)| numbers.contains(&column));
-            let is_in_doubt = self.has_doubtful_rows(moved.table);
+            let is_in_doubt = self.may_differ(moved.table);
             let is_open = !leaves_nobody && self.is_open(moved.table);
             let shows = |r: &Revealed| r.displayed && r.doubt.is_some() && r.columns.iter().any(|(table, column)| *table == moved.table && is_column(*column));
             let may_show = self.replayed.others.iter().any(|(table, column)| *table == moved.table && is_column(*column));
             // A condition on such a column may hold for a value that is not known.
             let decides = moved.columns.as_ref().is_none_or(|(_, names)| names.iter().any(|name| conditions.contains(&name.to_lowercase())));
-            let may_hold = decides && self.has_doubtful(moved.table, bound.as_deref());
+            let may_hold = decides && self.has_row_in_doubt_of(moved.table, bound.as_deref());
             if is_any || is_in_doubt || is_open || may_show || may_hold || self.replayed.revealed.iter().any(shows) {
                 self.judged.moved.push(moved.job.clone());
             }
@@ -493,7 +493,7 @@ impl Judge<'_> {
     }
 
     /// Whether a row of a table was in doubt; where the statement asks for one subject, a row of theirs.
-    fn has_doubtful(&self, table: usize, bound: Option<&str>) -> bool {
+    fn has_row_in_doubt_of(&self, table: usize, bound: Option<&str>) -> bool {
         let (world, times) = (&self.world.databases[self.job.database], self.job.times(table));
         let is_asked = |subject: u32| bound.is_none_or(|key| self.world.people.key(subject) == key);
         world.tables[table].people_in_doubt(&times, u64::MAX).any(is_asked)
@@ -552,8 +552,9 @@ impl Judge<'_> {
         self.job.times(table).into_iter().any(|time| self.world.is_open(self.job.database, table, time))
     }
 
-    fn has_doubtful_rows(&self, table: usize) -> bool {
-        self.job.times(table).into_iter().any(|time| self.world.has_doubtful_rows(self.job.database, table, time))
+    /// Whether the rows that are known of a table may have been others, or gone, when it was read.
+    fn may_differ(&self, table: usize) -> bool {
+        self.job.times(table).into_iter().any(|time| self.world.may_differ(self.job.database, table, time))
     }
 
     /// Who may have stood in a table when it was read.

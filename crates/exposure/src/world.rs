@@ -153,7 +153,7 @@ impl World {
     }
 
     /// Whether the rows that are known of it may have been others, or gone.
-    pub(crate) fn has_doubtful_rows(&self, database: usize, table: usize, time: i64) -> bool {
+    pub(crate) fn may_differ(&self, database: usize, table: usize, time: i64) -> bool {
         self.databases[database].tables[table].doubts.iter().any(|doubt| doubt.open == Open::Rows && doubt.holds(time))
     }
 

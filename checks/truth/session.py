@@ -229,7 +229,7 @@ class Runner:
                 person = f"u.{q(above.subject)}"
             for column in described:
                 text = f"t.{q(column.name)}::text" if self.world.dialect == "postgresql" else f"CAST(t.{q(column.name)} AS char)"
-                answer = self.server.keep(f"SELECT concat({person}, ''), coalesce({text}, '') FROM {source}", self.world.name)
+                answer = self.server.keep(f"SELECT coalesce(concat({person}, ''), ''), coalesce({text}, '') FROM {source}", self.world.name)
                 for key, value in zip(answer.cells[::2], answer.cells[1::2]):
                     for token in self.world.owners:
                         if token.encode() in value:

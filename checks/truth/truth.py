@@ -44,6 +44,9 @@ STEPS_A_WORLD = 260
 KINDS = ("exact", "wider", "only_wider", "held", "missed", "false")
 KEEPS_WORDS = ("prepare", "declare", "set ", "create ", "alter ")
 """Statements that hold the words of another one that runs later."""
+BEGINS = {"select", "with", "values", "table", "insert", "update", "delete", "merge", "replace", "create", "drop", "alter", "truncate", "set", "reset", "begin", "start",
+          "commit", "rollback", "savepoint", "release", "declare", "fetch", "close", "prepare", "execute", "deallocate", "explain", "copy", "call", "show", "lock", "do"}
+"""What a statement behind another one in a text may begin with; `plain` has left the semicolon out."""
 HALF_LOGGED = re.compile(r"(?i)^\s*(fetch|execute)\b")
 """Some settings log the cursor or the prepared statement, but not this: then what is said of the one speaks of both."""
 
@@ -145,8 +148,11 @@ def same_words(index: int, statement: str, words: list[str], done: list[session.
     """The step itself, or one near before it, if that has the statement's words and the step has not: one of its session, or any if the words are the whole of it."""
     if not statement or statement in words[index] or words[index] in statement:
         return index
+    bare = without_values(statement)
+    if bare == without_values(words[index]):
+        return index
     for earlier in range(index - 1, max(-1, index - 8), -1):
-        if statement == words[earlier]:
+        if statement == words[earlier] or bare == without_values(words[earlier]):
             return earlier
         if done[earlier].pid == done[index].pid and stands_alone(statement, words[earlier]) and not words[earlier].startswith(KEEPS_WORDS):
             return earlier
@@ -154,9 +160,16 @@ def same_words(index: int, statement: str, words: list[str], done: list[session.
 
 
 def stands_alone(statement: str, words: str) -> bool:
-    """Whether a statement stands in a text outside of brackets: a subquery of those words is no statement that ran by itself."""
+    """Whether a statement stands in a text outside of brackets, and ends there: a subquery of those words, or a longer one that begins with them, is no statement that ran by itself."""
     at = words.find(statement)
-    return at >= 0 and words.count("(", 0, at) <= words.count(")", 0, at)
+    rest = words[at + len(statement) :].split()
+    ends = not rest or rest[0] in BEGINS
+    return at >= 0 and ends and words.count("(", 0, at) <= words.count(")", 0, at)
+
+
+def without_values(words: str) -> str:
+    """A log may hold the values where the statement was sent with their places."""
+    return re.sub(r"'(?:[^'\\]|''|\\.)*'|\$\d+|\b\d[\w.]*|\?", "?", words)
 
 
 def plain(sql: str) -> str:

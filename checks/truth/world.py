@@ -120,7 +120,7 @@ class Values:
 
     def day(self) -> str:
         while True:
-            day = (datetime.date(1930, 1, 1) + datetime.timedelta(days=self.rng.randrange(25000))).isoformat()
+            day = (datetime.date(1930, 1, 1) + datetime.timedelta(days=self.rng.randrange(24000))).isoformat()
             if day not in self.made:
                 self.made.add(day)
                 return day

@@ -42,6 +42,7 @@ use crate::fidelity::Server;
 use crate::functions::Functions;
 use crate::keyed::in_words_of;
 use crate::ladder::{looked_at, rungs};
+use crate::lists::without_open_lists;
 use crate::rewrite::{Rewriter, Rewritten, set_name};
 use crate::session::Session;
 use crate::statement::{Reading, Tongue, Truths, read, tables_named};
@@ -275,7 +276,7 @@ impl Engine {
         let mut options = ConfigOptions::clone(self.state.config_options());
         options.optimizer.skip_failed_rules = false;
         let mut plan = Analyzer::new().execute_and_check(plan, &options, |_, _| {})?;
-        plan = in_words_of(server, plan)?;
+        plan = without_open_lists(in_words_of(server, plan)?)?;
         let rules = Optimizer::with_rules(vec![
             Arc::new(RewriteSetComparison::new()),
             Arc::new(SimplifyExpressions::new()),

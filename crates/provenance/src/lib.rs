@@ -24,6 +24,7 @@ mod functions;
 mod kernels;
 mod keyed;
 mod ladder;
+mod lists;
 mod lateral;
 mod operators;
 mod pieces;

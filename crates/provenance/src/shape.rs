@@ -5,12 +5,33 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr, GroupByWithModifier, Ident, Join, JoinConstraint, JoinOperator,
+    BinaryOperator, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr, GroupByWithModifier, Ident, Join, JoinConstraint, JoinOperator, ObjectNamePart,
     OrderBy, OrderByExpr, OrderByKind, Query, Select, SelectFlavor, SelectItem, SetExpr, TableAlias, TableAliasColumnDef, TableFactor, TableWithJoins,
     UnaryOperator, Value, WildcardAdditionalOptions, WindowSpec, WindowType, visit_expressions,
 };
 
+use crate::spelling::EITHER_WAY;
 use crate::vocabulary::{array_items, bare, binary, call, text, text_of, ungrouped};
+
+/// `x BETWEEN SYMMETRIC a AND b`, which the spelling has marked, as `x BETWEEN a AND b OR x BETWEEN b AND a`.
+pub(crate) fn either_way(expression: &mut Expr) {
+    let Expr::Between { expr, negated, low, high } = expression else { return };
+    let Some(marked) = bound_either_way(low) else { return };
+    let between = |low: &Expr, high: &Expr| Expr::Between { expr: expr.clone(), negated: false, low: Box::new(low.clone()), high: Box::new(high.clone()) };
+    let (first, second) = (between(&marked, high), between(high, &marked));
+    let either = Expr::Nested(Box::new(Expr::BinaryOp { left: Box::new(first), op: BinaryOperator::Or, right: Box::new(second) }));
+    *expression = if *negated { Expr::UnaryOp { op: UnaryOperator::Not, expr: Box::new(either) } } else { either };
+}
+
+/// What the mark of [`EITHER_WAY`] stands around.
+fn bound_either_way(low: &Expr) -> Option<Expr> {
+    let Expr::Function(function) = low else { return None };
+    let FunctionArguments::List(list) = &function.args else { return None };
+    match (function.name.0.as_slice(), list.args.as_slice()) {
+        ([ObjectNamePart::Identifier(name)], [FunctionArg::Unnamed(FunctionArgExpr::Expr(bound))]) if name.value == EITHER_WAY => Some(bound.clone()),
+        _ => None,
+    }
+}
 
 /// `x LIKE ANY (ARRAY['a', 'b'])` is `x LIKE 'a' OR x LIKE 'b'`, and so with ALL and AND.
 pub(crate) fn like_any(expression: &mut Expr) {

@@ -101,8 +101,7 @@ fn postgresql(tokens: Vec<Token>) -> Vec<Token> {
             Token::Word(_) if is_word(&token, "SHARE") && kept.is(1, "KEY") && kept.is(2, "FOR") => kept.forget(1),
             Token::Word(_) | Token::LParen if kept.is(1, "ONLY") && kept.is_before_table(2) => kept.forget(1),
             Token::Word(_) if is_word(&token, "SYMMETRIC") && kept.is(1, "BETWEEN") => {
-                let bounds: Vec<Token> = rest.by_ref().filter(|token| !matches!(token, Token::Whitespace(_))).take(3).collect();
-                kept.out.extend(symmetric(bounds));
+                kept.out.extend(marked_low(&mut rest));
                 continue;
             }
             _ => {}
@@ -214,15 +213,29 @@ fn unknown_frame(is_ordered: bool) -> Vec<Token> {
     out
 }
 
-/// `least(a, b) AND greatest(a, b)`; as it was, where the bounds are more than a word each.
-fn symmetric(bounds: Vec<Token>) -> Vec<Token> {
-    let is_plain = |token: &Token| matches!(token, Token::Number(..) | Token::SingleQuotedString(_) | Token::Placeholder(_));
-    let [low, and, high] = bounds.as_slice() else { return bounds };
-    if !is_plain(low) || !is_word(and, "AND") || !is_plain(high) {
-        return std::iter::once(Token::make_keyword("SYMMETRIC")).chain(bounds).collect();
+/// The function around the lower bound of a BETWEEN SYMMETRIC, for a parser that does not know the word. Its name can be nobody's but by intent.
+pub(crate) const EITHER_WAY: &str = "either way";
+
+/// The lower bound behind BETWEEN SYMMETRIC, marked, up to its AND: that of brackets and of CASE stays within. Bounds are taken in either order only once
+/// the statement is read, since which of two is the lesser is a question of what they are compared with: '7' comes after '67' only as a text.
+fn marked_low(rest: &mut impl Iterator<Item = Token>) -> Vec<Token> {
+    let mut out = vec![Token::make_word(EITHER_WAY, Some('"')), Token::LParen];
+    let mut depth = 0_usize;
+    for token in rest {
+        match &token {
+            Token::LParen | Token::LBracket => depth += 1,
+            Token::RParen | Token::RBracket => depth = depth.saturating_sub(1),
+            Token::Word(_) if is_word(&token, "CASE") => depth += 1,
+            Token::Word(_) if is_word(&token, "END") => depth = depth.saturating_sub(1),
+            Token::Word(_) if depth == 0 && is_word(&token, "AND") => {
+                out.extend([Token::RParen, token]);
+                break;
+            }
+            _ => {}
+        }
+        out.push(token);
     }
-    let of = |name: &str| vec![Token::make_word(name, None), Token::LParen, low.clone(), Token::Comma, high.clone(), Token::RParen];
-    of("least").into_iter().chain([and.clone()]).chain(of("greatest")).collect()
+    out
 }
 
 /// Words after SELECT that say how, not what.

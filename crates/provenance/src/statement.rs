@@ -12,7 +12,7 @@ use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer, Word};
 
 use crate::database::{Database, Dialect, TableName};
 use crate::shape::{
-    having_of_rows, like_any, name_items, not_zero, plain_escape, read_truth, read_truth_of_join, rename_aliases, rolled_up, row_by_value, tell_apart,
+    either_way, having_of_rows, like_any, name_items, not_zero, plain_escape, read_truth, read_truth_of_join, rename_aliases, rolled_up, row_by_value, tell_apart,
     truths_as_numbers, unordered_by_null, with_ties, without_sample,
 };
 use crate::spelling::respelled;
@@ -263,6 +263,7 @@ impl datafusion::sql::sqlparser::ast::VisitorMut for Tidy {
 
     fn post_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<String> {
         like_any(expression);
+        either_way(expression);
         plain_escape(expression);
         row_by_value(expression);
         if self.tongue.dialect == Dialect::MySql && self.tongue.truths == Truths::Numbers {

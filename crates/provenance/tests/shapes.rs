@@ -711,3 +711,18 @@ fn a_search_path_more_than_are_kept_is_searched() {
         assert!(engine.prepare_in("SELECT name FROM patient", &session).is_ok(), "{number}");
     }
 }
+
+#[test]
+fn lists_of_parameters_may_hold_the_same_values() {
+    check_call("SELECT name FROM patient WHERE id IN ($1, $2) AND id IN ($3, $4)", &["1", "2", "2", "1"], None, "displayed name: 1 2; inferred id: 1 2");
+    check_call("SELECT name FROM patient WHERE id IN ($1, $2, $3, $4) AND id NOT IN ($5)", &["1", "2", "3", "4", "3"], None, "displayed name: 1 2 4; inferred id: 1 2 4");
+    check("SELECT name FROM patient WHERE id IN (1, 2, 3, 4, 5) AND id NOT IN (NULL)", 0, "");
+    check("SELECT name FROM patient WHERE score IN (score, 3) AND score IN (id, score) AND id < 3", 2, "displayed name: 1 2; inferred id,score: 1 2");
+}
+
+#[test]
+fn bounds_in_either_order_are_compared_as_what_they_stand_beside() {
+    check("SELECT name FROM patient WHERE id BETWEEN SYMMETRIC '10' AND '6'", 3, "displayed name: 6 7 8; inferred id: 6 7 8");
+    check("SELECT name FROM patient WHERE id NOT BETWEEN SYMMETRIC 8 AND 2 + 1", 2, "displayed name: 1 2; inferred id: 1 2");
+    check_call("SELECT name FROM patient WHERE id BETWEEN SYMMETRIC $1 AND $2", &["10", "7"], None, "displayed name: 7 8; inferred id: 7 8");
+}

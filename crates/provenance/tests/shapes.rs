@@ -559,7 +559,8 @@ fn a_row_alone_in_its_partition_is_not_shown_by_a_frame_that_it_is_not_in() {
         &of("first_value(name)", "ROWS BETWEEN 1 PRECEDING AND 1 FOLLOWING EXCLUDE CURRENT ROW"),
         "displayed name: 1 2 3 (OrderOfPartition); inferred id: 1 2 3",
     );
-    check(&of("array_agg(name)", "ROWS BETWEEN 1 PRECEDING AND 1 PRECEDING"), "inferred id,name: 1 2 3");
+    // Rows of a moving frame are not told apart: all of the partition may have stood in it.
+    check(&of("array_agg(name)", "ROWS BETWEEN 1 PRECEDING AND 1 PRECEDING"), "displayed name: 1 2 3 (OrderOfPartition); inferred id: 1 2 3");
 }
 
 #[test]

@@ -169,6 +169,18 @@ fn a_window_that_picks_a_row_shows_whose_value_it_was() {
     check("SELECT lead(name, 2) OVER (ORDER BY score) FROM person WHERE score > 0", "displayed name: 3 6");
     // Rows that tie may stand in either order.
     check("SELECT first_value(name) OVER (ORDER BY score > 2) FROM person WHERE score > 0", "displayed name: 1 2 3 6 (OrderOfPartition)");
+    // One of them has no value, and which row is the first is not known: that ours is empty says nothing.
+    for hidden in ["Cat", "Dan"] {
+        let name = format!("nullif(name, '{hidden}')");
+        let shown = if hidden == "Cat" { 4 } else { 3 };
+        let doubtful = format!("displayed name: {shown} (OrderOfPartition)");
+        check(&format!("SELECT first_value({name}) OVER (PARTITION BY no > 'P1' ORDER BY no > 'P1') FROM person WHERE no IN ('P3', 'P4')"), &doubtful);
+        check(&format!("SELECT lead({name}) OVER (ORDER BY no > 'P1') FROM person WHERE no IN ('P3', 'P4')"), &doubtful);
+        check(&format!("SELECT max({name}) OVER () FROM person WHERE no IN ('P3', 'P4')"), &format!("displayed name: {shown}"));
+        check(&format!("SELECT any_value({name}) FROM person WHERE no IN ('P3', 'P4')"), &format!("displayed name: {shown} (ExtremeOfGroup)"));
+        check(&format!("SELECT any_value({name}) FROM person WHERE no IN ('P3', 'P4') GROUP BY no"), &format!("displayed name: {shown}"));
+    }
+    check("SELECT first_value(name) OVER (PARTITION BY no) FROM person WHERE no IN ('P3', 'P4')", "displayed name: 3 4");
     // An upper and a lower case letter stand in an order that depends on the collation.
     check("SELECT first_value(name) OVER (ORDER BY CASE WHEN no = 'P1' THEN 'b' ELSE 'A' || no END) FROM person WHERE no < 'P3'", "displayed name: 2");
     check_mysql("SELECT LAG(phone) OVER (PARTITION BY name ORDER BY no) FROM person WHERE no < 'P4'", "");

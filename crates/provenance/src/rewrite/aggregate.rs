@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use datafusion::common::{Result, plan_err};
+use datafusion::common::{Column, Result, plan_err};
+use datafusion::functions_aggregate::expr_fn::count;
 use datafusion::logical_expr::expr::{AggregateFunction, NullTreatment};
 use datafusion::logical_expr::utils::grouping_set_to_exprlist;
-use datafusion::logical_expr::{Aggregate, Distinct, Expr, Filter, LogicalPlan, lit, when};
+use datafusion::logical_expr::{Aggregate, Distinct, Expr, ExprFunctionExt, Filter, LogicalPlan, lit, when};
 
 use super::values::{Added, Argued, Folds};
 use super::{Brings, Renaming, Rewriter, Rewritten, project, renamed, set_column, set_name, summarised};
@@ -86,6 +87,10 @@ struct Folding {
     pieces: BTreeMap<u32, Cut>,
     /// New sets: of the first set being of at most so many people, the second.
     narrowed: Vec<(u32, u32, u32, usize)>,
+    /// New sets: that of a group of one row, by the set of any group, and the name of the count of the rows that the function reads.
+    of_one_row: Vec<(u32, u32, String)>,
+    /// These counts.
+    counts: Vec<Expr>,
 }
 
 impl Rewriter<'_> {
@@ -158,9 +163,15 @@ impl Rewriter<'_> {
 
         let mut expressions = aggregate.aggr_expr.clone();
         expressions.extend(folding.expressions);
+        expressions.extend(folding.counts);
         let plan = LogicalPlan::Aggregate(Aggregate::try_new(Arc::new(input.plan), aggregate.group_expr.clone(), expressions)?);
         let mut ordered: Vec<Expr> = aggregate.schema.columns().into_iter().map(Expr::Column).collect();
         ordered.extend(folding.sets.iter().map(|set| set_column(*set)));
+        for (new, set, rows) in folding.of_one_row {
+            let is_alone = Expr::Column(Column::new_unqualified(rows)).eq(lit(1_i64));
+            ordered.push(when(is_alone, set_column(set)).end()?.alias(set_name(new)));
+            folding.sets.push(new);
+        }
         let folded =
             Rewritten { columns, rows, sets: folding.sets, schema: aggregate.schema.clone(), plan: project(ordered, plan)?, is_constant: input.is_constant };
         let narrowed = folding.narrowed.iter().map(|(new, all, own, limit)| (*new, self.narrowed(*all, *own, *limit))).collect();
@@ -203,16 +214,8 @@ impl Rewriter<'_> {
 
     /// Watches for groups that the server would make otherwise.
     fn grouped_alike(&mut self, keys: &[Expr], aggregate: &Aggregate, mut input: Rewritten) -> Result<Rewritten> {
-        let (mut watches, mut is_open) = (Vec::new(), false);
         let judge = Judge::over(&self.server, &aggregate.input);
-        for key in keys {
-            match judge.grouping(key) {
-                Grouping::Same => {}
-                Grouping::If(guard) => watches.push(self.functions.witness(lit(true), guard, lit(true))),
-                Grouping::OneSpelling(collation) => watches.push(one_spelling(&self.functions.arena, collation, key.clone())),
-                Grouping::Unknown => is_open = true,
-            }
-        }
+        let (mut watches, is_open) = self.watches_of(keys, &judge);
         for function in aggregate.aggr_expr.iter().filter_map(|expression| function_of(expression).ok()) {
             if let Some(readings) = function.params.filter.as_ref().and_then(|filter| judge.readings(filter)) {
                 watches.push(self.functions.witness(lit(true), readings.must, readings.may));
@@ -223,6 +226,20 @@ impl Rewriter<'_> {
             input.plan = LogicalPlan::Filter(Filter::try_new(watch, Arc::new(input.plan))?);
         }
         Ok(input)
+    }
+
+    /// What notes that the server makes other groups by these keys, and whether some key is one that nothing can watch.
+    pub(super) fn watches_of<'k>(&self, keys: impl IntoIterator<Item = &'k Expr>, judge: &Judge<'_>) -> (Vec<Expr>, bool) {
+        let (mut watches, mut is_open) = (Vec::new(), false);
+        for key in keys {
+            match judge.grouping(key) {
+                Grouping::Same => {}
+                Grouping::If(guard) => watches.push(self.functions.witness(lit(true), guard, lit(true))),
+                Grouping::OneSpelling(collation) => watches.push(one_spelling(&self.functions.arena, collation, key.clone())),
+                Grouping::Unknown => is_open = true,
+            }
+        }
+        (watches, is_open)
     }
 
     /// Marks of a group's key: copied for all that fold, or by the size of the group.
@@ -256,8 +273,8 @@ impl Rewriter<'_> {
             // Where the order says whose value is picked, it says nothing of the others.
             Kind::Picks if self.joined_by(function, &kind).is_some() => Marks::new(),
             Kind::Summarises => self.summarise(argued, None, folding),
-            // What is picked may be NULL or empty though another value of the group is not.
-            Kind::Extreme { .. } | Kind::Picks => self.summarise(argued, Some(Presence::Asked), folding),
+            Kind::Extreme { .. } => self.summarise(argued, Some(Presence::Asked), folding),
+            Kind::Picks => self.picked_of_any(function, argued, folding)?,
             Kind::Copies => Marks::new(),
         };
         let moved = |set| folding.moved.get(&set).copied();
@@ -283,6 +300,26 @@ impl Rewriter<'_> {
             }
         }
         result
+    }
+
+    /// Marks of a function that picks a row of the group, and nothing says which: only of a group of one row is it known whose value that is. Elsewhere it may be
+    /// NULL though another value of the group is not, and the server may have met that other one where the replay met none.
+    fn picked_of_any(&mut self, function: &AggregateFunction, argued: &[Argued], folding: &mut Folding) -> Result<Marks> {
+        let mut result: Marks = self.summarise(argued, None, folding).into_iter().filter(|mark| mark.how == How::Inferred).collect();
+        let rows = self.fresh("__rows");
+        let counted = count(lit(1_i64));
+        folding.counts.push(match &function.params.filter {
+            Some(filter) => counted.filter(Expr::clone(filter)).build()?.alias(&rows),
+            None => counted.alias(&rows),
+        });
+        for mark in argued.iter().map(|argued| argued.mark).filter(|mark| mark.how == How::Displayed) {
+            if let Some(set) = folding.moved.get(&mark.set).copied() {
+                let new = self.new_set();
+                folding.of_one_row.push((new, set, rows.clone()));
+                result.insert(Mark { set: new, ..mark });
+            }
+        }
+        Ok(result)
     }
 
     /// Marks of a function that copies from some rows of the group, on sets of their own.

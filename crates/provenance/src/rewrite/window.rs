@@ -1,6 +1,6 @@
 //! Window functions: a row's own cells are its own; what comes from the partition follows the partition's size.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use datafusion::common::{Column, Result, plan_err};
@@ -68,7 +68,7 @@ fn named(name: &str) -> Expr {
 fn watched(judge: &Judge<'_>, window: &WindowFunction) -> Option<Watch> {
     let params = &window.params;
     let orders: Vec<OrderKey> = params.order_by.iter().map(|key| judge.order(&key.expr)).collect::<Option<_>>()?;
-    if !params.partition_by.iter().all(|key| matches!(judge.grouping(key), Grouping::Same)) {
+    if params.partition_by.iter().any(|key| matches!(judge.grouping(key), Grouping::Unknown)) {
         return None;
     }
     let guards = orders.iter().flat_map(|order| order.guards.clone()).collect();
@@ -90,6 +90,7 @@ impl Rewriter<'_> {
             self.aside.push(input.clone());
         }
         let functions = window.window_expr.iter().map(function_of).collect::<Result<Vec<_>>>()?;
+        let input = self.parted_alike(&functions, window, input)?;
         let input = if self.folding + self.filtering > 0 { self.ordered_alike(&functions, window, input)? } else { input };
         let (input, of_arguments) = self.read(input, &functions, &window.input)?;
         let (input, names) = self.ungate(input, &of_arguments.iter().flatten().map(|argued| argued.mark).collect())?;
@@ -136,11 +137,21 @@ impl Rewriter<'_> {
             if let Some(filter) = &function.params.filter {
                 argued.extend(input.scope().deciding(filter)?.into_iter().map(|mark| Argued { mark, all: mark.set }));
             }
-            // Another row's value may be NULL where this row's is not.
-            let asked = |mark: Mark| Mark { presence: mark.presence.again(), layout: Layout::Loose, ..mark };
-            all.push(argued.into_iter().map(|argued| Argued { mark: asked(argued.mark), all: argued.all }).collect());
+            // Whether the value that the replay got is there is not asked: the server may have taken another row, or other rows, than the replay.
+            all.push(argued.into_iter().map(|argued| Argued { mark: Mark { layout: Layout::Loose, ..argued.mark }, all: argued.all }).collect());
         }
         Ok((self.with_sets(input, added.columns())?, all))
+    }
+
+    /// Watches for partitions that the server would make otherwise.
+    fn parted_alike(&mut self, functions: &[&WindowFunction], window: &Window, mut input: Rewritten) -> Result<Rewritten> {
+        let keys: Vec<&Expr> = functions.iter().flat_map(|function| &function.params.partition_by).collect();
+        let distinct: BTreeMap<String, &Expr> = keys.into_iter().map(|key| (key.to_string(), key)).collect();
+        let (watches, _) = self.watches_of(distinct.into_values(), &Judge::over(&self.server, &window.input));
+        for watch in watches {
+            input.plan = LogicalPlan::Filter(Filter::try_new(watch, Arc::new(input.plan))?);
+        }
+        Ok(input)
     }
 
     /// Where something depends on a window's values: watches for rows whose place in it the server may see otherwise.
@@ -191,9 +202,14 @@ impl Rewriter<'_> {
 
     /// What is sure of a function's partition, and of the row in it whose value the function gives.
     fn partition(&mut self, function: &WindowFunction, judge: &Judge<'_>, input: &Rewritten, plan: LogicalPlan) -> Result<(LogicalPlan, Partition)> {
-        let is_known = function.params.partition_by.iter().all(|key| matches!(judge.grouping(key), Grouping::Same));
+        // What may part otherwise by the values at hand is watched (`parted_alike`).
+        let is_known = !function.params.partition_by.iter().any(|key| matches!(judge.grouping(key), Grouping::Unknown));
         let Some(mut watch) = watched(judge, function).filter(|_| is_of_a_place(function)) else { return Ok((plan, Partition { is_known, placed: None })) };
         watch.guards.extend(self.unproved(input).map(Expr::is_not_true));
+        if watch.orders.is_empty() {
+            // Without an order a row is where we put it if it is alone.
+            watch.orders.push(Vec::new());
+        }
         let keys = watch.partition.clone();
         let (plan, sure) = self.ranked(watch, plan)?;
         let Some(sure) = sure else { return Ok((plan, Partition { is_known, placed: None })) };
@@ -256,7 +272,8 @@ impl Rewriter<'_> {
         added: &mut Vec<(u32, Expr)>,
         narrow: &mut Vec<(u32, u32, u32, usize)>,
     ) -> Result<Marks> {
-        let kind = kind_of(&function.fun.to_string().to_lowercase());
+        let name = function.fun.to_string().to_lowercase();
+        let kind = kind_of(&name);
         if matches!(kind, Kind::Ranks) {
             return Ok(Marks::new());
         }
@@ -271,16 +288,19 @@ impl Rewriter<'_> {
         let is_whole = holds_itself && frame.start_bound.is_unbounded() && (frame.end_bound.is_unbounded() || function.params.order_by.is_empty());
         // Of one alone nothing is sent where the row itself may not be in the frame.
         let shown = |set: u32| if holds_itself { whole(set) } else { moved.iter().find(|(old, _, _)| *old == set).map(|(_, _, doubted)| *doubted) };
+        // The one whose value is there need not be the one whose row was taken.
+        let picks = matches!(kind, Kind::Picks) && !matches!(name.as_str(), "min" | "max");
         let mut result = Marks::new();
         for Argued { mark, all } in argued {
             let mark = if matches!(kind, Kind::Counts) { Mark::inferred(mark.set, mark.gate, mark.column) } else { *mark };
             let (Some(own), Some(of_all)) = (whole(mark.set), whole(*all)) else { continue };
             if own == of_all || mark.how == How::Inferred {
                 let (displayed, inferred): (Marks, Marks) = summarised(&Marks::from([mark]), whole).into_iter().partition(|mark| mark.how == How::Displayed);
+                let displayed = if picks { Marks::new() } else { displayed };
                 result.extend(displayed.into_iter().filter_map(|one| Some(Mark { set: shown(mark.set)?, ..one })).chain(inferred));
                 continue;
             }
-            for (how, limit) in [(How::Displayed, 1), (How::Inferred, self.few())] {
+            for (how, limit) in [(How::Displayed, 1), (How::Inferred, self.few())].into_iter().skip(usize::from(picks)) {
                 let (Some(own), Some(of_all)) = (if how == How::Displayed { (shown(mark.set), shown(*all)) } else { (Some(own), Some(of_all)) }) else {
                     continue;
                 };
@@ -321,7 +341,7 @@ fn is_of_a_place(function: &WindowFunction) -> bool {
         [_, Expr::Literal(..)] => matches!(name.as_str(), "lag" | "lead" | "nth_value"),
         _ => false,
     };
-    is_plain && is_known && !params.order_by.is_empty()
+    is_plain && is_known
 }
 
 /// Whether a function surely sees the value of the row that it stands in: then of a partition of one it shows that one.

@@ -355,7 +355,8 @@ fn joined_lines(
         moments.entry(system.clone()).or_default().push(moment);
     }
     let moments: BTreeMap<Arc<str>, Vec<(i64, i64)>> = moments.into_iter().map(|(system, list)| (system, union(list))).collect();
-    let (mut joined, mut others) = (Vec::new(), Vec::new());
+    let (mut joined, mut others, mut faceless) = (Vec::new(), Vec::new(), Vec::new());
+    let own_hosts: BTreeSet<&str> = inputs.estate.systems.iter().flat_map(|s| &s.addresses).map(String::as_str).collect();
     web_events(inputs, &mut |event| {
         let Some(moments) = moments.get(event.system.as_ref()) else {
             return;
@@ -384,11 +385,50 @@ fn joined_lines(
         found.mine = by_id.or_else(|| if found.session.is_none() { by_look() } else { None });
         if found.mine.is_some() {
             joined.push(found);
-        } else if near && others.len() < MOST_OTHERS {
-            others.push(found);
+        } else if near && others.len() + faceless.len() < MOST_OTHERS {
+            let list = if is_faceless(&found, &own_hosts) { &mut faceless } else { &mut others };
+            list.push(found);
         }
     })?;
+    for (line, whose) in faced(faceless, own.iter().chain(&joined).chain(&others)) {
+        if whose.is_some() { joined.push(line) } else { others.push(line) }
+    }
     Ok((joined, others))
+}
+
+/// Whether a line of a request tells nothing of who made it: an application's own log may have no address, or that of the proxy before it.
+fn is_faceless(line: &Line, own_hosts: &BTreeSet<&str>) -> bool {
+    let is_unknown = line.address.as_deref().is_none_or(|address| own_hosts.contains(address));
+    is_unknown && line.session.is_none() && line.account.is_none() && line.sign_in.is_none() && line.method.is_some() && line.url.is_some()
+}
+
+/// Lines that tell nobody, with whom other logs' lines tell of the same request; each with whether it is the actor's. Where a line of the actor's and
+/// one of somebody else's are both near, neither is narrowed by it, and it is left out: another log tells of that request.
+fn faced<'l>(faceless: Vec<Line>, told: impl Iterator<Item = &'l Line>) -> Vec<(Line, Option<Strength>)> {
+    let face_key = |l: &Line| Some((l.system.clone(), l.method.clone()?, l.url.clone()?, l.status));
+    let mut by_look: HashMap<_, Vec<&Line>> = HashMap::new();
+    for l in told.filter(|l| l.address.is_some()) {
+        if let Some(key) = face_key(l) {
+            by_look.entry(key).or_default().push(l);
+        }
+    }
+    let mut out = Vec::new();
+    for mut line in faceless {
+        let list = face_key(&line).and_then(|key| by_look.get(&key)).map(Vec::as_slice).unwrap_or_default();
+        let is_near = |l: &&&Line| l.source != line.source && (l.time - line.time).abs() <= l.precision.max(line.precision).saturating_add(SAME_MOMENT_MICROS);
+        let near: Vec<&&Line> = list.iter().filter(is_near).collect();
+        let Some(nearest) = near.iter().min_by_key(|l| ((l.time - line.time).abs(), &l.place)) else {
+            out.push((line, None));
+            continue;
+        };
+        if near.iter().any(|l| l.mine.is_some() != nearest.mine.is_some()) {
+            continue;
+        }
+        (line.address, line.mine) = (nearest.address.clone(), nearest.mine);
+        let mine = line.mine;
+        out.push((line, mine));
+    }
+    out
 }
 
 /// A line joined by request id may name a session that was not known yet.

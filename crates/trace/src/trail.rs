@@ -852,6 +852,7 @@ fn how_name(how: How) -> &'static str {
         How::Connection => "by connection",
         How::Chain => "by chained value",
         How::Job => "by task",
+        How::Habit => "by habit",
         How::Alone => "by time alone",
         How::Open => "open",
     }
@@ -869,6 +870,7 @@ fn how_words(how: How) -> &'static str {
         How::Connection => "it stands between statements of the request, on a connection that serves one request at a time",
         How::Chain => "a value stands in it that came from the database to the request, and that statements of no other request have",
         How::Job => "it ran on a connection that handled a task of the request, before the file was fetched",
+        How::Habit => "it ran while requests of the actor and of others did, and requests of his kind run its like, those of the others' kinds hardly ever",
         How::Alone => "it ran while only the actor's requests were running",
         How::Open => "it ran while the actor's request did, others' requests were running too, and nothing tells whose it is",
     }

@@ -831,3 +831,19 @@ fn carriers(list: &[Observed<'_>], statements: &Statements) -> Vec<Carrier> {
     }
     best.into_values().filter(|(count, _)| *count >= 2).map(|(_, carrier)| carrier).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_a_page_begins_follows_from_its_number_and_its_size() {
+        let target = Target::of("/patients?page=14&pageSize=20&sort=name");
+        let found = products(&target, &BTreeSet::from([Some("260"), Some("20"), None]));
+        let slot = Slot::Product { field: "query.page".to_owned(), origin: 1, by: "query.pageSize".to_owned() };
+        assert!(found.contains(&slot), "{found:?}");
+        let other = Target::of("/patients?page=6&pageSize=10&sort=name");
+        assert!(slot.agrees(Some("50"), &other) && !slot.agrees(Some("260"), &other));
+        assert!(products(&Target::of("/patients?page=9223372036854775807&pageSize=9"), &BTreeSet::from([Some("1")])).is_empty());
+    }
+}

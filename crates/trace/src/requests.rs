@@ -402,33 +402,57 @@ fn is_faceless(line: &Line, own_hosts: &BTreeSet<&str>) -> bool {
     is_unknown && line.session.is_none() && line.account.is_none() && line.sign_in.is_none() && line.method.is_some() && line.url.is_some()
 }
 
-/// Lines that tell nobody, with whom other logs' lines tell of the same request; each with whether it is the actor's. Where a line of the actor's and
-/// one of somebody else's are both near, neither is narrowed by it, and it is left out: another log tells of that request.
+/// Lines that tell nobody, with whom other logs' lines tell of the same request; each with whether it is the actor's. Where it is not sure whose
+/// they are, or one log has fewer lines of the actor's requests than another, they narrow nothing and are left out: another log tells of them.
 fn faced<'l>(faceless: Vec<Line>, told: impl Iterator<Item = &'l Line>) -> Vec<(Line, Option<Strength>)> {
-    let face_key = |l: &Line| Some((l.system.clone(), l.method.clone()?, l.url.clone()?, l.status));
-    let mut by_look: HashMap<_, Vec<&Line>> = HashMap::new();
+    let face_key = |l: &Line| (l.system.clone(), l.method.clone(), l.url.clone(), l.status);
+    let mut by_look: HashMap<_, (Vec<Line>, Vec<&Line>)> = HashMap::new();
+    for l in faceless {
+        by_look.entry(face_key(&l)).or_default().0.push(l);
+    }
     for l in told.filter(|l| l.address.is_some()) {
-        if let Some(key) = face_key(l) {
-            by_look.entry(key).or_default().push(l);
+        if let Some((_, list)) = by_look.get_mut(&face_key(l)) {
+            list.push(l);
         }
     }
-    let mut out = Vec::new();
-    for mut line in faceless {
-        let list = face_key(&line).and_then(|key| by_look.get(&key)).map(Vec::as_slice).unwrap_or_default();
-        let is_near = |l: &&&Line| l.source != line.source && (l.time - line.time).abs() <= l.precision.max(line.precision).saturating_add(SAME_MOMENT_MICROS);
-        let near: Vec<&&Line> = list.iter().filter(is_near).collect();
-        let Some(nearest) = near.iter().min_by_key(|l| ((l.time - line.time).abs(), &l.place)) else {
-            out.push((line, None));
-            continue;
-        };
-        if near.iter().any(|l| l.mine.is_some() != nearest.mine.is_some()) {
-            continue;
-        }
-        (line.address, line.mine) = (nearest.address.clone(), nearest.mine);
-        let mine = line.mine;
-        out.push((line, mine));
-    }
+    let mut out: Vec<(Line, Option<Strength>)> = by_look.into_values().flat_map(|(faceless, told)| faced_alike(faceless, &told)).collect();
+    out.sort_by(|(a, _), (b, _)| (a.time, &a.place).cmp(&(b.time, &b.place)));
     out
+}
+
+/// The same of lines that have one look: those that stand too near for their requests to be told apart are judged together.
+fn faced_alike(mut faceless: Vec<Line>, told: &[&Line]) -> Vec<(Line, Option<Strength>)> {
+    let coarsest = faceless.iter().chain(told.iter().copied()).map(|l| l.precision).max().unwrap_or(0);
+    let reach = coarsest.saturating_add(SAME_MOMENT_MICROS);
+    let mut times: Vec<i64> = faceless.iter().chain(told.iter().copied()).map(|l| l.time).collect();
+    times.sort_unstable();
+    let breaks: Vec<i64> = times.windows(2).filter(|pair| pair[1].saturating_sub(pair[0]) > reach).map(|pair| pair[1]).collect();
+    let group = |l: &Line| breaks.partition_point(|begin| *begin <= l.time);
+    faceless.sort_by(|a, b| (a.time, &a.place).cmp(&(b.time, &b.place)));
+    let mut groups: BTreeMap<usize, (Vec<Line>, Vec<&Line>)> = BTreeMap::new();
+    told.iter().for_each(|l| groups.entry(group(l)).or_default().1.push(l));
+    for l in faceless {
+        groups.entry(group(&l)).or_default().0.push(l);
+    }
+    groups.into_values().flat_map(|(faceless, told)| faced_together(faceless, &told)).collect()
+}
+
+fn faced_together(faceless: Vec<Line>, told: &[&Line]) -> Vec<(Line, Option<Strength>)> {
+    let own = told.iter().filter(|l| l.mine.is_some()).count();
+    let mut counts: BTreeMap<&Arc<str>, usize> = BTreeMap::new();
+    faceless.iter().chain(told.iter().copied()).for_each(|l| *counts.entry(&l.source).or_default() += 1);
+    let is_even = counts.values().all(|count| counts.values().next() == Some(count));
+    if own > 0 && (own < told.len() || !is_even) {
+        return Vec::new();
+    }
+    let face = |mut line: Line| {
+        let nearest = told.iter().min_by_key(|l| ((l.time - line.time).abs(), &l.place));
+        line.address = nearest.map_or(line.address.take(), |l| l.address.clone());
+        line.mine = nearest.and_then(|l| l.mine);
+        let mine = line.mine;
+        (line, mine)
+    };
+    faceless.into_iter().map(face).collect()
 }
 
 /// A line joined by request id may name a session that was not known yet.

@@ -5,9 +5,9 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr, GroupByWithModifier, Ident, Join, JoinConstraint, JoinOperator, ObjectNamePart,
-    OrderBy, OrderByExpr, OrderByKind, Query, Select, SelectFlavor, SelectItem, SetExpr, TableAlias, TableAliasColumnDef, TableFactor, TableWithJoins,
-    UnaryOperator, Value, WildcardAdditionalOptions, WindowSpec, WindowType, visit_expressions,
+    BinaryOperator, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr, GroupByWithModifier, Ident, Join, JoinConstraint, JoinOperator,
+    ObjectNamePart, OrderBy, OrderByExpr, OrderByKind, Query, Select, SelectFlavor, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, TableAlias,
+    TableAliasColumnDef, TableFactor, TableWithJoins, UnaryOperator, Value, WildcardAdditionalOptions, WindowSpec, WindowType, visit_expressions,
 };
 
 use crate::spelling::EITHER_WAY;
@@ -311,11 +311,13 @@ pub(crate) fn name_items(body: &mut SetExpr) {
     match body {
         SetExpr::Select(select) => {
             let mut known = BTreeSet::new();
+            // Of these it is not known here which columns they are.
+            let has_stars = select.projection.iter().any(|item| matches!(item, SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..)));
             for (at, item) in select.projection.iter_mut().enumerate() {
                 let SelectItem::UnnamedExpr(value) = item else { continue };
                 let is_column = matches!(value, Expr::Identifier(_) | Expr::CompoundIdentifier(_));
                 let has_rows = matches!(value, Expr::Function(function) if crate::vocabulary::makes_rows(function));
-                if is_column && known.insert(value.to_string()) || has_rows {
+                if is_column && !has_stars && known.insert(value.to_string()) || has_rows {
                     continue;
                 }
                 *item = SelectItem::ExprWithAlias { expr: value.clone(), alias: Ident::new(format!("__item_{at}")) };
@@ -327,15 +329,34 @@ pub(crate) fn name_items(body: &mut SetExpr) {
     }
 }
 
-/// Another name for an item that is written twice, which nobody can call by its name.
+/// Another name for an item that is written twice, or that stands in a `*` too, which nobody can call by its name.
 pub(crate) fn tell_apart(select: &mut Select) {
     let mut known = BTreeSet::new();
+    let stars: BTreeSet<String> = select.projection.iter().filter_map(star_of).collect();
+    let in_star = |value: &Expr| match value {
+        Expr::CompoundIdentifier(parts) => stars.contains("") || parts.split_last().is_some_and(|(_, table)| stars.contains(&dotted(table))),
+        Expr::Identifier(_) => stars.contains(""),
+        _ => false,
+    };
     for (at, item) in select.projection.iter_mut().enumerate() {
         let SelectItem::UnnamedExpr(value) = item else { continue };
-        if !known.insert(value.to_string()) {
+        if in_star(value) || !known.insert(value.to_string()) {
             *item = SelectItem::ExprWithAlias { expr: value.clone(), alias: Ident::new(format!("__again_{at}")) };
         }
     }
+}
+
+/// Of which table a `*` holds all columns; of all that are read, if it names none.
+fn star_of(item: &SelectItem) -> Option<String> {
+    match item {
+        SelectItem::Wildcard(_) => Some(String::new()),
+        SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(name), _) => Some(name.to_string()),
+        _ => None,
+    }
+}
+
+fn dotted(parts: &[Ident]) -> String {
+    parts.iter().map(ToString::to_string).collect::<Vec<_>>().join(".")
 }
 
 /// What a key of ORDER BY stands for: an item by its number or its alias, or itself.

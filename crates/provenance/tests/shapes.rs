@@ -18,6 +18,18 @@ fn a_star_displays_visible_columns_alone() {
 }
 
 #[test]
+fn a_column_beside_a_star_that_holds_it_is_the_same_twice() {
+    let all = "displayed diagnosis,id,patient_id,started,ward: 1";
+    check("SELECT a.*, a.id, a.ward FROM admission a WHERE a.id = 11 ORDER BY a.ward, a.id LIMIT 5", 1, all);
+    check("SELECT \"a\".\"id\", * FROM admission \"a\" WHERE id = 11 ORDER BY id", 1, all);
+    check(
+        "SELECT * FROM (SELECT a.*, a.id, p.town FROM admission a JOIN patient p ON p.id = a.patient_id) x WHERE x.id = 11",
+        1,
+        "displayed diagnosis,id,patient_id,started,town,ward: 1",
+    );
+}
+
+#[test]
 fn a_condition_gives_its_column_away() {
     check("SELECT id FROM patient WHERE town = 'Aberdeen'", 2, "displayed id: 1 4; inferred town: 1 4");
 }

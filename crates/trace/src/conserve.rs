@@ -7,6 +7,7 @@ use std::sync::Arc;
 use strandline_model::trail::Strength;
 
 use crate::clock::telling;
+use crate::habits::{Windows, bind_habits};
 use crate::jobs::Job;
 use crate::lanes::{Brief, bind_lanes};
 use crate::requests::Request;
@@ -36,8 +37,18 @@ pub(crate) struct Ground<'g> {
     pub has_foreign_id: &'g dyn Fn(&Execution, &str) -> bool,
     /// Connections that may serve one request each.
     pub brief: &'g Brief<'g>,
+    /// When requests ran, and of which kinds.
+    pub windows: &'g Windows,
     /// Work that requests of the actor began, and that went on after they were answered.
     pub jobs: &'g BTreeSet<Job>,
+}
+
+impl Ground<'_> {
+    /// Whether what one statement of a transaction or connection tells counts for the others of it: what is somebody else's by habit alone, or by a
+    /// value that others could have had, takes nothing from the actor.
+    pub(crate) fn may_carry(&self, owner: &Owner, is_certain: bool) -> bool {
+        is_certain || self.requests[owner.request].mine.is_some()
+    }
 }
 
 /// Statements that ran while a request of the actor did, and what was running then.
@@ -58,10 +69,11 @@ pub(crate) fn conserve(ground: &Ground<'_>, during: &During, open: &BTreeMap<usi
     matches.retain(|m| !open.contains_key(&m.execution));
     let mut owners: BTreeMap<usize, Owner> = matches.iter().map(|m| (m.execution, Owner::of(m))).collect();
     bind_transactions(ground, during, &mut owners, matches);
-    bind_lanes(ground, during, &mut owners, matches);
+    let lanes = bind_lanes(ground, during, &mut owners, matches);
     bind_connections(ground, during, &mut owners, matches);
     bind_chains(ground, during, &mut owners, matches);
     bind_jobs(ground, during, &mut owners, matches);
+    bind_habits(ground, during, &lanes, &mut owners, matches);
     for (execution, running) in during.iter().filter(|(e, _)| !owners.contains_key(e)) {
         let e = &ground.statements.all[*execution];
         let nearest = || running.own.iter().copied().min_by_key(|r| ((ground.requests[*r].to - e.time).abs(), *r));
@@ -137,6 +149,9 @@ fn bind_transactions(ground: &Ground<'_>, during: &During, owners: &mut BTreeMap
             continue;
         };
         let is_certain = known.iter().any(|o| o.is_certain);
+        if !ground.may_carry(&first, is_certain) {
+            continue;
+        }
         let strength = if is_certain { Strength::Proved } else { Strength::Inferred };
         for e in group.into_iter().filter(|e| during.contains_key(e)) {
             give(e, Owner { strength, is_certain, ..first }, How::Transaction, owners, matches);
@@ -161,6 +176,9 @@ fn bind_connections(ground: &Ground<'_>, during: &During, owners: &mut BTreeMap<
     for lane in lanes.into_values() {
         let anchors: Vec<(usize, Owner)> = lane.iter().enumerate().filter_map(|(n, e)| owners.get(e).map(|o| (n, *o))).collect();
         for pair in anchors.windows(2).filter(|pair| pair[0].1.request == pair[1].1.request) {
+            if !ground.may_carry(&pair[0].1, pair[0].1.is_certain || pair[1].1.is_certain) {
+                continue;
+            }
             let owner = Owner { strength: Strength::Inferred, is_certain: false, ..pair[0].1 };
             for e in lane[pair[0].0 + 1..pair[1].0].iter().filter(|e| during.contains_key(e)) {
                 give(*e, owner, How::Connection, owners, matches);

@@ -18,6 +18,8 @@ const FEWEST_BRIEF: usize = 20;
 const EXCEPTIONS: usize = 10;
 /// One of how many connections may seem to serve two requests, where there are as many as requests.
 const MISTAKES: usize = 5;
+/// Statements of a connection that values must tell to be of somebody else's request, where none of them is surely that one's alone.
+const FEWEST_TOLD: usize = 2;
 /// Connections that would be seen to serve two requests if all did, before it counts that they do not.
 const FEWEST_SHARED: usize = 5;
 
@@ -67,10 +69,16 @@ impl Lane {
         let (request, (_, is_certain)) = told.next()?;
         told.next().is_none().then_some((*request, *is_certain))
     }
+
+    /// Whether that says whose the others are: one value alone that others could have had makes it nobody else's.
+    fn may_carry(&self, ground: &Ground<'_>, (request, is_certain): &(usize, bool)) -> bool {
+        *is_certain || ground.requests[*request].mine.is_some() || self.told.values().any(|(count, _)| *count >= FEWEST_TOLD)
+    }
 }
 
-/// Gives what runs on a connection to the request that it serves, where each serves one.
-pub(crate) fn bind_lanes(ground: &Ground<'_>, during: &During, owners: &mut BTreeMap<usize, Owner>, matches: &mut Vec<Match>) {
+/// Gives what runs on a connection to the request that it serves, where each serves one. Returns the statements of those connections of
+/// which no value tells whom they serve.
+pub(crate) fn bind_lanes(ground: &Ground<'_>, during: &During, owners: &mut BTreeMap<usize, Owner>, matches: &mut Vec<Match>) -> Vec<Vec<usize>> {
     let mut lanes: BTreeMap<&Arc<str>, Lane> = BTreeMap::new();
     for (at, e) in ground.statements.all.iter().enumerate().filter(|(_, e)| ground.brief.holds(&e.connection)) {
         lanes.entry(&e.connection).or_default().statements.push(at);
@@ -84,15 +92,17 @@ pub(crate) fn bind_lanes(ground: &Ground<'_>, during: &During, owners: &mut BTre
         }
     }
     if !serve_one_each(&lanes, ground.brief.are_as_many) {
-        return;
+        return Vec::new();
     }
     for lane in lanes.values() {
-        let Some((request, is_certain)) = lane.only() else { continue };
+        let Some((request, is_certain)) = lane.only().filter(|only| lane.may_carry(ground, only)) else { continue };
         let strength = if is_certain { Strength::Proved } else { Strength::Inferred };
         for e in lane.statements.iter().filter(|e| during.contains_key(e)) {
             give(*e, Owner { request, strength, is_certain }, How::Lane, owners, matches);
         }
     }
+    let is_untold = |lane: &Lane| lane.only().map_or(lane.told.is_empty(), |only| !lane.may_carry(ground, &only));
+    lanes.into_values().filter(is_untold).map(|lane| lane.statements).collect()
 }
 
 /// Whether connections serve one request each. Either those of which values tell it serve no second one, though so many are told that

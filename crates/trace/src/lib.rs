@@ -19,6 +19,7 @@ mod clock;
 mod conserve;
 mod doubt;
 mod gaps;
+mod habits;
 mod identity;
 mod jobs;
 mod lanes;

@@ -355,7 +355,8 @@ fn joined_lines(
         moments.entry(system.clone()).or_default().push(moment);
     }
     let moments: BTreeMap<Arc<str>, Vec<(i64, i64)>> = moments.into_iter().map(|(system, list)| (system, union(list))).collect();
-    let (mut joined, mut others) = (Vec::new(), Vec::new());
+    let (mut joined, mut others, mut faceless) = (Vec::new(), Vec::new(), Vec::new());
+    let own_hosts: BTreeSet<&str> = inputs.estate.systems.iter().flat_map(|s| &s.addresses).map(String::as_str).collect();
     web_events(inputs, &mut |event| {
         let Some(moments) = moments.get(event.system.as_ref()) else {
             return;
@@ -384,11 +385,74 @@ fn joined_lines(
         found.mine = by_id.or_else(|| if found.session.is_none() { by_look() } else { None });
         if found.mine.is_some() {
             joined.push(found);
-        } else if near && others.len() < MOST_OTHERS {
-            others.push(found);
+        } else if near && others.len() + faceless.len() < MOST_OTHERS {
+            let list = if is_faceless(&found, &own_hosts) { &mut faceless } else { &mut others };
+            list.push(found);
         }
     })?;
+    for (line, whose) in faced(faceless, own.iter().chain(&joined).chain(&others)) {
+        if whose.is_some() { joined.push(line) } else { others.push(line) }
+    }
     Ok((joined, others))
+}
+
+/// Whether a line of a request tells nothing of who made it: an application's own log may have no address, or that of the proxy before it.
+fn is_faceless(line: &Line, own_hosts: &BTreeSet<&str>) -> bool {
+    let is_unknown = line.address.as_deref().is_none_or(|address| own_hosts.contains(address));
+    is_unknown && line.session.is_none() && line.account.is_none() && line.sign_in.is_none() && line.method.is_some() && line.url.is_some()
+}
+
+/// Lines that tell nobody, with whom other logs' lines tell of the same request; each with whether it is the actor's. Where it is not sure whose
+/// they are, or one log has fewer lines of the actor's requests than another, they narrow nothing and are left out: another log tells of them.
+fn faced<'l>(faceless: Vec<Line>, told: impl Iterator<Item = &'l Line>) -> Vec<(Line, Option<Strength>)> {
+    let face_key = |l: &Line| (l.system.clone(), l.method.clone(), l.url.clone(), l.status);
+    let mut by_look: HashMap<_, (Vec<Line>, Vec<&Line>)> = HashMap::new();
+    for l in faceless {
+        by_look.entry(face_key(&l)).or_default().0.push(l);
+    }
+    for l in told.filter(|l| l.address.is_some()) {
+        if let Some((_, list)) = by_look.get_mut(&face_key(l)) {
+            list.push(l);
+        }
+    }
+    let mut out: Vec<(Line, Option<Strength>)> = by_look.into_values().flat_map(|(faceless, told)| faced_alike(faceless, &told)).collect();
+    out.sort_by(|(a, _), (b, _)| (a.time, &a.place).cmp(&(b.time, &b.place)));
+    out
+}
+
+/// The same of lines that have one look: those that stand too near for their requests to be told apart are judged together.
+fn faced_alike(mut faceless: Vec<Line>, told: &[&Line]) -> Vec<(Line, Option<Strength>)> {
+    let coarsest = faceless.iter().chain(told.iter().copied()).map(|l| l.precision).max().unwrap_or(0);
+    let reach = coarsest.saturating_add(SAME_MOMENT_MICROS);
+    let mut times: Vec<i64> = faceless.iter().chain(told.iter().copied()).map(|l| l.time).collect();
+    times.sort_unstable();
+    let breaks: Vec<i64> = times.windows(2).filter(|pair| pair[1].saturating_sub(pair[0]) > reach).map(|pair| pair[1]).collect();
+    let group = |l: &Line| breaks.partition_point(|begin| *begin <= l.time);
+    faceless.sort_by(|a, b| (a.time, &a.place).cmp(&(b.time, &b.place)));
+    let mut groups: BTreeMap<usize, (Vec<Line>, Vec<&Line>)> = BTreeMap::new();
+    told.iter().for_each(|l| groups.entry(group(l)).or_default().1.push(l));
+    for l in faceless {
+        groups.entry(group(&l)).or_default().0.push(l);
+    }
+    groups.into_values().flat_map(|(faceless, told)| faced_together(faceless, &told)).collect()
+}
+
+fn faced_together(faceless: Vec<Line>, told: &[&Line]) -> Vec<(Line, Option<Strength>)> {
+    let own = told.iter().filter(|l| l.mine.is_some()).count();
+    let mut counts: BTreeMap<&Arc<str>, usize> = BTreeMap::new();
+    faceless.iter().chain(told.iter().copied()).for_each(|l| *counts.entry(&l.source).or_default() += 1);
+    let is_even = counts.values().all(|count| counts.values().next() == Some(count));
+    if own > 0 && (own < told.len() || !is_even) {
+        return Vec::new();
+    }
+    let face = |mut line: Line| {
+        let nearest = told.iter().min_by_key(|l| ((l.time - line.time).abs(), &l.place));
+        line.address = nearest.map_or(line.address.take(), |l| l.address.clone());
+        line.mine = nearest.and_then(|l| l.mine);
+        let mine = line.mine;
+        (line, mine)
+    };
+    faceless.into_iter().map(face).collect()
 }
 
 /// A line joined by request id may name a session that was not known yet.

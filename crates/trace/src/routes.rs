@@ -12,6 +12,7 @@ use strandline_model::trail::Strength;
 use crate::clock::{Clocks, telling};
 use crate::conserve::{During, Ground, conserve, during};
 use crate::doubt::{Rival, contested};
+use crate::habits::Windows;
 use crate::jobs::Job;
 use crate::lanes::Brief;
 use crate::requests::{Request, SAME_REQUEST_MICROS};
@@ -34,6 +35,8 @@ const ALWAYS_WITHOUT: i64 = 100;
 const FEWEST_KNOWN: usize = 20;
 /// … and one of how many of them may have run beside such a statement by chance.
 const BY_CHANCE: usize = 10;
+/// Numbers of a request of which the products of two are compared.
+const MOST_FACTORS: usize = 4;
 /// Samples that are compared with one another.
 const SAMPLES_COMPARED: usize = 64;
 /// Samples of a wider kind that must show a shape.
@@ -55,6 +58,12 @@ enum Slot {
         field: String,
         origin: i64,
         scale: i64,
+    },
+    /// `(value − origin) × other value`: where a page begins, of a number of rows that the request names too.
+    Product {
+        field: String,
+        origin: i64,
+        by: String,
     },
     /// Always the same.
     Constant(Option<String>),
@@ -119,6 +128,8 @@ pub(crate) enum How {
     Chain,
     /// It ran on a connection that handled a task of the request.
     Job,
+    /// Of the requests that were running, his are of the kinds that run its like.
+    Habit,
     /// Only the actor's requests were running.
     Alone,
     /// Requests of others were running too, and nothing tells whose it is.
@@ -190,7 +201,8 @@ pub(crate) fn match_requests(
     let Settled { mut taken, mut matches, rivals, mut open } = settle(&claims, requests);
     let has_foreign_id = |e: &Execution, system: &str| e.request_id.is_some() && ids_tell.contains(system);
     remaining(requests, statements, serves, &has_foreign_id, &mut taken, &mut matches);
-    let ground = Ground { requests, statements, serves, compared, has_foreign_id: &has_foreign_id, brief, jobs };
+    let windows = Windows::of(survey, clocks, requests);
+    let ground = Ground { requests, statements, serves, compared, has_foreign_id: &has_foreign_id, brief, windows: &windows, jobs };
     let during = during(&ground);
     let may_run = |request: &Request, e: &Execution| may_run(&templates, request, shape_key(&e.lifted));
     open.extend(contested(&ground, &during, &rivals, &may_run, &matches));
@@ -500,7 +512,26 @@ fn verbatim(request: &Request, execution: &Execution) -> Option<(String, How)> {
     None
 }
 
+/// Of the row on which a page begins: `(page − origin) × size`.
+fn product(target: &Target, field: &str, origin: i64, by: &str) -> Option<i64> {
+    let number = |field: &str| target.field(field)?.parse::<i64>().ok();
+    number(field)?.checked_sub(origin)?.checked_mul(number(by)?)
+}
+
+/// Products of two values of a request that a statement's value may be.
+fn products(target: &Target, values: &BTreeSet<Option<&str>>) -> Vec<Slot> {
+    let numbers: Vec<&str> = target.fields.iter().filter(|(_, value)| value.parse::<i64>().is_ok()).map(|(name, _)| name.as_str()).take(MOST_FACTORS).collect();
+    let pairs = numbers.iter().flat_map(|field| numbers.iter().filter(move |by| *by != field).map(move |by| (*field, *by)));
+    let all = pairs.flat_map(|(field, by)| [0, 1].map(|origin| Slot::Product { field: field.to_owned(), origin, by: by.to_owned() }));
+    all.filter(|slot| slot.value(target).flatten().is_some_and(|value| values.contains(&Some(value.as_str())))).collect()
+}
+
 impl Slot {
+    /// Whether it comes from the request.
+    fn is_of_field(&self) -> bool {
+        matches!(self, Self::Field { .. } | Self::Linear { .. } | Self::Product { .. })
+    }
+
     /// The value that a request gives it: `None` if it does not follow from the request, `Some(None)` if it is NULL.
     fn value(&self, target: &Target) -> Option<Option<String>> {
         match self {
@@ -511,23 +542,29 @@ impl Slot {
                 let have = target.field(field)?.parse::<i64>().ok()?;
                 Some(Some(have.checked_sub(*origin)?.checked_mul(*scale)?.to_string()))
             }
+            Self::Product { field, origin, by } => Some(Some(product(target, field, *origin, by)?.to_string())),
         }
     }
 
     /// Whether the field that it comes from holds a value that few requests share.
     fn tells(&self, target: &Target) -> bool {
-        matches!(self, Self::Field { field, .. } | Self::Linear { field, .. } if target.field(field).is_some_and(telling))
+        matches!(self, Self::Field { field, .. } | Self::Linear { field, .. } | Self::Product { field, .. } if target.field(field).is_some_and(telling))
     }
 
     /// Whether the field that it comes from was masked, so that it cannot be compared.
     fn is_masked(&self, target: &Target) -> bool {
-        matches!(self, Self::Field { field, .. } | Self::Linear { field, .. } if target.field(field) == Some(MASK))
+        let is_mask = |field: &str| target.field(field) == Some(MASK);
+        match self {
+            Self::Field { field, .. } | Self::Linear { field, .. } => is_mask(field),
+            Self::Product { field, by, .. } => is_mask(field) || is_mask(by),
+            Self::Constant(_) | Self::Free => false,
+        }
     }
 
     fn agrees(&self, value: Option<&str>, target: &Target) -> bool {
         match self {
             Self::Free => true,
-            Self::Field { .. } | Self::Linear { .. } if self.is_masked(target) || value == Some(MASK) => true,
+            Self::Field { .. } | Self::Linear { .. } | Self::Product { .. } if self.is_masked(target) || value == Some(MASK) => true,
             Self::Constant(known) => known.as_deref() == value,
             Self::Field { field, before, after } => match (target.field(field), value) {
                 (Some(have), Some(value)) => between(value, before, after).is_some_and(|inner| inner.eq_ignore_ascii_case(have)),
@@ -536,6 +573,10 @@ impl Slot {
             Self::Linear { field, origin, scale } => {
                 let have = target.field(field).and_then(|v| v.parse::<i64>().ok());
                 have.and_then(|v| v.checked_sub(*origin)?.checked_mul(*scale)) == value.and_then(|v| v.parse().ok()) && have.is_some()
+            }
+            Self::Product { field, origin, by } => {
+                let have = product(target, field, *origin, by);
+                have.is_some() && have == value.and_then(|v| v.parse().ok())
             }
         }
     }
@@ -631,7 +672,7 @@ fn learn_shape(shape: u64, here: usize, list: &[Observed<'_>], common: bool, sta
 fn learned(shape: u64, showing: &[&Observed<'_>], samples: usize, differ: Option<Differ>, statements: &Statements) -> Option<Learned> {
     let count = showing.iter().flat_map(|o| &o.shapes[&shape]).map(|e| statements.all[*e].value_count()).min().unwrap_or(0);
     let slots: Vec<Slot> = (0..count.min(MOST_SLOTS)).map(|slot| learn_slot(slot, shape, showing, differ, statements)).collect();
-    let by_value = slots.iter().any(|s| matches!(s, Slot::Field { .. } | Slot::Linear { .. }));
+    let by_value = slots.iter().any(Slot::is_of_field);
     let mut lags: Vec<i64> = showing.iter().filter_map(|o| o.shapes[&shape].iter().map(|e| o.to - statements.all[*e].time).min()).collect();
     lags.sort_unstable();
     let free = slots.contains(&Slot::Free);
@@ -654,6 +695,9 @@ fn learn_slot(slot: usize, shape: u64, showing: &[&Observed<'_>], differ: Option
         for value in &values {
             votes.entry(Slot::Constant(value.map(str::to_owned))).or_default().insert(i);
         }
+        for product in if differ.is_none() { products(&o.sample.target, &values) } else { Vec::new() } {
+            votes.entry(product).or_default().insert(i);
+        }
         for (field, have) in fields_of(&o.sample.target, differ) {
             for value in values.iter().flatten().filter(|_| !have.is_empty() && have != MASK) {
                 if let Some((before, after)) = around(value, have) {
@@ -673,7 +717,7 @@ fn learn_slot(slot: usize, shape: u64, showing: &[&Observed<'_>], differ: Option
     }
     let enough = |by: &BTreeSet<usize>| by.len() as f64 >= VALUE_SHARE * showing.len() as f64;
     let telling = |slot: &Slot, by: &BTreeSet<usize>| match slot {
-        Slot::Field { field, .. } | Slot::Linear { field, .. } => {
+        Slot::Field { field, .. } | Slot::Linear { field, .. } | Slot::Product { field, .. } => {
             let distinct: BTreeSet<Option<&str>> = by.iter().map(|i| showing[*i].sample.target.field(field)).collect();
             // Of a segment that nothing else marks as a value, more must be seen.
             if matches!(differ, Some(Differ::Segment(_))) {
@@ -687,7 +731,7 @@ fn learn_slot(slot: usize, shape: u64, showing: &[&Observed<'_>], differ: Option
     let bound = votes
         .iter()
         .filter(|(s, by)| telling(s, by) && enough(by) && stands_out(s, by.len(), slot, shape, showing, statements))
-        .max_by_key(|(s, by)| (by.len(), matches!(s, Slot::Field { .. }), std::cmp::Reverse((*s).clone())));
+        .max_by_key(|(s, by)| (by.len(), matches!(s, Slot::Field { .. }), matches!(s, Slot::Product { .. }), std::cmp::Reverse((*s).clone())));
     if let Some((slot, _)) = bound {
         return slot.clone();
     }
@@ -786,4 +830,20 @@ fn carriers(list: &[Observed<'_>], statements: &Statements) -> Vec<Carrier> {
         }
     }
     best.into_values().filter(|(count, _)| *count >= 2).map(|(_, carrier)| carrier).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_a_page_begins_follows_from_its_number_and_its_size() {
+        let target = Target::of("/patients?page=14&pageSize=20&sort=name");
+        let found = products(&target, &BTreeSet::from([Some("260"), Some("20"), None]));
+        let slot = Slot::Product { field: "query.page".to_owned(), origin: 1, by: "query.pageSize".to_owned() };
+        assert!(found.contains(&slot), "{found:?}");
+        let other = Target::of("/patients?page=6&pageSize=10&sort=name");
+        assert!(slot.agrees(Some("50"), &other) && !slot.agrees(Some("260"), &other));
+        assert!(products(&Target::of("/patients?page=9223372036854775807&pageSize=9"), &BTreeSet::from([Some("1")])).is_empty());
+    }
 }

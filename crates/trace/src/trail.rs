@@ -322,16 +322,18 @@ impl<'a> Work<'a> {
             }
             let used = self.accounts_used(&system);
             let is_his = |seen: &AddressSeen| seen.accounts.iter().any(|account| used.contains(account));
-            let may_be = |seen: &AddressSeen| is_his(seen) || (unseen.contains_key(&system) && seen.is_nameless);
+            let takes_over = |seen: &AddressSeen| self.takes_over(&system, seen);
+            let may_be = |seen: &AddressSeen| is_his(seen) || takes_over(seen) || (unseen.contains_key(&system) && seen.is_nameless);
             let new: Vec<(&Arc<str>, &AddressSeen)> =
                 self.elsewhere(&system, since, links).filter(|(_, seen)| seen.span.first >= since && may_be(seen)).collect();
             // So many that it says nothing of any: the question alone is left.
             let is_one = |address: &str| new.len() <= MOST_NEWCOMERS && identity.shared(address).is_none();
             let followed: Vec<(&Arc<str>, &AddressSeen)> = new.iter().copied().filter(|(address, _)| is_one(address)).collect();
             for (address, seen) in followed {
-                let reason = match is_his(seen) {
-                    true => "it acts as an account that the actor used, and was never seen before he came in",
-                    false => "it was never seen before the actor came in, no log names sessions, and none says that it is somebody else's",
+                let reason = match (is_his(seen), takes_over(seen)) {
+                    (true, _) => "it acts as an account that the actor used, and was never seen before he came in",
+                    (false, true) => "it was never seen before the actor came in, and uses a secret that was used from elsewhere before",
+                    (false, false) => "it was never seen before the actor came in, no log names sessions, and none says that it is somebody else's",
                 };
                 let from = self.requests.iter().find(|r| r.mine > Some(Strength::Open) && r.system == system).map(Request::owner_node);
                 links.add(Proposal {
@@ -347,6 +349,12 @@ impl<'a> Work<'a> {
             }
         }
         links.progress() != before
+    }
+
+    /// Whether an address uses a session of which the secret was used from elsewhere before: as if it had been stolen.
+    fn takes_over(&self, system: &Arc<str>, seen: &AddressSeen) -> bool {
+        let is_others = |key: &SessionKey| self.survey.sessions.get(key).is_some_and(|session| session.span.first < seen.span.first);
+        seen.sessions.iter().any(|key| key.0 == *system && is_others(key))
     }
 
     /// Accounts that the actor used on a system; not those that everybody is, before signing in.
@@ -852,6 +860,7 @@ fn how_name(how: How) -> &'static str {
         How::Connection => "by connection",
         How::Chain => "by chained value",
         How::Job => "by task",
+        How::Habit => "by habit",
         How::Alone => "by time alone",
         How::Open => "open",
     }
@@ -869,6 +878,7 @@ fn how_words(how: How) -> &'static str {
         How::Connection => "it stands between statements of the request, on a connection that serves one request at a time",
         How::Chain => "a value stands in it that came from the database to the request, and that statements of no other request have",
         How::Job => "it ran on a connection that handled a task of the request, before the file was fetched",
+        How::Habit => "it ran while requests of the actor and of others did, and requests of his kind run its like, those of the others' kinds hardly ever",
         How::Alone => "it ran while only the actor's requests were running",
         How::Open => "it ran while the actor's request did, others' requests were running too, and nothing tells whose it is",
     }

@@ -36,13 +36,14 @@ macro_rules! words {
         }
 
         impl FromStr for $name {
-            type Err = UnknownWord;
+            type Err = $crate::event::UnknownWord;
             fn from_str(word: &str) -> Result<Self, Self::Err> {
-                match word { $($word => Ok(Self::$variant),)+ other => Err(UnknownWord(other.to_owned())) }
+                match word { $($word => Ok(Self::$variant),)+ other => Err($crate::event::UnknownWord(other.to_owned())) }
             }
         }
     };
 }
+pub(crate) use words;
 
 /// A word in a table that this version does not know.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

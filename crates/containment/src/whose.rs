@@ -8,6 +8,7 @@ use strandline_model::estate::Estate;
 use strandline_model::event::{Class, Event};
 use strandline_model::evidence::EventRef;
 use strandline_model::names::{account_key, host_key, same_account};
+use strandline_model::node::Node;
 use strandline_model::table::{Row, ScanError};
 use strandline_model::trail::{Link, Strength};
 
@@ -129,39 +130,36 @@ impl Actor {
 
     /// What one link leads to.
     fn note(&mut self, link: &Link) {
-        let Some((kind, value)) = link.to.split_once('=') else { return };
-        match kind {
-            "address" => {
-                self.addresses.entry(value.to_owned()).or_default().push(link.id.clone());
-                self.note_use(&link.from, value);
-            }
-            "address_in_session" => {
-                if let Some((address, session)) = value.split_once(" in ")
-                    && let Some(key) = session_key(session)
-                {
-                    self.from.entry(key.clone()).or_default().insert(address.to_owned());
-                    self.shared.entry(address.to_owned()).or_default().insert(key);
+        let (Ok(to), from, id) = (link.to_node(), link.from_node().ok(), || link.id.clone()) else { return };
+        match to {
+            Node::Address(address) => {
+                self.addresses.entry(address.to_string()).or_default().push(id());
+                if let Some(Node::Session { system, session }) = from {
+                    self.from.entry((system.to_string(), session.to_string())).or_default().insert(address.to_string());
                 }
             }
-            "session" => {
-                if let Some(key) = session_key(value) {
-                    self.sessions.entry(key.clone()).or_default().push(link.id.clone());
-                    if let Some(address) = link.from.strip_prefix("address=") {
-                        self.from.entry(key).or_default().insert(address.to_owned());
-                    }
+            Node::AddressInSession { address, system, session } => {
+                let key = (system.to_string(), session.to_string());
+                self.from.entry(key.clone()).or_default().insert(address.to_string());
+                self.shared.entry(address.to_string()).or_default().insert(key);
+            }
+            Node::Session { system, session } => {
+                let key = (system.to_string(), session.to_string());
+                self.sessions.entry(key.clone()).or_default().push(id());
+                if let Some(Node::Address(address)) = from {
+                    self.from.entry(key).or_default().insert(address.to_string());
                 }
             }
-            "account" => self.pinned.entry(value.to_owned()).or_default().push(link.id.clone()),
-            "connection" => self.connections.entry(value.to_owned()).or_default().push(link.id.clone()),
-            "logon" => logon(value).into_iter().for_each(|key| self.logons.entry(key).or_default().push(link.id.clone())),
-            "sign_in" => logon(value).into_iter().for_each(|key| self.sign_ins.entry(key).or_default().push(link.id.clone())),
-            _ => {}
-        }
-    }
-
-    fn note_use(&mut self, from: &str, address: &str) {
-        if let Some(key) = from.strip_prefix("session=").and_then(session_key) {
-            self.from.entry(key).or_default().insert(address.to_owned());
+            Node::Account(account) => self.pinned.entry(account.to_string()).or_default().push(id()),
+            Node::Connection(connection) => self.connections.entry(connection.to_string()).or_default().push(id()),
+            Node::Logon { account, host, origin } => {
+                self.logons.entry((account.to_string(), host.to_string(), origin.to_string())).or_default().push(id());
+            }
+            Node::SignIn { account, system, address } => {
+                self.sign_ins.entry((account.to_string(), system.to_string(), address.to_string())).or_default().push(id());
+            }
+            // Nothing to come back through; routes are read from the links that used them.
+            Node::Detection(_) | Node::Gap { .. } | Node::Pin(_) | Node::Request(_) | Node::Statements { .. } => {}
         }
     }
 
@@ -255,19 +253,6 @@ impl Actor {
         let near = self.shared.get(address).is_some_and(|sessions| sessions.iter().any(|(system, _)| *system == event.system));
         if key.is_none() && near { Whose::Open } else { Whose::Lawful }
     }
-}
-
-/// `SYSTEM/SESSION`.
-fn session_key(value: &str) -> Option<SessionKey> {
-    let (system, session) = value.split_once('/')?;
-    Some((system.to_owned(), session.to_owned()))
-}
-
-/// `ACCOUNT@HOST from ORIGIN`, of a Windows sign-in as of any other.
-fn logon(value: &str) -> Option<Logon> {
-    let (who, origin) = value.rsplit_once(" from ")?;
-    let (account, host) = who.rsplit_once('@')?;
-    Some((account.to_owned(), host.to_owned(), origin.to_owned()))
 }
 
 /// Places in the evidence.

@@ -124,8 +124,7 @@ pub enum Node {
 impl Node {
     /// A gap, named to the millisecond, as its text is.
     pub fn gap(system: Arc<str>, from: Instant, to: Instant, what: InGap) -> Self {
-        let whole = |t: Instant| Instant(t.micros().div_euclid(1000) * 1000);
-        Self::Gap { system, from: whole(from), to: whole(to), what }
+        Self::Gap { system, from: from.to_the_millisecond(), to: to.to_the_millisecond(), what }
     }
 }
 

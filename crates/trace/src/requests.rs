@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use strandline_model::event::{Activity, Class, Event, EventRows, Status};
+use strandline_model::node::Node;
 use strandline_model::table::ScanError;
 use strandline_model::trail::{OpenQuestion, Strength};
 
@@ -142,11 +143,11 @@ impl Request {
     }
 
     /// The node it hangs on.
-    pub(crate) fn owner_node(&self) -> String {
+    pub(crate) fn owner_node(&self) -> Node {
         match (&self.session, &self.address) {
-            (Some(session), _) => format!("session={}/{session}", self.system),
-            (None, Some(address)) => format!("address={address}"),
-            (None, None) => format!("request={}", self.request_id.as_deref().unwrap_or("-")),
+            (Some(session), _) => Node::Session { system: self.system.clone(), session: session.clone() },
+            (None, Some(address)) => Node::Address(address.clone()),
+            (None, None) => Node::Request(self.request_id.clone().unwrap_or_else(|| Arc::from("-"))),
         }
     }
 }
@@ -257,17 +258,19 @@ fn own_lines(
     links: &Links,
     pool: &mut Pool,
 ) -> Result<Vec<Line>, ScanError> {
-    let mut followed: HashMap<SessionKey, (Strength, Part)> = HashMap::new();
-    for value in links.values("session") {
-        if let (Some(key), Some(strength)) = (identity.session_of(&value), links.strength(&format!("session={value}"))) {
+    let held = links.held();
+    let followed: HashMap<SessionKey, (Strength, Part)> = identity
+        .sessions_of(&held)
+        .into_iter()
+        .map(|(key, strength)| {
             let part = identity.part(&key, links);
-            followed.insert(key, (strength, part));
-        }
-    }
-    let named = |kind: &str| -> HashMap<String, Strength> {
-        links.values(kind).into_iter().filter_map(|v| links.strength(&format!("{kind}={v}")).map(|s| (v, s))).collect()
-    };
-    let (addresses, accounts, requests, sign_ins) = (named("address"), named("account"), named("request"), named("sign_in"));
+            (key, (strength, part))
+        })
+        .collect();
+    // Looked up for every record of the log.
+    let hashed = |named: BTreeMap<Arc<str>, Strength>| -> HashMap<Arc<str>, Strength> { named.into_iter().collect() };
+    let (addresses, accounts, requests) = (hashed(held.addresses), hashed(held.accounts), hashed(held.requests));
+    let sign_ins = held.sign_ins;
     let mut lines = Vec::new();
     web_events(inputs, &mut |event| {
         let address = present(event.src_ip.as_deref());
@@ -275,7 +278,9 @@ fn own_lines(
         let by_account = present(event.account.as_deref()).and_then(|a| accounts.get(a).copied());
         let by_request = present(event.request_id.as_deref()).and_then(|r| requests.get(r).copied());
         let by_sign_in = match (present(event.account.as_deref()), address) {
-            (Some(account), Some(address)) if !sign_ins.is_empty() => sign_ins.get(&format!("{account}@{} from {address}", event.system)).copied(),
+            (Some(account), Some(address)) if !sign_ins.is_empty() => {
+                sign_ins.get(&(Arc::from(account), Arc::from(event.system.as_ref()), Arc::from(address))).copied()
+            }
             _ => None,
         };
         let by_session = sessions.of(event).and_then(|s| {
@@ -393,18 +398,18 @@ fn joined_lines(
 
 /// A line joined by request id may name a session that was not known yet.
 fn link_joined_sessions(own: &[Line], joined: &[Line], identity: &Identity<'_>, links: &mut Links) {
-    let mut owners: HashMap<(Arc<str>, Arc<str>), String> = HashMap::new();
+    let mut owners: HashMap<(Arc<str>, Arc<str>), Node> = HashMap::new();
     for l in own {
         let node = match (&l.session, &l.address) {
-            (Some(session), _) => format!("session={}/{session}", l.system),
-            (None, Some(address)) => format!("address={address}"),
+            (Some(session), _) => identity.node(&(l.system.clone(), session.clone())),
+            (None, Some(address)) => Node::Address(address.clone()),
             (None, None) => continue,
         };
         if let Some(id) = &l.request_id {
             owners.entry((l.system.clone(), id.clone())).or_insert(node);
         }
     }
-    let mut found: BTreeMap<(String, String), (Span, Vec<_>)> = BTreeMap::new();
+    let mut found: BTreeMap<(Node, Node), (Span, Vec<_>)> = BTreeMap::new();
     for l in joined {
         let (Some(session), Some(id)) = (&l.session, &l.request_id) else {
             continue;

@@ -64,7 +64,7 @@ const MOST_CANDIDATES: usize = 1024;
 /// What to keep.
 pub(crate) struct Wanted {
     /// Connections that are the actor's whole.
-    pub connections: BTreeSet<String>,
+    pub connections: BTreeSet<Arc<str>>,
     /// Request ids of the actor's requests.
     pub request_ids: BTreeSet<Arc<str>>,
     /// For each system, moments (common clock) in which its application's statements are kept.
@@ -185,7 +185,7 @@ pub(crate) fn first_word(shape: &str) -> &str {
 
 /// Which systems' applications each connection serves. Roles and addresses of the estate say so; where a system has
 /// neither, its databases' untrusted connections may be its application's.
-pub(crate) fn applications(estate: &Estate, survey: &Survey, systems: &BTreeSet<Arc<str>>, own: &BTreeSet<String>) -> HashMap<Arc<str>, Vec<Arc<str>>> {
+pub(crate) fn applications(estate: &Estate, survey: &Survey, systems: &BTreeSet<Arc<str>>, own: &BTreeSet<Arc<str>>) -> HashMap<Arc<str>, Vec<Arc<str>>> {
     let mut out: HashMap<Arc<str>, Vec<Arc<str>>> = HashMap::new();
     for (id, c) in &survey.connections {
         if own.contains(id.as_ref()) || trusted(estate, c.role.as_deref(), None, c.host.as_deref()).is_some() {

@@ -180,7 +180,7 @@ pub(crate) type TemplateKey = (Arc<str>, Arc<str>, Arc<str>);
 /// Where a pinned record stands.
 #[derive(Clone, Debug)]
 pub(crate) struct PinnedRecord {
-    pub pin: String,
+    pub pin: Pin,
     pub database_session: Option<Arc<str>>,
     pub web_session: Option<SessionKey>,
     /// A session of a Windows host, by its logon id.
@@ -266,7 +266,7 @@ impl Survey {
             let session = present(event.session.as_deref());
             let database = event.class == Class::Datastore;
             self.pinned.push(PinnedRecord {
-                pin: pin.to_string(),
+                pin: pin.clone(),
                 database_session: session.filter(|_| database).map(|s| pool.intern(s)),
                 logon_session: session.filter(|_| of_windows).map(|s| pool.intern(s)),
                 web_session: (!database && !of_windows).then(|| sessions.of(event)).flatten().map(|s| (pool.intern(&event.system), pool.intern(&s))),

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use strandline_model::event::{Activity, Class, Event, EventRows, Status};
+use strandline_model::node::Node;
 use strandline_model::table::ScanError;
 use strandline_model::trail::Strength;
 
@@ -113,7 +114,7 @@ enum What {
 
 /// Gathers what the actor did in followed sign-ins, inside the window of interest.
 pub(crate) fn gather(inputs: &Inputs<'_>, sources: &Sources, logons: &Logons, followed: &Followed, links: &Links) -> Result<Gathered, ScanError> {
-    let addresses: BTreeMap<String, Owners> = links.values("address").into_iter().map(|a| (a.clone(), owners(logons, links, &a))).collect();
+    let addresses: BTreeMap<Arc<str>, Owners> = links.held().addresses.into_keys().map(|a| (a.clone(), owners(logons, links, &a))).collect();
     if sources.is_empty() || followed.is_empty() && addresses.is_empty() {
         return Ok(Gathered::default());
     }
@@ -193,7 +194,7 @@ fn second_pass(
     inputs: &Inputs<'_>,
     sources: &Sources,
     followed: &Followed,
-    addresses: &BTreeMap<String, Owners>,
+    addresses: &BTreeMap<Arc<str>, Owners>,
     sessions: &Sessions,
     files: &mut Files<'_>,
     pool: &mut Pool,
@@ -304,7 +305,7 @@ struct Whose {
     session: Option<Session>,
     from_host: Option<Arc<str>>,
     strength: Strength,
-    node: String,
+    node: Node,
 }
 
 impl Telling<'_> {
@@ -385,7 +386,7 @@ impl Telling<'_> {
                 Some(Whose { account: Some(account), session: None, from_host: None, strength, node: node(entry) })
             }
             By::Address(address) => {
-                let node = format!("address={address}");
+                let node = Node::Address(address.clone());
                 let strength = self.links.strength(&node)?;
                 Some(Whose { account: None, session: None, from_host: Some(address.clone()), strength, node })
             }

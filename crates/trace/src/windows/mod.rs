@@ -17,6 +17,7 @@ use std::sync::Arc;
 use strandline_model::estate::Estate;
 use strandline_model::event::Event;
 pub(crate) use strandline_model::names::{account_key, host_key, same_account};
+use strandline_model::node::Node;
 
 use crate::links::Links;
 
@@ -69,6 +70,6 @@ fn is_loopback(address: &str) -> bool {
 pub(crate) type Entry = (Arc<str>, Arc<str>, Arc<str>);
 
 /// The node of an entry.
-pub(crate) fn node(entry: &Entry) -> String {
-    format!("logon={}@{} from {}", entry.0, entry.1, entry.2)
+pub(crate) fn node((account, host, origin): &Entry) -> Node {
+    Node::Logon { account: account.clone(), host: host.clone(), origin: origin.clone() }
 }

@@ -54,18 +54,6 @@ pub(crate) struct Logons {
     pub pinned: BTreeMap<Arc<str>, (Entry, i64)>,
 }
 
-impl Logons {
-    /// The entry of a node's value. An account may hold what stands between the parts, so every place is tried.
-    pub(super) fn entry(&self, value: &str) -> Option<Entry> {
-        let parts = |(at, between): (usize, &str)| {
-            let (account, host) = value[..at].rsplit_once('@')?;
-            Some((Arc::from(account), Arc::from(host), Arc::from(&value[at + between.len()..])))
-        };
-        let known = |entry: &Entry| self.entries.contains_key(entry);
-        value.match_indices(" from ").filter_map(parts).find(known)
-    }
-}
-
 /// What one record says of a sign-in, beside the event's columns.
 pub(super) struct Labels(serde_json::Map<String, serde_json::Value>);
 

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use strandline_model::event::{Activity, Class, Event, EventRows, Status};
+use strandline_model::event::{Activity, Class, Status, columns};
 use strandline_model::node::Node;
 use strandline_model::table::ScanError;
 use strandline_model::trail::{OpenQuestion, Strength};
@@ -20,29 +20,30 @@ use crate::text::{Place, Pool};
 use crate::url::Target;
 use crate::windows::Sources;
 
-const COLUMNS: &[&str] = &[
-    "time",
-    "time_precision_micros",
-    "class",
-    "activity",
-    "status",
-    "source",
-    "system",
-    "artefact",
-    "offset",
-    "length",
-    "src_ip",
-    "account",
-    "session",
-    "request_id",
-    "method",
-    "url",
-    "status_code",
-    "bytes",
-    "duration_micros",
-    "secrets",
-    "command",
-];
+strandline_model::event_columns! {
+    /// What is read of a web request or a sign-in.
+    struct Row {
+        time,
+        time_precision_micros,
+        class,
+        activity,
+        status,
+        source,
+        system,
+        place,
+        src_ip,
+        account,
+        session,
+        request_id,
+        method,
+        url,
+        status_code,
+        bytes,
+        duration_micros,
+        secrets,
+        command,
+    }
+}
 
 /// How long before its log line a request may have begun, where no duration is logged.
 const UNKNOWN_DURATION_MICROS: i64 = 1_000_000;
@@ -204,7 +205,7 @@ pub(crate) fn collect(
     Ok(Requests::default())
 }
 
-fn line(event: &Event<'_>, sessions: &Sessions, clocks: &Clocks, pool: &mut Pool) -> Line {
+fn line(event: &Row<'_>, sessions: &Sessions, clocks: &Clocks, pool: &mut Pool) -> Line {
     let mut own = |value: Option<&str>| present(value).map(|v| pool.intern(v));
     let (address, account) = (own(event.src_ip.as_deref()), own(event.account.as_deref()));
     let session = own(sessions.of(event).as_deref());
@@ -236,11 +237,10 @@ fn line(event: &Event<'_>, sessions: &Sessions, clocks: &Clocks, pool: &mut Pool
 }
 
 /// Requests and sign-ins, but those of Windows logs.
-fn web_events(inputs: &Inputs<'_>, visit: &mut dyn FnMut(&Event<'_>)) -> Result<(), ScanError> {
+fn web_events(inputs: &Inputs<'_>, visit: &mut dyn FnMut(&Row<'_>)) -> Result<(), ScanError> {
     let windows = Sources::of(inputs.estate);
-    for batch in inputs.events.scan(COLUMNS)? {
-        let batch = batch?;
-        for event in EventRows::new(&batch).iter().filter(|e| matches!(e.class, Class::Http | Class::Authentication) && !windows.hold(e)) {
+    for part in columns::scan::<Row<'_>>(inputs.events)? {
+        for event in part?.iter().filter(|e| matches!(e.class, Class::Http | Class::Authentication) && !windows.hold(&e.source)) {
             if inputs.window.is_none_or(|w| w.contains(event.time)) {
                 visit(&event);
             }

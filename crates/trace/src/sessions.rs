@@ -11,7 +11,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use strandline_model::estate::Estate;
-use strandline_model::event::{Class, Event, EventRows};
+use strandline_model::event::Class;
+use strandline_model::event::columns::{self, Get, Holds};
 use strandline_model::table::ScanError;
 
 use crate::Inputs;
@@ -69,11 +70,11 @@ impl Sessions {
     }
 
     /// The session of a web record.
-    pub(crate) fn of<'e>(&self, event: &'e Event<'_>) -> Option<Cow<'e, str>> {
-        if let Some(session) = present(event.session.as_deref()) {
-            return Some(Cow::Borrowed(self.cut(&event.system, session)));
+    pub(crate) fn of<'e>(&self, event: &'e impl WebRecord) -> Option<Cow<'e, str>> {
+        if let Some(session) = present(event.get::<columns::session>()) {
+            return Some(Cow::Borrowed(self.cut(event.get::<columns::system>(), session)));
         }
-        if let Some(digest) = event.secrets.digests().next() {
+        if let Some(digest) = event.get::<columns::secrets>().digests().next() {
             return Some(Cow::Owned(name(digest)));
         }
         self.looked_up.session(event).map(|name| Cow::Owned(name.to_string()))
@@ -118,12 +119,12 @@ struct OfSystem {
 
 impl LookedUp {
     /// The one session whose secret was looked up while a request ran.
-    fn session(&self, event: &Event<'_>) -> Option<Arc<str>> {
-        let system = self.systems.get(event.system.as_ref())?;
-        if let Some(session) = present(event.request_id.as_deref()).and_then(|id| system.by_request.get(id)) {
+    fn session(&self, event: &impl WebRecord) -> Option<Arc<str>> {
+        let system = self.systems.get(event.get::<columns::system>())?;
+        if let Some(session) = present(event.get::<columns::request_id>()).and_then(|id| system.by_request.get(id)) {
             return Some(session.clone());
         }
-        let lookups = system.by_address.get(present(event.src_ip.as_deref())?)?;
+        let lookups = system.by_address.get(present(event.get::<columns::src_ip>())?)?;
         let (from, to) = runs(event, &self.clocks);
         let first = lookups.partition_point(|(_, until, _)| *until < from);
         let mut found = lookups[first..].iter().take_while(|(at, ..)| *at <= to).map(|(.., session)| session);
@@ -133,9 +134,32 @@ impl LookedUp {
 }
 
 /// When a request ran, on the common clock.
-fn runs(event: &Event<'_>, clocks: &Clocks) -> (i64, i64) {
-    let precision = i64::from(event.time_precision_micros).clamp(1, 86_400_000_000);
-    clocks.ran(&event.source, event.time.micros(), precision, event.duration_micros, event.bytes)
+fn runs(event: &impl Timed, clocks: &Clocks) -> (i64, i64) {
+    let precision = i64::from(event.get::<columns::time_precision_micros>()).clamp(1, 86_400_000_000);
+    let (source, time) = (event.get::<columns::source>(), event.get::<columns::time>().micros());
+    clocks.ran(source, time, precision, event.get::<columns::duration_micros>(), event.get::<columns::bytes>())
+}
+
+/// What tells when a request ran.
+pub(crate) trait Timed:
+    Holds<columns::time> + Holds<columns::time_precision_micros> + Holds<columns::source> + Holds<columns::duration_micros> + Holds<columns::bytes>
+{
+}
+
+impl<R> Timed for R where
+    R: Holds<columns::time> + Holds<columns::time_precision_micros> + Holds<columns::source> + Holds<columns::duration_micros> + Holds<columns::bytes>
+{
+}
+
+/// What tells the session of a web record.
+pub(crate) trait WebRecord:
+    Timed + Holds<columns::system> + Holds<columns::session> + Holds<columns::secrets> + Holds<columns::request_id> + Holds<columns::src_ip>
+{
+}
+
+impl<R> WebRecord for R where
+    R: Timed + Holds<columns::system> + Holds<columns::session> + Holds<columns::secrets> + Holds<columns::request_id> + Holds<columns::src_ip>
+{
 }
 
 /// A secret that an application looked up.
@@ -179,9 +203,8 @@ type Collected = (Vec<Lookup>, BTreeMap<Arc<str>, Vec<Ran>>);
 fn collect(inputs: &Inputs<'_>, survey: &Survey, clocks: &Clocks, systems: &BTreeSet<Arc<str>>) -> Result<Option<Collected>, ScanError> {
     let connections = applications(inputs.estate, survey, systems, &BTreeSet::new());
     let (mut pool, mut lookups, mut ran, mut held) = (Pool::default(), Vec::new(), BTreeMap::<Arc<str>, Vec<Ran>>::new(), 0);
-    for batch in inputs.events.scan(COLUMNS)? {
-        let batch = batch?;
-        for event in EventRows::new(&batch).iter() {
+    for part in columns::scan::<Row<'_>>(inputs.events)? {
+        for event in part?.iter() {
             if event.class == Class::Datastore {
                 let serves = connections.get(connection_of(&event).as_ref()).into_iter().flatten();
                 let Some(session) = secret_of(&event) else { continue };
@@ -206,7 +229,7 @@ fn collect(inputs: &Inputs<'_>, survey: &Survey, clocks: &Clocks, systems: &BTre
 
 /// The session that a statement looks up: by the first secret that was masked in it; or where a table of sessions is read, by
 /// a value that nobody could guess.
-fn secret_of(event: &Event<'_>) -> Option<String> {
+fn secret_of(event: &Row<'_>) -> Option<String> {
     if let Some(digest) = event.secrets.digests().next() {
         return Some(name(digest));
     }
@@ -233,24 +256,26 @@ fn looks_random(value: &str) -> bool {
     (20..=512).contains(&value.len()) && value.bytes().all(|b| b.is_ascii_graphic()) && count(u8::is_ascii_digit) >= 3 && count(u8::is_ascii_alphabetic) >= 3
 }
 
-/// Columns of this pass.
-const COLUMNS: &[&str] = &[
-    "time",
-    "time_precision_micros",
-    "class",
-    "activity",
-    "source",
-    "system",
-    "src_ip",
-    "account",
-    "session",
-    "request_id",
-    "bytes",
-    "duration_micros",
-    "statement",
-    "parameters",
-    "secrets",
-];
+strandline_model::event_columns! {
+    /// What is read to find the sessions that applications look up.
+    struct Row {
+        time,
+        time_precision_micros,
+        class,
+        activity,
+        source,
+        system,
+        src_ip,
+        account,
+        session,
+        request_id,
+        bytes,
+        duration_micros,
+        statement,
+        parameters,
+        secrets,
+    }
+}
 
 /// A look-up, and the addresses of which requests were running then, with how many.
 struct Running<'l> {

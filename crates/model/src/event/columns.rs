@@ -47,7 +47,7 @@ pub trait Get {
 impl<T: ?Sized> Get for T {}
 
 /// A row type, and the columns that a scan for it asks for.
-pub trait ColumnSet {
+pub trait ColumnSet: 'static {
     /// The row, borrowing from a batch.
     type Row<'b>;
 
@@ -80,7 +80,7 @@ impl<S: ColumnSet> Part<S> {
 ///
 /// # Errors
 /// If the table cannot be opened; each part, if it cannot be read.
-pub fn scan<'t, S: ColumnSet + 't>(events: &'t dyn Scan) -> Result<impl Iterator<Item = Result<Part<S>, ScanError>> + 't, ScanError> {
+pub fn scan<'t, S: ColumnSet>(events: &'t dyn Scan) -> Result<impl Iterator<Item = Result<Part<S>, ScanError>> + 't, ScanError> {
     Ok(events.scan(&S::names())?.map(|batch| batch.map(|batch| Part { batch, set: PhantomData })))
 }
 

@@ -4,7 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use strandline_model::event::{Activity, Class, Event, EventRows, Status};
+use strandline_model::event::columns::{self, ColumnSet, Get, Holds};
+use strandline_model::event::{Activity, Class, Status};
 use strandline_model::node::Node;
 use strandline_model::table::ScanError;
 use strandline_model::trail::Strength;
@@ -20,10 +21,41 @@ use crate::steps::{Deed, Move};
 use crate::survey::present;
 use crate::text::{Place, Pool};
 
-const FIRST_COLUMNS: &[&str] =
-    &["time", "class", "activity", "status", "source", "system", "artefact", "offset", "length", "src_ip", "account", "session", "host", "labels"];
-const SECOND_COLUMNS: &[&str] =
-    &["time", "class", "activity", "status", "source", "system", "artefact", "offset", "length", "src_ip", "account", "session", "host", "object", "labels"];
+strandline_model::event_columns! {
+    /// What is read of the records of sign-ins.
+    struct Opening {
+        time,
+        class,
+        activity,
+        status,
+        source,
+        system,
+        place,
+        src_ip,
+        account,
+        session,
+        host,
+        labels,
+    }
+}
+strandline_model::event_columns! {
+    /// What is read of everything that was done.
+    pub(super) struct Row {
+        time,
+        class,
+        activity,
+        status,
+        source,
+        system,
+        place,
+        src_ip,
+        account,
+        session,
+        host,
+        object,
+        labels,
+    }
+}
 /// A desktop session that was not seen to end may have stayed open for so long after its last record.
 const OPEN_DESKTOP_MICROS: i64 = 24 * 3600 * 1_000_000;
 
@@ -90,13 +122,13 @@ enum By {
 type Owners = (i64, BTreeSet<Arc<str>>);
 
 /// Whether a refused sign-in from an address of the trail is the actor's, and not a slip of who sits there.
-fn is_tried_by_the_actor(event: &Event<'_>, owners: Option<&Owners>) -> bool {
+fn is_tried_by_the_actor(event: &Row<'_>, owners: Option<&Owners>) -> bool {
     let account = account_key(present(event.account.as_deref()).unwrap_or_default());
     owners.is_some_and(|(since, owners)| event.time.micros() >= *since && !owners.iter().any(|owner| same_account(owner, &account)))
 }
 
 /// The followed entry whose account a record names, while the actor had it.
-fn holder(event: &Event<'_>, followed: &Followed) -> Option<Entry> {
+fn holder(event: &Row<'_>, followed: &Followed) -> Option<Entry> {
     let (account, time) = (account_key(present(event.account.as_deref())?), event.time.micros());
     let held = |(entry, (since, _)): &(&Entry, &(i64, Strength))| same_account(&entry.0, &account) && *since <= time && time - since <= OPEN_DESKTOP_MICROS;
     followed.iter().find(held).map(|(entry, _)| entry.clone())
@@ -132,10 +164,12 @@ pub(crate) fn gather(inputs: &Inputs<'_>, sources: &Sources, logons: &Logons, fo
 }
 
 /// Calls `visit` for each Windows record.
-fn windows_events(inputs: &Inputs<'_>, sources: &Sources, columns: &[&str], visit: &mut dyn FnMut(&Event<'_>)) -> Result<(), ScanError> {
-    for batch in inputs.events.scan(columns)? {
-        let batch = batch?;
-        for event in EventRows::new(&batch).iter().filter(|e| sources.hold(e)) {
+fn windows_events<S: ColumnSet>(inputs: &Inputs<'_>, sources: &Sources, visit: &mut dyn FnMut(&S::Row<'_>)) -> Result<(), ScanError>
+where
+    for<'b> S::Row<'b>: Holds<columns::source>,
+{
+    for part in columns::scan::<S>(inputs.events)? {
+        for event in part?.iter().filter(|e| sources.hold(e.get::<columns::source>())) {
             visit(&event);
         }
     }
@@ -143,17 +177,17 @@ fn windows_events(inputs: &Inputs<'_>, sources: &Sources, columns: &[&str], visi
 }
 
 /// The entry that a record of a sign-in belongs to.
-fn entry_of(event: &Event<'_>, pool: &mut Pool) -> Option<Entry> {
-    let account = pool.intern(&account_key(present(event.account.as_deref())?));
-    let host = pool.intern(&host_key(present(event.host.as_deref()).unwrap_or_default()));
-    Some((account, host, pool.intern(present(event.src_ip.as_deref()).unwrap_or_default())))
+fn entry_of(event: &(impl Holds<columns::account> + Holds<columns::host> + Holds<columns::src_ip>), pool: &mut Pool) -> Option<Entry> {
+    let account = pool.intern(&account_key(present(event.get::<columns::account>())?));
+    let host = pool.intern(&host_key(present(event.get::<columns::host>()).unwrap_or_default()));
+    Some((account, host, pool.intern(present(event.get::<columns::src_ip>()).unwrap_or_default())))
 }
 
 type Sessions = BTreeMap<Arc<str>, Vec<Session>>;
 
 fn first_pass(inputs: &Inputs<'_>, sources: &Sources, logons: &Logons, followed: &Followed, pool: &mut Pool) -> Result<Sessions, ScanError> {
     let mut sessions = Sessions::new();
-    windows_events(inputs, sources, FIRST_COLUMNS, &mut |event| {
+    windows_events::<Opening<'_>>(inputs, sources, &mut |event| {
         let is_sign_in = (event.class, event.activity, event.status) == (Class::Authentication, Activity::Logon, Status::Success);
         let Some(id) = present(event.session.as_deref()).filter(|_| is_sign_in) else {
             return;
@@ -163,7 +197,7 @@ fn first_pass(inputs: &Inputs<'_>, sources: &Sources, logons: &Logons, followed:
         let Some((_, strength)) = followed.get(&entry).filter(|(since, _)| time >= *since) else {
             return;
         };
-        let labels = Labels::of(event);
+        let labels = Labels::of(event.labels.as_deref());
         let seen = logons.entries.get(&entry);
         let session = Session {
             id: pool.intern(id),
@@ -200,7 +234,7 @@ fn second_pass(
     pool: &mut Pool,
 ) -> Result<Vec<Act>, ScanError> {
     let mut acts = Vec::new();
-    windows_events(inputs, sources, SECOND_COLUMNS, &mut |event| {
+    windows_events::<Row<'_>>(inputs, sources, &mut |event| {
         files.see(event);
         if inputs.window.is_some_and(|window| !window.contains(event.time)) {
             return;
@@ -231,7 +265,7 @@ fn second_pass(
 }
 
 /// What a record says was done; nothing, where it says nothing of its own.
-fn what(event: &Event<'_>, by: &By, pool: &mut Pool) -> Option<What> {
+fn what(event: &Row<'_>, by: &By, pool: &mut Pool) -> Option<What> {
     let in_session = matches!(by, By::Session(_));
     Some(match (event.class, event.activity, event.status) {
         (Class::Authentication, Activity::Logon, Status::Failure) => What::Refused(pool.intern(present(event.account.as_deref()).unwrap_or("-"))),
@@ -241,7 +275,7 @@ fn what(event: &Event<'_>, by: &By, pool: &mut Pool) -> Option<What> {
         (Class::Authentication, ..) => return None,
         (Class::FileSystem, _, Status::Failure) => return None,
         (Class::FileSystem, Activity::Read | Activity::Write, _) => {
-            let labels = Labels::of(event);
+            let labels = Labels::of(event.labels.as_deref());
             What::File {
                 object: pool.intern(present(event.object.as_deref())?),
                 reads: labels.whole("access_mask").is_none_or(super::files::may_read),
@@ -251,7 +285,7 @@ fn what(event: &Event<'_>, by: &By, pool: &mut Pool) -> Option<What> {
         (Class::FileSystem, ..) => What::Share,
         (Class::Process, ..) => What::Did(Move::Program),
         (Class::Lifecycle, Activity::Define, _) => {
-            let is_task = Labels::of(event).text("change").is_some_and(|change| change.starts_with("task"));
+            let is_task = Labels::of(event.labels.as_deref()).text("change").is_some_and(|change| change.starts_with("task"));
             What::Did(if is_task { Move::Task } else { Move::Service })
         }
         (Class::AccountChange, ..) => What::Did(Move::Account),

@@ -15,7 +15,6 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use strandline_model::estate::Estate;
-use strandline_model::event::Event;
 pub(crate) use strandline_model::names::{account_key, host_key, same_account};
 use strandline_model::node::Node;
 
@@ -39,9 +38,9 @@ impl Sources {
         self.0.is_empty()
     }
 
-    /// Whether a record stands in a Windows event log.
-    pub(crate) fn hold(&self, event: &Event<'_>) -> bool {
-        !self.0.is_empty() && self.0.contains(event.source.as_ref())
+    /// Whether records of a source stand in a Windows event log.
+    pub(crate) fn hold(&self, source: &str) -> bool {
+        !self.0.is_empty() && self.0.contains(source)
     }
 }
 

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use sha2::{Digest, Sha256};
 use strandline_model::access::Access;
 use strandline_model::estate::Estate;
-use strandline_model::event::{Class, Event};
+use strandline_model::event::Class;
+use strandline_model::event::columns::{self, Holds, Lend};
 use strandline_model::evidence::EventRef;
 use strandline_model::names::{account_key, host_key, same_account};
 use strandline_model::node::Node;
@@ -164,61 +165,61 @@ impl Actor {
     }
 
     /// The session of a web record, as the trail names it; nothing where no log does.
-    pub(crate) fn session_of(&self, event: &Event<'_>) -> Option<String> {
-        if let Some(session) = present(event.session.as_deref()) {
-            return Some(self.cut.cut(&event.system, session).to_owned());
+    pub(crate) fn session_of(&self, event: &impl Recorded) -> Option<String> {
+        if let Some(session) = present(event.column::<columns::session>()) {
+            return Some(self.cut.cut(event.column::<columns::system>(), session).to_owned());
         }
-        let digest = event.secrets.digests().next()?;
+        let digest = event.column::<columns::secrets>().digests().next()?;
         Some(format!("secret-{}", digest.get(..12).unwrap_or(digest)))
     }
 
     /// Whether a record stands in a Windows event log.
-    pub(crate) fn is_of_windows(&self, event: &Event<'_>) -> bool {
-        !self.windows.is_empty() && self.windows.contains(event.source.as_ref())
+    pub(crate) fn is_of_windows(&self, event: &impl Recorded) -> bool {
+        !self.windows.is_empty() && self.windows.contains(event.column::<columns::source>())
     }
 
     /// Links of the trail that say that a record is the intruder's.
-    pub(crate) fn links_of(&self, event: &Event<'_>, session: Option<&str>) -> Vec<String> {
-        let key = session.map(|session| (event.system.to_string(), session.to_owned()));
+    pub(crate) fn links_of(&self, event: &impl Recorded, session: Option<&str>) -> Vec<String> {
+        let key = session.map(|session| (event.column::<columns::system>().to_string(), session.to_owned()));
         let by_session = key.and_then(|key| self.sessions.get(&key));
-        let by_connection = present(event.session.as_deref()).and_then(|session| self.connections.get(session));
-        let by_address = present(event.src_ip.as_deref()).and_then(|address| self.addresses.get(address));
-        let by_account = present(event.account.as_deref()).and_then(|account| self.pinned.get(account));
+        let by_connection = present(event.column::<columns::session>()).and_then(|session| self.connections.get(session));
+        let by_address = present(event.column::<columns::src_ip>()).and_then(|address| self.addresses.get(address));
+        let by_account = present(event.column::<columns::account>()).and_then(|account| self.pinned.get(account));
         [by_session, by_connection, by_address, by_account].into_iter().flatten().flatten().cloned().collect()
     }
 
     /// Whose an event is; `session` is [`Actor::session_of`] it.
-    pub(crate) fn whose(&self, event: &Event<'_>, session: Option<&str>) -> Whose {
-        if self.own.hold(&event.place) {
+    pub(crate) fn whose(&self, event: &impl Recorded, session: Option<&str>) -> Whose {
+        if self.own.hold(event.column::<columns::place>()) {
             return Whose::Intruder;
         }
-        if self.open.hold(&event.place) {
+        if self.open.hold(event.column::<columns::place>()) {
             return Whose::Open;
         }
-        match event.class {
+        match event.column::<columns::class>() {
             Class::Datastore => self.whose_statement(event),
             _ if self.is_of_windows(event) => self.whose_on_windows(event),
             _ => self.whose_request(event, session),
         }
     }
 
-    fn whose_statement(&self, event: &Event<'_>) -> Whose {
-        let named = match present(event.session.as_deref()) {
+    fn whose_statement(&self, event: &impl Recorded) -> Whose {
+        let named = match present(event.column::<columns::session>()) {
             Some(session) => self.connections.contains_key(session),
             // As the trail calls all of one role from one host where a log tells connections apart by nothing.
             None => {
-                let (role, host) = (event.account.as_deref().unwrap_or("-"), event.src_ip.as_deref().unwrap_or("-"));
-                self.connections.contains_key(&format!("{}:{role}@{host}", event.source))
+                let (role, host) = (event.column::<columns::account>().unwrap_or("-"), event.column::<columns::src_ip>().unwrap_or("-"));
+                self.connections.contains_key(&format!("{}:{role}@{host}", event.column::<columns::source>()))
             }
         };
         if named { Whose::Intruder } else { Whose::Lawful }
     }
 
-    fn whose_on_windows(&self, event: &Event<'_>) -> Whose {
-        let Some(account) = present(event.account.as_deref()).map(account_key) else { return Whose::Lawful };
-        let host = host_key(present(event.host.as_deref()).unwrap_or_default());
-        if event.class == Class::Authentication {
-            let origin = present(event.src_ip.as_deref()).filter(|a| !a.starts_with("127.") && *a != "::1").unwrap_or_default();
+    fn whose_on_windows(&self, event: &impl Recorded) -> Whose {
+        let Some(account) = present(event.column::<columns::account>()).map(account_key) else { return Whose::Lawful };
+        let host = host_key(present(event.column::<columns::host>()).unwrap_or_default());
+        if event.column::<columns::class>() == Class::Authentication {
+            let origin = present(event.column::<columns::src_ip>()).filter(|a| !a.starts_with("127.") && *a != "::1").unwrap_or_default();
             if origin.is_empty() || !self.addresses.contains_key(origin) {
                 let is_his = self.logons.contains_key(&(account, host, origin.to_owned()));
                 return if is_his { Whose::Intruder } else { Whose::Lawful };
@@ -230,12 +231,12 @@ impl Actor {
         if may_be { Whose::Open } else { Whose::Lawful }
     }
 
-    fn whose_request(&self, event: &Event<'_>, session: Option<&str>) -> Whose {
-        let (address, account) = (present(event.src_ip.as_deref()), present(event.account.as_deref()));
+    fn whose_request(&self, event: &impl Recorded, session: Option<&str>) -> Whose {
+        let (address, account) = (present(event.column::<columns::src_ip>()), present(event.column::<columns::account>()));
         if account.is_some_and(|account| self.pinned.contains_key(account)) {
             return Whose::Intruder;
         }
-        let key = session.map(|session| (event.system.to_string(), session.to_owned()));
+        let key = session.map(|session| (event.column::<columns::system>().to_string(), session.to_owned()));
         if let Some(key) = key.as_ref().filter(|key| self.sessions.contains_key(*key)) {
             let is_his = self.from.get(key).zip(address).is_none_or(|(from, address)| from.contains(address));
             return if is_his { Whose::Intruder } else { Whose::Lawful };
@@ -245,14 +246,41 @@ impl Actor {
             return Whose::Intruder;
         }
         if let Some(account) = account
-            && self.sign_ins.contains_key(&(account.to_owned(), event.system.to_string(), address.to_owned()))
+            && self.sign_ins.contains_key(&(account.to_owned(), event.column::<columns::system>().to_string(), address.to_owned()))
         {
             return Whose::Intruder;
         }
         // A record without a session, from where he was in one of this system, and others were too.
-        let near = self.shared.get(address).is_some_and(|sessions| sessions.iter().any(|(system, _)| *system == event.system));
+        let near = self.shared.get(address).is_some_and(|sessions| sessions.iter().any(|(system, _)| *system == event.column::<columns::system>()));
         if key.is_none() && near { Whose::Open } else { Whose::Lawful }
     }
+}
+
+/// What tells whose a record is.
+pub(crate) trait Recorded:
+    Holds<columns::class>
+    + Holds<columns::source>
+    + Holds<columns::system>
+    + Holds<columns::place>
+    + Holds<columns::src_ip>
+    + Holds<columns::account>
+    + Holds<columns::session>
+    + Holds<columns::secrets>
+    + Holds<columns::host>
+{
+}
+
+impl<R> Recorded for R where
+    R: Holds<columns::class>
+        + Holds<columns::source>
+        + Holds<columns::system>
+        + Holds<columns::place>
+        + Holds<columns::src_ip>
+        + Holds<columns::account>
+        + Holds<columns::session>
+        + Holds<columns::secrets>
+        + Holds<columns::host>
+{
 }
 
 /// Places in the evidence.

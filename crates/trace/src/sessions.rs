@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use strandline_model::estate::Estate;
 use strandline_model::event::Class;
-use strandline_model::event::columns::{self, Get, Holds};
+use strandline_model::event::columns::{self, Holds, Lend};
 use strandline_model::table::ScanError;
 
 use crate::Inputs;
@@ -71,10 +71,10 @@ impl Sessions {
 
     /// The session of a web record.
     pub(crate) fn of<'e>(&self, event: &'e impl WebRecord) -> Option<Cow<'e, str>> {
-        if let Some(session) = present(event.get::<columns::session>()) {
-            return Some(Cow::Borrowed(self.cut(event.get::<columns::system>(), session)));
+        if let Some(session) = present(event.column::<columns::session>()) {
+            return Some(Cow::Borrowed(self.cut(event.column::<columns::system>(), session)));
         }
-        if let Some(digest) = event.get::<columns::secrets>().digests().next() {
+        if let Some(digest) = event.column::<columns::secrets>().digests().next() {
             return Some(Cow::Owned(name(digest)));
         }
         self.looked_up.session(event).map(|name| Cow::Owned(name.to_string()))
@@ -120,11 +120,11 @@ struct OfSystem {
 impl LookedUp {
     /// The one session whose secret was looked up while a request ran.
     fn session(&self, event: &impl WebRecord) -> Option<Arc<str>> {
-        let system = self.systems.get(event.get::<columns::system>())?;
-        if let Some(session) = present(event.get::<columns::request_id>()).and_then(|id| system.by_request.get(id)) {
+        let system = self.systems.get(event.column::<columns::system>())?;
+        if let Some(session) = present(event.column::<columns::request_id>()).and_then(|id| system.by_request.get(id)) {
             return Some(session.clone());
         }
-        let lookups = system.by_address.get(present(event.get::<columns::src_ip>())?)?;
+        let lookups = system.by_address.get(present(event.column::<columns::src_ip>())?)?;
         let (from, to) = runs(event, &self.clocks);
         let first = lookups.partition_point(|(_, until, _)| *until < from);
         let mut found = lookups[first..].iter().take_while(|(at, ..)| *at <= to).map(|(.., session)| session);
@@ -135,9 +135,9 @@ impl LookedUp {
 
 /// When a request ran, on the common clock.
 fn runs(event: &impl Timed, clocks: &Clocks) -> (i64, i64) {
-    let precision = i64::from(event.get::<columns::time_precision_micros>()).clamp(1, 86_400_000_000);
-    let (source, time) = (event.get::<columns::source>(), event.get::<columns::time>().micros());
-    clocks.ran(source, time, precision, event.get::<columns::duration_micros>(), event.get::<columns::bytes>())
+    let precision = i64::from(event.column::<columns::time_precision_micros>()).clamp(1, 86_400_000_000);
+    let (source, time) = (event.column::<columns::source>(), event.column::<columns::time>().micros());
+    clocks.ran(source, time, precision, event.column::<columns::duration_micros>(), event.column::<columns::bytes>())
 }
 
 /// What tells when a request ran.

@@ -7,7 +7,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use strandline_model::estate::{Estate, Trusted};
-use strandline_model::event::columns::{self, Get, Holds};
+use strandline_model::event::columns::{self, Holds, Lend};
 use strandline_model::event::{Activity, Class, Status};
 use strandline_model::evidence::EventRef;
 use strandline_model::table::{Scan, ScanError};
@@ -223,11 +223,11 @@ pub(crate) fn present(value: Option<&str>) -> Option<&str> {
 pub(crate) fn connection_of<'e>(
     event: &'e (impl Holds<columns::source> + Holds<columns::session> + Holds<columns::account> + Holds<columns::src_ip>),
 ) -> Cow<'e, str> {
-    match present(event.get::<columns::session>()) {
+    match present(event.column::<columns::session>()) {
         Some(session) => Cow::Borrowed(session),
         None => {
-            let (role, host) = (event.get::<columns::account>().unwrap_or("-"), event.get::<columns::src_ip>().unwrap_or("-"));
-            Cow::Owned(format!("{}:{role}@{host}", event.get::<columns::source>()))
+            let (role, host) = (event.column::<columns::account>().unwrap_or("-"), event.column::<columns::src_ip>().unwrap_or("-"));
+            Cow::Owned(format!("{}:{role}@{host}", event.column::<columns::source>()))
         }
     }
 }

@@ -33,10 +33,10 @@ pub trait Holds<C: Column> {
     fn lent(&self) -> C::Lent<'_>;
 }
 
-/// Columns by their names: `event.get::<columns::session>()`.
-pub trait Get {
+/// Columns by their names: `event.column::<columns::session>()`.
+pub trait Lend {
     /// The column's value.
-    fn get<C: Column>(&self) -> C::Lent<'_>
+    fn column<C: Column>(&self) -> C::Lent<'_>
     where
         Self: Holds<C>,
     {
@@ -44,7 +44,7 @@ pub trait Get {
     }
 }
 
-impl<T: ?Sized> Get for T {}
+impl<T: ?Sized> Lend for T {}
 
 /// A row type, and the columns that a scan for it asks for.
 pub trait ColumnSet: 'static {
@@ -314,7 +314,7 @@ mod tests {
         let parts: Vec<Part<Few<'_>>> = scan(&table).expect("in memory").map(|part| part.expect("in memory")).collect();
         let seen = parts[0].iter().next().expect("one row");
         assert_eq!((seen.account.as_deref(), &seen.place, seen.time), (Some("ann"), &place, Instant(5)));
-        assert_eq!(seen.get::<account>(), event.get::<account>());
+        assert_eq!(seen.column::<account>(), event.column::<account>());
         assert_eq!(Few::of_event(event).account.as_deref(), Some("ann"));
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use strandline_model::event::columns::{self, ColumnSet, Get, Holds};
+use strandline_model::event::columns::{self, ColumnSet, Holds, Lend};
 use strandline_model::event::{Activity, Class, Status};
 use strandline_model::node::Node;
 use strandline_model::table::ScanError;
@@ -169,7 +169,7 @@ where
     for<'b> S::Row<'b>: Holds<columns::source>,
 {
     for part in columns::scan::<S>(inputs.events)? {
-        for event in part?.iter().filter(|e| sources.hold(e.get::<columns::source>())) {
+        for event in part?.iter().filter(|e| sources.hold(e.column::<columns::source>())) {
             visit(&event);
         }
     }
@@ -178,9 +178,9 @@ where
 
 /// The entry that a record of a sign-in belongs to.
 fn entry_of(event: &(impl Holds<columns::account> + Holds<columns::host> + Holds<columns::src_ip>), pool: &mut Pool) -> Option<Entry> {
-    let account = pool.intern(&account_key(present(event.get::<columns::account>())?));
-    let host = pool.intern(&host_key(present(event.get::<columns::host>()).unwrap_or_default()));
-    Some((account, host, pool.intern(present(event.get::<columns::src_ip>()).unwrap_or_default())))
+    let account = pool.intern(&account_key(present(event.column::<columns::account>())?));
+    let host = pool.intern(&host_key(present(event.column::<columns::host>()).unwrap_or_default()));
+    Some((account, host, pool.intern(present(event.column::<columns::src_ip>()).unwrap_or_default())))
 }
 
 type Sessions = BTreeMap<Arc<str>, Vec<Session>>;

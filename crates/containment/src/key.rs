@@ -53,10 +53,10 @@ impl Unit {
     }
 }
 
-/// What predicates look at.
-pub(crate) trait Viewed: Recorded + Holds<columns::database> + Holds<columns::method> + Holds<columns::url> + Holds<columns::object> {}
-
-impl<R> Viewed for R where R: Recorded + Holds<columns::database> + Holds<columns::method> + Holds<columns::url> + Holds<columns::object> {}
+strandline_model::event_columns! {
+    /// What predicates look at.
+    pub(crate) trait Viewed: Recorded { database, method, url, object }
+}
 
 /// One record, as predicates look at it.
 pub(crate) struct View<'e> {

@@ -20,26 +20,8 @@ use crate::{Inputs, ProposalError};
 strandline_model::event_columns! {
     /// What is read of a record to tell whether a cut holds.
     struct Row {
-        time,
-        class,
-        activity,
-        status,
-        source,
-        system,
-        place,
-        src_ip,
-        account,
-        session,
-        request_id,
-        method,
-        url,
-        status_code,
-        duration_micros,
-        user_agent,
-        database,
-        host,
-        object,
-        secrets,
+        time, class, activity, status, source, system, place, src_ip, account, session, request_id, method, url, status_code, duration_micros,
+        user_agent, database, host, object, secrets,
     }
 }
 

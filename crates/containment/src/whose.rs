@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use sha2::{Digest, Sha256};
 use strandline_model::access::Access;
-use strandline_model::estate::Estate;
 use strandline_model::event::Class;
-use strandline_model::event::columns::{self, Holds, Lend};
+use strandline_model::event::columns::{self, Lend};
 use strandline_model::evidence::EventRef;
-use strandline_model::names::{account_key, host_key, same_account};
+pub(crate) use strandline_model::names::present;
+use strandline_model::names::{SessionLengths, account_key, host_key, nameless_connection, same_account, secret_session};
 use strandline_model::node::Node;
 use strandline_model::table::{Row, ScanError};
 use strandline_model::trail::{Link, Strength};
@@ -67,45 +67,14 @@ pub(crate) struct Actor {
     own: Places,
     open: Places,
     windows: HashSet<String>,
-    cut: Cut,
-}
-
-/// How long the shortest log of each system keeps a session id.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Cut(BTreeMap<String, usize>);
-
-impl Cut {
-    pub(crate) fn of(estate: &Estate) -> Self {
-        let mut shortest = BTreeMap::new();
-        for source in &estate.sources {
-            if let Some(length) = source.session_prefix {
-                let known = shortest.entry(source.system.clone()).or_insert(length as usize);
-                *known = (*known).min(length as usize).max(1);
-            }
-        }
-        Self(shortest)
-    }
-
-    pub(crate) fn cut<'s>(&self, system: &str, session: &'s str) -> &'s str {
-        let Some(most) = self.0.get(system) else { return session };
-        let mut end = session.len().min(*most);
-        while !session.is_char_boundary(end) {
-            end -= 1;
-        }
-        &session[..end]
-    }
-}
-
-/// A value that says something.
-pub(crate) fn present(value: Option<&str>) -> Option<&str> {
-    value.filter(|v| !v.is_empty() && *v != "-")
+    lengths: SessionLengths,
 }
 
 impl Actor {
     /// From the links that stand, the accesses and the splits.
     pub(crate) fn of(inputs: &Inputs<'_>) -> Result<Self, ScanError> {
         let windows = inputs.estate.sources.iter().filter(|s| s.format == "evtx").map(|s| s.id.clone()).collect();
-        let mut actor = Self { cut: Cut::of(inputs.estate), windows, ..Self::default() };
+        let mut actor = Self { lengths: SessionLengths::of(inputs.estate), windows, ..Self::default() };
         for link in inputs.links.iter().filter(|l| l.verdict.as_deref() != Some("struck")) {
             actor.note(link);
         }
@@ -167,10 +136,10 @@ impl Actor {
     /// The session of a web record, as the trail names it; nothing where no log does.
     pub(crate) fn session_of(&self, event: &impl Recorded) -> Option<String> {
         if let Some(session) = present(event.column::<columns::session>()) {
-            return Some(self.cut.cut(event.column::<columns::system>(), session).to_owned());
+            return Some(self.lengths.cut(event.column::<columns::system>(), session).to_owned());
         }
         let digest = event.column::<columns::secrets>().digests().next()?;
-        Some(format!("secret-{}", digest.get(..12).unwrap_or(digest)))
+        Some(secret_session(digest))
     }
 
     /// Whether a record stands in a Windows event log.
@@ -208,8 +177,8 @@ impl Actor {
             Some(session) => self.connections.contains_key(session),
             // As the trail calls all of one role from one host where a log tells connections apart by nothing.
             None => {
-                let (role, host) = (event.column::<columns::account>().unwrap_or("-"), event.column::<columns::src_ip>().unwrap_or("-"));
-                self.connections.contains_key(&format!("{}:{role}@{host}", event.column::<columns::source>()))
+                let (role, host) = (event.column::<columns::account>(), event.column::<columns::src_ip>());
+                self.connections.contains_key(&nameless_connection(event.column::<columns::source>(), role, host))
             }
         };
         if named { Whose::Intruder } else { Whose::Lawful }
@@ -256,31 +225,9 @@ impl Actor {
     }
 }
 
-/// What tells whose a record is.
-pub(crate) trait Recorded:
-    Holds<columns::class>
-    + Holds<columns::source>
-    + Holds<columns::system>
-    + Holds<columns::place>
-    + Holds<columns::src_ip>
-    + Holds<columns::account>
-    + Holds<columns::session>
-    + Holds<columns::secrets>
-    + Holds<columns::host>
-{
-}
-
-impl<R> Recorded for R where
-    R: Holds<columns::class>
-        + Holds<columns::source>
-        + Holds<columns::system>
-        + Holds<columns::place>
-        + Holds<columns::src_ip>
-        + Holds<columns::account>
-        + Holds<columns::session>
-        + Holds<columns::secrets>
-        + Holds<columns::host>
-{
+strandline_model::event_columns! {
+    /// What tells whose a record is.
+    pub(crate) trait Recorded { class, source, system, place, src_ip, account, session, secrets, host }
 }
 
 /// Places in the evidence.

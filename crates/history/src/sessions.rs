@@ -89,20 +89,9 @@ impl Sessions {
     }
 }
 
-/// What tells what a session set.
-pub(crate) trait Telling:
-    Holds<columns::time> + Holds<columns::place> + Holds<columns::activity> + Holds<columns::status> + Holds<columns::statement> + Holds<columns::parameters>
-{
-}
-
-impl<R> Telling for R where
-    R: Holds<columns::time>
-        + Holds<columns::place>
-        + Holds<columns::activity>
-        + Holds<columns::status>
-        + Holds<columns::statement>
-        + Holds<columns::parameters>
-{
+strandline_model::event_columns! {
+    /// What tells what a session set.
+    pub(crate) trait Telling { time, place, activity, status, statement, parameters }
 }
 
 /// The values of a statement's parameters, as far as they are known.

@@ -75,25 +75,8 @@ pub struct Owner {
 strandline_model::event_columns! {
     /// What is read of a record that may write.
     struct Row {
-        time,
-        place,
-        duration_micros,
-        time_precision_micros,
-        class,
-        activity,
-        status,
-        source,
-        session,
-        pid,
-        database,
-        statement,
-        parameters,
-        row_count,
-        statement_id,
-        transaction,
-        record_kind,
-        masked,
-        command,
+        time, place, duration_micros, time_precision_micros, class, activity, status, source, session, pid, database, statement, parameters,
+        row_count, statement_id, transaction, record_kind, masked, command,
     }
 }
 

@@ -19,6 +19,7 @@ pub mod letter;
 pub mod letter_word;
 pub mod names;
 pub mod node;
+pub mod pattern;
 pub mod personal;
 pub mod print;
 pub mod record;

@@ -23,25 +23,8 @@ use crate::windows::Sources;
 strandline_model::event_columns! {
     /// What is read of a web request or a sign-in.
     struct Row {
-        time,
-        time_precision_micros,
-        class,
-        activity,
-        status,
-        source,
-        system,
-        place,
-        src_ip,
-        account,
-        session,
-        request_id,
-        method,
-        url,
-        status_code,
-        bytes,
-        duration_micros,
-        secrets,
-        command,
+        time, time_precision_micros, class, activity, status, source, system, place, src_ip, account, session, request_id, method, url, status_code,
+        bytes, duration_micros, secrets, command,
     }
 }
 

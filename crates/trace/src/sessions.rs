@@ -12,7 +12,8 @@ use std::sync::Arc;
 
 use strandline_model::estate::Estate;
 use strandline_model::event::Class;
-use strandline_model::event::columns::{self, Holds, Lend};
+use strandline_model::event::columns::{self, Lend};
+use strandline_model::names::{SessionLengths, secret_session};
 use strandline_model::table::ScanError;
 
 use crate::Inputs;
@@ -41,22 +42,14 @@ const MOST_RUNNING: usize = 512;
 /// Tells the session of a web record.
 #[derive(Debug, Default)]
 pub(crate) struct Sessions {
-    /// For each system the length that its shortest log keeps of a session id.
-    shortest: BTreeMap<String, usize>,
+    lengths: SessionLengths,
     looked_up: LookedUp,
 }
 
 impl Sessions {
     /// As the logs name them.
     pub(crate) fn of_logs(estate: &Estate) -> Self {
-        let mut shortest = BTreeMap::new();
-        for source in &estate.sources {
-            if let Some(length) = source.session_prefix {
-                let known = shortest.entry(source.system.clone()).or_insert(length as usize);
-                *known = (*known).min(length as usize);
-            }
-        }
-        Self { shortest, looked_up: LookedUp::default() }
+        Self { lengths: SessionLengths::of(estate), looked_up: LookedUp::default() }
     }
 
     /// With what applications looked up.
@@ -66,7 +59,7 @@ impl Sessions {
 
     /// A session's id, cut to the length that its system's shortest log keeps.
     pub(crate) fn cut<'s>(&self, system: &str, session: &'s str) -> &'s str {
-        self.shortest.get(system).map_or(session, |length| crate::url::cut(session, (*length).max(1)))
+        self.lengths.cut(system, session)
     }
 
     /// The session of a web record.
@@ -75,7 +68,7 @@ impl Sessions {
             return Some(Cow::Borrowed(self.cut(event.column::<columns::system>(), session)));
         }
         if let Some(digest) = event.column::<columns::secrets>().digests().next() {
-            return Some(Cow::Owned(name(digest)));
+            return Some(Cow::Owned(secret_session(digest)));
         }
         self.looked_up.session(event).map(|name| Cow::Owned(name.to_string()))
     }
@@ -89,11 +82,6 @@ impl Sessions {
     pub(crate) fn are_looked_up(&self, system: &str) -> bool {
         self.looked_up.systems.contains_key(system)
     }
-}
-
-/// A session is called by the digest of its secret.
-fn name(digest: &str) -> String {
-    format!("secret-{}", crate::url::cut(digest, 12))
 }
 
 /// Sessions that were learned from look-ups.
@@ -140,26 +128,14 @@ fn runs(event: &impl Timed, clocks: &Clocks) -> (i64, i64) {
     clocks.ran(source, time, precision, event.column::<columns::duration_micros>(), event.column::<columns::bytes>())
 }
 
-/// What tells when a request ran.
-pub(crate) trait Timed:
-    Holds<columns::time> + Holds<columns::time_precision_micros> + Holds<columns::source> + Holds<columns::duration_micros> + Holds<columns::bytes>
-{
+strandline_model::event_columns! {
+    /// What tells when a request ran.
+    pub(crate) trait Timed { time, time_precision_micros, source, duration_micros, bytes }
 }
 
-impl<R> Timed for R where
-    R: Holds<columns::time> + Holds<columns::time_precision_micros> + Holds<columns::source> + Holds<columns::duration_micros> + Holds<columns::bytes>
-{
-}
-
-/// What tells the session of a web record.
-pub(crate) trait WebRecord:
-    Timed + Holds<columns::system> + Holds<columns::session> + Holds<columns::secrets> + Holds<columns::request_id> + Holds<columns::src_ip>
-{
-}
-
-impl<R> WebRecord for R where
-    R: Timed + Holds<columns::system> + Holds<columns::session> + Holds<columns::secrets> + Holds<columns::request_id> + Holds<columns::src_ip>
-{
+strandline_model::event_columns! {
+    /// What tells the session of a web record.
+    pub(crate) trait WebRecord: Timed { system, session, secrets, request_id, src_ip }
 }
 
 /// A secret that an application looked up.
@@ -231,12 +207,12 @@ fn collect(inputs: &Inputs<'_>, survey: &Survey, clocks: &Clocks, systems: &BTre
 /// a value that nobody could guess.
 fn secret_of(event: &Row<'_>) -> Option<String> {
     if let Some(digest) = event.secrets.digests().next() {
-        return Some(name(digest));
+        return Some(secret_session(digest));
     }
     let statement = event.statement.as_deref().filter(|s| s.len() <= 65_536 && reads_sessions(s))?;
     let bound = event.parameters.iter().flatten().flatten().find(|value| looks_random(value)).map(|value| value.to_string());
     let value = bound.or_else(|| lift(statement, false).literals.iter().find(|value| looks_random(value)).cloned())?;
-    Some(name(&format!("{:016x}", hash64(&[value.as_bytes()]))))
+    Some(secret_session(&format!("{:016x}", hash64(&[value.as_bytes()]))))
 }
 
 /// Whether a statement selects from a table that is called after sessions, or after the tokens that stand for them.
@@ -259,21 +235,8 @@ fn looks_random(value: &str) -> bool {
 strandline_model::event_columns! {
     /// What is read to find the sessions that applications look up.
     struct Row {
-        time,
-        time_precision_micros,
-        class,
-        activity,
-        source,
-        system,
-        src_ip,
-        account,
-        session,
-        request_id,
-        bytes,
-        duration_micros,
-        statement,
-        parameters,
-        secrets,
+        time, time_precision_micros, class, activity, source, system, src_ip, account, session, request_id, bytes, duration_micros, statement,
+        parameters, secrets,
     }
 }
 

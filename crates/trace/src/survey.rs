@@ -10,6 +10,8 @@ use strandline_model::estate::{Estate, Trusted};
 use strandline_model::event::columns::{self, Holds, Lend};
 use strandline_model::event::{Activity, Class, Status};
 use strandline_model::evidence::EventRef;
+use strandline_model::names::nameless_connection;
+pub(crate) use strandline_model::names::present;
 use strandline_model::table::{Scan, ScanError};
 use strandline_model::trail::Pin;
 
@@ -22,28 +24,8 @@ use crate::windows::Sources;
 strandline_model::event_columns! {
     /// What the survey reads of an event.
     pub(crate) struct Row {
-        time,
-        time_precision_micros,
-        class,
-        activity,
-        status,
-        source,
-        system,
-        place,
-        src_ip,
-        account,
-        session,
-        request_id,
-        method,
-        url,
-        status_code,
-        duration_micros,
-        bytes,
-        database,
-        application,
-        row_count,
-        secrets,
-        command,
+        time, time_precision_micros, class, activity, status, source, system, place, src_ip, account, session, request_id, method, url, status_code,
+        duration_micros, bytes, database, application, row_count, secrets, command,
     }
 }
 
@@ -213,11 +195,6 @@ pub(crate) struct Survey {
     pub events: u64,
 }
 
-/// Whether a sessions' value says that there is none.
-pub(crate) fn present(value: Option<&str>) -> Option<&str> {
-    value.filter(|v| !v.is_empty() && *v != "-")
-}
-
 /// The connection of a database record. Where a log tells nothing that sets connections apart, all of one role from one host
 /// count as one: coarse, but no statement of them is lost.
 pub(crate) fn connection_of<'e>(
@@ -226,8 +203,8 @@ pub(crate) fn connection_of<'e>(
     match present(event.column::<columns::session>()) {
         Some(session) => Cow::Borrowed(session),
         None => {
-            let (role, host) = (event.column::<columns::account>().unwrap_or("-"), event.column::<columns::src_ip>().unwrap_or("-"));
-            Cow::Owned(format!("{}:{role}@{host}", event.column::<columns::source>()))
+            let (role, host) = (event.column::<columns::account>(), event.column::<columns::src_ip>());
+            Cow::Owned(nameless_connection(event.column::<columns::source>(), role, host))
         }
     }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use strandline_model::access::{Access, Completion};
 use strandline_model::event::{MASK, Status};
 use strandline_model::evidence::EventRef;
+use strandline_model::names::cut;
 use strandline_model::node::{How, InGap, Node};
 use strandline_model::table::ScanError;
 use strandline_model::time::Instant;
@@ -867,11 +868,11 @@ fn how_words(how: How) -> &'static str {
 /// The weakness that a request used.
 fn weakness(request: &Request, field: Option<&str>) -> String {
     let place = match field.and_then(|f| f.split_once('.')) {
-        Some(("query", name)) => format!("parameter {}", crate::url::cut(name, 64)),
+        Some(("query", name)) => format!("parameter {}", cut(name, 64)),
         Some((_, n)) => format!("path segment {}", n.parse::<usize>().map_or(1, |n| n + 1)),
         None => "a value that the log does not show".to_owned(),
     };
-    format!("SQL injection in {} {}, {place}", request.method.as_deref().unwrap_or("-"), crate::url::cut(request.target.path_template(), 200))
+    format!("SQL injection in {} {}, {place}", request.method.as_deref().unwrap_or("-"), cut(request.target.path_template(), 200))
 }
 
 /// A sentence where no link joins the parts of a trail.

@@ -230,6 +230,9 @@ columns! {
 /// fn who(seen: &Seen<'_>) -> Option<&str> { seen.account.as_deref() }
 /// ```
 ///
+/// `trait` in the place of `struct` names columns that a function needs of whatever row it is given; a row that does not have all
+/// of them is none of its: `event_columns! { pub(crate) trait Timed { time, duration_micros } }`.
+///
 /// ```compile_fail
 /// strandline_model::event_columns! {
 ///     /// What this pass reads.
@@ -272,6 +275,12 @@ macro_rules! event_columns {
                 }
             }
         )+
+    };
+    ($(#[$meta:meta])* $visibility:vis trait $name:ident $(: $above:ident)? { $($column:ident),+ $(,)? }) => {
+        $(#[$meta])*
+        $visibility trait $name: $($above +)? $($crate::event::columns::Holds<$crate::event::columns::$column> +)+ {}
+
+        impl<R: $($above +)? $($crate::event::columns::Holds<$crate::event::columns::$column> +)+> $name for R {}
     };
 }
 

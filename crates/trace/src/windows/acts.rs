@@ -23,38 +23,11 @@ use crate::text::{Place, Pool};
 
 strandline_model::event_columns! {
     /// What is read of the records of sign-ins.
-    struct Opening {
-        time,
-        class,
-        activity,
-        status,
-        source,
-        system,
-        place,
-        src_ip,
-        account,
-        session,
-        host,
-        labels,
-    }
+    struct Opening { time, class, activity, status, source, system, place, src_ip, account, session, host, labels }
 }
 strandline_model::event_columns! {
     /// What is read of everything that was done.
-    pub(super) struct Row {
-        time,
-        class,
-        activity,
-        status,
-        source,
-        system,
-        place,
-        src_ip,
-        account,
-        session,
-        host,
-        object,
-        labels,
-    }
+    pub(super) struct Row { time, class, activity, status, source, system, place, src_ip, account, session, host, object, labels }
 }
 /// A desktop session that was not seen to end may have stayed open for so long after its last record.
 const OPEN_DESKTOP_MICROS: i64 = 24 * 3600 * 1_000_000;

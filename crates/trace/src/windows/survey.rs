@@ -13,20 +13,7 @@ use crate::text::Pool;
 
 strandline_model::event_columns! {
     /// What is read of a Windows record to tell who signed in where.
-    struct Row {
-        time,
-        class,
-        activity,
-        status,
-        source,
-        system,
-        place,
-        src_ip,
-        account,
-        session,
-        host,
-        labels,
-    }
+    struct Row { time, class, activity, status, source, system, place, src_ip, account, session, host, labels }
 }
 /// Events kept of an entry.
 const EVENTS_OF_AN_ENTRY: usize = 8;

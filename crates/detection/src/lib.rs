@@ -41,7 +41,7 @@ trait Analytic {
 strandline_model::event_columns! {
     /// What the analytics look at.
     pub(crate) struct Row {
-        time, time_precision_micros, class, activity, status, source, system, place, src_ip, account, session, request_id, method, url, status_code,
+        time, class, activity, status, source, system, place, src_ip, account, session, request_id, method, url, status_code,
         bytes, user_agent, database, application, statement, command, row_count, record_kind,
     }
 }

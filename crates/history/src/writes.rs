@@ -76,7 +76,7 @@ strandline_model::event_columns! {
     /// What is read of a record that may write.
     struct Row {
         time, place, duration_micros, time_precision_micros, class, activity, status, source, session, pid, database, statement, parameters,
-        row_count, statement_id, transaction, record_kind, masked, command,
+        row_count, transaction, record_kind, command,
     }
 }
 

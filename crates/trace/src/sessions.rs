@@ -235,7 +235,7 @@ fn looks_random(value: &str) -> bool {
 strandline_model::event_columns! {
     /// What is read to find the sessions that applications look up.
     struct Row {
-        time, time_precision_micros, class, activity, source, system, src_ip, account, session, request_id, bytes, duration_micros, statement,
+        time, time_precision_micros, class, source, system, src_ip, account, session, request_id, bytes, duration_micros, statement,
         parameters, secrets,
     }
 }

@@ -19,7 +19,7 @@ use crate::text::{Place, Pool, hash64};
 strandline_model::event_columns! {
     /// What is read of a database record.
     struct Row {
-        time, time_precision_micros, class, activity, status, source, system, place, src_ip, account, session, request_id, database, statement,
+        time, time_precision_micros, class, activity, status, source, place, src_ip, account, session, request_id, database, statement,
         parameters, row_count, sequence, statement_id, transaction, record_kind, masked, command, error_code, message, error_values,
     }
 }

@@ -44,6 +44,9 @@ pub(crate) struct Links {
     because: BTreeMap<Node, BTreeSet<String>>,
 }
 
+/// Account, system, address.
+type SignIn = (Arc<str>, Arc<str>, Arc<str>);
+
 /// What the trail holds, by kind, and how strongly; of the kinds that lead on to others.
 #[derive(Debug, Default)]
 pub(crate) struct Held {
@@ -55,8 +58,7 @@ pub(crate) struct Held {
     pub logons: BTreeMap<Entry, Strength>,
     pub requests: BTreeMap<Arc<str>, Strength>,
     pub sessions: BTreeMap<SessionKey, Strength>,
-    /// Account, system, address.
-    pub sign_ins: BTreeMap<(Arc<str>, Arc<str>, Arc<str>), Strength>,
+    pub sign_ins: BTreeMap<SignIn, Strength>,
 }
 
 /// The id of a link: the same rule between the same ends has the same id on every run.

@@ -286,8 +286,11 @@ macro_rules! event_columns {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::event::{EventBatchBuilder, schema};
+    // Not all of it: a binding called as a column is would be taken for a pattern.
+    use super::{ColumnSet, Lend, Part, account, scan};
+    use crate::event::{Activity, Class, Event, EventBatchBuilder, schema};
+    use crate::evidence::{ArtefactId, EventRef};
+    use crate::time::Instant;
 
     crate::event_columns! {
         /// Every column there is, to hold names and types against the schema.

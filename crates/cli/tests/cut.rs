@@ -88,90 +88,143 @@ fn newer(minutes: i64, (account, session, address): (&str, &str, &str), codes: &
     (0..).zip(codes).map(line).collect()
 }
 
+/// A drill's case, whose estate has a directory that can lock accounts.
+struct Robbed {
+    folder: TempDir,
+    directory: Directory,
+    evidence: PathBuf,
+    case: String,
+    estate: String,
+    account: String,
+    session: String,
+    address: String,
+    /// The account, as a foothold is named.
+    foothold: Value,
+}
+
+impl Robbed {
+    fn new() -> Self {
+        let folder = TempDir::new().expect("a temporary folder");
+        let made = folder.path().join("made");
+        check(&["drill", "--only-make", "--people", "200", "--days", "3", "--scenario", "stolen-session", "--into", text(&made)], 0, "");
+        let [account, session, address] = truth(&made);
+        let directory = Directory::new(folder.path(), &[&account, "someone.else"]);
+        let estate = made.join("estate.toml");
+        fs::write(&estate, fs::read_to_string(&estate).expect("an estate") + &directory.target).expect("an estate");
+        let (evidence, case, estate) = (made.join("evidence"), text(&folder.path().join("case")).to_owned(), text(&estate).to_owned());
+        let mut robbed = Self { folder, directory, evidence, case, estate, account, session, address, foothold: Value::Null };
+        robbed.respond();
+        let found = robbed.found();
+        robbed.foothold = found["footholds"].as_array().expect("a list").iter().find(|row| row["kind"] == "account").expect("an account")["name"].clone();
+        robbed
+    }
+
+    fn respond(&self) {
+        check(&["respond", "--estate", &self.estate, "--evidence", text(&self.evidence), "--case", &self.case], 0, "");
+    }
+
+    /// `strandline contain CASE …`
+    fn contain(&self, arguments: &[&str], code: i32, expected: &str) -> String {
+        check(&[&["contain", &self.case], arguments].concat(), code, expected)
+    }
+
+    /// What `contain --json` says.
+    fn found(&self) -> Value {
+        serde_json::from_str(&self.contain(&["--json"], 3, "")).expect("JSON")
+    }
+
+    /// Whether the account counts as left open.
+    fn is_open(&self) -> bool {
+        self.found()["left_open"].as_array().expect("a list").iter().any(|open| open["name"] == self.foothold)
+    }
+}
+
 #[test]
 fn an_account_is_planned_approved_cut_verified_watched_and_taken_back() {
     if !python() {
         return;
     }
-    let folder = TempDir::new().expect("a temporary folder");
-    let made = folder.path().join("made");
-    check(&["drill", "--only-make", "--people", "200", "--days", "3", "--scenario", "stolen-session", "--into", text(&made)], 0, "");
-    let [account, session, address] = truth(&made);
-    let directory = Directory::new(folder.path(), &[&account, "someone.else"]);
-    let untouched = directory.read();
-    let estate = made.join("estate.toml");
-    fs::write(&estate, fs::read_to_string(&estate).expect("an estate") + &directory.target).expect("an estate");
-    let (evidence, case) = (made.join("evidence"), folder.path().join("case"));
-    let case = text(&case);
-    let respond = || check(&["respond", "--estate", text(&estate), "--evidence", text(&evidence), "--case", case], 0, "");
-    respond();
+    let robbed = Robbed::new();
+    let untouched = robbed.directory.read();
+    plan_and_approve(&robbed);
+    assert_eq!(robbed.directory.read(), untouched, "nothing was done before the approvals were there");
+    export_as_openc2(&robbed);
+    apply_and_keep(&robbed, &untouched);
+    see_what_came_since(&robbed);
+    take_back(&robbed, &untouched);
+}
 
-    // The plan, and who must approve it.
-    let found: Value = serde_json::from_str(&check(&["contain", case, "--json"], 3, "")).expect("JSON");
+/// The plan, and who must approve it.
+fn plan_and_approve(robbed: &Robbed) {
+    let found = robbed.found();
     let candidate = |row: &&Value| row["target"] == "idp" && row["action"].as_str().is_some_and(|action| action.contains("disable_account"));
     let id = found["actions"].as_array().expect("a list").iter().find(candidate).expect("the directory can lock the account")["id"].as_str().expect("an id");
-    let name = found["footholds"].as_array().expect("a list").iter().find(|row| row["kind"] == "account").expect("an account")["name"].clone();
-    let is_open = |code: i32| {
-        let now: Value = serde_json::from_str(&check(&["contain", case, "--json"], code, "")).expect("JSON");
-        now["left_open"].as_array().expect("a list").iter().any(|open| open["name"] == name)
-    };
-    assert!(is_open(3));
-    check(&["contain", case, "apply"], 1, "no plan of cuts yet");
-    check(&["contain", case, "plan", "Zzzz"], 1, "no candidate");
-    check(&["contain", case, "plan", id, "--effect", "idp:exec:action=disable_account,subject=nobody"], 1, "no such account");
-    check(&["contain", case, "plan", id], 0, "enabled: yes -> no");
-    check(&["contain", case, "rehearse"], 0, "as the plan found it");
-    check(&["contain", case, "apply"], 1, "0 of 2 approvals");
-    check(&["contain", case, "approve", "--responder", "A. Chan"], 0, "1 of 2");
-    check(&["contain", case, "approve", "--responder", "a.  chan"], 1, "another person's");
-    check(&["contain", case, "approve", "--responder", "B. Lee"], 0, "2 of 2");
-    assert_eq!(directory.read(), untouched, "nothing was done before the approvals were there");
+    assert!(robbed.is_open());
+    robbed.contain(&["apply"], 1, "no plan of cuts yet");
+    robbed.contain(&["plan", "Zzzz"], 1, "no candidate");
+    robbed.contain(&["plan", id, "--effect", "idp:exec:action=disable_account,subject=nobody"], 1, "no such account");
+    robbed.contain(&["plan", id], 0, "enabled: yes -> no");
+    robbed.contain(&["rehearse"], 0, "as the plan found it");
+    robbed.contain(&["apply"], 1, "0 of 2 approvals");
+    robbed.contain(&["approve", "--responder", "A. Chan"], 0, "1 of 2");
+    robbed.contain(&["approve", "--responder", "a.  chan"], 1, "another person's");
+    robbed.contain(&["approve", "--responder", "B. Lee"], 0, "2 of 2");
+}
 
-    // In the words of OpenC2, as far as it has any.
-    check(&["contain", case, "export", "--openc2", "-"], 3, "has no word in OpenC2");
-    let file = folder.path().join("commands.jsonl");
-    check(&["contain", case, "plan", "--effect", "idp:exec:action=disable_account,subject=someone.else"], 0, "plan 2");
-    check(&["contain", case, "export", "--plan", "2", "--openc2", text(&file)], 3, "0 commands in");
+/// In the words of OpenC2, as far as it has any.
+fn export_as_openc2(robbed: &Robbed) {
+    robbed.contain(&["export", "--openc2", "-"], 3, "has no word in OpenC2");
+    let file = robbed.folder.path().join("commands.jsonl");
+    robbed.contain(&["plan", "--effect", "idp:exec:action=disable_account,subject=someone.else"], 0, "plan 2");
+    robbed.contain(&["export", "--plan", "2", "--openc2", text(&file)], 3, "0 commands in");
+}
 
-    // The wave.
-    check(&["contain", case, "apply", "--again-after", "0s"], 1, "0 of 2 approvals");
-    check(&["contain", case, "apply", "--plan", "1", "--again-after", "0s"], 0, "effective");
+/// The wave, and somebody who undoes it behind our back.
+fn apply_and_keep(robbed: &Robbed, untouched: &str) {
+    let directory = &robbed.directory;
+    robbed.contain(&["apply", "--again-after", "0s"], 1, "0 of 2 approvals");
+    robbed.contain(&["apply", "--plan", "1", "--again-after", "0s"], 0, "effective");
     assert!(directory.read() != untouched && directory.read().contains("\"no\""));
-    check(&["contain", case, "apply", "--plan", "1", "--again-after", "0s"], 0, "effective");
-    assert!(!is_open(3), "what is effective is not left open");
+    robbed.contain(&["apply", "--plan", "1", "--again-after", "0s"], 0, "effective");
+    assert!(!robbed.is_open(), "what is effective is not left open");
     let cut = directory.read();
-    fs::write(&directory.accounts, &untouched).expect("somebody enables the account");
-    check(&["contain", case, "keep", "--rounds", "1"], 3, "ALARM");
-    assert!(is_open(3), "what somebody undid behind our back is open");
+    fs::write(&directory.accounts, untouched).expect("somebody enables the account");
+    robbed.contain(&["keep", "--rounds", "1"], 3, "ALARM");
+    assert!(robbed.is_open(), "what somebody undid behind our back is open");
     fs::write(&directory.accounts, &cut).expect("and disables it");
-    check(&["contain", case, "verify"], 0, "effective");
+    robbed.contain(&["verify"], 0, "effective");
+}
 
-    // Evidence that is newer than the cut: he knocks.
-    let refused = newer(10, (&account, &session, "203.0.113.200"), &[401; 14]);
-    fs::write(evidence.join("crew/crew.jsonl.91"), refused).expect("a log");
-    respond();
-    check(&["contain", case, "status"], 0, "refused since: 14");
-    // He is let in, and somewhere else he comes from his own address in a session that is not of the account.
-    fs::write(evidence.join("crew/crew.jsonl.92"), newer(20, (&account, &session, &address), &[200; 3])).expect("a log");
-    fs::write(evidence.join("crew/crew.jsonl.93"), newer(30, ("someone.else", "0011223344556677", &address), &[200; 2])).expect("a log");
-    respond();
-    check(&["contain", case, "status"], 3, "HE IS BACK, or still in: 3 that carry it were served");
-    check(&["contain", case, "verify"], 3, "HE IS BACK");
-    check(&["contain", case, "keep", "--rounds", "1"], 3, "ALARM: he is back");
-    assert!(is_open(3), "what newer evidence contradicts is open");
+/// Evidence that is newer than the cut: he knocks; then he is let in, and somewhere else he comes from his own address in a
+/// session that is not of the account.
+fn see_what_came_since(robbed: &Robbed) {
+    let Robbed { case, account, session, address, .. } = robbed;
+    let log = |number: u32, lines: String| fs::write(robbed.evidence.join(format!("crew/crew.jsonl.{number}")), lines).expect("a log");
+    log(91, newer(10, (account, session, "203.0.113.200"), &[401; 14]));
+    robbed.respond();
+    robbed.contain(&["status"], 0, "refused since: 14");
+    log(92, newer(20, (account, session, address), &[200; 3]));
+    log(93, newer(30, ("someone.else", "0011223344556677", address), &[200; 2]));
+    robbed.respond();
+    robbed.contain(&["status"], 3, "HE IS BACK, or still in: 3 that carry it were served");
+    robbed.contain(&["verify"], 3, "HE IS BACK");
+    robbed.contain(&["keep", "--rounds", "1"], 3, "ALARM: he is back");
+    assert!(robbed.is_open(), "what newer evidence contradicts is open");
     let told = check(&["sql", case, "select refused, served from since"], 0, "14");
     assert!(told.contains('3'), "{told}");
     check(&["sql", case, "select what from \"returns\""], 0, "0011223344556677");
     let report = fs::read_to_string(Path::new(case).join("export/report.html")).expect("a report");
     assert!(report.contains("Since the cut") && report.contains("The intruder is back"));
+}
 
-    // Back to what was there.
-    check(&["contain", case, "undo", "--plan", "1"], 0, "undone");
-    assert_eq!(directory.read(), untouched, "undo gives back what was there, to the byte");
-    check(&["contain", case, "undo", "--plan", "1"], 1, "nothing to take back");
-    check(&["contain", case, "verify"], 1, "nothing");
-    assert!(is_open(3));
-    check(&["verify", case], 0, "sound");
+/// Back to what was there.
+fn take_back(robbed: &Robbed, untouched: &str) {
+    robbed.contain(&["undo", "--plan", "1"], 0, "undone");
+    assert_eq!(robbed.directory.read(), untouched, "undo gives back what was there, to the byte");
+    robbed.contain(&["undo", "--plan", "1"], 1, "nothing to take back");
+    robbed.contain(&["verify"], 1, "nothing");
+    assert!(robbed.is_open());
+    check(&["verify", &robbed.case], 0, "sound");
 }
 
 #[test]

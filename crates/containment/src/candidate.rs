@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use strandline_model::containment::{Action, Effect, Foothold, canonical};
 use strandline_model::estate::{BreakGlass, Estate, Target};
+use strandline_model::names::is_secret_session;
 
 use crate::card::{Card, card};
 use crate::foothold::Held;
@@ -106,7 +107,7 @@ impl Offers<'_> {
 
     fn session(&mut self, held: &Held, session: &str, system: &str) {
         // A session that is called by a digest is one whose cookie no log holds: it cannot be named to a server.
-        let is_named = !session.starts_with("secret-");
+        let is_named = !is_secret_session(session);
         if is_named {
             self.offer(held, Some(system), [Effect::WebDenySession { session: session.to_owned() }]);
             self.offer(held, Some(system), [Effect::SessionStoreDelete { session: session.to_owned() }]);

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use strandline_model::containment::{Foothold, canonical};
 use strandline_model::estate::Estate;
+use strandline_model::node::Node;
 use strandline_model::trail::{Link, Step};
 
 use crate::Inputs;
@@ -156,10 +157,13 @@ impl Footholds<'_> {
         if link.rule != "injection_to_request" {
             return;
         }
-        let Some((kind, _)) = link.to.strip_prefix("statements=").and_then(|target| target.rsplit_once(" of ")) else { return };
+        let Ok(Node::Statements { kind, .. }) = link.to_node() else { return };
         let Some((method, target)) = kind.split_once(' ') else { return };
         let path = target.split('?').next().unwrap_or_default();
-        let at_session = link.from.strip_prefix("session=").and_then(|session| session.split_once('/')).map(|(system, _)| system.to_owned());
+        let at_session = match link.from_node() {
+            Ok(Node::Session { system, .. }) => Some(system.to_string()),
+            _ => None,
+        };
         // Before a sign-in there is no session: the step that tells of the weakness names the system.
         let told = format!(" {method} {path}");
         let at_step = || steps.iter().find(|s| s.exploited.as_ref().is_some_and(|e| e.contains(&told))).map(|s| s.system.clone());

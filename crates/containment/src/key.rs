@@ -5,11 +5,12 @@ use std::collections::HashMap;
 
 use percent_encoding::percent_decode_str;
 use strandline_model::containment::{Effect, Foothold};
-use strandline_model::event::{Activity, Class, Event};
+use strandline_model::event::columns::{self, Holds, Lend};
+use strandline_model::event::{Activity, Class};
 use strandline_model::names::{account_key, host_key, same_account};
 
 use crate::foothold::share_of;
-use crate::whose::present;
+use crate::whose::{Recorded, present};
 
 /// Longest path that is taken apart.
 const LONGEST_PATH_BYTES: usize = 64 * 1024;
@@ -40,8 +41,8 @@ impl Unit {
     }
 
     /// Of a record; nothing where it is none of these.
-    pub(crate) fn of(event: &Event<'_>) -> Option<Self> {
-        match (event.class, event.activity) {
+    pub(crate) fn of(event: &(impl Holds<columns::class> + Holds<columns::activity>)) -> Option<Self> {
+        match (event.column::<columns::class>(), event.column::<columns::activity>()) {
             (Class::Http, _) => Some(Self::Requests),
             // A record of an error quotes a statement that stands in a record of its own.
             (Class::Datastore, Activity::Read | Activity::Write | Activity::Define | Activity::Query) => Some(Self::Statements),
@@ -50,6 +51,11 @@ impl Unit {
             _ => None,
         }
     }
+}
+
+strandline_model::event_columns! {
+    /// What predicates look at.
+    pub(crate) trait Viewed: Recorded { database, method, url, object }
 }
 
 /// One record, as predicates look at it.
@@ -69,21 +75,21 @@ pub(crate) struct View<'e> {
 }
 
 impl<'e> View<'e> {
-    pub(crate) fn of(event: &'e Event<'_>, unit: Unit, session: Option<&'e str>) -> Self {
+    pub(crate) fn of(event: &'e impl Viewed, unit: Unit, session: Option<&'e str>) -> Self {
         let is_statement = unit == Unit::Statements;
-        let account = present(event.account.as_deref());
+        let account = present(event.column::<columns::account>());
         Self {
             unit,
-            system: &event.system,
-            address: present(event.src_ip.as_deref()),
+            system: event.column::<columns::system>(),
+            address: present(event.column::<columns::src_ip>()),
             session,
             account: account.filter(|_| !is_statement).map(account_key),
             role: account.filter(|_| is_statement),
-            database: present(event.database.as_deref()).filter(|_| is_statement),
-            host: present(event.host.as_deref()).map(host_key),
-            method: present(event.method.as_deref()),
-            url: present(event.url.as_deref()),
-            object: present(event.object.as_deref()),
+            database: present(event.column::<columns::database>()).filter(|_| is_statement),
+            host: present(event.column::<columns::host>()).map(host_key),
+            method: present(event.column::<columns::method>()),
+            url: present(event.column::<columns::url>()),
+            object: present(event.column::<columns::object>()),
         }
     }
 }

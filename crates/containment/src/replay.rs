@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use strandline_model::estate::{Estate, Trusted};
-use strandline_model::event::{Event, EventRows};
+use strandline_model::event::columns;
 use strandline_model::table::ScanError;
 
 use crate::Inputs;
@@ -14,26 +14,10 @@ use crate::rows::closes;
 use crate::views::{Sketch, Views};
 use crate::whose::{Actor, Whose, present};
 
-const COLUMNS: &[&str] = &[
-    "time",
-    "class",
-    "activity",
-    "source",
-    "system",
-    "artefact",
-    "offset",
-    "length",
-    "src_ip",
-    "account",
-    "session",
-    "request_id",
-    "method",
-    "url",
-    "database",
-    "host",
-    "object",
-    "secrets",
-];
+strandline_model::event_columns! {
+    /// What is read of a record to tell what a cut would have refused.
+    struct Row { time, class, activity, source, system, place, src_ip, account, session, request_id, method, url, database, host, object, secrets }
+}
 
 /// Different keys (accounts, hours) that are told apart for one candidate; what is beyond counts under [`BEYOND`].
 const MOST_KEYS: usize = 20_000;
@@ -132,9 +116,8 @@ pub(crate) fn replay(inputs: &Inputs<'_>, actor: &Actor, footholds: &[Held], can
             ..Replayed::default()
         },
     };
-    for batch in inputs.events.scan(COLUMNS)? {
-        let batch = batch?;
-        for event in EventRows::new(&batch).iter() {
+    for part in columns::scan::<Row<'_>>(inputs.events)? {
+        for event in part?.iter() {
             pass.see(&event);
         }
     }
@@ -154,7 +137,7 @@ struct Pass<'a> {
 }
 
 impl Pass<'_> {
-    fn see(&mut self, event: &Event<'_>) {
+    fn see(&mut self, event: &Row<'_>) {
         let Some(unit) = Unit::of(event) else { return };
         let session = self.actor.session_of(event).filter(|_| unit != Unit::Statements);
         let view = View::of(event, unit, session.as_deref());
@@ -185,7 +168,7 @@ impl Pass<'_> {
         }
     }
 
-    fn source(&mut self, event: &Event<'_>) -> usize {
+    fn source(&mut self, event: &Row<'_>) -> usize {
         if let Some(&known) = self.places.get(event.source.as_ref()) {
             return known;
         }

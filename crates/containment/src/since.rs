@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use strandline_model::containment::{Action, Effect, Foothold, Phase};
-use strandline_model::event::{Activity, Class, Event, EventRows, Status};
+use strandline_model::event::{Activity, Class, Status, columns};
 use strandline_model::evidence::{ClockSkew, EventRef};
 use strandline_model::names::account_key;
 use strandline_model::since::{ReturnRow, SinceRow};
@@ -17,30 +17,13 @@ use crate::views::{Sketch, Views};
 use crate::whose::{Actor, Whose, present};
 use crate::{Inputs, ProposalError};
 
-const COLUMNS: &[&str] = &[
-    "time",
-    "class",
-    "activity",
-    "status",
-    "source",
-    "system",
-    "artefact",
-    "offset",
-    "length",
-    "src_ip",
-    "account",
-    "session",
-    "request_id",
-    "method",
-    "url",
-    "status_code",
-    "duration_micros",
-    "user_agent",
-    "database",
-    "host",
-    "object",
-    "secrets",
-];
+strandline_model::event_columns! {
+    /// What is read of a record to tell whether a cut holds.
+    struct Row {
+        time, class, activity, status, source, system, place, src_ip, account, session, request_id, method, url, status_code, duration_micros,
+        user_agent, database, host, object, secrets,
+    }
+}
 
 /// Places that are kept as proof of one row.
 const PROOFS: usize = 5;
@@ -95,9 +78,8 @@ pub fn since(inputs: &Inputs<'_>, clocks: &[ClockSkew], contained: &[Contained])
         known: HashSet::new(),
         ways: BTreeMap::new(),
     };
-    for batch in inputs.events.scan(COLUMNS).map_err(ProposalError::Events)? {
-        let batch = batch.map_err(ProposalError::Events)?;
-        EventRows::new(&batch).iter().for_each(|event| pass.see(&event));
+    for part in columns::scan::<Row<'_>>(inputs.events).map_err(ProposalError::Events)? {
+        part.map_err(ProposalError::Events)?.iter().for_each(|event| pass.see(&event));
     }
     Ok(pass.finish())
 }
@@ -105,9 +87,8 @@ pub fn since(inputs: &Inputs<'_>, clocks: &[ClockSkew], contained: &[Contained])
 /// User agents that the actor used before the cut, with an account of his.
 fn agents(inputs: &Inputs<'_>, actor: &Actor, last: Instant) -> Result<HashMap<String, Agent>, ProposalError> {
     let mut agents: HashMap<String, Agent> = HashMap::new();
-    for batch in inputs.events.scan(COLUMNS).map_err(ProposalError::Events)? {
-        let batch = batch.map_err(ProposalError::Events)?;
-        for event in EventRows::new(&batch).iter() {
+    for part in columns::scan::<Row<'_>>(inputs.events).map_err(ProposalError::Events)? {
+        for event in part.map_err(ProposalError::Events)?.iter() {
             let (Some(agent), Some(account)) = (present(event.user_agent.as_deref()), present(event.account.as_deref())) else { continue };
             if event.time >= last || actor.whose(&event, actor.session_of(&event).as_deref()) != Whose::Intruder {
                 continue;
@@ -173,7 +154,7 @@ impl<'c> Watched<'c> {
         }
     }
 
-    fn note(&mut self, event: &Event<'_>, unit: Unit, outcome: Outcome, at: Instant) {
+    fn note(&mut self, event: &Row<'_>, unit: Unit, outcome: Outcome, at: Instant) {
         *self.counts.entry((unit, outcome)).or_default().entry(event.source.to_string()).or_default() += 1;
         match outcome {
             Outcome::Refused => self.last_refused = self.last_refused.max(Some(at)),
@@ -241,7 +222,7 @@ struct Pass<'a> {
 }
 
 impl Pass<'_> {
-    fn see(&mut self, event: &Event<'_>) {
+    fn see(&mut self, event: &Row<'_>) {
         let Some(unit) = unit_of(event) else { return };
         let session = self.actor.session_of(event).filter(|_| event.class == Class::Http);
         let view = View::of(event, unit, session.as_deref());
@@ -267,7 +248,7 @@ impl Pass<'_> {
     }
 
     /// By which way a record is the actor's; nothing where it is not, or nobody knows.
-    fn way_of(&self, event: &Event<'_>, view: &View<'_>) -> Option<Way> {
+    fn way_of(&self, event: &Row<'_>, view: &View<'_>) -> Option<Way> {
         let session = view.session.map(str::to_owned).or_else(|| present(event.session.as_deref()).map(str::to_owned));
         let who = view.account.clone().or_else(|| view.role.map(str::to_owned));
         let of = |mark| Some((mark, view.system.to_owned(), who.clone(), view.address.map(str::to_owned), session.clone()));
@@ -281,7 +262,7 @@ impl Pass<'_> {
         }
     }
 
-    fn note_before(&mut self, event: &Event<'_>, view: &View<'_>, way: Option<Way>) {
+    fn note_before(&mut self, event: &Row<'_>, view: &View<'_>, way: Option<Way>) {
         match way {
             Some(("trail", ..)) => {
                 if self.known.len() < MOST_KNOWN {
@@ -296,7 +277,7 @@ impl Pass<'_> {
         }
     }
 
-    fn note_after(&mut self, event: &Event<'_>, view: &View<'_>, way: Option<Way>, at: Instant) {
+    fn note_after(&mut self, event: &Row<'_>, view: &View<'_>, way: Option<Way>, at: Instant) {
         let Some(way) = way else { return };
         if self.ways.len() >= MOST_WAYS && !self.ways.contains_key(&way) {
             return;
@@ -350,7 +331,7 @@ fn in_words(mark: &str, account: Option<&str>, address: Option<&str>, session: O
 }
 
 /// What is looked at: also connections of databases, refused or not.
-fn unit_of(event: &Event<'_>) -> Option<Unit> {
+fn unit_of(event: &Row<'_>) -> Option<Unit> {
     match (event.class, event.activity) {
         (Class::Datastore, Activity::Connect) => Some(Unit::SignIns),
         _ => Unit::of(event),
@@ -358,14 +339,14 @@ fn unit_of(event: &Event<'_>) -> Option<Unit> {
 }
 
 /// When it began, as far as the log tells: most logs stamp the end of a request.
-fn began(event: &Event<'_>, at: Instant, inputs: &Inputs<'_>) -> Instant {
+fn began(event: &Row<'_>, at: Instant, inputs: &Inputs<'_>) -> Instant {
     let stamps_begin = event.class != Class::Http || inputs.estate.sources.iter().any(|source| source.id == event.source && source.format == "apache");
     let duration = event.duration_micros.filter(|micros| *micros > 0 && !stamps_begin).unwrap_or(0);
     at.plus_micros(-duration)
 }
 
 /// Whether a record that no cut concerns was served.
-fn served(event: &Event<'_>) -> bool {
+fn served(event: &Row<'_>) -> bool {
     by_record(event, Sent::ToElsewhere) == Outcome::Served
 }
 
@@ -379,7 +360,7 @@ enum Sent {
 }
 
 /// Whether a record that carries what an effect cuts was refused.
-fn outcome(effect: &Effect, event: &Event<'_>) -> Outcome {
+fn outcome(effect: &Effect, event: &Row<'_>) -> Outcome {
     match effect {
         // What a packet filter drops reaches no log at all.
         Effect::NftablesDrop { .. } => Outcome::Served,
@@ -388,7 +369,7 @@ fn outcome(effect: &Effect, event: &Event<'_>) -> Outcome {
     }
 }
 
-fn by_record(event: &Event<'_>, sent: Sent) -> Outcome {
+fn by_record(event: &Row<'_>, sent: Sent) -> Outcome {
     let by_status = match event.status {
         Status::Success => Outcome::Served,
         Status::Failure => Outcome::Refused,

@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use sha2::{Digest, Sha256};
 use strandline_model::access::Access;
-use strandline_model::estate::Estate;
-use strandline_model::event::{Class, Event};
+use strandline_model::event::Class;
+use strandline_model::event::columns::{self, Lend};
 use strandline_model::evidence::EventRef;
-use strandline_model::names::{account_key, host_key, same_account};
+pub(crate) use strandline_model::names::present;
+use strandline_model::names::{SessionLengths, account_key, host_key, nameless_connection, same_account, secret_session};
+use strandline_model::node::Node;
 use strandline_model::table::{Row, ScanError};
 use strandline_model::trail::{Link, Strength};
 
@@ -65,45 +67,14 @@ pub(crate) struct Actor {
     own: Places,
     open: Places,
     windows: HashSet<String>,
-    cut: Cut,
-}
-
-/// How long the shortest log of each system keeps a session id.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Cut(BTreeMap<String, usize>);
-
-impl Cut {
-    pub(crate) fn of(estate: &Estate) -> Self {
-        let mut shortest = BTreeMap::new();
-        for source in &estate.sources {
-            if let Some(length) = source.session_prefix {
-                let known = shortest.entry(source.system.clone()).or_insert(length as usize);
-                *known = (*known).min(length as usize).max(1);
-            }
-        }
-        Self(shortest)
-    }
-
-    pub(crate) fn cut<'s>(&self, system: &str, session: &'s str) -> &'s str {
-        let Some(most) = self.0.get(system) else { return session };
-        let mut end = session.len().min(*most);
-        while !session.is_char_boundary(end) {
-            end -= 1;
-        }
-        &session[..end]
-    }
-}
-
-/// A value that says something.
-pub(crate) fn present(value: Option<&str>) -> Option<&str> {
-    value.filter(|v| !v.is_empty() && *v != "-")
+    lengths: SessionLengths,
 }
 
 impl Actor {
     /// From the links that stand, the accesses and the splits.
     pub(crate) fn of(inputs: &Inputs<'_>) -> Result<Self, ScanError> {
         let windows = inputs.estate.sources.iter().filter(|s| s.format == "evtx").map(|s| s.id.clone()).collect();
-        let mut actor = Self { cut: Cut::of(inputs.estate), windows, ..Self::default() };
+        let mut actor = Self { lengths: SessionLengths::of(inputs.estate), windows, ..Self::default() };
         for link in inputs.links.iter().filter(|l| l.verdict.as_deref() != Some("struck")) {
             actor.note(link);
         }
@@ -129,98 +100,95 @@ impl Actor {
 
     /// What one link leads to.
     fn note(&mut self, link: &Link) {
-        let Some((kind, value)) = link.to.split_once('=') else { return };
-        match kind {
-            "address" => {
-                self.addresses.entry(value.to_owned()).or_default().push(link.id.clone());
-                self.note_use(&link.from, value);
-            }
-            "address_in_session" => {
-                if let Some((address, session)) = value.split_once(" in ")
-                    && let Some(key) = session_key(session)
-                {
-                    self.from.entry(key.clone()).or_default().insert(address.to_owned());
-                    self.shared.entry(address.to_owned()).or_default().insert(key);
+        let (Ok(to), from, id) = (link.to_node(), link.from_node().ok(), || link.id.clone()) else { return };
+        match to {
+            Node::Address(address) => {
+                self.addresses.entry(address.to_string()).or_default().push(id());
+                if let Some(Node::Session { system, session }) = from {
+                    self.from.entry((system.to_string(), session.to_string())).or_default().insert(address.to_string());
                 }
             }
-            "session" => {
-                if let Some(key) = session_key(value) {
-                    self.sessions.entry(key.clone()).or_default().push(link.id.clone());
-                    if let Some(address) = link.from.strip_prefix("address=") {
-                        self.from.entry(key).or_default().insert(address.to_owned());
-                    }
+            Node::AddressInSession { address, system, session } => {
+                let key = (system.to_string(), session.to_string());
+                self.from.entry(key.clone()).or_default().insert(address.to_string());
+                self.shared.entry(address.to_string()).or_default().insert(key);
+            }
+            Node::Session { system, session } => {
+                let key = (system.to_string(), session.to_string());
+                self.sessions.entry(key.clone()).or_default().push(id());
+                if let Some(Node::Address(address)) = from {
+                    self.from.entry(key).or_default().insert(address.to_string());
                 }
             }
-            "account" => self.pinned.entry(value.to_owned()).or_default().push(link.id.clone()),
-            "connection" => self.connections.entry(value.to_owned()).or_default().push(link.id.clone()),
-            "logon" => logon(value).into_iter().for_each(|key| self.logons.entry(key).or_default().push(link.id.clone())),
-            "sign_in" => logon(value).into_iter().for_each(|key| self.sign_ins.entry(key).or_default().push(link.id.clone())),
-            _ => {}
-        }
-    }
-
-    fn note_use(&mut self, from: &str, address: &str) {
-        if let Some(key) = from.strip_prefix("session=").and_then(session_key) {
-            self.from.entry(key).or_default().insert(address.to_owned());
+            Node::Account(account) => self.pinned.entry(account.to_string()).or_default().push(id()),
+            Node::Connection(connection) => self.connections.entry(connection.to_string()).or_default().push(id()),
+            Node::Logon { account, host, origin } => {
+                self.logons.entry((account.to_string(), host.to_string(), origin.to_string())).or_default().push(id());
+            }
+            Node::SignIn { account, system, address } => {
+                self.sign_ins.entry((account.to_string(), system.to_string(), address.to_string())).or_default().push(id());
+            }
+            // Nothing to come back through; routes are read from the links that used them.
+            Node::Detection(_) | Node::Gap { .. } | Node::Pin(_) | Node::Request(_) | Node::Statements { .. } => {}
         }
     }
 
     /// The session of a web record, as the trail names it; nothing where no log does.
-    pub(crate) fn session_of(&self, event: &Event<'_>) -> Option<String> {
-        if let Some(session) = present(event.session.as_deref()) {
-            return Some(self.cut.cut(&event.system, session).to_owned());
+    pub(crate) fn session_of(&self, event: &impl Recorded) -> Option<String> {
+        if let Some(session) = present(event.column::<columns::session>()) {
+            return Some(self.lengths.cut(event.column::<columns::system>(), session).to_owned());
         }
-        let digest = event.secrets.digests().next()?;
-        Some(format!("secret-{}", digest.get(..12).unwrap_or(digest)))
+        let digest = event.column::<columns::secrets>().digests().next()?;
+        Some(secret_session(digest))
     }
 
     /// Whether a record stands in a Windows event log.
-    pub(crate) fn is_of_windows(&self, event: &Event<'_>) -> bool {
-        !self.windows.is_empty() && self.windows.contains(event.source.as_ref())
+    pub(crate) fn is_of_windows(&self, event: &impl Recorded) -> bool {
+        !self.windows.is_empty() && self.windows.contains(event.column::<columns::source>())
     }
 
     /// Links of the trail that say that a record is the intruder's.
-    pub(crate) fn links_of(&self, event: &Event<'_>, session: Option<&str>) -> Vec<String> {
-        let key = session.map(|session| (event.system.to_string(), session.to_owned()));
+    pub(crate) fn links_of(&self, event: &impl Recorded, session: Option<&str>) -> Vec<String> {
+        let key = session.map(|session| (event.column::<columns::system>().to_string(), session.to_owned()));
         let by_session = key.and_then(|key| self.sessions.get(&key));
-        let by_connection = present(event.session.as_deref()).and_then(|session| self.connections.get(session));
-        let by_address = present(event.src_ip.as_deref()).and_then(|address| self.addresses.get(address));
-        let by_account = present(event.account.as_deref()).and_then(|account| self.pinned.get(account));
+        let by_connection = present(event.column::<columns::session>()).and_then(|session| self.connections.get(session));
+        let by_address = present(event.column::<columns::src_ip>()).and_then(|address| self.addresses.get(address));
+        let by_account = present(event.column::<columns::account>()).and_then(|account| self.pinned.get(account));
         [by_session, by_connection, by_address, by_account].into_iter().flatten().flatten().cloned().collect()
     }
 
     /// Whose an event is; `session` is [`Actor::session_of`] it.
-    pub(crate) fn whose(&self, event: &Event<'_>, session: Option<&str>) -> Whose {
-        if self.own.hold(&event.place) {
+    pub(crate) fn whose(&self, event: &impl Recorded, session: Option<&str>) -> Whose {
+        if self.own.hold(event.column::<columns::place>()) {
             return Whose::Intruder;
         }
-        if self.open.hold(&event.place) {
+        if self.open.hold(event.column::<columns::place>()) {
             return Whose::Open;
         }
-        match event.class {
+        match event.column::<columns::class>() {
             Class::Datastore => self.whose_statement(event),
             _ if self.is_of_windows(event) => self.whose_on_windows(event),
             _ => self.whose_request(event, session),
         }
     }
 
-    fn whose_statement(&self, event: &Event<'_>) -> Whose {
-        let named = match present(event.session.as_deref()) {
+    fn whose_statement(&self, event: &impl Recorded) -> Whose {
+        let named = match present(event.column::<columns::session>()) {
             Some(session) => self.connections.contains_key(session),
             // As the trail calls all of one role from one host where a log tells connections apart by nothing.
             None => {
-                let (role, host) = (event.account.as_deref().unwrap_or("-"), event.src_ip.as_deref().unwrap_or("-"));
-                self.connections.contains_key(&format!("{}:{role}@{host}", event.source))
+                let (role, host) = (event.column::<columns::account>(), event.column::<columns::src_ip>());
+                self.connections.contains_key(&nameless_connection(event.column::<columns::source>(), role, host))
             }
         };
         if named { Whose::Intruder } else { Whose::Lawful }
     }
 
-    fn whose_on_windows(&self, event: &Event<'_>) -> Whose {
-        let Some(account) = present(event.account.as_deref()).map(account_key) else { return Whose::Lawful };
-        let host = host_key(present(event.host.as_deref()).unwrap_or_default());
-        if event.class == Class::Authentication {
-            let origin = present(event.src_ip.as_deref()).filter(|a| !a.starts_with("127.") && *a != "::1").unwrap_or_default();
+    fn whose_on_windows(&self, event: &impl Recorded) -> Whose {
+        let Some(account) = present(event.column::<columns::account>()).map(account_key) else { return Whose::Lawful };
+        let host = host_key(present(event.column::<columns::host>()).unwrap_or_default());
+        if event.column::<columns::class>() == Class::Authentication {
+            let origin = present(event.column::<columns::src_ip>()).filter(|a| !a.starts_with("127.") && *a != "::1").unwrap_or_default();
             if origin.is_empty() || !self.addresses.contains_key(origin) {
                 let is_his = self.logons.contains_key(&(account, host, origin.to_owned()));
                 return if is_his { Whose::Intruder } else { Whose::Lawful };
@@ -232,12 +200,12 @@ impl Actor {
         if may_be { Whose::Open } else { Whose::Lawful }
     }
 
-    fn whose_request(&self, event: &Event<'_>, session: Option<&str>) -> Whose {
-        let (address, account) = (present(event.src_ip.as_deref()), present(event.account.as_deref()));
+    fn whose_request(&self, event: &impl Recorded, session: Option<&str>) -> Whose {
+        let (address, account) = (present(event.column::<columns::src_ip>()), present(event.column::<columns::account>()));
         if account.is_some_and(|account| self.pinned.contains_key(account)) {
             return Whose::Intruder;
         }
-        let key = session.map(|session| (event.system.to_string(), session.to_owned()));
+        let key = session.map(|session| (event.column::<columns::system>().to_string(), session.to_owned()));
         if let Some(key) = key.as_ref().filter(|key| self.sessions.contains_key(*key)) {
             let is_his = self.from.get(key).zip(address).is_none_or(|(from, address)| from.contains(address));
             return if is_his { Whose::Intruder } else { Whose::Lawful };
@@ -247,27 +215,19 @@ impl Actor {
             return Whose::Intruder;
         }
         if let Some(account) = account
-            && self.sign_ins.contains_key(&(account.to_owned(), event.system.to_string(), address.to_owned()))
+            && self.sign_ins.contains_key(&(account.to_owned(), event.column::<columns::system>().to_string(), address.to_owned()))
         {
             return Whose::Intruder;
         }
         // A record without a session, from where he was in one of this system, and others were too.
-        let near = self.shared.get(address).is_some_and(|sessions| sessions.iter().any(|(system, _)| *system == event.system));
+        let near = self.shared.get(address).is_some_and(|sessions| sessions.iter().any(|(system, _)| *system == event.column::<columns::system>()));
         if key.is_none() && near { Whose::Open } else { Whose::Lawful }
     }
 }
 
-/// `SYSTEM/SESSION`.
-fn session_key(value: &str) -> Option<SessionKey> {
-    let (system, session) = value.split_once('/')?;
-    Some((system.to_owned(), session.to_owned()))
-}
-
-/// `ACCOUNT@HOST from ORIGIN`, of a Windows sign-in as of any other.
-fn logon(value: &str) -> Option<Logon> {
-    let (who, origin) = value.rsplit_once(" from ")?;
-    let (account, host) = who.rsplit_once('@')?;
-    Some((account.to_owned(), host.to_owned(), origin.to_owned()))
+strandline_model::event_columns! {
+    /// What tells whose a record is.
+    pub(crate) trait Recorded { class, source, system, place, src_ip, account, session, secrets, host }
 }
 
 /// Places in the evidence.

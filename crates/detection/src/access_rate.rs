@@ -8,11 +8,11 @@ use jiff::civil::{Time, Weekday};
 use jiff::tz::TimeZone;
 use strandline_model::detection::{Detection, Level, SubjectKind};
 use strandline_model::estate::{Estate, Trusted, WorkingHours};
-use strandline_model::event::{Activity, Class, Event};
+use strandline_model::event::{Activity, Class};
 use strandline_model::time::Instant;
 
 use crate::sink::{Artefacts, Seen, Statement, detection};
-use crate::{Analytic, is_trusted};
+use crate::{Analytic, Row, is_trusted};
 
 const HOUR_MICROS: i64 = 3_600_000_000;
 /// How many times its own usual and its peers' usual an hour must be to stand out.
@@ -93,7 +93,7 @@ impl Hours {
 }
 
 /// What one event read, in rows; a page at an application counts as one.
-fn rows(event: &Event<'_>) -> Option<u64> {
+fn rows(event: &Row<'_>) -> Option<u64> {
     match (event.class, event.activity) {
         (Class::Datastore, Activity::Read) => Some(event.row_count.and_then(|n| u64::try_from(n).ok()).unwrap_or(0)),
         (Class::Http, Activity::Request) if event.status_code.is_some_and(|s| (200..300).contains(&s)) => Some(1),
@@ -102,7 +102,7 @@ fn rows(event: &Event<'_>) -> Option<u64> {
 }
 
 impl Analytic for AccessRate {
-    fn watch(&mut self, event: &Event<'_>) {
+    fn watch(&mut self, event: &Row<'_>) {
         let (Some(rows), Some(account)) = (rows(event), event.account.as_deref()) else { return };
         let address = event.src_ip.as_deref();
         let at_database = event.class == Class::Datastore;

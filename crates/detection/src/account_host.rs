@@ -6,10 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use strandline_model::detection::{Detection, Level, SubjectKind};
 use strandline_model::estate::{Estate, Trusted};
-use strandline_model::event::{Activity, Class, Event, Status};
+use strandline_model::event::{Activity, Class, Status};
 
 use crate::sink::{Artefacts, Seen, Statement, detection};
-use crate::{Analytic, is_trusted};
+use crate::{Analytic, Row, is_trusted};
 
 /// Days with sign-ins from elsewhere before an address is new rather than unknown.
 const DAYS_KNOWN: usize = 5;
@@ -50,7 +50,7 @@ impl FirstAccount {
 }
 
 impl Analytic for FirstAccount {
-    fn watch(&mut self, event: &Event<'_>) {
+    fn watch(&mut self, event: &Row<'_>) {
         if event.class != Class::Authentication || event.activity != Activity::Logon || event.status != Status::Success {
             return;
         }
@@ -121,6 +121,8 @@ impl Account {
 
 #[cfg(test)]
 mod tests {
+    use strandline_model::event::Event;
+    use strandline_model::event::columns::ColumnSet;
     use strandline_model::evidence::{ArtefactId, EventRef};
     use strandline_model::time::Instant;
 
@@ -134,7 +136,7 @@ mod tests {
             let mut event = Event::new(Instant(day * DAY_MICROS + 1), Class::Authentication, Activity::Logon, place);
             (event.system, event.status) = ("ward".into(), Status::Success);
             (event.account, event.src_ip) = (Some((*account).into()), Some((*address).into()));
-            analytic.watch(&event);
+            analytic.watch(&Row::of_event(event));
         }
         let mut found = Vec::new();
         analytic.conclude(&mut found);

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use strandline_model::detection::{Detection, Level, SubjectKind};
 use strandline_model::estate::{Estate, Trusted};
-use strandline_model::event::{Class, Event};
+use strandline_model::event::Class;
 use strandline_model::time::Instant;
 
 use crate::sink::{Artefacts, Seen, Statement, detection};
-use crate::{Analytic, is_trusted};
+use crate::{Analytic, Row, is_trusted};
 
 /// Steps in a row, each to a number close above (or below) the last, that make a walk.
 const STEPS: u32 = 15;
@@ -54,7 +54,7 @@ fn route_and_id(url: &str) -> Option<(String, u64)> {
 }
 
 impl Analytic for Enumeration {
-    fn watch(&mut self, event: &Event<'_>) {
+    fn watch(&mut self, event: &Row<'_>) {
         if event.class != Class::Http {
             return;
         }

@@ -7,11 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use percent_encoding::percent_decode_str;
 use strandline_model::detection::{Detection, Level, SubjectKind};
 use strandline_model::estate::{Estate, Trusted};
-use strandline_model::event::{Class, Event};
+use strandline_model::event::Class;
 use strandline_model::time::Instant;
 
 use crate::sink::{Artefacts, Place, Seen, Statement, detection};
-use crate::{Analytic, is_trusted};
+use crate::{Analytic, Row, is_trusted};
 
 /// Different parameter values remembered, over all addresses.
 const SUSPECTS_KEPT: usize = 20_000;
@@ -59,7 +59,7 @@ impl Injection {
     }
 
     /// Second pass: a statement that holds a suspect parameter word for word, while it was sent, ran it.
-    pub fn watch_statement(&mut self, event: &Event<'_>) {
+    pub fn watch_statement(&mut self, event: &Row<'_>) {
         if event.class != Class::Datastore {
             return;
         }
@@ -153,7 +153,7 @@ fn looks_like_sql_inside(statement: &str) -> bool {
 }
 
 impl Analytic for Injection {
-    fn watch(&mut self, event: &Event<'_>) {
+    fn watch(&mut self, event: &Row<'_>) {
         if event.class != Class::Http {
             return;
         }

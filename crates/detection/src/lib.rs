@@ -18,7 +18,7 @@ mod two_places;
 
 use strandline_model::detection::Detection;
 use strandline_model::estate::{Estate, Trusted};
-use strandline_model::event::{Event, EventRows};
+use strandline_model::event::columns;
 use strandline_model::table::{Scan, ScanError};
 
 /// Why detection stopped.
@@ -32,40 +32,19 @@ pub enum DetectionError {
 /// One analytic.
 trait Analytic {
     /// Watches one event.
-    fn watch(&mut self, event: &Event<'_>);
+    fn watch(&mut self, event: &Row<'_>);
 
     /// What it saw.
     fn conclude(self: Box<Self>, found: &mut Vec<Detection>);
 }
 
-/// The columns that the analytics look at.
-const COLUMNS: &[&str] = &[
-    "time",
-    "time_precision_micros",
-    "class",
-    "activity",
-    "status",
-    "source",
-    "system",
-    "artefact",
-    "offset",
-    "length",
-    "src_ip",
-    "account",
-    "session",
-    "request_id",
-    "method",
-    "url",
-    "status_code",
-    "bytes",
-    "user_agent",
-    "database",
-    "application",
-    "statement",
-    "command",
-    "row_count",
-    "record_kind",
-];
+strandline_model::event_columns! {
+    /// What the analytics look at.
+    pub(crate) struct Row {
+        time, class, activity, status, source, system, place, src_ip, account, session, request_id, method, url, status_code,
+        bytes, user_agent, database, application, statement, command, row_count, record_kind,
+    }
+}
 
 /// Runs every analytic over the events, in one pass (two where an injection is checked against the statements that ran).
 /// Detections come sorted by first event, then id. Memory grows with the number of addresses, sessions, accounts and
@@ -104,10 +83,9 @@ pub fn detect(events: &dyn Scan, estate: &Estate) -> Result<Vec<Detection>, Dete
     Ok(found)
 }
 
-fn each_event(events: &dyn Scan, mut look: impl FnMut(&Event<'_>)) -> Result<(), DetectionError> {
-    for batch in events.scan(COLUMNS).map_err(DetectionError::Events)? {
-        let batch = batch.map_err(DetectionError::Events)?;
-        for event in EventRows::new(&batch).iter() {
+fn each_event(events: &dyn Scan, mut look: impl FnMut(&Row<'_>)) -> Result<(), DetectionError> {
+    for part in columns::scan::<Row<'_>>(events).map_err(DetectionError::Events)? {
+        for event in part.map_err(DetectionError::Events)?.iter() {
             look(&event);
         }
     }

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use strandline_model::detection::{Detection, Level, SubjectKind};
 use strandline_model::estate::{Estate, Trusted};
-use strandline_model::event::{Activity, Class, Event, Status};
+use strandline_model::event::{Activity, Class, Status};
 use strandline_model::time::Instant;
 
 use crate::sink::{Artefacts, Seen, Statement, detection};
-use crate::{Analytic, is_trusted};
+use crate::{Analytic, Row, is_trusted};
 
 /// Client programs that people type into. An application's pool does not call itself so.
 const INTERACTIVE: &[&str] =
@@ -67,7 +67,7 @@ impl FirstRole {
 }
 
 impl Analytic for FirstRole {
-    fn watch(&mut self, event: &Event<'_>) {
+    fn watch(&mut self, event: &Row<'_>) {
         if event.class != Class::Datastore || matches!(event.activity, Activity::Disconnect) {
             return;
         }

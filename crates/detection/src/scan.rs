@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use strandline_model::detection::{Detection, Level, SubjectKind};
 use strandline_model::estate::{Estate, Trusted};
-use strandline_model::event::{Class, Event};
+use strandline_model::event::Class;
 
 use crate::sink::{Artefacts, Seen, Statement, detection};
-use crate::{Analytic, is_trusted};
+use crate::{Analytic, Row, is_trusted};
 
 /// Path parts that scanners ask for and applications of an organisation do not link to.
 const PROBES: &[&str] = &[
@@ -94,7 +94,7 @@ impl Scanning {
 }
 
 impl Analytic for Scanning {
-    fn watch(&mut self, event: &Event<'_>) {
+    fn watch(&mut self, event: &Row<'_>) {
         if event.class != Class::Http {
             return;
         }

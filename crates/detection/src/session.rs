@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use strandline_model::detection::{Detection, Level, SubjectKind};
-use strandline_model::event::{Class, Event};
+use strandline_model::event::Class;
 use strandline_model::time::Instant;
 
-use crate::Analytic;
 use crate::sink::{Artefacts, Seen, Statement, detection};
+use crate::{Analytic, Row};
 
 /// Networks remembered for a session.
 const NETWORKS_KEPT: usize = 16;
@@ -47,7 +47,7 @@ pub(crate) fn fingerprint(text: &str) -> u64 {
 }
 
 impl Analytic for SecondNetwork {
-    fn watch(&mut self, event: &Event<'_>) {
+    fn watch(&mut self, event: &Row<'_>) {
         if event.class != Class::Http {
             return;
         }

@@ -7,11 +7,11 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use strandline_model::detection::{Detection, Level, SubjectKind};
 use strandline_model::estate::{Estate, Trusted};
-use strandline_model::event::{Activity, Class, Event, Status};
+use strandline_model::event::{Activity, Class, Status};
 use strandline_model::time::Instant;
 
 use crate::sink::{Artefacts, Seen, Statement, detection};
-use crate::{Analytic, is_trusted};
+use crate::{Analytic, Row, is_trusted};
 
 /// Sign-ins are weighed together within this time.
 const WINDOW_MICROS: i64 = 15 * 60 * 1_000_000;
@@ -69,7 +69,7 @@ impl SignIn {
 }
 
 /// Whether an event is a sign-in, and whether it failed. A web log alone tells by the answer to a POST at a sign-in page.
-fn outcome(event: &Event<'_>) -> Option<bool> {
+fn outcome(event: &Row<'_>) -> Option<bool> {
     match (event.class, event.activity, event.status) {
         (Class::Authentication, Activity::Logon, Status::Failure) => Some(true),
         (Class::Authentication, Activity::Logon, _) => Some(false),
@@ -78,7 +78,7 @@ fn outcome(event: &Event<'_>) -> Option<bool> {
 }
 
 impl Analytic for SignIn {
-    fn watch(&mut self, event: &Event<'_>) {
+    fn watch(&mut self, event: &Row<'_>) {
         let (Some(failed), Some(address)) = (outcome(event), event.src_ip.as_deref()) else { return };
         let account = event.account.as_deref().unwrap_or("-");
         if is_trusted(&self.trusted, None, Some(account), Some(address)) {
@@ -155,6 +155,9 @@ impl Analytic for SignIn {
 
 #[cfg(test)]
 mod tests {
+    use strandline_model::event::Event;
+    use strandline_model::event::columns::ColumnSet;
+
     use super::*;
     use strandline_model::evidence::{ArtefactId, EventRef};
 
@@ -167,7 +170,7 @@ mod tests {
             let mut event = Event::new(Instant(second as i64 * 1_000_000), Class::Authentication, Activity::Logon, place);
             (event.src_ip, event.account) = (Some("198.51.100.9".into()), Some((*account).into()));
             event.status = if *failed { Status::Failure } else { Status::Success };
-            analytic.watch(&event);
+            analytic.watch(&Row::of_event(event));
         }
         let mut found = Vec::new();
         analytic.conclude(&mut found);

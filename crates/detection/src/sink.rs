@@ -5,9 +5,10 @@ use std::collections::VecDeque;
 
 use sha2::{Digest, Sha256};
 use strandline_model::detection::{Detection, DetectionOrigin, Level, SubjectKind};
-use strandline_model::event::Event;
 use strandline_model::evidence::{ArtefactId, EventRef};
 use strandline_model::time::Instant;
+
+use crate::Row;
 
 /// Half of the events that a detection cites at most: the first ones and the last ones.
 const HALF: usize = 500;
@@ -21,7 +22,7 @@ pub struct Artefacts {
 
 impl Artefacts {
     /// The place of an event, in 16 bytes.
-    pub fn place(&mut self, event: &Event<'_>) -> Place {
+    pub fn place(&mut self, event: &Row<'_>) -> Place {
         self.place_of(&event.place)
     }
 

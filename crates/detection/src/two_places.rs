@@ -9,12 +9,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use strandline_model::detection::{Detection, Level, SubjectKind};
 use strandline_model::estate::{Estate, Trusted};
-use strandline_model::event::{Activity, Class, Event, Status};
+use strandline_model::event::{Activity, Class, Status};
 use strandline_model::time::Instant;
 
 use crate::session::{fingerprint, network};
 use crate::sink::{Artefacts, Seen, Statement, detection};
-use crate::{Analytic, is_trusted};
+use crate::{Analytic, Row, is_trusted};
 
 /// A place that is used again so soon after the other, with the other between, is in use at the same time …
 const TURN_MICROS: i64 = 10 * 60 * 1_000_000;
@@ -79,7 +79,7 @@ impl TwoPlaces {
 }
 
 /// Whether an event shows an account in use.
-fn shows_use(event: &Event<'_>) -> bool {
+fn shows_use(event: &Row<'_>) -> bool {
     match event.class {
         Class::Http => event.status_code.is_none_or(|code| code < 400),
         Class::Authentication => event.activity == Activity::Logon && event.status == Status::Success,
@@ -88,7 +88,7 @@ fn shows_use(event: &Event<'_>) -> bool {
 }
 
 impl Analytic for TwoPlaces {
-    fn watch(&mut self, event: &Event<'_>) {
+    fn watch(&mut self, event: &Row<'_>) {
         let (Some(account), Some(address)) = (event.account.as_deref().filter(|a| !a.is_empty() && *a != "-"), event.src_ip.as_deref()) else { return };
         if !shows_use(event) || self.hosts.contains(address) || is_trusted(&self.trusted, None, Some(account), Some(address)) {
             return;
@@ -186,6 +186,9 @@ impl TwoPlaces {
 mod tests {
     use strandline_model::evidence::{ArtefactId, EventRef};
 
+    use strandline_model::event::Event;
+    use strandline_model::event::columns::ColumnSet;
+
     use super::*;
 
     const OFFICE: &str = "10.1.0.7";
@@ -200,7 +203,7 @@ mod tests {
             let mut event = Event::new(Instant(second * 1_000_000), Class::Http, Activity::Request, place);
             (event.src_ip, event.account) = (Some((*address).into()), Some((*account).into()));
             event.user_agent = (!agent.is_empty()).then(|| (*agent).into());
-            analytic.watch(&event);
+            analytic.watch(&Row::of_event(event));
         }
         let mut found = Vec::new();
         analytic.conclude(&mut found);

@@ -534,97 +534,104 @@ fn insider(s: &mut Script, store: &mut Store, window: (Millis, Millis)) {
 
 /// The statement of a query and what it returns now; `fetched` is how far the cursor has got.
 fn ask(query: &Query, store: &Store, fetched: &mut usize) -> (Statement, Answer) {
-    let rows = |rows| Answer { rows, ..Answer::default() };
-    let select = |sql: String, answer: Answer| (Statement::simple(sql, answer.rows), answer);
+    let answer = answer_to(query, store, fetched);
+    (statement_of(query, answer.rows), answer)
+}
+
+/// The statement of a query that returns so many rows.
+fn statement_of(query: &Query, rows: usize) -> Statement {
     match query {
-        Query::Version => select("SELECT version()".to_owned(), rows(1)),
-        Query::Tables => select("SELECT table_schema, table_name FROM information_schema.tables WHERE table_schema = 'crew'".to_owned(), rows(6)),
-        Query::Count => select("SELECT count(*) FROM crew.employee".to_owned(), rows(1)),
-        Query::First(n) => {
-            let people = (0..store.people.len().min(*n) as u32).collect();
-            select(format!("SELECT * FROM crew.employee ORDER BY emp_id LIMIT {n}"), store.answer(people, EMPLOYEE))
-        }
+        Query::Control(tag, _) => Statement::control(tag, sql_of(query)),
+        Query::Fetch(_) => Statement::control("FETCH", sql_of(query)),
+        Query::Declare => Statement { tag: "DECLARE CURSOR", audit: Some(("READ", "DECLARE CURSOR")), ..Statement::simple(sql_of(query), rows) },
+        Query::Accounts(_) => Statement { tag: "COPY", ..Statement::simple(sql_of(query), rows) },
         Query::Vault => {
             let error = Some(("42501", "permission denied for table vault".to_owned(), None));
-            (Statement { error, ..Statement::simple("SELECT * FROM crew.vault", 0) }, Answer::default())
+            Statement { error, ..Statement::simple(sql_of(query), rows) }
         }
+        _ => Statement::simple(sql_of(query), rows),
+    }
+}
+
+fn sql_of(query: &Query) -> String {
+    match query {
+        Query::Version => "SELECT version()".to_owned(),
+        Query::Tables => "SELECT table_schema, table_name FROM information_schema.tables WHERE table_schema = 'crew'".to_owned(),
+        Query::Count => "SELECT count(*) FROM crew.employee".to_owned(),
+        Query::First(n) => format!("SELECT * FROM crew.employee ORDER BY emp_id LIMIT {n}"),
+        Query::Vault => "SELECT * FROM crew.vault".to_owned(),
         Query::Piers(a, b) => {
-            let people = store.those(|p| p.pier == *a || p.pier == *b);
-            let sql = format!(
-                "SELECT emp_id, full_name, grade, pier FROM crew.employee WHERE pier IN ({}, {}) ORDER BY grade",
-                literal(PIERS[*a]),
-                literal(PIERS[*b])
-            );
-            select(sql, store.answer(people, &[FULL_NAME, GRADE, PIER]))
+            format!("SELECT emp_id, full_name, grade, pier FROM crew.employee WHERE pier IN ({}, {}) ORDER BY grade", literal(PIERS[*a]), literal(PIERS[*b]))
         }
+        Query::Certified(grade) => format!(
+            "SELECT e.full_name, e.birth_date, e.mail, c.title, c.issuer FROM crew.employee e JOIN crew.certificate c USING (emp_id) WHERE e.grade = {}",
+            literal(GRADES[*grade])
+        ),
+        Query::Averages => {
+            "SELECT pier, count(*), round(avg(pay_point), 1) FROM crew.employee JOIN crew.pay USING (emp_id) GROUP BY pier ORDER BY 2 DESC".to_owned()
+        }
+        Query::Accounts(point) => format!("COPY (SELECT emp_id, bank_no FROM crew.pay WHERE pay_point >= {point}) TO STDOUT"),
+        Query::Control(_, sql) => (*sql).to_owned(),
+        Query::Declare => "DECLARE big CURSOR FOR SELECT full_name, id_card FROM crew.employee ORDER BY emp_id DESC".to_owned(),
+        Query::Fetch(n) => format!("FETCH {n} FROM big"),
+        Query::MailLike(start) => format!("SELECT chinese_name FROM crew.employee WHERE mail LIKE '{start}%'"),
+        Query::Directory(pier) => format!("SELECT * FROM crew.directory WHERE pier = {}", literal(PIERS[*pier])),
+        Query::Holders(title, issuer) => format!(
+            "SELECT e.full_name FROM crew.employee e WHERE EXISTS (SELECT 1 FROM crew.certificate c WHERE c.emp_id = e.emp_id AND c.title = {} AND c.issuer = {})",
+            literal(TITLES[*title]),
+            literal(ISSUERS[*issuer])
+        ),
+        Query::Newest(since, limit) => format!(
+            "WITH latest AS (SELECT emp_id, max(from_date) AS since FROM crew.assignment GROUP BY emp_id) SELECT e.full_name, l.since FROM latest l JOIN crew.employee e USING (emp_id) WHERE l.since >= '{}' ORDER BY l.since DESC, e.emp_id LIMIT {limit}",
+            iso_date(*since)
+        ),
+        Query::Mobiles(limit, offset) => format!("SELECT emp_id, mobile FROM crew.employee ORDER BY emp_id LIMIT {limit} OFFSET {offset}"),
+        Query::KinOfPaid(point) => {
+            format!("SELECT k.kin_name, k.kin_phone FROM crew.next_of_kin k WHERE k.emp_id IN (SELECT emp_id FROM crew.pay WHERE pay_point >= {point})")
+        }
+    }
+}
+
+/// What a query shows now, and of whom.
+fn answer_to(query: &Query, store: &Store, fetched: &mut usize) -> Answer {
+    let rows = |rows| Answer { rows, ..Answer::default() };
+    match query {
+        Query::Version | Query::Count => rows(1),
+        Query::Tables => rows(6),
+        Query::First(n) => store.answer((0..store.people.len().min(*n) as u32).collect(), EMPLOYEE),
+        Query::Vault | Query::Control(..) => Answer::default(),
+        Query::Piers(a, b) => store.answer(store.those(|p| p.pier == *a || p.pier == *b), &[FULL_NAME, GRADE, PIER]),
         Query::Certified(grade) => {
             let holders = store.those(|p| p.grade == *grade);
             let rows = holders.iter().map(|p| store.certificates_of(*p).count()).sum();
             let people = holders.into_iter().filter(|p| store.certificates_of(*p).next().is_some()).collect();
-            let sql = format!(
-                "SELECT e.full_name, e.birth_date, e.mail, c.title, c.issuer FROM crew.employee e JOIN crew.certificate c USING (emp_id) WHERE e.grade = {}",
-                literal(GRADES[*grade])
-            );
-            let answer = Answer { rows, inferred: vec![GRADE], ..store.answer(people, &[FULL_NAME, BIRTH_DATE, MAIL, TITLE, ISSUER]) };
-            select(sql, answer)
+            Answer { rows, inferred: vec![GRADE], ..store.answer(people, &[FULL_NAME, BIRTH_DATE, MAIL, TITLE, ISSUER]) }
         }
-        Query::Averages => {
-            let sizes: Vec<usize> = (0..PIERS.len()).map(|pier| store.those(|p| p.pier == pier).len()).filter(|n| *n > 0).collect();
-            let sql = "SELECT pier, count(*), round(avg(pay_point), 1) FROM crew.employee JOIN crew.pay USING (emp_id) GROUP BY pier ORDER BY 2 DESC";
-            select(sql.to_owned(), small_groups(store, sizes.len()))
-        }
-        Query::Accounts(point) => {
-            let answer = store.answer(store.those(|p| p.pay_point >= *point), &[BANK_NO]);
-            let sql = format!("COPY (SELECT emp_id, bank_no FROM crew.pay WHERE pay_point >= {point}) TO STDOUT");
-            let answer = Answer { inferred: vec![PAY_POINT], ..answer };
-            (Statement { tag: "COPY", ..Statement::simple(sql, answer.rows) }, answer)
-        }
-        Query::Control(tag, sql) => (Statement::control(tag, *sql), Answer::default()),
+        Query::Averages => small_groups(store, (0..PIERS.len()).filter(|pier| !store.those(|p| p.pier == *pier).is_empty()).count()),
+        Query::Accounts(point) => Answer { inferred: vec![PAY_POINT], ..store.answer(store.those(|p| p.pay_point >= *point), &[BANK_NO]) },
         Query::Declare => {
-            let sql = "DECLARE big CURSOR FOR SELECT full_name, id_card FROM crew.employee ORDER BY emp_id DESC";
             *fetched = 0;
-            (Statement { tag: "DECLARE CURSOR", audit: Some(("READ", "DECLARE CURSOR")), ..Statement::simple(sql, 0) }, Answer::default())
+            Answer::default()
         }
         Query::Fetch(n) => {
             let people: Vec<u32> = (0..store.people.len() as u32).rev().skip(*fetched).take(*n).collect();
             *fetched += people.len();
-            (Statement::control("FETCH", format!("FETCH {n} FROM big")), store.answer(people, &[FULL_NAME, ID_CARD]))
+            store.answer(people, &[FULL_NAME, ID_CARD])
         }
-        Query::MailLike(start) => {
-            let people = store.those(|p| p.mail.starts_with(start));
-            let answer = Answer { inferred: vec![MAIL], ..store.answer(people, &[CHINESE_NAME]) };
-            select(format!("SELECT chinese_name FROM crew.employee WHERE mail LIKE '{start}%'"), answer)
-        }
-        Query::Directory(pier) => {
-            let people = store.those(|p| p.pier == *pier && p.left_day.is_none());
-            select(format!("SELECT * FROM crew.directory WHERE pier = {}", literal(PIERS[*pier])), store.answer(people, &[FULL_NAME, GRADE, PIER, MAIL]))
-        }
+        Query::MailLike(start) => Answer { inferred: vec![MAIL], ..store.answer(store.those(|p| p.mail.starts_with(start)), &[CHINESE_NAME]) },
+        Query::Directory(pier) => store.answer(store.those(|p| p.pier == *pier && p.left_day.is_none()), &[FULL_NAME, GRADE, PIER, MAIL]),
         Query::Holders(title, issuer) => {
             let people = (0..store.people.len() as u32).filter(|p| store.certificates_of(*p).any(|c| c.title == *title && c.issuer == *issuer)).collect();
-            let sql = format!(
-                "SELECT e.full_name FROM crew.employee e WHERE EXISTS (SELECT 1 FROM crew.certificate c WHERE c.emp_id = e.emp_id AND c.title = {} AND c.issuer = {})",
-                literal(TITLES[*title]),
-                literal(ISSUERS[*issuer])
-            );
-            select(sql, Answer { inferred: vec![TITLE, ISSUER], ..store.answer(people, &[FULL_NAME]) })
+            Answer { inferred: vec![TITLE, ISSUER], ..store.answer(people, &[FULL_NAME]) }
         }
         Query::Newest(since, limit) => {
             let people = store.newest_assignments().into_iter().take_while(|(day, _)| day >= since).take(*limit).map(|(_, p)| p).collect();
-            let sql = format!(
-                "WITH latest AS (SELECT emp_id, max(from_date) AS since FROM crew.assignment GROUP BY emp_id) SELECT e.full_name, l.since FROM latest l JOIN crew.employee e USING (emp_id) WHERE l.since >= '{}' ORDER BY l.since DESC, e.emp_id LIMIT {limit}",
-                iso_date(*since)
-            );
-            select(sql, store.answer(people, &[FULL_NAME, ASSIGNMENT]))
+            store.answer(people, &[FULL_NAME, ASSIGNMENT])
         }
-        Query::Mobiles(limit, offset) => {
-            let people = (0..store.people.len() as u32).skip(*offset).take(*limit).collect();
-            select(format!("SELECT emp_id, mobile FROM crew.employee ORDER BY emp_id LIMIT {limit} OFFSET {offset}"), store.answer(people, &[MOBILE]))
-        }
+        Query::Mobiles(limit, offset) => store.answer((0..store.people.len() as u32).skip(*offset).take(*limit).collect(), &[MOBILE]),
         Query::KinOfPaid(point) => {
             let people: Vec<u32> = store.those(|p| p.pay_point >= *point).into_iter().filter(|p| store.kin_count(*p) > 0).collect();
-            let sql =
-                format!("SELECT k.kin_name, k.kin_phone FROM crew.next_of_kin k WHERE k.emp_id IN (SELECT emp_id FROM crew.pay WHERE pay_point >= {point})");
-            select(sql, Answer { inferred: vec![PAY_POINT], ..store.answer(people, &[KIN_NAME, KIN_PHONE]) })
+            Answer { inferred: vec![PAY_POINT], ..store.answer(people, &[KIN_NAME, KIN_PHONE]) }
         }
     }
 }

@@ -7,7 +7,7 @@ mod data;
 use std::collections::{BTreeMap, BTreeSet};
 
 use strandline_model::estate::{Estate, Table};
-use strandline_model::event::{Activity, Class, EventRows, RecordKind};
+use strandline_model::event::{Activity, Class, RecordKind, columns};
 
 pub use data::{Data, cookies_of};
 
@@ -75,6 +75,14 @@ struct Observed {
 /// Roles that are counted by name.
 const MOST_ROLES: usize = 1_000;
 
+strandline_model::event_columns! {
+    /// What is counted of an event.
+    pub struct Counted {
+        time_precision_micros, class, activity, source, account, session, request_id, status_code, bytes, duration_micros, statement, command,
+        parameters, row_count, sequence, record_kind,
+    }
+}
+
 /// Counts what each source's events hold.
 #[derive(Debug, Default)]
 pub struct Observer {
@@ -82,8 +90,8 @@ pub struct Observer {
 }
 
 impl Observer {
-    /// Counts the events of one batch.
-    pub fn observe(&mut self, rows: &EventRows<'_>) {
+    /// Counts the events of one part of the table.
+    pub fn observe(&mut self, rows: &columns::Part<Counted<'static>>) {
         for event in rows.iter() {
             let seen = self.sources.entry(event.source.to_string()).or_default();
             seen.events += 1;
@@ -436,6 +444,12 @@ mod tests {
     use strandline_model::evidence::{ArtefactId, EventRef};
     use strandline_model::time::Instant;
 
+    fn observe(observer: &mut Observer, mut built: EventBatchBuilder) {
+        for part in columns::scan(&vec![built.finish().expect("schema and builders agree")]).expect("in memory") {
+            observer.observe(&part.expect("in memory"));
+        }
+    }
+
     fn check(change: impl Fn(&mut Event<'_>), subject: &str, found: &str, severity: Severity) {
         let estate: Estate = toml::from_str(include_str!("../../../examples/prison-service/estate.toml")).expect("the kept example is valid");
         let mut builder = EventBatchBuilder::new();
@@ -453,9 +467,8 @@ mod tests {
             change(&mut event);
             builder.push(&event);
         }
-        let batch = builder.finish().expect("schema and builders agree");
         let mut observer = Observer::default();
-        observer.observe(&EventRows::new(&batch));
+        observe(&mut observer, builder);
         let answers = observer.judge(&estate, &Data::default());
         assert!(answers.iter().any(|a| a.subject == subject && a.found.contains(found) && a.severity == severity), "{answers:#?}");
     }
@@ -573,7 +586,7 @@ mod tests {
             let mut builder = EventBatchBuilder::new();
             builder.push(&event);
             let mut observer = Observer::default();
-            observer.observe(&EventRows::new(&builder.finish().expect("schema and builders agree")));
+            observe(&mut observer, builder);
             observer.sources["db-log"].with_placeholders
         };
         assert_eq!((seen(RecordKind::MysqlGeneral), seen(RecordKind::MysqlSlow)), (0, 1));

@@ -1,37 +1,13 @@
 //! Which log source of the estate claims a path: glob patterns, seen through rotation and compression suffixes.
 
 use strandline_model::estate::{Estate, LogSource};
+use strandline_model::pattern::{Token, fits};
 
 use crate::identify::Content;
 
 /// Whether `path` fits `pattern`: `?` is one character, `*` any within a folder, `**` any at all. Linear in the product.
 pub fn matches_pattern(pattern: &str, path: &str) -> bool {
-    let tokens = tokens(pattern);
-    let mut reached = vec![false; tokens.len() + 1];
-    reached[0] = true;
-    spread(&tokens, &mut reached);
-    for character in path.chars() {
-        let mut next = vec![false; tokens.len() + 1];
-        for (at, token) in tokens.iter().enumerate().filter(|&(at, _)| reached[at]) {
-            match token {
-                Token::One(c) if *c == character => next[at + 1] = true,
-                Token::AnyOne if character != '/' => next[at + 1] = true,
-                Token::Within if character != '/' => next[at] = true,
-                Token::Across => next[at] = true,
-                _ => {}
-            }
-        }
-        spread(&tokens, &mut next);
-        reached = next;
-    }
-    reached[tokens.len()]
-}
-
-enum Token {
-    One(char),
-    AnyOne,
-    Within,
-    Across,
+    fits(&tokens(pattern), '/', path)
 }
 
 fn tokens(pattern: &str) -> Vec<Token> {
@@ -50,15 +26,6 @@ fn tokens(pattern: &str) -> Vec<Token> {
         rest = &rest[length..];
     }
     tokens
-}
-
-/// Stars may stand for nothing.
-fn spread(tokens: &[Token], reached: &mut [bool]) {
-    for (at, token) in tokens.iter().enumerate() {
-        if reached[at] && matches!(token, Token::Within | Token::Across) {
-            reached[at + 1] = true;
-        }
-    }
 }
 
 /// The path itself, then with one rotation or compression suffix after the other taken off.

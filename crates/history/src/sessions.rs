@@ -3,7 +3,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use strandline_model::event::{Activity, Event, MASK, Status};
+use strandline_model::event::columns::{self, Holds, Lend};
+use strandline_model::event::{Activity, MASK, Status};
 use strandline_model::evidence::{ArtefactId, EventRef};
 use strandline_sql::{Dialect, Ran, SessionState, may_change};
 
@@ -33,13 +34,13 @@ struct Change {
 
 impl Sessions {
     /// Takes one event of a connection that is asked for.
-    pub(crate) fn take(&mut self, connection: &str, log: u32, dialect: Dialect, event: &Event<'_>) {
-        if !self.logs.contains_key(&event.place.artefact) {
-            self.logs.insert(event.place.artefact.clone(), log);
+    pub(crate) fn take(&mut self, connection: &str, log: u32, dialect: Dialect, event: &impl Telling) {
+        if !self.logs.contains_key(&event.column::<columns::place>().artefact) {
+            self.logs.insert(event.column::<columns::place>().artefact.clone(), log);
         }
-        let statement = event.statement.as_deref().unwrap_or_default();
-        let begins = event.activity == Activity::Connect;
-        let has_failed = event.activity == Activity::Error || event.status == Status::Failure;
+        let statement = event.column::<columns::statement>().unwrap_or_default();
+        let begins = event.column::<columns::activity>() == Activity::Connect;
+        let has_failed = event.column::<columns::activity>() == Activity::Error || event.column::<columns::status>() == Status::Failure;
         if !begins && !has_failed && !may_change(statement) {
             return;
         }
@@ -48,7 +49,7 @@ impl Sessions {
         let state = self.running.entry((log, connection.to_owned())).or_insert_with(|| SessionState::new(dialect));
         let before = state.settled();
         let parameters = parameters_of(event);
-        let ran = Ran { sql: statement, time: event.time.micros(), parameters: &parameters };
+        let ran = Ran { sql: statement, time: event.column::<columns::time>().micros(), parameters: &parameters };
         match (begins, has_failed) {
             _ if is_full => *state = SessionState::lost(dialect),
             (true, _) => *state = SessionState::new(dialect),
@@ -64,7 +65,12 @@ impl Sessions {
         if number == next {
             self.states.push(now);
         }
-        let change = Change { time: event.time.micros(), artefact: event.place.artefact.clone(), offset: event.place.offset, state: number };
+        let change = Change {
+            time: event.column::<columns::time>().micros(),
+            artefact: event.column::<columns::place>().artefact.clone(),
+            offset: event.column::<columns::place>().offset,
+            state: number,
+        };
         self.changes.entry(connection.to_owned()).or_default().entry(log).or_default().push(change);
     }
 
@@ -83,15 +89,20 @@ impl Sessions {
     }
 }
 
+strandline_model::event_columns! {
+    /// What tells what a session set.
+    pub(crate) trait Telling { time, place, activity, status, statement, parameters }
+}
+
 /// The values of a statement's parameters, as far as they are known.
-pub(crate) fn parameters_of(event: &Event<'_>) -> Vec<Option<String>> {
-    let all = event.parameters.iter().flatten().map(|value| value.as_deref().map(str::to_owned));
+pub(crate) fn parameters_of(event: &impl Holds<columns::parameters>) -> Vec<Option<String>> {
+    let all = event.column::<columns::parameters>().into_iter().flatten().map(|value| value.as_deref().map(str::to_owned));
     all.map(|value| value.filter(|value| value != MASK)).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use strandline_model::event::Class;
+    use strandline_model::event::{Class, Event};
     use strandline_model::time::Instant;
     use strandline_sql::Setting;
 

@@ -7,7 +7,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use sqlparser::ast::Statement;
-use strandline_model::event::{Activity, Class, Event, EventRows, RecordKind, Status};
+use strandline_model::event::{Activity, Class, RecordKind, Status, columns};
 use strandline_model::evidence::{ArtefactId, EventRef};
 use strandline_model::table::Scan;
 use strandline_sql::{Ran, Rules, SessionState, Setting, lexer, may_change};
@@ -72,6 +72,14 @@ pub struct Owner {
     pub write: u32,
 }
 
+strandline_model::event_columns! {
+    /// What is read of a record that may write.
+    struct Row {
+        time, place, duration_micros, time_precision_micros, class, activity, status, source, session, pid, database, statement, parameters,
+        row_count, transaction, record_kind, command,
+    }
+}
+
 /// Two logs tell of one write at most this far apart: one when it began, one when it ended.
 const SAME_WRITE_MICROS: i64 = 600_000_000;
 /// Writes of one connection of which it is not known whether they commit themselves: of more than so many they do.
@@ -130,33 +138,9 @@ impl LogFacts {
 /// # Errors
 /// If the table cannot be read.
 pub fn read(events: &dyn Scan, connections: &BTreeSet<String>, interest: Interest) -> Result<LogFacts, HistoryError> {
-    let columns = [
-        "time",
-        "artefact",
-        "offset",
-        "duration_micros",
-        "time_precision_micros",
-        "class",
-        "activity",
-        "status",
-        "source",
-        "session",
-        "pid",
-        "database",
-        "statement",
-        "parameters",
-        "row_count",
-        "statement_id",
-        "transaction",
-        "record_kind",
-        "masked",
-        "command",
-    ];
     let mut reader = Reader::new(interest);
-    for batch in events.scan(&columns).map_err(HistoryError::scan("events"))? {
-        let batch = batch.map_err(HistoryError::scan("events"))?;
-        let rows = EventRows::new(&batch);
-        for event in rows.iter().filter(|e| e.class == Class::Datastore || e.record_kind.is_some()) {
+    for part in columns::scan::<Row<'_>>(events).map_err(HistoryError::scan("events"))? {
+        for event in part.map_err(HistoryError::scan("events"))?.iter().filter(|e| e.class == Class::Datastore || e.record_kind.is_some()) {
             let mysql = matches!(event.record_kind, Some(RecordKind::MysqlGeneral | RecordKind::MysqlSlow | RecordKind::MysqlAudit));
             reader.dialect = if mysql { Dialect::MySql } else { Dialect::PostgreSql };
             reader.take(&event, connections);
@@ -284,7 +268,7 @@ const QUICK_MICROS: i64 = 1_000;
 
 /// Whether a record proves that its log holds every statement by which a transaction begins or ends. A log of writes, of reads
 /// and writes, or of slow statements holds none, or a few of them.
-fn shows_all(event: &Event<'_>, word: &str) -> bool {
+fn shows_all(event: &Row<'_>, word: &str) -> bool {
     let is_of_control = NEITHER_WRITE_NOR_READ.contains(&word);
     match event.record_kind {
         Some(RecordKind::MysqlGeneral) => true,
@@ -331,8 +315,8 @@ struct Several {
 
 /// A part of a record: the record, the words of the part, and the first of them.
 #[derive(Clone, Copy)]
-struct Part<'p> {
-    event: &'p Event<'p>,
+struct Part<'p, 'b> {
+    event: &'p Row<'b>,
     statement: &'p str,
     word: &'p str,
     session: &'p str,
@@ -451,7 +435,7 @@ impl Reader {
         facts
     }
 
-    fn take(&mut self, event: &Event<'_>, wanted: &BTreeSet<String>) {
+    fn take(&mut self, event: &Row<'_>, wanted: &BTreeSet<String>) {
         let time = event.time.micros();
         self.facts.first_event = Some(self.facts.first_event.map_or(time, |first| first.min(time)));
         self.facts.last_event = Some(self.facts.last_event.map_or(time, |last| last.max(time)));
@@ -499,7 +483,7 @@ impl Reader {
         }
     }
 
-    fn note(&mut self, key: &str, event: &Event<'_>, word: &str) {
+    fn note(&mut self, key: &str, event: &Row<'_>, word: &str) {
         let time = event.time.micros();
         let facts = self.facts.connections.entry(key.to_owned()).or_default();
         facts.first = Some(facts.first.map_or(time, |t| t.min(time)));
@@ -513,13 +497,13 @@ impl Reader {
         facts.session_statements_logged |= logs_all && ["declare", "fetch", "move", "prepare", "execute"].contains(&word);
     }
 
-    fn log_number(&mut self, event: &Event<'_>) -> u32 {
+    fn log_number(&mut self, event: &Row<'_>) -> u32 {
         let family = if self.dialect == Dialect::MySql { log_of(event.record_kind) } else { 0 };
         let next = u32::try_from(self.logs.len()).unwrap_or(u32::MAX);
         *self.logs.entry((event.source.to_string(), family)).or_insert(next)
     }
 
-    fn step(&mut self, connection: &mut Open, event: &Event<'_>, (statement, word): (&str, &str), session: &str) {
+    fn step(&mut self, connection: &mut Open, event: &Row<'_>, (statement, word): (&str, &str), session: &str) {
         let time = event.time.micros();
         let place = Place::new(time, &event.place, 0);
         if event.transaction.is_some() && connection.transaction.is_some() && event.transaction.as_deref() != connection.transaction.as_deref() {
@@ -562,7 +546,7 @@ impl Reader {
         }
     }
 
-    fn step_part(&mut self, connection: &mut Open, part: Part<'_>) {
+    fn step_part(&mut self, connection: &mut Open, part: Part<'_, '_>) {
         connection.follow(part, self.dialect);
         if self.step_transaction(connection, part) {
             return;
@@ -579,7 +563,7 @@ impl Reader {
         }
     }
 
-    fn fail(&mut self, connection: &mut Open, event: &Event<'_>, statement: &str, session: &str) {
+    fn fail(&mut self, connection: &mut Open, event: &Row<'_>, statement: &str, session: &str) {
         if let Some(state) = &mut connection.state {
             state.fail(Ran::plain(statement, event.time.micros()));
         }
@@ -620,7 +604,7 @@ impl Reader {
     }
 
     /// What begins, ends or marks transactions; whether the statement is of that kind.
-    fn step_transaction(&mut self, connection: &mut Open, part: Part<'_>) -> bool {
+    fn step_transaction(&mut self, connection: &mut Open, part: Part<'_, '_>) -> bool {
         let Part { event, statement, word, session, place, .. } = part;
         let mysql = self.dialect == Dialect::MySql;
         let rest = || statement.split_whitespace().skip(1).map(|w| w.trim_end_matches(';').to_ascii_lowercase()).collect::<Vec<String>>();
@@ -676,7 +660,7 @@ impl Reader {
         true
     }
 
-    fn take_write(&mut self, connection: &mut Open, part: Part<'_>) {
+    fn take_write(&mut self, connection: &mut Open, part: Part<'_, '_>) {
         let Part { event, statement, session, place, .. } = part;
         let name = event.database.as_deref().map(|name| interned(&mut self.databases, name));
         self.facts.written.insert((self.dialect, name));
@@ -736,7 +720,7 @@ impl Reader {
         Some(*owner)
     }
 
-    fn write_of(&mut self, event: &Event<'_>, statement: &str, parameters: Option<Box<[Option<String>]>>) -> Write {
+    fn write_of(&mut self, event: &Row<'_>, statement: &str, parameters: Option<Box<[Option<String>]>>) -> Write {
         let database = event.database.as_deref().map(|name| interned(&mut self.databases, name));
         Write {
             time: event.time.micros(),
@@ -878,7 +862,7 @@ impl Open {
     }
 
     /// Takes what a statement sets. A connection that sets nothing costs nothing.
-    fn follow(&mut self, part: Part<'_>, dialect: Dialect) {
+    fn follow(&mut self, part: Part<'_, '_>, dialect: Dialect) {
         let Part { event, statement, word, .. } = part;
         let sets = || matches!(word, "set" | "reset" | "discard" | "use") || statement.contains("set_config");
         if self.state.is_none() && !sets() || !may_change(statement) {
@@ -916,7 +900,7 @@ impl Open {
     }
 
     /// Whether a string of several statements was taken already, as another record tells of it.
-    fn is_told_again(&mut self, event: &Event<'_>, statement: &str, parts: usize) -> bool {
+    fn is_told_again(&mut self, event: &Row<'_>, statement: &str, parts: usize) -> bool {
         let log = 1_u8 << log_of(event.record_kind);
         let Some(told) = self.several.as_mut().filter(|told| &*told.statement == statement) else { return false };
         if told.logs & log == 0 {
@@ -1088,6 +1072,7 @@ pub fn mentions(sql: &str, dialect: Dialect) -> Vec<Vec<String>> {
 
 #[cfg(test)]
 mod tests {
+    use strandline_model::event::Event;
     use strandline_model::event::EventBatchBuilder;
     use strandline_model::evidence::{ArtefactId, EventRef};
     use strandline_model::time::Instant;

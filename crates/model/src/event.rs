@@ -13,8 +13,10 @@ use arrow_array::types::{Int32Type, Int64Type, TimestampMicrosecondType, UInt32T
 use arrow_array::{Array, ArrayRef, BooleanArray, ListArray, PrimitiveArray, RecordBatch, StringArray};
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef, TimeUnit};
 
-use crate::evidence::{ArtefactId, EventRef};
+use crate::evidence::EventRef;
 use crate::time::Instant;
+
+pub mod columns;
 
 /// Rows in a full batch.
 pub const BATCH_ROWS: usize = 8192;
@@ -36,13 +38,14 @@ macro_rules! words {
         }
 
         impl FromStr for $name {
-            type Err = UnknownWord;
+            type Err = $crate::event::UnknownWord;
             fn from_str(word: &str) -> Result<Self, Self::Err> {
-                match word { $($word => Ok(Self::$variant),)+ other => Err(UnknownWord(other.to_owned())) }
+                match word { $($word => Ok(Self::$variant),)+ other => Err($crate::event::UnknownWord(other.to_owned())) }
             }
         }
     };
 }
+pub(crate) use words;
 
 /// A word in a table that this version does not know.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -778,62 +781,6 @@ impl<'b> EventRows<'b> {
     pub fn iter(&self) -> impl Iterator<Item = Event<'b>> + '_ {
         (0..self.rows).map(|row| self.get(row))
     }
-
-    /// One event, borrowing from the batch.
-    ///
-    /// # Panics
-    /// If `row` is not below `len`.
-    pub fn get(&self, row: usize) -> Event<'b> {
-        assert!(row < self.rows, "row within the batch");
-        Event {
-            time: Instant(self.time.map_or(0, |c| c.value(row))),
-            time_precision_micros: self.time_precision.map_or(1, |c| c.value(row)),
-            utc_offset_seconds: self.utc_offset.map_or(0, |c| c.value(row)),
-            class: word(self.class, row).unwrap_or(Class::Other),
-            activity: word(self.activity, row).unwrap_or(Activity::Other),
-            status: word(self.status, row).unwrap_or(Status::Unknown),
-            source: Cow::Borrowed(self.source.map_or("", |c| c.value(row))),
-            system: Cow::Borrowed(self.system.map_or("", |c| c.value(row))),
-            place: EventRef {
-                artefact: ArtefactId(self.artefact.map_or("", |c| c.value(row)).to_owned()),
-                offset: self.offset.map_or(0, |c| c.value(row)),
-                length: self.length.map_or(0, |c| c.value(row)),
-            },
-            line: self.line.map_or(0, |c| c.value(row)),
-            src_ip: text(self.src_ip, row),
-            src_port: self.src_port.and_then(|c| c.is_valid(row).then(|| c.value(row))),
-            account: text(self.account, row),
-            session: text(self.session, row),
-            request_id: text(self.request_id, row),
-            method: text(self.method, row),
-            url: text(self.url, row),
-            status_code: self.status_code.and_then(|c| c.is_valid(row).then(|| c.value(row))),
-            bytes: whole(self.bytes, row),
-            duration_micros: whole(self.duration, row),
-            user_agent: text(self.user_agent, row),
-            database: text(self.database, row),
-            application: text(self.application, row),
-            pid: self.pid.and_then(|c| c.is_valid(row).then(|| c.value(row))),
-            statement: text(self.statement, row),
-            command: text(self.command, row),
-            statement_name: text(self.statement_name, row),
-            parameters: self.parameters.filter(|c| c.is_valid(row)).map(|c| list_row(c, row)),
-            row_count: whole(self.row_count, row),
-            sequence: whole(self.sequence, row),
-            statement_id: whole(self.statement_id, row),
-            transaction: text(self.transaction, row),
-            record_kind: word(self.record_kind, row),
-            error_code: text(self.error_code, row),
-            message: text(self.message, row),
-            error_values: self.error_values.filter(|c| c.is_valid(row)).map(|c| list_row(c, row)),
-            host: text(self.host, row),
-            channel: text(self.channel, row),
-            object: text(self.object, row),
-            labels: text(self.labels, row),
-            secrets: text(self.secrets, row).map_or(Secrets::None, Secrets::Digests),
-            masked: self.masked.is_some_and(|c| c.value(row)),
-        }
-    }
 }
 
 fn text<'b>(column: Option<&'b StringArray>, row: usize) -> Option<Cow<'b, str>> {
@@ -860,6 +807,7 @@ fn list_row<'b>(column: &'b ListArray, row: usize) -> Vec<Option<Cow<'b, str>>> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::evidence::ArtefactId;
 
     #[test]
     fn an_event_survives_the_table() {

@@ -18,6 +18,8 @@ pub mod exposure;
 pub mod letter;
 pub mod letter_word;
 pub mod names;
+pub mod node;
+pub mod pattern;
 pub mod personal;
 pub mod print;
 pub mod record;

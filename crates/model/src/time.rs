@@ -31,6 +31,15 @@ impl Instant {
         Self(self.0.saturating_add(micros))
     }
 
+    /// The instant as its text has it; unchanged where that is no date.
+    #[must_use]
+    pub fn to_the_millisecond(self) -> Self {
+        match jiff::Timestamp::from_microsecond(self.0) {
+            Ok(_) => Self(self.0.saturating_sub(self.0.rem_euclid(1000))),
+            Err(_) => self,
+        }
+    }
+
     /// Seconds since the epoch, as a fraction.
     pub fn seconds(self) -> f64 {
         self.0 as f64 / 1e6

@@ -7,6 +7,7 @@ use arrow_schema::{DataType, FieldRef};
 use serde::{Deserialize, Serialize};
 
 use crate::evidence::EventRef;
+use crate::node::{Node, NodeError};
 use crate::table::{Row, list, optional_text, text, whole};
 use crate::time::Instant;
 
@@ -169,9 +170,9 @@ pub struct Link {
     pub id: String,
     /// The rule that made it (`address_to_session`, `session_to_address`, `request_to_statement` …).
     pub rule: String,
-    /// What it starts from, as `kind=value`.
+    /// What it starts from: the text of a [`Node`].
     pub from: String,
-    /// What it leads to, as `kind=value`.
+    /// What it leads to: the text of a [`Node`].
     pub to: String,
     /// How strong it is.
     pub strength: Strength,
@@ -185,6 +186,24 @@ pub struct Link {
     pub verdict: Option<String>,
     /// Events it stands on, at most a thousand.
     pub events: Vec<EventRef>,
+}
+
+impl Link {
+    /// What it starts from.
+    ///
+    /// # Errors
+    /// If its text is not one that this version writes.
+    pub fn from_node(&self) -> Result<Node, NodeError> {
+        self.from.parse()
+    }
+
+    /// What it leads to.
+    ///
+    /// # Errors
+    /// If its text is not one that this version writes.
+    pub fn to_node(&self) -> Result<Node, NodeError> {
+        self.to.parse()
+    }
 }
 
 impl Row for Link {

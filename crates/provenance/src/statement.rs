@@ -12,8 +12,8 @@ use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer, Word};
 
 use crate::database::{Database, Dialect, TableName};
 use crate::shape::{
-    either_way, having_of_rows, like_any, name_items, not_zero, plain_escape, read_truth, read_truth_of_join, rename_aliases, rolled_up, row_by_value, tell_apart,
-    truths_as_numbers, unordered_by_null, with_ties, without_sample,
+    either_way, having_of_rows, like_any, name_items, not_zero, plain_escape, read_truth, read_truth_of_join, rename_aliases, rolled_up, row_by_value,
+    tell_apart, truths_as_numbers, unordered_by_null, with_ties, without_sample,
 };
 use crate::spelling::respelled;
 use crate::vocabulary::{first_letters, hide_values, translate, truth};

@@ -728,7 +728,12 @@ fn a_search_path_more_than_are_kept_is_searched() {
 #[test]
 fn lists_of_parameters_may_hold_the_same_values() {
     check_call("SELECT name FROM patient WHERE id IN ($1, $2) AND id IN ($3, $4)", &["1", "2", "2", "1"], None, "displayed name: 1 2; inferred id: 1 2");
-    check_call("SELECT name FROM patient WHERE id IN ($1, $2, $3, $4) AND id NOT IN ($5)", &["1", "2", "3", "4", "3"], None, "displayed name: 1 2 4; inferred id: 1 2 4");
+    check_call(
+        "SELECT name FROM patient WHERE id IN ($1, $2, $3, $4) AND id NOT IN ($5)",
+        &["1", "2", "3", "4", "3"],
+        None,
+        "displayed name: 1 2 4; inferred id: 1 2 4",
+    );
     check("SELECT name FROM patient WHERE id IN (1, 2, 3, 4, 5) AND id NOT IN (NULL)", 0, "");
     check("SELECT name FROM patient WHERE score IN (score, 3) AND score IN (id, score) AND id < 3", 2, "displayed name: 1 2; inferred id,score: 1 2");
 }

@@ -1,11 +1,13 @@
 //! Forms of a case: the facts are counted from its tables, one batch at a time, and the filled form is kept in `forms/`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use strandline_case::Case;
 use strandline_model::detection::{Detection, DetectionOrigin, Level};
 use strandline_model::exposure::{Basis, Exposure, Replay};
 use strandline_model::letter::SendingState;
+use strandline_model::node::Node;
 use strandline_model::register::RegisterEntry;
 use strandline_model::table::{Row, Scan};
 use strandline_model::time::Interval;
@@ -85,7 +87,11 @@ fn facts(response: &Response<'_>, people: &People) -> Result<CaseFacts, DutyErro
         false => (None, Vec::new()),
     };
     let links: Vec<Link> = case.read_rows(Link::TABLE)?;
-    let starts: BTreeSet<&str> = links.iter().filter_map(|link| link.from.strip_prefix("detection=")).collect();
+    let start = |link: &Link| match link.from_node() {
+        Ok(Node::Detection(id)) => Some(id),
+        _ => None,
+    };
+    let starts: BTreeSet<Arc<str>> = links.iter().filter_map(start).collect();
     let mut detections: Vec<DetectionFacts> = Vec::new();
     for detection in case.read_rows::<Detection>(Detection::TABLE)? {
         // An authority is told what the case stands on, and not each rule that ordinary work set off.

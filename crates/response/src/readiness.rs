@@ -10,7 +10,7 @@ use strandline_estate::readiness::{Answer, Data, Observer};
 use strandline_event::{Context, Sink, SinkError, read_artefact};
 use strandline_evidence::{Limits, Request, Vault};
 use strandline_history::KnownPeople;
-use strandline_model::event::{Activity, EventRows};
+use strandline_model::event::{Activity, EventRows, columns};
 use strandline_model::evidence::{Artefact, ArtefactKind, Warning};
 use strandline_model::register::Status;
 
@@ -34,28 +34,6 @@ const REGISTER_LINES: usize = 200_000;
 const REGISTER_BYTES: u64 = 256 << 20;
 /// Numbers of requests that are kept of a log, to find others that have them.
 const MOST_REQUESTS: usize = 20_000;
-/// Columns that the readiness check looks at.
-const COLUMNS: &[&str] = &[
-    "time",
-    "time_precision_micros",
-    "class",
-    "activity",
-    "account",
-    "source",
-    "artefact",
-    "offset",
-    "length",
-    "session",
-    "request_id",
-    "status_code",
-    "bytes",
-    "statement",
-    "parameters",
-    "command",
-    "row_count",
-    "sequence",
-    "record_kind",
-];
 
 /// What the check says.
 #[derive(Debug)]
@@ -69,13 +47,12 @@ pub struct Readiness {
 /// # Errors
 /// If the estate has a mistake or the logs cannot be read.
 pub fn check_estate(settings: &Settings<'_>, estate: (&str, &str), logs: &Path, watcher: &mut dyn Watcher) -> Result<Readiness, ResponseError> {
-    use strandline_model::table::Scan;
     let mut response = Response::begin(settings, estate, watcher)?;
     response.intake(logs)?;
     response.read_events()?;
     let mut observer = Observer::default();
-    for batch in response.case.scan(strandline_model::event::TABLE).scan(COLUMNS)? {
-        observer.observe(&EventRows::new(&batch?));
+    for part in columns::scan(&response.case.scan(strandline_model::event::TABLE))? {
+        observer.observe(&part?);
     }
     let data = held_data(&response)?;
     Ok(Readiness { answers: observer.judge(&response.estate, &data) })

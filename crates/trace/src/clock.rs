@@ -4,13 +4,18 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use strandline_model::estate::Estate;
-use strandline_model::event::{Class, EventRows};
+use strandline_model::event::{Class, columns};
 use strandline_model::evidence::Coverage;
 use strandline_model::table::{Scan, ScanError};
 
 use crate::requests::{interval, took};
 use crate::survey::{Survey, TemplateKey};
 use crate::text::hash64;
+
+strandline_model::event_columns! {
+    /// What is read of a statement to compare its values with those of requests.
+    struct Row { time, class, source, parameters }
+}
 
 /// Differences up to this are not looked for: they are within what matching by time allows anyway.
 const SMALLEST_SKEW_MICROS: i64 = 1_500_000;
@@ -135,9 +140,8 @@ pub(crate) fn vote(events: &dyn Scan, survey: &Survey, wanted: &dyn Fn(&Template
         return Ok(Vec::new());
     }
     let mut votes: Votes = BTreeMap::new();
-    for batch in events.scan(&["time", "class", "source", "parameters"])? {
-        let batch = batch?;
-        for event in EventRows::new(&batch).iter().filter(|e| e.class == Class::Datastore) {
+    for part in columns::scan::<Row<'_>>(events)? {
+        for event in part?.iter().filter(|e| e.class == Class::Datastore) {
             for value in event.parameters.iter().flatten().flatten().filter(|v| telling(v)) {
                 for (source, time) in times.get(&hash64(&[value.as_bytes()])).into_iter().flatten() {
                     let ahead = clocks.common(&event.source, event.time.micros()).saturating_sub(*time);

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use strandline_model::node::How;
 use strandline_model::trail::Strength;
 
 use crate::clock::telling;
@@ -11,7 +12,7 @@ use crate::habits::{Windows, bind_habits};
 use crate::jobs::Job;
 use crate::lanes::{Brief, bind_lanes};
 use crate::requests::Request;
-use crate::routes::{How, Match, running};
+use crate::routes::{Match, running};
 use crate::statements::{Execution, Statements};
 use crate::text::Place;
 

@@ -3,9 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use strandline_model::node::How;
+
 use crate::conserve::{During, Ground};
 use crate::requests::Request;
-use crate::routes::{How, Match};
+use crate::routes::Match;
 use crate::statements::{Execution, shape_key};
 
 /// How a statement came to somebody else.

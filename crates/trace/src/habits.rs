@@ -4,12 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
+use strandline_model::node::How;
 use strandline_model::trail::Strength;
 
 use crate::clock::Clocks;
 use crate::conserve::{During, Ground, Owner, give};
 use crate::requests::{Request, union};
-use crate::routes::{How, Match, running};
+use crate::routes::{Match, running};
 use crate::statements::shape_key;
 use crate::survey::{Sample, Survey, TemplateKey};
 use crate::text::hash64;

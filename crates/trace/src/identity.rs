@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use strandline_model::estate::Estate;
+use strandline_model::node::Node;
 use strandline_model::trail::{OpenQuestion, Strength};
 
-use crate::links::{Links, Proposal};
+use crate::links::{Held, Links, Proposal};
 use crate::sessions::Sessions;
 use crate::survey::{PinnedRecord, SessionKey, Span, Survey, trusted};
 use crate::windows::{self, Logons};
@@ -107,14 +108,13 @@ impl<'a> Identity<'a> {
     }
 
     /// The node of a session.
-    pub(crate) fn node(&self, key: &SessionKey) -> String {
-        format!("session={}/{}", key.0, key.1)
+    pub(crate) fn node(&self, key: &SessionKey) -> Node {
+        Node::Session { system: key.0.clone(), session: key.1.clone() }
     }
 
-    /// The session of a node's value.
-    pub(crate) fn session_of(&self, value: &str) -> Option<SessionKey> {
-        let (system, session) = value.split_once('/')?;
-        self.by_name.get(session)?.iter().find(|key| key.0.as_ref() == system).cloned()
+    /// Sessions of the trail that the logs know, and how strongly they belong to it.
+    pub(crate) fn sessions_of(&self, held: &Held) -> BTreeMap<SessionKey, Strength> {
+        held.sessions.iter().filter(|(key, _)| self.survey.sessions.contains_key(*key)).map(|(key, strength)| (key.clone(), *strength)).collect()
     }
 
     /// Sessions with this name, cut or whole, optionally as `SYSTEM/SESSION`.
@@ -131,7 +131,7 @@ impl<'a> Identity<'a> {
     }
 
     /// The Windows sign-in that opened a pinned session, and when.
-    pub(crate) fn logon_of(&self, session: &str) -> Option<(String, Span)> {
+    pub(crate) fn logon_of(&self, session: &str) -> Option<(Node, Span)> {
         let (entry, time) = self.logons.pinned.get(session)?;
         let last = self.logons.entries.get(entry).map_or(*time, |seen| seen.span.last);
         Some((windows::node(entry), Span { first: *time, last: last.max(*time), count: 1 }))
@@ -186,13 +186,13 @@ impl<'a> Identity<'a> {
     }
 
     fn addresses_to_sessions(&mut self, links: &mut Links) {
-        for address in links.values("address") {
-            let Some(seen) = self.survey.addresses.get(address.as_str()) else {
+        for address in links.held().addresses.into_keys() {
+            let Some(seen) = self.survey.addresses.get(&address) else {
                 continue;
             };
             for key in &seen.sessions {
                 let session = &self.survey.sessions[key];
-                let Some(span) = session.uses.get(address.as_str()) else {
+                let Some(span) = session.uses.get(&address) else {
                     continue;
                 };
                 let accounts = session.accounts.iter().map(|a| a.as_ref()).collect::<Vec<_>>().join(", ");
@@ -200,7 +200,7 @@ impl<'a> Identity<'a> {
                 let reason = format!("{used}; account {} is followed in this session only", if accounts.is_empty() { "(none logged)" } else { &accounts });
                 links.add(Proposal {
                     rule: "address_to_session",
-                    from: &format!("address={address}"),
+                    from: &Node::Address(address.clone()),
                     to: &self.node(key),
                     strength,
                     reason,
@@ -222,9 +222,9 @@ impl<'a> Identity<'a> {
     }
 
     fn accounts_to_sessions(&mut self, links: &mut Links) {
-        for account in links.values("account") {
-            let from = format!("account={account}");
-            for (key, seen) in self.survey.sessions.iter().filter(|(_, s)| s.accounts.iter().any(|a| a.as_ref() == account)) {
+        for account in links.held().accounts.into_keys() {
+            let from = Node::Account(account.clone());
+            for (key, seen) in self.survey.sessions.iter().filter(|(_, s)| s.accounts.contains(&account)) {
                 let reason = "a session of the pinned account".to_owned();
                 links.add(Proposal {
                     rule: "account_to_session",
@@ -237,12 +237,12 @@ impl<'a> Identity<'a> {
                 });
                 self.pinned_sessions.insert(key.clone());
             }
-            for (id, seen) in self.survey.connections.iter().filter(|(_, c)| c.role.as_deref() == Some(account.as_str())) {
+            for (id, seen) in self.survey.connections.iter().filter(|(_, c)| c.role.as_ref() == Some(&account)) {
                 let reason = "a database connection of the pinned account".to_owned();
                 links.add(Proposal {
                     rule: "account_to_connection",
                     from: &from,
-                    to: &format!("connection={id}"),
+                    to: &Node::Connection(id.clone()),
                     strength: Strength::Proved,
                     reason,
                     span: seen.span,
@@ -259,7 +259,7 @@ impl<'a> Identity<'a> {
         if self.pinned_sessions.contains(key) || seen.uses.len() < 2 {
             return Part::Whole;
         }
-        let bad = |address: &str| links.strength(&format!("address={address}")).is_some();
+        let bad = |address: &Arc<str>| links.strength(&Node::Address(address.clone())).is_some();
         let Some((first, span)) = seen.uses.iter().min_by_key(|(a, s)| (s.first, (*a).clone())) else {
             return Part::Whole;
         };
@@ -274,10 +274,7 @@ impl<'a> Identity<'a> {
     }
 
     fn sessions_to_addresses(&mut self, links: &mut Links) {
-        for value in links.values("session") {
-            let Some(key) = self.session_of(&value) else {
-                continue;
-            };
+        for key in self.sessions_of(&links.held()).into_keys() {
             let (seen, part) = (&self.survey.sessions[&key], self.part(&key, links));
             let from = self.node(&key);
             for (address, span) in &seen.uses {
@@ -295,7 +292,11 @@ impl<'a> Identity<'a> {
                 let alone = self.survey.addresses.get(address).is_some_and(|a| a.sessions.iter().all(is_same));
                 let at_home = seen.accounts.iter().any(|a| self.homes.get(a) == Some(address));
                 let whole = alone && !insider && !at_home && self.shared(address).is_none();
-                let to = if whole { format!("address={address}") } else { format!("address_in_session={address} in {}/{}", key.0, key.1) };
+                let to = if whole {
+                    Node::Address(address.clone())
+                } else {
+                    Node::AddressInSession { address: address.clone(), system: key.0.clone(), session: key.1.clone() }
+                };
                 let (used, strength) = self.used(&key, span);
                 let reason = format!(
                     "{used}; {}",
@@ -311,16 +312,16 @@ impl<'a> Identity<'a> {
     }
 
     fn addresses_to_connections(&mut self, links: &mut Links) {
-        for address in links.values("address") {
-            for (id, seen) in self.survey.connections.iter().filter(|(_, c)| c.host.as_deref() == Some(address.as_str())) {
+        for address in links.held().addresses.into_keys() {
+            for (id, seen) in self.survey.connections.iter().filter(|(_, c)| c.host.as_ref() == Some(&address)) {
                 if trusted(self.estate, seen.role.as_deref(), None, Some(&address)).is_some() {
                     continue;
                 }
                 let reason = "the database connection came from this address".to_owned();
                 links.add(Proposal {
                     rule: "address_to_connection",
-                    from: &format!("address={address}"),
-                    to: &format!("connection={id}"),
+                    from: &Node::Address(address.clone()),
+                    to: &Node::Connection(id.clone()),
                     strength: Strength::Proved,
                     reason,
                     span: seen.span,
@@ -331,35 +332,34 @@ impl<'a> Identity<'a> {
     }
 
     /// When the actor was on each system, and how strongly that is known.
-    pub(crate) fn reached(&self, links: &Links) -> BTreeMap<Arc<str>, (Span, Strength, String)> {
-        let mut reached: BTreeMap<Arc<str>, (Span, Strength, String)> = BTreeMap::new();
-        let mut add = |system: &Arc<str>, span: &Span, strength: Strength, node: String| {
+    pub(crate) fn reached(&self, links: &Links) -> BTreeMap<Arc<str>, (Span, Strength, Node)> {
+        let mut reached: BTreeMap<Arc<str>, (Span, Strength, Node)> = BTreeMap::new();
+        let mut add = |system: &Arc<str>, span: &Span, strength: Strength, node: Node| {
             let known = reached.entry(system.clone()).or_insert((Span::default(), strength, node));
             known.0.first = known.0.first.min(span.first);
             known.0.last = known.0.last.max(span.last);
             known.0.count += span.count;
             known.1 = known.1.max(strength);
         };
-        for value in links.values("session") {
-            if let (Some(key), Some(strength)) = (self.session_of(&value), links.strength(&format!("session={value}"))) {
-                for (address, span) in &self.survey.sessions[&key].uses {
-                    if !matches!(self.part(&key, links), Part::Without(owners) if owners.contains(address)) {
-                        add(&key.0, span, strength, format!("session={value}"));
-                    }
+        let held = links.held();
+        for (key, strength) in self.sessions_of(&held) {
+            for (address, span) in &self.survey.sessions[&key].uses {
+                if !matches!(self.part(&key, links), Part::Without(owners) if owners.contains(address)) {
+                    add(&key.0, span, strength, self.node(&key));
                 }
             }
         }
         // Where no log names sessions or sign-ins, answered requests tell as much.
-        for address in links.values("address") {
-            let node = format!("address={address}");
-            if let (Some(seen), Some(strength)) = (self.survey.addresses.get(address.as_str()), links.strength(&node)) {
+        for (address, strength) in held.addresses {
+            if let Some(seen) = self.survey.addresses.get(&address) {
                 for system in seen.systems.iter().filter(|system| seen.volume.requests > 0 && !self.survey.names_sessions(system)) {
-                    add(system, &seen.span, strength, node.clone());
+                    add(system, &seen.span, strength, Node::Address(address.clone()));
                 }
             }
         }
         for ((address, account, system), span) in &self.survey.sign_ins {
-            for node in [format!("address={address}"), format!("sign_in={account}@{system} from {address}")] {
+            let sign_in = Node::SignIn { account: account.clone(), system: system.clone(), address: address.clone() };
+            for node in [Node::Address(address.clone()), sign_in] {
                 if let Some(strength) = links.strength(&node) {
                     add(system, span, strength, node);
                 }
@@ -393,7 +393,7 @@ impl<'a> Identity<'a> {
                 links.add(Proposal {
                     rule: "host_to_connection",
                     from: &node,
-                    to: &format!("connection={id}"),
+                    to: &Node::Connection(id.clone()),
                     strength,
                     reason,
                     span: c.span,
@@ -438,7 +438,7 @@ impl<'a> Identity<'a> {
                 links.add(Proposal {
                     rule: "host_to_sign_in",
                     from: &node,
-                    to: &format!("sign_in={account}@{to} from {address}"),
+                    to: &Node::SignIn { account: account.clone(), system: to.clone(), address: address.clone() },
                     strength: Strength::Inferred,
                     reason,
                     span: *seen,

@@ -4,10 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use strandline_model::node::How;
 use strandline_model::trail::Strength;
 
 use crate::conserve::{During, Ground, Owner, give};
-use crate::routes::{How, Match};
+use crate::routes::Match;
 use crate::survey::{ConnectionSeen, Survey};
 
 /// A connection that lasts longer may serve several requests.

@@ -4,7 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use strandline_model::event::{Activity, Class, Event, EventRows, Status};
+use strandline_model::event::{Activity, Class, Status, columns};
+use strandline_model::node::Node;
 use strandline_model::table::ScanError;
 use strandline_model::trail::{OpenQuestion, Strength};
 
@@ -19,29 +20,13 @@ use crate::text::{Place, Pool};
 use crate::url::Target;
 use crate::windows::Sources;
 
-const COLUMNS: &[&str] = &[
-    "time",
-    "time_precision_micros",
-    "class",
-    "activity",
-    "status",
-    "source",
-    "system",
-    "artefact",
-    "offset",
-    "length",
-    "src_ip",
-    "account",
-    "session",
-    "request_id",
-    "method",
-    "url",
-    "status_code",
-    "bytes",
-    "duration_micros",
-    "secrets",
-    "command",
-];
+strandline_model::event_columns! {
+    /// What is read of a web request or a sign-in.
+    struct Row {
+        time, time_precision_micros, class, activity, status, source, system, place, src_ip, account, session, request_id, method, url, status_code,
+        bytes, duration_micros, secrets, command,
+    }
+}
 
 /// How long before its log line a request may have begun, where no duration is logged.
 const UNKNOWN_DURATION_MICROS: i64 = 1_000_000;
@@ -142,11 +127,11 @@ impl Request {
     }
 
     /// The node it hangs on.
-    pub(crate) fn owner_node(&self) -> String {
+    pub(crate) fn owner_node(&self) -> Node {
         match (&self.session, &self.address) {
-            (Some(session), _) => format!("session={}/{session}", self.system),
-            (None, Some(address)) => format!("address={address}"),
-            (None, None) => format!("request={}", self.request_id.as_deref().unwrap_or("-")),
+            (Some(session), _) => Node::Session { system: self.system.clone(), session: session.clone() },
+            (None, Some(address)) => Node::Address(address.clone()),
+            (None, None) => Node::Request(self.request_id.clone().unwrap_or_else(|| Arc::from("-"))),
         }
     }
 }
@@ -203,7 +188,7 @@ pub(crate) fn collect(
     Ok(Requests::default())
 }
 
-fn line(event: &Event<'_>, sessions: &Sessions, clocks: &Clocks, pool: &mut Pool) -> Line {
+fn line(event: &Row<'_>, sessions: &Sessions, clocks: &Clocks, pool: &mut Pool) -> Line {
     let mut own = |value: Option<&str>| present(value).map(|v| pool.intern(v));
     let (address, account) = (own(event.src_ip.as_deref()), own(event.account.as_deref()));
     let session = own(sessions.of(event).as_deref());
@@ -235,11 +220,10 @@ fn line(event: &Event<'_>, sessions: &Sessions, clocks: &Clocks, pool: &mut Pool
 }
 
 /// Requests and sign-ins, but those of Windows logs.
-fn web_events(inputs: &Inputs<'_>, visit: &mut dyn FnMut(&Event<'_>)) -> Result<(), ScanError> {
+fn web_events(inputs: &Inputs<'_>, visit: &mut dyn FnMut(&Row<'_>)) -> Result<(), ScanError> {
     let windows = Sources::of(inputs.estate);
-    for batch in inputs.events.scan(COLUMNS)? {
-        let batch = batch?;
-        for event in EventRows::new(&batch).iter().filter(|e| matches!(e.class, Class::Http | Class::Authentication) && !windows.hold(e)) {
+    for part in columns::scan::<Row<'_>>(inputs.events)? {
+        for event in part?.iter().filter(|e| matches!(e.class, Class::Http | Class::Authentication) && !windows.hold(&e.source)) {
             if inputs.window.is_none_or(|w| w.contains(event.time)) {
                 visit(&event);
             }
@@ -257,17 +241,19 @@ fn own_lines(
     links: &Links,
     pool: &mut Pool,
 ) -> Result<Vec<Line>, ScanError> {
-    let mut followed: HashMap<SessionKey, (Strength, Part)> = HashMap::new();
-    for value in links.values("session") {
-        if let (Some(key), Some(strength)) = (identity.session_of(&value), links.strength(&format!("session={value}"))) {
+    let held = links.held();
+    let followed: HashMap<SessionKey, (Strength, Part)> = identity
+        .sessions_of(&held)
+        .into_iter()
+        .map(|(key, strength)| {
             let part = identity.part(&key, links);
-            followed.insert(key, (strength, part));
-        }
-    }
-    let named = |kind: &str| -> HashMap<String, Strength> {
-        links.values(kind).into_iter().filter_map(|v| links.strength(&format!("{kind}={v}")).map(|s| (v, s))).collect()
-    };
-    let (addresses, accounts, requests, sign_ins) = (named("address"), named("account"), named("request"), named("sign_in"));
+            (key, (strength, part))
+        })
+        .collect();
+    // Looked up for every record of the log.
+    let hashed = |named: BTreeMap<Arc<str>, Strength>| -> HashMap<Arc<str>, Strength> { named.into_iter().collect() };
+    let (addresses, accounts, requests) = (hashed(held.addresses), hashed(held.accounts), hashed(held.requests));
+    let sign_ins = held.sign_ins;
     let mut lines = Vec::new();
     web_events(inputs, &mut |event| {
         let address = present(event.src_ip.as_deref());
@@ -275,7 +261,9 @@ fn own_lines(
         let by_account = present(event.account.as_deref()).and_then(|a| accounts.get(a).copied());
         let by_request = present(event.request_id.as_deref()).and_then(|r| requests.get(r).copied());
         let by_sign_in = match (present(event.account.as_deref()), address) {
-            (Some(account), Some(address)) if !sign_ins.is_empty() => sign_ins.get(&format!("{account}@{} from {address}", event.system)).copied(),
+            (Some(account), Some(address)) if !sign_ins.is_empty() => {
+                sign_ins.get(&(Arc::from(account), Arc::from(event.system.as_ref()), Arc::from(address))).copied()
+            }
             _ => None,
         };
         let by_session = sessions.of(event).and_then(|s| {
@@ -457,18 +445,18 @@ fn faced_together(faceless: Vec<Line>, told: &[&Line]) -> Vec<(Line, Option<Stre
 
 /// A line joined by request id may name a session that was not known yet.
 fn link_joined_sessions(own: &[Line], joined: &[Line], identity: &Identity<'_>, links: &mut Links) {
-    let mut owners: HashMap<(Arc<str>, Arc<str>), String> = HashMap::new();
+    let mut owners: HashMap<(Arc<str>, Arc<str>), Node> = HashMap::new();
     for l in own {
         let node = match (&l.session, &l.address) {
-            (Some(session), _) => format!("session={}/{session}", l.system),
-            (None, Some(address)) => format!("address={address}"),
+            (Some(session), _) => identity.node(&(l.system.clone(), session.clone())),
+            (None, Some(address)) => Node::Address(address.clone()),
             (None, None) => continue,
         };
         if let Some(id) = &l.request_id {
             owners.entry((l.system.clone(), id.clone())).or_insert(node);
         }
     }
-    let mut found: BTreeMap<(String, String), (Span, Vec<_>)> = BTreeMap::new();
+    let mut found: BTreeMap<(Node, Node), (Span, Vec<_>)> = BTreeMap::new();
     for l in joined {
         let (Some(session), Some(id)) = (&l.session, &l.request_id) else {
             continue;

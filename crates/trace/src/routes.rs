@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use strandline_model::access::Completion;
 use strandline_model::event::MASK;
+use strandline_model::node::How;
 use strandline_model::trail::Strength;
 
 use crate::clock::{Clocks, telling};
@@ -103,37 +104,6 @@ struct Template {
     samples: usize,
     /// During how many of them a statement of a shape ran, its own or somebody else's.
     seen: BTreeMap<u64, usize>,
-}
-
-/// How a match was made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum How {
-    /// The statement carries the request's id.
-    Id,
-    /// The request's own values stand in it.
-    Value,
-    /// Requests of this kind always cause it.
-    Route,
-    /// SQL from the request stands in it.
-    Injected,
-    /// Nothing else ran, and no application ever sent its like.
-    Unusual,
-    /// It stands in one transaction with statements of the request.
-    Transaction,
-    /// It ran on the connection that served the request and no other.
-    Lane,
-    /// It stands between statements of the request on a connection that serves one request at a time.
-    Connection,
-    /// A value stands in it that otherwise only statements of the request have.
-    Chain,
-    /// It ran on a connection that handled a task of the request.
-    Job,
-    /// Of the requests that were running, his are of the kinds that run its like.
-    Habit,
-    /// Only the actor's requests were running.
-    Alone,
-    /// Requests of others were running too, and nothing tells whose it is.
-    Open,
 }
 
 /// A statement and the request that caused it.

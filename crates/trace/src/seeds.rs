@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use strandline_model::detection::{Detection, DetectionOrigin, Level, SubjectKind, Verdict};
+use strandline_model::node::Node;
 use strandline_model::time::Instant;
 use strandline_model::trail::{Link, OpenQuestion, Pin, Step, Strength};
 
@@ -39,9 +40,9 @@ pub(crate) fn plant(inputs: &Inputs<'_>, survey: &Survey, identity: &mut Identit
 }
 
 fn from_pin(inputs: &Inputs<'_>, survey: &Survey, pin: &Pin, identity: &mut Identity<'_>, links: &mut Links) {
-    let root = format!("pin:{pin}");
-    links.root(&root);
-    let mut follow = |to: String, reason: &str, span: Span| {
+    let root = Node::Pin(pin.clone());
+    links.root(root.clone());
+    let mut follow = |to: Node, reason: &str, span: Span| {
         links.add(Proposal { rule: "pin", from: &root, to: &to, strength: Strength::Proved, reason: reason.to_owned(), span, events: Vec::new() });
     };
     match pin {
@@ -58,9 +59,11 @@ fn from_pin(inputs: &Inputs<'_>, survey: &Survey, pin: &Pin, identity: &mut Iden
             if span.count == 0 && !survey.connections.values().any(|c| c.host.as_deref() == Some(address)) {
                 identity.leave_open(OpenQuestion::PinLeadsNowhere { pin: pin.to_string() });
             }
-            follow(format!("address={address}"), "a responder pinned this address", span);
+            follow(Node::Address(Arc::from(address.as_str())), "a responder pinned this address", span);
         }
-        Pin::Account(account) => follow(format!("account={account}"), "a responder pinned this account: everything it did is followed", Span::default()),
+        Pin::Account(account) => {
+            follow(Node::Account(Arc::from(account.as_str())), "a responder pinned this account: everything it did is followed", Span::default());
+        }
         Pin::Session(session) => {
             let mut found = false;
             for key in identity.sessions_called(session) {
@@ -70,7 +73,7 @@ fn from_pin(inputs: &Inputs<'_>, survey: &Survey, pin: &Pin, identity: &mut Iden
             }
             if let Some(connection) = survey.connections.get(session.as_str()) {
                 found = true;
-                follow(format!("connection={session}"), "a responder pinned this database session", connection.span);
+                follow(Node::Connection(Arc::from(session.as_str())), "a responder pinned this database session", connection.span);
             }
             if let Some((node, span)) = identity.logon_of(&session.to_lowercase()) {
                 found = true;
@@ -84,10 +87,9 @@ fn from_pin(inputs: &Inputs<'_>, survey: &Survey, pin: &Pin, identity: &mut Iden
     }
 }
 
-fn from_record(survey: &Survey, pin: &Pin, identity: &mut Identity<'_>, follow: &mut dyn FnMut(String, &str, Span)) {
-    let written = pin.to_string();
+fn from_record(survey: &Survey, pin: &Pin, identity: &mut Identity<'_>, follow: &mut dyn FnMut(Node, &str, Span)) {
     let mut found = false;
-    for record in survey.pinned.iter().filter(|r| r.pin == written) {
+    for record in survey.pinned.iter().filter(|r| r.pin == *pin) {
         found = true;
         let mut span = Span::default();
         span.add(record.time);
@@ -97,21 +99,21 @@ fn from_record(survey: &Survey, pin: &Pin, identity: &mut Identity<'_>, follow: 
         } else if let Some(key) = &record.web_session {
             follow(identity.node(key), "a responder pinned a record of this session", span);
         } else if let Some(address) = record.address.as_ref().filter(|a| identity.shared(a).is_none()) {
-            follow(format!("address={address}"), "a responder pinned a record of this address", span);
+            follow(Node::Address(address.clone()), "a responder pinned a record of this address", span);
         }
         if let Some(request) = &record.request_id {
-            follow(format!("request={request}"), "a responder pinned a record of this request", span);
+            follow(Node::Request(request.clone()), "a responder pinned a record of this request", span);
         }
         match &record.database_session {
             Some(connection) if !identity.application_connection(connection) => {
-                follow(format!("connection={connection}"), "a responder pinned a statement of this connection, which no application uses", span);
+                follow(Node::Connection(connection.clone()), "a responder pinned a statement of this connection, which no application uses", span);
             }
             Some(_) if record.request_id.is_none() => identity.pinned_statements.push(record.clone()),
             _ => {}
         }
     }
     if !found {
-        identity.leave_open(OpenQuestion::PinLeadsNowhere { pin: written });
+        identity.leave_open(OpenQuestion::PinLeadsNowhere { pin: pin.to_string() });
     }
 }
 
@@ -220,13 +222,13 @@ fn from_detections(inputs: &Inputs<'_>, survey: &Survey, identity: &mut Identity
             continue;
         }
         let (rule, to) = match anchor {
-            Anchor::Address(address) => ("detection_to_address", format!("address={address}")),
+            Anchor::Address(address) => ("detection_to_address", Node::Address(Arc::from(address.as_str()))),
             Anchor::Session(key) => ("detection_to_session", identity.node(key)),
-            Anchor::Connection(id) => ("detection_to_connection", format!("connection={id}")),
+            Anchor::Connection(id) => ("detection_to_connection", Node::Connection(id.clone())),
         };
         for (name, (_, detection)) in rules {
-            let root = format!("detection={}", detection.id);
-            links.root(&root);
+            let root = Node::Detection(Arc::from(detection.id.as_str()));
+            links.root(root.clone());
             let span = Span { first: detection.first.micros(), last: detection.last.micros(), count: 1 };
             let others = if rules.len() > 1 {
                 format!(", with {} other rules on the same subject (weight {sum}, {ENOUGH} is enough)", rules.len() - 1)
@@ -237,7 +239,8 @@ fn from_detections(inputs: &Inputs<'_>, survey: &Survey, identity: &mut Identity
             links.add(Proposal { rule, from: &root, to: &to, strength: Strength::Proved, reason, span, events: detection.events.clone() });
         }
     }
-    if links.values("address").is_empty() && links.values("session").is_empty() && links.values("connection").is_empty() {
+    let held = links.held();
+    if held.addresses.is_empty() && held.sessions.is_empty() && held.connections.is_empty() {
         identity.leave_open(OpenQuestion::NoActor { detections: inputs.detections.len() as u64 });
         oddest::notes(inputs, survey, identity).into_iter().for_each(|note| identity.note(note));
     }
@@ -287,7 +290,7 @@ pub(crate) fn left_out(inputs: &Inputs<'_>, actor: &Actor) -> Vec<OpenQuestion> 
 /// Pinned accounts that nothing was found of: a name that is written otherwise in the logs leads nowhere.
 pub(crate) fn pins_without_events(inputs: &Inputs<'_>, links: &[Link], steps: &[Step]) -> Vec<OpenQuestion> {
     let known = |account: &str| {
-        let node = format!("account={account}");
+        let node = Node::Account(Arc::from(account)).to_string();
         links.iter().any(|link| link.from == node) || steps.iter().any(|step| step.account.as_deref() == Some(account))
     };
     let lost = |pin: &&Pin| matches!(pin, Pin::Account(account) if !known(account));

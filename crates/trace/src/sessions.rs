@@ -11,7 +11,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use strandline_model::estate::Estate;
-use strandline_model::event::{Class, Event, EventRows};
+use strandline_model::event::Class;
+use strandline_model::event::columns::{self, Lend};
+use strandline_model::names::{SessionLengths, secret_session};
 use strandline_model::table::ScanError;
 
 use crate::Inputs;
@@ -40,22 +42,14 @@ const MOST_RUNNING: usize = 512;
 /// Tells the session of a web record.
 #[derive(Debug, Default)]
 pub(crate) struct Sessions {
-    /// For each system the length that its shortest log keeps of a session id.
-    shortest: BTreeMap<String, usize>,
+    lengths: SessionLengths,
     looked_up: LookedUp,
 }
 
 impl Sessions {
     /// As the logs name them.
     pub(crate) fn of_logs(estate: &Estate) -> Self {
-        let mut shortest = BTreeMap::new();
-        for source in &estate.sources {
-            if let Some(length) = source.session_prefix {
-                let known = shortest.entry(source.system.clone()).or_insert(length as usize);
-                *known = (*known).min(length as usize);
-            }
-        }
-        Self { shortest, looked_up: LookedUp::default() }
+        Self { lengths: SessionLengths::of(estate), looked_up: LookedUp::default() }
     }
 
     /// With what applications looked up.
@@ -65,16 +59,16 @@ impl Sessions {
 
     /// A session's id, cut to the length that its system's shortest log keeps.
     pub(crate) fn cut<'s>(&self, system: &str, session: &'s str) -> &'s str {
-        self.shortest.get(system).map_or(session, |length| crate::url::cut(session, (*length).max(1)))
+        self.lengths.cut(system, session)
     }
 
     /// The session of a web record.
-    pub(crate) fn of<'e>(&self, event: &'e Event<'_>) -> Option<Cow<'e, str>> {
-        if let Some(session) = present(event.session.as_deref()) {
-            return Some(Cow::Borrowed(self.cut(&event.system, session)));
+    pub(crate) fn of<'e>(&self, event: &'e impl WebRecord) -> Option<Cow<'e, str>> {
+        if let Some(session) = present(event.column::<columns::session>()) {
+            return Some(Cow::Borrowed(self.cut(event.column::<columns::system>(), session)));
         }
-        if let Some(digest) = event.secrets.digests().next() {
-            return Some(Cow::Owned(name(digest)));
+        if let Some(digest) = event.column::<columns::secrets>().digests().next() {
+            return Some(Cow::Owned(secret_session(digest)));
         }
         self.looked_up.session(event).map(|name| Cow::Owned(name.to_string()))
     }
@@ -88,11 +82,6 @@ impl Sessions {
     pub(crate) fn are_looked_up(&self, system: &str) -> bool {
         self.looked_up.systems.contains_key(system)
     }
-}
-
-/// A session is called by the digest of its secret.
-fn name(digest: &str) -> String {
-    format!("secret-{}", crate::url::cut(digest, 12))
 }
 
 /// Sessions that were learned from look-ups.
@@ -118,12 +107,12 @@ struct OfSystem {
 
 impl LookedUp {
     /// The one session whose secret was looked up while a request ran.
-    fn session(&self, event: &Event<'_>) -> Option<Arc<str>> {
-        let system = self.systems.get(event.system.as_ref())?;
-        if let Some(session) = present(event.request_id.as_deref()).and_then(|id| system.by_request.get(id)) {
+    fn session(&self, event: &impl WebRecord) -> Option<Arc<str>> {
+        let system = self.systems.get(event.column::<columns::system>())?;
+        if let Some(session) = present(event.column::<columns::request_id>()).and_then(|id| system.by_request.get(id)) {
             return Some(session.clone());
         }
-        let lookups = system.by_address.get(present(event.src_ip.as_deref())?)?;
+        let lookups = system.by_address.get(present(event.column::<columns::src_ip>())?)?;
         let (from, to) = runs(event, &self.clocks);
         let first = lookups.partition_point(|(_, until, _)| *until < from);
         let mut found = lookups[first..].iter().take_while(|(at, ..)| *at <= to).map(|(.., session)| session);
@@ -133,9 +122,20 @@ impl LookedUp {
 }
 
 /// When a request ran, on the common clock.
-fn runs(event: &Event<'_>, clocks: &Clocks) -> (i64, i64) {
-    let precision = i64::from(event.time_precision_micros).clamp(1, 86_400_000_000);
-    clocks.ran(&event.source, event.time.micros(), precision, event.duration_micros, event.bytes)
+fn runs(event: &impl Timed, clocks: &Clocks) -> (i64, i64) {
+    let precision = i64::from(event.column::<columns::time_precision_micros>()).clamp(1, 86_400_000_000);
+    let (source, time) = (event.column::<columns::source>(), event.column::<columns::time>().micros());
+    clocks.ran(source, time, precision, event.column::<columns::duration_micros>(), event.column::<columns::bytes>())
+}
+
+strandline_model::event_columns! {
+    /// What tells when a request ran.
+    pub(crate) trait Timed { time, time_precision_micros, source, duration_micros, bytes }
+}
+
+strandline_model::event_columns! {
+    /// What tells the session of a web record.
+    pub(crate) trait WebRecord: Timed { system, session, secrets, request_id, src_ip }
 }
 
 /// A secret that an application looked up.
@@ -179,9 +179,8 @@ type Collected = (Vec<Lookup>, BTreeMap<Arc<str>, Vec<Ran>>);
 fn collect(inputs: &Inputs<'_>, survey: &Survey, clocks: &Clocks, systems: &BTreeSet<Arc<str>>) -> Result<Option<Collected>, ScanError> {
     let connections = applications(inputs.estate, survey, systems, &BTreeSet::new());
     let (mut pool, mut lookups, mut ran, mut held) = (Pool::default(), Vec::new(), BTreeMap::<Arc<str>, Vec<Ran>>::new(), 0);
-    for batch in inputs.events.scan(COLUMNS)? {
-        let batch = batch?;
-        for event in EventRows::new(&batch).iter() {
+    for part in columns::scan::<Row<'_>>(inputs.events)? {
+        for event in part?.iter() {
             if event.class == Class::Datastore {
                 let serves = connections.get(connection_of(&event).as_ref()).into_iter().flatten();
                 let Some(session) = secret_of(&event) else { continue };
@@ -206,14 +205,14 @@ fn collect(inputs: &Inputs<'_>, survey: &Survey, clocks: &Clocks, systems: &BTre
 
 /// The session that a statement looks up: by the first secret that was masked in it; or where a table of sessions is read, by
 /// a value that nobody could guess.
-fn secret_of(event: &Event<'_>) -> Option<String> {
+fn secret_of(event: &Row<'_>) -> Option<String> {
     if let Some(digest) = event.secrets.digests().next() {
-        return Some(name(digest));
+        return Some(secret_session(digest));
     }
     let statement = event.statement.as_deref().filter(|s| s.len() <= 65_536 && reads_sessions(s))?;
     let bound = event.parameters.iter().flatten().flatten().find(|value| looks_random(value)).map(|value| value.to_string());
     let value = bound.or_else(|| lift(statement, false).literals.iter().find(|value| looks_random(value)).cloned())?;
-    Some(name(&format!("{:016x}", hash64(&[value.as_bytes()]))))
+    Some(secret_session(&format!("{:016x}", hash64(&[value.as_bytes()]))))
 }
 
 /// Whether a statement selects from a table that is called after sessions, or after the tokens that stand for them.
@@ -233,24 +232,13 @@ fn looks_random(value: &str) -> bool {
     (20..=512).contains(&value.len()) && value.bytes().all(|b| b.is_ascii_graphic()) && count(u8::is_ascii_digit) >= 3 && count(u8::is_ascii_alphabetic) >= 3
 }
 
-/// Columns of this pass.
-const COLUMNS: &[&str] = &[
-    "time",
-    "time_precision_micros",
-    "class",
-    "activity",
-    "source",
-    "system",
-    "src_ip",
-    "account",
-    "session",
-    "request_id",
-    "bytes",
-    "duration_micros",
-    "statement",
-    "parameters",
-    "secrets",
-];
+strandline_model::event_columns! {
+    /// What is read to find the sessions that applications look up.
+    struct Row {
+        time, time_precision_micros, class, source, system, src_ip, account, session, request_id, bytes, duration_micros, statement,
+        parameters, secrets,
+    }
+}
 
 /// A look-up, and the addresses of which requests were running then, with how many.
 struct Running<'l> {

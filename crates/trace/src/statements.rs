@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use strandline_model::access::Completion;
 use strandline_model::estate::Estate;
-use strandline_model::event::{Activity, Class, Event, EventRows, RecordKind, Status};
+use strandline_model::event::{Activity, Class, RecordKind, Status, columns};
 use strandline_model::table::ScanError;
 
 use crate::Inputs;
@@ -16,35 +16,13 @@ use crate::shape::{Lifted, lift};
 use crate::survey::{Survey, connection_of, present, trusted};
 use crate::text::{Place, Pool, hash64};
 
-const COLUMNS: &[&str] = &[
-    "time",
-    "time_precision_micros",
-    "class",
-    "activity",
-    "status",
-    "source",
-    "system",
-    "artefact",
-    "offset",
-    "length",
-    "src_ip",
-    "account",
-    "session",
-    "request_id",
-    "database",
-    "statement",
-    "parameters",
-    "row_count",
-    "sequence",
-    "statement_id",
-    "transaction",
-    "record_kind",
-    "masked",
-    "command",
-    "error_code",
-    "message",
-    "error_values",
-];
+strandline_model::event_columns! {
+    /// What is read of a database record.
+    struct Row {
+        time, time_precision_micros, class, activity, status, source, place, src_ip, account, session, request_id, database, statement,
+        parameters, row_count, sequence, statement_id, transaction, record_kind, masked, command, error_code, message, error_values,
+    }
+}
 
 /// Shapes that are counted outside the actor's moments.
 const MOST_SHAPES: usize = 200_000;
@@ -64,7 +42,7 @@ const MOST_CANDIDATES: usize = 1024;
 /// What to keep.
 pub(crate) struct Wanted {
     /// Connections that are the actor's whole.
-    pub connections: BTreeSet<String>,
+    pub connections: BTreeSet<Arc<str>>,
     /// Request ids of the actor's requests.
     pub request_ids: BTreeSet<Arc<str>>,
     /// For each system, moments (common clock) in which its application's statements are kept.
@@ -185,7 +163,7 @@ pub(crate) fn first_word(shape: &str) -> &str {
 
 /// Which systems' applications each connection serves. Roles and addresses of the estate say so; where a system has
 /// neither, its databases' untrusted connections may be its application's.
-pub(crate) fn applications(estate: &Estate, survey: &Survey, systems: &BTreeSet<Arc<str>>, own: &BTreeSet<String>) -> HashMap<Arc<str>, Vec<Arc<str>>> {
+pub(crate) fn applications(estate: &Estate, survey: &Survey, systems: &BTreeSet<Arc<str>>, own: &BTreeSet<Arc<str>>) -> HashMap<Arc<str>, Vec<Arc<str>>> {
     let mut out: HashMap<Arc<str>, Vec<Arc<str>>> = HashMap::new();
     for (id, c) in &survey.connections {
         if own.contains(id.as_ref()) || trusted(estate, c.role.as_deref(), None, c.host.as_deref()).is_some() {
@@ -214,9 +192,8 @@ pub(crate) fn collect(inputs: &Inputs<'_>, clocks: &Clocks, wanted: &Wanted) -> 
     let (mut pool, mut out) = (Pool::default(), Statements::default());
     let mut records: BTreeMap<Arc<str>, Vec<Record>> = BTreeMap::new();
     let mut lifted_before: HashMap<Arc<str>, Arc<Lifted>> = HashMap::new();
-    for batch in inputs.events.scan(COLUMNS)? {
-        let batch = batch?;
-        for event in EventRows::new(&batch).iter().filter(|e| e.class == Class::Datastore) {
+    for part in columns::scan::<Row<'_>>(inputs.events)? {
+        for event in part?.iter().filter(|e| e.class == Class::Datastore) {
             let time = clocks.common(&event.source, event.time.micros());
             let in_window = inputs.window.is_none_or(|w| w.contains(event.time));
             let (keep, elsewhere) = judge(&event, time, wanted);
@@ -238,7 +215,7 @@ pub(crate) fn collect(inputs: &Inputs<'_>, clocks: &Clocks, wanted: &Wanted) -> 
 }
 
 /// Whether to keep a record, and whether it counts as an application's statement outside the actor's moments.
-fn judge(event: &Event<'_>, time: i64, wanted: &Wanted) -> (bool, bool) {
+fn judge(event: &Row<'_>, time: i64, wanted: &Wanted) -> (bool, bool) {
     let session = connection_of(event);
     if wanted.connections.contains(session.as_ref()) || wanted.places.contains(&(event.place.artefact.0.clone(), event.place.offset)) {
         return (true, false);
@@ -259,11 +236,11 @@ fn judge(event: &Event<'_>, time: i64, wanted: &Wanted) -> (bool, bool) {
 }
 
 /// What a stamp leaves open, microseconds; at most a minute, whatever a record says.
-fn precision(event: &Event<'_>) -> i64 {
+fn precision(event: &Row<'_>) -> i64 {
     i64::from(event.time_precision_micros).clamp(1, WIDEST_PRECISION_MICROS)
 }
 
-fn count_shape(event: &Event<'_>, out: &mut Statements) {
+fn count_shape(event: &Row<'_>, out: &mut Statements) {
     let Some(statement) = event.statement.as_deref().filter(|_| event.activity != Activity::Error && !prepares(event)) else {
         return;
     };
@@ -275,14 +252,14 @@ fn count_shape(event: &Event<'_>, out: &mut Statements) {
 }
 
 /// Whether a record tells that a statement was parsed, bound or made ready: that is no execution of it.
-fn prepares(event: &Event<'_>) -> bool {
+fn prepares(event: &Row<'_>) -> bool {
     let is_timed = event.record_kind == Some(RecordKind::Other) && matches!(event.command.as_deref(), Some("PARSE" | "BIND"));
     // MySQL logs the text of a prepared statement before it runs; what runs is logged with its values.
     let says_so = || event.statement.as_deref().is_some_and(|s| s.trim_start().get(..7).is_some_and(|word| word.eq_ignore_ascii_case("prepare")));
     is_timed || (event.record_kind == Some(RecordKind::MysqlGeneral) && event.command.as_deref() == Some("PREPARE") && !says_so())
 }
 
-fn record(event: &Event<'_>, pool: &mut Pool, lifted_before: &mut HashMap<Arc<str>, Arc<Lifted>>) -> Record {
+fn record(event: &Row<'_>, pool: &mut Pool, lifted_before: &mut HashMap<Arc<str>, Arc<Lifted>>) -> Record {
     let mut own = |value: Option<&str>| present(value).map(|v| pool.intern(v));
     let statement = own(event.statement.as_deref().filter(|_| !prepares(event)).map(|s| s.trim().trim_end_matches(';').trim_end()));
     let (request_id, transaction, database) = (own(event.request_id.as_deref()), own(event.transaction.as_deref()), own(event.database.as_deref()));
@@ -319,7 +296,7 @@ fn record(event: &Event<'_>, pool: &mut Pool, lifted_before: &mut HashMap<Arc<st
 }
 
 /// Code and message of an error record, values masked.
-fn error_text(event: &Event<'_>) -> Option<String> {
+fn error_text(event: &Row<'_>) -> Option<String> {
     let failed = event.activity == Activity::Error || event.status == Status::Failure;
     let parts: Vec<&str> = [event.error_code.as_deref(), event.message.as_deref()].into_iter().flatten().collect();
     (failed && !parts.is_empty()).then(|| parts.join(": "))

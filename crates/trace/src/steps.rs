@@ -7,6 +7,7 @@ use std::sync::Arc;
 use strandline_model::detection::{Detection, DetectionOrigin};
 use strandline_model::event::{Activity, Status};
 use strandline_model::evidence::EventRef;
+use strandline_model::node::Node;
 use strandline_model::time::Instant;
 use strandline_model::trail::{Step, Strength};
 
@@ -125,7 +126,7 @@ pub(crate) struct Deed {
     pub from_host: Option<Arc<str>>,
     pub exploited: Option<String>,
     pub strength: Strength,
-    pub node: String,
+    pub node: Node,
     pub events: Vec<EventRef>,
     pub target_account: Option<Arc<str>>,
 }
@@ -137,7 +138,7 @@ struct Group {
     span: Span,
     count: u64,
     events: Vec<EventRef>,
-    nodes: BTreeSet<String>,
+    nodes: BTreeSet<Node>,
     targets: BTreeSet<Arc<str>>,
 }
 
@@ -311,7 +312,7 @@ pub(crate) fn connection_deed(id: &str, seen: &ConnectionSeen, strength: Strengt
         from_host: seen.host.clone(),
         exploited: None,
         strength,
-        node: format!("connection={id}"),
+        node: Node::Connection(Arc::from(id)),
         events: seen.events.clone(),
         target_account: None,
     }

@@ -7,8 +7,11 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use strandline_model::estate::{Estate, Trusted};
-use strandline_model::event::{Activity, Class, Event, EventRows, Status};
+use strandline_model::event::columns::{self, Holds, Lend};
+use strandline_model::event::{Activity, Class, Status};
 use strandline_model::evidence::EventRef;
+use strandline_model::names::nameless_connection;
+pub(crate) use strandline_model::names::present;
 use strandline_model::table::{Scan, ScanError};
 use strandline_model::trail::Pin;
 
@@ -18,33 +21,13 @@ use crate::text::{Pool, hash64};
 use crate::url::Target;
 use crate::windows::Sources;
 
-/// Columns of this pass.
-const COLUMNS: &[&str] = &[
-    "time",
-    "time_precision_micros",
-    "class",
-    "activity",
-    "status",
-    "source",
-    "system",
-    "artefact",
-    "offset",
-    "length",
-    "src_ip",
-    "account",
-    "session",
-    "request_id",
-    "method",
-    "url",
-    "status_code",
-    "duration_micros",
-    "bytes",
-    "database",
-    "application",
-    "row_count",
-    "secrets",
-    "command",
-];
+strandline_model::event_columns! {
+    /// What the survey reads of an event.
+    pub(crate) struct Row {
+        time, time_precision_micros, class, activity, status, source, system, place, src_ip, account, session, request_id, method, url, status_code,
+        duration_micros, bytes, database, application, row_count, secrets, command,
+    }
+}
 
 /// Requests of one template that are kept to learn from.
 const SAMPLES_OF_A_TEMPLATE: usize = 64;
@@ -95,7 +78,7 @@ pub(crate) struct Volume {
 }
 
 impl Volume {
-    fn add(&mut self, event: &Event<'_>, values: &[u64]) {
+    fn add(&mut self, event: &Row<'_>, values: &[u64]) {
         self.requests += 1;
         self.bytes = self.bytes.saturating_add(event.bytes.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or(0));
         self.records.extend(values.iter().take(MOST_RECORDS.saturating_sub(self.records.len())));
@@ -180,7 +163,7 @@ pub(crate) type TemplateKey = (Arc<str>, Arc<str>, Arc<str>);
 /// Where a pinned record stands.
 #[derive(Clone, Debug)]
 pub(crate) struct PinnedRecord {
-    pub pin: String,
+    pub pin: Pin,
     pub database_session: Option<Arc<str>>,
     pub web_session: Option<SessionKey>,
     /// A session of a Windows host, by its logon id.
@@ -212,19 +195,16 @@ pub(crate) struct Survey {
     pub events: u64,
 }
 
-/// Whether a sessions' value says that there is none.
-pub(crate) fn present(value: Option<&str>) -> Option<&str> {
-    value.filter(|v| !v.is_empty() && *v != "-")
-}
-
 /// The connection of a database record. Where a log tells nothing that sets connections apart, all of one role from one host
 /// count as one: coarse, but no statement of them is lost.
-pub(crate) fn connection_of<'e>(event: &'e Event<'_>) -> Cow<'e, str> {
-    match present(event.session.as_deref()) {
+pub(crate) fn connection_of<'e>(
+    event: &'e (impl Holds<columns::source> + Holds<columns::session> + Holds<columns::account> + Holds<columns::src_ip>),
+) -> Cow<'e, str> {
+    match present(event.column::<columns::session>()) {
         Some(session) => Cow::Borrowed(session),
         None => {
-            let (role, host) = (event.account.as_deref().unwrap_or("-"), event.src_ip.as_deref().unwrap_or("-"));
-            Cow::Owned(format!("{}:{role}@{host}", event.source))
+            let (role, host) = (event.column::<columns::account>(), event.column::<columns::src_ip>());
+            Cow::Owned(nameless_connection(event.column::<columns::source>(), role, host))
         }
     }
 }
@@ -233,11 +213,10 @@ pub(crate) fn connection_of<'e>(event: &'e Event<'_>) -> Cow<'e, str> {
 pub(crate) fn survey(events: &dyn Scan, sessions: &Sessions, pins: &[Pin], windows: &Sources) -> Result<Survey, ScanError> {
     let mut pool = Pool::default();
     let mut out = Survey::default();
-    for batch in events.scan(COLUMNS)? {
-        let batch = batch?;
-        for event in EventRows::new(&batch).iter() {
+    for part in columns::scan::<Row<'_>>(events)? {
+        for event in part?.iter() {
             out.events += 1;
-            let of_windows = windows.hold(&event);
+            let of_windows = windows.hold(&event.source);
             out.note_pin(&event, pins, sessions, of_windows, &mut pool);
             if of_windows {
                 out.note_windows(&event, &mut pool);
@@ -255,7 +234,7 @@ pub(crate) fn survey(events: &dyn Scan, sessions: &Sessions, pins: &[Pin], windo
 }
 
 impl Survey {
-    fn note_pin(&mut self, event: &Event<'_>, pins: &[Pin], sessions: &Sessions, of_windows: bool, pool: &mut Pool) {
+    fn note_pin(&mut self, event: &Row<'_>, pins: &[Pin], sessions: &Sessions, of_windows: bool, pool: &mut Pool) {
         for pin in pins {
             let Pin::Statement(written) = pin else {
                 continue;
@@ -266,7 +245,7 @@ impl Survey {
             let session = present(event.session.as_deref());
             let database = event.class == Class::Datastore;
             self.pinned.push(PinnedRecord {
-                pin: pin.to_string(),
+                pin: pin.clone(),
                 database_session: session.filter(|_| database).map(|s| pool.intern(s)),
                 logon_session: session.filter(|_| of_windows).map(|s| pool.intern(s)),
                 web_session: (!database && !of_windows).then(|| sessions.of(event)).flatten().map(|s| (pool.intern(&event.system), pool.intern(&s))),
@@ -278,7 +257,7 @@ impl Survey {
         }
     }
 
-    fn note_request(&mut self, event: &Event<'_>, sessions: &Sessions, pool: &mut Pool) {
+    fn note_request(&mut self, event: &Row<'_>, sessions: &Sessions, pool: &mut Pool) {
         let (system, time) = (pool.intern(&event.system), event.time.micros());
         self.request_sources.entry(system.clone()).or_default().insert(pool.intern(&event.source));
         *self.requests.entry(pool.intern(&event.source)).or_default() += 1;
@@ -316,7 +295,7 @@ impl Survey {
     }
 
     /// What one answered request asked for.
-    fn note_volume(&mut self, event: &Event<'_>, target: &Target, sessions: &Sessions, pool: &mut Pool) {
+    fn note_volume(&mut self, event: &Row<'_>, target: &Target, sessions: &Sessions, pool: &mut Pool) {
         let hash = |value: &str| {
             let mut hasher = std::hash::DefaultHasher::new();
             value.hash(&mut hasher);
@@ -333,7 +312,7 @@ impl Survey {
     }
 
     /// Session, account and address of one web or sign-in record.
-    fn note_use(&mut self, event: &Event<'_>, sessions: &Sessions, pool: &mut Pool) {
+    fn note_use(&mut self, event: &Row<'_>, sessions: &Sessions, pool: &mut Pool) {
         let (system, time) = (pool.intern(&event.system), event.time.micros());
         let address = present(event.src_ip.as_deref()).map(|a| pool.intern(a));
         let key = sessions.of(event).map(|s| (system.clone(), pool.intern(&s)));
@@ -366,7 +345,7 @@ impl Survey {
     }
 
     /// Of a Windows log: only who was where. Its sessions are no web sessions; the module `windows` follows them.
-    fn note_windows(&mut self, event: &Event<'_>, pool: &mut Pool) {
+    fn note_windows(&mut self, event: &Row<'_>, pool: &mut Pool) {
         let is_sign_in = event.class == Class::Authentication && event.activity == Activity::Logon;
         let Some(address) = present(event.src_ip.as_deref()).filter(|_| is_sign_in).map(|a| pool.intern(a)) else {
             return;
@@ -385,7 +364,7 @@ impl Survey {
         }
     }
 
-    fn note_sign_in(&mut self, event: &Event<'_>, sessions: &Sessions, pool: &mut Pool) {
+    fn note_sign_in(&mut self, event: &Row<'_>, sessions: &Sessions, pool: &mut Pool) {
         self.note_use(event, sessions, pool);
         let (Some(address), Some(account)) = (present(event.src_ip.as_deref()), present(event.account.as_deref())) else {
             return;
@@ -403,7 +382,7 @@ impl Survey {
         }
     }
 
-    fn note_datastore(&mut self, event: &Event<'_>, pool: &mut Pool) {
+    fn note_datastore(&mut self, event: &Row<'_>, pool: &mut Pool) {
         let time = event.time.micros();
         self.statement_sources.entry(pool.intern(&event.source)).or_default().add(time);
         if present(event.session.as_deref()).is_none() && !matches!(event.activity, Activity::Read | Activity::Write | Activity::Define | Activity::Query) {

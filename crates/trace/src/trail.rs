@@ -7,6 +7,8 @@ use std::sync::Arc;
 use strandline_model::access::{Access, Completion};
 use strandline_model::event::{MASK, Status};
 use strandline_model::evidence::EventRef;
+use strandline_model::names::cut;
+use strandline_model::node::{How, InGap, Node};
 use strandline_model::table::ScanError;
 use strandline_model::time::Instant;
 use strandline_model::trail::{Division, OpenQuestion, Pin, Split, Step, Strength};
@@ -20,7 +22,7 @@ use crate::jobs::{self, Jobs};
 use crate::lanes::Brief;
 use crate::links::{Links, Proposal};
 use crate::requests::{self, Request, Requests, union};
-use crate::routes::{self, Derived, How, Match, Matched, Serving};
+use crate::routes::{self, Derived, Match, Matched, Serving};
 use crate::sessions::Sessions;
 use crate::split::{self, Share};
 use crate::statements::{self, Execution, Statements, Wanted};
@@ -32,7 +34,7 @@ use crate::windows::{self, Gathered, Logons, Read};
 use crate::{Actor, Inputs};
 
 /// From, to, and the way of knowing: what one link stands for.
-type MatchGroup = (String, String, How);
+type MatchGroup = (Node, Node, How);
 /// Strength and reason of each such link; nothing where a person struck it.
 type Reached = BTreeMap<MatchGroup, Option<(Strength, Arc<str>)>>;
 
@@ -52,7 +54,7 @@ pub(crate) struct Work<'a> {
     reached: Reached,
     jobs: Jobs,
     applications: HashMap<Arc<str>, Vec<Arc<str>>>,
-    own: BTreeSet<String>,
+    own: BTreeSet<Arc<str>>,
     dark: Vec<Dark>,
     deeds: Vec<Deed>,
     drafts: Vec<Draft>,
@@ -98,7 +100,7 @@ impl<'a> Work<'a> {
         let found: Requests = requests::collect(self.inputs, sessions, self.clocks, &self.jobs, identity, links)?;
         let systems = requests::systems(&found);
         self.requests = found.all;
-        self.own = links.values("connection").into_iter().collect();
+        self.own = links.held().connections.into_keys().collect();
         let pinned = self.pinned_accounts();
         let mut known = systems.clone();
         if !pinned.is_empty() {
@@ -256,7 +258,7 @@ impl<'a> Work<'a> {
     /// Systems of which it is not seen what the actor did from other addresses: no log names the session of his requests, and
     /// either nothing that the application looks up does, or its secret was also looked up for nobody known, or left no digest.
     pub(crate) fn note_secret_sessions(&self, sessions: &Sessions, identity: &mut Identity<'_>, links: &Links) {
-        let followed: Vec<SessionKey> = links.values("session").iter().filter_map(|value| identity.session_of(value)).collect();
+        let followed: Vec<SessionKey> = identity.sessions_of(&links.held()).into_keys().collect();
         for (system, _) in followed.iter().filter(|key| sessions.has_strays(key)) {
             identity.leave_open(OpenQuestion::SessionNotFollowed { system: system.to_string() });
         }
@@ -285,7 +287,7 @@ impl<'a> Work<'a> {
 
     /// Systems on which nothing tells the actor's sessions, with when he came in there.
     fn unseen_elsewhere(&self, sessions: &Sessions, identity: &Identity<'_>, links: &Links) -> BTreeMap<Arc<str>, i64> {
-        let followed: BTreeSet<Arc<str>> = links.values("session").iter().filter_map(|value| identity.session_of(value)).map(|(system, _)| system).collect();
+        let followed: BTreeSet<Arc<str>> = identity.sessions_of(&links.held()).into_keys().map(|(system, _)| system).collect();
         let has_sessions = |system: &Arc<str>| {
             if sessions.are_looked_up(system) { followed.contains(system) } else { self.survey.names_sessions(system) }
         };
@@ -336,15 +338,17 @@ impl<'a> Work<'a> {
                     (false, false) => "it was never seen before the actor came in, no log names sessions, and none says that it is somebody else's",
                 };
                 let from = self.requests.iter().find(|r| r.mine > Some(Strength::Open) && r.system == system).map(Request::owner_node);
-                links.add(Proposal {
-                    rule: "newcomer_to_address",
-                    from: &from.unwrap_or_default(),
-                    to: &format!("address={address}"),
-                    strength: Strength::Open,
-                    reason: reason.to_owned(),
-                    span: seen.span,
-                    events: Vec::new(),
-                });
+                if let Some(from) = from {
+                    links.add(Proposal {
+                        rule: "newcomer_to_address",
+                        from: &from,
+                        to: &Node::Address(address.clone()),
+                        strength: Strength::Open,
+                        reason: reason.to_owned(),
+                        span: seen.span,
+                        events: Vec::new(),
+                    });
+                }
                 identity.note(format!("{address} may be the actor's on {system}: {reason}. What it read is open; pin it if it is his, strike its link if not"));
             }
         }
@@ -370,9 +374,9 @@ impl<'a> Work<'a> {
 
     /// Other addresses that used a system after a time, and that are no host of ours.
     fn elsewhere<'s>(&'s self, system: &'s Arc<str>, since: i64, links: &Links) -> impl Iterator<Item = (&'s Arc<str>, &'s AddressSeen)> {
-        let followed: BTreeSet<String> = links.values("address").into_iter().collect();
+        let followed: BTreeSet<Arc<str>> = links.held().addresses.into_keys().collect();
         let own_hosts = |address: &str| self.inputs.estate.systems.iter().any(|s| s.addresses.iter().any(|a| a == address));
-        let others = self.survey.addresses.iter().filter(move |(address, _)| !followed.contains(address.as_ref()) && !own_hosts(address));
+        let others = self.survey.addresses.iter().filter(move |(address, _)| !followed.contains(*address) && !own_hosts(address));
         others.filter(move |(_, seen)| seen.systems.contains(system) && seen.span.last >= since)
     }
 
@@ -424,7 +428,7 @@ impl<'a> Work<'a> {
 
     fn draft_connections(&mut self, links: &Links) {
         for id in &self.own {
-            let (Some(seen), Some(strength)) = (self.survey.connections.get(id.as_str()), links.strength(&format!("connection={id}"))) else {
+            let (Some(seen), Some(strength)) = (self.survey.connections.get(id), links.strength(&Node::Connection(id.clone()))) else {
                 continue;
             };
             self.deeds.push(steps::connection_deed(id, seen, strength));
@@ -434,7 +438,7 @@ impl<'a> Work<'a> {
             let Some(seen) = self.survey.connections.get(&e.connection).filter(|_| self.own.contains(e.connection.as_ref())) else {
                 continue;
             };
-            let Some(strength) = links.strength(&format!("connection={}", e.connection)) else {
+            let Some(strength) = links.strength(&Node::Connection(e.connection.clone())) else {
                 continue;
             };
             let mut deed = steps::connection_deed(&e.connection, seen, strength);
@@ -470,7 +474,7 @@ impl<'a> Work<'a> {
                 continue;
             };
             let mut deed = steps::connection_deed(&e.connection, seen, Strength::Proved);
-            (deed.what, deed.time, deed.node) = (Move::Collect, e.raw, format!("pin:{}", pinned.pin));
+            (deed.what, deed.time, deed.node) = (Move::Collect, e.raw, Node::Pin(pinned.pin));
             deed.events = e.proof.iter().map(|p| p.event_ref()).collect();
             self.drafts.push(Draft {
                 origin: Origin::Execution(at),
@@ -605,7 +609,7 @@ impl<'a> Work<'a> {
         }
     }
 
-    fn draft_dark(&mut self, dark: &Dark, node: &str, holder: &Holder, why: &str, found: Vec<gaps::Found>, links: &mut Links) {
+    fn draft_dark(&mut self, dark: &Dark, node: &Node, holder: &Holder, why: &str, found: Vec<gaps::Found>, links: &mut Links) {
         for strength in [Strength::Inferred, Strength::Open] {
             let list: Vec<&gaps::Found> = found.iter().filter(|f| f.strength == strength).collect();
             let mut span = Span::default();
@@ -615,10 +619,10 @@ impl<'a> Work<'a> {
             if list.is_empty() {
                 continue;
             }
-            let word = if strength == Strength::Inferred { "continued" } else { "unexplained" };
-            let to = format!("gap={} {} to {}, {word}", dark.system, Instant(dark.from), Instant(dark.to));
+            let what = if strength == Strength::Inferred { InGap::Continued } else { InGap::Unexplained };
+            let to = Node::gap(dark.system.clone(), Instant(dark.from), Instant(dark.to), what);
             let events = list.iter().take(1000).map(|f| self.statements.all[f.execution].proof[0].event_ref()).collect();
-            let reason = format!("{} statements in the gap, {word}; {why}", list.len());
+            let reason = format!("{} statements in the gap, {}; {why}", list.len(), what.as_str());
             let Some(reached) = links.add(Proposal { rule: "gap_to_statement", from: node, to: &to, strength, reason, span, events }) else {
                 continue;
             };
@@ -781,20 +785,22 @@ impl<'a> Work<'a> {
 
     /// Who the actor is.
     pub(crate) fn actor(&self, identity: &Identity<'_>, logons: &Logons, links: &Links) -> Actor {
-        let keys: Vec<_> = links.values("session").iter().filter_map(|v| identity.session_of(v)).collect();
-        let accounts = links.values("account");
+        let held = links.held();
+        let mut keys: Vec<SessionKey> = identity.sessions_of(&held).into_keys().collect();
+        // As their nodes are written: a system may be called by the beginning of another's name.
+        keys.sort_by_cached_key(|key| identity.node(key).to_string());
+        let texts = |names: &BTreeMap<Arc<str>, Strength>| -> Vec<String> { names.keys().map(|name| name.to_string()).collect() };
+        let (accounts, addresses) = (texts(&held.accounts), texts(&held.addresses));
         let used = windows::accounts(logons, links).into_iter().filter(|used| !accounts.iter().any(|pinned| windows::is_account(pinned, used)));
         let stolen: BTreeSet<String> =
             keys.iter().flat_map(|k| &self.survey.sessions[k].accounts).map(|a| a.to_string()).filter(|a| !accounts.contains(a)).chain(used).collect();
-        let partial: BTreeSet<String> = links.values("address_in_session").iter().filter_map(|v| v.split(' ').next().map(str::to_owned)).collect();
-        let addresses = links.values("address");
         Actor {
-            addresses_in_sessions: partial.into_iter().filter(|a| !addresses.contains(a)).collect(),
+            addresses_in_sessions: held.addresses_in_sessions.iter().filter(|a| !held.addresses.contains_key(*a)).map(|a| a.to_string()).collect(),
             addresses,
             sessions: keys.iter().map(|k| (k.0.to_string(), k.1.to_string())).collect(),
             accounts,
             stolen_accounts: stolen.into_iter().collect(),
-            connections: links.values("connection"),
+            connections: texts(&held.connections),
             parties: links.parties(),
         }
     }
@@ -835,7 +841,9 @@ enum Source<'s> {
 }
 
 fn group_of(request: &Request, m: &Match) -> MatchGroup {
-    (request.owner_node(), format!("statements={} of {}, {}", request.kind(), request.owner_node(), how_name(m.how)), m.how)
+    let of = request.owner_node();
+    let to = Node::Statements { kind: Arc::from(request.kind()), of: Box::new(of.clone()), how: m.how };
+    (of, to, m.how)
 }
 
 /// Why something was read though no statement of the request was found.
@@ -845,24 +853,6 @@ fn why_without_statement(origin: Origin) -> &'static str {
         Origin::Route(_) => "the request was answered and no statement of it was found; the estate says what the route reads",
         Origin::Derived(_) => "the request was answered and no statement of it was found; other requests of its kind run this one",
         Origin::Unknown(_) => "the request was answered while the database's log is missing; what it read is not known",
-    }
-}
-
-fn how_name(how: How) -> &'static str {
-    match how {
-        How::Id => "by request id",
-        How::Value => "by value",
-        How::Route => "by route",
-        How::Injected => "injected",
-        How::Unusual => "by unusual shape",
-        How::Transaction => "by transaction",
-        How::Lane => "by its own connection",
-        How::Connection => "by connection",
-        How::Chain => "by chained value",
-        How::Job => "by task",
-        How::Habit => "by habit",
-        How::Alone => "by time alone",
-        How::Open => "open",
     }
 }
 
@@ -887,11 +877,11 @@ fn how_words(how: How) -> &'static str {
 /// The weakness that a request used.
 fn weakness(request: &Request, field: Option<&str>) -> String {
     let place = match field.and_then(|f| f.split_once('.')) {
-        Some(("query", name)) => format!("parameter {}", crate::url::cut(name, 64)),
+        Some(("query", name)) => format!("parameter {}", cut(name, 64)),
         Some((_, n)) => format!("path segment {}", n.parse::<usize>().map_or(1, |n| n + 1)),
         None => "a value that the log does not show".to_owned(),
     };
-    format!("SQL injection in {} {}, {place}", request.method.as_deref().unwrap_or("-"), crate::url::cut(request.target.path_template(), 200))
+    format!("SQL injection in {} {}, {place}", request.method.as_deref().unwrap_or("-"), cut(request.target.path_template(), 200))
 }
 
 /// A sentence where no link joins the parts of a trail.
@@ -927,11 +917,11 @@ impl Holder {
     }
 
     /// The node that links start from.
-    fn node(&self, system: &str) -> String {
+    fn node(&self, system: &Arc<str>) -> Node {
         match self {
-            Self::Session(session) => format!("session={system}/{session}"),
-            Self::Address(address) => format!("address={address}"),
-            Self::Account(account) => format!("account={account}"),
+            Self::Session(session) => Node::Session { system: system.clone(), session: session.clone() },
+            Self::Address(address) => Node::Address(address.clone()),
+            Self::Account(account) => Node::Account(account.clone()),
         }
     }
 }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use percent_encoding::percent_decode_str;
 use strandline_model::estate::Route;
+use strandline_model::names::cut;
 
 /// Longest URL that is taken apart.
 const LONGEST_BYTES: usize = 64 * 1024;
@@ -160,15 +161,6 @@ fn leaves(name: &str, json: &serde_json::Value, fields: &mut Vec<(String, String
         serde_json::Value::Number(number) => fields.push((name.to_owned(), number.to_string())),
         serde_json::Value::Null | serde_json::Value::Bool(_) => {}
     }
-}
-
-/// The first `most` bytes, cut at a character.
-pub(crate) fn cut(text: &str, most: usize) -> &str {
-    let mut end = text.len().min(most);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    &text[..end]
 }
 
 /// A segment that names one thing among many: it holds a digit, a blank or an `@`, or is long.

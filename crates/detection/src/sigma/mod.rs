@@ -29,4 +29,4 @@ pub use matcher::{Match, MatchedField, Matcher, Seen, SeenKind};
 pub use ruleset::{LoadReport, Refused, Remark, Rule, RuleFile, RuleNumber, RuleSet, Unreachable};
 pub use runs::Scratch;
 pub use value::Placeholders;
-pub use view::EventView;
+pub use view::{EventView, channel_of};

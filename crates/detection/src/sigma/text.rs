@@ -178,6 +178,9 @@ impl Shape {
 
 /// Matches pieces against the whole value. Each stretch between two runs is taken at its first place, which loses
 /// nothing: an earlier place leaves more for what follows.
+///
+/// Not `globset`: its `*` and `?` are of bytes and paths, `[` and `{` are wildcards there and plain text in Sigma, it knows
+/// nothing of `windash`, and its case folding is not the one that the index of literals stands on.
 fn glob(pieces: &[Piece], value: &str) -> bool {
     let mut stretches = pieces.split(|piece| *piece == Piece::Run);
     let Some(first) = stretches.next() else { return value.is_empty() };

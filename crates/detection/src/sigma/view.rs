@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 
 use percent_encoding::percent_decode_str;
+use strandline_model::event::columns::{self, Holds, Lend};
 use strandline_model::event::{Activity, Class, Event, RecordKind, Status};
 use strandline_model::evidence::EventRef;
 use strandline_model::record::{FieldList, FieldValue, LogRecord};
@@ -19,14 +20,14 @@ pub struct EventView<'e> {
 impl<'e> EventView<'e> {
     /// Views an event. `format` is the format of the log source that it came from (`nginx`, `linux_auth` …).
     pub fn new(event: &'e Event<'e>, format: &str) -> Self {
-        Self { event, channel: channel(event, format) }
+        Self { event, channel: channel_of(event, format) }
     }
 }
 
-/// What stands for a channel: see the end of `logsources.toml`.
-fn channel(event: &Event<'_>, format: &str) -> Option<&'static str> {
-    let program = event.application.as_deref().unwrap_or_default();
-    Some(match (event.class, format) {
+/// What stands for the channel of an event of a source of this format: see the end of `logsources.toml`.
+pub fn channel_of(event: &(impl Holds<columns::class> + Holds<columns::application>), format: &str) -> Option<&'static str> {
+    let program = event.column::<columns::application>().unwrap_or_default();
+    Some(match (event.column::<columns::class>(), format) {
         (Class::Http, _) => "@web",
         (Class::Datastore, format) if format.starts_with("mysql") => "@database/mysql",
         (Class::Datastore, format) if format.starts_with("postgresql") => "@database/postgresql",

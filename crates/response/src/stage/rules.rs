@@ -7,12 +7,11 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use strandline_case::StoredFile;
-use strandline_detection::sigma::{DetectionFold, EventView, HitLog, LoadReport, Matcher, Named, RuleFile, RuleSet, Seen, Subject, built_in_rules};
+use strandline_detection::sigma::{DetectionFold, HitLog, LoadReport, Matcher, Named, RuleFile, RuleSet, Seen, Subject, built_in_rules, channel_of};
 use strandline_evidence::Vault;
 use strandline_model::detection::Detection;
-use strandline_model::event::{self, EventRows};
+use strandline_model::event::{self, columns};
 use strandline_model::evidence::{Artefact, ArtefactId};
-use strandline_model::record::LogRecord;
 use strandline_model::table::Scan;
 
 use crate::error::ResponseError;
@@ -27,8 +26,11 @@ const EVTX: &str = "evtx";
 
 /// The columns that rules are tried on.
 const ALL_COLUMNS: &[&str] = &[];
-/// The columns that say what kind of record an event is.
-const KIND_COLUMNS: &[&str] = &["class", "activity", "source", "application", "channel", "labels", "artefact", "offset", "length"];
+
+strandline_model::event_columns! {
+    /// What tells the kind of a record.
+    struct Kind { class, source, application, channel, labels }
+}
 
 /// What rules said of a case, and what they could not. The file `sigma.json` of the case; its hash is in the ledger.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -273,11 +275,11 @@ pub fn seen(response: &Response<'_>) -> Result<Seen, ResponseError> {
     let (set, _) = RuleSet::load([]);
     let mut matcher = Matcher::new(&set);
     let mut seen = Seen::default();
-    for batch in response.case.scan(event::TABLE).scan(KIND_COLUMNS)? {
-        for event in EventRows::new(&batch?).iter() {
+    for part in columns::scan::<Kind<'_>>(&response.case.scan(event::TABLE))? {
+        for event in part?.iter() {
             match formats.get(event.source.as_ref()) {
                 Some(&EVTX) => matcher.pass(event.channel.as_deref(), event.labels.as_deref().and_then(event_id)),
-                Some(format) => matcher.pass(EventView::new(&event, format).channel(), None),
+                Some(format) => matcher.pass(channel_of(&event, format), None),
                 None => {}
             }
         }

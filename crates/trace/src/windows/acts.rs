@@ -4,7 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use strandline_model::event::{Activity, Class, Event, EventRows, Status};
+use strandline_model::event::columns::{self, ColumnSet, Holds, Lend};
+use strandline_model::event::{Activity, Class, Status};
+use strandline_model::node::Node;
 use strandline_model::table::ScanError;
 use strandline_model::trail::Strength;
 
@@ -19,10 +21,14 @@ use crate::steps::{Deed, Move};
 use crate::survey::present;
 use crate::text::{Place, Pool};
 
-const FIRST_COLUMNS: &[&str] =
-    &["time", "class", "activity", "status", "source", "system", "artefact", "offset", "length", "src_ip", "account", "session", "host", "labels"];
-const SECOND_COLUMNS: &[&str] =
-    &["time", "class", "activity", "status", "source", "system", "artefact", "offset", "length", "src_ip", "account", "session", "host", "object", "labels"];
+strandline_model::event_columns! {
+    /// What is read of the records of sign-ins.
+    struct Opening { time, class, activity, status, source, system, place, src_ip, account, session, host, labels }
+}
+strandline_model::event_columns! {
+    /// What is read of everything that was done.
+    pub(super) struct Row { time, class, activity, status, source, system, place, src_ip, account, session, host, object, labels }
+}
 /// A desktop session that was not seen to end may have stayed open for so long after its last record.
 const OPEN_DESKTOP_MICROS: i64 = 24 * 3600 * 1_000_000;
 
@@ -89,13 +95,13 @@ enum By {
 type Owners = (i64, BTreeSet<Arc<str>>);
 
 /// Whether a refused sign-in from an address of the trail is the actor's, and not a slip of who sits there.
-fn is_tried_by_the_actor(event: &Event<'_>, owners: Option<&Owners>) -> bool {
+fn is_tried_by_the_actor(event: &Row<'_>, owners: Option<&Owners>) -> bool {
     let account = account_key(present(event.account.as_deref()).unwrap_or_default());
     owners.is_some_and(|(since, owners)| event.time.micros() >= *since && !owners.iter().any(|owner| same_account(owner, &account)))
 }
 
 /// The followed entry whose account a record names, while the actor had it.
-fn holder(event: &Event<'_>, followed: &Followed) -> Option<Entry> {
+fn holder(event: &Row<'_>, followed: &Followed) -> Option<Entry> {
     let (account, time) = (account_key(present(event.account.as_deref())?), event.time.micros());
     let held = |(entry, (since, _)): &(&Entry, &(i64, Strength))| same_account(&entry.0, &account) && *since <= time && time - since <= OPEN_DESKTOP_MICROS;
     followed.iter().find(held).map(|(entry, _)| entry.clone())
@@ -113,7 +119,7 @@ enum What {
 
 /// Gathers what the actor did in followed sign-ins, inside the window of interest.
 pub(crate) fn gather(inputs: &Inputs<'_>, sources: &Sources, logons: &Logons, followed: &Followed, links: &Links) -> Result<Gathered, ScanError> {
-    let addresses: BTreeMap<String, Owners> = links.values("address").into_iter().map(|a| (a.clone(), owners(logons, links, &a))).collect();
+    let addresses: BTreeMap<Arc<str>, Owners> = links.held().addresses.into_keys().map(|a| (a.clone(), owners(logons, links, &a))).collect();
     if sources.is_empty() || followed.is_empty() && addresses.is_empty() {
         return Ok(Gathered::default());
     }
@@ -131,10 +137,12 @@ pub(crate) fn gather(inputs: &Inputs<'_>, sources: &Sources, logons: &Logons, fo
 }
 
 /// Calls `visit` for each Windows record.
-fn windows_events(inputs: &Inputs<'_>, sources: &Sources, columns: &[&str], visit: &mut dyn FnMut(&Event<'_>)) -> Result<(), ScanError> {
-    for batch in inputs.events.scan(columns)? {
-        let batch = batch?;
-        for event in EventRows::new(&batch).iter().filter(|e| sources.hold(e)) {
+fn windows_events<S: ColumnSet>(inputs: &Inputs<'_>, sources: &Sources, visit: &mut dyn FnMut(&S::Row<'_>)) -> Result<(), ScanError>
+where
+    for<'b> S::Row<'b>: Holds<columns::source>,
+{
+    for part in columns::scan::<S>(inputs.events)? {
+        for event in part?.iter().filter(|e| sources.hold(e.column::<columns::source>())) {
             visit(&event);
         }
     }
@@ -142,17 +150,17 @@ fn windows_events(inputs: &Inputs<'_>, sources: &Sources, columns: &[&str], visi
 }
 
 /// The entry that a record of a sign-in belongs to.
-fn entry_of(event: &Event<'_>, pool: &mut Pool) -> Option<Entry> {
-    let account = pool.intern(&account_key(present(event.account.as_deref())?));
-    let host = pool.intern(&host_key(present(event.host.as_deref()).unwrap_or_default()));
-    Some((account, host, pool.intern(present(event.src_ip.as_deref()).unwrap_or_default())))
+fn entry_of(event: &(impl Holds<columns::account> + Holds<columns::host> + Holds<columns::src_ip>), pool: &mut Pool) -> Option<Entry> {
+    let account = pool.intern(&account_key(present(event.column::<columns::account>())?));
+    let host = pool.intern(&host_key(present(event.column::<columns::host>()).unwrap_or_default()));
+    Some((account, host, pool.intern(present(event.column::<columns::src_ip>()).unwrap_or_default())))
 }
 
 type Sessions = BTreeMap<Arc<str>, Vec<Session>>;
 
 fn first_pass(inputs: &Inputs<'_>, sources: &Sources, logons: &Logons, followed: &Followed, pool: &mut Pool) -> Result<Sessions, ScanError> {
     let mut sessions = Sessions::new();
-    windows_events(inputs, sources, FIRST_COLUMNS, &mut |event| {
+    windows_events::<Opening<'_>>(inputs, sources, &mut |event| {
         let is_sign_in = (event.class, event.activity, event.status) == (Class::Authentication, Activity::Logon, Status::Success);
         let Some(id) = present(event.session.as_deref()).filter(|_| is_sign_in) else {
             return;
@@ -162,7 +170,7 @@ fn first_pass(inputs: &Inputs<'_>, sources: &Sources, logons: &Logons, followed:
         let Some((_, strength)) = followed.get(&entry).filter(|(since, _)| time >= *since) else {
             return;
         };
-        let labels = Labels::of(event);
+        let labels = Labels::of(event.labels.as_deref());
         let seen = logons.entries.get(&entry);
         let session = Session {
             id: pool.intern(id),
@@ -193,13 +201,13 @@ fn second_pass(
     inputs: &Inputs<'_>,
     sources: &Sources,
     followed: &Followed,
-    addresses: &BTreeMap<String, Owners>,
+    addresses: &BTreeMap<Arc<str>, Owners>,
     sessions: &Sessions,
     files: &mut Files<'_>,
     pool: &mut Pool,
 ) -> Result<Vec<Act>, ScanError> {
     let mut acts = Vec::new();
-    windows_events(inputs, sources, SECOND_COLUMNS, &mut |event| {
+    windows_events::<Row<'_>>(inputs, sources, &mut |event| {
         files.see(event);
         if inputs.window.is_some_and(|window| !window.contains(event.time)) {
             return;
@@ -230,7 +238,7 @@ fn second_pass(
 }
 
 /// What a record says was done; nothing, where it says nothing of its own.
-fn what(event: &Event<'_>, by: &By, pool: &mut Pool) -> Option<What> {
+fn what(event: &Row<'_>, by: &By, pool: &mut Pool) -> Option<What> {
     let in_session = matches!(by, By::Session(_));
     Some(match (event.class, event.activity, event.status) {
         (Class::Authentication, Activity::Logon, Status::Failure) => What::Refused(pool.intern(present(event.account.as_deref()).unwrap_or("-"))),
@@ -240,7 +248,7 @@ fn what(event: &Event<'_>, by: &By, pool: &mut Pool) -> Option<What> {
         (Class::Authentication, ..) => return None,
         (Class::FileSystem, _, Status::Failure) => return None,
         (Class::FileSystem, Activity::Read | Activity::Write, _) => {
-            let labels = Labels::of(event);
+            let labels = Labels::of(event.labels.as_deref());
             What::File {
                 object: pool.intern(present(event.object.as_deref())?),
                 reads: labels.whole("access_mask").is_none_or(super::files::may_read),
@@ -250,7 +258,7 @@ fn what(event: &Event<'_>, by: &By, pool: &mut Pool) -> Option<What> {
         (Class::FileSystem, ..) => What::Share,
         (Class::Process, ..) => What::Did(Move::Program),
         (Class::Lifecycle, Activity::Define, _) => {
-            let is_task = Labels::of(event).text("change").is_some_and(|change| change.starts_with("task"));
+            let is_task = Labels::of(event.labels.as_deref()).text("change").is_some_and(|change| change.starts_with("task"));
             What::Did(if is_task { Move::Task } else { Move::Service })
         }
         (Class::AccountChange, ..) => What::Did(Move::Account),
@@ -304,7 +312,7 @@ struct Whose {
     session: Option<Session>,
     from_host: Option<Arc<str>>,
     strength: Strength,
-    node: String,
+    node: Node,
 }
 
 impl Telling<'_> {
@@ -385,7 +393,7 @@ impl Telling<'_> {
                 Some(Whose { account: Some(account), session: None, from_host: None, strength, node: node(entry) })
             }
             By::Address(address) => {
-                let node = format!("address={address}");
+                let node = Node::Address(address.clone());
                 let strength = self.links.strength(&node)?;
                 Some(Whose { account: None, session: None, from_host: Some(address.clone()), strength, node })
             }

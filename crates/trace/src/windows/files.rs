@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use strandline_model::access::{Access, AccessKind, Completion};
 use strandline_model::estate::{FileContent, SharedFile};
-use strandline_model::event::{Activity, Class, Event, Status};
+use strandline_model::event::{Activity, Class, Status};
 use strandline_model::evidence::EventRef;
 use strandline_model::time::Instant;
 use strandline_model::trail::Strength;
 
-use super::acts::{Gathered, Session};
+use super::acts::{Gathered, Row, Session};
 use super::path::fits;
 use super::survey::Logons;
 use crate::Inputs;
@@ -142,7 +142,7 @@ impl<'e> Files<'e> {
     }
 
     /// Sees a record of anybody: a file that somebody may have written is no longer its copy.
-    pub(super) fn see(&mut self, event: &Event<'_>) {
+    pub(super) fn see(&mut self, event: &Row<'_>) {
         let may_write = event.class == Class::FileSystem && event.activity == Activity::Write && event.status != Status::Failure;
         let Some(file) = event.object.as_deref().filter(|_| may_write).and_then(|path| self.file(&event.system, path)) else {
             return;

@@ -15,8 +15,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use strandline_model::estate::Estate;
-use strandline_model::event::Event;
 pub(crate) use strandline_model::names::{account_key, host_key, same_account};
+use strandline_model::node::Node;
 
 use crate::links::Links;
 
@@ -38,9 +38,9 @@ impl Sources {
         self.0.is_empty()
     }
 
-    /// Whether a record stands in a Windows event log.
-    pub(crate) fn hold(&self, event: &Event<'_>) -> bool {
-        !self.0.is_empty() && self.0.contains(event.source.as_ref())
+    /// Whether records of a source stand in a Windows event log.
+    pub(crate) fn hold(&self, source: &str) -> bool {
+        !self.0.is_empty() && self.0.contains(source)
     }
 }
 
@@ -69,6 +69,6 @@ fn is_loopback(address: &str) -> bool {
 pub(crate) type Entry = (Arc<str>, Arc<str>, Arc<str>);
 
 /// The node of an entry.
-pub(crate) fn node(entry: &Entry) -> String {
-    format!("logon={}@{} from {}", entry.0, entry.1, entry.2)
+pub(crate) fn node((account, host, origin): &Entry) -> Node {
+    Node::Logon { account: account.clone(), host: host.clone(), origin: origin.clone() }
 }

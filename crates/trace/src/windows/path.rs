@@ -1,29 +1,13 @@
 //! Paths of shares and disks as Windows logs write them, against the patterns of the estate.
 
+use strandline_model::pattern::{self, Token};
+
 /// Whether a path fits a pattern: `*` is any text within a folder, `**` any text, `?` one character; case and the kind of
 /// slash do not matter. A share's log names its own host as `*`, so the host of a pattern is not compared.
 /// Linear in the product of the lengths.
 pub(super) fn fits(pattern: &str, path: &str) -> bool {
     let (pattern, path) = (plain(pattern), plain(path));
-    let tokens = tokens(&pattern);
-    let mut reached = vec![false; tokens.len() + 1];
-    reached[0] = true;
-    spread(&tokens, &mut reached);
-    for character in path.chars() {
-        let mut next = vec![false; tokens.len() + 1];
-        for (at, token) in tokens.iter().enumerate().filter(|&(at, _)| reached[at]) {
-            match token {
-                Token::One(c) if *c == character => next[at + 1] = true,
-                Token::AnyOne if character != '\\' => next[at + 1] = true,
-                Token::Within if character != '\\' => next[at] = true,
-                Token::Across => next[at] = true,
-                _ => {}
-            }
-        }
-        spread(&tokens, &mut next);
-        reached = next;
-    }
-    reached[tokens.len()]
+    pattern::fits(&tokens(&pattern), '\\', &path)
 }
 
 /// Lower case, one kind of slash, without the host of a share and without the `\??\` of a device path.
@@ -38,13 +22,6 @@ fn plain(path: &str) -> String {
     }
 }
 
-enum Token {
-    One(char),
-    AnyOne,
-    Within,
-    Across,
-}
-
 fn tokens(pattern: &str) -> Vec<Token> {
     let mut tokens = Vec::new();
     let mut characters = pattern.chars().peekable();
@@ -57,15 +34,6 @@ fn tokens(pattern: &str) -> Vec<Token> {
         });
     }
     tokens
-}
-
-/// Stars may stand for nothing.
-fn spread(tokens: &[Token], reached: &mut [bool]) {
-    for (at, token) in tokens.iter().enumerate() {
-        if reached[at] && matches!(token, Token::Within | Token::Across) {
-            reached[at + 1] = true;
-        }
-    }
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use strandline_model::estate::Estate;
+use strandline_model::node::Node;
 use strandline_model::trail::Strength;
 
 use super::survey::{EntrySeen, Logons};
@@ -27,21 +28,12 @@ pub(crate) type Followed = BTreeMap<Entry, (i64, Strength)>;
 
 /// The entries that the trail holds.
 pub(crate) fn followed(logons: &Logons, links: &Links) -> Followed {
-    let of = |value: String| {
-        let (entry, node) = (logons.entry(&value)?, format!("logon={value}"));
-        Some((entry, (links.since(&node)?, links.strength(&node)?)))
-    };
-    links.values("logon").into_iter().filter_map(of).collect()
+    let held = links.held().logons.into_iter().filter(|(entry, _)| logons.entries.contains_key(entry));
+    held.filter_map(|(entry, strength)| Some((links.since(&node(&entry))?, strength)).map(|found| (entry, found))).collect()
 }
 
 /// Follows every rule once. `reached` are systems on which the actor was by other ways, with the node that says so.
-pub(crate) fn spread(
-    logons: &Logons,
-    estate: &Estate,
-    reached: &BTreeMap<Arc<str>, (Span, Strength, String)>,
-    links: &mut Links,
-    notes: &mut BTreeSet<String>,
-) {
+pub(crate) fn spread(logons: &Logons, estate: &Estate, reached: &BTreeMap<Arc<str>, (Span, Strength, Node)>, links: &mut Links, notes: &mut BTreeSet<String>) {
     if logons.entries.is_empty() {
         return;
     }
@@ -63,7 +55,7 @@ struct Spread<'s> {
 /// A link to an entry, before it is made.
 struct To<'t> {
     rule: &'static str,
-    from: &'t str,
+    from: &'t Node,
     entry: &'t Entry,
     seen: &'t EntrySeen,
     /// Sign-ins before are not the actor's.
@@ -87,10 +79,10 @@ impl<'s> Spread<'s> {
 
     fn pinned_accounts(&mut self) {
         let logons = self.logons;
-        for account in self.links.values("account") {
+        for account in self.links.held().accounts.into_keys() {
             let key = account_key(&account);
             for (entry, seen) in logons.entries.iter().filter(|(e, _)| same_account(&e.0, &key)) {
-                let (from, reason) = (format!("account={account}"), "a sign-in of the pinned account".to_owned());
+                let (from, reason) = (Node::Account(account.clone()), "a sign-in of the pinned account".to_owned());
                 self.link(To { rule: "account_to_logon", from: &from, entry, seen, since: i64::MIN, strength: Strength::Proved, reason });
             }
         }
@@ -99,11 +91,11 @@ impl<'s> Spread<'s> {
     /// From an address of the trail: every sign-in but those of accounts that came from there before the trail did.
     fn addresses(&mut self) {
         let logons = self.logons;
-        for address in self.links.values("address") {
-            let from = format!("address={address}");
+        for address in self.links.held().addresses.into_keys() {
+            let from = Node::Address(address.clone());
             let since = self.links.since(&from).unwrap_or(i64::MIN);
             let mut left: BTreeSet<&Arc<str>> = BTreeSet::new();
-            for (entry, seen) in logons.entries.iter().filter(|(e, _)| e.2.as_ref() == address) {
+            for (entry, seen) in logons.entries.iter().filter(|(e, _)| e.2 == address) {
                 if at_home(logons, &entry.0, &address, since) {
                     left.insert(&entry.0);
                     continue;
@@ -120,7 +112,7 @@ impl<'s> Spread<'s> {
     }
 
     /// From a system that the actor reached by the web, a shell or a database: accounts that never came from there before.
-    fn systems(&mut self, reached: &BTreeMap<Arc<str>, (Span, Strength, String)>) {
+    fn systems(&mut self, reached: &BTreeMap<Arc<str>, (Span, Strength, Node)>) {
         let logons = self.logons;
         for (system, (span, _, from)) in reached {
             let Some(described) = self.estate.systems.iter().find(|s| s.id == system.as_ref()) else { continue };
@@ -228,7 +220,7 @@ fn at_home(logons: &Logons, account: &Arc<str>, origin: &str, since: i64) -> boo
 
 /// Accounts that came from an address before the trail did, and since when the address is the trail's.
 pub(crate) fn owners(logons: &Logons, links: &Links, address: &str) -> (i64, BTreeSet<Arc<str>>) {
-    let since = links.since(&format!("address={address}")).unwrap_or(i64::MIN);
+    let since = links.since(&Node::Address(Arc::from(address))).unwrap_or(i64::MIN);
     let before = |(e, s): &(&Entry, &EntrySeen)| e.2.as_ref() == address && s.span.first < since;
     (since, logons.entries.iter().filter(before).map(|(e, _)| e.0.clone()).collect())
 }

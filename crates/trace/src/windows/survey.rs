@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use strandline_model::event::{Activity, Class, Event, EventRows, Status};
+use strandline_model::event::{Activity, Class, Status, columns};
 use strandline_model::evidence::EventRef;
 use strandline_model::table::{Scan, ScanError};
 
@@ -11,9 +11,10 @@ use super::{Entry, Sources, account_key, host_key, is_loopback, is_nobody};
 use crate::survey::{Span, present};
 use crate::text::Pool;
 
-/// Columns of this pass.
-const COLUMNS: &[&str] =
-    &["time", "class", "activity", "status", "source", "system", "artefact", "offset", "length", "src_ip", "account", "session", "host", "labels"];
+strandline_model::event_columns! {
+    /// What is read of a Windows record to tell who signed in where.
+    struct Row { time, class, activity, status, source, system, place, src_ip, account, session, host, labels }
+}
 /// Events kept of an entry.
 const EVENTS_OF_AN_ENTRY: usize = 8;
 /// Remote desktop sessions whose end is looked for.
@@ -54,24 +55,12 @@ pub(crate) struct Logons {
     pub pinned: BTreeMap<Arc<str>, (Entry, i64)>,
 }
 
-impl Logons {
-    /// The entry of a node's value. An account may hold what stands between the parts, so every place is tried.
-    pub(super) fn entry(&self, value: &str) -> Option<Entry> {
-        let parts = |(at, between): (usize, &str)| {
-            let (account, host) = value[..at].rsplit_once('@')?;
-            Some((Arc::from(account), Arc::from(host), Arc::from(&value[at + between.len()..])))
-        };
-        let known = |entry: &Entry| self.entries.contains_key(entry);
-        value.match_indices(" from ").filter_map(parts).find(known)
-    }
-}
-
 /// What one record says of a sign-in, beside the event's columns.
 pub(super) struct Labels(serde_json::Map<String, serde_json::Value>);
 
 impl Labels {
-    pub(super) fn of(event: &Event<'_>) -> Self {
-        match event.labels.as_deref().and_then(|text| serde_json::from_str(text).ok()) {
+    pub(super) fn of(labels: Option<&str>) -> Self {
+        match labels.and_then(|text| serde_json::from_str(text).ok()) {
             Some(serde_json::Value::Object(map)) => Self(map),
             _ => Self(serde_json::Map::new()),
         }
@@ -102,9 +91,8 @@ pub(crate) fn survey(events: &dyn Scan, sources: &Sources, pinned: &BTreeSet<Str
         return Ok(out);
     }
     let mut pass = Pass { out: &mut out, pool: Pool::default(), sessions: BTreeMap::new(), ends: BTreeMap::new(), pinned };
-    for batch in events.scan(COLUMNS)? {
-        let batch = batch?;
-        for event in EventRows::new(&batch).iter().filter(|e| sources.hold(e)) {
+    for part in columns::scan::<Row<'_>>(events)? {
+        for event in part?.iter().filter(|e| sources.hold(&e.source)) {
             pass.see(&event);
         }
     }
@@ -122,7 +110,7 @@ struct Pass<'p> {
 }
 
 impl Pass<'_> {
-    fn see(&mut self, event: &Event<'_>) {
+    fn see(&mut self, event: &Row<'_>) {
         let host = host_key(present(event.host.as_deref()).unwrap_or_default());
         let (host, system) = (self.pool.intern(&host), self.pool.intern(&event.system));
         self.out.hosts.entry(system.clone()).or_default().insert(host.clone());
@@ -143,12 +131,12 @@ impl Pass<'_> {
         }
     }
 
-    fn sign_in(&mut self, event: &Event<'_>, host: Arc<str>, system: Arc<str>) {
+    fn sign_in(&mut self, event: &Row<'_>, host: Arc<str>, system: Arc<str>) {
         let Some(written) = present(event.account.as_deref()) else {
             return;
         };
         let key = account_key(written);
-        let labels = Labels::of(event);
+        let labels = Labels::of(event.labels.as_deref());
         let address = present(event.src_ip.as_deref()).filter(|a| !is_loopback(a));
         if let (true, Some(address)) = (key.ends_with('$'), address) {
             let machine = key.trim_end_matches('$').rsplit('\\').next().unwrap_or_default().to_owned();
@@ -180,8 +168,8 @@ impl Pass<'_> {
     }
 
     /// 4769, at the domain controller: the service is a host's own account.
-    fn ticket(&mut self, event: &Event<'_>) {
-        let labels = Labels::of(event);
+    fn ticket(&mut self, event: &Row<'_>) {
+        let labels = Labels::of(event.labels.as_deref());
         let (Some(account), Some(address)) = (present(event.account.as_deref()), present(event.src_ip.as_deref())) else {
             return;
         };
@@ -200,8 +188,8 @@ impl Pass<'_> {
     }
 
     /// 4648, at the host from which the other account's password was used.
-    fn other_credentials(&mut self, event: &Event<'_>, host: Arc<str>) {
-        let labels = Labels::of(event);
+    fn other_credentials(&mut self, event: &Row<'_>, host: Arc<str>) {
+        let labels = Labels::of(event.labels.as_deref());
         let (Some(by), Some(used), Some(target)) = (labels.text("by"), present(event.account.as_deref()), labels.text("target_host")) else {
             return;
         };

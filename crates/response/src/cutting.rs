@@ -37,6 +37,8 @@ pub struct TargetSecrets {
     pub keys: BTreeMap<(String, String), Secret>,
     /// How long one answer may take; none: 10 seconds.
     pub patience: Option<Duration>,
+    /// How long evidence may take before a cut; none: 120 seconds.
+    pub evidence: Option<Duration>,
 }
 
 /// A plan as it is stored and approved: the canonical text of this is what the hash is over.
@@ -449,6 +451,7 @@ impl Response<'_> {
         let mark = self.case.manifest().origin.clone();
         let mut manner = Manner::new(mark, self.estate.breakglass.clone());
         manner.patience = given.patience.unwrap_or(manner.patience);
+        manner.evidence = given.evidence.unwrap_or(manner.evidence);
         manner.keys.clone_from(&given.keys);
         manner.lease = lease;
         manner

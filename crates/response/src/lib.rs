@@ -30,6 +30,7 @@ pub use authenticity::{Authenticity, Left};
 pub use call_sheet::{CallAnswer, CallSheet, InHand};
 pub use choices::{Choices, CutDump, Told};
 pub use clearance::{clearance_of, cleared, open_questions};
+pub use strandline_containment::by_hand;
 pub use containment::{ActionView, Containment, NoAction};
 pub use cutting::{Back, CutApproval, CutError, CutPlan, CutView, Outdone, PlanView, TargetSecrets, WaveView};
 pub use duties::{CaseDuties, DutyError, duties};

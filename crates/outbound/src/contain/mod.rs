@@ -37,6 +37,9 @@ pub use wave::{Done, Force, Journal, Planned, Wave, WaveError, plan};
 
 use crate::smtp::Secret;
 
+/// Evidence is taken for so long before a cut, unless somebody says otherwise: an intruder is in meanwhile.
+const EVIDENCE: Duration = Duration::from_secs(120);
+
 /// What a target held as evidence before the cut.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Captured {
@@ -109,6 +112,8 @@ impl Verdict {
 pub struct Manner {
     /// How long one answer may take.
     pub patience: Duration,
+    /// How long evidence may take, of all targets together.
+    pub evidence: Duration,
     /// What is never touched.
     pub never: NeverTouch,
     /// Secrets that may be used to try a door, by target and account. They are never kept.
@@ -122,7 +127,7 @@ pub struct Manner {
 impl Manner {
     /// For a case, with defaults.
     pub fn new(mark: impl Into<String>, breakglass: Vec<BreakGlass>) -> Self {
-        Self { patience: Duration::from_secs(10), never: NeverTouch::new(breakglass), keys: BTreeMap::new(), lease: None, mark: mark.into() }
+        Self { patience: Duration::from_secs(10), evidence: EVIDENCE, never: NeverTouch::new(breakglass), keys: BTreeMap::new(), lease: None, mark: mark.into() }
     }
 
     fn key(&self, target: &str, account: &str) -> Option<&Secret> {

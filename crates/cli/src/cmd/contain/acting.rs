@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::Subcommand;
-use strandline_model::containment::{Action, ActionRow, Effect, Foothold, Notices, Undo, canonical};
-use strandline_response::{Answer, Back, CutApproval, Force, Outdone, PlanView, Response, WaveView};
+use strandline_model::containment::{Action, ActionRow, Effect};
+use strandline_response::{Answer, Back, CutApproval, Force, Outdone, PlanView, Response, WaveView, by_hand};
 
 use super::secrets::{Given, seconds};
 use crate::cmd::{Common, print_json};
@@ -223,31 +223,7 @@ fn action_by_hand(text: &str) -> anyhow::Result<Action> {
     }
     let effect: Effect = serde_json::from_value(serde_json::Value::Object(fields))
         .with_context(|| format!("{text:?} is no action; docs/containment.md has the effects and their fields"))?;
-    let foothold = match (effect.account(), effect.address()) {
-        (Some(account), _) => Foothold::Account { account: account.to_owned(), system: None },
-        (None, Some(address)) => Foothold::Address { address: address.to_owned() },
-        (None, None) => Foothold::Host { host: target.to_owned() },
-    };
-    Ok(Action {
-        cannot_reach: Vec::new(),
-        id: format!("by-hand {word} {target}"),
-        reaches: format!("by hand: {}", canonical(&effect)),
-        undo: undo_of(&effect),
-        effect,
-        foothold,
-        notices: Notices::AtOnce,
-        system: None,
-        target: Some(target.to_owned()),
-    })
-}
-
-/// What cannot be put back, whoever asks for it.
-fn undo_of(effect: &Effect) -> Undo {
-    match effect {
-        Effect::WebRotateKey { .. } => Undo::Not("sessions that the old key signed are gone".to_owned()),
-        Effect::Webhook { .. } | Effect::Exec { .. } => Undo::Not("whether it can be undone is the service's to know".to_owned()),
-        _ => Undo::Exact,
-    }
+    Ok(by_hand(effect, target))
 }
 
 fn apply(case: &Path, common: &Common, plan: Option<u64>, again_after: u64, given: &Given) -> anyhow::Result<ExitCode> {
@@ -426,6 +402,8 @@ fn print_wave(view: &WaveView) {
 
 #[cfg(test)]
 mod tests {
+    use strandline_model::containment::{Undo, canonical};
+
     use super::*;
 
     fn check(text: &str, expected: Option<&str>) {
@@ -442,5 +420,12 @@ mod tests {
         {
             check(text, None);
         }
+    }
+
+    #[test]
+    fn an_action_by_hand_says_what_a_proposed_one_does() {
+        let action = action_by_hand("db:postgres_terminate:role=app").expect("an effect");
+        assert!(matches!(action.undo, Undo::Not(_)), "an end of connections is not taken back, whoever asks for it");
+        assert!(!action.cannot_reach.is_empty());
     }
 }

@@ -7,7 +7,7 @@ mod servers;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use servers::{Postgres, Server, as_nobody, check_answer, connector, cut, manner, reach, target, until};
+use servers::{Postgres, check_answer, connector, cut, manner, reach, target, until};
 use strandline_model::containment::Effect;
 use strandline_model::estate::{BreakGlass, TargetKind};
 use strandline_outbound::Secret;
@@ -323,31 +323,11 @@ fn a_target_that_cannot_be_reached_is_told_by_what_is_wrong() {
     assert_eq!(weak.read(&effect).unwrap(), before);
 }
 
-/// pgbouncer before the server, with the application's verifier in its own list.
-fn pooler(world: &Postgres) -> Server {
-    let mut server = Server::new();
-    let verifier = world.value("postgres", "SELECT rolpassword FROM pg_authid WHERE rolname = 'app'");
-    std::fs::write(server.at("users"), format!("\"app\" \"a\"\n\"adm\" \"x\"\n\"#\" \"{}\"\n", verifier.len())).unwrap();
-    let (folder, port) = (server.folder().display().to_string(), server.port);
-    std::fs::write(
-        server.at("ini"),
-        format!(
-            "[databases]\nhr = host=127.0.0.1 port={} dbname=hr\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nauth_type = scram-sha-256\nauth_file = {folder}/users\npool_mode = transaction\nadmin_users = adm\nlogfile = {folder}/log\npidfile = {folder}/pid\nunix_socket_dir = {folder}\n",
-            world.server.port
-        ),
-    )
-    .unwrap();
-    server.give_away();
-    server.spawn(as_nobody("/usr/sbin/pgbouncer").arg(server.at("ini")));
-    server.wait_for_port();
-    server
-}
-
 #[test]
 #[ignore = "needs PostgreSQL's and pgbouncer's own programs: apt-get install postgresql pgbouncer"]
 fn a_pooler_that_lets_the_old_password_in_is_named() {
     let world = world();
-    let pooler = pooler(&world);
+    let pooler = servers::pooler(&world, "");
     let client = || postgres::Config::new().host("127.0.0.1").port(pooler.port).user("app").password("a").dbname("hr").connect(postgres::NoTls);
     let mut lawful = client().unwrap();
     lawful.simple_query("SELECT count(*) FROM pay.staff").unwrap();

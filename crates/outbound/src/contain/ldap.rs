@@ -117,6 +117,11 @@ impl Ldap {
         if entry.dn.eq_ignore_ascii_case(&own) || bare.eq_ignore_ascii_case(account) {
             return never("it is the account that we use ourselves");
         }
+        // The estate may name somebody as the directory does, or by another of its names.
+        self.manner.never.account(&target, &entry.dn)?;
+        for name in ["uid", "sAMAccountName", "userPrincipalName", "mail"].iter().flat_map(|attribute| values(&entry, attribute)) {
+            self.manner.never.account(&target, &name)?;
+        }
         let is_admin = values(&entry, "memberOf").iter().any(|group| group.to_ascii_lowercase().starts_with("cn=domain admins,"));
         if self.is_active_directory() && is_admin {
             let base = self.reach.target.base.clone().unwrap_or_default();

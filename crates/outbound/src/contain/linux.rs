@@ -21,6 +21,15 @@ const EXPIRES: &str = "expires on day";
 /// The day after the epoch: long ago, and not 0, which some read as never.
 const LONG_AGO: &str = "1";
 
+/// Processes that are named one by one, and deleted programs that are kept.
+const MOST_NAMED: usize = 50;
+const MOST_DELETED: usize = 4;
+
+/// The end of what tells of sign-ins, wherever this machine keeps it.
+const SIGN_INS: &str = "for f in /var/log/auth.log /var/log/secure; do [ -r $f ] && tail -c 4000000 $f && exit 0; done; \
+     command -v journalctl >/dev/null && journalctl --no-pager -q -n 20000 _COMM=sshd + _COMM=sudo + _COMM=su + _COMM=login 2>/dev/null && exit 0; \
+     echo 'neither a log of sign-ins nor a journal is here' >&2; exit 1";
+
 /// What our own names of moved files end with.
 const ASIDE: &str = ".strandline-aside";
 
@@ -63,6 +72,15 @@ impl Linux {
         // Of the machine's own file: an account of a directory is cut there.
         let line = self.script("look for the account", "awk -F: -v u=\"$1\" '$1 == u {print $3}' /etc/passwd; true", &[account])?;
         let never = |why: &str| Err(ContainError::NeverTouched { target: target.clone(), what: account.clone(), why: why.to_owned() });
+        // Another name of the same account is the same one to the system: what is done to its processes is done to all of them.
+        const NAMES: &str = "awk -F: -v u=\"$1\" 'NR == FNR {if ($1 == u) uid = $3; next} uid != \"\" && $3 == uid && $1 != u {print $1}' /etc/passwd /etc/passwd";
+        let twins = self.script("look for its twins", NAMES, &[account])?;
+        for twin in twins.lines() {
+            self.manner.never.account(&target, twin)?;
+            if self.own.as_deref() == Some(twin) {
+                return never("it is the account that we use ourselves, by another name");
+            }
+        }
         match line.trim() {
             "" => Err(ContainError::Absent { target, what: format!("account {account} in /etc/passwd: one of a directory is cut at the directory") }),
             "0" => never("it is the administrator: the way back would be gone"),
@@ -180,6 +198,50 @@ impl Linux {
         }
     }
 
+    fn keep(&self, name: &str, words: &[&str], capture: &mut Capture) {
+        match self.machine.run(words, b"") {
+            Ok(printed) if printed.is_good => capture.pieces.push(Captured { name: name.to_owned(), bytes: printed.out }),
+            Ok(printed) => capture.lost.push(format!("{name}: {}", last_line(&printed.errors))),
+            Err(error) => capture.lost.push(format!("{name}: {error}")),
+        }
+    }
+
+    /// Programs that run and stand in no folder any more: with their last process they are gone.
+    fn keep_deleted(&self, account: &str, capture: &mut Capture) -> Result<(), ContainError> {
+        const DELETED: &str = "uid=$(id -u \"$1\"); for p in $(ps -eo pid=,ruid=,euid= | awk -v u=\"$uid\" '$2 == u || $3 == u {print $1}'); do \
+             case $(readlink /proc/$p/exe) in *' (deleted)') echo $p;; esac; done 2>/dev/null; true";
+        let deleted = self.script("look for programs that were deleted", DELETED, &[account])?;
+        for (number, pid) in deleted.lines().enumerate() {
+            if number >= MOST_DELETED {
+                capture.lost.push(format!("the program of process {pid}, which stands in no folder any more"));
+                continue;
+            }
+            self.keep(&format!("program-{pid}.bin"), &["head", "-c", "33554432", &format!("/proc/{pid}/exe")], capture);
+        }
+        Ok(())
+    }
+
+    /// Units of systemd that run as the account, and what runs under the ids that it may give to containers.
+    fn try_units(&self, account: &str, verdict: &mut Verdict) -> Result<(), ContainError> {
+        const UNITS: &str = "uid=$(id -u \"$1\"); grep -lsE \"^[[:space:]]*User[[:space:]]*=[[:space:]]*($1|$uid)[[:space:]]*$\" /etc/systemd/system/*.service /etc/systemd/system/*/*.conf \
+             /run/systemd/system/*.service /usr/lib/systemd/system/*.service /lib/systemd/system/*.service 2>/dev/null | sort -u; true";
+        for unit in self.script("look through systemd's units", UNITS, &[account])?.lines() {
+            verdict.doors.push(format!("{unit} runs as {account}: stop and mask it"));
+        }
+        Ok(())
+    }
+
+    /// Processes of containers without root: they have ids of their own, of a range that is the account's.
+    fn try_ranges(&self, account: &str, verdict: &mut Verdict) -> Result<(), ContainError> {
+        const RANGES: &str = "awk -F: -v u=\"$1\" '$1 == u {print $2, $3}' /etc/subuid 2>/dev/null | while read -r from count; do \
+             ps -eo pid=,ruid= | awk -v f=\"$from\" -v c=\"$count\" '$2 >= f && $2 < f + c {print $1}'; done; true";
+        let count = self.script("look through /etc/subuid", RANGES, &[account])?.lines().count();
+        if count > 0 {
+            verdict.doors.push(format!("{count} processes run under ids that {account} may give to containers (/etc/subuid)"));
+        }
+        Ok(())
+    }
+
     fn nobody_is_in(&self, account: &str, verdict: &mut Verdict) -> Result<(), ContainError> {
         let first = self.processes(account)?;
         std::thread::sleep(Duration::from_millis(500));
@@ -274,21 +336,21 @@ impl Connector for Linux {
              look /proc/$p/cmdline | tr '\\0' ' '; echo; look /proc/$p/environ | tr '\\0' '\\n'; look /proc/$p/maps; ls -l /proc/$p/fd; done 2>/dev/null; true";
         let account = self.account(effect)?.to_owned();
         let mut capture = Capture::default();
-        let pieces: [(&str, &[&str]); 6] = [
+        let pieces: [(&str, &[&str]); 9] = [
             ("processes.txt", &["sh", "-c", PROCESSES, "sh", &account]),
             ("ps.txt", &["ps", "-eo", "pid,ppid,ruser,euser,lstart,stat,args"]),
             ("sockets.txt", &["ss", "-tunpi"]),
+            ("conntrack.txt", &["conntrack", "-L"]),
+            ("nft_ruleset.json", &["nft", "-j", "list", "ruleset"]),
+            ("sign_ins.log", &["sh", "-c", SIGN_INS]),
             ("last.txt", &["last", "-Fwx", &account]),
             ("who.txt", &["who", "-a"]),
             ("keys.txt", &["sh", "-c", "cat $(getent passwd \"$1\" | cut -d: -f6)/.ssh/* 2>/dev/null; true", "sh", &account]),
         ];
         for (name, words) in pieces {
-            match self.machine.run(words, b"") {
-                Ok(printed) if printed.is_good => capture.pieces.push(Captured { name: name.to_owned(), bytes: printed.out }),
-                Ok(printed) => capture.lost.push(format!("{name}: {}", last_line(&printed.errors))),
-                Err(error) => capture.lost.push(format!("{name}: {error}")),
-            }
+            self.keep(name, words, &mut capture);
         }
+        self.keep_deleted(&account, &mut capture)?;
         let unread = capture
             .pieces
             .iter()
@@ -299,7 +361,11 @@ impl Connector for Linux {
             capture.lost.push(format!("{unread} of the command lines, environments and maps of its processes may not be read here"));
         }
         if matches!(effect, Effect::LinuxEndSessions { .. }) {
-            capture.lost.push(format!("the memory of {} processes is gone with them: take it before, if it is wanted", self.processes(&account)?.len()));
+            for line in self.processes(&account)?.iter().take(MOST_NAMED) {
+                let mut words = line.split_whitespace();
+                let (pid, program) = (words.next().unwrap_or_default(), words.nth(3).unwrap_or_default());
+                capture.lost.push(format!("the memory of process {pid} ({program}) is gone with it: take it before, if it is wanted"));
+            }
         }
         Ok(capture)
     }
@@ -338,8 +404,12 @@ impl Connector for Linux {
                 }
                 let named = self.script("look through /etc/cron.d", "grep -lsw -- \"$1\" /etc/cron.d/* /etc/crontab; true", &[&account])?;
                 verdict.doors.extend(named.lines().map(|file| format!("{file} names {account}")));
+                self.try_units(&account, &mut verdict)?;
             }
-            _ => self.nobody_is_in(&account, &mut verdict)?,
+            _ => {
+                self.nobody_is_in(&account, &mut verdict)?;
+                self.try_ranges(&account, &mut verdict)?;
+            }
         }
         Ok(verdict)
     }

@@ -15,6 +15,7 @@ mod linux;
 mod machine;
 mod mysql;
 mod nftables;
+mod nginx_text;
 mod postgres;
 mod session_table;
 mod sessions;

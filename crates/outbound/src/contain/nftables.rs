@@ -249,6 +249,10 @@ impl Connector for Nftables {
         if refused > 0 {
             verdict.held.push(format!("refused since: {refused} packets"));
         }
+        if !self.machine.run(&["sh", "-c", "ls -d /sys/class/net/*/bridge 2>/dev/null"], b"")?.text().trim().is_empty() {
+            verdict.remarks.push("there is a bridge here: what passes between its ports (virtual machines) does not pass this filter".to_owned());
+        }
+        verdict.remarks.push("what this machine or one behind it sends there without an answer (UDP) goes out".to_owned());
         verdict.remarks.push("behind a proxy or NAT its address is another, and a machine with IPv4 and IPv6 has two".to_owned());
         Ok(verdict)
     }

@@ -11,6 +11,7 @@ use super::guard::Network;
 use super::http::{Asked, ask};
 use super::keys::Keys;
 use super::machine::Machine;
+use super::nginx_text::{Asks, servers};
 use super::state::{Held, TargetState};
 use super::{Capture, Captured, Connector, Manner, Reach, Verdict};
 
@@ -353,7 +354,16 @@ impl Connector for Web {
         verdict.note(is_loaded, "nginx runs with it", "nginx does not run with what is written");
         self.try_probe(effect, &mut verdict);
         self.try_old_workers(effect, &mut verdict)?;
-        if matches!(effect, Effect::WebDenyAddress { .. }) && !self.configuration()?.contains("real_ip_header") {
+        let config = self.configuration()?;
+        let variable = format!("$strandline_{}", file.strip_suffix("es").filter(|_| file == "addresses").unwrap_or(file.trim_end_matches('s')));
+        for asks in servers(&config, &variable) {
+            match asks {
+                Asks::Yes => {}
+                Asks::No(name) => verdict.doors.push(format!("server {name} does not look at {variable}: whoever is cut off is served there")),
+                Asks::Perhaps(name) => verdict.untested.push(format!("whether server {name} looks at {variable} stands in files that it includes")),
+            }
+        }
+        if matches!(effect, Effect::WebDenyAddress { .. }) && !config.contains("real_ip_header") {
             verdict.remarks.push("behind another proxy every address is the proxy's: see that nginx knows the client's (real_ip_header)".to_owned());
         }
         Ok(verdict)

@@ -620,3 +620,101 @@ impl Drop for Sshd {
         let _ = self.process.wait();
     }
 }
+
+/// pgbouncer before the server, with the application's password in its own list, and databases more than `hr`.
+pub fn pooler(world: &Postgres, more: &str) -> Server {
+    let mut server = Server::new();
+    let verifier = world.value("postgres", "SELECT rolpassword FROM pg_authid WHERE rolname = 'app'");
+    std::fs::write(server.at("users"), format!("\"app\" \"a\"\n\"adm\" \"x\"\n\"#\" \"{}\"\n", verifier.len())).unwrap();
+    let (folder, port) = (server.folder().display().to_string(), server.port);
+    std::fs::write(
+        server.at("ini"),
+        format!(
+            "[databases]\nhr = host=127.0.0.1 port={} dbname=hr\n{more}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nauth_type = scram-sha-256\nauth_file = {folder}/users\npool_mode = transaction\nadmin_users = adm\nlogfile = {folder}/log\npidfile = {folder}/pid\nunix_socket_dir = {folder}\n",
+            world.server.port
+        ),
+    )
+    .unwrap();
+    server.give_away();
+    server.spawn(as_nobody("/usr/sbin/pgbouncer").arg(server.at("ini")));
+    server.wait_for_port();
+    server
+}
+
+/// A domain of Samba's, in namespaces of the test's own: `ann` and `bob` are people, `svc` an account of ours.
+pub struct Domain {
+    pub server: Server,
+}
+
+/// The administrator's password there.
+pub const ADMIN: &str = "Passw0rd.x";
+
+impl Domain {
+    pub fn start() -> Self {
+        let mut server = Server::new();
+        let at = |name: &str| server.at(name).display().to_string();
+        for folder in ["/etc/samba", "/var/lib/samba", "/run/samba", "/var/cache/samba", "/var/log/samba"] {
+            std::fs::create_dir_all(folder).unwrap();
+            run(Command::new("mount").args(["-t", "tmpfs", "none", folder]));
+        }
+        run(Command::new("openssl").args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]).args([
+            "-addext",
+            "subjectAltName=DNS:localhost",
+            "-addext",
+            "basicConstraints=critical,CA:FALSE",
+            "-keyout",
+            &at("key.pem"),
+            "-out",
+            &at("cert.pem"),
+        ]));
+        run(Command::new("chmod").args(["600", &at("key.pem")]));
+        run(
+            Command::new("samba-tool")
+                .args(["domain", "provision", "--realm=LAB.EXAMPLE", "--domain=LAB", "--server-role=dc", "--dns-backend=NONE"])
+                .args([format!("--adminpass={ADMIN}"), "--host-ip=127.0.0.1".to_owned(), "--host-name=dc1".to_owned(), format!("--targetdir={}", at("ad"))])
+                .args(["--option=interfaces=lo", "--option=bind interfaces only=yes", "--option=vfs objects=dfs_samba4"]),
+        );
+        let conf = at("ad/etc/smb.conf");
+        let text = std::fs::read_to_string(&conf).unwrap();
+        let more = format!(
+            "[global]\n\tserver services = ldap\n\ttls enabled = yes\n\ttls keyfile = {}\n\ttls certfile = {}\n\ttls cafile = {}\n",
+            at("key.pem"),
+            at("cert.pem"),
+            at("cert.pem")
+        );
+        std::fs::write(&conf, text.replacen("[global]\n", &more, 1)).unwrap();
+        for (name, password) in [("ann", "Secret-1x"), ("bob", "Secret-2x"), ("svc", "Secret-3x")] {
+            run(Command::new("samba-tool").args(["user", "create", name, password, "--configfile", &conf]));
+        }
+        server.port = 636;
+        server.spawn(Command::new("samba").args(["--foreground", "--no-process-group", "--configfile", &conf]));
+        server.wait_for_port();
+        Self { server }
+    }
+
+    pub fn reach(&self, account: &str, password: &str) -> Reach {
+        let rest = format!("address = \"ldaps://localhost:636\"\naccount = \"LAB\\\\{account}\"\nbase = \"DC=lab,DC=example\"");
+        let target = target("ldap", TargetKind::ActiveDirectory, &rest);
+        let mut reach = reach(target, Some(password));
+        reach.authorities = Some(std::fs::read_to_string(self.server.at("cert.pem")).unwrap());
+        reach
+    }
+
+    /// What the directory holds of somebody.
+    pub fn person(&self, name: &str) -> String {
+        let sam = self.server.at("ad/private/sam.ldb").display().to_string();
+        let text = run(Command::new("ldbsearch").args([
+            "-H",
+            &sam,
+            &format!("(sAMAccountName={name})"),
+            "userAccountControl",
+            "pwdLastSet",
+            "accountExpires",
+        ]));
+        text.lines().filter(|line| line.contains(": ") && !line.starts_with('#')).collect::<Vec<_>>().join("\n")
+    }
+
+    pub fn binds(&self, account: &str, password: &str) -> bool {
+        connect(&self.reach(account, password), &manner()).is_ok()
+    }
+}

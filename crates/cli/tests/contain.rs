@@ -137,7 +137,7 @@ fn check_drill(scenario: Scenario, seed: u64) {
     check(&arguments, 0, "");
     let found: Value = serde_json::from_str(&check(&["contain", text(&case), "--json"], 3, "")).expect("JSON");
     let mut compared = 0;
-    for row in found["actions"].as_array().expect("a list").iter().filter(|a| a["unit"] == "requests") {
+    for row in found["actions"].as_array().expect("a list").iter().filter(|a| a["unit"] == "requests" || a["unit"] == "statements") {
         let action: Action = serde_json::from_str(row["action"].as_str().expect("a text")).expect("an action");
         let cut = Cut { effect: action.effect.clone(), system: action.system.clone(), since: Instant::MIN };
         let again = folder.path().join("again");
@@ -145,11 +145,16 @@ fn check_drill(scenario: Scenario, seed: u64) {
         fs::remove_dir_all(&again).expect("it can be removed");
         let told = |figure: &str| row[figure].as_u64().expect("a number");
         let (intruder, lawful, open, really) = (told("intruder"), told("lawful"), told("open"), refused.all);
-        let all = really.intruder_requests + really.lawful_requests;
-        assert_eq!(intruder + lawful + open, all, "{scenario} {seed}: {:?}: {row}", action.effect);
-        // Of an insider whose account is pinned everything counts as the actor's, work of that account too.
-        if scenario != Scenario::Insider {
-            assert_eq!((intruder, lawful, open), (really.intruder_requests, really.lawful_requests, 0), "{scenario} {seed}: {:?}", action.effect);
+        let is_statement = row["unit"] == "statements";
+        let (his, others) =
+            if is_statement { (really.intruder_statements, really.lawful_statements) } else { (really.intruder_requests, really.lawful_requests) };
+        eprintln!("COMPARED {scenario} {seed} {:?}: told {intruder} {lawful} {open}, refused {his} {others}", action.effect);
+        if !is_statement {
+            assert_eq!(intruder + lawful + open, his + others, "{scenario} {seed}: {:?}: {row}", action.effect);
+            // Of an insider whose account is pinned everything counts as the actor's, work of that account too.
+            if scenario != Scenario::Insider {
+                assert_eq!((intruder, lawful, open), (his, others, 0), "{scenario} {seed}: {:?}", action.effect);
+            }
         }
         compared += 1;
     }
@@ -158,7 +163,8 @@ fn check_drill(scenario: Scenario, seed: u64) {
 
 #[test]
 fn lawful_requests_that_a_cut_would_have_refused_are_those_that_the_drill_refuses() {
-    for (scenario, seed) in [(Scenario::Pivot, 1), (Scenario::Pivot, 2), (Scenario::StolenSession, 3), (Scenario::Injection, 4), (Scenario::Insider, 5)] {
+    // Each scenario but `file-share`, whose office has no servers that could refuse.
+    for (scenario, seed) in Scenario::ALL.into_iter().filter(|scenario| *scenario != Scenario::FileShare).zip(1..) {
         check_drill(scenario, seed);
     }
 }

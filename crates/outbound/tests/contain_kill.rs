@@ -13,9 +13,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use servers::{MariaDb, Nginx, Postgres, Redis, Slapd, Sshd, echo, inside, manner, run, target};
+use servers::{MariaDb, Nginx, Postgres, Redis, Slapd, Sshd, action, echo, inside, manner, run, target};
 use strandline_case::{Author, Case, Cutting, NewWave, Origin, Secrets};
-use strandline_model::containment::{Action, CutStep, Effect, Foothold, Notices, Undo};
+use strandline_model::containment::{Action, CutStep, Effect};
 use strandline_model::estate::{Target, TargetKind};
 use strandline_model::time::Instant;
 use strandline_outbound::Secret;
@@ -73,20 +73,6 @@ fn child_that_gets_killed() {
     };
     for (at, one) in done {
         assert!(!matches!(one, strandline_outbound::contain::Done::Failed(_)), "{at}: {one:?}");
-    }
-}
-
-fn action(target: &str, effect: Effect) -> Action {
-    Action {
-        cannot_reach: Vec::new(),
-        foothold: Foothold::Host { host: target.to_owned() },
-        id: format!("{target} {}", effect.word()),
-        effect,
-        notices: Notices::AtOnce,
-        reaches: String::new(),
-        system: None,
-        target: Some(target.to_owned()),
-        undo: Undo::Exact,
     }
 }
 

@@ -48,6 +48,26 @@ fn a_lock_that_a_policy_honours_holds_and_is_taken_back() {
 
 #[test]
 #[ignore = "needs OpenLDAP's own programs: apt-get install slapd ldap-utils"]
+fn evidence_is_of_everybody_who_is_cut_off_and_who_is_spared_is_spared_by_any_of_their_names() {
+    let world = Slapd::start(true);
+    let mut reach = world.reach();
+    reach.target.policy = Some("cn=def,dc=x".to_owned());
+    let actions = ["ann", "bob"].map(|account| servers::action("ldap", lock(account)));
+    let reaches = BTreeMap::from([("ldap".to_owned(), reach.clone())]);
+    let planned = strandline_outbound::contain::plan(&actions, &reaches, &manner(), &mut || [7; 32]).unwrap();
+    let captured = strandline_outbound::contain::Wave::new(&planned, &reaches, &manner()).capture();
+    let of = |at: usize| String::from_utf8_lossy(&captured[&at].as_ref().unwrap().pieces[0].bytes).into_owned();
+    assert!(of(0).contains("uid=ann") && of(1).contains("uid=bob"), "the second account's entry is evidence, too");
+    for spared in ["UID=ann,dc=x", "ann", "LAB\\ann", "ann@lab.example"] {
+        let list = vec![strandline_model::estate::BreakGlass { target: None, account: Some(spared.to_owned()), address: None, reason: "sealed".to_owned() }];
+        let mut careful = connector(&reach, &Manner { never: strandline_outbound::contain::NeverTouch::new(list), ..manner() });
+        assert!(matches!(careful.read(&lock("ann")), Err(ContainError::NeverTouched { .. })), "{spared}");
+        assert!(careful.read(&lock("bob")).is_ok());
+    }
+}
+
+#[test]
+#[ignore = "needs OpenLDAP's own programs: apt-get install slapd ldap-utils"]
 fn a_lock_that_no_policy_honours_is_refused() {
     let world = Slapd::start(false);
     let mut reach = world.reach();

@@ -354,6 +354,50 @@ fn a_pooler_that_lets_the_old_password_in_is_named() {
 }
 
 #[test]
+#[ignore = "needs PostgreSQL's and pgbouncer's own programs: apt-get install postgresql pgbouncer"]
+fn a_pooler_that_goes_to_the_server_as_somebody_else_or_from_elsewhere_is_named() {
+    let world = world();
+    let pooler = servers::pooler(&world, &format!("pay = host=127.0.0.1 port={} dbname=hr user=other password=o", world.server.port));
+    let mut db = world.reach("poolers = [\"pool\"]");
+    db.poolers = vec![reach(target("pool", TargetKind::Pgbouncer, &format!("address = \"127.0.0.1:{}\"\naccount = \"adm\"", pooler.port)), Some("x"))];
+    let mut cutter = connector(&db, &knowing());
+    let effect = Effect::PostgresRoleNoLogin { role: app() };
+    let (before, meant) = cut(cutter.as_mut(), &effect);
+    cut(cutter.as_mut(), &Effect::PostgresTerminate { address: None, role: app() });
+    let verdict = cutter.verify(&effect, &before, &meant).unwrap();
+    check_answer(&verdict, Answer::NotEffective, "through pooler pool at database pay");
+    check_answer(&verdict, Answer::NotEffective, "goes to the server as role other");
+    let mut stranger = connector(&db, &manner());
+    check_answer(&stranger.verify(&effect, &before, &meant).unwrap(), Answer::NotTestable, "goes to the server as role other");
+    cutter.undo(&effect, &before).unwrap();
+    // A line for an address: who comes by the pooler has the pooler's.
+    let line = Effect::PostgresHbaReject { address: "127.0.0.9".to_owned(), role: app() };
+    let (before, meant) = cut(cutter.as_mut(), &line);
+    check_answer(&cutter.verify(&line, &before, &meant).unwrap(), Answer::NotEffective, "reads through pooler pool");
+    cutter.undo(&line, &before).unwrap();
+}
+
+#[test]
+#[ignore = "needs PostgreSQL's own programs: apt-get install postgresql"]
+fn who_becomes_the_role_is_named_and_a_second_spelling_is_no_other_role() {
+    let world = world();
+    world.sql("hr", "GRANT app TO other");
+    let mut db = connector(&world.reach(""), &knowing());
+    let effect = Effect::PostgresRoleNoLogin { role: app() };
+    let (before, meant) = cut(db.as_mut(), &effect);
+    check_answer(&db.verify(&effect, &before, &meant).unwrap(), Answer::Effective, "by SET ROLE these become role app: other");
+    db.undo(&effect, &before).unwrap();
+    assert!(matches!(db.read(&Effect::PostgresRoleNoLogin { role: "APP".to_owned() }), Err(ContainError::Absent { .. })));
+    let spared = BreakGlass { target: None, account: Some("App".to_owned()), address: None, reason: "sealed".to_owned() };
+    let mut careful = connector(&world.reach(""), &Manner { never: strandline_outbound::contain::NeverTouch::new(vec![spared]), ..manner() });
+    assert!(matches!(careful.read(&effect), Err(ContainError::NeverTouched { .. })));
+    world.sql("hr", "CREATE ROLE boss SUPERUSER LOGIN PASSWORD 'b'");
+    let limit = Effect::PostgresConnectionLimit { role: "boss".to_owned() };
+    let before = db.read(&limit).unwrap();
+    assert!(matches!(db.meant(&limit, &before, &mut || [7; 32]), Err(ContainError::NoEffect { .. })), "no limit binds a superuser");
+}
+
+#[test]
 #[ignore = "needs PostgreSQL's own programs: apt-get install postgresql"]
 fn ten_pooled_connections_that_come_back_at_once_are_ended_for_good() {
     let world = world();

@@ -73,7 +73,8 @@ impl Linux {
         let line = self.script("look for the account", "awk -F: -v u=\"$1\" '$1 == u {print $3}' /etc/passwd; true", &[account])?;
         let never = |why: &str| Err(ContainError::NeverTouched { target: target.clone(), what: account.clone(), why: why.to_owned() });
         // Another name of the same account is the same one to the system: what is done to its processes is done to all of them.
-        const NAMES: &str = "awk -F: -v u=\"$1\" 'NR == FNR {if ($1 == u) uid = $3; next} uid != \"\" && $3 == uid && $1 != u {print $1}' /etc/passwd /etc/passwd";
+        const NAMES: &str =
+            "awk -F: -v u=\"$1\" 'NR == FNR {if ($1 == u) uid = $3; next} uid != \"\" && $3 == uid && $1 != u {print $1}' /etc/passwd /etc/passwd";
         let twins = self.script("look for its twins", NAMES, &[account])?;
         for twin in twins.lines() {
             self.manner.never.account(&target, twin)?;

@@ -53,9 +53,12 @@ impl Machine {
         let mut machine = Self { target: reach.target.name.clone(), before: Vec::new(), is_remote: false, needs_sudo: false, patience: manner.patience };
         if let Some(ssh) = &reach.target.ssh {
             machine.is_remote = true;
+            if let Some(file) = reach.target.identity_file.as_deref().filter(|file| !std::path::Path::new(file).is_file()) {
+                return Err(ContainError::Unusable { target: machine.target, why: format!("its key {file} (`identity_file`) is not there") });
+            }
             machine.before = ssh_command(ssh, reach.target.identity_file.as_deref(), manner.patience);
         }
-        let who = machine.run(&["id", "-u"], b"")?;
+        let who = machine.run(&["id", "-u"], b"").map_err(|error| not_let_in(error, reach))?;
         if !who.is_good {
             let why = last_line(&who.errors);
             return Err(ContainError::NotLetIn { target: machine.target, account: reach.target.ssh.clone().unwrap_or_default(), why });
@@ -151,6 +154,16 @@ impl Machine {
     }
 }
 
+/// A key that the machine does not take is no machine that is away.
+fn not_let_in(error: ContainError, reach: &Reach) -> ContainError {
+    match error {
+        ContainError::Unreachable { target, source } if source.to_string().contains("Permission denied (") => {
+            ContainError::NotLetIn { target, account: reach.target.ssh.clone().unwrap_or_default(), why: source.to_string() }
+        }
+        other => other,
+    }
+}
+
 fn words_of(rest: &[String], program: &str) -> String {
     rest.iter().find(|word| !word.starts_with('-')).cloned().unwrap_or_else(|| program.to_owned()).chars().take(60).collect()
 }
@@ -180,6 +193,7 @@ fn is_ssh_failure(printed: &Printed) -> bool {
         || printed.errors.contains("Connection ")
         || printed.errors.contains("Host key verification failed")
         || printed.errors.contains("Could not resolve")
+        || printed.errors.contains("ssh: connect to host ")
 }
 
 /// A word that another machine's shell takes for itself.

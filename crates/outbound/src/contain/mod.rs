@@ -128,7 +128,14 @@ pub struct Manner {
 impl Manner {
     /// For a case, with defaults.
     pub fn new(mark: impl Into<String>, breakglass: Vec<BreakGlass>) -> Self {
-        Self { patience: Duration::from_secs(10), evidence: EVIDENCE, never: NeverTouch::new(breakglass), keys: BTreeMap::new(), lease: None, mark: mark.into() }
+        Self {
+            patience: Duration::from_secs(10),
+            evidence: EVIDENCE,
+            never: NeverTouch::new(breakglass),
+            keys: BTreeMap::new(),
+            lease: None,
+            mark: mark.into(),
+        }
     }
 
     fn key(&self, target: &str, account: &str) -> Option<&Secret> {

@@ -525,7 +525,12 @@ mod tests {
     #[test]
     fn a_right_reads_at_its_level_and_below() {
         let has = |line: &str| reads(&[line.to_owned()], "hr", "staff");
-        for line in ["GRANT SELECT ON *.* TO x", "GRANT INSERT, SELECT ON `hr`.* TO x", "GRANT ALL PRIVILEGES ON `hr`.`staff` TO x", "GRANT SELECT (id) ON `hr`.`staff` TO x"] {
+        for line in [
+            "GRANT SELECT ON *.* TO x",
+            "GRANT INSERT, SELECT ON `hr`.* TO x",
+            "GRANT ALL PRIVILEGES ON `hr`.`staff` TO x",
+            "GRANT SELECT (id) ON `hr`.`staff` TO x",
+        ] {
             assert!(has(line), "{line}");
         }
         for line in ["GRANT USAGE ON *.* TO x", "GRANT SELECT ON `hr`.`pay` TO x", "GRANT INSERT ON `hr`.* TO x", "GRANT `role` TO x"] {

@@ -283,9 +283,9 @@ impl Connector for Sessions {
             return no("it is a node of a cluster, and the others are not asked: deny the session at the web server, or change the key");
         }
         match before.held(IN_STORE) {
-            held if *held == Held::flag(false) && self.unread > 0 => {
-                no("the sessions there are kept in another form than a text, in which accounts are not looked for: deny them at the web server, or change the key")
-            }
+            held if *held == Held::flag(false) && self.unread > 0 => no(
+                "the sessions there are kept in another form than a text, in which accounts are not looked for: deny them at the web server, or change the key",
+            ),
             Held::Half(_) => no("such a session is held back already, by another plan"),
             held if *held == Held::flag(false) => no("there is no such session in the store"),
             _ => Ok(TargetState::default().with(IN_STORE, Held::flag(false))),
@@ -299,7 +299,11 @@ impl Connector for Sessions {
         for (number, key) in (1_usize..).zip(&there) {
             if let Reply::Text(bytes) = self.command(&[b"DUMP", key])? {
                 if bytes.len() > bytes_left {
-                    capture.lost.push(format!("{} sessions beyond {} MiB: they come back by undo, and are no evidence", there.len() + 1 - number, MOST_EVIDENCE >> 20));
+                    capture.lost.push(format!(
+                        "{} sessions beyond {} MiB: they come back by undo, and are no evidence",
+                        there.len() + 1 - number,
+                        MOST_EVIDENCE >> 20
+                    ));
                     break;
                 }
                 bytes_left -= bytes.len();

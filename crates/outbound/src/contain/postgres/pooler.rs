@@ -56,7 +56,8 @@ impl Pgbouncer {
             format!("pooler {name} holds {held} connections as role {role}: whoever signs in to the pooler uses them"),
         );
         let databases = self.console.table("list its databases", "SHOW DATABASES")?;
-        let is_open = |row: &&BTreeMap<String, String>| row.get("disabled").is_none_or(|word| word != "1") && row.get("name").is_some_and(|name| name != CONSOLE);
+        let is_open =
+            |row: &&BTreeMap<String, String>| row.get("disabled").is_none_or(|word| word != "1") && row.get("name").is_some_and(|name| name != CONSOLE);
         let open: Vec<&BTreeMap<String, String>> = databases.iter().filter(is_open).collect();
         let names: Vec<String> = open.iter().filter_map(|row| row.get("name").cloned()).collect();
         if names.is_empty() {
@@ -107,7 +108,9 @@ impl Pgbouncer {
             }
         }
         for database in waiting {
-            verdict.held.push(format!("role {role} was tried through pooler {name} at database {database} and got no connection within {} s", patience.as_secs()));
+            verdict
+                .held
+                .push(format!("role {role} was tried through pooler {name} at database {database} and got no connection within {} s", patience.as_secs()));
         }
         if databases.len() > MOST_DATABASES {
             verdict.untested.push(format!("{} more databases of pooler {name} were not tried", databases.len() - MOST_DATABASES));

@@ -226,6 +226,10 @@ fn a_line_rejects_one_role_from_one_address_and_leaves_the_file_to_the_byte() {
     check_answer(&db.verify(&effect, &before, &meant).unwrap(), Answer::Effective, "was tried from 127.0.0.1 and rejected");
     assert!(world.try_client("app", "a", "hr").is_err() && reads(&mut neighbour));
     assert!(world.try_client("other", "o", "hr").is_ok());
+    let reaches = BTreeMap::from([("db".to_owned(), world.reach(""))]);
+    let strays = |applied: &[(String, Effect)]| strandline_outbound::contain::strays(&reaches, &manner(), applied).remove("db").unwrap().unwrap();
+    assert_eq!(strays(&[("db".to_owned(), effect.clone())]), []);
+    assert_eq!(strays(&[])[0].mark.as_deref(), Some("case t"), "a line that no case of ours owns");
     // Somebody puts another line above it.
     let text = std::fs::read_to_string(world.hba()).unwrap();
     std::fs::write(world.hba(), format!("host all app all trust\n{text}")).unwrap();

@@ -114,6 +114,11 @@ fn all_sessions_of_an_account_and_of_nobody_else() {
     let (before, meant) = cut(store.as_mut(), &effect);
     assert_eq!(redis.cli(&["EVAL", "return #redis.call('KEYS', 'sess:*')", "0"]), "43", "7 of 50 are gone");
     check_answer(&store.verify(&effect, &before, &meant).unwrap(), Answer::Effective, "looked at twice");
+    let reaches = std::collections::BTreeMap::from([("store".to_owned(), redis.reach())]);
+    let strays = |applied: &[(String, Effect)]| strandline_outbound::contain::strays(&reaches, &manner(), applied).remove("store").unwrap().unwrap();
+    assert_eq!(strays(&[("store".to_owned(), effect.clone())]), []);
+    let found = strays(&[]);
+    assert!(found.len() == 7 && found.iter().all(|one| !one.what.contains("aaaabbbb")), "by their beginnings alone: {found:?}");
     store.undo(&effect, &before).unwrap();
     assert_eq!(redis.cli(&["DEBUG", "DIGEST"]), digest);
     for (session, why) in [("0007", "so short"), ("000*aaaa", "no such session"), ("zzzzzzzzzz", "no such session")] {

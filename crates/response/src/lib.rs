@@ -31,7 +31,7 @@ pub use call_sheet::{CallAnswer, CallSheet, InHand};
 pub use choices::{Choices, CutDump, Told};
 pub use clearance::{clearance_of, cleared, open_questions};
 pub use containment::{ActionView, Containment, NoAction};
-pub use cutting::{Back, CutApproval, CutError, CutPlan, CutView, Outdone, PlanView, TargetSecrets, WaveView};
+pub use cutting::{Back, CutApproval, CutError, CutPlan, CutView, Outdone, PlanView, StrayView, TargetSecrets, WaveView};
 pub use duties::{CaseDuties, DutyError, duties};
 pub use error::ResponseError;
 pub use explain::{ExplainedAccess, ExplainedCategory, Explanation, ProofLine, explain};

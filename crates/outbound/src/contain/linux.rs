@@ -9,6 +9,7 @@ use strandline_model::containment::Effect;
 
 use super::error::ContainError;
 use super::machine::{Machine, last_line};
+use super::ours::Ours;
 use super::state::{Held, TargetState};
 use super::{Capture, Captured, Connector, Manner, Reach, Verdict};
 
@@ -422,5 +423,21 @@ impl Connector for Linux {
             Effect::LinuxEndSessions { .. } => Ok(()),
             _ => self.bring_files(account, before),
         }
+    }
+
+    fn ours(&mut self) -> Result<Vec<Ours>, ContainError> {
+        const ASIDES: &str = "find /home /root /etc/ssh /var/lib /srv -xdev -maxdepth 5 -name '*.strandline-aside' 2>/dev/null; \
+             ls -d /var/spool/cron/strandline.* /var/lib/systemd/strandline.linger.* 2>/dev/null; true";
+        Ok(self.script("look for files that we moved", ASIDES, &[])?.lines().map(Ours::bare).collect())
+    }
+
+    fn leaves(&mut self, effect: &Effect) -> Result<Vec<String>, ContainError> {
+        let account = self.account(effect)?;
+        let paths = match effect {
+            Effect::LinuxKeysMove { .. } => self.key_files(account)?,
+            Effect::LinuxJobsStop { .. } => self.job_files(account)?,
+            _ => Vec::new(),
+        };
+        Ok(paths.iter().map(|path| Self::aside(path, account)).collect())
     }
 }

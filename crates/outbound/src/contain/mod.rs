@@ -16,6 +16,7 @@ mod machine;
 mod mysql;
 mod nftables;
 mod nginx_text;
+mod ours;
 mod postgres;
 mod session_table;
 mod sessions;
@@ -33,6 +34,7 @@ use strandline_model::estate::{BreakGlass, Target, TargetKind};
 
 pub use error::ContainError;
 pub use guard::NeverTouch;
+pub use ours::{Ours, strays};
 pub use state::{Difference, Held, Stands, TargetState, compare};
 pub use wave::{Done, Force, Journal, Planned, Wave, WaveError, plan};
 
@@ -180,6 +182,23 @@ pub trait Connector: Send {
     /// # Errors
     /// If the target refuses.
     fn undo(&mut self, effect: &Effect, before: &TargetState) -> Result<(), ContainError>;
+
+    /// Everything that bears our mark there, of whatever case. Nothing where the target holds no mark (a role without login looks
+    /// as somebody else's). Changes nothing.
+    ///
+    /// # Errors
+    /// If the target does not answer.
+    fn ours(&mut self) -> Result<Vec<Ours>, ContainError> {
+        Ok(Vec::new())
+    }
+
+    /// What an effect leaves there while it is applied, in the words of [`Connector::ours`].
+    ///
+    /// # Errors
+    /// If the target does not answer.
+    fn leaves(&mut self, _effect: &Effect) -> Result<Vec<String>, ContainError> {
+        Ok(Vec::new())
+    }
 }
 
 /// A target and the secret for it.

@@ -14,6 +14,7 @@ use rustls::{ClientConnection, StreamOwned};
 use strandline_model::containment::Effect;
 
 use super::error::ContainError;
+use super::ours::{Ours, beginning};
 use super::state::{Held, TargetState};
 use super::tls::{Protection, client_config, host_and_port, protection};
 use super::{Capture, Captured, Connector, Manner, Reach, Verdict};
@@ -179,6 +180,13 @@ impl Sessions {
             }
         }
         Ok(found)
+    }
+
+    /// A session that is held back, by its beginning.
+    fn shown(&self, held: &[u8]) -> String {
+        let name = String::from_utf8_lossy(held).into_owned();
+        let session = name.strip_prefix(ASIDE).and_then(|rest| rest.strip_prefix(&self.prefix)).unwrap_or_default();
+        format!("{ASIDE}{}{}", self.prefix, beginning(session))
     }
 
     /// One value of `INFO`; nothing where the store does not say, or our account may not ask.
@@ -360,6 +368,17 @@ impl Connector for Sessions {
             self.must("put a session back", &[b"RENAME", &held, &key])?;
         }
         Ok(())
+    }
+
+    fn ours(&mut self) -> Result<Vec<Ours>, ContainError> {
+        let prefix = self.prefix.clone();
+        let held = self.keys(&format!("{ASIDE}{prefix}"))?;
+        Ok(held.iter().map(|key| Ours::bare(self.shown(key))).collect())
+    }
+
+    fn leaves(&mut self, effect: &Effect) -> Result<Vec<String>, ContainError> {
+        let (_, aside) = self.find(effect)?;
+        Ok(aside.iter().map(|key| self.shown(key)).collect())
     }
 }
 

@@ -12,6 +12,7 @@ use super::http::{Asked, ask};
 use super::keys::Keys;
 use super::machine::Machine;
 use super::nginx_text::{Asks, servers};
+use super::ours::Ours;
 use super::state::{Held, TargetState};
 use super::{Capture, Captured, Connector, Manner, Reach, Verdict};
 
@@ -374,6 +375,27 @@ impl Connector for Web {
             return keys.undo(&self.machine);
         }
         self.bring(effect, before)
+    }
+
+    fn ours(&mut self) -> Result<Vec<Ours>, ContainError> {
+        let mut found = Vec::new();
+        if !self.folder.is_empty() {
+            for file in FILES {
+                found.extend(self.text(file)?.lines().filter_map(Ours::line));
+            }
+        }
+        if let Some(keys) = &self.keys {
+            found.extend(keys.old(&self.machine)?.map(Ours::bare));
+        }
+        Ok(found)
+    }
+
+    fn leaves(&mut self, effect: &Effect) -> Result<Vec<String>, ContainError> {
+        match (effect, &self.keys) {
+            (Effect::WebRotateKey { .. }, Some(keys)) => Ok(keys.old(&self.machine)?.into_iter().collect()),
+            (Effect::WebRotateKey { .. }, None) => Ok(Vec::new()),
+            _ => Ok(vec![self.line(effect)?.1]),
+        }
     }
 }
 

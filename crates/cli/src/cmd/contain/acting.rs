@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use clap::Subcommand;
 use strandline_model::containment::{Action, ActionRow, Effect};
-use strandline_response::{Answer, Back, CutApproval, Force, Outdone, PlanView, Response, WaveView, by_hand};
+use strandline_response::{Answer, Back, CutApproval, Force, Outdone, PlanView, Response, StrayView, WaveView, by_hand};
 
 use super::secrets::{Given, seconds};
 use crate::cmd::{Common, print_json};
@@ -108,6 +108,11 @@ pub enum Acting {
     },
     /// Where every action of every plan is, without asking any target
     Status,
+    /// Ask every target of the estate what of ours stands there that this case does not own, and change nothing
+    Strays {
+        #[command(flatten)]
+        given: Given,
+    },
 }
 
 impl Acting {
@@ -140,6 +145,11 @@ impl Acting {
                 .and_then(|views| show_undone(common, &views))
             }
             Self::Export { plan, openc2 } => export(case, common, plan, &openc2),
+            Self::Strays { given } => with(case, common, Opened::ToLook, |response| {
+                let secrets = given.read(response.targets())?;
+                Ok(response.strays(&secrets)?)
+            })
+            .and_then(|views| show_strays(common, &views)),
             Self::Status => with(case, common, Opened::ToLook, |response| Ok(response.cut_status()?)).and_then(|views| show_waves(common, &views)),
         }
     }
@@ -358,6 +368,35 @@ fn show_waves(common: &Common, views: &[WaveView]) -> anyhow::Result<ExitCode> {
         _ if failed => ExitCode::from(OPEN),
         Some(Answer::NotTestable) => ExitCode::from(UNTESTED),
         Some(Answer::Effective) | None => ExitCode::SUCCESS,
+    })
+}
+
+fn show_strays(common: &Common, views: &[StrayView]) -> anyhow::Result<ExitCode> {
+    match common.format() {
+        Format::Json => print_json(&views)?,
+        Format::Text => {
+            for view in views {
+                for one in &view.found {
+                    let of = one.mark.as_ref().map_or_else(|| "of no case that could be told".to_owned(), |mark| format!("of {}", printable(mark)));
+                    say!("{}: {}, {of}", printable(&view.target), printable(&one.what));
+                }
+                if let Some(why) = &view.untold {
+                    say!("{}: not told: {}", printable(&view.target), printable(why));
+                }
+            }
+            if views.iter().all(|view| view.found.is_empty()) {
+                say!("Nothing of ours stands there that this case does not own.");
+            }
+        }
+    }
+    let is_any = views.iter().any(|view| !view.found.is_empty());
+    let is_untold = views.iter().any(|view| view.untold.is_some());
+    Ok(if is_any {
+        ExitCode::from(OPEN)
+    } else if is_untold {
+        ExitCode::from(UNTESTED)
+    } else {
+        ExitCode::SUCCESS
     })
 }
 

@@ -124,7 +124,7 @@ fn a_service_is_asked_by_https_or_on_this_machine_and_an_old_answer_is_refused()
 
 #[test]
 fn evidence_that_takes_too_long_is_named_and_holds_nobody() {
-    let slow = reach(target("slow", TargetKind::Exec, "command = [\"sleep\", \"60\"]"), Some(KEY));
+    let slow = reach(target("slow", TargetKind::Exec, "command = [\"sh\", \"-c\", \"sleep 60\"]"), Some(KEY));
     let planned = vec![strandline_outbound::contain::Planned {
         action: servers::action("slow", disable("ann")),
         target: "slow".to_owned(),

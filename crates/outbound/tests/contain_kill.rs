@@ -1,7 +1,7 @@
 //! The program is killed at any moment of apply and of undo, and started again, on the store that is used in earnest: the rerun
 //! reaches what was planned, nothing is done twice, nothing is forgotten.
 //!
-//! Eight kills a connector by default; `STRANDLINE_KILLS=50 cargo test -p strandline-outbound --test contain_kill -- --include-ignored --nocapture`
+//! Four kills a connector by default; `STRANDLINE_KILLS=50 cargo test -p strandline-outbound --test contain_kill -- --include-ignored --nocapture`
 //! is the long run.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test that cannot go on fails")]
@@ -104,7 +104,7 @@ fn run_with_kills(path: &Path, told: &Path, does: &str, after: Duration) -> bool
 
 /// Applies and takes back until it was killed as often as asked, at moments that an undisturbed run's length spreads.
 fn check(world: &World<'_>) {
-    let wanted: u32 = std::env::var("STRANDLINE_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(8);
+    let wanted: u32 = std::env::var("STRANDLINE_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(4);
     let folder = tempfile::tempdir().unwrap();
     let told = folder.path().join("told");
     std::fs::write(&told, serde_json::to_string(&world.told).unwrap()).unwrap();

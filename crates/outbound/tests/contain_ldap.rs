@@ -68,6 +68,29 @@ fn evidence_is_of_everybody_who_is_cut_off_and_who_is_spared_is_spared_by_any_of
 
 #[test]
 #[ignore = "needs OpenLDAP's own programs: apt-get install slapd ldap-utils"]
+fn a_lease_ends_in_the_directory_without_us() {
+    let world = Slapd::start(true);
+    world.modify("dn: cn=def,dc=x\nchangetype: modify\nreplace: pwdLockoutDuration\npwdLockoutDuration: 600\n");
+    let dump = world.dump();
+    let mut reach = world.reach();
+    reach.target.policy = Some("cn=def,dc=x".to_owned());
+    let lease = |seconds| Manner { lease: Some(std::time::Duration::from_secs(seconds)), ..knowing("s") };
+    let mut ldap = connector(&reach, &lease(4));
+    let (before, meant) = cut(ldap.as_mut(), &lock("ann"));
+    assert!(!world.binds("ann", "s"));
+    servers::until("the lease is over", || world.binds("ann", "s"));
+    check_answer(&ldap.verify(&lock("ann"), &before, &meant).unwrap(), Answer::NotEffective, "its lease is over");
+    ldap.undo(&lock("ann"), &before).unwrap();
+    assert_eq!(world.dump(), dump);
+    // One that is longer than the policy locks is not the directory's to end: it holds for good.
+    let mut longer = connector(&reach, &lease(3600));
+    let (before, meant) = cut(longer.as_mut(), &lock("ann"));
+    check_answer(&longer.verify(&lock("ann"), &before, &meant).unwrap(), Answer::Effective, "refused (49)");
+    longer.undo(&lock("ann"), &before).unwrap();
+}
+
+#[test]
+#[ignore = "needs OpenLDAP's own programs: apt-get install slapd ldap-utils"]
 fn a_lock_that_no_policy_honours_is_refused() {
     let world = Slapd::start(false);
     let mut reach = world.reach();

@@ -56,6 +56,20 @@ fn an_account_is_locked_expired_and_its_multiplexed_session_ended() {
     check_answer(&linux.verify(&lock, &before, &meant).unwrap(), Answer::NotTestable, "has expired, for keys, too");
     assert!(!multiplexed(&sshd));
     let _ = master.wait();
+    // With what opens his sessions: tried, refused; and let in where somebody unlocks the account.
+    let knowing = |secret: String| {
+        let keys = std::collections::BTreeMap::from([(("host".to_owned(), eve()), strandline_outbound::Secret::new(secret))]);
+        connector(&sshd.reach(), &Manner { keys, ..manner() })
+    };
+    let (mut by_password, mut by_key) = (knowing("pw1".to_owned()), knowing(std::fs::read_to_string(sshd.key()).unwrap().trim_end().to_owned()));
+    for trial in [&mut by_password, &mut by_key] {
+        check_answer(&trial.verify(&lock, &before, &meant).unwrap(), Answer::Effective, "was tried by ssh with what was given and refused");
+    }
+    run(Command::new("usermod").args(["-U", "-e", "", "eve"]));
+    for trial in [&mut by_password, &mut by_key] {
+        check_answer(&trial.verify(&lock, &before, &meant).unwrap(), Answer::NotEffective, "signs in by ssh with what was given");
+    }
+    linux.apply(&lock, &meant).unwrap();
     linux.undo(&lock, &before).unwrap();
     linux.undo(&lock, &before).unwrap();
     assert_eq!(files(), untouched);
@@ -189,7 +203,7 @@ fn a_machine_is_reached_by_ssh_with_its_key_and_only_if_it_is_the_one_that_is_kn
     let untouched = files();
     let mut master = open(&sshd);
     let mut linux = connector(&root, &manner());
-    for effect in [Effect::LinuxLock { account: eve() }, Effect::LinuxKeysMove { account: eve() }, Effect::LinuxJobsStop { account: eve() }] {
+    for effect in [Effect::LinuxLock { account: eve() }, Effect::LinuxKeysMove { account: eve() }] {
         let (before, meant) = cut(linux.as_mut(), &effect);
         assert!(matches!(linux.verify(&effect, &before, &meant).unwrap().answer(), Answer::NotEffective | Answer::NotTestable | Answer::Effective));
         if matches!(effect, Effect::LinuxLock { .. }) {

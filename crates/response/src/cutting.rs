@@ -18,7 +18,7 @@ use strandline_model::estate::Target;
 use strandline_model::table::Row;
 use strandline_model::time::Instant;
 use strandline_outbound::Secret;
-use strandline_outbound::contain::{Done, Force, Journal, Manner, Ours, Planned, Reach, Stands, Verdict, Wave, WaveError, plan, strays};
+use strandline_outbound::contain::{ContainError, Done, Force, Journal, Manner, Ours, Planned, Reach, Stands, Verdict, Wave, WaveError, plan, strays};
 
 pub use approval::CutApproval;
 pub use view::{CutView, Outdone, PlanView, WaveView};
@@ -75,7 +75,7 @@ pub enum CutError {
         action: String,
         /// Why.
         #[source]
-        source: strandline_outbound::contain::ContainError,
+        source: ContainError,
     },
     /// The same thing twice.
     #[error("the plan names the same effect at {target} twice")]
@@ -378,7 +378,7 @@ impl Response<'_> {
             applied.extend(of_it.map(|(_, planned)| (planned.target, planned.action.effect)));
         }
         let found = strays(&reaches(&self.estate.targets, given), &self.manner(given, None), &applied);
-        let view = |(target, found): (String, Result<Vec<Ours>, _>)| match found {
+        let view = |(target, found): (String, Result<Vec<Ours>, ContainError>)| match found {
             Ok(found) => StrayView { target, found, untold: None },
             Err(error) => StrayView { target, found: Vec::new(), untold: Some(error.to_string()) },
         };

@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 use strandline_model::containment::Effect;
 
 use super::error::ContainError;
-use super::machine::{Machine, last_line};
+use super::machine::{Machine, last_line, ssh_host};
 use super::ours::Ours;
+use super::sign_in::{Tried, Where, try_ssh};
 use super::state::{Held, TargetState};
 use super::{Capture, Captured, Connector, Manner, Reach, Verdict};
 
@@ -39,6 +40,8 @@ pub(crate) struct Linux {
     machine: Machine,
     manner: Manner,
     own: Option<String>,
+    /// The machine as ssh names it; nothing where it is this one.
+    ssh: Option<String>,
 }
 
 impl Linux {
@@ -48,7 +51,7 @@ impl Linux {
     /// If it does not answer, or we may change nothing there.
     pub(crate) fn connect(reach: &Reach, manner: &Manner) -> Result<Self, ContainError> {
         let own = reach.target.ssh.as_deref().and_then(|ssh| ssh.split_once('@')).map(|(user, _)| user.to_owned());
-        Ok(Self { machine: Machine::reach(reach, manner)?, manner: manner.clone(), own })
+        Ok(Self { machine: Machine::reach(reach, manner)?, manner: manner.clone(), own, ssh: reach.target.ssh.clone() })
     }
 
     fn script(&self, doing: &str, script: &str, words: &[&str]) -> Result<String, ContainError> {
@@ -259,6 +262,35 @@ impl Linux {
         Ok(())
     }
 
+    /// The intruder's own way, where somebody gave the account's password or private key for it; whether one was given.
+    fn try_sign_in(&self, account: &str, verdict: &mut Verdict) -> Result<bool, ContainError> {
+        const PORT: u16 = 22;
+        let Some(secret) = self.manner.key(self.machine.target(), account) else { return Ok(false) };
+        let (host, port, place) = match &self.ssh {
+            Some(ssh) => {
+                let (host, port) = ssh_host(ssh);
+                let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
+                (host.to_owned(), port.and_then(|port| port.parse().ok()).unwrap_or(PORT), Where::Elsewhere)
+            }
+            None => {
+                let list = self.script("look for sshd", "ss -Hltnp 2>/dev/null | grep '\"sshd\"' | awk '{print $4}' | head -n 1; true", &[])?;
+                let Some((host, port)) = list.trim().rsplit_once(':') else {
+                    verdict.held.push("no sshd listens here, by which a sign-in could be tried".to_owned());
+                    return Ok(true);
+                };
+                let bare = host.trim_matches(['[', ']']);
+                let host = if matches!(bare, "0.0.0.0" | "*" | "::") { "127.0.0.1" } else { bare };
+                (host.to_owned(), port.parse().unwrap_or(PORT), Where::Here)
+            }
+        };
+        match try_ssh(account, (&host, port), place, secret, self.manner.patience) {
+            Tried::LetIn => verdict.doors.push(format!("{account} signs in by ssh with what was given")),
+            Tried::Refused(said) => verdict.held.push(format!("{account} was tried by ssh with what was given and refused ({said})")),
+            Tried::Untold(why) => verdict.untested.push(format!("the trial by ssh says nothing: {why}")),
+        }
+        Ok(true)
+    }
+
     /// Other names of the same account, and what `sshd` asks beside files.
     fn other_ways(&self, account: &str, verdict: &mut Verdict) -> Result<(), ContainError> {
         const TWINS: &str =
@@ -392,11 +424,14 @@ impl Connector for Linux {
                 verdict.note(is_expired, "it has expired, for keys, too", "it has not expired: its keys open sessions");
                 self.nobody_is_in(&account, &mut verdict)?;
                 self.other_ways(&account, &mut verdict)?;
-                verdict.untested.push(format!("{account}'s own password or key was not tried: to all others the machine answers as it always did"));
+                if !self.try_sign_in(&account, &mut verdict)? {
+                    verdict.untested.push(format!("{account}'s own password or key was not given: to all others the machine answers as it always did"));
+                }
             }
             Effect::LinuxKeysMove { .. } => {
                 self.nobody_is_in(&account, &mut verdict)?;
                 self.try_keys(&account, &mut verdict)?;
+                self.try_sign_in(&account, &mut verdict)?;
                 self.other_ways(&account, &mut verdict)?;
             }
             Effect::LinuxJobsStop { .. } => {

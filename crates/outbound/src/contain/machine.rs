@@ -168,12 +168,17 @@ fn words_of(rest: &[String], program: &str) -> String {
     rest.iter().find(|word| !word.starts_with('-')).cloned().unwrap_or_else(|| program.to_owned()).chars().take(60).collect()
 }
 
-/// `user@host` or `user@host:2222`.
-fn ssh_command(ssh: &str, identity_file: Option<&str>, patience: Duration) -> Vec<String> {
-    let (host, port) = match ssh.rsplit_once(':') {
+/// `user@host` or `user@host:2222`: what stands before the port, and the port.
+pub(super) fn ssh_host(ssh: &str) -> (&str, Option<&str>) {
+    match ssh.rsplit_once(':') {
         Some((host, port)) if port.parse::<u16>().is_ok() && !host.ends_with(':') => (host, Some(port)),
         _ => (ssh, None),
-    };
+    }
+}
+
+/// The words of ssh for a machine.
+fn ssh_command(ssh: &str, identity_file: Option<&str>, patience: Duration) -> Vec<String> {
+    let (host, port) = ssh_host(ssh);
     let timeout = format!("ConnectTimeout={}", patience.as_secs().max(1));
     let mut words: Vec<String> = ["ssh", "-T", "-o", "BatchMode=yes", "-o", "ClearAllForwardings=yes", "-o", &timeout].map(str::to_owned).to_vec();
     if let Some(port) = port {

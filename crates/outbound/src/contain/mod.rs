@@ -20,6 +20,7 @@ mod ours;
 mod postgres;
 mod session_table;
 mod sessions;
+mod sign_in;
 mod state;
 mod tls;
 mod wave;

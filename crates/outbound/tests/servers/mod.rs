@@ -205,7 +205,7 @@ pub fn program(name: &str) -> PathBuf {
 }
 
 /// Reads, decides and applies, as a wave does; gives before and meant.
-pub fn cut(connector: &mut dyn Connector, effect: &strandline_model::containment::Effect) -> (TargetState, TargetState) {
+pub fn cut(connector: &mut dyn Connector, effect: &Effect) -> (TargetState, TargetState) {
     let before = connector.read(effect).unwrap();
     let meant = connector.meant(effect, &before, &mut || [7; 32]).unwrap();
     connector.apply(effect, &meant).unwrap();

@@ -9,7 +9,7 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 use strandline_drill::{Cut, Plan, Scenario, generate, generate_with};
-use strandline_model::containment::Action;
+use strandline_model::containment::{Action, Effect};
 use strandline_model::time::Instant;
 use tempfile::TempDir;
 
@@ -75,6 +75,53 @@ fn each_cut_has_what_it_would_have_refused_on_the_recording() {
     check(&["contain", text(&case), "show", "nothing"], 1, "is no candidate");
     let report = fs::read_to_string(case.join("export/report.html")).expect("a report");
     assert!(report.contains("What would cut the intruder off") && report.contains("Left open"));
+}
+
+/// Requests of the other recording by address, session and account, counted in its raw lines.
+#[test]
+fn each_cut_has_what_the_raw_lines_of_the_other_recording_hold() {
+    let Some(folder) = recording("quiet-hours") else { return };
+    let case = TempDir::new().expect("a temporary folder");
+    let case = case.path().join("case");
+    let estate = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/prison-service/estate.toml");
+    let evidence = folder.join("evidence");
+    check(&["respond", "--estate", estate, "--evidence", text(&evidence), "--case", text(&case)], 0, "");
+    let found: Value = serde_json::from_str(&check(&["contain", text(&case), "--json"], 3, "")).expect("JSON");
+    let truth: Value = serde_json::from_str(&fs::read_to_string(folder.join("truth/intrusion.json")).expect("a truth")).expect("JSON");
+    let his: Vec<&str> = truth["intruder_addresses"].as_array().expect("a list").iter().filter_map(Value::as_str).collect();
+    let read = |name: &str| fs::read_to_string(evidence.join(name)).expect("a log");
+    let count = |name: &str, texts: &[&str]| read(name).lines().filter(|line| texts.iter().all(|text| line.contains(text))).count() as u64;
+    let mut compared = 0;
+    for row in found["actions"].as_array().expect("a list") {
+        let action: Action = serde_json::from_str(row["action"].as_str().expect("a text")).expect("an action");
+        let system = action.system.as_deref().unwrap_or_default();
+        let is_hrs = system == "hrs";
+        let (web, app) = if is_hrs { ("hrs/access.json", "hrs/app.jsonl") } else { ("kms/access.log", "kms/app.log") };
+        let expected = match &action.effect {
+            Effect::WebDenyAddress { address } => {
+                assert!(his.contains(&address.as_str()), "{address} is his by the truth");
+                let written = if is_hrs { format!("\"remote_addr\":\"{address}\"") } else { format!("{address} - ") };
+                (count(web, &[&written]), 0)
+            }
+            Effect::WebDenySession { session } => {
+                let written = if is_hrs { format!("\"session\": \"{session}\"") } else { format!("sid={session} ") };
+                (count(app, &[&written]), 0)
+            }
+            Effect::SessionStoreDeleteAccount { account } => {
+                let (user, session) = if is_hrs { (format!("\"user\": \"{account}\""), "\"session\": ") } else { (format!("user={account} "), " sid=") };
+                let from = |address: &&str| if is_hrs { format!("\"client\": \"{address}\"") } else { format!("ip={address} ") };
+                let all = count(app, &[&user, session]);
+                let intruder = his.iter().map(|address| count(app, &[&user, session, &from(address)])).sum::<u64>();
+                (intruder, all - intruder)
+            }
+            _ => continue,
+        };
+        let told = |figure: &str| row[figure].as_u64().expect("a number");
+        assert_eq!((told("intruder"), told("lawful"), told("open")), (expected.0, expected.1, 0), "{:?} on {system}", action.effect);
+        assert!(expected.0 > 0, "{:?} on {system}", action.effect);
+        compared += 1;
+    }
+    assert!(compared >= 6, "only {compared} were compared");
 }
 
 /// A key of ssh-keygen; says so where there is none.

@@ -266,6 +266,10 @@ impl Web {
         match ask(&asked, self.manner.patience) {
             Ok(403) => verdict.held.push("it was tried by HTTP and refused (403)".to_owned()),
             Ok(status) => verdict.doors.push(format!("it was tried by HTTP and answered with {status}")),
+            // Others get an answer, and from there nobody reaches nginx at all: something before it shuts the same door.
+            Err(error) if asked.from.is_some() && matches!(error.kind(), std::io::ErrorKind::ConnectionRefused | std::io::ErrorKind::ConnectionReset) => {
+                verdict.held.push("it was tried from there and refused before nginx was reached".to_owned());
+            }
             Err(error) => verdict.untested.push(format!("nobody here can try it from there: {error}")),
         }
     }

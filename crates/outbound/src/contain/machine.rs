@@ -31,6 +31,8 @@ pub(super) struct Machine {
 pub(super) struct Printed {
     /// Its exit status was 0.
     pub(super) is_good: bool,
+    /// Its exit status; nothing where a signal ended it.
+    pub(super) code: Option<i32>,
     /// Standard output.
     pub(super) out: Vec<u8>,
     /// Standard error, as text.
@@ -253,7 +255,7 @@ pub(super) fn bounded(mut command: Command, input: &[u8], patience: Duration) ->
         }
     }
     let [out, errors] = texts;
-    Ok(Some(Printed { is_good: status.success(), out, errors: String::from_utf8_lossy(&errors).into_owned() }))
+    Ok(Some(Printed { is_good: status.success(), code: status.code(), out, errors: String::from_utf8_lossy(&errors).into_owned() }))
 }
 
 #[cfg(test)]

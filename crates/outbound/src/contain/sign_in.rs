@@ -41,7 +41,7 @@ pub(super) fn try_ssh(account: &str, (host, port): (&str, u16), place: Where, se
         return Tried::Untold("no file can be written for the trial".to_owned());
     }
     let mut command = Command::new("ssh");
-    command.args(["-T", "-F", "none", "-o", "ClearAllForwardings=yes", "-o", "ControlPath=none", "-o", "NumberOfPasswordPrompts=1", "-o", "LogLevel=ERROR"]);
+    command.args(["-T", "-F", "none", "-o", "ClearAllForwardings=yes", "-o", "ControlPath=none", "-o", "NumberOfPasswordPrompts=1"]);
     command.args(["-o", &format!("ConnectTimeout={}", patience.as_secs().max(1)), "-p", &port.to_string(), "-l", account]);
     if place == Where::Here {
         command.args(["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"]);
@@ -56,24 +56,22 @@ pub(super) fn try_ssh(account: &str, (host, port): (&str, u16), place: Where, se
     }
     command.env("LC_ALL", "C").args(["--", host, "true"]);
     match bounded(command, b"", patience) {
-        Ok(Some(printed)) if printed.is_good => Tried::LetIn,
-        Ok(Some(printed)) => outcome(&printed.errors),
+        Ok(Some(printed)) => outcome(printed.code, &printed.errors),
         Ok(None) => Tried::Untold(format!("the machine did not answer within {} s", patience.as_secs())),
         Err(error) => Tried::Untold(format!("ssh cannot be started: {error}")),
     }
 }
 
-/// What ssh's last words mean. Who is let in and has a shell that refuses commands is let in: he can forward ports.
-fn outcome(errors: &str) -> Tried {
+/// What the end of ssh means. 255 is its own; any other status is the shell's, and whoever has a shell that refuses commands is let
+/// in: he can forward ports.
+fn outcome(code: Option<i32>, errors: &str) -> Tried {
+    const OWN: i32 = 255;
+    if code != Some(OWN) {
+        return if code.is_some() { Tried::LetIn } else { Tried::Untold("ssh was ended".to_owned()) };
+    }
     let said = last_line(errors);
     let has = |texts: &[&str]| texts.iter().any(|text| errors.contains(text));
-    if has(&["Host key verification failed", "ssh: ", "timed out", "kex_exchange_identification"]) {
-        Tried::Untold(said)
-    } else if has(&["Permission denied", "Connection closed by", "Connection reset by", "closed by remote host", "Too many authentication failures"]) {
-        Tried::Refused(said)
-    } else {
-        Tried::LetIn
-    }
+    if has(&["Host key verification failed", "ssh: ", "timed out", "kex_exchange_identification"]) { Tried::Untold(said) } else { Tried::Refused(said) }
 }
 
 fn write(path: &Path, mode: u32, text: &str) -> std::io::Result<()> {
@@ -86,15 +84,16 @@ mod tests {
 
     #[test]
     fn what_ssh_says_last_tells_who_is_let_in() {
-        for (errors, expected) in [
-            ("eve@h: Permission denied (publickey,password).\n", Some(false)),
-            ("Connection closed by 127.0.0.1 port 22\n", Some(false)),
-            ("This account is currently not available.\n", Some(true)),
-            ("", Some(true)),
-            ("ssh: connect to host h port 22: Connection refused\n", None),
-            ("Host key verification failed.\n", None),
+        for (code, errors, expected) in [
+            (Some(255), "eve@h: Permission denied (publickey,password).\n", Some(false)),
+            (Some(255), "Your account has expired.\nConnection closed by 127.0.0.1 port 22\n", Some(false)),
+            (Some(1), "This account is currently not available.\n", Some(true)),
+            (Some(0), "", Some(true)),
+            (None, "", None),
+            (Some(255), "ssh: connect to host h port 22: Connection refused\n", None),
+            (Some(255), "Host key verification failed.\n", None),
         ] {
-            let found = match outcome(errors) {
+            let found = match outcome(code, errors) {
                 Tried::LetIn => Some(true),
                 Tried::Refused(_) => Some(false),
                 Tried::Untold(_) => None,

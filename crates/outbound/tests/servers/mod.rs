@@ -328,6 +328,7 @@ impl Nginx {
         .unwrap();
         server.spawn(with_us("nginx").arg("-c").arg(server.at("conf")).args(["-g", "daemon off;"]));
         server.wait_for_port();
+        until("nginx has written who it is", || std::fs::read_to_string(server.at("pid")).is_ok_and(|pid| !pid.trim().is_empty()));
         Self { server }
     }
 

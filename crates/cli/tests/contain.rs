@@ -183,7 +183,7 @@ fn check_drill(scenario: Scenario, seed: u64) {
     arguments.extend(pins.iter().map(String::as_str));
     check(&arguments, 0, "");
     let found: Value = serde_json::from_str(&check(&["contain", text(&case), "--json"], 3, "")).expect("JSON");
-    let mut compared = 0;
+    let (mut compared, mut statements) = (0, 0);
     for row in found["actions"].as_array().expect("a list").iter().filter(|a| a["unit"] == "requests" || a["unit"] == "statements") {
         let action: Action = serde_json::from_str(row["action"].as_str().expect("a text")).expect("an action");
         let cut = Cut { effect: action.effect.clone(), system: action.system.clone(), since: Instant::MIN };
@@ -195,17 +195,22 @@ fn check_drill(scenario: Scenario, seed: u64) {
         let is_statement = row["unit"] == "statements";
         let (his, others) =
             if is_statement { (really.intruder_statements, really.lawful_statements) } else { (really.intruder_requests, really.lawful_requests) };
-        eprintln!("COMPARED {scenario} {seed} {:?}: told {intruder} {lawful} {open}, refused {his} {others}", action.effect);
-        if !is_statement {
-            assert_eq!(intruder + lawful + open, his + others, "{scenario} {seed}: {:?}: {row}", action.effect);
-            // Of an insider whose account is pinned everything counts as the actor's, work of that account too.
-            if scenario != Scenario::Insider {
-                assert_eq!((intruder, lawful, open), (his, others, 0), "{scenario} {seed}: {:?}", action.effect);
-            }
+        if is_statement {
+            // Its log has an execution in one record or in two.
+            let fits = |told: u64, really: u64| told <= 2 * really && really <= told + open;
+            assert!(fits(intruder, his) && fits(lawful, others), "{scenario} {seed}: {:?}: {his} {others}: {row}", action.effect);
+            statements += 1;
+            continue;
+        }
+        assert_eq!(intruder + lawful + open, his + others, "{scenario} {seed}: {:?}: {row}", action.effect);
+        // Of an insider whose account is pinned everything counts as the actor's, work of that account too.
+        if scenario != Scenario::Insider {
+            assert_eq!((intruder, lawful, open), (his, others, 0), "{scenario} {seed}: {:?}", action.effect);
         }
         compared += 1;
     }
     assert!(compared > 0, "{scenario} {seed}: nothing was compared");
+    assert!(statements > 0 || scenario != Scenario::Pivot, "{scenario} {seed}: no statement was compared");
 }
 
 #[test]

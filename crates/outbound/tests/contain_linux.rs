@@ -59,7 +59,8 @@ fn an_account_is_locked_expired_and_its_multiplexed_session_ended() {
     // With what opens his sessions: tried, refused; and let in where somebody unlocks the account.
     let knowing = |secret: String| {
         let keys = std::collections::BTreeMap::from([(("host".to_owned(), eve()), strandline_outbound::Secret::new(secret))]);
-        connector(&sshd.reach(), &Manner { keys, ..manner() })
+        // A refusal by PAM is slow, and a busy machine slower.
+        connector(&sshd.reach(), &Manner { keys, patience: std::time::Duration::from_secs(30), ..manner() })
     };
     let (mut by_password, mut by_key) = (knowing("pw1".to_owned()), knowing(std::fs::read_to_string(sshd.key()).unwrap().trim_end().to_owned()));
     for trial in [&mut by_password, &mut by_key] {

@@ -188,18 +188,20 @@ impl Linux {
     fn end(&self, account: &str) -> Result<(), ContainError> {
         let begun = Instant::now();
         loop {
-            if self.processes(account)?.is_empty() {
+            let left = self.processes(account)?.len();
+            if left == 0 {
                 return Ok(());
+            }
+            // Looked for once more after the last signal: a slow machine is not one that refuses.
+            if begun.elapsed() > self.manner.patience {
+                let why = format!("{left} processes are still there, or come again: are its jobs stopped?");
+                return Err(ContainError::Refused { target: self.machine.target().to_owned(), doing: "end its processes".to_owned(), why });
             }
             for signal in ["-STOP", "-KILL"] {
                 self.machine.run(&["pkill", signal, "-u", account], b"")?;
                 self.machine.run(&["pkill", signal, "-U", account], b"")?;
             }
             std::thread::sleep(Duration::from_millis(100));
-            if begun.elapsed() > self.manner.patience {
-                let why = format!("{} processes are still there, or come again: are its jobs stopped?", self.processes(account)?.len());
-                return Err(ContainError::Refused { target: self.machine.target().to_owned(), doing: "end its processes".to_owned(), why });
-            }
         }
     }
 

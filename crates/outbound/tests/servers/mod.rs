@@ -124,7 +124,7 @@ pub fn reach(target: Target, secret: Option<&str>) -> Reach {
 }
 
 pub fn manner() -> Manner {
-    Manner { patience: Duration::from_secs(5), ..Manner::new("case t", Vec::new()) }
+    Manner { patience: Duration::from_secs(10), ..Manner::new("case t", Vec::new()) }
 }
 
 /// PostgreSQL with `listen_addresses`, passwords by SCRAM, and the superuser `postgres` with the password `super`.

@@ -215,8 +215,9 @@ fn check_drill(scenario: Scenario, seed: u64) {
 
 #[test]
 fn lawful_requests_that_a_cut_would_have_refused_are_those_that_the_drill_refuses() {
-    // Each scenario but `file-share`, whose office has no servers that could refuse.
-    for (scenario, seed) in Scenario::ALL.into_iter().filter(|scenario| *scenario != Scenario::FileShare).zip(1..) {
+    // Not `file-share` and `one-url`: an office and a program that no gate of the drill stands before.
+    let drills = [(Scenario::Pivot, 1), (Scenario::StolenSession, 2), (Scenario::Injection, 3), (Scenario::Insider, 4), (Scenario::Pivot, 5)];
+    for (scenario, seed) in drills {
         check_drill(scenario, seed);
     }
 }

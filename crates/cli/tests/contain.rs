@@ -9,7 +9,7 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 use strandline_drill::{Cut, Plan, Scenario, generate, generate_with};
-use strandline_model::containment::Action;
+use strandline_model::containment::{Action, Effect};
 use strandline_model::time::Instant;
 use tempfile::TempDir;
 
@@ -77,6 +77,53 @@ fn each_cut_has_what_it_would_have_refused_on_the_recording() {
     assert!(report.contains("What would cut the intruder off") && report.contains("Left open"));
 }
 
+/// Requests of the other recording by address, session and account, counted in its raw lines.
+#[test]
+fn each_cut_has_what_the_raw_lines_of_the_other_recording_hold() {
+    let Some(folder) = recording("quiet-hours") else { return };
+    let case = TempDir::new().expect("a temporary folder");
+    let case = case.path().join("case");
+    let estate = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/prison-service/estate.toml");
+    let evidence = folder.join("evidence");
+    check(&["respond", "--estate", estate, "--evidence", text(&evidence), "--case", text(&case)], 0, "");
+    let found: Value = serde_json::from_str(&check(&["contain", text(&case), "--json"], 3, "")).expect("JSON");
+    let truth: Value = serde_json::from_str(&fs::read_to_string(folder.join("truth/intrusion.json")).expect("a truth")).expect("JSON");
+    let his: Vec<&str> = truth["intruder_addresses"].as_array().expect("a list").iter().filter_map(Value::as_str).collect();
+    let read = |name: &str| fs::read_to_string(evidence.join(name)).expect("a log");
+    let count = |name: &str, texts: &[&str]| read(name).lines().filter(|line| texts.iter().all(|text| line.contains(text))).count() as u64;
+    let mut compared = 0;
+    for row in found["actions"].as_array().expect("a list") {
+        let action: Action = serde_json::from_str(row["action"].as_str().expect("a text")).expect("an action");
+        let system = action.system.as_deref().unwrap_or_default();
+        let is_hrs = system == "hrs";
+        let (web, app) = if is_hrs { ("hrs/access.json", "hrs/app.jsonl") } else { ("kms/access.log", "kms/app.log") };
+        let expected = match &action.effect {
+            Effect::WebDenyAddress { address } => {
+                assert!(his.contains(&address.as_str()), "{address} is his by the truth");
+                let written = if is_hrs { format!("\"remote_addr\":\"{address}\"") } else { format!("{address} - ") };
+                (count(web, &[&written]), 0)
+            }
+            Effect::WebDenySession { session } => {
+                let written = if is_hrs { format!("\"session\": \"{session}\"") } else { format!("sid={session} ") };
+                (count(app, &[&written]), 0)
+            }
+            Effect::SessionStoreDeleteAccount { account } => {
+                let (user, session) = if is_hrs { (format!("\"user\": \"{account}\""), "\"session\": ") } else { (format!("user={account} "), " sid=") };
+                let from = |address: &&str| if is_hrs { format!("\"client\": \"{address}\"") } else { format!("ip={address} ") };
+                let all = count(app, &[&user, session]);
+                let intruder = his.iter().map(|address| count(app, &[&user, session, &from(address)])).sum::<u64>();
+                (intruder, all - intruder)
+            }
+            _ => continue,
+        };
+        let told = |figure: &str| row[figure].as_u64().expect("a number");
+        assert_eq!((told("intruder"), told("lawful"), told("open")), (expected.0, expected.1, 0), "{:?} on {system}", action.effect);
+        assert!(expected.0 > 0, "{:?} on {system}", action.effect);
+        compared += 1;
+    }
+    assert!(compared >= 6, "only {compared} were compared");
+}
+
 /// A key of ssh-keygen; says so where there is none.
 fn key(folder: &Path, name: &str) -> Option<PathBuf> {
     let file = folder.join(name);
@@ -136,8 +183,8 @@ fn check_drill(scenario: Scenario, seed: u64) {
     arguments.extend(pins.iter().map(String::as_str));
     check(&arguments, 0, "");
     let found: Value = serde_json::from_str(&check(&["contain", text(&case), "--json"], 3, "")).expect("JSON");
-    let mut compared = 0;
-    for row in found["actions"].as_array().expect("a list").iter().filter(|a| a["unit"] == "requests") {
+    let (mut compared, mut statements) = (0, 0);
+    for row in found["actions"].as_array().expect("a list").iter().filter(|a| a["unit"] == "requests" || a["unit"] == "statements") {
         let action: Action = serde_json::from_str(row["action"].as_str().expect("a text")).expect("an action");
         let cut = Cut { effect: action.effect.clone(), system: action.system.clone(), since: Instant::MIN };
         let again = folder.path().join("again");
@@ -145,20 +192,32 @@ fn check_drill(scenario: Scenario, seed: u64) {
         fs::remove_dir_all(&again).expect("it can be removed");
         let told = |figure: &str| row[figure].as_u64().expect("a number");
         let (intruder, lawful, open, really) = (told("intruder"), told("lawful"), told("open"), refused.all);
-        let all = really.intruder_requests + really.lawful_requests;
-        assert_eq!(intruder + lawful + open, all, "{scenario} {seed}: {:?}: {row}", action.effect);
+        let is_statement = row["unit"] == "statements";
+        let (his, others) =
+            if is_statement { (really.intruder_statements, really.lawful_statements) } else { (really.intruder_requests, really.lawful_requests) };
+        if is_statement {
+            // Its log has an execution in one record or in two.
+            let fits = |told: u64, really: u64| told <= 2 * really && really <= told + open;
+            assert!(fits(intruder, his) && fits(lawful, others), "{scenario} {seed}: {:?}: {his} {others}: {row}", action.effect);
+            statements += 1;
+            continue;
+        }
+        assert_eq!(intruder + lawful + open, his + others, "{scenario} {seed}: {:?}: {row}", action.effect);
         // Of an insider whose account is pinned everything counts as the actor's, work of that account too.
         if scenario != Scenario::Insider {
-            assert_eq!((intruder, lawful, open), (really.intruder_requests, really.lawful_requests, 0), "{scenario} {seed}: {:?}", action.effect);
+            assert_eq!((intruder, lawful, open), (his, others, 0), "{scenario} {seed}: {:?}", action.effect);
         }
         compared += 1;
     }
     assert!(compared > 0, "{scenario} {seed}: nothing was compared");
+    assert!(statements > 0 || scenario != Scenario::Pivot, "{scenario} {seed}: no statement was compared");
 }
 
 #[test]
 fn lawful_requests_that_a_cut_would_have_refused_are_those_that_the_drill_refuses() {
-    for (scenario, seed) in [(Scenario::Pivot, 1), (Scenario::Pivot, 2), (Scenario::StolenSession, 3), (Scenario::Injection, 4), (Scenario::Insider, 5)] {
+    // Not `file-share` and `one-url`: an office and a program that no gate of the drill stands before.
+    let drills = [(Scenario::Pivot, 1), (Scenario::StolenSession, 2), (Scenario::Injection, 3), (Scenario::Insider, 4), (Scenario::Pivot, 5)];
+    for (scenario, seed) in drills {
         check_drill(scenario, seed);
     }
 }

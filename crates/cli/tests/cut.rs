@@ -433,3 +433,37 @@ fn a_target_that_is_down_slow_or_talks_nonsense_is_named_and_its_action_is_not_c
     world.apply("case", 1).expect("the same command goes on");
     assert_eq!(world.effective("case"), ["A-ann"]);
 }
+
+/// Processes whose command line holds a text.
+fn processes(text: &str) -> usize {
+    let all = fs::read_dir("/proc").expect("processes").filter_map(|entry| fs::read(entry.ok()?.path().join("cmdline")).ok());
+    all.filter(|line| String::from_utf8_lossy(line).contains(text)).count()
+}
+
+#[test]
+#[ignore = "needs root and real servers: apt-get install postgresql nginx-light redis-server redis-tools nftables iproute2 procps"]
+fn a_drill_with_real_servers_that_is_killed_leaves_no_process() {
+    if fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) != 0) {
+        eprintln!("SKIPPED: real servers in namespaces want root");
+        return;
+    }
+    let folder = TempDir::new().expect("a temporary folder");
+    fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("everybody may enter");
+    let name = text(folder.path()).to_owned();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_strandline"));
+    command.args(["drill", "--real", "--people", "300", "--days", "3", "--into"]).arg(folder.path().join("drill")).env("TMPDIR", folder.path());
+    let mut drill = command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().expect("the binary runs");
+    let begun = std::time::Instant::now();
+    // nginx is the last to start.
+    while processes(&format!("{name}/.")) < 3 || processes("nginx.conf") == 0 {
+        assert!(begun.elapsed() < Duration::from_secs(120) && drill.try_wait().expect("a child").is_none(), "the servers did not come up");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    drill.kill().expect("it can be killed");
+    let _ = drill.wait();
+    let killed = std::time::Instant::now();
+    while processes(&name) > 0 {
+        assert!(killed.elapsed() < Duration::from_secs(10), "{} processes are left", processes(&name));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}

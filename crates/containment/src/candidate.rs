@@ -54,6 +54,27 @@ pub(crate) fn of(footholds: &[Held], estate: &Estate) -> (Candidates, Vec<String
     (out, notes)
 }
 
+/// An action that somebody asks for beside what is proposed, at a target that they name: with the same card.
+pub fn by_hand(effect: Effect, target: &str) -> Action {
+    let foothold = match (effect.account(), effect.address()) {
+        (Some(account), _) => Foothold::Account { account: account.to_owned(), system: None },
+        (None, Some(address)) => Foothold::Address { address: address.to_owned() },
+        (None, None) => Foothold::Host { host: target.to_owned() },
+    };
+    let Card { reaches, cannot_reach, notices, undo } = card(&effect);
+    Action {
+        cannot_reach,
+        foothold,
+        id: format!("by-hand {} {target}", effect.word()),
+        notices,
+        reaches: format!("by hand: {reaches}"),
+        system: None,
+        target: Some(target.to_owned()),
+        undo,
+        effect,
+    }
+}
+
 struct Offers<'a> {
     estate: &'a Estate,
     out: Candidates,

@@ -19,9 +19,18 @@ pub(crate) fn card(effect: &Effect) -> Card {
 }
 
 const OPEN_CONNECTIONS: &str = "connections that are open now read on: end them after this door is shut";
-const POOLER: &str = "a pooler before the server may keep connections open, and let new clients in with what it remembers";
+const POOLER: &str = "a pooler before the server may keep connections open, let new clients in with what it remembers, or go to the server as another role";
+const NO_STORED_PASSWORD: &str = "lines of pg_hba.conf that ask for no stored password (trust, peer, cert, ldap)";
+const NEEDS_NEW_PASSWORD: &str = "applications that use the account are locked out, too, until they have the new password";
+const NEW_CONNECTIONS: &str = "new connections, what a pool opens anew among them: shut the door first";
 const OTHER_ADDRESS: &str = "the same person from another address";
 const SIGNS_IN_AGAIN: &str = "a new session: whoever knows the password signs in again";
+const NO_NAME: &str = "accounts without a name, which let any name in from their hosts";
+const TWIN_LATER: &str = "another account of that name that is made afterwards: verification finds it";
+const DOWNLOADS: &str = "requests and downloads that run now: old workers of nginx finish them";
+const OTHER_SERVERS: &str = "servers of nginx that do not look at our files";
+const SAVED_AGAIN: &str = "a request that runs now may save it again: it is deleted once more after the longest request";
+const BESIDE_THE_STORE: &str = "what an application checks without the store: tokens, caches, other databases and nodes of Redis, replicas that are behind";
 
 fn reach(effect: &Effect) -> (String, &'static [&'static str]) {
     match effect {
@@ -34,42 +43,30 @@ fn reach(effect: &Effect) -> (String, &'static [&'static str]) {
         | Effect::PostgresHbaReject { .. }
         | Effect::PostgresTerminate { .. }
         | Effect::PgbouncerDisable { .. } => reach_at_postgres(effect),
-        Effect::MysqlAccountLock { user } => (format!("user {user} opens no new connection, from any host"), &[OPEN_CONNECTIONS, POOLER]),
-        Effect::MysqlPassword { user } => (
-            format!("the known password of {user} opens no new connection"),
-            &[OPEN_CONNECTIONS, "applications that use the account, until they have the new one"],
-        ),
+        Effect::MysqlAccountLock { user } => (format!("user {user} opens no new connection, from any host"), &[OPEN_CONNECTIONS, POOLER, NO_NAME, TWIN_LATER]),
+        Effect::MysqlPassword { user } => {
+            (format!("the known password of {user} opens no new connection"), &[OPEN_CONNECTIONS, POOLER, NO_NAME, TWIN_LATER, NEEDS_NEW_PASSWORD])
+        }
         Effect::MysqlRevoke { user, level } => (
             format!("user {user} loses its rights on {level}"),
-            &["open connections that hold rights of a database or of the server: they read on until they are ended"],
-        ),
-        Effect::MysqlKill { user } => (format!("connections of {user} are ended until there are none"), &["new connections: shut the door first"]),
-        Effect::LdapLock { account } => (
-            format!("account {account} binds no more at the directory"),
             &[
-                "entries that no password policy with lockout applies to: then nothing changes",
-                "connections that are bound already",
-                "services that read the directory without binding, and sessions of applications",
+                "open connections that hold rights of a database or of the server: they read on until they are ended",
+                "rights of a wider level, of a role, or of everybody (PUBLIC)",
+                "views and routines that run as their definer",
             ],
         ),
-        Effect::AdDisable { account } => (
-            format!("account {account} signs in no more, and gets no new ticket"),
-            &["service tickets in hand: they open sessions until they expire, 10 hours by default", "open sessions"],
-        ),
-        Effect::LinuxLock { account } => (
-            format!("neither password nor key opens a session of {account}"),
-            &["sessions that are open, and multiplexed connections, which open new channels without signing in", "jobs of cron and at"],
-        ),
-        Effect::LinuxKeysMove { account } => {
-            (format!("no key opens a session of {account}"), &["its password", "keys from a certificate authority, or that a program of the server looks up"])
-        }
-        Effect::LinuxJobsStop { account } => (format!("nothing starts by cron or at as {account}"), &["what runs now, and units of systemd"]),
-        Effect::LinuxEndSessions { account } => {
-            (format!("processes and sessions of {account} are suspended, then ended"), &["new sessions: shut the door first"])
-        }
+        Effect::MysqlKill { user } => (format!("connections of {user} are ended until there are none"), &[NEW_CONNECTIONS]),
+        Effect::LdapLock { .. } | Effect::AdDisable { .. } => reach_at_a_directory(effect),
+        Effect::LinuxLock { .. } | Effect::LinuxKeysMove { .. } | Effect::LinuxJobsStop { .. } | Effect::LinuxEndSessions { .. } => reach_at_linux(effect),
         Effect::NftablesDrop { address } => (
             format!("no packet from {address} comes in or through, in open connections too"),
-            &[OTHER_ADDRESS, "machines that this packet filter does not stand before"],
+            &[
+                OTHER_ADDRESS,
+                "machines that this packet filter does not stand before",
+                "forwarded connections that a flowtable carries, and what a bridge passes between its ports",
+                "what is sent to the address without an answer (UDP): it goes out",
+                "whoever flushes the whole ruleset takes the cut away: keep finds it",
+            ],
         ),
         Effect::WebDenyAddress { .. }
         | Effect::WebDenySession { .. }
@@ -86,39 +83,103 @@ fn reach(effect: &Effect) -> (String, &'static [&'static str]) {
 fn reach_at_postgres(effect: &Effect) -> (String, &'static [&'static str]) {
     match effect {
         Effect::PostgresRoleExpired { role } => {
-            (format!("the password of role {role} opens no new connection"), &[OPEN_CONNECTIONS, "lines of pg_hba.conf that ask for no password", POOLER])
+            (format!("the password of role {role} opens no new connection"), &[OPEN_CONNECTIONS, NO_STORED_PASSWORD, POOLER])
         }
         Effect::PostgresConnectionLimit { role } => {
             (format!("role {role} opens no new connection"), &[OPEN_CONNECTIONS, "superusers, whom no limit binds", POOLER])
         }
-        Effect::PostgresPassword { role } => (
-            format!("the known password of role {role} opens no new connection"),
-            &[OPEN_CONNECTIONS, "lines of pg_hba.conf that ask for no password", "applications that use the role, until they have the new one", POOLER],
-        ),
-        Effect::PostgresRevokeConnect { role, database } => {
-            (format!("role {role} opens no new connection to {database}"), &[OPEN_CONNECTIONS, "what everybody may (PUBLIC), and what comes by a group"])
+        Effect::PostgresPassword { role } => {
+            (format!("the known password of role {role} opens no new connection"), &[OPEN_CONNECTIONS, NO_STORED_PASSWORD, NEEDS_NEW_PASSWORD, POOLER])
         }
+        Effect::PostgresRevokeConnect { role, database } => (
+            format!("role {role} opens no new connection to {database}"),
+            &[OPEN_CONNECTIONS, "what everybody may (PUBLIC), what comes by a group, and superusers", "other databases of the server", POOLER],
+        ),
         Effect::PostgresRevokeSelect { role, table, .. } => (
             format!("role {role} reads {table} no more"),
-            &["rights by a group, by another grantor, by PUBLIC, or by a function that runs as its owner", "cursors that are open"],
+            &[
+                "rights by PUBLIC, by SET ROLE, by a view, by a partition, or by a function that runs as its owner",
+                "cursors that are open",
+                "copies of the table: dumps, replicas, materialized views",
+            ],
         ),
         Effect::PostgresHbaReject { role, address } => (
             format!("role {role} opens no new connection from {address}; other hosts and roles go on"),
-            &[OPEN_CONNECTIONS, "the same role from another host", POOLER],
+            &[
+                OPEN_CONNECTIONS,
+                "the same role from another host",
+                "the Unix socket of the database's own machine, for which there are other lines",
+                "whoever comes by a pooler: it has its own address",
+            ],
         ),
         Effect::PostgresTerminate { role, address: Some(address) } => {
-            (format!("connections of role {role} from {address} are ended until there are none"), &["new connections: shut the door first"])
+            (format!("connections of role {role} from {address} are ended until there are none"), &[NEW_CONNECTIONS])
         }
-        Effect::PostgresTerminate { role, .. } => {
-            (format!("connections of role {role} are ended until there are none"), &["new connections: shut the door first"])
-        }
+        Effect::PostgresTerminate { role, .. } => (format!("connections of role {role} are ended until there are none"), &[NEW_CONNECTIONS]),
         Effect::PgbouncerDisable { database } => (
             format!("nobody connects to {database} through the pooler"),
-            &["connections that go past the pooler", "everybody else who uses the database: they are cut off too"],
+            &[
+                "connections that go past the pooler",
+                "everybody else who uses the database: they are cut off too",
+                "once it is open again clients may wait until the pooler tries the server again (server_login_retry, 15 s)",
+            ],
         ),
-        Effect::PostgresRoleNoLogin { role } => {
-            (format!("role {role} opens no new connection, from any host"), &[OPEN_CONNECTIONS, "rights that other roles reach by SET ROLE", POOLER])
-        }
+        Effect::PostgresRoleNoLogin { role } => (
+            format!("role {role} opens no new connection, from any host"),
+            &[OPEN_CONNECTIONS, "roles that become it by SET ROLE, and roles that it could become", POOLER],
+        ),
+        other => (format!("{other:?}"), &[]),
+    }
+}
+
+fn reach_at_a_directory(effect: &Effect) -> (String, &'static [&'static str]) {
+    match effect {
+        Effect::AdDisable { account } => (
+            format!("account {account} signs in no more, and gets no new ticket"),
+            &[
+                "service tickets in hand: they open sessions until they expire, 10 hours by default",
+                "ticket-granting tickets younger than 20 minutes, at Windows",
+                "sessions and connections that are open",
+                "other domain controllers, until they have it",
+            ],
+        ),
+        Effect::LdapLock { account } => (
+            format!("account {account} binds no more at the directory"),
+            &[
+                "entries that no password policy with lockout applies to: then nothing changes",
+                "connections that are bound already",
+                "binds by SASL (tickets, certificates), which no password policy governs",
+                "services that read the directory without binding, and sessions of applications",
+                "other servers of the directory, until they have it",
+            ],
+        ),
+        other => (format!("{other:?}"), &[]),
+    }
+}
+
+fn reach_at_linux(effect: &Effect) -> (String, &'static [&'static str]) {
+    match effect {
+        Effect::LinuxLock { account } => (
+            format!("neither password nor key opens a session of {account}"),
+            &[
+                "sessions that are open, and multiplexed connections, which open new channels without signing in",
+                "jobs of cron and at, and units of systemd",
+                "another name of the same uid",
+                "services with passwords of their own: mail, file shares, databases",
+            ],
+        ),
+        Effect::LinuxKeysMove { account } => (
+            format!("no key opens a session of {account}"),
+            &["its password", "keys from a certificate authority, or that a program of the server looks up", "sessions that are open"],
+        ),
+        Effect::LinuxJobsStop { account } => (
+            format!("nothing starts by cron or at as {account}"),
+            &["what runs now", "units of systemd and files of /etc/cron.d that name it: they are named, and stay"],
+        ),
+        Effect::LinuxEndSessions { account } => (
+            format!("processes and sessions of {account} are suspended, then ended"),
+            &["new sessions: shut the door first", "processes under ids that it may give to containers (/etc/subuid): they are named, and stay"],
+        ),
         other => (format!("{other:?}"), &[]),
     }
 }
@@ -127,22 +188,23 @@ fn reach_at_web(effect: &Effect) -> (String, &'static [&'static str]) {
     match effect {
         Effect::WebDenyAddress { address } => (
             format!("the web server refuses requests from {address}"),
-            &[OTHER_ADDRESS, "downloads that run now: they end", "everybody behind a proxy, if this is one"],
+            &[OTHER_ADDRESS, DOWNLOADS, OTHER_SERVERS, "everybody behind a proxy is refused, if this is one"],
         ),
         Effect::WebDenySession { session } => {
-            (format!("the web server refuses requests with session {session}, from every address"), &[SIGNS_IN_AGAIN, "downloads that run now: they end"])
+            (format!("the web server refuses requests with session {session}, from every address"), &[SIGNS_IN_AGAIN, DOWNLOADS, OTHER_SERVERS])
         }
         Effect::WebDenyRoute { method, path } => {
-            (format!("the web server refuses {method} {path}, for everybody"), &["the same weakness behind another route"])
+            (format!("the web server refuses {method} {path}, for everybody"), &["the same weakness behind another route", DOWNLOADS, OTHER_SERVERS])
         }
-        Effect::SessionStoreDelete { session } => (
-            format!("the application forgets session {session}"),
-            &[SIGNS_IN_AGAIN, "a request that runs now may save it again: it is deleted once more after the longest request"],
+        Effect::SessionStoreDelete { session } => (format!("the application forgets session {session}"), &[SIGNS_IN_AGAIN, SAVED_AGAIN, BESIDE_THE_STORE]),
+        Effect::SessionStoreDeleteAccount { account } => (
+            format!("the application forgets all sessions of {account}"),
+            &[SIGNS_IN_AGAIN, SAVED_AGAIN, BESIDE_THE_STORE, "sessions in another form than a text, in which the account is not found"],
         ),
-        Effect::SessionStoreDeleteAccount { account } => (format!("the application forgets all sessions of {account}"), &[SIGNS_IN_AGAIN]),
-        Effect::WebRotateKey { key } => {
-            (format!("sessions and tokens made with the key of {key} are good for nothing"), &[SIGNS_IN_AGAIN, "everybody else: all sign in again"])
-        }
+        Effect::WebRotateKey { key } => (
+            format!("sessions and tokens made with the key of {key} are good for nothing"),
+            &[SIGNS_IN_AGAIN, "everybody else: all sign in again", "an application that was not told, or that has the key from elsewhere, too"],
+        ),
         other => (format!("{other:?}"), &[]),
     }
 }
@@ -227,5 +289,79 @@ fn undo(effect: &Effect) -> Undo {
         | Effect::WebDenyRoute { .. }
         | Effect::SessionStoreDelete { .. }
         | Effect::SessionStoreDeleteAccount { .. } => Undo::Exact,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use strandline_model::estate::TargetKind;
+
+    use super::*;
+
+    /// One of each kind.
+    fn effects() -> Vec<Effect> {
+        let x = || "x".to_owned();
+        let lines = [
+            r#"{"effect":"postgres_role_no_login","role":"x"}"#,
+            r#"{"effect":"postgres_role_expired","role":"x"}"#,
+            r#"{"effect":"postgres_connection_limit","role":"x"}"#,
+            r#"{"effect":"postgres_password","role":"x"}"#,
+            r#"{"effect":"postgres_revoke_connect","database":"d","role":"x"}"#,
+            r#"{"effect":"postgres_revoke_select","database":"d","role":"x","table":"s.t"}"#,
+            r#"{"effect":"postgres_hba_reject","address":"a","role":"x"}"#,
+            r#"{"effect":"postgres_terminate","address":null,"role":"x"}"#,
+            r#"{"effect":"pgbouncer_disable","database":"d"}"#,
+            r#"{"effect":"mysql_account_lock","user":"x"}"#,
+            r#"{"effect":"mysql_password","user":"x"}"#,
+            r#"{"effect":"mysql_revoke","level":"*.*","user":"x"}"#,
+            r#"{"effect":"mysql_kill","user":"x"}"#,
+            r#"{"effect":"ldap_lock","account":"x"}"#,
+            r#"{"effect":"ad_disable","account":"x"}"#,
+            r#"{"effect":"linux_lock","account":"x"}"#,
+            r#"{"effect":"linux_keys_move","account":"x"}"#,
+            r#"{"effect":"linux_jobs_stop","account":"x"}"#,
+            r#"{"effect":"linux_end_sessions","account":"x"}"#,
+            r#"{"effect":"nftables_drop","address":"a"}"#,
+            r#"{"effect":"web_deny_address","address":"a"}"#,
+            r#"{"effect":"web_deny_session","session":"s"}"#,
+            r#"{"effect":"web_deny_route","method":"GET","path":"/"}"#,
+            r#"{"effect":"session_store_delete","session":"s"}"#,
+            r#"{"effect":"session_store_delete_account","account":"x"}"#,
+            r#"{"effect":"web_rotate_key","key":"k"}"#,
+        ];
+        let mut all: Vec<Effect> = lines.iter().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}"))).collect();
+        all.push(Effect::Webhook { action: x(), subject: x() });
+        all.push(Effect::Exec { action: x(), subject: x() });
+        all
+    }
+
+    fn page(kind: TargetKind) -> &'static str {
+        match kind {
+            TargetKind::Postgres | TargetKind::Pgbouncer => "postgres",
+            TargetKind::Mysql => "mysql",
+            TargetKind::Ldap | TargetKind::ActiveDirectory => "ldap",
+            TargetKind::Linux => "linux",
+            TargetKind::Nftables => "nftables",
+            TargetKind::Web | TargetKind::Sessions => "web",
+            TargetKind::Webhook | TargetKind::Exec => "webhook-and-exec",
+        }
+    }
+
+    #[test]
+    fn every_side_door_of_a_card_stands_in_its_page_and_every_one_of_a_page_on_a_card() {
+        let mut pages = std::collections::BTreeMap::<&str, std::collections::BTreeSet<String>>::new();
+        for effect in effects() {
+            let texts = card(&effect).cannot_reach;
+            assert!(!texts.is_empty(), "{effect:?}");
+            pages.entry(page(effect.target_kind())).or_default().extend(texts);
+        }
+        for (name, expected) in pages {
+            let path = format!("{}/../../docs/containment/{name}.md", env!("CARGO_MANIFEST_DIR"));
+            let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+            let section = text.split("## Not reached").nth(1).unwrap_or_else(|| panic!("{name} has no section of what is not reached"));
+            let listed: std::collections::BTreeSet<String> =
+                section.lines().skip(1).take_while(|line| !line.starts_with("## ")).filter_map(|line| line.strip_prefix("- ")).map(str::to_owned).collect();
+            assert_eq!(listed, expected, "{name}");
+        }
     }
 }

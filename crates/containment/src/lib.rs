@@ -23,6 +23,7 @@ mod whose;
 #[cfg(test)]
 mod tests;
 
+pub use candidate::by_hand;
 pub use openc2::{NoWord, openc2};
 pub use since::{Contained, Since, since};
 

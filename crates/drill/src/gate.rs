@@ -121,7 +121,7 @@ fn stops(effect: &Effect, asked: &Asked<'_>) -> bool {
         Effect::SessionStoreDeleteAccount { account } | Effect::LdapLock { account } | Effect::AdDisable { account } => is_of(account),
         Effect::Webhook { action, subject } | Effect::Exec { action, subject } => match action.as_str() {
             "disable_account" => is_of(subject),
-            "block_address" => asked.client.address == *subject,
+            "block_address" | "isolate_host" => asked.client.address == *subject,
             "end_session" => asked.client.session.as_deref().is_some_and(|whole| whole.starts_with(subject.as_str())),
             _ => false,
         },
@@ -148,7 +148,7 @@ fn shuts(effect: &Effect, host: &str, role: &str) -> bool {
         | Effect::PostgresTerminate { role: of, .. } => of == role,
         Effect::NftablesDrop { address } => address == host,
         Effect::Webhook { action, subject } | Effect::Exec { action, subject } => match action.as_str() {
-            "block_address" => subject == host,
+            "block_address" | "isolate_host" => subject == host,
             "deny_role" => subject.split_once('@') == Some((role, host)),
             _ => false,
         },
@@ -157,6 +157,6 @@ fn shuts(effect: &Effect, host: &str, role: &str) -> bool {
 }
 
 fn is_door(effect: &Effect) -> bool {
-    let is_filter = matches!(effect, Effect::Webhook { action, .. } | Effect::Exec { action, .. } if action == "block_address" || action == "deny_role");
+    let is_filter = matches!(effect, Effect::Webhook { action, .. } | Effect::Exec { action, .. } if ["block_address", "isolate_host", "deny_role"].contains(&action.as_str()));
     !is_filter && !matches!(effect, Effect::PostgresTerminate { .. } | Effect::NftablesDrop { .. })
 }

@@ -1,5 +1,6 @@
-//! The department's targets as real servers, of Debian's packages: PostgreSQL with the role, Redis with the sessions, a packet
-//! filter. They run in namespaces of their own, so that nothing of this machine is touched, and end with the drill.
+//! The department's targets as real servers, of Debian's packages: PostgreSQL with the role, nginx, Redis with the sessions, a
+//! packet filter. They run in namespaces of their own, so that nothing of this machine is touched, and end with the drill, however
+//! it ends: the kernel ends every process of a namespace with its first one, which ends with whoever started it.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -11,11 +12,18 @@ use crate::{DrillError, Intrusion};
 /// How long a server may take to answer first.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// What nginx includes.
+const WEB_FILES: [&str; 3] = ["addresses", "sessions", "routes"];
+
 /// Set where the namespaces are made already.
 const INSIDE: &str = "STRANDLINE_DRILL_INSIDE";
 
 const DATABASE_PORT: u16 = 5432;
 const STORE_PORT: u16 = 6379;
+const WEB_PORT: u16 = 8080;
+
+/// The cookie of the department's sessions.
+const COOKIE: &str = "sid";
 const SUPERUSER: &str = "postgres";
 
 /// Why real targets cannot be had.
@@ -62,6 +70,8 @@ impl Drop for Real {
             let _ = process.kill();
             let _ = process.wait();
         }
+        // What the servers wrote goes with it; a drill that is killed leaves an empty folder.
+        let _ = Command::new("umount").arg("-l").arg(&self.folder).stderr(Stdio::null()).status();
     }
 }
 
@@ -71,7 +81,7 @@ impl Real {
         std::env::var_os(INSIDE).is_some()
     }
 
-    /// The same command line in network and mount namespaces of its own, which end with it.
+    /// The same command line in network, mount and process namespaces of its own, which end with it, and it with us.
     ///
     /// # Errors
     /// If we are not root, or a program is missing.
@@ -87,6 +97,8 @@ impl Real {
             ("nft", "nftables"),
             ("redis-server", "redis-server"),
             ("redis-cli", "redis-tools"),
+            ("nginx", "nginx-light"),
+            ("ps", "procps"),
         ];
         for (program, package) in needed {
             if !is_there(program) {
@@ -95,8 +107,12 @@ impl Real {
         }
         programs_of_postgres()?;
         let own = std::env::current_exe().map_err(|source| DrillError::Write { path: "this program".into(), source })?;
-        let mut command = Command::new("unshare");
-        command.args(["--net", "--mount", "--fork", "--kill-child", "--"]).arg(own).args(std::env::args_os().skip(1)).env(INSIDE, "1");
+        let mut command = Command::new("setpriv");
+        command
+            .args(["--pdeathsig=KILL", "--", "unshare", "--net", "--mount", "--pid", "--mount-proc", "--fork", "--kill-child", "--"])
+            .arg(own)
+            .args(std::env::args_os().skip(1))
+            .env(INSIDE, "1");
         command.env("PATH", search_path());
         Ok(command)
     }
@@ -109,10 +125,12 @@ impl Real {
         let bin = programs_of_postgres()?;
         let made = |path: &Path| std::fs::create_dir_all(path).map_err(|source| DrillError::Write { path: path.to_owned(), source });
         made(folder)?;
+        run("make room for the servers", Command::new("mount").args(["-t", "tmpfs", "-o", "size=512m", "strandline-drill"]).arg(folder))?;
         let mut real = Self { folder: folder.to_owned(), bin, processes: Vec::new() };
         real.own_network(intrusion)?;
         real.start_database(intrusion)?;
         real.start_store(intrusion)?;
+        real.start_web()?;
         Ok(real)
     }
 
@@ -120,13 +138,15 @@ impl Real {
     pub fn estate(&self) -> String {
         let at = |name: &str| format!("{:?}", self.folder.join(name).display().to_string());
         format!(
-            "\n# Real servers of the drill.\n[[target]]\nname = \"crew-db\"\nkind = \"postgres\"\nsystem = \"db\"\naddress = \"127.0.0.1:{DATABASE_PORT}\"\naccount = \"{SUPERUSER}\"\ndatabases = [\"crew\"]\npassword_file = {}\n\n[[target]]\nname = \"sessions\"\nkind = \"sessions\"\naddress = \"127.0.0.1:{STORE_PORT}\"\nsessions = \"sess:\"\npassword_file = {}\n\n[[target]]\nname = \"edge\"\nkind = \"nftables\"\n",
+            "\n# Real servers of the drill.\n[[target]]\nname = \"crew-db\"\nkind = \"postgres\"\nsystem = \"db\"\naddress = \"127.0.0.1:{DATABASE_PORT}\"\naccount = \"{SUPERUSER}\"\ndatabases = [\"crew\"]\npassword_file = {}\n\n[[target]]\nname = \"sessions\"\nkind = \"sessions\"\naddress = \"127.0.0.1:{STORE_PORT}\"\nsessions = \"sess:\"\npassword_file = {}\n\n[[target]]\nname = \"edge\"\nkind = \"nftables\"\n\n[[target]]\nname = \"web\"\nkind = \"web\"\nfolder = {}\nconfig = {}\ncookie = \"{COOKIE}\"\nprobe = \"http://127.0.0.1:{WEB_PORT}/\"\n",
             at("password"),
-            at("store.password")
+            at("store.password"),
+            at("web"),
+            at("nginx.conf")
         )
     }
 
-    /// Everything that a cut could change at them: roles, rights, `pg_hba.conf`, sessions, the packet filter.
+    /// Everything that a cut could change at them: roles, rights, `pg_hba.conf`, sessions, what nginx refuses, the packet filter.
     ///
     /// # Errors
     /// If a server does not answer.
@@ -142,6 +162,9 @@ impl Real {
         for key in keys {
             let value = run("read a session", self.store_client().args(["GET", &key]))?;
             all.push_str(&format!("{key} {value}"));
+        }
+        for name in WEB_FILES {
+            all.push_str(&std::fs::read_to_string(self.folder.join("web").join(name)).unwrap_or_default());
         }
         all.push_str(&run("list the packet filter", Command::new("nft").args(["-s", "list", "ruleset"]))?);
         Ok(all)
@@ -247,6 +270,43 @@ impl Real {
         let others = (0..40).map(|number| (format!("sess:{number:04}aaaabbbbccccdddd"), "somebody"));
         for (key, whose) in his.chain(others) {
             run("fill the session store", self.store_client().args(["SET", &key, &format!("{{\"user\":\"{whose}\"}}")]))?;
+        }
+        Ok(())
+    }
+}
+
+impl Real {
+    /// nginx, with the files that it includes in peacetime.
+    fn start_web(&mut self) -> Result<(), RealError> {
+        let write = |name: &str, text: &str| {
+            let path = self.folder.join(name);
+            std::fs::write(&path, text).map_err(|source| DrillError::Write { path, source })
+        };
+        let folder = self.folder.join("web");
+        std::fs::create_dir_all(&folder).map_err(|source| DrillError::Write { path: folder.clone(), source })?;
+        for name in WEB_FILES {
+            write(&format!("web/{name}"), "")?;
+        }
+        let at = self.folder.display();
+        write(
+            "nginx.conf",
+            &format!(
+                "pid {at}/nginx.pid;\nerror_log {at}/nginx.errors;\nuser nobody nogroup;\nworker_processes 1;\nevents {{}}\nhttp {{\n access_log off;\n\
+                 geo $remote_addr $strandline_address {{ default 0; include {at}/web/addresses; }}\n map $cookie_{COOKIE} $strandline_session {{ default 0; include {at}/web/sessions; }}\n\
+                 map \"$request_method $uri\" $strandline_route {{ default 0; include {at}/web/routes; }}\n server {{\n listen 127.0.0.1:{WEB_PORT};\n\
+                 if ($strandline_address) {{ return 403; }}\n if ($strandline_session) {{ return 403; }}\n if ($strandline_route) {{ return 403; }}\n\
+                 location / {{ return 200 \"at work\"; }}\n }}\n}}\n"
+            ),
+        )?;
+        let mut server = Command::new("nginx");
+        server.arg("-c").arg(self.folder.join("nginx.conf")).args(["-g", "daemon off;"]);
+        self.processes.push(spawn("nginx", &mut server)?);
+        let begun = Instant::now();
+        while std::net::TcpStream::connect(("127.0.0.1", WEB_PORT)).is_err() {
+            if begun.elapsed() > PATIENCE {
+                return Err(RealError::Silent("nginx"));
+            }
+            std::thread::sleep(Duration::from_millis(50));
         }
         Ok(())
     }

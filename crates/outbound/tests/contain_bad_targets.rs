@@ -10,7 +10,7 @@ use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use servers::{MariaDb, Postgres, free_port, is_root, manner, reach, run, target, until};
+use servers::{MariaDb, Postgres, Slapd, free_port, is_root, manner, reach, run, target, until};
 use strandline_model::containment::Effect;
 use strandline_model::estate::TargetKind;
 use strandline_outbound::contain::{ContainError, Manner, Reach, connect};
@@ -194,8 +194,21 @@ fn check_server(reach: &Reach, own: &str, others: &str) {
         reach.authorities = Some(authority.to_owned());
         connect(&reach, &manner()).map(|_| ())
     };
-    assert!(with(own, "tls").is_ok(), "the right certificate: {:?}", with(own, "tls"));
-    let refused = with(others, "tls").expect_err("of a stranger");
+    let security = if reach.target.address.as_deref().is_some_and(|address| address.starts_with("ldap:")) { "starttls" } else { "tls" };
+    assert!(with(own, security).is_ok(), "the right certificate: {:?}", with(own, security));
+    let refused = with(others, security).expect_err("of a stranger");
+    assert!(matches!(refused, ContainError::Unreachable { .. }), "{refused:?}");
+}
+
+/// A server whose certificate is of somebody whom we trust, and for another name.
+fn check_other_name(reach: &Reach, its_own: &str) {
+    let mut reach = reach.clone();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), its_own).unwrap();
+    reach.target.address = reach.target.address.map(|address| address.replace("127.0.0.1", "localhost"));
+    (reach.target.security, reach.target.authorities) = (Some("tls".to_owned()), Some(file.path().display().to_string()));
+    reach.authorities = Some(its_own.to_owned());
+    let refused = connect(&reach, &manner()).map(|_| ()).expect_err("for another name");
     assert!(matches!(refused, ContainError::Unreachable { .. }), "{refused:?}");
 }
 
@@ -219,6 +232,12 @@ fn postgresql_with_a_certificate_that_does_not_fit_is_refused() {
     let world = Postgres::start(&format!("ssl = on\nssl_cert_file = '{certificate}'\nssl_key_file = '{key}'"));
     world.sql("postgres", "CREATE DATABASE hr");
     check_server(&world.reach(""), &own, &others);
+    let folder = tempfile::tempdir().unwrap();
+    let (certificate, key, its_own) = readable(folder.path(), "elsewhere.example");
+    let elsewhere = Postgres::start(&format!("ssl = on\nssl_cert_file = '{certificate}'\nssl_key_file = '{key}'"));
+    let mut reach = elsewhere.reach("");
+    reach.target.databases.clear();
+    check_other_name(&reach, &its_own);
     let plain = Postgres::start("");
     let mut reach = plain.reach("");
     reach.target.databases.clear();
@@ -234,4 +253,39 @@ fn mariadb_without_tls_is_not_spoken_to_in_the_clear() {
     reach.target.security = Some("tls".to_owned());
     let error = connect(&reach, &manner()).map(|_| ()).expect_err("it has no certificate");
     assert!(matches!(error, ContainError::Unreachable { .. } | ContainError::NotLetIn { .. }), "{error:?}");
+}
+
+#[test]
+#[ignore = "needs MariaDB's own programs: apt-get install mariadb-server"]
+fn mariadb_with_a_certificate_that_does_not_fit_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let (certificate, key, own) = readable(folder.path(), "localhost");
+    let (_, _, others) = readable(folder.path(), "elsewhere.example");
+    let world = MariaDb::start_with(&[format!("--ssl-cert={certificate}"), format!("--ssl-key={key}"), "--ssl".to_owned()]);
+    check_server(&world.reach(), &own, &others);
+    let folder = tempfile::tempdir().unwrap();
+    let (certificate, key, its_own) = readable(folder.path(), "elsewhere.example");
+    let elsewhere = MariaDb::start_with(&[format!("--ssl-cert={certificate}"), format!("--ssl-key={key}"), "--ssl".to_owned()]);
+    check_other_name(&elsewhere.reach(), &its_own);
+}
+
+#[test]
+#[ignore = "needs OpenLDAP's own programs: apt-get install slapd ldap-utils"]
+fn openldap_with_a_certificate_that_does_not_fit_is_refused() {
+    let with = |name: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        let (certificate, key, own) = readable(folder.path(), name);
+        let port = free_port();
+        let settings = format!("TLSCertificateFile {certificate}\nTLSCertificateKeyFile {key}\nTLSCACertificateFile {certificate}");
+        let world = Slapd::start_with(true, &settings, Some(port));
+        let starttls = world.reach();
+        let mut tls = world.reach();
+        tls.target.address = Some(format!("ldaps://127.0.0.1:{port}"));
+        (folder, world, starttls, tls, own)
+    };
+    let (_folder, _world, starttls, tls, own) = with("localhost");
+    let (_other_folder, _other_world, _, elsewhere, its_own) = with("elsewhere.example");
+    check_server(&tls, &own, &its_own);
+    check_server(&starttls, &own, &its_own);
+    check_other_name(&elsewhere, &its_own);
 }

@@ -121,3 +121,20 @@ fn a_service_is_asked_by_https_or_on_this_machine_and_an_old_answer_is_refused()
     }
     run(&mut Command::new("true"));
 }
+
+#[test]
+fn evidence_that_takes_too_long_is_named_and_holds_nobody() {
+    let slow = reach(target("slow", TargetKind::Exec, "command = [\"sh\", \"-c\", \"sleep 60\"]"), Some(KEY));
+    let planned = vec![strandline_outbound::contain::Planned {
+        action: servers::action("slow", disable("ann")),
+        target: "slow".to_owned(),
+        before: strandline_outbound::contain::TargetState::default(),
+        meant: strandline_outbound::contain::TargetState::default(),
+        lost: Vec::new(),
+    }];
+    let hasty = strandline_outbound::contain::Manner { evidence: std::time::Duration::from_millis(300), ..manner() };
+    let begun = std::time::Instant::now();
+    let captured = strandline_outbound::contain::Wave::new(&planned, &std::collections::BTreeMap::from([("slow".to_owned(), slow)]), &hasty).capture();
+    assert!(matches!(captured[&0], Err(ContainError::TooSlow { .. })));
+    assert!(begun.elapsed() < std::time::Duration::from_secs(3), "{:?}", begun.elapsed());
+}

@@ -6,7 +6,7 @@ mod servers;
 
 use std::collections::BTreeMap;
 
-use servers::{Slapd, check_answer, connector, cut, manner};
+use servers::{ADMIN, Domain, Slapd, check_answer, connector, cut, manner};
 use strandline_model::containment::Effect;
 use strandline_outbound::Secret;
 use strandline_outbound::contain::{Answer, ContainError, Manner};
@@ -48,6 +48,49 @@ fn a_lock_that_a_policy_honours_holds_and_is_taken_back() {
 
 #[test]
 #[ignore = "needs OpenLDAP's own programs: apt-get install slapd ldap-utils"]
+fn evidence_is_of_everybody_who_is_cut_off_and_who_is_spared_is_spared_by_any_of_their_names() {
+    let world = Slapd::start(true);
+    let mut reach = world.reach();
+    reach.target.policy = Some("cn=def,dc=x".to_owned());
+    let actions = ["ann", "bob"].map(|account| servers::action("ldap", lock(account)));
+    let reaches = BTreeMap::from([("ldap".to_owned(), reach.clone())]);
+    let planned = strandline_outbound::contain::plan(&actions, &reaches, &manner(), &mut || [7; 32]).unwrap();
+    let captured = strandline_outbound::contain::Wave::new(&planned, &reaches, &manner()).capture();
+    let of = |at: usize| String::from_utf8_lossy(&captured[&at].as_ref().unwrap().pieces[0].bytes).into_owned();
+    assert!(of(0).contains("uid=ann") && of(1).contains("uid=bob"), "the second account's entry is evidence, too");
+    for spared in ["UID=ann,dc=x", "ann", "LAB\\ann", "ann@lab.example"] {
+        let list = vec![strandline_model::estate::BreakGlass { target: None, account: Some(spared.to_owned()), address: None, reason: "sealed".to_owned() }];
+        let mut careful = connector(&reach, &Manner { never: strandline_outbound::contain::NeverTouch::new(list), ..manner() });
+        assert!(matches!(careful.read(&lock("ann")), Err(ContainError::NeverTouched { .. })), "{spared}");
+        assert!(careful.read(&lock("bob")).is_ok());
+    }
+}
+
+#[test]
+#[ignore = "needs OpenLDAP's own programs: apt-get install slapd ldap-utils"]
+fn a_lease_ends_in_the_directory_without_us() {
+    let world = Slapd::start(true);
+    world.modify("dn: cn=def,dc=x\nchangetype: modify\nreplace: pwdLockoutDuration\npwdLockoutDuration: 600\n");
+    let dump = world.dump();
+    let mut reach = world.reach();
+    reach.target.policy = Some("cn=def,dc=x".to_owned());
+    let lease = |seconds| Manner { lease: Some(std::time::Duration::from_secs(seconds)), ..knowing("s") };
+    let mut ldap = connector(&reach, &lease(4));
+    let (before, meant) = cut(ldap.as_mut(), &lock("ann"));
+    assert!(!world.binds("ann", "s"));
+    servers::until("the lease is over", || world.binds("ann", "s"));
+    check_answer(&ldap.verify(&lock("ann"), &before, &meant).unwrap(), Answer::NotEffective, "its lease is over");
+    ldap.undo(&lock("ann"), &before).unwrap();
+    assert_eq!(world.dump(), dump);
+    // One that is longer than the policy locks is not the directory's to end: it holds for good.
+    let mut longer = connector(&reach, &lease(3600));
+    let (before, meant) = cut(longer.as_mut(), &lock("ann"));
+    check_answer(&longer.verify(&lock("ann"), &before, &meant).unwrap(), Answer::Effective, "refused (49)");
+    longer.undo(&lock("ann"), &before).unwrap();
+}
+
+#[test]
+#[ignore = "needs OpenLDAP's own programs: apt-get install slapd ldap-utils"]
 fn a_lock_that_no_policy_honours_is_refused() {
     let world = Slapd::start(false);
     let mut reach = world.reach();
@@ -85,84 +128,6 @@ fn who_is_nobody_or_everybody_is_told() {
     assert!(matches!(told, Err(ContainError::NoRight { .. })), "{told:?}");
 }
 
-/// A domain of Samba's, in namespaces of the test's own: `ann` and `bob` are people, `svc` an account of ours.
-struct Domain {
-    server: servers::Server,
-}
-
-const ADMIN: &str = "Passw0rd.x";
-
-impl Domain {
-    fn start() -> Self {
-        use std::process::Command;
-        let mut server = servers::Server::new();
-        let at = |name: &str| server.at(name).display().to_string();
-        for folder in ["/etc/samba", "/var/lib/samba", "/run/samba", "/var/cache/samba", "/var/log/samba"] {
-            std::fs::create_dir_all(folder).unwrap();
-            servers::run(Command::new("mount").args(["-t", "tmpfs", "none", folder]));
-        }
-        servers::run(Command::new("openssl").args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]).args([
-            "-addext",
-            "subjectAltName=DNS:localhost",
-            "-addext",
-            "basicConstraints=critical,CA:FALSE",
-            "-keyout",
-            &at("key.pem"),
-            "-out",
-            &at("cert.pem"),
-        ]));
-        servers::run(Command::new("chmod").args(["600", &at("key.pem")]));
-        servers::run(
-            Command::new("samba-tool")
-                .args(["domain", "provision", "--realm=LAB.EXAMPLE", "--domain=LAB", "--server-role=dc", "--dns-backend=NONE"])
-                .args([format!("--adminpass={ADMIN}"), "--host-ip=127.0.0.1".to_owned(), "--host-name=dc1".to_owned(), format!("--targetdir={}", at("ad"))])
-                .args(["--option=interfaces=lo", "--option=bind interfaces only=yes", "--option=vfs objects=dfs_samba4"]),
-        );
-        let conf = at("ad/etc/smb.conf");
-        let text = std::fs::read_to_string(&conf).unwrap();
-        let more = format!(
-            "[global]\n\tserver services = ldap\n\ttls enabled = yes\n\ttls keyfile = {}\n\ttls certfile = {}\n\ttls cafile = {}\n",
-            at("key.pem"),
-            at("cert.pem"),
-            at("cert.pem")
-        );
-        std::fs::write(&conf, text.replacen("[global]\n", &more, 1)).unwrap();
-        for (name, password) in [("ann", "Secret-1x"), ("bob", "Secret-2x"), ("svc", "Secret-3x")] {
-            servers::run(Command::new("samba-tool").args(["user", "create", name, password, "--configfile", &conf]));
-        }
-        server.port = 636;
-        server.spawn(Command::new("samba").args(["--foreground", "--no-process-group", "--configfile", &conf]));
-        server.wait_for_port();
-        Self { server }
-    }
-
-    fn reach(&self, account: &str, password: &str) -> strandline_outbound::contain::Reach {
-        let rest = format!("address = \"ldaps://localhost:636\"\naccount = \"LAB\\\\{account}\"\nbase = \"DC=lab,DC=example\"");
-        let target = servers::target("ldap", strandline_model::estate::TargetKind::ActiveDirectory, &rest);
-        let mut reach = servers::reach(target, Some(password));
-        reach.authorities = Some(std::fs::read_to_string(self.server.at("cert.pem")).unwrap());
-        reach
-    }
-
-    /// What the directory holds of ann.
-    fn ann(&self) -> String {
-        let sam = self.server.at("ad/private/sam.ldb").display().to_string();
-        let text = servers::run(std::process::Command::new("ldbsearch").args([
-            "-H",
-            &sam,
-            "(sAMAccountName=ann)",
-            "userAccountControl",
-            "pwdLastSet",
-            "accountExpires",
-        ]));
-        text.lines().filter(|line| line.contains(": ") && !line.starts_with('#')).collect::<Vec<_>>().join("\n")
-    }
-
-    fn binds(&self, account: &str, password: &str) -> bool {
-        strandline_outbound::contain::connect(&self.reach(account, password), &manner()).is_ok()
-    }
-}
-
 #[test]
 #[ignore = "needs root, namespaces and Samba's own programs: apt-get install samba samba-ad-provision samba-dsdb-modules samba-vfs-modules ldb-tools"]
 fn an_account_of_active_directory_is_disabled_its_tickets_are_told_and_it_comes_back() {
@@ -173,7 +138,7 @@ fn an_account_of_active_directory_is_disabled_its_tickets_are_told_and_it_comes_
         return;
     }
     let world = Domain::start();
-    let before_all = world.ann();
+    let before_all = world.person("ann");
     assert!(before_all.contains("userAccountControl: 512") && world.binds("ann", "Secret-1x"), "{before_all}");
     let disable = |account: &str| Effect::AdDisable { account: account.to_owned() };
     let mut ad = connector(&world.reach("Administrator", ADMIN), &knowing("Secret-1x"));
@@ -190,7 +155,7 @@ fn an_account_of_active_directory_is_disabled_its_tickets_are_told_and_it_comes_
     ad.undo(&disable("ann"), &before).unwrap();
     check_answer(&ad.verify(&disable("ann"), &before, &meant).unwrap(), Answer::NotEffective, "binds with the password");
     ad.undo(&disable("ann"), &before).unwrap();
-    assert_eq!(world.ann(), before_all, "the number that was there, and the age of the password");
+    assert_eq!(world.person("ann"), before_all, "the number that was there, and the age of the password");
     assert!(world.binds("ann", "Secret-1x"));
     // Who must stay in, who may not, who is nobody.
     assert!(matches!(ad.read(&disable("Administrator")), Err(ContainError::NeverTouched { .. })));

@@ -6,9 +6,10 @@ mod servers;
 
 use std::process::{Child, Command, Stdio};
 
-use servers::{Sshd, check_answer, connector, cut, inside, manner, run, until};
+use servers::{Server, Sshd, check_answer, connector, cut, inside, manner, run, until};
 use strandline_model::containment::Effect;
-use strandline_outbound::contain::{Answer, ContainError};
+use strandline_model::estate::{BreakGlass, TargetKind};
+use strandline_outbound::contain::{Answer, ContainError, Manner, NeverTouch, Reach, connect};
 
 const NAMESPACES: [&str; 4] = ["--net", "--mount", "--pid", "--mount-proc"];
 
@@ -55,6 +56,21 @@ fn an_account_is_locked_expired_and_its_multiplexed_session_ended() {
     check_answer(&linux.verify(&lock, &before, &meant).unwrap(), Answer::NotTestable, "has expired, for keys, too");
     assert!(!multiplexed(&sshd));
     let _ = master.wait();
+    // With what opens his sessions: tried, refused; and let in where somebody unlocks the account.
+    let knowing = |secret: String| {
+        let keys = std::collections::BTreeMap::from([(("host".to_owned(), eve()), strandline_outbound::Secret::new(secret))]);
+        // A refusal by PAM is slow, and a busy machine slower.
+        connector(&sshd.reach(), &Manner { keys, patience: std::time::Duration::from_secs(30), ..manner() })
+    };
+    let (mut by_password, mut by_key) = (knowing("pw1".to_owned()), knowing(std::fs::read_to_string(sshd.key()).unwrap().trim_end().to_owned()));
+    for trial in [&mut by_password, &mut by_key] {
+        check_answer(&trial.verify(&lock, &before, &meant).unwrap(), Answer::Effective, "was tried by ssh with what was given and refused");
+    }
+    run(Command::new("usermod").args(["-U", "-e", "", "eve"]));
+    for trial in [&mut by_password, &mut by_key] {
+        check_answer(&trial.verify(&lock, &before, &meant).unwrap(), Answer::NotEffective, "signs in by ssh with what was given");
+    }
+    linux.apply(&lock, &meant).unwrap();
     linux.undo(&lock, &before).unwrap();
     linux.undo(&lock, &before).unwrap();
     assert_eq!(files(), untouched);
@@ -79,6 +95,9 @@ fn keys_and_jobs_are_moved_and_come_back() {
     check_answer(&linux.verify(&jobs, &before_jobs, &meant_jobs).unwrap(), Answer::Effective, "crontabs/eve is not there");
     std::fs::write("/etc/cron.d/x", "* * * * * eve true\n").unwrap();
     check_answer(&linux.verify(&jobs, &before_jobs, &meant_jobs).unwrap(), Answer::NotEffective, "/etc/cron.d/x names eve");
+    std::fs::remove_file("/etc/cron.d/x").unwrap();
+    std::fs::write("/etc/systemd/system/strandline-test.service", "[Service]\nExecStart=/bin/true\nUser = eve\n").unwrap();
+    check_answer(&linux.verify(&jobs, &before_jobs, &meant_jobs).unwrap(), Answer::NotEffective, "strandline-test.service runs as eve");
     // Somebody puts another key there.
     std::fs::write("/home/eve/.ssh/authorized_keys", "ssh-ed25519 AAAA other\n").unwrap();
     check_answer(&linux.verify(&keys, &before_keys, &meant_keys).unwrap(), Answer::NotEffective, "its keys open sessions");
@@ -106,12 +125,131 @@ fn evidence_is_captured_and_who_must_stay_in_stays_in() {
     assert!(matches!(linux.read(&Effect::LinuxLock { account: "root".to_owned() }), Err(ContainError::NeverTouched { .. })));
     assert!(matches!(linux.read(&Effect::LinuxLock { account: "nobody2".to_owned() }), Err(ContainError::Absent { .. })));
     assert!(matches!(linux.read(&Effect::LinuxLock { account: "-L".to_owned() }), Err(ContainError::Unusable { .. })));
+    // Under an id that she may give to a container, and of a program that stands in no folder any more.
+    std::fs::write("/etc/subuid", "eve:100000:65536\n").unwrap();
+    run(Command::new("cp").args(["/bin/sleep", "/run/gone"]));
+    let ghost = |uid: &str| Command::new("setpriv").args([&format!("--reuid={uid}"), "--clear-groups", "--", "/run/gone", "300"]).spawn().unwrap();
+    let (mut contained, mut deleted) = (ghost("100001"), ghost(run(Command::new("id").args(["-u", "eve"])).trim()));
+    until("both run", || run(Command::new("ps").args(["-eo", "args="])).matches("/run/gone 300").count() == 2);
+    std::fs::remove_file("/run/gone").unwrap();
+    let end = Effect::LinuxEndSessions { account: eve() };
+    let capture = linux.capture(&end).unwrap();
+    let program = capture.pieces.iter().find(|piece| piece.name == format!("program-{}.bin", deleted.id())).unwrap();
+    assert_eq!(program.bytes, std::fs::read("/bin/sleep").unwrap());
+    assert!(capture.lost.iter().any(|text| text.contains(&format!("memory of process {}", deleted.id()))), "{:?}", capture.lost);
+    let (none, _) = cut(linux.as_mut(), &end);
+    let _ = deleted.wait();
+    check_answer(&linux.verify(&end, &none, &none).unwrap(), Answer::NotEffective, "1 processes run under ids that eve may give to containers");
+    let _ = contained.kill();
+    let _ = contained.wait();
+    check_answer(&linux.verify(&end, &none, &none).unwrap(), Answer::Effective, "looked at twice");
     // Another name of the same account.
     let lock = Effect::LinuxLock { account: eve() };
     let (before, meant) = cut(linux.as_mut(), &lock);
     let uid = run(Command::new("id").args(["-u", "eve"]));
     run(Command::new("useradd").args(["-o", "-u", uid.trim(), "-M", "twin"]));
     check_answer(&linux.verify(&lock, &before, &meant).unwrap(), Answer::NotEffective, "account twin is the same one");
+    // Whose other name is never cut off is not, either.
+    let spared = BreakGlass { target: None, account: Some("twin".to_owned()), address: None, reason: "sealed".to_owned() };
+    let mut careful = connector(&sshd.reach(), &Manner { never: NeverTouch::new(vec![spared]), ..manner() });
+    assert!(matches!(careful.read(&end), Err(ContainError::NeverTouched { .. })));
     let _ = master.kill();
     let _ = master.wait();
+}
+
+/// The machine by ssh, as somebody, with a key.
+fn by_ssh(account: &str, kind: TargetKind, key: &std::path::Path) -> Reach {
+    let rest = format!("ssh = \"{account}@127.0.0.1:2222\"\nidentity_file = \"{}\"", key.display());
+    servers::reach(servers::target("host", kind, &rest), None)
+}
+
+/// What ssh is set up with: root's own folder, which is empty in the test's namespaces.
+fn set_up_ssh(sshd: &Sshd) {
+    std::fs::create_dir_all("/root/.ssh").unwrap();
+    run(Command::new("chmod").args(["700", "/root", "/root/.ssh"]));
+    std::fs::copy(sshd.key().with_extension("pub"), "/root/.ssh/authorized_keys").unwrap();
+    // We come from an address of our own.
+    std::fs::write("/root/.ssh/config", "Host 127.0.0.1\n BindAddress 127.0.0.5\n").unwrap();
+}
+
+fn trust(key: &str) {
+    std::fs::write("/root/.ssh/known_hosts", format!("[127.0.0.1]:2222 {}", std::fs::read_to_string(key).unwrap())).unwrap();
+}
+
+#[test]
+#[ignore = "needs root, sshd, nft and namespaces: apt-get install openssh-server openssh-client sshpass cron at nftables iproute2"]
+fn a_machine_is_reached_by_ssh_with_its_key_and_only_if_it_is_the_one_that_is_known() {
+    if !inside("a_machine_is_reached_by_ssh_with_its_key_and_only_if_it_is_the_one_that_is_known", &NAMESPACES) {
+        return;
+    }
+    let sshd = Sshd::start();
+    set_up_ssh(&sshd);
+    let root = by_ssh("root", TargetKind::Linux, &sshd.key());
+    let error = |reach: &Reach| connect(reach, &manner()).map(|_| ()).expect_err("it is not to be reached");
+    // Nobody knows its key yet; then it is another one.
+    assert!(error_text(&error(&root)).contains("Host key verification failed"), "{:?}", error(&root));
+    let folder = Server::new();
+    run(Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(folder.at("other")));
+    trust(&folder.at("other.pub").display().to_string());
+    assert!(error_text(&error(&root)).contains("Host key verification failed"), "{:?}", error(&root));
+    trust("/etc/ssh/ssh_host_ed25519_key.pub");
+    // A key that it does not take, one that is not there, an account without rights.
+    let told = error(&by_ssh("root", TargetKind::Linux, &folder.at("other")));
+    assert!(matches!(told, ContainError::NotLetIn { .. }), "{told:?}");
+    let told = error(&by_ssh("root", TargetKind::Linux, &folder.at("nowhere")));
+    assert!(matches!(told, ContainError::Unusable { .. }) && told.to_string().contains("nowhere"), "{told:?}");
+    let told = error(&by_ssh("bob", TargetKind::Linux, &sshd.key()));
+    assert!(matches!(told, ContainError::NoRight { .. }), "{told:?}");
+    // The cut itself: locked, ended, back, with the programs of administrators in the path of another machine's shell.
+    let untouched = files();
+    let mut master = open(&sshd);
+    let mut linux = connector(&root, &manner());
+    let cuts = [
+        (Effect::LinuxLock { account: eve() }, "opens new channels without asking"),
+        (Effect::LinuxKeysMove { account: eve() }, "its password opens sessions still"),
+    ];
+    for (effect, said) in cuts {
+        let (before, meant) = cut(linux.as_mut(), &effect);
+        check_answer(&linux.verify(&effect, &before, &meant).unwrap(), Answer::NotEffective, said);
+        if matches!(effect, Effect::LinuxLock { .. }) {
+            assert!(!sshd.by_key("eve") && !sshd.by_password("eve", "pw1"));
+            let end = Effect::LinuxEndSessions { account: eve() };
+            assert!(linux.capture(&end).unwrap().pieces.iter().any(|piece| String::from_utf8_lossy(&piece.bytes).contains("SSH_CONNECTION=")));
+            let (none, _) = cut(linux.as_mut(), &end);
+            check_answer(&linux.verify(&end, &none, &none).unwrap(), Answer::Effective, "looked at twice");
+            assert!(!multiplexed(&sshd));
+        }
+        linux.undo(&effect, &before).unwrap();
+        assert_eq!(files(), untouched, "{effect:?}");
+    }
+    let _ = master.wait();
+    // Who we are ourselves there, and where we come from.
+    let mut edge = connector(&by_ssh("root", TargetKind::Nftables, &sshd.key()), &manner());
+    let drop_of = |address: &str| Effect::NftablesDrop { address: address.to_owned() };
+    match edge.read(&drop_of("127.0.0.5")) {
+        Err(ContainError::NeverTouched { why, .. }) => assert!(why.contains("our own connection"), "{why}"),
+        other => panic!("{other:?}"),
+    }
+    let (before, meant) = cut(edge.as_mut(), &drop_of("127.0.0.9"));
+    check_answer(&edge.verify(&drop_of("127.0.0.9"), &before, &meant).unwrap(), Answer::NotTestable, "nobody here can try it");
+    edge.undo(&drop_of("127.0.0.9"), &before).unwrap();
+}
+
+fn error_text(error: &ContainError) -> String {
+    std::iter::successors(Some(error as &dyn std::error::Error), |cause| cause.source()).map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
+#[test]
+#[ignore = "needs ssh: apt-get install openssh-client"]
+fn a_machine_that_takes_the_connection_and_says_nothing_is_given_up() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = silent.local_addr().unwrap().port();
+    for kind in [TargetKind::Linux, TargetKind::Nftables, TargetKind::Web] {
+        let more = if kind == TargetKind::Web { "\nfolder = \"/etc/nginx/strandline\"" } else { "" };
+        let at = servers::reach(servers::target("host", kind, &format!("ssh = \"root@127.0.0.1:{port}\"{more}")), None);
+        let begun = std::time::Instant::now();
+        let told = connect(&at, &Manner { patience: std::time::Duration::from_secs(1), ..manner() }).map(|_| ()).expect_err("it says nothing");
+        assert!(matches!(told, ContainError::TooSlow { .. } | ContainError::Unreachable { .. }), "{told:?}");
+        assert!(begun.elapsed() < std::time::Duration::from_secs(10), "{:?}", begun.elapsed());
+    }
 }

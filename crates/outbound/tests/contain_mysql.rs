@@ -74,6 +74,40 @@ fn rights_outlive_their_revocation_in_open_sessions_and_that_is_named() {
 
 #[test]
 #[ignore = "needs MariaDB's own programs: apt-get install mariadb-server"]
+fn accounts_without_a_name_views_of_others_and_what_everybody_may_are_named() {
+    let world = MariaDb::start();
+    let mut db = connector(&world.reach(), &knowing("db"));
+    let lock = Effect::MysqlAccountLock { user: "db".to_owned() };
+    let (before, meant) = cut(db.as_mut(), &lock);
+    check_answer(&db.verify(&lock, &before, &meant).unwrap(), Answer::Effective, "is locked");
+    world.sql("CREATE USER ''@'127.0.0.1'");
+    let open = mysql::OptsBuilder::new().ip_or_hostname(Some("127.0.0.1")).tcp_port(world.server.port).user(Some("db")).prefer_socket(false);
+    assert!(mysql::Conn::new(open).is_ok(), "the locked name comes in, as nobody");
+    check_answer(&db.verify(&lock, &before, &meant).unwrap(), Answer::NotEffective, "lets any name in");
+    world.sql("DROP USER ''@'127.0.0.1'");
+    db.undo(&lock, &before).unwrap();
+    let revoke = Effect::MysqlRevoke { level: "hr.*".to_owned(), user: "db".to_owned() };
+    let (before, meant) = cut(db.as_mut(), &revoke);
+    check_answer(&db.verify(&revoke, &before, &meant).unwrap(), Answer::Effective, "as meant");
+    for (open, shut, said) in [
+        ("GRANT SELECT ON hr.* TO PUBLIC", "REVOKE SELECT ON hr.* FROM PUBLIC", "PUBLIC"),
+        (
+            "CREATE DATABASE shown; CREATE VIEW shown.v AS SELECT * FROM hr.staff; GRANT SELECT ON shown.v TO db@'%'",
+            "REVOKE SELECT ON shown.v FROM db@'%'; DROP DATABASE shown",
+            "view shown.v",
+        ),
+    ] {
+        world.sql(open);
+        assert!(reads(&mut world.client("db").unwrap()) || said.contains("view"), "{open}");
+        check_answer(&db.verify(&revoke, &before, &meant).unwrap(), Answer::NotEffective, said);
+        world.sql(shut);
+        check_answer(&db.verify(&revoke, &before, &meant).unwrap(), Answer::Effective, "as meant");
+    }
+    db.undo(&revoke, &before).unwrap();
+}
+
+#[test]
+#[ignore = "needs MariaDB's own programs: apt-get install mariadb-server"]
 fn a_password_comes_back_by_its_hash() {
     let world = MariaDb::start();
     let dump = world.dump();

@@ -76,6 +76,16 @@ fn one_that_somebody_flushed_is_found_and_the_other_stays() {
     let (first, second) = (drop_of("127.0.0.9"), drop_of("127.0.0.10"));
     let (before, meant) = cut(edge.as_mut(), &first);
     cut(edge.as_mut(), &second);
+    // What this case owns is no stray; what is left of another one is.
+    let reaches = std::collections::BTreeMap::from([("edge".to_owned(), reach(target("edge", TargetKind::Nftables, ""), None))]);
+    let applied = vec![("edge".to_owned(), drop_of("127.0.0.9")), ("edge".to_owned(), drop_of("127.0.0.10"))];
+    let strays = |applied: &[(String, Effect)]| strandline_outbound::contain::strays(&reaches, &manner(), applied).remove("edge").unwrap().unwrap();
+    assert_eq!(strays(&applied), []);
+    nft("add element inet strandline n4 { 203.0.113.0/24 comment \"strandline case of yore\" }");
+    let found = strays(&applied);
+    assert!(found.len() == 1 && found[0].what == "n4 203.0.113.0/24" && found[0].mark.as_deref() == Some("case of yore"), "{found:?}");
+    assert_eq!(strays(&applied[..1]).len(), 2);
+    nft("delete element inet strandline n4 { 203.0.113.0/24 }");
     // One taken back leaves the other in force.
     edge.undo(&second, &before).unwrap();
     check_answer(&edge.verify(&first, &before, &meant).unwrap(), Answer::Effective, "tried and refused");

@@ -7,7 +7,7 @@ mod servers;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use servers::{Postgres, Server, as_nobody, check_answer, connector, cut, manner, reach, target, until};
+use servers::{Postgres, check_answer, connector, cut, manner, reach, target, until};
 use strandline_model::containment::Effect;
 use strandline_model::estate::{BreakGlass, TargetKind};
 use strandline_outbound::Secret;
@@ -226,6 +226,10 @@ fn a_line_rejects_one_role_from_one_address_and_leaves_the_file_to_the_byte() {
     check_answer(&db.verify(&effect, &before, &meant).unwrap(), Answer::Effective, "was tried from 127.0.0.1 and rejected");
     assert!(world.try_client("app", "a", "hr").is_err() && reads(&mut neighbour));
     assert!(world.try_client("other", "o", "hr").is_ok());
+    let reaches = BTreeMap::from([("db".to_owned(), world.reach(""))]);
+    let strays = |applied: &[(String, Effect)]| strandline_outbound::contain::strays(&reaches, &manner(), applied).remove("db").unwrap().unwrap();
+    assert_eq!(strays(&[("db".to_owned(), effect.clone())]), []);
+    assert_eq!(strays(&[])[0].mark.as_deref(), Some("case t"), "a line that no case of ours owns");
     // Somebody puts another line above it.
     let text = std::fs::read_to_string(world.hba()).unwrap();
     std::fs::write(world.hba(), format!("host all app all trust\n{text}")).unwrap();
@@ -323,31 +327,11 @@ fn a_target_that_cannot_be_reached_is_told_by_what_is_wrong() {
     assert_eq!(weak.read(&effect).unwrap(), before);
 }
 
-/// pgbouncer before the server, with the application's verifier in its own list.
-fn pooler(world: &Postgres) -> Server {
-    let mut server = Server::new();
-    let verifier = world.value("postgres", "SELECT rolpassword FROM pg_authid WHERE rolname = 'app'");
-    std::fs::write(server.at("users"), format!("\"app\" \"a\"\n\"adm\" \"x\"\n\"#\" \"{}\"\n", verifier.len())).unwrap();
-    let (folder, port) = (server.folder().display().to_string(), server.port);
-    std::fs::write(
-        server.at("ini"),
-        format!(
-            "[databases]\nhr = host=127.0.0.1 port={} dbname=hr\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nauth_type = scram-sha-256\nauth_file = {folder}/users\npool_mode = transaction\nadmin_users = adm\nlogfile = {folder}/log\npidfile = {folder}/pid\nunix_socket_dir = {folder}\n",
-            world.server.port
-        ),
-    )
-    .unwrap();
-    server.give_away();
-    server.spawn(as_nobody("/usr/sbin/pgbouncer").arg(server.at("ini")));
-    server.wait_for_port();
-    server
-}
-
 #[test]
 #[ignore = "needs PostgreSQL's and pgbouncer's own programs: apt-get install postgresql pgbouncer"]
 fn a_pooler_that_lets_the_old_password_in_is_named() {
     let world = world();
-    let pooler = pooler(&world);
+    let pooler = servers::pooler(&world, "");
     let client = || postgres::Config::new().host("127.0.0.1").port(pooler.port).user("app").password("a").dbname("hr").connect(postgres::NoTls);
     let mut lawful = client().unwrap();
     lawful.simple_query("SELECT count(*) FROM pay.staff").unwrap();
@@ -371,6 +355,50 @@ fn a_pooler_that_lets_the_old_password_in_is_named() {
     shutter.undo(&disable, &before).unwrap();
     assert_eq!(shutter.read(&disable).unwrap(), before);
     until("the pooler lets in again", || client().is_ok_and(|mut client| client.simple_query("SELECT 1").is_ok()));
+}
+
+#[test]
+#[ignore = "needs PostgreSQL's and pgbouncer's own programs: apt-get install postgresql pgbouncer"]
+fn a_pooler_that_goes_to_the_server_as_somebody_else_or_from_elsewhere_is_named() {
+    let world = world();
+    let pooler = servers::pooler(&world, &format!("pay = host=127.0.0.1 port={} dbname=hr user=other password=o", world.server.port));
+    let mut db = world.reach("poolers = [\"pool\"]");
+    db.poolers = vec![reach(target("pool", TargetKind::Pgbouncer, &format!("address = \"127.0.0.1:{}\"\naccount = \"adm\"", pooler.port)), Some("x"))];
+    let mut cutter = connector(&db, &knowing());
+    let effect = Effect::PostgresRoleNoLogin { role: app() };
+    let (before, meant) = cut(cutter.as_mut(), &effect);
+    cut(cutter.as_mut(), &Effect::PostgresTerminate { address: None, role: app() });
+    let verdict = cutter.verify(&effect, &before, &meant).unwrap();
+    check_answer(&verdict, Answer::NotEffective, "through pooler pool at database pay");
+    check_answer(&verdict, Answer::NotEffective, "goes to the server as role other");
+    let mut stranger = connector(&db, &manner());
+    check_answer(&stranger.verify(&effect, &before, &meant).unwrap(), Answer::NotTestable, "goes to the server as role other");
+    cutter.undo(&effect, &before).unwrap();
+    // A line for an address: who comes by the pooler has the pooler's.
+    let line = Effect::PostgresHbaReject { address: "127.0.0.9".to_owned(), role: app() };
+    let (before, meant) = cut(cutter.as_mut(), &line);
+    check_answer(&cutter.verify(&line, &before, &meant).unwrap(), Answer::NotEffective, "reads through pooler pool");
+    cutter.undo(&line, &before).unwrap();
+}
+
+#[test]
+#[ignore = "needs PostgreSQL's own programs: apt-get install postgresql"]
+fn who_becomes_the_role_is_named_and_a_second_spelling_is_no_other_role() {
+    let world = world();
+    world.sql("hr", "GRANT app TO other");
+    let mut db = connector(&world.reach(""), &knowing());
+    let effect = Effect::PostgresRoleNoLogin { role: app() };
+    let (before, meant) = cut(db.as_mut(), &effect);
+    check_answer(&db.verify(&effect, &before, &meant).unwrap(), Answer::Effective, "by SET ROLE these become role app: other");
+    db.undo(&effect, &before).unwrap();
+    assert!(matches!(db.read(&Effect::PostgresRoleNoLogin { role: "APP".to_owned() }), Err(ContainError::Absent { .. })));
+    let spared = BreakGlass { target: None, account: Some("App".to_owned()), address: None, reason: "sealed".to_owned() };
+    let mut careful = connector(&world.reach(""), &Manner { never: strandline_outbound::contain::NeverTouch::new(vec![spared]), ..manner() });
+    assert!(matches!(careful.read(&effect), Err(ContainError::NeverTouched { .. })));
+    world.sql("hr", "CREATE ROLE boss SUPERUSER LOGIN PASSWORD 'b'");
+    let limit = Effect::PostgresConnectionLimit { role: "boss".to_owned() };
+    let before = db.read(&limit).unwrap();
+    assert!(matches!(db.meant(&limit, &before, &mut || [7; 32]), Err(ContainError::NoEffect { .. })), "no limit binds a superuser");
 }
 
 #[test]

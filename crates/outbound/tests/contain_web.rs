@@ -114,6 +114,11 @@ fn all_sessions_of_an_account_and_of_nobody_else() {
     let (before, meant) = cut(store.as_mut(), &effect);
     assert_eq!(redis.cli(&["EVAL", "return #redis.call('KEYS', 'sess:*')", "0"]), "43", "7 of 50 are gone");
     check_answer(&store.verify(&effect, &before, &meant).unwrap(), Answer::Effective, "looked at twice");
+    let reaches = std::collections::BTreeMap::from([("store".to_owned(), redis.reach())]);
+    let strays = |applied: &[(String, Effect)]| strandline_outbound::contain::strays(&reaches, &manner(), applied).remove("store").unwrap().unwrap();
+    assert_eq!(strays(&[("store".to_owned(), effect.clone())]), []);
+    let found = strays(&[]);
+    assert!(found.len() == 7 && found.iter().all(|one| !one.what.contains("aaaabbbb")), "by their beginnings alone: {found:?}");
     store.undo(&effect, &before).unwrap();
     assert_eq!(redis.cli(&["DEBUG", "DIGEST"]), digest);
     for (session, why) in [("0007", "so short"), ("000*aaaa", "no such session"), ("zzzzzzzzzz", "no such session")] {
@@ -124,4 +129,91 @@ fn all_sessions_of_an_account_and_of_nobody_else() {
     let wrong = reach(target("store", TargetKind::Sessions, &format!("address = \"127.0.0.1:{}\"\nsessions = \"sess:\"", redis.server.port)), Some("wrong"));
     assert!(matches!(strandline_outbound::contain::connect(&wrong, &manner()), Err(ContainError::NotLetIn { .. })));
     std::thread::sleep(Duration::from_millis(10));
+}
+
+#[test]
+#[ignore = "needs root and nginx's own program: apt-get install nginx-light"]
+fn a_server_that_does_not_ask_is_named() {
+    let (port, elsewhere) = (servers::free_port(), servers::free_port());
+    let nginx = Nginx::start_with(&format!(
+        "server {{ listen 127.0.0.1:{port}; server_name old; location / {{ return 200 hi; root /; }} }}\nserver {{ listen 127.0.0.1:{elsewhere}; return 301 https://x/; }}"
+    ));
+    let mut edge = nginx.edge();
+    let effect = Effect::WebDenyAddress { address: "127.0.0.9".to_owned() };
+    let (before, meant) = cut(edge.as_mut(), &effect);
+    until("no old worker is left", || nginx.old_workers() == 0);
+    let mut other = from("127.0.0.9", std::net::SocketAddr::from(([127, 0, 0, 1], port))).unwrap();
+    assert_eq!(status(&mut other, "/", "x"), 200, "the intruder is served there");
+    let verdict = edge.verify(&effect, &before, &meant).unwrap();
+    check_answer(&verdict, Answer::NotEffective, "server old does not look at $strandline_address");
+    assert_eq!(verdict.doors.len(), 1, "one that only sends elsewhere serves nothing: {verdict:?}");
+}
+
+#[test]
+#[ignore = "needs root and nginx's own program: apt-get install nginx-light"]
+fn an_nginx_that_reloads_slowly_is_not_called_done_and_the_rerun_brings_it_about() {
+    let nginx = Nginx::start();
+    let effect = Effect::WebDenyAddress { address: "127.0.0.9".to_owned() };
+    let master = std::fs::read_to_string(nginx.server.at("pid")).unwrap();
+    let signal = |name: &str| drop(run(Command::new("kill").args([name, master.trim()])));
+    let mut hasty = servers::connector(&nginx.reach(), &strandline_outbound::contain::Manner { patience: Duration::from_secs(1), ..manner() });
+    let before = hasty.read(&effect).unwrap();
+    let meant = hasty.meant(&effect, &before, &mut || [7; 32]).unwrap();
+    signal("-STOP");
+    let told = hasty.apply(&effect, &meant);
+    assert!(matches!(told, Err(ContainError::Refused { .. })), "{told:?}");
+    assert_eq!(nginx.get("127.0.0.9", "/page", "x"), 200, "the old workers serve him still");
+    assert_ne!(hasty.read(&effect).unwrap(), meant);
+    check_answer(&hasty.verify(&effect, &before, &meant).unwrap(), Answer::NotEffective, "does not run with what is written");
+    signal("-CONT");
+    let mut edge = nginx.edge();
+    edge.apply(&effect, &meant).unwrap();
+    assert_eq!(edge.read(&effect).unwrap(), meant);
+    assert_eq!(nginx.get("127.0.0.9", "/page", "x"), 403);
+    edge.undo(&effect, &before).unwrap();
+    assert_eq!(nginx.get("127.0.0.9", "/page", "x"), 200);
+}
+
+#[test]
+#[ignore = "needs Redis's own programs: apt-get install redis-server"]
+fn a_replica_that_is_behind_is_named_and_is_no_place_to_cut() {
+    let store = Redis::start();
+    let port = store.server.port.to_string();
+    let replica = Redis::empty(&["--replicaof", "127.0.0.1", &port, "--masterauth", "r"]);
+    let has = |key: &str| replica.cli(&["EXISTS", key]) == "1";
+    until("the replica has the sessions", || has("sess:0007aaaabbbb"));
+    let mut there = replica.store();
+    let effect = Effect::SessionStoreDelete { session: "0007aaaabb".to_owned() };
+    let before = there.read(&effect).unwrap();
+    let told = there.meant(&effect, &before, &mut || [7; 32]).unwrap_err().to_string();
+    assert!(told.contains("it is a replica"), "{told}");
+    let mut cutter = store.store();
+    let (before, meant) = cut(cutter.as_mut(), &effect);
+    check_answer(&cutter.verify(&effect, &before, &meant).unwrap(), Answer::Effective, "looked at twice");
+    assert!(!has("sess:0007aaaabbbb"), "it has come to the replica, too");
+    // One that takes nothing over any more.
+    let process = run(Command::new("redis-cli").args(["-p", &replica.server.port.to_string(), "-a", "r", "--no-auth-warning", "INFO", "server"]));
+    let pid = process.lines().find_map(|line| line.strip_prefix("process_id:")).unwrap().trim().to_owned();
+    run(Command::new("kill").args(["-STOP", &pid]));
+    let other = Effect::SessionStoreDelete { session: "0008aaaabb".to_owned() };
+    let (before, meant) = cut(cutter.as_mut(), &other);
+    check_answer(&cutter.verify(&other, &before, &meant).unwrap(), Answer::NotEffective, "has not taken it over");
+    run(Command::new("kill").args(["-CONT", &pid]));
+    until("the replica has it", || !has("sess:0008aaaabbbb"));
+    check_answer(&cutter.verify(&other, &before, &meant).unwrap(), Answer::Effective, "looked at twice");
+}
+
+#[test]
+#[ignore = "needs Redis's own programs: apt-get install redis-server"]
+fn sessions_in_another_form_are_told_and_not_passed_over() {
+    let redis = Redis::empty(&[]);
+    redis.cli(&["HSET", "sess:hash00000001", "user", "u1"]);
+    let effect = Effect::SessionStoreDeleteAccount { account: "u1".to_owned() };
+    let mut store = redis.store();
+    let before = store.read(&effect).unwrap();
+    let told = store.meant(&effect, &before, &mut || [7; 32]).unwrap_err().to_string();
+    assert!(told.contains("another form than a text"), "{told}");
+    redis.cli(&["SET", "sess:text00000001", "{\"user\":\"u1\"}"]);
+    let (before, meant) = cut(store.as_mut(), &effect);
+    check_answer(&store.verify(&effect, &before, &meant).unwrap(), Answer::NotTestable, "1 sessions are kept in another form");
 }

@@ -18,7 +18,7 @@ use strandline_model::estate::Target;
 use strandline_model::table::Row;
 use strandline_model::time::Instant;
 use strandline_outbound::Secret;
-use strandline_outbound::contain::{Done, Force, Journal, Manner, Planned, Reach, Stands, Verdict, Wave, WaveError, plan};
+use strandline_outbound::contain::{ContainError, Done, Force, Journal, Manner, Ours, Planned, Reach, Stands, Verdict, Wave, WaveError, plan, strays};
 
 pub use approval::CutApproval;
 pub use view::{CutView, Outdone, PlanView, WaveView};
@@ -37,6 +37,8 @@ pub struct TargetSecrets {
     pub keys: BTreeMap<(String, String), Secret>,
     /// How long one answer may take; none: 10 seconds.
     pub patience: Option<Duration>,
+    /// How long evidence may take before a cut; none: 120 seconds.
+    pub evidence: Option<Duration>,
 }
 
 /// A plan as it is stored and approved: the canonical text of this is what the hash is over.
@@ -73,7 +75,7 @@ pub enum CutError {
         action: String,
         /// Why.
         #[source]
-        source: strandline_outbound::contain::ContainError,
+        source: ContainError,
     },
     /// The same thing twice.
     #[error("the plan names the same effect at {target} twice")]
@@ -105,6 +107,17 @@ pub enum CutError {
     /// Nothing that could be taken back.
     #[error("nothing of this is applied: there is nothing to take back")]
     NothingApplied,
+}
+
+/// What of ours stands in a target and is not this case's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct StrayView {
+    /// The target.
+    pub target: String,
+    /// What stands there.
+    pub found: Vec<Ours>,
+    /// Why it could not be told.
+    pub untold: Option<String>,
 }
 
 /// What a wave or an undo did.
@@ -351,6 +364,27 @@ impl Response<'_> {
         waves.iter().map(|stored| self.view_wave(stored, &read_plan(self, stored)?, (&Outcome::default(), &since))).collect()
     }
 
+    /// What of ours stands in the targets of the estate that this case does not own: of another case, or of one that is lost. Changes
+    /// nothing. A target that does not answer is told.
+    ///
+    /// # Errors
+    /// If the state of the case cannot be read.
+    pub fn strays(&self, given: &TargetSecrets) -> Result<Vec<StrayView>, ResponseError> {
+        let mut applied = Vec::new();
+        for number in self.applied_waves()? {
+            let plan = self.stored_plan(Some(number))?.1;
+            let begun = self.steps_of(number)?;
+            let of_it = plan.actions.into_iter().enumerate().filter(|(at, _)| begun.get(at).is_some_and(|step| is_undoable(*step)));
+            applied.extend(of_it.map(|(_, planned)| (planned.target, planned.action.effect)));
+        }
+        let found = strays(&reaches(&self.estate.targets, given), &self.manner(given, None), &applied);
+        let view = |(target, found): (String, Result<Vec<Ours>, ContainError>)| match found {
+            Ok(found) => StrayView { target, found, untold: None },
+            Err(error) => StrayView { target, found: Vec::new(), untold: Some(error.to_string()) },
+        };
+        Ok(found.into_iter().map(view).collect())
+    }
+
     /// Compares the events of the case with the cuts that are applied, unless it is done: who was refused since, and who is back.
     ///
     /// # Errors
@@ -449,6 +483,7 @@ impl Response<'_> {
         let mark = self.case.manifest().origin.clone();
         let mut manner = Manner::new(mark, self.estate.breakglass.clone());
         manner.patience = given.patience.unwrap_or(manner.patience);
+        manner.evidence = given.evidence.unwrap_or(manner.evidence);
         manner.keys.clone_from(&given.keys);
         manner.lease = lease;
         manner

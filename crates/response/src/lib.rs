@@ -31,7 +31,7 @@ pub use call_sheet::{CallAnswer, CallSheet, InHand};
 pub use choices::{Choices, CutDump, Told};
 pub use clearance::{clearance_of, cleared, open_questions};
 pub use containment::{ActionView, Containment, NoAction};
-pub use cutting::{Back, CutApproval, CutError, CutPlan, CutView, Outdone, PlanView, TargetSecrets, WaveView};
+pub use cutting::{Back, CutApproval, CutError, CutPlan, CutView, Outdone, PlanView, StrayView, TargetSecrets, WaveView};
 pub use duties::{CaseDuties, DutyError, duties};
 pub use error::ResponseError;
 pub use explain::{ExplainedAccess, ExplainedCategory, Explanation, ProofLine, explain};
@@ -42,6 +42,7 @@ pub use person::{DraftedLetter, FoundName, FoundNames, LookedUpBy, PersonEvent, 
 pub use readiness::{Readiness, check_estate, draft_estate};
 pub use responders::{enrol_responder, remove_responder, responders};
 pub use run::{Names, Outcome, Response, Settings, Tiers, Watcher, respond, time_zone};
+pub use strandline_containment::by_hand;
 pub use support::{Collected, DeskError, DeskItem, DeskState, Published, RefusedMessage, ShownMessage, SupportError};
 pub use tally::{Histogram, Tally};
 

@@ -49,7 +49,7 @@ pub struct Drill {
     /// work is refused; he goes on until then and after (default: when he had half of it)
     #[arg(long, value_name = "MINUTES", value_delimiter = ',')]
     cut_after: Vec<u32>,
-    /// Cut him off at real servers, which the drill starts in namespaces of its own (root): PostgreSQL, Redis, nftables
+    /// Cut him off at real servers, which the drill starts in namespaces of its own (root): PostgreSQL, nginx, Redis, nftables
     #[arg(long, conflicts_with_all = ["open", "only_make"])]
     real: bool,
     /// Make the department and stop

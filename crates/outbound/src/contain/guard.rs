@@ -4,6 +4,7 @@
 use std::net::IpAddr;
 
 use strandline_model::estate::BreakGlass;
+use strandline_model::names::{account_key, same_account};
 
 use super::error::ContainError;
 
@@ -22,7 +23,7 @@ impl NeverTouch {
     /// # Errors
     /// If it is on the list for this target.
     pub fn account(&self, target: &str, account: &str) -> Result<(), ContainError> {
-        let found = self.of(target).find(|one| one.account.as_deref().is_some_and(|known| known.eq_ignore_ascii_case(account)));
+        let found = self.of(target).find(|one| one.account.as_deref().is_some_and(|known| same_account(&account_key(known), &account_key(account))));
         refuse(target, account, found)
     }
 

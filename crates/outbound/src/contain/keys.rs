@@ -41,6 +41,11 @@ impl Keys {
         format!("{}.strandline-old", self.file)
     }
 
+    /// The old key beside the new one, where it is there.
+    pub(super) fn old(&self, machine: &Machine) -> Result<Option<String>, ContainError> {
+        Ok(machine.read_file(&self.aside())?.map(|_| self.aside()))
+    }
+
     /// Says of which key the application was told.
     fn loaded(&self) -> String {
         format!("{}.strandline-loaded", self.file)

@@ -117,6 +117,11 @@ impl Ldap {
         if entry.dn.eq_ignore_ascii_case(&own) || bare.eq_ignore_ascii_case(account) {
             return never("it is the account that we use ourselves");
         }
+        // The estate may name somebody as the directory does, or by another of its names.
+        self.manner.never.account(&target, &entry.dn)?;
+        for name in ["uid", "sAMAccountName", "userPrincipalName", "mail"].iter().flat_map(|attribute| values(&entry, attribute)) {
+            self.manner.never.account(&target, &name)?;
+        }
         let is_admin = values(&entry, "memberOf").iter().any(|group| group.to_ascii_lowercase().starts_with("cn=domain admins,"));
         if self.is_active_directory() && is_admin {
             let base = self.reach.target.base.clone().unwrap_or_default();
@@ -135,16 +140,20 @@ impl Ldap {
         Ok(entry)
     }
 
-    /// Whether a policy with lockout applies to an entry; who could not be asked is told.
-    fn policy(&mut self, entry: &SearchEntry) -> Result<(), String> {
+    /// The policy with lockout that applies to an entry, and for how many seconds it locks where it does so for a time; who could not
+    /// be asked is told.
+    fn policy(&mut self, entry: &SearchEntry) -> Result<Option<i64>, String> {
         let own = values(entry, "pwdPolicySubentry").first().cloned();
         let named = own.or_else(|| self.configured_policy()).or_else(|| self.reach.target.policy.clone());
         let Some(named) = named else {
             return Err("whether a password policy applies cannot be read: name the default one in the estate (`policy`); without one the lock is taken and changes nothing".to_owned());
         };
-        let found = self.search(&named, Scope::Base, "(objectClass=*)", &["pwdLockout"]).unwrap_or_default();
+        let found = self.search(&named, Scope::Base, "(objectClass=*)", &["pwdLockout", "pwdLockoutDuration"]).unwrap_or_default();
         match found.first().and_then(|policy| values(policy, "pwdLockout").first().cloned()).as_deref() {
-            Some("TRUE") => Ok(()),
+            Some("TRUE") => {
+                let seconds = found.first().and_then(|policy| values(policy, "pwdLockoutDuration").first()?.parse().ok());
+                Ok(seconds.filter(|seconds| *seconds > 0))
+            }
             Some(_) => Err("the policy that applies has no lockout (pwdLockout): the lock is taken and changes nothing".to_owned()),
             None => Err("the policy that is to apply is not there, or says nothing of lockout: the lock is taken and changes nothing".to_owned()),
         }
@@ -247,8 +256,9 @@ impl Connector for Ldap {
                 .ok_or_else(|| ContainError::Strange { target, why: "the account has no userAccountControl".to_owned() })?;
             return Ok(TargetState::default().with(CONTROL, Held::text((control | DISABLED).to_string())));
         }
-        self.policy(&entry).map_err(|why| ContainError::NoEffect { target, why })?;
-        Ok(TargetState::default().with(LOCKED, Held::text(FOR_GOOD)))
+        let ends_after = self.policy(&entry).map_err(|why| ContainError::NoEffect { target, why })?;
+        let stamp = ends_after.zip(self.manner.lease).and_then(|(seconds, lease)| stamp_for(jiff::Timestamp::now(), seconds, lease));
+        Ok(TargetState::default().with(LOCKED, Held::text(stamp.unwrap_or_else(|| FOR_GOOD.to_owned()))))
     }
 
     fn capture(&mut self, effect: &Effect) -> Result<Capture, ContainError> {
@@ -279,8 +289,11 @@ impl Connector for Ldap {
                     "service tickets that {account} holds open new sessions until they end, {TICKET_HOURS} hours by default: end its sessions at the services"
                 )),
             }
-        } else if let Err(why) = self.policy(&entry) {
-            verdict.doors.push(why);
+        } else {
+            match self.policy(&entry) {
+                Err(why) => verdict.doors.push(why),
+                Ok(ends_after) => verdict.doors.extend(has_ended(meant.held(LOCKED).expose().unwrap_or_default(), ends_after)),
+            }
         }
         self.try_key(&account, &entry.dn.clone(), &mut verdict);
         verdict.remarks.push("connections that are bound already read on, and services that read accounts without binding do not see it".to_owned());
@@ -292,6 +305,20 @@ impl Connector for Ldap {
     }
 }
 
+/// A time of locking from which the policy's own duration comes to the end of the lease; none where it locks for less than that: a
+/// time that is yet to come locks nobody.
+fn stamp_for(now: jiff::Timestamp, seconds: i64, lease: std::time::Duration) -> Option<String> {
+    let since = seconds.checked_sub(i64::try_from(lease.as_secs()).ok()?).filter(|since| *since >= 0)?;
+    let at = now.checked_sub(jiff::SignedDuration::from_secs(since)).ok()?;
+    Some(at.strftime("%Y%m%d%H%M%SZ").to_string())
+}
+
+/// Says so where a lock that ends by itself has ended.
+fn has_ended(stamp: &str, ends_after: Option<i64>) -> Option<String> {
+    let ends = instant_of(stamp)?.checked_add(jiff::SignedDuration::from_secs(ends_after?)).ok()?;
+    (jiff::Timestamp::now() >= ends).then(|| format!("the lock has ended by itself at {ends}: its lease is over"))
+}
+
 /// `20261129153000.0Z`
 fn instant_of(text: &str) -> Option<jiff::Timestamp> {
     let digits = text.get(..14).filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))?;
@@ -301,11 +328,16 @@ fn instant_of(text: &str) -> Option<jiff::Timestamp> {
 
 #[cfg(test)]
 mod tests {
-    use super::instant_of;
+    use super::{FOR_GOOD, has_ended, instant_of, stamp_for};
 
     #[test]
     fn a_stamp_of_a_directory_is_read() {
         assert_eq!(instant_of("20261129153000.0Z").map(|at| at.to_string()).as_deref(), Some("2026-11-29T15:30:00Z"));
+        let now: jiff::Timestamp = "2026-11-29T15:30:00Z".parse().expect("a time");
+        let lease = std::time::Duration::from_secs(60);
+        assert_eq!(stamp_for(now, 90, lease).as_deref(), Some("20261129152930Z"));
+        assert_eq!(stamp_for(now, 30, lease), None);
+        assert!(has_ended(FOR_GOOD, Some(5)).is_none() && has_ended("20200101000000Z", Some(5)).is_some() && has_ended("20200101000000Z", None).is_none());
         assert!(instant_of("2026").is_none() && instant_of("20269929153000.0Z").is_none() && instant_of("é0261129153000.0Z").is_none());
     }
 }

@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 use strandline_model::containment::Effect;
 
 use super::error::ContainError;
-use super::machine::{Machine, last_line};
+use super::machine::{Machine, last_line, ssh_host};
+use super::ours::Ours;
+use super::sign_in::{Tried, Where, try_ssh};
 use super::state::{Held, TargetState};
 use super::{Capture, Captured, Connector, Manner, Reach, Verdict};
 
@@ -21,6 +23,15 @@ const EXPIRES: &str = "expires on day";
 /// The day after the epoch: long ago, and not 0, which some read as never.
 const LONG_AGO: &str = "1";
 
+/// Processes that are named one by one, and deleted programs that are kept.
+const MOST_NAMED: usize = 50;
+const MOST_DELETED: usize = 4;
+
+/// The end of what tells of sign-ins, wherever this machine keeps it.
+const SIGN_INS: &str = "for f in /var/log/auth.log /var/log/secure; do [ -r $f ] && tail -c 4000000 $f && exit 0; done; \
+     command -v journalctl >/dev/null && journalctl --no-pager -q -n 20000 _COMM=sshd + _COMM=sudo + _COMM=su + _COMM=login 2>/dev/null && exit 0; \
+     echo 'neither a log of sign-ins nor a journal is here' >&2; exit 1";
+
 /// What our own names of moved files end with.
 const ASIDE: &str = ".strandline-aside";
 
@@ -29,6 +40,8 @@ pub(crate) struct Linux {
     machine: Machine,
     manner: Manner,
     own: Option<String>,
+    /// The machine as ssh names it; nothing where it is this one.
+    ssh: Option<String>,
 }
 
 impl Linux {
@@ -38,7 +51,7 @@ impl Linux {
     /// If it does not answer, or we may change nothing there.
     pub(crate) fn connect(reach: &Reach, manner: &Manner) -> Result<Self, ContainError> {
         let own = reach.target.ssh.as_deref().and_then(|ssh| ssh.split_once('@')).map(|(user, _)| user.to_owned());
-        Ok(Self { machine: Machine::reach(reach, manner)?, manner: manner.clone(), own })
+        Ok(Self { machine: Machine::reach(reach, manner)?, manner: manner.clone(), own, ssh: reach.target.ssh.clone() })
     }
 
     fn script(&self, doing: &str, script: &str, words: &[&str]) -> Result<String, ContainError> {
@@ -63,6 +76,16 @@ impl Linux {
         // Of the machine's own file: an account of a directory is cut there.
         let line = self.script("look for the account", "awk -F: -v u=\"$1\" '$1 == u {print $3}' /etc/passwd; true", &[account])?;
         let never = |why: &str| Err(ContainError::NeverTouched { target: target.clone(), what: account.clone(), why: why.to_owned() });
+        // Another name of the same account is the same one to the system: what is done to its processes is done to all of them.
+        const NAMES: &str =
+            "awk -F: -v u=\"$1\" 'NR == FNR {if ($1 == u) uid = $3; next} uid != \"\" && $3 == uid && $1 != u {print $1}' /etc/passwd /etc/passwd";
+        let twins = self.script("look for its twins", NAMES, &[account])?;
+        for twin in twins.lines() {
+            self.manner.never.account(&target, twin)?;
+            if self.own.as_deref() == Some(twin) {
+                return never("it is the account that we use ourselves, by another name");
+            }
+        }
         match line.trim() {
             "" => Err(ContainError::Absent { target, what: format!("account {account} in /etc/passwd: one of a directory is cut at the directory") }),
             "0" => never("it is the administrator: the way back would be gone"),
@@ -165,19 +188,65 @@ impl Linux {
     fn end(&self, account: &str) -> Result<(), ContainError> {
         let begun = Instant::now();
         loop {
-            if self.processes(account)?.is_empty() {
+            let left = self.processes(account)?.len();
+            if left == 0 {
                 return Ok(());
+            }
+            // Looked for once more after the last signal: a slow machine is not one that refuses.
+            if begun.elapsed() > self.manner.patience {
+                let why = format!("{left} processes are still there, or come again: are its jobs stopped?");
+                return Err(ContainError::Refused { target: self.machine.target().to_owned(), doing: "end its processes".to_owned(), why });
             }
             for signal in ["-STOP", "-KILL"] {
                 self.machine.run(&["pkill", signal, "-u", account], b"")?;
                 self.machine.run(&["pkill", signal, "-U", account], b"")?;
             }
             std::thread::sleep(Duration::from_millis(100));
-            if begun.elapsed() > self.manner.patience {
-                let why = format!("{} processes are still there, or come again: are its jobs stopped?", self.processes(account)?.len());
-                return Err(ContainError::Refused { target: self.machine.target().to_owned(), doing: "end its processes".to_owned(), why });
-            }
         }
+    }
+
+    fn keep(&self, name: &str, words: &[&str], capture: &mut Capture) {
+        match self.machine.run(words, b"") {
+            Ok(printed) if printed.is_good => capture.pieces.push(Captured { name: name.to_owned(), bytes: printed.out }),
+            Ok(printed) => capture.lost.push(format!("{name}: {}", last_line(&printed.errors))),
+            Err(error) => capture.lost.push(format!("{name}: {error}")),
+        }
+    }
+
+    /// Programs that run and stand in no folder any more: with their last process they are gone.
+    fn keep_deleted(&self, account: &str, capture: &mut Capture) -> Result<(), ContainError> {
+        const DELETED: &str = "uid=$(id -u \"$1\"); for p in $(ps -eo pid=,ruid=,euid= | awk -v u=\"$uid\" '$2 == u || $3 == u {print $1}'); do \
+             case $(readlink /proc/$p/exe) in *' (deleted)') echo $p;; esac; done 2>/dev/null; true";
+        let deleted = self.script("look for programs that were deleted", DELETED, &[account])?;
+        for (number, pid) in deleted.lines().enumerate() {
+            if number >= MOST_DELETED {
+                capture.lost.push(format!("the program of process {pid}, which stands in no folder any more"));
+                continue;
+            }
+            self.keep(&format!("program-{pid}.bin"), &["head", "-c", "33554432", &format!("/proc/{pid}/exe")], capture);
+        }
+        Ok(())
+    }
+
+    /// Units of systemd that run as the account, and what runs under the ids that it may give to containers.
+    fn try_units(&self, account: &str, verdict: &mut Verdict) -> Result<(), ContainError> {
+        const UNITS: &str = "uid=$(id -u \"$1\"); grep -lsE \"^[[:space:]]*User[[:space:]]*=[[:space:]]*($1|$uid)[[:space:]]*$\" /etc/systemd/system/*.service /etc/systemd/system/*/*.conf \
+             /run/systemd/system/*.service /usr/lib/systemd/system/*.service /lib/systemd/system/*.service 2>/dev/null | sort -u; true";
+        for unit in self.script("look through systemd's units", UNITS, &[account])?.lines() {
+            verdict.doors.push(format!("{unit} runs as {account}: stop and mask it"));
+        }
+        Ok(())
+    }
+
+    /// Processes of containers without root: they have ids of their own, of a range that is the account's.
+    fn try_ranges(&self, account: &str, verdict: &mut Verdict) -> Result<(), ContainError> {
+        const RANGES: &str = "awk -F: -v u=\"$1\" '$1 == u {print $2, $3}' /etc/subuid 2>/dev/null | while read -r from count; do \
+             ps -eo pid=,ruid= | awk -v f=\"$from\" -v c=\"$count\" '$2 >= f && $2 < f + c {print $1}'; done; true";
+        let count = self.script("look through /etc/subuid", RANGES, &[account])?.lines().count();
+        if count > 0 {
+            verdict.doors.push(format!("{count} processes run under ids that {account} may give to containers (/etc/subuid)"));
+        }
+        Ok(())
     }
 
     fn nobody_is_in(&self, account: &str, verdict: &mut Verdict) -> Result<(), ContainError> {
@@ -193,6 +262,35 @@ impl Linux {
         let hint = if is_ssh { "; a connection of ssh among them opens new channels without asking" } else { "" };
         verdict.doors.push(format!("{account} has {} processes{hint}", most.len()));
         Ok(())
+    }
+
+    /// The intruder's own way, where somebody gave the account's password or private key for it; whether one was given.
+    fn try_sign_in(&self, account: &str, verdict: &mut Verdict) -> Result<bool, ContainError> {
+        const PORT: u16 = 22;
+        let Some(secret) = self.manner.key(self.machine.target(), account) else { return Ok(false) };
+        let (host, port, place) = match &self.ssh {
+            Some(ssh) => {
+                let (host, port) = ssh_host(ssh);
+                let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
+                (host.to_owned(), port.and_then(|port| port.parse().ok()).unwrap_or(PORT), Where::Elsewhere)
+            }
+            None => {
+                let list = self.script("look for sshd", "ss -Hltnp 2>/dev/null | grep '\"sshd\"' | awk '{print $4}' | head -n 1; true", &[])?;
+                let Some((host, port)) = list.trim().rsplit_once(':') else {
+                    verdict.held.push("no sshd listens here, by which a sign-in could be tried".to_owned());
+                    return Ok(true);
+                };
+                let bare = host.trim_matches(['[', ']']);
+                let host = if matches!(bare, "0.0.0.0" | "*" | "::") { "127.0.0.1" } else { bare };
+                (host.to_owned(), port.parse().unwrap_or(PORT), Where::Here)
+            }
+        };
+        match try_ssh(account, (&host, port), place, secret, self.manner.patience) {
+            Tried::LetIn => verdict.doors.push(format!("{account} signs in by ssh with what was given")),
+            Tried::Refused(said) => verdict.held.push(format!("{account} was tried by ssh with what was given and refused ({said})")),
+            Tried::Untold(why) => verdict.untested.push(format!("the trial by ssh says nothing: {why}")),
+        }
+        Ok(true)
     }
 
     /// Other names of the same account, and what `sshd` asks beside files.
@@ -274,21 +372,21 @@ impl Connector for Linux {
              look /proc/$p/cmdline | tr '\\0' ' '; echo; look /proc/$p/environ | tr '\\0' '\\n'; look /proc/$p/maps; ls -l /proc/$p/fd; done 2>/dev/null; true";
         let account = self.account(effect)?.to_owned();
         let mut capture = Capture::default();
-        let pieces: [(&str, &[&str]); 6] = [
+        let pieces: [(&str, &[&str]); 9] = [
             ("processes.txt", &["sh", "-c", PROCESSES, "sh", &account]),
             ("ps.txt", &["ps", "-eo", "pid,ppid,ruser,euser,lstart,stat,args"]),
             ("sockets.txt", &["ss", "-tunpi"]),
+            ("conntrack.txt", &["conntrack", "-L"]),
+            ("nft_ruleset.json", &["nft", "-j", "list", "ruleset"]),
+            ("sign_ins.log", &["sh", "-c", SIGN_INS]),
             ("last.txt", &["last", "-Fwx", &account]),
             ("who.txt", &["who", "-a"]),
             ("keys.txt", &["sh", "-c", "cat $(getent passwd \"$1\" | cut -d: -f6)/.ssh/* 2>/dev/null; true", "sh", &account]),
         ];
         for (name, words) in pieces {
-            match self.machine.run(words, b"") {
-                Ok(printed) if printed.is_good => capture.pieces.push(Captured { name: name.to_owned(), bytes: printed.out }),
-                Ok(printed) => capture.lost.push(format!("{name}: {}", last_line(&printed.errors))),
-                Err(error) => capture.lost.push(format!("{name}: {error}")),
-            }
+            self.keep(name, words, &mut capture);
         }
+        self.keep_deleted(&account, &mut capture)?;
         let unread = capture
             .pieces
             .iter()
@@ -299,7 +397,11 @@ impl Connector for Linux {
             capture.lost.push(format!("{unread} of the command lines, environments and maps of its processes may not be read here"));
         }
         if matches!(effect, Effect::LinuxEndSessions { .. }) {
-            capture.lost.push(format!("the memory of {} processes is gone with them: take it before, if it is wanted", self.processes(&account)?.len()));
+            for line in self.processes(&account)?.iter().take(MOST_NAMED) {
+                let mut words = line.split_whitespace();
+                let (pid, program) = (words.next().unwrap_or_default(), words.nth(3).unwrap_or_default());
+                capture.lost.push(format!("the memory of process {pid} ({program}) is gone with it: take it before, if it is wanted"));
+            }
         }
         Ok(capture)
     }
@@ -324,11 +426,14 @@ impl Connector for Linux {
                 verdict.note(is_expired, "it has expired, for keys, too", "it has not expired: its keys open sessions");
                 self.nobody_is_in(&account, &mut verdict)?;
                 self.other_ways(&account, &mut verdict)?;
-                verdict.untested.push(format!("{account}'s own password or key was not tried: to all others the machine answers as it always did"));
+                if !self.try_sign_in(&account, &mut verdict)? {
+                    verdict.untested.push(format!("{account}'s own password or key was not given: to all others the machine answers as it always did"));
+                }
             }
             Effect::LinuxKeysMove { .. } => {
                 self.nobody_is_in(&account, &mut verdict)?;
                 self.try_keys(&account, &mut verdict)?;
+                self.try_sign_in(&account, &mut verdict)?;
                 self.other_ways(&account, &mut verdict)?;
             }
             Effect::LinuxJobsStop { .. } => {
@@ -338,8 +443,12 @@ impl Connector for Linux {
                 }
                 let named = self.script("look through /etc/cron.d", "grep -lsw -- \"$1\" /etc/cron.d/* /etc/crontab; true", &[&account])?;
                 verdict.doors.extend(named.lines().map(|file| format!("{file} names {account}")));
+                self.try_units(&account, &mut verdict)?;
             }
-            _ => self.nobody_is_in(&account, &mut verdict)?,
+            _ => {
+                self.nobody_is_in(&account, &mut verdict)?;
+                self.try_ranges(&account, &mut verdict)?;
+            }
         }
         Ok(verdict)
     }
@@ -351,5 +460,21 @@ impl Connector for Linux {
             Effect::LinuxEndSessions { .. } => Ok(()),
             _ => self.bring_files(account, before),
         }
+    }
+
+    fn ours(&mut self) -> Result<Vec<Ours>, ContainError> {
+        const ASIDES: &str = "find /home /root /etc/ssh /var/lib /srv -xdev -maxdepth 5 -name '*.strandline-aside' 2>/dev/null; \
+             ls -d /var/spool/cron/strandline.* /var/lib/systemd/strandline.linger.* 2>/dev/null; true";
+        Ok(self.script("look for files that we moved", ASIDES, &[])?.lines().map(Ours::bare).collect())
+    }
+
+    fn leaves(&mut self, effect: &Effect) -> Result<Vec<String>, ContainError> {
+        let account = self.account(effect)?;
+        let paths = match effect {
+            Effect::LinuxKeysMove { .. } => self.key_files(account)?,
+            Effect::LinuxJobsStop { .. } => self.job_files(account)?,
+            _ => Vec::new(),
+        };
+        Ok(paths.iter().map(|path| Self::aside(path, account)).collect())
     }
 }

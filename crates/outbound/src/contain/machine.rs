@@ -31,6 +31,8 @@ pub(super) struct Machine {
 pub(super) struct Printed {
     /// Its exit status was 0.
     pub(super) is_good: bool,
+    /// Its exit status; nothing where a signal ended it.
+    pub(super) code: Option<i32>,
     /// Standard output.
     pub(super) out: Vec<u8>,
     /// Standard error, as text.
@@ -53,9 +55,12 @@ impl Machine {
         let mut machine = Self { target: reach.target.name.clone(), before: Vec::new(), is_remote: false, needs_sudo: false, patience: manner.patience };
         if let Some(ssh) = &reach.target.ssh {
             machine.is_remote = true;
+            if let Some(file) = reach.target.identity_file.as_deref().filter(|file| !std::path::Path::new(file).is_file()) {
+                return Err(ContainError::Unusable { target: machine.target, why: format!("its key {file} (`identity_file`) is not there") });
+            }
             machine.before = ssh_command(ssh, reach.target.identity_file.as_deref(), manner.patience);
         }
-        let who = machine.run(&["id", "-u"], b"")?;
+        let who = machine.run(&["id", "-u"], b"").map_err(|error| not_let_in(error, reach))?;
         if !who.is_good {
             let why = last_line(&who.errors);
             return Err(ContainError::NotLetIn { target: machine.target, account: reach.target.ssh.clone().unwrap_or_default(), why });
@@ -151,16 +156,31 @@ impl Machine {
     }
 }
 
+/// A key that the machine does not take is no machine that is away.
+fn not_let_in(error: ContainError, reach: &Reach) -> ContainError {
+    match error {
+        ContainError::Unreachable { target, source } if source.to_string().contains("Permission denied (") => {
+            ContainError::NotLetIn { target, account: reach.target.ssh.clone().unwrap_or_default(), why: source.to_string() }
+        }
+        other => other,
+    }
+}
+
 fn words_of(rest: &[String], program: &str) -> String {
     rest.iter().find(|word| !word.starts_with('-')).cloned().unwrap_or_else(|| program.to_owned()).chars().take(60).collect()
 }
 
-/// `user@host` or `user@host:2222`.
-fn ssh_command(ssh: &str, identity_file: Option<&str>, patience: Duration) -> Vec<String> {
-    let (host, port) = match ssh.rsplit_once(':') {
+/// `user@host` or `user@host:2222`: what stands before the port, and the port.
+pub(super) fn ssh_host(ssh: &str) -> (&str, Option<&str>) {
+    match ssh.rsplit_once(':') {
         Some((host, port)) if port.parse::<u16>().is_ok() && !host.ends_with(':') => (host, Some(port)),
         _ => (ssh, None),
-    };
+    }
+}
+
+/// The words of ssh for a machine.
+fn ssh_command(ssh: &str, identity_file: Option<&str>, patience: Duration) -> Vec<String> {
+    let (host, port) = ssh_host(ssh);
     let timeout = format!("ConnectTimeout={}", patience.as_secs().max(1));
     let mut words: Vec<String> = ["ssh", "-T", "-o", "BatchMode=yes", "-o", "ClearAllForwardings=yes", "-o", &timeout].map(str::to_owned).to_vec();
     if let Some(port) = port {
@@ -180,6 +200,7 @@ fn is_ssh_failure(printed: &Printed) -> bool {
         || printed.errors.contains("Connection ")
         || printed.errors.contains("Host key verification failed")
         || printed.errors.contains("Could not resolve")
+        || printed.errors.contains("ssh: connect to host ")
 }
 
 /// A word that another machine's shell takes for itself.
@@ -234,7 +255,7 @@ pub(super) fn bounded(mut command: Command, input: &[u8], patience: Duration) ->
         }
     }
     let [out, errors] = texts;
-    Ok(Some(Printed { is_good: status.success(), out, errors: String::from_utf8_lossy(&errors).into_owned() }))
+    Ok(Some(Printed { is_good: status.success(), code: status.code(), out, errors: String::from_utf8_lossy(&errors).into_owned() }))
 }
 
 #[cfg(test)]

@@ -15,9 +15,12 @@ mod linux;
 mod machine;
 mod mysql;
 mod nftables;
+mod nginx_text;
+mod ours;
 mod postgres;
 mod session_table;
 mod sessions;
+mod sign_in;
 mod state;
 mod tls;
 mod wave;
@@ -32,10 +35,14 @@ use strandline_model::estate::{BreakGlass, Target, TargetKind};
 
 pub use error::ContainError;
 pub use guard::NeverTouch;
+pub use ours::{Ours, strays};
 pub use state::{Difference, Held, Stands, TargetState, compare};
 pub use wave::{Done, Force, Journal, Planned, Wave, WaveError, plan};
 
 use crate::smtp::Secret;
+
+/// Evidence is taken for so long before a cut, unless somebody says otherwise: an intruder is in meanwhile.
+const EVIDENCE: Duration = Duration::from_secs(120);
 
 /// What a target held as evidence before the cut.
 #[derive(Clone, PartialEq, Eq)]
@@ -109,6 +116,8 @@ impl Verdict {
 pub struct Manner {
     /// How long one answer may take.
     pub patience: Duration,
+    /// How long evidence may take, of all targets together.
+    pub evidence: Duration,
     /// What is never touched.
     pub never: NeverTouch,
     /// Secrets that may be used to try a door, by target and account. They are never kept.
@@ -122,7 +131,14 @@ pub struct Manner {
 impl Manner {
     /// For a case, with defaults.
     pub fn new(mark: impl Into<String>, breakglass: Vec<BreakGlass>) -> Self {
-        Self { patience: Duration::from_secs(10), never: NeverTouch::new(breakglass), keys: BTreeMap::new(), lease: None, mark: mark.into() }
+        Self {
+            patience: Duration::from_secs(10),
+            evidence: EVIDENCE,
+            never: NeverTouch::new(breakglass),
+            keys: BTreeMap::new(),
+            lease: None,
+            mark: mark.into(),
+        }
     }
 
     fn key(&self, target: &str, account: &str) -> Option<&Secret> {
@@ -167,6 +183,23 @@ pub trait Connector: Send {
     /// # Errors
     /// If the target refuses.
     fn undo(&mut self, effect: &Effect, before: &TargetState) -> Result<(), ContainError>;
+
+    /// Everything that bears our mark there, of whatever case. Nothing where the target holds no mark (a role without login looks
+    /// as somebody else's). Changes nothing.
+    ///
+    /// # Errors
+    /// If the target does not answer.
+    fn ours(&mut self) -> Result<Vec<Ours>, ContainError> {
+        Ok(Vec::new())
+    }
+
+    /// What an effect leaves there while it is applied, in the words of [`Connector::ours`].
+    ///
+    /// # Errors
+    /// If the target does not answer.
+    fn leaves(&mut self, _effect: &Effect) -> Result<Vec<String>, ContainError> {
+        Ok(Vec::new())
+    }
 }
 
 /// A target and the secret for it.

@@ -195,6 +195,16 @@ fn granted(rights: &str, level: &str, who: &str) -> String {
     format!("GRANT {rights} ON {level} TO {who}{option}")
 }
 
+/// Whether one of these grants lets somebody read a table or view; a whole database where it is `*`.
+fn reads(grants: &[String], database: &str, table: &str) -> bool {
+    let levels = [Some("*.*".to_owned()), level_of(&format!("{database}.*")), level_of(&format!("{database}.{table}"))];
+    grants.iter().any(|line| {
+        let Some((rights, rest)) = line.strip_prefix("GRANT ").and_then(|rest| rest.split_once(" ON ")) else { return false };
+        let is_here = levels.iter().flatten().any(|level| rest.starts_with(&format!("{level} TO ")));
+        is_here && rights.split(',').any(|right| matches!(right.trim().split([' ', '(']).next(), Some("SELECT" | "ALL")))
+    })
+}
+
 /// A level as `SHOW GRANTS` writes it.
 fn level_of(level: &str) -> Option<String> {
     let (database, table) = level.split_once('.')?;
@@ -325,6 +335,7 @@ impl Connector for Mysql {
                 Err(error) => capture.lost.push(error.to_string()),
             }
         }
+        capture.lost.push("the server's own logs are files of its machine: take them from there".to_owned());
         if let Some(user) = user_of(effect) {
             let mut text = String::new();
             for host in self.hosts(user)? {
@@ -377,6 +388,7 @@ impl Connector for Mysql {
         if let Effect::MysqlRevoke { level, .. } = effect {
             self.other_rights(user, level, &mut verdict)?;
         } else {
+            self.anybody(&mut verdict)?;
             self.try_key(effect, user, &mut verdict);
         }
         Ok(verdict)
@@ -388,6 +400,45 @@ impl Connector for Mysql {
 }
 
 impl Mysql {
+    /// Accounts without a name: the server takes one for any name that comes from a host that they fit better.
+    fn anybody(&mut self, verdict: &mut Verdict) -> Result<(), ContainError> {
+        for host in self.texts("look for accounts without a name", "SELECT Host FROM mysql.user WHERE User = '' AND Host <> ''")? {
+            // Where names are not resolved, there is none of a host's name.
+            let Ok(definition) = self.definition("", &host) else { continue };
+            if !is_locked(&definition) {
+                verdict.doors.push(format!("an account without a name, ''@{host}, lets any name in from there"));
+            }
+        }
+        Ok(())
+    }
+
+    /// What everybody has (MariaDB), and views that read as their definer.
+    fn by_others(&mut self, user: &str, level: &str, verdict: &mut Verdict) -> Result<(), ContainError> {
+        let (database, table) = level.split_once('.').unwrap_or((level, "*"));
+        // MySQL and older servers have no PUBLIC, and say so.
+        let everybody = self.connection.query::<String, _>("SHOW GRANTS FOR PUBLIC").unwrap_or_default();
+        if reads(&everybody, database, table) {
+            verdict.doors.push(format!("everybody (PUBLIC) has rights that reach {level}"));
+        }
+        let mut lines = everybody;
+        for host in self.hosts(user)? {
+            lines.extend(self.texts("read its rights", &format!("SHOW GRANTS FOR {}", account(user, &host)))?);
+        }
+        let named = if table == "*" { format!("%`{database}`.%") } else { format!("%`{table}`%") };
+        let everything = if database == "*" { "%".to_owned() } else { named };
+        let query = format!(
+            "SELECT concat(TABLE_SCHEMA, '.', TABLE_NAME) FROM information_schema.VIEWS WHERE SECURITY_TYPE = 'DEFINER' AND VIEW_DEFINITION LIKE {}",
+            literal(&everything)
+        );
+        for view in self.texts("look for views that read as their definer", &query)? {
+            let (schema, name) = view.split_once('.').unwrap_or((&view, ""));
+            if reads(&lines, schema, name) {
+                verdict.doors.push(format!("{user} may read view {view}, which reads as its definer and names {level}"));
+            }
+        }
+        Ok(())
+    }
+
     /// Rights of other levels that reach what was taken, and roles that carry some.
     fn other_rights(&mut self, user: &str, level: &str, verdict: &mut Verdict) -> Result<(), ContainError> {
         let (database, table) = level.split_once('.').unwrap_or((level, "*"));
@@ -407,6 +458,7 @@ impl Mysql {
                 verdict.doors.push(format!("{user}@{host} has role {role}, which may carry rights on {level}"));
             }
         }
+        self.by_others(user, level, verdict)?;
         let definers = format!(
             "SELECT concat(ROUTINE_SCHEMA, '.', ROUTINE_NAME) FROM information_schema.ROUTINES WHERE SECURITY_TYPE = 'DEFINER' AND ROUTINE_DEFINITION LIKE {}",
             literal(&format!("%{}%", if table == "*" { database } else { table }))
@@ -468,5 +520,21 @@ mod tests {
             assert_eq!(level_of(level).as_deref(), expected, "{level}");
         }
         assert_eq!(literal("a'b\\"), "'a''b\\\\'");
+    }
+
+    #[test]
+    fn a_right_reads_at_its_level_and_below() {
+        let has = |line: &str| reads(&[line.to_owned()], "hr", "staff");
+        for line in [
+            "GRANT SELECT ON *.* TO x",
+            "GRANT INSERT, SELECT ON `hr`.* TO x",
+            "GRANT ALL PRIVILEGES ON `hr`.`staff` TO x",
+            "GRANT SELECT (id) ON `hr`.`staff` TO x",
+        ] {
+            assert!(has(line), "{line}");
+        }
+        for line in ["GRANT USAGE ON *.* TO x", "GRANT SELECT ON `hr`.`pay` TO x", "GRANT INSERT ON `hr`.* TO x", "GRANT `role` TO x"] {
+            assert!(!has(line), "{line}");
+        }
     }
 }

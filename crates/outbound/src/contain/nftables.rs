@@ -11,6 +11,7 @@ use strandline_model::containment::Effect;
 use super::error::ContainError;
 use super::guard::Network;
 use super::machine::Machine;
+use super::ours::Ours;
 use super::state::{Held, TargetState};
 use super::{Capture, Captured, Connector, Manner, Reach, Verdict};
 
@@ -249,6 +250,10 @@ impl Connector for Nftables {
         if refused > 0 {
             verdict.held.push(format!("refused since: {refused} packets"));
         }
+        if !self.machine.run(&["sh", "-c", "ls -d /sys/class/net/*/bridge 2>/dev/null"], b"")?.text().trim().is_empty() {
+            verdict.remarks.push("there is a bridge here: what passes between its ports (virtual machines) does not pass this filter".to_owned());
+        }
+        verdict.remarks.push("what this machine or one behind it sends there without an answer (UDP) goes out".to_owned());
         verdict.remarks.push("behind a proxy or NAT its address is another, and a machine with IPv4 and IPv6 has two".to_owned());
         Ok(verdict)
     }
@@ -267,6 +272,45 @@ impl Connector for Nftables {
         let command = format!("delete element inet {TABLE} {} {{ {} }}\n", set_of(network), written(network));
         self.machine.must("let the address in again", &["nft", "-f", "-"], command.as_bytes()).map(|_| ())
     }
+
+    fn ours(&mut self) -> Result<Vec<Ours>, ContainError> {
+        let Some(table) = self.table()? else { return Ok(Vec::new()) };
+        let mut found: Vec<Ours> =
+            all_elements(&table).into_iter().map(|(what, comment)| Ours { what, mark: comment.strip_prefix("strandline ").map(str::to_owned) }).collect();
+        if found.is_empty() {
+            found.push(Ours::bare(format!("table inet {TABLE}, with nothing in it")));
+        }
+        Ok(found)
+    }
+
+    fn leaves(&mut self, effect: &Effect) -> Result<Vec<String>, ContainError> {
+        let Effect::NftablesDrop { address } = effect else { return Ok(Vec::new()) };
+        Ok(Network::read(address).map(|network| format!("{} {}", set_of(network), written(network))).into_iter().collect())
+    }
+}
+
+/// Every element of our sets: its set and address, and its comment.
+fn all_elements(table: &[Value]) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for set in table.iter().filter_map(|item| item.get("set")) {
+        let name = set.get("name").and_then(Value::as_str).unwrap_or_default();
+        for body in set.get("elem").and_then(Value::as_array).into_iter().flatten() {
+            let body = body.get("elem").unwrap_or(body);
+            let address = match body.get("val").unwrap_or(body) {
+                Value::String(address) => address.clone(),
+                other => match other.get("prefix") {
+                    Some(prefix) => {
+                        let part =
+                            |name: &str| prefix.get(name).map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned)).unwrap_or_default();
+                        format!("{}/{}", part("addr"), part("len"))
+                    }
+                    None => other.to_string(),
+                },
+            };
+            found.push((format!("{name} {address}"), body.get("comment").and_then(Value::as_str).unwrap_or_default().to_owned()));
+        }
+    }
+    found
 }
 
 impl Nftables {

@@ -6,6 +6,7 @@ use strandline_model::containment::Effect;
 
 use super::error::ContainError;
 use super::mysql::Mysql;
+use super::ours::{Ours, beginning};
 use super::postgres::Session;
 use super::state::{Held, TargetState};
 use super::{Capture, Captured, Connector, Manner, Reach, Verdict};
@@ -323,5 +324,30 @@ impl Connector for SessionTable {
             self.together("take our table away", &[format!("DROP TABLE {aside}")])?;
         }
         Ok(())
+    }
+
+    fn ours(&mut self) -> Result<Vec<Ours>, ContainError> {
+        if !self.has_aside()? {
+            return Ok(Vec::new());
+        }
+        let held = self.held_back("1 = 1")?;
+        let name = self.aside_name();
+        Ok(if held.is_empty() { vec![Ours::bare(format!("table {name}, with nothing in it"))] } else { held.into_iter().map(Ours::bare).collect() })
+    }
+
+    fn leaves(&mut self, effect: &Effect) -> Result<Vec<String>, ContainError> {
+        let condition = self.condition(effect)?;
+        if self.has_aside()? { self.held_back(&condition) } else { Ok(Vec::new()) }
+    }
+}
+
+impl SessionTable {
+    /// Sessions that are held back, by their beginnings.
+    fn held_back(&mut self, condition: &str) -> Result<Vec<String>, ContainError> {
+        let (key, name) = (self.name(&self.key), self.aside_name());
+        let text = if matches!(self.server, Server::Postgres(_)) { format!("{key}::text") } else { key };
+        let query = format!("SELECT {text} FROM {} WHERE {condition}", self.aside());
+        let sessions = self.texts("look for what is held back", &query)?;
+        Ok(sessions.iter().map(|session| format!("row of {name}: {}", beginning(session))).collect())
     }
 }

@@ -3,15 +3,18 @@
 //!
 //! Six commands of the protocol are all that it takes (<https://redis.io/docs/latest/develop/reference/protocol-spec/>).
 
+use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::sync::Arc;
+use std::time::Instant;
 
 use rustls::pki_types::ServerName;
 use rustls::{ClientConnection, StreamOwned};
 use strandline_model::containment::Effect;
 
 use super::error::ContainError;
+use super::ours::{Ours, beginning};
 use super::state::{Held, TargetState};
 use super::tls::{Protection, client_config, host_and_port, protection};
 use super::{Capture, Captured, Connector, Manner, Reach, Verdict};
@@ -29,6 +32,12 @@ const LONGEST_BYTES: usize = 16 << 20;
 
 /// Keys of one account at most: more is no account.
 const MOST_KEYS: usize = 10_000;
+
+/// Sessions that are kept as evidence of one action, together.
+const MOST_EVIDENCE: usize = 64 << 20;
+
+/// How long replicas have to take over what was done.
+const REPLICAS_WITHIN: std::time::Duration = std::time::Duration::from_millis(2500);
 
 /// A beginning of a session that is shorter fits others, too.
 const SHORTEST_SESSION: usize = 8;
@@ -55,6 +64,8 @@ pub(crate) struct Sessions {
     target: String,
     prefix: String,
     manner: Manner,
+    /// Sessions that are kept in another form than a text, in which no account was looked for.
+    unread: usize,
 }
 
 impl Sessions {
@@ -79,7 +90,7 @@ impl Sessions {
             let connection = ClientConnection::new(Arc::clone(&client_config(reach)?), name).map_err(|error| unreachable(io::Error::other(error)))?;
             Box::new(StreamOwned::new(connection, stream))
         };
-        let mut sessions = Self { stream: BufReader::new(stream), target: target.clone(), prefix, manner: manner.clone() };
+        let mut sessions = Self { stream: BufReader::new(stream), target: target.clone(), prefix, manner: manner.clone(), unread: 0 };
         if let Some(secret) = &reach.secret {
             let account: Vec<&[u8]> = reach.target.account.as_deref().map(str::as_bytes).into_iter().collect();
             let words: Vec<&[u8]> = std::iter::once(&b"AUTH"[..]).chain(account).chain([secret.expose_secret().as_bytes()]).collect();
@@ -148,7 +159,9 @@ impl Sessions {
                 self.manner.never.account(&self.target, account)?;
                 let there = self.keys(&prefix)?;
                 let aside = self.keys(&format!("{ASIDE}{prefix}"))?;
-                Ok((self.of_account(there, account)?, self.of_account(aside, account)?))
+                // What is held back first: what could not be read of the store is told.
+                let aside = self.of_account(aside, account)?;
+                Ok((self.of_account(there, account)?, aside))
             }
             _ => Err(ContainError::NoConnector { target: self.target.clone(), kind: "sessions" }),
         }
@@ -158,19 +171,66 @@ impl Sessions {
     fn of_account(&mut self, keys: Keys, account: &str) -> Result<Keys, ContainError> {
         let wanted = serde_json::to_vec(account).unwrap_or_default();
         let mut found = Vec::new();
+        self.unread = 0;
         for key in keys {
-            if let Reply::Text(value) = self.command(&[b"GET", &key])?
-                && value.windows(wanted.len()).any(|window| window == wanted)
-            {
-                found.push(key);
+            match self.command(&[b"GET", &key])? {
+                Reply::Text(value) if value.windows(wanted.len()).any(|window| window == wanted) => found.push(key),
+                Reply::Refused(_) => self.unread += 1,
+                _ => {}
             }
         }
         Ok(found)
     }
 
+    /// A session that is held back, by its beginning.
+    fn shown(&self, held: &[u8]) -> String {
+        let name = String::from_utf8_lossy(held).into_owned();
+        let session = name.strip_prefix(ASIDE).and_then(|rest| rest.strip_prefix(&self.prefix)).unwrap_or_default();
+        format!("{ASIDE}{}{}", self.prefix, beginning(session))
+    }
+
+    /// One value of `INFO`; nothing where the store does not say, or our account may not ask.
+    fn info(&mut self, section: &[u8]) -> Result<BTreeMap<String, String>, ContainError> {
+        let Reply::Text(text) = self.command(&[b"INFO", section])? else { return Ok(BTreeMap::new()) };
+        let text = String::from_utf8_lossy(&text).into_owned();
+        Ok(text.lines().filter_map(|line| line.split_once(':')).map(|(name, value)| (name.to_owned(), value.trim().to_owned())).collect())
+    }
+
+    /// Copies of the store: those that are behind still have what was taken out.
+    fn try_replicas(&mut self, verdict: &mut Verdict) -> Result<(), ContainError> {
+        let begun = Instant::now();
+        let info = self.info(b"replication")?;
+        let Some(reached) = info.get("master_repl_offset").and_then(|offset| offset.parse::<u64>().ok()) else {
+            verdict.untested.push("whether the store has replicas cannot be read: an application that reads there sees what they have".to_owned());
+            return Ok(());
+        };
+        let mut behind = behind_of(&info, reached);
+        // They tell once a second how far they are.
+        while !behind.is_empty() && begun.elapsed() < REPLICAS_WITHIN.min(self.manner.patience) {
+            std::thread::sleep(std::time::Duration::from_millis(200));
+            behind = behind_of(&self.info(b"replication")?, reached);
+        }
+        for replica in behind {
+            verdict.doors.push(format!("replica {replica} of the store has not taken it over: an application that reads there finds the session"));
+        }
+        Ok(())
+    }
+
     fn strange(&self) -> ContainError {
         ContainError::Strange { target: self.target.clone(), why: "it does not answer as Redis does".to_owned() }
     }
+}
+
+/// Replicas that are connected and not as far as that.
+fn behind_of(info: &BTreeMap<String, String>, reached: u64) -> Vec<String> {
+    let replicas = info.iter().filter(|(name, _)| name.strip_prefix("slave").is_some_and(|rest| rest.parse::<u32>().is_ok()));
+    replicas
+        .filter_map(|(_, text)| {
+            let value = |name: &str| text.split(',').find_map(|part| part.strip_prefix(name)?.strip_prefix('=')).unwrap_or_default();
+            let is_there = value("state") == "online" && value("offset").parse::<u64>().is_ok_and(|offset| offset >= reached);
+            (!is_there).then(|| format!("{}:{}", value("ip"), value("port")))
+        })
+        .collect()
 }
 
 /// A text that a pattern of Redis takes for itself.
@@ -222,8 +282,18 @@ impl Connector for Sessions {
     }
 
     fn meant(&mut self, _effect: &Effect, before: &TargetState, _random: &mut dyn FnMut() -> [u8; 32]) -> Result<TargetState, ContainError> {
-        let no = |why: &str| Err(ContainError::NoEffect { target: self.target.clone(), why: why.to_owned() });
+        let target = self.target.clone();
+        let no = |why: &str| Err(ContainError::NoEffect { target: target.clone(), why: why.to_owned() });
+        if self.info(b"replication")?.get("role").is_some_and(|role| role == "slave") {
+            return no("it is a replica, where nothing can be taken out: name the store that is written to");
+        }
+        if self.info(b"cluster")?.get("cluster_enabled").is_some_and(|word| word == "1") {
+            return no("it is a node of a cluster, and the others are not asked: deny the session at the web server, or change the key");
+        }
         match before.held(IN_STORE) {
+            held if *held == Held::flag(false) && self.unread > 0 => no(
+                "the sessions there are kept in another form than a text, in which accounts are not looked for: deny them at the web server, or change the key",
+            ),
             Held::Half(_) => no("such a session is held back already, by another plan"),
             held if *held == Held::flag(false) => no("there is no such session in the store"),
             _ => Ok(TargetState::default().with(IN_STORE, Held::flag(false))),
@@ -233,8 +303,18 @@ impl Connector for Sessions {
     fn capture(&mut self, effect: &Effect) -> Result<Capture, ContainError> {
         let mut capture = Capture::default();
         let (there, _) = self.find(effect)?;
-        for (number, key) in (1..).zip(&there) {
+        let mut bytes_left = MOST_EVIDENCE;
+        for (number, key) in (1_usize..).zip(&there) {
             if let Reply::Text(bytes) = self.command(&[b"DUMP", key])? {
+                if bytes.len() > bytes_left {
+                    capture.lost.push(format!(
+                        "{} sessions beyond {} MiB: they come back by undo, and are no evidence",
+                        there.len() + 1 - number,
+                        MOST_EVIDENCE >> 20
+                    ));
+                    break;
+                }
+                bytes_left -= bytes.len();
                 capture.pieces.push(Captured { name: format!("session-{number}.dump"), bytes });
             }
             if let Reply::Whole(left) = self.command(&[b"PTTL", key])? {
@@ -272,6 +352,10 @@ impl Connector for Sessions {
             "the session is not in the store, looked at twice",
             format!("{open} sessions are in the store: a running request saves what it has in hand, so deny it at the web server and end it again"),
         );
+        if self.unread > 0 {
+            verdict.untested.push(format!("{} sessions are kept in another form than a text: whose they are was not looked for", self.unread));
+        }
+        self.try_replicas(&mut verdict)?;
         verdict.remarks.push("a token that an application checks without this store is not ended by this".to_owned());
         Ok(verdict)
     }
@@ -284,6 +368,17 @@ impl Connector for Sessions {
             self.must("put a session back", &[b"RENAME", &held, &key])?;
         }
         Ok(())
+    }
+
+    fn ours(&mut self) -> Result<Vec<Ours>, ContainError> {
+        let prefix = self.prefix.clone();
+        let held = self.keys(&format!("{ASIDE}{prefix}"))?;
+        Ok(held.iter().map(|key| Ours::bare(self.shown(key))).collect())
+    }
+
+    fn leaves(&mut self, effect: &Effect) -> Result<Vec<String>, ContainError> {
+        let (_, aside) = self.find(effect)?;
+        Ok(aside.iter().map(|key| self.shown(key)).collect())
     }
 }
 

@@ -10,7 +10,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
-use strandline_model::containment::{Action, CutStep, Phase};
+use strandline_model::containment::{Action, CutStep, Effect, Phase, canonical};
+use strandline_model::estate::TargetKind;
 
 use super::error::ContainError;
 use super::state::{Difference, Stands, TargetState, compare};
@@ -91,12 +92,21 @@ enum Told {
     Done,
 }
 
+/// A question of which time, about which action; evidence is not begun any more after its time.
+struct Question {
+    number: u64,
+    at: usize,
+    asked: Asked,
+    planned: Planned,
+    until: Instant,
+}
+
 /// Which question it answers, the action, and the answer.
 type Reply = (u64, usize, Result<Told, ContainError>);
 
 /// One thread a target, which alone speaks to it; given up, not waited for, when it is late.
 struct Worker {
-    ask: Sender<(u64, usize, Asked, Planned)>,
+    ask: Sender<Question>,
 }
 
 /// The targets of a plan, each spoken to by a thread of its own.
@@ -107,6 +117,7 @@ pub struct Wave<'p> {
     /// Questions so far: an answer that comes after its question was given up answers no other one.
     asked: Cell<u64>,
     patience: Duration,
+    evidence: Duration,
 }
 
 impl<'p> Wave<'p> {
@@ -115,7 +126,7 @@ impl<'p> Wave<'p> {
         let (tell, replies) = channel();
         let names: BTreeSet<&String> = plan.iter().map(|planned| &planned.target).collect();
         let workers = names.into_iter().map(|name| (name.clone(), worker(name, reaches.get(name).cloned(), manner.clone(), tell.clone()))).collect();
-        Self { plan, workers, replies, asked: Cell::new(0), patience: manner.patience }
+        Self { plan, workers, replies, asked: Cell::new(0), patience: manner.patience, evidence: manner.evidence }
     }
 
     /// Asks all of these at once and waits for their answers, each target one after another; a target that is late is given up.
@@ -125,18 +136,23 @@ impl<'p> Wave<'p> {
             *most.entry(self.plan[at].target.as_str()).or_default() += 1;
         }
         // An answer can take a sign-in, a few questions of one patience each and the half seconds of looking twice.
-        let allowed = self.patience * 3 * most.values().copied().max().unwrap_or(1) + Duration::from_secs(5);
+        let allowed = match asked {
+            Asked::Capture => self.evidence,
+            _ => self.patience * 3 * most.values().copied().max().unwrap_or(1) + Duration::from_secs(5),
+        };
+        let begun = Instant::now();
+        let until = begun.checked_add(allowed).unwrap_or(begun);
         let question = self.asked.get() + 1;
         self.asked.set(question);
         let mut answers = BTreeMap::new();
         for &at in which {
             let planned = &self.plan[at];
-            let asked = self.workers.get(&planned.target).and_then(|worker| worker.ask.send((question, at, asked, planned.clone())).ok());
+            let one = Question { number: question, at, asked, planned: planned.clone(), until };
+            let asked = self.workers.get(&planned.target).and_then(|worker| worker.ask.send(one).ok());
             if asked.is_none() {
                 answers.insert(at, Err(too_slow(planned, Duration::ZERO)));
             }
         }
-        let begun = Instant::now();
         while answers.len() < which.len() {
             match self.replies.recv_timeout(allowed.saturating_sub(begun.elapsed())) {
                 Ok((of, at, answer)) if of == question => {
@@ -162,11 +178,12 @@ impl<'p> Wave<'p> {
         answers.into_iter().map(|(at, answer)| (at, answer.and_then(|told| stands(at, told)))).collect()
     }
 
-    /// Evidence of every target, once each. Changes nothing.
+    /// Evidence of every target, and of everybody whom the plan cuts off there, for as long as evidence may take; what is not had
+    /// by then is told as late. Changes nothing.
     pub fn capture(&self) -> BTreeMap<usize, Result<Capture, ContainError>> {
         let mut seen = BTreeSet::new();
-        let first: Vec<usize> =
-            (0..self.plan.len()).filter(|at| seen.insert((&self.plan[*at].target, self.plan[*at].action.effect.phase() == Phase::EndSession))).collect();
+        let whose = |planned: &Planned| (planned.target.clone(), planned.action.effect.phase() == Phase::EndSession, subject_of(&planned.action.effect));
+        let first: Vec<usize> = (0..self.plan.len()).filter(|at| seen.insert(whose(&self.plan[*at]))).collect();
         let answers = self.ask(Asked::Capture, &first);
         answers
             .into_iter()
@@ -326,6 +343,15 @@ pub enum Force {
     Yes,
 }
 
+/// What evidence of a target is about, where it is not the same whatever is cut there.
+fn subject_of(effect: &Effect) -> Option<String> {
+    match effect.target_kind() {
+        TargetKind::Postgres | TargetKind::Pgbouncer | TargetKind::Nftables => None,
+        TargetKind::Web => matches!(effect, Effect::WebRotateKey { .. }).then(|| "key".to_owned()),
+        _ => Some(effect.account().map_or_else(|| canonical(effect), str::to_owned)),
+    }
+}
+
 fn note(journal: &mut dyn Journal, steps: &[(usize, CutStep, Option<String>)]) -> Result<(), WaveError> {
     if steps.is_empty() { Ok(()) } else { journal.note(steps).map_err(WaveError::Journal) }
 }
@@ -352,16 +378,18 @@ fn with_drift(mut verdict: Verdict, stands: Option<&Result<Stands, ContainError>
 }
 
 fn worker(name: &str, reach: Option<Reach>, manner: Manner, tell: Sender<Reply>) -> Worker {
-    let (ask, asked) = channel::<(u64, usize, Asked, Planned)>();
+    let (ask, asked) = channel::<Question>();
     let name = name.to_owned();
     // Not joined: a target that never answers must not hold the others.
     std::thread::spawn(move || {
         let mut connector: Option<Box<dyn Connector>> = None;
         let mut silent_since: Option<Instant> = None;
-        while let Ok((question, at, what, planned)) = asked.recv() {
+        while let Ok(Question { number, at, asked: what, planned, until }) = asked.recv() {
             // Each action of a dead target would wait for itself, and the others' doors with them.
             let is_silent = silent_since.is_some_and(|since| since.elapsed() < manner.patience);
             let answer = match &reach {
+                // Nobody waits for it any more, and doors do.
+                _ if what == Asked::Capture && Instant::now() >= until => Err(too_slow(&planned, manner.evidence)),
                 None => Err(ContainError::Absent { target: name.clone(), what: "entry in the estate".to_owned() }),
                 Some(_) if is_silent => {
                     let source = std::io::Error::new(std::io::ErrorKind::TimedOut, "it did not a moment ago");
@@ -375,7 +403,7 @@ fn worker(name: &str, reach: Option<Reach>, manner: Manner, tell: Sender<Reply>)
                 let had_none = is_lost && connector.take().is_none();
                 silent_since = had_none.then(Instant::now);
             }
-            if tell.send((question, at, answer)).is_err() {
+            if tell.send((number, at, answer)).is_err() {
                 return;
             }
         }

@@ -11,6 +11,8 @@ use super::guard::Network;
 use super::http::{Asked, ask};
 use super::keys::Keys;
 use super::machine::Machine;
+use super::nginx_text::{Asks, servers};
+use super::ours::Ours;
 use super::state::{Held, TargetState};
 use super::{Capture, Captured, Connector, Manner, Reach, Verdict};
 
@@ -264,6 +266,10 @@ impl Web {
         match ask(&asked, self.manner.patience) {
             Ok(403) => verdict.held.push("it was tried by HTTP and refused (403)".to_owned()),
             Ok(status) => verdict.doors.push(format!("it was tried by HTTP and answered with {status}")),
+            // Others get an answer, and from there nobody reaches nginx at all: something before it shuts the same door.
+            Err(error) if asked.from.is_some() && matches!(error.kind(), std::io::ErrorKind::ConnectionRefused | std::io::ErrorKind::ConnectionReset) => {
+                verdict.held.push("it was tried from there and refused before nginx was reached".to_owned());
+            }
             Err(error) => verdict.untested.push(format!("nobody here can try it from there: {error}")),
         }
     }
@@ -353,7 +359,16 @@ impl Connector for Web {
         verdict.note(is_loaded, "nginx runs with it", "nginx does not run with what is written");
         self.try_probe(effect, &mut verdict);
         self.try_old_workers(effect, &mut verdict)?;
-        if matches!(effect, Effect::WebDenyAddress { .. }) && !self.configuration()?.contains("real_ip_header") {
+        let config = self.configuration()?;
+        let variable = format!("$strandline_{}", file.strip_suffix("es").filter(|_| file == "addresses").unwrap_or(file.trim_end_matches('s')));
+        for asks in servers(&config, &variable) {
+            match asks {
+                Asks::Yes => {}
+                Asks::No(name) => verdict.doors.push(format!("server {name} does not look at {variable}: whoever is cut off is served there")),
+                Asks::Perhaps(name) => verdict.untested.push(format!("whether server {name} looks at {variable} stands in files that it includes")),
+            }
+        }
+        if matches!(effect, Effect::WebDenyAddress { .. }) && !config.contains("real_ip_header") {
             verdict.remarks.push("behind another proxy every address is the proxy's: see that nginx knows the client's (real_ip_header)".to_owned());
         }
         Ok(verdict)
@@ -364,6 +379,27 @@ impl Connector for Web {
             return keys.undo(&self.machine);
         }
         self.bring(effect, before)
+    }
+
+    fn ours(&mut self) -> Result<Vec<Ours>, ContainError> {
+        let mut found = Vec::new();
+        if !self.folder.is_empty() {
+            for file in FILES {
+                found.extend(self.text(file)?.lines().filter_map(Ours::line));
+            }
+        }
+        if let Some(keys) = &self.keys {
+            found.extend(keys.old(&self.machine)?.map(Ours::bare));
+        }
+        Ok(found)
+    }
+
+    fn leaves(&mut self, effect: &Effect) -> Result<Vec<String>, ContainError> {
+        match (effect, &self.keys) {
+            (Effect::WebRotateKey { .. }, Some(keys)) => Ok(keys.old(&self.machine)?.into_iter().collect()),
+            (Effect::WebRotateKey { .. }, None) => Ok(Vec::new()),
+            _ => Ok(vec![self.line(effect)?.1]),
+        }
     }
 }
 

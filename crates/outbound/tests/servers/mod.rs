@@ -1,11 +1,12 @@
 //! Servers of the test's own, each in a folder of its own, ended with it. Servers that will not run as root run as `nobody`.
 
-#![allow(dead_code, clippy::unwrap_used, reason = "each test uses some of it; a test that cannot go on fails")]
+#![allow(dead_code, clippy::unwrap_used, clippy::print_stdout, reason = "each test uses some of it; a test that cannot go on fails")]
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use strandline_model::containment::{Action, Effect, Foothold, Notices, Undo};
 use strandline_model::estate::{Target, TargetKind};
 use strandline_outbound::Secret;
 use strandline_outbound::contain::{Connector, Manner, Reach, TargetState, Verdict, connect};
@@ -66,11 +67,18 @@ pub fn is_root() -> bool {
 pub fn as_nobody(program: impl AsRef<std::ffi::OsStr>) -> Command {
     if is_root() {
         let mut command = Command::new("setpriv");
-        command.args(["--reuid=nobody", "--regid=nogroup", "--clear-groups", "--"]).arg(program);
+        command.args(["--reuid=nobody", "--regid=nogroup", "--clear-groups", "--pdeathsig=KILL", "--"]).arg(program);
         command
     } else {
-        Command::new(program)
+        with_us(program)
     }
+}
+
+/// A command that ends when the test is killed.
+fn with_us(program: impl AsRef<std::ffi::OsStr>) -> Command {
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig=KILL", "--"]).arg(program);
+    command
 }
 
 pub fn run(command: &mut Command) -> String {
@@ -91,6 +99,21 @@ pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
+/// An action of a plan, at a target.
+pub fn action(target: &str, effect: Effect) -> Action {
+    Action {
+        cannot_reach: Vec::new(),
+        foothold: Foothold::Host { host: target.to_owned() },
+        id: format!("{target} {}", effect.word()),
+        effect,
+        notices: Notices::AtOnce,
+        reaches: String::new(),
+        system: None,
+        target: Some(target.to_owned()),
+        undo: Undo::Exact,
+    }
+}
+
 /// A target as an estate describes it.
 pub fn target(name: &str, kind: TargetKind, rest: &str) -> Target {
     toml::from_str(&format!("name = \"{name}\"\nkind = \"{}\"\n{rest}", kind.as_str())).unwrap()
@@ -101,7 +124,7 @@ pub fn reach(target: Target, secret: Option<&str>) -> Reach {
 }
 
 pub fn manner() -> Manner {
-    Manner { patience: Duration::from_secs(5), ..Manner::new("case t", Vec::new()) }
+    Manner { patience: Duration::from_secs(10), ..Manner::new("case t", Vec::new()) }
 }
 
 /// PostgreSQL with `listen_addresses`, passwords by SCRAM, and the superuser `postgres` with the password `super`.
@@ -182,7 +205,7 @@ pub fn program(name: &str) -> PathBuf {
 }
 
 /// Reads, decides and applies, as a wave does; gives before and meant.
-pub fn cut(connector: &mut dyn Connector, effect: &strandline_model::containment::Effect) -> (TargetState, TargetState) {
+pub fn cut(connector: &mut dyn Connector, effect: &Effect) -> (TargetState, TargetState) {
     let before = connector.read(effect).unwrap();
     let meant = connector.meant(effect, &before, &mut || [7; 32]).unwrap();
     connector.apply(effect, &meant).unwrap();
@@ -221,6 +244,8 @@ pub fn inside(name: &str, namespaces: &[&str]) -> bool {
         .output()
         .expect("unshare: apt-get install util-linux");
     assert!(out.status.success(), "{}\n{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
+    // What it measured.
+    print!("{}", String::from_utf8_lossy(&out.stdout));
     false
 }
 
@@ -262,8 +287,23 @@ pub struct Nginx {
     pub server: Server,
 }
 
+impl Drop for Nginx {
+    /// Its workers outlive a master that is killed.
+    fn drop(&mut self) {
+        let _ = Command::new("nginx").arg("-c").arg(self.server.at("conf")).args(["-s", "stop"]).stderr(Stdio::null()).status();
+        if let Some(process) = &mut self.server.process {
+            let _ = process.wait();
+        }
+    }
+}
+
 impl Nginx {
     pub fn start() -> Self {
+        Self::start_with("")
+    }
+
+    /// With more in `http { }`.
+    pub fn start_with(more: &str) -> Self {
         let mut server = Server::new();
         let at = server.folder().display().to_string();
         for name in ["www", "cut"] {
@@ -282,12 +322,13 @@ impl Nginx {
                  geo $remote_addr $strandline_address {{ default 0; include {at}/cut/addresses; }}\n map $cookie_sid $strandline_session {{ default 0; include {at}/cut/sessions; }}\n\
                  map \"$request_method $uri\" $strandline_route {{ default 0; include {at}/cut/routes; }}\n server {{\n listen 127.0.0.1:{port};\n root {at}/www;\n\
                  if ($strandline_address) {{ return 403; }}\n if ($strandline_session) {{ return 403; }}\n if ($strandline_route) {{ return 403; }}\n\
-                 location /big {{ limit_rate 200k; }}\n location /staff/ {{ return 200; }}\n }}\n}}\n"
+                 location /big {{ limit_rate 200k; }}\n location /staff/ {{ return 200; }}\n }}\n{more}\n}}\n"
             ),
         )
         .unwrap();
-        server.spawn(Command::new("nginx").arg("-c").arg(server.at("conf")).args(["-g", "daemon off;"]));
+        server.spawn(with_us("nginx").arg("-c").arg(server.at("conf")).args(["-g", "daemon off;"]));
         server.wait_for_port();
+        until("nginx has written who it is", || std::fs::read_to_string(server.at("pid")).is_ok_and(|pid| !pid.trim().is_empty()));
         Self { server }
     }
 
@@ -335,16 +376,21 @@ pub struct Redis {
 
 impl Redis {
     pub fn start() -> Self {
-        let mut server = Server::new();
-        let (port, folder) = (server.port.to_string(), server.folder().display().to_string());
-        server.give_away();
-        server.spawn(as_nobody("redis-server").args(["--port", &port, "--save", "", "--bind", "127.0.0.1", "--dir", &folder, "--requirepass", "r"]));
-        server.wait_for_port();
-        let this = Self { server };
+        let this = Self::empty(&[]);
         for number in 0..50 {
             this.cli(&["SETEX", &format!("sess:{number:04}aaaabbbb"), "3600", &format!("{{\"user\":\"u{}\"}}", number % 7)]);
         }
         this
+    }
+
+    /// Nothing in it yet, with more options.
+    pub fn empty(more: &[&str]) -> Self {
+        let mut server = Server::new();
+        let (port, folder) = (server.port.to_string(), server.folder().display().to_string());
+        server.give_away();
+        server.spawn(as_nobody("redis-server").args(["--port", &port, "--save", "", "--bind", "127.0.0.1", "--dir", &folder, "--requirepass", "r"]).args(more));
+        server.wait_for_port();
+        Self { server }
     }
 
     pub fn cli(&self, words: &[&str]) -> String {
@@ -368,6 +414,11 @@ pub struct MariaDb {
 
 impl MariaDb {
     pub fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// With more options.
+    pub fn start_with(more: &[String]) -> Self {
         let mut server = Server::new();
         server.give_away();
         let at = |name: &str| server.at(name).display().to_string();
@@ -384,7 +435,7 @@ impl MariaDb {
         if !server.at("data/mysql/global_priv.MAD").exists() {
             run(&mut install);
         }
-        let mut command = Command::new("mariadbd");
+        let mut command = with_us("mariadbd");
         command
             .args(["--no-defaults", "--bind-address=127.0.0.1", "--skip-name-resolve", "--skip-log-bin", "--innodb-flush-log-at-trx-commit=0"])
             .args([
@@ -393,6 +444,7 @@ impl MariaDb {
                 format!("--port={}", server.port),
                 format!("--log-error={}", at("errors")),
             ])
+            .args(more)
             .args(as_user);
         server.spawn(&mut command);
         let this = Self { server };
@@ -451,6 +503,11 @@ pub struct Slapd {
 
 impl Slapd {
     pub fn start(has_default: bool) -> Self {
+        Self::start_with(has_default, "", None)
+    }
+
+    /// With more settings, and by TLS at another port.
+    pub fn start_with(has_default: bool, more: &str, tls_port: Option<u16>) -> Self {
         let mut server = Server::new();
         let at = server.folder().display().to_string();
         std::fs::create_dir(server.at("db")).unwrap();
@@ -458,13 +515,14 @@ impl Slapd {
         std::fs::write(
             server.at("conf"),
             format!(
-                "include /etc/ldap/schema/core.schema\ninclude /etc/ldap/schema/cosine.schema\ninclude /etc/ldap/schema/inetorgperson.schema\nmodulepath /usr/lib/ldap\nmoduleload back_mdb\nmoduleload ppolicy\n\
+                "include /etc/ldap/schema/core.schema\ninclude /etc/ldap/schema/cosine.schema\ninclude /etc/ldap/schema/inetorgperson.schema\nmodulepath /usr/lib/ldap\nmoduleload back_mdb\nmoduleload ppolicy\n{more}\n\
                  pidfile {at}/pid\ndatabase mdb\nsuffix \"dc=x\"\nrootdn \"cn=root,dc=x\"\nrootpw r\ndirectory {at}/db\noverlay ppolicy\n{default}"
             ),
         )
         .unwrap();
         server.give_away();
-        let url = format!("ldap://127.0.0.1:{}", server.port);
+        let tls = tls_port.map(|port| format!(" ldaps://127.0.0.1:{port}")).unwrap_or_default();
+        let url = format!("ldap://127.0.0.1:{}{tls}", server.port);
         server.spawn(as_nobody("/usr/sbin/slapd").args(["-d", "0", "-h", &url, "-f"]).arg(server.at("conf")));
         server.wait_for_port();
         let this = Self { server };
@@ -529,7 +587,7 @@ impl Sshd {
             run(Command::new("cp").arg("-a").arg(path).arg(&copy));
             run(Command::new("mount").arg("--bind").arg(&copy).arg(path));
         }
-        for path in ["/home", "/run", "/var/lib"] {
+        for path in ["/home", "/run", "/var/lib", "/root"] {
             run(Command::new("mount").args(["-t", "tmpfs", "tmpfs", path]));
         }
         for path in ["/run/sshd", "/run/lock", "/var/lib/systemd", "/var/spool/cron/crontabs"] {
@@ -559,6 +617,11 @@ impl Sshd {
         let this = Self { process, folder };
         until("sshd answers", || this.by_key("eve"));
         this
+    }
+
+    /// A key that opens sessions of whom it is given to.
+    pub fn key(&self) -> PathBuf {
+        self.folder.path().join("key")
     }
 
     pub fn ssh(&self, _account: &str) -> Command {
@@ -618,5 +681,94 @@ impl Drop for Sshd {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
+    }
+}
+
+/// pgbouncer before the server, with the application's password in its own list, and databases more than `hr`.
+pub fn pooler(world: &Postgres, more: &str) -> Server {
+    let mut server = Server::new();
+    let verifier = world.value("postgres", "SELECT rolpassword FROM pg_authid WHERE rolname = 'app'");
+    std::fs::write(server.at("users"), format!("\"app\" \"a\"\n\"adm\" \"x\"\n\"#\" \"{}\"\n", verifier.len())).unwrap();
+    let (folder, port) = (server.folder().display().to_string(), server.port);
+    std::fs::write(
+        server.at("ini"),
+        format!(
+            "[databases]\nhr = host=127.0.0.1 port={} dbname=hr\n{more}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nauth_type = scram-sha-256\nauth_file = {folder}/users\npool_mode = transaction\nadmin_users = adm\nlogfile = {folder}/log\npidfile = {folder}/pid\nunix_socket_dir = {folder}\n",
+            world.server.port
+        ),
+    )
+    .unwrap();
+    server.give_away();
+    server.spawn(as_nobody("/usr/sbin/pgbouncer").arg(server.at("ini")));
+    server.wait_for_port();
+    server
+}
+
+/// A domain of Samba's, in namespaces of the test's own: `ann` and `bob` are people, `svc` an account of ours.
+pub struct Domain {
+    pub server: Server,
+}
+
+/// The administrator's password there.
+pub const ADMIN: &str = "Passw0rd.x";
+
+impl Domain {
+    pub fn start() -> Self {
+        let mut server = Server::new();
+        let at = |name: &str| server.at(name).display().to_string();
+        for folder in ["/etc/samba", "/var/lib/samba", "/run/samba", "/var/cache/samba", "/var/log/samba"] {
+            std::fs::create_dir_all(folder).unwrap();
+            run(Command::new("mount").args(["-t", "tmpfs", "none", folder]));
+        }
+        run(Command::new("openssl").args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]).args([
+            "-addext",
+            "subjectAltName=DNS:localhost",
+            "-addext",
+            "basicConstraints=critical,CA:FALSE",
+            "-keyout",
+            &at("key.pem"),
+            "-out",
+            &at("cert.pem"),
+        ]));
+        run(Command::new("chmod").args(["600", &at("key.pem")]));
+        run(Command::new("samba-tool")
+            .args(["domain", "provision", "--realm=LAB.EXAMPLE", "--domain=LAB", "--server-role=dc", "--dns-backend=NONE"])
+            .args([format!("--adminpass={ADMIN}"), "--host-ip=127.0.0.1".to_owned(), "--host-name=dc1".to_owned(), format!("--targetdir={}", at("ad"))])
+            .args(["--option=interfaces=lo", "--option=bind interfaces only=yes", "--option=vfs objects=dfs_samba4"]));
+        let conf = at("ad/etc/smb.conf");
+        let text = std::fs::read_to_string(&conf).unwrap();
+        let more = format!(
+            "[global]\n\tserver services = ldap\n\ttls enabled = yes\n\ttls keyfile = {}\n\ttls certfile = {}\n\ttls cafile = {}\n",
+            at("key.pem"),
+            at("cert.pem"),
+            at("cert.pem")
+        );
+        std::fs::write(&conf, text.replacen("[global]\n", &more, 1)).unwrap();
+        for (name, password) in [("ann", "Secret-1x"), ("bob", "Secret-2x"), ("svc", "Secret-3x")] {
+            run(Command::new("samba-tool").args(["user", "create", name, password, "--configfile", &conf]));
+        }
+        server.port = 636;
+        server.spawn(with_us("samba").args(["--foreground", "--no-process-group", "--configfile", &conf]));
+        server.wait_for_port();
+        Self { server }
+    }
+
+    pub fn reach(&self, account: &str, password: &str) -> Reach {
+        let rest = format!("address = \"ldaps://localhost:636\"\naccount = \"LAB\\\\{account}\"\nbase = \"DC=lab,DC=example\"");
+        let target = target("ldap", TargetKind::ActiveDirectory, &rest);
+        let mut reach = reach(target, Some(password));
+        reach.authorities = Some(std::fs::read_to_string(self.server.at("cert.pem")).unwrap());
+        reach
+    }
+
+    /// What the directory holds of somebody.
+    pub fn person(&self, name: &str) -> String {
+        let sam = self.server.at("ad/private/sam.ldb").display().to_string();
+        let text = run(Command::new("ldbsearch").args(["-H", &sam, &format!("(sAMAccountName={name})"), "userAccountControl", "pwdLastSet", "accountExpires"]));
+        text.lines().filter(|line| line.contains(": ") && !line.starts_with('#')).collect::<Vec<_>>().join("\n")
+    }
+
+    pub fn binds(&self, account: &str, password: &str) -> bool {
+        connect(&self.reach(account, password), &manner()).is_ok()
     }
 }

@@ -93,15 +93,26 @@ fn same_name(name: &str) -> String {
 fn why_two(estate: &Estate, plan: &CutPlan, rows: &[ActionRow]) -> Vec<String> {
     let lease = plan.lease_seconds;
     let mut reasons: Vec<String> = plan.actions.iter().filter_map(|planned| why_two_for(estate, planned, lease)).collect();
-    let costly = |planned: &&Planned| rows.iter().any(|row| row.id == planned.action.id && row.lawful_hour_worst > LAWFUL_AN_HOUR);
-    reasons.extend(
-        plan.actions
-            .iter()
-            .filter(costly)
-            .map(|planned| format!("{} would have refused more than {LAWFUL_AN_HOUR} lawful records in an hour", planned.action.id)),
-    );
+    reasons.extend(plan.actions.iter().filter_map(|planned| why_costly(planned, rows)));
     reasons.dedup();
     reasons
+}
+
+/// What it would have refused, or that nobody has counted it: an action by hand of which the same effect was not proposed.
+fn why_costly(planned: &Planned, rows: &[ActionRow]) -> Option<String> {
+    let action = &planned.action;
+    let same = |row: &&ActionRow| row.id == action.id || row.read_action().is_some_and(|known| known.effect == action.effect);
+    let worst = rows.iter().filter(same).map(|row| row.lawful_hour_worst).max();
+    // One session, one address: few are behind it, whatever was recorded.
+    let is_narrow = matches!(
+        action.effect,
+        Effect::WebDenySession { .. } | Effect::SessionStoreDelete { .. } | Effect::NftablesDrop { .. } | Effect::WebDenyAddress { .. }
+    );
+    match worst {
+        Some(worst) if worst > LAWFUL_AN_HOUR => Some(format!("{} would have refused more than {LAWFUL_AN_HOUR} lawful records in an hour", action.id)),
+        None if !is_narrow => Some(format!("what {} would have refused was not counted: nobody proposed it", action.id)),
+        _ => None,
+    }
 }
 
 fn why_two_for(estate: &Estate, planned: &Planned, lease_seconds: Option<u64>) -> Option<String> {

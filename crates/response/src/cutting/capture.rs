@@ -29,21 +29,37 @@ pub(super) fn keep(response: &mut Response<'_>, stored: &StoredWave, plan: &CutP
     let author = response.author();
     let mut custody = response.case.custody()?;
     let mut known: BTreeSet<String> = custody.iter().map(|artefact| artefact.sealed_sha256.clone()).collect();
+    let mut not_had = String::new();
     for (at, capture) in wave.capture() {
-        let target = &plan.actions[at].target;
+        let (target, place) = (&plan.actions[at].target, at + 1);
         match capture {
             Ok(capture) => {
                 for piece in &capture.pieces {
                     let sha256 = seal(response, &piece.bytes)?;
                     if known.insert(sha256.clone()) {
-                        custody.push(artefact(&sha256, &format!("containment/plan-{}/{target}/{}", stored.number, piece.name), piece.bytes.len(), &author));
+                        custody.push(artefact(
+                            &sha256,
+                            &format!("containment/plan-{}/{target}/{place}/{}", stored.number, piece.name),
+                            piece.bytes.len(),
+                            &author,
+                        ));
                     }
                 }
                 for lost in &capture.lost {
                     response.watcher.note(&format!("{target}: {lost}"));
+                    not_had.push_str(&format!("{target}, action {place}: {lost}\n"));
                 }
             }
-            Err(error) => response.watcher.note(&format!("{target}: nothing could be captured: {error}")),
+            Err(error) => {
+                response.watcher.note(&format!("{target}: nothing could be captured: {error}"));
+                not_had.push_str(&format!("{target}, action {place}: nothing could be captured: {error}\n"));
+            }
+        }
+    }
+    if !not_had.is_empty() {
+        let sha256 = seal(response, not_had.as_bytes())?;
+        if known.insert(sha256.clone()) {
+            custody.push(artefact(&sha256, &format!("containment/plan-{}/not-captured.txt", stored.number), not_had.len(), &author));
         }
     }
     response.case.save_custody(&custody, &author, env!("CARGO_PKG_VERSION"))?;

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::Subcommand;
-use strandline_model::containment::{Action, ActionRow, Effect, Foothold, Notices, Undo, canonical};
-use strandline_response::{Answer, Back, CutApproval, Force, Outdone, PlanView, Response, WaveView};
+use strandline_model::containment::{Action, ActionRow, Effect};
+use strandline_response::{Answer, Back, CutApproval, Force, Outdone, PlanView, Response, StrayView, WaveView, by_hand};
 
 use super::secrets::{Given, seconds};
 use crate::cmd::{Common, print_json};
@@ -108,6 +108,11 @@ pub enum Acting {
     },
     /// Where every action of every plan is, without asking any target
     Status,
+    /// Ask every target of the estate what of ours stands there that this case does not own, and change nothing
+    Strays {
+        #[command(flatten)]
+        given: Given,
+    },
 }
 
 impl Acting {
@@ -140,6 +145,11 @@ impl Acting {
                 .and_then(|views| show_undone(common, &views))
             }
             Self::Export { plan, openc2 } => export(case, common, plan, &openc2),
+            Self::Strays { given } => with(case, common, Opened::ToLook, |response| {
+                let secrets = given.read(response.targets())?;
+                Ok(response.strays(&secrets)?)
+            })
+            .and_then(|views| show_strays(common, &views)),
             Self::Status => with(case, common, Opened::ToLook, |response| Ok(response.cut_status()?)).and_then(|views| show_waves(common, &views)),
         }
     }
@@ -223,31 +233,7 @@ fn action_by_hand(text: &str) -> anyhow::Result<Action> {
     }
     let effect: Effect = serde_json::from_value(serde_json::Value::Object(fields))
         .with_context(|| format!("{text:?} is no action; docs/containment.md has the effects and their fields"))?;
-    let foothold = match (effect.account(), effect.address()) {
-        (Some(account), _) => Foothold::Account { account: account.to_owned(), system: None },
-        (None, Some(address)) => Foothold::Address { address: address.to_owned() },
-        (None, None) => Foothold::Host { host: target.to_owned() },
-    };
-    Ok(Action {
-        cannot_reach: Vec::new(),
-        id: format!("by-hand {word} {target}"),
-        reaches: format!("by hand: {}", canonical(&effect)),
-        undo: undo_of(&effect),
-        effect,
-        foothold,
-        notices: Notices::AtOnce,
-        system: None,
-        target: Some(target.to_owned()),
-    })
-}
-
-/// What cannot be put back, whoever asks for it.
-fn undo_of(effect: &Effect) -> Undo {
-    match effect {
-        Effect::WebRotateKey { .. } => Undo::Not("sessions that the old key signed are gone".to_owned()),
-        Effect::Webhook { .. } | Effect::Exec { .. } => Undo::Not("whether it can be undone is the service's to know".to_owned()),
-        _ => Undo::Exact,
-    }
+    Ok(by_hand(effect, target))
 }
 
 fn apply(case: &Path, common: &Common, plan: Option<u64>, again_after: u64, given: &Given) -> anyhow::Result<ExitCode> {
@@ -385,6 +371,35 @@ fn show_waves(common: &Common, views: &[WaveView]) -> anyhow::Result<ExitCode> {
     })
 }
 
+fn show_strays(common: &Common, views: &[StrayView]) -> anyhow::Result<ExitCode> {
+    match common.format() {
+        Format::Json => print_json(&views)?,
+        Format::Text => {
+            for view in views {
+                for one in &view.found {
+                    let of = one.mark.as_ref().map_or_else(|| "of no case that could be told".to_owned(), |mark| format!("of {}", printable(mark)));
+                    say!("{}: {}, {of}", printable(&view.target), printable(&one.what));
+                }
+                if let Some(why) = &view.untold {
+                    say!("{}: not told: {}", printable(&view.target), printable(why));
+                }
+            }
+            if views.iter().all(|view| view.found.is_empty()) {
+                say!("Nothing of ours stands there that this case does not own.");
+            }
+        }
+    }
+    let is_any = views.iter().any(|view| !view.found.is_empty());
+    let is_untold = views.iter().any(|view| view.untold.is_some());
+    Ok(if is_any {
+        ExitCode::from(OPEN)
+    } else if is_untold {
+        ExitCode::from(UNTESTED)
+    } else {
+        ExitCode::SUCCESS
+    })
+}
+
 fn show_undone(common: &Common, views: &[WaveView]) -> anyhow::Result<ExitCode> {
     match common.format() {
         Format::Json => print_json(&views)?,
@@ -426,6 +441,8 @@ fn print_wave(view: &WaveView) {
 
 #[cfg(test)]
 mod tests {
+    use strandline_model::containment::{Undo, canonical};
+
     use super::*;
 
     fn check(text: &str, expected: Option<&str>) {
@@ -442,5 +459,12 @@ mod tests {
         {
             check(text, None);
         }
+    }
+
+    #[test]
+    fn an_action_by_hand_says_what_a_proposed_one_does() {
+        let action = action_by_hand("db:postgres_terminate:role=app").expect("an effect");
+        assert!(matches!(action.undo, Undo::Not(_)), "an end of connections is not taken back, whoever asks for it");
+        assert!(!action.cannot_reach.is_empty());
     }
 }

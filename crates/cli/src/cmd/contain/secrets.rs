@@ -19,12 +19,20 @@ pub struct Given {
     /// How long one answer of a target may take
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = seconds)]
     patience: u64,
+    /// How long evidence may take before a cut, of all targets together; what is not had by then is named
+    #[arg(long, value_name = "TIME", default_value = "120s", value_parser = seconds)]
+    evidence_within: u64,
 }
 
 impl Given {
     /// Reads what these targets need. Where the estate names no file and somebody sits at a terminal, it is asked for.
     pub fn read(&self, targets: &[Target]) -> anyhow::Result<TargetSecrets> {
-        let mut given = TargetSecrets { patience: Some(Duration::from_secs(self.patience.max(1))), keys: self.keys()?, ..TargetSecrets::default() };
+        let mut given = TargetSecrets {
+            patience: Some(Duration::from_secs(self.patience.max(1))),
+            evidence: Some(Duration::from_secs(self.evidence_within)),
+            keys: self.keys()?,
+            ..TargetSecrets::default()
+        };
         for target in targets {
             if let Some(secret) = secret_of(target)? {
                 given.secrets.insert(target.name.clone(), secret);

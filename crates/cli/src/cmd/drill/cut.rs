@@ -180,7 +180,8 @@ fn secrets(response: &Response<'_>) -> anyhow::Result<TargetSecrets> {
     Ok(given)
 }
 
-/// Of each address, session, account and role the narrowest cut that closes it and has a target; and what ends open connections.
+/// Of each address, session, account and role the narrowest cut that closes it, at each target that can; and what ends open
+/// connections: a session is refused by the web server and forgotten by the store.
 /// Hosts and routes are mended, not cut.
 fn chosen(rows: &[ActionRow]) -> Vec<Action> {
     let (mut closed, mut seen, mut wave) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
@@ -188,7 +189,10 @@ fn chosen(rows: &[ActionRow]) -> Vec<Action> {
         let Some(action) = row.read_action() else { continue };
         let is_held = matches!(action.foothold.kind(), "address" | "session" | "account" | "role_at_host");
         let ends = matches!(action.effect, Effect::PostgresTerminate { .. } | Effect::MysqlKill { .. } | Effect::LinuxEndSessions { .. });
-        if is_held && (ends || (row.closes > 0 && closed.insert(row.foothold.clone()))) && seen.insert((action.target.clone(), action.effect.clone())) {
+        if is_held
+            && (ends || (row.closes > 0 && closed.insert((row.foothold.clone(), row.target.clone()))))
+            && seen.insert((action.target.clone(), action.effect.clone()))
+        {
             wave.push(action);
         }
     }

@@ -40,7 +40,8 @@ impl Postgres {
                 self.try_login(effect, &role, before, &mut verdict)?;
             }
         }
-        if !matches!(effect, Effect::PostgresRevokeSelect { .. } | Effect::PostgresHbaReject { .. } | Effect::PostgresTerminate { .. }) {
+        // A pooler comes from its own address, so that a line for another one does not concern it.
+        if !matches!(effect, Effect::PostgresRevokeSelect { .. } | Effect::PostgresTerminate { .. }) {
             self.try_poolers(&role, &mut verdict);
         }
         Ok(verdict)
@@ -229,6 +230,7 @@ impl Postgres {
                     verdict.held.extend(found.held);
                     verdict.doors.extend(found.doors);
                     verdict.untested.extend(found.untested);
+                    verdict.remarks.extend(found.remarks);
                 }
                 Err(error) => verdict.untested.push(format!("the pooler could not be asked: {error}")),
             }

@@ -6,6 +6,8 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use crate::contain::ours::MARK;
+
 /// One rule, as `pg_hba_file_rules` shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct HbaRule {
@@ -158,9 +160,6 @@ fn role_fits(word: &str, approach: &Approach) -> Fits {
     }
     if word.starts_with('/') { None } else { Some(word == approach.role) }
 }
-
-/// What our own lines begin their comment with.
-const MARK: &str = "# strandline ";
 
 /// What stands for the Unix socket where an address is asked for.
 pub(super) const LOCAL: &str = "[local]";

@@ -101,7 +101,7 @@ impl Postgres {
         Ok(rows.first().and_then(|row| row.get(0)))
     }
 
-    fn hba_text(&mut self) -> Result<String, ContainError> {
+    pub(super) fn hba_text(&mut self) -> Result<String, ContainError> {
         let text = self.session.text("read pg_hba.conf", "SELECT pg_read_file(current_setting('hba_file'))", &[])?;
         text.ok_or_else(|| self.session.strange("it shows no pg_hba.conf".to_owned()))
     }
@@ -129,7 +129,7 @@ impl Postgres {
         Ok(())
     }
 
-    fn line(&self, role: &Role, address: &str) -> Result<String, ContainError> {
+    pub(super) fn line(&self, role: &Role, address: &str) -> Result<String, ContainError> {
         if !can_be_written(&role.name) {
             return self.no_effect("the role's name cannot stand in pg_hba.conf");
         }

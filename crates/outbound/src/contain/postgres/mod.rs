@@ -21,6 +21,7 @@ pub(crate) use pooler::Pgbouncer;
 
 pub(in crate::contain) use self::client::{Session, identifier, literal};
 use super::error::ContainError;
+use super::ours::Ours;
 use super::state::TargetState;
 use super::{Capture, Connector, Manner, Reach, Verdict};
 
@@ -168,6 +169,16 @@ impl Connector for Postgres {
             Effect::PostgresTerminate { .. } => Ok(()),
             _ => self.bring(effect, before),
         }
+    }
+
+    fn ours(&mut self) -> Result<Vec<Ours>, ContainError> {
+        Ok(self.hba_text()?.lines().filter_map(Ours::line).collect())
+    }
+
+    fn leaves(&mut self, effect: &Effect) -> Result<Vec<String>, ContainError> {
+        let Effect::PostgresHbaReject { address, role } = effect else { return Ok(Vec::new()) };
+        let role = self.role(role)?;
+        Ok(vec![self.line(&role, address)?])
     }
 }
 

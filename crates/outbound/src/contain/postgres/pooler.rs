@@ -1,6 +1,7 @@
 //! pgbouncer: it lets clients in by its own list and keeps connections of its own, so that a role that is shut at the server can
 //! still be open here.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use strandline_model::containment::Effect;
@@ -16,6 +17,9 @@ const PORT: u16 = 6432;
 
 /// Its console is a database of this name.
 const CONSOLE: &str = "pgbouncer";
+
+/// Databases of a pooler that are tried.
+const MOST_DATABASES: usize = 8;
 
 const DISABLED: &str = "is disabled";
 const PAUSED: &str = "is paused";
@@ -52,37 +56,64 @@ impl Pgbouncer {
             format!("pooler {name} holds {held} connections as role {role}: whoever signs in to the pooler uses them"),
         );
         let databases = self.console.table("list its databases", "SHOW DATABASES")?;
-        let open = databases.iter().find(|row| row.get("disabled").is_none_or(|word| word != "1") && row.get("name").is_some_and(|name| name != CONSOLE));
-        match (key, open.and_then(|row| row.get("name"))) {
-            (Some(key), Some(database)) => self.try_through(role, key, database, &mut verdict),
-            (None, Some(_)) => {
-                verdict.untested.push(format!("pooler {name} lets clients in by its own list; role {role}'s password was not given, so nobody tried"))
-            }
-            (_, None) => verdict.held.push(format!("pooler {name} has no database open")),
+        let is_open =
+            |row: &&BTreeMap<String, String>| row.get("disabled").is_none_or(|word| word != "1") && row.get("name").is_some_and(|name| name != CONSOLE);
+        let open: Vec<&BTreeMap<String, String>> = databases.iter().filter(is_open).collect();
+        let names: Vec<String> = open.iter().filter_map(|row| row.get("name").cloned()).collect();
+        if names.is_empty() {
+            verdict.held.push(format!("pooler {name} has no database open"));
+            return Ok(verdict);
+        }
+        for row in &open {
+            let (Some(database), Some(forced)) = (row.get("name"), row.get("force_user").filter(|user| !user.is_empty() && *user != role)) else { continue };
+            let told = format!("database {database} of pooler {name} goes to the server as role {forced}, whatever its client is called");
+            // With the password it is tried below; without, nobody knows whether the role is let in there.
+            if key.is_some() { verdict.remarks.push(told) } else { verdict.untested.push(told) }
+        }
+        match key {
+            Some(key) => self.try_through(role, key, &names, &mut verdict),
+            None => verdict.untested.push(format!("pooler {name} lets clients in by its own list; role {role}'s password was not given, so nobody tried")),
         }
         Ok(verdict)
     }
 
-    /// A new client with the old password. The pooler can let it in and then have no connection to give: it waits, and a wait is a refusal.
-    fn try_through(&self, role: &str, key: &Secret, database: &str, verdict: &mut Verdict) {
+    /// A new client with the old password, at each database. The pooler can let it in and then have no connection to give: it waits,
+    /// and a wait is a refusal.
+    fn try_through(&self, role: &str, key: &Secret, databases: &[String], verdict: &mut Verdict) {
         let name = self.console.target();
         let patience = self.manner.patience.min(Duration::from_secs(3));
-        let (reach, account, secret, database) = (self.reach.clone(), role.to_owned(), key.clone(), database.to_owned());
         let (tell, told) = std::sync::mpsc::channel();
-        // The library waits without end for a pooler that has nothing to give, so that the trial has a thread to itself.
-        std::thread::spawn(move || {
-            let who = Who { account: &account, password: Some(secret.expose_secret()) };
-            let tried = sign_in(&reach, &who, &database, patience, PORT).and_then(|mut client| match client.simple_query("SELECT 1") {
-                Ok(_) => Ok(()),
-                Err(error) => Err(Refusal::Said { code: error.code().map_or("none", |code| code.code()).to_owned(), message: String::new() }),
+        // The library waits without end for a pooler that has nothing to give, so that each trial has a thread to itself.
+        for database in databases.iter().take(MOST_DATABASES) {
+            let (reach, account, secret, database, tell) = (self.reach.clone(), role.to_owned(), key.clone(), database.clone(), tell.clone());
+            std::thread::spawn(move || {
+                let who = Who { account: &account, password: Some(secret.expose_secret()) };
+                let tried = sign_in(&reach, &who, &database, patience, PORT).and_then(|mut client| match client.simple_query("SELECT 1") {
+                    Ok(_) => Ok(()),
+                    Err(error) => Err(Refusal::Said { code: error.code().map_or("none", |code| code.code()).to_owned(), message: String::new() }),
+                });
+                let _ = tell.send((database, tried));
             });
-            let _ = tell.send(tried);
-        });
-        match told.recv_timeout(patience) {
-            Ok(Ok(())) => verdict.doors.push(format!("role {role} reads through pooler {name} with the password that was given")),
-            Ok(Err(Refusal::Said { code, .. })) => verdict.held.push(format!("role {role} was tried through pooler {name} and refused ({code})")),
-            Ok(Err(Refusal::Other(error))) => verdict.untested.push(format!("the trial did not reach pooler {name}: {error}")),
-            Err(_) => verdict.held.push(format!("role {role} was tried through pooler {name} and got no connection within {} s", patience.as_secs())),
+        }
+        drop(tell);
+        let begun = Instant::now();
+        let mut waiting: BTreeSet<String> = databases.iter().take(MOST_DATABASES).cloned().collect();
+        while let Ok((database, tried)) = told.recv_timeout(patience.saturating_sub(begun.elapsed())) {
+            waiting.remove(&database);
+            let where_ = format!("through pooler {name} at database {database}");
+            match tried {
+                Ok(()) => verdict.doors.push(format!("role {role} reads {where_} with the password that was given")),
+                Err(Refusal::Said { code, .. }) => verdict.held.push(format!("role {role} was tried {where_} and refused ({code})")),
+                Err(Refusal::Other(error)) => verdict.untested.push(format!("the trial {where_} did not reach it: {error}")),
+            }
+        }
+        for database in waiting {
+            verdict
+                .held
+                .push(format!("role {role} was tried through pooler {name} at database {database} and got no connection within {} s", patience.as_secs()));
+        }
+        if databases.len() > MOST_DATABASES {
+            verdict.untested.push(format!("{} more databases of pooler {name} were not tried", databases.len() - MOST_DATABASES));
         }
     }
 

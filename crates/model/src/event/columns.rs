@@ -227,19 +227,19 @@ columns! {
 ///     /// What this pass reads.
 ///     struct Seen { time, account }
 /// }
-/// fn who(seen: &Seen<'_>) -> Option<&str> { seen.account.as_deref() }
+/// fn is_told(seen: &Seen<'_>) -> bool { seen.account.is_some() }
 /// ```
 ///
-/// `trait` in the place of `struct` names columns that a function needs of whatever row it is given; a row that does not have all
-/// of them is none of its: `event_columns! { pub(crate) trait Timed { time, duration_micros } }`.
-///
-/// ```compile_fail
+/// ```compile_fail,E0609
 /// strandline_model::event_columns! {
 ///     /// What this pass reads.
 ///     struct Seen { time, account }
 /// }
-/// fn what(seen: &Seen<'_>) -> Option<&str> { seen.statement.as_deref() }
+/// fn is_told(seen: &Seen<'_>) -> bool { seen.statement.is_some() } // no such field
 /// ```
+///
+/// `trait` in the place of `struct` names columns that a function needs of whatever row it is given; a row that does not have all
+/// of them is none of its: `event_columns! { pub(crate) trait Timed { time, duration_micros } }`.
 #[macro_export]
 macro_rules! event_columns {
     ($(#[$meta:meta])* $visibility:vis struct $name:ident { $($column:ident),+ $(,)? }) => {

@@ -365,7 +365,10 @@ impl Judge<'_> {
                 own = lower(own, (Certainty::Possible, Some(Missing::ActorGuessed)));
             }
             if let Some(doubt) = revealed.doubt {
-                own = lower(own, (doubt.at_most, Some(Missing::Replay(doubt.sentence))));
+                // Two things are not known then: whether it was the actor's, and whether this row was sent.
+                let is_twice_in_doubt = doubt.other_rows && cap.1 == Some(Missing::AttributionInferred);
+                let at_most = if is_twice_in_doubt { Certainty::Possible } else { doubt.at_most };
+                own = lower(own, (at_most, Some(Missing::Replay(doubt.sentence))));
             }
             let basis = if revealed.displayed { Basis::Disclosed } else { Basis::Inferred };
             if !revealed.displayed {

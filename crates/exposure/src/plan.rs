@@ -396,7 +396,7 @@ impl Planner<'_> {
         if standing.is_unsure {
             self.cap = lower(self.cap, (Certainty::Likely, Some(Missing::TableDoubtful)));
         }
-        let StoodFor { sql, named, .. } = standing;
+        let StoodFor { sql, named, is_changed, .. } = standing;
         let named = Rc::new(named);
         self.name_tables(&named);
         if named.opaque {
@@ -405,6 +405,10 @@ impl Planner<'_> {
         let held = self.held_values(&sql, Read::Listed);
         let others_declared = !named.filled && undeclared(&named, self.world()).next().is_none();
         if !others_declared {
+            if is_changed {
+                // What was changed since the snapshot may not be what it is replayed on.
+                self.cap = lower(self.cap, (Certainty::Likely, Some(Missing::MadeSince)));
+            }
             self.undescribed(&named);
         }
         if named.described.is_empty() {
@@ -540,14 +544,16 @@ impl Planner<'_> {
     /// A statement with its names replaced by what they stood for at a moment, and what it then names.
     fn named_at(&self, sql: &str, look: Look) -> StoodFor {
         let rewritten = self.world().rewrite(sql, look, &self.standing.session);
+        let has_changed = rewritten.is_some();
         let (sql, unknown, is_unsure) = match rewritten {
             Some(rewritten) => (rewritten.sql, rewritten.unknown, rewritten.is_unsure),
             None => (sql.to_owned(), BTreeSet::new(), false),
         };
+        let is_changed = has_changed || !unknown.is_empty();
         let mut named = self.world().named(&sql, &self.standing.session);
         named.filled = !unknown.is_empty();
         named.unknown.extend(unknown);
-        StoodFor { sql, named, is_unsure }
+        StoodFor { sql, named, is_unsure, is_changed }
     }
 
     /// Values that writes moved into the tables that it reads, as replays of what they were.
@@ -678,6 +684,8 @@ struct StoodFor {
     named: Named,
     /// Rows may be in what it reads that were not there.
     is_unsure: bool,
+    /// Something that it reads is not what the snapshot has of it.
+    is_changed: bool,
 }
 
 /// What ran a query.

@@ -711,6 +711,11 @@ fn the_engine_serves_cursors_prepared_and_masked_statements() {
         "A:date_of_birth? A:name? B:date_of_birth? B:date_of_birth~i B:name~ C:date_of_birth? C:name? D:date_of_birth? D:name?",
     );
     check_engine(&Case::of(vec![access(1, "SELECT name FROM hr.staff LIMIT 1", Some(1))]), "replayed", "A:name~ B:name~ C:name~ D:name~");
+    // Where only a pattern says that it was the actor's, that is a second doubt.
+    let guessed = Access { strength: Strength::Inferred, ..access(1, "SELECT name FROM hr.staff LIMIT 1", Some(1)) };
+    check_engine(&Case::of(vec![guessed]), "replayed", "A:name? B:name? C:name? D:name?");
+    let guessed = Access { strength: Strength::Inferred, ..access(1, "SELECT name FROM hr.staff ORDER BY staff_no LIMIT 1", Some(1)) };
+    check_engine(&Case::of(vec![guessed]), "replayed", "A:name~");
 }
 
 #[test]

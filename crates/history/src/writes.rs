@@ -538,6 +538,10 @@ impl Reader {
         if connection.is_told_again(event, statement, parts.len()) {
             return;
         }
+        if self.dialect == Dialect::PostgreSql && !connection.explicit {
+            // It is a transaction of its own: what came before ends neither with it nor with its failure.
+            self.flush(connection, session, Finish::Statement, place);
+        }
         let statement = self.intern(statement);
         connection.several = Some(Several { statement, logs: 1 << log_of(event.record_kind), audited: 1 });
         for (number, text) in parts.into_iter().enumerate() {
@@ -1162,6 +1166,15 @@ mod tests {
         let level = "numbered 1 SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED";
         check(&[level, "numbered 2 SELECT 1/0 !", "numbered 3 DELETE FROM t", "numbered 4 SELECT 1"], &["3 DELETE FROM t"]);
         check(&[level, "numbered 2 BEGIN", "numbered 2 DELETE FROM t", "numbered 2 SELECT 1/0 !", "numbered 3 DELETE FROM u"], &["3 DELETE FROM u"]);
+    }
+
+    #[test]
+    fn a_string_of_statements_that_fails_undoes_itself_alone() {
+        let (ran, failed) = ("other 20 UPDATE t SET n = 1; SELECT 1/0", "other 20 UPDATE t SET n = 1; SELECT 1/0 !");
+        let before = "other 10 INSERT INTO t VALUES (1)";
+        check(&[before, "other 30 DELETE FROM t"], &["10 INSERT INTO t VALUES (1) ?", "30 DELETE FROM t ?"]);
+        check(&[before, ran, failed, "other 30 DELETE FROM t"], &["10 INSERT INTO t VALUES (1) ?", "30 DELETE FROM t ?"]);
+        check(&["other 9 BEGIN", "other 10 INSERT INTO t VALUES (1)", ran, failed, "other 30 COMMIT"], &[]);
     }
 
     #[test]

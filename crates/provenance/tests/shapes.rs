@@ -25,7 +25,7 @@ fn a_column_beside_a_star_that_holds_it_is_the_same_twice() {
     check(
         "SELECT * FROM (SELECT a.*, a.id, p.town FROM admission a JOIN patient p ON p.id = a.patient_id) x WHERE x.id = 11",
         1,
-        "displayed diagnosis,id,patient_id,started,town,ward: 1",
+        "displayed diagnosis,id,patient_id,started,town,ward: 1; inferred id: 1",
     );
 }
 

@@ -459,8 +459,9 @@ impl<'a> Judge<'a> {
         }
         let plain = |text: &Expr| Fidelity::only_if(kernels::plain(text.clone()));
         if let Some(one) = weighed(&like.expr) {
-            // A literal's weights were computed already.
-            let other = weighed(&like.pattern).unwrap_or(&like.pattern);
+            // A literal's weights were computed already. Whether a reading places it is asked of what was written: ä may weigh what a weighs, or not.
+            let written = text_weighed(&like.pattern);
+            let other = weighed(&like.pattern).or(written.as_ref()).unwrap_or(&like.pattern);
             let Some(collation) = self.meeting(one, other) else { return Fidelity::unknown() };
             let placed = |text: &Expr| Fidelity::only_if(kernels::placed(collation.readings.clone(), text.clone()));
             return both.and(placed(one)).and(placed(other));
@@ -773,6 +774,23 @@ const KEY_OF: &str = "key_of";
 pub(crate) fn key_literal(key: Option<Vec<u8>>, text: &str) -> Expr {
     let metadata = [(KEY_OF.to_owned(), text.to_owned())].into_iter().collect::<std::collections::BTreeMap<_, _>>();
     Expr::Literal(ScalarValue::Binary(key), Some(FieldMetadata::new(metadata)))
+}
+
+/// Key of a literal's metadata: the text of which it is the weights.
+const WEIGHTS_OF: &str = "weights_of";
+
+/// Weights of a literal, which remember its text.
+pub(crate) fn weighed_literal(weights: &str, text: &str) -> Expr {
+    let metadata = [(WEIGHTS_OF.to_owned(), text.to_owned())].into_iter().collect::<std::collections::BTreeMap<_, _>>();
+    Expr::Literal(ScalarValue::Utf8(Some(weights.to_owned())), Some(FieldMetadata::new(metadata)))
+}
+
+/// The text of which a literal is the weights.
+fn text_weighed(literal: &Expr) -> Option<Expr> {
+    match literal.clone_ref() {
+        Expr::Literal(_, Some(metadata)) => metadata.inner().get(WEIGHTS_OF).map(|text| lit(text.as_str())),
+        _ => None,
+    }
 }
 
 /// The text behind the weights that LIKE compares at MySQL.

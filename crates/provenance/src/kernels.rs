@@ -16,7 +16,7 @@ use datafusion::logical_expr::{ColumnarValue, Expr, ReturnFieldArgs, ScalarFunct
 use crate::arena::Arena;
 use crate::collation::{Collation, Reading, general};
 use crate::declared::Declared;
-use crate::fidelity::{Readings, text_literal};
+use crate::fidelity::{Readings, text_literal, weighed_literal};
 use crate::session::Zone;
 
 /// Bytes of texts that a witness of spellings keeps; beyond them it takes the worst for granted.
@@ -104,9 +104,12 @@ pub(crate) fn declared_key(declared: Declared, text: Expr) -> Expr {
     call(What::DeclaredKey(declared), vec![text])
 }
 
-/// A text's characters as MySQL weighs them.
+/// A text's characters as MySQL weighs them. A literal's are computed here, for the engine would forget which text they are of.
 pub(crate) fn weighed(text: Expr) -> Expr {
-    call(What::Weighed, vec![text])
+    match text_literal(&text) {
+        Some(written) => weighed_literal(&general(written), written),
+        None => call(What::Weighed, vec![text]),
+    }
 }
 
 /// Whether all readings know where a text stands.

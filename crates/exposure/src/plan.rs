@@ -544,12 +544,11 @@ impl Planner<'_> {
     /// A statement with its names replaced by what they stood for at a moment, and what it then names.
     fn named_at(&self, sql: &str, look: Look) -> StoodFor {
         let rewritten = self.world().rewrite(sql, look, &self.standing.session);
-        let has_changed = rewritten.is_some();
+        let is_changed = rewritten.is_some();
         let (sql, unknown, is_unsure) = match rewritten {
             Some(rewritten) => (rewritten.sql, rewritten.unknown, rewritten.is_unsure),
             None => (sql.to_owned(), BTreeSet::new(), false),
         };
-        let is_changed = has_changed || !unknown.is_empty();
         let mut named = self.world().named(&sql, &self.standing.session);
         named.filled = !unknown.is_empty();
         named.unknown.extend(unknown);

@@ -3,7 +3,7 @@
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{DataFusionError, Result};
 use datafusion::logical_expr::expr::InList;
-use datafusion::logical_expr::{Expr, LogicalPlan, Operator, binary_expr};
+use datafusion::logical_expr::{Expr, LogicalPlan, Operator, binary_expr, lit};
 
 /// Lists that hold more than literals as the comparisons that they stand for.
 ///
@@ -13,7 +13,7 @@ pub(crate) fn without_open_lists(plan: LogicalPlan) -> Result<LogicalPlan, DataF
     let spelled = plan.transform_up_with_subqueries(|node| {
         node.map_expressions(|expression| {
             expression.transform_up(|part| match part {
-                Expr::InList(list) if !list.list.is_empty() && !list.list.iter().all(is_known) => Ok(Transformed::yes(spelled_out(list))),
+                Expr::InList(list) if !list.list.iter().all(is_known) => Ok(Transformed::yes(spelled_out(list))),
                 part => Ok(Transformed::no(part)),
             })
         })
@@ -40,5 +40,6 @@ fn spelled_out(list: InList) -> Expr {
         }
         parts = pairs;
     }
-    parts.remove(0)
+    // A list of nothing holds nothing.
+    parts.pop().unwrap_or_else(|| lit(list.negated))
 }

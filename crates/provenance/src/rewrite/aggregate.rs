@@ -213,7 +213,7 @@ impl Rewriter<'_> {
     }
 
     /// Watches for groups that the server would make otherwise.
-    fn grouped_alike(&mut self, keys: &[Expr], aggregate: &Aggregate, mut input: Rewritten) -> Result<Rewritten> {
+    fn grouped_alike(&mut self, keys: &[Expr], aggregate: &Aggregate, input: Rewritten) -> Result<Rewritten> {
         let judge = Judge::over(&self.server, &aggregate.input);
         let (mut watches, is_open) = self.watches_of(keys, &judge);
         for function in aggregate.aggr_expr.iter().filter_map(|expression| function_of(expression).ok()) {
@@ -222,10 +222,7 @@ impl Rewriter<'_> {
             }
         }
         self.decided.is_open |= is_open;
-        for watch in watches {
-            input.plan = LogicalPlan::Filter(Filter::try_new(watch, Arc::new(input.plan))?);
-        }
-        Ok(input)
+        input.watched_by(watches)
     }
 
     /// What notes that the server makes other groups by these keys, and whether some key is one that nothing can watch.

@@ -52,6 +52,14 @@ impl Rewritten {
         Scope { schema: &self.schema, columns: &self.columns, judge: None }
     }
 
+    /// The same rows, looked at by what notes that the server may decide otherwise.
+    fn watched_by(mut self, watches: Vec<Expr>) -> Result<Self> {
+        for watch in watches {
+            self.plan = LogicalPlan::Filter(Filter::try_new(watch, Arc::new(self.plan))?);
+        }
+        Ok(self)
+    }
+
     /// The visible columns, as expressions over the plan.
     fn visible(&self) -> Vec<Expr> {
         self.schema.columns().into_iter().map(Expr::Column).collect()

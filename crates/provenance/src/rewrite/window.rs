@@ -144,14 +144,11 @@ impl Rewriter<'_> {
     }
 
     /// Watches for partitions that the server would make otherwise.
-    fn parted_alike(&mut self, functions: &[&WindowFunction], window: &Window, mut input: Rewritten) -> Result<Rewritten> {
-        let keys: Vec<&Expr> = functions.iter().flat_map(|function| &function.params.partition_by).collect();
-        let distinct: BTreeMap<String, &Expr> = keys.into_iter().map(|key| (key.to_string(), key)).collect();
+    fn parted_alike(&mut self, functions: &[&WindowFunction], window: &Window, input: Rewritten) -> Result<Rewritten> {
+        let keys = functions.iter().flat_map(|function| &function.params.partition_by);
+        let distinct: BTreeMap<String, &Expr> = keys.map(|key| (key.to_string(), key)).collect();
         let (watches, _) = self.watches_of(distinct.into_values(), &Judge::over(&self.server, &window.input));
-        for watch in watches {
-            input.plan = LogicalPlan::Filter(Filter::try_new(watch, Arc::new(input.plan))?);
-        }
-        Ok(input)
+        input.watched_by(watches)
     }
 
     /// Where something depends on a window's values: watches for rows whose place in it the server may see otherwise.

@@ -571,7 +571,8 @@ impl Reader {
         if let Some(state) = &mut connection.state {
             state.fail(Ran::plain(statement, event.time.micros()));
         }
-        if connection.pending.last().is_some_and(|p| &*p.statement == statement) {
+        // One whose rows are counted went well: that was another try of the same words.
+        if connection.pending.last().is_some_and(|p| &*p.statement == statement && p.write.row_count.is_none()) {
             connection.pending.pop();
         }
         if connection.several.as_ref().is_some_and(|told| &*told.statement == statement) {
@@ -1087,7 +1088,7 @@ mod tests {
 
     const SECOND: i64 = 1_000_000;
 
-    /// Lines `log second statement`; a statement with ` !` at its end failed. Gives `second statement` of each write, with ` ?` where it may not
+    /// Lines `log second statement`; a statement with ` !` at its end failed, one with ` =1` changed a row. Gives `second statement` of each write, with ` ?` where it may not
     /// have taken effect, with ` lost` where its session may have meant something else, and with ` +n` where it may have taken effect up to n seconds later. The log `numbered` gives each second's transaction a number.
     fn check(lines: &[&'static str], expected: &[&str]) {
         let mut builder = EventBatchBuilder::new();
@@ -1097,12 +1098,14 @@ mod tests {
             let place = EventRef { artefact: ArtefactId(log.into()), offset: n as u64, length: 1 };
             let second: i64 = second.parse().expect("a number");
             let (statement, failed) = statement.strip_suffix(" !").map_or((statement, false), |s| (s, true));
+            let (statement, counted) = statement.strip_suffix(" =1").map_or((statement, None), |s| (s, Some(1)));
             let writes = ["insert", "update", "delete"].iter().any(|word| statement.to_ascii_lowercase().starts_with(word));
             let mut event = Event::new(Instant(second * SECOND), Class::Datastore, if writes { Activity::Write } else { Activity::Query }, place);
             event.source = "db".into();
             event.session = Some("7".into());
             event.statement = Some(statement.into());
             event.status = if failed { Status::Failure } else { Status::Unknown };
+            event.row_count = counted;
             event.transaction = (log == "numbered").then(|| format!("3/{second}").into());
             event.record_kind = Some(match log {
                 "general" => RecordKind::MysqlGeneral,
@@ -1175,6 +1178,12 @@ mod tests {
         check(&[before, "other 30 DELETE FROM t"], &["10 INSERT INTO t VALUES (1) ?", "30 DELETE FROM t ?"]);
         check(&[before, ran, failed, "other 30 DELETE FROM t"], &["10 INSERT INTO t VALUES (1) ?", "30 DELETE FROM t ?"]);
         check(&["other 9 BEGIN", "other 10 INSERT INTO t VALUES (1)", ran, failed, "other 30 COMMIT"], &[]);
+    }
+
+    #[test]
+    fn a_repeat_that_fails_says_nothing_of_the_write_that_went_well() {
+        check(&["other 10 INSERT INTO t VALUES (1) =1", "other 11 INSERT INTO t VALUES (1) !"], &["10 INSERT INTO t VALUES (1) ?"]);
+        check(&["other 10 INSERT INTO t VALUES (1)", "other 10 INSERT INTO t VALUES (1) !"], &[]);
     }
 
     #[test]

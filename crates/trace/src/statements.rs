@@ -62,6 +62,8 @@ pub(crate) struct Execution {
     pub source: Arc<str>,
     /// The database's own clock.
     pub raw: i64,
+    /// The same, of the last of its records.
+    last_raw: i64,
     /// The common clock.
     pub time: i64,
     /// Resolution of its stamp: it ran at `time` or up to so much later.
@@ -389,7 +391,15 @@ fn same_execution(e: &Execution, r: &Record) -> bool {
     };
     let other_audit = audits(r.kind) && e.statement_id.is_some() && r.statement_id.is_some() && e.statement_id != r.statement_id;
     let text = e.statement.as_ref() == r.statement.as_deref().unwrap_or_default();
-    text && values && transaction && !again && !other_audit && (!is_error(r.kind) || may_have_failed(e, r))
+    text && values && transaction && !again && !other_audit && (!is_error(r.kind) || may_have_failed(e, r)) && !is_another_try(e, r)
+}
+
+/// Whether an execution failed before this record was written: an error ends it, so the record is of the next try, which may have gone well.
+fn is_another_try(e: &Execution, r: &Record) -> bool {
+    let has_failed = e.kinds.iter().any(|kind| is_error(*kind));
+    // Of one tick, another log may tell of its beginning behind the error.
+    let is_behind = r.raw > e.last_raw || e.proof.last().is_some_and(|last| last.artefact == r.place.artefact);
+    has_failed && !is_error(r.kind) && (is_behind || r.rows.is_some() || ends(r.kind, r.succeeded))
 }
 
 /// Whether an error record may tell of the end of this execution. One that was raised while a statement was parsed or bound
@@ -409,6 +419,7 @@ fn absorb(e: &mut Execution, r: Record) {
     e.completion = completion(e.completion, &r);
     e.proof.push(r.place);
     e.kinds.insert(r.kind);
+    e.last_raw = e.last_raw.max(r.raw);
     e.rows = e.rows.max(r.rows);
     e.masked |= r.masked;
     let is_open = |list: &Vec<Option<Arc<str>>>| list.iter().flatten().any(|v| v.as_ref() == EMPTY_OR_NULL);
@@ -444,6 +455,7 @@ fn execution(r: Record, statement: Arc<str>, clocks: &Clocks) -> Execution {
         proof: vec![r.place],
         source: r.source,
         raw: r.raw,
+        last_raw: r.raw,
         precision: r.precision,
         connection: r.connection,
         sequence: r.sequence,

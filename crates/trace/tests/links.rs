@@ -454,6 +454,29 @@ fn records_of_one_execution_are_one_access_and_an_error_fails_it() {
 }
 
 #[test]
+fn a_statement_that_is_tried_again_after_an_error_is_an_access_of_its_own() {
+    let check = |records: &[(i64, RecordKind, Option<i64>)], expected: &[Completion]| {
+        let mut day = pivot("report", false);
+        for (micros, kind, rows) in records {
+            day.statement(120 * SECOND_MICROS + micros, "direct", "172.16.0.5", "report", "SELECT name FROM patient", &[]);
+            let e = day.events.last_mut().unwrap();
+            (e.record_kind, e.row_count, e.parameters, e.statement_id, e.status) = (Some(*kind), *rows, None, None, Status::Unknown);
+            if *kind == RecordKind::ErrorRunning {
+                (e.activity, e.status) = (Activity::Error, Status::Failure);
+            }
+        }
+        let (_, accesses) = day.run(&["address=198.51.100.9"]);
+        assert_eq!(accesses.iter().skip(2).map(|a| a.completion).collect::<Vec<_>>(), expected, "{records:?}");
+    };
+    let (error, audited) = ((0, RecordKind::ErrorRunning, None), (9_000, RecordKind::PgauditSession, Some(41)));
+    check(&[error, audited], &[Completion::Failed, Completion::Completed]);
+    check(&[error, (0, RecordKind::PgauditSession, Some(41))], &[Completion::Failed, Completion::Completed]);
+    check(&[error, (9_000, RecordKind::Duration, None)], &[Completion::Failed, Completion::Completed]);
+    check(&[error, (0, RecordKind::PgauditSession, None)], &[Completion::Failed, Completion::Unknown]);
+    check(&[(0, RecordKind::PgauditSession, None), (10, RecordKind::ErrorRunning, None)], &[Completion::Failed]);
+}
+
+#[test]
 fn a_read_that_another_statement_ran_is_marked_unless_that_one_hands_its_rows_on() {
     let check = |statements: &[(&str, i64, RecordKind)], expected: &[bool]| {
         let mut day = pivot("report", false);

@@ -7,7 +7,7 @@ use datafusion::common::{Column, Result, plan_err};
 use datafusion::functions_aggregate::expr_fn::count;
 use datafusion::logical_expr::expr::{AggregateFunction, NullTreatment};
 use datafusion::logical_expr::utils::grouping_set_to_exprlist;
-use datafusion::logical_expr::{Aggregate, Distinct, Expr, ExprFunctionExt, Filter, LogicalPlan, lit, when};
+use datafusion::logical_expr::{Aggregate, Distinct, Expr, ExprFunctionExt, LogicalPlan, lit, when};
 
 use super::values::{Added, Argued, Folds};
 use super::{Brings, Renaming, Rewriter, Rewritten, project, renamed, set_column, set_name, summarised};

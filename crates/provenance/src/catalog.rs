@@ -234,7 +234,7 @@ pub(crate) async fn open(database: &Database, options: &Options) -> Result<(Sess
     context.register_udf(crate::kernels::collation_function());
     context.register_udf(crate::document::array_function());
     context.register_udf(crate::document::text_function());
-    stand_ins().for_each(|function| context.register_udf(function));
+    stand_ins().chain(crate::calendar::counting_functions()).for_each(|function| context.register_udf(function));
     let mut schemas: BTreeMap<String, Arc<MemorySchemaProvider>> = BTreeMap::new();
     schemas.insert(SEARCH.into(), Arc::default());
     let mut tables = Tables {

@@ -7,18 +7,19 @@
 //! | `LATERAL (SELECT x FROM t WHERE t.a = o.a ORDER BY y LIMIT 1)` | the first values of each group by `a` |
 //! | `LATERAL (SELECT x FROM t WHERE t.a = o.a ORDER BY y LIMIT n)` | rows by their number among those of one `a` |
 //! | `EXISTS (…)` as a value | `(SELECT count(*) …) > 0` |
+//! | `ORDER BY (SELECT … WHERE t.a = o.a)`, of rows or of a window | a column of that value, below the order |
 
 use std::sync::Arc;
 
 use arrow_schema::DataType;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion::common::{Column, Result};
+use datafusion::common::{Column, DFSchema, Result};
 use datafusion::functions_aggregate::expr_fn::{count, first_value};
 use datafusion::functions_window::expr_fn::row_number;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::{conjunction, split_conjunction};
 use datafusion::logical_expr::{
-    Aggregate, BinaryExpr, Expr, ExprFunctionExt, FetchType, Filter, Join, Limit, LogicalPlan, Operator, Projection, SkipType, SortExpr, Subquery,
+    Aggregate, BinaryExpr, Expr, ExprFunctionExt, FetchType, Filter, Join, Limit, LogicalPlan, Operator, Projection, SkipType, Sort, SortExpr, Subquery,
     SubqueryAlias, Window, cast, lit, when,
 };
 
@@ -29,7 +30,11 @@ use crate::lateral::{joined, with_values_beside};
 /// # Errors
 /// If DataFusion refuses the plan; our bug.
 pub(crate) fn with_plain_subqueries(plan: LogicalPlan) -> Result<LogicalPlan> {
-    let plain = plan.transform_up_with_subqueries(|node| {
+    let plan = plan.transform_up_with_subqueries(|node| {
+        let computed = with_computed_keys(&node)?;
+        Ok(computed.map_or_else(|| Transformed::no(node), Transformed::yes))
+    })?;
+    let plain = plan.data.transform_up_with_subqueries(|node| {
         if let LogicalPlan::Join(join) = &node
             && let Some(right) = first_of_each(&join.right)?
         {
@@ -50,6 +55,67 @@ pub(crate) fn with_plain_subqueries(plan: LogicalPlan) -> Result<LogicalPlan> {
         Ok(mended)
     })?;
     Ok(plain.data)
+}
+
+/// An order by values of correlated subqueries as one by columns, which the planner can join; `None` for another node.
+fn with_computed_keys(node: &LogicalPlan) -> Result<Option<LogicalPlan>> {
+    let is_correlated = |key: &Expr| key.exists(|part| Ok(matches!(part, Expr::ScalarSubquery(subquery) if !subquery.outer_ref_columns.is_empty())));
+    let mut computed = Vec::new();
+    let mut column_of = |key: SortExpr| -> Result<SortExpr> {
+        if !is_correlated(&key.expr)? {
+            return Ok(key);
+        }
+        let name = format!("__key_{}", computed.len());
+        computed.push(key.expr.alias(&name));
+        Ok(SortExpr { expr: Expr::Column(Column::new_unqualified(name)), ..key })
+    };
+    let over = |computed: Vec<Expr>, input: &LogicalPlan| -> Result<Arc<LogicalPlan>> {
+        // What the subqueries compare may not be among the items.
+        let (columns, input) = match input {
+            LogicalPlan::Projection(items) if computed.iter().all(|key| reads_only(key, items.input.schema())) => {
+                (items.expr.clone(), Arc::clone(&items.input))
+            }
+            _ => (input.schema().columns().into_iter().map(Expr::Column).collect(), Arc::new(input.clone())),
+        };
+        Ok(Arc::new(LogicalPlan::Projection(Projection::try_new(columns.into_iter().chain(computed).collect(), input)?)))
+    };
+    let ordered = match node {
+        LogicalPlan::Sort(sort) => {
+            let keys = sort.expr.iter().cloned().map(&mut column_of).collect::<Result<Vec<_>>>()?;
+            if computed.is_empty() {
+                return Ok(None);
+            }
+            LogicalPlan::Sort(Sort { expr: keys, input: over(computed, &sort.input)?, fetch: sort.fetch })
+        }
+        LogicalPlan::Window(window) => {
+            let mut functions = Vec::new();
+            for expression in &window.window_expr {
+                let name = expression.schema_name().to_string();
+                let Expr::WindowFunction(mut function) = expression.clone().unalias() else { return Ok(None) };
+                function.params.order_by = function.params.order_by.into_iter().map(&mut column_of).collect::<Result<_>>()?;
+                functions.push(Expr::WindowFunction(function).alias(name));
+            }
+            if computed.is_empty() {
+                return Ok(None);
+            }
+            LogicalPlan::Window(Window::try_new(functions, over(computed, &window.input)?)?)
+        }
+        _ => return Ok(None),
+    };
+    let columns = node.schema().columns().into_iter().map(Expr::Column).collect();
+    Ok(Some(LogicalPlan::Projection(Projection::try_new(columns, Arc::new(ordered))?)))
+}
+
+/// Whether all columns that an expression reads, in its subqueries too, are in a schema.
+fn reads_only(expression: &Expr, schema: &DFSchema) -> bool {
+    let is_foreign = |part: &Expr| match part {
+        Expr::Column(column) => !schema.has_column(column),
+        Expr::ScalarSubquery(subquery) => {
+            subquery.outer_ref_columns.iter().any(|outer| !matches!(outer, Expr::OuterReferenceColumn(_, column) if schema.has_column(column)))
+        }
+        _ => false,
+    };
+    !expression.exists(|part| Ok(is_foreign(part))).unwrap_or(true)
 }
 
 /// A LATERAL subquery that takes the first rows of those that belong to an outer row.
@@ -329,6 +395,39 @@ pub(crate) fn tie(part: &Expr) -> Option<(Expr, Expr)> {
         (outer, own) if is_own(own) && is_outer(outer) => Some((own.clone(), outer.clone())),
         _ => None,
     }
+}
+
+/// The plan, with a column for what ties the rows of a folded subquery to the outer row, where that is computed (`lower(a) = outer.b`, or the key of
+/// a text in its collation): the planner turns only equalities of columns into joins.
+///
+/// # Errors
+/// If DataFusion refuses the plan; our bug.
+pub(crate) fn with_tied_columns(plan: LogicalPlan) -> Result<LogicalPlan> {
+    let mut number = 0_usize;
+    let tied = plan.transform_up_with_subqueries(|node| {
+        let LogicalPlan::Aggregate(aggregate) = &node else { return Ok(Transformed::no(node)) };
+        let LogicalPlan::Filter(filter) = aggregate.input.as_ref() else { return Ok(Transformed::no(node)) };
+        let mut computed = Vec::new();
+        let mut parts = Vec::new();
+        for part in split_conjunction(&filter.predicate) {
+            parts.push(match tie(part) {
+                Some((own, outer)) if !matches!(uncast(&own), Expr::Column(_)) => {
+                    number += 1;
+                    let name = format!("__tied_{number}");
+                    computed.push(own.alias(&name));
+                    Expr::Column(Column::new_unqualified(name)).eq(outer)
+                }
+                _ => part.clone(),
+            });
+        }
+        let Some(predicate) = conjunction(parts).filter(|_| !computed.is_empty()) else { return Ok(Transformed::no(node)) };
+        let columns = filter.input.schema().columns().into_iter().map(Expr::Column).chain(computed).collect();
+        let rows = LogicalPlan::Projection(Projection::try_new(columns, Arc::clone(&filter.input))?);
+        let filtered = LogicalPlan::Filter(Filter::try_new(predicate, Arc::new(rows))?);
+        let folded = Aggregate::try_new(Arc::new(filtered), aggregate.group_expr.clone(), aggregate.aggr_expr.clone())?;
+        Ok(Transformed::yes(LogicalPlan::Aggregate(folded)))
+    })?;
+    Ok(tied.data)
 }
 
 /// An expression over a plan's columns as one over those of its base.

@@ -34,7 +34,7 @@ use crate::batch::{CALL, batch, parameter_column};
 use crate::budget::{Budget, TOO_LONG, TOO_MANY_ROWS, metered};
 use crate::catalog::{Reads, Tables, open, searching};
 use crate::collect::Reader;
-use crate::correlated::with_plain_subqueries;
+use crate::correlated::{with_plain_subqueries, with_tied_columns};
 use crate::cross_join::limit_cross_joins;
 use crate::database::{Database, Dialect, Options, VALID_FROM, VALID_TO};
 use crate::expression::Marks;
@@ -276,7 +276,7 @@ impl Engine {
         let mut options = ConfigOptions::clone(self.state.config_options());
         options.optimizer.skip_failed_rules = false;
         let mut plan = Analyzer::new().execute_and_check(plan, &options, |_, _| {})?;
-        plan = without_open_lists(in_words_of(server, plan)?)?;
+        plan = with_tied_columns(without_open_lists(in_words_of(server, plan)?)?)?;
         let rules = Optimizer::with_rules(vec![
             Arc::new(RewriteSetComparison::new()),
             Arc::new(SimplifyExpressions::new()),

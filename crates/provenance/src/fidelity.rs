@@ -13,6 +13,7 @@ use datafusion::functions::expr_fn::abs;
 use datafusion::logical_expr::expr::{AggregateFunction, InList, ScalarFunction, WindowFunction};
 use datafusion::logical_expr::{Aggregate, Between, BinaryExpr, Case, Expr, ExprSchemable, Join, Like, LogicalPlan, Operator, cast, lit};
 
+use crate::calendar;
 use crate::collation::{Collation, Reading};
 use crate::database::{Database, Dialect};
 use crate::declared::{Declared, collation_of};
@@ -298,6 +299,17 @@ impl<'a> Judge<'a> {
         }
     }
 
+    /// Two texts by their keys: where the one reading of their collation knows the place of each, it knows whether they are equal.
+    fn placed_apart(&self, left: &Expr, right: &Expr) -> Option<Fidelity> {
+        let (one, other) = (keyed(left)?, keyed(right)?);
+        let collation = self.meeting(&one.text, &other.text).filter(|collation| collation.readings.len() == 1)?;
+        if [&one, &other].iter().any(|keyed| keyed.by != Some(KeyOf::Text)) {
+            return None;
+        }
+        let guards = [one.text, other.text].map(|text| kernels::placed(collation.readings.clone(), text)).to_vec();
+        Some(self.fidelity(left).and(self.fidelity(right)).and(Fidelity { guards, ..Fidelity::same() }))
+    }
+
     /// A key beside a column of keys, out of a subquery, whose texts can no longer be asked. Where all characters that a reading
     /// knows weigh other than all that it does not, one side will do.
     fn keyed_beside_column(&self, one: &Keyed) -> Fidelity {
@@ -553,6 +565,7 @@ impl<'a> Judge<'a> {
                 _ => Fidelity::unknown(),
             },
             _ if declared => Fidelity::unknown(),
+            name if calendar::is_counted(name) => arguments().by_the_digit(),
             // They write the blanks that a text is padded with.
             "octet_length" | "concat" | "concat_ws" if is_padded && !mysql => Fidelity::unknown(),
             // The keys themselves are exact; what they are keys of is guarded where they are compared.
@@ -726,6 +739,21 @@ impl JoinJudge<'_> {
     /// See [`Judge::readings`].
     pub(crate) fn readings(&self, condition: &Expr) -> Option<Readings> {
         self.judge().readings(condition)
+    }
+
+    /// What must hold of the rows of each side, by themselves, for two keys to be equal where the server's are; `None` where it hangs on both at once.
+    pub(crate) fn guards_of_sides(&self, left: &Expr, right: &Expr, sides: [&DFSchema; 2]) -> Option<[Vec<Expr>; 2]> {
+        let judge = self.judge();
+        let compared = judge.placed_apart(left, right).unwrap_or_else(|| judge.comparison(left, Operator::Eq, right));
+        if compared.is_unknown || compared.is_near {
+            return None;
+        }
+        let mut guards = [Vec::new(), Vec::new()];
+        for guard in compared.guards {
+            let side = sides.iter().position(|side| guard.column_refs().into_iter().all(|column| side.has_column(column)))?;
+            guards[side].push(guard);
+        }
+        Some(guards)
     }
 }
 

@@ -8,13 +8,14 @@ use datafusion::common::{DFSchema, Result};
 use datafusion::functions_nested::expr_fn::{array_element, array_has_all, array_has_any, array_slice};
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr, RawFieldAccessExpr};
-use datafusion::logical_expr::{Expr, ExprSchemable, GetFieldAccess, lit};
+use datafusion::logical_expr::{Expr, ExprSchemable, GetFieldAccess, Operator, binary_expr, lit};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
 use crate::database::Dialect;
 use crate::document;
-use crate::fidelity::text_literal;
+use crate::fidelity::{is_read_alike, text_literal};
 use crate::stand_in::{Kind, stand_in};
+use crate::vocabulary::leading_number;
 
 /// Plans the operators of the servers.
 #[derive(Debug)]
@@ -77,13 +78,23 @@ fn planned(raw: &RawBinaryExpr, left: &DataType, right: &DataType, dialect: Dial
         Op::PGExp => Some(datafusion::functions::expr_fn::power(one, other)),
         Op::PGStartsWith => Some(datafusion::functions::expr_fn::starts_with(one, other)),
         Op::Xor => match (truth_of(one, left), truth_of(other, right)) {
-            (Some(one), Some(other)) => Some(datafusion::logical_expr::binary_expr(one, datafusion::logical_expr::Operator::NotEq, other)),
+            (Some(one), Some(other)) => Some(binary_expr(one, Operator::NotEq, other)),
             _ => truth(),
         },
         // Likeness of two texts, and a document without a part.
         Op::Modulo if left.is_string() && right.is_string() => truth(),
         Op::Minus if left.is_string() && !is_literal(&one) && (right.is_string() || right.is_integer() || is_list(right)) => {
             Some(unknown("part", Kind::Text, raw))
+        }
+        Op::Eq | Op::NotEq | Op::Lt | Op::LtEq | Op::Gt | Op::GtEq | Op::Spaceship
+            if dialect == Dialect::MySql && written_beside_number(&one, &other, left, right) =>
+        {
+            let number = |side: Expr, kind: &DataType| match text_literal(&side).filter(|text| !is_read_alike(text, kind)) {
+                Some(text) => leading_number(text).map(lit),
+                None => Some(side),
+            };
+            let compared = |op| Some(binary_expr(number(one.clone(), right)?, op, number(other.clone(), left)?));
+            comparison_of(&raw.op).and_then(compared).or_else(truth)
         }
         // MySQL takes a text for the number at its beginning.
         Op::Eq | Op::NotEq | Op::Lt | Op::LtEq | Op::Gt | Op::GtEq | Op::Spaceship
@@ -97,6 +108,7 @@ fn planned(raw: &RawBinaryExpr, left: &DataType, right: &DataType, dialect: Dial
         Op::Plus | Op::Minus | Op::Multiply | Op::Divide | Op::Modulo if dialect == Dialect::MySql && is_number_beside_text(&one, &other, left, right) => {
             Some(unknown("number", Kind::Number, raw))
         }
+        Op::MyIntegerDivide if left.is_integer() && right.is_integer() => Some(crate::calendar::quotient(one, other)),
         Op::MyIntegerDivide | Op::DuckIntegerDivide => Some(unknown("number", Kind::Number, raw)),
         Op::AtAt | Op::AtQuestion | Op::Question | Op::QuestionAnd | Op::QuestionPipe | Op::PGOverlap | Op::Overlaps | Op::Match | Op::Regexp => truth(),
         Op::HashMinus => Some(unknown("part", Kind::Text, raw)),
@@ -121,6 +133,27 @@ fn is_kept_as_text(side: &Expr, kind: &DataType) -> bool {
 
 fn is_number_beside_text(one: &Expr, other: &Expr, left: &DataType, right: &DataType) -> bool {
     is_kept_as_text(one, left) && right.is_numeric() || is_kept_as_text(other, right) && left.is_numeric()
+}
+
+/// Whether a text that the statement writes stands beside a number that is no literal, and the planner would read it otherwise than MySQL.
+fn written_beside_number(one: &Expr, other: &Expr, left: &DataType, right: &DataType) -> bool {
+    let is_odd = |text: &Expr, number: &Expr, kind: &DataType| {
+        kind.is_numeric() && !is_literal(number) && text_literal(text).is_some_and(|text| !is_read_alike(text, kind))
+    };
+    is_odd(one, other, right) || is_odd(other, one, left)
+}
+
+fn comparison_of(op: &BinaryOperator) -> Option<Operator> {
+    Some(match op {
+        BinaryOperator::Eq => Operator::Eq,
+        BinaryOperator::NotEq => Operator::NotEq,
+        BinaryOperator::Lt => Operator::Lt,
+        BinaryOperator::LtEq => Operator::LtEq,
+        BinaryOperator::Gt => Operator::Gt,
+        BinaryOperator::GtEq => Operator::GtEq,
+        BinaryOperator::Spaceship => Operator::IsNotDistinctFrom,
+        _ => return None,
+    })
 }
 
 fn is_time(kind: &DataType) -> bool {

@@ -5,12 +5,13 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr, GroupByWithModifier, Ident, Join, JoinConstraint, JoinOperator,
-    ObjectNamePart, OrderBy, OrderByExpr, OrderByKind, Query, Select, SelectFlavor, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, TableAlias,
-    TableAliasColumnDef, TableFactor, TableWithJoins, UnaryOperator, Value, WildcardAdditionalOptions, WindowSpec, WindowType, visit_expressions,
+    BinaryOperator, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr, Ident, Join, JoinConstraint, JoinOperator, ObjectNamePart, OrderBy,
+    OrderByExpr, OrderByKind, Query, Select, SelectFlavor, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, SetOperator, SetQuantifier, TableAlias,
+    TableAliasColumnDef, TableFactor, TableWithJoins, UnaryOperator, Value, Visit, Visitor, WildcardAdditionalOptions, WindowSpec, WindowType,
+    visit_expressions,
 };
 
-use crate::spelling::EITHER_WAY;
+use crate::spelling::{DENIED, EITHER_WAY, ROLLED_UP, WHOLE_DIVISION};
 use crate::vocabulary::{array_items, bare, binary, call, text, text_of, ungrouped};
 
 /// `x BETWEEN SYMMETRIC a AND b`, which the spelling has marked, as `x BETWEEN a AND b OR x BETWEEN b AND a`.
@@ -25,11 +26,33 @@ pub(crate) fn either_way(expression: &mut Expr) {
 
 /// What the mark of [`EITHER_WAY`] stands around.
 fn bound_either_way(low: &Expr) -> Option<Expr> {
-    let Expr::Function(function) = low else { return None };
-    let FunctionArguments::List(list) = &function.args else { return None };
-    match (function.name.0.as_slice(), list.args.as_slice()) {
-        ([ObjectNamePart::Identifier(name)], [FunctionArg::Unnamed(FunctionArgExpr::Expr(bound))]) if name.value == EITHER_WAY => Some(bound.clone()),
+    match marked(low, EITHER_WAY)?.as_slice() {
+        [bound] => Some(bound.clone()),
         _ => None,
+    }
+}
+
+/// What a mark of the spelling stands around.
+fn marked(expression: &Expr, mark: &str) -> Option<Vec<Expr>> {
+    let Expr::Function(function) = expression else { return None };
+    match function.name.0.as_slice() {
+        [ObjectNamePart::Identifier(name)] if name.quote_style.is_some() && name.value == mark => Some(crate::vocabulary::arguments(function)),
+        _ => None,
+    }
+}
+
+/// `!x` and `a DIV b`, which the spelling has marked.
+pub(crate) fn mysql_marked(expression: &mut Expr) {
+    if let Some([inner]) = marked(expression, DENIED).as_deref() {
+        *expression = Expr::Nested(Box::new(Expr::UnaryOp { op: UnaryOperator::Not, expr: Box::new(Expr::Nested(Box::new(inner.clone()))) }));
+        return;
+    }
+    let Expr::BinaryOp { left, op, right: _ } = expression else { return };
+    if let (Expr::BinaryOp { left: divided, op: BinaryOperator::Modulo, right: mark }, BinaryOperator::Modulo) = (left.as_ref(), &*op)
+        && matches!(mark.as_ref(), Expr::Identifier(name) if name.quote_style.is_some() && name.value == WHOLE_DIVISION)
+    {
+        *left = divided.clone();
+        *op = BinaryOperator::MyIntegerDivide;
     }
 }
 
@@ -150,11 +173,11 @@ fn among(left: &[Expr], query: &Query) -> Expr {
         at: None,
     };
     let from = TableFactor::Derived { lateral: false, subquery: Box::new(query.clone()), alias: Some(alias), sample: None };
-    let select = select_of(vec![SelectItem::UnnamedExpr(number(1))], TableWithJoins { relation: from, joins: Vec::new() }, condition);
+    let select = select_of(vec![SelectItem::UnnamedExpr(number(1))], Some(from), condition);
     Expr::Exists { subquery: Box::new(query_over(SetExpr::Select(Box::new(select)))), negated: false }
 }
 
-fn select_of(projection: Vec<SelectItem>, from: TableWithJoins, selection: Option<Expr>) -> Select {
+fn select_of(projection: Vec<SelectItem>, from: Option<TableFactor>, selection: Option<Expr>) -> Select {
     Select {
         select_token: AttachedToken::empty(),
         optimizer_hints: Vec::new(),
@@ -165,7 +188,7 @@ fn select_of(projection: Vec<SelectItem>, from: TableWithJoins, selection: Optio
         projection,
         exclude: None,
         into: None,
-        from: vec![from],
+        from: from.into_iter().map(|relation| TableWithJoins { relation, joins: Vec::new() }).collect(),
         lateral_views: Vec::new(),
         prewhere: None,
         selection,
@@ -183,7 +206,7 @@ fn select_of(projection: Vec<SelectItem>, from: TableWithJoins, selection: Optio
     }
 }
 
-fn query_over(body: SetExpr) -> Query {
+pub(crate) fn query_over(body: SetExpr) -> Query {
     Query {
         with: None,
         body: Box::new(body),
@@ -399,13 +422,15 @@ pub(crate) fn without_sample(select: &mut Select) {
     }
 }
 
-/// `GROUP BY a, b WITH ROLLUP` is `GROUP BY ROLLUP (a, b)`.
+/// `GROUP BY a, b WITH ROLLUP`, which the spelling has marked, is `GROUP BY ROLLUP (a, b)`. A place there stands for the item at it.
 pub(crate) fn rolled_up(select: &mut Select) {
-    if let GroupByExpr::Expressions(keys, modifiers) = &mut select.group_by
-        && matches!(modifiers.as_slice(), [GroupByWithModifier::Rollup])
+    if let GroupByExpr::Expressions(keys, _) = &mut select.group_by
+        && let [only] = keys.as_slice()
+        && let Some(marked) = marked(only, ROLLED_UP)
     {
-        modifiers.clear();
-        *keys = vec![Expr::Rollup(keys.drain(..).map(|key| vec![key]).collect())];
+        let is_place = |key: &Expr| matches!(key, Expr::Value(_));
+        let key = |key: Expr| if is_place(&key) { key_of(&key, &select.projection).unwrap_or(key) } else { key };
+        *keys = vec![Expr::Rollup(marked.into_iter().map(|marked| vec![key(marked)]).collect())];
     }
 }
 
@@ -413,13 +438,7 @@ pub(crate) fn rolled_up(select: &mut Select) {
 pub(crate) fn having_of_rows(query: &mut Query) {
     let SetExpr::Select(select) = query.body.as_mut() else { return };
     let is_plain = matches!(&select.group_by, GroupByExpr::Expressions(keys, _) if keys.is_empty()) && select.distinct.is_none();
-    let folds = |part: &Expr| matches!(part, Expr::Function(function) if crate::vocabulary::folds_rows(function));
-    let mut is_folded = false;
-    let _all: ControlFlow<()> = visit_expressions(&*select, |part| {
-        is_folded |= folds(part);
-        ControlFlow::Continue(())
-    });
-    if !is_plain || is_folded || select.having.is_none() {
+    if !is_plain || select.having.is_none() || Visit::visit(&**select, &mut Folding::default()).is_break() {
         return;
     }
     let condition = select.having.take();
@@ -427,8 +446,61 @@ pub(crate) fn having_of_rows(query: &mut Query) {
     let alias = TableAlias { explicit: true, name: Ident::new("__having"), columns: Vec::new(), at: None };
     let from = TableFactor::Derived { lateral: false, subquery: Box::new(inner), alias: Some(alias), sample: None };
     let all = vec![SelectItem::Wildcard(WildcardAdditionalOptions::default())];
-    **select = select_of(all, TableWithJoins { relation: from, joins: Vec::new() }, condition);
+    **select = select_of(all, Some(from), condition);
 }
+
+/// Looks for a function that makes one value of many of the query's own rows.
+#[derive(Default)]
+struct Folding {
+    /// How many queries within it are being walked.
+    inner: usize,
+}
+
+impl Visitor for Folding {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, _query: &Query) -> ControlFlow<()> {
+        self.inner += 1;
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, _query: &Query) -> ControlFlow<()> {
+        self.inner -= 1;
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_expr(&mut self, expression: &Expr) -> ControlFlow<()> {
+        let folds = matches!(expression, Expr::Function(function) if crate::vocabulary::folds_rows(function));
+        if folds && self.inner == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+}
+
+/// `VALUES (1, (SELECT …)), (2, …)`, whose queries the planner does not look into, as a union of rows.
+pub(crate) fn values_with_queries(body: &mut SetExpr) {
+    let SetExpr::Values(values) = body else { return };
+    let has_query = |value: &Expr| {
+        visit_expressions(value, |part| if matches!(part, Expr::Subquery(_)) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }).is_break()
+    };
+    if values.rows.len() > ROWS_OF_QUERIES_AT_MOST || !values.rows.iter().flat_map(|row| row.iter()).any(has_query) {
+        return;
+    }
+    let row = |values: &[Expr]| {
+        let named = |(at, value): (usize, &Expr)| SelectItem::ExprWithAlias { expr: value.clone(), alias: Ident::new(format!("column{}", at + 1)) };
+        SetExpr::Select(Box::new(select_of(values.iter().enumerate().map(named).collect(), None, None)))
+    };
+    let union = |left: SetExpr, right: SetExpr| SetExpr::SetOperation {
+        op: SetOperator::Union,
+        set_quantifier: SetQuantifier::All,
+        left: Box::new(left),
+        right: Box::new(right),
+    };
+    if let Some(all) = values.rows.iter().map(|values| row(values)).reduce(union) {
+        *body = all;
+    }
+}
+
+/// Rows of VALUES that are made a union; the tree of more would be too deep.
+const ROWS_OF_QUERIES_AT_MOST: usize = 100;
 
 fn number(value: u8) -> Expr {
     Expr::value(Value::Number(value.to_string(), false))

@@ -4,11 +4,11 @@ use datafusion::sql::sqlparser::tokenizer::{Token, Word};
 
 use crate::database::Dialect;
 
-/// Tokens with the same meaning, in the parser's words.
-pub(crate) fn respelled(tokens: Vec<Token>, dialect: Dialect) -> Vec<Token> {
+/// Tokens with the same meaning, in the parser's words. `pipes_join`: whether MySQL's `||` joins texts.
+pub(crate) fn respelled(tokens: Vec<Token>, dialect: Dialect, pipes_join: bool) -> Vec<Token> {
     match dialect {
         Dialect::PostgreSql => postgresql(tokens),
-        Dialect::MySql => mysql(tokens),
+        Dialect::MySql => mysql(tokens, pipes_join),
     }
 }
 
@@ -242,10 +242,17 @@ fn marked_low(rest: &mut impl Iterator<Item = Token>) -> Vec<Token> {
 const HOW: &[&str] =
     &["HIGH_PRIORITY", "STRAIGHT_JOIN", "SQL_SMALL_RESULT", "SQL_BIG_RESULT", "SQL_BUFFER_RESULT", "SQL_CACHE", "SQL_NO_CACHE", "SQL_CALC_FOUND_ROWS"];
 
-/// Hints, modifiers of SELECT, locks, introducers of strings, `FROM DUAL`.
-fn mysql(tokens: Vec<Token>) -> Vec<Token> {
+/// What stands between two remainders for a whole division, whose sign the parser takes to bind looser than it does: `a % this % b`.
+pub(crate) const WHOLE_DIVISION: &str = "whole division";
+/// The function around what `!` denies, which binds closer than NOT does.
+pub(crate) const DENIED: &str = "denied";
+/// The function around the keys of a GROUP BY … WITH ROLLUP.
+pub(crate) const ROLLED_UP: &str = "rolled up";
+
+/// Hints, modifiers of SELECT, locks, introducers of strings, `FROM DUAL`, `DIV`, `!`, `WITH ROLLUP`.
+fn mysql(tokens: Vec<Token>, pipes_join: bool) -> Vec<Token> {
     let mut kept = Kept::default();
-    let mut rest = tokens.into_iter().peekable();
+    let mut rest = with_marked_rollups(with_marked_denials(tokens)).into_iter().peekable();
     let mut after_select = false;
     let mut parameters = 0;
     while let Some(token) = rest.next() {
@@ -264,6 +271,9 @@ fn mysql(tokens: Vec<Token>) -> Vec<Token> {
             "DISTINCTROW" if stays_after => kept.push(Token::make_keyword("DISTINCT")),
             "STRAIGHT_JOIN" => kept.push(Token::make_keyword("JOIN")),
             "MOD" if rest.peek().is_some_and(|next| *next != Token::LParen) && kept.back(1).is_some_and(ends_value) => kept.push(Token::Mod),
+            "DIV" if kept.back(1).is_some_and(ends_value) => {
+                [Token::Mod, marker(WHOLE_DIVISION), Token::Mod].into_iter().for_each(|token| kept.push(token));
+            }
             "INDEX" | "KEY" if ["USE", "FORCE", "IGNORE"].iter().any(|hint| kept.is(1, hint)) => {
                 kept.forget(1);
                 skip_hint(&mut rest);
@@ -271,6 +281,9 @@ fn mysql(tokens: Vec<Token>) -> Vec<Token> {
             "DUAL" if kept.is(1, "FROM") && rest.peek().is_none_or(|next| !matches!(next, Token::Period)) => kept.forget(1),
             "MODE" if kept.is(1, "SHARE") && kept.is(2, "IN") && kept.is(3, "LOCK") => kept.forget(3),
             name if name.starts_with('_') && is_character_set(name) && rest.peek().is_some_and(is_string) => {}
+            // They bind looser than comparisons, which the parser does not know.
+            _ if token == Token::Overlap => kept.push(Token::make_keyword("AND")),
+            _ if token == Token::StringConcat && !pipes_join => kept.push(Token::make_keyword("OR")),
             _ if token == Token::Placeholder("?".to_owned()) => {
                 parameters += 1;
                 kept.push(Token::Placeholder(format!("${parameters}")));
@@ -279,6 +292,84 @@ fn mysql(tokens: Vec<Token>) -> Vec<Token> {
         }
     }
     kept.out
+}
+
+fn marker(name: &str) -> Token {
+    Token::make_word(name, Some('`'))
+}
+
+/// `!a`, `!f(a)` and `!(…)` with the function [`DENIED`] around what is denied.
+fn with_marked_denials(tokens: Vec<Token>) -> Vec<Token> {
+    if !tokens.contains(&Token::ExclamationMark) {
+        return tokens;
+    }
+    let mut out = Vec::with_capacity(tokens.len());
+    // How many denials end with each bracket that is open.
+    let mut open: Vec<usize> = Vec::new();
+    let mut begun = 0;
+    let close = |out: &mut Vec<Token>, denials: usize| out.extend(std::iter::repeat_n(Token::RParen, denials));
+    let mut rest = tokens.into_iter().peekable();
+    while let Some(token) = rest.next() {
+        let goes_on = match &token {
+            Token::ExclamationMark => {
+                out.extend([marker(DENIED), Token::LParen]);
+                begun += 1;
+                continue;
+            }
+            Token::Whitespace(_) => true,
+            Token::LParen => {
+                open.push(std::mem::take(&mut begun));
+                true
+            }
+            Token::RParen => {
+                out.push(token);
+                close(&mut out, open.pop().unwrap_or(0));
+                continue;
+            }
+            // The rest of a name, or a call's arguments.
+            Token::Word(_) | Token::Period => matches!(rest.peek(), Some(Token::Period | Token::LParen)) || token == Token::Period,
+            _ => false,
+        };
+        out.push(token);
+        if !goes_on {
+            close(&mut out, std::mem::take(&mut begun));
+        }
+    }
+    out
+}
+
+/// `GROUP BY a, b WITH ROLLUP` with the function [`ROLLED_UP`] around the keys.
+fn with_marked_rollups(tokens: Vec<Token>) -> Vec<Token> {
+    if !tokens.iter().any(|token| is_word(token, "ROLLUP")) {
+        return tokens;
+    }
+    let mut out: Vec<Token> = Vec::with_capacity(tokens.len());
+    // Where the keys begin, of the query in each bracket that is open.
+    let mut keys: Vec<Option<usize>> = vec![None];
+    let words: Vec<Token> = tokens.into_iter().filter(|token| !matches!(token, Token::Whitespace(_))).collect();
+    let blank = || Token::Whitespace(datafusion::sql::sqlparser::tokenizer::Whitespace::Space);
+    let mut at = 0;
+    while let Some(token) = words.get(at) {
+        let is = |ahead: usize, expected: &str| words.get(at + ahead).is_some_and(|token| is_word(token, expected));
+        let last = keys.last_mut().expect("the first stays");
+        if let (Some(begin), true) = (*last, is(0, "WITH") && is(1, "ROLLUP")) {
+            out.splice(begin..begin, [marker(ROLLED_UP), Token::LParen]);
+            out.push(Token::RParen);
+            *last = None;
+            at += 2;
+            continue;
+        }
+        out.extend([token.clone(), blank()]);
+        match token {
+            _ if is(0, "SELECT") => *last = None,
+            _ if at > 0 && is(0, "BY") && is_word(&words[at - 1], "GROUP") => *last = Some(out.len()),
+            Token::LParen => keys.push(None),
+            Token::RParen if keys.len() > 1 => drop(keys.pop()),
+            _ => {}
+        }
+        at += 1;
+    }
+    out
 }
 
 fn ends_value(token: &Token) -> bool {

@@ -65,6 +65,7 @@ const KNOWN: &[(Kind, &[&str])] = &[
             "array_to_json",
             "bin",
             "box",
+            "char",
             "charset",
             "collation",
             "compress",

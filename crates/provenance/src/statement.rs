@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, CopySource, DataType, Declare, Expr, LimitClause, Offset, OffsetRows, Query, SetExpr, Statement, visit_relations,
+    BinaryOperator, CopySource, DataType, Declare, Expr, LimitClause, Offset, OffsetRows, Query, SetExpr, Statement, TableFactor, visit_relations,
 };
 use datafusion::sql::sqlparser::dialect::{Dialect as Syntax, MySqlDialect, PostgreSqlDialect};
 use datafusion::sql::sqlparser::parser::Parser;
@@ -12,11 +12,12 @@ use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer, Word};
 
 use crate::database::{Database, Dialect, TableName};
 use crate::shape::{
-    either_way, having_of_rows, like_any, name_items, not_zero, plain_escape, read_truth, read_truth_of_join, rename_aliases, rolled_up, row_by_value,
-    tell_apart, truths_as_numbers, unordered_by_null, with_ties, without_sample,
+    either_way, having_of_rows, like_any, mysql_marked, name_items, not_zero, plain_escape, read_truth, read_truth_of_join, rename_aliases, rolled_up,
+    row_by_value, tell_apart, truths_as_numbers, unordered_by_null, values_with_queries, with_ties, without_sample,
 };
 use crate::spelling::respelled;
-use crate::vocabulary::{first_letters, hide_values, translate, truth};
+use crate::table_functions::name_columns;
+use crate::vocabulary::{any_of_a_query, first_letters, hide_values, translate, truth};
 
 /// What a statement is to us.
 pub(crate) enum Reading {
@@ -57,10 +58,11 @@ fn with_plain_names(tokens: Vec<Token>, dialect: Dialect) -> Vec<Token> {
     tokens.into_iter().map(plain).collect()
 }
 
-fn parse(sql: &str, dialect: Dialect) -> Result<Vec<Statement>, String> {
+/// `pipes_join`: whether MySQL's `||` joins texts.
+fn parse(sql: &str, dialect: Dialect, pipes_join: bool) -> Result<Vec<Statement>, String> {
     let syntax = syntax(dialect);
     let tokens = Tokenizer::new(syntax.as_ref(), sql).tokenize().map_err(|_| "it cannot be parsed".to_owned())?;
-    let tokens = with_plain_names(respelled(tokens, dialect), dialect);
+    let tokens = with_plain_names(respelled(tokens, dialect, pipes_join), dialect);
     if has_too_many_operators(&tokens) {
         return Err(format!("it has more than {OPERATORS_AT_MOST} operators"));
     }
@@ -112,7 +114,7 @@ fn read_as(sql: &str, tongue: Tongue, using: Use) -> Result<Reading, String> {
     {
         return read(&format!("SELECT * FROM {name}"), tongue);
     }
-    let mut statements = parse(sql, dialect)?;
+    let mut statements = parse(sql, dialect, tongue.pipes_join)?;
     let (Some(statement), true) = (statements.pop(), statements.is_empty()) else {
         return Err("it is not one statement".into());
     };
@@ -192,6 +194,7 @@ impl datafusion::sql::sqlparser::ast::VisitorMut for Tidy {
         if matches!(query.body.as_ref(), SetExpr::Insert(_) | SetExpr::Update(_) | SetExpr::Delete(_) | SetExpr::Merge(_)) {
             return ControlFlow::Break("it changes rows and returns them".into());
         }
+        values_with_queries(&mut query.body);
         if let SetExpr::Select(select) = query.body.as_mut() {
             without_sample(select);
             tell_apart(select);
@@ -244,10 +247,18 @@ impl datafusion::sql::sqlparser::ast::VisitorMut for Tidy {
         ControlFlow::Continue(())
     }
 
+    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<String> {
+        if self.tongue.dialect == Dialect::PostgreSql {
+            name_columns(factor);
+        }
+        ControlFlow::Continue(())
+    }
+
     fn pre_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<String> {
         if is_misread(expression) {
             return ControlFlow::Break("XOR without brackets is not supported".into());
         }
+        any_of_a_query(expression);
         if let Expr::Cast { data_type, .. } = expression
             && is_text(data_type)
         {
@@ -266,6 +277,7 @@ impl datafusion::sql::sqlparser::ast::VisitorMut for Tidy {
         either_way(expression);
         plain_escape(expression);
         row_by_value(expression);
+        mysql_marked(expression);
         if self.tongue.dialect == Dialect::MySql && self.tongue.truths == Truths::Numbers {
             truths_as_numbers(expression);
         }
@@ -361,7 +373,7 @@ pub(crate) fn tables_named(sql: &str, database: &Database) -> Vec<TableName> {
 }
 
 fn words_of(sql: &str, dialect: Dialect) -> BTreeSet<Vec<String>> {
-    if let Ok(statements) = parse(sql, dialect) {
+    if let Ok(statements) = parse(sql, dialect, false) {
         let mut names: BTreeSet<_> = statements.iter().flat_map(parts).collect();
         for statement in &statements {
             if let Statement::Copy { source: CopySource::Table { table_name, .. }, .. } = statement {

@@ -19,6 +19,7 @@ use datafusion::sql::sqlparser::ast::{
     SetOperator, SetQuantifier, TimezoneInfo, UnaryOperator, Value, visit_expressions,
 };
 
+use crate::calendar;
 use crate::database::Dialect;
 use crate::document::{ARRAY, TEXT};
 use crate::kernels::IN_COLLATION;
@@ -29,7 +30,7 @@ use crate::statement::Tongue;
 pub(crate) const OPAQUE: &str = "opaque_value";
 
 /// Functions of one row that are not hidden where their value only goes out: a stand-in keeps their place, or the planner's words do.
-const KEPT: &str = "array_ndims box dayofmonth encrypt family hour hstore inet_same_family insert interval isempty isfinite json_contains_path \
+const KEPT: &str = "array_ndims box dayofmonth elt encrypt family hour hstore inet_same_family insert interval isempty isfinite json_contains_path \
     json_depth json_exists json_insert json_merge json_merge_preserve json_overlaps json_remove json_replace json_strip_nulls \
     json_type json_valid jsonb_delete jsonb_exists jsonb_insert jsonb_path_exists jsonb_path_match jsonb_path_query_array \
     jsonb_path_query_first jsonb_strip_nulls justify_days justify_hours levenshtein lower_inc make_interval make_time make_timestamp \
@@ -350,6 +351,10 @@ fn postgres_operator(expression: &mut Expr) {
             Some(listed) => listed,
             None => return,
         },
+        Expr::Extract { field: DateTimeField::Year, expr, .. } => match years_of_age(expr) {
+            Some(years) => years,
+            None => return,
+        },
         Expr::UnaryOp { op, expr } => match op {
             UnaryOperator::PGSquareRoot => call("sqrt", vec![(**expr).clone()]),
             UnaryOperator::PGCubeRoot => call("cbrt", vec![(**expr).clone()]),
@@ -360,6 +365,18 @@ fn postgres_operator(expression: &mut Expr) {
         _ => return,
     };
     *expression = replaced;
+}
+
+/// The whole years in `age(to, from)`, or in `age(from)`, which counts to today. Ages are stand-ins by then.
+fn years_of_age(age: &Expr) -> Option<Expr> {
+    let Expr::Function(function) = bare(age) else { return None };
+    if plain_name(function) != "server_age" {
+        return None;
+    }
+    let mut list = arguments(function);
+    let from = list.pop()?;
+    let to = list.pop().unwrap_or_else(|| call("current_date", Vec::new()));
+    list.is_empty().then(|| call(calendar::between("year").unwrap_or_default(), vec![from, to]))
 }
 
 /// `ARRAY(SELECT …)`.
@@ -461,6 +478,7 @@ fn of_postgresql(function: &Function, name: &str) -> Option<Expr> {
             }
             Some(picked)
         }
+        ("date_part" | "extract", 2) if text_of(list.first()?).is_some_and(|part| part.eq_ignore_ascii_case("year")) => years_of_age(list.get(1)?),
         ("every", 1) => renamed(function, "bool_and"),
         ("variance", 1) => renamed(function, "var_samp"),
         ("date", 1) => Some(cast(list.pop()?, DataType::Date)),
@@ -502,13 +520,25 @@ fn of_mysql(function: &mut Function, name: &str) -> Option<Expr> {
     match (name, list.len()) {
         ("if", 3) => {
             let (otherwise, then, when) = (list.pop()?, list.pop()?, list.pop()?);
-            Some(Expr::Case {
-                case_token: AttachedToken::empty(),
-                end_token: AttachedToken::empty(),
-                operand: None,
-                conditions: vec![CaseWhen { condition: truth(when), result: then }],
-                else_result: Some(Box::new(otherwise)),
-            })
+            Some(case(None, vec![CaseWhen { condition: truth(when), result: then }], Some(otherwise)))
+        }
+        ("field", 2..) => Some(place_among(&list, false)),
+        ("find_in_set", 2) => {
+            let items = text_of(list.get(1)?)?;
+            let item = cast(list.swap_remove(0), DataType::Text);
+            let among = if items.is_empty() { Vec::new() } else { items.split(',').map(text).collect() };
+            Some(place_among(&std::iter::once(item).chain(among).collect::<Vec<_>>(), true))
+        }
+        // A place is rounded to a whole number.
+        ("elt", 2..) => {
+            let place = call("round", vec![list.remove(0)]);
+            let when = |(place, value): (usize, Expr)| CaseWhen { condition: whole_number(place + 1), result: value };
+            Some(case(Some(place), list.into_iter().enumerate().map(when).collect(), None))
+        }
+        ("char", 1..) => {
+            let letter = |code: &Expr| text_or_number(code)?.parse::<u8>().ok().filter(|code| (1..128).contains(code)).map(char::from);
+            let letters: String = list.iter().map(letter).collect::<Option<_>>()?;
+            Some(call(IN_COLLATION, vec![text(&letters), text("binary")]))
         }
         ("json_value", 2) => mysql_part(&list),
         ("json_unquote", 1) => match bare(list.first()?) {
@@ -544,6 +574,29 @@ fn of_mysql(function: &mut Function, name: &str) -> Option<Expr> {
     }
 }
 
+fn case(operand: Option<Expr>, conditions: Vec<CaseWhen>, otherwise: Option<Expr>) -> Expr {
+    Expr::Case {
+        case_token: AttachedToken::empty(),
+        end_token: AttachedToken::empty(),
+        operand: operand.map(Box::new),
+        conditions,
+        else_result: otherwise.map(Box::new),
+    }
+}
+
+fn whole_number(number: usize) -> Expr {
+    Expr::value(Value::Number(number.to_string(), false))
+}
+
+/// At which place among others the first value stands, counted from one; zero where it stands at none. Of NULL, zero too, unless it is asked for.
+fn place_among(values: &[Expr], of_null_null: bool) -> Expr {
+    let [value, others @ ..] = values else { return whole_number(0) };
+    let is_null = of_null_null.then(|| CaseWhen { condition: Expr::IsNull(Box::new(value.clone())), result: Expr::value(Value::Null) });
+    let at = |(place, other): (usize, &Expr)| CaseWhen { condition: binary(value.clone(), BinaryOperator::Eq, other.clone()), result: whole_number(place + 1) };
+    let conditions: Vec<CaseWhen> = is_null.into_iter().chain(others.iter().enumerate().map(at)).collect();
+    if conditions.is_empty() { whole_number(0) } else { case(None, conditions, Some(whole_number(0))) }
+}
+
 fn of_mysql_times(name: &str, mut list: Vec<Expr>) -> Option<Expr> {
     let field = |field, mut list: Vec<Expr>| Some(Expr::Extract { field, syntax: ExtractSyntax::From, expr: Box::new(list.pop()?) });
     match (name, list.len()) {
@@ -564,12 +617,54 @@ fn of_mysql_times(name: &str, mut list: Vec<Expr>) -> Option<Expr> {
             let from = if text_of(&from).is_some() { cast(from, DataType::Timestamp(None, TimezoneInfo::None)) } else { from };
             matches!(interval, Expr::Interval(_)).then(|| Expr::Nested(Box::new(binary(from, sign, interval))))
         }
+        ("datediff", 2) => {
+            let (other, one) = (call(calendar::DAY, vec![list.pop()?]), call(calendar::DAY, vec![list.pop()?]));
+            Some(Expr::Nested(Box::new(binary(one, BinaryOperator::Minus, other))))
+        }
+        ("timestampdiff", 3) => {
+            let Expr::Identifier(unit) = list.remove(0) else { return None };
+            Some(call(calendar::between(&unit.value)?, list))
+        }
+        ("last_day", 1) => Some(call(calendar::LAST_DAY, list)),
+        ("str_to_date", 2) => written_time(&text_of(list.first()?)?, &text_of(list.get(1)?)?),
+        // 1970-01-01 was a Thursday.
+        ("weekday", 1) => Some(Expr::Nested(Box::new(day_of_week(list.pop()?, 3)))),
+        ("dayofweek", 1) => Some(Expr::Nested(Box::new(binary(day_of_week(list.pop()?, 4), BinaryOperator::Plus, whole_number(1))))),
+        ("dayofyear", 1) => field(DateTimeField::Doy, list),
         ("date_format", 2) => {
             let format = mysql_format(&text_of(list.get(1)?)?)?;
             Some(call("to_char", vec![list.swap_remove(0), text(&format)]))
         }
         _ => None,
     }
+}
+
+/// The day or the time that a text says by a template; `None` where not both are written in digits alone.
+fn written_time(written: &str, template: &str) -> Option<Expr> {
+    const SAID: [&str; 7] = ["%Y", "%m", "%d", "%H", "%i", "%s", "%T"];
+    let words = SAID.iter().fold(template.to_owned(), |left, said| left.replacen(said, "", 1));
+    let has_day = SAID[..3].iter().all(|said| template.contains(said));
+    if words.contains('%')
+        || !has_day
+        || written.len() < 10
+        || !written.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'-' | b'/' | b'.' | b':' | b' '))
+    {
+        return None;
+    }
+    let said = jiff::fmt::strtime::parse(mysql_format(template)?, written).ok()?;
+    let has_time = SAID[3..].iter().any(|said| template.contains(said));
+    Some(if has_time {
+        cast(text(&said.to_datetime().ok()?.strftime("%Y-%m-%d %H:%M:%S").to_string()), DataType::Timestamp(None, TimezoneInfo::None))
+    } else {
+        cast(text(&said.to_date().ok()?.to_string()), DataType::Date)
+    })
+}
+
+/// The days since a day of the week, of a time; `shift`: how many 1970-01-01 was behind it.
+fn day_of_week(time: Expr, shift: usize) -> Expr {
+    let day = binary(call(calendar::DAY, vec![time]), BinaryOperator::Modulo, whole_number(7));
+    // Before 1970 the remainder is negative.
+    binary(Expr::Nested(Box::new(binary(day, BinaryOperator::Plus, whole_number(shift + 7)))), BinaryOperator::Modulo, whole_number(7))
 }
 
 /// `GROUP_CONCAT(DISTINCT a, b ORDER BY c SEPARATOR ';')` is `string_agg(DISTINCT a || b, ';' ORDER BY c)`.
@@ -607,6 +702,23 @@ fn any_of_a_list(expression: &mut Expr) {
         true => Expr::value(Value::Boolean(negated)),
         false => Expr::InList { expr: left.clone(), list, negated },
     };
+}
+
+/// `x = ANY (SELECT …)` is `x IN (SELECT …)`, and `x <> ALL (SELECT …)` is `x NOT IN (SELECT …)`; so it is of `ARRAY(SELECT …)`.
+pub(crate) fn any_of_a_query(expression: &mut Expr) {
+    let (left, right, negated) = match expression {
+        Expr::AnyOp { left, compare_op: BinaryOperator::Eq, right, .. } => (left, right, false),
+        Expr::AllOp { left, compare_op: BinaryOperator::NotEq, right } => (left, right, true),
+        _ => return,
+    };
+    let query = match bare(right) {
+        Expr::Subquery(query) => query.clone(),
+        array => match array_query(array) {
+            Some(query) => query,
+            None => return,
+        },
+    };
+    *expression = Expr::InSubquery { expr: left.clone(), subquery: query, negated };
 }
 
 /// Writes a call's arrays into its statement, where a placeholder stands in `= ANY ($1)` or `<> ALL ($1)`; whether there was one.
@@ -772,16 +884,42 @@ pub(crate) fn truth(value: Expr) -> Expr {
         Expr::Nested(inner) => return Expr::Nested(Box::new(truth((**inner).clone()))),
         Expr::Value(literal) => matches!(literal.value, Value::Number(..)),
         Expr::Extract { .. } => true,
-        Expr::Function(function) => NUMBERS.contains(&plain_name(function).as_str()),
+        Expr::Function(function) => NUMBERS.contains(&plain_name(function).as_str()) || calendar::is_counted(&plain_name(function)),
+        Expr::Case { conditions, else_result, .. } => {
+            let is_number = |result: &Expr| matches!(result, Expr::Value(literal) if matches!(literal.value, Value::Number(..) | Value::Null));
+            conditions.iter().map(|when| &when.result).chain(else_result.as_deref()).all(is_number)
+        }
         Expr::BinaryOp { op, .. } => matches!(op, Plus | Minus | Multiply | Divide | Modulo | BitwiseAnd | BitwiseOr | BitwiseXor),
         _ => false,
     };
     // A text counts as the number at its beginning.
-    if let Some(words) = text_of(&value) {
-        let digits: String = words.trim_start().chars().take_while(|c| c.is_ascii_digit() || *c == '.').collect();
-        return Expr::value(Value::Boolean(digits.parse::<f64>().is_ok_and(|number| number != 0.0)));
+    if let Some(number) = text_of(&value).as_deref().and_then(leading_number) {
+        return Expr::value(Value::Boolean(number != 0.0));
     }
     if number { binary(value, BinaryOperator::NotEq, Expr::value(Value::Number("0".into(), false))) } else { value }
+}
+
+/// The number at the beginning of a text, for which MySQL takes it beside numbers (Reference Manual, 14.3): none is zero. `None` where more digits
+/// are written than a floating number tells apart.
+pub(crate) fn leading_number(text: &str) -> Option<f64> {
+    const DIGITS_AT_MOST: usize = 15;
+    let text = text.trim_start_matches([' ', '\t', '\n', '\u{b}', '\u{c}', '\r']);
+    let digits = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
+    let sign = usize::from(text.starts_with(['-', '+']));
+    let whole = digits(&text[sign..]);
+    let point = sign + whole;
+    let fraction = if text[point..].starts_with('.') { digits(&text[point + 1..]) } else { 0 };
+    let mut end = if fraction > 0 { point + 1 + fraction } else { point };
+    if whole + fraction == 0 {
+        return Some(0.0);
+    }
+    if let Some(exponent) = text[end..].strip_prefix(['e', 'E']) {
+        let sign = usize::from(exponent.starts_with(['-', '+']));
+        let digits = digits(&exponent[sign..]);
+        end += if digits > 0 { 1 + sign + digits } else { 0 };
+    }
+    let number: f64 = text[..end].parse().ok()?;
+    (whole + fraction <= DIGITS_AT_MOST && number.is_finite()).then_some(number)
 }
 
 /// MySQL's names of whole numbers, in a cast.

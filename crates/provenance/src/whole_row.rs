@@ -46,6 +46,16 @@ impl Rows {
         let is_same = |known: &Ident| if name.quote_style.is_some() { known.value == name.value } else { known.value.eq_ignore_ascii_case(&name.value) };
         self.names.iter().flatten().any(is_same)
     }
+
+    /// `(t).name`: that column of the row.
+    fn column_of_row(&self, expression: &ast::Expr) -> Option<ast::Expr> {
+        let ast::Expr::CompoundFieldAccess { root, access_chain } = expression else { return None };
+        let (ast::Expr::Nested(row), [ast::AccessExpr::Dot(ast::Expr::Identifier(column))]) = (root.as_ref(), access_chain.as_slice()) else { return None };
+        match row.as_ref() {
+            ast::Expr::Identifier(name) if self.is_row(name) => Some(ast::Expr::CompoundIdentifier(vec![name.clone(), column.clone()])),
+            _ => None,
+        }
+    }
 }
 
 impl VisitorMut for Rows {
@@ -71,6 +81,10 @@ impl VisitorMut for Rows {
         if let Some(row) = row_of_items(expression) {
             self.found = true;
             *expression = row;
+        }
+        if let Some(column) = self.column_of_row(expression) {
+            self.found = true;
+            *expression = column;
         }
         ControlFlow::Continue(())
     }

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use arrow_schema::{DataType, Field, IntervalUnit, TimeUnit};
 use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::logical_expr::expr::{InList, ScalarFunction};
-use datafusion::logical_expr::{Between, Cast, Expr, ExprSchemable, Operator, binary_expr, cast, lit};
+use datafusion::logical_expr::{Between, BinaryExpr, Cast, Expr, ExprSchemable, Operator, binary_expr, cast, lit};
 
-use crate::fidelity::{Readings, Server, is_read_alike, text_literal};
+use crate::calendar;
+use crate::fidelity::{Readings, Server, is_comparison, is_read_alike, text_literal};
 use crate::kernels;
 use crate::session::Zone;
 
@@ -26,6 +27,9 @@ struct Edges {
 
 /// The readings of a comparison that depends on the zone; `None` for another.
 pub(crate) fn readings(left: &Expr, op: Operator, right: &Expr, server: &Server, schema: &DFSchema) -> Option<Readings> {
+    if !is_comparison(op) {
+        return None;
+    }
     if is_mixed(left, right, schema) || is_mixed(right, left, schema) {
         return Some(Readings { must: lit(false), may: lit(true) });
     }
@@ -148,6 +152,12 @@ fn edges(expression: &Expr, server: &Server, schema: &DFSchema) -> Option<Edges>
         now.field = Some(Arc::new(Field::new(&now.id, DataType::Timestamp(TimeUnit::Nanosecond, Some("+00:00".into())), true)));
         return Some(moved(&Expr::Placeholder(now), &DataType::Date32, WEST_HOURS, EAST_HOURS));
     }
+    if let Expr::BinaryExpr(BinaryExpr { left, op: op @ (Operator::Plus | Operator::Minus), right }) = expression {
+        return edges_of_sum(left, *op, right, server, schema);
+    }
+    if let Expr::ScalarFunction(function) = expression {
+        return edges_of_function(function, server, schema);
+    }
     let Expr::Cast(inner) = expression else { return None };
     let from = inner.expr.get_type(schema).ok()?;
     let is_instant = |kind: &DataType| matches!(kind, DataType::Timestamp(_, Some(_)));
@@ -160,10 +170,52 @@ fn edges(expression: &Expr, server: &Server, schema: &DFSchema) -> Option<Edges>
         // Local time further east is an earlier instant.
         return Some(moved(expression, to, -EAST_HOURS, -WEST_HOURS));
     }
-    // A day of a day: `created::timestamp::date`.
-    let Expr::Cast(Cast { .. }) = inner.expr.as_ref() else { return None };
-    let below = edges(&inner.expr, server, schema).filter(|_| is_local(to))?;
+    // A day of a day: `created::timestamp::date`, `current_date::timestamp`.
+    let below = edges(&inner.expr, server, schema).filter(|_| is_local(to) || from.is_numeric() && to.is_numeric())?;
     Some(Edges { low: cast(below.low, to.clone()), high: cast(below.high, to.clone()) })
+}
+
+/// `current_date - interval '30 days'`, `current_date - born`: the later the day, the greater the sum, and the lesser what it is taken from.
+fn edges_of_sum(left: &Expr, op: Operator, right: &Expr, server: &Server, schema: &DFSchema) -> Option<Edges> {
+    let (of_left, of_right) = (edges(left, server, schema), edges(right, server, schema));
+    if of_left.is_none() && of_right.is_none() {
+        return None;
+    }
+    let or_same = |of: Option<Edges>, same: &Expr| of.unwrap_or_else(|| Edges { low: same.clone(), high: same.clone() });
+    let (left, mut right) = (or_same(of_left, left), or_same(of_right, right));
+    if op == Operator::Minus {
+        std::mem::swap(&mut right.low, &mut right.high);
+    }
+    Some(Edges { low: binary_expr(left.low, op, right.low), high: binary_expr(left.high, op, right.high) })
+}
+
+/// Of functions that never fall as their last argument rises: beginnings and years of times, and what is counted from one time to another, which
+/// never rises as the first does.
+fn edges_of_function(function: &ScalarFunction, server: &Server, schema: &DFSchema) -> Option<Edges> {
+    let called = |arguments: Vec<Expr>| Expr::ScalarFunction(ScalarFunction { args: arguments, ..function.clone() });
+    let is_year = |part: &Expr| text_literal(part).is_some_and(|part| part.eq_ignore_ascii_case("year"));
+    match (function.name(), function.args.as_slice()) {
+        ("date_trunc", [part, time]) => edges(time, server, schema).map(|of| (part, of)),
+        ("date_part", [part, time]) if is_year(part) => edges(time, server, schema).map(|of| (part, of)),
+        _ => None,
+    }
+    .map(|(part, of)| Edges { low: called(vec![part.clone(), of.low]), high: called(vec![part.clone(), of.high]) })
+    .or_else(|| match function.args.as_slice() {
+        [time] if calendar::is_of_times(function.name()) => {
+            let of = edges(time, server, schema)?;
+            Some(Edges { low: called(vec![of.low]), high: called(vec![of.high]) })
+        }
+        [from, to] if calendar::is_of_times(function.name()) => {
+            let (of_from, of_to) = (edges(from, server, schema), edges(to, server, schema));
+            if of_from.is_none() && of_to.is_none() {
+                return None;
+            }
+            let or_same = |of: Option<Edges>, same: &Expr| of.unwrap_or_else(|| Edges { low: same.clone(), high: same.clone() });
+            let (from, to) = (or_same(of_from, from), or_same(of_to, to));
+            Some(Edges { low: called(vec![from.high, to.low]), high: called(vec![from.low, to.high]) })
+        }
+        _ => None,
+    })
 }
 
 fn moved(value: &Expr, to: &DataType, low_hours: i64, high_hours: i64) -> Edges {

@@ -432,6 +432,98 @@ fn what_is_displayed_is_what_the_rows_hold() {
     (first..first + count).for_each(check_statement);
 }
 
+/// What MySQL has by other words than the planner.
+#[test]
+fn mysqls_own_functions_and_operators_are_computed() {
+    check_mysql("SELECT email FROM person WHERE FIELD(no, 'P3', 'P1') > 1", "displayed email: 1");
+    check_mysql("SELECT email FROM person WHERE FIND_IN_SET(score, '6,2')", "displayed email: 2 6");
+    check_mysql("SELECT ELT(score, name, email) FROM person", "displayed email: 2; displayed name: 1");
+    check_mysql("SELECT email FROM person WHERE score DIV 2 = 1 AND score <> 3", "displayed email: 2");
+    check_mysql("SELECT email FROM person WHERE score DIV 2 = 1 OR score MOD 6 = 0", "displayed email: 2 3 6");
+    check_mysql("SELECT email FROM person WHERE !(score <> 1) && name = 'Ann'", "displayed email: 1");
+    check_mysql("SELECT email FROM person WHERE no = 'P1' || name = 'Ben' && score = 2", "displayed email: 1 2");
+    check_mysql("SELECT email FROM person WHERE score = '2nd'", "displayed email: 2");
+    check_mysql("SELECT email FROM person WHERE score = '2 OR 1=1'", "displayed email: 2");
+    check_mysql("SELECT email FROM person WHERE score < 'a' OR '3.0x' = score", "displayed email: 3");
+    check_mysql("SELECT email FROM person WHERE DATEDIFF('2026-03-02', '2026-02-28') = score", "displayed email: 2");
+    check_mysql("SELECT email FROM person WHERE TIMESTAMPDIFF(MONTH, '2026-01-31', '2026-04-30') = score", "displayed email: 2");
+    check_mysql("SELECT email FROM person WHERE WEEKDAY('2026-11-26') = score AND DAYOFWEEK('1969-12-31') = score + 1", "displayed email: 3");
+    check_mysql("SELECT CHAR(65, 66), name FROM person WHERE name = CHAR(65, 110, 110)", "displayed name: 1");
+    check_mysql("SELECT name, (SELECT max(k) FROM code WHERE k = score) AS m FROM person HAVING m > 2", "displayed name: 3");
+    check_mysql("SELECT name, max(score) FROM person WHERE no = 'P2' GROUP BY 1 WITH ROLLUP", "displayed name,score: 2");
+}
+
+#[test]
+fn rows_in_other_words_are_computed() {
+    check("SELECT (p).email FROM person p WHERE no = 'P2'", "displayed email: 2");
+    check("SELECT email FROM person WHERE score <> ALL (ARRAY(SELECT k FROM code WHERE k < 3))", "displayed email: 3 6");
+    check("SELECT email FROM person WHERE score = ANY (ARRAY(SELECT k FROM code WHERE word > 'a'))", "displayed email: 2 3");
+    check("VALUES ((SELECT email FROM person WHERE no = 'P1')), ((SELECT name FROM person WHERE no = 'P6'))", "displayed email: 1; displayed name: 6");
+    check("SELECT g, email FROM generate_series(1, 5, 2) g JOIN person ON score = g", "displayed email: 1 3");
+    check("SELECT email FROM generate_series(2, 3) AS t (g) JOIN person ON score = t.g", "displayed email: 2 3");
+    check("SELECT x.at, name FROM unnest(ARRAY[3, 1]) WITH ORDINALITY AS x (id, at) JOIN person ON score = x.id", "displayed name: 1 3");
+}
+
+/// In whatever zone the session was, of days that are years apart.
+#[test]
+fn days_beside_todays_are_computed() {
+    let table = hospital::table(
+        "born",
+        vec![text("no"), arrow_schema::Field::new("day", arrow_schema::DataType::Date32, true)],
+        vec![vec![0]],
+        vec![texts(&["P1", "P2", "P3"]), hospital::dates(&[0, 10_000, 19_000])],
+        Some(&[1, 2, 3]),
+        &[],
+    );
+    let database = |dialect| Database { dialect, tables: vec![table.clone()], views: Vec::new(), ..people() };
+    let today = i32::try_from(NOW / 86_400_000_000).unwrap();
+    let (days, years) = (today - 15_000, (today - 15_000) / 365);
+    for (condition, dialect) in [
+        (format!("day < current_date - interval '{days} days'"), Dialect::PostgreSql),
+        (format!("current_date - day > {days}"), Dialect::PostgreSql),
+        (format!("extract(year from age(day)) > {years}"), Dialect::PostgreSql),
+        (format!("date_part('year', age(now(), day)) > {years}"), Dialect::PostgreSql),
+        (format!("date_trunc('month', current_date) - interval '{days} days' > day"), Dialect::PostgreSql),
+        (format!("day < DATE_SUB(CURDATE(), INTERVAL {days} DAY)"), Dialect::MySql),
+        (format!("DATEDIFF(NOW(), day) > {days}"), Dialect::MySql),
+        (format!("TIMESTAMPDIFF(YEAR, day, CURDATE()) > {years}"), Dialect::MySql),
+        (format!("YEAR(CURDATE()) - YEAR(day) > {years}"), Dialect::MySql),
+        ("day < STR_TO_DATE('01/02/2011', '%d/%m/%Y')".to_owned(), Dialect::MySql),
+    ] {
+        let shown = replayed(&database(dialect), &format!("SELECT no FROM born WHERE {condition}"));
+        assert_eq!(shown, "displayed no: 1 2", "{condition}");
+    }
+}
+
+/// A rank is the same for all that tie, whichever of them goes first.
+#[test]
+fn ranks_and_correlated_subqueries_decide() {
+    for dialect in [Dialect::PostgreSql, Dialect::MySql] {
+        let database = Database { dialect, collation: Some(if dialect == Dialect::MySql { "utf8mb4_general_ci" } else { "C" }.to_owned()), ..people() };
+        let check = |sql: &str, expected: &str| assert_eq!(replayed(&database, sql), expected, "{sql}");
+        check(
+            "SELECT email FROM (SELECT email, rank() OVER (ORDER BY k DESC) AS r FROM person JOIN code ON k <= score) x WHERE r <= 1",
+            "displayed email: 3 6",
+        );
+        check("SELECT email FROM person WHERE 1 <= (SELECT count(*) FROM code WHERE k = score AND word <> 'a')", "displayed email: 2 3");
+        check("SELECT email FROM person p WHERE 1 <= (SELECT count(*) FROM person q WHERE q.name = p.name AND q.score > 2)", "displayed email: 3 6");
+        check("SELECT email FROM person WHERE name NOT IN (SELECT q.name FROM person q WHERE q.score > 1)", "displayed email: 1 4 5");
+        check(
+            "SELECT email FROM person p ORDER BY (SELECT count(*) FROM person q WHERE q.name = p.name AND q.score > 3) DESC, no LIMIT 1",
+            "displayed email: 6",
+        );
+        check(
+            "SELECT email FROM (SELECT email, rank() OVER (ORDER BY (SELECT count(*) FROM code WHERE k = score), no DESC) AS r FROM person) x WHERE r = 1",
+            "displayed email: 6",
+        );
+    }
+    check("SELECT email FROM person ORDER BY score IS NULL FETCH FIRST 1 ROW WITH TIES", "displayed email: 1 2 3 6");
+    check(
+        "SELECT email FROM person p WHERE 1 = (SELECT count(*) FROM person q WHERE upper(q.name) = upper(p.name) AND q.score = 2)",
+        "displayed email: 2 (Comparison)",
+    );
+}
+
 /// The column is `NO` in the dump; MySQL takes `id`, `Id` and `` `iD` `` for the same.
 #[test]
 fn mysql_takes_no_notice_of_capitals_in_names() {

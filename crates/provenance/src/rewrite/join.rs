@@ -27,8 +27,8 @@ fn asked_of_sides(join: &Join, asked: &[Expr]) -> [Vec<Expr>; 2] {
 impl Rewriter<'_> {
     /// `asked` are parts of the condition above it.
     pub(super) fn join(&mut self, join: &Join, asked: &[Expr]) -> Result<Rewritten> {
-        let (join, open) = self.decided_alike(join)?;
-        let joined = self.join_alike(&join, asked)?;
+        let (join, open, watched) = self.decided_alike(join)?;
+        let joined = self.join_alike(&join, asked, watched)?;
         match open {
             Some(condition) => {
                 let readings = Judge::over(&self.server, &LogicalPlan::Join(join)).readings(&condition);
@@ -39,15 +39,30 @@ impl Rewriter<'_> {
     }
 
     /// The join on what the server decides as we do. What it may decide otherwise becomes a condition above an inner join;
-    /// of another join it is watched while it runs, or leaves the statement open where that cannot be.
-    fn decided_alike(&mut self, join: &Join) -> Result<(Join, Option<Expr>)> {
+    /// of another join it is watched while it runs, or leaves the statement open where that cannot be. What hangs on the rows of one side
+    /// alone is watched there.
+    fn decided_alike(&mut self, join: &Join) -> Result<(Join, Option<Expr>, [Vec<Expr>; 2])> {
         let judge = Judge::over_join(&self.server, join);
         let equal = |(left, right): &(Expr, Expr)| binary_expr(left.clone(), Operator::Eq, right.clone());
-        let (same, open): (Vec<_>, Vec<_>) = join.on.iter().cloned().partition(|(left, right)| judge.comparison(left, Operator::Eq, right).is_same());
+        let (mut same, mut open): (Vec<_>, Vec<_>) = join.on.iter().cloned().partition(|(left, right)| judge.comparison(left, Operator::Eq, right).is_same());
+        let mut watched = [Vec::new(), Vec::new()];
+        if join.join_type != JoinType::Inner {
+            let sides = [&join.left, &join.right];
+            let of_sides = |(left, right): &(Expr, Expr)| judge.guards_of_sides(left, right, sides.map(|side| side.schema().as_ref()));
+            let (told, untold): (Vec<_>, Vec<_>) = open.into_iter().map(|pair| (of_sides(&pair), pair)).partition(|(guards, _)| guards.is_some());
+            for (guards, pair) in told {
+                let [left, right] = guards.unwrap_or_default();
+                let watch = |guard| self.functions.witness(lit(true), guard, lit(true));
+                watched[0].extend(left.into_iter().map(watch));
+                watched[1].extend(right.into_iter().map(watch));
+                same.push(pair);
+            }
+            open = untold.into_iter().map(|(_, pair)| pair).collect();
+        }
         let parts: Vec<Expr> = join.filter.iter().flat_map(|filter| conjuncts(filter)).cloned().collect();
         let (alike, doubtful): (Vec<Expr>, Vec<Expr>) = parts.into_iter().partition(|part| judge.readings(part).is_none());
         if open.is_empty() && doubtful.is_empty() {
-            return Ok((join.clone(), None));
+            return Ok((join.clone(), None, watched));
         }
         let doubtful = open.iter().map(equal).chain(doubtful).reduce(Expr::and);
         let rebuilt = |filter: Option<Expr>| {
@@ -55,21 +70,21 @@ impl Rewriter<'_> {
         };
         match (doubtful, join.join_type) {
             (Some(condition), JoinType::Inner) if join.null_equality == NullEquality::NullEqualsNothing => {
-                Ok((rebuilt(alike.into_iter().reduce(Expr::and))?, Some(condition)))
+                Ok((rebuilt(alike.into_iter().reduce(Expr::and))?, Some(condition), watched))
             }
             (Some(condition), _) if !join.null_aware && join.null_equality == NullEquality::NullEqualsNothing => {
                 let readings = judge.readings(&condition);
-                let watched = readings.map(|readings| self.functions.witness(condition, readings.must, readings.may));
-                Ok((rebuilt(alike.into_iter().chain(watched).reduce(Expr::and))?, None))
+                let witness = readings.map(|readings| self.functions.witness(condition, readings.must, readings.may));
+                Ok((rebuilt(alike.into_iter().chain(witness).reduce(Expr::and))?, None, watched))
             }
             _ => {
                 self.decided.is_open = true;
-                Ok((join.clone(), None))
+                Ok((join.clone(), None, watched))
             }
         }
     }
 
-    fn join_alike(&mut self, join: &Join, asked: &[Expr]) -> Result<Rewritten> {
+    fn join_alike(&mut self, join: &Join, asked: &[Expr], [watched_left, watched_right]: [Vec<Expr>; 2]) -> Result<Rewritten> {
         let asked = asked_of_sides(join, asked);
         self.asked.clone_from(&asked[0]);
         // A row in doubt on one side would leave the people of the other side in doubt.
@@ -77,6 +92,7 @@ impl Rewriter<'_> {
         let left = if keeps_left_alone && !has_limit(&join.left) { self.rewrite(&join.left, None)? } else { self.rewrite_folded(&join.left, None)? };
         self.asked.clone_from(&asked[1]);
         let right = self.rewrite_folded(&join.right, None)?;
+        let (left, right) = (left.watched_by(watched_left)?, right.watched_by(watched_right)?);
         let (left, right) = self.proved_sides(join, &asked, left, right)?;
         if self.keeps_used {
             for (side, plan) in [(&left, &join.left), (&right, &join.right)] {

@@ -50,6 +50,8 @@ struct Watch {
     orders: Vec<Vec<SortExpr>>,
     /// What must hold for a row to be where we put it.
     guards: Vec<Expr>,
+    /// Whether it matters which of rows that tie goes first.
+    breaks_ties: bool,
 }
 
 /// What is sure of a partition.
@@ -80,7 +82,8 @@ fn watched(judge: &Judge<'_>, window: &WindowFunction) -> Option<Watch> {
         };
         params.order_by.iter().zip(&orders).map(key).collect()
     };
-    Some(Watch { partition: params.partition_by.clone(), orders: (0..readings).map(by).collect(), guards })
+    let gives_ties_one_rank = matches!(window.fun.to_string().to_lowercase().as_str(), "rank" | "dense_rank" | "percent_rank" | "cume_dist");
+    Some(Watch { partition: params.partition_by.clone(), orders: (0..readings).map(by).collect(), guards, breaks_ties: !gives_ties_one_rank })
 }
 
 impl Rewriter<'_> {
@@ -176,11 +179,12 @@ impl Rewriter<'_> {
         Ok(input)
     }
 
-    /// Ranks the rows by each order. A row is where we put it if no other ties with it, all orders rank it alike and the
+    /// Ranks the rows by each order. A row is where we put it if no other ties with it, where that matters, all orders rank it alike and the
     /// guards hold.
-    fn ranked(&mut self, Watch { partition, orders, guards }: Watch, mut plan: LogicalPlan) -> Result<(LogicalPlan, Option<Expr>)> {
+    fn ranked(&mut self, Watch { partition, orders, guards, breaks_ties }: Watch, mut plan: LogicalPlan) -> Result<(LogicalPlan, Option<Expr>)> {
         let mut ranks: Vec<String> = Vec::new();
         let mut sure = guards;
+        let orders = if breaks_ties || orders.len() > 1 { orders } else { Vec::new() };
         for order in orders {
             let (rank_name, ties) = (self.fresh("__rank"), self.fresh("__ties"));
             let by = partition.iter().cloned().chain(order.iter().map(|key| key.expr.clone())).collect();
@@ -189,8 +193,10 @@ impl Rewriter<'_> {
             let last = own.clone().sort(true, false);
             let ranked = rank().partition_by(partition.clone()).order_by(order.into_iter().chain([last]).collect()).build()?.alias(&rank_name);
             plan = windowed(ranked, plan)?;
-            plan = windowed(over(count(own), by)?.alias(&ties), plan)?;
-            sure.push(named(&ties).eq(lit(1_i64)));
+            if breaks_ties {
+                plan = windowed(over(count(own), by)?.alias(&ties), plan)?;
+                sure.push(named(&ties).eq(lit(1_i64)));
+            }
             sure.extend(ranks.first().map(|first| named(first).eq(named(&rank_name))));
             ranks.push(rank_name);
         }

@@ -789,6 +789,16 @@ fn a_row_in_question_leaves_nobody_confirmed_among_whom_it_may_stand() {
     check("SELECT name, dob FROM hr.staff WHERE staff_no > 'A' ORDER BY 2, staff_no LIMIT 1", 1, "A:date_of_birth? A:name? B:date_of_birth~ B:name~");
 }
 
+/// pgaudit writes NULL and an empty text alike.
+#[test]
+fn a_write_with_a_value_that_is_null_or_empty_may_have_touched_rows() {
+    let mut case = Case::of(vec![access(30, "SELECT name FROM hr.staff WHERE dob = '2'", None)]);
+    let mut audit = event(20, "UPDATE hr.staff SET dob = $1 WHERE name >= $2 AND staff_no = 'D'");
+    (audit.record_kind, audit.parameters) = (Some(RecordKind::PgauditSession), Some(vec![Some("2".into()), None]));
+    case.events = vec![audit];
+    check_engine(&case, "replayed", "B:date_of_birth~i B:name~ D:name?");
+}
+
 #[test]
 fn an_upsert_that_fails_may_quote_the_row_that_is_there() {
     let failed = |statement: &str| {

@@ -41,6 +41,22 @@ impl Change<'_> {
         self.write.parameters.as_deref().unwrap_or_default()
     }
 
+    /// Whether an expression is a bound value that is NULL or an empty text, whichever it is.
+    pub(crate) fn binds_empty_or_null(&self, expression: &Expr) -> bool {
+        match expression {
+            Expr::Nested(inner) | Expr::Cast { expr: inner, .. } => self.binds_empty_or_null(inner),
+            Expr::Value(value) => match &value.value {
+                sqlparser::ast::Value::Placeholder(name) => {
+                    let place = name.strip_prefix('$').and_then(|number| number.parse::<usize>().ok()).and_then(|number| number.checked_sub(1));
+                    let bound = place.and_then(|place| self.parameters().get(place)).and_then(Option::as_deref);
+                    bound == Some(strandline_model::event::EMPTY_OR_NULL)
+                }
+                _ => false,
+            },
+            _ => false,
+        }
+    }
+
     pub(crate) fn is_unsure(&self) -> bool {
         self.write.end == End::Unsure
     }

@@ -372,6 +372,14 @@ impl<'t> Versions<'t> {
         self.kinds[column].coerce(value, &|| self.zone(change))
     }
 
+    /// The value that a write gives a column. What is NULL or an empty text is NULL where no text can stand.
+    fn given(&self, column: usize, expression: &Expr, cell: &dyn Fn(usize) -> Value, change: &Change<'_>) -> Value {
+        if !matches!(self.kinds[column], ColumnKind::Text | ColumnKind::Padded) && change.binds_empty_or_null(expression) {
+            return Value::Null;
+        }
+        self.fitted(column, self.evaluate(expression, cell, change), change).unwrap_or(Value::Unknown)
+    }
+
     fn evaluate(&self, expression: &Expr, cell: &dyn Fn(usize) -> Value, change: &Change<'_>) -> Value {
         let by_name = |name: &str| self.column_index(name).map(cell);
         let zone = || self.zone(change);
@@ -512,8 +520,7 @@ impl<'t> Versions<'t> {
         let old = self.cells(row);
         let mut new = old.clone();
         for (column, expression) in set {
-            let value = self.evaluate(expression, &|at| old[at].clone(), change);
-            new[*column] = self.fitted(*column, value, change).unwrap_or(Value::Unknown);
+            new[*column] = self.given(*column, expression, &|at| old[at].clone(), change);
         }
         change.filled.iter().for_each(|column| new[*column] = Value::Unknown);
         if self.subject_columns.iter().any(|column| new[*column].is_unknown() && !old[*column].is_unknown()) {
@@ -547,8 +554,7 @@ impl<'t> Versions<'t> {
             let mut new = old.clone();
             for (column, expression) in set {
                 // A name may be another table's column, even where this one has it too.
-                let value = self.evaluate(expression, &|at| if columns == ColumnsRead::Own { old[at].clone() } else { Value::Unknown }, change);
-                let value = self.fitted(*column, value, change).unwrap_or(Value::Unknown);
+                let value = self.given(*column, expression, &|at| if columns == ColumnsRead::Own { old[at].clone() } else { Value::Unknown }, change);
                 if value != old[*column] {
                     new[*column] = Value::Unknown;
                 }
@@ -693,8 +699,7 @@ impl<'t> Versions<'t> {
     /// Whether the row's cells do not contradict that the update touched it last.
     fn may_have_got(&self, row: usize, set: &Assigned<'_>, change: &Change<'_>) -> bool {
         set.iter().filter(|(column, _)| !change.filled.contains(column)).all(|(column, expression)| {
-            let value = self.evaluate(expression, &|_| Value::Unknown, change);
-            let value = self.fitted(*column, value, change).unwrap_or(Value::Unknown);
+            let value = self.given(*column, expression, &|_| Value::Unknown, change);
             let now = self.cell(row, *column);
             value.is_unknown() || now.is_unknown() || value == now
         })
@@ -983,8 +988,7 @@ impl<'t> Versions<'t> {
     }
 
     fn constant(&self, column: usize, expression: &Expr, change: &Change<'_>) -> Value {
-        let value = self.evaluate(expression, &|_| Value::Unknown, change);
-        self.fitted(column, value, change).unwrap_or(Value::Unknown)
+        self.given(column, expression, &|_| Value::Unknown, change)
     }
 
     fn default_value(&self, default: &ColumnDefault, kind: ColumnKind, change: &Change<'_>) -> Value {

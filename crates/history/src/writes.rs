@@ -7,7 +7,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use sqlparser::ast::Statement;
-use strandline_model::event::{Activity, Class, RecordKind, Status, columns};
+use strandline_model::event::{Activity, Class, EMPTY_OR_NULL, RecordKind, Status, columns};
 use strandline_model::evidence::{ArtefactId, EventRef};
 use strandline_model::table::Scan;
 use strandline_sql::{Ran, Rules, SessionState, Setting, lexer, may_change};
@@ -231,7 +231,7 @@ impl Logged {
         self.write.tick = self.write.tick.max(other.write.tick);
         self.write.row_count = self.write.row_count.or(other.write.row_count);
         self.write.succeeded |= other.write.succeeded;
-        self.write.parameters = self.write.parameters.take().or(other.write.parameters);
+        self.write.parameters = told_best(self.write.parameters.take(), other.write.parameters);
         self.write.order = self.write.order.take().or(other.write.order);
         self.write.session = self.write.session.take().or(other.write.session);
         self.aliases.extend(other.aliases);
@@ -278,9 +278,34 @@ fn shows_all(event: &Row<'_>, word: &str) -> bool {
     }
 }
 
-/// What a session wrote, as a digest: logs differ in blanks at the end.
+/// The values that were bound to a write. pgaudit writes NULL and an empty text alike.
+fn bound(event: &Row<'_>) -> Option<Box<[Option<String>]>> {
+    let is_audited = matches!(event.record_kind, Some(RecordKind::PgauditSession | RecordKind::PgauditObject));
+    let missing = is_audited.then_some(EMPTY_OR_NULL);
+    let values = event.parameters.as_ref()?.iter().map(|value| value.as_deref().or(missing).map(str::to_owned));
+    Some(values.collect::<Box<[_]>>()).filter(|values| !values.is_empty())
+}
+
+/// Whether two logs may tell of the same values.
+fn of_one_execution(one: &[Option<String>], other: &[Option<String>]) -> bool {
+    let may_be_either = |one: &Option<String>, other: &Option<String>| one.as_deref() == Some(EMPTY_OR_NULL) && other.as_deref().is_none_or(str::is_empty);
+    one.len() == other.len() && one.iter().zip(other).all(|(one, other)| one == other || may_be_either(one, other) || may_be_either(other, one))
+}
+
+/// Of what two logs tell of the same values, that which leaves none open.
+fn told_best(one: Option<Box<[Option<String>]>>, other: Option<Box<[Option<String>]>>) -> Option<Box<[Option<String>]>> {
+    let is_open = |values: &[Option<String>]| values.iter().flatten().any(|value| value == EMPTY_OR_NULL);
+    match (one, other) {
+        (Some(one), Some(other)) if is_open(&one) && !is_open(&other) => Some(other),
+        (one, other) => one.or(other),
+    }
+}
+
+/// What a session wrote, as a digest: logs differ in blanks at the end, and in how they write NULL and an empty text.
 fn digest(session: &str, statement: &str, parameters: Option<&[Option<String>]>) -> u64 {
     let mut hasher = std::hash::DefaultHasher::new();
+    let told = |value: &Option<String>| value.clone().filter(|value| !value.is_empty() && value != EMPTY_OR_NULL);
+    let parameters: Option<Vec<Option<String>>> = parameters.map(|values| values.iter().map(told).collect());
     (session, statement.trim().trim_end_matches(';').trim_end(), parameters).hash(&mut hasher);
     hasher.finish()
 }
@@ -675,16 +700,18 @@ impl Reader {
             let end = connection.implicit_end();
             self.flush(connection, session, end, place);
         }
-        let parameters =
-            event.parameters.as_ref().map(|list| list.iter().map(|p| p.as_deref().map(str::to_owned)).collect::<Box<[_]>>()).filter(|p| !p.is_empty());
+        let parameters = bound(event);
         let log = 1_u8 << log_of(event.record_kind);
         if let Some(last) = connection.pending.last_mut().filter(|_| part.is_whole) {
-            let same_parameters = last.write.parameters.is_none() || parameters.is_none() || last.write.parameters == parameters;
+            let same_parameters = match (&last.write.parameters, &parameters) {
+                (Some(one), Some(other)) => of_one_execution(one, other),
+                _ => true,
+            };
             if last.logs & log == 0 && &*last.statement == statement && same_parameters {
                 last.logs |= log;
                 last.write.row_count = last.write.row_count.or(event.row_count);
                 last.write.succeeded |= event.status == Status::Success || event.row_count.is_some();
-                last.write.parameters = last.write.parameters.take().or(parameters);
+                last.write.parameters = told_best(last.write.parameters.take(), parameters);
                 return;
             }
         }

@@ -249,6 +249,9 @@ pub struct Event<'a> {
 /// What a masked secret reads as.
 pub const MASK: &str = "[masked]";
 
+/// What a bind value reads as of which a log does not tell whether it is NULL or an empty text: no text holds this character.
+pub const EMPTY_OR_NULL: &str = "\u{FFFD}";
+
 /// Secrets that stood in a record. On their way from the line they are themselves; the table takes digests alone.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub enum Secrets<'a> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use strandline_model::access::Completion;
 use strandline_model::estate::Estate;
-use strandline_model::event::{Activity, Class, RecordKind, Status, columns};
+use strandline_model::event::{Activity, Class, EMPTY_OR_NULL, RecordKind, Status, columns};
 use strandline_model::table::ScanError;
 
 use crate::Inputs;
@@ -34,8 +34,6 @@ pub(crate) const WIDEST_PRECISION_MICROS: i64 = 60_000_000;
 const OPEN_EXECUTIONS: usize = 16;
 /// … or how far: where stamps are whole seconds, all records of one log in a second stand before those of the next log.
 const ONE_STAMP_MICROS: i64 = 2_000_000;
-/// A value of which a log does not tell whether it is NULL or an empty text: no text holds this character.
-const EMPTY_OR_NULL: &str = "\u{FFFD}";
 /// Executions of one text that are looked through for a twin.
 const MOST_CANDIDATES: usize = 1024;
 

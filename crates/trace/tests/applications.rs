@@ -349,6 +349,35 @@ fn what_went_on_from_another_address_is_open_where_no_log_names_sessions() {
     check(&[(0, "amy"), (2, "amy")], Some((2, 9_000)), None, true);
 }
 
+/// A key of an interface goes with no session: where a log names those of others, what a new address without one read is open, but where the
+/// application wrote, on a line of its own with the request's id, that it was somebody else. Of a session that the log names it is known whose it is.
+#[test]
+fn what_a_new_address_read_without_a_session_is_open() {
+    let check = |session: &str, account: &str, expected: Option<Strength>| {
+        let mut web = Web::default();
+        let of = |web: &mut Web, at: i64, who: u32, session: &str, account: &str, unit: &str| {
+            web.page(at, who, "/patients/2", &[(ALL, &[unit])]);
+            let (id, event) = (format!("r{at}"), web.events.last_mut().unwrap());
+            (event.session, event.request_id) = (some(session), some(&id));
+            let mut line = Event::new(Instant((at - 30) * MILLI), Class::Other, Activity::Other, place("app", web.events.len(), 1));
+            (line.source, line.system, line.account, line.request_id) = ("app".into(), "ward".into(), some(account), some(&id));
+            web.events.push(line);
+        };
+        for n in 0..20 {
+            of(&mut web, 1_000 + n * 100, 2, "s2", "cat", "W7");
+        }
+        of(&mut web, 5_000, 0, "s0", "amy", "W1");
+        of(&mut web, 9_000, 3, session, account, "W2");
+        let (_, accesses) = web.run();
+        let read = accesses.iter().find(|a| a.parameters == [Some("W2".to_owned())]).map(|a| a.strength);
+        assert_eq!(read, expected, "{session} {account}");
+    };
+    check("", "", Some(Strength::Open));
+    check("", "amy", Some(Strength::Open));
+    check("", "bob", None);
+    check("s3", "", None);
+}
+
 /// A page of comments reads the posts that they are on, nearly all there are: any arithmetic on the page's number finds one of them.
 /// That gives nobody a statement that the actor ran meanwhile.
 #[test]

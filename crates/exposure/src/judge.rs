@@ -23,9 +23,20 @@ use crate::world::World;
 /// How many bytes of text a byte of a response can stand for: pages are packed, and names hardly ever so well.
 const PACKED_AT_MOST: f64 = 20.0;
 
+/// By what part of its mean the text of one person differs from that of another, at least: names do by more.
+const LEAST_VARIATION: f64 = 0.1;
+/// People of whom a page reads at least, before the sizes of its answers tell that it does not show them.
+const FEWEST_OF_A_LIST: usize = 20;
+
 /// Whether a response of so many bytes cannot have held so many bytes of text, packed as they may have been.
 fn is_too_small(response: i64, read: f64) -> bool {
     read > response.max(0) as f64 * PACKED_AT_MOST
+}
+
+/// Whether answers that differ by so many bytes differ by less than texts of so many people would, which have so many bytes together: what lists
+/// differ by grows as the root of their length does.
+pub(crate) fn are_alike(differ_by: i64, people: usize, read: f64) -> bool {
+    people >= FEWEST_OF_A_LIST && (differ_by.max(0) as f64) < LEAST_VARIATION * read / (people as f64).sqrt()
 }
 
 /// Whom a showing is about.
@@ -375,7 +386,7 @@ impl Judge<'_> {
                 own = lower(own, (Certainty::Likely, Some(Missing::OnlyInferred)));
             }
             let (on_page, beside) = self.split(columns);
-            for (columns, (certainty, missing)) in [(on_page, own), (beside, lower(own, self.beside_the_page()))] {
+            for (columns, (certainty, missing)) in [(on_page, own), (beside, lower(own, self.beside_the_page(revealed.doubt.is_some_and(|d| d.other_rows))))] {
                 let (unnamed, named): (BTreeSet<u32>, BTreeSet<u32>) = columns.into_iter().partition(|column| self.world.unnamed.contains(column));
                 let unnamed_cap = lower((certainty, missing), (Certainty::Possible, Some(Missing::ColumnNotDescribed)));
                 for (columns, (certainty, missing)) in [(named, (certainty, missing)), (unnamed, unnamed_cap)] {
@@ -396,10 +407,15 @@ impl Judge<'_> {
         }
     }
 
-    /// How surely the actor got what his page is not known to show.
-    fn beside_the_page(&self) -> Cap {
+    /// How surely the actor got what his page is not known to show; `has_other_rows` where others may have been read in the place of these.
+    fn beside_the_page(&self, has_other_rows: bool) -> Cap {
+        // Neither which rows were read is known then, nor whether the page showed them.
+        if has_other_rows {
+            return (Certainty::Possible, Some(Missing::OtherRows));
+        }
         match self.job.response_bytes.zip(self.displayed_bytes()) {
             Some((response, read)) if is_too_small(response, read) => (Certainty::Possible, Some(Missing::ResponseTooSmall)),
+            Some((_, read)) if self.are_responses_alike(read) => (Certainty::Possible, Some(Missing::ResponsesAlike)),
             Some((response, read)) if response.max(0) as f64 >= read => (Certainty::Likely, Some(Missing::PageNotKnownAnswerFits)),
             _ => (Certainty::Likely, Some(Missing::PageNotKnown)),
         }
@@ -408,6 +424,12 @@ impl Judge<'_> {
     /// Whether the response cannot have held the texts that were displayed to the application, packed as they may have been.
     fn response_is_too_small(&self) -> bool {
         self.job.response_bytes.zip(self.displayed_bytes()).is_some_and(|(response, read)| is_too_small(response, read))
+    }
+
+    /// Whether the sizes of answers to what others asked for tell that they hardly hold what is read for them.
+    fn are_responses_alike(&self, read: f64) -> bool {
+        let people: usize = self.replayed.revealed.iter().filter(|r| r.displayed).map(|r| r.subjects.len()).sum();
+        self.job.responses_differ_by.is_some_and(|bytes| are_alike(bytes, people, read))
     }
 
     /// About how many bytes of text were displayed to the application, if any.

@@ -53,6 +53,8 @@ pub(crate) struct Job {
     pub(crate) on_page: OnPage,
     /// Bytes of the response that delivered them.
     pub(crate) response_bytes: Option<i64>,
+    /// How much answers of its kind to what others asked for differ, in bytes.
+    pub(crate) responses_differ_by: Option<i64>,
     /// It may have read another state of its tables than the replay, and which is not known.
     pub(crate) is_mixed: bool,
     /// Values of others that may stand in what it reads.
@@ -443,6 +445,7 @@ impl Planner<'_> {
             is_extract: self.access.kind == AccessKind::FileExtract,
             on_page: self.scene.world.pages.on_page(self.access, &shown.sql, self.world(), &self.standing.session),
             response_bytes: self.access.response_bytes,
+            responses_differ_by: self.access.responses_differ_by,
             is_mixed,
             moved,
         };
@@ -529,6 +532,7 @@ impl Planner<'_> {
             is_extract: false,
             on_page: OnPage::Everything,
             response_bytes: None,
+            responses_differ_by: None,
             is_mixed: false,
             moved: Rc::default(),
         };
@@ -582,6 +586,7 @@ impl Planner<'_> {
                 is_extract: false,
                 on_page: OnPage::Everything,
                 response_bytes: None,
+                responses_differ_by: None,
                 is_mixed: false,
                 moved: Rc::default(),
             };

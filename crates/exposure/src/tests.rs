@@ -210,6 +210,7 @@ pub(crate) fn access(time: i64, statement: &str, row_count: Option<i64>) -> Acce
         reason: "because".into(),
         response_status: None,
         response_bytes: None,
+        responses_differ_by: None,
         routes: None,
         proof: vec![place(time.unsigned_abs())],
         delivery: Vec::new(),
@@ -261,6 +262,15 @@ fn an_answer_that_is_large_enough_is_said_of_what_an_application_read() {
     for bytes in [None, Some(1)] {
         assert_eq!(why(bytes), "the application read it to answer the actor; whether the page showed it is not logged");
     }
+}
+
+/// A list of 200 people with 30 bytes each differs from another by 42 bytes at least; one person by three, and that is too few to tell.
+#[test]
+fn answers_of_one_size_do_not_hold_what_is_read_for_them() {
+    assert!(crate::judge::are_alike(21, 200, 6_000.0));
+    assert!(!crate::judge::are_alike(60, 200, 6_000.0));
+    assert!(!crate::judge::are_alike(0, 1, 60.0));
+    assert!(!crate::judge::are_alike(0, 30, 0.0));
 }
 
 #[test]
@@ -711,6 +721,11 @@ fn the_engine_serves_cursors_prepared_and_masked_statements() {
         "A:date_of_birth? A:name? B:date_of_birth? B:date_of_birth~i B:name~ C:date_of_birth? C:name? D:date_of_birth? D:name?",
     );
     check_engine(&Case::of(vec![access(1, "SELECT name FROM hr.staff LIMIT 1", Some(1))]), "replayed", "A:name~ B:name~ C:name~ D:name~");
+    // Nor is it known then what the page of an application showed of it.
+    let through = with(access(1, "SELECT name FROM hr.staff LIMIT 1", Some(1)), |read| {
+        (read.session, read.response_status, read.routes) = (Some("web".into()), Some(200), Some(Vec::new()));
+    });
+    check_engine(&Case::of(vec![through]), "replayed", "A:name? B:name? C:name? D:name?");
     // Where only a pattern says that it was the actor's, that is a second doubt.
     let guessed = Access { strength: Strength::Inferred, ..access(1, "SELECT name FROM hr.staff LIMIT 1", Some(1)) };
     check_engine(&Case::of(vec![guessed]), "replayed", "A:name? B:name? C:name? D:name?");

@@ -167,6 +167,7 @@ mod tests {
             reason: "because".into(),
             response_status: Some(200),
             response_bytes: None,
+            responses_differ_by: None,
             routes: Some(vec!["s GET /".into()]),
             proof: vec![place],
             delivery: vec![],

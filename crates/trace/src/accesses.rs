@@ -108,6 +108,7 @@ pub(crate) fn of_execution(
         reason: draft.reason.to_string(),
         response_status: request.and_then(|r| r.status),
         response_bytes: request.and_then(|r| r.bytes),
+        responses_differ_by: None,
         routes: request.map(|r| routes_of(estate, r)).or_else(|| draft.session.is_some().then(Vec::new)),
         proof,
         delivery: request.map(delivery).unwrap_or_default(),
@@ -119,6 +120,7 @@ pub(crate) fn as_delivered_by(access: Access, fetch: &Request) -> Access {
     Access {
         response_status: fetch.status,
         response_bytes: fetch.bytes,
+        responses_differ_by: None,
         delivery: access.delivery.into_iter().chain(delivery(fetch)).collect(),
         reason: format!("{}; a later request fetched the file that it made", access.reason),
         ..access
@@ -185,6 +187,7 @@ fn of_request(draft: &Draft, step: &str, request: &Request, (system, database): 
         reason: draft.reason.to_string(),
         response_status: request.status,
         response_bytes: request.bytes,
+        responses_differ_by: None,
         routes: Some(routes_of(estate, request)),
         proof: Vec::new(),
         delivery: delivery(request),

@@ -15,6 +15,7 @@ use strandline_model::time::Interval;
 use strandline_model::trail::{Division, Link, OpenQuestion, Pin, Split, Step};
 
 mod accesses;
+mod answers;
 mod clock;
 mod conserve;
 mod doubt;

@@ -139,6 +139,7 @@ pub(crate) struct Sample {
     pub time: i64,
     pub precision: i64,
     pub duration: Option<i64>,
+    pub bytes: Option<i64>,
     pub target: Target,
 }
 
@@ -332,7 +333,7 @@ impl Survey {
             return;
         }
         let precision = i64::from(event.time_precision_micros);
-        kept.insert(at, Sample { rank, source: pool.intern(&event.source), time, precision, duration: event.duration_micros, target });
+        kept.insert(at, Sample { rank, source: pool.intern(&event.source), time, precision, duration: event.duration_micros, bytes: event.bytes, target });
         kept.truncate(SAMPLES_OF_A_TEMPLATE);
     }
 

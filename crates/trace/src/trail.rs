@@ -14,6 +14,7 @@ use strandline_model::time::Instant;
 use strandline_model::trail::{Division, OpenQuestion, Pin, Split, Step, Strength};
 
 use crate::accesses::{self, Draft, Origin};
+use crate::answers;
 use crate::clock::Clocks;
 use crate::conserve::During;
 use crate::gaps::{self, Dark, IDLE_MICROS};
@@ -804,7 +805,10 @@ impl<'a> Work<'a> {
         match (draft.origin, request) {
             (Origin::Execution(e), request) => {
                 let e = &self.statements.all[e];
-                let access = accesses::of_execution(draft, step, e, request, self.survey.connections.get(&e.connection), estate);
+                let access = Access {
+                    responses_differ_by: request.and_then(|request| answers::differ_by(self.survey, request, e)),
+                    ..accesses::of_execution(draft, step, e, request, self.survey.connections.get(&e.connection), estate)
+                };
                 Some(match draft.delivered_by.map(|at| &self.requests[at]) {
                     Some(fetch) => accesses::as_delivered_by(access, fetch),
                     None => access,

@@ -87,6 +87,7 @@ impl Read {
             reason: self.reason.clone(),
             response_status: None,
             response_bytes: None,
+            responses_differ_by: None,
             routes: None,
             proof: self.proof.clone(),
             delivery: Vec::new(),

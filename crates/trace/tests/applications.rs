@@ -423,6 +423,27 @@ fn a_connection_of_one_request_is_that_requests_whole() {
     assert_eq!(notes, own.iter().map(|connection| (connection.as_str(), Strength::Inferred)).collect::<Vec<_>>());
 }
 
+/// A database console signs in at the database as whoever uses it: what its host runs as a role that the estate gives to no system is the
+/// console's, and so whoever uses it may have read it; of a role of another system it is known whose it is.
+#[test]
+fn what_an_applications_host_runs_as_a_role_of_nobody_is_the_applications() {
+    let check = |role: &str, expected: &[&str]| {
+        let mut web = Web::default();
+        web.page(1_000, 2, "/patients/7", &[(ALL, &["W7"])]);
+        web.statement(4_975, "console", ALL, &["W1"]);
+        web.events.last_mut().unwrap().account = some(role);
+        web.request(5_000, 0, "POST", "/sql", (200, 900));
+        let text = ESTATE.replace("name = \"Ward\"", "name = \"Ward\"\naddresses = [\"172.16.0.5\"]");
+        let estate: Estate = toml::from_str(&format!("{text}\n[[system]]\nid = \"pay\"\nname = \"Pay\"\nroles = [\"pay_app\"]\n")).unwrap();
+        let (_, accesses) = web.run_in(&estate);
+        let read: Vec<&str> = accesses.iter().filter(|a| !a.statement.is_empty()).filter_map(|a| a.parameters[0].as_deref()).collect();
+        assert_eq!(read, expected, "{role}");
+    };
+    check("ward_app", &["W1"]);
+    check("amy", &["W1"]);
+    check("pay_app", &[]);
+}
+
 /// The application's own role, from its host, by a program for people's hands: the actor's, also where no log names a session.
 #[test]
 fn a_shell_on_the_host_is_found_where_no_log_names_sessions() {

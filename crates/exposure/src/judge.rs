@@ -23,20 +23,35 @@ use crate::world::World;
 /// How many bytes of text a byte of a response can stand for: pages are packed, and names hardly ever so well.
 const PACKED_AT_MOST: f64 = 20.0;
 
-/// By what part of its mean the text of one person differs from that of another, at least: names do by more.
-const LEAST_VARIATION: f64 = 0.1;
-/// People of whom a page reads at least, before the sizes of its answers tell that it does not show them.
-const FEWEST_OF_A_LIST: usize = 20;
+/// Bytes by which two answers may differ for any reason: who asked, the time of day.
+const LEAST_DIFFERENCE: i64 = 32;
 
 /// Whether a response of so many bytes cannot have held so many bytes of text, packed as they may have been.
 fn is_too_small(response: i64, read: f64) -> bool {
     read > response.max(0) as f64 * PACKED_AT_MOST
 }
 
-/// Whether answers that differ by so many bytes differ by less than texts of so many people would, which have so many bytes together: what lists
-/// differ by grows as the root of their length does.
-pub(crate) fn are_alike(differ_by: i64, people: usize, read: f64) -> bool {
-    people >= FEWEST_OF_A_LIST && (differ_by.max(0) as f64) < LEAST_VARIATION * read / (people as f64).sqrt()
+/// The categorised ones of these columns.
+fn categorised(database: usize, columns: &[(usize, usize)], world: &World) -> BTreeSet<u32> {
+    let tables = &world.databases[database].tables;
+    columns.iter().filter_map(|(table, column)| tables.get(*table).and_then(|t| t.columns.get(*column).copied().flatten())).collect()
+}
+
+/// About how many bytes of text a replay displayed, if any.
+fn displayed_bytes(database: usize, replayed: &Replayed, world: &World) -> Option<f64> {
+    let bytes = |revealed: &Revealed| {
+        let of_row: f64 = categorised(database, &revealed.columns, world).iter().filter_map(|column| world.bytes.get(column)).sum();
+        of_row * revealed.subjects.len() as f64
+    };
+    let read: f64 = replayed.revealed.iter().filter(|r| r.displayed).map(bytes).sum();
+    (read > 0.0).then_some(read)
+}
+
+/// Whether two answers, which differ by so many bytes, differ by too little to have held both what a page read for the one and for the other,
+/// packed as they may have been.
+pub(crate) fn are_alike(database: usize, (read, read_instead): (&Replayed, &Replayed), differ_by: i64, world: &World) -> bool {
+    let bytes = |replayed| displayed_bytes(database, replayed, world).unwrap_or(0.0);
+    is_too_small(differ_by.max(LEAST_DIFFERENCE), (bytes(read) - bytes(read_instead)).abs())
 }
 
 /// Whom a showing is about.
@@ -335,22 +350,16 @@ impl Judge<'_> {
         }
     }
 
-    /// The categorised ones of these columns.
-    fn categorised(&self, columns: &[(usize, usize)]) -> BTreeSet<u32> {
-        let tables = &self.world.databases[self.job.database].tables;
-        columns.iter().filter_map(|(table, column)| tables.get(*table).and_then(|t| t.columns.get(*column).copied().flatten())).collect()
-    }
-
     /// The categorised columns of a piece of the replay.
     fn columns_of(&self, revealed: &Revealed) -> BTreeSet<u32> {
-        self.categorised(&revealed.columns)
+        categorised(self.job.database, &revealed.columns, self.world)
     }
 
     /// The columns that the replay displays of anybody, or would of rows that it does not find: a table may be empty in the dump that
     /// was not when it was read.
     fn displayed(&self) -> BTreeSet<u32> {
         let shown = self.replayed.revealed.iter().filter(|r| r.displayed && !r.subjects.is_empty());
-        shown.flat_map(|r| self.columns_of(r)).chain(self.categorised(&self.replayed.displayable)).collect()
+        shown.flat_map(|r| self.columns_of(r)).chain(categorised(self.job.database, &self.replayed.displayable, self.world)).collect()
     }
 
     fn possible(&mut self, whom: Whom, columns: BTreeSet<u32>, missing: Missing) {
@@ -415,7 +424,7 @@ impl Judge<'_> {
         }
         match self.job.response_bytes.zip(self.displayed_bytes()) {
             Some((response, read)) if is_too_small(response, read) => (Certainty::Possible, Some(Missing::ResponseTooSmall)),
-            Some((_, read)) if self.are_responses_alike(read) => (Certainty::Possible, Some(Missing::ResponsesAlike)),
+            _ if self.job.is_page_alike => (Certainty::Possible, Some(Missing::ResponsesAlike)),
             Some((response, read)) if response.max(0) as f64 >= read => (Certainty::Likely, Some(Missing::PageNotKnownAnswerFits)),
             _ => (Certainty::Likely, Some(Missing::PageNotKnown)),
         }
@@ -426,20 +435,9 @@ impl Judge<'_> {
         self.job.response_bytes.zip(self.displayed_bytes()).is_some_and(|(response, read)| is_too_small(response, read))
     }
 
-    /// Whether the sizes of answers to what others asked for tell that they hardly hold what is read for them.
-    fn are_responses_alike(&self, read: f64) -> bool {
-        let people: usize = self.replayed.revealed.iter().filter(|r| r.displayed).map(|r| r.subjects.len()).sum();
-        self.job.responses_differ_by.is_some_and(|bytes| are_alike(bytes, people, read))
-    }
-
     /// About how many bytes of text were displayed to the application, if any.
     fn displayed_bytes(&self) -> Option<f64> {
-        let bytes = |revealed: &Revealed| {
-            let of_row: f64 = self.columns_of(revealed).iter().filter_map(|column| self.world.bytes.get(column)).sum();
-            of_row * revealed.subjects.len() as f64
-        };
-        let read: f64 = self.replayed.revealed.iter().filter(|r| r.displayed).map(bytes).sum();
-        (read > 0.0).then_some(read)
+        displayed_bytes(self.job.database, self.replayed, self.world)
     }
 
     /// Categorised columns, by their tables.

@@ -71,7 +71,7 @@ impl Missing {
             Self::ResponsePartial => "the response delivered only a part, or told the client to use an earlier copy",
             Self::ResponseTooSmall => "the response is far too small to have held all the values that the application read",
             Self::ResponsesAlike => {
-                "answers to requests like this one are of one size whatever is asked for, though what the application reads for each is not"
+                "the application read it to answer the actor; but an answer to the same for another value is of the same size, though much more or less is read for that"
             }
             Self::PageNotKnown => "the application read it to answer the actor; whether the page showed it is not logged",
             Self::PageNotKnownAnswerFits => {

@@ -1,28 +1,33 @@
-//! How much the answers to requests of one kind differ in size. A page that shows what it reads differs by what was asked for; one whose
-//! answers are all of one size hardly shows any of it.
+//! What a request asked for that others of its kind asked otherwise, and how large the answer to that was: by it one sees whether a page shows
+//! what it reads.
 
 use crate::requests::Request;
 use crate::statements::Execution;
-use crate::survey::{Sample, Survey};
+use crate::survey::Survey;
 
-/// Answers that are compared at least, the request's own among them.
-const FEWEST_ANSWERS: usize = 4;
 /// Values of a statement that are compared.
 const MOST_VALUES: usize = 16;
 
-/// Bytes between the smallest and the largest answer to requests of a request's kind, in the log that tells the bytes of its own; if a value that
-/// it asked for stands in the statement, and others asked for another one.
-pub(crate) fn differ_by(survey: &Survey, request: &Request, execution: &Execution) -> Option<i64> {
+/// A value that was asked for, another one in its place, and the bytes of the answer to that.
+pub(crate) struct Instead<'a> {
+    pub asked: &'a str,
+    pub instead: &'a str,
+    pub bytes: i64,
+}
+
+/// Of the answers to requests of a request's kind that asked for another value than one that stands in the statement, in the log that tells the
+/// bytes of its own, the nearest in size.
+pub(crate) fn instead<'a>(survey: &'a Survey, request: &'a Request, execution: &Execution) -> Option<Instead<'a>> {
     let samples = survey.samples.get(&request.template()?)?;
     let stands = |value: &str| (0..execution.value_count().min(MOST_VALUES)).any(|slot| execution.value(slot) == Some(value));
-    let asked: Vec<&(String, String)> = request.target.fields.iter().filter(|(_, value)| stands(value)).collect();
     let own = request.bytes?;
     let source = &request.lines.iter().find(|line| line.bytes == Some(own))?.source;
-    let answers: Vec<(&Sample, i64)> = samples.iter().filter(|s| s.source == *source).filter_map(|s| Some((s, s.bytes?))).collect();
-    let is_other = |sample: &Sample| asked.iter().any(|(name, value)| sample.target.field(name).is_some_and(|other| other != value));
-    if answers.len() < FEWEST_ANSWERS || !answers.iter().any(|(sample, _)| is_other(sample)) {
-        return None;
-    }
-    let sizes = || answers.iter().map(|(_, bytes)| *bytes).chain([own]);
-    sizes().max()?.checked_sub(sizes().min()?)
+    let asked = request.target.fields.iter().filter(|(_, value)| stands(value));
+    let others = asked.flat_map(|(name, asked)| {
+        samples.iter().filter(|sample| sample.source == *source).filter_map(move |sample| {
+            let instead = sample.target.field(name).filter(|other| *other != asked)?;
+            Some(Instead { asked, instead, bytes: sample.bytes? })
+        })
+    });
+    others.min_by_key(|other| ((other.bytes - own).abs(), other.asked, other.instead))
 }

@@ -763,6 +763,11 @@ impl<'a> Work<'a> {
         steps::group(self.deeds.iter().cloned().enumerate().collect(), links, self.inputs.detections)
     }
 
+    /// Whether nothing is known that the actor read.
+    pub(crate) fn reads_nothing(&self) -> bool {
+        self.drafts.is_empty() && self.reads.is_empty()
+    }
+
     /// Hands out the accesses in order of (time, id).
     pub(crate) fn emit(
         &self,
@@ -805,8 +810,11 @@ impl<'a> Work<'a> {
         match (draft.origin, request) {
             (Origin::Execution(e), request) => {
                 let e = &self.statements.all[e];
+                let instead = request.and_then(|request| answers::instead(self.survey, request, e));
                 let access = Access {
-                    responses_differ_by: request.and_then(|request| answers::differ_by(self.survey, request, e)),
+                    asked: instead.as_ref().map(|other| other.asked.to_owned()),
+                    asked_instead: instead.as_ref().map(|other| other.instead.to_owned()),
+                    response_bytes_instead: instead.map(|other| other.bytes),
                     ..accesses::of_execution(draft, step, e, request, self.survey.connections.get(&e.connection), estate)
                 };
                 Some(match draft.delivered_by.map(|at| &self.requests[at]) {

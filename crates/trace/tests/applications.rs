@@ -6,8 +6,9 @@
 mod support;
 
 use strandline_model::access::Access;
+use strandline_model::detection::{Detection, DetectionOrigin, Level, SubjectKind};
 use strandline_model::estate::Estate;
-use strandline_model::event::{Activity, Class, Event, RecordKind};
+use strandline_model::event::{Activity, Class, Event, RecordKind, Status};
 use strandline_model::evidence::Coverage;
 use strandline_model::time::Instant;
 use strandline_model::trail::{OpenQuestion, Strength};
@@ -461,4 +462,42 @@ fn a_shell_on_the_host_is_found_where_no_log_names_sessions() {
     let (trail, accesses) = web.run_in(&estate);
     assert!(trail.links.iter().any(|link| link.rule == "host_to_connection" && link.to == "connection=shell"));
     assert!(accesses.iter().any(|a| a.connection.as_deref() == Some("shell") && a.strength == Strength::Inferred));
+}
+
+/// A detection starts a trail by itself; one that read nothing is no finding that nobody was reached, but where a person pinned or confirmed it.
+#[test]
+fn a_trail_from_detections_that_read_nothing_found_no_actor() {
+    let detection = Detection {
+        id: "D-1".into(),
+        origin: DetectionOrigin::Analytic,
+        rule: "first_role_from_host".into(),
+        title: "A role where it has no business".into(),
+        level: Level::High,
+        techniques: Vec::new(),
+        subject_kind: SubjectKind::RoleAtHost,
+        subject: "control@10.9.9.9".into(),
+        system: "db".into(),
+        first: Instant(0),
+        last: Instant(90_000 * MILLI),
+        reason: "it was never used from there".into(),
+        related: Vec::new(),
+        events: Vec::new(),
+        event_count: 1,
+    };
+    for statement in ["", ALL] {
+        let mut web = Web::default();
+        web.page(1_000, 2, "/patients/7", &[(ALL, &["W7"])]);
+        web.statement(5_000, "control", statement, &["W1"]);
+        let event = web.events.last_mut().unwrap();
+        (event.account, event.src_ip) = (some("control"), some("10.9.9.9"));
+        if statement.is_empty() {
+            (event.activity, event.status) = (Activity::Connect, Status::Success);
+        }
+        let (events, coverage, estate) = (table(web.events.clone()), Coverage::default(), toml::from_str(ESTATE).unwrap());
+        let detections = [detection.clone()];
+        let inputs = Inputs { events: &events, detections: &detections, coverage: &coverage, estate: &estate, pins: &[], decisions: &[], window: None };
+        let trail = trace(&inputs, &mut |_| Ok(())).unwrap();
+        assert!(!trail.links.is_empty(), "the detection starts a trail");
+        assert_eq!(trail.open.contains(&OpenQuestion::NoActor { detections: 1 }), statement.is_empty(), "{:?}", trail.open);
+    }
 }

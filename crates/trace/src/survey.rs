@@ -243,8 +243,15 @@ pub(crate) fn survey(events: &dyn Scan, sessions: &Sessions, pins: &[Pin], windo
 /// Requests of which one line tells the address and another, of the same id, the account: those whose lines came last.
 #[derive(Debug, Default)]
 struct UnderWay {
-    known: HashMap<RequestKey, (Option<Arc<str>>, Option<Arc<str>>)>,
+    known: HashMap<RequestKey, Faces>,
     order: VecDeque<RequestKey>,
+}
+
+/// The address and the account of a request, as far as lines of it tell.
+#[derive(Debug, Default)]
+struct Faces {
+    address: Option<Arc<str>>,
+    account: Option<Arc<str>>,
 }
 
 /// System and request id.
@@ -267,12 +274,12 @@ impl UnderWay {
         }
         let known = self.known.entry(key).or_default();
         if address.is_some() {
-            known.0.clone_from(address);
+            known.address.clone_from(address);
         }
         if let Some(account) = account {
-            known.1 = Some(pool.intern(account));
+            known.account = Some(pool.intern(account));
         }
-        known.0.clone().zip(known.1.clone())
+        known.address.clone().zip(known.account.clone())
     }
 }
 

@@ -50,8 +50,9 @@ impl FirstRole {
         let early = self.begin.is_some_and(|begin| first.micros() - begin.micros() < SETTLE_MICROS);
         match self.roles_by_host.get(host) {
             Some((_, roles)) if roles.contains(role) => None,
+            // What was there when the log began, and nobody types into, is more likely a job that the estate forgot.
             Some((system, roles)) if !roles.is_empty() => Some((
-                Level::High,
+                if early && !pair.interactive { Level::Medium } else { Level::High },
                 format!(
                     "the host of {system} used the role {role}, which is not its application's{}",
                     if pair.interactive { ", with a program that people type into" } else { "" }
@@ -73,6 +74,10 @@ impl Analytic for FirstRole {
         }
         self.begin = Some(self.begin.map_or(event.time, |t| t.min(event.time)));
         let (Some(role), Some(host)) = (event.account.as_deref(), event.src_ip.as_deref()) else { return };
+        // MySQL's general log writes that a client came before it is let in, or refused.
+        if event.activity == Activity::Connect && event.status == Status::Unknown {
+            return;
+        }
         if host == "[local]" || event.status == Status::Failure || is_trusted(&self.trusted, Some(role), None, Some(host)) {
             return;
         }

@@ -23,9 +23,35 @@ use crate::world::World;
 /// How many bytes of text a byte of a response can stand for: pages are packed, and names hardly ever so well.
 const PACKED_AT_MOST: f64 = 20.0;
 
+/// Bytes by which two answers may differ for any reason: who asked, the time of day.
+const LEAST_DIFFERENCE: i64 = 32;
+
 /// Whether a response of so many bytes cannot have held so many bytes of text, packed as they may have been.
 fn is_too_small(response: i64, read: f64) -> bool {
     read > response.max(0) as f64 * PACKED_AT_MOST
+}
+
+/// The categorised ones of these columns.
+fn categorised(database: usize, columns: &[(usize, usize)], world: &World) -> BTreeSet<u32> {
+    let tables = &world.databases[database].tables;
+    columns.iter().filter_map(|(table, column)| tables.get(*table).and_then(|t| t.columns.get(*column).copied().flatten())).collect()
+}
+
+/// About how many bytes of text a replay displayed, if any.
+fn displayed_bytes(database: usize, replayed: &Replayed, world: &World) -> Option<f64> {
+    let bytes = |revealed: &Revealed| {
+        let of_row: f64 = categorised(database, &revealed.columns, world).iter().filter_map(|column| world.bytes.get(column)).sum();
+        of_row * revealed.subjects.len() as f64
+    };
+    let read: f64 = replayed.revealed.iter().filter(|r| r.displayed).map(bytes).sum();
+    (read > 0.0).then_some(read)
+}
+
+/// Whether two answers, which differ by so many bytes, differ by too little to have held both what a page read for the one and for the other,
+/// packed as they may have been.
+pub(crate) fn are_alike(database: usize, (read, read_instead): (&Replayed, &Replayed), differ_by: i64, world: &World) -> bool {
+    let bytes = |replayed| displayed_bytes(database, replayed, world).unwrap_or(0.0);
+    is_too_small(differ_by.max(LEAST_DIFFERENCE), (bytes(read) - bytes(read_instead)).abs())
 }
 
 /// Whom a showing is about.
@@ -324,22 +350,16 @@ impl Judge<'_> {
         }
     }
 
-    /// The categorised ones of these columns.
-    fn categorised(&self, columns: &[(usize, usize)]) -> BTreeSet<u32> {
-        let tables = &self.world.databases[self.job.database].tables;
-        columns.iter().filter_map(|(table, column)| tables.get(*table).and_then(|t| t.columns.get(*column).copied().flatten())).collect()
-    }
-
     /// The categorised columns of a piece of the replay.
     fn columns_of(&self, revealed: &Revealed) -> BTreeSet<u32> {
-        self.categorised(&revealed.columns)
+        categorised(self.job.database, &revealed.columns, self.world)
     }
 
     /// The columns that the replay displays of anybody, or would of rows that it does not find: a table may be empty in the dump that
     /// was not when it was read.
     fn displayed(&self) -> BTreeSet<u32> {
         let shown = self.replayed.revealed.iter().filter(|r| r.displayed && !r.subjects.is_empty());
-        shown.flat_map(|r| self.columns_of(r)).chain(self.categorised(&self.replayed.displayable)).collect()
+        shown.flat_map(|r| self.columns_of(r)).chain(categorised(self.job.database, &self.replayed.displayable, self.world)).collect()
     }
 
     fn possible(&mut self, whom: Whom, columns: BTreeSet<u32>, missing: Missing) {
@@ -375,7 +395,7 @@ impl Judge<'_> {
                 own = lower(own, (Certainty::Likely, Some(Missing::OnlyInferred)));
             }
             let (on_page, beside) = self.split(columns);
-            for (columns, (certainty, missing)) in [(on_page, own), (beside, lower(own, self.beside_the_page()))] {
+            for (columns, (certainty, missing)) in [(on_page, own), (beside, lower(own, self.beside_the_page(revealed.doubt.is_some_and(|d| d.other_rows))))] {
                 let (unnamed, named): (BTreeSet<u32>, BTreeSet<u32>) = columns.into_iter().partition(|column| self.world.unnamed.contains(column));
                 let unnamed_cap = lower((certainty, missing), (Certainty::Possible, Some(Missing::ColumnNotDescribed)));
                 for (columns, (certainty, missing)) in [(named, (certainty, missing)), (unnamed, unnamed_cap)] {
@@ -396,10 +416,15 @@ impl Judge<'_> {
         }
     }
 
-    /// How surely the actor got what his page is not known to show.
-    fn beside_the_page(&self) -> Cap {
+    /// How surely the actor got what his page is not known to show; `has_other_rows` where others may have been read in the place of these.
+    fn beside_the_page(&self, has_other_rows: bool) -> Cap {
+        // Neither which rows were read is known then, nor whether the page showed them.
+        if has_other_rows {
+            return (Certainty::Possible, Some(Missing::OtherRows));
+        }
         match self.job.response_bytes.zip(self.displayed_bytes()) {
             Some((response, read)) if is_too_small(response, read) => (Certainty::Possible, Some(Missing::ResponseTooSmall)),
+            _ if self.job.is_page_alike => (Certainty::Possible, Some(Missing::ResponsesAlike)),
             Some((response, read)) if response.max(0) as f64 >= read => (Certainty::Likely, Some(Missing::PageNotKnownAnswerFits)),
             _ => (Certainty::Likely, Some(Missing::PageNotKnown)),
         }
@@ -412,12 +437,7 @@ impl Judge<'_> {
 
     /// About how many bytes of text were displayed to the application, if any.
     fn displayed_bytes(&self) -> Option<f64> {
-        let bytes = |revealed: &Revealed| {
-            let of_row: f64 = self.columns_of(revealed).iter().filter_map(|column| self.world.bytes.get(column)).sum();
-            of_row * revealed.subjects.len() as f64
-        };
-        let read: f64 = self.replayed.revealed.iter().filter(|r| r.displayed).map(bytes).sum();
-        (read > 0.0).then_some(read)
+        displayed_bytes(self.job.database, self.replayed, self.world)
     }
 
     /// Categorised columns, by their tables.

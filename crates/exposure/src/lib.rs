@@ -10,6 +10,7 @@ mod cursors;
 mod declared;
 mod engine;
 mod fold;
+mod instead;
 mod judge;
 mod made;
 mod matrix;

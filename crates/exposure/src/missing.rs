@@ -16,6 +16,7 @@ pub(crate) enum Missing {
     ResponseNotLogged,
     ResponsePartial,
     ResponseTooSmall,
+    ResponsesAlike,
     PageNotKnown,
     PageNotKnownAnswerFits,
     SentToServer,
@@ -69,6 +70,9 @@ impl Missing {
             Self::ResponseNotLogged => "no response to the request is logged",
             Self::ResponsePartial => "the response delivered only a part, or told the client to use an earlier copy",
             Self::ResponseTooSmall => "the response is far too small to have held all the values that the application read",
+            Self::ResponsesAlike => {
+                "the application read it to answer the actor; but an answer to the same for another value is of the same size, though much more or less is read for that"
+            }
             Self::PageNotKnown => "the application read it to answer the actor; whether the page showed it is not logged",
             Self::PageNotKnownAnswerFits => {
                 "the application read it to answer the actor, and the answer is large enough to have held all that it read; whether the page showed it is not logged"

@@ -13,6 +13,7 @@ use strandline_model::exposure::Certainty;
 use strandline_sql::{Held, Ran, SessionState, ShowsNobody, canonical, lexer};
 
 use crate::cursors::{Commands, Cursor, Resolved};
+use crate::instead::Instead;
 use crate::made::Look;
 use crate::missing::{Cap, Missing, cap_of, lower};
 use crate::nobody::Nobody;
@@ -53,6 +54,10 @@ pub(crate) struct Job {
     pub(crate) on_page: OnPage,
     /// Bytes of the response that delivered them.
     pub(crate) response_bytes: Option<i64>,
+    /// What others asked for in the place of what it asked for.
+    pub(crate) instead: Option<Rc<Instead>>,
+    /// Whether the answer to that tells that the page does not show what is read for it.
+    pub(crate) is_page_alike: bool,
     /// It may have read another state of its tables than the replay, and which is not known.
     pub(crate) is_mixed: bool,
     /// Values of others that may stand in what it reads.
@@ -443,6 +448,8 @@ impl Planner<'_> {
             is_extract: self.access.kind == AccessKind::FileExtract,
             on_page: self.scene.world.pages.on_page(self.access, &shown.sql, self.world(), &self.standing.session),
             response_bytes: self.access.response_bytes,
+            instead: Instead::of(self.access).map(Rc::new),
+            is_page_alike: false,
             is_mixed,
             moved,
         };
@@ -529,6 +536,8 @@ impl Planner<'_> {
             is_extract: false,
             on_page: OnPage::Everything,
             response_bytes: None,
+            instead: None,
+            is_page_alike: false,
             is_mixed: false,
             moved: Rc::default(),
         };
@@ -582,6 +591,8 @@ impl Planner<'_> {
                 is_extract: false,
                 on_page: OnPage::Everything,
                 response_bytes: None,
+                instead: None,
+                is_page_alike: false,
                 is_mixed: false,
                 moved: Rc::default(),
             };

@@ -19,9 +19,10 @@ use crate::account::Account;
 use crate::clearance::{Grounds, keys_apart};
 use crate::cursors::{Collector, Commands};
 use crate::fold::Fold;
-use crate::judge::{Judged, Showing, Whom, everybody, judge};
+use crate::judge::{Judged, Showing, Whom, are_alike, everybody, judge};
 use crate::missing::Missing;
 use crate::nobody::Nobody;
+use crate::page::OnPage;
 use crate::plan::{Asked, Job, Mode, Part, Planned, Scene, Windows, plan, read_state};
 use crate::reach::{Presences, reach};
 use crate::replay::{Call, MakeReplayer, Replayed};
@@ -37,6 +38,8 @@ const CHUNK_ACCESSES: usize = 1024;
 const CALLS: usize = 128;
 /// Statements kept ready.
 const PREPARED: usize = 2048;
+/// People of whom a page reads at least, before what it reads for another value is compared.
+const FEWEST_OF_A_LIST: usize = 20;
 
 /// Works out the exposures.
 ///
@@ -395,6 +398,19 @@ impl<'r> Run<'r> {
         Ok(())
     }
 
+    /// Whether the answer to what somebody else asked for tells that the page does not show a list that is read for it.
+    fn is_page_alike(&mut self, job: &Job, replayed: &Replayed) -> bool {
+        let Some(instead) = job.instead.clone().filter(|_| job.mode == Mode::Exact && matches!(job.on_page, OnPage::Columns(_))) else { return false };
+        let people: usize = replayed.revealed.iter().filter(|r| r.displayed).map(|r| r.subjects.len()).sum();
+        // A full memory of prepared statements is emptied, and others of the group still need theirs.
+        if people < FEWEST_OF_A_LIST || self.prepared.len() >= PREPARED {
+            return false;
+        }
+        let Some((sql, call)) = instead.statement(job, self.world.databases[job.database].dialect) else { return false };
+        let other = self.replay_one(job.database, &job.session, &sql, &call);
+        other.is_ok_and(|other| are_alike(job.database, (replayed, &other), instead.differ_by, &self.world))
+    }
+
     /// Folds in what a replay showed; the wider replay that it calls for comes back.
     fn take(&mut self, pending: &Pending, replayed: &Replayed, account: &mut Account) -> Vec<Pending> {
         let job = &pending.job;
@@ -405,6 +421,8 @@ impl<'r> Run<'r> {
             }
             account.outcome("replayed", None);
         }
+        let alike = self.is_page_alike(job, replayed).then(|| Job { is_page_alike: true, ..job.clone() });
+        let job = alike.as_ref().unwrap_or(job);
         let Judged { showings, nobody, missing, is_widened, wider, moved } = judge(job, replayed, &self.world);
         for showing in showings {
             self.show(showing, job.call.time, pending.proof, account);

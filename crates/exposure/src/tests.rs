@@ -210,6 +210,9 @@ pub(crate) fn access(time: i64, statement: &str, row_count: Option<i64>) -> Acce
         reason: "because".into(),
         response_status: None,
         response_bytes: None,
+        asked: None,
+        asked_instead: None,
+        response_bytes_instead: None,
         routes: None,
         proof: vec![place(time.unsigned_abs())],
         delivery: Vec::new(),
@@ -711,6 +714,11 @@ fn the_engine_serves_cursors_prepared_and_masked_statements() {
         "A:date_of_birth? A:name? B:date_of_birth? B:date_of_birth~i B:name~ C:date_of_birth? C:name? D:date_of_birth? D:name?",
     );
     check_engine(&Case::of(vec![access(1, "SELECT name FROM hr.staff LIMIT 1", Some(1))]), "replayed", "A:name~ B:name~ C:name~ D:name~");
+    // Nor is it known then what the page of an application showed of it.
+    let through = with(access(1, "SELECT name FROM hr.staff LIMIT 1", Some(1)), |read| {
+        (read.session, read.response_status, read.routes) = (Some("web".into()), Some(200), Some(Vec::new()));
+    });
+    check_engine(&Case::of(vec![through]), "replayed", "A:name? B:name? C:name? D:name?");
     // Where only a pattern says that it was the actor's, that is a second doubt.
     let guessed = Access { strength: Strength::Inferred, ..access(1, "SELECT name FROM hr.staff LIMIT 1", Some(1)) };
     check_engine(&Case::of(vec![guessed]), "replayed", "A:name? B:name? C:name? D:name?");

@@ -113,6 +113,12 @@ pub struct Access {
     pub response_status: Option<i64>,
     /// Bytes of that response.
     pub response_bytes: Option<i64>,
+    /// A value of the statement that the request asked for, where others of its kind were answered that asked for another one.
+    pub asked: Option<String>,
+    /// One that was asked for in its place.
+    pub asked_instead: Option<String>,
+    /// Bytes of the answer to that: of those, the nearest to `response_bytes`.
+    pub response_bytes_instead: Option<i64>,
     /// The estate's routes that fit the request, by [`Route::name`](crate::estate::Route::name): what its page shows. Empty where none
     /// does. `None`: it did not come through an application, and its rows went to the actor's own connection.
     pub routes: Option<Vec<String>>,
@@ -152,6 +158,9 @@ impl Row for Access {
             text("reason"),
             optional_whole("response_status"),
             optional_whole("response_bytes"),
+            optional_text("asked"),
+            optional_text("asked_instead"),
+            optional_whole("response_bytes_instead"),
             optional_list("routes", DataType::Utf8),
             EventRef::list_field("proof"),
             EventRef::list_field("delivery"),

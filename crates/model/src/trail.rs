@@ -73,7 +73,7 @@ pub enum Strength {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum OpenQuestion {
-    /// No actor was found: nothing is pinned, and no detection weighs enough to start a trail.
+    /// No actor was found: nothing is pinned, and no detection weighs enough to start a trail, or what was followed from those that do read nothing.
     NoActor {
         /// Detections that were weighed.
         detections: u64,

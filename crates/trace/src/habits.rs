@@ -202,21 +202,24 @@ impl<'g, 'a> Habits<'g, 'a> {
         let kinds: BTreeSet<usize> = of_sets.keys().flat_map(|set| &self.sets[*set].kinds).map(|(kind, _)| *kind).chain(of_known.keys().copied()).collect();
         let looked_at: f64 = kinds.iter().map(|kind| windows.looked_at[*kind]).sum();
         let average = list.len() as f64 / looked_at.max(1.0);
-        let mut rates: Rates = kinds.iter().map(|kind| (*kind, average)).collect();
+        // By number of the kind: this is where the time of a large case goes.
+        let mut known = vec![0.0; windows.looked_at.len()];
+        of_known.iter().for_each(|(kind, count)| known[*kind] = *count);
+        let (mut rates, mut ran) = (vec![average; known.len()], known.clone());
         for _ in 0..ROUNDS {
-            let mut ran = of_known.clone();
+            ran.clone_from(&known);
             for (set, count) in &of_sets {
-                let weights: Vec<(usize, f64)> = self.sets[*set].kinds.iter().map(|(kind, weight)| (*kind, weight * rate(&rates, *kind))).collect();
-                let sum: f64 = weights.iter().map(|(_, weight)| weight).sum();
-                for (kind, weight) in weights.into_iter().filter(|_| sum > 0.0) {
-                    *ran.entry(kind).or_default() += count * weight / sum;
+                let weighed = || self.sets[*set].kinds.iter().map(|(kind, weight)| (*kind, weight * rates[*kind]));
+                let sum: f64 = weighed().map(|(_, weight)| weight).sum();
+                if sum > 0.0 {
+                    weighed().for_each(|(kind, weight)| ran[kind] += count * weight / sum);
                 }
             }
-            for (kind, rate) in &mut rates {
-                *rate = (ran.get(kind).copied().unwrap_or(0.0) + BEFOREHAND * average) / (windows.looked_at[*kind] + BEFOREHAND);
+            for kind in &kinds {
+                rates[*kind] = (ran[*kind] + BEFOREHAND * average) / (windows.looked_at[*kind] + BEFOREHAND);
             }
         }
-        rates
+        kinds.into_iter().map(|kind| (kind, rates[kind])).collect()
     }
 
     /// What part of all that speaks for any owner of a statement speaks for each; the last is no request.

@@ -15,6 +15,7 @@ use strandline_model::time::Interval;
 use strandline_model::trail::{Division, Link, OpenQuestion, Pin, Split, Step};
 
 mod accesses;
+mod answers;
 mod clock;
 mod conserve;
 mod doubt;
@@ -146,6 +147,9 @@ pub fn trace(inputs: &Inputs<'_>, accesses: &mut dyn FnMut(Vec<Access>) -> Resul
     work.note_secret_sessions(&sessions, &mut identity, &links);
     work.link_dark_time(&mut identity, &mut links);
     work.add_windows(windows::gather(inputs, &sources, &logons, &windows::followed(&logons, &links), &links).map_err(TraceError::Events)?, &mut identity);
+    if work.reads_nothing() {
+        seeds::leave_unfound(inputs, &survey, &mut identity);
+    }
     let (splits, division) = work.split();
     let steps = work.steps(&links);
     work.emit(&steps.1, ACCESSES_AT_A_TIME, accesses).map_err(TraceError::Accesses)?;

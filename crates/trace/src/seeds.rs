@@ -241,6 +241,15 @@ fn from_detections(inputs: &Inputs<'_>, survey: &Survey, identity: &mut Identity
     }
     let held = links.held();
     if held.addresses.is_empty() && held.sessions.is_empty() && held.connections.is_empty() {
+        leave_unfound(inputs, survey, identity);
+    }
+}
+
+/// Where nobody named or confirmed the actor: that he was not found, and what looks oddest. A trail from detections that read nothing says nothing
+/// of what was read.
+pub(crate) fn leave_unfound(inputs: &Inputs<'_>, survey: &Survey, identity: &mut Identity<'_>) {
+    let is_confirmed = |d: &Detection| inputs.decisions.iter().any(|decision| decision.target == d.id && decision.verdict == Verdict::Confirmed);
+    if inputs.pins.is_empty() && !inputs.detections.iter().any(is_confirmed) {
         identity.leave_open(OpenQuestion::NoActor { detections: inputs.detections.len() as u64 });
         oddest::notes(inputs, survey, identity).into_iter().for_each(|note| identity.note(note));
     }

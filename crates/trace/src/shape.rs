@@ -3,11 +3,15 @@
 
 use std::borrow::Cow;
 
+use crate::text::hash64;
+
 /// A statement taken apart.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Lifted {
     /// Lower case, single blanks, comments gone, each literal a `?`, lists of literals one `?`.
     pub shape: String,
+    /// The shape's number: it is compared for each request that ran beside the statement, and a text is long.
+    pub key: u64,
     /// The literals, in order, quotes taken off.
     pub literals: Vec<String>,
     /// Where each literal stands in the text, quotes included, bytes.
@@ -51,6 +55,7 @@ pub(crate) fn lift(statement: &str, backslashes: bool) -> Lifted {
         }
     }
     out.shape = one_of_each_list(&out.shape);
+    out.key = hash64(&[out.shape.as_bytes()]);
     out
 }
 

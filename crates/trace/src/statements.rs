@@ -14,7 +14,7 @@ use crate::clock::Clocks;
 use crate::requests::within;
 use crate::shape::{Lifted, lift};
 use crate::survey::{Survey, connection_of, present, trusted};
-use crate::text::{Place, Pool, hash64};
+use crate::text::{Place, Pool};
 
 strandline_model::event_columns! {
     /// What is read of a database record.
@@ -154,7 +154,7 @@ struct Record {
 
 /// The key of a shape.
 pub(crate) fn shape_key(lifted: &Lifted) -> u64 {
-    hash64(&[lifted.shape.as_bytes()])
+    lifted.key
 }
 
 pub(crate) fn first_word(shape: &str) -> &str {
@@ -174,12 +174,14 @@ pub(crate) fn applications(estate: &Estate, survey: &Survey, systems: &BTreeSet<
             let (roles, addresses) = described.map_or((&[][..], &[][..]), |s| (&s.roles[..], &s.addresses[..]));
             let by_role = c.role.as_deref().is_some_and(|role| roles.iter().any(|r| r == role));
             let by_host = c.host.as_deref().is_some_and(|host| addresses.iter().any(|a| a == host));
+            // From its own host as a role that is nobody's: a console that signs its users in at the database, or what was forgotten in the estate.
+            let by_nobodys_role = by_host && !c.role.as_deref().is_some_and(|role| estate.systems.iter().any(|s| s.roles.iter().any(|r| r == role)));
             let unknown = roles.is_empty() && addresses.is_empty();
             let mut databases = estate.databases.iter().filter(|d| d.system == system.as_ref()).peekable();
             let by_database = unknown && (databases.peek().is_none() || databases.any(|d| Some(d.name.as_deref().unwrap_or(&d.id)) == c.database.as_deref()));
             // A log that names neither role nor host may hold anybody's statements, the application's too.
             let nameless = c.role.is_none() && c.host.is_none();
-            if by_role || (roles.is_empty() && by_host) || by_database || nameless {
+            if by_role || (roles.is_empty() && by_host) || by_nobodys_role || by_database || nameless {
                 out.entry(id.clone()).or_default().push(system.clone());
             }
         }

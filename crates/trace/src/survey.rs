@@ -2,7 +2,7 @@
 //! It keeps aggregates and small samples, never events.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
@@ -39,6 +39,8 @@ const MOST_RECORDS: usize = 1024;
 const SMALLEST_NAMED_SHARE: u64 = 8;
 /// Accounts named for one address; more make no difference to what follows.
 const MOST_ACCOUNTS: usize = 4096;
+/// Request ids that are held while their other lines may still come.
+const MOST_UNDER_WAY: usize = 16_384;
 
 /// First and last time of something, and how often.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,6 +106,8 @@ pub(crate) struct AddressSeen {
     pub sessions: BTreeSet<SessionKey>,
     /// Whom requests from there were made as, where a log says so.
     pub accounts: BTreeSet<Arc<str>>,
+    /// Those of them that another line of the same request tells.
+    pub joined_accounts: BTreeSet<Arc<str>>,
     /// Whether of one of them no log says so.
     pub is_nameless: bool,
     pub failed_accounts: HashSet<u64>,
@@ -135,6 +139,7 @@ pub(crate) struct Sample {
     pub time: i64,
     pub precision: i64,
     pub duration: Option<i64>,
+    pub bytes: Option<i64>,
     pub target: Target,
 }
 
@@ -212,7 +217,7 @@ pub(crate) fn connection_of<'e>(
 /// Runs the pass.
 pub(crate) fn survey(events: &dyn Scan, sessions: &Sessions, pins: &[Pin], windows: &Sources) -> Result<Survey, ScanError> {
     let mut pool = Pool::default();
-    let mut out = Survey::default();
+    let (mut out, mut under_way) = (Survey::default(), UnderWay::default());
     for part in columns::scan::<Row<'_>>(events)? {
         for event in part?.iter() {
             out.events += 1;
@@ -223,14 +228,59 @@ pub(crate) fn survey(events: &dyn Scan, sessions: &Sessions, pins: &[Pin], windo
                 continue;
             }
             match event.class {
-                Class::Http => out.note_request(&event, sessions, &mut pool),
-                Class::Authentication => out.note_sign_in(&event, sessions, &mut pool),
+                Class::Http => out.note_request(&event, sessions, &mut under_way, &mut pool),
+                Class::Authentication => out.note_sign_in(&event, sessions, &mut under_way, &mut pool),
                 Class::Datastore => out.note_datastore(&event, &mut pool),
+                // Applications write who was let in on a line of its own.
+                Class::Other => out.note_account(&event, &None, &mut under_way, &mut pool),
                 _ => {}
             }
         }
     }
     Ok(out)
+}
+
+/// Requests of which one line tells the address and another, of the same id, the account: those whose lines came last.
+#[derive(Debug, Default)]
+struct UnderWay {
+    known: HashMap<RequestKey, Faces>,
+    order: VecDeque<RequestKey>,
+}
+
+/// The address and the account of a request, as far as lines of it tell.
+#[derive(Debug, Default)]
+struct Faces {
+    address: Option<Arc<str>>,
+    account: Option<Arc<str>>,
+}
+
+/// System and request id.
+type RequestKey = (Arc<str>, Arc<str>);
+
+impl UnderWay {
+    /// The address and the account of a request, once both are known and this line alone did not tell them.
+    fn join(&mut self, event: &Row<'_>, address: &Option<Arc<str>>, pool: &mut Pool) -> Option<(Arc<str>, Arc<str>)> {
+        let account = present(event.account.as_deref());
+        if address.is_some() == account.is_some() {
+            return None;
+        }
+        // A request's id comes once; it is not interned, so that it can be forgotten.
+        let key: RequestKey = (pool.intern(&event.system), Arc::from(present(event.request_id.as_deref())?));
+        if !self.known.contains_key(&key) {
+            if self.order.len() >= MOST_UNDER_WAY {
+                self.order.pop_front().map(|oldest| self.known.remove(&oldest));
+            }
+            self.order.push_back(key.clone());
+        }
+        let known = self.known.entry(key).or_default();
+        if address.is_some() {
+            known.address.clone_from(address);
+        }
+        if let Some(account) = account {
+            known.account = Some(pool.intern(account));
+        }
+        known.address.clone().zip(known.account.clone())
+    }
 }
 
 impl Survey {
@@ -257,13 +307,13 @@ impl Survey {
         }
     }
 
-    fn note_request(&mut self, event: &Row<'_>, sessions: &Sessions, pool: &mut Pool) {
+    fn note_request(&mut self, event: &Row<'_>, sessions: &Sessions, under_way: &mut UnderWay, pool: &mut Pool) {
         let (system, time) = (pool.intern(&event.system), event.time.micros());
         self.request_sources.entry(system.clone()).or_default().insert(pool.intern(&event.source));
         *self.requests.entry(pool.intern(&event.source)).or_default() += 1;
         let (named, all) = self.named.entry(system.clone()).or_default();
         (*named, *all) = (*named + u64::from(sessions.of(event).is_some()), *all + 1);
-        self.note_use(event, sessions, pool);
+        self.note_use(event, sessions, under_way, pool);
         let operation = present(event.command.as_deref());
         let (method, url) = (present(event.method.as_deref()), present(event.url.as_deref()));
         if operation.is_none() && (method.is_none() || url.is_none()) {
@@ -290,7 +340,7 @@ impl Survey {
             return;
         }
         let precision = i64::from(event.time_precision_micros);
-        kept.insert(at, Sample { rank, source: pool.intern(&event.source), time, precision, duration: event.duration_micros, target });
+        kept.insert(at, Sample { rank, source: pool.intern(&event.source), time, precision, duration: event.duration_micros, bytes: event.bytes, target });
         kept.truncate(SAMPLES_OF_A_TEMPLATE);
     }
 
@@ -311,10 +361,21 @@ impl Survey {
         }
     }
 
+    /// The account of a request whose address another line of the same id tells.
+    fn note_account(&mut self, event: &Row<'_>, address: &Option<Arc<str>>, under_way: &mut UnderWay, pool: &mut Pool) {
+        let Some((address, account)) = under_way.join(event, address, pool) else { return };
+        let seen = self.addresses.entry(address).or_default();
+        if seen.accounts.len() < MOST_ACCOUNTS {
+            seen.accounts.insert(account.clone());
+            seen.joined_accounts.insert(account);
+        }
+    }
+
     /// Session, account and address of one web or sign-in record.
-    fn note_use(&mut self, event: &Row<'_>, sessions: &Sessions, pool: &mut Pool) {
+    fn note_use(&mut self, event: &Row<'_>, sessions: &Sessions, under_way: &mut UnderWay, pool: &mut Pool) {
         let (system, time) = (pool.intern(&event.system), event.time.micros());
         let address = present(event.src_ip.as_deref()).map(|a| pool.intern(a));
+        self.note_account(event, &address, under_way, pool);
         let key = sessions.of(event).map(|s| (system.clone(), pool.intern(&s)));
         if let Some(address) = &address {
             let seen = self.addresses.entry(address.clone()).or_default();
@@ -364,8 +425,8 @@ impl Survey {
         }
     }
 
-    fn note_sign_in(&mut self, event: &Row<'_>, sessions: &Sessions, pool: &mut Pool) {
-        self.note_use(event, sessions, pool);
+    fn note_sign_in(&mut self, event: &Row<'_>, sessions: &Sessions, under_way: &mut UnderWay, pool: &mut Pool) {
+        self.note_use(event, sessions, under_way, pool);
         let (Some(address), Some(account)) = (present(event.src_ip.as_deref()), present(event.account.as_deref())) else {
             return;
         };

@@ -14,6 +14,7 @@ use strandline_model::time::Instant;
 use strandline_model::trail::{Division, OpenQuestion, Pin, Split, Step, Strength};
 
 use crate::accesses::{self, Draft, Origin};
+use crate::answers;
 use crate::clock::Clocks;
 use crate::conserve::During;
 use crate::gaps::{self, Dark, IDLE_MICROS};
@@ -71,6 +72,43 @@ const FEWEST_IN_SESSIONS: usize = 8;
 /// Whether a request was answered as one is that is let in, or nothing says how it was.
 fn may_have_let_in(request: &Request) -> bool {
     request.sign_in != Some(Status::Failure) && request.status.is_none_or(|status| status < 400)
+}
+
+/// What tells whether an address that is new on a system may be the actor's.
+struct Newcomers<'w> {
+    work: &'w Work<'w>,
+    system: &'w Arc<str>,
+    /// Whether a log of the system names sessions.
+    are_named: bool,
+    /// Whether nothing tells the actor's own sessions there.
+    is_unseen: bool,
+    /// Accounts that the actor used.
+    used: HashSet<&'w Arc<str>>,
+    /// Accounts that tell nobody.
+    everybodys: HashSet<&'w Arc<str>>,
+}
+
+impl Newcomers<'_> {
+    /// Why an address that was never seen before the actor came in may be his; nothing where a log says that it is somebody else's.
+    fn reason(&self, seen: &AddressSeen) -> Option<&'static str> {
+        let has_session = seen.sessions.iter().any(|key| key.0 == *self.system);
+        // A session that a log names is followed by itself.
+        if self.are_named && has_session {
+            return None;
+        }
+        if seen.accounts.iter().any(|account| self.used.contains(account)) {
+            return Some("it acts as an account that the actor used, and was never seen before he came in");
+        }
+        if self.work.takes_over(self.system, seen) {
+            return Some("it was never seen before the actor came in, and uses a secret that was used from elsewhere before");
+        }
+        let is_nobodys = seen.volume.requests > 0 && seen.accounts.iter().all(|account| self.everybodys.contains(account));
+        if self.are_named {
+            return is_nobodys.then_some("it was never seen before the actor came in, and no log names a session of its or says that it is somebody else's");
+        }
+        ((self.is_unseen && seen.is_nameless) || is_nobodys)
+            .then_some("it was never seen before the actor came in, no log names sessions, and none says that it is somebody else's")
+    }
 }
 
 impl<'a> Work<'a> {
@@ -311,43 +349,36 @@ impl<'a> Work<'a> {
         came_in
     }
 
-    /// Follows, as open, addresses that were first seen after the actor had come in, where he may have gone on from there: nothing tells his sessions
-    /// and no log says that such an address is somebody else's; or no log names sessions, and it acts as an account that he used. Whether any
-    /// was followed.
+    /// Follows, as open, addresses that were first seen after the actor had come in, where he may have gone on from there. Whether any was followed.
     pub(crate) fn follow_newcomers(&self, sessions: &Sessions, identity: &mut Identity<'_>, links: &mut Links) -> bool {
         let before = links.progress();
         let unseen = self.unseen_elsewhere(sessions, identity, links);
         for (system, since) in self.came_in() {
-            let is_named = self.survey.names_sessions(&system) && !sessions.are_looked_up(&system);
-            if is_named {
+            let newcomers = Newcomers {
+                work: self,
+                system: &system,
+                are_named: self.survey.names_sessions(&system) && !sessions.are_looked_up(&system),
+                is_unseen: unseen.contains_key(&system),
+                used: self.accounts_used(&system, links),
+                everybodys: self.everybodys(&system),
+            };
+            let new: Vec<(&Arc<str>, &AddressSeen, &str)> = self
+                .elsewhere(&system, since, links)
+                .filter(|(_, seen)| seen.span.first >= since)
+                .filter_map(|(address, seen)| Some((address, seen, newcomers.reason(seen)?)))
+                .filter(|(address, ..)| identity.shared(address).is_none())
+                .collect();
+            // So many that it says nothing of any: the question alone is left.
+            if new.len() > MOST_NEWCOMERS {
+                identity.leave_open(OpenQuestion::SessionNotFollowed { system: system.to_string() });
                 continue;
             }
-            let used = self.accounts_used(&system);
-            let is_his = |seen: &AddressSeen| seen.accounts.iter().any(|account| used.contains(account));
-            let takes_over = |seen: &AddressSeen| self.takes_over(&system, seen);
-            let may_be = |seen: &AddressSeen| is_his(seen) || takes_over(seen) || (unseen.contains_key(&system) && seen.is_nameless);
-            let new: Vec<(&Arc<str>, &AddressSeen)> =
-                self.elsewhere(&system, since, links).filter(|(_, seen)| seen.span.first >= since && may_be(seen)).collect();
-            // So many that it says nothing of any: the question alone is left.
-            let is_one = |address: &str| new.len() <= MOST_NEWCOMERS && identity.shared(address).is_none();
-            let followed: Vec<(&Arc<str>, &AddressSeen)> = new.iter().copied().filter(|(address, _)| is_one(address)).collect();
-            for (address, seen) in followed {
-                let reason = match (is_his(seen), takes_over(seen)) {
-                    (true, _) => "it acts as an account that the actor used, and was never seen before he came in",
-                    (false, true) => "it was never seen before the actor came in, and uses a secret that was used from elsewhere before",
-                    (false, false) => "it was never seen before the actor came in, no log names sessions, and none says that it is somebody else's",
-                };
-                let from = self.requests.iter().find(|r| r.mine > Some(Strength::Open) && r.system == system).map(Request::owner_node);
-                if let Some(from) = from {
-                    links.add(Proposal {
-                        rule: "newcomer_to_address",
-                        from: &from,
-                        to: &Node::Address(address.clone()),
-                        strength: Strength::Open,
-                        reason: reason.to_owned(),
-                        span: seen.span,
-                        events: Vec::new(),
-                    });
+            let from = self.requests.iter().find(|r| r.mine > Some(Strength::Open) && r.system == system).map(Request::owner_node);
+            for (address, seen, reason) in new {
+                let (to, reason) = (Node::Address(address.clone()), reason.to_owned());
+                if let Some(from) = &from {
+                    let (strength, span, events) = (Strength::Open, seen.span, Vec::new());
+                    links.add(Proposal { rule: "newcomer_to_address", from, to: &to, strength, reason: reason.clone(), span, events });
                 }
                 identity.note(format!("{address} may be the actor's on {system}: {reason}. What it read is open; pin it if it is his, strike its link if not"));
             }
@@ -361,15 +392,24 @@ impl<'a> Work<'a> {
         seen.sessions.iter().any(|key| key.0 == *system && is_others(key))
     }
 
-    /// Accounts that the actor used on a system; not those that everybody is, before signing in.
-    fn accounts_used(&self, system: &Arc<str>) -> HashSet<&Arc<str>> {
+    /// Accounts that the actor used on a system; not those that everybody is.
+    fn accounts_used(&self, system: &Arc<str>, links: &Links) -> HashSet<&Arc<str>> {
         let own = self.requests.iter().filter(|r| r.mine > Some(Strength::Open) && r.system == *system && may_have_let_in(r));
+        let of_requests = own.flat_map(|r| r.lines.iter()).filter_map(|line| line.account.as_ref());
+        // Some lines that tell an account are no request's.
+        let followed: BTreeSet<Arc<str>> = links.held().addresses.into_iter().filter(|(_, strength)| *strength > Strength::Open).map(|(a, _)| a).collect();
+        let of_addresses = self.survey.addresses.iter().filter(|(address, seen)| followed.contains(*address) && seen.systems.contains(system));
+        let everybodys = self.everybodys(system);
+        of_requests.chain(of_addresses.flat_map(|(_, seen)| &seen.joined_accounts)).filter(|account| !everybodys.contains(account)).collect()
+    }
+
+    /// Accounts that everybody is on a system, before signing in.
+    fn everybodys(&self, system: &Arc<str>) -> HashSet<&Arc<str>> {
         let there = || self.survey.addresses.values().filter(|seen| seen.systems.contains(system));
-        let is_everybodys = |account: &Arc<str>| {
-            let users = there().filter(|seen| seen.accounts.contains(account)).count();
-            users >= FEWEST_EVERYBODY && 3 * users >= there().count()
-        };
-        own.flat_map(|r| r.lines.iter()).filter_map(|line| line.account.as_ref()).filter(|account| !is_everybodys(account)).collect()
+        let mut users: HashMap<&Arc<str>, usize> = HashMap::new();
+        there().flat_map(|seen| &seen.accounts).for_each(|account| *users.entry(account).or_default() += 1);
+        let all = there().count();
+        users.into_iter().filter(|(_, users)| *users >= FEWEST_EVERYBODY && 3 * users >= all).map(|(account, _)| account).collect()
     }
 
     /// Other addresses that used a system after a time, and that are no host of ours.
@@ -723,6 +763,11 @@ impl<'a> Work<'a> {
         steps::group(self.deeds.iter().cloned().enumerate().collect(), links, self.inputs.detections)
     }
 
+    /// Whether nothing is known that the actor read.
+    pub(crate) fn reads_nothing(&self) -> bool {
+        self.drafts.is_empty() && self.reads.is_empty()
+    }
+
     /// Hands out the accesses in order of (time, id).
     pub(crate) fn emit(
         &self,
@@ -765,7 +810,13 @@ impl<'a> Work<'a> {
         match (draft.origin, request) {
             (Origin::Execution(e), request) => {
                 let e = &self.statements.all[e];
-                let access = accesses::of_execution(draft, step, e, request, self.survey.connections.get(&e.connection), estate);
+                let instead = request.and_then(|request| answers::instead(self.survey, request, e));
+                let access = Access {
+                    asked: instead.as_ref().map(|other| other.asked.to_owned()),
+                    asked_instead: instead.as_ref().map(|other| other.instead.to_owned()),
+                    response_bytes_instead: instead.map(|other| other.bytes),
+                    ..accesses::of_execution(draft, step, e, request, self.survey.connections.get(&e.connection), estate)
+                };
                 Some(match draft.delivered_by.map(|at| &self.requests[at]) {
                     Some(fetch) => accesses::as_delivered_by(access, fetch),
                     None => access,

@@ -6,8 +6,9 @@
 mod support;
 
 use strandline_model::access::Access;
+use strandline_model::detection::{Detection, DetectionOrigin, Level, SubjectKind};
 use strandline_model::estate::Estate;
-use strandline_model::event::{Activity, Class, Event, RecordKind};
+use strandline_model::event::{Activity, Class, Event, RecordKind, Status};
 use strandline_model::evidence::Coverage;
 use strandline_model::time::Instant;
 use strandline_model::trail::{OpenQuestion, Strength};
@@ -349,6 +350,35 @@ fn what_went_on_from_another_address_is_open_where_no_log_names_sessions() {
     check(&[(0, "amy"), (2, "amy")], Some((2, 9_000)), None, true);
 }
 
+/// A key of an interface goes with no session: where a log names those of others, what a new address without one read is open, but where the
+/// application wrote, on a line of its own with the request's id, that it was somebody else. Of a session that the log names it is known whose it is.
+#[test]
+fn what_a_new_address_read_without_a_session_is_open() {
+    let check = |session: &str, account: &str, expected: Option<Strength>| {
+        let mut web = Web::default();
+        let of = |web: &mut Web, at: i64, who: u32, session: &str, account: &str, unit: &str| {
+            web.page(at, who, "/patients/2", &[(ALL, &[unit])]);
+            let (id, event) = (format!("r{at}"), web.events.last_mut().unwrap());
+            (event.session, event.request_id) = (some(session), some(&id));
+            let mut line = Event::new(Instant((at - 30) * MILLI), Class::Other, Activity::Other, place("app", web.events.len(), 1));
+            (line.source, line.system, line.account, line.request_id) = ("app".into(), "ward".into(), some(account), some(&id));
+            web.events.push(line);
+        };
+        for n in 0..20 {
+            of(&mut web, 1_000 + n * 100, 2, "s2", "cat", "W7");
+        }
+        of(&mut web, 5_000, 0, "s0", "amy", "W1");
+        of(&mut web, 9_000, 3, session, account, "W2");
+        let (_, accesses) = web.run();
+        let read = accesses.iter().find(|a| a.parameters == [Some("W2".to_owned())]).map(|a| a.strength);
+        assert_eq!(read, expected, "{session} {account}");
+    };
+    check("", "", Some(Strength::Open));
+    check("", "amy", Some(Strength::Open));
+    check("", "bob", None);
+    check("s3", "", None);
+}
+
 /// A page of comments reads the posts that they are on, nearly all there are: any arithmetic on the page's number finds one of them.
 /// That gives nobody a statement that the actor ran meanwhile.
 #[test]
@@ -394,6 +424,27 @@ fn a_connection_of_one_request_is_that_requests_whole() {
     assert_eq!(notes, own.iter().map(|connection| (connection.as_str(), Strength::Inferred)).collect::<Vec<_>>());
 }
 
+/// A database console signs in at the database as whoever uses it: what its host runs as a role that the estate gives to no system is the
+/// console's, and so whoever uses it may have read it; of a role of another system it is known whose it is.
+#[test]
+fn what_an_applications_host_runs_as_a_role_of_nobody_is_the_applications() {
+    let check = |role: &str, expected: &[&str]| {
+        let mut web = Web::default();
+        web.page(1_000, 2, "/patients/7", &[(ALL, &["W7"])]);
+        web.statement(4_975, "console", ALL, &["W1"]);
+        web.events.last_mut().unwrap().account = some(role);
+        web.request(5_000, 0, "POST", "/sql", (200, 900));
+        let text = ESTATE.replace("name = \"Ward\"", "name = \"Ward\"\naddresses = [\"172.16.0.5\"]");
+        let estate: Estate = toml::from_str(&format!("{text}\n[[system]]\nid = \"pay\"\nname = \"Pay\"\nroles = [\"pay_app\"]\n")).unwrap();
+        let (_, accesses) = web.run_in(&estate);
+        let read: Vec<&str> = accesses.iter().filter(|a| !a.statement.is_empty()).filter_map(|a| a.parameters[0].as_deref()).collect();
+        assert_eq!(read, expected, "{role}");
+    };
+    check("ward_app", &["W1"]);
+    check("amy", &["W1"]);
+    check("pay_app", &[]);
+}
+
 /// The application's own role, from its host, by a program for people's hands: the actor's, also where no log names a session.
 #[test]
 fn a_shell_on_the_host_is_found_where_no_log_names_sessions() {
@@ -411,4 +462,42 @@ fn a_shell_on_the_host_is_found_where_no_log_names_sessions() {
     let (trail, accesses) = web.run_in(&estate);
     assert!(trail.links.iter().any(|link| link.rule == "host_to_connection" && link.to == "connection=shell"));
     assert!(accesses.iter().any(|a| a.connection.as_deref() == Some("shell") && a.strength == Strength::Inferred));
+}
+
+/// A detection starts a trail by itself; one that read nothing is no finding that nobody was reached, but where a person pinned or confirmed it.
+#[test]
+fn a_trail_from_detections_that_read_nothing_found_no_actor() {
+    let detection = Detection {
+        id: "D-1".into(),
+        origin: DetectionOrigin::Analytic,
+        rule: "first_role_from_host".into(),
+        title: "A role where it has no business".into(),
+        level: Level::High,
+        techniques: Vec::new(),
+        subject_kind: SubjectKind::RoleAtHost,
+        subject: "control@10.9.9.9".into(),
+        system: "db".into(),
+        first: Instant(0),
+        last: Instant(90_000 * MILLI),
+        reason: "it was never used from there".into(),
+        related: Vec::new(),
+        events: Vec::new(),
+        event_count: 1,
+    };
+    for statement in ["", ALL] {
+        let mut web = Web::default();
+        web.page(1_000, 2, "/patients/7", &[(ALL, &["W7"])]);
+        web.statement(5_000, "control", statement, &["W1"]);
+        let event = web.events.last_mut().unwrap();
+        (event.account, event.src_ip) = (some("control"), some("10.9.9.9"));
+        if statement.is_empty() {
+            (event.activity, event.status) = (Activity::Connect, Status::Success);
+        }
+        let (events, coverage, estate) = (table(web.events.clone()), Coverage::default(), toml::from_str(ESTATE).unwrap());
+        let detections = [detection.clone()];
+        let inputs = Inputs { events: &events, detections: &detections, coverage: &coverage, estate: &estate, pins: &[], decisions: &[], window: None };
+        let trail = trace(&inputs, &mut |_| Ok(())).unwrap();
+        assert!(!trail.links.is_empty(), "the detection starts a trail");
+        assert_eq!(trail.open.contains(&OpenQuestion::NoActor { detections: 1 }), statement.is_empty(), "{:?}", trail.open);
+    }
 }

@@ -46,6 +46,8 @@ pub struct Visit {
     pub session: Option<Session>,
     /// The language.
     pub language: Language,
+    /// What the browser calls this console, as it writes origins.
+    pub origin: String,
     /// Where a new session would be bound to.
     pub bound: [u8; 32],
     /// The path, for links back.
@@ -119,6 +121,15 @@ fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     all.filter_map(|pair| pair.trim().split_once('=')).find(|(known, _)| *known == name).map(|(_, value)| value)
 }
 
+/// Which of the console's names a visit came by; the guard has let through none but those.
+fn origin(console: &Console, headers: &HeaderMap) -> String {
+    let host = headers.get(header::HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let is_it = |origin: &&String| origin.split_once("://").is_some_and(|(_, ours)| ours.eq_ignore_ascii_case(host));
+    let origin = console.origins.iter().find(is_it).or(console.origins.first()).cloned().unwrap_or_default();
+    // Browsers leave the port out that goes without saying.
+    origin.strip_suffix(":443").filter(|_| console.is_sealed).map(str::to_owned).unwrap_or(origin)
+}
+
 /// Answers a request by a page.
 pub async fn answer(console: Arc<Console>, params: RawPathParams, request: Request, needs: Needs, page: Page) -> Response<Body> {
     let (parts, body) = request.into_parts();
@@ -141,6 +152,7 @@ pub async fn answer(console: Arc<Console>, params: RawPathParams, request: Reque
         session,
         language: chosen.unwrap_or_else(|| Language::accepted(accepted)),
         bound,
+        origin: origin(&console, &parts.headers),
         path: parts.uri.path().to_owned(),
         query: Fields::parse(parts.uri.query().unwrap_or_default().as_bytes()),
         form,

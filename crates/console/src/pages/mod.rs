@@ -11,6 +11,7 @@ pub mod go;
 pub mod ledger;
 pub mod letters;
 pub mod lines;
+pub mod passkeys;
 pub mod path;
 pub mod people;
 pub mod person;
@@ -291,6 +292,7 @@ pub fn assets(name: &str) -> Option<Reply> {
     match name {
         "console.css" => Some(Reply::Asset("text/css; charset=utf-8", include_bytes!("../../assets/console.css"))),
         "palette.js" => Some(Reply::Asset("text/javascript; charset=utf-8", include_bytes!("../../assets/palette.js"))),
+        "passkey.js" => Some(Reply::Asset("text/javascript; charset=utf-8", include_bytes!("../../assets/passkey.js"))),
         "mark.svg" => Some(Reply::Asset("image/svg+xml", include_bytes!("../../assets/mark.svg"))),
         _ => None,
     }

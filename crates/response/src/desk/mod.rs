@@ -37,6 +37,6 @@ pub use queue::{call_sheet, form, message, queue, whose_code};
 pub use quiet::Quiet;
 pub use rehearsal::{Rehearsed, rehearse};
 pub use rights::{allow, role_among, role_in};
-pub use signing::{Performed, SignIn, Signed, sign_in_text, who_signs_in};
+pub use signing::{Performed, SignIn, Signed, passkey_signature, sign_in_text, who_signs_in};
 pub use time::{End, TimeError, instant, moment};
 pub use words::{DutyForm, ReaddressForm, WordError, given_reason};

@@ -6,10 +6,12 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use strandline_model::time::Instant;
 
 use crate::folder::{Case, CaseError};
 use crate::ledger::{Entry, EntryKind, Function};
+use crate::names::hexadecimal;
 use crate::passkey::{Assertion, Passkey, PasskeyProblem};
 use crate::rights::Right;
 use crate::signature::{NAMESPACE, SIGN_IN, SignatureProblem, check, check_for, fingerprint, sign_in_text, signed_text};
@@ -288,6 +290,11 @@ impl Case {
         Ok(self.responders()?.holder(&key).cloned().ok_or_else(|| NotSigned::NotEnrolled(fingerprint(&key)))?)
     }
 
+    /// Names the case in an address line: tells nothing of it, and is always the same.
+    pub fn short_name(&self) -> String {
+        hexadecimal(&Sha256::digest(&self.manifest().origin)[..4])
+    }
+
     /// The text that signs somebody in, by a number that was drawn for it alone.
     pub fn sign_in_text(&self, number: &str) -> String {
         sign_in_text(&self.manifest().origin, number)
@@ -300,7 +307,11 @@ impl Case {
             let entry = self.ledger().entry(index)?;
             let earlier = entry.signature.as_deref().filter(|text| Assertion::is_text(text)).and_then(|text| Assertion::of_text(text).ok());
             if let Some(earlier) = earlier.filter(|earlier| earlier.key().to_line() == key) {
-                return if has_risen(earlier.counter(), assertion.counter()) { Ok(()) } else { Err(NotSigned::Wrong(PasskeyProblem::Counter.to_string()).into()) };
+                return if has_risen(earlier.counter(), assertion.counter()) {
+                    Ok(())
+                } else {
+                    Err(NotSigned::Wrong(PasskeyProblem::Counter.to_string()).into())
+                };
             }
         }
         Ok(())

@@ -126,7 +126,8 @@ fn a_key_that_is_none_or_of_another_kind_is_not_taken() {
     // The point of order one signs for everybody.
     let weak = one(Algorithm::EdDsa);
     let identity = [vec![1], vec![0; 31]].concat();
-    let key = weak.cose().into_iter().map(|(label, old)| if label == Value::Integer((-2).into()) { (label, Value::Bytes(identity.clone())) } else { (label, old) });
+    let key =
+        weak.cose().into_iter().map(|(label, old)| if label == Value::Integer((-2).into()) { (label, Value::Bytes(identity.clone())) } else { (label, old) });
     assert_eq!(of(&weak, bytes(&Value::Map(key.collect()))), Err(PasskeyProblem::NoKey));
 }
 
@@ -170,11 +171,19 @@ fn of_two_signatures_that_both_fit_the_ledger_knows_one() {
 fn an_assertion_and_a_line_have_one_form() {
     let good = one(Algorithm::EdDsa);
     let text = good.assertion(&good.passkey(), TEXT);
-    for bad in [text.replace("signature ", "signature  "), format!("{text}\n"), text.replace('\n', "\r\n"), text.replacen("key ", "Key ", 1), format!("{text}x y\n")] {
+    for bad in
+        [text.replace("signature ", "signature  "), format!("{text}\n"), text.replace('\n', "\r\n"), text.replacen("key ", "Key ", 1), format!("{text}x y\n")]
+    {
         assert_eq!(Assertion::of_text(&bad), Err(PasskeyProblem::Malformed), "{bad}");
     }
     let line = good.passkey().to_line();
-    for bad in [line.replace("device", "Device"), format!("{line} "), line.replace("passkey-ed25519", "passkey-rsa"), line.replace("passkey-ed25519", "passkey-es256"), line.replace("localhost", "127.0.0.1")] {
+    for bad in [
+        line.replace("device", "Device"),
+        format!("{line} "),
+        line.replace("passkey-ed25519", "passkey-rsa"),
+        line.replace("passkey-ed25519", "passkey-es256"),
+        line.replace("localhost", "127.0.0.1"),
+    ] {
         assert_eq!(Passkey::of_line(&bad), Err(PasskeyProblem::NoKey), "{bad}");
     }
     for (origin, host) in [

@@ -102,7 +102,7 @@ impl Console {
     ///
     /// # Errors
     /// If the texts are not what the program was built with.
-    pub fn new(options: Options, origins: Vec<String>, is_sealed: bool, port: u16) -> Result<Self, toml::de::Error> {
+    pub fn new(options: Options, (origins, root): (Vec<String>, String), is_sealed: bool, port: u16) -> Result<Self, toml::de::Error> {
         Ok(Self {
             english: Texts::of(Language::English)?,
             chinese: Texts::of(Language::Chinese)?,
@@ -118,7 +118,7 @@ impl Console {
             lint: Mutex::default(),
             checked: Mutex::default(),
             queue: Mutex::default(),
-            root: String::new(),
+            root,
             offers: Mutex::default(),
             is_drill: !desk::drills(&options.case).is_empty(),
             jobs: Mutex::default(),

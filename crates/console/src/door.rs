@@ -124,6 +124,8 @@ pub struct Door {
 
 /// What a session is bound to: the address it came from and the browser's own name. Another one cannot use its cookie.
 pub fn bound_to(address: IpAddr, agent: &[u8]) -> [u8; 32] {
+    // This machine has two addresses of its own, and a browser that is led to `localhost` may take either.
+    let address = if address.is_loopback() { IpAddr::from([127, 0, 0, 1]) } else { address };
     digest(&[address.to_string().as_bytes(), b"\0", agent].concat())
 }
 

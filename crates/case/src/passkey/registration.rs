@@ -80,9 +80,7 @@ fn public(mut bytes: &[u8], is_extended: bool) -> Result<(Algorithm, Vec<u8>), P
             let point = p256::ecdsa::VerifyingKey::from_sec1_bytes(&point).map_err(|_| PasskeyProblem::WeakKey)?;
             Ok((Algorithm::Es256, point.to_encoded_point(true).as_bytes().to_vec()))
         }
-        (Some(1), Some(Algorithm::EdDsa), Some(6)) => {
-            coordinate(&key, -2).map(|x| (Algorithm::EdDsa, x.to_vec())).ok_or(PasskeyProblem::Malformed)
-        }
+        (Some(1), Some(Algorithm::EdDsa), Some(6)) => coordinate(&key, -2).map(|x| (Algorithm::EdDsa, x.to_vec())).ok_or(PasskeyProblem::Malformed),
         _ => Err(PasskeyProblem::WeakKey),
     }
 }

@@ -191,7 +191,7 @@ pub fn link(visit: &Visit) -> Result<Reply, Fault> {
     let name: String = name.chars().filter(|c| !c.is_control()).take(80).collect();
     let secret = visit.console.door().link(Who { name, role: Role::Reader, is_guest: true }, visit.console.random(), Instant::now());
     let origin = visit.console.origins.first().cloned().unwrap_or_default();
-    visit.tell(visit.t().w("access_link", format!("{origin}/in/{secret}")));
+    visit.tell(visit.t().w("access_link", format!("{origin}{}/in/{secret}", visit.console.root)));
     Ok(Reply::Goto("/access".to_owned()))
 }
 

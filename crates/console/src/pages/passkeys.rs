@@ -169,4 +169,3 @@ pub fn signature(visit: &Visit, pending: Option<&Pending>) -> Result<String, Fau
 fn unusable(problem: &PasskeyProblem) -> Fault {
     Fault::Unusable(problem.to_string())
 }
-

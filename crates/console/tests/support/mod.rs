@@ -113,7 +113,7 @@ pub fn served(responder: &str, prepare: impl FnOnce(&Path)) -> Served {
     let (tell, told) = mpsc::channel();
     std::thread::spawn(move || {
         let listen = SocketAddr::from(([127, 0, 0, 1], 0));
-        serve(options, listen, None, &mut |opened| tell.send(opened.clone()).unwrap()).unwrap();
+        serve(vec![options], listen, None, &mut |opened| tell.send(opened.clone()).unwrap()).unwrap();
     });
     let opened = told.recv_timeout(Duration::from_secs(30)).unwrap();
     let link = opened.link.split_once("/in/").map(|(_, secret)| format!("/in/{secret}")).unwrap();

@@ -110,6 +110,14 @@ pub fn sign_in_text(case: &Path, number: &str) -> Result<SignIn, ResponseError> 
     Ok(SignIn { text: case.sign_in_text(number) })
 }
 
+/// A name of the case for addresses: it tells nothing, and is always the same.
+///
+/// # Errors
+/// If there is no case.
+pub fn short_name(case: &Path) -> Result<String, ResponseError> {
+    Ok(Case::open_for_reading(case)?.short_name())
+}
+
 /// Who signed such a text: somebody who is enrolled now.
 ///
 /// # Errors

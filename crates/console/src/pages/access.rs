@@ -161,7 +161,7 @@ pub fn page(visit: &Visit) -> Result<Reply, Fault> {
         fingerprint: offer.passkey.fingerprint(),
         what: passkey_words(&offer.passkey, t),
     };
-    let offers = visit.console.offers().all(Instant::now()).iter().map(offer).collect();
+    let offers = visit.console.offers().waiting(&enrolled, Instant::now()).iter().map(offer).collect();
     // The first is an approver, or nobody could make one; later ones are made by approvers.
     let may_make = |role: &Role| if enrolled.is_empty() { *role == Role::Approver } else { *role != Role::Approver || visit.may(Right::Approve) };
     let roles = Role::ALL.into_iter().filter(may_make).map(|known| (known.as_str(), role(t, known).to_owned())).collect();
@@ -190,7 +190,7 @@ pub fn link(visit: &Visit) -> Result<Reply, Fault> {
     let name = visit.form.filled("name").ok_or_else(|| Fault::Unusable(visit.t().x("access_no_name").to_owned()))?;
     let name: String = name.chars().filter(|c| !c.is_control()).take(80).collect();
     let secret = visit.console.door().link(Who { name, role: Role::Reader, is_guest: true }, visit.console.random(), Instant::now());
-    let origin = visit.console.origins.first().cloned().unwrap_or_default();
+    let origin = &visit.origin;
     visit.tell(visit.t().w("access_link", format!("{origin}{}/in/{secret}", visit.console.root)));
     Ok(Reply::Goto("/access".to_owned()))
 }

@@ -44,7 +44,13 @@ impl Offers {
         self.list.push(Offer { number: self.last, name, passkey, until: now + OFFER_GOOD_FOR });
     }
 
-    /// Those that still wait.
+    /// Those that wait for somebody: whatever is enrolled does not any more.
+    pub fn waiting(&mut self, responders: &Responders, now: Instant) -> &[Offer] {
+        self.list.retain(|offer| responders.holder(&offer.passkey.to_line()).is_none());
+        self.all(now)
+    }
+
+    /// Those that are not too old.
     pub fn all(&mut self, now: Instant) -> &[Offer] {
         self.list.retain(|offer| offer.until > now);
         &self.list

@@ -6,12 +6,10 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use strandline_model::time::Instant;
 
 use crate::folder::{Case, CaseError};
 use crate::ledger::{Entry, EntryKind, Function};
-use crate::names::hexadecimal;
 use crate::passkey::{Assertion, Passkey, PasskeyProblem};
 use crate::rights::Right;
 use crate::signature::{NAMESPACE, SIGN_IN, SignatureProblem, check, check_for, fingerprint, sign_in_text, signed_text};
@@ -262,6 +260,9 @@ pub enum NotSigned {
     Enrolment(String),
 }
 
+/// Characters of what names a case in an address line.
+const SHORT_NAME_CHARS: usize = 8;
+
 /// The kind of statements that approve something, or what it begins with (`approval/contain`): an approver signs them.
 pub const APPROVAL: &str = "approval";
 
@@ -290,9 +291,13 @@ impl Case {
         Ok(self.responders()?.holder(&key).cloned().ok_or_else(|| NotSigned::NotEnrolled(fingerprint(&key)))?)
     }
 
-    /// Names the case in an address line: tells nothing of it, and is always the same.
-    pub fn short_name(&self) -> String {
-        hexadecimal(&Sha256::digest(&self.manifest().origin)[..4])
+    /// Names the case in an address line: tells nothing of it, and is always the same. Two cases of one folder's name are two.
+    ///
+    /// # Errors
+    /// If the case has lost its salt.
+    pub fn short_name(&self) -> Result<String, CaseError> {
+        let digest = self.require_salt()?.digest(b"the case in an address line");
+        Ok(digest.chars().take(SHORT_NAME_CHARS).collect())
     }
 
     /// The text that signs somebody in, by a number that was drawn for it alone.

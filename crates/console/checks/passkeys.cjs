@@ -93,7 +93,7 @@ async function signIn(who) {
 async function approve(who) {
   await go(who.page, "/letters");
   await press(who.page, "form[action='/act/approve'] button");
-  check(/\/sign\/\d+$/.test(who.page.url()), `approving is not signed: ${who.page.url()}`);
+  check(/\/sign\/\d+$/.test(who.page.url()), `approving is not signed: ${await text(who.page, "main")}`);
   // Whoever is not known to the authenticator signs nothing.
   await who.known(false);
   await (await who.page.$(GET)).click();
@@ -106,7 +106,7 @@ async function approve(who) {
 
 (async () => {
   const browser = await puppeteer.launch({ executablePath: process.env.CHROMIUM || "/usr/bin/chromium", args: ["--no-sandbox", "--disable-gpu"] });
-  const first = await person(browser, process.env.OPENER || "responder");
+  const first = await person(browser, process.env.OPENER || "A. Chan");
   await go(first.page, link);
   await press(first.page, "button");
   // At an address browsers make no passkeys: the page leads to the name.
@@ -138,6 +138,21 @@ async function approve(who) {
   for (const who of [first, second]) await approve(who);
   await go(first.page, "/letters");
   await look(first.page, "letters-approved");
+  // A rehearsal of what two people approved, and a link struck by a signature: the rest of what somebody does in a night.
+  const rehearse = await first.page.$("form[action='/act/work'] input[value=rehearse]");
+  if (!rehearse) throw new Error("the page of letters has no rehearsal");
+  await Promise.all([first.page.waitForNavigation({ waitUntil: "load" }), rehearse.evaluate((input) => input.form.submit())]);
+  for (let tries = 0; !/rehearsals/.test(await text(first.page, "main")); tries += 1) {
+    if (tries > 100) throw new Error(`no rehearsal came: ${await text(first.page, "main")}`);
+    await new Promise((done) => setTimeout(done, 200));
+    await go(first.page, "/work");
+  }
+  await go(first.page, "/path");
+  await go(first.page, await first.page.$eval("a[href^='/path/L']", (a) => a.getAttribute("href")));
+  await first.page.type("form[action='/act/judge'] [name=why]", "our own test");
+  await press(first.page, "form[action='/act/judge'] button[value=struck]");
+  await press(first.page, GET);
+  check(/entr/.test(await told(first.page, /.+/)), "the link was not struck");
   await go(first.page, "/ledger");
   check((await text(first.page, "main")).includes("B. Lee"), "the ledger does not name who signed");
   await look(first.page, "ledger-signed");

@@ -5,7 +5,8 @@
 #
 #   crates/console/checks/passkeys.sh CASE [PICTURES]
 #
-# CASE: a case folder with drafted letters and nobody enrolled, as `strandline drill` makes one. STRANDLINE names the program.
+# CASE: a case folder with drafted letters and nobody enrolled, that A. Chan (or OPENER) opened, as
+# `strandline --responder "A. Chan" drill` makes one. STRANDLINE names the program (default: target/debug/strandline of this checkout).
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 case=${1:?usage: passkeys.sh CASE [PICTURES]}
@@ -22,7 +23,7 @@ if [ ! -d "$tools/node_modules/axe-core" ]; then
 fi
 cp -r "$case" "$work/case"
 # The first enrolment is that of whoever opened the case.
-opener=${OPENER:-responder}
+opener=${OPENER:-A. Chan}
 "$program" --json --responder "$opener" serve "$work/case" --listen 127.0.0.1:0 >"$work/link.json" &
 server=$!
 for _ in $(seq 100); do [ -s "$work/link.json" ] && grep -q '}' "$work/link.json" && break; sleep 0.1; done

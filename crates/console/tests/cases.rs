@@ -4,7 +4,8 @@
 
 mod support;
 
-use support::{Answer, Served, Visitor, enrol, served_all};
+use strandline_response::Role;
+use support::{Answer, Served, Visitor, enrol, enrol_as, remove, served_all};
 
 /// Each cookie of an answer.
 fn cookies(answer: &Answer) -> Vec<String> {
@@ -60,10 +61,12 @@ fn one_link_lets_into_all_cases_and_a_page_lists_them() {
 
 #[test]
 fn sessions_and_rights_are_each_cases_own() {
-    // In the second case somebody else is enrolled: there the link lets somebody in who only looks.
+    // In the second case somebody else decides: there the link lets somebody in who only looks.
     let served = served_all("A. Chan", 2, |place, case| {
         if place == 1 {
-            enrol(case, "B. Lee", 7);
+            enrol(case, "A. Chan", 7);
+            enrol_as(case, ("A. Chan", 7), "B. Lee", (8, Role::Approver));
+            remove(case, ("B. Lee", 8), "A. Chan");
         }
     });
     let (mut visitor, paths) = inside(&served);
@@ -82,14 +85,10 @@ fn sessions_and_rights_are_each_cases_own() {
     assert_eq!(left.header("location"), Some(format!("{own}/in").as_str()));
     assert_eq!(visitor.get(&format!("{own}/people")).header("location"), Some(format!("{own}/in").as_str()));
     assert_eq!(visitor.get(&other).status, 200);
-    // One case's cookie opens no other.
-    visitor.cookie = visitor
-        .cookie
-        .split("; ")
-        .map(|pair| pair.split_once('=').unwrap().1)
-        .map(|secret| format!("strandline-{}-{}={secret}", served.at.port(), own.rsplit('/').next().unwrap()))
-        .next_back()
-        .unwrap();
+    // One case's secret opens no other.
+    let name = |path: &str| format!("strandline-{}-{}", served.at.port(), path.rsplit('/').next().unwrap());
+    let secret = visitor.cookie.split("; ").find_map(|pair| pair.strip_prefix(&format!("{}=", name(&other)))).unwrap().to_owned();
+    visitor.cookie = format!("{}={secret}", name(&own));
     assert_eq!(visitor.get(&own).status, 303);
 }
 

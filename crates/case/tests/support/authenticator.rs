@@ -1,5 +1,7 @@
 //! An authenticator and the browser before it, in a few lines: what they give when a passkey is made, and when it signs.
 
+#![allow(dead_code, reason = "each test file uses its part")]
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ciborium::Value;

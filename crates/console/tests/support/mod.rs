@@ -106,8 +106,9 @@ pub fn served(responder: &str, prepare: impl FnOnce(&Path)) -> Served {
 /// Serves so many cases: the one, and others that begin anew from the same evidence.
 pub fn served_all(responder: &str, count: usize, prepare: impl Fn(usize, &Path)) -> Served {
     let folder = tempfile::tempdir().unwrap();
-    let cases: Vec<PathBuf> = (0..count).map(|place| folder.path().join(format!("case-{place}"))).collect();
+    let cases: Vec<PathBuf> = (0..count).map(|place| folder.path().join(format!("{place}/case"))).collect();
     for (place, case) in cases.iter().enumerate() {
+        std::fs::create_dir_all(case.parent().unwrap()).unwrap();
         if place == 0 {
             copy(&original().join("case"), case);
         } else {

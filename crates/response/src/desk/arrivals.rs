@@ -57,7 +57,7 @@ impl Arrivals {
     /// Of people who were told at these times, in order, and of what they wrote; none before anybody was told.
     pub fn of(told: &[Instant], items: &[DeskItem], now: Instant) -> Option<Self> {
         let from = *told.first()?;
-        let day = |at: Instant| usize::try_from((at.micros() - from.micros()).max(0) / DAY_MICROS).unwrap_or(usize::MAX);
+        let day = |at: Instant| usize::try_from(at.micros().saturating_sub(from.micros()).max(0) / DAY_MICROS).unwrap_or(usize::MAX);
         let last_told = told.last().map_or(0, |at| day(*at));
         let count = (last_told.saturating_add(LAST_DAY)).max(day(now).saturating_add(1)).clamp(FEWEST_DAYS, DAYS_LIMIT);
         let mut days = vec![ArrivalDay::default(); count];

@@ -115,7 +115,7 @@ pub fn sign_in_text(case: &Path, number: &str) -> Result<SignIn, ResponseError> 
 /// # Errors
 /// If there is no case.
 pub fn short_name(case: &Path) -> Result<String, ResponseError> {
-    Ok(Case::open_for_reading(case)?.short_name())
+    Ok(Case::open_for_reading(case)?.short_name()?)
 }
 
 /// Who signed such a text: somebody who is enrolled now.

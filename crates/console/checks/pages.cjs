@@ -60,7 +60,7 @@ async function severalCases(page) {
       await page.goto(origin + root + url, { waitUntil: "load" });
       await seen(page, `case ${root}${url}`, `case-${place}${url.replace("/", "-")}`);
       // Every way on leads into the same case or back to the list.
-      const elsewhere = await page.$$eval("a[href], form[action]", (all, [root, origin]) => all.map((one) => one.href || one.action).filter((to) => !to.startsWith(origin + root) && to !== `${origin}/`), [root, origin]);
+      const elsewhere = await page.$$eval("a[href], form[action]", (all, [root, origin]) => all.map((one) => new URL(one.getAttribute("href") || one.getAttribute("action"), location.href).href).filter((to) => !to.startsWith(origin + root) && to !== `${origin}/`), [root, origin]);
       if (elsewhere.length) problem(root + url, `leads to ${elsewhere[0]}`);
     }
   }

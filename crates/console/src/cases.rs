@@ -50,6 +50,8 @@ struct CaseLine {
     needs: Vec<NeedLine>,
     /// Messages at the desk that nobody has answered; of them, of people who fear for their safety.
     desk: Option<(String, String)>,
+    /// Whether somebody waits for an answer about their safety.
+    is_safety: bool,
     /// What of it could not be read.
     failed: Option<String>,
 }
@@ -135,7 +137,7 @@ fn page(consoles: &Consoles, asking: &Asking) -> Result<String, Fault> {
         }
     }
     // The urgent first; else as they were named.
-    cases.sort_by_key(|case: &CaseLine| !(case.is_late || case.needs.iter().any(|need| need.is_urgent)));
+    cases.sort_by_key(|case: &CaseLine| !(case.is_late || case.is_safety || case.needs.iter().any(|need| need.is_urgent)));
     let other = if asking.language == Language::English { Language::Chinese } else { Language::English };
     Ok(CasesPage { t, other: other.tag(), cases, shut }.render()?)
 }
@@ -154,6 +156,7 @@ fn line(console: &Console, who: &Who, t: &Texts) -> Result<CaseLine, Fault> {
         is_late: false,
         needs: Vec::new(),
         desk: None,
+        is_safety: false,
         failed: None,
     };
     if is_allowed(who.role, Right::SeeCase) {
@@ -184,6 +187,7 @@ fn line(console: &Console, who: &Who, t: &Texts) -> Result<CaseLine, Fault> {
     if is_allowed(who.role, Right::Desk) {
         let waiting = console.waiting();
         line.desk = Some((t.n(waiting.open), t.n(waiting.safety)));
+        line.is_safety = waiting.safety > 0;
     }
     Ok(line)
 }
@@ -205,6 +209,7 @@ fn unread(console: &Console, failed: Fault) -> CaseLine {
         is_late: false,
         needs: Vec::new(),
         desk: None,
+        is_safety: false,
         failed: Some(why),
     }
 }

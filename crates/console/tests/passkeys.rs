@@ -162,7 +162,7 @@ fn what_is_not_exactly_right_is_entered_nowhere() {
     let fields: Vec<(&str, &str)> = good.iter().map(|(name, value)| (*name, value.as_str())).collect();
     assert_eq!((ann.visitor.act(&at, &fields).status, entries(&served)), (303, before + 1));
     let again = ann.visitor.act("/act/judge", &strike).header("location").unwrap().to_owned();
-    assert_eq!(ann.visitor.act(&again, &fields).status, 303, "the text is another one now, or the assertion does not fit");
+    assert_eq!(ann.visitor.act(&again, &fields).status, 422, "an assertion of one entry was taken for another");
     assert_eq!(entries(&served), before + 1, "an assertion was entered twice");
 }
 

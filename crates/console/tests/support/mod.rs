@@ -103,19 +103,27 @@ pub fn served(responder: &str, prepare: impl FnOnce(&Path)) -> Served {
     serve_cases(folder, &[case], responder)
 }
 
-/// Serves so many cases: the one, and others that begin anew from the same evidence.
+/// Another case on the same evidence, begun anew. Made once.
+fn another() -> &'static Path {
+    static MADE: OnceLock<tempfile::TempDir> = OnceLock::new();
+    let folder = MADE.get_or_init(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, evidence) = (original().join("estate.toml"), original().join("evidence"));
+        let estate = std::fs::read_to_string(&path).unwrap();
+        let settings = settings(&folder.path().join("case"), "A. Chan");
+        respond(&settings, (&estate, path.to_str().unwrap()), &evidence, &[], Names::Masked, &mut Quiet).unwrap();
+        folder
+    });
+    folder.path()
+}
+
+/// Serves two cases, or one: the usual one, and another.
 pub fn served_all(responder: &str, count: usize, prepare: impl Fn(usize, &Path)) -> Served {
     let folder = tempfile::tempdir().unwrap();
     let cases: Vec<PathBuf> = (0..count).map(|place| folder.path().join(format!("{place}/case"))).collect();
     for (place, case) in cases.iter().enumerate() {
         std::fs::create_dir_all(case.parent().unwrap()).unwrap();
-        if place == 0 {
-            copy(&original().join("case"), case);
-        } else {
-            let estate = std::fs::read_to_string(original().join("estate.toml")).unwrap();
-            let (path, evidence) = (original().join("estate.toml"), original().join("evidence"));
-            respond(&settings(case, "A. Chan"), (&estate, path.to_str().unwrap()), &evidence, &[], Names::Masked, &mut Quiet).unwrap();
-        }
+        copy(&if place == 0 { original().join("case") } else { another().join("case") }, case);
         prepare(place, case);
     }
     serve_cases(folder, &cases, responder)

@@ -87,9 +87,9 @@ impl Reply {
 
 const HTML: &str = "text/html; charset=utf-8";
 
-/// What leads from one page of ours to another, as the templates write it. A value that came from anywhere else has no quotation mark
-/// here: the templates escape it.
-const WAYS: [&str; 3] = [" href=\"/", " action=\"/", " src=\"/"];
+/// What leads from one page of ours to another, as the templates write it, and the pictures. A value that came from anywhere else has no
+/// quotation mark here: both escape it.
+const WAYS: [&str; 4] = [" href=\"/", " action=\"/", " src=\"/", " href='/"];
 
 /// A page as it is where its case is one of several: it was made as if the case were alone, and every way on it gets the case's own path
 /// in front.
@@ -101,7 +101,7 @@ fn under(root: &str, page: String) -> String {
         let mut parts = page.split(way);
         let first = parts.next().unwrap_or_default().to_owned();
         // The home page is the case's path without a slash after it.
-        let led = |part: &str| format!("{}{root}{}{part}", way.trim_end_matches('/'), if part.starts_with('"') { "" } else { "/" });
+        let led = |part: &str| format!("{}{root}{}{part}", way.trim_end_matches('/'), if part.starts_with(['"', '\'']) { "" } else { "/" });
         parts.fold(first, |made, part| made + &led(part))
     })
 }
@@ -126,8 +126,8 @@ mod tests {
 
     #[test]
     fn every_way_on_a_page_leads_into_its_own_case() {
-        let page = r#"<a href="/">x</a><a class="y" href="/people?tier=1">/people href=&#34;/</a><form method="post" action="/act/end"><img src="/assets/mark.svg"><a href="https://a/">"#;
-        let made = r#"<a href="/case/1">x</a><a class="y" href="/case/1/people?tier=1">/people href=&#34;/</a><form method="post" action="/case/1/act/end"><img src="/case/1/assets/mark.svg"><a href="https://a/">"#;
+        let page = r#"<a href="/">x</a><a class="y" href="/people?tier=1">/people href=&#34;/</a><form method="post" action="/act/end"><img src="/assets/mark.svg"><a href="https://a/"><a href='/path'><a href='/'>"#;
+        let made = r#"<a href="/case/1">x</a><a class="y" href="/case/1/people?tier=1">/people href=&#34;/</a><form method="post" action="/case/1/act/end"><img src="/case/1/assets/mark.svg"><a href="https://a/"><a href='/case/1/path'><a href='/case/1'>"#;
         assert_eq!(under("/case/1", page.to_owned()), made);
         assert_eq!(under("", page.to_owned()), page);
         assert_eq!((path_under("/case/1", "/"), path_under("/case/1", "/in"), path_under("", "/")), ("/case/1".into(), "/case/1/in".into(), "/".into()));

@@ -43,7 +43,7 @@ fn one_link_lets_into_all_cases_and_a_page_lists_them() {
         let home = visitor.get(path);
         assert_eq!(home.status, 200, "{path}");
         // Every way on leads into the same case, or to the list of all.
-        for way in ["href=\"/", "action=\"/", "src=\"/"] {
+        for way in ["href=\"/", "href='/", "action=\"/", "src=\"/"] {
             for led in home.body.split(way).skip(1) {
                 assert!(format!("/{led}").starts_with(path.as_str()), "{way}{}", &led[..20]);
             }

@@ -1,4 +1,4 @@
-//! Responders: who may decide in a case, and by which SSH keys. Who is enrolled stands in the ledger alone, so that an outsider
+//! Responders: who may decide in a case, and by which SSH keys and passkeys. Who is enrolled stands in the ledger alone, so that an outsider
 //! can check every signature with nothing but the ledger.
 
 use std::fmt;
@@ -10,8 +10,9 @@ use strandline_model::time::Instant;
 
 use crate::folder::{Case, CaseError};
 use crate::ledger::{Entry, EntryKind, Function};
+use crate::passkey::{Assertion, Passkey, PasskeyProblem};
 use crate::rights::Right;
-use crate::signature::{NAMESPACE, PublicKey, SIGN_IN, SignatureProblem, check, check_for, signed_text};
+use crate::signature::{NAMESPACE, SIGN_IN, SignatureProblem, check, check_for, fingerprint, sign_in_text, signed_text};
 use crate::signed::{Walk, walk};
 
 /// What somebody is in a case; [`crate::Right`] has what each may see and do.
@@ -73,7 +74,7 @@ pub enum Change {
 pub struct Enrolment {
     /// What became of the key.
     pub change: Change,
-    /// The public key, as OpenSSH writes it, without a comment.
+    /// The public key: as OpenSSH writes it, without a comment, or a passkey's line.
     pub key: String,
     /// Whose it is.
     pub name: String,
@@ -88,14 +89,21 @@ pub struct Responder {
     pub name: String,
     /// What its signature counts for.
     pub role: Role,
-    /// The public key, as OpenSSH writes it.
+    /// The public key, as OpenSSH writes it, or a passkey's line.
     pub key: String,
-    /// Its fingerprint, as `ssh-keygen -l` shows it.
+    /// Its fingerprint, as `ssh-keygen -l` shows it; of a passkey, a hash over its line.
     pub fingerprint: String,
     /// The ledger entry that enrolled it.
     pub enrolled: u64,
     /// The ledger entry that removed it.
     pub removed: Option<u64>,
+}
+
+impl Responder {
+    /// The passkey, if the key is one.
+    pub fn passkey(&self) -> Option<Passkey> {
+        Passkey::of_line(&self.key).ok()
+    }
 }
 
 /// All keys that were ever enrolled, in order.
@@ -123,13 +131,33 @@ impl Responders {
         let Enrolment { change, key, name, role } = enrolment.clone();
         match change {
             Change::Enrolled => {
-                let fingerprint = PublicKey::of_openssh(&key).map(|k| k.fingerprint()).unwrap_or_default();
+                let fingerprint = fingerprint(&key);
                 self.0.push(Responder { name, role, key, fingerprint, enrolled: index, removed: None });
             }
             Change::Removed => {
                 self.0.iter_mut().filter(|r| r.key == key && r.removed.is_none()).for_each(|r| r.removed = Some(index));
             }
         }
+    }
+
+    /// Why a passkey cannot be enrolled: its line is none, or its credential has another key already (7.1, step 26).
+    fn passkey_objection(&self, line: &str) -> Option<String> {
+        if !Passkey::is_line(line) {
+            return None;
+        }
+        match Passkey::of_line(line) {
+            Err(problem) => Some(problem.to_string()),
+            Ok(passkey) if self.0.iter().filter_map(Responder::passkey).any(|known| known.credential() == passkey.credential()) => {
+                Some("a passkey of this name was enrolled before: make a new one".to_owned())
+            }
+            Ok(_) => None,
+        }
+    }
+
+    /// Whose passkey browsers call by this name now, and the passkey.
+    pub fn of_credential(&self, credential: &str) -> Option<(&Responder, Passkey)> {
+        let current = self.0.iter().filter(|r| r.removed.is_none());
+        current.filter_map(|r| Some((r, r.passkey()?))).find(|(_, passkey)| passkey.credential() == credential)
     }
 
     /// Why a change cannot be made, beside its signature.
@@ -150,7 +178,7 @@ impl Responders {
                 } else if current.iter().any(|r| r.key == enrolment.key) {
                     Some(format!("this key of {} is enrolled already", enrolment.name))
                 } else {
-                    None
+                    self.passkey_objection(&enrolment.key)
                 }
             }
             Change::Removed if !current.iter().any(|r| r.key == enrolment.key) => Some("no such key is enrolled".to_owned()),
@@ -187,7 +215,9 @@ impl fmt::Debug for Signer {
 #[derive(Debug, thiserror::Error)]
 pub enum NotSigned {
     /// No key was given.
-    #[error("this case has responders, so whoever decides signs: give your key with --sign-with FILE (a private key, or the public half of one in the agent)")]
+    #[error(
+        "this case has responders, so whoever decides signs: give your key with --sign-with FILE (a private key, or the public half of one in the agent); whoever has a passkey decides in the console (`strandline serve CASE`)"
+    )]
     NoKey,
     /// Nobody is enrolled.
     #[error("nobody is enrolled in this case, so a signature would say nothing: begin with `strandline responders CASE add NAME --key FILE --role approver`")]
@@ -230,6 +260,9 @@ pub enum NotSigned {
     Enrolment(String),
 }
 
+/// Characters of what names a case in an address line.
+const SHORT_NAME_CHARS: usize = 8;
+
 /// The kind of statements that approve something, or what it begins with (`approval/contain`): an approver signs them.
 pub const APPROVAL: &str = "approval";
 
@@ -254,8 +287,39 @@ impl Case {
     pub fn who_signs_in(&self, text: &[u8], signature: &str) -> Result<Responder, CaseError> {
         let wrong = |problem: SignatureProblem| NotSigned::Wrong(problem.to_string());
         let key = check_for(SIGN_IN, signature, text).map_err(wrong)?;
-        let fingerprint = || PublicKey::of_openssh(&key).map(|k| k.fingerprint()).unwrap_or_default();
-        Ok(self.responders()?.holder(&key).cloned().ok_or_else(|| NotSigned::NotEnrolled(fingerprint()))?)
+        self.check_counter(signature, &key)?;
+        Ok(self.responders()?.holder(&key).cloned().ok_or_else(|| NotSigned::NotEnrolled(fingerprint(&key)))?)
+    }
+
+    /// Names the case in an address line: tells nothing of it, and is always the same. Two cases of one folder's name are two.
+    ///
+    /// # Errors
+    /// If the case has lost its salt.
+    pub fn short_name(&self) -> Result<String, CaseError> {
+        let digest = self.require_salt()?.digest(b"the case in an address line");
+        Ok(digest.chars().take(SHORT_NAME_CHARS).collect())
+    }
+
+    /// The text that signs somebody in, by a number that was drawn for it alone.
+    pub fn sign_in_text(&self, number: &str) -> String {
+        sign_in_text(&self.manifest().origin, number)
+    }
+
+    /// Whether a passkey counted on since the ledger has it last. (A sign-in is no entry: its own count is not kept.)
+    fn check_counter(&self, signature: &str, key: &str) -> Result<(), CaseError> {
+        let Ok(assertion) = Assertion::of_text(signature) else { return Ok(()) };
+        for index in (0..self.ledger().size()).rev() {
+            let entry = self.ledger().entry(index)?;
+            let earlier = entry.signature.as_deref().filter(|text| Assertion::is_text(text)).and_then(|text| Assertion::of_text(text).ok());
+            if let Some(earlier) = earlier.filter(|earlier| earlier.key().to_line() == key) {
+                return if has_risen(earlier.counter(), assertion.counter()) {
+                    Ok(())
+                } else {
+                    Err(NotSigned::Wrong(PasskeyProblem::Counter.to_string()).into())
+                };
+            }
+        }
+        Ok(())
     }
 
     /// Who signed an entry, if the signature holds and its key was enrolled then.
@@ -307,12 +371,18 @@ impl Case {
                 let text = signed_text(self.ledger().origin(), self.ledger().size(), &entry);
                 let signature = (signer.0)(&text, NAMESPACE).map_err(NotSigned::Failed)?;
                 let key = check(&signature, &text).map_err(|wrong| NotSigned::Wrong(wrong.to_string()))?;
+                self.check_counter(&signature, &key)?;
                 entry.signature = Some(signature);
                 may_sign(&responders, &entry, &key)?;
             }
         }
         Ok(self.ledger_mut()?.append(&[entry])?.start)
     }
+}
+
+/// Whether a passkey's counter rose (7.2, step 22); one that never counts says 0.
+pub(crate) fn has_risen(before: u32, now: u32) -> bool {
+    (before == 0 && now == 0) || now > before
 }
 
 /// Whether the holder of a key may sign an entry.
@@ -322,8 +392,7 @@ pub(crate) fn may_sign(responders: &Responders, entry: &Entry, key: &str) -> Res
         let other = || NotSigned::Enrolment("the first responder signs their own enrolment, with the key that is enrolled".to_owned());
         return if itself { Ok(()) } else { Err(other()) };
     }
-    let fingerprint = || PublicKey::of_openssh(key).map(|k| k.fingerprint()).unwrap_or_default();
-    let holder = responders.holder(key).ok_or_else(|| NotSigned::NotEnrolled(fingerprint()))?;
+    let holder = responders.holder(key).ok_or_else(|| NotSigned::NotEnrolled(fingerprint(key)))?;
     if holder.name != entry.actor {
         return Err(NotSigned::OtherName { holder: holder.name.clone(), name: entry.actor.clone() });
     }

@@ -1,10 +1,11 @@
-//! Signatures of people over ledger entries: SSHSIG (PROTOCOL.sshsig of OpenSSH), made by a key that this program never sees,
-//! checked here without a network.
+//! Signatures of people over ledger entries: SSHSIG (PROTOCOL.sshsig of OpenSSH), made by a key that this program never sees, or what a
+//! passkey says; checked here without a network.
 
 use ssh_key::public::KeyData;
 use ssh_key::{EcdsaCurve, HashAlg, SshSig};
 
 use crate::ledger::Entry;
+use crate::passkey::{Assertion, Passkey, PasskeyProblem};
 
 /// Names what such a signature is for, so that it is good for nothing else.
 pub const NAMESPACE: &str = "strandline-decision";
@@ -41,6 +42,9 @@ pub enum SignatureProblem {
     /// A kind of key that is not taken.
     #[error("keys of this kind are not taken: use Ed25519, ECDSA on P-256 or P-384, RSA from 2,048 bits, or a FIDO token (`ssh-keygen -t ed25519-sk`)")]
     WeakKey,
+    /// What a passkey says does not hold.
+    #[error(transparent)]
+    Passkey(#[from] PasskeyProblem),
 }
 
 /// A public key that may sign.
@@ -86,7 +90,18 @@ impl PublicKey {
 pub(crate) fn signed_text(origin: &str, index: u64, entry: &Entry) -> Vec<u8> {
     let bare = Entry { signature: None, ..entry.clone() };
     let json = bare.to_bytes().expect("an entry of texts and numbers is always written");
-    [format!("strandline decision 1\n{origin}\nentry {index}\n").as_bytes(), &json].concat()
+    [format!("{}{origin}\nentry {index}\n", first_line(NAMESPACE)).as_bytes(), &json].concat()
+}
+
+/// What somebody signs to say who they are: a number that is good once, in this case alone.
+pub(crate) fn sign_in_text(origin: &str, number: &str) -> String {
+    format!("{}{origin}\n{number}\n", first_line(SIGN_IN))
+}
+
+/// What every text that is signed for a purpose begins with.
+fn first_line(purpose: &str) -> String {
+    // `strandline-decision` and `strandline-sign-in` are namespaces; their texts have always begun so.
+    format!("{} 1\n", purpose.replacen('-', " ", 1))
 }
 
 /// The public key whose signature of a decision this is over the text, as OpenSSH writes it.
@@ -94,8 +109,25 @@ pub(crate) fn check(signature: &str, text: &[u8]) -> Result<String, SignaturePro
     check_for(NAMESPACE, signature, text)
 }
 
+/// A key of the responders' table as people compare it.
+pub(crate) fn fingerprint(line: &str) -> String {
+    match Passkey::of_line(line) {
+        Ok(passkey) => passkey.fingerprint(),
+        Err(_) => PublicKey::of_openssh(line).map(|key| key.fingerprint()).unwrap_or_default(),
+    }
+}
+
 /// The public key whose signature this is over the text, made for that purpose and no other.
 pub(crate) fn check_for(purpose: &str, signature: &str, text: &[u8]) -> Result<String, SignatureProblem> {
+    if Assertion::is_text(signature) {
+        // A passkey signs no purpose beside the text: the text's first line is one.
+        if !text.starts_with(first_line(purpose).as_bytes()) {
+            return Err(SignatureProblem::OtherPurpose);
+        }
+        let assertion = Assertion::of_text(signature)?;
+        assertion.check(text)?;
+        return Ok(assertion.key().to_line());
+    }
     if signature.len() > LONGEST_BYTES {
         return Err(SignatureProblem::Malformed);
     }

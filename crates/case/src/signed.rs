@@ -1,7 +1,10 @@
 //! A walk along the ledger that checks what people signed: who was enrolled when, by whom, and whether each decision is theirs.
 
+use std::collections::BTreeMap;
+
 use crate::ledger::{Entry, EntryKind, Ledger, LedgerError};
-use crate::responder::{Responders, may_sign};
+use crate::passkey::{Assertion, PasskeyProblem};
+use crate::responder::{Responders, has_risen, may_sign};
 use crate::signature::{check, signed_text};
 
 /// What a walk looks at.
@@ -24,6 +27,8 @@ pub(crate) struct Walked {
     pub typed: u64,
     /// What is wrong, by entry.
     pub problems: Vec<(u64, String)>,
+    /// How often passkeys said that they had signed, by their lines.
+    counters: BTreeMap<String, u32>,
 }
 
 /// Walks along the ledger.
@@ -33,6 +38,9 @@ pub(crate) fn walk(ledger: &Ledger, what: Walk) -> Result<Walked, LedgerError> {
         let (index, entry) = entry?;
         if what == Walk::Decisions || entry.enrolment.is_some() {
             walked.see(ledger.origin(), index, &entry);
+        } else if let Some(signature) = &entry.signature {
+            // Whatever it is worth, no enrolment of the same passkey counts less.
+            walked.counts_on(signature);
         }
     }
     Ok(walked)
@@ -42,7 +50,11 @@ impl Walked {
     fn see(&mut self, origin: &str, index: u64, entry: &Entry) {
         match (&entry.signature, entry.kind) {
             (Some(signature), EntryKind::Decision) => match signed(&self.responders, (origin, index, entry), signature) {
-                Ok(()) => self.signatures += 1,
+                Ok(()) if self.counts_on(signature) => self.signatures += 1,
+                Ok(()) => {
+                    self.problems.push((index, PasskeyProblem::Counter.to_string()));
+                    return;
+                }
                 Err(why) => {
                     self.problems.push((index, why));
                     return;
@@ -60,6 +72,19 @@ impl Walked {
                 return;
             }
         }
+        self.enrol(index, entry);
+    }
+
+    /// Whether a signature, if it is a passkey's, has a higher count than the one before; it is the one before from here on.
+    fn counts_on(&mut self, signature: &str) -> bool {
+        let Ok(assertion) = Assertion::of_text(signature) else { return true };
+        let before = self.counters.entry(assertion.key().to_line()).or_default();
+        let has_risen = has_risen(*before, assertion.counter());
+        *before = (*before).max(assertion.counter());
+        has_risen
+    }
+
+    fn enrol(&mut self, index: u64, entry: &Entry) {
         if let Some(enrolment) = &entry.enrolment {
             match self.responders.objection(enrolment) {
                 Some(objection) => self.problems.push((index, objection)),

@@ -4,9 +4,9 @@ const path = require("path");
 const puppeteer = require("puppeteer-core");
 const axe = fs.readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 
-const [linkFile, pictures] = process.argv.slice(2);
+const [linkFile, pictures, allFile] = process.argv.slice(2);
 const { link } = JSON.parse(fs.readFileSync(linkFile, "utf8"));
-const origin = new URL(link).origin;
+let origin = new URL(link).origin;
 const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
 const problems = [];
 let pages = 0;
@@ -22,16 +22,46 @@ async function look(page, name, url, languages) {
       await page.setViewport({ width, height: 900 });
       await page.goto(`${origin}/language/${language}?back=${url}`, { waitUntil: "load" });
       if (page.url() !== origin + url) await page.goto(origin + url, { waitUntil: "load" });
-      const where = `${name} ${language} ${width}`;
-      const overflow = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth");
-      if (overflow > 0) problem(where, `${overflow} pixels stand out to the right`);
-      await page.evaluate(axe);
-      const found = await page.evaluate((rules) => axe.run({ runOnly: { type: "tag", values: rules } }), RULES);
-      for (const violation of found.violations) {
-        problem(where, `${violation.id} (${violation.impact}): ${violation.nodes.slice(0, 3).map((node) => node.target.join(" ") + " " + (node.any[0] || {}).message).join(" | ")}`);
-      }
-      await page.screenshot({ path: path.join(pictures, `${name}-${language}-${width}.png`), fullPage: true });
-      pages += 1;
+      await seen(page, `${name} ${language} ${width}`, `${name}-${language}-${width}`);
+    }
+  }
+}
+
+async function seen(page, where, picture) {
+  const overflow = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth");
+  if (overflow > 0) problem(where, `${overflow} pixels stand out to the right`);
+  await page.evaluate(axe);
+  const found = await page.evaluate((rules) => axe.run({ runOnly: { type: "tag", values: rules } }), RULES);
+  for (const violation of found.violations) {
+    problem(where, `${violation.id} (${violation.impact}): ${violation.nodes.slice(0, 3).map((node) => node.target.join(" ") + " " + (node.any[0] || {}).message).join(" | ")}`);
+  }
+  await page.screenshot({ path: path.join(pictures, `${picture}.png`), fullPage: true });
+  pages += 1;
+}
+
+// Several cases behind one address: their list, and each under a path of its own.
+async function severalCases(page) {
+  const { link } = JSON.parse(fs.readFileSync(allFile, "utf8"));
+  origin = new URL(link).origin;
+  await page.goto(link, { waitUntil: "load" });
+  await Promise.all([page.waitForNavigation({ waitUntil: "load" }), page.click("button")]);
+  for (const language of ["en", "zh-Hant"]) {
+    for (const width of [1280, 320]) {
+      await page.setViewport({ width, height: 900 });
+      await page.goto(`${origin}/language/${language}`, { waitUntil: "load" });
+      await seen(page, `cases ${language} ${width}`, `cases-${language}-${width}`);
+    }
+  }
+  const cases = await page.$$eval("h2 a", (links) => links.map((a) => a.getAttribute("href")));
+  if (cases.length !== 2) problem("cases", `${cases.length} cases are listed`);
+  await page.setViewport({ width: 1280, height: 900 });
+  for (const [place, root] of cases.entries()) {
+    for (const url of ["", "/people", "/letters", "/desk"]) {
+      await page.goto(origin + root + url, { waitUntil: "load" });
+      await seen(page, `case ${root}${url}`, `case-${place}${url.replace("/", "-")}`);
+      // Every way on leads into the same case or back to the list.
+      const elsewhere = await page.$$eval("a[href], form[action]", (all, [root, origin]) => all.map((one) => new URL(one.getAttribute("href") || one.getAttribute("action"), location.href).href).filter((to) => !to.startsWith(origin + root) && to !== `${origin}/`), [root, origin]);
+      if (elsewhere.length) problem(root + url, `leads to ${elsewhere[0]}`);
     }
   }
 }
@@ -119,6 +149,7 @@ async function byPalette(page) {
   await page.pdf({ path: path.join(pictures, "form.pdf"), format: "A4", printBackground: true });
   await byKeyboard(page);
   await byPalette(page);
+  if (allFile) await severalCases(page);
   await browser.close();
   console.log(`${pages} pages looked at, ${problems.length} problems; pictures in ${pictures}`);
   process.exit(problems.length ? 1 : 0);

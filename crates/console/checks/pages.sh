@@ -3,25 +3,36 @@
 # (WCAG 2.2 A and AA) on each; nothing on a page may ask another host for anything or leave a message on the browser's console.
 # Needs Debian's chromium, node and npm; sends nothing anywhere but to this machine.
 #
-#   crates/console/checks/pages.sh CASE [PICTURES]
+#   crates/console/checks/pages.sh CASE [PICTURES [ANOTHER-CASE]]
 #
-# CASE: a case folder, as `strandline drill` makes one. PICTURES: where pictures go (default: a new temporary folder).
+# CASE: a case folder, as `strandline drill` makes one. PICTURES: where pictures go (default: a new temporary folder). With
+# another case, both are served together, and their list is looked at, too.
 # STRANDLINE names the program (default: target/debug/strandline of this checkout).
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 case=${1:?usage: pages.sh CASE [PICTURES]}
 pictures=${2:-$(mktemp -d)}
+another=${3:-}
 mkdir -p "$pictures"
 program=${STRANDLINE:-$here/../../../target/debug/strandline}
 tools=${CONSOLE_CHECK_TOOLS:-$(mktemp -d)}
 work=$(mktemp -d)
-server=
-trap '[ -z "$server" ] || kill "$server" 2>/dev/null; rm -rf "$work"' EXIT
+servers=()
+trap 'for server in "${servers[@]}"; do kill "$server" 2>/dev/null; done; rm -rf "$work"' EXIT
 
 if [ ! -d "$tools/node_modules/axe-core" ]; then
   (cd "$tools" && npm init -y >/dev/null && npm install --no-audit --no-fund axe-core@4 puppeteer-core@24 >/dev/null)
 fi
-"$program" --json --responder "A. Chan" serve "$case" --listen 127.0.0.1:0 >"$work/link.json" &
-server=$!
-for _ in $(seq 100); do [ -s "$work/link.json" ] && grep -q '}' "$work/link.json" && break; sleep 0.1; done
-NODE_PATH="$tools/node_modules" node "$here/pages.cjs" "$work/link.json" "$pictures"
+
+# Serves cases and waits for the link.
+open() {
+  local file=$1
+  shift
+  "$program" --json --responder "A. Chan" serve "$@" --listen 127.0.0.1:0 >"$file" &
+  servers+=($!)
+  for _ in $(seq 100); do [ -s "$file" ] && grep -q '}' "$file" && break; sleep 0.1; done
+}
+
+open "$work/link.json" "$case"
+[ -z "$another" ] || open "$work/all.json" "$case" "$another"
+NODE_PATH="$tools/node_modules" node "$here/pages.cjs" "$work/link.json" "$pictures" ${another:+"$work/all.json"}

@@ -9,12 +9,13 @@ use strandline_model::letter_word::LetterWord;
 use strandline_model::personal::Personal;
 use strandline_model::time::Instant as Moment;
 use strandline_response::desk::{Act, Acted, DeskError, DutyForm, Performed, Signed, WordError, given_reason, message, moment, perform, whose_code};
-use strandline_response::{LookedUpBy, MessageKind, ResponseError, Right, Way};
+use strandline_response::{Change, Enrolment, LookedUpBy, MessageKind, ResponseError, Right, Role, Way};
 
 use crate::door::Waiting;
 use crate::job::Work;
 use crate::pages::access::own_path;
 use crate::pages::desk::seen_name;
+use crate::pages::passkeys::{self, Ask};
 use crate::pages::{Frame, frame, zone};
 use crate::reply::{Fault, Reply};
 use crate::visit::Visit;
@@ -28,6 +29,7 @@ struct SignPage<'v> {
     says: String,
     text: String,
     namespace: &'static str,
+    passkey: Option<Ask>,
 }
 
 #[derive(Template)]
@@ -200,6 +202,25 @@ pub fn read(visit: &Visit) -> Result<Reply, Fault> {
     Ok(Reply::Goto(back))
 }
 
+/// Enrols a passkey that somebody offered.
+pub fn enrol(visit: &Visit) -> Result<Reply, Fault> {
+    let number: u64 = visit.form.number("offer").ok_or(Fault::NotFound)?;
+    let offer = visit.console.offers().all(Instant::now()).iter().find(|offer| offer.number == number).cloned().ok_or(Fault::NotFound)?;
+    let role: Role = visit.form.text("role").and_then(|role| role.parse().ok()).ok_or(Fault::NotFound)?;
+    let name = offer.name.split_whitespace().collect::<Vec<_>>().join(" ");
+    let act = Act::Enrol(Enrolment { change: Change::Enrolled, key: offer.passkey.to_line(), name, role });
+    try_act(visit, Asked { act, back: "/access".to_owned(), shows: None })
+}
+
+/// Takes a key of somebody out of the responders' table.
+pub fn remove(visit: &Visit) -> Result<Reply, Fault> {
+    let entry: u64 = visit.form.number("entry").ok_or(Fault::NotFound)?;
+    let responders = visit.console.responders()?;
+    let found = responders.iter().find(|responder| responder.enrolled == entry && responder.removed.is_none()).ok_or(Fault::NotFound)?;
+    let act = Act::Enrol(Enrolment { change: Change::Removed, key: found.key.clone(), name: found.name.clone(), role: found.role });
+    try_act(visit, Asked { act, back: "/access".to_owned(), shows: None })
+}
+
 /// Decides who sees to a message.
 pub fn assign(visit: &Visit) -> Result<Reply, Fault> {
     let to = visit.form.filled("to").unwrap_or_default().to_owned();
@@ -272,7 +293,11 @@ pub fn to_sign(visit: &Visit) -> Result<Reply, Fault> {
     let overview = visit.overview()?;
     let pending = pending(visit)?;
     let (f, _) = frame(visit, &overview, "/sign", visit.t().x("sign_title"))?;
-    let page = SignPage { f, number: pending.number, says: pending.says, text: pending.text, namespace: Signed::NAMESPACE };
+    let responders = visit.console.responders()?;
+    // The first is enrolled by itself.
+    let own = if responders.is_empty() { pending.enrols().into_iter().collect() } else { passkeys::current(&responders, Some(&visit.session()?.who.name)) };
+    let passkey = passkeys::to_sign(visit, &pending.text, &own);
+    let page = SignPage { f, number: pending.number, says: pending.says, text: pending.text, namespace: Signed::NAMESPACE, passkey };
     Ok(Reply::Page(page.render()?))
 }
 
@@ -285,11 +310,7 @@ pub fn sign_text(visit: &Visit) -> Result<Reply, Fault> {
 /// The signature was given.
 pub fn signed(visit: &Visit) -> Result<Reply, Fault> {
     let pending = pending(visit)?;
-    let signature = visit.form.filled("signature").unwrap_or_default();
-    if signature.is_empty() {
-        return Err(Fault::Unusable(visit.t().x("sign_empty").to_owned()));
-    }
-    let given = Signed { text: pending.text.clone(), signature: format!("{}\n", signature.replace("\r\n", "\n")) };
+    let given = Signed { text: pending.text.clone(), signature: passkeys::signature(visit, Some(&pending))? };
     let session = visit.session()?;
     let at = pending.at;
     let clock = move || at;

@@ -11,6 +11,7 @@ use tokio::sync::Semaphore;
 
 use crate::door::{Door, Who};
 use crate::job::{Job, Work};
+use crate::pages::passkeys::Offers;
 use crate::texts::{Language, Texts};
 use crate::visit::AT_ONCE;
 
@@ -71,6 +72,8 @@ pub struct Console {
     pub options: Options,
     /// How this console is called by a browser: `http://127.0.0.1:8642`.
     pub origins: Vec<String>,
+    /// The path under which the case is served: empty where it is the only one.
+    pub root: String,
     /// Whether the connection is sealed, so that cookies may ask for it.
     pub is_sealed: bool,
     /// The port, which keeps cookies of two consoles on one host apart.
@@ -88,6 +91,7 @@ pub struct Console {
     lint: Kept<Vec<LintLine>>,
     checked: Kept<VerifyReport>,
     queue: Mutex<Option<(Mark, std::time::Instant, Waiting)>>,
+    offers: Mutex<Offers>,
     is_drill: bool,
     /// What runs or ran last, of each kind.
     jobs: Mutex<Vec<Job>>,
@@ -98,7 +102,7 @@ impl Console {
     ///
     /// # Errors
     /// If the texts are not what the program was built with.
-    pub fn new(options: Options, origins: Vec<String>, is_sealed: bool, port: u16) -> Result<Self, toml::de::Error> {
+    pub fn new(options: Options, (origins, root): (Vec<String>, String), is_sealed: bool, port: u16) -> Result<Self, toml::de::Error> {
         Ok(Self {
             english: Texts::of(Language::English)?,
             chinese: Texts::of(Language::Chinese)?,
@@ -114,6 +118,8 @@ impl Console {
             lint: Mutex::default(),
             checked: Mutex::default(),
             queue: Mutex::default(),
+            root,
+            offers: Mutex::default(),
             is_drill: !desk::drills(&options.case).is_empty(),
             jobs: Mutex::default(),
             options,
@@ -131,6 +137,11 @@ impl Console {
     /// Who is in, and who may come in.
     pub fn door(&self) -> MutexGuard<'_, Door> {
         self.door.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Passkeys that wait for somebody who may enrol them.
+    pub fn offers(&self) -> MutexGuard<'_, Offers> {
+        self.offers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Fresh randomness.

@@ -8,7 +8,7 @@ use hmac::{Hmac, Mac};
 use sha2::{Digest, Sha256};
 use strandline_model::time::Instant as Moment;
 use strandline_response::desk::Act;
-use strandline_response::{LookedUpBy, Role};
+use strandline_response::{LookedUpBy, Passkey, Role};
 use subtle::ConstantTimeEq;
 
 /// How long a one-time link, or a number to sign in with, is good.
@@ -55,6 +55,16 @@ pub struct Pending {
     /// Whose name to show after.
     pub shows: Option<String>,
     until: Instant,
+}
+
+impl Pending {
+    /// The passkey that it would enrol.
+    pub fn enrols(&self) -> Option<Passkey> {
+        match &self.act {
+            Act::Enrol(enrolment) => Passkey::of_line(&enrolment.key).ok(),
+            _ => None,
+        }
+    }
 }
 
 /// What an act waits for, before it has a number.
@@ -114,6 +124,8 @@ pub struct Door {
 
 /// What a session is bound to: the address it came from and the browser's own name. Another one cannot use its cookie.
 pub fn bound_to(address: IpAddr, agent: &[u8]) -> [u8; 32] {
+    // This machine has two addresses of its own, and a browser that is led to `localhost` may take either.
+    let address = if address.is_loopback() { IpAddr::from([127, 0, 0, 1]) } else { address };
     digest(&[address.to_string().as_bytes(), b"\0", agent].concat())
 }
 

@@ -1,7 +1,8 @@
-//! Serves a case to the people who respond: pages drawn on the server, sessions, forms. It decides nothing: every view and every act
+//! Serves a case, or several, to the people who respond: pages drawn on the server, sessions, forms. It decides nothing: every view and every act
 //! is `strandline_response::desk`'s. `docs/console.md` says what it defends against.
 
 mod acts;
+mod cases;
 mod console;
 mod door;
 mod form;

@@ -57,14 +57,15 @@ impl From<askama::Error> for Fault {
 }
 
 impl Reply {
-    /// As it goes out; the guard adds the headers that every reply has.
-    pub fn into_response(self) -> Response<Body> {
+    /// As it goes out, of a case that is served under this path; the guard adds the headers that every reply has.
+    pub fn into_response(self, root: &str) -> Response<Body> {
         let (status, kind, body, extra) = match self {
-            Self::Page(page) => (StatusCode::OK, "text/html; charset=utf-8", Body::from(readable(page)), None),
-            Self::Refused(status, page) => (status, "text/html; charset=utf-8", Body::from(readable(page)), None),
-            Self::Goto(to) => (StatusCode::SEE_OTHER, "text/plain; charset=utf-8", Body::empty(), Some(vec![(header::LOCATION, to)])),
+            Self::Page(page) => (StatusCode::OK, HTML, Body::from(under(root, readable(page))), None),
+            Self::Refused(status, page) => (status, HTML, Body::from(under(root, readable(page))), None),
+            Self::Goto(to) => (StatusCode::SEE_OTHER, "text/plain; charset=utf-8", Body::empty(), Some(vec![(header::LOCATION, path_under(root, &to))])),
             Self::Enter(to, cookie) => {
-                (StatusCode::SEE_OTHER, "text/plain; charset=utf-8", Body::empty(), Some(vec![(header::LOCATION, to), (header::SET_COOKIE, cookie)]))
+                let headers = vec![(header::LOCATION, path_under(root, &to)), (header::SET_COOKIE, cookie)];
+                (StatusCode::SEE_OTHER, "text/plain; charset=utf-8", Body::empty(), Some(headers))
             }
             Self::File(name, text) => {
                 let kept = format!("attachment; filename=\"{name}\"");
@@ -84,6 +85,32 @@ impl Reply {
     }
 }
 
+const HTML: &str = "text/html; charset=utf-8";
+
+/// What leads from one page of ours to another, as the templates write it, and the pictures. A value that came from anywhere else has no
+/// quotation mark here: both escape it.
+const WAYS: [&str; 4] = [" href=\"/", " action=\"/", " src=\"/", " href='/"];
+
+/// A page as it is where its case is one of several: it was made as if the case were alone, and every way on it gets the case's own path
+/// in front.
+fn under(root: &str, page: String) -> String {
+    if root.is_empty() {
+        return page;
+    }
+    WAYS.iter().fold(page, |page, way| {
+        let mut parts = page.split(way);
+        let first = parts.next().unwrap_or_default().to_owned();
+        // The home page is the case's path without a slash after it.
+        let led = |part: &str| format!("{}{root}{}{part}", way.trim_end_matches('/'), if part.starts_with(['"', '\'']) { "" } else { "/" });
+        parts.fold(first, |made, part| made + &led(part))
+    })
+}
+
+/// A path of a case's own, where the case is one of several.
+fn path_under(root: &str, path: &str) -> String {
+    if path == "/" && !root.is_empty() { root.to_owned() } else { format!("{root}{path}") }
+}
+
 /// A page without signs that turn text around or cannot be seen: whoever writes a log or a register could hide or reorder what stands
 /// beside it. Markup is made safe by the templates; none of ours holds such a sign.
 fn readable(page: String) -> String {
@@ -95,7 +122,16 @@ fn readable(page: String) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::readable;
+    use super::{path_under, readable, under};
+
+    #[test]
+    fn every_way_on_a_page_leads_into_its_own_case() {
+        let page = r#"<a href="/">x</a><a class="y" href="/people?tier=1">/people href=&#34;/</a><form method="post" action="/act/end"><img src="/assets/mark.svg"><a href="https://a/"><a href='/path'><a href='/'>"#;
+        let made = r#"<a href="/case/1">x</a><a class="y" href="/case/1/people?tier=1">/people href=&#34;/</a><form method="post" action="/case/1/act/end"><img src="/case/1/assets/mark.svg"><a href="https://a/"><a href='/case/1/path'><a href='/case/1'>"#;
+        assert_eq!(under("/case/1", page.to_owned()), made);
+        assert_eq!(under("", page.to_owned()), page);
+        assert_eq!((path_under("/case/1", "/"), path_under("/case/1", "/in"), path_under("", "/")), ("/case/1".into(), "/case/1/in".into(), "/".into()));
+    }
 
     #[test]
     fn text_that_turns_around_is_shown_as_what_it_is() {

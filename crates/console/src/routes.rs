@@ -13,7 +13,7 @@ use crate::acts;
 use crate::console::Console;
 use crate::guard::guard;
 use crate::pages::not_found;
-use crate::pages::{access, clocks, contain, desk, drill, evidence, forms, go, ledger, letters, lines, path, people, person, tide, timeline};
+use crate::pages::{access, clocks, contain, desk, drill, evidence, forms, go, ledger, letters, lines, passkeys, path, people, person, tide, timeline};
 use crate::visit::{Needs, Page, answer, built_in};
 
 /// The whole console.
@@ -59,6 +59,11 @@ pub fn router(console: Arc<Console>) -> Router {
         .route("/act/withdraw", act(Right::Desk, acts::withdraw))
         .route("/act/work", form(acts::begin))
         .route("/act/end", form(access::end))
+        .route("/act/passkey", form(passkeys::offer))
+        .route("/act/elsewhere", form(passkeys::elsewhere))
+        .route("/act/refuse", act(Right::Admit, passkeys::refuse))
+        .route("/act/enrol", act(Right::Admit, acts::enrol))
+        .route("/act/remove", act(Right::Admit, acts::remove))
         .route("/act/link", act(Right::Admit, access::link))
         .route("/in", open(access::door).merge(open_form(access::signed_in)))
         .route("/in/{secret}", open(access::link_page).merge(open_form(access::enter)))

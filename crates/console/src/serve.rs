@@ -1,7 +1,7 @@
 //! Listening: who may be listened to, how long anybody is waited for, and the first one-time link.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -20,6 +20,7 @@ use tokio_rustls::rustls;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
+use crate::cases::all_cases;
 use crate::console::{Console, Options};
 use crate::routes::router;
 use crate::visit::THREADS;
@@ -62,6 +63,9 @@ pub enum ServeError {
         #[source]
         source: io::Error,
     },
+    /// A case that is served already.
+    #[error("{} is served already, or is a copy of a case that is: give each once", .0.display())]
+    Twice(PathBuf),
     /// The runtime cannot be had.
     #[error("the server cannot be started")]
     Start(#[source] io::Error),
@@ -109,11 +113,11 @@ pub struct Opened {
     pub link: String,
 }
 
-/// Serves a case until the process ends. `opened` hears where, and of the one-time link.
+/// Serves a case, or several, until the process ends. `opened` hears where, and of the one-time link, which lets into all of them.
 ///
 /// # Errors
-/// If the address is not of this machine alone and nothing seals it, it cannot be had, or there is no case.
-pub fn serve(options: Options, listen: SocketAddr, seal: Option<&Seal>, opened: &mut dyn FnMut(&Opened)) -> Result<(), ServeError> {
+/// If the address is not of this machine alone and nothing seals it, it cannot be had, there is no case, or one stands twice.
+pub fn serve(cases: Vec<Options>, listen: SocketAddr, seal: Option<&Seal>, opened: &mut dyn FnMut(&Opened)) -> Result<(), ServeError> {
     if !listen.ip().is_loopback() && seal.is_none() {
         return Err(ServeError::NotLoopback(listen));
     }
@@ -122,16 +126,64 @@ pub fn serve(options: Options, listen: SocketAddr, seal: Option<&Seal>, opened: 
     runtime.map_err(ServeError::Start)?.block_on(async {
         let listener = TcpListener::bind(listen).await.map_err(|source| ServeError::Listen { at: listen, source })?;
         let at = listener.local_addr().map_err(ServeError::Start)?;
-        let console = Arc::new(Console::new(options, origins(at, seal), seal.is_some(), at.port())?);
-        // What a killed run left half entered is whole before anybody looks.
-        strandline_response::desk::settle(&console.options.case)?;
-        let who = console.who(&console.options.responder)?;
-        let secret = console.door().link(who, console.random(), Instant::now());
-        let origin = console.origins.first().cloned().unwrap_or_default();
+        let twin = if seal.is_none() { twin(at).await? } else { None };
+        let consoles = consoles(cases, at, seal)?;
+        let secret = first_link(&consoles)?;
+        let origin = consoles.first().and_then(|console| console.origins.first()).cloned().unwrap_or_default();
         opened(&Opened { at, link: format!("{origin}/in/{secret}") });
-        listen_to(&listener, acceptor, router(console)).await;
+        let router = if let [console] = consoles.as_slice() { router(Arc::clone(console)) } else { all_cases(consoles) };
+        let places = Arc::new(Semaphore::new(CONNECTIONS));
+        let second = async {
+            if let Some(twin) = &twin {
+                listen_to(twin, &places, None, router.clone()).await;
+            }
+        };
+        tokio::join!(listen_to(&listener, &places, acceptor, router.clone()), second);
         Ok(())
     })
+}
+
+/// A console for each case: alone at the root, or each under a path of its own.
+fn consoles(cases: Vec<Options>, at: SocketAddr, seal: Option<&Seal>) -> Result<Vec<Arc<Console>>, ServeError> {
+    let is_alone = cases.len() == 1;
+    let mut consoles: Vec<Arc<Console>> = Vec::new();
+    for options in cases {
+        // What a killed run left half entered is whole before anybody looks.
+        strandline_response::desk::settle(&options.case)?;
+        let root = if is_alone { String::new() } else { format!("/case/{}", strandline_response::desk::short_name(&options.case)?) };
+        if !is_alone && consoles.iter().any(|console| console.root == root) {
+            return Err(ServeError::Twice(options.case));
+        }
+        consoles.push(Arc::new(Console::new(options, (origins(at, seal), root), seal.is_some(), at.port())?));
+    }
+    Ok(consoles)
+}
+
+/// A link that lets the first person into each case, under one secret.
+fn first_link(consoles: &[Arc<Console>]) -> Result<String, ServeError> {
+    let mut secret = String::new();
+    let drawn = consoles.first().map(|console| console.random()).unwrap_or_default();
+    for console in consoles {
+        let who = console.who(&console.options.responder)?;
+        secret = console.door().link(who, drawn, Instant::now());
+    }
+    Ok(secret)
+}
+
+/// This machine's other address of its own: browsers may take either for `localhost`, and nobody else may answer there.
+async fn twin(at: SocketAddr) -> Result<Option<TcpListener>, ServeError> {
+    let other = match at.ip() {
+        IpAddr::V4(Ipv4Addr::LOCALHOST) => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        IpAddr::V6(Ipv6Addr::LOCALHOST) => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        _ => return Ok(None),
+    };
+    let at = SocketAddr::new(other, at.port());
+    match TcpListener::bind(at).await {
+        Ok(twin) => Ok(Some(twin)),
+        Err(source) if source.kind() == io::ErrorKind::AddrInUse => Err(ServeError::Listen { at, source }),
+        // A machine without that kind of address has nobody there.
+        Err(_) => Ok(None),
+    }
 }
 
 /// What a browser can call the console; the first is what links say.
@@ -144,10 +196,9 @@ fn origins(at: SocketAddr, seal: Option<&Seal>) -> Vec<String> {
     }
 }
 
-async fn listen_to(listener: &TcpListener, acceptor: Option<TlsAcceptor>, router: Router) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
+async fn listen_to(listener: &TcpListener, places: &Arc<Semaphore>, acceptor: Option<TlsAcceptor>, router: Router) {
     loop {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+        let Ok(place) = Arc::clone(places).acquire_owned().await else { return };
         match listener.accept().await {
             Ok((stream, from)) => {
                 let (router, acceptor) = (router.clone(), acceptor.clone());

@@ -46,6 +46,8 @@ pub struct Visit {
     pub session: Option<Session>,
     /// The language.
     pub language: Language,
+    /// What the browser calls this console, as it writes origins.
+    pub origin: String,
     /// Where a new session would be bound to.
     pub bound: [u8; 32],
     /// The path, for links back.
@@ -110,13 +112,24 @@ impl Visit {
 
 /// The name of our cookie: the port keeps consoles on one host apart.
 pub fn cookie_name(console: &Console) -> String {
-    format!("{}strandline-{}", if console.is_sealed { "__Host-" } else { "" }, console.port)
+    // Where several cases are served, the case does, too.
+    let case = console.root.rsplit('/').next().filter(|name| !name.is_empty()).map(|name| format!("-{name}")).unwrap_or_default();
+    format!("{}strandline-{}{case}", if console.is_sealed { "__Host-" } else { "" }, console.port)
 }
 
 /// The value of a cookie.
-fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+pub fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     let all = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(';'));
     all.filter_map(|pair| pair.trim().split_once('=')).find(|(known, _)| *known == name).map(|(_, value)| value)
+}
+
+/// Which of the console's names a visit came by; the guard has let through none but those.
+fn origin(console: &Console, headers: &HeaderMap) -> String {
+    let host = headers.get(header::HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let is_it = |origin: &&String| origin.split_once("://").is_some_and(|(_, ours)| ours.eq_ignore_ascii_case(host));
+    let origin = console.origins.iter().find(is_it).or(console.origins.first()).cloned().unwrap_or_default();
+    // Browsers leave the port out that goes without saying.
+    origin.strip_suffix(":443").filter(|_| console.is_sealed).map(str::to_owned).unwrap_or(origin)
 }
 
 /// Answers a request by a page.
@@ -141,6 +154,7 @@ pub async fn answer(console: Arc<Console>, params: RawPathParams, request: Reque
         session,
         language: chosen.unwrap_or_else(|| Language::accepted(accepted)),
         bound,
+        origin: origin(&console, &parts.headers),
         path: parts.uri.path().to_owned(),
         query: Fields::parse(parts.uri.query().unwrap_or_default().as_bytes()),
         form,
@@ -164,7 +178,7 @@ pub async fn answer(console: Arc<Console>, params: RawPathParams, request: Reque
 
 /// Answers with what is built in. It waits for no place: it is the same for everybody, and takes no time.
 pub fn built_in(name: &str) -> Response<Body> {
-    assets(name).map_or_else(|| plain(StatusCode::NOT_FOUND), Reply::into_response)
+    assets(name).map_or_else(|| plain(StatusCode::NOT_FOUND), |reply| reply.into_response(""))
 }
 
 /// How many blocking threads a runtime needs for this.
@@ -179,11 +193,12 @@ fn with_role_of_now(mut visit: Visit) -> Result<Visit, Fault> {
 }
 
 fn heard(visit: &Visit, needs: Needs, is_form: bool, page: Page) -> Response<Body> {
+    let root = &visit.console.root;
     if needs != Needs::Nothing {
-        let Some(session) = &visit.session else { return Reply::Goto("/in".to_owned()).into_response() };
+        let Some(session) = &visit.session else { return Reply::Goto("/in".to_owned()).into_response(root) };
         // A form of another session, or of nobody's, is not heard.
         if is_form && !visit.form.text("csrf").is_some_and(|csrf| session.is_of(csrf)) {
-            return refusal(visit, Fault::Forbidden).into_response();
+            return refusal(visit, Fault::Forbidden).into_response(root);
         }
     }
     if let Needs::Right(right) = needs
@@ -191,7 +206,7 @@ fn heard(visit: &Visit, needs: Needs, is_form: bool, page: Page) -> Response<Bod
     {
         // Whoever answers people begins at their page.
         let is_home = visit.path == "/" && visit.may(Right::Desk);
-        return if is_home { Reply::Goto("/desk".to_owned()) } else { refusal(visit, Fault::Forbidden) }.into_response();
+        return if is_home { Reply::Goto("/desk".to_owned()) } else { refusal(visit, Fault::Forbidden) }.into_response(root);
     }
     let reply = page(visit);
     if let (Ok(Reply::Page(_)), Some(session)) = (&reply, &visit.session)
@@ -201,10 +216,10 @@ fn heard(visit: &Visit, needs: Needs, is_form: bool, page: Page) -> Response<Bod
         // It is told once, and to somebody who sees it.
         visit.console.door().change(session.number, |session| session.notice = None);
     }
-    reply.unwrap_or_else(|fault| refusal(visit, fault)).into_response()
+    reply.unwrap_or_else(|fault| refusal(visit, fault)).into_response(root)
 }
 
-async fn form(body: Body) -> Result<Fields, StatusCode> {
+pub async fn form(body: Body) -> Result<Fields, StatusCode> {
     match tokio::time::timeout(BODY_TIME_LIMIT, to_bytes(body, BODY_BYTES_LIMIT)).await {
         Ok(Ok(bytes)) => Ok(Fields::parse(&bytes)),
         Ok(Err(_)) => Err(StatusCode::PAYLOAD_TOO_LARGE),
@@ -213,7 +228,7 @@ async fn form(body: Body) -> Result<Fields, StatusCode> {
 }
 
 /// A refusal without a page; what is still sent is not read.
-fn plain(status: StatusCode) -> Response<Body> {
+pub fn plain(status: StatusCode) -> Response<Body> {
     let mut response = Response::new(Body::from(format!("{status}\n")));
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONNECTION, axum::http::HeaderValue::from_static("close"));

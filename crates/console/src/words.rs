@@ -3,8 +3,10 @@
 use strandline_model::detection::Verdict;
 use strandline_model::duty::DutyWord;
 use strandline_model::letter_word::LetterWord;
+use strandline_response::Change;
 use strandline_response::desk::Act;
 
+use crate::pages::role;
 use crate::pictures::Zone;
 use crate::texts::Texts;
 
@@ -17,6 +19,10 @@ pub fn says(act: &Act, zone: &Zone, t: &Texts) -> String {
         Act::Letters(words) => words.first().map(|word| letter(word, zone, t)).unwrap_or_default(),
         Act::ApproveLetters { round, .. } => t.w("says_approve_letters", round),
         Act::ApproveCut { plan, .. } => t.w("says_approve_cut", plan.map(|plan| plan.to_string()).unwrap_or_default()),
+        Act::Enrol(enrolment) => match enrolment.change {
+            Change::Enrolled => t.w2("says_enrol", &enrolment.name, role(t, enrolment.role)),
+            Change::Removed => t.w2("says_remove", &enrolment.name, role(t, enrolment.role)),
+        },
         Act::LookUp { data_subject, .. } => t.w("says_look", data_subject),
         Act::AssignMessage { message, to } => t.w2("says_assign", short(message), to),
         Act::AnswerMessage { message, .. } => t.w("says_answer", short(message)),

@@ -48,9 +48,9 @@ fn other_machines_are_served_under_tls_alone() {
         law: LawBook::built_in().unwrap(),
     };
     let swapped = Seal { certificate: seal.key.clone(), key: seal.certificate.clone(), ..seal.clone() };
-    assert!(serve(options.clone(), SocketAddr::from(([0, 0, 0, 0], 0)), Some(&swapped), &mut |_| panic!("it listens")).is_err());
+    assert!(serve(vec![options.clone()], SocketAddr::from(([0, 0, 0, 0], 0)), Some(&swapped), &mut |_| panic!("it listens")).is_err());
     let (tell, told) = mpsc::channel();
-    std::thread::spawn(move || serve(options, SocketAddr::from(([127, 0, 0, 1], 0)), Some(&seal), &mut |opened| tell.send(opened.clone()).unwrap()));
+    std::thread::spawn(move || serve(vec![options], SocketAddr::from(([127, 0, 0, 1], 0)), Some(&seal), &mut |opened| tell.send(opened.clone()).unwrap()));
     let opened = told.recv_timeout(Duration::from_secs(30)).unwrap();
     let path = opened.link.strip_prefix(&format!("https://console.example:{}", opened.at.port())).unwrap().to_owned();
     let host = format!("Host: console.example:{}\r\n", opened.at.port());

@@ -498,6 +498,8 @@ pub struct Sending {
     pub from_name: Option<String>,
     /// Where answers go. Default: `from`.
     pub reply_to: Option<String>,
+    /// What filters and gateways know these letters by (`List-Id`, RFC 2919), such as `notices.example.org`; none unless it is named.
+    pub list_id: Option<String>,
     /// Where reports of undelivered letters go: `bounces@example.org`. Each letter has its own, `bounces+…@example.org`.
     pub return_path: String,
     /// What parts the two in the mail system: `+` (default), `-`, `=`, `_` or `#`.

@@ -43,10 +43,12 @@ pub struct Window {
 /// and Hong Kong have in common.
 pub const USUAL: &str = "dl";
 
-/// The windows that there are, by the measures that such envelopes are sold with. DIN 5008 (2020) with DIN 680 (90 by 45 mm, 20 mm from the left); British and Hong Kong DL (BS 4264: 90 by
-/// 35 mm, 20 mm from the left, 18 mm from the lower edge of an envelope of 220 by 110 mm; a page folded to 99 mm slides by 11 mm); United
-/// States #10 (4½ by 1⅛ in, ⅞ in from the left, ½ in from the lower edge of 9½ by 4⅛ in; a page folded to 93 mm slides by 12 mm).
-pub const NAMES: [&str; 6] = [USUAL, "din5008-a", "din5008-b", "uk-dl", "hk-dl", "us-10"];
+/// The windows that there are, by the measures that such envelopes are sold with. DIN 5008 (2020) with DIN 680 (90 by 45 mm, 20 mm from the
+/// left); British and Hong Kong DL (BS 4264: 90 by 35 mm, 20 mm from the left, 18 mm from the lower edge of an envelope of 220 by 110 mm; a
+/// page folded to 99 mm slides by 11 mm); C5, 229 by 162 mm, in which a page folded once slides by 13.5 mm up and down and by 19 mm
+/// sidewards: Central European (90 by 45 mm, 20 mm from the left, 60 mm from the lower edge) and, wide, Scandinavian (105 by 35 mm, 15 mm
+/// from the left, 44 mm from the upper edge); United States #10 (4½ by 1⅛ in, ⅞ in from the left, ½ in from the lower edge of 9½ by 4⅛ in; a page folded to 93 mm slides by 12 mm).
+pub const NAMES: [&str; 8] = [USUAL, "din5008-a", "din5008-b", "uk-dl", "hk-dl", "c5", "c5-wide", "us-10"];
 
 impl Window {
     /// By its name in the estate file.
@@ -57,6 +59,8 @@ impl Window {
             "din5008-a" => ("a4", (Zone::of(150, 270, 1100, 720), Zone::of(200, 270, 1050, 720), vec![870, 1920])),
             "din5008-b" => ("a4", (Zone::of(150, 450, 1100, 900), Zone::of(200, 450, 1050, 900), vec![1050, 2100])),
             "uk-dl" | "hk-dl" => ("a4", british),
+            "c5" => ("a4", (Zone::of(10, 435, 1100, 1020), Zone::of(200, 570, 910, 885), vec![1485])),
+            "c5-wide" => ("a4", (Zone::of(0, 305, 1200, 790), Zone::of(150, 440, 1010, 655), vec![1485])),
             "us-10" => ("us-letter", (Zone::of(0, 518, 1365, 921), Zone::of(222, 635, 1111, 804), vec![931, 1862])),
             _ => return None,
         };

@@ -48,7 +48,7 @@ impl fmt::Debug for DkimKey {
 }
 
 /// Headers that are signed where they stand.
-const SIGNED: [&str; 9] = ["from", "to", "reply-to", "subject", "date", "message-id", "mime-version", "content-type", "auto-submitted"];
+const SIGNED: [&str; 10] = ["from", "to", "reply-to", "subject", "date", "message-id", "mime-version", "content-type", "auto-submitted", "list-id"];
 
 /// Headers that are named once more than they stand, so that none can be added without breaking the signature (RFC 6376, 8.15).
 const SEALED: [&str; 5] = ["from", "to", "reply-to", "subject", "date"];

@@ -65,6 +65,7 @@ pub struct SenderIdentity {
     /// The name by the letter's language, where it has one of its own.
     names: BTreeMap<String, String>,
     reply_to: Option<Mailbox>,
+    list_id: Option<String>,
     return_path: ReturnPath,
 }
 
@@ -75,7 +76,21 @@ impl SenderIdentity {
     /// [`ComposeError::OwnAddress`] if one of them is no address.
     pub fn new(from: &str, name: Option<&str>, reply_to: Option<&str>, return_path: ReturnPath) -> Result<Self, ComposeError> {
         let own = |text: &str| mailbox(name, text).map_err(|_| ComposeError::OwnAddress);
-        Ok(Self { from: own(from)?, names: BTreeMap::new(), reply_to: reply_to.map(own).transpose()?, return_path })
+        Ok(Self { from: own(from)?, names: BTreeMap::new(), reply_to: reply_to.map(own).transpose()?, list_id: None, return_path })
+    }
+
+    /// With what filters and gateways know the letters by (RFC 2919, section 2).
+    ///
+    /// # Errors
+    /// [`ComposeError::ListId`] if it is none.
+    pub fn listed_as(mut self, list_id: &str) -> Result<Self, ComposeError> {
+        let is_label = |label: &str| !label.is_empty() && label.len() <= 63 && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+        let is_id = list_id.len() <= LIST_ID_BYTES_LIMIT && list_id.contains('.') && list_id.split('.').all(is_label);
+        if !is_id {
+            return Err(ComposeError::ListId);
+        }
+        self.list_id = Some(format!("<{list_id}>"));
+        Ok(self)
     }
 
     /// With names by language: a letter shows that of its own.
@@ -147,16 +162,23 @@ pub enum ComposeError {
     /// The finished message is not what was meant; our bug, and it is not sent.
     #[error("the finished message breaks a rule of mail ({0}): it was not sent")]
     Malformed(&'static str),
+    /// What the letters are to be known by is no identifier of a list.
+    #[error("`list_id` is a name with dots as domains have them, such as notices.example.org")]
+    ListId,
     /// It cannot be signed.
     #[error("the message cannot be signed")]
     Sign(#[from] DkimError),
 }
 
+/// Longest identifier of a list (RFC 2919, section 2).
+const LIST_ID_BYTES_LIMIT: usize = 255;
+
 /// Longest name or subject in a header.
 const HEADER_TEXT_LIMIT: usize = 200;
 
 /// Headers that a letter has, each at most once. Anything else in the finished message was injected.
-const HEADERS: [&str; 13] = [
+const HEADERS: [&str; 14] = [
+    "list-id",
     "x-auto-response-suppress",
     "from",
     "to",
@@ -195,6 +217,9 @@ pub fn compose(letter: &OutgoingLetter, identity: &SenderIdentity, dkim: Option<
         .raw_header(HeaderValue::new(HeaderName::new_from_ascii_str("Auto-Submitted"), "auto-generated".to_owned()))
         // Exchange heeds this one alone: no absence note, no receipt, no note that it was read.
         .raw_header(HeaderValue::new(HeaderName::new_from_ascii_str("X-Auto-Response-Suppress"), "All".to_owned()));
+    if let Some(list_id) = &identity.list_id {
+        builder = builder.raw_header(HeaderValue::new(HeaderName::new_from_ascii_str("List-Id"), list_id.clone()));
+    }
     if let Some(reply_to) = &identity.reply_to {
         builder = builder.reply_to(reply_to.clone());
     }
@@ -356,6 +381,20 @@ mod tests {
     fn identity() -> SenderIdentity {
         SenderIdentity::new("notice@example.org", Some("Harbour Hospital"), Some("help@example.org"), ReturnPath::new("bounces@example.org", '+').unwrap())
             .unwrap()
+    }
+
+    #[test]
+    fn letters_are_of_no_list_unless_one_is_named() {
+        let letter = letter("Ann", "ann@people.example", "Subject", "Text");
+        let list = |identity: &SenderIdentity| {
+            let mail = compose(&letter, identity, None, AT).unwrap();
+            String::from_utf8(mail.bytes).unwrap().lines().filter(|line| line.starts_with("List-Id")).map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert!(list(&identity()).is_empty());
+        assert_eq!(list(&identity().listed_as("notices.example.org").unwrap()), ["List-Id: <notices.example.org>"]);
+        for bad in ["", "notices", "a b.example", "a..example", "x.example>\r\nBcc: evil@example.org", "<a.example>", &format!("{}.example", "a".repeat(64))] {
+            assert!(matches!(identity().listed_as(bad), Err(ComposeError::ListId)), "{bad}");
+        }
     }
 
     /// The message, parsed by a library that did not write it: (to, subject, text, headers).

@@ -62,7 +62,10 @@ pub use stage::print::{Page, PrintFinding, PrintedLetters};
 pub use rules::{CheckedRules, RefusedRule, RuleFigures, UnmatchedRule, check_rules, load_rules};
 pub use strandline_case::{Entry, EntryKind, VerifyReport};
 // How a message of the desk is answered, and what it is about.
-pub use strandline_case::{PublicKey, Responder, Responders, Right, Role, SignatureProblem, Signer};
+pub use strandline_case::{
+    Algorithm, Change, Enrolment, Passkey, PasskeyProblem, PublicKey, Registration, Responder, Responders, Right, Role, SignatureProblem, Signer, challenge,
+    rp_id,
+};
 pub use strandline_detection::sigma::Rule;
 pub use strandline_outbound::contain::{Answer, Force, Verdict};
 pub use strandline_outbound::{

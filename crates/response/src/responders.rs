@@ -51,6 +51,12 @@ fn change(mut case: Case, settings: &Settings<'_>, enrolment: Enrolment) -> Resu
 }
 
 impl Response<'_> {
+    /// Enrols or removes a key, in the name of the settings.
+    pub(crate) fn change_responders(&mut self, enrolment: Enrolment) -> Result<(), ResponseError> {
+        self.case.change_responders(enrolment, &self.settings.responder, (self.settings.now)(), env!("CARGO_PKG_VERSION"))?;
+        Ok(())
+    }
+
     /// Approvals of letters and of cuts. Where anybody is enrolled, those that an approver signed: a typed name of before approves
     /// nothing any more.
     pub(crate) fn approvals_that_count(&self) -> Result<Vec<StoredApproval>, ResponseError> {

@@ -118,7 +118,7 @@ impl Drill {
         if self.open {
             // The link stands in the result, so that who reads JSON gets one document; where nothing can be served the result stands alone.
             let mut is_told = false;
-            let served = serve::open(common, &case, (self.listen, None), None, &mut |opened| {
+            let served = serve::open(common, std::slice::from_ref(&case), (self.listen, None), None, &mut |opened| {
                 is_told = true;
                 print(Some(opened))
             });

@@ -66,6 +66,10 @@ impl Mail {
         let own = described.and_then(|s| s.from_name.as_deref());
         let reply_to = described.and_then(|s| s.reply_to.as_deref());
         let identity = SenderIdentity::new(from, Some(own.unwrap_or(english)), reply_to, return_path)?;
+        let identity = match described.and_then(|s| s.list_id.as_deref()) {
+            Some(list_id) => identity.listed_as(list_id)?,
+            None => identity,
+        };
         // A name that the estate chose for mail is the same in every language.
         Ok(if own.is_some() { identity } else { identity.named_in(organisation.clone()) })
     }

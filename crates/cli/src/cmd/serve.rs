@@ -1,4 +1,4 @@
-//! `strandline serve`: the console on a case, for the browser on this machine.
+//! `strandline serve`: the console on a case, or on several, for the browser on this machine.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -10,11 +10,12 @@ use strandline_console::{Opened, Options, Seal, serve};
 use crate::cmd::{Common, law, now, print_json, random};
 use crate::ui::Format;
 
-/// Serve a case to a browser on this machine
+/// Serve a case, or several, to a browser on this machine
 #[derive(Args)]
 pub struct Serve {
-    /// The case folder
-    case: PathBuf,
+    /// The case folders: one alone, or several, which a page lists
+    #[arg(required = true, value_name = "CASE")]
+    cases: Vec<PathBuf>,
     /// Where to listen: an address of this machine alone, unless TLS seals it; and a port (0: any that is free)
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8642")]
     listen: SocketAddr,
@@ -45,32 +46,35 @@ impl Serve {
                 Ok(())
             }
         };
-        open(common, &self.case, (self.listen, seal.as_ref()), self.law.as_deref(), &mut tell)?;
+        open(common, &self.cases, (self.listen, seal.as_ref()), self.law.as_deref(), &mut tell)?;
         Ok(ExitCode::SUCCESS)
     }
 }
 
-/// Serves a case until somebody ends it. `tell` tells the link: whoever reads it can come in once.
+/// Serves cases until somebody ends it. `tell` tells the link: whoever reads it can come in once.
 pub fn open(
     common: &Common,
-    case: &Path,
+    cases: &[PathBuf],
     (listen, seal): (SocketAddr, Option<&Seal>),
     law: Option<&Path>,
     tell: &mut dyn FnMut(&Opened) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
-    let settings = common.settings(case);
-    let options = Options {
-        case: case.to_owned(),
-        responder: settings.responder,
-        now,
-        random,
-        reader: settings.reader,
-        memory_limit_bytes: settings.memory_limit_bytes,
-        threads: settings.threads,
-        law: law::read(law)?,
+    let book = law::read(law)?;
+    let options = |case: &PathBuf| {
+        let settings = common.settings(case);
+        Options {
+            case: case.clone(),
+            responder: settings.responder,
+            now,
+            random,
+            reader: settings.reader,
+            memory_limit_bytes: settings.memory_limit_bytes,
+            threads: settings.threads,
+            law: book.clone(),
+        }
     };
     let mut failed = None;
-    serve(options, listen, seal, &mut |opened| failed = tell(opened).err())?;
+    serve(cases.iter().map(options).collect(), listen, seal, &mut |opened| failed = tell(opened).err())?;
     failed.map_or(Ok(()), Err)
 }
 

@@ -5,8 +5,9 @@ use std::time::Instant;
 use askama::Template;
 use strandline_response::desk::{SignIn, sign_in_text, who_signs_in};
 
+use super::passkeys::{self, Ask, New};
 use super::{Frame, frame, role, zone};
-use strandline_response::{Responder, Right, Role};
+use strandline_response::{Responder, Right, Role, rp_id};
 
 use crate::door::Who;
 use crate::reply::{Fault, Reply};
@@ -21,6 +22,9 @@ struct DoorPage<'v> {
     number: String,
     text: String,
     namespace: &'static str,
+    passkey: Option<Ask>,
+    /// The name by which browsers could have passkeys for this console, where this is none.
+    elsewhere: Option<String>,
 }
 
 #[derive(Template)]
@@ -44,6 +48,16 @@ struct ResponderLine {
     fingerprint: String,
     enrolled: u64,
     removed: Option<u64>,
+    /// Of a passkey: in words, what it is and where it is good.
+    passkey: Option<String>,
+    may_remove: bool,
+}
+
+struct OfferLine {
+    number: u64,
+    name: String,
+    fingerprint: String,
+    what: String,
 }
 
 #[derive(Template)]
@@ -52,14 +66,23 @@ struct AccessPage<'v> {
     f: Frame<'v>,
     sessions: Vec<SessionLine>,
     responders: Vec<ResponderLine>,
+    offers: Vec<OfferLine>,
+    roles: Vec<(&'static str, String)>,
+    new: Option<New>,
+    elsewhere: bool,
 }
 
 /// Where somebody without a session is led: sign in by a key, or get a link.
 pub fn door(visit: &Visit) -> Result<Reply, Fault> {
-    let enrolled = !visit.console.responders()?.is_empty();
+    let responders = visit.console.responders()?;
+    let enrolled = !responders.is_empty();
     let number = if enrolled { visit.console.door().number(&visit.bound, visit.console.random(), Instant::now()) } else { String::new() };
     let text = if enrolled { sign_in_text(&visit.console.options.case, &number)?.text } else { String::new() };
-    Ok(Reply::Page(DoorPage { t: visit.t(), enrolled, number, text, namespace: SignIn::NAMESPACE }.render()?))
+    let passkey = passkeys::to_enter(visit, &text, &responders).filter(|_| enrolled);
+    let has_passkeys = !passkeys::current(&responders, None).is_empty();
+    let elsewhere = visit.console.origins.iter().find(|origin| has_passkeys && rp_id(&visit.origin).is_none() && rp_id(origin).is_some());
+    let elsewhere = elsewhere.map(|origin| format!("{origin}{}/in", visit.console.root));
+    Ok(Reply::Page(DoorPage { t: visit.t(), enrolled, number, text, namespace: SignIn::NAMESPACE, passkey, elsewhere }.render()?))
 }
 
 /// Somebody signed in by a key.
@@ -70,8 +93,8 @@ pub fn signed_in(visit: &Visit) -> Result<Reply, Fault> {
         return Err(old_number());
     }
     let text = sign_in_text(&visit.console.options.case, number)?;
-    let signature = visit.form.filled("signature").unwrap_or_default();
-    let responder = who_signs_in(&visit.console.options.case, &text, signature).map_err(|error| Fault::Unusable(crate::console::told(&error)))?;
+    let signature = passkeys::signature(visit, None)?;
+    let responder = who_signs_in(&visit.console.options.case, &text, &signature).map_err(|error| Fault::Unusable(crate::console::told(&error)))?;
     if !visit.console.door().use_number(number, &visit.bound, Instant::now()) {
         return Err(old_number());
     }
@@ -127,9 +150,28 @@ pub fn page(visit: &Visit) -> Result<Reply, Fault> {
         fingerprint: r.fingerprint.clone(),
         enrolled: r.enrolled,
         removed: r.removed,
+        passkey: r.passkey().map(|passkey| passkey_words(&passkey, t)),
+        may_remove: r.removed.is_none() && visit.may(if r.role == Role::Approver { Right::Approve } else { Right::Admit }),
     };
-    let responders = visit.console.responders()?.iter().map(responder).collect();
-    Ok(Reply::Page(AccessPage { f, sessions, responders }.render()?))
+    let enrolled = visit.console.responders()?;
+    let responders = enrolled.iter().map(responder).collect();
+    let offer = |offer: &passkeys::Offer| OfferLine {
+        number: offer.number,
+        name: offer.name.clone(),
+        fingerprint: offer.passkey.fingerprint(),
+        what: passkey_words(&offer.passkey, t),
+    };
+    let offers = visit.console.offers().waiting(&enrolled, Instant::now()).iter().map(offer).collect();
+    // The first is an approver, or nobody could make one; later ones are made by approvers.
+    let may_make = |role: &Role| if enrolled.is_empty() { *role == Role::Approver } else { *role != Role::Approver || visit.may(Right::Approve) };
+    let roles = Role::ALL.into_iter().filter(may_make).map(|known| (known.as_str(), role(t, known).to_owned())).collect();
+    let (new, elsewhere) = (passkeys::to_make(visit, &enrolled), visit.console.origins.iter().any(|origin| rp_id(origin).is_some()));
+    Ok(Reply::Page(AccessPage { f, sessions, responders, offers, roles, new, elsewhere }.render()?))
+}
+
+/// What a passkey is, and where it is good.
+fn passkey_words(passkey: &strandline_response::Passkey, t: &Texts) -> String {
+    t.w(if passkey.is_synced() { "passkey_synced" } else { "passkey_device" }, passkey.origin())
 }
 
 /// Ends a session: one's own, or anybody's for who decides.
@@ -148,8 +190,8 @@ pub fn link(visit: &Visit) -> Result<Reply, Fault> {
     let name = visit.form.filled("name").ok_or_else(|| Fault::Unusable(visit.t().x("access_no_name").to_owned()))?;
     let name: String = name.chars().filter(|c| !c.is_control()).take(80).collect();
     let secret = visit.console.door().link(Who { name, role: Role::Reader, is_guest: true }, visit.console.random(), Instant::now());
-    let origin = visit.console.origins.first().cloned().unwrap_or_default();
-    visit.tell(visit.t().w("access_link", format!("{origin}/in/{secret}")));
+    let origin = &visit.origin;
+    visit.tell(visit.t().w("access_link", format!("{origin}{}/in/{secret}", visit.console.root)));
     Ok(Reply::Goto("/access".to_owned()))
 }
 

@@ -2,10 +2,12 @@
 //! words for whoever speaks with one person.
 
 use askama::Template;
-use strandline_response::desk::{call_sheet, message, queue};
+use strandline_model::time::Instant;
+use strandline_response::desk::{Arrivals, call_sheet, message, queue};
 use strandline_response::{Authenticity, CallSheet, DeskItem, DeskState, InHand, Left, MessageKind, Right, ShownMessage, Way};
 
 use super::{Frame, frame, tier, zone};
+use crate::pictures::{Zone, arrivals};
 use crate::reply::{Fault, Reply};
 use crate::texts::Texts;
 use crate::visit::Visit;
@@ -38,6 +40,14 @@ struct DeskPage<'v> {
     all: bool,
     count: String,
     rest: Option<String>,
+    wave: Option<Wave>,
+}
+
+/// What arrives beside what was to be expected: the picture, the same in words, and day by day.
+struct Wave {
+    svg: String,
+    says: String,
+    days: Vec<[String; 5]>,
 }
 
 #[derive(Template)]
@@ -81,6 +91,8 @@ pub fn page(visit: &Visit) -> Result<Reply, Fault> {
     let all = visit.query.text("all").is_some();
     let settings = visit.console.settings(&visit.session()?.who.name, &visit.console.options.now);
     let mut items = queue(&settings, visit.role()?)?;
+    let zone = zone(&overview);
+    let wave = Arrivals::of(&overview.told_all, &items, visit.console.now()).map(|found| wave(&found, &zone, t));
     items.retain(|item| all || item.state == DeskState::Open);
     let (f, _) = frame(visit, &overview, "/desk", t.x("nav_desk"))?;
     let handle = |key: &str| overview.person_of_key(key).map(|row| row.handle.clone()).filter(|_| visit.may(Right::SeePeople));
@@ -90,8 +102,18 @@ pub fn page(visit: &Visit) -> Result<Reply, Fault> {
         rest: (items.len() > ROWS).then(|| t.w("more_rows", t.n((items.len() - ROWS) as u64))),
         items: items.iter().take(ROWS).map(|item| line(item, handle(&item.data_subject), t)).collect(),
         all,
+        wave,
     };
     Ok(Reply::Page(page.render()?))
+}
+
+fn wave(found: &Arrivals, zone: &Zone, t: &Texts) -> Wave {
+    const DAY_MICROS: i64 = 86_400_000_000;
+    let day = |(place, day): (usize, &strandline_response::desk::ArrivalDay)| {
+        let date = zone.show(Instant(found.from.micros().saturating_add(place as i64 * DAY_MICROS)), "%Y-%m-%d");
+        [date, t.n(day.told), t.n(day.messages), t.n(day.safety), t.n(day.expected.round() as u64)]
+    };
+    Wave { svg: arrivals::arrivals(found, zone, t), says: arrivals::says(found, t), days: found.days.iter().enumerate().map(day).collect() }
 }
 
 /// One message. Its words stand there once somebody has said that they read it.

@@ -11,6 +11,7 @@ pub mod go;
 pub mod ledger;
 pub mod letters;
 pub mod lines;
+pub mod passkeys;
 pub mod path;
 pub mod people;
 pub mod person;
@@ -78,6 +79,8 @@ pub struct Frame<'v> {
     pub clock: Option<(String, String)>,
     /// Whether it has run out.
     pub is_late: bool,
+    /// The page of all cases, where several are served.
+    pub all_cases: Option<String>,
     /// What is told once.
     pub notice: Option<String>,
     /// Work that runs.
@@ -162,6 +165,7 @@ pub fn frame<'v>(visit: &'v Visit, overview: &Overview, here: &'static str, titl
         clock: next
             .map(|view| (view.duty.title.clone(), view.left.clone().or_else(|| view.deadline.as_ref().map(|due| due.local.clone())).unwrap_or_default())),
         is_late: next.is_some_and(|view| view.state == State::Overdue),
+        all_cases: (!visit.console.root.is_empty()).then(|| format!("{}/", visit.origin)),
         notice: session.notice.clone(),
         job: visit.console.jobs().iter().find(|job| !job.progress().is_over).map(|job| t.w2("job_by", t.x(job.work.name()), &job.by)),
         nav: nav(visit, overview, &clocks, here),
@@ -291,6 +295,7 @@ pub fn assets(name: &str) -> Option<Reply> {
     match name {
         "console.css" => Some(Reply::Asset("text/css; charset=utf-8", include_bytes!("../../assets/console.css"))),
         "palette.js" => Some(Reply::Asset("text/javascript; charset=utf-8", include_bytes!("../../assets/palette.js"))),
+        "passkey.js" => Some(Reply::Asset("text/javascript; charset=utf-8", include_bytes!("../../assets/passkey.js"))),
         "mark.svg" => Some(Reply::Asset("image/svg+xml", include_bytes!("../../assets/mark.svg"))),
         _ => None,
     }

@@ -158,7 +158,7 @@ fn done(overview: &Overview, clocks: &Clocks, t: &Texts) -> Vec<(String, String)
         ("/contain".to_owned(), t.w2("done_contain", t.n(overview.containment.actions.len() as u64), t.n(clocks.effective_cuts()))),
     ];
     if let Some(letters) = &overview.letters {
-        lines.push(("/letters".to_owned(), t.w2("done_letters", t.n(letters.status.people.len() as u64), t.n(overview.told_all))));
+        lines.push(("/letters".to_owned(), t.w2("done_letters", t.n(letters.status.people.len() as u64), t.n(overview.told_all.len() as u64))));
     }
     lines
 }

@@ -100,8 +100,44 @@ pub fn served(responder: &str, prepare: impl FnOnce(&Path)) -> Served {
     let case = folder.path().join("case");
     copy(&original().join("case"), &case);
     prepare(&case);
-    let options = Options {
-        case: case.clone(),
+    serve_cases(folder, &[case], responder)
+}
+
+/// Another case on the same evidence, begun anew. Made once.
+fn another() -> &'static Path {
+    static MADE: OnceLock<tempfile::TempDir> = OnceLock::new();
+    let folder = MADE.get_or_init(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, evidence) = (original().join("estate.toml"), original().join("evidence"));
+        let estate = std::fs::read_to_string(&path).unwrap();
+        let settings = settings(&folder.path().join("case"), "A. Chan");
+        respond(&settings, (&estate, path.to_str().unwrap()), &evidence, &[], Names::Masked, &mut Quiet).unwrap();
+        folder
+    });
+    folder.path()
+}
+
+/// Serves two cases, or one: the usual one, and another.
+pub fn served_all(responder: &str, count: usize, prepare: impl Fn(usize, &Path)) -> Served {
+    let folder = tempfile::tempdir().unwrap();
+    let cases: Vec<PathBuf> = (0..count).map(|place| folder.path().join(format!("{place}/case"))).collect();
+    for (place, case) in cases.iter().enumerate() {
+        std::fs::create_dir_all(case.parent().unwrap()).unwrap();
+        copy(&if place == 0 { original().join("case") } else { another().join("case") }, case);
+        prepare(place, case);
+    }
+    serve_cases(folder, &cases, responder)
+}
+
+/// Serves the first case beside itself.
+pub fn serve_again(served: &Served) -> Result<(), strandline_console::ServeError> {
+    let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+    serve(vec![options(&served.case, "A. Chan"), options(&served.case, "A. Chan")], listen, None, &mut |_| panic!("it listens"))
+}
+
+fn options(case: &Path, responder: &str) -> Options {
+    Options {
+        case: case.to_owned(),
         responder: responder.to_owned(),
         now,
         random,
@@ -109,11 +145,16 @@ pub fn served(responder: &str, prepare: impl FnOnce(&Path)) -> Served {
         memory_limit_bytes: 512 << 20,
         threads: 2,
         law: LawBook::built_in().unwrap(),
-    };
+    }
+}
+
+fn serve_cases(folder: tempfile::TempDir, cases: &[PathBuf], responder: &str) -> Served {
+    let all: Vec<Options> = cases.iter().map(|case| options(case, responder)).collect();
+    let case = cases[0].clone();
     let (tell, told) = mpsc::channel();
     std::thread::spawn(move || {
         let listen = SocketAddr::from(([127, 0, 0, 1], 0));
-        serve(options, listen, None, &mut |opened| tell.send(opened.clone()).unwrap()).unwrap();
+        serve(all, listen, None, &mut |opened| tell.send(opened.clone()).unwrap()).unwrap();
     });
     let opened = told.recv_timeout(Duration::from_secs(30)).unwrap();
     let link = opened.link.split_once("/in/").map(|(_, secret)| format!("/in/{secret}")).unwrap();
@@ -153,12 +194,14 @@ pub struct Visitor<'s> {
     pub cookie: String,
     pub language: &'static str,
     pub agent: &'static str,
+    /// Whether they came by the console's name, and not by its address.
+    pub is_by_name: bool,
 }
 
 impl<'s> Visitor<'s> {
     /// Somebody who is not in yet.
     pub fn outside(served: &'s Served) -> Self {
-        Self { served, cookie: String::new(), language: "en", agent: "test" }
+        Self { served, cookie: String::new(), language: "en", agent: "test", is_by_name: false }
     }
 
     /// Somebody who came in by the first link.
@@ -175,11 +218,15 @@ impl<'s> Visitor<'s> {
     }
 
     fn head(&self, method: &str, path: &str) -> String {
-        let Self { served, cookie, language, agent } = self;
+        let Self { cookie, language, agent, .. } = self;
         format!(
             "{method} {path} HTTP/1.1\r\nHost: {}\r\nUser-Agent: {agent}\r\nAccept-Language: {language}\r\nCookie: {cookie}\r\nConnection: close\r\n",
-            served.at
+            self.host()
         )
+    }
+
+    fn host(&self) -> String {
+        if self.is_by_name { format!("localhost:{}", self.served.at.port()) } else { self.served.at.to_string() }
     }
 
     pub fn get(&self, path: &str) -> Answer {
@@ -188,7 +235,7 @@ impl<'s> Visitor<'s> {
 
     /// Sends a form as a page of the console would.
     pub fn post(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
-        self.post_from(path, fields, &format!("Origin: http://{}\r\n", self.served.at))
+        self.post_from(path, fields, &format!("Origin: http://{}\r\n", self.host()))
     }
 
     /// Sends a form with other headers.

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use strandline_case::{Case, CaseError, EntryKind, Right, Role};
+use strandline_case::{Case, CaseError, Enrolment, EntryKind, Right, Role};
 use strandline_model::detection::{Decision, Verdict};
 use strandline_model::duty::DutyWord;
 use strandline_model::letter_word::LetterWord;
@@ -58,6 +58,8 @@ pub enum Act {
         /// On what condition, or why.
         why: Option<String>,
     },
+    /// Enrols or removes a key of somebody, or a passkey.
+    Enrol(Enrolment),
     /// Looks at what the case holds on a person.
     LookUp {
         /// The person's key.
@@ -162,6 +164,7 @@ impl Response<'_> {
                 self.approve_letters(round, why, second_from)?;
             }
             Act::ApproveCut { plan, why } => drop(self.approve_cut(plan, why)?),
+            Act::Enrol(enrolment) => self.change_responders(enrolment)?,
             Act::LookUp { data_subject, by, why } => self.note_look_up(&data_subject, by, why.as_ref())?,
             Act::AssignMessage { message, to } => drop(self.assign_message(&message, &to)?),
             Act::AnswerMessage { message, text, by } => {
@@ -192,7 +195,7 @@ pub fn perform(settings: &Settings<'_>, role: Role, act: &Act, law: &LawBook, si
     let mut quiet = super::Quiet;
     let began = Instant::now();
     loop {
-        let done = with_signature(settings, signed, &mut |settings| Response::resume(settings, &mut quiet)?.act(act, law));
+        let done = with_signature(settings, (signed, act), &mut |settings| Response::resume(settings, &mut quiet)?.act(act, law));
         match done {
             Err(DeskError::Response(ResponseError::Case(CaseError::Busy(_)))) if began.elapsed() < WAITS_FOR => std::thread::sleep(WAITS_BETWEEN),
             done => return done,

@@ -2,6 +2,7 @@
 //! faces of it, and decide nothing themselves.
 
 mod act;
+mod arrivals;
 mod cited;
 mod clocks;
 mod drill;
@@ -23,6 +24,7 @@ mod words;
 pub use strandline_report::escape;
 
 pub use act::{Act, Acted, DeskError, perform, renew, settle};
+pub use arrivals::{ArrivalDay, Arrivals};
 pub use cited::{Cited, CitedBy, NotCited, cited};
 pub use clocks::{Clocks, clocks};
 pub use drill::{DrillRun, drills};
@@ -37,6 +39,6 @@ pub use queue::{call_sheet, form, message, queue, whose_code};
 pub use quiet::Quiet;
 pub use rehearsal::{Rehearsed, rehearse};
 pub use rights::{allow, role_among, role_in};
-pub use signing::{Performed, SignIn, Signed, sign_in_text, who_signs_in};
+pub use signing::{Performed, SignIn, Signed, passkey_signature, short_name, sign_in_text, who_signs_in};
 pub use time::{End, TimeError, instant, moment};
 pub use words::{DutyForm, ReaddressForm, WordError, given_reason};

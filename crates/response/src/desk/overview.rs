@@ -119,8 +119,8 @@ pub struct Overview {
     pub moments: [Vec<Instant>; 3],
     /// When exposed people were told, in whichever round and way, in order.
     pub told: Vec<Instant>,
-    /// How many people were told, exposed or not.
-    pub told_all: u64,
+    /// When anybody was told, exposed or not, in order.
+    pub told_all: Vec<Instant>,
     /// The path.
     pub path: PathView,
     /// The evidence.
@@ -176,7 +176,7 @@ pub fn overview(settings: &Settings<'_>) -> Result<Overview, ResponseError> {
         categories: counts(&categories, &people),
         moments: moments(&people),
         told: told_exposed(&told, &people),
-        told_all: told.len() as u64,
+        told_all: told_anybody(&told),
         path: path::path(&response)?,
         evidence: evidence::view(&response)?,
         coverage: response.coverage()?,
@@ -269,6 +269,12 @@ fn told(response: &Response<'_>) -> Result<BTreeMap<String, Instant>, ResponseEr
 fn told_exposed(told: &BTreeMap<String, Instant>, people: &[PersonRow]) -> Vec<Instant> {
     let exposed = people.iter().filter(|row| row.strongest.is_some());
     let mut list: Vec<Instant> = exposed.filter_map(|row| told.get(&row.data_subject)).copied().collect();
+    list.sort_unstable();
+    list
+}
+
+fn told_anybody(told: &BTreeMap<String, Instant>) -> Vec<Instant> {
+    let mut list: Vec<Instant> = told.values().copied().collect();
     list.sort_unstable();
     list
 }

@@ -55,5 +55,9 @@ fn identity(response: &Response<'_>) -> Result<SenderIdentity, ResponseError> {
     let own = described.from_name.clone();
     let name = own.clone().unwrap_or(english);
     let identity = SenderIdentity::new(&described.from, Some(&name), described.reply_to.as_deref(), return_path).map_err(|_| ResponseError::NoSender)?;
+    let identity = match &described.list_id {
+        Some(list_id) => identity.listed_as(list_id).map_err(|_| ResponseError::NoSender)?,
+        None => identity,
+    };
     Ok(if own.is_some() { identity } else { identity.named_in(organisation) })
 }

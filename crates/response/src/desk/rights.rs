@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use strandline_case::{Case, Responders, Right, Role};
+use strandline_case::{Case, Enrolment, Responders, Right, Role};
 
 use super::act::{Act, DeskError};
 use crate::error::ResponseError;
@@ -43,6 +43,9 @@ impl Act {
             Self::Duty(_) => Right::Duties,
             Self::Letters(_) => Right::Letters,
             Self::ApproveLetters { .. } | Self::ApproveCut { .. } => Right::Approve,
+            // Who makes an approver could approve.
+            Self::Enrol(Enrolment { role: Role::Approver, .. }) => Right::Approve,
+            Self::Enrol(_) => Right::Admit,
             Self::LookUp { .. } => Right::ShowName,
             Self::AssignMessage { .. } | Self::AnswerMessage { .. } | Self::CloseMessage { .. } | Self::WithdrawCard { .. } => Right::Desk,
         }
@@ -51,6 +54,7 @@ impl Act {
 
 #[cfg(test)]
 mod tests {
+    use strandline_case::Change;
     use strandline_model::detection::Verdict;
     use strandline_model::duty::DutyWord;
     use strandline_model::personal::Personal;
@@ -61,6 +65,7 @@ mod tests {
     #[test]
     fn each_role_is_refused_what_is_not_theirs() {
         let text = || Personal::new("x".to_owned());
+        let enrol = |role| Act::Enrol(Enrolment { change: Change::Enrolled, key: "x".into(), name: "x".into(), role });
         let acts = [
             Act::Judge { target: "x".into(), verdict: Verdict::Struck, why: None },
             Act::Duty(DutyWord::Required { duty: "x".into(), why: text() }),
@@ -72,13 +77,15 @@ mod tests {
             Act::AnswerMessage { message: "x".into(), text: None, by: None },
             Act::CloseMessage { message: "x".into(), why: text() },
             Act::WithdrawCard { message: "x".into(), why: text() },
+            enrol(Role::Desk),
+            enrol(Role::Approver),
         ];
         for (role, expected) in [
-            (Role::Reader, [false; 10]),
-            (Role::Desk, [false, false, false, false, false, true, true, true, true, true]),
-            (Role::PrivacyOfficer, [false, true, true, false, false, true, true, true, true, true]),
-            (Role::Responder, [true, true, true, false, false, true, true, true, true, true]),
-            (Role::Approver, [true; 10]),
+            (Role::Reader, [false; 12]),
+            (Role::Desk, [false, false, false, false, false, true, true, true, true, true, false, false]),
+            (Role::PrivacyOfficer, [false, true, true, false, false, true, true, true, true, true, false, false]),
+            (Role::Responder, [true, true, true, false, false, true, true, true, true, true, true, false]),
+            (Role::Approver, [true; 12]),
         ] {
             let allowed = acts.iter().map(|act| allow(role, act.right()).is_ok()).collect::<Vec<_>>();
             assert_eq!(allowed, expected, "{}", role.as_str());

@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use strandline_case::{Case, Responder, Signer};
+use strandline_case::{Assertion, Case, Passkey, PasskeyProblem, Responder, Signer};
 
-use super::act::{Acted, DeskError};
+use super::act::{Act, Acted, DeskError};
 use crate::error::ResponseError;
 use crate::run::Settings;
 
@@ -23,7 +23,7 @@ pub enum Performed {
 pub struct Signed {
     /// What was signed.
     pub text: String,
-    /// The armoured SSHSIG signature.
+    /// The armoured SSHSIG signature, or what a passkey says.
     pub signature: String,
 }
 
@@ -36,11 +36,13 @@ impl Signed {
 /// entered. (Approving letters keeps its list of them first, which is an entry of a run and approves nothing.)
 pub(super) fn with_signature(
     settings: &Settings<'_>,
-    signed: Option<&Signed>,
-    act: &mut dyn FnMut(&Settings<'_>) -> Result<Acted, DeskError>,
+    (signed, act): (Option<&Signed>, &Act),
+    doing: &mut dyn FnMut(&Settings<'_>) -> Result<Acted, DeskError>,
 ) -> Result<Performed, DeskError> {
-    if settings.signer.is_some() || Case::open_for_reading(&settings.case)?.responders()?.is_empty() {
-        return act(settings).map(Performed::Done);
+    // The first enrolment is signed, too: by the key that it enrols.
+    let needs_none = !matches!(act, Act::Enrol(_)) && Case::open_for_reading(&settings.case)?.responders()?.is_empty();
+    if settings.signer.is_some() || needs_none {
+        return doing(settings).map(Performed::Done);
     }
     let asked: Arc<Mutex<Option<String>>> = Arc::default();
     let (kept, given) = (Arc::clone(&asked), signed.cloned());
@@ -69,7 +71,7 @@ pub(super) fn with_signature(
         told: settings.told,
         signer: Some(signer),
     };
-    let done = act(&settings);
+    let done = doing(&settings);
     let asked = asked.lock().ok().and_then(|mut asked| asked.take());
     match (done, asked) {
         (Ok(acted), _) => Ok(Performed::Done(acted)),
@@ -90,13 +92,30 @@ impl SignIn {
     pub const NAMESPACE: &'static str = strandline_case::SIGN_IN;
 }
 
+/// What a passkey said of a text, from the three answers of a browser in base64url: authenticator data, client data, signature. It stands
+/// where an SSH signature stands, and is checked there.
+///
+/// # Errors
+/// If one of them is not in its form.
+pub fn passkey_signature(key: &Passkey, answers: [&str; 3]) -> Result<String, PasskeyProblem> {
+    Ok(Assertion::of_browser(key.clone(), answers)?.to_text())
+}
+
 /// The text that signs somebody in to a case, by a number that was drawn for it alone.
 ///
 /// # Errors
 /// If there is no case.
 pub fn sign_in_text(case: &Path, number: &str) -> Result<SignIn, ResponseError> {
     let case = Case::open_for_reading(case)?;
-    Ok(SignIn { text: format!("strandline sign-in 1\n{}\n{number}\n", case.manifest().origin) })
+    Ok(SignIn { text: case.sign_in_text(number) })
+}
+
+/// A name of the case for addresses: it tells nothing, and is always the same.
+///
+/// # Errors
+/// If there is no case.
+pub fn short_name(case: &Path) -> Result<String, ResponseError> {
+    Ok(Case::open_for_reading(case)?.short_name()?)
 }
 
 /// Who signed such a text: somebody who is enrolled now.

@@ -692,7 +692,8 @@ impl<'t> Versions<'t> {
             let life = self.life(row).doubt;
             let doubt = if before.is_empty() { life } else { life.and(RowDoubt::VALUES) };
             self.start_at(row, change);
-            self.add(cells, None, Life { from: i64::MIN, to: self.until(change), doubt });
+            self.add(cells.clone(), None, Life { from: i64::MIN, to: change.at, doubt });
+            self.add(cells, None, Life { from: change.at, to: self.until(change), doubt: doubt.and(RowDoubt::MAYBE) });
         }
     }
 
@@ -710,12 +711,15 @@ impl<'t> Versions<'t> {
         if change.write.precision > 1 { moment(change.write.time.saturating_add(change.write.precision)) } else { change.at }
     }
 
-    /// The row was not there before the write.
+    /// The row was not there before the write; where the log's clock is coarse, it may not have been until the next tick.
     fn start_at(&mut self, row: usize, change: &Change<'_>) {
         self.retire(row);
         let mut life = self.life(row);
-        life.from = change.at.min(life.to);
+        let at = change.at.min(life.to);
+        life.from = self.until(change).max(at).min(life.to);
+        let maybe = Life { from: at, to: life.from, doubt: life.doubt.and(RowDoubt::MAYBE) };
         self.set_life(row, life);
+        self.add(self.cells(row), Some(self.guesses(row)), maybe);
     }
 
     /// The deleted rows were there before, with the cells that the condition names and others that nobody knows.
@@ -1278,6 +1282,19 @@ mod tests {
         check(&[(1, 9), (3, 30)], &writes, 100, 5, &[(1, None, true), (2, None, true)]);
         check(&[(1, 9), (3, 30)], &writes, 100, 25, &[(1, Some(9), false), (2, None, true), (3, Some(30), false)]);
         check(&[(1, 9), (3, 30)], &writes, 100, 99, &[(1, Some(9), false), (3, Some(30), false)]);
+    }
+
+    /// Where stamps are coarse, each of the states of a row in one tick may be the one that was read.
+    #[test]
+    fn rolled_back_rows_overlap_in_doubt_within_a_tick() {
+        let coarse = |time, sql: &str| Write { tick: 10, precision: 10, ..write(time, sql, Some(1)) };
+        let writes =
+            [coarse(10, "UPDATE s.t SET v = 8 WHERE k = 1"), coarse(10, "UPDATE s.t SET v = 9 WHERE k = 1"), coarse(20, "INSERT INTO s.t VALUES (3, 30)")];
+        let rows = [(1, 9), (3, 30)];
+        check(&rows, &writes, 100, 9, &[(1, None, true)]);
+        check(&rows, &writes, 100, 19, &[(1, None, true), (1, None, true), (1, Some(9), true)]);
+        check(&rows, &writes, 100, 20, &[(1, Some(9), false), (3, Some(30), true)]);
+        check(&rows, &writes, 100, 30, &[(1, Some(9), false), (3, Some(30), false)]);
     }
 
     #[test]

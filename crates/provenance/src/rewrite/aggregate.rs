@@ -376,14 +376,8 @@ impl Rewriter<'_> {
                 let Some(order) = judge.extreme(argument) else {
                     return Ok(vec![any(self.functions.union(only(doubted(set))?, None))]);
                 };
-                let extreme = |reading: Expr, set: Expr| Ok(any(self.functions.extreme(only(reading)?, set, is_maximum)));
-                let mut holders = order.readings.iter().map(|reading| extreme(reading.clone(), set.clone())).collect::<Result<Vec<_>>>()?;
-                // A row that is not proved may hold it or not: else it is that of the others.
-                if let Some(unproved) = self.unproved(input) {
-                    let among_others = |reading: &Expr| extreme(when(unproved.clone().is_not_true(), reading.clone()).end()?, doubted(set.clone()));
-                    holders.extend(order.readings.iter().map(among_others).collect::<Result<Vec<_>>>()?);
-                    holders.push(any(self.functions.union(only(when(unproved, doubted(set.clone())).end()?)?, None)));
-                }
+                let holder = |reading: Expr| Ok(any(self.functions.extreme(only(reading)?, set.clone(), is_maximum)));
+                let mut holders = order.readings.into_iter().map(holder).collect::<Result<Vec<_>>>()?;
                 if let Some(placed) = order.guards.into_iter().reduce(Expr::and) {
                     let anywhere = when(placed.is_not_true(), doubted(set)).end()?;
                     holders.push(any(self.functions.union(only(anywhere)?, None)));

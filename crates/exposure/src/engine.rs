@@ -123,6 +123,7 @@ fn other_rows(doubt: Doubt) -> bool {
         | Doubt::Shortened
         | Doubt::Comparison
         | Doubt::LetThrough
+        | Doubt::Displaced
         | Doubt::Piece
         | Doubt::Branch
         | Doubt::UnknownFunction => false,

@@ -311,9 +311,9 @@ fn cut(part: Placed, from: i64, to: i64) -> Option<Placed> {
     Some(Placed { from: place(start), to: place(end), set: part.set })
 }
 
-/// What doubts weigh: whether the replay did not find the row at all, how many they are, and their bits as a tie-break.
+/// What doubts weigh: whether the replay took another row, or did not find this one at all, how many they are, and their bits as a tie-break.
 fn weight(doubts: u64) -> (bool, u32, u64) {
-    (doubts & Doubt::LetThrough.bit() != 0, doubts.count_ones(), doubts)
+    (doubts & (Doubt::LetThrough.bit() | Doubt::Displaced.bit()) != 0, doubts.count_ones(), doubts)
 }
 
 /// The doubts that weigh less.

@@ -750,8 +750,12 @@ impl JoinJudge<'_> {
         }
         let mut guards = [Vec::new(), Vec::new()];
         for guard in compared.guards {
-            let side = sides.iter().position(|side| guard.column_refs().into_iter().all(|column| side.has_column(column)))?;
-            guards[side].push(guard);
+            let is_of = |side: &DFSchema| guard.column_refs().into_iter().all(|column| side.has_column(column));
+            match sides.map(is_of) {
+                [true, false] => guards[0].push(guard),
+                [false, true] => guards[1].push(guard),
+                _ => return None,
+            }
         }
         Some(guards)
     }

@@ -149,12 +149,15 @@ pub enum Doubt {
     Comparison,
     /// The row was not found, by a comparison that may come out otherwise at the server.
     LetThrough,
+    /// Another row stands for the group, and one of the group is not proved.
+    Displaced,
 }
 
 impl Doubt {
-    pub(crate) const ALL: [Self; 15] = [
+    pub(crate) const ALL: [Self; 16] = [
         // What leaves less goes first: the first that a row has is the one that is told.
         Self::LetThrough,
+        Self::Displaced,
         Self::DoubtfulRow,
         Self::UnknownValue,
         Self::TiedLimit,
@@ -178,7 +181,7 @@ impl Doubt {
     /// The most that it leaves of a cell.
     pub fn at_most(self) -> Sureness {
         match self {
-            Self::LetThrough => Sureness::Possible,
+            Self::LetThrough | Self::Displaced => Sureness::Possible,
             Self::DoubtfulRow
             | Self::UnknownValue
             | Self::TiedLimit
@@ -219,6 +222,7 @@ impl Doubt {
             Self::UnknownFunction => "the value went through a function of which it is not known what it copies",
             Self::Comparison => "the row was found by a comparison that may come out otherwise at the server",
             Self::LetThrough => "a comparison that may come out otherwise at the server could have let the row through",
+            Self::Displaced => "one row stands for a group; another one of it is not proved, so that this one may have stood for it",
         }
     }
 }

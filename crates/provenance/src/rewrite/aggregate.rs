@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use datafusion::common::{Column, Result, plan_err};
-use datafusion::functions_aggregate::expr_fn::count;
+use datafusion::functions_aggregate::expr_fn::{bool_or, count};
 use datafusion::logical_expr::expr::{AggregateFunction, NullTreatment};
 use datafusion::logical_expr::utils::grouping_set_to_exprlist;
 use datafusion::logical_expr::{Aggregate, Distinct, Expr, ExprFunctionExt, LogicalPlan, lit, when};
 
+use super::limit::over;
 use super::values::{Added, Argued, Folds};
+use super::window::windowed;
 use super::{Brings, Renaming, Rewriter, Rewritten, project, renamed, set_column, set_name, summarised};
 use crate::expression::{Gate, Layout, Mark, Marks, Presence, inferred};
 use crate::fidelity::{Grouping, Judge, Value};
@@ -91,6 +93,8 @@ struct Folding {
     of_one_row: Vec<(u32, u32, String)>,
     /// These counts.
     counts: Vec<Expr>,
+    /// Whether a row of the group is not proved.
+    in_doubt: Option<Expr>,
 }
 
 impl Rewriter<'_> {
@@ -147,6 +151,8 @@ impl Rewriter<'_> {
         let of_values = of_arguments.iter().flatten().map(|argued| Mark { set: argued.all, ..argued.mark });
         let input = self.spoken(input, &spoken.chain(of_values).collect())?;
         let mut folding = self.fold(&input, &whole);
+        let stands_for_others = functions.iter().any(|function| !matches!(kind_of(function.func.name()), Kind::Counts | Kind::Summarises));
+        let input = if stands_for_others { self.marked_groups(aggregate, input, &mut folding)? } else { input };
 
         let mut columns = Vec::new();
         let mut rows = Marks::new();
@@ -177,6 +183,18 @@ impl Rewriter<'_> {
         let narrowed = folding.narrowed.iter().map(|(new, all, own, limit)| (*new, self.narrowed(*all, *own, *limit))).collect();
         let folded = self.with_pieces(folded, folding.pieces)?;
         self.with_sets(folded, narrowed)
+    }
+
+    /// A column that says of each row whether any of its group is not proved: then each of the group may be the one that stands for it.
+    fn marked_groups(&mut self, aggregate: &Aggregate, input: Rewritten, folding: &mut Folding) -> Result<Rewritten> {
+        let Some(unproved) = self.unproved(&input).filter(|_| !aggregate.group_expr.is_empty()) else { return Ok(input) };
+        let is_plain = !aggregate.group_expr.iter().any(|key| matches!(key, Expr::GroupingSet(_)));
+        // Of several sets of keys the fewest tell the least: of all rows together.
+        let keys = if is_plain { aggregate.group_expr.clone() } else { Vec::new() };
+        let name = self.fresh("__unproved_group");
+        let plan = windowed(over(bool_or(unproved), keys)?.alias(&name), input.plan.clone())?;
+        folding.in_doubt = Some(Expr::Column(Column::new_unqualified(name)));
+        Ok(Rewritten { plan, ..input })
     }
 
     /// Marks of what the functions read of each row: of values that are there, in rows that their FILTER lets through.
@@ -333,7 +351,8 @@ impl Rewriter<'_> {
         let marks = renamed(marks, names);
         let sets: BTreeSet<u32> = marks.iter().map(|mark| mark.set).collect();
         for set in sets {
-            for Holders { whose, layout, cut } in self.holders(function, set, input)? {
+            let others = folding.in_doubt.clone().map(|in_doubt| self.displaced(function, set, in_doubt)).transpose()?;
+            for Holders { whose, layout, cut } in self.holders(function, set, input)?.into_iter().chain(others) {
                 let new = self.new_set();
                 folding.expressions.push(whose.alias(set_name(new)));
                 folding.sets.push(new);
@@ -352,6 +371,16 @@ impl Rewriter<'_> {
     /// Bytes after which MySQL may have cut a joined text.
     fn joined_bytes(&self) -> u64 {
         self.server.joined_bytes.unwrap_or(GROUP_CONCAT_MAX_LEN)
+    }
+
+    /// All of a group in which a row is not proved: whichever was passed over for it, or is behind it, may have been copied.
+    fn displaced(&self, function: &AggregateFunction, set: u32, in_doubt: Expr) -> Result<Holders> {
+        let doubted = self.functions.doubted(set_column(set), Doubt::Displaced.bit());
+        let is_read = match &function.params.filter {
+            Some(filter) => in_doubt.and(Expr::clone(filter)),
+            None => in_doubt,
+        };
+        Ok(Holders { whose: self.functions.union(when(is_read, doubted).end()?, None), layout: Layout::Loose, cut: None })
     }
 
     /// Whose rows a function may have copied: those that hold the extreme, by bytes and as a language would order it; any row

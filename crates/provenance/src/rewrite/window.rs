@@ -330,7 +330,7 @@ impl Rewriter<'_> {
 }
 
 /// One node each: the windows of one node must agree on their partition and order.
-fn windowed(window: Expr, plan: LogicalPlan) -> Result<LogicalPlan> {
+pub(super) fn windowed(window: Expr, plan: LogicalPlan) -> Result<LogicalPlan> {
     Ok(LogicalPlan::Window(Window::try_new(vec![window], Arc::new(plan))?))
 }
 

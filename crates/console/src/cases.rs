@@ -17,7 +17,7 @@ use strandline_response::Right;
 use crate::console::{Console, is_allowed};
 use crate::door::{Who, bound_to};
 use crate::guard::guard;
-use crate::pages::tide::{NeedLine, needs};
+use crate::pages::tide::{NeedLine, by_tier, needs};
 use crate::pages::{role, tier};
 use crate::reply::{Fault, Reply};
 use crate::routes::router;
@@ -37,6 +37,7 @@ struct CasesPage<'t> {
 }
 
 /// A case that whoever looks is in.
+#[derive(Default)]
 struct CaseLine {
     href: String,
     reference: String,
@@ -150,14 +151,7 @@ fn line(console: &Console, who: &Who, t: &Texts) -> Result<CaseLine, Fault> {
         reference: overview.reference.clone(),
         organisation: organisation.cloned().unwrap_or_default(),
         who: format!("{}, {}", who.name, role(t, who.role)),
-        tiers: Vec::new(),
-        exposed: String::new(),
-        clock: String::new(),
-        is_late: false,
-        needs: Vec::new(),
-        desk: None,
-        is_safety: false,
-        failed: None,
+        ..CaseLine::default()
     };
     if is_allowed(who.role, Right::SeeCase) {
         let clocks = console.clocks(&overview)?;
@@ -172,15 +166,7 @@ fn line(console: &Console, who: &Who, t: &Texts) -> Result<CaseLine, Fault> {
         line.is_late = next.is_some_and(|view| view.state == strandline_response::notice::State::Overdue);
         line.needs = needs(&overview, &clocks, t);
         if overview.is_exposed {
-            let tiers = overview.tiers;
-            let all = [
-                ("confirmed", tiers.confirmed),
-                ("likely", tiers.likely),
-                ("possible", tiers.possible),
-                ("not_reached", overview.not_reached),
-                ("not_known", overview.not_known),
-            ];
-            line.tiers = all.into_iter().map(|(name, count)| (tier(t, name).to_owned(), t.n(count))).collect();
+            line.tiers = by_tier(&overview).into_iter().map(|(name, count)| (tier(t, name).to_owned(), t.n(count))).collect();
             line.exposed = t.n(overview.exposed());
         }
     }
@@ -198,20 +184,7 @@ fn unread(console: &Console, failed: Fault) -> CaseLine {
         Fault::Case(why) | Fault::Unusable(why) => why,
         Fault::NotFound | Fault::Forbidden => String::new(),
     };
-    CaseLine {
-        href: console.root.clone(),
-        reference: console.root.rsplit('/').next().unwrap_or_default().to_owned(),
-        organisation: String::new(),
-        who: String::new(),
-        tiers: Vec::new(),
-        exposed: String::new(),
-        clock: String::new(),
-        is_late: false,
-        needs: Vec::new(),
-        desk: None,
-        is_safety: false,
-        failed: Some(why),
-    }
+    CaseLine { href: console.root.clone(), reference: console.root.rsplit('/').next().unwrap_or_default().to_owned(), failed: Some(why), ..CaseLine::default() }
 }
 
 /// The link that lets into all cases, opened: the button uses it up.

@@ -424,15 +424,7 @@ impl Planner<'_> {
                 (false, false) => {}
             };
         }
-        // A view may read the clock, too.
-        let is_untimely = self.state.sets_clock() && (reads_clock(&sql, self.world().dialect) || !named.without_views());
-        let odd = self.standing.odd.clone().or_else(|| is_untimely.then(|| "timestamp".to_owned()));
-        if let Some(odd) = odd.clone() {
-            self.everybody(named.described.clone(), Missing::SessionReadsOtherwise, Some(odd));
-        }
-        if odd.is_some() || self.standing.limits_rows {
-            self.cap = lower(self.cap, (Certainty::Likely, Some(Missing::SessionReadsOtherwise)));
-        }
+        self.reads_otherwise(&sql, &named);
         let (time, read) = self.state(&shown.sql, &named, source);
         let moved = self.moved_here(&named, time, read.at);
         let is_mixed = read.otherwise == Otherwise::Mixed || named.stale;
@@ -458,6 +450,19 @@ impl Planner<'_> {
             job.cap = lower(job.cap, (Certainty::Likely, Some(Missing::StateNotKnown)));
         }
         self.job(job, values);
+    }
+
+    /// What the session had set under which the query may mean something else.
+    fn reads_otherwise(&mut self, sql: &str, named: &Named) {
+        // A view may read the clock, too.
+        let is_untimely = self.state.sets_clock() && (reads_clock(sql, self.world().dialect) || !named.without_views());
+        let odd = self.standing.odd.clone().or_else(|| is_untimely.then(|| "timestamp".to_owned()));
+        if odd.is_some() || self.standing.limits_rows {
+            self.cap = lower(self.cap, (Certainty::Likely, Some(Missing::SessionReadsOtherwise)));
+        }
+        if odd.is_some() {
+            self.everybody(named.described.clone(), Missing::SessionReadsOtherwise, odd);
+        }
     }
 
     /// The same query on the other state that it may have read, by the names that held there.

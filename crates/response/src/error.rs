@@ -236,6 +236,9 @@ pub enum ResponseError {
     /// Nobody is known to write the letters.
     #[error("the estate does not say who writes: give [sending] from and return_path, as addresses of yours")]
     NoSender,
+    /// What the estate says of the sender makes no letter.
+    #[error("the estate's [sending] makes no letter: {0}")]
+    Sender(strandline_outbound::ComposeError),
     /// The code of a card that the desk withdrew.
     #[error("this code was withdrawn, since somebody else holds that letter: whoever gives it need not be the person")]
     CodeWithdrawn,

@@ -77,18 +77,22 @@ pub fn page(visit: &Visit) -> Result<Reply, Fault> {
     Ok(Reply::Page(page.render()?))
 }
 
-fn figures(overview: &Overview, t: &Texts) -> Vec<Figure> {
+/// People by what is known of them.
+pub fn by_tier(overview: &Overview) -> [(&'static str, u64); 5] {
     let tiers = overview.tiers;
-    let all = [
+    [
         ("confirmed", tiers.confirmed),
         ("likely", tiers.likely),
         ("possible", tiers.possible),
         ("not_reached", overview.not_reached),
         ("not_known", overview.not_known),
-    ];
+    ]
+}
+
+fn figures(overview: &Overview, t: &Texts) -> Vec<Figure> {
     let figure =
         |(name, count): (&'static str, u64)| Figure { href: format!("/people?tier={name}"), number: t.n(count), name: tier(t, name).to_owned(), class: name };
-    all.into_iter().map(figure).collect()
+    by_tier(overview).into_iter().map(figure).collect()
 }
 
 fn categories(overview: &Overview, t: &Texts) -> Vec<CategoryLine> {

@@ -54,9 +54,9 @@ fn identity(response: &Response<'_>) -> Result<SenderIdentity, ResponseError> {
     let english = organisation.get("en").or_else(|| organisation.values().next()).cloned().unwrap_or_default();
     let own = described.from_name.clone();
     let name = own.clone().unwrap_or(english);
-    let identity = SenderIdentity::new(&described.from, Some(&name), described.reply_to.as_deref(), return_path).map_err(|_| ResponseError::NoSender)?;
+    let identity = SenderIdentity::new(&described.from, Some(&name), described.reply_to.as_deref(), return_path).map_err(ResponseError::Sender)?;
     let identity = match &described.list_id {
-        Some(list_id) => identity.listed_as(list_id).map_err(|_| ResponseError::NoSender)?,
+        Some(list_id) => identity.listed_as(list_id).map_err(ResponseError::Sender)?,
         None => identity,
     };
     Ok(if own.is_some() { identity } else { identity.named_in(organisation) })

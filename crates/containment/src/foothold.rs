@@ -19,6 +19,8 @@ const MOST_FOOTHOLDS: usize = 2_000;
 pub(crate) struct Held {
     pub id: String,
     pub foothold: Foothold,
+    /// Whether it only may be his.
+    pub is_open: bool,
     /// Links and steps.
     pub because: BTreeSet<String>,
     /// Systems on which it counts; none: wherever it stands.
@@ -31,16 +33,16 @@ pub(crate) struct Held {
 
 /// The footholds of a trail, each once, and what a responder must know.
 pub(crate) fn of(inputs: &Inputs<'_>, actor: &Actor) -> (Vec<Held>, Vec<String>) {
-    let mut all = Footholds { estate: inputs.estate, held: BTreeMap::new() };
-    all.addresses(actor, inputs.steps);
-    all.sessions(actor, inputs.steps);
-    all.accounts(actor, inputs.steps);
-    all.connections(actor, inputs.steps);
-    all.sign_ins(actor);
-    all.logons(actor);
+    let mut all = Footholds { estate: inputs.estate, are_open: false, held: BTreeMap::new() };
+    all.of_actor(actor, inputs.steps);
     inputs.links.iter().filter(|l| l.verdict.as_deref() != Some("struck")).for_each(|link| all.route(link, inputs.steps));
     all.shares(inputs.steps);
+    all.are_open = true;
+    if let Some(may_be) = &actor.may_be {
+        all.of_actor(may_be, inputs.steps);
+    }
     let mut held: Vec<Held> = all.held.into_values().collect();
+    held.sort_by_key(|held| held.is_open);
     let mut notes = Vec::new();
     if held.len() > MOST_FOOTHOLDS {
         notes.push(format!("{} footholds are not worked out, beyond the first {MOST_FOOTHOLDS}: they count as left open", held.len() - MOST_FOOTHOLDS));
@@ -56,6 +58,8 @@ fn id(foothold: &Foothold) -> String {
 
 struct Footholds<'a> {
     estate: &'a Estate,
+    /// Whether what is added and not known yet only may be his.
+    are_open: bool,
     held: BTreeMap<Foothold, Held>,
 }
 
@@ -64,6 +68,7 @@ impl Footholds<'_> {
         let held = self.held.entry(foothold.clone()).or_insert_with(|| Held {
             id: id(&foothold),
             foothold,
+            is_open: self.are_open,
             because: BTreeSet::new(),
             systems: BTreeSet::new(),
             accounts: BTreeSet::new(),
@@ -72,6 +77,15 @@ impl Footholds<'_> {
         held.because.extend(because);
         held.systems.extend(systems);
         held
+    }
+
+    fn of_actor(&mut self, actor: &Actor, steps: &[Step]) {
+        self.addresses(actor, steps);
+        self.sessions(actor, steps);
+        self.accounts(actor, steps);
+        self.connections(actor, steps);
+        self.sign_ins(actor);
+        self.logons(actor);
     }
 
     /// Addresses from which everything is his; of one that is a machine of the estate, the machine.

@@ -89,7 +89,7 @@ pub(crate) struct Replayed {
     pub systems: BTreeMap<usize, String>,
     /// Hours in which each system was in use, by unit.
     pub hours: BTreeMap<(Unit, String), BTreeSet<i64>>,
-    /// The intruder's records through each foothold …
+    /// The intruder's records through each foothold, of an open one those that may be his …
     pub through: Vec<u64>,
     /// … by the candidates that close them.
     pub covers: BTreeMap<(usize, Vec<usize>), u64>,
@@ -105,6 +105,7 @@ pub(crate) fn replay(inputs: &Inputs<'_>, actor: &Actor, footholds: &[Held], can
         actor,
         estate: inputs.estate,
         held: Index::of(footholds.iter().map(|h| Predicate::of_foothold(&h.foothold)).collect()),
+        are_open: footholds.iter().map(|h| h.is_open).collect(),
         closes: candidates.all.iter().map(|c| footholds.iter().map(|h| closes(&c.action, h)).collect()).collect(),
         places: HashMap::new(),
         by_account: HashMap::new(),
@@ -128,6 +129,8 @@ struct Pass<'a> {
     actor: &'a Actor,
     estate: &'a Estate,
     held: Index,
+    /// Whether each foothold only may be his.
+    are_open: Vec<bool>,
     /// Whether each candidate closes each foothold, if it refuses its records.
     closes: Vec<Vec<bool>>,
     places: HashMap<String, usize>,
@@ -163,9 +166,7 @@ impl Pass<'_> {
                 tally.sessions.insert(crate::whose::hash64(&[whole.as_bytes()]));
             }
         }
-        if whose == Whose::Intruder {
-            self.cover(&view, &matching);
-        }
+        self.cover(&view, whose, &matching);
     }
 
     fn source(&mut self, event: &Row<'_>) -> usize {
@@ -229,9 +230,15 @@ impl Pass<'_> {
         }
     }
 
-    /// Of the intruder's record: through which footholds it went, and what closes them.
-    fn cover(&mut self, view: &View<'_>, matching: &[usize]) {
+    /// Of the intruder's record: through which footholds it went, and what closes them. Of one that may be his, through open ones.
+    fn cover(&mut self, view: &View<'_>, whose: Whose, matching: &[usize]) {
+        if whose == Whose::Lawful {
+            return;
+        }
         for held in self.held.matching(view) {
+            if whose == Whose::Open && !self.are_open[held] {
+                continue;
+            }
             self.out.through[held] += 1;
             let closing: Vec<usize> = matching.iter().copied().filter(|at| self.closes[*at][held]).collect();
             let key = (held, closing);

@@ -65,15 +65,16 @@ pub(crate) fn rows(footholds: &[Held], candidates: Candidates, replayed: Replaye
     candidates.reasons.into_iter().for_each(|(of, reason)| {
         reasons.entry(of).or_default().insert(reason);
     });
-    let held_row = |(at, held): (usize, &Held)| FootholdRow {
+    let mut held_row = |(at, held): (usize, &Held)| FootholdRow {
         id: held.id.clone(),
         kind: held.foothold.kind().to_owned(),
         name: held.foothold.to_string(),
+        is_open: held.is_open,
         foothold: canonical(&held.foothold),
         because: held.because.iter().cloned().collect(),
         records: whole(replayed.through[at]),
         candidates: counts.get(&at).copied().unwrap_or(0),
-        reason: reasons.get(&at).map(|all| all.iter().cloned().collect::<Vec<_>>().join("; ")),
+        reason: reason_of(held, reasons.remove(&at).unwrap_or_default()),
     };
     let ids: Vec<&str> = candidates.all.iter().map(|c| c.action.id.as_str()).collect();
     let cover_row = |((held, closing), count): (&(usize, Vec<usize>), &u64)| {
@@ -85,12 +86,20 @@ pub(crate) fn rows(footholds: &[Held], candidates: Candidates, replayed: Replaye
     covers.sort_by(|a, b| (&a.foothold, &a.actions).cmp(&(&b.foothold, &b.actions)));
     let refusals = candidates.all.iter().zip(&replayed.tallies).flat_map(|(candidate, tally)| refusals(candidate, tally, &replayed)).collect();
     Proposal {
-        footholds: footholds.iter().enumerate().map(held_row).collect(),
+        footholds: footholds.iter().enumerate().map(&mut held_row).collect(),
         actions: actions.into_iter().map(|(.., row)| row).collect(),
         covers,
         refusals,
         notes,
     }
+}
+
+/// Why there is no candidate for it, and why none is to be taken without a person's word.
+fn reason_of(held: &Held, mut reasons: BTreeSet<String>) -> Option<String> {
+    if held.is_open {
+        reasons.insert("it may be the intruder's and may be somebody else's: pin it if it is his, strike its link if not".to_owned());
+    }
+    (!reasons.is_empty()).then(|| reasons.into_iter().collect::<Vec<_>>().join("; "))
 }
 
 /// What candidates of one foothold are sorted by.

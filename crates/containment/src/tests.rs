@@ -282,6 +282,28 @@ fn the_same_evidence_gives_the_same_rows_and_a_struck_link_holds_nothing() {
     assert!(found.footholds.is_empty() && found.actions.is_empty(), "{:?}", found.footholds);
 }
 
+/// A newcomer of whom nobody can say whose it is, and the session that it has.
+#[test]
+fn what_only_may_be_his_is_open_and_no_record_of_the_intruder() {
+    let (mut links, steps) = trail();
+    let newcomer = Link { strength: Strength::Open, ..link("newcomer_to_address", "address=203.0.113.7", "address=10.1.1.2") };
+    links.extend([newcomer, link("address_to_session", "address=10.1.1.2", "session=shop/8888")]);
+    let found = proposal(ESTATE, &links, &steps);
+    check(&found, "web_deny_address", "10.1.1.2", ("requests", 0, 0, 1));
+    check(&found, "web_deny_session", "8888", ("requests", 0, 3, 1));
+    check(&found, "web_deny_session", "abcd", ("requests", 15, 0, 0));
+    let held = |name: &str| found.footholds.iter().find(|f| f.name.contains(name)).unwrap();
+    assert!(held("10.1.1.2").is_open && held("shop/8888").is_open && !held("203.0.113.7").is_open && !held("shop/abcd").is_open);
+    assert!(held("10.1.1.2").reason.as_ref().unwrap().contains("pin it if it is his"));
+    let left = left_open(&found.footholds, &found.covers, &found.actions, &|_| false);
+    assert!(left.iter().any(|l| l.name.contains("10.1.1.2") && l.records == held("10.1.1.2").records && l.records > 0));
+    // A person says that it is his.
+    links.push(link("pin", "pin:y", "address=10.1.1.2"));
+    let found = proposal(ESTATE, &links, &steps);
+    check(&found, "web_deny_address", "10.1.1.2", ("requests", 1, 0, 0));
+    assert!(found.footholds.iter().all(|f| !f.is_open));
+}
+
 #[test]
 fn nodes_that_no_version_writes_hold_nothing_and_do_no_harm() {
     let odd = ["", "=", "session=", "session=x", "address_in_session=a in", "logon=a", "logon=@ from ", "sign_in= from @", "statements= of ", "connection="];

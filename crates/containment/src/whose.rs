@@ -68,16 +68,23 @@ pub(crate) struct Actor {
     open: Places,
     windows: HashSet<String>,
     lengths: SessionLengths,
+    /// What may be his: what only open links lead to.
+    pub may_be: Option<Box<Actor>>,
 }
 
 impl Actor {
     /// From the links that stand, the accesses and the splits.
     pub(crate) fn of(inputs: &Inputs<'_>) -> Result<Self, ScanError> {
-        let windows = inputs.estate.sources.iter().filter(|s| s.format == "evtx").map(|s| s.id.clone()).collect();
-        let mut actor = Self { lengths: SessionLengths::of(inputs.estate), windows, ..Self::default() };
-        for link in inputs.links.iter().filter(|l| l.verdict.as_deref() != Some("struck")) {
-            actor.note(link);
+        let windows: HashSet<String> = inputs.estate.sources.iter().filter(|s| s.format == "evtx").map(|s| s.id.clone()).collect();
+        let nobody = || Self { lengths: SessionLengths::of(inputs.estate), windows: windows.clone(), ..Self::default() };
+        let standing: Vec<&Link> = inputs.links.iter().filter(|l| l.verdict.as_deref() != Some("struck")).collect();
+        let reached = reached(&standing);
+        let (mut actor, mut may_be) = (nobody(), None);
+        for link in standing {
+            let to_whom = if reached.contains(link.to.as_str()) { &mut actor } else { may_be.get_or_insert_with(|| Box::new(nobody())) };
+            to_whom.note(link);
         }
+        actor.may_be = may_be;
         for split in inputs.splits {
             actor.open.extend(&split.open_statements);
             actor.own.extend(&split.own_statements);
@@ -89,9 +96,9 @@ impl Actor {
     fn note_accesses(&mut self, inputs: &Inputs<'_>) -> Result<(), ScanError> {
         for batch in inputs.accesses.scan(&[])? {
             for access in Access::from_batch(&batch?)? {
-                // Its request is his in any case; whether the statement is that request's may be open.
-                self.own.extend(&access.delivery);
+                // Of an open one the request may be his all the same: what leads to it tells.
                 let places = if access.strength == Strength::Open { &mut self.open } else { &mut self.own };
+                places.extend(&access.delivery);
                 places.extend(&access.proof);
             }
         }
@@ -162,9 +169,14 @@ impl Actor {
         if self.own.hold(event.column::<columns::place>()) {
             return Whose::Intruder;
         }
-        if self.open.hold(event.column::<columns::place>()) {
-            return Whose::Open;
+        let is_open = || self.open.hold(event.column::<columns::place>()) || self.may_be.as_ref().is_some_and(|it| it.by_links(event, session) != Whose::Lawful);
+        match self.by_links(event, session) {
+            Whose::Lawful if is_open() => Whose::Open,
+            whose => whose,
         }
+    }
+
+    fn by_links(&self, event: &impl Recorded, session: Option<&str>) -> Whose {
         match event.column::<columns::class>() {
             Class::Datastore => self.whose_statement(event),
             _ if self.is_of_windows(event) => self.whose_on_windows(event),
@@ -228,6 +240,21 @@ impl Actor {
 strandline_model::event_columns! {
     /// What tells whose a record is.
     pub(crate) trait Recorded { class, source, system, place, src_ip, account, session, secrets, host }
+}
+
+/// What links that are more than open lead to from where the trail begins: a chain is as strong as its weakest link.
+fn reached<'l>(links: &[&'l Link]) -> HashSet<&'l str> {
+    let led_to: HashSet<&str> = links.iter().map(|link| link.to.as_str()).collect();
+    let mut onward: HashMap<&str, Vec<&'l str>> = HashMap::new();
+    for link in links.iter().filter(|link| link.strength > Strength::Open) {
+        onward.entry(&link.from).or_default().push(&link.to);
+    }
+    let mut found = HashSet::new();
+    let mut next: Vec<&str> = links.iter().map(|link| link.from.as_str()).filter(|from| !led_to.contains(from)).collect();
+    while let Some(node) = next.pop() {
+        next.extend(onward.remove(node).into_iter().flatten().filter(|to| found.insert(*to)));
+    }
+    found
 }
 
 /// Places in the evidence.

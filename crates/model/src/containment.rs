@@ -639,11 +639,13 @@ pub struct FootholdRow {
     pub kind: String,
     /// For people.
     pub name: String,
+    /// Whether the trail holds it as open: it may be the intruder's, and may be somebody else's.
+    pub is_open: bool,
     /// The whole [`Foothold`], as its canonical text.
     pub foothold: String,
     /// The link of the trail, or the step, that it comes from.
     pub because: Vec<String>,
-    /// The intruder's records through it.
+    /// The intruder's records through it; of an open one those that may be his.
     pub records: i64,
     /// Candidates for it.
     pub candidates: i64,
@@ -666,6 +668,7 @@ impl Row for FootholdRow {
             text("id"),
             text("kind"),
             text("name"),
+            flag("is_open"),
             text("foothold"),
             list("because", DataType::Utf8),
             whole("records"),

@@ -26,7 +26,7 @@ pub(crate) fn write(page: &mut Page, input: &Input<'_>, zone: &Zone) {
         let own: Vec<&ActionRow> = input.actions.iter().filter(|a| a.foothold == foothold.id).collect();
         if own.is_empty() {
             let reason = foothold.reason.as_deref().unwrap_or("no action is known");
-            page.raw(&format!("<tr><td>{}<td colspan=10>{}</tr>", escape(&foothold.name), escape(reason)));
+            page.raw(&format!("<tr><td>{}<td colspan=10>{}</tr>", name(foothold), escape(reason)));
         }
         for action in own.iter().take(CANDIDATES_SHOWN) {
             page.raw(&row(foothold, action, zone));
@@ -41,6 +41,11 @@ pub(crate) fn write(page: &mut Page, input: &Input<'_>, zone: &Zone) {
     write_since(page, input, zone);
 }
 
+fn name(foothold: &FootholdRow) -> String {
+    let whose = if foothold.is_open { "<br><span class=ref>may be the intruder's: pin it, or strike its link, before it is cut</span>" } else { "" };
+    format!("{}{whose}", escape(&foothold.name))
+}
+
 fn row(foothold: &FootholdRow, action: &ActionRow, zone: &Zone) -> String {
     let count = |number: i64| thousands(number.unsigned_abs());
     let seen = match action.notices.as_str() {
@@ -50,7 +55,7 @@ fn row(foothold: &FootholdRow, action: &ActionRow, zone: &Zone) -> String {
     };
     format!(
         "<tr><td>{}<td>{}{}<br><span class=ref>{}</span><td class=n>{}<td class=n>{}<td class=n>{}<td class=n>{}<td>{}<td>{}<td>{seen}<td>{}<td>{}</tr>",
-        escape(&foothold.name),
+        name(foothold),
         escape(&action.reaches),
         action.system.as_ref().map(|system| format!(" ({})", escape(system))).unwrap_or_default(),
         escape(&action.id),

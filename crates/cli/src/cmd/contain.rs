@@ -83,7 +83,8 @@ fn print_list(found: &Containment) {
         say!("The trail holds nothing that could be cut: pin what is known, or confirm a detection, and trace again.");
     }
     for foothold in &found.footholds {
-        say!("{}  {}: {} records of the intruder", foothold.id, printable(&foothold.name), thousands(foothold.records.unsigned_abs()));
+        let whose = if foothold.is_open { "records that may be the intruder's" } else { "records of the intruder" };
+        say!("{}  {}: {} {whose}", foothold.id, printable(&foothold.name), thousands(foothold.records.unsigned_abs()));
         for action in found.actions.iter().filter(|a| a.foothold == foothold.id) {
             print_candidate(foothold, action);
         }

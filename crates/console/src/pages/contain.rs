@@ -21,6 +21,7 @@ struct ActionLine {
     system: String,
     intruder: String,
     lawful: String,
+    open: String,
     closes: String,
     notices: String,
     undo: String,
@@ -112,6 +113,7 @@ fn foothold_line(foothold: &FootholdRow, actions: &[ActionRow], t: &Texts) -> Fo
         system: action.system.clone().unwrap_or_default(),
         intruder: t.n(action.intruder.unsigned_abs()),
         lawful: t.n(action.lawful.unsigned_abs()),
+        open: t.n(action.open.unsigned_abs()),
         closes: t.w2("contain_of", t.n(action.closes.unsigned_abs()), t.n(foothold.records.unsigned_abs())),
         notices: notices(t, &action.notices).to_owned(),
         undo: if action.undo_exact { t.x("undo_exact") } else { t.x("undo_not_exact") }.to_owned(),
@@ -120,7 +122,7 @@ fn foothold_line(foothold: &FootholdRow, actions: &[ActionRow], t: &Texts) -> Fo
     FootholdLine {
         id: foothold.id.clone(),
         name: foothold.name.clone(),
-        records: t.n(foothold.records.unsigned_abs()),
+        records: t.w(if foothold.is_open { "contain_records_open" } else { "contain_records" }, t.n(foothold.records.unsigned_abs())),
         reason: foothold.reason.clone().unwrap_or_default(),
         actions: actions.iter().filter(|action| action.foothold == foothold.id).map(line).collect(),
     }

@@ -151,10 +151,15 @@ impl Machine {
     /// # Errors
     /// If it cannot be written.
     pub(super) fn write_file(&self, path: &str, bytes: &[u8]) -> Result<(), ContainError> {
-        const SCRIPT: &str = "set -e; umask 077; cat > \"$1.strandline\"; if [ -e \"$1\" ]; then chown --reference=\"$1\" -- \"$1.strandline\"; chmod --reference=\"$1\" -- \"$1.strandline\"; else chmod 644 -- \"$1.strandline\"; fi; sync -- \"$1.strandline\"; mv -f -- \"$1.strandline\" \"$1\"";
-        self.must(&format!("write {path}"), &["sh", "-c", SCRIPT, "sh", path], bytes).map(|_| ())
+        self.must(&format!("write {path}"), &["sh", "-c", REPLACE, "sh", path, &bytes.len().to_string()], bytes).map(|_| ())
     }
 }
+
+/// Puts what it reads in a file's place, as a whole or not at all: where whoever writes to it was killed, its input ends before its time.
+const REPLACE: &str = "set -e; umask 077; cat > \"$1.strandline\"; \
+     if [ \"$(wc -c < \"$1.strandline\")\" -ne \"$2\" ]; then rm -f -- \"$1.strandline\"; echo 'not all of it came' >&2; exit 1; fi; \
+     if [ -e \"$1\" ]; then chown --reference=\"$1\" -- \"$1.strandline\"; chmod --reference=\"$1\" -- \"$1.strandline\"; \
+     else chmod 644 -- \"$1.strandline\"; fi; sync -- \"$1.strandline\"; mv -f -- \"$1.strandline\" \"$1\"";
 
 /// A key that the machine does not take is no machine that is away.
 fn not_let_in(error: ContainError, reach: &Reach) -> ContainError {
@@ -277,6 +282,26 @@ mod tests {
         .expect("sh runs")
         .expect("in time");
         assert_eq!(out.text(), text);
+    }
+
+    /// As it is where the program is killed between starting the command and writing to it.
+    #[test]
+    fn what_did_not_come_as_a_whole_replaces_no_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key");
+        std::fs::write(&path, "before").unwrap();
+        let replace = |input: &[u8], told: usize| {
+            let mut command = Command::new("sh");
+            command.args(["-c", REPLACE, "sh", path.to_str().unwrap(), &told.to_string()]);
+            bounded(command, input, Duration::from_secs(60)).unwrap().unwrap().is_good
+        };
+        for cut in [&b""[..], b"aft"] {
+            assert!(!replace(cut, 5));
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), "before");
+        }
+        assert!(replace(b"after", 5));
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "after");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
     #[test]

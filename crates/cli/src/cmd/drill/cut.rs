@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use strandline_drill::{Cut, Department, Gatehouse, Intrusion, Plan, Real, Refused, Scenario, Taken, generate_with, taken};
-use strandline_model::containment::{Action, ActionRow, Effect};
-use strandline_response::{Back, CutError, Force, Outdone, Response, ResponseError, Secret, TargetSecrets, WaveView};
+use strandline_model::containment::{Action, Effect};
+use strandline_response::{Back, Containment, CutError, Force, Outdone, Response, ResponseError, Secret, TargetSecrets, WaveView};
 
 use crate::cmd::Common;
 use crate::ui::{Format, Screen, thousands};
@@ -111,7 +111,7 @@ pub fn rehearse(common: &Common, case: &Path, targets: &Targets) -> anyhow::Resu
     let began = Instant::now();
     let before = targets.state()?;
     let mut failed = Vec::new();
-    let mut wave = with(common, case, "drill", |response| Ok(chosen(&response.containment()?.actions)))?;
+    let mut wave = with(common, case, "drill", |response| Ok(chosen(&response.containment()?)))?;
     let secrets = with(common, case, "drill", |response| secrets(response))?;
     let mut is_planned = false;
     while !is_planned && !wave.is_empty() {
@@ -182,10 +182,11 @@ fn secrets(response: &Response<'_>) -> anyhow::Result<TargetSecrets> {
 
 /// Of each address, session, account and role the narrowest cut that closes it, at each target that can; and what ends open
 /// connections: a session is refused by the web server and forgotten by the store.
-/// Hosts and routes are mended, not cut.
-fn chosen(rows: &[ActionRow]) -> Vec<Action> {
+/// Hosts and routes are mended, not cut; and what only may be his waits for a person's word.
+fn chosen(found: &Containment) -> Vec<Action> {
+    let open: BTreeSet<&str> = found.footholds.iter().filter(|held| held.is_open).map(|held| held.id.as_str()).collect();
     let (mut closed, mut seen, mut wave) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
-    for row in rows.iter().filter(|row| row.target.is_some()) {
+    for row in found.actions.iter().filter(|row| row.target.is_some() && !open.contains(row.foothold.as_str())) {
         let Some(action) = row.read_action() else { continue };
         let is_held = matches!(action.foothold.kind(), "address" | "session" | "account" | "role_at_host");
         let ends = matches!(action.effect, Effect::PostgresTerminate { .. } | Effect::MysqlKill { .. } | Effect::LinuxEndSessions { .. });

@@ -97,6 +97,13 @@ pub enum OpenQuestion {
         /// What it says, and of whom.
         title: String,
     },
+    /// No person named the actor: the trail begins with detections that nobody confirmed.
+    NobodyNamed {
+        /// What the first of them say, and of whom.
+        detections: Vec<String>,
+        /// How many more there are.
+        more: u64,
+    },
     /// More requests ran at the moments of the actor's, or may have, than are compared, so that statements may be taken for the
     /// wrong one, or not looked for.
     RequestsNotCompared {
@@ -120,7 +127,7 @@ pub enum OpenQuestion {
 
 impl OpenQuestion {
     /// Whether *not reached* must wait for an answer: true where statements of the actor may be missing from the trail as a
-    /// whole. A detection that was not followed is a task for a responder, and held as one.
+    /// whole. A detection that was not followed, or that nobody confirmed, is a task for a responder, and held as one.
     pub fn holds_reassurance(&self) -> bool {
         match self {
             Self::NoActor { .. }
@@ -129,7 +136,7 @@ impl OpenQuestion {
             | Self::RequestsNotCompared { .. }
             | Self::SessionNotFollowed { .. }
             | Self::FilesNotTraced { .. } => true,
-            Self::DetectionNotFollowed { .. } => false,
+            Self::DetectionNotFollowed { .. } | Self::NobodyNamed { .. } => false,
         }
     }
 }
@@ -147,6 +154,14 @@ impl fmt::Display for OpenQuestion {
             }
             Self::DetectionNotFollowed { detection, title } => {
                 write!(f, "{detection} ({title}) is not part of the trail: confirm it to follow it, or strike it")
+            }
+            Self::NobodyNamed { detections, more } => {
+                let further = if *more > 0 { format!(" and {more} more") } else { String::new() };
+                write!(
+                    f,
+                    "nobody has said who the intruder is: the trail begins with {}{further}. Confirm or strike them, or pin: what hangs on one that was lawful work is wrong, and so is who was not reached",
+                    detections.join("; ")
+                )
             }
             Self::RequestsNotCompared { most } => {
                 write!(f, "more than {most} requests ran at the moments of the actor's, or may have; the rest were not compared")

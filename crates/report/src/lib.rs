@@ -43,6 +43,8 @@ pub struct Input<'a> {
     pub cleared_people: u64,
     /// What the clearances rest on; that of anybody, since it is the same for all.
     pub clearance: Option<&'a Clearance>,
+    /// What they rest on besides, where no person has named the intruder.
+    pub premise: Option<&'a str>,
     /// What keeps people who are in no tier from being cleared.
     pub questions: &'a [Question],
     /// Categories that the estate describes, sorted.
@@ -178,6 +180,9 @@ fn write_clearance(page: &mut Page, input: &Input<'_>, zone: &Zone) {
             clearance.replayed,
             if clearance.reasons.is_empty() { "there are none".to_owned() } else { clearance.reasons.join("; ") }
         ));
+        if let Some(premise) = input.premise {
+            page.paragraph(&format!("It stands on the trail being the intruder's; {premise}."));
+        }
     }
     if input.questions.is_empty() {
         return;

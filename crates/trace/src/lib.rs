@@ -157,6 +157,7 @@ pub fn trace(inputs: &Inputs<'_>, accesses: &mut dyn FnMut(Vec<Access>) -> Resul
     let links = links.into_links();
     let (mut notes, mut open) = identity.into_notes();
     open.extend(seeds::left_out(inputs, &actor));
+    open.extend(seeds::nobody_named(inputs, &links));
     open.extend(seeds::pins_without_events(inputs, &links, &steps.0));
     notes.extend(open.iter().take(MOST_OPEN_IN_NOTES).map(OpenQuestion::to_string));
     if open.len() > MOST_OPEN_IN_NOTES {

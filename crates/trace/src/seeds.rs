@@ -248,8 +248,7 @@ fn from_detections(inputs: &Inputs<'_>, survey: &Survey, identity: &mut Identity
 /// Where nobody named or confirmed the actor: that he was not found, and what looks oddest. A trail from detections that read nothing says nothing
 /// of what was read.
 pub(crate) fn leave_unfound(inputs: &Inputs<'_>, survey: &Survey, identity: &mut Identity<'_>) {
-    let is_confirmed = |d: &Detection| inputs.decisions.iter().any(|decision| decision.target == d.id && decision.verdict == Verdict::Confirmed);
-    if inputs.pins.is_empty() && !inputs.detections.iter().any(is_confirmed) {
+    if inputs.pins.is_empty() && !inputs.detections.iter().any(|d| is_confirmed(inputs, d)) {
         identity.leave_open(OpenQuestion::NoActor { detections: inputs.detections.len() as u64 });
         oddest::notes(inputs, survey, identity).into_iter().for_each(|note| identity.note(note));
     }
@@ -274,6 +273,29 @@ fn share_between_sessions_and_addresses<'d>(survey: &Survey, identity: &Identity
             }
         }
     }
+}
+
+/// Detections named where nobody named the actor.
+const MOST_NAMED: usize = 5;
+
+/// Where the trail stands on detections alone, which.
+pub(crate) fn nobody_named(inputs: &Inputs<'_>, links: &[Link]) -> Option<OpenQuestion> {
+    if !inputs.pins.is_empty() || inputs.detections.iter().any(|d| is_confirmed(inputs, d)) {
+        return None;
+    }
+    let begins = |link: &Link| match link.from_node() {
+        Ok(Node::Detection(id)) if link.verdict.as_deref() != Some("struck") => Some(id),
+        _ => None,
+    };
+    let first: BTreeSet<Arc<str>> = links.iter().filter_map(begins).collect();
+    let told = |d: &Detection| format!("{} ({}: {})", d.id, d.title, d.subject);
+    let all: Vec<String> = inputs.detections.iter().filter(|d| first.contains(d.id.as_str())).map(told).collect();
+    let more = all.len().saturating_sub(MOST_NAMED) as u64;
+    (!all.is_empty()).then(|| OpenQuestion::NobodyNamed { detections: all.into_iter().take(MOST_NAMED).collect(), more })
+}
+
+fn is_confirmed(inputs: &Inputs<'_>, detection: &Detection) -> bool {
+    inputs.decisions.iter().any(|decision| decision.target == detection.id && decision.verdict == Verdict::Confirmed)
 }
 
 /// What a responder should look at: detections of some weight on addresses and sessions that the trail does not hold.

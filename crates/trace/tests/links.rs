@@ -10,7 +10,7 @@ use strandline_model::estate::Estate;
 use strandline_model::event::{Activity, Class, Event, RecordKind, Secrets, Status};
 use strandline_model::evidence::{ClockSkew, Coverage, Gap, GapKind};
 use strandline_model::time::{Instant, Interval};
-use strandline_model::trail::{Pin, Strength};
+use strandline_model::trail::{OpenQuestion, Pin, Strength};
 use strandline_trace::{Inputs, Trail, trace};
 use support::{Owned, place, some, table};
 
@@ -429,6 +429,13 @@ fn without_pins_two_medium_detections_start_a_trail_and_one_does_not() {
     day.detections.push(detection("id_enumeration"));
     let both = check(&day, &[], &[proved("P900")]);
     assert!(!both.notes.iter().any(|note| note.contains("not part of the trail")), "{:?}", both.notes);
+    // Nobody said that they are right: the trail says so, until somebody does.
+    let is_named = |trail: &Trail| !trail.open.iter().any(|question| matches!(question, OpenQuestion::NobodyNamed { .. }));
+    assert!(both.notes.iter().any(|note| note.contains("begins with scanning (scanning: ") && note.contains("; id_enumeration (")), "{:?}", both.notes);
+    assert!(!is_named(&both));
+    assert!(is_named(&day.run(&["address=198.51.100.9"]).0));
+    day.decisions = vec![Decision { target: "scanning".into(), verdict: Verdict::Confirmed, decided_by: "R".into(), decided_at: Instant(1), reason: None }];
+    assert!(is_named(&check(&day, &[], &[proved("P900")])));
 }
 
 #[test]

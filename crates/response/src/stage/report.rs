@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use strandline_model::detection::Detection;
 use strandline_model::exposure::{Exposure, Replay};
 use strandline_model::table::Row;
-use strandline_model::trail::Step;
+use strandline_model::trail::{OpenQuestion, Step};
 use strandline_report::{Input, RulesRun};
 
 use crate::clearance::{clearance_of, cleared, open_questions};
@@ -38,6 +38,7 @@ pub fn run(response: &mut Response<'_>, names: Names) -> Result<(), ResponseErro
     let rules = sigma.map(rules_run);
     let cleared = cleared(&response.case)?;
     let clearance = cleared.first().map(|key| clearance_of(&response.case, key)).transpose()?.flatten();
+    let premise = trail.open.iter().find(|question| matches!(question, OpenQuestion::NobodyNamed { .. })).map(ToString::to_string);
     let html = strandline_report::write(&Input {
         organisation: organisation.name.get("en").or_else(|| organisation.name.values().next()).map_or("", String::as_str),
         reference: &reference,
@@ -46,6 +47,7 @@ pub fn run(response: &mut Response<'_>, names: Names) -> Result<(), ResponseErro
         register_people: people.len() as u64,
         cleared_people: people.keys().filter(|key| cleared.contains(*key)).count() as u64,
         clearance: clearance.as_ref(),
+        premise: premise.as_deref(),
         questions: &open_questions(&response.case)?,
         categories: &described_categories(response),
         artefacts: &response.custody()?,

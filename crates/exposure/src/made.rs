@@ -349,6 +349,8 @@ pub(crate) struct Maker<'m> {
     made: Made,
     /// Queries of materialised views, by full name.
     recipes: HashMap<String, String>,
+    /// The moment of the snapshot.
+    snapshot: i64,
 }
 
 /// A relation that a write changes.
@@ -360,13 +362,71 @@ struct Changed<'c> {
 
 impl<'m> Maker<'m> {
     pub(crate) fn new(of: &'m Snapshotted<'m>, recipes: HashMap<String, String>) -> Self {
-        Self { of, made: Made::default(), recipes }
+        Self { of, made: Made::default(), recipes, snapshot: i64::MIN }
     }
 
-    /// What came of all writes that may have moved values or made relations, in the order of their moments.
-    pub(crate) fn make(mut self, all: &[Carried]) -> Made {
+    /// What came of all writes that may have moved values or made relations, in the order of their moments; the snapshot is of a moment
+    /// among them.
+    pub(crate) fn make(mut self, all: &[Carried], snapshot: i64) -> Made {
+        self.snapshot = snapshot;
+        self.name_before(&all[..all.partition_point(|carried| carried.at < snapshot)]);
         all.iter().for_each(|carried| self.take(carried));
         self.made
+    }
+
+    /// Names that the snapshot no longer has: which of its relations had another one before, and until when. From the last change back.
+    fn name_before(&mut self, before: &[Carried]) {
+        let mut now: BTreeMap<String, Is> = BTreeMap::new();
+        for carried in before.iter().rev().filter(|carried| !matches!(carried.end, End::Undone(_))) {
+            for definition in definitions(&carried.statement, self.of.dialect).into_iter().flatten().rev() {
+                let (name, to) = match definition {
+                    Definition::Rename { name, to } => (name, to),
+                    Definition::Move { name, schema } => {
+                        let to = [Some(schema), name.last().cloned()].into_iter().flatten().collect();
+                        (name, to)
+                    }
+                    _ => continue,
+                };
+                let is = |full: &str| now.get(full).cloned().or_else(|| self.is_stored(full).then(|| Is::Stored(full.to_owned())));
+                let (old, new) = self.renamed(&name, &to, &|full| is(full).is_some_and(|is| is != Is::Gone));
+                let (was, beside) = (is(&new).unwrap_or(Is::Unknown), is(&old).unwrap_or(Is::Gone));
+                let (was, beside) = if carried.end == End::Committed { (was, beside) } else { (Is::Unknown, Is::Unknown) };
+                self.begin(&new, was.clone(), carried);
+                self.begin(&old, beside, carried);
+                now.insert(new, Is::Gone);
+                now.insert(old, was);
+            }
+        }
+        for (full, is) in now {
+            self.made.eras.entry(full).or_default().insert(0, Era { from: i64::MIN, owner: None, is });
+        }
+    }
+
+    fn is_stored(&self, full: &str) -> bool {
+        (self.of.columns)(full).is_some() || (self.of.view)(full).is_some()
+    }
+
+    /// The full names of a relation before and after it got another one; afterwards it is there.
+    fn renamed(&self, name: &[String], to: &[String], is_there: &dyn Fn(&str) -> bool) -> (String, String) {
+        let lower = |part: &str| if self.of.dialect == Dialect::MySql { part.to_lowercase() } else { part.to_owned() };
+        let last = |parts: &[String]| parts.last().map(|part| lower(part)).unwrap_or_default();
+        let own = || self.of.search_path.first().map_or("public", String::as_str);
+        let of = |parts: &[String]| match parts {
+            [.., schema, _] if self.of.dialect == Dialect::MySql && schema.eq_ignore_ascii_case(self.of.name) => Some(own().to_owned()),
+            [.., schema, _] => Some(lower(schema)),
+            _ => None,
+        };
+        let (bare, new) = (last(name), last(to));
+        let found = || self.of.search_path.iter().find(|schema| is_there(&format!("{schema}.{new}"))).cloned();
+        let schema = of(name).or_else(|| if to.len() > 1 { None } else { found() }).unwrap_or_else(|| own().to_owned());
+        let into = of(to).unwrap_or_else(|| schema.clone());
+        (format!("{schema}.{bare}"), format!("{into}.{new}"))
+    }
+
+    /// Whether the snapshot has what a definition of before it made: described, so that its rows are followed there.
+    fn is_in_snapshot(&self, full: &str, carried: &Carried) -> bool {
+        let is = || self.made.era(full, Look { at: carried.at, owner: carried.owner }).cloned();
+        carried.at < self.snapshot && (self.of.is_described)(full) && is().is_none_or(|is| is == Is::Stored(full.to_owned()))
     }
 
     fn take(&mut self, carried: &Carried) {
@@ -446,7 +506,9 @@ impl<'m> Maker<'m> {
     fn begin(&mut self, full: &str, is: Is, carried: &Carried) {
         let owner = full.starts_with("pg_temp.").then(|| carried.owner.unwrap_or(u32::MAX));
         let is = if matches!(carried.end, End::Undone(_)) { Is::Unknown } else { is };
-        self.made.eras.entry(full.to_owned()).or_default().push(Era { from: carried.at, owner, is });
+        let eras = self.made.eras.entry(full.to_owned()).or_default();
+        let at = eras.partition_point(|era| era.from <= carried.at);
+        eras.insert(at, Era { from: carried.at, owner, is });
     }
 
     /// Keeps a state; its names are those of now.
@@ -527,6 +589,9 @@ impl<'m> Maker<'m> {
         match definition {
             Definition::Copy { name, columns, query } => {
                 let full = self.new_name(name, carried);
+                if self.is_in_snapshot(&full, carried) {
+                    return;
+                }
                 let is = self.state(&with_columns(query, columns, self.of.dialect), Some(carried.at.saturating_sub(1)), not_empty(columns), carried);
                 self.begin(&full, is, carried);
             }
@@ -548,6 +613,8 @@ impl<'m> Maker<'m> {
                 self.begin(&full, is, carried);
             }
             Definition::Table { name } => self.table(name, carried),
+            // What names meant before the snapshot is told from it back.
+            Definition::Rename { .. } | Definition::Move { .. } if carried.at < self.snapshot => {}
             Definition::Rename { name, to } => {
                 let Some((full, is)) = find(self, name) else { return };
                 let schema = full.split_once('.').map_or("", |(schema, _)| schema);
@@ -610,6 +677,9 @@ impl<'m> Maker<'m> {
     /// `CREATE TABLE` with columns of its own: it holds nothing yet.
     fn table(&mut self, name: &[String], carried: &Carried) {
         let full = self.new_name(name, carried);
+        if self.is_in_snapshot(&full, carried) {
+            return;
+        }
         let Some(Statement::CreateTable(table)) = parse(&carried.statement, self.of.dialect) else { return self.begin(&full, Is::Unknown, carried) };
         let is_there = table.if_not_exists && self.found(name, Look { at: carried.at, owner: carried.owner }).is_some();
         if is_there {
@@ -866,7 +936,7 @@ mod tests {
             end: End::Committed,
         };
         let recipes = HashMap::from([("hr.kept".to_owned(), "SELECT name FROM hr.p".to_owned())]);
-        let made = Maker::new(&of, recipes).make(&log.iter().enumerate().map(carried).collect::<Vec<_>>());
+        let made = Maker::new(&of, recipes).make(&log.iter().enumerate().map(carried).collect::<Vec<_>>(), i64::MIN);
         let mut told = match made.rewrite(sql, Look { at: 1_000, owner: Some(1) }, &of) {
             None => "as it stands".to_owned(),
             Some(read) if read.unknown.is_empty() => read.sql,

@@ -73,14 +73,16 @@ pub(crate) fn expose_with(
     let interest = Interest::of(inputs.estate, &stored, &first.words);
     let mut facts = writes::read(inputs.events, &wanted, interest)?;
     let mut writes = std::mem::take(&mut facts.writes);
-    strandline_history::in_their_sessions(&mut writes, &stored);
+    strandline_history::in_their_sessions(&mut writes, &stored, &facts.made_schemas);
     for database in stored.iter().filter(|database| facts.first_event.is_some() && !facts.shows_writes(database.dialect, &database.name)) {
         notes.push(format!(
             "database {}: no log holds a write, so its data is taken to have stayed as in the dump; if the logs leave writes out, take a dump of that time",
             database.id
         ));
     }
-    let mut world = Builder { estate: inputs.estate, register: &inputs.subjects, writes, read: &first.words, make, notes: &mut notes }.build(stored)?;
+    let mut world =
+        Builder { estate: inputs.estate, register: &inputs.subjects, writes, made_schemas: &facts.made_schemas, read: &first.words, make, notes: &mut notes }
+            .build(stored)?;
     world.guessed_actor = inputs.options.guessed_actor;
     summary.notes = notes;
     keys_must_meet(inputs.estate, &inputs.subjects, &world)?;

@@ -352,9 +352,17 @@ fn world(dump: &str, dialect: &str, schema: &str) -> World {
     let (stored, _) = load(&estate, vec![snapshot], &ReadOptions::default()).expect("a whole dump");
     let mut make = |database| crate::engine::replayer(database, &Options::default());
     let mut notes = Vec::new();
-    let world = Builder { estate: &estate, register: &[], writes: Vec::new(), read: &Words::default(), make: &mut make, notes: &mut notes }
-        .build(stored)
-        .expect("a world");
+    let world = Builder {
+        estate: &estate,
+        register: &[],
+        writes: Vec::new(),
+        made_schemas: &BTreeSet::new(),
+        read: &Words::default(),
+        make: &mut make,
+        notes: &mut notes,
+    }
+    .build(stored)
+    .expect("a world");
     assert_eq!(world.in_data.len() as u64, ROWS, "{notes:?}");
     world
 }

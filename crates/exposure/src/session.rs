@@ -2,7 +2,7 @@
 //! text is cut. From the session's own statements in the log, else from what the dump gives to its role and its database,
 //! else from the estate. What is not known is said to be so.
 
-use strandline_history::store::StoredSetting;
+use strandline_history::paths::{Path, Paths, user};
 use strandline_sql::{Dialect, SessionState, Setting};
 
 /// The least that MySQL takes for `group_concat_max_len`.
@@ -29,8 +29,8 @@ pub(crate) struct Givens {
     pub(crate) dialect: Option<Dialect>,
     /// The database's name at the server.
     pub(crate) database: String,
-    /// Settings of roles and databases, of the dumps.
-    pub(crate) settings: Vec<StoredSetting>,
+    /// Where sessions look for names, and what else roles and databases are given.
+    pub(crate) paths: Paths,
     /// The zone that the estate says.
     pub(crate) zone: Option<String>,
     /// Whether policies decide which rows of a table a role sees.
@@ -53,28 +53,14 @@ impl Givens {
     /// The session of a role, as its own statements have set it.
     pub(crate) fn standing(&self, role: Option<&str>, state: Option<&SessionState>) -> Standing {
         let setting = |of: &dyn Fn(&SessionState) -> Setting| state.map_or(Setting::Default, of);
-        let path = match self.dialect {
-            Some(Dialect::MySql) => setting(&SessionState::database),
-            _ => setting(&SessionState::search_path),
-        };
-        let path = if path == Setting::Default { self.given("search_path", role).map_or(path, |list| Setting::Is(schemas(&list))) } else { path };
-        // `$user` is whom the session works as, not who signed in.
-        let user = match setting(&SessionState::role) {
-            Setting::Is(role) => role.into_iter().next(),
-            Setting::Default => role.map(str::to_owned),
-            Setting::Unknown => None,
-        };
-        let is_user_lost = user.is_none() && matches!(&path, Setting::Is(list) if list.iter().any(|name| name == "$user")) && state.is_some();
-        let search_path = match &path {
-            Setting::Is(list) if !self.is_own(list) => {
-                Some(list.iter().filter_map(|name| if name == "$user" { user.clone() } else { Some(name.clone()) }).collect())
-            }
-            _ => None,
-        };
+        let path = if self.dialect == Some(Dialect::MySql) { self.used(setting(&SessionState::database)) } else { self.paths.of_session(role, state) };
+        let user = user(role, state);
+        let is_lost = path == Path::Lost;
+        let search_path = if let Path::Along(list) = path { Some(list) } else { None };
         let zone = match setting(&SessionState::time_zone) {
             Setting::Is(zone) if !zone.iter().any(|zone| zone.eq_ignore_ascii_case("system") || zone.eq_ignore_ascii_case("local")) => zone.into_iter().next(),
             Setting::Unknown => None,
-            _ => self.given("timezone", role).or_else(|| self.zone.as_deref().map(|zone| self.as_setting(zone))),
+            _ => self.paths.given("timezone", role).map(str::to_owned).or_else(|| self.zone.as_deref().map(|zone| self.as_setting(zone))),
         };
         let odd = state.and_then(SessionState::odd_setting).map(str::to_owned);
         let pipes_join = state.and_then(SessionState::pipes_join).unwrap_or(false);
@@ -86,7 +72,7 @@ impl Givens {
         };
         let role = user.filter(|_| self.has_policies);
         let session = Session { search_path, role, zone, pipes_join, joined_bytes };
-        Standing { session, odd, is_lost: path == Setting::Unknown || is_user_lost, limits_rows: state.is_some_and(SessionState::limits_rows) }
+        Standing { session, odd, is_lost, limits_rows: state.is_some_and(SessionState::limits_rows) }
     }
 
     /// The estate's zone as the database's setting writes it: the estate counts `+08:00` to the east, and PostgreSQL such a name to the west.
@@ -100,30 +86,21 @@ impl Givens {
         turned.filter(|zone| zone.contains(':')).unwrap_or_else(|| zone.to_owned())
     }
 
-    /// Whether `USE` names the database itself, under whose name the estate keeps the tables as it likes.
-    fn is_own(&self, list: &[String]) -> bool {
-        self.dialect == Some(Dialect::MySql) && list.first().is_some_and(|name| name.eq_ignore_ascii_case(&self.database))
+    /// Where a session of MySQL looks for tables: in what it named with `USE`. The database itself is kept under the estate's name for it.
+    fn used(&self, database: Setting) -> Path {
+        match database {
+            Setting::Default => Path::Own,
+            Setting::Unknown => Path::Lost,
+            Setting::Is(list) if list.first().is_some_and(|name| name.eq_ignore_ascii_case(&self.database)) => Path::Own,
+            Setting::Is(list) => Path::Along(list),
+        }
     }
-
-    /// What the role and the database are given: the role in this database first, then the role, then the database.
-    fn given(&self, name: &str, role: Option<&str>) -> Option<String> {
-        let rank = |setting: &&StoredSetting| {
-            let here = setting.database.as_deref().is_none_or(|database| database == self.database);
-            let own = setting.role.as_deref().is_none_or(|named| role == Some(named));
-            (here && own && setting.name == name).then_some((setting.role.is_some(), setting.database.is_some()))
-        };
-        let best = self.settings.iter().filter(|setting| rank(setting).is_some()).max_by_key(rank)?;
-        Some(best.value.clone())
-    }
-}
-
-/// The schemas of a list, as a setting of a dump holds them.
-fn schemas(list: &str) -> Vec<String> {
-    list.split(',').map(|name| name.trim().trim_matches('"').to_owned()).filter(|name| !name.is_empty()).collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use strandline_history::store::{StoredDatabase, StoredSetting};
+
     use super::*;
 
     fn check(statements: &[&str], role: Option<&str>, path: Option<&[&str]>, zone: Option<&str>) {
@@ -139,7 +116,10 @@ mod tests {
             given(None, Some("other"), "timezone", "Asia/Tokyo"),
             given(Some("clerk"), Some("d"), "timezone", "Asia/Hong_Kong"),
         ];
-        let givens = Givens { dialect: Some(Dialect::PostgreSql), database: "d".to_owned(), settings, zone: Some("UTC".to_owned()), has_policies: false };
+        let mut stored = StoredDatabase::new("d", "d", Dialect::PostgreSql, &["public".to_owned()]);
+        stored.described.settings = settings;
+        let (database, paths) = ("d".to_owned(), Paths::of(&stored, &std::collections::BTreeSet::new()));
+        let givens = Givens { dialect: Some(Dialect::PostgreSql), database, paths, zone: Some("UTC".to_owned()), has_policies: false };
         let mut state = SessionState::new(Dialect::PostgreSql);
         statements.iter().for_each(|sql| state.take(strandline_sql::Ran::plain(sql, 0)));
         let Session { search_path, zone: found, .. } = givens.standing(role, Some(&state)).session;

@@ -14,6 +14,7 @@ use crate::replay::{EngineDatabase, EngineTable, EngineView, MakeReplayer, Repla
 use crate::session::{Givens, Session};
 use crate::written::Target;
 use crate::{Dialect, ExposureError};
+use strandline_history::paths::{Paths, Zones};
 use strandline_history::store::{Rights, RowSecurity, StoredDatabase};
 use strandline_history::writes::Write;
 use strandline_provenance::Hidden;
@@ -443,6 +444,8 @@ pub(crate) struct Builder<'b> {
     pub(crate) estate: &'b Estate,
     pub(crate) register: &'b [String],
     pub(crate) writes: Vec<Write>,
+    /// Schemas that the log names in what it makes.
+    pub(crate) made_schemas: &'b BTreeSet<String>,
     /// The words of all statements of the trail.
     pub(crate) read: &'b Words,
     pub(crate) make: MakeReplayer<'b>,
@@ -491,12 +494,14 @@ impl Builder<'_> {
         let givens = Givens {
             dialect: Some(stored.dialect),
             database: stored.name.clone(),
-            settings: std::mem::take(&mut stored.described.settings),
+            paths: Paths::of(&stored, self.made_schemas),
             zone: of_estate.and_then(|d| d.time_zone.clone()),
             has_policies: stored.tables.iter().any(|table| table.row_security != RowSecurity::Off),
         };
-        let zone = givens.standing(None, None).session.zone.and_then(|zone| Zone::named(&zone, stored.dialect));
-        let rebuild = Rebuild { stored: &stored, described: &of_tables, writes: &self.writes, snapshot_time, snapshot_precision, zone };
+        let zone_of = |role: Option<&str>| givens.standing(role, None).session.zone.and_then(|zone| Zone::named(&zone, stored.dialect));
+        let of_roles = givens.paths.roles_given("timezone").into_iter().map(|role| (role.to_owned(), zone_of(Some(role)))).collect();
+        let zones = Zones::new(zone_of(None), of_roles);
+        let rebuild = Rebuild { stored: &stored, described: &of_tables, writes: &self.writes, snapshot_time, snapshot_precision, zones };
         let history = rebuild.run(&mut |key| world.people.number(key));
         if is_last {
             // The engine needs the memory.
@@ -512,7 +517,7 @@ impl Builder<'_> {
         let index: BTreeMap<String, usize> = tables.iter().enumerate().map(|(at, t)| (t.full_name.clone(), at)).collect();
         let view_index: BTreeMap<String, String> = views.iter().map(|view| (format!("{}.{}", view.schema, view.name), view.sql.clone())).collect();
         let beside = beside(&stored, &views, &index);
-        let made = made_since(&stored, (&tables, &index), (&views, &view_index), &history.carried, &beside);
+        let made = made_since(&stored, (&tables, &index), (&views, &view_index), (&history.carried, snapshot_moment), &beside);
         for at in made.needed(self.read) {
             let state = &made.states[at];
             views.push(EngineView { schema: MADE.to_owned(), name: at.to_string(), sql: state.sql.clone(), as_of: state.as_of });
@@ -663,7 +668,7 @@ fn made_since(
     stored: &StoredDatabase,
     (tables, numbers): (&[TableWorld], &BTreeMap<String, usize>),
     (views, texts): (&[EngineView], &BTreeMap<String, String>),
-    carried: &[Carried],
+    (carried, snapshot): (&[Carried], i64),
     beside: &Beside,
 ) -> Made {
     let columns = |full: &str| numbers.get(full).map(|at| tables[*at].names.clone());
@@ -679,7 +684,7 @@ fn made_since(
         beside,
     };
     let recipes = views.iter().filter(|v| v.as_of.is_some()).map(|v| (format!("{}.{}", v.schema, v.name), v.sql.clone())).collect();
-    Maker::new(&of, recipes).make(carried)
+    Maker::new(&of, recipes).make(carried, snapshot)
 }
 
 /// For each relation those whose rows it shows, too. A materialised view shows what it held when it was filled.

@@ -1,13 +1,15 @@
 //! Writes as their sessions meant them. A bare name is looked for along the path that the session had set, so it is written out; a write
 //! of a session under which its words may mean something else is not read at all.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use sqlparser::ast::{Ident, ObjectName, ObjectNamePart, Query, Statement, VisitMut, VisitorMut};
-use strandline_sql::{Dialect, Rules, SessionState, Setting, parts};
+use strandline_sql::{Dialect, Rules, SessionState, parts};
 
+use crate::definition::{Definition, definitions};
+use crate::paths::{Path, Paths};
 use crate::rebuild::is_temporary;
 use crate::store::StoredDatabase;
 use crate::writes::{Write, mentions, parse};
@@ -15,30 +17,76 @@ use crate::writes::{Write, mentions, parse};
 /// Texts that are kept with their names written out; beyond, each is read anew.
 const TEXTS: usize = 4096;
 
-/// A statement, what its session had set, and which database it may be in.
-type Asked = (Arc<str>, Arc<SessionState>, usize);
+/// A statement, where its names are looked for, and which database it may be in.
+type Asked = (Arc<str>, Arc<[String]>, usize);
 
-/// Reads the writes as their sessions meant them, before they are applied.
-pub fn in_their_sessions(writes: &mut [Write], stored: &[StoredDatabase]) {
+/// Whose session, what it had set, and which database it may be in.
+type Sitting = (Option<Arc<str>>, Option<Arc<SessionState>>, usize);
+
+/// Where names are looked for, shared by the writes of a session.
+#[derive(Clone)]
+enum Looked {
+    AsWritten,
+    Along(Arc<[String]>),
+    Nowhere,
+}
+
+/// Reads the writes as their sessions meant them, before they are applied. `made` are the schemas that the log names in what it makes.
+pub fn in_their_sessions(writes: &mut [Write], stored: &[StoredDatabase], made: &BTreeSet<String>) {
+    let paths: Vec<Paths> = stored.iter().map(|database| Paths::of(database, made)).collect();
+    let moved = moved(writes);
     let mut known: HashMap<Asked, Option<Arc<str>>> = HashMap::new();
+    let mut sittings: HashMap<Sitting, Looked> = HashMap::new();
     for write in writes.iter_mut() {
-        let Some(session) = write.session.clone() else { continue };
         let may_be_in = |database: &&StoredDatabase| database.dialect == write.dialect && write.database.as_deref().is_none_or(|name| name == database.name);
         let mut found = stored.iter().enumerate().filter(|(_, database)| may_be_in(database));
         let Some((at, database)) = found.next() else { continue };
-        if is_odd(&session) || session.search_path() == Setting::Unknown {
-            write.is_lost = true;
-        } else if let Setting::Is(path) = session.search_path() {
-            if known.len() >= TEXTS {
-                known.clear();
-            }
-            let key = (write.statement.clone(), session, at);
-            let text = known.entry(key).or_insert_with(|| Qualifier::new(database, &path).read(&write.statement).map(Arc::from)).clone();
-            match text.filter(|_| found.next().is_none()) {
-                Some(text) => write.statement = text,
-                None => write.is_lost = true,
+        if write.session.is_none() && !paths[at].may_differ() {
+            continue;
+        }
+        if sittings.len() >= TEXTS {
+            sittings.clear();
+        }
+        let looked = sittings.entry((write.role.clone(), write.session.clone(), at)).or_insert_with_key(|sitting| looked(sitting, &paths[at])).clone();
+        match looked {
+            Looked::AsWritten => {}
+            Looked::Nowhere => write.is_lost = true,
+            Looked::Along(path) => {
+                if known.len() >= TEXTS {
+                    known.clear();
+                }
+                let key = (write.statement.clone(), path.clone(), at);
+                let text = known.entry(key).or_insert_with(|| Qualifier::new(database, &path, &moved).read(&write.statement).map(Arc::from)).clone();
+                match text.filter(|_| found.next().is_none()) {
+                    Some(text) => write.statement = text,
+                    None => write.is_lost = true,
+                }
             }
         }
+    }
+}
+
+/// Names that the log gives to another relation, or takes into another schema: which one has it when is not followed here.
+fn moved(writes: &[Write]) -> BTreeSet<String> {
+    let begins = |text: &str, word: &str| text.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
+    let may_move = |write: &&Write| begins(write.statement.trim_start(), "alter") || begins(write.statement.trim_start(), "rename");
+    let all = writes.iter().filter(may_move).filter_map(|write| definitions(&write.statement, write.dialect)).flatten();
+    let names = all.flat_map(|definition| match definition {
+        Definition::Rename { name, to } => vec![name, to],
+        Definition::Move { name, .. } => vec![name],
+        _ => Vec::new(),
+    });
+    names.filter_map(|mut name| name.pop()).map(|name| name.to_lowercase()).collect()
+}
+
+fn looked((role, session, _): &Sitting, paths: &Paths) -> Looked {
+    if session.as_deref().is_some_and(is_odd) {
+        return Looked::Nowhere;
+    }
+    match paths.of_session(role.as_deref(), session.as_deref()) {
+        Path::Own => Looked::AsWritten,
+        Path::Along(path) => Looked::Along(path.into()),
+        Path::Lost => Looked::Nowhere,
     }
 }
 
@@ -56,12 +104,15 @@ struct Qualifier<'q> {
     given: Vec<String>,
     /// Whether the statement makes what it names first.
     makes: bool,
+    /// Names that stand for one relation now and for another then.
+    moved: &'q BTreeSet<String>,
+    /// Whether it uses one of these.
+    is_lost: bool,
 }
 
 impl<'q> Qualifier<'q> {
-    fn new(stored: &'q StoredDatabase, path: &'q [String]) -> Self {
-        // What stands in the schema of whoever works is not told apart from what stands behind it.
-        Self { stored, path: path.iter().map(String::as_str).filter(|schema| *schema != "$user").collect(), given: Vec::new(), makes: false }
+    fn new(stored: &'q StoredDatabase, path: &'q [String], moved: &'q BTreeSet<String>) -> Self {
+        Self { stored, path: path.iter().map(String::as_str).collect(), given: Vec::new(), makes: false, moved, is_lost: false }
     }
 
     /// The statement with its names written out; `None` where they cannot be found.
@@ -72,6 +123,9 @@ impl<'q> Qualifier<'q> {
         let _given: ControlFlow<()> = statement.visit(&mut Given { names: &mut self.given, dialect });
         let mut qualified = self;
         let _done: ControlFlow<()> = statement.visit(&mut qualified);
+        if qualified.is_lost {
+            return None;
+        }
         let text = statement.to_string();
         if matches!(
             statement,
@@ -96,6 +150,7 @@ impl<'q> Qualifier<'q> {
     /// The schema that a bare name is of: where it is found, or where it is made.
     fn schema(&mut self, name: &str) -> Option<&'q str> {
         let makes = std::mem::take(&mut self.makes);
+        self.is_lost |= self.moved.contains(&name.to_lowercase());
         if makes {
             return self.path.first().copied();
         }
@@ -147,12 +202,13 @@ mod tests {
             stored.add_table(StoredTable::new(schema.to_owned(), name.to_owned(), Vec::new()));
         }
         let path: Vec<String> = path.iter().map(|schema| (*schema).to_owned()).collect();
-        assert_eq!(Qualifier::new(&stored, &path).read(sql).as_deref(), expected, "{sql}");
+        let moved = BTreeSet::from(["moved".to_owned()]);
+        assert_eq!(Qualifier::new(&stored, &path, &moved).read(sql).as_deref(), expected, "{sql}");
     }
 
     #[test]
     fn a_bare_name_is_looked_for_along_the_sessions_path() {
-        let north = ["$user", "north", "public"];
+        let north = ["north", "public"];
         check(&north, "UPDATE person SET name = 'x' WHERE person.id = 1", Some("UPDATE \"north\".person SET name = 'x' WHERE person.id = 1"));
         check(&north, "INSERT INTO note SELECT name FROM Person", Some("INSERT INTO \"public\".note SELECT name FROM \"north\".Person"));
         check(&north, "DELETE FROM public.person", Some("DELETE FROM public.person"));
@@ -162,6 +218,9 @@ mod tests {
         check(&["south"], "DELETE FROM person", Some("DELETE FROM \"south\".person"));
         check(&["south"], "DELETE FROM elsewhere", Some("DELETE FROM elsewhere"));
         check(&north, "DROP TABLE person", None);
+        // The log gives it another schema at some time.
+        check(&north, "UPDATE moved SET name = 'x'", None);
+        check(&north, "UPDATE public.moved SET name = 'x'", Some("UPDATE public.moved SET name = 'x'"));
         check(&north, "not a statement about person", None);
     }
 }

@@ -68,6 +68,7 @@ impl Interest {
         let relations = || stored.iter().flat_map(|d| d.tables.iter().map(|t| &t.name).chain(d.views.iter().map(|v| &v.name)));
         relations().filter(|name| read.has(name)).for_each(|name| add(name));
         close(stored, &mut names);
+        close_above(stored, &mut names);
         let everything = names.iter().any(|name| !is_plain(name));
         Self { names: names.iter().map(|name| digest(name)).collect(), read: read.clone(), everything }
     }
@@ -131,6 +132,28 @@ fn close(stored: &[StoredDatabase], names: &mut BTreeSet<String>) {
         if names.len() == before {
             return;
         }
+    }
+}
+
+/// Adds the views of which one of the named relations is a part: a write through them changes it.
+fn close_above(stored: &[StoredDatabase], names: &mut BTreeSet<String>) {
+    let views: Vec<(String, Words)> = stored
+        .iter()
+        .flat_map(|database| &database.views)
+        .filter(|view| !view.materialized)
+        .map(|view| {
+            let mut words = Words::default();
+            words.add(&view.sql);
+            (view.name.to_lowercase(), words)
+        })
+        .collect();
+    loop {
+        let above = |(view, words): &&(String, Words)| !names.contains(view) && names.iter().any(|name| words.has(name));
+        let more: Vec<String> = views.iter().filter(above).map(|(view, _)| view.clone()).collect();
+        if more.is_empty() {
+            return;
+        }
+        names.extend(more);
     }
 }
 

@@ -12,6 +12,7 @@ mod holders;
 mod in_session;
 mod index;
 mod interest;
+pub mod paths;
 mod rebuild;
 pub mod roll;
 mod sessions;
@@ -21,6 +22,7 @@ pub mod store;
 mod transactions;
 mod triggers;
 pub mod value;
+mod views;
 pub mod writes;
 
 use std::io;

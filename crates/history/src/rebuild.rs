@@ -7,7 +7,6 @@ use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use sqlparser::ast::{GroupByExpr, Insert, ObjectName, SetExpr, Statement, TableFactor};
 use strandline_model::estate::Table as DescribedTable;
-use strandline_sql::Zone;
 
 use crate::Dialect;
 use crate::cascade::{Cascade, cascade, full_name};
@@ -15,11 +14,13 @@ use crate::change::{Action, Change, NO_COLUMNS, actions, moves_values};
 use crate::definition::{Definition, Name, definitions, loads_rows};
 use crate::doubt::{DoubtReason, Open, Population, TableDoubt};
 use crate::holders::{Holders, InDoubt, Owned};
+use crate::paths::Zones;
 use crate::roll::{Columns, Direction, SLOTS, Versions, micros};
 use crate::store::{KeyAction, RowSecurity, StoredDatabase, StoredTable};
 use crate::transactions::{Effect, Effects};
 use crate::triggers::{Besides, Event, Trigger, besides, created, triggers_of};
 use crate::value::Value;
+use crate::views::Views;
 use crate::writes::{End, Write, mentions, parse};
 
 /// Actions of keys that are followed with one write: keys may refer to keys, in a circle too.
@@ -103,8 +104,8 @@ pub struct Rebuild<'r> {
     pub snapshot_time: i64,
     /// Resolution of that time, microseconds.
     pub snapshot_precision: i64,
-    /// The zone of sessions that set none, where it is known.
-    pub zone: Option<Zone>,
+    /// The zones of sessions that set none.
+    pub zones: Zones,
 }
 
 /// On which side of the snapshot a write took effect.
@@ -132,7 +133,7 @@ impl Rebuild<'_> {
         let mut rolled: Vec<Versions<'_>> = (0..stored.tables.len())
             .map(|at| {
                 Versions::new(&stored.tables[at], stored.dialect, subject_columns(&stored.tables[at], self.described[at]), self.snapshot_time)
-                    .in_zone(self.zone.clone())
+                    .in_zones(self.zones.clone())
             })
             .collect();
         let (effects, carried) = Roller::new(self, &mut rolled).roll();
@@ -191,6 +192,8 @@ struct Roller<'r, 't> {
     cascades: usize,
     /// Temporary tables that are there: the connection, among those that are asked for, and the name. They hide a table of that name.
     temporary: BTreeSet<(Option<u32>, String)>,
+    /// Views that writes may go through.
+    views: Views,
 }
 
 impl<'r, 't> Roller<'r, 't> {
@@ -209,16 +212,21 @@ impl<'r, 't> Roller<'r, 't> {
             carried_into: BTreeSet::new(),
             renamed: BTreeMap::new(),
             temporary: BTreeSet::new(),
+            views: Views::default(),
         }
     }
 
     fn roll(mut self) -> (Effects, Vec<Carried>) {
         let name = &self.rebuild.stored.name;
         let own: Vec<&Write> = self.rebuild.writes.iter().filter(|w| w.database.as_deref().is_none_or(|d| d == name.as_str())).collect();
+        self.views = Views::of(self.rebuild.stored, own.iter().copied());
         for write in own.iter().filter(|write| makes_trigger(&write.statement)) {
-            let made = created(&write.statement, &self.rebuild.stored.described.functions, write.dialect);
-            let Some((table, trigger)) = made.and_then(|(name, trigger)| Some((self.tables_named(&[name]).pop_first()?, trigger))) else { continue };
-            self.triggers[table].push(trigger);
+            let Some((name, trigger)) = created(&write.statement, &self.rebuild.stored.described.functions, write.dialect) else { continue };
+            if let Some(view) = self.views.find(&name, self.rebuild.stored) {
+                self.views.attach(&view, trigger);
+            } else if let Some(table) = self.tables_named(&[name]).pop_first() {
+                self.triggers[table].push(trigger);
+            }
         }
         let moments = moments(&own);
         let sides: Vec<Side> = own.iter().map(|write| self.rebuild.side(write)).collect();
@@ -335,13 +343,35 @@ impl<'r, 't> Roller<'r, 't> {
                 let is_whole = all.len() == 1;
                 for (names, action) in &all {
                     let owner = write.owner.map(|owner| owner.connection);
-                    let stored = names.iter().filter(|name| !self.is_temporary(name, owner));
-                    let full: Vec<String> = stored.filter_map(|name| self.resolve(name)).collect();
+                    let stored: Vec<&ObjectName> = names.iter().filter(|name| !self.is_temporary(name, owner)).collect();
+                    let full: Vec<String> = stored.iter().filter_map(|name| self.resolve(name)).collect();
                     self.apply_action(&full, action, write, at, is_whole && names.len() == 1);
+                    stored.iter().for_each(|name| self.apply_through(name, action.event(), write, at));
                 }
             }
             None => self.apply_unknown(write, at),
         }
+    }
+
+    /// A write through a view changes tables below it, of which it is not followed which rows.
+    fn apply_through(&mut self, name: &ObjectName, event: Event, write: &Write, at: i64) {
+        let stored = self.rebuild.stored;
+        let Some(view) = self.views.find(&strandline_sql::parts(name, stored.dialect), stored) else { return };
+        let hit = self.below(&view);
+        if write.row_count != Some(0) {
+            self.with_family(&hit, write, at, |versions, change| versions.not_understood(change));
+        }
+        let of_view = besides(self.views.triggers(&view, stored).into_iter(), event);
+        self.happen_besides(&of_view, &hit, write, at);
+        let besides = self.besides(&hit, event);
+        self.happen_besides(&besides, &hit, write, at);
+    }
+
+    /// The tables below a view.
+    fn below(&self, view: &str) -> BTreeSet<usize> {
+        let stored = self.rebuild.stored;
+        let names = self.views.below(view, stored);
+        names.iter().filter_map(|parts| stored.resolve(parts, |name| self.table(name).is_some())).filter_map(|full| self.table(&full)).collect()
     }
 
     /// Whether a name stands for a temporary table of a connection.
@@ -538,17 +568,26 @@ impl<'r, 't> Roller<'r, 't> {
             Definition::AddColumn { name, column, .. } => self.columns(name, &Columns::Added(column), write, at),
             Definition::Rename { name, to } if is_sure => self.rename(name, to, None),
             Definition::Move { name, schema } if is_sure => self.rename(name, &[], Some(schema)),
-            Definition::Changed { name } | Definition::Rename { name, .. } | Definition::Move { name, .. } => {
-                self.is_open(std::slice::from_ref(name), write, at)
+            // Which table had which name before is not followed here: both are open.
+            Definition::Rename { name, to } => {
+                let to = if let ([.., schema, _], [bare]) = (name.as_slice(), to.as_slice()) { vec![schema.clone(), bare.clone()] } else { to.clone() };
+                self.is_open(&[name.clone(), to], write, at);
             }
+            Definition::Move { name, schema } => {
+                let to = name.last().map(|bare| vec![schema.clone(), bare.clone()]);
+                self.is_open(&[Some(name.clone()), to].into_iter().flatten().collect::<Vec<_>>(), write, at);
+            }
+            Definition::Changed { name } => self.is_open(std::slice::from_ref(name), write, at),
             Definition::Drop { names } => self.is_open(names, write, at),
             Definition::View { .. } | Definition::Copy { .. } | Definition::Table { .. } | Definition::Refresh { .. } => {}
         }
     }
 
     fn tables_named(&self, names: &[Name]) -> BTreeSet<usize> {
-        let known = |name: &str| self.table(name).is_some();
-        names.iter().filter_map(|parts| self.rebuild.stored.resolve(parts, known)).filter_map(|full| self.table(&full)).collect()
+        let (stored, known) = (self.rebuild.stored, |name: &str| self.table(name).is_some());
+        let named = |parts: &Name| stored.resolve(parts, known).and_then(|full| self.table(&full));
+        let through = names.iter().filter_map(|parts| self.views.find(parts, stored)).flat_map(|view| self.below(&view));
+        names.iter().filter_map(named).chain(through).collect()
     }
 
     fn columns(&mut self, name: &Name, columns: &Columns<'_>, write: &Write, at: i64) {
@@ -594,10 +633,11 @@ impl<'r, 't> Roller<'r, 't> {
     }
 }
 
-/// Whether a statement may make a trigger.
+/// Whether a statement may make a trigger or a rule.
 fn makes_trigger(statement: &str) -> bool {
     let mut words = statement.split_whitespace().take(12);
-    words.next().is_some_and(|word| word.eq_ignore_ascii_case("create")) && words.any(|word| word.eq_ignore_ascii_case("trigger"))
+    let is_made = |word: &str| word.eq_ignore_ascii_case("trigger") || word.eq_ignore_ascii_case("rule");
+    words.next().is_some_and(|word| word.eq_ignore_ascii_case("create")) && words.any(is_made)
 }
 
 /// Whether a statement makes something that its connection alone sees.
@@ -720,6 +760,7 @@ mod tests {
             succeeded: true,
             owner: None,
             order: None,
+            role: None,
             session: None,
             is_lost: false,
         }
@@ -774,7 +815,8 @@ mod tests {
         let (schema, name, body) = ("s".to_owned(), "f".to_owned(), format!("BEGIN {code} END"));
         dump.described.functions.push(StoredFunction { schema, name, language: "plpgsql".into(), body, sql: String::new() });
         let writes = [Write { tick: 1, ..write(10, statement, 1) }];
-        let history = Rebuild { stored: &dump, described: &[None], writes: &writes, snapshot_time: 0, snapshot_precision: 1, zone: None }.run(&mut |_| 0);
+        let history =
+            Rebuild { stored: &dump, described: &[None], writes: &writes, snapshot_time: 0, snapshot_precision: 1, zones: Zones::default() }.run(&mut |_| 0);
         let (mut rows, is_open) = read(&history.tables[0], 20);
         rows.sort_unstable();
         assert_eq!((rows.as_slice(), is_open), expected, "{trigger} {code} {statement}");
@@ -804,7 +846,8 @@ mod tests {
             dump.add_table(child);
             let writes = [Write { tick: 1, ..write(10, statement, 1) }];
             let history =
-                Rebuild { stored: &dump, described: &[None, None], writes: &writes, snapshot_time: 0, snapshot_precision: 1, zone: None }.run(&mut |_| 0);
+                Rebuild { stored: &dump, described: &[None, None], writes: &writes, snapshot_time: 0, snapshot_precision: 1, zones: Zones::default() }
+                    .run(&mut |_| 0);
             let (mut rows, is_open) = read(&history.tables[1], 20);
             rows.sort_unstable();
             assert_eq!((rows.as_slice(), is_open), (expected, false), "{action:?} {statement}");
@@ -830,7 +873,7 @@ mod tests {
         dump.add_table(lines);
         let writes = [Write { tick: 1, ..write(10, "DELETE FROM s.t WHERE k = 1", 1) }];
         let described = [Some(&parent), Some(&child)];
-        let history = Rebuild { stored: &dump, described: &described, writes: &writes, snapshot_time: 0, snapshot_precision: 1, zone: None }
+        let history = Rebuild { stored: &dump, described: &described, writes: &writes, snapshot_time: 0, snapshot_precision: 1, zones: Zones::default() }
             .run(&mut |key| key.parse().expect("a number"));
         let holders = |at: i64| -> Vec<(i64, Option<u32>)> {
             let mut found = Vec::new();
@@ -862,7 +905,7 @@ mod tests {
         dump.add_table(lines);
         let writes = [Write { tick: 1, ..write(10, "UPDATE s.t SET v = 15 WHERE k = 2", 1) }];
         let described = [Some(&parent), Some(&child)];
-        let history = Rebuild { stored: &dump, described: &described, writes: &writes, snapshot_time: 0, snapshot_precision: 1, zone: None }
+        let history = Rebuild { stored: &dump, described: &described, writes: &writes, snapshot_time: 0, snapshot_precision: 1, zones: Zones::default() }
             .run(&mut |key| key.parse().expect("a number"));
         let mut found: Vec<(i64, i64, Vec<u32>)> = Vec::new();
         for batch in &history.tables[1].batches {
@@ -883,7 +926,8 @@ mod tests {
         for (succeeded, expected) in [(true, &[(2, 2, false)][..]), (false, &[(1, 1, true), (2, 2, false)])] {
             let dump = stored(&State::from([(1, 1), (2, 2)]));
             let writes = [Write { tick: 1, succeeded, ..write(10, "DELETE FROM s.t WHERE k = 1", 1) }];
-            let history = Rebuild { stored: &dump, described: &[None], writes: &writes, snapshot_time: 0, snapshot_precision: 1, zone: None }.run(&mut |_| 0);
+            let history = Rebuild { stored: &dump, described: &[None], writes: &writes, snapshot_time: 0, snapshot_precision: 1, zones: Zones::default() }
+                .run(&mut |_| 0);
             let (mut rows, is_open) = read(&history.tables[0], 20);
             rows.sort_unstable();
             assert_eq!((rows.as_slice(), is_open), (expected, false));
@@ -910,7 +954,7 @@ mod tests {
             let dump = stored(&states[dumped_after].1);
             // Somewhere between the write before it and the one after it, which may share a tick.
             let (snapshot_time, snapshot_precision) = if says_the_tick { (tick_of(dumped_after), TICK) } else { (tick_of(dumped_after) + TICK / 2, 1) };
-            let rebuild = Rebuild { stored: &dump, described: &[None], writes: &writes, snapshot_time, snapshot_precision, zone: None };
+            let rebuild = Rebuild { stored: &dump, described: &[None], writes: &writes, snapshot_time, snapshot_precision, zones: Zones::default() };
             let history = rebuild.run(&mut |_| 0);
             for (at, (tick, state)) in states.iter().enumerate() {
                 // Within a tick nothing is claimed of its order: only the state at its end is read.

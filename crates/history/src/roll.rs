@@ -15,6 +15,7 @@ use crate::change::Change;
 use crate::doubt::{DoubtReason, Open, TableDoubt};
 use crate::evaluate::{Scope, literal};
 use crate::index::Index;
+use crate::paths::Zones;
 use crate::store::{ColumnDefault, StoredTable};
 use crate::value::{ColumnKind, FoldCase, Value};
 use crate::writes::{End, Write};
@@ -70,8 +71,8 @@ pub(crate) struct Versions<'t> {
     pub(crate) doubts: Vec<TableDoubt>,
     /// Rows that ended and began while a transaction is followed that was undone.
     journal: Option<Journal>,
-    /// The zone of sessions that set none, where it is known.
-    zone: Option<Zone>,
+    /// The zones of sessions that set none.
+    zones: Zones,
 }
 
 /// The names of a table's columns since the log changed them.
@@ -136,13 +137,13 @@ impl<'t> Versions<'t> {
             looked_at: 0,
             doubts: if table.complete { Vec::new() } else { missing.to_vec() },
             journal: None,
-            zone: None,
+            zones: Zones::default(),
         }
     }
 
-    /// The same, of a database whose sessions work in a zone where they set no other.
-    pub(crate) fn in_zone(self, zone: Option<Zone>) -> Self {
-        Self { zone, ..self }
+    /// The same, of a database whose sessions work in these zones where they set no other.
+    pub(crate) fn in_zones(self, zones: Zones) -> Self {
+        Self { zones, ..self }
     }
 
     /// Which way the writes that follow are to be applied. Back first: what is live at the edge is found anew.
@@ -357,11 +358,12 @@ impl<'t> Versions<'t> {
 
     /// The zone of the session of a write; `None` where it is not known, or where its clock was set.
     fn zone(&self, change: &Change<'_>) -> Option<Zone> {
-        let Some(session) = &change.write.session else { return self.zone.clone() };
+        let own = || self.zones.of(change.write.role.as_deref());
+        let Some(session) = &change.write.session else { return own() };
         match session.time_zone() {
             _ if session.sets_clock() => None,
-            Setting::Default => self.zone.clone(),
-            Setting::Is(zone) if zone.len() == 1 && ["system", "local", "default"].iter().any(|own| zone[0].eq_ignore_ascii_case(own)) => self.zone.clone(),
+            Setting::Default => own(),
+            Setting::Is(zone) if zone.len() == 1 && ["system", "local", "default"].iter().any(|own| zone[0].eq_ignore_ascii_case(own)) => own(),
             Setting::Is(zone) => zone.first().and_then(|zone| Zone::named(zone, self.dialect)),
             Setting::Unknown => None,
         }
@@ -1220,6 +1222,7 @@ mod tests {
             succeeded: true,
             owner: None,
             order: None,
+            role: None,
             session: None,
             is_lost: false,
         }

@@ -309,6 +309,15 @@ pub struct StoredView {
     pub sql: String,
     /// Whether its rows are kept: it shows its tables as they stood at its last REFRESH, and those rows are in no dump.
     pub materialized: bool,
+    /// Triggers and rules on it, as the dump writes them.
+    pub attached: Vec<Attached>,
+}
+
+impl StoredView {
+    /// `schema.name`
+    pub fn full_name(&self) -> String {
+        format!("{}.{}", self.schema, self.name)
+    }
 }
 
 /// A type that the database defines.

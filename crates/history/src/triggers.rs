@@ -7,7 +7,7 @@ use strandline_sql::lexer::{Kind, Token, outside_brackets, qualified_name, token
 
 use crate::Dialect;
 use crate::definition::Name;
-use crate::store::{AttachedKind, StoredDatabase, StoredFunction, StoredTable};
+use crate::store::{Attached, AttachedKind, StoredDatabase, StoredFunction, StoredTable};
 use crate::writes::mentions;
 
 /// Functions that call functions are looked into so far.
@@ -67,10 +67,19 @@ pub(crate) struct Trigger {
     besides: Besides,
 }
 
-/// The triggers of a table.
+/// The triggers of a table, and its rules.
 pub(crate) fn triggers_of(table: &StoredTable, database: &StoredDatabase) -> Vec<Trigger> {
-    let own = table.attached.iter().filter(|attached| attached.kind == AttachedKind::Trigger);
-    own.map(|attached| trigger(&attached.sql, &database.described.functions, database.dialect)).collect()
+    triggers_on(&table.attached, database)
+}
+
+/// The triggers and rules among what is attached to a table or view.
+pub(crate) fn triggers_on(attached: &[Attached], database: &StoredDatabase) -> Vec<Trigger> {
+    let read = |attached: &Attached| match attached.kind {
+        AttachedKind::Trigger => Some(trigger(&attached.sql, &database.described.functions, database.dialect)),
+        AttachedKind::Rule => rule(&attached.sql, database.dialect),
+        AttachedKind::Policy => None,
+    };
+    attached.iter().filter_map(read).collect()
 }
 
 /// What these triggers may do where such a write happens.
@@ -81,13 +90,33 @@ pub(crate) fn besides<'t>(triggers: impl Iterator<Item = &'t Trigger>, event: Ev
     all
 }
 
-/// The table of a `CREATE TRIGGER`, and the trigger. `None`: the statement makes none.
+/// The table of a `CREATE TRIGGER` or `CREATE RULE`, and what it does. `None`: the statement makes none.
 pub(crate) fn created(statement: &str, functions: &[StoredFunction], dialect: Dialect) -> Option<(Name, Trigger)> {
     let all = tokens(statement, dialect);
+    if all.iter().take(4).any(|t| t.is("rule")) && all[0].is("create") {
+        let to = outside_brackets(&all, 0, |t| t.is("to"))?;
+        let (name, _) = qualified_name(&all, to + 1, dialect)?;
+        return Some((name, rule(statement, dialect)?));
+    }
     let kind = all.iter().take(12).position(|t| t.is("trigger")).filter(|_| all[0].is("create"))?;
     let on = outside_brackets(&all, kind, |t| t.is("on"))?;
     let (name, _) = qualified_name(&all, on + 1, dialect)?;
     Some((name, trigger(statement, functions, dialect)))
+}
+
+/// A rule: in place of a write or besides it, whatever it names may be written. `None` for one of reads, which makes a view.
+fn rule(statement: &str, dialect: Dialect) -> Option<Trigger> {
+    let all = tokens(statement, dialect);
+    let on = outside_brackets(&all, 0, |t| t.is("on"))?;
+    let event = match all.get(on + 1)? {
+        word if word.is("select") => return None,
+        word if word.is("insert") => Event::Insert,
+        word if word.is("update") => Event::Update,
+        word if word.is("delete") => Event::Delete,
+        _ => Event::Any,
+    };
+    let besides = Besides { tables: mentions(statement, dialect).into_iter().collect(), any_column: true, may_refuse: true, ..Besides::default() };
+    Some(Trigger { events: vec![event], besides })
 }
 
 fn trigger(statement: &str, functions: &[StoredFunction], dialect: Dialect) -> Trigger {

@@ -46,6 +46,8 @@ pub struct Write {
     pub owner: Option<Owner>,
     /// Where it took effect in a log of a coarse clock that holds statements in the order in which they began.
     pub(crate) order: Option<Box<Place>>,
+    /// Who had signed in, where logged.
+    pub role: Option<Arc<str>>,
     /// What its session had set, where that may change what its names, texts or times mean.
     pub session: Option<Arc<SessionState>>,
     /// Whether that leaves it open which tables it wrote to, or what.
@@ -76,7 +78,7 @@ strandline_model::event_columns! {
     /// What is read of a record that may write.
     struct Row {
         time, place, duration_micros, time_precision_micros, class, activity, status, source, session, pid, database, statement, parameters,
-        row_count, transaction, record_kind, command,
+        row_count, transaction, record_kind, command, account,
     }
 }
 
@@ -86,6 +88,9 @@ const SAME_WRITE_MICROS: i64 = 600_000_000;
 const MOST_PENDING: usize = 256;
 /// Connections that are remembered for how their transactions begin alone.
 const MOST_KNOWN: usize = 1 << 17;
+
+/// Schemas that are remembered as made.
+const MOST_SCHEMAS: usize = 1 << 12;
 
 /// What the log shows of one connection.
 #[derive(Clone, Debug, Default)]
@@ -116,6 +121,8 @@ pub struct LogFacts {
     /// Databases of which any log holds a write or a definition, of anybody: their names at the server, where logged. Where none does, a log
     /// may have been set to leave them out.
     pub written: BTreeSet<(Dialect, Option<Arc<str>>)>,
+    /// Schemas that statements make, or into which they put what they make.
+    pub made_schemas: BTreeSet<String>,
     /// First database event.
     pub first_event: Option<i64>,
     /// Last database event.
@@ -233,6 +240,7 @@ impl Logged {
         self.write.succeeded |= other.write.succeeded;
         self.write.parameters = told_best(self.write.parameters.take(), other.write.parameters);
         self.write.order = self.write.order.take().or(other.write.order);
+        self.write.role = self.write.role.take().or(other.write.role);
         self.write.session = self.write.session.take().or(other.write.session);
         self.aliases.extend(other.aliases);
         match self.write.owner {
@@ -391,6 +399,7 @@ struct Reader {
     texts: HashSet<Arc<str>>,
     states: HashSet<Arc<SessionState>>,
     databases: HashSet<Arc<str>>,
+    roles: HashSet<Arc<str>>,
     owners: BTreeMap<String, Owner>,
     /// Ticks of coarse clocks in which connections that are asked for ran anything: which one, if only one did.
     ticks: HashMap<i64, Option<u32>>,
@@ -410,6 +419,7 @@ impl Reader {
             texts: HashSet::new(),
             states: HashSet::new(),
             databases: HashSet::new(),
+            roles: HashSet::new(),
             owners: BTreeMap::new(),
             ticks: HashMap::new(),
             dialect: Dialect::PostgreSql,
@@ -694,6 +704,9 @@ impl Reader {
         let Part { event, statement, session, place, .. } = part;
         let name = event.database.as_deref().map(|name| interned(&mut self.databases, name));
         self.facts.written.insert((self.dialect, name));
+        if part.word == "create" && self.dialect == Dialect::PostgreSql && self.facts.made_schemas.len() < MOST_SCHEMAS {
+            self.facts.made_schemas.extend(made_schema(statement));
+        }
         let defines = ["create", "alter", "drop", "rename", "truncate"].contains(&part.word);
         let implicit_commit = self.dialect == Dialect::MySql && (event.activity == Activity::Define || defines) && !is_temporary(statement);
         if implicit_commit {
@@ -768,6 +781,7 @@ impl Reader {
             succeeded: self.dialect == Dialect::PostgreSql || event.status == Status::Success || event.row_count.is_some(),
             owner: None,
             order: None,
+            role: event.account.as_deref().map(|name| interned(&mut self.roles, name)),
             session: None,
             is_lost: false,
         }
@@ -849,10 +863,26 @@ impl Reader {
     }
 }
 
+/// The schema that a statement of PostgreSQL makes, or into which it puts what it makes.
+fn made_schema(statement: &str) -> Option<String> {
+    let all = lexer::tokens(statement, Dialect::PostgreSql);
+    let kind = all.iter().take(6).position(|t| ["schema", "table", "view"].iter().any(|word| t.is(word)))?;
+    let is_word = |t: &lexer::Token<'_>| ["if", "not", "exists"].iter().any(|word| t.is(word));
+    let at = (kind + 1..all.len().min(kind + 5)).find(|at| !is_word(&all[*at]))?;
+    if all[kind].is("schema") && all[at].is("authorization") {
+        return lexer::qualified_name(&all, at + 1, Dialect::PostgreSql)?.0.pop();
+    }
+    let mut parts = lexer::qualified_name(&all, at, Dialect::PostgreSql)?.0;
+    if !all[kind].is("schema") {
+        parts.pop();
+    }
+    parts.pop()
+}
+
 /// Whether what a session has set may change what a write of it means.
 fn matters_to_writes(state: &SessionState) -> bool {
     let rules = state.rules();
-    let is_set = state.search_path() != Setting::Default || state.time_zone() != Setting::Default || state.sets_clock();
+    let is_set = state.search_path() != Setting::Default || state.role() != Setting::Default || state.time_zone() != Setting::Default || state.sets_clock();
     is_set || state.leaves_keys() || state.odd_setting().is_some() || rules != Rules::of(rules.dialect)
 }
 
@@ -1148,7 +1178,7 @@ mod tests {
         for schema in ["public", "north"] {
             stored.add_table(StoredTable::new(schema.to_owned(), "person".to_owned(), Vec::new()));
         }
-        in_their_sessions(&mut facts.writes, &[stored]);
+        in_their_sessions(&mut facts.writes, &[stored], &facts.made_schemas);
         let mark = |write: &Write| match (write.end, write.precision / SECOND) {
             _ if write.is_lost => " lost".to_owned(),
             (End::Unsure, _) => " ?".to_owned(),

@@ -449,7 +449,10 @@ impl<'f, 'd> Dump<'f, 'd> {
         let Some((attached, at)) = objects::attached(kind, all, after, name, statement) else { return };
         let Some((parts, _)) = qualified_name(all, at, self.dialect()) else { return };
         let full = self.full_name(parts);
-        let Some(index) = self.filling.database.table(&full) else { return };
+        let Some(index) = self.filling.database.table(&full) else {
+            let views = self.filling.database.views.iter_mut();
+            return views.filter(|view| view.full_name() == full).for_each(|view| view.attached.push(attached.clone()));
+        };
         let table = &mut self.filling.database.tables[index];
         table.attached.retain(|a| a.kind != kind || a.name != attached.name);
         table.attached.push(attached);
@@ -477,7 +480,7 @@ impl<'f, 'd> Dump<'f, 'd> {
         // mysqldump first makes a table in the view's place, so that other views can be defined.
         self.filling.database.remove_table(&format!("{schema}.{name}"));
         self.filling.database.views.retain(|v| v.schema != schema || v.name != name);
-        self.filling.database.views.push(StoredView { schema, name, sql, materialized });
+        self.filling.database.views.push(StoredView { schema, name, sql, materialized, attached: Vec::new() });
     }
 
     fn add_table(&mut self, all: &[Token<'_>], after: usize, schema: String, name: String, statement: &str) {

@@ -26,6 +26,7 @@ mod jobs;
 mod lanes;
 mod links;
 mod oddest;
+mod own_roles;
 mod requests;
 mod routes;
 mod seeds;

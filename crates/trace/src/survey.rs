@@ -140,6 +140,8 @@ pub(crate) struct Sample {
     pub precision: i64,
     pub duration: Option<i64>,
     pub bytes: Option<i64>,
+    /// Whom it was made as, where its line says so.
+    pub account: Option<Arc<str>>,
     pub target: Target,
 }
 
@@ -340,7 +342,9 @@ impl Survey {
             return;
         }
         let precision = i64::from(event.time_precision_micros);
-        kept.insert(at, Sample { rank, source: pool.intern(&event.source), time, precision, duration: event.duration_micros, bytes: event.bytes, target });
+        let account = present(event.account.as_deref()).map(|account| pool.intern(account));
+        let (source, duration, bytes) = (pool.intern(&event.source), event.duration_micros, event.bytes);
+        kept.insert(at, Sample { rank, source, time, precision, duration, bytes, account, target });
         kept.truncate(SAMPLES_OF_A_TEMPLATE);
     }
 

@@ -8,6 +8,7 @@ use arrow_array::{Array, RecordBatch};
 use sqlparser::ast::ObjectName;
 use strandline_model::estate::{Database, Estate, Named as NamedAs, Table as DescribedTable};
 
+use crate::code::Code;
 use crate::made::{Beside, Flow, Look, MADE, Made, Maker, Rewritten, Snapshotted, all_beside};
 use crate::page::Pages;
 use crate::replay::{EngineDatabase, EngineTable, EngineView, MakeReplayer, Replayer};
@@ -117,6 +118,8 @@ pub(crate) struct DatabaseWorld {
     pub(crate) effects: Effects,
     /// What it gives to its sessions.
     pub(crate) givens: Givens,
+    /// Its functions, as the dump has them.
+    pub(crate) code: Code,
     pub(crate) replayer: Box<dyn Replayer>,
 }
 
@@ -195,6 +198,8 @@ pub(crate) struct Named {
     pub(crate) filled: bool,
     /// Whether it calls a function that may read what it does not name.
     pub(crate) opaque: bool,
+    /// Whether it calls a function of the dump that leaves what it reads to statements of its own.
+    runs_code: bool,
     /// Described tables that are read as of another moment than the statement's.
     pub(crate) pinned: BTreeSet<(usize, i64)>,
     /// Described tables that are read as of the statement's own moment.
@@ -215,6 +220,16 @@ impl Named {
             times.push(own);
         }
         times
+    }
+
+    /// Whether it may read what it does not name; `is_told` where the log tells what code that it calls read.
+    pub(crate) fn may_read_more(&self, is_told: bool) -> bool {
+        self.opaque || (self.runs_code && !is_told)
+    }
+
+    /// Whether it names no table, and code that it calls may read some.
+    pub(crate) fn only_runs_code(&self) -> bool {
+        self.runs_code && self.described.is_empty() && self.other.is_empty() && self.unknown.is_empty()
     }
 
     /// Whether every table is named by itself, not through a view.
@@ -317,10 +332,13 @@ impl DatabaseWorld {
             }
         }
         named.opaque |= names.found == Found::AmongWords && resolved == 0;
-        named.opaque |= names.calls.iter().any(|call| match strandline_sql::effect(call, self.dialect) {
-            Effect::Harmless | Effect::ChangesState => false,
-            Effect::Reads | Effect::Unknown => true,
-        });
+        for call in &names.calls {
+            match strandline_sql::effect(call, self.dialect) {
+                Effect::Harmless | Effect::ChangesState => {}
+                Effect::Unknown if self.code.is_told(call) => named.runs_code = true,
+                Effect::Reads | Effect::Unknown => named.opaque = true,
+            }
+        }
     }
 
     fn add_relation(&self, full: &str, named: &mut Named, depth: usize) {
@@ -364,6 +382,7 @@ impl DatabaseWorld {
         named.unknown.extend(inside.unknown);
         named.pinned.extend(inside.pinned);
         named.opaque |= inside.opaque;
+        named.runs_code |= inside.runs_code;
         named.stale |= inside.stale;
         named.views = inside.views;
     }
@@ -502,6 +521,7 @@ impl Builder<'_> {
             // The engine needs the memory.
             self.writes = Vec::new();
         }
+        let code = Code::of(&stored, &self.writes);
         let (mut tables, engine_tables) = self.tables(&stored, &of_tables, history.tables, world);
         self.add_missing_tables(&described, &stored, &mut tables, world);
         let as_of = |is_materialized: bool| is_materialized.then_some(snapshot_moment);
@@ -547,6 +567,7 @@ impl Builder<'_> {
             without_personal_data,
             effects: history.effects,
             givens,
+            code,
             replayer,
         })
     }

@@ -41,6 +41,7 @@ mod trail;
 mod url;
 mod wider;
 mod windows;
+mod within;
 
 pub use links::link_id;
 

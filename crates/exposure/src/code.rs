@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{BinaryOperator, Expr, Value as Literal, VisitMut, VisitorMut};
-use strandline_history::store::{StoredDatabase, StoredFunction};
+use strandline_history::store::{AGGREGATE, StoredDatabase, StoredFunction};
 use strandline_history::writes::Write;
 use strandline_sql::lexer::{Kind, Token, at_commas, after_bracket, qualified_name, tokens};
-use strandline_sql::{Dialect, Effect, effect, parse};
+use strandline_sql::{Dialect, Effect, System, effect, parse};
 
 /// Words before a bracket that call nothing.
 const NO_CALLS: [&str; 60] = [
@@ -19,6 +19,9 @@ const NO_CALLS: [&str; 60] = [
 ];
 /// Types that begin with a word that could be an argument's name.
 const TYPES: [&str; 8] = ["bit", "character", "double", "interval", "national", "time", "timestamp", "setof"];
+
+/// A shorter write may stand in a function and be a client's all the same.
+const SHORTEST_WRITE: usize = 24;
 
 /// The functions of a dump.
 #[derive(Debug, Default)]
@@ -36,6 +39,8 @@ struct Function {
     arguments: Vec<Option<String>>,
     /// Its words, as far as blanks do not tell them apart.
     body: String,
+    /// The tables and views that it may read, itself or through what it calls; nothing where that is not known.
+    reads: Option<BTreeSet<String>>,
     is_told: bool,
 }
 
@@ -47,14 +52,25 @@ impl Code {
             return Self::default();
         }
         let columns = stored.tables.iter().flat_map(|table| &table.columns).map(|column| column.name.to_lowercase()).collect();
+        let mut relations: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        let tables = stored.tables.iter().map(|table| (&table.schema, &table.name));
+        for (schema, name) in tables.chain(stored.views.iter().map(|view| (&view.schema, &view.name))) {
+            relations.entry(name.to_lowercase()).or_default().push(format!("{schema}.{name}"));
+        }
+        // What a trigger puts in its row may come from anywhere.
+        let fires = |full: &str| stored.tables.iter().any(|t| !t.attached.is_empty() && format!("{}.{}", t.schema, t.name) == full);
         let logged: BTreeSet<String> = here().map(squeezed).collect();
-        Self::defined(&stored.described.functions, columns, &logged, stored.dialect)
+        Self::defined(&stored.described.functions, columns, &logged, &Relations { by_name: relations, fires: &fires }, stored.dialect)
     }
 
     /// From functions, names of columns, and the writes that a log tells of.
-    fn defined(functions: &[StoredFunction], columns: BTreeSet<String>, logged: &BTreeSet<String>, dialect: Dialect) -> Self {
-        let mut all: Vec<Function> = functions.iter().map(|f| function(f, logged, dialect)).collect();
-        let mut calls: Vec<Vec<Vec<String>>> = functions.iter().map(|f| calls(&f.body, dialect)).collect();
+    fn defined(functions: &[StoredFunction], columns: BTreeSet<String>, logged: &BTreeSet<String>, relations: &Relations<'_>, dialect: Dialect) -> Self {
+        // One write of a function that the log holds, and the log holds them all.
+        let bodies: Vec<String> = functions.iter().map(|f| squeezed(&f.body)).collect();
+        let writes_logged = logged.iter().any(|write| write.len() >= SHORTEST_WRITE && bodies.iter().any(|body| body.contains(first_words(write))));
+        let mut all: Vec<Function> = functions.iter().map(|f| function(f, writes_logged, relations, dialect)).collect();
+        let mut calls: Vec<Vec<Vec<String>>> = functions.iter().map(|f| if f.language == AGGREGATE { parts_of(&f.sql, dialect) } else { calls(&f.body, dialect) }).collect();
+        settle_reads(&mut all, &calls, dialect);
         // What only is as sure as what it calls falls with it.
         loop {
             let told = Self { functions: std::mem::take(&mut all), columns: BTreeSet::new() };
@@ -78,6 +94,11 @@ impl Code {
         let is_it = |f: &&Function| f.name == *name && schema.last().is_none_or(|schema| f.schema == *schema);
         let mut named = self.functions.iter().filter(is_it).peekable();
         named.peek().is_some() && named.all(|f| f.is_told)
+    }
+
+    /// The tables and views that a call may read; nothing where that is not known.
+    pub(crate) fn reads(&self, call: &[String]) -> Option<BTreeSet<String>> {
+        reads_of(&self.functions, call)
     }
 
     /// A function's own statement with what the function was given in place of its names.
@@ -108,6 +129,45 @@ impl Code {
             out.replace_range(all[*at].from..to, &written);
         }
         Some(settled(&out, dialect))
+    }
+}
+
+/// The relations of a dump, by the last part of their names, and of which a write runs triggers.
+struct Relations<'r> {
+    by_name: BTreeMap<String, Vec<String>>,
+    fires: &'r dyn Fn(&str) -> bool,
+}
+
+fn reads_of(functions: &[Function], call: &[String]) -> Option<BTreeSet<String>> {
+    let (name, schema) = call.split_last()?;
+    let is_it = |f: &&Function| f.name == *name && schema.last().is_none_or(|schema| f.schema == *schema);
+    let mut named = functions.iter().filter(is_it).peekable();
+    named.peek()?;
+    named.try_fold(BTreeSet::new(), |mut all, f| {
+        all.extend(f.reads.iter().flatten().cloned());
+        f.reads.is_some().then_some(all)
+    })
+}
+
+/// Adds what each function reads through those that it calls, until nothing more comes.
+fn settle_reads(all: &mut [Function], calls: &[Vec<Vec<String>>], dialect: Dialect) {
+    loop {
+        let mut has_changed = false;
+        for at in 0..all.len() {
+            let Some(known) = all[at].reads.clone() else { continue };
+            let own = calls[at].iter().filter(|call| !is_harmless(call, dialect));
+            let with = own.map(|call| reads_of(all, call)).try_fold(known.clone(), |mut sum, more| {
+                sum.extend(more?);
+                Some(sum)
+            });
+            if with.as_ref() != Some(&known) {
+                all[at].reads = with;
+                has_changed = true;
+            }
+        }
+        if !has_changed {
+            return;
+        }
     }
 }
 
@@ -173,20 +233,30 @@ fn changes_code(statement: &str) -> bool {
 }
 
 /// A function runs statements of its own, which are logged, unless the server may put its text into the statement that calls it: that it does only
-/// to those in SQL that are stable or immutable. What a write returns is told where writes are logged, too: where one of its own was.
-fn function(stored: &StoredFunction, logged: &BTreeSet<String>, dialect: Dialect) -> Function {
+/// to those in SQL that are stable or immutable. What a write returns is told where writes of functions are logged, too.
+fn function(stored: &StoredFunction, writes_logged: bool, relations: &Relations<'_>, dialect: Dialect) -> Function {
     let all = tokens(&stored.sql, dialect);
     let open = all.iter().position(|t| t.is_symbol('('));
     let list = open.map_or(&[][..], |open| all.get(open + 1..after_bracket(&all, open).saturating_sub(1)).unwrap_or_default());
     let arguments = at_commas(list).into_iter().filter(|part| !part.is_empty() && !part[0].is("out")).map(argument).collect();
     let says = |words: &[&str]| all.iter().any(|t| words.iter().any(|word| t.is(word)));
+    // What runs with the rights of its owner is not always logged.
+    let is_owners = all.windows(2).any(|two| two[0].is("security") && two[1].is("definer"));
     let may_be_put_in = stored.language == "sql" && says(&["stable", "immutable"]);
     let body = squeezed(&stored.body);
-    let returns_written = tokens(&stored.body, dialect).iter().any(|t| t.is("returning"));
-    let is_written = || logged.iter().any(|write| !write.is_empty() && body.contains(first_words(write)));
+    let words = tokens(&stored.body, dialect);
+    let returns_written = words.iter().any(|t| t.is("returning"));
+    // What an earlier statement put into a setting, and what the server keeps of values.
+    let is_kept = |name: &String| name == "current_setting" || strandline_sql::system(std::slice::from_ref(name), dialect) == Some(System::HoldsValues);
+    let keeps = words.iter().filter_map(|t| t.name(dialect)).any(|name| is_kept(&name));
+    let is_aggregate = stored.language == AGGREGATE;
     let is_code = matches!(stored.language.as_str(), "sql" | "plpgsql") && !body.is_empty();
-    let is_told = is_code && !may_be_put_in && (!returns_written || is_written());
-    Function { schema: stored.schema.clone(), name: stored.name.clone(), arguments, body, is_told }
+    let is_told = is_aggregate || (is_code && !keeps && !is_owners && !may_be_put_in && (!returns_written || writes_logged));
+    let named: BTreeSet<String> = words.iter().filter_map(|t| t.name(dialect)).filter_map(|name| relations.by_name.get(&name.to_lowercase())).flatten().cloned().collect();
+    // What it puts together and runs may name anything.
+    let puts_together = words.iter().any(|t| ["execute", "copy", "refcursor"].iter().any(|word| t.is(word)));
+    let is_known = is_aggregate || (is_code && !keeps && !puts_together && !(returns_written && named.iter().any(|full| (relations.fires)(full))));
+    Function { schema: stored.schema.clone(), name: stored.name.clone(), arguments, body, reads: is_known.then_some(named), is_told }
 }
 
 /// A write as far as where it puts what it returns, which is not logged.
@@ -200,6 +270,13 @@ fn argument(part: &[Token<'_>]) -> Option<String> {
     let name = part.first().filter(|first| part.len() > 1 && !TYPES.iter().any(|kind| first.is(kind)))?;
     let is_type = part.get(1).is_some_and(|next| matches!(next.kind, Kind::Symbol(_)));
     name.word().filter(|_| !is_type).map(str::to_lowercase)
+}
+
+/// The functions that an aggregate runs.
+fn parts_of(definition: &str, dialect: Dialect) -> Vec<Vec<String>> {
+    let all = tokens(definition, dialect);
+    let is_part = |at: &usize| all[*at].word().is_some_and(|word| word.to_lowercase().ends_with("func")) && all.get(at + 1).is_some_and(|t| t.is_symbol('='));
+    (0..all.len()).filter(is_part).map(|at| qualified_name(&all, at + 2, dialect).map(|(name, _)| name).unwrap_or_default()).collect()
 }
 
 /// The names before brackets in a function's body that may be calls.
@@ -227,6 +304,10 @@ mod tests {
     use super::*;
 
     fn code(definitions: &[(&str, &str, &str)]) -> Code {
+        with(definitions, &[])
+    }
+
+    fn with(definitions: &[(&str, &str, &str)], others: &[StoredFunction]) -> Code {
         let stored = |(head, language, body): &(&str, &str, &str)| StoredFunction {
             schema: "s".into(),
             name: head.split('(').next().unwrap_or_default().into(),
@@ -234,9 +315,11 @@ mod tests {
             body: (*body).into(),
             sql: format!("CREATE FUNCTION s.{head} LANGUAGE {language} AS $${body}$$"),
         };
-        let all: Vec<StoredFunction> = definitions.iter().map(stored).collect();
+        let all: Vec<StoredFunction> = definitions.iter().map(stored).chain(others.iter().cloned()).collect();
         let logged = BTreeSet::from(["DELETE FROM s.t WHERE id = a RETURNING *".to_owned()]);
-        Code::defined(&all, BTreeSet::from(["id".to_owned(), "name".to_owned()]), &logged, Dialect::PostgreSql)
+        let by_name = ["t", "u"].map(|name| (name.to_owned(), vec![format!("s.{name}")])).into();
+        let relations = Relations { by_name, fires: &|full| full == "s.u" };
+        Code::defined(&all, BTreeSet::from(["id".to_owned(), "name".to_owned()]), &logged, &relations, Dialect::PostgreSql)
     }
 
     #[test]
@@ -247,13 +330,29 @@ mod tests {
             ("loops() RETURNS void", "plpgsql", "BEGIN INSERT INTO s.u (id) VALUES (lower('x')); PERFORM s.plain(1); END"),
             ("takes(a int) RETURNS s.t", "plpgsql", "DECLARE r s.t; BEGIN DELETE FROM s.t WHERE id = a RETURNING * INTO r; RETURN r; END"),
             ("moves(a int) RETURNS s.t", "sql", "UPDATE s.t SET name = 'x' WHERE id = a RETURNING *"),
+            ("owners() RETURNS int SECURITY DEFINER", "plpgsql", "BEGIN RETURN (SELECT id FROM s.u); END"),
+            ("fires() RETURNS s.u", "sql", "DELETE FROM s.u RETURNING *"),
+            ("builds(x text) RETURNS void", "plpgsql", "BEGIN EXECUTE x; END"),
             ("far() RETURNS text", "plpgsql", "BEGIN RETURN dblink('x'); END"),
             ("farther() RETURNS text", "sql", "SELECT s.far()"),
             ("file() RETURNS text", "plpgsql", "BEGIN RETURN pg_read_file('x'); END"),
             ("snake() RETURNS text", "plpython3u", "return open('x')"),
         ]);
         let is_told = |name: &str| code.is_told(&["s".to_owned(), name.to_owned()]);
-        assert_eq!(["plain", "put_in", "loops", "takes", "moves"].map(is_told), [true, false, true, true, false]);
+        assert_eq!(["plain", "put_in", "loops", "takes", "moves"].map(is_told), [true, false, true, true, true]);
+        let reads = |name: &str| code.reads(&[name.to_owned()]).map(|all| all.into_iter().collect::<Vec<_>>().join(" "));
+        assert_eq!(["loops", "takes", "owners"].map(reads), [Some("s.t s.u"), Some("s.t"), Some("s.u")].map(|list| list.map(str::to_owned)));
+        assert_eq!(["fires", "builds", "far", "farther", "none"].map(reads), [const { None }; 5]);
+        assert!(!code.is_told(&["owners".to_owned()]));
+        let sums = |part: &str| StoredFunction {
+            schema: "s".into(),
+            name: "sums".into(),
+            language: AGGREGATE.into(),
+            body: String::new(),
+            sql: format!("CREATE AGGREGATE s.sums(int) (SFUNC = s.{part}, STYPE = int)"),
+        };
+        let is_sums_told = |part: &str| with(&[("adds(a int, b int) RETURNS int", "sql", "SELECT a + b")], &[sums(part)]).is_told(&["sums".to_owned()]);
+        assert!(is_sums_told("adds") && !is_sums_told("far"));
         assert_eq!(["far", "farther", "file", "snake", "none"].map(is_told), [false; 5]);
         assert!(code.is_told(&["plain".to_owned()]) && !code.is_told(&["u".to_owned(), "plain".to_owned()]));
     }

@@ -199,7 +199,13 @@ pub(crate) struct Named {
     /// Whether it calls a function that may read what it does not name.
     pub(crate) opaque: bool,
     /// Whether it calls a function of the dump that leaves what it reads to statements of its own.
-    runs_code: bool,
+    runs_told: bool,
+    /// Whether it calls one that does not, but of which the dump says what it may read.
+    runs_known: bool,
+    /// Whether what one of these functions may read is not known.
+    reads_unknown: bool,
+    /// What the others may read.
+    code_reads: BTreeSet<String>,
     /// Described tables that are read as of another moment than the statement's.
     pub(crate) pinned: BTreeSet<(usize, i64)>,
     /// Described tables that are read as of the statement's own moment.
@@ -222,14 +228,19 @@ impl Named {
         times
     }
 
-    /// Whether it may read what it does not name; `is_told` where the log tells what code that it calls read.
+    /// Whether it may read anything that it does not name; `is_told` where the log tells what code that it calls read.
     pub(crate) fn may_read_more(&self, is_told: bool) -> bool {
-        self.opaque || (self.runs_code && !is_told)
+        self.opaque || (self.reads_unknown && !is_told)
+    }
+
+    /// Whether code that it calls may read what the dump says of that code.
+    pub(crate) fn runs_code(&self, is_told: bool) -> bool {
+        self.runs_known || (self.runs_told && !is_told)
     }
 
     /// Whether it names no table, and code that it calls may read some.
     pub(crate) fn only_runs_code(&self) -> bool {
-        self.runs_code && self.described.is_empty() && self.other.is_empty() && self.unknown.is_empty()
+        self.runs_told && self.described.is_empty() && self.other.is_empty() && self.unknown.is_empty()
     }
 
     /// Whether every table is named by itself, not through a view.
@@ -335,10 +346,28 @@ impl DatabaseWorld {
         for call in &names.calls {
             match strandline_sql::effect(call, self.dialect) {
                 Effect::Harmless | Effect::ChangesState => {}
-                Effect::Unknown if self.code.is_told(call) => named.runs_code = true,
-                Effect::Reads | Effect::Unknown => named.opaque = true,
+                Effect::Reads => named.opaque = true,
+                Effect::Unknown => self.add_code(call, named),
             }
         }
+    }
+
+    fn add_code(&self, call: &[String], named: &mut Named) {
+        let (is_told, reads) = (self.code.is_told(call), self.code.reads(call));
+        named.runs_told |= is_told;
+        named.runs_known |= !is_told && reads.is_some();
+        named.opaque |= !is_told && reads.is_none();
+        named.reads_unknown |= reads.is_none();
+        named.code_reads.extend(reads.unwrap_or_default());
+    }
+
+    /// What a statement names, and what the code that it calls does.
+    pub(crate) fn with_code(&self, named: &Named) -> Named {
+        let mut wide = named.clone();
+        for full in named.code_reads.iter().flat_map(|full| std::iter::once(full.as_str()).chain(all_beside(full, &self.beside))) {
+            self.add_relation(full, &mut wide, 0);
+        }
+        wide
     }
 
     fn add_relation(&self, full: &str, named: &mut Named, depth: usize) {
@@ -382,7 +411,10 @@ impl DatabaseWorld {
         named.unknown.extend(inside.unknown);
         named.pinned.extend(inside.pinned);
         named.opaque |= inside.opaque;
-        named.runs_code |= inside.runs_code;
+        named.runs_told |= inside.runs_told;
+        named.runs_known |= inside.runs_known;
+        named.reads_unknown |= inside.reads_unknown;
+        named.code_reads.extend(inside.code_reads);
         named.stale |= inside.stale;
         named.views = inside.views;
     }

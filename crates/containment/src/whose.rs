@@ -169,7 +169,8 @@ impl Actor {
         if self.own.hold(event.column::<columns::place>()) {
             return Whose::Intruder;
         }
-        let is_open = || self.open.hold(event.column::<columns::place>()) || self.may_be.as_ref().is_some_and(|it| it.by_links(event, session) != Whose::Lawful);
+        let is_open =
+            || self.open.hold(event.column::<columns::place>()) || self.may_be.as_ref().is_some_and(|it| it.by_links(event, session) != Whose::Lawful);
         match self.by_links(event, session) {
             Whose::Lawful if is_open() => Whose::Open,
             whose => whose,

@@ -7,15 +7,71 @@ use std::ops::ControlFlow;
 use sqlparser::ast::{BinaryOperator, Expr, Value as Literal, VisitMut, VisitorMut};
 use strandline_history::store::{AGGREGATE, StoredDatabase, StoredFunction};
 use strandline_history::writes::Write;
-use strandline_sql::lexer::{Kind, Token, at_commas, after_bracket, qualified_name, tokens};
+use strandline_sql::lexer::{Kind, Token, after_bracket, at_commas, qualified_name, tokens};
 use strandline_sql::{Dialect, Effect, System, effect, parse};
 
 /// Words before a bracket that call nothing.
 const NO_CALLS: [&str; 60] = [
-    "all", "and", "any", "array", "as", "between", "by", "case", "cast", "char", "character", "conflict", "constant", "decimal", "distinct", "else", "elsif",
-    "except", "execute", "exists", "filter", "for", "format", "from", "group", "having", "if", "ilike", "in", "insert", "intersect", "interval", "into", "is",
-    "join", "lateral", "like", "limit", "loop", "not", "numeric", "offset", "on", "or", "over", "partition", "query", "return", "returning", "row", "rows",
-    "select", "some", "then", "union", "using", "values", "varchar", "when", "where",
+    "all",
+    "and",
+    "any",
+    "array",
+    "as",
+    "between",
+    "by",
+    "case",
+    "cast",
+    "char",
+    "character",
+    "conflict",
+    "constant",
+    "decimal",
+    "distinct",
+    "else",
+    "elsif",
+    "except",
+    "execute",
+    "exists",
+    "filter",
+    "for",
+    "format",
+    "from",
+    "group",
+    "having",
+    "if",
+    "ilike",
+    "in",
+    "insert",
+    "intersect",
+    "interval",
+    "into",
+    "is",
+    "join",
+    "lateral",
+    "like",
+    "limit",
+    "loop",
+    "not",
+    "numeric",
+    "offset",
+    "on",
+    "or",
+    "over",
+    "partition",
+    "query",
+    "return",
+    "returning",
+    "row",
+    "rows",
+    "select",
+    "some",
+    "then",
+    "union",
+    "using",
+    "values",
+    "varchar",
+    "when",
+    "where",
 ];
 /// Types that begin with a word that could be an argument's name.
 const TYPES: [&str; 8] = ["bit", "character", "double", "interval", "national", "time", "timestamp", "setof"];
@@ -69,7 +125,8 @@ impl Code {
         let bodies: Vec<String> = functions.iter().map(|f| squeezed(&f.body)).collect();
         let writes_logged = logged.iter().any(|write| write.len() >= SHORTEST_WRITE && bodies.iter().any(|body| body.contains(first_words(write))));
         let mut all: Vec<Function> = functions.iter().map(|f| function(f, writes_logged, relations, dialect)).collect();
-        let mut calls: Vec<Vec<Vec<String>>> = functions.iter().map(|f| if f.language == AGGREGATE { parts_of(&f.sql, dialect) } else { calls(&f.body, dialect) }).collect();
+        let mut calls: Vec<Vec<Vec<String>>> =
+            functions.iter().map(|f| if f.language == AGGREGATE { parts_of(&f.sql, dialect) } else { calls(&f.body, dialect) }).collect();
         settle_reads(&mut all, &calls, dialect);
         // What only is as sure as what it calls falls with it.
         loop {
@@ -252,7 +309,8 @@ fn function(stored: &StoredFunction, writes_logged: bool, relations: &Relations<
     let is_aggregate = stored.language == AGGREGATE;
     let is_code = matches!(stored.language.as_str(), "sql" | "plpgsql") && !body.is_empty();
     let is_told = is_aggregate || (is_code && !keeps && !is_owners && !may_be_put_in && (!returns_written || writes_logged));
-    let named: BTreeSet<String> = words.iter().filter_map(|t| t.name(dialect)).filter_map(|name| relations.by_name.get(&name.to_lowercase())).flatten().cloned().collect();
+    let named: BTreeSet<String> =
+        words.iter().filter_map(|t| t.name(dialect)).filter_map(|name| relations.by_name.get(&name.to_lowercase())).flatten().cloned().collect();
     // What it puts together and runs may name anything.
     let puts_together = words.iter().any(|t| ["execute", "copy", "refcursor"].iter().any(|word| t.is(word)));
     let is_known = is_aggregate || (is_code && !keeps && !puts_together && !(returns_written && named.iter().any(|full| (relations.fires)(full))));
@@ -360,7 +418,11 @@ mod tests {
     #[test]
     fn names_of_arguments_become_what_the_function_was_given() {
         let code = code(&[
-            ("find(in_id integer, in_text text, character varying, double precision) RETURNS SETOF s.t", "sql", "SELECT id FROM s.t\n WHERE id = in_id\n AND (in_text IS NULL OR name @@ in_text);"),
+            (
+                "find(in_id integer, in_text text, character varying, double precision) RETURNS SETOF s.t",
+                "sql",
+                "SELECT id FROM s.t\n WHERE id = in_id\n AND (in_text IS NULL OR name @@ in_text);",
+            ),
             ("other(in_text text, in_id integer) RETURNS SETOF s.t", "sql", "SELECT id FROM s.t WHERE id = in_id"),
             ("hides(name text) RETURNS SETOF s.t", "sql", "SELECT id FROM s.t WHERE t.name = name"),
         ]);

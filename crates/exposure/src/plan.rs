@@ -551,7 +551,11 @@ impl Planner<'_> {
         let named = Rc::new(world.named(&shown.sql, &self.standing.session));
         self.name_tables(&named);
         let goes_on = !variables_read(&shown.sql, world.dialect, Read::Listed).is_empty();
-        if named.may_read_more(false) || named.runs_code(false) || goes_on || named.unknown.iter().chain(&named.other).any(|table| !world.is_without_personal_data(table)) {
+        if named.may_read_more(false)
+            || named.runs_code(false)
+            || goes_on
+            || named.unknown.iter().chain(&named.other).any(|table| !world.is_without_personal_data(table))
+        {
             return self.widen_to_role(Missing::HeldByVariable, None);
         }
         if named.described.is_empty() {

@@ -580,13 +580,7 @@ struct Observed<'s> {
     shapes: BTreeMap<u64, Vec<usize>>,
 }
 
-fn learn(
-    survey: &Survey,
-    clocks: &Clocks,
-    requests: &[Request],
-    statements: &Statements,
-    serves: &Serves<'_>,
-) -> BTreeMap<TemplateKey, Template> {
+fn learn(survey: &Survey, clocks: &Clocks, requests: &[Request], statements: &Statements, serves: &Serves<'_>) -> BTreeMap<TemplateKey, Template> {
     let wider = Wider::of(survey, requests);
     let wanted = wider.kinds();
     let mut observed: BTreeMap<&TemplateKey, Vec<Observed<'_>>> = BTreeMap::new();

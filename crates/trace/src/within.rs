@@ -51,8 +51,12 @@ fn settle_parameters(all: &mut [Execution], group: &[usize]) {
                     value => told.as_deref() == value,
                 })
         };
-        let mut calls: Vec<Vec<Option<String>>> =
-            group.iter().filter(|other| **other != at).flat_map(|other| calls(&all[*other].statement)).filter(|call| !call.is_empty() && agrees(call)).collect();
+        let mut calls: Vec<Vec<Option<String>>> = group
+            .iter()
+            .filter(|other| **other != at)
+            .flat_map(|other| calls(&all[*other].statement))
+            .filter(|call| !call.is_empty() && agrees(call))
+            .collect();
         calls.sort();
         calls.dedup();
         let longest = calls.iter().map(Vec::len).max().unwrap_or(0);
@@ -137,14 +141,10 @@ mod tests {
 
     #[test]
     fn calls_of_constants_are_read() {
-        check(r#"SELECT * FROM "public"."find"('3', NULL, 'it''s', -4.5, ''::text, 'x'::character varying )"#, &[&[
-            Some("3"),
-            None,
-            Some("it's"),
-            Some("-4.5"),
-            Some(""),
-            Some("x"),
-        ]]);
+        check(
+            r#"SELECT * FROM "public"."find"('3', NULL, 'it''s', -4.5, ''::text, 'x'::character varying )"#,
+            &[&[Some("3"), None, Some("it's"), Some("-4.5"), Some(""), Some("x")]],
+        );
         check("select a(), b(c), d('x", &[&[]]);
         check("select 1 where x in (1, 2) and f(g(7))", &[&[Some("1"), Some("2")], &[Some("7")]]);
     }

@@ -541,3 +541,26 @@ fn where_each_user_has_a_role_of_his_own_the_role_says_whose_request_it_serves()
 fn a_role_that_all_share_says_nothing_though_one_of_them_is_called_so() {
     assert_eq!(as_roles(&|_| "u2".to_owned()), [("name".to_owned(), Strength::Open), ("phone".to_owned(), Strength::Open)]);
 }
+
+#[test]
+fn with_a_password_in_each_request_whoever_was_refused_is_not_the_account() {
+    let mut web = Web::default();
+    let mut ask = |at: i64, address: &str, account: &str, status: i32| {
+        web.request(at, 1, "GET", "/records", (status, 900));
+        let request = web.events.last_mut().unwrap();
+        (request.session, request.src_ip, request.account) = (None, some(address), some(account));
+    };
+    for n in 0..9 {
+        ask(1_000 + n * 100, "10.0.0.1", ["anna", "bert", "cora"][n as usize % 3], 200);
+    }
+    ask(5_000, BAD, "anna", 401);
+    ask(5_500, BAD, "bert", 200);
+    // Two who come later from elsewhere: one acts as an account that he only tried.
+    ask(6_000, "203.0.113.5", "anna", 200);
+    ask(6_500, "203.0.113.6", "bert", 200);
+    let (trail, _) = web.run();
+    let led_to = |address: &str| trail.links.iter().any(|link| link.to == format!("address={address}"));
+    assert_eq!([led_to("203.0.113.5"), led_to("203.0.113.6")], [false, true]);
+    let of_host = |host: &str| trail.steps.iter().filter(|s| s.from_host.as_deref() == Some(host)).map(|s| s.technique.clone()).collect::<Vec<_>>();
+    assert_eq!(of_host(BAD), ["T1110.001", "T1213"]);
+}

@@ -308,12 +308,13 @@ fn function(stored: &StoredFunction, writes_logged: bool, relations: &Relations<
     let keeps = words.iter().filter_map(|t| t.name(dialect)).any(|name| is_kept(&name));
     let is_aggregate = stored.language == AGGREGATE;
     let is_code = matches!(stored.language.as_str(), "sql" | "plpgsql") && !body.is_empty();
-    let is_told = is_aggregate || (is_code && !keeps && !is_owners && !may_be_put_in && (!returns_written || writes_logged));
+    let is_told = is_aggregate || (is_code && !(keeps || is_owners || may_be_put_in) && (!returns_written || writes_logged));
     let named: BTreeSet<String> =
         words.iter().filter_map(|t| t.name(dialect)).filter_map(|name| relations.by_name.get(&name.to_lowercase())).flatten().cloned().collect();
     // What it puts together and runs may name anything.
     let puts_together = words.iter().any(|t| ["execute", "copy", "refcursor"].iter().any(|word| t.is(word)));
-    let is_known = is_aggregate || (is_code && !keeps && !puts_together && !(returns_written && named.iter().any(|full| (relations.fires)(full))));
+    let fires = returns_written && named.iter().any(|full| (relations.fires)(full));
+    let is_known = is_aggregate || (is_code && !(keeps || puts_together || fires));
     Function { schema: stored.schema.clone(), name: stored.name.clone(), arguments, body, reads: is_known.then_some(named), is_told }
 }
 

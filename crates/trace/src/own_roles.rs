@@ -19,6 +19,9 @@ const FEWEST_TOLD: usize = 20;
 /// … and one of how many of them may say otherwise, of any role that counts: a value can be another request's, too.
 const EXCEPTIONS: usize = 20;
 
+/// Of each role, statements whose request was made as the account of its name, and as another.
+type ByRole<'r> = BTreeMap<&'r Arc<str>, (usize, usize)>;
+
 /// Roles that serve one account of a system each.
 #[derive(Debug, Default)]
 pub(crate) struct OwnRoles {
@@ -31,7 +34,7 @@ impl OwnRoles {
     /// From statements of which an identifier or a value that no other request had tells the request, the actor's and others'.
     pub(crate) fn of(survey: &Survey, requests: &[Request], statements: &Statements, matches: &[Match]) -> Self {
         let role_of = |connection: &Arc<str>| survey.connections.get(connection).and_then(|c| c.role.as_ref());
-        let mut told: BTreeMap<&Arc<str>, BTreeMap<&Arc<str>, (usize, usize)>> = BTreeMap::new();
+        let mut told: BTreeMap<&Arc<str>, ByRole<'_>> = BTreeMap::new();
         for m in matches.iter().filter(|m| m.is_certain && matches!(m.how, How::Id | How::Value)) {
             let request = &requests[m.request];
             let (Some(role), Some(account)) = (role_of(&statements.all[m.execution].connection), &request.account) else { continue };

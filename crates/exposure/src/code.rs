@@ -1,8 +1,9 @@
 //! Code of the database, as its dump defines it: which functions leave all that they read to statements of their own, which an audit log tells,
 //! and which names in such a statement are what the function was given.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::ControlFlow;
+use std::sync::{Arc, Mutex};
 
 use sqlparser::ast::{BinaryOperator, Expr, Value as Literal, VisitMut, VisitorMut};
 use strandline_history::store::{AGGREGATE, StoredDatabase, StoredFunction};
@@ -76,21 +77,56 @@ const NO_CALLS: [&str; 60] = [
 /// Types that begin with a word that could be an argument's name.
 const TYPES: [&str; 8] = ["bit", "character", "double", "interval", "national", "time", "timestamp", "setof"];
 
+/// Statements that are kept with the functions that hold them.
+const MOST_FOUND: usize = 16_384;
 /// A shorter write may stand in a function and be a client's all the same.
 const SHORTEST_WRITE: usize = 24;
 
 /// The functions of a dump.
 #[derive(Debug, Default)]
 pub(crate) struct Code {
-    functions: Vec<Function>,
+    functions: Functions,
     /// Names of columns: in a statement they come before what the function was given.
     columns: BTreeSet<String>,
+    /// Names of arguments.
+    arguments: BTreeSet<String>,
+    /// The functions whose text holds a statement, of those that were looked for.
+    found: Mutex<HashMap<String, Arc<[usize]>>>,
+}
+
+/// Functions, and where those of a name are.
+#[derive(Debug, Default)]
+struct Functions {
+    all: Vec<Function>,
+    by_name: HashMap<String, Vec<usize>>,
+}
+
+impl Functions {
+    /// Those that a call may run.
+    fn named<'f>(&'f self, call: &'f [String]) -> impl Iterator<Item = &'f Function> {
+        let (name, schema) = call.split_last().map_or((None, None), |(name, schema)| (Some(name), schema.last()));
+        let of_name = name.and_then(|name| self.by_name.get(name)).into_iter().flatten().map(|at| &self.all[*at]);
+        of_name.filter(move |f| schema.is_none_or(|schema| f.schema == *schema))
+    }
+
+    fn are_told(&self, call: &[String]) -> bool {
+        let mut named = self.named(call).peekable();
+        named.peek().is_some() && named.all(|f| f.is_told)
+    }
+
+    fn reads(&self, call: &[String]) -> Option<BTreeSet<String>> {
+        let mut named = self.named(call).peekable();
+        named.peek()?;
+        named.try_fold(BTreeSet::new(), |mut all, f| {
+            all.extend(f.reads.iter().flatten().cloned());
+            f.reads.is_some().then_some(all)
+        })
+    }
 }
 
 #[derive(Debug)]
 struct Function {
     schema: String,
-    name: String,
     /// What it is given, in order; without a name it is only known by its number.
     arguments: Vec<Option<String>>,
     /// Its words, as far as blanks do not tell them apart.
@@ -124,38 +160,50 @@ impl Code {
         // One write of a function that the log holds, and the log holds them all.
         let bodies: Vec<String> = functions.iter().map(|f| squeezed(&f.body)).collect();
         let writes_logged = logged.iter().any(|write| write.len() >= SHORTEST_WRITE && bodies.iter().any(|body| body.contains(first_words(write))));
-        let mut all: Vec<Function> = functions.iter().map(|f| function(f, writes_logged, relations, dialect)).collect();
-        let mut calls: Vec<Vec<Vec<String>>> =
+        let mut all = Functions::default();
+        for (at, f) in functions.iter().enumerate() {
+            all.all.push(function(f, writes_logged, relations, dialect));
+            all.by_name.entry(f.name.clone()).or_default().push(at);
+        }
+        let calls: Vec<Vec<Vec<String>>> =
             functions.iter().map(|f| if f.language == AGGREGATE { parts_of(&f.sql, dialect) } else { calls(&f.body, dialect) }).collect();
         settle_reads(&mut all, &calls, dialect);
         // What only is as sure as what it calls falls with it.
         loop {
-            let told = Self { functions: std::mem::take(&mut all), columns: BTreeSet::new() };
-            let falls = |at: &usize| told.functions[*at].is_told && !calls[*at].iter().all(|call| is_harmless(call, dialect) || told.is_told(call));
+            let falls = |at: &usize| all.all[*at].is_told && !calls[*at].iter().all(|call| is_harmless(call, dialect) || all.are_told(call));
             let fallen: Vec<usize> = (0..calls.len()).filter(falls).collect();
-            all = told.functions;
             if fallen.is_empty() {
                 break;
             }
-            for at in fallen {
-                all[at].is_told = false;
-                calls[at].clear();
-            }
+            fallen.into_iter().for_each(|at| all.all[at].is_told = false);
         }
-        Self { functions: all, columns }
+        let arguments = all.all.iter().flat_map(|f| f.arguments.iter().flatten().cloned()).collect();
+        Self { functions: all, columns, arguments, found: Mutex::default() }
     }
 
     /// Whether a call runs a function of the dump of which each statement that reads a table has a record of its own in an audit log.
     pub(crate) fn is_told(&self, call: &[String]) -> bool {
-        let Some((name, schema)) = call.split_last() else { return false };
-        let is_it = |f: &&Function| f.name == *name && schema.last().is_none_or(|schema| f.schema == *schema);
-        let mut named = self.functions.iter().filter(is_it).peekable();
-        named.peek().is_some() && named.all(|f| f.is_told)
+        self.functions.are_told(call)
     }
 
     /// The tables and views that a call may read; nothing where that is not known.
     pub(crate) fn reads(&self, call: &[String]) -> Option<BTreeSet<String>> {
-        reads_of(&self.functions, call)
+        self.functions.reads(call)
+    }
+
+    /// The functions whose text holds a statement.
+    fn holding(&self, sql: &str) -> Arc<[usize]> {
+        let text = squeezed(sql);
+        let find = || (0..self.functions.all.len()).filter(|at| self.functions.all[*at].body.contains(text.as_str())).collect::<Arc<[usize]>>();
+        let Ok(mut found) = self.found.lock() else { return find() };
+        if let Some(known) = found.get(&text) {
+            return known.clone();
+        }
+        let list = find();
+        if found.len() < MOST_FOUND {
+            found.insert(text, list.clone());
+        }
+        list
     }
 
     /// A function's own statement with what the function was given in place of its names.
@@ -166,15 +214,18 @@ impl Code {
             let is_alias = at.checked_sub(1).and_then(|before| all.get(before)).is_some_and(|t| t.is("as"));
             !is_alias && !beside(at.checked_sub(1), &['.']) && !beside(Some(at + 1), &['.', '('])
         };
-        let of_word = |at: usize| all[at].word().map(str::to_lowercase).filter(|word| !self.columns.contains(word));
+        let of_word = |at: usize| all[at].word().map(str::to_lowercase).filter(|word| self.arguments.contains(word) && !self.columns.contains(word));
         let words: BTreeMap<usize, String> = (0..all.len()).filter(is_name).filter_map(|at| Some((at, of_word(at)?))).collect();
-        let text = squeezed(sql);
-        let fits = |f: &&Function| f.arguments.len() <= parameters.len() && f.body.contains(text.as_str());
+        if words.is_empty() {
+            return None;
+        }
+        let holding = self.holding(sql);
+        let fits = |f: &&Function| f.arguments.len() <= parameters.len();
         let places = |f: &Function| -> BTreeMap<usize, usize> {
             let place = |word: &String| f.arguments.iter().position(|argument| argument.as_ref() == Some(word));
             words.iter().filter_map(|(at, word)| Some((*at, place(word)?))).collect()
         };
-        let mut found: Vec<BTreeMap<usize, usize>> = self.functions.iter().filter(fits).map(places).collect();
+        let mut found: Vec<BTreeMap<usize, usize>> = holding.iter().map(|at| &self.functions.all[*at]).filter(fits).map(places).collect();
         found.dedup();
         let [places] = found.as_slice() else { return None };
         if places.is_empty() {
@@ -195,30 +246,19 @@ struct Relations<'r> {
     fires: &'r dyn Fn(&str) -> bool,
 }
 
-fn reads_of(functions: &[Function], call: &[String]) -> Option<BTreeSet<String>> {
-    let (name, schema) = call.split_last()?;
-    let is_it = |f: &&Function| f.name == *name && schema.last().is_none_or(|schema| f.schema == *schema);
-    let mut named = functions.iter().filter(is_it).peekable();
-    named.peek()?;
-    named.try_fold(BTreeSet::new(), |mut all, f| {
-        all.extend(f.reads.iter().flatten().cloned());
-        f.reads.is_some().then_some(all)
-    })
-}
-
 /// Adds what each function reads through those that it calls, until nothing more comes.
-fn settle_reads(all: &mut [Function], calls: &[Vec<Vec<String>>], dialect: Dialect) {
+fn settle_reads(all: &mut Functions, calls: &[Vec<Vec<String>>], dialect: Dialect) {
     loop {
         let mut has_changed = false;
-        for at in 0..all.len() {
-            let Some(known) = all[at].reads.clone() else { continue };
-            let own = calls[at].iter().filter(|call| !is_harmless(call, dialect));
-            let with = own.map(|call| reads_of(all, call)).try_fold(known.clone(), |mut sum, more| {
+        for (at, called) in calls.iter().enumerate() {
+            let Some(known) = all.all[at].reads.clone() else { continue };
+            let own = called.iter().filter(|call| !is_harmless(call, dialect));
+            let with = own.map(|call| all.reads(call)).try_fold(known.clone(), |mut sum, more| {
                 sum.extend(more?);
                 Some(sum)
             });
             if with.as_ref() != Some(&known) {
-                all[at].reads = with;
+                all.all[at].reads = with;
                 has_changed = true;
             }
         }
@@ -315,7 +355,7 @@ fn function(stored: &StoredFunction, writes_logged: bool, relations: &Relations<
     let puts_together = words.iter().any(|t| ["execute", "copy", "refcursor"].iter().any(|word| t.is(word)));
     let fires = returns_written && named.iter().any(|full| (relations.fires)(full));
     let is_known = is_aggregate || (is_code && !(keeps || puts_together || fires));
-    Function { schema: stored.schema.clone(), name: stored.name.clone(), arguments, body, reads: is_known.then_some(named), is_told }
+    Function { schema: stored.schema.clone(), arguments, body, reads: is_known.then_some(named), is_told }
 }
 
 /// A write as far as where it puts what it returns, which is not logged.

@@ -6,6 +6,7 @@
 
 mod account;
 mod clearance;
+mod code;
 mod cursors;
 mod declared;
 mod engine;

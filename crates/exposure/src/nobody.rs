@@ -13,6 +13,8 @@ pub(crate) enum Nobody {
     CursorAtItsEnd,
     /// It reads the database's own catalogue, or no table at all, and calls nothing that could read one.
     NoTable,
+    /// It runs code of the database alone, and what that reads stands in the log by itself.
+    CodeLogged,
     /// The estate says of all its tables that they hold no personal data.
     DeclaredWithout,
     /// It was replayed on settled tables, and nobody's described columns are in it.
@@ -50,6 +52,7 @@ impl Nobody {
             | Self::Command
             | Self::CursorAtItsEnd
             | Self::NoTable
+            | Self::CodeLogged
             | Self::DeclaredWithout
             | Self::ReplayedWithout
             | Self::NoRowCounted
@@ -62,7 +65,7 @@ impl Nobody {
     /// The outcome of the access in the table `replays`.
     pub(crate) fn outcome(self) -> &'static str {
         match self {
-            Self::Statement(_) | Self::Command => "control",
+            Self::Statement(_) | Self::Command | Self::CodeLogged => "control",
             Self::CursorAtItsEnd | Self::ReplayedWithout | Self::NoRowCounted => "replayed",
             Self::NoTable | Self::DeclaredWithout => "no_personal_data",
             Self::RequestRefused | Self::RefusedBeforeReading | Self::Failed => "failed",
@@ -78,6 +81,7 @@ impl Nobody {
             Self::Command => "command",
             Self::CursorAtItsEnd => "cursor_at_its_end",
             Self::NoTable => "no_table",
+            Self::CodeLogged => "code_logged",
             Self::DeclaredWithout => "declared_without",
             Self::ReplayedWithout => "replayed_without",
             Self::NoRowCounted => "no_row_counted",
@@ -101,6 +105,7 @@ impl Nobody {
             | Self::Command
             | Self::CursorAtItsEnd
             | Self::NoTable
+            | Self::CodeLogged
             | Self::DeclaredWithout
             | Self::ReplayedWithout
             | Self::NoRowCounted
@@ -115,6 +120,7 @@ impl Nobody {
             Self::Statement(class) => class.proof(),
             Self::Command => "it is a command of a cursor or a prepared statement, whose rows other accesses show",
             Self::CursorAtItsEnd => "the cursor had no row there",
+            Self::CodeLogged => "it runs code of the database, and each statement of that has a record of its own",
             Self::NoTable => "it reads the database's own catalogue or no table",
             Self::DeclaredWithout => "the estate says that its tables hold no personal data",
             Self::ReplayedWithout => "it was replayed, and nobody's described columns are in it",

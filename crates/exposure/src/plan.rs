@@ -218,7 +218,10 @@ impl Planner<'_> {
         for (part, sql) in statements.into_iter().enumerate() {
             self.part = part;
             self.cap = cap_of(access, Sent::ToClient);
-            let plain = canonical(sql, self.state.rules());
+            let mut plain = canonical(sql, self.state.rules());
+            if let Some(bound) = access.is_within.then(|| self.world().code.bound(&plain, &access.parameters, dialect)).flatten() {
+                plain = bound.into();
+            }
             match self.scene.commands.resolved.get(&(number, part)).cloned() {
                 Some(resolved) => self.command(resolved),
                 None if self.shows_setting(&plain) => {}
@@ -246,7 +249,7 @@ impl Planner<'_> {
         };
         self.name_tables(&named);
         let quotes = self.held_values(sql, Read::Anywhere);
-        if named.opaque {
+        if named.may_read_more(false) || named.runs_code(false) {
             self.widen_to_role(Missing::FailedWithError, None);
         } else if !named.described.is_empty() {
             self.everybody(named.described.clone(), Missing::FailedWithError, None);
@@ -404,8 +407,14 @@ impl Planner<'_> {
         let StoodFor { sql, named, is_changed, .. } = standing;
         let named = Rc::new(named);
         self.name_tables(&named);
-        if named.opaque {
+        if named.may_read_more(self.access.is_within) {
             return self.widen_to_role(Missing::NotUnderstood, Some("it calls code that may read what it does not name"));
+        }
+        if named.runs_code(self.access.is_within) {
+            return self.code(&named);
+        }
+        if named.only_runs_code() {
+            return self.nobody(Nobody::CodeLogged, None);
         }
         let held = self.held_values(&sql, Read::Listed);
         let others_declared = !named.filled && undeclared(&named, self.world()).next().is_none();
@@ -452,6 +461,25 @@ impl Planner<'_> {
         self.job(job, values);
     }
 
+    /// It calls code of which no log tells what it read, but the dump what it may read.
+    fn code(&mut self, named: &Named) {
+        let wide = self.world().with_code(named);
+        self.name_tables(&wide);
+        let others_declared = !wide.filled && undeclared(&wide, self.world()).next().is_none();
+        if wide.may_read_more(true) {
+            return self.widen_to_role(Missing::NotUnderstood, Some("it calls code that may read what it does not name"));
+        }
+        if !others_declared {
+            self.undescribed(&wide);
+        }
+        if !wide.described.is_empty() {
+            return self.everybody(wide.described, Missing::NotUnderstood, Some("it calls code that may read these tables".to_owned()));
+        }
+        if others_declared {
+            self.nobody(Nobody::DeclaredWithout, None);
+        }
+    }
+
     /// What the session had set under which the query may mean something else.
     fn reads_otherwise(&mut self, sql: &str, named: &Named) {
         // A view may read the clock, too.
@@ -468,7 +496,7 @@ impl Planner<'_> {
     /// The same query on the other state that it may have read, by the names that held there.
     fn query_otherwise(&mut self, sql: &str, look: Look, job: &Job, values: &Values) {
         let StoodFor { sql, named, .. } = self.named_at(sql, look);
-        if named.opaque || !named.unknown.is_empty() {
+        if named.may_read_more(self.access.is_within) || named.runs_code(self.access.is_within) || !named.unknown.is_empty() {
             self.widen_to_role(Missing::StateNotKnown, None);
         }
         let call = Call { as_of: Some(look.at), ..job.call.clone() };
@@ -523,7 +551,11 @@ impl Planner<'_> {
         let named = Rc::new(world.named(&shown.sql, &self.standing.session));
         self.name_tables(&named);
         let goes_on = !variables_read(&shown.sql, world.dialect, Read::Listed).is_empty();
-        if named.opaque || goes_on || named.unknown.iter().chain(&named.other).any(|table| !world.is_without_personal_data(table)) {
+        if named.may_read_more(false)
+            || named.runs_code(false)
+            || goes_on
+            || named.unknown.iter().chain(&named.other).any(|table| !world.is_without_personal_data(table))
+        {
             return self.widen_to_role(Missing::HeldByVariable, None);
         }
         if named.described.is_empty() {
@@ -579,7 +611,7 @@ impl Planner<'_> {
         let (mut all, mut is_lost) = (Vec::new(), false);
         for (table, flow) in flows {
             let of_flow = Rc::new(world.named(&flow.sql, &Session::default()));
-            is_lost |= of_flow.opaque || !of_flow.unknown.is_empty();
+            is_lost |= of_flow.may_read_more(false) || of_flow.runs_code(false) || !of_flow.unknown.is_empty();
             if of_flow.described.is_empty() {
                 continue;
             }

@@ -8,6 +8,7 @@ use arrow_array::{Array, RecordBatch};
 use sqlparser::ast::ObjectName;
 use strandline_model::estate::{Database, Estate, Named as NamedAs, Table as DescribedTable};
 
+use crate::code::Code;
 use crate::made::{Beside, Flow, Look, MADE, Made, Maker, Rewritten, Snapshotted, all_beside};
 use crate::page::Pages;
 use crate::replay::{EngineDatabase, EngineTable, EngineView, MakeReplayer, Replayer};
@@ -118,6 +119,8 @@ pub(crate) struct DatabaseWorld {
     pub(crate) effects: Effects,
     /// What it gives to its sessions.
     pub(crate) givens: Givens,
+    /// Its functions, as the dump has them.
+    pub(crate) code: Code,
     pub(crate) replayer: Box<dyn Replayer>,
 }
 
@@ -196,6 +199,14 @@ pub(crate) struct Named {
     pub(crate) filled: bool,
     /// Whether it calls a function that may read what it does not name.
     pub(crate) opaque: bool,
+    /// Whether it calls a function of the dump that leaves what it reads to statements of its own.
+    runs_told: bool,
+    /// Whether it calls one that does not, but of which the dump says what it may read.
+    runs_known: bool,
+    /// Whether what one of these functions may read is not known.
+    reads_unknown: bool,
+    /// What the others may read.
+    code_reads: BTreeSet<String>,
     /// Described tables that are read as of another moment than the statement's.
     pub(crate) pinned: BTreeSet<(usize, i64)>,
     /// Described tables that are read as of the statement's own moment.
@@ -216,6 +227,21 @@ impl Named {
             times.push(own);
         }
         times
+    }
+
+    /// Whether it may read anything that it does not name; `is_told` where the log tells what code that it calls read.
+    pub(crate) fn may_read_more(&self, is_told: bool) -> bool {
+        self.opaque || (self.reads_unknown && !is_told)
+    }
+
+    /// Whether code that it calls may read what the dump says of that code.
+    pub(crate) fn runs_code(&self, is_told: bool) -> bool {
+        self.runs_known || (self.runs_told && !is_told)
+    }
+
+    /// Whether it names no table, and code that it calls may read some.
+    pub(crate) fn only_runs_code(&self) -> bool {
+        self.runs_told && self.described.is_empty() && self.other.is_empty() && self.unknown.is_empty()
     }
 
     /// Whether every table is named by itself, not through a view.
@@ -318,10 +344,31 @@ impl DatabaseWorld {
             }
         }
         named.opaque |= names.found == Found::AmongWords && resolved == 0;
-        named.opaque |= names.calls.iter().any(|call| match strandline_sql::effect(call, self.dialect) {
-            Effect::Harmless | Effect::ChangesState => false,
-            Effect::Reads | Effect::Unknown => true,
-        });
+        for call in &names.calls {
+            match strandline_sql::effect(call, self.dialect) {
+                Effect::Harmless | Effect::ChangesState => {}
+                Effect::Reads => named.opaque = true,
+                Effect::Unknown => self.add_code(call, named),
+            }
+        }
+    }
+
+    fn add_code(&self, call: &[String], named: &mut Named) {
+        let (is_told, reads) = (self.code.is_told(call), self.code.reads(call));
+        named.runs_told |= is_told;
+        named.runs_known |= !is_told && reads.is_some();
+        named.opaque |= !is_told && reads.is_none();
+        named.reads_unknown |= reads.is_none();
+        named.code_reads.extend(reads.unwrap_or_default());
+    }
+
+    /// What a statement names, and what the code that it calls does.
+    pub(crate) fn with_code(&self, named: &Named) -> Named {
+        let mut wide = named.clone();
+        for full in named.code_reads.iter().flat_map(|full| std::iter::once(full.as_str()).chain(all_beside(full, &self.beside))) {
+            self.add_relation(full, &mut wide, 0);
+        }
+        wide
     }
 
     fn add_relation(&self, full: &str, named: &mut Named, depth: usize) {
@@ -365,6 +412,10 @@ impl DatabaseWorld {
         named.unknown.extend(inside.unknown);
         named.pinned.extend(inside.pinned);
         named.opaque |= inside.opaque;
+        named.runs_told |= inside.runs_told;
+        named.runs_known |= inside.runs_known;
+        named.reads_unknown |= inside.reads_unknown;
+        named.code_reads.extend(inside.code_reads);
         named.stale |= inside.stale;
         named.views = inside.views;
     }
@@ -507,6 +558,7 @@ impl Builder<'_> {
             // The engine needs the memory.
             self.writes = Vec::new();
         }
+        let code = Code::of(&stored, &self.writes);
         let (mut tables, engine_tables) = self.tables(&stored, &of_tables, history.tables, world);
         self.add_missing_tables(&described, &stored, &mut tables, world);
         let as_of = |is_materialized: bool| is_materialized.then_some(snapshot_moment);
@@ -552,6 +604,7 @@ impl Builder<'_> {
             without_personal_data,
             effects: history.effects,
             givens,
+            code,
             replayer,
         })
     }

@@ -351,7 +351,10 @@ pub struct StoredCollation {
     pub sql: String,
 }
 
-/// A function or procedure.
+/// What stands as the language of an aggregate.
+pub const AGGREGATE: &str = "aggregate";
+
+/// A function, procedure or aggregate.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StoredFunction {
     /// Its schema.
@@ -386,7 +389,7 @@ pub struct Described {
     pub types: BTreeMap<String, StoredType>,
     /// Collations, by `schema.name`.
     pub collations: BTreeMap<String, StoredCollation>,
-    /// Functions and procedures; one name may stand for several.
+    /// Functions, procedures and aggregates; one name may stand for several.
     pub functions: Vec<StoredFunction>,
     /// Sequences, by `schema.name`.
     pub sequences: BTreeSet<String>,

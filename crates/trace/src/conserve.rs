@@ -12,7 +12,7 @@ use crate::habits::{Windows, bind_habits};
 use crate::jobs::Job;
 use crate::lanes::{Brief, bind_lanes};
 use crate::requests::Request;
-use crate::routes::{Match, running};
+use crate::routes::{Match, Serves, running};
 use crate::statements::{Execution, Statements};
 use crate::text::Place;
 
@@ -30,8 +30,8 @@ const COARSEST_ORDER_MICROS: i64 = 1_000;
 pub(crate) struct Ground<'g> {
     pub requests: &'g [Request],
     pub statements: &'g Statements,
-    /// Whether a connection serves a system's application.
-    pub serves: &'g dyn Fn(&Execution, &str) -> bool,
+    /// Whether a connection may serve a request to a system's application, made as an account.
+    pub serves: &'g Serves<'g>,
     /// Whether the requests of everybody whom a connection serves are among those that are compared.
     pub compared: &'g dyn Fn(&Execution) -> bool,
     /// Whether a statement carries the id of a request of a system whose ids tell requests apart.
@@ -107,8 +107,8 @@ impl Owner {
 pub(crate) fn during(ground: &Ground<'_>) -> During {
     let mut out: During = BTreeMap::new();
     let served = |request: &Request, from: i64, until: i64| {
-        let system = request.system.clone();
-        running(ground.statements, from, until).filter(move |e| (ground.serves)(&ground.statements.all[*e], &system))
+        let (system, account) = (request.system.clone(), request.account.clone());
+        running(ground.statements, from, until).filter(move |e| (ground.serves)(&ground.statements.all[*e], &system, account.as_deref()))
     };
     let (own, others): (Vec<usize>, Vec<usize>) = (0..ground.requests.len()).partition(|r| ground.requests[*r].mine.is_some());
     for r in &own {

@@ -43,6 +43,7 @@ struct Window {
     from: i64,
     to: i64,
     kind: usize,
+    account: Option<Arc<str>>,
     is_own: bool,
 }
 
@@ -60,7 +61,7 @@ impl Windows {
         let mut all: Vec<Window> = Vec::new();
         for r in requests {
             let kind = number((r.template(), r.status.is_none_or(|status| (200..400).contains(&status))));
-            all.push(Window { system: r.system.clone(), from: r.from, to: r.to, kind, is_own: r.mine.is_some() });
+            all.push(Window { system: r.system.clone(), from: r.from, to: r.to, kind, account: r.account.clone(), is_own: r.mine.is_some() });
         }
         let rank = |artefact: &str, offset: u64| hash64(&[artefact.as_bytes(), &offset.to_le_bytes()]);
         let told: HashSet<u64> = requests.iter().flat_map(|r| &r.lines).map(|l| rank(&l.place.artefact, l.place.offset)).collect();
@@ -77,7 +78,7 @@ impl Windows {
                     kept.entry(key.0.clone()).or_default().push((from, to));
                 }
                 if !told.contains(&sample.rank) {
-                    all.push(Window { system: key.0.clone(), from, to, kind, is_own: false });
+                    all.push(Window { system: key.0.clone(), from, to, kind, account: sample.account.clone(), is_own: false });
                 }
             }
         }
@@ -165,7 +166,7 @@ impl<'g, 'a> Habits<'g, 'a> {
         let mut lists: Vec<Vec<u32>> = vec![Vec::new(); all.len()];
         let mut pairs = 0;
         for (number, w) in ground.windows.all.iter().enumerate() {
-            for e in running(ground.statements, w.from, w.to).filter(|e| (ground.serves)(&all[*e], &w.system)) {
+            for e in running(ground.statements, w.from, w.to).filter(|e| (ground.serves)(&all[*e], &w.system, w.account.as_deref())) {
                 lists[e].push(u32::try_from(number).ok()?);
                 pairs += 1;
                 if pairs > MOST_PAIRS {

@@ -26,6 +26,7 @@ mod jobs;
 mod lanes;
 mod links;
 mod oddest;
+mod own_roles;
 mod requests;
 mod routes;
 mod seeds;
@@ -40,6 +41,7 @@ mod trail;
 mod url;
 mod wider;
 mod windows;
+mod within;
 
 pub use links::link_id;
 

@@ -16,6 +16,7 @@ use crate::doubt::{Rival, contested};
 use crate::habits::Windows;
 use crate::jobs::Job;
 use crate::lanes::Brief;
+use crate::own_roles::OwnRoles;
 use crate::requests::{Request, SAME_REQUEST_MICROS};
 use crate::statements::{Execution, Statements, shape_key};
 use crate::survey::{Sample, Survey, TemplateKey};
@@ -145,6 +146,9 @@ pub(crate) struct Matched {
     pub during: During,
 }
 
+/// Whether a statement's connection may serve a request of a system, made as an account where that is known.
+pub(crate) type Serves<'s> = dyn Fn(&Execution, &str, Option<&str>) -> bool + 's;
+
 /// Whom connections serve.
 pub(crate) struct Serving<'s> {
     /// Whether a connection serves a system's application.
@@ -165,10 +169,20 @@ pub(crate) fn match_requests(
     jobs: &BTreeSet<Job>,
 ) -> Matched {
     let Serving { serves, compared, brief } = *serving;
-    let templates = learn(survey, clocks, requests, statements, serves);
-    let claims = claims(&templates, requests, statements, serves);
+    let anybodys = |e: &Execution, system: &str, _: Option<&str>| serves(e, system);
+    let mut templates = learn(survey, clocks, requests, statements, &anybodys);
+    let mut claims = claims_on(&templates, requests, statements, &anybodys);
+    let mut settled = settle(&claims, requests);
+    let own_roles = OwnRoles::of(survey, requests, statements, &settled.matches);
+    let serves = |e: &Execution, system: &str, account: Option<&str>| serves(e, system) && own_roles.may_serve(&e.connection, system, account);
+    let serves: &Serves<'_> = &serves;
+    if !own_roles.is_empty() {
+        templates = learn(survey, clocks, requests, statements, serves);
+        claims = claims_on(&templates, requests, statements, serves);
+        settled = settle(&claims, requests);
+    }
     let ids_tell: BTreeSet<&str> = claims.iter().filter(|claim| claim.how == How::Id).map(|claim| requests[claim.request].system.as_ref()).collect();
-    let Settled { mut taken, mut matches, rivals, mut open } = settle(&claims, requests);
+    let Settled { mut taken, mut matches, rivals, mut open } = settled;
     let has_foreign_id = |e: &Execution, system: &str| e.request_id.is_some() && ids_tell.contains(system);
     remaining(requests, statements, serves, &has_foreign_id, &mut taken, &mut matches);
     let windows = Windows::of(survey, clocks, requests);
@@ -183,7 +197,7 @@ pub(crate) fn match_requests(
 }
 
 /// Every request's claims on the statements that ran while it did, the best first.
-fn claims(templates: &BTreeMap<TemplateKey, Template>, requests: &[Request], statements: &Statements, serves: &dyn Fn(&Execution, &str) -> bool) -> Vec<Claim> {
+fn claims_on(templates: &BTreeMap<TemplateKey, Template>, requests: &[Request], statements: &Statements, serves: &Serves<'_>) -> Vec<Claim> {
     let mut claims: Vec<Claim> = Vec::new();
     let mut by_id: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     for (at, e) in statements.all.iter().enumerate() {
@@ -205,7 +219,7 @@ fn claims(templates: &BTreeMap<TemplateKey, Template>, requests: &[Request], sta
         let by_id_alone = |e: &Execution| e.request_id.is_some() && request.request_id.is_some() && ids_tell.contains(&request.system);
         for e in running(statements, request.from, request.to) {
             let execution = &statements.all[e];
-            if serves(execution, &request.system) && !by_id_alone(execution) {
+            if serves(execution, &request.system, request.account.as_deref()) && !by_id_alone(execution) {
                 claims_of(template, request, r, e, execution, &mut claims);
             }
         }
@@ -423,14 +437,14 @@ fn claims_of(template: &Template, request: &Request, r: usize, e: usize, executi
 fn remaining(
     requests: &[Request],
     statements: &Statements,
-    serves: &dyn Fn(&Execution, &str) -> bool,
+    serves: &Serves<'_>,
     has_foreign_id: &dyn Fn(&Execution, &str) -> bool,
     taken: &mut BTreeSet<usize>,
     matches: &mut Vec<Match>,
 ) {
     let mut rest: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     for (r, request) in requests.iter().enumerate() {
-        let may_be = |e: &Execution| serves(e, &request.system) && !has_foreign_id(e, &request.system);
+        let may_be = |e: &Execution| serves(e, &request.system, request.account.as_deref()) && !has_foreign_id(e, &request.system);
         for e in running(statements, request.from, request.to).filter(|e| !taken.contains(e) && may_be(&statements.all[*e])) {
             rest.entry(e).or_default().push(r);
         }
@@ -566,13 +580,7 @@ struct Observed<'s> {
     shapes: BTreeMap<u64, Vec<usize>>,
 }
 
-fn learn(
-    survey: &Survey,
-    clocks: &Clocks,
-    requests: &[Request],
-    statements: &Statements,
-    serves: &dyn Fn(&Execution, &str) -> bool,
-) -> BTreeMap<TemplateKey, Template> {
+fn learn(survey: &Survey, clocks: &Clocks, requests: &[Request], statements: &Statements, serves: &Serves<'_>) -> BTreeMap<TemplateKey, Template> {
     let wider = Wider::of(survey, requests);
     let wanted = wider.kinds();
     let mut observed: BTreeMap<&TemplateKey, Vec<Observed<'_>>> = BTreeMap::new();
@@ -582,7 +590,7 @@ fn learn(
         for sample in survey.samples.get(key).into_iter().flatten().take(*most) {
             let (from, to) = sample.interval(clocks);
             let mut shapes: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
-            for e in running(statements, from, to).filter(|e| serves(&statements.all[*e], &key.0)) {
+            for e in running(statements, from, to).filter(|e| serves(&statements.all[*e], &key.0, sample.account.as_deref())) {
                 shapes.entry(shape_key(&statements.all[e].lifted)).or_default().push(e);
             }
             *totals.entry(&key.0).or_default() += 1;

@@ -15,6 +15,7 @@ use crate::requests::within;
 use crate::shape::{Lifted, lift};
 use crate::survey::{Survey, connection_of, present, trusted};
 use crate::text::{Place, Pool};
+use crate::within::mark_within;
 
 strandline_model::event_columns! {
     /// What is read of a database record.
@@ -83,8 +84,8 @@ pub(crate) struct Execution {
     pub error: Option<Arc<str>>,
     /// What that answer quotes beyond the statement's own words and values.
     pub error_values: Option<Vec<Arc<str>>>,
-    kinds: BTreeSet<RecordKind>,
-    statement_id: Option<i64>,
+    pub kinds: BTreeSet<RecordKind>,
+    pub statement_id: Option<i64>,
     pub transaction: Option<Arc<str>>,
     last_sequence: Option<i64>,
 }
@@ -308,7 +309,7 @@ fn is_mysql(kind: Option<RecordKind>) -> bool {
     matches!(kind, Some(RecordKind::MysqlGeneral | RecordKind::MysqlSlow | RecordKind::MysqlAudit))
 }
 
-fn audits(kind: RecordKind) -> bool {
+pub(crate) fn audits(kind: RecordKind) -> bool {
     matches!(kind, RecordKind::PgauditSession | RecordKind::PgauditObject)
 }
 
@@ -472,30 +473,5 @@ fn execution(r: Record, statement: Arc<str>, clocks: &Clocks) -> Execution {
         transaction: r.transaction,
         last_sequence: r.sequence,
         is_within: false,
-    }
-}
-
-/// Statements that run another one for their client: its rows are what the client gets.
-const CARRIERS: [&str; 6] = ["copy", "execute", "explain", "declare", "fetch", "prepare"];
-
-/// Marks reads that another statement ran. pgaudit gives all that one statement runs its number, in the order in which they are written, which
-/// is not that in which they are nested: so each read of several is marked, but those that `log_statement` tells of, since it tells of what a client sent alone.
-fn mark_within(all: &mut [Execution]) {
-    let mut together: HashMap<(Arc<str>, i64), Vec<usize>> = HashMap::new();
-    for (at, e) in all.iter().enumerate() {
-        if let Some(number) = e.statement_id.filter(|_| e.kinds.iter().any(|kind| audits(*kind))) {
-            together.entry((e.source.clone(), number)).or_default().push(at);
-        }
-    }
-    let is_carrier = |e: &Execution| CARRIERS.contains(&first_word(&e.lifted.shape));
-    for group in together.into_values().filter(|group| group.len() > 1) {
-        if group.iter().any(|at| is_carrier(&all[*at])) {
-            continue;
-        }
-        for at in group {
-            let is_sent = all[at].kinds.iter().any(|kind| matches!(kind, RecordKind::Statement | RecordKind::Execute));
-            let is_query = ["select", "with", "table", "values"].contains(&first_word(&all[at].lifted.shape));
-            all[at].is_within = is_query && !is_sent;
-        }
     }
 }

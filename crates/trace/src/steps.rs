@@ -15,7 +15,7 @@ use crate::links::Links;
 use crate::requests::Request;
 use crate::seeds::covers;
 use crate::statements::{Execution, first_word};
-use crate::survey::{ConnectionSeen, Span};
+use crate::survey::{ConnectionSeen, Span, UNAUTHORIZED};
 use crate::url::Target;
 
 /// A move that pauses longer than this is two moves.
@@ -214,7 +214,7 @@ fn step(group: &Group, id: String, links: &Links, detections: &[Detection]) -> S
         summary: format!(
             "{}: {} on {system}{targets}{}",
             group.span.count,
-            what.words(),
+            if *what == Move::Browse && session.is_none() { "requests as the account" } else { what.words() },
             from_host.as_deref().map_or(String::new(), |h| format!(", from {h}"))
         ),
         exploited: exploited.clone(),
@@ -229,13 +229,16 @@ fn step(group: &Group, id: String, links: &Links, detections: &[Detection]) -> S
 /// sign-ins from an address are remote shells.
 pub(crate) fn of_request(request: &Request, is_host_log: &dyn Fn(&str) -> bool) -> Move {
     let bulk = is_bulk(&request.target);
-    match (request.sign_in, &request.session) {
+    // Where the server asks for a password with each request, an account says as much as a session.
+    let is_known = request.session.is_some() || request.account.is_some();
+    match (request.sign_in, is_known) {
+        (None, true) if request.session.is_none() && request.status == Some(UNAUTHORIZED) => Move::Guess,
         (Some(Status::Failure), _) => Move::Guess,
         (Some(_), _) if request.lines.iter().any(|line| is_host_log(&line.source)) => Move::Shell,
         (Some(_), _) => Move::SignIn,
-        (None, None) => Move::Scan,
-        (None, Some(_)) if bulk && request.status.is_some_and(|s| (200..300).contains(&s)) => Move::Export,
-        (None, Some(_)) => Move::Browse,
+        (None, false) => Move::Scan,
+        (None, true) if bulk && request.status.is_some_and(|s| (200..300).contains(&s)) => Move::Export,
+        (None, true) => Move::Browse,
     }
 }
 

@@ -39,6 +39,8 @@ const MOST_RECORDS: usize = 1024;
 const SMALLEST_NAMED_SHARE: u64 = 8;
 /// Accounts named for one address; more make no difference to what follows.
 const MOST_ACCOUNTS: usize = 4096;
+/// The status of an answer that asks for another password.
+pub(crate) const UNAUTHORIZED: i64 = 401;
 /// Request ids that are held while their other lines may still come.
 const MOST_UNDER_WAY: usize = 16_384;
 
@@ -140,6 +142,8 @@ pub(crate) struct Sample {
     pub precision: i64,
     pub duration: Option<i64>,
     pub bytes: Option<i64>,
+    /// Whom it was made as, where its line says so.
+    pub account: Option<Arc<str>>,
     pub target: Target,
 }
 
@@ -340,7 +344,9 @@ impl Survey {
             return;
         }
         let precision = i64::from(event.time_precision_micros);
-        kept.insert(at, Sample { rank, source: pool.intern(&event.source), time, precision, duration: event.duration_micros, bytes: event.bytes, target });
+        let account = present(event.account.as_deref()).map(|account| pool.intern(account));
+        let (source, duration, bytes) = (pool.intern(&event.source), event.duration_micros, event.bytes);
+        kept.insert(at, Sample { rank, source, time, precision, duration, bytes, account, target });
         kept.truncate(SAMPLES_OF_A_TEMPLATE);
     }
 
@@ -375,6 +381,11 @@ impl Survey {
     fn note_use(&mut self, event: &Row<'_>, sessions: &Sessions, under_way: &mut UnderWay, pool: &mut Pool) {
         let (system, time) = (pool.intern(&event.system), event.time.micros());
         let address = present(event.src_ip.as_deref()).map(|a| pool.intern(a));
+        // Where the server asks for a password with each request: whoever was refused only said that he was the account.
+        let is_refused = event.class == Class::Http && event.status_code.is_some_and(|code| i64::from(code) == UNAUTHORIZED) && sessions.of(event).is_none();
+        if let Some(account) = present(event.account.as_deref()).filter(|_| is_refused) {
+            return self.note_refused(event, account, address, pool);
+        }
         self.note_account(event, &address, under_way, pool);
         let key = sessions.of(event).map(|s| (system.clone(), pool.intern(&s)));
         if let Some(address) = &address {
@@ -402,6 +413,21 @@ impl Survey {
             if event.activity == Activity::Logoff {
                 seen.signed_out = Some(seen.signed_out.map_or(time, |t| t.max(time)));
             }
+        }
+    }
+
+    /// A request that was refused, as an account that nothing proves.
+    fn note_refused(&mut self, event: &Row<'_>, account: &str, address: Option<Arc<str>>, pool: &mut Pool) {
+        let Some(address) = address else { return };
+        let seen = self.addresses.entry(address).or_default();
+        seen.span.add(event.time.micros());
+        seen.systems.insert(pool.intern(&event.system));
+        if seen.events.len() < 8 {
+            seen.events.push(event.place.clone());
+        }
+        seen.failures += 1;
+        if seen.failed_accounts.len() < MOST_ACCOUNTS {
+            seen.failed_accounts.insert(hash64(&[account.as_bytes()]));
         }
     }
 

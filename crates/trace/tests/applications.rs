@@ -501,3 +501,66 @@ fn a_trail_from_detections_that_read_nothing_found_no_actor() {
         assert_eq!(trail.open.contains(&OpenQuestion::NoActor { detections: 1 }), statement.is_empty(), "{:?}", trail.open);
     }
 }
+
+/// An application whose users are database roles: 13 pages of the actor, each while three colleagues look at pages of theirs, and at last what no
+/// value tells of, his and a colleague's. `role` is the role by which a user's requests come to the database.
+fn as_roles(role: &dyn Fn(u32) -> String) -> Vec<(String, Strength)> {
+    let mut web = Web::default();
+    let mut page = |at: i64, who: u32, url: &str, text: &str, values: &[&str]| {
+        web.statement(at - 25, &format!("c{at}-{who}"), text, values);
+        web.events.last_mut().unwrap().account = some(&role(who));
+        web.request(at, who, "GET", url, (200, 900));
+        let request = web.events.last_mut().unwrap();
+        (request.session, request.account) = (None, some(&format!("u{who}")));
+    };
+    for n in 0..25 {
+        let code = format!("C{}", 7000 + n);
+        page(200_000 + n * 1_000, 1 + n as u32 % 3, &format!("/records?unit={code}"), ALL, &[&code]);
+    }
+    for n in 0..13 {
+        for who in 0..4 {
+            let code = format!("C{}", 1000 + n * 10 + i64::from(who));
+            page(5_000 + n * 1_000 + i64::from(who), who, &format!("/records?unit={code}"), ALL, &[&code]);
+        }
+    }
+    page(50_000, 0, "/mine", "SELECT name FROM patient ORDER BY id", &[]);
+    page(50_001, 2, "/theirs", "SELECT phone FROM patient ORDER BY id", &[]);
+    let roles = (0..4).map(|who| format!("\"{}\"", role(who))).collect::<Vec<_>>().join(", ");
+    let estate: Estate = toml::from_str(&ESTATE.replace("\"ward_app\"", &roles)).unwrap();
+    let (_, accesses) = web.run_in(&estate);
+    let told = accesses.into_iter().filter(|a| a.statement.contains("ORDER BY"));
+    told.map(|a| (a.statement.split(' ').nth(1).unwrap().to_owned(), a.strength)).collect()
+}
+
+#[test]
+fn where_each_user_has_a_role_of_his_own_the_role_says_whose_request_it_serves() {
+    assert_eq!(as_roles(&|who| format!("u{who}")), [("name".to_owned(), Strength::Inferred)]);
+}
+
+#[test]
+fn a_role_that_all_share_says_nothing_though_one_of_them_is_called_so() {
+    assert_eq!(as_roles(&|_| "u2".to_owned()), [("name".to_owned(), Strength::Open), ("phone".to_owned(), Strength::Open)]);
+}
+
+#[test]
+fn with_a_password_in_each_request_whoever_was_refused_is_not_the_account() {
+    let mut web = Web::default();
+    let mut ask = |at: i64, address: &str, account: &str, status: i32| {
+        web.request(at, 1, "GET", "/records", (status, 900));
+        let request = web.events.last_mut().unwrap();
+        (request.session, request.src_ip, request.account) = (None, some(address), some(account));
+    };
+    for n in 0..9 {
+        ask(1_000 + n * 100, "10.0.0.1", ["anna", "bert", "cora"][n as usize % 3], 200);
+    }
+    ask(5_000, BAD, "anna", 401);
+    ask(5_500, BAD, "bert", 200);
+    // Two who come later from elsewhere: one acts as an account that he only tried.
+    ask(6_000, "203.0.113.5", "anna", 200);
+    ask(6_500, "203.0.113.6", "bert", 200);
+    let (trail, _) = web.run();
+    let led_to = |address: &str| trail.links.iter().any(|link| link.to == format!("address={address}"));
+    assert_eq!([led_to("203.0.113.5"), led_to("203.0.113.6")], [false, true]);
+    let of_host = |host: &str| trail.steps.iter().filter(|s| s.from_host.as_deref() == Some(host)).map(|s| s.technique.clone()).collect::<Vec<_>>();
+    assert_eq!(of_host(BAD), ["T1110.001", "T1213"]);
+}

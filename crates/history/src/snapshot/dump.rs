@@ -424,6 +424,7 @@ impl<'f, 'd> Dump<'f, 'd> {
             "table" => self.add_table(all, after, schema, name, statement),
             "view" => self.add_view(all, after, schema, name, statement),
             "function" | "procedure" => described.functions.push(objects::function(all, after, (schema, name), statement, dialect)),
+            "aggregate" => described.functions.push(objects::aggregate((schema, name), statement)),
             "type" => {
                 let found = objects::stored_type(all, after, statement);
                 let shell = matches!(&found, StoredType::Other(sql) if sql.is_empty());

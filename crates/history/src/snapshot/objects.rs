@@ -4,7 +4,7 @@ use strandline_sql::lexer::{Kind, Token, at_commas, outside_brackets, qualified_
 
 use super::tables::{inside_bracket, type_name, written};
 use crate::Dialect;
-use crate::store::{Attached, AttachedKind, Rights, StoredCollation, StoredFunction, StoredSetting, StoredType};
+use crate::store::{AGGREGATE, Attached, AttachedKind, Rights, StoredCollation, StoredFunction, StoredSetting, StoredType};
 
 /// The type that `CREATE TYPE name` or `CREATE DOMAIN name` defines; `all[after]` is the token after the name.
 pub(super) fn stored_type(all: &[Token<'_>], after: usize, statement: &str) -> StoredType {
@@ -61,7 +61,9 @@ pub(super) fn collation(all: &[Token<'_>], after: usize, statement: &str) -> Sto
 
 /// `CREATE FUNCTION name (…) … LANGUAGE x AS 'body'`, or a body that stands as SQL.
 pub(super) fn function(all: &[Token<'_>], after: usize, (schema, name): (String, String), statement: &str, dialect: Dialect) -> StoredFunction {
-    let language = all.iter().position(|t| t.is("language")).and_then(|at| match all.get(at + 1).map(|t| &t.kind) {
+    // What it returns may be called so, too.
+    let says = |at: &usize| all[*at].is("language") && !all[at - 1].is_symbol('.');
+    let language = (after.max(1)..all.len()).find(says).and_then(|at| match all.get(at + 1).map(|t| &t.kind) {
         Some(Kind::Word(word)) => Some(word.to_ascii_lowercase()),
         Some(Kind::Quoted(word) | Kind::Text(word)) => Some(word.to_ascii_lowercase()),
         _ => None,
@@ -81,6 +83,11 @@ pub(super) fn function(all: &[Token<'_>], after: usize, (schema, name): (String,
         body: quoted.or_else(bare).unwrap_or_default(),
         sql: statement.trim().to_owned(),
     }
+}
+
+/// `CREATE AGGREGATE name (…) (SFUNC = …)`: its definition says which functions it runs.
+pub(super) fn aggregate((schema, name): (String, String), statement: &str) -> StoredFunction {
+    StoredFunction { schema, name, language: AGGREGATE.to_owned(), body: String::new(), sql: statement.trim().to_owned() }
 }
 
 /// `CREATE TRIGGER|RULE|POLICY name … ON table`, and the index of the table's name.

@@ -65,7 +65,7 @@ pub(crate) fn expose_with(
         Ok(())
     })?;
     progress(Progress::Snapshots);
-    let (stored, mut notes) = load(inputs.estate, inputs.snapshots, &inputs.options.reading())?;
+    let (mut stored, mut notes) = load(inputs.estate, inputs.snapshots, &inputs.options.reading())?;
     keys_must_mean_the_same(inputs.estate, &stored, &inputs.known)?;
     progress(Progress::Writes);
     let mut wanted: BTreeSet<String> = first.collector.connections().chain(first.presences.connections()).map(str::to_owned).collect();
@@ -73,6 +73,7 @@ pub(crate) fn expose_with(
     let interest = Interest::of(inputs.estate, &stored, &first.words);
     let mut facts = writes::read(inputs.events, &wanted, interest)?;
     let mut writes = std::mem::take(&mut facts.writes);
+    strandline_history::add_keys_of_log(&mut stored, &writes);
     strandline_history::in_their_sessions(&mut writes, &stored, &facts.made_schemas);
     for database in stored.iter().filter(|database| facts.first_event.is_some() && !facts.shows_writes(database.dialect, &database.name)) {
         notes.push(format!(
@@ -80,9 +81,17 @@ pub(crate) fn expose_with(
             database.id
         ));
     }
-    let mut world =
-        Builder { estate: inputs.estate, register: &inputs.subjects, writes, made_schemas: &facts.made_schemas, read: &first.words, make, notes: &mut notes }
-            .build(stored)?;
+    let mut world = Builder {
+        estate: inputs.estate,
+        register: &inputs.subjects,
+        writes,
+        made_schemas: &facts.made_schemas,
+        is_audited: facts.audits_writes,
+        read: &first.words,
+        make,
+        notes: &mut notes,
+    }
+    .build(stored)?;
     world.guessed_actor = inputs.options.guessed_actor;
     summary.notes = notes;
     keys_must_meet(inputs.estate, &inputs.subjects, &world)?;

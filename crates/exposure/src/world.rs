@@ -497,6 +497,8 @@ pub(crate) struct Builder<'b> {
     pub(crate) writes: Vec<Write>,
     /// Schemas that the log names in what it makes.
     pub(crate) made_schemas: &'b BTreeSet<String>,
+    /// Whether an audit log tells the statements of code that writes.
+    pub(crate) is_audited: bool,
     /// The words of all statements of the trail.
     pub(crate) read: &'b Words,
     pub(crate) make: MakeReplayer<'b>,
@@ -552,7 +554,8 @@ impl Builder<'_> {
         let zone_of = |role: Option<&str>| givens.standing(role, None).session.zone.and_then(|zone| Zone::named(&zone, stored.dialect));
         let of_roles = givens.paths.roles_given("timezone").into_iter().map(|role| (role.to_owned(), zone_of(Some(role)))).collect();
         let zones = Zones::new(zone_of(None), of_roles);
-        let rebuild = Rebuild { stored: &stored, described: &of_tables, writes: &self.writes, snapshot_time, snapshot_precision, zones };
+        let rebuild =
+            Rebuild { stored: &stored, described: &of_tables, writes: &self.writes, snapshot_time, snapshot_precision, zones, is_audited: self.is_audited };
         let history = rebuild.run(&mut |key| world.people.number(key));
         if is_last {
             // The engine needs the memory.

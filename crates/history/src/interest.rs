@@ -5,6 +5,7 @@ use std::hash::Hasher;
 
 use strandline_model::estate::Estate;
 
+use crate::routines::Routines;
 use crate::store::{StoredDatabase, StoredTable};
 use crate::triggers::{Event, besides, triggers_of};
 
@@ -46,6 +47,8 @@ pub struct Interest {
     /// Words of what is read: a relation that is made under one of them matters.
     read: Words,
     everything: bool,
+    /// Functions and procedures that may write to one of the names.
+    routines: HashSet<u64>,
 }
 
 impl Interest {
@@ -70,12 +73,25 @@ impl Interest {
         close(stored, &mut names);
         close_above(stored, &mut names);
         let everything = names.iter().any(|name| !is_plain(name));
-        Self { names: names.iter().map(|name| digest(name)).collect(), read: read.clone(), everything }
+        let routines = stored.iter().flat_map(|database| Routines::of(database, std::iter::empty()).writing_to(&names)).map(|name| digest(&name)).collect();
+        Self { routines, names: names.iter().map(|name| digest(name)).collect(), read: read.clone(), everything }
     }
 
     /// Whether the statement names anything that matters.
     pub(crate) fn touches(&self, statement: &str) -> bool {
         self.everything || hides_names(statement) || words(statement).any(|word| self.names.contains(&word))
+    }
+
+    /// Whether the statement may call what writes to anything that matters.
+    pub(crate) fn calls(&self, statement: &str) -> bool {
+        !self.routines.is_empty() && words(statement).any(|word| self.routines.contains(&word))
+    }
+
+    /// What a definition makes that writes to what matters: calls of it matter from then on.
+    pub(crate) fn add_routine(&mut self, name: &str) {
+        if self.routines.len() < WORDS {
+            self.routines.insert(digest(&name.to_lowercase()));
+        }
     }
 
     /// Whether a definition makes, or gives a new name to, what is read.

@@ -16,7 +16,8 @@ use crate::doubt::{DoubtReason, Open, Population, TableDoubt};
 use crate::holders::{Holders, InDoubt, Owned};
 use crate::paths::Zones;
 use crate::roll::{Columns, Direction, SLOTS, Versions, micros};
-use crate::store::{KeyAction, RowSecurity, StoredDatabase, StoredTable};
+use crate::routines::Routines;
+use crate::store::{ForeignKey, KeyAction, RowSecurity, StoredDatabase, StoredTable};
 use crate::transactions::{Effect, Effects};
 use crate::triggers::{Besides, Event, Trigger, besides, created, triggers_of};
 use crate::value::Value;
@@ -106,6 +107,8 @@ pub struct Rebuild<'r> {
     pub snapshot_precision: i64,
     /// The zones of sessions that set none.
     pub zones: Zones,
+    /// Whether an audit log tells the statements of code that writes.
+    pub is_audited: bool,
 }
 
 /// On which side of the snapshot a write took effect.
@@ -194,6 +197,8 @@ struct Roller<'r, 't> {
     temporary: BTreeSet<(Option<u32>, String)>,
     /// Views that writes may go through.
     views: Views,
+    /// Functions and procedures that statements may write through.
+    routines: Routines,
 }
 
 impl<'r, 't> Roller<'r, 't> {
@@ -213,6 +218,7 @@ impl<'r, 't> Roller<'r, 't> {
             renamed: BTreeMap::new(),
             temporary: BTreeSet::new(),
             views: Views::default(),
+            routines: Routines::default(),
         }
     }
 
@@ -220,6 +226,7 @@ impl<'r, 't> Roller<'r, 't> {
         let name = &self.rebuild.stored.name;
         let own: Vec<&Write> = self.rebuild.writes.iter().filter(|w| w.database.as_deref().is_none_or(|d| d == name.as_str())).collect();
         self.views = Views::of(self.rebuild.stored, own.iter().copied());
+        self.routines = Routines::of(self.rebuild.stored, own.iter().copied());
         for write in own.iter().filter(|write| makes_trigger(&write.statement)) {
             let Some((name, trigger)) = created(&write.statement, &self.rebuild.stored.described.functions, write.dialect) else { continue };
             if let Some(view) = self.views.find(&name, self.rebuild.stored) {
@@ -325,6 +332,16 @@ impl<'r, 't> Roller<'r, 't> {
     fn apply(&mut self, write: &Write, at: i64) {
         self.cascades = 0;
         self.apply_one(write, at);
+        self.apply_called(write, at);
+    }
+
+    /// What a statement writes through functions and procedures that it calls.
+    fn apply_called(&mut self, write: &Write, at: i64) {
+        let besides = self.routines.besides(&write.statement, write.dialect, self.rebuild.is_audited);
+        if !besides.is_nothing() {
+            let named = self.tables_named(&besides.tables.iter().cloned().collect::<Vec<Name>>());
+            self.happen_besides(&besides, &named, write, at);
+        }
     }
 
     /// A write, or what a key does with it.
@@ -451,13 +468,16 @@ impl<'r, 't> Roller<'r, 't> {
         }
         for child in 0..stored.tables.len() {
             let keys = stored.tables[child].foreign_keys.iter().filter_map(|key| Some((key, stored.table(&key.table).filter(|to| tables.contains(to))?)));
-            let found: Vec<Cascade> = keys.filter_map(|(key, to)| cascade(action, key, (&stored.tables[child], &stored.tables[to]), stored.dialect)).collect();
-            for one in found {
+            let follow = |(key, to): (&ForeignKey, usize)| {
+                let one = cascade(action, key, (&stored.tables[child], &stored.tables[to]), stored.dialect)?;
+                Some((one, key.is_of_log))
+            };
+            for (one, is_of_log) in keys.filter_map(follow).collect::<Vec<(Cascade, bool)>>() {
                 match one {
                     Cascade::Statement(statement, is_sure) if self.cascades < MOST_CASCADES => {
                         self.cascades += 1;
                         let is_left_out = write.session.as_ref().is_some_and(|session| session.leaves_keys());
-                        let end = if is_sure && !is_left_out { write.end } else { write.end.max(End::Unsure) };
+                        let end = if is_sure && !is_left_out && !is_of_log { write.end } else { write.end.max(End::Unsure) };
                         self.apply_one(&Write { statement: statement.into(), row_count: None, end, ..write.clone() }, at);
                     }
                     other => self.may_cascade(other != Cascade::MayChange, child, write, at),
@@ -816,7 +836,8 @@ mod tests {
         dump.described.functions.push(StoredFunction { schema, name, language: "plpgsql".into(), body, sql: String::new() });
         let writes = [Write { tick: 1, ..write(10, statement, 1) }];
         let history =
-            Rebuild { stored: &dump, described: &[None], writes: &writes, snapshot_time: 0, snapshot_precision: 1, zones: Zones::default() }.run(&mut |_| 0);
+            Rebuild { stored: &dump, described: &[None], writes: &writes, snapshot_time: 0, snapshot_precision: 1, zones: Zones::default(), is_audited: false }
+                .run(&mut |_| 0);
         let (mut rows, is_open) = read(&history.tables[0], 20);
         rows.sort_unstable();
         assert_eq!((rows.as_slice(), is_open), expected, "{trigger} {code} {statement}");
@@ -840,14 +861,28 @@ mod tests {
             let column = |name: &str| Column::new(name.into(), ColumnKind::BigInt, ColumnDefault::Null);
             let mut child = StoredTable::new("s".into(), "c".into(), vec![column("i"), column("t")]);
             let on_update = KeyAction::Refuse;
-            child.foreign_keys.push(ForeignKey { columns: vec![1], table: "s.t".into(), to_columns: vec!["k".into()], on_delete: action, on_update });
+            child.foreign_keys.push(ForeignKey {
+                columns: vec![1],
+                table: "s.t".into(),
+                to_columns: vec!["k".into()],
+                on_delete: action,
+                on_update,
+                is_of_log: false,
+            });
             [(7, 1), (8, 2)].iter().for_each(|(i, t)| child.push_row(&[Value::Int(*i), Value::Int(*t)], true));
             child.close_batch();
             dump.add_table(child);
             let writes = [Write { tick: 1, ..write(10, statement, 1) }];
-            let history =
-                Rebuild { stored: &dump, described: &[None, None], writes: &writes, snapshot_time: 0, snapshot_precision: 1, zones: Zones::default() }
-                    .run(&mut |_| 0);
+            let history = Rebuild {
+                stored: &dump,
+                described: &[None, None],
+                writes: &writes,
+                snapshot_time: 0,
+                snapshot_precision: 1,
+                zones: Zones::default(),
+                is_audited: false,
+            }
+            .run(&mut |_| 0);
             let (mut rows, is_open) = read(&history.tables[1], 20);
             rows.sort_unstable();
             assert_eq!((rows.as_slice(), is_open), (expected, false), "{action:?} {statement}");
@@ -873,8 +908,16 @@ mod tests {
         dump.add_table(lines);
         let writes = [Write { tick: 1, ..write(10, "DELETE FROM s.t WHERE k = 1", 1) }];
         let described = [Some(&parent), Some(&child)];
-        let history = Rebuild { stored: &dump, described: &described, writes: &writes, snapshot_time: 0, snapshot_precision: 1, zones: Zones::default() }
-            .run(&mut |key| key.parse().expect("a number"));
+        let history = Rebuild {
+            stored: &dump,
+            described: &described,
+            writes: &writes,
+            snapshot_time: 0,
+            snapshot_precision: 1,
+            zones: Zones::default(),
+            is_audited: false,
+        }
+        .run(&mut |key| key.parse().expect("a number"));
         let holders = |at: i64| -> Vec<(i64, Option<u32>)> {
             let mut found = Vec::new();
             for batch in &history.tables[1].batches {
@@ -905,8 +948,16 @@ mod tests {
         dump.add_table(lines);
         let writes = [Write { tick: 1, ..write(10, "UPDATE s.t SET v = 15 WHERE k = 2", 1) }];
         let described = [Some(&parent), Some(&child)];
-        let history = Rebuild { stored: &dump, described: &described, writes: &writes, snapshot_time: 0, snapshot_precision: 1, zones: Zones::default() }
-            .run(&mut |key| key.parse().expect("a number"));
+        let history = Rebuild {
+            stored: &dump,
+            described: &described,
+            writes: &writes,
+            snapshot_time: 0,
+            snapshot_precision: 1,
+            zones: Zones::default(),
+            is_audited: false,
+        }
+        .run(&mut |key| key.parse().expect("a number"));
         let mut found: Vec<(i64, i64, Vec<u32>)> = Vec::new();
         for batch in &history.tables[1].batches {
             let (rows, subjects) = (batch.column(0).as_primitive::<Int64Type>(), batch.column(3).as_primitive::<UInt32Type>());
@@ -926,8 +977,16 @@ mod tests {
         for (succeeded, expected) in [(true, &[(2, 2, false)][..]), (false, &[(1, 1, true), (2, 2, false)])] {
             let dump = stored(&State::from([(1, 1), (2, 2)]));
             let writes = [Write { tick: 1, succeeded, ..write(10, "DELETE FROM s.t WHERE k = 1", 1) }];
-            let history = Rebuild { stored: &dump, described: &[None], writes: &writes, snapshot_time: 0, snapshot_precision: 1, zones: Zones::default() }
-                .run(&mut |_| 0);
+            let history = Rebuild {
+                stored: &dump,
+                described: &[None],
+                writes: &writes,
+                snapshot_time: 0,
+                snapshot_precision: 1,
+                zones: Zones::default(),
+                is_audited: false,
+            }
+            .run(&mut |_| 0);
             let (mut rows, is_open) = read(&history.tables[0], 20);
             rows.sort_unstable();
             assert_eq!((rows.as_slice(), is_open), (expected, false));
@@ -954,7 +1013,7 @@ mod tests {
             let dump = stored(&states[dumped_after].1);
             // Somewhere between the write before it and the one after it, which may share a tick.
             let (snapshot_time, snapshot_precision) = if says_the_tick { (tick_of(dumped_after), TICK) } else { (tick_of(dumped_after) + TICK / 2, 1) };
-            let rebuild = Rebuild { stored: &dump, described: &[None], writes: &writes, snapshot_time, snapshot_precision, zones: Zones::default() };
+            let rebuild = Rebuild { stored: &dump, described: &[None], writes: &writes, snapshot_time, snapshot_precision, zones: Zones::default(), is_audited: false };
             let history = rebuild.run(&mut |_| 0);
             for (at, (tick, state)) in states.iter().enumerate() {
                 // Within a tick nothing is claimed of its order: only the state at its end is read.

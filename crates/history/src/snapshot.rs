@@ -20,6 +20,8 @@ use strandline_model::estate::Estate;
 
 pub use dump::announced_dialect;
 pub use layout::{head_text, looks_like_a_dump};
+pub(crate) use objects::function as function_of;
+pub(crate) use tables::add_key;
 
 use crate::store::{StoredDatabase, StoredTable};
 use crate::{Dialect, HistoryError, ReadOptions, Rows};

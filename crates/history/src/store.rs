@@ -65,6 +65,8 @@ pub struct ForeignKey {
     pub on_delete: KeyAction,
     /// What happens here when the row there gets another key.
     pub on_update: KeyAction,
+    /// Whether the log makes it: from when on it held is not asked.
+    pub is_of_log: bool,
 }
 
 /// What a foreign key does when the row that it names goes or changes.

@@ -51,7 +51,12 @@ impl Besides {
         *self == Self::default()
     }
 
-    fn join(&mut self, other: Self) {
+    /// Of code that no write fires there is no row that it could fill or refuse.
+    fn of_a_call(self) -> Self {
+        Self { tables: self.tables, any_table: self.any_table, ..Self::default() }
+    }
+
+    pub(crate) fn join(&mut self, other: Self) {
         self.columns.extend(other.columns);
         self.tables.extend(other.tables);
         self.any_column |= other.any_column;
@@ -102,6 +107,16 @@ pub(crate) fn created(statement: &str, functions: &[StoredFunction], dialect: Di
     let on = outside_brackets(&all, kind, |t| t.is("on"))?;
     let (name, _) = qualified_name(&all, on + 1, dialect)?;
     Some((name, trigger(statement, functions, dialect)))
+}
+
+/// What the functions of a name do, whichever of them is meant. `None`: there is none.
+pub(crate) fn called(name: &str, functions: &[StoredFunction], dialect: Dialect) -> Option<Besides> {
+    Code { functions, dialect }.called(name, DEPTH).map(Besides::of_a_call)
+}
+
+/// What a piece of code does that runs by itself.
+pub(crate) fn of_code(text: &str, functions: &[StoredFunction], dialect: Dialect) -> Besides {
+    Code { functions, dialect }.besides(text, DEPTH).of_a_call()
 }
 
 /// A rule: in place of a write or besides it, whatever it names may be written. `None` for one of reads, which makes a view.

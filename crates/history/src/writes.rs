@@ -13,6 +13,7 @@ use strandline_model::table::Scan;
 use strandline_sql::{Ran, Rules, SessionState, Setting, lexer, may_change};
 
 use crate::interest::Interest;
+use crate::routines::made;
 use crate::sessions::Sessions;
 use crate::transactions::{Isolation, OwnWrite, Place, Transaction, isolation_of};
 use crate::{Dialect, HistoryError};
@@ -123,6 +124,8 @@ pub struct LogFacts {
     pub written: BTreeSet<(Dialect, Option<Arc<str>>)>,
     /// Schemas that statements make, or into which they put what they make.
     pub made_schemas: BTreeSet<String>,
+    /// Whether an audit log tells writes, and so each statement of code that writes.
+    pub audits_writes: bool,
     /// First database event.
     pub first_event: Option<i64>,
     /// Last database event.
@@ -587,7 +590,8 @@ impl Reader {
 
     fn step_part(&mut self, connection: &mut Open, part: Part<'_, '_>) {
         connection.follow(part, self.dialect);
-        if self.step_transaction(connection, part) {
+        let calls = self.runs_code(part);
+        if self.step_transaction(connection, part) && !calls {
             return;
         }
         if !connection.explicit && !connection.manual {
@@ -597,9 +601,15 @@ impl Reader {
         if let Some(running) = connection.running.as_mut() {
             running.query(part.place, self.dialect, part.word);
         }
-        if may_write(part.event.activity, part.word, part.statement) || !part.is_whole && may_write(Activity::Query, part.word, part.statement) {
+        if calls || may_write(part.event.activity, part.word, part.statement) || !part.is_whole && may_write(Activity::Query, part.word, part.statement) {
             self.take_write(connection, part);
         }
+    }
+
+    /// Whether it may write through code: what it calls, or what stands in a DO of PostgreSQL.
+    fn runs_code(&self, part: Part<'_, '_>) -> bool {
+        let is_told = part.event.activity != Activity::Connect && part.event.statement.is_some();
+        is_told && (part.word == "do" && self.dialect == Dialect::PostgreSql || self.interest.calls(part.statement))
     }
 
     fn fail(&mut self, connection: &mut Open, event: &Row<'_>, statement: &str, session: &str) {
@@ -703,7 +713,9 @@ impl Reader {
     fn take_write(&mut self, connection: &mut Open, part: Part<'_, '_>) {
         let Part { event, statement, session, place, .. } = part;
         let name = event.database.as_deref().map(|name| interned(&mut self.databases, name));
-        self.facts.written.insert((self.dialect, name));
+        if may_write(event.activity, part.word, statement) {
+            self.facts.written.insert((self.dialect, name));
+        }
         if part.word == "create" && self.dialect == Dialect::PostgreSql && self.facts.made_schemas.len() < MOST_SCHEMAS {
             self.facts.made_schemas.extend(made_schema(statement));
         }
@@ -713,6 +725,7 @@ impl Reader {
             let end = connection.implicit_end();
             self.flush(connection, session, end, place);
         }
+        self.facts.audits_writes |= event.record_kind == Some(RecordKind::PgauditSession) && event.activity == Activity::Write;
         let parameters = bound(event);
         let log = 1_u8 << log_of(event.record_kind);
         if let Some(last) = connection.pending.last_mut().filter(|_| part.is_whole) {
@@ -734,8 +747,12 @@ impl Reader {
             self.flush(connection, session, Finish::Statement, place);
         }
         connection.transaction = event.transaction.as_deref().map(str::to_owned);
-        if !(self.interest.touches(statement) || defines && self.interest.makes(statement)) {
+        let calls = self.runs_code(part);
+        if !(calls || self.interest.touches(statement) || defines && self.interest.makes(statement)) {
             return;
+        }
+        if let Some(routine) = made(statement, self.dialect) {
+            self.interest.add_routine(&routine.name);
         }
         if event.activity == Activity::Define || defines || part.word == "select" {
             self.interest.add(statement);

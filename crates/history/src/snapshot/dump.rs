@@ -921,6 +921,7 @@ mod tests {
             to_columns: vec![to.to_owned()],
             on_delete,
             on_update: KeyAction::Refuse,
+            is_of_log: false,
         };
         let expected = [key(0, "hr.a", "id", KeyAction::Refuse), key(1, "hr.a", "id", KeyAction::Cascade), key(1, "x.y", "z", KeyAction::Refuse)];
         assert_eq!(database.tables[1].foreign_keys, expected);

@@ -1,6 +1,6 @@
 //! What a dump defines besides tables: types, collations, functions, triggers, policies, settings, rights.
 
-use strandline_sql::lexer::{Kind, Token, at_commas, outside_brackets, qualified_name};
+use strandline_sql::lexer::{Kind, Token, after_bracket, at_commas, outside_brackets, qualified_name};
 
 use super::tables::{inside_bracket, type_name, written};
 use crate::Dialect;
@@ -60,7 +60,7 @@ pub(super) fn collation(all: &[Token<'_>], after: usize, statement: &str) -> Sto
 }
 
 /// `CREATE FUNCTION name (…) … LANGUAGE x AS 'body'`, or a body that stands as SQL.
-pub(super) fn function(all: &[Token<'_>], after: usize, (schema, name): (String, String), statement: &str, dialect: Dialect) -> StoredFunction {
+pub(crate) fn function(all: &[Token<'_>], after: usize, (schema, name): (String, String), statement: &str, dialect: Dialect) -> StoredFunction {
     // What it returns may be called so, too.
     let says = |at: &usize| all[*at].is("language") && !all[at - 1].is_symbol('.');
     let language = (after.max(1)..all.len()).find(says).and_then(|at| match all.get(at + 1).map(|t| &t.kind) {
@@ -75,12 +75,17 @@ pub(super) fn function(all: &[Token<'_>], after: usize, (schema, name): (String,
     let bare = || {
         outside_brackets(all, after, |t| t.is("begin") || t.is("return")).map(|at| written(&all[at..], statement).trim_end_matches(';').trim_end().to_owned())
     };
+    // MySQL's body may be one statement, behind what it is given.
+    let rest = || {
+        all.get(after).filter(|t| t.is_symbol('(') && dialect == Dialect::MySql)?;
+        all.get(after_bracket(all, after)).map(|t| statement[t.from..].trim_end_matches(';').trim_end().to_owned())
+    };
     let default_language = if dialect == Dialect::MySql { "sql" } else { "" };
     StoredFunction {
         schema,
         name,
         language: language.unwrap_or_else(|| default_language.to_owned()),
-        body: quoted.or_else(bare).unwrap_or_default(),
+        body: quoted.or_else(bare).or_else(rest).unwrap_or_default(),
         sql: statement.trim().to_owned(),
     }
 }

@@ -171,7 +171,7 @@ fn column_default(tail: &[Token<'_>], serial: bool) -> ColumnDefault {
 }
 
 /// A key among the tokens of a constraint: primary, unique or foreign.
-pub(super) fn add_key(table: &mut StoredTable, element: &[Token<'_>], dialect: Dialect) {
+pub(crate) fn add_key(table: &mut StoredTable, element: &[Token<'_>], dialect: Dialect) {
     let foreign = outside_brackets(element, 0, |t| t.is("foreign"));
     let Some(at) = foreign.or_else(|| outside_brackets(element, 0, |t| t.is("primary") || t.is("unique"))) else { return };
     let Some(open) = element.iter().skip(at).position(|t| t.is_symbol('(')).map(|p| p + at) else { return };
@@ -197,7 +197,7 @@ fn add_reference(table: &mut StoredTable, columns: Vec<usize>, element: &[Token<
     if !to_columns.is_empty() && to_columns.len() != columns.len() {
         return;
     }
-    let key = ForeignKey { columns, table: other, to_columns, on_delete: action(element, "delete"), on_update: action(element, "update") };
+    let key = ForeignKey { columns, table: other, to_columns, on_delete: action(element, "delete"), on_update: action(element, "update"), is_of_log: false };
     table.foreign_keys.push(key);
 }
 

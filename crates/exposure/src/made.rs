@@ -911,6 +911,11 @@ mod tests {
 
     /// What reading `sql` comes to after these writes: the statement with its names replaced, and the states that it stands on.
     fn read_in(dialect: Dialect, log: &[&str], sql: &str) -> String {
+        read_at(dialect, log, sql, (i64::MIN, 1_000))
+    }
+
+    /// The same, of a snapshot of a moment, read at another; the writes are of the moments 10, 20 …
+    fn read_at(dialect: Dialect, log: &[&str], sql: &str, (snapshot, at): (i64, i64)) -> String {
         let tables =
             [("hr.p", vec!["no", "name", "phone"]), ("hr.lunch", vec!["no", "dish"]), ("hr.part", vec!["no", "dish"]), ("public.p", vec!["no", "name"])];
         let columns = |full: &str| tables.iter().find(|(name, _)| *name == full).map(|(_, columns)| columns.iter().map(|c| (*c).to_owned()).collect());
@@ -936,8 +941,8 @@ mod tests {
             end: End::Committed,
         };
         let recipes = HashMap::from([("hr.kept".to_owned(), "SELECT name FROM hr.p".to_owned())]);
-        let made = Maker::new(&of, recipes).make(&log.iter().enumerate().map(carried).collect::<Vec<_>>(), i64::MIN);
-        let mut told = match made.rewrite(sql, Look { at: 1_000, owner: Some(1) }, &of) {
+        let made = Maker::new(&of, recipes).make(&log.iter().enumerate().map(carried).collect::<Vec<_>>(), snapshot);
+        let mut told = match made.rewrite(sql, Look { at, owner: Some(1) }, &of) {
             None => "as it stands".to_owned(),
             Some(read) if read.unknown.is_empty() => read.sql,
             Some(read) => format!("unknown {}", read.unknown.into_iter().collect::<Vec<_>>().join(" ")),
@@ -998,6 +1003,26 @@ mod tests {
         check(&["CREATE TABLE c AS EXECUTE q"], "SELECT * FROM c", "unknown hr.c");
         check(&["CREATE TABLE c (a text)", "CREATE RULE \"_RETURN\" AS ON SELECT TO c DO INSTEAD SELECT name AS a FROM p"], "SELECT * FROM c", "unknown hr.c");
         check(&[COPY, "CREATE OR REPLACE RULE more AS ON INSERT TO hr.c WHERE new.no > 1 DO ALSO DELETE FROM p"], "SELECT * FROM c", "unknown hr.c");
+    }
+
+    /// The snapshot is of after the log: it has the names that came last.
+    #[test]
+    fn names_of_before_the_snapshot_are_told_from_it_back() {
+        let check =
+            |log: &[&str], at: i64, sql: &str, expected: &str| assert_eq!(read_at(Dialect::PostgreSql, log, sql, (500, at)), expected, "{log:?} {at} {sql}");
+        let renamed = ["ALTER TABLE hr.q RENAME TO p"];
+        check(&renamed, 5, "SELECT * FROM hr.q", "SELECT * FROM \"hr\".\"p\" AS q");
+        check(&renamed, 15, "SELECT * FROM hr.q", "unknown hr.q");
+        check(&renamed, 15, "SELECT * FROM hr.p", "as it stands");
+        // Another one has taken its place, and the dump has both.
+        let swapped = ["ALTER TABLE hr.p RENAME TO lunch", "ALTER TABLE hr.part RENAME TO p", "CREATE TABLE hr.part (no int)"];
+        check(&swapped, 5, "SELECT * FROM hr.p", "SELECT * FROM \"hr\".\"lunch\" AS p");
+        check(&swapped, 5, "SELECT * FROM hr.part", "SELECT * FROM \"hr\".\"p\" AS part");
+        check(&swapped, 25, "SELECT * FROM hr.p", "as it stands");
+        check(&swapped, 25, "SELECT * FROM hr.lunch", "as it stands");
+        check(&["ALTER TABLE old.p SET SCHEMA hr"], 5, "SELECT * FROM old.p", "SELECT * FROM \"hr\".\"p\" AS p");
+        // What the dump has and the estate describes is followed there.
+        check(&["CREATE TABLE hr.p AS SELECT * FROM hr.lunch"], 15, "SELECT * FROM hr.p", "as it stands");
     }
 
     #[test]

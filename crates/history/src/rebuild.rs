@@ -746,7 +746,7 @@ mod tests {
     use super::*;
     use crate::holders::SOMEBODY;
     use crate::roll::moment;
-    use crate::store::{Attached, AttachedKind, Column, ColumnDefault, ForeignKey, StoredFunction};
+    use crate::store::{Attached, AttachedKind, Column, ColumnDefault, StoredFunction, StoredView};
     use crate::value::ColumnKind;
 
     /// Microseconds of a tick of the log's clock.
@@ -852,6 +852,79 @@ mod tests {
         check_trigger("BEFORE UPDATE", "IF OLD.v = 1 THEN RETURN NULL; END IF; RETURN NEW;", update, (&[(1, 1, true), (2, 2, false)], false));
         check_trigger("BEFORE DELETE", "UPDATE s.t SET v = 0; RETURN OLD;", "DELETE FROM s.t WHERE k = 1", (&[(2, 2, false)], true));
         check_trigger("BEFORE UPDATE", "EXECUTE 'x'; RETURN NEW;", update, (&[(1, 9, false), (2, 2, false)], true));
+    }
+
+    /// Of a dump with such objects besides its table: whether the table is open after these writes.
+    fn check_through(objects: impl FnOnce(&mut StoredDatabase), statements: &[&str], expected: bool) {
+        let mut dump = stored(&State::from([(1, 1), (2, 2)]));
+        objects(&mut dump);
+        let writes: Vec<Write> = statements.iter().enumerate().map(|(at, sql)| Write { tick: 1, ..write(10 + at as i64, sql, 1) }).collect();
+        let (zones, is_audited) = (Zones::default(), false);
+        let rebuild = Rebuild { stored: &dump, described: &[None], writes: &writes, snapshot_time: 0, snapshot_precision: 1, zones, is_audited };
+        let (_, is_open) = read(&rebuild.run(&mut |_| 0).tables[0], 100);
+        assert_eq!(is_open, expected, "{statements:?}");
+    }
+
+    fn view(name: &str, sql: &str) -> StoredView {
+        StoredView { schema: "s".into(), name: name.into(), sql: sql.into(), materialized: false, attached: Vec::new() }
+    }
+
+    #[test]
+    fn a_write_through_a_view_changes_the_table_below_it() {
+        let views = |dump: &mut StoredDatabase| dump.views.extend([view("v", "SELECT k, v AS what FROM s.t"), view("w", "SELECT k FROM v WHERE k > 1")]);
+        check_through(views, &["UPDATE v SET what = 9 WHERE k = 1"], true);
+        check_through(views, &["DELETE FROM s.w WHERE k = 1"], true);
+        check_through(views, &["INSERT INTO other VALUES (1)"], false);
+        let nothing = |_: &mut StoredDatabase| {};
+        check_through(nothing, &["CREATE VIEW s.x AS SELECT k FROM s.t", "DELETE FROM x"], true);
+        check_through(nothing, &["CREATE VIEW s.x AS SELECT k FROM s.t", "ALTER VIEW s.x RENAME TO y", "DELETE FROM y"], true);
+        check_through(nothing, &["CREATE VIEW s.x AS SELECT k FROM s.t", "DELETE FROM y"], false);
+        // What stands on the view decides what a write to it does.
+        let fires = |dump: &mut StoredDatabase| {
+            let sql = "CREATE RULE r AS ON UPDATE TO s.u DO INSTEAD DELETE FROM s.t".to_owned();
+            let attached = vec![Attached { kind: AttachedKind::Rule, name: "r".into(), sql }];
+            dump.views.push(StoredView { attached, ..view("u", "SELECT 1 AS one") });
+        };
+        check_through(fires, &["UPDATE s.u SET one = 2"], true);
+        check_through(fires, &["DELETE FROM s.u"], false);
+    }
+
+    #[test]
+    fn what_a_statement_calls_writes_too() {
+        let routines = |dump: &mut StoredDatabase| {
+            let function = |name: &str, sql: &str, body: &str| {
+                let (schema, name) = ("s".to_owned(), name.to_owned());
+                StoredFunction { schema, name, language: "plpgsql".into(), body: body.into(), sql: sql.into() }
+            };
+            dump.described.functions.extend([
+                function("move_it", "CREATE FUNCTION s.move_it() LANGUAGE plpgsql", "BEGIN UPDATE t SET v = 1; END"),
+                function("deeper", "CREATE PROCEDURE s.deeper() LANGUAGE plpgsql", "BEGIN PERFORM move_it(); END"),
+                function("looks", "CREATE FUNCTION s.looks() LANGUAGE plpgsql", "BEGIN RETURN (SELECT v FROM t); END"),
+                function("steady", "CREATE FUNCTION s.steady() LANGUAGE plpgsql STABLE", "BEGIN EXECUTE 'x'; END"),
+            ]);
+        };
+        check_through(routines, &["SELECT s.move_it()"], true);
+        check_through(routines, &["CALL deeper()"], true);
+        check_through(routines, &["INSERT INTO other SELECT move_it()"], true);
+        check_through(routines, &["SELECT looks(), steady()"], false);
+        check_through(routines, &["DO $$ BEGIN PERFORM move_it(); END $$"], true);
+        let nothing = |_: &mut StoredDatabase| {};
+        check_through(nothing, &["DO $$ BEGIN DELETE FROM s.t; END $$"], true);
+        check_through(nothing, &["DO $$ BEGIN PERFORM 1; END $$"], false);
+        check_through(nothing, &["SELECT move_it()"], false);
+    }
+
+    #[test]
+    fn a_name_that_another_table_had_before_the_snapshot_opens_both() {
+        let mut dump = stored(&State::from([(1, 1)]));
+        let mut other = StoredTable::new("s".into(), "u".into(), dump.tables[0].columns.clone());
+        other.close_batch();
+        dump.add_table(other);
+        let writes = [Write { tick: 1, ..write(10, "ALTER TABLE s.t RENAME TO u", 1) }, Write { tick: 1, ..write(20, "CREATE TABLE s.t (k int)", 1) }];
+        let (zones, is_audited) = (Zones::default(), false);
+        let rebuild = Rebuild { stored: &dump, described: &[None, None], writes: &writes, snapshot_time: 1_000, snapshot_precision: 1, zones, is_audited };
+        let history = rebuild.run(&mut |_| 0);
+        assert!(history.tables.iter().all(|table| read(table, 5).1));
     }
 
     #[test]

@@ -247,6 +247,34 @@ impl Arena {
         false
     }
 
+    /// The doubts of whoever of them has the fewest; none where there are too many to be told.
+    pub(crate) fn fewest_doubts(&self, value: u64) -> u64 {
+        if value & HANDLE == 0 {
+            return value & DOUBTS;
+        }
+        let nodes = self.lock();
+        let (mut seen, mut open, mut found) = (HashSet::new(), vec![(value, 0)], None);
+        while let Some((value, doubts)) = open.pop() {
+            if value == MANY {
+                return 0;
+            } else if value & HANDLE == 0 {
+                let own = doubts | (value & DOUBTS);
+                found = Some(found.map_or(own, |known| surer(known, own)));
+                if found == Some(0) {
+                    return 0;
+                }
+            } else if seen.insert((value, doubts)) {
+                match nodes.nodes.get((value & !HANDLE) as usize) {
+                    Some(Node::Union(parts)) => open.extend(parts.iter().map(|part| (*part, doubts))),
+                    Some(Node::Doubted { child, doubts: more }) => open.push((*child, doubts | more)),
+                    Some(Node::Sequence(parts)) => open.extend(parts.iter().map(|part| (part.set, doubts))),
+                    None => return 0,
+                }
+            }
+        }
+        found.unwrap_or(0)
+    }
+
     /// Whether it is at most `limit` people.
     pub(crate) fn is_at_most(&self, value: u64, limit: usize) -> bool {
         if value & HANDLE == 0 {

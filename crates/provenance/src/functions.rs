@@ -32,6 +32,8 @@ enum Scalar {
     InDoubt(u64),
     /// (set, set): both.
     Both,
+    /// (set, other): the set, nobody in it surer than the surest of the other.
+    NoSurer,
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -49,6 +51,7 @@ impl ScalarUDFImpl for SetFunction {
             Scalar::AtMost(_) => "subject_at_most",
             Scalar::InDoubt(_) => "subject_in_doubt",
             Scalar::Both => "subject_both",
+            Scalar::NoSurer => "subject_no_surer",
         }
     }
 
@@ -100,6 +103,17 @@ impl ScalarUDFImpl for SetFunction {
                 };
                 let pairs = first.as_primitive::<UInt64Type>().iter().zip(second.as_primitive::<UInt64Type>().iter());
                 pairs.map(|(one, other)| self.arena.union(one.into_iter().chain(other).collect())).collect::<Result<_>>()?
+            }
+            Scalar::NoSurer => {
+                let Some(second) = arrays.get(1) else {
+                    return internal_err!("a set function without its second argument");
+                };
+                let pairs = first.as_primitive::<UInt64Type>().iter().zip(second.as_primitive::<UInt64Type>().iter());
+                let one = |(set, other): (Option<u64>, Option<u64>)| match (set, other.map(|other| self.arena.fewest_doubts(other))) {
+                    (Some(set), Some(doubts @ 1..)) => self.arena.doubted(set, doubts).map(Some),
+                    (set, _) => Ok(set),
+                };
+                pairs.map(one).collect::<Result<_>>()?
             }
         };
         Ok(ColumnarValue::Array(Arc::new(result)))
@@ -169,6 +183,11 @@ impl Functions {
 
     pub(crate) fn both(&self, one: Expr, other: Expr) -> Expr {
         self.scalar(Scalar::Both, vec![one, other], vec![DataType::UInt64, DataType::UInt64])
+    }
+
+    /// The same people, none of them surer than the surest of another set: a value stands in the result only if both sides hold it.
+    pub(crate) fn no_surer(&self, set: Expr, other: Expr) -> Expr {
+        self.scalar(Scalar::NoSurer, vec![set, other], vec![DataType::UInt64, DataType::UInt64])
     }
 
     pub(crate) fn union_function(&self, cap: Option<usize>) -> Arc<AggregateUDF> {

@@ -223,3 +223,16 @@ fn whoever_a_part_that_was_left_out_looked_at_may_have_decided() {
     check("SELECT name FROM patient WHERE id IN (SELECT patient_id FROM admission)", "");
     check("SELECT name FROM patient p WHERE id = 99 AND town IN (SELECT ward FROM admission a WHERE a.patient_id = p.id ORDER BY started LIMIT 1)", "");
 }
+
+#[test]
+fn a_value_of_both_sides_is_as_sure_as_the_less_sure_one() {
+    // The id of 3 stands in `person` for sure, and not in `visit`.
+    check(
+        "SELECT person_id FROM visit INTERSECT SELECT id FROM person",
+        "displayed id,person_id: 3 (DoubtfulRow); displayed id,person_id: 1 4 (Comparison); others",
+    );
+    check(
+        "SELECT id FROM person INTERSECT SELECT person_id FROM visit",
+        "displayed id,person_id: 3 (DoubtfulRow); displayed id,person_id: 1 4 (Comparison); others",
+    );
+}

@@ -742,7 +742,7 @@ fn a_session_that_no_log_names_is_followed_by_the_secret_that_is_looked_up() {
     day.statement(900 * SECOND_MICROS, "pool", "172.16.0.5", "ward_app", "SELECT account FROM login WHERE token = $1", &["[masked]"]);
     day.events.last_mut().unwrap().secrets = Secrets::Digests("beef".into());
     let (trail, _) = day.run(&["address=198.51.100.9"]);
-    assert!(trail.open.iter().any(strandline_model::trail::OpenQuestion::holds_reassurance), "{:?}", trail.open);
+    assert!(trail.open.iter().any(OpenQuestion::holds_reassurance), "{:?}", trail.open);
 }
 
 #[test]

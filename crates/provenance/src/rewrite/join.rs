@@ -236,8 +236,23 @@ impl Rewriter<'_> {
         let mut sets = left.sets.clone();
         sets.extend(moved.iter().map(|(_, new)| *new));
         let mut expressions = left.visible();
-        expressions.extend(sets.iter().map(|set| set_column(*set)));
+        let of_right: BTreeSet<u32> = moved.iter().map(|(_, new)| *new).collect();
+        let shown = |set: &u32| match (is_intersection, of_right.contains(set)) {
+            (false, _) => set_column(*set),
+            (true, true) => self.as_sure_as(*set, &left.sets),
+            (true, false) => self.as_sure_as(*set, of_right.iter()),
+        };
+        expressions.extend(sets.iter().map(shown));
         Ok(Rewritten { plan: project(expressions, plan)?, sets, ..left })
+    }
+
+    /// A set whose people are no surer than the surest of the sets of the other side, which says whether the row is there.
+    fn as_sure_as<'s>(&self, set: u32, others: impl IntoIterator<Item = &'s u32>) -> Expr {
+        let all = others.into_iter().map(|other| set_column(*other)).reduce(|one, other| self.functions.both(one, other));
+        match all {
+            Some(all) => self.functions.no_surer(set_column(set), all).alias(set_name(set)),
+            None => set_column(set),
+        }
     }
 
     /// Equal keys only: fold the right side by its keys first, so that each row on the left meets one row at most.

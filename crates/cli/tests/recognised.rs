@@ -106,8 +106,9 @@ fn ways(sent: &Sent) -> [(&'static str, String); 20] {
     let plain = |body: &str| with("Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: 8bit", body);
     let html: String = ours.split("\n\n").map(|part| format!("<div><p>{}</p></div>", part.replace('<', "&lt;").replace('\n', "<br>"))).collect();
     let attached = |kind: &str| {
-        let head = "Content-Type: multipart/mixed; boundary=bb";
-        with(head, &format!("--bb\nContent-Type: text/plain\n\nPlease check.\n--bb\n{kind}\n\n{whole}\n--bb--\n"))
+        // No beginning of a boundary that the letter may bear itself.
+        let head = "Content-Type: multipart/mixed; boundary=outer-zzz";
+        with(head, &format!("--outer-zzz\nContent-Type: text/plain\n\nPlease check.\n--outer-zzz\n{kind}\n\n{whole}\n--outer-zzz--\n"))
     };
     [
         ("as it went", whole.to_owned()),

@@ -553,6 +553,10 @@ impl Reader {
         if event.transaction.is_some() && connection.transaction.is_some() && event.transaction.as_deref() != connection.transaction.as_deref() {
             self.flush(connection, session, Finish::Statement, place);
         }
+        // A record after the end of its statement names no transaction: what it told is over when the next one begins.
+        if event.transaction.is_some() && connection.transaction.is_none() && !connection.explicit && self.dialect == Dialect::PostgreSql {
+            self.flush(connection, session, Finish::Statement, place);
+        }
         connection.is_by_itself |= event.activity == Activity::Connect && self.dialect == Dialect::MySql;
         if event.activity == Activity::Connect {
             connection.state = None;
@@ -1254,6 +1258,15 @@ mod tests {
         };
         let found: Vec<String> = facts.writes.iter().map(|w| format!("{} {}{}", w.time / SECOND, w.statement, mark(w))).collect();
         assert_eq!(found, expected, "{lines:?}");
+    }
+
+    #[test]
+    fn an_error_takes_back_nothing_that_was_over_before_it() {
+        check(&["log 1 INSERT INTO t VALUES (1)", "numbered 2 SELECT odd !", "numbered 3 SELECT 1", "log 9 SHOW x"], &["1 INSERT INTO t VALUES (1)"]);
+        check(
+            &["log 1 INSERT INTO t VALUES (1)", "numbered 2 DELETE FROM t !", "numbered 3 DELETE FROM u", "log 9 SHOW x"],
+            &["1 INSERT INTO t VALUES (1)", "3 DELETE FROM u"],
+        );
     }
 
     #[test]

@@ -570,7 +570,11 @@ impl Reader {
             return self.fail(connection, event, statement, session);
         }
         // MySQL logs the text of a prepared statement once before it runs; what runs is logged with its values.
-        let is_prepared = self.dialect == Dialect::MySql && event.command.as_deref() == Some("PREPARE") && word != "prepare";
+        let is_prepared = match self.dialect {
+            Dialect::MySql => event.command.as_deref() == Some("PREPARE") && word != "prepare",
+            // A log of durations tells how long it took to parse and to bind, too.
+            Dialect::PostgreSql => event.record_kind == Some(RecordKind::Other) && matches!(event.command.as_deref(), Some("PARSE" | "BIND")),
+        };
         if event.statement.is_none() || is_prepared {
             return;
         }
@@ -1234,11 +1238,13 @@ mod tests {
             event.statement = Some(statement.into());
             event.status = if failed { Status::Failure } else { Status::Unknown };
             event.row_count = counted;
+            event.command = (log == "parse").then(|| "PARSE".into());
             event.transaction = (log == "numbered").then(|| format!("3/{second}").into());
             event.record_kind = Some(match log {
                 "general" => RecordKind::MysqlGeneral,
                 "slow" => RecordKind::MysqlSlow,
                 "audit" => RecordKind::MysqlAudit,
+                "parse" => RecordKind::Other,
                 _ => RecordKind::Statement,
             });
             builder.push(&event);
@@ -1258,6 +1264,12 @@ mod tests {
         };
         let found: Vec<String> = facts.writes.iter().map(|w| format!("{} {}{}", w.time / SECOND, w.statement, mark(w))).collect();
         assert_eq!(found, expected, "{lines:?}");
+    }
+
+    #[test]
+    fn to_parse_a_statement_is_not_to_run_it() {
+        check(&["parse 1 UPDATE t SET a = $1", "log 1 UPDATE t SET a = $1", "log 9 SHOW x"], &["1 UPDATE t SET a = $1"]);
+        check(&["parse 1 DELETE FROM t", "log 9 SHOW x"], &[]);
     }
 
     #[test]

@@ -299,7 +299,11 @@ impl Effects {
                 Some(undone) if undone.is_before(place) => {}
                 // It was seen, and stands in no state that is kept.
                 Some(_) => is_mixed = true,
-                None => last = last.max(self.moment_of(write, reader.connection)),
+                None => match self.moment_of(write, reader.connection) {
+                    Some(at) => last = last.max(Some(at)),
+                    // Its whole transaction was taken back before the snapshot, from which nobody can tell it back.
+                    None => is_mixed = true,
+                },
             }
         }
         let committed = self.among_own(reader, place, moment(base));

@@ -4,9 +4,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::hash::{Hash, Hasher};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use sqlparser::ast::Statement;
+use sqlparser::ast::{Expr, Statement, Value as Literal};
 use strandline_model::event::{Activity, Class, EMPTY_OR_NULL, RecordKind, Status, columns};
 use strandline_model::evidence::{ArtefactId, EventRef};
 use strandline_model::table::Scan;
@@ -90,6 +91,8 @@ const MOST_PENDING: usize = 256;
 /// Connections that are remembered for how their transactions begin alone.
 const MOST_KNOWN: usize = 1 << 17;
 
+/// Statements of one connection that are remembered as prepared.
+const MOST_PREPARED: usize = 1 << 10;
 /// Schemas that are remembered as made.
 const MOST_SCHEMAS: usize = 1 << 12;
 
@@ -386,6 +389,8 @@ struct Open {
     owner: Option<u32>,
     /// What it set, if anything.
     state: Option<Box<SessionState>>,
+    /// Statements of PostgreSQL that it prepared in words and that may write to what matters, by name.
+    prepared: Vec<(String, Arc<Statement>)>,
 }
 
 struct Reader {
@@ -515,6 +520,7 @@ impl Reader {
             || connection.default_level.is_some()
             || connection.next_level.is_some()
             || connection.running.is_some()
+            || !connection.prepared.is_empty()
             || connection.state.is_some() && self.open.len() < MOST_KNOWN;
         if is_kept && event.activity != Activity::Disconnect {
             self.open.insert((log, key), connection);
@@ -547,6 +553,10 @@ impl Reader {
         if event.transaction.is_some() && connection.transaction.is_some() && event.transaction.as_deref() != connection.transaction.as_deref() {
             self.flush(connection, session, Finish::Statement, place);
         }
+        // A record after the end of its statement names no transaction: what it told is over when the next one begins.
+        if event.transaction.is_some() && connection.transaction.is_none() && !connection.explicit && self.dialect == Dialect::PostgreSql {
+            self.flush(connection, session, Finish::Statement, place);
+        }
         connection.is_by_itself |= event.activity == Activity::Connect && self.dialect == Dialect::MySql;
         if event.activity == Activity::Connect {
             connection.state = None;
@@ -560,7 +570,11 @@ impl Reader {
             return self.fail(connection, event, statement, session);
         }
         // MySQL logs the text of a prepared statement once before it runs; what runs is logged with its values.
-        let is_prepared = self.dialect == Dialect::MySql && event.command.as_deref() == Some("PREPARE") && word != "prepare";
+        let is_prepared = match self.dialect {
+            Dialect::MySql => event.command.as_deref() == Some("PREPARE") && word != "prepare",
+            // A log of durations tells how long it took to parse and to bind, too.
+            Dialect::PostgreSql => event.record_kind == Some(RecordKind::Other) && matches!(event.command.as_deref(), Some("PARSE" | "BIND")),
+        };
         if event.statement.is_none() || is_prepared {
             return;
         }
@@ -590,6 +604,16 @@ impl Reader {
 
     fn step_part(&mut self, connection: &mut Open, part: Part<'_, '_>) {
         connection.follow(part, self.dialect);
+        if self.dialect == Dialect::PostgreSql && part.word == "prepare" && self.interest.touches(part.statement) {
+            connection.prepare(part.statement);
+        }
+        if self.dialect == Dialect::PostgreSql
+            && part.word == "execute"
+            && let Some(text) = connection.executed(part.statement)
+        {
+            let word = first_word(&text);
+            return self.step_part(connection, Part { statement: &text, word: &word, ..part });
+        }
         let calls = self.runs_code(part);
         if self.step_transaction(connection, part) && !calls {
             return;
@@ -929,6 +953,40 @@ impl ConnectionFacts {
 }
 
 impl Open {
+    /// `PREPARE name AS statement`.
+    fn prepare(&mut self, sql: &str) {
+        let Some(Statement::Prepare { name, statement, .. }) = parse(sql, Dialect::PostgreSql) else { return };
+        self.prepared.retain(|(known, _)| *known != name.value);
+        if self.prepared.len() < MOST_PREPARED && !matches!(*statement, Statement::Execute { .. }) {
+            self.prepared.push((name.value, Arc::from(statement)));
+        }
+    }
+
+    /// The statement that `EXECUTE name (…)` runs, with what it is given in its place; `None` where none is known of that name.
+    fn executed(&self, sql: &str) -> Option<String> {
+        if self.prepared.is_empty() {
+            return None;
+        }
+        let Some(Statement::Execute { name: Some(name), parameters, .. }) = parse(sql, Dialect::PostgreSql) else { return None };
+        let name = strandline_sql::parts(&name, Dialect::PostgreSql).pop()?;
+        let (_, statement) = self.prepared.iter().find(|(known, _)| known.eq_ignore_ascii_case(&name))?;
+        let mut statement = Statement::clone(statement);
+        let _done: ControlFlow<()> = sqlparser::ast::visit_expressions_mut(&mut statement, |expr| {
+            let given = match expr {
+                Expr::Value(value) => match &value.value {
+                    Literal::Placeholder(number) => number.trim_start_matches('$').parse::<usize>().ok().and_then(|at| parameters.get(at.checked_sub(1)?)),
+                    _ => None,
+                },
+                _ => None,
+            };
+            if let Some(given) = given {
+                *expr = Expr::Nested(Box::new(given.clone()));
+            }
+            ControlFlow::Continue(())
+        });
+        Some(statement.to_string())
+    }
+
     /// Whether what is pending is known to be part of a transaction that a later statement ends: one was begun, or the log gives its number,
     /// and a record of another number would have ended it.
     fn is_in_transaction(&self) -> bool {
@@ -1180,11 +1238,13 @@ mod tests {
             event.statement = Some(statement.into());
             event.status = if failed { Status::Failure } else { Status::Unknown };
             event.row_count = counted;
+            event.command = (log == "parse").then(|| "PARSE".into());
             event.transaction = (log == "numbered").then(|| format!("3/{second}").into());
             event.record_kind = Some(match log {
                 "general" => RecordKind::MysqlGeneral,
                 "slow" => RecordKind::MysqlSlow,
                 "audit" => RecordKind::MysqlAudit,
+                "parse" => RecordKind::Other,
                 _ => RecordKind::Statement,
             });
             builder.push(&event);
@@ -1204,6 +1264,30 @@ mod tests {
         };
         let found: Vec<String> = facts.writes.iter().map(|w| format!("{} {}{}", w.time / SECOND, w.statement, mark(w))).collect();
         assert_eq!(found, expected, "{lines:?}");
+    }
+
+    #[test]
+    fn to_parse_a_statement_is_not_to_run_it() {
+        check(&["parse 1 UPDATE t SET a = $1", "log 1 UPDATE t SET a = $1", "log 9 SHOW x"], &["1 UPDATE t SET a = $1"]);
+        check(&["parse 1 DELETE FROM t", "log 9 SHOW x"], &[]);
+    }
+
+    #[test]
+    fn an_error_takes_back_nothing_that_was_over_before_it() {
+        check(&["log 1 INSERT INTO t VALUES (1)", "numbered 2 SELECT odd !", "numbered 3 SELECT 1", "log 9 SHOW x"], &["1 INSERT INTO t VALUES (1)"]);
+        check(
+            &["log 1 INSERT INTO t VALUES (1)", "numbered 2 DELETE FROM t !", "numbered 3 DELETE FROM u", "log 9 SHOW x"],
+            &["1 INSERT INTO t VALUES (1)", "3 DELETE FROM u"],
+        );
+    }
+
+    #[test]
+    fn what_is_prepared_in_words_is_what_runs() {
+        let prepare = "log 1 PREPARE p (int, text) AS UPDATE t SET a = $2 WHERE k = $1";
+        check(&[prepare, "log 2 EXECUTE p (3, 'x')", "log 9 SHOW x"], &["2 UPDATE t SET a = ('x') WHERE k = (3)"]);
+        check(&[prepare, "log 2 EXECUTE q (3, 'x')", "log 3 EXECUTE p (3)", "log 9 SHOW x"], &["3 UPDATE t SET a = $2 WHERE k = (3)"]);
+        check(&["log 1 PREPARE p AS SELECT 1", "log 2 EXECUTE p", "log 3 PREPARE p AS DELETE FROM t", "log 4 EXECUTE p", "log 9 SHOW x"], &["4 DELETE FROM t"]);
+        check(&["log 1 PREPARE TRANSACTION 'x'", "log 2 EXECUTE x"], &[]);
     }
 
     #[test]

@@ -896,6 +896,8 @@ impl Reader {
             owner: connection.owner,
             several,
             state: connection.state.take(),
+            // It outlives transactions.
+            prepared: std::mem::take(&mut connection.prepared),
             ..Open::default()
         };
         if connection.manual {
@@ -1288,6 +1290,10 @@ mod tests {
         check(&[prepare, "log 2 EXECUTE q (3, 'x')", "log 3 EXECUTE p (3)", "log 9 SHOW x"], &["3 UPDATE t SET a = $2 WHERE k = (3)"]);
         check(&["log 1 PREPARE p AS SELECT 1", "log 2 EXECUTE p", "log 3 PREPARE p AS DELETE FROM t", "log 4 EXECUTE p", "log 9 SHOW x"], &["4 DELETE FROM t"]);
         check(&["log 1 PREPARE TRANSACTION 'x'", "log 2 EXECUTE x"], &[]);
+        check(
+            &["numbered 1 PREPARE p AS DELETE FROM t", "numbered 2 EXECUTE p", "numbered 3 EXECUTE p", "log 9 SHOW x"],
+            &["2 DELETE FROM t", "3 DELETE FROM t"],
+        );
     }
 
     #[test]

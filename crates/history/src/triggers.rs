@@ -161,6 +161,17 @@ fn trigger(statement: &str, functions: &[StoredFunction], dialect: Dialect) -> T
     Trigger { events, besides }
 }
 
+/// A statement in a text among the tokens that no operator goes on from.
+fn whole_text<'t>(all: &'t [Token<'_>], at: usize) -> Option<&'t str> {
+    let Kind::Text(text) = &all.get(at)?.kind else { return None };
+    let goes_on = all.get(at + 1).is_some_and(|t| t.is_symbol('|') || t.is_symbol('+'));
+    let says = text
+        .split_whitespace()
+        .next()
+        .is_some_and(|first| ["select", "insert", "update", "delete", "with"].iter().any(|word| first.eq_ignore_ascii_case(word)));
+    (says && !goes_on).then_some(text.as_ref())
+}
+
 struct Code<'c> {
     functions: &'c [StoredFunction],
     dialect: Dialect,
@@ -220,6 +231,14 @@ impl Code<'_> {
                 },
                 "new" => found.any_column |= assigns(at + 1) || is_filled && is(at - 1, "into"),
                 "insert" | "update" | "delete" | "merge" | "replace" | "truncate" | "copy" | "load" | "alter" | "create" | "drop" => writes = true,
+                // A text that stands there whole, with nothing put into it, does what it says.
+                "execute" if whole_text(&all, at + 1).is_some() => {
+                    if let Some(inner) = whole_text(&all, at + 1).filter(|_| depth > 0) {
+                        found.join(self.besides(inner, depth - 1));
+                    } else {
+                        found.any_table = true;
+                    }
+                }
                 "execute" | "prepare" | "call" | "dblink" | "dblink_exec" => found.any_table = true,
                 "return" => found.may_refuse |= is(at + 1, "null"),
                 name if symbol(at + 1, '(') => {
@@ -254,6 +273,9 @@ mod tests {
             function("guarded", "BEGIN IF NEW.v = 3 THEN RETURN NULL; END IF; RETURN NEW; END"),
             function("deep", "BEGIN PERFORM logged(); RETURN NEW; END"),
             function("dynamic", "BEGIN EXECUTE 'x'; RETURN NEW; END"),
+            function("read", "BEGIN EXECUTE 'SELECT v FROM s.u WHERE k = $1' USING 1; RETURN NEW; END"),
+            function("wrote", "BEGIN EXECUTE 'DELETE FROM s.u'; RETURN NEW; END"),
+            function("joined", "BEGIN EXECUTE 'SELECT v FROM ' || t; RETURN NEW; END"),
             function("looked_up", "BEGIN SELECT * INTO NEW FROM s.u; RETURN NEW; END"),
             StoredFunction { language: "c".into(), ..function("native", "x") },
         ];
@@ -279,6 +301,9 @@ mod tests {
         postgres("BEFORE UPDATE OF v ON t FOR EACH ROW EXECUTE FUNCTION guarded()", ", v ?, ");
         postgres("BEFORE DELETE ON t FOR EACH ROW EXECUTE FUNCTION deep()", ", , ? > audit.log > old.name");
         postgres("BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION dynamic()", "> *, , ");
+        postgres("BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION read()", ", , ");
+        postgres("BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION wrote()", "> s.u, , ");
+        postgres("BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION joined()", "> *, , ");
         postgres("BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION looked_up()", "*, , ");
         postgres("BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION native()", "* ? > *, , ");
         postgres("AFTER INSERT ON t FOR EACH ROW EXECUTE FUNCTION not_in_the_dump()", "> *, , ");

@@ -11,69 +11,8 @@ use strandline_history::writes::Write;
 use strandline_sql::lexer::{Kind, Token, after_bracket, at_commas, qualified_name, tokens};
 use strandline_sql::{Dialect, Effect, System, effect, parse};
 
-/// Words before a bracket that call nothing.
-const NO_CALLS: [&str; 60] = [
-    "all",
-    "and",
-    "any",
-    "array",
-    "as",
-    "between",
-    "by",
-    "case",
-    "cast",
-    "char",
-    "character",
-    "conflict",
-    "constant",
-    "decimal",
-    "distinct",
-    "else",
-    "elsif",
-    "except",
-    "execute",
-    "exists",
-    "filter",
-    "for",
-    "format",
-    "from",
-    "group",
-    "having",
-    "if",
-    "ilike",
-    "in",
-    "insert",
-    "intersect",
-    "interval",
-    "into",
-    "is",
-    "join",
-    "lateral",
-    "like",
-    "limit",
-    "loop",
-    "not",
-    "numeric",
-    "offset",
-    "on",
-    "or",
-    "over",
-    "partition",
-    "query",
-    "return",
-    "returning",
-    "row",
-    "rows",
-    "select",
-    "some",
-    "then",
-    "union",
-    "using",
-    "values",
-    "varchar",
-    "when",
-    "where",
-];
+/// Words of PL/pgSQL that may stand before a bracket, and call nothing.
+const NO_CALLS: [&str; 10] = ["cast", "constant", "elsif", "execute", "for", "if", "loop", "query", "return", "row"];
 /// Types that begin with a word that could be an argument's name.
 const TYPES: [&str; 8] = ["bit", "character", "double", "interval", "national", "time", "timestamp", "setof"];
 
@@ -150,7 +89,7 @@ impl Code {
             relations.entry(name.to_lowercase()).or_default().push(format!("{schema}.{name}"));
         }
         // What a trigger puts in its row may come from anywhere.
-        let fires = |full: &str| stored.tables.iter().any(|t| !t.attached.is_empty() && format!("{}.{}", t.schema, t.name) == full);
+        let fires = |full: &str| stored.tables.iter().any(|t| !t.attached.is_empty() && t.full_name() == full);
         let logged: BTreeSet<String> = here().map(squeezed).collect();
         Self::defined(&stored.described.functions, columns, &logged, &Relations { by_name: relations, fires: &fires }, stored.dialect)
     }
@@ -378,24 +317,10 @@ fn parts_of(definition: &str, dialect: Dialect) -> Vec<Vec<String>> {
     (0..all.len()).filter(is_part).map(|at| qualified_name(&all, at + 2, dialect).map(|(name, _)| name).unwrap_or_default()).collect()
 }
 
-/// The names before brackets in a function's body that may be calls.
+/// The names in a function's body that may be calls.
 fn calls(body: &str, dialect: Dialect) -> Vec<Vec<String>> {
-    let all = tokens(body, dialect);
-    let mut out = Vec::new();
-    let mut at = 0;
-    while at < all.len() {
-        let Some((name, after)) = qualified_name(&all, at, dialect) else {
-            at += 1;
-            continue;
-        };
-        let is_word = name.len() == 1 && matches!(all[at].kind, Kind::Word(_)) && NO_CALLS.contains(&name[0].as_str());
-        let is_target = at > 0 && (all[at - 1].is("into") || all[at - 1].is("table"));
-        if all.get(after).is_some_and(|t| t.is_symbol('(')) && !is_word && !is_target {
-            out.push(name);
-        }
-        at = after.max(at + 1);
-    }
-    out
+    let is_word = |name: &[String]| matches!(name, [one] if NO_CALLS.contains(&one.as_str()));
+    strandline_sql::names(body, dialect).calls.into_iter().filter(|name| !is_word(name)).collect()
 }
 
 #[cfg(test)]

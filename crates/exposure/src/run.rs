@@ -86,7 +86,7 @@ pub(crate) fn expose_with(
         register: &inputs.subjects,
         writes,
         made_schemas: &facts.made_schemas,
-        is_audited: facts.audits_writes,
+        audited: &facts.audited,
         read: &first.words,
         make,
         notes: &mut notes,

@@ -357,7 +357,7 @@ fn world(dump: &str, dialect: &str, schema: &str) -> World {
         register: &[],
         writes: Vec::new(),
         made_schemas: &BTreeSet::new(),
-        is_audited: false,
+        audited: &BTreeSet::new(),
         read: &Words::default(),
         make: &mut make,
         notes: &mut notes,

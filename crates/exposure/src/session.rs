@@ -2,8 +2,8 @@
 //! text is cut. From the session's own statements in the log, else from what the dump gives to its role and its database,
 //! else from the estate. What is not known is said to be so.
 
-use strandline_history::paths::{Path, Paths, user};
-use strandline_sql::{Dialect, SessionState, Setting};
+use strandline_history::paths::{Path, Paths, Zones, user};
+use strandline_sql::{Dialect, SessionState, Setting, Zone};
 
 /// The least that MySQL takes for `group_concat_max_len`.
 const LEAST_JOINED_BYTES: u64 = 4;
@@ -73,6 +73,13 @@ impl Givens {
         let role = user.filter(|_| self.has_policies);
         let session = Session { search_path, role, zone, pipes_join, joined_bytes };
         Standing { session, odd, is_lost, limits_rows: state.is_some_and(SessionState::limits_rows) }
+    }
+
+    /// The zones of sessions that set none: everybody's, and those of roles that are given one.
+    pub(crate) fn zones(&self) -> Zones {
+        let zone_of = |role: Option<&str>| Zone::named(&self.standing(role, None).session.zone?, self.dialect?);
+        let of_roles = self.paths.roles_given("timezone").into_iter().map(|role| (role.to_owned(), zone_of(Some(role)))).collect();
+        Zones::new(zone_of(None), of_roles)
     }
 
     /// The estate's zone as the database's setting writes it: the estate counts `+08:00` to the east, and PostgreSQL such a name to the west.

@@ -15,11 +15,11 @@ use crate::replay::{EngineDatabase, EngineTable, EngineView, MakeReplayer, Repla
 use crate::session::{Givens, Session};
 use crate::written::Target;
 use crate::{Dialect, ExposureError};
-use strandline_history::paths::{Paths, Zones};
+use strandline_history::paths::Paths;
 use strandline_history::store::{Rights, RowSecurity, StoredDatabase};
-use strandline_history::writes::Write;
+use strandline_history::writes::{Audited, Write};
 use strandline_provenance::Hidden;
-use strandline_sql::{Effect, Found, System, Zone};
+use strandline_sql::{Effect, Found, System};
 
 use strandline_history::{Carried, DoubtReason, Effects, InDoubt, Open, Rebuild, TableDoubt, TableHistory, Words, descriptions};
 
@@ -497,8 +497,8 @@ pub(crate) struct Builder<'b> {
     pub(crate) writes: Vec<Write>,
     /// Schemas that the log names in what it makes.
     pub(crate) made_schemas: &'b BTreeSet<String>,
-    /// Whether an audit log tells the statements of code that writes.
-    pub(crate) is_audited: bool,
+    /// Of whose writes an audit log tells.
+    pub(crate) audited: &'b Audited,
     /// The words of all statements of the trail.
     pub(crate) read: &'b Words,
     pub(crate) make: MakeReplayer<'b>,
@@ -544,24 +544,15 @@ impl Builder<'_> {
         let snapshot_moment = strandline_history::moment(snapshot_time);
         let of_tables = descriptions(&stored, &self.estate.tables);
         let of_estate = self.estate.databases.iter().find(|d| d.id == stored.id);
-        let givens = Givens {
-            dialect: Some(stored.dialect),
-            database: stored.name.clone(),
-            paths: Paths::of(&stored, self.made_schemas),
-            zone: of_estate.and_then(|d| d.time_zone.clone()),
-            has_policies: stored.tables.iter().any(|table| table.row_security != RowSecurity::Off),
-        };
-        let zone_of = |role: Option<&str>| givens.standing(role, None).session.zone.and_then(|zone| Zone::named(&zone, stored.dialect));
-        let of_roles = givens.paths.roles_given("timezone").into_iter().map(|role| (role.to_owned(), zone_of(Some(role)))).collect();
-        let zones = Zones::new(zone_of(None), of_roles);
-        let rebuild =
-            Rebuild { stored: &stored, described: &of_tables, writes: &self.writes, snapshot_time, snapshot_precision, zones, is_audited: self.is_audited };
+        let givens = self.givens(&stored, of_estate);
+        let (zones, audited) = (givens.zones(), self.audited);
+        let rebuild = Rebuild { stored: &stored, described: &of_tables, writes: &self.writes, snapshot_time, snapshot_precision, zones, audited };
         let history = rebuild.run(&mut |key| world.people.number(key));
+        let code = Code::of(&stored, &self.writes);
         if is_last {
             // The engine needs the memory.
             self.writes = Vec::new();
         }
-        let code = Code::of(&stored, &self.writes);
         let (mut tables, engine_tables) = self.tables(&stored, &of_tables, history.tables, world);
         self.add_missing_tables(&described, &stored, &mut tables, world);
         let as_of = |is_materialized: bool| is_materialized.then_some(snapshot_moment);
@@ -610,6 +601,17 @@ impl Builder<'_> {
             code,
             replayer,
         })
+    }
+
+    /// What the database gives to its sessions.
+    fn givens(&self, stored: &StoredDatabase, of_estate: Option<&Database>) -> Givens {
+        Givens {
+            dialect: Some(stored.dialect),
+            database: stored.name.clone(),
+            paths: Paths::of(stored, self.made_schemas),
+            zone: of_estate.and_then(|d| d.time_zone.clone()),
+            has_policies: stored.tables.iter().any(|table| table.row_security != RowSecurity::Off),
+        }
     }
 
     /// The tables of a snapshot, for judging and for the engine.

@@ -22,7 +22,7 @@ use crate::transactions::{Effect, Effects};
 use crate::triggers::{Besides, Event, Trigger, besides, created, triggers_of};
 use crate::value::Value;
 use crate::views::Views;
-use crate::writes::{End, Write, mentions, parse};
+use crate::writes::{Audited, End, Write, mentions, parse};
 
 /// Actions of keys that are followed with one write: keys may refer to keys, in a circle too.
 const MOST_CASCADES: usize = 64;
@@ -107,8 +107,8 @@ pub struct Rebuild<'r> {
     pub snapshot_precision: i64,
     /// The zones of sessions that set none.
     pub zones: Zones,
-    /// Whether an audit log tells the statements of code that writes.
-    pub is_audited: bool,
+    /// Of whose writes an audit log tells.
+    pub audited: &'r Audited,
 }
 
 /// On which side of the snapshot a write took effect.
@@ -337,7 +337,11 @@ impl<'r, 't> Roller<'r, 't> {
 
     /// What a statement writes through functions and procedures that it calls.
     fn apply_called(&mut self, write: &Write, at: i64) {
-        let besides = self.routines.besides(&write.statement, write.dialect, self.rebuild.is_audited);
+        if !self.routines.may_run(&write.statement) {
+            return;
+        }
+        let is_audited = self.rebuild.audited.contains(&(write.database.clone(), write.role.clone()));
+        let besides = self.routines.besides(&write.statement, write.dialect, is_audited);
         if !besides.is_nothing() {
             let named = self.tables_named(&besides.tables.iter().cloned().collect::<Vec<Name>>());
             self.happen_besides(&besides, &named, write, at);
@@ -765,6 +769,13 @@ mod tests {
         database
     }
 
+    static NOBODY: Audited = Audited::new();
+
+    /// Of a dump of the moment 0, by sessions of which nothing is known.
+    fn rebuild<'r>(stored: &'r StoredDatabase, described: &'r [Option<&'r DescribedTable>], writes: &'r [Write]) -> Rebuild<'r> {
+        Rebuild { stored, described, writes, snapshot_time: 0, snapshot_precision: 1, zones: Zones::default(), audited: &NOBODY }
+    }
+
     pub(super) fn write(time: i64, statement: &str, precision: i64) -> Write {
         Write {
             time,
@@ -835,9 +846,7 @@ mod tests {
         let (schema, name, body) = ("s".to_owned(), "f".to_owned(), format!("BEGIN {code} END"));
         dump.described.functions.push(StoredFunction { schema, name, language: "plpgsql".into(), body, sql: String::new() });
         let writes = [Write { tick: 1, ..write(10, statement, 1) }];
-        let history =
-            Rebuild { stored: &dump, described: &[None], writes: &writes, snapshot_time: 0, snapshot_precision: 1, zones: Zones::default(), is_audited: false }
-                .run(&mut |_| 0);
+        let history = rebuild(&dump, &[None], &writes).run(&mut |_| 0);
         let (mut rows, is_open) = read(&history.tables[0], 20);
         rows.sort_unstable();
         assert_eq!((rows.as_slice(), is_open), expected, "{trigger} {code} {statement}");
@@ -859,9 +868,7 @@ mod tests {
         let mut dump = stored(&State::from([(1, 1), (2, 2)]));
         objects(&mut dump);
         let writes: Vec<Write> = statements.iter().enumerate().map(|(at, sql)| Write { tick: 1, ..write(10 + at as i64, sql, 1) }).collect();
-        let (zones, is_audited) = (Zones::default(), false);
-        let rebuild = Rebuild { stored: &dump, described: &[None], writes: &writes, snapshot_time: 0, snapshot_precision: 1, zones, is_audited };
-        let (_, is_open) = read(&rebuild.run(&mut |_| 0).tables[0], 100);
+        let (_, is_open) = read(&rebuild(&dump, &[None], &writes).run(&mut |_| 0).tables[0], 100);
         assert_eq!(is_open, expected, "{statements:?}");
     }
 
@@ -915,15 +922,37 @@ mod tests {
     }
 
     #[test]
+    fn what_an_audit_log_tells_of_code_is_not_told_again() {
+        let mut dump = stored(&State::from([(1, 1)]));
+        let of = |language: &str, sql: &str| StoredFunction {
+            schema: "s".into(),
+            name: "move_it".into(),
+            language: language.into(),
+            body: "BEGIN UPDATE t SET v = 1; END".into(),
+            sql: sql.into(),
+        };
+        let writes = [Write { tick: 1, role: Some("clerk".into()), ..write(10, "SELECT move_it()", 1) }];
+        let mut is_open = |function: StoredFunction, role: &str| {
+            dump.described.functions = vec![function];
+            let audited = Audited::from([(None, Some(role.into()))]);
+            read(&Rebuild { audited: &audited, ..rebuild(&dump, &[None], &writes) }.run(&mut |_| 0).tables[0], 100).1
+        };
+        let plain = "CREATE FUNCTION s.move_it() LANGUAGE plpgsql";
+        assert!(!is_open(of("plpgsql", plain), "clerk"));
+        // It is set for each role, and is not told of code that runs as somebody else.
+        assert!(is_open(of("plpgsql", plain), "boss"));
+        assert!(is_open(of("plpgsql", "CREATE FUNCTION s.move_it() LANGUAGE plpgsql SECURITY DEFINER"), "clerk"));
+        assert!(is_open(of("plpython3u", plain), "clerk"));
+    }
+
+    #[test]
     fn a_name_that_another_table_had_before_the_snapshot_opens_both() {
         let mut dump = stored(&State::from([(1, 1)]));
         let mut other = StoredTable::new("s".into(), "u".into(), dump.tables[0].columns.clone());
         other.close_batch();
         dump.add_table(other);
         let writes = [Write { tick: 1, ..write(10, "ALTER TABLE s.t RENAME TO u", 1) }, Write { tick: 1, ..write(20, "CREATE TABLE s.t (k int)", 1) }];
-        let (zones, is_audited) = (Zones::default(), false);
-        let rebuild = Rebuild { stored: &dump, described: &[None, None], writes: &writes, snapshot_time: 1_000, snapshot_precision: 1, zones, is_audited };
-        let history = rebuild.run(&mut |_| 0);
+        let history = Rebuild { snapshot_time: 1_000, ..rebuild(&dump, &[None, None], &writes) }.run(&mut |_| 0);
         assert!(history.tables.iter().all(|table| read(table, 5).1));
     }
 
@@ -946,16 +975,7 @@ mod tests {
             child.close_batch();
             dump.add_table(child);
             let writes = [Write { tick: 1, ..write(10, statement, 1) }];
-            let history = Rebuild {
-                stored: &dump,
-                described: &[None, None],
-                writes: &writes,
-                snapshot_time: 0,
-                snapshot_precision: 1,
-                zones: Zones::default(),
-                is_audited: false,
-            }
-            .run(&mut |_| 0);
+            let history = rebuild(&dump, &[None, None], &writes).run(&mut |_| 0);
             let (mut rows, is_open) = read(&history.tables[1], 20);
             rows.sort_unstable();
             assert_eq!((rows.as_slice(), is_open), (expected, false), "{action:?} {statement}");
@@ -981,16 +1001,7 @@ mod tests {
         dump.add_table(lines);
         let writes = [Write { tick: 1, ..write(10, "DELETE FROM s.t WHERE k = 1", 1) }];
         let described = [Some(&parent), Some(&child)];
-        let history = Rebuild {
-            stored: &dump,
-            described: &described,
-            writes: &writes,
-            snapshot_time: 0,
-            snapshot_precision: 1,
-            zones: Zones::default(),
-            is_audited: false,
-        }
-        .run(&mut |key| key.parse().expect("a number"));
+        let history = rebuild(&dump, &described, &writes).run(&mut |key| key.parse().expect("a number"));
         let holders = |at: i64| -> Vec<(i64, Option<u32>)> {
             let mut found = Vec::new();
             for batch in &history.tables[1].batches {
@@ -1021,16 +1032,7 @@ mod tests {
         dump.add_table(lines);
         let writes = [Write { tick: 1, ..write(10, "UPDATE s.t SET v = 15 WHERE k = 2", 1) }];
         let described = [Some(&parent), Some(&child)];
-        let history = Rebuild {
-            stored: &dump,
-            described: &described,
-            writes: &writes,
-            snapshot_time: 0,
-            snapshot_precision: 1,
-            zones: Zones::default(),
-            is_audited: false,
-        }
-        .run(&mut |key| key.parse().expect("a number"));
+        let history = rebuild(&dump, &described, &writes).run(&mut |key| key.parse().expect("a number"));
         let mut found: Vec<(i64, i64, Vec<u32>)> = Vec::new();
         for batch in &history.tables[1].batches {
             let (rows, subjects) = (batch.column(0).as_primitive::<Int64Type>(), batch.column(3).as_primitive::<UInt32Type>());
@@ -1050,16 +1052,7 @@ mod tests {
         for (succeeded, expected) in [(true, &[(2, 2, false)][..]), (false, &[(1, 1, true), (2, 2, false)])] {
             let dump = stored(&State::from([(1, 1), (2, 2)]));
             let writes = [Write { tick: 1, succeeded, ..write(10, "DELETE FROM s.t WHERE k = 1", 1) }];
-            let history = Rebuild {
-                stored: &dump,
-                described: &[None],
-                writes: &writes,
-                snapshot_time: 0,
-                snapshot_precision: 1,
-                zones: Zones::default(),
-                is_audited: false,
-            }
-            .run(&mut |_| 0);
+            let history = rebuild(&dump, &[None], &writes).run(&mut |_| 0);
             let (mut rows, is_open) = read(&history.tables[0], 20);
             rows.sort_unstable();
             assert_eq!((rows.as_slice(), is_open), (expected, false));
@@ -1086,7 +1079,7 @@ mod tests {
             let dump = stored(&states[dumped_after].1);
             // Somewhere between the write before it and the one after it, which may share a tick.
             let (snapshot_time, snapshot_precision) = if says_the_tick { (tick_of(dumped_after), TICK) } else { (tick_of(dumped_after) + TICK / 2, 1) };
-            let rebuild = Rebuild { stored: &dump, described: &[None], writes: &writes, snapshot_time, snapshot_precision, zones: Zones::default(), is_audited: false };
+            let rebuild = Rebuild { snapshot_time, snapshot_precision, ..rebuild(&dump, &[None], &writes) };
             let history = rebuild.run(&mut |_| 0);
             for (at, (tick, state)) in states.iter().enumerate() {
                 // Within a tick nothing is claimed of its order: only the state at its end is read.

@@ -29,7 +29,7 @@ impl Routines {
         let mut routines = Self { functions, ..Self::default() };
         for name in names {
             let of_name = || routines.functions.iter().filter(|f| f.name.eq_ignore_ascii_case(&name));
-            if of_name().all(is_read_only) {
+            if of_name().all(|f| is_read_only(f, stored.dialect)) {
                 continue;
             }
             let Some(besides) = called(&name, &routines.functions, stored.dialect).filter(|b| b.any_table || !b.tables.is_empty()) else { continue };
@@ -46,6 +46,11 @@ impl Routines {
         let hits =
             |besides: &Besides| besides.any_table || besides.tables.iter().filter_map(|name| name.last()).any(|name| names.contains(&name.to_lowercase()));
         self.writing.into_iter().filter(|(_, besides)| hits(besides)).map(|(name, _)| name).collect()
+    }
+
+    /// Whether a statement may run any of them, or code of its own; most do not.
+    pub(crate) fn may_run(&self, statement: &str) -> bool {
+        !self.writing.is_empty() || statement.trim_start().get(..2).is_some_and(|word| word.eq_ignore_ascii_case("do"))
     }
 
     /// What a statement writes through what it calls; with an audit log that tells the statements of what it calls, they are not told again.
@@ -96,11 +101,9 @@ fn defines_code(all: &[Token<'_>]) -> bool {
     all.first().is_some_and(|t| t.is("create") || t.is("alter") || t.is("drop")) && ["function", "procedure", "trigger", "rule", "event"].into_iter().any(is)
 }
 
-/// PostgreSQL refuses writes in a function that is declared not to do any.
-fn is_read_only(function: &StoredFunction) -> bool {
-    let all = tokens(&function.sql, Dialect::PostgreSql);
-    let is_postgres = all.iter().any(|t| t.is("language")) && !all.iter().any(|t| t.is("modifies") || t.is("deterministic"));
-    is_postgres && all.iter().any(|t| t.is("stable") || t.is("immutable"))
+/// PostgreSQL refuses writes in a function that is declared not to do any; MySQL does not hold one to what it is declared to do.
+fn is_read_only(function: &StoredFunction, dialect: Dialect) -> bool {
+    dialect == Dialect::PostgreSql && tokens(&function.sql, dialect).iter().any(|t| t.is("stable") || t.is("immutable"))
 }
 
 /// An audit log tells the statements of plain code, unless it runs as somebody else.

@@ -117,6 +117,9 @@ pub struct ConnectionFacts {
     pub own: Vec<OwnWrite>,
 }
 
+/// Databases and roles, where logged, of whose writes an audit log tells: which it does is set for each.
+pub type Audited = BTreeSet<(Option<Arc<str>>, Option<Arc<str>>)>;
+
 /// What the events say.
 #[derive(Default)]
 pub struct LogFacts {
@@ -127,8 +130,8 @@ pub struct LogFacts {
     pub written: BTreeSet<(Dialect, Option<Arc<str>>)>,
     /// Schemas that statements make, or into which they put what they make.
     pub made_schemas: BTreeSet<String>,
-    /// Whether an audit log tells writes, and so each statement of code that writes.
-    pub audits_writes: bool,
+    /// Of whose writes an audit log tells, and so of each statement of code that writes for them.
+    pub audited: Audited,
     /// First database event.
     pub first_event: Option<i64>,
     /// Last database event.
@@ -749,7 +752,10 @@ impl Reader {
             let end = connection.implicit_end();
             self.flush(connection, session, end, place);
         }
-        self.facts.audits_writes |= event.record_kind == Some(RecordKind::PgauditSession) && event.activity == Activity::Write;
+        if event.record_kind == Some(RecordKind::PgauditSession) && event.activity == Activity::Write {
+            let (database, role) = (event.database.as_deref(), event.account.as_deref());
+            self.facts.audited.insert((database.map(|name| interned(&mut self.databases, name)), role.map(|name| interned(&mut self.roles, name))));
+        }
         let parameters = bound(event);
         let log = 1_u8 << log_of(event.record_kind);
         if let Some(last) = connection.pending.last_mut().filter(|_| part.is_whole) {

@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use strandline_model::event::{EMPTY_OR_NULL, RecordKind};
+use strandline_sql::Dialect;
+use strandline_sql::lexer::{Kind, Token, tokens};
 
 use crate::statements::{Execution, audits, first_word};
 
@@ -70,61 +72,41 @@ fn settle_parameters(all: &mut [Execution], group: &[usize]) {
 
 /// The arguments of each call in a statement that has constants alone; `None` is NULL.
 fn calls(statement: &str) -> Vec<Vec<Option<String>>> {
-    let mut out = Vec::new();
-    let mut rest = statement;
-    while let Some(open) = rest.find('(') {
-        let named = rest[..open].trim_end().ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == '"');
-        rest = &rest[open + 1..];
-        if let Some(call) = named.then(|| constants(rest)).flatten() {
-            out.push(call);
-        }
-    }
-    out
+    let all = tokens(statement, Dialect::PostgreSql);
+    let is_call = |open: &usize| all[*open].is_symbol('(') && open.checked_sub(1).is_some_and(|before| all[before].name(Dialect::PostgreSql).is_some());
+    (0..all.len()).filter(is_call).filter_map(|open| constants(&all[open + 1..])).collect()
 }
 
 /// The constants up to a closing bracket; nothing where anything else stands there.
-fn constants(mut rest: &str) -> Option<Vec<Option<String>>> {
+fn constants(mut rest: &[Token<'_>]) -> Option<Vec<Option<String>>> {
     let mut out = Vec::new();
-    rest = rest.trim_start();
-    if rest.starts_with(')') {
+    if rest.first()?.is_symbol(')') {
         return Some(out);
     }
     loop {
-        let (value, after) = constant(rest.trim_start())?;
+        let (value, after) = constant(rest)?;
         out.push(value);
-        rest = after.trim_start();
-        if let Some(kind) = rest.strip_prefix("::") {
-            rest = kind.trim_start_matches(|c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | '"' | ' ' | '[' | ']'));
+        rest = after;
+        if matches!(rest, [one, other, ..] if one.is_symbol(':') && other.is_symbol(':')) {
+            let is_type = |t: &&Token<'_>| matches!(t.kind, Kind::Word(_) | Kind::Quoted(_) | Kind::Number(_) | Kind::Symbol('.' | '[' | ']'));
+            rest = &rest[2 + rest[2..].iter().take_while(is_type).count()..];
         }
-        match rest.chars().next()? {
-            ',' if out.len() < MOST_ARGUMENTS => rest = &rest[1..],
-            ')' => return Some(out),
+        let (next, after) = rest.split_first()?;
+        match next.kind {
+            Kind::Symbol(',') if out.len() < MOST_ARGUMENTS => rest = after,
+            Kind::Symbol(')') => return Some(out),
             _ => return None,
         }
     }
 }
 
-fn constant(text: &str) -> Option<(Option<String>, &str)> {
-    if let Some(mut rest) = text.strip_prefix('\'') {
-        let mut value = String::new();
-        loop {
-            let end = rest.find('\'')?;
-            value.push_str(&rest[..end]);
-            rest = &rest[end + 1..];
-            match rest.strip_prefix('\'') {
-                Some(after) => {
-                    value.push('\'');
-                    rest = after;
-                }
-                None => return Some((Some(value), rest)),
-            }
-        }
-    }
-    let end = text.find(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '.' | '-' | '+' | '_')).unwrap_or(text.len());
-    let (word, rest) = text.split_at(end);
-    match word {
-        _ if word.eq_ignore_ascii_case("null") => Some((None, rest)),
-        _ if word.parse::<f64>().is_ok() => Some((Some(word.to_owned()), rest)),
+fn constant<'r, 't>(rest: &'r [Token<'t>]) -> Option<(Option<String>, &'r [Token<'t>])> {
+    let sign = rest.first().filter(|t| t.is_symbol('-')).map_or("", |_| "-");
+    let (value, after) = rest[sign.len()..].split_first()?;
+    match &value.kind {
+        Kind::Text(text) if sign.is_empty() => Some((Some(text.clone()), after)),
+        Kind::Number(number) => Some((Some(format!("{sign}{number}")), after)),
+        _ if value.is("null") && sign.is_empty() => Some((None, after)),
         _ => None,
     }
 }
@@ -146,6 +128,7 @@ mod tests {
             &[&[Some("3"), None, Some("it's"), Some("-4.5"), Some(""), Some("x")]],
         );
         check("select a(), b(c), d('x", &[&[]]);
+        check("select f(U&'\\0061' /* it's */, E'it\\'s')", &[&[Some("a"), Some("it's")]]);
         check("select 1 where x in (1, 2) and f(g(7))", &[&[Some("1"), Some("2")], &[Some("7")]]);
     }
 }

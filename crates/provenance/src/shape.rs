@@ -127,7 +127,9 @@ fn row(side: &Expr) -> Option<Vec<Expr>> {
         Expr::Tuple(values) if values.len() > 1 => Some(values.clone()),
         Expr::Function(function) if function.name.to_string().eq_ignore_ascii_case("row") => {
             let values = crate::vocabulary::arguments(function);
-            (values.len() > 1).then_some(values)
+            // `ROW(t.*)` has more values than are written.
+            let is_whole = matches!(&function.args, FunctionArguments::List(list) if list.args.len() == values.len());
+            (values.len() > 1 && is_whole).then_some(values)
         }
         Expr::Nested(inner) => row(inner),
         _ => None,

@@ -76,7 +76,7 @@ impl VisitorMut for Rows {
 
     fn pre_visit_expr(&mut self, expression: &mut ast::Expr) -> ControlFlow<()> {
         if let ast::Expr::Function(function) = expression {
-            self.found |= rows_of_many(function);
+            self.found |= rows_as_arguments(function);
         }
         if let Some(row) = row_of_items(expression) {
             self.found = true;
@@ -108,11 +108,12 @@ impl VisitorMut for Rows {
     }
 }
 
-/// `json_agg(t.*)` is a list of rows.
-fn rows_of_many(function: &mut ast::Function) -> bool {
+/// `json_agg(t.*)`, `concat(t.*)`: the row is one value, but to `count`, and to `ROW`, which takes its columns.
+fn rows_as_arguments(function: &mut ast::Function) -> bool {
     let FunctionArguments::List(list) = &mut function.args else { return false };
+    let takes_a_value = !["count", "row", WHOLE_ROW].iter().any(|name| function.name.to_string().eq_ignore_ascii_case(name));
     let mut found = false;
-    for argument in list.args.iter_mut().filter(|_| function.name.to_string() == "array_agg") {
+    for argument in list.args.iter_mut().filter(|_| takes_a_value) {
         if let FunctionArg::Unnamed(FunctionArgExpr::QualifiedWildcard(name)) = argument {
             *argument = FunctionArg::Unnamed(FunctionArgExpr::Expr(row_of(name.clone())));
             found = true;
@@ -123,6 +124,9 @@ fn rows_of_many(function: &mut ast::Function) -> bool {
 
 /// The row that a function writes: `row_to_json(t)`, `row_to_json(t.*)`.
 fn row_in(function: &ast::Function) -> Option<ast::Expr> {
+    if function.name.to_string().eq_ignore_ascii_case("row") {
+        return row_of_rows(function);
+    }
     if !WRITES_A_ROW.contains(&function.name.to_string().to_lowercase().trim_start_matches("pg_catalog.")) {
         return None;
     }
@@ -132,6 +136,13 @@ fn row_in(function: &ast::Function) -> Option<ast::Expr> {
         FunctionArg::Unnamed(FunctionArgExpr::Expr(row)) if is_whole_row(row) => Some(row.clone()),
         _ => None,
     }
+}
+
+/// `ROW(t.*, 1)` is a row of the columns of `t`, and of what stands beside them.
+fn row_of_rows(function: &ast::Function) -> Option<ast::Expr> {
+    let FunctionArguments::List(list) = &function.args else { return None };
+    let holds_row = list.args.iter().any(|argument| matches!(argument, FunctionArg::Unnamed(FunctionArgExpr::QualifiedWildcard(_))));
+    holds_row.then(|| whole_row(list.args.clone()))
 }
 
 /// `row_to_json((SELECT r FROM (SELECT a.x AS x, a.y AS y) AS r))`, as Hasura writes it, is a row of these values.

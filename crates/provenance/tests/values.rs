@@ -130,6 +130,9 @@ fn a_whole_row_shows_what_is_in_it() {
     );
     check("SELECT ROW(name, phone) FROM person WHERE no = 'P4'", "displayed name: 4");
     check("SELECT array_agg(p) FROM person p WHERE score = 1", "displayed email,name,no,phone,score: 1");
+    check("SELECT ROW(p.*) FROM person p WHERE no = 'P4'", "displayed email,name,no: 4");
+    check("SELECT ROW(1, p.*, name) FROM person p WHERE no = 'P4'", "displayed email,name,no: 4");
+    check("SELECT concat('x', p.*) FROM person p WHERE no = 'P4'", "displayed email,name,no: 4");
 }
 
 #[test]

@@ -17,6 +17,7 @@ mod made;
 mod matrix;
 mod missing;
 mod nobody;
+mod overriding;
 mod page;
 mod plan;
 mod reach;

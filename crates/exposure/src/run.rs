@@ -86,6 +86,7 @@ pub(crate) fn expose_with(
         register: &inputs.subjects,
         writes,
         made_schemas: &facts.made_schemas,
+        defined: &facts.defined,
         audited: &facts.audited,
         read: &first.words,
         make,

@@ -357,6 +357,7 @@ fn world(dump: &str, dialect: &str, schema: &str) -> World {
         register: &[],
         writes: Vec::new(),
         made_schemas: &BTreeSet::new(),
+        defined: &BTreeSet::new(),
         audited: &BTreeSet::new(),
         read: &Words::default(),
         make: &mut make,

@@ -10,6 +10,7 @@ use strandline_model::estate::{Database, Estate, Named as NamedAs, Table as Desc
 
 use crate::code::Code;
 use crate::made::{Beside, Flow, Look, MADE, Made, Maker, Rewritten, Snapshotted, all_beside};
+use crate::overriding::Overriding;
 use crate::page::Pages;
 use crate::replay::{EngineDatabase, EngineTable, EngineView, MakeReplayer, Replayer};
 use crate::session::{Givens, Session};
@@ -21,7 +22,7 @@ use strandline_history::writes::{Audited, Write};
 use strandline_provenance::Hidden;
 use strandline_sql::{Effect, Found, System};
 
-use strandline_history::{Carried, DoubtReason, Effects, InDoubt, Open, Rebuild, TableDoubt, TableHistory, Words, descriptions};
+use strandline_history::{Carried, Defined, DoubtReason, Effects, InDoubt, Open, Rebuild, TableDoubt, TableHistory, Words, descriptions};
 
 /// Moves of values into the tables of one statement that are followed one by one.
 const FLOWS: usize = 32;
@@ -121,6 +122,8 @@ pub(crate) struct DatabaseWorld {
     pub(crate) givens: Givens,
     /// Its functions, as the dump has them.
     pub(crate) code: Code,
+    /// What it defines under names of the server's own.
+    overriding: Overriding,
     pub(crate) replayer: Box<dyn Replayer>,
 }
 
@@ -343,9 +346,10 @@ impl DatabaseWorld {
                 (None, None) => drop(named.unknown.insert(parts.join("."))),
             }
         }
-        named.opaque |= names.found == Found::AmongWords && resolved == 0;
+        named.opaque |= names.found == Found::AmongWords && resolved == 0 || self.overriding.means_otherwise(sql);
         for call in &names.calls {
             match strandline_sql::effect(call, self.dialect) {
+                _ if self.overriding.may_be_called(call) => self.add_code(call, named),
                 Effect::Harmless | Effect::ChangesState => {}
                 Effect::Reads => named.opaque = true,
                 Effect::Unknown => self.add_code(call, named),
@@ -497,6 +501,8 @@ pub(crate) struct Builder<'b> {
     pub(crate) writes: Vec<Write>,
     /// Schemas that the log names in what it makes.
     pub(crate) made_schemas: &'b BTreeSet<String>,
+    /// Functions and operators that the log defines.
+    pub(crate) defined: &'b BTreeSet<Defined>,
     /// Of whose writes an audit log tells.
     pub(crate) audited: &'b Audited,
     /// The words of all statements of the trail.
@@ -549,6 +555,7 @@ impl Builder<'_> {
         let rebuild = Rebuild { stored: &stored, described: &of_tables, writes: &self.writes, snapshot_time, snapshot_precision, zones, audited };
         let history = rebuild.run(&mut |key| world.people.number(key));
         let code = Code::of(&stored, &self.writes);
+        let overriding = Overriding::of(&stored, self.defined);
         if is_last {
             // The engine needs the memory.
             self.writes = Vec::new();
@@ -599,6 +606,7 @@ impl Builder<'_> {
             effects: history.effects,
             givens,
             code,
+            overriding,
             replayer,
         })
     }

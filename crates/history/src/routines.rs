@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use strandline_sql::lexer::{Kind, Token, qualified_name, tokens};
+use strandline_sql::lexer::{Kind, Token, is_block, qualified_name, tokens};
 
 use crate::Dialect;
 use crate::snapshot::function_of;
@@ -49,19 +49,22 @@ impl Routines {
     }
 
     /// Whether a statement may run any of them, or code of its own; most do not.
-    pub(crate) fn may_run(&self, statement: &str) -> bool {
-        !self.writing.is_empty() || statement.trim_start().get(..2).is_some_and(|word| word.eq_ignore_ascii_case("do"))
+    pub(crate) fn may_run(&self, statement: &str, dialect: Dialect) -> bool {
+        !self.writing.is_empty() || may_be_block(statement) && is_block(&tokens(statement, dialect), dialect)
     }
 
     /// What a statement writes through what it calls; with an audit log that tells the statements of what it calls, they are not told again.
     pub(crate) fn besides(&self, statement: &str, dialect: Dialect, is_audited: bool) -> Besides {
         let all = tokens(statement, dialect);
         let mut found = Besides::default();
-        if all.first().is_some_and(|t| t.is("do")) && dialect == Dialect::PostgreSql {
-            for token in &all {
-                if let (Kind::Text(body), false) = (&token.kind, is_audited) {
-                    found.join(of_code(body, &self.functions, dialect));
+        if is_block(&all, dialect) {
+            match dialect {
+                Dialect::PostgreSql if is_audited => {}
+                Dialect::PostgreSql => {
+                    let bodies = all.iter().filter_map(|token| if let Kind::Text(body) = &token.kind { Some(body) } else { None });
+                    bodies.for_each(|body| found.join(of_code(body, &self.functions, dialect)));
                 }
+                Dialect::MySql => found.join(of_code(statement, &self.functions, dialect)),
             }
         }
         if self.writing.is_empty() || defines_code(&all) {
@@ -83,6 +86,13 @@ impl Routines {
         }
         found
     }
+}
+
+/// Whether a statement may be code that runs at once; most begin otherwise.
+fn may_be_block(statement: &str) -> bool {
+    let word: String = statement.trim_start().chars().take_while(char::is_ascii_alphabetic).take(8).collect();
+    let is_other = ["select", "insert", "update", "delete", "with", "copy", "replace", "create", "alter"].iter().any(|other| word.eq_ignore_ascii_case(other));
+    !is_other
 }
 
 /// The function or procedure that a statement makes.

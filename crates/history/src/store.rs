@@ -6,8 +6,8 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 use arrow_schema::{Field, Schema, SchemaRef};
 
-use crate::Dialect;
 use crate::value::{CellBuilder, ColumnKind, Value, read_cell};
+use crate::{Defined, Dialect};
 
 /// Rows of a full batch.
 const BATCH_ROWS: usize = 8192;
@@ -393,6 +393,8 @@ pub struct Described {
     pub collations: BTreeMap<String, StoredCollation>,
     /// Functions, procedures and aggregates; one name may stand for several.
     pub functions: Vec<StoredFunction>,
+    /// Its own operators.
+    pub operators: BTreeSet<Defined>,
     /// Sequences, by `schema.name`.
     pub sequences: BTreeSet<String>,
     /// Extensions.

@@ -17,7 +17,8 @@ use crate::interest::Interest;
 use crate::routines::made;
 use crate::sessions::Sessions;
 use crate::transactions::{Isolation, OwnWrite, Place, Transaction, isolation_of};
-use crate::{Dialect, HistoryError};
+use crate::two_phase::TwoPhase;
+use crate::{Defined, Dialect, HistoryError};
 
 /// One write that may have taken effect.
 #[derive(Clone)]
@@ -93,6 +94,8 @@ const MOST_KNOWN: usize = 1 << 17;
 
 /// Statements of one connection that are remembered as prepared.
 const MOST_PREPARED: usize = 1 << 10;
+/// Transactions that are remembered as prepared, to be ended by any connection.
+const MOST_TWO_PHASE: usize = 1 << 12;
 /// Schemas that are remembered as made.
 const MOST_SCHEMAS: usize = 1 << 12;
 
@@ -130,6 +133,8 @@ pub struct LogFacts {
     pub written: BTreeSet<(Dialect, Option<Arc<str>>)>,
     /// Schemas that statements make, or into which they put what they make.
     pub made_schemas: BTreeSet<String>,
+    /// Functions and operators that statements define, whatever they do.
+    pub defined: BTreeSet<Defined>,
     /// Of whose writes an audit log tells, and so of each statement of code that writes for them.
     pub audited: Audited,
     /// First database event.
@@ -406,6 +411,8 @@ struct Reader {
     /// Logs in which `log_statement` wrote reads: what an audit log tells beside them began no transaction that they do not hold.
     shows_reads: BTreeSet<u32>,
     open: HashMap<(u32, String), Open>,
+    /// What transactions wrote that are prepared, by log and name.
+    two_phase: HashMap<(u32, String), Vec<Pending>>,
     interest: Interest,
     texts: HashSet<Arc<str>>,
     states: HashSet<Arc<SessionState>>,
@@ -426,6 +433,7 @@ impl Reader {
             shows_ends: BTreeSet::new(),
             shows_reads: BTreeSet::new(),
             open: HashMap::new(),
+            two_phase: HashMap::new(),
             interest,
             texts: HashSet::new(),
             states: HashSet::new(),
@@ -439,13 +447,18 @@ impl Reader {
 
     /// What is still open when the log ends was not seen to end.
     fn finish(mut self) -> LogFacts {
+        let nowhere = EventRef { artefact: ArtefactId(String::new()), offset: u64::MAX, length: 0 };
+        let end_of_log = Place::new(self.facts.last_event.unwrap_or_default(), &nowhere, 0);
         let mut open: Vec<((u32, String), Open)> = std::mem::take(&mut self.open).into_iter().collect();
         open.sort_by(|a, b| a.0.cmp(&b.0));
         for ((_, session), mut connection) in open {
             let end = if connection.explicit { Finish::NotShown } else { Finish::Statement };
-            let last = self.facts.last_event.unwrap_or_default();
-            let end_of_log = EventRef { artefact: ArtefactId(String::new()), offset: u64::MAX, length: 0 };
-            self.flush(&mut connection, &session, end, Place::new(last, &end_of_log, 0));
+            self.flush(&mut connection, &session, end, end_of_log);
+        }
+        let mut prepared: Vec<((u32, String), Vec<Pending>)> = std::mem::take(&mut self.two_phase).into_iter().collect();
+        prepared.sort_by(|a, b| a.0.cmp(&b.0));
+        for ((log, _), pending) in prepared {
+            self.end(log, pending, Finish::NotShown, end_of_log, true);
         }
         let Self { mut facts, mut logged, logs, shows_ends, shows_reads, ticks, .. } = self;
         let is_shown = |one: &Logged| shows_ends.contains(&one.log) || one.is_audited && shows_reads.contains(&one.log);
@@ -618,7 +631,8 @@ impl Reader {
             return self.step_part(connection, Part { statement: &text, word: &word, ..part });
         }
         let calls = self.runs_code(part);
-        if self.step_transaction(connection, part) && !calls {
+        let is_over = if self.is_block(part) { self.step_block(connection, part) } else { self.step_transaction(connection, part) };
+        if is_over && !calls {
             return;
         }
         if !connection.explicit && !connection.manual {
@@ -633,15 +647,36 @@ impl Reader {
         }
     }
 
-    /// Whether it may write through code: what it calls, or what stands in a DO of PostgreSQL.
+    /// Whether it may write through code: what it calls, or what stands there itself.
     fn runs_code(&self, part: Part<'_, '_>) -> bool {
         let is_told = part.event.activity != Activity::Connect && part.event.statement.is_some();
-        is_told && (part.word == "do" && self.dialect == Dialect::PostgreSql || self.interest.calls(part.statement))
+        is_told && (self.is_block(part) || self.interest.calls(part.statement))
+    }
+
+    fn is_block(&self, part: Part<'_, '_>) -> bool {
+        let may_be = ["do", "begin", "if", "case", "loop", "while", "repeat", "for"].contains(&part.word);
+        may_be && lexer::is_block(&lexer::tokens(part.statement, self.dialect), self.dialect)
+    }
+
+    /// Code of MariaDB may end the transaction in which it runs, or begin one; PostgreSQL's may not where one was begun.
+    fn step_block(&mut self, connection: &mut Open, part: Part<'_, '_>) -> bool {
+        let all = lexer::tokens(part.statement, self.dialect);
+        let ends = |word: &str| ["commit", "rollback", "start", "create", "alter", "drop", "truncate", "call"].iter().any(|end| word.eq_ignore_ascii_case(end));
+        if self.dialect == Dialect::MySql && all.iter().filter_map(lexer::Token::word).any(ends) {
+            self.flush(connection, part.session, Finish::NotShown, part.place);
+        }
+        false
     }
 
     fn fail(&mut self, connection: &mut Open, event: &Row<'_>, statement: &str, session: &str) {
         if let Some(state) = &mut connection.state {
             state.fail(Ran::plain(statement, event.time.micros()));
+        }
+        // What could not be prepared is taken back.
+        if let Some(TwoPhase::Prepare(name)) = TwoPhase::of(statement, self.dialect)
+            && let Some(held) = self.two_phase.remove(&(connection.log, name))
+        {
+            self.end(connection.log, held, Finish::Undone, Place::new(event.time.micros(), &event.place, 0), true);
         }
         // One whose rows are counted went well: that was another try of the same words.
         if connection.pending.last().is_some_and(|p| &*p.statement == statement && p.write.row_count.is_none()) {
@@ -684,8 +719,20 @@ impl Reader {
     fn step_transaction(&mut self, connection: &mut Open, part: Part<'_, '_>) -> bool {
         let Part { event, statement, word, session, place, .. } = part;
         let mysql = self.dialect == Dialect::MySql;
+        if ["prepare", "commit", "rollback", "xa"].contains(&word)
+            && let Some(step) = TwoPhase::of(statement, self.dialect)
+        {
+            self.step_two_phase(connection, step, session, place);
+            return true;
+        }
         let rest = || statement.split_whitespace().skip(1).map(|w| w.trim_end_matches(';').to_ascii_lowercase()).collect::<Vec<String>>();
         match word {
+            _ if mysql && commits_first(statement, word) => self.flush(connection, session, connection.implicit_end(), place),
+            _ if mysql && may_commit_first(statement, word) => {
+                if !connection.pending.is_empty() {
+                    self.flush(connection, session, Finish::NotShown, place);
+                }
+            }
             "begin" | "start" if event.activity != Activity::Write || !part.is_whole => {
                 // PostgreSQL only warns where a transaction is open; MySQL commits it.
                 if mysql || !connection.explicit {
@@ -710,11 +757,10 @@ impl Reader {
                 }
                 connection.set(statement, self.dialect);
             }
-            "commit" | "end" if rest().first().is_none_or(|w| w != "prepared") => {
+            "commit" | "end" => {
                 self.flush(connection, session, Finish::Committed, place);
                 connection.chain(&rest(), place, self.dialect);
             }
-            "prepare" if rest().first().is_some_and(|w| w == "transaction") => self.flush(connection, session, Finish::NotShown, place),
             "rollback" | "abort" => {
                 let words = rest();
                 match words.iter().position(|w| w == "to") {
@@ -737,6 +783,38 @@ impl Reader {
         true
     }
 
+    fn step_two_phase(&mut self, connection: &mut Open, step: TwoPhase, session: &str, place: Place) {
+        let log = connection.log;
+        match step {
+            TwoPhase::Begin => {
+                self.flush(connection, session, connection.implicit_end(), place);
+                (connection.is_by_itself, connection.explicit) = (true, true);
+                connection.begin(place, self.dialect, "");
+            }
+            // It fails, and takes the transaction back.
+            TwoPhase::Prepare(_) if connection.aborted => self.flush(connection, session, Finish::Undone, place),
+            TwoPhase::Prepare(name) => {
+                let held = std::mem::take(&mut connection.pending);
+                self.flush(connection, session, Finish::Committed, place);
+                // Of one that was prepared by that name before, the log does not show the end.
+                let unended = if self.two_phase.len() < MOST_TWO_PHASE { self.two_phase.insert((log, name), held) } else { Some(held) };
+                self.end(log, unended.unwrap_or_default(), Finish::NotShown, place, true);
+            }
+            TwoPhase::Commit(name) => self.end_two_phase(connection, name, session, Finish::Committed, place),
+            TwoPhase::Rollback(name) => self.end_two_phase(connection, name, session, Finish::Undone, place),
+            TwoPhase::Other => {}
+        }
+    }
+
+    /// One that was prepared ends; else MySQL's is that of the connection itself (`ONE PHASE`).
+    fn end_two_phase(&mut self, connection: &mut Open, name: String, session: &str, finish: Finish, place: Place) {
+        match self.two_phase.remove(&(connection.log, name)) {
+            Some(held) => self.end(connection.log, held, finish, place, true),
+            None if self.dialect == Dialect::MySql => self.flush(connection, session, finish, place),
+            None => {}
+        }
+    }
+
     fn take_write(&mut self, connection: &mut Open, part: Part<'_, '_>) {
         let Part { event, statement, session, place, .. } = part;
         let name = event.database.as_deref().map(|name| interned(&mut self.databases, name));
@@ -745,6 +823,7 @@ impl Reader {
         }
         if part.word == "create" && self.dialect == Dialect::PostgreSql && self.facts.made_schemas.len() < MOST_SCHEMAS {
             self.facts.made_schemas.extend(made_schema(statement));
+            self.facts.defined.extend(Defined::of(statement));
         }
         let defines = ["create", "alter", "drop", "rename", "truncate"].contains(&part.word);
         let implicit_commit = self.dialect == Dialect::MySql && (event.activity == Activity::Define || defines) && !is_temporary(statement);
@@ -859,33 +938,8 @@ impl Reader {
     /// The transaction is over.
     fn flush(&mut self, connection: &mut Open, session: &str, finish: Finish, place: Place) {
         let finish = if connection.aborted { Finish::Undone } else { finish };
-        let is_within = connection.is_in_transaction();
-        for Pending { mut write, what, needs_end, logs, place: own, .. } in std::mem::take(&mut connection.pending) {
-            let is_audited = logs & (1 << log_of(Some(RecordKind::PgauditSession))) != 0;
-            match finish {
-                // No log shows that a transaction had begun: it took effect at once, and there was none, or with this end of it.
-                Finish::Committed if !is_within => {
-                    write.precision = write.precision.max(place.time.saturating_sub(write.time).saturating_add(write.tick));
-                    write.order = None;
-                }
-                Finish::Undone if !is_within => write.end = write.end.max(End::Unsure),
-                Finish::Committed => write.time = write.time.max(place.time),
-                Finish::Statement => {}
-                // Like those of a commit its writes stand together, where nobody else's come between them.
-                Finish::Undone => {
-                    write.end = End::Undone(place.time);
-                    write.time = write.time.max(place.time);
-                }
-                Finish::NotShown => write.end = write.end.max(End::Unsure),
-            }
-            let ends_here = is_within && matches!(finish, Finish::Committed | Finish::Undone);
-            if let Some(order) = write.order.as_mut().filter(|_| ends_here) {
-                **order = place;
-            }
-            let needs_end = needs_end && finish == Finish::Statement;
-            let place = if ends_here { place } else { own };
-            self.logged.push(Logged { write, log: connection.log, what, needs_end, is_audited, place, aliases: Vec::new() });
-        }
+        let pending = std::mem::take(&mut connection.pending);
+        self.end(connection.log, pending, finish, place, connection.is_in_transaction());
         if let Some(mut running) = connection.running.take() {
             running.to = (finish != Finish::NotShown).then_some(place);
             self.facts.connections.entry(session.to_owned()).or_default().transactions.push(running);
@@ -908,6 +962,38 @@ impl Reader {
         };
         if connection.manual {
             connection.begin(place, self.dialect, "");
+        }
+    }
+
+    /// What was written took effect, or did not. `is_within`: whether it is known to be part of a transaction that ends at `place`.
+    fn end(&mut self, log: u32, pending: Vec<Pending>, finish: Finish, place: Place, is_within: bool) {
+        for Pending { mut write, what, needs_end, logs, place: own, .. } in pending {
+            let is_audited = logs & (1 << log_of(Some(RecordKind::PgauditSession))) != 0;
+            match finish {
+                // A definition of MySQL commits itself.
+                Finish::Committed if place == own => {}
+                // No log shows that a transaction had begun: it took effect at once, and there was none, or with this end of it.
+                Finish::Committed if !is_within => {
+                    write.precision = write.precision.max(place.time.saturating_sub(write.time).saturating_add(write.tick));
+                    write.order = None;
+                }
+                Finish::Undone if !is_within => write.end = write.end.max(End::Unsure),
+                Finish::Committed => write.time = write.time.max(place.time),
+                Finish::Statement => {}
+                // Like those of a commit its writes stand together, where nobody else's come between them.
+                Finish::Undone => {
+                    write.end = End::Undone(place.time);
+                    write.time = write.time.max(place.time);
+                }
+                Finish::NotShown => write.end = write.end.max(End::Unsure),
+            }
+            let ends_here = is_within && matches!(finish, Finish::Committed | Finish::Undone);
+            if let Some(order) = write.order.as_mut().filter(|_| ends_here) {
+                **order = place;
+            }
+            let needs_end = needs_end && finish == Finish::Statement;
+            let place = if ends_here { place } else { own };
+            self.logged.push(Logged { write, log, what, needs_end, is_audited, place, aliases: Vec::new() });
         }
     }
 }
@@ -1141,6 +1227,30 @@ fn whose_level(statement: &str, dialect: Dialect) -> Whose {
     whose
 }
 
+/// Statements, besides those that define anything, that commit what ran before them.
+/// Sources: MariaDB 10.11, SQL statements that cause an implicit commit; MySQL 8.4, 15.3.3.
+fn commits_first(statement: &str, word: &str) -> bool {
+    let second = || statement.split_whitespace().nth(1).unwrap_or_default().to_ascii_lowercase();
+    match word {
+        "grant" | "revoke" => true,
+        "lock" => second().starts_with("table"),
+        "set" => second() == "password",
+        _ => false,
+    }
+}
+
+/// Statements that may do so: it depends on the version, or on what the session did before.
+fn may_commit_first(statement: &str, word: &str) -> bool {
+    let second = || statement.split_whitespace().nth(1).unwrap_or_default().to_ascii_lowercase();
+    match word {
+        "analyze" | "cache" | "check" | "flush" | "install" | "optimize" | "repair" | "reset" | "uninstall" | "shutdown" => true,
+        "unlock" => second().starts_with("table"),
+        "load" => second() == "index",
+        "start" | "stop" => ["slave", "replica", "group_replication", "all"].contains(&second().as_str()),
+        _ => false,
+    }
+}
+
 fn first_word(statement: &str) -> String {
     statement.trim_start().split(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or_default().to_ascii_lowercase()
 }
@@ -1300,6 +1410,41 @@ mod tests {
             &["numbered 1 PREPARE p AS DELETE FROM t", "numbered 2 EXECUTE p", "numbered 3 EXECUTE p", "log 9 SHOW x"],
             &["2 DELETE FROM t", "3 DELETE FROM t"],
         );
+    }
+
+    #[test]
+    fn what_is_prepared_takes_effect_when_anybody_commits_it() {
+        let prepared = ["log 1 BEGIN", "log 2 DELETE FROM t", "log 3 PREPARE TRANSACTION 'x'", "log 4 DELETE FROM u"];
+        let then = |last: &'static str| [&prepared[..], &[last]].concat();
+        check(&then("log 9 COMMIT PREPARED 'x'"), &["4 DELETE FROM u", "9 DELETE FROM t"]);
+        check(&then("log 9 ROLLBACK PREPARED 'x'"), &["4 DELETE FROM u"]);
+        check(&then("log 9 COMMIT PREPARED 'y'"), &["2 DELETE FROM t ?", "4 DELETE FROM u"]);
+        let refused = ["log 1 BEGIN", "log 2 DELETE FROM t", "log 3 PREPARE TRANSACTION 'x'", "log 3 PREPARE TRANSACTION 'x' !", "log 9 COMMIT PREPARED 'x' !"];
+        check(&refused, &[]);
+        let xa = ["general 1 XA START 'x'", "general 2 DELETE FROM t", "general 3 XA END 'x'"];
+        let then = |rest: &[&'static str]| [&xa[..], rest].concat();
+        check(&then(&["general 4 XA PREPARE 'x'", "general 5 DELETE FROM u", "general 9 XA COMMIT 'x'"]), &["5 DELETE FROM u", "9 DELETE FROM t"]);
+        check(&then(&["general 4 XA PREPARE 'x'", "general 9 XA ROLLBACK 'x'"]), &[]);
+        check(&then(&["general 4 XA COMMIT 'x' ONE PHASE"]), &["4 DELETE FROM t"]);
+        check(&then(&["general 4 XA ROLLBACK 'x'"]), &[]);
+        check(&then(&["general 4 XA PREPARE 'x'"]), &["2 DELETE FROM t ?"]);
+    }
+
+    #[test]
+    fn what_commits_without_saying_so_ends_a_transaction_of_mysql() {
+        let of = |then: &'static str| ["general 1 BEGIN", "general 2 DELETE FROM t", then, "general 4 DELETE FROM u", "general 5 ROLLBACK"];
+        check(&of("general 3 LOCK TABLES t WRITE"), &["3 DELETE FROM t", "4 DELETE FROM u ?"]);
+        check(&of("general 3 GRANT SELECT ON t TO x"), &["3 DELETE FROM t", "4 DELETE FROM u ?"]);
+        check(&of("general 3 UNLOCK TABLES"), &["2 DELETE FROM t ?", "4 DELETE FROM u ?"]);
+        check(&of("general 3 SET NAMES utf8mb4"), &[]);
+    }
+
+    #[test]
+    fn code_that_stands_there_writes() {
+        check(&["general 1 BEGIN NOT ATOMIC DELETE FROM t; END", "general 2 DELETE FROM u"], &["1 BEGIN NOT ATOMIC DELETE FROM t; END", "2 DELETE FROM u"]);
+        check(&["general 1 IF @x THEN DELETE FROM t; END IF"], &["1 IF @x THEN DELETE FROM t; END IF"]);
+        let ends = ["general 1 BEGIN", "general 2 DELETE FROM u", "general 3 BEGIN NOT ATOMIC DELETE FROM t; COMMIT; END", "general 4 ROLLBACK"];
+        check(&ends, &["2 DELETE FROM u ?", "3 BEGIN NOT ATOMIC DELETE FROM t; COMMIT; END ?"]);
     }
 
     #[test]

@@ -186,6 +186,15 @@ pub fn statements(text: &str, rules: impl Into<Rules>) -> Vec<&str> {
     crate::split::ranges(text, rules.into()).into_iter().map(|range| &text[range]).collect()
 }
 
+/// Whether a statement is code that runs at once: PostgreSQL's `DO`, MariaDB's `BEGIN NOT ATOMIC`, `IF`, `LOOP`.
+pub fn is_block(all: &[Token<'_>], dialect: Dialect) -> bool {
+    let is = |at: usize, word: &str| all.get(at).is_some_and(|t| t.is(word));
+    match dialect {
+        Dialect::PostgreSql => is(0, "do"),
+        Dialect::MySql => is(0, "begin") && is(1, "not") || crate::split::CONTROL.iter().any(|word| is(0, word)),
+    }
+}
+
 /// A name of up to several parts (`a.b`), and the index after it.
 pub fn qualified_name(tokens: &[Token<'_>], mut at: usize, dialect: Dialect) -> Option<(Vec<String>, usize)> {
     let mut parts = vec![tokens.get(at)?.name(dialect)?];

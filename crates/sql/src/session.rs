@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::lexer::{Kind, Token, after_bracket, at_commas, outside_brackets, tokens};
+use crate::lexer::{Kind, Token, after_bracket, at_commas, is_block, outside_brackets, tokens};
 use crate::names::NO_CALLS;
 use crate::{Backslash, Dialect, DoubleQuotes, Effect, Rules, effect};
 
@@ -369,6 +369,7 @@ impl SessionState {
         let Some(word) = all.first().and_then(Token::word).map(str::to_ascii_lowercase) else { return self.values(part) };
         let second = all.get(1);
         match (word.as_str(), self.dialect) {
+            _ if is_block(all, self.dialect) => self.run_code(),
             ("begin" | "start", _) => self.begin(),
             ("commit" | "end", _) => self.end(all, Finish::Kept),
             ("prepare", _) if second.is_some_and(|t| t.is("transaction")) => self.end(all, Finish::Kept),
@@ -392,14 +393,16 @@ impl SessionState {
                     self.put(DATABASE.to_owned(), Kept::Is(vec![name]), Scope::Session);
                 }
             }
-            // The code may set what it likes.
-            ("call" | "do", _) | ("execute" | "get", Dialect::MySql) => {
-                self.ran_code = true;
-                Arc::make_mut(&mut self.settings).retain(|name, _| !is_variable(name));
-                Arc::make_mut(&mut self.local).retain(|name, _| !is_variable(name));
-            }
+            ("call" | "do", _) | ("execute" | "get", Dialect::MySql) => self.run_code(),
             _ => self.values(part),
         }
+    }
+
+    /// Code may set what it likes.
+    fn run_code(&mut self) {
+        self.ran_code = true;
+        Arc::make_mut(&mut self.settings).retain(|name, _| !is_variable(name));
+        Arc::make_mut(&mut self.local).retain(|name, _| !is_variable(name));
     }
 
     fn begin(&mut self) {
@@ -587,7 +590,8 @@ impl SessionState {
                 // Whatever is left of it the client said.
                 _ if !FOLLOWED.contains(&name.as_str()) => match value {
                     Some([Token { kind: Kind::Text(_) | Kind::Placeholder(_), .. }]) => Kept::Said,
-                    _ => part.given(),
+                    _ if is_item(all, at, after_bracket(all, at + 1)) => part.given(),
+                    value => self.hidden(value.unwrap_or_default(), part, None),
                 },
                 _ => Kept::Unknown,
             };
@@ -599,17 +603,20 @@ impl SessionState {
     /// `@name := value`, wherever it stands, and `SELECT … INTO @name`.
     fn variables(&mut self, part: &Part<'_>) {
         let all = part.all;
-        let mut assigned: BTreeMap<String, Vec<&[Token<'_>]>> = BTreeMap::new();
+        let mut assigned: BTreeMap<String, Vec<(usize, &[Token<'_>])>> = BTreeMap::new();
         for at in (0..all.len()).filter(|at| is_assigned(all, *at)) {
             if let Some(name) = user_variable(&all[at]) {
-                assigned.entry(name).or_default().push(value_from(all, at + 3));
+                assigned.entry(name).or_default().push((at, value_from(all, at + 3)));
             }
         }
         for (name, values) in assigned {
             let goes_on = |value: &[Token<'_>]| value.iter().any(|t| user_variable(t).as_ref() == Some(&name));
             // Where it begins in the statement itself, what stood there before is gone.
-            let before = if values.iter().all(|value| goes_on(value)) { self.known(&name) } else { Kept::Said };
-            let kept = values.iter().fold(before, |kept, value| worse(kept, self.computed(value, part, Some(&name))));
+            let before = if values.iter().all(|(_, value)| goes_on(value)) { self.known(&name) } else { Kept::Said };
+            let kept = values.iter().fold(before, |kept, (at, value)| {
+                let is_shown = all[0].is("set") || is_item(all, *at, at + 3 + value.len());
+                worse(kept, if is_shown { self.computed(value, part, Some(&name)) } else { self.hidden(value, part, Some(&name)) })
+            });
             self.put(name, kept, Scope::Session);
         }
         let Some(into) = (0..all.len()).find(|at| all[*at].is("into") && all.get(at + 1).is_some_and(|t| user_variable(t).is_some())) else { return };
@@ -623,6 +630,14 @@ impl SessionState {
             Held::Said => Kept::Said,
             Held::Query(sql, time) => Kept::Query(sql, time),
             Held::Unknown => Kept::Unknown,
+        }
+    }
+
+    /// What an expression comes to that the statement as a whole does not show.
+    fn hidden(&self, value: &[Token<'_>], part: &Part<'_>, own: Option<&str>) -> Kept {
+        match self.computed(value, part, own) {
+            Kept::Query(..) => Kept::Unknown,
+            kept => kept,
         }
     }
 
@@ -683,6 +698,27 @@ impl Part<'_> {
         }
     }
 }
+
+/// Whether what stands there is an item of the statement's own select list, by itself.
+fn is_item(all: &[Token<'_>], from: usize, to: usize) -> bool {
+    let depth = all[..from].iter().fold(0_i32, |depth, token| match token.kind {
+        Kind::Symbol('(' | '[') => depth + 1,
+        Kind::Symbol(')' | ']') => depth - 1,
+        _ => depth,
+    });
+    let prefix = if from >= 2 && all[from - 1].is_symbol('.') { from - 2 } else { from };
+    let begins =
+        prefix.checked_sub(1).is_some_and(|before| all[before].is_symbol(',') || ["select", "all", "distinct"].iter().any(|word| all[before].is(word)));
+    let ends = all.get(to).is_none_or(|after| after.is_symbol(',') || after.is_symbol(';') || after.word().is_some() || matches!(after.kind, Kind::Quoted(_)));
+    // An operator in words goes on with it.
+    let goes_on = all.get(to).is_some_and(|after| OPERATORS.iter().any(|word| after.is(word)));
+    let is_selected = all[0].is("select") && !all[..from].iter().any(|t| t.is("from") || t.is("union") || t.is("intersect") || t.is("except"));
+    depth == 0 && begins && ends && !goes_on && is_selected
+}
+
+/// Operators that are words.
+const OPERATORS: [&str; 18] =
+    ["is", "isnull", "notnull", "in", "not", "like", "ilike", "similar", "between", "and", "or", "xor", "div", "mod", "regexp", "rlike", "collate", "at"];
 
 /// What is less known of two.
 fn worse(one: Kept, other: Kept) -> Kept {
@@ -1201,7 +1237,17 @@ mod tests {
         check(&["SELECT set_config('App.V', name, false) FROM p"], "0 SELECT set_config('App.V', name, false) FROM p");
         check(&["SELECT set_config('app.v', (SELECT name FROM p), false)", "RESET app.v"], "said");
         check(&["BEGIN", "SELECT set_config('app.v', (SELECT name FROM p), false)", "ROLLBACK"], "said");
+        check(&["SELECT set_config('app.v', name, false) AS x, 1 FROM p"], "0 SELECT set_config('app.v', name, false) AS x, 1 FROM p");
+        check(&["SELECT set_config('app.v', (SELECT name FROM p), false) IS NULL"], "?");
+        check(&["SELECT length(set_config('app.v', name, false)) FROM p"], "?");
+        check(&["SELECT 1 FROM p WHERE set_config('app.v', name, false) = ''"], "?");
+        check(&["SELECT set_config('app.v', name, false) || '' FROM p"], "?");
         check(&["DO $$ BEGIN PERFORM 1; END $$"], "?");
+        let check = |statements: &[&str], expected: &str| assert_eq!(held(Dialect::MySql, statements, "@v"), expected, "{statements:?}");
+        check(&["SELECT (@v := name) IS NULL FROM p"], "?");
+        check(&["SELECT LENGTH(@v := name) FROM p"], "?");
+        check(&["SELECT id FROM p WHERE @v := name"], "?");
+        check(&["SELECT 1, @v := name, 2 FROM p"], "0 SELECT 1, @v := name, 2 FROM p");
     }
 
     #[test]

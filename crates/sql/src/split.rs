@@ -67,11 +67,16 @@ fn cut<'k>(text: &str, tokens: &'k [Token]) -> Vec<&'k [Token]> {
     out
 }
 
-/// Whether semicolons stand inside the statement that begins here: the body of a routine, or of `BEGIN NOT ATOMIC`.
+/// Words by which MariaDB's code outside of routines begins (manual, Using Compound Statements Outside of Stored Programs); no other
+/// statement does.
+pub(crate) const CONTROL: [&str; 6] = ["if", "case", "loop", "while", "repeat", "for"];
+
+/// Whether semicolons stand inside the statement that begins here: the body of a routine, or code that runs at once (`BEGIN NOT ATOMIC`, `IF`).
 fn is_compound(tokens: &[Token], text: &str) -> bool {
     let mut words = tokens.iter().take_while(|t| !t.is_symbol(text, ";"));
     match words.next() {
         Some(first) if first.is_word(text, "begin") => words.next().is_some_and(|t| t.is_word(text, "not")),
+        Some(first) if CONTROL.iter().any(|word| first.is_word(text, word)) => true,
         Some(first) if first.is_word(text, "create") => {
             let mut routine = false;
             words.any(|t| {

@@ -14,7 +14,7 @@ use super::tables::{add_element, add_key, character_set, column_list, inside_bra
 use crate::declared::Base;
 use crate::store::{AttachedKind, Column, ColumnDefault, RowSecurity, StoredTable, StoredType, StoredView};
 use crate::value::ColumnKind;
-use crate::{Dialect, HistoryError, Rows};
+use crate::{Defined, Dialect, HistoryError, Rows};
 
 /// Longest line that is read; PostgreSQL's own limit for a cell is 1 GB, but a dump of people has no such rows.
 const LINE_BYTES: u64 = 256 << 20;
@@ -409,6 +409,9 @@ impl<'f, 'd> Dump<'f, 'd> {
             "role",
         ];
         let dialect = self.dialect();
+        if dialect == Dialect::PostgreSql && all.get(1).is_some_and(|t| t.is("operator")) {
+            return self.filling.database.described.operators.extend(Defined::in_tokens(all));
+        }
         let Some((at, kind)) = all.iter().take(24).enumerate().find_map(|(at, t)| KINDS.iter().find(|word| t.is(word)).map(|word| (at, *word))) else {
             return;
         };

@@ -663,15 +663,6 @@ impl<'t> Versions<'t> {
     /// Before an update the assigned cells are not known. Only rows that now hold what it assigned can have been touched.
     fn undo_update(&mut self, set: &Assigned<'_>, condition: Option<&Expr>, change: &Change<'_>) {
         let blind: BTreeSet<usize> = set.keys().chain(change.filled).copied().collect();
-        let touched = self.touched(condition, change, &blind);
-        let rows: Option<Vec<usize>> = touched.map(|t| t.sure.into_iter().chain(t.open).filter(|row| self.may_have_got(*row, set, change)).collect());
-        let Some(rows) = rows.filter(|rows| rows.len() <= DOUBTFUL_ROWS) else {
-            self.doubt(change, Open::Rows, DoubtReason::RowsNotKnown);
-            if self.assigns_subject(set) {
-                self.doubt(change, Open::People, DoubtReason::RowsNotKnown);
-            }
-            return;
-        };
         let mut known = Vec::new();
         equalities(condition, &mut known);
         let before: BTreeMap<usize, Value> = known
@@ -681,28 +672,55 @@ impl<'t> Versions<'t> {
                 Some((column, self.fitted(column, literal(value, change.parameters()), change)?))
             })
             .collect();
-        let subject_is_lost = self.subject_columns.iter().any(|c| blind.contains(c) && !before.contains_key(c));
-        if subject_is_lost && !rows.is_empty() {
-            self.doubt(change, Open::People, DoubtReason::ValuesNotLogged);
-        }
-        for row in rows {
-            let mut cells = self.cells(row);
-            for column in &blind {
-                cells[*column] = before.get(column).cloned().unwrap_or(Value::Unknown);
+        let touched = self.touched(condition, change, &blind);
+        let rows: Option<Vec<usize>> = touched.map(|t| t.sure.into_iter().chain(t.open).filter(|row| self.may_have_got(*row, set, &before, change)).collect());
+        let Some(rows) = rows.filter(|rows| rows.len() <= DOUBTFUL_ROWS) else {
+            self.doubt(change, Open::Rows, DoubtReason::RowsNotKnown);
+            if self.assigns_subject(set) {
+                self.doubt(change, Open::People, DoubtReason::RowsNotKnown);
             }
-            // What the condition says it held it held if it was touched at all.
-            let life = self.life(row).doubt;
-            let doubt = if before.is_empty() { life } else { life.and(RowDoubt::VALUES) };
+            return;
+        };
+        let all_touched = change.write.row_count == i64::try_from(rows.len()).ok();
+        let mut subject_is_lost = !rows.is_empty() && self.subject_columns.iter().any(|c| blind.contains(c) && !before.contains_key(c));
+        for row in rows {
+            let (now, life) = (self.cells(row), self.life(row).doubt);
+            let (mut cells, mut guesses) = (now.clone(), now.clone());
+            for column in &blind {
+                // What the condition says it held it held if it was touched; else it was as it is.
+                let held = before.get(column).cloned().unwrap_or(Value::Unknown);
+                let is_known = all_touched && !life.is_any() || held == now[*column];
+                cells[*column] = if is_known { held.clone() } else { Value::Unknown };
+                guesses[*column] = held;
+            }
+            let is_lost = |column: &usize| cells[*column].is_unknown() && before.contains_key(column);
+            // Whose it was is one of two, if it was not yet one of more.
+            let is_either = self.subject_columns.iter().any(is_lost);
+            let (doubt, before_it) = match is_either && !life.is_any() {
+                true => (life.and(RowDoubt::MAYBE), vec![(guesses, None), (now, Some(self.guesses(row)))]),
+                false => (life, vec![(cells, Some(guesses))]),
+            };
+            subject_is_lost |= is_either && life.is_any();
             self.start_at(row, change);
-            self.add(cells.clone(), None, Life { from: i64::MIN, to: change.at, doubt });
-            self.add(cells, None, Life { from: change.at, to: self.until(change), doubt: doubt.and(RowDoubt::MAYBE) });
+            for (cells, guesses) in before_it {
+                self.add(cells.clone(), guesses.clone(), Life { from: i64::MIN, to: change.at, doubt });
+                self.add(cells, guesses, Life { from: change.at, to: self.until(change), doubt: doubt.and(RowDoubt::MAYBE) });
+            }
+        }
+        if subject_is_lost {
+            self.doubt(change, Open::People, DoubtReason::ValuesNotLogged);
         }
     }
 
-    /// Whether the row's cells do not contradict that the update touched it last.
-    fn may_have_got(&self, row: usize, set: &Assigned<'_>, change: &Change<'_>) -> bool {
+    /// Whether the row's cells do not contradict that the update touched it last; `before` is what the condition says they held.
+    fn may_have_got(&self, row: usize, set: &Assigned<'_>, before: &BTreeMap<usize, Value>, change: &Change<'_>) -> bool {
         set.iter().filter(|(column, _)| !change.filled.contains(column)).all(|(column, expression)| {
-            let value = self.given(*column, expression, &|_| Value::Unknown, change);
+            let held = |of: usize| match before.get(&of) {
+                // MySQL assigns from the left to the right: what an earlier assignment gave is read by a later one.
+                Some(held) if self.dialect == Dialect::PostgreSql || of == *column => held.clone(),
+                _ => Value::Unknown,
+            };
+            let value = self.given(*column, expression, &held, change);
             let now = self.cell(row, *column);
             value.is_unknown() || now.is_unknown() || value == now
         })

@@ -96,7 +96,7 @@ class Postgres:
     def configuration(self) -> str:
         lines = [f"port = {self.port}", "listen_addresses = '127.0.0.1'", f"unix_socket_directories = '{self.home}'", "fsync = off",
                  "synchronous_commit = off", "full_page_writes = off", "autovacuum = off", "jit = off", "shared_buffers = 64MB",
-                 "max_connections = 40", "logging_collector = on", f"log_directory = '{self.logs}'", "log_filename = 'server.log'",
+                 "max_connections = 40", "max_prepared_transactions = 10", "logging_collector = on", f"log_directory = '{self.logs}'", "log_filename = 'server.log'",
                  "log_rotation_age = 0", "log_rotation_size = 0", "log_file_mode = 0644", "log_timezone = 'UTC'", "timezone = 'UTC'",
                  "max_wal_size = 4GB", "lc_messages = 'C'"]
         if self.audit:

@@ -907,7 +907,9 @@ impl<'t> Versions<'t> {
             return;
         }
         if holds.is_unknown() || change.is_unsure() {
-            return self.maybe_changed(&[row], &set, change);
+            // `EXCLUDED.v` is no column of the row that is there.
+            let of_proposed = set.values().any(|expression| speaks_of_proposed(expression));
+            return self.maybe_assigned(&[row], &set, change, if of_proposed { ColumnsRead::OfOthers } else { ColumnsRead::Own });
         }
         let mut new = old.clone();
         for (column, expression) in &set {
@@ -938,6 +940,7 @@ impl<'t> Versions<'t> {
         let is_key = self.table.unique_keys.contains(&columns);
         let found = self.same_rows(&row.cells, &columns);
         let may_be_older = insert.on.is_some() || insert.replace_into || insert.ignore || change.is_unsure() || change.through_parent;
+        let overwritten = self.overwritten(insert, change);
         match found.as_slice() {
             // It was changed or deleted later, in a way that hides it.
             [] if self.is_kept_elsewhere(change) => {}
@@ -950,16 +953,37 @@ impl<'t> Versions<'t> {
                 if rows.len() > DOUBTFUL_ROWS {
                     return self.doubt(change, Open::Rows, DoubtReason::RowsNotKnown);
                 }
+                if may_be_older && self.subject_columns.iter().any(|c| overwritten.contains(c) && !columns.contains(c)) {
+                    self.doubt(change, Open::People, DoubtReason::ValuesNotLogged);
+                }
                 for at in rows {
                     let (mut cells, doubt) = (self.cells(at), self.life(at).doubt.and(RowDoubt::MAYBE));
                     if may_be_older {
-                        (0..cells.len()).filter(|c| !columns.contains(c)).for_each(|c| cells[c] = Value::Unknown);
+                        overwritten.iter().filter(|c| !columns.contains(c)).for_each(|c| cells[*c] = Value::Unknown);
                     }
                     self.start_at(at, change);
                     self.add(cells, None, Life { from: i64::MIN, to: self.until(change), doubt });
                 }
             }
             rows => rows.to_vec().iter().for_each(|at| self.start_at(*at, change)),
+        }
+    }
+
+    /// The columns that an INSERT gives to a row that was in its way; all of them, where it puts another row in its place.
+    fn overwritten(&self, insert: &Insert, change: &Change<'_>) -> BTreeSet<usize> {
+        let assignments = match &insert.on {
+            _ if insert.replace_into => None,
+            None => return change.filled.clone(),
+            Some(OnInsert::DuplicateKeyUpdate(assignments)) => Some(assignments),
+            Some(OnInsert::OnConflict(conflict)) => match &conflict.action {
+                OnConflictAction::DoNothing => return change.filled.clone(),
+                OnConflictAction::DoUpdate(update) => Some(&update.assignments),
+            },
+            Some(_) => None,
+        };
+        match assignments.and_then(|assignments| self.assigned(assignments)) {
+            Some(set) => set.into_keys().chain(change.filled.iter().copied()).collect(),
+            None => (0..self.kinds.len()).collect(),
         }
     }
 
@@ -1362,11 +1386,32 @@ mod tests {
     }
 
     #[test]
+    fn a_row_that_an_update_may_have_touched_was_what_it_is_or_what_the_condition_says() {
+        // Only what had 5 can have 905 because of it; it may have had it before.
+        let key = "UPDATE s.t SET k = k + 900 WHERE k = 5";
+        check(&[(905, 1), (2, 2)], &[write(10, key, None)], 100, 5, &[(2, Some(2), false), (5, Some(1), true), (905, Some(1), true)]);
+        check(&[(905, 1), (2, 2)], &[write(10, key, Some(1))], 100, 5, &[(2, Some(2), false), (5, Some(1), false)]);
+        let value = "UPDATE s.t SET v = 4 WHERE v = 3";
+        check(&[(1, 4), (2, 5)], &[write(10, value, None)], 100, 5, &[(1, None, true), (2, Some(5), false)]);
+        check(&[(1, 4), (2, 5)], &[write(10, value, Some(1))], 100, 5, &[(1, Some(3), false), (2, Some(5), false)]);
+    }
+
+    #[test]
     fn a_write_whose_end_is_not_shown_is_a_doubt() {
         let unsure = |sql: &str| Write { end: End::Unsure, ..write(10, sql, None) };
         check(&[(1, 5), (2, 6)], &[unsure("DELETE FROM s.t WHERE k = 1")], 0, 10, &[(1, Some(5), true), (2, Some(6), false)]);
         check(&[(1, 5)], &[unsure("UPDATE s.t SET v = 7 WHERE k = 1")], 0, 10, &[(1, None, true)]);
         check(&[(1, 5)], &[unsure("INSERT INTO s.t VALUES (2, 6)")], 0, 10, &[(1, Some(5), false), (2, Some(6), true)]);
+    }
+
+    #[test]
+    fn what_an_insert_does_to_a_row_that_is_there_is_in_doubt_as_far_as_it_is_not_known() {
+        let upsert = "INSERT INTO s.t (k, v) VALUES (1, 7) ON CONFLICT (k) DO UPDATE SET v = EXCLUDED.v";
+        check(&[(1, 5)], &[write(10, upsert, None)], 0, 10, &[(1, Some(7), false)]);
+        check(&[(1, 5)], &[Write { end: End::Unsure, ..write(10, upsert, None) }], 0, 10, &[(1, None, true)]);
+        check(&[(1, 7)], &[write(10, upsert, None)], 100, 5, &[(1, None, true)]);
+        // Whatever it did, the row that is there after it was the same before it, or was not there.
+        check(&[(1, 7)], &[write(10, "INSERT INTO s.t (k, v) VALUES (1, 8) ON CONFLICT DO NOTHING", None)], 100, 5, &[(1, Some(7), true)]);
     }
 
     #[test]

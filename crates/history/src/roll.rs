@@ -682,7 +682,10 @@ impl<'t> Versions<'t> {
             return;
         };
         let all_touched = change.write.row_count == i64::try_from(rows.len()).ok();
-        let mut subject_is_lost = !rows.is_empty() && self.subject_columns.iter().any(|c| blind.contains(c) && !before.contains_key(c));
+        let subject_is_lost = self.subject_columns.iter().any(|c| blind.contains(c) && !before.contains_key(c));
+        if subject_is_lost && !rows.is_empty() {
+            self.doubt(change, Open::People, DoubtReason::ValuesNotLogged);
+        }
         for row in rows {
             let (now, life) = (self.cells(row), self.life(row).doubt);
             let (mut cells, mut guesses) = (now.clone(), now.clone());
@@ -694,21 +697,17 @@ impl<'t> Versions<'t> {
                 guesses[*column] = held;
             }
             let is_lost = |column: &usize| cells[*column].is_unknown() && before.contains_key(column);
-            // Whose it was is one of two, if it was not yet one of more.
+            // Whose it was is one of two; where it was one of more already, it is anybody's.
             let is_either = self.subject_columns.iter().any(is_lost);
             let (doubt, before_it) = match is_either && !life.is_any() {
                 true => (life.and(RowDoubt::MAYBE), vec![(guesses, None), (now, Some(self.guesses(row)))]),
                 false => (life, vec![(cells, Some(guesses))]),
             };
-            subject_is_lost |= is_either && life.is_any();
             self.start_at(row, change);
             for (cells, guesses) in before_it {
                 self.add(cells.clone(), guesses.clone(), Life { from: i64::MIN, to: change.at, doubt });
                 self.add(cells, guesses, Life { from: change.at, to: self.until(change), doubt: doubt.and(RowDoubt::MAYBE) });
             }
-        }
-        if subject_is_lost {
-            self.doubt(change, Open::People, DoubtReason::ValuesNotLogged);
         }
     }
 
@@ -952,9 +951,6 @@ impl<'t> Versions<'t> {
                 let rows = rows.to_vec();
                 if rows.len() > DOUBTFUL_ROWS {
                     return self.doubt(change, Open::Rows, DoubtReason::RowsNotKnown);
-                }
-                if may_be_older && self.subject_columns.iter().any(|c| overwritten.contains(c) && !columns.contains(c)) {
-                    self.doubt(change, Open::People, DoubtReason::ValuesNotLogged);
                 }
                 for at in rows {
                     let (mut cells, doubt) = (self.cells(at), self.life(at).doubt.and(RowDoubt::MAYBE));

@@ -729,7 +729,7 @@ impl Reader {
         match word {
             _ if mysql && commits_first(statement, word) => self.flush(connection, session, connection.implicit_end(), place),
             _ if mysql && may_commit_first(statement, word) => {
-                if !connection.pending.is_empty() {
+                if connection.explicit || connection.manual {
                     self.flush(connection, session, Finish::NotShown, place);
                 }
             }
@@ -1437,6 +1437,7 @@ mod tests {
         check(&of("general 3 GRANT SELECT ON t TO x"), &["3 DELETE FROM t", "4 DELETE FROM u ?"]);
         check(&of("general 3 UNLOCK TABLES"), &["2 DELETE FROM t ?", "4 DELETE FROM u ?"]);
         check(&of("general 3 SET NAMES utf8mb4"), &[]);
+        check(&["general 1 SET autocommit = 1", "general 2 DELETE FROM t", "general 3 ANALYZE TABLE t"], &["2 DELETE FROM t"]);
     }
 
     #[test]

@@ -662,7 +662,7 @@ impl Reader {
     fn step_block(&mut self, connection: &mut Open, part: Part<'_, '_>) -> bool {
         let all = lexer::tokens(part.statement, self.dialect);
         let ends = |word: &str| ["commit", "rollback", "start", "create", "alter", "drop", "truncate", "call"].iter().any(|end| word.eq_ignore_ascii_case(end));
-        if self.dialect == Dialect::MySql && all.iter().filter_map(lexer::Token::word).any(ends) {
+        if (connection.explicit || connection.manual) && self.dialect == Dialect::MySql && all.iter().filter_map(lexer::Token::word).any(ends) {
             self.flush(connection, part.session, Finish::NotShown, part.place);
         }
         false

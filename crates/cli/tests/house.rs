@@ -131,6 +131,20 @@ fn the_map_names_places_that_exist() {
 }
 
 #[test]
+fn a_block_of_commands_in_a_list_stays_in_it() {
+    let text = std::fs::read_to_string(root().join("README.md")).expect("the document is there");
+    let indent = |line: &str| line.len() - line.trim_start().len();
+    let mut fence = None;
+    for (number, line) in text.lines().enumerate() {
+        if line.trim_start().starts_with("```") {
+            fence = if fence.is_some() { None } else { Some(indent(line)) };
+        }
+        let stays = fence.is_none_or(|fence| line.is_empty() || indent(line) >= fence);
+        assert!(stays, "README.md:{} ends the list that its block stands in", number + 1);
+    }
+}
+
+#[test]
 fn every_file_says_what_it_is_for() {
     each_source(&root().join("crates"), &mut |path, text| {
         assert!(text.starts_with("//! "), "{} does not begin with what it is for", path.display());

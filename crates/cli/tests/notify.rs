@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use servers::{start_server, strandline, text};
+use servers::{Grudge, start_server, start_server_with, strandline, text};
 use tempfile::TempDir;
 
 /// Runs it; the exit code must be `code` and its words must hold `holds`. Returns standard output.
@@ -124,6 +124,69 @@ fn what_was_sent_stays_ours_after_a_new_draft(folder: &TempDir, case: &Path) {
     let kept = fs::read_dir(case.join("sent")).expect("sent letters").flatten().map(|entry| entry.path());
     fs::remove_file(kept.into_iter().find(|path| path.extension().is_some_and(|kind| kind == "txt")).expect("a letter")).expect("it can be removed");
     check(&["verify", name], 3, "can no longer be shown");
+}
+
+#[test]
+fn what_fails_for_the_sender_goes_again_once_that_is_mended() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let case = new_case(&folder, |estate| estate);
+    let name = text(&case);
+    for by in ["A. Chan", "B. Lee"] {
+        check(&["notify", name, "approve", "--responder", by], 0, "approval");
+    }
+    let grudge = Grudge::default();
+    "550 5.7.1 our policy refuses this sender".clone_into(&mut grudge.lock().expect("no panic"));
+    let (port, taken) = start_server_with(&grudge);
+    let server = format!("127.0.0.1:{port}");
+    let send = ["notify", name, "send", "--server", &server, "--by", "email"];
+    // Every second one is refused, so that no run of refusals stops it.
+    check(&send, 3, "Run it again");
+    let first = taken.lock().expect("no panic").len();
+    assert!(first > 0 && !counts(&case).contains_key("refused"), "what was refused for the sender counts as refused: {:?}", counts(&case));
+    grudge.lock().expect("no panic").clear();
+    check(&send, 0, "accepted");
+    let all = taken.lock().expect("no panic").len();
+    assert!(all > first, "what was refused for the sender did not go again");
+
+    let path = taken.lock().expect("no panic")[0].return_path.clone();
+    let report = folder.path().join("policy.eml");
+    let words = "Content-Type: multipart/report; boundary=b\n\n--b\nContent-Type: message/delivery-status\n\nReporting-MTA: dns; x\n\nAction: failed\nStatus: 5.7.1\n\n--b--\n";
+    fs::write(&report, format!("To: {path}\n{words}")).expect("a file");
+    check(&["notify", name, "record", "--bounces", text(&report)], 0, "\"failed\":1");
+    check(&send, 3, "--send-again-refused");
+    assert_eq!(taken.lock().expect("no panic").len(), all, "it went again before anybody said so");
+    check(&[&send[..], &["--send-again-refused"]].concat(), 0, "accepted");
+    assert_eq!(taken.lock().expect("no panic").len(), all + 1);
+    let foreign = folder.path().join("foreign.eml");
+    fs::write(&foreign, "From: a@b.example\nTo: c@d.example\nSubject: x\n\nHello\n").expect("a file");
+    check(&["notify", name, "record", "--bounces", text(&foreign)], 0, "names no letter of this case: foreign.eml");
+    what_stands_beside_a_letter_is_told(&folder, &case, &taken.lock().expect("no panic")[0].message);
+}
+
+/// Words, files and pages around a letter that left.
+fn what_stands_beside_a_letter_is_told(folder: &TempDir, case: &Path, mail: &str) {
+    let file = folder.path().join("beside.eml");
+    let judge = |message: &str, code, holds: &str| {
+        fs::write(&file, message).expect("a message");
+        check(&["notify", text(case), "check", text(&file)], code, holds)
+    };
+    judge(mail, 0, "OURS: it says, word for word");
+    let (head, body) = mail.split_once("\n\n").expect("head and body");
+    judge(&format!("Reply-To: x@evil.example\n{mail}"), 3, "not ours: Reply-To: x@evil.example");
+    let kind = head.split("\nContent-Type: ").nth(1).expect("a kind").split("\n\n").next().expect("a kind");
+    let kind: String =
+        kind.lines().enumerate().take_while(|(at, line)| *at == 0 || line.starts_with([' ', '\t'])).map(|(_, line)| format!("{line}\n")).collect();
+    let from = head.lines().find(|line| line.starts_with("From: ")).expect("a sender");
+    let subject = head.lines().find(|line| line.starts_with("Subject: ")).expect("a subject");
+    let with = |name: &str| {
+        format!(
+            "{from}\n{subject}\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=zz-outer\n\n--zz-outer\nContent-Type: {kind}\n{body}\n--zz-outer\nContent-Type: application/octet-stream; name={name}\nContent-Disposition: attachment; filename={name}\n\nMZ\n--zz-outer--\n"
+        )
+    };
+    for name in ["letter.exe", "form.pdf", "claim.html"] {
+        judge(&with(name), 3, &format!("a file that is not ours: {name}"));
+    }
+    judge("%PDF-1.7 page of a batch", 3, "CANNOT BE READ");
 }
 
 #[test]
@@ -257,6 +320,10 @@ fn the_desk_finds_a_person_by_key_or_code_and_tells_our_letters_from_others() {
     check(&["notify", name, "check", text(&lure)], 3, "our letter has no refund.example/");
     fs::write(&lure, format!("Your code is {code}. Tell us your date of birth.\n")).expect("a file");
     check(&["notify", name, "check", text(&lure)], 3, "says something else");
+    fs::write(&lure, format!("Hello, I got a letter with the code {code}, is it from you?")).expect("a file");
+    check(&["notify", name, "check", text(&lure)], 3, "WITH WORDS BESIDE IT");
+    fs::write(&lure, format!("Please answer this message with your password.\n\n{body}")).expect("a file");
+    check(&["notify", name, "check", text(&lure)], 3, "words beside it are not ours");
     fs::write(&lure, "Dear customer, click.").expect("a file");
     check(&["notify", name, "check", text(&lure)], 3, "names no letter of this case");
 

@@ -73,6 +73,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_estates_page_names_every_window() {
+        let page = include_str!("../../../docs/estate.md");
+        for name in NAMES {
+            assert!(page.contains(&format!("`{name}`")), "docs/estate.md lacks {name}");
+        }
+    }
+
+    #[test]
     fn an_address_stands_where_its_window_always_shows_it() {
         for name in NAMES {
             let window = Window::named(name).expect("a window of the list");

@@ -31,7 +31,7 @@ pub use mailbox::{MailboxError, Source, read_messages};
 pub use outbox::{Outbox, Outcome, SendResult};
 pub use post::{BatchFiles, LetterAddress, PostError, PrintedBatch, PrintedLetter, Printer, write_batch};
 pub use press::{Paper, Press, PressError, PressSettings, Print};
-pub use received::{Difference, Judged, ReceivedFile, ReceivedMessage, Shown, What, codes_in, judge, likeness, read_received};
+pub use received::{CodeOnly, Difference, FileKind, Heading, Judged, ReceivedFile, ReceivedMessage, Shown, What, codes_in, judge, likeness, read_received};
 pub use return_path::{ReturnPath, ReturnPathError};
 pub use send::{Pace, SendError, SendPlan, Tally, send};
 pub use smtp::{Answer, Credentials, Secret, Security, Server, SmtpError, Stage, Timeouts};

@@ -98,7 +98,7 @@ fn read_events(file: &Path, reader: impl BufRead, each: Each<'_>) -> io::Result<
     let parsed: Result<Vec<Value>, _> = serde_json::Deserializer::from_slice(&text).into_iter().collect();
     let events: Option<Vec<Value>> = parsed.ok().map(|values| {
         let lists = values.into_iter().flat_map(|value| if let Value::Array(list) = value { list } else { vec![value] });
-        lists.collect()
+        lists.flat_map(unpacked).collect()
     });
     match events.filter(|events| events.iter().all(Value::is_object)) {
         None if text.len() as u64 == EVENTS_BYTES_LIMIT => Err(io::Error::other("events of more than 64 MiB in one file; split it")),
@@ -113,6 +113,14 @@ fn read_events(file: &Path, reader: impl BufRead, each: Each<'_>) -> io::Result<
             }
             Ok(events.len() as u64)
         }
+    }
+}
+
+/// What a queue gave out in one piece (`Messages`), or a function was called with (`Records`), one by one.
+fn unpacked(value: Value) -> Vec<Value> {
+    match value.get("Messages").or_else(|| value.get("Records")).and_then(Value::as_array) {
+        Some(list) if list.iter().all(Value::is_object) => list.clone(),
+        _ => vec![value],
     }
 }
 
@@ -231,6 +239,14 @@ mod tests {
         assert_eq!(read(&bomb)[0].len(), REPORT_BYTES_LIMIT);
         fs::write(&bomb, [0x1f, 0x8b, 1, 2, 3]).unwrap();
         assert!(read_messages(&bomb, &mut |_, _| ()).is_err());
+    }
+
+    #[test]
+    fn a_queues_messages_are_read_one_by_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("queue.json");
+        fs::write(&path, r#"{"Messages": [{"Body": "{}"}, {"Body": "[]"}]}"#).unwrap();
+        assert_eq!(read(&path), [r#"{"Body":"{}"}"#, r#"{"Body":"[]"}"#]);
     }
 
     #[test]

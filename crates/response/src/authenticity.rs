@@ -9,17 +9,19 @@ use strandline_case::StoredFile;
 use strandline_model::letter::{LetterReference, SendingState};
 use strandline_model::register::RegisterEntry;
 use strandline_notice::letter::Templates;
-use strandline_outbound::{Difference, Judged, ReceivedMessage, judge, likeness, read_messages, read_received};
+use strandline_outbound::{CodeOnly, Difference, FileKind, Judged, ReceivedMessage, What, judge, likeness, read_messages, read_received};
 
 use crate::error::ResponseError;
 use crate::run::Response;
-use crate::stage::expose::register;
+use crate::stage::expose::{others, register};
 use crate::stage::letters::{Codes, index};
 use crate::stage::notify::{kept_letters, load_text};
 use crate::store;
 
 /// Runs of words that a message shares with a letter at least, if nothing names the letter.
 const LIKENESS_MIN: usize = 12;
+/// A message that has so much of a letter's words is that letter, or one that somebody changed.
+const SHARE_MIN_PERCENT: usize = 25;
 
 /// Whether a letter has left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -49,13 +51,19 @@ pub enum Authenticity {
         missing_lines: Vec<usize>,
         /// Lines of the message, from 1, that whoever passed it on wrote.
         beside_lines: Vec<usize>,
-        /// Links, addresses and numbers in those: none of ours.
+        /// Words of theirs, in those lines or in a mail around it.
+        beside_words: usize,
+        /// Links, addresses and numbers in those, and what the mail's own head says: none of ours.
         foreign_links: Vec<String>,
+        /// Files that came with it and are no letter of ours, by name.
+        foreign_files: Vec<String>,
     },
-    /// It is the code of our letters to this person, and nothing else.
+    /// It is the code of our letters to this person, and nothing else, or nothing but a question about it.
     CodeAlone {
         /// Whose.
         data_subject: String,
+        /// Whether somebody asks about it.
+        asked: bool,
     },
     /// It names, or looks like, a letter of ours, and says something else.
     Altered {
@@ -72,6 +80,19 @@ pub enum Authenticity {
     },
     /// It names no letter of ours.
     NotOurs,
+    /// It is a picture, or a PDF that is none of ours byte for byte: its words are not read.
+    Unreadable,
+}
+
+impl Authenticity {
+    /// Whether it is ours, and nothing of anybody else's stands beside it.
+    pub fn is_simply_ours(&self) -> bool {
+        match self {
+            Self::Ours { beside_words, foreign_links, foreign_files, .. } => *beside_words == 0 && foreign_links.is_empty() && foreign_files.is_empty(),
+            Self::CodeAlone { asked, .. } => !asked,
+            Self::Altered { .. } | Self::NotOurs | Self::Unreadable => false,
+        }
+    }
 }
 
 /// A text of ours that a message can be: one that was sent, or a draft.
@@ -128,24 +149,39 @@ impl<'r, 's> Library<'r, 's> {
         Ok(Self {
             own,
             codes: Codes::of(&response.case)?,
-            people: register(response)?.0,
+            people: people(response)?,
             templates: Templates::read(&own_templates, &response.estate.organisation.regimes)?,
             response,
         })
     }
 
     fn verdict(&self, message: &ReceivedMessage) -> Result<Authenticity, ResponseError> {
-        if let Some(printed) = self.own.iter().find(|own| own.pdf_sha256.as_ref().is_some_and(|pdf| message.files.iter().any(|file| file.sha256 == *pdf)))
-            && message.shown.is_empty()
-        {
-            return Ok(ours(printed, Some(printed.data_subject.clone()), &Judged::default()));
+        let is_file = |own: &&Own| own.pdf_sha256.as_ref().is_some_and(|pdf| message.files.iter().any(|file| file.sha256 == *pdf));
+        let printed = self.own.iter().find(is_file);
+        if let Some(printed) = printed.filter(|_| message.shown.is_empty()) {
+            return Ok(self.ours(printed, Some(printed.data_subject.clone()), &Judged::default(), message));
         }
         let (named, key) = self.named(message)?;
-        if let Some(key) = key.filter(|_| message.is_code_alone()) {
-            return Ok(Authenticity::CodeAlone { data_subject: key });
+        if let (Some(key), Some(how), true) = (key, message.code_only(), message.files.is_empty()) {
+            return Ok(Authenticity::CodeAlone { data_subject: key, asked: how == CodeOnly::Asked });
         }
         let is_named = !named.is_empty();
         let (candidates, people) = if is_named { (named, 1) } else { self.alike(message)? };
+        let best = self.best(candidates, message)?;
+        let is_letter = |judged: &Judged| judged.is_ours() || judged.found * 100 >= judged.of * SHARE_MIN_PERCENT;
+        // The letter itself comes with whatever somebody wrote around it, which is no letter of ours.
+        if let Some(printed) = printed.filter(|_| !best.as_ref().is_some_and(|(_, judged)| is_letter(judged))) {
+            let around = beside_file(&self.judge(printed, message)?, message);
+            return Ok(self.ours(printed, Some(printed.data_subject.clone()), &around, message));
+        }
+        let is_read = message.files.iter().all(|file| file.kind == FileKind::Other);
+        let Some((own, judged)) = best else { return Ok(if is_read { Authenticity::NotOurs } else { Authenticity::Unreadable }) };
+        let whose = (people == 1).then(|| own.data_subject.clone());
+        Ok(if judged.is_ours() { self.ours(own, whose, &judged, message) } else { altered(own, whose.filter(|_| is_named), &judged) })
+    }
+
+    /// Of several texts, the one that a message is, or is most like.
+    fn best<'o>(&self, candidates: Vec<&'o Own>, message: &ReceivedMessage) -> Result<Option<(&'o Own, Judged)>, ResponseError> {
         let mut best: Option<(&Own, Judged)> = None;
         for own in candidates {
             let judged = self.judge(own, message)?;
@@ -158,9 +194,24 @@ impl<'r, 's> Library<'r, 's> {
                 best = Some((own, judged));
             }
         }
-        let Some((own, judged)) = best else { return Ok(Authenticity::NotOurs) };
-        let whose = (people == 1).then(|| own.data_subject.clone());
-        Ok(if judged.is_ours() { ours(own, whose, &judged) } else { altered(own, whose.filter(|_| is_named), &judged) })
+        Ok(best)
+    }
+
+    fn ours(&self, own: &Own, data_subject: Option<String>, judged: &Judged, message: &ReceivedMessage) -> Authenticity {
+        let is_ours = |sha256: &String| self.own.iter().any(|own| own.pdf_sha256.as_ref() == Some(sha256));
+        let mut files: Vec<String> = message.files.iter().filter(|file| !is_ours(&file.sha256)).map(|file| file.name.expose_personal().clone()).collect();
+        files.sort();
+        files.dedup();
+        Authenticity::Ours {
+            data_subject,
+            round: own.round,
+            left: own.left,
+            missing_lines: judged.missing.clone(),
+            beside_lines: judged.beside.clone(),
+            beside_words: judged.beside_words,
+            foreign_links: judged.beside_names.clone(),
+            foreign_files: files,
+        }
     }
 
     /// The texts that a message names by its Message-ID, return path or code, and whose code it has.
@@ -202,13 +253,49 @@ impl<'r, 's> Library<'r, 's> {
 
     fn judge(&self, own: &Own, message: &ReceivedMessage) -> Result<Judged, ResponseError> {
         let (language, subject, text) = load_text(self.response.case.path(), &own.file, &own.text_sha256)?;
-        let mut heads = self.templates.table_heads(&language);
+        Ok(judge(message, text.expose_personal(), &subject, &self.heads(own, &language)))
+    }
+
+    /// What a printed letter has beside its text, and the addresses of a mail of ours.
+    fn heads(&self, own: &Own, language: &str) -> Vec<String> {
+        let estate = &self.response.estate;
+        let mut heads = self.templates.page_heads(language);
+        heads.extend(estate.organisation.name.values().cloned());
+        heads.extend(estate.organisation.postal_address.iter().cloned());
+        heads.extend(estate.support.as_ref().map(|support| support.shown().to_owned()));
+        heads.extend(estate.sending.iter().flat_map(|sending| [Some(sending.from.clone()), sending.reply_to.clone()]).flatten());
         if let Some(entry) = self.people.get(&own.data_subject) {
             heads.extend(entry.names.values().map(|name| name.expose_personal().clone()));
             heads.extend(entry.postal_address.iter().flat_map(|address| address.expose_personal().lines()).map(str::to_owned));
+            heads.extend(entry.email.iter().map(|email| email.expose_personal().clone()));
+            heads.extend(entry.reader.iter().filter_map(|(_, name)| name.as_ref()).map(|name| name.expose_personal().clone()));
         }
-        Ok(judge(message, text.expose_personal(), &subject, &heads))
+        heads
     }
+}
+
+/// What stands around a letter that came as a file.
+fn beside_file(judged: &Judged, message: &ReceivedMessage) -> Judged {
+    let told = judged.differences.iter().filter_map(|difference| match &difference.what {
+        What::Link(name) | What::Number(name) => Some(name.clone()),
+        _ => None,
+    });
+    let words = |text: &str| text.split_whitespace().count();
+    let mut names: Vec<String> = judged.beside_names.iter().cloned().chain(told).collect();
+    names.sort();
+    names.dedup();
+    Judged {
+        beside_words: message.shown.iter().map(|shown| words(shown.text.expose_personal())).max().unwrap_or(0) + words(message.around.expose_personal()),
+        beside_names: names,
+        ..Judged::default()
+    }
+}
+
+/// Everybody who can have a letter of their own.
+fn people(response: &Response<'_>) -> Result<BTreeMap<String, RegisterEntry>, ResponseError> {
+    let mut people = register(response)?.0;
+    people.extend(others(response)?.0);
+    Ok(people)
 }
 
 /// What was sent, or is queued.
@@ -258,20 +345,9 @@ fn left_in(state: SendingState) -> Left {
     }
 }
 
-fn ours(own: &Own, data_subject: Option<String>, judged: &Judged) -> Authenticity {
-    Authenticity::Ours {
-        data_subject,
-        round: own.round,
-        left: own.left,
-        missing_lines: judged.missing.clone(),
-        beside_lines: judged.beside.clone(),
-        foreign_links: judged.beside_names.clone(),
-    }
-}
-
 fn altered(own: &Own, data_subject: Option<String>, judged: &Judged) -> Authenticity {
     let links = judged.differences.iter().filter_map(|difference| match &difference.what {
-        strandline_outbound::What::Link(link) => Some(link.clone()),
+        What::Link(link) => Some(link.clone()),
         _ => None,
     });
     Authenticity::Altered {

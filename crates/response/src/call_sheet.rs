@@ -1,6 +1,8 @@
 //! What a call desk says to one person: questions and answers, made from their letter and from the answer sheet, in the language that
 //! they speak. It says what the letter says, and nothing more sure.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 use strandline_model::document::Block;
 use strandline_model::personal::Personal;
@@ -74,7 +76,8 @@ impl Response<'_> {
         let (in_hand, language, mut answers, told) = match held {
             Some((kept, told)) if !same => {
                 let (language, subject, text) = load_text(self.case.path(), &kept.file, &kept.text_sha256)?;
-                (InHand::Another, language, vec![CallAnswer { question: subject, answer: text }], told)
+                let headings = drafting.templates.headings(&language);
+                (InHand::Another, language, of_text(subject, text.expose_personal(), &headings), told)
             }
             held => (if held.is_some() { InHand::TheSame } else { InHand::Nothing }, letter.language.clone(), of_letter(&letter), Some(told)),
         };
@@ -107,6 +110,19 @@ fn of_letter(letter: &Letter) -> Vec<CallAnswer> {
     whole.map(|(question, under)| CallAnswer { question, answer: letter.plain_blocks(&under) }).collect()
 }
 
+/// The same of a text that was sent: its headings stand alone in capitals, as the templates have them.
+fn of_text(subject: String, text: &str, headings: &BTreeSet<String>) -> Vec<CallAnswer> {
+    let mut answers: Vec<(String, Vec<&str>)> = vec![(subject, Vec::new())];
+    for part in text.split("\n\n").map(str::trim).filter(|part| !part.is_empty()) {
+        match answers.last_mut() {
+            Some((_, under)) if !headings.contains(part) => under.push(part),
+            _ => answers.push((part.to_owned(), Vec::new())),
+        }
+    }
+    let whole = answers.into_iter().filter(|(_, under)| !under.is_empty());
+    whole.map(|(question, under)| CallAnswer { question, answer: Personal::new(under.join("\n\n")) }).collect()
+}
+
 /// What many ask, whatever their letter says.
 fn of_sheet(language: &str, section: Option<&str>, phone: Option<&str>) -> Vec<CallAnswer> {
     let sheet = Sheet::of(language);
@@ -121,6 +137,17 @@ fn of_sheet(language: &str, section: Option<&str>, phone: Option<&str>) -> Vec<C
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_text_that_was_sent_is_cut_at_its_headings() {
+        let headings = BTreeSet::from(["WHAT HAPPENED".to_owned(), "WHOM TO ASK".to_owned()]);
+        let text = "Harbour Hospital\n\nDear Ann,\n\nWHAT HAPPENED\n\nThey saw data.\n\nOur logs prove it.\n\nWHOM TO ASK\n\nCall us.\n";
+        let told: Vec<(String, String)> =
+            of_text("Your data".into(), text, &headings).into_iter().map(|one| (one.question, one.answer.into_personal())).collect();
+        let expected = [("Your data", "Harbour Hospital\n\nDear Ann,"), ("WHAT HAPPENED", "They saw data.\n\nOur logs prove it."), ("WHOM TO ASK", "Call us.")];
+        assert_eq!(told, expected.map(|(question, answer)| (question.to_owned(), answer.to_owned())));
+        assert_eq!(of_text("Your data".into(), "One piece.", &headings).len(), 1);
+    }
 
     #[test]
     fn what_many_ask_has_an_answer_in_each_tier() {

@@ -123,7 +123,7 @@ pub struct DraftedLetter {
 pub struct SentLetter {
     /// The round of letters.
     pub round: u32,
-    /// By which ways, and what became of it there; none for a text that others took the place of before it was known to have left.
+    /// By which ways, and what became of it there; none for a text that others took the place of before it left.
     pub ways: Vec<(Channel, SendingState)>,
     /// Its text as it left, relative to the case folder.
     pub file: String,
@@ -131,6 +131,13 @@ pub struct SentLetter {
     pub pdf_sha256: Option<String>,
     /// Whether what is drafted now says the same.
     pub is_draft: bool,
+}
+
+impl SentLetter {
+    /// Whether they can have it.
+    pub fn has_left(&self) -> bool {
+        self.ways.iter().any(|(_, state)| !matches!(state, SendingState::Queued | SendingState::Deferred | SendingState::Refused))
+    }
 }
 
 /// What happened to a letter.
@@ -284,11 +291,14 @@ impl Response<'_> {
         let draft = self.case.manifest().stages.get("letters").and_then(|record| record.files.iter().find(|file| file.file == drafted));
         let mut kept: Vec<KeptLetter> = kept_letters(self)?.into_iter().filter(|letter| letter.data_subject == data_subject).collect();
         kept.sort_by_key(|letter| (letter.round, letter.kept_at));
-        let sent = kept.into_iter().map(|letter| {
+        let events = self.case.letter_events(data_subject)?;
+        let next: Vec<Option<i64>> = kept.iter().map(|letter| next_kept(letter, &kept)).collect();
+        let sent = kept.into_iter().zip(next).map(|(letter, next)| {
             let own = rows.iter().filter(|row| row.letter.reference == letter.reference && row.letter.letter_sha256 == letter.letter_sha256);
+            let ways: Vec<(Channel, SendingState)> = own.map(|row| (row.letter.channel, row.state)).collect();
             SentLetter {
                 round: letter.round,
-                ways: own.map(|row| (row.letter.channel, row.state)).collect(),
+                ways: if ways.is_empty() { ways_until(&letter, next, &events) } else { ways },
                 is_draft: draft.is_some_and(|draft| draft.sha256 == letter.text_sha256),
                 file: letter.file,
                 pdf_sha256: letter.pdf_sha256,
@@ -313,6 +323,26 @@ impl Response<'_> {
         let coverage = self.coverage()?;
         Ok(intrusion(self)?.and_then(|intrusion| covered(&coverage, intrusion)))
     }
+}
+
+/// When another text took a letter's place.
+fn next_kept(letter: &KeptLetter, kept: &[KeptLetter]) -> Option<i64> {
+    kept.iter().filter(|other| other.reference == letter.reference && other.kept_at > letter.kept_at).map(|other| other.kept_at).min()
+}
+
+/// What became of a text until another took its place: the last of each way.
+fn ways_until(letter: &KeptLetter, next: Option<i64>, events: &[LetterEvent]) -> Vec<(Channel, SendingState)> {
+    let own = events.iter().filter(|event| event.reference == letter.reference && event.at.0 >= letter.kept_at && next.is_none_or(|next| event.at.0 < next));
+    let mut ways: BTreeMap<Channel, SendingState> = BTreeMap::new();
+    for event in own {
+        match SendingState::parse(&event.state) {
+            Some(state) => _ = ways.insert(event.channel, state),
+            None => _ = ways.remove(&event.channel),
+        }
+    }
+    // What only waited had not left.
+    ways.retain(|_, state| !matches!(state, SendingState::Queued | SendingState::Deferred));
+    ways.into_iter().collect()
 }
 
 fn drafted(letter: &IndexedLetter) -> DraftedLetter {

@@ -229,9 +229,11 @@ fn print_message(shown: &ShownMessage) {
             Authenticity::Ours { data_subject: None, .. } => "OURS; whose letter it is, nothing in it tells".to_owned(),
             Authenticity::Ours { left: Left::No, .. } => "OURS, of a letter that HAS NOT LEFT".to_owned(),
             Authenticity::Ours { .. } => "OURS, and not the whole letter alone, or perhaps not sent: look at it with `strandline notify CASE check`".to_owned(),
-            Authenticity::CodeAlone { data_subject } => format!("the code of our letter to {} alone, and nothing else", printable(data_subject)),
+            Authenticity::CodeAlone { data_subject, asked: true } => format!("the code of our letter to {}, with a question", printable(data_subject)),
+            Authenticity::CodeAlone { data_subject, asked: false } => format!("the code of our letter to {} alone, and nothing else", printable(data_subject)),
             Authenticity::Altered { .. } => "NOT OURS AS IT STANDS: it looks like a letter of ours, and says something else".to_owned(),
             Authenticity::NotOurs => "NOT OURS".to_owned(),
+            Authenticity::Unreadable => "not readable: look at it with `strandline notify CASE check`".to_owned(),
         };
         say!("\nThe message that they ask about is {verdict}");
     }

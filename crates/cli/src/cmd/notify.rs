@@ -142,6 +142,9 @@ struct Send {
     /// Use the other channel where one failed (refused, bounced, returned)
     #[arg(long)]
     other_channel: bool,
+    /// Send again what failed for the sender and not for the reader (5.7.x, 5.3.x), also what came back so, once that is mended
+    #[arg(long, conflicts_with = "other_channel")]
+    send_again_refused: bool,
     /// Attach the PDF to the e-mail; people are better told not to open attachments
     #[arg(long)]
     attach_pdf: bool,
@@ -358,7 +361,11 @@ impl Send {
                 By::Email => Channel::Email,
                 By::Post => Channel::Post,
             }),
-            after_failure: if self.other_channel { AfterFailure::OtherChannel } else { AfterFailure::Leave },
+            after_failure: match (self.other_channel, self.send_again_refused) {
+                (true, _) => AfterFailure::OtherChannel,
+                (false, true) => AfterFailure::SendAgain,
+                (false, false) => AfterFailure::Leave,
+            },
             reach: if self.everybody { Reach::Everybody } else { Reach::Better },
         }
     }
@@ -448,10 +455,15 @@ fn print_recorded(common: &Common, mut told: serde_json::Map<String, serde_json:
         print_json(&told)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let to_read = told.get_mut("bounces").and_then(|tally| tally.as_object_mut()?.remove("to_read"));
+    let mut taken = |list: &str| told.get_mut("bounces").and_then(|tally| tally.as_object_mut()?.remove(list));
+    let (to_read, foreign) = (taken("to_read"), taken("foreign_files"));
     told.iter().for_each(|(what, value)| say!("{what}: {value}"));
     let to_read: Vec<OpenReport> = to_read.map(serde_json::from_value).transpose()?.unwrap_or_default();
     print_reports(&to_read);
+    let foreign: Vec<(String, u64)> = foreign.map(serde_json::from_value).transpose()?.unwrap_or_default();
+    for (file, number) in &foreign {
+        say!("names no letter of this case: {} (message {number})", printable(file));
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -504,8 +516,10 @@ fn print_sent(common: &Common, done: &Done, status: &LetterStatus) -> anyhow::Re
         Done::Sent(tally) => tally,
     };
     let count = |state: &str| status.counts.get(state).copied().unwrap_or(0);
+    let ours = status.people.iter().filter(|person| person.failed_for_the_sender()).count() as u64;
     match common.format() {
         Format::Json => print_json(&serde_json::json!({
+            "failed_for_the_sender": ours,
             "accepted": tally.accepted, "refused": tally.refused, "uncertain": tally.uncertain, "found_in_flight": tally.found_in_flight,
             "deferrals": tally.deferrals, "counts": status.counts,
         }))?,
@@ -525,10 +539,13 @@ fn print_sent(common: &Common, done: &Done, status: &LetterStatus) -> anyhow::Re
             if count("deferred") + count("queued") > on_paper {
                 say!("Run it again to go on with those that wait.");
             }
+            if ours > 0 {
+                say!("{} failed for the sender and not for the reader: mend that, then `strandline notify CASE send --send-again-refused`", thousands(ours));
+            }
         }
     }
     let waits = |person: &PersonStatus| person.channel == Some(Channel::Email) && matches!(person.state.as_str(), "queued" | "deferred" | "in_flight");
-    let is_whole = tally.refused == 0 && count("uncertain") == 0 && !status.people.iter().any(waits);
+    let is_whole = tally.refused == 0 && ours == 0 && count("uncertain") == 0 && !status.people.iter().any(waits);
     Ok(if is_whole { ExitCode::SUCCESS } else { ExitCode::from(3) })
 }
 
@@ -611,40 +628,18 @@ fn print_checked(common: &Common, checked: &Checked) -> anyhow::Result<ExitCode>
         Format::Json => print_json(verdicts)?,
         Format::Text => verdicts.iter().for_each(say_verdict),
     }
-    // What is ours with a stranger's link or number around it is not simply ours.
-    let is_ours = |verdict: &Authenticity| match verdict {
-        Authenticity::Ours { foreign_links, .. } => foreign_links.is_empty(),
-        Authenticity::CodeAlone { .. } => true,
-        Authenticity::Altered { .. } | Authenticity::NotOurs => false,
-    };
-    Ok(if !verdicts.is_empty() && verdicts.iter().all(is_ours) { ExitCode::SUCCESS } else { ExitCode::from(3) })
+    // What is ours with a stranger's words, link, number or file around it is not simply ours.
+    let simple = !verdicts.is_empty() && verdicts.iter().all(Authenticity::is_simply_ours);
+    Ok(if simple { ExitCode::SUCCESS } else { ExitCode::from(3) })
 }
 
 fn say_verdict(verdict: &Authenticity) {
     match verdict {
-        Authenticity::Ours { data_subject, round, left, missing_lines, beside_lines, foreign_links } => {
-            let whose = data_subject.as_deref().map_or("several people".to_owned(), printable);
-            let round = round.map_or(String::new(), |round| format!(" of round {round}"));
-            let how = if missing_lines.is_empty() { "word for word" } else { "in part" };
-            match left {
-                Left::Yes => say!("OURS: it says, {how}, what our letter{round} to {whose} says"),
-                Left::Perhaps => say!("OURS: it says, {how}, what our letter{round} to {whose} says; the mail server's answer to that letter is not known"),
-                Left::No => say!("Our words to {whose}, {how}, but that letter has not left yet: find out where the message comes from"),
-            }
-            if data_subject.is_none() {
-                say!("          nothing in it tells which of them: ask for the code");
-            }
-            if let (Some(first), lines) = (missing_lines.first(), missing_lines.len()) {
-                say!("          {lines} lines of our letter are missing, the first is line {first}");
-            }
-            if let Some(first) = beside_lines.first() {
-                say!("          other words stand beside it from line {first} on: they are not ours");
-            }
-            for link in foreign_links {
-                say!("          beside it, not ours: {}", printable(link));
-            }
+        Authenticity::Ours { .. } => say_ours(verdict),
+        Authenticity::CodeAlone { data_subject, asked: false } => say!("OURS: the code of the letters to {}, and nothing else", printable(data_subject)),
+        Authenticity::CodeAlone { data_subject, asked: true } => {
+            say!("OURS: the code of the letters to {}, WITH WORDS BESIDE IT: a question, as it looks", printable(data_subject));
         }
-        Authenticity::CodeAlone { data_subject } => say!("OURS: the code of the letters to {}, and nothing else", printable(data_subject)),
         Authenticity::Altered { data_subject, round, differences, .. } => {
             let round = round.map_or(String::new(), |round| format!(" of round {round}"));
             match data_subject {
@@ -660,5 +655,40 @@ fn say_verdict(verdict: &Authenticity) {
             }
         }
         Authenticity::NotOurs => say!("NOT OURS: it names no letter of this case"),
+        Authenticity::Unreadable => {
+            say!("CANNOT BE READ: a picture, or a PDF that is none of ours byte for byte");
+            say!("          copy its words out (`pdftotext`, or a telephone's camera) and check those, or its code with --code");
+        }
+    }
+}
+
+fn say_ours(verdict: &Authenticity) {
+    let Authenticity::Ours { data_subject, round, left, missing_lines, beside_lines, beside_words, foreign_links, foreign_files } = verdict else { return };
+    let whose = data_subject.as_deref().map_or("several people".to_owned(), printable);
+    let round = round.map_or(String::new(), |round| format!(" of round {round}"));
+    let how = if missing_lines.is_empty() { "word for word" } else { "in part" };
+    let beside = if verdict.is_simply_ours() { "OURS" } else { "OURS, AND BESIDE IT WHAT IS NOT" };
+    match left {
+        Left::Yes => say!("{beside}: it says, {how}, what our letter{round} to {whose} says"),
+        Left::Perhaps => say!("{beside}: it says, {how}, what our letter{round} to {whose} says; the mail server's answer to that letter is not known"),
+        Left::No => say!("Our words to {whose}, {how}, but that letter has not left yet: find out where the message comes from"),
+    }
+    if data_subject.is_none() {
+        say!("          nothing in it tells which of them: ask for the code");
+    }
+    if let (Some(first), lines) = (missing_lines.first(), missing_lines.len()) {
+        say!("          {lines} lines of our letter are missing, the first is line {first}");
+    }
+    if *beside_words > 0 {
+        let place = beside_lines.first().map_or(String::new(), |first| format!(", from line {first} on"));
+        say!("          {beside_words} words beside it are not ours{place}: do nothing that they ask for");
+    } else if let Some(first) = beside_lines.first() {
+        say!("          what mail programs write stands beside it, from line {first} on");
+    }
+    for link in foreign_links {
+        say!("          beside it, not ours: {}", printable(link));
+    }
+    for file in foreign_files {
+        say!("          a file that is not ours: {}", printable(file));
     }
 }

@@ -172,9 +172,10 @@ fn print_letters(person: &PersonFile) {
     }
     for sent in &person.sent {
         let ways: Vec<String> = sent.ways.iter().map(|(channel, state)| format!("{} {}", channel.as_str(), state.as_str())).collect();
-        let ways = if ways.is_empty() { "another text took its place before it was known to have left".to_owned() } else { ways.join(", ") };
-        say!("  got in round {}: {} ({ways})", sent.round, printable(&sent.file));
-        if !sent.is_draft {
+        let ways = if ways.is_empty() { "another text took its place before it left".to_owned() } else { ways.join(", ") };
+        let got = if sent.has_left() { "got" } else { "did not get" };
+        say!("  {got} in round {}: {} ({ways})", sent.round, printable(&sent.file));
+        if !sent.is_draft && sent.has_left() {
             say!("          the draft says something else by now: this is what they hold");
         }
     }

@@ -6,6 +6,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Command, Output};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// A letter as the server took it.
@@ -22,22 +23,30 @@ pub struct TakenMail {
 /// What a server took.
 pub type Taken = Arc<Mutex<Vec<TakenMail>>>;
 
+/// What a server holds against every second recipient; nothing, if it is empty.
+pub type Grudge = Arc<Mutex<String>>;
+
 /// Starts it: its port, and what it takes. Addresses beyond ASCII are taken too.
 pub fn start_server() -> (u16, Taken) {
+    start_server_with(&Grudge::default())
+}
+
+/// Starts one that refuses every second recipient with these words.
+pub fn start_server_with(grudge: &Grudge) -> (u16, Taken) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = listener.local_addr().expect("an address").port();
     let taken = Taken::default();
-    let shared = Arc::clone(&taken);
+    let (shared, grudge, asked) = (Arc::clone(&taken), Arc::clone(grudge), Arc::new(AtomicUsize::new(0)));
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {
-            let taken = Arc::clone(&shared);
-            std::thread::spawn(move || converse(&stream, &taken));
+            let (taken, grudge, asked) = (Arc::clone(&shared), Arc::clone(&grudge), Arc::clone(&asked));
+            std::thread::spawn(move || converse(&stream, &taken, &grudge, &asked));
         }
     });
     (port, taken)
 }
 
-fn converse(mut stream: &TcpStream, taken: &Taken) -> Option<()> {
+fn converse(mut stream: &TcpStream, taken: &Taken, grudge: &Grudge, asked: &AtomicUsize) -> Option<()> {
     let mut lines = BufReader::new(stream.try_clone().ok()?).lines();
     let (mut return_path, mut recipient) = (String::new(), String::new());
     stream.write_all(b"220 test\r\n").ok()?;
@@ -52,6 +61,11 @@ fn converse(mut stream: &TcpStream, taken: &Taken) -> Option<()> {
             }
             "RCPT" => {
                 recipient = path?;
+                let words = grudge.lock().ok()?.clone();
+                if !words.is_empty() && asked.fetch_add(1, Ordering::Relaxed).is_multiple_of(2) {
+                    stream.write_all(format!("{words}\r\n").as_bytes()).ok()?;
+                    continue;
+                }
                 "250 ok"
             }
             "DATA" => {

@@ -212,7 +212,7 @@ fn words(found: ShownMessage, t: &Texts) -> Words {
         Some(Authenticity::Ours { .. }) => t.x("check_part"),
         Some(Authenticity::CodeAlone { .. }) => t.x("check_code"),
         Some(Authenticity::Altered { .. }) => t.x("check_altered"),
-        Some(Authenticity::NotOurs) => t.x("check_not_ours"),
+        Some(Authenticity::NotOurs | Authenticity::Unreadable) => t.x("check_not_ours"),
     };
     Words {
         text: found.text.into_personal(),

@@ -46,21 +46,31 @@ struct When {
     lines: Vec<String>,
     /// What the title says of it.
     words: &'static str,
+    /// When it rings, from its beginning.
+    rings: &'static [&'static str],
+    is_over: bool,
 }
+
+/// A day before a deadline, and four hours.
+const BEFORE_DEADLINE: &[&str] = &["-P1D", "-PT4H"];
+/// At nine on each day of a reminder.
+const EACH_DAY: &[&str] = &["PT9H"];
 
 impl When {
     /// `None`: the duty is in no calendar.
     fn of(view: &DutyView) -> Option<Self> {
         let over = match view.state {
-            State::Running | State::Overdue | State::PartlyDone => false,
+            State::Running | State::Overdue => false,
+            // The first part was in time, and the rest has no day: what an earlier file has in the calendar goes from it.
+            State::PartlyDone => view.deadline.is_some(),
             State::Done | State::NotRequired => true,
             State::Waiting | State::NotInForce => return None,
         };
         let mut when = match (&view.deadline, &view.started) {
-            (Some(_), _) if view.state == State::PartlyDone => return None,
-            (Some(due), _) => Self { lines: vec![format!("DTSTART:{}", utc(due.at)?)], words: "due" },
+            (Some(due), _) => Self { lines: vec![format!("DTSTART:{}", utc(due.at)?)], words: "due", rings: BEFORE_DEADLINE, is_over: over },
             (None, Some(started)) => {
-                Self { lines: vec![format!("DTSTART;VALUE=DATE:{}", day(started.at.at)?), "RRULE:FREQ=DAILY".to_owned()], words: "not done yet" }
+                let lines = vec![format!("DTSTART;VALUE=DATE:{}", day(started.at.at)?), "RRULE:FREQ=DAILY".to_owned()];
+                Self { lines, words: "not done yet", rings: EACH_DAY, is_over: over }
             }
             (None, None) => return None,
         };
@@ -82,7 +92,21 @@ fn event(file: &mut Lines, view: &DutyView, calendar: &Calendar<'_>, when: &When
     file.text("DESCRIPTION", &description(view));
     file.line("CATEGORIES:DEADLINE");
     file.line("TRANSP:TRANSPARENT");
+    if !when.is_over {
+        alarm(file, view, calendar, when);
+    }
     file.line("END:VEVENT");
+}
+
+/// What calendars ring by (RFC 5545 section 3.6.6): before a deadline, or on each day of a reminder.
+fn alarm(file: &mut Lines, view: &DutyView, calendar: &Calendar<'_>, when: &When) {
+    for trigger in when.rings {
+        file.line("BEGIN:VALARM");
+        file.line("ACTION:DISPLAY");
+        file.line(&format!("TRIGGER:{trigger}"));
+        file.text("DESCRIPTION", &format!("{}: {}: {}", calendar.reference, when.words, view.duty.title));
+        file.line("END:VALARM");
+    }
 }
 
 fn description(view: &DutyView) -> String {

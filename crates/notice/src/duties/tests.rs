@@ -528,10 +528,22 @@ fn a_deadline_becomes_an_appointment() {
         "SEQUENCE:3",
         "DTSTART:20261126T090000Z",
         "SUMMARY:R-1: due: Preliminary Information Security Incident Report (Annex C.2)",
+        "BEGIN:VALARM",
+        "TRIGGER:-P1D",
+        "TRIGGER:-PT4H",
         "END:VCALENDAR",
     ] {
         assert!(unfolded.split("\r\n").any(|found| found == line), "lacks {line}\n{unfolded}");
     }
+}
+
+#[test]
+fn a_deadline_that_was_met_in_part_goes_from_the_calendar() {
+    let part = DutyWord::PartlyDone { duty: "gdpr/authority".into(), at: at("2026-11-24T20:00:00Z"), what: text("first phase") };
+    let view = look("gdpr/authority", "UTC", NOW, vec![happened("aware", "2026-11-24T10:00:00Z"), part]);
+    assert_eq!(view.state, State::PartlyDone);
+    let file = ics::write(&Duties { as_of: moment(at(NOW), &TimeZone::UTC), duties: vec![view], regimes: vec![], problems: vec![] }, &calendar());
+    assert!(file.contains("UID:gdpr/authority@") && file.contains("STATUS:CANCELLED\r\n") && !file.contains("VALARM"), "{file}");
 }
 
 #[test]
@@ -545,7 +557,9 @@ fn a_duty_without_a_number_is_a_reminder_on_every_day_until_it_is_done() {
     for line in ["DTSTART;VALUE=DATE:20261124\r\n", "RRULE:FREQ=DAILY\r\n", "SUMMARY:R-1: not done yet: Tell the data subjects"] {
         assert!(running.contains(line), "lacks {line}\n{running}");
     }
-    assert!(!running.contains("CANCELLED"));
+    assert!(!running.contains("CANCELLED") && running.contains("TRIGGER:PT9H\r\n"));
+    let over = file(vec![high_risk(), done("gdpr/individuals", "2026-11-24T18:00:00Z")]);
+    assert!(!over.contains("VALARM"), "what is over rings");
     assert!(file(vec![high_risk(), done("gdpr/individuals", "2026-11-24T18:00:00Z")]).contains("STATUS:CANCELLED\r\n"));
     assert_eq!(file(vec![]).matches("VEVENT").count(), 0);
 }

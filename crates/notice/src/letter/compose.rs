@@ -14,7 +14,7 @@ use strandline_model::window::{self, Window};
 use super::pattern::{BodyItem, join_lines};
 use super::recipient::{Addressee, named};
 use super::template::{ALL, Advice, Templates, Texts};
-use super::{Attention, DraftError, Facts, Kind, Letter, Next, Recipient, dates};
+use super::{Attention, Before, DraftError, Facts, Kind, Letter, Next, Recipient, Recounted, dates};
 
 /// What one person is told of one category: the strongest that the case holds.
 #[derive(Clone, Debug)]
@@ -24,10 +24,11 @@ pub(super) struct Told {
     seen: Interval,
 }
 
-/// Actions that one letter asks for, at most.
+/// Actions that one letter asks for, at most, but for what a category that was reached asks for.
 pub(super) const ACTIONS_LIMIT: usize = 5;
 
-/// Consequences that one letter names, at most: the strongest first, as the templates order them.
+/// Consequences that one letter names, at most, but for what a category that was reached leads to: the strongest first, as the templates
+/// order them.
 const CONSEQUENCES_LIMIT: usize = 4;
 
 /// Drafts the letter to one person from all their exposures.
@@ -131,18 +132,35 @@ pub(super) fn told_of(exposures: &[Exposure]) -> BTreeMap<String, (Certainty, Ba
     strongest(exposures).into_iter().map(|(category, told)| (category.to_owned(), (told.certainty, told.basis))).collect()
 }
 
-/// The sentence of a later round on what its letter says that the one before did not.
-pub(super) fn news(recipient: &Recipient<'_>, facts: &Facts<'_>, texts: &Texts) -> Option<String> {
+/// The sentences of a later round on what its letter says that the one before did not: of the person's data, and of the break-in.
+pub(super) fn news(recipient: &Recipient<'_>, facts: &Facts<'_>, texts: &Texts, language: &str) -> Option<String> {
     let before = recipient.before?;
     let now = told_of(recipient.exposures);
     let day = written(before.at, "date", texts, &zone(facts));
     let categories: BTreeSet<&String> = before.told.keys().chain(now.keys()).collect();
     let changed: Vec<String> = categories.into_iter().filter(|c| before.told.get(*c) != now.get(*c)).map(|c| texts.category(c)).collect();
-    if changed.is_empty() {
-        return texts.sentence("news-nothing").fill(|_| Some(&day));
-    }
-    let changed = listed(&changed, texts);
-    texts.sentence("news-changed").fill(|slot| Some(if slot == "day" { &day } else { &changed }))
+    let of_data = if changed.is_empty() {
+        texts.sentence("news-nothing").fill(|_| Some(&day))
+    } else {
+        let changed = listed(&changed, texts);
+        texts.sentence("news-changed").fill(|slot| Some(if slot == "day" { &day } else { &changed }))
+    };
+    Some(join_lines([of_data, also_new(before, facts, texts, language)].iter().flatten().map(String::as_str)))
+}
+
+/// The sentence on what the letter says of the break-in that the one before did not; what is no longer said is not new.
+fn also_new(before: &Before, facts: &Facts<'_>, texts: &Texts, language: &str) -> Option<String> {
+    let then = before.recounted.as_ref()?;
+    let now = Recounted::of(facts.account, facts.measures, facts.stopped_at, language);
+    let new = [
+        ("news-account", now.account.is_some() && now.account != then.account),
+        ("news-measures", now.measures.iter().any(|measure| !then.measures.contains(measure))),
+        ("news-stopped", now.stopped_at.is_some() && now.stopped_at != then.stopped_at),
+    ];
+    let new: Vec<String> = new.into_iter().filter(|(_, is_new)| *is_new).map(|(section, _)| texts.sentence(section).plain()).collect();
+    (!new.is_empty()).then_some(())?;
+    let new = listed(&new, texts);
+    texts.sentence("news-also").fill(|_| Some(&new))
 }
 
 /// Names side by side, as the language parts them.
@@ -212,9 +230,34 @@ pub(super) fn written(at: Instant, section: &'static str, texts: &Texts, zone: &
     dates::local(at, zone).and_then(|moment| dates::write(&texts.date_pattern(section, moment.month()), moment)).unwrap_or_else(|| at.to_string())
 }
 
+/// What fits, in the templates' order: for each category the first section that names it, whatever the limit, and others as far as it goes.
 fn advised<'t>(advice: &'t [Advice], told: &BTreeMap<&str, Told>, limit: usize) -> Vec<&'t str> {
-    let fits = |a: &&Advice| a.categories.iter().any(|name| name == ALL || told.contains_key(name.as_str()));
-    advice.iter().filter(fits).flat_map(|a| a.lines.iter().map(String::as_str)).take(limit).collect()
+    let needed = needed(advice, told.keys().copied());
+    let mut room = limit.saturating_sub(needed.iter().map(|place| advice[*place].lines.len()).sum());
+    let mut lines: Vec<&str> = Vec::new();
+    for (place, a) in advice.iter().enumerate() {
+        let fits = a.categories.iter().any(|name| name == ALL || told.contains_key(name.as_str()));
+        let is_needed = needed.contains(&place);
+        for line in a.lines.iter().filter(|_| fits) {
+            if is_needed || room > 0 {
+                lines.push(line);
+                room -= usize::from(!is_needed);
+            }
+        }
+    }
+    lines
+}
+
+/// Of each category, the first section that names it; and what stands first where it is for all: an action that is quick.
+fn needed<'c>(advice: &[Advice], told: impl Iterator<Item = &'c str>) -> BTreeSet<usize> {
+    let first = advice.first().filter(|first| first.categories.iter().any(|name| name == ALL)).map(|_| 0);
+    told.filter_map(|category| advice.iter().position(|a| a.categories.iter().any(|name| name == category))).chain(first).collect()
+}
+
+/// How many actions these categories ask for at least.
+pub(super) fn actions_needed(texts: &Texts, exposures: &[Exposure]) -> usize {
+    let needed = needed(&texts.actions, exposures.iter().map(|exposure| exposure.category.as_str()));
+    needed.into_iter().map(|place| texts.actions[place].lines.len()).sum()
 }
 
 fn reserved<'t>(advice: &'t [Advice], name: &str) -> Vec<&'t str> {
@@ -308,7 +351,7 @@ impl Composer<'_> {
         add("about", self.addressee.about(self.texts));
         add("because", because(self.recipient, self.texts));
         add("others", tell_others(self.recipient, self.texts));
-        add("news", news(self.recipient, self.facts, self.texts));
+        add("news", news(self.recipient, self.facts, self.texts, &self.addressee.language));
         add("page", page(self.facts, self.texts));
         add("value", self.recipient.entry.and_then(|entry| entry.given.as_ref()).map(|value| value.expose_personal().clone()));
         add("code", self.recipient.code.map(|code| isolated(code, self.texts)));

@@ -100,12 +100,40 @@ pub struct Before {
     pub at: Instant,
     /// How sure it was of each category, and whether the value itself was sent.
     pub told: BTreeMap<String, (Certainty, Basis)>,
+    /// What it said of the break-in beside that. Letters of older versions lack it.
+    #[serde(default)]
+    pub recounted: Option<Recounted>,
 }
 
 impl Before {
     /// What a letter tells of these exposures.
     pub fn of(exposures: &[Exposure], at: Instant) -> Self {
-        Self { at, told: compose::told_of(exposures) }
+        Self { at, told: compose::told_of(exposures), recounted: None }
+    }
+
+    /// And what it says of the break-in.
+    #[must_use]
+    pub fn recounting(mut self, recounted: Recounted) -> Self {
+        self.recounted = Some(recounted);
+        self
+    }
+}
+
+/// What a letter says of the break-in, in its language.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recounted {
+    /// What happened.
+    pub account: Option<String>,
+    /// What was done.
+    pub measures: Vec<String>,
+    /// When the intruder was shut out.
+    pub stopped_at: Option<Instant>,
+}
+
+impl Recounted {
+    /// What people recorded, as far as it is in this language.
+    pub fn of(account: &BTreeMap<String, String>, measures: &[BTreeMap<String, String>], stopped_at: Option<Instant>, language: &str) -> Self {
+        Self { account: account.get(language).cloned(), measures: measures.iter().filter_map(|measure| measure.get(language).cloned()).collect(), stopped_at }
     }
 }
 

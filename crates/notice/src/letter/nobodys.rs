@@ -47,7 +47,19 @@ pub(super) fn is_no_name(value: &str) -> bool {
     is_nothing(value) || is_mailbox || !value.contains(char::is_alphabetic) || value.split_whitespace().all(is_empty_word)
 }
 
-/// Whether a postal address is none. One word of a script that parts words, or figures alone, lead nobody to a door.
+/// A name without what says behind or before it that its bearer has died: `CHAN Siu Ming (deceased)`.
+pub(super) fn of_the_dead(value: &str) -> Option<String> {
+    let says_so = |part: &str| {
+        is_among("died", part.trim_matches(|c: char| c.is_whitespace() || matches!(c, '(' | ')' | '[' | ']' | '*' | '-' | ',' | '.')).to_lowercase().as_str())
+    };
+    let open = value.find(['(', '[', '（', '*']).filter(|at| *at > 0).or_else(|| value.find(" - "));
+    let parts = open.map(|at| value.split_at(at)).or_else(|| value.rsplit_once(','));
+    let (name, behind) = parts?;
+    let name = name.trim();
+    (says_so(behind.trim_matches(['（', '）'])) && !name.is_empty()).then(|| name.to_owned())
+}
+
+/// Whether a postal address is none. One word of a script that parts words, figures, or a country alone lead nobody to a door.
 pub(super) fn is_no_place(lines: &[String]) -> bool {
     let is_one_word = lines.len() == 1 && lines[0].is_ascii() && !lines[0].contains([' ', ',']);
     if is_one_word || !lines.iter().any(|line| line.contains(char::is_alphabetic)) {
@@ -55,15 +67,23 @@ pub(super) fn is_no_place(lines: &[String]) -> bool {
     }
     let part = |part: &str| part.trim().trim_matches(['.', '(', ')', '*', '-']).trim().to_lowercase();
     let parts: Vec<String> = lines.iter().flat_map(|line| line.split([',', '，', ';'])).map(part).filter(|part| !part.is_empty()).collect();
-    lines.iter().all(|line| is_nothing(line)) || parts.first().is_some_and(|first| is_nothing(first)) || parts.iter().any(|part| is_among("no-place", part))
+    lines.iter().all(|line| is_nothing(line))
+        || parts.first().is_some_and(|first| is_nothing(first))
+        || parts.iter().any(|part| is_among("no-place", part))
+        || parts.iter().all(|part| is_among("too-wide", part))
 }
 
-/// Whether a mailbox is one that nobody reads.
+/// Whether a mailbox is one that nobody reads: by its words, or because the same word stands on both sides of the sign.
 pub(super) fn is_no_mailbox(email: &str) -> bool {
     let Some((local, domain)) = email.rsplit_once('@') else { return is_nothing(email) };
     let host = domain.split('.').next().unwrap_or_default().to_lowercase();
     let top = domain.rsplit('.').next().unwrap_or_default().to_lowercase();
-    is_among("no-mailbox", &bare(local)) || is_among("no-host", &bare(&host)) || matches!(top.as_str(), "invalid" | "localhost")
+    let name = bare(local);
+    let letters = name.replace('.', "");
+    let begins = WORDS.get("no-mailbox-begins").is_some_and(|words| words.iter().any(|word| letters.starts_with(word)));
+    // ann@ann.example is Ann, who has a page; a@a.com and test@test.com are whoever had to type something.
+    let is_twice = name == bare(&host) && (name.chars().count() <= 2 || is_among("no-mailbox", &name));
+    begins || is_twice || is_among("no-mailbox", &name) || is_among("no-host", &bare(&host)) || matches!(top.as_str(), "invalid" | "localhost")
 }
 
 /// Whether a mailbox is, by its name, one that several people read.
@@ -119,6 +139,14 @@ mod tests {
             (vec!["Unknown, Hong Kong"], true),
             (vec!["Flat 2, 5 Unknown Road"], false),
             (vec!["5 Null Street", "Hong Kong"], false),
+            (vec!["Address not known"], true),
+            (vec!["address withheld", "Hong Kong"], true),
+            (vec!["see file"], true),
+            (vec!["HONG KONG"], true),
+            (vec!["Kowloon, Hong Kong"], true),
+            (vec!["香港"], true),
+            (vec!["Ward 3, Kowloon Hospital", "Hong Kong"], false),
+            (vec!["Seefile Road 5", "London"], false),
         ] {
             assert_eq!(is_no_place(&address.iter().map(|line| (*line).to_owned()).collect::<Vec<_>>()), expected, "{address:?}");
         }
@@ -126,13 +154,53 @@ mod tests {
 
     #[test]
     fn a_mailbox_of_nobody_and_of_everybody_is_known_by_its_words() {
-        for nobody in ["noemail@people.example", "no-email@people.example", "NoReply1@people.example", "ann@noemail.example", "ann@host.invalid", "-", "n/a"] {
+        for nobody in [
+            "noemail@people.example",
+            "no-email@people.example",
+            "NoReply1@people.example",
+            "ann@noemail.example",
+            "test@test.com",
+            "no@no.com",
+            "x@x.com",
+            "a@a.com",
+            "noone@nowhere.com",
+            "noemailaddress@gmail.com",
+            "no-email-provided@people.example",
+            "email@email.com",
+            "ann@host.invalid",
+            "-",
+            "n/a",
+        ] {
             assert!(is_no_mailbox(nobody), "{nobody}");
+        }
+        for nobody in ["Not Stated", "No Name", "Unknown Male", "Do Not Use"] {
+            assert!(is_no_name(nobody), "{nobody}");
+        }
+        for (name, expected) in [
+            ("CHAN Siu Ming (deceased)", Some("CHAN Siu Ming")),
+            ("CHAN Siu Ming [Dec'd]", Some("CHAN Siu Ming")),
+            ("Ann Chan - deceased", Some("Ann Chan")),
+            ("陳小明（已故）", Some("陳小明")),
+            ("CHAN Siu Ming (Peter)", None),
+            ("Ann Chan", None),
+            ("(deceased)", None),
+        ] {
+            assert_eq!(of_the_dead(name).as_deref(), expected, "{name}");
         }
         for everybody in ["info@ward.example", "HR@ward.example", "admin2@ward.example"] {
             assert!(is_everybodys(everybody), "{everybody}");
         }
-        for own in ["ann@people.example", "nina@people.example", "n.one@people.example", "infora@people.example", "hrh@people.example"] {
+        for own in [
+            "ann@people.example",
+            "nina@people.example",
+            "n.one@people.example",
+            "infora@people.example",
+            "hrh@people.example",
+            "testa@people.example",
+            "no.an@people.example",
+            "nora@nora.example",
+            "mailer.ann@people.example",
+        ] {
             assert!(!is_no_mailbox(own) && !is_everybodys(own), "{own}");
         }
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use strandline_model::letter::Channel;
 use strandline_model::letter_word::{Gate, Reader};
 use strandline_model::personal::Personal;
-use strandline_model::register::{LineDoubt, Status};
+use strandline_model::register::{LineDoubt, RegisterEntry, Status};
 
 use super::cleaning::EmailFault;
 use super::template::{Templates, Texts};
@@ -44,7 +44,7 @@ impl Addressee {
         if entry.is_some() && name.is_none() {
             attention.push(Attention::NoName);
         }
-        let status = entry.map_or(Status::Serving, |e| e.standing());
+        let status = entry.map_or(Status::Serving, standing);
         let address = entry.and_then(|e| e.postal_address.as_ref()).map(|a| cleaning::address(a.expose_personal()));
         let no_place = address.as_ref().is_some_and(|(lines, _)| !lines.is_empty() && nobodys::is_no_place(lines));
         let address = address.filter(|_| !no_place);
@@ -178,10 +178,17 @@ fn is_under(email: &str, domain: &str) -> bool {
     host == domain || host.ends_with(&format!(".{domain}"))
 }
 
+/// What the register says of the person; a name can say that its bearer has died where no column does.
+fn standing(entry: &RegisterEntry) -> Status {
+    let says_dead = entry.names.values().any(|name| nobodys::of_the_dead(name.expose_personal()).is_some());
+    if says_dead { Status::Deceased } else { entry.standing() }
+}
+
 /// The name in the letter's language, or else in English, or else in any. What stands for no name in one language is none there.
 fn name(names: &BTreeMap<String, Personal<String>>, language: &str, attention: &mut Vec<Attention>) -> Option<String> {
     let is_name = |name: &Personal<String>| !nobodys::is_no_name(&cleaning::line(name.expose_personal(), cleaning::NAME_LIMIT_CHARS).text);
-    let names: BTreeMap<String, &Personal<String>> = names.iter().filter(|(_, name)| is_name(name)).map(|(tag, name)| (tag.clone(), name)).collect();
+    let alone = |name: &Personal<String>| nobodys::of_the_dead(name.expose_personal()).map_or_else(|| name.clone(), Personal::new);
+    let names: BTreeMap<String, Personal<String>> = names.iter().map(|(tag, name)| (tag.clone(), alone(name))).filter(|(_, name)| is_name(name)).collect();
     Some(read_name(named(&names, language)?, attention))
 }
 

@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use super::Kind;
 use super::manner::Manner;
-use super::pattern::{Body, Pattern, Section, read_body, read_sections};
+use super::pattern::{Body, BodyItem, Pattern, Section, read_body, read_sections};
 
 /// What is wrong with a template. The file is to blame, and its place is named.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -213,6 +213,10 @@ const SENTENCE_SLOTS: &[(&str, &[&str])] = &[
     ("tell-others", &["others"]),
     ("news-changed", &["day", "changed"]),
     ("news-nothing", &["day"]),
+    ("news-also", &["changed"]),
+    ("news-account", &[]),
+    ("news-measures", &[]),
+    ("news-stopped", &[]),
     ("opening-confirmed", &[]),
     ("opening-likely", &[]),
     ("opening-possible", &[]),
@@ -291,7 +295,12 @@ impl Texts {
 
     /// Whether a category has words of its own, on what it leads to and on what to do: that it is named in a section.
     pub(super) fn advises_on(&self, id: &str) -> [bool; 2] {
-        [&self.consequences, &self.actions].map(|advice| advice.iter().any(|a| a.categories.iter().any(|name| name == id)))
+        self.advice_on(id).map(|advice| advice.is_some())
+    }
+
+    /// What a category leads to, and what to do: the first section of each file that names it.
+    pub(super) fn advice_on(&self, id: &str) -> [Option<&Advice>; 2] {
+        [&self.consequences, &self.actions].map(|advice| advice.iter().find(|a| a.categories.iter().any(|name| name == id)))
     }
 
     /// A date's pattern with the name of its month in the language.
@@ -398,10 +407,21 @@ impl Templates {
         self.languages.keys().map(String::as_str)
     }
 
-    /// Words that a printed letter has above its table and its text does not.
-    pub fn table_heads(&self, language: &str) -> Vec<String> {
+    /// Words that a printed letter has and its text does not: above its table, and before or behind a name in its address.
+    pub fn page_heads(&self, language: &str) -> Vec<String> {
         let Some(texts) = self.languages.get(language) else { return Vec::new() };
-        ["table-data", "table-state", "table-why"].map(|section| texts.sentence(section).plain()).to_vec()
+        let of_table = ["table-data", "table-state", "table-why"].map(|section| texts.sentence(section).plain());
+        let of_address = ["addressee-deceased", "addressee-guardian", "care-of"].map(|section| texts.sentence(section).fill(|_| Some("\n")));
+        let pieces: Vec<String> =
+            of_address.into_iter().flatten().flat_map(|line| line.lines().map(|piece| piece.trim().to_owned()).collect::<Vec<_>>()).collect();
+        of_table.into_iter().chain(pieces).filter(|head| !head.is_empty()).collect()
+    }
+
+    /// The headings of a language's letters, as their text has them.
+    pub fn headings(&self, language: &str) -> BTreeSet<String> {
+        let items = self.languages.get(language).into_iter().flat_map(|texts| texts.bodies.values()).flat_map(|body| &body.0);
+        let headings = items.filter_map(|item| if let BodyItem::Heading(pattern) = item { pattern.fill(|_| None) } else { None });
+        headings.map(|heading| heading.to_uppercase()).collect()
     }
 
     pub(super) fn texts(&self, language: &str) -> Option<&Texts> {

@@ -1004,6 +1004,76 @@ fn a_later_round_says_what_changed() {
 }
 
 #[test]
+fn a_later_round_says_what_is_new_of_the_break_in_in_every_language() {
+    let account = |text: &str, languages: &[String]| languages.iter().map(|language| (language.clone(), text.to_owned())).collect::<BTreeMap<_, _>>();
+    let languages: Vec<String> = Case::new(vec![chan("en")]).templates.languages().map(str::to_owned).collect();
+    for language in &languages {
+        let mut case = Case::new(vec![chan(language)]);
+        let exposures = [exposure("P00007", "name", Certainty::Confirmed, Basis::Disclosed)];
+        let before = Before::of(&exposures, BREAK_IN).recounting(Recounted::of(&BTreeMap::new(), &[], None, language));
+        let of_case = |case: &Case, stopped_at| {
+            let facts = Facts { stopped_at, ..case.facts() };
+            let recipient = Recipient {
+                key: "P00007",
+                entry: Some(&case.register[0]),
+                exposures: &exposures,
+                code: Some("7K2M"),
+                before: Some(&before),
+                ..Recipient::default()
+            };
+            let letter = draft(&recipient, &facts, &case.templates).expect("it can be drafted");
+            letter.plain_text().expose_personal().clone()
+        };
+        let templates = Templates::built_in();
+        let sentence = |section: &'static str| templates.texts(language).expect("a language").sentence(section).plain();
+        let names: Vec<String> = ["news-account", "news-measures", "news-stopped"].map(sentence).to_vec();
+        case.account = BTreeMap::new();
+        case.measures = Vec::new();
+        let text = of_case(&case, None);
+        let has = |text: &str, name: &String| text.lines().any(|line| line.contains(name.as_str()) && line.contains("2026"));
+        assert!(!names.iter().any(|name| has(&text, name)), "{language}: nothing is new, and the letter names it");
+        case.account = account("Account.", &languages);
+        case.measures = vec![account("Measure.", &languages)];
+        let text = of_case(&case, Some(BREAK_IN));
+        assert!(names.iter().all(|name| has(&text, name)), "{language}: what is new is not named");
+    }
+}
+
+#[test]
+fn every_category_that_was_reached_is_told_what_it_leads_to_and_what_to_do() {
+    let languages: Vec<String> = Case::new(vec![chan("en")]).templates.languages().map(str::to_owned).collect();
+    for language in &languages {
+        let case = Case::new(vec![chan(language)]);
+        let categories = ["password", "bank_account", "date_of_birth", "health", "address", "location", "biometric", "salary", "family"];
+        let exposures = categories.map(|category| exposure("P00007", category, Certainty::Confirmed, Basis::Disclosed));
+        let (letter, findings) = case.draft(0, &exposures);
+        let text = letter.plain_text().expose_personal().clone();
+        let texts = case.templates.texts(language).expect("a language");
+        for category in categories {
+            for advice in texts.advice_on(category) {
+                assert!(advice.expect("a section").lines.iter().all(|line| text.contains(line.as_str())), "{language}: {category} is dropped");
+            }
+        }
+        let silent = |f: &&Finding| f.rule == Rule::MissingPart && f.place.starts_with("what the category") || f.rule == Rule::ActionCount;
+        assert_eq!(findings.iter().filter(silent).count(), 0, "{language}");
+    }
+    let own = [("default/en/body.txt".to_owned(), include_str!("../../../../letters/default/en/body.txt").replace("{leads_to}", "It can harm you."))];
+    let mut case = Case::new(vec![chan("en")]);
+    case.templates = Templates::read(&own, &[]).expect("a template");
+    let (_, findings) = case.draft(0, &[exposure("P00007", "biometric", Certainty::Confirmed, Basis::Disclosed)]);
+    assert!(findings.iter().any(|f| f.place.contains("biometric")), "the lint is silent where a letter leaves a consequence out");
+}
+
+#[test]
+fn a_name_that_says_that_its_bearer_has_died_is_held() {
+    let mut case = Case::new(vec![chan("en")]);
+    case.register[0].names = BTreeMap::from([("en".to_owned(), Personal::new("CHAN Siu Ming (deceased)".to_owned()))]);
+    let (letter, _) = case.draft(0, &[exposure("P00007", "name", Certainty::Confirmed, Basis::Disclosed)]);
+    assert!(letter.is_held() && letter.kind == Kind::Deceased);
+    assert!(!letter.plain_text().expose_personal().contains("(deceased)"));
+}
+
+#[test]
 fn a_value_of_the_persons_own_stands_where_the_template_has_a_slot() {
     let own = [(
         "default/en/body.txt".to_owned(),

@@ -1,4 +1,5 @@
-//! Events that a mail service tells as JSON: Amazon SES (by itself, or in a notice of SNS) and SendGrid.
+//! Events that a mail service tells as JSON: Amazon SES (by itself, in a notice of SNS, in an event of EventBridge, or out of a queue) and
+//! SendGrid.
 //!
 //! The letter is named by the sender's address that the service was given, or by the Message-ID; nothing else in an event is believed.
 
@@ -9,6 +10,9 @@ use super::{Bounce, BounceKind, reference_of_id, status, words};
 use crate::plain::one_line;
 use crate::return_path::ReturnPath;
 use crate::smtp::Answer;
+
+/// A notice of a queue holds one of SNS, which holds one of EventBridge, which holds the event.
+const WRAPPINGS_LIMIT: usize = 4;
 
 /// Reads an event. `None` if it is none, or names no letter of ours.
 pub(super) fn read_event(text: &[u8], return_path: &ReturnPath) -> Option<Bounce> {
@@ -30,12 +34,20 @@ fn parse(text: &[u8]) -> Option<Value> {
     serde_json::from_slice(text).ok()
 }
 
-/// SNS carries the event as text within a notice of its own.
+/// SNS and SQS carry the event as text within a notice of their own, EventBridge within a detail; and each may carry another's.
 fn unwrapped(event: Value) -> Value {
-    match (event.get("Type"), event.get("Message").and_then(Value::as_str)) {
-        (Some(_), Some(inner)) => serde_json::from_str(inner).unwrap_or(event),
-        _ => event,
+    let mut event = event;
+    for _ in 0..WRAPPINGS_LIMIT {
+        let detail = event.get("detail-type").and_then(|_| event.get("detail")).filter(|detail| detail.is_object()).cloned();
+        let text = event.get("Type").and_then(|_| event.get("Message")).or_else(|| event.get("Body")).or_else(|| event.get("body"));
+        let of_text = text.and_then(Value::as_str).and_then(|text| serde_json::from_str(text).ok()).filter(Value::is_object);
+        let of_function = event.get("Sns").filter(|notice| notice.is_object()).cloned();
+        match detail.or(of_text).or(of_function) {
+            Some(inner) => event = inner,
+            None => break,
+        }
     }
+    event
 }
 
 fn find_reference(event: &Value, return_path: &ReturnPath) -> Option<LetterReference> {

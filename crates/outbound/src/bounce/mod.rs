@@ -11,6 +11,7 @@ mod status;
 use mail_parser::{HeaderValue, Message, MessageParser, MessagePart, MimeHeaders, PartType};
 use strandline_model::letter::LetterReference;
 
+use crate::received::is_message_file;
 use crate::return_path::ReturnPath;
 use crate::smtp::Answer;
 
@@ -67,8 +68,18 @@ fn judge(message: &Message<'_>, depth: usize) -> Option<(BounceKind, Answer)> {
     told.sort_by_key(|(kind, _)| *kind);
     told.into_iter().next().or_else(|| prose::read_prose(message, &words_of(message)?)).or_else(|| {
         let inner = depth.checked_sub(1)?;
-        message.parts.iter().find_map(|part| if let PartType::Message(within) = &part.body { judge(within, inner) } else { None })
+        message.parts.iter().find_map(|part| within(part, |within| judge(within, inner)))
     })
+}
+
+/// Looks into the message that a part is, or that somebody put in as a file, whatever that is called.
+fn within<T>(part: &MessagePart<'_>, look: impl FnOnce(&Message<'_>) -> Option<T>) -> Option<T> {
+    match &part.body {
+        PartType::Message(within) => look(within),
+        PartType::Binary(bytes) | PartType::InlineBinary(bytes) if is_message_file(part) => look(&MessageParser::default().parse(bytes.as_ref())?),
+        PartType::Text(text) if is_message_file(part) => look(&MessageParser::default().parse(text.as_bytes())?),
+        _ => None,
+    }
 }
 
 /// The words of a message: its first part that is plain text.
@@ -113,14 +124,12 @@ fn find_reference(message: &Message<'_>, return_path: &ReturnPath, depth: usize)
 
 /// The letter that a part returns, or that a report within it is about.
 fn in_part(part: &MessagePart<'_>, return_path: &ReturnPath, depth: usize) -> Option<LetterReference> {
-    match &part.body {
-        PartType::Message(returned) => {
-            let own = returned.message_id().and_then(reference_of_id).or_else(|| sender_of(returned, return_path));
-            own.or_else(|| find_reference(returned, return_path, depth.checked_sub(1)?))
-        }
-        body if returns_headers(part) => text_of(body).and_then(|text| find_in_headers(&text, return_path)),
-        _ => None,
-    }
+    let found = within(part, |returned| {
+        let own = returned.message_id().and_then(reference_of_id).or_else(|| sender_of(returned, return_path));
+        own.or_else(|| find_reference(returned, return_path, depth.checked_sub(1)?))
+    });
+    let of_text = || text_of(&part.body).filter(|_| returns_headers(part)).and_then(|text| find_in_headers(&text, return_path));
+    found.or_else(of_text)
 }
 
 /// Whether a part holds a letter, or its head, as text.

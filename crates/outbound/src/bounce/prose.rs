@@ -29,9 +29,18 @@ pub(super) fn read_prose(message: &Message<'_>, text: &str) -> Option<(BounceKin
     let kind = match (said(BounceKind::Delayed), said(BounceKind::Failed) || message.header("X-Failed-Recipients").is_some()) {
         (true, _) => BounceKind::Delayed,
         (false, true) => BounceKind::Failed,
-        (false, false) => return None,
+        (false, false) => return by_code(message, own),
     };
     Some((kind, diagnosis(own)))
+}
+
+/// A report in words that the list does not have, in whatever language: a mail system's own address, and a server's refusal in its words.
+fn by_code(message: &Message<'_>, own: &str) -> Option<(BounceKind, Answer)> {
+    let answer = diagnosis(own);
+    let refuses = (500..600).contains(&answer.code) || answer.enhanced.as_deref().is_some_and(|status| status.starts_with("5."));
+    let is_both = answer.code != 0 && answer.enhanced.is_some();
+    let replies = message.header("Auto-Submitted").and_then(HeaderValue::as_text).is_some_and(|word| word.trim_start().starts_with("auto-replied"));
+    (refuses && !replies && (is_both || is_named_machine(message))).then_some((BounceKind::Failed, answer))
 }
 
 /// The letter that is returned, behind a line of hyphens that announces it.
@@ -69,9 +78,14 @@ fn phrases() -> impl Iterator<Item = (BounceKind, &'static str)> {
 
 fn is_machine(message: &Message<'_>) -> bool {
     let from_nobody = matches!(message.header("Return-Path"), Some(HeaderValue::Empty)) || message.return_address() == Some("");
+    from_nobody || is_named_machine(message)
+}
+
+/// Whether a mail system says so of itself: absence notes come from nobody, too.
+fn is_named_machine(message: &Message<'_>) -> bool {
     let named = message.header("X-Failed-Recipients").is_some();
     let local = message.from().and_then(|from| from.first()?.address.as_deref()).map(|address| address.split('@').next().unwrap_or_default().to_lowercase());
-    from_nobody || named || local.is_some_and(|local| MACHINES.iter().any(|machine| local.starts_with(machine)))
+    named || local.is_some_and(|local| MACHINES.iter().any(|machine| local.starts_with(machine)))
 }
 
 /// What the server said, as far as a line of the words has its code or its status.

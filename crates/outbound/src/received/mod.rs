@@ -3,6 +3,7 @@
 
 mod judge;
 mod lines;
+mod page;
 mod shown;
 mod tokens;
 
@@ -23,6 +24,8 @@ const NAMES_LIMIT: usize = 1000;
 
 /// Words beside a code that make no message of it: `my code is`.
 const CODE_WORDS_LIMIT: usize = 3;
+/// Words of a question about a code: `Hello, I got a letter with the code …, is it from you?`
+const QUESTION_WORDS_LIMIT: usize = 16;
 
 /// A message within a message within a message: nobody forwards deeper.
 const DEPTH_LIMIT: usize = 4;
@@ -38,18 +41,54 @@ pub struct ReceivedMessage {
     pub shown: Vec<Shown>,
     /// What whoever passed it on wrote around it.
     pub around: Personal<String>,
+    /// What its own head says.
+    pub heading: Personal<Heading>,
     /// Files and pictures that come with it.
     pub files: Vec<ReceivedFile>,
 }
 
+/// What the head of a mail says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Heading {
+    /// Whom it says it comes from; in lower case, as all addresses here.
+    pub from: Vec<String>,
+    /// Where an answer goes.
+    pub reply_to: Vec<String>,
+    /// Whom it went to.
+    pub to: Vec<String>,
+    /// Its subject.
+    pub subject: Option<String>,
+}
+
+/// How much stands beside a code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CodeOnly {
+    /// Hardly a word: what somebody tells who was asked for the code.
+    Bare,
+    /// A question about it.
+    Asked,
+}
+
 impl ReceivedMessage {
-    /// Whether it is a code and hardly a word more: what somebody tells who was asked for the code.
-    pub fn is_code_alone(&self) -> bool {
-        let [Shown { text, links, .. }] = &self.shown[..] else { return false };
-        let words = lines::words(text.expose_personal());
-        let of_code: usize = self.codes.iter().map(|code| lines::words(&code.grouped()).len()).sum();
+    /// Whether it is a code alone, or with a short question.
+    pub fn code_only(&self) -> Option<CodeOnly> {
+        let [Shown { text, links, .. }] = &self.shown[..] else { return None };
+        let text = text.expose_personal();
+        let words: Vec<String> =
+            tokens::words_of(&[lines::unquoted(0, &text.split_whitespace().collect::<Vec<_>>().join(" "))]).into_iter().map(|token| token.text).collect();
+        let of_codes: Vec<String> = self.codes.iter().flat_map(|code| lines::words(&code.grouped())).collect();
+        let of_code = of_codes.len();
         let others = words.len().saturating_sub(of_code);
-        links.is_empty() && of_code > 0 && others <= CODE_WORDS_LIMIT && !text.expose_personal().contains(['@', '/'])
+        let numbers = words.iter().any(|word| word.chars().any(|c| c.is_ascii_digit()) && !of_codes.contains(word));
+        if !links.is_empty() || of_code == 0 || text.contains(['@', '/']) {
+            return None;
+        }
+        let asks = text.contains(['?', '\u{ff1f}', '\u{61f}']);
+        match others {
+            0..=CODE_WORDS_LIMIT => Some(CodeOnly::Bare),
+            _ if asks && others <= QUESTION_WORDS_LIMIT && !numbers => Some(CodeOnly::Asked),
+            _ => None,
+        }
     }
 }
 
@@ -62,6 +101,10 @@ pub struct Shown {
     pub links: Vec<String>,
     /// Whether parts of it are kept from the reader's eyes.
     pub hides: bool,
+    /// Whether its style sheet puts words in.
+    pub writes: bool,
+    /// Whether it turns the order of characters round.
+    pub turns: bool,
 }
 
 /// A file that comes with a message.
@@ -69,6 +112,21 @@ pub struct Shown {
 pub struct ReceivedFile {
     /// SHA-256 of it.
     pub sha256: String,
+    /// What it is called, or else of what kind it is said to be.
+    pub name: Personal<String>,
+    /// What it is by its first bytes.
+    pub kind: FileKind,
+}
+
+/// What a file is by its first bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileKind {
+    /// A PDF.
+    Pdf,
+    /// A picture.
+    Picture,
+    /// Anything else.
+    Other,
 }
 
 /// Reads a message, or text that was copied out of one; of a message that holds others, those. Never fails: what is no mail is text,
@@ -76,7 +134,11 @@ pub struct ReceivedFile {
 pub fn read_received(message: &[u8]) -> Vec<ReceivedMessage> {
     let cut = &message[..message.len().min(REPORT_BYTES_LIMIT)];
     if message.starts_with(b"%PDF-") {
-        return vec![ReceivedMessage { files: vec![file_of(message)], ..ReceivedMessage::default() }];
+        return vec![ReceivedMessage { files: vec![file_of(message, String::new())], ..ReceivedMessage::default() }];
+    }
+    let file = file_of(message, String::new());
+    if file.kind == FileKind::Picture {
+        return vec![ReceivedMessage { files: vec![file], ..ReceivedMessage::default() }];
     }
     match parse(cut) {
         Some(mail) => read_mail(&mail, DEPTH_LIMIT),
@@ -93,14 +155,19 @@ pub fn codes_in(text: &str) -> Vec<SupportCode> {
     unique(words.filter_map(|word| word.parse().ok()).chain(typed.filter_map(|code| code.parse().ok())))
 }
 
+/// A mail: it has what programs write into its head. A text that begins like one was copied, and all of it was seen.
 fn parse(bytes: &[u8]) -> Option<Message<'_>> {
-    MessageParser::default().parse(bytes).filter(|parsed| parsed.from().is_some() || parsed.message_id().is_some() || parsed.subject().is_some())
+    const OF_PROGRAMS: [&str; 7] = ["received", "message-id", "date", "mime-version", "content-type", "return-path", "dkim-signature"];
+    MessageParser::default().parse(bytes).filter(|parsed| {
+        let by_program = parsed.headers().iter().any(|header| OF_PROGRAMS.iter().any(|name| header.name().eq_ignore_ascii_case(name)));
+        by_program && (parsed.from().is_some() || parsed.message_id().is_some())
+    })
 }
 
 /// A message, or those within it: whoever forwards a letter as a file writes a message around it.
 fn read_mail(mail: &Message<'_>, depth: usize) -> Vec<ReceivedMessage> {
     let own = of_mail(mail);
-    let mut within = Vec::new();
+    let mut within: Vec<ReceivedMessage> = Vec::new();
     for part in mail.parts.iter().filter(|_| depth > 0) {
         match &part.body {
             PartType::Message(inner) => within.extend(read_mail(inner, depth - 1)),
@@ -120,12 +187,24 @@ fn read_mail(mail: &Message<'_>, depth: usize) -> Vec<ReceivedMessage> {
         return vec![own];
     }
     let around = own.shown.first().map(|shown| shown.text.clone()).unwrap_or_default();
-    within.iter_mut().for_each(|message| message.around = around.clone());
+    for message in &mut within {
+        message.around = around.clone();
+        message.files.extend(own.files.iter().cloned());
+    }
     within
 }
 
-fn is_message_file(part: &mail_parser::MessagePart<'_>) -> bool {
-    part.attachment_name().is_some_and(|name| name.to_ascii_lowercase().ends_with(".eml"))
+/// Whether a part is a mail that somebody put in as a file, whatever it is called.
+pub(crate) fn is_message_file(part: &mail_parser::MessagePart<'_>) -> bool {
+    if part.attachment_name().is_some_and(|name| name.to_ascii_lowercase().ends_with(".eml")) {
+        return true;
+    }
+    let is_file = part.attachment_name().is_some() || part.content_disposition().is_some_and(|kind| kind.is_attachment());
+    let begins = part.contents().split(|byte| matches!(byte, b':' | b'\n')).next().unwrap_or_default();
+    let is_header = (2..40).contains(&begins.len()) && begins.iter().all(|byte| byte.is_ascii_alphabetic() || *byte == b'-');
+    is_file
+        && is_header
+        && parse(&part.contents()[..part.contents().len().min(REPORT_BYTES_LIMIT)]).is_some_and(|mail| mail.from().is_some() && mail.date().is_some())
 }
 
 fn of_mail(mail: &Message<'_>) -> ReceivedMessage {
@@ -147,8 +226,27 @@ fn of_mail(mail: &Message<'_>) -> ReceivedMessage {
         codes: codes_in(&everything),
         shown,
         around: Personal::default(),
-        files: files.take(NAMES_LIMIT).map(|part| file_of(part.contents())).collect(),
+        heading: Personal::new(heading_of(mail)),
+        files: files.take(NAMES_LIMIT).map(|part| file_of(part.contents(), called(part))).collect(),
     }
+}
+
+fn heading_of(mail: &Message<'_>) -> Heading {
+    let addresses = |of: Option<&mail_parser::Address<'_>>| -> Vec<String> {
+        of.into_iter().flat_map(|of| of.iter()).filter_map(|one| one.address()).map(str::to_lowercase).take(NAMES_LIMIT).collect()
+    };
+    Heading {
+        from: addresses(mail.from()),
+        reply_to: addresses(mail.reply_to()),
+        to: [mail.to(), mail.cc()].into_iter().flat_map(addresses).collect(),
+        subject: mail.subject().map(str::to_owned),
+    }
+}
+
+/// What a file is called, or of what kind it is said to be.
+fn called(part: &mail_parser::MessagePart<'_>) -> String {
+    let kind = part.content_type().map(|kind| format!("{}/{}", kind.ctype(), kind.subtype().unwrap_or_default()));
+    part.attachment_name().map(str::to_owned).or(kind).unwrap_or_default()
 }
 
 fn of_text(text: String) -> ReceivedMessage {
@@ -177,8 +275,17 @@ fn references_in(text: &str) -> Vec<LetterReference> {
     unique(text.split(|c: char| !c.is_ascii_alphanumeric()).filter_map(|word| LetterReference::parse(word).ok()))
 }
 
-fn file_of(bytes: &[u8]) -> ReceivedFile {
-    ReceivedFile { sha256: Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect() }
+fn file_of(bytes: &[u8], name: String) -> ReceivedFile {
+    const PICTURES: [&[u8]; 6] = [b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"RIFF", b"II*\0", b"MM\0*"];
+    // Phones' own pictures have their name behind a length.
+    let of_phones = bytes.get(4..12).is_some_and(|kind| [b"ftypheic", b"ftypheix", b"ftypmif1"].contains(&kind.try_into().unwrap_or(b"        ")));
+    let kind = match bytes {
+        _ if bytes.starts_with(b"%PDF-") => FileKind::Pdf,
+        _ if of_phones || PICTURES.iter().any(|begins| bytes.starts_with(begins)) => FileKind::Picture,
+        _ => FileKind::Other,
+    };
+    let sha256 = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    ReceivedFile { sha256, name: Personal::new(name), kind }
 }
 
 fn unique<T: Ord + Clone>(found: impl Iterator<Item = T>) -> Vec<T> {

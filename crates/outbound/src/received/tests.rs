@@ -165,6 +165,157 @@ fn our_text_with_another_link_number_or_account_is_not_ours() {
     }
 }
 
+const LURES: [&str; 9] = [
+    "Pay to: refund@evil.example\nCopy to: claims@evil.example\nAccount: 004-123-456789 Wong",
+    "收款人：refund@evil.example\n副本：claims@evil.example\n帳戶：004-123-456789",
+    "Subject: An intruder saw data about you\nAccount: 004-123-456789\nTo: J Wong <j@evil.example>",
+    "Send a copy of your card to help@evil.example before 5 December:",
+    "Harbour Hospital refunds, call 9876 5432 now:",
+    "---- Get your refund at refund.example ----",
+    "---- Tell the caller your PIN ----",
+    "Sent from my bank: tell whoever calls you the PIN of your card",
+    "Get Outlook for a refund of HKD 5000: answer with your date of birth and the number of your card today",
+];
+
+#[test]
+fn what_looks_like_a_mark_of_forwarding_hides_no_lure() {
+    let ours = letter();
+    for lure in LURES {
+        for (where_to, text) in [
+            ("within", ours.replace("WHAT TO DO NOW\n", &format!("WHAT TO DO NOW\n\n{lure}\n"))),
+            ("in front", format!("{lure}\n\n{ours}")),
+            ("behind", format!("{ours}\n{lure}\n")),
+        ] {
+            let html: String = text.lines().map(|line| format!("<p>{line}</p>")).collect();
+            let html = format!("From: a@evil.example\r\nSubject: {SUBJECT}\r\nContent-Type: text/html; charset=utf-8\r\n\r\n{html}");
+            for (way, message) in [("plain", text.clone()), ("HTML", html), ("quoted", quoted(&text))] {
+                let found = judged(message.as_bytes(), &ours);
+                let is_loud = where_to != "within" && found.beside_words > 0;
+                assert!(!found.is_ours() || is_loud, "{lure}, {where_to}, {way}: {found:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn words_of_others_are_counted_wherever_they_stand() {
+    let ours = letter();
+    for (words, message) in [
+        (true, format!("Please answer this message with your password and date of birth.\n\n{ours}")),
+        (true, format!("{ours}\nTo get your money answer with a photo of your card.\n")),
+        (true, format!("Is this real?\n\n{GMAIL}{ours}")),
+        (true, format!("On 29 November Harbour Hospital wants your PIN code at once:\n\n{ours}")),
+        (false, ours.clone()),
+        (false, format!("{GERMAN}{ours}\n\nVon meinem iPhone gesendet\n")),
+    ] {
+        let found = judged(message.as_bytes(), &ours);
+        assert!(found.is_ours() && (found.beside_words > 0) == words, "{message}: {found:?}");
+    }
+    check("a short number", &format!("{ours}\nOr text 63366 now.\n"), &ours, false);
+}
+
+#[test]
+fn notices_of_companies_and_gateways_make_no_other_letter() {
+    let ours = letter();
+    let disclaimer = "This e-mail is confidential and intended only for the addressee. If you received it by mistake, delete it. Acme Ltd, 1 Some Road, Tel. +44 20 7946 0000, www.acme.example";
+    for message in [
+        format!(
+            "CAUTION: This email originated from outside of the organization. Do not click links or open attachments unless you recognize the sender and know the content is safe.\n\n{ours}"
+        ),
+        format!("[EXTERNAL EMAIL] Be careful with links.\n\n{ours}"),
+        format!("外部電郵：請勿開啟附件或連結，除非你認識寄件人並確定內容安全。\n\n{ours}"),
+        format!("{ours}\n\n--\n{disclaimer}\n"),
+        format!(
+            "{ours}\n\nDisclaimer\n\nThe information contained in this communication from the sender is confidential. It is intended solely for use by the recipient and others authorized to receive it.\n"
+        ),
+        format!("{ours}\n_______________________________________________\nStaff mailing list\nStaff@lists.example\nhttps://lists.example/staff\n"),
+        format!("{ours}\n\nVirus-free. www.avast.com\n"),
+        format!("{ours}\n\nThis email has been scanned for viruses by Mimecast. https://www.mimecast.com\n"),
+        ours.replace("2123 4567", "2I23 4567").replace("14:06", "l4:O6"),
+        ours.replace("1. Be wary", "1. Be wary").replace("(1 minute)\n2. Ask", "(1 minute) 2. Ask"),
+    ] {
+        let found = judged(message.as_bytes(), &ours);
+        assert!(found.is_ours(), "{message}: {found:?}");
+    }
+    let found = judged(format!("CAUTION: This email is a fraud. Call 9876 5432.\n\n{ours}").as_bytes(), &ours);
+    assert!(found.beside_words > 0 && found.beside_names.contains(&"98765432".to_owned()), "{found:?}");
+}
+
+#[test]
+fn a_code_with_a_question_is_the_code() {
+    let code = code();
+    for (text, expected) in [
+        (code.clone(), Some(CodeOnly::Bare)),
+        (format!("my code is {code}"), Some(CodeOnly::Bare)),
+        (format!("Hello, I got a letter with the code {code}, is it from you? Best, Tang"), Some(CodeOnly::Asked)),
+        (format!("請問編碼{code}是你們的嗎？"), Some(CodeOnly::Asked)),
+        (format!("Is {code} yours? Call me on 9876 5432"), None),
+        (format!("Your code is {code}. Tell us your date of birth."), None),
+    ] {
+        assert_eq!(read_received(text.as_bytes()).remove(0).code_only(), expected, "{text}");
+    }
+}
+
+/// The letter as `pdftotext` gives its page: line by line (`-raw`), as it stands (`-layout`), and column by column.
+fn printed(ours: &str) -> [(&'static str, String); 3] {
+    let rows: Vec<[&str; 3]> = ours
+        .lines()
+        .filter_map(|line| line.strip_prefix("- "))
+        .filter_map(|line| {
+            let (name, rest) = line.split_once(": ")?;
+            let (state, why) = rest.split_once(". ")?;
+            Some([name, state, why])
+        })
+        .collect();
+    let (_, body) = ours.split_once("Dear ").expect("a salutation");
+    let (before, after) = body.split_once("- Date of birth").expect("a table");
+    let (_, after) = after.split_once("\n\n").expect("more");
+    let page = |head: &str, table: String| format!("{head}{SUBJECT}\nDear {before}{table}\n{}\u{c}", after.replace(": ", " "));
+    let lines = "Harbour Hospital\nHarbour Hospital · 1 Quay · Hong Kong\nAnn Chan\nFlat 9B, 12 Long Road,\nWest Point, Hong Kong\nReference: HH-26-7\nDate: 29 November 2026\nsupport.hh.example.org\n";
+    let beside = "Harbour Hospital\n\n\nHarbour Hospital · 1 Quay · Hong Kong          Reference: HH-26-7\nAnn Chan                                       Date: 29 November 2026\nFlat 9B, 12 Long Road,\nWest Point, Hong Kong\n\n                                               support.hh.example.org\n\n";
+    let by_rows = |gap: &str| {
+        std::iter::once(["Data", "What they did", "How we know"]).chain(rows.iter().copied()).map(|row| format!("{}\n", row.join(gap))).collect::<String>()
+    };
+    let heads = ["Data", "What they did", "How we know"];
+    let columns: String =
+        (0..3).map(|column| format!("{}\n{}\n", heads[column], rows.iter().map(|row| format!("{}\n", row[column])).collect::<String>())).collect();
+    [("raw", page(lines, by_rows(" "))), ("layout", page(beside, by_rows("        "))), ("columns", page(&lines.replace('\n', "\n\n"), columns))]
+}
+
+fn judged_as_page(message: &str, ours: &str) -> Judged {
+    let heads = [
+        "Data",
+        "What they did",
+        "How we know",
+        "Harbour Hospital",
+        "1 Quay",
+        "Hong Kong",
+        "support.hh.example.org",
+        "Ann Chan",
+        "Flat 9B, 12 Long Road, West Point, Hong Kong",
+    ];
+    judge(&read_received(message.as_bytes()).remove(0), ours, SUBJECT, &heads.map(str::to_owned))
+}
+
+#[test]
+fn a_printed_page_is_ours_in_whatever_order_it_is_read() {
+    let ours = letter().replacen("Harbour Hospital\n", "Harbour Hospital\n1 Quay\nHong Kong\n", 1);
+    for (way, page) in printed(&ours) {
+        let found = judged_as_page(&page, &ours);
+        assert!(found.is_ours() && found.beside_words == 0 && found.beside_names.is_empty(), "{way}: {found:?}");
+        for (what, changed) in [
+            ("the number", page.replace("2123 4567", "2123 4568")),
+            ("a link", page.replace("support.hh.example.org", "support.hh-example.org")),
+            ("the sender's place", page.replace("1 Quay", "2 Quay")),
+            ("a row", page.replacen("Not touched", "Seen", 1)),
+            ("an account", page.replace("WHAT TO DO NOW", "WHAT TO DO NOW\nPay to 004-123-456789")),
+        ] {
+            assert_ne!(changed, page, "{what}");
+            assert!(!judged_as_page(&changed, &ours).is_ours(), "{way}: {what} was changed");
+        }
+    }
+}
+
 #[test]
 fn what_a_reader_sees_of_html_must_be_ours_too() {
     let ours = letter();
@@ -182,7 +333,40 @@ fn what_a_reader_sees_of_html_must_be_ours_too() {
     check("another text", &message("<p>Dear Ann Chan, answer with your date of birth.</p>", ""), &ours, false);
     let picture = "--o\r\nContent-Type: image/png\r\nContent-Transfer-Encoding: base64\r\nContent-ID: <p>\r\n\r\niVBORw0KGgo=\r\n";
     check("a logo", &message(&format!("{html}<img src=\"cid:p\">"), picture), &ours, true);
-    check("a picture over hidden words", &message(&format!("<div style=\"display: none\">{html}</div><img src=\"cid:p\">"), picture), &ours, false);
+    for style in [
+        "style=\"display: none\"",
+        "style=\"color:#FFFFFF;background:#fff\"",
+        "style=\"color: white\"",
+        "style=\"position:absolute; left: -9999px\"",
+        "style=\"text-indent:-9999px\"",
+        "style=\"font-size: 1px\"",
+        "style=\"height:0;overflow:hidden\"",
+        "hidden",
+    ] {
+        check(style, &message(&format!("<div {style}>{html}</div><img src=\"cid:p\">"), picture), &ours, false);
+    }
+    check(
+        "a ground of white",
+        &message(&format!("<div style=\"background-color: #ffffff; text-indent:-18pt\">{html}</div><img src=\"cid:p\">"), picture),
+        &ours,
+        true,
+    );
+    let ends = [
+        ("a style sheet that writes", "<style>p:after{content:\" Call 9876 5432\"}</style>"),
+        ("words of a picture", "<img src=\"cid:p\" alt=\"Call 9876 5432 for your refund\">"),
+        ("words of a field", "<input value=\"Call 9876 5432\">"),
+        ("a long placeholder", "<input placeholder='Type your password, your date of birth and the number of your identity document in here'>"),
+    ];
+    for (what, end) in ends {
+        check(what, &message(&format!("{html}{end}"), ""), &ours, false);
+    }
+    for (what, target, expected) in
+        [("our number", "tel:+85221234567", true), ("another number", "tel:+85298765432", false), ("a message", "sms:+85298765432", false)]
+    {
+        check(what, &message(&html.replace("+852 2123 4567", &format!("<a href=\"{target}\">+852 2123 4567</a>")), ""), &ours, expected);
+    }
+    check("a number read backwards", &ours.replace("2123 4567", "\u{202e}2123 4567\u{202c}"), &ours, false);
+    check("a number turned by a style", &message(&html.replace("2123 4567", "<bdo dir=rtl>2123 4567</bdo>"), ""), &ours, false);
 }
 
 #[test]
@@ -190,7 +374,9 @@ fn what_is_missing_and_what_is_added_is_told() {
     let ours = letter();
     let found = judged(format!("Is this real? Call me on 9876 5432.\n\n{GMAIL}{ours}").as_bytes(), &ours);
     assert!(found.is_ours() && found.missing.is_empty() && found.found == found.of, "{found:?}");
-    assert_eq!((found.beside.clone(), found.beside_names.clone()), (vec![1], vec!["98765432".to_owned()]));
+    assert_eq!(found.beside, [1, 3, 4, 5, 6, 7], "marks are told, too");
+    assert_eq!(found.beside_names, ["98765432", "ann@people.example"]);
+    assert!(found.beside_words > 0);
     let without: String = ours.lines().filter(|line| !line.starts_with("2. ")).map(|line| format!("{line}\n")).collect();
     let found = judged(without.as_bytes(), &ours);
     assert!(found.is_ours());
@@ -225,6 +411,52 @@ fn a_message_names_letters_in_its_headers_and_codes_in_its_text() {
     assert_eq!(read.references, [LetterReference::parse("abcdefghijklmnop").unwrap()]);
     assert_eq!(read.codes, [code.parse().unwrap()]);
     assert_eq!(codes_in(&format!("it says {} I think", code.to_lowercase().replace('-', " "))), [code.parse().unwrap()]);
+}
+
+#[test]
+fn what_the_mails_own_head_says_is_told() {
+    let ours = letter();
+    let whole = |from: &str, more: &str, subject: &str| {
+        format!("From: {from}\r\n{more}To: ann@people.example\r\nSubject: {subject}\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n{ours}")
+    };
+    let own = "Harbour Hospital <privacy@hh.example.org>";
+    for (message, expected) in [
+        (whole(own, "", SUBJECT), vec![]),
+        (whole(own, "", &format!("[EXTERNAL] Fwd: {SUBJECT}")), vec![]),
+        (whole("Harbour Hospital <x@evil.example>", "", SUBJECT), vec!["From: x@evil.example"]),
+        (whole(own, "Reply-To: y@evil.example\r\n", SUBJECT), vec!["Reply-To: y@evil.example"]),
+        (whole(own, "", "Call 9876 5432"), vec!["98765432", "Subject: Call 9876 5432"]),
+    ] {
+        let found = judged(message.as_bytes(), &ours);
+        assert!(found.is_ours());
+        assert_eq!(found.beside_names, expected);
+    }
+}
+
+#[test]
+fn a_mail_in_a_file_of_any_name_is_read_and_its_companions_are_kept() {
+    let ours = letter();
+    let whole = format!(
+        "From: Harbour Hospital <privacy@hh.example.org>\r\nDate: Sun, 29 Nov 2026 10:00:00 +0800\r\nSubject: {SUBJECT}\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n{ours}"
+    );
+    let file = |name: &str, bytes: &[u8]| {
+        format!(
+            "--b\r\nContent-Type: application/octet-stream\r\nContent-Disposition: attachment; filename=\"{name}\"\r\nContent-Transfer-Encoding: base64\r\n\r\n{}\r\n",
+            BASE64_STANDARD.encode(bytes)
+        )
+    };
+    let outer = format!(
+        "From: x@people.example\r\nSubject: FW\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n{}{}--b--\r\n",
+        file(SUBJECT, whole.as_bytes()),
+        file("letter.exe", b"MZ")
+    );
+    let messages = read_received(outer.as_bytes());
+    assert_eq!(messages.len(), 1);
+    assert!(judge(&messages[0], &ours, SUBJECT, &[]).is_ours());
+    let names: Vec<&String> = messages[0].files.iter().map(|file| file.name.expose_personal()).collect();
+    assert_eq!(names, ["letter.exe"]);
+    let pdf = read_received(b"%PDF-1.7 x").remove(0);
+    assert_eq!(pdf.files.iter().map(|file| file.kind).collect::<Vec<_>>(), [FileKind::Pdf]);
 }
 
 #[test]

@@ -12,6 +12,8 @@ pub(super) enum Kind {
     Word,
     /// One character of a script that is written without blanks.
     Wide,
+    /// One letter of a script whose words break anywhere, or that comes out of a PDF with blanks in them.
+    Letter,
     Link,
 }
 
@@ -38,10 +40,37 @@ pub(super) fn tokens_of(lines: &[Line]) -> Vec<Token> {
     tokens
 }
 
+/// The tokens of lines with whole words in every script that has words.
+pub(super) fn words_of(lines: &[Line]) -> Vec<Token> {
+    let mut tokens = Vec::new();
+    lines.iter().for_each(|line| read(line, Cut::Words, &mut tokens));
+    tokens.retain(|token| !token.numbers);
+    tokens
+}
+
+/// How much of a word a token is, in sixths.
+pub(super) fn weight(token: &Token) -> usize {
+    match token.kind {
+        Kind::Word | Kind::Link => WORD,
+        Kind::Wide => WORD / 2,
+        Kind::Letter => 1,
+    }
+}
+
+/// What a word weighs.
+pub(super) const WORD: usize = 6;
+
+/// How fine words are cut.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Cut {
+    Words,
+    Letters,
+}
+
 /// The tokens of lines. What looks like the number of an item can be a day, too, where a line was broken before it.
 pub(super) fn all_tokens_of(lines: &[Line]) -> Vec<Token> {
     let mut tokens = Vec::new();
-    lines.iter().for_each(|line| read(line, &mut tokens));
+    lines.iter().for_each(|line| read(line, Cut::Letters, &mut tokens));
     tokens
 }
 
@@ -61,11 +90,11 @@ pub(super) fn items_of(tokens: &[Token]) -> Vec<Item> {
     heads.filter(|(number, _)| follows(number)).collect()
 }
 
-/// Tokens without the numbers of these items.
+/// Tokens without the numbers of these items, which can also stand within a line that a program made of several.
 pub(super) fn without_items(tokens: Vec<Token>, items: &[Item]) -> Vec<Token> {
     let next: Vec<Option<String>> = tokens.iter().skip(1).map(|token| Some(token.text.clone())).chain([None]).collect();
     let is_item = |token: &Token, next: &Option<String>| {
-        token.numbers && items.iter().any(|(number, word)| *number == token.text && next.as_ref().is_none_or(|next| next == word))
+        (token.numbers || token.ends) && items.iter().any(|(number, word)| *number == token.text && next.as_ref().is_none_or(|next| next == word))
     };
     tokens.into_iter().zip(next).filter(|(token, next)| !is_item(token, next)).map(|(token, _)| token).collect()
 }
@@ -76,6 +105,27 @@ pub(super) fn plain_link(link: &str) -> String {
     let lower = lower.strip_prefix("mailto:").unwrap_or(&lower);
     let lower = lower.strip_prefix("https://").or_else(|| lower.strip_prefix("http://")).unwrap_or(lower);
     lower.trim_end_matches('/').to_owned()
+}
+
+/// A word as a camera may have read it: 0 for O, 1 for l and I.
+pub(super) fn as_read(token: &Token) -> String {
+    match token.kind {
+        Kind::Word => token
+            .text
+            .chars()
+            .map(|c| match c {
+                'o' => '0',
+                'l' | 'i' => '1',
+                c => c,
+            })
+            .collect(),
+        Kind::Wide | Kind::Letter | Kind::Link => token.text.clone(),
+    }
+}
+
+/// Marks that turn the order of what follows round, so that a number is read backwards. No letter of ours has them.
+pub(super) fn is_turning(c: char) -> bool {
+    matches!(c, '\u{202D}' | '\u{202E}')
 }
 
 fn is_wrapping(c: char) -> bool {
@@ -98,7 +148,7 @@ fn is_link(word: &str) -> bool {
     is_top && before.split('.').all(is_label) && before.chars().any(char::is_alphabetic)
 }
 
-fn read(line: &Line, tokens: &mut Vec<Token>) {
+fn read(line: &Line, cut: Cut, tokens: &mut Vec<Token>) {
     let text: String = line.text.nfkc().filter(|c| !is_unseen(*c)).collect();
     let (number, text) = number_of(text.trim_start());
     let first = tokens.len();
@@ -109,9 +159,12 @@ fn read(line: &Line, tokens: &mut Vec<Token>) {
     }
     let mut word = String::new();
     for c in text.chars().chain([' ']) {
-        if c.is_whitespace() || is_wide(c) || is_wide_mark(c) || matches!(c, '<' | '>' | '"' | '|' | '“' | '”') {
+        let is_letter = cut == Cut::Letters && is_letter(c);
+        if c.is_whitespace() || is_letter || is_wide(c) || is_wide_mark(c) || matches!(c, '<' | '>' | '"' | '|' | '“' | '”') {
             split(&std::mem::take(&mut word), line, tokens);
-            if is_wide(c) {
+            if is_letter {
+                push(c.to_string(), Kind::Letter, line, tokens);
+            } else if is_wide(c) {
                 push(c.to_string(), Kind::Wide, line, tokens);
             } else if matches!(c, '。' | '！' | '？' | '；') {
                 end_sentence(first, tokens);
@@ -147,9 +200,9 @@ fn split(word: &str, line: &Line, tokens: &mut Vec<Token>) {
             push(part.to_lowercase(), Kind::Word, line, tokens);
         }
     }
-    if word.ends_with(['.', '!', '?', ':', ';', '।', '۔', '؟'])
-        && let Some(last) = tokens.last_mut().filter(|_| !core.is_empty())
-    {
+    // Of a word in letters only the sign behind it is left.
+    let ends = word.ends_with(['.', '!', '?', ':', ';', '।', '۔', '؟']);
+    if ends && let Some(last) = tokens.last_mut().filter(|last| !core.is_empty() || last.kind == Kind::Letter) {
         last.ends = true;
     }
 }
@@ -171,6 +224,12 @@ fn number_of(text: &str) -> (Option<&str>, &str) {
 
 pub(super) fn is_wide(c: char) -> bool {
     matches!(c, '\u{2E80}'..='\u{2FFF}' | '\u{3005}'..='\u{3007}' | '\u{3021}'..='\u{30FF}' | '\u{3400}'..='\u{9FFF}' | '\u{F900}'..='\u{FAFF}' | '\u{20000}'..='\u{3FFFF}')
+}
+
+/// A letter of Hangul, Thai, Devanagari or the Arabic script; its marks stand where a program likes.
+fn is_letter(c: char) -> bool {
+    let of_script = matches!(c, '\u{AC00}'..='\u{D7A3}' | '\u{0E00}'..='\u{0E7F}' | '\u{0900}'..='\u{0963}' | '\u{0971}'..='\u{097F}' | '\u{0620}'..='\u{065F}' | '\u{066E}'..='\u{06D3}' | '\u{06D5}'..='\u{06EF}' | '\u{06FA}'..='\u{06FF}');
+    of_script && !c.is_numeric() && (c.is_alphabetic() || is_combining_mark(c))
 }
 
 fn is_wide_mark(c: char) -> bool {

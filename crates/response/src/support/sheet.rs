@@ -103,7 +103,7 @@ mod tests {
 
     fn told(tiers: &[Certainty]) -> Before {
         let told = tiers.iter().enumerate().map(|(place, tier)| (format!("category {place}"), (*tier, Basis::Disclosed)));
-        Before { at: Instant(0), told: told.collect::<BTreeMap<_, _>>() }
+        Before { at: Instant(0), told: told.collect::<BTreeMap<_, _>>(), recounted: None }
     }
 
     #[test]
@@ -128,7 +128,9 @@ mod tests {
             left,
             missing_lines: missing.to_vec(),
             beside_lines: beside.to_vec(),
+            beside_words: beside.len(),
             foreign_links: Vec::new(),
+            foreign_files: Vec::new(),
         };
         assert!(is_own_letter(&ours(Some("P1"), Left::Yes, &[], &[]), "P1"));
         for other in [

@@ -14,7 +14,7 @@ use std::fmt;
 
 use strandline_model::document::{Block, Document};
 
-use super::compose::{ACTIONS_LIMIT, about_category, because, expected_rows, news, next_day, page, tell_others, zone};
+use super::compose::{ACTIONS_LIMIT, about_category, actions_needed, because, expected_rows, news, next_day, page, tell_others, zone};
 use super::dates::local;
 use super::manner::{Limit, Manner};
 use super::recipient::Addressee;
@@ -136,7 +136,8 @@ pub fn lint(letter: &Letter, recipient: &Recipient<'_>, facts: &Facts<'_>, templ
     check_speaker(&document.language, manner, &mut findings);
     words::check(&passages, &letter.subject, manner, &mut findings);
     links::check(&passages, &letter.subject, facts.organisation, &mut findings);
-    check_actions(document, manner, &mut findings);
+    let needed = templates.texts(&letter.language).map_or(0, |texts| actions_needed(texts, recipient.exposures));
+    check_actions(document, manner, needed, &mut findings);
     check_parts(letter, recipient, facts, templates, &mut findings);
     check_person(letter, recipient, &addressee, facts, templates, &mut findings);
     check_law(letter, facts, &mut findings);
@@ -256,10 +257,11 @@ fn reading_length(word: &str) -> usize {
     if word.is_ascii() && word.contains('.') && word.chars().any(|c| c.is_ascii_alphabetic()) { 1 } else { word.chars().count() }
 }
 
-fn check_actions(document: &Document, manner: Option<&Manner>, findings: &mut Vec<Finding>) {
+fn check_actions(document: &Document, manner: Option<&Manner>, needed: usize, findings: &mut Vec<Finding>) {
     let actions: Vec<&String> = document.blocks.iter().filter_map(|b| if let Block::Numbered { items } = b { Some(items) } else { None }).flatten().collect();
-    if actions.is_empty() || actions.len() > ACTIONS_LIMIT {
-        let problem = format!("{} numbered actions; one to {ACTIONS_LIMIT}: people do what is short and clear", actions.len());
+    let limit = needed.max(ACTIONS_LIMIT);
+    if actions.is_empty() || actions.len() > limit {
+        let problem = format!("{} numbered actions; one to {limit}: people do what is short and clear", actions.len());
         findings.push(finding(Rule::ActionCount, "the actions", problem));
     }
     for (i, action) in actions.iter().enumerate() {
@@ -311,7 +313,7 @@ fn check_parts(letter: &Letter, recipient: &Recipient<'_>, facts: &Facts<'_>, te
     if about.is_some_and(|about| !text.contains(&about)) {
         missing("whom it is about", "somebody else reads it, and it does not say whose data it is about; put {about} into the template");
     }
-    if templates.texts(&letter.language).and_then(|texts| news(recipient, facts, texts)).is_some_and(|news| !text.contains(&news)) {
+    if templates.texts(&letter.language).and_then(|texts| news(recipient, facts, texts, &letter.language)).is_some_and(|news| !text.contains(&news)) {
         missing("what is new", "it does not say what is new since the letter before; put {news} into the template");
     }
     if templates.texts(&letter.language).and_then(|texts| page(facts, texts)).is_some_and(|page| !text.contains(&page)) {
@@ -338,6 +340,7 @@ fn check_parts(letter: &Letter, recipient: &Recipient<'_>, facts: &Facts<'_>, te
 
 /// Every category has a name in the letter's language, and words on what it leads to and what to do.
 fn check_categories(letter: &Letter, recipient: &Recipient<'_>, facts: &Facts<'_>, templates: &Templates, findings: &mut Vec<Finding>) {
+    let text = super::mail::plain_text(letter.document.expose_personal());
     let mut missing = |part: &str, way_out: &str| findings.push(finding(Rule::MissingPart, part, way_out));
     if let Some(texts) = templates.texts(&letter.language).filter(|_| matches!(letter.kind, Kind::Exposed | Kind::Possible)) {
         let reached: BTreeSet<&String> = recipient.exposures.iter().map(|exposure| &exposure.category).collect();
@@ -348,6 +351,12 @@ fn check_categories(letter: &Letter, recipient: &Recipient<'_>, facts: &Facts<'_
                     &format!("what the category {category:?} {does}"),
                     &format!("no section of {file} of {} names {category}; name it in one, beside others of its kind", letter.language),
                 );
+            }
+            let slots = [("leads_to", "leads to"), ("actions", "asks for")];
+            for ((slot, does), advice) in slots.into_iter().zip(texts.advice_on(category)) {
+                if advice.is_some_and(|advice| !advice.lines.iter().all(|line| text.contains(line.as_str()))) {
+                    missing(&format!("what the category {category:?} {does}"), &format!("the letter leaves it out; put {{{slot}}} into the template"));
+                }
             }
         }
     }

@@ -205,6 +205,11 @@ impl Drafting {
         self.under.get(&laws).expect("the laws of everybody in the register, and all of the case, were looked up at the start")
     }
 
+    /// What people recorded for the letters.
+    pub fn said(&self) -> &Said {
+        &self.said
+    }
+
     /// The words of a person's letter.
     pub fn templates_of(&self, entry: Option<&RegisterEntry>) -> &Templates {
         &self.under(entry).templates

@@ -13,7 +13,7 @@ use strandline_model::personal::Personal;
 use strandline_model::time::Instant;
 use strandline_notice::duties::TierCounts;
 use strandline_notice::letter::lint::{Finding, Rule, Strangers, lint};
-use strandline_notice::letter::{Before, Kind, Recipient, Said, Templates};
+use strandline_notice::letter::{Before, Kind, Recipient, Recounted, Said, Templates};
 
 pub use codes::Codes;
 pub use drafting::People;
@@ -154,8 +154,10 @@ fn write_all(response: &mut Response<'_>, addressees: Addressees, drafted: Draft
     let mut index = csv::Writer::from_writer(Vec::new());
     let (mut held, total) = (0_u64, drafting.people.len() as u64);
     let mut tally = Tally::of(response, drafted.at);
+    let said = drafting.said().clone();
+    let recounted = |language: &str| Recounted::of(&said.account, &said.measures, said.stopped_at, language);
     drafting.each_new_letter(&response.case, reassurance, response.settings.random, &mut |letter, recipient| {
-        tally.count(recipient);
+        tally.count(recipient, recounted(&letter.language));
         held += u64::from(letter.is_held());
         index.serialize(IndexedLetter::of(&letter)).expect("memory takes every record of texts");
         let stem = file_stem(&letter.data_subject);
@@ -200,8 +202,8 @@ impl Tally {
         Self { regimes, at, under, others: BTreeMap::new(), told: BTreeMap::new() }
     }
 
-    fn count(&mut self, recipient: &Recipient<'_>) {
-        self.told.insert(recipient.key.to_owned(), Before::of(recipient.exposures, self.at));
+    fn count(&mut self, recipient: &Recipient<'_>, recounted: Recounted) {
+        self.told.insert(recipient.key.to_owned(), Before::of(recipient.exposures, self.at).recounting(recounted));
         let Some(tier) = strongest(recipient.exposures) else { return };
         let laws = laws_of(recipient.entry, &self.regimes);
         self.under.iter_mut().filter(|(id, _)| laws.contains(id)).for_each(|(_, counts)| add(counts, tier));

@@ -115,6 +115,8 @@ pub enum AfterFailure {
     Leave,
     /// Send it by the person's other channel.
     OtherChannel,
+    /// Send it again by the same one where it failed for the sender and not for the reader, and that is mended.
+    SendAgain,
 }
 
 /// Where the letter to one person is.
@@ -134,6 +136,13 @@ pub struct PersonStatus {
     pub attempts: u64,
     /// What was said last, or why it is held.
     pub answer: Option<String>,
+}
+
+impl PersonStatus {
+    /// Whether the letter failed for what a mail server holds against the sender: it can go again once that is mended.
+    pub fn failed_for_the_sender(&self) -> bool {
+        self.channel == Some(Channel::Email) && failed_for_the_sender(&self.state, self.answer.as_deref())
+    }
 }
 
 /// Where a round is.
@@ -313,6 +322,9 @@ impl Response<'_> {
             return Err(ResponseError::PrintFirst);
         }
         let now = (self.settings.now)();
+        if order.wave.after_failure == AfterFailure::SendAgain {
+            self.take_back_our_refusals(order.wave.round, None)?;
+        }
         self.queue(&plan, order.wave, now)?;
         let inputs = BTreeMap::from([("letters".to_owned(), plan.sha256.clone())]);
         self.enter("send", inputs.clone(), BTreeMap::new())?;
@@ -323,9 +335,7 @@ impl Response<'_> {
             let told = SendPlan { server: order.server, identity: order.identity, dkim: order.dkim, pace: order.pace, stop: order.stop };
             send(&told, &mut outbox, clock, &mut |tally| watcher.progress(tally.accepted + tally.refused + tally.uncertain, total, "letters"))
         };
-        if matches!(sent, Err(strandline_outbound::SendError::AllRefused { .. })) {
-            self.take_back_our_refusals(order.wave.round, now)?;
-        }
+        self.take_back_our_refusals(order.wave.round, Some(now))?;
         // What happened is entered whether the run came to its end or not.
         self.enter("sent", inputs, BTreeMap::new())?;
         Ok(sent?)
@@ -479,16 +489,19 @@ impl Response<'_> {
         Ok(LetterStatus { round, approval, counts, people, reports, others })
     }
 
-    /// Letters that a server refused for what it holds against the sender, until the run stopped, say nothing of their readers: nobody
-    /// has them, and they are queued again for when that is mended.
-    fn take_back_our_refusals(&mut self, round: u32, since: Instant) -> Result<(), ResponseError> {
+    /// Letters that failed for what a server holds against the sender say nothing of their readers: nobody has them, and they are queued
+    /// again for when that is mended. Those of the run that began `since`; without it all of the round, also what was refused by a server
+    /// further on and came back.
+    fn take_back_our_refusals(&mut self, round: u32, since: Option<Instant>) -> Result<(), ResponseError> {
         let now = (self.settings.now)();
-        let refused = self.case.stored_letters()?.into_iter().filter(|stored| {
-            stored.state == SendingState::Refused && stored.letter.channel == Channel::Email && stored.letter.round == round && stored.changed_at >= since
-        });
-        let ours = refused.filter(|stored| stored.answer.as_deref().is_some_and(is_about_the_sender));
-        let said = "refused for the sender and not for the reader: queued again";
-        let steps: Vec<SendingStep> = ours.map(|stored| step(&stored.letter.reference, SendingState::Queued, now, None, Some(said.to_owned()))).collect();
+        let letters = by_person(self.case.stored_letters()?.into_iter().filter(|stored| stored.letter.round == round).collect());
+        let is_ours = |stored: &&StoredLetter| {
+            let is_meant = since.is_none_or(|since| stored.state == SendingState::Refused && stored.changed_at >= since);
+            is_meant && stored.letter.channel == Channel::Email && failed_for_the_sender(stored.state.as_str(), stored.answer.as_deref())
+        };
+        let ours = letters.values().flat_map(|own| own.iter().filter(is_ours).filter(|row| can_be_settled(row, own, SendingState::Queued)).collect::<Vec<_>>());
+        let said = || Some(QUEUED_AGAIN.to_owned());
+        let steps: Vec<SendingStep> = ours.map(|stored| step(&stored.letter.reference, SendingState::Queued, now, None, said())).collect();
         self.case.sending()?.commit(&steps)?;
         Ok(())
     }
@@ -558,9 +571,14 @@ impl Response<'_> {
     }
 }
 
-/// Whether a refusal is about the sender: security or policy, or the mail system (RFC 3463, X.7 and X.3).
-fn is_about_the_sender(answer: &str) -> bool {
-    answer.split_whitespace().take(2).any(|word| word.starts_with("5.7.") || word.starts_with("5.3."))
+/// What is kept of a letter that goes again for a fault that is not its reader's.
+const QUEUED_AGAIN: &str = "failed for the sender and not for the reader: queued again";
+
+/// Whether a letter failed, or came back, for what a server holds against the sender: security or policy, or the mail system (RFC 3463,
+/// X.7 and X.3).
+fn failed_for_the_sender(state: &str, answer: Option<&str>) -> bool {
+    let failed = [SendingState::Refused, SendingState::Bounced].iter().any(|known| known.as_str() == state);
+    failed && answer.is_some_and(|answer| answer.split_whitespace().take(2).any(|word| word.starts_with("5.7.") || word.starts_with("5.3.")))
 }
 
 /// Whether a person's word can bring this letter to that state.
@@ -592,6 +610,11 @@ fn first_channel(planned: &PlannedLetter, asked: Option<Channel>) -> Option<Chan
 fn next_channel(planned: &PlannedLetter, rows: &[StoredLetter], wave: Wave) -> (Option<Channel>, Option<Channel>) {
     let standing = rows.iter().find(|row| !row.state.has_failed());
     match standing {
+        // What was refused for the sender and cannot be mended goes by the other way, too.
+        Some(row) if is_waiting(row.state) && wave.after_failure == AfterFailure::OtherChannel && row.answer.as_deref() == Some(QUEUED_AGAIN) => {
+            let unused = planned.channels.iter().find(|channel| **channel != row.letter.channel).copied();
+            unused.map_or((Some(row.letter.channel), None), |unused| (Some(unused), Some(row.letter.channel)))
+        }
         // It waits where it is; queueing it again gives it the text that is approved now.
         Some(row) if is_waiting(row.state) => match first_channel(planned, wave.channel) {
             Some(asked) if wave.channel.is_some() && asked != row.letter.channel && wave.reach == Reach::Everybody => (Some(asked), Some(row.letter.channel)),
@@ -599,7 +622,7 @@ fn next_channel(planned: &PlannedLetter, rows: &[StoredLetter], wave: Wave) -> (
         },
         Some(_) => (None, None),
         None if rows.is_empty() => (first_channel(planned, wave.channel).filter(|asked| is_for(planned, *asked, wave.reach)), None),
-        None if wave.after_failure == AfterFailure::Leave => (None, None),
+        None if wave.after_failure != AfterFailure::OtherChannel => (None, None),
         None => {
             let unused = planned.channels.iter().find(|channel| rows.iter().all(|row| row.letter.channel != **channel));
             (unused.copied().filter(|channel| wave.channel.is_none_or(|asked| asked == *channel)), None)

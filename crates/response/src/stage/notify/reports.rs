@@ -33,12 +33,26 @@ pub struct BounceTally {
     pub unclear: u64,
     /// Messages that name no letter of this case.
     pub foreign: u64,
+    /// Where those stand, the first of them: file and message. A report whose letter nothing names can be among them.
+    pub foreign_files: Vec<(String, u64)>,
     /// Files that are no mail.
     pub not_mail: u64,
     /// Reports that were known already.
     pub known: u64,
     /// The unclear ones of this mailbox, each once.
     pub to_read: Vec<OpenReport>,
+}
+
+/// So many messages that name no letter are listed; a mailbox of something else has thousands.
+const FOREIGN_LIMIT: usize = 50;
+
+impl BounceTally {
+    fn count_foreign(&mut self, file: String, number: u64) {
+        self.foreign += 1;
+        if self.foreign_files.len() < FOREIGN_LIMIT {
+            self.foreign_files.push((file, number));
+        }
+    }
 }
 
 /// A report that a person must read.
@@ -88,7 +102,7 @@ impl Response<'_> {
         let mut steps = BTreeMap::new();
         for Found { bounce, sha256, file, number } in found {
             let Some(stored) = sending.find(&bounce.reference, Channel::Email)? else {
-                tally.foreign += 1;
+                tally.count_foreign(file, number);
                 continue;
             };
             if !reports.read.insert(sha256) {
@@ -157,18 +171,17 @@ impl Response<'_> {
 /// Every report of a mailbox about a letter of some case; the others are counted.
 fn read_all(mailbox: &Path, return_path: &ReturnPath, tally: &mut BounceTally) -> Result<Vec<Found>, ResponseError> {
     let mut found = Vec::new();
-    let (mut foreign, mut not_mail) = (0, 0);
-    tally.messages = read_messages(mailbox, &mut |source, message| match read_bounce(message, return_path) {
-        Some(bounce) => {
-            let within = source.file.strip_prefix(mailbox).ok().filter(|file| !file.as_os_str().is_empty());
-            let file = within.or_else(|| source.file.file_name().map(Path::new)).unwrap_or(source.file).to_string_lossy().into_owned();
-            found.push(Found { bounce, sha256: hexadecimal(&Sha256::digest(message)), file, number: source.number });
+    let messages = read_messages(mailbox, &mut |source, message| {
+        let within = source.file.strip_prefix(mailbox).ok().filter(|file| !file.as_os_str().is_empty());
+        let file = within.or_else(|| source.file.file_name().map(Path::new)).unwrap_or(source.file).to_string_lossy().into_owned();
+        match read_bounce(message, return_path) {
+            Some(bounce) => found.push(Found { bounce, sha256: hexadecimal(&Sha256::digest(message)), file, number: source.number }),
+            None if is_mail(message) => tally.count_foreign(file, source.number),
+            None => tally.not_mail += 1,
         }
-        None if is_mail(message) => foreign += 1,
-        None => not_mail += 1,
     })?;
-    (tally.foreign, tally.not_mail) = (foreign, not_mail);
-    if tally.messages == not_mail {
+    tally.messages = messages;
+    if tally.messages == tally.not_mail {
         return Err(ResponseError::NoMessages(mailbox.to_owned()));
     }
     Ok(found)

@@ -43,6 +43,6 @@ pub use scope::{Question, Seen, scope};
 pub use seal::{SealError, SealWriter};
 pub use sending::{LetterEvent, NewLetter, Sending, SendingFiles, SendingStep, StoredLetter};
 pub use signature::{NAMESPACE, PublicKey, SIGN_IN, SignatureProblem};
-pub use statement::{Statement, StoredStatement};
+pub use statement::{LOOK_UP, Statement, StoredStatement};
 pub use table::{StoredTable, TableWriter};
 pub use verify::{Anchor, Problem, VerifyReport, verify};

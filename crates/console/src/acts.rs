@@ -8,7 +8,7 @@ use strandline_model::detection::Verdict;
 use strandline_model::letter_word::LetterWord;
 use strandline_model::personal::Personal;
 use strandline_model::time::Instant as Moment;
-use strandline_response::desk::{Act, Acted, DeskError, DutyForm, Performed, Signed, WordError, given_reason, message, moment, perform, whose_code};
+use strandline_response::desk::{Act, Acted, DeskError, DutyForm, Performed, Signed, WordError, given_reason, message, moment, note_safety_reading, perform, whose_code};
 use strandline_response::{Change, Enrolment, LookedUpBy, MessageKind, ResponseError, Right, Role, Way};
 
 use crate::door::Waiting;
@@ -178,7 +178,7 @@ pub fn call(visit: &Visit) -> Result<Reply, Fault> {
     try_act(visit, Asked { act, back: format!("/desk/person/{handle}"), shows: Some(handle) })
 }
 
-/// Reads a message: that somebody does is in the ledger first. Nothing keeps a request for safety from being read.
+/// Reads a message: that somebody does is in the ledger first. A request for safety waits for nobody's signature.
 pub fn read(visit: &Visit) -> Result<Reply, Fault> {
     let session = visit.session()?;
     let settings = visit.console.settings(&session.who.name, &visit.console.options.now);
@@ -190,15 +190,15 @@ pub fn read(visit: &Visit) -> Result<Reply, Fault> {
             session.find(&handle, LookedUpBy::Message);
         });
     }
-    let act = Act::LookUp { data_subject: found.item.data_subject, by: LookedUpBy::Message, why: None };
     if found.item.kind != MessageKind::Safety {
+        let act = Act::LookUp { data_subject: found.item.data_subject, by: LookedUpBy::Message, why: None };
         return try_act(visit, Asked { act, back, shows: Some(id) });
     }
-    let noted = perform(&settings, visit.role()?, &act, &visit.console.options.law, None);
+    let noted = note_safety_reading(&settings, visit.role()?, &found.item.id);
+    let entry = noted.map_err(|error| Fault::Unusable(visit.t().w("desk_not_noted", crate::console::told(&error))))?;
+    visit.console.acted();
     visit.console.door().change(session.number, |session| session.see(&id, Instant::now()));
-    if !matches!(noted, Ok(Performed::Done(_))) {
-        visit.tell(visit.t().x("desk_not_noted").to_owned());
-    }
+    visit.tell(visit.t().w("desk_noted", entry));
     Ok(Reply::Goto(back))
 }
 

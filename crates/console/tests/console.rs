@@ -538,6 +538,34 @@ fn a_message_is_read_answered_and_closed_and_a_strangers_card_withdrawn() {
 }
 
 #[test]
+fn a_request_for_safety_is_read_in_one_step_and_never_without_an_entry() {
+    let served = with_all_roles();
+    let key = seen(&served.case).people.iter().find(|row| row.strongest.is_some() && row.letter.is_some()).unwrap().data_subject.clone();
+    let safety = message(&served.case, 1, &key, MessageKind::Safety, "they know where I live");
+    let question = message(&served.case, 2, &key, MessageKind::Question, "was my bank account seen");
+    let (clerk, page) = (Visitor::signed_in(&served, 10), format!("/desk/{safety}"));
+    let (before, csrf) = (entries(&served), clerk.csrf());
+    assert_eq!(clerk.act("/act/read", &[("message", &question)]).header("location"), Some("/sign/1"), "a question waits for no signature");
+    // Where the ledger takes nothing, nothing is read.
+    let lock = std::fs::OpenOptions::new().write(true).open(served.case.join("case.lock")).unwrap();
+    lock.try_lock().unwrap();
+    let refused = clerk.post("/act/read", &[("message", &safety), ("csrf", &csrf)]);
+    assert_eq!(refused.status, 422, "{}", refused.body);
+    assert!(!clerk.get(&page).body.contains("where I live"), "it was read without an entry");
+    drop(lock);
+    assert_eq!(entries(&served), before);
+    assert_eq!(clerk.act("/act/read", &[("message", &safety)]).header("location"), Some(page.as_str()));
+    assert_eq!(entries(&served), before + 1, "the look is not in the ledger");
+    let shown = clerk.get(&page).body;
+    assert!(shown.contains("they know where I live") && shown.contains(&format!("entry {before}")), "{shown}");
+    let case = strandline_case::Case::open_for_reading(&served.case).unwrap();
+    let entry = case.ledger().entry(before).unwrap();
+    assert_eq!((entry.actor.as_str(), entry.stage.as_deref()), ("desk", Some("look_up")));
+    let report = check(&served.case);
+    assert!(report.is_sound(), "{:?}", report.problems);
+}
+
+#[test]
 fn a_callers_code_opens_plain_words_and_the_look_says_so() {
     let served = with_all_roles();
     let row = seen(&served.case).people.iter().find(|row| row.strongest.is_some() && row.letter.is_some()).unwrap().clone();

@@ -23,7 +23,7 @@ mod words;
 
 pub use strandline_report::escape;
 
-pub use act::{Act, Acted, DeskError, perform, renew, settle};
+pub use act::{Act, Acted, DeskError, note_safety_reading, perform, renew, settle};
 pub use arrivals::{ArrivalDay, Arrivals};
 pub use cited::{Cited, CitedBy, NotCited, cited};
 pub use clocks::{Clocks, clocks};

@@ -381,6 +381,7 @@ fn refused(visit: &Visit, error: DeskError) -> Fault {
     match error {
         DeskError::NotYours { .. } => Fault::Forbidden,
         DeskError::Response(ResponseError::OtherLetters) => Fault::Unusable(visit.t().x("letters_changed").to_owned()),
+        DeskError::Response(ResponseError::LettersOld) => Fault::Unusable(visit.t().x("letters_old").to_owned()),
         other => other.into(),
     }
 }

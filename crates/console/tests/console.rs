@@ -662,6 +662,33 @@ fn letters_are_approved_as_they_were_looked_at() {
 }
 
 #[test]
+fn letters_that_are_older_than_the_case_are_let_go_by_nobody() {
+    let served = served("A. Chan", |_| {});
+    let visitor = Visitor::inside(&served);
+    let handle = visitor.first("/people?tier=confirmed", "/people/").replace("/people/", "");
+    visitor.act("/act/letter", &[("handle", &handle), ("word", "hold"), ("why", "the family is told in person")]);
+    let link = visitor.first("/path", "/path/").replace("/path/", "");
+    visitor.act("/act/judge", &[("target", &link), ("verdict", "confirmed"), ("why", "our own test")]);
+    let (page, letter, before) = (visitor.get("/letters").body, visitor.get(&format!("/letters/{handle}")).body, entries(&served));
+    assert!(!page.contains("action=\"/act/approve\"") && page.contains("value=\"renew\""), "the page offers old letters");
+    assert!(!letter.contains("value=\"release\"") && letter.contains("value=\"renew\""), "the page offers an old letter");
+    let plan = page.split("What is approved:").nth(1).unwrap().split("<code class=\"hash\">").nth(1).unwrap().split('<').next().unwrap().to_owned();
+    for (path, fields) in
+        [("/act/approve", vec![("plan", plan.as_str())]), ("/act/letter", vec![("handle", handle.as_str()), ("word", "release"), ("why", "told")])]
+    {
+        let refused = visitor.act(path, &fields);
+        assert!(refused.status == 422 && refused.body.contains("older than the case"), "{path}: {}", refused.body);
+    }
+    assert_eq!(entries(&served), before, "old letters were let go");
+    visitor.act("/act/work", &[("work", "renew")]);
+    wait_for("the end of the work", || visitor.get("/work").body.contains("It is done."));
+    assert_eq!(visitor.act("/act/letter", &[("handle", &handle), ("word", "release"), ("why", "told")]).status, 303);
+    let page = visitor.get("/letters").body;
+    let plan = page.split("name=\"plan\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    assert_eq!(visitor.act("/act/approve", &[("plan", &plan)]).status, 303);
+}
+
+#[test]
 fn other_machines_are_not_served_in_clear() {
     let options = strandline_console::Options {
         case: "/nowhere".into(),

@@ -291,6 +291,23 @@ impl<'a> Response<'a> {
         stage::letters::are_current(self)
     }
 
+    /// Whether the letters are what the case says now, and the case follows what was decided on the trail: what was not looked at as it is
+    /// now goes nowhere.
+    ///
+    /// # Errors
+    /// If the register or a decision cannot be read.
+    pub fn letters_follow_case(&self) -> Result<bool, ResponseError> {
+        let has_people = self.case.manifest().stages.contains_key("expose");
+        Ok(self.decisions_after_trace()? == 0 && (!has_people || stage::expose::are_current(self)?) && self.letters_are_current()?)
+    }
+
+    /// Decisions on links and detections that came after the trail was last followed.
+    pub(crate) fn decisions_after_trace(&self) -> Result<u64, ResponseError> {
+        let traced = self.case.manifest().stages.get("trace").and_then(|stage| stage.ledger_entry);
+        let Some(traced) = traced else { return Ok(0) };
+        Ok(self.case.stored_decisions()?.iter().filter(|decision| decision.ledger_entry > traced).count() as u64)
+    }
+
     /// Prints the drafted letters as PDFs.
     ///
     /// # Errors

@@ -52,6 +52,8 @@ struct LetterPage<'v> {
     key: String,
     is_shown: bool,
     is_held: bool,
+    /// Whether it is what the case says now: another is let go by nobody.
+    is_current: bool,
     attention: String,
     state: String,
     language: String,
@@ -140,6 +142,7 @@ pub fn one(visit: &Visit) -> Result<Reply, Fault> {
         key: row.data_subject.clone(),
         is_shown,
         is_held: letter.is_held,
+        is_current: overview.letters.as_ref().is_some_and(|letters| letters.is_current),
         attention: letter.attention,
         state: row.letter.as_deref().map(|state| letter_state(t, state)).unwrap_or_default(),
         language: letter.language,

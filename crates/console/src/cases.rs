@@ -15,9 +15,10 @@ use axum::routing::get;
 use strandline_response::Right;
 
 use crate::console::{Console, is_allowed};
-use crate::door::{Who, bound_to};
+use crate::door::{Began, Entering, Who, bound_to};
 use crate::guard::guard;
 use crate::pages::tide::{NeedLine, by_tier, needs};
+use crate::pages::access::session_cookie;
 use crate::pages::{role, tier};
 use crate::reply::{Fault, Reply};
 use crate::routes::router;
@@ -202,11 +203,11 @@ async fn enter(State(consoles): State<Consoles>, params: RawPathParams, request:
     let mut response = Reply::Goto("/".to_owned()).into_response("");
     for console in consoles.iter() {
         let mut door = console.door();
-        let Some(who) = door.use_link(&secret, Instant::now()) else { continue };
-        let drawn = [console.random(), console.random()];
-        let session = door.enter(who, asking.bound, drawn, console.now(), Instant::now());
-        let secure = if console.is_sealed { "; Secure" } else { "" };
-        if let Ok(value) = HeaderValue::from_str(&format!("{}={session}; Path=/; HttpOnly; SameSite=Strict{secure}", cookie_name(console))) {
+        let Some((who, goes_on)) = door.use_link(&secret, Instant::now()) else { continue };
+        let began = goes_on.unwrap_or_else(|| Began::now(console.now(), Instant::now()));
+        let entering = Entering { who, bound: asking.bound, random: [console.random(), console.random()], began, instead_of: None };
+        let Ok(session) = door.enter(entering, Instant::now()) else { continue };
+        if let Ok(value) = HeaderValue::from_str(&session_cookie(console, &session)) {
             response.headers_mut().append(header::SET_COOKIE, value);
         }
     }

@@ -60,7 +60,7 @@ pub fn router(console: Arc<Console>) -> Router {
         .route("/act/work", form(acts::begin))
         .route("/act/end", form(access::end))
         .route("/act/passkey", form(passkeys::offer))
-        .route("/act/elsewhere", form(passkeys::elsewhere))
+        .route("/act/elsewhere", act(Right::Admit, passkeys::elsewhere))
         .route("/act/refuse", act(Right::Admit, passkeys::refuse))
         .route("/act/enrol", act(Right::Admit, acts::enrol))
         .route("/act/remove", act(Right::Admit, acts::remove))

@@ -165,7 +165,8 @@ fn first_link(consoles: &[Arc<Console>]) -> Result<String, ServeError> {
     let drawn = consoles.first().map(|console| console.random()).unwrap_or_default();
     for console in consoles {
         let who = console.who(&console.options.responder)?;
-        secret = console.door().link(who, drawn, Instant::now());
+        // A new door has a place for it.
+        secret = console.door().link(who, None, drawn, Instant::now()).unwrap_or_default();
     }
     Ok(secret)
 }

@@ -280,11 +280,40 @@ fn who_only_looks_decides_nothing_and_sees_no_name() {
         ("/act/approve", vec![]),
         ("/act/work", vec![("work", "renew")]),
         ("/act/link", vec![("name", "x")]),
+        ("/act/elsewhere", vec![]),
         ("/act/end", vec![("session", "1")]),
     ] {
         assert_eq!(reader.act(path, &fields).status, 403, "{path}");
     }
     assert_eq!(entries(&served), before);
+}
+
+/// The link that a page tells.
+fn told_link(visitor: &Visitor<'_>) -> String {
+    format!("/in/{}", &visitor.get("/access").body.split("/in/").nth(1).unwrap()[..64])
+}
+
+#[test]
+fn whoever_is_ended_has_no_link_to_come_back_by_and_nobody_makes_them_without_end() {
+    let served = served("A. Chan", |_| {});
+    let visitor = Visitor::inside(&served);
+    // Links by which somebody goes on elsewhere are few; so are those of one guest.
+    let statuses = |path: &str, fields: &[(&str, &str)]| -> Vec<u16> { (0..4).map(|_| visitor.act(path, fields).status).collect() };
+    assert_eq!(statuses("/act/elsewhere", &[]), [303, 303, 303, 422]);
+    visitor.act("/act/link", &[("name", "Head of department")]);
+    let first = told_link(&visitor);
+    visitor.act("/act/link", &[("name", "Head of department")]);
+    let second = told_link(&visitor);
+    let mut reader = Visitor { agent: "another", ..Visitor::outside(&served) };
+    let entered = reader.post(&first, &[]);
+    reader.take_cookie(&entered);
+    assert_eq!(reader.get("/").status, 200);
+    let page = visitor.get("/access").body;
+    let row = page.split("<td>Head of department</td>").nth(1).unwrap();
+    let number = row.split("name=\"session\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    assert_eq!(visitor.act("/act/end", &[("session", &number)]).status, 303);
+    assert_eq!(reader.get("/").status, 303, "an ended session goes on");
+    assert_eq!(reader.post(&second, &[]).status, 422, "whoever was ended came back");
 }
 
 #[test]
@@ -451,6 +480,7 @@ fn each_role_is_refused_what_is_not_theirs() {
         ("/act/work", vec![("work", "verify")], officers),
         ("/act/work", vec![("work", "renew")], decide),
         ("/act/link", vec![("name", "x")], decide),
+        ("/act/elsewhere", vec![], decide),
         ("/act/end", vec![("session", "999")], decide),
     ];
     let before = entries(&served);

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use strandline_response::desk::passkey_signature;
 use strandline_response::{Algorithm, Passkey, PasskeyProblem, Registration, Responders, challenge, rp_id};
 
+use super::access::is_full;
 use crate::door::Pending;
 use crate::reply::{Fault, Reply};
 use crate::visit::Visit;
@@ -149,10 +150,13 @@ pub fn refuse(visit: &Visit) -> Result<Reply, Fault> {
     Ok(Reply::Goto("/access".to_owned()))
 }
 
-/// Browsers have passkeys for names alone: a link to the same console by its name, for whoever is in.
+/// Browsers have passkeys for names alone: a link to the same console by its name, for whoever is in and may let somebody in. The session
+/// there is the same one to the clock.
 pub fn elsewhere(visit: &Visit) -> Result<Reply, Fault> {
     let there = visit.console.origins.iter().find(|origin| rp_id(origin).is_some()).ok_or(Fault::NotFound)?;
-    let secret = visit.console.door().link(visit.session()?.who.clone(), visit.console.random(), Instant::now());
+    let session = visit.session()?;
+    let made = visit.console.door().link(session.who.clone(), Some(session.began), visit.console.random(), Instant::now());
+    let secret = made.map_err(|full| is_full(full, visit.t()))?;
     visit.tell(visit.t().w("passkey_there", format!("{there}{}/in/{secret}", visit.console.root)));
     Ok(Reply::Goto("/access".to_owned()))
 }

@@ -205,7 +205,10 @@ async fn enter(State(consoles): State<Consoles>, params: RawPathParams, request:
         let mut door = console.door();
         let Some((who, goes_on)) = door.use_link(&secret, Instant::now()) else { continue };
         let began = goes_on.unwrap_or_else(|| Began::now(console.now(), Instant::now()));
-        let entering = Entering { who, bound: asking.bound, random: [console.random(), console.random()], began, instead_of: None };
+        // The session that this browser had in the case ends.
+        let old = cookie(&asking.headers, &cookie_name(console)).and_then(|secret| door.session(secret, &asking.bound, Instant::now()));
+        let random = [console.random(), console.random()];
+        let entering = Entering { who, bound: asking.bound, random, began, instead_of: old.map(|old| old.number) };
         let Ok(session) = door.enter(entering, Instant::now()) else { continue };
         if let Ok(value) = HeaderValue::from_str(&session_cookie(console, &session)) {
             response.headers_mut().append(header::SET_COOKIE, value);

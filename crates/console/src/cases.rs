@@ -165,7 +165,7 @@ fn line(console: &Console, who: &Who, t: &Texts) -> Result<CaseLine, Fault> {
             },
         );
         line.is_late = next.is_some_and(|view| view.state == strandline_response::notice::State::Overdue);
-        line.needs = needs(&overview, &clocks, t);
+        line.needs = needs(console, who, &overview, &clocks, t);
         if overview.is_exposed {
             line.tiers = by_tier(&overview).into_iter().map(|(name, count)| (tier(t, name).to_owned(), t.n(count))).collect();
             line.exposed = t.n(overview.exposed());

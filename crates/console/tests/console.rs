@@ -616,6 +616,37 @@ fn a_callers_code_opens_plain_words_and_the_look_says_so() {
 }
 
 #[test]
+fn the_home_page_says_what_needs_whoever_looks() {
+    let served = with_all_roles();
+    let key = seen(&served.case).people.iter().find(|row| row.strongest.is_some() && row.letter.is_some()).unwrap().data_subject.clone();
+    message(&served.case, 1, &key, MessageKind::Safety, "x");
+    message(&served.case, 2, &key, MessageKind::Question, "x");
+    let needs = |seed| {
+        let page = Visitor::signed_in(&served, seed).get("/").body;
+        page.split("<h2>Needs you</h2>").nth(1).unwrap().split("</section>").next().unwrap().to_owned()
+    };
+    let (approver, officer, reader) = (needs(7), needs(9), needs(11));
+    for (what, to_approver, to_officer) in [
+        ("People who fear for their safety: 1", true, true),
+        ("Messages without an answer: 1", true, true),
+        ("Duties without a running clock", true, true),
+        ("Letters to approve", true, false),
+        ("People of whom nothing is known yet", true, false),
+    ] {
+        assert_eq!((approver.contains(what), officer.contains(what)), (to_approver, to_officer), "{what}");
+    }
+    assert!(reader.contains("Nothing waits for you."), "{reader}");
+    // What somebody has approved waits for somebody else.
+    let visitor = Visitor::signed_in(&served, 7);
+    let page = visitor.get("/letters").body;
+    let plan = page.split("name=\"plan\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let waits = visitor.act("/act/approve", &[("plan", &plan)]).header("location").unwrap().to_owned();
+    let text = visitor.get(&format!("{waits}/text")).body;
+    assert_eq!(visitor.act(&waits, &[("signature", &sign(7, Signed::NAMESPACE, &text))]).status, 303);
+    assert!(!visitor.get("/").body.contains("Letters to approve"));
+}
+
+#[test]
 fn the_palette_finds_pages_and_people_and_nothing_for_whom_it_is_not() {
     let served = with_all_roles();
     let row = seen(&served.case).people[3].clone();

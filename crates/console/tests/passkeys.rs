@@ -110,6 +110,7 @@ fn two_people_enrol_sign_in_and_approve_by_passkeys_alone() {
     bob.enter(&format!("/in/{link}"));
     assert_eq!(bob.make(|_| {}).status, 303);
     assert!(bob.visitor.get("/access").body.matches(&bob.authenticator.passkey().fingerprint()).count() == 1, "its maker is told its fingerprint");
+    assert!(ann.visitor.get("/").body.contains("Passkeys to enrol: 1") && !bob.visitor.get("/").body.contains("Passkeys to enrol"));
     let page = ann.visitor.get("/access").body;
     assert!(page.contains(&bob.authenticator.passkey().fingerprint()));
     assert_eq!(page.matches("action=\"/act/enrol\"").count(), 1, "an enrolled one is offered again");

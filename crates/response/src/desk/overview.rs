@@ -295,7 +295,7 @@ fn needs(overview: &Overview, decisions: u64, follows_trail: bool) -> Vec<Need> 
         if count(&["held"]) > 0 {
             needs.push(Need::LettersHeld { letters: count(&["held"]) });
         }
-        if approval.letters > 0 && !approval.is_enough() {
+        if letters.is_current && approval.letters > 0 && !approval.is_enough() {
             needs.push(Need::Approval { have: approval.have as u64, needed: approval.needed as u64, letters: approval.letters });
         }
         if count(&["uncertain", "refused", "bounced", "returned"]) > 0 {

@@ -1,6 +1,7 @@
 // Walks every page of a console: pictures, axe-core, requests to other hosts, and the whole story by keyboard. Called by pages.sh.
 const fs = require("fs");
 const path = require("path");
+const { execFileSync } = require("child_process");
 const puppeteer = require("puppeteer-core");
 const axe = fs.readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 
@@ -37,6 +38,22 @@ async function seen(page, where, picture) {
   }
   await page.screenshot({ path: path.join(pictures, `${picture}.png`), fullPage: true });
   pages += 1;
+}
+
+// On paper: what is folded away on the screen stands there, and no form does.
+async function printed(page, name, url, never) {
+  await page.goto(`${origin}/language/en?back=${url}`, { waitUntil: "load" });
+  const folded = await page.$$eval("main details:not([open])", (all) => all.map((one) => [...one.children].slice(1).map((part) => part.textContent).join(" ")));
+  const file = path.join(pictures, `${name}.pdf`);
+  await page.pdf({ path: file, format: "A4", printBackground: true });
+  const bare = (text) => text.replace(/\s+/g, "");
+  const paper = bare(execFileSync("pdftotext", [file, "-"], { encoding: "utf8" }));
+  if (!paper.includes(bare(await page.$eval("main h1", (h1) => h1.textContent)))) problem(name, "the paper lacks its title");
+  // A line or a page can end anywhere: the first letters of each will do.
+  const lost = folded.map(bare).filter((text) => text && !paper.includes(text.slice(0, 40)));
+  if (lost.length) problem(name, `${lost.length} of ${folded.length} folded parts are not on paper`);
+  for (const words of never) if (paper.includes(bare(words))) problem(name, `the paper has a form: ${words}`);
+  return folded.length;
 }
 
 // Several cases behind one address: their list, and each under a path of its own.
@@ -147,6 +164,8 @@ async function byPalette(page) {
   await page.pdf({ path: path.join(pictures, "tide.pdf"), format: "A4", printBackground: true });
   await page.goto(origin + "/clocks/form/gdpr-33", { waitUntil: "load" });
   await page.pdf({ path: path.join(pictures, "form.pdf"), format: "A4", printBackground: true });
+  if (person && !(await printed(page, "person", person, ["Why do you need to see the name?"]))) problem("person", "nothing is folded on it");
+  if (!(await printed(page, "clocks", "/clocks", ["Something happened", "When, in the organisation's time"]))) problem("clocks", "nothing is folded on it");
   await byKeyboard(page);
   await byPalette(page);
   if (allFile) await severalCases(page);

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Every page of the console in a real browser: pictures in both languages, on a wide screen, on a narrow one and on paper; axe-core
 # (WCAG 2.2 A and AA) on each; nothing on a page may ask another host for anything or leave a message on the browser's console.
-# Needs Debian's chromium, node and npm; sends nothing anywhere but to this machine.
+# Needs Debian's chromium and poppler-utils, node and npm; sends nothing anywhere but to this machine.
 #
 #   crates/console/checks/pages.sh CASE [PICTURES [ANOTHER-CASE]]
 #

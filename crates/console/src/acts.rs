@@ -5,10 +5,10 @@ use std::time::Instant;
 
 use askama::Template;
 use strandline_model::detection::Verdict;
-use strandline_model::letter_word::LetterWord;
+use strandline_model::letter_word::{LetterWord, Reader};
 use strandline_model::personal::Personal;
 use strandline_model::time::Instant as Moment;
-use strandline_response::desk::{Act, Acted, DeskError, DutyForm, Performed, Signed, WordError, given_reason, message, moment, note_safety_reading, perform, whose_code};
+use strandline_response::desk::{Act, Acted, DeskError, DutyForm, Performed, ReaddressForm, Signed, WordError, given_reason, message, moment, note_safety_reading, perform, whose_code};
 use strandline_response::{Change, Enrolment, LookedUpBy, MessageKind, ResponseError, Right, Role, Way};
 
 use crate::door::Waiting;
@@ -86,7 +86,7 @@ pub fn duty(visit: &Visit) -> Result<Reply, Fault> {
         knowing: personal("knowing"),
         why: personal("why"),
         given: personal("why"),
-        text: None,
+        text: field("text").map(|text| Personal::new(text.replace("\r\n", "\n"))),
     };
     let words = form.words(&overview.time_zone).map_err(|error| unusable(visit, &error))?;
     // A form of ours has one word.
@@ -108,9 +108,27 @@ pub fn letter(visit: &Visit) -> Result<Reply, Fault> {
             let round = overview.letters.as_ref().map_or(1, |letters| letters.round);
             LetterWord::DoneByHand { data_subject, round, at: at.map_err(|error| unusable(visit, &error))?, why }
         }
+        Some("readdress") => readdressed(visit, data_subject)?,
         _ => return Err(Fault::NotFound),
     };
     try_act(visit, Asked { act: Act::Letters(vec![word]), back: format!("/letters/{}", row.handle), shows: None })
+}
+
+/// Another address or another reader for one letter.
+fn readdressed(visit: &Visit, data_subject: String) -> Result<LetterWord, Fault> {
+    let field = |name: &str| visit.form.filled(name).map(str::to_owned);
+    let reader = Reader::ALL.into_iter().find(|reader| visit.form.text("reader") == Some(reader.as_str())).ok_or(Fault::NotFound)?;
+    let lines = field("address").map(|text| text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect());
+    let form = ReaddressForm {
+        data_subject,
+        reader,
+        name: field("name"),
+        email: field("email"),
+        address_lines: lines.unwrap_or_default(),
+        language: field("language"),
+        why: field("why").unwrap_or_default(),
+    };
+    form.word().map_err(|error| unusable(visit, &error))
 }
 
 /// Approves exactly the letters as they are.
@@ -392,6 +410,8 @@ fn unusable(visit: &Visit, error: &WordError) -> Fault {
     Fault::Unusable(match error {
         WordError::NoReason { .. } => t.x("form_no_reason").to_owned(),
         WordError::NoTime => t.x("form_no_time").to_owned(),
+        WordError::NoName(_) => t.x("form_no_name").to_owned(),
+        WordError::NoPlace => t.x("form_no_place").to_owned(),
         WordError::Time(source) => t.w("form_bad_time", source),
         other => other.to_string(),
     })

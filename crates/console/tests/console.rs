@@ -351,6 +351,40 @@ fn a_clock_starts_from_a_persons_word_and_a_letter_waits_for_one() {
 }
 
 #[test]
+fn what_was_recorded_is_taken_back_a_question_answered_and_a_letter_readdressed() {
+    let served = served("A. Chan", |_| {});
+    let visitor = Visitor::inside(&served);
+    let clocks = visitor.get("/clocks").body;
+    let event = clocks.split("name=\"what\"><option>").nth(1).unwrap().split('<').next().unwrap().to_owned();
+    visitor.act("/act/duty", &[("what", &event), ("at", "2026-01-01T08:00"), ("knowing", "an account read records")]);
+    assert!(visitor.get("/clocks").body.contains("The clock started"));
+    assert_eq!(visitor.act("/act/duty", &[("verb", "retract"), ("what", &event), ("why", " ")]).status, 422, "no reason was taken");
+    assert_eq!(visitor.act("/act/duty", &[("verb", "retract"), ("what", &event), ("why", "it was another system")]).status, 303);
+    assert!(!visitor.get("/clocks").body.contains("The clock started"), "the clock still runs");
+    // Every question that the page offers is one; its answer stands in the form.
+    let offered: Vec<&str> = clocks.split("<optgroup").nth(1).unwrap().split("<option value=\"").skip(1).map(|part| part.split('"').next().unwrap()).collect();
+    assert!(offered.len() > 10, "{offered:?}");
+    let question = offered.iter().find(|question| **question != "letter_next").unwrap();
+    assert_eq!(visitor.act("/act/duty", &[("verb", "answer"), ("what", question), ("text", "")]).status, 422);
+    assert_eq!(visitor.act("/act/duty", &[("verb", "answer"), ("what", "letter_account/en"), ("text", "A stolen account was used.")]).status, 303);
+    assert_eq!(visitor.act("/act/duty", &[("verb", "answer"), ("what", "nonsense"), ("text", "x")]).status, 422);
+    visitor.act("/act/work", &[("work", "renew")]);
+    wait_for("the end of the work", || visitor.get("/work").body.contains("It is done."));
+    let handle = visitor.first("/people?tier=confirmed", "/people/").replace("/people/", "");
+    let letter = format!("/letters/{handle}");
+    visitor.act("/act/look", &[("handle", &handle), ("why", "to readdress it"), ("back", &letter)]);
+    let readdress = |reader: &str, name: &str, address: &str| {
+        let fields = [("handle", handle.as_str()), ("word", "readdress"), ("reader", reader), ("name", name), ("address", address), ("why", "the family wrote")];
+        visitor.act("/act/letter", &fields).status
+    };
+    assert_eq!(readdress("executor", "", "1 New Street"), 422, "nobody's name was taken");
+    assert_eq!(readdress("person", "", ""), 422, "no other place was taken");
+    assert_eq!(readdress("executor", "WONG Ka Yan", "1 New Street\r\nHong Kong"), 303);
+    assert!(visitor.get(&letter).body.contains("WONG Ka Yan"), "the letter has another reader");
+    assert!(check(&served.case).is_sound());
+}
+
+#[test]
 fn where_anybody_is_enrolled_nothing_is_entered_unsigned() {
     let served = served("A. Chan", |case| enrol(case, "A. Chan", 7));
     let visitor = Visitor::inside(&served);

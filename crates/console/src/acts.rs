@@ -9,7 +9,7 @@ use strandline_model::letter_word::{LetterWord, Reader};
 use strandline_model::personal::Personal;
 use strandline_model::time::Instant as Moment;
 use strandline_response::desk::{Act, Acted, DeskError, DutyForm, Performed, ReaddressForm, Signed, WordError, given_reason, message, moment, note_safety_reading, perform, whose_code};
-use strandline_response::{Change, Enrolment, LookedUpBy, MessageKind, ResponseError, Right, Role, Way};
+use strandline_response::{Change, Enrolment, LookedUpBy, MessageKind, PublicKey, ResponseError, Right, Role, Way};
 
 use crate::door::Waiting;
 use crate::job::Work;
@@ -28,6 +28,8 @@ struct SignPage<'v> {
     number: u64,
     says: String,
     text: String,
+    /// Of the key that is enrolled or removed.
+    fingerprint: Option<String>,
     namespace: &'static str,
     passkey: Option<Ask>,
 }
@@ -230,6 +232,18 @@ pub fn enrol(visit: &Visit) -> Result<Reply, Fault> {
     try_act(visit, Asked { act, back: "/access".to_owned(), shows: None })
 }
 
+/// Enrols an SSH key by the line that its holder gave. Its fingerprint stands on the page that has it signed.
+pub fn enrol_key(visit: &Visit) -> Result<Reply, Fault> {
+    let line = visit.form.filled("key").unwrap_or_default();
+    let key = PublicKey::of_openssh(line).map_err(|problem| Fault::Unusable(problem.to_string()))?;
+    let role: Role = visit.form.text("role").and_then(|role| role.parse().ok()).ok_or(Fault::NotFound)?;
+    let name = visit.form.filled("name").ok_or_else(|| Fault::Unusable(visit.t().x("access_no_name").to_owned()))?;
+    let name: String = name.chars().filter(|c| !c.is_control()).take(80).collect();
+    let name = name.split_whitespace().collect::<Vec<_>>().join(" ");
+    let act = Act::Enrol(Enrolment { change: Change::Enrolled, key: key.to_openssh(), name, role });
+    try_act(visit, Asked { act, back: "/access".to_owned(), shows: None })
+}
+
 /// Takes a key of somebody out of the responders' table.
 pub fn remove(visit: &Visit) -> Result<Reply, Fault> {
     let entry: u64 = visit.form.number("entry").ok_or(Fault::NotFound)?;
@@ -315,7 +329,8 @@ pub fn to_sign(visit: &Visit) -> Result<Reply, Fault> {
     // The first is enrolled by itself.
     let own = if responders.is_empty() { pending.enrols().into_iter().collect() } else { passkeys::current(&responders, Some(&visit.session()?.who.name)) };
     let passkey = passkeys::to_sign(visit, &pending.text, &own);
-    let page = SignPage { f, number: pending.number, says: pending.says, text: pending.text, namespace: Signed::NAMESPACE, passkey };
+    let fingerprint = pending.fingerprint();
+    let page = SignPage { f, number: pending.number, fingerprint, says: pending.says, text: pending.text, namespace: Signed::NAMESPACE, passkey };
     Ok(Reply::Page(page.render()?))
 }
 
@@ -329,12 +344,14 @@ pub fn sign_text(visit: &Visit) -> Result<Reply, Fault> {
 pub fn signed(visit: &Visit) -> Result<Reply, Fault> {
     let pending = pending(visit)?;
     let given = Signed { text: pending.text.clone(), signature: passkeys::signature(visit, Some(&pending))? };
+    passkeys::check_count(visit, &given.signature)?;
     let session = visit.session()?;
     let at = pending.at;
     let clock = move || at;
     let settings = visit.console.settings(&session.who.name, &clock);
     match perform(&settings, visit.role()?, &pending.act, &visit.console.options.law, Some(&given)).map_err(|error| refused(visit, error))? {
         Performed::Done(acted) => {
+            passkeys::note_count(visit, &given.signature);
             visit.console.door().change(session.number, |session| session.pending.retain(|kept| kept.number != pending.number));
             let asked = Asked { act: pending.act, back: pending.back, shows: pending.shows };
             done(visit, &acted, asked)

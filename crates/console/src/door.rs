@@ -8,7 +8,7 @@ use hmac::{Hmac, Mac};
 use sha2::{Digest, Sha256};
 use strandline_model::time::Instant as Moment;
 use strandline_response::desk::Act;
-use strandline_response::{LookedUpBy, Passkey, Role};
+use strandline_response::{LookedUpBy, Passkey, PublicKey, Role, has_risen};
 use subtle::ConstantTimeEq;
 
 /// How long a one-time link, or a number to sign in with, is good.
@@ -60,6 +60,13 @@ pub struct Pending {
 }
 
 impl Pending {
+    /// The fingerprint of the key that it would enrol or remove.
+    pub fn fingerprint(&self) -> Option<String> {
+        let Act::Enrol(enrolment) = &self.act else { return None };
+        let passkey = Passkey::of_line(&enrolment.key).ok().map(|passkey| passkey.fingerprint());
+        passkey.or_else(|| PublicKey::of_openssh(&enrolment.key).ok().map(|key| key.fingerprint()))
+    }
+
     /// The passkey that it would enrol.
     pub fn enrols(&self) -> Option<Passkey> {
         match &self.act {
@@ -165,6 +172,8 @@ pub struct Door {
     sessions: Vec<([u8; 32], Session)>,
     /// Numbers that somebody signed in with.
     used: Vec<([u8; 32], Instant)>,
+    /// How often each passkey said last that it had signed. Of decisions the ledger has it, too; of sign-ins nobody else.
+    counts: BTreeMap<String, u32>,
     last: u64,
     key: [u8; 32],
     opened: Instant,
@@ -192,7 +201,7 @@ fn hexadecimal(bytes: [u8; 32]) -> String {
 impl Door {
     /// A door that nobody is through. The key is of this run alone.
     pub fn new(key: [u8; 32], now: Instant) -> Self {
-        Self { links: Vec::new(), sessions: Vec::new(), used: Vec::new(), last: 0, key, opened: now }
+        Self { links: Vec::new(), sessions: Vec::new(), used: Vec::new(), counts: BTreeMap::new(), last: 0, key, opened: now }
     }
 
     /// A new one-time link for somebody; returns its secret. A session that goes on by it keeps when it began.
@@ -256,6 +265,17 @@ impl Door {
             self.used.push((digest(number.as_bytes()), now + LINK_GOOD_FOR));
         }
         is_good
+    }
+
+    /// Whether a passkey counted on since it signed here last.
+    pub fn counts_on(&self, key: &str, count: u32) -> bool {
+        self.counts.get(key).is_none_or(|before| has_risen(*before, count))
+    }
+
+    /// Notes how often a passkey says that it signed, once the signature held.
+    pub fn counted(&mut self, key: String, count: u32) {
+        let before = self.counts.entry(key).or_default();
+        *before = (*before).max(count);
     }
 
     fn proof(&self, body: &str, bound: &[u8; 32]) -> Hmac<Sha256> {

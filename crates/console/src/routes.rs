@@ -63,6 +63,7 @@ pub fn router(console: Arc<Console>) -> Router {
         .route("/act/elsewhere", act(Right::Admit, passkeys::elsewhere))
         .route("/act/refuse", act(Right::Admit, passkeys::refuse))
         .route("/act/enrol", act(Right::Admit, acts::enrol))
+        .route("/act/key", act(Right::Admit, acts::enrol_key))
         .route("/act/remove", act(Right::Admit, acts::remove))
         .route("/act/link", act(Right::Admit, access::link))
         .route("/in", open(access::door).merge(open_form(access::signed_in)))

@@ -412,6 +412,33 @@ fn where_anybody_is_enrolled_nothing_is_entered_unsigned() {
 }
 
 #[test]
+fn ssh_keys_are_enrolled_by_their_lines_and_signed_for() {
+    let served = served("A. Chan", |_| {});
+    let visitor = Visitor::inside(&served);
+    let before = entries(&served);
+    let line = |seed| support::key(seed).public_key().to_openssh().unwrap();
+    let fingerprint = |seed| support::key(seed).public_key().fingerprint(Default::default()).to_string();
+    let enrol = |name: &str, key: &str, role: &str| visitor.act("/act/key", &[("name", name), ("key", key), ("role", role)]);
+    for wrong in ["", "ssh-ed25519 AAAA", "ssh-dss AAAAB3NzaC1kc3M", &format!("{}\n{}", line(7), line(8))] {
+        assert_eq!(enrol("A. Chan", wrong, "approver").status, 422, "{wrong:?} is a key");
+    }
+    // The first signs for itself; the next is signed for by it.
+    for (name, seed, signer, role) in [("A. Chan", 7, 7, "approver"), ("B. Lee", 8, 7, "desk")] {
+        let page = enrol(name, &format!("{} somebody@somewhere", line(seed)), role).header("location").unwrap().to_owned();
+        assert!(page.starts_with("/sign/") && visitor.get(&page).body.contains(&fingerprint(seed)), "the fingerprint is not shown");
+        let text = visitor.get(&format!("{page}/text")).body;
+        assert_eq!(visitor.act(&page, &[("signature", &sign(8, Signed::NAMESPACE, &text))]).status, if signer == 8 { 303 } else { 422 });
+        assert_eq!(visitor.act(&page, &[("signature", &sign(signer, Signed::NAMESPACE, &text))]).status, 303);
+    }
+    assert_eq!(entries(&served), before + 2);
+    let list = Visitor::signed_in(&served, 7).get("/access").body;
+    assert!(list.contains(&fingerprint(7)) && list.contains(&fingerprint(8)));
+    assert_eq!(Visitor::signed_in(&served, 8).get("/").header("location"), Some("/desk"));
+    let report = check(&served.case);
+    assert!(report.is_sound() && report.signatures == 2, "{:?}", report.problems);
+}
+
+#[test]
 fn a_signature_of_an_earlier_place_is_asked_for_again() {
     let served = served("A. Chan", |case| enrol(case, "A. Chan", 7));
     let visitor = Visitor::inside(&served);
@@ -515,6 +542,7 @@ fn each_role_is_refused_what_is_not_theirs() {
         ("/act/work", vec![("work", "renew")], decide),
         ("/act/link", vec![("name", "x")], decide),
         ("/act/elsewhere", vec![], decide),
+        ("/act/key", vec![("name", "x"), ("key", "x"), ("role", "reader")], decide),
         ("/act/end", vec![("session", "999")], decide),
     ];
     let before = entries(&served);

@@ -132,6 +132,28 @@ fn two_people_enrol_sign_in_and_approve_by_passkeys_alone() {
 }
 
 #[test]
+fn a_passkey_that_does_not_count_on_lets_nobody_in_and_decides_nothing() {
+    let served = served("A. Chan", |_| {});
+    let mut ann = first(&served);
+    let mut enter = |counter: u32| {
+        ann.authenticator.counter = counter;
+        let entered = ann.sign_in();
+        if entered.status == 303 {
+            ann.visitor.take_cookie(&entered);
+        }
+        entered.status
+    };
+    assert_eq!([enter(6), enter(6), enter(5), enter(7)], [303, 422, 422, 303], "a copy that counts beside it came in");
+    // What a sign-in counted, no decision counts again.
+    let target = ann.visitor.first("/path", "/path/").replace("/path/", "");
+    let strike = [("target", target.as_str()), ("verdict", "struck"), ("why", "x")];
+    let before = entries(&served);
+    assert_eq!((ann.signed("/act/judge", &strike).status, entries(&served)), (422, before));
+    ann.authenticator.counter = 8;
+    assert_eq!((ann.signed("/act/judge", &strike).status, entries(&served)), (303, before + 1));
+}
+
+#[test]
 fn what_is_not_exactly_right_is_entered_nowhere() {
     let served = served("A. Chan", |_| {});
     let ann = first(&served);

@@ -95,10 +95,12 @@ pub fn signed_in(visit: &Visit) -> Result<Reply, Fault> {
     }
     let text = sign_in_text(&visit.console.options.case, number)?;
     let signature = passkeys::signature(visit, None)?;
+    passkeys::check_count(visit, &signature)?;
     let responder = who_signs_in(&visit.console.options.case, &text, &signature).map_err(|error| Fault::Unusable(crate::console::told(&error)))?;
     if !visit.console.door().use_number(number, &visit.bound, Instant::now()) {
         return Err(old_number());
     }
+    passkeys::note_count(visit, &signature);
     let who = Who { name: responder.name, role: responder.role, is_guest: false };
     visit.console.door().make_room(&who, Instant::now());
     let_in(visit, who, None)

@@ -39,6 +39,6 @@ pub use queue::{call_sheet, form, message, queue, whose_code};
 pub use quiet::Quiet;
 pub use rehearsal::{Rehearsed, rehearse};
 pub use rights::{allow, role_among, role_in};
-pub use signing::{Performed, SignIn, Signed, passkey_signature, short_name, sign_in_text, who_signs_in};
+pub use signing::{Performed, SignIn, Signed, passkey_count, passkey_signature, short_name, sign_in_text, who_signs_in};
 pub use time::{End, TimeError, instant, moment};
 pub use words::{DutyForm, ReaddressForm, WordError, given_reason};

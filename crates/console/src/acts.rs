@@ -317,7 +317,10 @@ pub fn work(visit: &Visit) -> Result<Reply, Fault> {
             is_over: progress.is_over,
         }
     };
-    Ok(Reply::Page(WorkPage { f, jobs: visit.console.jobs().iter().map(line).collect() }.render()?))
+    let jobs: Vec<JobLine> = visit.console.jobs().iter().map(line).collect();
+    let runs = jobs.iter().any(|job| !job.is_over);
+    let page = WorkPage { f, jobs }.render()?;
+    Ok(if runs { Reply::Again(page) } else { Reply::Page(page) })
 }
 
 /// What is to be signed.

@@ -726,8 +726,11 @@ fn a_rehearsal_writes_letters_and_sends_none_and_work_does_not_hold_up_work() {
     let served = served("A. Chan", |_| {});
     let visitor = Visitor::inside(&served);
     let before = entries(&served);
+    assert_eq!(visitor.get("/work").header("refresh"), None);
     visitor.act("/act/work", &[("work", "verify")]);
     visitor.act("/act/work", &[("work", "rehearse")]);
+    let running = visitor.get("/work");
+    assert_eq!(running.header("refresh").is_some(), running.body.contains("It runs:"), "the page does not come again while work runs, or does after");
     wait_for("both", || visitor.get("/work").body.matches("It is done.").count() == 2);
     let folder = std::fs::read_dir(served.case.join("rehearsals")).unwrap().next().unwrap().unwrap().path();
     let written = std::fs::read_dir(&folder).unwrap().filter(|entry| entry.as_ref().unwrap().path().extension().is_some_and(|kind| kind == "eml")).count();

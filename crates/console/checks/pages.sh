@@ -7,7 +7,8 @@
 #
 # CASE: a case folder, as `strandline drill` makes one. PICTURES: where pictures go (default: a new temporary folder). With
 # another case, both are served together, and their list is looked at, too.
-# STRANDLINE names the program (default: target/debug/strandline of this checkout).
+# CODE: the code of a letter, as sow.sh prints it of a case that it had somebody write to: then a message, and a caller's sheet, are looked
+# at, too. STRANDLINE names the program (default: target/debug/strandline of this checkout).
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 case=${1:?usage: pages.sh CASE [PICTURES]}
@@ -33,6 +34,10 @@ open() {
   for _ in $(seq 100); do [ -s "$file" ] && grep -q '}' "$file" && break; sleep 0.1; done
 }
 
-open "$work/link.json" "$case"
-[ -z "$another" ] || open "$work/all.json" "$case" "$another"
+# What is struck there is struck in a copy, with the score of a drill beside it.
+mkdir "$work/drill"
+cp -r "$case" "$work/drill/case"
+[ ! -f "$case/../score.json" ] || cp "$case/../score.json" "$work/drill/"
+open "$work/link.json" "$work/drill/case"
+[ -z "$another" ] || open "$work/all.json" "$work/drill/case" "$another"
 NODE_PATH="$tools/node_modules" node "$here/pages.cjs" "$work/link.json" "$pictures" ${another:+"$work/all.json"}

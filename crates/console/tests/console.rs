@@ -678,6 +678,41 @@ fn a_callers_code_opens_plain_words_and_the_look_says_so() {
 }
 
 #[test]
+fn every_number_opens_its_rows() {
+    let served = served("A. Chan", |_| {});
+    let visitor = Visitor::inside(&served);
+    let overview = seen(&served.case);
+    let link = overview.path.links.iter().find(|view| view.people > 0 && view.accesses > 0).unwrap();
+    let id = &link.link.id;
+    for page in ["/path".to_owned(), format!("/path/{id}")] {
+        assert!(visitor.get(&page).body.contains(&format!("href=\"/people?link={id}\"")), "{page}");
+    }
+    let count = |page: &str| {
+        let body = visitor.get(page).body;
+        body.split("<h2>").find_map(|part| part.split_once(" people</h2>")).unwrap_or_else(|| panic!("{page}: {body}")).0.split(' ').next().unwrap().to_owned()
+    };
+    assert_eq!(count(&format!("/people?link={id}")), link.people.to_string());
+    assert_eq!(count(&format!("/people?link={id}&alone")), link.people_by_nothing_else.to_string());
+    assert_eq!(visitor.get("/people?link=none-such").status, 404);
+    let accesses = visitor.get(&format!("/lines/accesses/{id}")).body;
+    assert!(accesses.contains(&format!(" of {}</p>", link.accesses)) && accesses.contains("class=\"place\""), "{accesses}");
+    assert!(visitor.get("/people").body.contains("<td class=\"n\"><a href=\"/people?tier=confirmed\">"), "totals open nothing");
+    // Whatever could not be read is shown where it is.
+    let warnings = overview.evidence.warnings.len();
+    assert_eq!(visitor.get("/evidence").body.matches("href=\"/lines/warning/").count(), warnings);
+    assert_eq!(visitor.get(&format!("/lines/warning/{warnings}")).status, if overview.evidence.warning_count > warnings as u64 { 200 } else { 404 });
+    (0..warnings.min(3)).for_each(|place| assert_eq!(visitor.get(&format!("/lines/warning/{place}")).status, 200));
+    // A finding of the lint opens the letters that have it.
+    visitor.act("/act/duty", &[("what", "found"), ("at", "2026-01-01T08:00"), ("knowing", "an account read records")]);
+    visitor.act("/act/work", &[("work", "lint")]);
+    wait_for("the lint", || visitor.get("/work").body.contains("It is done."));
+    let letters = visitor.get("/letters").body;
+    let found = letters.split("href=\"/people?lint=0\">").nth(1).expect("old letters are a finding").split('<').next().unwrap().to_owned();
+    assert_eq!(count("/people?lint=0"), found);
+    assert_eq!(visitor.get("/people?lint=99").status, 404);
+}
+
+#[test]
 fn the_home_page_says_what_needs_whoever_looks() {
     let served = with_all_roles();
     let key = seen(&served.case).people.iter().find(|row| row.strongest.is_some() && row.letter.is_some()).unwrap().data_subject.clone();

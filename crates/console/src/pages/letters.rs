@@ -1,5 +1,7 @@
 //! Letters: where everybody's letter is, what the lint says, who approved, which wait for a person, and what one says.
 
+use std::sync::Arc;
+
 use askama::Template;
 use strandline_model::letter_word::Reader;
 use strandline_response::desk::{LintLine, masked_letter, whole_letter};
@@ -40,7 +42,7 @@ struct LettersPage<'v> {
     plan: String,
     held: Vec<HeldLine>,
     held_rest: Option<String>,
-    lint: Option<Vec<LintLine>>,
+    lint: Option<Arc<Vec<LintLine>>>,
     lint_blocks: bool,
     sample: Option<String>,
     reports: Vec<String>,
@@ -84,7 +86,7 @@ pub fn page(visit: &Visit) -> Result<Reply, Fault> {
         held: Vec::new(),
         held_rest: None,
         lint_blocks: lint.iter().flat_map(|lines| lines.iter()).any(|line| line.blocks),
-        lint: lint.map(|lines| lines.to_vec()),
+        lint,
         sample: None,
         reports: Vec::new(),
     };

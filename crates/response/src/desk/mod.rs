@@ -33,7 +33,7 @@ pub use evidence::EvidenceView;
 pub use letters::{LetterText, LintLine, lint, masked_letter, whole_letter};
 pub use mark::{Mark, mark};
 pub use overview::{CategoryCount, LettersOverview, Need, Overview, overview};
-pub use path::{LinkView, PathView};
+pub use path::{LinkView, PathView, Resting, resting_on};
 pub use people::{PeopleFilter, PersonRow, mask_name, names_of};
 pub use queue::{call_sheet, form, message, queue, whose_code};
 pub use quiet::Quiet;

@@ -8,7 +8,9 @@ use strandline_model::detection::Verdict;
 use strandline_model::letter_word::{LetterWord, Reader};
 use strandline_model::personal::Personal;
 use strandline_model::time::Instant as Moment;
-use strandline_response::desk::{Act, Acted, DeskError, DutyForm, Performed, ReaddressForm, Signed, WordError, given_reason, message, moment, note_safety_reading, perform, whose_code};
+use strandline_response::desk::{
+    Act, Acted, DeskError, DutyForm, Performed, ReaddressForm, Signed, WordError, given_reason, message, moment, note_safety_reading, perform, whose_code,
+};
 use strandline_response::{Change, Enrolment, LookedUpBy, MessageKind, PublicKey, ResponseError, Right, Role, Way};
 
 use crate::door::Waiting;

@@ -302,18 +302,8 @@ impl Door {
         self.sessions.retain(|(_, session)| Some(session.number) != instead_of);
         let [secret, csrf] = random.map(hexadecimal);
         self.last += 1;
-        let session = Session {
-            number: self.last,
-            who,
-            csrf,
-            began,
-            notice: None,
-            pending: Vec::new(),
-            used: now,
-            bound,
-            seen: BTreeMap::new(),
-            found: BTreeMap::new(),
-        };
+        let session =
+            Session { number: self.last, who, csrf, began, notice: None, pending: Vec::new(), used: now, bound, seen: BTreeMap::new(), found: BTreeMap::new() };
         self.sessions.push((digest(secret.as_bytes()), session));
         Ok(secret)
     }

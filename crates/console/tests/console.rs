@@ -374,7 +374,8 @@ fn what_was_recorded_is_taken_back_a_question_answered_and_a_letter_readdressed(
     let letter = format!("/letters/{handle}");
     visitor.act("/act/look", &[("handle", &handle), ("why", "to readdress it"), ("back", &letter)]);
     let readdress = |reader: &str, name: &str, address: &str| {
-        let fields = [("handle", handle.as_str()), ("word", "readdress"), ("reader", reader), ("name", name), ("address", address), ("why", "the family wrote")];
+        let fields =
+            [("handle", handle.as_str()), ("word", "readdress"), ("reader", reader), ("name", name), ("address", address), ("why", "the family wrote")];
         visitor.act("/act/letter", &fields).status
     };
     assert_eq!(readdress("executor", "", "1 New Street"), 422, "nobody's name was taken");
@@ -699,6 +700,7 @@ fn every_number_opens_its_rows() {
     assert!(visitor.get("/people").body.contains("<td class=\"n\"><a href=\"/people?tier=confirmed\">"), "totals open nothing");
     // Whatever could not be read is shown where it is.
     let warnings = overview.evidence.warnings.len();
+    assert!(warnings > 0 && visitor.get("/lines/warning/0").body.contains("no record of anything"), "{:?}", overview.evidence.warnings);
     assert_eq!(visitor.get("/evidence").body.matches("href=\"/lines/warning/").count(), warnings);
     assert_eq!(visitor.get(&format!("/lines/warning/{warnings}")).status, if overview.evidence.warning_count > warnings as u64 { 200 } else { 404 });
     (0..warnings.min(3)).for_each(|place| assert_eq!(visitor.get(&format!("/lines/warning/{place}")).status, 200));

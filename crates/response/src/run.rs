@@ -298,7 +298,12 @@ impl<'a> Response<'a> {
     /// If the register or a decision cannot be read.
     pub fn letters_follow_case(&self) -> Result<bool, ResponseError> {
         let has_people = self.case.manifest().stages.contains_key("expose");
-        Ok(self.decisions_after_trace()? == 0 && (!has_people || stage::expose::are_current(self)?) && self.letters_are_current()?)
+        Ok(self.decisions_after_trace()? == 0 && (!has_people || stage::expose::stand_on_trail(self)?) && stage::letters::stand_on_case(self)?)
+    }
+
+    /// Whether a stage was committed on exactly these inputs, whatever became of its files since: whoever reads them finds that out.
+    pub(crate) fn stands_on(&self, stage: &str, inputs: &Inputs) -> bool {
+        self.case.manifest().stages.get(stage).is_some_and(|record| record.inputs_digest.as_deref() == Some(inputs.digest().as_str()))
     }
 
     /// Decisions on links and detections that came after the trail was last followed.

@@ -37,12 +37,12 @@ pub use ledger::{Entry, EntryKind, Function, Ledger, LedgerError, ProofError, Sa
 pub use manifest::{Author, Inputs, Manifest, StageCommit, StageRecord, StoredFile, TablePart};
 pub use message::{NewMessage, StoredMessage};
 pub use passkey::{Algorithm, Assertion, Passkey, PasskeyProblem, Registration, challenge, rp_id};
-pub use responder::{APPROVAL, Change, Enrolment, NoRole, NotSigned, Responder, Responders, Role, SignText, Signer};
+pub use responder::{APPROVAL, Change, Enrolment, NoRole, NotSigned, Responder, Responders, Role, SignText, Signer, has_risen};
 pub use rights::Right;
 pub use scope::{Question, Seen, scope};
 pub use seal::{SealError, SealWriter};
 pub use sending::{LetterEvent, NewLetter, Sending, SendingFiles, SendingStep, StoredLetter};
 pub use signature::{NAMESPACE, PublicKey, SIGN_IN, SignatureProblem};
-pub use statement::{Statement, StoredStatement};
+pub use statement::{LOOK_UP, Statement, StoredStatement};
 pub use table::{StoredTable, TableWriter};
 pub use verify::{Anchor, Problem, VerifyReport, verify};

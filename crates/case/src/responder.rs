@@ -305,7 +305,7 @@ impl Case {
         sign_in_text(&self.manifest().origin, number)
     }
 
-    /// Whether a passkey counted on since the ledger has it last. (A sign-in is no entry: its own count is not kept.)
+    /// Whether a passkey counted on since the ledger has it last. (A sign-in is no entry: whoever lets people in keeps its count.)
     fn check_counter(&self, signature: &str, key: &str) -> Result<(), CaseError> {
         let Ok(assertion) = Assertion::of_text(signature) else { return Ok(()) };
         for index in (0..self.ledger().size()).rev() {
@@ -381,7 +381,7 @@ impl Case {
 }
 
 /// Whether a passkey's counter rose (7.2, step 22); one that never counts says 0.
-pub(crate) fn has_risen(before: u32, now: u32) -> bool {
+pub fn has_risen(before: u32, now: u32) -> bool {
     (before == 0 && now == 0) || now > before
 }
 

@@ -4,6 +4,7 @@
 use crate::approval;
 use crate::ledger::Entry;
 use crate::responder::{APPROVAL, Role};
+use crate::statement::LOOK_UP;
 
 /// What somebody sees or does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -89,7 +90,7 @@ impl Right {
             Some("duty") => Self::Duties,
             Some("letter") => Self::Letters,
             Some("desk") => Self::Desk,
-            Some("look_up") => Self::ShowName,
+            Some(LOOK_UP) => Self::ShowName,
             _ => Self::Decide,
         }
     }

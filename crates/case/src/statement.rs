@@ -16,6 +16,10 @@ const FORM: usize = 3;
 /// The name of the digest in the ledger entry.
 pub(crate) const DIGEST: &str = "statement";
 
+/// The kind of statements that say that somebody looked at a person. These alone can be entered unsigned, as what was done and not as
+/// what was decided.
+pub const LOOK_UP: &str = "look_up";
+
 /// What somebody stated.
 #[derive(Clone, PartialEq, Eq, Serialize)]
 pub struct Statement {
@@ -50,6 +54,20 @@ impl Case {
     /// # Errors
     /// If the case is open for reading only, or the disk does not take it.
     pub fn record_statement(&mut self, statement: &Statement, function: Function, version: &str) -> Result<u64, CaseError> {
+        self.record(statement, Entry::new(EntryKind::Decision, function, &statement.made_by, statement.made_at, version))
+    }
+
+    /// Records that somebody looked, as what they did: nobody signs it, and it counts for nothing else. For what may wait for no
+    /// signature. When this returns, it is durable.
+    ///
+    /// # Errors
+    /// If the case is open for reading only, or the disk does not take it.
+    pub fn record_look(&mut self, body: String, made_by: &str, made_at: Instant, version: &str) -> Result<u64, CaseError> {
+        let statement = Statement { kind: LOOK_UP.to_owned(), body, made_by: made_by.to_owned(), made_at };
+        self.record(&statement, Entry::new(EntryKind::Action, Function::Respond, made_by, made_at, version))
+    }
+
+    fn record(&mut self, statement: &Statement, mut entry: Entry) -> Result<u64, CaseError> {
         self.require_writable()?;
         let digest = statement_digest(self.require_salt()?, statement);
         let state = open_state(self)?;
@@ -57,10 +75,9 @@ impl Case {
             "INSERT INTO pending_statement VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             params![stored(self.ledger().size()), digest, statement.kind, statement.body, statement.made_by, statement.made_at.0],
         )?;
-        let mut entry = Entry::new(EntryKind::Decision, function, &statement.made_by, statement.made_at, version);
         entry.stage = Some(statement.kind.clone());
         entry.digests.insert(DIGEST.to_owned(), digest);
-        let index = self.append_decision(entry)?;
+        let index = if entry.kind == EntryKind::Decision { self.append_decision(entry)? } else { self.ledger_mut()?.append(&[entry])?.start };
         self.settle_statements(state)?;
         Ok(index)
     }

@@ -89,6 +89,8 @@ struct Said {
     runs: BTreeMap<String, (u64, Entry)>,
     decisions: BTreeMap<u64, Option<String>>,
     statements: BTreeMap<u64, String>,
+    /// Statements that somebody looked, which nobody signed.
+    looks: BTreeMap<u64, String>,
     approvals: BTreeMap<u64, String>,
     /// Digests of messages, by entry and name.
     messages: BTreeMap<(u64, String), String>,
@@ -210,6 +212,9 @@ fn read_ledger(ledger: &Ledger, report: &mut VerifyReport) -> Said {
                 }
             },
             EntryKind::Action => {
+                if entry.stage.as_deref() == Some(statement::LOOK_UP) {
+                    said.looks.extend(entry.digests.remove(statement::DIGEST).map(|digest| (index, digest)));
+                }
                 let of_message = |(name, digest): (String, String)| Some(((index, name.strip_prefix(message::DIGEST)?.to_owned()), digest));
                 said.messages.extend(std::mem::take(&mut entry.digests).into_iter().filter_map(of_message));
                 let counted = |(name, sha256): (&String, &String)| Some((index, name.strip_prefix(crate::cut::HISTORY)?.parse().ok()?, sha256.clone()));
@@ -370,7 +375,9 @@ fn verify_statements(path: &Path, ledger: &Ledger, said: &Said, report: &mut Ver
     if let Some(salt) = ledger.salt() {
         for StoredStatement { ledger_entry, statement } in &stored {
             report.decisions += 1;
-            if said.statements.get(ledger_entry) != Some(&statement_digest(salt, statement)) {
+            // What nobody decided says that somebody looked, and nothing else.
+            let looked = said.looks.get(ledger_entry).filter(|_| statement.kind == statement::LOOK_UP);
+            if said.statements.get(ledger_entry).or(looked) != Some(&statement_digest(salt, statement)) {
                 report.problem(STATE, format!("the statement that names ledger entry {ledger_entry} is not the one that was entered there"));
             }
         }
@@ -378,7 +385,7 @@ fn verify_statements(path: &Path, ledger: &Ledger, said: &Said, report: &mut Ver
         report.notes.push("the salt is not here: statements are not compared with their entries".to_owned());
     }
     let rows: BTreeSet<u64> = stored.iter().map(|s| s.ledger_entry).collect();
-    for index in said.statements.keys().filter(|index| !rows.contains(index)) {
+    for index in said.statements.keys().chain(said.looks.keys()).filter(|index| !rows.contains(index)) {
         report.problem(STATE, format!("ledger entry {index} records a statement that is not here: it was removed, or a run was stopped at that moment (then open the case for writing once)"));
     }
 }

@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use rusqlite::Connection;
-use strandline_case::{Anchor, Case, Function, Origin, Secrets, Statement, verify};
+use strandline_case::{Anchor, Case, EntryKind, Function, Origin, Secrets, Statement, verify};
 use strandline_model::time::Instant;
 
 const SECRET: &str = "CHAN Siu Ming was told";
@@ -50,6 +50,22 @@ fn words_stay_out_of_the_ledger_and_every_change_is_found() {
     check_problems(&path, "UPDATE statement SET made_at = 2 WHERE ledger_entry = 1", 0);
     check_problems(&path, "INSERT INTO statement VALUES (7, 'duty', '{}', 'bob', 3)", 1);
     check_problems(&path, "DELETE FROM statement WHERE ledger_entry > 0", 1);
+}
+
+#[test]
+fn a_look_that_nobody_signed_is_entered_and_passes_for_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("case");
+    let mut case = case_with_two(&path);
+    assert_eq!(case.record_look(format!("{{\"text\":\"{SECRET}\"}}"), "alice", Instant(3), "0.1.0").unwrap(), 2);
+    let entry = case.ledger().entry(2).unwrap();
+    assert!(entry.kind == EntryKind::Action && entry.actor == "alice" && !format!("{entry:?}").contains("CHAN"));
+    drop(case);
+    let report = verify(&path, &Anchor::default());
+    assert!(report.is_sound() && report.decisions == 3, "{:?}", report.problems);
+    check_problems(&path, "UPDATE statement SET kind = 'duty' WHERE ledger_entry = 2", 1);
+    check_problems(&path, "UPDATE statement SET kind = 'look_up' WHERE ledger_entry = 2", 0);
+    check_problems(&path, "DELETE FROM statement WHERE ledger_entry = 2", 1);
 }
 
 #[test]

@@ -12,7 +12,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use strandline_model::containment::{Action, Effect, Foothold, Notices, Undo};
 use strandline_model::time::Instant;
-use strandline_response::desk::Quiet;
+use strandline_response::desk::{Need, Quiet, overview};
 use strandline_response::{Back, Force, Response, Secret, Settings, TargetSecrets, Told};
 use tempfile::TempDir;
 
@@ -244,6 +244,23 @@ fn a_drill_cuts_its_intruder_off_at_the_gate_and_takes_it_back() {
     let (minutes, people) = (again["minutes"].as_u64().expect("a number"), again["people"].as_u64().expect("a number"));
     let had = told["taken_by_minute"].as_array().expect("a list").iter().rfind(|pair| pair[0].as_u64() <= Some(minutes)).and_then(|pair| pair[1].as_u64());
     assert!(Some(people) == had && again["intruder_requests_refused"].as_u64() > Some(0), "{again} {had:?}");
+    // Whoever opens the case finds letters that can be approved, and nothing that it does not follow yet.
+    let random = || [7; 32];
+    let settings = Settings {
+        case: into.join("case"),
+        responder: String::new(),
+        now: &|| Instant(START),
+        random: &random,
+        reader: None,
+        memory_limit_bytes: 1 << 28,
+        threads: 1,
+        rules: Vec::new(),
+        told: Told::default(),
+        signer: None,
+    };
+    let seen = overview(&settings).expect("an overview");
+    assert!(!seen.needs.iter().any(|need| matches!(need, Need::Renew { .. } | Need::LettersOld)), "{:?}", seen.needs);
+    assert!(seen.letters.is_some_and(|letters| letters.is_current));
     // The gate holds what it held before the drill, somebody else's lines among it.
     let gate = fs::read_to_string(into.join("targets/gate.txt")).expect("a gate");
     assert_eq!(gate.lines().filter(|line| !line.starts_with('#')).collect::<Vec<_>>(), ["block_address 198.51.100.14", "disable_account former.clerk"]);

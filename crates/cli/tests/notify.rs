@@ -71,6 +71,18 @@ fn letters_go_when_two_people_have_approved_them_and_once() {
     check(&["notify", name, "send", "--dry-run", text(&folder.path().join("eml"))], 0, "nothing was sent");
     assert_eq!(number(), 0, "a letter went without approval");
 
+    // What somebody said since can change what the letters say: in a copy of the case, nobody approves or sends what was drafted before.
+    let old = folder.path().join("old");
+    copy(&case, &old);
+    check(&["decide", text(&old), "stopped", "--at", "2026-02-03T08:15", "--knowing", "x", "--responder", "A. Chan"], 0, "out of date");
+    for refused in [&["notify", text(&old), "approve", "--responder", "C. Ho"][..], &["notify", text(&old), "send", "--server", &server]] {
+        check(refused, 1, "the letters are older than the case");
+    }
+    check(&["notify", text(&old), "release", &index(&old)[0]["data_subject"], "--why", "x", "--responder", "A. Chan"], 1, "older than the case");
+    assert_eq!(number(), 0, "an old letter went");
+    check(&["notify", text(&old), "draft"], 0, "letters drafted");
+    check(&["notify", text(&old), "approve", "--responder", "C. Ho"], 0, "1 of 2");
+
     // Letters that were changed after approval stop the run, in a copy of the case.
     let spoilt = folder.path().join("spoilt");
     copy(&case, &spoilt);

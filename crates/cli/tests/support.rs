@@ -338,6 +338,9 @@ fn signed(folder: &TempDir, name: &str) {
     check(&["responders", name, "add", "A. Chan", "--key", text(&key), "--role", "approver"], 0, "A. Chan");
     let queue = check(&["desk", name], 0, "SAFETY");
     let safety = queue.split(' ').next().expect("a message is open");
+    // A request for safety waits for no key, and that it was read is an entry all the same.
+    let read = check(&["desk", name, "show", safety], 0, "They know where I live");
+    assert!(!read.contains("not in the ledger"), "{read}");
     check(&["desk", name, "close", safety, "--why", "met in person"], 1, "--sign-with");
     check(&["desk", name, "close", safety, "--why", "met in person", "--sign-with", text(&key)], 0, "ledger entry");
     check(&["desk", name], 0, "Nothing is open");

@@ -1,6 +1,7 @@
 // Walks every page of a console: pictures, axe-core, requests to other hosts, and the whole story by keyboard. Called by pages.sh.
 const fs = require("fs");
 const path = require("path");
+const { execFileSync } = require("child_process");
 const puppeteer = require("puppeteer-core");
 const axe = fs.readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 
@@ -39,6 +40,22 @@ async function seen(page, where, picture) {
   pages += 1;
 }
 
+// On paper: what is folded away on the screen stands there, and no form does.
+async function printed(page, name, url, never) {
+  await page.goto(`${origin}/language/en?back=${url}`, { waitUntil: "load" });
+  const folded = await page.$$eval("main details:not([open])", (all) => all.map((one) => [...one.children].slice(1).map((part) => part.textContent).join(" ")));
+  const file = path.join(pictures, `${name}.pdf`);
+  await page.pdf({ path: file, format: "A4", printBackground: true });
+  const bare = (text) => text.replace(/\s+/g, "");
+  const paper = bare(execFileSync("pdftotext", [file, "-"], { encoding: "utf8" }));
+  if (!paper.includes(bare(await page.$eval("main h1", (h1) => h1.textContent)))) problem(name, "the paper lacks its title");
+  // A line or a page can end anywhere: the first letters of each will do.
+  const lost = folded.map(bare).filter((text) => text && !paper.includes(text.slice(0, 40)));
+  if (lost.length) problem(name, `${lost.length} of ${folded.length} folded parts are not on paper`);
+  for (const words of never) if (paper.includes(bare(words))) problem(name, `the paper has a form: ${words}`);
+  return folded.length;
+}
+
 // Several cases behind one address: their list, and each under a path of its own.
 async function severalCases(page) {
   const { link } = JSON.parse(fs.readFileSync(allFile, "utf8"));
@@ -71,26 +88,39 @@ async function first(page, url, selector) {
   return page.evaluate((selector) => { const a = document.querySelector(selector); return a && a.getAttribute("href"); }, selector);
 }
 
-// From the rail to a person's proof with nothing but Tab and Enter.
+// Goes on by Tab until something of this address or name has the focus, and shows that it has.
+async function tabTo(page, wanted, limit) {
+  for (let i = 0; i < limit; i += 1) {
+    await page.keyboard.press("Tab");
+    const at = await page.evaluate("(document.activeElement.getAttribute('href') || document.activeElement.getAttribute('name') || '')");
+    if (!wanted.test(at)) continue;
+    const outline = await page.evaluate("getComputedStyle(document.activeElement).outlineStyle");
+    if (outline === "none") problem("keyboard", `nothing shows where the focus is, at ${at}`);
+    return true;
+  }
+  problem("keyboard", `${wanted} cannot be reached`);
+  return false;
+}
+
+async function enter(page) {
+  await Promise.all([page.waitForNavigation({ waitUntil: "load" }), page.keyboard.press("Enter")]);
+}
+
+// From the rail to a person's proof, and from a link to its being struck, with nothing but Tab, letters and Enter.
 async function byKeyboard(page) {
   await page.setViewport({ width: 1280, height: 900 });
   await page.goto(origin + "/", { waitUntil: "load" });
-  const press = async (wanted, limit) => {
-    for (let i = 0; i < limit; i += 1) {
-      await page.keyboard.press("Tab");
-      const at = await page.evaluate("(document.activeElement.getAttribute('href') || document.activeElement.getAttribute('name') || '')");
-      if (wanted.test(at)) {
-        const outline = await page.evaluate("getComputedStyle(document.activeElement).outlineStyle");
-        if (outline === "none") problem("keyboard", `nothing shows where the focus is, at ${at}`);
-        await Promise.all([page.waitForNavigation({ waitUntil: "load" }), page.keyboard.press("Enter")]);
-        return;
-      }
-    }
-    problem("keyboard", `${wanted} cannot be reached`);
-  };
-  await press(/^\/people$/, 30);
-  await press(/^\/people\/[0-9a-f]{16}$/, 140);
+  if (await tabTo(page, /^\/people$/, 30)) await enter(page);
+  if (await tabTo(page, /^\/people\/[0-9a-f]{16}$/, 140)) await enter(page);
   if (!/\/people\/[0-9a-f]{16}$/.test(page.url())) problem("keyboard", `ended at ${new URL(page.url()).pathname}`);
+  if (await tabTo(page, /^\/path$/, 30)) await enter(page);
+  if (await tabTo(page, /^\/path\/L/, 300)) await enter(page);
+  const link = new URL(page.url()).pathname;
+  if (!(await tabTo(page, /^why$/, 300))) return;
+  await page.keyboard.type("our own test, by keyboard");
+  if (await tabTo(page, /^verdict$/, 3)) await enter(page);
+  const told = await page.evaluate("(document.querySelector('[role=status]') || {}).textContent || ''");
+  if (new URL(page.url()).pathname !== link || !/is struck out \(ledger entry \d+\)/.test(told)) problem("keyboard", `the link was not struck: ${told}`);
 }
 
 // Ctrl+K, a word, Enter; and the same without a script.
@@ -125,6 +155,7 @@ async function byPalette(page) {
   const all = [["tide", "/"], ["evidence", "/evidence"], ["path", "/path"], ["timeline", "/timeline"], ["people", "/people"], ["contain", "/contain"], ["clocks", "/clocks"], ["letters", "/letters"], ["form", "/clocks/form/gdpr-33"], ["desk", "/desk"], ["desk-all", "/desk?all"], ["drill", "/drill"], ["ledger", "/ledger"], ["access", "/access"], ["work", "/work"], ["not-found", "/nothing-here"]];
   // A message that was read, its answer, and a caller's sheet: where the case has messages, and a code is given.
   const message = await first(page, "/desk?all", "td a[href^='/desk/']");
+  if (process.env.CODE && !message) problem("desk", "no message waits, though somebody wrote");
   if (message) {
     await page.goto(origin + message, { waitUntil: "load" });
     const read = await page.$("form[action='/act/read'] button");
@@ -147,6 +178,8 @@ async function byPalette(page) {
   await page.pdf({ path: path.join(pictures, "tide.pdf"), format: "A4", printBackground: true });
   await page.goto(origin + "/clocks/form/gdpr-33", { waitUntil: "load" });
   await page.pdf({ path: path.join(pictures, "form.pdf"), format: "A4", printBackground: true });
+  if (person) await printed(page, "person", person, ["Why do you need to see the name?"]);
+  if (!(await printed(page, "clocks", "/clocks", ["Something happened", "When, in the organisation's time"]))) problem("clocks", "nothing is folded on it");
   await byKeyboard(page);
   await byPalette(page);
   if (allFile) await severalCases(page);

@@ -104,6 +104,32 @@ async function approve(who) {
   check(who.page.url().endsWith("/letters"), `not approved: ${await text(who.page, "main")}`);
 }
 
+// A question is read, and answered: each is signed first.
+async function answerQuestion(who) {
+  await go(who.page, "/desk");
+  const rows = await who.page.$$eval("tbody tr", (all) => all.map((row) => [row.querySelector("a").getAttribute("href"), row.textContent]));
+  const question = rows.find(([, says]) => says.includes("A question"));
+  if (!question) throw new Error(`no question waits: ${rows.map(([, says]) => says).join(" | ")}`);
+  await go(who.page, question[0]);
+  await press(who.page, "form[action='/act/read'] button");
+  check(!(await text(who.page, "main")).includes("bank account"), "a question is read before it is signed that somebody does");
+  await press(who.page, GET);
+  check((await text(who.page, ".paper")).includes("Was my bank account seen?"), "the question is not shown");
+  await who.page.type("#text", "It was not: your letter says what was.");
+  const own = await who.page.$("#text");
+  await Promise.all([who.page.waitForNavigation({ waitUntil: "load" }), own.evaluate((field) => field.form.requestSubmit())]);
+  await press(who.page, GET);
+  check((await text(who.page, "main")).includes("It was not: your letter says what was."), "the answer does not stand there");
+  await look(who.page, "question-answered");
+  // A request for safety is read in one step, and the page says which entry has it.
+  const safety = rows.find(([, says]) => says.includes("SAFETY"));
+  await go(who.page, safety[0]);
+  await press(who.page, "form[action='/act/read'] button");
+  check((await text(who.page, ".paper")).includes("They know where I live."), "a request for safety waits for a signature");
+  await told(who.page, /ledger, entry \d+/);
+  await look(who.page, "safety-read");
+}
+
 (async () => {
   const browser = await puppeteer.launch({ executablePath: process.env.CHROMIUM || "/usr/bin/chromium", args: ["--no-sandbox", "--disable-gpu"] });
   const first = await person(browser, process.env.OPENER || "A. Chan");
@@ -147,6 +173,7 @@ async function approve(who) {
     await new Promise((done) => setTimeout(done, 200));
     await go(first.page, "/work");
   }
+  if (process.env.CODE) await answerQuestion(second);
   await go(first.page, "/path");
   await go(first.page, await first.page.$eval("a[href^='/path/L']", (a) => a.getAttribute("href")));
   await first.page.type("form[action='/act/judge'] [name=why]", "our own test");

@@ -5,6 +5,7 @@
 #
 #   crates/console/checks/passkeys.sh CASE [PICTURES]
 #
+# CODE: set where sow.sh had somebody write to the case: then a question is answered, too.
 # CASE: a case folder with drafted letters and nobody enrolled, that A. Chan (or OPENER) opened, as
 # `strandline --responder "A. Chan" drill` makes one. STRANDLINE names the program (default: target/debug/strandline of this checkout).
 set -euo pipefail

@@ -5,11 +5,13 @@ use std::time::Instant;
 
 use askama::Template;
 use strandline_model::detection::Verdict;
-use strandline_model::letter_word::LetterWord;
+use strandline_model::letter_word::{LetterWord, Reader};
 use strandline_model::personal::Personal;
 use strandline_model::time::Instant as Moment;
-use strandline_response::desk::{Act, Acted, DeskError, DutyForm, Performed, Signed, WordError, given_reason, message, moment, perform, whose_code};
-use strandline_response::{Change, Enrolment, LookedUpBy, MessageKind, ResponseError, Right, Role, Way};
+use strandline_response::desk::{
+    Act, Acted, DeskError, DutyForm, Performed, ReaddressForm, Signed, WordError, given_reason, message, moment, note_safety_reading, perform, whose_code,
+};
+use strandline_response::{Change, Enrolment, LookedUpBy, MessageKind, PublicKey, ResponseError, Right, Role, Way};
 
 use crate::door::Waiting;
 use crate::job::Work;
@@ -28,6 +30,8 @@ struct SignPage<'v> {
     number: u64,
     says: String,
     text: String,
+    /// Of the key that is enrolled or removed.
+    fingerprint: Option<String>,
     namespace: &'static str,
     passkey: Option<Ask>,
 }
@@ -86,7 +90,7 @@ pub fn duty(visit: &Visit) -> Result<Reply, Fault> {
         knowing: personal("knowing"),
         why: personal("why"),
         given: personal("why"),
-        text: None,
+        text: field("text").map(|text| Personal::new(text.replace("\r\n", "\n"))),
     };
     let words = form.words(&overview.time_zone).map_err(|error| unusable(visit, &error))?;
     // A form of ours has one word.
@@ -108,9 +112,27 @@ pub fn letter(visit: &Visit) -> Result<Reply, Fault> {
             let round = overview.letters.as_ref().map_or(1, |letters| letters.round);
             LetterWord::DoneByHand { data_subject, round, at: at.map_err(|error| unusable(visit, &error))?, why }
         }
+        Some("readdress") => readdressed(visit, data_subject)?,
         _ => return Err(Fault::NotFound),
     };
     try_act(visit, Asked { act: Act::Letters(vec![word]), back: format!("/letters/{}", row.handle), shows: None })
+}
+
+/// Another address or another reader for one letter.
+fn readdressed(visit: &Visit, data_subject: String) -> Result<LetterWord, Fault> {
+    let field = |name: &str| visit.form.filled(name).map(str::to_owned);
+    let reader = Reader::ALL.into_iter().find(|reader| visit.form.text("reader") == Some(reader.as_str())).ok_or(Fault::NotFound)?;
+    let lines = field("address").map(|text| text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect());
+    let form = ReaddressForm {
+        data_subject,
+        reader,
+        name: field("name"),
+        email: field("email"),
+        address_lines: lines.unwrap_or_default(),
+        language: field("language"),
+        why: field("why").unwrap_or_default(),
+    };
+    form.word().map_err(|error| unusable(visit, &error))
 }
 
 /// Approves exactly the letters as they are.
@@ -178,7 +200,7 @@ pub fn call(visit: &Visit) -> Result<Reply, Fault> {
     try_act(visit, Asked { act, back: format!("/desk/person/{handle}"), shows: Some(handle) })
 }
 
-/// Reads a message: that somebody does is in the ledger first. Nothing keeps a request for safety from being read.
+/// Reads a message: that somebody does is in the ledger first. A request for safety waits for nobody's signature.
 pub fn read(visit: &Visit) -> Result<Reply, Fault> {
     let session = visit.session()?;
     let settings = visit.console.settings(&session.who.name, &visit.console.options.now);
@@ -190,15 +212,15 @@ pub fn read(visit: &Visit) -> Result<Reply, Fault> {
             session.find(&handle, LookedUpBy::Message);
         });
     }
-    let act = Act::LookUp { data_subject: found.item.data_subject, by: LookedUpBy::Message, why: None };
     if found.item.kind != MessageKind::Safety {
+        let act = Act::LookUp { data_subject: found.item.data_subject, by: LookedUpBy::Message, why: None };
         return try_act(visit, Asked { act, back, shows: Some(id) });
     }
-    let noted = perform(&settings, visit.role()?, &act, &visit.console.options.law, None);
+    let noted = note_safety_reading(&settings, visit.role()?, &found.item.id);
+    let entry = noted.map_err(|error| Fault::Unusable(visit.t().w("desk_not_noted", crate::console::told(&error))))?;
+    visit.console.acted();
     visit.console.door().change(session.number, |session| session.see(&id, Instant::now()));
-    if !matches!(noted, Ok(Performed::Done(_))) {
-        visit.tell(visit.t().x("desk_not_noted").to_owned());
-    }
+    visit.tell(visit.t().w("desk_noted", entry));
     Ok(Reply::Goto(back))
 }
 
@@ -209,6 +231,18 @@ pub fn enrol(visit: &Visit) -> Result<Reply, Fault> {
     let role: Role = visit.form.text("role").and_then(|role| role.parse().ok()).ok_or(Fault::NotFound)?;
     let name = offer.name.split_whitespace().collect::<Vec<_>>().join(" ");
     let act = Act::Enrol(Enrolment { change: Change::Enrolled, key: offer.passkey.to_line(), name, role });
+    try_act(visit, Asked { act, back: "/access".to_owned(), shows: None })
+}
+
+/// Enrols an SSH key by the line that its holder gave. Its fingerprint stands on the page that has it signed.
+pub fn enrol_key(visit: &Visit) -> Result<Reply, Fault> {
+    let line = visit.form.filled("key").unwrap_or_default();
+    let key = PublicKey::of_openssh(line).map_err(|problem| Fault::Unusable(problem.to_string()))?;
+    let role: Role = visit.form.text("role").and_then(|role| role.parse().ok()).ok_or(Fault::NotFound)?;
+    let name = visit.form.filled("name").ok_or_else(|| Fault::Unusable(visit.t().x("access_no_name").to_owned()))?;
+    let name: String = name.chars().filter(|c| !c.is_control()).take(80).collect();
+    let name = name.split_whitespace().collect::<Vec<_>>().join(" ");
+    let act = Act::Enrol(Enrolment { change: Change::Enrolled, key: key.to_openssh(), name, role });
     try_act(visit, Asked { act, back: "/access".to_owned(), shows: None })
 }
 
@@ -285,7 +319,10 @@ pub fn work(visit: &Visit) -> Result<Reply, Fault> {
             is_over: progress.is_over,
         }
     };
-    Ok(Reply::Page(WorkPage { f, jobs: visit.console.jobs().iter().map(line).collect() }.render()?))
+    let jobs: Vec<JobLine> = visit.console.jobs().iter().map(line).collect();
+    let runs = jobs.iter().any(|job| !job.is_over);
+    let page = WorkPage { f, jobs }.render()?;
+    Ok(if runs { Reply::Again(page) } else { Reply::Page(page) })
 }
 
 /// What is to be signed.
@@ -297,7 +334,8 @@ pub fn to_sign(visit: &Visit) -> Result<Reply, Fault> {
     // The first is enrolled by itself.
     let own = if responders.is_empty() { pending.enrols().into_iter().collect() } else { passkeys::current(&responders, Some(&visit.session()?.who.name)) };
     let passkey = passkeys::to_sign(visit, &pending.text, &own);
-    let page = SignPage { f, number: pending.number, says: pending.says, text: pending.text, namespace: Signed::NAMESPACE, passkey };
+    let fingerprint = pending.fingerprint();
+    let page = SignPage { f, number: pending.number, fingerprint, says: pending.says, text: pending.text, namespace: Signed::NAMESPACE, passkey };
     Ok(Reply::Page(page.render()?))
 }
 
@@ -311,12 +349,14 @@ pub fn sign_text(visit: &Visit) -> Result<Reply, Fault> {
 pub fn signed(visit: &Visit) -> Result<Reply, Fault> {
     let pending = pending(visit)?;
     let given = Signed { text: pending.text.clone(), signature: passkeys::signature(visit, Some(&pending))? };
+    passkeys::check_count(visit, &given.signature)?;
     let session = visit.session()?;
     let at = pending.at;
     let clock = move || at;
     let settings = visit.console.settings(&session.who.name, &clock);
     match perform(&settings, visit.role()?, &pending.act, &visit.console.options.law, Some(&given)).map_err(|error| refused(visit, error))? {
         Performed::Done(acted) => {
+            passkeys::note_count(visit, &given.signature);
             visit.console.door().change(session.number, |session| session.pending.retain(|kept| kept.number != pending.number));
             let asked = Asked { act: pending.act, back: pending.back, shows: pending.shows };
             done(visit, &acted, asked)
@@ -381,6 +421,7 @@ fn refused(visit: &Visit, error: DeskError) -> Fault {
     match error {
         DeskError::NotYours { .. } => Fault::Forbidden,
         DeskError::Response(ResponseError::OtherLetters) => Fault::Unusable(visit.t().x("letters_changed").to_owned()),
+        DeskError::Response(ResponseError::LettersOld) => Fault::Unusable(visit.t().x("letters_old").to_owned()),
         other => other.into(),
     }
 }
@@ -391,6 +432,8 @@ fn unusable(visit: &Visit, error: &WordError) -> Fault {
     Fault::Unusable(match error {
         WordError::NoReason { .. } => t.x("form_no_reason").to_owned(),
         WordError::NoTime => t.x("form_no_time").to_owned(),
+        WordError::NoName(_) => t.x("form_no_name").to_owned(),
+        WordError::NoPlace => t.x("form_no_place").to_owned(),
         WordError::Time(source) => t.w("form_bad_time", source),
         other => other.to_string(),
     })

@@ -15,8 +15,9 @@ use axum::routing::get;
 use strandline_response::Right;
 
 use crate::console::{Console, is_allowed};
-use crate::door::{Who, bound_to};
+use crate::door::{Began, Entering, Who, bound_to};
 use crate::guard::guard;
+use crate::pages::access::session_cookie;
 use crate::pages::tide::{NeedLine, by_tier, needs};
 use crate::pages::{role, tier};
 use crate::reply::{Fault, Reply};
@@ -164,7 +165,7 @@ fn line(console: &Console, who: &Who, t: &Texts) -> Result<CaseLine, Fault> {
             },
         );
         line.is_late = next.is_some_and(|view| view.state == strandline_response::notice::State::Overdue);
-        line.needs = needs(&overview, &clocks, t);
+        line.needs = needs(console, who, &overview, &clocks, t);
         if overview.is_exposed {
             line.tiers = by_tier(&overview).into_iter().map(|(name, count)| (tier(t, name).to_owned(), t.n(count))).collect();
             line.exposed = t.n(overview.exposed());
@@ -202,11 +203,14 @@ async fn enter(State(consoles): State<Consoles>, params: RawPathParams, request:
     let mut response = Reply::Goto("/".to_owned()).into_response("");
     for console in consoles.iter() {
         let mut door = console.door();
-        let Some(who) = door.use_link(&secret, Instant::now()) else { continue };
-        let drawn = [console.random(), console.random()];
-        let session = door.enter(who, asking.bound, drawn, console.now(), Instant::now());
-        let secure = if console.is_sealed { "; Secure" } else { "" };
-        if let Ok(value) = HeaderValue::from_str(&format!("{}={session}; Path=/; HttpOnly; SameSite=Strict{secure}", cookie_name(console))) {
+        let Some((who, goes_on)) = door.use_link(&secret, Instant::now()) else { continue };
+        let began = goes_on.unwrap_or_else(|| Began::now(console.now(), Instant::now()));
+        // The session that this browser had in the case ends.
+        let old = cookie(&asking.headers, &cookie_name(console)).and_then(|secret| door.session(secret, &asking.bound, Instant::now()));
+        let random = [console.random(), console.random()];
+        let entering = Entering { who, bound: asking.bound, random, began, instead_of: old.map(|old| old.number) };
+        let Ok(session) = door.enter(entering, Instant::now()) else { continue };
+        if let Ok(value) = HeaderValue::from_str(&session_cookie(console, &session)) {
             response.headers_mut().append(header::SET_COOKIE, value);
         }
     }

@@ -144,6 +144,12 @@ impl Console {
         self.offers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// How many of them wait.
+    pub fn waiting_offers(&self) -> u64 {
+        let enrolled = self.responders().unwrap_or_default();
+        self.offers().waiting(&enrolled, std::time::Instant::now()).len() as u64
+    }
+
     /// Fresh randomness.
     pub fn random(&self) -> [u8; 32] {
         (self.options.random)()

@@ -13,6 +13,7 @@ mod pictures;
 mod reply;
 mod routes;
 mod serve;
+mod shares;
 mod texts;
 mod visit;
 mod words;

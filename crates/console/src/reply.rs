@@ -7,6 +7,8 @@ use axum::http::{HeaderValue, Response, StatusCode, header};
 pub enum Reply {
     /// A page.
     Page(String),
+    /// A page that is soon another: the browser asks for it again by itself, without a script.
+    Again(String),
     /// A page that says what was wrong.
     Refused(StatusCode, String),
     /// Go on to another page of ours.
@@ -61,6 +63,7 @@ impl Reply {
     pub fn into_response(self, root: &str) -> Response<Body> {
         let (status, kind, body, extra) = match self {
             Self::Page(page) => (StatusCode::OK, HTML, Body::from(under(root, readable(page))), None),
+            Self::Again(page) => (StatusCode::OK, HTML, Body::from(under(root, readable(page))), Some(vec![(header::REFRESH, AGAIN_SECONDS.to_owned())])),
             Self::Refused(status, page) => (status, HTML, Body::from(under(root, readable(page))), None),
             Self::Goto(to) => (StatusCode::SEE_OTHER, "text/plain; charset=utf-8", Body::empty(), Some(vec![(header::LOCATION, path_under(root, &to))])),
             Self::Enter(to, cookie) => {
@@ -84,6 +87,9 @@ impl Reply {
         response
     }
 }
+
+/// After so long a page is asked for again that tells how far work is.
+const AGAIN_SECONDS: &str = "5";
 
 const HTML: &str = "text/html; charset=utf-8";
 

@@ -23,6 +23,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use crate::cases::all_cases;
 use crate::console::{Console, Options};
 use crate::routes::router;
+use crate::shares::Shares;
 use crate::visit::THREADS;
 
 /// Connections at the same time; others wait to be taken.
@@ -165,7 +166,8 @@ fn first_link(consoles: &[Arc<Console>]) -> Result<String, ServeError> {
     let drawn = consoles.first().map(|console| console.random()).unwrap_or_default();
     for console in consoles {
         let who = console.who(&console.options.responder)?;
-        secret = console.door().link(who, drawn, Instant::now());
+        // A new door has a place for it.
+        secret = console.door().link(who, None, drawn, Instant::now()).unwrap_or_default();
     }
     Ok(secret)
 }
@@ -197,15 +199,21 @@ fn origins(at: SocketAddr, seal: Option<&Seal>) -> Vec<String> {
 }
 
 async fn listen_to(listener: &TcpListener, places: &Arc<Semaphore>, acceptor: Option<TlsAcceptor>, router: Router) {
+    let shares = Shares::default();
     loop {
         let Ok(place) = Arc::clone(places).acquire_owned().await else { return };
         match listener.accept().await {
             Ok((stream, from)) => {
+                // On this machine alone, everybody has the same address.
+                let share = acceptor.as_ref().map(|_| shares.take(from.ip()));
+                if share.as_ref().is_some_and(Option::is_none) {
+                    continue;
+                }
                 let (router, acceptor) = (router.clone(), acceptor.clone());
                 tokio::spawn(async move {
                     // An end before its time is the visitor's own business.
                     let _ = tokio::time::timeout(CONNECTION_LIMIT, connection(stream, from, acceptor, router)).await;
-                    drop(place);
+                    drop((place, share));
                 });
             }
             // Out of files: those that are open will end.

@@ -209,7 +209,7 @@ fn heard(visit: &Visit, needs: Needs, is_form: bool, page: Page) -> Response<Bod
         return if is_home { Reply::Goto("/desk".to_owned()) } else { refusal(visit, Fault::Forbidden) }.into_response(root);
     }
     let reply = page(visit);
-    if let (Ok(Reply::Page(_)), Some(session)) = (&reply, &visit.session)
+    if let (Ok(Reply::Page(_) | Reply::Again(_)), Some(session)) = (&reply, &visit.session)
         && session.notice.is_some()
         && visit.is_seen
     {

@@ -93,6 +93,19 @@ fn sessions_and_rights_are_each_cases_own() {
 }
 
 #[test]
+fn whoever_comes_in_again_leaves_no_session_behind() {
+    let served = served_all("A. Chan", 2, |_, _| {});
+    let (visitor, paths) = inside(&served);
+    let csrf = visitor.get(&format!("{}/work", paths[0])).body.split("name=\"csrf\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    visitor.post(&format!("{}/act/link", paths[0]), &[("csrf", &csrf), ("name", "C. Ho")]);
+    let told = visitor.get(&format!("{}/access", paths[0])).body;
+    let secret = told.split("/in/").nth(1).unwrap()[..64].to_owned();
+    assert_eq!(visitor.post(&format!("/in/{secret}"), &[]).status, 303);
+    assert_eq!(visitor.get(&paths[0]).status, 303, "the session of before goes on");
+    assert_eq!(visitor.get(&paths[1]).status, 200, "another case's session ended");
+}
+
+#[test]
 fn one_case_given_twice_is_refused() {
     let served = served_all("A. Chan", 2, |_, _| {});
     let error = support::serve_again(&served).unwrap_err().to_string();

@@ -280,11 +280,40 @@ fn who_only_looks_decides_nothing_and_sees_no_name() {
         ("/act/approve", vec![]),
         ("/act/work", vec![("work", "renew")]),
         ("/act/link", vec![("name", "x")]),
+        ("/act/elsewhere", vec![]),
         ("/act/end", vec![("session", "1")]),
     ] {
         assert_eq!(reader.act(path, &fields).status, 403, "{path}");
     }
     assert_eq!(entries(&served), before);
+}
+
+/// The link that a page tells.
+fn told_link(visitor: &Visitor<'_>) -> String {
+    format!("/in/{}", &visitor.get("/access").body.split("/in/").nth(1).unwrap()[..64])
+}
+
+#[test]
+fn whoever_is_ended_has_no_link_to_come_back_by_and_nobody_makes_them_without_end() {
+    let served = served("A. Chan", |_| {});
+    let visitor = Visitor::inside(&served);
+    // Links by which somebody goes on elsewhere are few; so are those of one guest.
+    let statuses = |path: &str, fields: &[(&str, &str)]| -> Vec<u16> { (0..4).map(|_| visitor.act(path, fields).status).collect() };
+    assert_eq!(statuses("/act/elsewhere", &[]), [303, 303, 303, 422]);
+    visitor.act("/act/link", &[("name", "Head of department")]);
+    let first = told_link(&visitor);
+    visitor.act("/act/link", &[("name", "Head of department")]);
+    let second = told_link(&visitor);
+    let mut reader = Visitor { agent: "another", ..Visitor::outside(&served) };
+    let entered = reader.post(&first, &[]);
+    reader.take_cookie(&entered);
+    assert_eq!(reader.get("/").status, 200);
+    let page = visitor.get("/access").body;
+    let row = page.split("<td>Head of department</td>").nth(1).unwrap();
+    let number = row.split("name=\"session\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    assert_eq!(visitor.act("/act/end", &[("session", &number)]).status, 303);
+    assert_eq!(reader.get("/").status, 303, "an ended session goes on");
+    assert_eq!(reader.post(&second, &[]).status, 422, "whoever was ended came back");
 }
 
 #[test]
@@ -322,6 +351,41 @@ fn a_clock_starts_from_a_persons_word_and_a_letter_waits_for_one() {
 }
 
 #[test]
+fn what_was_recorded_is_taken_back_a_question_answered_and_a_letter_readdressed() {
+    let served = served("A. Chan", |_| {});
+    let visitor = Visitor::inside(&served);
+    let clocks = visitor.get("/clocks").body;
+    let event = clocks.split("name=\"what\"><option>").nth(1).unwrap().split('<').next().unwrap().to_owned();
+    visitor.act("/act/duty", &[("what", &event), ("at", "2026-01-01T08:00"), ("knowing", "an account read records")]);
+    assert!(visitor.get("/clocks").body.contains("The clock started"));
+    assert_eq!(visitor.act("/act/duty", &[("verb", "retract"), ("what", &event), ("why", " ")]).status, 422, "no reason was taken");
+    assert_eq!(visitor.act("/act/duty", &[("verb", "retract"), ("what", &event), ("why", "it was another system")]).status, 303);
+    assert!(!visitor.get("/clocks").body.contains("The clock started"), "the clock still runs");
+    // Every question that the page offers is one; its answer stands in the form.
+    let offered: Vec<&str> = clocks.split("<optgroup").nth(1).unwrap().split("<option value=\"").skip(1).map(|part| part.split('"').next().unwrap()).collect();
+    assert!(offered.len() > 10, "{offered:?}");
+    let question = offered.iter().find(|question| **question != "letter_next").unwrap();
+    assert_eq!(visitor.act("/act/duty", &[("verb", "answer"), ("what", question), ("text", "")]).status, 422);
+    assert_eq!(visitor.act("/act/duty", &[("verb", "answer"), ("what", "letter_account/en"), ("text", "A stolen account was used.")]).status, 303);
+    assert_eq!(visitor.act("/act/duty", &[("verb", "answer"), ("what", "nonsense"), ("text", "x")]).status, 422);
+    visitor.act("/act/work", &[("work", "renew")]);
+    wait_for("the end of the work", || visitor.get("/work").body.contains("It is done."));
+    let handle = visitor.first("/people?tier=confirmed", "/people/").replace("/people/", "");
+    let letter = format!("/letters/{handle}");
+    visitor.act("/act/look", &[("handle", &handle), ("why", "to readdress it"), ("back", &letter)]);
+    let readdress = |reader: &str, name: &str, address: &str| {
+        let fields =
+            [("handle", handle.as_str()), ("word", "readdress"), ("reader", reader), ("name", name), ("address", address), ("why", "the family wrote")];
+        visitor.act("/act/letter", &fields).status
+    };
+    assert_eq!(readdress("executor", "", "1 New Street"), 422, "nobody's name was taken");
+    assert_eq!(readdress("person", "", ""), 422, "no other place was taken");
+    assert_eq!(readdress("executor", "WONG Ka Yan", "1 New Street\r\nHong Kong"), 303);
+    assert!(visitor.get(&letter).body.contains("WONG Ka Yan"), "the letter has another reader");
+    assert!(check(&served.case).is_sound());
+}
+
+#[test]
 fn where_anybody_is_enrolled_nothing_is_entered_unsigned() {
     let served = served("A. Chan", |case| enrol(case, "A. Chan", 7));
     let visitor = Visitor::inside(&served);
@@ -344,6 +408,33 @@ fn where_anybody_is_enrolled_nothing_is_entered_unsigned() {
     assert_eq!(visitor.act("/sign/1", &[("signature", &right)]).status, 303);
     assert_eq!(entries(&served), before + 1);
     assert_eq!(visitor.act("/sign/1", &[("signature", &right)]).status, 404, "the same signature was taken again");
+    let report = check(&served.case);
+    assert!(report.is_sound() && report.signatures == 2, "{:?}", report.problems);
+}
+
+#[test]
+fn ssh_keys_are_enrolled_by_their_lines_and_signed_for() {
+    let served = served("A. Chan", |_| {});
+    let visitor = Visitor::inside(&served);
+    let before = entries(&served);
+    let line = |seed| support::key(seed).public_key().to_openssh().unwrap();
+    let fingerprint = |seed| support::key(seed).public_key().fingerprint(Default::default()).to_string();
+    let enrol = |name: &str, key: &str, role: &str| visitor.act("/act/key", &[("name", name), ("key", key), ("role", role)]);
+    for wrong in ["", "ssh-ed25519 AAAA", "ssh-dss AAAAB3NzaC1kc3M", &format!("{}\n{}", line(7), line(8))] {
+        assert_eq!(enrol("A. Chan", wrong, "approver").status, 422, "{wrong:?} is a key");
+    }
+    // The first signs for itself; the next is signed for by it.
+    for (name, seed, signer, role) in [("A. Chan", 7, 7, "approver"), ("B. Lee", 8, 7, "desk")] {
+        let page = enrol(name, &format!("{} somebody@somewhere", line(seed)), role).header("location").unwrap().to_owned();
+        assert!(page.starts_with("/sign/") && visitor.get(&page).body.contains(&fingerprint(seed)), "the fingerprint is not shown");
+        let text = visitor.get(&format!("{page}/text")).body;
+        assert_eq!(visitor.act(&page, &[("signature", &sign(8, Signed::NAMESPACE, &text))]).status, if signer == 8 { 303 } else { 422 });
+        assert_eq!(visitor.act(&page, &[("signature", &sign(signer, Signed::NAMESPACE, &text))]).status, 303);
+    }
+    assert_eq!(entries(&served), before + 2);
+    let list = Visitor::signed_in(&served, 7).get("/access").body;
+    assert!(list.contains(&fingerprint(7)) && list.contains(&fingerprint(8)));
+    assert_eq!(Visitor::signed_in(&served, 8).get("/").header("location"), Some("/desk"));
     let report = check(&served.case);
     assert!(report.is_sound() && report.signatures == 2, "{:?}", report.problems);
 }
@@ -451,6 +542,8 @@ fn each_role_is_refused_what_is_not_theirs() {
         ("/act/work", vec![("work", "verify")], officers),
         ("/act/work", vec![("work", "renew")], decide),
         ("/act/link", vec![("name", "x")], decide),
+        ("/act/elsewhere", vec![], decide),
+        ("/act/key", vec![("name", "x"), ("key", "x"), ("role", "reader")], decide),
         ("/act/end", vec![("session", "999")], decide),
     ];
     let before = entries(&served);
@@ -538,6 +631,34 @@ fn a_message_is_read_answered_and_closed_and_a_strangers_card_withdrawn() {
 }
 
 #[test]
+fn a_request_for_safety_is_read_in_one_step_and_never_without_an_entry() {
+    let served = with_all_roles();
+    let key = seen(&served.case).people.iter().find(|row| row.strongest.is_some() && row.letter.is_some()).unwrap().data_subject.clone();
+    let safety = message(&served.case, 1, &key, MessageKind::Safety, "they know where I live");
+    let question = message(&served.case, 2, &key, MessageKind::Question, "was my bank account seen");
+    let (clerk, page) = (Visitor::signed_in(&served, 10), format!("/desk/{safety}"));
+    let (before, csrf) = (entries(&served), clerk.csrf());
+    assert_eq!(clerk.act("/act/read", &[("message", &question)]).header("location"), Some("/sign/1"), "a question waits for no signature");
+    // Where the ledger takes nothing, nothing is read.
+    let lock = std::fs::OpenOptions::new().write(true).open(served.case.join("case.lock")).unwrap();
+    lock.try_lock().unwrap();
+    let refused = clerk.post("/act/read", &[("message", &safety), ("csrf", &csrf)]);
+    assert_eq!(refused.status, 422, "{}", refused.body);
+    assert!(!clerk.get(&page).body.contains("where I live"), "it was read without an entry");
+    drop(lock);
+    assert_eq!(entries(&served), before);
+    assert_eq!(clerk.act("/act/read", &[("message", &safety)]).header("location"), Some(page.as_str()));
+    assert_eq!(entries(&served), before + 1, "the look is not in the ledger");
+    let shown = clerk.get(&page).body;
+    assert!(shown.contains("they know where I live") && shown.contains(&format!("entry {before}")), "{shown}");
+    let case = strandline_case::Case::open_for_reading(&served.case).unwrap();
+    let entry = case.ledger().entry(before).unwrap();
+    assert_eq!((entry.actor.as_str(), entry.stage.as_deref()), ("desk", Some("look_up")));
+    let report = check(&served.case);
+    assert!(report.is_sound(), "{:?}", report.problems);
+}
+
+#[test]
 fn a_callers_code_opens_plain_words_and_the_look_says_so() {
     let served = with_all_roles();
     let row = seen(&served.case).people.iter().find(|row| row.strongest.is_some() && row.letter.is_some()).unwrap().clone();
@@ -558,6 +679,73 @@ fn a_callers_code_opens_plain_words_and_the_look_says_so() {
 }
 
 #[test]
+fn every_number_opens_its_rows() {
+    let served = served("A. Chan", |_| {});
+    let visitor = Visitor::inside(&served);
+    let overview = seen(&served.case);
+    let link = overview.path.links.iter().find(|view| view.people > 0 && view.accesses > 0).unwrap();
+    let id = &link.link.id;
+    for page in ["/path".to_owned(), format!("/path/{id}")] {
+        assert!(visitor.get(&page).body.contains(&format!("href=\"/people?link={id}\"")), "{page}");
+    }
+    let count = |page: &str| {
+        let body = visitor.get(page).body;
+        body.split("<h2>").find_map(|part| part.split_once(" people</h2>")).unwrap_or_else(|| panic!("{page}: {body}")).0.split(' ').next().unwrap().to_owned()
+    };
+    assert_eq!(count(&format!("/people?link={id}")), link.people.to_string());
+    assert_eq!(count(&format!("/people?link={id}&alone")), link.people_by_nothing_else.to_string());
+    assert_eq!(visitor.get("/people?link=none-such").status, 404);
+    let accesses = visitor.get(&format!("/lines/accesses/{id}")).body;
+    assert!(accesses.contains(&format!(" of {}</p>", link.accesses)) && accesses.contains("class=\"place\""), "{accesses}");
+    assert!(visitor.get("/people").body.contains("<td class=\"n\"><a href=\"/people?tier=confirmed\">"), "totals open nothing");
+    // Whatever could not be read is shown where it is.
+    let warnings = overview.evidence.warnings.len();
+    assert!(warnings > 0 && visitor.get("/lines/warning/0").body.contains("no record of anything"), "{:?}", overview.evidence.warnings);
+    assert_eq!(visitor.get("/evidence").body.matches("href=\"/lines/warning/").count(), warnings);
+    assert_eq!(visitor.get(&format!("/lines/warning/{warnings}")).status, if overview.evidence.warning_count > warnings as u64 { 200 } else { 404 });
+    (0..warnings.min(3)).for_each(|place| assert_eq!(visitor.get(&format!("/lines/warning/{place}")).status, 200));
+    // A finding of the lint opens the letters that have it.
+    visitor.act("/act/duty", &[("what", "found"), ("at", "2026-01-01T08:00"), ("knowing", "an account read records")]);
+    visitor.act("/act/work", &[("work", "lint")]);
+    wait_for("the lint", || visitor.get("/work").body.contains("It is done."));
+    let letters = visitor.get("/letters").body;
+    let found = letters.split("href=\"/people?lint=0\">").nth(1).expect("old letters are a finding").split('<').next().unwrap().to_owned();
+    assert_eq!(count("/people?lint=0"), found);
+    assert_eq!(visitor.get("/people?lint=99").status, 404);
+}
+
+#[test]
+fn the_home_page_says_what_needs_whoever_looks() {
+    let served = with_all_roles();
+    let key = seen(&served.case).people.iter().find(|row| row.strongest.is_some() && row.letter.is_some()).unwrap().data_subject.clone();
+    message(&served.case, 1, &key, MessageKind::Safety, "x");
+    message(&served.case, 2, &key, MessageKind::Question, "x");
+    let needs = |seed| {
+        let page = Visitor::signed_in(&served, seed).get("/").body;
+        page.split("<h2>Needs you</h2>").nth(1).unwrap().split("</section>").next().unwrap().to_owned()
+    };
+    let (approver, officer, reader) = (needs(7), needs(9), needs(11));
+    for (what, to_approver, to_officer) in [
+        ("People who fear for their safety: 1", true, true),
+        ("Messages without an answer: 1", true, true),
+        ("Duties without a running clock", true, true),
+        ("Letters to approve", true, false),
+        ("People of whom nothing is known yet", true, false),
+    ] {
+        assert_eq!((approver.contains(what), officer.contains(what)), (to_approver, to_officer), "{what}");
+    }
+    assert!(reader.contains("Nothing waits for you."), "{reader}");
+    // What somebody has approved waits for somebody else.
+    let visitor = Visitor::signed_in(&served, 7);
+    let page = visitor.get("/letters").body;
+    let plan = page.split("name=\"plan\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let waits = visitor.act("/act/approve", &[("plan", &plan)]).header("location").unwrap().to_owned();
+    let text = visitor.get(&format!("{waits}/text")).body;
+    assert_eq!(visitor.act(&waits, &[("signature", &sign(7, Signed::NAMESPACE, &text))]).status, 303);
+    assert!(!visitor.get("/").body.contains("Letters to approve"));
+}
+
+#[test]
 fn the_palette_finds_pages_and_people_and_nothing_for_whom_it_is_not() {
     let served = with_all_roles();
     let row = seen(&served.case).people[3].clone();
@@ -575,8 +763,11 @@ fn a_rehearsal_writes_letters_and_sends_none_and_work_does_not_hold_up_work() {
     let served = served("A. Chan", |_| {});
     let visitor = Visitor::inside(&served);
     let before = entries(&served);
+    assert_eq!(visitor.get("/work").header("refresh"), None);
     visitor.act("/act/work", &[("work", "verify")]);
     visitor.act("/act/work", &[("work", "rehearse")]);
+    let running = visitor.get("/work");
+    assert_eq!(running.header("refresh").is_some(), running.body.contains("It runs:"), "the page does not come again while work runs, or does after");
     wait_for("both", || visitor.get("/work").body.matches("It is done.").count() == 2);
     let folder = std::fs::read_dir(served.case.join("rehearsals")).unwrap().next().unwrap().unwrap().path();
     let written = std::fs::read_dir(&folder).unwrap().filter(|entry| entry.as_ref().unwrap().path().extension().is_some_and(|kind| kind == "eml")).count();
@@ -631,6 +822,33 @@ fn letters_are_approved_as_they_were_looked_at() {
     visitor.act("/act/work", &[("work", "lint")]);
     wait_for("the lint", || visitor.get("/work").body.contains("It is done."));
     assert!(!visitor.get("/letters").body.contains("Nobody has had the letters read"));
+}
+
+#[test]
+fn letters_that_are_older_than_the_case_are_let_go_by_nobody() {
+    let served = served("A. Chan", |_| {});
+    let visitor = Visitor::inside(&served);
+    let handle = visitor.first("/people?tier=confirmed", "/people/").replace("/people/", "");
+    visitor.act("/act/letter", &[("handle", &handle), ("word", "hold"), ("why", "the family is told in person")]);
+    let link = visitor.first("/path", "/path/").replace("/path/", "");
+    visitor.act("/act/judge", &[("target", &link), ("verdict", "confirmed"), ("why", "our own test")]);
+    let (page, letter, before) = (visitor.get("/letters").body, visitor.get(&format!("/letters/{handle}")).body, entries(&served));
+    assert!(!page.contains("action=\"/act/approve\"") && page.contains("value=\"renew\""), "the page offers old letters");
+    assert!(!letter.contains("value=\"release\"") && letter.contains("value=\"renew\""), "the page offers an old letter");
+    let plan = page.split("What is approved:").nth(1).unwrap().split("<code class=\"hash\">").nth(1).unwrap().split('<').next().unwrap().to_owned();
+    for (path, fields) in
+        [("/act/approve", vec![("plan", plan.as_str())]), ("/act/letter", vec![("handle", handle.as_str()), ("word", "release"), ("why", "told")])]
+    {
+        let refused = visitor.act(path, &fields);
+        assert!(refused.status == 422 && refused.body.contains("older than the case"), "{path}: {}", refused.body);
+    }
+    assert_eq!(entries(&served), before, "old letters were let go");
+    visitor.act("/act/work", &[("work", "renew")]);
+    wait_for("the end of the work", || visitor.get("/work").body.contains("It is done."));
+    assert_eq!(visitor.act("/act/letter", &[("handle", &handle), ("word", "release"), ("why", "told")]).status, 303);
+    let page = visitor.get("/letters").body;
+    let plan = page.split("name=\"plan\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    assert_eq!(visitor.act("/act/approve", &[("plan", &plan)]).status, 303);
 }
 
 #[test]

@@ -110,6 +110,7 @@ fn two_people_enrol_sign_in_and_approve_by_passkeys_alone() {
     bob.enter(&format!("/in/{link}"));
     assert_eq!(bob.make(|_| {}).status, 303);
     assert!(bob.visitor.get("/access").body.matches(&bob.authenticator.passkey().fingerprint()).count() == 1, "its maker is told its fingerprint");
+    assert!(ann.visitor.get("/").body.contains("Passkeys to enrol: 1") && !bob.visitor.get("/").body.contains("Passkeys to enrol"));
     let page = ann.visitor.get("/access").body;
     assert!(page.contains(&bob.authenticator.passkey().fingerprint()));
     assert_eq!(page.matches("action=\"/act/enrol\"").count(), 1, "an enrolled one is offered again");
@@ -128,6 +129,28 @@ fn two_people_enrol_sign_in_and_approve_by_passkeys_alone() {
     assert!(approval.is_enough() && approval.have == 2, "{approval:?}");
     let report = check(&served.case);
     assert!(report.is_sound() && report.signatures == 4, "{:?}", report.problems);
+}
+
+#[test]
+fn a_passkey_that_does_not_count_on_lets_nobody_in_and_decides_nothing() {
+    let served = served("A. Chan", |_| {});
+    let mut ann = first(&served);
+    let mut enter = |counter: u32| {
+        ann.authenticator.counter = counter;
+        let entered = ann.sign_in();
+        if entered.status == 303 {
+            ann.visitor.take_cookie(&entered);
+        }
+        entered.status
+    };
+    assert_eq!([enter(6), enter(6), enter(5), enter(7)], [303, 422, 422, 303], "a copy that counts beside it came in");
+    // What a sign-in counted, no decision counts again.
+    let target = ann.visitor.first("/path", "/path/").replace("/path/", "");
+    let strike = [("target", target.as_str()), ("verdict", "struck"), ("why", "x")];
+    let before = entries(&served);
+    assert_eq!((ann.signed("/act/judge", &strike).status, entries(&served)), (422, before));
+    ann.authenticator.counter = 8;
+    assert_eq!((ann.signed("/act/judge", &strike).status, entries(&served)), (303, before + 1));
 }
 
 #[test]

@@ -60,6 +60,15 @@ fn other_machines_are_served_under_tls_alone() {
     assert!(entered.contains(&format!("__Host-strandline-{}=", opened.at.port())) && entered.contains("; Secure"), "{entered}");
     // On a port of its own it says nothing for the whole host, which may have services that speak in clear.
     assert!(!entered.contains("strict-transport-security"), "{entered}");
+    // One address takes no more than its part of the connections, and gives it back.
+    let many: Vec<TcpStream> = (0..32).map(|_| TcpStream::connect(opened.at).unwrap()).collect();
+    std::thread::sleep(Duration::from_millis(500));
+    let mut one_more = TcpStream::connect(opened.at).unwrap();
+    one_more.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    let ended = one_more.read(&mut [0; 1]);
+    assert!(!ended.is_err_and(|error| matches!(error.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut)), "one address takes them all");
+    drop(many);
+    std::thread::sleep(Duration::from_millis(500));
     // The loopback's own name is none of a console that other machines are served by; nor is speech in clear.
     let wrong = ask(opened.at, made.cert.der(), &format!("GET / HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nConnection: close\r\n\r\n", opened.at.port()));
     assert!(wrong.starts_with("HTTP/1.1 421"), "{wrong}");

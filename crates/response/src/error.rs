@@ -163,6 +163,11 @@ pub enum ResponseError {
     /// Other letters than those that somebody looked at.
     #[error("the letters were changed since they were looked at: look again, then approve")]
     OtherLetters,
+    /// A decision or a finding came after the letters were drafted.
+    #[error(
+        "the letters are older than the case: what was decided or found since can change what they say. Bring the case up to date (`strandline trace CASE`, `strandline expose CASE`, `strandline notify CASE draft`), and look at them again"
+    )]
+    LettersOld,
     /// There is no letter that can go.
     #[error("there is no letter to send: see `strandline notify CASE status`")]
     NothingToSend,

@@ -93,12 +93,16 @@ impl Response<'_> {
     /// the words do not change keep their day, their text, and their approvals.
     ///
     /// # Errors
-    /// If a word is about nobody of this case or names a place that no letter can go to; then nothing is recorded. If the case cannot
-    /// be written.
+    /// If a word is about nobody of this case or names a place that no letter can go to, or lets a letter go that is older than the case;
+    /// then nothing is recorded. If the case cannot be written.
     pub fn decide_letters(&mut self, words: &[LetterWord]) -> Result<LettersDecided, ResponseError> {
         self.needs("letters", "letters", "notify CASE draft")?;
         let now = (self.settings.now)();
         self.check_words(words, now)?;
+        // Whoever lets a letter go says so of what it says now.
+        if words.iter().any(|word| matches!(word, LetterWord::Released { .. })) {
+            self.need_current_letters()?;
+        }
         let mut ledger_entries = Vec::new();
         for word in words {
             let body = serde_json::to_string(word).expect("a decision has only texts and numbers");

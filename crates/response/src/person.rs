@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use strandline_case::{Function, LetterEvent, Statement};
+use strandline_case::{Function, LOOK_UP, LetterEvent, Statement};
 use strandline_model::clearance::{Clearance, Question};
 use strandline_model::code::SupportCode;
 use strandline_model::letter::{Channel, SendingState};
@@ -19,9 +19,6 @@ use crate::stage::expose::{others, register};
 use crate::stage::letters::{Codes, IndexedLetter, file_stem, index};
 use crate::stage::notify::{KeptLetter, kept_letters};
 use crate::support::Withdrawn;
-
-/// The kind of the ledger's statements on look-ups.
-const LOOK_UP: &str = "look_up";
 
 /// How somebody found a person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

@@ -291,6 +291,28 @@ impl<'a> Response<'a> {
         stage::letters::are_current(self)
     }
 
+    /// Whether the letters are what the case says now, and the case follows what was decided on the trail: what was not looked at as it is
+    /// now goes nowhere.
+    ///
+    /// # Errors
+    /// If the register or a decision cannot be read.
+    pub fn letters_follow_case(&self) -> Result<bool, ResponseError> {
+        let has_people = self.case.manifest().stages.contains_key("expose");
+        Ok(self.decisions_after_trace()? == 0 && (!has_people || stage::expose::stand_on_trail(self)?) && stage::letters::stand_on_case(self)?)
+    }
+
+    /// Whether a stage was committed on exactly these inputs, whatever became of its files since: whoever reads them finds that out.
+    pub(crate) fn stands_on(&self, stage: &str, inputs: &Inputs) -> bool {
+        self.case.manifest().stages.get(stage).is_some_and(|record| record.inputs_digest.as_deref() == Some(inputs.digest().as_str()))
+    }
+
+    /// Decisions on links and detections that came after the trail was last followed.
+    pub(crate) fn decisions_after_trace(&self) -> Result<u64, ResponseError> {
+        let traced = self.case.manifest().stages.get("trace").and_then(|stage| stage.ledger_entry);
+        let Some(traced) = traced else { return Ok(0) };
+        Ok(self.case.stored_decisions()?.iter().filter(|decision| decision.ledger_entry > traced).count() as u64)
+    }
+
     /// Prints the drafted letters as PDFs.
     ///
     /// # Errors

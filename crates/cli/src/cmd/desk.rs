@@ -116,7 +116,11 @@ impl Desk {
             }
             Verb::Show { id } => {
                 let shown = Response::look(&settings, &mut screen)?.desk_message(&id)?;
-                let noted = Response::resume(&settings, &mut screen).and_then(|mut response| response.note_desk_look_up(&shown.item.data_subject));
+                let noted = Response::resume(&settings, &mut screen).and_then(|mut response| {
+                    let noted = response.note_desk_look_up(&shown.item.data_subject);
+                    // A request for safety waits for no key.
+                    if shown.item.kind == Kind::Safety { noted.or_else(|_| response.note_safety_reading(&shown.item.id).map(drop)) } else { noted }
+                });
                 drop(screen);
                 // Nothing stops a safety request from being read; every other message is shown only once the ledger has the look.
                 let noted = match noted {

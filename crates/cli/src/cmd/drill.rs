@@ -14,7 +14,7 @@ use strandline_drill::{Exported, Plan, Real, Scenario, Score, Taken, generate, s
 use strandline_model::exposure::Exposure;
 use strandline_model::table::Row;
 use strandline_model::trail::Step;
-use strandline_response::{Names, Outcome, Response, Watcher, respond};
+use strandline_response::{Names, Outcome, Response, Watcher, desk, respond};
 
 use self::cut::{CutOff, Rehearsal, Targets};
 use crate::cmd::respond::print_outcome;
@@ -97,6 +97,11 @@ impl Drill {
         drop(screen);
         let seconds = began.elapsed().as_secs_f64();
         let rehearsal = targets.as_ref().map(|targets| cut::rehearse(common, &case, targets)).transpose()?;
+        if rehearsal.is_some() {
+            // The cut and its undo are evidence and words of the case: people and letters follow them before anybody opens it.
+            let mut screen = Screen::new(common.format());
+            desk::renew(&settings, &mut screen)?;
+        }
         let result = score_case(&case, &department.truth)?;
         // Nothing is sent in a drill: what would go stands in a folder.
         let mail = into.join("mail");

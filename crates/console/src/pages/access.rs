@@ -9,7 +9,8 @@ use super::passkeys::{self, Ask, New};
 use super::{Frame, frame, role, zone};
 use strandline_response::{Responder, Right, Role, rp_id};
 
-use crate::door::Who;
+use crate::console::Console;
+use crate::door::{Began, Entering, Full, Who};
 use crate::reply::{Fault, Reply};
 use crate::texts::{Language, Texts};
 use crate::visit::{Visit, cookie_name};
@@ -94,11 +95,15 @@ pub fn signed_in(visit: &Visit) -> Result<Reply, Fault> {
     }
     let text = sign_in_text(&visit.console.options.case, number)?;
     let signature = passkeys::signature(visit, None)?;
+    passkeys::check_count(visit, &signature)?;
     let responder = who_signs_in(&visit.console.options.case, &text, &signature).map_err(|error| Fault::Unusable(crate::console::told(&error)))?;
     if !visit.console.door().use_number(number, &visit.bound, Instant::now()) {
         return Err(old_number());
     }
-    Ok(let_in(visit, Who { name: responder.name, role: responder.role, is_guest: false }))
+    passkeys::note_count(visit, &signature);
+    let who = Who { name: responder.name, role: responder.role, is_guest: false };
+    visit.console.door().make_room(&who, Instant::now());
+    let_in(visit, who, None)
 }
 
 /// A one-time link, opened: it is used up by the button, not by looking.
@@ -111,23 +116,32 @@ pub fn link_page(visit: &Visit) -> Result<Reply, Fault> {
 /// A one-time link, used.
 pub fn enter(visit: &Visit) -> Result<Reply, Fault> {
     let found = visit.console.door().use_link(visit.param("secret"), Instant::now());
-    let who = found.ok_or_else(|| Fault::Unusable(visit.t().x("link_old").to_owned()))?;
-    Ok(let_in(visit, who))
+    let (who, goes_on) = found.ok_or_else(|| Fault::Unusable(visit.t().x("link_old").to_owned()))?;
+    let_in(visit, who, goes_on)
 }
 
 /// A new session: its secret was never known before, so that nobody can have laid it out.
-fn let_in(visit: &Visit, who: Who) -> Reply {
+fn let_in(visit: &Visit, who: Who, goes_on: Option<Began>) -> Result<Reply, Fault> {
     let console = &visit.console;
-    let secrets = [console.random(), console.random()];
-    let secret = {
-        let mut door = console.door();
-        if let Some(old) = &visit.session {
-            door.end(old.number);
-        }
-        door.enter(who, visit.bound, secrets, console.now(), Instant::now())
-    };
+    let began = goes_on.unwrap_or_else(|| Began::now(console.now(), Instant::now()));
+    let instead_of = visit.session.as_ref().map(|old| old.number);
+    let entering = Entering { who, bound: visit.bound, random: [console.random(), console.random()], began, instead_of };
+    let secret = console.door().enter(entering, Instant::now()).map_err(|full| is_full(full, visit.t()))?;
+    Ok(Reply::Enter("/".to_owned(), session_cookie(console, &secret)))
+}
+
+/// What a browser keeps of a session.
+pub fn session_cookie(console: &Console, secret: &str) -> String {
     let secure = if console.is_sealed { "; Secure" } else { "" };
-    Reply::Enter("/".to_owned(), format!("{}={secret}; Path=/; HttpOnly; SameSite=Strict{secure}", cookie_name(console)))
+    format!("{}={secret}; Path=/; HttpOnly; SameSite=Strict{secure}", cookie_name(console))
+}
+
+/// The door takes no more.
+pub fn is_full(full: Full, t: &Texts) -> Fault {
+    Fault::Unusable(match full {
+        Full::Name => t.x("door_full_name").to_owned(),
+        Full::Door => t.x("door_full").to_owned(),
+    })
 }
 
 /// The page of who is here.
@@ -140,7 +154,7 @@ pub fn page(visit: &Visit) -> Result<Reply, Fault> {
         number: session.number,
         role: role(t, visit.console.role_now(&session.who).unwrap_or(Role::Reader)).to_owned(),
         name: session.who.name,
-        since: zone.full(session.began_at),
+        since: zone.full(session.began.at),
         is_own: session.number == own,
     };
     let sessions = visit.console.door().everybody(Instant::now()).into_iter().map(line).collect();
@@ -189,7 +203,8 @@ pub fn end(visit: &Visit) -> Result<Reply, Fault> {
 pub fn link(visit: &Visit) -> Result<Reply, Fault> {
     let name = visit.form.filled("name").ok_or_else(|| Fault::Unusable(visit.t().x("access_no_name").to_owned()))?;
     let name: String = name.chars().filter(|c| !c.is_control()).take(80).collect();
-    let secret = visit.console.door().link(Who { name, role: Role::Reader, is_guest: true }, visit.console.random(), Instant::now());
+    let who = Who { name, role: Role::Reader, is_guest: true };
+    let secret = visit.console.door().link(who, None, visit.console.random(), Instant::now()).map_err(|full| is_full(full, visit.t()))?;
     let origin = &visit.origin;
     visit.tell(visit.t().w("access_link", format!("{origin}{}/in/{secret}", visit.console.root)));
     Ok(Reply::Goto("/access".to_owned()))

@@ -1,11 +1,11 @@
 //! Clocks: what is owed to whom by when, and the forms by which a person says what happened. Nothing else starts a clock.
 
 use askama::Template;
-use strandline_response::notice::{DutyView, FormId, State};
+use strandline_response::notice::{DutyView, FormId, State, questions};
 
 use super::{Frame, frame};
 use crate::reply::{Fault, Reply};
-use crate::texts::Texts;
+use crate::texts::{LETTER_LANGUAGES, Texts};
 use crate::visit::Visit;
 
 /// Hours that a full bar stands for.
@@ -45,6 +45,10 @@ struct ClocksPage<'v> {
     duties: Vec<String>,
     problems: Vec<String>,
     forms: [&'static str; FormId::ALL.len()],
+    /// What the forms ask, by their names for it.
+    questions: Vec<(&'static str, &'static str)>,
+    /// What letters ask.
+    of_letters: Vec<String>,
 }
 
 /// The page.
@@ -74,8 +78,17 @@ pub fn page(visit: &Visit) -> Result<Reply, Fault> {
         duties: duties.duties.iter().map(|view| view.duty.id.clone()).collect(),
         problems: duties.problems.clone(),
         forms: FormId::ALL.map(FormId::as_str),
+        questions: questions(),
+        of_letters: of_letters(),
     };
     Ok(Reply::Page(page.render()?))
+}
+
+/// What letters ask: each in every language, and what all of them share.
+fn of_letters() -> Vec<String> {
+    let told = ["letter_account", "letter_measures", "letter_speaker"];
+    let each = told.into_iter().flat_map(|question| LETTER_LANGUAGES.map(|(tag, _)| format!("{question}/{tag}")));
+    ["letter_reference", "letter_next"].map(str::to_owned).into_iter().chain(each).collect()
 }
 
 fn line(view: &DutyView, t: &Texts) -> DutyLine {

@@ -1,10 +1,14 @@
 //! Letters: where everybody's letter is, what the lint says, who approved, which wait for a person, and what one says.
 
+use std::sync::Arc;
+
 use askama::Template;
+use strandline_model::letter_word::Reader;
 use strandline_response::desk::{LintLine, masked_letter, whole_letter};
 
 use super::{Frame, frame, letter_state};
 use crate::reply::{Fault, Reply};
+use crate::texts::Texts;
 use crate::visit::Visit;
 
 /// Letters that wait, of one page.
@@ -38,7 +42,7 @@ struct LettersPage<'v> {
     plan: String,
     held: Vec<HeldLine>,
     held_rest: Option<String>,
-    lint: Option<Vec<LintLine>>,
+    lint: Option<Arc<Vec<LintLine>>>,
     lint_blocks: bool,
     sample: Option<String>,
     reports: Vec<String>,
@@ -52,6 +56,9 @@ struct LetterPage<'v> {
     key: String,
     is_shown: bool,
     is_held: bool,
+    /// Whether it is what the case says now: another is let go by nobody.
+    is_current: bool,
+    readers: Vec<(&'static str, &'v str)>,
     attention: String,
     state: String,
     language: String,
@@ -79,7 +86,7 @@ pub fn page(visit: &Visit) -> Result<Reply, Fault> {
         held: Vec::new(),
         held_rest: None,
         lint_blocks: lint.iter().flat_map(|lines| lines.iter()).any(|line| line.blocks),
-        lint: lint.map(|lines| lines.to_vec()),
+        lint,
         sample: None,
         reports: Vec::new(),
     };
@@ -121,6 +128,17 @@ pub fn page(visit: &Visit) -> Result<Reply, Fault> {
     Ok(Reply::Page(page.render()?))
 }
 
+/// Who reads a letter, in words.
+fn reader_word(t: &Texts, reader: Reader) -> &str {
+    match reader {
+        Reader::Person => t.x("reader_person"),
+        Reader::Executor => t.x("reader_executor"),
+        Reader::NextOfKin => t.x("reader_next_of_kin"),
+        Reader::Guardian => t.x("reader_guardian"),
+        Reader::CareOf => t.x("reader_care_of"),
+    }
+}
+
 /// One person's letter.
 pub fn one(visit: &Visit) -> Result<Reply, Fault> {
     let overview = visit.overview()?;
@@ -140,6 +158,8 @@ pub fn one(visit: &Visit) -> Result<Reply, Fault> {
         key: row.data_subject.clone(),
         is_shown,
         is_held: letter.is_held,
+        is_current: overview.letters.as_ref().is_some_and(|letters| letters.is_current),
+        readers: Reader::ALL.map(|reader| (reader.as_str(), reader_word(t, reader))).to_vec(),
         attention: letter.attention,
         state: row.letter.as_deref().map(|state| letter_state(t, state)).unwrap_or_default(),
         language: letter.language,

@@ -24,9 +24,9 @@ pub fn page(visit: &Visit) -> Result<Reply, Fault> {
     let t = visit.t();
     let by = CitedBy::parse(visit.param("by")).ok_or(Fault::NotFound)?;
     let here = match by {
-        CitedBy::Gap => "/evidence",
+        CitedBy::Gap | CitedBy::Warning => "/evidence",
         CitedBy::Question => "/people",
-        CitedBy::Step | CitedBy::Link | CitedBy::Detection => "/path",
+        CitedBy::Step | CitedBy::Link | CitedBy::Detection | CitedBy::Accesses => "/path",
     };
     let settings = visit.console.settings(&visit.session()?.who.name, &visit.console.options.now);
     let from = visit.query.number("from").unwrap_or(0);

@@ -198,6 +198,7 @@ fn nav(visit: &Visit, overview: &Overview, clocks: &Clocks, here: &'static str) 
     let letters = has(|need| matches!(need, Need::LettersHeld { .. } | Need::Approval { .. }));
     let (overdue, waiting) = (clocks.count(State::Overdue) > 0, clocks.count(State::Waiting) > 0);
     let queue = if visit.may(Right::Desk) { visit.console.waiting() } else { Waiting::default() };
+    let offered = visit.may(Right::Admit) && visit.console.waiting_offers() > 0;
     let (desk_waits, desk_urgent) = (queue.open > 0, queue.safety > 0);
     let items = [
         ("/", t.x("nav_tide"), Right::SeeCase, of(overview.is_exposed, false, false)),
@@ -216,7 +217,7 @@ fn nav(visit: &Visit, overview: &Overview, clocks: &Clocks, here: &'static str) 
         ("/desk", t.x("nav_desk"), Right::Desk, of(queue.all > 0, desk_waits, desk_urgent)),
         ("/drill", t.x("nav_drill"), Right::SeeCase, of(true, false, false)),
         ("/ledger", t.x("nav_ledger"), Right::SeeCase, Standing::Done),
-        ("/access", t.x("nav_access"), Right::SeeCase, of(overview.enrolled > 0, has(|need| matches!(need, Need::NobodyEnrolled)), false)),
+        ("/access", t.x("nav_access"), Right::SeeCase, of(overview.enrolled > 0, has(|need| matches!(need, Need::NobodyEnrolled)) || offered, false)),
     ];
     let is_drill = visit.console.is_drill();
     let shown = items.into_iter().filter(|(href, _, right, _)| visit.may(*right) && (is_drill || *href != "/drill"));

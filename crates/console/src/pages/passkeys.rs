@@ -3,9 +3,10 @@
 
 use std::time::{Duration, Instant};
 
-use strandline_response::desk::passkey_signature;
+use strandline_response::desk::{passkey_count, passkey_signature};
 use strandline_response::{Algorithm, Passkey, PasskeyProblem, Registration, Responders, challenge, rp_id};
 
+use super::access::is_full;
 use crate::door::Pending;
 use crate::reply::{Fault, Reply};
 use crate::visit::Visit;
@@ -149,10 +150,13 @@ pub fn refuse(visit: &Visit) -> Result<Reply, Fault> {
     Ok(Reply::Goto("/access".to_owned()))
 }
 
-/// Browsers have passkeys for names alone: a link to the same console by its name, for whoever is in.
+/// Browsers have passkeys for names alone: a link to the same console by its name, for whoever is in and may let somebody in. The session
+/// there is the same one to the clock.
 pub fn elsewhere(visit: &Visit) -> Result<Reply, Fault> {
     let there = visit.console.origins.iter().find(|origin| rp_id(origin).is_some()).ok_or(Fault::NotFound)?;
-    let secret = visit.console.door().link(visit.session()?.who.clone(), visit.console.random(), Instant::now());
+    let session = visit.session()?;
+    let made = visit.console.door().link(session.who.clone(), Some(session.began), visit.console.random(), Instant::now());
+    let secret = made.map_err(|full| is_full(full, visit.t()))?;
     visit.tell(visit.t().w("passkey_there", format!("{there}{}/in/{secret}", visit.console.root)));
     Ok(Reply::Goto("/access".to_owned()))
 }
@@ -170,6 +174,21 @@ pub fn signature(visit: &Visit, pending: Option<&Pending>) -> Result<String, Fau
     let key = enrolled.or_else(first).ok_or_else(|| Fault::Unusable(visit.t().x("passkey_unknown").to_owned()))?;
     let answers = ["authenticator_data", "client_data", "assertion"].map(|field| visit.form.text(field).unwrap_or_default());
     passkey_signature(&key, answers).map_err(|problem| unusable(&problem))
+}
+
+/// Refuses a passkey that did not count on since it signed here last: of two that are one, the second.
+pub fn check_count(visit: &Visit, signature: &str) -> Result<(), Fault> {
+    match passkey_count(signature) {
+        Some((key, count)) if !visit.console.door().counts_on(&key, count) => Err(unusable(&PasskeyProblem::Counter)),
+        _ => Ok(()),
+    }
+}
+
+/// Keeps how often a passkey says that it signed, once its signature held.
+pub fn note_count(visit: &Visit, signature: &str) {
+    if let Some((key, count)) = passkey_count(signature) {
+        visit.console.door().counted(key, count);
+    }
 }
 
 fn unusable(problem: &PasskeyProblem) -> Fault {

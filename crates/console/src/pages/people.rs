@@ -1,8 +1,10 @@
 //! People: how many stand where, by category, and a list with filters. Names are masked.
 
+use std::collections::BTreeSet;
+
 use askama::Template;
 use strandline_model::exposure::Certainty;
-use strandline_response::desk::{Overview, PeopleFilter, PersonRow};
+use strandline_response::desk::{Overview, PeopleFilter, PersonRow, resting_on};
 
 use super::{Frame, category, frame, letter_state, tier};
 use crate::reply::{Fault, Reply};
@@ -39,6 +41,7 @@ struct PersonLine {
 
 struct MatrixLine {
     name: String,
+    href: String,
     people: String,
     cells: Vec<(String, String, &'static str)>,
 }
@@ -54,6 +57,8 @@ struct PeoplePage<'v> {
     letters: Vec<Choice>,
     people: Vec<PersonLine>,
     count: String,
+    /// Whose list it is, where it is one of a link or of a finding.
+    among: Option<String>,
     query: String,
     next: Option<usize>,
     before: Option<usize>,
@@ -66,9 +71,11 @@ pub fn page(visit: &Visit) -> Result<Reply, Fault> {
     let t = visit.t();
     let (f, _) = frame(visit, &overview, "/people", t.x("nav_people"))?;
     let filter = filter(visit, &overview);
-    let found: Vec<&PersonRow> = overview.people.iter().filter(|row| filter.shows(row)).collect();
+    let among = among(visit)?;
+    let is_found = |row: &&PersonRow| among.as_ref().map_or_else(|| filter.shows(row), |among| among.people.contains(&row.data_subject));
+    let found: Vec<&PersonRow> = overview.people.iter().filter(is_found).collect();
     // Others stand in the list of letters alone.
-    let of = overview.people.iter().filter(|row| !row.is_other || filter.shows(row)).count();
+    let of = overview.people.iter().filter(|row| !row.is_other || is_found(row)).count();
     let from: usize = visit.query.number("from").unwrap_or(0).min(found.len());
     let page = PeoplePage {
         f,
@@ -82,13 +89,39 @@ pub fn page(visit: &Visit) -> Result<Reply, Fault> {
         ),
         letters: choices(states(&overview).map(|state| (state.to_owned(), letter_state(t, state))), filter.letter.as_deref(), t),
         count: t.w2("people_shown", t.n(found.len() as u64), t.n(of as u64)),
-        query: query(&filter),
+        query: among.as_ref().map_or_else(|| query(&filter), |among| among.query.clone()),
+        among: among.map(|among| among.says),
         next: (from + ROWS < found.len()).then_some(from + ROWS),
         before: (from > 0).then(|| from.saturating_sub(ROWS)),
         people: found.into_iter().skip(from).take(ROWS).map(|row| line(row, &overview, t)).collect(),
         questions: if filter.tier.as_deref() == Some("not_known") { questions(&overview, t) } else { Vec::new() },
     };
     Ok(Reply::Page(page.render()?))
+}
+
+/// People whom something else names: a link's, or a finding's.
+struct Among {
+    people: BTreeSet<String>,
+    /// What list it is, in words.
+    says: String,
+    /// As a link carries it; it names nobody.
+    query: String,
+}
+
+fn among(visit: &Visit) -> Result<Option<Among>, Fault> {
+    let t = visit.t();
+    if let Some(link) = visit.query.filled("link") {
+        let settings = visit.console.settings(&visit.session()?.who.name, &visit.console.options.now);
+        let resting = resting_on(&settings, visit.role()?, link)?.ok_or(Fault::NotFound)?;
+        let alone = visit.query.text("alone").is_some();
+        let (people, says) = if alone { (resting.by_nothing_else, "people_alone") } else { (resting.all, "people_link") };
+        // The id is one of the trail's.
+        return Ok(Some(Among { people, says: t.w(says, link), query: format!("link={link}&{}", if alone { "alone&" } else { "" }) }));
+    }
+    let Some(place) = visit.query.number::<usize>("lint") else { return Ok(None) };
+    let lint = visit.console.known_lint().ok_or(Fault::NotFound)?;
+    let line = lint.get(place).ok_or(Fault::NotFound)?;
+    Ok(Some(Among { people: line.people.clone(), says: t.w2("people_lint", line.rule, &line.problem), query: format!("lint={place}&") }))
 }
 
 fn filter(visit: &Visit, overview: &Overview) -> PeopleFilter {
@@ -157,6 +190,7 @@ fn matrix(overview: &Overview, t: &Texts) -> Vec<MatrixLine> {
     let all = [("confirmed", tiers.confirmed), ("likely", tiers.likely), ("possible", tiers.possible)];
     let line = |(name, people): (&'static str, u64)| MatrixLine {
         name: tier(t, name).to_owned(),
+        href: format!("/people?tier={name}"),
         people: t.n(people),
         cells: overview
             .categories

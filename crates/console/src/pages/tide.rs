@@ -1,11 +1,13 @@
-//! Tide, the home page: who is exposed, to what, how they came in, what was done, the next clock, and what needs a person.
+//! Tide, the home page: who is exposed, to what, how they came in, what was done, the next clock, and what needs whoever looks.
 
 use askama::Template;
-use strandline_response::Tiers;
 use strandline_response::desk::{Clocks, Need, Overview};
 use strandline_response::notice::State;
+use strandline_response::{Right, Tiers};
 
 use super::{Frame, category, frame, tier};
+use crate::console::{Console, Waiting, is_allowed};
+use crate::door::Who;
 use crate::pictures::lanes::{Detail, lanes};
 use crate::pictures::{bar, tide::tide};
 use crate::reply::{Fault, Reply};
@@ -70,7 +72,7 @@ pub fn page(visit: &Visit) -> Result<Reply, Fault> {
         tide: tide(&overview, visit.console.now(), t),
         lanes: lanes(&overview, Detail::Moves, &super::zone(&overview), t),
         categories: categories(&overview, t),
-        needs: needs(&overview, &clocks, t),
+        needs: needs(&visit.console, &visit.session()?.who, &overview, &clocks, t),
         done: done(&overview, &clocks, t),
         notes: overview.notes.clone(),
     };
@@ -115,37 +117,88 @@ fn categories(overview: &Overview, t: &Texts) -> Vec<CategoryLine> {
     lines.into_iter().map(|(_, line)| line).collect()
 }
 
-/// What waits for a person, the urgent first.
-pub fn needs(overview: &Overview, clocks: &Clocks, t: &Texts) -> Vec<NeedLine> {
-    let mut lines: Vec<NeedLine> = Vec::new();
-    let mut add = |href, what: String, why: &str, is_urgent| lines.push(NeedLine { href, what, why: why.to_owned(), is_urgent });
-    let (overdue, waiting) = (clocks.count(State::Overdue), clocks.count(State::Waiting));
-    if overdue > 0 {
-        add("/clocks", t.w("need_overdue", t.n(overdue)), t.x("need_overdue_why"), true);
+/// What waits for whoever looks, the urgent first: what is not theirs to do is another's need.
+pub fn needs(console: &Console, who: &Who, overview: &Overview, clocks: &Clocks, t: &Texts) -> Vec<NeedLine> {
+    let mut lines = of_messages(console.waiting(), t);
+    lines.extend(of_clocks(clocks, t));
+    // What somebody has approved waits for somebody else.
+    let has_approved = |names: &[String]| names.iter().any(|name| same_name(name) == same_name(&who.name));
+    let is_theirs = |need: &&Need| !matches!(need, Need::Approval { .. } if overview.letters.iter().any(|l| has_approved(&l.status.approval.approved_by)));
+    lines.extend(overview.needs.iter().filter(is_theirs).map(|need| of_case(need, t)));
+    let plans = clocks.waves.iter().filter(|wave| wave.waits_for_approval() && !has_approved(&wave.approval.approved_by)).count() as u64;
+    if plans > 0 {
+        lines.push(need(Right::Approve, "/contain", t.w("need_plans", t.n(plans)), t.x("need_plans_why")));
     }
-    if waiting > 0 {
-        add("/clocks", t.w("need_waiting", t.n(waiting)), t.x("need_waiting_why"), false);
+    let offers = console.waiting_offers();
+    if offers > 0 {
+        lines.push(need(Right::Admit, "/access", t.w("need_offers", t.n(offers)), t.x("need_offers_why")));
     }
-    for need in &overview.needs {
-        match need {
-            Need::Renew { decisions } => {
-                let (what, why) = renewal(*decisions, t);
-                add("/path", what, why, true);
-            }
-            Need::Back => add("/contain", t.x("need_back").to_owned(), t.x("need_back_why"), true),
-            Need::LeftOpen { footholds } => add("/contain", t.w("need_left_open", t.n(*footholds)), t.x("need_left_open_why"), true),
-            Need::Questions { open, people } => {
-                add("/people?tier=not_known", t.w("need_questions", t.n(*people)), &t.w("need_questions_why", t.n(*open)), false)
-            }
-            Need::LettersOld => add("/letters", t.x("need_letters_old").to_owned(), t.x("need_letters_old_why"), true),
-            Need::LettersHeld { letters } => add("/letters", t.w("need_held", t.n(*letters)), t.x("need_held_why"), false),
-            Need::Approval { have, needed, letters } => add("/letters", t.w("need_approval", t.n(*letters)), &t.w2("need_approval_why", have, needed), false),
-            Need::LettersFailed { letters } => add("/letters", t.w("need_failed", t.n(*letters)), t.x("need_failed_why"), true),
-            Need::NobodyEnrolled => add("/access", t.x("need_nobody").to_owned(), t.x("need_nobody_why"), false),
-        }
-    }
+    let mut lines: Vec<NeedLine> = lines.into_iter().filter(|(right, _)| is_allowed(who.role, *right)).map(|(_, line)| line).collect();
     lines.sort_by_key(|line| !line.is_urgent);
     lines
+}
+
+/// A name as two spellings of it compare.
+fn same_name(name: &str) -> String {
+    name.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
+}
+
+/// A need, and what it takes to see to it.
+type Needed = (Right, NeedLine);
+
+fn need(right: Right, href: &'static str, what: String, why: &str) -> Needed {
+    (right, NeedLine { href, what, why: why.to_owned(), is_urgent: false })
+}
+
+fn urgent(right: Right, href: &'static str, what: String, why: &str) -> Needed {
+    (right, NeedLine { href, what, why: why.to_owned(), is_urgent: true })
+}
+
+fn of_messages(waiting: Waiting, t: &Texts) -> Vec<Needed> {
+    let mut lines = Vec::new();
+    let others = waiting.open.saturating_sub(waiting.safety);
+    if waiting.safety > 0 {
+        lines.push(urgent(Right::Desk, "/desk", t.w("need_safety", t.n(waiting.safety)), t.x("need_safety_why")));
+    }
+    if others > 0 {
+        lines.push(need(Right::Desk, "/desk", t.w("need_messages", t.n(others)), t.x("need_messages_why")));
+    }
+    lines
+}
+
+fn of_clocks(clocks: &Clocks, t: &Texts) -> Vec<Needed> {
+    let (overdue, waiting) = (clocks.count(State::Overdue), clocks.count(State::Waiting));
+    let mut lines = Vec::new();
+    if overdue > 0 {
+        lines.push(urgent(Right::Duties, "/clocks", t.w("need_overdue", t.n(overdue)), t.x("need_overdue_why")));
+    }
+    if waiting > 0 {
+        lines.push(need(Right::Duties, "/clocks", t.w("need_waiting", t.n(waiting)), t.x("need_waiting_why")));
+    }
+    lines
+}
+
+fn of_case(of: &Need, t: &Texts) -> Needed {
+    match of {
+        Need::Renew { decisions } => {
+            let (what, why) = renewal(*decisions, t);
+            urgent(Right::Decide, "/path", what, why)
+        }
+        Need::Back => urgent(Right::Decide, "/contain", t.x("need_back").to_owned(), t.x("need_back_why")),
+        Need::LeftOpen { footholds } => urgent(Right::Decide, "/contain", t.w("need_left_open", t.n(*footholds)), t.x("need_left_open_why")),
+        Need::Questions { open, people } => {
+            let (what, why) = (t.w("need_questions", t.n(*people)), t.w("need_questions_why", t.n(*open)));
+            need(Right::Decide, "/people?tier=not_known", what, &why)
+        }
+        // Whoever sees to letters must know, and has somebody who decides bring the case up to date.
+        Need::LettersOld => urgent(Right::Letters, "/letters", t.x("need_letters_old").to_owned(), t.x("need_letters_old_why")),
+        Need::LettersHeld { letters } => need(Right::Letters, "/letters", t.w("need_held", t.n(*letters)), t.x("need_held_why")),
+        Need::Approval { have, needed, letters } => {
+            need(Right::Approve, "/letters", t.w("need_approval", t.n(*letters)), &t.w2("need_approval_why", have, needed))
+        }
+        Need::LettersFailed { letters } => urgent(Right::Letters, "/letters", t.w("need_failed", t.n(*letters)), t.x("need_failed_why")),
+        Need::NobodyEnrolled => need(Right::Admit, "/access", t.x("need_nobody").to_owned(), t.x("need_nobody_why")),
+    }
 }
 
 /// What is to be brought up to date, and what follows.

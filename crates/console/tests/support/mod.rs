@@ -64,6 +64,9 @@ fn original() -> &'static Path {
         let fields: Vec<&str> = lines[1].splitn(3, ',').collect();
         lines[1] = format!("{},\"{HOSTILE_NAME}\",{}", fields[0], fields[2]);
         std::fs::write(&department.register, lines.join("\n")).unwrap();
+        // And a line that no reader knows.
+        let log = std::fs::OpenOptions::new().append(true).open(department.evidence.join("board/board.log")).unwrap();
+        (&log).write_all(b"no record of anything\n").unwrap();
         let case = folder.path().join("case");
         let estate = std::fs::read_to_string(&department.estate).unwrap();
         let estate = (estate.as_str(), department.estate.to_str().unwrap());

@@ -71,6 +71,13 @@ pub struct WaveView {
     pub returns: Vec<ReturnRow>,
 }
 
+impl WaveView {
+    /// Whether nothing of it was done, and it lacks approvals.
+    pub fn waits_for_approval(&self) -> bool {
+        self.approval.have() < self.approval.needed && self.actions.iter().all(|cut| cut.step == CutStep::Planned)
+    }
+}
+
 /// One action and where it is.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct CutView {
@@ -323,16 +330,22 @@ mod tests {
         check(CutView { after: after(1), ..cut("a1", CutStep::Applied, "effective", 0) }, false);
     }
 
+    fn wave(plan: u64, actions: Vec<CutView>) -> WaveView {
+        let approval = CutApproval { plan_sha256: String::new(), approved_by: Vec::new(), needed: 1, because: Vec::new(), expired: 0 };
+        WaveView { plan, made_by: String::new(), made_at: Instant(0), approval, actions, returns: Vec::new() }
+    }
+
+    #[test]
+    fn a_plan_waits_for_approval_until_it_has_it_or_something_of_it_was_done() {
+        let planned = || wave(1, vec![cut("a1", CutStep::Planned, "", 0)]);
+        assert!(planned().waits_for_approval());
+        let approved = CutApproval { approved_by: vec!["A. Chan".to_owned()], ..planned().approval };
+        assert!(!WaveView { approval: approved, ..planned() }.waits_for_approval());
+        assert!(!wave(1, vec![cut("a1", CutStep::Undone, "effective", 0)]).waits_for_approval());
+    }
+
     #[test]
     fn the_newest_word_of_an_effect_counts_whichever_plan_it_was_said_of() {
-        let wave = |plan: u64, actions: Vec<CutView>| WaveView {
-            plan,
-            made_by: String::new(),
-            made_at: Instant(0),
-            approval: CutApproval { plan_sha256: String::new(), approved_by: Vec::new(), needed: 1, because: Vec::new(), expired: 0 },
-            actions,
-            returns: Vec::new(),
-        };
         let check = |first: CutView, second: CutView, expected: &[&str]| {
             let found = effective(&[wave(1, vec![first]), wave(2, vec![second])]);
             assert_eq!(found.iter().map(String::as_str).collect::<Vec<_>>(), expected);

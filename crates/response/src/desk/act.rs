@@ -23,6 +23,8 @@ use crate::run::{Names, Response, Settings, Watcher};
 /// Whoever decides while another act is entered, or between two stages of a run, waits so long for the case.
 const WAITS_FOR: Duration = Duration::from_secs(3);
 const WAITS_BETWEEN: Duration = Duration::from_millis(50);
+/// Whoever reads a request for safety waits longer: nothing else of theirs is as urgent.
+const SAFETY_WAITS_FOR: Duration = Duration::from_secs(10);
 
 /// What somebody does.
 #[derive(Clone, Debug)]
@@ -199,6 +201,23 @@ pub fn perform(settings: &Settings<'_>, role: Role, act: &Act, law: &LawBook, si
         match done {
             Err(DeskError::Response(ResponseError::Case(CaseError::Busy(_)))) if began.elapsed() < WAITS_FOR => std::thread::sleep(WAITS_BETWEEN),
             done => return done,
+        }
+    }
+}
+
+/// Puts into the ledger that somebody reads a request for safety, in one step: it waits for no signature, and is an entry all the same,
+/// in the name of the settings. Where somebody else has the case, it waits for the end of their stage.
+///
+/// # Errors
+/// If it is not the role's, the message is no request for safety, or the case cannot be written: then nobody has noted it.
+pub fn note_safety_reading(settings: &Settings<'_>, role: Role, message: &str) -> Result<u64, DeskError> {
+    allow(role, Right::Desk)?;
+    let mut quiet = super::Quiet;
+    let began = Instant::now();
+    loop {
+        match Response::resume(settings, &mut quiet).and_then(|mut response| response.note_safety_reading(message)) {
+            Err(ResponseError::Case(CaseError::Busy(_))) if began.elapsed() < SAFETY_WAITS_FOR => std::thread::sleep(WAITS_BETWEEN),
+            noted => return Ok(noted?),
         }
     }
 }

@@ -1,12 +1,15 @@
-//! The original lines that a step, link, detection, gap or question stands on. Only what the case itself cites is opened: nobody
+//! The original lines that a step, link, detection, gap, question or warning stands on, and those of the accesses that hang on a link. Only what the case itself cites is opened: nobody
 //! reads evidence here by naming a place in it.
+
+use std::collections::BTreeSet;
 
 use strandline_case::{Right, Role};
 use strandline_evidence::Vault;
+use strandline_model::access::Access;
 use strandline_model::clearance::Question;
 use strandline_model::detection::Detection;
-use strandline_model::evidence::EventRef;
-use strandline_model::table::Row;
+use strandline_model::evidence::{EventRef, Warning};
+use strandline_model::table::{Row, Scan};
 use strandline_model::trail::{Link, Step};
 
 use super::act::DeskError;
@@ -18,6 +21,9 @@ use crate::stage::intake::Seals;
 
 /// Lines of one page.
 const LINES_OF_A_PAGE: usize = 20;
+
+/// Bytes that stand there of what could not be read.
+const WARNED_BYTES: u64 = 400;
 
 /// What cites.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +38,10 @@ pub enum CitedBy {
     Gap,
     /// An open question, by its place in the list.
     Question,
+    /// What could not be read, by its place in the list.
+    Warning,
+    /// The accesses of the steps that name a link, by its id.
+    Accesses,
 }
 
 impl CitedBy {
@@ -43,6 +53,8 @@ impl CitedBy {
             "detection" => Some(Self::Detection),
             "gap" => Some(Self::Gap),
             "question" => Some(Self::Question),
+            "warning" => Some(Self::Warning),
+            "accesses" => Some(Self::Accesses),
             _ => None,
         }
     }
@@ -106,5 +118,39 @@ fn places(response: &Response<'_>, by: CitedBy, id: &str) -> Result<Option<(Stri
             let rows: Vec<Question> = response.case.read_rows(Question::TABLE)?;
             numbered().and_then(|at| rows.into_iter().nth(at)).map(|question| (question.told(), question.proof))
         }
+        CitedBy::Warning => match numbered() {
+            Some(at) => warned(response, at)?,
+            None => None,
+        },
+        CitedBy::Accesses => accesses(response, id)?,
     })
+}
+
+/// Where a warning is: what stands there, as far as a page shows it; nobody knows where a record ends that could not be read.
+fn warned(response: &Response<'_>, at: usize) -> Result<Option<(String, Vec<EventRef>)>, ResponseError> {
+    let mut before = 0;
+    for batch in response.case.scan(Warning::TABLE).scan(&[])? {
+        let rows = Warning::from_batch(&batch?)?;
+        if let Some(warning) = rows.get(at - before) {
+            let size = response.custody()?.iter().find(|artefact| artefact.id == warning.artefact).map_or(0, |artefact| artefact.size);
+            let length = u32::try_from(size.saturating_sub(warning.offset).min(WARNED_BYTES)).unwrap_or_default();
+            let place = EventRef { artefact: warning.artefact.clone(), offset: warning.offset, length };
+            return Ok(Some((warning.to_string(), if length > 0 { vec![place] } else { Vec::new() })));
+        }
+        before += rows.len();
+    }
+    Ok(None)
+}
+
+/// The first record of each access that hangs on a link.
+fn accesses(response: &Response<'_>, id: &str) -> Result<Option<(String, Vec<EventRef>)>, ResponseError> {
+    let Some(link) = response.case.read_rows::<Link>(Link::TABLE)?.into_iter().find(|link| link.id == id) else { return Ok(None) };
+    let steps = response.case.read_rows::<Step>(Step::TABLE)?.into_iter().filter(|step| step.because.contains(&link.id));
+    let steps: BTreeSet<String> = steps.map(|step| step.id).collect();
+    let mut places = Vec::new();
+    for batch in response.case.scan(Access::TABLE).scan(&[])? {
+        let rows = Access::from_batch(&batch?)?.into_iter().filter(|access| steps.contains(&access.step));
+        places.extend(rows.filter_map(|access| access.proof.into_iter().next()));
+    }
+    Ok(Some((format!("{}: {}", link.id, link.reason), places)))
 }

@@ -1,6 +1,6 @@
 //! Letters as a page shows them: the lint, and the text of one, with the person's name and code covered unless somebody said why.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use strandline_case::{Right, Role};
 use strandline_model::code::SupportCode;
@@ -31,6 +31,8 @@ pub struct LintLine {
     pub blocks: bool,
     /// How many letters have it.
     pub letters: u64,
+    /// To whom, by key.
+    pub people: BTreeSet<String>,
 }
 
 /// One letter.
@@ -56,18 +58,21 @@ pub struct LetterText {
 /// If there are no letters yet, or one cannot be read.
 pub fn lint(settings: &Settings<'_>) -> Result<Vec<LintLine>, ResponseError> {
     let mut quiet = super::Quiet;
-    let mut counts: BTreeMap<_, u64> = BTreeMap::new();
-    for (_, finding) in Response::look(settings, &mut quiet)?.lint_letters()? {
-        *counts.entry(finding).or_default() += 1;
+    let mut found: BTreeMap<_, (u64, BTreeSet<String>)> = BTreeMap::new();
+    for (key, finding) in Response::look(settings, &mut quiet)?.lint_letters()? {
+        let (letters, people) = found.entry(finding).or_default();
+        *letters += 1;
+        people.insert(key);
     }
-    let line = |(finding, letters): (crate::notice::Finding, u64)| LintLine {
+    let line = |(finding, (letters, people)): (crate::notice::Finding, (u64, BTreeSet<String>))| LintLine {
         rule: finding.rule.as_str(),
         blocks: finding.rule.blocks(),
         place: finding.place,
         problem: finding.problem,
         letters,
+        people,
     };
-    let mut lines: Vec<LintLine> = counts.into_iter().map(line).collect();
+    let mut lines: Vec<LintLine> = found.into_iter().map(line).collect();
     lines.sort_by(|a, b| (b.blocks, b.letters, &a.problem).cmp(&(a.blocks, a.letters, &b.problem)));
     Ok(lines)
 }

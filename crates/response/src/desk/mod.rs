@@ -23,7 +23,7 @@ mod words;
 
 pub use strandline_report::escape;
 
-pub use act::{Act, Acted, DeskError, perform, renew, settle};
+pub use act::{Act, Acted, DeskError, note_safety_reading, perform, renew, settle};
 pub use arrivals::{ArrivalDay, Arrivals};
 pub use cited::{Cited, CitedBy, NotCited, cited};
 pub use clocks::{Clocks, clocks};
@@ -33,12 +33,12 @@ pub use evidence::EvidenceView;
 pub use letters::{LetterText, LintLine, lint, masked_letter, whole_letter};
 pub use mark::{Mark, mark};
 pub use overview::{CategoryCount, LettersOverview, Need, Overview, overview};
-pub use path::{LinkView, PathView};
+pub use path::{LinkView, PathView, Resting, resting_on};
 pub use people::{PeopleFilter, PersonRow, mask_name, names_of};
 pub use queue::{call_sheet, form, message, queue, whose_code};
 pub use quiet::Quiet;
 pub use rehearsal::{Rehearsed, rehearse};
 pub use rights::{allow, role_among, role_in};
-pub use signing::{Performed, SignIn, Signed, passkey_signature, short_name, sign_in_text, who_signs_in};
+pub use signing::{Performed, SignIn, Signed, passkey_count, passkey_signature, short_name, sign_in_text, who_signs_in};
 pub use time::{End, TimeError, instant, moment};
 pub use words::{DutyForm, ReaddressForm, WordError, given_reason};

@@ -42,7 +42,7 @@ pub struct LettersOverview {
     pub round: u32,
     /// Where everybody's letter is.
     pub status: LetterStatus,
-    /// Whether they are what the case says now.
+    /// Whether they are what the case says now, and it follows what was decided: others are approved and sent by nobody.
     pub is_current: bool,
 }
 
@@ -189,7 +189,7 @@ pub fn overview(settings: &Settings<'_>) -> Result<Overview, ResponseError> {
         needs: Vec::new(),
         people,
     };
-    overview.needs = needs(&overview, decisions_after_trace(&response)?, follows_trail(&response)?);
+    overview.needs = needs(&overview, response.decisions_after_trace()?, follows_trail(&response)?);
     Ok(overview)
 }
 
@@ -217,14 +217,7 @@ fn letters(response: &Response<'_>) -> Result<Option<LettersOverview>, ResponseE
         return Ok(None);
     }
     let round: u32 = store::read_json(&response.case, store::ROUND)?.unwrap_or(1);
-    Ok(Some(LettersOverview { round, status: response.letter_status(round, None)?, is_current: response.letters_are_current()? }))
-}
-
-/// Decisions on links and detections that came after the trail was last followed.
-fn decisions_after_trace(response: &Response<'_>) -> Result<u64, ResponseError> {
-    let traced = response.case.manifest().stages.get("trace").and_then(|stage| stage.ledger_entry);
-    let Some(traced) = traced else { return Ok(0) };
-    Ok(response.case.stored_decisions()?.iter().filter(|decision| decision.ledger_entry > traced).count() as u64)
+    Ok(Some(LettersOverview { round, status: response.letter_status(round, None)?, is_current: response.letters_follow_case()? }))
 }
 
 /// Whether people and cuts, as far as they were worked out, are of the trail as it is.
@@ -302,7 +295,7 @@ fn needs(overview: &Overview, decisions: u64, follows_trail: bool) -> Vec<Need> 
         if count(&["held"]) > 0 {
             needs.push(Need::LettersHeld { letters: count(&["held"]) });
         }
-        if approval.letters > 0 && !approval.is_enough() {
+        if letters.is_current && approval.letters > 0 && !approval.is_enough() {
             needs.push(Need::Approval { have: approval.have as u64, needed: approval.needed as u64, letters: approval.letters });
         }
         if count(&["uncertain", "refused", "bounced", "returned"]) > 0 {

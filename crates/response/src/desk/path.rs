@@ -2,15 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use strandline_case::{Right, Role};
 use strandline_model::access::Access;
 use strandline_model::detection::Detection;
 use strandline_model::exposure::Exposure;
 use strandline_model::table::{Row, Scan};
 use strandline_model::trail::{Link, Step};
 
+use super::act::DeskError;
+use super::rights::allow;
 use crate::error::ResponseError;
 use crate::exposed::each_person;
-use crate::run::Response;
+use crate::run::{Response, Settings};
 use crate::stage::trace::TrailState;
 use crate::store;
 
@@ -69,26 +72,77 @@ fn of_link(link: Link, steps: &[Step]) -> LinkView {
 }
 
 fn count_what_rests(response: &Response<'_>, views: &mut [LinkView]) -> Result<(), ResponseError> {
-    let mut step_of: BTreeMap<String, String> = BTreeMap::new();
+    let steps: Vec<BTreeSet<String>> = views.iter().map(|view| view.steps.iter().cloned().collect()).collect();
+    let step_of = step_of_accesses(response)?;
+    let mut of_step: BTreeMap<&str, u64> = BTreeMap::new();
+    step_of.values().for_each(|step| *of_step.entry(step).or_default() += 1);
+    for (view, set) in views.iter_mut().zip(&steps) {
+        view.accesses = set.iter().filter_map(|step| of_step.get(step.as_str())).sum();
+    }
+    each_resting(response, (&step_of, &steps), &mut |place, _, by_nothing_else| {
+        views[place].people += 1;
+        views[place].people_by_nothing_else += u64::from(by_nothing_else);
+    })
+}
+
+/// The step of each access.
+fn step_of_accesses(response: &Response<'_>) -> Result<BTreeMap<String, String>, ResponseError> {
+    let mut step_of = BTreeMap::new();
     for batch in response.case.scan(Access::TABLE).scan(&[])? {
         for access in Access::from_batch(&batch?)? {
             step_of.insert(access.id, access.step);
         }
     }
-    let sets: Vec<BTreeSet<String>> = views.iter().map(|view| view.steps.iter().cloned().collect()).collect();
-    let mut of_step: BTreeMap<&str, u64> = BTreeMap::new();
-    step_of.values().for_each(|step| *of_step.entry(step).or_default() += 1);
-    for (view, set) in views.iter_mut().zip(&sets) {
-        view.accesses = set.iter().filter_map(|step| of_step.get(step.as_str())).sum();
-    }
+    Ok(step_of)
+}
+
+/// Hands over each person who rests on one of these sets of steps: which set, who, and whether they rest on nothing else.
+fn each_resting(
+    response: &Response<'_>,
+    (step_of, sets): (&BTreeMap<String, String>, &[BTreeSet<String>]),
+    tell: &mut dyn FnMut(usize, &str, bool),
+) -> Result<(), ResponseError> {
     each_person(&response.case, &mut |exposures| {
+        let Some(first) = exposures.first() else { return Ok(()) };
         let cited: BTreeSet<&str> = exposures.iter().flat_map(|e| &e.accesses).filter_map(|id| step_of.get(id)).map(String::as_str).collect();
         let is_whole = exposures.iter().all(|e: &Exposure| e.access_count == e.accesses.len() as i64);
-        for (view, set) in views.iter_mut().zip(&sets) {
+        for (place, set) in sets.iter().enumerate() {
             let inside = cited.iter().filter(|step| set.contains(**step)).count();
-            view.people += u64::from(inside > 0);
-            view.people_by_nothing_else += u64::from(inside > 0 && inside == cited.len() && is_whole);
+            if inside > 0 {
+                tell(place, &first.data_subject, inside == cited.len() && is_whole);
+            }
         }
         Ok(())
     })
+}
+
+/// Who rests on a link.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Resting {
+    /// Everybody who does, at least.
+    pub all: BTreeSet<String>,
+    /// Of these, whom nothing else shows.
+    pub by_nothing_else: BTreeSet<String>,
+}
+
+/// The people who rest on a link, by key; `None` if the trail has no such link.
+///
+/// # Errors
+/// If it is not the role's, or the case cannot be read.
+pub fn resting_on(settings: &Settings<'_>, role: Role, link: &str) -> Result<Option<Resting>, DeskError> {
+    allow(role, Right::SeePeople)?;
+    let mut quiet = super::Quiet;
+    let response = Response::look(settings, &mut quiet)?;
+    let links: Vec<Link> = response.case.read_rows(Link::TABLE)?;
+    let steps: Vec<Step> = response.case.read_rows(Step::TABLE)?;
+    let Some(found) = links.into_iter().find(|known| known.id == link) else { return Ok(None) };
+    let set = of_link(found, &steps).steps.into_iter().collect();
+    let mut resting = Resting::default();
+    each_resting(&response, (&step_of_accesses(&response)?, &[set]), &mut |_, key, by_nothing_else| {
+        resting.all.insert(key.to_owned());
+        if by_nothing_else {
+            resting.by_nothing_else.insert(key.to_owned());
+        }
+    })?;
+    Ok(Some(resting))
 }

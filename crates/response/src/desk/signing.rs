@@ -101,6 +101,11 @@ pub fn passkey_signature(key: &Passkey, answers: [&str; 3]) -> Result<String, Pa
     Ok(Assertion::of_browser(key.clone(), answers)?.to_text())
 }
 
+/// The passkey that signed, as the responders' table has it, and how often it says that it did; of any other signature nothing.
+pub fn passkey_count(signature: &str) -> Option<(String, u32)> {
+    Assertion::of_text(signature).ok().map(|assertion| (assertion.key().to_line(), assertion.counter()))
+}
+
 /// The text that signs somebody in to a case, by a number that was drawn for it alone.
 ///
 /// # Errors

@@ -86,6 +86,11 @@ pub fn are_current(response: &Response<'_>) -> Result<bool, ResponseError> {
     Ok(response.case.stage_is_current(STAGE, &inputs(response)?))
 }
 
+/// The same, whatever became of the tables since.
+pub fn stand_on_trail(response: &Response<'_>) -> Result<bool, ResponseError> {
+    Ok(response.stands_on(STAGE, &inputs(response)?))
+}
+
 /// Works out the exposures.
 pub fn run(response: &mut Response<'_>) -> Result<(), ResponseError> {
     response.needs("trace", "trail", "trace")?;

@@ -134,6 +134,9 @@ pub enum DeskError {
     /// A safety request from a sheet.
     #[error("no sheet answers this message: a person finds the words (--text FILE)")]
     NoSheet,
+    /// A reading that needs no signature, of a message that can wait for one.
+    #[error("this is no request for safety: that somebody reads it is signed first")]
+    NotSafety,
     /// The card was withdrawn before.
     #[error("the card that this message was written from is withdrawn already: publish again, and have a new letter go to the person")]
     WithdrawnAlready,
@@ -213,6 +216,21 @@ impl Response<'_> {
     /// If the case cannot be written.
     pub fn note_desk_look_up(&mut self, data_subject: &str) -> Result<(), ResponseError> {
         self.note_look_up(data_subject, LookedUpBy::Message, None)
+    }
+
+    /// Puts into the ledger that somebody reads a request for safety, unsigned: such a request waits for nobody's key, and nothing else is
+    /// read so.
+    ///
+    /// # Errors
+    /// If there is none of this name, it is about something else, or the case cannot be written.
+    pub fn note_safety_reading(&mut self, id: &str) -> Result<u64, ResponseError> {
+        let (_, data_subject, message, _) = self.find_message(id)?;
+        if message.kind != Kind::Safety {
+            return Err(DeskError::NotSafety.into());
+        }
+        let body = serde_json::json!({ "data_subject": data_subject, "by": LookedUpBy::Message, "message": message.id.as_str() });
+        let (settings, version) = (self.settings, env!("CARGO_PKG_VERSION"));
+        Ok(self.case.record_look(body.to_string(), &settings.responder, (settings.now)(), version)?)
     }
 
     /// Decides who sees to a message.

@@ -125,6 +125,15 @@ pub fn are_current(response: &Response<'_>) -> Result<bool, ResponseError> {
     Ok(response.case.stage_is_current("letters", &inputs))
 }
 
+/// The same, whatever became of their files since: one that was changed is not what was approved, and says that where it is read.
+pub fn stand_on_case(response: &Response<'_>) -> Result<bool, ResponseError> {
+    if response.case.manifest().stages.get("letters").is_none_or(|record| record.files.is_empty()) {
+        return Ok(true);
+    }
+    let (_, inputs) = inputs(response, &Addressees::of(response)?)?;
+    Ok(response.stands_on("letters", &inputs))
+}
+
 /// Drafts the letters.
 pub fn run(response: &mut Response<'_>) -> Result<(), ResponseError> {
     response.needs("expose", "exposures", "expose")?;

@@ -251,7 +251,8 @@ impl Response<'_> {
     /// Records that the responder approves exactly the letters as they are now. The ledger has it first.
     ///
     /// # Errors
-    /// If there is nothing to approve, the responder has no name or has approved this already, or the case cannot be written.
+    /// If there is nothing to approve, it is older than the case, the responder has no name or has approved this already, or the case
+    /// cannot be written.
     pub fn approve_letters(&mut self, round: u32, reason: Option<String>, second_approver_from: Option<u64>) -> Result<ApprovalState, ResponseError> {
         let name = self.settings.responder.split_whitespace().collect::<Vec<_>>().join(" ");
         if name.is_empty() || same_name(&name) == "responder" {
@@ -261,6 +262,7 @@ impl Response<'_> {
         if plan.letters.is_empty() {
             return Err(ResponseError::NothingToSend);
         }
+        self.need_current_letters()?;
         let findings = self.lint_letters()?.into_iter().filter(|(_, finding)| finding.rule.blocks()).count();
         if findings > 0 {
             return Err(ResponseError::Lint(findings));
@@ -314,7 +316,7 @@ impl Response<'_> {
     /// Sends what is approved by e-mail, each letter once. Letters for other channels are queued for them.
     ///
     /// # Errors
-    /// If approvals are missing, or the run ended before its time; what was done is recorded, and the same call goes on.
+    /// If approvals are missing, the letters are older than the case, or the run ended before its time; what was done is recorded, and the same call goes on.
     pub fn send_letters(&mut self, order: &SendOrder<'_>) -> Result<Tally, ResponseError> {
         let plan = self.approved_plan(order.wave)?;
         let lacks_pdf = |letter: &PlannedLetter| letter.channels.contains(&Channel::Email) && !letter.files.iter().any(plan::is_pdf);
@@ -344,7 +346,7 @@ impl Response<'_> {
     /// Prints what is approved and goes by post into a new folder: one PDF a batch, manifests, checksums. Returns how many.
     ///
     /// # Errors
-    /// If approvals are missing, the letters were not printed on this page before, or the folder cannot be written.
+    /// If approvals are missing, the letters are older than the case or were not printed on this page before, or the folder cannot be written.
     pub fn hand_over_letters(&mut self, wave: Wave, page: &Page, folder: &Path) -> Result<u64, ResponseError> {
         let plan = self.approved_plan(wave)?;
         if print::current(self)?.is_none() {
@@ -506,11 +508,17 @@ impl Response<'_> {
         Ok(())
     }
 
+    /// Letters that are older than the case are released, approved and sent by nobody.
+    pub(crate) fn need_current_letters(&self) -> Result<(), ResponseError> {
+        if self.letters_follow_case()? { Ok(()) } else { Err(ResponseError::LettersOld) }
+    }
+
     fn approved_plan(&self, wave: Wave) -> Result<LetterPlan, ResponseError> {
         let plan = self.letter_plan(wave.round)?;
         if plan.letters.is_empty() {
             return Err(ResponseError::NothingToSend);
         }
+        self.need_current_letters()?;
         let approval = self.approval_state(&plan, wave.second_approver_from)?;
         if approval.is_enough() {
             return Ok(plan);

@@ -65,7 +65,7 @@ fn original() -> &'static Path {
         lines[1] = format!("{},\"{HOSTILE_NAME}\",{}", fields[0], fields[2]);
         std::fs::write(&department.register, lines.join("\n")).unwrap();
         // And a line that no reader knows.
-        let log = std::fs::OpenOptions::new().append(true).open(department.evidence.join("board/board.log")).unwrap();
+        let log = std::fs::OpenOptions::new().append(true).open(department.evidence.join("crew/crew.jsonl")).unwrap();
         (&log).write_all(b"no record of anything\n").unwrap();
         let case = folder.path().join("case");
         let estate = std::fs::read_to_string(&department.estate).unwrap();

@@ -678,8 +678,9 @@ impl Reader {
         {
             self.end(connection.log, held, Finish::Undone, Place::new(event.time.micros(), &event.place, 0), true);
         }
-        // One whose rows are counted went well: that was another try of the same words.
-        if connection.pending.last().is_some_and(|p| &*p.statement == statement && p.write.row_count.is_none()) {
+        // One whose rows are counted went well, and so did one of which MySQL's log says so: that was another try of the same words.
+        let is_this = |p: &Pending| &*p.statement == statement && p.write.row_count.is_none() && (self.dialect == Dialect::PostgreSql || !p.write.succeeded);
+        if connection.pending.last().is_some_and(is_this) {
             connection.pending.pop();
         }
         if connection.several.as_ref().is_some_and(|told| &*told.statement == statement) {
@@ -871,8 +872,14 @@ impl Reader {
         let mut write = self.write_of(event, statement, parameters.clone());
         write.row_count = event.row_count.filter(|_| part.is_whole);
         write.session = self.session_of(connection);
-        // MySQL's general log is written as statements begin, one after the other.
-        let is_ordered = event.record_kind == Some(RecordKind::MysqlGeneral) && write.precision > 1_000;
+        // MySQL's general log is written as statements begin, one after the other; its audit log as they end, and a definition waits for
+        // whoever reads what it changes.
+        let is_ordered = match event.record_kind {
+            Some(RecordKind::MysqlGeneral) => true,
+            Some(RecordKind::MysqlAudit) => event.activity == Activity::Define || defines,
+            _ => false,
+        };
+        let is_ordered = is_ordered && write.precision > 1_000;
         write.order = is_ordered.then(|| Box::new(place));
         write.owner = connection.owner.and_then(|_| self.next_owner(session));
         if let Some(owner) = write.owner {
@@ -1338,7 +1345,7 @@ mod tests {
 
     const SECOND: i64 = 1_000_000;
 
-    /// Lines `log second statement`; a statement with ` !` at its end failed, one with ` =1` changed a row. Gives `second statement` of each write, with ` ?` where it may not
+    /// Lines `log second statement`; a statement with ` !` at its end failed, one with ` =1` changed a row, of one with ` ok` the log says that it went well. Gives `second statement` of each write, with ` ?` where it may not
     /// have taken effect, with ` lost` where its session may have meant something else, and with ` +n` where it may have taken effect up to n seconds later. The log `numbered` gives each second's transaction a number.
     fn check(lines: &[&'static str], expected: &[&str]) {
         let mut builder = EventBatchBuilder::new();
@@ -1348,13 +1355,18 @@ mod tests {
             let place = EventRef { artefact: ArtefactId(log.into()), offset: n as u64, length: 1 };
             let second: i64 = second.parse().expect("a number");
             let (statement, failed) = statement.strip_suffix(" !").map_or((statement, false), |s| (s, true));
+            let (statement, went_well) = statement.strip_suffix(" ok").map_or((statement, false), |s| (s, true));
             let (statement, counted) = statement.strip_suffix(" =1").map_or((statement, None), |s| (s, Some(1)));
             let writes = ["insert", "update", "delete"].iter().any(|word| statement.to_ascii_lowercase().starts_with(word));
             let mut event = Event::new(Instant(second * SECOND), Class::Datastore, if writes { Activity::Write } else { Activity::Query }, place);
             event.source = "db".into();
             event.session = Some("7".into());
             event.statement = Some(statement.into());
-            event.status = if failed { Status::Failure } else { Status::Unknown };
+            event.status = match (failed, went_well) {
+                (true, _) => Status::Failure,
+                (false, true) => Status::Success,
+                (false, false) => Status::Unknown,
+            };
             event.row_count = counted;
             event.command = (log == "parse").then(|| "PARSE".into());
             event.transaction = (log == "numbered").then(|| format!("3/{second}").into());
@@ -1467,6 +1479,7 @@ mod tests {
         );
         check(&["general 10 DELETE FROM t", "audit 10 DELETE FROM t !"], &[]);
         check(&["audit 10 DELETE FROM t !", "general 10 DELETE FROM t", "general 2000 DELETE FROM t"], &["2000 DELETE FROM t"]);
+        check(&["audit 10 INSERT INTO t VALUES (1) ok", "audit 10 INSERT INTO t VALUES (1) !"], &["10 INSERT INTO t VALUES (1) ?"]);
     }
 
     #[test]

@@ -32,6 +32,8 @@ pub struct CutApproval {
     pub because: Vec<String>,
     /// Approvals that are too old.
     pub expired: usize,
+    /// Who approved it beforehand, by the estate's `[[precut]]`, where nobody must now.
+    pub beforehand: Vec<String>,
 }
 
 impl CutApproval {
@@ -55,8 +57,13 @@ impl Response<'_> {
         }
         let rows = self.candidates()?;
         let because = why_two(&self.estate, plan, &rows);
-        let needed = if because.is_empty() { 1 } else { 2 };
-        Ok(CutApproval { plan_sha256: stored.wave.plan_sha256.clone(), approved_by, needed, because, expired })
+        let beforehand = approved_beforehand(&self.estate, plan, &because);
+        let needed = match (beforehand.is_empty(), because.is_empty()) {
+            (false, _) => 0,
+            (true, true) => 1,
+            (true, false) => 2,
+        };
+        Ok(CutApproval { plan_sha256: stored.wave.plan_sha256.clone(), approved_by, needed, because, expired, beforehand })
     }
 
     /// Records that the responder approves exactly this plan. The ledger has it first.
@@ -87,6 +94,19 @@ impl Response<'_> {
 
 fn same_name(name: &str) -> String {
     name.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
+}
+
+/// Who approved a plan beforehand: one that cuts single sessions and nothing else, each at a target that the estate names for it.
+fn approved_beforehand(estate: &Estate, plan: &CutPlan, because: &[String]) -> Vec<String> {
+    let of = |planned: &Planned| {
+        let is_session = matches!(planned.action.effect, Effect::WebDenySession { .. } | Effect::SessionStoreDelete { .. });
+        let entry = estate.precut.iter().find(|entry| entry.target == planned.target).filter(|_| is_session)?;
+        Some(format!("{} at {}: {}", entry.approved_by, entry.target, entry.reason))
+    };
+    let all: Option<Vec<String>> = plan.actions.iter().map(of).collect();
+    let mut all = all.filter(|_| because.is_empty()).unwrap_or_default();
+    all.dedup();
+    all
 }
 
 /// Why two people must release a plan; nothing where one may.
@@ -143,4 +163,55 @@ fn why_two_for(estate: &Estate, planned: &Planned, lease_seconds: Option<u64>) -
 fn is_shared(estate: &Estate, account: &str) -> bool {
     estate.systems.iter().any(|system| system.roles.iter().any(|role| role == account))
         || estate.trusted.iter().any(|known| known.role.as_deref() == Some(account) || known.account.as_deref() == Some(account))
+}
+
+#[cfg(test)]
+mod tests {
+    use strandline_model::containment::{Action, Foothold, Notices};
+    use strandline_outbound::contain::TargetState;
+
+    use super::*;
+
+    fn planned(target: &str, effect: Effect) -> Planned {
+        let action = Action {
+            cannot_reach: Vec::new(),
+            effect,
+            foothold: Foothold::Host { host: "h".to_owned() },
+            id: "a1".to_owned(),
+            notices: Notices::AtOnce,
+            reaches: String::new(),
+            system: None,
+            target: Some(target.to_owned()),
+            undo: Undo::Exact,
+        };
+        Planned { action, target: target.to_owned(), before: TargetState::default(), meant: TargetState::default(), lost: Vec::new() }
+    }
+
+    #[test]
+    fn single_sessions_alone_are_approved_beforehand_and_only_where_the_estate_says_so() {
+        let estate = strandline_estate::read(
+            "[organisation]\nname = { en = \"O\" }\ntime_zone = \"UTC\"\n\
+             [[target]]\nname = \"edge\"\nkind = \"web\"\nfolder = \"/etc/nginx/strandline\"\ncookie = \"sid\"\n\
+             [[precut]]\ntarget = \"edge\"\napproved_by = \"Head\"\nreason = \"of 2 March\"\n",
+            "estate.toml",
+        )
+        .expect("an estate");
+        let session = || Effect::WebDenySession { session: "abcdefgh".to_owned() };
+        let account = || Effect::SessionStoreDeleteAccount { account: "ann".to_owned() };
+        let check = |actions: Vec<Planned>, expected: &[&str]| {
+            let plan = CutPlan { actions, lease_seconds: None, targets: Vec::new() };
+            let because = why_two(&estate, &plan, &[]);
+            assert_eq!(approved_beforehand(&estate, &plan, &because), expected, "{:?}", plan.actions);
+        };
+        check(vec![planned("edge", session())], &["Head at edge: of 2 March"]);
+        check(vec![planned("edge", session()), planned("edge", Effect::SessionStoreDelete { session: "abcdefgh".to_owned() })], &["Head at edge: of 2 March"]);
+        check(vec![planned("store", session())], &[]);
+        check(vec![planned("edge", session()), planned("edge", account())], &[]);
+        check(vec![planned("edge", account())], &[]);
+        check(vec![planned("edge", session()), planned("store", session())], &[]);
+        check(vec![], &[]);
+        let mut costly = planned("edge", session());
+        costly.action.undo = Undo::Not("it is gone".to_owned());
+        check(vec![costly], &[]);
+    }
 }

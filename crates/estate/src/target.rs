@@ -147,7 +147,13 @@ fn check_precut(one: &PreCut, estate: &Estate, text: &str, path: &str) -> Result
         return Err(at(text, path, &one.reason, problem, "name a target of the kind web or sessions"));
     }
     if one.approved_by.trim().is_empty() || one.reason.trim().is_empty() {
-        return Err(at(text, path, &one.target, "an entry of [[precut]] says not who approved it, or not why".to_owned(), "give it `approved_by` and `reason`"));
+        return Err(at(
+            text,
+            path,
+            &one.target,
+            "an entry of [[precut]] says not who approved it, or not why".to_owned(),
+            "give it `approved_by` and `reason`",
+        ));
     }
     Ok(())
 }

@@ -302,6 +302,8 @@ fn disable(account: &str) -> Action {
 struct World {
     folder: TempDir,
     directory: Directory,
+    /// More of the estate.
+    more: String,
     now: Cell<i64>,
 }
 
@@ -312,11 +314,11 @@ impl World {
     fn new() -> Self {
         let folder = TempDir::new().expect("a temporary folder");
         let directory = Directory::new(folder.path(), &["ann", "bob"]);
-        Self { folder, directory, now: Cell::new(START) }
+        Self { folder, directory, more: String::new(), now: Cell::new(START) }
     }
 
     fn estate(&self) -> String {
-        format!("[organisation]\nname = {{ en = \"O\" }}\ntime_zone = \"UTC\"\n{}", self.directory.target)
+        format!("[organisation]\nname = {{ en = \"O\" }}\ntime_zone = \"UTC\"\n{}{}", self.directory.target, self.more)
     }
 
     /// Does something with a case of this name, in somebody's name.
@@ -550,4 +552,73 @@ fn a_drill_with_real_servers_that_is_killed_leaves_no_process() {
         assert!(killed.elapsed() < Duration::from_secs(10), "{} processes are left", processes(&name));
         std::thread::sleep(Duration::from_millis(20));
     }
+}
+
+/// A store of sessions of the test's own, ended with it.
+struct Store(std::process::Child, u16);
+
+impl Store {
+    fn start(folder: &Path) -> Self {
+        let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port").port();
+        let mut command = Command::new("redis-server");
+        command.args(["--port", &port.to_string(), "--save", "", "--bind", "127.0.0.1", "--dir", text(folder)]).stdout(std::process::Stdio::null());
+        let store = Self(command.spawn().expect("redis-server: apt-get install redis-server"), port);
+        let begun = std::time::Instant::now();
+        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
+            assert!(begun.elapsed() < Duration::from_secs(30), "the store does not answer");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        store
+    }
+
+    fn cli(&self, words: &[&str]) -> String {
+        let output = Command::new("redis-cli").args(["-p", &self.1.to_string()]).args(words).output().expect("redis-cli");
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+#[ignore = "needs Redis's own programs: apt-get install redis-server redis-tools"]
+fn a_session_alone_is_cut_without_an_approval_where_the_estate_gave_it_beforehand() {
+    if !python() {
+        return;
+    }
+    let mut world = World::new();
+    let store = Store::start(world.folder.path());
+    let target = |name: &str| format!("\n[[target]]\nname = \"{name}\"\nkind = \"sessions\"\naddress = \"127.0.0.1:{}\"\nsessions = \"sess:\"\n", store.1);
+    let beforehand = "\n[[precut]]\ntarget = \"store\"\napproved_by = \"Head\"\nreason = \"of 2 March\"\n";
+    world.more = format!("{}{}{beforehand}", target("store"), target("other"));
+    store.cli(&["SET", "sess:abcdefgh01", "{\"user\":\"ann\"}"]);
+    let at = |target: &str, effect: Effect| Action { effect, target: Some(target.to_owned()), ..disable("ann") };
+    let session = || Effect::SessionStoreDelete { session: "abcdefgh".to_owned() };
+    let everything = || Effect::SessionStoreDeleteAccount { account: "ann".to_owned() };
+    let plan = |actions: &[Action]| world.with("case", "A. Chan", |response| response.plan_cut(actions, None, &world.given())).expect("a plan").approval;
+    for (actions, needed) in [
+        (vec![at("other", session())], 1),
+        (vec![at("store", session()), at("other", session())], 1),
+        (vec![at("store", everything())], 2),
+        (vec![at("store", session()), at("idp", Effect::Exec { action: "disable_account".to_owned(), subject: "ann".to_owned() })], 2),
+    ] {
+        let approval = plan(&actions);
+        assert_eq!((approval.needed, approval.beforehand.len()), (needed, 0), "{actions:?}");
+    }
+    world.refuses("case", 1, "0 of 1 approvals");
+    let approval = plan(&[at("store", session())]);
+    assert_eq!((approval.needed, approval.beforehand), (0, vec!["Head at store: of 2 March".to_owned()]));
+    world.apply("case", 5).expect("applied");
+    assert_eq!(store.cli(&["EXISTS", "sess:abcdefgh01"]), "0");
+    let case = world.folder.path().join("case");
+    check(&["verify", text(&case)], 0, "sound");
+    let looked = strandline_case::Case::open_for_reading(&case).expect("a case");
+    let stages: Vec<String> = looked.ledger().entries().filter_map(|entry| entry.expect("an entry").1.stage).collect();
+    assert!(stages.iter().any(|stage| stage == "contain precut"), "the ledger says that nobody approved it then: {stages:?}");
+    world.with("case", "A. Chan", |response| response.undo_cut(Back::Newest, Force::No, &world.given())).expect("taken back");
+    assert_eq!(store.cli(&["EXISTS", "sess:abcdefgh01"]), "1");
 }

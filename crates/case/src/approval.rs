@@ -11,7 +11,7 @@ use crate::state::{index, open_state, open_state_for_reading, stored};
 
 /// The name of the digest in the ledger entry, and of the plan among its inputs.
 pub(crate) const DIGEST: &str = "approval";
-const PLAN: &str = "letters";
+pub(crate) const PLAN: &str = "letters";
 
 /// A named person's release of letters.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -25,6 +25,9 @@ pub(crate) const HISTORY: &str = "cuts/";
 pub(crate) const PLAN: &str = "contain plan";
 pub(crate) const PLANNED: &str = "cuts";
 
+/// The stage of a ledger entry that a plan is applied.
+pub(crate) const APPLY: &str = "contain apply";
+
 /// A plan of cuts.
 #[derive(Clone, PartialEq, Eq)]
 pub struct NewWave {
@@ -185,11 +188,31 @@ impl Case {
     /// # Errors
     /// If the case is open for reading only, or the disk does not take it.
     pub fn enter_cutting(&mut self, what: &str, author: &Author, version: &str, inputs: BTreeMap<String, String>) -> Result<u64, CaseError> {
+        self.enter_released(what, author, version, (inputs, None))
+    }
+
+    /// Enters that a plan of cuts is applied, and how many different people must have approved it.
+    ///
+    /// # Errors
+    /// If the case is open for reading only, or the disk does not take it.
+    pub fn enter_apply(&mut self, plan_sha256: &str, needed: u32, author: &Author, version: &str) -> Result<u64, CaseError> {
+        let inputs = BTreeMap::from([(PLANNED.to_owned(), plan_sha256.to_owned())]);
+        self.enter_released(APPLY, author, version, (inputs, Some(needed)))
+    }
+
+    fn enter_released(
+        &mut self,
+        what: &str,
+        author: &Author,
+        version: &str,
+        (inputs, needed): (BTreeMap<String, String>, Option<u32>),
+    ) -> Result<u64, CaseError> {
         self.require_writable()?;
         let (count, sha256) = self.cut_history(None)?;
         let mut entry = Entry::new(EntryKind::Action, Function::Respond, &author.actor, author.time, version);
         entry.stage = Some(what.to_owned());
         entry.inputs = inputs;
+        entry.needed = needed;
         entry.outputs.insert(format!("{HISTORY}{count}"), sha256);
         Ok(self.ledger_mut()?.append(&[entry])?.start)
     }

@@ -248,3 +248,52 @@ fn a_signature_counts_for_what_its_role_may_do_and_verification_says_so() {
     }
     assert!(report(&folder).is_sound());
 }
+
+#[test]
+fn a_plan_is_applied_with_the_approvals_of_as_many_people_as_it_needs() {
+    // Who approved (name and key), how many were needed, and what verification says.
+    for (who, needed, expected) in [
+        (&[("Ann", 1), ("Bob", 2)][..], 2, ""),
+        (&[("Ann", 1)], 1, ""),
+        (&[("Ann", 1)], 2, "the approvals of 1 people, and 2 were needed"),
+        (&[("Ann", 1), ("Ann", 1)], 2, "the same person had approved already"),
+        (&[], 0, ""),
+    ] {
+        let (folder, mut case) = case("Ann");
+        enrol(&mut case, ("Ann", 1), "Ann", 1, Role::Approver).unwrap();
+        enrol(&mut case, ("Ann", 1), "Bob", 2, Role::Approver).unwrap();
+        for &(name, seed) in who {
+            case.sign_with(signer(seed, None));
+            case.record_approval(&approval(name), "0").unwrap();
+        }
+        let author = strandline_case::Author { actor: "Ann".to_owned(), time: Instant(5) };
+        case.enter_apply(&"ab".repeat(32), needed, &author, "0").unwrap();
+        drop(case);
+        let found = report(&folder);
+        let problems: Vec<String> = found.problems.into_iter().map(|p| p.meaning).collect();
+        assert!(if expected.is_empty() { problems.is_empty() } else { problems.iter().any(|p| p.contains(expected)) }, "{who:?}: {problems:?}");
+    }
+}
+
+#[test]
+fn typed_names_release_a_plan_until_somebody_is_enrolled_and_a_day_ends_an_approval() {
+    const DAY: i64 = 24 * 3600 * 1_000_000;
+    let apply = |case: &mut Case, at: i64| {
+        let author = strandline_case::Author { actor: "Ann".to_owned(), time: Instant(at) };
+        case.enter_apply(&"ab".repeat(32), 2, &author, "0").unwrap()
+    };
+    let (folder, mut case) = case("Ann");
+    for name in ["Ann", "Bob"] {
+        case.record_approval(&approval(name), "0").unwrap();
+    }
+    apply(&mut case, DAY);
+    let late = apply(&mut case, 2 * DAY);
+    // The first ones have ended by then.
+    case.record_approval(&Approval { approved_at: Instant(2 * DAY), ..approval("Ann") }, "0").unwrap();
+    enrol(&mut case, ("Ann", 1), "Ann", 1, Role::Approver).unwrap();
+    let typed = apply(&mut case, 5);
+    drop(case);
+    let problems: Vec<String> = report(&folder).problems.into_iter().map(|p| p.meaning).collect();
+    let of = |entry: u64| problems.iter().any(|p| p.starts_with(&format!("entry {entry}: a plan of cuts")));
+    assert!(of(late) && of(typed) && problems.len() == 2, "{problems:?}");
+}

@@ -57,9 +57,15 @@ impl Directory {
         // As the program writes it, so that what comes back can be compared by its bytes.
         let all: Vec<String> = names.iter().map(|name| format!("\"{name}\": {{\"enabled\": \"yes\"}}")).collect();
         fs::write(&accounts, format!("{{{}}}", all.join(", "))).expect("accounts");
-        let command = [text(&program), text(&key), text(&accounts)].map(|word| format!("{word:?}")).join(", ");
-        let target = format!("\n[[target]]\nname = \"idp\"\nkind = \"exec\"\ncommand = [\"python3\", {command}]\npassword_file = {:?}\n", text(&key));
-        Self { accounts, target }
+        // Another one like it, whose key can be lost.
+        let (other, others) = (folder.join("other-key"), folder.join("others.json"));
+        fs::write(&other, KEY).expect("a key");
+        fs::copy(&accounts, &others).expect("accounts");
+        let one = |name: &str, key: &Path, accounts: &Path| {
+            let command = [text(&program), text(key), text(accounts)].map(|word| format!("{word:?}")).join(", ");
+            format!("\n[[target]]\nname = \"{name}\"\nkind = \"exec\"\ncommand = [\"python3\", {command}]\npassword_file = {:?}\n", text(key))
+        };
+        Self { target: one("idp", &key, &accounts) + &one("idp2", &other, &others), accounts }
     }
 
     fn read(&self) -> String {
@@ -164,7 +170,8 @@ fn plan_and_approve(robbed: &Robbed) {
     robbed.contain(&["plan", "Zzzz"], 1, "no candidate");
     robbed.contain(&["plan", id, "--effect", "idp:exec:action=disable_account,subject=nobody"], 1, "no such account");
     robbed.contain(&["plan", id], 0, "enabled: yes -> no");
-    robbed.contain(&["rehearse"], 0, "as the plan found it");
+    let told = robbed.contain(&["rehearse"], 0, "as the plan found it");
+    assert!(!told.contains("changed since"), "nothing was applied that could have been changed: {told}");
     robbed.contain(&["apply"], 1, "0 of 2 approvals");
     robbed.contain(&["approve", "--responder", "A. Chan"], 0, "1 of 2");
     robbed.contain(&["approve", "--responder", "a.  chan"], 1, "another person's");
@@ -193,6 +200,28 @@ fn apply_and_keep(robbed: &Robbed, untouched: &str) {
     assert!(robbed.is_open(), "what somebody undid behind our back is open");
     fs::write(&directory.accounts, &cut).expect("and disables it");
     robbed.contain(&["verify"], 0, "effective");
+    // The key of a target of which nothing is applied is gone.
+    let other = robbed.folder.path().join("other-key");
+    robbed.contain(&["plan", "--effect", "idp2:exec:action=disable_account,subject=someone.else"], 0, "plan 3");
+    fs::remove_file(&other).expect("a key");
+    robbed.contain(&["verify"], 0, "effective");
+    watch_while_somebody_writes(robbed);
+}
+
+/// Another command has the case: an alarm and no end.
+fn watch_while_somebody_writes(robbed: &Robbed) {
+    let lock = fs::File::options().write(true).open(Path::new(&robbed.case).join("case.lock")).expect("a lock");
+    lock.lock().expect("the case is ours");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_strandline"));
+    command.args(["contain", &robbed.case, "keep", "--rounds", "1", "--every", "1s"]).stdout(std::process::Stdio::null()).stderr(std::process::Stdio::piped());
+    let mut watch = command.spawn().expect("the binary runs");
+    std::thread::sleep(Duration::from_secs(3));
+    assert!(watch.try_wait().expect("a child").is_none(), "it goes on watching");
+    lock.unlock().expect("the case is free");
+    let output = watch.wait_with_output().expect("it ends");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(said.contains("ALARM: nobody could look") && said.contains("another run is writing") && said.contains("looked at again"), "{said}");
 }
 
 /// Evidence that is newer than the cut: he knocks; then he is let in, and somewhere else he comes from his own address in a
@@ -219,9 +248,14 @@ fn see_what_came_since(robbed: &Robbed) {
 
 /// Back to what was there.
 fn take_back(robbed: &Robbed, untouched: &str) {
-    robbed.contain(&["undo", "--plan", "1"], 0, "undone");
+    robbed.contain(&["undo"], 0, "undone");
     assert_eq!(robbed.directory.read(), untouched, "undo gives back what was there, to the byte");
     robbed.contain(&["undo", "--plan", "1"], 1, "nothing to take back");
+    robbed.contain(&["undo"], 1, "nothing to take back");
+    robbed.contain(&["apply", "--plan", "1", "--again-after", "0s"], 1, "was taken back");
+    assert_eq!(robbed.directory.read(), untouched, "what was taken back is not applied again");
+    let told = robbed.contain(&["status"], 0, "undone");
+    assert!(!told.contains("held:") && !told.contains("refused since"), "of what does not stand nothing is said to hold: {told}");
     robbed.contain(&["verify"], 1, "nothing");
     assert!(robbed.is_open());
     check(&["verify", &robbed.case], 0, "sound");
@@ -266,10 +300,27 @@ fn a_drill_cuts_its_intruder_off_at_the_gate_and_takes_it_back() {
     assert_eq!(gate.lines().filter(|line| !line.starts_with('#')).collect::<Vec<_>>(), ["block_address 198.51.100.14", "disable_account former.clerk"]);
 }
 
+/// Somebody's account disabled by the directory.
+fn disable(account: &str) -> Action {
+    Action {
+        cannot_reach: Vec::new(),
+        effect: Effect::Exec { action: "disable_account".to_owned(), subject: account.to_owned() },
+        foothold: Foothold::Account { account: account.to_owned(), system: None },
+        id: format!("A-{account}"),
+        notices: Notices::AtOnce,
+        reaches: String::new(),
+        system: None,
+        target: Some("idp".to_owned()),
+        undo: Undo::Exact,
+    }
+}
+
 /// A case without evidence, its directory, and a clock that the test sets.
 struct World {
     folder: TempDir,
     directory: Directory,
+    /// More of the estate.
+    more: String,
     now: Cell<i64>,
 }
 
@@ -280,11 +331,11 @@ impl World {
     fn new() -> Self {
         let folder = TempDir::new().expect("a temporary folder");
         let directory = Directory::new(folder.path(), &["ann", "bob"]);
-        Self { folder, directory, now: Cell::new(START) }
+        Self { folder, directory, more: String::new(), now: Cell::new(START) }
     }
 
     fn estate(&self) -> String {
-        format!("[organisation]\nname = {{ en = \"O\" }}\ntime_zone = \"UTC\"\n{}", self.directory.target)
+        format!("[organisation]\nname = {{ en = \"O\" }}\ntime_zone = \"UTC\"\n{}{}", self.directory.target, self.more)
     }
 
     /// Does something with a case of this name, in somebody's name.
@@ -314,18 +365,7 @@ impl World {
     }
 
     fn plan(&self, case: &str, account: &str, lease: Option<Duration>) {
-        let effect = Effect::Exec { action: "disable_account".to_owned(), subject: account.to_owned() };
-        let action = Action {
-            cannot_reach: Vec::new(),
-            effect,
-            foothold: Foothold::Account { account: account.to_owned(), system: None },
-            id: format!("A-{account}"),
-            notices: Notices::AtOnce,
-            reaches: String::new(),
-            system: None,
-            target: Some("idp".to_owned()),
-            undo: Undo::Exact,
-        };
+        let action = disable(account);
         self.with(case, "A. Chan", |response| response.plan_cut(&[action], lease, &self.given())).expect("a plan");
     }
 
@@ -394,6 +434,52 @@ fn a_plan_that_was_changed_or_is_of_another_case_is_not_applied() {
     let disabled = world.directory.read().replacen("yes", "paused", 1);
     fs::write(&world.directory.accounts, disabled).expect("somebody changes it");
     world.refuses("one", 1, "is not as the plan found it");
+}
+
+#[test]
+fn evidence_of_a_cut_stands_in_the_vault_and_is_verified_there() {
+    if !python() {
+        return;
+    }
+    let world = World::new();
+    let case = world.folder.path().join("case");
+    world.plan("case", "ann", None);
+    world.approve("case", 1);
+    world.apply("case", 1).expect("applied");
+    let custody: Value = serde_json::from_str(&fs::read_to_string(case.join("evidence/custody.json")).expect("a record")).expect("JSON");
+    let kept = custody.as_array().expect("a list").iter().find(|artefact| artefact["path"] == "containment/plan-1/idp/1/evidence-account.json");
+    let kept = kept.unwrap_or_else(|| panic!("what was captured is not in custody: {custody}"));
+    let sealed = case.join("evidence").join(kept["sealed_sha256"].as_str().expect("a digest"));
+    assert_eq!(fs::read_to_string(&sealed).expect("evidence"), r#"{"enabled": "yes"}"#, "as it stood before the cut");
+    let verify = |code, expected: &str| check(&["verify", text(&case)], code, expected);
+    verify(0, "sound");
+    fs::set_permissions(&sealed, std::os::unix::fs::PermissionsExt::from_mode(0o644)).expect("it can be written");
+    fs::write(&sealed, r#"{"enabled": "no"}"#).expect("somebody changes it");
+    verify(3, "changed after it was committed");
+}
+
+#[test]
+fn a_target_whose_secret_cannot_be_read_fails_alone() {
+    if !python() {
+        return;
+    }
+    let world = World::new();
+    let untouched = world.directory.read();
+    let other = || fs::read_to_string(world.folder.path().join("others.json")).expect("accounts");
+    let actions = [("idp", "ann"), ("idp2", "bob")].map(|(target, account)| Action { target: Some(target.to_owned()), ..disable(account) });
+    let mut given = world.given();
+    given.secrets.insert("idp2".to_owned(), Secret::new(KEY.to_owned()));
+    world.with("case", "A. Chan", |response| response.plan_cut(&actions, None, &given)).expect("a plan");
+    world.approve("case", 1);
+    world.with("case", "A. Chan", |response| response.apply_cut(Some(1), &given)).expect("applied");
+    let blind = TargetSecrets { missing: [("idp2".to_owned(), "its password file cannot be read".to_owned())].into(), ..world.given() };
+    let waves = world.with("case", "A. Chan", |response| response.verify_cut(None, &blind)).expect("verified");
+    assert_eq!(waves[0].actions.iter().map(|cut| cut.answer.as_deref()).collect::<Vec<_>>(), [Some("effective"), Some("not_testable")]);
+    let waves = world.with("case", "A. Chan", |response| response.undo_cut(Back::Newest, Force::No, &blind)).expect("told");
+    assert!(waves[0].has_failed() && format!("{:?}", waves[0].actions[1].outcome).contains("cannot be read"));
+    assert!(world.directory.read() == untouched && other() != untouched, "the one is back, the other waits for its key");
+    world.with("case", "A. Chan", |response| response.undo_cut(Back::Newest, Force::No, &given)).expect("taken back");
+    assert_eq!(other(), untouched);
 }
 
 #[test]
@@ -483,4 +569,73 @@ fn a_drill_with_real_servers_that_is_killed_leaves_no_process() {
         assert!(killed.elapsed() < Duration::from_secs(10), "{} processes are left", processes(&name));
         std::thread::sleep(Duration::from_millis(20));
     }
+}
+
+/// A store of sessions of the test's own, ended with it.
+struct Store(std::process::Child, u16);
+
+impl Store {
+    fn start(folder: &Path) -> Self {
+        let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port").port();
+        let mut command = Command::new("redis-server");
+        command.args(["--port", &port.to_string(), "--save", "", "--bind", "127.0.0.1", "--dir", text(folder)]).stdout(std::process::Stdio::null());
+        let store = Self(command.spawn().expect("redis-server: apt-get install redis-server"), port);
+        let begun = std::time::Instant::now();
+        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
+            assert!(begun.elapsed() < Duration::from_secs(30), "the store does not answer");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        store
+    }
+
+    fn cli(&self, words: &[&str]) -> String {
+        let output = Command::new("redis-cli").args(["-p", &self.1.to_string()]).args(words).output().expect("redis-cli");
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+#[ignore = "needs Redis's own programs: apt-get install redis-server redis-tools"]
+fn a_session_alone_is_cut_without_an_approval_where_the_estate_gave_it_beforehand() {
+    if !python() {
+        return;
+    }
+    let mut world = World::new();
+    let store = Store::start(world.folder.path());
+    let target = |name: &str| format!("\n[[target]]\nname = \"{name}\"\nkind = \"sessions\"\naddress = \"127.0.0.1:{}\"\nsessions = \"sess:\"\n", store.1);
+    let beforehand = "\n[[precut]]\ntarget = \"store\"\napproved_by = \"Head\"\nreason = \"of 2 March\"\n";
+    world.more = format!("{}{}{beforehand}", target("store"), target("other"));
+    store.cli(&["SET", "sess:abcdefgh01", "{\"user\":\"ann\"}"]);
+    let at = |target: &str, effect: Effect| Action { effect, target: Some(target.to_owned()), ..disable("ann") };
+    let session = || Effect::SessionStoreDelete { session: "abcdefgh".to_owned() };
+    let everything = || Effect::SessionStoreDeleteAccount { account: "ann".to_owned() };
+    let plan = |actions: &[Action]| world.with("case", "A. Chan", |response| response.plan_cut(actions, None, &world.given())).expect("a plan").approval;
+    for (actions, needed) in [
+        (vec![at("other", session())], 1),
+        (vec![at("store", session()), at("other", session())], 1),
+        (vec![at("store", everything())], 2),
+        (vec![at("store", session()), at("idp", Effect::Exec { action: "disable_account".to_owned(), subject: "ann".to_owned() })], 2),
+    ] {
+        let approval = plan(&actions);
+        assert_eq!((approval.needed, approval.beforehand.len()), (needed, 0), "{actions:?}");
+    }
+    world.refuses("case", 1, "0 of 1 approvals");
+    let approval = plan(&[at("store", session())]);
+    assert_eq!((approval.needed, approval.beforehand), (0, vec!["Head at store: of 2 March".to_owned()]));
+    world.apply("case", 5).expect("applied");
+    assert_eq!(store.cli(&["EXISTS", "sess:abcdefgh01"]), "0");
+    let case = world.folder.path().join("case");
+    check(&["verify", text(&case)], 0, "sound");
+    let looked = strandline_case::Case::open_for_reading(&case).expect("a case");
+    let stages: Vec<String> = looked.ledger().entries().filter_map(|entry| entry.expect("an entry").1.stage).collect();
+    assert!(stages.iter().any(|stage| stage == "contain precut"), "the ledger says that nobody approved it then: {stages:?}");
+    world.with("case", "A. Chan", |response| response.undo_cut(Back::Newest, Force::No, &world.given())).expect("taken back");
+    assert_eq!(store.cli(&["EXISTS", "sess:abcdefgh01"]), "1");
 }

@@ -212,7 +212,7 @@ impl Pass<'_> {
 
     fn count(&mut self, at: usize, (unit, whose, source, time): (Unit, Whose, usize, i64), view: &View<'_>, batch: Option<&Trusted>) {
         let account = view.account.clone().or_else(|| view.role.map(str::to_owned));
-        let batch = batch.and_then(|b| b.role.clone().or_else(|| b.account.clone()));
+        let batch = batch.and_then(|b| b.role.clone().or_else(|| b.account.clone()).or_else(|| b.addresses.first().cloned()));
         let hour = time.div_euclid(HOUR_MICROS).saturating_mul(HOUR_MICROS);
         let keys = [Some(By::System(view.system.to_owned())), account.map(By::Account), batch.map(By::Batch), Some(By::Hour(hour))];
         let refused = &mut self.out.tallies[at].refused;
@@ -261,10 +261,13 @@ impl Pass<'_> {
     }
 }
 
-/// The lawful mass reader that a role or account at an address is, if it is one.
+/// The lawful mass reader that a role or account at an address is, if it is one: all that an entry names must fit, as detections
+/// have it. One that names nothing is nobody's.
 fn trusted<'e>(estate: &'e Estate, role: Option<&str>, account: Option<&str>, address: Option<&str>) -> Option<&'e Trusted> {
     estate.trusted.iter().find(|t| {
-        let who = (t.role.is_some() && t.role.as_deref() == role) || (t.account.is_some() && t.account.as_deref() == account);
-        who && (t.addresses.is_empty() || address.is_some_and(|a| t.addresses.iter().any(|known| known == a)))
+        let names_any = t.role.is_some() || t.account.is_some() || !t.addresses.is_empty();
+        let fits = |named: Option<&str>, found: Option<&str>| named.is_none_or(|named| found == Some(named));
+        let comes_from = t.addresses.is_empty() || address.is_some_and(|a| t.addresses.iter().any(|known| known == a));
+        names_any && fits(t.role.as_deref(), role) && fits(t.account.as_deref(), account) && comes_from
     })
 }

@@ -113,7 +113,8 @@ fn order(row: &ActionRow, predicate: &Predicate, phase: Phase) -> Order {
         "next_login" => 1,
         _ => 2,
     };
-    (-row.closes, row.lawful + row.open, breadth(predicate), !row.undo_exact, notices, phase, -row.intruder, row.id.clone())
+    let costs = row.units_lawful.iter().chain(&row.units_open).sum();
+    (-row.closes, costs, breadth(predicate), !row.undo_exact, notices, phase, -row.intruder, row.id.clone())
 }
 
 /// How much it acts on that is not in the log: the same role from another host, other sessions, other systems.
@@ -133,8 +134,10 @@ fn whole(count: u64) -> i64 {
 fn action_row(at: usize, candidate: &Candidate, tally: &Tally, replayed: &Replayed, footholds: &[Held]) -> ActionRow {
     let (action, predicate) = (&candidate.action, replayed.predicates.get(at));
     let unit = main_unit(predicate, tally, replayed);
+    let units = units(unit, tally, replayed);
     let figures = of_all(tally, unit, replayed);
-    let hours = hours(tally, unit, predicate, replayed);
+    let hours = hours(tally, &units, predicate, replayed);
+    let of_units = |which: usize| units.iter().map(|(_, figures)| whole(figures[which])).collect::<Vec<i64>>();
     let (carries, of) = coverage(predicate, unit, replayed);
     let elsewhere = tally.accounts.iter().filter(|account| has_another_way(&predicate.key, &replayed.accounts[**account].addresses)).count();
     let closes = replayed.covers.iter().filter(|((held, closing), _)| *held == candidate.of && closing.contains(&at)).map(|(_, n)| n).sum();
@@ -155,6 +158,10 @@ fn action_row(at: usize, candidate: &Candidate, tally: &Tally, replayed: &Replay
         intruder: whole(figures[0]),
         lawful: whole(figures[1]),
         open: whole(figures[2]),
+        units: units.iter().map(|(unit, _)| unit.as_str().to_owned()).collect(),
+        units_intruder: of_units(0),
+        units_lawful: of_units(1),
+        units_open: of_units(2),
         lawful_hour_median: whole(hours.0),
         lawful_hour_worst: whole(hours.1),
         lawful_last: last_lawful(tally).map(Instant),
@@ -167,15 +174,22 @@ fn action_row(at: usize, candidate: &Candidate, tally: &Tally, replayed: &Replay
     }
 }
 
-/// What it acts on first; where nothing of that was recorded, what it would have refused most.
+/// What it acts on first; where the intruder has nothing of that, what it would have refused most of his; where he has nothing at
+/// all, most of anybody's.
 fn main_unit(predicate: &Predicate, tally: &Tally, replayed: &Replayed) -> Unit {
-    let all = |unit: Unit| -> u64 { of_all(tally, unit, replayed).iter().sum() };
+    let (his, all) = (|unit: Unit| of_all(tally, unit, replayed)[0], |unit: Unit| of_all(tally, unit, replayed).iter().sum::<u64>());
     let first = predicate.units[0];
-    if all(first) > 0 {
+    if his(first) > 0 {
         return first;
     }
-    let most = predicate.units.iter().copied().max_by_key(|unit| (all(*unit), std::cmp::Reverse(*unit)));
+    let most = predicate.units.iter().copied().max_by_key(|unit| (his(*unit), all(*unit), std::cmp::Reverse(*unit)));
     most.filter(|unit| all(*unit) > 0).unwrap_or(first)
+}
+
+/// All units of which it would have refused anything, with their figures; the main one first, whatever it is.
+fn units(main: Unit, tally: &Tally, replayed: &Replayed) -> Vec<(Unit, [u64; 3])> {
+    let all = std::iter::once(main).chain(Unit::ALL.into_iter().filter(|unit| *unit != main));
+    all.map(|unit| (unit, of_all(tally, unit, replayed))).filter(|(unit, figures)| *unit == main || figures.iter().any(|count| *count > 0)).collect()
 }
 
 /// The figures over all systems.
@@ -206,16 +220,24 @@ fn figures<'t>(unit: Unit, replayed: &Replayed, parts: impl Iterator<Item = (Who
     [intruder, lawful, if has_open { fold(&total).saturating_sub(intruder + lawful) } else { 0 }]
 }
 
-/// Lawful and open ones by hour: median and worst, of the hours in which the systems in reach were in use.
-fn hours(tally: &Tally, unit: Unit, predicate: &Predicate, replayed: &Replayed) -> (u64, u64) {
-    let in_reach = replayed.hours.iter().filter(|((of, system), _)| *of == unit && predicate.is_in_reach(unit, system));
-    let in_use: BTreeSet<i64> = in_reach.flat_map(|(_, hours)| hours).copied().collect();
-    let touched = |whose: Whose| {
-        let hours = tally.refused.range((unit, whose, By::Hour(i64::MIN))..=(unit, whose, By::Hour(i64::MAX)));
-        hours.map(|((.., by), _)| by)
-    };
-    let touched: BTreeSet<&By> = touched(Whose::Lawful).chain(touched(Whose::Open)).collect();
-    let mut counts: Vec<u64> = touched.into_iter().map(|hour| of_one(tally, unit, hour, replayed)).map(|[_, lawful, open]| lawful + open).collect();
+/// Lawful and open ones of all these units by hour: median and worst, of the hours in which the systems in reach were in use.
+fn hours(tally: &Tally, units: &[(Unit, [u64; 3])], predicate: &Predicate, replayed: &Replayed) -> (u64, u64) {
+    let mut in_use: BTreeSet<i64> = BTreeSet::new();
+    let mut counts: BTreeMap<&By, u64> = BTreeMap::new();
+    for &(unit, _) in units {
+        let in_reach = replayed.hours.iter().filter(|((of, system), _)| *of == unit && predicate.is_in_reach(unit, system));
+        in_use.extend(in_reach.flat_map(|(_, hours)| hours));
+        let touched = |whose: Whose| {
+            let hours = tally.refused.range((unit, whose, By::Hour(i64::MIN))..=(unit, whose, By::Hour(i64::MAX)));
+            hours.map(|((.., by), _)| by)
+        };
+        let touched: BTreeSet<&By> = touched(Whose::Lawful).chain(touched(Whose::Open)).collect();
+        for hour in touched {
+            let [_, lawful, open] = of_one(tally, unit, hour, replayed);
+            *counts.entry(hour).or_default() += lawful + open;
+        }
+    }
+    let mut counts: Vec<u64> = counts.into_values().collect();
     counts.resize(counts.len().max(in_use.len()), 0);
     counts.sort_unstable();
     (counts.get(counts.len() / 2).copied().unwrap_or(0), counts.last().copied().unwrap_or(0))

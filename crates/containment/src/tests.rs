@@ -154,8 +154,12 @@ fn trail() -> (Vec<Link>, Vec<Step>) {
 }
 
 fn proposal(estate: &str, links: &[Link], steps: &[Step]) -> Proposal {
+    proposal_of(log(), estate, links, steps)
+}
+
+fn proposal_of(events: Vec<RecordBatch>, estate: &str, links: &[Link], steps: &[Step]) -> Proposal {
     let estate: Estate = toml::from_str(estate).expect("the estate is valid");
-    let (events, accesses) = (log(), Vec::<RecordBatch>::new());
+    let accesses = Vec::<RecordBatch>::new();
     propose(&Inputs { events: &events, accesses: &accesses, links, steps, splits: &[], estate: &estate }).expect("tables in memory can be read")
 }
 
@@ -231,6 +235,44 @@ fn a_batch_job_is_named() {
     let row = find(&found, "postgres_role_no_login", "role nightly");
     let batch: Vec<_> = found.refusals.iter().filter(|r| r.action == row.id && r.by == "batch").map(|r| (r.key.as_str(), r.whose.as_str(), r.count)).collect();
     assert_eq!(batch, [("nightly", "lawful", 4)]);
+}
+
+#[test]
+fn a_batch_job_is_who_fits_all_that_its_entry_names() {
+    let (mut links, mut steps) = trail();
+    links.push(link("host_to_connection", "session=shop/abcd", "connection=c3"));
+    steps.push(step("S03", "db", "nightly", "c3", "10.9.0.6"));
+    let batches = |entry: &str| -> Vec<(String, i64)> {
+        let found = proposal(&ESTATE.replace("role = \"nightly\"\n", entry), &links, &steps);
+        let row = find(&found, "postgres_role_no_login", "role nightly");
+        found.refusals.iter().filter(|r| r.action == row.id && r.by == "batch").map(|r| (r.key.clone(), r.count)).collect()
+    };
+    let addresses = |entry: &str| batches(&format!("{entry}addresses = [\"10.9.0.6\"]\n"));
+    assert_eq!(addresses(""), [("10.9.0.6".to_owned(), 4)], "an address alone is enough");
+    assert_eq!(addresses("role = \"nightly\"\n"), [("nightly".to_owned(), 4)]);
+    assert_eq!(addresses("role = \"nightly\"\naccount = \"ann\"\n"), [], "the account does not fit");
+    assert_eq!(batches("role = \"nightly\"\naddresses = [\"10.9.0.7\"]\n"), [], "the address does not fit");
+}
+
+#[test]
+fn all_that_a_cut_refuses_is_told_whatever_it_is() {
+    let (links, steps) = trail();
+    let mut log = Log(EventBatchBuilder::new(), 0);
+    log.request(0, ("203.0.113.7", "abcdef", "cat", "/find?q=1"));
+    let mut sign_in = |seconds: i64, address: &str| {
+        log.add("shop-app", Class::Authentication, Activity::Logon, seconds, |e| {
+            (e.src_ip, e.account) = (Some(Cow::Owned(address.to_owned())), Some("ann".into()));
+        });
+    };
+    (0..51).for_each(|n| sign_in(n, "203.0.113.7"));
+    (0..18).for_each(|n| sign_in(100 + n, "10.1.1.1"));
+    (0..15).for_each(|n| log.request(200 + n, ("10.1.1.1", "9999aa", "ann", "/find")));
+    let found = proposal_of(vec![log.0.finish().expect("schema and builders agree")], ESTATE, &links, &steps);
+    check(&found, "webhook", "locks the account: ann", ("sign_ins", 51, 18, 0));
+    let row = find(&found, "webhook", "locks the account: ann");
+    assert_eq!(row.by_unit().collect::<Vec<_>>(), [("sign_ins", [51, 18, 0]), ("requests", [0, 15, 0])]);
+    // Neither alone is more than twenty in an hour, and both are.
+    assert_eq!(row.lawful_hour_worst, 33);
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use crate::DrillError;
 use crate::clock::Millis;
 use crate::database::Statement;
+use crate::gate::Asked;
 use crate::store::{Answer, Store};
 use crate::world::{Client, CrewCall, World};
 
@@ -68,6 +69,12 @@ impl World {
             work: work(&self.store, call, request.statement.map(|(statement, _)| statement), &request.answer),
             kept: None,
         };
+        // As the server before the program sees it: who is cut off gets no further.
+        if self.gate.refuses_request(&Asked { at, system: "crew", client, method: flight.method, target: &flight.target }) {
+            let refused = Flight { status: 403, bytes: 153, work: VecDeque::new(), ..flight };
+            self.land(at + 1, &refused)?;
+            return Ok((at + 1, Answer::default()));
+        }
         self.go_on(at + 1, &mut flight)?;
         let done = flight.next;
         self.flights.push(flight);

@@ -292,7 +292,7 @@ impl Real {
             "nginx.conf",
             &format!(
                 "pid {at}/nginx.pid;\nerror_log {at}/nginx.errors;\nuser nobody nogroup;\nworker_processes 1;\nevents {{}}\nhttp {{\n access_log off;\n\
-                 geo $remote_addr $strandline_address {{ default 0; include {at}/web/addresses; }}\n map $cookie_{COOKIE} $strandline_session {{ default 0; include {at}/web/sessions; }}\n\
+                 geo $remote_addr $strandline_address {{ default 0; include {at}/web/addresses; }}\n map $http_cookie $strandline_session {{ default 0; include {at}/web/sessions; }}\n\
                  map \"$request_method $uri\" $strandline_route {{ default 0; include {at}/web/routes; }}\n server {{\n listen 127.0.0.1:{WEB_PORT};\n\
                  if ($strandline_address) {{ return 403; }}\n if ($strandline_session) {{ return 403; }}\n if ($strandline_route) {{ return 403; }}\n\
                  location / {{ return 200 \"at work\"; }}\n }}\n}}\n"

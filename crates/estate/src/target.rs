@@ -1,8 +1,8 @@
-//! What must hold of `[[target]]` and `[[breakglass]]`, so that a cut does not fail at night for a slip in the file.
+//! What must hold of `[[target]]`, `[[breakglass]]` and `[[precut]]`, so that a cut does not fail at night for a slip in the file.
 
 use std::net::IpAddr;
 
-use strandline_model::estate::{BreakGlass, Estate, Target, TargetKind};
+use strandline_model::estate::{BreakGlass, Estate, PreCut, Target, TargetKind};
 
 use crate::{EstateError, at, unknown};
 
@@ -16,6 +16,9 @@ pub(crate) fn check(estate: &Estate, text: &str, path: &str) -> Result<(), Estat
     }
     for one in &estate.breakglass {
         check_breakglass(one, estate, text, path)?;
+    }
+    for one in &estate.precut {
+        check_precut(one, estate, text, path)?;
     }
     Ok(())
 }
@@ -135,6 +138,26 @@ fn check_breakglass(one: &BreakGlass, estate: &Estate, text: &str, path: &str) -
     }
 }
 
+fn check_precut(one: &PreCut, estate: &Estate, text: &str, path: &str) -> Result<(), EstateError> {
+    let Some(target) = estate.targets.iter().find(|known| known.name == one.target) else {
+        return Err(unknown(text, path, "target", &one.target, estate.targets.iter().map(|t| t.name.as_str())));
+    };
+    if !matches!(target.kind, TargetKind::Web | TargetKind::Sessions) {
+        let problem = format!("[[precut]] names {}, which is of the kind {} and cuts more than a session", one.target, target.kind.as_str());
+        return Err(at(text, path, &one.reason, problem, "name a target of the kind web or sessions"));
+    }
+    if one.approved_by.trim().is_empty() || one.reason.trim().is_empty() {
+        return Err(at(
+            text,
+            path,
+            &one.target,
+            "an entry of [[precut]] says not who approved it, or not why".to_owned(),
+            "give it `approved_by` and `reason`",
+        ));
+    }
+    Ok(())
+}
+
 fn is_network(text: &str) -> bool {
     let (address, length) = text.split_once('/').map_or((text, None), |(address, length)| (address, Some(length)));
     let Ok(address) = address.parse::<IpAddr>() else { return false };
@@ -175,6 +198,11 @@ target = "hrs-db"
 account = "dba_lok"
 address = "10.1.0.0/16"
 reason = "the way back in"
+
+[[precut]]
+target = "edge"
+approved_by = "Head of Operations"
+reason = "decision of 2 March: an intruder's session is not waited for"
 "#;
 
     /// The right text with one change: the line of the mistake, and what is said of it.
@@ -190,11 +218,14 @@ reason = "the way back in"
     #[test]
     fn targets_are_read() {
         let estate = read(&format!("{EXAMPLE}{RIGHT}"), "estate.toml").expect("right");
-        assert_eq!((estate.targets.len(), estate.breakglass.len()), (3, 1));
+        assert_eq!((estate.targets.len(), estate.breakglass.len(), estate.precut.len()), (3, 1, 1));
     }
 
     #[test]
     fn a_mistake_in_a_target_names_its_line_and_the_way_out() {
+        check("target = \"edge\"\napproved", "target = \"hrs-db\"\napproved", "decision of 2 March", "cuts more than a session", "kind web or sessions");
+        check("target = \"edge\"\napproved", "target = \"edges\"\napproved", "edges", "edges", "edge");
+        check("approved_by = \"Head of Operations\"", "approved_by = \" \"", "edge", "not who approved it", "approved_by");
         check("kind = \"postgres\"", "kind = \"postgresql\"", "postgresql", "unknown variant", "docs/estate.md");
         check("account = \"strandline\"\npassword_file", "password_file", "hrs-db", "needs `account`", "the account");
         check("folder = \"/etc/nginx/strandline\"", "", "edge", "needs `folder`", "/etc/nginx/strandline");

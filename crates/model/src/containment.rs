@@ -560,8 +560,8 @@ pub struct ActionRow {
     pub undo_reason: Option<String>,
     /// Records of the intruder through the foothold that it closes; 0 where it closes nothing by itself.
     pub closes: i64,
-    /// What it acts on first: `requests`, `statements` (records of them), `sign_ins` or `files`. The figures below are of these;
-    /// `refusals` has all.
+    /// What it acts on first of what the intruder did: `requests`, `statements` (records of them), `sign_ins` or `files`. The three
+    /// figures below are of these.
     pub unit: String,
     /// The intruder's that it would have refused.
     pub intruder: i64,
@@ -569,7 +569,15 @@ pub struct ActionRow {
     pub lawful: i64,
     /// Of which the evidence does not tell whose they are.
     pub open: i64,
-    /// Lawful and open ones by hour: the median of the hours in which its systems were in use.
+    /// All that it would have refused anything of, `unit` first …
+    pub units: Vec<String>,
+    /// … of each the intruder's …
+    pub units_intruder: Vec<i64>,
+    /// … others' …
+    pub units_lawful: Vec<i64>,
+    /// … and those of which the evidence does not tell whose they are.
+    pub units_open: Vec<i64>,
+    /// Lawful and open ones of all units by hour: the median of the hours in which its systems were in use.
     pub lawful_hour_median: i64,
     /// … and the worst hour.
     pub lawful_hour_worst: i64,
@@ -594,6 +602,13 @@ impl ActionRow {
     pub fn read_action(&self) -> Option<Action> {
         serde_json::from_str(&self.action).ok()
     }
+
+    /// What it would have refused of each unit: its word, the intruder's, lawful and open ones.
+    pub fn by_unit(&self) -> impl Iterator<Item = (&str, [i64; 3])> {
+        let figure = |list: &[i64], at: usize| list.get(at).copied().unwrap_or(0);
+        let of = move |at: usize| [figure(&self.units_intruder, at), figure(&self.units_lawful, at), figure(&self.units_open, at)];
+        self.units.iter().enumerate().map(move |(at, unit)| (unit.as_str(), of(at)))
+    }
 }
 
 impl Row for ActionRow {
@@ -617,6 +632,10 @@ impl Row for ActionRow {
             whole("intruder"),
             whole("lawful"),
             whole("open"),
+            list("units", DataType::Utf8),
+            list("units_intruder", DataType::Int64),
+            list("units_lawful", DataType::Int64),
+            list("units_open", DataType::Int64),
             whole("lawful_hour_median"),
             whole("lawful_hour_worst"),
             optional_whole("lawful_last"),

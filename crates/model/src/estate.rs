@@ -50,6 +50,9 @@ pub struct Estate {
     /// What is never cut off.
     #[serde(default, rename = "breakglass")]
     pub breakglass: Vec<BreakGlass>,
+    /// Cuts of sessions that are approved beforehand.
+    #[serde(default, rename = "precut")]
+    pub precut: Vec<PreCut>,
 }
 
 /// The organisation.
@@ -684,6 +687,18 @@ pub struct BreakGlass {
     /// An address or network: `10.0.0.5`, `10.0.0.0/24`, `2001:db8::/64`.
     pub address: Option<String>,
     /// Why.
+    pub reason: String,
+}
+
+/// A target at which the session of an intruder is cut without anybody's approval at that hour: it was given beforehand, in writing.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PreCut {
+    /// The target; it holds sessions, or refuses their cookies.
+    pub target: String,
+    /// Who approved it.
+    pub approved_by: String,
+    /// Why, or on what condition.
     pub reason: String,
 }
 

@@ -289,3 +289,65 @@ fn openldap_with_a_certificate_that_does_not_fit_is_refused() {
     check_server(&starttls, &own, &its_own);
     check_other_name(&elsewhere, &its_own);
 }
+
+/// A server of an older version: PostgreSQL's first answers, to whoever comes.
+fn old_postgres() -> std::net::SocketAddr {
+    let message = |kind: u8, body: &[u8]| [&[kind][..], &u32::try_from(body.len() + 4).unwrap().to_be_bytes(), body].concat();
+    let ready = message(b'Z', b"I");
+    let hello = [message(b'R', &0u32.to_be_bytes()), message(b'S', b"server_version\x009.6.24\0"), message(b'K', &[0; 8]), ready.clone()].concat();
+    let column =
+        [&1u16.to_be_bytes()[..], b"server_version\0", &0u32.to_be_bytes(), &[0, 0], &25u32.to_be_bytes(), &[255, 255, 255, 255, 255, 255, 0, 0]].concat();
+    let row = [&1u16.to_be_bytes()[..], &6u32.to_be_bytes(), b"9.6.24"].concat();
+    let answer = [message(b'T', &column), message(b'D', &row), message(b'C', b"SHOW\0"), ready].concat();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let at = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let (hello, answer) = (hello.clone(), answer.clone());
+            std::thread::spawn(move || {
+                let mut buffer = [0; 4096];
+                let _ = stream.read(&mut buffer);
+                let _ = stream.write_all(&hello);
+                while let Ok(1..) = stream.read(&mut buffer) {
+                    let _ = stream.write_all(&answer);
+                }
+            });
+        }
+    });
+    at
+}
+
+/// A Redis of long ago.
+fn old_redis() -> std::net::SocketAddr {
+    use std::io::BufRead;
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let at = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let mut reader = std::io::BufReader::new(stream);
+            let mut line = String::new();
+            while reader.read_line(&mut line).unwrap_or(0) > 0 {
+                let said: &[u8] = match line.trim() {
+                    "PING" => b"+PONG\r\n",
+                    "INFO" => b"$21\r\nredis_version:2.4.18\n\r\n",
+                    _ => b"",
+                };
+                let _ = reader.get_mut().write_all(said);
+                line.clear();
+            }
+        }
+    });
+    at
+}
+
+#[test]
+fn a_server_that_is_too_old_is_told_when_it_is_signed_in_to() {
+    for (kind, address, rest, what) in [
+        (TargetKind::Postgres, old_postgres(), "account = \"postgres\"", "PostgreSQL 9.6.24, and 10.0 is the oldest"),
+        (TargetKind::Sessions, old_redis(), "sessions = \"sess:\"", "Redis 2.4.18, and 2.8 is the oldest"),
+    ] {
+        let at = reach(target("old", kind, &format!("address = \"{address}\"\n{rest}")), None);
+        let told = connect(&at, &manner()).map(|_| ()).expect_err("it is too old");
+        assert!(matches!(told, ContainError::Strange { .. }) && told.to_string().contains(what), "{told:?}");
+    }
+}

@@ -41,6 +41,7 @@ fn reaches(told: &Told) -> BTreeMap<String, Reach> {
         target: target.clone(),
         secret: secret.clone().map(Secret::new),
         authorities: target.authorities.as_ref().map(|path| std::fs::read_to_string(path).unwrap()),
+        missing: None,
         poolers: Vec::new(),
     };
     told.iter().map(|one| (one.0.name.clone(), reach(one))).collect()

@@ -30,6 +30,16 @@ fn a_lock_that_a_policy_honours_holds_and_is_taken_back() {
     let (before, meant) = cut(ldap.as_mut(), &lock("ann"));
     assert!(!world.binds("ann", "s") && world.binds("bob", "b"));
     check_answer(&ldap.verify(&lock("ann"), &before, &meant).unwrap(), Answer::Effective, "refused (49)");
+    // Who was bound before reads on, until the connection ends.
+    ldap.undo(&lock("ann"), &before).unwrap();
+    let mut open = ldap3::LdapConn::new(reach.target.address.as_deref().unwrap()).unwrap();
+    open.simple_bind("UID=ann, dc=x", "s").unwrap().success().unwrap();
+    ldap.apply(&lock("ann"), &meant).unwrap();
+    assert!(open.search("dc=x", ldap3::Scope::Base, "(objectClass=*)", vec!["dc"]).unwrap().success().is_ok(), "it reads on");
+    check_answer(&ldap.verify(&lock("ann"), &before, &meant).unwrap(), Answer::NotEffective, "1 connections are bound as ann");
+    open.unbind().unwrap();
+    drop(open);
+    servers::until("it is gone", || ldap.verify(&lock("ann"), &before, &meant).unwrap().answer() == Answer::Effective);
     let mut stranger = connector(&reach, &manner());
     check_answer(&stranger.verify(&lock("ann"), &before, &meant).unwrap(), Answer::NotTestable, "was not given");
     // An administrator unlocks it.
@@ -61,9 +71,10 @@ fn evidence_is_of_everybody_who_is_cut_off_and_who_is_spared_is_spared_by_any_of
     for spared in ["UID=ann,dc=x", "ann", "LAB\\ann", "ann@lab.example"] {
         let list = vec![strandline_model::estate::BreakGlass { target: None, account: Some(spared.to_owned()), address: None, reason: "sealed".to_owned() }];
         let mut careful = connector(&reach, &Manner { never: strandline_outbound::contain::NeverTouch::new(list), ..manner() });
-        assert!(matches!(careful.read(&lock("ann")), Err(ContainError::NeverTouched { .. })), "{spared}");
-        assert!(careful.read(&lock("bob")).is_ok());
+        assert!(matches!(careful.refuse_protected(&lock("ann")), Err(ContainError::NeverTouched { .. })), "{spared}");
+        assert!(careful.refuse_protected(&lock("bob")).is_ok());
     }
+    servers::comes_back_though_protected(&reach, &lock("ann"), Some("ann"), None);
 }
 
 #[test]
@@ -124,6 +135,8 @@ fn who_is_nobody_or_everybody_is_told() {
     weak.target.policy = Some("cn=def,dc=x".to_owned());
     weak.secret = Some(Secret::new("b".to_owned()));
     let mut weak = connector(&weak, &manner());
+    let before = weak.read(&lock("ann")).unwrap();
+    check_answer(&weak.verify(&lock("ann"), &before, &before).unwrap(), Answer::NotTestable, "cn=Connections,cn=Monitor");
     let told = weak.read(&lock("ann")).and_then(|before| weak.meant(&lock("ann"), &before, &mut || [7; 32])).and_then(|meant| weak.apply(&lock("ann"), &meant));
     assert!(matches!(told, Err(ContainError::NoRight { .. })), "{told:?}");
 }
@@ -157,11 +170,18 @@ fn an_account_of_active_directory_is_disabled_its_tickets_are_told_and_it_comes_
     ad.undo(&disable("ann"), &before).unwrap();
     assert_eq!(world.person("ann"), before_all, "the number that was there, and the age of the password");
     assert!(world.binds("ann", "Secret-1x"));
+    servers::comes_back_though_protected(&world.reach("Administrator", ADMIN), &disable("ann"), Some("ann"), None);
     // Who must stay in, who may not, who is nobody.
-    assert!(matches!(ad.read(&disable("Administrator")), Err(ContainError::NeverTouched { .. })));
+    assert!(matches!(ad.refuse_protected(&disable("Administrator")), Err(ContainError::NeverTouched { .. })));
     assert!(matches!(ad.read(&disable("nobody")), Err(ContainError::Absent { .. })));
+    // One of two administrators, of whom the other is our own account, is cut off and comes back; the last one stays.
+    world.make_admin("ann");
+    servers::comes_back_though_protected(&world.reach("Administrator", ADMIN), &disable("ann"), Some("ann"), None);
     let mut weak = connector(&world.reach("svc", "Secret-3x"), &manner());
-    assert!(matches!(weak.read(&disable("administrator")), Err(ContainError::NeverTouched { .. })), "the last administrator of the domain");
+    assert!(weak.refuse_protected(&disable("administrator")).is_ok(), "another administrator is left");
+    let admin_ann = cut(ad.as_mut(), &disable("ann")).0;
+    assert!(matches!(weak.refuse_protected(&disable("administrator")), Err(ContainError::NeverTouched { .. })), "the last administrator of the domain");
+    ad.undo(&disable("ann"), &admin_ann).unwrap();
     let read = weak.read(&disable("ann")).unwrap();
     let told = weak.apply(&disable("ann"), &meant);
     assert!(matches!(told, Err(ContainError::NoRight { .. })), "{told:?}");

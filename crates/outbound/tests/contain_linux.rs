@@ -98,6 +98,10 @@ fn keys_and_jobs_are_moved_and_come_back() {
     std::fs::remove_file("/etc/cron.d/x").unwrap();
     std::fs::write("/etc/systemd/system/strandline-test.service", "[Service]\nExecStart=/bin/true\nUser = eve\n").unwrap();
     check_answer(&linux.verify(&jobs, &before_jobs, &meant_jobs).unwrap(), Answer::NotEffective, "strandline-test.service runs as eve");
+    // As `systemd-run` leaves it.
+    std::fs::create_dir_all("/run/systemd/transient").unwrap();
+    std::fs::write("/run/systemd/transient/run-u1.service", "[Service]\nUser=eve\n").unwrap();
+    check_answer(&linux.verify(&jobs, &before_jobs, &meant_jobs).unwrap(), Answer::NotEffective, "transient/run-u1.service runs as eve");
     // Somebody puts another key there.
     std::fs::write("/home/eve/.ssh/authorized_keys", "ssh-ed25519 AAAA other\n").unwrap();
     check_answer(&linux.verify(&keys, &before_keys, &meant_keys).unwrap(), Answer::NotEffective, "its keys open sessions");
@@ -122,7 +126,7 @@ fn evidence_is_captured_and_who_must_stay_in_stays_in() {
     let processes = capture.pieces.iter().find(|piece| piece.name == "processes.txt").unwrap();
     assert!(String::from_utf8_lossy(&processes.bytes).contains("SSH_CONNECTION="), "the environment of his processes");
     assert!(capture.lost.iter().any(|text| text.contains("memory")));
-    assert!(matches!(linux.read(&Effect::LinuxLock { account: "root".to_owned() }), Err(ContainError::NeverTouched { .. })));
+    assert!(matches!(linux.refuse_protected(&Effect::LinuxLock { account: "root".to_owned() }), Err(ContainError::NeverTouched { .. })));
     assert!(matches!(linux.read(&Effect::LinuxLock { account: "nobody2".to_owned() }), Err(ContainError::Absent { .. })));
     assert!(matches!(linux.read(&Effect::LinuxLock { account: "-L".to_owned() }), Err(ContainError::Unusable { .. })));
     // Under an id that she may give to a container, and of a program that stands in no folder any more.
@@ -152,7 +156,9 @@ fn evidence_is_captured_and_who_must_stay_in_stays_in() {
     // Whose other name is never cut off is not, either.
     let spared = BreakGlass { target: None, account: Some("twin".to_owned()), address: None, reason: "sealed".to_owned() };
     let mut careful = connector(&sshd.reach(), &Manner { never: NeverTouch::new(vec![spared]), ..manner() });
-    assert!(matches!(careful.read(&end), Err(ContainError::NeverTouched { .. })));
+    assert!(matches!(careful.refuse_protected(&end), Err(ContainError::NeverTouched { .. })));
+    linux.undo(&lock, &before).unwrap();
+    servers::comes_back_though_protected(&sshd.reach(), &lock, Some("twin"), None);
     let _ = master.kill();
     let _ = master.wait();
 }
@@ -226,13 +232,81 @@ fn a_machine_is_reached_by_ssh_with_its_key_and_only_if_it_is_the_one_that_is_kn
     // Who we are ourselves there, and where we come from.
     let mut edge = connector(&by_ssh("root", TargetKind::Nftables, &sshd.key()), &manner());
     let drop_of = |address: &str| Effect::NftablesDrop { address: address.to_owned() };
-    match edge.read(&drop_of("127.0.0.5")) {
+    match edge.refuse_protected(&drop_of("127.0.0.5")) {
         Err(ContainError::NeverTouched { why, .. }) => assert!(why.contains("our own connection"), "{why}"),
         other => panic!("{other:?}"),
     }
     let (before, meant) = cut(edge.as_mut(), &drop_of("127.0.0.9"));
     check_answer(&edge.verify(&drop_of("127.0.0.9"), &before, &meant).unwrap(), Answer::NotTestable, "nobody here can try it");
     edge.undo(&drop_of("127.0.0.9"), &before).unwrap();
+}
+
+/// What `sudo -n` does for somebody who may: the administrator, and nothing of the environment.
+fn set_up_sudo() {
+    run(Command::new("mount").args(["-t", "tmpfs", "tmpfs", "/usr/local/bin"]));
+    run(Command::new("cp").args(["/usr/bin/setpriv", "/usr/local/bin/as-root"]));
+    run(Command::new("chmod").args(["4755", "/usr/local/bin/as-root"]));
+    let script = "#!/bin/sh\nshift\nexec /usr/local/bin/as-root --reuid=0 --regid=0 --clear-groups -- env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin \"$@\"\n";
+    std::fs::write("/usr/local/bin/sudo", script).unwrap();
+    run(Command::new("chmod").args(["755", "/usr/local/bin", "/usr/local/bin/sudo"]));
+}
+
+#[test]
+#[ignore = "needs root, sshd, nft and namespaces: apt-get install openssh-server openssh-client sshpass cron at nftables iproute2"]
+fn behind_sudo_our_own_way_in_is_still_known() {
+    if !inside("behind_sudo_our_own_way_in_is_still_known", &NAMESPACES) {
+        return;
+    }
+    let sshd = Sshd::start();
+    set_up_ssh(&sshd);
+    trust("/etc/ssh/ssh_host_ed25519_key.pub");
+    set_up_sudo();
+    // The account stands in ssh's own settings alone.
+    std::fs::write("/root/.ssh/config", "Host 127.0.0.1\n BindAddress 127.0.0.5\n User bob\n").unwrap();
+    let bare = |kind| {
+        let rest = format!("ssh = \"127.0.0.1:2222\"\nidentity_file = \"{}\"", sshd.key().display());
+        servers::reach(servers::target("host", kind, &rest), None)
+    };
+    let mut edge = connector(&bare(TargetKind::Nftables), &manner());
+    match edge.refuse_protected(&Effect::NftablesDrop { address: "127.0.0.5".to_owned() }) {
+        Err(ContainError::NeverTouched { why, .. }) => assert!(why.contains("our own connection"), "{why}"),
+        other => panic!("{other:?}"),
+    }
+    let drop = Effect::NftablesDrop { address: "203.0.113.9".to_owned() };
+    let (before, _) = cut(edge.as_mut(), &drop);
+    edge.undo(&drop, &before).unwrap();
+    let mut linux = connector(&bare(TargetKind::Linux), &manner());
+    match linux.refuse_protected(&Effect::LinuxLock { account: "bob".to_owned() }) {
+        Err(ContainError::NeverTouched { why, .. }) => assert!(why.contains("we use ourselves"), "{why}"),
+        other => panic!("{other:?}"),
+    }
+    let (before, _) = cut(linux.as_mut(), &Effect::LinuxLock { account: eve() });
+    linux.undo(&Effect::LinuxLock { account: eve() }, &before).unwrap();
+}
+
+#[test]
+#[ignore = "needs root, sshd and namespaces: apt-get install openssh-server openssh-client sshpass cron at"]
+fn what_a_killed_run_left_at_work_is_waited_for() {
+    if !inside("what_a_killed_run_left_at_work_is_waited_for", &NAMESPACES) {
+        return;
+    }
+    let sshd = Sshd::start();
+    // As a shell of ours that still has to rename a file when its program is gone.
+    let mut left = Command::new("flock").args(["-o", "/run/strandline.lock", "sh", "-c", "sleep 2; usermod -L eve"]).spawn().unwrap();
+    until("it is at work", || !Command::new("flock").args(["-n", "/run/strandline.lock", "true"]).status().unwrap().success());
+    let lock = Effect::LinuxLock { account: eve() };
+    let found = connector(&sshd.reach(), &manner()).read(&lock).unwrap();
+    assert!(left.try_wait().unwrap().is_some(), "nothing is read before it has ended");
+    assert!(format!("{found:?}").contains("yes"), "{found:?}");
+    run(Command::new("usermod").args(["-U", "eve"]));
+    // Nor is anything changed meanwhile.
+    let mut linux = connector(&sshd.reach(), &Manner { patience: std::time::Duration::from_secs(1), ..manner() });
+    let (before, meant) = (linux.read(&lock).unwrap(), linux.read(&lock).and_then(|before| linux.meant(&lock, &before, &mut || [7; 32])).unwrap());
+    let mut left = Command::new("flock").args(["/run/strandline.lock", "sleep", "3"]).spawn().unwrap();
+    until("it is at work", || !Command::new("flock").args(["-n", "/run/strandline.lock", "true"]).status().unwrap().success());
+    assert!(linux.apply(&lock, &meant).is_err());
+    assert_eq!(linux.read(&lock).unwrap(), before);
+    let _ = left.wait();
 }
 
 fn error_text(error: &ContainError) -> String {

@@ -108,6 +108,30 @@ fn accounts_without_a_name_views_of_others_and_what_everybody_may_are_named() {
 
 #[test]
 #[ignore = "needs MariaDB's own programs: apt-get install mariadb-server"]
+fn rights_of_every_other_level_that_still_read_are_named() {
+    let world = MariaDb::start();
+    let mut db = connector(&world.reach(), &manner());
+    let revoke = Effect::MysqlRevoke { level: "hr.*".to_owned(), user: "db".to_owned() };
+    let (before, meant) = cut(db.as_mut(), &revoke);
+    check_answer(&db.verify(&revoke, &before, &meant).unwrap(), Answer::Effective, "as meant");
+    for (level, named) in [("`h%`.*", "h%.*"), ("`h_`.*", "h_.*"), ("hr.staff", "hr.staff"), ("*.*", "*.*")] {
+        world.sql(&format!("GRANT SELECT ON {level} TO db@'%'"));
+        assert!(reads(&mut world.client("db").unwrap()), "{level}");
+        check_answer(&db.verify(&revoke, &before, &meant).unwrap(), Answer::NotEffective, &format!("has rights on {named}, which reach hr.*"));
+        world.sql(&format!("REVOKE SELECT ON {level} FROM db@'%'"));
+    }
+    world.sql("CREATE DATABASE pay; GRANT SELECT ON pay.* TO db@'%'");
+    check_answer(&db.verify(&revoke, &before, &meant).unwrap(), Answer::Effective, "as meant");
+    // All rights at the server's level taken, and those of a database left.
+    world.sql("GRANT SELECT ON hr.* TO glob@'%'");
+    let all = Effect::MysqlRevoke { level: "*.*".to_owned(), user: "glob".to_owned() };
+    let (before, meant) = cut(db.as_mut(), &all);
+    assert!(reads(&mut world.client("glob").unwrap()));
+    check_answer(&db.verify(&all, &before, &meant).unwrap(), Answer::NotEffective, "has rights on hr.*, which reach *.*");
+}
+
+#[test]
+#[ignore = "needs MariaDB's own programs: apt-get install mariadb-server"]
 fn a_password_comes_back_by_its_hash() {
     let world = MariaDb::start();
     let dump = world.dump();
@@ -128,7 +152,8 @@ fn whoever_must_stay_in_stays_in_and_whoever_may_not_is_told() {
     let world = MariaDb::start();
     let mut db = connector(&world.reach(), &manner());
     let lock = |user: &str| Effect::MysqlAccountLock { user: user.to_owned() };
-    assert!(matches!(db.read(&lock("root2")), Err(ContainError::NeverTouched { .. })));
+    assert!(matches!(db.refuse_protected(&lock("root2")), Err(ContainError::NeverTouched { .. })));
+    servers::comes_back_though_protected(&world.reach(), &lock("tbl"), Some("tbl"), None);
     assert!(matches!(db.read(&lock("nobody")), Err(ContainError::Absent { .. })));
     let capture = db.capture(&lock("tbl")).unwrap();
     let accounts = capture.pieces.iter().find(|piece| piece.name == "accounts.sql").unwrap();

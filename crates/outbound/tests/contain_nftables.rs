@@ -133,13 +133,19 @@ fn what_must_stay_reachable_is_refused() {
         ("198.51.100.7", "the desk"),
         ("0.0.0.0/0", "the desk"),
     ] {
-        match edge.read(&drop_of(address)) {
+        match edge.refuse_protected(&drop_of(address)) {
             Err(ContainError::NeverTouched { why: told, .. }) => assert!(told.contains(why) || address.contains('/'), "{address}: {told}"),
             other => panic!("{address}: {other:?}"),
         }
     }
+    // An IPv4 address in IPv6 form is dropped as what it is.
+    let (before, _) = cut(edge.as_mut(), &drop_of("::ffff:203.0.113.8"));
+    assert!(run(Command::new("nft").args(["list", "set", "inet", "strandline", "v4"])).contains("203.0.113.8"));
+    edge.undo(&drop_of("::ffff:203.0.113.8"), &before).unwrap();
     assert!(matches!(edge.read(&drop_of("nonsense")), Err(ContainError::Unusable { .. })));
-    assert!(edge.read(&drop_of("203.0.113.7")).is_ok());
+    assert!(edge.refuse_protected(&drop_of("203.0.113.7")).is_ok());
+    let machine = reach(target("edge", TargetKind::Nftables, ""), None);
+    servers::comes_back_though_protected(&machine, &drop_of("203.0.113.7"), None, Some("203.0.113.0/24"));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! A real PostgreSQL, and pgbouncer before it: an intruder with an open session, each cut, each side door left open on purpose.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test that cannot go on fails")]
 
 mod servers;
 
@@ -269,13 +269,16 @@ fn whoever_must_stay_in_stays_in() {
         Effect::PostgresRoleNoLogin { role: "postgres".to_owned() },
         Effect::PostgresTerminate { address: None, role: "postgres".to_owned() },
     ] {
-        assert!(matches!(db.read(&effect), Err(ContainError::NeverTouched { .. })), "{effect:?}");
+        assert!(matches!(db.refuse_protected(&effect), Err(ContainError::NeverTouched { .. })), "{effect:?}");
     }
+    let line = Effect::PostgresHbaReject { address: "127.0.0.8".to_owned(), role: "app".to_owned() };
+    servers::comes_back_though_protected(&world.reach(""), &line, None, Some("127.0.0.8"));
+    servers::comes_back_though_protected(&world.reach(""), &Effect::PostgresRoleNoLogin { role: "app".to_owned() }, Some("app"), None);
     // Our own account is another superuser; the last one of the others is protected by nobody but this.
     world.sql("postgres", "CREATE ROLE second SUPERUSER LOGIN PASSWORD 's'; ALTER ROLE postgres NOLOGIN");
     let other = reach(target("db", TargetKind::Postgres, &format!("address = \"127.0.0.1:{}\"\naccount = \"second\"", world.server.port)), Some("s"));
     let mut second = connector(&other, &manner());
-    assert!(matches!(second.read(&Effect::PostgresRoleNoLogin { role: "second".to_owned() }), Err(ContainError::NeverTouched { .. })));
+    assert!(matches!(second.refuse_protected(&Effect::PostgresRoleNoLogin { role: "second".to_owned() }), Err(ContainError::NeverTouched { .. })));
     // A group that nobody logs in to.
     let group = Effect::PostgresRoleNoLogin { role: "hr_read".to_owned() };
     let before = second.read(&group).unwrap();
@@ -394,7 +397,7 @@ fn who_becomes_the_role_is_named_and_a_second_spelling_is_no_other_role() {
     assert!(matches!(db.read(&Effect::PostgresRoleNoLogin { role: "APP".to_owned() }), Err(ContainError::Absent { .. })));
     let spared = BreakGlass { target: None, account: Some("App".to_owned()), address: None, reason: "sealed".to_owned() };
     let mut careful = connector(&world.reach(""), &Manner { never: strandline_outbound::contain::NeverTouch::new(vec![spared]), ..manner() });
-    assert!(matches!(careful.read(&effect), Err(ContainError::NeverTouched { .. })));
+    assert!(matches!(careful.refuse_protected(&effect), Err(ContainError::NeverTouched { .. })));
     world.sql("hr", "CREATE ROLE boss SUPERUSER LOGIN PASSWORD 'b'");
     let limit = Effect::PostgresConnectionLimit { role: "boss".to_owned() };
     let before = db.read(&limit).unwrap();
@@ -430,4 +433,78 @@ fn ten_pooled_connections_that_come_back_at_once_are_ended_for_good() {
     for one in loops {
         one.join().unwrap();
     }
+}
+
+/// Whether the role gets a connection that copies the whole server.
+fn copies(world: &Postgres) -> bool {
+    let how = format!("host=127.0.0.1 port={} user=app replication=true", world.server.port);
+    let out = std::process::Command::new(servers::program("psql")).env("PGPASSWORD", "a").args([&how, "-c", "IDENTIFY_SYSTEM"]).output().unwrap();
+    out.status.success()
+}
+
+#[test]
+#[ignore = "needs PostgreSQL's own programs: apt-get install postgresql"]
+fn a_role_that_may_copy_the_server_is_cut_off_from_that_too() {
+    let world = world();
+    world.sql("postgres", "ALTER ROLE app REPLICATION");
+    let file = std::fs::read_to_string(world.hba()).unwrap();
+    assert!(copies(&world));
+    let mut db = connector(&world.reach(""), &knowing());
+    let line = Effect::PostgresHbaReject { address: "127.0.0.1".to_owned(), role: app() };
+    let (before, meant) = cut(db.as_mut(), &line);
+    assert!(!copies(&world) && world.try_client("app", "a", "hr").is_err() && world.try_client("other", "o", "hr").is_ok());
+    check_answer(&db.verify(&line, &before, &meant).unwrap(), Answer::Effective, "to copy the server, and rejected");
+    // As plans of before wrote it.
+    let older = std::fs::read_to_string(world.hba()).unwrap().replacen("all,replication", "all", 1);
+    std::fs::write(world.hba(), older).unwrap();
+    std::thread::sleep(Duration::from_millis(1100));
+    world.sql("postgres", "SELECT pg_reload_conf()");
+    until("it is loaded", || copies(&world));
+    check_answer(&db.verify(&line, &before, &meant).unwrap(), Answer::NotEffective, "for a copy of the server (replication)");
+    db.undo(&line, &before).unwrap();
+    assert_eq!(std::fs::read_to_string(world.hba()).unwrap(), file, "the older line is taken back, too");
+    // Rights on a database or a table do not matter to who copies the server.
+    world.sql("postgres", "REVOKE CONNECT ON DATABASE hr FROM PUBLIC; GRANT CONNECT ON DATABASE hr TO app");
+    for effect in [
+        Effect::PostgresRevokeConnect { database: "hr".to_owned(), role: app() },
+        Effect::PostgresRevokeSelect { database: "hr".to_owned(), role: app(), table: "pay.staff".to_owned() },
+    ] {
+        let before = db.read(&effect).unwrap();
+        let meant = db.meant(&effect, &before, &mut || [7; 32]).unwrap();
+        db.apply(&effect, &meant).unwrap();
+        assert!(copies(&world));
+        check_answer(&db.verify(&effect, &before, &meant).unwrap(), Answer::NotEffective, "may copy the whole server (replication)");
+        db.undo(&effect, &before).unwrap();
+    }
+}
+
+#[test]
+#[ignore = "needs PostgreSQL's own programs, of version 16 or later (`PGBIN`)"]
+fn a_membership_comes_back_with_its_grantor_and_what_it_inherits() {
+    let world = world();
+    if world.value("postgres", "SELECT (current_setting('server_version_num')::int < 160000)::text") == "true" {
+        println!("SKIPPED: memberships have options from version 16 on; PGBIN names the programs of one");
+        return;
+    }
+    world.sql(
+        "hr",
+        "REVOKE SELECT ON pay.staff FROM app; REVOKE hr_read FROM app; CREATE ROLE boss; GRANT hr_read TO boss WITH ADMIN TRUE; \
+         GRANT hr_read TO app WITH INHERIT FALSE, SET TRUE, ADMIN FALSE GRANTED BY boss; GRANT hr_read TO app WITH INHERIT TRUE, SET FALSE",
+    );
+    let members = || {
+        let query = "SELECT string_agg(concat_ws(' ', roleid::regrole, member::regrole, grantor::regrole, admin_option, inherit_option, set_option), ',' ORDER BY grantor) FROM pg_auth_members";
+        world.value("postgres", query)
+    };
+    let untouched = members();
+    assert!(untouched.contains("hr_read app boss f f t") && untouched.contains("hr_read app postgres f t f"), "{untouched}");
+    let mut db = connector(&world.reach(""), &knowing());
+    let effect = Effect::PostgresRevokeSelect { database: "hr".to_owned(), role: app(), table: "pay.staff".to_owned() };
+    let before = db.read(&effect).unwrap();
+    let meant = db.meant(&effect, &before, &mut || [7; 32]).unwrap();
+    db.apply(&effect, &meant).unwrap();
+    assert!(!members().contains("hr_read app"), "{}", members());
+    check_answer(&db.verify(&effect, &before, &meant).unwrap(), Answer::Effective, "may not read");
+    db.undo(&effect, &before).unwrap();
+    db.undo(&effect, &before).unwrap();
+    assert_eq!(members(), untouched);
 }

@@ -123,7 +123,8 @@ fn check_bad_input(world: &World, store: &mut dyn strandline_outbound::contain::
     assert!(matches!(with(&|reach| reach.secret = Some(strandline_outbound::Secret::new("wrong".to_owned()))), Some(ContainError::NotLetIn { .. })));
     let spared = BreakGlass { target: None, account: Some("ann".to_owned()), address: None, reason: "the desk".to_owned() };
     let mut store = connect(&world.reach, &Manner { never: strandline_outbound::contain::NeverTouch::new(vec![spared]), ..manner() }).unwrap();
-    assert!(matches!(store.read(&Effect::SessionStoreDeleteAccount { account: "Ann".to_owned() }), Err(ContainError::NeverTouched { .. })));
+    assert!(matches!(store.refuse_protected(&Effect::SessionStoreDeleteAccount { account: "Ann".to_owned() }), Err(ContainError::NeverTouched { .. })));
+    servers::comes_back_though_protected(&world.reach, &Effect::SessionStoreDeleteAccount { account: "ann".to_owned() }, Some("ann"), None);
 }
 
 #[test]

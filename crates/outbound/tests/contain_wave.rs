@@ -68,6 +68,8 @@ fn twelve_actions_over_six_targets_are_done_together_and_a_dead_one_holds_nobody
     let times = |kept: &Kept, wanted: CutStep| kept.0.iter().filter(move |(_, step, _)| *step == wanted).map(|(.., at)| *at).collect::<Vec<_>>();
     let took = *times(&kept, CutStep::Applied).iter().max().unwrap() - *times(&kept, CutStep::Applying).iter().min().unwrap();
     println!("{} actions at {} servers, from the first begun to the last done: {took:?}", done.len(), reaches.len());
+    // The aim is three seconds; ten times that is no slow machine any more.
+    assert!(took < Duration::from_secs(30), "{took:?}");
     check_order(&kept, &planned);
     let all: Vec<usize> = (0..planned.len()).collect();
     assert!(wave.undo(&all, Force::No, &mut kept).unwrap().values().all(|one| !matches!(one, Done::Failed(_))));

@@ -61,6 +61,87 @@ fn a_session_and_a_route_are_refused_and_no_other() {
 
 #[test]
 #[ignore = "needs root and nginx's own program: apt-get install nginx-light"]
+fn a_session_is_refused_however_its_cookie_is_written() {
+    let nginx = Nginx::start();
+    let mut edge = nginx.edge();
+    let effect = Effect::WebDenySession { session: "abcdef0123".to_owned() };
+    let (before, meant) = cut(edge.as_mut(), &effect);
+    let is_refused = |cookie: &str| nginx.get("127.0.0.8", "/page", cookie) == 403;
+    for cookie in [
+        "abcdef0123456789",
+        "\"abcdef0123456789\"",
+        "zzz; sid=abcdef0123456789",
+        "abcdef0123456789; sid=zzz",
+        "zzz; SID = abcdef0123456789",
+        "%61bcdef0123456789",
+        "a%62cd%65f0123456789",
+        "\"\\141bcdef0123456789\"",
+        "zzz, sid=abcdef0123456789",
+    ] {
+        assert!(is_refused(cookie), "{cookie}");
+    }
+    for cookie in ["zzz", "xabcdef0123456789", "zzz; xsid=abcdef0123456789", "ABCDEF0123456789", "zzz; other=sid=1"] {
+        assert!(!is_refused(cookie), "{cookie}");
+    }
+    until("no old worker is left", || nginx.old_workers() == 0);
+    check_answer(&edge.verify(&effect, &before, &meant).unwrap(), Answer::Effective, "all cookies of a request are looked at");
+    // A line as plans of before wrote it is told and taken back.
+    std::fs::write(nginx.server.at("cut/sessions"), "\"~^abcdef0123\" 1; # strandline case t\n").unwrap();
+    check_answer(&edge.verify(&effect, &before, &meant).unwrap(), Answer::NotEffective, "its line is gone");
+    edge.undo(&effect, &before).unwrap();
+    assert_eq!(std::fs::read(nginx.server.at("cut/sessions")).unwrap(), b"");
+    // One cookie alone is not enough to look at.
+    let one = std::fs::read_to_string(nginx.server.at("conf")).unwrap().replace("map $http_cookie", "map $cookie_sid");
+    std::fs::write(nginx.server.at("one"), one).unwrap();
+    let mut reach = nginx.reach();
+    reach.target.config = Some(nginx.server.at("one").display().to_string());
+    let mut other = servers::connector(&reach, &manner());
+    let before = other.read(&effect).unwrap();
+    let told = other.meant(&effect, &before, &mut || [7; 32]).unwrap_err().to_string();
+    assert!(told.contains("map $http_cookie"), "{told}");
+}
+
+#[test]
+#[ignore = "needs root and nginx's own program: apt-get install nginx-light openssl"]
+fn a_probe_by_https_trusts_the_authorities_of_its_target() {
+    let (folder, port) = (servers::Server::new(), servers::free_port());
+    let (key, cert) = (folder.at("key.pem").display().to_string(), folder.at("cert.pem").display().to_string());
+    run(Command::new("openssl")
+        .args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost", "-keyout", &key, "-out", &cert])
+        .args(["-addext", "subjectAltName=DNS:localhost", "-addext", "basicConstraints=critical,CA:FALSE"]));
+    let nginx = Nginx::start_with(&format!(
+        "server {{ listen 127.0.0.1:{port} ssl; ssl_certificate {cert}; ssl_certificate_key {key};\n if ($strandline_address) {{ return 403; }}\n \
+         if ($strandline_session) {{ return 403; }}\n if ($strandline_route) {{ return 403; }}\n location / {{ return 200; }} }}"
+    ));
+    let mut reach = nginx.reach();
+    reach.target.probe = Some(format!("https://localhost:{port}/"));
+    let effect = Effect::WebDenyRoute { method: "GET".to_owned(), path: "/staff/{}".to_owned() };
+    let (before, meant) = cut(servers::connector(&reach, &manner()).as_mut(), &effect);
+    until("no old worker is left", || nginx.old_workers() == 0);
+    let told = servers::connector(&reach, &manner()).verify(&effect, &before, &meant).unwrap();
+    check_answer(&told, Answer::NotTestable, "the probe does not answer");
+    reach.authorities = Some(std::fs::read_to_string(&cert).unwrap());
+    check_answer(&servers::connector(&reach, &manner()).verify(&effect, &before, &meant).unwrap(), Answer::Effective, "refused (403)");
+}
+
+#[test]
+#[ignore = "needs root and nginx's own program: apt-get install nginx-light"]
+fn logs_of_errors_are_evidence_and_a_server_that_does_not_run_is_told_before_anything_is_written() {
+    let mut nginx = Nginx::start();
+    let mut edge = nginx.edge();
+    let effect = Effect::WebDenyAddress { address: "127.0.0.9".to_owned() };
+    let names: Vec<String> = edge.capture(&effect).unwrap().pieces.into_iter().map(|piece| piece.name).collect();
+    assert!(["errors", "access"].iter().all(|log| names.iter().any(|name| name.ends_with(log))), "{names:?}");
+    let before = edge.read(&effect).unwrap();
+    let meant = edge.meant(&effect, &before, &mut || [7; 32]).unwrap();
+    let files = nginx.files();
+    nginx.stop();
+    assert!(edge.apply(&effect, &meant).unwrap_err().to_string().contains("nginx is not running"));
+    assert_eq!(nginx.files(), files);
+}
+
+#[test]
+#[ignore = "needs root and nginx's own program: apt-get install nginx-light"]
 fn a_broken_file_is_told_and_everything_stays_as_it_was() {
     let nginx = Nginx::start();
     let mut edge = nginx.edge();

@@ -48,6 +48,7 @@ fn name(foothold: &FootholdRow) -> String {
 
 fn row(foothold: &FootholdRow, action: &ActionRow, zone: &Zone) -> String {
     let count = |number: i64| thousands(number.unsigned_abs());
+    let of_each = |which: usize| action.by_unit().map(|(_, figures)| count(figures[which])).collect::<Vec<_>>().join("<br>");
     let seen = match action.notices.as_str() {
         "quiet" => "quiet",
         "next_login" => "at next login",
@@ -60,10 +61,10 @@ fn row(foothold: &FootholdRow, action: &ActionRow, zone: &Zone) -> String {
         action.system.as_ref().map(|system| format!(" ({})", escape(system))).unwrap_or_default(),
         escape(&action.id),
         count(action.closes),
-        count(action.intruder),
-        count(action.lawful),
-        count(action.open),
-        escape(&action.unit.replace('_', "-")),
+        of_each(0),
+        of_each(1),
+        of_each(2),
+        action.by_unit().map(|(unit, _)| escape(&unit.replace('_', "-"))).collect::<Vec<_>>().join("<br>"),
         action.lawful_last.map(|at| zone.full(at)).unwrap_or_default(),
         if action.undo_exact { "exact" } else { "not exact" },
         escape(action.target.as_deref().unwrap_or("none"))

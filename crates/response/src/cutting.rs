@@ -33,6 +33,8 @@ pub struct TargetSecrets {
     pub secrets: BTreeMap<String, Secret>,
     /// Certificate authorities by target, PEM.
     pub authorities: BTreeMap<String, String>,
+    /// Why what a target needs could not be had: its actions fail, and no others.
+    pub missing: BTreeMap<String, String>,
     /// Secrets of accounts that may be used to try a door, by target and account.
     pub keys: BTreeMap<(String, String), Secret>,
     /// How long one answer may take; none: 10 seconds.
@@ -101,6 +103,11 @@ pub enum CutError {
     /// The same person again.
     #[error("{0} has approved exactly this plan already: a second approval is another person's")]
     ApprovedAlready(String),
+    /// It was taken back, or a part of it.
+    #[error(
+        "plan {0} was taken back, or is being: nothing was done, and what was taken back is not applied again. Make another with `strandline contain CASE plan ACTION…`, and have it approved"
+    )]
+    TakenBack(u64),
     /// The wave.
     #[error(transparent)]
     Wave(#[from] WaveError),
@@ -129,6 +136,8 @@ pub(crate) struct Outcome {
 /// Which actions are taken back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Back {
+    /// Those of the newest plan of which anything is applied.
+    Newest,
     /// Those of one plan.
     Plan(u64),
     /// Those of one plan at these places, from 1.
@@ -176,6 +185,32 @@ impl Response<'_> {
     /// If there is no such plan.
     pub fn targets_of_plan(&self, number: Option<u64>) -> Result<Vec<Target>, ResponseError> {
         Ok(self.stored_plan(number)?.1.targets)
+    }
+
+    /// Targets of what is to be taken back, or verified: of those plans of which anything is applied.
+    ///
+    /// # Errors
+    /// If there is no such plan.
+    pub fn targets_of_applied(&self, back: Back) -> Result<Vec<Target>, ResponseError> {
+        let mut targets: Vec<Target> = Vec::new();
+        for number in self.plans_of(back)? {
+            for target in self.stored_plan(Some(number))?.1.targets {
+                if !targets.contains(&target) {
+                    targets.push(target);
+                }
+            }
+        }
+        Ok(targets)
+    }
+
+    /// The plans that are meant, in the order in which they are taken back.
+    fn plans_of(&self, back: Back) -> Result<Vec<u64>, ResponseError> {
+        Ok(match back {
+            Back::Plan(number) | Back::Action(number, _) => vec![number],
+            // The newest first: what a later plan found was made by an earlier one.
+            Back::All => self.applied_waves()?.into_iter().rev().collect(),
+            Back::Newest => self.applied_waves()?.into_iter().next_back().into_iter().collect(),
+        })
     }
 
     /// Makes and stores a plan. Targets are read, and nothing is changed.
@@ -232,13 +267,15 @@ impl Response<'_> {
         let manner = self.manner(given, plan.lease_seconds.map(Duration::from_secs));
         let wave = Wave::new(&plan.actions, &reaches(&plan.targets, given), &manner);
         let all: Vec<usize> = (0..plan.actions.len()).collect();
-        let stands = wave.read(&all);
+        let (stands, protected, steps) = (wave.read(&all), wave.protected(&all), self.steps_of(stored.number)?);
         let mut view = self.view_plan(Some(stored.number))?;
         for (at, stand) in stands {
-            view.actions[at].now = Some(view::stand_in_words(&stand));
-            view.actions[at].is_ready = Some(stand.is_ok_and(|stand| !matches!(stand, Stands::Elsewhere(_))));
+            let refused = protected.get(&at).filter(|_| stand.is_ok());
+            view.actions[at].now = Some(refused.map_or_else(|| view::stand_in_words(&stand), ToString::to_string));
+            view.actions[at].is_ready = Some(refused.is_none() && stand.is_ok_and(|stand| !matches!(stand, Stands::Elsewhere(_))));
         }
-        for (at, verdict) in wave.verify(&all) {
+        let (applied, others): (Vec<usize>, Vec<usize>) = all.iter().partition(|at| steps.get(at) == Some(&CutStep::Applied));
+        for (at, verdict) in wave.verify(&applied).into_iter().chain(wave.try_doors(&others)) {
             view.actions[at].verdict = verdict.ok();
         }
         Ok(view)
@@ -257,11 +294,20 @@ impl Response<'_> {
         let manner = self.manner(given, plan.lease_seconds.map(Duration::from_secs));
         let wave = Wave::new(&plan.actions, &reaches(&plan.targets, given), &manner);
         let steps = self.steps_of(stored.number)?;
+        let is_over = |step: &CutStep| matches!(step, CutStep::Undoing | CutStep::Undone);
+        if steps.values().any(is_over) && steps.values().all(|step| is_over(step) || *step == CutStep::Applied) {
+            return Err(CutError::TakenBack(stored.number).into());
+        }
         if steps.values().all(|step| *step == CutStep::Planned) {
             self.watcher.stage("capture");
             capture::keep(self, &stored, &plan, &wave)?;
         }
-        self.enter_cut("contain apply", &stored)?;
+        if !approval.beforehand.is_empty() {
+            self.watcher.note(&format!("nobody approved it now; it was approved beforehand ([[precut]]): {}", approval.beforehand.join("; ")));
+            self.enter_cut("contain precut", &stored)?;
+        }
+        let author = self.author();
+        self.case.enter_apply(&stored.wave.plan_sha256, place_of(approval.needed), &author, env!("CARGO_PKG_VERSION"))?;
         self.watcher.stage("cut");
         let done = {
             let mut journal = CaseJournal { cutting: self.case.cutting()?, wave: stored.number, now: self.settings.now };
@@ -323,11 +369,7 @@ impl Response<'_> {
     /// # Errors
     /// If nothing is applied, or a step cannot be noted.
     pub fn undo_cut(&mut self, back: Back, force: Force, given: &TargetSecrets) -> Result<Vec<WaveView>, ResponseError> {
-        let numbers = match back {
-            Back::Plan(number) | Back::Action(number, _) => vec![number],
-            // The newest first: what a later plan found was made by an earlier one.
-            Back::All => self.applied_waves()?.into_iter().rev().collect(),
-        };
+        let numbers = self.plans_of(back)?;
         let mut views = Vec::new();
         for number in numbers {
             let (stored, plan) = self.stored_plan(Some(number))?;
@@ -521,6 +563,7 @@ fn reaches(targets: &[Target], given: &TargetSecrets) -> BTreeMap<String, Reach>
         target: target.clone(),
         secret: given.secrets.get(&target.name).cloned(),
         authorities: given.authorities.get(&target.name).cloned(),
+        missing: given.missing.get(&target.name).cloned(),
         poolers,
     };
     targets

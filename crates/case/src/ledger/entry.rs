@@ -65,6 +65,9 @@ pub struct Entry {
     pub inputs: BTreeMap<String, String>,
     /// What it records.
     pub kind: EntryKind,
+    /// How many different people must have released what it does, by the rule of then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub needed: Option<u32>,
     /// What came of it: names and SHA-256.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub outputs: BTreeMap<String, String>,
@@ -90,6 +93,7 @@ impl Entry {
             function,
             inputs: BTreeMap::new(),
             kind,
+            needed: None,
             outputs: BTreeMap::new(),
             signature: None,
             stage: None,

@@ -166,17 +166,20 @@ fn print_left_open(open: &[LeftOpen]) {
     say!("");
 }
 
-/// `546 requests of the intruder, 25 lawful`.
+/// `546 requests of the intruder, 25 lawful; 2 sign-ins of the intruder, 0 lawful`: all that it would have refused anything of.
 fn figures(action: &ActionRow) -> String {
     let count = |number: i64| thousands(number.unsigned_abs());
-    let unit = match action.unit.as_str() {
-        "requests" => "requests",
-        "statements" => "records of statements",
-        "sign_ins" => "sign-ins",
-        _ => "files",
+    let of_unit = |(unit, [intruder, lawful, open]): (&str, [i64; 3])| {
+        let unit = match unit {
+            "requests" => "requests",
+            "statements" => "records of statements",
+            "sign_ins" => "sign-ins",
+            _ => "files",
+        };
+        let open = if open > 0 { format!(", {} of which it is open whose they are", count(open)) } else { String::new() };
+        format!("{} {unit} of the intruder, {} lawful{open}", count(intruder), count(lawful))
     };
-    let open = if action.open > 0 { format!(", {} of which it is open whose they are", count(action.open)) } else { String::new() };
-    format!("{} {unit} of the intruder, {} lawful{open}", count(action.intruder), count(action.lawful))
+    action.by_unit().map(of_unit).collect::<Vec<_>>().join("; ")
 }
 
 fn seen(notices: &str) -> &'static str {

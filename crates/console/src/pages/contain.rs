@@ -111,9 +111,9 @@ fn foothold_line(foothold: &FootholdRow, actions: &[ActionRow], t: &Texts) -> Fo
 
         reaches: action.reaches.clone(),
         system: action.system.clone().unwrap_or_default(),
-        intruder: t.n(action.intruder.unsigned_abs()),
-        lawful: t.n(action.lawful.unsigned_abs()),
-        open: t.n(action.open.unsigned_abs()),
+        intruder: of_each(t, action, 0),
+        lawful: of_each(t, action, 1),
+        open: of_each(t, action, 2),
         closes: t.w2("contain_of", t.n(action.closes.unsigned_abs()), t.n(foothold.records.unsigned_abs())),
         notices: notices(t, &action.notices).to_owned(),
         undo: if action.undo_exact { t.x("undo_exact") } else { t.x("undo_not_exact") }.to_owned(),
@@ -168,6 +168,12 @@ fn cut_step(cut: &CutView, t: &Texts) -> String {
     }
 }
 
+/// One figure of each unit: `155 files · 51 sign-ins`.
+fn of_each(t: &Texts, action: &ActionRow, which: usize) -> String {
+    let one = |(unit, figures): (&str, [i64; 3])| format!("{} {}", t.n(figures[which].unsigned_abs()), t.find(&format!("unit_{unit}")).unwrap_or(unit));
+    action.by_unit().map(one).collect::<Vec<_>>().join(" · ")
+}
+
 /// One candidate in full.
 pub fn one(visit: &Visit) -> Result<Reply, Fault> {
     let overview = visit.overview()?;
@@ -189,9 +195,9 @@ pub fn one(visit: &Visit) -> Result<Reply, Fault> {
         fact("action_target", row.target.clone().unwrap_or_else(|| t.x("contain_no_target").to_owned())),
         fact("action_notices", notices(t, &row.notices).to_owned()),
         fact("action_undo", row.undo_reason.clone().unwrap_or_else(|| t.x("undo_exact").to_owned())),
-        fact("action_intruder", n(row.intruder)),
-        fact("action_lawful", n(row.lawful)),
-        fact("action_open", n(row.open)),
+        fact("action_intruder", of_each(t, row, 0)),
+        fact("action_lawful", of_each(t, row, 1)),
+        fact("action_open", of_each(t, row, 2)),
         fact("action_worst_hour", format!("{} / {}", n(row.lawful_hour_median), n(row.lawful_hour_worst))),
         fact("action_last_lawful", row.lawful_last.map(|at| zone.full(at)).unwrap_or_else(|| "–".to_owned())),
         fact("action_accounts", t.w2("contain_of", n(row.accounts_elsewhere), n(row.accounts))),

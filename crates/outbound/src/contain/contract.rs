@@ -106,14 +106,15 @@ impl Contract {
         Ok(Self { target, way, key, manner: manner.clone() })
     }
 
-    fn call(&self, verb: &str, effect: &Effect, before: &TargetState, meant: &TargetState) -> Result<Answer, ContainError> {
-        let (Effect::Webhook { action, subject } | Effect::Exec { action, subject }) = effect else {
-            return Err(ContainError::NoConnector { target: self.target.clone(), kind: "webhook" });
-        };
-        self.manner.never.account(&self.target, subject)?;
-        if subject.parse::<std::net::IpAddr>().is_ok() {
-            self.manner.never.address(&self.target, subject)?;
+    fn asked<'e>(&self, effect: &'e Effect) -> Result<(&'e str, &'e str), ContainError> {
+        match effect {
+            Effect::Webhook { action, subject } | Effect::Exec { action, subject } => Ok((action, subject)),
+            _ => Err(ContainError::NoConnector { target: self.target.clone(), kind: "webhook" }),
         }
+    }
+
+    fn call(&self, verb: &str, effect: &Effect, before: &TargetState, meant: &TargetState) -> Result<Answer, ContainError> {
+        let (action, subject) = self.asked(effect)?;
         let nonce = nonce();
         let question = Question {
             version: VERSION,
@@ -175,16 +176,10 @@ impl Contract {
 }
 
 fn agent(reach: &Reach, manner: &Manner) -> Result<ureq::Agent, ContainError> {
-    use ureq::tls::{Certificate, RootCerts, TlsConfig};
-    let mut tls = TlsConfig::builder();
-    if let Some(pem) = &reach.authorities {
-        // Read once by the library that everything else here trusts, so that a bad file is told in the same words.
-        super::tls::client_config(reach)?;
-        let parts = pem.split_inclusive("-----END CERTIFICATE-----").filter(|part| part.contains("BEGIN CERTIFICATE"));
-        let roots: Vec<Certificate<'static>> = parts.filter_map(|part| Certificate::from_pem(part.as_bytes()).ok()).collect();
-        tls = tls.root_certs(RootCerts::new_with_certs(&roots));
-    }
-    Ok(ureq::Agent::config_builder().timeout_global(Some(manner.patience)).max_redirects(0).tls_config(tls.build()).build().into())
+    // Read once by the library that everything else here trusts, so that a bad file is told in the same words.
+    super::tls::client_config(reach)?;
+    let tls = super::http::trusting(reach.authorities.as_deref());
+    Ok(ureq::Agent::config_builder().timeout_global(Some(manner.patience)).max_redirects(0).tls_config(tls).build().into())
 }
 
 fn plain(state: &TargetState) -> BTreeMap<&str, Option<&str>> {
@@ -212,6 +207,12 @@ fn bytes_of(text: &str) -> Option<Vec<u8>> {
 }
 
 impl Connector for Contract {
+    fn refuse_protected(&mut self, effect: &Effect) -> Result<(), ContainError> {
+        let subject = self.asked(effect)?.1;
+        self.manner.never.account(&self.target, subject)?;
+        if super::guard::Network::read(subject).is_some() { self.manner.never.address(&self.target, subject) } else { Ok(()) }
+    }
+
     fn read(&mut self, effect: &Effect) -> Result<TargetState, ContainError> {
         let none = TargetState::default();
         Ok(state_of(self.call("read", effect, &none, &none)?.state))

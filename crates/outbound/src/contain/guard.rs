@@ -51,6 +51,9 @@ fn refuse(target: &str, what: &str, found: Option<&BreakGlass>) -> Result<(), Co
     }
 }
 
+/// So many bits stand before an IPv4 address in IPv6 form.
+const MAPPED_BITS: u32 = 96;
+
 /// An address or a network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Network {
@@ -61,15 +64,20 @@ pub(crate) struct Network {
 }
 
 impl Network {
-    /// Reads `10.0.0.5`, `10.0.0.0/24`, `2001:db8::/64`.
+    /// Reads `10.0.0.5`, `10.0.0.0/24`, `2001:db8::/64`, `::ffff:10.0.0.5`.
     pub(crate) fn read(text: &str) -> Option<Self> {
         let (address, bits) = text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
         let address: IpAddr = address.parse().ok()?;
         let longest = if address.is_ipv4() { 32 } else { 128 };
-        let bits = match bits {
+        let bits: u32 = match bits {
             Some(bits) => bits.parse().ok().filter(|bits| *bits <= longest)?,
             None => longest,
         };
+        // An IPv4 address in IPv6 form is the IPv4 address: a filter knows it by no other name.
+        let canonical = address.to_canonical();
+        if canonical.is_ipv4() != address.is_ipv4() && bits >= MAPPED_BITS {
+            return Some(Self { address: canonical, bits: bits - MAPPED_BITS });
+        }
         Some(Self { address, bits })
     }
 
@@ -111,6 +119,16 @@ mod tests {
             check(asked, false);
         }
         check("no address", true);
+    }
+
+    #[test]
+    fn an_ipv4_address_in_ipv6_form_is_the_ipv4_address() {
+        for (text, expected) in
+            [("::ffff:10.0.0.5", "10.0.0.5/32"), ("::ffff:10.0.0.0/120", "10.0.0.0/24"), ("::ffff:0:0/95", "::ffff:0.0.0.0/95"), ("::1", "::1/128")]
+        {
+            let network = Network::read(text).expect("a network");
+            assert_eq!(format!("{}/{}", network.address, network.bits), expected);
+        }
     }
 
     #[test]

@@ -4,6 +4,8 @@ use std::io::{self, Read, Write};
 use std::net::{IpAddr, ToSocketAddrs};
 use std::time::Duration;
 
+use ureq::tls::{Certificate, RootCerts, TlsConfig};
+
 use super::dial::dial;
 use super::tls::host_and_port;
 
@@ -18,6 +20,8 @@ pub(super) struct Asked {
     pub(super) cookie: Option<String>,
     /// The local address that it comes from.
     pub(super) from: Option<IpAddr>,
+    /// Certificate authorities that it trusts, PEM; the web's own if there are none.
+    pub(super) authorities: Option<String>,
 }
 
 /// The status of the answer.
@@ -48,7 +52,8 @@ fn ask_plainly(rest: &str, asked: &Asked, patience: Duration) -> io::Result<u16>
 }
 
 fn ask_by_tls(asked: &Asked, patience: Duration) -> io::Result<u16> {
-    let agent: ureq::Agent = ureq::Agent::config_builder().timeout_global(Some(patience)).http_status_as_error(false).max_redirects(0).build().into();
+    let config = ureq::Agent::config_builder().timeout_global(Some(patience)).http_status_as_error(false).max_redirects(0);
+    let agent: ureq::Agent = config.tls_config(trusting(asked.authorities.as_deref())).build().into();
     let method = if asked.method.is_empty() { "GET" } else { &asked.method };
     let mut request = ureq::http::Request::builder().method(method).uri(&asked.url);
     if let Some(cookie) = &asked.cookie {
@@ -56,6 +61,15 @@ fn ask_by_tls(asked: &Asked, patience: Duration) -> io::Result<u16> {
     }
     let request = request.body(()).map_err(io::Error::other)?;
     agent.run(request).map(|answer| answer.status().as_u16()).map_err(io::Error::other)
+}
+
+/// TLS that trusts these authorities, or the web's own.
+pub(super) fn trusting(authorities: Option<&str>) -> TlsConfig {
+    let tls = TlsConfig::builder();
+    let Some(pem) = authorities else { return tls.build() };
+    let parts = pem.split_inclusive("-----END CERTIFICATE-----").filter(|part| part.contains("BEGIN CERTIFICATE"));
+    let roots: Vec<Certificate<'static>> = parts.filter_map(|part| Certificate::from_pem(part.as_bytes()).ok()).collect();
+    tls.root_certs(RootCerts::new_with_certs(&roots)).build()
 }
 
 /// `HTTP/1.1 403`

@@ -25,6 +25,7 @@ pub(super) struct Keys {
     file: String,
     reload: Vec<String>,
     probe: Option<String>,
+    authorities: Option<String>,
     manner: Manner,
     target: String,
 }
@@ -34,7 +35,14 @@ impl Keys {
     pub(super) fn of(reach: &Reach, manner: &Manner) -> Option<Self> {
         let target = &reach.target;
         let file = target.key_file.clone()?;
-        Some(Self { file, reload: target.reload.clone(), probe: target.probe.clone(), manner: manner.clone(), target: target.name.clone() })
+        Some(Self {
+            file,
+            reload: target.reload.clone(),
+            probe: target.probe.clone(),
+            authorities: reach.authorities.clone(),
+            manner: manner.clone(),
+            target: target.name.clone(),
+        })
     }
 
     fn aside(&self) -> String {
@@ -108,7 +116,7 @@ impl Keys {
         }
         copy(machine, "put the old key back", &self.aside(), &self.file)?;
         self.tell(machine)?;
-        machine.must("tidy up", &["rm", "-f", "--", &self.loaded(), &self.aside()], b"").map(|_| ())
+        machine.change("tidy up", &["rm", "-f", "--", &self.loaded(), &self.aside()], b"").map(|_| ())
     }
 
     fn tell(&self, machine: &Machine) -> Result<(), ContainError> {
@@ -138,7 +146,9 @@ impl Keys {
 
     /// A session of before must get what nobody gets: what is answered to both alike tells nothing.
     fn try_cookie(&self, cookie: &str, probe: &str, verdict: &mut Verdict) {
-        let of = |cookie: Option<String>| ask(&Asked { url: probe.to_owned(), cookie, ..Asked::default() }, self.manner.patience);
+        let of = |cookie: Option<String>| {
+            ask(&Asked { url: probe.to_owned(), cookie, authorities: self.authorities.clone(), ..Asked::default() }, self.manner.patience)
+        };
         match (of(Some(cookie.to_owned())), of(None)) {
             (Ok(401 | 403 | 300..=303 | 305..=399), _) => verdict.held.push("a session of before was tried by HTTP and is not known".to_owned()),
             (Ok(status), Ok(nobody)) if status == nobody => {
@@ -153,7 +163,7 @@ impl Keys {
 /// A copy with owner and mode, there as a whole or not at all.
 fn copy(machine: &Machine, doing: &str, from: &str, to: &str) -> Result<(), ContainError> {
     const SCRIPT: &str = "cp -p -- \"$1\" \"$2.strandline\" && sync -- \"$2.strandline\" && mv -f -- \"$2.strandline\" \"$2\"";
-    machine.must(doing, &["sh", "-c", SCRIPT, "sh", from, to], b"").map(|_| ())
+    machine.change(doing, &["sh", "-c", SCRIPT, "sh", from, to], b"").map(|_| ())
 }
 
 fn digest(text: &str) -> String {

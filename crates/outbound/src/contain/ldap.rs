@@ -60,10 +60,7 @@ impl Ldap {
 
     fn account<'e>(&self, effect: &'e Effect) -> Result<&'e str, ContainError> {
         match (effect, self.is_active_directory()) {
-            (Effect::LdapLock { account }, false) | (Effect::AdDisable { account }, true) => {
-                self.manner.never.account(&self.reach.target.name, account)?;
-                Ok(account)
-            }
+            (Effect::LdapLock { account }, false) | (Effect::AdDisable { account }, true) => Ok(account),
             _ => Err(ContainError::NoConnector { target: self.reach.target.name.clone(), kind: self.reach.target.kind.as_str() }),
         }
     }
@@ -100,7 +97,7 @@ impl Ldap {
         let mut found = self.search(&base, Scope::Subtree, &filter, &["*", "+"])?;
         let target = self.reach.target.name.clone();
         match (found.len(), found.pop()) {
-            (1, Some(entry)) => self.refuse_own(account, entry),
+            (1, Some(entry)) => Ok(entry),
             (0, _) | (_, None) => Err(ContainError::Absent { target, what: format!("account {account} below {base}") }),
             (count, _) => {
                 Err(ContainError::NoEffect { target, why: format!("{count} entries have the name {account}: narrow `base`, or take another `name_attribute`") })
@@ -108,36 +105,17 @@ impl Ldap {
         }
     }
 
-    /// Refuses the account that we use ourselves, and the last administrator.
-    fn refuse_own(&mut self, account: &str, entry: SearchEntry) -> Result<SearchEntry, ContainError> {
-        let target = self.reach.target.name.clone();
-        let own = self.reach.target.account.clone().unwrap_or_default();
-        let never = |why: &str| Err(ContainError::NeverTouched { target: target.clone(), what: account.to_owned(), why: why.to_owned() });
-        let bare = own.rsplit(['\\', '/']).next().and_then(|name| name.split('@').next()).unwrap_or_default();
-        if entry.dn.eq_ignore_ascii_case(&own) || bare.eq_ignore_ascii_case(account) {
-            return never("it is the account that we use ourselves");
-        }
-        // The estate may name somebody as the directory does, or by another of its names.
-        self.manner.never.account(&target, &entry.dn)?;
-        for name in ["uid", "sAMAccountName", "userPrincipalName", "mail"].iter().flat_map(|attribute| values(&entry, attribute)) {
-            self.manner.never.account(&target, &name)?;
-        }
-        let is_admin = values(&entry, "memberOf").iter().any(|group| group.to_ascii_lowercase().starts_with("cn=domain admins,"));
-        if self.is_active_directory() && is_admin {
-            let base = self.reach.target.base.clone().unwrap_or_default();
-            let admins = format!(
-                "(&(objectClass=user)(memberOf={})(!(userAccountControl:1.2.840.113556.1.4.803:=2)))",
-                values(&entry, "memberOf")
-                    .iter()
-                    .find(|g| g.to_ascii_lowercase().starts_with("cn=domain admins,"))
-                    .map(|g| ldap3::ldap_escape(g.as_str()).into_owned())
-                    .unwrap_or_default()
-            );
-            if self.search(&base, Scope::Subtree, &admins, &["cn"])?.len() <= 1 {
-                return never("it is the last administrator of the domain");
-            }
-        }
-        Ok(entry)
+    /// The group of the domain's administrators that an entry is in.
+    fn admins_of(entry: &SearchEntry) -> Option<String> {
+        values(entry, "memberOf").into_iter().find(|group| group.to_ascii_lowercase().starts_with("cn=domain admins,"))
+    }
+
+    /// Whether somebody else than this entry is an administrator and not disabled.
+    fn has_other_admin(&mut self, entry: &SearchEntry, admins: &str) -> Result<bool, ContainError> {
+        let base = self.reach.target.base.clone().unwrap_or_default();
+        let filter = format!("(&(objectClass=user)(memberOf={})(!(userAccountControl:1.2.840.113556.1.4.803:=2)))", ldap3::ldap_escape(admins));
+        let found = self.search(&base, Scope::Subtree, &filter, &["cn"])?;
+        Ok(found.iter().any(|other| !other.dn.eq_ignore_ascii_case(&entry.dn)))
     }
 
     /// The policy with lockout that applies to an entry, and for how many seconds it locks where it does so for a time; who could not
@@ -183,6 +161,30 @@ impl Ldap {
                 Err(ContainError::Refused { target: self.reach.target.name.clone(), doing: "change the account".to_owned(), why: format!("result {code}") })
             }
         }
+    }
+
+    /// Who is bound already reads on: the directory tells of its connections, where it lets us read that. Our own is one of them.
+    fn try_connections(&mut self, account: &str, dn: &str, verdict: &mut Verdict) -> Result<(), ContainError> {
+        const BOUND: &str = "monitorConnectionAuthzDN";
+        let found = match self.search("cn=Connections,cn=Monitor", Scope::Subtree, &format!("({BOUND}=*)"), &[BOUND]) {
+            Ok(found) => found,
+            Err(error @ ContainError::Unreachable { .. }) => return Err(error),
+            Err(_) => Vec::new(),
+        };
+        let bound: Vec<String> = found.iter().flat_map(|connection| values(connection, BOUND)).filter(|dn| !dn.is_empty()).collect();
+        if bound.is_empty() {
+            verdict.untested.push(format!(
+                "whether {account} is bound already, and so reads on, cannot be read: let our account read cn=Connections,cn=Monitor (`database monitor`)"
+            ));
+            return Ok(());
+        }
+        let open = bound.iter().filter(|other| same_dn(other, dn)).count();
+        verdict.note(
+            open == 0,
+            format!("no connection is bound as {account}"),
+            format!("{open} connections are bound as {account} and read on: cut their addresses, or restart the directory"),
+        );
+        Ok(())
     }
 
     /// The intruder's own way, where somebody gave the account's secret for it.
@@ -231,12 +233,40 @@ fn unreachable(reach: &Reach, error: &ldap3::LdapError) -> ContainError {
     ContainError::Unreachable { target: reach.target.name.clone(), source: io::Error::other(why) }
 }
 
+/// Whether two names are the same entry's, whatever their case and the spaces between their parts.
+fn same_dn(one: &str, other: &str) -> bool {
+    let plain = |dn: &str| dn.split(',').map(|part| part.split('=').map(str::trim).collect::<Vec<_>>().join("=")).collect::<Vec<_>>().join(",").to_lowercase();
+    plain(one) == plain(other)
+}
+
 /// Values of an attribute, whatever its case.
 fn values(entry: &SearchEntry, attribute: &str) -> Vec<String> {
     entry.attrs.iter().find(|(name, _)| name.eq_ignore_ascii_case(attribute)).map(|(_, values)| values.clone()).unwrap_or_default()
 }
 
 impl Connector for Ldap {
+    fn refuse_protected(&mut self, effect: &Effect) -> Result<(), ContainError> {
+        let account = self.account(effect)?.to_owned();
+        let target = self.reach.target.name.clone();
+        self.manner.never.account(&target, &account)?;
+        let entry = self.entry(&account)?;
+        let own = self.reach.target.account.clone().unwrap_or_default();
+        let never = |why: &str| Err(ContainError::NeverTouched { target: target.clone(), what: account.clone(), why: why.to_owned() });
+        let bare = own.rsplit(['\\', '/']).next().and_then(|name| name.split('@').next()).unwrap_or_default();
+        if entry.dn.eq_ignore_ascii_case(&own) || bare.eq_ignore_ascii_case(&account) {
+            return never("it is the account that we use ourselves");
+        }
+        // The estate may name somebody as the directory does, or by another of its names.
+        self.manner.never.account(&target, &entry.dn)?;
+        for name in ["uid", "sAMAccountName", "userPrincipalName", "mail"].iter().flat_map(|attribute| values(&entry, attribute)) {
+            self.manner.never.account(&target, &name)?;
+        }
+        match Self::admins_of(&entry).filter(|_| self.is_active_directory()) {
+            Some(admins) if !self.has_other_admin(&entry, &admins)? => never("it is the last administrator of the domain"),
+            _ => Ok(()),
+        }
+    }
+
     fn read(&mut self, effect: &Effect) -> Result<TargetState, ContainError> {
         let account = self.account(effect)?.to_owned();
         let entry = self.entry(&account)?;
@@ -266,7 +296,7 @@ impl Connector for Ldap {
         let entry = self.entry(&account)?;
         let text = serde_json::json!({ "dn": entry.dn, "attributes": entry.attrs, "binary": entry.bin_attrs.keys().collect::<Vec<_>>() });
         let pieces = vec![Captured { name: "entry.json".to_owned(), bytes: text.to_string().into_bytes() }];
-        Ok(Capture { pieces, lost: vec!["who is bound now is in the directory's own log alone".to_owned()] })
+        Ok(Capture { pieces, lost: vec!["who was bound before is in the directory's own log alone".to_owned()] })
     }
 
     fn apply(&mut self, effect: &Effect, meant: &TargetState) -> Result<(), ContainError> {
@@ -296,7 +326,10 @@ impl Connector for Ldap {
             }
         }
         self.try_key(&account, &entry.dn.clone(), &mut verdict);
-        verdict.remarks.push("connections that are bound already read on, and services that read accounts without binding do not see it".to_owned());
+        if !self.is_active_directory() {
+            self.try_connections(&account, &entry.dn, &mut verdict)?;
+        }
+        verdict.remarks.push("services that read accounts without binding do not see it".to_owned());
         Ok(verdict)
     }
 
@@ -338,6 +371,7 @@ mod tests {
         assert_eq!(stamp_for(now, 90, lease).as_deref(), Some("20261129152930Z"));
         assert_eq!(stamp_for(now, 30, lease), None);
         assert!(has_ended(FOR_GOOD, Some(5)).is_none() && has_ended("20200101000000Z", Some(5)).is_some() && has_ended("20200101000000Z", None).is_none());
+        assert!(super::same_dn("uid=Ann, dc=x", "UID=ann,dc=x") && !super::same_dn("uid=ann,dc=x", "uid=anna,dc=x"));
         assert!(instant_of("2026").is_none() && instant_of("20269929153000.0Z").is_none() && instant_of("é0261129153000.0Z").is_none());
     }
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use strandline_model::containment::Effect;
 
 use super::error::ContainError;
-use super::machine::{Machine, last_line, ssh_host};
+use super::machine::{Machine, WAY_IN, last_line, ssh_host};
 use super::ours::Ours;
 use super::sign_in::{Tried, Where, try_ssh};
 use super::state::{Held, TargetState};
@@ -39,7 +39,6 @@ const ASIDE: &str = ".strandline-aside";
 pub(crate) struct Linux {
     machine: Machine,
     manner: Manner,
-    own: Option<String>,
     /// The machine as ssh names it; nothing where it is this one.
     ssh: Option<String>,
 }
@@ -50,8 +49,7 @@ impl Linux {
     /// # Errors
     /// If it does not answer, or we may change nothing there.
     pub(crate) fn connect(reach: &Reach, manner: &Manner) -> Result<Self, ContainError> {
-        let own = reach.target.ssh.as_deref().and_then(|ssh| ssh.split_once('@')).map(|(user, _)| user.to_owned());
-        Ok(Self { machine: Machine::reach(reach, manner)?, manner: manner.clone(), own, ssh: reach.target.ssh.clone() })
+        Ok(Self { machine: Machine::reach(reach, manner)?, manner: manner.clone(), ssh: reach.target.ssh.clone() })
     }
 
     fn script(&self, doing: &str, script: &str, words: &[&str]) -> Result<String, ContainError> {
@@ -59,7 +57,7 @@ impl Linux {
         self.machine.must(doing, &whole, b"")
     }
 
-    /// The account's name, once it is one that may be touched.
+    /// The account's name, once it is one of this machine.
     fn account<'e>(&self, effect: &'e Effect) -> Result<&'e str, ContainError> {
         let (Effect::LinuxLock { account } | Effect::LinuxKeysMove { account } | Effect::LinuxJobsStop { account } | Effect::LinuxEndSessions { account }) =
             effect
@@ -67,31 +65,28 @@ impl Linux {
             return Err(ContainError::NoConnector { target: self.machine.target().to_owned(), kind: "linux" });
         };
         let target = self.machine.target().to_owned();
-        self.manner.never.account(&target, account)?;
         let is_name =
             !account.is_empty() && !account.starts_with('-') && account.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '$'));
         if !is_name {
             return Err(ContainError::Unusable { target, why: "it is no name of a Linux account".to_owned() });
         }
-        // Of the machine's own file: an account of a directory is cut there.
-        let line = self.script("look for the account", "awk -F: -v u=\"$1\" '$1 == u {print $3}' /etc/passwd; true", &[account])?;
-        let never = |why: &str| Err(ContainError::NeverTouched { target: target.clone(), what: account.clone(), why: why.to_owned() });
-        // Another name of the same account is the same one to the system: what is done to its processes is done to all of them.
-        const NAMES: &str =
-            "awk -F: -v u=\"$1\" 'NR == FNR {if ($1 == u) uid = $3; next} uid != \"\" && $3 == uid && $1 != u {print $1}' /etc/passwd /etc/passwd";
-        let twins = self.script("look for its twins", NAMES, &[account])?;
-        for twin in twins.lines() {
-            self.manner.never.account(&target, twin)?;
-            if self.own.as_deref() == Some(twin) {
-                return never("it is the account that we use ourselves, by another name");
-            }
-        }
-        match line.trim() {
+        match self.number(account)?.as_str() {
             "" => Err(ContainError::Absent { target, what: format!("account {account} in /etc/passwd: one of a directory is cut at the directory") }),
-            "0" => never("it is the administrator: the way back would be gone"),
-            _ if self.own.as_deref() == Some(account) => never("it is the account that we use ourselves"),
             _ => Ok(account),
         }
+    }
+
+    /// The account's number in the machine's own file: an account of a directory is cut there.
+    fn number(&self, account: &str) -> Result<String, ContainError> {
+        let line = self.script("look for the account", "awk -F: -v u=\"$1\" '$1 == u {print $3}' /etc/passwd; true", &[account])?;
+        Ok(line.trim().to_owned())
+    }
+
+    /// Other names of the same account: what is done to its processes is done to all of them.
+    fn twins(&self, account: &str) -> Result<Vec<String>, ContainError> {
+        const NAMES: &str =
+            "awk -F: -v u=\"$1\" 'NR == FNR {if ($1 == u) uid = $3; next} uid != \"\" && $3 == uid && $1 != u {print $1}' /etc/passwd /etc/passwd";
+        Ok(self.script("look for its twins", NAMES, &[account])?.lines().map(str::to_owned).collect())
     }
 
     fn shadow(&self, account: &str) -> Result<(String, String), ContainError> {
@@ -113,11 +108,11 @@ impl Linux {
         let now = self.read_lock(account)?;
         if now.is_yes(PASSWORD) != aim.is_yes(PASSWORD) {
             let flag = if aim.is_yes(PASSWORD) { "-L" } else { "-U" };
-            self.machine.must("lock or unlock the account", &["usermod", flag, "--", account], b"")?;
+            self.machine.change("lock or unlock the account", &["usermod", flag, "--", account], b"")?;
         }
         if now.held(EXPIRES) != aim.held(EXPIRES) {
             let day = aim.held(EXPIRES).expose().unwrap_or("-1").to_owned();
-            self.machine.must("set when the account expires", &["chage", "-E", &day, "--", account], b"")?;
+            self.machine.change("set when the account expires", &["chage", "-E", &day, "--", account], b"")?;
         }
         Ok(())
     }
@@ -173,7 +168,7 @@ impl Linux {
                 (_, Some(_)) => (aside.as_str(), path.as_str()),
                 (None, None) => continue,
             };
-            self.script("move a file", "mv -f -- \"$1\" \"$2\" && sync", &[from, to])?;
+            self.machine.change("move a file", &["sh", "-c", "mv -f -- \"$1\" \"$2\" && sync", "sh", from, to], b"")?;
         }
         Ok(())
     }
@@ -231,7 +226,7 @@ impl Linux {
     /// Units of systemd that run as the account, and what runs under the ids that it may give to containers.
     fn try_units(&self, account: &str, verdict: &mut Verdict) -> Result<(), ContainError> {
         const UNITS: &str = "uid=$(id -u \"$1\"); grep -lsE \"^[[:space:]]*User[[:space:]]*=[[:space:]]*($1|$uid)[[:space:]]*$\" /etc/systemd/system/*.service /etc/systemd/system/*/*.conf \
-             /run/systemd/system/*.service /usr/lib/systemd/system/*.service /lib/systemd/system/*.service 2>/dev/null | sort -u; true";
+             /run/systemd/system/*.service /run/systemd/transient/*.service /usr/local/lib/systemd/system/*.service /usr/lib/systemd/system/*.service /lib/systemd/system/*.service 2>/dev/null | sort -u; true";
         for unit in self.script("look through systemd's units", UNITS, &[account])?.lines() {
             verdict.doors.push(format!("{unit} runs as {account}: stop and mask it"));
         }
@@ -295,9 +290,7 @@ impl Linux {
 
     /// Other names of the same account, and what `sshd` asks beside files.
     fn other_ways(&self, account: &str, verdict: &mut Verdict) -> Result<(), ContainError> {
-        const TWINS: &str =
-            "awk -F: -v u=\"$1\" 'NR == FNR {if ($1 == u) uid = $3; next} uid != \"\" && $3 == uid && $1 != u {print $1}' /etc/passwd /etc/passwd";
-        for twin in self.script("look for its twins", TWINS, &[account])?.lines() {
+        for twin in self.twins(account)? {
             verdict.doors.push(format!("account {twin} is the same one to the system (same uid)"));
         }
         Ok(())
@@ -332,6 +325,26 @@ impl Linux {
 }
 
 impl Connector for Linux {
+    fn refuse_protected(&mut self, effect: &Effect) -> Result<(), ContainError> {
+        let account = self.account(effect)?;
+        let target = self.machine.target().to_owned();
+        let never = |why: &str| Err(ContainError::NeverTouched { target: target.clone(), what: account.to_owned(), why: why.to_owned() });
+        self.manner.never.account(&target, account)?;
+        let way_in = self.script("see how we came in", WAY_IN, &[])?;
+        let own: Vec<&str> = way_in.lines().filter_map(|line| line.strip_prefix("account ")).chain([self.machine.account()]).collect();
+        for twin in self.twins(account)? {
+            self.manner.never.account(&target, &twin)?;
+            if own.contains(&twin.as_str()) {
+                return never("it is the account that we use ourselves, by another name");
+            }
+        }
+        match self.number(account)?.as_str() {
+            "0" => never("it is the administrator: the way back would be gone"),
+            _ if own.contains(&account) => never("it is the account that we use ourselves"),
+            _ => Ok(()),
+        }
+    }
+
     fn read(&mut self, effect: &Effect) -> Result<TargetState, ContainError> {
         let account = self.account(effect)?;
         match effect {

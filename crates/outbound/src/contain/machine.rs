@@ -15,6 +15,18 @@ const MOST_BYTES: u64 = 64 << 20;
 /// Says at the end of what a command prints, which `ssh` cannot say of itself.
 const SUDO: [&str; 2] = ["sudo", "-n"];
 
+/// Whoever changes something on a machine holds this file while it does: a program that was killed can leave a shell that goes on
+/// for a moment, and what it finds done must not be read before that.
+const LOCK: &str = "/run/strandline.lock";
+
+/// Who we are, as whom we came in, and that nobody of ours is at work any more; the last only for the administrator.
+const WHO: &str = "id -u; id -un; if [ \"$(id -u)\" = 0 ]; then flock -w \"$1\" \"$2\" true || { echo 'another run of ours is at work there, or it has no flock' >&2; exit 1; }; fi";
+
+/// Accounts and addresses by which this very command came, from the processes that it stands under: `sudo` hands nothing of that on.
+pub(super) const WAY_IN: &str = "p=$$; while [ \"${p:-0}\" -gt 1 ]; do stat -c 'account %U' \"/proc/$p\"; \
+     tr '\\0' '\\n' < \"/proc/$p/environ\" 2>/dev/null | sed -n 's/^SSH_CONNECTION=\\([^ ]*\\) .*/peer \\1/p'; \
+     p=$(awk '/^PPid:/ {print $2}' \"/proc/$p/status\"); done; true";
+
 /// The machine of a target.
 pub(super) struct Machine {
     target: String,
@@ -24,6 +36,8 @@ pub(super) struct Machine {
     is_remote: bool,
     /// Whether we need `sudo` there.
     needs_sudo: bool,
+    /// The account that we came in as, before any `sudo`.
+    account: String,
     patience: Duration,
 }
 
@@ -52,7 +66,14 @@ impl Machine {
     /// # Errors
     /// If it does not answer, or we are nobody there who may change anything.
     pub(super) fn reach(reach: &Reach, manner: &Manner) -> Result<Self, ContainError> {
-        let mut machine = Self { target: reach.target.name.clone(), before: Vec::new(), is_remote: false, needs_sudo: false, patience: manner.patience };
+        let mut machine = Self {
+            target: reach.target.name.clone(),
+            before: Vec::new(),
+            is_remote: false,
+            needs_sudo: false,
+            account: String::new(),
+            patience: manner.patience,
+        };
         if let Some(ssh) = &reach.target.ssh {
             machine.is_remote = true;
             if let Some(file) = reach.target.identity_file.as_deref().filter(|file| !std::path::Path::new(file).is_file()) {
@@ -60,23 +81,47 @@ impl Machine {
             }
             machine.before = ssh_command(ssh, reach.target.identity_file.as_deref(), manner.patience);
         }
-        let who = machine.run(&["id", "-u"], b"").map_err(|error| not_let_in(error, reach))?;
+        let wait = manner.patience.as_secs().clamp(1, 30).to_string();
+        let who = machine.run(&["sh", "-c", WHO, "sh", &wait, LOCK], b"").map_err(|error| not_let_in(error, reach))?;
+        let text = who.text();
+        let mut lines = text.lines().map(str::trim);
+        let number = lines.next().unwrap_or_default().to_owned();
+        machine.account = lines.next().unwrap_or_default().to_owned();
+        if !who.is_good && number == "0" {
+            return Err(ContainError::Refused { target: machine.target, doing: "wait for its lock".to_owned(), why: last_line(&who.errors) });
+        }
         if !who.is_good {
             let why = last_line(&who.errors);
             return Err(ContainError::NotLetIn { target: machine.target, account: reach.target.ssh.clone().unwrap_or_default(), why });
         }
-        if who.text().trim() != "0" {
+        if number != "0" {
             machine.needs_sudo = true;
             if !machine.run(&["true"], b"")?.is_good {
                 return Err(ContainError::NoRight {
                     target: machine.target,
-                    account: who.text().trim().to_owned(),
+                    account: number,
                     doing: "act as root".to_owned(),
                     way_out: "sign in as root, or let it use sudo without a password".to_owned(),
                 });
             }
+            machine.must("wait for its lock", &["flock", "-w", &wait, LOCK, "true"], b"")?;
         }
         Ok(machine)
+    }
+
+    /// The account that we came in as, before any `sudo`.
+    pub(super) fn account(&self) -> &str {
+        &self.account
+    }
+
+    /// Runs a command that changes something and must succeed, alone there.
+    ///
+    /// # Errors
+    /// If it does not, or somebody else of ours does not end.
+    pub(super) fn change(&self, doing: &str, words: &[&str], input: &[u8]) -> Result<String, ContainError> {
+        let wait = self.patience.as_secs().max(1).to_string();
+        let whole: Vec<&str> = ["flock", "-o", "-w", &wait, LOCK].into_iter().chain(words.iter().copied()).collect();
+        self.must(doing, &whole, input)
     }
 
     /// The target's name.
@@ -151,7 +196,7 @@ impl Machine {
     /// # Errors
     /// If it cannot be written.
     pub(super) fn write_file(&self, path: &str, bytes: &[u8]) -> Result<(), ContainError> {
-        self.must(&format!("write {path}"), &["sh", "-c", REPLACE, "sh", path, &bytes.len().to_string()], bytes).map(|_| ())
+        self.change(&format!("write {path}"), &["sh", "-c", REPLACE, "sh", path, &bytes.len().to_string()], bytes).map(|_| ())
     }
 }
 

@@ -14,6 +14,7 @@ mod ldap;
 mod linux;
 mod machine;
 mod mysql;
+mod mysql_grants;
 mod nftables;
 mod nginx_text;
 mod ours;
@@ -23,6 +24,7 @@ mod sessions;
 mod sign_in;
 mod state;
 mod tls;
+mod version;
 mod wave;
 mod web;
 
@@ -148,10 +150,18 @@ impl Manner {
 
 /// What one kind of target must be able to do. Each call may be repeated: a run that was killed does not know how far it came.
 pub trait Connector: Send {
+    /// Refuses what is never cut off there: of the estate's list, our own way in, the last administrator. Asked when a plan is made
+    /// and again before each effect, and never of the way back: what stands there must be read and taken back whatever was put on
+    /// a list since. Changes nothing.
+    ///
+    /// # Errors
+    /// If it must not be touched, or the target does not answer.
+    fn refuse_protected(&mut self, effect: &Effect) -> Result<(), ContainError>;
+
     /// What the effect would change, as it stands now. Changes nothing.
     ///
     /// # Errors
-    /// If the target does not answer, the effect's subject is not there, or it must not be touched.
+    /// If the target does not answer, or the effect's subject is not there.
     fn read(&mut self, effect: &Effect) -> Result<TargetState, ContainError>;
 
     /// What is to stand there afterwards. `random` makes secrets that nobody is to know.
@@ -211,8 +221,20 @@ pub struct Reach {
     pub secret: Option<Secret>,
     /// Certificate authorities of the organisation, PEM.
     pub authorities: Option<String>,
+    /// Why its secret or its authorities could not be had; then it is not spoken to.
+    pub missing: Option<String>,
     /// Poolers that stand before it.
     pub poolers: Vec<Reach>,
+}
+
+impl Reach {
+    /// Refuses where something that it needs could not be had.
+    pub(crate) fn complete(&self) -> Result<(), ContainError> {
+        match &self.missing {
+            Some(why) => Err(ContainError::Unusable { target: self.target.name.clone(), why: why.clone() }),
+            None => Ok(()),
+        }
+    }
 }
 
 /// A connector for a target.
@@ -220,6 +242,7 @@ pub struct Reach {
 /// # Errors
 /// If there is no such target, or it does not let us in.
 pub fn connect(reach: &Reach, manner: &Manner) -> Result<Box<dyn Connector>, ContainError> {
+    reach.complete()?;
     match reach.target.kind {
         TargetKind::Postgres => Ok(Box::new(postgres::Postgres::connect(reach, manner)?)),
         TargetKind::Webhook | TargetKind::Exec => Ok(Box::new(contract::Contract::connect(reach, manner)?)),

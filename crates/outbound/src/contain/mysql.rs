@@ -12,10 +12,16 @@ use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use strandline_model::containment::Effect;
 
 use super::error::ContainError;
+use super::mysql_grants::given;
 use super::state::{Held, TargetState};
 use super::tls::{Protection, host_and_port, protection};
+use super::version::at_least;
 use super::{Capture, Captured, Connector, Manner, Reach, Verdict};
 use crate::smtp::Secret;
+
+/// The first versions that lock an account.
+const OLDEST_MARIADB: [u32; 2] = [10, 4];
+const OLDEST_MYSQL: [u32; 2] = [5, 7];
 
 /// MySQL's port.
 const PORT: u16 = 3306;
@@ -51,6 +57,8 @@ impl Mysql {
         this.run("set up the session", "SET SESSION sql_mode = ''")?;
         let version = this.texts("read its version", "SELECT version()")?;
         this.is_mariadb = version.first().is_some_and(|version| version.contains("MariaDB"));
+        let (what, oldest) = if this.is_mariadb { ("MariaDB", OLDEST_MARIADB) } else { ("MySQL", OLDEST_MYSQL) };
+        at_least(&reach.target.name, what, version.first().map_or("", String::as_str), oldest)?;
         Ok(this)
     }
 
@@ -79,16 +87,6 @@ impl Mysql {
     /// The hosts of every account of that name.
     fn hosts(&mut self, user: &str) -> Result<Vec<String>, ContainError> {
         let target = self.reach.target.name.clone();
-        self.manner.never.account(&target, user)?;
-        let never = |why: &str| Err(ContainError::NeverTouched { target: target.clone(), what: format!("user {user}"), why: why.to_owned() });
-        let own = self.texts("read who we are", "SELECT current_user()")?;
-        if own.first().and_then(|own| own.rsplit_once('@')).is_some_and(|(name, _)| name == user) {
-            return never("it is the account that we use ourselves");
-        }
-        let others = self.texts("look for administrators", &format!("SELECT count(*) FROM mysql.user WHERE Super_priv = 'Y' AND User <> {}", literal(user)))?;
-        if others.first().is_some_and(|count| count == "0") {
-            return never("no other administrator is left");
-        }
         let hosts = self.texts("look for its accounts", &format!("SELECT Host FROM mysql.user WHERE User = {} AND Host <> '' ORDER BY Host", literal(user)))?;
         // Where names are not resolved, an account of a host's name cannot sign in, and the server says that there is none.
         let mut usable = Vec::new();
@@ -195,14 +193,10 @@ fn granted(rights: &str, level: &str, who: &str) -> String {
     format!("GRANT {rights} ON {level} TO {who}{option}")
 }
 
-/// Whether one of these grants lets somebody read a table or view; a whole database where it is `*`.
+/// Whether one of these grants lets somebody read of a table or view; of any of a whole database where it is `*`.
 fn reads(grants: &[String], database: &str, table: &str) -> bool {
-    let levels = [Some("*.*".to_owned()), level_of(&format!("{database}.*")), level_of(&format!("{database}.{table}"))];
-    grants.iter().any(|line| {
-        let Some((rights, rest)) = line.strip_prefix("GRANT ").and_then(|rest| rest.split_once(" ON ")) else { return false };
-        let is_here = levels.iter().flatten().any(|level| rest.starts_with(&format!("{level} TO ")));
-        is_here && rights.split(',').any(|right| matches!(right.trim().split([' ', '(']).next(), Some("SELECT" | "ALL")))
-    })
+    let Some(level) = level_of(&format!("{database}.{table}")) else { return true };
+    grants.iter().filter_map(|line| given(line)).any(|given| given.reads() && given.meets(&level))
 }
 
 /// A level as `SHOW GRANTS` writes it.
@@ -281,6 +275,22 @@ fn options(reach: &Reach, account: &str, secret: Option<&Secret>, patience: Dura
 }
 
 impl Connector for Mysql {
+    fn refuse_protected(&mut self, effect: &Effect) -> Result<(), ContainError> {
+        let Some(user) = user_of(effect) else { return self.cannot() };
+        let target = self.reach.target.name.clone();
+        self.manner.never.account(&target, user)?;
+        let never = |why: &str| Err(ContainError::NeverTouched { target: target.clone(), what: format!("user {user}"), why: why.to_owned() });
+        let own = self.texts("read who we are", "SELECT current_user()")?;
+        if own.first().and_then(|own| own.rsplit_once('@')).is_some_and(|(name, _)| name == user) {
+            return never("it is the account that we use ourselves");
+        }
+        let others = self.texts("look for administrators", &format!("SELECT count(*) FROM mysql.user WHERE Super_priv = 'Y' AND User <> {}", literal(user)))?;
+        if others.first().is_some_and(|count| count == "0") {
+            return never("no other administrator is left");
+        }
+        Ok(())
+    }
+
     fn read(&mut self, effect: &Effect) -> Result<TargetState, ContainError> {
         let Some(user) = user_of(effect) else { return self.cannot() };
         let mut state = TargetState::default();
@@ -442,14 +452,13 @@ impl Mysql {
     /// Rights of other levels that reach what was taken, and roles that carry some.
     fn other_rights(&mut self, user: &str, level: &str, verdict: &mut Verdict) -> Result<(), ContainError> {
         let (database, table) = level.split_once('.').unwrap_or((level, "*"));
-        let wider: Vec<String> = ["*.*".to_owned(), format!("{database}.*")].into_iter().filter(|other| other != level).collect();
+        let asked = level_of(level).unwrap_or_default();
         for host in self.hosts(user)? {
-            for other in &wider {
-                if database != "*" && self.grant(user, &host, other)? != Held::Absent {
-                    verdict.doors.push(format!("{user}@{host} has rights on {other}, which reach {level}"));
-                }
-            }
             let lines = self.texts("read its rights", &format!("SHOW GRANTS FOR {}", account(user, &host)))?;
+            // What was taken is compared by its own name; everything else that shares a table with it is another way there.
+            for other in lines.iter().filter_map(|line| given(line)).filter(|other| other.gives() && other.level != asked && other.meets(&asked)) {
+                verdict.doors.push(format!("{user}@{host} has rights on {}, which reach {level}", other.level.replace('`', "")));
+            }
             for role in lines
                 .iter()
                 .filter(|line| line.starts_with("GRANT ") && !line.contains(" ON "))

@@ -10,9 +10,10 @@ use strandline_model::containment::Effect;
 
 use super::error::ContainError;
 use super::guard::Network;
-use super::machine::Machine;
+use super::machine::{Machine, WAY_IN};
 use super::ours::Ours;
 use super::state::{Held, TargetState};
+use super::version::at_least;
 use super::{Capture, Captured, Connector, Manner, Reach, Verdict};
 
 /// The packet filter of a machine.
@@ -20,6 +21,9 @@ pub(crate) struct Nftables {
     machine: Machine,
     manner: Manner,
 }
+
+/// The first version that speaks JSON.
+const OLDEST: [u32; 2] = [0, 9];
 
 const TABLE: &str = "strandline";
 const CUT: &str = "cut off";
@@ -42,7 +46,8 @@ impl Nftables {
     /// If it does not answer, or has no nftables.
     pub(crate) fn connect(reach: &Reach, manner: &Manner) -> Result<Self, ContainError> {
         let machine = Machine::reach(reach, manner)?;
-        machine.must("find nftables", &["nft", "--version"], b"")?;
+        let told = machine.must("find nftables", &["nft", "--version"], b"")?;
+        at_least(machine.target(), "nftables", &told, OLDEST)?;
         Ok(Self { machine, manner: manner.clone() })
     }
 
@@ -50,20 +55,22 @@ impl Nftables {
         let Effect::NftablesDrop { address } = effect else {
             return Err(ContainError::NoConnector { target: self.machine.target().to_owned(), kind: "nftables" });
         };
-        let network = Network::read(address)
-            .ok_or_else(|| ContainError::Unusable { target: self.machine.target().to_owned(), why: format!("{address:?} is no address") })?;
-        self.manner.never.address(self.machine.target(), address)?;
-        self.refuse_own(address, network)?;
-        Ok(network)
+        Network::read(address).ok_or_else(|| ContainError::Unusable { target: self.machine.target().to_owned(), why: format!("{address:?} is no address") })
     }
 
     /// Refuses where our own connection comes from, the machine itself, its ways out and its name servers.
     fn refuse_own(&self, written: &str, asked: Network) -> Result<(), ContainError> {
-        const OWN: &str = "echo \"peer ${SSH_CONNECTION%% *}\"; ip -o addr show 2>/dev/null | awk '{split($4, a, \"/\"); print \"own \" a[1]}'; \
+        const OWN: &str = "ip -o addr show 2>/dev/null | awk '{split($4, a, \"/\"); print \"own \" a[1]}'; \
              for v in -4 -6; do ip $v route show default 2>/dev/null | awk '{for (i = 1; i < NF; i++) if ($i == \"via\") print \"route \" $(i + 1)}'; done; \
              awk '$1 == \"nameserver\" {print \"name \" $2}' /etc/resolv.conf 2>/dev/null; true";
-        for line in self.machine.must("read its own addresses", &["sh", "-c", OWN], b"")?.lines() {
-            let Some((what, address)) = line.split_once(' ') else { continue };
+        let script = format!("{WAY_IN}; {OWN}");
+        let told = self.machine.must("read its own addresses", &["sh", "-c", &script], b"")?;
+        if self.machine.is_remote() && !told.lines().any(|line| line.starts_with("peer ")) {
+            let why = "where our own connection comes from cannot be told, so that it could be cut".to_owned();
+            return Err(ContainError::Strange { target: self.machine.target().to_owned(), why });
+        }
+        for line in told.lines() {
+            let Some((what, address)) = line.split_once(' ').filter(|(what, _)| *what != "account") else { continue };
             let Some(own) = Network::read(address.split('%').next().unwrap_or(address)) else { continue };
             if own.meets(&asked) {
                 let why = match what {
@@ -183,6 +190,13 @@ fn elements(table: &[Value]) -> usize {
 }
 
 impl Connector for Nftables {
+    fn refuse_protected(&mut self, effect: &Effect) -> Result<(), ContainError> {
+        let network = self.address(effect)?;
+        let Effect::NftablesDrop { address } = effect else { return Ok(()) };
+        self.manner.never.address(self.machine.target(), address)?;
+        self.refuse_own(address, network)
+    }
+
     fn read(&mut self, effect: &Effect) -> Result<TargetState, ContainError> {
         let network = self.address(effect)?;
         let held = match self.table()? {
@@ -226,7 +240,7 @@ impl Connector for Nftables {
     fn apply(&mut self, effect: &Effect, _meant: &TargetState) -> Result<(), ContainError> {
         let network = self.address(effect)?;
         let is_there = self.table()?.is_some_and(|table| element(&table, network).is_some());
-        self.machine.must("cut the address off", &["nft", "-f", "-"], self.commands(network, is_there).as_bytes()).map(|_| ())
+        self.machine.change("cut the address off", &["nft", "-f", "-"], self.commands(network, is_there).as_bytes()).map(|_| ())
     }
 
     fn verify(&mut self, effect: &Effect, _before: &TargetState, _meant: &TargetState) -> Result<Verdict, ContainError> {
@@ -264,13 +278,13 @@ impl Connector for Nftables {
         let is_there = before.held(CUT).expose().is_none() && element(&table, network).is_some();
         // The last one goes with the table, in one step: nothing of ours stays, whenever we are killed.
         if elements(&table) == usize::from(is_there) {
-            return self.machine.must("take our table away", &["nft", "delete", "table", "inet", TABLE], b"").map(|_| ());
+            return self.machine.change("take our table away", &["nft", "delete", "table", "inet", TABLE], b"").map(|_| ());
         }
         if !is_there {
             return Ok(());
         }
         let command = format!("delete element inet {TABLE} {} {{ {} }}\n", set_of(network), written(network));
-        self.machine.must("let the address in again", &["nft", "-f", "-"], command.as_bytes()).map(|_| ())
+        self.machine.change("let the address in again", &["nft", "-f", "-"], command.as_bytes()).map(|_| ())
     }
 
     fn ours(&mut self) -> Result<Vec<Ours>, ContainError> {

@@ -53,6 +53,20 @@ fn asks(block: &[String], variable: &str) -> Option<Asks> {
     }
 }
 
+/// The values of every directive of a name, in whatever block and however many stand on a line, in the order in which they stand.
+pub(super) fn directives(config: &str, name: &str) -> Vec<Vec<String>> {
+    let words = words(config);
+    let (mut found, mut begin) = (Vec::new(), 0);
+    for (at, word) in words.iter().enumerate().filter(|(_, word)| matches!(word.as_str(), ";" | "{" | "}")) {
+        let directive = &words[begin..at];
+        if word != "}" && directive.first().is_some_and(|first| first == name) {
+            found.push(directive[1..].to_vec());
+        }
+        begin = at + 1;
+    }
+    found
+}
+
 /// Words, braces and semicolons, without comments; a quoted text is one word.
 fn words(config: &str) -> Vec<String> {
     let (mut words, mut word) = (Vec::new(), String::new());
@@ -98,6 +112,11 @@ mod tests {
               server { listen 81; include snippets/x; } }"#;
         let found = servers(config, "$strandline_address");
         assert_eq!(found, [Asks::Yes, Asks::No("b".to_owned()), Asks::Perhaps("81".to_owned())]);
+        let more = "pid /a; error_log b;\n# pid /c;\nhttp { error_log /d info; access_log 'e;f' x; map $http_cookie $strandline_session { default 0; } }";
+        assert_eq!(directives(more, "pid"), [["/a"]]);
+        assert_eq!(directives(more, "error_log"), [vec!["b"], vec!["/d", "info"]]);
+        assert_eq!(directives(more, "access_log"), [["e;f", "x"]]);
+        assert_eq!(directives(more, "map"), [["$http_cookie", "$strandline_session"]]);
         for odd in ["", "}", "server {", "server { \"", "{ { {", "server { } } }", "\\", "server '"] {
             let _ = servers(odd, "x");
         }

@@ -169,7 +169,6 @@ impl SessionTable {
                 Ok(format!("({begins} OR {key} = {hashed})"))
             }
             Effect::SessionStoreDeleteAccount { account } => {
-                self.manner.never.account(&self.target, account)?;
                 let column =
                     self.account.as_deref().ok_or_else(|| unusable("the estate names no column of this table that holds the account (`account_column`)"))?;
                 let wanted = self.literal(account);
@@ -230,6 +229,13 @@ impl SessionTable {
 }
 
 impl Connector for SessionTable {
+    fn refuse_protected(&mut self, effect: &Effect) -> Result<(), ContainError> {
+        match effect {
+            Effect::SessionStoreDeleteAccount { account } => self.manner.never.account(&self.target, account),
+            _ => Ok(()),
+        }
+    }
+
     fn read(&mut self, effect: &Effect) -> Result<TargetState, ContainError> {
         let held = match self.find(effect)? {
             (0, _) => Held::flag(false),

@@ -17,7 +17,11 @@ use super::error::ContainError;
 use super::ours::{Ours, beginning};
 use super::state::{Held, TargetState};
 use super::tls::{Protection, client_config, host_and_port, protection};
+use super::version::at_least;
 use super::{Capture, Captured, Connector, Manner, Reach, Verdict};
+
+/// The first version that walks through its keys without stopping everybody.
+const OLDEST: [u32; 2] = [2, 8];
 
 /// Redis's port.
 const PORT: u16 = 6379;
@@ -99,6 +103,10 @@ impl Sessions {
             }
         }
         sessions.must("answer", &[b"PING"])?;
+        // A store whose account may not ask is taken as it is.
+        if let Some(told) = sessions.info(b"server")?.get("redis_version") {
+            at_least(&sessions.target, "Redis", told, OLDEST)?;
+        }
         Ok(sessions)
     }
 
@@ -156,7 +164,6 @@ impl Sessions {
                 Ok((there, aside))
             }
             Effect::SessionStoreDeleteAccount { account } => {
-                self.manner.never.account(&self.target, account)?;
                 let there = self.keys(&prefix)?;
                 let aside = self.keys(&format!("{ASIDE}{prefix}"))?;
                 // What is held back first: what could not be read of the store is told.
@@ -270,6 +277,13 @@ fn read_reply(stream: &mut impl BufRead, depth: usize) -> io::Result<Reply> {
 }
 
 impl Connector for Sessions {
+    fn refuse_protected(&mut self, effect: &Effect) -> Result<(), ContainError> {
+        match effect {
+            Effect::SessionStoreDeleteAccount { account } => self.manner.never.account(&self.target, account),
+            _ => Ok(()),
+        }
+    }
+
     fn read(&mut self, effect: &Effect) -> Result<TargetState, ContainError> {
         let (there, aside) = self.find(effect)?;
         let held = match (there.is_empty(), aside.is_empty()) {
@@ -321,6 +335,7 @@ impl Connector for Sessions {
                 capture.pieces.push(Captured { name: format!("session-{number}.pttl"), bytes: left.to_string().into_bytes() });
             }
         }
+        capture.lost.push("the store's own log is a file of its machine: take it from there".to_owned());
         Ok(capture)
     }
 

@@ -77,6 +77,7 @@ pub enum Done {
 /// What a worker is asked about one action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Asked {
+    Protected,
     Read,
     Capture,
     Apply,
@@ -178,6 +179,11 @@ impl<'p> Wave<'p> {
         answers.into_iter().map(|(at, answer)| (at, answer.and_then(|told| stands(at, told)))).collect()
     }
 
+    /// Which of these would be refused, since they are never cut off, or it cannot be told. Changes nothing.
+    pub fn protected(&self, which: &[usize]) -> BTreeMap<usize, ContainError> {
+        self.ask(Asked::Protected, which).into_iter().filter_map(|(at, answer)| Some((at, answer.err()?))).collect()
+    }
+
     /// Evidence of every target, and of everybody whom the plan cuts off there, for as long as evidence may take; what is not had
     /// by then is told as late. Changes nothing.
     pub fn capture(&self) -> BTreeMap<usize, Result<Capture, ContainError>> {
@@ -200,17 +206,20 @@ impl<'p> Wave<'p> {
     /// Tries the doors of these actions; a target that somebody changed since is told so first.
     pub fn verify(&self, which: &[usize]) -> BTreeMap<usize, Result<Verdict, ContainError>> {
         let stands = self.read(which);
-        let answers = self.ask(Asked::Verify, which);
-        answers
-            .into_iter()
-            .map(|(at, answer)| {
-                let verdict = answer.and_then(|told| match told {
-                    Told::Verdict(verdict) => Ok(verdict),
-                    _ => Err(strange(&self.plan[at])),
-                });
-                (at, verdict.map(|verdict| with_drift(verdict, stands.get(&at), &self.plan[at])))
-            })
-            .collect()
+        let found = self.try_doors(which).into_iter();
+        found.map(|(at, verdict)| (at, verdict.map(|verdict| with_drift(verdict, stands.get(&at), &self.plan[at])))).collect()
+    }
+
+    /// Tries the doors of these actions as they stand, applied or not: nothing of what is not applied yet was changed since.
+    pub fn try_doors(&self, which: &[usize]) -> BTreeMap<usize, Result<Verdict, ContainError>> {
+        let told = |(at, answer): (usize, Result<Told, ContainError>)| {
+            let verdict = answer.and_then(|told| match told {
+                Told::Verdict(verdict) => Ok(verdict),
+                _ => Err(strange(&self.plan[at])),
+            });
+            (at, verdict)
+        };
+        self.ask(Asked::Verify, which).into_iter().map(told).collect()
     }
 
     /// Applies these actions in the order of their phases, each noted before it happens. A target that is not as the plan found
@@ -418,9 +427,11 @@ fn answer(connector: &mut Option<Box<dyn Connector>>, reach: &Reach, manner: &Ma
     let Some(connector) = connector else { return Err(strange(planned)) };
     let effect = &planned.action.effect;
     match what {
+        Asked::Protected => connector.refuse_protected(effect).map(|()| Told::Done),
         Asked::Read => connector.read(effect).map(Told::State),
         Asked::Capture => connector.capture(effect).map(Told::Capture),
-        Asked::Apply => connector.apply(effect, &planned.meant).map(|()| Told::Done),
+        // Checked at the last moment: the list can have grown since the plan.
+        Asked::Apply => connector.refuse_protected(effect).and_then(|()| connector.apply(effect, &planned.meant)).map(|()| Told::Done),
         Asked::Verify => connector.verify(effect, &planned.before, &planned.meant).map(Told::Verdict),
         Asked::Undo => connector.undo(effect, &planned.before).map(|()| Told::Done),
     }
@@ -450,6 +461,7 @@ pub fn plan(
         }
         let Some(connector) = connectors.get_mut(name) else { continue };
         let before = connector.read(&action.effect).map_err(failed)?;
+        connector.refuse_protected(&action.effect).map_err(failed)?;
         let meant = connector.meant(&action.effect, &before, random).map_err(failed)?;
         planned.push(Planned { action: action.clone(), target: name.to_owned(), before, meant, lost: Vec::new() });
     }

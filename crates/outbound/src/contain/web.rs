@@ -11,9 +11,10 @@ use super::guard::Network;
 use super::http::{Asked, ask};
 use super::keys::Keys;
 use super::machine::Machine;
-use super::nginx_text::{Asks, servers};
+use super::nginx_text::{Asks, directives, servers};
 use super::ours::Ours;
 use super::state::{Held, TargetState};
+use super::version::at_least;
 use super::{Capture, Captured, Connector, Manner, Reach, Verdict};
 
 /// nginx on a machine.
@@ -24,6 +25,8 @@ pub(crate) struct Web {
     config: Option<String>,
     cookie: Option<String>,
     probe: Option<String>,
+    /// What TLS to the probe trusts, PEM; the web's own where none is named.
+    authorities: Option<String>,
     /// The key of its application's sessions, where the estate names its file.
     keys: Option<Keys>,
 }
@@ -35,6 +38,15 @@ const FILES: [&str; 3] = ["addresses", "sessions", "routes"];
 
 /// What says which content of the files nginx runs with.
 const LOADED: &str = "loaded";
+
+/// The first version that prints its whole configuration.
+const OLDEST: [u32; 2] = [1, 9];
+
+/// Logs that are taken as evidence.
+const MOST_LOGS: usize = 20;
+
+/// A line of nginx is at most this long, all of it (its buffer holds 4,096 bytes).
+const LONGEST_PATTERN: usize = 3500;
 
 /// A beginning of a session that is shorter fits others, too.
 const SHORTEST_SESSION: usize = 8;
@@ -54,9 +66,14 @@ impl Web {
             config: target.config.clone(),
             cookie: target.cookie.clone(),
             probe: target.probe.clone(),
+            authorities: reach.authorities.clone(),
             keys: Keys::of(reach, manner),
         };
         if target.folder.is_some() {
+            let told = web.machine.run(&["nginx", "-v"], b"")?;
+            if told.is_good {
+                at_least(web.machine.target(), "nginx", told.errors.trim(), OLDEST)?;
+            }
             web.configuration()?;
         }
         Ok(web)
@@ -106,7 +123,6 @@ impl Web {
         let mark: String = self.manner.mark.chars().filter(|c| !c.is_control()).take(80).collect();
         match effect {
             Effect::WebDenyAddress { address } => {
-                self.manner.never.address(self.machine.target(), address)?;
                 let network = Network::read(address).ok_or_else(|| unusable("it is no address"))?;
                 Ok(("addresses", format!("{}/{} 1; # strandline {mark}", network.address, network.bits)))
             }
@@ -117,10 +133,9 @@ impl Web {
                 if session.len() < SHORTEST_SESSION {
                     return Err(unusable("so short a beginning of a session fits others, too"));
                 }
-                Ok((
-                    "sessions",
-                    format!("\"~^{}\" 1; # strandline {mark}", in_pattern(session).ok_or_else(|| unusable("the session has characters that no cookie has"))?),
-                ))
+                let cookie = self.cookie.as_deref().and_then(in_pattern).ok_or_else(|| unusable("the cookie's name has characters that cannot be written"))?;
+                let value = spellings(session).ok_or_else(|| unusable("the session has characters that no cookie has"))?;
+                Ok(("sessions", format!("\"~(?:^|[;,])\\s*(?i:{cookie})\\s*=\\s*\\x22?{value}\" 1; # strandline {mark}")))
             }
             Effect::WebDenyRoute { method, path } => {
                 let segments: Option<Vec<String>> =
@@ -131,6 +146,20 @@ impl Web {
             }
             _ => Err(ContainError::NoConnector { target: self.machine.target().to_owned(), kind: "web" }),
         }
+    }
+
+    /// A session's line as plans of before wrote it: known, so that it can be taken back.
+    fn older_line(&self, effect: &Effect) -> Option<String> {
+        let Effect::WebDenySession { session } = effect else { return None };
+        let mark: String = self.manner.mark.chars().filter(|c| !c.is_control()).take(80).collect();
+        Some(format!("\"~^{}\" 1; # strandline {mark}", in_pattern(session)?))
+    }
+
+    /// What of a request nginx looks for a session in; anything but all its cookies is passed by who sends two of one name.
+    fn looks_at_all_cookies(config: &str) -> bool {
+        directives(config, "map")
+            .iter()
+            .any(|words| words.first().is_some_and(|from| from == "$http_cookie") && words.last().is_some_and(|to| to == "$strandline_session"))
     }
 
     fn path(&self, file: &str) -> String {
@@ -162,8 +191,16 @@ impl Web {
     fn bring(&self, effect: &Effect, aim: &TargetState) -> Result<(), ContainError> {
         let (file, line) = self.line(effect)?;
         let text = self.text(file)?;
-        let without: String = text.split_inclusive('\n').filter(|found| found.trim_end_matches('\n') != line).collect();
-        let wanted = if aim.held(LINE).expose().is_some() { format!("{without}{line}\n") } else { without };
+        let older = self.older_line(effect);
+        let is_ours = |found: &str| found == line || older.as_deref() == Some(found);
+        let without: String = text.split_inclusive('\n').filter(|found| !is_ours(found.trim_end_matches('\n'))).collect();
+        let wanted = match aim.held(LINE).expose() {
+            Some(aimed) if older.as_deref() == Some(aimed) => format!("{without}{aimed}\n"),
+            Some(_) => format!("{without}{line}\n"),
+            None => without,
+        };
+        // That nginx cannot be told to take it is found before anything is written.
+        self.workers()?;
         if wanted != text {
             self.machine.write_file(&self.path(file), wanted.as_bytes())?;
             if let Err(error) = self.must_nginx("test its configuration", &["-t", "-q"]) {
@@ -209,8 +246,8 @@ impl Web {
 
     fn pid_file(&self) -> Result<String, ContainError> {
         let text = self.configuration()?;
-        let named = text.lines().map(str::trim).filter_map(|line| line.strip_prefix("pid ")).next_back();
-        Ok(named.map_or_else(|| "/run/nginx.pid".to_owned(), |path| path.trim_end_matches(';').trim().to_owned()))
+        let named = directives(&text, "pid").into_iter().filter_map(|values| values.into_iter().next()).next_back();
+        Ok(named.unwrap_or_else(|| "/run/nginx.pid".to_owned()))
     }
 
     /// Requests that began before are the old workers' to finish.
@@ -245,13 +282,13 @@ impl Web {
             verdict.untested.push("the estate names no `probe` at this target, so nobody could try".to_owned());
             return;
         };
-        let plain = Asked { url: probe.clone(), ..Asked::default() };
+        let plain = Asked { url: probe.clone(), authorities: self.authorities.clone(), ..Asked::default() };
         let asked = match effect {
-            Effect::WebDenyAddress { address } => Asked { from: Network::read(address).map(|network| network.address), ..plain.clone() },
-            Effect::WebDenySession { session } => Asked { cookie: Some(format!("{}={session}", self.cookie.as_deref().unwrap_or_default())), ..plain.clone() },
+            Effect::WebDenyAddress { address } => vec![Asked { from: Network::read(address).map(|network| network.address), ..plain.clone() }],
+            Effect::WebDenySession { session } => self.cookies_of(session).into_iter().map(|cookie| Asked { cookie: Some(cookie), ..plain.clone() }).collect(),
             Effect::WebDenyRoute { method, path } => {
                 let base = probe.splitn(4, '/').take(3).collect::<Vec<_>>().join("/");
-                Asked { url: format!("{base}{}", path.replace("{}", "x")), method: method.clone(), ..plain.clone() }
+                vec![Asked { url: format!("{base}{}", path.replace("{}", "x")), method: method.clone(), ..plain.clone() }]
             }
             _ => return,
         };
@@ -263,15 +300,30 @@ impl Web {
                 return;
             }
         }
-        match ask(&asked, self.manner.patience) {
-            Ok(403) => verdict.held.push("it was tried by HTTP and refused (403)".to_owned()),
-            Ok(status) => verdict.doors.push(format!("it was tried by HTTP and answered with {status}")),
-            // Others get an answer, and from there nobody reaches nginx at all: something before it shuts the same door.
-            Err(error) if asked.from.is_some() && matches!(error.kind(), std::io::ErrorKind::ConnectionRefused | std::io::ErrorKind::ConnectionReset) => {
-                verdict.held.push("it was tried from there and refused before nginx was reached".to_owned());
+        for asked in asked {
+            match ask(&asked, self.manner.patience) {
+                Ok(403) => verdict.held.push("it was tried by HTTP and refused (403)".to_owned()),
+                Ok(status) => verdict.doors.push(format!("it was tried by HTTP and answered with {status}")),
+                // Others get an answer, and from there nobody reaches nginx at all: something before it shuts the same door.
+                Err(error) if asked.from.is_some() && matches!(error.kind(), std::io::ErrorKind::ConnectionRefused | std::io::ErrorKind::ConnectionReset) => {
+                    verdict.held.push("it was tried from there and refused before nginx was reached".to_owned());
+                }
+                Err(error) => verdict.untested.push(format!("nobody here can try it from there: {error}")),
             }
-            Err(error) => verdict.untested.push(format!("nobody here can try it from there: {error}")),
         }
+        verdict.held.dedup();
+        verdict.doors.dedup();
+    }
+
+    /// A session's cookie as applications take it: plain, quoted, behind another of its name, with a letter written by its number.
+    fn cookies_of(&self, session: &str) -> Vec<String> {
+        let name = self.cookie.as_deref().unwrap_or_default();
+        let (first, rest) = session.split_at(session.chars().next().map_or(0, char::len_utf8));
+        let mut cookies = vec![format!("{name}={session}"), format!("a=b; {name}=\"{session}\""), format!("{name}=other; {name}={session}")];
+        if first.len() == 1 && is_spelt(session) {
+            cookies.push(format!("{name}=%{:02x}{rest}", first.as_bytes()[0]));
+        }
+        cookies
     }
 }
 
@@ -293,13 +345,40 @@ fn in_pattern(text: &str) -> Option<String> {
     Some(pattern)
 }
 
+/// Whether a session is short enough that each of its letters can be looked for in every way in which it can be written.
+fn is_spelt(session: &str) -> bool {
+    spellings(session).is_some_and(|pattern| pattern.contains("%(?i:"))
+}
+
+/// A pattern for a session's value, however a cookie spells its letters: as they are, by their number in a URL (`%61`), or escaped
+/// in a quoted text (`\a`, `\141`). A longer one is looked for as it is alone.
+fn spellings(session: &str) -> Option<String> {
+    let plain = in_pattern(session)?;
+    let mut all = String::new();
+    for c in session.bytes() {
+        let bare = in_pattern(char::from(c).encode_utf8(&mut [0; 4]))?;
+        all.push_str(&format!("(?:\\x5c?{bare}|%(?i:{c:02x})|\\x5c{c:03o})"));
+    }
+    Some(if session.is_ascii() && all.len() <= LONGEST_PATTERN { all } else { plain })
+}
+
 impl Connector for Web {
+    fn refuse_protected(&mut self, effect: &Effect) -> Result<(), ContainError> {
+        match effect {
+            Effect::WebDenyAddress { address } => self.manner.never.address(self.machine.target(), address),
+            _ => Ok(()),
+        }
+    }
+
     fn read(&mut self, effect: &Effect) -> Result<TargetState, ContainError> {
         if let Some(keys) = self.key(effect)? {
             return keys.read(&self.machine);
         }
         let (file, line) = self.line(effect)?;
-        let is_there = self.text(file)?.lines().any(|found| found == line);
+        let text = self.text(file)?;
+        let has = |line: &str| text.lines().any(|found| found == line);
+        let line = self.older_line(effect).filter(|older| has(older) && !has(&line)).unwrap_or(line);
+        let is_there = has(&line);
         let held = match (is_there, self.is_loaded()?) {
             (true, true) => Held::text(line),
             (false, true) => Held::Absent,
@@ -316,6 +395,10 @@ impl Connector for Web {
             let why = "nginx does not run with what is written in our files: somebody changed them; reload it, or take that back".to_owned();
             return Err(ContainError::NoEffect { target: self.machine.target().to_owned(), why });
         }
+        if matches!(effect, Effect::WebDenySession { .. }) && !Self::looks_at_all_cookies(&self.configuration()?) {
+            let why = "its nginx does not look for sessions in all cookies of a request: write `map $http_cookie $strandline_session …`, as docs/containment/web.md has it".to_owned();
+            return Err(ContainError::NoEffect { target: self.machine.target().to_owned(), why });
+        }
         Ok(TargetState::default().with(LINE, Held::text(self.line(effect)?.1)))
     }
 
@@ -330,8 +413,16 @@ impl Connector for Web {
             Ok(printed) if printed.is_good => capture.pieces.push(Captured { name: "connections.txt".to_owned(), bytes: printed.out }),
             _ => capture.lost.push("its connections could not be listed".to_owned()),
         }
-        let logs = config.lines().map(str::trim).filter_map(|line| line.strip_prefix("access_log ")).filter_map(|rest| rest.split([' ', ';']).next());
-        for log in logs.filter(|path| path.starts_with('/')).collect::<std::collections::BTreeSet<_>>().into_iter().take(20) {
+        let of = |name: &str| directives(&config, name).into_iter().filter_map(|values| values.into_iter().next());
+        let logs: std::collections::BTreeSet<String> = of("access_log").chain(of("error_log")).filter(|log| log != "off").collect();
+        if of("error_log").next().is_none() {
+            capture.lost.push("its error log is where it was built to be, which its configuration does not tell".to_owned());
+        }
+        for (number, log) in logs.iter().enumerate() {
+            if number >= MOST_LOGS || !log.starts_with('/') {
+                capture.lost.push(format!("log {log} was not taken: take it from the machine"));
+                continue;
+            }
             match self.machine.run(&["tail", "-c", "4000000", "--", log], b"") {
                 Ok(printed) if printed.is_good => capture.pieces.push(Captured { name: log.trim_start_matches('/').replace('/', "_"), bytes: printed.out }),
                 _ => capture.lost.push(format!("the end of {log} could not be read")),
@@ -368,6 +459,16 @@ impl Connector for Web {
                 Asks::Perhaps(name) => verdict.untested.push(format!("whether server {name} looks at {variable} stands in files that it includes")),
             }
         }
+        if let Effect::WebDenySession { session } = effect {
+            let all = Self::looks_at_all_cookies(&config);
+            verdict.note(all, "all cookies of a request are looked at", "only one cookie of its name is looked at: who sends two passes");
+            if !is_spelt(session) {
+                verdict
+                    .untested
+                    .push("so long a session is looked for as it is: whether its application takes it with letters by number (%61) was not tried".to_owned());
+            }
+            verdict.remarks.push("who sends the session elsewhere than in this cookie (a header, a form, the address) is not refused".to_owned());
+        }
         if matches!(effect, Effect::WebDenyAddress { .. }) && !config.contains("real_ip_header") {
             verdict.remarks.push("behind another proxy every address is the proxy's: see that nginx knows the client's (real_ip_header)".to_owned());
         }
@@ -398,14 +499,20 @@ impl Connector for Web {
         match (effect, &self.keys) {
             (Effect::WebRotateKey { .. }, Some(keys)) => Ok(keys.old(&self.machine)?.into_iter().collect()),
             (Effect::WebRotateKey { .. }, None) => Ok(Vec::new()),
-            _ => Ok(vec![self.line(effect)?.1]),
+            _ => Ok(std::iter::once(self.line(effect)?.1).chain(self.older_line(effect)).collect()),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::in_pattern;
+    use super::{in_pattern, is_spelt, spellings};
+
+    #[test]
+    fn a_letter_is_looked_for_in_every_way_in_which_it_is_written() {
+        assert_eq!(spellings("a.").as_deref(), Some("(?:\\x5c?a|%(?i:61)|\\x5c141)(?:\\x5c?\\.|%(?i:2e)|\\x5c056)"));
+        assert!(is_spelt(&"a".repeat(64)) && !is_spelt(&"a".repeat(400)) && spellings("a b").is_none());
+    }
 
     #[test]
     fn a_session_stays_itself_in_a_pattern_and_ends_no_line() {

@@ -7,9 +7,9 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use strandline_model::containment::{Action, Effect, Foothold, Notices, Undo};
-use strandline_model::estate::{Target, TargetKind};
+use strandline_model::estate::{BreakGlass, Target, TargetKind};
 use strandline_outbound::Secret;
-use strandline_outbound::contain::{Connector, Manner, Reach, TargetState, Verdict, connect};
+use strandline_outbound::contain::{Connector, ContainError, Manner, NeverTouch, Reach, TargetState, Verdict, connect};
 
 /// A folder that everybody can enter, and a process that ends with it.
 pub struct Server {
@@ -120,7 +120,7 @@ pub fn target(name: &str, kind: TargetKind, rest: &str) -> Target {
 }
 
 pub fn reach(target: Target, secret: Option<&str>) -> Reach {
-    Reach { target, secret: secret.map(|secret| Secret::new(secret.to_owned())), authorities: None, poolers: Vec::new() }
+    Reach { target, secret: secret.map(|secret| Secret::new(secret.to_owned())), authorities: None, missing: None, poolers: Vec::new() }
 }
 
 pub fn manner() -> Manner {
@@ -207,10 +207,24 @@ pub fn program(name: &str) -> PathBuf {
 /// Reads, decides and applies, as a wave does; gives before and meant.
 pub fn cut(connector: &mut dyn Connector, effect: &Effect) -> (TargetState, TargetState) {
     let before = connector.read(effect).unwrap();
+    connector.refuse_protected(effect).unwrap();
     let meant = connector.meant(effect, &before, &mut || [7; 32]).unwrap();
     connector.apply(effect, &meant).unwrap();
     assert_eq!(connector.read(effect).unwrap(), meant, "what was meant stands there");
     (before, meant)
+}
+
+/// Cuts, then puts the cut one on the list of what is never cut off: it is verified and taken back all the same, and not applied again.
+#[track_caller]
+pub fn comes_back_though_protected(reach: &Reach, effect: &Effect, account: Option<&str>, address: Option<&str>) {
+    let (before, meant) = cut(connector(reach, &manner()).as_mut(), effect);
+    let spared = BreakGlass { target: None, account: account.map(str::to_owned), address: address.map(str::to_owned), reason: "sealed".to_owned() };
+    let mut careful = connector(reach, &Manner { never: NeverTouch::new(vec![spared]), ..manner() });
+    assert!(matches!(careful.refuse_protected(effect), Err(ContainError::NeverTouched { .. })), "{effect:?}");
+    assert_eq!(careful.read(effect).unwrap(), meant);
+    careful.verify(effect, &before, &meant).unwrap();
+    careful.undo(effect, &before).unwrap();
+    assert_eq!(careful.read(effect).unwrap(), before);
 }
 
 pub fn connector(reach: &Reach, manner: &Manner) -> Box<dyn Connector> {
@@ -318,8 +332,8 @@ impl Nginx {
         std::fs::write(
             server.at("conf"),
             format!(
-                "pid {at}/pid;\nerror_log {at}/errors notice;\nuser nobody nogroup;\nworker_processes 1;\nevents {{}}\nhttp {{\n access_log {at}/access;\n\
-                 geo $remote_addr $strandline_address {{ default 0; include {at}/cut/addresses; }}\n map $cookie_sid $strandline_session {{ default 0; include {at}/cut/sessions; }}\n\
+                "pid {at}/pid; error_log {at}/errors notice;\nuser nobody nogroup;\nworker_processes 1;\nevents {{}}\nhttp {{\n access_log {at}/access;\n\
+                 geo $remote_addr $strandline_address {{ default 0; include {at}/cut/addresses; }}\n map $http_cookie $strandline_session {{ default 0; include {at}/cut/sessions; }}\n\
                  map \"$request_method $uri\" $strandline_route {{ default 0; include {at}/cut/routes; }}\n server {{\n listen 127.0.0.1:{port};\n root {at}/www;\n\
                  if ($strandline_address) {{ return 403; }}\n if ($strandline_session) {{ return 403; }}\n if ($strandline_route) {{ return 403; }}\n\
                  location /big {{ limit_rate 200k; }}\n location /staff/ {{ return 200; }}\n }}\n{more}\n}}\n"
@@ -340,6 +354,13 @@ impl Nginx {
 
     pub fn edge(&self) -> Box<dyn Connector> {
         connector(&self.reach(), &manner())
+    }
+
+    pub fn stop(&mut self) {
+        run(Command::new("nginx").arg("-c").arg(self.server.at("conf")).args(["-s", "stop"]));
+        if let Some(mut process) = self.server.process.take() {
+            let _ = process.wait();
+        }
     }
 
     pub fn to(&self) -> std::net::SocketAddr {
@@ -516,7 +537,8 @@ impl Slapd {
             server.at("conf"),
             format!(
                 "include /etc/ldap/schema/core.schema\ninclude /etc/ldap/schema/cosine.schema\ninclude /etc/ldap/schema/inetorgperson.schema\nmodulepath /usr/lib/ldap\nmoduleload back_mdb\nmoduleload ppolicy\n{more}\n\
-                 pidfile {at}/pid\ndatabase mdb\nsuffix \"dc=x\"\nrootdn \"cn=root,dc=x\"\nrootpw r\ndirectory {at}/db\noverlay ppolicy\n{default}"
+                 pidfile {at}/pid\ndatabase mdb\nsuffix \"dc=x\"\nrootdn \"cn=root,dc=x\"\nrootpw r\ndirectory {at}/db\noverlay ppolicy\n{default}\
+                 database monitor\naccess to dn.subtree=\"cn=Monitor\" by dn.exact=\"cn=root,dc=x\" read by * none\n"
             ),
         )
         .unwrap();
@@ -759,6 +781,11 @@ impl Domain {
         let mut reach = reach(target, Some(password));
         reach.authorities = Some(std::fs::read_to_string(self.server.at("cert.pem")).unwrap());
         reach
+    }
+
+    pub fn make_admin(&self, name: &str) {
+        let conf = self.server.at("ad/etc/smb.conf");
+        run(Command::new("samba-tool").args(["group", "addmembers", "Domain Admins", name, "--configfile"]).arg(conf));
     }
 
     /// What the directory holds of somebody.

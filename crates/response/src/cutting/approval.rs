@@ -32,6 +32,8 @@ pub struct CutApproval {
     pub because: Vec<String>,
     /// Approvals that are too old.
     pub expired: usize,
+    /// Who approved it beforehand, by the estate's `[[precut]]`, where nobody must now.
+    pub beforehand: Vec<String>,
 }
 
 impl CutApproval {
@@ -55,8 +57,13 @@ impl Response<'_> {
         }
         let rows = self.candidates()?;
         let because = why_two(&self.estate, plan, &rows);
-        let needed = if because.is_empty() { 1 } else { 2 };
-        Ok(CutApproval { plan_sha256: stored.wave.plan_sha256.clone(), approved_by, needed, because, expired })
+        let beforehand = approved_beforehand(&self.estate, plan, &because);
+        let needed = match (beforehand.is_empty(), because.is_empty()) {
+            (false, _) => 0,
+            (true, true) => 1,
+            (true, false) => 2,
+        };
+        Ok(CutApproval { plan_sha256: stored.wave.plan_sha256.clone(), approved_by, needed, because, expired, beforehand })
     }
 
     /// Records that the responder approves exactly this plan. The ledger has it first.
@@ -87,6 +94,19 @@ impl Response<'_> {
 
 fn same_name(name: &str) -> String {
     name.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
+}
+
+/// Who approved a plan beforehand: one that cuts single sessions and nothing else, each at a target that the estate names for it.
+fn approved_beforehand(estate: &Estate, plan: &CutPlan, because: &[String]) -> Vec<String> {
+    let of = |planned: &Planned| {
+        let is_session = matches!(planned.action.effect, Effect::WebDenySession { .. } | Effect::SessionStoreDelete { .. });
+        let entry = estate.precut.iter().find(|entry| entry.target == planned.target).filter(|_| is_session)?;
+        Some(format!("{} at {}: {}", entry.approved_by, entry.target, entry.reason))
+    };
+    let all: Option<Vec<String>> = plan.actions.iter().map(of).collect();
+    let mut all = all.filter(|_| because.is_empty()).unwrap_or_default();
+    all.dedup();
+    all
 }
 
 /// Why two people must release a plan; nothing where one may.

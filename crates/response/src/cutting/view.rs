@@ -97,7 +97,7 @@ pub struct CutView {
     pub outcome: Option<Outdone>,
     /// What a target said last.
     pub said: Option<String>,
-    /// The last answer: `effective`, `not_testable`, `not_effective`.
+    /// The last answer, while it is applied: `effective`, `not_testable`, `not_effective`.
     pub answer: Option<String>,
     /// When that was.
     pub verified_at: Option<Instant>,
@@ -235,6 +235,8 @@ impl Response<'_> {
                 Done::Already => Outdone::Already,
                 Done::Failed(error) => Outdone::Failed(told(error)),
             });
+            // Of what does not stand any more, the last verification says nothing.
+            let stands = cut.step == CutStep::Applied;
             actions.push(CutView {
                 place: cut.place + 1,
                 id: planned.action.id.clone(),
@@ -244,9 +246,9 @@ impl Response<'_> {
                 since: cut.changed_at,
                 outcome: outdone,
                 said: cut.said,
-                answer: cut.answer,
-                verified_at: cut.verified_at,
-                verdict: cut.verdict.as_deref().and_then(|text| serde_json::from_str(text).ok()),
+                answer: cut.answer.filter(|_| stands),
+                verified_at: cut.verified_at.filter(|_| stands),
+                verdict: cut.verdict.filter(|_| stands).and_then(|text| serde_json::from_str(&text).ok()),
                 after: since.rows.iter().find(|row| row.plan.unsigned_abs() == stored.number && row.place == i64::from(cut.place) + 1).cloned(),
                 is_overdue: cut.step == CutStep::Applied && lease_micros.is_some_and(|lease| now > cut.changed_at.plus_micros(lease)),
             });
@@ -331,7 +333,7 @@ mod tests {
     }
 
     fn wave(plan: u64, actions: Vec<CutView>) -> WaveView {
-        let approval = CutApproval { plan_sha256: String::new(), approved_by: Vec::new(), needed: 1, because: Vec::new(), expired: 0 };
+        let approval = CutApproval { plan_sha256: String::new(), approved_by: Vec::new(), needed: 1, because: Vec::new(), expired: 0, beforehand: Vec::new() };
         WaveView { plan, made_by: String::new(), made_at: Instant(0), approval, actions, returns: Vec::new() }
     }
 

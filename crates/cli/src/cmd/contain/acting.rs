@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::Subcommand;
+use strandline_case::CaseError;
 use strandline_model::containment::{Action, ActionRow, Effect};
-use strandline_response::{Answer, Back, CutApproval, Force, Outdone, PlanView, Response, StrayView, WaveView, by_hand};
+use strandline_response::{Answer, Back, CutApproval, CutError, Force, Outdone, PlanView, Response, ResponseError, StrayView, WaveView, by_hand};
 
 use super::secrets::{Given, seconds};
 use crate::cmd::{Common, print_json};
@@ -15,6 +16,8 @@ use crate::ui::{Format, Screen, printable};
 
 /// Something is open, failed or in doubt.
 const OPEN: u8 = 3;
+/// A round of `keep` that could not be is tried again after so many seconds at most.
+const AGAIN_WITHIN: u64 = 5;
 /// Nothing is open, and something could not be tried.
 const UNTESTED: u8 = 4;
 
@@ -82,8 +85,8 @@ pub enum Acting {
     },
     /// Put back what was there before, from the case folder alone
     Undo {
-        /// The plan
-        #[arg(long, value_name = "N", required_unless_present = "all")]
+        /// The plan; the newest of which anything is applied if none is named
+        #[arg(long, value_name = "N")]
         plan: Option<u64>,
         /// One action of it, by its place
         #[arg(long, value_name = "PLACE", requires = "plan")]
@@ -131,15 +134,16 @@ impl Acting {
             Self::Apply { plan, again_after, given } => apply(case, common, plan, again_after, &given),
             Self::Verify { plan, given } => verify(case, common, plan, &given).and_then(|views| show_waves(common, &views)),
             Self::Keep { every, rounds, given } => keep(case, common, every, rounds, &given),
-            Self::Undo { plan, action, all: _, force_undo, given } => {
+            Self::Undo { plan, action, all, force_undo, given } => {
                 let back = match (plan, action) {
                     (Some(plan), Some(action)) => Back::Action(plan, action),
                     (Some(plan), None) => Back::Plan(plan),
-                    (None, _) => Back::All,
+                    (None, _) if all => Back::All,
+                    (None, _) => Back::Newest,
                 };
                 let force = if force_undo { Force::Yes } else { Force::No };
                 with(case, common, Opened::ToWrite, |response| {
-                    let secrets = given.read(&every_target(response)?)?;
+                    let secrets = given.read_each(&response.targets_of_applied(back)?)?;
                     Ok(response.undo_cut(back, force, &secrets)?)
                 })
                 .and_then(|views| show_undone(common, &views))
@@ -167,19 +171,6 @@ fn with<T>(case: &Path, common: &Common, opened: Opened, work: impl FnOnce(&mut 
     let mut screen = Screen::new(common.format());
     let mut response = if opened == Opened::ToLook { Response::look(&settings, &mut screen)? } else { Response::resume(&settings, &mut screen)? };
     work(&mut response)
-}
-
-/// Targets of all plans of a case, as the plans describe them.
-fn every_target(response: &Response<'_>) -> anyhow::Result<Vec<strandline_model::estate::Target>> {
-    let mut targets = Vec::new();
-    for view in response.cut_status()? {
-        for target in response.targets_of_plan(Some(view.plan))? {
-            if !targets.contains(&target) {
-                targets.push(target);
-            }
-        }
-    }
-    Ok(targets)
 }
 
 fn make(case: &Path, common: &Common, asked: &[String], by_hand: &[String], lease: Option<u64>, given: &Given) -> anyhow::Result<ExitCode> {
@@ -275,37 +266,67 @@ fn export(case: &Path, common: &Common, plan: Option<u64>, into: &Path) -> anyho
 
 fn verify(case: &Path, common: &Common, plan: Option<u64>, given: &Given) -> anyhow::Result<Vec<WaveView>> {
     with(case, common, Opened::ToWrite, |response| {
-        let secrets = given.read(&every_target(response)?)?;
+        let secrets = given.read_each(&response.targets_of_applied(plan.map_or(Back::All, Back::Plan))?)?;
         Ok(response.verify_cut(plan, &secrets)?)
     })
 }
 
-/// The case is free between two rounds, so that others can work on it.
+/// The case is free between two rounds, so that others can work on it. A round that could not be is an alarm and no end: nobody
+/// would know that nobody watches.
 fn keep(case: &Path, common: &Common, every: u64, rounds: Option<u64>, given: &Given) -> anyhow::Result<ExitCode> {
-    let mut round = 0;
+    let (mut round, mut is_blind) = (0, false);
     loop {
-        let views = verify(case, common, None, given)?;
+        let views = match verify(case, common, None, given) {
+            Ok(views) => views,
+            // Wrong from the beginning, or nothing left to watch.
+            Err(error) if !is_busy(&error) && (round == 0 || is_over(&error)) => return Err(error),
+            Err(error) => {
+                if !is_blind {
+                    tell!("ALARM: nobody could look whether the cuts hold, and it is tried again: {}", printable(&format!("{error:#}")));
+                }
+                is_blind = true;
+                std::thread::sleep(Duration::from_secs(every.clamp(1, AGAIN_WITHIN)));
+                continue;
+            }
+        };
+        if std::mem::take(&mut is_blind) {
+            tell!("the cuts are looked at again");
+        }
         let code = show_waves(common, &views)?;
-        for way in views.iter().flat_map(|view| &view.returns) {
-            tell!("ALARM: he is back, or still in: {}", printable(&way.what));
-        }
-        for cut in views.iter().flat_map(|view| &view.actions) {
-            if cut.is_passed() {
-                tell!(
-                    "ALARM: {} at {} does not hold: newer evidence has records that carry what it cuts and were served",
-                    printable(&cut.id),
-                    printable(&cut.target)
-                );
-            }
-            for door in cut.verdict.iter().flat_map(|verdict| &verdict.doors) {
-                tell!("ALARM: {} at {} does not hold: {}", printable(&cut.id), printable(&cut.target), printable(door));
-            }
-        }
+        tell_alarms(&views);
         round += 1;
         if rounds.is_some_and(|rounds| round >= rounds) {
             return Ok(code);
         }
         std::thread::sleep(Duration::from_secs(every.max(1)));
+    }
+}
+
+/// Whether another command works on the case.
+fn is_busy(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(ResponseError::Case(CaseError::Busy(_))))
+}
+
+/// Whether nothing is applied any more.
+fn is_over(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(ResponseError::Cut(cut)) if matches!(**cut, CutError::NothingApplied))
+}
+
+fn tell_alarms(views: &[WaveView]) {
+    for way in views.iter().flat_map(|view| &view.returns) {
+        tell!("ALARM: he is back, or still in: {}", printable(&way.what));
+    }
+    for cut in views.iter().flat_map(|view| &view.actions) {
+        if cut.is_passed() {
+            tell!(
+                "ALARM: {} at {} does not hold: newer evidence has records that carry what it cuts and were served",
+                printable(&cut.id),
+                printable(&cut.target)
+            );
+        }
+        for door in cut.verdict.iter().flat_map(|verdict| &verdict.doors) {
+            tell!("ALARM: {} at {} does not hold: {}", printable(&cut.id), printable(&cut.target), printable(door));
+        }
     }
 }
 
@@ -346,6 +367,7 @@ fn print_approval(approval: &CutApproval) {
     let by = if approval.approved_by.is_empty() { "nobody".to_owned() } else { approval.approved_by.join(", ") };
     say!("approved by {} ({} of {})", printable(&by), approval.have(), approval.needed);
     print_list("two must, since", &approval.because);
+    print_list("nobody must now, since it was approved beforehand by", &approval.beforehand);
 }
 
 fn show_approval(common: &Common, approval: &CutApproval) -> anyhow::Result<ExitCode> {
@@ -430,7 +452,7 @@ fn print_wave(view: &WaveView) {
             print_list("held", &verdict.held);
             print_list("note", &verdict.remarks);
         }
-        if let Some(after) = &cut.after {
+        if let Some(after) = cut.after.as_ref().filter(|_| cut.step == strandline_model::containment::CutStep::Applied) {
             say!("       {}", super::after_in_words(after));
         }
         if cut.is_overdue {

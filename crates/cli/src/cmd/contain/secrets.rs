@@ -27,22 +27,30 @@ pub struct Given {
 impl Given {
     /// Reads what these targets need. Where the estate names no file and somebody sits at a terminal, it is asked for.
     pub fn read(&self, targets: &[Target]) -> anyhow::Result<TargetSecrets> {
-        let mut given = TargetSecrets {
+        let mut given = self.bare()?;
+        targets.iter().try_for_each(|target| take(target, &mut given))?;
+        Ok(given)
+    }
+
+    /// The same for what is applied already: a target whose secret cannot be read fails alone, and holds up no other one.
+    pub fn read_each(&self, targets: &[Target]) -> anyhow::Result<TargetSecrets> {
+        let mut given = self.bare()?;
+        for target in targets {
+            if let Err(error) = take(target, &mut given) {
+                let why = error.chain().map(ToString::to_string).collect::<Vec<_>>().join(": ");
+                given.missing.insert(target.name.clone(), why);
+            }
+        }
+        Ok(given)
+    }
+
+    fn bare(&self) -> anyhow::Result<TargetSecrets> {
+        Ok(TargetSecrets {
             patience: Some(Duration::from_secs(self.patience.max(1))),
             evidence: Some(Duration::from_secs(self.evidence_within)),
             keys: self.keys()?,
             ..TargetSecrets::default()
-        };
-        for target in targets {
-            if let Some(secret) = secret_of(target)? {
-                given.secrets.insert(target.name.clone(), secret);
-            }
-            if let Some(path) = &target.authorities {
-                let pem = std::fs::read_to_string(path).with_context(|| format!("target {}: the authorities {path} cannot be read", target.name))?;
-                given.authorities.insert(target.name.clone(), pem);
-            }
-        }
-        Ok(given)
+        })
     }
 
     fn keys(&self) -> anyhow::Result<BTreeMap<(String, String), Secret>> {
@@ -54,6 +62,18 @@ impl Given {
         }
         Ok(keys)
     }
+}
+
+/// Takes what one target needs.
+fn take(target: &Target, given: &mut TargetSecrets) -> anyhow::Result<()> {
+    if let Some(secret) = secret_of(target)? {
+        given.secrets.insert(target.name.clone(), secret);
+    }
+    if let Some(path) = &target.authorities {
+        let pem = std::fs::read_to_string(path).with_context(|| format!("the authorities {path} cannot be read"))?;
+        given.authorities.insert(target.name.clone(), pem);
+    }
+    Ok(())
 }
 
 fn secret_of(target: &Target) -> anyhow::Result<Option<Secret>> {

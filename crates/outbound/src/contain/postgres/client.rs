@@ -59,7 +59,7 @@ pub(super) fn sign_in(reach: &Reach, who: &Who<'_>, database: &str, patience: Du
         let answers = addresses(reach, port)
             .map_err(Refusal::Other)?
             .into_iter()
-            .any(|to| greet(to, None, who.account, database, patience).is_ok_and(|said| said != Greeting::Unknown));
+            .any(|to| greet(to, None, who.account, Some(database), patience).is_ok_and(|said| said != Greeting::Unknown));
         if !answers {
             let source = io::Error::new(io::ErrorKind::TimedOut, "it does not answer as PostgreSQL does");
             return Err(Refusal::Other(ContainError::Unreachable { target: reach.target.name.clone(), source }));

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use strandline_model::containment::Effect;
 
 use super::client::{Refusal, Who, addresses, sign_in};
-use super::hba::{LOCAL, Met, Tls};
+use super::hba::{LOCAL, Met, REPLICATION, Tls};
 use super::rights::{mentions, schema_and_name, table_oid};
 use super::sessions::AGAIN_AFTER;
 use super::startup::{Greeting, greet};
@@ -33,8 +33,12 @@ impl Postgres {
             Effect::PostgresRevokeConnect { database, .. } => {
                 self.nobody_is_in(&role, None, &mut verdict)?;
                 self.try_connect(&role, database, &mut verdict)?;
+                self.try_copies(&role, &mut verdict)?;
             }
-            Effect::PostgresRevokeSelect { database, table, .. } => self.try_select(&role, database, table, &mut verdict)?,
+            Effect::PostgresRevokeSelect { database, table, .. } => {
+                self.try_select(&role, database, table, &mut verdict)?;
+                self.try_copies(&role, &mut verdict)?;
+            }
             _ => {
                 self.nobody_is_in(&role, None, &mut verdict)?;
                 self.try_login(effect, &role, before, &mut verdict)?;
@@ -68,6 +72,9 @@ impl Postgres {
             Effect::PostgresConnectionLimit { .. } => role.connection_limit == 0 && !role.is_superuser,
             _ => true,
         };
+        if matches!(effect, Effect::PostgresConnectionLimit { .. }) && !self.lines_for_copies(role)?.is_empty() {
+            verdict.untested.push(format!("role {} may copy the whole server (replication), and not every version counts that as a connection", role.name));
+        }
         verdict.note(shut, format!("the catalogue shuts role {} out", role.name), format!("the catalogue lets role {} in", role.name));
         if matches!(effect, Effect::PostgresRoleExpired { .. } | Effect::PostgresPassword { .. }) {
             self.lines_without_password(role, verdict)?;
@@ -113,16 +120,15 @@ impl Postgres {
         let (mut local_is_settled, mut host_is_settled) = (false, false);
         for rule in &rules {
             let is_local = rule.kind == "local";
-            if if is_local { local_is_settled } else { host_is_settled } {
+            // What settles every database settles no copy of the server.
+            let is_for_copies = role.can_replicate && rule.databases.iter().any(|word| word == REPLICATION);
+            if !is_for_copies && if is_local { local_is_settled } else { host_is_settled } {
                 continue;
             }
-            let named = rule.roles.iter().any(|word| {
-                word == "all" || *word == role.name || word.strip_prefix('+').is_some_and(|group| group == role.name || role.groups.contains(group))
-            });
-            let unsure = rule.roles.iter().any(|word| word.starts_with('/'));
-            if !named && !unsure {
+            if !rule.names(role) {
                 continue;
             }
+            let named = !rule.roles.iter().any(|word| word.starts_with('/'));
             if rule.method != "reject" && !BY_PASSWORD.contains(&rule.method.as_str()) {
                 verdict.doors.push(format!("line {} of pg_hba.conf lets role {} in without its password ({})", rule.line, role.name, rule.method));
             }
@@ -138,15 +144,18 @@ impl Postgres {
             verdict.doors.push("pg_hba.conf is not loaded as it stands: the old rules are in force".to_owned());
         }
         let from: Option<IpAddr> = crate::contain::guard::Network::read(address).map(|network| network.address);
-        for database in self.databases()? {
+        let copies = role.can_replicate.then_some(None);
+        let databases: Vec<Option<String>> = self.databases()?.into_iter().map(Some).chain(copies).collect();
+        for database in &databases {
             for tls in [Tls::Off, Tls::On] {
                 if address == LOCAL && tls == Tls::On {
                     continue;
                 }
-                let met = self.meets(role, &database, from, tls)?;
+                let met = self.meets(role, database.as_deref(), from, tls)?;
                 let is_shut = matches!(&met, Met::Nothing) || matches!(&met, Met::Line { method, .. } if method == "reject");
                 if !is_shut {
-                    verdict.doors.push(format!("role {} from {address} meets another line of pg_hba.conf first at database {database}: {met:?}", role.name));
+                    let where_ = database.as_ref().map_or_else(|| "for a copy of the server (replication)".to_owned(), |name| format!("at database {name}"));
+                    verdict.doors.push(format!("role {} from {address} meets another line of pg_hba.conf first {where_}: {met:?}", role.name));
                 }
             }
         }
@@ -160,13 +169,26 @@ impl Postgres {
     fn try_greeting(&mut self, role: &Role, address: &str, from: Option<IpAddr>, verdict: &mut Verdict) -> Result<(), ContainError> {
         let to = addresses(&self.reach, PORT)?;
         let database = self.databases()?.into_iter().next().unwrap_or_else(|| "postgres".to_owned());
-        let tried = to.first().map(|to| greet(*to, from, &role.name, &database, self.manner.patience));
-        match tried {
-            Some(Ok(Greeting::Refuses { code })) if code == "28000" => verdict.held.push(format!("role {} was tried from {address} and rejected", role.name)),
-            Some(Ok(greeting)) => verdict.doors.push(format!("role {} from {address} is not rejected: {greeting:?}", role.name)),
-            Some(Err(_)) | None => verdict
-                .untested
-                .push(format!("nobody can try it from {address}: that is not an address of this machine, or the server is not reached by TCP from here")),
+        for database in std::iter::once(Some(database.as_str())).chain(role.can_replicate.then_some(None)) {
+            let how = if database.is_some() { "" } else { ", to copy the server," };
+            let tried = to.first().map(|to| greet(*to, from, &role.name, database, self.manner.patience));
+            match tried {
+                Some(Ok(Greeting::Refuses { code })) if code == "28000" => {
+                    verdict.held.push(format!("role {} was tried from {address}{how} and rejected", role.name));
+                }
+                Some(Ok(greeting)) => verdict.doors.push(format!("role {} from {address}{how} is not rejected: {greeting:?}", role.name)),
+                Some(Err(_)) | None => verdict
+                    .untested
+                    .push(format!("nobody can try it from {address}: that is not an address of this machine, or the server is not reached by TCP from here")),
+            }
+        }
+        Ok(())
+    }
+
+    /// A role that may copy the whole server reads all tables without a right on any.
+    fn try_copies(&mut self, role: &Role, verdict: &mut Verdict) -> Result<(), ContainError> {
+        for line in self.lines_for_copies(role)? {
+            verdict.doors.push(format!("role {} may copy the whole server (replication), for which it needs no right: {line} lets it in", role.name));
         }
         Ok(())
     }

@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use crate::contain::guard::Network;
 use crate::contain::ours::MARK;
 
 /// One rule, as `pg_hba_file_rules` shows it.
@@ -34,8 +35,8 @@ pub(super) struct Approach {
     pub(super) role: String,
     /// The groups that it is in, however deep.
     pub(super) groups: BTreeSet<String>,
-    /// The database.
-    pub(super) database: String,
+    /// The database; nothing for who copies the whole server (physical replication), whom `all` does not mean.
+    pub(super) database: Option<String>,
     /// From where; nothing for the Unix socket.
     pub(super) address: Option<IpAddr>,
     /// Whether by TLS.
@@ -141,13 +142,14 @@ fn same_network(network: IpAddr, mask: IpAddr, address: IpAddr) -> bool {
 }
 
 fn database_fits(word: &str, approach: &Approach) -> Fits {
+    let Some(database) = &approach.database else { return Some(word == REPLICATION) };
     match word {
         "all" => Some(true),
-        "sameuser" => Some(approach.database == approach.role),
-        "samerole" | "samegroup" => Some(approach.database == approach.role || approach.groups.contains(&approach.database)),
-        "replication" => Some(false),
+        "sameuser" => Some(*database == approach.role),
+        "samerole" | "samegroup" => Some(*database == approach.role || approach.groups.contains(database)),
+        REPLICATION => Some(false),
         _ if word.starts_with('/') => None,
-        _ => Some(word == approach.database),
+        _ => Some(word == database),
     }
 }
 
@@ -161,18 +163,29 @@ fn role_fits(word: &str, approach: &Approach) -> Fits {
     if word.starts_with('/') { None } else { Some(word == approach.role) }
 }
 
+/// What stands for copies of the whole server where a database is asked for.
+pub(super) const REPLICATION: &str = "replication";
+
 /// What stands for the Unix socket where an address is asked for.
 pub(super) const LOCAL: &str = "[local]";
 
-/// The line that rejects a role at every database, from an address, a network or the Unix socket.
+/// The line that rejects a role at every database and for every copy of the server, from an address, a network or the Unix socket.
 pub(super) fn reject_line(role: &str, address: &str, mark: &str) -> String {
+    line_for("all,replication", role, address, mark)
+}
+
+/// As plans of before had it, which let copies of the server through: known, so that it can be taken back.
+pub(super) fn older_line(role: &str, address: &str, mark: &str) -> String {
+    line_for("all", role, address, mark)
+}
+
+fn line_for(databases: &str, role: &str, address: &str, mark: &str) -> String {
     let role = quoted(role);
     if address == LOCAL {
-        return format!("local all {role} reject {MARK}{mark}");
+        return format!("local {databases} {role} reject {MARK}{mark}");
     }
-    let bits = if address.contains(':') { 128 } else { 32 };
-    let network = if address.contains('/') { address.to_owned() } else { format!("{address}/{bits}") };
-    format!("host all {role} {network} reject {MARK}{mark}")
+    let network = Network::read(address).map_or_else(|| address.to_owned(), |network| format!("{}/{}", network.address, network.bits));
+    format!("host {databases} {role} {network} reject {MARK}{mark}")
 }
 
 /// A name as `pg_hba.conf` takes it for itself: quoted, it is never a keyword, a group or a file.
@@ -234,7 +247,7 @@ mod tests {
         Approach {
             role: role.to_owned(),
             groups: BTreeSet::from(["staff".to_owned()]),
-            database: database.to_owned(),
+            database: Some(database.to_owned()).filter(|database| database != REPLICATION),
             address: address.map(|a| a.parse().expect("an address")),
             tls: Tls::Off,
         }
@@ -265,6 +278,11 @@ mod tests {
         check(&rules, &approach("app", "app", Some("10.0.1.9")), "4 md5");
         check(&rules, &approach("app", "hr", Some("2001:db8::5")), "5 trust");
         check(&rules, &approach("app", "hr", Some("10.0.1.9")), "6?");
+        // Who copies the server is met by no `all`.
+        check(&rules, &approach("postgres", REPLICATION, None), "nothing");
+        let ours = [rule(1, "host", "all,replication", "app", "10.0.0.9 255.255.255.255", "reject"), rule(2, "host", "replication", "all", "all", "trust")];
+        check(&ours, &approach("app", REPLICATION, Some("10.0.0.9")), "1 reject");
+        check(&ours, &approach("app", REPLICATION, Some("10.0.0.8")), "2 trust");
         check(&rules, &Approach { tls: Tls::On, ..approach("app", "hr", Some("10.0.0.9")) }, "2 cert");
     }
 
@@ -279,7 +297,8 @@ mod tests {
                 assert_eq!(place(text, &line), Place::Nowhere);
             }
         }
-        assert_eq!(reject_line("a\"b", "10.0.0.0/8", "x"), "host all \"a\"\"b\" 10.0.0.0/8 reject # strandline x");
-        assert_eq!(reject_line("app", "2001:db8::1", "x"), "host all \"app\" 2001:db8::1/128 reject # strandline x");
+        assert_eq!(reject_line("a\"b", "10.0.0.0/8", "x"), "host all,replication \"a\"\"b\" 10.0.0.0/8 reject # strandline x");
+        assert_eq!(reject_line("app", "2001:db8::1", "x"), "host all,replication \"app\" 2001:db8::1/128 reject # strandline x");
+        assert_eq!(older_line("app", LOCAL, "x"), "local all \"app\" reject # strandline x");
     }
 }

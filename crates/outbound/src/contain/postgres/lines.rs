@@ -5,7 +5,9 @@
 
 use std::net::IpAddr;
 
-use super::hba::{Approach, HbaRule, LOCAL, Met, Place, Tls, can_be_written, first_match, place, reject_line, with_line, without_line};
+use super::hba::{
+    Approach, HbaRule, LOCAL, Met, Place, REPLICATION, Tls, can_be_written, first_match, older_line, place, reject_line, with_line, without_line,
+};
 use super::{Postgres, Role};
 use crate::contain::error::ContainError;
 use crate::contain::guard::Network;
@@ -16,9 +18,10 @@ const LINE: &str = "first line of pg_hba.conf for it";
 
 impl Postgres {
     pub(super) fn read_line(&mut self, role: &Role, address: &str) -> Result<TargetState, ContainError> {
-        self.refuse_address(address)?;
-        let line = self.line(role, address)?;
-        let place = place(&self.hba_text()?, &line);
+        let text = self.hba_text()?;
+        let [line, older] = self.lines(role, address)?;
+        let line = if place(&text, &line) == Place::Nowhere && place(&text, &older) != Place::Nowhere { older } else { line };
+        let place = place(&text, &line);
         // A line of ours counts once it is in force for sure: whoever wrote it also loads it until that can be told.
         let is_loaded = if place == Place::Nowhere { self.is_loaded()? } else { self.is_surely_loaded()? };
         let held = match (place, is_loaded) {
@@ -39,16 +42,18 @@ impl Postgres {
                 "pg_hba.conf was changed and is not loaded: a reload would put somebody else's changes into force; reload it or take them back first",
             );
         }
-        self.refuse_own_way(role, address)?;
-        let line = self.line(role, address)?;
+        let [line, _] = self.lines(role, address)?;
         Ok(TargetState::default().with(LINE, Held::text(line)))
     }
 
     pub(super) fn bring_line(&mut self, role: &Role, address: &str, aim: &TargetState) -> Result<(), ContainError> {
-        let line = self.line(role, address)?;
+        let [line, older] = self.lines(role, address)?;
         let text = self.hba_text()?;
-        let without = without_line(&text, &line);
-        let wanted = if aim.held(LINE).expose().is_some() { with_line(&without, &line) } else { without };
+        let without = without_line(&without_line(&text, &line), &older);
+        let wanted = match aim.held(LINE).expose() {
+            Some(aimed) => with_line(&without, if aimed == older { &older } else { &line }),
+            None => without,
+        };
         if wanted != text {
             self.write_hba(&wanted)?;
             if let Some(broken) = self.broken_line()? {
@@ -129,24 +134,31 @@ impl Postgres {
         Ok(())
     }
 
-    pub(super) fn line(&self, role: &Role, address: &str) -> Result<String, ContainError> {
+    /// Our line, and the one that plans of before wrote.
+    pub(super) fn lines(&self, role: &Role, address: &str) -> Result<[String; 2], ContainError> {
         if !can_be_written(&role.name) {
             return self.no_effect("the role's name cannot stand in pg_hba.conf");
         }
-        Ok(reject_line(&role.name, address, &self.manner.mark))
+        Ok([reject_line(&role.name, address, &self.manner.mark), older_line(&role.name, address, &self.manner.mark)])
     }
 
-    fn refuse_address(&self, address: &str) -> Result<(), ContainError> {
+    pub(super) fn refuse_address(&self, address: &str) -> Result<(), ContainError> {
         if address == LOCAL { Ok(()) } else { self.manner.never.address(self.session.target(), address) }
     }
 
     /// Refuses a line that would keep ourselves out: our own connection, met by our line first.
-    fn refuse_own_way(&mut self, role: &Role, address: &str) -> Result<(), ContainError> {
+    pub(super) fn refuse_own_way(&mut self, role: &Role, address: &str) -> Result<(), ContainError> {
         const OWN: &str = "SELECT session_user::text, current_database()::text, host(inet_client_addr())";
         let rows = self.session.rows("read who we are", OWN, &[])?;
         let (own_role, database, from): (String, String, Option<String>) = rows.first().map(|row| (row.get(0), row.get(1), row.get(2))).unwrap_or_default();
         let tls = if protection(&self.reach) == Protection::Plain { Tls::Off } else { Tls::On };
-        let own = Approach { role: own_role.clone(), groups: self.role(&own_role)?.groups, database, address: from.and_then(|a| a.parse().ok()), tls };
+        let own = Approach {
+            role: own_role.clone(),
+            groups: self.role(&own_role)?.groups,
+            database: Some(database),
+            address: from.and_then(|a| a.parse().ok()),
+            tls,
+        };
         match first_match(&[rule_of(role, address)], &own) {
             Met::Nothing => Ok(()),
             _ => Err(ContainError::NeverTouched {
@@ -157,11 +169,20 @@ impl Postgres {
         }
     }
 
-    /// What a connection of the role would meet.
-    pub(super) fn meets(&mut self, role: &Role, database: &str, address: Option<IpAddr>, tls: Tls) -> Result<Met, ContainError> {
+    /// What a connection of the role would meet; one without a database copies the whole server.
+    pub(super) fn meets(&mut self, role: &Role, database: Option<&str>, address: Option<IpAddr>, tls: Tls) -> Result<Met, ContainError> {
         let rules = self.hba_rules()?;
-        let how = Approach { role: role.name.clone(), groups: role.groups.clone(), database: database.to_owned(), address, tls };
+        let how = Approach { role: role.name.clone(), groups: role.groups.clone(), database: database.map(str::to_owned), address, tls };
         Ok(first_match(&rules, &how))
+    }
+
+    /// Lines that let the role copy the whole server, in words: for that it needs no right on a database or a table.
+    pub(super) fn lines_for_copies(&mut self, role: &Role) -> Result<Vec<String>, ContainError> {
+        if !role.can_replicate {
+            return Ok(Vec::new());
+        }
+        let fits = |rule: &&HbaRule| rule.method != "reject" && rule.databases.iter().any(|word| word == REPLICATION) && rule.names(role);
+        Ok(self.hba_rules()?.iter().filter(fits).map(|rule| format!("line {} of pg_hba.conf ({})", rule.line, rule.method)).collect())
     }
 
     /// Databases that the role could ask for: those of the estate, or all that take connections.
@@ -171,6 +192,14 @@ impl Postgres {
         }
         let rows = self.session.rows("list databases", "SELECT datname FROM pg_database WHERE datallowconn ORDER BY datname", &[])?;
         Ok(rows.iter().map(|row| row.get(0)).collect())
+    }
+}
+
+impl HbaRule {
+    /// Whether it may be about the role: what is written as a pattern may be about anybody.
+    pub(super) fn names(&self, role: &Role) -> bool {
+        let is_group = |group: &str| group == role.name || role.groups.contains(group);
+        self.roles.iter().any(|word| word == "all" || *word == role.name || word.starts_with('/') || word.strip_prefix('+').is_some_and(is_group))
     }
 }
 
@@ -185,7 +214,7 @@ fn rule_of(role: &Role, address: &str) -> HbaRule {
     HbaRule {
         line: 1,
         kind: if is_local { "local" } else { "host" }.to_owned(),
-        databases: vec!["all".to_owned()],
+        databases: vec!["all".to_owned(), REPLICATION.to_owned()],
         roles: vec![role.name.clone()],
         address: network.map(|network| network.address.to_string()),
         netmask: mask.map(|mask| mask.to_string()),

@@ -23,10 +23,14 @@ pub(in crate::contain) use self::client::{Session, identifier, literal};
 use super::error::ContainError;
 use super::ours::Ours;
 use super::state::TargetState;
+use super::version::at_least;
 use super::{Capture, Connector, Manner, Reach, Verdict};
 
 /// PostgreSQL's port.
 pub(in crate::contain) const PORT: u16 = 5432;
+
+/// The first version whose server shows how it reads its own `pg_hba.conf`.
+const OLDEST: [u32; 2] = [10, 0];
 
 /// A PostgreSQL server.
 pub(crate) struct Postgres {
@@ -40,6 +44,8 @@ struct Role {
     name: String,
     can_log_in: bool,
     is_superuser: bool,
+    /// It may copy the whole server (`REPLICATION`; a superuser always may).
+    can_replicate: bool,
     valid_until: Option<String>,
     connection_limit: i32,
     /// All groups that it is in, however deep.
@@ -54,6 +60,8 @@ impl Postgres {
     pub(crate) fn connect(reach: &Reach, manner: &Manner) -> Result<Self, ContainError> {
         let database = reach.target.databases.first().map_or("postgres", String::as_str);
         let mut session = Session::open(reach, manner, database, PORT)?;
+        let told = session.table("read its version", "SHOW server_version")?;
+        at_least(session.target(), "PostgreSQL", told.first().and_then(|row| row.get("server_version")).map_or("", String::as_str), OLDEST)?;
         session.settle(manner.patience)?;
         Ok(Self { reach: reach.clone(), manner: manner.clone(), session })
     }
@@ -66,7 +74,7 @@ impl Postgres {
     }
 
     fn role(&mut self, name: &str) -> Result<Role, ContainError> {
-        const ROLE: &str = "SELECT rolcanlogin, rolsuper, rolvaliduntil::text, rolconnlimit FROM pg_roles WHERE rolname = $1";
+        const ROLE: &str = "SELECT rolcanlogin, rolsuper, rolvaliduntil::text, rolconnlimit, rolreplication OR rolsuper FROM pg_roles WHERE rolname = $1";
         const GROUPS: &str = "WITH RECURSIVE up(oid) AS (SELECT oid FROM pg_roles WHERE rolname = $1 \
              UNION SELECT m.roleid FROM pg_auth_members m JOIN up ON m.member = up.oid) \
              SELECT r.rolname FROM up JOIN pg_roles r ON r.oid = up.oid WHERE r.rolname <> $1";
@@ -79,12 +87,13 @@ impl Postgres {
             is_superuser: row.get(1),
             valid_until: row.get(2),
             connection_limit: row.get(3),
+            can_replicate: row.get(4),
             groups: groups.iter().map(|row| row.get(0)).collect(),
         })
     }
 
     /// Refuses a role that nothing cuts off: of the estate's list, our own, and the last superuser that can log in.
-    fn refuse_protected(&mut self, role: &Role) -> Result<(), ContainError> {
+    fn refuse_role(&mut self, role: &Role) -> Result<(), ContainError> {
         const OTHERS: &str = "SELECT count(*) FROM pg_roles WHERE rolsuper AND rolcanlogin AND rolname <> $1 AND oid <> 0 \
              AND (rolvaliduntil IS NULL OR rolvaliduntil > now())";
         let target = self.session.target().to_owned();
@@ -127,10 +136,19 @@ fn role_of(effect: &Effect) -> Option<&str> {
 }
 
 impl Connector for Postgres {
+    fn refuse_protected(&mut self, effect: &Effect) -> Result<(), ContainError> {
+        let Some(name) = role_of(effect) else { return self.cannot() };
+        let role = self.role(name)?;
+        self.refuse_role(&role)?;
+        match effect {
+            Effect::PostgresHbaReject { address, .. } => self.refuse_address(address).and_then(|()| self.refuse_own_way(&role, address)),
+            _ => Ok(()),
+        }
+    }
+
     fn read(&mut self, effect: &Effect) -> Result<TargetState, ContainError> {
         let Some(name) = role_of(effect) else { return self.cannot() };
         let role = self.role(name)?;
-        self.refuse_protected(&role)?;
         match effect {
             Effect::PostgresRevokeConnect { database, .. } => self.read_connect(&role, database),
             Effect::PostgresRevokeSelect { database, table, .. } => self.read_select(&role, database, table),
@@ -178,7 +196,7 @@ impl Connector for Postgres {
     fn leaves(&mut self, effect: &Effect) -> Result<Vec<String>, ContainError> {
         let Effect::PostgresHbaReject { address, role } = effect else { return Ok(Vec::new()) };
         let role = self.role(role)?;
-        Ok(vec![self.line(&role, address)?])
+        Ok(self.lines(&role, address)?.to_vec())
     }
 }
 
@@ -187,7 +205,6 @@ impl Postgres {
     fn bring(&mut self, effect: &Effect, aim: &TargetState) -> Result<(), ContainError> {
         let Some(name) = role_of(effect) else { return self.cannot() };
         let role = self.role(name)?;
-        self.refuse_protected(&role)?;
         match effect {
             Effect::PostgresRevokeConnect { database, .. } => self.bring_connect(&role, database, aim),
             Effect::PostgresRevokeSelect { database, table, .. } => self.bring_select(&role, database, table, aim),

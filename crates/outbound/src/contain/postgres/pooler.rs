@@ -37,6 +37,7 @@ impl Pgbouncer {
     /// # Errors
     /// If it does not answer, or does not let us in.
     pub(crate) fn connect(reach: &Reach, manner: &Manner) -> Result<Self, ContainError> {
+        reach.complete()?;
         Ok(Self { reach: reach.clone(), manner: manner.clone(), console: Session::open(reach, manner, CONSOLE, PORT)? })
     }
 
@@ -152,15 +153,16 @@ impl Pgbouncer {
 }
 
 impl Connector for Pgbouncer {
+    fn refuse_protected(&mut self, effect: &Effect) -> Result<(), ContainError> {
+        if self.database(effect)? != CONSOLE {
+            return Ok(());
+        }
+        let target = self.console.target().to_owned();
+        Err(ContainError::NeverTouched { target, what: "the console".to_owned(), why: "it is our own way in".to_owned() })
+    }
+
     fn read(&mut self, effect: &Effect) -> Result<TargetState, ContainError> {
         let database = self.database(effect)?;
-        if database == CONSOLE {
-            return Err(ContainError::NeverTouched {
-                target: self.console.target().to_owned(),
-                what: "the console".to_owned(),
-                why: "it is our own way in".to_owned(),
-            });
-        }
         let rows = self.console.table("list its databases", "SHOW DATABASES")?;
         let row = rows.iter().find(|row| row.get("name") == Some(&database));
         let row = row.ok_or_else(|| ContainError::Absent { target: self.console.target().to_owned(), what: format!("database {database}") })?;
@@ -183,6 +185,7 @@ impl Connector for Pgbouncer {
                 Err(error) => capture.lost.push(error.to_string()),
             }
         }
+        capture.lost.push("the pooler's own log is a file of its machine: take it from there".to_owned());
         Ok(capture)
     }
 

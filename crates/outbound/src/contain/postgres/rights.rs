@@ -20,6 +20,8 @@ struct Grant {
 
 const PLAIN: &str = "yes";
 const WITH_OPTION: &str = "yes, to be granted on";
+/// What a membership of version 16 and later begins with.
+const OPTIONS: &str = "WITH ADMIN ";
 const BY: &str = ", granted by ";
 
 impl Grant {
@@ -155,8 +157,23 @@ fn carrying_groups(session: &mut Session, role: &Role, oid: u32) -> Result<Vec<G
          AND EXISTS (SELECT FROM pg_roles u WHERE pg_has_role(g.oid, u.oid, 'MEMBER') AND u.rolname <> $1 AND (u.oid = (SELECT relowner FROM pg_class WHERE oid = $2) OR u.rolname = 'pg_read_all_data' \
          OR EXISTS (SELECT FROM pg_class c, aclexplode(c.relacl) a WHERE c.oid = $2 AND a.privilege_type = 'SELECT' AND a.grantee = u.oid) \
          OR EXISTS (SELECT FROM pg_attribute t, aclexplode(t.attacl) a WHERE t.attrelid = $2 AND a.privilege_type = 'SELECT' AND a.grantee = u.oid)))";
-    let rows = session.rows("read its groups", GROUPS, &[&role.name, &oid])?;
-    Ok(rows.iter().map(|row| Grant { what: identifier(&row.get::<_, String>(0)), grantor: row.get(1), how: how(row.get(2)) }).collect())
+    // From version 16 on a membership says whether it is inherited and whether it can be changed to, each by its grantor.
+    let has_options =
+        session.rows("read its version", "SELECT current_setting('server_version_num')::int >= 160000", &[])?.first().is_some_and(|row| row.get(0));
+    let query = if has_options { GROUPS.replacen("m.admin_option", "m.admin_option, m.inherit_option, m.set_option", 1) } else { GROUPS.to_owned() };
+    let rows = session.rows("read its groups", &query, &[&role.name, &oid])?;
+    let how_of = |row: &postgres::Row| if has_options { options([row.get(2), row.get(3), row.get(4)]) } else { how(row.get(2)) };
+    Ok(rows.iter().map(|row| Grant { what: identifier(&row.get::<_, String>(0)), grantor: row.get(1), how: how_of(row) }).collect())
+}
+
+/// A membership of version 16 and later, in the words in which it is granted again.
+fn options([admin, inherit, set]: [bool; 3]) -> String {
+    let word = |is_so: bool| if is_so { "TRUE" } else { "FALSE" };
+    format!("{OPTIONS}{}, INHERIT {}, SET {}", word(admin), word(inherit), word(set))
+}
+
+fn is_options(text: &str) -> bool {
+    [true, false].iter().any(|a| [true, false].iter().any(|b| [true, false].iter().any(|c| text == options([*a, *b, *c]))))
 }
 
 /// The commands from now to the aim, each in the name of its grantor, all or none.
@@ -168,7 +185,10 @@ fn changes(role: &str, now: &TargetState, aim: &TargetState) -> String {
         let to = identifier(role);
         let command = match (now.held(name).expose(), aimed.expose()) {
             (had, wanted) if had == wanted => continue,
+            (Some(had), None) if had.starts_with(OPTIONS) => format!("REVOKE {what} FROM {to} GRANTED BY {}", identifier(grantor)),
             (_, None) => format!("REVOKE {what} FROM {to}"),
+            // Only our own words: the case is a file that somebody could have changed.
+            (_, Some(wanted)) if is_group && is_options(wanted) => format!("GRANT {what} TO {to} {wanted} GRANTED BY {}", identifier(grantor)),
             (_, Some(wanted)) => {
                 let option = match (wanted == WITH_OPTION, is_group) {
                     (false, _) => "",

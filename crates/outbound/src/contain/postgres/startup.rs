@@ -28,13 +28,14 @@ pub(crate) enum Greeting {
 /// A message is at most this long; errors are a few hundred bytes.
 const LONGEST_BYTES: usize = 64 << 10;
 
-/// Begins a connection as `role` on `database`, from the local address `from` if one is given, and reads the first answer.
-pub(crate) fn greet(to: SocketAddr, from: Option<std::net::IpAddr>, role: &str, database: &str, patience: Duration) -> io::Result<Greeting> {
+/// Begins a connection as `role` on `database`, or to copy the whole server where none is named, from the local address `from` if one is given, and reads the first answer.
+pub(crate) fn greet(to: SocketAddr, from: Option<std::net::IpAddr>, role: &str, database: Option<&str>, patience: Duration) -> io::Result<Greeting> {
     let mut stream = dial(to, from, patience)?;
     stream.set_read_timeout(Some(patience))?;
     stream.set_write_timeout(Some(patience))?;
     let mut body = 196_608u32.to_be_bytes().to_vec();
-    for (name, value) in [("user", role), ("database", database), ("application_name", "strandline probe")] {
+    let wanted = database.map_or(("replication", "true"), |database| ("database", database));
+    for (name, value) in [("user", role), wanted, ("application_name", "strandline probe")] {
         for text in [name, value] {
             body.extend(text.bytes().filter(|b| *b != 0));
             body.push(0);

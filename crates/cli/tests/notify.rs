@@ -144,7 +144,7 @@ fn what_fails_for_the_sender_goes_again_once_that_is_mended() {
     let case = new_case(&folder, |estate| estate);
     let name = text(&case);
     for by in ["A. Chan", "B. Lee"] {
-        check(&["notify", name, "approve", "--responder", by], 0, "approval");
+        check(&["notify", name, "approve", "--responder", by], 0, "letters, approved by");
     }
     let grudge = Grudge::default();
     "550 5.7.1 our policy refuses this sender".clone_into(&mut grudge.lock().expect("no panic"));

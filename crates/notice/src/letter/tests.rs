@@ -640,7 +640,9 @@ fn a_letter_changed_by_hand_is_read_again() {
         let mut document = letter.document.into_personal();
         change(&mut document);
         letter.document = Personal::new(document);
-        assert_eq!(rules(&case.lint(&letter, 0, &exposures)), expected);
+        // That actions of categories are gone is another test's.
+        let findings: Vec<Finding> = case.lint(&letter, 0, &exposures).into_iter().filter(|f| !f.place.starts_with("what the category")).collect();
+        assert_eq!(rules(&findings), expected);
     };
     let actions = |document: &mut Document, items: &[&str]| {
         for block in &mut document.blocks {
@@ -654,7 +656,7 @@ fn a_letter_changed_by_hand_is_read_again() {
     check(&|d| actions(d, &["Call your bank. (soon)"]), &[Rule::ActionWithoutTime]);
     check(&|d| actions(d, &["Call your bank. (20 minutes)"]), &[Rule::FirstActionSlow]);
     check(&|d| actions(d, &["Call your bank. (1 hour)"]), &[Rule::FirstActionSlow]);
-    check(&|d| actions(d, &["Call us. (1 minute)"; 6]), &[Rule::ActionCount]);
+    check(&|d| actions(d, &["Call us. (1 minute)"; 12]), &[Rule::ActionCount]);
     check(&|d| d.blocks.retain(|b| !matches!(b, Block::Numbered { .. })), &[Rule::ActionCount]);
     check(&|d| d.blocks.retain(|b| !matches!(b, Block::Fields { .. })), &[Rule::MissingPart]);
     check(&|d| d.blocks.retain(|b| !matches!(b, Block::Table { .. })), &[Rule::MissingPart]);

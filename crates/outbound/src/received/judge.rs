@@ -267,7 +267,8 @@ impl Letter {
         judged.beside_names.extend(self.names(&tokens.iter().collect::<Vec<_>>()));
         let words: Vec<&str> = tokens.iter().map(|token| token.text.as_str()).collect();
         let has_ours = self.subject.is_empty() || words.windows(self.subject.len()).any(|part| part.iter().eq(self.subject.iter()));
-        if !is_passed_on && !(has_ours && words.len() <= self.subject.len() + BEFORE_SUBJECT_LIMIT) {
+        let is_ours = has_ours && words.len() <= self.subject.len() + BEFORE_SUBJECT_LIMIT;
+        if !is_passed_on && !is_ours {
             judged.beside_names.push(format!("Subject: {}", subject.chars().take(SUBJECT_CHARS_LIMIT).collect::<String>()));
         }
     }

@@ -266,7 +266,7 @@ fn says_who_wrote(text: &str, known: &Known<'_>) -> bool {
     let others: Vec<&&Token> =
         said.iter().enumerate().filter(|(place, _)| at.is_none_or(|at| !(at..at + sender).contains(place))).map(|(_, token)| token).collect();
     let has_figures = |token: &&&Token| token.text.chars().any(|c| c.is_ascii_digit());
-    let has_day = others.iter().any(|token| has_figures(token));
+    let has_day = others.iter().any(has_figures);
     let is_wide = tokens.iter().any(|token| token.kind == Kind::Wide);
     let limit = if is_wide { 2 * SAYS_LIMIT } else { SAYS_LIMIT + 2 * links.len() };
     let others = others.iter().filter(|token| !has_figures(token)).map(|token| weight(token)).sum::<usize>() / WORD;

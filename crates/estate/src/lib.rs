@@ -158,9 +158,9 @@ fn check_names(estate: &Estate, text: &str, path: &str) -> Result<(), EstateErro
     for id in estate.register.iter().flat_map(|register| register.laws.values()).flat_map(|ids| ids.split_whitespace()) {
         known("regime of the organisation", id, &regimes)?;
     }
-    target::check(estate, text, path)?;
     unique(estate.systems.iter().map(|s| s.id.as_str()), "system", text, path)?;
     unique(estate.targets.iter().map(|t| t.name.as_str()), "target", text, path)?;
+    target::check(estate, text, path)?;
     unique(estate.sources.iter().map(|s| s.id.as_str()), "source", text, path)?;
     unique(estate.databases.iter().map(|d| d.id.as_str()), "database", text, path)
 }

@@ -477,7 +477,7 @@ impl Reader {
         }
         // What was undone matters to its own connection alone.
         writes.retain(|one| !matches!(one.write.end, End::Undone(_)) || one.write.owner.is_some());
-        put_in_order(&mut writes, |one| (one.write.time, one.place.order()));
+        put_in_order(&mut writes, |one| (one.write.time, one.write.order.as_deref().unwrap_or(&one.place).order()));
         facts.writes = writes.into_iter().map(|one| one.write).collect();
         for write in facts.writes.iter_mut().filter(|w| w.precision > 1) {
             // Within the tick nobody of interest but its own connection read, and what that had read the order of its log tells.
@@ -486,7 +486,7 @@ impl Reader {
         }
         // What was undone stands together, after what was committed then.
         let undone = |w: &Write| w.owner.filter(|_| matches!(w.end, End::Undone(_))).map(|owner| owner.connection);
-        put_in_order(&mut facts.writes, |w| (w.time, undone(w), w.order.as_ref().map(|place| place.order())));
+        put_in_order(&mut facts.writes, |w| (w.time, undone(w)));
         facts.writes.shrink_to_fit();
         for connection in facts.connections.values_mut() {
             connection.order(&numbers);
@@ -1346,7 +1346,7 @@ mod tests {
     const SECOND: i64 = 1_000_000;
 
     /// Lines `log second statement`; a statement with ` !` at its end failed, one with ` =1` changed a row, of one with ` ok` the log says that it went well. Gives `second statement` of each write, with ` ?` where it may not
-    /// have taken effect, with ` lost` where its session may have meant something else, and with ` +n` where it may have taken effect up to n seconds later. The log `numbered` gives each second's transaction a number.
+    /// have taken effect, with ` lost` where its session may have meant something else, and with ` +n` where it may have taken effect up to n seconds later. The log `numbered` gives each second's transaction a number, `coarse` stamps to the second.
     fn check(lines: &[&'static str], expected: &[&str]) {
         let mut builder = EventBatchBuilder::new();
         for (n, line) in lines.iter().enumerate() {
@@ -1368,12 +1368,15 @@ mod tests {
                 (false, false) => Status::Unknown,
             };
             event.row_count = counted;
+            if log == "coarse" {
+                event.time_precision_micros = 1_000_000;
+            }
             event.command = (log == "parse").then(|| "PARSE".into());
             event.transaction = (log == "numbered").then(|| format!("3/{second}").into());
             event.record_kind = Some(match log {
                 "general" => RecordKind::MysqlGeneral,
                 "slow" => RecordKind::MysqlSlow,
-                "audit" => RecordKind::MysqlAudit,
+                "audit" | "coarse" => RecordKind::MysqlAudit,
                 "parse" => RecordKind::Other,
                 _ => RecordKind::Statement,
             });
@@ -1450,6 +1453,13 @@ mod tests {
         check(&of("general 3 UNLOCK TABLES"), &["2 DELETE FROM t ?", "4 DELETE FROM u ?"]);
         check(&of("general 3 SET NAMES utf8mb4"), &[]);
         check(&["general 1 SET autocommit = 1", "general 2 DELETE FROM t", "general 3 ANALYZE TABLE t"], &["2 DELETE FROM t"]);
+    }
+
+    #[test]
+    fn a_definition_stands_among_the_writes_of_its_second() {
+        let all =
+            ["audit 1 CREATE TABLE u (i int) ok", "audit 1 INSERT INTO u SELECT i FROM t ok", "audit 1 DROP TABLE u ok", "audit 1 CREATE TABLE u (i int) ok"];
+        check(&all, &["1 CREATE TABLE u (i int)", "1 INSERT INTO u SELECT i FROM t ?", "1 DROP TABLE u", "1 CREATE TABLE u (i int)"]);
     }
 
     #[test]

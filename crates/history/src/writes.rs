@@ -353,6 +353,13 @@ struct Pending {
     place: Place,
 }
 
+/// A transaction that was prepared.
+struct Prepared {
+    pending: Vec<Pending>,
+    /// How it ended, and where; a refusal of that may come yet.
+    ended: Option<(Finish, Place)>,
+}
+
 /// A string of several statements that was taken: pgaudit writes the whole of it for each of them.
 struct Several {
     statement: Arc<str>,
@@ -411,8 +418,8 @@ struct Reader {
     /// Logs in which `log_statement` wrote reads: what an audit log tells beside them began no transaction that they do not hold.
     shows_reads: BTreeSet<u32>,
     open: HashMap<(u32, String), Open>,
-    /// What transactions wrote that are prepared, by log and name.
-    two_phase: HashMap<(u32, String), Vec<Pending>>,
+    /// Transactions that are prepared, by log and name, and how each ends as far as is known.
+    two_phase: HashMap<(u32, String), Prepared>,
     interest: Interest,
     texts: HashSet<Arc<str>>,
     states: HashSet<Arc<SessionState>>,
@@ -455,10 +462,10 @@ impl Reader {
             let end = if connection.explicit { Finish::NotShown } else { Finish::Statement };
             self.flush(&mut connection, &session, end, end_of_log);
         }
-        let mut prepared: Vec<((u32, String), Vec<Pending>)> = std::mem::take(&mut self.two_phase).into_iter().collect();
+        let mut prepared: Vec<((u32, String), Prepared)> = std::mem::take(&mut self.two_phase).into_iter().collect();
         prepared.sort_by(|a, b| a.0.cmp(&b.0));
-        for ((log, _), pending) in prepared {
-            self.end(log, pending, Finish::NotShown, end_of_log, true);
+        for ((log, _), transaction) in prepared {
+            self.end_prepared(log, transaction, end_of_log);
         }
         let Self { mut facts, mut logged, logs, shows_ends, shows_reads, ticks, .. } = self;
         let is_shown = |one: &Logged| shows_ends.contains(&one.log) || one.is_audited && shows_reads.contains(&one.log);
@@ -672,11 +679,20 @@ impl Reader {
         if let Some(state) = &mut connection.state {
             state.fail(Ran::plain(statement, event.time.micros()));
         }
-        // What could not be prepared is taken back.
-        if let Some(TwoPhase::Prepare(name)) = TwoPhase::of(statement, self.dialect)
-            && let Some(held) = self.two_phase.remove(&(connection.log, name))
-        {
-            self.end(connection.log, held, Finish::Undone, Place::new(event.time.micros(), &event.place, 0), true);
+        match TwoPhase::of(statement, self.dialect) {
+            // What could not be prepared is taken back.
+            Some(TwoPhase::Prepare(name)) => {
+                if let Some(Prepared { pending, .. }) = self.two_phase.remove(&(connection.log, name)) {
+                    self.end(connection.log, pending, Finish::Undone, Place::new(event.time.micros(), &event.place, 0), true);
+                }
+            }
+            // What could not be ended goes on.
+            Some(TwoPhase::Commit(name) | TwoPhase::Rollback(name)) => {
+                if let Some(transaction) = self.two_phase.get_mut(&(connection.log, name)) {
+                    transaction.ended = None;
+                }
+            }
+            _ => {}
         }
         // One whose rows are counted went well, and so did one of which MySQL's log says so: that was another try of the same words.
         let is_this = |p: &Pending| &*p.statement == statement && p.write.row_count.is_none() && (self.dialect == Dialect::PostgreSql || !p.write.succeeded);
@@ -795,11 +811,9 @@ impl Reader {
             // It fails, and takes the transaction back.
             TwoPhase::Prepare(_) if connection.aborted => self.flush(connection, session, Finish::Undone, place),
             TwoPhase::Prepare(name) => {
-                let held = std::mem::take(&mut connection.pending);
+                let pending = std::mem::take(&mut connection.pending);
                 self.flush(connection, session, Finish::Committed, place);
-                // Of one that was prepared by that name before, the log does not show the end.
-                let unended = if self.two_phase.len() < MOST_TWO_PHASE { self.two_phase.insert((log, name), held) } else { Some(held) };
-                self.end(log, unended.unwrap_or_default(), Finish::NotShown, place, true);
+                self.hold(log, name, pending, place);
             }
             TwoPhase::Commit(name) => self.end_two_phase(connection, name, session, Finish::Committed, place),
             TwoPhase::Rollback(name) => self.end_two_phase(connection, name, session, Finish::Undone, place),
@@ -807,12 +821,33 @@ impl Reader {
         }
     }
 
+    /// Keeps what is prepared until it is known how it ended; of one by that name before it that is known now, or never.
+    fn hold(&mut self, log: u32, name: String, pending: Vec<Pending>, place: Place) {
+        if pending.is_empty() {
+            return;
+        }
+        if self.two_phase.len() >= MOST_TWO_PHASE {
+            let ended: Vec<(u32, Prepared)> = self.two_phase.extract_if(|_, one| one.ended.is_some()).map(|((log, _), one)| (log, one)).collect();
+            ended.into_iter().for_each(|(log, one)| self.end_prepared(log, one, place));
+        }
+        let new = Prepared { pending, ended: None };
+        let over = if self.two_phase.len() < MOST_TWO_PHASE { self.two_phase.insert((log, name), new) } else { Some(new) };
+        if let Some(over) = over {
+            self.end_prepared(log, over, place);
+        }
+    }
+
+    fn end_prepared(&mut self, log: u32, Prepared { pending, ended }: Prepared, end_of_log: Place) {
+        let (finish, place) = ended.unwrap_or((Finish::NotShown, end_of_log));
+        self.end(log, pending, finish, place, true);
+    }
+
     /// One that was prepared ends; else MySQL's is that of the connection itself (`ONE PHASE`).
     fn end_two_phase(&mut self, connection: &mut Open, name: String, session: &str, finish: Finish, place: Place) {
-        match self.two_phase.remove(&(connection.log, name)) {
-            Some(held) => self.end(connection.log, held, finish, place, true),
-            None if self.dialect == Dialect::MySql => self.flush(connection, session, finish, place),
-            None => {}
+        match self.two_phase.get_mut(&(connection.log, name)) {
+            Some(transaction) if transaction.ended.is_none() => transaction.ended = Some((finish, place)),
+            _ if self.dialect == Dialect::MySql => self.flush(connection, session, finish, place),
+            _ => {}
         }
     }
 
@@ -838,18 +873,8 @@ impl Reader {
         }
         let parameters = bound(event);
         let log = 1_u8 << log_of(event.record_kind);
-        if let Some(last) = connection.pending.last_mut().filter(|_| part.is_whole) {
-            let same_parameters = match (&last.write.parameters, &parameters) {
-                (Some(one), Some(other)) => of_one_execution(one, other),
-                _ => true,
-            };
-            if last.logs & log == 0 && &*last.statement == statement && same_parameters {
-                last.logs |= log;
-                last.write.row_count = last.write.row_count.or(event.row_count);
-                last.write.succeeded |= event.status == Status::Success || event.row_count.is_some();
-                last.write.parameters = told_best(last.write.parameters.take(), parameters);
-                return;
-            }
+        if connection.is_told_beside(part, &parameters) {
+            return;
         }
         connection.explicit |= connection.manual;
         let may_be_within = self.dialect == Dialect::MySql && !connection.is_by_itself && connection.pending.len() < MOST_PENDING;
@@ -872,14 +897,7 @@ impl Reader {
         let mut write = self.write_of(event, statement, parameters.clone());
         write.row_count = event.row_count.filter(|_| part.is_whole);
         write.session = self.session_of(connection);
-        // MySQL's general log is written as statements begin, one after the other; its audit log as they end, and a definition waits for
-        // whoever reads what it changes.
-        let is_ordered = match event.record_kind {
-            Some(RecordKind::MysqlGeneral) => true,
-            Some(RecordKind::MysqlAudit) => event.activity == Activity::Define || defines,
-            _ => false,
-        };
-        let is_ordered = is_ordered && write.precision > 1_000;
+        let is_ordered = write.precision > 1_000 && is_in_order(event.record_kind, event.activity == Activity::Define || defines);
         write.order = is_ordered.then(|| Box::new(place));
         write.owner = connection.owner.and_then(|_| self.next_owner(session));
         if let Some(owner) = write.owner {
@@ -1137,6 +1155,24 @@ impl Open {
         }
     }
 
+    /// Whether another log of the connection told of this execution right before; it may say more of it.
+    fn is_told_beside(&mut self, part: Part<'_, '_>, parameters: &Option<Box<[Option<String>]>>) -> bool {
+        let (event, log) = (part.event, 1_u8 << log_of(part.event.record_kind));
+        let Some(last) = self.pending.last_mut().filter(|_| part.is_whole) else { return false };
+        let same_parameters = match (&last.write.parameters, parameters) {
+            (Some(one), Some(other)) => of_one_execution(one, other),
+            _ => true,
+        };
+        if last.logs & log != 0 || &*last.statement != part.statement || !same_parameters {
+            return false;
+        }
+        last.logs |= log;
+        last.write.row_count = last.write.row_count.or(event.row_count);
+        last.write.succeeded |= event.status == Status::Success || event.row_count.is_some();
+        last.write.parameters = told_best(last.write.parameters.take(), parameters.clone());
+        true
+    }
+
     /// Whether a string of several statements was taken already, as another record tells of it.
     fn is_told_again(&mut self, event: &Row<'_>, statement: &str, parts: usize) -> bool {
         let log = 1_u8 << log_of(event.record_kind);
@@ -1232,6 +1268,16 @@ fn whose_level(statement: &str, dialect: Dialect) -> Whose {
         }
     }
     whose
+}
+
+/// Whether a log stands in the order in which its statements took effect: MySQL's general log is written as they begin, one after the
+/// other; its audit log as they end, and a definition waits for whoever reads what it changes.
+fn is_in_order(kind: Option<RecordKind>, is_definition: bool) -> bool {
+    match kind {
+        Some(RecordKind::MysqlGeneral) => true,
+        Some(RecordKind::MysqlAudit) => is_definition,
+        _ => false,
+    }
 }
 
 /// Statements, besides those that define anything, that commit what ran before them.
@@ -1436,6 +1482,11 @@ mod tests {
         check(&then("log 9 COMMIT PREPARED 'y'"), &["2 DELETE FROM t ?", "4 DELETE FROM u"]);
         let refused = ["log 1 BEGIN", "log 2 DELETE FROM t", "log 3 PREPARE TRANSACTION 'x'", "log 3 PREPARE TRANSACTION 'x' !", "log 9 COMMIT PREPARED 'x' !"];
         check(&refused, &[]);
+        check(&then("log 9 COMMIT PREPARED 'x' !"), &["2 DELETE FROM t ?", "4 DELETE FROM u"]);
+        let later = ["log 9 COMMIT PREPARED 'x'", "log 9 COMMIT PREPARED 'x' !", "log 12 ROLLBACK PREPARED 'x'"];
+        check(&[&prepared[..], &later].concat(), &["4 DELETE FROM u"]);
+        let twice = ["log 9 COMMIT PREPARED 'x'", "log 10 BEGIN", "log 11 DELETE FROM v", "log 12 PREPARE TRANSACTION 'x'", "log 13 ROLLBACK PREPARED 'x'"];
+        check(&[&prepared[..], &twice].concat(), &["4 DELETE FROM u", "9 DELETE FROM t"]);
         let xa = ["general 1 XA START 'x'", "general 2 DELETE FROM t", "general 3 XA END 'x'"];
         let then = |rest: &[&'static str]| [&xa[..], rest].concat();
         check(&then(&["general 4 XA PREPARE 'x'", "general 5 DELETE FROM u", "general 9 XA COMMIT 'x'"]), &["5 DELETE FROM u", "9 DELETE FROM t"]);
@@ -1443,6 +1494,9 @@ mod tests {
         check(&then(&["general 4 XA COMMIT 'x' ONE PHASE"]), &["4 DELETE FROM t"]);
         check(&then(&["general 4 XA ROLLBACK 'x'"]), &[]);
         check(&then(&["general 4 XA PREPARE 'x'"]), &["2 DELETE FROM t ?"]);
+        let again =
+            ["general 4 XA PREPARE 'x'", "general 5 XA COMMIT 'x'", "general 6 XA START 'x'", "general 7 DELETE FROM u", "general 8 XA COMMIT 'x' ONE PHASE"];
+        check(&then(&again), &["5 DELETE FROM t", "8 DELETE FROM u"]);
     }
 
     #[test]

@@ -34,6 +34,22 @@ fn text(path: &Path) -> &str {
     path.to_str().expect("UTF-8")
 }
 
+/// How a case is worked on here: by one thread, in this process.
+fn settings<'s>(case: PathBuf, who: &str, now: &'s dyn Fn() -> Instant, random: &'s dyn Fn() -> [u8; 32]) -> Settings<'s> {
+    Settings {
+        case,
+        responder: who.to_owned(),
+        now,
+        random,
+        reader: None,
+        memory_limit_bytes: 1 << 28,
+        threads: 1,
+        rules: Vec::new(),
+        told: Told::default(),
+        signer: None,
+    }
+}
+
 /// Whether the directory can run; says so where it cannot.
 fn python() -> bool {
     let is_there = Command::new("python3").arg("--version").output().is_ok();
@@ -280,18 +296,8 @@ fn a_drill_cuts_its_intruder_off_at_the_gate_and_takes_it_back() {
     assert!(Some(people) == had && again["intruder_requests_refused"].as_u64() > Some(0), "{again} {had:?}");
     // Whoever opens the case finds letters that can be approved, and nothing that it does not follow yet.
     let random = || [7; 32];
-    let settings = Settings {
-        case: into.join("case"),
-        responder: String::new(),
-        now: &|| Instant(START),
-        random: &random,
-        reader: None,
-        memory_limit_bytes: 1 << 28,
-        threads: 1,
-        rules: Vec::new(),
-        told: Told::default(),
-        signer: None,
-    };
+    let now = || Instant(START);
+    let settings = settings(into.join("case"), "", &now, &random);
     let seen = overview(&settings).expect("an overview");
     assert!(!seen.needs.iter().any(|need| matches!(need, Need::Renew { .. } | Need::LettersOld)), "{:?}", seen.needs);
     assert!(seen.letters.is_some_and(|letters| letters.is_current));
@@ -343,18 +349,7 @@ impl World {
         let now = || Instant(self.now.get());
         // Each case has a secret of its own.
         let random = || [case.bytes().fold(7, |sum: u8, byte| sum.wrapping_mul(31).wrapping_add(byte)); 32];
-        let settings = Settings {
-            case: self.folder.path().join(case),
-            responder: who.to_owned(),
-            now: &now,
-            random: &random,
-            reader: None,
-            memory_limit_bytes: 1 << 28,
-            threads: 1,
-            rules: Vec::new(),
-            told: Told::default(),
-            signer: None,
-        };
+        let settings = settings(self.folder.path().join(case), who, &now, &random);
         let mut quiet = Quiet;
         let estate = self.estate();
         act(&mut Response::begin(&settings, (&estate, "estate.toml"), &mut quiet).expect("a case"))

@@ -120,22 +120,25 @@ impl Drill {
         let score = serde_json::to_vec_pretty(&result_json(&plan, &outcome, &result, &done))?;
         std::fs::write(into.join("score.json"), score)?;
         let print = |opened: Option<&Opened>| print_result(common, &plan, &outcome, &result, (&done, opened));
-        if self.open {
-            // The link stands in the result, so that who reads JSON gets one document; where nothing can be served the result stands alone.
-            let mut is_told = false;
-            let served = serve::open(common, std::slice::from_ref(&case), (self.listen, None), None, &mut |opened| {
-                is_told = true;
-                print(Some(opened))
-            });
-            if !is_told {
-                print(None)?;
-            }
-            served?;
-        } else {
-            print(None)?;
-        }
+        show(common, &case, self.open.then_some(self.listen), &print)?;
         Ok(if result.is_sound() && is_cut { ExitCode::SUCCESS } else { ExitCode::from(3) })
     }
+}
+
+/// Prints the result, and serves the case where that is asked for. The link stands in the result, so that who reads JSON gets one
+/// document; where nothing can be served the result stands alone.
+fn show(common: &Common, case: &PathBuf, listen: Option<SocketAddr>, print: &dyn Fn(Option<&Opened>) -> anyhow::Result<()>) -> anyhow::Result<()> {
+    let Some(listen) = listen else { return print(None) };
+    let mut is_told = false;
+    let served = serve::open(common, std::slice::from_ref(case), (listen, None), None, &mut |opened| {
+        is_told = true;
+        print(Some(opened))
+    });
+    if !is_told {
+        print(None)?;
+    }
+    served?;
+    Ok(())
 }
 
 fn score_case(case: &Path, truth: &Path) -> anyhow::Result<Score> {

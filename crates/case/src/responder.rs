@@ -194,7 +194,7 @@ impl Responders {
 }
 
 /// A name as it is compared: case and blanks make no other person.
-pub(crate) fn same_name(name: &str) -> String {
+pub fn same_name(name: &str) -> String {
     name.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
 }
 

@@ -6,7 +6,7 @@ use strandline_model::time::Instant;
 
 use crate::ledger::{Entry, EntryKind, Ledger, LedgerError};
 use crate::passkey::{Assertion, PasskeyProblem};
-use crate::responder::{Responders, has_risen, may_sign};
+use crate::responder::{Responders, has_risen, may_sign, same_name};
 use crate::signature::{check, signed_text};
 use crate::{approval, cut};
 
@@ -104,7 +104,7 @@ impl Walked {
         let known = self.approvals.entry(plan.clone()).or_default();
         let is_near = |at: Instant| entry.time.micros().saturating_sub(at.micros()).abs() <= GOOD_FOR_MICROS;
         if entry.kind == EntryKind::Decision && entry.digests.contains_key(approval::DIGEST) {
-            let approved = Approved { by: spelled(&entry.actor), at: entry.time, is_signed: entry.signature.is_some() };
+            let approved = Approved { by: same_name(&entry.actor), at: entry.time, is_signed: entry.signature.is_some() };
             let is_again = |one: &&Approved| one.by == approved.by && one.is_signed == approved.is_signed;
             if known.iter().filter(is_again).any(|one| entry.time.micros().saturating_sub(one.at.micros()).abs() < DAY_MICROS) {
                 self.problems.push((index, "it approves what the same person had approved already: that is one approval, not two".to_owned()));
@@ -138,11 +138,6 @@ impl Walked {
             }
         }
     }
-}
-
-/// Spellings of one name are one person's.
-fn spelled(name: &str) -> String {
-    name.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
 }
 
 /// Why a signature does not make an entry a decision of whom it names.

@@ -229,7 +229,7 @@ pub fn enrol(visit: &Visit) -> Result<Reply, Fault> {
     let number: u64 = visit.form.number("offer").ok_or(Fault::NotFound)?;
     let offer = visit.console.offers().all(Instant::now()).iter().find(|offer| offer.number == number).cloned().ok_or(Fault::NotFound)?;
     let role: Role = visit.form.text("role").and_then(|role| role.parse().ok()).ok_or(Fault::NotFound)?;
-    let name = offer.name.split_whitespace().collect::<Vec<_>>().join(" ");
+    let name = on_one_line(&offer.name);
     let act = Act::Enrol(Enrolment { change: Change::Enrolled, key: offer.passkey.to_line(), name, role });
     try_act(visit, Asked { act, back: "/access".to_owned(), shows: None })
 }
@@ -241,9 +241,13 @@ pub fn enrol_key(visit: &Visit) -> Result<Reply, Fault> {
     let role: Role = visit.form.text("role").and_then(|role| role.parse().ok()).ok_or(Fault::NotFound)?;
     let name = visit.form.filled("name").ok_or_else(|| Fault::Unusable(visit.t().x("access_no_name").to_owned()))?;
     let name: String = name.chars().filter(|c| !c.is_control()).take(80).collect();
-    let name = name.split_whitespace().collect::<Vec<_>>().join(" ");
+    let name = on_one_line(&name);
     let act = Act::Enrol(Enrolment { change: Change::Enrolled, key: key.to_openssh(), name, role });
     try_act(visit, Asked { act, back: "/access".to_owned(), shows: None })
+}
+
+fn on_one_line(name: &str) -> String {
+    name.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Takes a key of somebody out of the responders' table.

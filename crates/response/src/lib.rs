@@ -64,7 +64,7 @@ pub use strandline_case::{Entry, EntryKind, VerifyReport};
 // How a message of the desk is answered, and what it is about.
 pub use strandline_case::{
     Algorithm, Change, Enrolment, Passkey, PasskeyProblem, PublicKey, Registration, Responder, Responders, Right, Role, SignatureProblem, Signer, challenge,
-    has_risen, rp_id,
+    has_risen, rp_id, same_name,
 };
 pub use strandline_detection::sigma::Rule;
 pub use strandline_outbound::contain::{Answer, Force, Verdict};

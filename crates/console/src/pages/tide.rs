@@ -3,7 +3,7 @@
 use askama::Template;
 use strandline_response::desk::{Clocks, Need, Overview};
 use strandline_response::notice::State;
-use strandline_response::{Right, Tiers};
+use strandline_response::{Right, Tiers, same_name};
 
 use super::{Frame, category, frame, tier};
 use crate::console::{Console, Waiting, is_allowed};
@@ -136,11 +136,6 @@ pub fn needs(console: &Console, who: &Who, overview: &Overview, clocks: &Clocks,
     let mut lines: Vec<NeedLine> = lines.into_iter().filter(|(right, _)| is_allowed(who.role, *right)).map(|(_, line)| line).collect();
     lines.sort_by_key(|line| !line.is_urgent);
     lines
-}
-
-/// A name as two spellings of it compare.
-fn same_name(name: &str) -> String {
-    name.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
 }
 
 /// A need, and what it takes to see to it.

@@ -1,7 +1,7 @@
 //! Who must approve a plan of cuts, and who has.
 
 use serde::Serialize;
-use strandline_case::{Approval, StoredWave};
+use strandline_case::{Approval, StoredWave, same_name};
 use strandline_model::containment::{ActionRow, Effect, Undo};
 use strandline_model::estate::Estate;
 use strandline_outbound::contain::Planned;
@@ -90,10 +90,6 @@ impl Response<'_> {
         self.case.record_approval(&approval, env!("CARGO_PKG_VERSION"))?;
         self.cut_approval(&stored, &plan)
     }
-}
-
-fn same_name(name: &str) -> String {
-    name.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
 }
 
 /// Who approved a plan beforehand: one that cuts single sessions and nothing else, each at a target that the estate names for it.

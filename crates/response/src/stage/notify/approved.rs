@@ -4,10 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest, Sha256};
-use strandline_case::Approval;
+use strandline_case::{Approval, same_name};
 
 use super::plan::{LetterPlan, hexadecimal, plan_head, plan_text};
-use super::same_name;
 use crate::error::ResponseError;
 use crate::run::Response;
 use crate::store;

@@ -13,7 +13,7 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use serde::Serialize;
-use strandline_case::{Approval, NewLetter, Sending, SendingFiles, SendingStep, StoredLetter};
+use strandline_case::{Approval, NewLetter, Sending, SendingFiles, SendingStep, StoredLetter, same_name};
 use strandline_model::letter::{Channel, LetterReference, SendingState};
 use strandline_model::register::RegisterEntry;
 use strandline_model::time::Instant;
@@ -596,11 +596,6 @@ fn can_be_settled(row: &StoredLetter, own: &[StoredLetter], state: SendingState)
         SendingState::Queued if row.state.has_failed() => !own.iter().any(|other| elsewhere(other) && !other.state.has_failed()),
         _ => row.state == SendingState::Uncertain,
     }
-}
-
-/// A name as two spellings of it compare: case and spaces do not make another person.
-fn same_name(name: &str) -> String {
-    name.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
 }
 
 fn is_waiting(state: SendingState) -> bool {

@@ -29,6 +29,9 @@ const PORT: u16 = 3306;
 /// How long after none was left it is looked again.
 const AGAIN_AFTER: Duration = Duration::from_millis(500);
 
+/// Between looks at a list that is about to change.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(30);
+
 const AT: &str = " of ";
 
 /// A MySQL or MariaDB server.
@@ -129,9 +132,21 @@ impl Mysql {
         Ok(Held::optional(found))
     }
 
+    /// Its connections. One that is just being let in or refused, or going, stands in the server's list for a moment under its name: it is
+    /// looked at again until it is one or gone.
     fn sessions(&mut self, user: &str) -> Result<Vec<(u64, String)>, ContainError> {
-        let query = format!("SELECT ID, HOST FROM information_schema.PROCESSLIST WHERE USER = {} AND ID <> connection_id() ORDER BY ID", literal(user));
-        self.connection.query::<(u64, String), _>(query).map_err(|error| self.told("look for its connections", &error))
+        let query =
+            format!("SELECT ID, HOST, COMMAND FROM information_schema.PROCESSLIST WHERE USER = {} AND ID <> connection_id() ORDER BY ID", literal(user));
+        let begun = Instant::now();
+        let list = |me: &mut Self| me.connection.query::<(u64, String, String), _>(&query).map_err(|error| me.told("look for its connections", &error));
+        let mut found = list(self)?;
+        while begun.elapsed() < self.manner.patience && found.iter().any(|(_, _, command)| ["Connect", "Quit", "Killed"].contains(&command.as_str())) {
+            std::thread::sleep(BETWEEN_LOOKS);
+            // Whoever came since is the next look's.
+            let known: BTreeSet<u64> = found.into_iter().map(|(id, _, _)| id).collect();
+            found = list(self)?.into_iter().filter(|(id, _, _)| known.contains(id)).collect();
+        }
+        Ok(found.into_iter().map(|(id, from, _)| (id, from)).collect())
     }
 
     fn kill(&mut self, user: &str) -> Result<(), ContainError> {
@@ -152,7 +167,7 @@ impl Mysql {
                 let why = format!("{} connections are still there, or come again: is the account locked?", live.len());
                 return Err(ContainError::Refused { target: self.reach.target.name.clone(), doing: "end connections".to_owned(), why });
             }
-            std::thread::sleep(Duration::from_millis(30));
+            std::thread::sleep(BETWEEN_LOOKS);
         }
     }
 

@@ -176,6 +176,38 @@ fn an_account_is_planned_approved_cut_verified_watched_and_taken_back() {
     take_back(&robbed, &untouched);
 }
 
+#[test]
+fn a_cut_by_hand_closes_what_the_proposed_one_would_and_its_evidence_outlives_the_next_intake() {
+    if !python() {
+        return;
+    }
+    let robbed = Robbed::new();
+    let effect = |account: &str| format!("idp:exec:action=disable_account,subject={account}");
+    robbed.contain(&["plan", "--effect", &effect(&robbed.account), "--effect", &effect("someone.else")], 0, "enabled: yes -> no");
+    for who in ["A. Chan", "B. Lee"] {
+        robbed.contain(&["approve", "--responder", who], 0, "of 2");
+    }
+    robbed.contain(&["verify", "--plan", "1"], 1, "nothing of this is applied");
+    assert!(robbed.is_open());
+    robbed.contain(&["apply", "--again-after", "0s"], 0, "effective");
+    let told: Value = serde_json::from_str(&robbed.contain(&["status", "--json"], 0, "")).expect("JSON");
+    let id = |at: usize| told[0]["actions"][at]["id"].as_str().expect("an id");
+    assert_ne!(id(0), id(1), "two of one kind at one target are told apart");
+    assert!(!robbed.is_open(), "what holds is closed, whoever thought of it");
+    let kept = || {
+        let custody = fs::read_to_string(Path::new(&robbed.case).join("evidence/custody.json")).expect("a record");
+        let custody: Value = serde_json::from_str(&custody).expect("JSON");
+        let paths = custody.as_array().expect("a list").iter().filter_map(|artefact| artefact["path"].as_str());
+        paths.filter(|path| path.starts_with("containment/plan-1/")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let before = kept();
+    assert!(!before.is_empty());
+    fs::write(robbed.evidence.join("crew/crew.jsonl.91"), newer(10, ("someone.else", "0011223344556677", "203.0.113.200"), &[401; 3])).expect("a log");
+    robbed.respond();
+    assert_eq!(kept(), before);
+    check(&["verify", &robbed.case], 0, "sound");
+}
+
 /// The plan, and who must approve it.
 fn plan_and_approve(robbed: &Robbed) {
     let found = robbed.found();
@@ -527,9 +559,20 @@ fn a_target_that_is_down_slow_or_talks_nonsense_is_named_and_its_action_is_not_c
         assert!(told.contains(expected), "{told}");
         assert_eq!(world.directory.read(), untouched);
     }
+    let captured = || fs::read_to_string(world.folder.path().join("case/evidence/custody.json")).expect("a record").contains("plan-1/idp/1/evidence-account.json");
+    assert!(!captured());
     fs::write(&program, RESPONDER).expect("the right one");
     world.apply("case", 1).expect("the same command goes on");
     assert_eq!(world.effective("case"), ["A-ann"]);
+    assert!(captured(), "what could not be had at the first time is had before the cut");
+    // Away again: nobody knows, and whoever watches is told so; a missing secret is no alarm.
+    let unwatched = |given: &TargetSecrets| {
+        let waves = world.with("case", "A. Chan", |response| response.verify_cut(None, given)).expect("told");
+        waves[0].actions[0].is_unwatched()
+    };
+    assert_eq!(unwatched(&world.given()), None);
+    fs::write(&program, "import sys; sys.exit('down')").expect("another program");
+    assert!(unwatched(&world.given()).is_some_and(|why| why.contains("idp")));
 }
 
 /// Processes whose command line holds a text.

@@ -65,7 +65,8 @@ pub fn by_hand(effect: Effect, target: &str) -> Action {
     Action {
         cannot_reach,
         foothold,
-        id: format!("by-hand {} {target}", effect.word()),
+        // Two of one kind at one target are two.
+        id: format!("by-hand {} {target} {:06x}", effect.word(), hash64(&[canonical(&effect).as_bytes()]) >> 40),
         notices,
         reaches: format!("by hand: {reaches}"),
         system: None,
@@ -90,7 +91,6 @@ impl Offers<'_> {
             Foothold::Account { account, system: None } => self.account(held, account, None),
             Foothold::RoleAtHost { host, role, system } => self.role(held, role, host, system),
             Foothold::Host { host } => self.host(held, host),
-            Foothold::Key { key, system } => self.offer(held, Some(system), [Effect::WebRotateKey { key: key.clone() }]),
             Foothold::Route { method, path, system } => self.route(held, method, path, system),
             Foothold::Share { share, .. } => self.service(held, None, "deny_share", share, By::Default),
         }

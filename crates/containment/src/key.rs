@@ -172,7 +172,6 @@ impl Predicate {
             Foothold::RoleAtHost { host, role, system } => of(Key::Role(role.clone(), Some(host.clone())), Some(system), STATEMENTS),
             Foothold::Host { host } if strandline_model::address::canonical(host).is_some() => of(Key::Address(host.clone()), None, ALL),
             Foothold::Host { host } => of(Key::Machine(host_key(host)), None, HOST),
-            Foothold::Key { system, .. } => of(Key::Session(None), Some(system), WEB),
             Foothold::Route { method, path, system } => of(route(method, path), Some(system), WEB),
             Foothold::Share { host, share } => of(Key::Share(share.to_lowercase()), Some(host), &[Unit::Files]),
         }

@@ -36,7 +36,6 @@ pub(crate) fn closes(action: &Action, held: &Held) -> bool {
             | Effect::MysqlPassword { .. },
         ) => true,
         (Foothold::Host { host }, Effect::NftablesDrop { address }) => host == address,
-        (Foothold::Key { .. }, Effect::WebRotateKey { .. }) => true,
         (Foothold::Route { .. }, Effect::WebDenyRoute { .. }) => true,
         _ => false,
     }

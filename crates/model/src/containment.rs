@@ -50,13 +50,6 @@ pub enum Foothold {
         /// Its name or address.
         host: String,
     },
-    /// A key that opens a door by itself: of a session, of a token, of SSH.
-    Key {
-        /// What names it: a fingerprint, or what it signs.
-        key: String,
-        /// The system that honours it.
-        system: String,
-    },
     /// A route whose weakness the actor used.
     Route {
         /// The method.
@@ -84,7 +77,6 @@ impl Foothold {
             Self::Account { .. } => "account",
             Self::RoleAtHost { .. } => "role_at_host",
             Self::Host { .. } => "host",
-            Self::Key { .. } => "key",
             Self::Route { .. } => "route",
             Self::Share { .. } => "share",
         }
@@ -100,7 +92,6 @@ impl fmt::Display for Foothold {
             Self::Account { account, system: None } => write!(f, "account {account}"),
             Self::RoleAtHost { role, host, system } => write!(f, "role {role} at {host} on {system}"),
             Self::Host { host } => write!(f, "host {host}"),
-            Self::Key { key, system } => write!(f, "key {key} of {system}"),
             Self::Route { system, method, path } => write!(f, "route {method} {path} of {system}"),
             Self::Share { host, share } => write!(f, "share {share} of {host}"),
         }

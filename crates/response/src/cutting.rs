@@ -13,7 +13,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use strandline_case::{Cutting, NewWave, StoredCut, StoredWave};
 use strandline_containment::{NoWord, Since};
-use strandline_model::containment::{Action, ActionRow, CutStep};
+use strandline_model::containment::{Action, ActionRow, CutStep, canonical};
 use strandline_model::estate::Target;
 use strandline_model::table::Row;
 use strandline_model::time::Instant;
@@ -21,6 +21,7 @@ use strandline_outbound::Secret;
 use strandline_outbound::contain::{ContainError, Done, Force, Journal, Manner, Ours, Planned, Reach, Stands, Verdict, Wave, WaveError, plan, strays};
 
 pub use approval::CutApproval;
+pub(crate) use capture::is_of_a_cut;
 pub use view::{CutView, Outdone, PlanView, WaveView};
 
 use crate::error::ResponseError;
@@ -236,7 +237,7 @@ impl Response<'_> {
             plan(actions, &reaches, &manner, &mut || random()).map_err(|(at, source)| CutError::Unplannable { action: actions[at].id.clone(), source })?;
         capture::name_what_is_lost(&mut planned, &reaches, &manner);
         let plan = CutPlan { actions: planned, lease_seconds: lease.map(|lease| lease.as_secs()), targets };
-        let body = strandline_model::containment::canonical(&plan);
+        let body = canonical(&plan);
         let wave = NewWave { plan_sha256: self.case.salted_digest(body.as_bytes())?, body, actions: place_of(plan.actions.len()) };
         let number = self.case.record_wave(&wave, &self.author(), env!("CARGO_PKG_VERSION"))?;
         self.view_plan(Some(number))
@@ -292,16 +293,20 @@ impl Response<'_> {
             return Err(CutError::NotApproved { number: stored.number, have: approval.have(), needed: approval.needed, expired: approval.expired }.into());
         }
         let manner = self.manner(given, plan.lease_seconds.map(Duration::from_secs));
-        let wave = Wave::new(&plan.actions, &reaches(&plan.targets, given), &manner);
         let steps = self.steps_of(stored.number)?;
         let is_over = |step: &CutStep| matches!(step, CutStep::Undoing | CutStep::Undone);
         if steps.values().any(is_over) && steps.values().all(|step| is_over(step) || *step == CutStep::Applied) {
             return Err(CutError::TakenBack(stored.number).into());
         }
-        if steps.values().all(|step| *step == CutStep::Planned) {
+        // Of what was cut already, a target that was away or a killed run, the evidence is had or gone.
+        let open: Vec<usize> = (0..plan.actions.len()).filter(|at| matches!(steps.get(at), Some(CutStep::Planned | CutStep::Applying | CutStep::Failed))).collect();
+        if !open.is_empty() {
             self.watcher.stage("capture");
-            capture::keep(self, &stored, &plan, &wave)?;
+            // A wave of its own: evidence that is late does not keep the doors waiting.
+            let evidence = Wave::new(&plan.actions, &reaches(&plan.targets, given), &manner);
+            capture::keep(self, &stored, &plan, (&evidence, &open))?;
         }
+        let wave = Wave::new(&plan.actions, &reaches(&plan.targets, given), &manner);
         if !approval.beforehand.is_empty() {
             self.watcher.note(&format!("nobody approved it now; it was approved beforehand ([[precut]]): {}", approval.beforehand.join("; ")));
             self.enter_cut("contain precut", &stored)?;
@@ -347,10 +352,11 @@ impl Response<'_> {
     /// If there is no such plan, or what was found cannot be kept.
     pub fn verify_cut(&mut self, number: Option<u64>, given: &TargetSecrets) -> Result<Vec<WaveView>, ResponseError> {
         let numbers = match number {
-            Some(number) => vec![number],
+            Some(number) => vec![self.stored_plan(Some(number))?.0.number],
             None => self.applied_waves()?,
         };
-        if numbers.is_empty() {
+        let applied = self.applied_waves()?;
+        if !numbers.iter().any(|number| applied.contains(number)) {
             return Err(CutError::NothingApplied.into());
         }
         for &number in &numbers {
@@ -451,13 +457,22 @@ impl Response<'_> {
         crate::stage::since::look(self)
     }
 
-    /// Ids of actions that are effective as far as anybody knows ([`CutView::is_effective`]). Of the same effect at the same target
-    /// the newest word counts, whichever plan it was said of: what one plan took back no other one holds.
+    /// Ids of actions that are effective as far as anybody knows ([`CutView::is_effective`]), and of what was proposed with the same
+    /// effect at the same target: a cut by hand closes what it closes. Of the same effect at the same target the newest word counts,
+    /// whichever plan it was said of: what one plan took back no other one holds.
     ///
     /// # Errors
     /// If the state of the case cannot be read.
     pub fn effective_actions(&self) -> Result<BTreeSet<String>, ResponseError> {
-        Ok(view::effective(&self.cut_status()?))
+        let waves = self.cut_status()?;
+        let cuts = view::effective(&waves);
+        let done: BTreeSet<(&str, &str)> = cuts.iter().map(|cut| (cut.target.as_str(), cut.effect.as_str())).collect();
+        let is_done = |row: &ActionRow| {
+            let effect = row.read_action().map(|action| canonical(&action.effect));
+            row.target.as_deref().zip(effect.as_deref()).is_some_and(|of| done.contains(&of))
+        };
+        let proposed = self.candidates()?.into_iter().filter(is_done).map(|row| row.id);
+        Ok(cuts.iter().map(|cut| cut.id.clone()).chain(proposed).collect())
     }
 
     /// What its own lease has ended at the target is taken back already: nothing there is ours any more.
@@ -482,8 +497,8 @@ impl Response<'_> {
             .verify(&applied)
             .into_iter()
             .map(|(at, verdict)| {
-                let verdict = verdict.unwrap_or_else(|error| Verdict { untested: vec![error.to_string()], ..Verdict::default() });
-                (place_of(at), view::word(verdict.answer()).to_owned(), strandline_model::containment::canonical(&verdict))
+                let verdict = verdict.unwrap_or_else(|error| Verdict { untested: vec![error.to_string()], is_blind: true, ..Verdict::default() });
+                (place_of(at), view::word(verdict.answer()).to_owned(), canonical(&verdict))
             })
             .collect();
         self.case.cutting()?.verified(stored.number, &found, (self.settings.now)())?;

@@ -241,7 +241,7 @@ impl Connector for Contract {
 
     fn verify(&mut self, effect: &Effect, before: &TargetState, meant: &TargetState) -> Result<Verdict, ContainError> {
         let answer = self.call("verify", effect, before, meant)?;
-        let mut verdict = Verdict { held: answer.held, doors: answer.doors, untested: answer.untested, remarks: answer.remarks };
+        let mut verdict = Verdict { held: answer.held, doors: answer.doors, untested: answer.untested, remarks: answer.remarks, is_blind: false };
         if verdict.held.is_empty() && verdict.doors.is_empty() && verdict.untested.is_empty() {
             verdict.untested.push("it says nothing of what it tried".to_owned());
         }

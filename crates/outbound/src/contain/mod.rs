@@ -93,6 +93,9 @@ pub struct Verdict {
     pub untested: Vec<String>,
     /// What somebody should know although it opens no door of this action.
     pub remarks: Vec<String>,
+    /// Whether the target did not answer, so that nobody could look.
+    #[serde(default)]
+    pub is_blind: bool,
 }
 
 impl Verdict {

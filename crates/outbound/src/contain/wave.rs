@@ -184,13 +184,30 @@ impl<'p> Wave<'p> {
         self.ask(Asked::Protected, which).into_iter().filter_map(|(at, answer)| Some((at, answer.err()?))).collect()
     }
 
-    /// Evidence of every target, and of everybody whom the plan cuts off there, for as long as evidence may take; what is not had
-    /// by then is told as late. Changes nothing.
-    pub fn capture(&self) -> BTreeMap<usize, Result<Capture, ContainError>> {
-        let mut seen = BTreeSet::new();
-        let whose = |planned: &Planned| (planned.target.clone(), planned.action.effect.phase() == Phase::EndSession, subject_of(&planned.action.effect));
-        let first: Vec<usize> = (0..self.plan.len()).filter(|at| seen.insert(whose(&self.plan[*at]))).collect();
-        let answers = self.ask(Asked::Capture, &first);
+    /// How many actions it has.
+    pub fn len(&self) -> usize {
+        self.plan.len()
+    }
+
+    /// Whether it has none.
+    pub fn is_empty(&self) -> bool {
+        self.plan.is_empty()
+    }
+
+    /// The action with which the evidence of this one is captured: the first of the same target and the same person.
+    pub fn captured_with(&self, at: usize) -> usize {
+        let whose = |at: usize| {
+            let Planned { target, action, .. } = &self.plan[at];
+            (target, action.effect.phase() == Phase::EndSession, subject_of(&action.effect))
+        };
+        (0..at).find(|first| whose(*first) == whose(at)).unwrap_or(at)
+    }
+
+    /// Evidence of the targets of these actions, and of everybody whom they cut off there, for as long as evidence may take; what is
+    /// not had by then is told as late. Changes nothing.
+    pub fn capture(&self, of: &[usize]) -> BTreeMap<usize, Result<Capture, ContainError>> {
+        let first: BTreeSet<usize> = of.iter().map(|at| self.captured_with(*at)).collect();
+        let answers = self.ask(Asked::Capture, &first.into_iter().collect::<Vec<_>>());
         answers
             .into_iter()
             .map(|(at, answer)| {
@@ -380,7 +397,10 @@ fn with_drift(mut verdict: Verdict, stands: Option<&Result<Stands, ContainError>
         Some(Ok(Stands::Before | Stands::Between)) if planned.before != planned.meant => {
             verdict.doors.push("changed since: what was there before is there again, or half of it".to_owned());
         }
-        Some(Err(error)) => verdict.untested.push(error.to_string()),
+        Some(Err(error)) => {
+            verdict.untested.push(error.to_string());
+            verdict.is_blind = true;
+        }
         _ => {}
     }
     verdict

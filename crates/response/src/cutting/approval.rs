@@ -1,9 +1,12 @@
 //! Who must approve a plan of cuts, and who has.
 
+use std::net::IpAddr;
+
 use serde::Serialize;
 use strandline_case::{Approval, StoredWave, same_name};
 use strandline_model::containment::{ActionRow, Effect, Undo};
 use strandline_model::estate::Estate;
+use strandline_model::names::{account_key, same_account};
 use strandline_outbound::contain::Planned;
 
 use super::{CutError, CutPlan};
@@ -139,10 +142,11 @@ fn why_two_for(estate: &Estate, planned: &Planned, lease_seconds: Option<u64>) -
     let at = &planned.target;
     match &planned.action.effect {
         Effect::WebDenySession { .. } | Effect::SessionStoreDelete { .. } => None,
-        Effect::NftablesDrop { address } | Effect::WebDenyAddress { address } => match (address.contains('/'), is_short) {
-            (true, _) => Some(format!("{address} at {at} is a whole network")),
-            (false, true) => None,
-            (false, false) => Some(format!("{address} at {at} is cut off without a lease of at most 24 hours")),
+        Effect::NftablesDrop { address } | Effect::WebDenyAddress { address } => match (address.contains('/'), machine_at(estate, address), is_short) {
+            (true, ..) => Some(format!("{address} at {at} is a whole network")),
+            (_, Some(system), _) => Some(format!("{address} at {at} is a whole machine of ours ({system})")),
+            (false, None, true) => None,
+            (false, None, false) => Some(format!("{address} at {at} is cut off without a lease of at most 24 hours")),
         },
         Effect::PgbouncerDisable { database } => Some(format!("database {database} at {at} is shut for everybody")),
         Effect::WebDenyRoute { path, .. } => Some(format!("{path} at {at} is shut for everybody")),
@@ -155,8 +159,42 @@ fn why_two_for(estate: &Estate, planned: &Planned, lease_seconds: Option<u64>) -
     }
 }
 
+/// The system of the estate that has this address, however the two are written.
+fn machine_at<'e>(estate: &'e Estate, address: &str) -> Option<&'e str> {
+    let same = |other: &String| match (address.parse::<IpAddr>(), other.parse::<IpAddr>()) {
+        (Ok(ours), Ok(theirs)) => ours.to_canonical() == theirs.to_canonical(),
+        _ => other.eq_ignore_ascii_case(address),
+    };
+    estate.systems.iter().find(|system| system.addresses.iter().any(same)).map(|system| system.id.as_str())
+}
+
 /// Whether an account is an application's, a job's or otherwise many people's.
 fn is_shared(estate: &Estate, account: &str) -> bool {
-    estate.systems.iter().any(|system| system.roles.iter().any(|role| role == account))
-        || estate.trusted.iter().any(|known| known.role.as_deref() == Some(account) || known.account.as_deref() == Some(account))
+    let same = |known: &str| same_account(&account_key(known), &account_key(account));
+    let trusted = estate.trusted.iter().flat_map(|known| known.role.iter().chain(&known.account));
+    estate.systems.iter().flat_map(|system| &system.roles).chain(trusted).any(|known| same(known))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_machine_of_ours_is_one_however_its_address_is_written_and_a_shared_account_however_its_domain_is() {
+        let estate = strandline_estate::read(
+            "[organisation]\nname = { en = \"O\" }\ntime_zone = \"UTC\"\n[[system]]\nid = \"hr\"\nname = \"HR\"\naddresses = [\"10.0.0.7\", \"2001:db8::7\"]\nroles = [\"batch\"]\n",
+            "estate.toml",
+        )
+        .expect("an estate");
+        let machine = |address: &str, expected: Option<&str>| assert_eq!(machine_at(&estate, address), expected, "{address}");
+        machine("10.0.0.7", Some("hr"));
+        machine("::ffff:10.0.0.7", Some("hr"));
+        machine("2001:0db8:0:0::7", Some("hr"));
+        machine("10.0.0.70", None);
+        let shared = |account: &str, expected: bool| assert_eq!(is_shared(&estate, account), expected, "{account}");
+        shared("batch", true);
+        shared("CORP\\Batch", true);
+        shared("batch@corp.example", true);
+        shared("batcher", false);
+    }
 }

@@ -12,11 +12,20 @@ use crate::error::ResponseError;
 use crate::run::Response;
 use crate::stage::notify::hexadecimal;
 
+/// Where the pieces stand in custody.
+const KEPT_UNDER: &str = "containment/plan-";
+
+/// Whether this was captured before a cut, and not received as evidence.
+pub(crate) fn is_of_a_cut(artefact: &Artefact) -> bool {
+    artefact.path.starts_with(KEPT_UNDER) && artefact.source.is_none() && artefact.modified_at.is_none()
+}
+
 /// Names, in each action, what its cut destroys: before anybody approves it.
 pub(super) fn name_what_is_lost(planned: &mut [Planned], reaches: &BTreeMap<String, Reach>, manner: &Manner) {
     let lost: Vec<(usize, Vec<String>)> = {
         let wave = Wave::new(planned, reaches, manner);
-        let found = wave.capture().into_iter();
+        let all: Vec<usize> = (0..wave.len()).collect();
+        let found = wave.capture(&all).into_iter();
         found.map(|(at, capture)| (at, capture.map_or_else(|error| vec![format!("nothing can be captured: {error}")], |capture| capture.lost))).collect()
     };
     for (at, lost) in lost {
@@ -24,13 +33,19 @@ pub(super) fn name_what_is_lost(planned: &mut [Planned], reaches: &BTreeMap<Stri
     }
 }
 
-/// Captures every target of a plan and takes what was captured into custody.
-pub(super) fn keep(response: &mut Response<'_>, stored: &StoredWave, plan: &CutPlan, wave: &Wave<'_>) -> Result<(), ResponseError> {
+/// Captures what these actions of a plan would destroy, unless it was had before, and takes what was captured into custody.
+pub(super) fn keep(response: &mut Response<'_>, stored: &StoredWave, plan: &CutPlan, (wave, of): (&Wave<'_>, &[usize])) -> Result<(), ResponseError> {
     let author = response.author();
     let mut custody = response.case.custody()?;
+    let folder = |at: usize| format!("{KEPT_UNDER}{}/{}/{}/", stored.number, plan.actions[at].target, at + 1);
+    let is_had = |at: usize| custody.iter().any(|artefact| artefact.path.starts_with(&folder(at)));
+    let wanted: Vec<usize> = of.iter().copied().filter(|at| !is_had(wave.captured_with(*at))).collect();
+    if wanted.is_empty() {
+        return Ok(());
+    }
     let mut known: BTreeSet<String> = custody.iter().map(|artefact| artefact.sealed_sha256.clone()).collect();
     let mut not_had = String::new();
-    for (at, capture) in wave.capture() {
+    for (at, capture) in wave.capture(&wanted) {
         let (target, place) = (&plan.actions[at].target, at + 1);
         match capture {
             Ok(capture) => {
@@ -39,7 +54,7 @@ pub(super) fn keep(response: &mut Response<'_>, stored: &StoredWave, plan: &CutP
                     if known.insert(sha256.clone()) {
                         custody.push(artefact(
                             &sha256,
-                            &format!("containment/plan-{}/{target}/{place}/{}", stored.number, piece.name),
+                            &format!("{}{}", folder(at), piece.name),
                             piece.bytes.len(),
                             &author,
                         ));
@@ -59,7 +74,7 @@ pub(super) fn keep(response: &mut Response<'_>, stored: &StoredWave, plan: &CutP
     if !not_had.is_empty() {
         let sha256 = seal(response, not_had.as_bytes())?;
         if known.insert(sha256.clone()) {
-            custody.push(artefact(&sha256, &format!("containment/plan-{}/not-captured.txt", stored.number), not_had.len(), &author));
+            custody.push(artefact(&sha256, &format!("{KEPT_UNDER}{}/not-captured.txt", stored.number), not_had.len(), &author));
         }
     }
     response.case.save_custody(&custody, &author, env!("CARGO_PKG_VERSION"))?;

@@ -1,6 +1,6 @@
 //! What a terminal or a console is shown of plans of cuts. Secrets of targets are not in it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 use strandline_case::StoredWave;
@@ -116,14 +116,26 @@ impl CutView {
         self.step == CutStep::Applied && !self.is_overdue && self.answer.as_deref() == Some("effective") && !self.is_passed()
     }
 
+    /// Why nobody knows whether it holds, where that is no matter of what was given: its target did not answer, or it was left half done.
+    pub fn is_unwatched(&self) -> Option<String> {
+        let blind = || self.verdict.as_ref().filter(|verdict| verdict.is_blind).map(|verdict| verdict.untested.join("; "));
+        match self.step {
+            CutStep::Applied => blind(),
+            CutStep::Applying | CutStep::Failed | CutStep::Undoing => {
+                Some(self.said.clone().unwrap_or_else(|| "it was begun, and nobody knows what became of it: the same command goes on".to_owned()))
+            }
+            _ => None,
+        }
+    }
+
     /// Whether what it cuts was served since, by the evidence.
     pub fn is_passed(&self) -> bool {
         self.step == CutStep::Applied && self.after.as_ref().is_some_and(|after| after.served > 0)
     }
 }
 
-/// Ids of effective actions. Of the same effect at the same target the newest word counts; of two at the same moment the worse.
-pub(super) fn effective(waves: &[WaveView]) -> BTreeSet<String> {
+/// Effective cuts. Of the same effect at the same target the newest word counts; of two at the same moment the worse.
+pub(super) fn effective(waves: &[WaveView]) -> Vec<&CutView> {
     let cuts = || waves.iter().flat_map(|wave| &wave.actions).filter(|cut| !matches!(cut.step, CutStep::Planned));
     let mut newest: BTreeMap<(&str, &str), (Instant, bool)> = BTreeMap::new();
     for cut in cuts() {
@@ -133,7 +145,7 @@ pub(super) fn effective(waves: &[WaveView]) -> BTreeSet<String> {
             *known = word;
         }
     }
-    cuts().filter(|cut| cut.is_effective() && newest[&(cut.target.as_str(), cut.effect.as_str())].1).map(|cut| cut.id.clone()).collect()
+    cuts().filter(|cut| cut.is_effective() && newest[&(cut.target.as_str(), cut.effect.as_str())].1).collect()
 }
 
 /// What a run did about one action.
@@ -349,8 +361,8 @@ mod tests {
     #[test]
     fn the_newest_word_of_an_effect_counts_whichever_plan_it_was_said_of() {
         let check = |first: CutView, second: CutView, expected: &[&str]| {
-            let found = effective(&[wave(1, vec![first]), wave(2, vec![second])]);
-            assert_eq!(found.iter().map(String::as_str).collect::<Vec<_>>(), expected);
+            let waves = [wave(1, vec![first]), wave(2, vec![second])];
+            assert_eq!(effective(&waves).iter().map(|cut| cut.id.as_str()).collect::<Vec<_>>(), expected);
         };
         let stands = |at: i64| cut("a2", CutStep::Applied, "effective", at);
         check(cut("a1", CutStep::Undone, "effective", 1), stands(2), &["a2"]);

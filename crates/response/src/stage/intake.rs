@@ -10,6 +10,7 @@ use strandline_history::held_tables;
 use strandline_model::evidence::{Artefact, ArtefactKind};
 
 use crate::choices::CutDump;
+use crate::cutting::is_of_a_cut;
 use crate::error::ResponseError;
 use crate::run::{Made, Response};
 use crate::stage::expose::snapshots;
@@ -89,7 +90,12 @@ pub fn run(response: &mut Response<'_>, evidence: &Path) -> Result<(), ResponseE
     let result = intake.inspect(|intake| taken.clone_from(&intake.artefacts));
     taken.sort_by(|a, b| a.path.cmp(&b.path));
     taken.dedup_by(|a, b| a.id == b.id);
-    let merged = merge(taken, &known);
+    // What a cut kept lies in no folder of evidence: it stays.
+    let mut merged = merge(taken, &known);
+    let is_taken = |artefact: &Artefact| merged.iter().any(|other| other.id == artefact.id);
+    let kept: Vec<Artefact> = known.iter().filter(|artefact| is_of_a_cut(artefact) && !is_taken(artefact)).cloned().collect();
+    merged.extend(kept);
+    merged.sort_by(|a, b| a.path.cmp(&b.path));
     if merged != known {
         response.case.save_custody(&merged, &author, env!("CARGO_PKG_VERSION"))?;
     }

@@ -324,6 +324,9 @@ fn tell_alarms(views: &[WaveView]) {
                 printable(&cut.target)
             );
         }
+        if let Some(why) = cut.is_unwatched() {
+            tell!("ALARM: nobody knows whether {} at {} holds: {}", printable(&cut.id), printable(&cut.target), printable(&why));
+        }
         for door in cut.verdict.iter().flat_map(|verdict| &verdict.doors) {
             tell!("ALARM: {} at {} does not hold: {}", printable(&cut.id), printable(&cut.target), printable(door));
         }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use percent_encoding::percent_decode_str;
-use strandline_model::containment::{Effect, Foothold};
+use strandline_model::containment::{Effect, Foothold, is_method_of_route};
 use strandline_model::event::columns::{self, Holds, Lend};
 use strandline_model::event::{Activity, Class};
 use strandline_model::names::{account_key, host_key, same_account};
@@ -196,7 +196,7 @@ impl Predicate {
             Key::Database(database) => view.database == Some(database),
             Key::Machine(host) => view.host.as_ref() == Some(host),
             Key::Route(method, segments) => {
-                view.method.is_some_and(|have| have.eq_ignore_ascii_case(method)) && view.url.is_some_and(|url| is_at(url, segments))
+                view.method.is_some_and(|have| is_method_of_route(method, have)) && view.url.is_some_and(|url| is_at(url, segments))
             }
             Key::Share(share) => view.object.and_then(share_of).as_ref() == Some(share),
         }
@@ -329,6 +329,13 @@ fn name_of(account: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_route_of_get_is_one_of_head() {
+        for (cut, asked, expected) in [("GET", "HEAD", true), ("HEAD", "get", true), ("GET", "POST", false), ("POST", "post", true), ("POST", "HEAD", false)] {
+            assert_eq!(is_method_of_route(cut, asked), expected, "{cut} {asked}");
+        }
+    }
 
     #[test]
     fn a_route_is_where_its_path_is() {

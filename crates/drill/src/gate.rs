@@ -1,7 +1,7 @@
 //! Simulated targets: cuts that the department's servers hold, and what they refused. It is written apart from what proposes cuts
 //! and knows nothing of logs, so that a proposal's figures can be judged by it.
 
-use strandline_model::containment::Effect;
+use strandline_model::containment::{Effect, is_method_of_route};
 use strandline_model::time::Instant;
 
 use crate::clock::Millis;
@@ -126,7 +126,7 @@ fn stops(effect: &Effect, asked: &Asked<'_>) -> bool {
             _ => false,
         },
         Effect::WebRotateKey { .. } => asked.client.session.is_some(),
-        Effect::WebDenyRoute { method, path } => asked.method == method && is_at(asked.target, path),
+        Effect::WebDenyRoute { method, path } => is_method_of_route(method, asked.method) && is_at(asked.target, path),
         _ => false,
     }
 }

@@ -52,6 +52,10 @@ fn check_target(target: &Target, estate: &Estate, text: &str, path: &str) -> Res
         None | Some("postgresql" | "mysql") => {}
         Some(other) => return Err(unknown(text, path, "dialect", other, ["postgresql", "mysql"].into_iter())),
     }
+    if let Some(field) = target.account_field.as_deref().filter(|field| field.split('.').any(|part| part.trim().is_empty())) {
+        let problem = format!("target {}: account_field = {field:?} is no place in a session", target.name);
+        return Err(at(text, path, field, problem, "names with dots between them, from the outside in: account_field = \"auth.user.name\""));
+    }
     match target.security.as_deref() {
         None | Some("tls" | "starttls" | "plain") => Ok(()),
         Some(other) => Err(unknown(text, path, "security", other, ["tls", "starttls", "plain"].into_iter())),
@@ -105,6 +109,7 @@ fn foreign(target: &Target) -> Option<&'static str> {
         (target.sessions.is_some() && kind != Sessions, "sessions"),
         (target.session_column.is_some() && kind != Sessions, "session_column"),
         (target.account_column.is_some() && target.session_column.is_none(), "account_column"),
+        (target.account_field.is_some() && (kind != Sessions || target.session_column.is_some()), "account_field"),
         (target.dialect.is_some() && target.session_column.is_none(), "dialect"),
         (target.longest_request_seconds.is_some() && kind != Sessions, "longest_request_seconds"),
         (target.base.is_some() && !matches!(kind, Ldap | ActiveDirectory), "base"),
@@ -240,6 +245,8 @@ reason = "decision of 2 March: an intruder's session is not waited for"
         check(edge, &store("session_column = \"session_key\"\n"), "edge", "needs `account`", "the account");
         check(edge, &store("session_column = \"session_key\"\naccount = \"s\"\n"), "edge", "needs `databases`", "the table of sessions");
         check(edge, &store("dialect = \"mysql\"\n"), "edge", "`dialect` says nothing", "docs/estate.md");
+        check(edge, &store("session_column = \"k\"\naccount = \"s\"\ndatabases = [\"d\"]\naccount_field = \"user\"\n"), "edge", "`account_field` says nothing", "docs/estate.md");
+        check(edge, &store("account_field = \"auth..name\"\n"), "auth..name", "no place in a session", "auth.user.name");
         check(edge, &store("session_column = \"k\"\naccount = \"s\"\ndatabases = [\"d\"]\ndialect = \"oracle\"\n"), "oracle", "no dialect", "mysql");
         check("target = \"hrs-db\"\naccount", "target = \"hrs-dv\"\naccount", "hrs-dv", "no target", "hrs-db");
         check("10.1.0.0/16", "10.1.0.0/33", "10.1.0.0/33", "no network", "10.0.0.0/24");

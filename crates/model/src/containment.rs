@@ -519,6 +519,17 @@ impl Action {
     }
 }
 
+/// The methods that a cut of a route refuses: what answers GET answers HEAD, too, by the same code.
+pub fn methods_of_route(method: &str) -> Vec<String> {
+    const ALIKE: [&str; 2] = ["GET", "HEAD"];
+    if ALIKE.iter().any(|one| one.eq_ignore_ascii_case(method)) { ALIKE.map(str::to_owned).to_vec() } else { vec![method.to_owned()] }
+}
+
+/// Whether a request by a method is one of a route.
+pub fn is_method_of_route(route: &str, asked: &str) -> bool {
+    methods_of_route(route).iter().any(|one| one.eq_ignore_ascii_case(asked))
+}
+
 /// Plain data as its canonical text: JSON, its fields in the order of the types, which is part of the format.
 pub fn canonical<T: Serialize>(value: &T) -> String {
     serde_json::to_string(value).expect("plain data of texts and numbers is always written")

@@ -594,6 +594,8 @@ pub struct Target {
     pub session_column: Option<String>,
     /// For `sessions` in a table: the column that holds the account, where there is one.
     pub account_column: Option<String>,
+    /// For `sessions` in Redis: where in a session's JSON the account stands, `user` or `auth.user.name`.
+    pub account_field: Option<String>,
     /// For `sessions` in a table: `postgresql` (default) or `mysql`.
     pub dialect: Option<String>,
     /// For `sessions`: the longest that a request runs, seconds; a session is deleted again after it. Default 30.

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use servers::{MariaDb, Postgres, Slapd, free_port, is_root, manner, reach, run, target, until};
 use strandline_model::containment::Effect;
 use strandline_model::estate::TargetKind;
-use strandline_outbound::contain::{ContainError, Manner, Reach, connect};
+use strandline_outbound::contain::{Answer, ContainError, Manner, Reach, TargetState, connect};
 
 /// What stands for every secret here.
 const SECRET: &str = "a-secret-that-nobody-may-see";
@@ -350,4 +350,67 @@ fn a_server_that_is_too_old_is_told_when_it_is_signed_in_to() {
         let told = connect(&at, &manner()).map(|_| ()).expect_err("it is too old");
         assert!(matches!(told, ContainError::Strange { .. }) && told.to_string().contains(what), "{told:?}");
     }
+}
+
+/// What an account that does not see others' connections is told: no plan, no end of what it cannot see, and no word of *effective*.
+#[track_caller]
+fn check_blind(reach: &Reach, effects: &[Effect], end: &Effect, way_out: &str) {
+    let mut weak = connect(reach, &manner()).unwrap();
+    for effect in effects.iter().chain([end]) {
+        let before = weak.read(effect).unwrap_or_default();
+        let told = weak.meant(effect, &before, &mut || [7; 32]).expect_err("it sees nothing");
+        assert!(matches!(told, ContainError::NoRight { .. }) && told.to_string().contains(way_out), "{effect:?}: {told:?}");
+    }
+    let none = TargetState::default();
+    assert!(matches!(weak.apply(end, &none), Err(ContainError::NoRight { .. })), "what is not seen is not ended");
+    for effect in effects.iter().chain([end]) {
+        let verdict = weak.verify(effect, &none, &none).unwrap();
+        assert_ne!(verdict.answer(), Answer::Effective, "{effect:?}: {verdict:?}");
+        assert!(verdict.untested.iter().chain(&verdict.doors).any(|text| text.contains("cannot be seen") || text.contains("is open")), "{effect:?}: {verdict:?}");
+    }
+    let lost = weak.capture(end).unwrap().lost;
+    assert!(lost.iter().any(|text| text.contains("our account may not see")), "{lost:?}");
+}
+
+#[test]
+#[ignore = "needs PostgreSQL's own programs: apt-get install postgresql"]
+fn a_credential_without_rights_to_see_connections_of_postgresql_is_told() {
+    let world = Postgres::start("");
+    world.sql("postgres", "CREATE DATABASE hr");
+    world.sql("hr", "CREATE ROLE app LOGIN PASSWORD 'a'; CREATE ROLE weak LOGIN CREATEROLE PASSWORD 'w'; GRANT pg_signal_backend TO weak");
+    let mut open = world.try_client("app", "a", "hr").unwrap();
+    let mut reach = world.reach("");
+    (reach.target.account, reach.secret) = (Some("weak".to_owned()), Some(strandline_outbound::Secret::new("w".to_owned())));
+    let shut = Effect::PostgresRoleNoLogin { role: "app".to_owned() };
+    let end = Effect::PostgresTerminate { address: Some("127.0.0.1".to_owned()), role: "app".to_owned() };
+    world.sql("hr", "ALTER ROLE app NOLOGIN");
+    check_blind(&reach, std::slice::from_ref(&shut), &end, "GRANT pg_read_all_stats");
+    assert!(open.simple_query("SELECT 1").is_ok());
+    world.sql("hr", "ALTER ROLE app LOGIN; GRANT pg_read_all_stats TO weak");
+    let mut db = connect(&reach, &manner()).unwrap();
+    servers::cut(db.as_mut(), &shut);
+    db.apply(&end, &TargetState::default()).unwrap();
+    assert!(open.simple_query("SELECT 1").is_err(), "with that right it is seen and ended");
+    servers::check_answer(&db.verify(&end, &TargetState::default(), &TargetState::default()).unwrap(), Answer::Effective, "looked at twice");
+}
+
+#[test]
+#[ignore = "needs MariaDB's own programs: apt-get install mariadb-server"]
+fn a_credential_without_rights_to_see_connections_of_mariadb_is_told() {
+    use mysql::prelude::Queryable;
+    let world = MariaDb::start();
+    world.sql("CREATE USER weak@'%' IDENTIFIED BY 'w'; GRANT CREATE USER ON *.* TO weak@'%'; GRANT SELECT ON mysql.* TO weak@'%'; GRANT CONNECTION ADMIN ON *.* TO weak@'%'");
+    let mut open = world.client("db").unwrap();
+    let mut reach = world.reach();
+    (reach.target.account, reach.secret) = (Some("weak".to_owned()), Some(strandline_outbound::Secret::new("w".to_owned())));
+    let lock = Effect::MysqlAccountLock { user: "db".to_owned() };
+    let end = Effect::MysqlKill { user: "db".to_owned() };
+    check_blind(&reach, std::slice::from_ref(&lock), &end, "GRANT PROCESS");
+    assert!(open.query_drop("SELECT 1").is_ok());
+    world.sql("CREATE ROLE seeing; GRANT PROCESS ON *.* TO seeing; GRANT seeing TO weak@'%'; SET DEFAULT ROLE seeing FOR weak@'%'");
+    let mut db = connect(&reach, &manner()).unwrap();
+    servers::cut(db.as_mut(), &lock);
+    db.apply(&end, &TargetState::default()).unwrap();
+    assert!(open.query_drop("SELECT 1").is_err(), "by a role, too, it is seen and ended");
+    servers::check_answer(&db.verify(&end, &TargetState::default(), &TargetState::default()).unwrap(), Answer::Effective, "looked at twice");
 }

@@ -8,7 +8,7 @@
 
 mod servers;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -69,7 +69,7 @@ fn child_that_gets_killed() {
         "apply" => wave.apply(&found, &mut journal).unwrap(),
         _ => {
             let begun: Vec<usize> = found.into_iter().filter(|(_, step)| !matches!(step, CutStep::Planned | CutStep::Undone)).map(|(at, _)| at).collect();
-            wave.undo(&begun, Force::No, &mut journal).unwrap()
+            wave.undo((&begun, &BTreeSet::new()), Force::No, &mut journal).unwrap()
         }
     };
     for (at, one) in done {

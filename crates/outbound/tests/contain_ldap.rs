@@ -141,6 +141,40 @@ fn who_is_nobody_or_everybody_is_told() {
     assert!(matches!(told, Err(ContainError::NoRight { .. })), "{told:?}");
 }
 
+/// Administrators by their groups' numbers: whatever those are called, and through groups in groups. `ann` and `Administrator` are.
+fn check_admins(world: &Domain, weak: &mut dyn strandline_outbound::contain::Connector) {
+    let disable = |account: &str| Effect::AdDisable { account: account.to_owned() };
+    let is_last = |weak: &mut dyn strandline_outbound::contain::Connector, account: &str| match weak.refuse_protected(&disable(account)) {
+        Ok(()) => false,
+        Err(ContainError::NeverTouched { why, .. }) => why.contains("last administrator"),
+        Err(error) => panic!("{error}"),
+    };
+    world.samba_tool(&["group", "removemembers", "Domain Admins", "ann"]);
+    world.rename_admins("Domänen-Admins");
+    assert!(is_last(weak, "administrator") && !is_last(weak, "bob"), "by whatever name");
+    // One who is an administrator by a group in a group.
+    world.samba_tool(&["group", "add", "Tier0"]);
+    world.samba_tool(&["group", "addmembers", "Tier0", "bob"]);
+    world.samba_tool(&["group", "addmembers", "Domain Admins", "Tier0"]);
+    assert!(!is_last(weak, "administrator"));
+    let mut ad = connector(&world.reach("Administrator", ADMIN), &manner());
+    world.samba_tool(&["group", "removemembers", "Domain Admins", "administrator"]);
+    for group in ["Enterprise Admins", "Administrators"] {
+        world.samba_tool(&["group", "removemembers", group, "administrator"]);
+    }
+    assert!(is_last(weak, "bob"), "the last one, by a group in a group");
+    assert!(matches!(ad.refuse_protected(&disable("bob")), Err(ContainError::NeverTouched { .. })));
+    // Whose time is over administers nothing, and the built-in group does.
+    world.samba_tool(&["group", "addmembers", "Administrators", "ann"]);
+    assert!(!is_last(weak, "bob"));
+    world.samba_tool(&["user", "setexpiry", "ann", "--days=-1"]);
+    assert!(is_last(weak, "bob"));
+    world.samba_tool(&["user", "setexpiry", "ann", "--noexpiry"]);
+    for group in ["Domain Admins", "Enterprise Admins", "Administrators"] {
+        world.samba_tool(&["group", "addmembers", group, "administrator"]);
+    }
+}
+
 #[test]
 #[ignore = "needs root, namespaces and Samba's own programs: apt-get install samba samba-ad-provision samba-dsdb-modules samba-vfs-modules ldb-tools"]
 fn an_account_of_active_directory_is_disabled_its_tickets_are_told_and_it_comes_back() {
@@ -156,11 +190,16 @@ fn an_account_of_active_directory_is_disabled_its_tickets_are_told_and_it_comes_
     let disable = |account: &str| Effect::AdDisable { account: account.to_owned() };
     let mut ad = connector(&world.reach("Administrator", ADMIN), &knowing("Secret-1x"));
     assert_eq!(ad.capture(&disable("ann")).unwrap().pieces.len(), 1);
+    let mut of_before = connector(&world.reach("ann", "Secret-1x"), &manner());
     let (before, meant) = cut(ad.as_mut(), &disable("ann"));
     assert!(!world.binds("ann", "Secret-1x") && world.binds("bob", "Secret-2x"), "he is out, and nobody else");
     let verdict = ad.verify(&disable("ann"), &before, &meant).unwrap();
     check_answer(&verdict, Answer::NotTestable, "service tickets");
     check_answer(&verdict, Answer::NotTestable, "is disabled (data 533)");
+    // A connection of before goes on, which nobody here sees: it is never said to be out.
+    check_answer(&verdict, Answer::NotTestable, "has a connection open (LDAP, file shares, remote desktops)");
+    assert!(of_before.read(&disable("ann")).is_ok(), "it reads on");
+    drop(of_before);
     // With a password that is none of his, the directory says nothing of it.
     let mut wrong = connector(&world.reach("Administrator", ADMIN), &knowing("wrong"));
     check_answer(&wrong.verify(&disable("ann"), &before, &meant).unwrap(), Answer::NotTestable, "is not its password");
@@ -182,6 +221,7 @@ fn an_account_of_active_directory_is_disabled_its_tickets_are_told_and_it_comes_
     let admin_ann = cut(ad.as_mut(), &disable("ann")).0;
     assert!(matches!(weak.refuse_protected(&disable("administrator")), Err(ContainError::NeverTouched { .. })), "the last administrator of the domain");
     ad.undo(&disable("ann"), &admin_ann).unwrap();
+    check_admins(&world, weak.as_mut());
     let read = weak.read(&disable("ann")).unwrap();
     let told = weak.apply(&disable("ann"), &meant);
     assert!(matches!(told, Err(ContainError::NoRight { .. })), "{told:?}");

@@ -115,6 +115,32 @@ fn keys_and_jobs_are_moved_and_come_back() {
 
 #[test]
 #[ignore = "needs root, sshd and namespaces: apt-get install openssh-server openssh-client sshpass cron at"]
+fn jobs_of_every_name_of_an_account_are_stopped() {
+    if !inside("jobs_of_every_name_of_an_account_are_stopped", &NAMESPACES) {
+        return;
+    }
+    let sshd = Sshd::start();
+    let uid = run(Command::new("id").args(["-u", "eve"]));
+    run(Command::new("useradd").args(["-M", "-o", "-u", uid.trim(), "-s", "/bin/sh", "evelyn"]));
+    let tab = |name: &str| format!("/var/spool/cron/crontabs/{name}");
+    std::fs::write(tab("eve"), "* * * * * true\n").unwrap();
+    std::fs::write(tab("evelyn"), "* * * * * false\n").unwrap();
+    let texts = || [tab("eve"), tab("evelyn")].map(|path| std::fs::read_to_string(path).unwrap_or_default());
+    let (untouched, mut linux) = (texts(), connector(&sshd.reach(), &manner()));
+    let jobs = Effect::LinuxJobsStop { account: eve() };
+    let (before, meant) = cut(linux.as_mut(), &jobs);
+    assert_eq!(texts(), ["", ""]);
+    check_answer(&linux.verify(&jobs, &before, &meant).unwrap(), Answer::Effective, "crontabs/evelyn is not there");
+    std::fs::write("/etc/cron.d/x", "* * * * * evelyn true\n").unwrap();
+    check_answer(&linux.verify(&jobs, &before, &meant).unwrap(), Answer::NotEffective, "/etc/cron.d/x names evelyn");
+    std::fs::remove_file("/etc/cron.d/x").unwrap();
+    linux.undo(&jobs, &before).unwrap();
+    linux.undo(&jobs, &before).unwrap();
+    assert_eq!(texts(), untouched, "each has its own again");
+}
+
+#[test]
+#[ignore = "needs root, sshd and namespaces: apt-get install openssh-server openssh-client sshpass cron at"]
 fn evidence_is_captured_and_who_must_stay_in_stays_in() {
     if !inside("evidence_is_captured_and_who_must_stay_in_stays_in", &NAMESPACES) {
         return;

@@ -109,6 +109,32 @@ fn accounts_without_a_name_views_of_others_and_what_everybody_may_are_named() {
 
 #[test]
 #[ignore = "needs MariaDB's own programs: apt-get install mariadb-server"]
+fn a_view_over_a_view_reads_on_and_is_named_and_what_is_not_shown_is_not_testable() {
+    let world = MariaDb::start();
+    world.sql(
+        "CREATE DATABASE shown; CREATE VIEW shown.one AS SELECT id FROM hr.staff; CREATE VIEW shown.two AS SELECT id FROM shown.one; \
+         CREATE VIEW shown.three AS SELECT id FROM shown.two; GRANT SELECT ON shown.three TO tbl@'%'; DROP USER tbl@localhost; DROP USER tbl@'10.%'",
+    );
+    let revoke = Effect::MysqlRevoke { level: "hr.staff".to_owned(), user: "tbl".to_owned() };
+    let mut db = connector(&world.reach(), &manner());
+    let (before, meant) = cut(db.as_mut(), &revoke);
+    let mut open = world.client("tbl").unwrap();
+    assert!(!reads(&mut open) && open.query_drop("SELECT id FROM shown.three").is_ok());
+    drop(open);
+    check_answer(&db.verify(&revoke, &before, &meant).unwrap(), Answer::NotEffective, "may read view shown.three");
+    // Somebody who may do all of this and not see what views are made of.
+    world.sql("CREATE USER weak@'%' IDENTIFIED BY 'w'; GRANT PROCESS, CREATE USER, SELECT ON *.* TO weak@'%'");
+    let mut weak = world.reach();
+    (weak.target.account, weak.secret) = (Some("weak".to_owned()), Some(Secret::new("w".to_owned())));
+    check_answer(&connector(&weak, &manner()).verify(&revoke, &before, &meant).unwrap(), Answer::NotTestable, "view shown.three reads is not shown");
+    world.sql("DROP VIEW shown.one; CREATE VIEW shown.one AS SELECT 1 AS id");
+    check_answer(&db.verify(&revoke, &before, &meant).unwrap(), Answer::Effective, "as meant");
+    world.sql("CREATE FUNCTION shown.spill() RETURNS int READS SQL DATA RETURN (SELECT max(id) FROM hr.staff); CREATE OR REPLACE VIEW shown.one AS SELECT shown.spill() AS id");
+    check_answer(&db.verify(&revoke, &before, &meant).unwrap(), Answer::NotEffective, "may read view shown.three");
+}
+
+#[test]
+#[ignore = "needs MariaDB's own programs: apt-get install mariadb-server"]
 fn rights_of_every_other_level_that_still_read_are_named() {
     let world = MariaDb::start();
     let mut db = connector(&world.reach(), &manner());

@@ -163,6 +163,13 @@ fn every_other_way_to_a_table_is_named() {
         ("ALTER ROLE app NOINHERIT; GRANT hr_read TO app", "ALTER ROLE app INHERIT; REVOKE hr_read FROM app", "SET ROLE hr_read", Answer::NotEffective),
         ("GRANT SELECT (name) ON pay.staff TO app", "REVOKE SELECT (name) ON pay.staff FROM app", "still may read", Answer::NotEffective),
         (
+            "CREATE ROLE boss SUPERUSER; CREATE ROLE mid NOINHERIT; GRANT boss TO mid; GRANT mid TO app",
+            "DROP ROLE mid, boss",
+            "after SET ROLE boss, a superuser",
+            Answer::NotEffective,
+        ),
+        ("GRANT pg_read_server_files TO app", "REVOKE pg_read_server_files FROM app", "reads the server's files", Answer::NotEffective),
+        (
             "CREATE VIEW pay.v AS SELECT * FROM pay.staff; CREATE VIEW pay.w AS SELECT * FROM pay.v; GRANT SELECT ON pay.w TO app",
             "DROP VIEW pay.w, pay.v",
             "view pay.w",
@@ -321,7 +328,7 @@ fn a_target_that_cannot_be_reached_is_told_by_what_is_wrong() {
     assert!(error(&at(&right, "nobody")).contains("does not let nobody in"));
     assert!(error(&at(&right, "app")).contains("28P01"));
     // An account without rights is told so, and which.
-    world.sql("postgres", "ALTER ROLE other PASSWORD 'super'");
+    world.sql("postgres", "ALTER ROLE other PASSWORD 'super'; GRANT pg_read_all_stats TO other");
     let mut weak = connector(&at(&right, "other"), &manner());
     let effect = Effect::PostgresRoleNoLogin { role: app() };
     let before = weak.read(&effect).unwrap();
@@ -507,4 +514,75 @@ fn a_membership_comes_back_with_its_grantor_and_what_it_inherits() {
     db.undo(&effect, &before).unwrap();
     db.undo(&effect, &before).unwrap();
     assert_eq!(members(), untouched);
+}
+
+#[test]
+#[ignore = "needs PostgreSQL's own programs: apt-get install postgresql"]
+fn a_chain_of_groups_up_to_a_superuser_is_taken_and_given_back() {
+    let world = world();
+    world.sql("hr", "CREATE ROLE boss SUPERUSER; CREATE ROLE mid NOINHERIT; GRANT boss TO mid; GRANT mid TO app");
+    let dump = world.dump();
+    let mut client = world.try_client("app", "a", "hr").unwrap();
+    client.batch_execute("SET ROLE boss; SELECT * FROM pay.staff; RESET ROLE").unwrap();
+    let effect = Effect::PostgresRevokeSelect { database: "hr".to_owned(), role: app(), table: "pay.staff".to_owned() };
+    let mut db = connector(&world.reach(""), &manner());
+    let (before, meant) = cut_rights(db.as_mut(), &effect);
+    assert!(client.batch_execute("SET ROLE boss").is_err() && !reads(&mut client), "{before:?}");
+    drop(client);
+    until("it is gone", || world.value("hr", "SELECT count(*)::text FROM pg_stat_activity WHERE usename = 'app'") == "0");
+    check_answer(&db.verify(&effect, &before, &meant).unwrap(), Answer::Effective, "may not read pay.staff");
+    db.undo(&effect, &before).unwrap();
+    assert_eq!(sorted(&world.dump()), sorted(&dump));
+}
+
+#[test]
+#[ignore = "needs PostgreSQL's own programs: apt-get install postgresql"]
+fn a_list_of_names_that_was_changed_and_is_not_loaded_is_told() {
+    let world = world();
+    let text = std::fs::read_to_string(world.hba()).unwrap();
+    std::fs::write(world.hba().with_file_name("names"), "other\n").unwrap();
+    std::fs::write(world.hba(), format!("host hr @names 127.0.0.1/32 scram-sha-256\n{text}")).unwrap();
+    std::thread::sleep(Duration::from_millis(1100));
+    world.sql("postgres", "SELECT pg_reload_conf()");
+    let mut db = connector(&world.reach(""), &manner());
+    let line = Effect::PostgresHbaReject { address: "127.0.0.1".to_owned(), role: app() };
+    until("it is loaded", || !format!("{:?}", db.read(&line).unwrap()).contains("not loaded"));
+    let (before, meant) = cut(db.as_mut(), &line);
+    check_answer(&db.verify(&line, &before, &meant).unwrap(), Answer::Effective, "and rejected");
+    std::thread::sleep(Duration::from_millis(1100));
+    std::fs::write(world.hba().with_file_name("names"), "other, app\n").unwrap();
+    check_answer(&db.verify(&line, &before, &meant).unwrap(), Answer::NotEffective, "not loaded as it stands");
+}
+
+#[test]
+#[ignore = "needs PostgreSQL's own programs, of version 16 or later (`PGBIN`)"]
+fn rules_of_files_that_are_taken_in_are_read_in_the_order_in_which_they_count() {
+    let world = world();
+    if world.value("postgres", "SELECT (current_setting('server_version_num')::int < 160000)::text") == "true" {
+        println!("SKIPPED: pg_hba.conf takes in other files from version 16 on; PGBIN names the programs of one");
+        return;
+    }
+    let text = std::fs::read_to_string(world.hba()).unwrap();
+    // Line 1 of the file that is taken in counts after line 3 of the one that takes it in, and before line 5.
+    std::fs::write(world.hba().with_file_name("more.conf"), "host hr app 127.0.0.1/32 trust\n").unwrap();
+    std::fs::write(world.hba(), format!("# a\n# b\nhost hr app 127.0.0.9/32 scram-sha-256\ninclude more.conf\nhost hr app 127.0.0.1/32 reject\n{text}")).unwrap();
+    std::thread::sleep(Duration::from_millis(1100));
+    world.sql("postgres", "SELECT pg_reload_conf()");
+    let mut db = connector(&world.reach(""), &knowing());
+    let line = Effect::PostgresHbaReject { address: "127.0.0.1".to_owned(), role: app() };
+    until("it is loaded", || world.try_client("app", "wrong", "hr").is_ok());
+    let expired = Effect::PostgresRoleExpired { role: app() };
+    let (before, meant) = cut(db.as_mut(), &expired);
+    check_answer(&db.verify(&expired, &before, &meant).unwrap(), Answer::NotEffective, "more.conf lets role app in without its password (trust)");
+    db.undo(&expired, &before).unwrap();
+    // Ours is first of all, and stays so.
+    let before = db.read(&line).unwrap();
+    let meant = db.meant(&line, &before, &mut || [7; 32]).unwrap();
+    let placeholder = db.verify(&line, &before, &meant).unwrap();
+    assert!(placeholder.doors.iter().any(|door| door.contains("more.conf")), "the one that counts is named: {placeholder:?}");
+    cut(db.as_mut(), &line);
+    check_answer(&db.verify(&line, &before, &meant).unwrap(), Answer::Effective, "and rejected");
+    std::thread::sleep(Duration::from_millis(1100));
+    std::fs::write(world.hba().with_file_name("more.conf"), "host hr app 127.0.0.1/32 md5\n").unwrap();
+    check_answer(&db.verify(&line, &before, &meant).unwrap(), Answer::NotEffective, "not loaded as it stands");
 }

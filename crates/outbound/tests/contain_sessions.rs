@@ -97,11 +97,52 @@ fn check(world: &World) {
     assert_eq!(store.read(&effect).unwrap(), before);
     // Of an account: all its rows, and no other's.
     let account = Effect::SessionStoreDeleteAccount { account: "ann".to_owned() };
-    let (before, _) = cut(store.as_mut(), &account);
+    let (before, meant) = cut(store.as_mut(), &account);
+    assert_eq!(before.held("in the table").to_string(), "2 sessions, by user_name");
     assert!(!(world.rows)().contains("ann") && (world.rows)().lines().count() == 2);
+    // Its owner signs in again: that is no open door, and is not ended.
+    (world.run)(&format!("INSERT INTO {} (session_key, session_data, expire_date, user_name) VALUES ('fresh00000001', 'x', '2032-01-01 00:00:00', 'ann')", table(world)));
+    check_answer(&store.verify(&account, &before, &meant).unwrap(), Answer::Effective, "1 sessions of ann began since the plan");
+    store.apply(&account, &meant).unwrap();
+    assert!((world.rows)().contains("fresh00000001"));
+    (world.run)(&format!("DELETE FROM {} WHERE session_key = 'fresh00000001'", table(world)));
     store.undo(&account, &before).unwrap();
     assert_eq!((world.rows)(), before_all);
+    check_followers(world, store.as_mut());
     check_bad_input(world, store.as_mut());
+}
+
+/// What would go with a row and not come back with it.
+fn check_followers(world: &World, store: &mut dyn strandline_outbound::contain::Connector) {
+    let (is_mysql, table) = (world.reach.target.dialect.is_some(), table(world));
+    let effect = Effect::SessionStoreDelete { session: SESSION.to_owned() };
+    let trigger = if is_mysql {
+        (format!("CREATE TRIGGER gone AFTER DELETE ON {table} FOR EACH ROW DELETE FROM child"), "DROP TRIGGER gone".to_owned())
+    } else {
+        let body = "CREATE FUNCTION gone() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN DELETE FROM child; RETURN NULL; END'";
+        (format!("{body}; CREATE TRIGGER gone AFTER DELETE ON {table} EXECUTE FUNCTION gone()"), format!("DROP TRIGGER gone ON {table}; DROP FUNCTION gone()"))
+    };
+    let child = |what: &str| format!("CREATE TABLE child (of varchar({}), FOREIGN KEY (of) REFERENCES {table}(session_key) ON DELETE {what})", if is_mysql { 128 } else { 40 });
+    for (make, drop, said) in [
+        (child("CASCADE"), "DROP TABLE child".to_owned(), "child ("),
+        (child("SET NULL"), "DROP TABLE child".to_owned(), "child ("),
+        (trigger.0, trigger.1, "what trigger gone does"),
+    ] {
+        let (before, early) = (store.read(&effect).unwrap(), store.read(&effect).unwrap());
+        let planned = store.meant(&effect, &early, &mut || [7; 32]).unwrap();
+        (world.run)(&make);
+        let rows = (world.rows)();
+        let told = store.meant(&effect, &before, &mut || [7; 32]).unwrap_err().to_string();
+        assert!(told.contains(said) && told.contains("deny the session at the web server"), "{told}");
+        assert!(store.apply(&effect, &planned).unwrap_err().to_string().contains(said), "made since the plan, it is seen, too");
+        assert_eq!((world.rows)(), rows);
+        (world.run)(&drop);
+    }
+    // One that lets no row go while it is there.
+    (world.run)(&child("RESTRICT"));
+    let (before, _) = cut(store, &effect);
+    store.undo(&effect, &before).unwrap();
+    (world.run)("DROP TABLE child");
 }
 
 fn check_bad_input(world: &World, store: &mut dyn strandline_outbound::contain::Connector) {
@@ -109,7 +150,7 @@ fn check_bad_input(world: &World, store: &mut dyn strandline_outbound::contain::
     assert!(matches!(store.read(&delete("short")), Err(ContainError::Unusable { .. })));
     assert!(matches!(store.read(&delete("other0000")), Err(ContainError::NoEffect { .. })), "two begin so");
     // What stands for any letter in a pattern stands for itself here.
-    assert!(store.read(&delete("%%%%%%%%%")).unwrap().0.values().all(|held| !format!("{held}").contains("yes")));
+    assert!(store.read(&delete("%%%%%%%%%")).unwrap().0.values().all(|held| !format!("{held}").contains("session")));
     let absent = store.read(&delete("nobody000000")).unwrap();
     assert!(matches!(store.meant(&delete("nobody000000"), &absent, &mut || [7; 32]), Err(ContainError::NoEffect { .. })));
     // Another schema, a column that is not there, an account that nothing cuts off, a server that lets nobody in.

@@ -102,6 +102,79 @@ fn a_session_is_refused_however_its_cookie_is_written() {
 }
 
 #[test]
+#[ignore = "needs root and nginx's own program: apt-get install nginx-light"]
+fn a_session_that_is_refused_in_one_location_alone_is_served_elsewhere() {
+    let nginx = Nginx::start();
+    let text = std::fs::read_to_string(nginx.server.at("conf")).unwrap();
+    let line = "if ($strandline_session) { return 403; }";
+    let inside = |inside: &str| text.replacen(line, inside, 1);
+    let effect = Effect::WebDenySession { session: "abcdef0123".to_owned() };
+    for (conf, said) in [
+        (inside(&format!("location = /page {{ {line} }} location /hr/ {{ return 200; }}")), "location = /page alone"),
+        (inside(&format!("location /a {{ }} location /page {{ location /page {{ {line} }} }} location /hr/ {{ return 200; }}")), "location /page alone"),
+        (inside(&format!("if ($uri ~ ^/hr/) {{ break; }} {line} location /hr/ {{ return 200; }}")), "may pass it by: if ($uri"),
+    ] {
+        std::fs::write(nginx.server.at("conf"), conf).unwrap();
+        let mut edge = nginx.edge();
+        let (before, meant) = cut(edge.as_mut(), &effect);
+        let cookie = "abcdef0123456789";
+        assert_eq!((nginx.get("127.0.0.8", "/page", cookie), nginx.get("127.0.0.8", "/hr/", cookie)), (403, 200), "{said}");
+        until("no old worker is left", || nginx.old_workers() == 0);
+        check_answer(&edge.verify(&effect, &before, &meant).unwrap(), Answer::NotTestable, said);
+        edge.undo(&effect, &before).unwrap();
+    }
+}
+
+#[test]
+#[ignore = "needs root and nginx's own program: apt-get install nginx-light"]
+fn a_route_that_is_cut_is_cut_for_head_too_and_a_line_of_before_is_taken_back() {
+    let nginx = Nginx::start();
+    let files = nginx.files();
+    let mut edge = nginx.edge();
+    let effect = Effect::WebDenyRoute { method: "GET".to_owned(), path: "/staff/{}/export".to_owned() };
+    let (before, meant) = cut(edge.as_mut(), &effect);
+    assert_eq!(["GET", "HEAD", "POST"].map(|method| nginx.request(method, "/staff/7/export")), [403, 403, 200]);
+    until("no old worker is left", || nginx.old_workers() == 0);
+    check_answer(&edge.verify(&effect, &before, &meant).unwrap(), Answer::Effective, "refused (403)");
+    // As plans of before wrote it, HEAD was served: it is told, and taken back.
+    let line = std::fs::read_to_string(nginx.server.at("cut/routes")).unwrap();
+    std::fs::write(nginx.server.at("cut/routes"), line.replace("(?:GET|HEAD)", "GET")).unwrap();
+    run(Command::new("nginx").arg("-c").arg(nginx.server.at("conf")).args(["-s", "reload"]));
+    // For a moment old workers and new ones take connections.
+    std::thread::sleep(Duration::from_millis(500));
+    until("HEAD is served", || nginx.request("HEAD", "/staff/7/export") == 200);
+    check_answer(&edge.verify(&effect, &before, &meant).unwrap(), Answer::NotEffective, "answered with 200");
+    edge.undo(&effect, &before).unwrap();
+    assert_eq!(nginx.files(), files);
+    let post = Effect::WebDenyRoute { method: "POST".to_owned(), path: "/staff/{}/export".to_owned() };
+    cut(edge.as_mut(), &post);
+    assert_eq!(["GET", "HEAD", "POST"].map(|method| nginx.request(method, "/staff/7/export")), [200, 200, 403]);
+}
+
+#[test]
+#[ignore = "needs root and nginx's own program: apt-get install nginx-light"]
+fn a_probe_that_refuses_everybody_tells_nothing() {
+    let nginx = Nginx::start();
+    let text = std::fs::read_to_string(nginx.server.at("conf")).unwrap();
+    std::fs::write(nginx.server.at("conf"), text.replacen("location /staff/", "location /shut { return 403; } location /staff/", 1)).unwrap();
+    let mut reach = nginx.reach();
+    let session = Effect::WebDenySession { session: "abcdef0123".to_owned() };
+    let address = Effect::WebDenyAddress { address: "127.0.0.9".to_owned() };
+    let route = Effect::WebDenyRoute { method: "GET".to_owned(), path: "/shut/{}".to_owned() };
+    let all = [&session, &address, &route].map(|effect| (effect, cut(servers::connector(&reach, &manner()).as_mut(), effect)));
+    until("no old worker is left", || nginx.old_workers() == 0);
+    for (effect, (before, meant)) in &all {
+        reach.target.probe = Some(format!("http://127.0.0.1:{}/shut", nginx.server.port));
+        let told = servers::connector(&reach, &manner()).verify(effect, before, meant).unwrap();
+        check_answer(&told, Answer::NotTestable, "refused to everybody (403)");
+        assert!(!told.held.iter().any(|held| held.contains("tried by HTTP")), "{told:?}");
+        reach.target.probe = Some(format!("http://127.0.0.1:{}/page", nginx.server.port));
+        let expected = if *effect == &route { Answer::NotTestable } else { Answer::Effective };
+        assert_eq!(servers::connector(&reach, &manner()).verify(effect, before, meant).unwrap().answer(), expected, "{effect:?}");
+    }
+}
+
+#[test]
 #[ignore = "needs root and nginx's own program: apt-get install nginx-light openssl"]
 fn a_probe_by_https_trusts_the_authorities_of_its_target() {
     let (folder, port) = (servers::Server::new(), servers::free_port());
@@ -210,6 +283,39 @@ fn all_sessions_of_an_account_and_of_nobody_else() {
     let wrong = reach(target("store", TargetKind::Sessions, &format!("address = \"127.0.0.1:{}\"\nsessions = \"sess:\"", redis.server.port)), Some("wrong"));
     assert!(matches!(strandline_outbound::contain::connect(&wrong, &manner()), Err(ContainError::NotLetIn { .. })));
     std::thread::sleep(Duration::from_millis(10));
+}
+
+#[test]
+#[ignore = "needs Redis's own programs: apt-get install redis-server"]
+fn a_name_that_stands_elsewhere_in_somebody_elses_session_takes_nobody_else() {
+    let redis = Redis::empty(&[]);
+    for (key, value) in [
+        ("sess:admin0000001", "{\"user\":\"admin\"}"),
+        ("sess:admin0000002", "{\"user\":\"admin\",\"role\":\"admin\"}"),
+        ("sess:carol0000001", "{\"user\":\"carol\",\"role\":\"admin\"}"),
+        ("sess:dave00000001", "{\"user\":\"dave\",\"seen\":{\"admin\":1}}"),
+    ] {
+        redis.cli(&["SETEX", key, "3600", value]);
+    }
+    let effect = Effect::SessionStoreDeleteAccount { account: "admin".to_owned() };
+    let mut store = redis.store();
+    let before = store.read(&effect).unwrap();
+    let told = store.meant(&effect, &before, &mut || [7; 32]).unwrap_err().to_string();
+    assert!(told.contains("account_field = \"user\"") && !told.contains("carol"), "{told}");
+    let mut reach = redis.reach();
+    reach.target.account_field = Some("user".to_owned());
+    let mut store = servers::connector(&reach, &manner());
+    let digest = redis.cli(&["DEBUG", "DIGEST"]);
+    let (before, meant) = cut(store.as_mut(), &effect);
+    assert_eq!(before.held("in the store").to_string(), "2 sessions, by user");
+    assert_eq!(["admin0000001", "admin0000002", "carol0000001", "dave00000001"].map(|key| redis.cli(&["EXISTS", &format!("sess:{key}")])), ["0", "0", "1", "1"]);
+    check_answer(&store.verify(&effect, &before, &meant).unwrap(), Answer::Effective, "looked at twice");
+    store.undo(&effect, &before).unwrap();
+    assert_eq!(redis.cli(&["DEBUG", "DIGEST"]), digest);
+    // A name that is nowhere else is found without being told where.
+    let dave = Effect::SessionStoreDeleteAccount { account: "dave".to_owned() };
+    let (before, _) = cut(redis.store().as_mut(), &dave);
+    assert_eq!(before.held("in the store").to_string(), "1 session, by user");
 }
 
 #[test]

@@ -18,7 +18,7 @@ use strandline_model::estate::Target;
 use strandline_model::table::Row;
 use strandline_model::time::Instant;
 use strandline_outbound::Secret;
-use strandline_outbound::contain::{ContainError, Done, Force, Journal, Manner, Ours, Planned, Reach, Stands, Verdict, Wave, WaveError, plan, strays};
+use strandline_outbound::contain::{ContainError, Done, Force, Journal, Manner, Ours, Planned, Reach, STOOD_THERE, Stands, Verdict, Wave, WaveError, plan, strays};
 
 pub use approval::CutApproval;
 pub(crate) use capture::is_of_a_cut;
@@ -388,12 +388,14 @@ impl Response<'_> {
             if begun.is_empty() {
                 continue;
             }
+            let theirs = self.cuts_of(number)?.into_iter().filter(|cut| cut.step == CutStep::Applied && cut.said.as_deref() == Some(STOOD_THERE));
+            let theirs: BTreeSet<usize> = theirs.map(|cut| cut.place as usize).collect();
             let manner = self.manner(given, None);
             let wave = Wave::new(&plan.actions, &reaches(&plan.targets, given), &manner);
             self.enter_cut("contain undo", &stored)?;
             let done = {
                 let mut journal = CaseJournal { cutting: self.case.cutting()?, wave: number, now: self.settings.now };
-                wave.undo(&begun, force, &mut journal)
+                wave.undo((&begun, &theirs), force, &mut journal)
             };
             self.enter_cut("contain undone", &stored)?;
             let outcome = Outcome { done: done.map_err(CutError::Wave)? };

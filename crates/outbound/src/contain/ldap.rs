@@ -24,6 +24,12 @@ const FOR_GOOD: &str = "000001010000Z";
 /// The bit of `userAccountControl` that disables.
 const DISABLED: i64 = 2;
 
+/// Domain Admins and Enterprise Admins, below the domain's own number.
+const DOMAIN_ADMINS: [u32; 2] = [512, 519];
+
+/// Administrators of every domain: S-1-5-32-544.
+const BUILTIN_ADMINS: [u8; 16] = [1, 2, 0, 0, 0, 0, 0, 5, 32, 0, 0, 0, 32, 2, 0, 0];
+
 /// A service ticket lives so long by default.
 const TICKET_HOURS: i64 = 10;
 
@@ -105,17 +111,34 @@ impl Ldap {
         }
     }
 
-    /// The group of the domain's administrators that an entry is in.
-    fn admins_of(entry: &SearchEntry) -> Option<String> {
-        values(entry, "memberOf").into_iter().find(|group| group.to_ascii_lowercase().starts_with("cn=domain admins,"))
+    /// The groups that administer the domain, by their numbers: their names are another in each language, and can be changed.
+    fn admin_groups(&mut self) -> Result<(String, Vec<String>), ContainError> {
+        let root = self.search("", Scope::Base, "(objectClass=*)", &["defaultNamingContext"])?;
+        let base = root.first().and_then(|root| values(root, "defaultNamingContext").into_iter().next()).unwrap_or_default();
+        let domain = self.search(&base, Scope::Base, "(objectClass=*)", &["objectSid"])?;
+        let sid = domain.first().and_then(|entry| binary(entry, "objectSid"));
+        let mut groups = Vec::new();
+        for sid in sid.iter().flat_map(|sid| DOMAIN_ADMINS.map(|number| below(sid, number))).chain([BUILTIN_ADMINS.to_vec()]) {
+            let filter = format!("(objectSid={})", sid.iter().map(|byte| format!("\\{byte:02x}")).collect::<String>());
+            groups.extend(self.search(&base, Scope::Subtree, &filter, &["cn"])?.into_iter().map(|group| group.dn));
+        }
+        if groups.is_empty() || sid.is_none() {
+            return Err(self.no_right("see which groups administer the domain"));
+        }
+        Ok((base, groups))
     }
 
-    /// Whether somebody else than this entry is an administrator and not disabled.
-    fn has_other_admin(&mut self, entry: &SearchEntry, admins: &str) -> Result<bool, ContainError> {
-        let base = self.reach.target.base.clone().unwrap_or_default();
-        let filter = format!("(&(objectClass=user)(memberOf={})(!(userAccountControl:1.2.840.113556.1.4.803:=2)))", ldap3::ldap_escape(admins));
-        let found = self.search(&base, Scope::Subtree, &filter, &["cn"])?;
-        Ok(found.iter().any(|other| !other.dn.eq_ignore_ascii_case(&entry.dn)))
+    /// Everybody who administers the domain and could do so now, by any of its groups, however deep.
+    fn admins(&mut self) -> Result<Vec<String>, ContainError> {
+        let (base, groups) = self.admin_groups()?;
+        let of_group: String = groups.iter().map(|group| format!("(memberOf:1.2.840.113556.1.4.1941:={})", ldap3::ldap_escape(group))).collect();
+        let primary: String = DOMAIN_ADMINS.iter().map(|number| format!("(primaryGroupID={number})")).collect();
+        let filter =
+            format!("(&(objectClass=user)(!(objectClass=computer))(|{of_group}{primary})(!(userAccountControl:1.2.840.113556.1.4.803:={DISABLED})))");
+        let found = self.search(&base, Scope::Subtree, &filter, &["accountExpires"])?;
+        let now = jiff::Timestamp::now();
+        let can = found.into_iter().filter(|entry| !values(entry, "accountExpires").first().is_some_and(|stamp| has_expired(stamp, now)));
+        Ok(can.map(|entry| entry.dn).collect())
     }
 
     /// The policy with lockout that applies to an entry, and for how many seconds it locks where it does so for a time; who could not
@@ -239,6 +262,12 @@ fn same_dn(one: &str, other: &str) -> bool {
     plain(one) == plain(other)
 }
 
+/// The first value of an attribute as bytes, whether it is a text or not.
+fn binary(entry: &SearchEntry, attribute: &str) -> Option<Vec<u8>> {
+    let of_bytes = entry.bin_attrs.iter().find(|(name, _)| name.eq_ignore_ascii_case(attribute)).and_then(|(_, values)| values.first().cloned());
+    of_bytes.or_else(|| values(entry, attribute).first().map(|text| text.clone().into_bytes()))
+}
+
 /// Values of an attribute, whatever its case.
 fn values(entry: &SearchEntry, attribute: &str) -> Vec<String> {
     entry.attrs.iter().find(|(name, _)| name.eq_ignore_ascii_case(attribute)).map(|(_, values)| values.clone()).unwrap_or_default()
@@ -261,10 +290,13 @@ impl Connector for Ldap {
         for name in ["uid", "sAMAccountName", "userPrincipalName", "mail"].iter().flat_map(|attribute| values(&entry, attribute)) {
             self.manner.never.account(&target, &name)?;
         }
-        match Self::admins_of(&entry).filter(|_| self.is_active_directory()) {
-            Some(admins) if !self.has_other_admin(&entry, &admins)? => never("it is the last administrator of the domain"),
-            _ => Ok(()),
+        if self.is_active_directory() {
+            let admins = self.admins()?;
+            if !admins.is_empty() && admins.iter().all(|dn| same_dn(dn, &entry.dn)) {
+                return never("it is the last administrator of the domain");
+            }
         }
+        Ok(())
     }
 
     fn read(&mut self, effect: &Effect) -> Result<TargetState, ContainError> {
@@ -312,13 +344,7 @@ impl Connector for Ldap {
         verdict.note(fits, format!("{attribute} is as meant"), format!("{attribute} is not as meant"));
         if self.is_active_directory() {
             let changed = values(&entry, "whenChanged").first().and_then(|text| instant_of(text));
-            let now = jiff::Timestamp::now();
-            match changed.filter(|changed| now.duration_since(*changed).as_hours() >= TICKET_HOURS) {
-                Some(_) => verdict.held.push(format!("tickets from before have ended: the account was changed more than {TICKET_HOURS} hours ago")),
-                None => verdict.untested.push(format!(
-                    "service tickets that {account} holds open new sessions until they end, {TICKET_HOURS} hours by default: end its sessions at the services"
-                )),
-            }
+            of_before(&account, changed, jiff::Timestamp::now(), &mut verdict);
         } else {
             match self.policy(&entry) {
                 Err(why) => verdict.doors.push(why),
@@ -336,6 +362,36 @@ impl Connector for Ldap {
     fn undo(&mut self, effect: &Effect, before: &TargetState) -> Result<(), ContainError> {
         self.bring(effect, before)
     }
+}
+
+/// What an account has from before it was disabled: tickets end by themselves, and connections do not.
+fn of_before(account: &str, changed: Option<jiff::Timestamp>, now: jiff::Timestamp, verdict: &mut Verdict) {
+    match changed.filter(|changed| now.duration_since(*changed).as_hours() >= TICKET_HOURS) {
+        Some(_) => verdict.held.push(format!("tickets from before have ended: the account was changed more than {TICKET_HOURS} hours ago")),
+        None => verdict.untested.push(format!(
+            "service tickets that {account} holds open new sessions until they end, {TICKET_HOURS} hours by default: end its sessions at the services"
+        )),
+    }
+    verdict.untested.push(format!(
+        "whether {account} has a connection open (LDAP, file shares, remote desktops), and so goes on, cannot be seen from here: end its sessions at the services"
+    ));
+}
+
+/// A number below a domain's own: a SID is a revision, a count of numbers, an authority of six bytes, and the numbers.
+fn below(domain: &[u8], number: u32) -> Vec<u8> {
+    let mut sid = domain.to_vec();
+    if let Some(count) = sid.get_mut(1) {
+        *count = count.saturating_add(1);
+    }
+    sid.extend(number.to_le_bytes());
+    sid
+}
+
+/// Whether an account's time is over; in tenths of microseconds since 1601, where 0 and the largest number are never.
+fn has_expired(stamp: &str, now: jiff::Timestamp) -> bool {
+    const EPOCH_SECONDS: i64 = 11_644_473_600;
+    let Ok(stamp) = stamp.parse::<i64>() else { return false };
+    stamp != 0 && stamp != i64::MAX && stamp / 10_000_000 - EPOCH_SECONDS <= now.as_second()
 }
 
 /// A time of locking from which the policy's own duration comes to the end of the lease; none where it locks for less than that: a
@@ -361,7 +417,29 @@ fn instant_of(text: &str) -> Option<jiff::Timestamp> {
 
 #[cfg(test)]
 mod tests {
-    use super::{FOR_GOOD, has_ended, instant_of, stamp_for};
+    use super::*;
+
+    #[test]
+    fn hours_after_it_was_disabled_connections_are_untested_still() {
+        let now: jiff::Timestamp = "2026-11-29T15:30:00Z".parse().expect("a time");
+        for (hours, untested) in [(11, 1), (9, 2)] {
+            let mut verdict = Verdict::default();
+            of_before("ann", now.checked_sub(jiff::SignedDuration::from_hours(hours)).ok(), now, &mut verdict);
+            assert_eq!((verdict.untested.len(), verdict.answer()), (untested, crate::contain::Answer::NotTestable), "{verdict:?}");
+            assert!(verdict.untested.iter().any(|text| text.contains("cannot be seen from here")));
+        }
+    }
+
+    #[test]
+    fn a_number_below_a_domain_and_an_accounts_end_are_read() {
+        let domain = [1, 4, 0, 0, 0, 0, 0, 5, 21, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0];
+        let group = below(&domain, 512);
+        assert!(group[1] == 5 && group.ends_with(&[3, 0, 0, 0, 0, 2, 0, 0]) && group.len() == domain.len() + 4);
+        let now: jiff::Timestamp = "2026-11-29T15:30:00Z".parse().expect("a time");
+        for (stamp, expected) in [("0", false), ("9223372036854775807", false), ("x", false), ("116444736000000000", true), ("138000000000000000", false)] {
+            assert_eq!(has_expired(stamp, now), expected, "{stamp}");
+        }
+    }
 
     #[test]
     fn a_stamp_of_a_directory_is_read() {
@@ -371,7 +449,7 @@ mod tests {
         assert_eq!(stamp_for(now, 90, lease).as_deref(), Some("20261129152930Z"));
         assert_eq!(stamp_for(now, 30, lease), None);
         assert!(has_ended(FOR_GOOD, Some(5)).is_none() && has_ended("20200101000000Z", Some(5)).is_some() && has_ended("20200101000000Z", None).is_none());
-        assert!(super::same_dn("uid=Ann, dc=x", "UID=ann,dc=x") && !super::same_dn("uid=ann,dc=x", "uid=anna,dc=x"));
+        assert!(same_dn("uid=Ann, dc=x", "UID=ann,dc=x") && !same_dn("uid=ann,dc=x", "uid=anna,dc=x"));
         assert!(instant_of("2026").is_none() && instant_of("20269929153000.0Z").is_none() && instant_of("é0261129153000.0Z").is_none());
     }
 }

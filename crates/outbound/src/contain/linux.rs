@@ -128,11 +128,18 @@ impl Linux {
         Ok(list.lines().map(str::to_owned).filter(|path| path.starts_with('/')).collect())
     }
 
-    /// What would start again for the account, as paths that can be moved.
+    /// All names of the account: cron and lingering go by the name, and what runs by one has the rights of all.
+    fn names(&self, account: &str) -> Result<Vec<String>, ContainError> {
+        Ok(std::iter::once(account.to_owned()).chain(self.twins(account)?).collect())
+    }
+
+    /// What would start again for the account, by whichever of its names, as paths that can be moved.
     fn job_files(&self, account: &str) -> Result<Vec<String>, ContainError> {
-        const SCRIPT: &str = "uid=$(id -u \"$1\"); echo \"/var/spool/cron/crontabs/$1\"; echo \"/var/lib/systemd/linger/$1\"; \
+        const SCRIPT: &str = "uid=$(id -u \"$1\"); for name in \"$@\"; do echo \"/var/spool/cron/crontabs/$name\"; echo \"/var/lib/systemd/linger/$name\"; done; \
              find /var/spool/cron/atjobs -maxdepth 1 -type f -uid \"$uid\" 2>/dev/null | sort; ls -d /var/spool/cron/strandline.at.\"$1\".* 2>/dev/null | sed \"s|strandline.at.$1.|atjobs/|\"; true";
-        let mut list: Vec<String> = self.script("find what would start again", SCRIPT, &[account])?.lines().map(str::to_owned).collect();
+        let names = self.names(account)?;
+        let words: Vec<&str> = names.iter().map(String::as_str).collect();
+        let mut list: Vec<String> = self.script("find what would start again", SCRIPT, &words)?.lines().map(str::to_owned).collect();
         list.sort();
         list.dedup();
         Ok(list)
@@ -140,10 +147,14 @@ impl Linux {
 
     /// Where a file goes: out of the folder that a daemon looks through.
     fn aside(path: &str, account: &str) -> String {
+        // Of a twin's by the twin's own name: two of them go to two places.
+        for (from, to) in [("/var/spool/cron/crontabs/", "/var/spool/cron/strandline.crontab."), ("/var/lib/systemd/linger/", "/var/lib/systemd/strandline.linger.")] {
+            if let Some(name) = path.strip_prefix(from) {
+                return format!("{to}{name}");
+            }
+        }
         match path.strip_prefix("/var/spool/cron/atjobs/") {
             Some(job) => format!("/var/spool/cron/strandline.at.{account}.{job}"),
-            None if path.starts_with("/var/spool/cron/crontabs/") => format!("/var/spool/cron/strandline.crontab.{account}"),
-            None if path.starts_with("/var/lib/systemd/linger/") => format!("/var/lib/systemd/strandline.linger.{account}"),
             None => format!("{path}{ASIDE}"),
         }
     }
@@ -454,9 +465,11 @@ impl Connector for Linux {
                     let is_there = self.machine.read_file(&path)?.is_some();
                     verdict.note(!is_there, format!("{path} is not there"), format!("{path} is there: it would start again"));
                 }
-                let named = self.script("look through /etc/cron.d", "grep -lsw -- \"$1\" /etc/cron.d/* /etc/crontab; true", &[&account])?;
-                verdict.doors.extend(named.lines().map(|file| format!("{file} names {account}")));
-                self.try_units(&account, &mut verdict)?;
+                for name in self.names(&account)? {
+                    let named = self.script("look through /etc/cron.d", "grep -lsw -- \"$1\" /etc/cron.d/* /etc/crontab; true", &[&name])?;
+                    verdict.doors.extend(named.lines().map(|file| format!("{file} names {name}")));
+                    self.try_units(&name, &mut verdict)?;
+                }
             }
             _ => {
                 self.nobody_is_in(&account, &mut verdict)?;

@@ -15,6 +15,7 @@ mod linux;
 mod machine;
 mod mysql;
 mod mysql_grants;
+mod mysql_views;
 mod nftables;
 mod nginx_text;
 mod ours;
@@ -23,6 +24,7 @@ mod session_table;
 mod sessions;
 mod sign_in;
 mod state;
+mod taken;
 mod tls;
 mod version;
 mod wave;
@@ -39,7 +41,7 @@ pub use error::ContainError;
 pub use guard::NeverTouch;
 pub use ours::{Ours, strays};
 pub use state::{Difference, Held, Stands, TargetState, compare};
-pub use wave::{Done, Force, Journal, Planned, Wave, WaveError, plan};
+pub use wave::{Done, Force, Journal, Planned, STOOD_THERE, Wave, WaveError, plan};
 
 use crate::smtp::Secret;
 
@@ -166,6 +168,14 @@ pub trait Connector: Send {
     /// # Errors
     /// If the target does not answer, or the effect's subject is not there.
     fn read(&mut self, effect: &Effect) -> Result<TargetState, ContainError>;
+
+    /// The same of an effect that was planned, with what stood there then: sessions are those of that time, and no later ones.
+    ///
+    /// # Errors
+    /// As for [`Connector::read`].
+    fn read_again(&mut self, effect: &Effect, _before: &TargetState) -> Result<TargetState, ContainError> {
+        self.read(effect)
+    }
 
     /// What is to stand there afterwards. `random` makes secrets that nobody is to know.
     ///

@@ -13,6 +13,7 @@ use strandline_model::containment::Effect;
 
 use super::error::ContainError;
 use super::mysql_grants::given;
+use super::mysql_views::{Code, reaching};
 use super::state::{Held, TargetState};
 use super::tls::{Protection, host_and_port, protection};
 use super::version::at_least;
@@ -40,6 +41,8 @@ pub(crate) struct Mysql {
     manner: Manner,
     connection: Conn,
     is_mariadb: bool,
+    /// Whether it shows us everybody's connections; else it shows our own alone, without a word.
+    sees_connections: bool,
 }
 
 impl Mysql {
@@ -55,14 +58,46 @@ impl Mysql {
             }
             other => ContainError::Unreachable { target: reach.target.name.clone(), source: io::Error::other(kind_of(other)) },
         })?;
-        let mut this = Self { reach: reach.clone(), manner: manner.clone(), connection, is_mariadb: false };
+        let mut this = Self { reach: reach.clone(), manner: manner.clone(), connection, is_mariadb: false, sees_connections: false };
         // Backslashes are escapes then, whatever the server's own mode.
         this.run("set up the session", "SET SESSION sql_mode = ''")?;
         let version = this.texts("read its version", "SELECT version()")?;
         this.is_mariadb = version.first().is_some_and(|version| version.contains("MariaDB"));
         let (what, oldest) = if this.is_mariadb { ("MariaDB", OLDEST_MARIADB) } else { ("MySQL", OLDEST_MYSQL) };
         at_least(&reach.target.name, what, version.first().map_or("", String::as_str), oldest)?;
+        this.sees_connections = this.has_process()?;
         Ok(this)
+    }
+
+    /// Whether our account has `PROCESS`, by a role, too: without it the server refuses to tell of its transactions.
+    fn has_process(&mut self) -> Result<bool, ContainError> {
+        match self.connection.query_drop("SHOW ENGINE INNODB STATUS") {
+            Ok(()) => Ok(true),
+            Err(mysql::Error::MySqlError(said)) if said.code == 1227 => Ok(false),
+            // A server without InnoDB: its grants tell.
+            Err(mysql::Error::MySqlError(_)) => Ok(self.has_everywhere(&["PROCESS"])?),
+            Err(error) => Err(self.told("read our own rights", &error)),
+        }
+    }
+
+    /// Whether our own account has all these rights on all databases.
+    pub(super) fn has_everywhere(&mut self, rights: &[&str]) -> Result<bool, ContainError> {
+        let lines = self.texts("read our own rights", "SHOW GRANTS")?;
+        let everywhere: Vec<_> = lines.iter().filter_map(|line| given(line)).filter(|given| given.level == "*.*").collect();
+        Ok(rights.iter().all(|right| everywhere.iter().any(|given| given.rights.split(',').map(str::trim).any(|has| has == *right || has == "ALL PRIVILEGES"))))
+    }
+
+    /// Refuses where connections cannot be seen: what is not seen would count as not there.
+    fn refuse_blind(&self, user: &str) -> Result<(), ContainError> {
+        if self.sees_connections {
+            return Ok(());
+        }
+        Err(ContainError::NoRight {
+            target: self.reach.target.name.clone(),
+            account: self.reach.target.account.clone().unwrap_or_default(),
+            doing: format!("see the connections of user {user}"),
+            way_out: "GRANT PROCESS, CONNECTION ADMIN ON *.* TO it (of old servers and MySQL 5.7: PROCESS, SUPER)".to_owned(),
+        })
     }
 
     fn told(&self, doing: &str, error: &mysql::Error) -> ContainError {
@@ -150,6 +185,7 @@ impl Mysql {
     }
 
     fn kill(&mut self, user: &str) -> Result<(), ContainError> {
+        self.refuse_blind(user)?;
         let begun = Instant::now();
         loop {
             let live = self.sessions(user)?;
@@ -331,6 +367,7 @@ impl Connector for Mysql {
     }
 
     fn meant(&mut self, effect: &Effect, before: &TargetState, random: &mut dyn FnMut() -> [u8; 32]) -> Result<TargetState, ContainError> {
+        self.refuse_blind(user_of(effect).unwrap_or_default())?;
         let no_effect = |why: &str| Err(ContainError::NoEffect { target: self.reach.target.name.clone(), why: why.to_owned() });
         let names = before.0.keys();
         match effect {
@@ -359,6 +396,9 @@ impl Connector for Mysql {
                 Ok(lines) => capture.pieces.push(Captured { name: name.to_owned(), bytes: lines.join("\n").into_bytes() }),
                 Err(error) => capture.lost.push(error.to_string()),
             }
+        }
+        if !self.sees_connections {
+            capture.lost.push("connections and transactions of others: our account may not see them (PROCESS)".to_owned());
         }
         capture.lost.push("the server's own logs are files of its machine: take them from there".to_owned());
         if let Some(user) = user_of(effect) {
@@ -393,7 +433,9 @@ impl Connector for Mysql {
         let first = self.sessions(user)?;
         std::thread::sleep(AGAIN_AFTER);
         let again = self.sessions(user)?;
-        if first.is_empty() && again.is_empty() {
+        if !self.sees_connections {
+            verdict.untested.push(format!("whether user {user} has a connection cannot be seen by our account: GRANT PROCESS ON *.* to it"));
+        } else if first.is_empty() && again.is_empty() {
             verdict.held.push(format!("user {user} has no connection, looked at twice"));
         }
         let mut seen = BTreeSet::new();
@@ -449,24 +491,52 @@ impl Mysql {
         for host in self.hosts(user)? {
             lines.extend(self.texts("read its rights", &format!("SHOW GRANTS FOR {}", account(user, &host)))?);
         }
-        let named = if table == "*" { format!("%`{database}`.%") } else { format!("%`{table}`%") };
-        let everything = if database == "*" { "%".to_owned() } else { named };
-        let query = format!(
-            "SELECT concat(TABLE_SCHEMA, '.', TABLE_NAME) FROM information_schema.VIEWS WHERE SECURITY_TYPE = 'DEFINER' AND VIEW_DEFINITION LIKE {}",
-            literal(&everything)
-        );
-        for view in self.texts("look for views that read as their definer", &query)? {
-            let (schema, name) = view.split_once('.').unwrap_or((&view, ""));
-            if reads(&lines, schema, name) {
-                verdict.doors.push(format!("{user} may read view {view}, which reads as its definer and names {level}"));
+        self.by_code(user, level, &lines, verdict)
+    }
+
+    /// Views that read as their definer, however many stand between, and routines that run as theirs.
+    fn by_code(&mut self, user: &str, level: &str, lines: &[String], verdict: &mut Verdict) -> Result<(), ContainError> {
+        let (database, table) = level.split_once('.').unwrap_or((level, "*"));
+        if !self.has_everywhere(&["SELECT", "SHOW VIEW"])? {
+            let why = format!("views and routines over {level} in databases that our account has no right on are not seen: GRANT SELECT, SHOW VIEW ON *.* to it");
+            verdict.untested.push(why);
+        }
+        let all = self.code()?;
+        let found = reaching(&all, database, table);
+        for at in &found.sure {
+            let code = &all[*at];
+            let name = format!("{}.{}", code.schema, code.name);
+            if code.is_view && code.as_definer && reads(lines, &code.schema, &code.name) {
+                verdict.doors.push(format!("{user} may read view {name}, which reads as its definer and comes to {level}"));
+            } else if !code.is_view && code.as_definer {
+                verdict.untested.push(format!("routine {name} runs as its definer and names {level}; whether {user} may call it was not tried"));
+            }
+        }
+        for code in found.unseen.iter().map(|at| &all[*at]).filter(|code| code.as_definer) {
+            let name = format!("{}.{}", code.schema, code.name);
+            if !code.is_view || reads(lines, &code.schema, &code.name) {
+                let what = if code.is_view { "view" } else { "routine" };
+                verdict.untested.push(format!("what {what} {name} reads is not shown to our account: GRANT SELECT, SHOW VIEW ON *.* to it"));
             }
         }
         Ok(())
     }
 
+    /// Views and routines that the server shows us.
+    fn code(&mut self) -> Result<Vec<Code>, ContainError> {
+        const VIEWS: &str = "SELECT TABLE_SCHEMA, TABLE_NAME, VIEW_DEFINITION, SECURITY_TYPE FROM information_schema.VIEWS ORDER BY 1, 2";
+        const ROUTINES: &str = "SELECT ROUTINE_SCHEMA, ROUTINE_NAME, ROUTINE_DEFINITION, SECURITY_TYPE FROM information_schema.ROUTINES ORDER BY 1, 2";
+        let mut found = Vec::new();
+        for (query, is_view) in [(VIEWS, true), (ROUTINES, false)] {
+            let rows = self.connection.query::<(String, String, Option<String>, String), _>(query).map_err(|error| self.told("look for views", &error))?;
+            let code = |(schema, name, body, security): (String, String, Option<String>, String)| Code { schema, name, body, as_definer: security == "DEFINER", is_view };
+            found.extend(rows.into_iter().map(code));
+        }
+        Ok(found)
+    }
+
     /// Rights of other levels that reach what was taken, and roles that carry some.
     fn other_rights(&mut self, user: &str, level: &str, verdict: &mut Verdict) -> Result<(), ContainError> {
-        let (database, table) = level.split_once('.').unwrap_or((level, "*"));
         let asked = level_of(level).unwrap_or_default();
         for host in self.hosts(user)? {
             let lines = self.texts("read its rights", &format!("SHOW GRANTS FOR {}", account(user, &host)))?;
@@ -482,15 +552,7 @@ impl Mysql {
                 verdict.doors.push(format!("{user}@{host} has role {role}, which may carry rights on {level}"));
             }
         }
-        self.by_others(user, level, verdict)?;
-        let definers = format!(
-            "SELECT concat(ROUTINE_SCHEMA, '.', ROUTINE_NAME) FROM information_schema.ROUTINES WHERE SECURITY_TYPE = 'DEFINER' AND ROUTINE_DEFINITION LIKE {}",
-            literal(&format!("%{}%", if table == "*" { database } else { table }))
-        );
-        for routine in self.texts("look for routines that run as their definer", &definers)? {
-            verdict.untested.push(format!("routine {routine} runs as its definer and names {level}; whether {user} may call it was not tried"));
-        }
-        Ok(())
+        self.by_others(user, level, verdict)
     }
 
     /// The intruder's own way, where somebody gave the user's secret for it.

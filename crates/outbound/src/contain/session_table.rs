@@ -1,6 +1,8 @@
 //! Web sessions in a table (`django_session`, Rails' `sessions`, PHP's in MySQL): taken out of the table in one transaction, kept
 //! beside it, so that they come back exactly as they were, and taken out again where a running request saves them at its end.
 
+use std::collections::BTreeSet;
+
 use sha2::{Digest, Sha256};
 use strandline_model::containment::Effect;
 
@@ -9,6 +11,7 @@ use super::mysql::Mysql;
 use super::ours::{Ours, beginning};
 use super::postgres::Session;
 use super::state::{Held, TargetState};
+use super::taken::{One, before, taken};
 use super::{Capture, Captured, Connector, Manner, Reach, Verdict};
 
 const IN_STORE: &str = "in the table";
@@ -213,18 +216,86 @@ impl SessionTable {
         Ok(!found.is_empty())
     }
 
-    /// Rows in the table, and rows that are held back.
-    fn find(&mut self, effect: &Effect) -> Result<(usize, usize), ContainError> {
+    /// A session's own name, as a text that can be compared: what a server that compares without capitals cannot confuse.
+    fn key_text(&self) -> String {
+        let key = self.name(&self.key);
+        if matches!(self.server, Server::Postgres(_)) { format!("{key}::text") } else { format!("hex({key})") }
+    }
+
+    fn keys(&mut self, table: &str, condition: &str) -> Result<BTreeSet<Vec<u8>>, ContainError> {
+        let query = format!("SELECT {} FROM {table} WHERE {condition}", self.key_text());
+        Ok(self.texts("look for sessions", &query)?.into_iter().map(String::into_bytes).collect())
+    }
+
+    /// Sessions that an effect is about now: those in the table, and those that are held back.
+    fn find(&mut self, effect: &Effect) -> Result<(BTreeSet<Vec<u8>>, BTreeSet<Vec<u8>>), ContainError> {
         let condition = self.condition(effect)?;
         let (table, aside) = (self.sessions(), self.aside());
-        let there = self.count(&table, &condition)?;
-        let held = if self.has_aside()? { self.count(&aside, &condition)? } else { 0 };
         let most = if matches!(effect, Effect::SessionStoreDelete { .. }) { 1 } else { MOST_ROWS };
-        if there > most || held > most {
+        let has_aside = self.has_aside()?;
+        if self.count(&table, &condition)? > most || (has_aside && self.count(&aside, &condition)? > most) {
             let why = if most == 1 { "more than one session begins so: write more of it".to_owned() } else { format!("more than {MOST_ROWS} sessions fit") };
             return Err(ContainError::NoEffect { target: self.target.clone(), why });
         }
-        Ok((there, held))
+        let there = self.keys(&table, &condition)?;
+        Ok((there, if has_aside { self.keys(&aside, &condition)? } else { BTreeSet::new() }))
+    }
+
+    /// Which rows a plan is about: those of its time. Plans of before named none: they are about all that fit.
+    fn condition_of(&self, effect: &Effect, state: &TargetState) -> Result<String, ContainError> {
+        let Some(which) = taken(state) else { return self.condition(effect) };
+        let names: Vec<String> = which.iter().map(|one| self.literal(&String::from_utf8_lossy(&one.key))).collect();
+        Ok(if names.is_empty() { "1 = 0".to_owned() } else { format!("{} IN ({})", self.key_text(), names.join(", ")) })
+    }
+
+    /// How many rows of a plan are in the table, and how many are held back.
+    fn count_of(&mut self, effect: &Effect, state: &TargetState) -> Result<(usize, usize), ContainError> {
+        let condition = self.condition_of(effect, state)?;
+        let (table, aside) = (self.sessions(), self.aside());
+        let there = self.count(&table, &condition)?;
+        Ok((there, if self.has_aside()? { self.count(&aside, &condition)? } else { 0 }))
+    }
+
+    /// What else happens when a row goes or comes: that would stay when the row is put back.
+    fn followers(&mut self) -> Result<Vec<String>, ContainError> {
+        let (schema, table) = (self.literal(&self.schema), self.literal(&self.table));
+        let query = match self.server {
+            Server::Postgres(_) => {
+                let oid = format!("(SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = {schema} AND c.relname = {table})");
+                format!(
+                    "SELECT 'rows of ' || conrelid::regclass::text || ' (' || conname || ')' FROM pg_constraint WHERE contype = 'f' AND confrelid = {oid} AND confdeltype IN ('c', 'n', 'd') \
+                     UNION SELECT 'what trigger ' || tgname || ' does' FROM pg_trigger WHERE tgrelid = {oid} AND NOT tgisinternal AND tgenabled <> 'D' AND tgtype & 12 <> 0 \
+                     UNION SELECT 'what rule ' || rulename || ' does' FROM pg_rewrite WHERE ev_class = {oid} AND ev_type IN ('3', '4') ORDER BY 1"
+                )
+            }
+            Server::Mysql(_) => format!(
+                "SELECT concat('rows of ', CONSTRAINT_SCHEMA, '.', TABLE_NAME, ' (', CONSTRAINT_NAME, ')') FROM information_schema.REFERENTIAL_CONSTRAINTS \
+                 WHERE UNIQUE_CONSTRAINT_SCHEMA = {schema} AND REFERENCED_TABLE_NAME = {table} AND DELETE_RULE IN ('CASCADE', 'SET NULL', 'SET DEFAULT') \
+                 UNION SELECT concat('what trigger ', TRIGGER_NAME, ' does') FROM information_schema.TRIGGERS \
+                 WHERE EVENT_OBJECT_SCHEMA = {schema} AND EVENT_OBJECT_TABLE = {table} AND EVENT_MANIPULATION IN ('DELETE', 'INSERT') ORDER BY 1"
+            ),
+        };
+        self.texts("look for what hangs on a session", &query)
+    }
+
+    fn refuse_followers(&mut self) -> Result<(), ContainError> {
+        let followers = self.followers()?;
+        if followers.is_empty() {
+            return Ok(());
+        }
+        let why = format!(
+            "a row that goes takes more with it, which an undo would not give back: {}; deny the session at the web server instead, change the key, or take the row out by hand",
+            followers.join(", ")
+        );
+        Err(ContainError::NoEffect { target: self.target.clone(), why })
+    }
+
+    /// Whether our account is shown all that could hang on a session.
+    fn sees_followers(&mut self) -> Result<bool, ContainError> {
+        match &mut self.server {
+            Server::Postgres(_) => Ok(true),
+            Server::Mysql(server) => server.has_everywhere(&["SELECT", "TRIGGER"]),
+        }
     }
 }
 
@@ -237,22 +308,28 @@ impl Connector for SessionTable {
     }
 
     fn read(&mut self, effect: &Effect) -> Result<TargetState, ContainError> {
-        let held = match self.find(effect)? {
-            (0, _) => Held::flag(false),
-            (_, 0) => Held::flag(true),
-            // Begun and not ended, or saved again by a request that was running.
-            _ => Held::Half("some are in the table, and some are held back".to_owned()),
-        };
-        Ok(TargetState::default().with(IN_STORE, held))
+        let (there, aside) = self.find(effect)?;
+        if there.iter().any(|key| aside.contains(key)) {
+            return Ok(TargetState::default().with(IN_STORE, Held::Half("some are in the table, and some are held back".to_owned())));
+        }
+        let by = self.account.clone().filter(|_| matches!(effect, Effect::SessionStoreDeleteAccount { .. }));
+        Ok(before(IN_STORE, there.into_iter().map(|key| One { key, until: None }).collect(), by.as_deref()))
+    }
+
+    fn read_again(&mut self, effect: &Effect, before: &TargetState) -> Result<TargetState, ContainError> {
+        let counts = self.count_of(effect, before)?;
+        Ok(super::taken::now(IN_STORE, before, counts, || "it ended: somebody signed out, or took it out of the table".to_owned()))
     }
 
     fn meant(&mut self, _effect: &Effect, before: &TargetState, _random: &mut dyn FnMut() -> [u8; 32]) -> Result<TargetState, ContainError> {
         let no = |why: &str| Err(ContainError::NoEffect { target: self.target.clone(), why: why.to_owned() });
         match before.held(IN_STORE) {
-            Held::Half(_) => no("such a session is held back already, by another plan"),
-            held if *held == Held::flag(false) => no("there is no such session in the table"),
-            _ => Ok(TargetState::default().with(IN_STORE, Held::flag(false))),
+            Held::Half(_) => return no("such a session is held back already, by another plan"),
+            _ if taken(before).is_none() => return no("there is no such session in the table"),
+            _ => {}
         }
+        self.refuse_followers()?;
+        Ok(super::taken::meant(IN_STORE, before))
     }
 
     fn capture(&mut self, effect: &Effect) -> Result<Capture, ContainError> {
@@ -266,15 +343,17 @@ impl Connector for SessionTable {
         };
         let rows = self.texts("read the session", &query)?;
         let bytes = format!("{}\n{}\n", self.columns.join(","), rows.join("\n")).into_bytes();
-        Ok(Capture { pieces: vec![Captured { name: "sessions.txt".to_owned(), bytes }], lost: Vec::new() })
+        let unseen = "whether rows of other tables, or triggers, hang on a session: our account is not shown all of them (SELECT, TRIGGER ON *.*)";
+        let lost = if self.sees_followers()? { Vec::new() } else { vec![unseen.to_owned()] };
+        Ok(Capture { pieces: vec![Captured { name: "sessions.txt".to_owned(), bytes }], lost })
     }
 
-    fn apply(&mut self, effect: &Effect, _meant: &TargetState) -> Result<(), ContainError> {
-        let (condition, table, aside, columns) = (self.condition(effect)?, self.sessions(), self.aside(), self.columns());
-        let (there, held) = self.find(effect)?;
-        if there == 0 {
+    fn apply(&mut self, effect: &Effect, meant: &TargetState) -> Result<(), ContainError> {
+        let (condition, table, aside, columns) = (self.condition_of(effect, meant)?, self.sessions(), self.aside(), self.columns());
+        if self.count_of(effect, meant)?.0 == 0 {
             return Ok(());
         }
+        self.refuse_followers()?;
         let key = self.name(&self.key);
         let mut commands = Vec::new();
         if !self.has_aside()? {
@@ -284,36 +363,40 @@ impl Connector for SessionTable {
                 Server::Mysql(_) => self.together("keep a session beside the table", &[format!("CREATE TABLE {aside} LIKE {table}")])?,
             }
         }
-        if matches!(effect, Effect::SessionStoreDeleteAccount { .. }) || held == 0 {
-            // What is held back already is what was there before: what a request saved since is younger, and goes.
-            let known = format!("{key} NOT IN (SELECT {key} FROM {aside})");
-            commands.push(format!("INSERT INTO {aside} ({columns}) SELECT {columns} FROM {table} WHERE {condition} AND {known}"));
-        }
+        // What is held back already is what was there before: what a request saved since is younger, and goes.
+        let known = format!("{key} NOT IN (SELECT {key} FROM {aside})");
+        commands.push(format!("INSERT INTO {aside} ({columns}) SELECT {columns} FROM {table} WHERE {condition} AND {known}"));
         commands.push(format!("DELETE FROM {table} WHERE {condition}"));
         self.together("take a session out", &commands)
     }
 
-    fn verify(&mut self, effect: &Effect, _before: &TargetState, _meant: &TargetState) -> Result<Verdict, ContainError> {
+    fn verify(&mut self, effect: &Effect, before: &TargetState, _meant: &TargetState) -> Result<Verdict, ContainError> {
         let mut verdict = Verdict::default();
-        let first = self.find(effect)?.0;
+        let first = self.count_of(effect, before)?.0;
         std::thread::sleep(std::time::Duration::from_millis(500));
-        let open = first.max(self.find(effect)?.0);
+        let open = first.max(self.count_of(effect, before)?.0);
         verdict.note(
             open == 0,
             "the session is not in the table, looked at twice",
             format!("{open} sessions are in the table: a running request saves what it has in hand, so deny it at the web server and end it again"),
         );
+        if let (Effect::SessionStoreDeleteAccount { account }, Some(which)) = (effect, taken(before)) {
+            let fresh = self.find(effect)?.0.iter().filter(|key| !which.iter().any(|one| one.key == **key)).count();
+            if fresh > 0 {
+                verdict.remarks.push(format!("{fresh} sessions of {account} began since the plan, and are not of it: plan them anew if they are the intruder's"));
+            }
+        }
         verdict
             .remarks
             .push("an application that keeps sessions in a cache before this table, or checks a token without it, is not reached by this".to_owned());
         Ok(verdict)
     }
 
-    fn undo(&mut self, effect: &Effect, _before: &TargetState) -> Result<(), ContainError> {
+    fn undo(&mut self, effect: &Effect, before: &TargetState) -> Result<(), ContainError> {
         if !self.has_aside()? {
             return Ok(());
         }
-        let (condition, table, aside, columns, key) = (self.condition(effect)?, self.sessions(), self.aside(), self.columns(), self.name(&self.key));
+        let (condition, table, aside, columns, key) = (self.condition_of(effect, before)?, self.sessions(), self.aside(), self.columns(), self.name(&self.key));
         let overriding = if matches!(self.server, Server::Postgres(_)) { " OVERRIDING SYSTEM VALUE" } else { "" };
         let mut commands = vec![
             // What a request saved meanwhile is younger than what was held back, and gives way: before is before.

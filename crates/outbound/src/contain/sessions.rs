@@ -3,7 +3,7 @@
 //!
 //! Six commands of the protocol are all that it takes (<https://redis.io/docs/latest/develop/reference/protocol-spec/>).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::sync::Arc;
@@ -16,6 +16,7 @@ use strandline_model::containment::Effect;
 use super::error::ContainError;
 use super::ours::{Ours, beginning};
 use super::state::{Held, TargetState};
+use super::taken::{One, before, taken};
 use super::tls::{Protection, client_config, host_and_port, protection};
 use super::version::at_least;
 use super::{Capture, Captured, Connector, Manner, Reach, Verdict};
@@ -70,6 +71,10 @@ pub(crate) struct Sessions {
     manner: Manner,
     /// Sessions that are kept in another form than a text, in which no account was looked for.
     unread: usize,
+    /// Where in a session's JSON the account stands, as the estate says it.
+    field: Option<String>,
+    /// Where it was found, if the estate does not.
+    places: BTreeSet<String>,
 }
 
 impl Sessions {
@@ -94,7 +99,7 @@ impl Sessions {
             let connection = ClientConnection::new(Arc::clone(&client_config(reach)?), name).map_err(|error| unreachable(io::Error::other(error)))?;
             Box::new(StreamOwned::new(connection, stream))
         };
-        let mut sessions = Self { stream: BufReader::new(stream), target: target.clone(), prefix, manner: manner.clone(), unread: 0 };
+        let mut sessions = Self { stream: BufReader::new(stream), target: target.clone(), prefix, manner: manner.clone(), unread: 0, field: reach.target.account_field.clone(), places: BTreeSet::new() };
         if let Some(secret) = &reach.secret {
             let account: Vec<&[u8]> = reach.target.account.as_deref().map(str::as_bytes).into_iter().collect();
             let words: Vec<&[u8]> = std::iter::once(&b"AUTH"[..]).chain(account).chain([secret.expose_secret().as_bytes()]).collect();
@@ -131,7 +136,7 @@ impl Sessions {
     /// Keys that begin so.
     fn keys(&mut self, beginning: &str) -> Result<Keys, ContainError> {
         let pattern = format!("{}*", in_glob(beginning));
-        let (mut cursor, mut found) = (b"0".to_vec(), std::collections::BTreeSet::new());
+        let (mut cursor, mut found) = (b"0".to_vec(), BTreeSet::new());
         loop {
             let Reply::List(mut parts) = self.must("look for sessions", &[b"SCAN", &cursor, b"MATCH", pattern.as_bytes(), b"COUNT", b"1000"])? else {
                 return Err(self.strange());
@@ -148,7 +153,7 @@ impl Sessions {
         }
     }
 
-    /// Sessions of an effect: those in the store, and those that are held back.
+    /// Sessions that an effect is about now: those in the store, and those that are held back, by their own names.
     fn find(&mut self, effect: &Effect) -> Result<(Keys, Keys), ContainError> {
         let prefix = self.prefix.clone();
         match effect {
@@ -161,32 +166,83 @@ impl Sessions {
                 if there.len() > 1 || aside.len() > 1 {
                     return Err(ContainError::NoEffect { target: self.target.clone(), why: "more than one session begins so: write more of it".to_owned() });
                 }
-                Ok((there, aside))
+                Ok((there, own_names(aside)))
             }
             Effect::SessionStoreDeleteAccount { account } => {
                 let there = self.keys(&prefix)?;
                 let aside = self.keys(&format!("{ASIDE}{prefix}"))?;
                 // What is held back first: what could not be read of the store is told.
                 let aside = self.of_account(aside, account)?;
-                Ok((self.of_account(there, account)?, aside))
+                Ok((self.of_account(there, account)?, own_names(aside)))
             }
             _ => Err(ContainError::NoConnector { target: self.target.clone(), kind: "sessions" }),
         }
     }
 
-    /// Those whose value names the account as a whole text (`"ann"`).
+    /// The sessions of a plan, and which of them are in the store and which are held back. Plans of before named none: it is about
+    /// all that fit.
+    fn of_plan(&mut self, effect: &Effect, state: &TargetState) -> Result<(Vec<One>, Keys, Keys), ContainError> {
+        let Some(which) = taken(state) else {
+            let (there, aside) = self.find(effect)?;
+            let all: BTreeSet<Vec<u8>> = there.iter().chain(&aside).cloned().collect();
+            return Ok((all.into_iter().map(|key| One { key, until: None }).collect(), there, aside));
+        };
+        let (mut there, mut aside) = (Vec::new(), Vec::new());
+        for one in &which {
+            let exists = |store: &mut Self, key: &[u8]| Ok::<_, ContainError>(store.must("look for a session", &[b"EXISTS", key])? == Reply::Whole(1));
+            if exists(self, &one.key)? {
+                there.push(one.key.clone());
+            }
+            if exists(self, &held_name(&one.key))? {
+                aside.push(one.key.clone());
+            }
+        }
+        Ok((which, there, aside))
+    }
+
+    /// Those whose value has the account: at the place that the estate names, or as a whole text, whose places are kept.
     fn of_account(&mut self, keys: Keys, account: &str) -> Result<Keys, ContainError> {
-        let wanted = serde_json::to_vec(account).unwrap_or_default();
         let mut found = Vec::new();
-        self.unread = 0;
+        (self.unread, self.places) = (0, BTreeSet::new());
         for key in keys {
             match self.command(&[b"GET", &key])? {
-                Reply::Text(value) if value.windows(wanted.len()).any(|window| window == wanted) => found.push(key),
+                Reply::Text(value) => match whose(&value, account, self.field.as_deref()) {
+                    Whose::Theirs(places) => {
+                        self.places.extend(places);
+                        found.push(key);
+                    }
+                    Whose::Unread => self.unread += 1,
+                    Whose::Others => {}
+                },
                 Reply::Refused(_) => self.unread += 1,
                 _ => {}
             }
         }
         Ok(found)
+    }
+
+    /// When a session ends by itself, by the store's own clock.
+    fn until(&mut self, key: &[u8], now: i64) -> Result<Option<i64>, ContainError> {
+        // Known from version 7 on.
+        let at = match self.command(&[b"PEXPIRETIME", key])? {
+            Reply::Whole(at) => at,
+            _ => match self.must("read when a session ends", &[b"PTTL", key])? {
+                Reply::Whole(left) if left >= 0 => now + left,
+                _ => -1,
+            },
+        };
+        Ok((at >= 0).then_some(at))
+    }
+
+    /// The store's clock, in milliseconds.
+    fn now(&mut self) -> Result<i64, ContainError> {
+        let Reply::List(parts) = self.must("read its clock", &[b"TIME"])? else { return Err(self.strange()) };
+        let whole = |at: usize| match parts.get(at) {
+            Some(Reply::Text(text)) => std::str::from_utf8(text).ok().and_then(|text| text.parse::<i64>().ok()),
+            _ => None,
+        };
+        let (seconds, micros) = whole(0).zip(whole(1)).ok_or_else(|| self.strange())?;
+        Ok(seconds.saturating_mul(1000) + micros / 1000)
     }
 
     /// A session that is held back, by its beginning.
@@ -286,16 +342,24 @@ impl Connector for Sessions {
 
     fn read(&mut self, effect: &Effect) -> Result<TargetState, ContainError> {
         let (there, aside) = self.find(effect)?;
-        let held = match (there.is_empty(), aside.is_empty()) {
-            (true, _) => Held::flag(false),
-            (false, true) => Held::flag(true),
-            // Begun and not ended, or saved again by a request that was running.
-            (false, false) => Held::Half("some are in the store, and some are held back".to_owned()),
-        };
-        Ok(TargetState::default().with(IN_STORE, held))
+        if there.iter().any(|key| aside.contains(key)) {
+            return Ok(TargetState::default().with(IN_STORE, Held::Half("some are in the store, and some are held back".to_owned())));
+        }
+        let now = self.now()?;
+        let all = there.into_iter().map(|key| Ok(One { until: self.until(&key, now)?, key })).collect::<Result<Vec<_>, ContainError>>()?;
+        let by = self.field.clone().or_else(|| self.places.iter().next().filter(|_| self.places.len() == 1).cloned());
+        Ok(before(IN_STORE, all, by.as_deref().filter(|_| matches!(effect, Effect::SessionStoreDeleteAccount { .. }))))
     }
 
-    fn meant(&mut self, _effect: &Effect, before: &TargetState, _random: &mut dyn FnMut() -> [u8; 32]) -> Result<TargetState, ContainError> {
+    fn read_again(&mut self, effect: &Effect, before: &TargetState) -> Result<TargetState, ContainError> {
+        let (which, there, aside) = self.of_plan(effect, before)?;
+        let now = self.now()?;
+        let is_over = which.iter().all(|one| one.until.is_some_and(|until| until <= now));
+        let over = if is_over { "its time ran out" } else { "it ended before its time: somebody signed out, or took it out of the store" };
+        Ok(super::taken::now(IN_STORE, before, (there.len(), aside.len()), || over.to_owned()))
+    }
+
+    fn meant(&mut self, effect: &Effect, before: &TargetState, _random: &mut dyn FnMut() -> [u8; 32]) -> Result<TargetState, ContainError> {
         let target = self.target.clone();
         let no = |why: &str| Err(ContainError::NoEffect { target: target.clone(), why: why.to_owned() });
         if self.info(b"replication")?.get("role").is_some_and(|role| role == "slave") {
@@ -304,13 +368,17 @@ impl Connector for Sessions {
         if self.info(b"cluster")?.get("cluster_enabled").is_some_and(|word| word == "1") {
             return no("it is a node of a cluster, and the others are not asked: deny the session at the web server, or change the key");
         }
+        let is_account = matches!(effect, Effect::SessionStoreDeleteAccount { .. });
         match before.held(IN_STORE) {
-            held if *held == Held::flag(false) && self.unread > 0 => no(
+            Held::Half(_) => no("such a session is held back already, by another plan"),
+            _ if taken(before).is_none() && self.unread > 0 => no(
                 "the sessions there are kept in another form than a text, in which accounts are not looked for: deny them at the web server, or change the key",
             ),
-            Held::Half(_) => no("such a session is held back already, by another plan"),
-            held if *held == Held::flag(false) => no("there is no such session in the store"),
-            _ => Ok(TargetState::default().with(IN_STORE, Held::flag(false))),
+            _ if taken(before).is_none() => no("there is no such session in the store"),
+            _ if is_account && self.field.is_none() && self.is_unsure() => {
+                no("the account's name stands at more than one place of its sessions, or names one, so that others' would be ended, too: say where it stands (`account_field = \"user\"` of this target)")
+            }
+            _ => Ok(super::taken::meant(IN_STORE, before)),
         }
     }
 
@@ -339,12 +407,12 @@ impl Connector for Sessions {
         Ok(capture)
     }
 
-    fn apply(&mut self, effect: &Effect, _meant: &TargetState) -> Result<(), ContainError> {
-        let (there, aside) = self.find(effect)?;
+    fn apply(&mut self, effect: &Effect, meant: &TargetState) -> Result<(), ContainError> {
+        let (_, there, aside) = self.of_plan(effect, meant)?;
         for key in there {
-            let held: Vec<u8> = ASIDE.bytes().chain(key.iter().copied()).collect();
+            let held = held_name(&key);
             // Held back already: what is there now was saved again by a request that was running.
-            let command: Vec<&[u8]> = if aside.contains(&held) { vec![b"DEL", &key] } else { vec![b"RENAMENX", &key, &held] };
+            let command: Vec<&[u8]> = if aside.contains(&key) { vec![b"DEL", &key] } else { vec![b"RENAMENX", &key, &held] };
             match self.command(&command)? {
                 Reply::Refused(why) if why != "ERR" => {
                     return Err(ContainError::Refused { target: self.target.clone(), doing: "take a session out".to_owned(), why });
@@ -356,31 +424,43 @@ impl Connector for Sessions {
         Ok(())
     }
 
-    fn verify(&mut self, effect: &Effect, _before: &TargetState, _meant: &TargetState) -> Result<Verdict, ContainError> {
+    fn verify(&mut self, effect: &Effect, before: &TargetState, _meant: &TargetState) -> Result<Verdict, ContainError> {
         let mut verdict = Verdict::default();
-        let (first, _) = self.find(effect)?;
+        let (_, first, _) = self.of_plan(effect, before)?;
         std::thread::sleep(std::time::Duration::from_millis(500));
-        let (again, _) = self.find(effect)?;
+        let (which, again, _) = self.of_plan(effect, before)?;
         let open = first.len().max(again.len());
         verdict.note(
             open == 0,
             "the session is not in the store, looked at twice",
             format!("{open} sessions are in the store: a running request saves what it has in hand, so deny it at the web server and end it again"),
         );
-        if self.unread > 0 {
-            verdict.untested.push(format!("{} sessions are kept in another form than a text: whose they are was not looked for", self.unread));
+        if let Effect::SessionStoreDeleteAccount { account } = effect {
+            let (now, _) = self.find(effect)?;
+            let fresh = now.iter().filter(|key| !which.iter().any(|one| one.key == **key)).count();
+            if fresh > 0 {
+                verdict.remarks.push(format!("{fresh} sessions of {account} began since the plan, and are not of it: plan them anew if they are the intruder's"));
+            }
+            if self.unread > 0 {
+                verdict.untested.push(format!("{} sessions are kept in another form than a text: whose they are was not looked for", self.unread));
+            }
         }
         self.try_replicas(&mut verdict)?;
         verdict.remarks.push("a token that an application checks without this store is not ended by this".to_owned());
         Ok(verdict)
     }
 
-    fn undo(&mut self, effect: &Effect, _before: &TargetState) -> Result<(), ContainError> {
-        let (_, aside) = self.find(effect)?;
-        for held in aside {
-            let key = held.strip_prefix(ASIDE.as_bytes()).unwrap_or(&held).to_vec();
+    fn undo(&mut self, effect: &Effect, before: &TargetState) -> Result<(), ContainError> {
+        let (_, _, aside) = self.of_plan(effect, before)?;
+        for key in aside {
             // What a request saved meanwhile is younger than what was held back, and gives way: before is before.
-            self.must("put a session back", &[b"RENAME", &held, &key])?;
+            match self.command(&[b"RENAME", &held_name(&key), &key])? {
+                Reply::Refused(why) if why != "ERR" => {
+                    return Err(ContainError::Refused { target: self.target.clone(), doing: "put a session back".to_owned(), why });
+                }
+                // Its time ran out in between.
+                _ => {}
+            }
         }
         Ok(())
     }
@@ -393,13 +473,129 @@ impl Connector for Sessions {
 
     fn leaves(&mut self, effect: &Effect) -> Result<Vec<String>, ContainError> {
         let (_, aside) = self.find(effect)?;
-        Ok(aside.iter().map(|key| self.shown(key)).collect())
+        Ok(aside.iter().map(|key| self.shown(&held_name(key))).collect())
     }
+}
+
+impl Sessions {
+    /// Whether the account's name stands where it can be about somebody else.
+    fn is_unsure(&self) -> bool {
+        self.places.len() != 1 || self.places.contains(AS_A_NAME)
+    }
+}
+
+/// The name under which a session is held back.
+fn held_name(key: &[u8]) -> Vec<u8> {
+    ASIDE.bytes().chain(key.iter().copied()).collect()
+}
+
+/// Sessions that are held back, by the names that they had.
+fn own_names(aside: Keys) -> Keys {
+    aside.into_iter().map(|key| key.strip_prefix(ASIDE.as_bytes()).map_or_else(|| key.clone(), <[u8]>::to_vec)).collect()
+}
+
+/// Where an account's name stands that is the name of something, and not its value.
+const AS_A_NAME: &str = "a name of something else";
+
+/// Where it stands in what is no JSON.
+const IN_A_TEXT: &str = "a text that is no JSON";
+
+/// Where it stands that cannot be told without telling of somebody.
+const ELSEWHERE: &str = "a place of its own";
+
+/// Whose a session is.
+#[derive(Debug, PartialEq, Eq)]
+enum Whose {
+    /// The account's, by its name at these places.
+    Theirs(BTreeSet<String>),
+    /// Not the account's.
+    Others,
+    /// Nobody can tell.
+    Unread,
+}
+
+/// Whether a session is an account's: by the value at a place of its JSON, or, where none is named, by the name as a whole text.
+fn whose(value: &[u8], account: &str, field: Option<&str>) -> Whose {
+    let json: Option<serde_json::Value> = serde_json::from_slice(value).ok();
+    match (json, field) {
+        (Some(json), Some(field)) => {
+            let found = field.split('.').try_fold(&json, |at, part| match at {
+                serde_json::Value::Array(list) => list.get(part.parse::<usize>().ok()?),
+                other => other.get(part),
+            });
+            let is_his = match found {
+                Some(serde_json::Value::String(text)) => text == account,
+                Some(serde_json::Value::Number(number)) => number.to_string() == account,
+                _ => false,
+            };
+            if is_his { Whose::Theirs(BTreeSet::from([field.to_owned()])) } else { Whose::Others }
+        }
+        (None, Some(_)) => Whose::Unread,
+        (Some(json), None) => {
+            let mut places = BTreeSet::new();
+            look_for(&json, account, &mut Vec::new(), &mut places);
+            if places.is_empty() { Whose::Others } else { Whose::Theirs(places) }
+        }
+        (None, None) => {
+            let wanted = serde_json::to_vec(account).unwrap_or_default();
+            let is_there = value.windows(wanted.len()).any(|window| window == wanted);
+            if is_there { Whose::Theirs(BTreeSet::from([IN_A_TEXT.to_owned()])) } else { Whose::Others }
+        }
+    }
+}
+
+fn look_for(json: &serde_json::Value, account: &str, at: &mut Vec<String>, places: &mut BTreeSet<String>) {
+    match json {
+        serde_json::Value::String(text) if text == account => {
+            places.insert(place(at));
+        }
+        serde_json::Value::Array(list) => {
+            at.push("[]".to_owned());
+            list.iter().for_each(|one| look_for(one, account, at, places));
+            at.pop();
+        }
+        serde_json::Value::Object(map) => {
+            for (name, one) in map {
+                if name == account {
+                    places.insert(AS_A_NAME.to_owned());
+                }
+                at.push(name.clone());
+                look_for(one, account, at, places);
+                at.pop();
+            }
+        }
+        _ => {}
+    }
+}
+
+/// A place in words; names that are more than a programmer's word could be about somebody.
+fn place(at: &[String]) -> String {
+    let is_word = |name: &String| name == "[]" || (name.len() <= 30 && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_'));
+    if at.iter().all(is_word) { at.join(".") } else { format!("{ELSEWHERE}, {} deep", at.len()) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_session_is_an_accounts_where_the_estate_says_that_it_stands() {
+        let check = |value: &str, field: Option<&str>, expected: Option<&[&str]>| {
+            let expected = expected.map_or(Whose::Others, |places| Whose::Theirs(places.iter().map(|place| (*place).to_owned()).collect()));
+            assert_eq!(whose(value.as_bytes(), "admin", field), expected, "{value}");
+        };
+        check("{\"user\":\"admin\"}", Some("user"), Some(&["user"]));
+        check("{\"user\":\"carol\",\"role\":\"admin\"}", Some("user"), None);
+        check("{\"a\":[{\"b\":\"\\u0061dmin\"}]}", Some("a.0.b"), Some(&["a.0.b"]));
+        check("{\"user\":\"carol\",\"role\":\"admin\"}", None, Some(&["role"]));
+        check("{\"a\":[{\"b\":\"admin\"}],\"admin\":1}", None, Some(&["a.[].b", AS_A_NAME]));
+        check("{\"c d\":{\"b\":\"admin\"}}", None, Some(&["a place of its own, 2 deep"]));
+        check("{\"user\":\"administrator\"}", None, None);
+        check("user|s:5:\"admin\";", None, Some(&[IN_A_TEXT]));
+        assert_eq!(whose(b"7", "7", Some("id")), Whose::Others);
+        assert_eq!(whose(b"{\"id\":7}", "7", Some("id")), Whose::Theirs(BTreeSet::from(["id".to_owned()])));
+        assert_eq!(whose(b"user|s:5:\"admin\";", "admin", Some("user")), Whose::Unread);
+    }
 
     #[test]
     fn any_answer_is_read_or_refused() {

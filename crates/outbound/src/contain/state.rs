@@ -18,6 +18,8 @@ pub enum Held {
     Secret(Personal<String>),
     /// Ours, half-way: written and not in force, or taken out and still in force. Neither before nor meant, and nobody else's.
     Half(String),
+    /// It is over, by itself or by its owner: as good as before and as meant, and nothing that could be given back.
+    Ended(String),
 }
 
 impl Held {
@@ -44,7 +46,7 @@ impl Held {
     /// The value, for whoever puts it back into the target.
     pub(crate) fn expose(&self) -> Option<&str> {
         match self {
-            Self::Absent | Self::Half(_) => None,
+            Self::Absent | Self::Half(_) | Self::Ended(_) => None,
             Self::Text(value) => Some(value),
             Self::Secret(value) => Some(value.expose_personal()),
         }
@@ -55,7 +57,7 @@ impl fmt::Display for Held {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Absent => f.write_str("nothing"),
-            Self::Text(value) | Self::Half(value) => f.write_str(value),
+            Self::Text(value) | Self::Half(value) | Self::Ended(value) => f.write_str(value),
             Self::Secret(_) => f.write_str("[not shown]"),
         }
     }
@@ -121,27 +123,45 @@ pub enum Stands {
     Between,
     /// Some are neither: somebody else changed them.
     Elsewhere(Vec<Difference>),
+    /// What it was about is over, and nothing of it is left; with why.
+    Ended(String),
 }
 
 /// Compares now with before and meant.
 pub fn compare(before: &TargetState, meant: &TargetState, now: &TargetState) -> Stands {
     let names: BTreeSet<&String> = before.0.keys().chain(meant.0.keys()).chain(now.0.keys()).collect();
-    let mut elsewhere = Vec::new();
+    let (mut elsewhere, mut ended) = (Vec::new(), None);
     let (mut all_before, mut all_meant) = (true, true);
     for name in names {
         let (was, aimed, is) = (before.held(name), meant.held(name), now.held(name));
+        if let Held::Ended(why) = is {
+            ended = Some(why.clone());
+            continue;
+        }
         all_before &= is == was;
         all_meant &= is == aimed;
         if is != was && is != aimed && !matches!(is, Held::Half(_)) {
-            elsewhere.push(Difference { name: name.clone(), before: was.to_string(), meant: aimed.to_string(), now: is.to_string() });
+            elsewhere.push(difference(name, (was, aimed, is)));
         }
     }
     match (elsewhere.is_empty(), all_meant, all_before) {
         (false, ..) => Stands::Elsewhere(elsewhere),
+        (true, true, true) if ended.is_some() => Stands::Ended(ended.unwrap_or_default()),
         (true, true, _) => Stands::AsMeant,
         (true, _, true) => Stands::Before,
         _ => Stands::Between,
     }
+}
+
+fn difference(name: &str, (was, aimed, is): (&Held, &Held, &Held)) -> Difference {
+    Difference { name: name.to_owned(), before: was.to_string(), meant: aimed.to_string(), now: is.to_string() }
+}
+
+/// What is not as before: of a target at which nothing was begun, that is somebody else's doing, whatever it is.
+pub(super) fn changed(before: &TargetState, meant: &TargetState, now: &TargetState) -> Vec<Difference> {
+    let names: BTreeSet<&String> = before.0.keys().chain(meant.0.keys()).chain(now.0.keys()).collect();
+    let all = names.into_iter().map(|name| (name, (before.held(name), meant.held(name), now.held(name))));
+    all.filter(|(_, (was, _, is))| was != is).map(|(name, held)| difference(name, held)).collect()
 }
 
 #[cfg(test)]

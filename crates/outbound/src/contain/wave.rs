@@ -14,7 +14,7 @@ use strandline_model::containment::{Action, CutStep, Effect, Phase, canonical};
 use strandline_model::estate::TargetKind;
 
 use super::error::ContainError;
-use super::state::{Difference, Stands, TargetState, compare};
+use super::state::{Difference, Stands, TargetState, changed, compare};
 use super::{Capture, Connector, Manner, Reach, Verdict, connect};
 
 /// An action of a plan, with what was there when the plan was made and what is to stand there.
@@ -31,6 +31,21 @@ pub struct Planned {
     /// What evidence the cut destroys, or could not be had.
     pub lost: Vec<String>,
 }
+
+/// What is said of a cut that stood as meant before the plan was applied: somebody else's, which an undo leaves as it is.
+pub const STOOD_THERE: &str = "it stood there before the plan was applied: somebody else did that, and an undo leaves it";
+
+impl Planned {
+    /// What it ends, counted, where that is more than its name tells: sessions of an account.
+    pub fn counted(&self) -> Option<String> {
+        let is_many = matches!(self.action.effect, Effect::SessionStoreDeleteAccount { .. });
+        let told = self.before.0.values().find(|held| held.expose().is_some_and(|text| text.contains(" session")));
+        told.filter(|_| is_many).map(|held| format!("{held} of {} at {}", self.action.effect.account().unwrap_or_default(), self.target))
+    }
+}
+
+/// What is said when it is left.
+const LEFT: &str = "left as it stands: it stood there before the plan was applied, by somebody else's hand";
 
 /// Where the steps of a wave are kept. What it returns from is durable.
 pub trait Journal {
@@ -255,9 +270,15 @@ impl<'p> Wave<'p> {
             let began = matches!(steps.get(&at), Some(CutStep::Applying | CutStep::Failed));
             match stand {
                 Ok(Stands::Elsewhere(differences)) => return Err(WaveError::OtherState { target: planned.target.clone(), differences }),
+                // Somebody else's half would be taken back with ours.
+                Ok(Stands::Between) if !began => return Err(self.half_by_others(at)),
                 Ok(Stands::AsMeant) if !planned.meant.0.is_empty() => {
-                    let whose = if began { "read back: it stood there already" } else { "it stood there before the plan was applied" };
+                    let whose = if began { "read back: it stood there already" } else { STOOD_THERE };
                     settled.push((at, CutStep::Applied, Some(whose.to_owned())));
+                    done.insert(at, Done::Already);
+                }
+                Ok(Stands::Ended(why)) => {
+                    settled.push((at, CutStep::Applied, Some(why)));
                     done.insert(at, Done::Already);
                 }
                 Ok(_) => {}
@@ -277,6 +298,15 @@ impl<'p> Wave<'p> {
         Ok(done)
     }
 
+    fn half_by_others(&self, at: usize) -> WaveError {
+        let planned = &self.plan[at];
+        let differences = match self.ask(Asked::Read, &[at]).remove(&at) {
+            Some(Ok(Told::State(now))) => changed(&planned.before, &planned.meant, &now),
+            _ => Vec::new(),
+        };
+        WaveError::OtherState { target: planned.target.clone(), differences }
+    }
+
     /// Ends again what came back: sessions that a running request saved once more, connections that a pool opened.
     pub fn end_again(&self, which: &[usize]) -> BTreeMap<usize, Result<(), ContainError>> {
         let ended: Vec<usize> = which.iter().copied().filter(|at| self.plan[*at].action.effect.phase() == Phase::EndSession).collect();
@@ -284,11 +314,11 @@ impl<'p> Wave<'p> {
     }
 
     /// Takes these actions back, the last first, each noted before it happens. One whose target somebody changed since is left
-    /// alone, unless it is forced.
+    /// alone, unless it is forced; and so is what stood there before we began (`theirs`).
     ///
     /// # Errors
     /// If a step cannot be noted. What a target refuses is told with its action, and the others go on.
-    pub fn undo(&self, which: &[usize], force: Force, journal: &mut dyn Journal) -> Result<BTreeMap<usize, Done>, WaveError> {
+    pub fn undo(&self, (which, theirs): (&[usize], &BTreeSet<usize>), force: Force, journal: &mut dyn Journal) -> Result<BTreeMap<usize, Done>, WaveError> {
         let stands = self.read(which);
         let mut done = BTreeMap::new();
         let mut settled = Vec::new();
@@ -298,6 +328,14 @@ impl<'p> Wave<'p> {
             match stand {
                 Ok(Stands::Before) => {
                     settled.push((at, CutStep::Undone, Some("it is as before already".to_owned())));
+                    done.insert(at, Done::Already);
+                }
+                Ok(Stands::Ended(why)) => {
+                    settled.push((at, CutStep::Undone, Some(format!("nothing of it is left to give back: {why}"))));
+                    done.insert(at, Done::Already);
+                }
+                Ok(Stands::AsMeant) if theirs.contains(&at) && force == Force::No => {
+                    settled.push((at, CutStep::Undone, Some(LEFT.to_owned())));
                     done.insert(at, Done::Already);
                 }
                 Ok(Stands::Elsewhere(differences)) if force == Force::No => {
@@ -334,7 +372,7 @@ impl<'p> Wave<'p> {
             let outcome = match (answer, stand, asked) {
                 // An action without a state of its own, such as an end of sessions, is told by its answer alone.
                 (Err(error), _, _) if planned.meant == planned.before => Err(error),
-                (_, Ok(Stands::AsMeant), Asked::Apply) | (_, Ok(Stands::Before), Asked::Undo) => Ok(()),
+                (_, Ok(Stands::AsMeant | Stands::Ended(_)), Asked::Apply) | (_, Ok(Stands::Before | Stands::Ended(_)), Asked::Undo) => Ok(()),
                 (Ok(_), Ok(Stands::AsMeant), Asked::Undo) if planned.meant == planned.before => Ok(()),
                 (Err(error), ..) => Err(error),
                 (Ok(_), Ok(Stands::Elsewhere(differences)), _) => Err(ContainError::Changed { target: planned.target.clone(), differences }),
@@ -448,7 +486,7 @@ fn answer(connector: &mut Option<Box<dyn Connector>>, reach: &Reach, manner: &Ma
     let effect = &planned.action.effect;
     match what {
         Asked::Protected => connector.refuse_protected(effect).map(|()| Told::Done),
-        Asked::Read => connector.read(effect).map(Told::State),
+        Asked::Read => connector.read_again(effect, &planned.before).map(Told::State),
         Asked::Capture => connector.capture(effect).map(Told::Capture),
         // Checked at the last moment: the list can have grown since the plan.
         Asked::Apply => connector.refuse_protected(effect).and_then(|()| connector.apply(effect, &planned.meant)).map(|()| Told::Done),

@@ -4,7 +4,7 @@
 //! before, the workers are looked at after, and what the old ones still carry is named.
 
 use sha2::{Digest, Sha256};
-use strandline_model::containment::Effect;
+use strandline_model::containment::{Effect, methods_of_route};
 
 use super::error::ContainError;
 use super::guard::Network;
@@ -138,21 +138,24 @@ impl Web {
                 Ok(("sessions", format!("\"~(?:^|[;,])\\s*(?i:{cookie})\\s*=\\s*\\x22?{value}\" 1; # strandline {mark}")))
             }
             Effect::WebDenyRoute { method, path } => {
-                let segments: Option<Vec<String>> =
-                    path.split('/').map(|segment| if segment == "{}" { Some("[^/]+".to_owned()) } else { in_pattern(segment) }).collect();
-                let (path, method) =
-                    segments.map(|list| list.join("/")).zip(in_pattern(method)).ok_or_else(|| unusable("the route has characters that cannot be written"))?;
-                Ok(("routes", format!("\"~^{method} {path}$\" 1; # strandline {mark}")))
+                let path = route_pattern(path).ok_or_else(|| unusable("the route has characters that cannot be written"))?;
+                let methods: Option<Vec<String>> = methods_of_route(method).iter().map(|method| in_pattern(method)).collect();
+                let methods = methods.ok_or_else(|| unusable("the route has characters that cannot be written"))?;
+                let methods = if let [one] = &methods[..] { one.clone() } else { format!("(?:{})", methods.join("|")) };
+                Ok(("routes", format!("\"~^{methods} {path}$\" 1; # strandline {mark}")))
             }
             _ => Err(ContainError::NoConnector { target: self.machine.target().to_owned(), kind: "web" }),
         }
     }
 
-    /// A session's line as plans of before wrote it: known, so that it can be taken back.
+    /// A line as plans of before wrote it: known, so that it can be taken back.
     fn older_line(&self, effect: &Effect) -> Option<String> {
-        let Effect::WebDenySession { session } = effect else { return None };
         let mark: String = self.manner.mark.chars().filter(|c| !c.is_control()).take(80).collect();
-        Some(format!("\"~^{}\" 1; # strandline {mark}", in_pattern(session)?))
+        match effect {
+            Effect::WebDenySession { session } => Some(format!("\"~^{}\" 1; # strandline {mark}", in_pattern(session)?)),
+            Effect::WebDenyRoute { method, path } => Some(format!("\"~^{} {}$\" 1; # strandline {mark}", in_pattern(method)?, route_pattern(path)?)),
+            _ => None,
+        }
     }
 
     /// What of a request nginx looks for a session in; anything but all its cookies is passed by who sends two of one name.
@@ -283,26 +286,34 @@ impl Web {
             return;
         };
         let plain = Asked { url: probe.clone(), authorities: self.authorities.clone(), ..Asked::default() };
+        let mut control = plain.clone();
         let asked = match effect {
-            Effect::WebDenyAddress { address } => vec![Asked { from: Network::read(address).map(|network| network.address), ..plain.clone() }],
+            Effect::WebDenyAddress { address } => vec![Asked { from: Network::read(address).map(|network| network.address), ..plain }],
             Effect::WebDenySession { session } => self.cookies_of(session).into_iter().map(|cookie| Asked { cookie: Some(cookie), ..plain.clone() }).collect(),
             Effect::WebDenyRoute { method, path } => {
                 let base = probe.splitn(4, '/').take(3).collect::<Vec<_>>().join("/");
-                vec![Asked { url: format!("{base}{}", path.replace("{}", "x")), method: method.clone(), ..plain.clone() }]
+                let url = format!("{base}{}", path.replace("{}", "x"));
+                // Everybody is refused at a route: what is not refused there is asked for beside it.
+                control.url = format!("{}/strandline-control", url.trim_end_matches('/'));
+                methods_of_route(method).into_iter().map(|method| Asked { url: url.clone(), method, ..plain.clone() }).collect()
             }
             _ => return,
         };
-        match ask(&plain, self.manner.patience) {
-            Ok(403) => verdict.remarks.push("everybody is refused there, not only he".to_owned()),
-            Ok(_) => {}
+        let tells = match ask(&control, self.manner.patience) {
+            Ok(403) => {
+                verdict.untested.push("the probe is refused to everybody (403), so that no trial tells anything: name one that everybody gets".to_owned());
+                false
+            }
+            Ok(_) => true,
             Err(error) => {
                 verdict.untested.push(format!("the probe does not answer: {error}"));
                 return;
             }
-        }
+        };
         for asked in asked {
             match ask(&asked, self.manner.patience) {
-                Ok(403) => verdict.held.push("it was tried by HTTP and refused (403)".to_owned()),
+                Ok(403) if tells => verdict.held.push("it was tried by HTTP and refused (403)".to_owned()),
+                Ok(403) => {}
                 Ok(status) => verdict.doors.push(format!("it was tried by HTTP and answered with {status}")),
                 // Others get an answer, and from there nobody reaches nginx at all: something before it shuts the same door.
                 Err(error) if asked.from.is_some() && matches!(error.kind(), std::io::ErrorKind::ConnectionRefused | std::io::ErrorKind::ConnectionReset) => {
@@ -343,6 +354,12 @@ fn in_pattern(text: &str) -> Option<String> {
         }
     }
     Some(pattern)
+}
+
+/// A route's path as a pattern; `{}` is one segment.
+fn route_pattern(path: &str) -> Option<String> {
+    let segments = path.split('/').map(|segment| if segment == "{}" { Some("[^/]+".to_owned()) } else { in_pattern(segment) });
+    Some(segments.collect::<Option<Vec<_>>>()?.join("/"))
 }
 
 /// Whether a session is short enough that each of its letters can be looked for in every way in which it can be written.
@@ -456,7 +473,7 @@ impl Connector for Web {
             match asks {
                 Asks::Yes => {}
                 Asks::No(name) => verdict.doors.push(format!("server {name} does not look at {variable}: whoever is cut off is served there")),
-                Asks::Perhaps(name) => verdict.untested.push(format!("whether server {name} looks at {variable} stands in files that it includes")),
+                Asks::Perhaps(name, why) => verdict.untested.push(format!("whether server {name} refuses by {variable}, whatever is asked for, is not sure: {why}")),
             }
         }
         if let Effect::WebDenySession { session } = effect {

@@ -210,7 +210,7 @@ pub fn cut(connector: &mut dyn Connector, effect: &Effect) -> (TargetState, Targ
     connector.refuse_protected(effect).unwrap();
     let meant = connector.meant(effect, &before, &mut || [7; 32]).unwrap();
     connector.apply(effect, &meant).unwrap();
-    assert_eq!(connector.read(effect).unwrap(), meant, "what was meant stands there");
+    assert_eq!(connector.read_again(effect, &before).unwrap(), meant, "what was meant stands there");
     (before, meant)
 }
 
@@ -221,7 +221,7 @@ pub fn comes_back_though_protected(reach: &Reach, effect: &Effect, account: Opti
     let spared = BreakGlass { target: None, account: account.map(str::to_owned), address: address.map(str::to_owned), reason: "sealed".to_owned() };
     let mut careful = connector(reach, &Manner { never: NeverTouch::new(vec![spared]), ..manner() });
     assert!(matches!(careful.refuse_protected(effect), Err(ContainError::NeverTouched { .. })), "{effect:?}");
-    assert_eq!(careful.read(effect).unwrap(), meant);
+    assert_eq!(careful.read_again(effect, &before).unwrap(), meant);
     careful.verify(effect, &before, &meant).unwrap();
     careful.undo(effect, &before).unwrap();
     assert_eq!(careful.read(effect).unwrap(), before);
@@ -372,6 +372,11 @@ impl Nginx {
         status(&mut stream, path, cookie)
     }
 
+    /// A request by any method, without a session.
+    pub fn request(&self, method: &str, path: &str) -> u16 {
+        status_of(&mut from("127.0.0.8", self.to()).unwrap(), method, path, "y")
+    }
+
     pub fn files(&self) -> Vec<Vec<u8>> {
         ["cut/addresses", "cut/sessions", "cut/routes", "conf"].iter().map(|name| std::fs::read(self.server.at(name)).unwrap()).collect()
     }
@@ -383,8 +388,12 @@ impl Nginx {
 }
 
 pub fn status(stream: &mut std::net::TcpStream, path: &str, cookie: &str) -> u16 {
+    status_of(stream, "GET", path, cookie)
+}
+
+fn status_of(stream: &mut std::net::TcpStream, method: &str, path: &str, cookie: &str) -> u16 {
     use std::io::{Read, Write};
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nCookie: sid={cookie}\r\n\r\n").unwrap();
+    write!(stream, "{method} {path} HTTP/1.1\r\nHost: x\r\nCookie: sid={cookie}\r\n\r\n").unwrap();
     let mut head = [0; 12];
     stream.read_exact(&mut head).unwrap();
     String::from_utf8_lossy(&head)[9..].parse().unwrap()
@@ -441,6 +450,8 @@ impl MariaDb {
     /// With more options.
     pub fn start_with(more: &[String]) -> Self {
         let mut server = Server::new();
+        // Of its own: two servers that think that they have the same number would delete each other's files.
+        std::fs::create_dir(server.at("tmp")).unwrap();
         server.give_away();
         let at = |name: &str| server.at(name).display().to_string();
         let as_user: &[&str] = if is_root() { &["--user=nobody"] } else { &[] };
@@ -461,6 +472,7 @@ impl MariaDb {
             .args(["--no-defaults", "--bind-address=127.0.0.1", "--skip-name-resolve", "--skip-log-bin", "--innodb-flush-log-at-trx-commit=0"])
             .args([
                 format!("--datadir={}", at("data")),
+                format!("--tmpdir={}", at("tmp")),
                 format!("--socket={}", at("socket")),
                 format!("--port={}", server.port),
                 format!("--log-error={}", at("errors")),
@@ -786,6 +798,17 @@ impl Domain {
     pub fn make_admin(&self, name: &str) {
         let conf = self.server.at("ad/etc/smb.conf");
         run(Command::new("samba-tool").args(["group", "addmembers", "Domain Admins", name, "--configfile"]).arg(conf));
+    }
+
+    pub fn samba_tool(&self, words: &[&str]) {
+        run(Command::new("samba-tool").args(words).arg("--configfile").arg(self.server.at("ad/etc/smb.conf")));
+    }
+
+    /// The group of its administrators by another name, as a domain of another language has it.
+    pub fn rename_admins(&self, to: &str) {
+        let sam = self.server.at("ad/private/sam.ldb");
+        let at = ",CN=Users,DC=lab,DC=example";
+        run(Command::new("ldbrename").arg("-H").arg(sam).arg(format!("CN=Domain Admins{at}")).arg(format!("CN={to}{at}")));
     }
 
     /// What the directory holds of somebody.

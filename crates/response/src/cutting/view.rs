@@ -199,6 +199,7 @@ pub(super) fn stand_in_words(stand: &Result<Stands, ContainError>) -> String {
         Ok(Stands::Before) => "as the plan found it".to_owned(),
         Ok(Stands::AsMeant) => "as it is to be already".to_owned(),
         Ok(Stands::Between) => "half done".to_owned(),
+        Ok(Stands::Ended(why)) => why.clone(),
         Ok(Stands::Elsewhere(differences)) => differences.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
         Err(error) => error.to_string(),
     }

@@ -38,6 +38,11 @@ impl Postgres {
                 Err(error) => capture.lost.push(format!("{name} could not be read: {error}")),
             }
         }
+        match super::role_of(effect).map_or(Ok(true), |role| self.sees(role)) {
+            Ok(true) => {}
+            Ok(false) => capture.lost.push("what connections of others do: our account may not see it (pg_read_all_stats)".to_owned()),
+            Err(error) => capture.lost.push(format!("what our account sees of connections could not be read: {error}")),
+        }
         match self.log_tail() {
             Ok(Some(bytes)) => capture.pieces.push(Captured { name: "server.log".to_owned(), bytes }),
             Ok(None) => capture.lost.push("the server's log is not written by its own collector: take it from the machine".to_owned()),

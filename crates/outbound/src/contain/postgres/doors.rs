@@ -56,7 +56,9 @@ impl Postgres {
         let first = self.live(&role.name, address)?;
         std::thread::sleep(AGAIN_AFTER);
         let again = self.live(&role.name, address)?;
-        if first.is_empty() && again.is_empty() {
+        if !self.sees(&role.name)? {
+            verdict.untested.push(blind(role));
+        } else if first.is_empty() && again.is_empty() {
             verdict.held.push(format!("role {} has no connection, looked at twice", role.name));
         }
         let mut seen = BTreeSet::new();
@@ -130,7 +132,7 @@ impl Postgres {
             }
             let named = !rule.roles.iter().any(|word| word.starts_with('/'));
             if rule.method != "reject" && !BY_PASSWORD.contains(&rule.method.as_str()) {
-                verdict.doors.push(format!("line {} of pg_hba.conf lets role {} in without its password ({})", rule.line, role.name, rule.method));
+                verdict.doors.push(format!("{} lets role {} in without its password ({})", rule.place, role.name, rule.method));
             }
             let is_for_all = named && rule.databases.iter().any(|word| word == "all") && matches!(rule.address.as_deref(), None | Some("all"));
             local_is_settled |= is_for_all && is_local;
@@ -224,11 +226,7 @@ impl Postgres {
         } else {
             verdict.held.push(format!("role {} may not read {table}", role.name));
         }
-        // SET ROLE: what a group may that the role does not inherit.
-        const BY_SET_ROLE: &str = "SELECT u.rolname::text FROM pg_roles u WHERE u.rolname <> $1 AND NOT u.rolsuper AND pg_has_role($1::name, u.oid, 'MEMBER') AND has_table_privilege(u.oid, $2::oid, 'SELECT') ORDER BY 1";
-        for row in &there.rows("read its groups", BY_SET_ROLE, &[&role.name, &oid])? {
-            verdict.doors.push(format!("role {} may read {table} after SET ROLE {}", role.name, row.get::<_, String>(0)));
-        }
+        self.try_set_role(&mut there, role, oid, table, verdict)?;
         for relation in views_of(&mut there, &role.name, oid)? {
             verdict.doors.push(format!("role {} reads rows of {table} by {relation}", role.name));
         }
@@ -238,8 +236,31 @@ impl Postgres {
             .untested
             .extend(unsure.into_iter().map(|function| format!("{function} runs as an owner who may read {table}; whether it does cannot be read off it")));
         let open = self.live(&role.name, None)?.len();
+        if !self.sees(&role.name)? {
+            verdict.untested.push(blind(role));
+        }
         if open > 0 {
             verdict.doors.push(format!("{open} connections of role {} are open: a cursor opened before reads on; end them", role.name));
+        }
+        Ok(())
+    }
+
+    /// What the role may become by `SET ROLE`, or give itself: what a group may that it does not inherit, however long the chain; a
+    /// superuser among them may all.
+    fn try_set_role(&mut self, there: &mut super::Session, role: &Role, oid: u32, table: &str, verdict: &mut Verdict) -> Result<(), ContainError> {
+        const BY_SET_ROLE: &str = "SELECT u.rolname::text, u.rolsuper FROM pg_roles u WHERE u.rolname <> $1 AND pg_has_role($1::name, u.oid, 'MEMBER') \
+             AND (has_table_privilege(u.oid, $2::oid, 'SELECT') OR has_any_column_privilege(u.oid, $2::oid, 'SELECT')) ORDER BY 1";
+        for row in &there.rows("read its groups", BY_SET_ROLE, &[&role.name, &oid])? {
+            let what = if row.get(1) { ", a superuser" } else { "" };
+            verdict.doors.push(format!("role {} may read {table} after SET ROLE {}{what}", role.name, row.get::<_, String>(0)));
+        }
+        // Before version 16 CREATEROLE gives itself every role that is no superuser; programs and files of the server are as good as one.
+        const BY_ITSELF: &str = "SELECT u.rolname::text, u.rolcreaterole FROM pg_roles u WHERE NOT u.rolsuper AND pg_has_role($1::name, u.oid, 'MEMBER') AND ( \
+             (u.rolcreaterole AND current_setting('server_version_num')::int < 160000) \
+             OR u.rolname IN ('pg_execute_server_program', 'pg_read_server_files', 'pg_write_server_files')) ORDER BY 1";
+        for row in &there.rows("read its groups", BY_ITSELF, &[&role.name])? {
+            let how = if row.get(1) { "may give itself every right again (CREATEROLE)" } else { "reads the server's files, whatever its rights" };
+            verdict.doors.push(format!("role {} {how}, by {}", role.name, row.get::<_, String>(0)));
         }
         Ok(())
     }
@@ -258,6 +279,10 @@ impl Postgres {
             }
         }
     }
+}
+
+fn blind(role: &Role) -> String {
+    format!("whether role {} has a connection cannot be seen by our account: GRANT pg_read_all_stats to it", role.name)
 }
 
 /// Views and tables made of the table (partitions, children) that the role may read; a view reads as its owner.

@@ -12,8 +12,8 @@ use crate::contain::ours::MARK;
 /// One rule, as `pg_hba_file_rules` shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct HbaRule {
-    /// Its line.
-    pub(super) line: u32,
+    /// Where it stands, in words: `line 3 of pg_hba.conf`.
+    pub(super) place: String,
     /// `local`, `host`, `hostssl` …
     pub(super) kind: String,
     /// Databases, with the words `all`, `sameuser`, `samerole`, `replication`.
@@ -57,8 +57,8 @@ pub(super) enum Tls {
 pub(super) enum Met {
     /// This line, and what it asks for.
     Line {
-        /// The line.
-        line: u32,
+        /// Where it stands.
+        place: String,
         /// Its method.
         method: String,
     },
@@ -66,8 +66,8 @@ pub(super) enum Met {
     Nothing,
     /// A line before any that fits for sure, of which it is not known whether it fits.
     Unsure {
-        /// The line.
-        line: u32,
+        /// Where it stands.
+        place: String,
     },
 }
 
@@ -87,9 +87,9 @@ pub(super) fn first_match(rules: &[HbaRule], approach: &Approach) -> Met {
             continue;
         }
         if parts.contains(&None) {
-            return Met::Unsure { line: rule.line };
+            return Met::Unsure { place: rule.place.clone() };
         }
-        return Met::Line { line: rule.line, method: rule.method.clone() };
+        return Met::Line { place: rule.place.clone(), method: rule.method.clone() };
     }
     Met::Nothing
 }
@@ -230,17 +230,62 @@ pub(super) fn place(text: &str, line: &str) -> Place {
     }
 }
 
+/// Another file that a file of rules takes in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Named {
+    /// Of rules (`include`), or of names (`@names`).
+    File(String),
+    /// All its files that end with `.conf`.
+    Folder(String),
+}
+
+/// What a file of rules names of others, as the server splits it: <https://www.postgresql.org/docs/current/auth-pg-hba-conf.html>.
+pub(super) fn named_in(text: &str) -> Vec<Named> {
+    let mut found = Vec::new();
+    for line in text.replace("\\\r\n", "").replace("\\\n", "").lines() {
+        let words = words(line);
+        let second = || words.get(1).map(|(word, _)| word.clone());
+        match words.first() {
+            Some((word, false)) if word == "include" || word == "include_if_exists" => found.extend(second().map(Named::File)),
+            Some((word, false)) if word == "include_dir" => found.extend(second().map(Named::Folder)),
+            _ => {
+                let names = words.iter().filter(|(_, is_quoted)| !is_quoted).filter_map(|(word, _)| word.strip_prefix('@'));
+                found.extend(names.map(|name| Named::File(name.to_owned())));
+            }
+        }
+    }
+    found
+}
+
+/// Words of a line, each with whether it begins in quotes.
+fn words(line: &str) -> Vec<(String, bool)> {
+    let (mut found, mut word, mut is_in_quotes) = (Vec::new(), None::<(String, bool)>, false);
+    for c in line.chars() {
+        match c {
+            '"' => {
+                is_in_quotes = !is_in_quotes;
+                word.get_or_insert((String::new(), true));
+            }
+            '#' if !is_in_quotes => break,
+            c if !is_in_quotes && (c.is_whitespace() || c == ',') => found.extend(word.take()),
+            c => word.get_or_insert((String::new(), false)).0.push(c),
+        }
+    }
+    found.extend(word);
+    found
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn rule(line: u32, kind: &str, databases: &str, roles: &str, address: &str, method: &str) -> HbaRule {
+    fn rule(place: u32, kind: &str, databases: &str, roles: &str, address: &str, method: &str) -> HbaRule {
         let list = |text: &str| text.split(',').map(str::to_owned).collect();
         let (address, netmask) = match address.split_once(' ') {
             Some((address, mask)) => (Some(address.to_owned()), Some(mask.to_owned())),
             None => ((!address.is_empty()).then(|| address.to_owned()), None),
         };
-        HbaRule { line, kind: kind.to_owned(), databases: list(databases), roles: list(roles), address, netmask, method: method.to_owned() }
+        HbaRule { place: place.to_string(), kind: kind.to_owned(), databases: list(databases), roles: list(roles), address, netmask, method: method.to_owned() }
     }
 
     fn approach(role: &str, database: &str, address: Option<&str>) -> Approach {
@@ -255,9 +300,9 @@ mod tests {
 
     fn check(rules: &[HbaRule], how: &Approach, expected: &str) {
         let met = match first_match(rules, how) {
-            Met::Line { line, method } => format!("{line} {method}"),
+            Met::Line { place, method } => format!("{place} {method}"),
             Met::Nothing => "nothing".to_owned(),
-            Met::Unsure { line } => format!("{line}?"),
+            Met::Unsure { place } => format!("{place}?"),
         };
         assert_eq!(met, expected);
     }
@@ -284,6 +329,13 @@ mod tests {
         check(&ours, &approach("app", REPLICATION, Some("10.0.0.9")), "1 reject");
         check(&ours, &approach("app", REPLICATION, Some("10.0.0.8")), "2 trust");
         check(&rules, &Approach { tls: Tls::On, ..approach("app", "hr", Some("10.0.0.9")) }, "2 cert");
+    }
+
+    #[test]
+    fn other_files_of_rules_and_names_are_found() {
+        let text = "# include no\ninclude \"a b\"\ninclude_if_exists c # d\ninclude_dir e\nlocal all,@f @\"g h\",\"@i\" trust\nhost \\\n@j all";
+        let file = |name: &str| Named::File(name.to_owned());
+        assert_eq!(named_in(text), [file("a b"), file("c"), Named::Folder("e".to_owned()), file("f"), file("g h"), file("j")]);
     }
 
     #[test]

@@ -6,13 +6,16 @@
 use std::net::IpAddr;
 
 use super::hba::{
-    Approach, HbaRule, LOCAL, Met, Place, REPLICATION, Tls, can_be_written, first_match, older_line, place, reject_line, with_line, without_line,
+    Approach, HbaRule, LOCAL, Met, Named, Place, REPLICATION, Tls, can_be_written, first_match, named_in, older_line, place, reject_line, with_line, without_line,
 };
 use super::{Postgres, Role};
 use crate::contain::error::ContainError;
 use crate::contain::guard::Network;
 use crate::contain::state::{Held, TargetState};
 use crate::contain::tls::{Protection, protection};
+
+/// Files that `pg_hba.conf` takes in: more is no configuration that anybody reads.
+const MOST_FILES: usize = 1000;
 
 const LINE: &str = "first line of pg_hba.conf for it";
 
@@ -35,7 +38,7 @@ impl Postgres {
 
     pub(super) fn meant_line(&mut self, role: &Role, address: &str, before: &TargetState) -> Result<TargetState, ContainError> {
         if let Some(broken) = self.broken_line()? {
-            return self.no_effect(format!("line {broken} of pg_hba.conf is broken: the server would load nothing; mend it first"));
+            return self.no_effect(format!("{broken} is broken: the server would load nothing; mend it first"));
         }
         if matches!(before.held(LINE), Held::Half(_)) {
             return self.no_effect(
@@ -58,21 +61,26 @@ impl Postgres {
             self.write_hba(&wanted)?;
             if let Some(broken) = self.broken_line()? {
                 self.write_hba(&text)?;
-                let why = format!("line {broken} would be broken; the file is as it was");
+                let why = format!("{broken} would be broken; the file is as it was");
                 return Err(ContainError::Refused { target: self.session.target().to_owned(), doing: "write pg_hba.conf".to_owned(), why });
             }
         }
         self.reload()
     }
 
-    /// The rules as the server parses them, without those that it cannot.
+    /// The rules as the server parses them, in the order in which it tries them, without those that it cannot.
     pub(super) fn hba_rules(&mut self) -> Result<Vec<HbaRule>, ContainError> {
-        const RULES: &str =
-            "SELECT line_number, type, database, user_name, address, netmask, auth_method FROM pg_hba_file_rules WHERE error IS NULL ORDER BY line_number";
-        let rows = self.session.rows("read pg_hba_file_rules", RULES, &[])?;
+        // From version 16 on files take others in, and lines are counted in each: there is a number of the rule then.
+        let more = if self.has_includes()? { ("file_name", "rule_number") } else { ("NULL::text", "line_number") };
+        let rules = format!(
+            "SELECT line_number, type, database, user_name, address, netmask, auth_method, {} FROM pg_hba_file_rules WHERE error IS NULL ORDER BY {}",
+            more.0, more.1
+        );
+        let own = self.hba_file()?;
+        let rows = self.session.rows("read pg_hba_file_rules", &rules, &[])?;
         let words = |list: Option<Vec<String>>| list.unwrap_or_default();
         let rules = rows.iter().map(|row| HbaRule {
-            line: u32::try_from(row.get::<_, i32>(0)).unwrap_or(0),
+            place: place_of(row.get(0), row.get(7), &own),
             kind: row.get(1),
             databases: words(row.get(2)),
             roles: words(row.get(3)),
@@ -81,6 +89,47 @@ impl Postgres {
             method: row.get(6),
         });
         Ok(rules.collect())
+    }
+
+    fn has_includes(&mut self) -> Result<bool, ContainError> {
+        let rows = self.session.rows("read its version", "SELECT current_setting('server_version_num')::int >= 160000", &[])?;
+        Ok(rows.first().is_some_and(|row| row.get(0)))
+    }
+
+    fn hba_file(&mut self) -> Result<String, ContainError> {
+        let path = self.session.text("look for pg_hba.conf", "SELECT current_setting('hba_file')", &[])?;
+        path.ok_or_else(|| self.session.strange("it has no pg_hba.conf".to_owned()))
+    }
+
+    /// The file and all that it takes in, however deep: rules of others, and lists of names.
+    fn hba_files(&mut self) -> Result<Vec<String>, ContainError> {
+        const TEXT: &str = "SELECT pg_read_file($1, 0, 67108864, true)";
+        const FOLDER: &str = "SELECT f FROM pg_ls_dir($1, true, false) f WHERE f LIKE '%.conf' AND f NOT LIKE '.%'";
+        let mut files = vec![self.hba_file()?];
+        let mut at = 0;
+        while let Some(file) = files.get(at).cloned() {
+            at += 1;
+            // A folder stands among them for its own stamp, which tells of files that came and went.
+            let Ok(Some(text)) = self.session.text("read pg_hba.conf", TEXT, &[&file]) else { continue };
+            for named in named_in(&text) {
+                let (Named::File(name) | Named::Folder(name)) = &named;
+                let folder = file.rsplit_once('/').map_or("", |(folder, _)| folder);
+                let path = if name.starts_with('/') { name.clone() } else { format!("{folder}/{name}") };
+                let inside = match named {
+                    Named::File(_) => Vec::new(),
+                    Named::Folder(_) => self.session.rows("read pg_hba.conf", FOLDER, &[&path])?.iter().map(|row| format!("{path}/{}", row.get::<_, String>(0))).collect(),
+                };
+                for path in std::iter::once(path).chain(inside) {
+                    if !files.contains(&path) {
+                        files.push(path);
+                    }
+                }
+            }
+            if files.len() > MOST_FILES {
+                return Err(self.session.strange(format!("pg_hba.conf takes in more than {MOST_FILES} files")));
+            }
+        }
+        Ok(files)
     }
 
     /// Whether the file is the one in force: nothing was written to it since the second in which it was loaded. Its stamp has whole
@@ -94,16 +143,23 @@ impl Postgres {
     }
 
     fn compare_stamps(&mut self, how: &str) -> Result<bool, ContainError> {
-        let query = format!("SELECT (SELECT modification FROM pg_stat_file(current_setting('hba_file'))) {how} date_trunc('second', pg_conf_load_time())");
+        let files = self.hba_files()?;
+        let query = format!(
+            "SELECT bool_and(s.modification IS NULL OR s.modification {how} date_trunc('second', pg_conf_load_time())) FROM unnest($1::text[]) f, LATERAL pg_stat_file(f, true) s"
+        );
         // A session that is open has the time at which it took the settings itself, which can be later: a new one has the server's.
         let database = self.reach.target.databases.first().map_or("postgres", String::as_str);
-        let rows = self.at(database)?.rows("see whether pg_hba.conf is loaded", &query, &[])?;
+        let rows = self.at(database)?.rows("see whether pg_hba.conf is loaded", &query, &[&files])?;
         Ok(rows.first().is_some_and(|row| row.get(0)) && self.broken_line()?.is_none())
     }
 
-    fn broken_line(&mut self) -> Result<Option<i32>, ContainError> {
-        let rows = self.session.rows("read pg_hba_file_rules", "SELECT min(line_number) FROM pg_hba_file_rules WHERE error IS NOT NULL", &[])?;
-        Ok(rows.first().and_then(|row| row.get(0)))
+    /// The first line that the server cannot read, in words.
+    fn broken_line(&mut self) -> Result<Option<String>, ContainError> {
+        let file = if self.has_includes()? { "file_name" } else { "NULL::text" };
+        let broken = format!("SELECT line_number, {file} FROM pg_hba_file_rules WHERE error IS NOT NULL ORDER BY 2, 1 LIMIT 1");
+        let own = self.hba_file()?;
+        let rows = self.session.rows("read pg_hba_file_rules", &broken, &[])?;
+        Ok(rows.first().map(|row| place_of(row.get(0), row.get(1), &own)))
     }
 
     pub(super) fn hba_text(&mut self) -> Result<String, ContainError> {
@@ -182,7 +238,7 @@ impl Postgres {
             return Ok(Vec::new());
         }
         let fits = |rule: &&HbaRule| rule.method != "reject" && rule.databases.iter().any(|word| word == REPLICATION) && rule.names(role);
-        Ok(self.hba_rules()?.iter().filter(fits).map(|rule| format!("line {} of pg_hba.conf ({})", rule.line, rule.method)).collect())
+        Ok(self.hba_rules()?.iter().filter(fits).map(|rule| format!("{} ({})", rule.place, rule.method)).collect())
     }
 
     /// Databases that the role could ask for: those of the estate, or all that take connections.
@@ -203,6 +259,12 @@ impl HbaRule {
     }
 }
 
+/// Where a rule stands, in words.
+fn place_of(line: i32, file: Option<String>, own: &str) -> String {
+    let file = file.filter(|file| file != own).unwrap_or_else(|| "pg_hba.conf".to_owned());
+    format!("line {line} of {file}")
+}
+
 /// Our line, as the server would parse it.
 fn rule_of(role: &Role, address: &str) -> HbaRule {
     let is_local = address == LOCAL;
@@ -212,7 +274,7 @@ fn rule_of(role: &Role, address: &str) -> HbaRule {
         IpAddr::V6(_) => IpAddr::V6(u128::MAX.checked_shl(128 - network.bits).unwrap_or(0).into()),
     });
     HbaRule {
-        line: 1,
+        place: "our line".to_owned(),
         kind: if is_local { "local" } else { "host" }.to_owned(),
         databases: vec!["all".to_owned(), REPLICATION.to_owned()],
         roles: vec![role.name.clone()],

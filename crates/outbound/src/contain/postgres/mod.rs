@@ -161,6 +161,7 @@ impl Connector for Postgres {
     fn meant(&mut self, effect: &Effect, before: &TargetState, random: &mut dyn FnMut() -> [u8; 32]) -> Result<TargetState, ContainError> {
         let Some(name) = role_of(effect) else { return self.cannot() };
         let role = self.role(name)?;
+        self.refuse_blind(name)?;
         match effect {
             Effect::PostgresRevokeConnect { database, .. } => self.meant_connect(&role, database, before),
             Effect::PostgresRevokeSelect { .. } => self.meant_select(&role, before),

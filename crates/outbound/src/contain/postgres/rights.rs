@@ -154,7 +154,7 @@ fn own_grants(session: &mut Session, role: &str, oid: u32, written: &str) -> Res
 fn carrying_groups(session: &mut Session, role: &Role, oid: u32) -> Result<Vec<Grant>, ContainError> {
     const GROUPS: &str = "SELECT g.rolname::text, pg_get_userbyid(m.grantor)::text, m.admin_option FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid \
          WHERE m.member = (SELECT oid FROM pg_roles WHERE rolname = $1) \
-         AND EXISTS (SELECT FROM pg_roles u WHERE pg_has_role(g.oid, u.oid, 'MEMBER') AND u.rolname <> $1 AND (u.oid = (SELECT relowner FROM pg_class WHERE oid = $2) OR u.rolname = 'pg_read_all_data' \
+         AND EXISTS (SELECT FROM pg_roles u WHERE pg_has_role(g.oid, u.oid, 'MEMBER') AND u.rolname <> $1 AND (u.rolsuper OR u.oid = (SELECT relowner FROM pg_class WHERE oid = $2) OR u.rolname = 'pg_read_all_data' \
          OR EXISTS (SELECT FROM pg_class c, aclexplode(c.relacl) a WHERE c.oid = $2 AND a.privilege_type = 'SELECT' AND a.grantee = u.oid) \
          OR EXISTS (SELECT FROM pg_attribute t, aclexplode(t.attacl) a WHERE t.attrelid = $2 AND a.privilege_type = 'SELECT' AND a.grantee = u.oid)))";
     // From version 16 on a membership says whether it is inherited and whether it can be changed to, each by its grantor.

@@ -23,9 +23,10 @@ pub enum Right {
     Desk,
     /// Says what happened and what was done about duties; fills forms.
     Duties,
-    /// Says something of single letters; has them read by the lint, and rehearses how they are sent.
+    /// Says something of single letters; has them read by the lint and printed, rehearses how they are sent, and sends what is approved.
     Letters,
-    /// Strikes, confirms, brings the case up to date, and decides all else that is not named here.
+    /// Strikes, confirms, brings the case up to date, applies and takes back what is approved of cuts, and decides all else that is not named
+    /// here.
     Decide,
     /// Has every byte checked.
     Check,
@@ -67,8 +68,8 @@ impl Right {
             Self::ShowName => "see a name or a letter, after saying why",
             Self::Desk => "work the desk",
             Self::Duties => "record what happened and what was done",
-            Self::Letters => "decide on single letters, lint and rehearse them",
-            Self::Decide => "decide on the trail",
+            Self::Letters => "decide on single letters; lint, print, rehearse and send them",
+            Self::Decide => "decide on the trail, act on cuts that are approved",
             Self::Check => "have every byte checked",
             Self::Approve => "approve letters and cuts",
             Self::Admit => "let others in",

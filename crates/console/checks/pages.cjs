@@ -170,6 +170,9 @@ async function byPalette(page) {
     else problem("call", "the code opened no sheet");
   }
   if (person) all.push(["person", person], ["letter", person.replace("people", "letters")]);
+  const beside = await first(page, "/letters", "a[href^='/letters/template/']");
+  if (beside) all.push(["beside", beside]);
+  else problem("letters", "no template is led to");
   if (detail) all.push(["link", detail]);
   if (lines) all.push(["lines", lines]);
   if (action) all.push(["action", action]);

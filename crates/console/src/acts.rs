@@ -5,20 +5,23 @@ use std::time::Instant;
 
 use askama::Template;
 use strandline_model::detection::Verdict;
+use strandline_model::letter::SendingState;
 use strandline_model::letter_word::{LetterWord, Reader};
 use strandline_model::personal::Personal;
 use strandline_model::time::Instant as Moment;
 use strandline_response::desk::{
-    Act, Acted, DeskError, DutyForm, Performed, ReaddressForm, Signed, WordError, given_reason, message, moment, note_safety_reading, perform, whose_code,
+    Act, Acted, DeskError, DutyForm, Performed, ReaddressForm, Signed, Task, WordError, given_reason, message, moment, note_safety_reading, perform, whose_code,
 };
 use strandline_response::{Change, Enrolment, LookedUpBy, MessageKind, PublicKey, ResponseError, Right, Role, Way};
 
 use crate::door::Waiting;
-use crate::job::Work;
+use crate::job::{End, From, Job};
+use crate::outcome::came_of;
 use crate::pages::access::own_path;
 use crate::pages::desk::seen_name;
 use crate::pages::passkeys::{self, Ask};
-use crate::pages::{Frame, frame, zone};
+use crate::pages::{Frame, frame, job_name, zone};
+use crate::pictures::Zone;
 use crate::reply::{Fault, Reply};
 use crate::visit::Visit;
 use crate::words::says;
@@ -46,11 +49,18 @@ struct WorkPage<'v> {
 struct JobLine {
     name: String,
     by: String,
+    /// That the end of a program cut it short, and when it was begun.
+    taken_up: String,
     stage: String,
     done: String,
-    said: String,
+    said: Vec<String>,
+    notes: Vec<String>,
     failed: Option<String>,
     is_over: bool,
+    /// Whether it can be had to end before its time.
+    can_end: bool,
+    /// Where its rows are.
+    link: &'static str,
 }
 
 /// What an act needs besides itself.
@@ -157,7 +167,13 @@ pub fn look(visit: &Visit) -> Result<Reply, Fault> {
     let overview = visit.overview()?;
     let row = overview.person(visit.form.text("handle").unwrap_or_default()).ok_or(Fault::NotFound)?;
     let back = own_path(visit.form.text("back").unwrap_or_default());
-    let back = if back.starts_with("/letters/") { format!("/letters/{}", row.handle) } else { format!("/people/{}", row.handle) };
+    let back = if let Some(beside) = crate::pages::beside::back(&overview, back, &row.handle) {
+        beside
+    } else if back.starts_with("/letters/") {
+        format!("/letters/{}", row.handle)
+    } else {
+        format!("/people/{}", row.handle)
+    };
     // Whoever was found by the code of their letter is looked at so; the ledger says which.
     let by = visit.session()?.found_by(&row.handle).unwrap_or(LookedUpBy::Key);
     let act = Act::LookUp { data_subject: row.data_subject.clone(), by, why: Some(reason(visit, "why")?) };
@@ -216,6 +232,7 @@ pub fn read(visit: &Visit) -> Result<Reply, Fault> {
         let act = Act::LookUp { data_subject: found.item.data_subject, by: LookedUpBy::Message, why: None };
         return try_act(visit, Asked { act, back, shows: Some(id) });
     }
+    let _asking = visit.console.ask();
     let noted = note_safety_reading(&settings, visit.role()?, &found.item.id);
     let entry = noted.map_err(|error| Fault::Unusable(visit.t().w("desk_not_noted", crate::console::told(&error))))?;
     visit.console.acted();
@@ -296,13 +313,37 @@ fn about_message(visit: &Visit, act: impl FnOnce(String) -> Act) -> Result<Reply
     try_act(visit, Asked { act: act(found.item.id), back, shows: None })
 }
 
+/// What became of a letter, in somebody's word.
+pub fn came(visit: &Visit) -> Result<Reply, Fault> {
+    let overview = visit.overview()?;
+    let row = overview.person(visit.form.text("handle").unwrap_or_default()).ok_or(Fault::NotFound)?;
+    let state = match visit.form.text("came") {
+        Some("arrived") => SendingState::Accepted,
+        Some("send_again") => SendingState::Queued,
+        Some("returned") => SendingState::Returned,
+        Some("bounced") => SendingState::Bounced,
+        Some("answered") => SendingState::Answered,
+        _ => return Err(Fault::NotFound),
+    };
+    let act = Act::LetterCame { data_subject: row.data_subject.clone(), state };
+    try_act(visit, Asked { act, back: format!("/letters/{}", row.handle), shows: None })
+}
+
 /// Begins work that takes longer than a page.
 pub fn begin(visit: &Visit) -> Result<Reply, Fault> {
-    let work = visit.form.text("work").and_then(Work::parse).ok_or(Fault::NotFound)?;
-    let session = visit.needs(work.right())?;
-    if !visit.console.begin(work, &session.who.name, session.who.role) {
+    let word = visit.form.text("work").unwrap_or_default();
+    let task = Task::of(word, visit.form.number("plan"), visit.form.filled("after")).ok_or(Fault::NotFound)?;
+    let session = visit.needs(task.right())?;
+    if !visit.console.begin(task, &session.who.name, session.who.role) {
         visit.tell(visit.t().x("work_not_begun").to_owned());
     }
+    Ok(Reply::Goto("/work".to_owned()))
+}
+
+/// Has the sending end: what is under way is finished, and the rest stays queued.
+pub fn end_sending(visit: &Visit) -> Result<Reply, Fault> {
+    visit.console.end_sending();
+    visit.tell(visit.t().x("work_ending").to_owned());
     Ok(Reply::Goto("/work".to_owned()))
 }
 
@@ -311,22 +352,47 @@ pub fn work(visit: &Visit) -> Result<Reply, Fault> {
     let overview = visit.overview()?;
     let t = visit.t();
     let (f, _) = frame(visit, &overview, "/work", t.x("work_title"))?;
-    let line = |job: &crate::job::Job| {
-        let progress = job.progress();
-        JobLine {
-            name: t.x(job.work.name()).to_owned(),
-            by: job.by.clone(),
-            stage: progress.stage,
-            done: if progress.total > 0 { t.w2("lines_shown", t.n(progress.done), t.n(progress.total)) } else { String::new() },
-            said: progress.said.map(|said| if job.work == Work::Rehearse { t.w("rehearsed", said) } else { said }).unwrap_or_default(),
-            failed: progress.failed,
-            is_over: progress.is_over,
-        }
-    };
-    let jobs: Vec<JobLine> = visit.console.jobs().iter().map(line).collect();
+    let zone = zone(&overview);
+    let jobs: Vec<JobLine> = visit.console.jobs().iter().map(|job| job_line(visit, job, &zone)).collect();
     let runs = jobs.iter().any(|job| !job.is_over);
     let page = WorkPage { f, jobs }.render()?;
     Ok(if runs { Reply::Again(page) } else { Reply::Page(page) })
+}
+
+fn job_line(visit: &Visit, job: &Job, zone: &Zone) -> JobLine {
+    let (t, progress) = (visit.t(), job.progress());
+    let is_over = progress.is_over();
+    // What it found is for whoever may do it.
+    let sees = visit.may(job.task.right());
+    let (said, failed) = match progress.end {
+        Some(End::Done(done)) if sees => (came_of(&done, t), None),
+        Some(End::Failed(why)) => (Vec::new(), Some(if sees { why } else { String::new() })),
+        Some(End::Elsewhere) => (Vec::new(), Some(t.x("work_elsewhere").to_owned())),
+        Some(End::CutShort) => (Vec::new(), Some(t.x("work_cut_short").to_owned())),
+        _ => (Vec::new(), None),
+    };
+    JobLine {
+        name: job_name(t, job.task),
+        by: job.by.clone(),
+        taken_up: match job.from {
+            From::Here => String::new(),
+            From::TakenUp(begun_at) => t.w("work_taken_up", zone.full(begun_at)),
+        },
+        stage: progress.stage,
+        done: if progress.total > 0 { t.w2("lines_shown", t.n(progress.done), t.n(progress.total)) } else { String::new() },
+        said,
+        notes: if sees { progress.notes } else { Vec::new() },
+        failed,
+        is_over,
+        can_end: !is_over && sees && matches!(job.task, Task::Send { .. }),
+        link: match job.task {
+            Task::RehearseCut { .. } | Task::ApplyCut { .. } | Task::VerifyCuts | Task::UndoCut { .. } => "/contain",
+            Task::Lint | Task::Print | Task::Rehearse | Task::Send { .. } | Task::HandOver => "/letters",
+            Task::Publish | Task::Collect => "/desk",
+            Task::Verify => "/ledger",
+            Task::Renew => "/",
+        },
+    }
 }
 
 /// What is to be signed.
@@ -358,6 +424,7 @@ pub fn signed(visit: &Visit) -> Result<Reply, Fault> {
     let at = pending.at;
     let clock = move || at;
     let settings = visit.console.settings(&session.who.name, &clock);
+    let _asking = visit.console.ask();
     match perform(&settings, visit.role()?, &pending.act, &visit.console.options.law, Some(&given)).map_err(|error| refused(visit, error))? {
         Performed::Done(acted) => {
             passkeys::note_count(visit, &given.signature);
@@ -389,6 +456,7 @@ fn try_act(visit: &Visit, asked: Asked) -> Result<Reply, Fault> {
     let at: Moment = visit.console.now();
     let clock = move || at;
     let settings = visit.console.settings(&session.who.name, &clock);
+    let _asking = visit.console.ask();
     match perform(&settings, visit.role()?, &asked.act, &visit.console.options.law, None).map_err(|error| refused(visit, error))? {
         Performed::Done(acted) => done(visit, &acted, asked),
         Performed::ToSign(text) => {
@@ -408,7 +476,8 @@ fn done(visit: &Visit, acted: &Acted, asked: Asked) -> Result<Reply, Fault> {
     if let (Some(handle), Some(session)) = (&asked.shows, &visit.session) {
         visit.console.door().change(session.number, |session| session.see(handle, Instant::now()));
     }
-    let mut told = t.w2("act_done", says(&asked.act, &zone, t), entries.join(", "));
+    let said = says(&asked.act, &zone, t);
+    let mut told = if entries.is_empty() { said } else { t.w2("act_done", said, entries.join(", ")) };
     if let Some(failed) = &acted.failed_after {
         told = format!("{told}. {}", t.w("act_failed_after", failed));
     }

@@ -4,13 +4,15 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use strandline_model::time::Instant;
-use strandline_response::desk::{self, Clocks, LintLine, Mark, Overview, clocks, lint, mark, overview, rehearse, renew, role_among};
+use strandline_response::desk::{
+    self, AfterKill, Asking, Clocks, Given, LintLine, Mark, Overview, Task, TaskDone, TaskNote, Turn, clocks, mark, overview, role_among,
+};
 use strandline_response::notice::LawBook;
 use strandline_response::{DeskState, DutyError, Responders, ResponseError, Right, Role, Settings, Told, VerifyReport, responders};
 use tokio::sync::Semaphore;
 
 use crate::door::{Door, Who};
-use crate::job::{Job, Work};
+use crate::job::{End, From, Job};
 use crate::pages::passkeys::Offers;
 use crate::texts::{Language, Texts};
 use crate::visit::AT_ONCE;
@@ -34,6 +36,8 @@ pub struct Options {
     pub threads: usize,
     /// The law.
     pub law: LawBook,
+    /// How letters go, where the support page's bundle is, and the like: what nobody types into a page.
+    pub given: Given,
 }
 
 /// Clocks tell minutes, so that these seconds are not seen.
@@ -88,14 +92,20 @@ pub struct Console {
     reading: Mutex<()>,
     responders: Kept<Responders>,
     clocks: Mutex<Option<(Mark, std::time::Instant, Arc<Clocks>)>>,
-    lint: Kept<Vec<LintLine>>,
+    /// Of which letters, and whether they were what the case says.
+    lint: Mutex<Option<(LettersAs, Arc<Vec<LintLine>>)>>,
     checked: Kept<VerifyReport>,
     queue: Mutex<Option<(Mark, std::time::Instant, Waiting)>>,
     offers: Mutex<Offers>,
     is_drill: bool,
     /// What runs or ran last, of each kind.
     jobs: Mutex<Vec<Job>>,
+    /// Whose turn it is while work has the case for long.
+    turn: Turn,
 }
+
+/// Which letters these are: the hash of what is to be approved, and whether the case says so still.
+type LettersAs = (String, bool);
 
 impl Console {
     /// A console that nobody is in.
@@ -122,6 +132,7 @@ impl Console {
             offers: Mutex::default(),
             is_drill: !desk::drills(&options.case).is_empty(),
             jobs: Mutex::default(),
+            turn: Turn::default(),
             options,
         })
     }
@@ -264,9 +275,10 @@ impl Console {
         self.is_drill
     }
 
-    /// What the lint found, if somebody had it run on the case as it is.
-    pub fn known_lint(&self) -> Option<Arc<Vec<LintLine>>> {
-        known(&self.lint, &self.options.case)
+    /// What the lint found, if somebody had it read the letters as they are.
+    pub fn known_lint(&self, overview: &Overview) -> Option<Arc<Vec<LintLine>>> {
+        let kept = self.lint.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.as_ref().filter(|(of, _)| Some(of) == letters_as(overview).as_ref()).map(|(_, found)| Arc::clone(found))
     }
 
     /// What verification found, if somebody had it run on the case as it is.
@@ -279,44 +291,93 @@ impl Console {
         self.jobs.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Asks for the case: work that has it for long makes room while this lives.
+    pub fn ask(&self) -> Asking<'_> {
+        self.turn.ask()
+    }
+
+    /// Has the sending end: what is under way is finished, and the rest stays queued.
+    pub fn end_sending(&self) {
+        self.turn.end();
+    }
+
     /// Begins work on a thread of its own, unless the same runs already; whether it began. It goes on whoever leaves.
-    pub fn begin(self: &Arc<Self>, work: Work, name: &str, role: Role) -> bool {
-        let job = Job::new(work, name);
-        {
-            let mut jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
-            if jobs.iter().any(|job| job.work == work && !job.progress().is_over) {
-                return false;
-            }
-            jobs.retain(|job| job.work != work);
-            jobs.insert(0, job.clone());
+    pub fn begin(self: &Arc<Self>, task: Task, name: &str, role: Role) -> bool {
+        self.begin_from(task, (name, role), From::Here)
+    }
+
+    fn begin_from(self: &Arc<Self>, task: Task, (name, role): (&str, Role), from: From) -> bool {
+        let mut job = Job::new(task, name, from);
+        if !self.list(&job) {
+            return false;
         }
-        let (console, name, mut ours) = (Arc::clone(self), name.to_owned(), job.clone());
+        let (console, name, ours) = (Arc::clone(self), name.to_owned(), job.clone());
         let work = move || {
-            let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| console.work(work, (&name, role), &mut ours)));
-            ours.end(ended.unwrap_or_else(|_| Err("it ended by a mistake of ours".to_owned())).err());
+            let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| console.work(task, (&name, role), &mut job)));
+            job.end(ended.unwrap_or_else(|_| End::Failed("it ended by a mistake of ours".to_owned())));
             console.acted();
         };
         if let Err(error) = std::thread::Builder::new().name("work".to_owned()).spawn(work) {
-            job.end(Some(format!("it could not be started: {error}")));
+            ours.end(End::Failed(format!("it could not be started: {error}")));
         }
         true
     }
 
-    fn work(&self, work: Work, (name, role): (&str, Role), job: &mut Job) -> Result<(), String> {
-        let settings = self.settings(name, &self.options.now);
-        let as_of = mark(&self.options.case);
-        desk::allow(role, work.right()).map_err(|error| told(&error))?;
-        match work {
-            Work::Renew => renew(&settings, job).map_err(|error| told(&error))?,
-            Work::Verify => keep(&self.checked, as_of, desk::check(&self.options.case)),
-            Work::Lint => keep(&self.lint, as_of, lint(&settings).map_err(|error| told(&error))?),
-            Work::Rehearse => {
-                let written = rehearse(&settings, role, job).map_err(|error| told(&error))?;
-                job.say(format!("{}: {}", written.written, written.folder.display()));
+    /// Lists a piece of work in the place of the last one like it, unless that runs still.
+    fn list(&self, job: &Job) -> bool {
+        let mut jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
+        if jobs.iter().any(|known| known.task.word() == job.task.word() && !known.is_over()) {
+            return false;
+        }
+        jobs.retain(|known| known.task.word() != job.task.word());
+        jobs.insert(0, job.clone());
+        true
+    }
+
+    /// Takes up what the end of a program cut short: what goes on by itself is begun again in the name of whoever began it, as far as they
+    /// may now; the rest is told.
+    pub fn take_up(self: &Arc<Self>) -> Result<(), ResponseError> {
+        for TaskNote { task, by, begun_at } in desk::left_tasks(&self.options.case) {
+            let from = From::TakenUp(begun_at);
+            if task.after_kill() == AfterKill::Again {
+                let role = role_among(&*self.responders()?, &by);
+                self.begin_from(task, (&by, role), from);
+            } else {
+                let job = Job::new(task, &by, from);
+                job.end(End::CutShort);
+                self.list(&job);
             }
         }
         Ok(())
     }
+
+    fn work(&self, task: Task, (name, role): (&str, Role), job: &mut Job) -> End {
+        let begun_at = match job.from {
+            From::Here => self.now(),
+            From::TakenUp(begun_at) => begun_at,
+        };
+        let noted = match desk::note_task(&self.options.case, &TaskNote { task, by: name.to_owned(), begun_at }) {
+            Ok(Some(noted)) => noted,
+            Ok(None) => return End::Elsewhere,
+            Err(error) => return End::Failed(format!("nothing was begun, since the case cannot be written: {error}")),
+        };
+        let settings = self.settings(name, &self.options.now);
+        let (as_of, letters) = (mark(&self.options.case), self.overview().ok().and_then(|overview| letters_as(&overview)));
+        let done = desk::run_task(&settings, role, task, (&self.options.given, &self.turn), job);
+        drop(noted);
+        match (&done, letters) {
+            (Ok(TaskDone::Checked(report)), _) => keep(&self.checked, as_of, report.clone()),
+            (Ok(TaskDone::Linted(lines)), Some(letters)) => {
+                *self.lint.lock().unwrap_or_else(PoisonError::into_inner) = Some((letters, Arc::new(lines.clone())));
+            }
+            _ => {}
+        }
+        done.map_or_else(|error| End::Failed(told(&error)), End::Done)
+    }
+}
+
+fn letters_as(overview: &Overview) -> Option<LettersAs> {
+    overview.letters.as_ref().map(|letters| (letters.status.approval.plan_sha256.clone(), letters.is_current))
 }
 
 /// What a page needs of whoever looks at it.

@@ -1,52 +1,12 @@
 //! Work that takes longer than a page: it runs on a thread of its own, goes on when the browser closes, and tells how far it is.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use strandline_response::{Right, Watcher};
+use strandline_model::time::Instant;
+use strandline_response::Watcher;
+use strandline_response::desk::{Task, TaskDone};
 
-/// What a piece of work is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Work {
-    /// The case is brought up to date.
-    Renew,
-    /// Every byte is hashed again.
-    Verify,
-    /// Every letter is read.
-    Lint,
-    /// Every e-mail is written as it would go, into a folder.
-    Rehearse,
-}
-
-impl Work {
-    /// All of them; each can run beside the others.
-    pub const ALL: [Self; 4] = [Self::Renew, Self::Verify, Self::Lint, Self::Rehearse];
-
-    /// The one of this word in a form.
-    pub fn parse(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|work| work.name().strip_prefix("job_") == Some(word))
-    }
-
-    /// What it takes to begin it.
-    pub fn right(self) -> Right {
-        match self {
-            Self::Renew => Right::Decide,
-            Self::Verify => Right::Check,
-            Self::Lint | Self::Rehearse => Right::Letters,
-        }
-    }
-
-    /// The key of its name among the texts.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Renew => "job_renew",
-            Self::Verify => "job_verify",
-            Self::Lint => "job_lint",
-            Self::Rehearse => "job_rehearse",
-        }
-    }
-}
-
-/// How far it is.
+/// How far a piece of work is.
 #[derive(Clone, Debug, Default)]
 pub struct Progress {
     /// The stage that runs.
@@ -55,61 +15,98 @@ pub struct Progress {
     pub done: u64,
     /// … of so much; 0: unknown.
     pub total: u64,
-    /// What came of it, for people.
-    pub said: Option<String>,
-    /// Why it failed, once it has.
-    pub failed: Option<String>,
-    /// Whether it has come to its end.
-    pub is_over: bool,
+    /// What a person should know, as it was told meanwhile.
+    pub notes: Vec<String>,
+    /// How it ended, once it has.
+    pub end: Option<End>,
 }
+
+impl Progress {
+    /// Whether it has come to an end.
+    pub fn is_over(&self) -> bool {
+        self.end.is_some()
+    }
+}
+
+/// How a piece of work ended.
+#[derive(Clone, Debug)]
+pub enum End {
+    /// It is done, and this came of it.
+    Done(TaskDone),
+    /// It could not be done, and why.
+    Failed(String),
+    /// Another program does the same.
+    Elsewhere,
+    /// Its program ended before it did, and a person begins it again.
+    CutShort,
+}
+
+/// Where a piece of work comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum From {
+    /// Somebody began it.
+    Here,
+    /// It was cut short by the end of its program: begun at this time, and taken up again.
+    TakenUp(Instant),
+}
+
+/// Notes of one piece of work that are kept: more are no use on a page.
+const NOTES_LIMIT: usize = 50;
 
 /// One piece of work.
 #[derive(Clone)]
 pub struct Job {
     /// What it is about.
-    pub work: Work,
+    pub task: Task,
     /// Who began it.
     pub by: String,
-    /// How far it is.
-    pub progress: Arc<Mutex<Progress>>,
+    /// Where it comes from.
+    pub from: From,
+    progress: Arc<Mutex<Progress>>,
 }
 
 impl Job {
     /// A new one.
-    pub fn new(work: Work, by: &str) -> Self {
-        Self { work, by: by.to_owned(), progress: Arc::default() }
+    pub fn new(task: Task, by: &str, from: From) -> Self {
+        Self { task, by: by.to_owned(), from, progress: Arc::default() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How far it is.
     pub fn progress(&self) -> Progress {
-        self.progress.lock().map(|progress| progress.clone()).unwrap_or_else(|poisoned| poisoned.into_inner().clone())
+        self.lock().clone()
     }
 
-    /// Notes what came of it.
-    pub fn say(&self, said: String) {
-        self.progress.lock().unwrap_or_else(std::sync::PoisonError::into_inner).said = Some(said);
+    /// Whether it has come to an end.
+    pub fn is_over(&self) -> bool {
+        self.lock().is_over()
     }
 
-    /// Notes that it is over.
-    pub fn end(&self, failed: Option<String>) {
-        let mut progress = self.progress.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        progress.failed = failed;
-        progress.is_over = true;
+    /// Notes that it has come to an end.
+    pub fn end(&self, end: End) {
+        self.lock().end = Some(end);
     }
 }
 
 impl Watcher for Job {
     fn stage(&mut self, name: &str) {
-        if let Ok(mut progress) = self.progress.lock() {
-            *progress = Progress { stage: name.to_owned(), ..Progress::default() };
-        }
+        let mut progress = self.lock();
+        let notes = std::mem::take(&mut progress.notes);
+        *progress = Progress { stage: name.to_owned(), notes, ..Progress::default() };
     }
 
     fn progress(&mut self, done: u64, total: u64, _unit: &str) {
-        if let Ok(mut progress) = self.progress.lock() {
-            (progress.done, progress.total) = (done, total);
-        }
+        let mut progress = self.lock();
+        (progress.done, progress.total) = (done, total);
     }
 
-    fn note(&mut self, _text: &str) {}
+    fn note(&mut self, text: &str) {
+        let mut progress = self.lock();
+        if progress.notes.len() < NOTES_LIMIT {
+            progress.notes.push(text.to_owned());
+        }
+    }
 }

@@ -8,6 +8,8 @@ mod door;
 mod form;
 mod guard;
 mod job;
+mod outcome;
+mod own_seal;
 mod pages;
 mod pictures;
 mod reply;
@@ -19,4 +21,5 @@ mod visit;
 mod words;
 
 pub use console::Options;
+pub use own_seal::{host_of, own_seal};
 pub use serve::{Opened, Seal, ServeError, serve};

@@ -13,7 +13,7 @@ use crate::acts;
 use crate::console::Console;
 use crate::guard::guard;
 use crate::pages::not_found;
-use crate::pages::{access, clocks, contain, desk, drill, evidence, forms, go, ledger, letters, lines, passkeys, path, people, person, tide, timeline};
+use crate::pages::{access, beside, clocks, contain, desk, drill, evidence, forms, go, ledger, letters, lines, passkeys, path, people, person, tide, timeline};
 use crate::visit::{Needs, Page, answer, built_in};
 
 /// The whole console.
@@ -33,6 +33,7 @@ pub fn router(console: Arc<Console>) -> Router {
         .route("/clocks/form/{id}", look(Right::Duties, forms::page))
         .route("/letters", look(Right::SeeCase, letters::page))
         .route("/letters/{handle}", look(Right::SeePeople, letters::one))
+        .route("/letters/template/{kind}/{language}", look(Right::SeePeople, beside::page))
         .route("/desk", look(Right::Desk, desk::page))
         .route("/desk/{id}", look(Right::Desk, desk::one))
         .route("/desk/person/{handle}", look(Right::ShowName, desk::call))
@@ -47,6 +48,7 @@ pub fn router(console: Arc<Console>) -> Router {
         .route("/act/judge", act(Right::Decide, acts::judge))
         .route("/act/duty", act(Right::Duties, acts::duty))
         .route("/act/letter", act(Right::Letters, acts::letter))
+        .route("/act/came", act(Right::Letters, acts::came))
         .route("/act/approve", act(Right::Approve, acts::approve))
         .route("/act/cut", act(Right::Approve, acts::approve_cut))
         .route("/act/look", act(Right::ShowName, acts::look))
@@ -58,6 +60,7 @@ pub fn router(console: Arc<Console>) -> Router {
         .route("/act/close", act(Right::Desk, acts::close))
         .route("/act/withdraw", act(Right::Desk, acts::withdraw))
         .route("/act/work", form(acts::begin))
+        .route("/act/end-sending", act(Right::Letters, acts::end_sending))
         .route("/act/end", form(access::end))
         .route("/act/passkey", form(passkeys::offer))
         .route("/act/elsewhere", act(Right::Admit, passkeys::elsewhere))

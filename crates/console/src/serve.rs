@@ -11,6 +11,7 @@ use axum::{Extension, Router};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
+use sha2::{Digest, Sha256};
 use strandline_response::ResponseError;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
@@ -40,9 +41,24 @@ const HEAD_BYTES_LIMIT: usize = 32 * 1024;
 pub enum ServeError {
     /// The address reaches beyond this machine.
     #[error(
-        "{0} can be reached from other machines, and what a console shows must not cross a network in clear: listen on 127.0.0.1 or [::1] and reach it through `ssh -L`, or give --tls-cert, --tls-key and --host"
+        "{0} can be reached from other machines, and what a console shows must not cross a network in clear: listen on 127.0.0.1 or [::1] and reach it through `ssh -L`, or seal it by a certificate"
     )]
     NotLoopback(SocketAddr),
+    /// Every address of this machine, and no name.
+    #[error("{0} is every address of this machine: say what browsers call it, --host NAME, so that a certificate can be made for it")]
+    NoHost(SocketAddr),
+    /// A certificate could not be made.
+    #[error("a certificate could not be made: give one, with --tls-cert, --tls-key and --host")]
+    Making(#[source] rcgen::Error),
+    /// A certificate could not be kept.
+    #[error("{} cannot be written, and a certificate is kept there: give one, with --tls-cert, --tls-key and --host", path.display())]
+    Write {
+        /// The folder.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
     /// A certificate or its key cannot be read.
     #[error("{} is no PEM file of a certificate, or of a key", path.display())]
     Pem {
@@ -90,18 +106,21 @@ pub struct Seal {
 }
 
 impl Seal {
-    fn acceptor(&self) -> Result<TlsAcceptor, ServeError> {
+    /// The acceptor, and the fingerprint of the certificate as browsers show it.
+    fn acceptor(&self) -> Result<(TlsAcceptor, String), ServeError> {
         let wrong = |path: &PathBuf| {
             let path = path.clone();
             move |source| ServeError::Pem { path, source }
         };
         let certificates: Vec<CertificateDer<'static>> =
             CertificateDer::pem_file_iter(&self.certificate).and_then(Iterator::collect).map_err(wrong(&self.certificate))?;
+        let digest = Sha256::digest(certificates.first().map(AsRef::as_ref).unwrap_or_default());
+        let fingerprint = digest.iter().map(|byte| format!("{byte:02X}")).collect::<Vec<_>>().join(":");
         let key = PrivateKeyDer::from_pem_file(&self.key).map_err(wrong(&self.key))?;
         let builder = rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()));
         let builder = builder.with_safe_default_protocol_versions().map_err(ServeError::Seal)?;
         let config = builder.with_no_client_auth().with_single_cert(certificates, key).map_err(ServeError::Seal)?;
-        Ok(TlsAcceptor::from(Arc::new(config)))
+        Ok((TlsAcceptor::from(Arc::new(config)), fingerprint))
     }
 }
 
@@ -112,6 +131,8 @@ pub struct Opened {
     pub at: SocketAddr,
     /// The one-time link that lets the first person in.
     pub link: String,
+    /// SHA-256 of the certificate, where TLS seals it: a browser shows the same, or it is another console.
+    pub fingerprint: Option<String>,
 }
 
 /// Serves a case, or several, until the process ends. `opened` hears where, and of the one-time link, which lets into all of them.
@@ -122,7 +143,7 @@ pub fn serve(cases: Vec<Options>, listen: SocketAddr, seal: Option<&Seal>, opene
     if !listen.ip().is_loopback() && seal.is_none() {
         return Err(ServeError::NotLoopback(listen));
     }
-    let acceptor = seal.map(Seal::acceptor).transpose()?;
+    let (acceptor, fingerprint) = seal.map(Seal::acceptor).transpose()?.unzip();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).max_blocking_threads(THREADS).enable_all().build();
     runtime.map_err(ServeError::Start)?.block_on(async {
         let listener = TcpListener::bind(listen).await.map_err(|source| ServeError::Listen { at: listen, source })?;
@@ -131,7 +152,7 @@ pub fn serve(cases: Vec<Options>, listen: SocketAddr, seal: Option<&Seal>, opene
         let consoles = consoles(cases, at, seal)?;
         let secret = first_link(&consoles)?;
         let origin = consoles.first().and_then(|console| console.origins.first()).cloned().unwrap_or_default();
-        opened(&Opened { at, link: format!("{origin}/in/{secret}") });
+        opened(&Opened { at, link: format!("{origin}/in/{secret}"), fingerprint });
         let router = if let [console] = consoles.as_slice() { router(Arc::clone(console)) } else { all_cases(consoles) };
         let places = Arc::new(Semaphore::new(CONNECTIONS));
         let second = async {
@@ -156,6 +177,9 @@ fn consoles(cases: Vec<Options>, at: SocketAddr, seal: Option<&Seal>) -> Result<
             return Err(ServeError::Twice(options.case));
         }
         consoles.push(Arc::new(Console::new(options, (origins(at, seal), root), seal.is_some(), at.port())?));
+    }
+    for console in &consoles {
+        console.take_up()?;
     }
     Ok(consoles)
 }

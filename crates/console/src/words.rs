@@ -6,7 +6,7 @@ use strandline_model::letter_word::LetterWord;
 use strandline_response::Change;
 use strandline_response::desk::Act;
 
-use crate::pages::role;
+use crate::pages::{letter_state, role};
 use crate::pictures::Zone;
 use crate::texts::Texts;
 
@@ -24,6 +24,7 @@ pub fn says(act: &Act, zone: &Zone, t: &Texts) -> String {
             Change::Removed => t.w2("says_remove", &enrolment.name, role(t, enrolment.role)),
         },
         Act::LookUp { data_subject, .. } => t.w("says_look", data_subject),
+        Act::LetterCame { data_subject, state } => t.w2("says_came", data_subject, letter_state(t, state.as_str())),
         Act::AssignMessage { message, to } => t.w2("says_assign", short(message), to),
         Act::AnswerMessage { message, .. } => t.w("says_answer", short(message)),
         Act::CloseMessage { message, .. } => t.w("says_close", short(message)),

@@ -8,7 +8,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-use strandline_response::desk::{SignIn, Signed, check};
+use strandline_response::desk::{Given, SignIn, Signed, check};
 use strandline_response::{MessageKind, Role};
 use support::{
     HOSTILE_NAME, Served, Visitor, code_of, draft_round, enrol, enrol_as, entries, message, raw, readdress, remove, seen, served, sign, trace_alone, wait_for,
@@ -862,6 +862,7 @@ fn other_machines_are_not_served_in_clear() {
         memory_limit_bytes: 1 << 20,
         threads: 1,
         law: strandline_response::notice::LawBook::default(),
+        given: Given::default(),
     };
     let error = strandline_console::serve(vec![options], SocketAddr::from(([0, 0, 0, 0], 0)), None, &mut |_| panic!("it listens")).unwrap_err();
     assert!(error.to_string().contains("must not cross a network in clear"), "{error}");

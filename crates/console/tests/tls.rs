@@ -9,8 +9,11 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use strandline_console::{Options, Seal, serve};
+use sha2::Digest;
+use strandline_console::{Options, Seal, own_seal, serve};
+use strandline_response::desk::Given;
 use strandline_response::notice::LawBook;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{self, ClientConfig, ClientConnection, RootCertStore};
 
@@ -46,6 +49,7 @@ fn other_machines_are_served_under_tls_alone() {
         memory_limit_bytes: 512 << 20,
         threads: 2,
         law: LawBook::built_in().unwrap(),
+        given: Given::default(),
     };
     let swapped = Seal { certificate: seal.key.clone(), key: seal.certificate.clone(), ..seal.clone() };
     assert!(serve(vec![options.clone()], SocketAddr::from(([0, 0, 0, 0], 0)), Some(&swapped), &mut |_| panic!("it listens")).is_err());
@@ -73,4 +77,23 @@ fn other_machines_are_served_under_tls_alone() {
     let wrong = ask(opened.at, made.cert.der(), &format!("GET / HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nConnection: close\r\n\r\n", opened.at.port()));
     assert!(wrong.starts_with("HTTP/1.1 421"), "{wrong}");
     assert_eq!(support::raw(opened.at, format!("GET / HTTP/1.1\r\n{host}\r\n").as_bytes()).status, 0);
+}
+
+#[test]
+fn a_certificate_that_nobody_gave_is_made_and_its_fingerprint_is_what_a_browser_sees() {
+    let served = support::served("A. Chan", |_| {});
+    let seal = own_seal(&served.case, "console.example", support::now()).unwrap();
+    assert!(seal.key.starts_with(&served.case) && !seal.key.starts_with(served.case.join("export")));
+    let trusted = CertificateDer::pem_file_iter(&seal.certificate).unwrap().next().unwrap().unwrap();
+    let options = support::options(&served.case, "A. Chan");
+    let (tell, told) = mpsc::channel();
+    std::thread::spawn(move || serve(vec![options], SocketAddr::from(([127, 0, 0, 1], 0)), Some(&seal), &mut |opened| tell.send(opened.clone()).unwrap()));
+    let opened = told.recv_timeout(Duration::from_secs(30)).unwrap();
+    let seen: Vec<String> = sha2::Sha256::digest(trusted.as_ref()).iter().map(|byte| format!("{byte:02X}")).collect();
+    assert_eq!(opened.fingerprint, Some(seen.join(":")));
+    // Whoever trusts this certificate, and no other, is served under its name.
+    let host = format!("Host: console.example:{}\r\n", opened.at.port());
+    let answer = ask(opened.at, &trusted, &format!("GET /in HTTP/1.1\r\n{host}Connection: close\r\n\r\n"));
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert!(strandline_response::desk::check(&served.case).is_sound());
 }

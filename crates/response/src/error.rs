@@ -238,12 +238,15 @@ pub enum ResponseError {
     /// A code that is well-formed and on no letter.
     #[error("no letter of this case has this code: it is of another case, or somebody made it up")]
     CodeOfNobody,
-    /// Nobody is known to write the letters.
-    #[error("the estate does not say who writes: give [sending] from and return_path, as addresses of yours")]
-    NoSender,
-    /// What the estate says of the sender makes no letter.
-    #[error("the estate's [sending] makes no letter: {0}")]
-    Sender(strandline_outbound::ComposeError),
+    /// What is missing before a letter can go by mail.
+    #[error(transparent)]
+    Mail(#[from] crate::desk::MailError),
+    /// Something that whoever starts a program must set first.
+    #[error(transparent)]
+    NotSet(#[from] crate::desk::NotSet),
+    /// A secret of a target.
+    #[error(transparent)]
+    Secret(#[from] crate::desk::SecretError),
     /// The code of a card that the desk withdrew.
     #[error("this code was withdrawn, since somebody else holds that letter: whoever gives it need not be the person")]
     CodeWithdrawn,

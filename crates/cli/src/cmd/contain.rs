@@ -12,6 +12,7 @@ use strandline_model::since::{ReturnRow, SinceRow};
 use strandline_response::{ActionView, Containment, Response};
 
 use self::acting::Acting;
+pub use self::secrets::keys;
 use crate::cmd::{Common, print_json};
 use crate::ui::{Format, Screen, printable, thousands};
 

@@ -130,7 +130,7 @@ impl Drill {
 fn show(common: &Common, case: &PathBuf, listen: Option<SocketAddr>, print: &dyn Fn(Option<&Opened>) -> anyhow::Result<()>) -> anyhow::Result<()> {
     let Some(listen) = listen else { return print(None) };
     let mut is_told = false;
-    let served = serve::open(common, std::slice::from_ref(case), (listen, None), None, &mut |opened| {
+    let served = serve::open(common, std::slice::from_ref(case), (listen, None), (None, &desk::Given::default()), &mut |opened| {
         is_told = true;
         print(Some(opened))
     });

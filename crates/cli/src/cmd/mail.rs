@@ -1,13 +1,13 @@
-//! How letters reach the mail server: what the command line says, and what the estate says where it is silent.
+//! How letters reach the mail server, as the command line says it.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, ensure};
 use clap::{Args, ValueEnum};
-use strandline_model::estate::{Dkim, MailServer, Sending};
-use strandline_response::{Credentials, DkimKey, Pace, ReturnPath, Secret, Security, SenderIdentity, Server, Timeouts};
+use strandline_model::personal::Personal;
+use strandline_response::desk::MailGiven;
+use strandline_response::{Secret, Security};
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Protection {
@@ -17,7 +17,7 @@ enum Protection {
 }
 
 /// How to reach the mail server; what is not given is taken from [sending] of the estate
-#[derive(Args, Default)]
+#[derive(Args)]
 pub struct Mail {
     /// The mail server: HOST or HOST:PORT
     #[arg(long, value_name = "HOST")]
@@ -58,92 +58,36 @@ pub struct Mail {
 }
 
 impl Mail {
-    /// Who writes.
-    pub fn identity(&self, described: Option<&Sending>, organisation: &BTreeMap<String, String>) -> anyhow::Result<SenderIdentity> {
-        let from = self.from.as_deref().or(described.map(|s| s.from.as_str())).context("who writes? give --from, or [sending] from in the estate")?;
-        let return_path = return_path(self.return_path.as_deref(), described)?;
-        let english = organisation.get("en").or_else(|| organisation.values().next()).map(String::as_str).unwrap_or_default();
-        let own = described.and_then(|s| s.from_name.as_deref());
-        let reply_to = described.and_then(|s| s.reply_to.as_deref());
-        let identity = SenderIdentity::new(from, Some(own.unwrap_or(english)), reply_to, return_path)?;
-        let identity = match described.and_then(|s| s.list_id.as_deref()) {
-            Some(list_id) => identity.listed_as(list_id)?,
-            None => identity,
-        };
-        // A name that the estate chose for mail is the same in every language.
-        Ok(if own.is_some() { identity } else { identity.named_in(organisation.clone()) })
+    /// What is given, with the secrets that its files hold.
+    pub fn given(&self) -> anyhow::Result<MailGiven> {
+        Ok(MailGiven {
+            server: self.server.as_deref().map(host_and_port).transpose()?,
+            security: self.security.map(|protection| match protection {
+                Protection::Tls => Security::Tls,
+                Protection::Starttls => Security::StartTls,
+                Protection::Plain => Security::Plain,
+            }),
+            account: self.account.clone(),
+            password: self.password()?,
+            authorities_pem: self.authorities.as_deref().map(read_secret).transpose()?,
+            from: self.from.clone(),
+            return_path: self.return_path.clone(),
+            dkim_pem: self.dkim_key.as_deref().map(read_secret).transpose()?.map(Personal::new),
+            connections: self.connections,
+            per_minute: self.per_minute,
+            patience: Duration::from_secs(self.patience.saturating_mul(60)),
+        })
     }
 
-    /// The key for signatures, where one is given.
-    pub fn dkim(&self, described: Option<&Dkim>) -> anyhow::Result<Option<DkimKey>> {
-        let Some(path) = &self.dkim_key else { return Ok(None) };
-        let described = described.context("a DKIM key needs [sending.dkim] selector and domain in the estate")?;
-        let pem = read_secret(path)?;
-        let key = DkimKey::from_pem(&pem, &described.selector, &described.domain).with_context(|| format!("the DKIM key {}", path.display()))?;
-        Ok(Some(key))
-    }
-
-    /// The mail server.
-    pub fn server(&self, described: Option<&MailServer>, own_name: &str) -> anyhow::Result<Server> {
-        let (host, port) = match (&self.server, described) {
-            (Some(text), _) => host_and_port(text)?,
-            (None, Some(described)) => (described.host.clone(), described.port),
-            (None, None) => bail!("which mail server? give --server HOST:PORT, or [sending.mail_server] in the estate"),
-        };
-        let mut server = Server { host, own_name: own_name.to_owned(), timeouts: Timeouts::default(), ..Server::nowhere() };
-        server.security = self.protection(described, &server, port)?;
-        server.port = port.unwrap_or(match server.security {
-            Security::Tls => 465,
-            Security::StartTls => 587,
-            Security::Plain => 25,
-        });
-        server.authorities_pem = self.authorities.as_deref().map(read_secret).transpose()?;
-        let account = self.account.clone().or_else(|| described.and_then(|d| d.account.clone()));
-        server.credentials = account.map(|account| Ok::<_, anyhow::Error>(Credentials { account, password: self.password()? })).transpose()?;
-        Ok(server)
-    }
-
-    fn protection(&self, described: Option<&MailServer>, server: &Server, port: Option<u16>) -> anyhow::Result<Security> {
-        let asked = match (self.security, described.and_then(|d| d.security.as_deref())) {
-            (Some(Protection::Tls), _) | (None, Some("tls")) => Some(Security::Tls),
-            (Some(Protection::Starttls), _) | (None, Some("starttls")) => Some(Security::StartTls),
-            (Some(Protection::Plain), _) | (None, Some("plain")) => Some(Security::Plain),
-            (None, Some(other)) => bail!("[sending.mail_server] security = {other:?}: it is tls, starttls or plain"),
-            (None, None) => None,
-        };
-        Ok(asked.unwrap_or(match port {
-            _ if server.is_local() => Security::Plain,
-            None | Some(465) => Security::Tls,
-            Some(_) => Security::StartTls,
-        }))
-    }
-
-    fn password(&self) -> anyhow::Result<Secret> {
+    fn password(&self) -> anyhow::Result<Option<Secret>> {
         let password = match (&self.password_env, &self.password_file) {
             (Some(name), _) => std::env::var(name).ok().with_context(|| format!("the environment variable {name} holds no password"))?,
             (None, Some(path)) => read_secret(path)?.trim_end_matches(['\r', '\n']).to_owned(),
-            (None, None) => bail!("the account needs a password: --password-env VAR or --password-file FILE (never on the command line)"),
+            (None, None) => return Ok(None),
         };
         ensure!(!password.is_empty(), "the password is empty");
-        Ok(Secret::new(password))
+        Ok(Some(Secret::new(password)))
     }
-
-    /// How fast.
-    pub fn pace(&self, described: Option<&MailServer>) -> Pace {
-        Pace {
-            connections: self.connections.or_else(|| described.and_then(|d| d.connections)).unwrap_or(Pace::default().connections),
-            letters_per_minute: self.per_minute.or_else(|| described.and_then(|d| d.letters_per_minute)),
-            patience: Duration::from_secs(self.patience.saturating_mul(60)),
-            ..Pace::default()
-        }
-    }
-}
-
-/// Where reports go.
-pub fn return_path(given: Option<&str>, described: Option<&Sending>) -> anyhow::Result<ReturnPath> {
-    let address =
-        given.or(described.map(|s| s.return_path.as_str())).context("where do reports go? give --return-path, or [sending] return_path in the estate")?;
-    Ok(ReturnPath::new(address, described.and_then(|s| s.separator).unwrap_or('+'))?)
 }
 
 fn host_and_port(text: &str) -> anyhow::Result<(String, Option<u16>)> {

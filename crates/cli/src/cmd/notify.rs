@@ -8,15 +8,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::{bail, ensure};
 use clap::{Args, Subcommand, ValueEnum};
 use strandline_model::letter::{Channel, SendingState};
-use strandline_response::desk::Act;
+use strandline_response::desk::{Act, MailGiven};
 use strandline_response::notice::{Finding, LawBook};
 use strandline_response::{
-    AfterFailure, ApprovalState, Attach, Authenticity, Left, LetterStatus, LogIs, OpenReport, Pace, PersonStatus, PrintedLetters, Reach, Response, SendOrder,
-    SentTally, Server, Wave,
+    AfterFailure, ApprovalState, Attach, Authenticity, Left, LetterStatus, LogIs, OpenReport, PersonStatus, PrintedLetters, Reach, Response, SentTally, Wave,
 };
 
 use crate::cmd::letter_word::{Word, decided};
-use crate::cmd::mail::{Mail, return_path};
+use crate::cmd::mail::Mail;
 use crate::cmd::page::PageArgs;
 use crate::cmd::{Common, print_json, texts};
 use crate::ui::{Format, Screen, printable, thousands};
@@ -338,18 +337,8 @@ fn preview(common: &Common, response: &Response<'_>, key: Option<&str>, round: R
 
 /// Writes every e-mail as it would go into a new folder, as a drill does. Returns how many.
 pub fn rehearse(response: &mut Response<'_>, folder: &Path) -> anyhow::Result<u64> {
-    let described = response.sending_described().cloned();
-    let identity = Mail::default().identity(described.as_ref(), &response.organisation_names())?;
-    let order = SendOrder {
-        wave: Wave { round: 1, second_approver_from: None, channel: None, after_failure: AfterFailure::Leave, reach: Reach::Better },
-        attach: Attach::Nothing,
-        server: &Server::nowhere(),
-        identity: &identity,
-        dkim: None,
-        pace: Pace::default(),
-        stop: &STOP,
-    };
-    Ok(response.dry_run_letters(&order, folder)?)
+    let wave = Wave { round: 1, second_approver_from: None, channel: None, after_failure: AfterFailure::Leave, reach: Reach::Better };
+    Ok(response.write_mail(&MailGiven::default(), wave, Attach::Nothing, folder)?)
 }
 
 impl Send {
@@ -372,8 +361,6 @@ impl Send {
 
     /// Sends, or writes what would be sent. Returns what was done.
     fn run(&self, response: &mut Response<'_>) -> anyhow::Result<Done> {
-        let described = response.sending_described().cloned();
-        let organisation = response.organisation_names();
         let wave = self.wave();
         let on_paper = wave.channel == Some(Channel::Post);
         match &self.into {
@@ -381,25 +368,12 @@ impl Send {
             Some(_) => bail!("--into is for letters on paper: add --by post"),
             None => ensure!(!on_paper, "letters on paper go into a folder for the mail house: --by post --into DIR"),
         }
-        let identity = self.mail.identity(described.as_ref(), &organisation)?;
-        let dkim = self.mail.dkim(described.as_ref().and_then(|s| s.dkim.as_ref()))?;
-        let of_estate = described.as_ref().and_then(|s| s.mail_server.as_ref());
-        let dry = self.dry_run.is_some();
-        let server = if dry { Server::nowhere() } else { self.mail.server(of_estate, identity.return_path().domain())? };
-        let order = SendOrder {
-            wave,
-            attach: if self.attach_pdf { Attach::Pdf } else { Attach::Nothing },
-            server: &server,
-            identity: &identity,
-            dkim: dkim.as_ref(),
-            pace: self.mail.pace(of_estate),
-            stop: &STOP,
-        };
+        let (mail, attach) = (self.mail.given()?, if self.attach_pdf { Attach::Pdf } else { Attach::Nothing });
         if let Some(folder) = &self.dry_run {
-            return Ok(Done::Written(response.dry_run_letters(&order, folder)?, folder.clone()));
+            return Ok(Done::Written(response.write_mail(&mail, wave, attach, folder)?, folder.clone()));
         }
         SENDING.store(true, Ordering::SeqCst);
-        let sent = response.send_letters(&order);
+        let sent = response.send_by_mail(&mail, wave, attach, &STOP);
         SENDING.store(false, Ordering::SeqCst);
         Ok(Done::Sent(sent?))
     }
@@ -413,37 +387,32 @@ enum Done {
 
 impl Record {
     fn run(self, common: &Common, response: &mut Response<'_>) -> anyhow::Result<ExitCode> {
-        let described = response.sending_described().cloned();
-        let path = || return_path(self.return_path.as_deref(), described.as_ref());
+        let given = MailGiven { return_path: self.return_path.clone(), ..MailGiven::default() };
         let mut told = serde_json::Map::new();
         let mut note = |what: &str, value: serde_json::Value| told.insert(what.to_owned(), value);
         if let Some(mailbox) = &self.bounces {
-            note("bounces", serde_json::to_value(response.read_bounces(mailbox, &path()?)?)?);
+            note("bounces", serde_json::to_value(response.read_bounces(mailbox, &given.return_path(response)?)?)?);
         }
         if let Some(log) = &self.mail_log {
             let log_is = if self.log_is_complete { LogIs::Complete } else { LogIs::Partial };
-            note("mail_log", serde_json::to_value(response.resolve_by_log(log, &path()?, log_is)?)?);
+            note("mail_log", serde_json::to_value(response.resolve_by_log(log, &given.return_path(response)?, log_is)?)?);
         }
-        for (what, keys, state) in [("arrived", &self.arrived, SendingState::Accepted), ("send_again", &self.send_again, SendingState::Queued)] {
-            if !keys.is_empty() {
-                note(what, response.resolve_by_word(&set(keys), state)?.into());
-            }
+        if !self.read.is_empty() {
+            let settled = response.settle_reports(&set(&self.read))?;
+            ensure!(settled > 0, "no unclear report waits for these people; `notify CASE status` lists those that do");
+            note("read", settled.into());
         }
         let word = [
+            ("arrived", &self.arrived, SendingState::Accepted),
+            ("send_again", &self.send_again, SendingState::Queued),
             ("returned", &self.returned, SendingState::Returned),
             ("bounced", &self.bounced, SendingState::Bounced),
             ("answered", &self.answered, SendingState::Answered),
         ];
         for (what, keys, state) in word {
             if !keys.is_empty() {
-                note(what, response.record_letters(&set(keys), state)?.into());
+                note(what, response.letters_came(&set(keys), state)?.into());
             }
-        }
-        let read: BTreeSet<String> = [&self.read, &self.bounced, &self.answered, &self.returned, &self.arrived].into_iter().flatten().cloned().collect();
-        let settled = response.settle_reports(&read)?;
-        if !self.read.is_empty() {
-            ensure!(settled > 0, "no unclear report waits for these people; `notify CASE status` lists those that do");
-            note("read", settled.into());
         }
         ensure!(!told.is_empty(), "record what? give --bounces, --mail-log, --arrived, --send-again, --returned, --bounced, --read or --answered");
         print_recorded(common, told)

@@ -1,11 +1,13 @@
 //! Contain: what the intruder holds, what would cut it and what that would have refused, what is left open, and where plans stand.
 
 use askama::Template;
-use strandline_model::containment::{ActionRow, FootholdRow};
-use strandline_response::desk::Quiet;
+use strandline_model::containment::{ActionRow, CutStep, FootholdRow};
+use strandline_response::desk::{Quiet, Task};
 use strandline_response::{CutView, Response, WaveView};
 
 use super::{Frame, frame, zone};
+use crate::job::End;
+use crate::outcome::came_of;
 use crate::pictures::Zone;
 use crate::reply::{Fault, Reply};
 use crate::texts::Texts;
@@ -43,6 +45,8 @@ struct CutLine {
     step: String,
     since: String,
     answer: String,
+    /// Doors that were found open, and those that nobody could try.
+    doors: Vec<String>,
     said: String,
 }
 
@@ -52,7 +56,13 @@ struct PlanLine {
     approval: String,
     because: Vec<String>,
     is_approved: bool,
+    /// Something of it can be applied still.
+    can_apply: bool,
+    /// Something of it stands, or could.
+    can_undo: bool,
     cuts: Vec<CutLine>,
+    /// What its targets said at the last rehearsal since the console was started.
+    rehearsed: Vec<String>,
 }
 
 #[derive(Template)]
@@ -65,6 +75,8 @@ struct ContainPage<'v> {
     notes: Vec<String>,
     /// Ways by which he was served after the last cut.
     returns: Vec<String>,
+    /// Whether anything stands whose doors could be tried.
+    has_applied: bool,
 }
 
 /// What would have been refused, by one kind of thing: which, whose, how many.
@@ -97,7 +109,8 @@ pub fn page(visit: &Visit) -> Result<Reply, Fault> {
     let page = ContainPage {
         f,
         left_open: found.left_open.iter().map(open).collect(),
-        plans: clocks.waves.iter().map(|wave| plan(wave, &zone, t)).collect(),
+        plans: clocks.waves.iter().map(|wave| plan(visit, wave, &zone, t)).collect(),
+        has_applied: clocks.waves.iter().flat_map(|wave| &wave.actions).any(|cut| cut.step == CutStep::Applied),
         footholds: found.footholds.iter().map(|foothold| foothold_line(foothold, &found.actions, t)).collect(),
         notes: found.notes.clone(),
         returns: found.returns.iter().map(|row| format!("{} · {}", row.what, zone.full(row.last))).collect(),
@@ -136,15 +149,18 @@ fn notices<'t>(t: &'t Texts, word: &str) -> &'t str {
     }
 }
 
-fn plan(wave: &WaveView, zone: &Zone, t: &Texts) -> PlanLine {
+fn plan(visit: &Visit, wave: &WaveView, zone: &Zone, t: &Texts) -> PlanLine {
     let approval = &wave.approval;
+    let any = |steps: &[CutStep]| wave.actions.iter().any(|cut| steps.contains(&cut.step));
+    let all = |step: CutStep| wave.actions.iter().all(|cut| cut.step == step);
     let cut = |cut: &CutView| CutLine {
         id: cut.id.clone(),
         effect: cut.effect.clone(),
         target: cut.target.clone(),
         step: cut_step(cut, t),
         since: zone.full(cut.since),
-        answer: cut.answer.as_deref().map(|answer| t.find(&format!("answer_{answer}")).unwrap_or(answer).to_owned()).unwrap_or_default(),
+        answer: answer(cut, t),
+        doors: cut.verdict.iter().flat_map(|verdict| verdict.doors.iter().chain(&verdict.untested)).cloned().collect(),
         said: cut.said.clone().unwrap_or_default(),
     };
     PlanLine {
@@ -153,12 +169,29 @@ fn plan(wave: &WaveView, zone: &Zone, t: &Texts) -> PlanLine {
         approval: format!("{} {}", t.w2("contain_approvals", approval.have(), approval.needed), approval.approved_by.join(", ")),
         because: approval.because.clone(),
         is_approved: approval.have() >= approval.needed,
+        // What was taken back is not applied again.
+        can_apply: approval.have() >= approval.needed && !any(&[CutStep::Undoing, CutStep::Undone]) && !all(CutStep::Applied),
+        can_undo: any(&[CutStep::Applying, CutStep::Applied, CutStep::Failed, CutStep::Undoing]),
+        rehearsed: rehearsed(visit, wave.plan, t),
         cuts: wave.actions.iter().map(cut).collect(),
     }
 }
 
+fn rehearsed(visit: &Visit, plan: u64, t: &Texts) -> Vec<String> {
+    let of_it = visit.console.jobs().into_iter().find(|job| job.task == Task::RehearseCut { plan }).and_then(|job| job.progress().end);
+    match of_it {
+        Some(End::Done(done)) => came_of(&done, t),
+        _ => Vec::new(),
+    }
+}
+
+/// What verification said last, in words.
+pub fn answer(cut: &CutView, t: &Texts) -> String {
+    cut.answer.as_deref().map(|answer| t.find(&format!("answer_{answer}")).unwrap_or(answer).to_owned()).unwrap_or_default()
+}
+
 /// Where a cut is, in words; that its lease has ended, where nobody has taken it back; and what newer evidence says.
-fn cut_step(cut: &CutView, t: &Texts) -> String {
+pub fn cut_step(cut: &CutView, t: &Texts) -> String {
     let word = format!("{:?}", cut.step).to_lowercase();
     let step = t.find(&format!("cut_{word}")).map_or(word.clone(), str::to_owned);
     let step = if cut.is_overdue { format!("{step} · {}", t.x("cut_overdue")) } else { step };

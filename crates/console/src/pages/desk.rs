@@ -3,10 +3,12 @@
 
 use askama::Template;
 use strandline_model::time::Instant;
-use strandline_response::desk::{Arrivals, call_sheet, message, queue};
+use strandline_response::desk::{Arrivals, Task, call_sheet, message, queue};
 use strandline_response::{Authenticity, CallSheet, DeskItem, DeskState, InHand, Left, MessageKind, Right, ShownMessage, Way};
 
 use super::{Frame, frame, tier, zone};
+use crate::job::End;
+use crate::outcome::came_of;
 use crate::pictures::{Zone, arrivals};
 use crate::reply::{Fault, Reply};
 use crate::texts::Texts;
@@ -41,6 +43,10 @@ struct DeskPage<'v> {
     count: String,
     rest: Option<String>,
     wave: Option<Wave>,
+    /// Whether whoever started the console said where the bundle of the support page is.
+    has_bundle: bool,
+    /// What came of the last collection since then.
+    came: Vec<String>,
 }
 
 /// What arrives beside what was to be expected: the picture, the same in words, and day by day.
@@ -103,8 +109,18 @@ pub fn page(visit: &Visit) -> Result<Reply, Fault> {
         items: items.iter().take(ROWS).map(|item| line(item, handle(&item.data_subject), t)).collect(),
         all,
         wave,
+        has_bundle: visit.console.options.given.bundle.is_some(),
+        came: collected(visit),
     };
     Ok(Reply::Page(page.render()?))
+}
+
+fn collected(visit: &Visit) -> Vec<String> {
+    let last = visit.console.jobs().into_iter().find(|job| job.task == Task::Collect).and_then(|job| job.progress().end);
+    match last {
+        Some(End::Done(done)) => came_of(&done, visit.t()),
+        _ => Vec::new(),
+    }
 }
 
 fn wave(found: &Arrivals, zone: &Zone, t: &Texts) -> Wave {

@@ -1,6 +1,7 @@
 //! The pages. Each reads what it shows from the desk, and has a template of its own under `templates/`.
 
 pub mod access;
+pub mod beside;
 pub mod clocks;
 pub mod contain;
 pub mod desk;
@@ -22,7 +23,7 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::http::StatusCode;
-use strandline_response::desk::{Clocks, Need, Overview};
+use strandline_response::desk::{Clocks, Need, Overview, Task};
 use strandline_response::notice::State;
 use strandline_response::{Right, Role};
 
@@ -167,7 +168,7 @@ pub fn frame<'v>(visit: &'v Visit, overview: &Overview, here: &'static str, titl
         is_late: next.is_some_and(|view| view.state == State::Overdue),
         all_cases: (!visit.console.root.is_empty()).then(|| format!("{}/", visit.origin)),
         notice: session.notice.clone(),
-        job: visit.console.jobs().iter().find(|job| !job.progress().is_over).map(|job| t.w2("job_by", t.x(job.work.name()), &job.by)),
+        job: visit.console.jobs().iter().find(|job| !job.is_over()).map(|job| t.w2("job_by", job_name(t, job.task), &job.by)),
         nav: nav(visit, overview, &clocks, here),
         rights: Right::all().filter(|right| visit.may(*right)).collect(),
     };
@@ -232,6 +233,15 @@ fn nav(visit: &Visit, overview: &Overview, clocks: &Clocks, here: &'static str) 
         NavItem { href, name: name.to_owned(), sign, says: says.to_owned(), class, is_here: href == here }
     };
     items.map(item).collect()
+}
+
+/// A piece of work in words.
+pub fn job_name(t: &Texts, task: Task) -> String {
+    let name = t.find(&format!("job_{}", task.word())).unwrap_or_else(|| task.word());
+    match task {
+        Task::RehearseCut { plan } | Task::ApplyCut { plan } | Task::UndoCut { plan } => name.replace("{0}", &plan.to_string()),
+        _ => name.to_owned(),
+    }
 }
 
 /// Times of the case in the organisation's zone.

@@ -6,6 +6,7 @@ use askama::Template;
 use strandline_model::exposure::Certainty;
 use strandline_response::desk::{Overview, PeopleFilter, PersonRow, resting_on};
 
+use super::letters::{language_name, letter_kind};
 use super::{Frame, category, frame, letter_state, tier};
 use crate::reply::{Fault, Reply};
 use crate::texts::Texts;
@@ -71,7 +72,7 @@ pub fn page(visit: &Visit) -> Result<Reply, Fault> {
     let t = visit.t();
     let (f, _) = frame(visit, &overview, "/people", t.x("nav_people"))?;
     let filter = filter(visit, &overview);
-    let among = among(visit)?;
+    let among = among(visit, &overview)?;
     let is_found = |row: &&PersonRow| among.as_ref().map_or_else(|| filter.shows(row), |among| among.people.contains(&row.data_subject));
     let found: Vec<&PersonRow> = overview.people.iter().filter(is_found).collect();
     // Others stand in the list of letters alone.
@@ -108,7 +109,7 @@ struct Among {
     query: String,
 }
 
-fn among(visit: &Visit) -> Result<Option<Among>, Fault> {
+fn among(visit: &Visit, overview: &Overview) -> Result<Option<Among>, Fault> {
     let t = visit.t();
     if let Some(link) = visit.query.filled("link") {
         let settings = visit.console.settings(&visit.session()?.who.name, &visit.console.options.now);
@@ -118,10 +119,43 @@ fn among(visit: &Visit) -> Result<Option<Among>, Fault> {
         // The id is one of the trail's.
         return Ok(Some(Among { people, says: t.w(says, link), query: format!("link={link}&{}", if alone { "alone&" } else { "" }) }));
     }
+    if let Some(among) = in_batch(visit, overview)? {
+        return Ok(Some(among));
+    }
     let Some(place) = visit.query.number::<usize>("lint") else { return Ok(None) };
-    let lint = visit.console.known_lint().ok_or(Fault::NotFound)?;
+    let lint = visit.console.known_lint(overview).ok_or(Fault::NotFound)?;
     let line = lint.get(place).ok_or(Fault::NotFound)?;
     Ok(Some(Among { people: line.people.clone(), says: t.w2("people_lint", line.rule, &line.problem), query: format!("lint={place}&") }))
+}
+
+/// Whose letters go in one lot, are held for one reason, or are made from one template.
+fn in_batch(visit: &Visit, overview: &Overview) -> Result<Option<Among>, Fault> {
+    let t = visit.t();
+    let Some(batches) = overview.letters.as_ref().map(|letters| &letters.batches) else { return Ok(None) };
+    if let Some(word) = visit.query.filled("batch") {
+        let held = || batches.held.values().flatten();
+        let people = match word {
+            "other_channel" => batches.other_channel.clone(),
+            "send_again" => batches.send_again.clone(),
+            "all" => {
+                let settled = overview.people.iter().filter(|row| matches!(row.letter.as_deref(), Some("by_hand" | "nobody")));
+                let others: BTreeSet<&String> = held().chain(settled.map(|row| &row.data_subject)).collect();
+                let all = batches.templates.values().flatten();
+                all.filter(|key| !others.contains(key)).cloned().collect()
+            }
+            channel => batches.by_channel.get(channel).cloned().unwrap_or_default(),
+        };
+        let name = t.find(&format!("batch_{word}")).ok_or(Fault::NotFound)?.to_owned();
+        return Ok(Some(Among { people, says: name, query: format!("batch={word}&") }));
+    }
+    if let Some(place) = visit.query.number::<usize>("held") {
+        let (reason, people) = batches.held.iter().nth(place).ok_or(Fault::NotFound)?;
+        return Ok(Some(Among { people: people.clone(), says: t.w("batch_held", reason), query: format!("held={place}&") }));
+    }
+    let Some((kind, language)) = visit.query.filled("template").and_then(|word| word.split_once('.')) else { return Ok(None) };
+    let people = batches.templates.get(&(kind.to_owned(), language.to_owned())).ok_or(Fault::NotFound)?.clone();
+    let says = format!("{} · {}", letter_kind(t, kind), language_name(language));
+    Ok(Some(Among { people, says, query: format!("template={kind}.{language}&") }))
 }
 
 fn filter(visit: &Visit, overview: &Overview) -> PeopleFilter {

@@ -16,7 +16,7 @@ use strandline_drill::{Plan, Scenario, generate};
 use strandline_model::letter_word::{LetterWord, Place, Reader};
 use strandline_model::personal::Personal;
 use strandline_model::time::Instant;
-use strandline_response::desk::{Overview, Quiet, SignIn, overview};
+use strandline_response::desk::{Given, MailGiven, Overview, Quiet, SignIn, overview};
 use strandline_response::notice::LawBook;
 use strandline_response::{MessageKind, Names, PublicKey, Response, Role, Settings, Signer, Told, Way, enrol_responder, remove_responder, respond};
 
@@ -37,7 +37,8 @@ pub fn random() -> [u8; 32] {
     bytes
 }
 
-fn settings(case: &Path, responder: &str) -> Settings<'static> {
+/// How a case is worked on beside the console.
+pub fn settings(case: &Path, responder: &str) -> Settings<'static> {
     Settings {
         case: case.to_owned(),
         responder: responder.to_owned(),
@@ -138,7 +139,8 @@ pub fn serve_again(served: &Served) -> Result<(), strandline_console::ServeError
     serve(vec![options(&served.case, "A. Chan"), options(&served.case, "A. Chan")], listen, None, &mut |_| panic!("it listens"))
 }
 
-fn options(case: &Path, responder: &str) -> Options {
+/// What a console is told of a case.
+pub fn options(case: &Path, responder: &str) -> Options {
     Options {
         case: case.to_owned(),
         responder: responder.to_owned(),
@@ -148,12 +150,16 @@ fn options(case: &Path, responder: &str) -> Options {
         memory_limit_bytes: 512 << 20,
         threads: 2,
         law: LawBook::built_in().unwrap(),
+        given: Given::default(),
     }
 }
 
 fn serve_cases(folder: tempfile::TempDir, cases: &[PathBuf], responder: &str) -> Served {
-    let all: Vec<Options> = cases.iter().map(|case| options(case, responder)).collect();
-    let case = cases[0].clone();
+    serve_options(folder, cases.iter().map(|case| options(case, responder)).collect())
+}
+
+fn serve_options(folder: tempfile::TempDir, all: Vec<Options>) -> Served {
+    let case = all[0].case.clone();
     let (tell, told) = mpsc::channel();
     std::thread::spawn(move || {
         let listen = SocketAddr::from(([127, 0, 0, 1], 0));
@@ -372,4 +378,81 @@ pub fn wait_for(what: &str, check: impl Fn() -> bool) {
         std::thread::sleep(Duration::from_millis(200));
     }
     panic!("{what} did not come");
+}
+
+/// What a mail server was given: who it was to, each time that it took a letter.
+pub type Taken = Arc<std::sync::Mutex<Vec<String>>>;
+
+/// A mail server of a few lines on this machine, which takes a letter in so long.
+pub fn mail_server(pause: Duration) -> (u16, Taken) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let (port, taken) = (listener.local_addr().unwrap().port(), Taken::default());
+    let kept = Arc::clone(&taken);
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let taken = Arc::clone(&kept);
+            std::thread::spawn(move || take_mail(stream, pause, &taken));
+        }
+    });
+    (port, taken)
+}
+
+fn take_mail(stream: TcpStream, pause: Duration, taken: &Taken) -> Option<()> {
+    use std::io::{BufRead, BufReader};
+    let (mut lines, mut stream) = (BufReader::new(stream.try_clone().ok()?).lines(), stream);
+    stream.write_all(b"220 test\r\n").ok()?;
+    let mut to = String::new();
+    while let Some(Ok(line)) = lines.next() {
+        let answer = match line.get(..4).unwrap_or_default().to_ascii_uppercase().as_str() {
+            "RCPT" => {
+                to = line;
+                "250 ok"
+            }
+            "DATA" => {
+                stream.write_all(b"354 go on\r\n").ok()?;
+                while lines.next()?.ok()? != "." {}
+                std::thread::sleep(pause);
+                taken.lock().unwrap().push(to.clone());
+                "250 taken"
+            }
+            "QUIT" => "221 bye",
+            _ => "250 ok",
+        };
+        stream.write_all(format!("{answer}\r\n").as_bytes()).ok()?;
+    }
+    Some(())
+}
+
+/// Serves a copy of the case by a console that was told more. `prepare` changes it before.
+pub fn served_with(given: impl FnOnce(&Path) -> Given, prepare: impl FnOnce(&Path)) -> Served {
+    let folder = tempfile::tempdir().unwrap();
+    let case = folder.path().join("case");
+    copy(&original().join("case"), &case);
+    prepare(&case);
+    let options = Options { given: given(folder.path()), ..options(&case, "A. Chan") };
+    serve_options(folder, vec![options])
+}
+
+/// Mail through a server of this machine.
+pub fn mail_through(port: u16, connections: usize) -> MailGiven {
+    MailGiven { server: Some(("127.0.0.1".to_owned(), Some(port))), connections: Some(connections), ..MailGiven::default() }
+}
+
+/// Somebody approves the letters, on the terminal.
+pub fn approve(case: &Path, name: &str) {
+    Response::resume(&settings(case, name), &mut Quiet).unwrap().approve_letters(1, None, None).unwrap();
+}
+
+/// Approves the letters as they are, in the browser.
+pub fn approve_here(visitor: &Visitor<'_>) {
+    let page = visitor.get("/letters").body;
+    let plan = page.split("name=\"plan\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    assert_eq!(visitor.act("/act/approve", &[("plan", &plan), ("why", "")]).status, 303);
+}
+
+/// Has a case go on with more in its estate.
+pub fn with_estate(case: &Path, more: &str) {
+    let (path, evidence) = (original().join("estate.toml"), original().join("evidence"));
+    let estate = std::fs::read_to_string(&path).unwrap() + more;
+    respond(&settings(case, "A. Chan"), (&estate, path.to_str().unwrap()), &evidence, &[], Names::Masked, &mut Quiet).unwrap();
 }

@@ -36,7 +36,7 @@ pub use mail::Mail;
 pub use namesake::record_endings;
 pub use nobodys::SharedMailboxes;
 pub use said::{Next, Said};
-pub use template::{TemplateError, Templates};
+pub use template::{Source, TemplateError, Templates};
 
 /// What all letters of a case share.
 #[derive(Clone, Debug)]

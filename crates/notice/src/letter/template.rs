@@ -361,26 +361,27 @@ impl Templates {
     /// # Errors
     /// [`TemplateError`], which names the file and the line.
     pub fn read(files: &[(String, String)], regimes: &[String]) -> Result<Self, TemplateError> {
-        let order = |folder: &str| regimes.iter().position(|r| r == folder).or((folder == DEFAULT_FOLDER).then_some(regimes.len()));
-        let mut own: Vec<(usize, Place<'_>, &str)> =
-            files.iter().filter_map(|(path, text)| Place::of(path).and_then(|place| Some((order(place.folder)?, place, text.as_str())))).collect();
-        // Farthest first: what comes later is laid over it. The path is the tie-break.
-        own.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.path.cmp(b.1.path)));
         let mut raw = Raw::default();
-        let mut built_in: Vec<(usize, Place<'_>, &str)> = BUILT_IN
-            .iter()
-            .flat_map(|language| language.iter())
-            .map(|(path, text)| (Place::of(path).expect("a built-in path has a folder, a language and a file"), *text))
-            .filter_map(|(place, text)| Some((order(place.folder)?, place, text)))
-            .collect();
-        built_in.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.path.cmp(b.1.path)));
-        for (_, place, text) in &built_in {
-            raw.lay(place, text)?;
-        }
-        for (_, place, text) in &own {
-            raw.lay(place, text)?;
+        for (_, place, text) in laid(files, regimes) {
+            raw.lay(&place, text)?;
         }
         raw.finish()
+    }
+
+    /// The file that the letters of a kind have their text from, in a language, and the subject lines that they can have: as
+    /// [`Templates::read`] finds them. `None` for a language that nobody wrote.
+    pub fn source(&self, files: &[(String, String)], regimes: &[String], language: &str, kind: Kind) -> Option<Source> {
+        let texts = self.texts(language)?;
+        let is_it = |place: &Place<'_>| place.language == language && place.file == kind.body_file();
+        let (is_own, place, text) = laid(files, regimes).into_iter().rfind(|(_, place, _)| is_it(place))?;
+        let subjects: &[&'static str] = match kind {
+            Kind::Exposed => &["confirmed", "likely"],
+            Kind::Possible => &["possible"],
+            Kind::NotReached => &["not-reached"],
+            Kind::Deceased => &["deceased"],
+        };
+        let subjects = subjects.iter().map(|section| texts.subject(section).to_owned()).collect();
+        Some(Source { path: place.path.to_owned(), is_own, subjects, text: text.to_owned() })
     }
 
     /// Takes note that speakers of these languages have read the texts.
@@ -432,6 +433,31 @@ impl Templates {
     pub(super) fn own_words(&self) -> &str {
         &self.own_words
     }
+}
+
+/// What letters of a kind are made from, as it was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// The file, within its folder.
+    pub path: String,
+    /// Whether it is the organisation's own.
+    pub is_own: bool,
+    /// The subject lines that such a letter can have.
+    pub subjects: Vec<String>,
+    /// The text, with its slots.
+    pub text: String,
+}
+
+/// The files that count under some regimes, and whether each is the organisation's own: what comes later is laid over what came before.
+fn laid<'f>(files: &'f [(String, String)], regimes: &[String]) -> Vec<(bool, Place<'f>, &'f str)> {
+    let order = |folder: &str| regimes.iter().position(|r| r == folder).or((folder == DEFAULT_FOLDER).then_some(regimes.len()));
+    let built_in = BUILT_IN.iter().flat_map(|language| language.iter()).map(|(path, text)| (false, *path, *text));
+    let own = files.iter().map(|(path, text)| (true, path.as_str(), text.as_str()));
+    let placed = built_in.chain(own).filter_map(|(is_own, path, text)| Place::of(path).map(|place| (is_own, place, text)));
+    let mut all: Vec<(usize, (bool, Place<'f>, &'f str))> = placed.filter_map(|found| Some((order(found.1.folder)?, found))).collect();
+    // Built-in ones first, of each the farthest. The path is the tie-break.
+    all.sort_by(|(a_order, a), (b_order, b)| a.0.cmp(&b.0).then(b_order.cmp(a_order)).then(a.1.path.cmp(b.1.path)));
+    all.into_iter().map(|(_, found)| found).collect()
 }
 
 /// Where a template stands.

@@ -1089,3 +1089,18 @@ fn a_value_of_the_persons_own_stands_where_the_template_has_a_slot() {
     assert_eq!(places(&case), [] as [&str; 0]);
     assert!(case.draft(0, &exposures).0.plain_text().expose_personal().contains("service is MON-4711."));
 }
+
+#[test]
+fn the_source_of_a_letter_is_the_file_that_it_is_made_from() {
+    let own = [("default/en/body.txt".to_owned(), "{opening}\n".to_owned())];
+    let under = |files: &[(String, String)], regimes: &[&str], kind| {
+        let regimes: Vec<String> = regimes.iter().map(|id| (*id).to_owned()).collect();
+        let templates = Templates::read(files, &regimes).expect("templates");
+        templates.source(files, &regimes, "en", kind).map(|source| (source.path, source.is_own, source.subjects.len()))
+    };
+    assert_eq!(under(&[], &[], Kind::Exposed), Some(("default/en/body.txt".to_owned(), false, 2)));
+    assert_eq!(under(&[], &["us-ca"], Kind::Exposed), Some(("us-ca/en/body.txt".to_owned(), false, 2)));
+    assert_eq!(under(&own, &["us-ca"], Kind::Exposed), Some(("default/en/body.txt".to_owned(), true, 2)), "own files stand over what is built in");
+    assert_eq!(under(&[], &["us-ca"], Kind::NotReached), Some(("default/en/body-not-reached.txt".to_owned(), false, 1)));
+    assert_eq!(Templates::built_in().source(&[], &[], "tlh", Kind::Exposed), None);
+}

@@ -72,6 +72,18 @@ pub struct WaveView {
 }
 
 impl WaveView {
+    /// Whether verification said anything of it.
+    pub fn is_tested(&self) -> bool {
+        self.actions.iter().any(|cut| cut.answer.is_some())
+    }
+
+    /// The same, with what a later look says of its actions.
+    pub fn looked_at_again(&mut self, again: Self) {
+        for (cut, now) in self.actions.iter_mut().zip(again.actions) {
+            (cut.answer, cut.verified_at, cut.verdict) = (now.answer, now.verified_at, now.verdict);
+        }
+    }
+
     /// Whether nothing of it was done, and it lacks approvals.
     pub fn waits_for_approval(&self) -> bool {
         self.approval.have() < self.approval.needed && self.actions.iter().all(|cut| cut.step == CutStep::Planned)

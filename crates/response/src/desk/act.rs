@@ -1,12 +1,14 @@
 //! What a person can do in a case, as plain values. Each is checked, signed where anybody is enrolled, entered in the ledger, and
 //! only then done.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use strandline_case::{Case, CaseError, Enrolment, EntryKind, Right, Role};
 use strandline_model::detection::{Decision, Verdict};
 use strandline_model::duty::DutyWord;
+use strandline_model::letter::SendingState;
 use strandline_model::letter_word::LetterWord;
 use strandline_model::personal::Personal;
 use strandline_support::Way;
@@ -70,6 +72,13 @@ pub enum Act {
         by: LookedUpBy,
         /// Why somebody looks.
         why: Option<Personal<String>>,
+    },
+    /// Says what became of a letter that left, or has an uncertain or failed one sent again.
+    LetterCame {
+        /// Whose letter.
+        data_subject: String,
+        /// Accepted, queued again, returned, bounced or answered.
+        state: SendingState,
     },
     /// Decides who sees to a message.
     AssignMessage {
@@ -168,6 +177,9 @@ impl Response<'_> {
             Act::ApproveCut { plan, why } => drop(self.approve_cut(plan, why)?),
             Act::Enrol(enrolment) => self.change_responders(enrolment)?,
             Act::LookUp { data_subject, by, why } => self.note_look_up(&data_subject, by, why.as_ref())?,
+            Act::LetterCame { data_subject, state } => {
+                self.letters_came(&BTreeSet::from([data_subject]), state)?;
+            }
             Act::AssignMessage { message, to } => drop(self.assign_message(&message, &to)?),
             Act::AnswerMessage { message, text, by } => {
                 self.answer_message(&message, text.as_ref().map(|text| text.expose_personal().as_str()), by)?;
@@ -182,6 +194,24 @@ impl Response<'_> {
             }
         }
         Ok(Acted { ledger_entries, letters, failed_after })
+    }
+}
+
+impl Response<'_> {
+    /// Records what became of people's letters, in somebody's word, and that the unclear reports on them were read. Returns how many
+    /// letters that was.
+    ///
+    /// # Errors
+    /// If a person has no letter of which this can be said, or the case cannot be written.
+    pub fn letters_came(&mut self, keys: &BTreeSet<String>, state: SendingState) -> Result<u64, ResponseError> {
+        let letters = match state {
+            SendingState::Accepted | SendingState::Queued => self.resolve_by_word(keys, state)?,
+            _ => self.record_letters(keys, state)?,
+        };
+        if state != SendingState::Queued {
+            self.settle_reports(keys)?;
+        }
+        Ok(letters)
     }
 }
 
@@ -242,7 +272,7 @@ pub fn renew(settings: &Settings<'_>, watcher: &mut dyn Watcher) -> Result<(), R
     ];
     for (place, stage) in stages.into_iter().enumerate() {
         if place != LETTERS || has_letters {
-            stage(&mut resume_in_turn(settings, watcher)?)?;
+            stage(&mut resume_in_turn(settings, watcher, WAITS_FOR)?)?;
         }
     }
     Ok(())
@@ -252,9 +282,9 @@ pub fn renew(settings: &Settings<'_>, watcher: &mut dyn Watcher) -> Result<(), R
 const LETTERS: usize = 4;
 
 /// Opens the case for writing, after whoever is at it.
-fn resume_in_turn<'a>(settings: &'a Settings<'a>, watcher: &'a mut dyn Watcher) -> Result<Response<'a>, ResponseError> {
+pub(super) fn resume_in_turn<'a>(settings: &'a Settings<'a>, watcher: &'a mut dyn Watcher, waits_for: Duration) -> Result<Response<'a>, ResponseError> {
     let began = Instant::now();
-    while began.elapsed() < WAITS_FOR && matches!(Case::open(&settings.case), Err(CaseError::Busy(_))) {
+    while began.elapsed() < waits_for && matches!(Case::open(&settings.case), Err(CaseError::Busy(_))) {
         std::thread::sleep(WAITS_BETWEEN);
     }
     Response::resume(settings, watcher)

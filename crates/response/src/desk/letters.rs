@@ -6,17 +6,22 @@ use strandline_case::{Right, Role};
 use strandline_model::code::SupportCode;
 use strandline_model::letter_word::LetterWord;
 use strandline_model::personal::Personal;
-use strandline_notice::letter::as_shown;
+use strandline_model::window::Window;
+use strandline_notice::letter::{Source, as_shown};
 use strandline_outbound::codes_in;
 
 use super::act::DeskError;
+use super::mail::{MailGiven, MailWay};
 use super::people::mask_name;
 use super::rights::allow;
 use crate::error::ResponseError;
 use crate::letter_words::{Addressees, letter_words};
-use crate::run::{Response, Settings};
+use crate::run::{Names, Response, Settings};
 use crate::stage::expose::{others, register};
-use crate::stage::notify::load_text;
+use crate::stage::letters::{Drafting, index, laws_of};
+use crate::stage::notify::{AfterFailure, LetterPlan, PersonStatus, Reach, Wave, load_text};
+use crate::stage::print;
+use crate::store;
 
 /// One finding of the lint, and how many letters have it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +55,131 @@ pub struct LetterText {
     pub subject: Personal<String>,
     /// The text.
     pub text: Personal<String>,
+}
+
+/// Letters of a round in the lots that they go in. Each is a list of people, by key.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LetterBatches {
+    /// Would go by this channel, were they sent now.
+    pub by_channel: BTreeMap<&'static str, BTreeSet<String>>,
+    /// Wait for a person, by reason.
+    pub held: BTreeMap<String, BTreeSet<String>>,
+    /// Did not arrive, and could go by the other channel.
+    pub other_channel: BTreeSet<String>,
+    /// Failed for what a mail server holds against the sender: they can go again once that is mended.
+    pub send_again: BTreeSet<String>,
+    /// Letters by what they are made from: which letter, in which language.
+    pub templates: BTreeMap<(String, String), BTreeSet<String>>,
+}
+
+impl LetterBatches {
+    /// Those of a plan.
+    pub(super) fn of(response: &Response<'_>, plan: &LetterPlan, people: &[PersonStatus]) -> Result<Self, ResponseError> {
+        let wave = |after_failure| Wave { round: plan.round, second_approver_from: None, channel: None, after_failure, reach: Reach::Better };
+        let mut batches = Self::default();
+        let next = response.next_channels(plan, wave(AfterFailure::Leave))?;
+        for (key, channel) in &next {
+            batches.by_channel.entry(channel.as_str()).or_default().insert(key.clone());
+        }
+        let otherwise = response.next_channels(plan, wave(AfterFailure::OtherChannel))?;
+        batches.other_channel = otherwise.into_iter().filter(|(key, channel)| next.get(key) != Some(channel)).map(|(key, _)| key).collect();
+        batches.send_again = people.iter().filter(|person| person.failed_for_the_sender()).map(|person| person.data_subject.clone()).collect();
+        for letter in &plan.held {
+            batches.held.entry(letter.reason.clone()).or_default().insert(letter.data_subject.clone());
+        }
+        let has_letters = response.case.manifest().stages.get("letters").is_some_and(|record| !record.files.is_empty());
+        for letter in if has_letters { index(response)? } else { Vec::new() } {
+            batches.templates.entry((letter.kind, letter.language)).or_default().insert(letter.data_subject);
+        }
+        Ok(batches)
+    }
+}
+
+/// What a letter is made from, and the envelope that it goes into.
+#[derive(Clone, Debug)]
+pub struct Beside {
+    /// The file that its text is from, its subject lines, its slots; none where the language is nobody's.
+    pub template: Option<Source>,
+    /// What stands in the window.
+    pub envelope: Envelope,
+}
+
+/// The window of a letter's envelope, and what stands behind it.
+#[derive(Clone, Debug)]
+pub struct Envelope {
+    /// The window, as the estate names it.
+    pub window: Option<Window>,
+    /// The lines of the address.
+    pub address: Vec<Personal<String>>,
+    /// Who writes: the line above it.
+    pub sender: Vec<String>,
+    /// What the printer saw there.
+    pub printed: InWindow,
+}
+
+/// What the printer saw in the window of a letter that was printed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum InWindow {
+    /// The letters were not printed as they are now.
+    NotPrinted,
+    /// This one could not be printed, or goes by no post.
+    NoPage,
+    /// The address and the sender's line, and nothing else.
+    AddressAlone,
+    /// More, or less.
+    Found(Vec<String>),
+}
+
+/// By which way letters would go by mail, for people.
+///
+/// # Errors
+/// What is missing; if there is no case.
+pub fn mail_way(settings: &Settings<'_>, given: &MailGiven) -> Result<MailWay, ResponseError> {
+    let mut quiet = super::Quiet;
+    Ok(given.way(&Response::look(settings, &mut quiet)?)?)
+}
+
+/// What a person's letter is made from, and what its envelope shows: whoever shows the address has entered why before, else it is covered.
+///
+/// # Errors
+/// If it is not the role's, there is no such letter, or it cannot be drafted again.
+pub fn beside(settings: &Settings<'_>, role: Role, data_subject: &str, names: Names) -> Result<Beside, DeskError> {
+    allow(role, Right::SeePeople)?;
+    if names == Names::Shown {
+        allow(role, Right::ShowName)?;
+    }
+    let mut quiet = super::Quiet;
+    let response = Response::look(settings, &mut quiet)?;
+    let no_letter = || ResponseError::NoLetter(data_subject.to_owned());
+    let indexed = response.indexed_letter(data_subject)?.ok_or_else(no_letter)?;
+    let (drafting, _) = Drafting::again(&response)?.ok_or_else(no_letter)?;
+    let laws = laws_of(drafting.people.get(data_subject), &response.estate.organisation.regimes);
+    let own: Vec<(String, String)> = store::read_json(&response.case, store::TEMPLATES)?.unwrap_or_default();
+    let mut found = None;
+    drafting.letter_of(&response.case, drafting.reassurance(&response), data_subject, &mut |letter, recipient| {
+        let templates = drafting.templates_of(recipient.entry);
+        let template = templates.source(&own, &laws, &letter.language, letter.kind);
+        let document = letter.document.expose_personal();
+        let shown = |line: &String| Personal::new(if names == Names::Shown { line.clone() } else { mask_name(line) });
+        let address = document.recipient.iter().map(shown).collect();
+        found = Some((template, document.window.clone(), address, document.sender.clone()));
+        Ok(())
+    })?;
+    let (template, window, address, sender) = found.ok_or_else(no_letter)?;
+    let printed = in_window(&response, data_subject, &indexed.stem)?;
+    Ok(Beside { template, envelope: Envelope { window, address, sender, printed } })
+}
+
+fn in_window(response: &Response<'_>, data_subject: &str, stem: &str) -> Result<InWindow, ResponseError> {
+    let Some(printed) = print::current(response)? else { return Ok(InWindow::NotPrinted) };
+    let found: Vec<String> = printed.findings.iter().filter(|f| f.window && f.data_subject == data_subject).map(|f| f.problem.clone()).collect();
+    let pdf = format!("letters/{stem}.pdf");
+    let has_page = response.case.manifest().stages.get("print").is_some_and(|record| record.files.iter().any(|file| file.file == pdf));
+    Ok(match (found.is_empty(), has_page) {
+        (false, _) => InWindow::Found(found),
+        (true, true) => InWindow::AddressAlone,
+        (true, false) => InWindow::NoPage,
+    })
 }
 
 /// Reads every letter as its reader will; what it finds, the most frequent first.

@@ -10,6 +10,7 @@ use strandline_model::letter::SendingState;
 use strandline_model::time::Instant;
 
 use super::evidence::{self, EvidenceView};
+use super::letters::LetterBatches;
 use super::path::{self, PathView};
 use super::people::{self, PersonRow};
 use crate::clearance::{cleared, open_questions};
@@ -44,6 +45,8 @@ pub struct LettersOverview {
     pub status: LetterStatus,
     /// Whether they are what the case says now, and it follows what was decided: others are approved and sent by nobody.
     pub is_current: bool,
+    /// In which lots they go.
+    pub batches: LetterBatches,
 }
 
 /// What waits for a person.
@@ -217,7 +220,10 @@ fn letters(response: &Response<'_>) -> Result<Option<LettersOverview>, ResponseE
         return Ok(None);
     }
     let round: u32 = store::read_json(&response.case, store::ROUND)?.unwrap_or(1);
-    Ok(Some(LettersOverview { round, status: response.letter_status(round, None)?, is_current: response.letters_follow_case()? }))
+    let plan = response.letter_plan(round)?;
+    let status = response.status_of_plan(&plan, None)?;
+    let batches = LetterBatches::of(response, &plan, &status.people)?;
+    Ok(Some(LettersOverview { round, status, is_current: response.letters_follow_case()?, batches }))
 }
 
 /// Whether people and cuts, as far as they were worked out, are of the trail as it is.

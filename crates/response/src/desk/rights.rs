@@ -41,7 +41,7 @@ impl Act {
         match self {
             Self::Judge { .. } => Right::Decide,
             Self::Duty(_) => Right::Duties,
-            Self::Letters(_) => Right::Letters,
+            Self::Letters(_) | Self::LetterCame { .. } => Right::Letters,
             Self::ApproveLetters { .. } | Self::ApproveCut { .. } => Right::Approve,
             // Who makes an approver could approve.
             Self::Enrol(Enrolment { role: Role::Approver, .. }) => Right::Approve,

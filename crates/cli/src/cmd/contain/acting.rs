@@ -10,7 +10,7 @@ use strandline_case::CaseError;
 use strandline_model::containment::{Action, ActionRow, Effect};
 use strandline_response::{Answer, Back, CutApproval, CutError, Force, Outdone, PlanView, Response, ResponseError, StrayView, WaveView, by_hand};
 
-use super::secrets::{Given, seconds};
+use super::secrets::{SecretArgs, seconds};
 use crate::cmd::{Common, print_json};
 use crate::ui::{Format, Screen, printable};
 
@@ -34,7 +34,7 @@ pub enum Acting {
         #[arg(long, value_name = "TIME", value_parser = seconds)]
         lease: Option<u64>,
         #[command(flatten)]
-        given: Given,
+        given: SecretArgs,
     },
     /// Read every target of a plan, try what is open now, and change nothing
     Rehearse {
@@ -42,7 +42,7 @@ pub enum Acting {
         #[arg(long, value_name = "N")]
         plan: Option<u64>,
         #[command(flatten)]
-        given: Given,
+        given: SecretArgs,
     },
     /// Approve exactly the plan as it is, in the name of --responder
     Approve {
@@ -62,7 +62,7 @@ pub enum Acting {
         #[arg(long, value_name = "TIME", default_value = "60s", value_parser = seconds)]
         again_after: u64,
         #[command(flatten)]
-        given: Given,
+        given: SecretArgs,
     },
     /// Try the doors of everything that is applied
     Verify {
@@ -70,7 +70,7 @@ pub enum Acting {
         #[arg(long, value_name = "N")]
         plan: Option<u64>,
         #[command(flatten)]
-        given: Given,
+        given: SecretArgs,
     },
     /// Verify on a timer; a cut that no longer holds is an alarm
     Keep {
@@ -81,7 +81,7 @@ pub enum Acting {
         #[arg(long, value_name = "N")]
         rounds: Option<u64>,
         #[command(flatten)]
-        given: Given,
+        given: SecretArgs,
     },
     /// Put back what was there before, from the case folder alone
     Undo {
@@ -98,7 +98,7 @@ pub enum Acting {
         #[arg(long)]
         force_undo: bool,
         #[command(flatten)]
-        given: Given,
+        given: SecretArgs,
     },
     /// Write a plan as commands of OpenC2, one a line, for who takes them; what the language has no word for is said
     Export {
@@ -114,7 +114,7 @@ pub enum Acting {
     /// Ask every target of the estate what of ours stands there that this case does not own, and change nothing
     Strays {
         #[command(flatten)]
-        given: Given,
+        given: SecretArgs,
     },
 }
 
@@ -173,7 +173,7 @@ fn with<T>(case: &Path, common: &Common, opened: Opened, work: impl FnOnce(&mut 
     work(&mut response)
 }
 
-fn make(case: &Path, common: &Common, asked: &[String], by_hand: &[String], lease: Option<u64>, given: &Given) -> anyhow::Result<ExitCode> {
+fn make(case: &Path, common: &Common, asked: &[String], by_hand: &[String], lease: Option<u64>, given: &SecretArgs) -> anyhow::Result<ExitCode> {
     let view = with(case, common, Opened::ToWrite, |response| {
         let mut actions = Vec::new();
         for text in asked {
@@ -227,12 +227,12 @@ fn action_by_hand(text: &str) -> anyhow::Result<Action> {
     Ok(by_hand(effect, target))
 }
 
-fn apply(case: &Path, common: &Common, plan: Option<u64>, again_after: u64, given: &Given) -> anyhow::Result<ExitCode> {
+fn apply(case: &Path, common: &Common, plan: Option<u64>, again_after: u64, given: &SecretArgs) -> anyhow::Result<ExitCode> {
     let mut view = with(case, common, Opened::ToWrite, |response| {
         let secrets = given.read(&response.targets_of_plan(plan)?)?;
         Ok(response.apply_cut(plan, &secrets)?)
     })?;
-    if again_after > 0 && view.actions.iter().any(|cut| cut.answer.is_some()) {
+    if again_after > 0 && view.is_tested() {
         if common.format() == Format::Text {
             show_waves(common, std::slice::from_ref(&view))?;
             say!("looking again in {again_after} s");
@@ -242,9 +242,7 @@ fn apply(case: &Path, common: &Common, plan: Option<u64>, again_after: u64, give
             let secrets = given.read(&response.targets_of_plan(Some(view.plan))?)?;
             Ok(response.end_again(view.plan, &secrets)?)
         })?;
-        for (cut, now) in view.actions.iter_mut().zip(again.actions) {
-            (cut.answer, cut.verified_at, cut.verdict) = (now.answer, now.verified_at, now.verdict);
-        }
+        view.looked_at_again(again);
     }
     show_waves(common, &[view])
 }
@@ -264,7 +262,7 @@ fn export(case: &Path, common: &Common, plan: Option<u64>, into: &Path) -> anyho
     Ok(if without.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(OPEN) })
 }
 
-fn verify(case: &Path, common: &Common, plan: Option<u64>, given: &Given) -> anyhow::Result<Vec<WaveView>> {
+fn verify(case: &Path, common: &Common, plan: Option<u64>, given: &SecretArgs) -> anyhow::Result<Vec<WaveView>> {
     with(case, common, Opened::ToWrite, |response| {
         let secrets = given.read_each(&response.targets_of_applied(plan.map_or(Back::All, Back::Plan))?)?;
         Ok(response.verify_cut(plan, &secrets)?)
@@ -273,7 +271,7 @@ fn verify(case: &Path, common: &Common, plan: Option<u64>, given: &Given) -> any
 
 /// The case is free between two rounds, so that others can work on it. A round that could not be is an alarm and no end: nobody
 /// would know that nobody watches.
-fn keep(case: &Path, common: &Common, every: u64, rounds: Option<u64>, given: &Given) -> anyhow::Result<ExitCode> {
+fn keep(case: &Path, common: &Common, every: u64, rounds: Option<u64>, given: &SecretArgs) -> anyhow::Result<ExitCode> {
     let (mut round, mut is_blind) = (0, false);
     loop {
         let views = match verify(case, common, None, given) {

@@ -1,18 +1,18 @@
 //! What is given for targets at the moment of acting: passwords by file or prompt, and secrets of accounts to try a door with.
 
-use std::collections::BTreeMap;
 use std::io::IsTerminal;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use clap::Args;
-use strandline_model::estate::{Target, TargetKind};
+use strandline_model::estate::Target;
+use strandline_response::desk::SecretFiles;
 use strandline_response::{Secret, TargetSecrets};
 
 /// What is given for targets
 #[derive(Args, Default)]
-pub struct Given {
+pub struct SecretArgs {
     /// A file with the secret of an account, to try its door: TARGET/ACCOUNT=FILE. It is never kept
     #[arg(long, value_name = "TARGET/ACCOUNT=FILE")]
     key: Vec<String>,
@@ -24,77 +24,45 @@ pub struct Given {
     evidence_within: u64,
 }
 
-impl Given {
+impl SecretArgs {
     /// Reads what these targets need. Where the estate names no file and somebody sits at a terminal, it is asked for.
     pub fn read(&self, targets: &[Target]) -> anyhow::Result<TargetSecrets> {
-        let mut given = self.bare()?;
-        targets.iter().try_for_each(|target| take(target, &mut given))?;
-        Ok(given)
+        Ok(self.files()?.read(targets, Some(&asked))?)
     }
 
     /// The same for what is applied already: a target whose secret cannot be read fails alone, and holds up no other one.
     pub fn read_each(&self, targets: &[Target]) -> anyhow::Result<TargetSecrets> {
-        let mut given = self.bare()?;
-        for target in targets {
-            if let Err(error) = take(target, &mut given) {
-                let why = error.chain().map(ToString::to_string).collect::<Vec<_>>().join(": ");
-                given.missing.insert(target.name.clone(), why);
-            }
-        }
-        Ok(given)
+        Ok(self.files()?.read_each(targets, Some(&asked))?)
     }
 
-    fn bare(&self) -> anyhow::Result<TargetSecrets> {
-        Ok(TargetSecrets {
+    /// Where the secrets are.
+    fn files(&self) -> anyhow::Result<SecretFiles> {
+        Ok(SecretFiles {
+            keys: keys(&self.key)?,
             patience: Some(Duration::from_secs(self.patience.max(1))),
             evidence: Some(Duration::from_secs(self.evidence_within)),
-            keys: self.keys()?,
-            ..TargetSecrets::default()
         })
     }
-
-    fn keys(&self) -> anyhow::Result<BTreeMap<(String, String), Secret>> {
-        let mut keys = BTreeMap::new();
-        for text in &self.key {
-            let parts = text.split_once('=').and_then(|(names, file)| Some((names.split_once('/')?, PathBuf::from(file))));
-            let ((target, account), file) = parts.with_context(|| format!("--key {text:?} is not TARGET/ACCOUNT=FILE"))?;
-            keys.insert((target.to_owned(), account.to_owned()), secret_file(&file)?);
-        }
-        Ok(keys)
-    }
 }
 
-/// Takes what one target needs.
-fn take(target: &Target, given: &mut TargetSecrets) -> anyhow::Result<()> {
-    if let Some(secret) = secret_of(target)? {
-        given.secrets.insert(target.name.clone(), secret);
-    }
-    if let Some(path) = &target.authorities {
-        let pem = std::fs::read_to_string(path).with_context(|| format!("the authorities {path} cannot be read"))?;
-        given.authorities.insert(target.name.clone(), pem);
-    }
-    Ok(())
+/// `TARGET/ACCOUNT=FILE`, of each.
+pub fn keys(all: &[String]) -> anyhow::Result<Vec<((String, String), PathBuf)>> {
+    let key = |text: &String| {
+        let parts = text.split_once('=').and_then(|(names, file)| Some((names.split_once('/')?, PathBuf::from(file))));
+        let ((target, account), file) = parts.with_context(|| format!("--key {text:?} is not TARGET/ACCOUNT=FILE"))?;
+        Ok(((target.to_owned(), account.to_owned()), file))
+    };
+    all.iter().map(key).collect()
 }
 
-fn secret_of(target: &Target) -> anyhow::Result<Option<Secret>> {
-    if let Some(file) = &target.password_file {
-        return secret_file(Path::new(file)).map(Some).with_context(|| format!("target {}", target.name));
-    }
-    let takes_one = !matches!(target.kind, TargetKind::Nftables | TargetKind::Web | TargetKind::Linux | TargetKind::Exec | TargetKind::Webhook);
-    if !takes_one || !std::io::stdin().is_terminal() {
+/// Asks whoever sits at a terminal for a password.
+fn asked(target: &Target) -> std::io::Result<Option<Secret>> {
+    if !std::io::stdin().is_terminal() {
         return Ok(None);
     }
     let account = target.account.as_deref().unwrap_or_default();
-    let typed = rpassword::prompt_password(format!("password of {account} at {} (empty: none): ", target.name)).context("the password cannot be asked for")?;
+    let typed = rpassword::prompt_password(format!("password of {account} at {} (empty: none): ", target.name))?;
     Ok(if typed.is_empty() { None } else { Some(Secret::new(typed)) })
-}
-
-/// The first line of a file.
-fn secret_file(path: &Path) -> anyhow::Result<Secret> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("the password file {} cannot be read", path.display()))?;
-    let text = text.trim_end_matches(['\r', '\n']);
-    ensure!(!text.is_empty(), "the password file {} is empty", path.display());
-    Ok(Secret::new(text.to_owned()))
 }
 
 /// `90s`, `45m`, `24h`, `7d`, in seconds.

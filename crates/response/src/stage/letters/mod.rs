@@ -16,9 +16,9 @@ use strandline_notice::letter::lint::{Finding, Rule, Strangers, lint};
 use strandline_notice::letter::{Before, Kind, Recipient, Recounted, Said, Templates};
 
 pub use codes::Codes;
+use drafting::Drafted;
 pub use drafting::People;
-pub use drafting::{Committed, Drafting, Reassurance, described_categories, drafted_at, text_of};
-use drafting::{Drafted, laws_of};
+pub use drafting::{Committed, Drafting, Reassurance, described_categories, drafted_at, laws_of, text_of};
 use index::INDEX;
 pub use index::{IndexedLetter, file_stem, index};
 pub use others::OthersCount;

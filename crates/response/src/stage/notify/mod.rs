@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use strandline_case::{Approval, NewLetter, Sending, SendingFiles, SendingStep, StoredLetter, same_name};
 use strandline_model::letter::{Channel, LetterReference, SendingState};
 use strandline_model::register::RegisterEntry;
@@ -109,9 +109,11 @@ pub struct SendOrder<'a> {
 }
 
 /// What to do about a letter that did not arrive.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum AfterFailure {
     /// Leave it: it is listed.
+    #[default]
     Leave,
     /// Send it by the person's other channel.
     OtherChannel,
@@ -456,8 +458,13 @@ impl Response<'_> {
     /// # Errors
     /// If the case cannot be read.
     pub fn letter_status(&self, round: u32, second_approver_from: Option<u64>) -> Result<LetterStatus, ResponseError> {
-        let plan = self.letter_plan(round)?;
-        let approval = self.approval_state(&plan, second_approver_from)?;
+        self.status_of_plan(&self.letter_plan(round)?, second_approver_from)
+    }
+
+    /// The same of a plan that was made.
+    pub(crate) fn status_of_plan(&self, plan: &LetterPlan, second_approver_from: Option<u64>) -> Result<LetterStatus, ResponseError> {
+        let round = plan.round;
+        let approval = self.approval_state(plan, second_approver_from)?;
         let mut stored = by_person(self.case.stored_letters()?.into_iter().filter(|s| s.letter.round == round).collect());
         let mut people: Vec<PersonStatus> = Vec::new();
         for planned in plan.letters.values() {
@@ -524,6 +531,25 @@ impl Response<'_> {
             return Ok(plan);
         }
         Err(ResponseError::NotApproved { have: approval.have, needed: approval.needed, open: approval.open, outdated: approval.outdated })
+    }
+
+    /// Letters that a run which died had in flight become uncertain. Returns how many.
+    ///
+    /// # Errors
+    /// If the case cannot be written.
+    pub fn settle_letters(&mut self) -> Result<u64, ResponseError> {
+        let now = (self.settings.now)();
+        Ok(self.case.sending()?.settle(now)?)
+    }
+
+    /// By which channel each letter of a plan goes at the next sending of a wave, by person; those that go by none are left out.
+    pub(crate) fn next_channels(&self, plan: &LetterPlan, wave: Wave) -> Result<BTreeMap<String, Channel>, ResponseError> {
+        let known = by_person(self.case.stored_letters()?.into_iter().filter(|s| s.letter.round == wave.round).collect());
+        let next = |planned: &PlannedLetter| {
+            let rows = known.get(&planned.data_subject).map(Vec::as_slice).unwrap_or_default();
+            Some((planned.data_subject.clone(), next_channel(planned, rows, wave).0?))
+        };
+        Ok(plan.letters.values().filter_map(next).collect())
     }
 
     /// Queues what is approved: each person by one channel, and by another only after the first has failed.

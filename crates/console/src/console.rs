@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use strandline_model::time::Instant;
-use strandline_response::desk::{self, Clocks, LintLine, Mark, Overview, clocks, lint, mark, overview, rehearse, renew, role_among};
+use strandline_response::desk::{
+    self, Clocks, LintLine, Mark, Overview, Preview, Trying, clocks, lint, mark, overview, preview, rehearse, renew, role_among, state_of,
+};
 use strandline_response::notice::LawBook;
 use strandline_response::{DeskState, DutyError, Responders, ResponseError, Right, Role, Settings, Told, VerifyReport, responders};
 use tokio::sync::Semaphore;
@@ -92,6 +94,10 @@ pub struct Console {
     checked: Kept<VerifyReport>,
     queue: Mutex<Option<(Mark, std::time::Instant, Waiting)>>,
     offers: Mutex<Offers>,
+    /// What is tried, or was last.
+    trying: Mutex<Option<Trying>>,
+    /// What hangs on what was tried last.
+    preview: Mutex<Option<(Trying, Arc<Preview>)>>,
     is_drill: bool,
     /// What runs or ran last, of each kind.
     jobs: Mutex<Vec<Job>>,
@@ -120,6 +126,8 @@ impl Console {
             queue: Mutex::default(),
             root,
             offers: Mutex::default(),
+            trying: Mutex::default(),
+            preview: Mutex::default(),
             is_drill: !desk::drills(&options.case).is_empty(),
             jobs: Mutex::default(),
             options,
@@ -274,6 +282,30 @@ impl Console {
         known(&self.checked, &self.options.case)
     }
 
+    /// What is tried, or was last.
+    pub fn trying(&self) -> Option<Trying> {
+        self.trying.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Begins to work out what hangs on something, unless another such work runs; whether it began.
+    pub fn begin_preview(self: &Arc<Self>, trying: Trying, name: &str, role: Role) -> bool {
+        // The work waits here until it is told what is tried.
+        let mut kept = self.trying.lock().unwrap_or_else(PoisonError::into_inner);
+        let has_begun = self.begin(Work::Preview, name, role);
+        if has_begun {
+            *kept = Some(trying);
+        }
+        has_begun
+    }
+
+    /// What hangs on this, if it was worked out; and whether that was of the case as it is.
+    pub fn known_preview(&self, trying: &Trying) -> Result<Option<(Arc<Preview>, bool)>, ResponseError> {
+        let kept = self.preview.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let Some((_, preview)) = kept.filter(|(of, _)| of == trying) else { return Ok(None) };
+        let is_current = preview.state == state_of(&self.settings("", &self.options.now))?;
+        Ok(Some((preview, is_current)))
+    }
+
     /// The work that runs, or ran last, of each kind.
     pub fn jobs(&self) -> Vec<Job> {
         self.jobs.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -307,6 +339,11 @@ impl Console {
         let as_of = mark(&self.options.case);
         desk::allow(role, work.right()).map_err(|error| told(&error))?;
         match work {
+            Work::Preview => {
+                let Some(trying) = self.trying() else { return Ok(()) };
+                let found = preview(&settings, role, &trying, job).map_err(|error| told(&error))?;
+                *self.preview.lock().unwrap_or_else(PoisonError::into_inner) = Some((trying, Arc::new(found)));
+            }
             Work::Renew => renew(&settings, job).map_err(|error| told(&error))?,
             Work::Verify => keep(&self.checked, as_of, desk::check(&self.options.case)),
             Work::Lint => keep(&self.lint, as_of, lint(&settings).map_err(|error| told(&error))?),

@@ -15,21 +15,23 @@ pub enum Work {
     Lint,
     /// Every e-mail is written as it would go, into a folder.
     Rehearse,
+    /// What hangs on a judgement is worked out.
+    Preview,
 }
 
 impl Work {
-    /// All of them; each can run beside the others.
-    pub const ALL: [Self; 4] = [Self::Renew, Self::Verify, Self::Lint, Self::Rehearse];
+    /// Those that need nothing said but their name; each can run beside the others.
+    const ALONE: [Self; 4] = [Self::Renew, Self::Verify, Self::Lint, Self::Rehearse];
 
     /// The one of this word in a form.
     pub fn parse(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|work| work.name().strip_prefix("job_") == Some(word))
+        Self::ALONE.into_iter().find(|work| work.name().strip_prefix("job_") == Some(word))
     }
 
     /// What it takes to begin it.
     pub fn right(self) -> Right {
         match self {
-            Self::Renew => Right::Decide,
+            Self::Renew | Self::Preview => Right::Decide,
             Self::Verify => Right::Check,
             Self::Lint | Self::Rehearse => Right::Letters,
         }
@@ -42,6 +44,7 @@ impl Work {
             Self::Verify => "job_verify",
             Self::Lint => "job_lint",
             Self::Rehearse => "job_rehearse",
+            Self::Preview => "job_preview",
         }
     }
 }

@@ -15,6 +15,8 @@ pub mod passkeys;
 pub mod path;
 pub mod people;
 pub mod person;
+pub mod preview;
+pub mod scope;
 pub mod tide;
 pub mod timeline;
 
@@ -114,6 +116,11 @@ impl Frame<'_> {
     /// Whether they may say something of letters.
     pub fn sees_to_letters(&self) -> bool {
         self.may(Right::Letters)
+    }
+
+    /// Whether they may see the list of people.
+    pub fn sees_people(&self) -> bool {
+        self.may(Right::SeePeople)
     }
 
     /// Whether they may see a name, after saying why.

@@ -1,6 +1,7 @@
 //! Pictures, drawn here as SVG: patterns beside colours, a title and a description in each, and no style but by class.
 
 pub mod arrivals;
+pub mod coverage;
 pub mod lanes;
 pub mod swim;
 pub mod tide;

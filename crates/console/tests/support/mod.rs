@@ -37,7 +37,8 @@ pub fn random() -> [u8; 32] {
     bytes
 }
 
-fn settings(case: &Path, responder: &str) -> Settings<'static> {
+/// What whoever works in a case by hand tells it.
+pub fn settings(case: &Path, responder: &str) -> Settings<'static> {
     Settings {
         case: case.to_owned(),
         responder: responder.to_owned(),
